@@ -42,7 +42,7 @@ if not openmp.is_chosen_by_user():
 # Hundreds of processes import the engine. Without bytecode each would compile it, a third of its start.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-# `auto` is float32 on every CPU: without units for bfloat16, oneDNN emulates it (device_work.has_fast_bfloat16).
+# `auto` is float32 on every CPU: without units for bfloat16, oneDNN emulates it (data_type.has_fast_bfloat16).
 os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX512_CORE"
 # Tests make many objects for moments. What stays is counted by the tests of leaks, which collect it themselves.
 gc.set_threshold(20_000, 20, 20)

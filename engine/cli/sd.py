@@ -160,7 +160,8 @@ def sd(
             reason = f"not enough memory for {width}x{height} with this model; choose a smaller --size"
             raise ModelError(reason) from None
 
-    metadata = painting_metadata(model=spec.model, sampler=model.sampler, size=(width, height), **look)
+    facts: dict[str, Any] = {"model": spec.model, "sampler": model.sampler, "dtype": model.dtype_name}
+    metadata = painting_metadata(size=(width, height), **facts, **look)
     file = WholeFile(out)
     try:
         with one_line(out):

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from engine.errors import DeviceFullError, DeviceLostError, ModelError, in_one_line
 from engine.models.compat.safetensors import use_backend
+from engine.models.data_type import resolve_dtype
 from engine.system.graphics_card import CONTAINER_OPTION, NVIDIA, find_cards, is_container
 
 use_backend()  # here, because whatever loads weights imports this module
@@ -66,8 +67,6 @@ DTYPES = {
     "float32": torch.float32,
 }
 STREAMS = 32  # number of streams in torch's pool for a CUDA device; it hands them out in turn, even those still in use
-MIN_GAIN = 1.25  # of bfloat16 in the timed convolution; units for it make it 1.7 to 4, emulation 0.02 to 0.5
-TIMED_CONVOLUTIONS = 4
 MAX_CONV_LENGTH = {"mps": 65_536}
 """The longest side of a convolution's result, by kind of device; devices without a limit are not listed."""
 HALF_PRODUCTS = {"mps"}
@@ -170,38 +169,6 @@ def call_before_layers(networks: Iterable[torch.nn.Module], call: Callable[[], N
 def in_fastest_layout(module: Any, device: torch.device) -> Any:
     """The module, converted to channels-last on CUDA (for tensor cores) and CPUs (1.2 times as fast at 512 px)."""
     return module if device.type == "mps" else module.to(memory_format=torch.channels_last)
-
-
-def resolve_dtype(requested: str, device: str, *, half: str = "float16", is_exact: bool = False) -> str:
-    """Resolve `auto` to `half` on a GPU, and on a CPU to the type in which it is fastest. `is_exact`: float32 on every
-    CPU, for results that must not differ between computers."""
-    if requested != "auto":
-        return requested
-    if device != "cpu":
-        return half
-    return "bfloat16" if not is_exact and has_fast_bfloat16() else "float32"
-
-
-@cache
-def has_fast_bfloat16() -> bool:
-    """True if convolutions of this CPU are faster in bfloat16 than in float32, as with units for such products (AMX,
-    AVX512_BF16). Without them oneDNN emulates, which takes 2 to 50 times as long. Measured, because torch names such
-    units of x86 only, in private functions, and oneDNN may be told not to use them (ONEDNN_MAX_CPU_ISA)."""
-    return bfloat16_gain() > MIN_GAIN
-
-
-@torch.no_grad()
-def bfloat16_gain(now_s: Callable[[], float] = time.perf_counter) -> float:
-    """How many times as fast this CPU computes a convolution in bfloat16 as in float32. Takes 10 to 100 ms."""
-    took_s: dict[torch.dtype, list[float]] = {torch.float32: [], torch.bfloat16: []}
-    for _ in range(1 + TIMED_CONVOLUTIONS):  # in turn, so that other load affects both alike
-        for dtype, seconds in took_s.items():
-            image, kernel = (torch.ones(*shape, dtype=dtype) for shape in ((1, 64, 24, 24), (64, 64, 3, 3)))
-            began_s = now_s()
-            torch.conv2d(image, kernel, padding=1)
-            seconds.append(now_s() - began_s)
-    exact_s, half_s = (min(seconds[1:]) for seconds in took_s.values())  # the first call prepares
-    return exact_s / half_s
 
 
 def device_and_dtype(

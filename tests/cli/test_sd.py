@@ -41,7 +41,8 @@ def test_sd_paints_the_same_picture_as_the_library(home: Path, cli: Any, tiny_sd
     with Image.open("out.png") as picture:
         parameters = picture.info["parameters"]
     assert parameters.startswith("sea\nSteps: 4, Sampler: lcm, CFG scale: ")
-    assert ", Seed: 3, Size: 128x64, Model: sd, Denoising strength: 0.5, Version: multiverse " in parameters
+    values = "Seed: 3, Size: 128x64, Model: sd, Denoising strength: 0.5, Precision: float32, Version: multiverse "
+    assert f", {values}" in parameters
     assert str(tiny_sd.parent) not in parameters
     done = cli("sd", "in.png", "plain.png", *SMALL, "--model", tiny_sd, "--seed", "3", "--no-metadata")
     with Image.open("plain.png") as picture:

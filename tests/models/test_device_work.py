@@ -2,7 +2,6 @@
 
 import sys
 import warnings
-from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +17,11 @@ from engine.models.device_work import (
     DeviceCopy,
     HostBuffers,
     StageClock,
-    bfloat16_gain,
     device_wait,
-    has_fast_bfloat16,
     is_device_lost,
     is_out_of_memory,
     own_stream,
     resolve_device,
-    resolve_dtype,
 )
 from engine.system.graphics_card import GraphicsCard
 from tests.support.fake_cuda.device import FakeCuda
@@ -38,28 +34,10 @@ OLD_DRIVER = (
 NO_CARD = "No CUDA GPUs are available"
 
 
-def test_auto_is_the_best_device_in_its_fastest_precision() -> None:
+def test_auto_is_the_best_device() -> None:
     best = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     assert resolve_device("auto") == best
     assert resolve_device("cpu") == "cpu"
-    assert (resolve_dtype("auto", "cpu"), resolve_dtype("auto", "cuda:1")) == ("float32", "float16")
-    assert resolve_dtype("bfloat16", "cpu") == "bfloat16"
-
-
-@pytest.mark.parametrize(("half_s", "chosen"), [(1.0, "float32"), (0.5, "bfloat16")])
-def test_a_cpu_that_is_faster_in_bfloat16_gets_it_unless_computers_must_agree(
-    half_s: float, chosen: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The clock gives one second to each convolution in float32. The slow first of each type does not count."""
-    took_s = [9.0, 90.0, *[1.0, half_s] * device_work.TIMED_CONVOLUTIONS]
-    times_s = accumulate(step_s for each_s in took_s for step_s in (0.0, each_s))
-    gain = bfloat16_gain(lambda: next(times_s))
-    assert gain == pytest.approx(1.0 / half_s)
-    monkeypatch.setattr(device_work, "bfloat16_gain", lambda: gain)
-    has_fast_bfloat16.cache_clear()
-    assert resolve_dtype("auto", "cpu") == chosen
-    assert resolve_dtype("auto", "cpu", is_exact=True) == "float32"
-    has_fast_bfloat16.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,10 @@ def painting_metadata(
     seed: int,
     sampler: str,
     size: tuple[int, int],
+    dtype: str,
 ) -> GenerationInfo:
-    """Metadata of a painting. `model`: as named by the user. `sampler`: without auto. `size`: width, height in px."""
+    """Metadata of a painting. `model`: as named by the user. `sampler`: without auto. `size`: width, height in px.
+    `dtype`: in which the model computed; "" if unknown."""
     values = {
         "Steps": steps,
         "Sampler": None if sampler == "auto" else sampler,
@@ -26,5 +28,6 @@ def painting_metadata(
         "Size": f"{size[0]}x{size[1]}",
         "Model": public_name(model),
         "Denoising strength": float(strength),
+        "Precision": dtype or None,
     }
     return generation_info(package_version(), prompt, values, negative)

@@ -20,6 +20,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from engine import errors
 from engine.jobs.kit.ray_cluster import connect, ray_reason
+from engine.models.data_type import resolve_dtype
 from engine.system.package_version import package_version
 from engine.system.undoing import undo_on_error
 
@@ -182,6 +183,12 @@ def resources_for(
     return ActorResources({"num_cpus": threads}, "cpu", threads, max_actors)
 
 
+def actor_dtype(job: Job) -> str:
+    """The data type for an actor with this job. On a CPU `auto` means what it means on this machine, so that all actors
+    agree, and give what a local run gives."""
+    return resolve_dtype(job.dtype, job.device) if job.device == "cpu" else str(job.dtype)
+
+
 def open_pool(
     job: Job, recipe_of: Callable[[Job], Recipe], *, piece_bytes: int, max_actors: int | None = None
 ) -> "ActorPool":
@@ -261,7 +268,8 @@ class ActorPool:
         kinds = {(each.device, each.dtype, each.card) for each in self._loaded_models.values()}
         named = ", ".join(sorted(" ".join(filter(None, kind)) for kind in kinds))
         unlike = f"the actors run on different hardware ({named}): their {results} may differ in the last digits"
-        return [f"{deed} by {who}: {self.cluster_name}", *self.first.notes, *([unlike] * (len(kinds) > 1)), *self.lost]
+        own = dict.fromkeys(note for model in self._loaded_models.values() for note in model.notes)
+        return [f"{deed} by {who}: {self.cluster_name}", *own, *([unlike] * (len(kinds) > 1)), *self.lost]
 
     def memory_mb(self) -> float | None:
         """Memory of all cards together."""

@@ -12,6 +12,7 @@ import numpy as np
 from engine.jobs.segment.finished import CHECKPOINT_S
 from engine.jobs.segment.job import Mode, SegmentJob
 from engine.jobs.segment.results import BatchResult, SegmentedBatch
+from engine.models.data_type import emulation_notes
 from engine.models.libraries import require_libraries
 from engine.models.sam3 import SegmentationSpec
 from engine.sources.pictures import Batch
@@ -63,8 +64,8 @@ class LocalSegmentBackend:
         self.forget, self.tracker_state = segmenter.reset, segmenter.tracker_state
         self.restore_tracker = segmenter.restore_tracker
         model = segmenter.model
-        self.notes = model.notes + segmenter.set_prompts(job.prompts)
         self.device, self.dtype = str(model.device), model.dtype_name
+        self.notes = model.notes + segmenter.set_prompts(job.prompts) + emulation_notes(self.dtype, self.device)
 
     def segment(self, batches: Iterator[Batch], is_stopped: Callable[[], bool]) -> Iterator[SegmentedBatch]:
         saved_s = time.monotonic()
@@ -107,9 +108,8 @@ class LocalSegmentBackend:
         """Does nothing: the model stays loaded for other jobs."""
 
 
-def load_segmenter(job: SegmentJob, *, is_exact: bool = False) -> "Segmenter":
-    """Load the model on its device. ModelError in one line; for boxes without torchvision before loading. `is_exact`:
-    see `resolve_dtype`."""
+def load_segmenter(job: SegmentJob) -> "Segmenter":
+    """Load the model on its device. ModelError in one line; for boxes without torchvision before loading."""
     if job.boxes:
         from engine.models.sam3.detector import require_roi_align
 
@@ -120,7 +120,7 @@ def load_segmenter(job: SegmentJob, *, is_exact: bool = False) -> "Segmenter":
     from engine.models.sam3.load import load
     from engine.models.sam3.segmenter import Segmenter
 
-    device, dtype = device_and_dtype(job.device, job.dtype, job.threads, half="bfloat16", is_exact=is_exact)
+    device, dtype = device_and_dtype(job.device, job.dtype, job.threads, half="bfloat16")
     with translate_load_oom(job.model, device, dtype):
         return Segmenter(load(spec_of(job), device, dtype))
 

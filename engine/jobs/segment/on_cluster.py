@@ -13,7 +13,15 @@ from functools import partial
 
 import numpy as np
 
-from engine.jobs.kit.ray_pool import Actor, LoadedModel, PieceWorker, WorkPiece, group_items, open_pool
+from engine.jobs.kit.ray_pool import (
+    Actor,
+    LoadedModel,
+    PieceWorker,
+    WorkPiece,
+    actor_dtype,
+    group_items,
+    open_pool,
+)
 from engine.jobs.segment.backend import LocalSegmentBackend, load_segmenter
 from engine.jobs.segment.finished import CHECKPOINT_S
 from engine.jobs.segment.job import Mode, SegmentJob
@@ -69,7 +77,7 @@ class SegmentWorker:
 
 
 def open_worker(job: SegmentJob, mode: Mode) -> PieceWorker:
-    return SegmentWorker(LocalSegmentBackend(job, load_segmenter(job, is_exact=True), mode), is_tracked=mode == "track")
+    return SegmentWorker(LocalSegmentBackend(job, load_segmenter(job), mode), is_tracked=mode == "track")
 
 
 class ClusterSegmentBackend:
@@ -87,7 +95,7 @@ class ClusterSegmentBackend:
 
         self._pool = open_pool(
             job,
-            lambda own: partial(open_worker, replace(own, model=absolute(own.model)), mode),
+            lambda own: partial(open_worker, replace(own, model=absolute(own.model), dtype=actor_dtype(own)), mode),
             piece_bytes=self._piece_batches * batch_bytes,
             max_actors=1 if mode == "track" else expected and -(-expected // (self._piece_batches * job.batch)),
         )

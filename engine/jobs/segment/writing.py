@@ -35,7 +35,7 @@ class Writer:
         """Outputs still being written."""
         self._forms = forms_of(job.outputs, job.frames)
         self._job, self._pictures, self._mode, self._finished = job, pictures, mode, finished
-        self._metadata = _metadata_of(job, mode) if job.metadata else None
+        self._metadata = _metadata_of(job, mode, finished.work.dtype) if job.metadata else None
         self._look = PaintLook(opacity=job.opacity, is_hard=job.edge == "hard")
 
     def run(self, results: Iterator[SegmentedBatch]) -> None:
@@ -98,12 +98,13 @@ class Writer:
         return PngFolder(path, self._metadata, MaskedPicture.ids)
 
 
-def _metadata_of(job: SegmentJob, mode: Mode) -> GenerationInfo:
+def _metadata_of(job: SegmentJob, mode: Mode, dtype: str) -> GenerationInfo:
     values = {
         "Model": public_name(job.model),
         "Mode": mode,
         "Threshold": job.threshold,
         "Resolution": job.resolution,
+        "Precision": dtype,
         "Box": " ".join(",".join(f"{number:g}" for number in box) for box in job.boxes) or None,
     }
     return generation_info(package_version(), ", ".join(filter(None, map(str.strip, job.prompts))), values)

@@ -10,6 +10,7 @@ import numpy as np
 from engine.errors import DeviceLostError, ModelError, MultiverseError, in_one_line
 from engine.jobs.video.backend import STAGE_NAMES, PaintedBatch, StageFigures, VideoBatch
 from engine.jobs.video.job import VideoJob
+from engine.models.data_type import emulation_notes
 from engine.models.sd.spec import ModelSpec
 
 
@@ -18,15 +19,15 @@ class FusedPaintBackend:
 
     name = "fused"
 
-    def __init__(self, job: VideoJob, size: tuple[int, int], *, is_exact: bool = False) -> None:
-        """Loads the model and warms it up: seconds. ModelError in one line. `is_exact`: see `resolve_dtype`."""
+    def __init__(self, job: VideoJob, size: tuple[int, int]) -> None:
+        """Loads the model and warms it up: seconds. ModelError in one line."""
         began_s = time.perf_counter()  # with the import of torch
         from engine.models.device_work import device_and_dtype
         from engine.models.sd.batch_painter import BatchPainter, load_painter
         from engine.sources.still import read_still
         from engine.system.process_memory import keep_freed_memory
 
-        self.device, self.dtype = device_and_dtype(job.device, job.dtype, job.threads, is_exact=is_exact)
+        self.device, self.dtype = device_and_dtype(job.device, job.dtype, job.threads)
         if self.device == "cpu":
             keep_freed_memory()
         self._model = job.painting.spec.model
@@ -35,7 +36,7 @@ class FusedPaintBackend:
             self._painter: BatchPainter | None = painter
             painter.warm_up(job.batch)
         self.real_steps = painter.real_steps
-        self.notes = [*painter.model.notes, *painter.notes]
+        self.notes = [*painter.model.notes, *painter.notes, *emulation_notes(self.dtype, self.device)]
         self._frames = 0
         self._last = self.times()
         self.load_s = time.perf_counter() - began_s

@@ -13,7 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from engine.jobs.kit.ray_pool import Actor, LoadedModel, PieceWorker, WorkPiece, group_items, open_pool
+from engine.jobs.kit.ray_pool import (
+    Actor,
+    LoadedModel,
+    PieceWorker,
+    WorkPiece,
+    actor_dtype,
+    group_items,
+    open_pool,
+)
 from engine.jobs.video.backend import STAGE_NAMES, PaintBackend, PaintedBatch, StageFigures, VideoBatch
 from engine.jobs.video.fused import FusedPaintBackend, check_model
 from engine.jobs.video.job import VideoJob
@@ -58,7 +66,7 @@ class PaintWorker:
 
 def open_worker(job: VideoJob, size: tuple[int, int]) -> PieceWorker:
     check_model(job.painting.spec)  # before torch is loaded, which takes seconds
-    return PaintWorker(FusedPaintBackend(job, size, is_exact=True))
+    return PaintWorker(FusedPaintBackend(job, size))
 
 
 class ClusterPaintBackend:
@@ -89,7 +97,7 @@ class ClusterPaintBackend:
         """Latest totals of each actor, in seconds per stage."""
         self._pool = open_pool(
             job,
-            lambda own: partial(open_worker, _with_absolute_paths(own), size),
+            lambda own: partial(open_worker, _for_actor(own), size),
             piece_bytes=self._segment_batches * batch_bytes,
             max_actors=max_actors,
         )
@@ -141,8 +149,9 @@ class ClusterPaintBackend:
         ]
 
 
-def _with_absolute_paths(job: VideoJob) -> VideoJob:
-    """Make paths of local files absolute, as an actor may have another working directory. Model ids stay unchanged."""
+def _for_actor(job: VideoJob) -> VideoJob:
+    """Make paths of local files absolute, as an actor may have another working directory, and choose its data type.
+    Model ids stay unchanged."""
     painting = job.painting
     spec = painting.spec
     paths: dict[str, Any] = {
@@ -156,4 +165,5 @@ def _with_absolute_paths(job: VideoJob) -> VideoJob:
         controlnets=tuple(map(absolute, spec.controlnets)),
         embeddings=tuple(map(absolute, spec.embeddings)),
     )
-    return replace(job, painting=replace(painting, spec=spec, ip_image=absolute(painting.ip_image)))
+    painting = replace(painting, spec=spec, ip_image=absolute(painting.ip_image))
+    return replace(job, painting=painting, dtype=actor_dtype(job))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from engine.children.port import ChildPort
 from engine.errors import DeviceFullError, DeviceLostError, ModelError, in_one_line
 from engine.ipc import Phase
+from engine.models.data_type import resolve_dtype
 from engine.system import priority
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def load_on_device(
             priority.run_when_idle()
         port.start_trial("model", name)  # not before: a driver that ends this process is not the model's fault
         suspect = "model"
-        dtype = device_work.resolve_dtype(port.settings["dtype"], device, half=half, is_exact=not gives_way)
+        dtype = resolve_dtype(port.settings["dtype"], device, half=half, is_exact=not gives_way)
         with translate_load_oom(name, device, dtype):
             model = load(device, dtype)
     except DeviceFullError as error:  # the kind for which a swap stops the running model and tries again

@@ -37,5 +37,6 @@ def test_every_output_has_its_settings_as_metadata_unless_it_shall_not(
         assert texts == [""] * 4
         return
     assert len(set(texts)) == 1
-    assert texts[0].startswith(f"disc, ball\nModel: {seeing_sam3.name}, Mode: image, Threshold: 0.5, Resolution: 336")
-    assert "Version: multiverse " in texts[0] and str(seeing_sam3.parent) not in texts[0]
+    options = "Mode: image, Threshold: 0.5, Resolution: 336, Precision: float32, Version: multiverse "
+    assert texts[0].startswith(f"disc, ball\nModel: {seeing_sam3.name}, {options}")
+    assert str(seeing_sam3.parent) not in texts[0]

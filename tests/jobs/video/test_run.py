@@ -13,9 +13,10 @@ from engine.jobs.video.job import VideoJob
 from engine.jobs.video.report import VideoProgress, VideoReport
 from engine.jobs.video.run import open_backend, open_job, run_job
 from engine.jobs.video.writing import segmented_video
-from engine.models import device_work
+from engine.models import data_type
 from tests.jobs.segment.disc_movie import pictures_of, sound_of, times_of
 from tests.jobs.video.conftest import MakeJob
+from tests.jobs.video.writing.test_metadata import comment_of
 from tests.jobs.video.writing.written import packets_of
 
 Clip = Callable[..., Path]
@@ -80,18 +81,19 @@ def test_a_stop_keeps_what_was_painted_and_a_resumed_run_equals_an_uninterrupted
         if progress.done >= 6:
             stop.set()
 
-    monkeypatch.setattr(device_work, "has_fast_bfloat16", lambda: True)
+    monkeypatch.setattr(data_type, "has_fast_bfloat16", lambda: True)
     paint_video(job(source, tmp_path / "whole.mp4", batch=2))
     first = paint_video(job(source, out, batch=2), on_progress=stop_after_three_batches, stop=stop)
     assert first.is_interrupted and first.kept == first.painted // 4 * 4
     assert len(pictures_of(out)) == first.painted >= 6, "the painted part is playable"
-    monkeypatch.setattr(device_work, "has_fast_bfloat16", lambda: False)  # as on another computer
+    monkeypatch.setattr(data_type, "has_fast_bfloat16", lambda: False)  # as on another computer
     at_once = paint_video(job(source, out, batch=2, resume=True), stop=stop)
     assert at_once.is_interrupted and min(at_once.resumed, at_once.painted, at_once.unpainted) >= 0
     assert at_once.read == at_once.resumed + at_once.painted + at_once.unpainted
     second = paint_video(job(source, out, batch=2, resume=True))
     assert not second.is_interrupted
     assert (first.dtype, second.dtype) == ("bfloat16", "bfloat16")
+    assert "Precision: bfloat16, " in comment_of(out) and any("many times slower" in note for note in second.notes)
     assert second.resumed >= 4, "finished pictures were not painted again"
     assert second.resumed + second.painted == 20
     assert packets_of(out) == packets_of(tmp_path / "whole.mp4")

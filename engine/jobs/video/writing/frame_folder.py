@@ -8,7 +8,7 @@ import hashlib
 import os
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -35,9 +35,15 @@ class FrameFolder:
     """A VideoOutput that writes frames; see outputs.py."""
 
     def __init__(
-        self, job: VideoJob, pictures: Pictures, work: JobFolder, metadata: GenerationInfo | None, *, is_resumed: bool
+        self,
+        job: VideoJob,
+        pictures: Pictures,
+        work: JobFolder,
+        metadata: Callable[[], GenerationInfo | None],
+        *,
+        is_resumed: bool,
     ) -> None:
-        """`is_resumed`: continue with the frames recorded in `work`."""
+        """`metadata()` is called for each picture. `is_resumed`: continue with the frames recorded in `work`."""
         self.path = work.output
         self.notes: list[str] = []
         self.done = 0
@@ -66,7 +72,7 @@ class FrameFolder:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._folders.update(parent for parent in path.parents if parent.is_relative_to(self.path))
             turned = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
-            self._waiting.append((name, self._writers.submit(_write, path, turned, self._metadata)))
+            self._waiting.append((name, self._writers.submit(_write, path, turned, self._metadata())))
             while len(self._waiting) > self._most_waiting:
                 self._take()
 

@@ -12,6 +12,7 @@ The fingerprint of the job, everything that affects its output, decides whether 
 import os
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -146,7 +147,7 @@ def open_output(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> Vid
         before = work.stored_fingerprint
         note = _check_before(job, form, pictures, work)
         is_resumed = job.resume and not note
-        metadata = _metadata_of(job, size)
+        metadata = partial(_metadata_of, job, size, work)
         output: VideoOutput
         if form == "video":
             output = SegmentedVideo(job, pictures, size, work, metadata, is_resumed=is_resumed)
@@ -159,14 +160,14 @@ def open_output(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> Vid
         return output
 
 
-def _metadata_of(job: VideoJob, size: tuple[int, int]) -> GenerationInfo | None:
-    """The output's metadata; None if the job wants none."""
+def _metadata_of(job: VideoJob, size: tuple[int, int], work: JobFolder) -> GenerationInfo | None:
+    """The output's metadata, once the model is loaded; None if the job wants none."""
     if not job.metadata:
         return None
     painting = job.painting
     names = ("prompt", "negative", "steps", "strength", "seed", "sampler")
     own = {name: getattr(painting, name) for name in names}
-    return painting_metadata(model=painting.spec.model, guidance=painting.cfg, size=size, **own)
+    return painting_metadata(model=painting.spec.model, guidance=painting.cfg, size=size, dtype=work.dtype, **own)
 
 
 def _path_of(name: str) -> Path:

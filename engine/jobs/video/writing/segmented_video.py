@@ -7,7 +7,7 @@ the same packets as an uninterrupted one.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -65,11 +65,11 @@ class SegmentedVideo:
         pictures: Pictures,
         size: tuple[int, int],
         work: JobFolder,
-        metadata: GenerationInfo | None,
+        metadata: Callable[[], GenerationInfo | None],
         *,
         is_resumed: bool,
     ) -> None:
-        """`is_resumed`: continue with the segments recorded in `work`."""
+        """`metadata()` is called at the end. `is_resumed`: continue with the segments recorded in `work`."""
         self.path = work.output
         self.notes: list[str] = []
         self._job, self._pictures, self._size, self.work = job, pictures, size, work
@@ -230,7 +230,7 @@ class SegmentedVideo:
             stream.codec_context.sample_aspect_ratio = look.pixel_aspect
             if look.has_tracks:
                 tracks = self._open_tracks(container, stream, None if has_all_sound else end_s)
-            container.metadata.update(video_tags(self._metadata, tracks))
+            container.metadata.update(video_tags(self._metadata(), tracks))
             for packet in self._packets(round(end_s / tick_s)):
                 if tracks is not None and packet.pts is not None:
                     tracks.write_until(packet.pts * tick_s)
