@@ -6,10 +6,9 @@ shape, diffusers classes accept no others, attention is PyTorch's own, and a tok
 
 import importlib
 import inspect
-import re
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from functools import partial
@@ -23,6 +22,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from engine.errors import ModelError
 from engine.models.device_work import is_device_lost, is_out_of_memory
 from engine.models.plain_config import CONFIG, require_no_adapter
+from engine.models.tensor_rule import ANOTHER, HARMLESS, require_known, require_present, require_same
 from engine.models.weight_files import WeightFiles
 
 ATTENTION: Final = "sdpa"
@@ -32,10 +32,6 @@ BACKBONES: Final = ("DepthAnything", "VitPose")
 BACKBONES_ATTENTION: Final = {"": "eager", "backbone_config": ATTENTION}
 MIN_COUNTED: Final = 1 << 26
 """Networks with fewer weights than this (256 MiB in float32) are built without a check."""
-HARMLESS: Final = re.compile(
-    r"(^|\.)position_ids$|^(text|visual)_projection(\.weight)?$|^logit_scale$|^(model_)?ema\.|^safety_checker\."
-)
-"""Tensors in published files that are not weights of the network and are ignored."""
 OTHER_HALF: Final = {"CLIPText": "vision_model.", "CLIPVision": "text_model."}
 """Tensors of a whole CLIP that a class for one half ignores, by the prefix of the class name."""
 ADVICE: Final = " If you want to instead overwrite"
@@ -110,24 +106,9 @@ def load_network(
     absent = sorted(found["missing_keys"]) + sorted(name for name, *_ in found["mismatched_keys"])
     other_half = next((begin for half, begin in OTHER_HALF.items() if kind.startswith(half)), None)
     surplus = [name for name in found["unexpected_keys"] if not (other_half and name.startswith(other_half))]
-    require_all_used(what, kind, absent, [name for name in surplus if not may_ignore(name)])
-    return module
-
-
-def require_present(what: str, absent: Sequence[str]) -> None:
-    """Raise ModelError, in one line, for the tensors that a file lacks."""
-    if absent:
-        raise ModelError(f"{what}: {len(absent)} tensors are missing or have another shape, the first is {absent[0]}")
-
-
-def require_all_used(what: str, kind: str, absent: Sequence[str], surplus: Sequence[str]) -> None:
-    """Raise ModelError, in one line, for tensors that a file lacks, and for those that the network does not have."""
     require_present(what, absent)
-    if surplus:
-        raise ModelError(
-            f"{what}: {len(surplus)} of its tensors have no place in a {kind}, the first is {min(surplus)}; it is "
-            f"another kind of model, or {CONFIG} belongs to another one"
-        )
+    require_known(what, f"a {kind}", surplus, may_ignore=may_ignore, why=ANOTHER)
+    return module
 
 
 def build_config(kind: Any, config_json: Mapping[str, Any], what: str, attention: Any = ATTENTION) -> Any:
@@ -208,11 +189,18 @@ def require_finite(what: str, tensors: Mapping[str, torch.Tensor]) -> None:
             raise ModelError(f"{what}: {name} contains NaN or infinity")
 
 
-def load_weights(network: torch.nn.Module, weights: Mapping[str, Any], what: str, *, kind: str = "") -> None:
-    """Load weights into a network on the meta device. ModelError unless all its tensors are there and finite."""
+def load_weights(
+    network: torch.nn.Module,
+    weights: Mapping[str, Any],
+    what: str,
+    kind: str,
+    *,
+    may_ignore: Callable[[str], object] = HARMLESS.search,
+) -> None:
+    """Load weights into a network on the meta device. ModelError unless all its tensors are there and finite, and there
+    are no others but those that `may_ignore` allows. `kind`: what the file should be."""
     expected = network.state_dict()
-    absent = [key for key, tensor in expected.items() if getattr(weights.get(key), "shape", None) != tensor.shape]
-    require_present(f"{what}{kind}", absent)
+    require_same(what, kind, expected, weights, may_ignore=may_ignore, why=f"it is not {kind}")
     tensors = {key: weights[key] for key in expected}
     require_finite(what, tensors)
     network.load_state_dict(tensors, assign=True)

@@ -45,6 +45,10 @@ _FILE_KINDS: Final = {
     ".index": "the index of a voice; name the voice (.pth) as the model, and this with --index",
     ".onnx": "an ONNX export, which is not supported; use the voice's .pth or .safetensors file",
 }
+_VITS2: Final = (".pre_transformer.", "enc_p.encoder.spk_emb_linear.")
+"""Parts of tensor names that only VITS2 has: transformers in the flow, and the speaker in the text encoder."""
+OF_TRAINING: Final = "enc_q."
+"""Prefix of the tensors that only training needs."""
 MAX_STAGES: Final = 16  # limit for upsampling stages, blocks per stage, and dilations per block
 MAX_HZ: Final = 400_000
 Sides = tuple[int, ...]
@@ -75,7 +79,7 @@ def check(spec: VoiceSpec) -> VoiceReport:
     also compares all tensors. Every other problem is listed in the report."""
     path = locate.find(spec.model, files=("*.pth",))
     shape, metadata, tensors = _shape_in(path)
-    weights = {name: tensor for name, tensor in tensors.items() if not name.startswith("enc_q.")}  # of training
+    weights = {name: tensor for name, tensor in tensors.items() if not name.startswith(OF_TRAINING)}
     parts, missing = [describe_part("synthesizer", weights, (str(path),))], Problems()
     notes: list[str] = []
     pitch, vectors = choose(spec), 0
@@ -249,6 +253,11 @@ def _require_refinegan(name: str, shape: shapes.SynthesizerShape, tensors: Mappi
 def shape_of(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides]) -> shapes.SynthesizerShape:
     """The shape of the voice `name` from its metadata and the shapes of its tensors. ModelError if they do not fit."""
     vocoder = find_vocoder(name, metadata, tensors)
+    if vits2 := next((key for key in tensors if any(part in key for part in _VITS2)), ""):
+        raise ModelError(
+            f"{name}: a VITS2 voice, as Codename-RVC-Fork trains them ({vits2[:33]}); only VITS1, RVC's own, is built "
+            "here: convert it there"
+        )
     config = metadata["config"]
     if isinstance(config, list | tuple) and len(config) == shapes.CONFIG_ITEMS + 1:
         config = [*config[:-2], config[-1]]  # rvc-webui puts the channels, which the tensors have too, before the rate

@@ -16,6 +16,7 @@ from engine.errors import ModelError
 from engine.models.pickle_file import read_pickle
 from engine.models.pretrained import one_line, require_finite
 from engine.models.rvc.check import (
+    OF_TRAINING,
     read_safetensors_voice,
     require_plain_values,
     require_voice,
@@ -23,6 +24,7 @@ from engine.models.rvc.check import (
     shape_of,
 )
 from engine.models.rvc.synthesizer import Synthesizer
+from engine.models.tensor_rule import require_known
 from engine.models.weight_files import format_shape
 
 NORMED: Final = (("weight_v", "weight_g"), ("parametrizations.weight.original1", "parametrizations.weight.original0"))
@@ -66,8 +68,9 @@ def _from_safetensors(path: Path) -> Mapping[Any, Any]:
 
 
 def _weights(name: str, tensors: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
-    """The weights with these shapes, in float32. Extra tensors (`enc_q.*`, for training) are ignored. Everything is
-    checked before anything is computed, because a broken file can declare a tensor of any size in a few bytes."""
+    """The weights with these shapes, in float32. Of others only `enc_q.*`, which is for training, may be there.
+    Everything is checked before anything is computed, because a broken file can declare a tensor of any size in a few
+    bytes."""
     found = {key: _find_parts(key, tensors) for key in shapes}
     if missing := [key for key, parts in found.items() if not parts]:
         raise ModelError(f"{name}: {len(missing)} tensors are missing, the first is {missing[0]}")
@@ -80,6 +83,9 @@ def _weights(name: str, tensors: Mapping[str, Tensor], shapes: Mapping[str, tupl
                 )
             if part.layout != torch.strided or part.device.type != "cpu" or not part.is_floating_point():
                 raise ModelError(f"{name}: {key} is not a floating-point array")
+    own = {id(part) for parts in found.values() for part in parts}
+    surplus = (key for key, tensor in tensors.items() if id(tensor) not in own and not key.startswith(OF_TRAINING))
+    require_known(name, "an RVC voice", surplus, why="another program made it: convert with that one")
     weights = {key: _fold_weight_norm(*parts) for key, parts in found.items()}
     require_finite(name, weights)
     return weights

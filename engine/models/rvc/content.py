@@ -56,6 +56,8 @@ RENAMED = {
     "final_proj": "final_proj",
 }
 _NUMBER = re.compile(r"(?<=layers\.)\d+")
+_OF_TRAINING = re.compile(r"^(masked_spec_embed|mask_emb|label_embs_concat|lm_head\..*)$")
+"""Tensors that only training needs, by the names of both layouts."""
 
 
 class ContentEncoder:
@@ -119,7 +121,7 @@ def load_content(name: str, device: torch.device, dtype: torch.dtype) -> Content
         config.mask_time_prob = config.mask_feature_prob = 0.0  # only used in training; 0 avoids its tensor
         with torch.device("meta"):
             hubert = HubertModel(config)
-        load_weights(hubert, weights, name)
+        load_weights(hubert, weights, name, "a HuBERT", may_ignore=_OF_TRAINING.search)
         require_finite(name, {f"{PROJECTION}{key}": tensor for key, tensor in projection.items()})
         final_projection = None
         if projection:
@@ -202,12 +204,14 @@ def _read_pickled(file: Path) -> Mapping[str, Any]:
 
 
 def _rename_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors in fairseq's layout, with transformers' names. Tensors that only training needs are left out."""
+    """Tensors in fairseq's layout, with transformers' names; unknown ones keep theirs."""
     found = {}
     for name, tensor in tensors.items():
         stem, _, kind = name.rpartition(".")
         number = _NUMBER.search(stem)
         new = RENAMED.get(_NUMBER.sub("#", stem))
-        if new is not None:
+        if new is None:
+            found[name] = tensor
+        else:
             found[f"{new.replace('#', number[0]) if number else new}.{kind}"] = tensor
     return found

@@ -15,6 +15,7 @@ from engine.models.pickle_file import pickle_note, read_pickled_tensors
 from engine.models.plain_config import read_config
 from engine.models.sam3.meta_names import HAS_MULTIPLEX, NAME_PAIRS, meta_name
 from engine.models.sam3.model_folder import BEFORE_META, Sam3Folder, is_meta_checkpoint
+from engine.models.tensor_rule import require_present
 from engine.models.weight_files import TensorInfo, find_weights, read_header
 
 if TYPE_CHECKING:
@@ -63,7 +64,6 @@ class MetaCheckpoint(Sam3Folder):
         import torch
         from transformers import AutoModel, Sam3Config, Sam3VideoConfig
 
-        from engine.models.pretrained import require_present
         from engine.models.sam3.multiplex_model import add_multiplex, configure
 
         config: Any = (Sam3VideoConfig if self._has_tracker else Sam3Config)(**self.config)

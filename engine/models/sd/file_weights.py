@@ -17,7 +17,7 @@ from engine.models.compat.safetensors import BACKEND
 from engine.models.gguf_file import read_gguf, read_gguf_tensor
 from engine.models.pickle_file import STATE_DICT
 from engine.models.plain_config import CONFIG
-from engine.models.pretrained import HARMLESS, build_config, one_line, require_all_used
+from engine.models.pretrained import build_config, one_line
 from engine.models.sd.control_nets import T2IAdapterNet
 from engine.models.sd.plan.controlnet_file import ADAPTER, ControlNetFiles, to_diffusers_names
 from engine.models.sd.plan.model_folder import DiffusersFolder
@@ -25,6 +25,7 @@ from engine.models.sd.plan.original_names import UNET, diffusers_name
 from engine.models.sd.plan.single_file import CLASSES, PARTS, TEXT_CLASSES, VAE, SingleFile
 from engine.models.sd.plan.tensor_file import read_tensors
 from engine.models.sd.plan.vae_choice import TINY, VaeChoice, is_original_vae, join_halves, vae_tensors
+from engine.models.tensor_rule import require_same
 from engine.models.weight_files import WeightFiles, find_weights
 
 Tensors = dict[str, torch.Tensor]
@@ -96,10 +97,7 @@ def _build_network(kind: str, config: Mapping[str, Any], tensors: Tensors, dtype
     with torch.device("meta"):
         module = getattr(diffusers, kind).from_config(config)
     expected = module.state_dict()
-    absent = sorted(expected.keys() - tensors.keys())
-    absent += sorted(name for name in expected.keys() & tensors.keys() if expected[name].shape != tensors[name].shape)
-    surplus = [name for name in tensors.keys() - expected.keys() if not HARMLESS.search(name)]
-    require_all_used(what, kind, absent, surplus)
+    require_same(what, f"a {kind}", expected, tensors)
     module.load_state_dict({name: tensors[name] for name in expected}, assign=True)
     return module.to(dtype)
 

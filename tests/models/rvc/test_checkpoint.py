@@ -230,6 +230,30 @@ def test_a_tensor_that_is_not_a_weight_is_named(
     assert refusal(stored, only_loaded=True) == f"dec.conv_pre.weight {message}"
 
 
+@pytest.mark.parametrize(
+    "name", ["flow.flows.0.pre_transformer.attn_layers.0.conv_q.weight", "{}spk_emb_linear.weight"]
+)
+def test_a_vits2_voice_is_refused_and_not_converted_as_vits1(
+    name: str, stored: dict[str, Any], refusal: Callable[..., str]
+) -> None:
+    """Codename-RVC-Fork keeps RVC's names and adds transformers to the flow (normalizing_flow_vits2.py)."""
+    stored["weight"][name.format("enc_p.encoder.")] = torch.zeros(32, 32, 1)
+    assert refusal(stored).startswith("a VITS2 voice, as Codename-RVC-Fork trains them (")
+
+
+def test_a_tensor_that_no_voice_has_is_refused_by_name_but_not_those_of_training(
+    stored: dict[str, Any], refusal: Callable[..., str], tmp_path: Path
+) -> None:
+    stored["weight"]["enc_q.proj.weight"] = torch.zeros(2, 2, 1)
+    torch.save(stored, tmp_path / "trained.pth")
+    assert read_checkpoint(tmp_path / "trained.pth")
+    stored["weight"]["dec.snake.0.alpha"] = torch.zeros(2)
+    assert refusal(stored, only_loaded=True) == (
+        "1 of its tensors have no place in an RVC voice, the first is dec.snake.0.alpha; another program made it: "
+        "convert with that one"
+    )
+
+
 def test_broken_safetensors_are_reported(stored: dict[str, Any], refusal: Callable[..., str], tmp_path: Path) -> None:
     file = tmp_path / "voice.safetensors"
     save_file(stored["weight"], file)

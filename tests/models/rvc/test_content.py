@@ -174,6 +174,19 @@ def test_a_missing_tensor_and_nan_are_one_line(
     assert "\n" not in str(error.value)
 
 
+def test_a_tensor_that_no_hubert_has_is_refused_by_name(hubert: SmallHubert, tmp_path: Path) -> None:
+    for file, tensors in (
+        ("a.safetensors", whole(hubert.state_dict())),
+        ("hubert_base.pt", of_fairseq(hubert)["model"]),
+    ):
+        more = tensors | {"encoder.adapter.weight": torch.zeros(2)}
+        save_file(more, tmp_path / file) if file.startswith("a") else torch.save({"model": more}, tmp_path / file)
+        with pytest.raises(
+            ModelError, match=r"1 of .* have no place in a HuBERT, the first is encoder\.adapter\.weight"
+        ):
+            load(tmp_path / file)
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

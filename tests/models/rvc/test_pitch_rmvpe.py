@@ -140,7 +140,7 @@ def test_a_file_that_is_not_rmvpe_is_refused_in_one_line(tmp_path: Path) -> None
         return str(caught.value)
 
     torch.save({"weight": torch.zeros(3)}, file)
-    assert "not RMVPE: 741 tensors are missing or have another shape, the first is unet.encoder.bn.weight" in refusal()
+    assert "as RMVPE: 741 tensors are missing or have another shape, the first is unet.encoder.bn.weight" in refusal()
     torch.save(published_weights(1) | {"fc.1.bias": torch.full((360,), torch.inf)}, file)
     assert "fc.1.bias contains NaN or infinity" in refusal()
     torch.save([torch.zeros(3)], file)

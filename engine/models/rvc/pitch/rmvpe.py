@@ -183,7 +183,7 @@ def read_network(path: Path, name: str) -> Rmvpe:
     with torch.device("meta"):  # avoids drawing 90 million random weights
         network = Rmvpe()
     with one_line(name):
-        load_weights(network, weights, name, kind=": not RMVPE")
+        load_weights(network, weights, f"{name} as RMVPE", "RMVPE")
     return network.float().eval()
 
 
