@@ -30,7 +30,7 @@ ALLOWED = {
     "torch and safetensors open by name what `read_pickle` or `read_header` has checked": """
         models/weight_files models/sam3/meta_file
         models/rvc/checkpoint models/rvc/content models/rvc/pitch/rmvpe models/sd/lora
-        models/sd/plan/tensor_file models/sd/file_weights models/sd/textual_inversion
+        models/tensor_file models/sd/file_weights models/sd/textual_inversion
     """,
     "Pillow opens by name what `open_regular` has checked": "sources/still",
 }

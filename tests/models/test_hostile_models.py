@@ -14,7 +14,7 @@ from pathlib import Path
 from engine.errors import ModelError
 from engine.models.rvc.index_file import count_vectors
 from engine.models.weight_files import read_header
-from engine.models.sd.plan.tensor_file import read_checkpoint_header
+from engine.models.tensor_file import read_checkpoint_header
 
 READERS = {
     ".safetensors": (read_header, read_checkpoint_header),

@@ -18,13 +18,14 @@ from engine.models.gguf_file import read_gguf, read_gguf_tensor
 from engine.models.pickle_file import STATE_DICT
 from engine.models.plain_config import CONFIG
 from engine.models.pretrained import build_config, one_line
+from engine.models.quantized import dequantize
 from engine.models.sd.control_nets import T2IAdapterNet
 from engine.models.sd.plan.controlnet_file import ADAPTER, ControlNetFiles, to_diffusers_names
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.original_names import UNET, diffusers_name
 from engine.models.sd.plan.single_file import CLASSES, PARTS, TEXT_CLASSES, VAE, SingleFile
-from engine.models.sd.plan.tensor_file import read_tensors
 from engine.models.sd.plan.vae_choice import TINY, VaeChoice, is_original_vae, join_halves, vae_tensors
+from engine.models.tensor_file import read_tensors
 from engine.models.tensor_rule import require_same
 from engine.models.weight_files import WeightFiles, find_weights
 
@@ -121,12 +122,7 @@ def _tensors(single: SingleFile, starts: tuple[str, ...]) -> Iterator[tuple[str,
         with safe_open(single.path, framework="pt", backend=BACKEND) as file:
             for name, stored in selected.items():
                 weight = file.get_tensor(stored)
-                yield name, _dequantize(weight, file.get_tensor(scales[stored])) if stored in scales else weight
-
-
-def _dequantize(weight: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-    """Weight times scale, float32. `scale`: one number, or one for each row."""
-    return weight.float() * scale.float().reshape(-1, *[1] * (weight.ndim - 1))
+                yield name, dequantize(weight, file.get_tensor(scales[stored])) if stored in scales else weight
 
 
 def load_vae(choice: VaeChoice, dtype: torch.dtype) -> Any:

@@ -20,7 +20,7 @@ from engine.models.compat.safetensors import BACKEND
 from engine.models.pretrained import one_line, require_finite
 from engine.models.sd.plan.lora_file import LoraChange, LoraFile
 from engine.models.sd.plan.lora_names import TEXT_PARTS, UNET_PART, plain_layer
-from engine.models.sd.plan.tensor_file import read_tensors
+from engine.models.tensor_file import read_tensors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,8 @@ from torch.nn import functional as F
 from engine.errors import ModelError
 from engine.models.pretrained import one_line
 from engine.models.sd.pixels import as_rgb
-from engine.models.sd.plan.tensor_file import read_tensors
 from engine.models.sd.plan.upscaler_file import COLOURS, UpscalerFile
+from engine.models.tensor_file import read_tensors
 
 SCALE = 2
 """Factor of the result; a network by 4 is averaged over 2 x 2 pixels."""

@@ -16,9 +16,9 @@ from engine.models.sd.model import DiffusionModel
 from engine.models.sd.painting import StreamSettings
 from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.plan.prediction import file_prediction
-from engine.models.sd.plan.tensor_file import CheckpointHeader
 from engine.models.sd.spec import ModelSpec
 from engine.models.sd.stream_schedule import StreamSchedule
+from engine.models.tensor_file import CheckpointHeader
 from tests.models.sd.oracle import difference, diffusers_picture, our_picture, pipeline_of
 from tests.models.sd.plain_stream import random_latents
 from tests.support.long_form import in_long_form

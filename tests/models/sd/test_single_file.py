@@ -12,8 +12,8 @@ from engine.models.sd import ModelSpec
 from engine.models.sd.load import load
 from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.plan.single_file import CONFIGS, SD_2_OWNERS, config_folder, examine
-from engine.models.sd.plan.tensor_file import read_numbers
 from engine.models.sd.plan.unet_config import blocks_of_config, require_same_blocks
+from engine.models.tensor_file import read_numbers
 from engine.models.weight_files import TensorInfo
 from tests.models.sd.plain_stream import loaded
 from tests.support.replicas.replica import Folders

@@ -17,7 +17,7 @@ from engine.models.sd.plan.families import CONTROLNETS, FAMILIES, TEXT_WIDTHS, w
 from engine.models.sd.plan.network_outline import NetworkOutline
 from engine.models.sd.plan.original_names import UNET, Stored, diffusers_name
 from engine.models.sd.plan.other_models import PART_CLASSES
-from engine.models.sd.plan.tensor_file import headers_of, weights_of
+from engine.models.tensor_file import headers_of, weights_of
 from engine.models.weight_files import TensorInfo, WeightFiles, find_weights
 
 KIND, UNION, ADAPTER = "ControlNetModel", "ControlNetUnionModel", "T2IAdapter"

@@ -21,7 +21,7 @@ from engine.models.sd.plan.families import FAMILIES, SUPPORTED, TEXT_WIDTHS, wro
 from engine.models.sd.plan.lora_names import NORMS, UNET_PART, LoraLayer, TargetWeight, layers_in, target_weights
 from engine.models.sd.plan.network_outline import NetworkOutline
 from engine.models.sd.plan.other_models import base_in_metadata, foreign_base, other_kind
-from engine.models.sd.plan.tensor_file import read_checkpoint_header
+from engine.models.tensor_file import read_checkpoint_header
 from engine.models.weight_files import TensorInfo
 from engine.system.small_file import parse_json
 

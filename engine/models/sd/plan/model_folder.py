@@ -10,8 +10,8 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.plain_config import CONFIG, class_named, read_config
 from engine.models.sd.plan.other_models import known_models, other_folder, purpose_of, unet_of_another_kind
-from engine.models.sd.plan.tensor_file import headers_of
 from engine.models.sd.plan.unet_config import SIZES, count_size_inputs, unsupported_input
+from engine.models.tensor_file import headers_of
 from engine.models.tokenizer_files import CONFIG as TOKENIZER_CONFIG
 from engine.models.tokenizer_files import read_tokenizer_files
 from engine.models.weight_files import TensorInfo, WeightFiles, find_weights

@@ -16,6 +16,7 @@ from engine.models.libraries import require_libraries
 from engine.models.part_report import ModelReport, PartReport, Problems, describe_part
 from engine.models.pickle_file import pickle_note
 from engine.models.plain_config import ADAPTER, CONFIG, notes_on_code, require_no_adapter
+from engine.models.quantized import require_plain
 from engine.models.sd.plan import single_file
 from engine.models.sd.plan.controlnet_file import ControlNetFiles, examine_controlnet
 from engine.models.sd.plan.detector_file import KINDS, DetectorFiles, examine_detector
@@ -27,16 +28,15 @@ from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.network_outline import NetworkOutline, outline_of
 from engine.models.sd.plan.original_names import ENCODERS, UNET
 from engine.models.sd.plan.prediction import Decision
-from engine.models.sd.plan.quantized import require_plain
 from engine.models.sd.plan.sampler_choice import FEW_STEPS, SamplerChoice, choose_sampler
 from engine.models.sd.plan.sampler_name import MERGE_STEPS, distillation_note, name_notes, sampler_from_name
 from engine.models.sd.plan.scheduler_config import choose_prediction, flow_note, require_signal, scheduler_config
 from engine.models.sd.plan.single_file import SingleFile
-from engine.models.sd.plan.tensor_file import headers_of
 from engine.models.sd.plan.unet_file import examine_unet, with_unet
 from engine.models.sd.plan.upscaler_file import UpscalerFile, examine_upscaler
 from engine.models.sd.plan.vae_choice import VaeChoice, choose_vae
 from engine.models.sd.spec import ModelSpec
+from engine.models.tensor_file import headers_of
 from engine.models.weight_files import TensorInfo, WeightFiles
 
 FILE_PARTS = {"unet": (UNET,), "vae": (single_file.VAE,), **ENCODERS}

@@ -16,11 +16,11 @@ from engine.models.sd.plan.ip_adapter_file import ip_adapter_base
 from engine.models.sd.plan.lora_file import examine_lora
 from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.plan.sampler_name import sampler_from_name
-from engine.models.sd.plan.tensor_file import headers_of
 from engine.models.sd.plan.unet_file import examine_unet
 from engine.models.sd.plan.upscaler_file import examine_upscaler
 from engine.models.sd.plan.vae_choice import TINY, vae_kind
 from engine.models.sd.spec import ModelSpec
+from engine.models.tensor_file import headers_of
 from engine.models.weight_files import TensorInfo, find_weights
 
 _CLASS = "vision_model.embeddings.class_embedding"

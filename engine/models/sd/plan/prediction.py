@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.models.sd.plan.original_names import UNET
-from engine.models.sd.plan.tensor_file import CheckpointHeader, read_numbers
+from engine.models.tensor_file import CheckpointHeader, read_numbers
 from engine.system.small_file import read_small
 
 REQUESTED = "asked for"

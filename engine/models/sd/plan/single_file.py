@@ -1,7 +1,6 @@
 """Examines models in a single file, like most shared checkpoints: weights without a configuration. No torch."""
 
 import re
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,15 +9,15 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.gguf_file import Q8
 from engine.models.pickle_file import pickle_note
+from engine.models.quantized import QuantizedWeights, find_quantized, quantized_note, require_plain
 from engine.models.sd.plan.families import FAMILIES, SUPPORTED, TAESD, wrong_model_error
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.original_names import UNET, diffusers_name, modern_name
 from engine.models.sd.plan.other_models import kind_of, unet_alone
 from engine.models.sd.plan.prediction import FilePrediction, file_prediction
-from engine.models.sd.plan.quantized import QuantizedWeights, find_quantized, require_plain
 from engine.models.sd.plan.sampler_name import sampler_from_name
-from engine.models.sd.plan.tensor_file import CheckpointHeader, read_checkpoint_header
 from engine.models.sd.plan.unet_config import require_same_blocks
+from engine.models.tensor_file import CheckpointHeader, read_checkpoint_header
 from engine.models.weight_files import TensorInfo
 
 SD_2_OWNERS = ("sd2-community", "stabilityai")
@@ -97,15 +96,12 @@ class SingleFile:
     @property
     def notes(self) -> tuple[str, ...]:
         notes = [pickle_note(self.path.name)] if self.is_pickle else []
-        counts = Counter(
+        dtypes = (
             self.tensors[name].dtype
             for name, stored_name in self.stored.items()
             if stored_name in self.quantized.scales or self.tensors[name].dtype == Q8
         )
-        if counts:
-            counted = f"{counts.total()} quantized weights ({' and '.join(sorted(counts))})"
-            notes.append(f"{self.path.name}: {counted} are read exactly, times their scales")
-        return tuple(notes)
+        return (*notes, *quantized_note(self.path.name, dtypes))
 
     @property
     def _predicts_v(self) -> bool:
@@ -123,7 +119,7 @@ def examine(file: Path) -> SingleFile:
 def describe_checkpoint(file: Path, header: CheckpointHeader, named: Mapping[str, str], name: str = "") -> SingleFile:
     """Describe a checkpoint file. `named`: names in the file by original names. ModelError as from `examine`."""
     family = _family_in({ours: header.tensors[theirs] for ours, theirs in named.items()}, file)
-    quantized = find_quantized(file, header)
+    quantized = find_quantized(file, header, (UNET, "diffusion_model."))
     stored = {ours: theirs for ours, theirs in named.items() if theirs not in quantized.auxiliary}
     tensors = {ours: header.tensors[theirs] for ours, theirs in stored.items()}
     others = {ours: tensor for ours, tensor in tensors.items() if not ours.endswith((".weight", ".bias"))}

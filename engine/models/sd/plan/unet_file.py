@@ -18,8 +18,8 @@ from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.original_names import UNET, original_name
 from engine.models.sd.plan.other_models import kind_of
 from engine.models.sd.plan.single_file import CLASSES, SingleFile, describe_checkpoint
-from engine.models.sd.plan.tensor_file import read_checkpoint_header
 from engine.models.sd.plan.unet_config import require_same_blocks
+from engine.models.tensor_file import read_checkpoint_header
 from engine.models.weight_files import find_weights
 
 PREFIXES = (UNET, "diffusion_model.", "unet.", "")

@@ -20,8 +20,8 @@ from engine.models.sd.plan.families import FAMILIES, FULL_VAES, TAESD, wrong_mod
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.original_names import Stored
 from engine.models.sd.plan.other_models import PART_CLASSES
-from engine.models.sd.plan.tensor_file import headers_of, weights_of
 from engine.models.sd.plan.unet_config import LATENT_CHANNELS
+from engine.models.tensor_file import headers_of, weights_of
 from engine.models.weight_files import TensorInfo, WeightFiles, find_weights
 
 FULL, TINY = "AutoencoderKL", "AutoencoderTiny"

@@ -6,17 +6,20 @@ and `scaled_fp8` once. The scales of inputs are not needed. Forge stores nf4 as 
 """
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import ModelError
 from engine.models.gguf_file import Q8
-from engine.models.sd.plan.original_names import UNET
-from engine.models.sd.plan.tensor_file import CheckpointHeader
+from engine.models.tensor_file import CheckpointHeader
 from engine.models.weight_files import NUMPY, TensorInfo, read_tensor_bytes
 from engine.system.small_file import parse_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 FORMATS: Final = {"float8_e4m3fn": "float8_e4m3fn", "float8_e5m2": "float8_e5m2", "int8_tensorwise": "int8"}
 """Formats that are weight times scale, for the whole tensor or each row, and the dtype of their weights."""
@@ -46,8 +49,9 @@ class QuantizedWeights:
     """Tensors that only describe quantized weights."""
 
 
-def find_quantized(file: Path, header: CheckpointHeader) -> QuantizedWeights:
-    """Find the quantized weights of a file. ModelError in one line if they cannot be read exactly."""
+def find_quantized(file: Path, header: CheckpointHeader, starts: Sequence[str] = ()) -> QuantizedWeights:
+    """Find the quantized weights of a file. ModelError in one line if they cannot be read exactly. `starts`: prefixes
+    that the names of layers in METADATA may lack."""
     tensors = header.tensors
     if four := next((name for name in tensors if _FOUR_BITS.search(name)), None):
         raise ModelError(f"{file}: its weights are quantized to 4 bits (nf4 or fp4: {four}); {INSTEAD}")
@@ -55,7 +59,7 @@ def find_quantized(file: Path, header: CheckpointHeader) -> QuantizedWeights:
     for name in tensors:
         layer, _, role = name.rpartition(".")
         roles.setdefault(layer, set()).add(role)
-    formats = _formats_in_metadata(file, header)
+    formats = _formats_in_metadata(file, header, ("", *starts))
     scales, beside = {}, {OLD_MARK} & tensors.keys()
     for layer, layer_roles in roles.items():
         if layer not in formats and layer_roles.isdisjoint((*_SCALES, _FORMAT)):
@@ -84,6 +88,20 @@ def find_quantized(file: Path, header: CheckpointHeader) -> QuantizedWeights:
     return QuantizedWeights(scales=scales, auxiliary=frozenset(beside))
 
 
+def quantized_note(name: str, dtypes: Iterable[str]) -> tuple[str, ...]:
+    """The line for the user about the quantized weights of a file, one dtype each, as a tuple; none without any."""
+    counts = Counter(dtypes)
+    if not counts:
+        return ()
+    counted = f"{counts.total()} quantized weights ({' and '.join(sorted(counts))})"
+    return (f"{name}: {counted} are read exactly, times their scales",)
+
+
+def dequantize(weight: "Tensor", scale: "Tensor") -> "Tensor":
+    """Weight times scale, float32. `scale`: one number, or one for each row."""
+    return weight.float() * scale.float().reshape(-1, *[1] * (weight.ndim - 1))
+
+
 def require_plain(what: str, tensors: Mapping[str, TensorInfo]) -> None:
     """Raise ModelError if one of `tensors` belongs to a quantized weight that cannot be read as weight times scale."""
     for name, tensor in tensors.items():
@@ -94,15 +112,14 @@ def require_plain(what: str, tensors: Mapping[str, TensorInfo]) -> None:
             raise ModelError(f"{what}: {layer[:120]} is quantized ({why}), which is not supported here; {INSTEAD}")
 
 
-def _formats_in_metadata(file: Path, header: CheckpointHeader) -> dict[str, Any]:
-    """Options of each quantized layer, from the header; layers of the UNet may lack its prefix."""
+def _formats_in_metadata(file: Path, header: CheckpointHeader, starts: Sequence[str]) -> dict[str, Any]:
+    """Options of each quantized layer, from the header, where its name may lack one of `starts`."""
     if not (text := header.metadata.get(METADATA)):
         return {}
     try:
         layers = dict(parse_json(text)["layers"])
     except (ValueError, KeyError, TypeError):
         raise ModelError(f"{file}: its {METADATA} cannot be read; {INSTEAD}") from None
-    starts = ("", UNET, "diffusion_model.")
     found = {}
     for layer, options in layers.items():
         start = next((start for start in starts if f"{start}{layer}.weight" in header.tensors), None)
@@ -125,7 +142,7 @@ def _options(file: Path, layer: str, header: CheckpointHeader) -> Any:
 def _require_format(file: Path, layer: str, weight: TensorInfo, options: Any) -> None:
     """Raise ModelError unless weight times scale is the true weight. `options`: None for the older files."""
     if options is None:
-        if "float" not in weight.dtype:
+        if "float" not in weight.dtype and weight.dtype != "int8":
             raise _refusal(file, layer, f"{weight.dtype} without a format ({_FORMAT})")
         return
     kind = options.get("format") if isinstance(options, dict) else None
