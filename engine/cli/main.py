@@ -17,6 +17,7 @@ import typer.core
 
 from engine.cli import git_bash
 from engine.cli.console_events import console
+from engine.cli.help_texts import unify
 from engine.cli.standard_streams import discard_if_broken, open_closed_streams, print_any_name
 from engine.errors import MultiverseError, UsageError, in_one_line
 from engine.system.package_version import package_version
@@ -36,6 +37,10 @@ _WRONG_USAGE: Any = typer.BadParameter.__base__  # Typer brings its own copy of 
 
 
 class _Commands(typer.core.TyperGroup):
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        unify(self)
+
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # as Typer calls it
         """Run the command. UsageError in one line for what it does not take."""
         try:
@@ -101,7 +106,7 @@ def _group() -> typer.Typer:
         cls=_Commands,
         help="Turns four audio channels into the Multiverse picture, live, controlled over OSC.",
         no_args_is_help=True,
-        add_completion=False,
+        add_completion=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -149,6 +154,15 @@ def _commands_for(first: str) -> typer.Typer:
     return found if found.registered_commands or found.registered_groups else commands_of(is_listing=True)
 
 
+def _first_word() -> str:
+    """The command that is called, or whose options a shell completes, as the variables of Typer's scripts tell."""
+    words = sys.argv[1:]
+    if "_MULTIVERSE_COMPLETE" in os.environ:
+        line = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")
+        words = line.split()[1:]
+    return next((word for word in words if word != "--debug"), "")
+
+
 def main(commands: typer.Typer | None = None) -> None:
     """Entry point; exits 0 when done, 1 when failed, 2 on wrong usage."""
     open_closed_streams()
@@ -165,7 +179,7 @@ def main(commands: typer.Typer | None = None) -> None:
                 from engine.cli.run import with_window_argument
 
                 sys.argv[1:] = with_window_argument(sys.argv[1:])
-            (commands or _commands_for(next((argument for argument in sys.argv[1:] if argument != "--debug"), "")))()
+            (commands or _commands_for(_first_word()))()
         finally:
             sys.stdout.flush()
     except (SystemExit, KeyboardInterrupt) as end:  # the latter before Typer runs, while a command is loaded

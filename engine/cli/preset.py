@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Saved looks.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The preset's name.")]
-NameOrNone = Annotated[str, typer.Argument(metavar="[NAME]", help="The preset's name. [default: prepare none]")]
+NameOrNone = Annotated[str, typer.Argument(metavar="[NAME]", help="The preset's name. (default: prepare none)")]
 NewName = Annotated[str, typer.Argument(metavar="NEW", help="Its new name.")]
 Folder = Annotated[
     Path | None,
-    typer.Option("--presets", metavar="FOLDER", help="Folder of the presets. [default: the user's data folder]"),
+    typer.Option("--presets", metavar="FOLDER", help="Folder of the presets. (default: the user's data folder)"),
 ]
 TIME_HELP = "Time that the change takes: seconds (4, 0.5), beats (4b) or bars (2bars)."
 LONGEST = "16bars"  # that the engine's own time is likely to be
 SLOWEST = (20.0, 7)  # beats per minute and beats a bar: the tempo of the engine is not known here
 Time = Annotated[str, typer.Argument(metavar="[TIME]", help=TIME_HELP)]
 Fade = Annotated[str, typer.Argument(metavar="[FADE]", help=TIME_HELP)]
-TakeFade = Annotated[str, typer.Argument(metavar="[FADE]", help=f"{TIME_HELP} [default: /preset/take_fade]")]
+TakeFade = Annotated[str, typer.Argument(metavar="[FADE]", help=f"{TIME_HELP} (default: /preset/take_fade)")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
 
@@ -118,7 +118,7 @@ def restore(name: Name, folder: Folder = None, as_json: AsJson = False) -> None:
 def import_preset(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Preset file to import.")],
     name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Save it under this name. [default: its own]")
+        str | None, typer.Option(metavar="NAME", help="Save it under this name. (default: its own)")
     ] = None,
     overwrite: Overwrite = False,
     folder: Folder = None,
@@ -159,7 +159,7 @@ def picture(
         Path, typer.Argument(metavar="FILE", help="Picture to write: .jpg or .png; .webp: a loop of one bar, 1.92 s.")
     ],
     size: Annotated[
-        str | None, typer.Option(metavar="WxH", help="Size in pixels. [default: 320x180; .webp: 240x135]")
+        str | None, typer.Option(metavar="WxH", help="Size in pixels. (default: 320x180; .webp: 240x135)")
     ] = None,
     seconds: Annotated[
         float,

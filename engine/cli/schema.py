@@ -93,7 +93,7 @@ def osc_layout(
     listen_port: Annotated[
         int | None,
         typer.Option(
-            metavar="PORT", min=1, max=65535, help="Open Stage Control's --osc-port. [default: the port it sends from]"
+            metavar="PORT", min=1, max=65535, help="Open Stage Control's --osc-port. (default: the port it sends from)"
         ),
     ] = None,
 ) -> None:
@@ -116,7 +116,7 @@ def touchosc(
 def write(
     folder: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Folder to write to, with the same paths. [default: this installation]"),
+        typer.Option(metavar="FOLDER", help="Folder to write to, with the same paths. (default: this installation)"),
     ] = None,
 ) -> None:
     """Regenerate the generated files, after a declaration was changed. They leave plug-ins out."""

@@ -4,12 +4,14 @@ After an intended change: MULTIVERSE_WRITE_GOLDEN=1 pytest tests/cli/test_comman
 """
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import typer
 
 from engine.cli.main import DONE, FAILED, INTERRUPTED, NAMES, USAGE, commands_of
@@ -53,3 +55,29 @@ def test_the_list_of_commands_has_their_own_texts_and_is_printed_without_loading
     assert f"  bench    {texts[1][-1][1]}" in text
     loaded = {name for name in modules.split() if name.startswith(("engine.cli.", "engine.dataset."))}
     assert {f"engine.cli.{name}" for name in NAMES}.isdisjoint(loaded) and "numpy" not in modules.split(), loaded
+
+
+def every_help(command: Any, context: Any) -> Iterator[str]:
+    yield command.get_help(context)
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from every_help(inner, inner.context_class(inner, info_name=name, parent=context))
+
+
+def test_helps_have_whole_sentences_and_one_way_to_write_ranges_and_defaults() -> None:
+    command = typer.main.get_command(commands_of())
+    for text in every_help(command, command.context_class(command, info_name="multiverse")):
+        listed = text.partition("Commands:")[2]
+        assert "..." not in listed, text
+        assert re.findall(r"\[default|<=x|<x|<int range>|<float range>", text) == [], text
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [("multiverse pre", "preset"), ("multiverse segment --detect", "--detect-every"), ("multiverse osc li", "listen")],
+)
+def test_a_shell_completes_commands_and_their_options(line: str, found: str) -> None:
+    typed = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split()) - 1), "_MULTIVERSE_COMPLETE": "complete_bash"}
+    program = "import sys; from engine.cli.main import main; sys.argv[:] = ['multiverse']; main()"
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, env=os.environ | typed, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == [found], done.stderr
