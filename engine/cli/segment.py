@@ -38,7 +38,7 @@ def segment(
 
     The suffix of OUT sets the format. .mp4 .m4v .mov .mkv .webm .avi: the video with coloured masks and its sound (a
     folder plays at 25 pictures per second). .png .jpg .webp .tif .bmp: one picture with coloured masks. .json: COCO,
-    masks as RLE; a video's pictures are called frame_000000.png and so on, as --frames writes them. A name/ or one
+    masks as RLE; a video's pictures are called frame_000000.png and so on, as --pictures writes them. A name/ or one
     without a suffix: a folder of masks, one 8-bit grey PNG per picture, whose values are ids (0: no object) and look
     almost black.
 

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from engine.models.sd.plan.model_plan import ModelPlan
 
 INTERRUPTED = 1
-REMOVED_OPTION = "no effect any more: painting in one process is as fast; leave it out"
 NO_PROMPT = 'no prompt: describe what the pictures should show, for example --prompt "a forest of glass at dawn"'
 NO_INPUT = "no input: multiverse video IN OUT --prompt TEXT --model PATH|ID (or --input IN --output OUT)"
 NO_OUTPUT = "no output: name a video (.mp4 .m4v .mov .mkv .webm .avi) or a folder of frames: multiverse video IN OUT"
@@ -46,9 +45,8 @@ class PaintingOptions(ModelOptions):
         metavar="edges|soft|input",
     )
     ip_scale: float = option(USUAL_IP_SCALE, IP_SCALE, metavar=f"0..{MAX_SCALE:g}")
-    stablefast: bool = option(False, "Was removed; use --inductor.", flags="--stablefast")
     deepcache: bool = option(False, "Reuse deep features from step to step.", flags="--deepcache")
-    inductor: bool = option(False, "Compile with torch: takes minutes, then runs faster.", flags="--inductor")
+    is_compiled: bool = option(False, "Compile with torch: takes minutes, then runs faster.", flags="--compile")
 
 
 @kept_from_sleep("working on files")
@@ -73,8 +71,6 @@ def video(
     ] = None,
     prompt: Annotated[str | None, typer.Option(metavar="TEXT", help=PROMPT)] = None,
     *,
-    removed_stages: Annotated[str | None, typer.Option("--stages", hidden=True)] = None,
-    pipe: Annotated[str | None, typer.Option(hidden=True)] = None,
     web: Annotated[
         str | None,
         typer.Option(
@@ -82,7 +78,7 @@ def video(
         ),
     ] = None,
     clients: Annotated[int, typer.Option(metavar="1..64", help="With --web: clients served at the same time.")] = 4,
-    side: Annotated[
+    size: Annotated[
         int, typer.Option(metavar="PX", help="With --web: longest side of the picture at the start.")
     ] = 512,
     certificate: Annotated[
@@ -93,9 +89,9 @@ def video(
         ),
     ] = None,
     key: Annotated[Path | None, typer.Option(metavar="FILE.pem", help="Private key of the certificate.")] = None,
-    token: Annotated[
+    web_token: Annotated[
         str | None,
-        typer.Option(metavar="TEXT", help="With --web: token required from other machines. (default: a new one)"),
+        typer.Option(metavar="TOKEN", help="With --web: token required from other machines. (default: a new one)"),
     ] = None,
     debug: Annotated[
         bool,
@@ -121,9 +117,6 @@ def video(
     from engine.models.sd.painting import ControlUse, Painting
 
     refuse_without_effect(context, is_web=web is not None)
-    for name, value in (("--stages", removed_stages), ("--pipe", pipe)):
-        if value is not None:
-            print(f"multiverse: {name} {value}: {REMOVED_OPTION}", file=sys.stderr)
     settings = pop_options(PaintingOptions, options)
     configured = settings.configured()
     source, output = _one_of("IN", source, "--input", input_), _one_of("OUT", output, "--output", output_)
@@ -131,7 +124,9 @@ def video(
         for value, reason in ((source, NO_INPUT), (output, NO_OUTPUT), (prompt, NO_PROMPT)):
             if value is None:
                 raise UsageError(reason)
-    accelerator = _only_one({name: getattr(settings, name) for name in ("stablefast", "deepcache", "inductor")})
+    if settings.is_compiled and settings.deepcache:
+        raise UsageError("--deepcache --compile: one of them at a time")
+    accelerator = "inductor" if settings.is_compiled else "deepcache" if settings.deepcache else ""
     sampler = settings.sampler or "auto"
     spec = settings.spec(
         configured,
@@ -163,7 +158,7 @@ def video(
     options = {"device": configured.device, "dtype": configured.dtype} | options
     if web is not None:
         _say_model(painting, as_json=as_json)
-        files = {"side_px": side, "certificate": certificate, "key": key, "token": token}
+        files = {"side_px": size, "certificate": certificate, "key": key, "token": web_token}
         where = {name: options[name] for name in ("device", "dtype", "threads")}
         serve(painting, web, as_json=as_json, most_clients=clients, **where, **files)
         return
@@ -252,14 +247,6 @@ def _one_of(argument_name: str, argument: str | None, option: str, value: str | 
     if argument is not None and value is not None:
         raise UsageError(f"{option} {value}: {argument_name} is given already, as {argument}; leave one out")
     return argument if value is None else value
-
-
-def _only_one(switches: dict[str, bool]) -> str:
-    """The requested accelerator, or ""."""
-    names = [name for name, is_on in switches.items() if is_on]
-    if len(names) > 1:
-        raise UsageError(f"{' '.join(f'--{name}' for name in names)}: one of them at a time")
-    return names[0] if names else ""
 
 
 def report_lines(report: "VideoReport") -> list[str]:

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from engine.models.sd.painting import Painting
 
 FILE_ONLY = (
-    *("source", "output", "input_", "output_", "scale", "batch", "skip", "limit", "cluster"),
+    *("source", "output", "input_", "output_", "scale", "batch", "every", "frames", "cluster"),
     *("recursive", "fps", "deinterlace", "metadata", "resume", "overwrite"),
 )
 INTERRUPTED = 1
-WEB_ONLY = ("clients", "side", "certificate", "key", "token")
+WEB_ONLY = ("clients", "size", "certificate", "key", "web_token")
 
 
 def refuse_without_effect(context: typer.Context, *, is_web: bool) -> None:

@@ -34,7 +34,7 @@ def home(movie: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_configuration_names_the_model_and_json_has_the_full_report(home: Path, cli: Cli, seeing_sam3: Path) -> None:
     (home / "show.toml").write_text(f"[sam3]\nmodel = '{seeing_sam3}'\ndevice = 'cpu'\n")
-    command = ["segment", "in.mp4", "out.mp4", "masks/", "out.json", *SMALL, "--config", "show.toml", "--limit", "4"]
+    command = ["segment", "in.mp4", "out.mp4", "masks/", "out.json", *SMALL, "--config", "show.toml", "--frames", "4"]
     code, out, err = cli(*command, "--json")
     assert (code, err) == (0, "")
     report = json.loads(out)

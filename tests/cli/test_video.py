@@ -37,7 +37,7 @@ def run(home: Path, cli: Cli) -> Run:
 
 
 def test_a_video_is_painted_and_the_last_line_is_the_originals(run: Run, tiny_sd: Path, home: Path) -> None:
-    code, out, err = run("in.mp4", "out.mp4", *QUICK, "--model", tiny_sd, "--batch", "4", "--skip", "1")
+    code, out, err = run("in.mp4", "out.mp4", *QUICK, "--model", tiny_sd, "--batch", "4", "--every", "2")
     assert code == 0
     chosen = "lcm (the scheduler's configuration: LCMScheduler), epsilon (the scheduler's configuration)"
     assert err == f"SD: {tiny_sd}, {chosen}, 2 steps, cfg 1\n"
@@ -56,7 +56,7 @@ def test_a_video_is_painted_and_the_last_line_is_the_originals(run: Run, tiny_sd
 def test_json_lines_report_progress_and_the_last_one_the_result(run: Run, tiny_sd: Path, home: Path) -> None:
     (home / "show.toml").write_text(f"[sd]\nmodel = '{tiny_sd}'\ndevice = 'cpu'\n")
     named = ("--input", "in.mp4", "-o", "frames/", "--config", "show.toml")
-    code, out, err = run(*named, *QUICK, "--scale", "1.1", "--limit", "3", "--json", "--debug")
+    code, out, err = run(*named, *QUICK, "--scale", "1.1", "--frames", "3", "--json", "--debug")
     events = [json.loads(line) for line in out.splitlines()]
     assert code == 0
     assert [event["event"] for event in events] == ["progress"] * (len(events) - 1) + ["done"]
@@ -115,7 +115,7 @@ def test_a_page_is_served_until_ctrl_c(run: Run, tiny_sd: Path, free_port, wait_
 
     visitor = threading.Thread(target=visit)
     visitor.start()
-    served = ["--web", f"127.0.0.1:{port}", "--clients", "2", "--side", "64", "--device", "cpu", "--threads", "1"]
+    served = ["--web", f"127.0.0.1:{port}", "--clients", "2", "--size", "64", "--device", "cpu", "--threads", "1"]
     code, out, err = run(*served, "--model", tiny_sd, "--steps", "1", "--json")
     visitor.join()
     assert (code, err) == (0, "")
@@ -125,7 +125,7 @@ def test_a_page_is_served_until_ctrl_c(run: Run, tiny_sd: Path, free_port, wait_
 
 def test_ctrl_c_while_the_pages_model_loads_ends_at_once(run: Run, ctrl_c_at: Any, tiny_sd: Path) -> None:
     ctrl_c_at("engine.models.sd.load")
-    served = ["--web", "127.0.0.1:0", "--side", "64", "--device", "cpu", "--threads", "1", "--model", tiny_sd]
+    served = ["--web", "127.0.0.1:0", "--size", "64", "--device", "cpu", "--threads", "1", "--model", tiny_sd]
     code, out, err = run(*served)
     assert (code, out) == (1, "")
     assert err.splitlines()[-1] == "multiverse: interrupted before the page was served"
@@ -142,8 +142,8 @@ PAINT = "in.mp4 out.mp4 --prompt x --model m"
         ("in.mp4 out.mp4 --model m", 2, "no prompt: describe what the pictures should show"),
         ("in.mp4 out.mp4 --prompt x", 2, "no model: name one with --model"),
         (f"{PAINT} -i 0", 2, "--input 0: IN is given already, as in.mp4; leave one out"),
-        (f"{PAINT} --stablefast --inductor", 2, "--stablefast --inductor: one of them at"),
-        ("in.mp4 --prompt x --model m --web 127.0.0.1:0 --skip 1", 2, "--web: the browser is both input and output"),
+        (f"{PAINT} --deepcache --compile", 2, "--deepcache --compile: one of them at"),
+        ("in.mp4 --prompt x --model m --web 127.0.0.1:0 --every 2", 2, "--web: the browser is both input and output"),
         (f"{PAINT} --clients 2", 2, "--clients: only with --web HOST:PORT"),
         (f"{PAINT} --control input", 2, "--control: only with --controlnet PATH"),
         ("--prompt x --model m --web 8000", 1, "--web: '8000' is not HOST:PORT"),
@@ -157,13 +157,3 @@ PAINT = "in.mp4 out.mp4 --prompt x --model m"
 def test_invalid_input_is_an_error_of_one_line(run: Run, arguments: str, code: int, reason: str) -> None:
     answer, _, err = run(*arguments.split())
     assert answer == code and err.startswith(f"multiverse: {reason}") and err.count("\n") == 1
-
-
-def test_the_removed_options_for_processes_are_answered_with_one_line_each(run: Run) -> None:
-    code, _, err = run(
-        "no.mp4", "out.mp4", "--prompt", "x", "--model", "random:tiny", "--stages", "split", "--pipe", "2"
-    )
-    first, second, error = err.splitlines()
-    assert first.startswith("multiverse: --stages split: no effect any more: ")
-    assert second.startswith("multiverse: --pipe 2: no effect any more: ")
-    assert (code, error) == (1, "multiverse: no.mp4: no such file or folder")

@@ -131,7 +131,7 @@ class SdBench(ModelBench):
     )
     steps: tuple[int, ...] = option((1, 2, 4), "Repeatable. (default: 1 2 4)", metavar="COUNT", parse=number(1, 10))
     pan: int = option(24, "Frames of a pan; 0: none, nor regions, ControlNets, IP-Adapter.", low=0, metavar="FRAMES")
-    accelerator: str = option("none", "For our UNet; inductor compiles before it is measured.", metavar="none|inductor")
+    is_compiled: bool = option(False, "Compile our UNet before it is measured: minutes.", flags="--compile")
     seconds: float = option(5.0, "Length of each size and number of steps.", metavar="SECONDS")
 
 

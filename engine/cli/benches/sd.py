@@ -54,12 +54,16 @@ def run(options: SdBench, progress: Progress) -> dict[str, Any]:
     return in_own_process(_measure, options, progress)
 
 
+def _accelerator_of(options: SdBench) -> str:
+    return "inductor" if options.is_compiled else "none"
+
+
 def _measure(options: SdBench, progress: Progress) -> dict[str, Any]:
     from engine.models.measuring import measured_device
 
     target = measured_device(options.device, options.threads)
     shapes = options.shape or (("tiny",) if target.kind == "cpu" else ("sd15", "sd-turbo", "sdxl-turbo"))
-    result = progress.begin(device_facts(target, UNVERIFIED) | {"accelerator": options.accelerator})
+    result = progress.begin(device_facts(target, UNVERIFIED) | {"accelerator": _accelerator_of(options)})
     cases = [(size, count) for size in options.size for count in options.steps]
     for done, shape in enumerate(shapes):
         progress(f"{shape}: loading", done / len(shapes))
@@ -111,10 +115,10 @@ class _ShapeBench:
         self._shape, self._target, self._seconds = shape, target, options.seconds
         self._baseline = DiffusersBaseline(shape, target, PROMPT)
         self._model = self._baseline.model
-        self._model.spec = replace(self._model.spec, accelerator=options.accelerator)
+        self._model.spec = replace(self._model.spec, accelerator=_accelerator_of(options))
         require_accelerator(self._model.spec, self._model.device)
         accelerate(self._model)
-        self._is_plain = options.accelerator == "none"
+        self._is_plain = not options.is_compiled
         exact = target.in_float32()
         self._exact = DiffusersBaseline(shape, exact, PROMPT) if exact else None
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from engine.errors import UsageError
 from engine.jobs.kit.options import (
@@ -39,6 +39,11 @@ VOICE_OPTIONS = {
 """Options of VoiceSettings. Their ranges are those of the live voice's parameters, /rvc/pitch and so on."""
 
 
+HALVES: Final = {"auto": None, "float16": True, "float32": False}
+"""For each precision, whether it is half; None: the environment's, else the device's."""
+HALF: Final = "Precision; auto: 16 bits on CUDA."
+
+
 def rate_of(text: str) -> int | Literal["source", "model"]:
     """Parse `--rate`: source, model or a number; UsageError for anything else."""
     try:
@@ -68,11 +73,11 @@ class ConvertJob:
     threads: int | None = option(None, "CPU threads. (default: chosen by torch)")
     """None: chosen by torch, or one per actor on a cluster."""
     batch_size: int | None = option(None, "Spans per batch. [RVC_BATCH_SIZE]", flags="--batch", metavar="N")
-    fp16: bool | None = _switch("Half precision. [RVC_USE_FP16]", "fp16")
+    dtype: str = option("auto", f"{HALF} [RVC_USE_FP16]", metavar="|".join(HALVES))
     gpu_filter: bool | None = _switch("High-pass filter on the device. [RVC_GPU_FILTER]", "gpu-filter")
     gpu_retrieval: bool | None = _switch("Search the index on the device. [RVC_GPU_RETRIEVAL]", "gpu-retrieval")
     profiling: bool | None = _switch("Report the time of each stage. [RVC_PROFILING]", "profile")
-    """None in these five: taken from the environment (RVC_*), else chosen for the device."""
+    """None in these four, and auto in dtype: taken from the environment (RVC_*), else chosen for the device."""
     overwrite: bool = option(False, OVERWRITE, flags="--overwrite")
     resume: bool = option(False, RESUME, flags="--resume")
     """Skip files that exist already, and continue one that was interrupted."""
@@ -95,11 +100,13 @@ class ConvertJob:
                 check_number(info.flags_of(name), getattr(self.settings, name), param.low, param.high)
         if isinstance(self.rate_hz, int):
             check_number("--rate", self.rate_hz, *RATES_HZ)
+        if self.dtype not in HALVES:
+            raise UsageError(f"--dtype {self.dtype}: not one of {', '.join(HALVES)}")
         check_number("--batch", 1 if self.batch_size is None else self.batch_size, 1, MAX_BATCH)
         check_number("--threads", 1 if self.threads is None else self.threads, 1)
 
     @property
     def switches(self) -> dict[str, Any]:
         """Arguments for `OptimizationConfig.resolve`."""
-        names = ("gpu_retrieval", "fp16", "gpu_filter", "batch_size", "profiling")
-        return {name: getattr(self, name) for name in names}
+        names = ("gpu_retrieval", "gpu_filter", "batch_size", "profiling")
+        return {name: getattr(self, name) for name in names} | {"fp16": HALVES[self.dtype]}

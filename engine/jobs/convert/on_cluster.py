@@ -93,7 +93,8 @@ class ClusterVoice:
             options = OptimizationConfig.resolve(own.device, environ, **switches)
             names = ("model", "index", "content", "rmvpe")
             paths: dict[str, Any] = {name: absolute(getattr(own.spec, name)) for name in names}
-            chosen = {name: getattr(options, name) for name in own.switches}
+            chosen: dict[str, Any] = {name: getattr(options, name) for name in own.switches}
+            chosen["dtype"] = "float16" if chosen.pop("fp16") else "float32"
             return partial(open_worker, replace(own, spec=replace(own.spec, **paths), **chosen))
 
         self._pool = open_pool(job, recipe_of, piece_bytes=PIECE_BYTES, max_actors=max_actors)

@@ -33,7 +33,7 @@ CLUSTERS = "auto|ADDRESS"
 class OptionInfo:
     help: str
     flags: str = ""
-    """Such as `--compile`, `--fp16/--no-fp16`, or two names, `--guidance --cfg`; "": derived from the field's name."""
+    """Such as `--compile`, `--metadata/--no-metadata`, or two names, `--guidance --cfg`; "": by the field's name."""
     metavar: str | None = None
     low: float | None = None
     """Checked and shown by the command line; None if only the job's `check` tests the range."""

@@ -12,7 +12,7 @@ from engine.system.schedule import MAX_VIDEO_FPS, MIN_VIDEO_FPS, parse_rate
 from engine.values import MAX_OBJECTS, Deinterlace
 
 MAX_BATCH = 4
-FRAMES = "Also write the video's pictures, under their names in the COCO file."
+PICTURES = "Also write the video's pictures, under their names in the COCO file."
 RESOLUTIONS_PX = (1008, 840, 672, 504, 336)
 NO_MODEL = (
     "no model: name one with --model (a folder or a Hugging Face id, for example --model facebook/sam3), or set model "
@@ -84,8 +84,8 @@ class SegmentJob:
     fps: float | None = option(None, options.FPS, metavar="RATE", parse=parse_rate)
     deinterlace: Deinterlace | None = option(None, options.DEINTERLACE, metavar="field|frame")
     every: int = option(1, "Only each N-th picture.", metavar="N", low=1)
-    limit: int | None = option(None, "At most N pictures.", metavar="N", low=1)
-    frames: str = option("", FRAMES, metavar="FOLDER", shows_default=False)
+    frames: int | None = option(None, "At most N pictures.", metavar="N", low=1)
+    pictures: str = option("", PICTURES, metavar="FOLDER", shows_default=False)
     metadata: bool = option(True, options.METADATA, flags="--metadata/--no-metadata")
     resume: bool = option(False, options.RESUME, flags="--resume")
     overwrite: bool = option(False, options.OVERWRITE, flags="--overwrite")

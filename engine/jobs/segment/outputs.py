@@ -5,7 +5,7 @@
     .json                             COCO: every mask as RLE, with box, area, score and, in track mode, track_id
     name/ or no suffix                a folder of masks: one 8-bit grey PNG per picture, values are ids
 
---frames adds a folder of the video's own pictures, under their names in the COCO file.
+--pictures adds a folder of the video's own pictures, under their names in the COCO file.
 
 Every output is written under a temporary name beside its final one, and renamed when complete.
 """
@@ -68,7 +68,7 @@ def form_of(name: str) -> Form:
 
 
 def forms_of(names: tuple[str, ...], frames: str) -> list[tuple[str, Form]]:
-    """Outputs with their formats, then the folder of `--frames` if given."""
+    """Outputs with their formats, then the folder of `--pictures` if given."""
     forms: list[tuple[str, Form]] = [(name, form_of(name)) for name in names]
     return [*forms, (frames, "frames")] if frames else forms
 
@@ -113,4 +113,4 @@ def check_forms(forms: list[tuple[str, Form]], pictures: Pictures) -> None:
             raise UsageError(f"{name}: {own} is an input and would be replaced; name another output")
         if form == "frames" and pictures.kind != "video":
             theirs = f"COCO refers to the pictures of {pictures.path} by their own names"
-            raise UsageError(f"--frames: only for a video; {theirs}")
+            raise UsageError(f"--pictures: only for a video; {theirs}")

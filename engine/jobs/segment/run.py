@@ -75,7 +75,7 @@ def open_job(job: SegmentJob) -> OpenedSource:
     job.check()
     if job.cluster is not None:
         require_ray()
-    forms = forms_of(job.outputs, job.frames)
+    forms = forms_of(job.outputs, job.pictures)
     existing = check_outputs(forms, job.source)
     if existing and not (job.overwrite or job.resume or job_folder_of(forms).exists()):
         raise UsageError(f"{existing[0]}: exists already; --overwrite replaces it")
@@ -109,7 +109,7 @@ def load_model(job: SegmentJob, opened: OpenedSource) -> "Segmenter | ClusterSeg
     job = replace(job, dtype=opened.finished.work.dtype or job.dtype)
     if job.cluster is None:
         return load_segmenter(job)
-    expected = expected_count(opened.pictures.expected, job.every, job.limit)
+    expected = expected_count(opened.pictures.expected, job.every, job.frames)
     return ClusterSegmentBackend(job, opened.mode, picture_bytes=opened.pictures.first.pixels.nbytes, expected=expected)
 
 
@@ -182,7 +182,7 @@ class SegmentRun:
     def _read(self) -> Iterator[Batch]:
         """Run on the reader thread."""
         job, pictures = self._job, self._pictures
-        read = pictures.read(job.every, job.limit)
+        read = pictures.read(job.every, job.frames)
         if pictures.kind == "video":
             height, width = pictures.first.pixels.shape[:2]
             read = fit_all(read, (width, height), pictures.counts)
@@ -211,7 +211,7 @@ class SegmentRun:
         self._on_progress(
             SegmentProgress(
                 done=self._frames,
-                expected=expected_count(self._pictures.expected, self._job.every, self._job.limit),
+                expected=expected_count(self._pictures.expected, self._job.every, self._job.frames),
                 rate=self._times.fps,
                 read_ahead=(len(pieces), pieces.max_items),
                 unwritten=(len(results), results.max_items),

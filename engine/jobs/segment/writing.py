@@ -33,7 +33,7 @@ class Writer:
         """Outputs that were given up and why, one line each."""
         self._open: list[SegmentOutput] = []
         """Outputs still being written."""
-        self._forms = forms_of(job.outputs, job.frames)
+        self._forms = forms_of(job.outputs, job.pictures)
         self._job, self._pictures, self._mode, self._finished = job, pictures, mode, finished
         self._metadata = _metadata_of(job, mode, finished.work.dtype) if job.metadata else None
         self._look = PaintLook(opacity=job.opacity, is_hard=job.edge == "hard")
@@ -86,7 +86,7 @@ class Writer:
 
     def _opened(self, path: Path, form: Form) -> SegmentOutput:
         if form == "video":
-            return OverlayVideo(path, self._pictures, self._metadata, every=self._job.every, limit=self._job.limit)
+            return OverlayVideo(path, self._pictures, self._metadata, every=self._job.every, limit=self._job.frames)
         if form == "picture":
             return OverlayPicture(path, self._metadata)
         if form == "coco":

@@ -31,9 +31,9 @@ class VideoJob:
     recursive: bool = option(False, options.RECURSIVE, flags="--recursive")
     fps: float | None = option(None, options.FPS, metavar="RATE", parse=parse_rate)
     deinterlace: Deinterlace | None = option(None, options.DEINTERLACE, metavar="field|frame")
-    skip: int = option(0, "Leave out N pictures after each one.", metavar="N")
-    """A picture is painted if its number % (skip + 1) == 0."""
-    limit: int | None = option(None, "Paint at most N pictures.", metavar="N")
+    every: int = option(1, "Only each N-th picture.", metavar="N")
+    """A picture is painted if its number % every == 0."""
+    frames: int | None = option(None, "At most N pictures.", metavar="N")
     cluster: str | None = option(None, options.CLUSTER, metavar=options.CLUSTERS)
     device: str = option("auto", options.DEVICE, metavar=options.DEVICES, is_configured=True)
     dtype: str = option("auto", options.DTYPE, metavar=options.DTYPES, is_configured=True)
@@ -47,17 +47,12 @@ class VideoJob:
         """Raise UsageError for contradictions and values out of range. Touches no file."""
         check_painting(self.painting)
         check_no_stream(self.source, self.output)
-        check_number("--skip", self.skip, 0)
+        check_number("--every", self.every, 1)
         check_number("--batch", self.batch, 1, MAX_BATCH)
         check_number("--scale", self.scale, 0.05, 8.0)
-        check_number("--limit", 1 if self.limit is None else self.limit, 1)
+        check_number("--frames", 1 if self.frames is None else self.frames, 1)
         check_number("--fps", MIN_VIDEO_FPS if self.fps is None else self.fps, MIN_VIDEO_FPS, MAX_VIDEO_FPS)
         check_number("--threads", 1 if self.threads is None else self.threads, 1)
-
-    @property
-    def every(self) -> int:
-        """The n of "every n-th picture is painted"."""
-        return self.skip + 1
 
     def size_for(self, width: int, height: int) -> tuple[int, int]:
         """Painted width and height of a picture of this size, rounded to multiples of 8 px."""

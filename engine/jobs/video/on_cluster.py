@@ -85,11 +85,11 @@ class ClusterPaintBackend:
         """See `open_pool`."""
         began_s = time.perf_counter()
         batch_bytes = job.batch * size[0] * size[1] * 3
-        most = SEGMENT_BATCHES if job.limit is None else min(SEGMENT_BATCHES, job.limit // (4 * job.batch))
+        most = SEGMENT_BATCHES if job.frames is None else min(SEGMENT_BATCHES, job.frames // (4 * job.batch))
         target_batches = max(SEGMENT_PICTURES // job.batch, most)  # a few pictures still go to several machines
         self._segment_batches = max(1, min(target_batches, SEGMENT_BYTES // batch_bytes))
-        if job.limit is not None:
-            segments = -(-job.limit // (self._segment_batches * job.batch))
+        if job.frames is not None:
+            segments = -(-job.frames // (self._segment_batches * job.batch))
             max_actors = min(segments, max_actors or segments)
         self._seconds: dict[str, float] = dict.fromkeys(STAGE_NAMES, 0.0)
         self._frames, self._turns = 0, ""

@@ -54,7 +54,7 @@ class VideoReport(JobReport):
     kept: int
     """Resumed and painted pictures that another `resume` would not paint again."""
     skipped: int
-    """Left out by --skip."""
+    """Left out by --every."""
     dropped: int
     """Pictures of a live source that were replaced by newer ones before they could be painted."""
     damaged: int

@@ -189,7 +189,7 @@ class VideoRun:
         done = times[-2].frames
         return VideoProgress(
             done=self._output.done + done,
-            expected=expected_count(self._pictures.expected, self._job.every, self._job.limit),
+            expected=expected_count(self._pictures.expected, self._job.every, self._job.frames),
             seconds=seconds,
             rate=done / max(seconds, 1e-9),
             stage_figures=times,
@@ -199,7 +199,7 @@ class VideoRun:
     def _batches(self) -> Iterator[VideoBatch]:
         """Run on the reader thread."""
         job, done = self._job, self._output.done
-        read = self._pictures.read(job.every, job.limit, start=done)
+        read = self._pictures.read(job.every, job.frames, start=done)
         height, width = self._pictures.first.pixels.shape[:2]
         whole = fit_all(read, (width, height), self._pictures.counts)
         for batch in video_batches(whole, job.batch, self._opened.size, first=done // job.batch):

@@ -82,7 +82,7 @@ class SdConfig(DeviceTable, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     clip_skip: Annotated[int, Meta(ge=0, le=12)] = 0
     """Layer of the text encoder to read, counted from the end: 1 is the last; 0: the model's own."""
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
-    accelerator: Literal["auto", "none", "inductor", "tensorrt", "stablefast", "deepcache"] = "auto"
+    accelerator: Literal["auto", "none", "inductor", "deepcache"] = "auto"
     """The compiler of the UNet, which works beside the picture; auto: inductor on CUDA, if Triton and a C compiler are
     installed."""
     video: Annotated[

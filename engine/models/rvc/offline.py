@@ -169,7 +169,7 @@ class VoiceConverter:
         z = torch.addcmul(mean, log_sd.exp(), _noise(spans, mean).to(mean.dtype), value=NOISE_SCALE)
         sounds = self._synthesize(z, f0, spans, decoded).float().cpu().numpy()
         if not np.isfinite(sounds).all():
-            raise ModelError("the model returned NaN or infinity; try --no-fp16")
+            raise ModelError("the model returned NaN or infinity; try --dtype float32")
         starts = [(span.lead - decoded.start) * self.hop for span in spans]
         return [
             each[start : start + span.frames * self.hop]

@@ -25,7 +25,7 @@ import torch
 from engine.errors import ModelError
 from engine.models.compiling import CompilingThread, compile_part, require_compiler
 from engine.models.graphs import MAX_SMALL_GRAPHS, ChainRunner, DirectRunner, always_true, noop, runner_for
-from engine.models.sd.spec import ACCELERATORS, REMOVED_ACCELERATORS, ModelSpec
+from engine.models.sd.spec import ACCELERATORS, ModelSpec
 from engine.models.sd.unet_parts import PIECES, DeepCache, UnetParts, whole
 from engine.system.installing import install_line
 
@@ -38,8 +38,6 @@ log = logging.getLogger(__name__)
 def require_accelerator(spec: ModelSpec, device: torch.device, *, is_job: bool = False) -> None:
     """Raise ModelError, in one line, unless the accelerator is known, installed, and fits this use."""
     name = spec.accelerator
-    if name in REMOVED_ACCELERATORS:
-        raise ModelError(f"accelerator {name}: was removed, because it was never tested; use inductor")
     if name not in ACCELERATORS:
         raise ModelError(f"accelerator {name}: not one of {', '.join(ACCELERATORS)}")
     if name == "deepcache" and not is_job:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 RANDOM = "random:"
 ACCELERATORS = ("auto", "none", "inductor", "deepcache")
-REMOVED_ACCELERATORS = ("tensorrt", "stablefast")  # still accepted, and refused in one line
 DETECTORS = {"depth": "depth-anything/Depth-Anything-V2-Small-hf", "pose": "usyd-community/vitpose-base-simple"}
 """An example of each kind of network that computes control images, by the key in `ModelSpec`."""
 VAE_OPTIONS = ("auto", "taesd", "full")

@@ -42,14 +42,9 @@ def test_every_part_has_figures_and_a_model_that_cannot_be_loaded_takes_none_of_
     assert_sd(result, "64x64, 1 step")
 
 
-def test_an_accelerator_that_no_live_picture_can_have_is_refused(bench_here: Cli) -> None:
-    done = bench_here("bench", "sd", "--size", "64", "--steps", "1", "--accelerator", "deepcache", "--device", "cpu")
-    assert done.code == 1 and "accelerator deepcache: it reuses features" in done.err
-
-
 @only_soak
 def test_sd_is_measured_when_its_parts_are_compiled(bench_here: Cli) -> None:
-    options = "--size 64 --steps 2 --accelerator inductor --seconds 0 --pan 6 --device cpu --json"
+    options = "--size 64 --steps 2 --compile --seconds 0 --pan 6 --device cpu --json"
     done = bench_here("bench", "sd", *options.split())
     result = json.loads(done.out)
     assert (done.code, result["accelerator"]) == (0, "inductor") and result["tiny"]["64x64, 2 steps"]["fps"] > 0

@@ -42,8 +42,8 @@ def test_one_picture_becomes_one_picture_and_one_mask(segment: Segment, tmp_path
         assert (out.format, out.size) == ("JPEG", (320, 192))
         assert np.abs(np.asarray(out)[96, 80].astype(int) - (250, 157, 157)).max() < 12
     assert overlap(np.asarray(Image.open(tmp_path / "masks" / "disc.png")) > 0, disc_shape(0)) > 0.93
-    with pytest.raises(UsageError, match=r"--frames: only for a video; COCO refers to the pictures of .* by"):
-        segment(tmp_path / "disc.png", tmp_path / "out.json", frames=str(tmp_path / "frames"))
+    with pytest.raises(UsageError, match=r"--pictures: only for a video; COCO refers to the pictures of .* by"):
+        segment(tmp_path / "disc.png", tmp_path / "out.json", pictures=str(tmp_path / "frames"))
 
 
 def test_a_folder_of_pictures_of_many_sizes_is_read_in_order(segment: Segment, tmp_path: Path) -> None:
@@ -81,8 +81,8 @@ def opened(job: SegmentJob) -> Pictures:
     ("outputs", "options", "reason"),
     [
         (["out.gif"], {}, "out.gif: an output is a video (.mp4"),
-        (["out.json"], {"frames": "full"}, "full: exists already; --overwrite replaces it"),
-        (["out.json"], {"frames": "out.json"}, "out.json: is given twice"),
+        (["out.json"], {"pictures": "full"}, "full: exists already; --overwrite replaces it"),
+        (["out.json"], {"pictures": "out.json"}, "out.json: is given twice"),
         (["-"], {}, "-: stdin and stdout are not supported; name a file"),
         (["full/"], {}, "full/: exists already; --overwrite replaces it"),
         (["in.mp4"], {"overwrite": True}, "in.mp4: is the input"),

@@ -54,7 +54,7 @@ def test_coco_loads_and_its_masks_areas_and_boxes_are_the_pictures(segment: Segm
     from pycocotools.coco import COCO
 
     source, out = movie(3), tmp_path / "new" / "folder"  # neither is there yet
-    segment(source, tmp_path / "masks", out / "out.json", frames=str(out / "frames"))
+    segment(source, tmp_path / "masks", out / "out.json", pictures=str(out / "frames"))
     coco = COCO(str(out / "out.json"))
     pictures = pictures_of(source)
     assert [image["file_name"] for image in coco.loadImgs(coco.getImgIds())] == sorted(os.listdir(out / "frames"))
@@ -86,7 +86,7 @@ def test_run_lengths_are_those_of_the_reference(density: float) -> None:
 
 def test_every_third_picture_up_to_two_keeps_its_number_and_time(segment: Segment, movie, tmp_path: Path) -> None:
     source = movie(12)
-    report = segment(source, tmp_path / "masks", tmp_path / "out.mp4", every=3, limit=2)
+    report = segment(source, tmp_path / "masks", tmp_path / "out.mp4", every=3, frames=2)
     assert sorted(file.name for file in (tmp_path / "masks").iterdir()) == ["frame_000000.png", "frame_000003.png"]
     assert times_of(tmp_path / "out.mp4") == [times_of(source)[0], times_of(source)[3]]
     assert (report.read, report.written, report.passed_over, report.unwritten) == (4, 2, 2, 0)

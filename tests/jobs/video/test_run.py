@@ -44,7 +44,7 @@ def test_29_pictures_in_29_out_with_their_times_and_their_sound(
 
 
 def test_every_picture_is_painted_or_counted_as_skipped(clip: Clip, job: MakeJob, tmp_path: Path) -> None:
-    report = paint_video(job(clip(23), tmp_path / "frames", batch=4, skip=3))
+    report = paint_video(job(clip(23), tmp_path / "frames", batch=4, every=4))
     numbers = range(0, 23, 4)
     assert sorted(path.name for path in (tmp_path / "frames").iterdir()) == [f"frame_{n:06d}.png" for n in numbers]
     assert (report.read, report.painted, report.skipped) == (23, len(numbers), 23 - len(numbers))

@@ -95,7 +95,7 @@ def test_the_result_of_a_piece_depends_on_no_other(singing: VoiceModel) -> None:
 def test_nan_from_the_model_is_an_error_with_a_remedy(tiny_models: TinyModels) -> None:
     model = loaded(tiny_models.voice(has_pitch=False))
     model.synthesizer.dec.conv_post.weight.fill_(float("nan"))
-    with pytest.raises(ModelError, match="NaN or infinity; try --no-fp16"):
+    with pytest.raises(ModelError, match="NaN or infinity; try --dtype float32"):
         converter(model).convert_sound(tone(0.1))
 
 

@@ -239,8 +239,6 @@ def test_an_unsuitable_accelerator_is_refused_before_loading(monkeypatch: pytest
 
     refused("deepcache", "rows are different pictures")
     refused("magic", "not one of auto, none, inductor")
-    refused("tensorrt", "was removed")
-    refused("stablefast", "was removed")
     with torch._inductor.config.patch({"cpp.cxx": ("no-such-compiler",)}):  # a monkeypatch would not be undone
         refused("inductor", r"needs a C\+\+ compiler")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)

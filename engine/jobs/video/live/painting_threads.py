@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SMALLER = "choose a smaller size"
-SMALLER_START = "start with a smaller --side, or --dtype float16"
+SMALLER_START = "start with a smaller --size, or --dtype float16"
 REST_S = 1.0  # pause for a client whose picture could not be painted: its next one will most likely fail too
 FULL_REST_S = 10.0  # the same after "device full": each attempt drops the painters that are cached for other clients
 

@@ -54,7 +54,7 @@ OPTIONS = {
     "embeddings": "--embedding",
     "clip_skip": "--clip-skip",
     "model_sampler": "--sampler",
-    "accelerator": "--inductor, --deepcache or --stablefast",
+    "accelerator": "--compile or --deepcache",
 }
 FORMS = f"a video ({' '.join(VIDEO_FORMATS)}) or a folder of frames (name/)"
 

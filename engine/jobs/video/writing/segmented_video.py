@@ -200,7 +200,7 @@ class SegmentedVideo:
         try:
             with self.work.one_line():
                 count = sum(segment.pictures for segment in self._segments)
-                self._write_merged(whole, has_all_sound=is_whole and count != self._job.limit)
+                self._write_merged(whole, has_all_sound=is_whole and count != self._job.frames)
                 self._publish(whole, is_done=is_done)
         except BaseException as error:
             with suppress(OSError):

@@ -78,7 +78,7 @@ def test_sound_that_begins_before_the_pictures_stays_with_them(clip: Clip, tmp_p
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi", *in_long_form(".mov", ".webm")])
 def test_skipping_shows_pictures_longer_and_keeps_the_sound(clip: Clip, tmp_path: Path, suffix: str) -> None:
     source, out = clip(23), tmp_path / f"out{suffix}"
-    write(source, out, skip=3)
+    write(source, out, every=4)
     assert times_of(out) - np.float64(times_of(out)[0]) == pytest.approx(times_of(source)[::4], abs=0.001)
     if suffix not in REENCODED:
         assert [data for _, data in sound_of(out)] == [data for _, data in sound_of(source)]
@@ -93,7 +93,7 @@ def test_a_run_that_ends_early_ends_its_sound_with_its_pictures(
     clip: Clip, tmp_path: Path, suffix: str, how: str
 ) -> None:
     source, out = clip(40), tmp_path / f"out{suffix}"
-    write(source, out, **{"limit": 15} if how == "limited" else {"stop": 15})
+    write(source, out, **{"frames": 15} if how == "limited" else {"stop": 15})
     assert len(pictures_of(out)) == 15 and 0.5 <= sound_end_s(out) - times_of(out)[0] < 0.53
 
 

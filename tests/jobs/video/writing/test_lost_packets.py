@@ -50,10 +50,10 @@ def left_half(picture: InputPicture) -> MaskedPicture:
     return MaskedPicture(picture, found, PaintLook(opacity=1.0, is_hard=True))
 
 
-def in_segment(source: Path, out: Path, limit: int | None = None) -> OverlayVideo:
+def in_segment(source: Path, out: Path, frames: int | None = None) -> OverlayVideo:
     pictures = open_pictures(source)
-    video = OverlayVideo(out, pictures, None, every=1, limit=limit)
-    for picture in pictures.read(1, limit):
+    video = OverlayVideo(out, pictures, None, every=1, limit=frames)
+    for picture in pictures.read(1, frames):
         video.add(left_half(picture))
     video.finish(lambda unfinished: None)
     return video

@@ -73,7 +73,7 @@ def test_subtitles_chapters_and_timecode_are_copied_or_noted(
 @pytest.mark.parametrize("job", [write, in_segment])
 def test_a_video_that_ends_early_has_no_chapters_and_subtitles_after_its_end(tmp_path: Path, job: Any) -> None:
     source, out = edited(tmp_path / "in.mkv"), tmp_path / "out.mkv"
-    assert job(source, out, limit=45).notes == []
+    assert job(source, out, frames=45).notes == []
     with av.open(str(out)) as container:
         assert chapters(container) == [("One", 1), ("Two", pytest.approx(1.5, abs=0.03))]
     assert len(packets_of(out, "subtitles")) == 1

@@ -157,12 +157,12 @@ def test_other_files_in_a_folder_of_frames_are_not_touched(source: Path, tmp_pat
     (out / "logo.png").write_text("mine")
     write(source, out)
     assert fault(source, out).endswith("exists already; --overwrite replaces it")
-    assert write(source, out, overwrite=True, limit=4).notes == [f"{out}: 6 frames from before are still there"]
+    assert write(source, out, overwrite=True, frames=4).notes == [f"{out}: 6 frames from before are still there"]
     assert len(names(out)) == 12 and (out / "logo.png").read_text() == "mine"
 
 
 def test_frames_are_the_pictures_pixel_by_pixel_under_their_names(source: Path, tmp_path: Path) -> None:
-    write(source, tmp_path / "out", skip=2)
+    write(source, tmp_path / "out", every=3)
     assert names(tmp_path / "out") == [f"frame_{number:06d}.png" for number in (0, 3, 6, 9)]
     for picture in open_pictures(source).read(3, None):
         written = cv2.imread(str(tmp_path / "out" / f"{picture.name}.png"))[..., ::-1]

@@ -45,11 +45,11 @@ def test_every_container_can_be_interrupted_more_than_once(clip: Clip, tmp_path:
     times = [number + 9 * (number // 8) for number in range(23)]
     source = clip(times=times, pictures=[disc_picture(number, 96, 64, 12) for number in range(23)])
     whole, out = tmp_path / f"whole{suffix}", tmp_path / f"out{suffix}"
-    write(source, whole, skip=1, batch=3)
-    write(source, out, skip=1, batch=3, stop=7)
-    write(source, out, skip=1, batch=3, stop=3, end="abandon", resume=True)
-    assert write(source, out, skip=1, batch=3, stop=2, resume=True).done == 6
-    assert write(source, out, skip=1, batch=3, resume=True).done == 6
+    write(source, whole, every=2, batch=3)
+    write(source, out, every=2, batch=3, stop=7)
+    write(source, out, every=2, batch=3, stop=3, end="abandon", resume=True)
+    assert write(source, out, every=2, batch=3, stop=2, resume=True).done == 6
+    assert write(source, out, every=2, batch=3, resume=True).done == 6
     assert packets_of(out) == packets_of(whole) and len(packets_of(out)) == 12
     assert packets_of(out, "audio") == packets_of(whole, "audio")
 

@@ -85,6 +85,6 @@ def test_every_choice_of_the_user_is_named_by_its_option(tmp_path: Path) -> None
         ({"clip_skip": 2}, "--clip-skip was 0, is 2"),
         ({"embeddings": ("a.pt",)}, "--embedding has changed"),
         ({"vae": "full"}, "--vae was auto, is full"),
-        ({"accelerator": "deepcache"}, "--inductor, --deepcache or --stablefast was none, is deepcache"),
+        ({"accelerator": "deepcache"}, "--compile or --deepcache was none, is deepcache"),
     ):
         assert differences(before, key_of(replace(spec, **change), tmp_path)) == message

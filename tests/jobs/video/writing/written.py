@@ -44,7 +44,7 @@ def opened(source: Path, output: Path | str, **options: Any) -> tuple[VideoOutpu
     pictures = open_pictures(source, is_recursive=job.recursive, but=(Path(output),))
     height, width = pictures.first.pixels.shape[:2]
     out = open_output(job, pictures, (width, height))
-    return out, pictures.read(job.every, job.limit, out.done)
+    return out, pictures.read(job.every, job.frames, out.done)
 
 
 def write(
