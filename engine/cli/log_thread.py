@@ -98,6 +98,8 @@ class LogThread(QueueHandler):
         )  # a terminal may stay blocked
         ending.start()
         ending.join(MAX_END_S)
+        if ending.is_alive():  # nobody may wait for that terminal now, in a last line or at the interpreter's end
+            logging.getLogger().handlers[:] = [self]
 
 
 class _LineWriter(QueueListener):

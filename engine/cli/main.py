@@ -15,10 +15,9 @@ from typing import Annotated, Any, Final
 import typer
 import typer.core
 
-from engine.cli import git_bash
+from engine.cli import git_bash, standard_streams
 from engine.cli.console_events import console
 from engine.cli.help_texts import unify
-from engine.cli.standard_streams import discard_if_broken, open_closed_streams, print_any_name
 from engine.errors import MultiverseError, UsageError, in_one_line
 from engine.system.package_version import package_version
 from engine.system.plain_text import write_plain_lines
@@ -165,8 +164,9 @@ def _first_word() -> str:
 
 def main(commands: typer.Typer | None = None) -> None:
     """Entry point; exits 0 when done, 1 when failed, 2 on wrong usage."""
-    open_closed_streams()
-    print_any_name()
+    standard_streams.open_closed_streams()
+    standard_streams.print_any_name()
+    standard_streams.write_stderr_without_lock()
     console.listen()
     for name in ("SIGTERM", "SIGHUP"):  # commands without Signals end as at Ctrl-C: with a line, and no process left
         if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) != signal.SIG_IGN:
@@ -185,18 +185,18 @@ def main(commands: typer.Typer | None = None) -> None:
     except (SystemExit, KeyboardInterrupt) as end:  # the latter before Typer runs, while a command is loaded
         code = INTERRUPTED if isinstance(end, KeyboardInterrupt) else end.code
         if code == INTERRUPTED:
-            print("multiverse: interrupted", file=sys.stderr)
+            standard_streams.say_at_once("multiverse: interrupted")
         sys.exit(code)
     except OSError as error:
-        if "--debug" in sys.argv or error.filename is not None or not discard_if_broken(sys.stdout):
+        if "--debug" in sys.argv or error.filename is not None or not standard_streams.discard_if_broken(sys.stdout):
             raise
         print(f"multiverse: standard output: cannot be written ({error.strerror or error})", file=sys.stderr)
         sys.exit(FAILED)
     except MultiverseError as error:
         if "--debug" in sys.argv:
             raise
-        for line in (error, *getattr(error, "__notes__", ())):
-            print(f"multiverse: {line}", file=sys.stderr)
+        lines = (error, *getattr(error, "__notes__", ()))
+        standard_streams.say_at_once("\n".join(f"multiverse: {line}" for line in lines))
         sys.exit(USAGE if isinstance(error, UsageError) else FAILED)
 
 

@@ -1,11 +1,14 @@
-"""Repairs the standard streams: opens closed ones, makes them print any file name, gives up a full one."""
+"""Repairs the standard streams: opens closed ones, makes them print any file name, gives up a full one, and lets the
+process end while one is blocked."""
 
 import os
 import sys
-from io import TextIOWrapper
+import threading
+from contextlib import suppress
+from io import BufferedWriter, TextIOWrapper
 from typing import TextIO
 
-STDERR = 2  # file descriptor
+MAX_BLOCKED_S = 1.0
 _STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 
 
@@ -38,6 +41,29 @@ def print_any_name() -> None:
         if isinstance(stream, TextIOWrapper):
             is_code_page = sys.platform == "win32" and not stream.isatty() and not os.environ.get("PYTHONIOENCODING")
             stream.reconfigure(encoding="utf-8" if is_code_page else None, errors="backslashreplace")
+
+
+def write_stderr_without_lock() -> None:
+    """Write `sys.stderr` line by line without a buffered writer, as `python -u` does. A terminal can block a write for
+    ever, and the thread that writes would hold that writer's lock, for which the interpreter waits at its end."""
+    stream = sys.__stderr__  # not one that was opened in its place, which is closed with its writer
+    if stream is not None and stream is sys.stderr and isinstance(stream.buffer, BufferedWriter):
+        raw = stream.buffer.raw
+        codec = stream.encoding
+        sys.stderr = TextIOWrapper(raw, encoding=codec, errors=stream.errors, line_buffering=True)
+
+
+def say_at_once(text: str) -> None:
+    """Print on standard error, also in a signal handler, and before the process ends, whatever its threads hold. It
+    waits for a blocked terminal for `MAX_BLOCKED_S` only."""
+
+    def write() -> None:
+        with suppress(OSError):
+            print(text, file=sys.stderr, flush=True)
+
+    writing = threading.Thread(target=write, daemon=True)
+    writing.start()
+    writing.join(MAX_BLOCKED_S)
 
 
 def discard_if_broken(stream: TextIO) -> bool:
