@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.errors import MultiverseError, UsageError
+from engine.system.installing import CHECKOUT, is_checkout
 from engine.system.python_process import command
 from engine.system.translate_errors import refused
 
@@ -122,6 +123,10 @@ def write(
     """Regenerate the generated files, after a declaration was changed. They leave plug-ins out."""
     from osc_schema import plugins
 
+    if folder is None and not is_checkout():
+        raise UsageError(
+            f"{CHECKOUT} holds installed packages, which stay as they are: multiverse schema write --folder FOLDER"
+        )
     if plugins.are_installed():  # what this process has loaded contains them
         program = [*command("engine.cli.main", "main()"), *sys.argv[1:]]
         raise typer.Exit(subprocess.run(program, env=os.environ | {plugins.SWITCH: "off"}).returncode)

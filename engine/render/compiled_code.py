@@ -28,6 +28,7 @@ from llvmlite import binding
 from numba import config
 
 from engine.system.atomic_file import write_atomic
+from engine.system.installing import is_checkout
 from engine.system.small_file import MAX_JSON_BYTES, open_regular
 
 Target = tuple[str, ...]
@@ -48,8 +49,8 @@ def portable_target(own: Target) -> Target | None:
 
 
 def own_folder() -> Path | None:
-    """Folder in which code for this processor is kept: in NUMBA_CACHE_DIR if that is set, else beside our files, else
-    the user's cache folder. None if it cannot be written."""
+    """Folder in which code for this processor is kept: in NUMBA_CACHE_DIR if that is set, else beside our files in a
+    checkout, else the user's cache folder: an installed package is removed whole. None if it cannot be written."""
     return _first_writable(getattr(config, "CACHE_DIR", ""))
 
 
@@ -57,7 +58,8 @@ def own_folder() -> Path | None:
 def _first_writable(chosen: str) -> Path | None:
     own = f"multiverse-{crc32(os.fsencode(FOLDER)):08x}"  # installations do not overwrite each other's
     user = platformdirs.user_cache_path("Multiverse", appauthor=False)
-    for folder in [Path(chosen) / own] if chosen else [FOLDER, user / own]:
+    beside = [FOLDER] if is_checkout() else []
+    for folder in [Path(chosen) / own] if chosen else [*beside, user / own]:
         with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
             TemporaryFile(dir=folder).close()
