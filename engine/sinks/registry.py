@@ -47,8 +47,11 @@ def unavailable_reason(kind: str) -> str:
     entry = KINDS[kind]
     if entry.platform not in ("", PLATFORM):
         return f"needs {entry.system}"
-    missing = [(module, remedy) for module, remedy in entry.packages if not _is_installed(module)]
-    return f"needs {missing[0][0]}: {missing[0][1].replace('pip install', install_line())}" if missing else ""
+    for module, remedy in entry.packages:
+        if not _is_installed(module):
+            package, comma, condition = remedy.split(maxsplit=2)[2].partition(",")  # behind pip's two words
+            return f"needs {module}: {install_line(package)}{comma}{condition}"
+    return ""
 
 
 def _is_installed(module: str) -> bool:

@@ -46,11 +46,44 @@ def test_a_wheel_gets_the_packages_of_the_extra(wheel: Path) -> None:
     assert "Requirement already satisfied" in done.stdout, done.stderr
 
 
-def test_a_tool_of_pipx_or_uv_is_shown_its_own_command(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_tool_of_pipx_gets_stays_after_its_upgrades(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (wheel / "pipx_metadata.json").touch()
-    assert install_line("glfw") == "pipx runpip multiverse-engine install glfw"
-    (wheel / "pipx_metadata.json").unlink()
+    assert install_line("glfw") == "pipx inject multiverse-engine glfw"
+    assert install_line("[midi]") == 'pipx inject multiverse-engine "pylibremidi>=5.4"'
+    assert install_line("--force-reinstall av") == "pipx runpip multiverse-engine install --force-reinstall av"
+    without_torch(monkeypatch, "linux", "")
+    index = f'--pip-args="--extra-index-url {TORCH_INDEX}cpu"'
+    assert install_line("torch") == f"pipx inject multiverse-engine {index} torch"
+
+
+SOURCES = {
+    'directory = "/home/ann lee/multiverse"': '"/home/ann lee/multiverse[view]"',
+    'path = "/tmp/multiverse_engine-0.1.0-py3-none-any.whl"': '"/tmp/multiverse_engine-0.1.0-py3-none-any.whl[view]"',
+    'editable = "/home/ann/multiverse"': '-e "/home/ann/multiverse[view]"',
+    'git = "https://a.org/m"': '"multiverse-engine[view] @ git+https://a.org/m"',
+}
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_what_a_tool_of_uv_gets_stays_after_its_upgrades(
+    wheel: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    """The receipt as uv 0.13.9 writes it. `uv tool install` forgets what its command does not name."""
     monkeypatch.setattr(installing, "find_spec", lambda name: None)  # uv's environments have no pip
+    own = f'{{ name = "multiverse-engine", extras = ["view"], {source} }}'
+    receipt = f'[tool]\nrequirements = [{own}, {{ name = "cyndilib", specifier = ">=0.1" }}]\n'
+    (wheel / "uv-receipt.toml").write_text(receipt, encoding="utf-8")
+    place = SOURCES[source]
+    assert install_line("glfw") == f'uv tool install --with "cyndilib>=0.1" --with glfw {place}'
+    with_midi = place.replace("[view]", "[view,midi]")
+    assert install_line("[midi]") == f'uv tool install --with "cyndilib>=0.1" {with_midi}'
+    assert install_line("--force-reinstall av") == f"uv pip install --python {sys.executable} --force-reinstall av"
+    without_torch(monkeypatch, "linux", "")
+    assert install_line("torch").startswith("uv tool install --torch-backend cpu --with ")
+
+
+def test_an_environment_of_uv_without_pip_is_shown_uvs_command(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installing, "find_spec", lambda name: None)
     monkeypatch.setattr(sys, "executable", "/home/ann lee/tools/bin/python")
     assert install_line("glfw") == f'uv pip install --python "{Path("/home/ann lee/tools/bin/python")}" glfw'
     without_torch(monkeypatch, "linux", "")
