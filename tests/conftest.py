@@ -24,6 +24,7 @@ from engine.audio import demo
 from engine.params import ParamStore
 from engine.system import openmp
 from engine.system.clock import SteppedClock
+from tests.support import needed
 from tests.support.changed import changed_files, own_tests
 from tests.support.free_port import free_port as find_free_port
 
@@ -42,6 +43,8 @@ if not openmp.is_chosen_by_user():
 # Hundreds of processes import the engine. Without bytecode each would compile it, a third of its start.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Containers set it. Programs of the tests are to write as a person's do: with a buffer, and the lock that it has.
+os.environ.pop("PYTHONUNBUFFERED", None)
 # `auto` is float32 on every CPU: without units for bfloat16, oneDNN emulates it (data_type.has_fast_bfloat16).
 os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX512_CORE"
 # Tests make many objects for moments. What stays is counted by the tests of leaks, which collect it themselves.
@@ -58,6 +61,8 @@ settings.register_profile(
 settings.load_profile("tests")
 # A shell lets background jobs (`run &`) ignore Ctrl-C, and all programs of the tests would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda number, frame: None)  # `nohup`: ignored here alone
 if sys.platform == "win32":
     # Wine starts explorer.exe with the first window, and it inherits stdout: start it here, or reading an engine's
     # output to its end would wait for it.
@@ -66,10 +71,11 @@ if sys.platform == "win32":
 
 FILE_LISTS = {
     name: frozenset((Path(__file__).parent / f"{name}.txt").read_text(encoding="utf-8").split())
-    for name in ("quick", "system")
+    for name in ("quick", "system", "bare")
 }
 """Test files that `pytest -m quick` and `pytest -m system` run, from the folder of the tests. `quick`: some of every
-folder, none of them slow. `system`: what depends on the operating system, which CI runs on Windows, too."""
+folder, none of them slow. `system`: what depends on the operating system, which CI runs on Windows, too. `bare`: what
+depends on libraries of the system, which CI runs on a Debian without them, too."""
 
 
 CHANGED_PART: pytest.StashKey[Path | None] = pytest.StashKey()
@@ -219,12 +225,24 @@ def freeze_garbage_collector() -> None:
     gc.freeze()
 
 
-def pytest_runtest_setup() -> None:
-    """Reset torch to one thread: the first parallel loop of Numba sets OpenMP's number of threads for the whole
-    process. Two workers of two threads on two cores would spin for each other (a test of 2 s then takes 11)."""
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave the test out if the system lacks what it needs. Reset torch to one thread: the first parallel loop of Numba
+    sets OpenMP's number of threads for the whole process. Two workers of two threads on two cores would spin for each
+    other (a test of 2 s then takes 11)."""
+    needed.require_marked(item)
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(1)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Generator[None, object, object]:
+    """Tell, behind all else, what was left out and what brings it."""
+    result = yield
+    skipped = [report.longrepr for report in terminalreporter.stats.get("skipped", ())]
+    for line in needed.left_out_lines(place[2] for place in skipped if isinstance(place, tuple)):
+        terminalreporter.write_line(line)
+    return result
 
 
 @pytest.fixture
@@ -258,16 +276,8 @@ def free_port() -> Callable[[], int]:
 
 @pytest.fixture(scope="session")
 def require() -> Callable[[object, str], None]:
-    """`require(found, "what is missing and how to get it")`: skips with that reason; fails where CI demands all."""
-
-    def check(found: object, what: str) -> None:
-        if found:
-            return
-        if os.environ.get("MULTIVERSE_REQUIRE_ALL") == "1":
-            pytest.fail(f"MULTIVERSE_REQUIRE_ALL=1, but missing: {what}")
-        pytest.skip(what)
-
-    return check
+    """`require(found, "OpenGL")`: leaves the test out, or fails where CI demands all (tests/support/needed.py)."""
+    return needed.require
 
 
 class Reports:

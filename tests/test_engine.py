@@ -24,6 +24,7 @@ from engine.live.kit.scene import Scene
 from engine.render.unused_card import UnusedCard
 from engine.sinks import record
 from engine.web.server import WebServer
+from tests.support.needed import needs
 
 SMALL = {"width": 160, "height": 90, "fps": 30.0, "audio": "demo", "sinks": ("null",)}
 
@@ -42,6 +43,7 @@ def chord(tmp_path: Path) -> Path:
     return path
 
 
+@needs("OpenGL")
 def test_a_card_beside_software_is_in_the_status(monkeypatch: pytest.MonkeyPatch) -> None:
     unused = UnusedCard(card="NVIDIA H100", reason="libEGL_nvidia.so.0 is missing", fix="install libnvidia-gl-580")
     monkeypatch.setattr("engine.render.unused_card.find_unused_card", lambda: unused)
@@ -83,7 +85,7 @@ def test_two_beats_of_an_offline_camera_repeat_until_it_is_live_again(chord: Pat
     assert not any(np.array_equal(pictures[24], old) for old in pictures[:24])
 
 
-@pytest.mark.parametrize("renderer", ["gl", "numba"])
+@pytest.mark.parametrize("renderer", [pytest.param("gl", marks=needs("OpenGL")), "numba"])
 def test_two_offline_runs_are_the_same_byte_for_byte(chord: Path, renderer: str) -> None:
     def pictures() -> list[bytes]:
         looks = {
@@ -195,6 +197,7 @@ def test_allowed_osc_senders_read_oscquery_without_a_token_under_the_given_name(
         pass
 
 
+@needs("OpenGL")
 def test_a_reopened_renderer_renews_the_sinks_and_the_show_continues(monkeypatch: pytest.MonkeyPatch) -> None:
     with open_engine(quiet(sinks=("null",), renderer="gl")) as engine:
         frames = engine.frames(count=8)

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tomllib
@@ -20,9 +21,10 @@ from packaging.requirements import Requirement
 
 from engine.params.presets import FACTORY_NAMES
 from tests.support.long_form import IS_SOAK
+from tests.support.needed import needs, quick_renderer
 
 ROOT = Path(__file__).parent.parent
-ONE_PICTURE = ("--renderer", "gl", "--web", "off", "--osc", "off", "--frames", "1")
+ONE_PICTURE = ("--renderer", quick_renderer(), "--web", "off", "--osc", "off", "--frames", "1")
 LIGHT_COMMANDS = (
     ("run", "--sd", "SD", *ONE_PICTURE),
     ("convert", "SOUND", "out.wav", "--model", "VOICE", "--content", "CONTENT"),
@@ -171,6 +173,14 @@ def test_the_wheel_holds_shaders_page_and_address_list(wheel: Path) -> None:
     )
 
 
+@needs("git")
+def test_the_site_that_the_readme_builds_goes_into_no_package() -> None:
+    """hatchling packs what git does not ignore."""
+    (folder,) = re.findall(r"sphinx-build docs (\w+)`", (ROOT / "README.md").read_text("utf-8"))
+    ignored = subprocess.run(["git", "check-ignore", f"{folder}/index.html"], cwd=ROOT, capture_output=True)
+    assert ignored.returncode == 0
+
+
 def test_code_is_compiled_in_advance_by_the_releases_that_run_it() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     hook = project["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["custom"]
@@ -188,7 +198,7 @@ def test_the_engine_draws_from_a_checkout_that_was_never_installed(tmp_path: Pat
         "    each for each in found(**wanted) if each.name != 'multiverse-engine'\n"
         ")\n"
         "from engine import Config, open_engine\n"
-        "config = Config(width=64, height=64, audio='demo', renderer='gl', offline=True)\n"
+        f"config = Config(width=64, height=64, audio='demo', renderer='{quick_renderer()}', offline=True)\n"
         "with open_engine(config) as engine:\n"
         "    print(*[frame.read_rgba().shape for frame in engine.frames(count=2)])\n"
     )
@@ -225,11 +235,11 @@ def light(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @HAS_LINKS
-@pytest.mark.parametrize("renderer", ["gl", "numba"])
+@pytest.mark.parametrize("renderer", [pytest.param("gl", marks=needs("OpenGL")), "numba"])
 def test_the_wheel_draws_without_the_models_extra_and_without_compiling(
     light: Path, renderer: str, require: Callable[[object, str], None]
 ) -> None:
-    require(platform.machine() in ("x86_64", "AMD64"), "an x86-64 processor: compiled in advance for these only")
+    require(platform.machine() in ("x86_64", "AMD64"), "an x86-64 processor")
     code = (
         "import engine; print(engine.__file__)\n"
         "from engine import Config, open_engine\n"
@@ -271,3 +281,21 @@ def test_without_the_models_extra_a_command_names_the_fix_and_the_doctor_runs(li
     checks = json.loads(out)["checks"]
     assert "failed" not in {check["state"] for check in checks}
     assert {"OpenGL", "Numba", "torch", "shared memory"} <= {check["name"] for check in checks}
+
+
+@HAS_LINKS
+def test_an_installed_package_stays_as_it_was_installed(light: Path) -> None:
+    """What pip has not written it does not remove, and `import engine` would go on after `pip uninstall`."""
+    before = files_of(light)
+    kept = run(light, "python", "-c", "from engine.render.compiled_code import own_folder; print(own_folder())")
+    assert not Path(kept.stdout.strip()).is_relative_to(light) and kept.returncode == 0
+    done = run(light, "multiverse", "schema", "write")
+    line = f"{site_of(light)} holds installed packages, which stay as they are: multiverse schema write --folder FOLDER"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"multiverse: {line}\n")
+    assert run(light, "multiverse", "schema", "write", "--folder", str(light / "surfaces")).returncode == 0
+    assert files_of(light) == before
+
+
+def files_of(environment: Path) -> set[Path]:
+    packages = (site_of(environment) / name for name in ("engine", "osc_schema", "touchdesigner"))
+    return {path for package in packages for path in package.rglob("*") if "__pycache__" not in path.parts}

@@ -13,6 +13,7 @@ import pytest
 from engine.osc.encode import encode_message
 from tests.jobs.segment.disc_movie import pictures_of
 from tests.support.engine_client import open_client
+from tests.support.needed import quick_renderer
 from tests.support.programs import program
 
 STANDING = "/engine/status/standing"
@@ -49,7 +50,7 @@ def test_while_a_frame_hangs_questions_are_answered_and_the_status_shows_it(tmp_
         assert session.engine.status().standing_s == 0.0
 
 
-OPTIONS = "--size 96x64 --renderer gl --audio demo --osc off --web off --sink record=show.mp4"
+OPTIONS = f"--size 96x64 --renderer {quick_renderer()} --audio demo --osc off --web off --sink record=show.mp4"
 STANDING_RUN = program("standing_run")
 
 

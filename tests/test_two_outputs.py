@@ -12,6 +12,9 @@ from engine import Config, open_engine
 from engine.control.commands.show import EngineStatus
 from engine.ipc import FrameRing
 from tests.support.drum_loop import write_drum_loop
+from tests.support.needed import needs
+
+pytestmark = needs("OpenGL")
 
 LOOK = {"/output/2/source": "look", "/output/2/look": "Cathedral"}
 Pictures = tuple[np.ndarray, np.ndarray]

@@ -1,9 +1,14 @@
+# ruff: noqa: E402
 """Cameras and the microphone on a Mac: its screens, and a microphone that is silent until it is allowed."""
 
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.support.needed import has_portaudio, require
+
+require(has_portaudio(), "PortAudio")  # sounddevice loads it when it is imported
 
 from engine.audio.device import DeviceCapture
 from engine.cli.device_list import ask_camera_formats

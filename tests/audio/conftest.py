@@ -14,6 +14,7 @@ from engine.audio.settings import AudioSettings
 from engine.system.clock import Clock, SteppedClock
 from engine.values import AudioFeatures
 from tests.audio.sound_server import SoundServer
+from tests.support.needed import has_portaudio
 
 RATE_HZ = 48_000
 
@@ -87,13 +88,10 @@ def play_live() -> Callable[..., LiveAudio]:
 def sound_server(tmp_path_factory, require, wait_for) -> Iterator[SoundServer]:
     """A PulseAudio server for this test. Linux only."""
     for program in ("pulseaudio", "paplay", "parec", "pactl"):
-        require(shutil.which(program), f"{program} (apt install pulseaudio pulseaudio-utils)")
+        require(shutil.which(program), "PulseAudio")
     plugin = list(Path("/usr/lib").glob("*/alsa-lib/libasound_module_pcm_pulse.so"))
-    require(plugin, "ALSA's PulseAudio plugin (apt install libasound2-plugins)")
-    try:
-        import sounddevice  # noqa: F401
-    except OSError:
-        require(False, "PortAudio (apt install libportaudio2)")
+    require(plugin, "PulseAudio")
+    require(has_portaudio(), "PortAudio")
     server = SoundServer(tmp_path_factory.mktemp("pa"))
     try:
         server.start(wait_for)

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from engine.audio.devices import AudioDevice, find_device, is_loopback_name, list_devices, loopback_advice
 from engine.cli.devices import devices
 from engine.errors import AudioError
+from tests.support.needed import has_portaudio
 
 
 def device(index: int, name: str, hostapi: str = "Core Audio", inputs: int = 2, **more: bool) -> AudioDevice:
@@ -102,7 +103,7 @@ def run_devices():
 
 
 def test_the_devices_command_lists_all_but_the_networks_pictures_unasked(run_devices, require) -> None:
-    require(_has_portaudio(), "PortAudio (apt install libportaudio2)")
+    require(has_portaudio(), "PortAudio")
     plain = run_devices()
     assert plain.exit_code == 0
     assert "Audio inputs" in plain.output
@@ -149,7 +150,7 @@ def test_without_portaudio_the_demo_plays_with_a_note_of_what_to_install() -> No
 
 
 def test_by_default_the_default_input_plays_or_else_the_demo_with_the_reason(require) -> None:
-    require(_has_portaudio(), "PortAudio (apt install libportaudio2)")
+    require(has_portaudio(), "PortAudio")
     try:
         default = find_device(list_devices(), None)
     except AudioError as error:
@@ -158,11 +159,3 @@ def test_by_default_the_default_input_plays_or_else_the_demo_with_the_reason(req
         expected = f"device {default.name!r}"
     assert open_in_a_machine(None, **os.environ).startswith(expected)
     assert open_in_a_machine("device:?", **os.environ).startswith("AudioError: no audio input")
-
-
-def _has_portaudio() -> bool:
-    try:
-        import sounddevice  # noqa: F401
-    except OSError:
-        return False
-    return True

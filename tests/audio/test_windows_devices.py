@@ -1,3 +1,4 @@
+# ruff: noqa: E402
 """Sound devices on Windows: which are listed, which is the default, and how WASAPI devices are opened.
 
 The table is from a laptop (PortAudio's issue 286 and FlexASIO's issue 3), with a microphone of a Japanese Windows. The
@@ -5,6 +6,10 @@ behaviour is that of pa_win_wasapi.c in PortAudio 19.7, which sounddevice's whee
 """
 
 import pytest
+
+from tests.support.needed import has_portaudio, require
+
+require(has_portaudio(), "PortAudio")  # sounddevice loads it when it is imported
 
 from engine.audio import devices
 from engine.audio.device import DeviceCapture, DeviceOutput

@@ -23,6 +23,7 @@ from tests.benchmarks.on_gpu import PARTS, Day, Part, figures, run_python, see_o
 from tests.cli.benches.test_sd import assert_sd
 from tests.cli.conftest import Cli
 from tests.support.long_form import IS_SOAK
+from tests.support.needed import needs
 
 SCRIPT = Path(on_gpu.__file__).with_name("on_gpu.sh")
 CARD = {"card": "NVIDIA H100 80GB"}
@@ -35,6 +36,7 @@ RUN = {each.name for each in PARTS if each.tiny} if IS_SOAK else {"isolation", "
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")  # by infer-rvc-python
 @pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated:FutureWarning")  # by the same
+@needs("OpenGL")
 def test_a_dry_day_finds_every_figure(
     bench_here: Cli, fork_server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import ModuleType
@@ -23,6 +24,9 @@ class CliResult(NamedTuple):
 
 
 Cli = Callable[..., CliResult]
+CEILING_S = 120.0
+_IS_RUNNING = threading.Event()
+"""Set while a command of `cli` runs."""
 
 
 @pytest.fixture
@@ -37,16 +41,28 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         ]
         handlers = {number: signal.getsignal(number) for number in numbers}
         signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a process of its own, whatever ran before
+        _IS_RUNNING.set()
         try:
             with pytest.raises(SystemExit) as ended:
                 main(commands)
         finally:
+            _IS_RUNNING.clear()
             for number, handler in handlers.items():
                 if signal.getsignal(number) is not handler:
                     signal.signal(number, handler if handler is not None else signal.SIG_DFL)  # None: not Python's
         return CliResult(int(ended.value.code or 0), *capsys.readouterr())
 
     return start
+
+
+def press(number: int = signal.SIGINT) -> None:
+    """Press Ctrl-C for the command that runs in this process. Without one it does nothing: it would end the tests."""
+    if not _IS_RUNNING.is_set():
+        return
+    if sys.platform == "win32":  # which has no signals to a process
+        signal.raise_signal(number)
+    else:  # wakes the main thread
+        os.kill(os.getpid(), number)
 
 
 class _CtrlC:
@@ -58,7 +74,7 @@ class _CtrlC:
     def find_spec(self, name: str, path: object = None, target: ModuleType | None = None) -> None:
         if name == self._module:
             sys.meta_path.remove(self)
-            signal.raise_signal(self._number)
+            press(self._number)
 
 
 @pytest.fixture
@@ -84,21 +100,23 @@ def ctrl_c_when() -> Callable[..., AbstractContextManager[None]]:
     def pressing(condition: Callable[[], object]) -> Iterator[None]:
         ended = threading.Event()
 
-        def press() -> None:
-            while not ended.wait(0.005):
-                if condition():
-                    if sys.platform == "win32":  # which has no signals to a process
-                        signal.raise_signal(signal.SIGINT)
-                    else:  # wakes the main thread
-                        os.kill(os.getpid(), signal.SIGINT)
-                    return
+        def watch() -> None:
+            end_s = time.monotonic() + CEILING_S
+            try:
+                while not ended.wait(0.005) and not condition():
+                    if time.monotonic() > end_s:
+                        pytest.fail(f"waited {CEILING_S:.0f} s to press Ctrl-C")
+            finally:  # also then: the command may run for an hour
+                press()
 
-        thread = threading.Thread(target=press)
+        before = signal.signal(signal.SIGINT, lambda number, frame: None)  # for one that comes after the command's end
+        thread = threading.Thread(target=watch)
         thread.start()
         try:
             yield
         finally:
             ended.set()
             thread.join()
+            signal.signal(signal.SIGINT, before)
 
     return pressing

@@ -15,7 +15,7 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 def test_pictures_of_other_programs_are_listed_as_the_camera_takes_them(require, tmp_path: Path) -> None:
-    require(find_spec("cyndilib"), "pip install cyndilib")
+    require(find_spec("cyndilib"), "cyndilib")
     use_loopback(tmp_path)
     name = f"listed {os.getpid()}"
     ring = FrameRing.create(name, 64, 48, fps=25)

@@ -1,5 +1,6 @@
 """`multiverse run` as users start it: process, output, exit code and files."""
 
+import contextlib
 import json
 import logging
 import os
@@ -24,10 +25,11 @@ from engine.ipc import FrameRing
 from tests.cli.conftest import Cli
 from tests.support.cases import cases_of
 from tests.support.long_form import in_long_form
+from tests.support.needed import needs, quick_renderer
 
 MULTIVERSE = [sys.executable, "-m", "engine.cli.main"]
 SIZE = ["--size", "160x90", "--fps", "30"]
-SMALL = [*SIZE, "--renderer", "gl"]  # starts in half the time
+SMALL = [*SIZE, "--renderer", quick_renderer()]
 
 
 @pytest.fixture
@@ -134,23 +136,18 @@ def test_offline_a_sound_file_is_rendered_to_its_end(home: Path, song: Path, cli
 
 @pytest.mark.parametrize("is_json", [False, True])
 def test_an_interrupted_video_reports_its_progress_and_exits_with_1(
-    home: Path, cli: Cli, wait_for: Callable, monkeypatch: pytest.MonkeyPatch, is_json: bool
+    home: Path, cli: Cli, ctrl_c_when: Any, monkeypatch: pytest.MonkeyPatch, is_json: bool
 ) -> None:
     monkeypatch.chdir(home)
 
-    def interrupt() -> None:
-        try:
-            wait_for(lambda: (home / "out.mp4").exists() and (home / "out.mp4").stat().st_size, "the first fragment")
-        finally:  # otherwise it would run for an hour
-            signal.raise_signal(signal.SIGINT)
+    def has_begun() -> bool:
+        return (home / "out.mp4").exists() and (home / "out.mp4").stat().st_size > 0
 
-    interrupting = threading.Thread(target=interrupt)
-    interrupting.start()
-    done = cli(
-        "run", *SMALL, "--offline", "--audio", "demo", "--sink", "record=out.mp4", "--seconds", "3600",
-        *(["--json"] if is_json else []),
-    )  # fmt: skip
-    interrupting.join()
+    with ctrl_c_when(has_begun):
+        done = cli(
+            "run", *SMALL, "--offline", "--audio", "demo", "--sink", "record=out.mp4", "--seconds", "3600",
+            *(["--json"] if is_json else []),
+        )  # fmt: skip
     count = pictures_in(home / "out.mp4")
     assert done.err.splitlines()[-1] == (
         f"multiverse: interrupted after {count / 30:.1f} of 3600.0 s ({count} of 108000 frames); "
@@ -181,6 +178,7 @@ def test_a_video_that_could_not_be_written_to_its_end_exits_with_1(cli: Cli, mon
     assert done.err.splitlines()[-1] == "multiverse: null Multiverse is not complete: null: the disk is full"
 
 
+@needs("OpenGL")
 def test_a_video_that_begins_without_its_shader_ends(cli: Cli) -> None:
     command = ("run", *SIZE, "--offline", "--audio", "demo", "--sink", "null", "--frames", "3")
     done = cli(*command, "--renderer", "gl", "--set", "/fx/1/file=Nope")
@@ -286,7 +284,9 @@ def assert_one_clear_line(name: str, code: int, err: str) -> None:
     assert len(lines) == 1
 
 
-@pytest.mark.parametrize("name", BAD_STARTS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=needs("PortAudio") if "device" in name else ()) for name in BAD_STARTS]
+)
 def test_a_bad_start_is_one_clear_line_and_no_thread_keeps_running(
     bad_files: Path,
     name: str,
@@ -306,7 +306,7 @@ def test_a_bad_start_is_one_clear_line_and_no_thread_keeps_running(
 
 
 def test_a_bad_start_ends_the_process(bad_files: Path) -> None:
-    done = run(bad_files, *bad_start("a corrupt preset"), "--renderer", "gl")
+    done = run(bad_files, *bad_start("a corrupt preset"), "--renderer", quick_renderer())
     assert_one_clear_line("a corrupt preset", done.returncode, done.stderr)
 
 
@@ -337,21 +337,48 @@ def test_conflicting_options_are_refused_with_the_way_out(arguments: str, reason
     assert (done.code, done.out) == (2, "") and reason in done.err
 
 
-@pytest.mark.only_on("linux", "darwin", reason="fills a pipe without blocking, which Python 3.11 cannot on Windows")
-def test_a_blocked_terminal_stops_neither_the_picture_nor_the_exit(home: Path) -> None:
-    unread, stderr = os.pipe()
-    os.set_blocking(stderr, False)
-    try:
-        while os.write(stderr, b"x" * 4096):
+def full_pipe() -> tuple[int, int]:
+    """A pipe that takes nothing more, until it is read: its two ends."""
+    unread, end = os.pipe()
+    os.set_blocking(end, False)
+    with contextlib.suppress(BlockingIOError):
+        while os.write(end, b"x" * 4096):
             pass
-    except BlockingIOError:
-        os.set_blocking(stderr, True)
+    os.set_blocking(end, True)
+    return unread, end
+
+
+def stopped_terminal() -> tuple[int, int]:
+    """A terminal after Ctrl-S: its two ends."""
+    import termios
+
+    screen, end = os.openpty()
+    termios.tcflow(end, termios.TCOOFF)
+    return screen, end
+
+
+@pytest.mark.only_on("linux", "darwin", reason="fills a pipe without blocking, which Python 3.11 cannot on Windows")
+@pytest.mark.parametrize("blocked", [full_pipe, stopped_terminal])
+def test_a_blocked_terminal_stops_neither_the_picture_nor_the_exit(
+    home: Path, blocked: Callable[[], tuple[int, int]]
+) -> None:
+    unread, stderr = blocked()
     arguments = [*SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "record=x.mp4", "--frames", "10"]
     done = subprocess.run([*MULTIVERSE, "run", *arguments], stderr=stderr, cwd=home, timeout=120)
+    os.close(unread)  # first: closing the other end of a terminal waits for what is unread
     os.close(stderr)
-    os.close(unread)
     assert done.returncode == 0
     assert pictures_in(home / "x.mp4") == 10
+
+
+@pytest.mark.only_on("linux", "darwin", reason="fills a pipe without blocking, which Python 3.11 cannot on Windows")
+def test_a_run_whose_renderer_stands_leaves_a_blocked_terminal(home: Path) -> None:
+    unread, stderr = full_pipe()
+    program = "from engine.cli import run, standard_streams; standard_streams.MAX_BLOCKED_S = 0.0; run._leave()"
+    done = subprocess.run([sys.executable, "-c", program], stderr=stderr, timeout=120)
+    os.close(unread)
+    os.close(stderr)
+    assert done.returncode == 1
 
 
 @pytest.mark.only_on("linux", reason="ends a process by SIGTERM and looks into /dev/shm")

@@ -16,8 +16,9 @@ from engine.cli.status_line import BARS, level_bar, live_line, started_lines
 from engine.render.master import FlashGuardState
 from engine.sinks.sink import SinkSpec
 from tests.support.long_form import in_long_form
+from tests.support.needed import quick_renderer
 
-RENDERER = "--renderer gl"  # starts in half the time
+RENDERER = f"--renderer {quick_renderer()}"
 ON_A_TERMINAL = pytest.mark.only_on("linux", "darwin", reason="pseudo-terminals")
 
 

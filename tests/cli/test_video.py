@@ -3,7 +3,7 @@
 import json
 import re
 import signal
-import threading
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -97,27 +97,17 @@ def test_ctrl_c_while_the_model_loads_leaves_no_files(run: Run, ctrl_c_at: Any, 
     assert [path.name for path in home.iterdir()] == ["in.mp4"]
 
 
-def test_a_page_is_served_until_ctrl_c(run: Run, tiny_sd: Path, free_port, wait_for) -> None:
+def test_a_page_is_served_until_ctrl_c(run: Run, tiny_sd: Path, free_port, ctrl_c_when) -> None:
     port, answers = free_port(), []
 
-    def page() -> str | None:
-        try:
-            with urlopen(f"http://127.0.0.1:{port}/") as answer:
-                return answer.read().decode()
-        except OSError:
-            return None
+    def is_served() -> bool:
+        with suppress(OSError), urlopen(f"http://127.0.0.1:{port}/") as answer:
+            answers.append(answer.read().decode())
+        return bool(answers) and signal.getsignal(signal.SIGINT) is not signal.default_int_handler
 
-    def visit() -> None:
-        answers.append(wait_for(page, "the page"))
-        default = signal.default_int_handler
-        wait_for(lambda: signal.getsignal(signal.SIGINT) is not default, "the command that is past its start")
-        signal.raise_signal(signal.SIGINT)
-
-    visitor = threading.Thread(target=visit)
-    visitor.start()
     served = ["--web", f"127.0.0.1:{port}", "--clients", "2", "--size", "64", "--device", "cpu", "--threads", "1"]
-    code, out, err = run(*served, "--model", tiny_sd, "--steps", "1", "--json")
-    visitor.join()
+    with ctrl_c_when(is_served):
+        code, out, err = run(*served, "--model", tiny_sd, "--steps", "1", "--json")
     assert (code, err) == (0, "")
     assert json.loads(out) == {"event": "serving", "page": f"http://127.0.0.1:{port}/"}
     assert "<html" in answers[0]

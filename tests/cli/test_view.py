@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from engine.ipc import FrameRing, RingOwner
-from tests.support.x_screen import ESCAPE, INSTALL, SCREEN, Screen, has_screen
+from tests.support.x_screen import ESCAPE, SCREEN, Screen, has_screen
 
 REPOSITORY = Path(__file__).parents[2]
 TOLERANCE = 3
@@ -20,7 +20,7 @@ TOLERANCE = 3
 
 @pytest.fixture
 def screen(require) -> Iterator[Screen]:
-    require(has_screen(), INSTALL)
+    require(has_screen(), "X in memory")
     screen = Screen()
     yield screen
     screen.close()
@@ -145,7 +145,7 @@ def test_a_missing_display_is_an_error_of_one_line(screen: Screen, view) -> None
 
 @pytest.mark.only_on("linux", reason="Windows has a screen always")
 def test_a_missing_screen_is_an_error_of_one_line(require) -> None:
-    require(find_spec("glfw"), INSTALL)
+    require(find_spec("glfw"), "glfw")
     process = run_view(display=None)
     errors = process.communicate(timeout=120)[1]
     assert errors.startswith("multiverse: no screen") and errors.count("\n") == 1

@@ -22,8 +22,8 @@ def receiver(request: pytest.FixtureRequest, require: Callable[..., None]) -> It
     with socket.socket(family, socket.SOCK_DGRAM) as sock:
         try:
             sock.bind((request.param, 0))
-        except OSError as error:
-            require(False, f"{request.param}: {error}")
+        except OSError:
+            require(False, "IPv6")
         sock.setblocking(False)
         request_buffers(sock)
         yield sock

@@ -17,6 +17,7 @@ from engine.params import ParamStore, PresetFolder, Tempo
 from engine.system.clock import SteppedClock
 from tests.benchmarks.beat_songs import RATE_HZ, clicks
 from tests.support.long_form import IS_SOAK, in_long_form
+from tests.support.needed import needs
 from tests.support.slow_sound import slow_sound
 
 FPS, BPM, BEATS = 60.0, 126.0, 60
@@ -107,6 +108,7 @@ void main() { gl_FragColor = vec4(vec3(level), 1.0); }"""
 FRAMES_TO_BUILD = 8  # a step a frame: compile, a pixel of each pass
 
 
+@needs("OpenGL")
 @pytest.mark.parametrize("fade", [0.0, *in_long_form(4.0)])
 def test_the_shader_of_a_queued_look_is_on_the_picture_of_its_beat(
     fade: float, tmp_path: Path, make_peer: Callable[..., Any]

@@ -67,7 +67,7 @@ def test_the_module_for_open_stage_control_passes_midi_both_ways(require: Callab
     """The module in docs, run in a context like that of custom-module.mjs and osc/index.mjs: `send(host, port, address,
     ...)` takes `midi` as the host and the device as the port, and messages from a device have these too."""
     node = shutil.which("node")
-    require(node, "node (apt-get install nodejs)")
+    require(node, "Node")
     page = (Path(__file__).parents[2] / "docs" / "how-to" / "midi-bridges.md").read_text(encoding="utf-8")
     code = page.partition("```js\n")[2].partition("```")[0]
     ran = subprocess.run([node, "-e", MODULE], input=code, capture_output=True, text=True, timeout=120, check=True)

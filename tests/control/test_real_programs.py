@@ -32,7 +32,7 @@ PRINTED = {
 
 @pytest.fixture
 def liblo(require: Callable[..., None]) -> None:
-    require(shutil.which("oscsend"), "liblo-tools (apt-get install liblo-tools)")
+    require(shutil.which("oscsend"), "liblo")
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def open_bench(
     tmp_path: Path, free_port: Callable[[], int], wait_for: Callable[..., Any], require: Callable[..., None]
 ) -> Iterator[Callable[..., Bench]]:
     """`open_bench(address, printed)`: Pd beside this OSC server; ends with the test."""
-    require(shutil.which("pd"), "Pd (apt-get install puredata-core)")
+    require(shutil.which("pd"), "Pure Data")
     running: list[Bench] = []
 
     def start(address: tuple[str, int], printed: dict[str, str]) -> Bench:

@@ -38,10 +38,11 @@ from engine.dataset.task import PictureResult, RenderSettings, task_of
 from engine.errors import UsageError
 from tests.dataset.assets.models import write_glb
 from tests.support.long_form import only_soak
+from tests.support.needed import needs
 
 LABELS = LabelOptions(classes=("pile", "crate", "bag"), write=("yolo", "coco", "piles"))
 EFFECTS = SensorOptions(camera_effects="strong")
-pytestmark = pytest.mark.usefixtures("warm_processes")
+pytestmark = [pytest.mark.usefixtures("warm_processes"), needs("OpenGL")]
 
 
 def job_of(recipe_2: Recipe2Options, **values: Any) -> DatasetJob:

@@ -52,7 +52,7 @@ def test_every_fader_comes_back_to_its_position() -> None:
 
 def test_the_page_converts_as_the_engine_does(tmp_path: Path, require: Callable[[object, str], None]) -> None:
     node = shutil.which("node")
-    require(node, "node (apt-get install nodejs)")
+    require(node, "Node")
     shutil.copy(NUMBERS_JS, tmp_path / "numbers.mjs")  # as a module, whatever node's version guesses
     (tmp_path / "ask.mjs").write_text(
         'import {positionOf, valueAt} from "./numbers.mjs"\n'

@@ -135,7 +135,7 @@ class Script:
 def test_the_scripts_send_touches_and_show_values_from_the_engine(
     layout: ElementTree.Element, require: Callable[..., None]
 ) -> None:
-    require(importlib.util.find_spec("lupa"), "Lua (pip install lupa)")
+    require(importlib.util.find_spec("lupa"), "lupa")
     played: Counter[str] = Counter()
     for node in layout.iter("node"):
         look = properties(node)

@@ -35,6 +35,9 @@ from tests.support.drum_loop import (
     write_silence,
 )
 from tests.support.long_form import IS_SOAK, in_long_form
+from tests.support.needed import needs
+
+pytestmark = needs("OpenGL")
 
 LOOP_SIZE = 240, 135
 MOTION_SIZE = LOOP_SIZE if IS_SOAK else (128, 72)  # correlations are the same within 0.07, but lines are wider

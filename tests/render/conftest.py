@@ -35,8 +35,8 @@ def gl(require: Any, gl_renderers: list[Renderer]) -> Iterator[Renderer]:
     if not gl_renderers or gl_renderers[-1]._is_closed:
         try:
             gl_renderers.append(open_renderer("gl", 64, 36))
-        except NoGLError as error:
-            require(False, str(error))
+        except NoGLError:
+            require(False, "OpenGL")
     renderer = gl_renderers[-1]
     renderer.resize(64, 36)
     assert renderer._context.error == "GL_NO_ERROR"

@@ -109,7 +109,7 @@ class Machine:
 @pytest.fixture
 def machine(require: Any, monkeypatch: pytest.MonkeyPatch) -> Machine:
     software = [device for device in list_egl_devices() if device.is_software]
-    require(software, "Mesa's EGL with its software (apt-get install libegl1 libgl1-mesa-dri)")
+    require(software, "OpenGL")
     from glcontext import egl
 
     def create(**options: Any) -> Any:

@@ -16,7 +16,10 @@ from engine.render.numba_renderer import NumbaRenderer
 from engine.render.opening import open_renderer
 from engine.render.picture import OutgoingLook, PictureInput, Renderer
 from tests.support.long_form import IS_SOAK
+from tests.support.needed import needs
 from tests.support.pictures import draw_once
+
+pytestmark = needs("OpenGL")
 
 SIZE = (96, 54)
 TRAIL = {"/feedback/amount": 0.9, "/feedback/zoom": 1.05, "/feedback/rotate": 3.0}
@@ -35,7 +38,7 @@ BLUE = RAMP.replace("isf_FragNormCoord, 0.25", "0.0, 0.0, 1.0")
 @pytest.fixture
 def auto(require: Callable[[object, str], None]) -> Iterator[Renderer]:
     renderer = open_renderer("auto", *SIZE)
-    require(renderer.kind == "numba" and renderer.shader_driver, "OpenGL runs on a GPU here, or is missing")
+    require(renderer.kind == "numba" and renderer.shader_driver, "OpenGL by a processor")
     yield renderer
     renderer.close()
 

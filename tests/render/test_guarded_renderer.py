@@ -16,6 +16,7 @@ from engine.render.picture import OutgoingLook, PictureInput, Renderer
 from engine.system.clock import SteppedClock
 from engine.values import ChannelFeatures, FoundObject, LazyPicture, Segmentation, VideoFrame, silent_waves
 from osc_schema.declare import number
+from tests.support.needed import needs
 
 
 class Driver:
@@ -36,7 +37,7 @@ class Driver:
         self.opened[-1].close()
 
 
-@pytest.fixture(params=["gl", "numba"])
+@pytest.fixture(params=[pytest.param("gl", marks=needs("OpenGL")), "numba"])
 def driver(request: pytest.FixtureRequest) -> Driver:
     return Driver(request.param)
 

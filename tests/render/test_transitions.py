@@ -13,7 +13,10 @@ from engine.render.numba_renderer import NumbaRenderer
 from engine.render.opening import open_renderer
 from engine.render.picture import OutgoingLook, PictureInput, Renderer
 from osc_schema.presets import BLENDS
+from tests.support.needed import needs
 from tests.support.pictures import draw_once
+
+pytestmark = needs("OpenGL")
 
 SIZE = (64, 48)
 BUILT_IN = {path.stem: path for path in (FOLDER / "transitions").glob("*.fs")}

@@ -367,7 +367,7 @@ def test_an_offline_movie_has_the_same_bytes_on_any_number_of_cores(
     make_format, make_frame, tmp_path: Path, require, name: str
 ) -> None:
     """By default encoders choose their number of threads, and x264's output depends on it."""
-    require(len(os.sched_getaffinity(0)) > 1, "two cores to choose from")
+    require(len(os.sched_getaffinity(0)) > 1, "two cores")
     grain = np.random.default_rng(5).integers(0, 255, (45, 80, 4), np.uint8).repeat(4, 0).repeat(4, 1)
     cores = sorted(os.sched_getaffinity(0))
     contents = []

@@ -29,7 +29,7 @@ from engine.system.clock import SystemClock
 from engine.values import PublishedFrame
 from osc_schema import Value
 from tests.support.engine_client import open_client
-from tests.support.x_screen import ESCAPE, INSTALL, SCREEN, Screen, has_screen
+from tests.support.x_screen import ESCAPE, SCREEN, Screen, has_screen
 
 REPOSITORY = Path(__file__).parents[2]
 QUARTERS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255), "white": (255, 255, 255)}
@@ -38,7 +38,7 @@ FULL: dict[str, Value] = {"/window/fullscreen": True}
 
 @pytest.fixture
 def screen(require, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Screen]:
-    require(has_screen(), INSTALL)
+    require(has_screen(), "X in memory")
     screen = Screen()
     screen.paint_desktop(128)
     monkeypatch.setenv("DISPLAY", screen.display)

@@ -22,7 +22,7 @@ TOLERANCE = 24  # of 255: NDI's codec is lossy
 
 @pytest.fixture
 def send(require, tmp_path: Path) -> Iterator[Callable[..., NdiSender]]:
-    require(find_spec("cyndilib"), "pip install cyndilib")
+    require(find_spec("cyndilib"), "cyndilib")
     senders: list[NdiSender] = []
 
     def start(name: str, picture: np.ndarray, fourcc: str = "RGBX") -> NdiSender:

@@ -4,14 +4,12 @@ import ctypes
 import os
 import shutil
 import subprocess
-import sys
 from importlib.util import find_spec
 
 import av
 import numpy as np
 
 SCREEN = (640, 480)
-INSTALL = "apt-get install xvfb libxtst6; pip install glfw" if sys.platform != "win32" else "only on linux: X"
 ESCAPE = 0xFF1B  # keysym
 
 

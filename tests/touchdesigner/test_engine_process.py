@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.needed import quick_renderer
 from tests.touchdesigner.conftest import ComponentRig, RunningEngine
 from tests.touchdesigner.fake_td import TouchDesigner
 from touchdesigner.component.engine_process import split_options
@@ -15,7 +16,9 @@ from touchdesigner.component.engine_process import split_options
 Until = Callable[..., Any]
 
 PROGRAM = Path(sysconfig.get_path("scripts")) / "multiverse"
-QUIET = "--audio demo --size 64x64 --fps 30 --renderer gl --sink null --web off --set /layer/1/angle=21"
+QUIET = (
+    f"--audio demo --size 64x64 --fps 30 --renderer {quick_renderer()} --sink null --web off --set /layer/1/angle=21"
+)
 
 
 @pytest.fixture

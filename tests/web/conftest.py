@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.support.browsers import MISSING, SHELL
+from tests.support.browsers import SHELL
 from tests.web.page_rig import LiveEngine, PageRig, Visit
 from tests.web.web_rig import WebRig
 
@@ -54,7 +54,7 @@ def assert_is_card(f_card: Callable[..., np.ndarray]) -> Callable[[np.ndarray], 
 def rig(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, require: Callable[[object, str], None]
 ) -> Iterator[PageRig]:
-    require(SHELL, MISSING)
+    require(SHELL, "Chromium")
     folder = tmp_path_factory.mktemp("page")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MULTIVERSE_HOME", str(folder))  # presets, cues and mappings of these tests only

@@ -30,7 +30,10 @@ from engine.web import prepared
 from engine.web.prepared import PROGRAM, REST_S, STILL_AT, DrawOrder, PreparedPicture, PreparedSetup
 from engine.web.preview import PreviewTap
 from tests.conftest import Reports
+from tests.support.needed import needs
 from tests.web.socket_client import SocketClient
+
+pytestmark = needs("OpenGL")
 
 CEILING_S = 120.0
 RATE_HZ = 48_000

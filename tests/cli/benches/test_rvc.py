@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.cli.conftest import Cli
-from tests.models.rvc.peers import MISSING, PACKAGE
+from tests.models.rvc.peers import PACKAGE
 from tests.support.long_form import only_soak
 
 
@@ -32,6 +32,6 @@ def test_each_figure_is_reported_with_its_reference(
     assert result["retrieval"]["same_rows_as_flat"] == result["retrieval"]["recall_at_8"]["ours"] == 1.0
     assert result["filter"]["differs"] < 1e-5
 
-    require(PACKAGE.is_dir(), MISSING)
+    require(PACKAGE.is_dir(), "infer-rvc-python")
     synthesizer = result["synthesizer"]
     assert synthesizer["times_infer_rvc_python"] > 0 and synthesizer["latent_differs"] < 1e-4

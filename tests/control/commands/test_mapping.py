@@ -113,7 +113,7 @@ def hub(open_mapping: Any) -> MapHub:
 def oscsend(require: Any) -> Callable[..., None]:
     """`oscsend(port, "/control", "iii", 1, 7, 64)`."""
     program = shutil.which("oscsend")
-    require(program, "oscsend (apt-get install liblo-tools)")
+    require(program, "liblo")
 
     def send(port: int, address: str, tags: str = "", *args: object) -> None:
         subprocess.run([program, "127.0.0.1", str(port), address, tags, *map(str, args)], check=True, timeout=120)

@@ -6,6 +6,9 @@ from typing import Any
 import numpy as np
 
 from tests.support.drawing_engine import DrawingEngine, small_config
+from tests.support.needed import needs
+
+pytestmark = needs("OpenGL")
 
 
 def test_a_still_is_a_pad_that_shows_the_picture_behind_a_blackout(tmp_path: Path, wait_for: Any) -> None:

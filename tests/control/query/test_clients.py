@@ -24,7 +24,7 @@ def npm_client(require: Callable[..., None]) -> Callable[[tuple[str, int]], dict
     """`npm_client(address)`: the result of the npm package `oscquery`."""
     node = shutil.which("node")
     modules = Path(os.environ.get("MULTIVERSE_NODE_MODULES", ROOT / ".ci/node/node_modules"))
-    require(node and (modules / "oscquery").is_dir(), "node and npm's oscquery (npm ci --prefix .ci/node)")
+    require(node and (modules / "oscquery").is_dir(), "npm's packages")
 
     def find(address: tuple[str, int]) -> dict:
         done = subprocess.run(

@@ -15,6 +15,7 @@ from engine.dataset.cli.command import dataset, note_lines, plain_names, report_
 from engine.dataset.running.report import FailedPicture
 from tests.cli.conftest import Cli
 from tests.dataset.running.small_runs import contents
+from tests.support.needed import needs
 
 pytestmark = pytest.mark.usefixtures("warm_processes")
 MULTIVERSE = [sys.executable, "-m", "engine.cli.main", "dataset"]
@@ -23,6 +24,7 @@ SMALL = f"{SIZE} --use_clusters --num_clusters 1 --min_piles_per_cluster 9 --max
 RASTER = ["--engine", "raster"]
 
 
+@needs("OpenGL")
 def test_options_of_the_original_script_are_accepted_in_its_spelling(cli: Cli, tmp_path: Path) -> None:
     for layout, piles in [
         ("--use_clusters --num_clusters 2 --cluster_size 30 --min_piles_per_cluster 9 --max_piles_per_cluster 9", 18),
@@ -64,6 +66,7 @@ def test_stdout_is_refused(cli: Cli) -> None:
     assert code == 2 and err.startswith("multiverse: -: stdin and stdout are not supported")
 
 
+@needs("OpenGL")
 def test_without_blender_the_raster_engine_draws_and_a_note_says_so(cli: Any, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path))
@@ -74,6 +77,7 @@ def test_without_blender_the_raster_engine_draws_and_a_note_says_so(cli: Any, tm
     assert err.endswith("; --max-samples: only for Cycles; it has no effect with the raster engine\n")
 
 
+@needs("OpenGL")
 def test_ctrl_c_finishes_the_pictures_in_progress_and_says_how_to_continue(tmp_path: Path, wait_for: Any) -> None:
     command = [*MULTIVERSE, str(tmp_path / "out"), "--recipe", "1", "--count", "3", "--jobs", "1", *SMALL, *RASTER]
     if sys.platform == "win32":

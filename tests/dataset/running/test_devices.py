@@ -17,6 +17,7 @@ from engine.dataset.running.run import open_runner
 from engine.errors import UsageError
 from engine.render.egl_devices import GPU_VARIABLE, list_egl_devices
 from tests.dataset.running.small_runs import small_job
+from tests.support.needed import needs
 
 
 @pytest.mark.parametrize(
@@ -31,7 +32,7 @@ from tests.dataset.running.small_runs import small_job
         pytest.param(
             {"devices": (99,)},
             r"^--devices 99: EGL has no such device \(available: 0 ",
-            marks=pytest.mark.only_on("linux", reason="EGL"),
+            marks=[pytest.mark.only_on("linux", reason="EGL"), needs("OpenGL")],
         ),
     ],
 )

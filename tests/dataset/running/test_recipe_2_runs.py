@@ -24,9 +24,10 @@ from engine.errors import UsageError
 from tests.dataset.conftest import own_processes
 from tests.dataset.running.small_runs import assert_survives_kills, contents, flip, recipe_2_job, small_job
 from tests.support.long_form import only_soak
+from tests.support.needed import needs
 from tests.support.scanner import Scanner
 
-pytestmark = pytest.mark.usefixtures("warm_processes")
+pytestmark = [pytest.mark.usefixtures("warm_processes"), needs("OpenGL")]
 WRITE = ("yolo", "coco", "piles")
 COUNT = 3
 

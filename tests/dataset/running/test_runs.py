@@ -21,8 +21,9 @@ from tests.dataset.conftest import own_processes
 from tests.dataset.running.small_runs import contents, small_job, started
 from tests.support.full_disk import no_file_over
 from tests.support.long_form import only_soak
+from tests.support.needed import needs
 
-pytestmark = pytest.mark.usefixtures("warm_processes")
+pytestmark = [pytest.mark.usefixtures("warm_processes"), needs("OpenGL")]
 Make = Callable[..., Any]
 
 

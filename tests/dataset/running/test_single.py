@@ -18,8 +18,9 @@ from engine.dataset import make_dataset
 from tests.dataset.conftest import own_processes
 from tests.dataset.running.small_runs import contents, small_job
 from tests.support.full_disk import no_file_over
+from tests.support.needed import needs
 
-pytestmark = pytest.mark.usefixtures("warm_processes")
+pytestmark = [pytest.mark.usefixtures("warm_processes"), needs("OpenGL")]
 Make = Callable[..., Any]
 
 

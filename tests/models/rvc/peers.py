@@ -16,7 +16,6 @@ from engine.models.rvc.synthesizer import NOISE_SCALE, Synthesizer
 
 FOLDER = Path(__file__).parents[3] / ".ci" / "peers"
 PACKAGE = FOLDER / "infer_rvc_python"
-MISSING = "infer-rvc-python: python -m pip install --no-deps --target .ci/peers infer-rvc-python==1.3.1"
 
 
 def is_installed() -> bool:

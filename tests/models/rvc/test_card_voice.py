@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from tests.models.rvc.streaming import spoken
 from tests.support.fake_cuda.device import FakeCuda
 from tests.support.fake_cuda.walking import HAS_CARD, reference_device, walked_card
 from tests.support.long_form import in_long_form
+from tests.support.needed import require
 
 RATE_HZ = 48_000
 SPEC = VoiceSpec(model="random:tiny", index="random:2000", pitch="yin")
@@ -63,7 +65,7 @@ def test_a_live_voice_from_graphs_sounds_like_one_by_direct_calls(
     shape: str, pitch: Any, show: list[dict[str, Any]]
 ) -> None:
     if pitch == "fcpe":
-        pytest.importorskip("torchfcpe")
+        require(find_spec("torchfcpe"), "FCPE")
     spec = replace(SPEC, model=f"random:{shape}", pitch=pitch)
     with reference_device() as device:
         expected = list(converted(live_on(load(spec, device, "float32"), runner=DirectRunner()), show))

@@ -1,10 +1,10 @@
 """The chosen pitch tracker, the note about it, FCPE's package, and shifting, tuning and quantising a pitch."""
 
 import contextlib
-import importlib.util
 import io
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -19,21 +19,16 @@ from engine.models.rvc.pitch.fcpe import Fcpe, bundled
 from engine.models.rvc.pitch.yin import Yin
 from engine.models.rvc.spec import Pitch, VoiceSpec
 from engine.system.installing import install_line
+from tests.support.needed import needs
 
 CPU = torch.device("cpu")
 RATE_HZ = 16_000
-TORCHFCPE = "torchfcpe: pip install --no-deps torchfcpe local-attention einops hyper-connections torch-einops-utils"
 
 
 @pytest.fixture(scope="module")
-def fcpe() -> Fcpe:
-    pytest.importorskip("torchfcpe")
+def fcpe(require: Callable[[object, str], None]) -> Fcpe:
+    require(find_spec("torchfcpe"), "FCPE")
     return Fcpe(CPU, torch.float32)
-
-
-def test_the_package_of_fcpe_is_installed(require: Callable[[object, str], None]) -> None:
-    """The tests below need it; .ci/run installs it separately."""
-    require(importlib.util.find_spec("torchfcpe"), TORCHFCPE)
 
 
 def spec(pitch: Pitch, rmvpe: str = "nobody/nothing/rmvpe.pt") -> VoiceSpec:
@@ -45,6 +40,7 @@ def sung(hz: float, samples: int = RATE_HZ) -> torch.Tensor:
     return torch.from_numpy(sum(0.2 * np.sin(2 * np.pi * hz * k * times) / k for k in range(1, 12))).float()[None]
 
 
+@needs("FCPE")
 def test_auto_takes_the_best_available_tracker_and_says_why_not_a_better_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -52,7 +48,6 @@ def test_auto_takes_the_best_available_tracker_and_says_why_not_a_better_one(
     checkpoint.touch()
     first = choose(spec("auto", str(checkpoint)))
     assert (first.name, first.reason) == ("rmvpe", "")
-    pytest.importorskip("torchfcpe")
     second = choose(spec("auto"))
     assert second.name == "fcpe"
     assert second.reason == 'pitch by fcpe; rmvpe is better: hf download nobody/nothing --include "rmvpe.pt"'

@@ -1,9 +1,11 @@
 """RMVPE equals the network published by RVC with an independent front end."""
 
+import importlib
 import os
 import sys
 import types
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +27,12 @@ CHANNELS = (4, 8, 16, 32, 64)
 @pytest.fixture
 def published(require: Callable[[object, str], None], monkeypatch: pytest.MonkeyPatch) -> Any:
     """RMVPE of infer-rvc-python; its mel filters come from torchfcpe's copy of librosa's."""
+    require(find_spec("torchfcpe"), "FCPE")
+    require(peers.is_installed(), "infer-rvc-python")
     filters = types.ModuleType("librosa.filters")
-    filters.mel = pytest.importorskip("torchfcpe.mel_fn_librosa").mel  # type: ignore[attr-defined]
+    filters.mel = importlib.import_module("torchfcpe.mel_fn_librosa").mel  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "librosa", types.ModuleType("librosa"))
     monkeypatch.setitem(sys.modules, "librosa.filters", filters)
-    require(peers.is_installed(), peers.MISSING)
     return peers.rmvpe()
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from engine.models.rvc.pitch import HOP, RATE_HZ
 from engine.models.rvc.pitch.fcpe import Fcpe
 from engine.models.rvc.pitch.yin import Yin
+from tests.support.needed import needs
 
 CPU = torch.device("cpu")
 SPOKEN = Path("/usr/share/sounds/alsa")
@@ -92,10 +93,10 @@ def test_short_sounds_give_a_frame_for_every_ten_milliseconds(yin: Yin, samples:
         assert np.abs(cents(found[0], 400.0)).max() < 2.0
 
 
+@needs("FCPE")
 def test_the_pitch_of_speech_equals_that_of_a_network(yin: Yin, require: Callable[[object, str], None]) -> None:
     files = sorted(SPOKEN.glob("*_*.wav"))
-    require(files, f"spoken words in {SPOKEN}: apt install alsa-utils")
-    pytest.importorskip("torchfcpe")
+    require(files, "spoken words")
     fcpe = Fcpe(CPU, torch.float32)
     hers, ours = [], []
     for file in files:

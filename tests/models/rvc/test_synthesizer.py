@@ -86,7 +86,7 @@ def both_infer(theirs: Any, ours: Synthesizer, frames: int = FRAMES, batch: int 
 
 @pytest.fixture
 def need_peers(require: Callable[[object, str], None]) -> None:
-    require(peers.is_installed(), peers.MISSING)
+    require(peers.is_installed(), "infer-rvc-python")
 
 
 @pytest.mark.usefixtures("need_peers")

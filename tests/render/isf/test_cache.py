@@ -35,5 +35,5 @@ def test_putting_in_a_tried_shader_compiles_nothing(tmp_path: Path, require: Cal
     done = subprocess.run([sys.executable, "-c", PLAY], capture_output=True, text=True, env=environment, timeout=120)
     assert done.returncode == 0, done.stderr
     counts = json.loads(done.stdout)
-    require(counts and counts.pop("is_software"), "Mesa's software rasteriser (apt-get install libgl1-mesa-dri)")
+    require(counts and counts.pop("is_software"), "OpenGL by a processor")
     assert counts["untried"] >= 2 and counts["tried"] == 0

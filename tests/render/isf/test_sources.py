@@ -21,7 +21,10 @@ from engine.render.isf.parse import parse_isf
 from engine.render.masks import SourceMaps
 from engine.render.opening import open_renderer
 from engine.render.picture import PictureInput, Renderer
+from tests.support.needed import needs
 from tests.support.pictures import draw_once
+
+pytestmark = needs("OpenGL")
 
 Isf = Callable[..., IsfFile]
 Play = Callable[..., np.ndarray]

@@ -14,6 +14,9 @@ from engine.render.isf.trial import MIN_BUDGET
 from engine.render.isf.vetter import VetProcess, VetResult, Vetter
 from tests.support.hostile_shaders import hostile_shader, slow_to_compile
 from tests.support.long_form import IS_SOAK
+from tests.support.needed import needs
+
+pytestmark = needs("OpenGL")
 
 SIZE_PX = (96, 54)
 STRIPES = """/*{"INPUTS": [
@@ -33,7 +36,7 @@ def process() -> Iterator[VetProcess]:
 def vet(process: VetProcess, require: Callable[[object, str], None]) -> Callable[..., VetResult]:
     def run(text: str, size_px: tuple[int, int] = SIZE_PX) -> VetResult:
         result = process.vet(text, path=None, size_px=size_px)
-        require("OpenGL" not in result.reason, result.reason)
+        require("OpenGL" not in result.reason, "OpenGL")
         return result
 
     return run

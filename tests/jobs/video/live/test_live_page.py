@@ -16,7 +16,7 @@ from engine.jobs.video.live.controls import LiveSettings
 from tests.jobs.segment.disc_movie import disc_picture, write_movie
 from tests.jobs.video.live.client import card
 from tests.jobs.video.live.conftest import Serve, open_server
-from tests.support.browsers import CHROMIUM, MISSING, SHELL, canvas_mean
+from tests.support.browsers import CHROMIUM, SHELL, canvas_mean
 
 FAKE_WEBCAM = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 PLAIN_NAME = "live.test"  # a name of 127.0.0.1 that is no localhost: to a browser another machine
@@ -82,7 +82,7 @@ def open_browser() -> Iterator[Callable[[str], Any]]:
 @pytest.fixture
 def visit(open_browser: Callable[[str], Any], require: Callable[[object, str], None]) -> Iterator[Visit]:
     """`visit(url, state, program)`: a window with separate storage; at the end no window may have had an error."""
-    require(SHELL, MISSING)
+    require(SHELL, "Chromium")
     with contextlib.ExitStack() as stack:
         visitors = []
 

@@ -54,7 +54,7 @@ Arrival = dict[str, float]
 
 @pytest.fixture(autouse=True)
 def node(require: Callable[[object, str], None]) -> None:
-    require(shutil.which("node"), "node is missing (apt-get install nodejs)")
+    require(shutil.which("node"), "Node")
 
 
 def stream(*pieces: tuple[float, int, float], jitter: float = 0.5, seed: int = 1) -> list[Arrival]:
