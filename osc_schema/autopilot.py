@@ -3,16 +3,17 @@
 from typing import Any
 
 from osc_schema.banks import MAX_BANKS
-from osc_schema.declare import number, switch, whole
+from osc_schema.declare import number, switch, trigger, whole
 from osc_schema.types import Area
 
 _SETTING: dict[str, Any] = {"stored": False, "is_look": False}
 
 AREA = Area(
     title="Autopilot",
-    description="Plays by itself: takes another look on the bar after each change of `/beat/section`, one whose energy "
-    "(`energy` in the file of a preset) fits the section, never the same one twice in a row. Whoever moves, loads or "
-    "prepares something has the hand; the autopilot goes on when nobody has for `/autopilot/hands_off`.",
+    description="Plays by itself: takes another look on the bar after each change of `/beat/section`, or on the next "
+    "beat for a drop whose build was heard. Its energy (`energy` in the file of a preset) fits the section; the order "
+    "changes. Whoever moves, loads or prepares something has the hand; the autopilot goes on when nobody has for "
+    "`/autopilot/hands_off`.",
     params=(
         switch(
             "/autopilot/enable",
@@ -60,6 +61,17 @@ AREA = Area(
             smoothing_ms=0,
             tags="macros sine slow movement",
             **_SETTING,
+        ),
+        trigger(
+            "/autopilot/drop",
+            "The drop is now: cuts to another look that fits a drop, also while it is off or a hand has the show. It "
+            "plays for a drop until it hears another section.",
+            tags="hit section manual now",
+        ),
+        trigger(
+            "/autopilot/break",
+            "Like drop, for a break: another look that fits one comes with the take fade.",
+            tags="breakdown section manual now calm",
         ),
     ),
 )

@@ -28,9 +28,11 @@ AREA = Area(
             120,
             20,
             300,
-            "Tempo: set, tapped, or from the clock of /tempo/source.",
+            "Tempo: set, tapped, or from the clock of /tempo/source. A value outside the range is refused: clipped, it "
+            "would be no half or double of the song's.",
             "beats/min",
             smoothing_ms=0,
+            out_of_range="reject",
             tags="speed rate beat clock",
             **_PLAYED,
         ),

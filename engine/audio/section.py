@@ -26,6 +26,7 @@ SHORT_BEATS, LOUD_BEATS = 0.75, 4.0  # of the levels now, and of the loudest
 BEAT_S: Final = (0.35, 0.8)  # a beat of the tracked tempo, which may be half or double, is taken to be within these
 FALL_DB_S: Final = 4.0 / 60.0  # of the loudest
 KICK_BEATS, KICKS, FEW_KICKS = 2.0, 1.2, 0.55  # memory of kicks; how many begin a drop, and below how many it may end
+KICK_AFTER_BUILD: Final = 0.6  # one is enough
 KICK_POWER: Final = 0.1  # of a kick to the strongest, in the low band: a bass note that passes for one is weaker
 BEGIN_DB, KICKLESS_DB, STAY_DB = -4.0, -6.0, -10.0  # low band to its loudest, for a drop to begin, and to stay
 LOW_SHARE_DB: Final = -9.0  # low band to all, for a drop to begin
@@ -110,7 +111,7 @@ class SectionDetector:
             stay_db = STAY_DB if self._kicks > FEW_KICKS else KICKLESS_DB
             return self._low > max(FLOOR, _power_ratio(stay_db) * self._loudest_low)
         begin = max(FLOOR, _power_ratio(BEGIN_DB) * self._loudest_low, _power_ratio(LOW_SHARE_DB) * self._all)
-        return self._kicks > KICKS and self._low > begin
+        return self._kicks > (KICK_AFTER_BUILD if self.section == "build" else KICKS) and self._low > begin
 
     def _needed_beats(self, candidate: Section) -> float:
         if self.section == "build" and candidate != "drop":

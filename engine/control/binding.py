@@ -13,7 +13,7 @@ from engine.system.translate_errors import refused
 
 PORT_ATTEMPTS = 16
 ALSO_LOCALHOST = ("127.0.0.1", "0.0.0.0")
-TAKEN = (errno.EADDRINUSE, errno.EACCES)
+ERRORS_IN_USE = (errno.EADDRINUSE, errno.EACCES)
 
 
 def bind_osc(host: str, port: int, report: Report) -> list[tuple[socket.socket, socket.socket]]:
@@ -39,7 +39,7 @@ def _bind_ipv6_localhost(port: int, report: Report | None) -> list[tuple[socket.
     try:
         return [_bind_both(socket.AF_INET6, ("::1", port, 0, 0))]
     except OSError as error:
-        if error.errno in TAKEN and report is not None:
+        if error.errno in ERRORS_IN_USE and report is not None:
             report("osc.localhost", f"OSC at [::1]:{port}: {refusal_reason(error)}; send to 127.0.0.1")
         return []
 

@@ -1,11 +1,13 @@
 """The autopilot's policy: when another look comes, and which one. Pure: times and bars are arguments.
 
 Another look comes when the section has changed, and after a longest stay. Its energy fits the section; of those that
-fit it is the one that came on air the longest ago. A hand on the controls stops the autopilot for a while.
+fit it is one of the half that came on air the longest ago, at random, the same in every run. A hand on the controls
+stops the autopilot for a while.
 """
 
 import math
 from collections.abc import Mapping
+from random import Random
 from typing import Final
 
 from engine.values import Section
@@ -26,6 +28,7 @@ class Autopilot:
         """The section for which the look on air was chosen; None: somebody else chose it."""
         self.breath = 0.0
         """How far macros breathe now, 0..1."""
+        self._random = Random(0)
         self._on_air = ""
         self._came_bar: dict[str, float] = {"": 0.0}
         """The bar in which each look came on air last."""
@@ -46,7 +49,8 @@ class Autopilot:
         """The next of these looks, which have these energies; "" if there is none but the one on air."""
         far = {name: distance(energy, section) for name, energy in looks.items() if name != self._on_air}
         fitting = [name for name in far if far[name] <= FITS] or sorted(far, key=far.__getitem__)[:1]
-        return min(fitting, key=lambda name: (self._came_bar.get(name, -math.inf), far[name]), default="")
+        oldest = sorted(fitting, key=lambda name: (self._came_bar.get(name, -math.inf), far[name]))
+        return self._random.choice(oldest[: max(2, len(oldest) // 2)]) if oldest else ""
 
     def breathe(self, now_s: float, depth: float) -> None:
         """Let the breath grow or shrink to `depth` within some seconds."""

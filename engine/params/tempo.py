@@ -93,7 +93,7 @@ class Tempo:
         self._pulse_s: float | None = None
         self._next_write_s = float("-inf")
         store.on_trigger("/tempo/tap", lambda arrived_s: self.tap(clock.time_of(arrived_s)))
-        store.on_trigger("/tempo/reset", lambda arrived_s: self.reset(clock.time_of(arrived_s)))
+        store.on_trigger("/tempo/reset", lambda arrived_s: self.reset(clock.time_of(arrived_s), is_by_hand=True))
         store.on_trigger("/tempo/forget", lambda arrived_s: self.forget(clock.now_s()))
         store.on_trigger("/tempo/earlier", lambda arrived_s: self.nudge(clock.now_s(), -NUDGE_S))
         store.on_trigger("/tempo/later", lambda arrived_s: self.nudge(clock.now_s(), NUDGE_S))
@@ -102,6 +102,11 @@ class Tempo:
     @property
     def bpm(self) -> float:
         return self._line.bpm
+
+    @property
+    def has_hand_bar(self) -> bool:
+        """True while a hand tells where the bar begins, by /tempo/reset or two taps a bar apart. Any thread."""
+        return self._tap_choice.has_hand_bar
 
     def beat_at(self, now_s: float) -> float:
         """Beats since the last reset; whole numbers are beats. It increases, unless a tap or a clock moves it back."""
@@ -154,12 +159,13 @@ class Tempo:
             self._taps = Taps()
             self._tap_choice.forget(now_s, self._line, self._beats_a_bar())
 
-    def reset(self, now_s: float, *, is_exact: bool = False) -> None:
+    def reset(self, now_s: float, *, is_exact: bool = False, is_by_hand: bool = False) -> None:
         """Make this beat the first of bar one. Beat 0 is `now_s`; while a clock sets the beat, its nearest beat, unless
         `is_exact`."""
         source = self._current_source()
         with self._lock:
             self._tap_choice.recount()
+            self._tap_choice.has_hand_bar |= is_by_hand
             beat = self.beat_at(now_s)
             is_followed = now_s - self._followed_s < OUTSIDE_LOST_S
             if is_exact or source == "midi" or not is_followed:

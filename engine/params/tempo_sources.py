@@ -158,6 +158,8 @@ class TapChoice:
         """False: `_bar_at` is computed from the count of the beats that are played."""
         self._is_moved = False
         """True: the count has just been moved."""
+        self.has_hand_bar = False
+        """True: a hand tells where the bar begins, until `forget`."""
 
     def is_tracked(self, now_s: float) -> bool:
         return now_s - self._read_s < SILENCE_S
@@ -182,6 +184,7 @@ class TapChoice:
         elif not is_bar or any(abs(beat - round(beat)) > ON_BEAT for beat in beats):
             return None
         self.recount()
+        self.has_hand_bar |= is_bar
         beat = 0.0 if is_bar else float(round(played.beat_at(now_s)))
         return BeatLine(at_s=now_s, beat=beat, bpm=tracked.bpm * self._ratio)
 
@@ -204,6 +207,7 @@ class TapChoice:
         if self._tracked is not None:
             self.choose(self._tracked.bpm, now_s, played, beats_a_bar)
         self._bpm, self._shift = None, 0.0
+        self.has_hand_bar = False
 
     def recount(self) -> None:
         """Forget where the bar begins, because the beat count that is played has restarted."""

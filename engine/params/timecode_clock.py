@@ -97,7 +97,7 @@ class TimecodeClock:
     def __init__(self) -> None:
         self._rate_finder = RateFinder()
         self.rate: TimecodeRate = RATES["25"]
-        self._heard: tuple[Label, bool] | None = None
+        self._newest: tuple[Label, bool] | None = None
         """The newest label, and True if it came backward."""
         self._line: _Line | None = None
         self._points: list[_Point] = []
@@ -110,8 +110,8 @@ class TimecodeClock:
     def add(self, reading: TimecodeReading) -> None:
         """Take a reading; in order of time."""
         label = Label(reading.hours, reading.minutes, reading.seconds, reading.frames)
-        before, self._heard = self._heard, (label, reading.is_backward)
-        if self._heard == before and not reading.is_still:
+        before, self._newest = self._newest, (label, reading.is_backward)
+        if self._newest == before and not reading.is_still:
             return
         self.rate = self._rate_of(label, reading)
         position_s = seconds_of(label, self.rate) + reading.lead_frames / self.rate.fps

@@ -14,6 +14,9 @@ def test_each_section_is_told_within_a_bar_of_its_beginning_and_a_drop_tells_whe
     assert [beat.section for _, beat in begins] == [section for _, section in SONG.sections]
     delays_s = [at_s - true_s for (at_s, _), (true_s, _) in zip(begins, SONG.sections, strict=True)]
     assert all(0.0 < delay_s < bar_s for delay_s in delays_s[1:]), delays_s
+    beat_s = bar_s / 4.0
+    after_builds_s = [delays_s[n] for n in (2, 4) if SONG.sections[n - 1][1] == "build"]
+    assert max(after_builds_s) < 0.7 * beat_s, "soon enough for the second beat"
     firsts_s = [at_s - beat.bar_age_s for at_s, beat in begins if beat.section == "drop"]
     drops_s = [at_s for at_s, section in SONG.sections if section == "drop"]
     assert [abs(first_s - drop_s) < 0.05 for first_s, drop_s in zip(firsts_s, drops_s, strict=True)] == [True, True]

@@ -178,6 +178,18 @@ def test_a_lost_clock_leaves_its_tempo_and_a_returning_one_does_not_jump(midi: T
     assert midi.bpm == pytest.approx(90.0)
 
 
+@pytest.mark.parametrize(("bpm", "factor"), [(174.0, 2.0), (33.0, 0.5)])
+def test_half_or_double_beyond_the_range_is_refused_with_a_line(
+    store: ParamStore, tempo: Tempo, bpm: float, factor: float
+) -> None:
+    store.set("/tempo/bpm", bpm)
+    tempo.step(0.0)
+    with pytest.raises(Rejected, match=f"/tempo/bpm: {bpm * factor:g} is outside 20..300"):
+        store.set("/tempo/bpm", bpm * factor)
+    tempo.step(1.0)
+    assert tempo.bpm == store.get("/tempo/bpm") == bpm
+
+
 def test_a_running_clock_ignores_taps_and_replaces_a_tempo_set_by_hand(store: ParamStore, midi: Tempo) -> None:
     end_s = tick(midi, 240)
     assert tap(midi, end_s, end_s + 0.3) == pytest.approx(120.0)

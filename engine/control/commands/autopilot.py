@@ -1,8 +1,9 @@
 """The autopilot: hears the section, and takes looks on the bar while no hand is on the controls.
 
-It takes as a performer does: prepares the look, and lets the take wait for the bar in the launch queue. What waits is
-taken back when the section was mistaken, and when a hand comes. A drop tells where bars begin, unless a tap or
-/tempo/reset has.
+It takes as a performer does: prepares the look, and lets the take wait for the bar in the launch queue; for the next
+beat, if it is a drop whose build was heard. What waits is taken back when the section was mistaken, and when a hand
+comes. A drop tells where bars begin, unless a hand has. `/autopilot/drop` and `/autopilot/break` tell the section
+instead of the sound, until that changes, and the look comes at once.
 """
 
 import math
@@ -44,6 +45,13 @@ class AutopilotControl:
         self._presets, self._mixer, self._banks, self._queue = presets, presets.mixer, banks, queue
         self.policy = Autopilot()
         self._section: Section = "quiet"
+        """The section for which it plays: as heard, or as told by a hand until another one is heard."""
+        self._sound_section: Section = "quiet"
+        self._earlier_section: Section = "quiet"
+        self._hand_section: Section | None = None
+        """The section that a hand has told since the last frame. Any thread."""
+        self._next = ""
+        """The look that was prepared for the drop of a build; "" if none was."""
         self._version: int | None = None
         self._prepares = 0
         """Version of the store, and `PresetMixer.prepares`, up to which hands were noticed."""
@@ -60,12 +68,18 @@ class AutopilotControl:
         self.waits_s: float | None = None
         """Seconds until it plays again after a hand; 0 while it plays, None while it is off. Any thread."""
         context.store.add_condition(SECTION, self._require_section)
+        context.store.on_trigger("/autopilot/drop", lambda arrived_s: self._set_by_hand("drop"))
+        context.store.on_trigger("/autopilot/break", lambda arrived_s: self._set_by_hand("break"))
 
     def follow(self, beat: BeatFeatures, at_s: float | None, now_s: float) -> None:
         """Tell the section that was heard at `at_s`, and let a take wait if one is due in the frame due at `now_s`."""
-        if beat.section != self._section:
-            self._section = beat.section
+        if beat.section != self._sound_section:
+            self._earlier_section = self._sound_section
+            self._sound_section = self._section = beat.section
+            self._next = self._next if beat.section == "drop" else ""
             self._store.set(SECTION, beat.section, by="beat")
+        by_hand, self._hand_section = self._hand_section, None
+        self._section = by_hand or self._section
         values, pulse, policy = self._store.snapshot(), self._tempo.read_pulse(), self.policy
         if self._is_touched():
             policy.touched_s, self._take_origin = now_s, ""
@@ -80,8 +94,14 @@ class AutopilotControl:
         policy.section = policy.section if plays else None
         bank = int(values.number("/autopilot/bank"))
         has_bank = bank <= len(self._banks.banks.banks)
-        if values["/autopilot/enable"] and not has_bank:
+        if (values["/autopilot/enable"] or by_hand) and not has_bank:
             self._say(f"there is no bank {bank}: it waits until there is one (/bank/put) or /autopilot/bank is another")
+        if by_hand and has_bank:
+            policy.touched_s = -math.inf
+            policy.section = None
+            self._take_back()
+            self._queue_take(bank, "now")
+            return
         on = self._presets.cache.find(on_air) if on_air else None
         energy, longest_bars = None if on is None else on.energy, values.number("/autopilot/bars")
         is_due = plays and has_bank and policy.wants_change(self._section, bar, longest_bars, energy)
@@ -90,27 +110,48 @@ class AutopilotControl:
             self._next_try_bar = -math.inf
         if is_due and not self._waiting and bar >= self._next_try_bar:
             self._next_try_bar = bar + 1.0
-            self._queue_take(bank)
+            is_late = self._section == "drop" != policy.section and self._earlier_section == "build"
+            self._queue_take(bank, "beat" if is_late else "bar")
+        elif plays and has_bank and policy.section == self._section == "build" and not self._next:
+            self._next = self._prepare(bank, "drop")
 
-    def _queue_take(self, bank: int) -> None:
-        """Let the look that fits wait for the next bar; a line if there is none."""
+    def _set_by_hand(self, section: Section) -> None:
+        """Take a section from a hand. Any thread, under the store's lock."""
+        self._hand_section = section
+
+    def _queue_take(self, bank: int, quantum: str) -> None:
+        """Let the look that fits wait for the next bar or beat, or take it now."""
         self._waits_for = self._section
-        name = self.policy.choose(self._looks(bank), self._section)
+        name = self._waiting = self._prepare(bank, self._section)
+        try:
+            if name and quantum == "now":
+                self._take(name)
+            elif name:
+                is_cut = self._fade().is_at_once
+                self._queue.add_look(name, quantum, self._take, self._on_drop, preset=name, is_cut=is_cut)
+        except Rejected as error:
+            self._waiting = ""
+            self._say(str(error))
+
+    def _prepare(self, bank: int, section: Section) -> str:
+        """Prepare the look that fits a section. Returns its name; "", and a line, if there is none."""
+        looks = self._looks(bank)
+        is_ready = section == "drop" and self._next in looks
+        name = self._next if is_ready else self.policy.choose(looks, section)
         try:
             if not name:
                 where = f"bank {bank}" if bank else "the built-in looks"
                 raise PresetError(f"no other look of {where} can be shown (/autopilot/bank chooses another bank)")
             self._mixer.prepare(name)
-            self._waiting, is_cut = name, self._fade().is_at_once
-            self._queue.add_look(name, "bar", self._take, self._on_drop, preset=name, is_cut=is_cut)
-        except (PresetError, Rejected) as error:
-            self._waiting = ""
+        except PresetError as error:
             self._say(str(error))
+            name = ""
         self._prepares = self._mixer.prepares
+        return name
 
     def _take(self, name: str) -> None:
         """Take what waited: its bar begins."""
-        self._waiting, self._problem = "", ""
+        self._waiting = self._problem = self._next = ""
         try:
             self._take_origin = f"preset {self._mixer.take(self._fade(), name=name, is_by_hand=False)}"
             self.policy.section = self._waits_for
@@ -167,16 +208,16 @@ class AutopilotControl:
     def _count_bars(self, first_s: float, tracked: float) -> None:
         """Count bars from that time, where a drop began, if a beat is counted there, or the tracker has one there:
         its beat was `tracked`. Until it is sure again, the count may run on between the beats."""
-        has_hand = self._store.get("/tempo/reset") or self._store.get("/tempo/tap")
         beat = self._tempo.beat_at(first_s)
         is_near, is_tracked = (abs(each - round(each)) <= ON_BEAT for each in (beat, tracked))
         is_right = is_near and round(beat) % self._tempo.read_pulse().beats_a_bar == 0
-        if (is_near or is_tracked) and not (is_right or has_hand) and self._store.get("/tempo/source") == "beat":
+        has_bar = is_right or self._tempo.has_hand_bar or self._store.get("/tempo/source") != "beat"
+        if (is_near or is_tracked) and not has_bar:
             self._tempo.reset(first_s, is_exact=not is_near)
 
     def _require_section(self, section: Value) -> None:
-        if section != self._section:
-            raise Rejected(f"{SECTION}: shows what is heard ({self._section}), and cannot be set")
+        if section != self._sound_section:
+            raise Rejected(f"{SECTION}: shows what is heard ({self._sound_section}), and cannot be set")
 
     def _say(self, line: str) -> None:
         """Report a line, once until a look is taken."""

@@ -23,7 +23,7 @@ Late = Callable[[int, float, float], list[float]]
 """`late(number, sent_s, interval_s)`: the times at which message `number` of a sender arrives."""
 
 
-def held(count: int) -> Late:
+def delayed(count: int) -> Late:
     """Once a second, `count` messages are held and sent with the next one."""
 
     def arrive(number: int, sent_s: float, interval_s: float) -> list[float]:
@@ -40,8 +40,8 @@ def stalled(seconds: float) -> Late:
 
     def arrive(number: int, sent_s: float, interval_s: float) -> list[float]:
         passed_s = sent_s % 1.0
-        is_held = number >= FAULTY_FROM and passed_s < seconds
-        return [sent_s + (seconds - passed_s) * (1.0 - BURST_S) if is_held else sent_s]
+        is_delayed = number >= FAULTY_FROM and passed_s < seconds
+        return [sent_s + (seconds - passed_s) * (1.0 - BURST_S) if is_delayed else sent_s]
 
     return arrive
 
@@ -77,8 +77,8 @@ def twice(later_s: float) -> Late:
 
 
 NETWORKS: dict[str, Callable[[], Late]] = {
-    "one held": lambda: held(1),
-    "five held": lambda: held(5),
+    "one held": lambda: delayed(1),
+    "five held": lambda: delayed(5),
     "a stall of 80 ms": lambda: stalled(0.08),
     "a stall of 200 ms": lambda: stalled(0.2),
     "pairs": lambda: grouped(2),
