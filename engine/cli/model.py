@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -64,6 +65,7 @@ def check(
 ) -> None:
     """Show a model's kind, the memory its weights take, and what is missing. Exit code 1 if something is missing."""
     require_known(sampler, prediction)
+    model: object
     report: ModelPlan | SegmentationReport | VoiceReport
     is_plain = vae == sampler == prediction == "auto"
     has_exact_cpu = False
@@ -77,7 +79,9 @@ def check(
             raise UsageError(f"{path}: is a voice; {SD_ONLY}")
         _require_no_part_of_sd(path)
         its_index = choose_index(path, index)
-        report = check_voice(VoiceSpec(model=path, index=its_index.index, index_note=its_index.note, content=content))
+        voice = VoiceSpec(model=path, index=its_index.index, index_note=its_index.note, content=content)
+        report = check_voice(voice)
+        kind_of_model, model = "rvc", voice
         half, has_exact_cpu = "float16", True
         vectors = f"{report.vectors} vectors, {report.index_bytes / 2**20:.0f} MiB" if report.vectors else "none"
         kind = [
@@ -96,7 +100,9 @@ def check(
 
         if not is_plain:
             raise UsageError(f"{path}: is SAM3; {SD_ONLY}")
-        report, half = check_sam3(SegmentationSpec(model=path)), "bfloat16"
+        sam3 = SegmentationSpec(model=path)
+        report, half = check_sam3(sam3), "bfloat16"
+        kind_of_model, model = "sam3", sam3
         kind = [("family", KINDS[report.kind])]
     else:
         from engine.models.sd import ModelSpec
@@ -116,12 +122,18 @@ def check(
             clip_skip=clip_skip,
         )
         report, half = plan_model(spec), "float16"
+        kind_of_model, model = "sd", report
         kind = [
             ("family", FULL_NAMES[report.family]),
             ("predicts", str(report.prediction)),
             ("sampler", str(report.sampler)),
             ("vae", "" if report.vae is None else report.vae.kind),
         ]
+    if report.is_complete:
+        from engine.models.pretrained import tensor_problems
+
+        trials = resolve_name(f"engine.models.{kind_of_model}.load:trials")
+        report.missing = tuple(tensor_problems(trials(model)))
     memory = {dtype: report.memory_bytes(dtype) for dtype in (half, "float32")}
     if as_json:
         values = {"is_complete": report.is_complete, "memory_bytes": memory}

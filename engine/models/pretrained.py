@@ -8,7 +8,7 @@ import importlib
 import inspect
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from functools import partial
@@ -21,7 +21,9 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from engine.errors import ModelError
 from engine.models.device_work import is_device_lost, is_out_of_memory
+from engine.models.part_report import Problems
 from engine.models.plain_config import CONFIG, require_no_adapter
+from engine.models.tensor_file import read_tensors, reading_device, shapes_only
 from engine.models.tensor_rule import ANOTHER, HARMLESS, require_known, require_present, require_same
 from engine.models.weight_files import WeightFiles
 
@@ -77,14 +79,22 @@ def load_network(
     what: str,
     *,
     changes: Mapping[str, int] | None = None,
+    tensors: dict[str, torch.Tensor] | None = None,
     may_ignore: Callable[[str], object] = HARMLESS.search,
 ) -> Any:
     """Load a network of `kind`, a class of transformers. ModelError for missing tensors, and for surplus ones whose
-    names `may_ignore` does not allow. `changes` replace entries of `config_json`."""
+    names `may_ignore` does not allow. `changes` replace entries of `config_json`. `tensors`: instead of the files' own,
+    which are read otherwise."""
     import transformers
 
-    folder = weights.files[0].parent
-    require_no_adapter(what, folder)
+    folder: Path | None = weights.files[0].parent
+    require_no_adapter(what, weights.files[0].parent)
+    if tensors is None and reading_device() == "meta":
+        tensors = read_tensors(*weights.files)
+    source: dict[str, Any] = {"variant": weights.variant, "use_safetensors": not weights.is_pickle}
+    if tensors is not None:
+        folder, source = None, {"state_dict": tensors}
+        source |= {"device_map": {"": "meta"}} if reading_device() == "meta" else {}
     with one_line(what):
         loader: Any = getattr(transformers, kind)
         attention = BACKBONES_ATTENTION if kind.startswith(BACKBONES) else ATTENTION
@@ -97,8 +107,7 @@ def load_network(
                 config=config,
                 attn_implementation=attention,
                 dtype=dtype,
-                variant=weights.variant,
-                use_safetensors=not weights.is_pickle,
+                **source,
                 local_files_only=True,
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # otherwise it refuses them without naming them
@@ -183,9 +192,10 @@ def limit_weight_count(what: str, build: Callable[[], torch.nn.Module], weights:
 
 
 def require_finite(what: str, tensors: Mapping[str, torch.Tensor]) -> None:
-    """ModelError for the first tensor that holds NaN or infinity, which would make every output NaN."""
+    """ModelError for the first tensor that holds NaN or infinity, which would make every output NaN. Those without
+    values (`shapes_only`) pass."""
     for name, tensor in tensors.items():
-        if not tensor.isfinite().all():
+        if not tensor.is_meta and not tensor.isfinite().all():
             raise ModelError(f"{what}: {name} contains NaN or infinity")
 
 
@@ -204,6 +214,18 @@ def load_weights(
     tensors = {key: weights[key] for key in expected}
     require_finite(what, tensors)
     network.load_state_dict(tensors, assign=True)
+
+
+def tensor_problems(trials: Iterable[Callable[[], Any]]) -> list[str]:
+    """Lines that loading these networks would end with, found without reading a value. `trials`: load one network
+    each."""
+    silence_libs("diffusers", "transformers")
+    problems = Problems()
+    with shapes_only():
+        for trial in trials:
+            with problems.collect():
+                trial()
+    return problems
 
 
 def silence_libs(*names: str) -> None:

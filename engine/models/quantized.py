@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import ModelError
 from engine.models.gguf_file import Q8
-from engine.models.tensor_file import CheckpointHeader
+from engine.models.pickle_file import PICKLES
+from engine.models.tensor_file import CheckpointHeader, read_checkpoint_header, read_tensors
 from engine.models.weight_files import NUMPY, TensorInfo, read_tensor_bytes
 from engine.system.small_file import parse_json
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 FORMATS: Final = {"float8_e4m3fn": "float8_e4m3fn", "float8_e5m2": "float8_e5m2", "int8_tensorwise": "int8"}
@@ -86,6 +88,26 @@ def find_quantized(file: Path, header: CheckpointHeader, starts: Sequence[str] =
     if scales and header.is_pickle:
         raise ModelError(f"{file}: quantized weights in a pickle; use its .safetensors version, or {INSTEAD}")
     return QuantizedWeights(scales=scales, auxiliary=frozenset(beside))
+
+
+def exact_header(file: Path, starts: Sequence[str] = ()) -> tuple[dict[str, TensorInfo], QuantizedWeights]:
+    """The tensors of a file without those that only describe quantized ones, and which are quantized. ModelError, in
+    one line, unless it can be read exactly. `starts` as in `find_quantized`."""
+    header = read_checkpoint_header(file)
+    quantized = find_quantized(file, header, starts)
+    tensors = {name: tensor for name, tensor in header.tensors.items() if name not in quantized.auxiliary}
+    own = tuple(f".{role}" for role in _OWN)
+    require_plain(str(file), {name: tensor for name, tensor in tensors.items() if not name.endswith(own)})
+    return tensors, quantized
+
+
+def read_exact(file: Path, starts: Sequence[str], dtype: "torch.dtype") -> "dict[str, Tensor]":
+    """All tensors of `exact_header` on the CPU, quantized ones times their scales, in `dtype`."""
+    _, quantized = exact_header(file, starts)
+    stored = read_tensors(file, of="model" if file.suffix in PICKLES else "")
+    for name, scale in quantized.scales.items():
+        stored[name] = dequantize(stored[name], stored[scale]).to(dtype)
+    return {name: tensor for name, tensor in stored.items() if name not in quantized.auxiliary}
 
 
 def quantized_note(name: str, dtypes: Iterable[str]) -> tuple[str, ...]:

@@ -5,6 +5,9 @@ Does not load torch until tensors are read.
 
 import math
 import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     import torch
 
 SAFETENSORS = ".safetensors"
+_reads_values: ContextVar[bool] = ContextVar("reads_values", default=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +100,32 @@ def headers_of(weights: weight_files.WeightFiles) -> dict[str, weight_files.Tens
     return tensors
 
 
+@contextmanager
+def shapes_only() -> Iterator[None]:
+    """Within it, what this thread reads has no values: it is on torch's meta device. So a check runs the loader itself,
+    in a moment, and says what it would say."""
+    token = _reads_values.set(False)
+    try:
+        yield
+    finally:
+        _reads_values.reset(token)
+
+
+def reading_device() -> str:
+    """The torch device that tensors are read to: cpu, or meta within `shapes_only`."""
+    return "cpu" if _reads_values.get() else "meta"
+
+
+def without_values(tensors: Mapping[str, weight_files.TensorInfo]) -> "dict[str, torch.Tensor]":
+    """Tensors of these dtypes and shapes on the meta device; an unknown dtype, such as GGUF's, becomes float32."""
+    import torch
+
+    return {
+        name: torch.empty(each.shape, dtype=getattr(torch, each.dtype, torch.float32), device="meta")
+        for name, each in tensors.items()
+    }
+
+
 def read_tensors(*files: Path, of: str = STATE_DICT) -> "dict[str, torch.Tensor]":
     """All tensors of these files by name, on the CPU. Of a pickle, which is read with weights_only, those in its inner
     dict `of`, if it has one. Library errors are not translated."""
@@ -108,7 +138,8 @@ def _read(file: Path, of: str) -> "dict[str, torch.Tensor]":
     if file.suffix == SAFETENSORS:
         from safetensors.torch import load_file
 
-        return load_file(file)
-    read: Any = torch.load(file, map_location="cpu", weights_only=True)
+        return load_file(file) if _reads_values.get() else without_values(weight_files.read_header(file))
+    is_mapped = _reads_values.get() and zipfile.is_zipfile(file)
+    read: Any = torch.load(file, map_location=reading_device(), weights_only=True, mmap=is_mapped)
     read = read[of] if isinstance(read.get(of), dict) else read
     return {str(name): tensor for name, tensor in read.items() if isinstance(tensor, torch.Tensor)}

@@ -7,8 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
+from engine.errors import ModelError
+from engine.models.sd import ModelSpec
+from engine.models.sd.load import load
 from tests.cli.conftest import Cli
+from tests.support.tensors import copied_tensors
 
 Check = Callable[..., tuple[int, str, str]]
 
@@ -119,3 +125,40 @@ def test_a_missing_model_is_one_line(name: str, check: Check, tmp_path: Path, mo
     monkeypatch.chdir(tmp_path)
     code, out, err = check(name)
     assert (code, out, err.count("\n")) == (1, "", 1) and err.startswith(f"multiverse: {name}: ")
+
+
+def without(file: Path, end: str) -> None:
+    tensors = {name: tensor for name, tensor in copied_tensors(file).items() if not name.endswith(end)}
+    save_file(tensors, file, metadata={"format": "pt"})
+
+
+def missing_lines(out: str) -> list[str]:
+    return [line.removeprefix("missing").strip() for line in out.splitlines() if line.startswith("missing")]
+
+
+def test_a_part_that_lacks_a_tensor_is_not_complete_and_loading_says_the_same(
+    check: Check, tiny_sd: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(tiny_sd, tmp_path / "sd"))
+    without(folder / "unet" / "diffusion_pytorch_model.safetensors", "conv_out.bias")
+    without(folder / "text_encoder" / "model.safetensors", "final_layer_norm.bias")
+    code, out, _ = check(folder)
+    lines = missing_lines(out)
+    assert code == 1 and len(lines) == 2
+    assert "text_encoder: 1 tensors are missing or have another shape, the first is" in lines[0]
+    assert lines[1].endswith("unet: 1 tensors are missing or have another shape, the first is conv_out.bias")
+    with pytest.raises(ModelError) as raised:
+        load(ModelSpec(model=str(folder)), "cpu", "float32")
+    assert str(raised.value) == lines[0]
+
+
+def test_a_file_that_is_only_called_rmvpe_is_not_taken_for_it(
+    check: Check, tiny_voice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    snapshot = tmp_path / "models--lj1995--VoiceConversionWebUI" / "snapshots" / "one"
+    snapshot.mkdir(parents=True)
+    torch.save({"unet.weight": torch.zeros(2)}, snapshot / "rmvpe.pt")
+    code, out, _ = check(tiny_voice / "voice.pth", "--content", tiny_voice / "content")
+    (line,) = missing_lines(out)
+    assert code == 1 and "rmvpe.pt as RMVPE: 741 tensors are missing or have another shape" in line

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from engine.models.graphs import DirectRunner
+from engine.models.pretrained import tensor_problems
 from engine.models.sd.conditioner import Conditioner
 from engine.models.sd.denoiser import ControlInput, Denoiser
-from engine.models.sd.load import load
+from engine.models.sd.load import load, trials
 from engine.models.sd.model import DiffusionModel
 from engine.models.sd.painting import StreamSettings
 from engine.models.sd.pixels import Pixels
@@ -60,6 +61,7 @@ def test_its_headers_identify_it_and_it_paints_in_jobs_and_live(
     is_new = IS_SOAK or kind not in painted
     if plan.loras and not is_new:
         return
+    assert not is_new or tensor_problems(trials(plan)) == []
     model = load(spec, "cpu", "float32", plan=plan)
     assert actual == (model.family, model.prediction_type, model.sampler)
     if is_new:

@@ -24,6 +24,7 @@ from engine.models.rvc.check import (
     shape_of,
 )
 from engine.models.rvc.synthesizer import Synthesizer
+from engine.models.tensor_file import read_tensors, reading_device
 from engine.models.tensor_rule import require_known
 from engine.models.weight_files import format_shape
 
@@ -51,7 +52,7 @@ def read_checkpoint(path: Path) -> tuple[Synthesizer, dict[str, Any]]:
 def _from_pickle(path: Path) -> Mapping[Any, Any]:
     require_plain_values(path, read_pickle(path))
     try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
+        stored = torch.load(path, map_location=reading_device(), weights_only=True)
     except torch.OutOfMemoryError:
         raise
     except _UNREADABLE as error:
@@ -60,11 +61,9 @@ def _from_pickle(path: Path) -> Mapping[Any, Any]:
 
 
 def _from_safetensors(path: Path) -> Mapping[Any, Any]:
-    from safetensors.torch import load_file
-
     metadata, _ = read_safetensors_voice(path)  # reports truncated files
     with one_line(str(path)):
-        return metadata | {"weight": load_file(path)}
+        return metadata | {"weight": read_tensors(path)}
 
 
 def _weights(name: str, tensors: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
@@ -81,7 +80,7 @@ def _weights(name: str, tensors: Mapping[str, Tensor], shapes: Mapping[str, tupl
                 raise ModelError(
                     f"{name}: {key} is {format_shape(part.shape)}, its config asks for {format_shape(expected)}"
                 )
-            if part.layout != torch.strided or part.device.type != "cpu" or not part.is_floating_point():
+            if part.layout != torch.strided or part.device.type not in ("cpu", "meta") or not part.is_floating_point():
                 raise ModelError(f"{name}: {key} is not a floating-point array")
     own = {id(part) for parts in found.values() for part in parts}
     surplus = (key for key, tensor in tensors.items() if id(tensor) not in own and not key.startswith(OF_TRAINING))

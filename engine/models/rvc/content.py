@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from transformers import HubertConfig, HubertModel
@@ -21,6 +20,7 @@ from engine.models.pickle_file import TRAINING, PickleStub, read_pickle, refuse_
 from engine.models.pretrained import ATTENTION, build_config, load_weights, one_line, require_finite
 from engine.models.rvc.content_folder import PROJECTION, find_content
 from engine.models.rvc.shapes import LAYERS
+from engine.models.tensor_file import read_tensors, reading_device
 from engine.models.weight_files import read_header
 
 RATE_HZ: Final = 16_000
@@ -138,7 +138,7 @@ def _file_tensors(file: Path) -> dict[str, Tensor]:
     if file.suffix == ".safetensors":
         read_header(file)  # reports truncated files
         with one_line(str(file)):
-            stored: Mapping[str, Any] = load_file(file)
+            stored: Mapping[str, Any] = read_tensors(file)
     else:
         stored = _read_pickled(file)
     tensors = {key: value for key, value in stored.items() if isinstance(value, Tensor)}
@@ -196,7 +196,7 @@ def _read_pickled(file: Path) -> Mapping[str, Any]:
     refuse_code(file, [name for name in foreign if not TRAINING.fullmatch(name)], "HuBERT")
     stubs: list[Any] = [(_table if name == "collections.defaultdict" else PickleStub, name) for name in foreign]
     with one_line(str(file)), torch.serialization.safe_globals(stubs):
-        stored = torch.load(file, map_location="cpu", weights_only=True)
+        stored = torch.load(file, map_location=reading_device(), weights_only=True)
     if not isinstance(stored, Mapping):
         raise ModelError(f"{file}: no HuBERT (holds a {type(stored).__name__})")
     stored = {key: value for key, value in stored.items() if isinstance(key, str)}

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ from engine.models.rvc.index_file import read_index
 from engine.models.rvc.model import VoiceModel
 from engine.models.rvc.pitch import F0Tracker, choose
 from engine.models.rvc.pitch.fcpe import Fcpe
-from engine.models.rvc.pitch.rmvpe import load_rmvpe
+from engine.models.rvc.pitch.rmvpe import load_rmvpe, read_network
 from engine.models.rvc.pitch.yin import Yin
 from engine.models.rvc.retrieval import Retrieval
 from engine.models.rvc.shapes import SynthesizerShape, shape_named
@@ -59,6 +60,15 @@ def load(spec: VoiceSpec, device: str, dtype: str) -> VoiceModel:
 
     with reserve_memory(torch_device, weigh, spec.model):
         return _load_networks(spec, torch_device, torch_dtype)
+
+
+def trials(spec: VoiceSpec) -> Iterator[Callable[[], Any]]:
+    """Functions that load one network of the voice each, for `tensor_problems`."""
+    meta = torch.device("meta")
+    yield lambda: _synthesizer(spec, meta, torch.float32)
+    yield lambda: load_content(_synthesizer(spec, meta, torch.float32)[1].content, meta, torch.float32)
+    if choose(spec).name == "rmvpe":
+        yield lambda: read_network(locate.find(spec.rmvpe, files=()), spec.rmvpe)
 
 
 def _load_networks(spec: VoiceSpec, torch_device: torch.device, torch_dtype: torch.dtype) -> VoiceModel:

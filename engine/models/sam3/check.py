@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from engine.models.libraries import require_libraries
 from engine.models.part_report import ModelReport, PartReport, Problems, describe_part
+from engine.models.quantized import quantized_note
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.meta_file import open_model
 from engine.models.sam3.model_folder import Sam3Folder, find
@@ -45,8 +46,14 @@ def check(spec: SegmentationSpec) -> SegmentationReport:
         kind=folder.kind,
         parts=parts,
         missing=tuple(missing),
-        notes=folder.notes if folder.kind == "sam3_video" else (*folder.notes, NO_TRACKER),
+        notes=notes_of(folder),
     )
+
+
+def notes_of(folder: Sam3Folder) -> tuple[str, ...]:
+    """Notes for the user about a folder whose `weights` were read."""
+    notes = (*folder.notes, *quantized_note(folder.name, folder.quantized.values()))
+    return notes if folder.kind == "sam3_video" else (*notes, NO_TRACKER)
 
 
 def _parts(folder: Sam3Folder) -> tuple[PartReport, ...]:

@@ -1,6 +1,7 @@
 """Load a SegmentationModel onto its device."""
 
 import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,15 @@ from engine.models.card_memory import reserve_memory
 from engine.models.compiling import require_compiler
 from engine.models.device_work import bytes_of, dtype_named, weights_of
 from engine.models.pretrained import ATTENTION, load_network, load_tokenizer, one_line, require_finite, silence_libs
+from engine.models.quantized import read_exact
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.backbone import fuse_qkv_projections
-from engine.models.sam3.check import NO_TRACKER
+from engine.models.sam3.check import DETECTOR, TRACKER, notes_of
 from engine.models.sam3.fp8 import require_fp8, use_fp8
-from engine.models.sam3.meta_file import MetaCheckpoint, open_model
+from engine.models.sam3.meta_file import OTHER_PROGRAM, MetaCheckpoint, open_model
 from engine.models.sam3.model import SegmentationModel
-from engine.models.sam3.model_folder import Sam3Folder, find
+from engine.models.sam3.model_folder import STARTS, Sam3Folder, find
+from engine.models.tensor_rule import HARMLESS, require_known
 from engine.models.tokenizer_files import read_tokenizer_files
 from engine.models.weight_files import find_weights
 
@@ -52,6 +55,17 @@ def load(spec: SegmentationSpec, device: str, dtype: str) -> SegmentationModel:
     for note in model.notes:
         log.info("%s: %s", spec.model, note)
     return model
+
+
+def trials(spec: SegmentationSpec) -> Iterator[Callable[[], Any]]:
+    """The function that loads the network, without values, for `tensor_problems`."""
+    folder = open_model(find(spec.model), spec.model)
+
+    def trial() -> None:
+        with torch.device("meta"):
+            _network(folder, spec.resolution, torch.float32, is_video=folder.kind == "sam3_video")
+
+    yield trial
 
 
 def prepare(model: SegmentationModel) -> None:
@@ -91,7 +105,7 @@ def from_folder(path: Path, spec: SegmentationSpec, device: torch.device, dtype:
         video=network if is_video else None,
         tokenizer=load_tokenizer(what, read_tokenizer_files(f"{what}: ", folder.path)),
         mask_side=4 * spec.resolution // 14,
-        notes=folder.notes if is_video else (*folder.notes, NO_TRACKER),
+        notes=notes_of(folder),
     )
 
 
@@ -102,10 +116,31 @@ def _network(folder: Sam3Folder, resolution: int, dtype: torch.dtype, *, is_vide
             return folder.network(resolution, dtype, attn_implementation=ATTENTION)
     weights = find_weights(folder.path)
     assert weights is not None  # `folder.files` has found them
+    listed = folder.weights()
+    tensors = None
+    if folder.quantized or folder.is_mlx(listed):  # which the library would read as they are
+        tensors = {name: each for file in weights.files for name, each in read_exact(file, STARTS, dtype).items()}
+        if folder.is_mlx(listed):
+            tensors = {name: _from_mlx(name, each) for name, each in tensors.items()}
     # image_size is not passed on to the tracker's masks
     changes = {"image_size": resolution} | ({"low_res_mask_size": 4 * resolution // 14} if is_video else {})
-    kind, allowed = CLASSES[folder.kind], lambda name: True
-    return load_network(kind, weights, folder.config, dtype, folder.name, changes=changes, may_ignore=allowed)
+    kind = CLASSES[folder.kind]
+    network = load_network(kind, weights, folder.config, dtype, folder.name, changes=changes, tensors=tensors)
+    # The library tells nothing of these: the classes of detector and tracker ignore each other's tensors.
+    own = network.state_dict().keys()
+    strange = [name for name in listed if name not in own and name.removeprefix(DETECTOR) not in own]
+    allowed = HARMLESS.search if is_video else lambda name: name.startswith(TRACKER) or HARMLESS.search(name)
+    require_known(folder.name, "a SAM3", strange, may_ignore=allowed, why=OTHER_PROGRAM)
+    return network
+
+
+def _from_mlx(name: str, tensor: torch.Tensor) -> torch.Tensor:
+    """A tensor of a file of MLX in torch's layout. There a kernel is (out, height, width, in), as mlx-vlm's
+    models/sam3 turns it."""
+    if tensor.ndim != 4 or name.endswith("memory_temporal_positional_encoding"):
+        return tensor
+    is_transposed = any(part in name for part in ("scale_layers.", "upscale_conv"))
+    return tensor.permute(3, 0, 1, 2) if is_transposed else tensor.permute(0, 3, 1, 2)
 
 
 def offload(model: SegmentationModel) -> None:

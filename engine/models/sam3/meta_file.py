@@ -7,15 +7,17 @@ Object Multiplex (sam3/model/necks.py, Sam3TriViTDetNeck), which is read as well
 Checkpoints of its training lack `detector.`, or have `module.` before each name (facebookresearch/sam3 issue 606).
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.models.pickle_file import pickle_note, read_pickled_tensors
 from engine.models.plain_config import read_config
+from engine.models.quantized import exact_header, read_exact
 from engine.models.sam3.meta_names import HAS_MULTIPLEX, NAME_PAIRS, meta_name
-from engine.models.sam3.model_folder import BEFORE_META, Sam3Folder, is_meta_checkpoint
-from engine.models.tensor_rule import require_present
+from engine.models.sam3.model_folder import BEFORE_META, STARTS, Sam3Folder, is_meta_checkpoint
+from engine.models.tensor_rule import require_known, require_present
 from engine.models.weight_files import TensorInfo, find_weights, read_header
 
 if TYPE_CHECKING:
@@ -23,6 +25,12 @@ if TYPE_CHECKING:
 
 NOTE: Final = "Meta's own checkpoint, without the tracker of SAM 3.1, Object Multiplex: its detector alone is read"
 _OF_TRACKER: Final = ("tracker_", "interactive_")
+_UNREAD: Final = re.compile(
+    r"^(tracker|inst_interactive_predictor|backbone\.vision_backbone\.(sam2|interactive|propagation)_convs)\."
+    r"|^geometry_encoder\.points_|\.(freqs_cis|attn_mask)$|(^|\.)logit_scale$"
+)
+"""Tensors of Meta's program that are not needed: its tracker (see NOTE), prompts by points, and tables."""
+OTHER_PROGRAM: Final = "another program made it, or changed it"
 
 
 class MetaCheckpoint(Sam3Folder):
@@ -35,6 +43,7 @@ class MetaCheckpoint(Sam3Folder):
 
     def __init__(self, file: Path, name: str) -> None:
         self.file, self.path, self.name = file, file.parent, name
+        self.quantized = {}
         self._has_tracker = any(each.startswith(HAS_MULTIPLEX) for each in _strip_prefixes(self._header()))
         config = read_config(name, self.path, "config.json") if (self.path / "config.json").is_file() else {}
         is_known = config.pop("model_type", "") in ("sam3", "sam3_video")
@@ -49,7 +58,9 @@ class MetaCheckpoint(Sam3Folder):
         """The tensors under the names of their parts in transformers."""
         pairs = [pair for pair in NAME_PAIRS if self._has_tracker or not pair[0].startswith(_OF_TRACKER)]
         listed: dict[str, TensorInfo] = {}
-        for name, tensor in _strip_prefixes(self._header()).items():
+        tensors, quantized = exact_header(self.file, STARTS)
+        self.quantized = {name: tensors[name].dtype for name in quantized.scales}
+        for name, tensor in _strip_prefixes(tensors).items():
             for ours, theirs, _ in (pair for pair in pairs if name.startswith(pair[1])):
                 listed[ours + name.removeprefix(theirs)] = tensor
                 break
@@ -75,11 +86,13 @@ class MetaCheckpoint(Sam3Folder):
         model = kind.from_config(config, dtype=dtype, **options)
         if self._has_tracker:
             add_multiplex(model)
-        stored, absent = self._read(), []
+        stored, absent = _strip_prefixes(read_exact(self.file, STARTS, dtype)), []
+        used = set()
         with torch.no_grad():
             for name, parameter in model.state_dict(keep_vars=True).items():
                 theirs, third = meta_name(name.removeprefix("detector_model."))
                 tensor = stored.get(theirs)
+                used.add(theirs)
                 if tensor is None and ".fpn_layers.3." in name:
                     continue  # never read, and not in SAM 3.1
                 if tensor is not None:
@@ -89,20 +102,11 @@ class MetaCheckpoint(Sam3Folder):
                 else:
                     parameter.copy_(tensor)
         require_present(self.name, absent)
+        require_known(self.name, "a SAM3", stored.keys() - used, may_ignore=_UNREAD.search, why=OTHER_PROGRAM)
         return model
 
     def _header(self) -> Mapping[str, TensorInfo]:
         return read_header(self.file) if self.file.suffix == ".safetensors" else read_pickled_tensors(self.file)
-
-    def _read(self) -> "dict[str, torch.Tensor]":
-        if self.file.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            return _strip_prefixes(load_file(self.file))
-        import torch
-
-        stored = torch.load(self.file, map_location="cpu", weights_only=True, mmap=True)
-        return _strip_prefixes(stored.get("model", stored))
 
 
 def open_model(path: Path, name: str = "") -> Sam3Folder:

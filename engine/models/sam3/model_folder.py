@@ -7,13 +7,16 @@ facebookresearch/sam3 issue 521). Their detector is read by `meta_file.py`.
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import ModelError
 from engine.models import locate
+from engine.models.not_a_model import AGAIN
 from engine.models.pickle_file import read_pickle
 from engine.models.plain_config import notes_on_code, read_config, require_no_adapter
+from engine.models.quantized import exact_header
 from engine.models.weight_files import TensorInfo, find_weights, read_header
 
 FILES = ("*.json", "*.txt", "*.safetensors")
@@ -23,6 +26,10 @@ KINDS = ("sam3_video", "sam3", LITE_TEXT)
 SAM3 = "facebook/sam3"
 GATED = "facebook/"
 PATCH_PX = 14
+STARTS: Final = ("detector_model.", "tracker_model.", "detector.", "tracker.model.")
+"""Prefixes of names in transformers' files and in Meta's."""
+_PATCHES: Final = "vision_encoder.backbone.embeddings.patch_embeddings.projection.weight"
+COLOURS: Final = 3
 CLICKED: Final = "which needs clicks and cannot find objects by text"
 MODEL_TYPES: Final = {
     "sam": f"SAM 1, {CLICKED}",
@@ -45,6 +52,8 @@ _IDS: Final = (
     (re.compile(r"facebook/sam-vit-.*"), MODEL_TYPES["sam"]),
     (re.compile(r"(facebook|yonigozlan)/EdgeTAM.*", re.IGNORECASE), MODEL_TYPES["edgetam"]),
 )
+_TRUNK: Final = ".vision_backbone.trunk."
+_EFFICIENT: Final = "EfficientSAM3, a SAM3 with another, small vision encoder, which is not built here"
 BEFORE_META: Final = re.compile(r"((module|model)\.)*(detector\.)?")
 """Prefix of the names of Meta's detector, from a wrapper for several cards, a dict or the whole model; may be ""."""
 _SUFFIXES: Final = (".pt", ".pth", ".safetensors", ".bin")
@@ -68,6 +77,8 @@ class Sam3Folder:
             if what_is_there := checkpoint_in(path):
                 raise ModelError(f"{self.name}: {what_is_there}{use_sam3_advice()}")
             raise ModelError(f"{self.name}: {what}, config.json is missing; SAM3 is facebook/sam3")
+        self.quantized: dict[str, str] = {}
+        """Dtype of each quantized weight, after `weights`."""
         self.config = read_config(self.name, path)
         require_no_adapter(self.name, path)
         self.notes = notes_on_code(self.name, self.config)
@@ -113,14 +124,22 @@ class Sam3Folder:
 
     def weights(self) -> dict[str, TensorInfo]:
         """All tensors by name, from the headers of the safetensors files; ModelError if one is missing or truncated."""
-        files = self.files()
         listed: dict[str, TensorInfo] = {}
-        for file in files:
+        for file in self.files():
             try:
-                listed |= read_header(file)
+                tensors, quantized = exact_header(file, STARTS)
             except ModelError as error:
-                raise ModelError(f"{error}{how_to_get(self.name, again=True) or '; copy it again'}") from None
+                is_damaged = AGAIN in str(error)
+                again = (how_to_get(self.name, again=True) or "; copy it again") if is_damaged else ""
+                raise ModelError(f"{error}{again}") from None
+            listed |= tensors
+            self.quantized |= {name: tensors[name].dtype for name in quantized.scales}
         return listed
+
+    def is_mlx(self, tensors: Mapping[str, TensorInfo]) -> bool:
+        """True if the kernels of convolutions have their input channels last, as MLX wants them."""
+        shapes = [tensor.shape for name, tensor in tensors.items() if name.endswith(_PATCHES)]
+        return any(shape[-1] == COLOURS != shape[1] for shape in shapes if len(shape) == 4)
 
     def files(self) -> tuple[Path, ...]:
         """The weight files; ModelError if there are none, or one named in the index is missing."""
@@ -176,7 +195,10 @@ def what_file_is(path: Path) -> str:
     and for one that cannot be read."""
     names = _tensor_names(path)
     starts = {name.split(".")[0] for name in names}
-    if any(BEFORE_META.sub("", name, count=1).startswith("backbone.vision_backbone.") for name in names):
+    of_vision = [name for name in names if BEFORE_META.sub("", name, count=1).startswith("backbone.vision_backbone.")]
+    if any(_TRUNK in name for name in of_vision) and not any(f"{_TRUNK}blocks." in name for name in of_vision):
+        return _EFFICIENT
+    if of_vision:
         is_newer = "multiplex" in path.name.lower() or any(name.startswith("tracker.model.") for name in names)
         return _SAM31 if is_newer else _SAM3_FILE
     if "spatial_perceiver" in starts:

@@ -25,7 +25,7 @@ from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.original_names import UNET, diffusers_name
 from engine.models.sd.plan.single_file import CLASSES, PARTS, TEXT_CLASSES, VAE, SingleFile
 from engine.models.sd.plan.vae_choice import TINY, VaeChoice, is_original_vae, join_halves, vae_tensors
-from engine.models.tensor_file import read_tensors
+from engine.models.tensor_file import read_tensors, reading_device, without_values
 from engine.models.tensor_rule import require_same
 from engine.models.weight_files import WeightFiles, find_weights
 
@@ -62,6 +62,8 @@ def read_text_encoders(single: SingleFile, folder: DiffusersFolder, dtype: torch
 
     starts = PARTS[single.family]
     tensors = dict(_tensors(single, tuple(starts.values())))  # at once: a pickle may have to be read whole
+    if reading_device() == "meta":  # where the absent ones stay: take one number on the CPU for all of each instead
+        tensors = {name: torch.zeros(()).expand(tensor.shape) for name, tensor in tensors.items()}
     encoders = []
     with tempfile.TemporaryDirectory(prefix="multiverse-config-", ignore_cleanup_errors=True) as directory:
         for part, start in starts.items():
@@ -107,7 +109,9 @@ def _tensors(single: SingleFile, starts: tuple[str, ...]) -> Iterator[tuple[str,
     """The tensors whose names (in `single`) begin with one of `starts`; quantized ones times their scale, float32."""
     selected = {name: stored for name, stored in single.stored.items() if name.startswith(starts)}
     scales = single.quantized.scales
-    if single.is_pickle:
+    if reading_device() == "meta":
+        yield from without_values({name: single.tensors[name] for name in selected}).items()
+    elif single.is_pickle:
         # Its header was checked before: it imports only what tensors need.
         stored = torch.load(single.path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(single.path))
         state_dict = stored.get(STATE_DICT, stored)

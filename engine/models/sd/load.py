@@ -1,7 +1,9 @@
 """Loads a DiffusionModel onto its device from the names in a ModelSpec."""
 
 import logging
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,6 +18,7 @@ from engine.models.sd.accelerators import accelerate, chosen_accelerator, requir
 from engine.models.sd.coefficients import noise_table
 from engine.models.sd.control_nets import T2IAdapterNet, with_views
 from engine.models.sd.model import DiffusionModel
+from engine.models.sd.plan.detector_file import DetectorFiles
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.model_plan import ModelPlan, plan_model
 from engine.models.sd.plan.single_file import TEXT_CLASSES
@@ -55,6 +58,16 @@ def _load_planned(plan: ModelPlan, device: str, dtype: torch.dtype) -> Diffusion
         return _Loader(plan, torch.device(device), dtype).model()
 
 
+def trials(plan: ModelPlan) -> Iterator[Callable[[], Any]]:
+    """Functions that load one network of the model each, on the CPU, for `tensor_problems`."""
+    loader = _Loader(plan, torch.device("cpu"), torch.float32)
+    folder, vae = plan.folder, plan.vae
+    if folder is not None and vae is not None:
+        yield from (lambda: loader.vae(folder, vae), lambda: loader.text_encoders(folder), lambda: loader.unet(folder))
+    yield from (partial(file_weights.load_controlnet, net, loader.dtype) for net in plan.controlnets)
+    yield from (partial(loader.detector, each) for each in plan.detectors)
+
+
 def weight_bytes(plan: ModelPlan, dtype: torch.dtype) -> int:
     """Bytes of the weights that `load` puts onto the device; LoRAs are added to the others."""
     return sum(part.parameters for part in plan.parts if not part.name.startswith("lora ")) * dtype.itemsize
@@ -90,8 +103,8 @@ class _Loader:
         plan, folder, sampler = self.plan, self.plan.folder, self.plan.sampler
         if folder is None or plan.vae is None:
             raise ModelError(f"{self.spec.model}: is not complete")
-        vae, encoders = self._vae(folder, plan.vae), self._text_encoders(folder)
-        unet = self._unet(folder)  # last, so that a broken small part is reported before
+        vae, encoders = self.vae(folder, plan.vae), self.text_encoders(folder)
+        unet = self.unet(folder)  # last, so that a broken small part is reported before
         kind = plan.scheduler["_class_name"]
         with one_line(f"{folder.name}/scheduler"):
             schedule = dict(getattr(diffusers, kind).from_config(plan.scheduler).config) | {"_class_name": kind}
@@ -145,12 +158,10 @@ class _Loader:
             nets = (file_weights.load_controlnet(files, self.dtype) for files in self.plan.controlnets)
             model.controlnets = tuple(map(self._to_device, nets))
         for each in self.plan.detectors:
-            from engine.models.sd.control_images import JOINTS, DepthMaps, Skeletons
+            from engine.models.sd.control_images import DepthMaps, Skeletons
 
-            weights = file_weights.weights_for(each.weights.files[0].parent, self.dtype)
-            changes = {"num_labels": JOINTS}
-            network = load_network(each.kind, weights, each.config, self.dtype, each.name, changes=changes)
-            model.detectors[each.part] = (DepthMaps if each.part == "depth" else Skeletons)(self._to_device(network))
+            network = self._to_device(self.detector(each))
+            model.detectors[each.part] = (DepthMaps if each.part == "depth" else Skeletons)(network)
         if self.plan.upscaler:
             from engine.models.sd.upscaler import load_upscaler
 
@@ -167,12 +178,12 @@ class _Loader:
 
     # -- the networks, on the CPU
 
-    def _unet(self, folder: DiffusersFolder) -> Any:
+    def unet(self, folder: DiffusersFolder) -> Any:
         file = self.plan.unet or self.plan.single
         with one_line(f"{folder.name}/unet" if file is None else str(file.path)):
             return file_weights.read_unet(file, folder, self.dtype)
 
-    def _text_encoders(self, folder: DiffusersFolder) -> tuple[Any, ...]:
+    def text_encoders(self, folder: DiffusersFolder) -> tuple[Any, ...]:
         if self.plan.single is None:
             return tuple(
                 load_network(
@@ -188,7 +199,13 @@ class _Loader:
         with one_line(str(self.plan.single.path)):
             return file_weights.read_text_encoders(self.plan.single, folder, self.dtype)
 
-    def _vae(self, folder: DiffusersFolder, choice: VaeChoice) -> Any:
+    def detector(self, files: DetectorFiles) -> Any:
+        from engine.models.sd.control_images import JOINTS
+
+        weights = file_weights.weights_for(files.weights.files[0].parent, self.dtype)
+        return load_network(files.kind, weights, files.config, self.dtype, files.name, changes={"num_labels": JOINTS})
+
+    def vae(self, folder: DiffusersFolder, choice: VaeChoice) -> Any:
         # The full VAE of SDXL overflows in float16; its configuration requires float32, that of a fixed VAE does not.
         overflows = folder.family == "sdxl" and choice.wants_float32
         overflows |= choice.kind == FULL and self.device.type in device_work.HALF_PRODUCTS

@@ -28,7 +28,7 @@ class Delta:
     lora: str
     """Name of the LoRA that adds this delta."""
     kind: str
-    """lora, loha, lokr or norm."""
+    """lora, loha, lokr or whole."""
     scale: float
     factors: dict[str, torch.Tensor]
     """Tensors by role (`lora_names`), without alpha, in the model's dtype or a smaller one."""
@@ -46,9 +46,9 @@ class Delta:
 
     def product(self) -> torch.Tensor:
         """The change of the weight before it is scaled."""
-        if self.kind == "norm":
+        if self.kind == "whole":
             (difference,) = self.factors.values()
-            return difference.float()[:, None]
+            return difference.float().reshape(len(difference), -1)
         if self.kind == "lora":
             up, down = self._pair()
             return up @ down
@@ -217,7 +217,7 @@ def _merge(merged: MergedWeight) -> None:
         merged.weight.copy_(merged.original)
         return
     original = merged.original.float()
-    original = original.reshape(len(original), -1)  # a norm has one column
+    original = original.reshape(len(original), -1)  # a bias has one column
     total = original
     for strength, delta in zip(merged.strengths, merged.deltas, strict=True):
         if strength:

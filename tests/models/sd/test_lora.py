@@ -8,6 +8,8 @@ import torch
 from safetensors.torch import load_file
 
 from engine.models.sd.conditioner import Conditioner
+from engine.models.sd.plan.model_plan import plan_model
+from engine.models.sd.spec import ModelSpec
 from tests.models.sd.oracle import difference, diffusers_picture, our_picture, pipeline_of
 from tests.models.sd.plain_stream import loaded
 from tests.support.long_form import in_long_form
@@ -132,6 +134,31 @@ def test_trained_norms_add_their_differences(tiny_models: Any, tmp_path: Path, k
     merged.loras.set_weights({"normed": 0.0})
     for part, network in networks.items():
         assert all(torch.equal(each, before[part][name]) for name, each in _without_prefix(network))
+
+
+def test_comfyuis_whole_differences_are_added_and_other_tensors_refused(tiny_sd: Path, tmp_path: Path) -> None:
+    """`.diff` of a convolution and a matrix, `.diff_b` of their biases; peft's trained biases replace the model's."""
+    from safetensors.torch import save_file
+
+    before = dict(_without_prefix(loaded(tiny_sd).unet))
+    layers = ("conv_in", "down_blocks.0.resnets.0.conv1", "time_embedding.linear_1")
+    tensors = {}
+    for layer in layers:
+        for role, name in (("diff", "weight"), ("diff_b", "bias")):
+            tensors[f"diffusion_model.{layer}.{role}"] = torch.randn(before[f"{layer}.{name}"].shape)
+    save_file(tensors, tmp_path / "whole.safetensors")
+    after = dict(_without_prefix(loaded(tiny_sd, loras=((str(tmp_path / "whole.safetensors"), 0.5),)).unet))
+    for name, tensor in before.items():
+        layer, _, kind = name.rpartition(".")
+        difference = tensors.get(f"diffusion_model.{layer}.{'diff' if kind == 'weight' else 'diff_b'}")
+        assert torch.equal(after[name], tensor if difference is None else tensor + 0.5 * difference)
+    biases = tensors | {"base_model.model.mid_block.resnets.0.conv1.base_layer.bias": torch.zeros(2)}
+    save_file(biases, tmp_path / "biases.safetensors")
+    plan = plan_model(ModelSpec(model=str(tiny_sd), loras=((str(tmp_path / "biases.safetensors"), 1.0),)))
+    assert plan.missing[0].endswith(
+        "1 of its tensors have no place in a LoRA, the first is base_model.model.mid_block.resnets.0.conv1."
+        "base_layer.bias; merge it where it was trained"
+    )
 
 
 def _without_prefix(network: Any) -> list[tuple[str, torch.Tensor]]:

@@ -19,6 +19,7 @@ from engine.models.pickle_file import read_pickle, refuse_code
 from engine.models.pretrained import load_weights, one_line
 from engine.models.rvc.pitch import HOP
 from engine.models.rvc.pitch.mel import BANDS, FRAME, LogMel, decode_pitch, mel_filters, mirrored_indices
+from engine.models.tensor_file import reading_device
 
 THRESHOLD: Final = 0.03
 MIN_HZ, MAX_HZ = 30.0, 8000.0  # range of the mel bands
@@ -177,7 +178,7 @@ def read_network(path: Path, name: str) -> Rmvpe:
     """Read the network on the CPU, in float32. Refuses a pickle with anything but tensors, without running it."""
     refuse_code(name, read_pickle(path).foreign, "RMVPE")
     with one_line(name):
-        weights: Any = torch.load(path, map_location="cpu", weights_only=True)
+        weights: Any = torch.load(path, map_location=reading_device(), weights_only=True)
     if not isinstance(weights, dict):
         raise ModelError(f"{name}: holds a {type(weights).__name__}, not the tensors of RMVPE")
     with torch.device("meta"):  # avoids drawing 90 million random weights

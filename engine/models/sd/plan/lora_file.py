@@ -3,11 +3,12 @@
 LoRA (Hu et al. 2021) adds B A; LoCon does so to convolutions, with a Tucker core (`mid`) between the factors where
 there is one. LoHa (Hyeon-Woo et al. 2021) adds (B1 A1) * (B2 A2), elementwise, LoKr (Edalati et al. 2022) the Kronecker
 product of two matrices, each of which may itself be a product of factors. All in LyCORIS' format (lycoris/modules).
-DoRA (Liu et al. 2024) scales the rows or columns of the sum to given lengths. With `train_norm`, LyCORIS adds whole
-differences to the weights and biases of norms. Does not load torch.
+DoRA (Liu et al. 2024) scales the rows or columns of the sum to given lengths. LyCORIS (`train_norm`) and ComfyUI
+(`.diff`, `.diff_b`) add whole differences to weights and biases. Does not load torch.
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +19,11 @@ from engine.models import locate
 from engine.models.pickle_file import PICKLES, pickle_note
 from engine.models.plain_config import ADAPTER, read_config
 from engine.models.sd.plan.families import FAMILIES, SUPPORTED, TEXT_WIDTHS, wrong_model_error
-from engine.models.sd.plan.lora_names import NORMS, UNET_PART, LoraLayer, TargetWeight, layers_in, target_weights
+from engine.models.sd.plan.lora_names import UNET_PART, WHOLE, LoraLayer, TargetWeight, layers_in, target_weights
 from engine.models.sd.plan.network_outline import NetworkOutline
 from engine.models.sd.plan.other_models import base_in_metadata, foreign_base, other_kind
 from engine.models.tensor_file import read_checkpoint_header
+from engine.models.tensor_rule import require_known
 from engine.models.weight_files import TensorInfo
 from engine.system.small_file import parse_json
 
@@ -37,6 +39,8 @@ _PLAIN = frozenset(
 """peft options whose values need not be numbers or booleans."""
 _INITS = (None, True, False, "gaussian", "eva", "orthogonal", "mica")
 """Initializations of peft that do not change the model's own weights."""
+_BESIDE = re.compile(r"^bundle_emb\.|\.alpha$")
+"""Tensors beside those of a LoRA: embeddings in its file (A1111's bundles), and alphas without factors."""
 _SILENT = _PLAIN | {"auto_mapping", "inference_mode"}
 """The same for `adapter_config.json`, whose auto_mapping contains the class of its model."""
 _OF_TEXTS = ("attn2_to_k", "attn2_to_v")
@@ -50,7 +54,7 @@ class FactorShape:
     """The kind and size of a delta, as a matrix."""
 
     kind: str
-    """lora, loha, lokr or norm."""
+    """lora, loha, lokr or whole."""
     rows: int
     columns: int
     """Inputs times kernel size."""
@@ -106,6 +110,7 @@ def examine_lora(name: str, weight: float, outline: NetworkOutline | None) -> Lo
         raise _base_mismatch(file, base or foreign, outline)
     if (kind := other_kind(header.tensors, rest)) is not None:
         raise ModelError(f"{file}: {kind}")
+    require_known(str(file), "a LoRA", rest, may_ignore=_BESIDE.search, why="merge it where it was trained")
     known = lora_name(file)
     notes = [f"LoRA {known}: {len(rest)} of its tensors are ignored, the first is {rest[0][:80]}"] if rest else []
     if header.is_pickle:
@@ -184,7 +189,7 @@ def _changes(
             why = f"{layer.named[:120]} changes {shape.rows} x {shape.columns} weights, here they are {here}"
             raise _base_mismatch(file, base, outline, why)
         scale = None if "alpha" in layer.tensors else _scale(scales, target.part, target.layer, shape.rank, what)
-        scale = 1.0 if shape.kind == "norm" else scale
+        scale = 1.0 if shape.kind == "whole" else scale
         axis = _dora_axis(target, by_role, layer.named, what)
         found.append(LoraChange(target=target, shape=shape, tensors=layer.tensors, scale=scale, dora_axis=axis))
     lost = [layer for layer in layers if UNET_PART in layer.parts]
@@ -214,9 +219,9 @@ def _shape_of(named: str, roles: Mapping[str, TensorInfo], what: str) -> FactorS
     """Kind and size of a delta. ModelError if tensors are missing or do not fit together."""
     shapes = {role: tensor.shape for role, tensor in roles.items()}
     try:
-        if roles.keys() <= set(NORMS):
-            ((count,),) = shapes.values()
-            return FactorShape(kind="norm", rows=count, columns=1, rank=None)
+        if roles.keys() <= set(WHOLE):
+            ((rows, *others),) = shapes.values()
+            return FactorShape(kind="whole", rows=rows, columns=math.prod(others), rank=None)
         if "down" in shapes or "up" in shapes:
             return _lora(shapes)
         if any(role.startswith("hada_") for role in shapes):

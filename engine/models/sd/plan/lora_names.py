@@ -29,13 +29,13 @@ _ROLES: dict[str, str] = {
     **{f".{side}.default.weight": role for side, role in _SIDES.items()},
     **{f"{old}.{side}.weight": side for old in (".lora", "_lora", ".lora_linear_layer") for side in ("down", "up")},
     **{f".hada_{role}": f"hada_{role}" for role in ("w1_a", "w1_b", "w2_a", "w2_b", "t1", "t2")},
-    ".w_norm": "w_norm",
-    ".b_norm": "b_norm",
+    **dict.fromkeys((".w_norm", ".diff"), "whole"),
+    **dict.fromkeys((".b_norm", ".diff_b"), "whole_bias"),
     **{f".lokr_{role}": f"lokr_{role}" for role in ("w1", "w1_a", "w1_b", "w2", "w2_a", "w2_b", "t2")},
 }
 """Role of a tensor in its layer, by the suffix of its name."""
-NORMS = ("w_norm", "b_norm")
-"""Whole differences of a norm's weight and bias (LyCORIS' train_norm, lycoris/modules/norms.py)."""
+WHOLE = ("whole", "whole_bias")
+"""Whole differences of a weight and a bias: a norm's of LyCORIS (lycoris/modules/norms.py), any of ComfyUI."""
 _ENDS = tuple(sorted(_ROLES, key=len, reverse=True))
 _LEFT_OVER = ("_lora", ".lora", ".lora_linear_layer")  # suffixes of a layer's name before `.alpha`
 
@@ -84,7 +84,7 @@ class LoraLayer:
     flat: str
     """Its name in diffusers or transformers, with underscores instead of dots."""
     tensors: dict[str, str]
-    """Tensor names in the file by role: down, up, mid, alpha, dora_scale, magnitude, hada_*, lokr_*; one of NORMS."""
+    """Tensor names in the file by role: down, up, mid, alpha, dora_scale, magnitude, hada_*, lokr_*; one of WHOLE."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,7 @@ class TargetWeight:
 
     part: str
     layer: str
-    """Name of its layer in diffusers or transformers, without `text_model.`; with `.bias` for the bias of a norm."""
+    """Name of its layer in diffusers or transformers, without `text_model.`; with `.bias` for a bias."""
     shape: tuple[int, ...]
 
 
@@ -111,29 +111,28 @@ def layers_in(names: Iterable[str], layers_per_block: int) -> tuple[list[LoraLay
         for old in _LEFT_OVER:
             named = named.removesuffix(old)
         role = _ROLES[end]
-        found.setdefault(name if role in NORMS else named, {})[role] = name
+        found.setdefault(name if role in WHOLE else named, {})[role] = name
     layers = []
     for named, tensors in found.items():
         if tensors.keys() == {"alpha"}:
             rest.append(tensors["alpha"])
             continue
-        parts, flat = _split_name(named.removesuffix(".w_norm").removesuffix(".b_norm"), layers_per_block)
-        flat += "_bias" * ("b_norm" in tensors)
+        of_layer = named if tensors.keys().isdisjoint(WHOLE) else named.rpartition(".")[0]
+        parts, flat = _split_name(of_layer, layers_per_block)
+        flat += "_bias" * ("whole_bias" in tensors)
         layers.append(LoraLayer(named=named, parts=parts, flat=flat, tensors=tensors))
     return layers, rest
 
 
 def target_weights(outline: NetworkOutline) -> dict[tuple[str, str], TargetWeight]:
-    """All weights, and biases of norms, that a LoRA can change, by part and layer name with underscores."""
+    """All weights and biases that a LoRA can change, by part and layer name with underscores."""
     parts: list[tuple[str, Mapping[str, TensorInfo]]] = [(UNET_PART, outline.unet_tensors)]
     parts += zip(TEXT_PARTS, outline.text_tensors, strict=False)
     targets = {}
     for part, tensors in parts:
         for name, tensor in tensors.items():
-            weight = tensors.get(f"{name.removesuffix('.bias')}.weight", tensor)
-            if not name.endswith(".bias") or len(weight.shape) == 1:
-                layer = plain_layer(name)
-                targets[part, layer.replace(".", "_")] = TargetWeight(part=part, layer=layer, shape=tensor.shape)
+            layer = plain_layer(name)
+            targets[part, layer.replace(".", "_")] = TargetWeight(part=part, layer=layer, shape=tensor.shape)
     return targets
 
 
