@@ -102,6 +102,8 @@ def test_every_sampler_keeps_a_picture_that_the_flow_leads_to(model: DiffusionMo
         ("bigASP_v25", {}, "flow_prediction", "bigASP_v25 in"),
         ("bigasp-v2.5-vpred", {}, "flow_prediction", "bigasp-v2.5 in"),
         ("nyaflow-xl-alpha", {}, "flow_prediction", "nyaflow in"),
+        ("sdxl_flow_v1", {}, "flow_prediction", "flow in the file's name"),
+        ("sunflower", {}, None, ""),
         ("bigASP_v20", {}, None, ""),
         ("PeRFlow-SDXL", {}, None, ""),
         ("NoobAI-RF", {KEY: "v"}, "v_prediction", f"{KEY} in the file: v"),

@@ -329,5 +329,4 @@ REPLICAS = [
     refused("T-LoRA", f"{TLORA}/lora.py", foreign(TIMED), "a T-LoRA, whose rank depends on the timestep"),
     merged("OFT", f"{LYCORIS}/diag_oft.py", {"oft_blocks": (8, 4, 4), "alpha": (1,)}, "an OFT"),
     merged("IA3", f"{COMFY_ISSUES}/6397", {"weight": (32, 1), "on_input": (1,)}, "an IA3"),
-    merged("LyCORIS full", f"{LYCORIS}/full.py", {"diff": (32, 32)}, "whole differences of weights"),
 ]

@@ -109,9 +109,10 @@ def as_refiner(tensors: Tensors) -> Tensors:
     return {key.replace("embedders.1.model", "embedders.0.model"): tensor for key, tensor in remaining.items()}
 
 
-def with_channels(count: int) -> Change:
+def with_channels(count: int, *, out: int = 4) -> Change:
     def change(tensors: Tensors) -> Tensors:
-        return tensors | {f"{UNET}input_blocks.0.0.weight": torch.zeros(32, count, 3, 3)}
+        ends = {"input_blocks.0.0": torch.zeros(32, count, 3, 3), "out.2": torch.zeros(out, 32, 3, 3)}
+        return tensors | {f"{UNET}{layer}.weight": tensor for layer, tensor in ends.items()}
 
     return change
 
@@ -228,6 +229,7 @@ REFUSED = [
             "built differently from its configuration", "use the diffusers folder",
             source="https://huggingface.co/segmind/SSD-1B/blob/main/unet/config.json"),
     refused("sd-v1-5-inpainting.safetensors", checkpoint(SD_15, "x.safetensors", with_channels(9)), "9 channels"),
+    refused("Mugen.safetensors", checkpoint(SD_15, "x.safetensors", with_channels(32, out=32)), "another VAE", "Mugen"),
     refused("playground-v2.5-1024px-aesthetic.fp16.safetensors",
             checkpoint(SD_XL, "x.safetensors", marked("edm_mean", "edm_std")), "Playground v2.5", "EDM"),
     refused("stabilityai/cosxl/cosxl.safetensors",

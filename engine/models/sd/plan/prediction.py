@@ -28,7 +28,7 @@ V_NORM_STD = 0.09
 _YAML = re.compile(r"^[ \t]*parameterization:[ \t]*[\"']?(v|eps)\b", re.MULTILINE)
 _NORM = re.compile(re.escape(UNET) + r"output_blocks\.(\d+)\.1\.transformer_blocks\.0\.norm1\.bias")
 _FLOW_STEM = re.compile(
-    r"(?i:rectified.?flow|flow.?match|nya.?flow|big.?asp.{0,2}2.?5)|(?<![A-Z])RF(?![A-Za-z])|(?<![A-Za-z])rf(?![A-Za-z])"
+    r"(?i:rectified.?flow|flow.?match|nya.?flow|big.?asp.{0,2}2.?5)|(?i:(?<![a-z])flow(?![a-z]))|(?<![A-Z])RF(?![A-Za-z])|(?<![A-Za-z])rf(?![A-Za-z])"
 )
 _V_STEM = re.compile(r"v[-_ ]?pred", re.IGNORECASE)
 _ZERO_SNR_STEM = re.compile(r"zt?snr", re.IGNORECASE)

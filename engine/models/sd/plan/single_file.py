@@ -49,6 +49,8 @@ VAE = "first_stage_model."
 _POSITIONS = ("text_model.embeddings.position_embedding.weight", "positional_embedding")
 _LAYER = re.compile(r"(?:text_model\.encoder\.layers|transformer\.resblocks)\.(\d+)\.")
 _INPUT = f"{UNET}input_blocks.0.0.weight"
+_OUTPUT = f"{UNET}out.2.weight"
+_OTHER_VAE = "the latents of another VAE: 16 are Flux's or SD 3's, 32 and 128 Flux.2's, as in Mugen"
 _XL_EMBEDDING = f"{UNET}label_emb.0.0.weight"
 _CHANNELS = {9: "an inpainting model", 8: "an editing model (pix2pix)", 7: "an upscaler", 5: "a depth model"}
 _EDM = "continuous EDM noise is not supported; supported: "
@@ -146,7 +148,8 @@ def _family_in(tensors: dict[str, TensorInfo], file: Path) -> str:
         raise ModelError(f"{file}: {kind_of(tensors)}{f' ({whole})' if whole else ''}")
     channels = tensors[_INPUT].shape[1]
     if channels != 4:
-        kind = _CHANNELS.get(channels, "inpainting or editing")
+        makes = tensors[_OUTPUT].shape[0] if _OUTPUT in tensors else 0
+        kind = _CHANNELS.get(channels, "inpainting or editing") if makes != channels else _OTHER_VAE
         raise ModelError(f"{file}: its UNet takes {channels} channels ({kind}); supported: {SUPPORTED}")
     if "edm_mean" in tensors:
         raise ModelError(f"{file}: Playground v2.5, whose {_EDM}{SUPPORTED}; Playground v2 is such a model")
