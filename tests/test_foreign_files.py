@@ -28,7 +28,7 @@ ALLOWED = {
         sinks/index_in_front sinks/movie_file system/worker_process
     """,
     "torch and safetensors open by name what `read_pickle` or `read_header` has checked": """
-        models/weight_files models/sam3/meta_file
+        models/weight_files
         models/rvc/checkpoint models/rvc/content models/rvc/pitch/rmvpe models/sd/lora
         models/tensor_file models/sd/file_weights models/sd/textual_inversion
     """,
