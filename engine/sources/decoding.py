@@ -2,6 +2,7 @@
 
 import bisect
 import heapq
+import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -21,6 +22,7 @@ from av.video.frame import VideoFrame as DecodedFrame
 from av.video.stream import VideoStream
 
 from engine.errors import SourceError
+from engine.sources import stream_copy
 from engine.sources.camera import OPEN_TIMEOUT_S, redact_url
 from engine.sources.live import SILENT_S
 from engine.system.media_file import open_media, packets_of
@@ -69,8 +71,12 @@ def read_pass(
         half_tick_s = Fraction(stream.time_base or 0) / 2 / pictures_per_frame(deinterlace)
         frames = _decode(path, container, stream, decoder, on_corrupt)
         if deinterlace is not None:
-            frames = _deinterlace_frames(frames, deinterlace)
+            # It reads the order of the fields from each frame, and takes the upper one as first where it has none.
+            frames = _filter_frames(frames, "bwdif", {"mode": f"send_{deinterlace}"})
             rate *= pictures_per_frame(deinterlace)
+        crop = crop_of(stream)
+        if crop:  # after the fields, whose order an odd row would change
+            frames = _filter_frames(frames, "crop", crop)
         for start_s, end_s, frame in _intervals(frames, rate, half_tick_s):
             yield TimedPicture(start_s=start_s, end_s=end_s, frame=frame, pixel_aspect=aspect, fps=float(rate))
 
@@ -106,9 +112,26 @@ def pictures_per_frame(deinterlace: Deinterlace | None) -> int:
     return 2 if deinterlace == "field" else 1
 
 
-def _deinterlace_frames(frames: Iterator[DecodedFrame], deinterlace: Deinterlace) -> Iterator[DecodedFrame]:
-    """Yield pictures without combs, made by FFmpeg's bwdif, which reads the order of the fields from each frame, and
-    takes the upper one as first where it has none."""
+def crop_of(stream: VideoStream) -> dict[str, str]:
+    """Options of FFmpeg's `crop` for the part of a picture that its container shows (MP4's `clap`, Matroska's
+    PixelCrop); {} for the whole. PyAV does not tell it, but FFmpeg writes it into the header of a copy."""
+    header = stream_copy.header_of("mov", stream, movflags="empty_moov") or b""
+    _, name, values = header.partition(b"clap")
+    if not name or not stream.width or not stream.height:
+        return {}
+    clap = struct.unpack(">8i", values[:32])
+    width, height, right_of_centre, below_centre = map(Fraction, clap[::2], clap[1::2])
+    return {
+        "w": f"max(1, iw - {round(stream.width - width)})",
+        "h": f"max(1, ih - {round(stream.height - height)})",
+        "x": f"{round((stream.width - width) / 2 + right_of_centre)}",
+        "y": f"{round((stream.height - height) / 2 + below_centre)}",
+        "exact": "1",
+    }
+
+
+def _filter_frames(frames: Iterator[DecodedFrame], name: str, options: dict[str, str]) -> Iterator[DecodedFrame]:
+    """Yield the pictures that this filter of FFmpeg makes."""
     graph: Graph | None = None
     form: tuple[int, int, str] | None = None
     for frame in chain(frames, [None]):
@@ -122,7 +145,7 @@ def _deinterlace_frames(frames: Iterator[DecodedFrame], deinterlace: Deinterlace
                 source = graph.add_buffer(
                     width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
                 )
-                filter = graph.add("bwdif", mode=f"send_{deinterlace}")
+                filter = graph.add(name, **options)
                 graph.link_nodes(source, filter, graph.add("buffersink")).configure()
             yield from _filter_frame(graph, frame)
 

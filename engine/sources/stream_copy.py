@@ -184,13 +184,19 @@ def begins_between_keys(container: InputContainer) -> bool:
 
 def can_hold(container: str, stream: Stream) -> bool:
     """True if FFmpeg can write such a stream into such a container. FFmpeg fails only when it writes the header."""
-    with av.open(io.BytesIO(), "w", format=container) as trial:
+    return header_of(container, stream) is not None
+
+
+def header_of(container: str, stream: Stream, **options: str) -> bytes | None:
+    """The header of a file with only such a stream, as FFmpeg writes it; None if this container cannot hold it."""
+    written = io.BytesIO()
+    with av.open(written, "w", format=container, options=options) as trial:
         try:
             trial.add_stream_from_template(stream)
             trial.start_encoding()
+            return written.getvalue()
         except (ValueError, av.error.FFmpegError):
-            return False
-    return True
+            return None
 
 
 def timecode_of(container: InputContainer) -> str:

@@ -206,6 +206,49 @@ def test_a_video_and_a_camera_of_any_orientation_are_shown_upright(
         assert pixels.flags.c_contiguous
 
 
+def crop_in_place(path: Path, box: tuple[int, int, int, int], size: tuple[int, int]) -> None:
+    """Add `clap` to an MP4 (ISO 14496-12, 12.1.4): left, top, width and height of the part to show."""
+    left, top, width, height = box
+    from_centre = 2 * left + width - size[0], 2 * top + height - size[1]
+    clap = struct.pack(">I4s8i", 40, b"clap", width, 1, height, 1, from_centre[0], 2, from_centre[1], 2)
+    data = bytearray(path.read_bytes())
+    boxes = [data.index(name) - 4 for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"mp4v")]
+    assert boxes[0] > data.index(b"mdat"), "the samples stay where they are"
+    for at in boxes:
+        length = struct.unpack_from(">I", data, at)[0]
+        struct.pack_into(">I", data, at, length + len(clap))
+    data[at + length : at + length] = clap
+    path.write_bytes(data)
+
+
+def remux(source: Path, into: Path) -> Path:
+    with av.open(str(source)) as read, av.open(str(into), "w") as written:
+        track = read.streams.video[0]
+        stream = written.add_stream_from_template(track)
+        for packet in read.demux(track):
+            if packet.dts is not None:
+                packet.stream = stream
+                written.mux(packet)
+    return into
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_film_is_cropped_as_its_container_says_live_and_offline(write_video, open_file, f_card, tmp_path, suffix):
+    card = f_card(96, 64)[..., :3]
+    path = write_video(pictures=[card] * 3, codec="mpeg4")
+    crop_in_place(path, (30, 7, 50, 41), (96, 64))
+    path = remux(path, tmp_path / f"cropped{suffix}")
+    expected = card[7:48, 30:80]
+    pictures = open_pictures(path)
+    for pixels in (
+        open_file(path, True).frame_at(0.0).pixels,
+        pictures.first.pixels,
+        list(pictures.read(1, None))[-1].pixels,
+    ):
+        assert pixels.shape == expected.shape
+        assert np.abs(pixels.astype(int) - expected).mean() < 12
+
+
 def test_wide_pixels_are_made_square(write_video, open_file):
     path = write_video(pictures=[np.zeros((57, 72, 3), np.uint8)] * 2, codec="mpeg4", pixel_aspect=Fraction(64, 45))
     assert open_file(path, True).frame_at(0.0).pixels.shape == (57, 102, 3)
