@@ -14,7 +14,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 
 from engine.errors import AudioError
-from engine.system.media_file import open_media, packets_of
+from engine.system.media_file import is_whole, open_media, packets_of
 
 SEEK_LEAD_S = 0.2  # decoded before the requested sample: a codec's first frames after a jump are not whole
 GAP_S = 0.1  # minimum gap between time stamps; smaller ones are rounding of the container's clock
@@ -25,6 +25,13 @@ EXACT_FORMATS = ("mov", "matroska", "avi", "asf", "flac", "aiff")  # others esti
 ASSUMED = {2: "stereo", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 """Layouts of files that name no loudspeakers. Other numbers of channels are no layout."""
 MAX_PLANES = 7  # PyAV counts planes up to a null pointer, which a frame of eight or more lacks: it crashes
+
+JOINABLE = ("ogg", "flac", "mp3")
+DAMAGED = "damaged: parts that cannot be decoded are silent or left out"
+JOINED = (
+    "several sounds are joined in it: what is damaged, or has another rate or number of channels than the first, is "
+    "left out; convert it alone"
+)
 
 
 def speakers_in(layout: str) -> tuple[str, ...]:
@@ -52,7 +59,8 @@ class DecodedTrack:
             self.index = stream.index
             """Index of its track among all streams of the file."""
             kind = container.format.name.partition(",")[0]
-            self.knows_its_length = kind in EXACT_FORMATS
+            self._is_whole = kind not in JOINABLE or is_whole(path)
+            self.knows_its_length = kind in EXACT_FORMATS and self._is_whole
             begins_at_zero = kind in ZERO_BASED_FORMATS and not self.has_video  # else with the first picture
             self._origin_s = Fraction(0 if begins_at_zero else container.start_time or 0, 1_000_000)
             self.promised_s, self.promised_end_s = self._promised(container, stream)
@@ -78,7 +86,7 @@ class DecodedTrack:
         container, stream = self._open()
         read: int | None = None
         with container:
-            if jump_s:
+            if jump_s and self._is_whole:
                 container.seek(int((jump_s + self._origin_s) / (stream.time_base or Fraction(1))), stream=stream)
             planar = _PlanarConverter(stream)
             first_s = (stream.start_time or 0) * (stream.time_base or Fraction(0))  # Matroska has none below 0
@@ -127,7 +135,7 @@ class DecodedTrack:
             except av.error.FFmpegError as error:
                 damage.append(str(error))
         if damage:
-            self.notes.append("damaged: parts that cannot be decoded are silent or left out")
+            self.notes.append(DAMAGED if self._is_whole else JOINED)
 
     def _gap(self, samples: int) -> Iterator[np.ndarray]:
         if samples > MAX_GAP_S * self.rate_hz:

@@ -246,7 +246,7 @@ class _SndFile:
         self.rate_hz: int = self._file.samplerate
         self.channels: int = self._file.channels
         self.length_s: float | None = self._file.frames / self.rate_hz
-        self.promised_s: float = promised_frames(self._file) / self.rate_hz
+        self.promised_s: float = promised_frames(self._file, path) / self.rate_hz
         if not self.promised_s:
             self._file.close()
             raise OSError(0, "no sound in it", str(path))

@@ -7,6 +7,7 @@ continues after a gap and goes back after damage, so packets after a jump are bu
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,13 @@ MAX_VIDEO_PX = 8192 * 8192
 """Pixels of a picture in a video, twice 8K; a video of 1 MB with larger ones takes gigabytes."""
 ENDLESS_BYTES = 0x7FFF_0000  # a program that cannot seek back writes such a size, or more
 CUT_OFF = re.compile(r"^[ \t]*(?:data|SSND|Data Size|riff|Riff size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
+JOINTS = {
+    "FLAC": re.compile(rb"\xff[\xf8\xf9].*?fLaC\0\0\0\x22", re.DOTALL),
+    "OGG": re.compile(rb"OggS\0[\0\1\4\5].*?OggS\0\x02", re.DOTALL),
+}
+"""A frame or a page, and behind it the beginning of another sound; by libsndfile's name of the format."""
+READ_AHEAD_BYTES = 2**16  # the most that libsndfile reads beyond what it decodes
+MAX_APART_S = 0.2  # of the lengths that libsndfile and FFmpeg read or guess
 JUMP_S = 0.03  # smaller ones are the container's rounding
 MAX_BUFFERED = {"video": 1, "audio": 64}  # packets; a broadcast's stamp may cover 0.7 s of sound; subtitles overlap
 MAX_GAP_S = 600  # a larger jump of a broadcast's clock is a new clock; in a video such a gap may be intended
@@ -97,14 +105,41 @@ def open_sound_file(path: Path) -> "soundfile.SoundFile":
     return soundfile.SoundFile(name_for_libsndfile(path))
 
 
-def promised_frames(file: "soundfile.SoundFile") -> int:
+def promised_frames(file: "soundfile.SoundFile", path: Path) -> int:
     """The frames that the header declares; more than `frames` if the file was cut off, which libsndfile only logs. 0 if
-    it declares none, as a pipe or a killed recorder leaves it: FFmpeg reads such a file to its end."""
-    if file.frames >= 2**62:  # a streamed FLAC, which libsndfile cannot read to the end
+    it declares none, as a pipe or a killed recorder leaves it, or those of the first of several sounds: FFmpeg reads
+    such a file to its end."""
+    if file.frames >= 2**62 or not is_whole(path):  # a streamed FLAC has as many
         return 0
     frames, found = int(file.frames), CUT_OFF.search(str(file.extra_info))
     declared, there = map(int, found.groups()) if found else (1, 1)
     return round(frames * declared / max(there, 1)) if declared < ENDLESS_BYTES else frames
+
+
+def is_whole(path: Path) -> bool:
+    """False if libsndfile reads only the first of several sounds, which an internet radio or `cat A.mp3 B.mp3` joined;
+    also for an MP3 that does not tell its length, which libsndfile estimates. OSError."""
+    import soundfile
+
+    with open_regular(path) as raw, suppress(soundfile.LibsndfileError), soundfile.SoundFile(raw) as file:
+        joint = JOINTS.get(file.format)
+        if file.format == "MP3":
+            import av.error
+
+            with suppress(av.error.FFmpegError), open_media(path) as container:
+                length_s = file.frames / file.samplerate
+                return bool(abs((container.duration or 0) / 1e6 - length_s) < MAX_APART_S)
+        if joint is None:
+            return True
+        try:
+            file.seek(max(file.frames - 1, 0))
+            file.read(1)
+            begin = max(raw.tell() - READ_AHEAD_BYTES, 0)
+        except soundfile.LibsndfileError:  # damaged, or of another rate behind the joint
+            begin = 0
+        raw.seek(begin)
+        return joint.search(raw.read(2 * READ_AHEAD_BYTES if begin else -1)) is None
+    return True
 
 
 def check_media(path: Path) -> None:

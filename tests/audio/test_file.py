@@ -14,6 +14,7 @@ from engine.audio.decoded_track import DecodedTrack
 from engine.audio.file import FileFeed
 from engine.audio.open import open_audio
 from engine.errors import AudioError
+from engine.jobs.convert.sounds import open_sound
 from engine.system.clock import SteppedClock
 from tests.support.wav_sizes import sounds_of_no_size
 
@@ -63,6 +64,58 @@ def test_an_mp3_plays(sine, tmp_path, open_feed) -> None:
     block = feed.read(22_050)
     assert (feed.sample_rate_hz, feed.channels) == (44_100, 1)
     assert np.sqrt((block[5000:] ** 2).mean()) == pytest.approx(0.354, rel=0.02)
+
+
+def joined(tmp_path: Path, name: str, form: str, subtype: str, *, rates_hz: tuple[int, int] = (48_000,) * 2) -> Path:
+    """Two sounds in one file, as `cat` or an internet radio writes them: a second of 300 Hz, a second of 700 Hz."""
+    both = b""
+    for hz, rate_hz in zip((300, 700), rates_hz, strict=True):
+        part = tmp_path / f"part.{name}"
+        soundfile.write(
+            part, 0.3 * np.sin(2 * np.pi * hz * np.arange(rate_hz) / rate_hz), rate_hz, subtype, format=form
+        )
+        both += part.read_bytes()
+    (tmp_path / name).write_bytes(both)
+    return tmp_path / name
+
+
+def loudest_hz(sound: np.ndarray) -> list[int]:
+    """Of each half second at 48 kHz."""
+    halves = sound[: len(sound) // 24_000 * 24_000].reshape(-1, 24_000)
+    return [2 * round(float(each.argmax()), -1) for each in np.abs(np.fft.rfft(halves))]
+
+
+FORMATS_WITHOUT_AN_END = [("a.ogg", "OGG", "VORBIS"), ("a.opus", "OGG", "OPUS"), ("a.mp3", "MP3", "MPEG_LAYER_III"),
+                          ("a.flac", "FLAC", "PCM_16")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "form", "subtype"), FORMATS_WITHOUT_AN_END)
+def test_sounds_joined_in_one_file_play_one_after_the_other(name, form, subtype, tmp_path, open_feed, reports) -> None:
+    feed = open_feed(joined(tmp_path, name, form, subtype), is_looped=False)
+    assert loudest_hz(feed.read(96_000)[:, 0]) == [300, 300, 700, 700]
+    feed.seek(1.25)
+    assert loudest_hz(feed.read(24_000)[:, 0]) == [700]
+    converted = np.concatenate(list(open_sound(tmp_path / name).blocks()))
+    assert loudest_hz(converted[:, 0])[:4] == [300, 300, 700, 700]
+    assert reports.lines == []
+
+
+def test_a_joined_sound_of_another_rate_that_cannot_be_read_is_told(tmp_path, open_feed, reports) -> None:
+    path = joined(tmp_path, "a.ogg", "OGG", "VORBIS", rates_hz=(48_000, 44_100))
+    feed = open_feed(path, is_looped=False)
+    assert loudest_hz(feed.read(96_000)[:, 0]) == [300, 300, 0, 0] and feed.is_finished
+    assert ["several sounds are joined in it" in line for _, line in reports.lines] == [True]
+
+
+def test_an_mp3_that_does_not_tell_its_length_plays_to_its_end(tmp_path, open_feed) -> None:
+    sound = 0.3 * np.sin(0.04 * np.arange(96_000))  # whose bit rate is that of its first frame no more
+    sound[:9000] += np.random.default_rng(1).uniform(-0.5, 0.5, 9000)
+    path = Path(write(tmp_path / "a.mp3", sound, format="MP3"))
+    data = path.read_bytes()
+    second = data.index(b"\xff\xfb", 4)
+    path.write_bytes(data[second:])  # without the frame that tells it
+    feed = open_feed(path, is_looped=False)
+    assert np.flatnonzero(feed.read(120_000)).max() == pytest.approx(96_000, abs=4000)
 
 
 def write_through_ffmpeg(

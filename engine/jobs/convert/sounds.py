@@ -112,7 +112,7 @@ class FileSound:
         self.rate_hz, self.channels, self.subtype = file.samplerate, file.channels, file.subtype
         self.layout = {1: "mono", 2: "stereo"}.get(self.channels, f"{self.channels} channels")
         self.notes: list[str] = []
-        self.promised_s = promised_frames(file) / self.rate_hz
+        self.promised_s = promised_frames(file, path) / self.rate_hz
 
     def blocks(self) -> Iterator[np.ndarray]:
         import soundfile
