@@ -14,7 +14,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 
 from engine.errors import AudioError
-from engine.system.media_file import is_whole, open_media, packets_of
+from engine.system.media_file import declared_length_s, is_deep, is_whole, open_media, packets_of
 
 SEEK_LEAD_S = 0.2  # decoded before the requested sample: a codec's first frames after a jump are not whole
 GAP_S = 0.1  # minimum gap between time stamps; smaller ones are rounding of the container's clock
@@ -55,14 +55,19 @@ class DecodedTrack:
             self.channels: int = stream.channels
             self.layout: str = stream.layout.name
             """FFmpeg's name of its channel layout."""
+            self.subtype = "PCM_24" if is_deep(stream) else ""
+            """libsndfile's name of the sample format: PCM_24, ALAC_16, ALAC_24; "" for others."""
+            if stream.codec_context.name == "alac":
+                self.subtype = "ALAC_24" if self.subtype else "ALAC_16"
             self.has_video = any(Disposition.attached_pic not in track.disposition for track in container.streams.video)
             self.index = stream.index
             """Index of its track among all streams of the file."""
             kind = container.format.name.partition(",")[0]
             self._is_whole = kind not in JOINABLE or is_whole(path)
             self.knows_its_length = kind in EXACT_FORMATS and self._is_whole
-            begins_at_zero = kind in ZERO_BASED_FORMATS and not self.has_video  # else with the first picture
-            self._origin_s = Fraction(0 if begins_at_zero else container.start_time or 0, 1_000_000)
+            self._origin_s = Fraction(container.start_time or 0, 1_000_000)  # the first picture
+            if kind in ZERO_BASED_FORMATS and not self.has_video and self._origin_s <= MAX_GAP_S:
+                self._origin_s = Fraction(0)  # later it is the time of day
             self.promised_s, self.promised_end_s = self._promised(container, stream)
             """Length of its sound, and the end from the start of the file, as the file declares them; None if not."""
 
@@ -105,15 +110,18 @@ class DecodedTrack:
             yield from planar.flush()
 
     def _promised(self, container: InputContainer, stream: AudioStream) -> tuple[float | None, float | None]:
-        tick_s = stream.time_base or Fraction(0)
-        begins_s = max(float((stream.start_time or 0) * tick_s - self._origin_s), 0.0)
-        if stream.duration:
-            length_s = float(stream.duration * tick_s)
-        elif container.duration:
-            length_s = max(container.duration / 1_000_000 - begins_s, 0.0)
-        else:
+        at_s = (stream.start_time or 0) * (stream.time_base or Fraction(0))
+        begins_s = max(at_s - self._origin_s, Fraction(0))
+        length_s = declared_length_s(stream)
+        if length_s is not None:
+            return float(length_s), float(begins_s + length_s)
+        if not container.duration:
             return None, None
-        return length_s, begins_s + length_s
+        end_s = Fraction(container.duration, 1_000_000)
+        if container.format.name.startswith("matroska"):  # others declare a length
+            end_s -= self._origin_s
+        length_s = max(end_s - begins_s, Fraction(0))
+        return None if self.has_video else float(length_s), float(begins_s + length_s)
 
     def _open(self) -> tuple[InputContainer, AudioStream]:
         try:

@@ -292,7 +292,8 @@ class _FFmpegFile:
         if self.channels == 6 and "NONE" in speakers_in(layout):  # of other numbers the channels are often stems
             layout = ASSUMED[6]
         self.surround = layout if self.channels > 2 and "FC" in speakers_in(layout) else ""
-        self.length_s = self.promised_s = self._track.promised_end_s if self._track.knows_its_length else None
+        self.length_s = self._track.promised_end_s if self._track.knows_its_length else None
+        self.promised_s = None if self._track.promised_s is None else self.length_s
         self.position = 0
         self._pieces = self._track.pieces_from(0)
         self._piece = np.zeros((0, self.channels), np.float32)

@@ -10,7 +10,6 @@ from typing import Literal, Protocol
 
 import cv2
 import numpy as np
-from av.video.stream import VideoStream
 
 from engine.errors import SourceError, UsageError
 from engine.sources.camera import redact_url
@@ -19,6 +18,7 @@ from engine.sources.pixels import UNTAGGED, VideoLook, look_of, losses_in_rgb, t
 from engine.sources.still import is_still, read_still
 from engine.sources.stream_copy import timecode_of
 from engine.system.folder_files import left_out_line, list_files, missing_line, walk_files
+from engine.system.media_file import declared_length_s
 from engine.system.schedule import exact_rate
 from engine.system.small_file import open_regular
 from engine.values import Deinterlace
@@ -156,7 +156,7 @@ class VideoPictures(Pictures):
         container, stream = open_video(path)
         with container:
             tick_s = Fraction(stream.time_base or 0)
-            self._length_s = _length_of(stream)
+            self._length_s = declared_length_s(stream)
             length_s = self._length_s or Fraction(container.duration or 0, 1_000_000)
             self._tick_s = tick_s / pictures_per_frame(deinterlace)  # a field begins in the middle of its frame
             self._origin_s = Fraction(container.start_time or 0, 1_000_000)
@@ -166,6 +166,7 @@ class VideoPictures(Pictures):
             frames = stream.frames or (round(length_s * rate) if rate and length_s else None)
             self.expected = None if frames is None else frames * pictures_per_frame(deinterlace)
             codec_tag = stream.codec_context.codec_tag
+            is_gif = container.format.name == "gif"
         self._opened_bytes = self._bytes()
         reasons: list[str] = []
         coded = timed = next(read_pass(path, reasons.append), None)
@@ -178,7 +179,7 @@ class VideoPictures(Pictures):
         self._first_s = round(first_s / tick_s) * tick_s if tick_s else first_s  # start is in microseconds
         self.look = look_of(timed.frame, Fraction(timed.fps).limit_denominator(1001), self._tick_s, aspect, has_tracks)
         self.first = self._picture(0, timed)
-        lines = losses_in_rgb(coded.frame, codec_tag)
+        lines = losses_in_rgb(coded.frame, codec_tag, may_be_opaque=is_gif)
         if coded.frame.interlaced_frame and deinterlace is None:
             lines.append(COMBS.format(fields=float(2 * self.look.rate), frames=float(self.look.rate)))
         elif deinterlace is not None and not coded.frame.interlaced_frame:
@@ -347,17 +348,6 @@ def fit(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     canvas[top : top + inner[1], left : left + inner[0]] = cv2.resize(pixels, inner, interpolation=method)
     return canvas
-
-
-def _length_of(stream: VideoStream) -> Fraction | None:
-    """Declared duration of the video stream; None if only that of the whole file is declared."""
-    if stream.duration and stream.time_base:
-        return stream.duration * Fraction(stream.time_base)
-    try:  # Matroska stores it as a tag: 00:01:02.345000000
-        hours, minutes, seconds = stream.metadata["DURATION"].split(":")
-        return 3600 * int(hours) + 60 * int(minutes) + Fraction(seconds)
-    except (KeyError, ValueError):
-        return None
 
 
 def _identity(file: Path) -> tuple[int, int] | None:

@@ -134,9 +134,10 @@ class VideoLook:
     """True if its file has more than these pictures: sound, subtitles, chapters, timecode."""
 
 
-def losses_in_rgb(first: DecodedFrame, codec_tag: str = "") -> list[str]:
+def losses_in_rgb(first: DecodedFrame, codec_tag: str = "", *, may_be_opaque: bool = False) -> list[str]:
     """One line about each thing that `to_rgb` cannot keep: HDR or more than 8 bits per colour, transparency, the
-    colours of Dolby Vision. `codec_tag`: the name of the codec in an MP4 or MOV."""
+    colours of Dolby Vision. `codec_tag`: the name of the codec in an MP4 or MOV. `may_be_opaque`: alpha counts only if
+    it is used, as every GIF has it."""
     bits = max(component.bits for component in first.format.components)
     transfer = HDR_TRANSFERS.get(first.color_trc)
     found = []
@@ -146,7 +147,8 @@ def losses_in_rgb(first: DecodedFrame, codec_tag: str = "") -> list[str]:
         found.append(DOLBY)
     elif bits > 8:
         found.append(f"{bits} bits a colour are reduced to 8")
-    if any(component.is_alpha for component in first.format.components):
+    has_alpha = any(component.is_alpha for component in first.format.components)
+    if has_alpha and not (may_be_opaque and first.to_ndarray(format="rgba")[..., 3].min() == 255):
         found.append(TRANSPARENT)
     return found
 

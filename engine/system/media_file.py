@@ -8,6 +8,7 @@ continues after a gap and goes back after damage, so packets after a jump are bu
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from engine.system.small_file import open_regular
 
 if TYPE_CHECKING:
     import soundfile
+    from av.audio.stream import AudioStream
     from av.container import InputContainer
     from av.packet import Packet
     from av.stream import Stream
@@ -140,6 +142,24 @@ def is_whole(path: Path) -> bool:
         raw.seek(begin)
         return joint.search(raw.read(2 * READ_AHEAD_BYTES if begin else -1)) is None
     return True
+
+
+def declared_length_s(track: "Stream") -> Fraction | None:
+    """The length that the file declares for this track; None if it declares only that of all."""
+    tick_s = Fraction(track.time_base or 0)
+    if track.duration and tick_s:
+        return track.duration * tick_s
+    try:  # Matroska has the time of its end, as a tag: 00:01:02.345000000
+        hours, minutes, seconds = track.metadata["DURATION"].split(":")
+        end_s = 3600 * int(hours) + 60 * int(minutes) + Fraction(seconds)
+    except (KeyError, ValueError):
+        return None
+    return end_s - (track.start_time or 0) * tick_s
+
+
+def is_deep(track: "AudioStream") -> bool:
+    """True for lossless sound of more than 16 bits."""
+    return track.codec_context.codec.lossless and track.format.bits > 16
 
 
 def check_media(path: Path) -> None:

@@ -9,8 +9,11 @@ import av
 import numpy as np
 import pytest
 
+from engine.audio.file import FileFeed
 from engine.jobs.convert.report import ConvertReport
-from tests.jobs.convert.voices import read_sound, span_of, spoken, tone
+from engine.jobs.convert.sounds import open_sound
+from engine.sources.pictures import open_pictures
+from tests.jobs.convert.voices import read_sound, span_of, spoken, tone, write_track
 from tests.jobs.segment.disc_movie import times_of
 
 Convert = Callable[..., ConvertReport]
@@ -126,6 +129,48 @@ def moved(source: Path, to: Path, early_s: Fraction) -> Path:
             packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, tracks[packet.stream.index]
             container.mux(packet)
     return to
+
+
+@pytest.mark.parametrize(
+    ("name", "hours"), [("in.mkv", 0), ("in.mkv", 1), ("in.mka", 1), ("in.avi", 0), ("in.webm", 1), ("in.mp4", 0)]
+)
+def test_a_sound_that_ends_before_its_pictures_or_begins_at_an_hour_is_not_cut_off(
+    name: str, hours: int, tmp_path: Path
+) -> None:
+    codecs = {".webm": ("libvpx", "libopus"), ".avi": ("mpeg4", "pcm_s16le")}
+    pictures, codec = codecs.get(Path(name).suffix, ("mpeg4", "aac"))
+    path = write_video(
+        tmp_path / "at0.mkv", [tone(1.0, 48_000)], pictures=pictures, codec=codec, rate_hz=48_000, count=75
+    )
+    if name.endswith(".mka"):
+        path = write_track(tmp_path / "at0.mka", tone(1.0, 48_000)[None], 48_000, codec="flac")
+    path = moved(path, tmp_path / name, Fraction(-3600 * hours))
+    sound = open_sound(path)
+    assert sum(map(len, sound.blocks())) == pytest.approx(48_000, abs=2048) and sound.notes == []
+    reports: list[tuple[str, str]] = []
+    feed = FileFeed(str(path), is_looped=False, report=lambda *line: reports.append(line))
+    assert np.abs(feed.read(5 * 48_000)[10_000:40_000]).max() > 0.2 and feed.is_finished
+    feed.close()
+    assert reports == [] and feed.length_s is not None and feed.length_s < 3.1
+    if not name.endswith(".mka"):
+        pictures_read = open_pictures(path)
+        assert len(list(pictures_read.read(1, None))) == 75 and pictures_read.counts.notes == []
+
+
+def test_a_timecode_that_is_written_is_not_reported_as_left_out(convert: Convert, tmp_path: Path) -> None:
+    path = write_video(tmp_path / "plain.mov", [tone(0.3, 44_100)], pictures="mpeg4")
+    with av.open(str(path)) as read, av.open(str(tmp_path / "in.mov"), "w") as container:
+        tracks = [container.add_stream_from_template(stream) for stream in read.streams]
+        tracks[0].metadata["timecode"] = "10:00:00:00"
+        for packet in (packet for packet in read.demux() if packet.size):
+            packet.stream = tracks[packet.stream.index]
+            container.mux(packet)
+    for suffix, notes in ((".mov", 0), (".mp4", 0), (".mkv", 0), (".avi", 1)):
+        (file,) = convert(tmp_path / "in.mov", tmp_path / f"out{suffix}").files
+        assert sum("data track 1" in note for note in file.notes) == notes, suffix
+        with av.open(str(tmp_path / f"out{suffix}")) as container:
+            tags = {name.lower(): text for name, text in container.streams.video[0].metadata.items()}
+            assert tags.get("timecode", "").startswith("10:00:00") != bool(notes)
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])

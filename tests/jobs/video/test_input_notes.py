@@ -91,6 +91,11 @@ def test_omitted_files_of_a_folder_and_gaps_in_its_numbers_are_noted(tmp_path: P
 def test_what_is_transparent_and_becomes_black_is_noted_once(movie: Movie, tmp_path: Path) -> None:
     video = movie(2, name="in.mov", codec="qtrle", pixel_format="argb")
     assert open_input(str(video)).counts.notes == ["in.mov: what is transparent becomes black"]
+    for name, colours in (("opaque.gif", ("red", "blue")), ("clear.gif", ("red", None))):
+        frames = [Image.new("RGBA", (16, 16), colour or (0, 0, 0, 0)) for colour in colours]
+        frames[-1].save(tmp_path / name, save_all=True, append_images=frames[:-1], disposal=2)
+    assert open_input(str(tmp_path / "opaque.gif")).counts.notes == []  # a GIF always has room for alpha
+    assert open_input(str(tmp_path / "clear.gif")).counts.notes == ["clear.gif: what is transparent becomes black"]
     folder = tmp_path / "pictures"
     folder.mkdir()
     for number, alpha in enumerate((255, 128, 0)):
