@@ -25,7 +25,7 @@ from av.video.stream import VideoStream
 from engine.sinks.generation_info import GenerationInfo
 from engine.sinks.movie_file import AAC_RATES_HZ, BIT_RATE_PER_CHANNEL, Format
 from engine.sources import stream_copy
-from engine.system.media_file import is_broadcast, open_media, packets_of
+from engine.system.media_file import is_broadcast, is_deep, open_media, packets_of
 
 OPUS_RATE_HZ = 48_000
 MIN_LOST_S = stream_copy.MIN_GAP_S / 2  # in a broadcast, whose times are exact: a lost packet is 21 ms of AAC
@@ -35,7 +35,8 @@ COUNTED = ("mov", "avi")
 # some encoders do not support the channel order of more channels; they are mixed down to two
 CHANNELS = {"aac": 2, "libopus": 2}
 SAME = ("ac3", "eac3", "mp2")  # encoded as they were, with all channels
-NAMES = {"aac": "AAC", "ac3": "AC-3", "eac3": "E-AC-3", "mp2": "MP2", "libopus": "Opus", "pcm_s16le": "PCM"}
+NAMES = {"aac": "AAC", "ac3": "AC-3", "eac3": "E-AC-3", "mp2": "MP2", "libopus": "Opus", "pcm_s16le": "PCM",
+         "pcm_s24le": "PCM in 24 bits"}  # fmt: skip
 TIMECODE, DROP_FRAME = r"(\d\d:){3}\d\d", r"\d\d:\d\d:\d\d[:;.]\d\d"
 DROP_FPS = (30, 60)  # 29.97 and 59.94. At another rate FFmpeg fails to write the video's header
 NOT_OURS = ("encoder", "major_brand", "minor_version", "compatible_brands", "duration", "timecode")
@@ -127,6 +128,7 @@ class SourceTracks:
             return
         is_raw = codec.startswith(RAW) and kind in COUNTED and codec in self._into.supported_codecs
         own = codec if is_raw or (can_be_copied and codec in SAME) else self._form.sound
+        own = "pcm_s24le" if own == "pcm_s16le" and is_deep(track) else own
         encoded = EncodedTrack(self._path, track.index, self._into, own, self._copy.damage.append)
         self._encoded.append(encoded)
         note = f"it is re-encoded as {encoded.description}"

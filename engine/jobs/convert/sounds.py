@@ -36,7 +36,7 @@ class Sound(Protocol):
     index: int
     """Index of the audio track among all streams of the file."""
     subtype: str
-    """libsndfile's name of the sample format; "" if it cannot read the file."""
+    """libsndfile's name of the sample format; "" for lossy ones that it cannot read, and for 16 bits."""
     begins_s: Fraction
     """Time of the first sample from the start of the file. Valid after the first block."""
     notes: list[str]
@@ -53,8 +53,8 @@ class DecodedSound(DecodedTrack):
     def __init__(self, path: Path, same: "FileSound | None" = None) -> None:
         """`same`: the file as libsndfile reads it, which knows more of its header."""
         super().__init__(path)
-        self.subtype = same.subtype if same else ""
         if same:
+            self.subtype = same.subtype
             self.promised_s, self.knows_its_length = same.promised_s, True
 
     def blocks(self) -> Iterator[np.ndarray]:

@@ -8,6 +8,7 @@ these but cannot write them, so we do.
 import base64
 import contextlib
 import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,19 +22,23 @@ from av.container import InputContainer, OutputContainer
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
+from engine.sinks.movie_file import SAME_BYTES
 from engine.system.file_names import name_for_ffmpeg
 from engine.system.media_file import open_media
 
 NOT_CARRIED = set(
-    "encoder encoded_by major_brand minor_version compatible_brands duration itunsmpb coding_history umid "
-    "time_reference".split()
+    "encoder encoded_by major_brand minor_version compatible_brands duration itunsmpb coding_history umid".split()
 )
 """Tags that describe the file or the old sound itself."""
 NOT_CARRIED_PREFIXES = ("replaygain_", "r128_", "id3v2_priv")  # the new voice has another loudness
+BEGIN = "time_reference"  # of broadcast WAV: its first sample's number since midnight
+IN_BROADCAST_WAV = {"comment": "description", "date": "origination_date", "creation_time": "origination_time"}
+"""FFmpeg's names when it writes the texts that it reads by other names."""
 MIME_TYPES = {"mjpeg": "image/jpeg", "png": "image/png", "gif": "image/gif", "webp": "image/webp"}
 FRONT_COVER = 3  # picture type in ID3 and FLAC
 COMMENTED = ("ogg", "opus", "flac")
 CONTAINER_OPTIONS = {"wav": {"rf64": "auto"}, "aiff": {"write_id3v2": "1"}}
+REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 COVERED = ("mp3", "flac", "mp4")  # covers are attached pictures; elsewhere one would become a second video stream
 
 
@@ -54,7 +59,7 @@ class Tags:
         known = {name.lower() for name in written.texts} | {name.lower().partition("-")[0] for name in written.texts}
         lost = [name.replace("_", " ") for name in self.texts if name.lower().partition("-")[0] not in known]
         lost += ["cover"] * (self.has_cover and not written.has_cover)
-        return lost + ["chapters"] * (len(written.chapters) < len(self.chapters))
+        return lost + ["chapters (cue markers)"] * (len(written.chapters) < len(self.chapters))
 
 
 class TagSource:
@@ -76,6 +81,11 @@ class TagSource:
         """Add all tags that `into` supports. Call this after adding its streams and before writing packets."""
         name = into.format.name
         texts = dict(self.tags.texts)
+        if texts.get(BEGIN, "").isdecimal():
+            rate = Fraction(voice.rate, self._container.streams.audio[0].rate)
+            texts[BEGIN] = str(round(int(texts[BEGIN]) * rate))
+            if name == "wav":
+                texts |= {own: texts[read] for read, own in IN_BROADCAST_WAV.items() if read in texts}
         if name in COMMENTED:
             texts |= _chapter_comments(self.tags.chapters)
         elif self.tags.chapters:
@@ -114,7 +124,9 @@ def read_tags(path: Path) -> Tags:
 
 def copy_with_tags(sound: Path, source: Path, into: Path, container: str, samples: int) -> None:
     """Write to `into` the packets of `sound` (`samples` long) with the tags of `source`. FFmpegError or OSError."""
-    options = {"avoid_negative_ts": "disabled", **CONTAINER_OPTIONS.get(container, {})}
+    options = {"avoid_negative_ts": "disabled", **SAME_BYTES, **CONTAINER_OPTIONS.get(container, {})}
+    if container == "wav" and BEGIN in read_tags(source).texts:
+        options["write_bext"] = "1"
     with (
         contextlib.closing(TagSource(source)) as tags,
         av.open(name_for_ffmpeg(sound)) as read,
@@ -124,10 +136,25 @@ def copy_with_tags(sound: Path, source: Path, into: Path, container: str, sample
         voice = written.add_stream_from_template(track)
         tags.add_to(written, voice)
         tags.mux_cover(written)
-        packets = (packet for packet in read.demux(track) if packet.dts is not None)
+        packets = (packet for packet in read.demux(track) if packet.size)
         for packet in _exact(packets, samples) if container == "ogg" else packets:
             packet.stream = voice
             written.mux(packet)
+
+
+def set_serial_number(path: Path) -> None:
+    """Set the serial number of an Ogg file's pages, which is random, to 0, and their checksums (RFC 3533). OSError."""
+    pages = bytearray(path.read_bytes())
+    begin = 0
+    while begin < len(pages):
+        body = begin + 27 + pages[begin + 26]
+        end = body + sum(pages[begin + 27 : body])
+        pages[begin + 14 : begin + 18] = pages[begin + 22 : begin + 26] = bytes(4)
+        # zlib's CRC-32 has the same polynomial, but the bits of bytes and sum in reverse order
+        crc = ~zlib.crc32(pages[begin:end].translate(REVERSED_BITS), 0xFFFF_FFFF) & 0xFFFF_FFFF
+        pages[begin + 22 : begin + 26] = int(f"{crc:032b}"[::-1], 2).to_bytes(4, "little")
+        begin = end
+    path.write_bytes(pages)
 
 
 def lost_line(source: Tags, written: Path) -> list[str]:
@@ -138,12 +165,14 @@ def lost_line(source: Tags, written: Path) -> list[str]:
 
 def _exact(packets: Iterator[Any], samples: int) -> Iterator[Any]:
     """Correct the timestamps of Vorbis. FFmpeg counts the first packet, which decodes to nothing, as 128 samples, and
-    ignores that the last one is cut; libsndfile would then read fewer samples."""
+    ignores that the last one is cut, or gives it no time; libsndfile would then read fewer samples."""
     before: Any = next(packets)
     shift = before.duration if before.pts == 0 else 0
+    end = 0
     for packet in chain(packets, (None,)):
-        before.pts -= shift
+        before.pts = end if before.pts is None else before.pts - shift
         before.dts = before.pts
+        end = before.pts + before.duration
         if packet is None:
             before.duration = max(samples - before.pts, 1)
         yield before

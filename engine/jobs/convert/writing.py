@@ -19,7 +19,7 @@ from av.stream import Disposition
 from engine.errors import SinkError
 from engine.jobs.convert.formats import FORMS, Form
 from engine.jobs.convert.sounds import Sound
-from engine.jobs.convert.tags import Tags, TagSource, copy_with_tags, lost_line, read_tags
+from engine.jobs.convert.tags import Tags, TagSource, copy_with_tags, lost_line, read_tags, set_serial_number
 from engine.sinks.movie_file import SAME_BYTES
 from engine.sources import stream_copy
 from engine.system.atomic_file import MAX_JOB_WAIT_S, remove_file, replace_file
@@ -29,6 +29,10 @@ from engine.system.translate_errors import translate_errors
 from engine.system.undoing import undo_on_error
 
 BIT_RATE = 128_000  # bit rate of AAC and Opus
+DEEP = ("PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ALAC_20", "ALAC_24", "ALAC_32")
+"""libsndfile's sample formats of more than 16 bits."""
+DEEP_CODECS = {"pcm_s16le": ("pcm_s24le", "s32"), "flac": ("flac", "s32"), "alac": ("alac", "s32p")}
+"""The encoder and its samples' format in which 24 bits stay 24."""
 AT_ONCE = 4096  # samples; libsndfile's Vorbis encoder puts a whole block on its stack
 
 
@@ -68,13 +72,15 @@ def check_pictures(output: Path, sound: Sound) -> None:
 
 
 def subtype_of(sound: Sound, form: Form) -> str:
-    """libsndfile's sample format of the output: the source's, if that has the same format."""
+    """libsndfile's sample format of the output: the source's, if that has the same format; 24 bits for more than 16."""
     is_same = FORMS.get(sound.path.suffix.lower()) == form
-    return sound.subtype if is_same and sound.subtype in form.subtypes else form.subtype
+    if is_same and sound.subtype in form.subtypes:
+        return sound.subtype
+    return "PCM_24" if sound.subtype in DEEP and "PCM_24" in form.subtypes else form.subtype
 
 
 class FileWriter:
-    """Writes sound through libsndfile. Keeps 16 or 24 bits if the source has the same format."""
+    """Writes sound through libsndfile."""
 
     def __init__(self, path: Path, form: Form, rate_hz: int, sound: Sound) -> None:
         import soundfile
@@ -82,6 +88,7 @@ class FileWriter:
         self.notes = _left_out(sound)
         self._path = path
         subtype = subtype_of(sound, form)
+        self._is_float = subtype == "FLOAT"
         self._failures = soundfile.LibsndfileError, OSError
         with self._one_line():
             self._written = 0
@@ -97,7 +104,10 @@ class FileWriter:
     def close(self) -> None:
         with self._one_line():
             self._file.close()
-        if tags := read_tags(self._source):
+        tags = read_tags(self._source)
+        if self._form.container == "OGG":
+            set_serial_number(self._path)
+        if tags or self._is_float:  # libsndfile writes the time of day into a float sound, FFmpeg does not
             self._carry(tags)
 
     def _carry(self, tags: Tags) -> None:
@@ -143,7 +153,7 @@ class ContainerWriter:
                 self._copy_from(sound, form)
             else:
                 self.notes += _left_out(sound)
-                self._voice = self._add_voice(form)
+                self._voice = self._add_voice(form, sound)
             with contextlib.suppress(av.error.FFmpegError, OSError):  # libsndfile reads more files than FFmpeg
                 self._tags = TagSource(sound.path)
             if self._tags is not None:
@@ -186,10 +196,16 @@ class ContainerWriter:
         with contextlib.suppress(av.error.FFmpegError, OSError):  # it may be what failed
             self._container.close()
 
-    def _add_voice(self, form: Form) -> AudioStream:
-        voice = self._container.add_stream(form.codec, rate=self._rate_hz, layout="mono")
+    def _add_voice(self, form: Form, sound: Sound) -> AudioStream:
+        codec = "alac" if form.codec == "aac" and sound.subtype.startswith("ALAC") else form.codec
+        samples = "s16p" if codec == "alac" else None
+        if sound.subtype in DEEP:
+            codec, samples = DEEP_CODECS.get(codec, (codec, None))
+        voice = self._container.add_stream(codec, rate=self._rate_hz, layout="mono")
         assert isinstance(voice, AudioStream)
-        if form.codec in ("aac", "libopus"):
+        if samples is not None:
+            voice.format = samples
+        if codec in ("aac", "libopus"):
             voice.bit_rate = BIT_RATE
         return voice
 
@@ -199,11 +215,13 @@ class ContainerWriter:
         self._copy = copy = stream_copy.StreamCopy(sound.path, self._container, has_early=form.container != "avi")
         for stream in copy.source.streams:
             if stream.index == sound.index:
-                self._voice = self._add_voice(form)
+                self._voice = self._add_voice(form, sound)
                 self._voice.metadata.update(stream.metadata)
                 self._voice.disposition = stream.disposition
             elif Disposition.attached_pic in stream.disposition or copy.is_chapters(stream):
                 continue  # covers are copied with the tags
+            elif stream.type == "data" and "timecode" in stream.metadata and form.container != "avi":
+                continue  # FFmpeg writes it with the pictures, which have the same tag
             elif stream.type not in ("video", "audio", "subtitle"):
                 self.notes.append(f"{stream_copy.track_name(stream)} is left out")
             elif not copy.add(stream):

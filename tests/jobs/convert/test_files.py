@@ -7,6 +7,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -117,12 +118,42 @@ def test_rate_is_checked_against_the_format(convert: Convert, tmp_path: Path) ->
         convert(source, tmp_path / "out.mp3", rate_hz=40_000)
 
 
-def test_24_bits_are_kept(convert: Convert, tmp_path: Path) -> None:
-    source = write_sound(tmp_path / "in.wav", spoken(0.2), subtype="PCM_24")
-    convert(source, tmp_path / "out.wav")
-    convert(source, tmp_path / "out.flac")
-    assert soundfile.info(tmp_path / "out.wav").subtype == "PCM_24"
-    assert soundfile.info(tmp_path / "out.flac").subtype == "PCM_16"
+def samples_of(path: Path) -> tuple[str, str]:
+    with av.open(str(path)) as container:
+        track = container.streams.audio[0]
+        return track.codec_context.name, track.format.name
+
+
+def test_24_bits_stay_24_and_what_was_lossless_in_an_m4a_stays_lossless(convert: Convert, tmp_path: Path) -> None:
+    voice = spoken(0.2, 48_000)
+    deep = write_sound(tmp_path / "in.wav", voice, 48_000, subtype="PCM_24")
+    for suffix, name in ((".wav", "pcm_s24le"), (".aiff", "pcm_s24be"), (".flac", "flac"), (".mka", "flac")):
+        convert(deep, tmp_path / f"out{suffix}")
+        assert samples_of(tmp_path / f"out{suffix}") == (name, "s32")
+    convert(tmp_path / "out.mka", tmp_path / "out.mov")
+    assert samples_of(tmp_path / "out.mov") == ("pcm_s24le", "s32")
+    alac = write_track(tmp_path / "in.m4a", voice[None], 48_000, codec="alac")  # in 24 bits
+    convert(alac, tmp_path / "out.m4a")
+    convert(alac, tmp_path / "alac.wav")
+    assert samples_of(tmp_path / "out.m4a") == ("alac", "s32p")
+    assert samples_of(tmp_path / "alac.wav") == ("pcm_s24le", "s32")
+    convert(write_sound(tmp_path / "in16.wav", voice, 48_000), tmp_path / "out16.flac")
+    assert samples_of(tmp_path / "out16.flac") == ("flac", "s16")
+
+
+def test_two_runs_write_the_same_bytes(convert: Convert, tmp_path: Path) -> None:
+    plain = write_sound(tmp_path / "in.wav", spoken(0.2))
+    loud = write_sound(tmp_path / "float.wav", spoken(0.2), subtype="FLOAT")
+    for source, suffix in ((plain, ".ogg"), (plain, ".opus"), (plain, ".mp3"), (plain, ".flac"), (plain, ".mka"),
+                           (loud, ".wav")):  # fmt: skip
+        written = []
+        for number in range(2):
+            convert(source, tmp_path / f"{number}{suffix}")
+            written.append((tmp_path / f"{number}{suffix}").read_bytes())
+        assert written[0] == written[1], suffix
+    assert b"PEAK" not in written[0], "it would hold the time of day"
+    assert soundfile.info(tmp_path / "0.wav").subtype == "FLOAT"
+    assert soundfile.info(tmp_path / "0.ogg").frames == 3200
 
 
 def true_peak_db(path: Path) -> float:

@@ -1,6 +1,7 @@
 """Title, artist, cover and chapters are copied with the sound, as far as the format supports them."""
 
 import io
+import struct
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -79,8 +80,37 @@ def test_tags_survive_every_format_and_no_sample_is_lost(convert: Convert, song:
 
 
 def test_tags_that_a_format_cannot_hold_are_reported(convert: Convert, song: Path, tmp_path: Path) -> None:
-    for suffix, lost in ((".wav", "album artist, cover, chapters"), (".w64", ", ".join([*TEXTS, "cover", "chapters"]))):
+    for suffix, lost in (
+        (".wav", "album artist, cover, chapters (cue markers)"),
+        (".w64", ", ".join([*TEXTS, "cover", "chapters (cue markers)"])),
+    ):
         (file,) = convert(song, tmp_path / f"out{suffix}").files
         line = f"{suffix} cannot hold its {lost.replace('_', ' ')}: left out"
         assert [note for note in file.notes if "mixed" not in note] == [line]
     assert tags_in(tmp_path / "out.wav") == ({name: TEXTS[name] for name in TEXTS if name != "album_artist"}, False, [])
+
+
+def test_a_field_recording_keeps_its_time_of_day_and_its_cue_markers_or_says_so(
+    convert: Convert, tmp_path: Path
+) -> None:
+    soundfile.write(tmp_path / "take.wav", spoken(0.5, 48_000), 48_000, subtype="PCM_24")
+    data = bytearray((tmp_path / "take.wav").read_bytes())
+    texts = b"Scene 1".ljust(256, b"\0") + b"Recorder".ljust(32, b"\0") + b"REF1".ljust(32, b"\0")
+    bext = texts + b"2026-11-3010:00:00" + struct.pack("<QH", 36_000 * 48_000, 1) + bytes(254)
+    cues = struct.pack("<I", 2) + b"".join(
+        struct.pack("<II4sIII", number, at, b"data", 0, 0, at) for number, at in enumerate((0, 9600), 1)
+    )
+    for name, chunk in ((b"bext", bext), (b"cue ", cues)):
+        data += name + struct.pack("<I", len(chunk)) + chunk
+    struct.pack_into("<I", data, 4, len(data) - 8)
+    (tmp_path / "take.wav").write_bytes(data)
+    (wav,) = convert(tmp_path / "take.wav", tmp_path / "out.wav", rate_hz=24_000).files
+    written = (tmp_path / "out.wav").read_bytes()
+    copied = written[written.index(b"bext") + 8 :][: len(bext)]
+    assert copied[:256] == bext[:256] and copied[320:338] == bext[320:338]
+    assert struct.unpack("<Q", copied[338:346]) == (36_000 * 24_000,), "samples of the new rate since midnight"
+    assert list(wav.notes) == [".wav cannot hold its chapters (cue markers): left out"]
+    (flac,) = convert(tmp_path / "take.wav", tmp_path / "out.flac").files
+    with av.open(str(tmp_path / "out.flac")) as container:
+        assert [float(each["start"] * each["time_base"]) for each in container.chapters()] == [0, 0.2]
+        assert container.metadata["time_reference"] == str(36_000 * 48_000) and not flac.notes

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 import pytest
 
 from engine.sources.stream_copy import timecode_of
@@ -78,3 +79,27 @@ def test_a_video_that_ends_early_has_no_chapters_and_subtitles_after_its_end(tmp
         assert chapters(container) == [("One", 1), ("Two", pytest.approx(1.5, abs=0.03))]
     assert len(packets_of(out, "subtitles")) == 1
     assert len(packets_of(out, "audio")) == pytest.approx(len(packets_of(source, "audio")) / 2, abs=2)
+
+
+@pytest.mark.parametrize(("suffix", "name", "text"), [(".mov", "pcm_s24le", "PCM in 24 bits"), (".mp4", "flac", "")])
+def test_lossless_sound_of_24_bits_and_eight_channels_stays_so(
+    tmp_path: Path, suffix: str, name: str, text: str
+) -> None:
+    with av.open(str(tmp_path / "in.mkv"), "w") as container:
+        video = container.add_stream("mpeg4", rate=25, width=64, height=48, pix_fmt="yuv420p")
+        track = container.add_stream("flac", rate=48_000, layout="7.1")
+        track.format = "s32"
+        for _ in range(5):
+            container.mux(video.encode(av.VideoFrame(64, 48, "yuv420p")))
+        sound = np.random.default_rng(0).uniform(-0.5, 0.5, (1, 9600 * 8)).astype(np.float32)
+        frame = av.AudioFrame.from_ndarray(sound, format="flt", layout="7.1")
+        frame.sample_rate, frame.pts, frame.time_base = 48_000, 0, Fraction(1, 48_000)
+        container.mux(track.encode(frame))
+        for stream in (video, track):
+            container.mux(stream.encode(None))
+    notes = [note for note in write(tmp_path / "in.mkv", tmp_path / f"out{suffix}").notes if "its sound" in note]
+    line = f"out{suffix}: its sound (flac) cannot be copied into this format: it is re-encoded as {text}"
+    assert notes == [line] * bool(text)
+    with av.open(str(tmp_path / f"out{suffix}")) as container:
+        track = container.streams.audio[0]
+        assert (track.codec_context.name, track.channels, track.format.name) == (name, 8, "s32")
