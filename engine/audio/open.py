@@ -1,5 +1,6 @@
 """Opens the sound that `--audio` names."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,8 @@ def _open_offline(spec: str | None, report: Report) -> AudioInput:
         raise UsageError(f"--audio {spec}: a device cannot be captured offline; use a file or demo")
     if spec.startswith(RTP_PREFIX):
         raise UsageError(f"--audio {spec}: live sound cannot be received offline; use a file or demo")
+    if os.path.isdir(spec) or Path(spec).suffix.lower() in (".m3u", ".m3u8"):
+        raise UsageError(f"--audio {spec}: several files play live only; offline name one of them")
     from engine.audio.file import FileFeed
 
     feed = FileFeed(spec, is_looped=False, report=report)

@@ -19,6 +19,7 @@ from engine.cli import git_bash, standard_streams
 from engine.cli.console_events import console
 from engine.cli.help_texts import unify
 from engine.errors import MultiverseError, UsageError, in_one_line
+from engine.system.file_names import without_scheme
 from engine.system.package_version import package_version
 from engine.system.plain_text import write_plain_lines
 from osc_schema import plugins
@@ -51,6 +52,8 @@ class _Commands(typer.core.TyperGroup):
             help_command, name = f"multiverse {command}".rstrip() + " -h", getattr(error, "option_name", "")
             if not name or not hasattr(error, "possibilities"):  # another mistake
                 reason = " ".join(error.format_message().split()).replace("Value error, ", "")
+                if reason.startswith("Got unexpected extra argument") and command == "video":
+                    reason += "; of many pictures name their folder"
                 raise UsageError(f"{reason.rstrip('.')} ({help_command})") from None
             known = [option for param in error.ctx.command.params for option in (*param.opts, *param.secondary_opts)]
             nearest = "".join(f"; nearest: {each}" for each in get_close_matches(name, known, 1))
@@ -173,6 +176,7 @@ def main(commands: typer.Typer | None = None) -> None:
             signal.signal(getattr(signal, name), signal.default_int_handler)
     try:
         try:
+            sys.argv[1:] = map(without_scheme, sys.argv[1:])
             if git_bash.is_active(os.environ):
                 sys.argv[1:] = git_bash.with_addresses(sys.argv[1:], os.environ)
             if "--window" in sys.argv:

@@ -64,7 +64,7 @@ def run(
     seconds: Annotated[
         float | None, typer.Option(min=0.0, metavar="SECONDS", help="Stop after this many seconds.")
     ] = None,
-    frames: Annotated[int | None, typer.Option(min=0, metavar="COUNT", help="Stop after this many frames.")] = None,
+    frames: Annotated[int | None, typer.Option(min=1, metavar="COUNT", help="Stop after this many frames.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one summary object at the end.")] = False,
     **options: Any,
 ) -> None:

@@ -266,6 +266,8 @@ class RecordSink:
         if not self._argument:
             self._target = dated_file(output_format.record_folder, self._picture, time.time(), ".mp4")
         check_name(self.kind, self._target, SUFFIXES)
+        if output_format.is_offline and not output_format.overwrites and self._target.exists():
+            raise SinkError(f"{self.kind}: {self._target}: exists already; --overwrite replaces it")
         self._open((output_format.width, output_format.height))
         if may_wait:
             self._recordings[0].wait_until_open()

@@ -9,7 +9,7 @@ from engine.sinks.sink import PictureName, picture_name
 from engine.system.atomic_file import MAX_JOB_WAIT_S, FileInUseError, move_into_place
 from engine.system.file_names import why_refused
 from engine.system.translate_errors import translate_errors
-from engine.system.work_folder import WorkFolder, one_line
+from engine.system.work_folder import WorkFolder, hidden_beside, one_line
 
 
 def dated_file(folder: Path, picture: PictureName, wall_s: float, suffix: str) -> Path:
@@ -63,7 +63,7 @@ class WholeFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         # Not `.NAME.partial`, which may hold the checkpoint of an interrupted `video` or `convert`.
-        self._folder = WorkFolder(path, at=path.with_name(f".{path.name}.unfinished"))
+        self._folder = WorkFolder(path, at=hidden_beside(path, ".unfinished"))
         self._folder.empty()
         self.unfinished = self._folder.path / f"whole{path.suffix}"
         """Path to write to; it does not exist yet."""

@@ -17,6 +17,7 @@ from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.filter import Graph
 from av.packet import Packet
+from av.stream import Disposition
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame as DecodedFrame
 from av.video.stream import VideoStream
@@ -105,6 +106,9 @@ def open_video(path: Path | str) -> tuple[InputContainer, VideoStream]:
     if not isinstance(stream, VideoStream) or stream.codec_context is None:
         container.close()
         raise SourceError(f"{label}: no picture in this file can be decoded")
+    if Disposition.attached_pic in stream.disposition:
+        container.close()
+        raise SourceError(f"{label}: a sound with a cover, not a video")
     return container, stream
 
 

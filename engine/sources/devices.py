@@ -102,7 +102,7 @@ def find_camera(query: int | str, cameras: Sequence[CameraDevice]) -> CameraDevi
     there += f"; screens, by name: {screens}" if screens else ""
     if found:
         raise SourceError(f"camera {query!r}: several match; give an index or the full name ({there})")
-    raise SourceError(f"camera {query!r}: not found (available: {there}); a film works, too: --camera FILE")
+    raise SourceError(f"camera {query!r}: not found (available: {there}); a film works, too: give its file")
 
 
 def attempts(device: CameraDevice, platform: str) -> tuple[Attempt, ...]:

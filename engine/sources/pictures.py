@@ -1,6 +1,8 @@
 """Inputs of offline jobs: a video, one picture, or a folder of pictures, each read completely and in order."""
 
 import math
+import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -26,6 +28,7 @@ from engine.values import Deinterlace
 FOLDER_FPS = Fraction(25)  # of a video created from a folder
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2")
 UNREAD_SUFFIXES = (".exr", ".dpx", ".tga", ".jxl", ".hdr", ".heic", ".heif", ".psd", ".dng", ".cin", ".sgi", ".svg")
+PATTERN = re.compile(r"%\d*d|[*?]")  # of FFmpeg, and of a shell
 COMBS = (
     "is interlaced, and moving edges have combs: --deinterlace field makes {fields:g} pictures per second of it, "
     "--deinterlace frame {frames:g}"
@@ -120,7 +123,8 @@ def open_pictures(
         if not is_folder:
             open_regular(path).close()
     except (FileNotFoundError, NotADirectoryError):
-        raise SourceError(f"{path}: no such file or folder") from None
+        folder = f"; for many pictures name their folder, {path.parent}" if PATTERN.search(path.name) else ""
+        raise SourceError(f"{path}: no such file or folder{folder}") from None
     except (OSError, ValueError) as error:
         raise SourceError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
     kind: Kind = "folder" if is_folder else "picture" if is_still(path) else "video"
@@ -256,8 +260,10 @@ class FolderPictures(Pictures):
             file.relative_to(path).as_posix() if self.kind == "folder" else file.name for file in self.files
         ]
         stems = [name.removesuffix(file.suffix) for name, file in zip(self._file_names, self.files, strict=True)]
-        distinct = {stem.casefold() for stem in stems}  # macOS and Windows ignore case
-        self.names = stems if len(distinct) == len(stems) else self._file_names
+        count = Counter(stem.casefold() for stem in stems)  # macOS and Windows ignore case
+        alike = zip(stems, self._file_names, strict=True)
+        names = [stem if count[stem.casefold()] == 1 else name for stem, name in alike]
+        self.names = names if len({name.casefold() for name in names}) == len(names) else self._file_names
         """`InputPicture.name` of each file."""
         reasons: list[str] = []
         first = next((found for number in range(len(self.files)) if (found := self._picture(number, reasons))), None)

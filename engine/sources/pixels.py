@@ -70,11 +70,19 @@ def over_black(rgba: np.ndarray) -> np.ndarray:
     return black
 
 
+def _side_data_of(frame: DecodedFrame, name: str) -> SideData | None:
+    try:
+        found = frame.side_data.get(name)
+    except ValueError:  # PyAV 18 does not know all kinds of FFmpeg 8, such as EXIF
+        return None
+    return found if isinstance(found, SideData) else None
+
+
 def _orientation_of(frame: DecodedFrame) -> tuple[bool, bool, bool]:
     """How it is shown: rows become columns, then left and right are swapped, then top and bottom. The nearest of the
     eight to its display matrix (ISO 14496-12, 8.3.2), whose angle alone does not show a mirror."""
-    matrix = frame.side_data.get("DISPLAYMATRIX")
-    if not isinstance(matrix, SideData):
+    matrix = _side_data_of(frame, "DISPLAYMATRIX")
+    if matrix is None:
         return False, False, False
     a, b, _, c, d = (int(value) for value in np.frombuffer(memoryview(matrix), np.int32)[:5])
     is_turned = abs(b) + abs(c) > abs(a) + abs(d)
@@ -143,7 +151,7 @@ def losses_in_rgb(first: DecodedFrame, codec_tag: str = "", *, may_be_opaque: bo
     found = []
     if transfer is not None:
         found.append(f"HDR ({transfer}, {bits} bits a colour) is tone-mapped to SDR (BT.709, 8 bits)")
-    elif codec_tag in DOLBY_TAGS or (first.color_trc == UNSPECIFIED and "DOVI_RPU_BUFFER" in first.side_data):
+    elif codec_tag in DOLBY_TAGS or (first.color_trc == UNSPECIFIED and _side_data_of(first, "DOVI_RPU_BUFFER")):
         found.append(DOLBY)
     elif bits > 8:
         found.append(f"{bits} bits a colour are reduced to 8")

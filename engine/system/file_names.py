@@ -99,6 +99,16 @@ def _why_refused(part: str) -> str:
     return "Windows reserves this name for a device" if _RESERVED.fullmatch(part) else ""
 
 
+def without_scheme(name: str) -> str:
+    """`name`, or for the address of a local file, as file managers copy it, its path."""
+    if not name.lower().startswith("file://"):
+        return name
+    from urllib.parse import unquote
+
+    path = unquote(name[len("file://") :]).removeprefix("localhost")
+    return path.lstrip("/") if os.name == "nt" else path
+
+
 def name_for_ffmpeg(path: Path | str) -> str:
     """`path` in the form that FFmpeg takes for a file: of `12:30.mp4` it takes `12` for a protocol."""
     return os.path.abspath(path)

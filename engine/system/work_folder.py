@@ -16,6 +16,15 @@ from engine.system.small_file import open_regular
 from engine.system.translate_errors import refused
 
 LOCK = "lock"
+MAX_NAME_BYTES = 255  # of the usual file systems
+
+
+def hidden_beside(path: Path, ending: str) -> Path:
+    """`.NAME` and this ending, beside `path`; with a short name if a disk would refuse that as too long."""
+    name = f".{path.name}{ending}"
+    if len(os.fsencode(name)) > MAX_NAME_BYTES:
+        name = f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()}{ending}"
+    return path.with_name(name)
 
 
 class WorkFolder:
@@ -24,7 +33,7 @@ class WorkFolder:
 
     def __init__(self, output: Path, *, at: Path | None = None) -> None:
         """Keeps the files of an interrupted run. `at`: the folder, if it is not beside the output."""
-        self.path = output.with_name(f".{output.name}.partial") if at is None else at
+        self.path = hidden_beside(output, ".partial") if at is None else at
         self._output = output
         with one_line(output):
             self._new = [folder for folder in self.path.parents if not folder.exists()]

@@ -57,7 +57,7 @@ def test_on_a_mac_without_a_camera_index_0_is_not_its_screen(mac_with) -> None:
         find_camera(0, list_cameras())
     assert str(refused.value) == (
         "camera 0: not found (available: none; screens, by name: Capture screen 0; Capture screen 1); "
-        "a film works, too: --camera FILE"
+        "a film works, too: give its file"
     )
     assert ask_camera_formats() == {"cameras": []}, "no screen is captured for a report"
 

@@ -36,6 +36,11 @@ def test_every_command_ends_on_sigterm_with_a_line(
     [
         ("vidoe in.mp4", "No such command 'vidoe'. Did you mean 'video', 'view'? (multiverse -h)"),
         ("video a b --deinterlace both", "--deinterlace': 'both' is not one of 'field', 'frame' (multiverse video -h)"),
+        (
+            "video 1.png 2.png 3.png out.mp4",
+            "unexpected extra argument(s) (3.png out.mp4); of many pictures name their",
+        ),
+        ("dataset check file:///no/m%20n", f"multiverse: {Path('/no/m n')}: is missing"),
         ("run --seconds soon", "Invalid value for '--seconds': "),
         ("sd a.png b.png", "Missing option '--prompt' (multiverse sd -h)"),
     ],

@@ -127,11 +127,11 @@ def test_offline_a_sound_file_is_rendered_to_its_end(home: Path, song: Path, cli
     assert frames.startswith("frames    60 of 160x90, 2.0 s at 30 fps; drawn in ")
     assert wrote == f"wrote     out.mp4, 2.0 s, {(home / 'out.mp4').stat().st_size / 1e6:.1f} MB"
     assert pictures_in(home / "out.mp4") == 60
-    assert " out 2.mp4 (out.mp4 already existed), 0.2 s" in cli(*command, "--frames", "6").err
+    assert "record: out.mp4: exists already; --overwrite replaces it" in cli(*command, "--frames", "6").err
     replacing = cli(*command, "--frames", "6", "--overwrite").err
     assert re.search(r"wrote     out.mp4, 0.2 s, .* MB; replaced the one before\n", replacing)
     assert pictures_in(home / "out.mp4") == 6
-    assert sorted(path.name for path in home.glob("*.mp4")) == ["out 2.mp4", "out.mp4"]
+    assert [path.name for path in home.glob("*.mp4")] == ["out.mp4"]
 
 
 @pytest.mark.parametrize("is_json", [False, True])
@@ -264,6 +264,7 @@ def bad_files(home: Path) -> Path:
     (home / "text.wav").write_text("this is = not [sound")
     (home / "unknown.toml").write_text("[osc]\nprot = 9000\n")
     (home / "bad.toml").write_text('width = "wide"\n')
+    (home / "there.mp4").touch()
     (home / "presets").mkdir()
     (home / "presets" / "corrupt.toml").write_text("= = =")
     return home

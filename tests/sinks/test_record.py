@@ -225,10 +225,12 @@ def test_existing_files_are_never_overwritten(make_format, make_frame, tmp_path:
     path = folder / "take.mp4"
     path.write_bytes(b"precious")
     for number in (2, 3):
-        sink = record_offline(path, make_format(is_offline=True), [make_frame(0)])
+        sink = record_offline(path, make_format(), [make_frame(0)])
         assert len(pictures(folder / f"take {number}.mp4")) == 1
         assert f"take {number}.mp4 ({path} already existed)" in sink.status().detail
-    assert path.read_bytes() == b"precious"
+    with pytest.raises(SinkError, match=r"take\.mp4: exists already; --overwrite replaces it"):
+        record_offline(path, make_format(is_offline=True), [make_frame(0)])
+    assert path.read_bytes() == b"precious" and len(list(folder.iterdir())) == 4
 
 
 def test_an_impossible_file_is_an_error_at_start_and_one_without_a_frame_is_not_left(

@@ -35,6 +35,7 @@ HIGH_PASS = (1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621)
 """Numerators and denominators at 48 kHz (BS.1770-4, annex 1)."""
 
 FILTERED_AT_ONCE = 8 * RATE_HZ
+MAX_SAMPLE = 1e10  # whole numbers of 32 bits stay below; the square of 1e30 is infinite
 END = np.zeros(0, np.float32)
 HighPass = Callable[[np.ndarray], np.ndarray]
 
@@ -122,16 +123,16 @@ class Covariance:
 
 
 def _finite_blocks(sound: Sound) -> Iterator[np.ndarray]:
-    """Yield a sound's blocks, with NaN and infinity replaced by silence and counted in a note."""
+    """Yield a sound's blocks, with what is no sound replaced by silence and counted in a note."""
     unreal = 0
     for block in sound.blocks():
-        is_real = np.isfinite(block)
+        is_real = np.abs(block) < MAX_SAMPLE
         if not is_real.all():
             unreal += int(block.size - np.count_nonzero(is_real))
             block = np.where(is_real, block, np.float32(0))
         yield block
     if unreal:
-        sound.notes.append(f"{unreal} samples are NaN or infinite: replaced by silence")
+        sound.notes.append(f"{unreal} samples are NaN, infinite or above 1e10: replaced by silence")
 
 
 def _speakers_of(sound: Sound) -> tuple[tuple[str, ...], str]:

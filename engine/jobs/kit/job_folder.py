@@ -20,7 +20,7 @@ from engine.errors import SinkError
 from engine.jobs.kit.fingerprint import Fingerprint
 from engine.system.atomic_file import MAX_JOB_WAIT_S, move_into_place, remove_file, when_free
 from engine.system.small_file import open_regular
-from engine.system.work_folder import LOCK, WorkFolder, one_line
+from engine.system.work_folder import LOCK, WorkFolder, hidden_beside, one_line
 
 NAME = "journal.jsonl"
 FORMAT = 3  # version of the file format; other versions are not read
@@ -29,7 +29,7 @@ RESUME_HINT = "finished work is kept: continue with --resume"
 
 
 def work_folder_of(output: Path) -> Path:
-    return output.with_name(f".{output.name}.partial")
+    return hidden_beside(output, ".partial")
 
 
 class JobFolder:

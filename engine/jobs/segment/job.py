@@ -94,6 +94,9 @@ class SegmentJob:
         """Raise UsageError for contradictions and values out of range. Touches no file."""
         if not self.boxes and not any(text.strip() for text in self.prompts):
             raise UsageError(NO_PROMPT)
+        if len(set(self.prompts)) < len(self.prompts):
+            twice = next(text for text in self.prompts if self.prompts.count(text) > 1)
+            raise UsageError(f"--prompt: {twice!r} is given twice; give each object once")
         if not self.model:
             raise UsageError(NO_MODEL)
         if not self.outputs:

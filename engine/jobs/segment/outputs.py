@@ -23,7 +23,7 @@ from engine.sinks.picture_file import PICTURE_FORMATS
 from engine.sinks.picture_video import VIDEO_FORMATS
 from engine.sources.pictures import FolderPictures, Pictures
 from engine.system.installing import install_line
-from engine.system.work_folder import check_writable
+from engine.system.work_folder import check_writable, hidden_beside
 
 COCO, MASK = ".json", ".png"
 WORK = ".unfinished"
@@ -98,7 +98,7 @@ def job_folder_of(forms: list[tuple[str, Form]]) -> Path:
     """Working folder of a run: beside its first output file, or else in its first output folder."""
     for name, form in forms:
         if form not in ("masks", "frames"):
-            return Path(name).with_name(f".{Path(name).name}.segment")
+            return hidden_beside(Path(name), ".segment")
     return Path(forms[0][0]) / JOB_WORK
 
 

@@ -62,6 +62,12 @@ def test_a_film_sound_of_eight_channels_is_converted_like_the_rest_of_its_folder
     ]
 
 
+def test_a_name_that_is_too_long_with_its_working_folder_is_one_line(convert: Convert, tmp_path: Path) -> None:
+    name = f"{'n' * 247}.wav"
+    (file,) = convert(write_sound(tmp_path / "in.wav", tone(0.2)), tmp_path / name).files
+    assert file.state == "failed" and file.reason.endswith(".wav: cannot be written (File name too long)")
+
+
 @pytest.mark.parametrize("rms_mix", [0.0, 1.0])
 def test_digital_silence_between_words_stays_silent_though_the_voice_breathes(
     convert: Convert, rms_mix: float, tmp_path: Path

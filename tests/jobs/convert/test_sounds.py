@@ -55,11 +55,11 @@ def test_gaps_in_a_recording_become_silence(tmp_path: Path) -> None:
 
 def test_nan_and_infinity_become_silence_and_are_counted(tmp_path: Path) -> None:
     sound = tone(0.1)
-    sound[100:110], sound[200] = np.nan, np.inf
+    sound[100:105], sound[105:110], sound[200] = np.nan, 1e30, np.inf
     read = open_sound(write_sound(tmp_path / "in.wav", sound, subtype="FLOAT"))
     converted = np.concatenate(list(mono_blocks(read)))
     assert np.isfinite(converted).all() and not converted[100:110].any() and converted[200] == 0
-    assert read.notes == ["11 samples are NaN or infinite: replaced by silence"]
+    assert read.notes == ["11 samples are NaN, infinite or above 1e10: replaced by silence"]
 
 
 def test_a_file_that_was_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> None:

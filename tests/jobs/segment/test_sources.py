@@ -90,6 +90,7 @@ def opened(job: SegmentJob) -> Pictures:
         (["out.png"], {}, "out.png: in.mp4 is not a single picture"),
         ([], {}, "no output: "),
         (["out.mp4"], {"prompts": (" ", "")}, NO_PROMPT),
+        (["out.mp4"], {"prompts": ("cat", "dog", "cat")}, "--prompt: 'cat' is given twice; give each object once"),
         (["out.mp4"], {"model": ""}, "no model: name one with --model"),
         (["out.mp4"], {"batch": 2, "mode": "track"}, "--batch: tracking takes one picture at a time"),
         (["out.mp4"], {"boxes": ((0.5, 0.5, 0.1, 0.1),), "mode": "track"}, "--box: tracking takes no boxes"),

@@ -1,13 +1,16 @@
 """Sources of `--input`: every picture is returned or counted, and errors are one line."""
 
+import io
 import os
 import re
 import tempfile
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
+import cv2
 import numpy as np
 import pytest
 import soundfile
@@ -33,6 +36,39 @@ def test_pictures_that_a_mac_could_not_distinguish_keep_their_whole_names(tmp_pa
         for name in names:
             Image.new("RGB", (16, 16)).save(folder / name)
         assert sorted(picture.name for picture in read_all(folder)[1]) == expected
+    Image.new("RGB", (16, 16)).save(tmp_path / "a.jpg" / "c.png")  # of the others the names stay as they were
+    assert sorted(picture.name for picture in read_all(tmp_path / "a.jpg")[1]) == ["A.png", "a.jpg", "c"]
+
+
+@pytest.mark.parametrize("name", ["f_%04d.png", "f_*.png"])
+def test_a_pattern_of_names_is_answered_with_what_to_give(name: str, tmp_path: Path) -> None:
+    with pytest.raises(SourceError) as caught:
+        open_input(str(tmp_path / name))
+    assert str(caught.value).endswith(f"no such file or folder; for many pictures name their folder, {tmp_path}")
+
+
+def test_an_m4a_with_a_cover_is_no_film(tmp_path: Path) -> None:
+    cover = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(cover, "JPEG")
+    with av.open(str(tmp_path / "a.m4a"), "w", format="mp4") as container:
+        track = container.add_stream("aac", rate=48_000, layout="mono")
+        picture = container.add_stream("mjpeg", width=64, height=64, pix_fmt="yuvj420p")
+        picture.disposition = av.stream.Disposition.attached_pic
+        packet = av.Packet(cover.getvalue())
+        packet.stream, packet.pts, packet.dts, packet.time_base = picture, 0, 0, Fraction(1, 1000)
+        container.mux(packet)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 4800), np.float32), format="fltp", layout="mono")
+        frame.sample_rate, frame.pts = 48_000, 0
+        container.mux(track.encode(frame))
+        container.mux(track.encode(None))
+    with pytest.raises(SourceError, match=r"a\.m4a: a sound with a cover, not a video$"):
+        open_input(str(tmp_path / "a.m4a"))
+
+
+def test_a_picture_of_floats_with_exif_is_read(tmp_path: Path) -> None:
+    """PyAV knows no side data of EXIF."""
+    cv2.imwrite(str(tmp_path / "a.tif"), np.full((48, 64, 3), 1e30, np.float32))
+    assert open_input(str(tmp_path / "a.tif")).first.pixels.min() == 255
 
 
 def test_hidden_files_of_a_folder_are_no_pictures(tmp_path: Path) -> None:
