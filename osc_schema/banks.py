@@ -18,6 +18,16 @@ def _edit(verb: str, spec: str, description: str) -> Command:
     )
 
 
+def _still(address: str, spec: str, where: str) -> Command:
+    return Command(
+        address=address,
+        arguments=arguments(spec),
+        description="Saves the program's picture, as it is behind a blackout, as a preset `Still 1` and so on that "
+        f"shows it, {where} Needs OpenGL, as shaders do.",
+        replies=("/preset/changed <name>, to every subscriber", f"/done {address} <name>", f"/fail {address} <reason>"),
+    )
+
+
 def _press(address: str, spec: str, description: str, done: str, last: int = 0) -> Command:
     return Command(
         address=address,
@@ -73,17 +83,12 @@ AREA = Area(
             "bank:i pad:i preset:s colour:s?",
             "Puts a preset on a pad, with a colour #rrggbb (left out: as it was); an empty name empties the pad.",
         ),
-        Command(
-            address="/still/take",
-            arguments=arguments("pad:i?"),
-            description="Saves the program's picture, as it is behind a blackout, as a preset `Still 1` and so on that "
-            "shows it, on that pad of the shown bank, else on the next free one. Needs OpenGL, as shaders do.",
-            replies=(
-                "/preset/changed <name>, to every subscriber",
-                "/done /still/take <name>",
-                "/fail /still/take <reason>",
-            ),
+        _still(
+            "/still/take",
+            "pressed:i?",
+            "on the next free pad. 0 (a button released) does nothing.",
         ),
+        _still("/still/to", "pad:i", "on that pad of the shown bank."),
         _edit("swap", "bank:i pad:i to_bank:i to_pad:i", "Exchanges two pads, of which one may be empty."),
         _edit("name", "bank:i name:s", "Names a bank; the next free number makes one."),
         _edit("remove", "bank:i", "Removes a bank; those after it move up. Its presets stay."),

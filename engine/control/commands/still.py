@@ -1,4 +1,6 @@
-"""`/still/take`: puts a still of the program on a pad. A shader with one picture, which a preset plays, shows it."""
+"""`/still/take` and `/still/to`: put a still of the program on a pad.
+
+A shader with one picture, which a preset plays, shows it."""
 
 import json
 from collections import deque
@@ -41,12 +43,18 @@ class StillControl:
 
     def add_commands(self, table: CommandTable) -> None:
         table.add("/still/take", self._on_take)
+        table.add("/still/to", lambda args, reply: self._take(require_number("pad", args[0], PADS), reply))
 
     def close(self) -> None:
         self._disk.close()
 
     def _on_take(self, args: Args, reply: Reply) -> None:
-        pad = require_number("pad", args[0], PADS) if args else 0
+        if args not in ((), (0,), (1,)):
+            raise Rejected("takes 1 for pressed or 0 for released, or nothing; /still/to PAD puts it on a pad")
+        if args != (0,):
+            self._take(0, reply)
+
+    def _take(self, pad: int, reply: Reply) -> None:
         if not self._renderer.shader_driver:
             raise Rejected("a still is shown by a shader, which needs OpenGL (multiverse doctor says how to get it)")
         if self._requested or self._disk.waiting:

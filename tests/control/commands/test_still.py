@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.osc.encode import encode_message
 from tests.support.drawing_engine import DrawingEngine, small_config
 from tests.support.needed import needs
 
@@ -21,7 +22,7 @@ def test_a_still_is_a_pad_that_shows_the_picture_behind_a_blackout(tmp_path: Pat
         assert picture.std() > 10
         playing.engine.params.set("/master/blackout", True)
         playing.shows((0, 0, 0), "the blackout", within=1.0)
-        *_, name = playing.done("/still/take", 12)
+        *_, name = playing.done("/still/to", 12)
         assert ("/bank/pad", (1, 12, name, "")) in [(at, tuple(args)) for at, args, _ in playing.ask("/bank/list")]
         playing.engine.params.set_many([("/master/blackout", False), ("/master/freeze", False)], by="test")
         playing.engine.params.set("/safety/flash_guard", False)
@@ -30,9 +31,11 @@ def test_a_still_is_a_pad_that_shows_the_picture_behind_a_blackout(tmp_path: Pat
         assert playing.done("/preset/load", name)[-1] == name
         wait_for(lambda: playing.engine.status().shaders[0].state == "playing", "its shader, tested", ceiling_s=60.0)
         wait_for(lambda: np.abs(playing.pictures[0][..., :3] - picture).max() <= 3, "the still on screen")
-        assert playing.done("/still/take")[-1] != name
-        assert "1..16" in playing.failed("/still/take", 17)
+        assert playing.done("/still/take", 1.0)[-1] != name, "a button is pressed"
+        assert "/still/to PAD" in playing.failed("/still/take", 12)
+        playing.client.send(encode_message("/still/take", 0.0))  # and released: no answer, and no still
+        assert "1..16" in playing.failed("/still/to", 17)
         playing.engine.params.set("/bank/shown", 9)
-        assert "bank 9" in playing.failed("/still/take", 3)
+        assert "bank 9" in playing.failed("/still/to", 3)
     finally:
         playing.close()
