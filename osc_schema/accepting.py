@@ -58,7 +58,7 @@ def unknown_address(address: str) -> Rejected:
         next_step = f"send it to the running engine: multiverse osc send {_short(address)} --wait"
         return Rejected(f"{_short(address)}: is a command, not a parameter; {next_step}")
     if lookup_message(address) is not None:
-        return Rejected(f"{_short(address)}: is sent to subscribers (/engine/notify 1); it cannot be set or asked for")
+        return Rejected(f"{_short(address)}: is sent to subscribers (/engine/notify 1); it cannot be set")
     if address.rpartition("/")[2].lower() in SUBSCRIBING:
         return Rejected(f"{_short(address)}: other engines subscribe so; here send /engine/notify 1, or 1 and a port")
     guesses = nearest(address)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from osc_schema.declare import menu, number, switch, trigger, whole
+from osc_schema.declare import menu, message, number, switch, trigger, whole
 from osc_schema.types import Area
 
 # The tempo belongs to the band: presets and panic do not change it.
@@ -12,6 +12,15 @@ AREA = Area(
     title="Tempo",
     description="Tempo and beat for synced LFOs and the modulation sources beat and bar. `/tempo/bpm` shows the tempo "
     "in use, wherever it comes from. `/tempo/source` names the clock; if it is lost, the beat runs on at its tempo.",
+    messages=(
+        message(
+            "/beat/section",
+            "section:s",
+            "The section of the song as it is heard, whenever it changes. drop: kicks, and the low band near its "
+            "loudest; build: no drop, and the highs rise; break: no drop, after one; quiet: far below the loudest, or "
+            "before the first drop.",
+        ),
+    ),
     params=(
         menu(
             "/tempo/source",
@@ -73,16 +82,6 @@ AREA = Area(
             "is silent or unsure, so at its last tempo; stopped: its transport is stopped (MIDI clock, and Ableton "
             "Link with start_stop_sync), but the beat runs on; manual: no clock is chosen.",
             tags="locked lost playing running sync",
-            resumed=False,
-            **_PLAYED,
-        ),
-        menu(
-            "/beat/section",
-            "quiet build drop break",
-            "Shows the section of the song as it is heard, and cannot be set. drop: kicks, and the low band near its "
-            "loudest; build: no drop, and the highs rise; break: no drop, after one; quiet: far below the loudest, or "
-            "before the first drop.",
-            tags="part structure chorus verse breakdown energy song",
             resumed=False,
             **_PLAYED,
         ),

@@ -235,6 +235,9 @@ class CommandRunner:
         if not isinstance(address, str):
             reply.fail("takes an address or a pattern")
             return
+        if (published := self._feedback.last_published.get(address)) is not None:
+            reply.send(address, *published)
+            return
         param = osc_schema.lookup(address)
         is_pattern = osc_schema.is_pattern(address)
         try:

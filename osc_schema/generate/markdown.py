@@ -29,8 +29,8 @@ Send `ADDRESS VALUE` to the engine, by default at 127.0.0.1:9000, UDP or TCP.
 - **Kept**: *preset*: stored in presets; *resume*: restored by `--resume` after a crash;
   *panic*: reset to its default by `/master/panic`.
 - **Answers** go to subscribers (`/engine/notify`) and to the sender of `/get`, as `i`, `f` and `s` only.
-- **Messages** are sent to subscribers in addition to the values; they cannot be set or asked for. OSCQuery has
-  their last values.
+- **Messages** are sent to subscribers in addition to the values; they cannot be set; `/get` answers with
+  the last one, and OSCQuery has their last values.
 """
 
 _PARAM_ROW = "| Address | What it does | Values | Default | Glide, kept |"

@@ -26,7 +26,7 @@ from engine.params.fade_time import AT_ONCE, FadeTime
 from engine.params.looks import LOOKS
 from engine.params.store import Change
 from engine.values import BeatFeatures, Section
-from osc_schema import Rejected, Value
+from osc_schema import Rejected
 from osc_schema.live_models import NAMES
 
 SECTION: Final = "/beat/section"
@@ -67,7 +67,8 @@ class AutopilotControl:
         self._next_try_bar = -math.inf
         self.waits_s: float | None = None
         """Seconds until it plays again after a hand; 0 while it plays, None while it is off. Any thread."""
-        context.store.add_condition(SECTION, self._require_section)
+        self._notify = context.notify
+        self._notify(SECTION, self._section)
         context.store.on_trigger("/autopilot/drop", lambda arrived_s: self._set_by_hand("drop"))
         context.store.on_trigger("/autopilot/break", lambda arrived_s: self._set_by_hand("break"))
 
@@ -77,7 +78,7 @@ class AutopilotControl:
             self._earlier_section = self._sound_section
             self._sound_section = self._section = beat.section
             self._next = self._next if beat.section == "drop" else ""
-            self._store.set(SECTION, beat.section, by="beat")
+            self._notify(SECTION, beat.section)
         by_hand, self._hand_section = self._hand_section, None
         self._section = by_hand or self._section
         values, pulse, policy = self._store.snapshot(), self._tempo.read_pulse(), self.policy
@@ -214,10 +215,6 @@ class AutopilotControl:
         has_bar = is_right or self._tempo.has_hand_bar or self._store.get("/tempo/source") != "beat"
         if (is_near or is_tracked) and not has_bar:
             self._tempo.reset(first_s, is_exact=not is_near)
-
-    def _require_section(self, section: Value) -> None:
-        if section != self._sound_section:
-            raise Rejected(f"{SECTION}: shows what is heard ({self._sound_section}), and cannot be set")
 
     def _say(self, line: str) -> None:
         """Report a line, once until a look is taken."""

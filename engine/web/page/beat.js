@@ -44,6 +44,7 @@ export class Beat {
     const nudges = make("span", { class: "nudges" }, ...parts);
     this.element = make("div", { class: "beat" }, this.dots, this.bpm, this.section, tap, nudges, this.source, this.sure, this.queue);
     root.append(this.element);
+    connection.on(SECTION, ({ args: [section] }) => write(this.section, section));
     connection.on("/launch/queued", ({ args: [name, beats, preset] }) => this.#change(() => this.#waiting.set(name, { beats, preset })));
     for (const end of ["/launch/started", "/launch/dropped"]) {
       connection.on(end, ({ args: [name] }) => this.#change(() => this.#waiting.delete(name)));
@@ -62,7 +63,7 @@ export class Beat {
     if (source === undefined) return;
     this.source.replaceChildren(...source.menu.map((name) => make("option", { value: name }, name.replaceAll("_", " "))));
     this.#values.watch(SOURCE, (value) => (this.source.value = value));
-    if (params.has(SECTION)) this.#values.watch(SECTION, (value) => write(this.section, value));
+    this.#connection.command("/get", "s", [SECTION]); // the present one; the next is announced
     if (params.has(AUTOPILOT)) this.#values.watch(AUTOPILOT, (isOn) => byId("autopilot").setAttribute("aria-pressed", String(Boolean(isOn))));
     if (params.has(BAR)) this.#values.watch(BAR, (value) => this.#drawDots(value));
   }
