@@ -5,16 +5,19 @@ The stream does not name its framing, but the first byte shows it: SLIP begins w
 itself (`/` or `#`) from a sender that uses END only behind packets; a length below 16 MiB begins with a zero byte.
 """
 
+import re
 from collections.abc import Iterator
 from enum import Enum
 from struct import Struct
 from typing import Final
 
 from engine.errors import OscDecodeError
-from engine.osc.decode import MAX_PACKET_BYTES
+from engine.osc.decode import MAX_PACKET_BYTES, printable
 
 _END, _ESC, _ESC_END, _ESC_ESC = b"\xc0", b"\xdb", b"\xdb\xdc", b"\xdb\xdd"
 _LENGTH: Final = Struct(">i")
+_TEXT: Final = re.compile(rb"/[^\0\xc0]{0,240}[ \r\n][^\0\xc0\r\n]*")  # a zero byte ends an OSC address
+HINT: Final = "Companion sends OSC by its module Generic OSC"
 
 
 class Framing(Enum):
@@ -35,6 +38,7 @@ class StreamReader:
     def __init__(self) -> None:
         self.framing: Framing | None = None
         """None before the first byte."""
+        self._may_be_text = False
         self._pending = bytearray()
         self._searched = 0
 
@@ -46,8 +50,12 @@ class StreamReader:
         if self.framing is None and self._pending:
             first_byte = self._pending[0]
             if first_byte and first_byte not in b"\xc0/#":
-                raise OscDecodeError(f"stream begins with 0x{first_byte:02x}: neither SLIP nor a length")
+                raise OscDecodeError(f"stream begins with 0x{first_byte:02x}: neither SLIP nor a length; {HINT}")
             self.framing = Framing.SLIP if first_byte else Framing.LENGTH
+            self._may_be_text = first_byte == ord("/")
+        if self._may_be_text and (text := _TEXT.match(self._pending)):
+            line = printable(text[0].splitlines()[0].decode(errors="replace").rstrip())
+            raise OscDecodeError(f"{line!r} is text, not an OSC packet; {HINT}")
         if self.framing is Framing.LENGTH:
             yield from self._cut_by_length()
         else:
@@ -75,6 +83,7 @@ class StreamReader:
                 packet = bytes(pending[at:end])
                 at = search_from = end + 1
                 if packet:  # two ENDs in a row close one packet and open the next
+                    self._may_be_text = False
                     yield _unescape(packet)
             self._searched = len(pending) - at
             if self._searched > 2 * MAX_PACKET_BYTES:  # every byte may have been escaped

@@ -39,6 +39,8 @@ def test_packets_are_read_as_they_were_framed(packets: list[bytes], framing: Fra
         (b"\xff\xff\xff\xfc", "neither SLIP nor a length"),
         (struct.pack(">i", MAX_PACKET_BYTES + 1), "is outside"),
         (frame(b"/a\0\0", Framing.LENGTH) + struct.pack(">i", -4), "-4 is outside"),
+        (b"/layer/1/angle 45\r\n/cue/go\r\n", "'/layer/1/angle 45' is text, not an OSC packet; Companion"),
+        (b"/cue/go\n", "text"),
         (b"\xc0/a\xdb\x00\xc0", "SLIP escape"),
         (b"\xc0/a\xdb\xc0", "SLIP escape"),
     ],

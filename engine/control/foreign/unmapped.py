@@ -4,7 +4,8 @@ Resolume Arena sends 236 datagrams per second while nothing plays, to 1545 addre
 others. So such a message costs one look-up and is listed with its sender, last arguments and rate, in bounded memory
 (`/map/heard`). One line mentions the sender, unless some of that program's addresses are mapped.
 
-Mistakes are counted, reported, and explained to their sender: one per second for each sender, fifty in all. An unknown
+Mistakes are counted, reported, and explained to their sender: ten at once, then one per second for each sender, fifty
+in all. An unknown
 address that resembles ours is a typing error only while its sender has sent few unmapped addresses: a person mistypes
 some, a program sends hundreds.
 """
@@ -33,10 +34,11 @@ MAX_ADDRESS_CHARACTERS = 240
 MAX_ARGUMENTS = 8  # stored of a message
 MAX_TEXT = 64  # stored of one text or blob
 DEFAULT_ENTRIES = 1000
-INTERVAL_S = 1.0
+INTERVAL_S, MAX_AT_ONCE = 1.0, 10  # of one sender
 MAX_PER_SECOND = 50  # for all senders together: an explanation costs a search for the nearest address
 MAX_MISTYPED = 16  # different addresses of one sender
 MAX_ENTRIES = 4000  # in one listing: half of the outbox's capacity
+MTC_FORMS = "hh:mm:ss:ff, the same and 24, 25 or 30, or the data byte of a quarter frame (0..127)"
 LINE_INTERVAL_S = 60.0  # between two log lines about senders on one host: a script may open a new port for each message
 
 
@@ -177,10 +179,13 @@ class Mistakes:
         self._counters, self._feedback = feedback.counters, feedback
         self._clock = clock
         self._report = report
-        self._limit = SharedLimit(TokenBuckets(1, 1 / INTERVAL_S), TokenBucket(MAX_PER_SECOND, MAX_PER_SECOND))
+        self._limit = SharedLimit(
+            TokenBuckets(MAX_AT_ONCE, 1 / INTERVAL_S), TokenBucket(MAX_PER_SECOND, MAX_PER_SECOND)
+        )
 
     def on_rejected(self, message: Message, rejection: Rejected, sender: Sender) -> None:
         self.on_refused("osc.rejected", message.address, str(rejection), sender)
+        self._feedback.queue_echo(sender.name, (message.address,))  # the value that holds
 
     def on_refused(self, key: str, address: str, reason: str, sender: Sender, count: int = 1) -> None:
         """Count `count` messages that are left out for this reason, and explain it. `key`: of the report."""
@@ -198,6 +203,10 @@ class Mistakes:
     def on_unmapped(self, message: Message, sender: Sender) -> None:
         """Handle a foreign message that is not mapped. Hot path: another program sends hundreds per second."""
         address = message.address
+        if address == "/mtc":
+            sent = " ".join(map(_argument_text, message.args[:MAX_ARGUMENTS])) or "no argument"
+            self.on_rejected(message, Rejected(f"/mtc: {sent} is not {MTC_FORMS}"), sender)
+            return
         root = root_of(address)
         if address[:1] != "/" and root in OUR_ROOTS:
             self._counters.unknown += 1
