@@ -90,6 +90,12 @@ def test_one_of_our_addresses_without_its_slash_is_explained(hub: Hub) -> None:
     assert hub.counters.malformed == 0
 
 
+@pytest.mark.parametrize(("args", "sent"), [(("banana",), '"banana"'), ((300,), "300"), ((), "no argument")])
+def test_a_timecode_that_is_none_is_explained(hub: Hub, args: tuple[Any, ...], sent: str) -> None:
+    (answer,) = hub.say("/mtc", *args)
+    assert answer.args[1].startswith(f"{sent} is not hh:mm:ss:ff, the same and 24, 25 or 30, or the data byte")
+
+
 def test_unmapped_messages_are_listed_newest_first_with_count_rate_and_arguments(open_hub: Any, make_peer: Any) -> None:
     hub, asking = open_hub(lambda *args: None, "/pad"), make_peer("udp 192.0.2.9:1")
     hub.commands.add("/map/heard", hub.dispatcher.unmapped.on_list, is_listing=True)

@@ -47,14 +47,17 @@ def arguments_for(
     if sent_to is not None and entry.is_fader:
         _follow_motor(entry, movement, pickup, position(entry, sent_to))
     pickup.is_waiting = False
-    arguments = _respond(entry, movement, now, pickup, now_s)
+    before = now
+    if pickup.sent is not None and now == pickup.before and now_s - pickup.sent_s <= UNSET_S:
+        now = pickup.sent  # not set yet: ten ticks of an encoder in a bundle are ten
+    arguments = _respond(entry, movement, now, pickup)
     if arguments is None or entry.param is None or entry.param.type not in SWITCHED:
         return arguments
-    pickup.sent, pickup.before, pickup.sent_s = arguments[0], now, now_s
+    pickup.sent, pickup.before, pickup.sent_s = arguments[0], before, now_s
     return None if arguments[0] == now else arguments
 
 
-def _respond(entry: MapEntry, movement: Movement, now: Value | None, pickup: Pickup, now_s: float) -> Arguments | None:
+def _respond(entry: MapEntry, movement: Movement, now: Value | None, pickup: Pickup) -> Arguments | None:
     """The target's new value as `osc_schema.accept` returns it, or a command's arguments."""
     if entry.mode in RELATIVE or (movement.steps and entry.is_fader):
         return _turn(entry, movement, now)
@@ -71,11 +74,7 @@ def _respond(entry: MapEntry, movement: Movement, now: Value | None, pickup: Pic
     if entry.mode == "momentary":
         return _accept(entry, entry.high if is_down else entry.low)
     if entry.mode == "fader":
-        if (
-            entry.takeover
-            and not _has_taken_over(now, pickup, now_s)
-            and not picks_up(was, at, position_of(entry, now))
-        ):
+        if entry.takeover and not _has_taken_over(now, pickup) and not picks_up(was, at, position_of(entry, now)):
             pickup.is_waiting = True
             return None
         return _accept(entry, value_at(entry, at))
@@ -185,10 +184,8 @@ def _accept(entry: MapEntry, value: float) -> Arguments:
     return (accepted,)
 
 
-def _has_taken_over(now: Value | None, pickup: Pickup, now_s: float) -> bool:
-    if pickup.sent is None:
-        return False
-    return now == pickup.sent or (now == pickup.before and now_s - pickup.sent_s <= UNSET_S)
+def _has_taken_over(now: Value | None, pickup: Pickup) -> bool:
+    return pickup.sent is not None and now == pickup.sent
 
 
 def _number(entry: MapEntry, value: Value | None) -> float:

@@ -27,6 +27,7 @@ from tests.control.commands.show_rig import make_context
 from tests.support import engine_client
 from tests.support.hung_file import hung
 from tests.support.reading_client import ReadingClient
+from tests.support.time_tags import encode_bundle
 
 LINES = "/composition/layers/6/clips/1/video/source/blocktextgenerator/text/params/lines"
 """The lines of a Text Block in Resolume, as many public programs send them (search for `blocktextgenerator`)."""
@@ -240,6 +241,15 @@ def test_learning_is_superseded_cancelled_or_times_out_if_nothing_moves(hub: Map
         hub.say("/fader", value)
     assert hub.answer().args[0] == "/fader"
     assert hub.entries() == [] and reports.keys == ["osc.unmapped"]
+
+
+def test_ten_ticks_of_an_encoder_in_a_bundle_are_ten(hub: MapHub, wait_for: Any) -> None:
+    hub.done("/map/add", "midi 1 cc 7", "/layer/1/angle")
+    hub.done("/map/set", 1, "mode", "twos")
+    hub.done("/map/set", 1, "ticks", 360)
+    ticks = [encode_message("/control", 1, 7, 1)] * 10 + [encode_message("/control", 1, 7, 127)] * 3
+    hub.client.send(encode_bundle(1, ticks))
+    wait_for(lambda: hub.store.get("/layer/1/angle") == pytest.approx(7.0), "seven ticks in all")
 
 
 def test_mapped_controls_keep_working_while_learning(hub: MapHub) -> None:
