@@ -106,7 +106,8 @@ class DmxReceiver:
         address of this machine; None: all. Port 0: the system chooses. `reply_delay_s`: random by default. `merge`:
         among senders of one priority."""
         self.listen = listen
-        self._numbers = tuple(dict.fromkeys(universes))
+        first = 1 if listen == "sacn" else 0
+        self._numbers = tuple(number for number in dict.fromkeys(universes) if number >= first)
         self._merge: Merge = merge
         self._on_timecode, self._deliver, self._mapped = on_timecode, deliver, mapped
         self._clock, self._report, self._notice = clock, report, notice

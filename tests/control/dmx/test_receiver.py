@@ -138,6 +138,13 @@ def test_a_universe_arrives_by_multicast(reports: Any) -> None:
         on.wait(lambda: on.values == {"/dmx/300/1": 1.0})
 
 
+def test_sacn_has_no_universe_0(reports: Any) -> None:
+    with rig(reports, "sacn", (0, 1, 2, 3), "/dmx/1/1") as on:
+        assert on.receiver.status().configured == (1, 2, 3)
+    with rig(reports, "both", (0, 1), "/dmx/1/1") as on:
+        assert on.receiver.status().configured == (0, 1)
+
+
 def test_damaged_packets_are_counted_and_an_unconfigured_universe_is_reported_once(reports: Any) -> None:
     with rig(reports, "artnet", (1, 2), "/dmx/1/1") as on:
         for level in range(3):
