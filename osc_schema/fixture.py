@@ -18,7 +18,7 @@ class FixtureChannel:
     name: str
     """As a desk shows it."""
     address: str
-    """The parameter from its low end at 0 to its high end at 255; "" for a reserved channel."""
+    """The parameter from its low end at 0 to its high end at 255."""
     attribute: str
     """In GDTF (DIN SPEC 15800, annex B)."""
     feature: str
@@ -30,7 +30,7 @@ class FixtureChannel:
 
     @property
     def param(self) -> Param | None:
-        """The parameter that the channel sets; None if it is reserved, or this engine has no such parameter."""
+        """The parameter that the channel sets; None if this engine has no such parameter."""
         return lookup(self.address)
 
     @property
@@ -87,7 +87,7 @@ CHANNELS: Final = (
     _channel("Zoom", "/feedback/zoom", "Zoom", "Focus.Focus", "Beam"),
     _channel("Rotation", "/feedback/rotate", "Effects1PosRotate", "Beam.Beam", "Effect"),
     _channel("Mirror", "/mirror/mode", "Prism1", "Beam.Beam", "Prism"),
-    _channel("Reserved 1", "", "Control1", "Control.Control", "Nothing"),
-    _channel("Reserved 2", "", "Control2", "Control.Control", "Nothing"),
+    _channel("Strobe", "/master/strobe/enable", "Shutter1Strobe", "Beam.Beam", "Effect"),
+    _channel("Strobe rate", "/master/strobe/rate_hz", "StrobeFrequency", "Beam.Beam", "Speed"),
 )
-"""In the order of a desk's channels. A show depends on it: fill the reserved ones, and move none."""
+"""In the order of a desk's channels. A show depends on it: move none."""

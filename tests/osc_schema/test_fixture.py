@@ -24,7 +24,7 @@ FEATURES = {
     "VideoEffect(n)Parameter(m)": "Video.Video", "ColorMacro(n)": "Color.RGB", "VideoHueShift": "Color.HSBC_Shift",
     "ColorEffects(n)": "Color.Color", "VideoBrightness": "Color.HSBC_Shift", "Effects(n)Rate": "Beam.Beam",
     "Video": "Video.Video", "Effects(n)": "Beam.Beam", "Zoom": "Focus.Focus", "Effects(n)PosRotate": "Beam.Beam",
-    "Prism(n)": "Beam.Beam", "Control(n)": "Control.Control",
+    "Prism(n)": "Beam.Beam", "Shutter(n)Strobe": "Beam.Beam", "StrobeFrequency": "Beam.Beam",
 }  # fmt: skip
 """Attributes and their features in annex B."""
 GROUPS = set("Intensity Colour Gobo Prism Shutter Beam Speed Effect Pan Tilt Maintenance Nothing".split())

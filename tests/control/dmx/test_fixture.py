@@ -54,7 +54,10 @@ def test_a_patched_desk_plays_intensity_blackout_looks_and_colours(rig, wait_for
     wait_for(lambda: params.get("/master/fade") == pytest.approx(128 / 255), "the intensity")
     lighting.send(Blackout=128, Palette=0)
     wait_for(lambda: params.get("/master/blackout"), "the blackout")
-    lighting.send(Blackout=0, Look=6, Hue=51)
+    lighting.send(Blackout=0, Strobe=255, Strobe_rate=255)
+    strobe = lambda: (params.get("/master/strobe/enable"), params.get("/master/strobe/rate_hz"))  # noqa: E731
+    wait_for(lambda: strobe() == (True, pytest.approx(15.0)), "the strobe")
+    lighting.send(Strobe=0, Look=6, Hue=51)
     wait_for(lambda: session.ask("/preset/current")[0].args[0] == "Mandala", "the look")
     wait_for(lambda: params.get("/colour/shift") == pytest.approx(0.2), "the hue of the same cue, over the look's own")
     assert not params.get("/master/blackout")
