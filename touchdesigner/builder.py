@@ -41,6 +41,7 @@ PICTURES = (
     ("ndi_in", "out3_ndi"),
     ("sam3_in", "out5_sam3"),  # after the audio output, so that the wires of older projects with four outputs stay
     ("sam3_mask_in", "out6_sam3_mask"),
+    ("second_in", "out9_second"),  # after the state, for the same reason
 )
 AUDIO = ("features_in", "features_named", "audio", "audio_zeros", "audio_channels", "out4_audio")
 OBJECTS = ("object_values", "object_channels", "out7_objects")
@@ -57,7 +58,15 @@ def build_if_supported(texts: dict[str, str]) -> None:
     if problem:
         print(problem)
     else:
-        build(target_comp(), texts)
+        where = target_comp()
+        for name in names_in(where):
+            build(where, texts, name)
+
+
+def names_in(where: Any) -> "list[str]":
+    """The components there, also renamed ones and copies; the name of a new one if there is none."""
+    there = [comp.name for comp in where.children if TAG in comp.tags or comp.name == NAME]
+    return there or [NAME]
 
 
 def too_old(build_number: str) -> str:

@@ -118,6 +118,13 @@ def test_building_again_updates_the_texts_and_keeps_the_values(rig: ComponentRig
     ]
 
 
+def test_building_again_updates_a_renamed_component_and_makes_no_second_one(rig: ComponentRig) -> None:
+    rig.comp.name = "vj"
+    rig.comp.op("echo").text = "broken"
+    rig.program.run_text(BUILDER.read_text(encoding="utf-8"))
+    assert rig.program.project.op("multiverse") is None and rig.comp.op("echo").text != "broken"
+
+
 def test_it_sends_nothing_but_its_subscription_which_it_retries_every_two_seconds(rig: ComponentRig) -> None:
     def subscriptions() -> int:
         return len([message for message in rig.program.sent if message[-1] == "values"])
@@ -166,17 +173,24 @@ def test_an_error_in_every_frame_is_printed_once_and_counted(
 
 def test_pictures_follow_the_senders_that_appear(rig: ComponentRig, until: Until) -> None:
     senders: list[str] = ["Camera"]
-    for name in ("main_in", "sd_in", "sam3_in", "sam3_mask_in"):
+    for name in ("main_in", "second_in", "sd_in", "sam3_in", "sam3_mask_in"):
         rig.program.set_menu(rig.comp.op(name).par.sendername, lambda: senders)
     rig.program.set_menu(rig.comp.op("ndi_in").par.name, lambda: ["STUDIO (Multiverse)"])
     rig.skipped_s += 2.0
     rig.program.frame()
     assert rig.value("Mainfound") == ""
-    found = {"main": "Mainfound", "sd": "Sdfound", "sam3": "Sam3found", "sam3_mask": "Maskfound"}
+    found = {
+        "main": "Mainfound",
+        "second": "Secondfound",
+        "sd": "Sdfound",
+        "sam3": "Sam3found",
+        "sam3_mask": "Maskfound",
+    }
     expected = dict.fromkeys(found, "")
     for picture, name in (
         ("sam3_mask", "Multiverse SAM3 mask"),
         ("sd", "Multiverse SD"),
+        ("second", "Multiverse 2"),
         ("main", "Multiverse_1_which_is_long"),
         ("sam3", "Multiverse SAM3_1_which_is_long"),
     ):

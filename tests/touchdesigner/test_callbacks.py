@@ -14,7 +14,7 @@ RECORDING = """
 import builtins
 def note(info):
     builtins.heard.append((info.pop('callbackName'), info.pop('ownerComp').name, info))
-onConnect = onLook = onCue = onBeat = onLost = note
+onConnect = onLook = onCue = onBeat = onSection = onLost = note
 """
 
 
@@ -37,6 +37,7 @@ def test_a_patch_hears_of_the_connection_looks_cues_beats_and_the_loss(
     calls: list[Any], connected: ComponentRig, engine: RunningEngine, until: Until, free_port: Callable[[], int]
 ) -> None:
     assert infos(calls, "onConnect") == [{"host": "127.0.0.1", "port": engine.osc_port}]
+    until(lambda: infos(calls, "onSection") == [{"section": "quiet"}], "the section")
     connected.comp.Send("/preset/load", "Aurora")
     until(lambda: {"name": "Aurora", "isEdited": False} in infos(calls, "onLook"), "the look")
     connected.comp.Send("/cue/set", 7, "Aurora")

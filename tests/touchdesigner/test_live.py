@@ -111,6 +111,19 @@ def test_presets_are_listed_saved_and_loaded(connected: ComponentRig, engine: Ru
     assert connected.sent_to("/preset/load") == [("/preset/load", "wide open", pytest.approx(0.2))]
 
 
+def test_the_pulses_of_a_show_send_their_commands_without_a_value(connected: ComponentRig, until: Until) -> None:
+    pressed = {
+        "Take": "/preset/take",
+        "Cut": "/preset/cut",
+        "Undo": "/undo",
+        "Still": "/still/take",
+        "Pad16": "/pad/16",
+    }
+    for name, address in pressed.items():
+        connected.pulse(name)
+        until(lambda address=address: connected.sent_to(address) == [(address,)], address)
+
+
 def test_cue_go_and_cue_back(connected: ComponentRig, until: Until) -> None:
     connected.comp.Send("/cue/set", 1, "default")
     connected.comp.Send("/cue/set", 2, "VAV original")

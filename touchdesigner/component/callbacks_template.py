@@ -23,5 +23,9 @@ def onBeat(info):
     """
 
 
+def onSection(info):
+    """The section of the song has changed: info['section'] is quiet, build, drop or break."""
+
+
 def onLost(info):
     """The engine has sent nothing for 3 s."""

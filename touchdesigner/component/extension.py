@@ -86,6 +86,7 @@ class MultiverseExt:
         self._beats = part("callbacks").BeatWatch()
         self._look: list[Any] = []
         """Name of the current preset, and 1 if a value was moved since."""
+        self._section: list[Any] = []
         self._is_requesting_cues = False
         self.now_s: Callable[[], float] = time.perf_counter
         self._kill_at_s: float | None = None
@@ -303,6 +304,7 @@ class MultiverseExt:
             "/preset/changed": request_presets,
             "/preset/current": self._on_look,
             "/cue/current": self._on_cue,
+            "/beat/section": self._on_section,
             "/done /cue/list": self._on_cue_list,
         }
 
@@ -318,6 +320,7 @@ class MultiverseExt:
         self.Send("/preset/list")
         self._is_requesting_cues = True
         self.Send("/cue/list")
+        self.Send("/get", "/beat/section")
         self._show_message(self._inputs.open_picture())
         self._inputs.choose_clocks()
         self._callbacks.call("onConnect", host=self._target[0], port=self._target[1])
@@ -377,6 +380,7 @@ class MultiverseExt:
         self._inputs.forget()
         self._beats.forget()
         self._look = []
+        self._section = []
         self._sound_trouble = ""
 
     # -- what goes to the engine, and the patch's own callbacks ---------------------------------
@@ -438,6 +442,11 @@ class MultiverseExt:
         if not self._is_requesting_cues:  # else it is the cue that was started before
             self._callbacks.call("onCue", number=args[0], name=str(args[1]))
 
+    def _on_section(self, args: list[Any]) -> None:
+        if args != self._section:
+            self._section = args
+            self._callbacks.call("onSection", section=str(args[0]))
+
     def _on_cue_list(self, args: list[Any]) -> None:
         self._is_requesting_cues = False
 
@@ -467,6 +476,12 @@ class MultiverseExt:
             "Presetsave": self._save_preset,
             "Cuego": lambda: self.Send("/cue/go"),
             "Cueback": lambda: self.Send("/cue/back"),
+            "Take": lambda: self.Send("/preset/take"),
+            "Cut": lambda: self.Send("/preset/cut"),
+            "Still": lambda: self.Send("/still/take"),
+            "Undo": lambda: self.Send("/undo"),
+            "Redo": lambda: self.Send("/redo"),
+            **{f"Pad{n}": functools.partial(self.Send, f"/pad/{n}") for n in range(1, 17)},
             "Createcb": lambda: self._show_message(self._part("callbacks").create(self.ownerComp)),
         }
 

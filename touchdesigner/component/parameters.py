@@ -106,6 +106,11 @@ OWN_PAGES: dict[str, tuple[Own, ...]] = {
         _display("Cuenow", "Cue", "The last cue started.", starts_section=True),
         _pulse("Cuego", "Go", "/cue/go: starts the next cue."),
         _pulse("Cueback", "Back", "/cue/back: starts the previous cue."),
+        _pulse("Take", "Take", "/preset/take: takes the prepared preset."),
+        _pulse("Cut", "Cut", "/preset/cut: takes it in one frame."),
+        _pulse("Still", "Still", "/still/take: puts a still of the picture on the next free pad."),
+        _pulse("Undo", "Undo", "/undo: takes back the newest step of a hand."),
+        _pulse("Redo", "Redo", "/redo: brings back what was undone last."),
     ),
     "Pictures": (
         _text(
@@ -148,6 +153,14 @@ OWN_PAGES: dict[str, tuple[Own, ...]] = {
             "Multiverse SAM3 mask",
         ),
         _display("Maskfound", "SAM3 mask is", "The sender that was found."),
+        _text(
+            "Secondsender",
+            "Second contains",
+            "Output 9, the engine's second output (its sinks begin with 2:): the sender whose name contains this.",
+            "Multiverse 2",
+            starts_section=True,
+        ),
+        _display("Secondfound", "Second is", "The sender that was found."),
     ),
     "Inputs": (
         _choice(
@@ -192,7 +205,7 @@ OWN_PAGES: dict[str, tuple[Own, ...]] = {
             name="Callbackdat",
             label="Callback DAT",
             style="DAT",
-            help="A DAT with your own onConnect, onLook, onCue, onBeat, onLost.",
+            help="A DAT with your own onConnect, onLook, onCue, onBeat, onSection, onLost.",
         ),
         _pulse("Createcb", "Create Callbacks", "Puts a DAT with these functions beside the component."),
     ),
@@ -217,6 +230,10 @@ OWN_PAGES: dict[str, tuple[Own, ...]] = {
         _display("Sinks", "Sinks", "Outputs and their states."),
         _display("Warning", "Warning", "Latest warning of the engine."),
         _display("Fault", "Refused", "Latest command that failed, and why."),
+    ),
+    "Pads": tuple(
+        _pulse(f"Pad{n}", f"Pad {n}", f"/pad/{n} of the shown bank: the first tap prepares, the next takes.")
+        for n in range(1, 17)
     ),
 }
 OWN_NAMES = frozenset(own.name for owns in OWN_PAGES.values() for own in owns)

@@ -10,6 +10,7 @@ from typing import Any
 
 SENDERS = (
     ("main_in", "Mainsender", "Mainfound"),
+    ("second_in", "Secondsender", "Secondfound"),
     ("sd_in", "Sdsender", "Sdfound"),
     ("sam3_in", "Sam3sender", "Sam3found"),
     ("sam3_mask_in", "Masksender", "Maskfound"),
