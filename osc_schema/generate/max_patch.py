@@ -267,7 +267,7 @@ def _row(patcher: _Patcher, control: SurfaceControl, x: float, y: float, wiring:
     patcher.comment(control.caption, x, y + 6, _LABEL_PX, hint=hint(param))
     widget = _control(patcher, param, x + _LABEL_PX + 5, y)
     out = patcher.object("s multiverse-out", 1060, wiring, 110, 1, "", **hidden)
-    if control.is_momentary:
+    if control.is_momentary or control.is_bare:
         patcher.chain(widget, patcher.message(address, 800, wiring, 250, **hidden), out, **hidden)
         return
     named = patcher.object(f"prepend {address}", 800, wiring, 250, 1, "-", **hidden)

@@ -88,6 +88,8 @@ def _row(control: SurfaceControl, top: int, target: str) -> list[dict[str, Any]]
     widget = _widget(param)
     if control.is_momentary:
         widget["mode"] = "push"
+    if control.is_bare:
+        widget |= {"bypass": True, "onValue": f'if (value) send("{target}", "{param.address}")'}
     row = [_text(f"{name}_label", control.caption, _GAP_PX, top, _LABEL_PX)]
     if widget["type"] == "fader":
         width -= _VALUE_PX + _GAP_PX

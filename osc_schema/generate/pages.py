@@ -1,7 +1,8 @@
 """Layout of all control surfaces: one page per area, with panels of labelled controls.
 
 Derived from the declarations, so that a new area becomes a new page without a change here. Pages also have controls for
-the commands that are used in a show: those a button can send (their first argument is `pressed`), and those in `TYPED`.
+the commands that are used in a show: those a button can send (their first argument is `pressed`), and those in `BARE`
+and `TYPED`.
 """
 
 import re
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from osc_schema.declare import NAME_CHARACTERS, text, trigger
 from osc_schema.types import Area, Command, Param, ParamType
 
+BARE = ("/preset/take", "/preset/cut")
+"""Commands that a button sends without an argument: a 1 would be a time of one second."""
 TYPED = ("/preset/load", "/camera/open")
 """Commands with a name that people type during a show."""
 
@@ -24,6 +27,8 @@ class SurfaceControl:
     param: Param
     is_momentary: bool = False
     """True for a button whose release counts: it sends 1 and 0, or only its address if a program sends no release."""
+    is_bare: bool = False
+    """True for a button that sends its address without an argument."""
 
     @property
     def caption(self) -> str:
@@ -102,7 +107,8 @@ def _pages_of(area: Area) -> Iterator[Page]:
 def _played(commands: Iterable[Command]) -> Iterator[Param]:
     """Commands as parameters that send them: a trigger, or a text."""
     for command in commands:
-        if command.arguments[:1] and command.arguments[0].name == "pressed":
+        is_pressed = command.arguments[:1] and command.arguments[0].name == "pressed"
+        if is_pressed or command.address in BARE:
             yield trigger(command.address, command.description)
         elif command.address in TYPED:
             yield text(command.address, "", command.description, fewest=1, most=NAME_CHARACTERS)
@@ -120,7 +126,12 @@ def _panels(area_title: str, params: Iterable[Param], momentary: Collection[str]
         yield Panel(
             title=title,
             controls=tuple(
-                SurfaceControl(label=_label(each.address, prefix), param=each, is_momentary=each.address in momentary)
+                SurfaceControl(
+                    label=_label(each.address, prefix),
+                    param=each,
+                    is_momentary=each.address in momentary,
+                    is_bare=each.address in BARE,
+                )
                 for each in family
             ),
         )

@@ -206,11 +206,12 @@ def _wire(canvas: _Canvas, control: SurfaceControl, y: int, begin: int) -> None:
     output = canvas.add("obj", 10, y, f"r {address}/out")
     message = canvas.add("obj", 200, y, f"oscformat {address.strip('/').replace('/', ' ')}")
     canvas.chain(message, canvas.add("obj", 440, y, "s multiverse-out"))
-    if param.type is ParamType.TRIGGER and not control.is_momentary:
+    is_alone = control.is_momentary or control.is_bare
+    if param.type is ParamType.TRIGGER and not is_alone:
         canvas.chain(output, canvas.add("msg", 160, y, "1"), message)
         return  # an incoming 0 or 1 would press the button again
     canvas.chain(output, message)
-    if control.is_momentary:
+    if is_alone:
         return
     if param.type in _NUMBERS:
         displays.append(canvas.add("obj", 940, y + 26, f"s {address}/shown"))

@@ -162,7 +162,8 @@ def _row(control: SurfaceControl, x: int, y: int, width: int, height: int) -> It
             if control.is_momentary:
                 _message(button, name, ("VALUE", "INTEGER", "x"), receive=False)
             else:
-                _message(button, name, ("CONSTANT", "INTEGER", "1"), condition="RISE", receive=False)
+                arguments = () if control.is_bare else (("CONSTANT", "INTEGER", "1"),)
+                _message(button, name, *arguments, condition="RISE", receive=False)
             yield button
         case ParamType.BOOL:
             button = _node("BUTTON", name, frame, _TOGGLE, buttonType=2, tag=hint(param))

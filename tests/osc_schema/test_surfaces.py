@@ -16,7 +16,8 @@ from osc_schema import Area, Param, ParamType
 from osc_schema.generate import max_patch, osc_layout, pd_patch, touchosc
 from osc_schema.generate.pages import pages
 
-WALKED = {"/undo", "/redo", "/cue/go", "/cue/back", "/preset/next", "/preset/previous"}
+BARE = {"/preset/take", "/preset/cut"}
+WALKED = {"/undo", "/redo", "/cue/go", "/cue/back", "/preset/next", "/preset/previous", "/still/take"} | BARE
 PLAYED = WALKED | {"/preset/load", "/camera/open", *(f"/pad/{n}" for n in range(1, 17))}
 NUMBERS = (ParamType.FLOAT, ParamType.STOPS)
 ADDRESSES = Counter([*(param.address for param in osc_schema.PARAMS), *PLAYED])
@@ -136,6 +137,9 @@ def test_open_stage_controls_widgets_have_the_values_of_their_parameters(session
     by_address = {widget["address"]: widget for widget in widgets(session) if "address" in widget}
     pads = [by_address[f"/pad/{number}"] for number in range(1, 17)]
     assert {(pad["type"], pad["mode"], pad["on"], pad["off"]) for pad in pads} == {("button", "push", 1, 0)}, "held"
+    for address in BARE:
+        widget = by_address[address]
+        assert widget["bypass"] and widget["onValue"] == f'if (value) send("127.0.0.1:9000", "{address}")'
     for param in osc_schema.PARAMS:
         widget = by_address[param.address]
         assert param.description in widget["comments"]

@@ -14,7 +14,7 @@ import pytest
 import osc_schema
 from osc_schema import Param, ParamType
 from osc_schema.generate import max_patch
-from osc_schema.generate.pages import pages
+from osc_schema.generate.pages import BARE, pages
 
 MAX_OBJECTS_A_MESSAGE = 26
 """Limit of the objects that one message of the engine passes. With a `route` at each control there were 536."""
@@ -256,7 +256,7 @@ def test_every_control_sends_its_own_address_and_a_value_that_the_engine_accepts
     for param in displayed_params():
         sent, value = sent_and_displayed(param)
         (message,) = player.move(player.control(param.address), value)
-        if param.address.startswith("/pad/"):
+        if param.address.startswith("/pad/") or param.address in BARE:
             assert message == (param.address,), "a tap: a button of Max sends no release"
             continue
         assert message == (param.address, 1 if value == "bang" else value)
