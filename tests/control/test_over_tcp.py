@@ -60,7 +60,14 @@ def test_what_a_client_holds_and_hears_ends_with_its_connection(wait_for: Callab
 
 @pytest.mark.parametrize(
     "garbage",
-    [b"GET / HTTP/1.1\r\n\r\n", b"\0\x7f\xff\xff", b"\0\0\0\4junk\0\x7f\xff\xff", b"\xc0\xdb\x01\xc0", b"\xc0junk\xc0"],
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\0\x7f\xff\xff",
+        b"\0\0\0\4junk\0\x7f\xff\xff",
+        b"\xc0\xdb\x01\xc0",
+        b"\xc0junk\xc0",
+        b"/cue/go\r\n",
+    ],
 )
 def test_garbage_ends_its_own_connection_and_no_other(rig: Any, wait_for: Callable[..., Any], garbage: bytes) -> None:
     fine = rig.client(tcp=True)
