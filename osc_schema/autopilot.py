@@ -13,7 +13,7 @@ AREA = Area(
     description="Plays by itself: takes another look on the bar after each change of `/beat/section`, or on the next "
     "beat for a drop whose build was heard. Its energy (`energy` in the file of a preset) fits the section; the order "
     "changes. Whoever moves, loads or prepares something has the hand; the autopilot goes on when nobody has for "
-    "`/autopilot/hands_off`.",
+    "`/autopilot/hands_off`. What changes a value without resting for 5 s is a program, and no hand.",
     params=(
         switch(
             "/autopilot/enable",

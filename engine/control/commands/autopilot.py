@@ -24,6 +24,7 @@ from engine.params.banks import sorted_pads
 from engine.params.crossfade import BY as FADE
 from engine.params.fade_time import AT_ONCE, FadeTime
 from engine.params.looks import LOOKS
+from engine.params.motions import STREAM_S, Motions
 from engine.params.store import Change
 from engine.values import BeatFeatures, Section
 from osc_schema import Rejected
@@ -64,6 +65,7 @@ class AutopilotControl:
         """The source of the values that the last take has set, and the line that was reported last."""
         self._is_taken_back = False
         """True if somebody else has taken back or replaced what waited. Any thread."""
+        self._motions = Motions()
         self._next_try_bar = -math.inf
         self.waits_s: float | None = None
         """Seconds until it plays again after a hand; 0 while it plays, None while it is off. Any thread."""
@@ -82,7 +84,7 @@ class AutopilotControl:
         by_hand, self._hand_section = self._hand_section, None
         self._section = by_hand or self._section
         values, pulse, policy = self._store.snapshot(), self._tempo.read_pulse(), self.policy
-        if self._is_touched():
+        if self._is_touched(now_s):
             policy.touched_s, self._take_origin = now_s, ""
         if values["/autopilot/enable"] and at_s is not None and beat.bar_age_s < SETTLING_S:
             self._count_bars(at_s - beat.bar_age_s, beat.beat - beat.bar_age_s * beat.bpm / 60.0)
@@ -181,19 +183,23 @@ class AutopilotControl:
 
     # -- hands -------------------------------------------------------------------------------------
 
-    def _is_touched(self) -> bool:
+    def _is_touched(self, now_s: float) -> bool:
         """True if a hand has changed, prepared, queued or taken back something since the last frame."""
         version = self._store.version if self._version is None else self._version
         changes, self._version = self._store.changes_since(version)
         has_prepared, self._prepares = self._mixer.prepares != self._prepares, self._mixer.prepares
         was_taken_back, self._is_taken_back = self._is_taken_back, False
         has_queued = self._queue.waiting_preset not in ("", self._waiting)
-        return has_prepared or was_taken_back or has_queued or any(map(self._is_by_hand, changes))
+        has_moved = [self._is_by_hand(change, now_s) for change in changes]  # each has its times
+        return has_prepared or was_taken_back or has_queued or any(has_moved)
 
-    def _is_by_hand(self, change: Change) -> bool:
-        param = osc_schema.lookup(change.address)
-        is_of_look = param is not None and (param.stored or param.area in ("preset", "master"))
-        return is_of_look and change.by not in _BY_ITSELF and change.by != self._take_origin
+    def _is_by_hand(self, change: Change, now_s: float) -> bool:
+        param, by = osc_schema.lookup(change.address), change.by
+        if param is None or not (param.stored or param.area in ("preset", "master")):
+            return False
+        if by in _BY_ITSELF or by == self._take_origin:
+            return False
+        return self._motions.move(by, change.address, now_s)[0] < STREAM_S
 
     def _take_back(self) -> None:
         name, self._waiting = self._waiting, ""

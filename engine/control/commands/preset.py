@@ -75,6 +75,7 @@ class PresetControl:
             cache=self.cache,
             get=self._get,
             current=self.current,
+            history=self.history,
             crossfade=crossfade,
             load=self.load,
             apply=self.apply,
@@ -139,9 +140,9 @@ class PresetControl:
             if by := self._order.arrive(ticket or self._order.new_ticket(), f"preset {loaded.name}"):
                 ended(by)
                 return
+            previous = self.mixer.on_screen
+            self.history.leave()
             self.mixer.end_flash()
-            if is_by_hand:
-                self.history.add_preset(loaded.name, loaded.values, self.current.name)
             arrive = self.current.begin(loaded, is_fading=True)
 
             def on_end(superseded_by: str) -> None:
@@ -149,6 +150,7 @@ class PresetControl:
                 ended(superseded_by)
 
             self.apply(loaded, f"preset {loaded.name}", time, on_end, is_picture=is_picture)
+            self.history.arrive(loaded.name, loaded.values, previous, is_step=is_by_hand)
 
     def numbered(self, number: int) -> str | None:
         """The name of the preset with this number: that begins with it, else the built-in look at that position."""

@@ -23,6 +23,7 @@ from engine.params import Crossfade, LoadedPreset
 from engine.params.crossfade import UNDONE, Ended
 from engine.params.fade_time import AT_ONCE, FadeTime
 from engine.params.hand import Hand
+from engine.params.history import GestureHistory
 from engine.params.preset_cache import CurrentPreset, PresetCache
 from engine.params.store import LOOK_DEFAULTS, PANIC
 from osc_schema import Rejected, Value
@@ -74,6 +75,7 @@ class PresetMixer:
         cache: PresetCache,
         get: Callable[[str], LoadedPreset],
         current: CurrentPreset,
+        history: GestureHistory,
         crossfade: Crossfade,
         load: Callable[..., None],
         apply: Callable[..., None],
@@ -83,7 +85,7 @@ class PresetMixer:
         `expect`: those of `PresetControl`."""
         self._store, self._notify, self._report = context.store, context.notify, context.report
         self._cache, self._get, self._current, self._crossfade = cache, get, current, crossfade
-        self._load, self._apply, self._expect = load, apply, expect
+        self._load, self._apply, self._expect, self._history = load, apply, expect, history
         self.prepared = ""
         """Name of the preset that the next take loads; "" if there is none. Any thread."""
         self._awaited = ""
@@ -126,7 +128,7 @@ class PresetMixer:
         The preset that was on screen is the prepared one afterwards, unless another one was prepared while the take was
         queued. Raises PresetError if none is prepared."""
         with self.lock:
-            preset, before = name or self.prepared, self._on_screen
+            preset, before = name or self.prepared, self.on_screen
             if not preset:
                 raise PresetError(NOTHING_PREPARED)
             self._load(preset, time, ended, is_by_hand=is_by_hand)
@@ -176,15 +178,20 @@ class PresetMixer:
                 self._begin = hand.begin if superseded_by == UNDONE else self._position
                 resume()
                 if not superseded_by:
-                    self._arrive(loaded.name)
+                    gliding = [entry for entry in loaded.values if not entry[0].is_look]
+                    self._history.arrive(loaded.name, gliding, self._current.name)
+                    self.swap(loaded.name)
+                elif superseded_by == UNDONE:
+                    self._history.come_back()
 
+        self._history.leave()
         self._apply(loaded, f"preset {loaded.name}", ended=on_end, hand=hand)
 
-    def _arrive(self, name: str) -> None:
-        """The hand has brought a preset on screen. The caller holds the lock."""
-        before = self._current.name
+    def swap(self, name: str) -> None:
+        """A hand or an undo has brought another preset on screen. The caller holds the lock."""
+        before, self._begin = self._current.name, self._position
         self.show_current(name)
-        if self.prepared == name:  # else another one was prepared meanwhile
+        if name and self.prepared == name:  # else another one was prepared meanwhile
             self._set_prepared(self._if_exists(before))
 
     # -- flash -----------------------------------------------------------------------------------
@@ -215,13 +222,13 @@ class PresetMixer:
         return self._flash is not None and self._flash.panics == self._store.get(PANIC)
 
     @property
-    def _on_screen(self) -> str:
-        """The current preset, without a flash."""
+    def on_screen(self) -> str:
+        """The current preset, without a flash. Any thread."""
         return self._flash.current if self._flash is not None and self._is_flashing else self._current.name
 
     def _press(self, name: str, by: str) -> None:
         """Cut to a preset's picture. The caller holds the lock."""
-        loaded, flash, current = self._get(name), self._flash, self._on_screen
+        loaded, flash, current = self._get(name), self._flash, self.on_screen
         if flash is not None and self._is_flashing:
             if flash.name == loaded.name:
                 return
@@ -230,6 +237,7 @@ class PresetMixer:
             if self._has_hand:  # it continues after the flash
                 self._crossfade.undo()
             before = self._store.snapshot().to_dict()
+        self._history.leave()
         self._current.begin(loaded)
         self._apply(replace(loaded, values=[entry for entry in loaded.values if entry[0].is_look]), FLASH)
         panics, since = self._store.get(PANIC), self._store.version
@@ -246,6 +254,7 @@ class PresetMixer:
         self.show_current(flash.current)  # first: the frame in which it begins reads its name
         look = [(param, values[param.address]) for param, _ in LOOK_DEFAULTS]
         self._crossfade.start(look, by=FLASH, is_picture=True)
+        self._history.come_back()
         if self.prepared and self._position != self._begin:
             self._begin_by_hand(at=self._position)
 

@@ -26,11 +26,11 @@ class UndoControl:
         mixer = self._presets.mixer
         with mixer.lock:
             if (found := self._presets.history.take(is_undo=is_undo)) is None:
-                raise Rejected("no step is left")
+                raise Rejected("no step is left of this look")
             gesture, entries, absent = found
             if is_picture := bool(gesture.preset):
                 mixer.end_flash()
-                mixer.show_current(gesture.previous if is_undo else gesture.preset)
+                mixer.swap(gesture.previous if is_undo else gesture.preset)
             problems = [*map(str, self._crossfade.start(entries, by="undo", is_picture=is_picture))]
         if absent:
             shaders = ", ".join(sorted(set(absent.values())))

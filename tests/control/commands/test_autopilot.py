@@ -20,12 +20,16 @@ BAR_S = 2.0
 class Rig(AutopilotRig):
     now_s = 0.0
     taken_s = 0.0
+    streams: tuple[str, ...] = ()
+    """Addresses that a program changes with every frame."""
 
     def hear(self, section: Section, bars: float, **more: float) -> list[tuple[float, str]]:
         """Play that section for some bars. Returns the bars in which looks were taken, and their names."""
         takes, end_s = [], self.now_s + bars * BAR_S
         while self.now_s < end_s - 1e-6:
             self.now_s += 0.02
+            for address in self.streams:
+                self.store.set(address, self.now_s % 1.0, by="map desk")
             features: dict[str, Any] = {"beat": self.now_s * 2.0, "bpm": 120.0, "confidence": 1.0, **more}
             beat = BeatFeatures(section=section, **features)
             if name := self.frame(self.now_s, self.now_s, beat):
@@ -110,6 +114,14 @@ def test_a_hand_has_the_show_for_a_minute(rig: Rig, touch: str) -> None:
     assert rig.hear("quiet", 1.0) == [] and 57.0 < (rig.autopilot.waits_s or 0.0) < 59.0
     assert rig.hear("quiet", 29.0) == [] and rig.autopilot.policy.breath == 0.0
     assert [bar for bar, _ in rig.hear("quiet", 2.0)] == [34.0]
+
+
+def test_a_stream_on_a_parameter_is_no_hand_and_a_hand_beside_it_is(rig: Rig) -> None:
+    rig.store.set("/autopilot/hands_off", 4.0)
+    rig.streams = ("/layer/1/angle", "/master/fade")
+    assert [bar for bar, _ in rig.hear("quiet", 7.3)] == [5.0], "5 s until it is known as a program, and 4 s"
+    rig.store.set(BRIGHTNESS, 2.0, by="map desk")
+    assert rig.hear("drop", 1.9) == [] and [bar for bar, _ in rig.hear("drop", 1.2)] == [10.0]
 
 
 def test_a_bank_without_another_look_is_told_in_one_line_and_the_show_goes_on(rig: Rig, reports: Any) -> None:
