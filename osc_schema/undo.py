@@ -16,8 +16,8 @@ def _command(address: str, description: str) -> Command:
 AREA = Area(
     title="Undo",
     description="The last 100 steps of hands, whichever page or controller they came from. One step is one gesture: a "
-    "fader from press to release, the messages of one bundle, a preset that was loaded or faded to by hand, a panic. "
-    "What sound, LFOs, modulation, cues and fades move is no "
+    "fader from press to release, the messages of one bundle, a preset that was loaded or faded to by hand, a panic, "
+    "an edit of pads. What sound, LFOs, modulation, cues and fades move is no "
     "step, nor is what a program changes without resting for 5 s. A step belongs to the look it was made in: after a "
     "cue or the autopilot has brought another one, its values are passed over.",
     commands=(

@@ -2,7 +2,7 @@
 
 One step is one gesture of one sender: all that it changes while it holds a control (`/gesture`),
 the values of one group, a control that does not rest for a second, several that begin to move
-within a tenth of a second; a preset that was loaded or faded to by hand.
+within a tenth of a second; a preset that was loaded or faded to by hand; an edit of pads.
 The store says who has set a value, so what fades, cues, models and the beat set is no
 step, nor is a program's stream (`motions.py`).
 
@@ -62,6 +62,8 @@ class Gesture:
     """The preset that it brought, or ""."""
     previous: str = ""
     """The preset that was current before."""
+    edit: tuple[str, Callable[..., None]] | None = None
+    """The name of an edit, and `edit(is_undo, reply)`; None if values were changed."""
     shaders: dict[str, Value] = field(default_factory=dict)
     """The shaders to which changed inputs belong, by the addresses of their files."""
     look: int = 0
@@ -74,6 +76,8 @@ class Gesture:
     changed_s: float = 0.0
 
     def __str__(self) -> str:
+        if self.edit is not None:
+            return self.edit[0]
         more = f" and {len(self.after) - 1} more" if len(self.after) > 1 else ""
         return f"preset {self.preset}" if self.preset else next(iter(self.after)) + more
 
@@ -110,6 +114,12 @@ class GestureHistory:
             self._read(self._now_s())
             self._open = {key: gesture for key, gesture in self._open.items() if key[0] != sender}
             (self._holding.add if is_pressed else self._holding.discard)(sender)
+
+    def add_edit(self, title: str, edit: Callable[..., None]) -> None:
+        """Add the step of an edit that is no value. `edit(is_undo, reply)` undoes or redoes it and
+        answers; it must not wait."""
+        with self._lock:
+            self._add(Gesture(edit=(title, edit)))
 
     def leave(self) -> None:
         """Another look is about to come: loaded, flashed, or faded to by hand."""
@@ -161,14 +171,14 @@ class GestureHistory:
                     values = {} if gesture.preset else {each: values[each] for each in values.keys() - _LOOK}
                 absent = self._absent(gesture, values)
                 entries = entries_of(item for item in values.items() if item[0] not in absent)
-                if not values:
+                if not (values or gesture.edit):
                     continue  # it stays: its look may come back
                 steps.remove(gesture)
                 others.append(gesture)
                 if is_of_look:
                     self._look = gesture.look_before if is_undo else gesture.look
                 is_new = any(self._values[param.address] != value for param, value in entries)
-                if is_new or absent:
+                if is_new or absent or gesture.edit:
                     return gesture, entries, absent
         return None
 
@@ -255,7 +265,7 @@ class GestureHistory:
                 for address in list(gesture.before) if MACROS.intersection(removed) else removed:
                     gesture.before.pop(address, None)
                     gesture.after.pop(address, None)
-                if not gesture.after:
+                if not gesture.after and gesture.edit is None:
                     steps.remove(gesture)
 
     def _add(self, gesture: Gesture) -> Gesture:

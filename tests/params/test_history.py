@@ -5,8 +5,12 @@ from typing import Any
 
 import pytest
 
+from engine.control.commands.bank import BankControl
 from engine.control.commands.undo import UndoControl
+from engine.control.launch_queue import LaunchQueue
 from engine.params import Snapshot
+from engine.params.banks import banks_text
+from engine.params.fade_time import Pulse
 from engine.params.macros import Macros
 from osc_schema import Rejected, Value
 from tests.control.commands.show_rig import BRIGHTNESS, CueRig
@@ -232,6 +236,34 @@ def test_the_take_fade_quantise_and_the_tempo_are_undone(rig: UndoRig) -> None:
     rig.presets.load("mid", is_by_hand=False)
     assert [rig.undo() for _ in before] == list(reversed(before))
     assert {address: rig.store.get(address) for address in before} == before
+
+
+def test_edits_of_pads_are_undone_and_done_again(rig: UndoRig) -> None:
+    queue = LaunchQueue(rig.store, Pulse, rig.notify, rig.presets.values_of)
+    banks = BankControl(rig.context, rig.path.with_name("banks.toml"), presets=rig.presets, queue=queue)
+    banks.add_commands(rig.commands)
+    states = [banks.banks]
+    edits = (
+        ("/bank/put", 1, 1, "Silk", "#ff0000"),
+        ("/bank/put", 1, 2, ""),
+        ("/bank/swap", 1, 1, 2, 3),
+        ("/bank/name", 1, "Friday"),
+        ("/bank/name", 4, "Saturday"),
+        ("/bank/remove", 1),
+    )
+    for edit in edits:
+        rig.done(*edit)
+        states.append(banks.banks)
+    assert len(set(map(banks_text, states))) == len(states)
+    for state in reversed(states[:-1]):
+        rig.undo()
+        assert banks.banks == state
+    for state in states[1:]:
+        rig.done("/redo")
+        assert banks.banks == state
+    rig.done("/preset/save", "new")  # takes a pad
+    assert rig.failed("/undo").startswith("/bank/remove 1: the pads have changed since")
+    banks.close()
 
 
 def test_a_panic_is_undone_as_a_whole(rig: UndoRig) -> None:

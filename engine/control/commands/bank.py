@@ -302,10 +302,22 @@ class BankControl:
     def _edit(self, edit: Callable[[Banks], Banks], bank: object, reply: Reply) -> int:
         """Change the banks at once, and answer when they are written. Returns the number of the bank."""
         with self._lock:
-            self.banks = edit(self.banks)
+            before = self.banks
+            self.banks = after = edit(before)
         number = require_number("bank", bank, MAX_BANKS)
+        title = f"{reply.command} {number}"
+        self._presets.history.add_edit(title, partial(self._exchange, before, after, title, number))
         self._on_changed(number, lambda: reply.done(number), reply.fail)
         return number
+
+    def _exchange(self, before: Banks, after: Banks, title: str, number: int, is_undo: bool, reply: Reply) -> None:
+        """Undo or redo an edit."""
+        expected, new = (after, before) if is_undo else (before, after)
+        with self._lock:
+            if self.banks != expected:
+                raise BankError(f"{title}: the pads have changed since, as a preset was saved or renamed")
+            self.banks = new
+        self._on_changed(number, lambda: reply.done(title), reply.fail)
 
     def _on_changed(self, bank: int, saved: Callable[[], None], fail: Callable[[str], None]) -> None:
         self._notify("/bank/changed", bank)

@@ -37,7 +37,10 @@ class UndoControl:
             problems.append(f"{', '.join(absent)}: left out, because {shaders} no longer plays")
         for problem in problems:
             self._report("undo", f"{reply.command}: {problem}")
-        reply.done(str(gesture))
+        if gesture.edit is not None:
+            gesture.edit[1](is_undo, reply)
+        else:
+            reply.done(str(gesture))
 
     def _on_gesture(self, args: Args, reply: Reply) -> None:
         if len(args) != 1 or args[0] not in (0, 1):
