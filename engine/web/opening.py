@@ -38,7 +38,8 @@ def open_web(
     if PICTURE in previews:
         control_inputs.sending.poll(closing(prepared_picture(previews[PICTURE], run, control_hub, audio, size_px)).poll)
     name = service_name(config.name)
-    tree = QueryTree(control_hub.store, control_hub.dispatcher.feedback.last_published)
+    feedback = control_hub.dispatcher.feedback
+    tree = QueryTree(control_hub.store, feedback.last_published, control_hub.banks.shown_looks)
     hub = closing(QueryClients(control_hub.dispatcher, run.warnings.report))
     tree.show_cues(control_hub.cues.cues)
     control_hub.cues.watch(lambda cues: hub.send_paths(tree.show_cues(cues)))

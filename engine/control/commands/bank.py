@@ -221,6 +221,13 @@ class BankControl:
     def _shown_bank(self) -> int:
         return int(str(self._store.get(SHOWN_BANK)))
 
+    def shown_looks(self) -> list[str]:
+        """The presets of the pads of the displayed bank, "" for an empty one. Any thread."""
+        numbers = range(1, PADS + 1)
+        pads = [self.banks.pad_at(self._shown_bank, number) for number in numbers]
+        is_there = self._presets.cache.has
+        return [pad.preset if pad is not None and is_there(pad.preset) else "" for pad in pads]
+
     def displayed_bank(self) -> BankState:
         """The pads of the displayed bank with their current states. Any thread."""
         banks, number = self.banks.banks, self._shown_bank

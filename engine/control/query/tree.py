@@ -8,7 +8,7 @@ import json
 import re
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -94,9 +94,16 @@ class _Space:
 class QueryTree:
     """The tree of all parameters with current values, commands, pads, cues, and published messages. Any thread."""
 
-    def __init__(self, store: ParamStore, last_values: Mapping[str, Sequence[ReplyValue]]) -> None:
-        """`last_values`: those of each published message by its address, as `Announcements` stores them."""
+    def __init__(
+        self,
+        store: ParamStore,
+        last_values: Mapping[str, Sequence[ReplyValue]],
+        pad_looks: Callable[[], Sequence[str]] = tuple,
+    ) -> None:
+        """`last_values`: those of each published message by its address, as `Announcements` stores them.
+        `pad_looks()`: the presets of the pads that /pad/1 and so on press, "" for an empty one."""
         self._store = store
+        self._pad_looks = pad_looks
         self._last_values = last_values
         nodes: dict[str, _Node] = {
             "/": _Node(
@@ -171,6 +178,7 @@ class QueryTree:
         known attribute that the node lacks gives an empty object, as the proposal demands."""
         if attribute == "HOST_INFO":  # the same for every path
             return _json(200, host_info)
+        self._describe_pads()
         space = self._space
         path = path.removesuffix("/") or "/"
         if (node := space.nodes.get(path)) is None:
@@ -184,6 +192,16 @@ class QueryTree:
         if (template := space.templates.get((path, attribute))) is None:
             template = space.templates[path, attribute] = _template(space, node, attribute)
         return QueryAnswer(200, template.fill(self._store.snapshot(), self._last_values))
+
+    def _describe_pads(self) -> None:
+        """Describe each pad by its look, which a client shows as the name of the button."""
+        with self._lock:
+            for number, look in enumerate(self._pad_looks(), start=1):
+                attributes = self._space.nodes[f"/pad/{number}"].attributes
+                description = f"Pad {number}: {look or 'empty'}"
+                if attributes["DESCRIPTION"] != description:
+                    attributes["DESCRIPTION"] = description
+                    self._space = replace(self._space, templates={})
 
 
 def _add_leaf(node: _Node, area: Area, nodes: dict[str, _Node]) -> None:

@@ -36,6 +36,19 @@ def ask(store: ParamStore) -> Callable[..., tuple[int, Any]]:
     return answer
 
 
+def test_a_pad_is_described_by_its_look_and_follows_it() -> None:
+    looks = ["Prism", *[""] * 15]
+    tree = QueryTree(ParamStore(), {}, lambda: looks)
+
+    def described() -> list[str]:
+        pads = json.loads(tree.answer("/pad", None, {}).body)["CONTENTS"].values()
+        return [pad["DESCRIPTION"] for pad in pads]
+
+    assert described()[:2] == ["Pad 1: Prism", "Pad 2: empty"] and len(set(described())) == 16
+    looks[1] = "Silk"
+    assert described()[:2] == ["Pad 1: Prism", "Pad 2: Silk"]
+
+
 def test_every_parameter_is_listed_once_with_its_current_value(
     ask: Callable, leaves: Callable, store: ParamStore
 ) -> None:
