@@ -4,21 +4,18 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from engine.cli.benches.options import BENCHES
 from engine.cli.job_options import job_options
 from engine.cli.progress import parts_bar
-from engine.errors import ModelError, UsageError
+from engine.errors import ModelError
 from engine.jobs.kit.options import JSON
 
 if TYPE_CHECKING:
     from engine.cli.benches.measuring import Progress
-
-MOVED: Final = ("beat", "detector", "ipc", "video")  # to tests/benchmarks
-REMOVED: Final = ("control", "isf", "threads")
 
 
 def bench_commands(benches: Mapping[str, tuple[str, type]], help: str) -> typer.Typer:
@@ -46,16 +43,6 @@ def _command(module: str, kind: type) -> Callable[..., None]:
 app = bench_commands(
     {name: (f"engine.cli.benches.{name}", kind) for name, kind in BENCHES.items()}, help="Measure this machine."
 )
-
-
-def _moved(context: typer.Context) -> None:
-    name, removed = context.info_name, "gone; bench render and bench osc measure the picture and its control"
-    moved = f"run from a checkout now: python -m tests.benchmarks {name}"
-    raise UsageError(f"bench {name}: is {removed if name in REMOVED else moved}")
-
-
-for _name in sorted((*MOVED, *REMOVED)):
-    app.command(_name, hidden=True, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})(_moved)
 
 
 @contextmanager

@@ -29,6 +29,8 @@ def _unify_param(param: Any) -> None:
     if own is not None:
         facts.append(own[1])
         text = text[: own.start()]
+    if param.metavar is None and isinstance(param.default, int | float) and not isinstance(param.default, bool):
+        param.metavar = "N"
     # Typer shows what these say behind the help, in brackets. Values are checked by the option's type.
     param.min = None
     param.max = None

@@ -7,7 +7,10 @@ from tests.benchmarks.beat import BeatBench
 from tests.benchmarks.dataset import DatasetBench
 from tests.benchmarks.detector.sets import DetectorBench
 from tests.benchmarks.ipc import IpcBench
+from tests.benchmarks.isolation import IsolationBench
 from tests.benchmarks.knobs import KnobsBench
+from tests.benchmarks.osc import OscBench
+from tests.benchmarks.sam3 import Sam3Bench
 from tests.benchmarks.sections import SectionsBench
 from tests.benchmarks.slopes import SlopesBench
 from tests.benchmarks.stems import StemsBench
@@ -19,6 +22,9 @@ app = bench_commands(
         "rvc": ("tests.benchmarks.rvc", RvcBench),
         "beat": ("tests.benchmarks.beat", BeatBench),
         "dataset": ("tests.benchmarks.dataset", DatasetBench),
+        "isolation": ("tests.benchmarks.isolation", IsolationBench),
+        "osc": ("tests.benchmarks.osc", OscBench),
+        "sam3": ("tests.benchmarks.sam3", Sam3Bench),
         "ipc": ("tests.benchmarks.ipc", IpcBench),
         "knobs": ("tests.benchmarks.knobs", KnobsBench),
         "sections": ("tests.benchmarks.sections", SectionsBench),

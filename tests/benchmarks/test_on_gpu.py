@@ -15,9 +15,9 @@ import pytest
 import typer.main
 
 from engine.cli.bench import app
-from engine.cli.benches import isolation, render
+from engine.cli.benches import render
 from engine.ipc.process_identity import is_pid_alive
-from tests.benchmarks import on_gpu
+from tests.benchmarks import isolation, on_gpu
 from tests.benchmarks.__main__ import app as proofs
 from tests.benchmarks.on_gpu import PARTS, Day, Part, figures, run_python, see_only
 from tests.cli.benches.test_sd import assert_sd

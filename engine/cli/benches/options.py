@@ -10,7 +10,6 @@ from typing import Any, Final
 from engine.errors import UsageError
 from engine.jobs.kit.options import DEVICES, option
 from engine.system.picture_size import parse_size
-from engine.values import MAX_OBJECTS
 
 PICTURE_SIZE: Final = "Picture size in pixels."
 SD_SHAPES: Final = "sd15|sd-turbo|sdxl-turbo|ssd-1b|sdxs|tiny"
@@ -98,28 +97,6 @@ class RenderBench(LoopBench):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OscBench(LoopBench):
-    """Flood the engine with OSC while it draws: lost values, live latency, cost per frame. Then move a DMX fader."""
-
-    rate: int = option(40_000, "Messages per second.")
-    seconds: float = option(10.0, "Length with and without load, in turn.")
-    busy: int = option(0, "Cores that other processes keep busy.", low=0, high=64)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IsolationBench(LoopBench):
-    """Measure how a child process disturbs the picture: stopped, idle, busy, with and without the gate, killed every
-    second."""
-
-    model: str = option("random:tiny", "The child's model; random:SHAPE needs no weights.", metavar="MODEL")
-    seconds: float = option(30.0, "Length of each case; 600 for the long test.", low=1.0)
-    rounds: int = option(3, "Rounds of all cases, in turn.", low=1, metavar="COUNT")
-    sd_size: Size = option(Size(width=512, height=512), "Size of the SD picture.", metavar="WxH", parse=read_size)
-    device: str = option("auto", "Where the child works.", metavar=DEVICES)
-    launches: int = option(20, "Prompts launched on the bar, which take two bars each.", low=0, metavar="COUNT")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class SdBench(ModelBench):
     """Compare live diffusion, with random weights of the real shapes, with diffusers' own pipelines."""
 
@@ -133,37 +110,6 @@ class SdBench(ModelBench):
     pan: int = option(24, "Frames of a pan; 0: none, nor regions, ControlNets, IP-Adapter.", low=0, metavar="FRAMES")
     is_compiled: bool = option(False, "Compile our UNet before it is measured: minutes.", flags="--compile")
     seconds: float = option(5.0, "Length of each size and number of steps.", metavar="SECONDS")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sam3Bench(ModelBench):
-    """Compare SAM3, with random weights of the real size, with transformers' own, which makes masks of the full
-    size."""
-
-    shape: str = option(
-        "",
-        "Model size to measure. (default: the real size; on a CPU tiny)",
-        metavar="sam3|sam3.1|tiny|tiny3.1",
-        shows_default=False,
-    )
-    mode: tuple[str, ...] = option(
-        ("image", "track"), "Repeatable. (default: image track)", metavar="image|track", parse=one_of("image", "track")
-    )
-    resolution: tuple[int, ...] = option(
-        (),
-        "1008, 840, 672, 504 or 336, repeatable. (default: 1008; tiny: 336)",
-        metavar="PX",
-        parse=lambda text: int(one_of("1008", "840", "672", "504", "336")(text)),
-    )
-    prompts: tuple[int, ...] = option(
-        (1,), "Number of prompts, 1 to 4, repeatable. (default: 1)", metavar="COUNT", parse=number(1, 4)
-    )
-    size: Size = option(Size(width=1920, height=1080), PICTURE_SIZE, metavar="WxH", parse=read_size)
-    objects: int = option(16, "Objects found in each picture.", low=1, high=MAX_OBJECTS)
-    batch: int = option(1, "Pictures per batch; image mode only.", low=1, high=4)
-    is_compiled: bool = option(False, "Compile ours before it is measured: minutes.", flags="--compile")
-    is_fp8: bool = option(False, "Our ViT in 8-bit floating point; tells the masks' IoU.", flags="--fp8")
-    seconds: float = option(5.0, "Length of each of a case's two measurements.", metavar="SECONDS")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,9 +137,6 @@ class RvcBench(ModelBench):
 
 BENCHES: Final[dict[str, type]] = {
     "render": RenderBench,
-    "osc": OscBench,
-    "isolation": IsolationBench,
     "sd": SdBench,
-    "sam3": Sam3Bench,
     "rvc": RvcBench,
 }

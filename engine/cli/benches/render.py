@@ -18,9 +18,8 @@ import psutil
 
 import osc_schema
 from engine.app import open_engine
-from engine.cli.benches.measuring import Progress, draw, percentiles, show_config
+from engine.cli.benches.measuring import Progress, busy_programs, draw, percentiles, show_config
 from engine.cli.benches.options import RenderBench, Size
-from engine.cli.benches.osc import busy_programs
 from engine.errors import MultiverseError, RenderError
 from engine.params.looks import PLAIN
 from engine.render.contour_finder import ContourFinder

@@ -42,7 +42,7 @@ class MeasuredHere:
 
 @pytest.fixture
 def bench_here(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """`bench_here("bench", "sam3", ...)`, or `("render", ...)` of tests.benchmarks: output of the command,
+    """`bench_here("bench", "sd", ...)`, or `("sam3", ...)` of tests.benchmarks: output of the command,
     measured in this process. One test per measurement uses a separate process."""
     if not IS_SOAK:
         monkeypatch.setattr("engine.models.measuring.MATMUL_RUNS", 3)  # takes a second; no test reads the figure

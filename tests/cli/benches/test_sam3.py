@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.cli.benches.clip import PICTURES, LoopedClip, draw_discs, write_clip
+from tests.benchmarks.clip import PICTURES, LoopedClip, draw_discs, write_clip
 from tests.cli.conftest import Cli
 from tests.support.long_form import only_soak
 
@@ -17,7 +17,7 @@ Bench = Cli
 
 @pytest.fixture
 def bench(bench_here: Bench) -> Bench:
-    return partial(bench_here, "bench", "sam3", "--device", "cpu", "--seconds", "0", "--json")
+    return partial(bench_here, "sam3", "--device", "cpu", "--seconds", "0", "--json")
 
 
 def assert_accounted_for(case: dict[str, Any]) -> None:

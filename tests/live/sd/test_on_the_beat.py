@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from engine import Engine, open_engine
-from engine.cli.benches.isolation import launch_offsets, still_picture
 from engine.config import build_config
+from tests.benchmarks.isolation import launch_offsets, still_picture
 from tests.support.drawing_engine import small_config
 from tests.support.long_form import IS_SOAK
 from tests.support.slow_sound import slow_sound

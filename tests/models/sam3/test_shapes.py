@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import torch
 
-from engine.cli.benches.clip import draw_discs
 from engine.errors import ModelError
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.load import load
@@ -13,6 +12,7 @@ from engine.models.sam3.segmenter import Segmenter
 from engine.models.sam3.shapes import OBJECTS, build, gflop, tracker_gflop
 from engine.models.sam3.timing import ReferenceSegmenter
 from osc_schema.sam3 import RESOLUTIONS_PX
+from tests.benchmarks.clip import draw_discs
 from tests.support.long_form import IS_SOAK, only_soak
 
 THRESHOLD = 0.5

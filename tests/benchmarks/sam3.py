@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.cli.benches.clip import LoopedClip, write_clip
 from engine.cli.benches.measuring import Progress, device_facts, in_own_process, percentiles, stage_times
-from engine.cli.benches.options import Sam3Bench
+from engine.cli.benches.options import PICTURE_SIZE, ModelBench, Size, number, one_of, read_size
 from engine.ipc.segmentation_sheet import sheet_shape, write_sheet
-from engine.values import MAX_LIVE_OBJECTS
+from engine.jobs.kit.options import option
+from engine.values import MAX_LIVE_OBJECTS, MAX_OBJECTS
+from tests.benchmarks.clip import LoopedClip, write_clip
 
 if TYPE_CHECKING:
     from engine.models.device_work import StageClock
@@ -55,6 +56,37 @@ WARM_UP_PICTURES = 9
 READ, TIDY, WRITE = "read (wait)", "tidy", "write"
 
 Call = Callable[[np.ndarray], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sam3Bench(ModelBench):
+    """Compare SAM3, with random weights of the real size, with transformers' own, which makes masks of the full
+    size."""
+
+    shape: str = option(
+        "",
+        "Model size to measure. (default: the real size; on a CPU tiny)",
+        metavar="sam3|sam3.1|tiny|tiny3.1",
+        shows_default=False,
+    )
+    mode: tuple[str, ...] = option(
+        ("image", "track"), "Repeatable. (default: image track)", metavar="image|track", parse=one_of("image", "track")
+    )
+    resolution: tuple[int, ...] = option(
+        (),
+        "1008, 840, 672, 504 or 336, repeatable. (default: 1008; tiny: 336)",
+        metavar="PX",
+        parse=lambda text: int(one_of("1008", "840", "672", "504", "336")(text)),
+    )
+    prompts: tuple[int, ...] = option(
+        (1,), "Number of prompts, 1 to 4, repeatable. (default: 1)", metavar="COUNT", parse=number(1, 4)
+    )
+    size: Size = option(Size(width=1920, height=1080), PICTURE_SIZE, metavar="WxH", parse=read_size)
+    objects: int = option(16, "Objects found in each picture.", low=1, high=MAX_OBJECTS)
+    batch: int = option(1, "Pictures per batch; image mode only.", low=1, high=4)
+    is_compiled: bool = option(False, "Compile ours before it is measured: minutes.", flags="--compile")
+    is_fp8: bool = option(False, "Our ViT in 8-bit floating point; tells the masks' IoU.", flags="--fp8")
+    seconds: float = option(5.0, "Length of each of a case's two measurements.", metavar="SECONDS")
 
 
 def run(options: Sam3Bench, progress: Progress) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The client process of `multiverse bench osc`: floods the engine and measures how soon it answers.
+"""The client process of `python -m tests.benchmarks osc`: floods the engine and measures how soon it answers.
 
 Standard library only. It reads one JSON object from standard input (`host`, `port`, `rate`,
 `seconds`, `packets` and `last` in hex), and then one line per flood, answered by one: `elsewhere` sends the packets at

@@ -18,12 +18,11 @@ import json
 import random
 import socket
 import struct
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -32,9 +31,10 @@ import psutil
 
 import osc_schema
 from engine.app import Engine, open_engine
-from engine.cli.benches.measuring import Progress, draw, percentiles, show_config
-from engine.cli.benches.options import OscBench
+from engine.cli.benches.measuring import Progress, busy_programs, draw, percentiles, show_config
+from engine.cli.benches.options import LoopBench
 from engine.errors import MultiverseError
+from engine.jobs.kit.options import option
 from engine.osc.encode import encode_reply
 from engine.system.worker_process import WorkerProcess
 from osc_schema import Param, ParamType, Value
@@ -61,6 +61,15 @@ target = "{DESK_ADDRESS}"
 """
 MAX_PACKET_S: Final = 1.0  # a packet that takes longer is lost
 DESK_POLL_S: Final = 0.0002
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OscBench(LoopBench):
+    """Flood the engine with OSC while it draws: lost values, live latency, cost per frame. Then move a DMX fader."""
+
+    rate: int = option(40_000, "Messages per second.")
+    seconds: float = option(10.0, "Length with and without load, in turn.")
+    busy: int = option(0, "Cores that other processes keep busy.", low=0, high=64)
 
 
 def run(options: OscBench, progress: Progress) -> dict[str, Any]:
@@ -210,7 +219,7 @@ def _sender(engine: Engine, rate: float, seconds: float) -> WorkerProcess:
     ]
     last = [encode_reply(address, value).hex() for address, value in _last_values().items()]
     order = {"host": host, "port": port, "rate": rate, "seconds": seconds, "packets": packets, "last": last}
-    sender = WorkerProcess("engine.cli.benches.osc_sender", "main()")
+    sender = WorkerProcess("tests.benchmarks.osc_sender", "main()")
     sender.send(json.dumps(order).encode() + b"\n")
     return sender
 
@@ -274,18 +283,6 @@ class _LastValues:
     def after_ms(self, ended_s: float) -> float | None:
         """Time from the end of the flood to the end of that frame; None if there was none."""
         return None if self._arrived_s is None else round((self._arrived_s - ended_s) * 1000.0, 3)
-
-
-@contextlib.contextmanager
-def busy_programs(count: int) -> Iterator[None]:
-    """Keep `count` cores busy."""
-    programs = [subprocess.Popen([sys.executable, "-P", "-c", "while True: pass"]) for _ in range(count)]
-    try:
-        yield
-    finally:
-        for program in programs:
-            program.kill()
-            program.wait()
 
 
 def _receiving_thread_s() -> float:

@@ -25,9 +25,10 @@ import psutil
 from engine.app import Engine, open_engine
 from engine.children.supervisor import Supervisor
 from engine.cli.benches.measuring import Progress, percentiles, show_config
-from engine.cli.benches.options import IsolationBench
+from engine.cli.benches.options import LoopBench, Size, read_size
 from engine.control.outgoing.sender import Sender
 from engine.errors import ChildError
+from engine.jobs.kit.options import DEVICES, option
 from engine.osc.encode import encode_message
 from engine.params.looks import PLAIN
 from engine.values import PublishedFrame
@@ -50,6 +51,19 @@ STILL: Final = PLAIN | {
     "/safety/flash_guard": False,  # two pictures in turn may be a flash
 }
 """A picture that changes with the prompt only: a trail moves further in a frame that is late."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IsolationBench(LoopBench):
+    """Measure how a child process disturbs the picture: stopped, idle, busy, with and without the gate, killed every
+    second."""
+
+    model: str = option("random:tiny", "The child's model; random:SHAPE needs no weights.", metavar="MODEL")
+    seconds: float = option(30.0, "Length of each case; 600 for the long test.", low=1.0)
+    rounds: int = option(3, "Rounds of all cases, in turn.", low=1, metavar="COUNT")
+    sd_size: Size = option(Size(width=512, height=512), "Size of the SD picture.", metavar="WxH", parse=read_size)
+    device: str = option("auto", "Where the child works.", metavar=DEVICES)
+    launches: int = option(20, "Prompts launched on the bar, which take two bars each.", low=0, metavar="COUNT")
 
 
 @dataclass(slots=True)
