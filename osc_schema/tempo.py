@@ -94,13 +94,6 @@ AREA = Area(
         ),
         trigger("/tempo/later", "Like earlier: 10 ms later.", tags="nudge phase offset pull latency behind delay"),
         switch(
-            "/tempo/midi",
-            False,
-            "Older form of /tempo/source: on stands for midi, off for manual.",
-            tags="clock sync external ableton",
-            **_PLAYED,
-        ),
-        switch(
             "/tempo/midi_out",
             False,
             "Sends MIDI clock to the ports of --midi: 24 ticks a beat, start on the first beat of a bar, stop when "

@@ -85,7 +85,7 @@ class Tempo:
         self._state: TempoState = "free"
         self._ignored_ticks = 0
         """MIDI clock ticks that came while another source was chosen."""
-        self._source, self._was_midi = _DEFAULT_SOURCE, False
+        self._source = _DEFAULT_SOURCE
         self._has_reported_range = False
         """True once a line has reported that the clock's tempo is outside the range of /tempo/bpm."""
         self._written_bpm = _DEFAULT_BPM
@@ -321,11 +321,7 @@ class Tempo:
             )
 
     def _step_source(self, now_s: float) -> None:
-        """Keep the old switch `/tempo/midi` and `/tempo/source` in agreement; a change of the source wins."""
-        source, is_midi = self._current_source(), bool(self._store.get("/tempo/midi"))
-        if source == self._source and is_midi != self._was_midi:
-            source = "midi" if is_midi else "manual"
-            self._store.set("/tempo/source", source, by="tempo")
+        source = self._current_source()
         if source != self._source:
             with self._lock:
                 self._source, self._reset_beats, self._followed_s = source, 0.0, float("-inf")
@@ -333,9 +329,6 @@ class Tempo:
                 self._tap_choice = TapChoice()
                 if source not in _CLOCKS and not _MIN_BPM <= self.bpm <= _MAX_BPM:  # run at the tempo that is shown
                     self._line = self._line.at_tempo(_within_range(self.bpm), now_s)
-        self._was_midi = source == "midi"
-        if is_midi != self._was_midi:
-            self._store.set("/tempo/midi", self._was_midi, by="tempo")
 
     def _current_source(self) -> str:
         return str(self._store.get("/tempo/source"))

@@ -267,21 +267,6 @@ def test_a_link_session_beyond_the_range_is_noted_once_with_its_tempo(store: Par
     assert tempo.bpm == 300.0, "what is shown"
 
 
-def test_the_older_switch_for_midi_clock_still_means_it(store: ParamStore, tempo: Tempo) -> None:
-    store.set("/tempo/midi", 1)  # in a message, a map, a cue or the autosave of an older run
-    tempo.step(0.0)
-    tick(tempo, 240, 60 / 90 / 24)
-    assert tempo.bpm == pytest.approx(90.0) and store.get("/tempo/source") == "midi"
-    store.set("/tempo/midi", 0)
-    tempo.step(2.0)
-    assert store.get("/tempo/source") == "manual"
-    assert tick(tempo, 240) and tempo.bpm == pytest.approx(90.0), "the clock is ignored"
-    for source, is_midi in (("midi", True), ("link", False)):
-        store.set("/tempo/source", source)
-        tempo.step(3.0)
-        assert store.get("/tempo/midi") is is_midi
-
-
 def beats(tempo: Tempo, from_s: float, to_s: float, step_s: float = 0.01) -> list[float]:
     return [tempo.beat_at(from_s + n * step_s) for n in range(round((to_s - from_s) / step_s))]
 
