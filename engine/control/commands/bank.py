@@ -45,6 +45,7 @@ PREVIOUS_NAME = "banks.previous.toml"
 SHOWN_BANK = "/bank/shown"
 FLASH_AFTER_S: Final = 0.4
 """A pad that is pressed for longer flashes its look."""
+BOUNCE_S: Final = 0.06  # presses of one pad within this time are one: a worn button closes twice
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -76,9 +77,10 @@ class BankControl:
         self._armed = ("", 0)
         """The preset that the next press of its pad takes, while `PresetMixer.changes` is still this."""
         self._pressed: dict[tuple[int, int], _PressedPad] = {}
+        self._last_presses: dict[tuple[int, int], _PressedPad] = {}
         self._down: dict[int, int] = {}
         """The bank of each pad that `/pad/<n>` has pressed: another bank may be displayed when it is released."""
-        self._lock = threading.Lock()  # protects these three and edits of `banks`
+        self._lock = threading.Lock()  # protects these four and edits of `banks`
         self._disk = context.disk.open("banks", path.parent)
         presets.watch(self._on_preset)
 
@@ -136,11 +138,17 @@ class BankControl:
         """The caller holds `_lock`."""
         name, before = self._presets.cache.get(preset).name, self._mixer.prepared
         is_second = (name, self._mixer.changes) == self._armed and name == before
+        now_s = self._clock.now_s()
+        pressed = self._last_presses.get((bank, pad))
+        is_bounce = pressed is not None and now_s - pressed.since_s < BOUNCE_S
+        if pressed is None or not is_bounce:
+            pressed = _PressedPad(name=name, since_s=now_s, before=before, by=reply.sender, may_flash=not is_second)
+            self._last_presses[bank, pad] = pressed
         if not is_tap:
-            now_s, may_flash = self._clock.now_s(), not is_second
-            pressed = _PressedPad(name=name, since_s=now_s, before=before, by=reply.sender, may_flash=may_flash)
             self._pressed[bank, pad] = pressed
-        if is_second:
+        if is_bounce:
+            reply.done(bank, pad, name)
+        elif is_second:
             self._armed = ("", 0)
             self._take(name, bank, pad, reply)
         else:
@@ -189,6 +197,9 @@ class BankControl:
         if not pressed.is_flashing:
             return
         self._mixer.flash(pressed.name, is_pressed=False)
+        for other in self._pressed.values():  # pressed while this one was: what was prepared before both stays
+            if other.before == pressed.name:
+                other.before = pressed.before
         if self._mixer.prepared == pressed.name:  # a flash leaves what was prepared
             is_there = pressed.before and self._presets.cache.find(pressed.before) is not None
             self._mixer.prepare(pressed.before if is_there else "")

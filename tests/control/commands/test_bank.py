@@ -1,12 +1,13 @@
 """Banks of pads over OSC: taps, holds and edits on real presets, at times that the test sets; the file; the engine."""
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from engine.control.commands.bank import FILE_NAME, FLASH_AFTER_S, PREVIOUS_NAME, BankControl
+from engine.control.commands.bank import BOUNCE_S, FILE_NAME, FLASH_AFTER_S, PREVIOUS_NAME, BankControl
 from engine.control.commands.preset_mixer import TAKE_FADE
 from engine.control.launch_queue import LaunchQueue
 from engine.control.midi.grids import AMBER, GREEN, GREY
@@ -132,6 +133,42 @@ def test_a_held_pad_flashes_until_it_is_released_and_leaves_what_was_prepared(ri
     rig.done("/bank/put", 1, 1, "")
     rig.done("/pad/1", 0)
     assert rig.after(0.1) == 1.0, "it was emptied while it was held"
+
+
+def test_a_pad_that_bounces_is_pressed_once(rig: Rig) -> None:
+    rig.done("/preset/load", "low")
+    for state in (1, 0, 1, 0, 1):
+        rig.done("/pad/1", state)
+        rig.clock.advance(BOUNCE_S / 6)
+    assert rig.after(0.1) == 1.0 and rig.presets.mixer.prepared == "high", "prepared, not taken"
+    assert rig.after(FLASH_AFTER_S) == 3.0, "the last contact is held"
+    rig.done("/pad/1", 0)
+    rig.tap(1)
+    for _ in range(4):
+        rig.done("/pad/1")
+        rig.clock.advance(BOUNCE_S / 6)
+    assert rig.after(0.1) == 3.0 and rig.presets.mixer.prepared == "low", "taken, not prepared again"
+    rig.tap(2)
+    rig.clock.advance(-0.1)
+    rig.tap(3)
+    assert rig.presets.mixer.prepared == "mid", "another pad at the same time counts"
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+@pytest.mark.parametrize("prepared", ["", "mid"])
+def test_two_pads_held_and_released_in_any_order_leave_what_was_prepared(
+    rig: Rig, order: tuple[int, int], prepared: str
+) -> None:
+    rig.done("/preset/load", "mid")
+    rig.done("/preset/prepare", *[prepared][: bool(prepared)])
+    for pad in (1, 2):
+        rig.done(f"/pad/{pad}", 1)
+        rig.after(FLASH_AFTER_S + 0.1)
+    assert rig.after(0.1) == 1.0, "the last one pressed is shown"
+    for pad in order:
+        rig.done(f"/pad/{pad}", 0)
+        rig.after(0.1)
+    assert rig.presets.mixer.prepared == prepared and rig.after(0.1) == 2.0
 
 
 def test_a_pad_whose_holder_is_gone_is_released(rig: Rig) -> None:
@@ -315,8 +352,10 @@ def test_a_learned_key_and_a_launchpad_play_the_engine(
             pass
         wait_for(lambda: is_lit(GREY), "a dim light")
         for lit in (AMBER, GREEN):
+            counted_s = time.monotonic() + BOUNCE_S
             midi.takes["Launchpad X"](b"\x90\x51\x7f\x90\x51\x00", 0.0)
             wait_for(lambda lit=lit: is_lit(lit), "the light of the press")
+            wait_for(lambda by_s=counted_s: time.monotonic() > by_s, "the next press to count")
         session.done("/map/add", "midi 1 note 99", "/preset/flash", "Silk")
         for _ in range(2):  # pulled while it is held, and plugged in again
             midi.takes["Launchpad X"](b"\x90\x63\x7f", 0.0)
