@@ -40,7 +40,7 @@ def open_web(
     name = service_name(config.name)
     feedback = control_hub.dispatcher.feedback
     tree = QueryTree(control_hub.store, feedback.last_published, control_hub.banks.shown_looks)
-    hub = closing(QueryClients(control_hub.dispatcher, run.warnings.report))
+    hub = closing(QueryClients(control_hub.dispatcher))
     tree.show_cues(control_hub.cues.cues)
     control_hub.cues.watch(lambda cues: hub.send_paths(tree.show_cues(cues)))
     control_hub.dispatcher.views.watch(lambda inputs: hub.send_paths(tree.show_inputs(inputs)))

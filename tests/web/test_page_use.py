@@ -352,7 +352,7 @@ def test_a_refused_list_is_retried_and_its_notice_vanishes_but_stays_in_status(r
 
         browser.on_message(forward)
 
-    page.route_web_socket(re.compile(r":\d+/$"), refuse)
+    page.route_web_socket(re.compile(r":\d+/\?page$"), refuse)
     page.clock.install(time=0)
     page.clock.pause_at(1)  # else it runs on by itself between the steps below
     visit.open()

@@ -1,5 +1,6 @@
 """The whole server, with real clients on real sockets."""
 
+import contextlib
 import json
 import threading
 from urllib.parse import quote
@@ -9,6 +10,7 @@ import pytest
 from engine.errors import MultiverseError
 from engine.osc.encode import encode_message
 from engine.params.preset_cache import PresetPicture
+from engine.web.serving.sockets import PAGE_PING_S
 from tests.web.socket_client import PING
 
 
@@ -107,4 +109,25 @@ def test_a_client_that_answers_no_ping_is_disconnected_and_the_others_stay(serve
     wait_for(lambda: web.hub.count == 1, "the sleeper to be dropped")
     awake.send(encode_message("/get", "/layer/1/angle"))
     assert awake.read()
+    assert reports.keys == []
+
+
+def test_a_page_without_a_network_is_left_after_two_seconds_and_nothing_it_sends_is_played_late(
+    serve, monkeypatch, wait_for, reports
+):
+    sockets = "engine.web.serving.sockets"
+    assert PAGE_PING_S * 1.5 < 2.0
+    monkeypatch.setattr(f"{sockets}.PAGE_PING_S", 0.1)
+    web = serve()
+    program, page = web.connect("/"), web.connect("/?page")
+    for client in (page, program):
+        client.send(encode_message("/layer/1/angle", 10.0))
+    wait_for(lambda: web.store.get("/layer/1/angle") == 10.0, "what the page sent")
+    wait_for(lambda: web.hub.count == 1, "the end of the page that answers no ping")
+    with contextlib.suppress(ConnectionError):
+        page.send(encode_message("/layer/1/angle", 20.0))
+        page.send(encode_message("/layer/1/angle", 20.0))
+    program.send(encode_message("/layer/2/angle", 30.0))
+    wait_for(lambda: web.store.get("/layer/2/angle") == 30.0, "another program, which sleeps for longer")
+    assert web.store.get("/layer/1/angle") == 10.0
     assert reports.keys == []

@@ -60,7 +60,7 @@ class WebRig:
         self.dispatcher = Dispatcher(self.store, self.commands, SystemClock(), report)
         self.dispatcher.feedback.publish_features(tuple(ChannelFeatures(rms=number / 4) for number in range(4)))
         self.sending = SendingThread(self.dispatcher)
-        self.hub = QueryClients(self.dispatcher, report)
+        self.hub = QueryClients(self.dispatcher)
         self.tree = QueryTree(self.store, self.dispatcher.feedback.last_published)
         self.taps = {name: PreviewTap() for name in options.pop("pictures", ("main", "sd"))}
         self.server = WebServer(

@@ -19,7 +19,6 @@ from engine.control import Dispatcher, Sender
 from engine.control.query.tree import PathEvent
 from engine.osc.decode import printable
 from engine.params.shader_inputs import is_input_address
-from engine.system.reporting import Report
 
 MAX_WAITING_PACKETS: Final = 4096
 MAX_WAITING_BYTES: Final = 4 << 20
@@ -44,9 +43,9 @@ class QueryClient:
     """One WebSocket client of OSCQuery. `receive_*`, `take` and `close` on the web thread, the rest on any."""
 
     def __init__(
-        self, name: str, dispatcher: Dispatcher, wake: Callable[[], None], report: Report, forget: Callable[[], object]
+        self, name: str, dispatcher: Dispatcher, wake: Callable[[], None], forget: Callable[[], object]
     ) -> None:
-        self._dispatcher, self._wake, self._report, self._forget = dispatcher, wake, report, forget
+        self._dispatcher, self._wake, self._forget = dispatcher, wake, forget
         self.sender = Sender(name=name, post=partial(dispatcher.outbox.put, name, self._deliver), at_port=None)
         self.dropped = 0
         """Number of packets dropped because the client did not read."""
@@ -123,7 +122,7 @@ class QueryClient:
 
     def _refuse(self, what: str, reason: str) -> None:
         self._dispatcher.counters.add("rejected")
-        self._report("query.command", f"{self.sender.name}: {what}: {reason}")
+        self._dispatcher.report("query.command", f"{self.sender.name}: {what}: {reason}")
 
     # -- any thread ----------------------------------------------------------------------------
 
@@ -155,7 +154,7 @@ class QueryClient:
         if lost:
             self._dispatcher.counters.add("dropped", lost)
         if is_open and lost:
-            self._report("query.slow", f"{self.sender.name} does not read; its oldest packets are dropped")
+            self._dispatcher.report("query.slow", f"{self.sender.name} does not read; its oldest packets are dropped")
         if is_open and was_empty:
             self._wake()
         return is_open
@@ -168,15 +167,14 @@ def _text_of(event: PathEvent) -> str:
 class QueryClients:
     """All connected WebSocket clients. Any thread."""
 
-    def __init__(self, dispatcher: Dispatcher, report: Report) -> None:
+    def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
-        self._report = report
         self._peers: dict[str, QueryClient] = {}
 
     def connect(self, name: str, wake: Callable[[], None]) -> QueryClient:
         """Add a client with a unique name `ws HOST:PORT`. `wake()` is called on any thread when there are new messages
         to `take`; it must neither block nor raise."""
-        peer = QueryClient(name, self._dispatcher, wake, self._report, partial(self._peers.pop, name, None))
+        peer = QueryClient(name, self._dispatcher, wake, partial(self._peers.pop, name, None))
         self._peers[name] = peer
         return peer
 

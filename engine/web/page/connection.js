@@ -4,18 +4,22 @@
 //
 // The tree is fetched first because only an HTTP response gives the reason for a refusal (token, host name); a failed
 // WebSocket gives none. The controls are also built from the tree, and a restarted engine may have a different one.
+//
+// Without a network, the engine closes the socket after two seconds and ends what this page holds, so nothing that the
+// network held back for longer is played. This page learns it from the engine's heartbeat, or from the close.
 
 import { decodePacket, encodeMessage } from "./osc.js";
 import { fetchTree, Refused } from "./schema.js";
 import { socketUrl } from "./socket.js";
 
 const FIRST_WAIT_MS = 250;
-const MAX_WAIT_MS = 4000;
-const SILENT_MS = 5000; // the engine sends a heartbeat every second; a phone out of range gets no close event
+const MAX_WAIT_MS = 2000;
+const SILENT_MS = 2500; // the engine sends a heartbeat every second; a phone out of range gets no close event
+const TREE_MS = 5000;
 const FULL_BYTES = 32768; // above this much unsent data, newer values of an address replace older ones
 const RETRY_MS = 30;
 
-const DISCONNECTED = "No connection to the engine. Changes made here are not sent. Reconnecting …";
+const DISCONNECTED = "No connection to the engine: it does not hear this page. What is pressed here does nothing. Reconnecting …";
 const OUTDATED = "This page is older than the engine and cannot show its controls. Reload it. OSC still works.";
 const FULL = "The engine accepts no more connections. Close this page on another device. Retrying …";
 
@@ -33,7 +37,7 @@ export class Connection {
   constructor(onTree, onState) {
     this.#onTree = onTree;
     this.#onState = onState;
-    setInterval(() => this.#watchSilence(), 1000);
+    setInterval(() => this.#watchSilence(), 500);
   }
 
   get isOpen() {
@@ -49,7 +53,7 @@ export class Connection {
   async start() {
     let tree;
     try {
-      tree = await fetchTree(SILENT_MS);
+      tree = await fetchTree(TREE_MS);
     } catch (error) {
       if (error instanceof Refused) this.#lose("refused", error.message);
       else this.#lose("gone", DISCONNECTED);
@@ -82,7 +86,7 @@ export class Connection {
   }
 
   #open() {
-    const socket = new WebSocket(socketUrl("/"));
+    const socket = new WebSocket(socketUrl("/?page"));
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
     this.#lastHeard = performance.now();

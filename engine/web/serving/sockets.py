@@ -14,7 +14,8 @@ MAX_SOCKETS = 64
 MAX_BYTES_PER_MESSAGE = 64 * 1024
 BURST = 16  # messages from one client before a pause; a page sends a few hundred per second, a flood far more
 PAUSE_S = 0.001  # lets the frame loop take the GIL, as between two UDP reads
-PING_S = 20.0  # a client that has sent nothing for this long gets a ping
+PING_S = 20.0  # a client that has sent nothing for this long gets a ping, and half of this to answer
+PAGE_PING_S = 1.3  # of a page, which may hold looks on air: it is left 2 s after its network, and plays nothing later
 STUCK_S = 10.0  # a client that reads nothing for this long is disconnected; it may be a sleeping phone
 CLOSED_WITHIN_S = 0.2  # timeout of the closing handshake
 SEND_BUFFER_BYTES = 128 * 1024  # two pictures; more would not be faster and only add latency
@@ -69,7 +70,7 @@ class WebSockets:
             raise web.HTTPServiceUnavailable(text=f"the limit of {MAX_SOCKETS} WebSockets is reached\n")
         offered = request.headers.get("Sec-WebSocket-Protocol", "")
         answer = web.WebSocketResponse(
-            heartbeat=PING_S,
+            heartbeat=PAGE_PING_S if "page" in request.query else PING_S,
             timeout=CLOSED_WITHIN_S,
             max_msg_size=self._most_bytes + 1,  # aiohttp refuses messages of this size
             # A few compressed bytes can expand to megabytes, and JPEGs and small packets gain nothing.

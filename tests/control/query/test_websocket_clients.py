@@ -113,7 +113,7 @@ class ClientRig:
         self.store = ParamStore()
         self.ended: list[str] = []
         self.dispatcher = Dispatcher(self.store, CommandTable(), self.clock, reports, on_disconnect=self.ended.append)
-        self.hub = QueryClients(self.dispatcher, reports)
+        self.hub = QueryClients(self.dispatcher)
         self.woken = 0
 
     def connect(self) -> QueryClient:
