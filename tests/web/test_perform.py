@@ -12,6 +12,16 @@ from engine.web.preview import encode_preview
 from tests.web.page_rig import LiveEngine, Visit
 
 PALETTE = "/colour/palette"
+OVERFLOWING = """() => [...document.querySelectorAll("#hands button, #mix button, .nudge")]
+    .filter((each) => each.scrollWidth > each.clientWidth || each.scrollHeight > each.clientHeight)
+    .map((each) => each.innerText)"""
+COVERED = """() => [...document.querySelectorAll("#hands button, .nudge, #decks > .bar > button, [role=tab]")]
+    .filter((each) => {
+        const { x, y, width, height } = each.getBoundingClientRect();
+        const onTop = document.elementFromPoint(x + width / 2, y + height / 2);
+        return each.checkVisibility() && onTop !== each && !each.contains(onTop);
+    })
+    .map((each) => each.innerText)"""
 
 
 @pytest.fixture
@@ -75,6 +85,22 @@ def test_a_held_pad_flashes_its_look(perform: Visit, live: LiveEngine) -> None:
     shows(live, "Ink")
     perform.page.evaluate("dispatchEvent(new Event('blur'))")  # another window comes to the front
     shows(live, "Aurora")
+
+
+def test_a_tablet_has_all_that_a_wide_screen_has_and_no_word_leaves_its_button(
+    perform: Visit, live: LiveEngine
+) -> None:
+    page = perform.page
+    live.send("/master/strobe/enable", 1)
+    live.send("/master/blackout", 1)
+    page.locator("#hand-blackout", has_text="is on").wait_for()
+    page.locator("#hand-strobe", has_text="is on").wait_for()
+    for width in (1180, 1024, 870):
+        page.set_viewport_size({"width": width, "height": 768})
+        for part in (".nudge", ".section", "#hand-strobe", "#redo", "#still"):
+            assert all(each.is_visible() for each in page.locator(part).all()), (width, part)
+        assert page.evaluate(OVERFLOWING) == [], width
+        assert page.evaluate(COVERED) == [], width
 
 
 def test_the_prepared_look_is_seen_in_motion(perform: Visit) -> None:
@@ -382,6 +408,33 @@ def test_the_lock_ends_what_other_fingers_hold(phone: Visit, live: LiveEngine) -
 
 
 @pytest.mark.parametrize("phone", [(390, 844)], indirect=True, ids=["upright"])
+def test_a_swipe_that_begins_on_a_pad_is_no_press(phone: Visit, live: LiveEngine) -> None:
+    page = phone.page
+    live.send("/preset/load", "Aurora")
+    live.send("/preset/prepare")
+    page.locator("#perform-tab").tap()
+    pad(phone, "Silk").tap()
+    box = pad(phone, "Silk", ".is-prepared").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    touch = page.context.new_cdp_session(page)
+
+    def finger(kind: str, *points: tuple[float, float]) -> None:
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]})
+
+    for along in ((0, 1), (1, 0)):  # one scrolls the page, the other nothing
+        finger("touchStart", (x, y))
+        for step in range(1, 7):
+            finger("touchMove", (x + along[0] * 3 * step, y - along[1] * 3 * step))
+        finger("touchEnd")
+    page.evaluate("scrollTo(0, 0)")
+    pad(phone, "Mandala").tap()
+    pad(phone, "Mandala", ".is-prepared")  # heard after them
+    assert live.get(PALETTE) == LOOKS["Aurora"][PALETTE]
+    pad(phone, "Mandala").tap()
+    pad(phone, "Mandala", ".is-on")
+
+
+@pytest.mark.parametrize("phone", [(390, 844)], indirect=True, ids=["upright"])
 def test_a_pad_without_its_shader_says_why(phone: Visit, live: LiveEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     page = phone.page
     live.send("/preset/load", "Silk")
@@ -406,11 +459,12 @@ def test_a_phone_has_picture_take_pads_macros_safety_crossfader_and_the_beat(pho
     live.send("/preset/prepare", "Silk")
     page.locator("#perform-tab").tap()
     page.locator("#prepared-name", has_text="Silk").wait_for(state="attached")
-    for part in ("#picture", "#take", "#hand-hit", "#hand-blackout", ".bpm", ".tap"):
+    for part in ("#picture", "#take", "#hand-hit", "#hand-strobe", "#hand-blackout", ".bpm", ".tap", "#redo", "#still"):
         assert page.locator(part).first.is_visible(), part
     pads = page.locator(".pad:visible")
     assert pads.count() == 8 and page.locator(".macro:visible").count() == 2
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate(OVERFLOWING) == []
     leave_beats(live)
     live.send("/preset/load", "Riso", 0.0, "4_bars")
     assert page.locator("#look", has_text="Aurora").evaluate("look => look.scrollWidth <= look.clientWidth")

@@ -2,7 +2,7 @@
 // the pads of a controller. While they are edited, a drag exchanges two pads, and a tap opens the editor.
 
 import { byId, make, makeConfirmButton, showRows, write } from "./dom.js";
-import { actWhenHeld, listenToPress } from "./hold.js";
+import { actWhenHeld, listenToPress, listenToTap } from "./hold.js";
 import { Listing } from "./listing.js";
 import { toast } from "./toast.js";
 
@@ -10,6 +10,7 @@ const PADS = 16;
 const COLUMNS = 4;
 const SHOWN_BANK = "/bank/shown";
 const DRAG_PX = 8;
+const FLASH_MS = 400; // as in the engine
 const LONG_NAME = 24; // characters that a pad of a phone shows in two lines
 const STEPS = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -COLUMNS, ArrowDown: COLUMNS };
 
@@ -151,14 +152,22 @@ export class Pads {
   #makePad(number) {
     const pad = make("button", { type: "button", class: "pad", "data-pad": number, "data-preset": "", "data-learn": `/pad/${number}`, tabindex: number === 1 ? 0 : -1 });
     let bank = 0; // of the press: its release is for the same pad, whatever is shown then; 0: no press
-    listenToPress(
-      pad,
-      () => {
-        bank = !this.#isEditing && pad.dataset.preset ? this.#currentBank : 0;
+    let flashed = "";
+    const bankOf = () => (!this.#isEditing && pad.dataset.preset ? this.#currentBank : 0);
+    listenToTap(pad, {
+      press: () => {
+        bank = bankOf();
         if (bank) this.#connection.command("/bank/press", "iii", [bank, number, 1]);
       },
-      () => bank && this.#connection.command("/bank/press", "iii", [bank, number, 0]),
-    );
+      release: () => bank && this.#connection.command("/bank/press", "iii", [bank, number, 0]),
+      tap: () => bankOf() && this.#connection.command("/bank/press", "ii", [bankOf(), number]),
+      hold: () => {
+        flashed = bankOf() ? pad.dataset.preset : "";
+        if (flashed) this.#connection.command("/preset/flash", "si", [flashed, 1]);
+      },
+      letGo: () => flashed && this.#connection.command("/preset/flash", "si", [flashed, 0]),
+      holdMs: FLASH_MS,
+    });
     pad.addEventListener("pointerdown", (event) => this.#grab(event, number));
     pad.addEventListener("pointermove", (event) => this.#drag(event));
     pad.addEventListener("pointerup", (event) => this.#drop(event, number));
