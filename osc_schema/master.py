@@ -1,4 +1,4 @@
-"""Last controls before the outputs. Presets, cues and panic do not change them."""
+"""Last controls before the outputs. Presets, cues and panic do not change them, but panic ends the strobe."""
 
 from typing import Any
 
@@ -82,7 +82,8 @@ AREA = Area(
         switch("/master/freeze", False, "Freezes the picture on screen.", tags="pause hold still stop", **_MASTER),
         trigger(
             "/master/panic",
-            "Resets the look to its defaults; audio, sinks, models and master stay as they are.",
+            "Resets the look to its defaults, the look Eclipse, and ends the strobe; audio, sinks, models and the "
+            "rest of the master stay as they are.",
             tags="reset default clear emergency",
         ),
         switch(

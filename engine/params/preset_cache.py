@@ -15,7 +15,7 @@ from pathlib import Path
 from engine.errors import PresetError
 from engine.params import presets
 from engine.params.preset_file import LoadedPreset
-from engine.params.store import ParamStore, Snapshot
+from engine.params.store import PANIC, ParamStore, Snapshot
 from engine.system.file_names import FoldedNames
 from engine.system.small_file import read_small
 from osc_schema import PARAMS, Rejected, Value
@@ -25,6 +25,7 @@ MAX_PICTURES = 500  # in memory, 8 MB
 MAX_READ = 50  # files of a poll: half a second, in which nothing is written
 CURRENT = "/preset/current"
 
+FIRST = "Eclipse"  # every engine starts with it, and a panic leaves it: its values are the parameters' defaults
 FACTORY = {name.casefold(): presets.factory_preset(name) for name in presets.FACTORY_NAMES}
 
 
@@ -290,9 +291,9 @@ class _Current:
 
 class CurrentPreset:
     """The current preset and whether it is edited, for the performer. `step` on the render thread, the rest on any. A
-    preset becomes current when it is loaded or saved; the first is the look that the engine starts with. It is edited
-    while any of its values differs from the current one, except during a fade to it. No preset is current after the
-    current one was deleted, and after a resume of values that belonged to none."""
+    preset becomes current when it is loaded or saved; the first is the look that the engine starts with, which a panic
+    brings back. It is edited while any of its values differs from the current one, except during a fade to it. No
+    preset is current after the current one was deleted, and after a resume of values that belonged to none."""
 
     def __init__(self, store: ParamStore, send: Callable[..., None]) -> None:
         """`send("/preset/current", name, edited)` is called at each change; it must not wait."""
@@ -304,6 +305,7 @@ class CurrentPreset:
         self._different = ""
         """An address whose value differs from the preset's. While it does, no other address is compared."""
         self._compared_version = -1
+        self._panics = -1.0  # when the current preset became so; before the first, as if there had been one
 
     @property
     def state(self) -> tuple[str, int]:
@@ -356,6 +358,9 @@ class CurrentPreset:
         """Send a change of the edited mark. Costs nothing while no value changes."""
         if snapshot.version == self._compared_version:
             return
+        first = FACTORY[FIRST.casefold()]
+        if first is not None and snapshot.number(PANIC) > self._panics:
+            self.begin(first)
         with self._lock:
             self._compared_version = snapshot.version
             current, known = self._current, self._different
@@ -373,6 +378,7 @@ class CurrentPreset:
     def _set(self, current: _Current | None) -> None:
         with self._lock:
             self._current, self._is_edited, self._different, self._compared_version = current, False, "", -1
+            self._panics = self._store.snapshot().number(PANIC)
             self._send(CURRENT, *self.state)
 
     def _usable(self, loaded: LoadedPreset) -> dict[str, Value]:

@@ -12,7 +12,8 @@ PANIC = "/master/panic"
 Entries = Sequence[tuple[Param, Value]]
 """Parameters with canonical values, which need no look-up and no check."""
 LOOK_DEFAULTS = tuple((param, param.default) for param in osc_schema.PARAMS if param.is_look)
-"""Values set by panic; audio, sinks, engine, master and safety are not included."""
+"""The look that every engine starts with; audio, sinks, engine, master and safety are not included."""
+_AFTER_PANIC = (*LOOK_DEFAULTS, *((each, False) for each in osc_schema.match("/master/strobe/enable")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,7 @@ class ParamStore:
     """The current values; starts with the schema's defaults. Thread-safe. A group of changes appears in one snapshot
     and makes one version. Setting a parameter to its current value is not a change, so two surfaces that echo
     everything they receive do not answer each other forever. `/master/panic` resets the look to its
-    defaults, in its group."""
+    defaults and ends the strobe, in its group."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -207,7 +208,7 @@ class ParamStore:
                 if not value:  # the button was released
                     continue
                 if address == PANIC:  # here, so that values after it in the group apply; by "panic",
-                    self._apply(LOOK_DEFAULTS, "panic", version=version)  # so that the sender gets these values too
+                    self._apply(_AFTER_PANIC, "panic", version=version)  # so that the sender gets these values too
                 count = values[address]
                 assert isinstance(count, int)
                 value = count + 1  # counted, so that no frame misses one

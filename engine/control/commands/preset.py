@@ -166,10 +166,6 @@ class PresetControl:
         """The preset with its values in the current order of the shaders' inputs."""
         return replace(loaded, values=self._views.arrange(loaded.values, loaded.inputs))
 
-    def begin(self) -> None:
-        """Make Eclipse the current preset, with which every engine starts: its values are the parameters' defaults."""
-        self.current.begin(self.cache.get("Eclipse"))
-
     def resume(self, loaded: LoadedPreset) -> None:
         """Restore the values of the last run, and the name of its current preset."""
         self.apply(self._arrange(loaded), "resume")

@@ -248,7 +248,6 @@ class ShowControl:
         """Set the initial values: the last run's, then the preset's, then the configuration's. Errors are fatal.
 
         `model_values`: the values that follow from the live models' configuration."""
-        self._presets.begin()
         if config.resume:
             self._presets.resume(autosave.load())
         if config.preset is not None:

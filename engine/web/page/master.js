@@ -56,7 +56,7 @@ export class Master {
     const looks = [...this.#params.values()].filter((param) => param.isLook);
     const before = looks.map((param) => [param, this.#values.get(param.address)]);
     this.#values.change(PANIC, true);
-    toast("Panic: all controls are reset to their defaults (except audio, sinks and master)", "done", {
+    toast("Panic: all controls are reset to their defaults and the strobe ends (audio, sinks and master stay)", "done", {
       label: "undo",
       act: () => {
         this.#connection.send(encodeBundle(before.map(([param, value]) => encodeValue(param, value))), "#undo");

@@ -127,7 +127,7 @@ class AutopilotRig(PresetRig):
         parts: dict[str, Any] = {"presets": self.presets, "banks": self.banks, "queue": self.queue, "tempo": self.tempo}
         self.autopilot = AutopilotControl(self.context, **parts)
         self.banks.add_commands(self.commands)
-        self.presets.begin()
+        self.presets.current.step(self.store.snapshot())
 
     def frame(self, now_s: float, at_s: float, beat: BeatFeatures) -> str:
         """A frame whose sound was analysed at `at_s`. Returns the name of the look that begins in it, or ""."""

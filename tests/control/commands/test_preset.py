@@ -72,6 +72,24 @@ def test_another_load_and_panic_supersede_a_fade(rig: PresetRig) -> None:
     assert rig.take() == [("/fail", "/preset/load", "superseded by /master/panic")]
 
 
+def test_after_a_panic_the_look_of_the_start_is_the_current_one_and_the_strobe_has_ended(rig: PresetRig) -> None:
+    rig.presets.current.step(rig.store.snapshot())
+    for name in ("Aurora", "Mercury"):
+        rig.done("/preset/load", name)
+        rig.store.set("/master/strobe/enable", True)
+        rig.presets.current.step(rig.store.snapshot())
+        rig.store.set("/master/panic", 1)
+        before = rig.store.snapshot()
+        rig.presets.current.step(before)
+        assert published(rig, "/preset/current")[-1] == ("Eclipse", 0) and rig.presets.current.name == "Eclipse"
+        assert rig.store.get("/master/strobe/enable") is False
+        rig.store.set("/master/panic", 1)
+        rig.done("/preset/load", "Silk")
+        rig.presets.current.step(before)
+        rig.presets.current.step(rig.store.snapshot())
+        assert rig.presets.current.name == "Silk", "loaded after the panic"
+
+
 def test_an_overwritten_or_deleted_preset_is_restored_and_that_undone(rig: PresetRig, wait_for: Any) -> None:
     def brightness_of(name: str) -> object:
         rig.done("/preset/load", name)
