@@ -21,11 +21,23 @@ from engine.render.isf.isf_file import MAX_IMPORT_PX
 from engine.sinks.snapshot import encode_png
 from engine.system import folders
 from engine.system.atomic_file import write_atomic
-from osc_schema import Rejected
+from osc_schema import Rejected, Value
 from osc_schema.banks import PADS
 from osc_schema.fx import GENERATOR, file_address
+from osc_schema.look_changes import handy_macros
 
-_SHADER: Final = "/*%s*/\nvoid main() { gl_FragColor = vec4(IMG_NORM_PIXEL(still, isf_FragNormCoord).rgb, 1.0); }\n"
+_SHADER: Final = """/*%s*/
+void main() {
+    vec2 aspect = vec2(RENDERSIZE.x / RENDERSIZE.y, 1.0), p = (isf_FragNormCoord - 0.5) * aspect / (1.0 + 3.0 * zoom);
+    p = mat2(cos(6.28318531 * turn), sin(6.28318531 * turn), -sin(6.28318531 * turn), cos(6.28318531 * turn)) * p;
+    p = p / aspect + 0.04 * ripple * sin(25.0 * p.yx + TIME) + 0.5;
+    vec3 grey = vec3(0.57735), c = IMG_NORM_PIXEL(still, abs(mod(p + 1.0, 2.0) - 1.0)).rgb;
+    c = mix(grey * dot(grey, c), c, cos(6.28318531 * hue)) + sin(6.28318531 * hue) * cross(grey, c);
+    gl_FragColor = vec4(c, 1.0);
+}
+"""
+_MOVES: Final = {"zoom": 2, "turn": 3, "ripple": 4, "hue": 5}
+"""The macro that moves each input; the others move what all pictures have."""
 _PLAIN: Final = {param.address: param.default for param in osc_schema.DECLARED if param.is_look and param.stored}
 
 
@@ -73,6 +85,11 @@ class StillControl:
             self._written.remove((name, pad, reply))
             look = _PLAIN | {file_address(GENERATOR): name, f"/fx/{GENERATOR}/mix": 1.0}
             look |= {f"/layer/{number}/intensity": 0.0 for number in range(1, 5)}  # black until it is tested
+            macros: dict[str, Value] = {"/macro/moves/6": "/post/glow 0 1", "/macro/name/6": "Haze"}
+            for number, (each, macro) in enumerate(_MOVES.items(), start=1):
+                macros[f"/macro/moves/{macro}"] = f"/fx/{GENERATOR}/{number} 0 1"
+                macros[f"/macro/name/{macro}"] = "Colour" if each == "hue" else each.capitalize()
+            look |= handy_macros(look | macros)
             values = {**self._store.snapshot(), **look}
             reply.attempt(partial(self._banks.save, name, values, pad, reply))
 
@@ -84,6 +101,11 @@ class StillControl:
             name for name in names if not ((self._folder / f"{name}.fs").exists() or self._banks.has_preset(name))
         )
         write_atomic(self._folder / f"{name}.png", encode_png(pixels))
-        header = {"ISFVSN": "2", "DESCRIPTION": "A still.", "IMPORTED": {"still": {"PATH": f"{name}.png"}}}
+        header: dict[str, object] = {
+            "ISFVSN": "2",
+            "DESCRIPTION": "A still.",
+            "IMPORTED": {"still": {"PATH": f"{name}.png"}},
+        }
+        header["INPUTS"] = [{"NAME": each, "TYPE": "float", "DEFAULT": 0, "MIN": 0, "MAX": 1} for each in _MOVES]
         write_atomic(self._folder / f"{name}.fs", _SHADER % json.dumps(header))
         self._written.append((name, pad, reply))
