@@ -101,6 +101,16 @@ AREA = Area(
     tags="text logo title graphic overlay",
     params=(
         *(param for n in TEXTS for param in _text(n)),
+        text(
+            "/text/words",
+            "",
+            "Your words for the built-in looks that show words (Poster, Swarm), from when they are next chosen; empty: "
+            "theirs. What is written into /text/1/text while one of them is on is kept here. No preset holds it.",
+            most=TEXT_CHARACTERS,
+            tags="title lyrics name words type caption own sponsor band artist",
+            stored=False,
+            is_look=False,
+        ),
         file(
             f"{LOGO}/file",
             "Picture file of the logo, with transparency: its name in the folder `logos` beside the presets, or a "

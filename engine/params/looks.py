@@ -21,7 +21,7 @@ _PICTURE_AREAS = frozenset(
 )
 FIRST_ENERGY: Final = 0.75
 _SHOW_CONTROLS = frozenset({"alpha", "mute", "solo"})
-STAYING: Final = ("/layer/5/", "/text/2/", "/fx/transition/")
+STAYING: Final = ("/layer/5/", "/text/2/", "/text/words", "/fx/transition/")
 """Beginnings of addresses that no look sets, although it sets others like them."""
 
 
@@ -47,6 +47,9 @@ def _read(name: str) -> tuple[Look, float | None]:
 _READ: Final = {name: _read(name) for names in WORLDS.values() for name in names}
 LOOKS: Final = {name: look for name, (look, _) in _READ.items()}
 ENERGIES: Final = {name: energy for name, (_, energy) in _READ.items()}
+
+WORDED: Final = frozenset(name for name, look in LOOKS.items() if look["/text/1/size"] != PLAIN["/text/1/size"])
+"""Looks with words: text 1 of theirs is `/text/words`, unless that is empty."""
 
 
 def world_of(name: str) -> str:

@@ -317,6 +317,11 @@ class CurrentPreset:
     def name(self) -> str:
         return self.state[0]
 
+    def loaded_value(self, address: str) -> Value | None:
+        """The value that the current preset was loaded with."""
+        current = self._current
+        return None if current is None else current.values.get(address)
+
     def begin(self, loaded: LoadedPreset, *, is_fading: bool = False) -> Callable[[], None]:
         """Make this preset the current one. Call the returned function when a fade to it has ended or is superseded."""
         current = _Current(name=loaded.name, values=self._usable(loaded), is_fading=is_fading)

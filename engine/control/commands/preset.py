@@ -26,7 +26,7 @@ from engine.params.fade_time import AT_ONCE, FadeTime
 from engine.params.hand import Hand
 from engine.params.history import GestureHistory
 from engine.params.input_views import InputViews
-from engine.params.looks import LOOKS
+from engine.params.looks import LOOKS, WORDED
 from engine.params.preset_cache import CURRENT, CurrentPreset, PresetCache, PresetChange
 from engine.params.presets import is_factory
 from engine.params.store import entries_of
@@ -43,6 +43,7 @@ TakePicture = Callable[[Callable[[bytes], None]], None]
 MAX_START_S = 2.0
 """Timeout for reading the folder at the start; presets that are read later can be loaded later."""
 _SHADER_FILES = frozenset(map(file_address, LOOK_SLOTS))
+_TEXT, _WORDS = "/text/1/text", "/text/words"
 _PARTS = tuple(param.address.removeprefix("/layer/1/") for param in osc_schema.match("/layer/1/*"))
 
 
@@ -160,11 +161,17 @@ class PresetControl:
 
     def _get(self, name: str) -> LoadedPreset:
         """The preset with its values arranged. PresetError if it is missing or cannot be used."""
-        return self._arrange(self.cache.get(name))
+        loaded, text = self.cache.get(name), self._store.get(_TEXT)
+        if self.current.name in WORDED and text not in ("", self.current.loaded_value(_TEXT)):
+            self._store.set(_WORDS, text, by="preset")  # somebody has written it into the look that goes
+        return self._arrange(loaded)
 
     def _arrange(self, loaded: LoadedPreset) -> LoadedPreset:
-        """The preset with its values in the current order of the shaders' inputs."""
-        return replace(loaded, values=self._views.arrange(loaded.values, loaded.inputs))
+        """The preset with its values in the current order of the shaders' inputs, and with the performer's words."""
+        values, words = self._views.arrange(loaded.values, loaded.inputs), self._store.get(_WORDS)
+        if words and loaded.name in WORDED:
+            values = [(param, words if param.address == _TEXT else value) for param, value in values]
+        return replace(loaded, values=values)
 
     def resume(self, loaded: LoadedPreset) -> None:
         """Restore the values of the last run, and the name of its current preset."""
@@ -343,7 +350,7 @@ class PresetControl:
     def expect(self, name: str) -> None:
         """Prepare the shaders and the letters of a preset that waits for its beat or is prepared."""
         if (loaded := self.cache.find(name)) is not None:
-            self._upcoming.prepare({**self._store.snapshot(), **loaded.by_address()})
+            self._upcoming.prepare({**self._store.snapshot(), **self._arrange(loaded).by_address()})
 
     def values_of(self, name: str) -> Mapping[str, Value] | None:
         """The values of the preset; None if there is none of that name. Render thread; raises nothing."""

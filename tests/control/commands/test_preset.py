@@ -15,6 +15,7 @@ import osc_schema
 from engine.osc.encode import encode_message
 from engine.params import LoadedPreset, PresetFolder
 from engine.params.fade_time import AT_ONCE
+from engine.params.looks import LOOKS
 from engine.params.store import entries_of
 from engine.system.atomic_file import unfinished_path
 from osc_schema import Rejected
@@ -88,6 +89,29 @@ def test_after_a_panic_the_look_of_the_start_is_the_current_one_and_the_strobe_h
         rig.presets.current.step(before)
         rig.presets.current.step(rig.store.snapshot())
         assert rig.presets.current.name == "Silk", "loaded after the panic"
+
+
+def test_ones_own_words_stay_when_looks_change(rig: PresetRig) -> None:
+    text = "/text/1/text"
+    rig.done("/preset/load", "Poster")
+    assert rig.store.get(text) == LOOKS["Poster"][text]
+    rig.done("/preset/load", "Swarm")
+    assert rig.store.get(text) == "" == rig.store.get("/text/words"), "nobody has written anything"
+    rig.done("/preset/load", "Poster")
+    rig.store.set(text, "ANNA|LIVE", by="udp 192.0.2.1:9000")
+    for name, shown in (("Silk", ""), ("Swarm", "ANNA|LIVE"), ("Ink", ""), ("Poster", "ANNA|LIVE")):
+        rig.done("/preset/prepare", name)
+        rig.done("/preset/take", 0.0)
+        rig.presets.current.step(rig.store.snapshot())
+        assert (rig.store.get(text), rig.presets.current.state) == (shown, (name, 0))
+    rig.done("/preset/load", "Silk")
+    rig.store.set("/text/words", "Bar 25")
+    rig.done("/preset/flash", "Poster", 1)
+    assert rig.store.get(text) == "Bar 25"
+    rig.done("/preset/flash", "Poster", 0)
+    rig.store.set("/text/words", "")
+    rig.done("/preset/load", "Poster")
+    assert rig.store.get(text) == LOOKS["Poster"][text]
 
 
 def test_an_overwritten_or_deleted_preset_is_restored_and_that_undone(rig: PresetRig, wait_for: Any) -> None:
