@@ -57,7 +57,8 @@ vec3 hall(vec2 at, float t) {
     float stripes = 0.5 + 0.5 * sin(7.0 * at.x + 3.0 * sin(2.3 * at.y + 0.2 * t) + 0.4 * t);
     vec3 lamps = mix(palette_2.rgb, palette_3.rgb, 0.5 + 0.5 * sin(3.1 * at.x - 2.0 * at.y)) * pow(stripes, 5.0);
     vec3 own = palette_1.rgb * 0.6 + lamps * 0.9;
-    vec3 graded = seen.rgb * 0.9 + dot(seen.rgb, vec3(0.33)) * mix(palette_2.rgb, palette_3.rgb, at.x) * 0.9 + lamps * 0.22;
+    float light = dot(seen.rgb, vec3(0.30, 0.59, 0.11));
+    vec3 graded = mix(seen.rgb, vec3(light), 0.75) * 0.55 + light * mix(palette_2.rgb, palette_3.rgb, at.x) * 1.1 + lamps * 0.22;
     return mix(own, graded, seen.a);
 }
 
@@ -136,7 +137,12 @@ void main() {
     }
     vec4 mask = IMG_NORM_PIXEL(maskImage, isf_FragNormCoord);
     float cover = smoothstep(0.3, 0.7, mask.r) * whole * mask.a;
+    // The lamps of the hall light them: shadows take the room's colour, the side of the ball its light.
     vec3 person = IMG_THIS_PIXEL(sourceImage).rgb;
+    float luma = dot(person, vec3(0.30, 0.59, 0.11)), bright = smoothstep(0.03, 0.80, luma);
+    vec3 side = mix(palette_2.rgb, palette_3.rgb, smoothstep(-0.5, 0.5, p.x + 0.3 * sin(2.2 * turn)));
+    vec3 shade = mix(palette_1.rgb * 0.5, side, bright);
+    person = mix(person * 0.6, mix(shade, palette_4.rgb, smoothstep(0.55, 1.0, luma)) * (0.15 + 1.15 * luma), 0.8);
     float edge = 4.0 * mask.r * (1.0 - mask.r);
     vec3 lit = person * (0.85 + 0.35 * kick) + edge * mix(palette_2.rgb, palette_3.rgb, isf_FragNormCoord.x) * (0.3 + 0.7 * kick);
     gl_FragColor = vec4(mix(colour, lit, cover), 1.0);
