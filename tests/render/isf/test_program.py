@@ -10,6 +10,10 @@ import pytest
 
 from engine import open_engine
 from engine.config import build_config
+
+
+from engine.control.commands.control_hub import OWN_SHADERS
+from engine.errors import NoGLError
 from engine.params.looks import PLAIN
 from engine.render.isf.clocks import date_live, date_offline, isf_date
 from engine.render.isf.gl_images import spectrum_image
@@ -179,3 +183,12 @@ def test_a_video_with_a_clock_is_the_same_each_time(tmp_path: Path) -> None:
         red, green = last.read_rgba()[5, 5, :2].tolist()
     assert red == 255
     assert green == pytest.approx(127.5, abs=1), "a second after the start"
+
+
+@pytest.mark.parametrize(("name", "times"), [("Crystal", 1.42), ("Ravine", 2.0)])
+def test_a_drop_is_brighter_than_a_tone_that_is_as_loud(name: str, times: float, show: Show, f_card: Any) -> None:
+    file = parse_isf((OWN_SHADERS / f"{name}.fs").read_text(encoding="utf-8"), path=None)
+    source = None if file.is_generator else f_card(64, 48)
+    sound = {"level": 0.8, "quality": 0.25}
+    tone, drop = (show(file, source, {**sound, "kick": kick}, frames=12)[..., :3].mean() for kick in (0.0, 0.6))
+    assert drop > times * tone

@@ -1,6 +1,6 @@
 /*{
     "ISFVSN": "2",
-    "DESCRIPTION": "A crystal that turns with the bass and refracts the picture behind it, more often than once. The kick lights its edges, the hats its faces.",
+    "DESCRIPTION": "A crystal that turns with bass and kick and refracts the picture behind it, more often than once. The kick lights its edges, the hats its faces.",
     "CREDIT": "multiverse",
     "CATEGORIES": ["Stylize", "Geometry"],
     "INPUTS": [
@@ -71,7 +71,7 @@ void main() {
     vec4 now = texelFetch(clock, ivec2(0), 0);
     if (PASSINDEX == 0) {
         vec4 before = FRAMEINDEX == 0 ? vec4(0.6, 3.0, 0.0, 0.0) : now;
-        float turn = before.r + TIMEDELTA * (0.15 + 0.5 * speed) * (0.75 + 2.4 * bass * bass);
+        float turn = before.r + TIMEDELTA * (0.15 + 0.5 * speed) * (0.4 + 1.2 * bass * bass + 3.2 * kick * kick);
         float hits = before.b + (hat - before.a > 0.15 ? 1.0 : 0.0);
         gl_FragColor = vec4(turn, before.g + TIMEDELTA, mod(hits, 64.0), hat);
         return;
@@ -80,7 +80,7 @@ void main() {
     vec2 p = (isf_FragNormCoord - 0.5) * vec2(wide, 1.0) * 2.0;
     if (PASSINDEX == 3) {
         vec4 stone = IMG_THIS_NORM_PIXEL(stone);
-        vec3 ground = IMG_THIS_PIXEL(inputImage).rgb * (0.62 + 0.15 * kick) + IMG_THIS_NORM_PIXEL(shards).rgb;
+        vec3 ground = IMG_THIS_PIXEL(inputImage).rgb * (0.42 + 0.15 * level + 0.5 * kick) + IMG_THIS_NORM_PIXEL(shards).rgb;
         ground *= 1.0 - 0.5 * smoothstep(0.8, 2.1, length(p * vec2(0.8, 1.0)));
         float cover = clamp(stone.a, 0.0, 1.0);
         gl_FragColor = vec4(ground * (1.0 - cover) + stone.rgb, 1.0);
@@ -185,7 +185,7 @@ void main() {
             seen.r = behind(base, normalize(straight - more), wide).r;
             seen.g = behind(base, straight, wide).g;
             seen.b = behind(base, normalize(straight + more), wide).b;
-            light += left * (1.0 - (is_total ? 0.0 : kept)) * seen * (1.25 + 0.5 * kick);
+            light += left * (1.0 - (is_total ? 0.0 : kept)) * seen * (1.0 + 0.15 * level + 0.9 * kick);
         }
         left *= kept;
         d = reflect(d, n);

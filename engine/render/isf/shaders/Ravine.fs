@@ -27,7 +27,7 @@
     ]
 }*/
 
-// clock: flown way, rows that came since the last picture, sway, loudness. heard: a column is a band on one side, a row is
+// clock: flown way, rows that came since the last picture, sway, drive. heard: a column is a band on one side, a row is
 // a moment, the newest at the top. land: red: height over the river; green: how loud it is there.
 const float ROWS = 256.0;
 const float DEEP = 12.0; // length of the land
@@ -82,9 +82,11 @@ void main() {
     float rate = ROWS / DEEP; // rows per unit of way
     if (PASSINDEX == 0) {
         vec4 before = FRAMEINDEX == 0 ? vec4(40.0, 0.0, 0.0, 0.0) : now;
-        float way = before.r + min(TIMEDELTA, 0.1) * (0.3 + 2.4 * speed) * (1.0 + 0.5 * kick);
+        // Kicks drive: they add up to the speed and the light of a drop; what only sounds flies slowly through dusk.
+        float drive = mix(before.a, min(2.4 * kick, 1.0), 1.0 - exp(-TIMEDELTA * (kick > before.a ? 2.5 : 0.9)));
+        float way = before.r + min(TIMEDELTA, 0.1) * (0.3 + 2.4 * speed) * (0.45 + 1.3 * drive + 1.2 * kick * kick);
         float sway = sin(0.23 * way) + 0.6 * sin(0.11 * way + 2.0);
-        gl_FragColor = vec4(way, floor(way * rate) - floor(before.r * rate), sway, mix(before.a, level, 1.0 - exp(-1.2 * TIMEDELTA)));
+        gl_FragColor = vec4(way, floor(way * rate) - floor(before.r * rate), sway, drive);
         return;
     }
     if (PASSINDEX == 1) {
@@ -219,5 +221,5 @@ void main() {
     colour += palette_3.rgb * front * (0.10 + 0.5 * dot(seen.rgb, vec3(0.4)));
     colour = mix(colour, sky, sky_part);
     colour *= 1.0 - 0.5 * smoothstep(0.55, 1.1, length((isf_FragNormCoord - 0.5) * vec2(wide * 0.75, 1.0)));
-    gl_FragColor = vec4(colour * (0.55 + 0.75 * level), 1.0); // dusk without music
+    gl_FragColor = vec4(colour * (0.42 + 0.25 * level + 0.65 * now.a + 0.35 * kick), 1.0); // dusk without music
 }
