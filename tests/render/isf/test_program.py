@@ -10,10 +10,7 @@ import pytest
 
 from engine import open_engine
 from engine.config import build_config
-
-
 from engine.control.commands.control_hub import OWN_SHADERS
-from engine.errors import NoGLError
 from engine.params.looks import PLAIN
 from engine.render.isf.clocks import date_live, date_offline, isf_date
 from engine.render.isf.gl_images import spectrum_image
