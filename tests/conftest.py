@@ -240,7 +240,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Genera
     """Tell, behind all else, what was left out and what brings it."""
     result = yield
     skipped = [report.longrepr for report in terminalreporter.stats.get("skipped", ())]
-    for line in needed.left_out_lines(place[2] for place in skipped if isinstance(place, tuple)):
+    for line in needed.left_out_lines(reason[2] for reason in skipped if isinstance(reason, tuple)):
         terminalreporter.write_line(line)
     return result
 

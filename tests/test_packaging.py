@@ -287,8 +287,8 @@ def test_without_the_models_extra_a_command_names_the_fix_and_the_doctor_runs(li
 def test_an_installed_package_stays_as_it_was_installed(light: Path) -> None:
     """What pip has not written it does not remove, and `import engine` would go on after `pip uninstall`."""
     before = files_of(light)
-    kept = run(light, "python", "-c", "from engine.render.compiled_code import own_folder; print(own_folder())")
-    assert not Path(kept.stdout.strip()).is_relative_to(light) and kept.returncode == 0
+    printed = run(light, "python", "-c", "from engine.render.compiled_code import own_folder; print(own_folder())")
+    assert not Path(printed.stdout.strip()).is_relative_to(light) and printed.returncode == 0
     done = run(light, "multiverse", "schema", "write")
     line = f"{site_of(light)} holds installed packages, which stay as they are: multiverse schema write --folder FOLDER"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"multiverse: {line}\n")

@@ -156,13 +156,13 @@ def _commands_for(first: str) -> typer.Typer:
     return found if found.registered_commands or found.registered_groups else commands_of(is_listing=True)
 
 
-def _first_word() -> str:
+def _first_argument() -> str:
     """The command that is called, or whose options a shell completes, as the variables of Typer's scripts tell."""
-    words = sys.argv[1:]
+    arguments = sys.argv[1:]
     if "_MULTIVERSE_COMPLETE" in os.environ:
         line = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")
-        words = line.split()[1:]
-    return next((word for word in words if word != "--debug"), "")
+        arguments = line.split()[1:]
+    return next((argument for argument in arguments if argument != "--debug"), "")
 
 
 def main(commands: typer.Typer | None = None) -> None:
@@ -183,7 +183,7 @@ def main(commands: typer.Typer | None = None) -> None:
                 from engine.cli.run import with_window_argument
 
                 sys.argv[1:] = with_window_argument(sys.argv[1:])
-            (commands or _commands_for(_first_word()))()
+            (commands or _commands_for(_first_argument()))()
         finally:
             sys.stdout.flush()
     except (SystemExit, KeyboardInterrupt) as end:  # the latter before Typer runs, while a command is loaded

@@ -83,11 +83,11 @@ class PresetCache:
 
     def spell(self, name: str) -> str:
         """The clean name, in the case of the preset that it means. PresetError for an invalid one."""
-        return self._known(name) or presets.clean_name(name)
+        return self._own_name(name) or presets.clean_name(name)
 
     def has(self, name: str) -> bool:
         """True if there is a preset of that name. PresetError for an invalid name."""
-        return name.casefold() in FACTORY or self._known(name) is not None
+        return name.casefold() in FACTORY or self._own_name(name) is not None
 
     def find(self, name: str) -> LoadedPreset | None:
         """The preset, or None if it is unknown or could not be used, so that reading the disk again may help.
@@ -185,9 +185,9 @@ class PresetCache:
             self.folder.save_picture(clean, jpeg, is_spelled=True)
             self._pictures = {**self._pictures, clean: _picture(jpeg, None)}
 
-    def poll(self, wanted: str = "") -> list[str]:
-        """Read new and changed files, of many only some, the one of `wanted` first; then `has_more` is true. Returns
-        the names of presets that were added, removed or changed. If the folder cannot be read, nothing changes, and
+    def poll(self, first: str = "") -> list[str]:
+        """Read new and changed files, of many only some, that of the preset `first` at once; then `has_more` is true.
+        Returns the names of presets that were added, removed or changed. If the folder cannot be read, nothing changes, and
         `problem` has the reason."""
         try:
             files = self.folder.files()
@@ -202,7 +202,7 @@ class PresetCache:
             if name not in self._on_disk:
                 self._remember(name, _OnDisk(file=None, content=None))
         unread = [name for name, file in files.items() if self._on_disk[name].file != file]
-        unread.sort(key=lambda name: name != wanted)
+        unread.sort(key=lambda name: name != first)
         self.has_more = len(unread) > MAX_READ
         for name in unread[:MAX_READ]:
             file, before = files[name], self._on_disk[name]
@@ -253,7 +253,7 @@ class PresetCache:
             self._follow(change.name)
         return change
 
-    def _known(self, name: str) -> str | None:
+    def _own_name(self, name: str) -> str | None:
         """The name of the folder's preset that is meant, or None. PresetError for an invalid name."""
         clean = presets.clean_name(name)
         with self._lock:

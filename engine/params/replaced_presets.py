@@ -60,8 +60,8 @@ class ReplacedPresets:
 
     def newest(self, name: str) -> Replaced | None:
         """The last one of this name; if there is none, of one that differs in case only."""
-        wanted = folded(name)
-        alike = [each for each in self._entries() if folded(each.name) == wanted]
+        folded_name = folded(name)
+        alike = [each for each in self._entries() if folded(each.name) == folded_name]
         return max(alike, key=lambda entry: (entry.name == name, entry.number), default=None)
 
     def _entries(self) -> list[Replaced]:

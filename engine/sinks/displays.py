@@ -86,8 +86,8 @@ def identities(displays: Sequence[Display]) -> frozenset[str]:
 def shows_as(display: Display) -> bool:
     """True if the display still has this size, rate and place."""
     mode: Any = glfw.get_video_mode(display.monitor)
-    place = glfw.get_monitor_pos(display.monitor)
-    return (tuple(mode.size), mode.refresh_rate, place) == (display.size, display.rate_hz, display.position)
+    position = glfw.get_monitor_pos(display.monitor)
+    return (tuple(mode.size), mode.refresh_rate, position) == (display.size, display.rate_hz, display.position)
 
 
 def find_again(lost: Display, displays: Sequence[Display], others: Collection[str]) -> Display | None:
@@ -111,8 +111,8 @@ def _path_of(monitor: Any) -> str:
         return ""
     display = ctypes.c_uint32(glfw.get_cocoa_monitor(monitor))
     library = ctypes.CDLL(CORE_GRAPHICS)  # all four: uint32_t of a CGDirectDisplayID
-    asked = ("CGDisplayVendorNumber", "CGDisplayModelNumber", "CGDisplaySerialNumber", "CGDisplayUnitNumber")
-    return "-".join(f"{getattr(library, name)(display) & 0xFFFFFFFF:x}" for name in asked)
+    functions = ("CGDisplayVendorNumber", "CGDisplayModelNumber", "CGDisplaySerialNumber", "CGDisplayUnitNumber")
+    return "-".join(f"{getattr(library, name)(display) & 0xFFFFFFFF:x}" for name in functions)
 
 
 def find_display(query: str, displays: Sequence[Display]) -> Display:

@@ -111,7 +111,7 @@ class _Program:
     def run(self) -> None:
         """Show pictures until the engine ends it, or somebody closes it."""
         window, displayed = self._window, None
-        shown_on = window.display
+        last_display = window.display
         with closing(window):
             while not window.is_closing:
                 if self._apply_orders():
@@ -123,8 +123,8 @@ class _Program:
                 if frame is not displayed:
                     window.show(None if frame is None else frame.pixels)
                     displayed = frame
-                if window.display is not shown_on:
-                    shown_on = window.display
+                if window.display is not last_display:
+                    last_display = window.display
                     self._send_values()
                 self._save_when_due()
                 away = f"{window.display.name} is not connected; the window returns with it"

@@ -67,8 +67,8 @@ def _requirement(entry: dict[str, Any]) -> str:
     extras = f"[{','.join(dict.fromkeys(entry['extras']))}]" if entry.get("extras") else ""
     if "git" in entry:
         return f'"{entry["name"]}{extras} @ git+{entry["git"]}"'
-    places = [entry[key] for key in ("editable", "directory", "path", "url") if key in entry]
-    return f'"{places[0] if places else entry["name"]}{extras}{entry.get("specifier", "")}"'
+    origins = [entry[key] for key in ("editable", "directory", "path", "url") if key in entry]
+    return f'"{origins[0] if origins else entry["name"]}{extras}{entry.get("specifier", "")}"'
 
 
 def is_checkout() -> bool:

@@ -247,8 +247,8 @@ def display_path(adapter: str, monitor: str) -> str:
     device = _DisplayDevice(size=ctypes.sizeof(_DisplayDevice))
     number = 0
     while ask(adapter, number, ctypes.byref(device), 0):
-        is_asked_for = device.name == monitor
-        if is_asked_for and ask(adapter, number, ctypes.byref(device), _EDD_GET_DEVICE_INTERFACE_NAME):
+        is_this_one = device.name == monitor
+        if is_this_one and ask(adapter, number, ctypes.byref(device), _EDD_GET_DEVICE_INTERFACE_NAME):
             return str(device.identifier)
         number += 1
     return ""

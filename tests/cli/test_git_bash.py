@@ -10,7 +10,7 @@ GIT = {"MSYSTEM": "MINGW64", "SHELL": r"C:\Program Files\Git\usr\bin\bash.exe"}
 
 
 @pytest.mark.parametrize(
-    ("environment", "given", "typed"),
+    ("environment", "argument", "typed"),
     [
         (GIT, "C:/Program Files/Git/preset/load", "/preset/load"),
         (GIT, "C:/Program Files/Git/layer/*/angle", "/layer/*/angle"),
@@ -20,12 +20,12 @@ GIT = {"MSYSTEM": "MINGW64", "SHELL": r"C:\Program Files\Git\usr\bin\bash.exe"}
         ({"MSYSTEM": "UCRT64", "SHELL": "C:/msys64/usr/bin/bash"}, "C:/msys64/master/fade", "/master/fade"),
     ],
 )
-def test_an_address_is_as_it_was_typed(environment: dict[str, str], given: str, typed: str) -> None:
-    assert with_addresses(["osc", given, "Prism"], environment) == ["osc", typed, "Prism"]
+def test_an_address_is_as_it_was_typed(environment: dict[str, str], argument: str, typed: str) -> None:
+    assert with_addresses(["osc", argument, "Prism"], environment) == ["osc", typed, "Prism"]
 
 
 @pytest.mark.parametrize(
-    ("environment", "given"),
+    ("environment", "argument"),
     [
         ({}, "C:/Program Files/Git/preset/load"),
         (GIT, "C:/Program Files/Git/etc/hosts"),
@@ -34,8 +34,8 @@ def test_an_address_is_as_it_was_typed(environment: dict[str, str], given: str, 
         ({"MSYSTEM": "MINGW64"}, "C:/Program Files/Git/preset/load"),
     ],
 )
-def test_a_file_and_the_arguments_of_another_shell_stay(environment: dict[str, str], given: str) -> None:
-    assert with_addresses([given], environment) == [given]
+def test_a_file_and_the_arguments_of_another_shell_stay(environment: dict[str, str], argument: str) -> None:
+    assert with_addresses([argument], environment) == [argument]
 
 
 def test_a_path_that_cannot_be_undone_names_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,9 +73,9 @@ def test_what_a_tool_of_uv_gets_stays_after_its_upgrades(
     own = f'{{ name = "multiverse-engine", extras = ["view"], {source} }}'
     receipt = f'[tool]\nrequirements = [{own}, {{ name = "cyndilib", specifier = ">=0.1" }}]\n'
     (wheel / "uv-receipt.toml").write_text(receipt, encoding="utf-8")
-    place = SOURCES[source]
-    assert install_line("glfw") == f'uv tool install --with "cyndilib>=0.1" --with glfw {place}'
-    with_midi = place.replace("[view]", "[view,midi]")
+    origin = SOURCES[source]
+    assert install_line("glfw") == f'uv tool install --with "cyndilib>=0.1" --with glfw {origin}'
+    with_midi = origin.replace("[view]", "[view,midi]")
     assert install_line("[midi]") == f'uv tool install --with "cyndilib>=0.1" {with_midi}'
     assert install_line("--force-reinstall av") == f"uv pip install --python {sys.executable} --force-reinstall av"
     without_torch(monkeypatch, "linux", "")

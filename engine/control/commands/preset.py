@@ -228,9 +228,9 @@ class PresetControl:
 
     # -- the disk's thread ---------------------------------------------------------------------
 
-    def _read_folder(self, wanted: str = "") -> None:
-        """Poll the folder for changes by other programs, and read the file of `wanted` in any case."""
-        self._read_some(wanted)
+    def _read_folder(self, name: str = "") -> None:
+        """Poll the folder for changes by other programs, and read the file of the preset `name` in any case."""
+        self._read_some(name)
         while self.cache.has_more and not self._is_open:
             self._read_some()
         if self.cache.has_more and not (self._reads_on or self._is_closing):  # what waits for the disk comes between
@@ -241,9 +241,9 @@ class PresetControl:
         self._reads_on = False
         self._read_folder()
 
-    def _read_some(self, wanted: str = "") -> None:
+    def _read_some(self, name: str = "") -> None:
         last_problem = self.cache.problem
-        changed = self.cache.poll(wanted)
+        changed = self.cache.poll(name)
         if self.cache.problem and self.cache.problem != last_problem:
             self._report("presets", self.cache.problem)
         if self._is_open:

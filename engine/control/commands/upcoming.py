@@ -47,8 +47,8 @@ class PresetFaults:
         for name in now.keys() | self.last_published.keys():
             if now.get(name, "") != self.last_published.get(name, ""):
                 self._notify(FAULT, name, now.get(name, ""))
-        for gone in set(self._shaders) - set(self._cache.names()):
-            self._shaders.pop(gone, None)
+        for removed in set(self._shaders) - set(self._cache.names()):
+            self._shaders.pop(removed, None)
         self.last_published = now
 
     def send(self, reply: Reply) -> None:
