@@ -187,8 +187,8 @@ class PresetCache:
 
     def poll(self, first: str = "") -> list[str]:
         """Read new and changed files, of many only some, that of the preset `first` at once; then `has_more` is true.
-        Returns the names of presets that were added, removed or changed. If the folder cannot be read, nothing changes, and
-        `problem` has the reason."""
+        Returns the names of presets that were added, removed or changed. If the folder cannot be read, nothing changes,
+        and `problem` has the reason."""
         try:
             files = self.folder.files()
         except PresetError as error:
