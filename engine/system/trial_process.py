@@ -26,9 +26,12 @@ from engine.system.worker_process import WorkerProcess, claim_output
 
 CHECK_INTERVAL_S: Final = 0.5
 MAX_PICTURE_BYTES: Final = 4 * 4096**2
-START_DEADLINE_S: Final = 30.0
-MAX_HANG_S: Final = 90.0  # above every deadline
+START_DEADLINE_S: Final = 120.0  # beside a show that takes all cores
+MAX_HANG_S: Final = 3600.0  # of a process whose engine was killed, too
+HANG_MARGIN: Final = 1.5  # such a process ends later than the engine would end it
 LINE_BYTES: Final = 192 << 10  # of a picture
+HANG: Final = "hang_s"
+"""Key of an order: seconds after which the process ends by itself."""
 # One thread beside the show. Mesa's shader cache, on by default, is what makes the engine's compile of the file short.
 ENVIRONMENT: Final = {"LP_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
@@ -38,11 +41,15 @@ Work = Callable[[dict[str, Any], Callable[[str], None]], Answer]
 """`work(order, phase)` does an order; `phase(name)` reports its phase."""
 
 
+class LateError(TimeoutError):
+    """The work was out of time by the clock alone: the machine is busy, or it waits for a GPU."""
+
+
 class TrialProcess:
     """The engine's end of a worker process that gets risky work: sends orders, receives answers, kills it at a
     deadline. One thread at a time, but `kill` and `pid` any; every method may wait, until a deadline. They raise
-    TimeoutError when the process has taken more than `deadline_s` of processor time for an order, or much more by the
-    clock. They raise EOFError when it has ended, OSError if it cannot be started."""
+    TimeoutError when the process has taken more than `deadline_s` of processor time for an order, LateError when it
+    has taken much more by the clock. They raise EOFError when it has ended, OSError if it cannot be started."""
 
     wall_deadlines = 3.0
     """The process runs only when the show leaves it a core. So its processor time counts, and only what waits, such as
@@ -82,12 +89,16 @@ class TrialProcess:
         except (OSError, EOFError, TimeoutError):
             self.kill()
 
-    def order(self, order: Mapping[str, Any]) -> str:
-        """Send an order; its answers are received next. Returns why it refuses to work, or ""."""
+    def order(self, order: Mapping[str, Any], wall_deadlines: float | None = None) -> str:
+        """Send an order; its answers are received next. Returns why it refuses to work, or "".
+
+        `wall_deadlines`: For this order; infinite for work that is known to end."""
         if (refusal := self.start()) or (worker := self._worker) is None:
             return refusal
-        worker.send(json.dumps(order).encode() + b"\n")
-        self._end_s = time.monotonic() + self.deadline_s * self.wall_deadlines
+        wall_s = self.deadline_s * (self.wall_deadlines if wall_deadlines is None else wall_deadlines)
+        hang_s = min(HANG_MARGIN * wall_s, MAX_HANG_S)
+        worker.send(json.dumps({**order, HANG: hang_s}).encode() + b"\n")
+        self._end_s = time.monotonic() + wall_s
         self._max_used_s = _processor_s(worker) + self.deadline_s
         return ""
 
@@ -120,8 +131,10 @@ class TrialProcess:
         if (worker := self._worker) is None:  # another thread has killed it
             raise EOFError
         while (line := worker.receive(min(CHECK_INTERVAL_S, self._end_s - time.monotonic()))) is None:
-            if time.monotonic() >= self._end_s or _processor_s(worker) >= self._max_used_s:
+            if _processor_s(worker) >= self._max_used_s:
                 raise TimeoutError
+            if time.monotonic() >= self._end_s:
+                raise LateError
         return line
 
 
@@ -159,9 +172,10 @@ def serve_orders(open_work: Callable[[], Work], *, niceness: int, max_growth_byt
             return
         _limit_memory(max_growth_bytes)
         answer({"ready": True})
-        while order := sys.stdin.buffer.readline():
-            faulthandler.dump_traceback_later(MAX_HANG_S, exit=True, file=nowhere)
-            message, pictures = work(json.loads(order), lambda name: answer({"phase": name}))
+        while line := sys.stdin.buffer.readline():
+            order = json.loads(line)
+            faulthandler.dump_traceback_later(order.pop(HANG), exit=True, file=nowhere)
+            message, pictures = work(order, lambda name: answer({"phase": name}))
             answer(message)
             for each in pictures:
                 answers.writelines(_packed(each))

@@ -9,6 +9,7 @@ they have a picture on the page, and play at once when they are chosen.
 """
 
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +34,7 @@ MAX_CACHED_PICTURES: Final = 512  # of 110 kB each
 MAX_DRAW_MS: Final = 1000.0  # as the trial refuses
 IDLE_AFTER_S: Final = 5.0  # the start of a show has other things to do
 PREEMPTED_AFTER_S: Final = 2.0  # a test in advance that delays a chosen shader
+WALL_DEADLINES: Final = 3.0  # by the clock, in deadlines of processor time; doubled with each test that was late
 REST: Final = 1.0  # pause relative to the test's length: at most half of a core's idle time is used
 
 Post = Callable[[Callable[[], None]], None]
@@ -54,7 +56,9 @@ class ShaderText:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     file: IsfFile | None
-    """The file to play, always the same object, which the renderer has compiled. None: refused."""
+    """The file to play, always the same object, which the renderer has compiled. None: refused, or late."""
+    is_late: bool = False
+    """The test was out of time by the clock alone; it begins again."""
     reason: str = ""
     note: str = ""
     draw_ms: float = 0.0
@@ -109,8 +113,12 @@ class ShaderTestScheduler:
         self._looked_up: dict[object, bool] = {}
         """Texts whose record has been read; True if it says that the shader is refused."""
         self._reading: set[object] = set()
+        self._late: dict[object, int] = {}
+        """How often the test of a text was late."""
         self.pictures: Mapping[str, np.ndarray] = {}
         """Thumbnails of the shaders that have been tested, (height, width, 3) uint8, by name. Any thread."""
+        self.passed: set[str] = set()
+        """Names of the shaders whose newest text is known to have passed. Any thread."""
         self._idle = _AdvanceTests()
         self._wants_all = False
         self._has_listed = False
@@ -130,6 +138,10 @@ class ShaderTestScheduler:
         if self._tester is not None:
             self._tester.close()
 
+    def must_test(self, text: ShaderText) -> bool:
+        """True if this text is to be tested, because no earlier run has."""
+        return text.key in self._looked_up and text.key not in self._outcomes
+
     def outcome_of(self, text: ShaderText) -> Outcome | None:
         """The outcome of this text if it has passed in this run or in an earlier one, else None."""
         return self._outcomes.get(text.key)
@@ -142,7 +154,8 @@ class ShaderTestScheduler:
             self._look_up(text)
         self._preempt(texts)
         if self._running is None:
-            due = next((text for text in texts if text.key in self._looked_up and text.key not in self._outcomes), None)
+            waiting = filter(self.must_test, texts)
+            due = min(waiting, key=lambda text: self._late.get(text.key, 0), default=None)  # a late one after others
             if due is not None:
                 try:
                     self._begin(due, is_idle=False)
@@ -158,7 +171,15 @@ class ShaderTestScheduler:
         self._tester = self._tester or self._open_tester()
         size_px = self._size_px()
         source = text.source
-        self._tester.submit(source.text, vertex=source.vertex, path=text.entry.path, size_px=size_px)
+        is_sound = not self._is_users_shader(text.entry)
+        self._tester.submit(
+            source.text,
+            vertex=source.vertex,
+            path=text.entry.path,
+            size_px=size_px,
+            is_sound=is_sound,
+            wall_deadlines=math.inf if is_sound else WALL_DEADLINES * 2 ** self._late.get(text.key, 0),
+        )
         self._running = _RunningTest(text=text, size_px=size_px, began_s=self._now_s(), is_idle=is_idle)
 
     def _preempt(self, chosen: Sequence[ShaderText]) -> None:
@@ -182,16 +203,24 @@ class ShaderTestScheduler:
             now_s = self._now_s()
             self._idle.rests_until_s = now_s + REST * (now_s - ran.began_s)
         file = result.file if result.ok else None
-        self._write(ran, result, file)
+        if result.is_late:
+            self._late[ran.text.key] = self._late.get(ran.text.key, 0) + 1
+            if ran.is_idle:
+                self._idle.waiting.append(ran.text.entry)
+        else:
+            self._write(ran, result, file)
         if file is not None and self._is_offline:
             file = replace(file, band_px=0)
         reason = "" if result.ok else str(IsfError(result.reason, result.line or None))
-        outcome = Outcome(file=file, reason=reason, note=result.note, draw_ms=result.draw_ms or 0.0)
+        outcome = Outcome(
+            file=file, is_late=result.is_late, reason=reason, note=result.note, draw_ms=result.draw_ms or 0.0
+        )
         self._keep(ran.text, outcome, result.thumbnail)
         return [(ran.text, outcome)]
 
     def _keep(self, text: ShaderText, outcome: Outcome, thumbnail: np.ndarray | None) -> None:
         if outcome.file is not None:
+            self.passed.add(text.entry.name)
             self._outcomes[text.key] = outcome
             while len(self._outcomes) > MAX_CACHED_TESTS:
                 del self._outcomes[next(iter(self._outcomes))]
@@ -207,6 +236,8 @@ class ShaderTestScheduler:
     def _look_up(self, text: ShaderText) -> None:
         """Read the record of a text, once."""
         key = text.key
+        if key not in self._outcomes:
+            self.passed.discard(text.entry.name)
         if key in self._looked_up or key in self._reading:
             return
         if self._records is None:
@@ -225,7 +256,8 @@ class ShaderTestScheduler:
 
         def read() -> None:  # the disk's thread
             record, file = read_record(self._path_of(text)), None
-            if record is not None and record.ok and record.draw_ms_at(self._size_px()) <= MAX_DRAW_MS:
+            is_sound = not self._is_users_shader(text.entry)
+            if record is not None and record.ok and (is_sound or record.draw_ms_at(self._size_px()) <= MAX_DRAW_MS):
                 file = with_path(record.file, text.entry.path) if record.file is not None else None
             self._post(partial(accept, record, file))
 

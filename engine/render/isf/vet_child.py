@@ -52,7 +52,7 @@ def _answer(trial: Any, request: dict[str, Any], phase: Any) -> Answer:
     try:
         phase("reading")
         file = parse_isf(request["text"], path=path, vertex=request["vertex"])
-        result = trial.run(file, tuple(request["size_px"]), phase)
+        result = trial.run(file, tuple(request["size_px"]), phase, is_sound=request["is_sound"])
     except IsfError as error:
         return {"ok": False, "reason": error.reason, "line": error.line}, []
     except MemoryError:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from engine.render.isf.isf_file import MAX_CHARS, IsfFile, IsfImport, IsfInput
 from engine.render.isf.vet_record import unpack_file
 from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.reporting import Report
-from engine.system.trial_process import TrialProcess
+from engine.system.trial_process import LateError, TrialProcess
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +35,8 @@ class VetResult:
     ok: bool
     reason: str = ""
     """Why the file cannot be played, one sentence."""
+    is_late: bool = False
+    """True if it was not tested to the end, because the machine is busy: it may pass later."""
     line: int | None = None
     """Line of the file that the reason names, from 1."""
     note: str = ""
@@ -60,9 +62,19 @@ class VetProcess(TrialProcess):
         super().__init__("engine.render.isf.vet_child", f"main({gate!r})", deadline_s)
 
     def vet(
-        self, text: str, *, path: Path | None, size_px: tuple[int, int], vertex: str | None = None, ticket: int = 0
+        self,
+        text: str,
+        *,
+        path: Path | None,
+        size_px: tuple[int, int],
+        vertex: str | None = None,
+        ticket: int = 0,
+        is_sound: bool = False,
+        wall_deadlines: float | None = None,
     ) -> VetResult:
-        """Test a shader's text, with that of its vertex shader. Waits until the deadline at most."""
+        """Test a shader's text, with that of its vertex shader. Waits until the deadline at most.
+
+        is_sound: It is known to end and to draw, so no clock refuses it. wall_deadlines: As in `order`."""
 
         def refuse(reason: str, line: int | None = None) -> VetResult:
             return VetResult(ticket=ticket, path=path, ok=False, reason=reason, line=line)
@@ -72,15 +84,19 @@ class VetProcess(TrialProcess):
                 return refuse(f"the file has {len(each)} characters: at most {MAX_CHARS}")
         phase = "starting with"
         try:
-            if refusal := self.order({"text": text, "vertex": vertex, "path": str(path or ""), "size_px": size_px}):
+            order = {"text": text, "vertex": vertex, "path": str(path or ""), "size_px": size_px, "is_sound": is_sound}
+            if refusal := self.order(order, wall_deadlines):
                 return refuse(f"shaders need OpenGL: {refusal}")
             while "ok" not in (answer := self.receive()):
                 phase = answer["phase"]
             phase = "handing over"
             pictures = [self.receive_picture(shape) for shape in answer.get("pictures", ())]
+        except LateError:
+            self.kill()
+            return replace(refuse(f"{phase} it was out of time by the clock: this machine is busy"), is_late=True)
         except TimeoutError:
             self.kill()
-            return refuse(f"{phase} it took more than {self.deadline_s:g} s")
+            return refuse(f"{phase} it took more than {self.deadline_s:g} s of processor time")
         except (EOFError, OSError, ValueError) as error:
             log.debug("the vetting process ended: %s", error)
             return refuse(f"{phase} it ended the trial process ({self.kill()})")
@@ -116,13 +132,15 @@ class Vetter:
         self._thread = GuardedThread("shader vetting", self._run, guard)
         self._thread.start()
 
-    def submit(self, text: str, *, path: Path | None, size_px: tuple[int, int], vertex: str | None = None) -> int:
-        """Queue a text; its result has the returned ticket. A waiting text of the same path is dropped."""
+    def submit(self, text: str, *, path: Path | None, **how: Any) -> int:
+        """Queue a text; its result has the returned ticket. A waiting text of the same path is dropped.
+
+        how: The other arguments of `VetProcess.vet`."""
         with self._condition:
             self._tickets += 1
             if path is not None:
                 self._requests = deque(each for each in self._requests if each[1] != path)
-            trial = partial(self._process.vet, text, vertex=vertex, path=path, size_px=size_px, ticket=self._tickets)
+            trial = partial(self._process.vet, text, path=path, ticket=self._tickets, **how)
             self._requests.append((self._tickets, path, trial))
             while len(self._requests) > MAX_QUEUE:
                 ticket, dropped, _ = self._requests.popleft()
