@@ -8,6 +8,7 @@ import math
 from dataclasses import replace
 
 from engine.control.commands.control_hub import ControlHub
+from engine.control.commands.preset import WAITS_FOR
 from engine.errors import PresetError, RenderError
 from engine.live.kit.drawing import Drawing, picture_of
 from engine.live.kit.scene import Scene
@@ -121,15 +122,24 @@ class Outputs:
         return replace(shape, pin=self._pins[number])
 
     def _chosen_preset(self, snapshot: Snapshot) -> LoadedPreset | None:
-        """The preset of the second output; None for the program, also instead of one that is missing."""
+        """The preset of the second output; None for the program, also instead of one that is missing. The one before,
+        while its shader is tested."""
         problem, preset = "", None
         if snapshot["/output/2/source"] == "look":
             try:
                 preset = self._control_hub.preset_control.cache.get(str(snapshot["/output/2/look"]))
             except PresetError as error:
                 problem = f"/output/2/look: {error}; output 2 shows the program"
+            shader = self._awaited_shader(preset) if preset is not None else ""
+            if preset is not None and shader:
+                problem = f"output 2: {preset.name}: {WAITS_FOR.format(shader=shader)}; what it shows goes on"
+                preset = self._drawn_preset if self._second is not None else None
         self._report_once("look", problem)
         return preset
+
+    def _awaited_shader(self, preset: LoadedPreset) -> str:
+        is_drawn = preset is self._drawn_preset and self._second is not None
+        return "" if is_drawn else self._control_hub.shaders.awaited_by(preset.by_address())
 
     def _second_of(self, size_px: tuple[int, int]) -> GuardedRenderer | None:
         """The second renderer in this size; None if the machine refuses it, which is reported."""

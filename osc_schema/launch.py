@@ -12,7 +12,9 @@ AREA = Area(
     "and then fades for 4 s, `/layer/1/angle 90 beat` turns on the next beat. Only one look waits: a later preset or "
     "cue replaces it. Panic drops all that waits.",
     messages=(
-        message("/launch/queued", "name:s beats_left:i preset:s", "A change waits; again on each beat."),
+        message(
+            "/launch/queued", "name:s beats_left:i preset:s", "A change waits; again on each beat. 0: for its shader."
+        ),
         message("/launch/started", "name:s", "What waited has started."),
         message("/launch/dropped", "name:s", "What waited was taken back or replaced."),
     ),

@@ -95,6 +95,19 @@ def test_a_second_window_without_a_display_is_one_line(show: Callable, monkeypat
     assert [line for line in status.warnings if "no screen" in line and "output 1 goes on" in line]
 
 
+def test_live_a_second_look_waits_for_the_test_of_its_shader_and_the_program_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path))  # where nothing has been tested
+    fixed: dict[str, Any] = {"width": 128, "height": 72, "fps": 30.0, "audio": "demo", "sinks": ("2:shared=two",)}
+    with open_engine(Config(preset="Eclipse", params={**LOOK, "/output/2/look": "Riso"}, **fixed)) as engine:
+        engine.run(5)
+        status = engine.status()
+    assert status.second is not None and status.second.shows == "program"
+    line = "output 2: Riso: waits for the first test of its shader Riso on this machine; what it shows goes on"
+    assert line in status.warnings
+
+
 def test_live_a_second_look_that_would_stop_the_first_is_one_line_and_the_program_is_shown() -> None:
     size = {"/output/2/width": 4096, "/output/2/height": 2304}
     fixed = {"width": 128, "height": 72, "fps": 30.0, "audio": "demo", "sinks": ("2:shared=large",)}

@@ -31,6 +31,8 @@ from osc_schema.launch import QUANTA
 MAX_WAITING: Final = 256
 LOOK: Final = "look"
 """Key of presets and cues, of which only one waits."""
+NOW: Final = "now"
+TAKEN_BACK: Final = "taken back"
 _BARS: Final = {"bar": 1, "4_bars": 4}
 _QUANTISE: Final = osc_schema.lookup("/launch/quantise")
 assert _QUANTISE is not None
@@ -77,9 +79,13 @@ class LaunchQueue:
         pulse: ReadPulse,
         notify: Notify,
         values_of: Callable[[str], Mapping[str, Value] | None] = lambda preset: None,
+        must_wait: Callable[[str, bool], bool] = lambda preset, was_expected: False,
     ) -> None:
-        """`pulse()`: the beat of the newest frame. `values_of(preset)`: of a waiting one, on the render thread."""
+        """`pulse()`: the beat of the newest frame. `values_of(preset)`: of a waiting one, on the render thread.
+        `must_wait(preset, was_expected)`: it cannot be shown yet, and waits for the next such beat; `was_expected` if
+        it could be prepared before. Render thread."""
         self._store, self._pulse, self._notify, self._values_of = store, pulse, notify, values_of
+        self._must_wait = must_wait
         self._lock = threading.Lock()  # held for moments only; nothing is run or notified under it
         self._waiting: dict[str, _Launch] = {}
         self._started: list[_Launch] = []
@@ -166,6 +172,8 @@ class LaunchQueue:
 
     def _beat_for(self, quantum: str, key: str, pulse: Pulse) -> float:
         """The next such beat, or the last one if the message is only a little late."""
+        if quantum == NOW:
+            return pulse.beat
         beats = _beats_of(quantum, pulse)
         last = math.floor(_reached(pulse) / beats) * beats
         late_s = float(str(self._store.get("/launch/late_ms"))) / 1000.0
@@ -223,6 +231,9 @@ class LaunchQueue:
         if not self._waiting:
             return []
         pulse, panics = self._pulse(), self._store.get(PANIC)
+        look = self._waiting.get(LOOK)
+        is_near = look is not None and look.preset and _reached(pulse) >= look.at_beat
+        is_held = is_near and look is not None and self._must_wait(look.preset, look.quantum != NOW)
         with self._lock:
             waiting = [launch for launch in self._waiting.values() if launch.notified_beats is not None]
             for launch in waiting:
@@ -230,6 +241,9 @@ class LaunchQueue:
                     launch.at_beat, launch.count = _next_beat(launch.quantum, pulse), _count_of(pulse)
             panicked = [launch for launch in waiting if launch.panics != panics]
             due = [launch for launch in waiting if launch not in panicked and _reached(pulse) >= launch.at_beat]
+            if look in due and is_held:
+                due.remove(look)
+                look.at_beat = pulse.beat if look.quantum == NOW else look.at_beat + _beats_of(look.quantum, pulse)
             for launch in (*panicked, *due):
                 del self._waiting[launch.key]
             if due:
@@ -273,7 +287,7 @@ class LaunchQueue:
             for launch in found:
                 del self._waiting[launch.key]
         for launch in found:
-            self._drop(launch, "taken back")
+            self._drop(launch, TAKEN_BACK)
         return len(found)
 
     def on_list(self, args: tuple[object, ...], reply: Reply) -> None:
@@ -290,6 +304,8 @@ def _beats_of(quantum: str, pulse: Pulse) -> int:
 
 def _next_beat(quantum: str, pulse: Pulse) -> float:
     """The first beat of that quantum from this frame on."""
+    if quantum == NOW:
+        return pulse.beat
     beats = _beats_of(quantum, pulse)
     return math.ceil((pulse.beat - NEW_COUNT_S * pulse.bpm / 60.0) / beats) * beats
 

@@ -46,8 +46,8 @@ def test_what_a_client_holds_and_hears_ends_with_its_connection(wait_for: Callab
     with open_client(tmp_path) as session:
         parts = session.engine._parts.control_hub
         session.done("/preset/load", "Mandala")
-        session.done("/bank/put", 1, 1, "Silk")
-        for address, look in (("/preset/flash", "Poster"), ("/pad/1", "Silk")):
+        session.done("/bank/put", 1, 1, "Cathedral")
+        for address, look in (("/preset/flash", "Poster"), ("/pad/1", "Cathedral")):
             client = SimpleTCPClient(*session.engine.osc_address)
             client.send_message("/map/feedback", 1)
             client.send_message(address, [look, 1] if address == "/preset/flash" else 1)

@@ -231,12 +231,12 @@ def test_overwriting_a_preset_is_confirmed_and_can_be_undone(visit: Visit, live:
 def test_the_current_preset_is_marked_even_if_another_client_loaded_it(visit: Visit, live: LiveEngine) -> None:
     page = visit.page
     page.locator("#presets-tab").click()
-    live.send("/preset/load", "Silk")
+    live.send("/preset/load", "Cathedral")
     marked = page.locator("#presets li.is-loaded")
-    page.locator("#presets li.is-loaded[data-name=Silk] .on", has_text="on").wait_for()
-    assert (marked.count(), page.locator("#look-now").inner_text()) == (1, "Silk")
+    page.locator("#presets li.is-loaded[data-name=Cathedral] .on", has_text="on").wait_for()
+    assert (marked.count(), page.locator("#look-now").inner_text()) == (1, "Cathedral")
     live.send("/layer/1/intensity", 0.123)
-    page.locator("#look-now", has_text="Silk *").wait_for()
+    page.locator("#look-now", has_text="Cathedral *").wait_for()
     assert marked.locator(".on").inner_text() == "on, edited"
 
 

@@ -59,30 +59,30 @@ def leave_beats(live: LiveEngine) -> None:
 
 def test_a_tap_prepares_and_a_second_one_takes(perform: Visit, live: LiveEngine) -> None:
     assert perform.page.locator("#take").is_disabled()
-    pad(perform, "Silk").click()
-    pad(perform, "Silk", ".is-prepared")
+    pad(perform, "Cathedral").click()
+    pad(perform, "Cathedral", ".is-prepared")
     assert live.get(PALETTE) == LOOKS["Aurora"][PALETTE], "nothing has changed on screen"
-    assert perform.page.locator("#prepared-name").inner_text() == "Silk"
+    assert perform.page.locator("#prepared-name").inner_text() == "Cathedral"
     assert perform.page.locator("#take").is_enabled()
-    pad(perform, "Silk").click()
-    pad(perform, "Silk", ".is-on")
-    shows(live, "Silk")
+    pad(perform, "Cathedral").click()
+    pad(perform, "Cathedral", ".is-on")
+    shows(live, "Cathedral")
     pad(perform, "Aurora", ".is-prepared")  # the look that left
-    perform.page.locator("#look-now", has_text="Silk").wait_for()
+    perform.page.locator("#look-now", has_text="Cathedral").wait_for()
     perform.page.locator("#cut").click()
     shows(live, "Aurora")
 
 
 def test_a_held_pad_flashes_its_look(perform: Visit, live: LiveEngine) -> None:
-    perform.page.locator('.pad[data-preset="Ink"]').hover()
+    perform.page.locator('.pad[data-preset="Mandala"]').hover()
     perform.page.mouse.down()
-    shows(live, "Ink")
+    shows(live, "Mandala")
     perform.page.mouse.up()
     shows(live, "Aurora")
     pad(perform, "Aurora", ".is-on")
     perform.page.locator("#prepared.is-empty").wait_for()  # a hold prepares nothing
     perform.page.mouse.down()
-    shows(live, "Ink")
+    shows(live, "Mandala")
     perform.page.evaluate("dispatchEvent(new Event('blur'))")  # another window comes to the front
     shows(live, "Aurora")
 
@@ -107,7 +107,7 @@ def test_the_prepared_look_is_seen_in_motion(perform: Visit) -> None:
     page, sockets = perform.page, []
     page.route_web_socket("**/preview?picture=prepared*", lambda socket: sockets.append(socket))
     picture = encode_preview(np.full((90, 160, 4), 200, np.uint8))
-    pad(perform, "Silk").click()
+    pad(perform, "Cathedral").click()
     perform.until(lambda: page.wait_for_timeout(20) or sockets, "somebody who watches")
     canvas = page.locator("#prepared-picture")
     count_before = canvas.get_attribute("data-pictures")
@@ -116,7 +116,7 @@ def test_the_prepared_look_is_seen_in_motion(perform: Visit) -> None:
     assert canvas.is_hidden(), "the first one may still be that of the look before"
     sockets[0].send(picture)
     canvas.wait_for()
-    pad(perform, "Ink").click()
+    pad(perform, "Mandala").click()
     canvas.wait_for(state="hidden")
 
 
@@ -142,11 +142,11 @@ def test_what_waits_for_its_beat_counts_down_and_is_taken_back(perform: Visit, l
     leave_beats(live)
     page.locator("#quantise").select_option("4_bars")
     live.becomes("/launch/quantise", "4_bars")
-    pad(perform, "Silk").click()
-    pad(perform, "Silk", ".is-prepared").click()
-    beats = pad(perform, "Silk", ".is-queued").locator(".beats").inner_text()
+    pad(perform, "Cathedral").click()
+    pad(perform, "Cathedral", ".is-prepared").click()
+    beats = pad(perform, "Cathedral", ".is-queued").locator(".beats").inner_text()
     assert 1 <= int(beats) <= 16
-    page.locator(".beat .queue", has_text="Silk in").click()
+    page.locator(".beat .queue", has_text="Cathedral in").click()
     page.locator(".pad.is-queued").wait_for(state="detached")
     assert live.get(PALETTE) == LOOKS["Aurora"][PALETTE]
 
@@ -161,16 +161,16 @@ def test_transition_and_blend_are_chosen_beside_the_take(perform: Visit, live: L
 
 
 def test_the_crossfader_fades_by_hand_and_back(perform: Visit, live: LiveEngine) -> None:
-    pad(perform, "Silk").click()
-    pad(perform, "Silk", ".is-prepared")
+    pad(perform, "Cathedral").click()
+    pad(perform, "Cathedral", ".is-prepared")
     fader = perform.page.locator("#crossfader [role=slider]")
     fader.press("PageUp")
-    shows(live, "Silk")  # its values are there from the start; the picture mixes
+    shows(live, "Cathedral")  # its values are there from the start; the picture mixes
     fader.press("Home")
     shows(live, "Aurora")
     fader.press("PageUp")
     fader.press("End")
-    pad(perform, "Silk", ".is-on")
+    pad(perform, "Cathedral", ".is-on")
     pad(perform, "Aurora", ".is-prepared")
 
 
@@ -185,9 +185,9 @@ def test_macros_have_the_names_of_the_look_and_move_it(perform: Visit, live: Liv
 
 def test_undo_and_redo_take_back_a_drag_and_a_look_also_those_of_others(perform: Visit, live: LiveEngine) -> None:
     page = perform.page
-    pad(perform, "Silk").click()
-    pad(perform, "Silk").click()
-    shows(live, "Silk")
+    pad(perform, "Cathedral").click()
+    pad(perform, "Cathedral").click()
+    shows(live, "Cathedral")
     address, before = "/macro/1", live.get("/macro/1")
     box = page.locator("#macros .fader").first.bounding_box()
     page.mouse.move(box["x"] + 2, box["y"] + box["height"] / 2)
@@ -203,7 +203,7 @@ def test_undo_and_redo_take_back_a_drag_and_a_look_also_those_of_others(perform:
     shows(live, "Aurora")
     pad(perform, "Aurora", ".is-on")
     page.keyboard.press("Control+y")
-    shows(live, "Silk")
+    shows(live, "Cathedral")
     page.keyboard.press("Meta+Shift+z")
     live.until(lambda: live.get(address) == moved, "the drag again")
     live.send("/layer/1/angle", 77.0)  # a controller's, undone here
@@ -269,7 +269,7 @@ def test_the_lock_leaves_the_strip_and_the_safety_buttons(perform: Visit, live: 
 
 def test_the_lock_works_with_keys_and_stops_those_that_play(perform: Visit, live: LiveEngine) -> None:
     page, lock = perform.page, perform.page.locator("#lock")
-    live.send("/cue/set", 1, "Silk", 0.0, 0.0)
+    live.send("/cue/set", 1, "Cathedral", 0.0, 0.0)
     page.locator("#cues-tab").click()
     page.locator("#cues li").wait_for()
     lock.press("Enter")
@@ -347,18 +347,18 @@ def test_pads_are_moved_by_a_drag_and_edited(perform: Visit, live: LiveEngine) -
 
 def test_a_cue_is_now_only_until_another_look_is_on(perform: Visit, live: LiveEngine) -> None:
     page = perform.page
-    live.send("/cue/set", 1, "Silk", 0.0, 0.0)
-    live.send("/cue/set", 2, "Ink", 0.0, 0.0)
+    live.send("/cue/set", 1, "Cathedral", 0.0, 0.0)
+    live.send("/cue/set", 2, "Mandala", 0.0, 0.0)
     page.locator("#drawer-toggle").click()
     live.send("/cue/1")
-    page.locator("#drawer-now", has_text="1 Silk").wait_for()
-    page.locator("#drawer-next", has_text="2 Ink").wait_for()
+    page.locator("#drawer-now", has_text="1 Cathedral").wait_for()
+    page.locator("#drawer-next", has_text="2 Mandala").wait_for()
     page.locator("#drawer-go").click()
-    page.locator("#drawer-now", has_text="2 Ink").wait_for()
+    page.locator("#drawer-now", has_text="2 Mandala").wait_for()
     live.send("/preset/load", "Aurora")
     page.locator("#drawer-now", has_text="no cue is on").wait_for()
     page.locator("#cues-tab").click()
-    page.locator("#cue-now", has_text="Last: cue 2, Ink").wait_for()
+    page.locator("#cue-now", has_text="Last: cue 2, Mandala").wait_for()
     live.send("/cue/delete", 1)
     live.send("/cue/delete", 2)
     page.locator("#perform-tab").click()
@@ -369,9 +369,9 @@ def test_a_cue_is_now_only_until_another_look_is_on(perform: Visit, live: LiveEn
 def test_the_lock_ends_what_other_fingers_hold(phone: Visit, live: LiveEngine) -> None:
     page = phone.page
     live.send("/preset/load", "Aurora")
-    live.send("/preset/prepare", "Silk")
+    live.send("/preset/prepare", "Cathedral")
     page.locator("#perform-tab").tap()
-    pad(phone, "Silk", ".is-prepared")
+    pad(phone, "Cathedral", ".is-prepared")
     touch = page.context.new_cdp_session(page)
 
     def fingers(kind: str, *points: tuple[float, float]) -> None:
@@ -413,8 +413,8 @@ def test_a_swipe_that_begins_on_a_pad_is_no_press(phone: Visit, live: LiveEngine
     live.send("/preset/load", "Aurora")
     live.send("/preset/prepare")
     page.locator("#perform-tab").tap()
-    pad(phone, "Silk").tap()
-    box = pad(phone, "Silk", ".is-prepared").bounding_box()
+    pad(phone, "Cathedral").tap()
+    box = pad(phone, "Cathedral", ".is-prepared").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     touch = page.context.new_cdp_session(page)
 
@@ -437,7 +437,7 @@ def test_a_swipe_that_begins_on_a_pad_is_no_press(phone: Visit, live: LiveEngine
 @pytest.mark.parametrize("phone", [(390, 844)], indirect=True, ids=["upright"])
 def test_a_pad_without_its_shader_says_why(phone: Visit, live: LiveEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     page = phone.page
-    live.send("/preset/load", "Silk")
+    live.send("/preset/load", "Cathedral")
     live.send("/preset/prepare")
     page.locator("#perform-tab").tap()
     page.locator("#prepared.is-empty").wait_for(state="attached")
@@ -456,9 +456,9 @@ def test_a_pad_without_its_shader_says_why(phone: Visit, live: LiveEngine, monke
 def test_a_phone_has_picture_take_pads_macros_safety_crossfader_and_the_beat(phone: Visit, live: LiveEngine) -> None:
     page = phone.page
     live.send("/preset/load", "Aurora")
-    live.send("/preset/prepare", "Silk")
+    live.send("/preset/prepare", "Cathedral")
     page.locator("#perform-tab").tap()
-    page.locator("#prepared-name", has_text="Silk").wait_for(state="attached")
+    page.locator("#prepared-name", has_text="Cathedral").wait_for(state="attached")
     for part in ("#picture", "#take", "#hand-hit", "#hand-strobe", "#hand-blackout", ".bpm", ".tap", "#redo", "#still"):
         assert page.locator(part).first.is_visible(), part
     pads = page.locator(".pad:visible")
@@ -481,7 +481,7 @@ def test_a_phone_has_picture_take_pads_macros_safety_crossfader_and_the_beat(pho
         page.get_by_role("button", name=button).tap()
         live.becomes(address, value)
     page.locator("#crossfader .fader").press("End")
-    shows(live, "Silk")
+    shows(live, "Cathedral")
     page.locator("#pads-half").tap()
     assert pads.first.get_attribute("data-pad") == "9"
     name = pads.first.get_attribute("data-preset")

@@ -63,6 +63,8 @@ class AutopilotControl:
         """Why looks of the bank were left out, as reported, by their names."""
         self._take_origin = self._problem = ""
         """The source of the values that the last take has set, and the line that was reported last."""
+        self._has_untested = False
+        """True if looks of the bank were left out because their shaders are being tested."""
         self._is_taken_back = False
         """True if somebody else has taken back or replaced what waited. Any thread."""
         self._motions = Motions()
@@ -144,7 +146,8 @@ class AutopilotControl:
         try:
             if not name:
                 where = f"bank {bank}" if bank else "the built-in looks"
-                raise PresetError(f"no other look of {where} can be shown (/autopilot/bank chooses another bank)")
+                yet = " yet: their shaders are being tested" if self._has_untested else ""
+                raise PresetError(f"no other look of {where} can be shown{yet} (/autopilot/bank chooses another bank)")
             self._mixer.prepare(name)
         except PresetError as error:
             self._say(str(error))
@@ -167,14 +170,17 @@ class AutopilotControl:
         return AT_ONCE if self._waits_for == "drop" != self.policy.section else time_of(self._store.get(TAKE_FADE))
 
     def _looks(self, bank: int) -> dict[str, float | None]:
-        """The looks of the bank that can be shown, with their energies; a line for each that cannot."""
+        """The looks of the bank that can be shown now, with their energies; a line for each that never can."""
         banks = self._banks.banks.banks
         names = [pad.preset for _, pad in sorted_pads(banks[bank - 1])] if bank else []
         looks: dict[str, float | None] = {}
+        self._has_untested = False
         for name in names if bank else LOOKS:
             loaded = self._presets.cache.find(name)
             fault = self._presets.faults.reason(name) if loaded is not None else ""
-            if loaded is not None and not fault:
+            if loaded is not None and self._presets.awaited_shader(name):
+                self._has_untested = True
+            elif loaded is not None and not fault:
                 looks[loaded.name] = loaded.energy
             elif fault and self._faults.get(name) != fault:
                 self._report(f"autopilot.{name}", f"/autopilot: preset {name!r} left out: {fault}")

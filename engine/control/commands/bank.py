@@ -217,7 +217,8 @@ class BankControl:
             return  # a command is running; the next frame tries again
         try:
             for pressed in self._pressed.values():
-                if pressed.may_flash and now_s - pressed.since_s > FLASH_AFTER_S:
+                is_long = pressed.may_flash and now_s - pressed.since_s > FLASH_AFTER_S
+                if is_long and not self._presets.awaited_shader(pressed.name):  # else it flashes once that is tested
                     pressed.may_flash, self._armed = False, ("", 0)
                     self._mixer.flash(pressed.name, is_pressed=True, by=pressed.by)
                     pressed.is_flashing = True

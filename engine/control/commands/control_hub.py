@@ -143,11 +143,16 @@ def open_control_hub(
             presets=folder,
             crossfade=crossfade,
             views=feedback.views,
-            upcoming=Upcoming(preparers=(shaders.prepare, graphics.prepare), fault_of=shaders.fault_of),
+            upcoming=Upcoming(
+                preparers=(shaders.prepare, graphics.prepare),
+                fault_of=shaders.fault_of,
+                awaited_by=shaders.awaited_by,
+            ),
             take_picture=take_picture,
         )
     )
-    queue = LaunchQueue(store, tempo.read_pulse, context.notify, presets.values_of)
+    queue = LaunchQueue(store, tempo.read_pulse, context.notify, presets.values_of, presets.must_wait)
+    presets.queue = queue
     presets.watch(queue.rename)
     cues_path = Path(config.cues) if config.cues else beside / CUES_FILE
     cues = closing(CueControl(context, cues_path, presets=presets, pulse=tempo.read_pulse, rename_waiting=queue.rename))
@@ -262,6 +267,7 @@ def _open_shaders(
             is_offline=config.offline,
         ),
         is_offline=config.offline,
+        has_driver=bool(drawing.shader_driver),
         threads=drawing_threads() if drawing.is_software else 0,
     )
 

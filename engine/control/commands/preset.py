@@ -18,6 +18,7 @@ from engine.control.commands import CommandContext
 from engine.control.commands.preset_arguments import answer, name_and_time, preset_name
 from engine.control.commands.preset_mixer import PREPARED, PresetMixer
 from engine.control.commands.upcoming import PresetFaults, Upcoming
+from engine.control.launch_queue import NOW, TAKEN_BACK, LaunchQueue
 from engine.control.look_order import LookOrder, Ticket
 from engine.errors import PresetError
 from engine.params import Crossfade, LoadedPreset, PresetFolder
@@ -42,6 +43,8 @@ TakePicture = Callable[[Callable[[bytes], None]], None]
 
 MAX_START_S = 2.0
 """Timeout for reading the folder at the start; presets that are read later can be loaded later."""
+TOLD_AFTER_FRAMES = 10  # a shader that is only read is ready earlier
+WAITS_FOR = "waits for the first test of its shader {shader} on this machine"
 _SHADER_FILES = frozenset(map(file_address, LOOK_SLOTS))
 _TEXT, _WORDS = "/text/1/text", "/text/words"
 _PARTS = tuple(param.address.removeprefix("/layer/1/") for param in osc_schema.match("/layer/1/*"))
@@ -81,8 +84,15 @@ class PresetControl:
             load=self.load,
             apply=self.apply,
             expect=self.expect,
+            require_ready=self._require_ready,
         )
         self._is_open = self._is_closing = self._reads_on = False
+        self.queue: LaunchQueue | None = None
+        """Where looks wait for their shaders; set before the engine starts."""
+        self._deferred = ""
+        """The look that `load` has put there last."""
+        self._held_frames: dict[str, int] = {}
+        """By the look that waits for its shader: how often it was asked for."""
         self._guard = Guard(log, context.report, "preset.trail", "the look that waits gets no trail")
         self._order = LookOrder(context.store)
         self._watchers: list[Callable[[str, str], None]] = []
@@ -127,20 +137,35 @@ class PresetControl:
         ticket: Ticket | None = None,
         is_picture: bool = True,
         is_by_hand: bool = True,
+        may_wait: bool = True,
+        begun: Callable[[], object] = lambda: None,
     ) -> None:
-        """Crossfade to a preset's picture within that time; invalid entries are reported. Does not use the disk.
+        """Crossfade to a preset's picture within that time; invalid entries are reported. Does not use the disk. One
+        whose shader is still being tested waits in the launch queue, if it `may_wait`; `begun()` is called when its
+        values are set.
 
         Raises PresetError, without any change, if there is no such preset. `ended`: as in `Crossfade.start`. `keep`:
         the beginning of addresses that stay as they are. `ticket`: of a preset that had to be read first. Not
         `is_picture`: interpolates the values instead of two pictures; menus change at the beginning. `is_by_hand`:
         `/undo` restores the values before."""
-        loaded = self._get(name)
+        loaded, ticket = self._get(name), ticket or self._order.new_ticket()
+        if may_wait and self.queue is not None and self.awaited_shader(loaded.name):
+            again = partial(self.load, time=time, ended=ended, keep=keep, ticket=ticket, begun=begun)
+            run = partial(again, is_picture=is_picture, is_by_hand=is_by_hand)
+            is_cut = is_picture and time.is_at_once
+            self.expect(loaded.name)
+            self._deferred = loaded.name
+            self.queue.add_look(loaded.name, NOW, run, partial(_drop, ended), preset=loaded.name, is_cut=is_cut)
+            return
         if keep:
             loaded = replace(loaded, values=[entry for entry in loaded.values if not entry[0].address.startswith(keep)])
         with self.mixer.lock:
-            if by := self._order.arrive(ticket or self._order.new_ticket(), f"preset {loaded.name}"):
+            if by := self._order.arrive(ticket, f"preset {loaded.name}"):
                 ended(by)
                 return
+            deferred, self._deferred = self._deferred, ""
+            if deferred and self.queue is not None:
+                self.queue.take_back(deferred)
             previous = self.mixer.on_screen
             self.history.leave()
             self.mixer.end_flash()
@@ -152,6 +177,27 @@ class PresetControl:
 
             self.apply(loaded, f"preset {loaded.name}", time, on_end, is_picture=is_picture)
             self.history.arrive(loaded.name, loaded.values, previous, is_step=is_by_hand)
+            begun()
+
+    def awaited_shader(self, name: str) -> str:
+        """The shader for whose test this preset waits; "" if it can be shown, or there is none. Any thread."""
+        loaded = self.cache.find(name)
+        return "" if loaded is None else self._upcoming.awaited_by(loaded.by_address())
+
+    def _require_ready(self, name: str) -> None:
+        if shader := self.awaited_shader(name):
+            raise PresetError(f"preset {name}: {WAITS_FOR.format(shader=shader)}")
+
+    def must_wait(self, name: str, was_expected: bool) -> bool:
+        """True while a preset whose beat has come waits for its shader, which is told. Render thread.
+
+        `was_expected`: Its shader was read before, so it is not that which takes some frames."""
+        shader = self.awaited_shader(name)
+        frames = self._held_frames.get(name, 0) + 1 if shader else 0
+        self._held_frames = {name: frames} if shader else {}
+        if frames == (1 if was_expected else TOLD_AFTER_FRAMES):
+            self._report("preset.waits", f"preset {name}: {WAITS_FOR.format(shader=shader)}; the look before plays on")
+        return bool(shader)
 
     def numbered(self, number: int) -> str | None:
         """The name of the preset with this number: that begins with it, else the built-in look at that position."""
@@ -439,3 +485,8 @@ class PresetControl:
         copies = [(f"/layer/{target}/{part}", values[f"/layer/{source}/{part}"]) for part in _PARTS]
         self._crossfade.start(entries_of(copies), by="/layer/copy")
         reply.done(source, target)
+
+
+def _drop(ended: Ended, reason: str) -> None:
+    """End a load that the launch queue drops for this reason."""
+    ended("/launch/drop" if reason == TAKEN_BACK else reason.removeprefix("superseded by "))

@@ -80,12 +80,14 @@ class PresetMixer:
         load: Callable[..., None],
         apply: Callable[..., None],
         expect: Callable[[str], None],
+        require_ready: Callable[[str], None],
     ) -> None:
         """`get(name)`: the preset arranged for the current inputs of the shaders, else PresetError; `load`, `apply`,
-        `expect`: those of `PresetControl`."""
+        `expect`, `require_ready`: those of `PresetControl`."""
         self._store, self._notify, self._report = context.store, context.notify, context.report
         self._cache, self._get, self._current, self._crossfade = cache, get, current, crossfade
         self._load, self._apply, self._expect, self._history = load, apply, expect, history
+        self._require_ready = require_ready
         self.prepared = ""
         """Name of the preset that the next take loads; "" if there is none. Any thread."""
         self._awaited = ""
@@ -126,14 +128,17 @@ class PresetMixer:
         """Crossfade to the prepared preset, or to the one that was prepared when the take was queued. Returns its name.
 
         The preset that was on screen is the prepared one afterwards, unless another one was prepared while the take was
-        queued. Raises PresetError if none is prepared."""
+        queued, or waited for its shader. Raises PresetError if none is prepared."""
         with self.lock:
             preset, before = name or self.prepared, self.on_screen
             if not preset:
                 raise PresetError(NOTHING_PREPARED)
-            self._load(preset, time, ended, is_by_hand=is_by_hand)
-            if preset == self.prepared:
-                self._set_prepared(self._if_exists(before))
+
+            def begun() -> None:
+                if preset == self.prepared:
+                    self._set_prepared(self._if_exists(before))
+
+            self._load(preset, time, ended, is_by_hand=is_by_hand, begun=begun)
         return preset
 
     def follow_change(self, name: str, new: str) -> None:
@@ -163,6 +168,7 @@ class PresetMixer:
     def _begin_by_hand(self, at: float | None = None) -> None:
         """Let the hand fade to the prepared preset, from `at` on. The caller holds the lock."""
         try:
+            self._require_ready(self.prepared)
             loaded = self._get(self.prepared)
         except PresetError as error:
             self._begin = self._position
@@ -228,6 +234,7 @@ class PresetMixer:
 
     def _press(self, name: str, by: str) -> None:
         """Cut to a preset's picture. The caller holds the lock."""
+        self._require_ready(name)
         loaded, flash, current = self._get(name), self._flash, self.on_screen
         if flash is not None and self._is_flashing:
             if flash.name == loaded.name:

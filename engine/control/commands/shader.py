@@ -3,6 +3,9 @@
     /fx/<slot>/file ─► found in the catalog ─► read ─► parsed, tested in a process of its own ─► played
                            └─ not found                    └─ refused or too slow: the last good one plays on
 
+A look is taken once its shaders are tested (`awaited_by`). Where one is on screen without (the first of a run, one
+whose shader is refused), its fallback stands in for the shader: that of the look before plays under no other name.
+
 Everything slow is on other threads: files on their folder's disk thread, the rest on `shaders`, which also follows the
 store. The frame loop only takes the finished shader (`ShaderPlayer`). A text that has passed is not tested again, not
 in later runs either. `shader_test_scheduler.py` decides what is tested when.
@@ -55,7 +58,7 @@ POLL_S: Final = 0.02  # while a shader is tested
 IDLE_S: Final = 0.25
 CLOSED_WITHIN_S: Final = 2.0
 CPU_RIVALS: Final = 2.0  # live on a CPU: the bare picture, the sound and the camera take the same cores
-SETTLED_WITHIN_S: Final = 60.0  # offline: the deadline of a test, with room for five slots
+SETTLED_WITHIN_S: Final = 60.0  # offline: until a line says that the video waits
 MAX_REASON: Final = 300
 _SWITCHED: Final = ("playing", "bypassed")
 
@@ -72,18 +75,23 @@ class ShaderControl:
         player: ShaderPlayer,
         testing: Callable[..., ShaderTestScheduler],
         is_offline: bool,
+        has_driver: bool = True,
         threads: int = 0,
     ) -> None:
         """`catalog(post=..., on_changed=..., on_saved=...)` and `testing(post=...)` build these parts. `threads`:
-        number of threads that draw on a CPU during the show, of which a test has one; 0 on a GPU."""
+        number of threads that draw on a CPU during the show, of which a test has one; 0 on a GPU. `has_driver`: shaders
+        can be drawn."""
         self._store, self._notify, self._report = context.store, context.notify, context.report
         self._views = views
         self._player = player
         self._is_offline, self._threads = is_offline, threads
+        self._tests_first = has_driver and not is_offline
+        """Looks wait for their shaders; offline the video does."""
         self.catalog = catalog(post=self._post, on_changed=self._on_list_changed, on_saved=self._on_saved)
         self._slots = {slot: Slot(name=slot) for slot in fx.SLOTS}
         self._prepared: dict[str, PreparedShader] = {}
-        """The prepared shaders by slot; with SECOND_SUFFIX those of the second output, which are read alike."""
+        """The prepared shaders by slot; with SECOND_SUFFIX those of the second output, which are read alike; with that
+        and a name those for which looks wait."""
         self._second_files: dict[str, str] = {}
         self._faults: dict[str, str] = {}
         """Why shaders were refused or bypassed in this run, by `_key`; replaced as a whole."""
@@ -142,6 +150,22 @@ class ShaderControl:
         """Read, test and compile the shaders of a look with these values before it is on. Replaces the last one."""
         self._post(partial(self._on_prepare, {slot: str(values[fx.file_address(slot)]) for slot in fx.LOOK_SLOTS}))
 
+    def awaited_by(self, values: Mapping[str, Value]) -> str:
+        """The shader for whose test a look with these values waits, since this machine has not drawn it yet; "" for
+        none. It is tested soon. Any thread; never waits."""
+        for slot in fx.LOOK_SLOTS if self._tests_first else ():
+            name = str(values.get(fx.file_address(slot), "")) if values.get(fx.enable_address(slot)) else ""
+            entry = self.catalog.find(name) if name else None
+            if not name or (entry is None and self.catalog.has_read_all):
+                continue
+            if entry is not None and (entry.name in self._testing.passed or self._key(name) in self._faults):
+                continue
+            at = f"{slot}{SECOND_SUFFIX}{name}"
+            if at not in self._prepared:
+                self._post(partial(self._on_prepare, {at: name}))
+            return name
+        return ""
+
     def fault_of(self, name: str) -> str:
         """Why the shader of that name cannot be shown (missing, refused, too slow in this run); or "". Any thread."""
         if self.catalog.has_read_all and self.catalog.find(name) is None:
@@ -194,9 +218,9 @@ class ShaderControl:
         self._wake.set()
         if self._is_offline:
             with self._settled:
-                if not self._settled.wait_for(partial(self._is_settled, files), SETTLED_WITHIN_S):
+                while not self._settled.wait_for(partial(self._is_settled, files), SETTLED_WITHIN_S):
                     names = ", ".join(filter(None, files.values()))
-                    raise IsfError(f"{names}: not tested after {SETTLED_WITHIN_S:g} s, is the machine busy? Try again")
+                    self._report("fx.settled", f"{names}: still being tested; this machine is busy, the video waits")
             for slot in self._slots.values():
                 if slot.state == "failed" and self._begins_video:
                     raise IsfError(f"{fx.file_address(slot.name)}: {slot.chosen_name}: {slot.detail}")
@@ -232,6 +256,7 @@ class ShaderControl:
         """Bypass shaders that take too much of a frame's time, unless an offline video waits for each; note those that
         are not drawn. draw_s: Of the whole picture. Raises IsfError if the first frame of a video lacks one."""
         begins_video, self._begins_video = self._begins_video, False
+        self._player.note_frame(self._store.snapshot(), state.building)
         for render_slot, reason in state.failures.items() if begins_video else ():
             failed = self._slots[render_slot.removesuffix(SECOND_SUFFIX)]
             raise IsfError(f"{fx.file_address(failed.name)}: {failed.chosen_name}: {reason}")
@@ -287,6 +312,7 @@ class ShaderControl:
     def _choose(self, slot: Slot, name: str) -> None:
         slot.chosen_name, slot.is_reload, slot.entry, slot.text, slot.ticket = name, False, None, None, None
         slot.version, slot.together = self._store.group_of(fx.file_address(slot.name))
+        slot.is_told = False
         if not name:
             slot.playing = None
             self._set_state(slot, "off")
@@ -373,6 +399,10 @@ class ShaderControl:
         texts = [slot.text for slot in self._slots.values() if slot.state == "testing" and slot.text is not None]
         texts += [prepared.text for prepared in self._prepared.values() if prepared.text is not None]
         for tested, outcome in self._testing.step(texts, self.catalog):
+            if outcome.is_late:
+                line = f"{tested.entry.name}: {outcome.reason}; its test begins again"
+                self._report(f"fx.late.{tested.entry.name}", line)
+                continue
             if outcome.file is None:  # reported when it is chosen
                 refused = [name for name, each in self._prepared.items() if each.text and each.text.key == tested.key]
                 for name in refused:
@@ -390,15 +420,44 @@ class ShaderControl:
                     self._report(f"fx.{slot.name}.note", line)
         for slot in self._slots.values():
             self._play_if_known(slot)
+            self._stand_in(slot)
         passed = {name: self._outcome_of(prepared) for name, prepared in self._prepared.items()}
         for slot_name, known in passed.items():
             if known is not None and known.file is not None:
-                self._judge(slot_name.removesuffix(SECOND_SUFFIX), self._prepared[slot_name], known, known.file)
+                self._judge(slot_name.partition(SECOND_SUFFIX)[0], self._prepared[slot_name], known, known.file)
+                if slot_name.partition(SECOND_SUFFIX)[2]:  # nothing else waits for it
+                    del self._prepared[slot_name]
         self._player.upcoming = tuple(
             prepared_slot(name, outcome.file)
             for name, outcome in passed.items()
             if name in fx.SLOTS and outcome is not None and outcome.file and not wrong_kind(name, outcome.file)
         )
+
+    def _stand_in(self, slot: Slot) -> None:
+        """Tell once what is drawn while a chosen shader is tested for the first time."""
+        is_testing = slot.state == "testing" and slot.text is not None and self._testing.must_test(slot.text)
+        if slot.is_told or not is_testing or self._is_offline:
+            return
+        slot.is_told = True
+        holds = self._let_stand_in(slot) or (
+            "until then looks dissolve without it" if slot.name == fx.TRANSITION else ""
+        )
+        if holds:
+            line = f"{fx.file_address(slot.name)}: {slot.chosen_name}: is tested for the first time on this machine"
+            self._report(f"fx.{slot.name}", f"{line}; {holds}")
+
+    def _let_stand_in(self, slot: Slot) -> str:
+        """If a look has chosen this slot's file, draw no shader of another look in it. Returns what is drawn, or ""."""
+        own = f"/fx/{slot.name}/"
+        if slot.is_reload or slot.name == fx.TRANSITION or all(each.startswith(own) for each in slot.together):
+            return ""
+        slot.playing = None
+        self._player.stand_in(slot.name)
+        return f"{self._stand_in_name()} holds the picture" if slot.name == fx.GENERATOR else "it is left out"
+
+    def _stand_in_name(self) -> str:
+        fallback = str(self._store.get(fx.FALLBACK))
+        return "the picture beneath" if fallback == fx.OWN_LAYERS else f"{fallback.capitalize()} (/fx/fallback)"
 
     def _judge(self, slot_name: str, prepared: PreparedShader, outcome: Outcome, file: IsfFile) -> None:
         """Note, once, if a prepared shader that has passed will not be shown, judging by its test."""
@@ -469,8 +528,10 @@ class ShaderControl:
     def _fail(self, slot: Slot, reason: str) -> None:
         reason = reason if len(reason) <= MAX_REASON else f"{reason[:MAX_REASON]}..."
         self._player.keep_last(slot.name, slot.chosen_name)
-        plays_on = slot.playing is not None and slot.playing.name
-        last = f"; {plays_on} plays on as it was" if plays_on else ""
+        holds = self._let_stand_in(slot) or (
+            f"{slot.playing.name} plays on as it was" if slot.playing is not None else ""
+        )
+        last = f"; {holds}" if holds else ""
         if not self._begins_video:  # else it is raised
             self._report(f"fx.{slot.name}", f"{fx.file_address(slot.name)}: {slot.chosen_name}: {reason}{last}")
         self._set_state(slot, "failed", reason)
@@ -486,11 +547,10 @@ class ShaderControl:
         slot = self._slots[slot_name]
         if not slot.chosen_name or slot.state in ("waiting", "testing"):  # emptied, or another was chosen meanwhile
             return
-        fallback = str(self._store.get(fx.FALLBACK))
-        fallback_name = (
-            "the picture beneath" if fallback == fx.OWN_LAYERS else f"{fallback.capitalize()} (/fx/fallback)"
-        )
-        holds = {fx.GENERATOR: f"; {fallback_name} holds the picture", fx.TRANSITION: "; looks dissolve without it"}
+        holds = {
+            fx.GENERATOR: f"; {self._stand_in_name()} holds the picture",
+            fx.TRANSITION: "; looks dissolve without it",
+        }
         reason = (
             f"takes {draw_ms:.0f} ms of the {period_s * 1000:.0f} ms of a frame{holds.get(slot_name, '')}; "
             f"/fx/{slot_name}/enable 1 tries it again, at a smaller /engine/size or lower /engine/fps it may pass"

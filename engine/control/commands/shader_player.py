@@ -3,8 +3,9 @@
     ShaderControl ─ play(slot, shader) ─► the next frame that has its values ─► shaders(values) ─► renderer
 
 A shader that is chosen is not ready yet: the last one plays on, with the values that it had, because the new ones in
-the same preset are not meant for it. If the new one fails, the last one follows its aliases again. When a whole look
-replaces another at once, the picture on screen stays until its shaders are ready.
+the same group are not meant for it. If the new one fails, the last one follows its aliases again. That of another look
+does not play on (`stand_in`), nor does a transition. When a whole look replaces another at once, the picture on screen
+stays until its shaders are ready.
 
 Inputs that cannot be interpolated, switches and menus, are not smoothed. While one look dissolves into another, each
 has its own shaders, so a slot has two render slots, `1` and `1-`: the old shader stays in its render slot, where it is
@@ -19,7 +20,7 @@ A shader that is bypassed leaves in a dissolve: the picture on screen is frozen 
 chosen, even if neither changes.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -36,6 +37,8 @@ from osc_schema import fx
 
 BYPASS_S: Final = 0.5  # of the dissolves to the fallback and back
 CUT_S: Final = 2.0  # at most, from a new look until its shaders are ready
+CUT_FRAMES: Final = 40  # or, on a busy machine, so many pictures: a shader is built in steps, one in each
+HELD_FRAMES: Final = 300  # at most, for which a dissolve waits for the shaders of the new look
 MAX_CACHED_SHADERS: Final = 32  # that outgoing looks may need
 _MIXED: Final = ("float", "point2D", "color")
 
@@ -56,6 +59,8 @@ class ShaderPlayer:
         self._cached_shaders: dict[tuple[str, str], PlayingShader] = {}
         self._failed: dict[str, str] = {}
         """Name of the file that has failed in a slot, so that the last good shader plays on."""
+        self._awaited: set[str] = set()
+        """Slots whose shader is not tested, or refused, so that another stands in."""
         self._last: dict[str, ShaderSlot] = {}
         self._pressed: dict[str, bool] = {}
         self._enabled: dict[str, object] = {}
@@ -70,6 +75,8 @@ class ShaderPlayer:
         """Beats since the start and beats per minute of the newest frame."""
         self._cuts: int | None = None
         self._cut_s = -CUT_S
+        self._cut_frame = -CUT_FRAMES
+        self._frames = self._held_frames = 0
         self._awaits_tests = False
         self.holds_up_fade = False
         """True if drawing a shader of the old look was aborted in the newest frame."""
@@ -86,6 +93,12 @@ class ShaderPlayer:
         """Play a shader from the first frame whose values choose it. The numbers are those of `SlowShaders.limit`."""
         self._slow.limit(shader, quality, draw_ms, period_ms)
         self._next[slot] = shader
+        self._awaited.discard(slot)
+
+    def stand_in(self, slot: str) -> None:
+        """Draw no shader in this slot, but what replaces a bypassed one, until `play`: the one that plays is another
+        look's."""
+        self._awaited.add(slot)
 
     def keep_last(self, slot: str, failed: str) -> None:
         """Keep playing the last good shader, as the file `failed` cannot be played; it follows its aliases again."""
@@ -111,10 +124,13 @@ class ShaderPlayer:
         new = [slot for slot in slots if slot in self._now and slot not in self._bypass.slots]
         if new and (new != [fx.TRANSITION] or self._crossfade.progress is not None):
             self._crossfade.freeze(BYPASS_S)
-        for slot in new:
+        self._begin_bypass(new)
+        return new
+
+    def _begin_bypass(self, slots: Iterable[str]) -> None:
+        for slot in slots:
             self._requests_at_bypass[slot] = self._store.set_count(_choice_addresses(slot))
             self._bypass.begin(slot)
-        return new
 
     def retry_bypassed(self) -> list[str]:
         """Resume drawing the bypassed slots that have another shader, or whose shader is to be tried again. Call it
@@ -122,12 +138,13 @@ class ShaderPlayer:
         snapshot = self._store.snapshot()
         again, other = [], []
         for slot in self._bypass.slots:
-            upcoming, now = self._next.get(slot), self._now[slot]
+            upcoming, now = self._next.get(slot), self._now.get(slot)
             if upcoming is not None and upcoming.version <= snapshot.version:
                 other.append(slot)
             elif (
                 self._store.set_count(_choice_addresses(slot)) != self._requests_at_bypass[slot]
                 and snapshot[fx.enable_address(slot)]
+                and now is not None
                 and now.key == _key(fx.chosen_file(slot, snapshot))
             ):
                 again.append(slot)
@@ -166,8 +183,13 @@ class ShaderPlayer:
             for each in shader.inputs:  # a switch that is on at the start is no event
                 self._pressed[each.address] = snapshot.number(each.aliases[0]) >= ON_FROM
             jump(snapshot, [fx.alias_address(slot, number) for number in fx.ALIASES])
+        for slot in self._awaited - self._bypass.slots:
+            self._now.pop(slot, None)
+            self._last.pop(slot, None)
+            self._begin_bypass([slot])
         for slot in fx.SLOTS:
             if not fx.chosen_file(slot, snapshot):
+                self._awaited.discard(slot)
                 self._now.pop(slot, None)
                 self._last.pop(slot, None)
                 self._bypass.end(slot)
@@ -204,21 +226,29 @@ class ShaderPlayer:
         return *dissolve_shaders({} if outgoing is None else before, now, self._suffixes), *transition
 
     def is_cutting(self, time_s: float) -> bool:
-        """True for two seconds after a look has replaced another at once.
+        """True for two seconds, and some pictures, after a look has replaced another at once.
 
         Meanwhile the picture on screen stays until all shaders of the new look are ready: its layers alone, or with the
         shader of the old look, belong to neither look."""
         cuts = self._crossfade.cuts
         if self._cuts is not None and cuts != self._cuts:
-            self._cut_s, self._awaits_tests = time_s, True
+            self._cut_s, self._cut_frame, self._awaits_tests = time_s, self._frames, True
         self._cuts = cuts
-        return time_s - self._cut_s < CUT_S
+        return time_s - self._cut_s < CUT_S or self._frames - self._cut_frame < CUT_FRAMES
 
     def awaits_tests(self, values: Mapping[str, Any], time_s: float) -> bool:
         """True after a cut while a shader of the new look is being tested; not for one that is chosen later."""
         is_cutting = self.is_cutting(time_s)
         self._awaits_tests = self._awaits_tests and is_cutting and self._is_testing(values)
         return self._awaits_tests
+
+    def note_frame(self, values: Mapping[str, Any], building: Collection[str]) -> None:
+        """Let a dissolve wait at its beginning for the shaders of the look with these values, which have passed their
+        test: they are read and built. `building`: render slots that the renderer builds."""
+        self._frames += 1
+        is_building = any(slot + suffix in building for slot, suffix in self._suffixes.items() if slot != fx.TRANSITION)
+        self._held_frames = self._held_frames + 1 if is_building or self._is_testing(values) else 0
+        self._crossfade.is_held = 0 < self._held_frames < HELD_FRAMES
 
     def _is_testing(self, values: Mapping[str, Any]) -> bool:
         for slot in fx.LOOK_SLOTS:
@@ -244,7 +274,7 @@ class ShaderPlayer:
             chosen = fx.chosen_file(slot, values)
             is_tested = shader.key != _key(chosen) and self._failed.get(slot) != chosen
             if is_tested:  # the newly chosen one is not ready
-                if slot in self._last:
+                if slot in self._last and slot != fx.TRANSITION:
                     playing.append(self._last[slot])
                 continue
             now = slot_of(

@@ -251,7 +251,7 @@ class ShowControl:
         if config.resume:
             self._presets.resume(autosave.load())
         if config.preset is not None:
-            self._presets.load(config.preset, is_by_hand=False)
+            self._presets.load(config.preset, is_by_hand=False, may_wait=False)  # the values after it hold
         first_values = [("/engine/width", config.width), ("/engine/height", config.height), ("/engine/fps", fps)]
         for result in self._store.set_many([*first_values, *model_values, *config.params.items()], by="configuration"):
             if isinstance(result, osc_schema.Rejected):
@@ -311,11 +311,10 @@ class ShowControl:
         changes = [change for change in self._store.changes_since(since)[0] if change.by not in (MACRO, FADE)]
         moved = [(change.address, change.value) for change in changes if change.address in _FIXTURE]
         try:
-            self._presets.load(name, FadeTime(fade_s))
+            begun = partial(self._store.set_many, moved, by="fixture")
+            self._presets.load(name, FadeTime(fade_s), begun=begun)
         except MultiverseError as error:
             self._report("preset.number", f"/preset/number {number}: {error}")
-            return
-        self._store.set_many(moved, by="fixture")
 
     def _take_snapshot(self, file: str) -> None:
         """Write a snapshot to the file of that name, or to the running snapshot sinks."""

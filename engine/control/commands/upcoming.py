@@ -21,6 +21,9 @@ class Upcoming:
     fault_of: Callable[[str], str] = lambda file: ""
     """`fault_of(file)`: why the shader of that name cannot be shown, "" if it can. Any thread."""
 
+    awaited_by: Callable[[Mapping[str, Value]], str] = lambda values: ""
+    """`awaited_by(values)`: the shader for whose test a look with these values waits, "" for none. Any thread."""
+
     def prepare(self, values: Mapping[str, Value]) -> None:
         for prepare in self.preparers:
             prepare(values)

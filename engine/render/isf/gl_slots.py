@@ -130,6 +130,7 @@ class SlotChain:
             costs_ms={name: cost_ms for name, cost_ms in costs_ms.items() if cost_ms is not None},
             failures={name: slot.failure for name, slot in self._slots.items() if slot.failure},
             overruns=overruns,
+            building=frozenset(each.slot for each in self._playing if self._slots[each.slot].is_building),
             missing=frozenset(name for name, slot in self._slots.items() if slot.failure and slot.program is None),
         )
 
@@ -373,8 +374,9 @@ class _SlotPlayer:
         return self.next_file is not None
 
     def follow(self, shader: isf_file.ShaderSlot, time_s: float) -> None:
-        """Store the time, and start building a new file."""
-        if not self._was_drawn:
+        """Store the time, and start building a new file. The old one plays on, unless it belongs to an earlier look."""
+        was_drawn = self._was_drawn
+        if not was_drawn:
             self._before_s = None
         self._time_s, self._was_drawn = time_s, False
         self.next_inputs = shader.inputs
@@ -387,6 +389,9 @@ class _SlotPlayer:
             self._drop_next()
             self.next_file = shader.file
             self.failure, self._failed = "", None
+            if not was_drawn:
+                release_all(self.program)
+                self.program = None
 
     def play_next(self) -> None:
         """Play the new file. A file saved again continues in time, another starts at 0."""

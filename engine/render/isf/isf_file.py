@@ -183,6 +183,8 @@ class ShaderState:
     """Reason why its file is not drawn, by slot."""
     overruns: frozenset[str] = frozenset()
     """Slots whose shader was aborted in the picture because it took too long."""
+    building: frozenset[str] = frozenset()
+    """Slots whose file is not built yet."""
     missing: frozenset[str] = frozenset()
     """Slots in `failures` that draw nothing; in the others the last good shader continues."""
 

@@ -117,8 +117,8 @@ export class Beat {
   #change(change) {
     change();
     this.queue.hidden = this.#waiting.size === 0;
-    const what = (name) => make("span", { class: "what" }, `${name} in `); // a phone shows the beats only
-    this.queue.replaceChildren(...[...this.#waiting].flatMap(([name, { beats }], at) => [at ? ", " : "", what(name), String(beats)]));
+    const what = (name, beats) => make("span", { class: "what" }, beats ? `${name} in ` : `${name}: its shader is tested `); // a phone shows the beats only
+    this.queue.replaceChildren(...[...this.#waiting].flatMap(([name, { beats }], at) => [at ? ", " : "", what(name, beats), String(beats || "…")]));
     const presets = new Map([...this.#waiting.values()].map(({ beats, preset }) => [preset, beats]));
     for (const show of this.#watchers) show(presets);
   }

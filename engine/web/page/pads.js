@@ -145,7 +145,7 @@ export class Pads {
       pad.title = fault;
       pad.setAttribute("aria-label", `pad ${pad.dataset.pad}${preset ? `: ${preset}` : ", empty"}${fault && ` (${fault})`}`);
       const count = pad.querySelector(".beats");
-      if (count) write(count, beats === undefined ? "" : String(beats));
+      if (count) write(count, beats === undefined ? "" : String(beats || "…")); // 0: it waits for its shader
     }
   }
 

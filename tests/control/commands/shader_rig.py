@@ -42,6 +42,7 @@ def shader(speed: float = 2.5, more: str = "", *, image: bool = True) -> str:
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
     ok: bool = True
+    is_late: bool = False
     reason: str = ""
     line: int | None = None
     note: str = ""
@@ -53,15 +54,18 @@ class Verdict:
 @dataclass
 class ScriptedTrials:
     """Fake trials of shaders, which answer while `may_answer` is set; they refuse texts with `#error`, and measure half
-    a second for `// slow`."""
+    a second for `// slow`. The first ones of a text with `// late` are out of time by the clock."""
 
     texts: list[str] = field(default_factory=list)
+    wall_deadlines: list[float] = field(default_factory=list)
+    lates: int = 2
     may_answer: threading.Event = field(default_factory=threading.Event)
     is_warm: bool = False
     _waiting: list[tuple[str, Path | None]] = field(default_factory=list)
 
-    def submit(self, text: str, *, path: Path | None, size_px: tuple[int, int], vertex: str | None = None) -> int:
+    def submit(self, text: str, *, path: Path | None, wall_deadlines: float, **how: Any) -> int:
         self.texts.append(text)
+        self.wall_deadlines.append(wall_deadlines)
         self._waiting.append((text, path))
         return len(self.texts)
 
@@ -69,6 +73,9 @@ class ScriptedTrials:
         if not self._waiting or not self.may_answer.is_set():
             return None
         text, path = self._waiting.pop()
+        if "// late" in text and self.lates:
+            self.lates -= 1
+            return Verdict(ok=False, is_late=True, reason="it was out of time by the clock")
         if "#error" in text:
             return Verdict(ok=False, reason="'glow' : undeclared", line=9)
         try:
@@ -137,7 +144,11 @@ class Rig:
         self.control.prepare({**self.store.snapshot(), file_address(slot): name})
 
     def frame(
-        self, costs_ms: dict[str, float] | None = None, failures: dict[str, str] | None = None, draw_s: float = 0.0
+        self,
+        costs_ms: dict[str, float] | None = None,
+        failures: dict[str, str] | None = None,
+        draw_s: float = 0.0,
+        building: frozenset[str] = frozenset(),
     ) -> dict[str, ShaderSlot]:
         self.time_s += PERIOD_S
         self.control.before_frame()
@@ -150,7 +161,8 @@ class Rig:
         leaving = None if fade is None or fade.is_frozen else fade.before
         shaders = self.player.shaders(values, snapshot, {}, fade, leaving, clock=(12.5, 128.0))
         self.awaits_tests = self.player.awaits_tests(values, self.time_s)
-        state = ShaderState(costs_ms=costs_ms or {}, failures=failures or {}, missing=frozenset(failures or {}))
+        missing = frozenset(failures or {})
+        state = ShaderState(costs_ms=costs_ms or {}, failures=failures or {}, missing=missing, building=building)
         self.control.after_frame(state, PERIOD_S, draw_s)
         return {each.slot: each for each in shaders}
 

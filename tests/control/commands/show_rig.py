@@ -1,6 +1,7 @@
 """Presets and cues over OSC without an engine: the test is the frame loop and sets the time."""
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from engine.control.launch_queue import LaunchQueue
 from engine.errors import MultiverseError
 from engine.osc.decode import decode_packet
 from engine.params import Crossfade, ParamStore, PresetFolder, Tempo
+from engine.params.fade_time import Pulse
 from engine.params.input_views import InputViews
 from engine.system.clock import Clock, SteppedClock
 from engine.system.disk_store import DiskStore
 from engine.values import BeatFeatures
+from osc_schema.fx import LOOK_SLOTS, file_address
 
 BRIGHTNESS = "/multiverse/brightness"
 
@@ -40,15 +43,30 @@ class PresetRig:
         self.context = make_context(reports, self.store, self.clock, self.notify)
         self.faults: dict[str, str] = {}
         """Why a shader cannot be shown, by its name."""
+        self.untested: set[str] = set()
+        """Shaders that are still being tested."""
         self.presets = PresetControl(
             self.context,
             presets=PresetFolder(folder),
             crossfade=self.crossfade,
             views=InputViews(self.store),
-            upcoming=Upcoming(fault_of=lambda file: self.faults.get(file, "")),
+            upcoming=Upcoming(fault_of=lambda file: self.faults.get(file, ""), awaited_by=self._awaited_by),
         )
+        self.queue = LaunchQueue(
+            self.store, Pulse, self.notify, self.presets.values_of, must_wait=self.presets.must_wait
+        )
+        self.presets.queue = self.queue
         self.commands = CommandTable()
         self.presets.add_commands(self.commands)
+
+    def _awaited_by(self, values: Mapping[str, Any]) -> str:
+        files = (values.get(file_address(slot)) for slot in LOOK_SLOTS)
+        return next((str(file) for file in files if file in self.untested), "")
+
+    def start_launches(self) -> None:
+        """Draw a frame in which what waits begins, if it can."""
+        for run in self.queue.step():
+            run()
 
     def notify(self, address: str, *args: object) -> None:
         self.messages.append((address, *args))
@@ -122,7 +140,10 @@ class AutopilotRig(PresetRig):
     def __init__(self, folder: Path, reports: Any) -> None:
         super().__init__(folder / "presets", reports)
         self.tempo = Tempo(self.store, self.clock)
-        self.queue = LaunchQueue(self.store, self.tempo.read_pulse, self.notify, self.presets.values_of)
+        self.queue = LaunchQueue(
+            self.store, self.tempo.read_pulse, self.notify, self.presets.values_of, must_wait=self.presets.must_wait
+        )
+        self.presets.queue = self.queue
         self.banks = BankControl(self.context, folder / "banks.toml", presets=self.presets, queue=self.queue)
         parts: dict[str, Any] = {"presets": self.presets, "banks": self.banks, "queue": self.queue, "tempo": self.tempo}
         self.autopilot = AutopilotControl(self.context, **parts)

@@ -145,6 +145,23 @@ def test_a_look_whose_shader_fails_is_told_and_another_is_taken(rig: Rig, report
     assert sum("'Aurora' left out: does not compile" in message for _, message in reports.lines) == 1
 
 
+def test_only_looks_whose_shaders_are_tested_are_taken(rig: Rig, reports: Any) -> None:
+    shaders = {str(look[file_address(slot)]) for look in LOOKS.values() for slot in LOOK_SLOTS}
+    rig.untested |= shaders - {"", "Silk"}
+    ready = {name for name, look in LOOKS.items() if not rig.untested & {look[file_address(s)] for s in LOOK_SLOTS}}
+    rig.store.set("/autopilot/bars", 2)
+    names = [name for _, name in rig.hear("quiet", 21.0)]
+    assert len(names) > 8 and set(names) <= ready
+    rig.done("/bank/name", 3, "Three")
+    rig.done("/bank/put", 3, 1, "Prism")
+    rig.store.set("/autopilot/bank", 3)
+    rig.hear("quiet", 4.0)
+    line = "no other look of bank 3 can be shown yet: their shaders are being tested"
+    assert [message for key, message in reports.lines if line in message]
+    rig.untested.clear()
+    assert [name for _, name in rig.hear("quiet", 3.0)] == ["Prism"]
+
+
 def test_a_drop_tells_where_bars_begin_unless_a_hand_has_and_forget_gives_it_back(rig: Rig) -> None:
     def first_beat(section: Section = "drop") -> float:
         """The beat that is counted half a second, one beat, after a drop has begun."""

@@ -356,10 +356,10 @@ def test_a_learned_key_and_a_launchpad_play_the_engine(
             midi.takes["Launchpad X"](b"\x90\x51\x7f\x90\x51\x00", 0.0)
             wait_for(lambda lit=lit: is_lit(lit), "the light of the press")
             wait_for(lambda by_s=counted_s: time.monotonic() > by_s, "the next press to count")
-        session.done("/map/add", "midi 1 note 99", "/preset/flash", "Silk")
+        session.done("/map/add", "midi 1 note 99", "/preset/flash", "Cathedral")
         for _ in range(2):  # pulled while it is held, and plugged in again
             midi.takes["Launchpad X"](b"\x90\x63\x7f", 0.0)
-            while session.hear("/preset/current")[0] != "Silk":
+            while session.hear("/preset/current")[0] != "Cathedral":
                 pass
             midi.plug("nanoKONTROL2")
             wait_for(lambda: "nanokontrol2" in devices(session), "another controller")

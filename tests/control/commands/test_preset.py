@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import osc_schema
+from engine.control.commands.preset import TOLD_AFTER_FRAMES
 from engine.osc.encode import encode_message
 from engine.params import LoadedPreset, PresetFolder
 from engine.params.fade_time import AT_ONCE
@@ -260,6 +261,44 @@ def test_a_look_without_its_shader_does_not_keep_the_one_before(rig: PresetRig, 
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineClient]:
     with open_client(tmp_path_factory.mktemp("stage")) as session:
         yield session
+
+
+def test_a_look_waits_for_the_test_of_its_shader_and_the_look_before_plays_on(looks: PresetRig, reports: Any) -> None:
+    saved(looks, "glass", **{"/fx/generator/file": "Prism", BRIGHTNESS: 3.0})
+    looks.done("/preset/load", "night")
+    looks.untested.add("Prism")
+    looks.messages.clear()
+    looks.done("/preset/prepare", "glass")
+    looks.say("/preset/take")
+    looks.store.set("/fx/generator/mix", 0.5, by="desk")
+    for _ in range(TOLD_AFTER_FRAMES + 5):
+        looks.start_launches()
+    assert (looks.store.get(BRIGHTNESS), looks.presets.current.name, looks.take()) == (0.5, "night", [])
+    assert looks.presets.mixer.prepared == "glass" and published(looks, "/launch/queued")[0] == ("glass", 0, "glass")
+    line = "preset glass: waits for the first test of its shader Prism on this machine; the look before plays on"
+    assert [message for _, message in reports.lines] == [line]
+    assert "waits for the first test of its shader Prism" in looks.failed("/preset/flash", "glass", 1)
+    looks.store.set("/preset/crossfader", 0.5)
+    looks.presets.mixer.step(0.0)
+    assert looks.store.get(BRIGHTNESS) == 0.5 and "waits for the first test" in reports.lines[-1][1]
+    looks.untested.clear()
+    looks.start_launches()
+    looks.crossfade.step(0.0)
+    assert (looks.store.get(BRIGHTNESS), looks.presets.current.name) == (3.0, "glass")
+    assert looks.presets.mixer.prepared == "night" and ("/launch/started", "glass") in looks.messages
+
+
+def test_a_look_that_waits_for_its_shader_is_replaced_by_the_next_one(looks: PresetRig) -> None:
+    saved(looks, "glass", **{"/fx/generator/file": "Prism"})
+    looks.untested.add("Prism")
+    for ask in (lambda: looks.done("/preset/load", "day"), lambda: looks.queue.take_back()):
+        looks.say("/preset/load", "glass")
+        looks.take()
+        ask()
+        looks.untested.clear()
+        looks.start_launches()
+        assert looks.presets.current.name in ("night", "day") and ("/launch/dropped", "glass") in looks.messages
+        looks.untested.add("Prism")
 
 
 def test_a_look_glides_and_fades_in_over_udp_its_faders_are_seen_to_move_and_the_status_names_it(

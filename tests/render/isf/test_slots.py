@@ -104,6 +104,9 @@ def test_the_old_shader_plays_until_the_new_one_is_built_and_on_if_it_is_refused
     assert "nothing" in gl.shader_state.failures["1"] and "line 1" in gl.shader_state.failures["1"]
     play(slot("1", file_of(LEVEL)))
     assert gl.shader_state.failures == {}
+    play(slot("1", red))
+    play(frames=1)
+    assert play(slot("1", level), frames=1)[0, 0].tolist() != [255, 0, 0, 255], "that was an earlier look's"
 
 
 def test_targets_that_grow_are_allocated_over_some_pictures_and_too_large_ones_refused(
