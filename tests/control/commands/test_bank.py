@@ -365,7 +365,7 @@ def test_a_learned_key_and_a_launchpad_play_the_engine(
             wait_for(lambda: "nanokontrol2" in devices(session), "another controller")
             midi.pull("nanoKONTROL2")
             wait_for(lambda: "nanokontrol2" not in devices(session), "its end")
-            assert session.engine.params.get(BRIGHTNESS) == LOOKS["Silk"][BRIGHTNESS], "held by another one"
+            assert session.engine.params.get(BRIGHTNESS) == LOOKS["Cathedral"][BRIGHTNESS], "held by another one"
             midi.pull("Launchpad X")
             while session.hear("/preset/current")[0] != "bright":
                 pass
