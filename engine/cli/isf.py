@@ -94,15 +94,19 @@ def _vet(vet: "Callable[..., VetResult]", path: Path, size_px: tuple[int, int]) 
 
 
 def _row(result: "VetResult", path: Path) -> dict[str, Any]:
-    from engine.render.isf.isf_file import END_IMAGE, START_IMAGE
+    from engine.control.commands.shader_slots import wrong_kind
+    from osc_schema.fx import TRANSITION
 
-    is_transition = {START_IMAGE, END_IMAGE} <= {each.name for each in result.inputs}
+    no_transition, no_effect = (
+        "" if result.file is None else wrong_kind(slot, result.file) for slot in (TRANSITION, "1")
+    )
+    notes = ("" if result.file is None or no_transition else TRANSITION_NOTE, result.note)
     return {
         "file": str(path),
-        "ok": result.ok,
-        "reason": result.reason,
+        "ok": result.ok and not (no_transition and no_effect),
+        "reason": result.reason or (no_transition if no_effect else ""),
         "line": result.line,
-        "note": "; ".join(filter(None, (TRANSITION_NOTE if is_transition else "", result.note))),
+        "note": "; ".join(filter(None, notes)),
         "draw_ms": result.draw_ms,
         "inputs": [_input(each) for each in result.inputs],
     }

@@ -14,7 +14,8 @@ from tests.cli.conftest import Cli
 GOOD = """/*{"INPUTS": [{"NAME": "level", "TYPE": "float", "MAX": 2, "LABEL": "Level"}]}*/
 void main() { gl_FragColor = vec4(isf_FragNormCoord, level, 1.0); }"""
 
-TRANSITION = """/*{"INPUTS": [{"NAME": "startImage", "TYPE": "image"}, {"NAME": "endImage", "TYPE": "image"}]}*/
+TRANSITION = """/*{"INPUTS": [{"NAME": "startImage", "TYPE": "image"}, {"NAME": "endImage", "TYPE": "image"},
+{"NAME": "progress", "TYPE": "float"}]}*/
 void main() { gl_FragColor = mix(IMG_THIS_PIXEL(startImage), IMG_THIS_PIXEL(endImage), 0.5); }"""
 CHECK = ["isf", "check", "--size", "64x36"]
 
@@ -28,8 +29,13 @@ def test_a_script_gets_one_object_and_the_exit_code(
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "fade.fs").write_text(TRANSITION, encoding="utf-8")
     (tmp_path / "other" / "good.fs").write_text(GOOD, encoding="utf-8")
-    done = cli(*CHECK, "broken.fs", "good.fs", "missing.fs", "other", "--json", "--thumbnails", "seen")
-    broken, good, missing, transition, _ = json.loads(done.out)["files"]
+    still = TRANSITION.replace("progress", "amount")
+    colours = still.replace("image", "color").replace("IMG_THIS_PIXEL", "")
+    for name, text in (("still", still), ("two colours", colours)):
+        (tmp_path / f"{name}.fs").write_text(text, encoding="utf-8")
+    files = ["broken.fs", "good.fs", "missing.fs", "still.fs", "two colours.fs", "other"]
+    done = cli(*CHECK, *files, "--json", "--thumbnails", "seen")
+    broken, good, missing, without, two_colours, transition, _ = json.loads(done.out)["files"]
     require("OpenGL" not in broken["reason"], "OpenGL")
     assert (done.code, done.err) == (1, "")
     assert good["ok"] and good["reason"] == "" and good["file"].endswith("good.fs")
@@ -40,8 +46,13 @@ def test_a_script_gets_one_object_and_the_exit_code(
     assert not broken["ok"] and broken["line"] == 2 and not missing["ok"] and "missing.fs" in missing["reason"]
     seen = np.array(Image.open(tmp_path / "seen" / "good.png"))
     assert seen.shape == (36, 64, 3) and seen[0, 0, 1] > 240 > seen[-1, 0, 1]
-    assert {each.name for each in (tmp_path / "seen").iterdir()} == {"good.png", "fade.png", "other good.png"}
+    names = {"good.png", "fade.png", "other good.png", "still.png", "two colours.png"}
+    assert {each.name for each in (tmp_path / "seen").iterdir()} == names
     assert transition["ok"] and "/preset/transition plays it" in transition["note"]
+    assert (
+        not without["ok"] and "it needs the images startImage and endImage, and a float progress" in without["reason"]
+    )
+    assert two_colours["ok"] and "transition" not in two_colours["note"], "as the engine says: it is a generator"
     table = cli(*CHECK, tmp_path / "good.fs")
     assert table.code == 0 and table.out.startswith("ok") and "level" in table.out and "1 of 1" in table.err
     (tmp_path / "empty").mkdir()

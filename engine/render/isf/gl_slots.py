@@ -11,6 +11,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 import moderngl
@@ -25,6 +26,7 @@ from engine.render.isf.gl_images import SoundImages, unbind
 from engine.render.isf.gl_sources import SourceImages
 from engine.render.isf.program import EFFECT, OVER, Canvas, IsfProgram, ShaderTime, copy_file
 from engine.render.masks import SourceMaps
+from engine.system.translate_errors import translate_errors
 from osc_schema.fx import PROGRESS
 
 log = logging.getLogger(__name__)
@@ -230,9 +232,11 @@ class SlotChain:
         if slot.has_overrun:
             return False
         inputs = shader.inputs if slot.program.file is shader.file else {}  # the old file keeps its last values
-        values, began_s = {**(inputs or slot.last_inputs), **self._sources.presence}, time.perf_counter()
+        maps = {each.name for each in slot.program.file.inputs if each.is_source_map}  # a colour may have such a name
+        presence = {name: is_there for name, is_there in self._sources.presence.items() if name in maps}
+        values, began_s = {**(inputs or slot.last_inputs), **presence}, time.perf_counter()
         try:
-            with self._clock.running(shader.slot):
+            with self._clock.running(shader.slot), one_slot_fails():
                 if self._is_software:
                     succeeded = slot.program.draw(canvas, values, images, self._time_of(slot))
                     self._wait()
@@ -280,18 +284,19 @@ class SlotChain:
         black = self._black_target()
         assert slot.next_file is not None
         try:
-            if slot.next_program is None:
-                slot.next_program = IsfProgram(
-                    self._context, slot.next_file, self._wait, self._clock, waits_for_passes=self._is_software
-                )
-                return
-            kind = OVER if slot.next_file.is_generator else EFFECT
-            canvas = self._canvas(self._free_target({black, *self._in_use}), black, kind, 1.0, is_luma=False)
-            images = self._images(slot.next_file, black, black, None)
-            slot.next_program.warm(slot.warmed, canvas, slot.next_inputs, images)
-            slot.warmed += 1
-            if slot.warmed >= slot.next_program.warm_steps:
-                slot.play_next()
+            with one_slot_fails():
+                if slot.next_program is None:
+                    slot.next_program = IsfProgram(
+                        self._context, slot.next_file, self._wait, self._clock, waits_for_passes=self._is_software
+                    )
+                    return
+                kind = OVER if slot.next_file.is_generator else EFFECT
+                canvas = self._canvas(self._free_target({black, *self._in_use}), black, kind, 1.0, is_luma=False)
+                images = self._images(slot.next_file, black, black, None)
+                slot.next_program.warm(slot.warmed, canvas, slot.next_inputs, images)
+                slot.warmed += 1
+                if slot.warmed >= slot.next_program.warm_steps:
+                    slot.play_next()
         except IsfError as error:
             slot.fail_next(str(error))
 
@@ -345,6 +350,11 @@ class SlotChain:
             unbind(self._context)
         release_all(*self._ring, self._black, *self._generated.values())
         self._ring, self._black, self._generated = [], None, {}
+
+
+def one_slot_fails() -> AbstractContextManager[None]:
+    """Turn whatever the driver or moderngl raises into IsfError: the slot fails, and the renderer draws on."""
+    return translate_errors({Exception: "the GL driver refuses to draw it"}, as_=IsfError)
 
 
 class _SlotPlayer:

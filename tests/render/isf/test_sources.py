@@ -34,6 +34,9 @@ BUILD_FRAMES = 8
 FPS = 30
 
 
+GREEN = "void main() { gl_FragColor = vec4(0.0, 1.0, at.x, 1.0); }"
+
+
 def reads(name: str, body: str) -> IsfFile:
     header = {"INPUTS": [{"NAME": name, "TYPE": "image"}]}
     return parse_isf(f"/*{json.dumps(header)}*/\nvoid main() {{ gl_FragColor = vec4(({body}).rgb, 1.0); }}", path=None)
@@ -82,6 +85,33 @@ def test_a_shader_reads_the_picture_the_mask_and_the_objects_the_right_way_up(pl
     assert boxes[9, 9].tolist() == [51, 102, 153]
     ids = play(reads("objectImage", "IMG_PIXEL(objectImage, vec2(1.5, 1.5)) * vec4(0.2, 1.0, 1.0, 1.0)"), maps())
     assert ids[9, 9].tolist() == pytest.approx([153, 128, 255], abs=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "value"), [("maskImage", "color", (1.0, 0.5, 0.0, 1.0)), ("textImage", "point2D", (1.0, 0.5))]
+)
+def test_an_input_may_have_the_name_of_a_map(
+    gl: Renderer, picture: Callable[..., PictureInput], name: str, kind: str, value: tuple[float, ...]
+) -> None:
+    text = f"void main() {{ gl_FragColor = vec4({name}.xy, 0.0, 1.0); }}"
+    file = parse_isf(f'/*{{"INPUTS": [{{"NAME": "{name}", "TYPE": "{kind}"}}]}}*/ {text}', path=None)
+    for inputs in ({}, {name: value}):
+        playing = (ShaderSlot(slot="generator", file=file, inputs=inputs, mix=1.0),)
+        for _ in range(BUILD_FRAMES):
+            draw_once(gl, replace(picture({"/post/grain": 0.0}), shaders=playing, source=maps()))
+    assert gl.read_rgba()[9, 9, :3].tolist() == pytest.approx([255, 128, 0], abs=1)
+
+
+def test_what_one_shader_raises_is_its_own_failure(gl: Renderer, picture: Callable[..., PictureInput]) -> None:
+    file = parse_isf(f"/*{json.dumps({'INPUTS': [{'NAME': 'at', 'TYPE': 'point2D'}]})}*/ {GREEN}", path=None)
+    good = ShaderSlot(slot="1", file=reads("maskImage", "vec4(0.0, 1.0, 0.0, 1.0)"), inputs={}, mix=1.0)
+    for inputs in ({"at": (0.5, 0.5)}, {"at": (0.5, 0.5, 0.5)}):  # the second one is no point: moderngl raises
+        bad = ShaderSlot(slot="generator", file=file, inputs=inputs, mix=1.0)
+        for _ in range(BUILD_FRAMES):
+            draw_once(gl, replace(picture({"/post/grain": 0.0}), shaders=(bad, good)))
+    assert gl.shader_state.failures.keys() == {"generator"} == gl.shader_state.missing
+    assert "\n" not in gl.shader_state.failures["generator"]
+    assert gl.read_rgba()[9, 9].tolist() == [0, 255, 0, 255], "the other one is drawn"
 
 
 def test_a_pass_is_as_large_as_the_presence_of_a_map_wants_it(play: Play) -> None:
