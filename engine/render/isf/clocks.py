@@ -21,6 +21,9 @@ DateAt = Callable[[float], datetime]
 OFFLINE_START = datetime(2000, 1, 1)
 LIMIT_S: Final = 0.15  # for all shaders of a picture
 BAND_S: Final = 0.05  # worst case of a band: together 0.2 s, which leaves a margin for a busy machine
+FIRST_POINTS: Final = 4  # of a pass: even if each takes milliseconds, the picture does not wait for them
+MAX_POINTS_FACTOR: Final = 8  # from one chunk of points to the next, as some may take longer than those before
+POINTS_S: Final = 0.01  # of a chunk
 MAX_GROWTH_BYTES: Final = 64 << 20  # of a playing shader's textures in one picture: memory may come at 250 MB/s
 
 
@@ -40,6 +43,11 @@ def isf_date(date: datetime) -> tuple[float, float, float, float]:
     return float(date.year), float(date.month), float(date.day), seconds
 
 
+def next_points(points: int, took_s: float) -> int:
+    """How many points to draw before the clock is read again, as so many of them took that long. Pure."""
+    return max(1, int(points * min(POINTS_S / max(took_s, 1e-9), MAX_POINTS_FACTOR)))
+
+
 class OverrunError(IsfError):
     """The shaders of this picture take longer than the limit."""
 
@@ -49,7 +57,7 @@ class DrawClock:
 
     def __init__(self, limit_s: float = LIMIT_S, now_s: Callable[[], float] = time.perf_counter) -> None:
         """limit_s: Infinite where nothing waits for a picture."""
-        self._limit_s, self._now_s = limit_s, now_s
+        self._limit_s, self.now_s = limit_s, now_s
         self.max_growth_bytes: float = MAX_GROWTH_BYTES if math.isfinite(limit_s) else math.inf
         self._spent_s: dict[str, float] = {}
         self._began_s = self._unchecked = 0.0
@@ -67,15 +75,15 @@ class DrawClock:
     @contextmanager
     def running(self, name: str) -> Iterator[None]:
         """Measure the block as time of this shader."""
-        self._began_s = self._now_s()
+        self._began_s = self.now_s()
         try:
             yield
         finally:
-            self._spent_s[name] = self._spent_s.get(name, 0.0) + self._now_s() - self._began_s
+            self._spent_s[name] = self._spent_s.get(name, 0.0) + self.now_s() - self._began_s
 
     def check(self) -> None:
         """Raise OverrunError above the limit. Call it when the GPU has finished."""
-        here_s = self._now_s() - self._began_s
+        here_s = self.now_s() - self._began_s
         if here_s + sum(self._spent_s.values()) > self._limit_s:
             raise OverrunError(f"the shaders of a picture took more than {self._limit_s:g} s")
 

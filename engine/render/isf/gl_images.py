@@ -7,6 +7,7 @@ import moderngl
 import numpy as np
 
 from engine.errors import IsfError
+from engine.render.gl_targets import DEEP_DTYPE
 from engine.render.gl_textures import release_all
 from engine.render.isf.expression import Expression
 from engine.render.isf.isf_file import Input, IsfFile, IsfInput, IsfPass
@@ -14,7 +15,9 @@ from engine.values import CHANNELS, WAVE_POINTS
 
 MAX_SIDE_PX: Final = 8192  # more than twice a 4K picture
 MAX_BYTES: Final = 1 << 29  # of all textures of one shader: six of 1080p in floats
-BYTES_PER_PX: Final = {False: 4, True: 16}  # by `is_float`
+BYTES_OF: Final = {"f1": 4, DEEP_DTYPE: 8, "f4": 16}  # a pixel
+OUTPUT: Final = ""
+"""Name of the last pass among the targets, where it has another size than the picture."""
 MAX_TARGET_BYTES: Final = 136 << 20  # of one texture: a 4K picture in floats
 MAX_POINTS: Final = 1 << 18  # of one pass
 BUFFERS = 2  # per target: one is read while the next pass draws into the other
@@ -35,7 +38,7 @@ def target_sizes(file: IsfFile, values: Mapping[str, Input], size_px: tuple[int,
         width, height = pass_size(each, names, size_px)
         if max(width, height) > MAX_SIDE_PX:
             raise IsfError(f"target {each.target} is {width}x{height} px: at most {MAX_SIDE_PX} a side")
-        buffer_bytes = width * height * BYTES_PER_PX[is_float(file, each.target)]
+        buffer_bytes = width * height * BYTES_OF[target_dtype(file, each.target)]
         if buffer_bytes > MAX_TARGET_BYTES:
             most = MAX_TARGET_BYTES >> 20
             raise IsfError(
@@ -49,9 +52,15 @@ def target_sizes(file: IsfFile, values: Mapping[str, Input], size_px: tuple[int,
 
 
 def output_size(file: IsfFile, values: Mapping[str, Input], size_px: tuple[int, int]) -> tuple[int, int]:
-    """Return (width, height) of the last pass, bounded like a target."""
-    width, height = pass_size(file.passes[-1], _numbers(file, values, size_px), size_px)
-    return min(width, MAX_SIDE_PX), min(height, MAX_SIDE_PX)
+    """Return (width, height) of the last pass, bounded like a target. IsfError if it is too large."""
+    last = file.passes[-1]
+    if last.width is None and last.height is None:
+        return size_px
+    width, height = (min(side, MAX_SIDE_PX) for side in pass_size(last, _numbers(file, values, size_px), size_px))
+    if last.target is None and (needed := width * height * BYTES_OF[DEEP_DTYPE]) > MAX_TARGET_BYTES:
+        most = MAX_TARGET_BYTES >> 20
+        raise IsfError(f"its last pass of {width}x{height} px takes {needed >> 20} MB: at most {most} MB")
+    return width, height
 
 
 def point_counts(file: IsfFile, values: Mapping[str, Input], size_px: tuple[int, int]) -> tuple[int, ...]:
@@ -61,9 +70,9 @@ def point_counts(file: IsfFile, values: Mapping[str, Input], size_px: tuple[int,
     return tuple(int(min(max(count, 0.0), MAX_POINTS)) for count in counts)
 
 
-def is_float(file: IsfFile, target: str) -> bool:
-    """Return True if any pass declares this target as float."""
-    return any(each.is_float for each in file.passes if each.target == target)
+def target_dtype(file: IsfFile, target: str) -> str:
+    """Return "f4" if any pass declares this target as float, else "f1"."""
+    return "f4" if any(each.is_float for each in file.passes if each.target == target) else "f1"
 
 
 def pass_size(each: IsfPass, names: Mapping[str, float], size_px: tuple[int, int]) -> tuple[int, int]:
@@ -160,9 +169,14 @@ class PassTarget:
 class ShaderTargets:
     """All targets of one shader; allocated when their size changes, which drops their content."""
 
-    def __init__(self, context: moderngl.Context, file: IsfFile) -> None:
+    def __init__(self, context: moderngl.Context, file: IsfFile, *, has_output: bool) -> None:
+        """has_output: The last pass may need a target, OUTPUT, as deep as `output_dtype` was set before `follow`."""
         self._context = context
-        self._is_float = {each.target: is_float(file, each.target) for each in file.passes if each.target is not None}
+        names = [each.target for each in file.passes if each.target is not None]
+        self._dtypes = {name: target_dtype(file, name) for name in names}
+        self.output_dtype = "f1"
+        self.steps = BUFFERS * (len(self._dtypes) + has_output)
+        """Number of calls of `follow` with `max_textures` 1 until everything is allocated."""
         self._targets: dict[str, PassTarget] = {}
 
     def follow(self, sizes: dict[str, tuple[int, int]], max_textures: int | None = None) -> int:
@@ -174,8 +188,7 @@ class ShaderTargets:
                 self._targets.pop(name).release()
                 target = None
             if target is None:
-                kind = "f4" if self._is_float[name] else "f1"
-                target = self._targets[name] = PassTarget(self._context, size_px, kind, count=0)
+                target = self._targets[name] = PassTarget(self._context, size_px, self._dtype(name), count=0)
             while target.missing_buffers and max_textures != 0:
                 target.add_buffer()
                 allocated_bytes += self._buffer_bytes(name, size_px)
@@ -192,18 +205,16 @@ class ShaderTargets:
         return missing
 
     def _buffer_bytes(self, name: str, size_px: tuple[int, int]) -> int:
-        return size_px[0] * size_px[1] * BYTES_PER_PX[self._is_float[name]]
+        return size_px[0] * size_px[1] * BYTES_OF[self._dtype(name)]
+
+    def _dtype(self, name: str) -> str:
+        return self._dtypes.get(name, self.output_dtype)
 
     def __getitem__(self, name: str) -> PassTarget:
         return self._targets[name]
 
     def __contains__(self, name: str) -> bool:
         return name in self._targets
-
-    @property
-    def steps(self) -> int:
-        """Number of calls of `follow` with `max_textures` 1 until everything is allocated."""
-        return BUFFERS * len(self._is_float)
 
     def release(self) -> None:
         release_all(*self._targets.values())

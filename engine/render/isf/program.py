@@ -14,13 +14,12 @@ import moderngl
 from engine.errors import IsfError
 from engine.render.gl_textures import release_all
 from engine.render.isf import isf_file
-from engine.render.isf.clocks import DrawClock
-from engine.render.isf.gl_images import PassTarget, ShaderTargets, output_size, point_counts, target_sizes
+from engine.render.isf.clocks import FIRST_POINTS, DrawClock, next_points
+from engine.render.isf.gl_images import OUTPUT, PassTarget, ShaderTargets, output_size, point_counts, target_sizes
 from engine.render.isf.isf_file import Input
 
 BENEATH: Final = "isf_beneath"
 MAX_REASON_CHARS: Final = 300
-POINTS_AT_ONCE: Final = 1 << 15  # between two looks at the clock
 
 # Mesa writes 0:14(3): error, NVIDIA and AMD 0(14) : error, Apple ERROR: 0:14: error; the 0 is the number from #line.
 _COMPILER_ERROR = re.compile(
@@ -141,7 +140,6 @@ class IsfProgram:
         self._uniforms: dict[str, Input] = {"isf_budget": file.budget, "isf_is_opaque": file.is_opaque}
         self._linked = {0: LinkedProgram(context, file, 0)}
         """By the number of the pass: each has one variant; Mesa's cache finds only the first one of a program again."""
-        self._targets = ShaderTargets(context, file)
         self._sampler = context.sampler(repeat_x=False, repeat_y=False, filter=(moderngl.LINEAR, moderngl.LINEAR))
         self._imports: dict[int, moderngl.Texture] = {}
         """Imported images by their array's identity: one texture for a file that has two names."""
@@ -151,7 +149,8 @@ class IsfProgram:
         self._has_holes = file.texts.has_holes
         is_copied = self._has_holes or last.target is not None or last.width is not None or last.height is not None
         self._copy = IsfProgram(context, copy_file(), wait) if is_copied else None
-        self._output: PassTarget | None = None
+        self._has_output = is_copied and last.target is None
+        self._targets = ShaderTargets(context, file, has_output=self._has_output)
 
     def draw(
         self, canvas: Canvas, inputs: Mapping[str, Input], images: Callable[[str], moderngl.Texture], time: ShaderTime
@@ -160,28 +159,35 @@ class IsfProgram:
 
         Returns False if its targets have grown so much that they are allocated over several pictures: nothing is drawn
         then. IsfError if they are too large with these inputs; OverrunError where the clock ends it."""
-        sizes = target_sizes(self.file, inputs, canvas.size_px)
+        sizes, last = self._sizes(inputs, canvas), len(self.file.passes) - 1
+        has_size = sizes.get(OUTPUT, canvas.size_px) == canvas.size_px
+        is_whole = has_size and self.file.passes[-1].target is None and not self._has_holes
+        if is_whole:
+            sizes.pop(OUTPUT, None)
         if self._clock is not None and self._targets.missing_bytes(sizes) > self._clock.max_growth_bytes:
             self._targets.follow(sizes, max_textures=1)
             return False
         self._targets.follow(sizes)
         self._set_values(inputs, time, canvas.size_px)
-        last, output_px = len(self.file.passes) - 1, output_size(self.file, inputs, canvas.size_px)
-        is_whole = self.file.passes[-1].target is None and output_px == canvas.size_px and not self._has_holes
         for number, each in enumerate(self.file.passes):
             if each.target is not None:
                 self._run_into(self._targets[each.target], number, images, canvas)
             elif number == last and (is_whole or self._copy is None):
                 self._run(number, canvas.framebuffer, canvas.size_px, images, canvas, canvas.finish)
             elif number == last:
-                self._run_into(self._own_output(output_px, canvas), number, images, canvas)
+                self._run_into(self._targets[OUTPUT], number, images, canvas)
         if self._copy is not None and not is_whole:
-            name = self.file.passes[-1].target
-            output = self._targets[name] if name is not None else self._output
-            assert output is not None
-            texture = output.texture
+            texture = self._targets[self.file.passes[-1].target or OUTPUT].texture
             self._copy.draw(canvas, {}, lambda _: texture, time)
         return True
+
+    def _sizes(self, inputs: Mapping[str, Input], canvas: Canvas) -> dict[str, tuple[int, int]]:
+        """Return the sizes of all targets, and of the last pass: as deep as the canvas, so that a pass compiled for one
+        is compiled for both."""
+        sizes = target_sizes(self.file, inputs, canvas.size_px)
+        self._targets.output_dtype = canvas.beneath.dtype
+        output_px = output_size(self.file, inputs, canvas.size_px)
+        return sizes | {OUTPUT: output_px} if self._has_output else sizes
 
     def set_opaque(self, is_opaque: bool) -> None:
         """Set whether the shader's alpha is ignored."""
@@ -214,16 +220,16 @@ class IsfProgram:
             return
         step -= len(self.file.imports) + self._targets.steps
         if step < 0:
-            self._targets.follow(target_sizes(self.file, inputs, canvas.size_px), max_textures=1)
+            self._targets.follow(self._sizes(inputs, canvas), max_textures=1)
             return
         if step == 0:
-            self._targets.follow(target_sizes(self.file, inputs, canvas.size_px))
+            self._targets.follow(self._sizes(inputs, canvas))
             self._set_values(inputs, ShaderTime(), canvas.size_px)
         if step < len(self.file.passes):
             target = self.file.passes[step].target
             own: PassTarget | None
-            if target is None and self._copy is not None:
-                own = self._own_output(output_size(self.file, inputs, canvas.size_px), canvas)
+            if target is None and self._has_output:
+                own = self._targets[OUTPUT]
             else:
                 own = self._targets[target] if target is not None else None
             framebuffer, size_px = (own.back, own.size_px) if own else (canvas.framebuffer, canvas.size_px)
@@ -236,15 +242,8 @@ class IsfProgram:
             self._copy.warm(0, canvas, {}, lambda name: canvas.beneath)
 
     def release(self) -> None:
-        release_all(self._copy, self._output, *self._imports.values(), *self._linked.values())
+        release_all(self._copy, *self._imports.values(), *self._linked.values())
         release_all(self._targets, self._sampler)
-
-    def _own_output(self, size_px: tuple[int, int], canvas: Canvas) -> PassTarget:
-        """Return a target as deep as the canvas, so that a pass compiled for one is compiled for both."""
-        if self._output is None or self._output.size_px != size_px:
-            release_all(self._output)
-            self._output = PassTarget(self._context, size_px, canvas.beneath.dtype)
-        return self._output
 
     def _linked_for(self, number: int) -> LinkedProgram:
         if number not in self._linked:
@@ -298,11 +297,16 @@ class IsfProgram:
         self._context.enable_only(moderngl.BLEND | moderngl.PROGRAM_POINT_SIZE)
         self._context.blend_func, self._context.blend_equation = (moderngl.ONE, moderngl.ONE), (equation, equation)
         try:
-            for first in range(0, count, POINTS_AT_ONCE):
-                linked.draw(min(POINTS_AT_ONCE, count - first), first)
-                if self._clock is not None and self._wait is not None and first + POINTS_AT_ONCE < count:
-                    self._wait()
-                    self._clock.check()
+            clock, wait = self._clock, self._wait
+            first, points = 0, count if clock is None or wait is None else FIRST_POINTS
+            while first < count:
+                began_s = clock.now_s() if clock is not None else 0.0
+                linked.draw(min(points, count - first), first)
+                first += points
+                if clock is not None and wait is not None and first < count:
+                    wait()
+                    clock.check()
+                    points = next_points(points, clock.now_s() - began_s)
         finally:
             self._context.blend_equation = moderngl.FUNC_ADD, moderngl.FUNC_ADD
             self._context.enable_only(moderngl.NOTHING)

@@ -1,5 +1,6 @@
 """Shader slots in the renderer: what a viewer sees when shaders are put in, changed, broken and taken out."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from itertools import count
@@ -12,6 +13,7 @@ import pytest
 from engine.render.isf.clocks import DrawClock, OverrunError, date_offline
 from engine.render.isf.isf_file import Input, IsfFile, ShaderSlot
 from engine.render.isf.parse import parse_isf
+from engine.render.isf.program import LinkedProgram
 from engine.render.opening import open_renderer
 from engine.render.picture import OutgoingLook, PictureInput, Renderer
 from tests.support.pictures import draw_once
@@ -155,7 +157,7 @@ def test_no_clock_ends_a_picture_offline(
     now_s, begin = count(), DrawClock.begin
 
     def begin_by_ticks(clock: DrawClock) -> None:
-        monkeypatch.setattr(clock, "_now_s", lambda: float(next(now_s)))
+        monkeypatch.setattr(clock, "now_s", lambda: float(next(now_s)))
         begin(clock)
 
     monkeypatch.setattr(DrawClock, "begin", begin_by_ticks)
@@ -216,7 +218,7 @@ def test_the_other_shaders_play_on_when_one_holds_up_the_picture(
         return now_s[0]
 
     def begin_by_ticks(clock: DrawClock) -> None:
-        monkeypatch.setattr(clock, "_now_s", tick)
+        monkeypatch.setattr(clock, "now_s", tick)
         begin(clock)
 
     monkeypatch.setattr(DrawClock, "begin", begin_by_ticks)
@@ -241,6 +243,52 @@ def test_all_shaders_share_the_time_of_a_picture_and_what_adds_up_to_a_band_is_w
         now_s[0] += 0.02
         clock.check()
     assert clock.slowest == "1"
+
+
+@pytest.mark.parametrize(("point_s", "most"), [(1e-7, 8), (1e-3, 200)])
+def test_points_are_drawn_in_parts_as_large_as_a_small_number_of_them_allows(
+    gl: Renderer, play: Draw, monkeypatch: pytest.MonkeyPatch, point_s: float, most: int
+) -> None:
+    """The trial saw quick ones; from 8 s on each takes its time."""
+    now_s, drawn, draw, begin = [0.0], [0], LinkedProgram.draw, DrawClock.begin
+
+    def draw_points(linked: LinkedProgram, points: int = 0, first: int = 0) -> None:
+        now_s[0] += points * point_s
+        drawn.append(points)
+        draw(linked, points, first)
+
+    passes = [{"TARGET": "dots", "POINTS": 1 << 18}, {}]
+    text = f"/*{json.dumps({'PASSES': passes})}*/ void main() {{ gl_FragColor = vec4(1.0); }}"
+    vertex = "void main() { isf_vertShaderInit(); gl_PointSize = 1.0; }"
+    file = replace(parse_isf(text, path=None, vertex=vertex), band_px=0)
+    play(slot("generator", file), frames=2 * BUILD_FRAMES)
+    monkeypatch.setattr(LinkedProgram, "draw", draw_points)
+
+    def begin_by_points(clock: DrawClock) -> None:
+        monkeypatch.setattr(clock, "now_s", lambda: now_s[0])
+        begin(clock)
+
+    monkeypatch.setattr(DrawClock, "begin", begin_by_points)
+    play(slot("generator", file), frames=1, start_s=8.0)
+    parts = [points for points in drawn if points]
+    if point_s < 1e-6:
+        assert sum(parts) == 1 << 18 and len(parts) <= most
+    else:
+        assert sum(parts) <= most and gl.shader_state.overruns == {"generator"}
+
+
+def test_the_last_pass_is_bounded_and_grows_over_some_pictures(gl: Renderer, play: Draw) -> None:
+    inputs = [{"NAME": "side", "TYPE": "float", "MIN": 1, "MAX": 8192, "DEFAULT": 8}]
+    header = {"INPUTS": inputs, "PASSES": [{"WIDTH": "$side", "HEIGHT": "$side"}]}
+    body = "gl_FragColor = vec4(RENDERSIZE.x / 8192.0, 0.0, 0.0, 1.0);"
+    file = file_of(f"/*{json.dumps(header)}*/ void main() {{ {body} }}")
+    small, large, huge = (slot("generator", file, inputs={"side": side}) for side in (8.0, 3600.0, 8192.0))
+    seen_small = play(small, frames=2 * BUILD_FRAMES)[0, 0].tolist()
+    assert gl.shader_state.failures == {} and seen_small == [0, 0, 0, 255]
+    seen = [int(play(large, frames=1)[0, 0, 0]) for _ in range(4)]
+    assert seen[0] == 0 and seen[-1] == 112, "198 MB: the last picture stays for some"
+    play(huge, frames=1)
+    assert "its last pass of 8192x8192 px takes 512 MB: at most 136 MB" in gl.shader_state.failures["generator"]
 
 
 def test_a_shader_that_holds_up_the_picture_is_given_up_and_tried_again_later(gl: Renderer, play: Draw) -> None:
