@@ -130,16 +130,13 @@ class Outputs:
                 preset = self._control_hub.preset_control.cache.get(str(snapshot["/output/2/look"]))
             except PresetError as error:
                 problem = f"/output/2/look: {error}; output 2 shows the program"
-            shader = self._awaited_shader(preset) if preset is not None else ""
+            drawn = self._drawn_preset if self._second is not None else None
+            shader = "" if preset in (None, drawn) else self._control_hub.shaders.awaited_by(preset.by_address())
             if preset is not None and shader:
                 problem = f"output 2: {preset.name}: {WAITS_FOR.format(shader=shader)}; what it shows goes on"
-                preset = self._drawn_preset if self._second is not None else None
+                preset = drawn
         self._report_once("look", problem)
         return preset
-
-    def _awaited_shader(self, preset: LoadedPreset) -> str:
-        is_drawn = preset is self._drawn_preset and self._second is not None
-        return "" if is_drawn else self._control_hub.shaders.awaited_by(preset.by_address())
 
     def _second_of(self, size_px: tuple[int, int]) -> GuardedRenderer | None:
         """The second renderer in this size; None if the machine refuses it, which is reported."""

@@ -280,14 +280,14 @@ class LaunchQueue:
             self.order.arrive(self.order.new_ticket(), "/launch/drop")
         reply.done(self.take_back(*map(str, args)))
 
-    def take_back(self, name: str | None = None) -> int:
+    def take_back(self, name: str | None = None, reason: str = TAKEN_BACK) -> int:
         """Drop what waits under that name, None: all. Returns how many. Any thread."""
         with self._lock:
             found = [launch for launch in self._waiting.values() if name in (None, launch.name)]
             for launch in found:
                 del self._waiting[launch.key]
         for launch in found:
-            self._drop(launch, TAKEN_BACK)
+            self._drop(launch, reason)
         return len(found)
 
     def on_list(self, args: tuple[object, ...], reply: Reply) -> None:

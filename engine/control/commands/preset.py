@@ -165,7 +165,7 @@ class PresetControl:
                 return
             deferred, self._deferred = self._deferred, ""
             if deferred and self.queue is not None:
-                self.queue.take_back(deferred)
+                self.queue.take_back(deferred, f"superseded by preset {loaded.name}")
             previous = self.mixer.on_screen
             self.history.leave()
             self.mixer.end_flash()

@@ -117,6 +117,9 @@ class ShaderControl:
             store.add_condition(fx.file_address(slot), partial(self._check_file, slot))
 
     def start(self) -> None:
+        for slot in fx.LOOK_SLOTS if self._tests_first else ():
+            if fx.chosen_file(slot, self._store.snapshot()):  # no look was before, and its layers alone may be black
+                self._player.stand_in(slot)
         self.catalog.start()
         self._thread.start()
 

@@ -133,8 +133,12 @@ class ShaderPlayer:
             self._bypass.begin(slot)
 
     def retry_bypassed(self) -> list[str]:
-        """Resume drawing the bypassed slots that have another shader, or whose shader is to be tried again. Call it
-        before a frame's values are read. Returns those that play the same shader again."""
+        """Begin what stands in, and resume drawing the bypassed slots that have another shader, or whose shader is to
+        be tried again. Call it before a frame's values are read. Returns those that play the same shader again."""
+        for slot in self._awaited - self._bypass.slots:
+            self._now.pop(slot, None)
+            self._last.pop(slot, None)
+            self._begin_bypass([slot])
         snapshot = self._store.snapshot()
         again, other = [], []
         for slot in self._bypass.slots:
@@ -183,10 +187,6 @@ class ShaderPlayer:
             for each in shader.inputs:  # a switch that is on at the start is no event
                 self._pressed[each.address] = snapshot.number(each.aliases[0]) >= ON_FROM
             jump(snapshot, [fx.alias_address(slot, number) for number in fx.ALIASES])
-        for slot in self._awaited - self._bypass.slots:
-            self._now.pop(slot, None)
-            self._last.pop(slot, None)
-            self._begin_bypass([slot])
         for slot in fx.SLOTS:
             if not fx.chosen_file(slot, snapshot):
                 self._awaited.discard(slot)

@@ -11,8 +11,8 @@ import logging
 import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
+from functools import partial
 
 import moderngl
 import numpy as np
@@ -32,6 +32,8 @@ from osc_schema.fx import PROGRESS
 log = logging.getLogger(__name__)
 
 RING = 5  # targets: the one drawn into, the one read, two finished pictures of looks that dissolve, and the last one
+one_slot_fails = partial(translate_errors, {Exception: "the GL driver refuses to draw it"}, as_=IsfError)
+"""Context in which whatever the driver or moderngl raises is an error of the slot: the renderer draws on."""
 _SOURCE_INPUTS = (isf_file.SOURCE_IMAGE, isf_file.START_IMAGE)
 
 
@@ -350,11 +352,6 @@ class SlotChain:
             unbind(self._context)
         release_all(*self._ring, self._black, *self._generated.values())
         self._ring, self._black, self._generated = [], None, {}
-
-
-def one_slot_fails() -> AbstractContextManager[None]:
-    """Turn whatever the driver or moderngl raises into IsfError: the slot fails, and the renderer draws on."""
-    return translate_errors({Exception: "the GL driver refuses to draw it"}, as_=IsfError)
 
 
 class _SlotPlayer:

@@ -1,6 +1,7 @@
 """Shaders without a GPU: a scripted trial replaces its process, and the test draws the frames."""
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -99,8 +100,15 @@ class Rig:
     """A shader control, player and store; `frame` is a frame of the engine."""
 
     def __init__(
-        self, folder: Path, reports: Any, *, records: DiskQueue | None = None, own_folder: Path | None = None
+        self,
+        folder: Path,
+        reports: Any,
+        *,
+        records: DiskQueue | None = None,
+        own_folder: Path | None = None,
+        first: Iterable[tuple[str, Any]] = (),
     ) -> None:
+        """`first`: values that are set before it starts."""
         self.folder = folder
         self.clock_s = 0.0
         """Of the tests in advance."""
@@ -129,6 +137,7 @@ class Rig:
             is_offline=False,
         )
         self.control.add_commands(CommandTable())
+        self.store.set_many(first, by="preset")
         self.control.start()
         self.fade: PictureFade | None = None
         self.snapshot = self.store.snapshot()

@@ -291,13 +291,15 @@ def test_a_look_waits_for_the_test_of_its_shader_and_the_look_before_plays_on(lo
 def test_a_look_that_waits_for_its_shader_is_replaced_by_the_next_one(looks: PresetRig) -> None:
     saved(looks, "glass", **{"/fx/generator/file": "Prism"})
     looks.untested.add("Prism")
-    for ask in (lambda: looks.done("/preset/load", "day"), lambda: looks.queue.take_back()):
+    for ask in (lambda: looks.say("/preset/load", "day"), looks.queue.take_back):
         looks.say("/preset/load", "glass")
         looks.take()
         ask()
         looks.untested.clear()
         looks.start_launches()
         assert looks.presets.current.name in ("night", "day") and ("/launch/dropped", "glass") in looks.messages
+        fail = next(each for each in looks.take() if each[0] == "/fail")
+        assert fail[2].removeprefix("superseded by ") in ("preset day", "/launch/drop")
         looks.untested.add("Prism")
 
 

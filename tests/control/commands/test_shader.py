@@ -435,6 +435,22 @@ def test_a_look_on_screen_without_its_shader_shows_its_fallback_and_no_other_loo
     assert (rig.snapshot["/layer/1/intensity"] > 0.0) is (name == "Broken")
 
 
+def test_the_first_look_of_a_run_begins_with_its_fallback(tmp_path: Path, reports: Any, wait_for: Any) -> None:
+    (tmp_path / "Sky.fs").write_text(shader(image=False))
+    first = [("/fx/generator/file", "Sky"), *((f"/layer/{n}/intensity", 0.0) for n in range(1, 5))]
+    rig = Rig(tmp_path, reports, first=first)
+    try:
+        rig.tester.may_answer.clear()
+        for _ in range(3):
+            assert rig.frame() == {} and rig.snapshot["/layer/1/intensity"] > 0.0
+        rig.tester.may_answer.set()
+        wait_for(lambda: "generator" in rig.frame(), "its shader")
+        wait_for(lambda: rig.frame() and rig.fade is None, "the dissolve")
+        assert rig.snapshot["/layer/1/intensity"] == 0.0
+    finally:
+        rig.control.close()
+
+
 def test_a_test_that_had_no_time_is_told_and_begins_again(rig: Rig, wait_for: Any, reports: Any) -> None:
     rig.write("Late", shader(more="// late"))
     wait_for(lambda: rig.control.catalog.find("Late") is not None, "the new file")
