@@ -46,7 +46,7 @@ MAX_START_S = 2.0
 TOLD_AFTER_FRAMES = 10  # a shader that is only read is ready earlier
 WAITS_FOR = "waits for the first test of its shader {shader} on this machine"
 _SHADER_FILES = frozenset(map(file_address, LOOK_SLOTS))
-_TEXT, _WORDS = "/text/1/text", "/text/words"
+_TEXT, _OWN_TEXT = "/text/1/text", "/text/words"
 _PARTS = tuple(param.address.removeprefix("/layer/1/") for param in osc_schema.match("/layer/1/*"))
 
 
@@ -209,14 +209,15 @@ class PresetControl:
         """The preset with its values arranged. PresetError if it is missing or cannot be used."""
         loaded, text = self.cache.get(name), self._store.get(_TEXT)
         if self.current.name in WORDED and text not in ("", self.current.loaded_value(_TEXT)):
-            self._store.set(_WORDS, text, by="preset")  # somebody has written it into the look that goes
+            self._store.set(_OWN_TEXT, text, by="preset")  # somebody has written it into the look that goes
         return self._arrange(loaded)
 
     def _arrange(self, loaded: LoadedPreset) -> LoadedPreset:
         """The preset with its values in the current order of the shaders' inputs, and with the performer's words."""
-        values, words = self._views.arrange(loaded.values, loaded.inputs), self._store.get(_WORDS)
-        if words and loaded.name in WORDED:
-            values = [(param, words if param.address == _TEXT else value) for param, value in values]
+        values = self._views.arrange(loaded.values, loaded.inputs)
+        text = self._store.get(_OWN_TEXT)
+        if text and loaded.name in WORDED:
+            values = [(param, text if param.address == _TEXT else value) for param, value in values]
         return replace(loaded, values=values)
 
     def resume(self, loaded: LoadedPreset) -> None:

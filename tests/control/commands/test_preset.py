@@ -100,11 +100,11 @@ def test_ones_own_words_stay_when_looks_change(rig: PresetRig) -> None:
     assert rig.store.get(text) == "" == rig.store.get("/text/words"), "nobody has written anything"
     rig.done("/preset/load", "Poster")
     rig.store.set(text, "ANNA|LIVE", by="udp 192.0.2.1:9000")
-    for name, shown in (("Silk", ""), ("Swarm", "ANNA|LIVE"), ("Ink", ""), ("Poster", "ANNA|LIVE")):
+    for name, written in (("Silk", ""), ("Swarm", "ANNA|LIVE"), ("Ink", ""), ("Poster", "ANNA|LIVE")):
         rig.done("/preset/prepare", name)
         rig.done("/preset/take", 0.0)
         rig.presets.current.step(rig.store.snapshot())
-        assert (rig.store.get(text), rig.presets.current.state) == (shown, (name, 0))
+        assert (rig.store.get(text), rig.presets.current.state) == (written, (name, 0))
     rig.done("/preset/load", "Silk")
     rig.store.set("/text/words", "Bar 25")
     rig.done("/preset/flash", "Poster", 1)
