@@ -16,6 +16,7 @@
         {"NAME": "kick", "LABEL": "Kick", "TYPE": "float", "DEFAULT": 0.0, "MIN": 0.0, "MAX": 1.0},
         {"NAME": "voice", "LABEL": "Voice", "TYPE": "float", "DEFAULT": 0.0, "MIN": 0.0, "MAX": 1.0},
         {"NAME": "quality", "LABEL": "Sharpness of the dream", "TYPE": "float", "DEFAULT": 1.0, "MIN": 0.25, "MAX": 1.0},
+        {"NAME": "night", "LABEL": "Night around people; 0 for painted pictures", "TYPE": "float", "DEFAULT": 1.0, "MIN": 0.0, "MAX": 1.0},
         {"NAME": "beats", "LABEL": "Beats", "TYPE": "float", "DEFAULT": 0.0, "MIN": 0.0, "MAX": 100000.0},
         {"NAME": "palette_1", "LABEL": "Room", "TYPE": "color", "DEFAULT": [0.05, 0.06, 0.2, 1.0]},
         {"NAME": "palette_2", "LABEL": "Shadows", "TYPE": "color", "DEFAULT": [0.3, 0.3, 0.8, 1.0]},
@@ -159,12 +160,18 @@ void main() {
         vec2 p = (at - 0.5) * aspect;
         vec2 wind = swirl(p * (1.6 + voice), TIME) * drift * (0.0055 + 0.006 * kick + 0.006 * voice) + vec2(0.0, 0.0022) * drift;
         vec4 now = scene(at + wind / aspect * 1.6);
-        now.rgb = 1.0 - exp(-now.rgb * 2.0); // a stage is dark, a dream is not
+        // A stage is dark, a dream is not; a bright room becomes night, in which people shine.
+        vec2 source = vec2(IMG_NORM_PIXEL(sourceImage, vec2(0.5)).a, IMG_NORM_PIXEL(maskImage, vec2(0.5)).a);
+        vec3 mean = vec3(0.0);
+        for (int i = 0; i < 9; i++) mean += IMG_NORM_PIXEL(sourceImage, 0.2 + 0.3 * vec2(i - 3 * (i / 3), i / 3)).rgb / 9.0;
+        float has_people = source.x > 0.5 && source.y > 0.5 ? night : 0.0, room = has_people * (1.0 - now.a);
+        float exposure = mix(2.0, clamp(0.55 / max(dot(mean, vec3(0.3, 0.59, 0.11)), 0.01), 0.7, 2.0), has_people);
+        now.rgb = (1.0 - exp(-now.rgb * exposure)) * (1.0 - 0.55 * room);
         float light = dot(now.rgb, vec3(0.3, 0.59, 0.11));
         // People take the warm side of the palette, the room the cool one; a painted picture keeps most of its own.
         vec3 cool = mix(palette_1.rgb * 1.4, mix(palette_2.rgb, palette_4.rgb, 0.35), smoothstep(0.05, 0.85, light)) * (0.4 + 1.3 * light);
-        vec3 warm = mix(palette_3.rgb * 0.5, palette_4.rgb, smoothstep(0.1, 0.9, light)) * (0.3 + 1.4 * light);
-        vec3 graded = mix(now.rgb * 1.15, mix(cool, warm, now.a * smoothstep(0.10, 0.42, light)), grade);
+        vec3 warm = mix(palette_3.rgb * 0.5, palette_4.rgb, smoothstep(0.1, 0.9, light)) * (0.3 + 1.4 * light) * (1.0 + 0.6 * has_people);
+        vec3 graded = mix(now.rgb * 1.15, mix(cool, warm, now.a * smoothstep(0.10, 0.42, light)), min(grade * (1.0 + has_people), 1.0));
         vec2 from = at - wind / aspect - IMG_NORM_PIXEL(flowImage, at).xy * 2.0 * TIMEDELTA;
         from = (from - 0.5) * (1.0 - 0.006 * drift - 0.02 * kick * drift) + 0.5;
         vec3 before = IMG_NORM_PIXEL(dream, from).rgb;
