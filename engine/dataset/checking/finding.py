@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import yaml
+
+from engine.dataset.labels.reading import Keypoints
 from engine.errors import UsageError
 from engine.system.small_file import open_regular, read_small
 
@@ -70,7 +73,8 @@ class FoundFolder:
     class_names: dict[int, str] = field(default_factory=dict)  # names of YOLO's classes
     class_file: str = ""  # the file that has these names
     lists: list[str] = field(default_factory=list)  # files of LIST_FILES
-    keypoint_columns: int = 0  # further columns of a YOLO label that hold keypoints
+    class_fault: str = ""  # why that file cannot be read
+    keypoints: Keypoints = (0, 0)  # of a YOLO label, in further columns
     lone_labels: list[str] = field(default_factory=list)  # label files without a picture
     unknown: list[str] = field(default_factory=list)  # files that may be labels, if there are none of a known layout
 
@@ -195,35 +199,24 @@ def _name_classes(folder: FoundFolder) -> None:
             continue
         except OSError as error:
             raise UsageError(f"{folder.path / name}: cannot be read ({error.strerror or error})") from error
-    folder.class_names, folder.keypoint_columns = read_yaml(text)
     if folder.class_file.endswith(".names"):
         folder.class_names = dict(enumerate(line.strip() for line in text.splitlines() if line.strip()))
+    else:
+        folder.class_names, folder.keypoints, folder.class_fault = read_yaml(text)
     if classes := folder.options.get("classes"):
         folder.class_names, folder.class_file = dict(enumerate(classes)), MANIFEST_FILE
-        folder.keypoint_columns = 3 * (folder.options.get("write") == "yolo-pose")
+        folder.keypoints = (1, 3) if folder.options.get("write") == "yolo-pose" else (0, 0)
 
 
-def read_yaml(text: str) -> tuple[dict[int, str], int]:
-    """Names of classes and columns of keypoints, from the few forms in which trainers write them."""
-    class_names: dict[int, str] = {}
-    keypoint_columns = 0
-    block = ""
-    for line in text.splitlines():
-        key, _, value = (part.strip() for part in line.partition("#")[0].partition(":"))
-        if line[:1] not in (" ", "-", "\t"):
-            block = key
-            if key == "names":
-                class_names = dict(enumerate(_items(value)))
-            if key == "kpt_shape":
-                shape = [int(item) for item in _items(value) if WHOLE_NUMBER.fullmatch(item)]
-                keypoint_columns = shape[0] * shape[1] if len(shape) == 2 else 0
-        elif block == "names" and WHOLE_NUMBER.fullmatch(key):
-            class_names[int(key)] = value.strip("'\"")
-        elif block == "names" and key.startswith("- "):
-            class_names[len(class_names)] = key[2:].strip("'\" ")
-    return class_names, keypoint_columns
-
-
-def _items(value: str) -> list[str]:
-    """`[a, 'b']` -> a, b."""
-    return [item.strip(" '\"") for item in value.strip("[] ").split(",") if item.strip()]
+def read_yaml(text: str) -> tuple[dict[int, str], Keypoints, str]:
+    """Names of classes, keypoints, and the fault if it is no YAML, else ""."""
+    try:
+        found = yaml.load(text, yaml.BaseLoader)  # which makes only texts, lists and dicts
+    except (yaml.YAMLError, RecursionError) as error:
+        return {}, (0, 0), f"is not YAML: {' '.join(str(error).split())[:200]}"
+    values = found if isinstance(found, dict) else {}
+    names, shape = values.get("names"), values.get("kpt_shape")
+    numbered = names if isinstance(names, dict) else dict(enumerate(names)) if isinstance(names, list) else {}
+    class_names = {int(key): str(name) for key, name in numbered.items() if WHOLE_NUMBER.fullmatch(str(key))}
+    sizes = [int(each) for each in shape if WHOLE_NUMBER.fullmatch(str(each))] if isinstance(shape, list) else []
+    return class_names, (sizes[0], sizes[1]) if len(sizes) == 2 and sizes[1] in (2, 3) else (0, 0), ""

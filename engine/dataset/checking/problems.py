@@ -16,6 +16,7 @@ import numpy as np
 from engine.dataset.checking.finding import LAYOUTS, PICTURE_SUFFIXES, TILES, FoundFolder, FoundPicture, read_yaml
 from engine.dataset.checking.pictures import PictureFacts
 from engine.dataset.labels.reading import (
+    HEAD,
     CocoAnnotation,
     CocoLabels,
     ReadLabels,
@@ -40,7 +41,6 @@ PICTURE_FORMATS = ("YOLO", "YOLO-seg", "YOLO-pose", "VOC", "Pascal VOC", "KITTI"
 MAX_PART_BYTES = 64 << 20
 MAX_LIST_BYTES = 128 << 20  # two million pictures
 LISTED = re.compile(rf".*?({'|'.join(map(re.escape, PICTURE_SUFFIXES))})(?=\s|$)", re.IGNORECASE)
-POSE_COLUMNS = 3  # x, y and visibility of the head
 
 Digests = dict[str, str]  # SHA-256 by path, from the manifest
 
@@ -65,11 +65,12 @@ def read_labels(folder: FoundFolder, picture: FoundPicture, facts: PictureFacts)
         elif form == "KITTI":
             found[form] = read_kitti(path)
         else:
-            columns = folder.keypoint_columns if form in ("YOLO", "YOLO-pose") else 0
             size = facts.width_px, facts.height_px
-            columns = columns or POSE_COLUMNS * (form == "YOLO-pose")
+            keypoints = folder.keypoints if form in ("YOLO", "YOLO-pose") else (0, 0)
+            if form == "YOLO-pose" and not folder.keypoints[0]:
+                keypoints = HEAD
             known = f"the names in {folder.class_file}"
-            found[form] = read_yolo(path, *size, folder.class_names, columns, class_text=known)
+            found[form] = read_yolo(path, *size, folder.class_names, keypoints, class_text=known)
     return found
 
 
@@ -93,6 +94,8 @@ def layout_problems(folder: FoundFolder) -> Iterator[CheckProblem]:
         others = f" and {len(folder.unknown) - 1} more" if len(folder.unknown) > 1 else ""
         text = f"is no label of a known layout{others}; known are {LAYOUTS}"
         yield CheckProblem("missing", folder.unknown[0], text)
+    if folder.class_fault:
+        yield CheckProblem("damaged", folder.class_file, folder.class_fault)
     known = sorted(folder.class_names)
     if lacking := [index for index, number in enumerate(known) if number != index]:
         text = f"class {lacking[0]} has no name, but {known[-1]} has: trainers number classes without gaps"
@@ -142,7 +145,7 @@ def coco_problems(
             yield CheckProblem("missing", name, f"{image.file_name} is not in the folder")
             continue
         own = facts.get(matched[image.id])
-        if own is not None and image.width and (image.width, image.height) != (own.width_px, own.height_px):
+        if own is not None and (image.width, image.height) not in ((None, None), (own.width_px, own.height_px)):
             yield CheckProblem("label", name, f"{image.file_name} is {_size(own)}, not {image.width}x{image.height}")
     kinds = {kind.id for kind in coco.categories}
     own_ids = (annotation.id for annotation in coco.annotations if annotation.id is not None)
@@ -159,13 +162,21 @@ def coco_problems(
         elif len(annotation.bbox) != 4:
             faults = [("label", " has no box")]
         else:
-            faults = _mask_faults(annotation, facts.get(matched.get(annotation.image_id, "")))
+            faults = _shape_faults(annotation, facts.get(matched.get(annotation.image_id, "")))
         for kind, fault in faults:
             yield CheckProblem(kind, name, f"annotation {position}{fault}")
 
 
-def _mask_faults(annotation: CocoAnnotation, facts: PictureFacts | None) -> Iterator[tuple[str, str]]:
-    """Find faults of an annotation's segmentation, if it has one: kinds and texts."""
+def _shape_faults(annotation: CocoAnnotation, facts: PictureFacts | None) -> Iterator[tuple[str, str]]:
+    """Find faults of an annotation's area, keypoints and segmentation, as far as it has them: kinds and texts."""
+    x, y, width, height = annotation.bbox
+    most = (width + MAX_APART_PX) * (height + MAX_APART_PX)
+    if annotation.area is not None and not 0 < annotation.area <= most:
+        yield "label", f": its area of {annotation.area:g} px is none of a thing in its box of {width:g}x{height:g} px"
+    points = zip(*[iter(annotation.keypoints or ())] * 3, strict=False)
+    for number, (right, down, is_labelled) in enumerate(points, 1):
+        if facts is not None and is_labelled and not (0 <= right <= facts.width_px and 0 <= down <= facts.height_px):
+            yield "label", f": keypoint {number} ({right:g}, {down:g}) is outside the picture of {_size(facts)}"
     extent = read_extent(bytes(annotation.segmentation))
     if extent is None:
         return
@@ -174,7 +185,6 @@ def _mask_faults(annotation: CocoAnnotation, facts: PictureFacts | None) -> Iter
         return
     if facts is not None and extent.size_px not in (None, (facts.width_px, facts.height_px)):
         yield "label", f": its segmentation is of a picture of {'{}x{}'.format(*extent.size_px)}, not {_size(facts)}"
-    x, y, width, height = annotation.bbox
     apart = max(abs(a - b) for a, b in zip(extent.box, (x, y, x + width, y + height), strict=True))
     if apart > MAX_APART_PX:
         yield "disagree", f": its box differs by {apart:.1f} px from its segmentation's"
@@ -206,11 +216,12 @@ def match_coco(coco: CocoLabels, pictures: list[FoundPicture]) -> dict[int, str]
         by_file.setdefault(PurePosixPath(picture.name).name, []).append(picture.name)
     matched = {}
     for image in coco.images:
-        alike = by_file.get(PurePosixPath(image.file_name.replace("\\", "/")).name, [])
-        if image.file_name in names:
-            matched[image.id] = image.file_name
-        elif f"images/{image.file_name}" in names:
-            matched[image.id] = f"images/{image.file_name}"
+        name = image.file_name.replace("\\", "/")
+        alike = by_file.get(PurePosixPath(name).name, [])
+        if name in names:
+            matched[image.id] = name
+        elif f"images/{name}" in names:
+            matched[image.id] = f"images/{name}"
         elif len(alike) == 1:
             matched[image.id] = alike[0]
     return matched
@@ -304,12 +315,14 @@ def _yaml_problems(root: Path, pictures: list[FinishedPicture], options: dict[st
         if text is None:
             yield _missing(path)
             continue
-        names, columns = read_yaml(text.decode("utf-8", "replace"))
+        names, keypoints, fault = read_yaml(text.decode("utf-8", "replace"))
         has_heads = labels == "labels-pose" or (labels, options.get("write")) == ("labels", "yolo-pose")
-        if any(names.get(number) != name for number, name in expected.items()):
+        if fault:
+            yield CheckProblem("damaged", path, fault)
+        elif any(names.get(number) != name for number, name in expected.items()):
             actual, due = (", ".join(each.values()) or "none" for each in (names, expected))
             yield CheckProblem("damaged", path, f"names the classes {actual}; those of the labels: {due}")
-        elif has_heads and columns != POSE_COLUMNS:
+        elif has_heads and keypoints != HEAD:
             yield CheckProblem("damaged", path, "lacks kpt_shape: [1, 3] of the heads")
 
 

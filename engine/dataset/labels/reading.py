@@ -27,7 +27,8 @@ MAX_FAULTS = 10_000  # of one file; what has more is another kind of file
 BOX_COLUMNS = 5  # class, centre, size
 ROTATED_COLUMNS = 9  # class, four corners
 KITTI_COLUMNS = 15
-HEAD_COLUMNS = 3  # x and y of a pile's head, and whether it can be seen
+Keypoints = tuple[int, int]  # how many, and the numbers of each: x, y and maybe 0 for one that is not labelled
+HEAD: Keypoints = (1, 3)  # of a pile
 ROUNDING_NORM = 1e-6  # rounding of a centre and of half a size to six decimals
 FIRST_CHARACTER = 48
 NOT_YET_FETCHED = (
@@ -62,8 +63,8 @@ class ReadLabels:
 class CocoImage(msgspec.Struct, frozen=True):
     id: int
     file_name: str
-    width: int = 0
-    height: int = 0
+    width: int | None = None
+    height: int | None = None
 
 
 class CocoAnnotation(msgspec.Struct, frozen=True):
@@ -72,7 +73,8 @@ class CocoAnnotation(msgspec.Struct, frozen=True):
     id: int | str | None = None
     bbox: list[float] = []
     iscrowd: int = 0
-    area: float = 0.0
+    area: float | None = None
+    keypoints: list[float] | None = None  # x, y and 0 for none, 1 for hidden, 2 for seen, of each
     is_hidden: bool = False  # our own further field
     segmentation: msgspec.Raw = msgspec.Raw()  # a part of the file's content, which is decoded when it is needed
 
@@ -117,7 +119,7 @@ def read_labels(path: Path, width_px: int, height_px: int, classes: int) -> tupl
     int64. SourceError, with the file, for other columns, classes and numbers, and for points outside the picture."""
     names = {number: str(number) for number in range(classes)}
     class_text = f"the {classes} classes, which are numbered from 0"
-    read = read_yolo(path, width_px, height_px, names, HEAD_COLUMNS, class_text=class_text)
+    read = read_yolo(path, width_px, height_px, names, HEAD, class_text=class_text)
     if read.faults:
         raise SourceError(f"{path}: {read.faults[0]}")
     relative = read.boxes / (width_px, height_px, width_px, height_px)
@@ -130,9 +132,10 @@ def read_labels(path: Path, width_px: int, height_px: int, classes: int) -> tupl
 
 
 def read_yolo(
-    path: Path, width_px: int, height_px: int, class_names: dict[int, str], keypoint_columns: int, *, class_text: str
+    path: Path, width_px: int, height_px: int, class_names: dict[int, str], keypoints: Keypoints, *, class_text: str
 ) -> ReadLabels:
     """Read YOLO boxes, poses, and polygons and rotated boxes as the box around them."""
+    keypoint_columns = math.prod(keypoints)
     rows: list[Sequence[float]] = []
     columns = set()
     read = ReadLabels()
@@ -149,6 +152,11 @@ def read_yolo(
         if box is None or not kind.is_integer():
             read.faults.append(f"line {number}: {len(values) + 1} columns are no box, polygon or pose")
             continue
+        if len(values) == BOX_COLUMNS - 1 + keypoint_columns:
+            for at in range(BOX_COLUMNS - 1, len(values), keypoints[1] or 1):
+                x, y, *is_labelled = values[at : at + keypoints[1]]
+                if is_labelled != [0] and (min(x, y) < -ROUNDING_NORM or max(x, y) > 1 + ROUNDING_NORM):
+                    read.faults.append(f"line {number}: the keypoint {x:g} {y:g} is outside the picture (0..1)")
         if class_names and int(kind) not in class_names:
             read.faults.append(f"line {number}: class {int(kind)} is not among {class_text}")
         read.names.append(class_names.get(int(kind), str(int(kind))))

@@ -420,7 +420,68 @@ def test_lists_may_be_long_and_name_pictures_as_voc_and_classifiers_do(tmp_path:
 def test_numbers_of_classes_that_no_dataset_has_take_no_memory_and_are_reported(tmp_path: Path) -> None:
     folder = write_dataset(tmp_path, [1])
     (folder / "coco_all.json").unlink()
-    lines = ["names:", "  0: pile", "  99999999999999999: crane", f"  {'9' * 5000}: a", "  ²: b", "kpt_shape: [²]"]
+    lines = ["names:", "  0: pile", "  99999999999999999: crane", f"  {'9' * 500}: a", "  ²: b", "kpt_shape: [²]"]
     (folder / "dataset.yaml").write_text("\n".join(lines), encoding="utf-8")
     text = "class 1 has no name, but 99999999999999999 has: trainers number classes without gaps"
     assert found(folder) == [("label", "dataset.yaml", text)]
+
+
+@pytest.mark.parametrize(
+    "names",
+    ["names: {0: pile, 1: 'a, b'}", "{nc: 2, names: {0: pile, 1: 'a, b'}}", "names:\n- pile\n- 'a, b'",
+     "names: [pile, 'a, b']", "names:\n  - pile\n  - >-\n    a,\n    b"],
+)  # fmt: skip
+def test_names_of_classes_are_read_in_every_form_of_yaml(tmp_path: Path, names: str) -> None:
+    folder = write_dataset(tmp_path, [1])
+    (folder / "dataset.yaml").write_text(f"{names}\n", encoding="utf-8")
+    assert find_folder(folder).class_names == {0: "pile", 1: "a, b"} and found(folder) == []
+
+
+def test_a_file_of_names_that_is_no_yaml_is_told(tmp_path: Path) -> None:
+    folder = write_dataset(tmp_path, [1])
+    (folder / "coco_all.json").unlink()
+    (folder / "dataset.yaml").write_text("names: [pile\nval: [", encoding="utf-8")
+    ((kind, path, text),) = found(folder)
+    assert (kind, path) == ("damaged", "dataset.yaml") and text.startswith("is not YAML: ") and "\n" not in text
+
+
+def test_keypoints_outside_the_picture_are_told_unless_they_are_not_labelled(tmp_path: Path) -> None:
+    folder = write_dataset(tmp_path, [1])
+    (folder / "coco_all.json").unlink()
+    (folder / "dataset.yaml").write_text("names: [man]\nkpt_shape: [2, 3]\n", encoding="utf-8")
+    lines = ["0 0.5 0.5 0.1 0.1 0.5 0.5 2 1.5 0.5 2", "0 0.3 0.3 0.1 0.1 0.3 0.3 1 -1 -1 0"]
+    (folder / "labels/000001.txt").write_text("\n".join(lines), encoding="utf-8")
+    assert found(folder) == [
+        ("label", "labels/000001.txt", "line 1: the keypoint 1.5 0.5 is outside the picture (0..1)")
+    ]
+
+
+def test_sizes_areas_and_keypoints_of_a_coco_file_that_cannot_be_are_told(tmp_path: Path) -> None:
+    folder = write_dataset(tmp_path, [1, 2])
+    path = folder / "coco_all.json"
+    coco = json.loads(path.read_text("utf-8"))
+    coco["images"][1]["width"] = 0
+    for annotation, more in zip(coco["annotations"], ({"area": 64}, {"area": 0}, {"area": -5}, {"area": 900},
+                                                      {"keypoints": [5, 5, 2, WIDTH_PX + 1, 5, 1, -9, -9, 0]}),
+                                strict=False):  # fmt: skip
+        annotation |= more
+    path.write_text(json.dumps(coco), encoding="utf-8")
+    size = f"{WIDTH_PX}x{HEIGHT_PX}"
+    area = "px is none of a thing in its box of 8x8 px"
+    assert [text for _, _, text in found(folder)] == [
+        f"images/000002.png is {size}, not 0x{HEIGHT_PX}",
+        f"annotation 2: its area of 0 {area}",
+        f"annotation 3: its area of -5 {area}",
+        f"annotation 4: its area of 900 {area}",
+        f"annotation 5: keypoint 2 ({WIDTH_PX + 1}, 5) is outside the picture of {size}",
+    ]
+
+
+def test_a_coco_file_of_windows_names_pictures_of_the_same_name_in_two_folders(tmp_path: Path) -> None:
+    write_dataset(tmp_path / "val", [1], subset="val")
+    folder = write_dataset(tmp_path / "all", [1], subset="train", brightness=0.9)
+    shutil.copytree(tmp_path / "val", folder, dirs_exist_ok=True)
+    for part in ("train", "val"):
+        path = folder / f"coco_{part}.json"
+        path.write_text(path.read_text("utf-8").replace(f"images/{part}/", f"{part}\\\\"), encoding="utf-8")
+    assert "missing" not in [kind for kind, _, _ in found(folder)]

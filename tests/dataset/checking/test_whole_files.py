@@ -83,7 +83,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], tuple[str, str, str]]] = {
         text(COCO, '{"images":[],"annotations":[],"categories":[]}'),
         ("missing", COCO, "lacks image id 2"),
     ),
-    "YAML is cut": (cut("dataset.yaml", 0.97), ("damaged", "dataset.yaml", "names the classes pile, c; those of")),
+    "YAML is cut": (cut("dataset.yaml", 0.97), ("damaged", "dataset.yaml", "is not YAML: ")),
     "YAML is gone": (without("dataset.yaml"), ("missing", "dataset.yaml", "is not in the folder")),
     "piles are cut": (cut("piles.jsonl"), ("damaged", "piles.jsonl", "is not the lines of the files in piles/")),
     "piles are gone": (without("piles.jsonl"), ("missing", "piles.jsonl", "is not in the folder")),
