@@ -28,9 +28,12 @@ from osc_schema.fx import LOOK_SLOTS, file_address
 from osc_schema.outputs import NUMBERS, SECOND
 
 _CHANGED = "/output/2/look or its size changes"
-_SMALLER = "choose a smaller /output/2/width and height, or another look"
-TOO_DEAR = f"more than the first leaves: its rate falls; {_SMALLER}"
-MAX_EXPECTED_S = 0.25  # of a second look: a longer standstill of the first output is seen
+_SMALLER = "choose a smaller /output/2/width and height"
+TOO_DEAR = f"more than the first leaves: its rate falls; {_SMALLER}, or another look"
+MAX_EXPECTED_S = 0.25
+"""Of any picture beside the first, drawn, read and published: a longer standstill of the first output is seen."""
+COPY_S_A_PX = 4e-9  # to publish a pixel, beside drawing and reading it
+TRIAL_PX = 512 * 512  # of the program, with which its cost is measured: 10 ms on a processor
 
 
 class Outputs:
@@ -48,7 +51,9 @@ class Outputs:
         self._cuts = self._frames = self._dropped = 0
         self._shows, self._began_s = "program", 0.0
         """Name of the preset that was drawn last, and the time at which it came."""
-        self._pace, self._paced_for, self._expected_s = SparePace(), object(), 0.0
+        self._pace, self._paced_for = SparePace(), object()
+        self._look_s_a_px = self._program_s_a_px = 0.0
+        """Seconds that a pixel of the second picture is expected to take; 0 while that is unknown."""
         self.status: SecondStatus | None = None
         """None while no sink publishes the second output."""
 
@@ -68,25 +73,21 @@ class Outputs:
             return
         shape, preset = self._shape(snapshot, 2, frame.id), self._chosen_preset(snapshot)
         if self._paced_for != (settings := (shape.requested_px, preset)):
-            self._pace, self._paced_for, self._expected_s = SparePace(), settings, 0.0
+            self._pace, self._paced_for = SparePace(), settings
+            self._look_s_a_px = self._program_s_a_px = 0.0
             if self._problems.get("slots"):
                 self.close()  # so that its shader is tried again
-        if preset is not None and not self._expected_s:
-            pixels = math.prod(shape.of_look().picture_px) / math.prod(self._drawing.renderer.size_px)
-            self._expected_s = self._looks.cost.usual_look_s * pixels
-        pace, is_offline, now_s = self._pace, self._drawing.is_offline, self._stopwatch.now_s()
-        line, is_known = "", is_offline or self._expected_s > 0.0
-        if preset is not None and self._expected_s > MAX_EXPECTED_S and not is_offline:
-            cost = f"would take {self._expected_s * 1000:.0f} ms a picture and stop the first"
-            line = f"output 2: {preset.name} {cost}: it shows the program; {_SMALLER}"
-        self._report_once("size", line)
-        preset = preset if is_known and not line else None
+        renderer, pace, is_offline = self._drawing.renderer, self._pace, self._drawing.is_offline
+        of_look = shape.of_look(is_cropped=renderer.shapes_outputs)
+        if not is_offline:
+            preset, shape = self._affordable(preset, of_look, shape)
+        now_s = self._stopwatch.now_s()
         free_s = next_due_s - now_s
         if is_offline or pace.allows(now_s, free_s):
-            renderer, shows = self._drawing.renderer, "program"
+            shows = "program"
             if preset is None:
                 self.close()
-            elif (second := self._second_of((of_look := shape.of_look()).picture_px)) is not None:
+            elif (second := self._second_of(of_look.picture_px)) is not None:
                 second.draw(self._picture(preset, snapshot, scene, features, frame))
                 state = second.shader_state
                 lost = [*state.failures.values(), *(f"the shader in {slot} took too long" for slot in state.overruns)]
@@ -111,6 +112,36 @@ class Outputs:
         self._second, self._looks.second, self._drawing.sources.other_readers = None, None, set()
 
     renew_context = close
+
+    def _affordable(
+        self, preset: LoadedPreset | None, of_look: OutputShape, shape: OutputShape
+    ) -> tuple[LoadedPreset | None, OutputShape]:
+        """The look that may be drawn, or None for the program, and the shape: neither stops the first output. A look is
+        not drawn while it is unknown what looks cost."""
+        renderer, line = self._drawing.renderer, ""
+        first_px = math.prod(renderer.size_px)
+        if preset is not None:
+            if not self._look_s_a_px:
+                self._look_s_a_px = self._looks.cost.usual_look_s / first_px
+            if cost := _too_dear(of_look.picture_px, self._look_s_a_px):
+                line = f"output 2: {preset.name} {cost}: it shows the program; {_SMALLER}, or another look"
+            preset = preset if self._look_s_a_px and not line else None
+        asked_px = shape.size_px
+        if preset is None and renderer.shapes_outputs and math.prod(asked_px) > max(first_px, TRIAL_PX):
+            self._program_s_a_px = self._program_s_a_px or self._measure(shape.reduced(TRIAL_PX))
+            if cost := _too_dear(asked_px, self._program_s_a_px):
+                shape = shape.reduced(MAX_EXPECTED_S / (self._program_s_a_px + COPY_S_A_PX))
+                asked, given = (f"{width}x{height}" for width, height in (asked_px, shape.size_px))
+                line = f"output 2: {asked} of the program {cost}: it has {given}; {_SMALLER}"
+        self._report_once("size", line)
+        return preset, shape
+
+    def _measure(self, shape: OutputShape) -> float:
+        """Seconds that a pixel of the program takes in this shape."""
+        self._drawing.renderer.output_picture(shape.reduced(1)).read_rgba()  # a driver compiles at the first
+        began_s = self._stopwatch.now_s()
+        self._drawing.renderer.output_picture(shape).read_rgba()
+        return (self._stopwatch.now_s() - began_s) / math.prod(shape.size_px)
 
     def _shape(self, snapshot: Snapshot, number: int, frame_id: FrameId) -> OutputShape:
         """The shape of an output; corners that cross are reported, and the last ones stay."""
@@ -185,3 +216,10 @@ class Outputs:
             self._problems[key] = line
             if line:
                 self._report(f"output.{key}", line)
+
+
+def _too_dear(size_px: tuple[int, int], s_a_px: float) -> str:
+    """What a picture of that size costs, if it would stop the first output; else ""."""
+    expected_s = math.prod(size_px) * (s_a_px + COPY_S_A_PX)
+    is_too_dear = expected_s > MAX_EXPECTED_S
+    return f"would take {expected_s * 1000:.0f} ms a picture and stop the first" if is_too_dear else ""

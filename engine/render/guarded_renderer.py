@@ -199,9 +199,14 @@ class GuardedRenderer:
         objects = NOTHING_FOUND if segmentation is None else segmentation
         return self._lazy_picture(self._ids, IdPicture(segmentation=objects, size_px=size_px))
 
+    @property
+    def shapes_outputs(self) -> bool:
+        """True if it can crop, resize and bend the picture of an output; Numba cannot."""
+        return self._renderer is None or self._renderer.kind != "numba"
+
     def output_picture(self, shape: OutputShape) -> LazyPicture:
         """Return the finished picture in an output's shape; as it is where Numba draws. Else like `layer5_picture`."""
-        if shape.is_plain or (self._renderer is not None and self._renderer.kind == "numba"):
+        if shape.is_plain or not self.shapes_outputs:
             if not shape.is_plain and (key := f"output {shape.number}") not in self._reported:
                 self._reported.add(key)
                 needs = "crop, size, blended edges and corners need OpenGL, and Numba draws here"

@@ -4,6 +4,7 @@ The corners are those of the output's picture (corner pin, keystone). The way ba
 fragment shader applies to each pixel (Heckbert 1989, Fundamentals of Texture Mapping and Image Warping, 2.2).
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -69,12 +70,21 @@ class OutputShape:
         is_whole = (*self.part_px, *self.size_px) == (0, 0, *self.picture_px, *self.picture_px)
         return is_whole and not any(self.edges) and self.pin == CORNERS
 
-    def of_look(self) -> "OutputShape":
-        """This shape of a look of its own, drawn so large that the part has the output's pixels, if it has a size."""
+    def of_look(self, *, is_cropped: bool) -> "OutputShape":
+        """This shape of a look of its own, drawn so large that the part has the output's pixels, if it has a size.
+        Not `is_cropped`: the whole picture has these pixels, as who draws it cannot crop."""
         if self.requested_px == (0, 0):
             return self
+        if not is_cropped:
+            return replace(self, picture_px=self.size_px)
         width, height = (max(1, round(px / part)) for px, part in zip(self.size_px, self.crop[2:], strict=True))
         return replace(self, picture_px=(width, height), requested_px=self.size_px)
+
+    def reduced(self, most_px: float) -> "OutputShape":
+        """This shape with at most so many pixels, in the same proportions."""
+        scale = math.sqrt(most_px / math.prod(self.size_px))
+        width, height = (max(1, int(side * scale)) for side in self.size_px)
+        return replace(self, requested_px=(width, height))
 
 
 def is_convex(corners: Sequence[tuple[float, float]]) -> bool:

@@ -213,11 +213,11 @@ class SinkSet:
         picture = self._picture_for(spec)
         if picture == "main":
             return self.output_format
-        if picture not in self._extra_formats:
-            extra = EXTRA_PICTURES[picture]
-            if not extra.is_on_request:
-                raise SinkError(f"{spec.label}: this run has no {extra.model}; start it with {extra.option}")
-            self._extra_formats[picture] = self.output_format
+        extra = EXTRA_PICTURES.get(picture)  # SHAPED is none
+        if extra is not None and extra.is_on_request and not self.wants(picture):
+            self._extra_formats[picture] = self.output_format  # the size that a sink has failed with is forgotten
+        elif extra is not None and picture not in self._extra_formats:
+            raise SinkError(f"{spec.label}: this run has no {extra.model}; start it with {extra.option}")
         return self._extra_formats[picture]
 
     def _picture_for(self, spec: SinkSpec) -> PictureName:

@@ -70,7 +70,7 @@ class BeatLoop:
         if (parts := -(-height // MAX_ROWS)) > 1:
             import cv2  # 0.1 s, and the pictures of most cameras have fewer rows
 
-            size_px = (width // parts, height // parts)
+            size_px = (max(1, width // parts), height // parts)
             picture = replace(
                 picture, pixels=np.asarray(cv2.resize(picture.pixels, size_px, interpolation=cv2.INTER_AREA))
             )

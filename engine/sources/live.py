@@ -18,6 +18,7 @@ import av.error
 import numpy as np
 
 from engine.errors import SourceError
+from engine.sources.pixels import MAX_SIDE_PX, fitted_size
 from engine.sources.source import HOLD_S, SourceStatus
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
@@ -48,6 +49,7 @@ class NewestOnly(ABC):
         self._picture_count = self._lost = 0
         """Pictures so far; damaged ones and disconnects."""
         self._problem = ""
+        self._reduced_px = (0, 0)
 
     def latest_frame(self) -> VideoFrame | None:
         frame = self._newest
@@ -73,7 +75,17 @@ class NewestOnly(ABC):
         )
 
     def take(self, pixels: np.ndarray) -> None:
-        """Make this the newest picture."""
+        """Make this the newest picture; a larger one than a renderer takes is reduced, which is told once."""
+        height, width = pixels.shape[:2]
+        size_px = fitted_size(width, height)
+        if size_px != (width, height):
+            import cv2  # 0.1 s, and the pictures of most cameras are smaller
+
+            pixels = np.asarray(cv2.resize(pixels, size_px, interpolation=cv2.INTER_AREA))
+            if (width, height) != self._reduced_px:
+                self._reduced_px = (width, height)
+                line = f"{self.label}: {width}x{height} px, shown with {size_px[0]}x{size_px[1]}"
+                self._report("camera", f"{line}: {MAX_SIDE_PX} px a side are the most; choose a smaller format there")
         arrived_s = self._clock.now_s()
         frame = VideoFrame(pixels=pixels, index=self._picture_count, time_s=arrived_s, source=self.name)
         self._picture_count += 1

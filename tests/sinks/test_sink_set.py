@@ -4,9 +4,11 @@ import subprocess
 import sys
 import types
 from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pytest
 
 from engine.errors import SinkError
@@ -15,9 +17,13 @@ from engine.sinks.null import NullSink
 from engine.sinks.sink import SinkSpec
 from engine.sinks.sink_set import MAX_END_S, MAX_ENDED, MAX_SINKS, SinkSet
 from engine.system.clock import SteppedClock
+from engine.values import LazyPicture
 from osc_schema.sinks import KINDS, SinkKind
 from tests.jobs.segment.disc_movie import pictures_of
 from tests.support.programs import program
+
+with suppress(ImportError):  # Windows has none
+    import resource
 
 REPOSITORY = Path(__file__).parents[2]
 RENDER_THREAD_AT_WORK = program("render_thread")
@@ -414,3 +420,35 @@ def test_in_a_show_the_render_thread_neither_opens_files_nor_imports(tmp_path: P
         cwd=REPOSITORY, capture_output=True, text=True, check=True, timeout=120,
     )  # fmt: skip
     assert done.stdout.strip() == "[] [] 5"
+
+
+@pytest.mark.only_on("linux", reason="elsewhere a limit of the file size does not hold for shared memory")
+def test_a_second_output_that_was_too_large_comes_again_in_the_size_that_it_has_by_then(
+    make_format, clock: SteppedClock, reports, make_frame
+) -> None:
+    def picture(width: int, height: int) -> LazyPicture:
+        pixels = np.full((height, width, 4), 7, np.uint8)
+        return LazyPicture(width=width, height=height, draw_texture=lambda: None, read_rgba=lambda: pixels)
+
+    sinks, spec = SinkSet(make_format(), clock, reports), SinkSpec(kind="shared", argument="two", picture="2")
+    sinks.start(spec)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, limits[1]))
+    try:
+        sinks.publish_extra(make_frame(), "2", picture(1024, 1024))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [status.state for status in sinks.status()] == ["retrying"] and not sinks.wants("2")
+    for again in ("retried", "started again"):
+        if again == "started again":
+            sinks.stop("2:shared")
+            sinks.start(spec)
+        clock.advance(1)
+        sinks.pump()
+        with closing(FrameRing.open("two")) as ring:
+            assert ring.shape == (48, 64, 4), again
+            sinks.publish_extra(make_frame(1), "2", picture(32, 16))
+            frame = ring.latest()
+            assert frame is not None and frame.pixels.shape == (16, 32, 4), again
+    assert len([line for _, line in reports.lines if "2:shared" in line]) == 1
+    sinks.close()

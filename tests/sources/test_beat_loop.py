@@ -35,6 +35,15 @@ def looper(reports: Any) -> Looper:
     return Looper(reports)
 
 
+def test_a_camera_of_one_pixel_of_width_loops_like_any_other(reports: Any) -> None:
+    loop = BeatLoop(reports)
+    for index in range(2 * PER_BEAT):
+        pixels = np.zeros((4 * beat_loop.MAX_ROWS, 1, 3), np.uint8)
+        frame = loop.step(VideoFrame(pixels=pixels, index=index, time_s=0.0, source="thin"), 1, index / PER_BEAT)
+    assert frame is not None and frame.pixels.shape == (beat_loop.MAX_ROWS, 1, 3)
+    assert reports.lines == []
+
+
 def test_the_last_beats_repeat_from_the_next_beat_on_in_phase(looper: Looper) -> None:
     assert looper.play(9.5, 0) == list(range(76))
     assert looper.play(0.5, 4) == [76, 77, 78, 79], "live until the beat"

@@ -4,12 +4,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import pytest
 
 from engine.errors import SourceError
 from engine.ipc import FrameRing
 from engine.sources.opening import open_source
 from engine.sources.published import list_shared
+from engine.sources.shared_ring import SharedRing
 from engine.sources.source import Source
 from engine.system.clock import SystemClock
 
@@ -123,3 +125,13 @@ def test_pictures_of_other_programs_cannot_be_used_offline(reports) -> None:
         with pytest.raises(SourceError, match="a live source cannot be used offline") as caught:
             open_source(spec, offline=True, clock=SystemClock(), report=reports)
         assert "secret" not in str(caught.value)
+
+
+def test_a_picture_wider_than_a_renderer_takes_is_reduced_and_told_once(reports, wait_for) -> None:
+    source = SharedRing("panorama", clock=SystemClock(), report=reports)
+    for level in (10, 20):
+        source.take(np.full((2, 16384, 3), level, np.uint8))
+    frame = source.latest_frame()
+    assert frame is not None and frame.pixels.shape == (1, 4096, 3) and frame.pixels.max() == 20
+    ((_, line),) = reports.lines
+    assert line.startswith("shared panorama: 16384x2 px, shown with 4096x1: 4096 px a side are the most; choose")
