@@ -16,7 +16,7 @@ from engine.errors import PresetError
 from engine.params import presets
 from engine.params.preset_file import LoadedPreset
 from engine.params.store import PANIC, ParamStore, Snapshot
-from engine.system.file_names import FoldedNames
+from engine.system.file_names import folded
 from engine.system.small_file import read_small
 from osc_schema import PARAMS, Rejected, Value
 
@@ -67,8 +67,8 @@ class PresetCache:
         self._lock = threading.Lock()
         self._on_disk: dict[str, _OnDisk] = {}
         self._changes: dict[str, PresetChange] = {}
-        self._names = FoldedNames()
-        """The names of the folder's presets, with the changes. Guarded by the lock, like what it follows from."""
+        self._alike: dict[tuple[str, ...], list[str]] = {}
+        """The names of the folder's presets, with the changes, by their folded form. Guarded by the lock."""
         self._names_version = 0
         self._unknown = (0, "", "")
         """`_names_version`, the name that was not found then, and the line about it: a frame may ask each time."""
@@ -79,7 +79,8 @@ class PresetCache:
     def names(self) -> tuple[str, ...]:
         """The names of all presets: the built-in ones, then the others, sorted."""
         with self._lock:
-            return (*presets.FACTORY_NAMES, *self._names)
+            saved = [name for alike in self._alike.values() for name in alike]
+        return (*presets.FACTORY_NAMES, *sorted(saved, key=str.casefold))
 
     def spell(self, name: str) -> str:
         """The clean name, in the case of the preset that it means. PresetError for an invalid one."""
@@ -257,7 +258,8 @@ class PresetCache:
         """The name of the folder's preset that is meant, or None. PresetError for an invalid name."""
         clean = presets.clean_name(name)
         with self._lock:
-            return self._names.find(clean)
+            alike = self._alike.get(folded(clean), ())
+            return clean if clean in alike else alike[0] if len(alike) == 1 else None
 
     def _remember(self, name: str, on_disk: _OnDisk | None) -> None:
         """Note the state of a preset on the disk, None: it is gone. The disk's thread. The lock is held for one name
@@ -273,9 +275,10 @@ class PresetCache:
         """Let the index follow a change of this name. The caller holds the lock."""
         change = self._changes.get(name)
         is_there = name in self._on_disk if change is None else change.content is not None
-        if is_there != (self._names.find(name) == name):
+        alike = self._alike.setdefault(folded(name), [])
+        if is_there != (name in alike):
             self._names_version += 1
-            (self._names.add if is_there else self._names.discard)(name)
+            (alike.append if is_there else alike.remove)(name)
 
 
 def _picture(jpeg: bytes, file: presets.SavedFile | None) -> PresetPicture:

@@ -36,7 +36,7 @@ from engine.params.checks import short_repr
 from engine.params.store import Entries
 from engine.system.stored_file import StoredFile
 from osc_schema import Param, Rejected, Value
-from osc_schema.fx import is_alias
+from osc_schema.fx import LOOK_SLOTS, enable_address, file_address, is_alias
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +52,14 @@ class LoadedPreset:
     """The current preset at the time of an autosave."""
     energy: float | None = None
     """0..1: the sections of a song that it fits; None: all."""
+
+    shaders: tuple[str, ...] = field(init=False)
+    """The shaders that its slots play."""
+
+    def __post_init__(self) -> None:
+        values = self.by_address()
+        files = [values.get(file_address(slot)) for slot in LOOK_SLOTS if values.get(enable_address(slot))]
+        object.__setattr__(self, "shaders", tuple(str(file) for file in files if file))
 
     def by_address(self) -> dict[str, Value]:
         return {param.address: value for param, value in self.values}

@@ -77,7 +77,8 @@ def spelled(name: str, names: Collection[str]) -> str:
     """The clean `name`, or the one of `names` that differs in case only: Windows and Macs take both for one file. Where
     several do, as a folder of Linux may have them, it stays as it is."""
     clean = clean_name(name)
-    return clean if clean in names else file_names.FoldedNames(names).find(clean) or clean
+    found = [] if clean in names else [each for each in names if file_names.folded(each) == file_names.folded(clean)]
+    return found[0] if len(found) == 1 else clean
 
 
 def factory_preset(name: str) -> LoadedPreset | None:

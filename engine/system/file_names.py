@@ -8,8 +8,6 @@ import functools
 import os
 import re
 import unicodedata
-from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,46 +38,6 @@ def name_for_libsndfile(path: Path | str) -> Any:
 def folded(name: str) -> tuple[str, ...]:
     """The name in capitals: equal for names that Windows takes for one file. NTFS compares character by character."""
     return tuple(each.upper() for each in name)
-
-
-class FoldedNames:
-    """Names in alphabetical order, each of which is found in any case. One thread at a time.
-
-    To find a name takes as long among thousands as among ten."""
-
-    def __init__(self, names: Iterable[str] = ()) -> None:
-        self._alike: dict[tuple[str, ...], list[str]] = {}
-        self._ordered: list[str] = []
-        for name in names:
-            self.add(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._ordered)
-
-    def add(self, name: str) -> None:
-        """Add a name, unless it is there."""
-        alike = self._alike.setdefault(folded(name), [])
-        if name not in alike:
-            alike.append(name)
-            insort(self._ordered, name, key=_order)
-
-    def discard(self, name: str) -> None:
-        """Remove a name if it is there."""
-        alike = self._alike.get(folded(name), [])
-        if name in alike:
-            alike.remove(name)
-            del self._ordered[bisect_left(self._ordered, _order(name), key=_order)]
-
-    def find(self, name: str) -> str | None:
-        """The name itself, or the only one that differs from it in case; None if there is none or several."""
-        alike = self._alike.get(folded(name), [])
-        if name in alike:
-            return name
-        return alike[0] if len(alike) == 1 else None
-
-
-def _order(name: str) -> tuple[str, str]:
-    return name.casefold(), name
 
 
 def names_device(path: str) -> bool:

@@ -31,6 +31,7 @@ from engine.params.looks import LOOKS, WORDED
 from engine.params.preset_cache import CURRENT, CurrentPreset, PresetCache, PresetChange
 from engine.params.presets import is_factory
 from engine.params.store import entries_of
+from engine.system.disk_store import POLL_INTERVAL_S
 from engine.system.guarded_thread import Guard
 from osc_schema import Rejected, Value
 from osc_schema.fx import LOOK_SLOTS, file_address
@@ -45,6 +46,7 @@ MAX_START_S = 2.0
 """Timeout for reading the folder at the start; presets that are read later can be loaded later."""
 TOLD_AFTER_FRAMES = 10  # a shader that is only read is ready earlier
 WAITS_FOR = "waits for the first test of its shader {shader} on this machine"
+READ_ON_S = 0.02  # between two parts of a folder, in which what waits for the disk is done
 _SHADER_FILES = frozenset(map(file_address, LOOK_SLOTS))
 _TEXT, _OWN_TEXT = "/text/1/text", "/text/words"
 _PARTS = tuple(param.address.removeprefix("/layer/1/") for param in osc_schema.match("/layer/1/*"))
@@ -86,7 +88,7 @@ class PresetControl:
             expect=self.expect,
             require_ready=self._require_ready,
         )
-        self._is_open = self._is_closing = self._reads_on = False
+        self._is_open = False
         self.queue: LaunchQueue | None = None
         """Where looks wait for their shaders; set before the engine starts."""
         self._deferred = ""
@@ -103,7 +105,6 @@ class PresetControl:
         self._is_open = True
 
     def close(self) -> None:
-        self._is_closing = True
         self._disk.close()
 
     def watch(self, changed: Callable[[str, str], None]) -> None:
@@ -280,13 +281,8 @@ class PresetControl:
         self._read_some(name)
         while self.cache.has_more and not self._is_open:
             self._read_some()
-        if self.cache.has_more and not (self._reads_on or self._is_closing):  # what waits for the disk comes between
-            self._reads_on = True
-            self._disk.post(self._read_on, lambda reason: self._report("presets", reason))
-
-    def _read_on(self) -> None:
-        self._reads_on = False
-        self._read_folder()
+        if self._is_open:
+            self._disk.interval_s = READ_ON_S if self.cache.has_more else POLL_INTERVAL_S
 
     def _read_some(self, name: str = "") -> None:
         last_problem = self.cache.problem

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 
 from engine.control import Notify, Reply
 from engine.params.preset_cache import PresetCache
-from engine.params.preset_file import LoadedPreset
 from osc_schema import Value
-from osc_schema.fx import LOOK_SLOTS, enable_address, file_address
 
 FAULT = "/preset/fault"
 
@@ -34,8 +32,6 @@ class PresetFaults:
 
     def __init__(self, cache: PresetCache, fault_of: Callable[[str], str], notify: Notify) -> None:
         self._cache, self._fault_of, self._notify = cache, fault_of, notify
-        self._shaders: dict[str, tuple[LoadedPreset | None, tuple[str, ...]]] = {}
-        """By name, a preset and the shaders that it plays: each poll asks for all of them. Any thread."""
         self.last_published: dict[str, str] = {}
         """The reason by preset, as last published. Replaced as a whole. Any thread."""
 
@@ -50,8 +46,6 @@ class PresetFaults:
         for name in now.keys() | self.last_published.keys():
             if now.get(name, "") != self.last_published.get(name, ""):
                 self._notify(FAULT, name, now.get(name, ""))
-        for removed in set(self._shaders) - set(self._cache.names()):
-            self._shaders.pop(removed, None)
         self.last_published = now
 
     def send(self, reply: Reply) -> None:
@@ -61,12 +55,5 @@ class PresetFaults:
     def reason(self, name: str) -> str:
         """Why the shader of a preset cannot be shown, or ""."""
         loaded = self._cache.find(name)
-        if loaded is None:
-            return ""
-        known, files = self._shaders.get(loaded.name, (None, ()))
-        if known is not loaded:
-            values = loaded.by_address()
-            used = [values.get(file_address(slot)) for slot in LOOK_SLOTS if values.get(enable_address(slot))]
-            files = tuple(str(file) for file in used if file)
-            self._shaders[loaded.name] = (loaded, files)
+        files = () if loaded is None else loaded.shaders
         return next(filter(None, map(self._fault_of, files)), "")
