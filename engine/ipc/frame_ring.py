@@ -228,7 +228,7 @@ class RingReader:
         """Number of the newest frame that `latest` returned; 0 before the first."""
         self._frame: RingFrame | None = None
         self._mapping, self._block = _map(segment)
-        self.name = bytes(self._block.header["name"]).decode()
+        self.name = bytes(self._block.header["name"]).decode(errors="replace")
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -289,7 +289,7 @@ class RingReader:
     def _follow(self) -> None:
         """Follow the ring to its new segment; if that is missing too, find the ring by name."""
         self._fence()
-        segment = bytes(self._block.header["successor"]).decode()
+        segment = bytes(self._block.header["successor"]).decode(errors="replace")
         try:
             mapping, block = _map(segment)
         except SharedMemoryError:
@@ -306,6 +306,10 @@ class RingReader:
 
 def _map(segment: str) -> tuple[ForeignSegment, RingBlock]:
     memory = open_segment(layout.FRAME_RING, segment)
+    if not layout.holds_pictures(memory.buf):
+        size = len(memory.buf)
+        memory.close()
+        raise SharedMemoryError(f"frame ring {segment}: the sizes in its header do not fit its {size} bytes")
     return memory, RingBlock(memory.buf)
 
 

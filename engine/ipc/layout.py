@@ -9,6 +9,8 @@ A table here is the layout: in each line the offset in bytes, NumPy's type, the 
 
 from typing import Final
 
+import numpy as np
+
 from engine.ipc.segment_kind import SegmentKind, dtype_of
 
 PAGE_BYTES: Final = 4096
@@ -121,3 +123,15 @@ def slot_stride(width: int, height: int, channels: int) -> int:
 def segment_bytes(width: int, height: int, channels: int) -> int:
     """Bytes of a whole frame ring."""
     return HEADER_BYTES + SLOTS * slot_stride(width, height, channels)
+
+
+def holds_pictures(buf: memoryview) -> bool:
+    """True if three slots of the sizes in a frame ring's header lie in the segment: any program may have made it."""
+    if len(buf) < HEADER_BYTES:
+        return False
+    header = np.frombuffer(bytes(buf[:HEADER_BYTES]), FRAME_RING.header)[0]
+    width, height, channels = (int(header[field]) for field in ("width", "height", "channels"))
+    stride, first = int(header["slot_stride"]), int(header["first_slot"])
+    is_picture = width > 0 and height > 0 and channels in (1, 3, 4)
+    fits = SLOT_PIXELS + width * height * channels <= stride and first + SLOTS * stride <= len(buf)
+    return is_picture and fits and first >= HEADER_BYTES

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from multiprocessing import resource_tracker
 from typing import Generic, Self, TypeVar
 
 import numpy as np
@@ -79,7 +80,10 @@ class OwnedSegment:
         if not self.is_ours:
             return
         self._folder.remove(self.name)
-        self._memory.unlink()  # first: this works even if an array still uses the memory
+        try:
+            self._memory.unlink()  # first: this works even if an array still uses the memory
+        except FileNotFoundError:  # systemd removes the segments of a user who logs out (RemoveIPC)
+            resource_tracker.unregister(f"/{self.name}", "shared_memory")
         self._memory.close()
 
 

@@ -66,7 +66,7 @@ def name_of(request: TextRequest | LogoRequest) -> str:
 
 
 class HarmfulError(RenderError):
-    """The font or the logo crashed or hung the process, and would do so again."""
+    """The font or the logo crashed the process twice, or hung it, and would do so again."""
 
 
 class GraphicsProcess(TrialProcess):
@@ -78,9 +78,9 @@ class GraphicsProcess(TrialProcess):
         """`folder` holds the folders `fonts` and `logos`."""
         super().__init__("engine.render.lettering", f"main({str(folder)!r})", DEADLINE_S)
 
-    def draw(self, request: TextRequest | LogoRequest) -> tuple[GraphicImage, str]:
+    def draw(self, request: TextRequest | LogoRequest, *, is_second: bool = False) -> tuple[GraphicImage, str]:
         """Render a text or logo. Also returns a problem: characters that the font lacks, or "". RenderError;
-        HarmfulError if the process crashed or hung."""
+        HarmfulError if the process hung, or crashed twice: once may be the system's doing, which is out of memory."""
         try:
             self.start()
         except (OSError, EOFError) as error:  # without a text if it has ended or takes too long
@@ -97,7 +97,10 @@ class GraphicsProcess(TrialProcess):
             self.kill()
             raise HarmfulError(f"{name_of(request)}: not drawn in {self.deadline_s:g} s; choose another") from None
         except (EOFError, OSError, ValueError):
-            raise HarmfulError(f"{name_of(request)}: ended the process that draws it ({self.kill()})") from None
+            ended = self.kill()
+            if not is_second:
+                return self.draw(request, is_second=True)
+            raise HarmfulError(f"{name_of(request)}: ended the process that draws it twice ({ended})") from None
         return GraphicImage(pixels=pixels, height_px=answer["height_px"]), answer["problem"]
 
 

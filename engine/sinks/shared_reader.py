@@ -2,7 +2,6 @@
 
 reader = SharedReader("Multiverse")
 picture = reader.latest()  # (height, width, 4) uint8 RGBA, row 0 at the top; None before the first
-
 `latest` never blocks; it follows changes of size and finds a restarted engine. A loop that calls `reader.wait(0.1)`
 before it gets each picture when it is published. The numbers are explained in engine/ipc/layout.py.
 """
@@ -67,8 +66,10 @@ class SharedReader:
                 continue
             if not UNTRACKED and sys.platform != "win32":  # otherwise our exit unlinks the memory for all processes
                 resource_tracker.unregister(memory._name, "shared_memory")
-            header = memoryview(bytes(memory.buf[:4096])).cast("Q")
+            header = memoryview(bytes(memory.buf[:4096]).ljust(4096, b"\0")).cast("Q")
+            fits = 0 < np.prod(np.frombuffer(header, "u4")[4:7], dtype=float) <= header[5] - 64
+            is_whole = fits and 4096 <= header[6] <= memory.size - 3 * header[5]
             is_open_ring = header[0] == 0x474E4952564D and header[1] == 1 << 32 | 1  # "MVRING", version 1, open
-            is_ours = bytes(header[16:24]).rstrip(b"\0") == self.name.encode()
-            if is_open_ring and is_ours and header[13] > newest and time.time_ns() - header[9] < 2e9:
+            is_ours = bytes(header[16:24]).rstrip(b"\0") == self.name.encode() and header[13] > newest
+            if is_open_ring and is_whole and is_ours and time.time_ns() - header[9] < 2e9:
                 newest, self.number, self.ring = header[13], 0, memory

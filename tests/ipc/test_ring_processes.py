@@ -1,6 +1,8 @@
 """Rings between real processes: torn frames, killed processes, leftover segments, foreign processes."""
 
 import os
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -151,3 +153,17 @@ def test_a_forked_child_does_not_remove_its_parents_segments(children) -> None:
     reader = FrameRing.attach(segments[0])
     assert reader.state == "live"
     reader.close()
+
+
+@pytest.mark.only_on("linux", "darwin", reason="Windows removes the memory of an ended process itself")
+def test_a_run_whose_segments_were_removed_when_its_user_logged_out_ends_without_a_line() -> None:
+    program = MAKE_RING + (
+        "import _posixshmem\n"
+        "_posixshmem.shm_unlink('/' + ring.segment)\n"
+        "ring.resize(8, 4)\n"
+        "_posixshmem.shm_unlink('/' + ring.segment)\n"
+        "ring.close()\n"
+        "print('ended')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, "gone"], capture_output=True, text=True, timeout=120)
+    assert (done.stdout, done.stderr, done.returncode) == ("ended\n", "", 0)

@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -292,3 +294,20 @@ def test_texts_dissolve_with_their_looks_also_in_a_fade_of_three(renderer: Rende
         renderer.wait()
         reds = renderer.read_rgba16()[45, [32, 80, 128], 0] / 65535
         assert reds == pytest.approx(levels, abs=0.01)
+
+
+@pytest.mark.only_on("linux", "darwin", reason="Windows has no signal that stops a process")
+def test_a_text_is_drawn_although_the_system_kills_the_process_that_draws_it(
+    new_maker: Callable, wait_for: Callable
+) -> None:
+    maker = new_maker()
+    assert len(show(maker, {"/text/1/text": "A"})) == 1
+    pid, deadline_s = maker._process.pid, maker._process._end_s
+    os.kill(pid, signal.SIGSTOP)
+    drawn: list[int] = []
+    drawing = threading.Thread(target=lambda: drawn.append(len(show(maker, {"/text/1/text": "B"}))))
+    drawing.start()
+    wait_for(lambda: maker._process._end_s > deadline_s, "the order")
+    os.kill(pid, signal.SIGKILL)
+    drawing.join(120.0)
+    assert drawn == [1] and maker.lines == [] and maker._process.pid != pid

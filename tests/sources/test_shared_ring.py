@@ -1,14 +1,17 @@
 """Another engine's picture as a source: a separate process creates the ring, is killed and restarted."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from engine.errors import SourceError
-from engine.ipc import FrameRing
+from engine.errors import SharedMemoryError, SourceError
+from engine.ipc import FrameRing, layout
 from engine.sources.opening import open_source
 from engine.sources.published import list_shared
 from engine.sources.shared_ring import SharedRing
@@ -135,3 +138,53 @@ def test_a_picture_wider_than_a_renderer_takes_is_reduced_and_told_once(reports,
     assert frame is not None and frame.pixels.shape == (1, 4096, 3) and frame.pixels.max() == 20
     ((_, line),) = reports.lines
     assert line.startswith("shared panorama: 16384x2 px, shown with 4096x1: 4096 px a side are the most; choose")
+
+
+LIES: list[dict[str, object]] = [
+    {"width": 1 << 31},
+    {"channels": 2},
+    {"channels": 0},
+    {"height": 0},
+    {"slot_stride": (1 << 64) - 1},
+    {"slot_stride": 0},
+    {"first_slot": 1 << 40},
+    {"first_slot": 0},
+    {"name": b"\xff\xfe"},
+    {"successor": b"\xff", "state": 3},
+]
+READ = """
+import sys
+from engine.sinks.shared_reader import SharedReader
+reader = SharedReader(sys.argv[1])
+print(reader.latest().max())
+"""
+
+
+@pytest.mark.only_on("linux", reason="elsewhere a marker file would be needed beside each segment")
+def test_segments_whose_headers_lie_hide_no_other_picture() -> None:
+    mine = FrameRing.create("mine", 8, 6, fps=30.0)
+    mine.write(np.full((6, 8, 4), 9, np.uint8), index=0, time_s=0.0)
+    whole = Path("/dev/shm", mine.segment).read_bytes()
+    liars = []
+    try:
+        for number, lie in enumerate(LIES):
+            header = np.frombuffer(bytearray(whole[: layout.HEADER_BYTES]), layout.FRAME_RING.header)
+            header[0]["created_ns"] += 10**9
+            for field, value in lie.items():
+                header[0][field] = value
+            for end in (len(whole), 300):
+                liar = Path("/dev/shm", f"multiverse-{os.getpid()}-{number:x}{end:x}-liar")
+                liar.write_bytes((header.tobytes() + whole[layout.HEADER_BYTES :])[:end])
+                liars.append(liar)
+                with suppress(SharedMemoryError):
+                    attached = FrameRing.attach(liar.name)
+                    attached.latest()
+                    attached.close()
+        assert mine.segment in [picture.segment for picture in list_shared()]
+        mine.beat()
+        done = subprocess.run([sys.executable, "-c", READ, "mine"], capture_output=True, text=True, timeout=120)
+        assert done.stdout == "9\n", done.stderr
+    finally:
+        for liar in liars:
+            liar.unlink()
+        mine.close()
