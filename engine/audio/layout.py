@@ -107,7 +107,13 @@ class ChannelLayout:
     @property
     def has_stems(self) -> bool:
         """True if the first layer of the newest block was the drums as the engine finds them."""
-        return self.current == "stems"
+        return self.heard_as == "stems"
+
+    @property
+    def heard_as(self) -> str:
+        """What the layers hear. Beside a separator that does not work (yet, or any longer) the engine's own stems."""
+        has_own = self._separator is not None and not self._separator.works
+        return "stems" if has_own else self.current
 
     def spread(self, block: np.ndarray, layout: str, channel_map: tuple[int, ...]) -> np.ndarray:
         """Map `block`, (frames, source channels) float32, to the four layers: (4, frames) float32; another source may

@@ -13,11 +13,12 @@ from engine.audio.feed import bring_into_range
 from engine.errors import AudioError, in_one_line
 from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.reporting import Report
-from engine.system.translate_errors import translate_errors
 from engine.values import CHANNELS
 from osc_schema.audio import SEPARATORS
 
 MAX_CALL_S: Final = 1.0
+MAX_OFFLINE_S: Final = 120.0
+"""Of a call offline, the first of which also loads: one that hangs must not hang the video."""
 MAX_LATE_S: Final = 0.5
 KEY: Final = "audio.separator"
 logger = logging.getLogger(__name__)
@@ -41,11 +42,17 @@ class Separator:
     def __init__(self, name: str, sample_rate_hz: int, hop_s: float, report: Report, *, may_wait: bool) -> None:
         self._name, self._rate_hz, self._hop_s, self._report = name, sample_rate_hz, hop_s, report
         self._may_wait, self._late_s = may_wait, 0.0
+        self._max_call_s = MAX_OFFLINE_S if may_wait else MAX_CALL_S
         self._is_loaded, self._is_left_out = Event(), False
         self._blocks: SimpleQueue[np.ndarray | None] = SimpleQueue()
         self._stems: SimpleQueue[np.ndarray | AudioError] = SimpleQueue()
         guard = Guard(logger, report, KEY, f"audio: separator {name} stopped")
         GuardedThread(f"separator {name}", self._run, guard).start()
+
+    @property
+    def works(self) -> bool:
+        """True from when it has loaded until it fails. Any thread."""
+        return self._is_loaded.is_set() and not self._is_left_out
 
     def separate(self, pair: np.ndarray) -> np.ndarray | None:
         """The stems for the next hop, (2, frames): (4, frames); None while it loads, and after a failure."""
@@ -54,9 +61,9 @@ class Separator:
         began_s = time.monotonic()
         self._blocks.put(pair.T.copy())
         try:
-            stems = self._stems.get(timeout=None if self._may_wait else MAX_CALL_S)
+            stems = self._stems.get(timeout=self._max_call_s)
         except Empty:
-            self._leave_out(f"has not returned for {MAX_CALL_S:g} s")
+            self._leave_out(f"has not returned for {self._max_call_s:g} s")
             return None
         if isinstance(stems, AudioError):
             self._leave_out(str(stems))
@@ -78,13 +85,12 @@ class Separator:
 
     def _run(self) -> None:
         try:
-            with translate_errors({Exception: in_one_line}, as_=AudioError):
-                plugin: PluginSeparator = resolve_name(SEPARATORS[self._name])(self._rate_hz)
-                logger.info("separator %s: the layers are %.0f ms late", self._name, 1000 * plugin.latency_s)
-                self._is_loaded.set()
-                while (block := self._blocks.get()) is not None:
-                    self._stems.put(_checked(plugin.separate(block), len(block)))
-        except (AudioError, SystemExit) as error:
+            plugin: PluginSeparator = resolve_name(SEPARATORS[self._name])(self._rate_hz)
+            logger.info("separator %s: the layers are %.0f ms late", self._name, 1000 * plugin.latency_s)
+            self._is_loaded.set()
+            while (block := self._blocks.get()) is not None:
+                self._stems.put(_checked(plugin.separate(block), len(block)))
+        except BaseException as error:  # foreign code at the top of a thread: whoever waits must hear of it
             self._stems.put(AudioError(in_one_line(error)))
             self._is_loaded.set()
 

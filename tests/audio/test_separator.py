@@ -20,6 +20,10 @@ def left(block: np.ndarray) -> np.ndarray:
     return np.repeat(block[:, :1], 4, axis=1)
 
 
+def throw(error: BaseException) -> None:
+    raise error
+
+
 class Theirs:
     latency_s = 0.0
     separate: Callable[[np.ndarray], object] = staticmethod(left)
@@ -36,6 +40,7 @@ ANSWERS: dict[str, Callable[[np.ndarray], object]] = {  # by the line that follo
     "ValueError: separate returned int64 (480, 4), not": lambda block: left(block).astype(np.int64),
     "ZeroDivisionError: ": lambda block: 1 / 0,
     "SystemExit: 3": lambda block: sys.exit(3),
+    "KeyboardInterrupt: theirs": lambda block: throw(KeyboardInterrupt("theirs")),
     "has not returned for 0.2 s": lambda block: threading.Event().wait(),
     "is too slow: ": lambda block: time.sleep(0.05) or left(block),
 }
@@ -45,6 +50,7 @@ ANSWERS: dict[str, Callable[[np.ndarray], object]] = {  # by the line that follo
 def layout_of(monkeypatch: pytest.MonkeyPatch, reports) -> Callable[..., ChannelLayout]:
     monkeypatch.setitem(SEPARATORS, "theirs", f"{__name__}:Theirs")
     monkeypatch.setattr(separator, "MAX_CALL_S", 0.2)
+    monkeypatch.setattr(separator, "MAX_OFFLINE_S", 0.2)
     monkeypatch.setattr(separator, "MAX_LATE_S", 0.1)
     return lambda rate_hz=48_000, may_wait=True: ChannelLayout(rate_hz, HOP, reports, may_wait=may_wait)
 
@@ -78,3 +84,19 @@ def test_what_fails_is_told_in_one_line_and_replaced_by_the_engines_stems(
     assert np.array_equal(play(layout), play(layout_of(rate_hz), "stems", hops=40)[:, -5 * HOP :])
     ((_, line),) = reports.lines
     assert line.startswith(f"separator theirs: {reason}") and line.endswith("until it is chosen again")
+    assert layout.heard_as == "stems"
+
+
+@pytest.mark.parametrize("reason", ["KeyboardInterrupt: theirs", "has not returned for 0.2 s"])
+def test_offline_one_that_hangs_or_interrupts_is_left_out_too(
+    reason: str, layout_of, monkeypatch: pytest.MonkeyPatch, reports
+) -> None:
+    monkeypatch.setattr(Theirs, "separate", staticmethod(left))
+    layout = layout_of()
+    play(layout, hops=1)
+    assert layout.heard_as == "theirs"
+    monkeypatch.setattr(Theirs, "separate", staticmethod(ANSWERS[reason]))
+    layout = layout_of()
+    play(layout, hops=2)
+    assert layout.heard_as == "stems" and layout.has_stems
+    assert [line.startswith(f"separator theirs: {reason}") for _, line in reports.lines] == [True]
