@@ -1,7 +1,6 @@
 """`multiverse convert`: converts the voice in sound files and videos to another one."""
 
 import json
-import sys
 import threading
 import time
 from pathlib import Path
@@ -11,6 +10,7 @@ import typer
 
 from engine.cli.job_options import job_options
 from engine.cli.progress import CONVERT, show_progress
+from engine.cli.standard_streams import complain, print_lines
 from engine.jobs.convert.job import VOICE_OPTIONS, ConvertJob
 from engine.jobs.kit.options import JSON
 from engine.models.rvc import VoiceSettings
@@ -110,16 +110,16 @@ def convert(
             Signals().connect(stop.set)
             report = run_job(job, work, loaded, on_progress=on_progress, on_file=on_file, stop=stop)
     except KeyboardInterrupt:  # while loading, Ctrl-C raises an exception, which ends the run at once
-        print("multiverse: interrupted before the first file; nothing was written", file=sys.stderr)
+        complain("interrupted before the first file; nothing was written")
         raise typer.Exit(FAILED) from None
     for line in note_lines(report):
         if line == chosen.note:  # printed at the start
             continue
-        print(f"multiverse: {line}", file=sys.stderr)
+        complain(line)
     if as_json:
         print(json.dumps(report.as_json() | {"load_s": round(load_s, 3)}))
     else:
-        print("\n".join(report_lines(report, load_s)))
+        print_lines(*report_lines(report, load_s))
     if not report.is_complete:
         raise typer.Exit(FAILED)
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.cli.standard_streams import print_lines
+
 if TYPE_CHECKING:
     from engine.audio.devices import AudioDevice
     from engine.cli.device_list import DeviceList
@@ -33,24 +35,26 @@ def devices(
     else:
         _print_list(found)
         listed = gpus.values.get("gpus", [])
-        print("GPUs" if listed else f"GPUs: {gpus.error or 'the system chooses, or OpenGL is missing'}")
+        print_lines("GPUs" if listed else f"GPUs: {gpus.error or 'the system chooses, or OpenGL is missing'}")
         for gpu in listed:
-            print("  " + "  ".join(filter(None, (str(gpu["index"]), gpu["name"], gpu["file"], gpu["error"]))))
-        print(f"Advice: {found.loopback_advice}")
+            print_lines("  " + "  ".join(filter(None, (str(gpu["index"]), gpu["name"], gpu["file"], gpu["error"]))))
+        print_lines(f"Advice: {found.loopback_advice}")
         for problem in found.problems:
-            print(f"Problem: {problem}")
+            print_lines(f"Problem: {problem}")
 
 
 def _print_list(device_list: "DeviceList") -> None:
-    print("Audio inputs" if device_list.audio_inputs else "Audio inputs: none; `multiverse run` plays its demo loop")
+    print_lines(
+        "Audio inputs" if device_list.audio_inputs else "Audio inputs: none; `multiverse run` plays its demo loop"
+    )
     for device in device_list.audio_inputs:
-        print(f"  {_audio_line(device, device.inputs)}")
-    print("Audio outputs" if device_list.audio_outputs else "Audio outputs: none")
+        print_lines(f"  {_audio_line(device, device.inputs)}")
+    print_lines("Audio outputs" if device_list.audio_outputs else "Audio outputs: none")
     for device in device_list.audio_outputs:
-        print(f"  {_audio_line(device, device.outputs)}")
-    print("Cameras" if any(not camera.is_screen for camera in device_list.cameras) else "Cameras: none")
+        print_lines(f"  {_audio_line(device, device.outputs)}")
+    print_lines("Cameras" if any(not camera.is_screen for camera in device_list.cameras) else "Cameras: none")
     for camera in device_list.cameras:
-        print(f"  {_choice(camera.argument)}" if camera.is_screen else f"  {camera.index}  {camera.name}")
+        print_lines(f"  {_choice(camera.argument)}" if camera.is_screen else f"  {camera.index}  {camera.name}")
     seen = [
         *(_choice(sender.word) for sender in device_list.textures),
         *(
@@ -60,9 +64,9 @@ def _print_list(device_list: "DeviceList") -> None:
         *(_choice(f"ndi:{source}") for source in device_list.ndi or ()),
     ]
     hint = "; --ndi also searches the network" if device_list.ndi is None else ""
-    print(f"Pictures of other programs{'' if seen else ': none'}{hint}")
+    print_lines(f"Pictures of other programs{'' if seen else ': none'}{hint}")
     for line in seen:
-        print(f"  {line}")
+        print_lines(f"  {line}")
 
 
 def _audio_line(device: "AudioDevice", channels: int) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from engine.cli.standard_streams import print_lines
 from engine.config import Config
 from engine.errors import UsageError
 from engine.system.run_option import option_help
@@ -59,7 +60,7 @@ def check(
             if thumbnails is not None and result.thumbnail is not None:
                 _write_thumbnail(result, thumbnails, path, written)
             if not as_json:
-                print(_line(rows[-1]), flush=True)
+                print_lines(_line(rows[-1]))
     finally:
         process.kill()
     failed = sum(not row["ok"] for row in rows)

@@ -18,10 +18,11 @@ import typer.core
 from engine.cli import git_bash, standard_streams
 from engine.cli.console_events import console
 from engine.cli.help_texts import unify
+from engine.cli.standard_streams import complain
 from engine.errors import MultiverseError, UsageError, in_one_line
 from engine.system.file_names import without_scheme
 from engine.system.package_version import package_version
-from engine.system.plain_text import write_plain_lines
+from engine.system.plain_text import escaped, write_plain_lines
 from osc_schema import plugins
 
 DONE, FAILED, USAGE = 0, 1, 2
@@ -152,7 +153,7 @@ def _commands_for(first: str) -> typer.Typer:
     if first not in NAMES:
         for line in plugins.faults():
             if not is_alone or line.startswith(f"plug-in {first} of "):
-                print(f"multiverse: {line}", file=sys.stderr)
+                complain(line)
     return found if found.registered_commands or found.registered_groups else commands_of(is_listing=True)
 
 
@@ -194,13 +195,13 @@ def main(commands: typer.Typer | None = None) -> None:
     except OSError as error:
         if "--debug" in sys.argv or error.filename is not None or not standard_streams.discard_if_broken(sys.stdout):
             raise
-        print(f"multiverse: standard output: cannot be written ({error.strerror or error})", file=sys.stderr)
+        complain(f"standard output: cannot be written ({error.strerror or error})")
         sys.exit(FAILED)
     except MultiverseError as error:
         if "--debug" in sys.argv:
             raise
         lines = (error, *getattr(error, "__notes__", ()))
-        standard_streams.say_at_once("\n".join(f"multiverse: {line}" for line in lines))
+        standard_streams.say_at_once("\n".join(escaped(f"multiverse: {line}") for line in lines))
         sys.exit(USAGE if isinstance(error, UsageError) else FAILED)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.sd_options import require_known
+from engine.cli.standard_streams import print_lines
 from engine.errors import ModelError, UsageError
 from engine.live.sd.entry import SdConfig
 from engine.system.run_option import option_help
@@ -153,7 +154,7 @@ def check(
             ("complete", "yes" if report.is_complete else "no"),
         ]
         for name, value in rows:
-            print(f"{name:<16} {value}")
+            print_lines(f"{name:<16} {value}")
     if not report.is_complete:
         raise typer.Exit(1)
 

@@ -10,6 +10,7 @@ import typer
 
 from engine.cli import osc
 from engine.cli.osc import ENGINE, Target
+from engine.cli.standard_streams import complain
 from engine.errors import PresetError, UsageError
 from engine.system.translate_errors import refused
 
@@ -230,7 +231,7 @@ def _open(folder: Path | None) -> "PresetFolder":
 
 def _warn(problems: list[str]) -> None:
     for problem in problems:
-        print(f"multiverse: {problem}", file=sys.stderr)
+        complain(problem)
 
 
 def _print(value: object, as_json: bool, plain: str = "") -> None:

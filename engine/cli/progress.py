@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from engine.cli.log_thread import MAX_END_S, Write, write_to_stderr
 from engine.jobs.kit.report import JobProgress
+from engine.system.plain_text import escaped
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -51,7 +52,7 @@ def show_progress(
     """Yields `update(progress)`, for calls at any rate, and `say(line)`, which prints above the bar, both from
     any thread. `stop`: set once the run should end."""
     if is_quiet:
-        yield lambda progress: None, write_to_stderr
+        yield lambda progress: None, lambda line: write_to_stderr(escaped(line))
     elif sys.stderr.isatty():
         from rich.console import Console
 
@@ -64,7 +65,7 @@ def show_progress(
             newest_line[:] = [look.line(progress)]
 
         with plain_lines(look.nothing, lambda: next(iter(newest_line), None)):
-            yield update, write_to_stderr
+            yield update, lambda line: write_to_stderr(escaped(line))
 
 
 @contextmanager
@@ -97,7 +98,7 @@ def bar(
             if look.below is not None:
                 below.plain = look.below(progress)
 
-        yield update, lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)
+        yield update, lambda line: console.print(escaped(line), markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager

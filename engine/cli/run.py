@@ -5,7 +5,6 @@ import gc
 import ipaddress
 import json
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +15,7 @@ import typer
 from engine.cli.job_options import job_options
 from engine.cli.run_options import keys_of, options_of, require_model, settings_from
 from engine.cli.signals import Signals
-from engine.cli.standard_streams import say_at_once
+from engine.cli.standard_streams import complain, say_at_once
 from engine.config import RUN_DEFAULTS, Config, DmxConfig, build_config, lan_defaults, read_config_file, split_host_port
 from engine.errors import SinkError, UsageError
 from engine.live.kit.opening import live_models, with_implied
@@ -89,11 +88,11 @@ def run(
     for why in _without_effect(settings, option_values, has_end=frames is not None or seconds is not None):
         raise UsageError(why)
     if settings.presets and not Path(settings.presets).expanduser().exists():
-        print(f"multiverse: --presets {settings.presets}: is made with the first preset that is saved", file=sys.stderr)
+        complain(f"--presets {settings.presets}: is made with the first preset that is saved")
     for option, folders in (("--films", settings.video_folders), ("--music", settings.music)):
         for folder in folders:
             if not Path(folder).expanduser().is_dir():
-                print(f"multiverse: {option} {folder}: no such folder; nothing of it is offered", file=sys.stderr)
+                complain(f"{option} {folder}: no such folder; nothing of it is offered")
     _play(settings, frames, seconds, is_json=json_)
 
 
@@ -150,7 +149,7 @@ def _play(settings: Config, frames: int | None, seconds: float | None, *, is_jso
             if written.state == "failed":
                 raise SinkError(f"{written.label} {written.name} is not complete: {written.detail}")
     if is_interrupted:
-        print(f"multiverse: {interrupted_line(engine, expected)}", file=sys.stderr)
+        complain(interrupted_line(engine, expected))
         raise typer.Exit(INTERRUPTED)
 
 

@@ -13,6 +13,7 @@ import typer
 from engine.cli.job_options import job_options
 from engine.cli.progress import parts_bar
 from engine.cli.sd_options import IP_SCALE, PROMPT, SEED, USUAL_IP_SCALE, ModelOptions
+from engine.cli.standard_streams import complain
 from engine.errors import ModelError, UsageError
 from engine.jobs.kit.options import DEVICE, DEVICES, DTYPE, DTYPES, JSON, METADATA, OVERWRITE, check_no_stream, option
 from engine.jobs.video.job import SIDE_STEP_PX, painted_size
@@ -112,7 +113,7 @@ def sd(
             )
     if not as_json:
         for note in notes:
-            print(f"multiverse: {note}", file=sys.stderr, flush=True)
+            complain(note)
     control = source
     if spec.controlnets and chosen.control == "edges":
         control = canny_edges(source, (width, height))
@@ -201,5 +202,5 @@ def sd(
         print(json.dumps(report))
         return
     for note in later:
-        print(f"multiverse: {note}", file=sys.stderr)
+        complain(note)
     print(f"{out}  ({width}x{height}, seed {seed}, {paint_s:.1f} s on {device})")

@@ -1,7 +1,6 @@
 """`multiverse segment`: finds objects by text prompts in a video, a picture or a folder, and tracks them."""
 
 import json
-import sys
 import threading
 import time
 from contextlib import ExitStack
@@ -12,6 +11,7 @@ import typer
 
 from engine.cli.job_options import job_options
 from engine.cli.progress import SEGMENT, show_progress
+from engine.cli.standard_streams import complain, print_lines
 from engine.jobs.kit.options import JSON
 from engine.jobs.segment.job import SegmentJob
 from engine.system.power import kept_from_sleep
@@ -86,11 +86,11 @@ def segment(
     for note in (*report.notes, *report.failed):
         if note in printed:
             continue
-        print(f"multiverse: {note}", file=sys.stderr)
+        complain(note)
     if as_json:
         print(json.dumps(report.as_json() | {"load_s": round(load_s, 3)}))
     elif report.written:
-        print("\n".join(report_lines(report, load_s)))
+        print_lines(*report_lines(report, load_s))
     if report.is_interrupted:
         _print_interrupted(report.written, report.outputs)
     if report.is_interrupted or report.failed:
@@ -129,4 +129,4 @@ def _print_interrupted(written: int, outputs: tuple[str, ...]) -> None:
     if written:
         where = f"after {written} pictures"
         outcome = f"{', '.join(outputs)}: kept up to there, the same command with --resume continues"
-    print(f"multiverse: interrupted {where}; {outcome}", file=sys.stderr)
+    complain(f"interrupted {where}; {outcome}")

@@ -1,5 +1,5 @@
-"""Repairs the standard streams: opens closed ones, makes them print any file name, gives up a full one, and lets the
-process end while one is blocked."""
+"""The standard streams: opens closed ones, prints lines in which no foreign text acts on a terminal, gives up a full
+one, and lets the process end while one is blocked."""
 
 import os
 import sys
@@ -7,6 +7,8 @@ import threading
 from contextlib import suppress
 from io import BufferedWriter, TextIOWrapper
 from typing import TextIO
+
+from engine.system.plain_text import escaped
 
 MAX_BLOCKED_S = 1.0
 _STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
@@ -64,6 +66,16 @@ def say_at_once(text: str) -> None:
     writing = threading.Thread(target=write, daemon=True)
     writing.start()
     writing.join(MAX_BLOCKED_S)
+
+
+def print_lines(*lines: str, to: TextIO | None = None) -> None:
+    """Print lines, on stdout by default. What is in file names, files and devices acts on no terminal."""
+    print("\n".join(map(escaped, lines)), file=to, flush=True)
+
+
+def complain(line: object) -> None:
+    """Print a line on stderr about what went wrong or might be missed."""
+    print_lines(f"multiverse: {line}", to=sys.stderr)
 
 
 def discard_if_broken(stream: TextIO) -> bool:

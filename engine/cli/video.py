@@ -13,6 +13,7 @@ import typer
 from engine.cli.job_options import is_on_command_line, job_options, pop_options
 from engine.cli.progress import VIDEO, show_progress
 from engine.cli.sd_options import IP_SCALE, PROMPT, SEED, USUAL_IP_SCALE, ModelOptions
+from engine.cli.standard_streams import complain, print_lines
 from engine.cli.video_telemetry import Telemetry, telemetry, writers
 from engine.cli.video_web import refuse_without_effect, serve
 from engine.errors import ModelError, UsageError
@@ -174,17 +175,17 @@ def _paint(job: VideoJob, *, as_json: bool, is_debug: bool) -> None:
         with show_progress(VIDEO, as_json or is_debug) as (show, _), telemetry(writers(as_json, is_debug)) as meter:
             report, is_live = _run_painting(job, meter, show, stop, notes, as_json=as_json)
     except KeyboardInterrupt:  # while loading, Ctrl-C raises an exception, which ends the run at once
-        print("multiverse: interrupted before the first picture; nothing was written", file=sys.stderr)
+        complain("interrupted before the first picture; nothing was written")
         raise typer.Exit(INTERRUPTED) from None
     for note in report.notes:
         if note not in notes:
-            print(f"multiverse: {note}", file=sys.stderr)
+            complain(note)
     if report.is_interrupted:
-        print(f"multiverse: {ended_line(report, is_live=is_live)}", file=sys.stderr)
+        complain(ended_line(report, is_live=is_live))
     if as_json:
         print(json.dumps({"event": "done"} | report.as_json() | _choices(job.painting)))
     else:
-        print("\n".join(report_lines(report)))
+        print_lines(*report_lines(report))
     if report.is_interrupted and not (is_live and report.painted):
         raise typer.Exit(INTERRUPTED)
 
@@ -201,7 +202,7 @@ def _run_painting(
         undone.callback(opened.close)
         for note in opened.pictures.counts.notes:  # printed before hours of work
             notes.add(note)
-            print(f"multiverse: {note}", file=sys.stderr, flush=True)
+            complain(note)
         _say_model(job.painting, as_json=as_json)
         pipeline = open_backend(job, opened)
         undone.callback(pipeline.close)

@@ -1,12 +1,12 @@
 """`multiverse view`: a running engine's picture in a window or on a whole display, from shared memory."""
 
 import json
-import sys
 from contextlib import closing
 from typing import Annotated
 
 import typer
 
+from engine.cli.standard_streams import complain, print_lines
 from engine.errors import RenderError, UsageError
 from engine.system.installing import install_line
 
@@ -44,12 +44,12 @@ def view(
             found = [{key: getattr(picture, key) for key in keys} for picture in pictures]
             print(json.dumps({"displays": displays, "pictures": found}, indent=2))
             return
-        print("Displays")
+        print_lines("Displays")
         for number, line in enumerate(displays):
-            print(f"  {number}  {line}")
-        print("Pictures" if pictures else "Pictures: none; start an engine with --sink shared")
+            print_lines(f"  {number}  {line}")
+        print_lines("Pictures" if pictures else "Pictures: none; start an engine with --sink shared")
         for each in pictures:
-            print(f"  {each.name}  {each.width}x{each.height} at {each.fps:g} fps (process {each.pid})")
+            print_lines(f"  {each.name}  {each.width}x{each.height} at {each.fps:g} fps (process {each.pid})")
         return
 
     waiting = f"{name}: no picture; waiting for an engine with --sink shared"
@@ -69,7 +69,7 @@ def view(
                     has_said = True
                     names = ", ".join(dict.fromkeys(picture.name for picture in list_shared()))
                     available = names or "none; engines need --sink shared"
-                    print(f"multiverse: waiting for {name!r} (available: {available})", file=sys.stderr, flush=True)
+                    complain(f"waiting for {name!r} (available: {available})")
                 window.step(POLL_S)
     except KeyboardInterrupt:
-        print("multiverse: interrupted", file=sys.stderr)
+        complain("interrupted")

@@ -15,6 +15,8 @@ from engine.cli.probe import Probe
 from engine.params import PresetFolder
 from engine.sources.devices import list_through_ffmpeg
 from engine.system.python_process import utf8_environment
+from tests.cli.conftest import Cli
+from tests.dataset.checking.folders import write_dataset
 
 ENGINE = Path(__file__).parents[2] / "engine"
 NIGHT = "桜の夜"
@@ -129,3 +131,19 @@ def _is_text_without_encoding(call: ast.Call) -> bool:
         modes = [each.value for each in (*call.args[1:2], keywords.get("mode")) if isinstance(each, ast.Constant)]
         return not any("b" in str(mode) for mode in modes)
     return False
+
+
+@pytest.mark.only_on("linux", "darwin", reason="Windows allows no such names")
+def test_a_strangers_file_name_acts_on_no_terminal(cli: Cli, tmp_path: Path) -> None:
+    evil = "\x1b]0;owned\x07\u202e\x1b[2Jred"
+    write_dataset(tmp_path / "set", [1])
+    (tmp_path / "set" / "images" / f"{evil}.jpg").write_bytes(b"")
+    (tmp_path / f"{evil}.fs").write_text("no shader")
+    for command in (
+        ("preset", "import", tmp_path / f"{evil}.toml"),
+        ("isf", "check", tmp_path / f"{evil}.fs"),
+        ("dataset", "check", tmp_path / "set"),
+    ):
+        code, out, err = cli(*command)
+        assert code == 1 and r"\x1b]0;owned\x07\u202e\x1b[2Jred" in out + err, (command, out, err)
+        assert not {"\x1b", "\x07", "\u202e"} & {*out, *err}, command

@@ -1,7 +1,6 @@
 """The commands `multiverse dataset check` and `view`, and their dispatch beside `multiverse dataset OUT`."""
 
 import json
-import sys
 import threading
 from collections import Counter
 from pathlib import Path
@@ -11,6 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 from engine.cli.progress import ProgressLook, show_progress, time_left
+from engine.cli.standard_streams import complain, print_lines
 from engine.dataset.labels.options import removed_format_line
 from engine.errors import SinkError, UsageError
 from engine.jobs.kit import JSON
@@ -61,12 +61,12 @@ def check(
         with show_progress(CHECK, as_json, stop) as (on_progress, _):
             report = check_folders(folders, like=like, on_progress=on_progress, is_stopped=stop.is_set)
     except KeyboardInterrupt:
-        print("multiverse: interrupted; nothing was found out", file=sys.stderr)
+        complain("interrupted; nothing was found out")
         raise typer.Exit(FAILED) from None
     if as_json:
         print(json.dumps(report.as_json()))
     else:
-        print("\n".join(check_lines(report)))
+        print_lines(*check_lines(report))
     if report.problems:
         raise typer.Exit(FAILED)
 
@@ -100,14 +100,13 @@ def view(
     except OSError as error:
         raise SinkError(f"{path}: cannot be written ({error.strerror or error})") from error
     if page.unreadable:
-        print(
-            f"multiverse: {page.unreadable[0]}; {len(page.unreadable)} in all cannot be shown: "
-            f"multiverse dataset check {folder} names all that is wrong",
-            file=sys.stderr,
+        complain(
+            f"{page.unreadable[0]}; {len(page.unreadable)} in all cannot be shown: "
+            f"multiverse dataset check {folder} names all that is wrong"
         )
-    print(f"wrote       {path} ({page.pictures} pictures, {page.boxes} boxes)")
+    print_lines(f"wrote       {path} ({page.pictures} pictures, {page.boxes} boxes)")
     if opens and not webbrowser.open(path.resolve().as_uri()):
-        print("multiverse: no browser was found; open the file yourself", file=sys.stderr)
+        complain("no browser was found; open the file yourself")
 
 
 def _range_of(text: str) -> tuple[int, int]:

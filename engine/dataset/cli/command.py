@@ -13,6 +13,7 @@ import typer
 
 from engine.cli.job_options import is_on_command_line, job_options, pop_options
 from engine.cli.progress import ProgressLook, show_progress, time_left
+from engine.cli.standard_streams import complain, print_lines
 from engine.dataset.choosing import EngineOptions, choose_engine
 from engine.dataset.cli.check_command import FAILED, DatasetCommand
 from engine.dataset.job import DatasetJob
@@ -87,12 +88,12 @@ def dataset(
     )
     check_job(job)
     for note in (*engine.notes, *job.notes):
-        print(f"multiverse: {note}", file=sys.stderr)
+        complain(note)
     if job.image_index is not None:
         try:
-            report = make_dataset(job, on_message=lambda line: print(f"multiverse: {line}", file=sys.stderr))
+            report = make_dataset(job, on_message=complain)
         except KeyboardInterrupt:  # stops at once and leaves no files behind
-            print("multiverse: interrupted; nothing was written", file=sys.stderr)
+            complain("interrupted; nothing was written")
             raise typer.Exit(FAILED) from None
     else:
         stop = threading.Event()
@@ -102,11 +103,11 @@ def dataset(
                 job, on_progress=on_progress, on_message=lambda line: say(f"multiverse: {line}"), is_stopped=stop.is_set
             )
     for line in note_lines(report):
-        print(f"multiverse: {line}", file=sys.stderr)
+        complain(line)
     if as_json:
         print(json.dumps(report.as_json()))
     else:
-        print("\n".join(report_lines(report)))
+        print_lines(*report_lines(report))
     if report.missing:
         raise typer.Exit(FAILED)
 
