@@ -21,12 +21,15 @@ from engine.jobs.convert.sounds import Sound
 from engine.jobs.convert.tasks import Task
 from engine.jobs.convert.writing import open_writer, subtype_of
 from engine.jobs.kit.fingerprint import Fingerprint, differences, fingerprint_of
-from engine.jobs.kit.job_folder import JobFolder, work_folder_of
+from engine.jobs.kit.job_folder import JobFolder, Shape, work_folder_of
 from engine.jobs.kit.resuming import mark_of
 from engine.models.rvc.cutting import FRAME, RATE_HZ, Piece, Span, cut_into_spans, read_piece
 from engine.system.atomic_file import MAX_JOB_WAIT_S, move_into_place
 from engine.system.undoing import undo_on_error
 from engine.system.work_folder import file_key
+
+SHAPES: tuple[Shape, ...] = ({"heard": dict[str, Any]}, {"done": dict[str, int]}, {"published": list[int]})
+"""Of its journal entries."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,7 +82,9 @@ class FileWork:
         """True once it was finished or given up; its temporary audio can no longer be read."""
         self._voice, self._high_pass = voice, high_pass
         self._source_before = self._source_key()
-        self._work = JobFolder(task.output, fingerprint_of(settings | {"the source": self._source_before}))
+        self._work = JobFolder(
+            task.output, fingerprint_of(settings | {"the source": self._source_before}), shapes=SHAPES
+        )
         self._folder = self._work.path
         with undo_on_error(self._work.leave):
             self._state = self._stored_state(resume=resume)
@@ -232,7 +237,7 @@ def remove_leftover(output: Path) -> None:
     if not work_folder_of(output).exists():
         return
     try:
-        work = JobFolder(output, {})
+        work = JobFolder(output, {}, shapes=SHAPES)
     except SinkError:  # another run uses it, or it cannot be removed
         return
     if work.stored_fingerprint is None or any(entry.get("published") == mark_of(output) for entry in work.entries()):

@@ -8,13 +8,15 @@ a power cut the newest entries may be lost, or files damaged, so entries carry a
 
 import contextlib
 import json
-from collections.abc import Iterable, Iterator
+import logging
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import av.error
+import msgspec
 
 from engine.errors import SinkError
 from engine.jobs.kit.fingerprint import Fingerprint
@@ -25,6 +27,9 @@ from engine.system.work_folder import LOCK, WorkFolder, hidden_beside, one_line
 NAME = "journal.jsonl"
 FORMAT = 3  # version of the file format; other versions are not read
 MAX_LINE_BYTES = 64 << 20  # of one picture with all its objects
+Shape = Mapping[str, Any]
+"""The keys of an entry, and the types of their values, as msgspec takes them."""
+log = logging.getLogger(__name__)
 RESUME_HINT = "finished work is kept: continue with --resume"
 
 
@@ -37,10 +42,18 @@ class JobFolder:
     one line that names the output, if another run has it or it cannot be written."""
 
     def __init__(
-        self, output: Path, fingerprint: Fingerprint, *, at: Path | None = None, can_resume: bool = True
+        self,
+        output: Path,
+        fingerprint: Fingerprint,
+        *,
+        shapes: tuple[Shape, ...],
+        at: Path | None = None,
+        can_resume: bool = True,
     ) -> None:
-        """Keeps the files of an interrupted run until `begin`. `at`: the folder, unless beside the output.
-        `can_resume`: False for a live source, which cannot be read again."""
+        """Keeps the files of an interrupted run until `begin`. `shapes`: of its journal entries. `at`: the folder,
+        unless beside the output. `can_resume`: False for a live source, which cannot be read again."""
+        self._shapes = shapes
+        self._is_told = False
         self.output, self.fingerprint, self._can_resume = output, fingerprint, can_resume
         self._folder = WorkFolder(output, at=at or work_folder_of(output))
         self.path = self._folder.path
@@ -58,8 +71,16 @@ class JobFolder:
         return fingerprint if head.get("format") == FORMAT and isinstance(fingerprint, dict) else None
 
     def entries(self) -> Iterator[dict[str, Any]]:
-        """The journal entries of the finished work, as passed to `append`; read lazily because there may be many."""
-        yield from islice(self._lines(), 1, None)
+        """The journal entries of the finished work, as passed to `append`; read lazily because there may be many. They
+        end before the first that has another shape, which is told once."""
+        for number, entry in enumerate(islice(self._lines(), 1, None), start=2):
+            if not any(_has_shape(entry, shape) for shape in self._shapes):
+                if not self._is_told:
+                    self._is_told = True
+                    what = "is no entry of this job; the work from there on is done again"
+                    log.warning("%s: line %d %s", self._journal, number, what)
+                return
+            yield entry
 
     @property
     def has_entries(self) -> bool:
@@ -140,6 +161,15 @@ class JobFolder:
                 text = f"{self.output}: cannot be written ({error.strerror or error})"
             hint = f"; {RESUME_HINT}" if self._can_resume and "--resume" not in text else ""
             raise SinkError(f"{text}{hint}") from error
+
+
+def _has_shape(entry: dict[str, Any], shape: Shape) -> bool:
+    try:
+        for key, kind in shape.items():
+            msgspec.convert(entry[key], kind)
+    except (KeyError, msgspec.ValidationError):
+        return False
+    return entry.keys() == shape.keys()
 
 
 def _line(values: dict[str, Any]) -> str:

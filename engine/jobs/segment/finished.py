@@ -11,14 +11,14 @@ import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import msgspec
 import numpy as np
 
 from engine.errors import SourceError
 from engine.jobs.kit.fingerprint import Fingerprint, digest_of_files, fingerprint_of, model_files
-from engine.jobs.kit.job_folder import JobFolder
+from engine.jobs.kit.job_folder import JobFolder, Shape
 from engine.jobs.kit.options import option_values
 from engine.jobs.kit.resuming import mark_of
 from engine.jobs.segment.job import Mode, SegmentJob
@@ -32,6 +32,27 @@ from engine.values import FoundObject, Segmentation
 CHECKPOINT_S = 30.0  # between tracker states; a kill loses at most this much work, and saving takes 0.1 s
 MASKS = "masks.bin"
 QUICK = 1  # zlib level; masks are flat and compress well
+
+
+_Natural = Annotated[int, msgspec.Meta(ge=0)]
+_Extent = tuple[_Natural, _Natural, int]
+_Name = Annotated[str, msgspec.Meta(pattern=r"^tracker_\d+\.pt$")]
+
+
+class _Found(TypedDict):
+    objects: list[FoundObject]
+    picture_px: tuple[int, int]
+    index: int
+    time_s: float
+    masks: tuple[_Natural, _Natural, _Natural]
+
+
+SHAPES: tuple[Shape, ...] = (
+    {"pictures": list[int], "masks": _Extent, "not_finite": int, "found": list[_Found]},
+    {"tracker": tuple[_Name, int, int]},
+    {"published": dict[str, list[int]]},
+)
+"""Of its journal entries."""
 
 
 class FinishedBatches:

@@ -21,7 +21,7 @@ from engine.jobs.kit.ray_cluster import require_ray
 from engine.jobs.kit.report import expected_count
 from engine.jobs.kit.resuming import check_start, mark_of
 from engine.jobs.segment.backend import LocalSegmentBackend, SegmentBackend, load_segmenter, spec_of
-from engine.jobs.segment.finished import FinishedBatches, segment_fingerprint
+from engine.jobs.segment.finished import SHAPES, FinishedBatches, segment_fingerprint
 from engine.jobs.segment.job import Mode, SegmentJob
 from engine.jobs.segment.on_cluster import ClusterSegmentBackend
 from engine.jobs.segment.outputs import check_forms, check_outputs, forms_of, job_folder_of
@@ -86,7 +86,8 @@ def open_job(job: SegmentJob) -> OpenedSource:
     check_forms(forms, pictures)
     mode = mode_for(job, pictures, can_follow=_can_follow(job))
     job.check_mode(mode)
-    work = JobFolder(Path(forms[0][0]), segment_fingerprint(job, pictures, mode), at=job_folder_of(forms))
+    fingerprint = segment_fingerprint(job, pictures, mode)
+    work = JobFolder(Path(forms[0][0]), fingerprint, shapes=SHAPES, at=job_folder_of(forms))
     try:
 
         def is_ours(path: Path) -> bool:

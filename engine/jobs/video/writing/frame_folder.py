@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from engine.errors import SinkError
-from engine.jobs.kit.job_folder import JobFolder
+from engine.jobs.kit.job_folder import JobFolder, Shape
 from engine.jobs.video.job import VideoJob
 from engine.sinks.generation_info import GenerationInfo
 from engine.sources.pictures import InputPicture, Pictures
@@ -29,6 +29,9 @@ from engine.system.work_folder import one_line, sha256_of
 SUFFIX = ".png"
 MAX_WRITERS = 4
 _FRAME = re.compile(r"frame_\d{6,}\.png")
+
+FRAMES: Shape = {"frames": dict[str, str]}
+"""The shape of its journal entries."""
 
 
 class FrameFolder:

@@ -26,8 +26,8 @@ from engine.jobs.kit.options import option_values
 from engine.jobs.kit.painting_metadata import painting_metadata
 from engine.jobs.kit.resuming import check_start, mark_of
 from engine.jobs.video.job import VideoJob
-from engine.jobs.video.writing.frame_folder import SUFFIX, FrameFolder, frames_in
-from engine.jobs.video.writing.segmented_video import SegmentedVideo
+from engine.jobs.video.writing.frame_folder import FRAMES, SUFFIX, FrameFolder, frames_in
+from engine.jobs.video.writing.segmented_video import SEGMENTS, SegmentedVideo
 from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.spec import VAE_OPTIONS
 from engine.sinks.generation_info import GenerationInfo
@@ -142,7 +142,8 @@ def open_output(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> Vid
     if job.resume and pictures.kind == "live":
         raise UsageError(f"--resume: {pictures.label} is live and cannot be read again")
     _check_path(path, form, pictures)
-    work = JobFolder(path, video_fingerprint(job, pictures, size), can_resume=pictures.kind != "live")
+    fingerprint, can_resume = video_fingerprint(job, pictures, size), pictures.kind != "live"
+    work = JobFolder(path, fingerprint, shapes=(FRAMES, *SEGMENTS), can_resume=can_resume)
     with undo_on_error(work.close):
         before = work.stored_fingerprint
         note = _check_before(job, form, pictures, work)

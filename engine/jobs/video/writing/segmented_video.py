@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import av.error
+import msgspec
 import numpy as np
 from av.container import OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
 from engine.errors import MultiverseError, SinkError, SourceError
-from engine.jobs.kit.job_folder import JobFolder
+from engine.jobs.kit.job_folder import JobFolder, Shape
 from engine.jobs.kit.resuming import mark_of
 from engine.jobs.video.job import VideoJob
 from engine.sinks.generation_info import GenerationInfo
@@ -54,6 +55,10 @@ class VideoSegment:
     """Number of its last picture in the source."""
     last_length_s: str
     """Duration of that picture in the source, a fraction as text."""
+
+
+SEGMENTS: tuple[Shape, ...] = ({"segment": VideoSegment}, {"published": list[int]})
+"""The shapes of its journal entries."""
 
 
 class SegmentedVideo:
@@ -143,7 +148,7 @@ class SegmentedVideo:
             if "published" in entry:
                 self._published = entry["published"]
                 continue
-            segment = VideoSegment(**entry["segment"])
+            segment = msgspec.convert(entry["segment"], VideoSegment)
             if damaged or not _is_whole(self.work.path / segment.name, segment):
                 damaged.append(segment)
             else:
