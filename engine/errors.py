@@ -29,9 +29,21 @@
 `osc_schema.Rejected` is not in the tree: the schema is standard library only and imports nothing of the engine.
 """
 
+import errno
+import os
 from typing import Final
 
 MAX_LINE: Final = 500
+_REMEDIES: Final = {
+    errno.ENOSPC: "make room on its disk",
+    errno.EDQUOT: "make room: the quota is used up",
+    errno.EEXIST: "something is in the way: move or rename it",
+    errno.ENOTDIR: "a file is in the place of its folder: move or rename it",
+    errno.EISDIR: "a folder is in its place: move or rename it",
+    errno.EACCES: "check the permissions of it and its folder",
+    errno.EROFS: "its disk is write-protected: choose another folder",
+}
+"""What to do about an error of the system."""
 
 
 class MultiverseError(Exception):
@@ -123,7 +135,16 @@ class ControlPipeError(ChildError): ...
 class PipeClosedError(ChildError): ...
 
 
+def with_remedy(error: OSError) -> str:
+    """The system's reason, and what to do about it."""
+    return "; ".join(filter(None, (error.strerror, _REMEDIES.get(error.errno or 0))))
+
+
 def in_one_line(error: BaseException) -> str:
-    """Return the error as one line for users, with its type if it is not a MultiverseError."""
+    """Return the error as one line for users, with its type if it is neither a MultiverseError nor the system's. Of a
+    file only the name is told, as the line may go to other machines."""
+    if isinstance(error, OSError) and error.strerror:
+        name = os.path.basename(str(error.filename or ""))
+        return f"{name}: {with_remedy(error)}" if name else with_remedy(error)
     text = " ".join(str(error).split())[:MAX_LINE]
     return text if isinstance(error, MultiverseError) else f"{type(error).__name__}: {text}"

@@ -19,7 +19,7 @@ from engine.cli import git_bash, standard_streams
 from engine.cli.console_events import console
 from engine.cli.help_texts import unify
 from engine.cli.standard_streams import complain
-from engine.errors import MultiverseError, UsageError, in_one_line
+from engine.errors import MultiverseError, UsageError, in_one_line, with_remedy
 from engine.system.file_names import without_scheme
 from engine.system.package_version import package_version
 from engine.system.plain_text import escaped, write_plain_lines
@@ -193,7 +193,12 @@ def main(commands: typer.Typer | None = None) -> None:
             standard_streams.say_at_once("multiverse: interrupted")
         sys.exit(code)
     except OSError as error:
-        if "--debug" in sys.argv or error.filename is not None or not standard_streams.discard_if_broken(sys.stdout):
+        if "--debug" in sys.argv:
+            raise
+        if error.filename is not None and error.strerror:
+            complain(f"{error.filename}: {with_remedy(error)}")
+            sys.exit(FAILED)
+        if not standard_streams.discard_if_broken(sys.stdout):
             raise
         complain(f"standard output: cannot be written ({error.strerror or error})")
         sys.exit(FAILED)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from operator import methodcaller
 
-from engine.errors import MultiverseError, SinkError, SinkUnavailableError
+from engine.errors import MultiverseError, SinkError, SinkUnavailableError, in_one_line
 from engine.sinks.record import RecordSink
 from engine.sinks.registry import load_kinds, make_sink
 from engine.sinks.sink import (
@@ -163,7 +163,7 @@ class SinkSet:
             raise
         except Exception as error:  # a sink may fail in any way; the caller gets one line
             log.exception("sink %s failed to start", spec.label)
-            raise SinkError(f"{spec.label}: {type(error).__name__}: {error}") from error
+            raise SinkError(f"{spec.label}: {in_one_line(error)}") from error
         if warning := getattr(sink, "warning", ""):
             self._report(f"sink.{spec.label}", warning)
         return _SinkEntry(spec, sink, _initial_status(spec, sink.name), self._clock.now_s())
@@ -488,7 +488,7 @@ class SinkSet:
 
     def _note(self, entry: _SinkEntry, error: Exception) -> None:
         spec = entry.spec
-        reason = str(error) if isinstance(error, MultiverseError) else f"{type(error).__name__}: {error}"
+        reason = in_one_line(error)
         # A sink's own messages begin with its kind, but not with its picture.
         reason = reason.removeprefix(f"{spec.label}: ").removeprefix(f"{spec.kind}: ")
         entry.reason = f"{spec.label}: {reason}"

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from engine.errors import MultiverseError
+from engine.errors import MultiverseError, in_one_line
 from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.reporting import Report
 from osc_schema import Rejected
@@ -98,8 +98,10 @@ class DiskQueue:
         def attempt() -> None:
             try:
                 job()
-            except (MultiverseError, Rejected, OSError) as error:
+            except (MultiverseError, Rejected) as error:
                 fail(str(error))
+            except OSError as error:
+                fail(in_one_line(error))
 
         self.guard.attempt(attempt, lambda error: fail(f"internal error: {type(error).__name__} (see the log)"))
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+from engine.errors import in_one_line
 from engine.system.reporting import Report
 
 MAX_TRACEBACKS = 20  # distinct faults per guard; a person reads the log
@@ -47,7 +48,7 @@ class Guard:
         if fault not in self._logged_faults and len(self._logged_faults) < MAX_TRACEBACKS:
             self._logged_faults.add(fault)
             self._log.error("%s; repetitions are only counted", self._what, exc_info=error)
-        self._report(self._key, f"{self._what}: {type(error).__name__}: {error}")
+        self._report(self._key, f"{self._what}: {in_one_line(error)}")
 
 
 class GuardedThread:

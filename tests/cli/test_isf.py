@@ -58,3 +58,11 @@ def test_a_script_gets_one_object_and_the_exit_code(
     (tmp_path / "empty").mkdir()
     refused = cli(*CHECK, tmp_path / "empty")
     assert refused.code == 2 and str(tmp_path / "empty") in refused.err
+
+
+def test_a_file_in_the_place_of_the_folder_is_one_line(tmp_path: Path, cli: Cli) -> None:
+    (tmp_path / "good.fs").write_text(GOOD, encoding="utf-8")
+    (tmp_path / "seen").touch()
+    code, out, err = cli(*CHECK, tmp_path / "good.fs", "--thumbnails", tmp_path / "seen")
+    assert (code, out) == (1, "")
+    assert err == f"multiverse: {tmp_path / 'seen'}: File exists; something is in the way: move or rename it\n"

@@ -85,3 +85,19 @@ def test_files_of_one_folder_share_a_thread_that_ends_with_the_last_of_them(repo
     again.post(lambda: threads.append(threading.current_thread()), pytest.fail)
     again.close()
     assert threads[2] is not threads[0]
+
+
+@pytest.mark.only_on("linux", reason="only Linux has a device that is always full")
+def test_an_error_of_the_system_names_the_file_without_its_folder_and_what_to_do(reports: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    failures: list[str] = []
+    disk = DiskStore(reports).open("disk", tmp_path)
+    disk.post((tmp_path / "file").mkdir, failures.append)
+    disk.post((tmp_path / "file" / "inside.toml").read_bytes, failures.append)
+    disk.post(lambda: Path("/dev/full").write_text("x"), failures.append)
+    disk.close()
+    assert failures == [
+        "file: File exists; something is in the way: move or rename it",
+        "inside.toml: Not a directory; a file is in the place of its folder: move or rename it",
+        "No space left on device; make room on its disk",
+    ]
