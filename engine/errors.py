@@ -43,7 +43,7 @@ _REMEDIES: Final = {
     errno.EACCES: "check the permissions of it and its folder",
     errno.EROFS: "its disk is write-protected: choose another folder",
 }
-"""What to do about an error of the system."""
+"""Remedies for errors of the system."""
 
 
 class MultiverseError(Exception):

@@ -31,7 +31,7 @@ _CHANGED = "/output/2/look or its size changes"
 _SMALLER = "choose a smaller /output/2/width and height"
 TOO_DEAR = f"more than the first leaves: its rate falls; {_SMALLER}, or another look"
 MAX_EXPECTED_S = 0.25
-"""Of any picture beside the first, drawn, read and published: a longer standstill of the first output is seen."""
+"""Limit for any picture beside the first, drawn, read and published: a longer standstill of the first is seen."""
 COPY_S_A_PX = 4e-9  # to publish a pixel, beside drawing and reading it
 TRIAL_PX = 512 * 512  # of the program, with which its cost is measured: 10 ms on a processor
 
@@ -126,13 +126,13 @@ class Outputs:
             if cost := _too_dear(of_look.picture_px, self._look_s_a_px):
                 line = f"output 2: {preset.name} {cost}: it shows the program; {_SMALLER}, or another look"
             preset = preset if self._look_s_a_px and not line else None
-        asked_px = shape.size_px
-        if preset is None and renderer.shapes_outputs and math.prod(asked_px) > max(first_px, TRIAL_PX):
+        whole_px = shape.size_px
+        if preset is None and renderer.shapes_outputs and math.prod(whole_px) > max(first_px, TRIAL_PX):
             self._program_s_a_px = self._program_s_a_px or self._measure(shape.reduced(TRIAL_PX))
-            if cost := _too_dear(asked_px, self._program_s_a_px):
+            if cost := _too_dear(whole_px, self._program_s_a_px):
                 shape = shape.reduced(MAX_EXPECTED_S / (self._program_s_a_px + COPY_S_A_PX))
-                asked, given = (f"{width}x{height}" for width, height in (asked_px, shape.size_px))
-                line = f"output 2: {asked} of the program {cost}: it has {given}; {_SMALLER}"
+                whole, less = (f"{width}x{height}" for width, height in (whole_px, shape.size_px))
+                line = f"output 2: {whole} of the program {cost}: it has {less}; {_SMALLER}"
         self._report_once("size", line)
         return preset, shape
 
@@ -219,7 +219,7 @@ class Outputs:
 
 
 def _too_dear(size_px: tuple[int, int], s_a_px: float) -> str:
-    """What a picture of that size costs, if it would stop the first output; else ""."""
+    """Return the cost of a picture of that size, if it would stop the first output; else ""."""
     expected_s = math.prod(size_px) * (s_a_px + COPY_S_A_PX)
     is_too_dear = expected_s > MAX_EXPECTED_S
     return f"would take {expected_s * 1000:.0f} ms a picture and stop the first" if is_too_dear else ""

@@ -137,7 +137,7 @@ class AudioInput(ABC):
 
     def _status(self, state: str, description: str, lost_blocks: int) -> AudioStatus:
         level = tuple([channel.peak for channel in self._features.channels])
-        line = ", heard as ".join(filter(None, (description, self._analyser.layout.heard_as)))
+        line = ", heard as ".join(filter(None, (description, self._analyser.layout.effective)))
         return AudioStatus(state=state, description=line, level=level, lost_blocks=lost_blocks)
 
 

@@ -107,11 +107,11 @@ class ChannelLayout:
     @property
     def has_stems(self) -> bool:
         """True if the first layer of the newest block was the drums as the engine finds them."""
-        return self.heard_as == "stems"
+        return self.effective == "stems"
 
     @property
-    def heard_as(self) -> str:
-        """What the layers hear. Beside a separator that does not work (yet, or any longer) the engine's own stems."""
+    def effective(self) -> str:
+        """The layout for the status: the engine's own stems beside a separator that does not work."""
         has_own = self._separator is not None and not self._separator.works
         return "stems" if has_own else self.current
 

@@ -13,12 +13,13 @@ from engine.audio.feed import bring_into_range
 from engine.errors import AudioError, in_one_line
 from engine.system.guarded_thread import Guard, GuardedThread
 from engine.system.reporting import Report
+from engine.system.translate_errors import translate_errors
 from engine.values import CHANNELS
 from osc_schema.audio import SEPARATORS
 
 MAX_CALL_S: Final = 1.0
 MAX_OFFLINE_S: Final = 120.0
-"""Of a call offline, the first of which also loads: one that hangs must not hang the video."""
+"""Limit for a call offline, the first of which also loads: one that hangs must not hang the video."""
 MAX_LATE_S: Final = 0.5
 KEY: Final = "audio.separator"
 logger = logging.getLogger(__name__)
@@ -85,13 +86,16 @@ class Separator:
 
     def _run(self) -> None:
         try:
-            plugin: PluginSeparator = resolve_name(SEPARATORS[self._name])(self._rate_hz)
-            logger.info("separator %s: the layers are %.0f ms late", self._name, 1000 * plugin.latency_s)
-            self._is_loaded.set()
-            while (block := self._blocks.get()) is not None:
-                self._stems.put(_checked(plugin.separate(block), len(block)))
-        except BaseException as error:  # foreign code at the top of a thread: whoever waits must hear of it
+            with translate_errors({Exception: in_one_line}, as_=AudioError):
+                plugin: PluginSeparator = resolve_name(SEPARATORS[self._name])(self._rate_hz)
+                logger.info("separator %s: the layers are %.0f ms late", self._name, 1000 * plugin.latency_s)
+                self._is_loaded.set()
+                while (block := self._blocks.get()) is not None:
+                    self._stems.put(_checked(plugin.separate(block), len(block)))
+        except (AudioError, SystemExit, KeyboardInterrupt) as error:
             self._stems.put(AudioError(in_one_line(error)))
+        finally:  # whoever waits must hear of any end
+            self._stems.put(AudioError("has ended"))
             self._is_loaded.set()
 
 

@@ -84,7 +84,7 @@ def test_what_fails_is_told_in_one_line_and_replaced_by_the_engines_stems(
     assert np.array_equal(play(layout), play(layout_of(rate_hz), "stems", hops=40)[:, -5 * HOP :])
     ((_, line),) = reports.lines
     assert line.startswith(f"separator theirs: {reason}") and line.endswith("until it is chosen again")
-    assert layout.heard_as == "stems"
+    assert layout.effective == "stems"
 
 
 @pytest.mark.parametrize("reason", ["KeyboardInterrupt: theirs", "has not returned for 0.2 s"])
@@ -94,9 +94,9 @@ def test_offline_one_that_hangs_or_interrupts_is_left_out_too(
     monkeypatch.setattr(Theirs, "separate", staticmethod(left))
     layout = layout_of()
     play(layout, hops=1)
-    assert layout.heard_as == "theirs"
+    assert layout.effective == "theirs"
     monkeypatch.setattr(Theirs, "separate", staticmethod(ANSWERS[reason]))
     layout = layout_of()
     play(layout, hops=2)
-    assert layout.heard_as == "stems" and layout.has_stems
+    assert layout.effective == "stems" and layout.has_stems
     assert [line.startswith(f"separator theirs: {reason}") for _, line in reports.lines] == [True]

@@ -29,7 +29,7 @@ from engine.system.undoing import undo_on_error
 from engine.system.work_folder import file_key
 
 SHAPES: tuple[Shape, ...] = ({"heard": dict[str, Any]}, {"done": dict[str, int]}, {"published": list[int]})
-"""Of its journal entries."""
+"""The shapes of its journal entries."""
 
 
 @dataclass(slots=True, kw_only=True)

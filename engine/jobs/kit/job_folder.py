@@ -53,7 +53,7 @@ class JobFolder:
         """Keeps the files of an interrupted run until `begin`. `shapes`: of its journal entries. `at`: the folder,
         unless beside the output. `can_resume`: False for a live source, which cannot be read again."""
         self._shapes = shapes
-        self._is_told = False
+        self._is_logged = False
         self.output, self.fingerprint, self._can_resume = output, fingerprint, can_resume
         self._folder = WorkFolder(output, at=at or work_folder_of(output))
         self.path = self._folder.path
@@ -75,8 +75,8 @@ class JobFolder:
         end before the first that has another shape, which is told once."""
         for number, entry in enumerate(islice(self._lines(), 1, None), start=2):
             if not any(_has_shape(entry, shape) for shape in self._shapes):
-                if not self._is_told:
-                    self._is_told = True
+                if not self._is_logged:
+                    self._is_logged = True
                     what = "is no entry of this job; the work from there on is done again"
                     log.warning("%s: line %d %s", self._journal, number, what)
                 return

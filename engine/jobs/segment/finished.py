@@ -39,7 +39,7 @@ _Extent = tuple[_Natural, _Natural, int]
 _Name = Annotated[str, msgspec.Meta(pattern=r"^tracker_\d+\.pt$")]
 
 
-class _Found(TypedDict):
+class _FoundEntry(TypedDict):
     objects: list[FoundObject]
     picture_px: tuple[int, int]
     index: int
@@ -48,11 +48,11 @@ class _Found(TypedDict):
 
 
 SHAPES: tuple[Shape, ...] = (
-    {"pictures": list[int], "masks": _Extent, "not_finite": int, "found": list[_Found]},
+    {"pictures": list[int], "masks": _Extent, "not_finite": int, "found": list[_FoundEntry]},
     {"tracker": tuple[_Name, int, int]},
     {"published": dict[str, list[int]]},
 )
-"""Of its journal entries."""
+"""The shapes of its journal entries."""
 
 
 class FinishedBatches:

@@ -85,7 +85,7 @@ def test_an_entry_of_another_shape_ends_a_journal_in_one_line(
     with closing(JobFolder(tmp_path / "out.mp4", FINGERPRINT, shapes=shapes)) as work:
         for other in OTHER_ENTRIES[job]:
             caplog.clear()
-            work._is_told = False
+            work._is_logged = False
             good = {"frames": {"a.png": "00"}} if job == "frames" else {"published": {"out": [1, 2]}}
             good = {"published": [1, 2]} if job in ("video", "convert") else good
             lines = "".join(json.dumps(each) + "\n" for each in (good, other, good))
