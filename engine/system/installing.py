@@ -7,12 +7,12 @@ import importlib.metadata
 import re
 import subprocess
 import sys
-import tomllib
 from importlib.util import find_spec
 from pathlib import Path, PurePath
 from typing import Any, Final
 
 from engine.system.package_version import SOURCE, package_version
+from engine.system.small_file import read_toml
 
 CHECKOUT: Final = Path(__file__).parents[2]
 """The folder of the source; of an installed package that of all packages."""
@@ -56,7 +56,7 @@ def install_line(*packages: str) -> str:
 def _made_again(receipt: Path, packages: tuple[str, ...]) -> str:
     """Arguments that make this tool of uv with `packages` and all that it has by its receipt: uv forgets the rest. The
     receipt's first requirement is the tool itself."""
-    own, *others = tomllib.loads(receipt.read_text(encoding="utf-8"))["tool"]["requirements"]
+    own, *others = read_toml(receipt)["tool"]["requirements"]
     own["extras"] = [*own.get("extras", []), *(each[1:-1] for each in packages if each.startswith("["))]
     added = [*map(_requirement, others), *(each for each in packages if not each.startswith("["))]
     return " ".join([*(f"--with {each}" for each in added), f"{'-e ' * ('editable' in own)}{_requirement(own)}"])
