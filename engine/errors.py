@@ -1,8 +1,8 @@
 """Every error the engine raises on purpose::
 
     MultiverseError                 something the user can act on: what, which value, what is allowed, what next
-    ├── UsageError                  contradicting command line options (exit code 2)
-    ├── ConfigError                 a configuration file or option is wrong; names file and key path
+    ├── UsageError                  a wrong value, or options that contradict each other (exit code 2)
+    │   └── ConfigError             a configuration file or option is wrong; names file and key path
     ├── PortTakenError              another program uses the port
     ├── AudioError                  a sound device or file cannot be used
     ├── SourceError                 a camera, video or picture cannot be used
@@ -10,6 +10,7 @@
     │   └── NoGLError               no usable OpenGL here; names what to install
     ├── IsfError                    a shader file that cannot be played; names the line
     ├── SinkError                   an output failed
+    │   ├── SinkUsageError          an output that is named wrongly; a UsageError, too
     │   ├── SinkUnavailableError    an output that can never run here (wrong system, package missing)
     │   └── FolderBusyError         another run is using the folder
     ├── PresetError                 a preset cannot be read or written
@@ -53,7 +54,7 @@ class MultiverseError(Exception):
 class UsageError(MultiverseError): ...
 
 
-class ConfigError(MultiverseError): ...
+class ConfigError(UsageError): ...
 
 
 class PortTakenError(MultiverseError):
@@ -88,6 +89,9 @@ class IsfError(MultiverseError):
 
 
 class SinkError(MultiverseError): ...
+
+
+class SinkUsageError(SinkError, UsageError): ...
 
 
 class SinkUnavailableError(SinkError): ...

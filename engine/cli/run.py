@@ -17,7 +17,7 @@ from engine.cli.run_options import keys_of, options_of, require_model, settings_
 from engine.cli.signals import Signals
 from engine.cli.standard_streams import complain, say_at_once
 from engine.config import RUN_DEFAULTS, Config, DmxConfig, build_config, lan_defaults, read_config_file, split_host_port
-from engine.errors import SinkError, UsageError
+from engine.errors import ConfigError, SinkError, UsageError
 from engine.live.kit.opening import live_models, with_implied
 from engine.system.picture_size import parse_size
 from osc_schema import EXTRA_PICTURES
@@ -182,7 +182,21 @@ def build_settings(
         values["params"].update(parse_assignment(assignment))
     has_size = {"width", "height"} & values.keys() or {"/engine/width", "/engine/height"} & values["params"].keys()
     values.setdefault("is_size_free", not has_size)
-    return build_config(values, origin="options" if path is None else f"{path} with options")
+    if path is not None:
+        return build_config(values, origin=f"{path} with options")
+    try:
+        return build_config(values, origin="options")
+    except ConfigError as error:
+        raise UsageError(_with_flag(str(error))) from None
+
+
+def _with_flag(problem: str) -> str:
+    """A problem of a key, `options: renderer: ...`, as one of the option that sets it: `--renderer: ...`."""
+    flags = {key.path: f"{key.info.flags}:" for key in _KEYS if key.info}
+    flags |= {"params": "--set:", "width": "--size: width", "height": "--size: height"}
+    for path, flag in flags.items():
+        problem = problem.replace(f"options: {path}:", flag)
+    return problem
 
 
 def with_window_argument(arguments: list[str]) -> list[str]:

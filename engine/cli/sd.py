@@ -15,7 +15,18 @@ from engine.cli.progress import parts_bar
 from engine.cli.sd_options import IP_SCALE, PROMPT, SEED, USUAL_IP_SCALE, ModelOptions
 from engine.cli.standard_streams import complain
 from engine.errors import ModelError, UsageError
-from engine.jobs.kit.options import DEVICE, DEVICES, DTYPE, DTYPES, JSON, METADATA, OVERWRITE, check_no_stream, option
+from engine.jobs.kit.options import (
+    DEVICE,
+    DEVICES,
+    DTYPE,
+    DTYPES,
+    JSON,
+    METADATA,
+    OVERWRITE,
+    check_no_stream,
+    check_place,
+    option,
+)
 from engine.jobs.video.job import SIDE_STEP_PX, painted_size
 from engine.models.libraries import require_libraries
 from engine.models.sd.painting import MAX_SEED
@@ -71,6 +82,7 @@ def sd(
     width, height = parse_size(chosen.size) if chosen.size else (0, 0)
     if any(side % SIDE_STEP_PX or (chosen.size and not side) for side in (width, height)):
         raise UsageError(f"--size: {chosen.size}: both sides must be multiples of {SIDE_STEP_PX} (for example 768x512)")
+    check_place(chosen.device or "auto", chosen.dtype or "auto")
     check_no_stream(image, out)
     if out.suffix.lower() not in PICTURE_FORMATS:
         raise UsageError(f"{out}: the name must end in {', '.join(PICTURE_FORMATS)}")

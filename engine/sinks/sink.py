@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 import osc_schema
-from engine.errors import SinkError
+from engine.errors import SinkUsageError
 from engine.values import PublishedFrame
 from osc_schema import ExtraPicture
 from osc_schema.sinks import KINDS
@@ -56,7 +56,7 @@ class SinkSpec:
             what = f"picture {mark}:" if kind in KINDS else "kind"
             marks = ", ".join(f"{picture}:" for picture in EXTRA_PICTURES)
             allowed = f"one of {', '.join(KINDS)}, optionally after {marks}"
-            raise SinkError(f"sink {label!r}: unknown {what}; choose {allowed}")
+            raise SinkUsageError(f"sink {label!r}: unknown {what}; choose {allowed}")
         return cls(kind=kind, argument=argument, picture=picture)
 
     @property

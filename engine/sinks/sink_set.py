@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from operator import methodcaller
 
-from engine.errors import MultiverseError, SinkError, SinkUnavailableError, in_one_line
+from engine.errors import MultiverseError, SinkError, SinkUnavailableError, SinkUsageError, in_one_line
 from engine.sinks.record import RecordSink
 from engine.sinks.registry import load_kinds, make_sink
 from engine.sinks.sink import (
@@ -178,7 +178,7 @@ class SinkSet:
     def _make(self, spec: SinkSpec) -> Sink:
         """Make a sink without starting it. SinkError if it must not run."""
         if spec.kind not in KINDS:
-            raise SinkError(f"sink {spec.kind!r}: unknown kind; choose one of {', '.join(KINDS)}")
+            raise SinkUsageError(f"sink {spec.kind!r}: unknown kind; choose one of {', '.join(KINDS)}")
         self._format_of(spec)
         sink = make_sink(spec)
         if any(entry.spec.kind == spec.kind and entry.status().name == sink.name for entry in self._entries):

@@ -4,7 +4,7 @@ import itertools
 import time
 from pathlib import Path
 
-from engine.errors import SinkError
+from engine.errors import SinkError, SinkUsageError
 from engine.sinks.sink import PictureName, picture_name
 from engine.system.atomic_file import MAX_JOB_WAIT_S, FileInUseError, move_into_place
 from engine.system.file_names import why_refused
@@ -31,11 +31,11 @@ def make_folder(kind: str, path: Path) -> None:
 
 
 def check_name(kind: str, path: Path, allowed: tuple[str, ...]) -> None:
-    """Raise SinkError for another suffix, and for a name that Windows refuses, there."""
+    """Raise SinkUsageError for another suffix, and for a name that Windows refuses, there."""
     if reason := why_refused(path):
-        raise SinkError(f"{kind}: {path}: {reason}; choose another name")
+        raise SinkUsageError(f"{kind}: {path}: {reason}; choose another name")
     if path.suffix.lower() not in allowed:
-        raise SinkError(f"{kind}: {path.name!r} must end in {' or '.join(allowed)}")
+        raise SinkUsageError(f"{kind}: {path.name!r} must end in {' or '.join(allowed)}")
 
 
 def reserve(kind: str, target: Path, suffix: str = "") -> Path:

@@ -324,23 +324,18 @@ REFUSED = {
     f"{RENDER} --dmx-universes 4-1": "is not a universe or a range of at most 64",
     f"{RENDER} --fixture 1.101": "--fixture has no effect",
     f"{RENDER} --dmx sacn --fixture 0.101": "there is no universe 0 in sACN",
+    "--frames 1 --sd m --sd-sampler ddim": "--sd-sampler: 'ddim' is not allowed",
+    "--frames 1 --web-token short": "--web-token: 'short' is not allowed",
+    f"{RENDER} --dmx sacn --fixture 1.490": "fixture '1.490': is not UNIVERSE.ADDRESS",
+    f"{RENDER} --dmx sacn --dmx-universes 1-60,61-70": "--dmx-universes",
     f"{RENDER} --dmx sacn --dmx-universes 0-2": "there is no universe 0 in sACN, only 1..63999; Art-Net's begin at 0\n",
 }
-REFUSED_VALUES = {
-    "--frames 1 --sd m --sd-sampler ddim": "sd.sampler: 'ddim' is not allowed",
-    "--frames 1 --web-token short": "web_token: 'short' is not allowed",
-    f"{RENDER} --dmx sacn --fixture 1.490": "fixture '1.490': is not UNIVERSE.ADDRESS",
-    f"{RENDER} --dmx sacn --dmx-universes 1-60,61-70": "dmx.universes",
-}
 
 
-@pytest.mark.parametrize(
-    ("arguments", "reason", "code"),
-    [*((*row, 2) for row in REFUSED.items()), *((*row, 1) for row in REFUSED_VALUES.items())],
-)
-def test_conflicting_options_are_refused_with_the_way_out(arguments: str, reason: str, code: int, cli: Cli) -> None:
+@pytest.mark.parametrize(("arguments", "reason"), REFUSED.items())
+def test_conflicting_options_are_refused_with_the_way_out(arguments: str, reason: str, cli: Cli) -> None:
     done = cli("run", *SMALL, *arguments.split())
-    assert (done.code, done.out) == (code, "") and reason in done.err
+    assert (done.code, done.out) == (2, "") and reason in done.err
 
 
 def full_pipe() -> tuple[int, int]:

@@ -14,6 +14,7 @@ from engine.jobs.kit.options import (
     RESUME,
     OptionInfo,
     check_number,
+    check_place,
     option,
 )
 from engine.models.rvc import VoiceSettings, VoiceSpec
@@ -100,8 +101,7 @@ class ConvertJob:
                 check_number(info.flags_of(name), getattr(self.settings, name), param.low, param.high)
         if isinstance(self.rate_hz, int):
             check_number("--rate", self.rate_hz, *RATES_HZ)
-        if self.dtype not in HALVES:
-            raise UsageError(f"--dtype {self.dtype}: not one of {', '.join(HALVES)}")
+        check_place(self.device, self.dtype, "|".join(HALVES))
         check_number("--batch", 1 if self.batch_size is None else self.batch_size, 1, MAX_BATCH)
         check_number("--threads", 1 if self.threads is None else self.threads, 1)
 

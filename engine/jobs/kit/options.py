@@ -6,6 +6,7 @@
 another package gets its options from a table, `{"pitch": OptionInfo(...)}`.
 """
 
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -72,6 +73,14 @@ def check_number(option: str, value: float, low: float, high: float | None = Non
     if not value >= low or (high is not None and value > high):
         allowed = f"{_as_text(low)} or more" if high is None else f"{_as_text(low)} to {_as_text(high)}"
         raise UsageError(f"{option}: {_as_text(value)} is not {allowed}")
+
+
+def check_place(device: str, dtype: str, dtypes: str = DTYPES) -> None:
+    """Raise UsageError for a device or a precision that no machine has. `dtypes`: the precisions, between bars."""
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
+        raise UsageError(f"--device {device}: not one of auto, cpu, cuda, cuda:N, mps")
+    if dtype not in dtypes.split("|"):
+        raise UsageError(f"--dtype {dtype}: not one of {dtypes.replace('|', ', ')}")
 
 
 def check_no_stream(*names: Path | str) -> None:

@@ -102,6 +102,7 @@ class SegmentJob:
         if not self.outputs:
             raise UsageError("no output: name a video, a picture, a folder or a .json file after the input")
         check_ranges(self)
+        options.check_place(self.device, self.dtype)
         check_number("--fps", MIN_VIDEO_FPS if self.fps is None else self.fps, MIN_VIDEO_FPS, MAX_VIDEO_FPS)
         if self.resolution not in RESOLUTIONS_PX:
             raise UsageError(f"--resolution: {self.resolution} is not one of {', '.join(map(str, RESOLUTIONS_PX))}")

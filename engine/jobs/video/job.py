@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from engine.errors import UsageError
 from engine.jobs.kit import options
-from engine.jobs.kit.options import check_no_stream, check_number, option
+from engine.jobs.kit.options import check_no_stream, check_number, check_place, option
 from engine.models.sd.painting import MAX_GUIDANCE, MAX_SEED, MAX_STEPS, Painting
 from engine.models.sd.plan.sampler_choice import SAMPLERS
 from engine.models.sd.spec import NO_MODEL
@@ -46,6 +46,7 @@ class VideoJob:
     def check(self) -> None:
         """Raise UsageError for contradictions and values out of range. Touches no file."""
         check_painting(self.painting)
+        check_place(self.device, self.dtype)
         check_no_stream(self.source, self.output)
         check_number("--every", self.every, 1)
         check_number("--batch", self.batch, 1, MAX_BATCH)

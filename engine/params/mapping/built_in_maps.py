@@ -21,7 +21,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from engine.errors import MappingError
+from engine.errors import MappingError, UsageError
 from engine.params.mapping.controls import DMX
 from engine.params.mapping.entry import MapEntry, make_entry
 from osc_schema.fixture import CHANNELS
@@ -131,10 +131,10 @@ def _resolume_layer(layers: ResolumeLayers, n: int) -> Tables:
 
 
 def read_fixture(text: str) -> tuple[int, int]:
-    """Universe and channel of `5.101`. Raises MappingError."""
+    """Universe and channel of `5.101`. Raises UsageError."""
     found = _FIXTURE_ADDRESS.fullmatch(text)
     if found is None or int(found[1]) > 63_999 or not 1 <= int(found[2]) <= LAST_ADDRESS:
-        raise MappingError(
+        raise UsageError(
             f"fixture {text!r}: is not UNIVERSE.ADDRESS, such as 1.101; the address is 1..{LAST_ADDRESS}, because "
             f"{len(CHANNELS)} channels follow"
         )
