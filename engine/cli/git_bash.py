@@ -23,7 +23,8 @@ def with_addresses(arguments: Sequence[str], environment: Mapping[str, str]) -> 
         return list(arguments)
     from osc_schema import COMMANDS, PARAMS  # slow, and only needed here
 
-    first_parts = {each.address.split("/")[1] for each in (*PARAMS, *COMMANDS)}
+    addresses = [param.address for param in PARAMS] + [command.address for command in COMMANDS]
+    first_parts = {address.split("/")[1] for address in addresses}
     pattern = re.compile(rf"(--?[\w-]+=)?(?:{'|'.join(folders)})(/([^/=]*).*)", re.IGNORECASE | re.DOTALL)
     typed = list(arguments)
     for index, argument in enumerate(arguments):

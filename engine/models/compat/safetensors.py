@@ -15,4 +15,5 @@ def use_backend(backend: str = BACKEND) -> None:
     """Make `backend` the default of `load_file`, which diffusers and peft call without naming one. Imports torch."""
     from safetensors.torch import load_file
 
+    assert load_file.__kwdefaults__ is not None
     load_file.__kwdefaults__["backend"] = backend
