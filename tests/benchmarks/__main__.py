@@ -1,7 +1,7 @@
 """`python -m tests.benchmarks NAME`: measurements that prove something about the engine, not about a machine."""
 
 from engine.cli.bench import bench_commands
-from engine.cli.benches.options import RenderBench, RvcBench
+from engine.cli.benches.options import RenderBench
 from engine.cli.main import main
 from tests.benchmarks.beat import BeatBench
 from tests.benchmarks.dataset import DatasetBench
@@ -15,6 +15,7 @@ from tests.benchmarks.sections import SectionsBench
 from tests.benchmarks.slopes import SlopesBench
 from tests.benchmarks.stems import StemsBench
 from tests.benchmarks.video import VideoBench
+from tests.benchmarks.voice import RvcBench
 
 app = bench_commands(
     {

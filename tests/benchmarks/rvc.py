@@ -1,4 +1,4 @@
-"""A voice's parts beside other libraries, on the same data, in alternating calls: `bench rvc` with baselines.
+"""A voice's parts beside other libraries, on the same data, in alternating calls: voice.py with baselines.
 
 `retrieval`: FAISS, flat and IVF; `filter`: SciPy; `synthesizer`: infer-rvc-python. FAISS and SciPy
 work on the CPU, so what they get is copied from the device and back, as in RVC. Each call is timed until its result is
@@ -11,13 +11,13 @@ from functools import partial
 import numpy as np
 import torch
 
-from engine.cli.benches import rvc
 from engine.cli.benches.measuring import in_own_process
 from engine.models.device_work import device_wait
 from engine.models.measuring import interleaved_ms
 from engine.models.rvc.highpass import RATE_HZ, high_pass, high_pass_on_host
 from engine.models.rvc.retrieval import NEIGHBOURS, Retrieval
 from engine.models.rvc.synthesizer import NOISE_SCALE
+from tests.benchmarks import voice
 from tests.models.rvc import peers
 
 ROUNDS = 5
@@ -34,9 +34,9 @@ def run(options, progress):
 
 
 def _measure(options, progress):
-    result, model = rvc.measure(options, progress)
+    result, model = voice.measure(options, progress)
     synthesizer, device = model.synthesizer, model.device
-    channels, sound = synthesizer.shape.content_channels, rvc.spoken(result["offline"]["seconds"], RATE_HZ)
+    channels, sound = synthesizer.shape.content_channels, voice.spoken(result["offline"]["seconds"], RATE_HZ)
     baselines = {
         "retrieval": partial(time_retrieval, options.embeddings, channels, device, options.threads),
         "filter": partial(time_filters, sound, device),

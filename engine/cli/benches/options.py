@@ -112,31 +112,7 @@ class SdBench(ModelBench):
     seconds: float = option(5.0, "Length of each size and number of steps.", metavar="SECONDS")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RvcBench(ModelBench):
-    """Measure voice conversion of files and streams, with random weights of the real size."""
-
-    shape: str = option(
-        "",
-        "Model shape to measure. (default: v2-48k; on a CPU tiny)",
-        metavar="v2-48k|v2-40k|v2-32k|v1-48k|v1-40k|v1-32k|tiny",
-        shows_default=False,
-    )
-    seconds: float | None = option(None, "Length of the sound. (default: 180; on a CPU 20)", low=1.0, metavar="SECONDS")
-    block: tuple[float, ...] = option(
-        (100.0, 250.0, 500.0),
-        "Block length of the live conversion, repeatable. (default: 100 250 500)",
-        metavar="MS",
-        parse=number(20, 1500, kind=float),
-    )
-    files: int | None = option(
-        None, "Number of 3 s files, for batches. (default: 32; on a CPU 8)", low=1, metavar="COUNT"
-    )
-    embeddings: int = option(20_000, "Vectors in the index.", low=40)
-
-
 BENCHES: Final[dict[str, type]] = {
     "render": RenderBench,
     "sd": SdBench,
-    "rvc": RvcBench,
 }

@@ -28,8 +28,8 @@ def test_osc_finds_every_message_and_every_answer(cli: Cli, tmp_path: Path, monk
 @pytest.mark.parametrize(
     ("arguments", "code", "reason"),
     [
-        ("bench rvc --shape v3-96k", 1, "shape v3-96k: not one of v2-48k"),
-        ("bench rvc --block 5", 2, "--block: takes 20 to 1500"),
+        ("rvc --shape v3-96k", 1, "shape v3-96k: not one of v2-48k"),
+        ("rvc --block 5", 2, "--block: takes 20 to 1500"),
         ("sam3 --shape sam4 --device cpu", 1, "shape sam4: not one of sam3, sam3.1, tiny"),
         ("sam3 --mode video", 2, "--mode: takes image or track"),
         ("sam3 --prompts 5", 2, "--prompts: takes 1 to 4"),

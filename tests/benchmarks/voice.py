@@ -9,14 +9,15 @@ The weights are random: the voice produces noise, at the speed of any voice of i
 """
 
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from engine.cli.benches.measuring import Progress, device_facts, in_own_process, percentiles, stage_times
-from engine.cli.benches.options import RvcBench
+from engine.cli.benches.options import ModelBench, number
+from engine.jobs.kit.options import option
 from engine.models.rvc.shapes import shape_named
 
 if TYPE_CHECKING:
@@ -44,6 +45,29 @@ LIVE_FRACTION = 1 / 6  # fraction of `seconds` for each block size
 MIN_BLOCKS = 20
 RATE_HZ = 48_000
 CROSSFADE_MS, EXTRA_MS = 50.0, 2500.0  # defaults of `/rvc/*`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RvcBench(ModelBench):
+    """Measure voice conversion of files and streams, with random weights of the real size."""
+
+    shape: str = option(
+        "",
+        "Model shape to measure. (default: v2-48k; on a CPU tiny)",
+        metavar="v2-48k|v2-40k|v2-32k|v1-48k|v1-40k|v1-32k|tiny",
+        shows_default=False,
+    )
+    seconds: float | None = option(None, "Length of the sound. (default: 180; on a CPU 20)", low=1.0, metavar="SECONDS")
+    block: tuple[float, ...] = option(
+        (100.0, 250.0, 500.0),
+        "Block length of the live conversion, repeatable. (default: 100 250 500)",
+        metavar="MS",
+        parse=number(20, 1500, kind=float),
+    )
+    files: int | None = option(
+        None, "Number of 3 s files, for batches. (default: 32; on a CPU 8)", low=1, metavar="COUNT"
+    )
+    embeddings: int = option(20_000, "Vectors in the index.", low=40)
 
 
 def run(options: RvcBench, progress: Progress) -> dict[str, Any]:
@@ -87,8 +111,8 @@ def measure(options: RvcBench, progress: Progress) -> tuple[dict[str, Any], "Voi
         result["offline"]["float32"] = slower
         result["offline"]["times_float32"] = round(slower["s"] / result["offline"]["s"], 3)
     result["live"] = {}
-    for number, block_ms in enumerate(options.block):
-        progress(f"{shape}: blocks of {block_ms:g} ms", 0.2 + 0.3 * number / len(options.block))
+    for index, block_ms in enumerate(options.block):
+        progress(f"{shape}: blocks of {block_ms:g} ms", 0.2 + 0.3 * index / len(options.block))
         result["live"][f"{block_ms:g} ms"] = _live(model, block_ms, seconds * LIVE_FRACTION)
     progress(f"{shape}: {files} files", 0.5)
     result["batch"] = _batch(model, files)
@@ -165,9 +189,9 @@ def _measure_stream(voice: "LiveVoice", seconds: float) -> dict[str, Any]:
     voice.warm_up()
     times_ms: list[float] = []
     stages_ms: dict[str, float] = {}
-    for number, block in enumerate(sound):
+    for index, block in enumerate(sound):
         began_s = time.perf_counter()
-        voice.convert(block, first_sample=number * frames)
+        voice.convert(block, first_sample=index * frames)
         times_ms.append((time.perf_counter() - began_s) * 1000.0)
         for stage_name, ms in voice.clock.read_ms().items():
             stages_ms[stage_name] = stages_ms.get(stage_name, 0.0) + ms
