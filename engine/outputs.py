@@ -161,11 +161,11 @@ class Outputs:
                 preset = self._control_hub.preset_control.cache.get(str(snapshot["/output/2/look"]))
             except PresetError as error:
                 problem = f"/output/2/look: {error}; output 2 shows the program"
-            drawn = self._drawn_preset if self._second is not None else None
-            shader = "" if preset in (None, drawn) else self._control_hub.shaders.awaited_by(preset.by_address())
+            last = self._drawn_preset if self._second is not None else None
+            shader = "" if preset in (None, last) else self._control_hub.shaders.awaited_by(preset.by_address())
             if preset is not None and shader:
                 problem = f"output 2: {preset.name}: {WAITS_FOR.format(shader=shader)}; what it shows goes on"
-                preset = drawn
+                preset = last
         self._report_once("look", problem)
         return preset
 

@@ -233,7 +233,7 @@ class LaunchQueue:
         pulse, panics = self._pulse(), self._store.get(PANIC)
         look = self._waiting.get(LOOK)
         is_near = look is not None and look.preset and _reached(pulse) >= look.at_beat
-        is_held = is_near and look is not None and self._must_wait(look.preset, look.quantum != NOW)
+        is_unready = is_near and look is not None and self._must_wait(look.preset, look.quantum != NOW)
         with self._lock:
             waiting = [launch for launch in self._waiting.values() if launch.notified_beats is not None]
             for launch in waiting:
@@ -241,7 +241,7 @@ class LaunchQueue:
                     launch.at_beat, launch.count = _next_beat(launch.quantum, pulse), _count_of(pulse)
             panicked = [launch for launch in waiting if launch.panics != panics]
             due = [launch for launch in waiting if launch not in panicked and _reached(pulse) >= launch.at_beat]
-            if look in due and is_held:
+            if look in due and is_unready:
                 due.remove(look)
                 look.at_beat = pulse.beat if look.quantum == NOW else look.at_beat + _beats_of(look.quantum, pulse)
             for launch in (*panicked, *due):

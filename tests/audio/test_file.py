@@ -286,7 +286,6 @@ def unplayable(tmp_path: Path) -> dict[str, str]:
     soundfile.write(slow, np.zeros(100), 1000)
     return {
         str(tmp_path / "missing.wav"): "no such file",
-        str(tmp_path): "Is a directory",
         str(text): "not a readable sound or video",
         str(nothing): "not a readable sound or video",
         str(header): "no sound",

@@ -31,8 +31,9 @@ import psutil
 
 import osc_schema
 from engine.app import Engine, open_engine
-from engine.cli.benches.measuring import Progress, busy_programs, draw, percentiles, show_config
+from engine.cli.benches.measuring import Progress, draw, percentiles, show_config
 from engine.cli.benches.options import LoopBench
+from engine.cli.benches.render import busy_programs
 from engine.errors import MultiverseError
 from engine.jobs.kit.options import option
 from engine.osc.encode import encode_reply

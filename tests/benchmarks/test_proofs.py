@@ -55,11 +55,6 @@ def test_a_bench_prints_what_it_has_and_ends_with_an_error(
     assert result["clicks"] and result["failed"] == {"part": "songs", "reason": reason}
 
 
-def test_a_bench_that_moved_says_where_it_is(cli: Cli) -> None:
-    done = cli("bench", "beat", "--tempos", "2")
-    assert (done.code, done.out) == (2, "") and "python -m tests.benchmarks beat" in done.err
-
-
 def test_the_proofs_run_from_the_checkout() -> None:
     done = subprocess.run([sys.executable, "-m", "tests.benchmarks", "dataset", "--case", "x"], capture_output=True)
     assert (done.returncode, done.stderr.splitlines()) == (2, [b"multiverse: --case: takes small, large or tile"])

@@ -1,8 +1,6 @@
 """`multiverse sd` and `multiverse model check` as users start them, with a tiny model."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -127,11 +125,7 @@ def test_missing_and_invalid_input_is_an_error_of_one_line_before_anything_is_lo
     assert (home / "old.png").read_text() == "precious"
 
 
-def test_a_check_identifies_a_model_without_loading_torch(tiny_sd: Path) -> None:
-    code = "import sys; from engine.cli.main import commands_of\n"
-    code += "commands_of(['model'])(sys.argv[1:], standalone_mode=False)"
-    command = [sys.executable, "-c", f"{code}; print('torch' in sys.modules)", "model", "check", str(tiny_sd), "--json"]
-    *lines, has_torch = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    report = json.loads("\n".join(lines))
-    assert (report["family"], report["is_complete"], has_torch) == ("sd15", True, "False")
+def test_a_check_identifies_a_model(tiny_sd: Path, cli: Cli) -> None:
+    report = json.loads(cli("model", "check", str(tiny_sd), "--json").out)
+    assert (report["family"], report["is_complete"]) == ("sd15", True)
     assert report["memory_bytes"]["float32"] == 2 * report["memory_bytes"]["float16"] > 0

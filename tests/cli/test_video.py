@@ -136,7 +136,7 @@ PAINT = "in.mp4 out.mp4 --prompt x --model m"
         ("in.mp4 --prompt x --model m --web 127.0.0.1:0 --every 2", 2, "--web: the browser is both input and output"),
         (f"{PAINT} --clients 2", 2, "--clients: only with --web HOST:PORT"),
         (f"{PAINT} --control input", 2, "--control: only with --controlnet PATH"),
-        ("--prompt x --model m --web 8000", 1, "--web: '8000' is not HOST:PORT"),
+        ("--prompt x --model m --web 8000", 2, "--web: '8000' is not HOST:PORT"),
         (f"{PAINT} --sampler ddim", 2, "--sampler ddim: not one of auto, lcm, turbo"),
         (f"{PAINT} --strength 2", 2, "--strength: 2 is not 0.05 to 1"),
         ("in.mp4 out.mp4 --prompt x --model nowhere", 1, "nowhere: no such file or folder"),

@@ -304,10 +304,10 @@ def test_a_text_is_drawn_although_the_system_kills_the_process_that_draws_it(
     assert len(show(maker, {"/text/1/text": "A"})) == 1
     pid, deadline_s = maker._process.pid, maker._process._end_s
     os.kill(pid, signal.SIGSTOP)
-    drawn: list[int] = []
-    drawing = threading.Thread(target=lambda: drawn.append(len(show(maker, {"/text/1/text": "B"}))))
+    counts: list[int] = []
+    drawing = threading.Thread(target=lambda: counts.append(len(show(maker, {"/text/1/text": "B"}))))
     drawing.start()
     wait_for(lambda: maker._process._end_s > deadline_s, "the order")
     os.kill(pid, signal.SIGKILL)
     drawing.join(120.0)
-    assert drawn == [1] and maker.lines == [] and maker._process.pid != pid
+    assert counts == [1] and maker.lines == [] and maker._process.pid != pid

@@ -10,8 +10,7 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -177,15 +176,3 @@ def answer() -> None:
         write_line(error=in_one_line(error))
         if not isinstance(error, MultiverseError):
             raise
-
-
-@contextmanager
-def busy_programs(count: int) -> Iterator[None]:
-    """Keep `count` cores busy."""
-    programs = [subprocess.Popen([sys.executable, "-P", "-c", "while True: pass"]) for _ in range(count)]
-    try:
-        yield
-    finally:
-        for program in programs:
-            program.kill()
-            program.wait()

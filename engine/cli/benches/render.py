@@ -6,8 +6,10 @@ lines. Calls alternate in one run, so that a busy machine slows all of them. Tim
 
 import os
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -18,7 +20,7 @@ import psutil
 
 import osc_schema
 from engine.app import open_engine
-from engine.cli.benches.measuring import Progress, busy_programs, draw, percentiles, show_config
+from engine.cli.benches.measuring import Progress, draw, percentiles, show_config
 from engine.cli.benches.options import RenderBench, Size
 from engine.errors import MultiverseError, RenderError
 from engine.params.looks import PLAIN
@@ -260,3 +262,15 @@ def _one_frame_s(size: Size, *options: str, **environment: str) -> float:
 
 def _cached_functions(folder: str) -> int:
     return sum(1 for _ in Path(folder).rglob("*.code"))
+
+
+@contextmanager
+def busy_programs(count: int) -> Iterator[None]:
+    """Keep `count` cores busy."""
+    programs = [subprocess.Popen([sys.executable, "-P", "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for program in programs:
+            program.kill()
+            program.wait()

@@ -315,7 +315,7 @@ class ShaderControl:
     def _choose(self, slot: Slot, name: str) -> None:
         slot.chosen_name, slot.is_reload, slot.entry, slot.text, slot.ticket = name, False, None, None, None
         slot.version, slot.together = self._store.group_of(fx.file_address(slot.name))
-        slot.is_told = False
+        slot.is_reported = False
         if not name:
             slot.playing = None
             self._set_state(slot, "off")
@@ -439,9 +439,9 @@ class ShaderControl:
     def _stand_in(self, slot: Slot) -> None:
         """Tell once what is drawn while a chosen shader is tested for the first time."""
         is_testing = slot.state == "testing" and slot.text is not None and self._testing.must_test(slot.text)
-        if slot.is_told or not is_testing or self._is_offline:
+        if slot.is_reported or not is_testing or self._is_offline:
             return
-        slot.is_told = True
+        slot.is_reported = True
         holds = self._let_stand_in(slot) or (
             "until then looks dissolve without it" if slot.name == fx.TRANSITION else ""
         )

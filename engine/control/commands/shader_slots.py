@@ -54,7 +54,7 @@ class Slot:
     """Version of the group in which the file was chosen."""
     together: frozenset[str] = frozenset()
     is_reload: bool = False
-    is_told: bool = False
+    is_reported: bool = False
     """Subscribers know that it is tested for the first time."""
     ticket: object = None
     """Identifies the newest request; answers to earlier ones are dropped."""

@@ -405,12 +405,12 @@ def take(rig: Rig, **files: str) -> None:
 
 def test_a_look_is_ready_once_its_shaders_are_tested_or_refused(rig: Rig, wait_for: Any) -> None:
     rig.tester.may_answer.clear()
-    wanted = look(rig, generator="Sky", slot_1="Broken")
-    assert rig.control.awaited_by(look(rig)) == "" and rig.control.awaited_by(wanted) == "Sky"
+    sky = look(rig, generator="Sky", slot_1="Broken")
+    assert rig.control.awaited_by(look(rig)) == "" and rig.control.awaited_by(sky) == "Sky"
     rig.prepare("1", "Wave")  # what is prepared meanwhile takes nothing away
-    wait_for(lambda: rig.control.awaited_by(wanted) and rig.tester.texts, "the test")
+    wait_for(lambda: rig.control.awaited_by(sky) and rig.tester.texts, "the test")
     rig.tester.may_answer.set()
-    wait_for(lambda: not rig.control.awaited_by(wanted), "its end")
+    wait_for(lambda: not rig.control.awaited_by(sky), "its end")
     assert rig.control.fault_of("Sky") == "" and "undeclared" in rig.control.fault_of("Broken")
     assert len(rig.tester.texts) == 3, "each once"
 
@@ -498,8 +498,8 @@ def test_a_transition_is_in_each_frame_or_refused(rig: Rig, slide: Any, wait_for
     wait_for(lambda: rig.control.catalog.find("Burn") is not None, "the new file")
     rig.store.set("/preset/transition", "Burn", by="test")
     line = "/preset/transition: Burn: is tested for the first time on this machine; until then looks dissolve without"
-    is_told = lambda: reports.lines[-1][1].startswith(line)  # noqa: E731
-    wait_for(lambda: "transition" not in rig.frame() and is_told(), "a plain dissolve")
+    is_reported = lambda: reports.lines[-1][1].startswith(line)  # noqa: E731
+    wait_for(lambda: "transition" not in rig.frame() and is_reported(), "a plain dissolve")
     rig.tester.may_answer.set()
     wait_for(lambda: rig.is_playing("Burn", "transition"), "the new one")
     with pytest.raises(osc_schema.Rejected, match=r"/preset/transition: 'Slid' is not in .*nearest: Slide"):

@@ -250,11 +250,11 @@ def test_points_are_drawn_in_parts_as_large_as_a_small_number_of_them_allows(
     gl: Renderer, play: Draw, monkeypatch: pytest.MonkeyPatch, point_s: float, most: int
 ) -> None:
     """The trial saw quick ones; from 8 s on each takes its time."""
-    now_s, drawn, draw, begin = [0.0], [0], LinkedProgram.draw, DrawClock.begin
+    now_s, counts, draw, begin = [0.0], [0], LinkedProgram.draw, DrawClock.begin
 
     def draw_points(linked: LinkedProgram, points: int = 0, first: int = 0) -> None:
         now_s[0] += points * point_s
-        drawn.append(points)
+        counts.append(points)
         draw(linked, points, first)
 
     passes = [{"TARGET": "dots", "POINTS": 1 << 18}, {}]
@@ -270,7 +270,7 @@ def test_points_are_drawn_in_parts_as_large_as_a_small_number_of_them_allows(
 
     monkeypatch.setattr(DrawClock, "begin", begin_by_points)
     play(slot("generator", file), frames=1, start_s=8.0)
-    parts = [points for points in drawn if points]
+    parts = [points for points in counts if points]
     if point_s < 1e-6:
         assert sum(parts) == 1 << 18 and len(parts) <= most
     else:
