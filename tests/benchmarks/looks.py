@@ -1,7 +1,7 @@
 """What each look does with music, a drone, a voice and silence, and whether that meets the law for looks.
 
 `python -m tests.benchmarks.looks [--sheets FOLDER] [NAME ...]` plays a song of 23 s offline to each look (or to those
-named), writes the figures into tests/benchmarks/results, the table into docs/how-to/looks-and-presets.md, and contact
+named), writes the figures into tests/benchmarks/results, the table into docs/reference/looks.md, and contact
 sheets into FOLDER. Everything is seeded: the same engine gives the same figures. Run it on a quiet machine: a shader
 must pass its trial in time.
 """
@@ -25,7 +25,7 @@ from tests.benchmarks.on_gpu import RESULTS, ROOT
 from tests.support.drum_loop import correlation, motion_energy, onset_envelope
 
 FILE: Final = RESULTS / "looks.json"
-PAGE: Final = ROOT / "docs" / "how-to" / "looks-and-presets.md"
+PAGE: Final = ROOT / "docs" / "reference" / "looks.md"
 MARKER: Final = re.compile(r"<!-- measured looks -->\n.*?<!-- end -->", re.DOTALL)
 WIDTH, HEIGHT, FPS = 256, 144, 30
 SECTIONS: Final = {"techno": (0.0, 7.0), "drone": (7.0, 12.0), "voice": (12.0, 18.0), "silence": (18.0, 23.0)}
