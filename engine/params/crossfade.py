@@ -128,7 +128,7 @@ class Crossfade:
         """Number of fades by hand that were undone, as of the newest `snapshot`: the outgoing look is back."""
         self.progress: FadeProgress | None = None
         """How far the running picture fade is, as of the newest `snapshot`; None between fades. Any thread."""
-        self.must_wait = False
+        self.waits_for_shaders = False
         """A picture fade stays at its beginning: the new look cannot be drawn yet. Render thread."""
         self.draws_old = True
         """The old look of the running fade moves. Set by the frame loop; if not, an undone fade dissolves into it."""
@@ -284,7 +284,12 @@ class Crossfade:
             return PANIC
         if isinstance(fade.timer, Hand) and fade.timer.has_begun and fade.timer.is_back:
             return UNDONE
-        if self.must_wait and fade.picture is not None and not fade.picture.mix and isinstance(fade.timer, FadeTimer):
+        if (
+            self.waits_for_shaders
+            and fade.picture is not None
+            and not fade.picture.mix
+            and isinstance(fade.timer, FadeTimer)
+        ):
             fade.timer = FadeTimer(fade.timer.time, self._pulse)
         fraction = fade.timer.fraction(now_s)
         values = [(path.param, path.at(fraction)) for path in fade.paths.values()]

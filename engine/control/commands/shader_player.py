@@ -248,7 +248,7 @@ class ShaderPlayer:
         self._frames += 1
         is_building = any(slot + suffix in building for slot, suffix in self._suffixes.items() if slot != fx.TRANSITION)
         self._held_frames = self._held_frames + 1 if is_building or self._is_testing(values) else 0
-        self._crossfade.must_wait = 0 < self._held_frames < HELD_FRAMES
+        self._crossfade.waits_for_shaders = 0 < self._held_frames < HELD_FRAMES
 
     def _is_testing(self, values: Mapping[str, Any]) -> bool:
         for slot in fx.LOOK_SLOTS:
