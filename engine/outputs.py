@@ -51,7 +51,8 @@ class Outputs:
         self._cuts = self._frames = self._dropped = 0
         self._shows, self._began_s = "program", 0.0
         """Name of the preset that was drawn last, and the time at which it came."""
-        self._pace, self._paced_for = SparePace(), object()
+        self._pace = SparePace()
+        self._paced_for = object()
         self._look_s_a_px = self._program_s_a_px = 0.0
         """Seconds that a pixel of the second picture is expected to take; 0 while that is unknown."""
         self.status: SecondStatus | None = None
@@ -73,7 +74,8 @@ class Outputs:
             return
         shape, preset = self._shape(snapshot, 2, frame.id), self._chosen_preset(snapshot)
         if self._paced_for != (settings := (shape.requested_px, preset)):
-            self._pace, self._paced_for = SparePace(), settings
+            self._pace = SparePace()
+            self._paced_for = settings
             self._look_s_a_px = self._program_s_a_px = 0.0
             if self._problems.get("slots"):
                 self.close()  # so that its shader is tried again

@@ -86,7 +86,10 @@ class PresetMixer:
         `expect`, `require_ready`: those of `PresetControl`."""
         self._store, self._notify, self._report = context.store, context.notify, context.report
         self._cache, self._get, self._current, self._crossfade = cache, get, current, crossfade
-        self._load, self._apply, self._expect, self._history = load, apply, expect, history
+        self._load = load
+        self._apply = apply
+        self._expect = expect
+        self._history = history
         self._require_ready = require_ready
         self.prepared = ""
         """Name of the preset that the next take loads; "" if there is none. Any thread."""

@@ -232,7 +232,9 @@ class ShaderPlayer:
         shader of the old look, belong to neither look."""
         cuts = self._crossfade.cuts
         if self._cuts is not None and cuts != self._cuts:
-            self._cut_s, self._cut_frame, self._awaits_tests = time_s, self._frames, True
+            self._cut_s = time_s
+            self._cut_frame = self._frames
+            self._awaits_tests = True
         self._cuts = cuts
         return time_s - self._cut_s < CUT_S or self._frames - self._cut_frame < CUT_FRAMES
 

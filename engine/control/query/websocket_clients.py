@@ -45,7 +45,9 @@ class QueryClient:
     def __init__(
         self, name: str, dispatcher: Dispatcher, wake: Callable[[], None], forget: Callable[[], object]
     ) -> None:
-        self._dispatcher, self._wake, self._forget = dispatcher, wake, forget
+        self._dispatcher = dispatcher
+        self._wake = wake
+        self._forget = forget
         self.sender = Sender(name=name, post=partial(dispatcher.outbox.put, name, self._deliver), at_port=None)
         self.dropped = 0
         """Number of packets dropped because the client did not read."""

@@ -57,7 +57,8 @@ class DrawClock:
 
     def __init__(self, limit_s: float = LIMIT_S, now_s: Callable[[], float] = time.perf_counter) -> None:
         """limit_s: Infinite where nothing waits for a picture."""
-        self._limit_s, self.now_s = limit_s, now_s
+        self._limit_s = limit_s
+        self.now_s = now_s
         self.max_growth_bytes: float = MAX_GROWTH_BYTES if math.isfinite(limit_s) else math.inf
         self._spent_s: dict[str, float] = {}
         self._began_s = self._unchecked = 0.0
