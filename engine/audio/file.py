@@ -14,7 +14,7 @@ import numpy as np
 
 from engine.audio.feed import bring_into_range
 from engine.errors import AudioError
-from engine.system.media_file import open_sound_file, promised_frames
+from engine.system.media_file import open_sound_file, promised_frames, unread_part_line
 from engine.system.reporting import Report
 
 MAX_CHANNELS = 64
@@ -53,6 +53,9 @@ class FileFeed:
         except AudioError:
             self._file.close()
             raise
+        appended = unread_part_line(Path(path))
+        if appended:
+            self._report_once(appended)
 
     @property
     def description(self) -> str:

@@ -82,6 +82,15 @@ def read_pass(
             yield TimedPicture(start_s=start_s, end_s=end_s, frame=frame, pixel_aspect=aspect, fps=float(rate))
 
 
+def read_first(path: Path | str, label: str, deinterlace: Deinterlace | None = None) -> TimedPicture:
+    """The first picture that `read_pass` yields. SourceError, with the reason, if it yields none."""
+    reasons: list[str] = []
+    for picture in read_pass(path, reasons.append, deinterlace=deinterlace):
+        return picture
+    reason = f" ({reasons[0]})" if reasons else ""
+    raise SourceError(f"{label}: no picture can be decoded{reason}")
+
+
 def open_video(path: Path | str) -> tuple[InputContainer, VideoStream]:
     """Open the file, or the one at an address. Returns it and its picture stream, or raises a one-line SourceError."""
     is_local = isinstance(path, Path)

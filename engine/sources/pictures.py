@@ -15,12 +15,12 @@ import numpy as np
 
 from engine.errors import SourceError, UsageError
 from engine.sources.camera import redact_url
-from engine.sources.decoding import TimedPicture, open_video, pictures_per_frame, read_pass
+from engine.sources.decoding import TimedPicture, open_video, pictures_per_frame, read_first, read_pass
 from engine.sources.pixels import UNTAGGED, VideoLook, look_of, losses_in_rgb, to_rgb
 from engine.sources.still import is_still, read_still
 from engine.sources.stream_copy import timecode_of
 from engine.system.folder_files import left_out_line, list_files, missing_line, walk_files
-from engine.system.media_file import declared_length_s
+from engine.system.media_file import declared_length_s, unread_part_line
 from engine.system.schedule import exact_rate
 from engine.system.small_file import open_regular
 from engine.values import Deinterlace
@@ -172,13 +172,8 @@ class VideoPictures(Pictures):
             codec_tag = stream.codec_context.codec_tag
             is_gif = container.format.name == "gif"
         self._opened_bytes = self._bytes()
-        reasons: list[str] = []
-        coded = timed = next(read_pass(path, reasons.append), None)
-        if coded is not None and deinterlace is not None:
-            timed = next(read_pass(path, reasons.append, deinterlace=deinterlace))
-        if timed is None or coded is None:
-            reason = f" ({reasons[0]})" if reasons else ""
-            raise SourceError(f"{self.label}: no picture can be decoded{reason}")
+        coded = read_first(path, self.label)
+        timed = coded if deinterlace is None else read_first(path, self.label, deinterlace)
         first_s = Fraction(coded.frame.pts or 0) * tick_s - self._origin_s
         self._first_s = round(first_s / tick_s) * tick_s if tick_s else first_s  # start is in microseconds
         self.look = look_of(timed.frame, Fraction(timed.fps).limit_denominator(1001), self._tick_s, aspect, has_tracks)
@@ -188,6 +183,7 @@ class VideoPictures(Pictures):
             lines.append(COMBS.format(fields=float(2 * self.look.rate), frames=float(self.look.rate)))
         elif deinterlace is not None and not coded.frame.interlaced_frame:
             lines.append(f"is not marked as interlaced; --deinterlace {deinterlace} takes its rows as two fields")
+        lines += filter(None, map(unread_part_line, self.files))
         self.counts.notes += [f"{self._name}: {line}" for line in lines]
 
     def read(self, every: int, limit: int | None, start: int = 0) -> Iterator[InputPicture]:

@@ -6,11 +6,12 @@ from functools import partial
 from pathlib import Path
 
 from engine.errors import SourceError
-from engine.sources.decoding import TimedPicture, read_pass
+from engine.sources.decoding import TimedPicture, read_first, read_pass
 from engine.sources.pixels import to_rgb
 from engine.sources.playout import PlayedSource, Shot
 from engine.sources.source import SourceStatus
 from engine.system.clock import Clock
+from engine.system.media_file import unread_part_line
 from engine.system.reporting import Report
 from engine.values import VideoFrame
 
@@ -24,7 +25,10 @@ class VideoFile(PlayedSource):
     def __init__(self, path: Path, *, offline: bool, clock: Clock, report: Report) -> None:
         super().__init__(path.name, offline=offline, clock=clock, report=report)
         self._path = path
-        first = self._read_first()
+        first = read_first(path, str(path))
+        appended = unread_part_line(path)
+        if appended:
+            report("source", f"{path.name}: {appended}")
         self._fps = first.fps
         self._height, self._width = to_rgb(first.frame, first.pixel_aspect).shape[:2]
         self._pass: Iterator[TimedPicture] | None = None
@@ -86,14 +90,6 @@ class VideoFile(PlayedSource):
             if count == 1:
                 return
             start_s += length_s
-
-    def _read_first(self) -> TimedPicture:
-        """The first picture. Undecodable ones before it count during playback; here they explain a failure."""
-        reasons: list[str] = []
-        for picture in read_pass(self._path, reasons.append):
-            return picture
-        reason = f" ({reasons[0]})" if reasons else ""
-        raise SourceError(f"{self._path}: no picture can be decoded{reason}")
 
     def _rewind(self) -> None:
         self._pass = read_pass(self._path, self._count_corrupt)

@@ -5,6 +5,7 @@ A flipped bit moves a stamp by up to a day, and readers place packets that go ba
 continues after a gap and goes back after damage, so packets after a jump are buffered until the next show which.
 """
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -33,6 +34,14 @@ JOINTS = {
     "OGG": re.compile(rb"OggS\0[\0\1\4\5].*?OggS\0\x02", re.DOTALL),
 }
 """A frame or a page, and behind it the beginning of another sound; by libsndfile's name of the format."""
+OPENING = re.compile(rb"(?:RIFF|FORM).{4}(?:WAVE|AIF[CF])|.{4}ftyp", re.DOTALL)
+"""The beginning of a WAV, an AIFF, an MP4 or a MOV."""
+BOX_BYTES = 16
+MAX_BOXES = 1000
+APPENDED = (
+    "another file was appended at byte {at} of {whole}, and is left out, or parts of it; join them by "
+    "ffmpeg -f concat -i LIST -c copy WHOLE{suffix}, where LIST has a line for each: file 'a{suffix}'"
+)
 READ_AHEAD_BYTES = 2**16  # the most that libsndfile reads beyond what it decodes
 MAX_APART_S = 0.2  # of the lengths that libsndfile and FFmpeg read or guess
 JUMP_S = 0.03  # smaller ones are the container's rounding
@@ -142,6 +151,35 @@ def is_whole(path: Path) -> bool:
         raw.seek(begin)
         return joint.search(raw.read(2 * READ_AHEAD_BYTES if begin else -1)) is None
     return True
+
+
+def unread_part_line(path: Path) -> str:
+    """A note if another WAV, AIFF, MP4 or MOV was appended to the first, which alone is surely read; else ""."""
+    at = 0
+    with suppress(OSError), open_regular(path) as file:
+        whole_bytes = os.fstat(file.fileno()).st_size
+        box = file.read(BOX_BYTES)
+        is_known = OPENING.match(box) is not None
+        for _ in range(MAX_BOXES if is_known else 0):
+            at += _box_bytes(box)
+            if at >= whole_bytes:
+                break
+            file.seek(at)
+            box = file.read(BOX_BYTES)
+            if OPENING.match(box):
+                return APPENDED.format(at=at, whole=whole_bytes, suffix=path.suffix)
+    return ""
+
+
+def _box_bytes(box: bytes) -> int:
+    """The length of a box of an MP4, or of a whole WAV or AIFF, by its first BOX_BYTES."""
+    declared = int.from_bytes(box[:4], "big")
+    if box.startswith((b"RIFF", b"FORM")):
+        content = int.from_bytes(box[4:8], "little" if box.startswith(b"RIFF") else "big")
+        return 8 + content + content % 2
+    if declared == 1:
+        declared = int.from_bytes(box[8:], "big")
+    return max(declared or ENDLESS_BYTES, 8)
 
 
 def declared_length_s(track: "Stream") -> Fraction | None:

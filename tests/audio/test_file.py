@@ -16,6 +16,7 @@ from engine.audio.open import open_audio
 from engine.errors import AudioError
 from engine.jobs.convert.sounds import open_sound
 from engine.system.clock import SteppedClock
+from tests.jobs.convert.voices import write_track
 from tests.support.wav_sizes import sounds_of_no_size
 
 
@@ -105,6 +106,33 @@ def test_a_joined_sound_of_another_rate_that_cannot_be_read_is_told(tmp_path, op
     feed = open_feed(path, is_looped=False)
     assert loudest_hz(feed.read(96_000)[:, 0]) == [300, 300, 0, 0] and feed.is_finished
     assert ["several sounds are joined in it" in line for _, line in reports.lines] == [True]
+
+
+def appended_line(path: Path, first_bytes: int) -> str:
+    return (
+        f"another file was appended at byte {first_bytes} of {path.stat().st_size}, and is left out, or parts of it; "
+        f"join them by ffmpeg -f concat -i LIST -c copy WHOLE{path.suffix}, where LIST has a line for each: "
+        f"file 'a{path.suffix}'"
+    )
+
+
+@pytest.mark.parametrize("kind", ["WAV", "AIFF", "M4A"])
+def test_a_sound_behind_the_first_of_a_file_is_told_where_it_is_not_read(kind, tmp_path, open_feed, reports) -> None:
+    part = tmp_path / f"part.{kind.lower()}"
+    if kind == "M4A":
+        write_track(part, np.zeros((1, 48_000), np.float32), 48_000, codec="aac")
+    else:
+        write(part, np.zeros(48_000), format=kind)
+    open_feed(part)
+    assert reports.lines == [] and open_sound(part).notes == []
+
+    path = tmp_path / f"both.{kind.lower()}"
+    path.write_bytes(2 * part.read_bytes())
+    line = appended_line(path, part.stat().st_size)
+    feed = open_feed(path)
+    feed.read(120_000)
+    assert reports.lines == [("audio.file", f"{path}: {line}")], "once, however often it is looped"
+    assert open_sound(path).notes == [line]
 
 
 def test_an_mp3_that_does_not_tell_its_length_plays_to_its_end(tmp_path, open_feed) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from engine.audio.decoded_track import DecodedTrack
 from engine.audio.file import MAX_CHANNELS, RATES_HZ, missing_end
 from engine.errors import AudioError
-from engine.system.media_file import open_sound_file, promised_frames
+from engine.system.media_file import open_sound_file, promised_frames, unread_part_line
 
 if TYPE_CHECKING:
     import soundfile
@@ -97,6 +97,7 @@ def open_sound(path: Path) -> Sound:
         raise AudioError(f"{path}: {sound.rate_hz} Hz is outside {RATES_HZ[0]}..{RATES_HZ[1]} Hz")
     if sound.channels > MAX_CHANNELS:
         raise AudioError(f"{path}: {sound.channels} channels; at most {MAX_CHANNELS} can be converted")
+    sound.notes += filter(None, [unread_part_line(path)])
     return sound
 
 

@@ -10,6 +10,8 @@ from PIL import Image
 
 from engine.errors import SourceError
 from engine.jobs.video.inputs import open_input
+from engine.sources.video_file import VideoFile
+from engine.system.clock import SteppedClock
 from tests.jobs.video.numbered import HEIGHT, WIDTH, number_in, numbered
 
 Movie = Callable[..., Path]
@@ -56,6 +58,25 @@ def test_each_field_or_frame_of_an_interlaced_video_becomes_a_picture(name: str,
         f"{name}: is interlaced, and moving edges have combs: --deinterlace field makes 60 pictures per second of it, "
         "--deinterlace frame 30"
     ]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+def test_a_film_behind_the_first_of_a_file_is_read_or_told(suffix: str, movie: Movie, tmp_path: Path) -> None:
+    one = movie(3, name=f"one{suffix}")
+    two = tmp_path / f"two{suffix}"
+    two.write_bytes(2 * one.read_bytes())
+    pictures = open_input(str(two))
+    read = len(list(pictures.read(1, None)))
+    assert read == (6 if suffix == ".mkv" else 3)
+    told = [
+        f"two{suffix}: another file was appended at byte {one.stat().st_size} of {two.stat().st_size}, and is left "
+        f"out, or parts of it; join them by ffmpeg -f concat -i LIST -c copy WHOLE{suffix}, where LIST has a line for "
+        f"each: file 'a{suffix}'"
+    ]
+    assert pictures.counts.notes == (told if read == 3 else [])
+    reported = []
+    VideoFile(two, offline=True, clock=SteppedClock(), report=lambda topic, line: reported.append(line)).close()
+    assert reported == pictures.counts.notes
 
 
 def test_a_folder_has_the_requested_rate(tmp_path: Path) -> None:
