@@ -204,7 +204,7 @@ class _Case:
         """Detect objects in single pictures."""
         from engine.models.measuring import interleaved_ms, memory_mb, reset_peak_memory
         from engine.models.sam3.shapes import gflop
-        from engine.models.sam3.timing import ReferenceSegmenter, compare_with_transformers
+        from tests.benchmarks.sam3_reference import ReferenceSegmenter, compare_with_transformers
 
         model, texts, objects = self._model, self._texts, self._objects
         reset_peak_memory(model.device)
@@ -253,7 +253,7 @@ class _Case:
     def track(self, seconds: float) -> dict[str, Any]:
         """Track objects over consecutive pictures."""
         from engine.models.measuring import interleaved_ms, memory_mb, reset_peak_memory
-        from engine.models.sam3.timing import ReferenceTracker, tensors_mb
+        from tests.benchmarks.sam3_reference import ReferenceTracker, tensors_mb
 
         model = self._model
         reset_peak_memory(model.device)

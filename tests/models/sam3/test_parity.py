@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 
+from engine.models.compat.transformers import extract_post_processing
 from engine.models.graphs import DirectRunner
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.backbone import Backbone, Features, preprocess
@@ -24,7 +25,6 @@ from engine.models.sam3.detector import Detector
 from engine.models.sam3.load import load
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.prompts import PromptEncoder
-from engine.models.sam3.timing import extract_post_processing
 from tests.models.sam3.small_sam3 import SIDE, as_vision_embeds, detect
 from tests.support.tiny_sam3 import build_tiny_lite_text
 

@@ -10,9 +10,9 @@ from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.load import load
 from engine.models.sam3.segmenter import Segmenter
 from engine.models.sam3.shapes import OBJECTS, build, gflop, tracker_gflop
-from engine.models.sam3.timing import ReferenceSegmenter
 from osc_schema.sam3 import RESOLUTIONS_PX
 from tests.benchmarks.clip import draw_discs
+from tests.benchmarks.sam3_reference import ReferenceSegmenter
 from tests.support.long_form import IS_SOAK, only_soak
 
 THRESHOLD = 0.5
