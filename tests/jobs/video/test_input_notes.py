@@ -68,12 +68,12 @@ def test_a_film_behind_the_first_of_a_file_is_read_or_told(suffix: str, movie: M
     pictures = open_input(str(two))
     read = len(list(pictures.read(1, None)))
     assert read == (6 if suffix == ".mkv" else 3)
-    told = [
+    joined = [
         f"two{suffix}: another file was appended at byte {one.stat().st_size} of {two.stat().st_size}, and is left "
         f"out, or parts of it; join them by ffmpeg -f concat -i LIST -c copy WHOLE{suffix}, where LIST has a line for "
         f"each: file 'a{suffix}'"
     ]
-    assert pictures.counts.notes == (told if read == 3 else [])
+    assert pictures.counts.notes == (joined if read == 3 else [])
     reported = []
     VideoFile(two, offline=True, clock=SteppedClock(), report=lambda topic, line: reported.append(line)).close()
     assert reported == pictures.counts.notes
