@@ -118,7 +118,7 @@ def left_out_lines(reasons: Iterable[str]) -> list[str]:
         return []
     what = ", ".join(f"{name} ({count})" for name, count in counts.most_common())
     command = _command([NEEDED[name] for name in counts])
-    return [f"left out {counts.total()} tests that need {what}", *([f"all of it: {command}"] if command else [])]
+    return [f"tests left out, by what they need: {what}", *([f"all of it: {command}"] if command else [])]
 
 
 def _command(all_needed: list[Needed]) -> str:

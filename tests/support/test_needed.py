@@ -24,7 +24,7 @@ def test_the_last_lines_count_what_was_left_out_and_give_one_command(monkeypatch
     )
     others = ["Skipped: takes seconds: MULTIVERSE_SOAK=1", "Skipped: only on win32: its paths"]
     assert left_out_lines([*reasons, *others]) == [
-        "left out 6 tests that need OpenGL (3), liblo (1), npm's packages (1), IPv6 (1)",
+        "tests left out, by what they need: OpenGL (3), liblo (1), npm's packages (1), IPv6 (1)",
         "all of it: sudo apt-get install -y --no-install-recommends libegl1 libgl1 libgl1-mesa-dri liblo-tools npm"
         " && npm ci --prefix .ci/node",
     ]
