@@ -66,6 +66,8 @@ print(here.count, lines)
 
 
 DRAW_PORTABLY = f"""{COUNT}
+from engine.render import numba_code
+numba_code.WHEN_IDLE = ()  # other tests leave no processor idle for minutes
 compiling.FOLDER = PORTABLE
 with event.install_listener("numba:compile", here := Count()):
     Compilation(lines.append, (halve,), may_be_portable=True).wait((halve,))
