@@ -12,6 +12,7 @@ from engine.control.commands.sound import SoundControl
 from engine.errors import AudioError
 from engine.osc.encode import encode_message
 from tests.control.commands.show_rig import make_context
+from tests.jobs.convert.voices import write_track
 from tests.support.engine_client import EngineClient, open_client
 
 RATE_HZ = 44_100  # the demo loop, which begins, has 48 000
@@ -41,6 +42,8 @@ def test_a_set_of_files_replaces_the_demo_loop_and_is_moved_through(tmp_path, wa
     (music / "set" / "3 broken.wav").write_bytes(b"no sound")
     (music / "list.m3u").write_text("#EXTM3U\nset/2 high.flac\nhttp://radio.example/stream\nset/1 low.wav\n")
     (music / "gone.m3u").write_text("set/gone.wav\n")
+    film_tone = 0.5 * np.sin(2 * np.pi * 440.0 * np.arange(3 * 48_000) / 48_000)
+    write_track(music / "film71.mp4", np.tile(film_tone, (8, 1)), 48_000, layout="7.1", codec="aac")
     for path in (tmp_path / "secret.wav", music / ".cut.wav", music / "cut.bak"):
         path.write_bytes((music / "set" / "1 low.wav").read_bytes())
 
@@ -51,7 +54,7 @@ def test_a_set_of_files_replaces_the_demo_loop_and_is_moved_through(tmp_path, wa
     with open_client(tmp_path, plays_sound=True, music=(str(music),)) as session:
         session.done("/engine/notify", 1)
         assert entries(session, "input")["demo"] == ("built-in demo loop", 1)
-        names = "set", "gone.m3u", "list.m3u", "set/1 low.wav", "set/2 high.flac", "set/3 broken.wav"
+        names = "set", "film71.mp4", "gone.m3u", "list.m3u", "set/1 low.wav", "set/2 high.flac", "set/3 broken.wav"
         assert tuple(entries(session, "file")) == names
         for verb in ("play", "pause", "next", "previous"):
             assert "no sound file plays" in session.failed(f"/audio/file/{verb}")
@@ -78,6 +81,9 @@ def test_a_set_of_files_replaces_the_demo_loop_and_is_moved_through(tmp_path, wa
         wait_for(lambda: position() == (1, 3, "1 low.wav", "playing"), "the broken one to be skipped")
         assert any("3 broken.wav" in line and line.endswith("skipped") for line in session.engine.status().warnings)
 
+        session.done("/audio/file/open", "film71.mp4")  # eight channels as planes, which once ended the process
+        wait_for(lambda: position() == (1, 1, "film71.mp4", "playing"), "the film")
+        wait_for(lambda: abs(pitch_hz(session) - 440.0) < 5.0, "its pitch")
         session.done("/audio/file/open", "list.m3u")
         wait_for(lambda: position() == (1, 2, "2 high.flac", "playing"), "the playlist, without the address")
         for entry in ("../secret.wav", str(tmp_path / "secret.wav"), "nothing.wav", ".", "", ".cut.wav", "cut.bak"):
