@@ -24,7 +24,7 @@ from engine.jobs.segment.backend import LocalSegmentBackend, SegmentBackend, loa
 from engine.jobs.segment.finished import SHAPES, FinishedBatches, segment_fingerprint
 from engine.jobs.segment.job import Mode, SegmentJob
 from engine.jobs.segment.on_cluster import ClusterSegmentBackend
-from engine.jobs.segment.outputs import check_forms, check_outputs, forms_of, job_folder_of
+from engine.jobs.segment.outputs import check_forms, check_outputs, form_of, forms_of, job_folder_of
 from engine.jobs.segment.report import SegmentProgress, SegmentReport
 from engine.jobs.segment.results import BatchResult, SegmentedBatch
 from engine.jobs.segment.times import RunTimes, advise_resolution
@@ -78,7 +78,9 @@ def open_job(job: SegmentJob) -> OpenedSource:
     forms = forms_of(job.outputs, job.pictures)
     existing = check_outputs(forms, job.source)
     if existing and not (job.overwrite or job.resume or job_folder_of(forms).exists()):
-        raise UsageError(f"{existing[0]}: exists already; --overwrite replaces it")
+        is_listed = len(forms) > 1 and form_of(existing[0]) == "picture"
+        hint = f"; for many pictures name their folder, {job.source.parent}" if is_listed else ""
+        raise UsageError(f"{existing[0]}: exists already; --overwrite replaces it{hint}")
     folders = [Path(name) for name, form in forms if form in ("masks", "frames")]
     pictures = open_pictures(
         job.source, is_recursive=job.recursive, but=folders, fps=job.fps, deinterlace=job.deinterlace

@@ -83,6 +83,8 @@ def opened(job: SegmentJob) -> Pictures:
         (["out.gif"], {}, "out.gif: an output is a video (.mp4"),
         (["out.json"], {"pictures": "full"}, "full: exists already; --overwrite replaces it"),
         (["out.json"], {"pictures": "out.json"}, "out.json: is given twice"),
+        (["2.png", "3.png", "full/"], {"overwrite": True}, "3.png: a second .png; for many pictures name their folder"),
+        (["2.png", "full/"], {}, "2.png: exists already; --overwrite replaces it; for many pictures name their folder"),
         (["-"], {}, "-: stdin and stdout are not supported; name a file"),
         (["full/"], {}, "full/: exists already; --overwrite replaces it"),
         (["in.mp4"], {"overwrite": True}, "in.mp4: is the input"),
@@ -105,10 +107,11 @@ def test_invalid_jobs_are_refused_before_the_model_is_loaded(
     Path("there.mp4").touch()
     Path("full").mkdir()
     Path("full/mine.png").touch()
+    Path("2.png").touch()
     with pytest.raises(UsageError) as caught:
         open_job(job(Path("in.mp4"), *outputs, **options))
     assert str(caught.value).startswith(reason) and "\n" not in str(caught.value)
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["full", "in.mp4", "there.mp4"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["2.png", "full", "in.mp4", "there.mp4"]
 
 
 def test_a_picture_does_not_become_a_video(job, tmp_path: Path) -> None:
