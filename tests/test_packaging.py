@@ -296,6 +296,28 @@ def test_an_installed_package_stays_as_it_was_installed(light: Path) -> None:
     assert files_of(light) == before
 
 
+NEAREST_SCRIPT = """
+import numpy as np
+from engine.dataset.sensor.kernels import pick_nearest
+numbers, fractions = np.zeros((2, 2, 2), np.uint16)
+depth_m, coordinates = np.ones((2, 2), np.float32), np.zeros((2, 2), np.int32)
+pick_nearest(numbers, depth_m, numbers, depth_m, coordinates, fractions, 0)
+"""
+
+
+@HAS_LINKS
+def test_nothing_of_the_package_stays_when_it_is_removed(light: Path) -> None:
+    """The last test here: the environment of the others is without the package after it."""
+    assert run(light, "python", "-c", NEAREST_SCRIPT).stderr == "", "code that Numba compiles and keeps"
+    pip = [sys.executable, "-m", "pip", "--python", str(light / "bin" / "python")]
+    subprocess.run([*pip, "uninstall", "-y", "multiverse-engine"], check=True, capture_output=True)
+    assert [path for path in site_of(light).iterdir() if path.name in PACKAGES] == []
+    assert "No module named 'engine'" in run(light, "python", "-c", "import engine").stderr
+
+
+PACKAGES = "engine", "osc_schema", "touchdesigner"
+
+
 def files_of(environment: Path) -> set[Path]:
-    packages = (site_of(environment) / name for name in ("engine", "osc_schema", "touchdesigner"))
+    packages = (site_of(environment) / name for name in PACKAGES)
     return {path for package in packages for path in package.rglob("*") if "__pycache__" not in path.parts}

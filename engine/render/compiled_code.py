@@ -18,7 +18,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Final
+from typing import Any, Final
 from zlib import crc32
 
 import llvmlite
@@ -65,6 +65,16 @@ def _first_writable(chosen: str) -> Path | None:
             TemporaryFile(dir=folder).close()
             return folder
     return None
+
+
+def keep_compiled(dispatcher: Any) -> None:
+    """Let Numba keep what it compiles of this function in `own_folder`, if there is one, not beside its source."""
+    settings: Any = config  # which are set by name
+    chosen, folder = settings.CACHE_DIR, own_folder()
+    if folder is not None:
+        settings.CACHE_DIR = str(folder)
+        dispatcher.enable_caching()  # looks at the setting now
+        settings.CACHE_DIR = chosen
 
 
 class CodeFile:

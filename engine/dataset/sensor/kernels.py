@@ -11,6 +11,8 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from numba import njit
 
+from engine.render.compiled_code import keep_compiled
+
 Function = TypeVar("Function", bound=Callable[..., object])
 
 # Compiled, these return plain numbers. NumPy's stubs only know its own scalar types.
@@ -41,12 +43,9 @@ NOISE_KEY, DITHER_KEY = range(2)
 
 
 def kernel(function: Function) -> Function:
-    """Compile on first use, for one core, without the GIL; cached on the disk if there is a folder for it."""
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-    try:
-        compiled: Any = njit(cache=True, **options)(function)
-    except RuntimeError:  # no folder can be written
-        compiled = njit(**options)(function)
+    """Compile on first use, for one core, without the GIL; kept in `own_folder` if there is one."""
+    compiled: Any = njit(nogil=True, error_model="numpy")(function)
+    keep_compiled(compiled)
     return cast(Function, compiled)
 
 
