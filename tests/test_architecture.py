@@ -43,7 +43,8 @@ USED_BY_THE_DATASET = """
     system.atomic_file system.file_names system.folders system.foreign_data system.installing system.lazy_names
     system.package_version system.picture_size system.plain_text system.power system.python_process system.small_file
     system.translate_errors system.work_folder system.worker_process render.compiled_code render.context
-    render.egl_devices render.shader_source cli.doctor_checks cli.job_options cli.probe cli.progress cli.signals cli.standard_streams
+    render.egl_devices render.shader_source cli.doctor_checks cli.job_options cli.probe cli.progress cli.signals
+    cli.standard_streams
 """.split()
 """What a job of another room may use, beside errors and the face of jobs/kit; the last six are for its command."""
 MAX_BLIND_EXCEPTS = 10  # one of them around TouchDesigner's callbacks
