@@ -401,16 +401,20 @@ def test_the_page_reconnects_to_a_restarted_engine_and_gets_missed_values(rig: P
     )
     visit.open("?token=secret")
     assert "secret" not in visit.page.url
+    section = visit.page.locator(".section", has_text="quiet")
+    section.wait_for()
     visit.page.locator("#presets-tab").click()
     visit.page.locator("#presets li").first.wait_for()
     assert visit.page.locator("#presets img[src*=looks]").count() == 0, "a connection that broke at this moment"
     live.stop()
     visit.page.wait_for_selector("body[data-state=gone]")
+    assert section.count() == 0, "what was heard"
     assert "No connection to the engine" in visit.page.locator("#banner").inner_text()
     live.start()
     live.send("/layer/1/curve", 0.625)
     visit.page.wait_for_selector("body[data-state=connected]")
     assert visit.page.locator("#banner").is_hidden()
+    section.wait_for()
     visit.page.locator("#presets img").nth(7).wait_for()
     visit.page.locator("#play-tab").click()
     visit.shows("/layer/1/curve", 0.625)

@@ -63,7 +63,6 @@ export class Beat {
     if (source === undefined) return;
     this.source.replaceChildren(...source.menu.map((name) => make("option", { value: name }, name.replaceAll("_", " "))));
     this.#values.watch(SOURCE, (value) => (this.source.value = value));
-    this.#connection.command("/get", "s", [SECTION]); // the present one; the next is announced
     if (params.has(AUTOPILOT)) this.#values.watch(AUTOPILOT, (isOn) => byId("autopilot").setAttribute("aria-pressed", String(Boolean(isOn))));
     if (params.has(BAR)) this.#values.watch(BAR, (value) => this.#drawDots(value));
   }
@@ -95,12 +94,15 @@ export class Beat {
   }
 
   connected(exists) {
-    if (exists) this.#connection.command("/launch/list");
+    if (!exists) return;
+    this.#connection.command("/launch/list");
+    this.#connection.command("/get", "s", [SECTION]); // the present one; the next is announced
   }
 
   clear() {
     this.#beats = null;
     write(this.bpm, "–");
+    write(this.section, "");
     this.sure.value = 0;
     for (const dot of this.#dots) dot.classList.remove("is-on");
     this.#change(() => this.#waiting.clear());
