@@ -24,7 +24,7 @@ class SendingThread:
         self._dispatcher = dispatcher
         self._send_rest: Callable[[], bool] = lambda: False
         self._count_lost: Callable[[], None] = lambda: None
-        self._polled: tuple[Callable[[float], bool], ...] = ()
+        self._polled: tuple[Callable[[float], bool | None], ...] = ()
         self._is_closing = threading.Event()
         self._thread: threading.Thread | None = None
         self._next_lost_s = float("-inf")
@@ -37,7 +37,7 @@ class SendingThread:
         that the system dropped."""
         self._send_rest, self._count_lost = send_rest, count_lost
 
-    def poll(self, action: Callable[[float], bool]) -> None:
+    def poll(self, action: Callable[[float], bool | None]) -> None:
         """Call `action(now_s)` in each turn: 60 per second while it returns True, else one or more. Before `start`."""
         self._polled = (*self._polled, action)
 

@@ -44,6 +44,7 @@ def open_web(
     tree.show_cues(control_hub.cues.cues)
     control_hub.cues.watch(lambda cues: hub.send_paths(tree.show_cues(cues)))
     control_hub.dispatcher.views.watch(lambda inputs: hub.send_paths(tree.show_inputs(inputs)))
+    control_inputs.sending.poll(lambda now_s: hub.send_paths(tree.show_pads()))
     return closing(
         WebServer(
             *split_host_port(config.web, "--web"),

@@ -103,7 +103,7 @@ class QueryTree:
         """`last_values`: those of each published message by its address, as `Announcements` stores them.
         `pad_looks()`: the presets of the pads that /pad/1 and so on press, "" for an empty one."""
         self._store = store
-        self._pad_looks = pad_looks
+        self._pad_looks, self._shown_pad_looks = pad_looks, pad_looks()
         self._last_values = last_values
         nodes: dict[str, _Node] = {
             "/": _Node(
@@ -172,6 +172,13 @@ class QueryTree:
             *(PathEvent("PATH_REMOVED", path) for path in before if path in lost),
             *(PathEvent("PATH_ADDED", path) for path in now if path not in before or path in changed),
         )
+
+    def show_pads(self) -> tuple[PathEvent, ...]:
+        """The changes of the pads' descriptions, which name their looks, since the last call. One thread."""
+        before = self._shown_pad_looks
+        self._shown_pad_looks = now = self._pad_looks()
+        pairs = enumerate(zip(before, now, strict=True), start=1)
+        return tuple(PathEvent("PATH_CHANGED", f"/pad/{number}") for number, (was, look) in pairs if was != look)
 
     def answer(self, path: str, attribute: str | None, host_info: Mapping[str, object]) -> QueryAnswer:
         """The answer to `GET <path>` or `GET <path>?<attribute>`. The path is percent-decoded, the attribute is raw. A

@@ -87,7 +87,9 @@ def test_a_pattern_reaches_inputs_by_name_and_a_wrong_name_is_answered_with_the_
     assert {session.answer().address, session.answer().address} == {"/fx/1/speed", "/fx/1/shape"}
 
 
-def test_oscquery_describes_an_input_and_announces_when_it_comes_and_goes(session: EngineClient, wait_for: Any) -> None:
+def test_oscquery_announces_when_an_input_comes_and_goes_and_a_pad_gets_a_look(
+    session: EngineClient, wait_for: Any
+) -> None:
     node = query(session, "/fx/1/speed")
     assert (node["TYPE"], node["RANGE"], node["VALUE"]) == ("f", [{"MIN": 0.0, "MAX": 10.0}], [2.5])
     assert node["DESCRIPTION"] == "speed (1)"
@@ -103,7 +105,11 @@ def test_oscquery_describes_an_input_and_announces_when_it_comes_and_goes(sessio
             {"COMMAND": "PATH_REMOVED", "DATA": f"/fx/1/{name}"} for name in ("speed", "centre", "flash", "shape")
         ]
         session.engine.params.set("/fx/1/file", "Sky", by="test")
-        assert json.loads(client.read()) == {"COMMAND": "PATH_ADDED", "DATA": "/fx/1/speed"}
+        added = [json.loads(client.read()) for _ in range(3)]
+        assert added == [{"COMMAND": "PATH_ADDED", "DATA": f"/fx/1/{name}"} for name in ("speed", "flash", "shape")]
+        session.done("/bank/put", 1, 3, "Tunnel")
+        assert query(session, "/pad/3")["DESCRIPTION"] == "Pad 3: Tunnel"  # who asks first takes it from nobody
+        assert json.loads(client.read()) == {"COMMAND": "PATH_CHANGED", "DATA": "/pad/3"}
 
 
 def test_a_subscriber_hears_a_change_under_both_names(session: EngineClient) -> None:

@@ -38,7 +38,7 @@ def ask(store: ParamStore) -> Callable[..., tuple[int, Any]]:
 
 def test_a_pad_is_described_by_its_look_and_follows_it() -> None:
     looks = ["Prism", *[""] * 15]
-    tree = QueryTree(ParamStore(), {}, lambda: looks)
+    tree = QueryTree(ParamStore(), {}, lambda: [*looks])
 
     def described() -> list[str]:
         pads = json.loads(tree.answer("/pad", None, {}).body)["CONTENTS"].values()
@@ -47,6 +47,7 @@ def test_a_pad_is_described_by_its_look_and_follows_it() -> None:
     assert described()[:2] == ["Pad 1: Prism", "Pad 2: empty"] and len(set(described())) == 16
     looks[1] = "Silk"
     assert described()[:2] == ["Pad 1: Prism", "Pad 2: Silk"]
+    assert tree.show_pads() == (PathEvent("PATH_CHANGED", "/pad/2"),) and tree.show_pads() == ()
 
 
 def test_every_parameter_is_listed_once_with_its_current_value(
