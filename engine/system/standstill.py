@@ -94,23 +94,22 @@ class Watchdog:
         if self._reported_s is not None and began_s != self._reported_s:
             self._notice(f"pictures come again, after {self._longest_s:.1f} s without one")
             self._reported_s = None
-        if not standing_s:
-            self._stopping_s = None
-            return
-        self._longest_s = standing_s
-        if self._reported_s is None:
+        self._longest_s = standing_s or self._longest_s
+        if standing_s and self._reported_s is None:
             self._reported_s = began_s
             self._report(
                 "standstill",
                 f"no picture for {standing_s:.1f} s: {OVERLOADED if self._is_overloaded() else ''}{self._describe()}; "
                 f"stack: {stack_of(self._mark.thread_id)}",
             )
-        if self._is_stopping():
-            self._stopping_s = self._stopping_s or now_s
-            if now_s - self._stopping_s >= STUCK_S:
-                self._ended.set()
-                self._finish_files()
-                self._on_stuck()
+        if began_s is None or now_s - began_s < LIMIT_S or not self._is_stopping():
+            self._stopping_s = None
+            return
+        self._stopping_s = self._stopping_s or now_s
+        if now_s - self._stopping_s >= STUCK_S:
+            self._ended.set()
+            self._finish_files()
+            self._on_stuck()
 
     def _run(self) -> None:
         while not self._ended.wait(POLL_S):
