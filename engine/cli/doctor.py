@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.cli.standard_streams import say_at_once
 from engine.errors import UsageError
+from engine.system.plain_text import escaped
 from engine.system.translate_errors import refused
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ def doctor(
         if report is not None:
             write_report(report, checks, result, wants_ndi=ndi)
             what_next = "read it, tick off what you see in the programs that it names, and send it"
-            print(f"{report}: written; {what_next}", file=sys.stderr)
+            say_at_once(f"{report}: written; {what_next}")
     can_run = all(check.state != "failed" for check in checks)
     if as_json:
         found = {"can_run": can_run, "checks": [asdict(check) for check in checks], "selftest": result}
@@ -83,8 +85,9 @@ def print_list(checks: "Sequence[Check]") -> None:
     console = Console(soft_wrap=True)
     colours = {"ok": "green", "note": "blue", "warning": "yellow", "failed": "red"}
     for check in checks:
-        lines = [Text.assemble((f"{check.state:<8}", colours[check.state]), f" {check.name}: {check.detail}")]
-        lines += [Text.assemble(f"{'':<8} {label}: ", (step, "bold")) for label, step in fix_steps(check.fix)]
+        text = escaped(f" {check.name}: {check.detail}")
+        lines = [Text.assemble((f"{check.state:<8}", colours[check.state]), text)]
+        lines += [Text.assemble(f"{'':<8} {label}: ", (step, "bold")) for label, step in fix_steps(escaped(check.fix))]
         for line in lines:
             if sys.stdout.isatty():
                 console.print(line)

@@ -22,7 +22,7 @@ from engine.cli.standard_streams import complain
 from engine.errors import MultiverseError, UsageError, in_one_line, with_remedy
 from engine.system.file_names import without_scheme
 from engine.system.package_version import package_version
-from engine.system.plain_text import escaped, write_plain_lines
+from engine.system.plain_text import write_plain_lines
 from osc_schema import plugins
 
 DONE, FAILED, USAGE = 0, 1, 2
@@ -206,7 +206,7 @@ def main(commands: typer.Typer | None = None) -> None:
         if "--debug" in sys.argv:
             raise
         lines = (error, *getattr(error, "__notes__", ()))
-        standard_streams.say_at_once("\n".join(escaped(f"multiverse: {line}") for line in lines))
+        standard_streams.say_at_once(*(f"multiverse: {line}" for line in lines))
         sys.exit(USAGE if isinstance(error, UsageError) else FAILED)
 
 

@@ -10,7 +10,7 @@ import typer
 
 from engine.cli import osc
 from engine.cli.osc import ENGINE, Target
-from engine.cli.standard_streams import complain
+from engine.cli.standard_streams import complain, print_lines
 from engine.errors import PresetError, UsageError
 from engine.system.translate_errors import refused
 
@@ -63,7 +63,7 @@ def show(name: Name, folder: Folder = None, as_json: AsJson = False) -> None:
             plain = "on" if value else "off"
         else:
             plain = f"{value:g}" if isinstance(value, float) else str(value)
-        print(f"{param.address:{width}}  {plain}")
+        print_lines(f"{param.address:{width}}  {plain}")
 
 
 @app.command()

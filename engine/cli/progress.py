@@ -9,14 +9,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from engine.cli.log_thread import MAX_END_S, Write, write_to_stderr
+from engine.cli.standard_streams import say_at_once
 from engine.jobs.kit.report import JobProgress
 from engine.system.plain_text import escaped
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
     from engine.jobs.convert.report import ConvertProgress
     from engine.jobs.segment.report import SegmentProgress
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from engine.jobs.video.report import VideoProgress
 
 LINE_EVERY_S = 10.0
+REDRAWN_AFTER_S = 0.125
 
 Progress = TypeVar("Progress", bound=JobProgress)
 ProgressOutput = tuple[Callable[[Progress], None], Callable[[str], None]]
@@ -52,7 +55,7 @@ def show_progress(
     """Yields `update(progress)`, for calls at any rate, and `say(line)`, which prints above the bar, both from
     any thread. `stop`: set once the run should end."""
     if is_quiet:
-        yield lambda progress: None, lambda line: write_to_stderr(escaped(line))
+        yield lambda progress: None, say_at_once
     elif sys.stderr.isatty():
         from rich.console import Console
 
@@ -65,7 +68,7 @@ def show_progress(
             newest_line[:] = [look.line(progress)]
 
         with plain_lines(look.nothing, lambda: next(iter(newest_line), None)):
-            yield update, lambda line: write_to_stderr(escaped(line))
+            yield update, say_at_once
 
 
 @contextmanager
@@ -73,7 +76,6 @@ def bar(
     look: ProgressLook[Progress], console: "Console", stop: threading.Event | None = None
 ) -> Iterator[ProgressOutput[Progress]]:
     from rich.console import Group
-    from rich.live import Live
     from rich.progress import BarColumn, MofNCompleteColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
     from rich.text import Text
@@ -84,21 +86,49 @@ def bar(
     task = bars.add_task("loading", total=None, pace="")
     below = Text("", no_wrap=True, overflow="ellipsis")
     renderable = bars if look.below is None else Group(bars, below)
-    with Live(renderable, console=console, refresh_per_second=8, transient=True):
 
-        def update(progress: Progress) -> None:
-            is_ending = progress.is_finishing or (stop is not None and stop.is_set())
-            bars.update(
-                task,
-                description="finishing" if is_ending else look.doing,
-                total=progress.expected,
-                completed=progress.done,
-                pace=look.pace(progress),
-            )
-            if look.below is not None:
-                below.plain = look.below(progress)
+    def update(progress: Progress) -> None:
+        is_ending = progress.is_finishing or (stop is not None and stop.is_set())
+        bars.update(
+            task,
+            description="finishing" if is_ending else look.doing,
+            total=progress.expected,
+            completed=progress.done,
+            pace=look.pace(progress),
+        )
+        if look.below is not None:
+            below.plain = look.below(progress)
 
-        yield update, lambda line: console.print(escaped(line), markup=False, highlight=False, soft_wrap=True)
+    with _live_display(renderable, console) as say:
+        yield update, say
+
+
+@contextmanager
+def _live_display(renderable: "RenderableType", console: "Console") -> Iterator[Write]:
+    """Draw on a terminal from a thread of its own, which alone waits while the terminal is blocked. Yields `say(line)`,
+    which prints above it. Any thread."""
+    from rich.live import Live
+
+    lines: SimpleQueue[str] = SimpleQueue()
+    streams = sys.stdout, sys.stderr
+
+    def refresh() -> None:
+        while not lines.empty():
+            console.print(escaped(lines.get()), markup=False, highlight=False, soft_wrap=True)
+        live.refresh()
+
+    @contextmanager
+    def ending_live() -> Iterator[None]:
+        with live:
+            yield
+            refresh()
+
+    live = Live(renderable, console=console, auto_refresh=False, transient=True)
+    try:
+        with repeat(refresh, REDRAWN_AFTER_S, "progress bar", within=ending_live()):
+            yield lines.put
+    finally:
+        sys.stdout, sys.stderr = streams  # those of a bar that is still being drawn would wait for it
 
 
 @contextmanager
@@ -111,9 +141,10 @@ def parts_bar(is_quiet: bool) -> Iterator[Callable[[str, float], None]]:
     from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
 
-    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task("starting", total=1.0)
+    console = Console(stderr=True)
+    bars = Bars(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console)
+    task = bars.add_task("starting", total=1.0)
+    with _live_display(bars, console):
         yield lambda part, done: bars.update(task, description=part, completed=done)
 
 

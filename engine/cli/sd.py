@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import typer
 from engine.cli.job_options import job_options
 from engine.cli.progress import parts_bar
 from engine.cli.sd_options import IP_SCALE, PROMPT, SEED, USUAL_IP_SCALE, ModelOptions
-from engine.cli.standard_streams import complain
+from engine.cli.standard_streams import complain, print_lines, say_at_once
 from engine.errors import ModelError, UsageError
 from engine.jobs.kit.options import (
     DEVICE,
@@ -153,7 +152,7 @@ def sd(
                 sampler = Decision(model.sampler, model.sampler_reason)
                 how = f"{sampler}, {Decision(model.prediction_type, model.prediction_reason)}"
                 numbers = f"{steps} steps, cfg {guidance:g}"
-                print(f"SD: {spec.model}, {how}, {numbers}, {device} {model.dtype_name}", file=sys.stderr)
+                say_at_once(f"SD: {spec.model}, {how}, {numbers}, {device} {model.dtype_name}")
             loaded_s = time.perf_counter()
             painted = paint(
                 model,
@@ -215,4 +214,4 @@ def sd(
         return
     for note in later:
         complain(note)
-    print(f"{out}  ({width}x{height}, seed {seed}, {paint_s:.1f} s on {device})")
+    print_lines(f"{out}  ({width}x{height}, seed {seed}, {paint_s:.1f} s on {device})")

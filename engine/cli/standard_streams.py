@@ -55,27 +55,27 @@ def write_stderr_without_lock() -> None:
         sys.stderr = TextIOWrapper(raw, encoding=codec, errors=stream.errors, line_buffering=True)
 
 
-def say_at_once(text: str) -> None:
-    """Print on standard error, also in a signal handler, and before the process ends, whatever its threads hold. It
-    waits for a blocked terminal for `MAX_BLOCKED_S` only."""
+def say_at_once(*lines: str) -> None:
+    """Print lines on standard error, also in a signal handler, and before the process ends, whatever its threads hold.
+    It waits for a blocked terminal for `MAX_BLOCKED_S` only. What is in names and files acts on no terminal."""
 
     def write() -> None:
         with suppress(OSError):
-            print(text, file=sys.stderr, flush=True)
+            print("\n".join(map(escaped, lines)), file=sys.stderr, flush=True)
 
     writing = threading.Thread(target=write, daemon=True)
     writing.start()
     writing.join(MAX_BLOCKED_S)
 
 
-def print_lines(*lines: str, to: TextIO | None = None) -> None:
-    """Print lines, on stdout by default. What is in file names, files and devices acts on no terminal."""
-    print("\n".join(map(escaped, lines)), file=to, flush=True)
+def print_lines(*lines: str) -> None:
+    """Print lines on standard output. What is in file names, files and devices acts on no terminal."""
+    print("\n".join(map(escaped, lines)), flush=True)
 
 
 def complain(line: object) -> None:
     """Print a line on stderr about what went wrong or might be missed."""
-    print_lines(f"multiverse: {line}", to=sys.stderr)
+    say_at_once(f"multiverse: {line}")
 
 
 def discard_if_broken(stream: TextIO) -> bool:

@@ -1,7 +1,6 @@
 """`multiverse video`: repaints a video, a camera's picture or a folder of pictures with Stable Diffusion."""
 
 import json
-import sys
 import threading
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import typer
 from engine.cli.job_options import is_on_command_line, job_options, pop_options
 from engine.cli.progress import VIDEO, show_progress
 from engine.cli.sd_options import IP_SCALE, PROMPT, SEED, USUAL_IP_SCALE, ModelOptions
-from engine.cli.standard_streams import complain, print_lines
+from engine.cli.standard_streams import complain, print_lines, say_at_once
 from engine.cli.video_telemetry import Telemetry, telemetry, writers
 from engine.cli.video_web import refuse_without_effect, serve
 from engine.errors import ModelError, UsageError
@@ -237,11 +236,8 @@ def _choices(painting: "Painting") -> dict[str, str]:
 def _say_model(painting: "Painting", *, as_json: bool) -> None:
     """Print in one line how the model is run and why, before it is loaded."""
     if not as_json and (plan := _planned(painting)):
-        print(
-            f"SD: {plan.model}, {plan.sampler}, {plan.prediction}, {painting.steps} steps, cfg {painting.cfg:g}",
-            file=sys.stderr,
-            flush=True,
-        )
+        how = f"{plan.sampler}, {plan.prediction}, {painting.steps} steps, cfg {painting.cfg:g}"
+        say_at_once(f"SD: {plan.model}, {how}")
 
 
 def _one_of(argument_name: str, argument: str | None, option: str, value: str | None) -> str | None:

@@ -128,8 +128,8 @@ def test_without_a_terminal_each_check_is_a_plain_line(full_run, cli, monkeypatc
     monkeypatch.setattr(doctor_checks, "run_checks", lambda: [Check(**check) for check in found])
     code, out, err = cli("doctor")
     assert (code, err) == (0, "")
-    monkeypatch.setattr(doctor_checks, "run_checks", lambda: [Check("failed", "Python", "too old")])
-    assert cli("doctor").code == 1
+    monkeypatch.setattr(doctor_checks, "run_checks", lambda: [Check("failed", "Python", "\x1b[2J: too old")])
+    assert cli("doctor")[:2] == (1, "failed   Python: \\x1b[2J: too old\n")
     assert {line.split()[0] for line in out.splitlines()} <= {"ok", "note", "warning", "fix:", "then:", "or:"}
     assert all(any(f" {check['name']}: {check['detail']}" in line for line in out.splitlines()) for check in found)
     assert "\x1b" not in out

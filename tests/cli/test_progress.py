@@ -2,11 +2,14 @@
 
 import io
 import json
+import os
+import sys
 import threading
 from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from engine.cli.progress import VIDEO, bar, pictures_line, plain_lines
 from engine.cli.video import ended_line, report_lines
@@ -141,6 +144,26 @@ def test_an_interrupted_run_reports_its_progress_and_how_to_continue_unless_it_w
     nothing = report(is_interrupted=True, painted=0)
     assert ended_line(nothing, is_live=False) == "interrupted before the first picture; nothing was written"
     assert ended_line(report(is_interrupted=True, painted=21), is_live=True) == "ended after 21 pictures"
+
+
+@pytest.mark.only_on("linux", "darwin", reason="Windows has no pseudo-terminals that a program can stop")
+def test_a_blocked_terminal_holds_no_job_up_and_one_that_goes_on_shows_all(wait_for: Any) -> None:
+    import termios
+
+    screen, end = os.openpty()
+    streams, text = (sys.stdout, sys.stderr), ""
+    termios.tcflow(end, termios.TCOOFF)
+    with open(end, "w", buffering=1) as terminal:
+        with bar(VIDEO, Console(file=terminal, force_terminal=True)) as (update, say):
+            update(progress())
+            say("\x1b[2Jred.png: cannot be read")
+        assert (sys.stdout, sys.stderr) == streams
+        termios.tcflow(end, termios.TCOON)
+        while "cannot be read" not in text:
+            text += os.read(screen, 4096).decode()
+        wait_for(lambda: "progress bar" not in {thread.name for thread in threading.enumerate()}, "its end")
+    os.close(screen)
+    assert "\\x1b[2Jred.png" in text
 
 
 # -- plain lines, without a terminal

@@ -143,7 +143,9 @@ def test_a_strangers_file_name_acts_on_no_terminal(cli: Cli, tmp_path: Path) -> 
         ("preset", "import", tmp_path / f"{evil}.toml"),
         ("isf", "check", tmp_path / f"{evil}.fs"),
         ("dataset", "check", tmp_path / "set"),
+        ("run", f"--{evil}"),
+        ("run", "--config", f"{evil}.toml"),
     ):
         code, out, err = cli(*command)
-        assert code == 1 and r"\x1b]0;owned\x07\u202e\x1b[2Jred" in out + err, (command, out, err)
+        assert code and r"\x1b]0;owned\x07\u202e\x1b[2Jred" in out + err, (command, out, err)
         assert not {"\x1b", "\x07", "\u202e"} & {*out, *err}, command
