@@ -85,6 +85,8 @@ class GraphicsProcess(TrialProcess):
             self.start()
         except (OSError, EOFError) as error:  # without a text if it has ended or takes too long
             ended = self.kill()
+            if not is_second and isinstance(error, EOFError):
+                return self.draw(request, is_second=True)
             why = f"cannot be started ({reason_of(error) if str(error) else ended}); the next text tries again"
             raise RenderError(f"the process that draws letters {why}") from None
         try:

@@ -236,6 +236,12 @@ def test_a_process_that_cannot_start_is_no_fault_of_the_font(
         assert len(show(maker, {"/text/1/text": f"after {why}"})) == 1
         show(maker, {})
         maker._process.kill()
+    once = tmp_path / "killed once"
+    once.write_text(f'#!/bin/sh\nmkdir "$0 already" && kill -9 $$\nexec "{sys.executable}" "$@"\n')
+    once.chmod(0o755)
+    with monkeypatch.context() as broken:
+        broken.setattr(sys, "executable", str(once))
+        assert len(show(maker, {"/text/1/text": "killed once"})) == 1 and maker.lines == []
 
 
 def test_each_hostile_font_and_logo_is_drawn_small_or_named_in_one_line(new_maker: Callable, tmp_path: Path) -> None:

@@ -71,10 +71,13 @@ class VetProcess(TrialProcess):
         ticket: int = 0,
         is_sound: bool = False,
         wall_deadlines: float | None = None,
+        is_second: bool = False,
     ) -> VetResult:
         """Test a shader's text, with that of its vertex shader. Waits until the deadline at most.
 
-        is_sound: It is known to end and to draw, so no clock refuses it. wall_deadlines: As in `order`."""
+        is_sound: It is known to end and to draw, so no clock refuses it. wall_deadlines: As in `order`. is_second: The
+        process has ended once, which may be the system's doing, as without memory."""
+        again = partial(self.vet, text, path=path, size_px=size_px, vertex=vertex, ticket=ticket, is_sound=is_sound)
 
         def refuse(reason: str, line: int | None = None) -> VetResult:
             return VetResult(ticket=ticket, path=path, ok=False, reason=reason, line=line)
@@ -99,7 +102,10 @@ class VetProcess(TrialProcess):
             return refuse(f"{phase} it took more than {self.deadline_s:g} s of processor time")
         except (EOFError, OSError, ValueError) as error:
             log.debug("the vetting process ended: %s", error)
-            return refuse(f"{phase} it ended the trial process ({self.kill()})")
+            is_closed, ended = self.pid is None, self.kill()  # by another thread
+            if not is_second and not is_closed:
+                return again(wall_deadlines=wall_deadlines, is_second=True)
+            return refuse(f"{phase} it ended the trial process ({ended})")
         if not answer["ok"]:
             return refuse(answer["reason"], answer["line"])
         imports = tuple(IsfImport(name=name, pixels=pictures[number]) for name, number in answer["imports"])

@@ -114,12 +114,21 @@ def test_a_process_that_rests_starts_again_with_the_next_file(wait_for: Callable
         vetter.close()
 
 
-def test_a_process_that_dies_costs_one_file(process: VetProcess, vet: Callable[..., VetResult]) -> None:
-    assert vet(STRIPES).ok and process.pid is not None
-    psutil.Process(process.pid).kill()
-    answers = [vet(STRIPES), vet(STRIPES)]
-    assert answers[1].ok
-    assert all("\n" not in answer.reason for answer in answers)
+def test_a_process_that_is_killed_once_costs_no_file(process: VetProcess, vet: Any, monkeypatch: Any) -> None:
+    receive, kills = process.receive, ["first"]
+
+    def receive_from_killed() -> dict[str, Any]:
+        if kills:
+            psutil.Process(process.pid).kill()
+            kills.pop()
+        return receive()
+
+    monkeypatch.setattr(process, "receive", receive_from_killed)
+    assert vet(STRIPES).ok
+    kills += ["second", "third"]
+    twice = vet(STRIPES)
+    assert not twice.ok and "it ended the trial process (" in twice.reason
+    assert vet(STRIPES).ok
 
 
 @pytest.mark.parametrize("number", range(1000) if IS_SOAK else (0, 1, 2, 3, 5, 7, 9, 10, 11, 12, 14, 15, 17))
