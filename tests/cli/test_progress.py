@@ -51,8 +51,6 @@ def test_a_line_has_the_pictures_done_and_with_a_known_length_the_total_and_the_
 
 
 def test_a_terminal_shows_a_bar_with_the_stages_under_it() -> None:
-    from rich.console import Console
-
     screen = io.StringIO()
     with bar(VIDEO, Console(file=screen, force_terminal=True, width=160, color_system=None)) as (show, _):
         show(progress())

@@ -312,24 +312,7 @@ def test_a_bad_start_ends_the_process(bad_files: Path) -> None:
 
 
 RENDER = "--offline --frames 1 --sink null"
-REFUSED = {
-    "--frames": "Option '--frames' requires an argument",
-    "--offline --frames 1": "--offline makes a video",
-    "--offline --frames 1 --lan": "multiverse: --lan: has no effect with --offline\n",
-    "--set /cue/go=1": "send it to the running engine: multiverse osc send /cue/go --wait\n",
-    "--fullscreen": "multiverse: --fullscreen has no effect without a window: add --window\n",
-    "--frames 1 --sd-video loop.mp4": "--sd MODEL",
-    "--frames 1 --sd-sampler turbo": "--sd-sampler is for Stable Diffusion: it needs --sd MODEL\n",
-    f"{RENDER} --dmx-universes 1": "add --dmx artnet, sacn or both",
-    f"{RENDER} --dmx-universes 4-1": "is not a universe or a range of at most 64",
-    f"{RENDER} --fixture 1.101": "--fixture has no effect",
-    f"{RENDER} --dmx sacn --fixture 0.101": "there is no universe 0 in sACN",
-    "--frames 1 --sd m --sd-sampler ddim": "--sd-sampler: 'ddim' is not allowed",
-    "--frames 1 --web-token short": "--web-token: 'short' is not allowed",
-    f"{RENDER} --dmx sacn --fixture 1.490": "fixture '1.490': is not UNIVERSE.ADDRESS",
-    f"{RENDER} --dmx sacn --dmx-universes 1-60,61-70": "--dmx-universes",
-    f"{RENDER} --dmx sacn --dmx-universes 0-2": "there is no universe 0 in sACN, only 1..63999; Art-Net's begin at 0\n",
-}
+REFUSED = cases_of(__file__)["refused"]
 
 
 @pytest.mark.parametrize(("arguments", "reason"), REFUSED.items())
