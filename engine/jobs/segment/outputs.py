@@ -3,7 +3,7 @@
     .mp4 .m4v .mov .mkv .webm .avi    the source with coloured masks, its sound copied
     .png .jpg .webp .tif .bmp         the same of one picture
     .json                             COCO: every mask as RLE, with box, area, score and, in track mode, track_id
-    name/ or no suffix                a folder of masks: one 8-bit grey PNG per picture, values are ids
+    name/ or no suffix                a folder of masks: one grey PNG per picture, values are ids; 8 bits, or 16
 
 --pictures adds a folder of the video's own pictures, under their names in the COCO file.
 

@@ -96,6 +96,22 @@ class PngFolder:
                 folder.rmdir()
 
 
+class MaskFolder(PngFolder):
+    """Writes ids in 8 bits, which every program reads unchanged, and in 16 from the first id above 255 on. OpenCV would
+    turn a palette into colours and lose the ids."""
+
+    def __init__(self, path: Path, metadata: GenerationInfo | None) -> None:
+        super().__init__(path, metadata, self._ids)
+        self._is_wide = False
+
+    def _ids(self, result: MaskedPicture) -> np.ndarray:
+        ids = result.ids()
+        if ids.dtype == np.uint16 and not self._is_wide:
+            self._is_wide = True
+            self.notes.append(f"{self.path}: 16 bits from {result.picture.name}{MASK} on, because ids are above 255")
+        return ids.astype(np.uint16) if self._is_wide else ids
+
+
 class OverlayVideo:
     def __init__(
         self, path: Path, pictures: Pictures, metadata: GenerationInfo | None, *, every: int, limit: int | None = None

@@ -11,7 +11,7 @@ from engine.jobs.segment.coco import CocoFile
 from engine.jobs.segment.finished import FinishedBatches
 from engine.jobs.segment.job import Mode, SegmentJob
 from engine.jobs.segment.outputs import Form, SegmentOutput, forms_of
-from engine.jobs.segment.pictures import OverlayPicture, OverlayVideo, PngFolder
+from engine.jobs.segment.pictures import MaskFolder, OverlayPicture, OverlayVideo, PngFolder
 from engine.jobs.segment.results import MaskedPicture, PaintLook, SegmentedBatch
 from engine.models.locate import public_name
 from engine.sinks.generation_info import GenerationInfo, generation_info
@@ -94,8 +94,7 @@ class Writer:
             return CocoFile(path, self._pictures, self._job.prompts, self._metadata, has_ids=has_ids)
         if form == "frames":  # as they were segmented, under their names in the COCO file
             return PngFolder(path, None, lambda result: result.picture.pixels)
-        # 8-bit grey, which every program reads unchanged; OpenCV would turn a palette into colours and lose the ids.
-        return PngFolder(path, self._metadata, MaskedPicture.ids)
+        return MaskFolder(path, self._metadata)
 
 
 def _metadata_of(job: SegmentJob, mode: Mode, dtype: str) -> GenerationInfo:

@@ -14,8 +14,11 @@ from PIL import Image
 
 from engine.errors import ModelError, SinkError, UsageError
 from engine.jobs.segment.job import NO_PROMPT, SegmentJob
+from engine.jobs.segment.pictures import MaskFolder
+from engine.jobs.segment.results import MaskedPicture, PaintLook
 from engine.jobs.segment.run import mode_for, open_job
-from engine.sources.pictures import Pictures
+from engine.sources.pictures import Pictures, open_pictures
+from engine.values import FoundObject, Segmentation
 from tests.jobs.segment.conftest import Segment
 from tests.jobs.segment.disc_movie import disc_picture, disc_shape, overlap, pictures_of, times_of
 
@@ -145,3 +148,23 @@ def test_coco_without_its_package_says_how_to_get_it(job, movie, monkeypatch, tm
     monkeypatch.setitem(sys.modules, "pycocotools", None)
     with pytest.raises(SinkError, match=r"COCO needs pycocotools: .* -m pip install .*pycocotools"):
         open_job(job(movie(2), tmp_path / "out.json"))
+
+
+def test_ids_above_255_are_whole_numbers_in_masks_of_16_bits(movie, tmp_path: Path) -> None:
+    """From there on: hours of tracking reach them, and a viewer must not read two kinds in turn."""
+    masks = np.zeros((2, 96, 96), np.uint8)
+    masks[0, :, :48] = masks[1, :, 24:] = 255
+    folder = MaskFolder(tmp_path / "masks", None)
+    for picture, number in zip(open_pictures(movie(3)).read(1, 3), (254, 300, 1), strict=True):
+        objects = tuple(FoundObject(id=number + more, prompt=1, score=0.9, box=(0.5, 0.5, 1, 1)) for more in (0, 1))
+        size_px = picture.pixels.shape[1::-1]
+        found = Segmentation(objects=objects, masks=masks, picture_px=size_px, index=picture.number, time_s=0.0)
+        folder.add(MaskedPicture(picture, found, PaintLook(opacity=1.0, is_hard=True)))
+    folder.finish(lambda unfinished: None)
+    assert folder.notes == [f"{folder.path}: 16 bits from frame_000001.png on, because ids are above 255"]
+    read = [np.asarray(Image.open(file)) for file in sorted(folder.path.iterdir())]
+    assert [(picture.dtype, set(np.unique(picture).tolist())) for picture in read] == [
+        (np.uint8, {254, 255}),
+        (np.uint16, {300, 301}),
+        (np.uint16, {1, 2}),
+    ]
