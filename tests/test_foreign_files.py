@@ -13,8 +13,9 @@ ALLOWED = {
     "the one place": "system/small_file system/media_file",
     "a part of this package": """
         cli/doc_tables cli/machine_report cli/main cli/schema dataset/checking/page models/known_repositories
-        models/sam3/meta_names models/sd/plan/other_models render/blue_noise render/compiling render/isf/isf_file
-        render/shader_source web/serving/page_files
+        models/rvc/check models/sam3/meta_names models/sam3/model_folder
+        models/sd/plan/families models/sd/plan/original_names models/sd/plan/other_models
+        render/blue_noise render/compiling render/isf/isf_file render/shader_source web/serving/page_files
     """,
     "a part of the installed transformers": "models/compat/transformers",
     "a file of the system: /proc, /sys, a camera": """

@@ -191,6 +191,7 @@ def _is_sam_file(name: str) -> bool:
 
 def _is_voice(name: str) -> bool:
     """True for a voice, by its suffix or by the tensors of a .safetensors file."""
+    from engine.models.not_a_model import is_safetensors
     from engine.models.rvc.check import voices_in_zip
     from engine.models.weight_files import read_header
 
@@ -198,7 +199,7 @@ def _is_voice(name: str) -> bool:
     suffix = path.suffix.lower()
     if suffix in (".pth", ".index", ".onnx") or (suffix == ".zip" and voices_in_zip(path)):
         return True
-    if not (path.is_file() and suffix == ".safetensors"):
+    if not (path.is_file() and is_safetensors(path)):
         return False
     return any(tensor.startswith("enc_p.") for tensor in read_header(path))
 
@@ -210,6 +211,6 @@ def _require_no_part_of_sd(name: str) -> None:
 
     path = Path(name).expanduser()
     if path.suffix.lower() == ".pth" and path.is_file():
-        what = kind_of(list(read_pickle(path).tensors()))
+        what = kind_of(read_pickle(path).tensors())
         if what.startswith("is "):
             raise ModelError(f"{name}: {what}")

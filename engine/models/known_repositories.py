@@ -20,11 +20,6 @@ MOVED: Final = {
 }
 """Repositories that were removed from the Hub, and where the same files are now. Stable Diffusion 2 was removed in
 November 2025: https://github.com/huggingface/diffusers/issues/12874, https://github.com/Nerogar/OneTrainer/pull/1140"""
-UNREADABLE: Final = {
-    "facebook/sam3.1": "has only Meta's own checkpoint (sam3.1_multiplex.pt); download it and name that file, for "
-    "SAM3's mode image"
-}
-"""Repositories that cannot be loaded, and what to use instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

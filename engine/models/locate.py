@@ -12,8 +12,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from engine.errors import ModelError
-from engine.models.known_repositories import MOVED, UNREADABLE, repository_info
+from engine.models.known_repositories import MOVED, repository_info
 from engine.models.libraries import require_libraries
+from engine.models.not_a_model import SAFETENSORS
 from engine.models.weight_files import find_weights
 from engine.system.small_file import read_json, read_small, special_kind
 
@@ -76,8 +77,6 @@ def find(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> Path:
         raise ModelError(f"{name}: is a URL ({found[0]}...), and nothing is downloaded automatically; {then}")
     if (parts := _HUB_NAME.fullmatch(name)) is None:
         raise ModelError(f"{name}: no such file or folder, and not the id of a Hugging Face model (owner/name)")
-    if parts["id"] in UNREADABLE:
-        raise ModelError(f"{name}: {UNREADABLE[parts['id']]}")
     file = parts["file"].lstrip("/")
     if (folder := cached_folder(parts["id"], file)) is None:
         if not file and (named := repository_info(parts["id"])).files and not named.includes:
@@ -98,7 +97,7 @@ def public_name(name: str) -> str:
     if name.startswith("random:") or (_HUB_NAME.fullmatch(name) and not path.exists()):
         return name
     path = path.absolute()
-    return path.stem if path.suffix.lower() in (".safetensors", ".ckpt") else path.name
+    return path.stem if path.suffix.lower() in (*SAFETENSORS, ".ckpt") else path.name
 
 
 def absolute(name: str) -> str:

@@ -1,7 +1,8 @@
 """Recognizes common files that are not models, for error messages. Does not load torch.
 
 Typical failed downloads: without a login, CivitAI and gated repositories return a web page; `git clone` without LFS
-leaves pointer files; browsers give unfinished downloads another suffix.
+leaves pointer files; browsers give unfinished downloads another suffix. Files that were renamed are told by their
+contents.
 """
 
 import zipfile
@@ -13,12 +14,17 @@ from engine.system.small_file import open_regular
 
 MAX_NAMED: Final = 3
 """Maximum number of file names in one error."""
-MODEL_SUFFIXES: Final = (".safetensors", ".ckpt", ".pth", ".pt", ".bin", ".gguf")
+SAFETENSORS: Final = (".safetensors", ".sft")
+PICKLES: Final = (".ckpt", ".pt", ".pth", ".bin")
+"""Suffixes of files written by torch.save."""
+MODEL_SUFFIXES: Final = (*SAFETENSORS, *PICKLES, ".gguf")
 _UNFINISHED: Final = (".part", ".crdownload", ".aria2", ".download", ".incomplete", ".partial", ".tmp")
 _PAGES: Final = (b"<!doctype", b"<html", b"<?xml", b"<head")
 _ARCHIVES: Final = (b"PK\x03\x04", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b")
 _POINTER: Final = b"version https://git-lfs"
-_HEAD_BYTES: Final = 64
+_TORCH_ZIP: Final = b"/data.pkl"  # the first file in it
+_TORCH_LEGACY: Final = b"\x80\x02\x8a\x0a"  # protocol 2, and a magic number of ten bytes
+_HEAD_BYTES: Final = 256
 AGAIN: Final = "download it again"
 _LOGGED_IN: Final = f"{AGAIN}, logged in if the site requires it"
 
@@ -26,7 +32,7 @@ _LOGGED_IN: Final = f"{AGAIN}, logged in if the site requires it"
 def not_a_model(file: Path) -> str:
     """Text for an error: what the file is instead of a model, and the next step; "" if it is not recognized."""
     if file.suffix.lower() in _UNFINISHED:
-        return "an unfinished download; wait for it, or download it again"
+        return f"an unfinished download; wait for it, or {AGAIN}"
     try:
         with open_regular(file) as stream:
             head = stream.read(_HEAD_BYTES)
@@ -40,9 +46,26 @@ def not_a_model(file: Path) -> str:
         return f"a web page saved instead of the model; {_LOGGED_IN}"
     if head.startswith(b'{"'):
         return f"a server's reply saved instead of the model; {_LOGGED_IN}"
-    if head.startswith(_ARCHIVES) and file.suffix.lower() not in MODEL_SUFFIXES:  # torch.save writes zips too
+    if kind := _kind_of_bytes(head):
+        what, suffixes = kind
+        return "" if file.suffix.lower() in suffixes else f"{what}; rename it to {file.stem}{suffixes[0]}"
+    if head.startswith(_ARCHIVES):
         return f"an archive; unpack it, and name the model in it{_inside(file)}"
     return ""
+
+
+def is_safetensors(file: Path) -> bool:
+    """True if the file is called like a safetensors file."""
+    return file.suffix.lower() in SAFETENSORS
+
+
+def _kind_of_bytes(head: bytes) -> tuple[str, tuple[str, ...]] | None:
+    """The kind of a file of weights that begins like this, and the suffixes of such files; None if unknown."""
+    if head.startswith(_TORCH_LEGACY) or (head.startswith(_ARCHIVES[0]) and _TORCH_ZIP in head):
+        return "a pickle written by torch.save", PICKLES
+    if head[8:10] == b'{"':
+        return "a safetensors file", SAFETENSORS
+    return ("a GGUF file", MODEL_SUFFIXES[-1:]) if head.startswith(b"GGUF") else None
 
 
 def _inside(file: Path) -> str:

@@ -24,8 +24,6 @@ from engine.models.weight_files import TensorInfo
 from engine.system.small_file import open_regular
 from engine.system.translate_errors import reason_of
 
-PICKLES = (".ckpt", ".pt", ".pth", ".bin")
-"""Suffixes of files written by torch.save."""
 STATE_DICT = "state_dict"
 """Key of the tensors in files of PyTorch Lightning; other files are the dict itself."""
 TENSORS = ("torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor")

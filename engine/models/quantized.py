@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import ModelError
 from engine.models.gguf_file import Q8
-from engine.models.pickle_file import PICKLES
+from engine.models.not_a_model import PICKLES
 from engine.models.tensor_file import CheckpointHeader, read_checkpoint_header, read_tensors
 from engine.models.weight_files import NUMPY, TensorInfo, read_tensor_bytes
 from engine.system.small_file import parse_json

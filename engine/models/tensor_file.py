@@ -17,14 +17,13 @@ import numpy as np
 from engine.errors import ModelError
 from engine.models import weight_files
 from engine.models.gguf_file import MAGIC, read_gguf, read_gguf_tensor
-from engine.models.not_a_model import not_a_model
-from engine.models.pickle_file import PICKLES, STATE_DICT, PickleStub, Storage, read_pickle, read_pickled_tensors
+from engine.models.not_a_model import PICKLES, SAFETENSORS, is_safetensors, not_a_model
+from engine.models.pickle_file import STATE_DICT, PickleStub, Storage, read_pickle, read_pickled_tensors
 from engine.system.small_file import open_regular
 
 if TYPE_CHECKING:
     import torch
 
-SAFETENSORS = ".safetensors"
 _reads_values: ContextVar[bool] = ContextVar("reads_values", default=True)
 
 
@@ -40,7 +39,6 @@ class CheckpointHeader:
 
 def read_checkpoint_header(file: Path) -> CheckpointHeader:
     """Read the header of a checkpoint. ModelError in one line if it is unreadable, or a pickle with foreign imports."""
-    suffix = file.suffix.lower()
     try:
         with open_regular(file) as stream:
             is_gguf = stream.read(len(MAGIC)) == MAGIC
@@ -48,10 +46,10 @@ def read_checkpoint_header(file: Path) -> CheckpointHeader:
         raise ModelError(f"{file}: cannot be read ({error.strerror or error})") from None
     if is_gguf:
         return CheckpointHeader(tensors={name: tensor for name, (tensor, _) in read_gguf(file).items()}, is_gguf=True)
-    if suffix == SAFETENSORS:
+    if is_safetensors(file):
         tensors, metadata = weight_files.read_header_and_metadata(file)
         return CheckpointHeader(tensors=tensors, metadata=metadata)
-    if suffix not in PICKLES:
+    if file.suffix.lower() not in PICKLES:
         what = not_a_model(file)
         raise ModelError(f"{file}: is {what}" if what else f"{file}: single files must be .safetensors or .ckpt")
     return CheckpointHeader(tensors=read_pickled_tensors(file), is_pickle=True)
@@ -85,10 +83,11 @@ def _read_pickled(file: Path, name: str) -> tuple[str, bytes]:
 
 def weights_of(name: str, file: Path) -> weight_files.WeightFiles:
     """The WeightFiles of a single file. ModelError in one line if its format is not supported."""
-    if file.suffix not in (SAFETENSORS, *PICKLES):
-        known = ", ".join((SAFETENSORS, *PICKLES))
-        raise ModelError(f"{name}: a {file.suffix or 'file without suffix'}; of single files {known} are read")
-    return weight_files.WeightFiles(files=(file,), variant=None, is_pickle=file.suffix != SAFETENSORS)
+    known = (*SAFETENSORS, *PICKLES)
+    if file.suffix.lower() not in known:
+        what = file.suffix or "file without suffix"
+        raise ModelError(f"{name}: a {what}; of single files {', '.join(known)} are read")
+    return weight_files.WeightFiles(files=(file,), variant=None, is_pickle=not is_safetensors(file))
 
 
 def headers_of(weights: weight_files.WeightFiles) -> dict[str, weight_files.TensorInfo]:
@@ -96,7 +95,7 @@ def headers_of(weights: weight_files.WeightFiles) -> dict[str, weight_files.Tens
     that imports more than torch's weights_only allows."""
     tensors: dict[str, weight_files.TensorInfo] = {}
     for file in weights.files:
-        tensors |= read_pickled_tensors(file) if file.suffix in PICKLES else weight_files.read_header(file)
+        tensors |= weight_files.read_header(file) if is_safetensors(file) else read_pickled_tensors(file)
     return tensors
 
 
@@ -135,7 +134,7 @@ def read_tensors(*files: Path, of: str = STATE_DICT) -> "dict[str, torch.Tensor]
 def _read(file: Path, of: str) -> "dict[str, torch.Tensor]":
     import torch
 
-    if file.suffix == SAFETENSORS:
+    if is_safetensors(file):
         from safetensors.torch import load_file
 
         return load_file(file) if _reads_values.get() else without_values(weight_files.read_header(file))

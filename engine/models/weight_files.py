@@ -19,6 +19,7 @@ from engine.system.small_file import open_regular, parse_json, read_json
 # 8 bytes little-endian length, then that much JSON: https://github.com/huggingface/safetensors (format)
 _LENGTH_BYTES = 8
 MAX_HEADER_BYTES = 16 << 20  # the format allows 100 MB; this is ten times SDXL's header, and is parsed within a second
+_NOT_COVERED = "file not fully covered"  # the library's words for a file that is shorter or longer than its header says
 MAX_SIDES = 16
 MAX_SIDE = 1 << 40
 DTYPES = {
@@ -84,6 +85,16 @@ class TensorInfo:
         """Number of values in the tensor."""
         return math.prod(self.shape)
 
+    @property
+    def T(self) -> "TensorInfo":
+        """As torch's: the other way round."""
+        return TensorInfo(self.dtype, self.shape[::-1])
+
+    def chunk(self, count: int) -> list["TensorInfo"]:
+        """As torch's: its parts along the first side."""
+        rows = tuple(side // count for side in self.shape[:1])
+        return [TensorInfo(self.dtype, (*rows, *self.shape[1:]))] * count
+
 
 def read_header(file: Path) -> dict[str, TensorInfo]:
     """Tensors of a safetensors file by name, in its order, without weights. ModelError if damaged or truncated."""
@@ -144,9 +155,24 @@ def _open(file: Path) -> Iterator[Any]:
         if reason.startswith("invalid JSON in header: unknown variant"):
             what = "has a number format that the installed safetensors cannot read"
             raise ModelError(f"{file}: {what}; use the file in float16") from None
+        if _NOT_COVERED in reason and (end := _end_of_tensors(file)) < size:
+            what = f"is {size - end} bytes longer than its header says: something was appended to it"
+            raise ModelError(f"{file}: {what}; cut it to {end} bytes (truncate -s {end} FILE)") from None
         raise ModelError(f"{file}: damaged or truncated ({reason}); {AGAIN}") from None
     except OSError as error:
         raise ModelError(f"{file}: cannot be read ({error.strerror or error})") from None
+
+
+def _end_of_tensors(file: Path) -> int:
+    """The size that a safetensors file should have by its header, in bytes; very large if the header is broken."""
+    try:
+        with open_regular(file) as stream:
+            length = int.from_bytes(stream.read(_LENGTH_BYTES), "little")
+            entries = parse_json(stream.read(length))
+        ends = [entry["data_offsets"][1] for name, entry in entries.items() if name != "__metadata__"]
+        return _LENGTH_BYTES + length + int(max(ends, default=0))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return MAX_SIDE
 
 
 def format_shape(sides: Sequence[int | None]) -> str:

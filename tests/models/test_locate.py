@@ -247,9 +247,10 @@ def test_a_gated_model_and_a_repository_of_many_are_reported_with_the_next_step(
     assert "accept its licence on https://huggingface.co/facebook/sam3, then `hf auth login`, then: hf download" in line
     line = refusal("ByteDance/SDXL-Lightning")
     assert "name one of its files: ByteDance/SDXL-Lightning/sdxl_lightning_2step.safetensors" in line
-    hub.fetch("facebook/sam3.1", {"config.json": 0.1, "sam3.1_multiplex.pt": 3500.0})
-    with pytest.raises(ModelError, match=r"facebook/sam3\.1: is SAM 3\.1, .* Meta's own .*; use facebook/sam3"):
+    with pytest.raises(ModelError, match=r"sam3\.1, then `hf auth login`, .*`hf download facebook/sam3\.1 .*x\.pt\"`$"):
         find_sam3("facebook/sam3.1")
+    hub.fetch("facebook/sam3.1", {"config.json": 0.1, "sam3.1_multiplex.pt": 3500.0})
+    assert find_sam3("facebook/sam3.1") == locate.cached_folder("facebook/sam3.1")
 
 
 def test_the_installed_hf_accepts_our_commands(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:

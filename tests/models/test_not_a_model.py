@@ -1,6 +1,7 @@
 """Files and folders passed by mistake instead of a model are recognized, in one line with the next step."""
 
 import json
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from engine.models import locate
 from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.spec import ModelSpec
 from tests.support.links import link_or_copy
+from tests.support.tiny_single_file import copy_configuration, save_tensors
 
 SAVED = {
     "page.safetensors": (b"<!DOCTYPE html><html>sign in", "is a web page"),
@@ -43,10 +45,44 @@ def test_a_file_that_is_not_a_model_is_named(name: str, tmp_path: Path) -> None:
     assert says in refused(tmp_path / name)
 
 
-def test_an_archive_is_reported_with_the_model_inside(tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "model.zip", "w") as archive:
+@pytest.mark.parametrize("name", ["model.zip", "model.safetensors", "model.ckpt"])
+def test_an_archive_is_reported_with_the_model_inside(name: str, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / name, "w") as archive:
         archive.writestr("dreamshaper_8.safetensors", "")
-    assert "unpack it, and name the model in it (dreamshaper_8.safetensors)" in refused(tmp_path / "model.zip")
+    says = f"{name}: is an archive; unpack it, and name the model in it (dreamshaper_8.safetensors)"
+    assert refused(tmp_path / name).endswith(says)
+
+
+def test_a_renamed_file_is_told_by_its_contents(tmp_path: Path) -> None:
+    tensors = {"a": torch.zeros(4)}
+    torch.save(tensors, tmp_path / "new.safetensors")
+    torch.save(tensors, tmp_path / "old.sft", _use_new_zipfile_serialization=False)
+    save_tensors(tmp_path / "plain.ckpt", tensors)
+    for name, says in (
+        ("new.safetensors", "a pickle written by torch.save; rename it to new.ckpt"),
+        ("old.sft", "a pickle written by torch.save; rename it to old.ckpt"),
+        ("plain.ckpt", "a safetensors file; rename it to plain.safetensors"),
+    ):
+        assert refused(tmp_path / name) == f"{tmp_path / name}: is {says}"
+
+
+def test_a_file_with_something_appended_is_cut_and_read(tiny_models: Any, tmp_path: Path) -> None:
+    """Also called .sft, as ComfyUI and Forge allow."""
+    whole = tiny_models.single_file(tiny_models.sd(vae="kl")).read_bytes()
+    copy_configuration(tiny_models.sd(vae="kl"), tmp_path / "x")
+    file = tmp_path / "x.sft"
+    file.write_bytes(whole + b"\n\n")
+    assert refused(file) == (
+        f"{file}: is 2 bytes longer than its header says: something was appended to it; cut it to {len(whole)} bytes "
+        f"(truncate -s {len(whole)} FILE)"
+    )
+    os.truncate(file, len(whole))
+    check_command(str(file))
+
+
+def test_a_relative_of_flux_is_told_by_a_shape(tmp_path: Path) -> None:
+    names = {"double_blocks.0.img_attn.qkv.weight": torch.zeros(1), "txt_in.weight": torch.zeros(1, 3584)}
+    assert "is LongCat-Image, a transformer" in refused(save_tensors(tmp_path / "x.safetensors", names))
 
 
 def test_a_folder_of_downloads_is_reported_with_the_file_names(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def voice_title(config: RvcConfig, name: str) -> str:
 
 def voices(at: str, request: ListRequest) -> Iterator[ListEntry]:
     """The entries of /rvc/list."""
-    names = names_in(request.table.folders, (".pth", ".safetensors"))
+    names = names_in(request.table.folders, (".pth", ".safetensors", ".sft"))
     return request.models(MODEL, ((name, voice_title(request.table, name)) for name in names))
 
 

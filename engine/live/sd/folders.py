@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from engine.live.kit.refusing import find_named, names_in
+from engine.models.not_a_model import MODEL_SUFFIXES, SAFETENSORS
 from osc_schema.sd import LISTS
 
 MODELS: Final = "models"
@@ -26,11 +27,10 @@ LAYOUTS: Final[dict[str, tuple[str, ...]]] = {
 }
 """Folders by kind, of ComfyUI (folder_paths.py, extra_model_paths.yaml.example) and A1111 (modules/paths.py)."""
 SUFFIXES: Final[dict[str, tuple[str, ...]]] = {
-    MODELS: (".safetensors", ".ckpt", ".gguf"),
-    "embeddings": (".safetensors", ".pt", ".bin"),
-    "upscalers": (".safetensors", ".pth"),
+    MODELS: (*SAFETENSORS, ".ckpt", ".gguf"),
+    "embeddings": (*SAFETENSORS, ".pt", ".bin"),
+    "upscalers": (*SAFETENSORS, ".pth"),
 }
-_SUFFIXES: Final = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".gguf")
 MARKER_FILES: Final = {MODELS: "model_index.json", "loras": "adapter_config.json"}
 """A folder that contains this file is one model of the kind; for other kinds the file is CONFIG."""
 CONFIG: Final = "config.json"
@@ -41,7 +41,7 @@ assert LAYOUTS.keys() == {MODELS, *LISTS}
 def models_in(kind: str, folders: Collection[str]) -> dict[str, Path]:
     """Paths of all models of a kind, by the names that `path_of` accepts, in order of the folders. A name in several
     folders gets the folder's name as a prefix: `lcm/pytorch_lora_weights.safetensors`. Reads the disk."""
-    patterns = SUFFIXES.get(kind, _SUFFIXES), MARKER_FILES.get(kind, CONFIG)
+    patterns = SUFFIXES.get(kind, MODEL_SUFFIXES), MARKER_FILES.get(kind, CONFIG)
     found = [(folder, name) for folder in folders_of(kind, folders) for name in names_in([folder], *patterns)]
     counts, paths = Counter(name for _, name in found), dict[str, Path]()
     for folder, name in found:

@@ -7,6 +7,7 @@ the 18 items), `version`, and `f0` ("1" or "0").
 """
 
 import importlib.util
+import tomllib
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any, Final
 
 from engine.errors import ModelError
 from engine.models import locate
+from engine.models.not_a_model import is_safetensors
 from engine.models.part_report import ModelReport, PartReport, Problems, describe_part
 from engine.models.pickle_file import TRAINING, PickledFile, read_pickle, refuse_code, short_repr
 from engine.models.rvc import shapes
@@ -26,25 +28,12 @@ from engine.models.weight_files import TensorInfo, read_header, read_header_and_
 from engine.system.installing import install_line
 from engine.system.small_file import open_regular, parse_json
 
-VOCODER_NAMES: Final = {
-    **dict.fromkeys(("", "hifi-gan", "hifi-gan-nsf", "nsf-hifi-gan", "default"), "HiFi-GAN"),
-    "refinegan": "RefineGAN",
-    **dict.fromkeys(("mrf hifi-gan", "mrf-hifi-gan"), "MRF HiFi-GAN"),
-}
-"""Names of a decoder in voices, in lower case, and its name in Applio."""
-_VOCODER_TENSORS: Final = {"dec.mrfs.": "MRF HiFi-GAN", "dec.upsample_conv_blocks.": "RefineGAN"}
-"""Tensor name prefixes that only this vocoder has (Applio, rvc/lib/algorithm/generators)."""
-_TRAINED: Final = {
-    "discriminators.": "the discriminator from training (D_*.pth), which is not a voice",
-    "unit2ctrl.": "a DDSP-SVC voice, not RVC's",
-    "enc_p.f0_emb.": "a so-vits-svc voice, not RVC's",
-}
-"""Kinds of training checkpoints by tensor name prefix, from DDSP-SVC (ddsp/vocoder.py) and so-vits-svc (models.py)."""
+_TABLES: Final = tomllib.loads(Path(__file__).with_name("other_voices.toml").read_text(encoding="utf-8"))
+VOCODER_NAMES: Final[dict[str, str]] = _TABLES["vocoders"]
+_VOCODER_TENSORS: Final[dict[str, str]] = _TABLES["vocoder_tensors"]
+_TRAINED: Final[dict[str, str]] = _TABLES["trained"]
+_FILE_KINDS: Final[dict[str, str]] = _TABLES["file_kinds"]
 GPT_SOVITS: Final = "a GPT-SoVITS voice, not RVC's"
-_FILE_KINDS: Final = {
-    ".index": "the index of a voice; name the voice (.pth) as the model, and this with --index",
-    ".onnx": "an ONNX export, which is not supported; use the voice's .pth or .safetensors file",
-}
 _VITS2: Final = (".pre_transformer.", "enc_p.encoder.spk_emb_linear.")
 """Parts of tensor names that only VITS2 has: transformers in the flow, and the speaker in the text encoder."""
 OF_TRAINING: Final = "enc_q."
@@ -129,7 +118,7 @@ def _content_part(spec: VoiceSpec, name: str, version: shapes.Version) -> PartRe
     files = find_content(name).weights
     tensors: dict[str, TensorInfo] = {}
     for file in files:
-        tensors |= read_header(file) if file.suffix == ".safetensors" else _pickled_content(file)
+        tensors |= read_header(file) if is_safetensors(file) else _pickled_content(file)
     if not any("encoder.layers.0." in key for key in tensors):
         raise ModelError(f"{name}: no HuBERT")
     if version == "v1" and f"{PROJECTION}weight" not in tensors:
@@ -140,7 +129,7 @@ def _content_part(spec: VoiceSpec, name: str, version: shapes.Version) -> PartRe
 def _read_voice(path: Path) -> tuple[Mapping[str, Any], dict[str, TensorInfo]]:
     """The file's metadata (`config`, `version`, `f0`), and its tensors."""
     require_voice_file(path)
-    if path.suffix == ".safetensors":
+    if is_safetensors(path):
         return read_safetensors_voice(path)
     file = read_pickle(path)
     require_plain_values(path, file)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import ModelError
+from engine.models.not_a_model import is_safetensors
 from engine.models.pickle_file import read_pickle
 from engine.models.pretrained import one_line, require_finite
 from engine.models.rvc.check import (
@@ -39,7 +40,7 @@ def read_checkpoint(path: Path) -> tuple[Synthesizer, dict[str, Any]]:
     not fit its configuration."""
     name = str(path)
     require_voice_file(path)
-    stored = _from_safetensors(path) if path.suffix == ".safetensors" else _from_pickle(path)
+    stored = _from_safetensors(path) if is_safetensors(path) else _from_pickle(path)
     tensors = {str(key): tensor for key, tensor in stored["weight"].items() if isinstance(tensor, Tensor)}
     shape = shape_of(name, stored, {key: tuple(tensor.shape) for key, tensor in tensors.items()})
     with torch.device("meta"):

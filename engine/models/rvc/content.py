@@ -16,6 +16,7 @@ from torch.nn.utils import parametrize
 from transformers import HubertConfig, HubertModel
 
 from engine.errors import ModelError
+from engine.models.not_a_model import is_safetensors
 from engine.models.pickle_file import TRAINING, PickleStub, read_pickle, refuse_code
 from engine.models.pretrained import ATTENTION, build_config, load_weights, one_line, require_finite
 from engine.models.rvc.content_folder import PROJECTION, find_content
@@ -135,7 +136,7 @@ def load_content(name: str, device: torch.device, dtype: torch.dtype) -> Content
 
 def _file_tensors(file: Path) -> dict[str, Tensor]:
     """Tensors of a file in any known layout, with transformers' names."""
-    if file.suffix == ".safetensors":
+    if is_safetensors(file):
         read_header(file)  # reports truncated files
         with one_line(str(file)):
             stored: Mapping[str, Any] = read_tensors(file)

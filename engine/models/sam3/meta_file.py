@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from engine.models.not_a_model import is_safetensors
 from engine.models.pickle_file import pickle_note, read_pickled_tensors
 from engine.models.plain_config import read_config
 from engine.models.quantized import exact_header, read_exact
@@ -51,7 +52,7 @@ class MetaCheckpoint(Sam3Folder):
         of_both = config if "detector_config" in config else {"detector_config": of_detector}
         self.config = of_both if self._has_tracker and is_known else of_detector
         self.notes = () if self._has_tracker else (NOTE,)
-        if file.suffix != ".safetensors":
+        if not is_safetensors(file):
             self.notes += (pickle_note(file.name),)
 
     def weights(self) -> dict[str, TensorInfo]:
@@ -106,7 +107,7 @@ class MetaCheckpoint(Sam3Folder):
         return model
 
     def _header(self) -> Mapping[str, TensorInfo]:
-        return read_header(self.file) if self.file.suffix == ".safetensors" else read_pickled_tensors(self.file)
+        return read_header(self.file) if is_safetensors(self.file) else read_pickled_tensors(self.file)
 
 
 def open_model(path: Path, name: str = "") -> Sam3Folder:

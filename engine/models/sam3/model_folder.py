@@ -7,20 +7,22 @@ facebookresearch/sam3 issue 521). Their detector is read by `meta_file.py`.
 """
 
 import re
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.not_a_model import AGAIN
+from engine.models.known_repositories import repository_info
+from engine.models.not_a_model import AGAIN, PICKLES, SAFETENSORS, is_safetensors
 from engine.models.pickle_file import read_pickle
 from engine.models.plain_config import notes_on_code, read_config, require_no_adapter
 from engine.models.quantized import exact_header
 from engine.models.weight_files import TensorInfo, find_weights, read_header
 
 FILES = ("*.json", "*.txt", "*.safetensors")
-"""All files needed from the repository on the Hub. Meta's own checkpoint (sam3.pt) is not."""
+"""All files needed from a repository on the Hub that `known_repositories` does not list; sam3.pt is not."""
 LITE_TEXT = "sam3_lite_text"
 KINDS = ("sam3_video", "sam3", LITE_TEXT)
 SAM3 = "facebook/sam3"
@@ -30,33 +32,16 @@ STARTS: Final = ("detector_model.", "tracker_model.", "detector.", "tracker.mode
 """Prefixes of names in transformers' files and in Meta's."""
 _PATCHES: Final = "vision_encoder.backbone.embeddings.patch_embeddings.projection.weight"
 COLOURS: Final = 3
-CLICKED: Final = "which needs clicks and cannot find objects by text"
-MODEL_TYPES: Final = {
-    "sam": f"SAM 1, {CLICKED}",
-    "sam_hq": f"SAM-HQ, a SAM 1, {CLICKED}",
-    "sam2": f"SAM 2, {CLICKED}",
-    "sam2_video": f"SAM 2, {CLICKED}",
-    "edgetam": f"EdgeTAM, a small SAM 2, {CLICKED}",
-    "edgetam_video": f"EdgeTAM, a small SAM 2, {CLICKED}",
-    "sam3_tracker": f"SAM3's tracker alone, {CLICKED}",
-    "sam3_tracker_video": f"SAM3's tracker alone, {CLICKED}",
-}
+_TABLES: Final = tomllib.loads(Path(__file__).with_name("other_models.toml").read_text(encoding="utf-8"))
+MODEL_TYPES: Final[dict[str, str]] = _TABLES["model_types"]
 """Descriptions of transformers models by `model_type`."""
-_SAM31: Final = (
-    "SAM 3.1, which is published only as Meta's own checkpoint (sam3.1_multiplex.pt): download it and name that file"
-)
+_SAM31: Final = "Meta's own checkpoint of SAM 3.1"
 _SAM3_FILE: Final = "Meta's own checkpoint of SAM 3, not the model.safetensors and config.json for transformers"
-_IDS: Final = (
-    (re.compile(r"facebook/sam3\.1\b.*"), _SAM31),
-    (re.compile(r"facebook/sam2(\.1)?-hiera-.*"), MODEL_TYPES["sam2"]),
-    (re.compile(r"facebook/sam-vit-.*"), MODEL_TYPES["sam"]),
-    (re.compile(r"(facebook|yonigozlan)/EdgeTAM.*", re.IGNORECASE), MODEL_TYPES["edgetam"]),
-)
 _TRUNK: Final = ".vision_backbone.trunk."
 _EFFICIENT: Final = "EfficientSAM3, a SAM3 with another, small vision encoder, which is not built here"
 BEFORE_META: Final = re.compile(r"((module|model)\.)*(detector\.)?")
 """Prefix of the names of Meta's detector, from a wrapper for several cards, a dict or the whole model; may be ""."""
-_SUFFIXES: Final = (".pt", ".pth", ".safetensors", ".bin")
+_SUFFIXES: Final = (*PICKLES, *SAFETENSORS)
 
 
 class Sam3Folder:
@@ -66,6 +51,7 @@ class Sam3Folder:
         self.path = path
         self.name = name or str(path)
         if not path.is_dir():
+            _tensor_names(path, must_be_read=True)
             what = what_file_is(path)
             raise ModelError(
                 f"{self.name}: is {what}{use_sam3_advice()}"
@@ -117,9 +103,10 @@ class Sam3Folder:
             return
         absent = [file for file in ("vocab.json", "merges.txt") if not (self.path / file).is_file()]
         if absent:
+            how = how_to_get(self.name)
             raise ModelError(
                 f"{self.name}: the tokenizer is missing ({' and '.join(absent)}, or tokenizer.json)"
-                f"{how_to_get(self.name) or '; copy it from the folder of facebook/sam3'}"
+                f"{how}{'; or' if how else ';'} copy it from the folder of {SAM3}"
             )
 
     def weights(self) -> dict[str, TensorInfo]:
@@ -156,7 +143,7 @@ class Sam3Folder:
 def find(name: str) -> Path:
     """The folder for a path or id, like `locate.find`. ModelError, with how to get access, if it is not here."""
     try:
-        return locate.find(name, files=FILES)
+        return locate.find(name, files=_files_of(name))
     except ModelError as error:
         if what := what_id_is(name):
             raise ModelError(f"{name}: is {what}{use_sam3_advice()}") from None
@@ -175,7 +162,7 @@ def use_sam3_advice() -> str:
 
 def how_to_get(name: str, *, again: bool = False) -> str:
     """The end of an error, "; fetch it: ...", if `name` is an id, with the steps if gated. "" for a folder."""
-    command = locate.fetch_command(name, files=FILES)
+    command = locate.fetch_command(name, files=_files_of(name))
     if Path(name).expanduser().exists() or not command:
         return ""
     if again:
@@ -185,14 +172,18 @@ def how_to_get(name: str, *, again: bool = False) -> str:
     return f"; ask for access at https://huggingface.co/{name}, then `hf auth login`, then `{command}`"
 
 
+def _files_of(name: str) -> tuple[str, ...]:
+    return repository_info(name).includes or FILES
+
+
 def what_id_is(name: str) -> str:
     """Description of a published id that is known to be unsupported; "" for any other."""
-    return next((what for pattern, what in _IDS if pattern.fullmatch(name)), "")
+    return next((what for pattern, what in _TABLES["ids"].items() if re.fullmatch(pattern, name)), "")
 
 
 def what_file_is(path: Path) -> str:
     """Description of a single file with the weights of a SAM, recognized by its tensor names; "" for any other file,
-    and for one that cannot be read."""
+    and for one that cannot be read, unless it is called sam3: then ModelError."""
     names = _tensor_names(path)
     starts = {name.split(".")[0] for name in names}
     of_vision = [name for name in names if BEFORE_META.sub("", name, count=1).startswith("backbone.vision_backbone.")]
@@ -207,7 +198,7 @@ def what_file_is(path: Path) -> str:
         return MODEL_TYPES["sam2"]
     if {"image_encoder", "prompt_encoder", "mask_decoder"} <= starts:
         is_mobile = any(name.startswith("image_encoder.layers.") for name in names)
-        return f"MobileSAM, a small SAM 1, {CLICKED}" if is_mobile else MODEL_TYPES["sam"]
+        return MODEL_TYPES["mobile_sam" if is_mobile else "sam"]
     return ""
 
 
@@ -229,13 +220,15 @@ def checkpoint_in(folder: Path) -> str:
     return ""
 
 
-def _tensor_names(path: Path) -> list[str]:
+def _tensor_names(path: Path, *, must_be_read: bool = False) -> list[str]:
     if path.suffix not in _SUFFIXES or not path.is_file():
         return []
     try:
-        if path.suffix == ".safetensors":
+        if is_safetensors(path):
             return list(read_header(path))
         stored = read_pickle(path)
-    except ModelError:  # the caller reports the broken file
-        return []
+    except ModelError:
+        if must_be_read or path.name.startswith("sam3"):  # as Meta calls its own
+            raise
+        return []  # the caller reports the broken file
     return list(stored.tensors("model") or stored.tensors())

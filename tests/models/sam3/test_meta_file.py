@@ -121,3 +121,12 @@ def test_a_missing_tensor_and_a_missing_tokenizer_are_named_in_one_line(
     with pytest.raises(ModelError, match="the tokenizer is missing") as raised:
         load(spec, "cpu", "float32")
     assert "\n" not in str(raised.value)
+
+
+def test_a_broken_checkpoint_of_meta_is_named_alone_or_in_its_folder(tmp_path: Path) -> None:
+    file = tmp_path / "sam3.1_multiplex.pt"
+    file.write_bytes(b"PK\x03\x04" + bytes(26) + b"sam3/data.pkl" + bytes(99))
+    for model in (file, tmp_path):
+        with pytest.raises(ModelError) as raised:
+            check(SegmentationSpec(model=str(model)))
+        assert str(raised.value).startswith(f"{file}: not a file written by torch.save, or truncated")

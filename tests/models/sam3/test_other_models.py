@@ -31,7 +31,6 @@ FILES = [
 ]
 KINDS = {"sam": "SAM 1", "sam2": "SAM 2", "edgetam_video": "EdgeTAM", "sam3_tracker_video": "SAM3's tracker alone"}
 IDS = {
-    "facebook/sam3.1": "SAM 3.1, which is published only as Meta's own checkpoint (sam3.1_multiplex.pt)",
     "facebook/sam2.1-hiera-large": "SAM 2",
     "facebook/sam-vit-huge": "SAM 1",
 }

@@ -1,6 +1,7 @@
 """The sampler that a model is run with, by published names, misleading names, and schedulers' JSON."""
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,32 +15,7 @@ from engine.models.sd.plan.sampler_name import name_notes, sampler_from_name
 from engine.models.sd.plan.scheduler_config import choose_prediction
 from engine.models.sd.plan.single_file import SingleFile
 
-CHECKPOINTS = {
-    "turbo": (
-        "DreamShaperXL_Turbo dreamshaperXL_v21TurboDPMSDE sd_turbo sd_xl_turbo_1.0_fp16 sdxlturbo "
-        "epicrealismXL_vxviLastfameDMD2"
-    ),
-    "lightning": (
-        "dreamshaperXL_lightningDPMSDE realvisxlV40_v40LightningBakedvae juggernautXL_v9Rdphoto2Lightning "
-        "sdxl_lightning_8step"
-    ),
-    "lcm": "LCM_Dreamshaper_v7_4k dreamshaper_8LCM Hyper-SDXL-1step-Unet-Comfyui.fp16",
-    "hyper": "realisticVisionV60B1_v51HyperVAE Juggernaut_X_RunDiffusion_Hyper",
-    "": (
-        "falcmix FaLCMix turbolicious enlightningment hyperRealism_v3 sdxl-flash v1-5-pruned-emaonly "
-        "noobaiXLNAIXL_vPred10Version sd_xl_base_1.0"
-    ),
-}
-LORAS = {
-    "lcm": "lcm-lora-sdv1-5 lcm-lora-sdxl LCM_LoRA_Weights_SD15 flash-sdxl pcm_sdxl_lcmlike_lora_converted",
-    "tcd": "pcm_sdxl_normalcfg_4step_converted TCD-SDXL-LoRA Hyper-SD15-1step-lora Hyper-SDXL-1step-lora",
-    "hyper": "Hyper-SDXL-8steps-lora Hyper-SD15-4steps-lora Hyper-SDXL-12steps-CFG-lora",
-    "lightning": "sdxl_lightning_4step_lora",
-    "turbo": "sd_xl_turbo_lora_v1 dmd2_sdxl_4step_lora_fp16",
-    "": (
-        "hyper_realism_lora hyperdetailed_v2 lightning_bolt_xl porsche_911_turbo turbo_lover hyper_3d detail-lighting-4"
-    ),
-}
+CASES: Any = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 EULER = {"_class_name": "EulerDiscreteScheduler", "timestep_spacing": "trailing", "prediction_type": "epsilon"}
 XL = {"addition_embed_type": "text_time", "use_linear_projection": True, "sample_size": 128}
 XL_512 = XL | {"sample_size": 64}
@@ -48,25 +24,14 @@ CLIP = ["transformers", "CLIPTextModel"]
 
 
 def test_a_name_shows_the_distillation_unless_its_words_have_another_meaning() -> None:
-    for is_lora, samplers in ((False, CHECKPOINTS), (True, LORAS)):
+    for is_lora, samplers in ((False, CASES["checkpoints"]), (True, CASES["loras"])):
         for expected, names in samplers.items():
             for name in names.split():
                 named = sampler_from_name(name, is_lora=is_lora)
                 assert ("" if named is None else named.sampler) == expected, name
 
 
-@pytest.mark.parametrize(
-    ("name", "takes", "usual"),
-    [
-        ("DreamShaperXL_Turbo_v2_1", True, 2.0),
-        ("dreamshaperXL_lightningDPMSDE", True, 2.0),
-        ("epicrealismXL_vxviLastfameDMD2", True, 1.0),
-        ("sd_xl_turbo_1.0_fp16", False, 1.0),
-        ("sdxl_lightning_4step_unet", False, 1.0),
-        ("sdxl_lightning_1step_x0", False, 1.0),
-        ("Hyper-SDXL-8steps-CFG", True, 6.0),
-    ],
-)
+@pytest.mark.parametrize(("name", "takes", "usual"), CASES["guidance"])
 def test_a_merge_obeys_a_guidance_and_a_published_distillation_does_not(
     tmp_path: Path, name: str, takes: bool, usual: float
 ) -> None:
@@ -74,20 +39,7 @@ def test_a_merge_obeys_a_guidance_and_a_published_distillation_does_not(
     assert (chosen.takes_guidance, chosen.guidance) == (takes, usual)
 
 
-@pytest.mark.parametrize(
-    ("name", "is_lora", "says"),
-    [
-        ("Segmind-VegaRT", True, "sampler lcm, 2 to 8 steps"),
-        ("yoso_sd1.5_lora", True, "sampler lcm, 2 steps, guidance 1.5"),
-        ("perflow-sd15-dreamshaper", False, "PeRFlow, whose scheduler"),
-        ("tdm_dreamshaper_lora", True, "set the sampler dpm"),
-        ("nitrosd-realism_unet", False, "NitroFusion"),
-        ("someMix_hyper8", False, "read as Hyper-SD with 8 steps"),
-        ("detail_hyper8", True, "may mean Hyper-SD; if so, set the sampler hyper"),
-        ("someMix_LCM_TURBO", False, "both LCM and turbo: run as lcm"),
-        *((name, False, "") for name in "dreamshaper_8 sd_xl_base_1.0 hyperrealism_v3 sdxl_lightning_4step".split()),
-    ],
-)
+@pytest.mark.parametrize(("name", "is_lora", "says"), CASES["notes"])
 def test_a_distillation_known_only_by_name_is_noted(name: str, is_lora: bool, says: str) -> None:
     notes = name_notes(name, is_lora=is_lora)
     assert len(notes) == bool(says)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tomllib
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -338,7 +339,6 @@ CLDM = "https://github.com/lllyasviel/ControlNet/blob/main/cldm/cldm.py"
 COMFY = "https://github.com/comfyanonymous/ComfyUI/blob/master/comfy/controlnet.py"
 DIFFUSERS = "https://github.com/huggingface/diffusers/blob/main/src/diffusers"
 SINGLE = f"{DIFFUSERS}/loaders/single_file_utils.py"
-LLLITE = "https://github.com/kohya-ss/sd-scripts/blob/main/docs/train_lllite_README.md"
 TAESD = "https://github.com/madebyollin/taesd/blob/main/taesd.py"
 SOURCES = {taesd_pair: TAESD, union: DIFFUSERS, of_another_base: SINGLE}
 """Where a replica is from that is not on the page of the repository that its title begins with."""
@@ -358,23 +358,14 @@ def refused(title: str, build: Callable[..., ModelSpec], /, *says: str, source: 
     return row(title, build, Refused(says=says), source, options)
 
 
+_TABLES: Any = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 PLAIN = "supported: a ControlNetModel or ControlNetUnionModel"
 SHUFFLE, CANNY_XL = "lllyasviel/control_v11e_sd15_shuffle", "diffusers/controlnet-canny-sdxl-1.0"
 UNION, PROMAX = "xinsir/controlnet-union-sdxl-1.0", "diffusion_pytorch_model_promax.safetensors"
 CANNY_FILE, SHUFFLE_FILE = "control_v11p_sd15_canny.pth", "control_v11e_sd15_shuffle_fp16.safetensors"
 FT_MSE, XL_VAE, XL_FIX = "vae-ft-mse-840000-ema-pruned", "sdxl_vae.safetensors", "madebyollin/sdxl-vae-fp16-fix"
 MSE, FT_MSE_PAGE = "stabilityai/sd-vae-ft-mse", "stabilityai/sd-vae-ft-mse-original"
-CONTROL_LORA = {"lora_controlnet": (1,), "input_blocks.0.0.up": (32, 4), "input_blocks.0.0.down": (4, 4, 3, 3)}
-STYLE = {"transformer_layes.0.attn.in_proj_weight": (12, 4), "style_embedding": (1, 8, 4), "ln_post.weight": (4,)}
-SPARSE = {f"down_blocks.0.{part}.0.norm.weight": (4,) for part in ("resnets", "motion_modules")}
-LLLITE_TENSOR = "lllite_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_k.down.0.weight"
-LOOSE_NETS: list[tuple[str, str, str, Mapping[str, tuple[int, ...]], str]] = [
-    ("t2iadapter_canny_sd15v2.pth", COMFY, "sd15", {"body.0.block1.weight": (32, 32, 3, 3)}, "a T2I-Adapter"),
-    ("control-lora-canny-rank128.safetensors", COMFY, "sdxl", CONTROL_LORA, "a Control-LoRA"),
-    ("t2iadapter_style_sd14v1.pth", COMFY, "sd15", STYLE, "a T2I-Adapter for style"),
-    ("v3_sd15_sparsectrl_rgb.ckpt", COMFY, "sd15", SPARSE, "a SparseCtrl"),
-    ("lllite.safetensors", LLLITE, "sdxl", {LLLITE_TENSOR: (4, 4)}, "a ControlNet-LLLite"),
-]
+LOOSE_NETS: list[tuple[str, str, str, Mapping[str, tuple[int, ...]], str]] = _TABLES["no_controlnets"]
 """Files that a user takes for a ControlNet, and what they are."""
 
 CONTROLNETS = [
@@ -425,20 +416,8 @@ VAES = [
     refused("madebyollin/taesd3", taesd_folder, "16 latent channels", hub_id="madebyollin/taesd3", latent_channels=16),
 ]
 
-ADAPTERS: list[tuple[str, str, int, str, tuple[str, ...]]] = [
-    ("sdxl_models/ip-adapter_sdxl.safetensors", "standard", 1280, "sdxl", ()),
-    ("sdxl_models/ip-adapter-plus_sdxl_vit-h.safetensors", "plus", 32, "sdxl", ()),
-    ("models/ip-adapter-full-face_sd15.safetensors", "full", 32, "sd15", ()),
-    ("models/ip-adapter_sd15.bin", "standard", 1024, "sd15", ("a pickle",)),
-]
-"""Files of h94/IP-Adapter: projection, the width of the encoder that it is made for, the kind of model, notes."""
-KOLORS = "https://huggingface.co/Kwai-Kolors/Kolors-IP-Adapter-Plus"
-FOREIGN_ADAPTERS = [
-    ("ip-adapter-faceid_sdxl.bin", "https://huggingface.co/h94/IP-Adapter-FaceID", "faceid", 512, "a FaceID adapter"),
-    ("ip-adapter.bin", "https://huggingface.co/InstantX/InstantID", "plus", 512, "InstantID's adapter"),
-    ("ip-adapter_pulid_sdxl_fp16.safetensors", "https://github.com/ToTheBeginning/PuLID", "pulid", 0, "PuLID"),
-    ("ip_adapter_plus_general.bin", KOLORS, "plus", 1024, "of Kolors"),
-]
+ADAPTERS: list[tuple[str, str, int, str, tuple[str, ...]]] = _TABLES["adapters"]
+FOREIGN_ADAPTERS: list[tuple[str, str, str, int, str]] = _TABLES["foreign_adapters"]
 XL_ADAPTER, ADAPTER_15 = "h94/IP-Adapter/sdxl_models/ip-adapter_sdxl", "h94/IP-Adapter/models/ip-adapter_sd15"
 ENCODER = ("projection_dim is 1280 (CLIP ViT-bigG)", "hf download h94/IP-Adapter", "sdxl_models/image_encoder/model.")
 OF_15 = ("made for SD 1.5", "is SDXL", "ip-adapter_sdxl_vit-h.safetensors")

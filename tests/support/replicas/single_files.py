@@ -1,5 +1,6 @@
 """Models published as one checkpoint file, and files that are mistaken for one."""
 
+import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -235,36 +236,9 @@ REFUSED = [
     refused("stabilityai/cosxl/cosxl.safetensors",
             checkpoint(SD_XL, "cosxl.safetensors", marked("edm_vpred.sigma_max", "edm_vpred.sigma_min")), "CosXL",
             source=COMFY_MODELS),
-    refused("kohya LoRA", of_names("x.safetensors", "lora_unet_mid_block_attentions_0_proj_in.lora_down.weight"),
-            "is a LoRA", "--lora"),
-    refused("control_v11p_sd15_canny as safetensors", of_names("x.safetensors", "control_model.time_embed.0.weight"),
-            "is a ControlNet", "--controlnet"),
-    refused("vae-ft-mse-840000-ema-pruned.safetensors",
-            of_names("x.safetensors", "encoder.conv_in.weight", "decoder.conv_in.weight"), "is a VAE", "--vae"),
-    refused("madebyollin/taesd/taesd_decoder.safetensors", of_names("x.safetensors", "1.weight", "3.conv.0.weight"),
-            "is a TAESD", "--vae"),
-    refused("EasyNegative.safetensors", of_names("EasyNegative.safetensors", "emb_params"), "textual inversion"),
-    refused("t2iadapter_canny_sd15v2.safetensors", of_names("x.safetensors", "body.0.block1.weight"), "a T2I-Adapter"),
-    refused("h94/IP-Adapter/models/ip-adapter_sd15.safetensors", of_names("x.safetensors", "image_proj.proj.weight"),
-            "is an IP-Adapter", "--ip-adapter"),
-    refused("mm_sd_v15_v2.safetensors",
-            of_names("x.safetensors", "down_blocks.0.motion_modules.0.temporal_transformer.norm.bias"), "AnimateDiff"),
-    refused("flux1-dev.safetensors", of_names("x.safetensors", "double_blocks.0.img_attn.norm.key_norm.scale"), "Flux"),
-    refused("sd3_medium.safetensors",
-            of_names("x.safetensors", f"{UNET}joint_blocks.0.context_block.adaLN_modulation.1.bias"),
-            "Stable Diffusion 3"),
     *(
-        refused(name, of_names("x.safetensors", key), f"is {kind}, a transformer; supported: ")
-        for name, key, kind in (
-            ("z_image_turbo_bf16.safetensors", "layers.0.adaLN_modulation.0.weight", "Z-Image"),
-            ("Tongyi-MAI/Z-Image-Turbo/transformer", "cap_pad_token", "Z-Image"),
-            ("lumina_2.safetensors", f"{UNET}cap_embedder.0.weight", "Lumina"),
-            ("qwen_image_fp8_e4m3fn.safetensors", "txt_norm.weight", "Qwen-Image"),
-            ("Sana_1600M_1024px.pth, converted", "blocks.0.mlp.inverted_conv.conv.weight", "SANA"),
-            ("hidream_i1_full_fp16.safetensors", f"{UNET}double_stream_blocks.0.block.ff_i.gate.weight", "HiDream"),
-            ("aura_flow_0.3.safetensors", f"{UNET}double_layers.0.attn.w1q.weight", "AuraFlow"),
-            ("a transformer of diffusers", "transformer_blocks.0.attn.add_k_proj.weight", "SD 3, Flux or another"),
-        )
+        refused(name, of_names(f"{Path(name).stem}.safetensors", *tensors), *says)
+        for name, (tensors, says) in tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8")).items()
     ),
 ]  # fmt: skip
 REPLICAS = [*WORKING, *REFUSED]

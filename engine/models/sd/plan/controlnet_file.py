@@ -16,7 +16,7 @@ from engine.models.plain_config import CONFIG, read_config
 from engine.models.sd.plan.families import CONTROLNETS, FAMILIES, TEXT_WIDTHS, wrong_model_error
 from engine.models.sd.plan.network_outline import NetworkOutline
 from engine.models.sd.plan.original_names import UNET, Stored, diffusers_name
-from engine.models.sd.plan.other_models import PART_CLASSES
+from engine.models.sd.plan.other_models import NO_CONTROLNETS, PART_CLASSES
 from engine.models.tensor_file import headers_of, weights_of
 from engine.models.weight_files import TensorInfo, WeightFiles, find_weights
 
@@ -46,22 +46,6 @@ PLAIN = (
     f"supported: a {KIND} or {UNION}, such as {CONTROLNETS['sd15']} or {CONTROLNETS['sdxl']}, and a {ADAPTER} as a "
     "folder with a config.json (diffusers' layout)"
 )
-_T2I = "a T2I-Adapter in one file"
-_BY_TENSORS = (
-    (r"lora_controlnet", "a Control-LoRA (Stability AI's), which patches the model's own UNet"),
-    (r"lllite_\w+\..+", "a ControlNet-LLLite (kohya's), which patches the model's own UNet"),
-    (r"difference", "the difference between a ControlNet and its model's UNet"),
-    (r"adapter\.body\..+|(module\.)?body\.\d+\.(in_conv|block1|block2|body|resnets)\..+", _T2I),
-    (r"style_embedding", "a T2I-Adapter for style"),
-    (
-        r"(control_)?(model\.)?(double_blocks|transformer_blocks|joint_blocks|controlnet_blocks)\.\d+\..+",
-        "a ControlNet for a transformer (SD 3, Flux)",
-    ),
-    (r"model\.diffusion_model\..+", "a whole checkpoint without a ControlNet in it"),
-    (r"lora_unet_.+|(unet\.|base_model\.).+lora.+", "a LoRA"),
-    (r"down_blocks\.\d+\.motion_modules\..+", "a SparseCtrl for AnimateDiff"),
-)
-"""Patterns of tensors that this kind of file has and a ControlNet has not."""
 _UNION_TENSORS = re.compile(r"task_embedding|(spatial_ch_projs|control_add_embedding|transformer_layes)\..+")
 """Pattern of the tensors of a ControlNetUnionModel besides those of a ControlNetModel."""
 _CONTROLNET_TENSORS = re.compile(
@@ -159,7 +143,7 @@ def _require_known(name: str, tensors: Mapping[str, TensorInfo]) -> None:
     """Raise ModelError for tensors that would be silently ignored, by the kind of file that has them if it is known."""
     known = (_CONTROLNET_TENSORS, _UNION_TENSORS)
     surplus = sorted(each for each in tensors if not any(pattern.fullmatch(each) for pattern in known))
-    for pattern, kind in _BY_TENSORS:
+    for pattern, kind in NO_CONTROLNETS.items():
         if any(re.fullmatch(pattern, each) for each in surplus):
             raise ModelError(f"{name}: {kind}, which cannot be run as a ControlNet; {PLAIN}")
     if surplus:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from engine.errors import ModelError
 from engine.models import locate
+from engine.models.not_a_model import SAFETENSORS
 from engine.models.pickle_file import PARAMETER_DICT, read_pickle, refuse_code
 from engine.models.sd.plan.families import FAMILIES, wrong_model_error
 from engine.models.sd.plan.model_folder import TEXT_WIDTH, DiffusersFolder
 from engine.models.weight_files import TensorInfo, read_header
 
-SUFFIXES = (".safetensors", ".pt", ".bin", ".pti")
+SUFFIXES = (*SAFETENSORS, ".pt", ".bin", ".pti")
 PICKLED = (".pt", ".bin")  # a .pti (cog-sdxl) is a safetensors file
 WEBUI_PICKLE = "string_to_param"
 WEBUI = "emb_params"

@@ -1,36 +1,25 @@
 """The supported families of Stable Diffusion: their names, published models of each, and their clip skip."""
 
+import tomllib
+from pathlib import Path
 from typing import Final
 
 from engine.errors import ModelError
 
 SUPPORTED: Final = "Stable Diffusion 1.5, 2.x and XL with their turbo and LCM relatives"
-FAMILIES: Final = {"sd15": "SD 1.5", "sd21": "SD 2.x", "sdxl": "SDXL"}
+_TABLES: Final = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+"""By property, its value of each family: sd15, sd21, sdxl."""
+FAMILIES: Final[dict[str, str]] = _TABLES["names"]
 """Short names."""
-FULL_NAMES: Final = {"sd15": "Stable Diffusion 1.5", "sd21": "Stable Diffusion 2.x", "sdxl": "Stable Diffusion XL"}
-TEXT_WIDTHS: Final = {768: FAMILIES["sd15"], 1024: FAMILIES["sd21"], 2048: FAMILIES["sdxl"]}
-"""Family by the width of the text embeddings that its UNet attends to (`cross_attention_dim`)."""
-BASES: Final = {
-    "sd15": "stable-diffusion-v1-5/stable-diffusion-v1-5",
-    "sd21": "stabilityai/sd-turbo",
-    "sdxl": "stabilityai/stable-diffusion-xl-base-1.0",
-}
-"""A tested model of each family, suggested when another one is refused."""
-TAESD: Final = {"sd15": "madebyollin/taesd", "sd21": "madebyollin/taesd", "sdxl": "madebyollin/taesdxl"}
-FULL_VAES: Final = {
-    "sd15": "stabilityai/sd-vae-ft-mse",
-    "sd21": "stabilityai/sd-vae-ft-mse",
-    "sdxl": "madebyollin/sdxl-vae-fp16-fix",
-}
-"""Full VAEs that are published separately."""
-CONTROLNETS: Final = {
-    "sd15": "lllyasviel/control_v11p_sd15_canny",
-    "sd21": "thibaud/controlnet-sd21-canny-diffusers",
-    "sdxl": "diffusers/controlnet-canny-sdxl-1.0",
-}
-"""An edge ControlNet for each family."""
-OWN_CLIP_SKIP = {"sd15": 1, "sd21": 2, "sdxl": 2}
-"""The model's own clip skip, by family."""
+FULL_NAMES: Final[dict[str, str]] = _TABLES["full_names"]
+TEXT_WIDTHS: Final = {width: FAMILIES[family] for family, width in _TABLES["text_widths"].items()}
+"""Short names by the width of the text embeddings that its UNet attends to (`cross_attention_dim`)."""
+BASES: Final[dict[str, str]] = _TABLES["bases"]
+TAESD: Final[dict[str, str]] = _TABLES["tiny_vaes"]
+FULL_VAES: Final[dict[str, str]] = _TABLES["full_vaes"]
+CONTROLNETS: Final[dict[str, str]] = _TABLES["controlnets"]
+CONFIGS: Final[dict[str, dict[str, list[str]]]] = _TABLES["configs"]
+OWN_CLIP_SKIP: Final[dict[str, int]] = _TABLES["own_clip_skips"]
 MAX_CLIP_SKIP = 12
 
 

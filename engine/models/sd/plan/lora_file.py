@@ -16,7 +16,8 @@ from typing import Any
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.pickle_file import PICKLES, pickle_note
+from engine.models.not_a_model import PICKLES, SAFETENSORS
+from engine.models.pickle_file import pickle_note
 from engine.models.plain_config import ADAPTER, read_config
 from engine.models.sd.plan.families import FAMILIES, SUPPORTED, TEXT_WIDTHS, wrong_model_error
 from engine.models.sd.plan.lora_names import UNET_PART, WHOLE, LoraLayer, TargetWeight, layers_in, target_weights
@@ -136,7 +137,7 @@ def lora_file(name: str) -> Path:
     """The LoRA file of `name` (file, folder or id); in a peft folder `adapter_model`. Prefers safetensors to pickle."""
     path = locate.find(name, files=("*.safetensors", ADAPTER))
     if path.is_file():
-        if path.suffix not in (".safetensors", *PICKLES):
+        if path.suffix.lower() not in (*SAFETENSORS, *PICKLES):
             raise ModelError(f"{path}: a LoRA is a .safetensors file (or {', '.join(PICKLES)}); convert this one")
         return path
     if (path / ADAPTER).is_file() and (path / "adapter_model.safetensors").is_file():

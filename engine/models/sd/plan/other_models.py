@@ -7,7 +7,7 @@ model are listed. Does not load torch, reads no weights.
 
 import re
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.not_a_model import MODEL_SUFFIXES, shorten_names
 from engine.models.sd.plan.families import BASES, FAMILIES, SUPPORTED
-from engine.models.weight_files import TensorInfo
+from engine.models.weight_files import TensorInfo, format_shape
 from engine.system.small_file import read_json
 
 UNET: Final = "UNet2DConditionModel"
@@ -24,6 +24,8 @@ USE_WITH: Final = "use it together with a --model, as"
 _TABLES: Final = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 PART_CLASSES: Final[dict[str, str]] = _TABLES["parts"]
 """ControlNets and VAEs that are not supported, by their class in diffusers."""
+SCHEDULERS: Final[dict[str, str]] = _TABLES["schedulers"]
+NO_CONTROLNETS: Final[dict[str, str]] = _TABLES["no_controlnets"]
 _TEMPLATE_VALUES: Final = {
     "use": USE_WITH,
     "supported": f"supported: {SUPPORTED}",
@@ -64,12 +66,13 @@ def known_models(family: str) -> str:
     return f"supported: {SUPPORTED}; for example {locate.fetch_command(BASES[family])}"
 
 
-def kind_of(names: Collection[str]) -> str:
-    """Text for an error: the kind of file that has these tensor names, and what to do instead."""
+def kind_of(tensors: Mapping[str, TensorInfo]) -> str:
+    """Text for an error: the kind of file that has these tensors, and what to do instead."""
+    described = [*tensors, *(f"{name} {format_shape(each.shape)}" for name, each in tensors.items())]
     for pattern, kind in _KINDS.items():
-        if any(re.search(pattern, name) for name in names):
+        if any(re.search(pattern, text) for text in described):
             return f"is {kind}" if not kind.startswith("its ") else kind
-    return f"does not contain the UNet of a complete checkpoint ({len(names)} tensors); supported: {SUPPORTED}"
+    return f"does not contain the UNet of a complete checkpoint ({len(tensors)} tensors); supported: {SUPPORTED}"
 
 
 def unet_alone(stem: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.sd.plan.model_folder import DiffusersFolder
+from engine.models.sd.plan.other_models import SCHEDULERS
 from engine.models.sd.plan.prediction import FLOW, PREDICTION_NAMES, REQUESTED, Decision
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
 from engine.models.sd.plan.sampler_name import predicts_picture
@@ -36,21 +37,6 @@ OWN_CHOICE: Final = ("auto", "scheduler")
 """Samplers for which diffusers' scheduler class computes, or may compute, the steps."""
 PACKAGES: Final = {"LMSDiscreteScheduler": "scipy"}
 PLAYGROUND: Final = "playgroundai/playground-v2-1024px-aesthetic"
-_KINDS: Final = (
-    ("CosineDPM", "parametrizes noise as EDM does"),
-    ("DPMSolverSDE", "draws its own noise (torchsde), which is not reproducible by a seed"),
-    ("FlowMa", "belongs to flow-matching models (SD 3, Flux)"),
-    ("SCM", "belongs to flow-matching models (Sana)"),
-    ("CMStochastic", "belongs to consistency models over pixels"),
-    ("CogVideoX", "belongs to video models"),
-    ("Inverse", "adds noise instead of removing it"),
-    ("UnCLIP", "belongs to unCLIP models"),
-    ("VQDiffusion", "belongs to VQ Diffusion"),
-    ("RePaint", "is for inpainting"),
-    ("Wuerstchen", "belongs to Stable Cascade"),
-    ("KarrasVe", "counts noise by its variance, over pixels"),
-    ("ScoreSde", "counts noise by its variance, over pixels"),
-)
 NO_FLOW: Final = "predicts a rectified flow, which deis cannot run; set the sampler euler or dpm"
 ANOTHER: Final = "set the sampler euler, deis or dpm (lcm or turbo if the model was made for it)"
 NO_ZERO_SNR: Final = "was trained with zero terminal SNR, with which deis cannot start; set euler or dpm"
@@ -201,7 +187,7 @@ def folder_schedule(name: str, config: dict[str, Any], requested: str) -> dict[s
 
 
 def _of_kind(kind: Any) -> str:
-    found = (what for start, what in _KINDS if isinstance(kind, str) and start in kind)
+    found = (what for start, what in SCHEDULERS.items() if isinstance(kind, str) and start in kind)
     return next(found, "is unknown")
 
 

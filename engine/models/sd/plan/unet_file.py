@@ -5,7 +5,7 @@ a folder has a config.json. In both cases the description has the original names
 those of a whole checkpoint. Does not load torch.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from engine.models.sd.plan.other_models import kind_of
 from engine.models.sd.plan.single_file import CLASSES, SingleFile, describe_checkpoint
 from engine.models.sd.plan.unet_config import require_same_blocks
 from engine.models.tensor_file import read_checkpoint_header
-from engine.models.weight_files import find_weights
+from engine.models.weight_files import TensorInfo, find_weights
 
 PREFIXES = (UNET, "diffusion_model.", "unet.", "")
 _FIRSTS = ("input_blocks.0.0.weight", "conv_in.weight")
@@ -76,11 +76,11 @@ def _config(name: str, folder: Path) -> dict[str, Any]:
     return config
 
 
-def _prefix(name: str, names: Collection[str]) -> str:
+def _prefix(name: str, tensors: Mapping[str, TensorInfo]) -> str:
     for start in PREFIXES:
-        if any(start + first in names for first in _FIRSTS):
+        if any(start + first in tensors for first in _FIRSTS):
             return start
-    raise ModelError(f"{name}: {kind_of(names)}, and not a UNet")
+    raise ModelError(f"{name}: {kind_of(tensors)}, and not a UNet")
 
 
 def _public_name(file: Path) -> str:

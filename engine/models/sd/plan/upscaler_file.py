@@ -11,11 +11,12 @@ from pathlib import Path
 
 from engine.errors import ModelError
 from engine.models import locate
+from engine.models.not_a_model import SAFETENSORS, is_safetensors
 from engine.models.pickle_file import read_pickle, refuse_code
 from engine.models.sd.plan.other_models import kind_of
 from engine.models.weight_files import TensorInfo, read_header
 
-SUFFIXES = (".safetensors", ".pth")
+SUFFIXES = (*SAFETENSORS, ".pth")
 COLOURS, KERNEL = 3, (3, 3)
 KEYS = ("params_ema", "params", "")
 """Keys under which a .pth may store its tensors."""
@@ -79,7 +80,7 @@ def shapes_of(layers: int, width: int, factor: int) -> dict[str, tuple[int, ...]
 
 def _read_header(file: Path) -> tuple[str, dict[str, TensorInfo]]:
     """The key under which a .pth stores its tensors, and the tensors by name."""
-    if file.suffix.lower() == SUFFIXES[0]:
+    if is_safetensors(file):
         return "", read_header(file)
     pickled = read_pickle(file)
     refuse_code(file, pickled.foreign, "file of tensors", "; use a .safetensors version of it")
