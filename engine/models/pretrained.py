@@ -88,7 +88,8 @@ def load_network(
     import transformers
 
     folder: Path | None = weights.files[0].parent
-    require_no_adapter(what, weights.files[0].parent)
+    if tensors is None:
+        require_no_adapter(what, weights.files[0].parent)
     if tensors is None and reading_device() == "meta":
         tensors = read_tensors(*weights.files)
     source: dict[str, Any] = {"variant": weights.variant, "use_safetensors": not weights.is_pickle}

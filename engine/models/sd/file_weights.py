@@ -3,8 +3,6 @@
 Single files have other names, which diffusers converts. Never executes code from a file.
 """
 
-import json
-import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,17 +14,16 @@ from engine.errors import ModelError
 from engine.models.compat.safetensors import BACKEND
 from engine.models.gguf_file import read_gguf, read_gguf_tensor
 from engine.models.pickle_file import STATE_DICT
-from engine.models.plain_config import CONFIG
-from engine.models.pretrained import build_config, one_line
+from engine.models.pretrained import load_network, one_line
 from engine.models.quantized import dequantize
 from engine.models.sd.control_nets import T2IAdapterNet
 from engine.models.sd.plan.controlnet_file import ADAPTER, ControlNetFiles, to_diffusers_names
 from engine.models.sd.plan.model_folder import DiffusersFolder
-from engine.models.sd.plan.original_names import UNET, diffusers_name
-from engine.models.sd.plan.single_file import CLASSES, PARTS, TEXT_CLASSES, VAE, SingleFile
+from engine.models.sd.plan.original_names import CLIP_PARTS, ENCODERS, UNET, diffusers_name, text_weights
+from engine.models.sd.plan.single_file import CLASSES, DEPTH, TEXT_CLASSES, VAE, SingleFile, text_parts
 from engine.models.sd.plan.vae_choice import TINY, VaeChoice, is_original_vae, join_halves, vae_tensors
 from engine.models.tensor_file import read_tensors, reading_device, without_values
-from engine.models.tensor_rule import require_same
+from engine.models.tensor_rule import ANOTHER, require_known, require_same
 from engine.models.weight_files import WeightFiles, find_weights
 
 Tensors = dict[str, torch.Tensor]
@@ -54,35 +51,17 @@ def read_unet(single: SingleFile | None, folder: DiffusersFolder, dtype: torch.d
 
 
 def read_text_encoders(single: SingleFile, folder: DiffusersFolder, dtype: torch.dtype) -> tuple[Any, ...]:
-    """Load the text encoders of a checkpoint on the CPU. ModelError in one line. diffusers' conversion reads their
-    configurations from disk: from a folder where they have only the networks' shape."""
-    import transformers
-
-    from engine.models.compat.diffusers import create_diffusers_clip_model_from_ldm
-
-    starts = PARTS[single.family]
-    tensors = dict(_tensors(single, tuple(starts.values())))  # at once: a pickle may have to be read whole
-    if reading_device() == "meta":  # where the absent ones stay: take one number on the CPU for all of each instead
-        tensors = {name: torch.zeros(()).expand(tensor.shape) for name, tensor in tensors.items()}
+    """Load the text encoders of a checkpoint on the CPU. ModelError in one line."""
+    parts = text_parts(single.family)
+    starts = tuple(start for part in parts for start in ENCODERS[part])
+    tensors = dict(_tensors(single, starts))  # at once: a pickle may have to be read whole
     encoders = []
-    with tempfile.TemporaryDirectory(prefix="multiverse-config-", ignore_cleanup_errors=True) as directory:
-        for part, start in starts.items():
-            kind = getattr(transformers, TEXT_CLASSES[part])
-            config = build_config(kind.config_class, folder.config(f"{part}/config.json"), f"{folder.name}/{part}")
-            (Path(directory) / part).mkdir()
-            (Path(directory) / part / CONFIG).write_text(json.dumps(config.to_dict()), encoding="utf-8")
-            encoder = create_diffusers_clip_model_from_ldm(
-                kind,
-                checkpoint={name: tensor for name, tensor in tensors.items() if name.startswith(start)},
-                subfolder=part,
-                config=directory,
-                torch_dtype=dtype,
-                local_files_only=True,
-            )
-            if absent := sorted(name for name, parameter in encoder.named_parameters() if parameter.is_meta):
-                what = f"{single.path}: {part}"
-                raise ModelError(f"{what}: {len(absent)} tensors are missing, the first is {absent[0]}")
-            encoders.append(encoder)
+    for part in parts:
+        config = folder.config(f"{part}/config.json")
+        own = text_weights(tensors, ENCODERS[part], config.get("num_hidden_layers", DEPTH))
+        named = {f"text_model.{name}" if name.startswith(CLIP_PARTS) else name: own[name] for name in own}
+        files = WeightFiles(files=(single.path,), variant=None, is_pickle=single.is_pickle)
+        encoders.append(load_network(TEXT_CLASSES[part], files, config, dtype, f"{single.path}: {part}", tensors=named))
     return tuple(encoders)
 
 
@@ -119,14 +98,17 @@ def _tensors(single: SingleFile, starts: tuple[str, ...]) -> Iterator[tuple[str,
     elif single.is_gguf:
         listed = read_gguf(single.path)
         for name, stored in selected.items():
-            yield name, torch.from_numpy(read_gguf_tensor(single.path, *listed[stored]))
+            numbers = read_gguf_tensor(single.path, *listed[stored])
+            yield name, torch.from_numpy(numbers.reshape(single.tensors[name].shape))
     else:
         from safetensors import safe_open
 
         with safe_open(single.path, framework="pt", backend=BACKEND) as file:
             for name, stored in selected.items():
                 weight = file.get_tensor(stored)
-                yield name, dequantize(weight, file.get_tensor(scales[stored])) if stored in scales else weight
+                if stored in scales:
+                    weight = dequantize(weight, file.get_tensor(scales[stored]))
+                yield name, weight
 
 
 def load_vae(choice: VaeChoice, dtype: torch.dtype) -> Any:
@@ -150,7 +132,10 @@ def _vae(kind: str, tensors: Tensors, config: Mapping[str, Any], dtype: torch.dt
     if kind != TINY and is_original_vae(tensors):
         from engine.models.compat.diffusers import convert_ldm_vae_checkpoint
 
-        tensors = convert_ldm_vae_checkpoint(tensors, config)
+        stored, tensors = tensors, convert_ldm_vae_checkpoint(tensors, config)
+        used = {id(tensor) for tensor in tensors.values()}  # it leaves out what it does not know; attention is reshaped
+        lost = [name for name, tensor in stored.items() if id(tensor) not in used and ".mid.attn_1." not in name]
+        require_known(what, f"a {kind}", lost, why=ANOTHER)
     for old, new in _OLD_VAE_NAMES.items():
         tensors = {
             name.replace(old, new) if ".attentions." in name else name: tensor for name, tensor in tensors.items()

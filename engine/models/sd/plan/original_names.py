@@ -7,75 +7,44 @@ XL). The latter join the three projections of attention in one.
 """
 
 import re
+import tomllib
 from collections.abc import Mapping
-from typing import TypeVar
-
-from engine.models.weight_files import TensorInfo
+from pathlib import Path
+from typing import Any, TypeVar
 
 Stored = TypeVar("Stored")
 UNET = "model.diffusion_model."
-_FIXED = {
-    "input_blocks.0.0.": "conv_in.",
-    "time_embed.0.": "time_embedding.linear_1.",
-    "time_embed.2.": "time_embedding.linear_2.",
-    "time_embed.cond_proj.": "time_embedding.cond_proj.",
-    "label_emb.0.0.": "add_embedding.linear_1.",
-    "label_emb.0.2.": "add_embedding.linear_2.",
-    "out.0.": "conv_norm_out.",
-    "out.2.": "conv_out.",
-    "middle_block.0.": "mid_block.resnets.0.",
-    "middle_block.1.": "mid_block.attentions.0.",
-    "middle_block.2.": "mid_block.resnets.1.",
-}
-_RESNET = {
-    "in_layers.0.": "norm1.",
-    "in_layers.2.": "conv1.",
-    "emb_layers.1.": "time_emb_proj.",
-    "out_layers.0.": "norm2.",
-    "out_layers.3.": "conv2.",
-    "skip_connection.": "conv_shortcut.",
-}
+_TABLES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+_FIXED: dict[str, str] = _TABLES["unet"]
+_RESNET: dict[str, str] = _TABLES["resnet"]
+_OPEN_CLIP_NAMES: dict[str, str] = _TABLES["open_clip"]
 _BLOCK = re.compile(r"(input|output)_blocks\.(\d+)\.(\d+)\.(.+)")
 _NEW_BLOCK = re.compile(r"(down|up)_blocks\.(\d+)\.(resnets|attentions|downsamplers|upsamplers)\.(\d+)\.(.+)")
 _OLD_CLIP = "cond_stage_model.transformer."
-_CLIP_PARTS = ("embeddings.", "encoder.", "final_layer_norm.")
+CLIP_PARTS = ("embeddings.", "encoder.", "final_layer_norm.")
 _SGM = {"conditioner.embedders.0.transformer.": _OLD_CLIP, "conditioner.embedders.0.model.": "cond_stage_model.model."}
 """Prefixes of the text encoder of SD 1.x and 2.x in files written by Stability's later code for SDXL."""
+_OF_XL = {_OLD_CLIP: "conditioner.embedders.0.transformer.", "cond_stage_model.1.": "conditioner.embedders.1."}
+"""Prefixes of the text encoders of SDXL in files of stable-diffusion.cpp (name_conversion.cpp)."""
 ENCODERS = {
     "text_encoder": ("cond_stage_model.", "conditioner.embedders.0."),
     "text_encoder_2": ("conditioner.embedders.1.",),
 }
 """Prefixes of each encoder's tensors in a single file: SD first, then XL."""
 _TRANSFORMERS, _OPEN_CLIP = "transformer.", "model."
-_TEXT_BLOCK = re.compile(r"transformer\.resblocks\.(\d+)\.(.+)")
-_OPEN_CLIP_NAMES = {
-    "token_embedding.weight": "embeddings.token_embedding.weight",
-    "positional_embedding": "embeddings.position_embedding.weight",
-    "ln_final.weight": "final_layer_norm.weight",
-    "ln_final.bias": "final_layer_norm.bias",
-    "text_projection": "text_projection.weight",
-}
-_IN_BLOCK = {
-    "attn.out_proj.weight": "self_attn.out_proj.weight",
-    "mlp.c_fc.weight": "mlp.fc1.weight",
-    "mlp.c_proj.weight": "mlp.fc2.weight",
-    "ln_1.weight": "layer_norm1.weight",
-    "ln_1.bias": "layer_norm1.bias",
-    "ln_2.weight": "layer_norm2.weight",
-    "ln_2.bias": "layer_norm2.bias",
-}
-_JOINED = "attn.in_proj_weight"
+_TEXT_LAYER = re.compile(r"encoder\.layers\.(\d+)\.")
+_JOINED = re.compile(r"(.+\.self_attn\.)in_proj\.(weight|bias)")
 
 
 def modern_name(name: str, *, is_xl: bool) -> str:
     """The common name of a tensor. transformers before 4.17 had other names for CLIP's parts (A1111's
     `checkpoint_dict_replacements`), and files of SD 1.x and 2.x written by SDXL's code have its prefixes."""
-    if not is_xl:
-        for start, usual in _SGM.items():
-            if name.startswith(start):
-                name = usual + name.removeprefix(start)
+    for start, usual in (_OF_XL if is_xl else _SGM).items():
+        if name.startswith(start):
+            name = usual + name.removeprefix(start)
+            break
     rest = name.removeprefix(_OLD_CLIP)
-    return f"{_OLD_CLIP}text_model.{rest}" if rest != name and rest.startswith(_CLIP_PARTS) else name
+    return f"{_OLD_CLIP}text_model.{rest}" if rest != name and rest.startswith(CLIP_PARTS) else name
 
 
 def diffusers_name(name: str, layers: int) -> str | None:
@@ -134,31 +103,28 @@ def _old_resnet(tail: str) -> str:
     return next((start + tail.removeprefix(ours) for start, ours in _RESNET.items() if tail.startswith(ours)), tail)
 
 
-def text_weights(
-    tensors: Mapping[str, TensorInfo], starts: tuple[str, ...], layers: int | None
-) -> dict[str, TensorInfo]:
-    """Weights of the encoder whose names begin with one of `starts`. For OpenCLIP only the first `layers` layers (None:
-    all), because SD 2.x omits the last one."""
-    found: dict[str, TensorInfo] = {}
+def text_weights(tensors: Mapping[str, Any], starts: tuple[str, ...], layers: int | None) -> dict[str, Any]:
+    """The tensors, or their TensorInfo, of the encoder whose names begin with one of `starts`, by transformers' names
+    without `text_model.`. Only the first `layers` layers (None: all), because SD 2.x omits the last. Names are those
+    of transformers, of OpenCLIP, or both, as stable-diffusion.cpp has them; OpenCLIP's projection is transposed."""
+    found: dict[str, Any] = {}
     for name, tensor in tensors.items():
         if (start := next((start for start in starts if name.startswith(start)), None)) is None:
             continue
         rest = name.removeprefix(start)
-        if rest.startswith(_TRANSFORMERS):
-            found[rest.removeprefix(_TRANSFORMERS).removeprefix("text_model.")] = tensor
-        elif rest.startswith(_OPEN_CLIP):
-            found |= _of_open_clip(rest.removeprefix(_OPEN_CLIP), tensor, layers)
+        if rest.startswith(_OPEN_CLIP):
+            rest = rest.removeprefix(_OPEN_CLIP)
+            for theirs, ours in _OPEN_CLIP_NAMES.items():
+                rest = rest.replace(theirs, ours)
+        rest = rest.removeprefix(_TRANSFORMERS).removeprefix("text_model.")
+        layer = _TEXT_LAYER.match(rest)
+        if layer and layers is not None and int(layer[1]) >= layers:
+            continue
+        if joined := _JOINED.fullmatch(rest):
+            parts = zip("qkv", tensor.chunk(3), strict=True)
+            found |= {f"{joined[1]}{letter}_proj.{joined[2]}": part for letter, part in parts}
+        elif rest == "text_projection":
+            found["text_projection.weight"] = tensor.T
+        else:
+            found[rest] = tensor
     return found
-
-
-def _of_open_clip(name: str, tensor: TensorInfo, layers: int | None) -> dict[str, TensorInfo]:
-    if (block := _TEXT_BLOCK.fullmatch(name)) is None:
-        return {_OPEN_CLIP_NAMES[name]: tensor} if name in _OPEN_CLIP_NAMES else {}
-    number, tail = int(block[1]), block[2]
-    if layers is not None and number >= layers:
-        return {}
-    layer = f"encoder.layers.{number}"
-    if tail == _JOINED:
-        part = TensorInfo(tensor.dtype, (tensor.shape[0] // 3, *tensor.shape[1:]))
-        return {f"{layer}.self_attn.{letter}_proj.weight": part for letter in "qkv"}
-    return {f"{layer}.{_IN_BLOCK[tail]}": tensor} if tail in _IN_BLOCK else {}

@@ -10,44 +10,31 @@ from engine.models import locate
 from engine.models.gguf_file import Q8
 from engine.models.pickle_file import pickle_note
 from engine.models.quantized import QuantizedWeights, find_quantized, quantized_note, require_plain
-from engine.models.sd.plan.families import FAMILIES, SUPPORTED, TAESD, wrong_model_error
+from engine.models.sd.plan.families import CONFIGS, FAMILIES, SUPPORTED, TAESD, wrong_model_error
 from engine.models.sd.plan.model_folder import DiffusersFolder
-from engine.models.sd.plan.original_names import UNET, diffusers_name, modern_name
+from engine.models.sd.plan.original_names import ENCODERS, UNET, diffusers_name, modern_name, text_weights
 from engine.models.sd.plan.other_models import kind_of, unet_alone
 from engine.models.sd.plan.prediction import FilePrediction, file_prediction
 from engine.models.sd.plan.sampler_name import sampler_from_name
 from engine.models.sd.plan.unet_config import require_same_blocks
 from engine.models.tensor_file import CheckpointHeader, read_checkpoint_header
+from engine.models.tensor_rule import HARMLESS, require_known
 from engine.models.weight_files import TensorInfo
 
-SD_2_OWNERS = ("sd2-community", "stabilityai")
-"""Stability removed its SD 2.x repositories in November 2025; the first is a mirror (huggingface/optimum-habana pull
-request 2363, diffusers issue 12874). Earlier downloads have the old name."""
-CONFIGS = {
-    ("sd15", False): ("stable-diffusion-v1-5/stable-diffusion-v1-5",),
-    ("sd15", True): ("stable-diffusion-v1-5/stable-diffusion-v1-5",),
-    ("sd21", False): tuple(f"{owner}/stable-diffusion-2-1-base" for owner in SD_2_OWNERS),
-    ("sd21", True): ("stabilityai/sd-turbo",),
-    ("sdxl", False): ("stabilityai/stable-diffusion-xl-base-1.0",),
-    ("sdxl", True): ("stabilityai/sdxl-turbo",),
-}
-"""Repositories with a file's configuration, by family and is-turbo. If none is cached, the first is suggested."""
-V_CONFIGS = {"sd21": tuple(f"{owner}/stable-diffusion-2-1" for owner in SD_2_OWNERS)}
-"""The same for models that predict v, with another configuration (attention in float32, another size)."""
 CLASSES = {"unet": "UNet2DConditionModel", "vae": "AutoencoderKL"}
 TEXT_CLASSES = {"text_encoder": "CLIPTextModel", "text_encoder_2": "CLIPTextModelWithProjection"}
-PARTS = {
-    "sd15": {"text_encoder": "cond_stage_model.transformer."},
-    "sd21": {"text_encoder": "cond_stage_model.model."},
-    "sdxl": {
-        "text_encoder": "conditioner.embedders.0.transformer.",
-        "text_encoder_2": "conditioner.embedders.1.model.",
-    },
-}
-"""Prefix of each text encoder's tensors."""
 VAE = "first_stage_model."
-_POSITIONS = ("text_model.embeddings.position_embedding.weight", "positional_embedding")
-_LAYER = re.compile(r"(?:text_model\.encoder\.layers|transformer\.resblocks)\.(\d+)\.")
+_OWN = (UNET, VAE, *(start for starts in ENCODERS.values() for start in starts))
+_BESIDE = re.compile(
+    rf"{HARMLESS.pattern}|^(embedding_manager|denoiser)\.|^edm_\w+|^(v_pred|ztsnr|scaled_fp8|scale_factor|logvar)$"
+    r"|^(alphas|betas|sqrt|log_one|posterior|lvlb)\w*$"
+)
+"""Tensors in checkpoints that belong to none of their networks: averages of training, tables of noise, and marks."""
+_POSITIONS = "embeddings.position_embedding.weight"
+_LAYER = re.compile(r"encoder\.layers\.(\d+)\.")
+_TEXT_WIDTH_2 = 1024
+DEPTH = 12
+"""Layers of a text encoder whose configuration does not say it, as transformers has them."""
 _INPUT = f"{UNET}input_blocks.0.0.weight"
 _OUTPUT = f"{UNET}out.2.weight"
 _OTHER_VAE = "the latents of another VAE: 16 are Flux's or SD 3's, 32 and 128 Flux.2's, as in Mugen"
@@ -90,10 +77,10 @@ class SingleFile:
         return named is not None and named.kind == "turbo" and not self._predicts_v
 
     @property
-    def config_ids(self) -> tuple[str, ...]:
+    def config_ids(self) -> list[str]:
         """Repositories with its configuration, the preferred one first."""
-        usual: tuple[str, ...] = CONFIGS[self.family, self.is_turbo]
-        return V_CONFIGS.get(self.family, usual) if self._predicts_v else usual
+        kind = "v" if self._predicts_v else "turbo" if self.is_turbo else "usual"
+        return CONFIGS[kind].get(self.family) or CONFIGS["usual"][self.family]
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -124,8 +111,12 @@ def describe_checkpoint(file: Path, header: CheckpointHeader, named: Mapping[str
     quantized = find_quantized(file, header, (UNET, "diffusion_model."))
     stored = {ours: theirs for ours, theirs in named.items() if theirs not in quantized.auxiliary}
     tensors = {ours: header.tensors[theirs] for ours, theirs in stored.items()}
+    if header.is_gguf and family != "sd15":
+        tensors = {ours: _as_linear(ours, tensor) for ours, tensor in tensors.items()}
     others = {ours: tensor for ours, tensor in tensors.items() if not ours.endswith((".weight", ".bias"))}
     require_plain(str(file), others)
+    beside = [stored[ours] for ours in stored if not ours.startswith(_OWN)]
+    require_known(str(file), "a checkpoint", beside, may_ignore=_BESIDE.search, why="another program added it")
     own = [ours for ours in stored if ours.startswith(UNET)]
     if strange := [stored[ours] for ours in own if ours in others or not diffusers_name(ours, 2)]:
         raise ModelError(f"{file}: unet: {len(strange)} tensors do not belong to it, the first is {strange[0][:120]}")
@@ -140,6 +131,12 @@ def describe_checkpoint(file: Path, header: CheckpointHeader, named: Mapping[str
         quantized=quantized,
         name=name,
     )
+
+
+def _as_linear(name: str, tensor: TensorInfo) -> TensorInfo:
+    """The description of a UNet's projection as SD 2.x and SDXL have it; stable-diffusion.cpp stores convolutions."""
+    is_turned = name.startswith(UNET) and name.endswith((".proj_in.weight", ".proj_out.weight"))
+    return TensorInfo(tensor.dtype, tensor.shape[:2]) if is_turned else tensor
 
 
 def _family_in(tensors: dict[str, TensorInfo], file: Path) -> str:
@@ -157,8 +154,10 @@ def _family_in(tensors: dict[str, TensorInfo], file: Path) -> str:
         raise ModelError(f"{file}: CosXL, whose {_EDM}{SUPPORTED}")
     if _XL_EMBEDDING not in tensors:
         ins = [name for name in tensors if name.startswith(UNET) and name.endswith("proj_in.weight")]
-        # The attention of SD 2.x has linear projections, that of 1.x convolutions.
-        return "sd21" if any(len(tensors[name].shape) == 2 for name in ins) else "sd15"
+        texts = [tensors[name].shape[-1] for name in tensors if name.endswith(".attn2.to_k.weight")]
+        # The attention of SD 2.x has linear projections, that of 1.x and of stable-diffusion.cpp convolutions.
+        is_newer = any(len(tensors[name].shape) == 2 for name in ins) or _TEXT_WIDTH_2 in texts
+        return "sd21" if is_newer else "sd15"
     if any(name.startswith("conditioner.embedders.0.model.") for name in tensors):
         raise ModelError(
             f"{file}: the refiner of SDXL, which has one text encoder and only finishes pictures; use the base "
@@ -169,10 +168,15 @@ def _family_in(tensors: dict[str, TensorInfo], file: Path) -> str:
     return "sdxl"
 
 
+def text_parts(family: str) -> list[str]:
+    """The text encoders of this family."""
+    return list(ENCODERS) if family == "sdxl" else ["text_encoder"]
+
+
 def missing_encoders(single: SingleFile) -> list[str]:
     """A list with a line about missing text encoders, if any."""
-    parts = PARTS[single.family]
-    absent = [part for part, start in parts.items() if not any(name.startswith(start) for name in single.tensors)]
+    parts = text_parts(single.family)
+    absent = [part for part in parts if not any(name.startswith(ENCODERS[part]) for name in single.tensors)]
     if not absent:
         return []
     if len(absent) == len(parts):
@@ -202,14 +206,14 @@ def require_config(single: SingleFile, folder: DiffusersFolder) -> None:
             f"put a diffusers folder of this model (JSON and tokenizer only) at {single.folder_beside}",
         )
     require_same_blocks(str(single.path), single.family, single.tensors, folder.unet)
-    for part, start in PARTS[single.family].items():
-        own = {name.removeprefix(start): tensor for name, tensor in single.tensors.items() if name.startswith(start)}
+    for part in text_parts(single.family):
+        own = text_weights(single.tensors, ENCODERS[part], None)
         if not own:
             continue
         config = folder.config(f"{part}/config.json")
         layers = len({found[1] for name in own if (found := _LAYER.match(name))})
-        width = next((own[name].shape[-1] for name in _POSITIONS if name in own), 0)
-        depth, side = config.get("num_hidden_layers", 12), config.get("hidden_size", 512)
+        width = own[_POSITIONS].shape[-1] if _POSITIONS in own else 0
+        depth, side = config.get("num_hidden_layers", DEPTH), config.get("hidden_size", 512)
         if layers < depth or width != side:
             raise ModelError(
                 f"{single.path}: {part} has {layers} layers of width {width}, its configuration {depth} of "

@@ -15,6 +15,7 @@ from typing import Any
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.locate import published_name
+from engine.models.not_a_model import is_safetensors
 from engine.models.plain_config import CONFIG, read_config
 from engine.models.sd.plan.families import FAMILIES, FULL_VAES, TAESD, wrong_model_error
 from engine.models.sd.plan.model_folder import DiffusersFolder
@@ -31,8 +32,6 @@ SCALING_FACTORS = {"sd15": 0.18215, "sd21": 0.18215, "sdxl": 0.13025}
 COLOURS = 3
 PREFIXES = ("first_stage_model.", "vae.")
 """Prefixes of a VAE's tensors in a file that may contain the whole model."""
-PARTS = ("encoder.", "decoder.", "quant_conv.", "post_quant_conv.")
-"""The tensors that are read; files from training also contain `loss.` and `model_ema.`."""
 TINY_WIDTHS = 4  # number of levels of a TAESD
 TINY_LAYERS = {"encoder": 14, "decoder": 18}
 """Index of the last layer of each half (madebyollin/taesd, taesd.py); one more in the file of a decoder."""
@@ -263,8 +262,7 @@ def _examine_weights(name: str, file: Path) -> tuple[WeightFiles, dict[str, Any]
 def vae_tensors(stored: Mapping[str, Stored]) -> dict[str, Stored]:
     """Tensors of a VAE's file, or their descriptions, by the network's names without prefix."""
     start = next((each for each in PREFIXES if any(name.startswith(each) for name in stored)), "")
-    found = {name.removeprefix(start): each for name, each in stored.items() if name.startswith(start)}
-    return {name: each for name, each in found.items() if name.startswith((*PARTS, "quantize.", "decoder_unet."))}
+    return {name.removeprefix(start): each for name, each in stored.items() if name.startswith(start)}
 
 
 def is_original_vae(names: Collection[str]) -> bool:
@@ -294,7 +292,7 @@ def _tiny_pair(name: str, file: Path) -> tuple[WeightFiles, dict[str, Any]]:
         raise ModelError(f"{name}: the {half} of a TAESD without its {other}; put {beside.name} next to it")
     files = (file, beside) if half == "encoder" else (beside, file)
     config = _tiny_config(name, join_halves(*(headers_of(weights_of(name, path)) for path in files)))
-    is_pickle = any(path.suffix != ".safetensors" for path in files)
+    is_pickle = not all(map(is_safetensors, files))
     return WeightFiles(files=files, variant=None, is_pickle=is_pickle), config
 
 
