@@ -3,6 +3,9 @@
 ComfyUI puts `weight_scale` and `comfy_quant`, a JSON text of bytes with the format, beside `weight`, or the formats of
 all layers into the header's `_quantization_metadata` (QUANTIZATION.md, comfy/ops.py); older files have `scale_weight`,
 and `scaled_fp8` once. The scales of inputs are not needed. Forge stores nf4 as bitsandbytes does. Does not load torch.
+
+ConvRot (comfy-kitchen, tensor/int8_utils.py) multiplies groups of columns by a Hadamard matrix before they are rounded;
+this matrix is its own inverse, so the same product turns them back.
 """
 
 import re
@@ -14,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import ModelError
 from engine.models.gguf_file import Q8
-from engine.models.not_a_model import PICKLES
+from engine.models.not_a_model import is_safetensors
 from engine.models.tensor_file import CheckpointHeader, read_checkpoint_header, read_tensors
 from engine.models.weight_files import NUMPY, TensorInfo, read_tensor_bytes
 from engine.system.small_file import parse_json
@@ -39,6 +42,9 @@ _ROLES: Final = re.compile(
 """Tensors stored with a weight, or instead of it, by ComfyUI, nunchaku, bitsandbytes, GPTQ and quanto."""
 _PLAIN_OPTIONS: Final = ("format", "full_precision_matrix_mult", "per_row", "per_channel", "orig_dtype", "orig_shape")
 """Options of a layer that do not change its weights."""
+_ROTATED: Final = "convrot"
+_GROUP: Final = "convrot_groupsize"
+_USUAL_GROUP: Final = 256
 _MAX_FORMAT_BYTES: Final = 1 << 16
 _TABLES: Final = ("int64",)  # of positions: no weights
 
@@ -47,6 +53,8 @@ _TABLES: Final = ("int64",)  # of positions: no weights
 class QuantizedWeights:
     scales: dict[str, str] = field(default_factory=dict)
     """The scale of each quantized weight, by names in the file: (), (1,), or one for each row."""
+    groups: dict[str, int] = field(default_factory=dict)
+    """The number of columns that are rotated together, of each rotated weight by its name in the file."""
     auxiliary: frozenset[str] = frozenset()
     """Tensors that only describe quantized weights."""
 
@@ -62,7 +70,7 @@ def find_quantized(file: Path, header: CheckpointHeader, starts: Sequence[str] =
         layer, _, role = name.rpartition(".")
         roles.setdefault(layer, set()).add(role)
     formats = _formats_in_metadata(file, header, ("", *starts))
-    scales, beside = {}, {OLD_MARK} & tensors.keys()
+    scales, groups, beside = {}, {}, {OLD_MARK} & tensors.keys()
     for layer, layer_roles in roles.items():
         if layer not in formats and layer_roles.isdisjoint((*_SCALES, _FORMAT)):
             continue
@@ -79,6 +87,8 @@ def find_quantized(file: Path, header: CheckpointHeader, starts: Sequence[str] =
             raise _refusal(file, layer, "its weight has no scale (weight_scale)")
         _require_scale(file, layer, weight, scale, tensors[f"{layer}.{scale}"])
         scales[f"{layer}.weight"] = f"{layer}.{scale}"
+        if options and options.get(_ROTATED):
+            groups[f"{layer}.weight"] = _group_of(file, layer, weight, options)
     for name, tensor in tensors.items():
         if header.is_gguf and tensor.dtype not in (*NUMPY, Q8):
             raise ModelError(f"{file}: {name} is {tensor.dtype}; of GGUF, F32, F16, BF16 and {Q8} are read; {INSTEAD}")
@@ -87,7 +97,7 @@ def find_quantized(file: Path, header: CheckpointHeader, starts: Sequence[str] =
             raise ModelError(f"{file}: {name} is {tensor.dtype} without a scale; {INSTEAD}")
     if scales and header.is_pickle:
         raise ModelError(f"{file}: quantized weights in a pickle; use its .safetensors version, or {INSTEAD}")
-    return QuantizedWeights(scales=scales, auxiliary=frozenset(beside))
+    return QuantizedWeights(scales=scales, groups=groups, auxiliary=frozenset(beside))
 
 
 def exact_header(file: Path, starts: Sequence[str] = ()) -> tuple[dict[str, TensorInfo], QuantizedWeights]:
@@ -104,9 +114,9 @@ def exact_header(file: Path, starts: Sequence[str] = ()) -> tuple[dict[str, Tens
 def read_exact(file: Path, starts: Sequence[str], dtype: "torch.dtype") -> "dict[str, Tensor]":
     """All tensors of `exact_header` on the CPU, quantized ones times their scales, in `dtype`."""
     _, quantized = exact_header(file, starts)
-    stored = read_tensors(file, of="model" if file.suffix in PICKLES else "")
+    stored = read_tensors(file, of="" if is_safetensors(file) else "model")
     for name, scale in quantized.scales.items():
-        stored[name] = dequantize(stored[name], stored[scale]).to(dtype)
+        stored[name] = dequantize(stored[name], stored[scale], quantized.groups.get(name, 1)).to(dtype)
     return {name: tensor for name, tensor in stored.items() if name not in quantized.auxiliary}
 
 
@@ -119,9 +129,23 @@ def quantized_note(name: str, dtypes: Iterable[str]) -> tuple[str, ...]:
     return (f"{name}: {counted} are read exactly, times their scales",)
 
 
-def dequantize(weight: "Tensor", scale: "Tensor") -> "Tensor":
-    """Weight times scale, float32. `scale`: one number, or one for each row."""
-    return weight.float() * scale.float().reshape(-1, *[1] * (weight.ndim - 1))
+def dequantize(weight: "Tensor", scale: "Tensor", group: int = 1) -> "Tensor":
+    """Weight times scale, float32. `scale`: one number, or one for each row. `group`: number of columns that were
+    rotated together, and are turned back."""
+    plain = weight.float() * scale.float().reshape(-1, *[1] * (weight.ndim - 1))
+    return plain if group == 1 else (plain.reshape(-1, group) @ _hadamard(group, plain)).reshape(weight.shape)
+
+
+def _hadamard(group: int, like: "Tensor") -> "Tensor":
+    """The regular Hadamard matrix (group, group) over the root of `group`, a power of 4: the Kronecker product of
+    matrices of 4 x 4."""
+    import torch
+
+    four = like.new_ones(4, 4) / 2 - like.new_ones(4).diag().flip(0)
+    matrix = four
+    while len(matrix) < group:
+        matrix = torch.kron(matrix, four)
+    return matrix
 
 
 def require_plain(what: str, tensors: Mapping[str, TensorInfo]) -> None:
@@ -170,10 +194,19 @@ def _require_format(file: Path, layer: str, weight: TensorInfo, options: Any) ->
     kind = options.get("format") if isinstance(options, dict) else None
     if kind not in FORMATS:
         raise _refusal(file, layer, f"the format {str(kind)[:40]} is not supported, only {', '.join(FORMATS)}")
-    if strange := [str(key)[:40] for key, value in options.items() if value and key not in _PLAIN_OPTIONS]:
+    known = (*_PLAIN_OPTIONS, _ROTATED, _GROUP) if weight.dtype == "int8" else _PLAIN_OPTIONS
+    if strange := [str(key)[:40] for key, value in options.items() if value and key not in known]:
         raise _refusal(file, layer, f"{strange[0]} of {kind} is not supported")
     if weight.dtype != FORMATS[kind]:
         raise _refusal(file, layer, f"its weight is {weight.dtype}, not {FORMATS[kind]}")
+
+
+def _group_of(file: Path, layer: str, weight: TensorInfo, options: Mapping[str, Any]) -> int:
+    group = options.get(_GROUP, _USUAL_GROUP)
+    is_power = isinstance(group, int) and group > 1 and 4 ** (group.bit_length() // 2) == group
+    if not is_power or len(weight.shape) != 2 or weight.shape[1] % group:
+        raise _refusal(file, layer, f"{_GROUP} {str(group)[:40]} is no power of 4 that divides its columns")
+    return int(group)
 
 
 def _require_scale(file: Path, layer: str, weight: TensorInfo, role: str, scale: TensorInfo) -> None:

@@ -87,7 +87,7 @@ def _build_network(kind: str, config: Mapping[str, Any], tensors: Tensors, dtype
 def _tensors(single: SingleFile, starts: tuple[str, ...]) -> Iterator[tuple[str, torch.Tensor]]:
     """The tensors whose names (in `single`) begin with one of `starts`; quantized ones times their scale, float32."""
     selected = {name: stored for name, stored in single.stored.items() if name.startswith(starts)}
-    scales = single.quantized.scales
+    scales, groups = single.quantized.scales, single.quantized.groups
     if reading_device() == "meta":
         yield from without_values({name: single.tensors[name] for name in selected}).items()
     elif single.is_pickle:
@@ -107,7 +107,7 @@ def _tensors(single: SingleFile, starts: tuple[str, ...]) -> Iterator[tuple[str,
             for name, stored in selected.items():
                 weight = file.get_tensor(stored)
                 if stored in scales:
-                    weight = dequantize(weight, file.get_tensor(scales[stored]))
+                    weight = dequantize(weight, file.get_tensor(scales[stored]), groups.get(stored, 1))
                 yield name, weight
 
 

@@ -77,7 +77,19 @@ def older(tensors: Tensors) -> tuple[Tensors, Tensors]:
     return stored | {"scaled_fp8": torch.zeros(2, dtype=torch.float8_e4m3fn)}, expected
 
 
+def rotated(tensors: Tensors) -> tuple[Tensors, Tensors]:
+    """ConvRot: rows of 16 columns are multiplied by a Hadamard matrix before they are rounded."""
+    four = torch.tensor([[1, 1, 1, -1], [1, 1, -1, 1], [1, -1, 1, 1], [-1, 1, 1, 1]]) / 2
+    turn = torch.kron(four, four)
+    turned = {name: (tensors[name].reshape(-1, 16) @ turn).reshape(tensors[name].shape) for name in matrices(tensors)}
+    stored, weights = comfy(tensors | turned, torch.int8, rows=True, convrot=True, convrot_groupsize=16)
+    expected = {name: (weight.reshape(-1, 16) @ turn.T).reshape(weight.shape) for name, weight in weights.items()}
+    assert all((expected[name] - tensors[name]).abs().max() < 0.02 * tensors[name].abs().max() for name in expected)
+    return stored, expected
+
+
 CASES = {
+    "ComfyUI's rotated int8": rotated,
     "ComfyUI's fp8": lambda tensors: comfy(tensors, torch.float8_e4m3fn),
     "ComfyUI's wide fp8": lambda tensors: comfy(tensors, torch.float8_e5m2),
     "ComfyUI's int8": lambda tensors: comfy(tensors, torch.int8),
@@ -134,7 +146,9 @@ def one(tensors: Tensors, **changes: Any) -> Tensors:
 
 REFUSED = {
     "nf4": (nf4, "nf4"),
-    "a rotation": (lambda ts: comfy(ts, torch.int8, convrot=True, convrot_groupsize=256)[0], "convrot"),
+    "a rotation of 8": (lambda ts: comfy(ts, torch.int8, convrot=True, convrot_groupsize=8)[0], "convrot_groupsize 8"),
+    "a rotation of 256": (lambda ts: comfy(ts, torch.int8, convrot=True)[0], "convrot_groupsize 256 is no power of 4"),
+    "rotated floats": (lambda ts: comfy(ts, torch.float8_e4m3fn, convrot=True)[0], "convrot of float8"),
     "blocks": (lambda ts: one(ts, comfy_quant=described(format="int8_blockwise")), "int8_blockwise"),
     "no scale": (lambda ts: one(ts, weight_scale=None), "no scale"),
     "a scale of another size": (lambda ts: one(ts, weight_scale=torch.ones(3)), "weight_scale"),
