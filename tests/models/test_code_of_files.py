@@ -5,6 +5,7 @@ import importlib
 import json
 import shutil
 import socket
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -37,16 +38,7 @@ ALL_AT_ONCE = {
     "transformers_weights": "stranger.safetensors",
     "configuration_files": ["config.5.0.0.json"],
 }
-SAM3_PATHS = [
-    (),
-    ("detector_config",),
-    ("detector_config", "text_config"),
-    ("detector_config", "vision_config"),
-    ("detector_config", "vision_config", "backbone_config"),
-    ("detector_config", "detr_decoder_config"),
-    ("tracker_config",),
-    ("tracker_config", "vision_config", "backbone_config"),
-]
+CASES: dict[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(autouse=True)
@@ -145,7 +137,7 @@ def test_a_tokenizer_that_its_library_cannot_read_is_one_line(tiny_sd: Path, tmp
 
 def test_sam3_is_built_only_from_its_shape(tiny_sam3: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(tiny_sam3, tmp_path / "sam3")
-    for path in SAM3_PATHS:
+    for path in CASES["sam3_paths"]:
         change(folder / "config.json", *path, **PRIVATE, **CLASSES)
     model = load_sam3(SegmentationSpec(model=str(folder), resolution=336), "cpu", "fp32")
     kinds = {module.config._attn_implementation for module in model.video.modules() if hasattr(module, "config")}
@@ -221,20 +213,7 @@ def test_the_index_next_to_a_single_file_selects_no_classes(tiny_models: Any, tm
         load_sd(spec, "cpu", "fp32")
 
 
-@pytest.mark.parametrize(
-    ("part", "keys", "reason"),
-    [
-        ("unet", {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}}, "quantized"),
-        ("text_encoder", {"quantization_config": {"quant_method": "bitsandbytes"}}, "quantized"),
-        ("vae", {"quantization_config": {"quant_method": "torchao"}}, "quantized"),
-        ("text_encoder", {"hidden_act": "xielu"}, "hidden_act is 'xielu'; supported:"),
-        ("text_encoder", {"hidden_size": 65_536, "intermediate_size": 262_144}, "its text_encoder makes 65536"),
-        ("unet", {"block_out_channels": [16_384, 32_768]}, "another shape|its files have"),
-        ("unet", {"time_embedding_dim": 20_000_000}, "another shape, the first is"),
-        ("text_encoder", {"intermediate_size": 2_000_000}, "asks for .* weights, its files have"),
-        ("scheduler", {"trained_betas": "all"}, "scheduler: cannot be loaded"),
-    ],
-)
+@pytest.mark.parametrize(("part", "keys", "reason"), CASES["other_code"])
 def test_a_model_that_needs_other_code_is_refused_in_one_line(
     tiny_sd: Path, tmp_path: Path, part: str, keys: dict[str, Any], reason: str
 ) -> None:

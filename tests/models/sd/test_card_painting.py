@@ -1,5 +1,6 @@
 """The painter on CUDA: captured graphs paint what direct calls do, without needless waits or copies."""
 
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from itertools import count
@@ -26,57 +27,8 @@ from tests.support.fake_cuda.walking import HAS_CARD, reference_device, walked_c
 from tests.support.long_form import IS_SOAK, in_long_form
 
 Change = dict[str, Any]
-BACK: Change = {
-    "/sd/regions": False,
-    "/sd/consistency": 0.0,
-    "/sd/steps": 3,
-    "/sd/guidance": 1.0,
-    "/sd/width": 64,
-    "/sd/height": 64,
-    "/sd/mode": "stream",
-}
-SHOW: list[Change] = [
-    {},
-    {"/sd/prompt": "fire"},
-    {"/sd/prompt_b": "ice", "/sd/prompt_mix": 0.3, "/sd/guidance": 2.5, "/sd/negative": "fog"},
-    {"/sd/cfg_type": "full"},
-    {"/sd/cfg_type": "initialise", "/sd/delta": 0.7},
-    {"/sd/seed": 9, "/sd/steps": 4, "/sd/strength": 0.8},
-    {"/sd/width": 128, "/sd/height": 192},
-    {"/sd/consistency": 0.6},
-    {"/sd/prompts/1/text": "sea", "/sd/prompts/2/text": "ice", "/sd/prompts/2/weight": 0.4, "/sd/seed_mix": 0.5},
-    {"/sd/regions": True},
-    {"/sd/mode": "single"},
-    BACK,
-    {"/sd/t_index": "20 30"},
-]
-EXTRAS: list[Change] = [
-    {"/sd/lora/1/weight": 0.7},
-    {"/sd/controlnet/1/enable": True},
-    {"/sd/controlnet/1/scale": 0.4, "/sd/controlnet/1/source": "input"},
-    {"/sd/controlnet/1/source": "sam3"},
-    {"/sd/controlnet/1/source": "soft", "/sd/controlnet/1/from": "last"},
-    {"/sd/controlnet/1/source": "depth", "/sd/controlnet/1/from": "source"},
-    {"/sd/controlnet/1/source": "pose", "/sd/controlnet/2/enable": True, "/sd/controlnet/2/source": "edges"},
-    {"/sd/controlnet/2/mode": "tile"},
-    {"/sd/controlnet/2/enable": False},
-    {"/sd/controlnet/1/enable": False, "/sd/ip_adapter/image": "first.png", "/sd/ip_adapter/scale": 0.6},
-    {"/sd/ip_adapter/image": "second.png", "/sd/ip_adapter/scale": 0.9},
-    {"/sd/ip_adapter/image_d": "first.png", "/sd/ip_adapter/weight_d": 0.7, "/sd/ip_adapter/down": 0.3},
-    {"/sd/ip_adapter/live": "source", "/sd/ip_adapter/weight_live": 0.5},
-    {"/sd/ip_adapter/live": "last"},
-]
-"""For a model with a LoRA, ControlNets, depth, pose and an IP-Adapter; the images lie in the current folder."""
-SHORT: list[Change] = [
-    {},
-    {"/sd/prompt": "fire", "/sd/guidance": 2.5, "/sd/cfg_type": "full", "/sd/width": 128, "/sd/consistency": 0.6},
-    {"/sd/mode": "single"},
-]
-SHORT_EXTRAS: list[Change] = [
-    {"/sd/lora/1/weight": 0.7, "/sd/controlnet/1/enable": True, "/sd/controlnet/1/source": "depth"},
-    {"/sd/controlnet/1/source": "pose", "/sd/controlnet/2/enable": True, "/sd/controlnet/2/mode": "tile"},
-    {"/sd/controlnet/1/enable": False, "/sd/ip_adapter/image": "first.png", "/sd/ip_adapter/live": "source"},
-]
+CHANGES: dict[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+BACK: Change = CHANGES["back"]
 FAMILIES: dict[str, tuple[dict[str, str], str]] = {
     "sd15": ({"kind": "sd15"}, "float32"),
     "sdxl": ({"kind": "sdxl"}, "float32"),
@@ -143,9 +95,9 @@ def test_a_show_is_painted_from_graphs_as_by_direct_calls(
     monkeypatch.chdir(tmp_path)
     for number, name in enumerate(("first.png", "second.png")):
         Image.fromarray(source_picture(20 + number)).save(name)
-    show = SHOW if IS_SOAK else SHORT
+    show = CHANGES["show" if IS_SOAK else "short"]
     if family == "sd15":
-        show = [*show, BACK, *(EXTRAS if IS_SOAK else SHORT_EXTRAS)]
+        show = [*show, BACK, *CHANGES["extras" if IS_SOAK else "short_extras"]]
     if family == "sdxl":
         show = [*show, {"/sd/controlnet/1/enable": True, "/sd/controlnet/1/source": "soft"}]
     with reference_device() as device:
