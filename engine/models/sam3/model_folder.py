@@ -72,6 +72,8 @@ class Sam3Folder:
             raise ModelError(f"{self.name}: is {known} (config.json says model_type {self.kind}){use_sam3_advice()}")
         if self.kind not in KINDS and (what := checkpoint_in(path)):
             raise ModelError(f"{self.name}: {what}{use_sam3_advice()}")
+        if self.kind not in KINDS and how_to_get(self.name) and find_weights(path) is None:
+            self.files()  # a part of a download
         if self.kind not in KINDS:
             raise ModelError(
                 f"{self.name}: config.json says model_type {self.kind or 'nothing'}; supported: {', '.join(KINDS)}"

@@ -5,6 +5,7 @@ EdgeTAM, github.com/ChaoningZhang/MobileSAM; model_type as in transformers' conf
 """
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,15 @@ def test_a_cached_model_is_suggested_without_a_download(tmp_path: Path, hub: Pat
     link_or_copy(repository / "snapshots" / ("0" * 40), tiny_sam3)
     line = refusal(str(written(tmp_path / "sam2.pt", SAM2, False)))
     assert line.endswith("; use facebook/sam3, which is on this machine")
+
+
+def test_a_download_of_sam_3_1_without_its_checkpoint_says_how_to_get_that(hub: Path) -> None:
+    folder = hub / "models--facebook--sam3.1" / "snapshots" / ("0" * 40)
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}", encoding="utf-8")
+    assert re.fullmatch(
+        r".*: has no weights .*then `hf download .*sam3\.1_multiplex\.pt\"`", refusal("facebook/sam3.1")
+    )
 
 
 def test_weights_named_without_their_folder_name_the_folder(tiny_sam3: Path) -> None:

@@ -1,7 +1,9 @@
 """The stream compared with pictures computed one by one from the formulas, and its guarantees for live use."""
 
+import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,16 +22,7 @@ from tests.models.sd.plain_stream import loaded, plain_picture, random_latents, 
 from tests.support.long_form import in_long_form
 
 THREE_STEPS = StreamSettings(width=64, height=64, t_index=(5, 25, 45), seed=3)
-CFG = [
-    {},
-    {"guidance": 2.0, "cfg_type": "full"},
-    {"guidance": 2.0, "cfg_type": "self"},
-    {"guidance": 2.0, "cfg_type": "self", "delta": 0.6},
-    {"guidance": 2.0, "cfg_type": "initialise"},
-    {"guidance": 2.0, "cfg_type": "initialise", "delta": 0.6},
-    {"guidance": 2.0, "cfg_type": "self", "guidance_begin": 0.4},
-    {"guidance": 2.0, "cfg_type": "full", "guidance_begin": 0.3, "guidance_end": 0.7},
-]
+CFG: Any = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))["guided"]
 TCD = {"sampler": "tcd", "eta": 1.0}
 
 
