@@ -145,6 +145,7 @@ def test_pivotal_tuning_has_a_word_for_each_row(tiny_models: Any, write: Write) 
         ("xl.safetensors", {"clip_l": vectors(), "clip_g": vectors()}, "an embedding made for SDXL (32 + 32 numbers"),
         ("sd2.pt", {"*": vectors(width=1024)}, "an embedding made for SD 2.x (1024 numbers a token), "),
         ("ink.safetensors", {"lora_te_x.lora_up.weight": vectors()}, "a LoRA, not an embedding; pass it with --lora"),
+        ("3.pt", dict.fromkeys(("clip_l", "clip_g", "t5"), vectors()), "no place in an embedding, the first is t5"),
         ("two.safetensors", {"a.b": vectors(), "c.d": vectors()}, "not a textual inversion embedding; it contains a.b"),
         ("long.safetensors", {"emb_params": vectors(76)}, "1 to 75 vectors"),
         ("uneven.safetensors", {"clip_l": vectors(1), "clip_g": vectors(2)}, "the same number for each text encoder"),

@@ -18,6 +18,7 @@ from engine.models.sd.plan.network_outline import NetworkOutline
 from engine.models.sd.plan.original_names import UNET, Stored, diffusers_name
 from engine.models.sd.plan.other_models import NO_CONTROLNETS, PART_CLASSES
 from engine.models.tensor_file import headers_of, weights_of
+from engine.models.tensor_rule import require_known
 from engine.models.weight_files import TensorInfo, WeightFiles, find_weights
 
 KIND, UNION, ADAPTER = "ControlNetModel", "ControlNetUnionModel", "T2IAdapter"
@@ -146,8 +147,7 @@ def _require_known(name: str, tensors: Mapping[str, TensorInfo]) -> None:
     for pattern, kind in NO_CONTROLNETS.items():
         if any(re.fullmatch(pattern, each) for each in surplus):
             raise ModelError(f"{name}: {kind}, which cannot be run as a ControlNet; {PLAIN}")
-    if surplus:
-        raise ModelError(f"{name}: {len(surplus)} tensors are not a ControlNet's, the first is {surplus[0]}; {PLAIN}")
+    require_known(name, "a ControlNet", surplus, why=PLAIN)
 
 
 def _require_usable(name: str, config: Mapping[str, Any]) -> None:

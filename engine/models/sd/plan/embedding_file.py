@@ -10,6 +10,7 @@ from engine.models.not_a_model import SAFETENSORS
 from engine.models.pickle_file import PARAMETER_DICT, read_pickle, refuse_code
 from engine.models.sd.plan.families import FAMILIES, wrong_model_error
 from engine.models.sd.plan.model_folder import TEXT_WIDTH, DiffusersFolder
+from engine.models.tensor_rule import require_known
 from engine.models.weight_files import TensorInfo, read_header
 
 SUFFIXES = (*SAFETENSORS, ".pt", ".bin", ".pti")
@@ -117,6 +118,7 @@ def _entries(file: Path, tensors: Mapping[str, TensorInfo]) -> tuple[EmbeddingEn
         raise ModelError(f"{file}: a LoRA, not an embedding; pass it with --lora PATH")
     of_encoders = next((keys for keys in (XL, PIVOTAL) if all(key in tensors for key in keys)), ())
     keys = of_encoders or ((WEBUI,) if WEBUI in tensors else tuple(tensors))
+    require_known(str(file), "an embedding", tensors.keys() - keys, why="it is of another model")
     shapes = [tensors[key].shape for key in keys]
     is_of_tokens = not of_encoders and len(keys) > 1
     is_named = not any("." in key for key in keys) and len({shape[-1:] for shape in shapes}) == 1

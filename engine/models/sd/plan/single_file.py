@@ -40,6 +40,7 @@ _OUTPUT = f"{UNET}out.2.weight"
 _OTHER_VAE = "the latents of another VAE: 16 are Flux's or SD 3's, 32 and 128 Flux.2's, as in Mugen"
 _XL_EMBEDDING = f"{UNET}label_emb.0.0.weight"
 _CHANNELS = {9: "an inpainting model", 8: "an editing model (pix2pix)", 7: "an upscaler", 5: "a depth model"}
+_ADDED = "another program added it"
 _EDM = "continuous EDM noise is not supported; supported: "
 
 
@@ -116,10 +117,10 @@ def describe_checkpoint(file: Path, header: CheckpointHeader, named: Mapping[str
     others = {ours: tensor for ours, tensor in tensors.items() if not ours.endswith((".weight", ".bias"))}
     require_plain(str(file), others)
     beside = [stored[ours] for ours in stored if not ours.startswith(_OWN)]
-    require_known(str(file), "a checkpoint", beside, may_ignore=_BESIDE.search, why="another program added it")
+    require_known(str(file), "a checkpoint", beside, may_ignore=_BESIDE.search, why=_ADDED)
     own = [ours for ours in stored if ours.startswith(UNET)]
-    if strange := [stored[ours] for ours in own if ours in others or not diffusers_name(ours, 2)]:
-        raise ModelError(f"{file}: unet: {len(strange)} tensors do not belong to it, the first is {strange[0][:120]}")
+    strange = [stored[ours] for ours in own if ours in others or not diffusers_name(ours, 2)]
+    require_known(str(file), "a UNet", strange, why=_ADDED)
     return SingleFile(
         path=file,
         family=family,
