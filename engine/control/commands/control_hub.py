@@ -258,7 +258,7 @@ def _open_shaders(
         player=player,
         testing=partial(
             ShaderTestScheduler,
-            open_tester=lambda: Vetter(context.report, gate=run.gate.segment),
+            open_tester=partial(Vetter, context.report, gate=run.gate.segment),
             records=run.closing(context.disk.open("fx.records", records_folder)) if has_records else None,
             folder=records_folder,
             circumstances=f"{package_version()}, {drawing.shader_driver}",

@@ -400,7 +400,7 @@ class ShaderControl:
     def _test(self) -> None:
         """Play the shaders whose test has ended, and begin the next test."""
         texts = [slot.text for slot in self._slots.values() if slot.state == "testing" and slot.text is not None]
-        texts += [prepared.text for prepared in self._prepared.values() if prepared.text is not None]
+        texts += [each.text for each in reversed(self._prepared.values()) if each.text is not None]  # newest first
         for tested, outcome in self._testing.step(texts, self.catalog):
             if outcome.is_late:
                 line = f"{tested.entry.name}: {outcome.reason}; its test begins again"

@@ -1,11 +1,12 @@
 """Schedules the tests of shaders and stores their outcomes.
 
     chosen for a slot ─► known in this run? ─► a record on the disk? ─► tested in a process of its own
-    put into a folder ─────┘ (lowest priority, one at a time) ─┘                └─► record, thumbnail
+    put into a folder ─────┘ (low priority, one at a time) ────┘                └─► record, thumbnail
 
-Tests of chosen shaders go first. When there is nothing else to do, shaders are tested before anybody chooses them: the
-built-in ones, those that are put into a folder during the run, and all others once somebody has requested the list. So
-they have a picture on the page, and play at once when they are chosen.
+Somebody waits for a chosen shader: its test has a share of a busy machine, and ends one in advance. When there is
+nothing else to do, shaders are tested before anybody chooses them, at the lowest priority: the built-in ones, those
+that are put into a folder during the run, and all others once somebody has requested the list. So they have a picture
+on the page, and play at once when they are chosen.
 """
 
 import logging
@@ -26,6 +27,7 @@ from engine.render.isf.isf_file import IsfFile
 from engine.render.isf.vet_record import VetRecord, prune_records, read_record, record_path, write_record
 from engine.render.isf.vetter import VetResult, Vetter, with_path
 from engine.system.disk_store import DiskQueue
+from engine.system.priority import MAX_NICENESS
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +35,7 @@ MAX_CACHED_TESTS: Final = 512
 MAX_CACHED_PICTURES: Final = 512  # of 110 kB each
 MAX_DRAW_MS: Final = 1000.0  # as the trial refuses
 IDLE_AFTER_S: Final = 5.0  # the start of a show has other things to do
-PREEMPTED_AFTER_S: Final = 2.0  # a test in advance that delays a chosen shader
+NICENESS: Final = 2  # of the test of a chosen shader: two fifths of a core beside a thread of the show
 WALL_DEADLINES: Final = 3.0  # by the clock, in deadlines of processor time; doubled with each test that was late
 REST: Final = 1.0  # pause relative to the test's length: at most half of a core's idle time is used
 
@@ -70,13 +72,14 @@ class _RunningTest:
     text: ShaderText
     size_px: tuple[int, int]
     began_s: float
-    is_idle: bool
+    tester: Vetter
 
 
 @dataclass(slots=True, eq=False)
 class _AdvanceTests:
     """The queue of shaders that are tested in advance, when there is nothing else to do."""
 
+    tester: Vetter | None = None
     waiting: deque[ShaderEntry] = field(default_factory=deque)
     known_paths: set[Path] = field(default_factory=set)
     reading: ShaderEntry | None = None
@@ -91,7 +94,7 @@ class ShaderTestScheduler:
     def __init__(
         self,
         *,
-        open_tester: Callable[[], Vetter],
+        open_tester: Callable[[int], Vetter],
         records: DiskQueue | None,
         folder: Path,
         circumstances: str,
@@ -101,13 +104,15 @@ class ShaderTestScheduler:
         is_offline: bool = False,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`records`: the disk thread of `folder`; None: no records and no tests in advance (an offline run, or a
-        renderer without shaders). `circumstances`: version and driver. `own_folder`: of the built-in shaders. `post`
-        runs an action on this thread. `is_offline`: no shader is too slow, since the video waits."""
+        """`open_tester(niceness)` starts a process. `records`: the disk thread of `folder`; None: no records and no
+        tests in advance (an offline run, or a renderer without shaders). `circumstances`: version and driver.
+        `own_folder`: of the built-in shaders. `post` runs an action on this thread. `is_offline`: no shader is too
+        slow, since the video waits."""
         self._open_tester, self._size_px, self._post, self._now_s = open_tester, size_px, post, now_s
         self._records, self._folder, self._circumstances = records, folder, circumstances
         self._own_folder, self._is_offline = own_folder, is_offline
         self._tester: Vetter | None = None
+        """Tests chosen shaders."""
         self._running: _RunningTest | None = None
         self._outcomes: dict[object, Outcome] = {}
         self._looked_up: dict[object, bool] = {}
@@ -135,8 +140,9 @@ class ShaderTestScheduler:
         self._wants_all = True
 
     def close(self) -> None:
-        if self._tester is not None:
-            self._tester.close()
+        for tester in (self._tester, self._idle.tester):
+            if tester is not None:
+                tester.close()
 
     def must_test(self, text: ShaderText) -> bool:
         """True if this text is to be tested, because no earlier run has."""
@@ -152,13 +158,14 @@ class ShaderTestScheduler:
         texts = [text for text in texts if all(text.key != over.key for over, _ in ended)]
         for text in texts:
             self._look_up(text)
-        self._preempt(texts)
-        if self._running is None:
+        if self._running is None or self._running.tester is self._idle.tester:
             waiting = filter(self.must_test, texts)
             due = min(waiting, key=lambda text: self._late.get(text.key, 0), default=None)  # a late one after others
             if due is not None:
                 try:
-                    self._begin(due, is_idle=False)
+                    self._end_idle()
+                    self._tester = self._tester or self._open_tester(NICENESS)
+                    self._begin(due, self._tester)
                 except MultiverseError as error:
                     ended.append((due, Outcome(file=None, reason=f"cannot be tested: {error}")))
         if self._records is not None and not texts:
@@ -167,12 +174,11 @@ class ShaderTestScheduler:
 
     # -- tests ---------------------------------------------------------------------------------
 
-    def _begin(self, text: ShaderText, *, is_idle: bool) -> None:
-        self._tester = self._tester or self._open_tester()
+    def _begin(self, text: ShaderText, tester: Vetter) -> None:
         size_px = self._size_px()
         source = text.source
         is_sound = not self._is_users_shader(text.entry)
-        self._tester.submit(
+        tester.submit(
             source.text,
             vertex=source.vertex,
             path=text.entry.path,
@@ -180,32 +186,30 @@ class ShaderTestScheduler:
             is_sound=is_sound,
             wall_deadlines=math.inf if is_sound else WALL_DEADLINES * 2 ** self._late.get(text.key, 0),
         )
-        self._running = _RunningTest(text=text, size_px=size_px, began_s=self._now_s(), is_idle=is_idle)
+        self._running = _RunningTest(text=text, size_px=size_px, began_s=self._now_s(), tester=tester)
 
-    def _preempt(self, chosen: Sequence[ShaderText]) -> None:
-        """End a test in advance that delays a chosen shader."""
-        ran = self._running
-        if ran is None or not ran.is_idle or self._tester is None or not chosen:
+    def _end_idle(self) -> None:
+        """End the process that tests in advance; what it tests begins again later."""
+        tester, self._idle.tester = self._idle.tester, None
+        if tester is None:
             return
-        if any(text.key == ran.text.key for text in chosen) or self._now_s() - ran.began_s < PREEMPTED_AFTER_S:
-            return
-        self._tester.close()
-        self._tester = self._running = None
-        self._idle.waiting.append(ran.text.entry)
+        tester.close()
+        if self._running is not None and self._running.tester is tester:
+            self._idle.waiting.append(self._running.text.entry)
+            self._running = None
 
     def _poll(self) -> list[tuple[ShaderText, Outcome]]:
-        if self._running is None or self._tester is None:
+        ran = self._running
+        if ran is None or (result := ran.tester.poll()) is None:
             return []
-        if (result := self._tester.poll()) is None:
-            return []
-        ran, self._running = self._running, None
-        if ran.is_idle:
+        self._running, is_idle = None, ran.tester is self._idle.tester
+        if is_idle:
             now_s = self._now_s()
             self._idle.rests_until_s = now_s + REST * (now_s - ran.began_s)
         file = result.file if result.ok else None
         if result.is_late:
             self._late[ran.text.key] = self._late.get(ran.text.key, 0) + 1
-            if ran.is_idle:
+            if is_idle:
                 self._idle.waiting.append(ran.text.entry)
         else:
             self._write(ran, result, file)
@@ -289,7 +293,8 @@ class ShaderTestScheduler:
             elif text.key in self._looked_up and self._running is None and self._now_s() >= idle.rests_until_s:
                 idle.text = None
                 try:
-                    self._begin(text, is_idle=True)
+                    idle.tester = idle.tester or self._open_tester(MAX_NICENESS)
+                    self._begin(text, idle.tester)
                 except MultiverseError as error:
                     log.debug("%s: cannot be tested: %s", text.entry.name, error)
             return
@@ -297,7 +302,9 @@ class ShaderTestScheduler:
             return
         if idle.waiting:
             self._read(idle.waiting.popleft(), catalog)
-        elif self._tester is not None and not self._has_user_folder(catalog):
+            return
+        self._end_idle()
+        if self._tester is not None and not self._has_user_folder(catalog):
             self._tester.rest()
 
     def _find_new(self, catalog: ShaderCatalog) -> None:
@@ -310,7 +317,7 @@ class ShaderTestScheduler:
             self._has_listed = True
             idle.known_paths = {each.path for each in catalog.entries if self._is_users_shader(each)}
             if self._has_user_folder(catalog):
-                self._tester = self._tester or self._open_tester()
+                self._tester = self._tester or self._open_tester(NICENESS)
                 self._tester.warm()
         if self._wants_all and not is_early:
             self._wants_all = False

@@ -13,16 +13,15 @@ from engine.errors import IsfError, in_one_line
 from engine.ipc import Gate
 from engine.render.isf.parse import parse_isf
 from engine.render.isf.vet_record import pack_file
-from engine.system.priority import MAX_NICENESS
 from engine.system.trial_process import Answer, serve_orders
 
 MAX_GROWTH_BYTES: Final = 3 << 30  # address space beyond what the driver has at the start; Linux
 POLL_S: Final = 0.0005
 
 
-def main(gate: str = "") -> None:
+def main(gate: str, niceness: int) -> None:
     """Answer requests until the input closes. gate: Name of the engine's gate, or ""."""
-    serve_orders(lambda: partial(_answer, _open_trial(gate)), niceness=MAX_NICENESS, max_growth_bytes=MAX_GROWTH_BYTES)
+    serve_orders(lambda: partial(_answer, _open_trial(gate)), niceness=niceness, max_growth_bytes=MAX_GROWTH_BYTES)
 
 
 def _open_trial(gate_name: str) -> Any:

@@ -18,6 +18,7 @@ import numpy as np
 from engine.render.isf.isf_file import MAX_CHARS, IsfFile, IsfImport, IsfInput
 from engine.render.isf.vet_record import unpack_file
 from engine.system.guarded_thread import Guard, GuardedThread
+from engine.system.priority import MAX_NICENESS
 from engine.system.reporting import Report
 from engine.system.trial_process import LateError, TrialProcess
 
@@ -57,9 +58,9 @@ class VetResult:
 class VetProcess(TrialProcess):
     """The process that tests shader files."""
 
-    def __init__(self, *, deadline_s: float = DEADLINE_S, gate: str = "") -> None:
+    def __init__(self, niceness: int = MAX_NICENESS, *, deadline_s: float = DEADLINE_S, gate: str = "") -> None:
         """gate: Name of the engine's gate, for which its draws on a GPU wait."""
-        super().__init__("engine.render.isf.vet_child", f"main({gate!r})", deadline_s)
+        super().__init__("engine.render.isf.vet_child", f"main({gate!r}, {niceness})", deadline_s)
 
     def vet(
         self,
@@ -123,9 +124,9 @@ class VetProcess(TrialProcess):
 class Vetter:
     """Queues files for a VetProcess on its own thread. `submit`, `poll`, `close`: any thread, never wait."""
 
-    def __init__(self, report: Report, *, deadline_s: float = DEADLINE_S, gate: str = "") -> None:
-        """gate: Name of the engine's gate, for which draws on a GPU wait."""
-        self._process = VetProcess(deadline_s=deadline_s, gate=gate)
+    def __init__(self, report: Report, niceness: int = MAX_NICENESS, **how: Any) -> None:
+        """how: The other arguments of `VetProcess`."""
+        self._process = VetProcess(niceness, **how)
         self._requests: deque[tuple[int, Path | None, Callable[[], VetResult]]] = deque()
         """Tickets, paths and trials."""
         self._results: deque[VetResult] = deque()

@@ -59,6 +59,8 @@ class ScriptedTrials:
 
     texts: list[str] = field(default_factory=list)
     wall_deadlines: list[float] = field(default_factory=list)
+    niceness: list[int] = field(default_factory=list)
+    """Of each process that was started."""
     lates: int = 2
     may_answer: threading.Event = field(default_factory=threading.Event)
     is_warm: bool = False
@@ -94,6 +96,7 @@ class ScriptedTrials:
 
     def close(self) -> None:
         self.is_warm = False
+        self._waiting.clear()
 
 
 class Rig:
@@ -126,7 +129,7 @@ class Rig:
             player=self.player,
             testing=partial(
                 ShaderTestScheduler,
-                open_tester=lambda: self.tester,
+                open_tester=self.open_tester,
                 records=records,
                 folder=folder.parent / "records",
                 circumstances="here",
@@ -143,6 +146,10 @@ class Rig:
         self.snapshot = self.store.snapshot()
         self.time_s = 0.0
         self.awaits_tests = False
+
+    def open_tester(self, niceness: int) -> ScriptedTrials:
+        self.tester.niceness.append(niceness)
+        return self.tester
 
     def write(self, name: str, text: str) -> None:
         unfinished = self.folder / f"{name}.tmp"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from engine.control import Reply
-from engine.control.commands.shader_test_scheduler import IDLE_AFTER_S, PREEMPTED_AFTER_S
+from engine.control.commands.shader_test_scheduler import IDLE_AFTER_S
 from engine.system.disk_store import DiskStore
 from tests.control.commands.shader_rig import Rig, shader
 
@@ -87,18 +87,25 @@ def test_a_large_folder_is_tested_once_somebody_requests_the_list(
     assert set(rig.control.pictures) == {"Glow"} and rig.state() == "off"
 
 
-def test_a_chosen_shader_does_not_wait_for_a_test_in_advance(open_rig: Any, folder: Path, wait_for: Any) -> None:
-    (folder / "Glow.fs").write_text(shader())
+def test_a_shader_that_somebody_waits_for_is_tested_first_with_a_share_of_a_busy_machine(
+    open_rig: Any, folder: Path, wait_for: Any
+) -> None:
+    for name in ("Running", "Earlier", "Newest"):
+        (folder / f"{name}.fs").write_text(shader(more=f"// {name}"))
     rig = open_rig()
     rig.tester.may_answer.clear()
-    rig.write("Slow", shader(1.0))
-    wait_for(lambda: len(rig.tester.texts) == 1, "the test in advance")
-    rig.store.set("/fx/1/file", "Glow", by="test")
-    wait_for(lambda: rig.state() == "testing", "the choice")
-    rig.clock_s += PREEMPTED_AFTER_S
-    wait_for(lambda: len(rig.tester.texts) == 2, "the test of the chosen one")
+    rig.write("Library", shader(more="// Library"))
+    wait_for(lambda: rig.tester.texts, "the test in advance")
+    prepared = rig.control._prepared
+    for count, name in enumerate(("Running", "Earlier", "Newest"), start=1):
+        rig.control.awaited_by({"/fx/1/file": name, "/fx/1/enable": True})
+        wait_for(lambda count=count: len(prepared) == count and all(each.text for each in prepared.values()), name)
+        wait_for(lambda: len(rig.tester.texts) == 2, "the first one, before the test in advance has ended")
     rig.tester.may_answer.set()
-    wait_for(lambda: rig.is_playing("Glow"), "the chosen one")
+    wait_for(lambda: len(rig.tester.texts) == 5 and not rig.control._testing.is_running, "all of them")
+    order = [text.rpartition("// ")[2] for text in rig.tester.texts]
+    assert order == ["Library", "Running", "Newest", "Earlier", "Library"]
+    assert [number > 10 for number in rig.tester.niceness] == [False, True, True], "the user's are kept ready"
 
 
 def test_a_prepared_shader_that_cannot_be_shown_is_a_fault_before_it_is_on_air(
