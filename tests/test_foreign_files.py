@@ -7,34 +7,10 @@ file by its name to read it stands in ALLOWED, with the reason.
 import ast
 import textwrap
 
+from tests.support.cases import cases_of
 from tests.test_architecture import ENGINE, engine_files, nodes_of
 
-ALLOWED = {
-    "the one place": "system/small_file system/media_file",
-    "a part of this package": """
-        cli/doc_tables cli/machine_report cli/main cli/schema dataset/checking/page models/known_repositories
-        models/rvc/check models/sam3/meta_names models/sam3/model_folder
-        models/sd/plan/families models/sd/plan/original_names models/sd/plan/other_models
-        render/blue_noise render/compiling render/isf/isf_file render/shader_source web/serving/page_files
-    """,
-    "a part of the installed transformers": "models/compat/transformers",
-    "a file of the system: /proc, /sys, a camera": """
-        ipc/process_identity dataset/running/estimate jobs/kit/ray_cluster
-        sources/camera sources/devices system/shared_udp_port system/trial_process
-    """,
-    "written by this very run, in a folder that it has made or locked": """
-        cli/selftest jobs/convert/scratch jobs/convert/tags
-        dataset/cycles/blender_main dataset/cycles/drawing dataset/cycles/files
-        dataset/running/on_cluster dataset/running/manifest jobs/video/writing/segmented_video
-        sinks/index_in_front sinks/movie_file system/worker_process
-    """,
-    "torch and safetensors open by name what `read_pickle` or `read_header` has checked": """
-        models/weight_files
-        models/rvc/checkpoint models/rvc/content models/rvc/pitch/rmvpe models/sd/lora
-        models/tensor_file models/sd/file_weights models/sd/textual_inversion
-    """,
-    "Pillow opens by name what `open_regular` has checked": "sources/still",
-}
+ALLOWED = cases_of(__file__)
 METHODS = {"read_bytes", "read_text"}
 """Of a path."""
 FUNCTIONS = set(
@@ -65,7 +41,7 @@ def opens_by_name(call: ast.Call) -> bool:
 
 
 def test_files_of_strangers_are_opened_in_one_place() -> None:
-    allowed = {name for names in ALLOWED.values() for name in names.split()}
+    allowed = {name for names in ALLOWED.values() for name in names}
     found: dict[str, list[int]] = {}
     for path in engine_files():
         for node in nodes_of(path):
