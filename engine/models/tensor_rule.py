@@ -11,7 +11,7 @@ from typing import Any, Final
 from engine.errors import ModelError
 
 HARMLESS: Final = re.compile(
-    r"(^|\.)position_ids$|^(text|visual)_projection(\.weight)?$|^logit_scale$|^(model_)?ema\.|^safety_checker\.|^loss\."
+    r"(^|\.)(position_ids|attn_mask)$|^(text|visual)_projection(\.weight)?$|^logit_scale$|^(model_)?ema\.|^safety_checker\.|^loss\."
 )
 """Tensors in published files that are not weights of the network and are ignored."""
 ANOTHER: Final = "it is another kind of model, or config.json belongs to another one"
