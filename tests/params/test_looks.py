@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -246,6 +247,18 @@ def test_a_look_is_like_its_still_and_its_loop(show: Show) -> None:
         off, alike = np.abs(first - still).mean(), np.corrcoef(first.ravel(), still.ravel())[0, 1]
         again = f"draw it again: multiverse preset picture {show.name!r} '{file}' --overwrite"
         assert off < tolerance and alike > 0.93, again
+
+
+def test_the_looks_are_spread_over_the_hues() -> None:
+    """CIELAB's hue of all light in each still."""
+    hues_deg = []
+    for name in LOOKS:
+        with Image.open(PICTURES / f"{name}.jpg") as image:
+            lab = cv2.cvtColor(np.asarray(image.convert("RGB"), np.float32) / 255, cv2.COLOR_RGB2LAB)
+        _, a, b = lab.sum(axis=(0, 1))
+        hues_deg.append(np.degrees(np.arctan2(b, a)))
+    apart_deg = np.subtract.outer(hues_deg, hues_deg) % 360
+    assert (apart_deg <= 30).sum(axis=0).max() <= 5, "of 28 within 30 degrees"
 
 
 def test_every_built_in_preset_has_a_small_loop_that_moves_without_end() -> None:
