@@ -24,6 +24,7 @@ from tests.support.long_form import IS_SOAK
 from tests.support.needed import needs, quick_renderer
 
 ROOT = Path(__file__).parent.parent
+PACKAGES = "engine", "osc_schema", "touchdesigner"
 ONE_PICTURE = ("--renderer", quick_renderer(), "--web", "off", "--osc", "off", "--frames", "1")
 LIGHT_COMMANDS = (
     ("run", "--sd", "SD", *ONE_PICTURE),
@@ -52,6 +53,13 @@ for words in json.loads(sys.argv[1]):
             code = end.code or 0
     said.append([code, out.getvalue(), err.getvalue()])
 print(json.dumps(said))
+"""
+NEAREST_SCRIPT = """
+import numpy as np
+from engine.dataset.sensor.kernels import pick_nearest
+numbers, fractions = np.zeros((2, 2, 2), np.uint16)
+depth_m, coordinates = np.ones((2, 2), np.float32), np.zeros((2, 2), np.int32)
+pick_nearest(numbers, depth_m, numbers, depth_m, coordinates, fractions, 0)
 """
 
 
@@ -296,15 +304,6 @@ def test_an_installed_package_stays_as_it_was_installed(light: Path) -> None:
     assert files_of(light) == before
 
 
-NEAREST_SCRIPT = """
-import numpy as np
-from engine.dataset.sensor.kernels import pick_nearest
-numbers, fractions = np.zeros((2, 2, 2), np.uint16)
-depth_m, coordinates = np.ones((2, 2), np.float32), np.zeros((2, 2), np.int32)
-pick_nearest(numbers, depth_m, numbers, depth_m, coordinates, fractions, 0)
-"""
-
-
 @HAS_LINKS
 def test_nothing_of_the_package_stays_when_it_is_removed(light: Path) -> None:
     """The last test here: the environment of the others is without the package after it."""
@@ -313,9 +312,6 @@ def test_nothing_of_the_package_stays_when_it_is_removed(light: Path) -> None:
     subprocess.run([*pip, "uninstall", "-y", "multiverse-engine"], check=True, capture_output=True)
     assert [path for path in site_of(light).iterdir() if path.name in PACKAGES] == []
     assert "No module named 'engine'" in run(light, "python", "-c", "import engine").stderr
-
-
-PACKAGES = "engine", "osc_schema", "touchdesigner"
 
 
 def files_of(environment: Path) -> set[Path]:
