@@ -316,8 +316,7 @@ def start(run: RunContext, values: Values, picture: Picture, parts: EngineParts,
             line.start()
     if control_inputs.osc is not None:
         subscribe_configured(run, control_hub, control_inputs.osc)
-    if not config.offline:
-        watchdog.start()
+    watchdog.start()
     if web is not None and config.announce:
         closing(open_announcer(run, control_inputs.osc, web)).start()
     return engine

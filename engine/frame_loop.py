@@ -147,7 +147,7 @@ class FrameLoop:
             if end_s is not None and self._frame_end_s >= end_s - ROUNDING_S:
                 return
             frame = self._attempt(self.draw_frame)
-            self.timing.mark.end(is_published=frame is not None)
+            self.timing.mark.end(is_published=frame is not None and not self.outputs.output_format.is_offline)
             if seconds is not None and end_s is None:
                 end_s = self._frame_end_s - self.schedule.period_s + seconds
             if frame is not None:

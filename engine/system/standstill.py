@@ -36,7 +36,7 @@ class FrameMark:
         """Part of the frame in progress: drawing, publishing ..."""
         self.thread_id = 0
         self.is_watched = False
-        """True from the first published picture on: before it things are compiled."""
+        """True from the first published picture on: before it things are compiled. Offline nobody sees a standstill."""
 
     def begin(self, now_s: float) -> None:
         self.step, self.thread_id = "reading values", threading.get_ident()
