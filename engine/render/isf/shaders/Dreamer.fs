@@ -165,8 +165,8 @@ void main() {
         vec3 mean = vec3(0.0);
         for (int i = 0; i < 9; i++) mean += IMG_NORM_PIXEL(sourceImage, 0.2 + 0.3 * vec2(i - 3 * (i / 3), i / 3)).rgb / 9.0;
         float has_people = source.x > 0.5 && source.y > 0.5 ? night : 0.0, room = has_people * (1.0 - now.a);
-        float exposure = mix(2.0, clamp(0.55 / max(dot(mean, vec3(0.3, 0.59, 0.11)), 0.01), 0.7, 2.0), has_people);
-        now.rgb = (1.0 - exp(-now.rgb * exposure)) * (1.0 - 0.55 * room);
+        float exposure = mix(2.0, clamp(0.64 / max(dot(mean, vec3(0.3, 0.59, 0.11)), 0.01), 0.7, 2.0), has_people);
+        now.rgb = (1.0 - exp(-now.rgb * exposure)) * (1.0 - 0.25 * room);
         float light = dot(now.rgb, vec3(0.3, 0.59, 0.11));
         // People take the warm side of the palette, the room the cool one; a painted picture keeps most of its own.
         vec3 cool = mix(palette_1.rgb * 1.4, mix(palette_2.rgb, palette_4.rgb, 0.35), smoothstep(0.05, 0.85, light)) * (0.4 + 1.3 * light);
