@@ -6,6 +6,7 @@ modules/models.py); the WebUI stores none and trains with ContentVec, which is i
 vectors of the same size at the same rate: with the wrong one a voice runs without an error, but is unintelligible.
 """
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,15 +30,8 @@ OTHER_KEY: Final = "embedder_name"
 LAYER_KEY: Final = "embedder_output_layer"
 """Keys in the metadata of voices: KEY is Applio's, the other two are rvc-webui's."""
 CONTENT_VEC: Final = ("contentvec", "contentvec_base", "content_vec_best", "hubert_base")
-_APPLIO: Final = "IAHispano/Applio/Resources/embedders"
-PUBLISHED: Final = {
-    "spin": f"{_APPLIO}/spin",
-    "spin_v2": f"{_APPLIO}/spin-v2",
-    "chinese_hubert_base": f"{_APPLIO}/chinese_hubert_base",
-    "japanese_hubert_base": f"{_APPLIO}/japanese_hubert_base",
-    "hubert_base_japanese": f"{_APPLIO}/japanese_hubert_base",
-    "korean_hubert_base": f"{_APPLIO}/korean_hubert_base",
-}
+_TABLES: Final = tomllib.loads(Path(__file__).with_name("other_voices.toml").read_text(encoding="utf-8"))
+PUBLISHED: Final[dict[str, str]] = _TABLES["contents"]
 """Repositories of published HuBERTs, by name with `_` for `-`."""
 
 

@@ -113,11 +113,15 @@ def test_an_adapter_without_its_image_encoder_says_so(tiny_sd: Path, adapter: Pa
     assert load(named, "cpu", "fp32").ip_adapter is not None
 
 
-def test_an_adapter_with_an_unknown_tensor_is_refused(tiny_sd: Path, adapter: Path, tmp_path: Path) -> None:
-    tensors = copied_tensors(adapter) | {"image_proj.gain.weight": torch.ones(1)}
-    save_file(tensors, tmp_path / "x.safetensors")
-    with pytest.raises(ModelError, match=r"no place in an IP-Adapter, the first is image_proj\.gain\.weight; it is"):
-        examine_ip_adapter(str(tmp_path / "x.safetensors"), "", None)
+def test_an_adapter_with_an_unknown_or_a_missing_tensor_is_refused(adapter: Path, tmp_path: Path) -> None:
+    file, tensors = tmp_path / "x.safetensors", copied_tensors(adapter)
+    save_file(tensors | {"image_proj.gain": torch.ones(1)}, file)
+    with pytest.raises(ModelError, match=r"no place in an IP-Adapter, the first is image_proj\.gain; it is"):
+        examine_ip_adapter(str(file), "", None)
+    del tensors["ip_adapter.1.to_v_ip.weight"]
+    save_file(tensors, file)
+    with pytest.raises(ModelError, match=r"1 tensors are missing .*, the first is ip_adapter\.1\.to_v_ip\.weight"):
+        examine_ip_adapter(str(file), "", None)
 
 
 def test_an_adapter_of_a_repository_says_how_to_get_its_encoder(tiny_sd: Path, adapter: Path, target: Folders) -> None:

@@ -6,6 +6,7 @@ takes the encoder's projection (width 1024 of ViT-H, 1280 of bigG); plus and ful
 """
 
 import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from engine.models.plain_config import CONFIG, read_config
 from engine.models.sd.plan.families import FAMILIES, TEXT_WIDTHS, wrong_model_error
 from engine.models.sd.plan.network_outline import NetworkOutline
 from engine.models.tensor_file import headers_of, weights_of
-from engine.models.tensor_rule import require_known
+from engine.models.tensor_rule import require_known, require_present
 from engine.models.weight_files import TensorInfo, WeightFiles, find_weights
 
 PUBLISHED = "h94/IP-Adapter"
@@ -31,12 +32,10 @@ ADAPTERS = {"sd15": "models/ip-adapter_sd15.safetensors", "sdxl": "sdxl_models/i
 """A standard adapter for each family that has one; SD 2.x has none."""
 FACE_NUMBERS = 512  # width of a face recognition embedding, the input of FaceID and InstantID
 _DEFAULTS = {"hidden_size": 768, "projection_dim": 512}  # default of transformers' CLIPVisionConfig
-_KEY = re.compile(r"ip_adapter\.\d+\.to_k_ip\.weight")
-_TENSORS = re.compile(
-    r"ip_adapter\.\d+\.to_[kv]_ip\.weight|image_proj\.(latents|((proj_|norm_)?(in|out)|proj|norm|proj\.[023]|"
-    r"layers\.\d+\.(0\.(norm[12]|to_q|to_kv|to_out)|1\.[013]))\.(weight|bias))"
-)
-"""Names of the tensors of all supported kinds."""
+_KEY = re.compile(r"ip_adapter\.(\d+)\.to_k_ip\.weight")
+_LAYER = re.compile(r"image_proj\.layers\.(\d+)\.")
+_NAMES: dict[str, list[str]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+"""The tensors of each supported kind."""
 _KOLORS_WIDTH = 1024
 """hidden_size of the CLIP ViT-L of Kolors' adapter. Kolors' UNet has the same widths as SDXL's, but other texts."""
 _FACE = "which needs a face detector"
@@ -88,7 +87,7 @@ def examine_ip_adapter(name: str, encoder: str, outline: NetworkOutline | None) 
     weights = weights_of(name, file)
     tensors = headers_of(weights)
     need = _required_encoder(name, file, tensors)
-    require_known(name, "an IP-Adapter", tensors, may_ignore=_TENSORS.fullmatch, why="it is another kind of adapter")
+    _require_tensors(name, tensors)
     if outline is not None:
         _require_fit(name, tensors, outline)
     folder, config = _encoder(name, file, encoder, need)
@@ -143,6 +142,18 @@ def _required_encoder(name: str, file: Path, tensors: Mapping[str, TensorInfo]) 
     if width == _KOLORS_WIDTH or "kolors" in published_name(file).lower():
         raise ModelError(f"{name}: an IP-Adapter of Kolors, which is not supported; {known}")
     return EncoderRequirement("hidden_size", width)
+
+
+def _require_tensors(name: str, tensors: Mapping[str, TensorInfo]) -> None:
+    """Raise ModelError unless the file has all tensors of its kind, and no others."""
+    kind = next((kind for kind in ("standard", "full") if f"image_proj.{_NAMES[kind][0]}" in tensors), "plus")
+    layers = {found[1] for each in tensors if (found := _LAYER.match(each))}
+    numbers = [found[1] for each in tensors if (found := _KEY.fullmatch(each))]
+    names = {f"image_proj.{each}" for each in _NAMES[kind]}
+    names |= {f"image_proj.layers.{layer}.{each}" for layer in layers for each in _NAMES["layer"]}
+    names |= {f"ip_adapter.{number}.to_{side}_ip.weight" for number in numbers for side in "kv"}
+    require_present(name, sorted(names - tensors.keys()))
+    require_known(name, "an IP-Adapter", tensors.keys() - names, why="it is another kind of adapter")
 
 
 def _require_fit(name: str, tensors: Mapping[str, TensorInfo], outline: NetworkOutline) -> None:
