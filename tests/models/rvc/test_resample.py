@@ -9,18 +9,10 @@ from scipy import signal
 from engine.models.rvc.highpass import MEMORY, REACH, ROW, high_pass
 from engine.models.rvc.resample import Resampler
 from tests.models.rvc.streaming import level_db
+from tests.support.cases import cases_of
 
 CPU = torch.device("cpu")
-RATES = [
-    (48_000, 16_000),
-    (44_100, 16_000),
-    (22_050, 16_000),
-    (8_000, 16_000),
-    (192_000, 16_000),
-    (40_000, 48_000),
-    (40_000, 44_100),
-    (423, 400),  # a formant of one semitone, at 40 kHz
-]
+RATES: list[list[int]] = cases_of(__file__)["rates"]
 RATE_HZ = 16_000
 
 
