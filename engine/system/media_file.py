@@ -34,9 +34,9 @@ JOINTS = {
     "OGG": re.compile(rb"OggS\0[\0\1\4\5].*?OggS\0\x02", re.DOTALL),
 }
 """A frame or a page, and behind it the beginning of another sound; by libsndfile's name of the format."""
-OPENING = re.compile(rb"(?:RIFF|FORM).{4}(?:WAVE|AIF[CF])|.{4}ftyp", re.DOTALL)
+OPENING = re.compile(rb"(?:RIFF|RF64|FORM).{4}(?:WAVE|AIF[CF])|.{4}ftyp", re.DOTALL)
 """The beginning of a WAV, an AIFF, an MP4 or a MOV."""
-BOX_BYTES = 16
+BOX_BYTES = 28
 MAX_BOXES = 1000
 APPENDED = (
     "another file was appended at byte {at} of {whole}, and is left out, or parts of it; join them by "
@@ -174,11 +174,13 @@ def unread_part_line(path: Path) -> str:
 def _box_bytes(box: bytes) -> int:
     """The length of a box of an MP4, or of a whole WAV or AIFF, by its first BOX_BYTES."""
     declared = int.from_bytes(box[:4], "big")
+    if box.startswith(b"RF64"):  # a WAV of more than 4 GB, whose size is in the chunk ds64 (EBU Tech 3306)
+        return 8 + int.from_bytes(box[20:28], "little")
     if box.startswith((b"RIFF", b"FORM")):
         content = int.from_bytes(box[4:8], "little" if box.startswith(b"RIFF") else "big")
         return 8 + content + content % 2
     if declared == 1:
-        declared = int.from_bytes(box[8:], "big")
+        declared = int.from_bytes(box[8:16], "big")
     return max(declared or ENDLESS_BYTES, 8)
 
 

@@ -116,7 +116,7 @@ def appended_line(path: Path, first_bytes: int) -> str:
     )
 
 
-@pytest.mark.parametrize("kind", ["WAV", "AIFF", "M4A"])
+@pytest.mark.parametrize("kind", ["WAV", "RF64", "AIFF", "M4A"])
 def test_a_sound_behind_the_first_of_a_file_is_told_where_it_is_not_read(kind, tmp_path, open_feed, reports) -> None:
     part = tmp_path / f"part.{kind.lower()}"
     if kind == "M4A":
