@@ -51,7 +51,8 @@ def kernel(function: Function) -> Function:
 
 def subkernel(function: Function) -> Function:
     """Compile a function that only kernels call: faster without wrappers for calls from Python."""
-    compiled: Any = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy")(function)
+    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
+    compiled: Any = njit(**options)(function)
     return cast(Function, compiled)
 
 
