@@ -121,6 +121,9 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # First those whose files start engines and browsers: the parts that workers get are longer at the beginning, and a
+    # file that lies in one part starts its engine once.
+    items.sort(key=lambda item: not {"web", "live"}.intersection(item.path.parts))
     for item in items:
         for list_name in FILE_LISTS:
             if is_listed(item.path, list_name):

@@ -21,6 +21,7 @@ from engine.render.isf.parse import parse_isf
 from engine.render.masks import SourceMaps
 from engine.render.opening import open_renderer
 from engine.render.picture import PictureInput, Renderer
+from tests.support.long_form import in_long_form
 from tests.support.needed import needs
 from tests.support.pictures import draw_once
 
@@ -201,7 +202,7 @@ def test_a_camera_reaches_the_shaders_of_a_whole_run(tmp_path: Path, renderer: s
         assert last.read_rgba()[5, 5, :2].tolist() == [255, 64], "half a second is one beat"
 
 
-@pytest.mark.parametrize("renderer", ["gl", "numba"])
+@pytest.mark.parametrize("renderer", ["gl", *in_long_form("numba")])
 def test_words_that_are_all_but_transparent_are_where_the_picture_would_show_them(
     tmp_path: Path, renderer: str
 ) -> None:
