@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 DEADLINE_S: Final = 20.0  # for a file; a heavy one compiles for 6 s on a software rasteriser
 MAX_QUEUE: Final = 1000
+CLOSE_TRIES: Final = 50
+CLOSE_TRY_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,7 +76,7 @@ class VetProcess(TrialProcess):
         wall_deadlines: float | None = None,
         is_second: bool = False,
     ) -> VetResult:
-        """Test a shader's text, with that of its vertex shader. Waits until the deadline at most.
+        """Test a shader's text, with that of its vertex shader. Waits for two deadlines at most.
 
         is_sound: It is known to end and to draw, so no clock refuses it. wall_deadlines: As in `order`. is_second: The
         process has ended once, which may be the system's doing, as without memory."""
@@ -122,7 +124,7 @@ class VetProcess(TrialProcess):
 
 
 class Vetter:
-    """Queues files for a VetProcess on its own thread. `submit`, `poll`, `close`: any thread, never wait."""
+    """Queues files for a VetProcess on its own thread. Any thread; `close` waits, the others never."""
 
     def __init__(self, report: Report, niceness: int = MAX_NICENESS, **how: Any) -> None:
         """how: The other arguments of `VetProcess`."""
@@ -174,13 +176,13 @@ class Vetter:
             self._condition.notify()
 
     def close(self) -> None:
-        """End the process and the thread. Idempotent."""
+        """End the process and the thread, which gets 5 s. Idempotent."""
         with self._condition:
             self._is_closed = True
             self._condition.notify()
-        self._process.kill()
-        self._thread.join(5.0)
-        self._process.kill()
+        for _ in range(CLOSE_TRIES):  # the thread may be starting the process at this moment
+            self._process.kill()
+            self._thread.join(CLOSE_TRY_S)
 
     def _run(self) -> None:
         while (task := self._take()) is not None:
