@@ -41,9 +41,9 @@ def object_colours(ids: Sequence[int]) -> np.ndarray:
     return 1 - np.float32(SATURATION) * (1 - np.array([hue_rgb(hue) for hue in hues], np.float32).reshape(-1, 3))
 
 
-def encoded_id(number: int) -> int:
-    """Encode an id for a texture, 1..255; 0 means no object."""
-    return 1 + (number - 1) % 255
+def encoded_id(number: int, most: int = 255) -> int:
+    """Encode an id for a texture or a file, 1..`most`, then again from 1; 0 means no object."""
+    return 1 + (number - 1) % most
 
 
 def mask_boxes(masks: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine.render.masks import mask_boxes, object_colours
+from engine.render.masks import encoded_id, mask_boxes, object_colours
 from engine.sources.pictures import Batch, InputPicture
 from engine.values import Segmentation
 
@@ -63,8 +63,9 @@ class MaskedPicture:
         return self._overlay
 
     def ids(self) -> np.ndarray:
-        """Ids, (height, width): that of the object in front, 0 for none. uint16 if one is above 255, else uint8."""
-        ids = [0, *(each.id for each in self.segmentation.objects)]
+        """Ids, (height, width): that of the object in front, 0 for none. uint16 if one is above 255, else uint8.
+        After 65535, the highest in a PNG, they begin again at 1."""
+        ids = [0, *(encoded_id(each.id, np.iinfo(np.uint16).max) for each in self.segmentation.objects)]
         indices = self._paint_ids(slice(None), list(range(1, len(ids))))  # up to MAX_OBJECTS
         numbers: np.ndarray = np.array(ids, np.uint8 if max(ids) < 256 else np.uint16)[indices]
         return numbers
