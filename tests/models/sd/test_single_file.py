@@ -133,6 +133,14 @@ def test_a_tensor_that_no_part_has_is_refused_in_one_line(
     assert "\n" not in str(error.value) and name.rpartition(".")[2] in str(error.value)
 
 
+def test_a_tensor_with_too_few_sides_is_named_in_one_line_or_left_to_the_loader(tmp_path: Path) -> None:
+    first, text = (f"model.diffusion_model.input_blocks.{name}.weight" for name in ("0.0", "1.1.attn2.to_k"))
+    file = save_tensors(tmp_path / "x.safetensors", {first: torch.zeros(8, 4, 3, 3), text: torch.zeros(())})
+    assert examine(file).family == "sd15"
+    with pytest.raises(ModelError, match="takes 0 channels"):
+        examine(save_tensors(file, {first: torch.zeros(8)}))
+
+
 def test_a_configuration_of_another_model_next_to_the_file_is_refused(
     tiny_models: Any, tensors: dict[str, torch.Tensor], tmp_path: Path
 ) -> None:

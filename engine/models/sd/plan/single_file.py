@@ -39,7 +39,7 @@ _INPUT = f"{UNET}input_blocks.0.0.weight"
 _OUTPUT = f"{UNET}out.2.weight"
 _OTHER_VAE = "the latents of another VAE: 16 are Flux's or SD 3's, 32 and 128 Flux.2's, as in Mugen"
 _XL_EMBEDDING = f"{UNET}label_emb.0.0.weight"
-_CHANNELS = {9: "an inpainting model", 8: "an editing model (pix2pix)", 7: "an upscaler", 5: "a depth model"}
+_KINDS = {9: "an inpainting model", 8: "an editing model (pix2pix)", 7: "an upscaler", 5: "a depth model", 0: "damaged"}
 _ADDED = "another program added it"
 _EDM = "continuous EDM noise is not supported; supported: "
 
@@ -144,10 +144,10 @@ def _family_in(tensors: dict[str, TensorInfo], file: Path) -> str:
     if any(".time_stack." in name for name in tensors) or _INPUT not in tensors:
         whole = unet_alone(file.stem)
         raise ModelError(f"{file}: {kind_of(tensors)}{f' ({whole})' if whole else ''}")
-    channels = tensors[_INPUT].shape[1]
+    channels = next(iter(tensors[_INPUT].shape[1:]), 0)
     if channels != 4:
-        makes = tensors[_OUTPUT].shape[0] if _OUTPUT in tensors else 0
-        kind = _CHANNELS.get(channels, "inpainting or editing") if makes != channels else _OTHER_VAE
+        makes = next(iter(tensors[_OUTPUT].shape), -1) if _OUTPUT in tensors else -1
+        kind = _KINDS.get(channels, "inpainting or editing") if makes != channels else _OTHER_VAE
         raise ModelError(f"{file}: its UNet takes {channels} channels ({kind}); supported: {SUPPORTED}")
     if "edm_mean" in tensors:
         raise ModelError(f"{file}: Playground v2.5, whose {_EDM}{SUPPORTED}; Playground v2 is such a model")
@@ -155,9 +155,9 @@ def _family_in(tensors: dict[str, TensorInfo], file: Path) -> str:
         raise ModelError(f"{file}: CosXL, whose {_EDM}{SUPPORTED}")
     if _XL_EMBEDDING not in tensors:
         ins = [name for name in tensors if name.startswith(UNET) and name.endswith("proj_in.weight")]
-        texts = [tensors[name].shape[-1] for name in tensors if name.endswith(".attn2.to_k.weight")]
+        texts = [tensors[name].shape[-1:] for name in tensors if name.endswith(".attn2.to_k.weight")]
         # The attention of SD 2.x has linear projections, that of 1.x and of stable-diffusion.cpp convolutions.
-        is_newer = any(len(tensors[name].shape) == 2 for name in ins) or _TEXT_WIDTH_2 in texts
+        is_newer = any(len(tensors[name].shape) == 2 for name in ins) or (_TEXT_WIDTH_2,) in texts
         return "sd21" if is_newer else "sd15"
     if any(name.startswith("conditioner.embedders.0.model.") for name in tensors):
         raise ModelError(
@@ -213,7 +213,7 @@ def require_config(single: SingleFile, folder: DiffusersFolder) -> None:
             continue
         config = folder.config(f"{part}/config.json")
         layers = len({found[1] for name in own if (found := _LAYER.match(name))})
-        width = own[_POSITIONS].shape[-1] if _POSITIONS in own else 0
+        width = next(iter(own[_POSITIONS].shape[-1:]), 0) if _POSITIONS in own else 0
         depth, side = config.get("num_hidden_layers", DEPTH), config.get("hidden_size", 512)
         if layers < depth or width != side:
             raise ModelError(
