@@ -216,14 +216,14 @@ def is_of_transformers(path: Path) -> bool:
 
 def checkpoint_in(folder: Path) -> str:
     """Name and description of the first such file in a folder; "" if there is none."""
-    for file in sorted(file for file in folder.iterdir() if file.suffix in _SUFFIXES):
+    for file in sorted(file for file in folder.iterdir() if file.suffix.lower() in _SUFFIXES):
         if what := what_file_is(file):
             return f"{file.name} is {what}"
     return ""
 
 
 def _tensor_names(path: Path, *, must_be_read: bool = False) -> list[str]:
-    if path.suffix not in _SUFFIXES or not path.is_file():
+    if path.suffix.lower() not in _SUFFIXES or not path.is_file():
         return []
     try:
         if is_safetensors(path):

@@ -143,7 +143,7 @@ def lora_file(name: str) -> Path:
     if (path / ADAPTER).is_file() and (path / "adapter_model.safetensors").is_file():
         return path / "adapter_model.safetensors"
     files = sorted(path.glob("*.safetensors"))
-    files = files or sorted(file for file in path.iterdir() if file.suffix in PICKLES)
+    files = files or sorted(file for file in path.iterdir() if file.suffix.lower() in PICKLES)
     if len(files) != 1:
         found = ", ".join(file.name for file in files) or "none"
         raise ModelError(f"{name}: need exactly one .safetensors file, found {found}; name the file")
