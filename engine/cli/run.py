@@ -15,7 +15,7 @@ import typer
 from engine.cli.job_options import job_options
 from engine.cli.run_options import keys_of, options_of, require_model, settings_from
 from engine.cli.signals import Signals
-from engine.cli.standard_streams import complain, say_at_once
+from engine.cli.standard_streams import complain
 from engine.config import RUN_DEFAULTS, Config, DmxConfig, build_config, lan_defaults, read_config_file, split_host_port
 from engine.errors import ConfigError, SinkError, UsageError
 from engine.live.kit.opening import live_models, with_implied
@@ -260,9 +260,7 @@ def _value_for(param: "Param", raw: str) -> int | float | str:
 
 def _leave() -> None:
     """End the process although its main thread stands in a driver or a disk."""
-    say_at_once(
-        "multiverse: ended without the last picture, which did not come; files are complete up to the one before"
-    )
+    complain("ended without the last picture, which did not come; files are complete up to the one before")
     os._exit(1)
 
 
