@@ -202,7 +202,8 @@ class ShaderTestScheduler:
         ran = self._running
         if ran is None or (result := ran.tester.poll()) is None:
             return []
-        self._running, is_idle = None, ran.tester is self._idle.tester
+        self._running = None
+        is_idle = ran.tester is self._idle.tester
         if is_idle:
             now_s = self._now_s()
             self._idle.rests_until_s = now_s + REST * (now_s - ran.began_s)

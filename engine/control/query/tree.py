@@ -103,7 +103,8 @@ class QueryTree:
         """`last_values`: those of each published message by its address, as `Announcements` stores them.
         `pad_looks()`: the presets of the pads that /pad/1 and so on press, "" for an empty one."""
         self._store = store
-        self._pad_looks, self._shown_pad_looks = pad_looks, pad_looks()
+        self._pad_looks = pad_looks
+        self._shown_pad_looks = pad_looks()
         self._last_values = last_values
         nodes: dict[str, _Node] = {
             "/": _Node(

@@ -181,7 +181,7 @@ class QueryClients:
         return peer
 
     def send_paths(self, events: Iterable[PathEvent]) -> None:
-        """Send the changes of `QueryTree.show_cues` or `show_inputs` to every client."""
+        """Send the changes of the `QueryTree` to every client. Any thread."""
         for event in events:
             for peer in list(self._peers.values()):
                 peer.queue_path(event)
