@@ -5,7 +5,6 @@ import importlib
 import json
 import shutil
 import socket
-import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from engine.models.sd import ModelSpec
 from engine.models.sd.load import load as load_sd
 from engine.models.tokenizer_files import read_tokenizer_files
 from tests.models.rvc.small_hubert import small_hubert
+from tests.support.cases import cases_of
 from tests.support.tiny_detectors import network_of
 
 KERNEL = "owner/kernel"
@@ -38,7 +38,7 @@ ALL_AT_ONCE = {
     "transformers_weights": "stranger.safetensors",
     "configuration_files": ["config.5.0.0.json"],
 }
-CASES: dict[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+CASES: dict[str, Any] = cases_of(__file__)
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,5 @@
 """The painter on CUDA: captured graphs paint what direct calls do, without needless waits or copies."""
 
-import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from itertools import count
@@ -22,12 +21,13 @@ from engine.models.sd.model import DiffusionModel
 from engine.models.sd.single import paint
 from tests.conftest import TinyModels
 from tests.live.sd.rig import BASE, source_picture
+from tests.support.cases import cases_of
 from tests.support.fake_cuda.device import FakeCuda
 from tests.support.fake_cuda.walking import HAS_CARD, reference_device, walked_card
 from tests.support.long_form import IS_SOAK, in_long_form
 
 Change = dict[str, Any]
-CHANGES: dict[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+CHANGES: dict[str, Any] = cases_of(__file__)
 BACK: Change = CHANGES["back"]
 FAMILIES: dict[str, tuple[dict[str, str], str]] = {
     "sd15": ({"kind": "sd15"}, "float32"),

@@ -1,7 +1,6 @@
 """The sampler that a model is run with, by published names, misleading names, and schedulers' JSON."""
 
 import json
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,9 @@ from engine.models.sd.plan.sampler_choice import SamplerChoice, choose_sampler
 from engine.models.sd.plan.sampler_name import name_notes, sampler_from_name
 from engine.models.sd.plan.scheduler_config import choose_prediction
 from engine.models.sd.plan.single_file import SingleFile
+from tests.support.cases import cases_of
 
-CASES: Any = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+CASES: Any = cases_of(__file__)
 EULER = {"_class_name": "EulerDiscreteScheduler", "timestep_spacing": "trailing", "prediction_type": "epsilon"}
 XL = {"addition_embed_type": "text_time", "use_linear_projection": True, "sample_size": 128}
 XL_512 = XL | {"sample_size": 64}

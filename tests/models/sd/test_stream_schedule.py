@@ -1,9 +1,7 @@
 """The stream compared with pictures computed one by one from the formulas, and its guarantees for live use."""
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,10 +17,11 @@ from engine.models.sd.painting import StreamSettings
 from engine.models.sd.pixels import is_finite
 from engine.models.sd.stream_schedule import StreamSchedule
 from tests.models.sd.plain_stream import loaded, plain_picture, random_latents, with_short_scaling
+from tests.support.cases import cases_of
 from tests.support.long_form import in_long_form
 
 THREE_STEPS = StreamSettings(width=64, height=64, t_index=(5, 25, 45), seed=3)
-CFG: Any = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))["guided"]
+CFG: Any = cases_of(__file__)["guided"]
 TCD = {"sampler": "tcd", "eta": 1.0}
 
 

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import tomllib
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from engine.models.random_models import seeded
 from engine.models.sd import ModelSpec
+from tests.support.cases import cases_of
 from tests.support.replicas.folders import PLAYGROUND_VAE
 from tests.support.replicas.replica import Folders, Refused, Replica, Works
 from tests.support.tiny_models import (
@@ -358,7 +358,7 @@ def refused(title: str, build: Callable[..., ModelSpec], /, *says: str, source: 
     return row(title, build, Refused(says=says), source, options)
 
 
-_TABLES: Any = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+_TABLES: Any = cases_of(__file__)
 PLAIN = "supported: a ControlNetModel or ControlNetUnionModel"
 SHUFFLE, CANNY_XL = "lllyasviel/control_v11e_sd15_shuffle", "diffusers/controlnet-canny-sdxl-1.0"
 UNION, PROMAX = "xinsir/controlnet-union-sdxl-1.0", "diffusion_pytorch_model_promax.safetensors"

@@ -1,12 +1,12 @@
 """Models published as one checkpoint file, and files that are mistaken for one."""
 
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
 
 from engine.models.sd import ModelSpec
+from tests.support.cases import cases_of
 from tests.support.replicas.replica import Folders, Refused, Replica, Works
 from tests.support.tiny_single_file import original_tensors, save_tensors
 
@@ -238,7 +238,7 @@ REFUSED = [
             source=COMFY_MODELS),
     *(
         refused(name, of_names(f"{Path(name).stem}.safetensors", *tensors), *says)
-        for name, (tensors, says) in tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8")).items()
+        for name, (tensors, says) in cases_of(__file__).items()
     ),
 ]  # fmt: skip
 REPLICAS = [*WORKING, *REFUSED]
