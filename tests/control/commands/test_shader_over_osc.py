@@ -87,9 +87,7 @@ def test_a_pattern_reaches_inputs_by_name_and_a_wrong_name_is_answered_with_the_
     assert {session.answer().address, session.answer().address} == {"/fx/1/speed", "/fx/1/shape"}
 
 
-def test_oscquery_announces_when_an_input_comes_and_goes_and_a_pad_gets_a_look(
-    session: EngineClient, wait_for: Any
-) -> None:
+def test_oscquery_announces_inputs_that_come_and_go_and_a_look_on_a_pad(session: EngineClient, wait_for: Any) -> None:
     node = query(session, "/fx/1/speed")
     assert (node["TYPE"], node["RANGE"], node["VALUE"]) == ("f", [{"MIN": 0.0, "MAX": 10.0}], [2.5])
     assert node["DESCRIPTION"] == "speed (1)"

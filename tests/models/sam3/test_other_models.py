@@ -105,9 +105,8 @@ def test_a_download_of_sam_3_1_without_its_checkpoint_says_how_to_get_that(hub: 
     folder = hub / "models--facebook--sam3.1" / "snapshots" / ("0" * 40)
     folder.mkdir(parents=True)
     (folder / "config.json").write_text("{}", encoding="utf-8")
-    assert re.fullmatch(
-        r".*: has no weights .*then `hf download .*sam3\.1_multiplex\.pt\"`", refusal("facebook/sam3.1")
-    )
+    line = refusal("facebook/sam3.1")
+    assert re.fullmatch(r".*: has no weights .*then `hf download .*sam3\.1_multiplex\.pt\"`", line)
 
 
 def test_weights_named_without_their_folder_name_the_folder(tiny_sam3: Path) -> None:

@@ -97,11 +97,8 @@ def of_stable_diffusion_cpp(tensors: dict[str, torch.Tensor], *, is_old: bool) -
     """The tensors of a checkpoint as it stores them: until 2025 queries, keys and values apart, and convolutions."""
     found = {}
     for name, tensor in tensors.items():
-        if (
-            name.startswith("model.diffusion_model.")
-            and name.endswith(("proj_in.weight", "proj_out.weight"))
-            and is_old
-        ):
+        is_projection = name.endswith(("proj_in.weight", "proj_out.weight"))
+        if is_old and is_projection and name.startswith("model.diffusion_model."):
             tensor = tensor.reshape(*tensor.shape[:2], 1, 1)
         name = name.replace("conditioner.embedders.0.", "cond_stage_model.")
         name = name.replace("conditioner.embedders.1.", "cond_stage_model.1.")
