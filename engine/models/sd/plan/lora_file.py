@@ -142,7 +142,7 @@ def lora_file(name: str) -> Path:
         return path
     if (path / ADAPTER).is_file() and (path / "adapter_model.safetensors").is_file():
         return path / "adapter_model.safetensors"
-    files = sorted(path.glob("*.safetensors"))
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() in SAFETENSORS)
     files = files or sorted(file for file in path.iterdir() if file.suffix.lower() in PICKLES)
     if len(files) != 1:
         found = ", ".join(file.name for file in files) or "none"
