@@ -110,9 +110,7 @@ class GraphicsMaker:
         with self._wake:
             self._is_closed = True
             self._wake.notify()
-        self._process.kill()
-        self._thread.join(MAX_WAIT_S)
-        self._process.kill()  # the thread may have started it since
+        self._process.close(self._thread, MAX_WAIT_S)
         self.contours.close()
 
     def prepare(self, values: Mapping[str, Any]) -> None:

@@ -73,10 +73,7 @@ def lower_priority(niceness: int) -> None:
 
 def _lower_group(niceness: int) -> None:
     if sys.platform == "linux" and niceness > 0 and os.getsid(0) == os.getpid():
-        with (
-            contextlib.suppress(OSError),  # the kernel has no groups
-            open("/proc/self/autogroup", "w", encoding="ascii") as group,
-        ):
+        with contextlib.suppress(OSError), open("/proc/self/autogroup", "w", encoding="ascii") as group:  # if it exists
             group.write(str(niceness))
 
 

@@ -21,6 +21,7 @@ import psutil
 
 from engine.errors import MultiverseError, in_one_line
 from engine.system import priority
+from engine.system.guarded_thread import GuardedThread
 from engine.system.python_process import exit_reason
 from engine.system.worker_process import WorkerProcess, claim_output
 
@@ -28,6 +29,7 @@ CHECK_INTERVAL_S: Final = 0.5
 MAX_PICTURE_BYTES: Final = 4 * 4096**2
 START_DEADLINE_S: Final = 120.0  # beside a show that takes all cores
 MAX_HANG_S: Final = 3600.0  # of a process whose engine was killed, too
+CLOSE_TRIES: Final = 50
 HANG_MARGIN: Final = 1.5  # such a process ends later than the engine would end it
 LINE_BYTES: Final = 192 << 10  # of a picture
 HANG: Final = "hang_s"
@@ -126,6 +128,12 @@ class TrialProcess:
             return exit_reason(None)
         worker.kill()
         return worker.reason
+
+    def close(self, user: GuardedThread, patience_s: float) -> None:
+        """End the process and the thread that uses it, which may be starting it at this moment. Idempotent."""
+        for _ in range(CLOSE_TRIES):
+            self.kill()
+            user.join(patience_s / CLOSE_TRIES)
 
     def _receive_line(self) -> bytes:
         if (worker := self._worker) is None:  # another thread has killed it

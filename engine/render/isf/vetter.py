@@ -26,8 +26,7 @@ log = logging.getLogger(__name__)
 
 DEADLINE_S: Final = 20.0  # for a file; a heavy one compiles for 6 s on a software rasteriser
 MAX_QUEUE: Final = 1000
-CLOSE_TRIES: Final = 50
-CLOSE_TRY_S: Final = 0.1
+MAX_WAIT_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -176,13 +175,11 @@ class Vetter:
             self._condition.notify()
 
     def close(self) -> None:
-        """End the process and the thread, which gets 5 s. Idempotent."""
+        """End the process and the thread. Idempotent."""
         with self._condition:
             self._is_closed = True
             self._condition.notify()
-        for _ in range(CLOSE_TRIES):  # the thread may be starting the process at this moment
-            self._process.kill()
-            self._thread.join(CLOSE_TRY_S)
+        self._process.close(self._thread, MAX_WAIT_S)
 
     def _run(self) -> None:
         while (task := self._take()) is not None:
