@@ -27,6 +27,7 @@ from engine.system.clock import SteppedClock
 from tests.support import needed
 from tests.support.changed import changed_files, own_tests
 from tests.support.free_port import free_port as find_free_port
+from tests.support.long_form import IS_SOAK
 
 CEILING_S = 120.0
 DATASET_RUNS = ("tests/dataset/running/", "tests/dataset/cli/", "tests/dataset/test_scene_again")
@@ -56,7 +57,10 @@ os.fsync = lambda handle: None
 # Time proves nothing on a machine with other work: neither that of an example nor that of making one. A test that uses
 # one rig for all its examples does so on purpose.
 settings.register_profile(
-    "tests", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    "tests",
+    deadline=None,
+    max_examples=100 if IS_SOAK else 30,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("tests")
 # A shell lets background jobs (`run &`) ignore Ctrl-C, and all programs of the tests would inherit that.
@@ -121,9 +125,6 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # First those whose files start engines and browsers: the parts that workers get are longer at the beginning, and a
-    # file that lies in one part starts its engine once.
-    items.sort(key=lambda item: not {"web", "live"}.intersection(item.path.parts))
     for item in items:
         for list_name in FILE_LISTS:
             if is_listed(item.path, list_name):

@@ -46,7 +46,7 @@ def run_on_a_terminal(home: Path, *arguments: str) -> tuple[str, int]:
 @ON_A_TERMINAL
 def test_a_live_line_shows_rate_times_levels_and_sinks(tmp_path: Path) -> None:
     seen, code = run_on_a_terminal(
-        tmp_path, "--osc", "127.0.0.1:0", "--web", "off", "--sink", "null", "--seconds", "0.8", "--fps", "30"
+        tmp_path, "--osc", "127.0.0.1:0", "--web", "off", "--sink", "null", "--seconds", "1.6", "--fps", "30"
     )
     assert code == 0
     line = next(line for line in seen.split("\r") if "fps  p99" in line)

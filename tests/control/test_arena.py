@@ -47,6 +47,8 @@ class ArenaRig:
             for packet in portion:
                 self._arena.send(packet)
             self._wait_for(lambda: self.counters.packets >= before + len(portion), "Arena's datagrams")  # noqa: B023
+            with self.hub.dispatcher._receiving:  # held until the last one, which is counted, has been executed
+                pass
 
     def send_all(self, seconds: int, *, has_clip: bool) -> None:
         for _ in range(seconds):

@@ -11,6 +11,7 @@ from engine.osc.encode import encode_message
 from engine.params.looks import LOOKS
 from tests.sources.test_shared_ring import Publisher
 from tests.support.cases import cases_of
+from tests.support.long_form import IS_SOAK
 from tests.web.page_rig import LiveEngine, PageRig, Visit
 
 AURORA = LOOKS["Aurora"]
@@ -413,9 +414,10 @@ def test_the_first_hit_of_a_search_is_the_control_that_does_it(visit: Visit) -> 
     page = visit.page
     in_order = "() => [...document.querySelectorAll('#areas .control')].map(row => row.dataset.address)"
     before, hits = page.evaluate(in_order), {}
-    for text in FIRST_HITS:
+    searched = dict(list(FIRST_HITS.items())[:: 1 if IS_SOAK else 4])
+    for text in searched:
         page.locator("#search").fill(text)
         hits[text] = page.evaluate(FIRST_HIT)
-    assert hits == FIRST_HITS
+    assert hits == searched
     page.locator("#search").fill("")
     assert page.evaluate(in_order) == before, "without a search everything is where it was"

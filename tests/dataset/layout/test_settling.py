@@ -9,20 +9,10 @@ from engine.dataset.layout.settling import settle
 from engine.dataset.options import SceneOptions
 from engine.errors import UsageError
 from tests.dataset.layout.scenes import SMALL
+from tests.support.cases import cases_of
 from tests.support.long_form import IS_SOAK
 
-RANGES: dict[str, tuple[float, float]] = {
-    "terrain_size": (180, 220),
-    "num_terraces": (6, 11),
-    "terrace_height": (1.5, 3),
-    "num_rows": (12, 17),
-    "piles_per_row": (30, 39),
-    "row_spacing": (3, 4),
-    "num_clusters": (1, 5),
-    "sun_elevation": (30, 60),
-    "sun_azimuth": (0, 360),
-    "sun_energy": (1.5, 2.5),
-}
+RANGES: dict[str, tuple[float, float]] = cases_of(__file__)["ranges"]
 OF_LAYOUT = {"num_clusters": True, "num_rows": False, "piles_per_row": False, "row_spacing": False}
 
 

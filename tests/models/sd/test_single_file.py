@@ -17,18 +17,11 @@ from engine.models.sd.plan.unet_config import blocks_of_config, require_same_blo
 from engine.models.tensor_file import read_numbers
 from engine.models.weight_files import TensorInfo
 from tests.models.sd.plain_stream import loaded
+from tests.support.cases import cases_of
 from tests.support.replicas.replica import Folders
 from tests.support.tiny_single_file import copy_configuration, original_tensors, save_tensors
 
-SSD_1B = {  # segmind/SSD-1B: unet/config.json
-    "block_out_channels": [320, 640, 1280],
-    "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
-    "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"],
-    "layers_per_block": 2,
-    "mid_block_type": "UNetMidBlock2D",
-    "transformer_layers_per_block": [1, [2, 2], [4, 4]],
-    "reverse_transformer_layers_per_block": [[4, 4, 10], [2, 1, 1], 1],
-}
+SSD_1B = cases_of(__file__)["ssd_1b"]
 SDXL = SSD_1B | {
     "mid_block_type": "UNetMidBlock2DCrossAttn",
     "transformer_layers_per_block": [1, 2, 10],
