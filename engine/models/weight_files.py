@@ -157,7 +157,7 @@ def _open(file: Path) -> Iterator[Any]:
             raise ModelError(f"{file}: {what}; use the file in float16") from None
         if _NOT_COVERED in reason and (end := _end_of_tensors(file)) < size:
             what = f"is {size - end} bytes longer than its header says: something was appended to it"
-            raise ModelError(f"{file}: {what}; cut it to {end} bytes (truncate -s {end} FILE)") from None
+            raise ModelError(f"{file}: {what}; cut it to {end} bytes") from None
         raise ModelError(f"{file}: damaged or truncated ({reason}); {AGAIN}") from None
     except OSError as error:
         raise ModelError(f"{file}: cannot be read ({error.strerror or error})") from None

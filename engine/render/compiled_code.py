@@ -73,8 +73,11 @@ def keep_compiled(dispatcher: Any) -> None:
     chosen, folder = settings.CACHE_DIR, own_folder()
     if folder is not None:
         settings.CACHE_DIR = str(folder)
-        dispatcher.enable_caching()  # looks at the setting now
-        settings.CACHE_DIR = chosen
+        try:
+            with suppress(RuntimeError):  # the folder cannot be written any more
+                dispatcher.enable_caching()  # looks at the setting now
+        finally:
+            settings.CACHE_DIR = chosen
 
 
 class CodeFile:

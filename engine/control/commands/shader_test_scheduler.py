@@ -163,7 +163,7 @@ class ShaderTestScheduler:
             due = min(waiting, key=lambda text: self._late.get(text.key, 0), default=None)  # a late one after others
             if due is not None:
                 try:
-                    self._end_idle()
+                    self._end_idle(due)
                     self._tester = self._tester or self._open_tester(NICENESS)
                     self._begin(due, self._tester)
                 except MultiverseError as error:
@@ -188,14 +188,15 @@ class ShaderTestScheduler:
         )
         self._running = _RunningTest(text=text, size_px=size_px, began_s=self._now_s(), tester=tester)
 
-    def _end_idle(self) -> None:
-        """End the process that tests in advance; what it tests begins again later."""
+    def _end_idle(self, due: ShaderText) -> None:
+        """End the process that tests in advance; what it tests begins again later, unless it is due now."""
         tester, self._idle.tester = self._idle.tester, None
         if tester is None:
             return
         tester.close()
         if self._running is not None and self._running.tester is tester:
-            self._idle.waiting.append(self._running.text.entry)
+            if self._running.text.key != due.key:
+                self._idle.waiting.append(self._running.text.entry)
             self._running = None
 
     def _poll(self) -> list[tuple[ShaderText, Outcome]]:
