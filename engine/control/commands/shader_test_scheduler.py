@@ -188,14 +188,14 @@ class ShaderTestScheduler:
         )
         self._running = _RunningTest(text=text, size_px=size_px, began_s=self._now_s(), tester=tester)
 
-    def _end_idle(self, due: ShaderText) -> None:
+    def _end_idle(self, due: ShaderText | None = None) -> None:
         """End the process that tests in advance; what it tests begins again later, unless it is due now."""
         tester, self._idle.tester = self._idle.tester, None
         if tester is None:
             return
         tester.close()
         if self._running is not None and self._running.tester is tester:
-            if self._running.text.key != due.key:
+            if due is None or self._running.text.key != due.key:
                 self._idle.waiting.append(self._running.text.entry)
             self._running = None
 
