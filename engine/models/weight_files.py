@@ -155,7 +155,7 @@ def _open(file: Path) -> Iterator[Any]:
         if reason.startswith("invalid JSON in header: unknown variant"):
             what = "has a number format that the installed safetensors cannot read"
             raise ModelError(f"{file}: {what}; use the file in float16") from None
-        if _NOT_COVERED in reason and (end := _end_of_tensors(file)) < size:
+        if _NOT_COVERED in reason and (end := _end_of_tensors(file)) < (size := file.stat().st_size):
             what = f"is {size - end} bytes longer than its header says: something was appended to it"
             raise ModelError(f"{file}: {what}; cut it to {end} bytes") from None
         raise ModelError(f"{file}: damaged or truncated ({reason}); {AGAIN}") from None
