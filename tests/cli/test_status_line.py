@@ -45,15 +45,19 @@ def run_on_a_terminal(home: Path, *arguments: str) -> tuple[str, int]:
 
 @ON_A_TERMINAL
 def test_a_live_line_shows_rate_times_levels_and_sinks(tmp_path: Path) -> None:
-    seen, code = run_on_a_terminal(
-        tmp_path, "--osc", "127.0.0.1:0", "--web", "off", "--sink", "null", "--seconds", "1.6", "--fps", "30"
-    )
-    assert code == 0
+    for seconds in ("0.8", "4", "20"):  # on a busy machine the first lines may come before the first sound
+        seen, code = run_on_a_terminal(
+            tmp_path, "--osc", "127.0.0.1:0", "--web", "off", "--sink", "null", "--seconds", seconds, "--fps", "30"
+        )
+        assert code == 0
+        if any(bar in seen for bar in BARS[1:]):
+            break
+    else:
+        pytest.fail("no level is shown")
     line = next(line for line in seen.split("\r") if "fps  p99" in line)
     assert "/30 fps  p99 " in line
     assert "null:running" in line
     assert "osc 0/s" in line
-    assert any(bar in seen for bar in BARS[1:]), "the first line may come before the first sound"
 
 
 WITHOUT_A_NETWORK = ("unshare", "--map-root-user", "--net")  # Linux: a namespace without an interface that is up
