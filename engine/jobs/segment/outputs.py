@@ -83,7 +83,8 @@ def check_outputs(forms: list[tuple[str, Form]], source: Path) -> list[str]:
             raise UsageError(f"{name}: is the input; name another output")
         if path.absolute() in (Path(other).absolute() for other, _ in forms[:number]):
             raise UsageError(f"{name}: is given twice")
-        if form == "picture" and any(Path(other).suffix == path.suffix for other, _ in forms[:number]):
+        pictures = [Path(other) for other, each in forms[:number] if each == "picture"]
+        if form == "picture" and any(other.suffix == path.suffix for other in pictures):
             raise UsageError(f"{name}: a second {path.suffix}; for many pictures name their folder, {source.parent}")
         if is_folder and path.exists() and not path.is_dir():
             raise UsageError(f"{name}: is a file; a folder of {form} needs another name")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from engine.live.kit.live_model import Check, DeviceTable, ListEntry, ListRequest, LiveEntry, option
 from engine.live.kit.refusing import find_named, names_in, refuse_unresolved, refusing
+from engine.models.not_a_model import SAFETENSORS
 from osc_schema.rvc import CHILD
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def voice_title(config: RvcConfig, name: str) -> str:
 
 def voices(at: str, request: ListRequest) -> Iterator[ListEntry]:
     """The entries of /rvc/list."""
-    names = names_in(request.table.folders, (".pth", ".safetensors", ".sft"))
+    names = names_in(request.table.folders, (".pth", *SAFETENSORS))
     return request.models(MODEL, ((name, voice_title(request.table, name)) for name in names))
 
 

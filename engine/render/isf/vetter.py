@@ -125,9 +125,11 @@ class VetProcess(TrialProcess):
 class Vetter:
     """Queues files for a VetProcess on its own thread. Any thread; `close` waits, the others never."""
 
-    def __init__(self, report: Report, niceness: int = MAX_NICENESS, **how: Any) -> None:
-        """how: The other arguments of `VetProcess`."""
-        self._process = VetProcess(niceness, **how)
+    def __init__(
+        self, report: Report, niceness: int = MAX_NICENESS, *, deadline_s: float = DEADLINE_S, gate: str = ""
+    ) -> None:
+        """The arguments are those of `VetProcess`."""
+        self._process = VetProcess(niceness, deadline_s=deadline_s, gate=gate)
         self._requests: deque[tuple[int, Path | None, Callable[[], VetResult]]] = deque()
         """Tickets, paths and trials."""
         self._results: deque[VetResult] = deque()

@@ -87,6 +87,7 @@ def opened(job: SegmentJob) -> Pictures:
         (["out.json"], {"pictures": "full"}, "full: exists already; --overwrite replaces it"),
         (["out.json"], {"pictures": "out.json"}, "out.json: is given twice"),
         (["2.png", "3.png", "full/"], {"overwrite": True}, "3.png: a second .png; for many pictures name their folder"),
+        (["masks.png/", "3.png"], {"pictures": "full"}, "full: exists already"),
         (["2.png", "full/"], {}, "2.png: exists already; --overwrite replaces it; for many pictures name their folder"),
         (["-"], {}, "-: stdin and stdout are not supported; name a file"),
         (["full/"], {}, "full/: exists already; --overwrite replaces it"),
