@@ -261,8 +261,9 @@ class _SndFile:
 
     def read_into(self, out: np.ndarray) -> int:
         """Fill (frames, channels) float32 from its start. Returns the number of frames, 0 at the end. _DamageError."""
+        rest = max(self._file.frames - self._file.tell(), 0)  # more would be read from a tag behind a FLAC, as damage
         try:
-            return len(self._file.read(out=out))
+            return len(self._file.read(out=out[:rest]))
         except self._error as error:
             raise _DamageError(getattr(error, "error_string", str(error)).rstrip(".")) from None
 

@@ -47,10 +47,12 @@ def noise() -> np.ndarray:
 @pytest.mark.parametrize(
     ("name", "subtype", "channels"),
     [("a.wav", "FLOAT", 2), ("a.flac", "PCM_24", 2), ("a.aiff", "PCM_24", 2), ("a.ogg", "VORBIS", 2),
-     ("b.wav", "PCM_24", 4), ("b.flac", "PCM_16", 4), ("b.aiff", "FLOAT", 12)],
+     ("b.wav", "PCM_24", 4), ("b.flac", "PCM_16", 4), ("b.aiff", "FLOAT", 12), ("tagged.flac", "PCM_16", 2)],
 )  # fmt: skip
 def test_a_file_loops_without_a_gap_sample_for_sample(name, subtype, channels, tmp_path, open_feed, reports) -> None:
     path = write(tmp_path / name, np.random.default_rng(10).uniform(-0.25, 0.25, (7001, channels)), subtype=subtype)
+    if name == "tagged.flac":  # ID3v1 behind the last frame
+        Path(path).write_bytes(Path(path).read_bytes() + b"TAG".ljust(128, b"\0"))
     decoded, feed = soundfile.read(path, dtype="float32")[0], open_feed(path)
     sound = np.concatenate([feed.read(480) for _ in range(60)])
     assert np.array_equal(sound, np.tile(decoded, (5, 1))[: len(sound)])
