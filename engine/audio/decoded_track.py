@@ -100,7 +100,7 @@ class DecodedTrack:
                 if read is None:
                     read = 0
                     self.begins_s = max((first_s if at_s is None else at_s) - self._origin_s, Fraction(0))
-                elif at_s is not None:
+                elif at_s is not None and self._is_whole:  # joined sounds have a clock each
                     for silence in self._gap(round((at_s - self._origin_s - self.begins_s) * self.rate_hz) - read):
                         read += silence.shape[1]
                         yield silence
@@ -147,7 +147,9 @@ class DecodedTrack:
 
     def _gap(self, samples: int) -> Iterator[np.ndarray]:
         if samples > MAX_GAP_S * self.rate_hz:
-            self.notes.append(f"its time stamps jump by {samples / self.rate_hz:.0f} s: ignored as broken")
+            note = f"its time stamps jump by {samples / self.rate_hz:.0f} s: ignored as broken"
+            if note not in self.notes:  # each frame behind the jump is as far away
+                self.notes.append(note)
         elif samples > GAP_S * self.rate_hz:
             at_once = round(SILENCE_S * self.rate_hz)
             for begin in range(0, samples, at_once):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from engine.system.file_names import name_for_ffmpeg, name_for_libsndfile
 from engine.system.small_file import open_regular
@@ -29,11 +29,13 @@ MAX_VIDEO_PX = 8192 * 8192
 """Pixels of a picture in a video, twice 8K; a video of 1 MB with larger ones takes gigabytes."""
 ENDLESS_BYTES = 0x7FFF_0000  # a program that cannot seek back writes such a size, or more
 CUT_OFF = re.compile(r"^[ \t]*(?:data|SSND|Data Size|riff|Riff size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
+BEGINNING_OF_FLAC = re.compile(rb"fLaC\0\0\0\x22")
 JOINTS = {
-    "FLAC": re.compile(rb"\xff[\xf8\xf9].*?fLaC\0\0\0\x22", re.DOTALL),
-    "OGG": re.compile(rb"OggS\0[\0\1\4\5].*?OggS\0\x02", re.DOTALL),
+    "FLAC": (BEGINNING_OF_FLAC, BEGINNING_OF_FLAC),
+    "OGG": (re.compile(rb"OggS\0[\0\1\4\5]"), re.compile(rb"OggS\0\x02")),
 }
-"""A frame or a page, and behind it the beginning of another sound; by libsndfile's name of the format."""
+"""A part of a sound, and behind it the beginning of another; by libsndfile's name of the format."""
+JOINT_BYTES = 8  # of the longest
 OPENING = re.compile(rb"(?:RIFF|RF64|FORM).{4}(?:WAVE|AIF[CF])|.{4}ftyp", re.DOTALL)
 """The beginning of a WAV, an AIFF, an MP4 or a MOV."""
 BOX_BYTES = 28
@@ -42,7 +44,7 @@ APPENDED = (
     "another file was appended at byte {at} of {whole}, and is left out, or parts of it; join them by "
     "ffmpeg -f concat -i LIST -c copy WHOLE{suffix}, where LIST has a line for each: file 'a{suffix}'"
 )
-READ_AHEAD_BYTES = 2**16  # the most that libsndfile reads beyond what it decodes
+BLOCK_BYTES = 2**16  # searched at once, in a tenth of a millisecond
 MAX_APART_S = 0.2  # of the lengths that libsndfile and FFmpeg read or guess
 JUMP_S = 0.03  # smaller ones are the container's rounding
 MAX_BUFFERED = {"video": 1, "audio": 64}  # packets; a broadcast's stamp may cover 0.7 s of sound; subtitles overlap
@@ -140,17 +142,23 @@ def is_whole(path: Path) -> bool:
             with suppress(av.error.FFmpegError), open_media(path) as container:
                 length_s = file.frames / file.samplerate
                 return bool(abs((container.duration or 0) / 1e6 - length_s) < MAX_APART_S)
-        if joint is None:
-            return True
-        try:
-            file.seek(max(file.frames - 1, 0))
-            file.read(1)
-            begin = max(raw.tell() - READ_AHEAD_BYTES, 0)
-        except soundfile.LibsndfileError:  # damaged, or of another rate behind the joint
-            begin = 0
-        raw.seek(begin)
-        return joint.search(raw.read(2 * READ_AHEAD_BYTES if begin else -1)) is None
+        return joint is None or not _has_in_turn(raw, joint)
     return True
+
+
+def _has_in_turn(file: BinaryIO, patterns: Iterable[re.Pattern[bytes]]) -> bool:
+    """True if the file has a match of each pattern, one behind the other. Where the first sound ends, only a decoder
+    that reads it all would know."""
+    file.seek(0)
+    left, overlap = list(patterns), b""
+    while left and (block := file.read(BLOCK_BYTES)):
+        block = overlap + block
+        end = 0
+        while left and (found := left[0].search(block, end)):
+            end = found.end()
+            del left[0]
+        overlap = block[max(end, len(block) - JOINT_BYTES) :]
+    return not left
 
 
 def unread_part_line(path: Path) -> str:

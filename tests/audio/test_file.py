@@ -70,13 +70,14 @@ def test_an_mp3_plays(sine, tmp_path, open_feed) -> None:
 
 
 def joined(tmp_path: Path, name: str, form: str, subtype: str, *, rates_hz: tuple[int, int] = (48_000,) * 2) -> Path:
-    """Two sounds in one file, as `cat` or an internet radio writes them: a second of 300 Hz, a second of 700 Hz."""
+    """Two sounds in one file, as `cat` or an internet radio writes them: a second of 300 Hz, a second of 700 Hz. Their
+    hiss makes the FLAC as long as music would."""
     both = b""
     for hz, rate_hz in zip((300, 700), rates_hz, strict=True):
         part = tmp_path / f"part.{name}"
-        soundfile.write(
-            part, 0.3 * np.sin(2 * np.pi * hz * np.arange(rate_hz) / rate_hz), rate_hz, subtype, format=form
-        )
+        hiss = np.random.default_rng(10).uniform(-0.05, 0.05, rate_hz)
+        tone = 0.3 * np.sin(2 * np.pi * hz * np.arange(rate_hz) / rate_hz)
+        soundfile.write(part, tone + hiss, rate_hz, subtype, format=form)
         both += part.read_bytes()
     (tmp_path / name).write_bytes(both)
     return tmp_path / name
