@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import av.error
 from av.audio.stream import AudioStream
+from av.codec.codec import UnknownCodecError
 from av.container import InputContainer, OutputContainer
 from av.stream import Stream
 
@@ -70,7 +71,7 @@ class StreamCopy:
         """Add a stream to `into`; False if `into` cannot hold it. Add all before copying."""
         if not can_hold(self._into.format.name, stream):
             return False
-        copy = self._tracks[stream.index] = self._into.add_stream_from_template(stream)
+        copy = self._tracks[stream.index] = _add_like(self._into, stream)
         copy.metadata.update(stream.metadata)  # its language
         copy.disposition = stream.disposition
         return True
@@ -192,11 +193,19 @@ def header_of(container: str, stream: Stream, **options: str) -> bytes | None:
     written = io.BytesIO()
     with av.open(written, "w", format=container, options=options) as trial:
         try:
-            trial.add_stream_from_template(stream)
+            _add_like(trial, stream)
             trial.start_encoding()
             return written.getvalue()
         except (ValueError, av.error.FFmpegError):
             return None
+
+
+def _add_like(into: OutputContainer, stream: Stream) -> Stream:
+    """Add a stream to `into` that holds packets like this one's. ValueError, FFmpegError."""
+    try:
+        return into.add_stream_from_template(stream)
+    except UnknownCodecError:  # it looks for an encoder called like the decoder: AV1's is libdav1d
+        return into.add_stream_from_template(stream, opaque=True)
 
 
 def timecode_of(container: InputContainer) -> str:

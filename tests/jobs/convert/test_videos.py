@@ -78,6 +78,7 @@ def voice_span(path: Path, hz: float) -> tuple[float, float]:
     [
         (".mp4", {}, 44_100),
         (".mov", {}, 44_100),
+        (".mp4", {"pictures": "libsvtav1"}, 44_100),
         (".mkv", {}, 44_100),
         (".avi", {"pictures": "mpeg4", "codec": "pcm_s16le"}, 44_100),
         (".webm", {"pictures": "libvpx", "codec": "libopus", "rate_hz": 48_000}, 48_000),
