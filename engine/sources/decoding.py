@@ -127,9 +127,10 @@ def pictures_per_frame(deinterlace: Deinterlace | None) -> int:
 
 def crop_of(stream: VideoStream) -> dict[str, str]:
     """Options of FFmpeg's `crop` for the part of a picture that its container shows (MP4's `clap`, Matroska's
-    PixelCrop); {} for the whole. PyAV does not tell it, but FFmpeg writes it into the header of a copy."""
-    header = stream_copy.header_of("mov", stream, movflags="empty_moov") or b""
-    _, name, values = header.partition(b"clap")
+    PixelCrop); {} for the whole. PyAV does not tell it, but FFmpeg writes it into the header of a copy: MOV holds
+    ProRes, MP4 holds VP9, AV1 and FFV1."""
+    headers = (stream_copy.header_of(kind, stream, movflags="empty_moov") for kind in ("mov", "mp4"))
+    _, name, values = next(filter(None, headers), b"").partition(b"clap")
     if not name or not stream.width or not stream.height:
         return {}
     clap = struct.unpack(">8i", values[:32])
