@@ -120,11 +120,13 @@ def test_a_voice_that_begins_late_begins_as_late(convert: Convert, tmp_path: Pat
     assert voice_span(tmp_path / "out.mp4", 440) == pytest.approx(voice_span(source, 220), abs=0.03)
 
 
-def moved(source: Path, to: Path, early_s: Fraction) -> Path:
-    """Copy a video with all packets earlier by this time: .mp4 gets an edit list, Matroska times below 0."""
+def moved(source: Path, to: Path, early_s: Fraction = Fraction(0), **tags: str) -> Path:
+    """Copy a video with all packets earlier by this time: .mp4 gets an edit list, Matroska times below 0. `tags` are
+    those of its pictures."""
     options = {"avoid_negative_ts": "disabled", "use_editlist": "1"}
     with av.open(str(source)) as read, av.open(str(to), "w", options=options) as container:
         tracks = [container.add_stream_from_template(stream) for stream in read.streams]
+        tracks[0].metadata.update(tags)
         for packet in (packet for packet in read.demux() if packet.size):
             shift = round(early_s / packet.time_base)
             packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, tracks[packet.stream.index]
@@ -160,12 +162,7 @@ def test_a_sound_that_ends_before_its_pictures_or_begins_at_an_hour_is_not_cut_o
 
 def test_a_timecode_that_is_written_is_not_reported_as_left_out(convert: Convert, tmp_path: Path) -> None:
     path = write_video(tmp_path / "plain.mov", [tone(0.3, 44_100)], pictures="mpeg4")
-    with av.open(str(path)) as read, av.open(str(tmp_path / "in.mov"), "w") as container:
-        tracks = [container.add_stream_from_template(stream) for stream in read.streams]
-        tracks[0].metadata["timecode"] = "10:00:00:00"
-        for packet in (packet for packet in read.demux() if packet.size):
-            packet.stream = tracks[packet.stream.index]
-            container.mux(packet)
+    moved(path, tmp_path / "in.mov", timecode="10:00:00:00")
     for suffix, notes in ((".mov", 0), (".mp4", 0), (".mkv", 0), (".avi", 1)):
         (file,) = convert(tmp_path / "in.mov", tmp_path / f"out{suffix}").files
         assert sum("data track 1" in note for note in file.notes) == notes, suffix
