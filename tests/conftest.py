@@ -27,7 +27,7 @@ from engine.system.clock import SteppedClock
 from tests.support import needed
 from tests.support.changed import changed_files, own_tests
 from tests.support.free_port import free_port as find_free_port
-from tests.support.long_form import IS_SOAK
+from tests.support.long_form import IS_SOAK, ONLY_SOAK
 
 CEILING_S = 120.0
 DATASET_RUNS = ("tests/dataset/running/", "tests/dataset/cli/", "tests/dataset/test_scene_again")
@@ -82,6 +82,10 @@ folder, none of them slow. `system`: what depends on the operating system, which
 depends on libraries of the system, which CI runs on a Debian without them, too."""
 
 
+LONG_FORM = frozenset((Path(__file__).parent / "long.txt").read_text(encoding="utf-8").splitlines())
+"""Tests, or cases of them, that run in the long form alone."""
+
+
 CHANGED_PART: pytest.StashKey[Path | None] = pytest.StashKey()
 
 
@@ -129,6 +133,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for list_name in FILE_LISTS:
             if is_listed(item.path, list_name):
                 item.add_marker(list_name)
+        case = item.nodeid.removeprefix("tests/")
+        if not LONG_FORM.isdisjoint((case, case.partition("[")[0])):
+            for mark in ONLY_SOAK:
+                item.add_marker(mark)
         for mark in item.iter_markers("only_on"):
             if not {"linux", "darwin", "win32"}.issuperset(mark.args):
                 raise pytest.UsageError(f"{item.nodeid}: only_on{mark.args}: linux, darwin and win32 exist")

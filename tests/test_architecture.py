@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from engine.system.file_names import names_device
-from tests.conftest import FILE_LISTS
+from tests.conftest import FILE_LISTS, LONG_FORM
 
 ROOT = Path(__file__).parent.parent
 ENGINE = ROOT / "engine"
@@ -190,6 +190,8 @@ def test_listed_files_exist_and_the_quick_run_has_some_of_every_folder() -> None
     assert [name for names in FILE_LISTS.values() for name in names if not (tests / name).is_file()] == []
     quick = {(tests / name).parent for name in FILE_LISTS["quick"]}
     assert {path.parent for path in tests.rglob("test_*.py")} - quick == set()
+    long_tests = [case.partition("[")[0].split("::") for case in LONG_FORM if case[0] != "#"]
+    assert [name for file, name in long_tests if f"def {name}(" not in (tests / file).read_text(encoding="utf-8")] == []
 
 
 def test_no_two_files_import_each_other_in_a_circle() -> None:

@@ -23,7 +23,6 @@ from engine.models.rvc.offline import VoiceConverter, cutting_for
 from engine.models.rvc.optimization import OptimizationConfig
 from engine.models.rvc.pitch.yin import Yin
 from tests.conftest import TinyModels
-from tests.support.long_form import only_soak
 
 LIMIT = device_work.MAX_CONV_LENGTH["mps"]
 CPU = torch.device("cpu")
@@ -49,7 +48,6 @@ def limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(device_work.MAX_CONV_LENGTH, "cpu", LIMIT)
 
 
-@only_soak
 def test_a_long_sound_is_converted_in_pieces_short_enough_for_mps(tiny_models: TinyModels, limited: None) -> None:
     folder: Path = tiny_models.voice(kind="singing")
     files = {"model": "voice.pth", "content": "content"}

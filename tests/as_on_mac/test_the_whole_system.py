@@ -4,13 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.long_form import only_soak
 from tests.support.other_system import assert_modules_and_commands_work, played_show
 
 pytestmark = pytest.mark.only_on("linux", reason="simulates a Mac on Linux")
 
 
-@only_soak
 def test_modules_are_imported_and_commands_work_with_foreign_names(tmp_path: Path) -> None:
     assert_modules_and_commands_work(tmp_path)
 

@@ -11,7 +11,7 @@ from engine.audio.feed import LoopFeed
 from engine.audio.input import AudioInput, OfflineAudio
 from tests.benchmarks.beat_score import TrackedBeats, errors_s, f_measure, listen, lock_s
 from tests.benchmarks.beat_songs import RATE_HZ, SCORES, Song, clicks, compose
-from tests.support.long_form import in_long_form, only_soak
+from tests.support.long_form import in_long_form
 
 SCORE = {score.name: score for score in SCORES}
 AMBIGUOUS = {"breakbeat": 0.5, "live": 0.85, "halftime": 0.6}
@@ -41,7 +41,6 @@ def test_a_metronome_and_its_change_of_tempo_are_locked_within_four_seconds(bpm:
     assert np.percentile(errors_s(settled, found.beats_s), 95) < 0.025
 
 
-@only_soak
 def test_a_song_keeps_its_beats_at_other_rates_and_levels_through_a_break_and_into_another() -> None:
     for rate_hz in (8000, 22_050, 96_000):
         times = np.arange(8 * rate_hz) / rate_hz

@@ -8,7 +8,7 @@ import pytest
 from tests.benchmarks.beat_passages import Passage, measure_bar
 from tests.benchmarks.beat_score import listen
 from tests.benchmarks.beat_songs import RATE_HZ, SCORES, clicks, compose
-from tests.support.long_form import in_long_form, only_soak
+from tests.support.long_form import in_long_form
 
 MAX_SLIP_MS = 30.0
 
@@ -34,7 +34,6 @@ def test_the_bar_and_the_octave_are_where_they_were_after_a_passage(bpm: float, 
     assert bar.tempo[0] > 0.8 and bar.tempo[1] < 1.1, "never half, double or two thirds, not even meanwhile"
 
 
-@only_soak
 def test_the_bar_is_kept_while_two_songs_are_mixed_over_32_bars_from_124_to_128() -> None:
     bar = measure_bar(124, Passage(plays="disco", bars=32, bpm=128))
     assert bar.slip_ms < MAX_SLIP_MS and bar.tempo[0] > 0.99 and bar.tempo[1] < 1.01

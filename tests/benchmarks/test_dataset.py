@@ -3,12 +3,10 @@
 from engine.cli.benches.measuring import Progress
 from tests.benchmarks import dataset
 from tests.benchmarks.dataset import DatasetBench
-from tests.support.long_form import only_soak
 
 SMALL = next(iter(dataset.CASES))
 
 
-@only_soak
 def test_process_start_and_drawing_are_measured_separately() -> None:
     result = dataset.run(DatasetBench(case=("small",), pictures=1, long_run=2), Progress())
     assert set(result["cases"]) == {SMALL}

@@ -10,7 +10,6 @@ import pytest
 
 from tests.benchmarks.video import MIN_BATCHES, MIN_FRAMES
 from tests.cli.conftest import Cli
-from tests.support.long_form import only_soak
 
 PROOFS = [sys.executable, "-m", "tests.benchmarks"]
 STAGE_NAMES = ["read", "encode", "process", "decode", "save"]
@@ -29,7 +28,6 @@ def assert_measured(mode: dict[str, Any], *, steps: int, real_steps: int, batch:
 
 
 @pytest.mark.soak
-@only_soak
 def test_painting_beats_diffusers_with_the_same_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     options = "--size 64x128 --batch 4 --steps 2 --seconds 0 --device cpu --json"

@@ -37,7 +37,6 @@ from engine.dataset.split import parse_split
 from engine.dataset.task import PictureResult, RenderSettings, task_of
 from engine.errors import UsageError
 from tests.dataset.assets.models import write_glb
-from tests.support.long_form import only_soak
 from tests.support.needed import needs
 
 LABELS = LabelOptions(classes=("pile", "crate", "bag"), write=("yolo", "coco", "piles"))
@@ -97,7 +96,6 @@ def edited(first: tuple[Path, PictureResult], target: Path, edit: Callable[[dict
     return target
 
 
-@only_soak
 def test_a_model_is_seen_in_its_colours_and_labelled_under_its_class(first: tuple[Path, PictureResult]) -> None:
     folder, picture = first
     crates = [each for each in annotations(folder) if each["category_id"] == 2]

@@ -31,7 +31,7 @@ from tests.children.toys import is_live
 from tests.dataset.running.small_runs import contents, small_job
 from tests.jobs.kit.fake_ray import use_fake_ray
 from tests.jobs.video.cluster_toys import DAWDLES, SIDE, WELL, open_toy
-from tests.support.long_form import in_long_form, only_soak
+from tests.support.long_form import in_long_form
 
 pytestmark = pytest.mark.only_on("linux", "darwin", reason="no node of Ray starts under Wine 8: untried on Windows")
 CPUS = 4
@@ -180,7 +180,6 @@ def processes(texts: str) -> list[psutil.Process]:
     return found
 
 
-@only_soak
 def test_a_dataset_is_that_of_one_machine_also_if_pictures_and_actors_are_killed_or_hang(
     ray: Any, dataset_here: dict[str, str], tmp_path: Path
 ) -> None:

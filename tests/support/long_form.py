@@ -1,7 +1,6 @@
 """Long proofs: they run in a short form unless MULTIVERSE_SOAK=1."""
 
 import os
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,10 +13,3 @@ ONLY_SOAK = (pytest.mark.soak, pytest.mark.skipif(not IS_SOAK, reason="takes sec
 def in_long_form(*cases: Any) -> list[Any]:
     """Mark these cases of a parametrized test with ONLY_SOAK."""
     return [pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=ONLY_SOAK) for case in cases]
-
-
-def only_soak(test: Callable[..., None]) -> Callable[..., None]:
-    """Mark a whole test with ONLY_SOAK."""
-    for mark in ONLY_SOAK:
-        test = mark(test)
-    return test

@@ -22,7 +22,6 @@ from tests.benchmarks.detector.sets import SETS, TRAINING
 from tests.benchmarks.detector.threshold import best_rule, find_spots
 from tests.benchmarks.detector.training import LabelledPicture, random_crop, train
 from tests.cli.conftest import Cli
-from tests.support.long_form import only_soak
 
 
 def picture_of_discs(seed: int, *, side_px: int, pitch_px: int = 52) -> LabelledPicture:
@@ -53,7 +52,6 @@ def network() -> torch.nn.Module:
     return train([picture_of_discs(seed, side_px=160) for seed in range(8)], steps=60, seed=0, crop_px=128)
 
 
-@only_soak
 def test_bright_discs_are_learned_in_seconds(network: torch.nn.Module) -> None:
     unseen = [picture_of_discs(seed, side_px=192) for seed in range(100, 106)]
     found = [find(network, picture.colors) for picture in unseen]
@@ -61,7 +59,6 @@ def test_bright_discs_are_learned_in_seconds(network: torch.nn.Module) -> None:
     assert rank(found, unseen, overlap).average_precision > 0.8
 
 
-@only_soak
 def test_a_picture_in_tiles_gives_the_boxes_of_the_whole(network: torch.nn.Module) -> None:
     picture = picture_of_discs(200, side_px=320)
     whole, tiled = find(network, picture.colors), find(network, picture.colors, tile_px=192)
@@ -131,7 +128,6 @@ def test_false_positives_are_counted_a_picture_where_there_is_no_pile() -> None:
 # -- the bench
 
 
-@only_soak
 def test_both_recipes_are_trained_and_tried(bench_here: Cli, tmp_path: Path) -> None:
     short = ("--steps", "3", "--views", "2", "--pictures", "2", "--sets", "negatives", "--threads", "1", "--json")
     done = bench_here("detector", "--work", str(tmp_path / "work"), *short)

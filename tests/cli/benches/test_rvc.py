@@ -8,10 +8,8 @@ import pytest
 
 from tests.cli.conftest import Cli
 from tests.models.rvc.peers import PACKAGE
-from tests.support.long_form import only_soak
 
 
-@only_soak
 def test_each_figure_is_reported_with_its_reference(
     bench_here: Cli, monkeypatch: pytest.MonkeyPatch, require: Callable[[object, str], None]
 ) -> None:

@@ -10,7 +10,6 @@ import pytest
 
 from tests.benchmarks.clip import PICTURES, LoopedClip, draw_discs, write_clip
 from tests.cli.conftest import Cli
-from tests.support.long_form import only_soak
 
 Bench = Cli
 
@@ -30,7 +29,6 @@ def assert_accounted_for(case: dict[str, Any]) -> None:
     assert case["ms_p99"] >= case["ms_p50"] > 0 and case["peak_memory_mb"] > 100
 
 
-@only_soak
 def test_finding_is_faster_than_transformers_and_finds_the_same(bench: Bench) -> None:
     done = bench("--mode", "image")
     assert done.code == 0, done.err
@@ -46,7 +44,6 @@ def test_finding_is_faster_than_transformers_and_finds_the_same(bench: Bench) ->
 
 
 @pytest.mark.soak
-@only_soak
 def test_tracking_reports_memory_growth_beside_that_of_transformers(bench: Bench) -> None:
     done = bench("--mode", "track", "--objects", "1", "--size", "160x96")
     assert done.code == 0, done.err

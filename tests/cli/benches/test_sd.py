@@ -7,7 +7,6 @@ import pytest
 
 from engine.cli.benches import sd
 from tests.cli.conftest import Cli
-from tests.support.long_form import only_soak
 
 
 def assert_sd(found: dict[str, Any], case_name: str) -> None:
@@ -42,7 +41,6 @@ def test_every_part_has_figures_and_a_model_that_cannot_be_loaded_takes_none_of_
     assert_sd(result, "64x64, 1 step")
 
 
-@only_soak
 def test_sd_is_measured_when_its_parts_are_compiled(bench_here: Cli) -> None:
     options = "--size 64 --steps 2 --compile --seconds 0 --pan 6 --device cpu --json"
     done = bench_here("bench", "sd", *options.split())

@@ -12,7 +12,6 @@ import pytest
 from engine.dataset.cycles.drawing import render
 from engine.dataset.cycles.finding import is_program
 from tests.dataset.cycles.yard import SETTINGS, YardRenderer, quarters
-from tests.support.long_form import only_soak
 
 ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.only_on("linux", "darwin", reason="needs a shell script in place of Blender")
@@ -74,7 +73,6 @@ def on_a_small_disk(tmp_path: Path) -> Callable[[Path], str]:
     return draw
 
 
-@only_soak
 def test_a_disk_that_blender_fills_ends_the_run(
     on_a_small_disk: Callable[[Path], str], blender: Path, tmp_path: Path
 ) -> None:

@@ -17,7 +17,6 @@ from engine.dataset.picture import make_picture
 from engine.dataset.task import PictureTask, RenderSettings
 from engine.errors import UsageError
 from tests.dataset.cycles.yard import SETTINGS, YardRenderer, quarters, yard
-from tests.support.long_form import only_soak
 
 
 def test_a_pixel_has_the_number_and_depth_at_its_centre(blender: Path, yard_renderer: YardRenderer) -> None:
@@ -33,7 +32,6 @@ def test_a_pixel_has_the_number_and_depth_at_its_centre(blender: Path, yard_rend
         assert (rendered.instances[row - 1 : row + 2, column - 1 : column + 2] == number).any()
 
 
-@only_soak
 def test_both_engines_agree_through_a_turned_camera_and_a_window_of_its_sensor(blender: Path) -> None:
     from engine.dataset.raster.drawing import render as render_by_raster
 
@@ -49,7 +47,6 @@ def test_both_engines_agree_through_a_turned_camera_and_a_window_of_its_sensor(b
     assert np.isfinite(one.depth_m).all() and np.median(np.abs(one.depth_m - other.depth_m)[agrees]) < 0.001
 
 
-@only_soak
 def test_the_same_scene_gives_the_same_bytes(blender: Path, yard_renderer: YardRenderer) -> None:
     one, other = yard_renderer(blender, is_small=True), yard_renderer(blender, turn=1, is_small=True)
     for name in ("colors", "instances", "depth_m"):
@@ -74,7 +71,6 @@ def test_settings_out_of_range_are_refused_by_name(yard_renderer: YardRenderer) 
             RenderSettings(engine="cycles", **changes).check()
 
 
-@only_soak
 def test_a_site_has_the_same_labels_and_brightness_in_both_engines(
     blender: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

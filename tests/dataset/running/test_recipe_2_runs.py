@@ -23,7 +23,6 @@ from engine.dataset.running.report import DatasetProgress
 from engine.errors import UsageError
 from tests.dataset.conftest import own_processes
 from tests.dataset.running.small_runs import assert_survives_kills, contents, flip, recipe_2_job, small_job
-from tests.support.long_form import only_soak
 from tests.support.needed import needs
 from tests.support.scanner import Scanner
 
@@ -258,7 +257,6 @@ def test_a_whole_file_that_a_program_holds_open_fails_no_picture(
     assert len(json.loads((tmp_path / "coco_annotations.json").read_bytes())["images"]) == 1
 
 
-@only_soak
 def test_a_run_killed_at_random_moments_and_resumed_makes_the_same_bytes(whole: Path, tmp_path: Path) -> None:
     assert_survives_kills(tmp_path / "out", COUNT, kills=20)
     assert contents(tmp_path / "out") == contents(whole)

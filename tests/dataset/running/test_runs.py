@@ -20,7 +20,6 @@ from engine.errors import ChildError, FolderBusyError, UsageError
 from tests.dataset.conftest import own_processes
 from tests.dataset.running.small_runs import contents, small_job, started
 from tests.support.full_disk import no_file_over
-from tests.support.long_form import only_soak
 from tests.support.needed import needs
 
 pytestmark = [pytest.mark.usefixtures("warm_processes"), needs("OpenGL")]
@@ -137,7 +136,6 @@ def test_a_truncated_manifest_and_a_damaged_part_are_repaired_to_the_same_bytes(
     assert contents(folder) == contents(whole)
 
 
-@only_soak
 def test_a_picture_that_always_dies_is_reported_and_the_others_continue(make: Make) -> None:
     messages: list[str] = []
     with struck("000000", psutil.Process.kill, times=2) as pids:
@@ -154,7 +152,6 @@ def test_a_picture_that_always_dies_is_reported_and_the_others_continue(make: Ma
     assert not (folder / "images/000000.png").exists() and not (folder / "labels/000000.txt").exists()
 
 
-@only_soak
 def test_an_impossible_picture_is_not_retried_and_the_others_continue(make: Make) -> None:
     options = {"num_machinery": 300}  # fit into the first picture of this seed, not into the second
     report = make(count=2, seed=1000, options=options)

@@ -12,7 +12,7 @@ import pytest
 
 from engine.ipc import Gate
 from tests.live.rvc.rig import BLOCK, LAG, VoiceRig, pitch_of, tone
-from tests.support.long_form import in_long_form, only_soak
+from tests.support.long_form import in_long_form
 
 WaitFor = Callable[..., Any]
 CENT = 2 ** (1 / 1200)
@@ -192,7 +192,6 @@ def test_the_gate_is_up_while_it_works_and_the_environment_variables_of_voices_a
 
 
 @pytest.mark.soak
-@only_soak
 def test_its_memory_is_flat(singing: VoiceRig, wait_for: WaitFor) -> None:
     child = psutil.Process(singing.status.pid)
     for _ in range(10):

@@ -10,7 +10,6 @@ from engine.live.kit.sent_values import GENERATION
 from tests.live.child_rig import QUICK
 from tests.live.full_card import CARD_FREE_MB
 from tests.live.sd.rig import SdRig
-from tests.support.long_form import only_soak
 
 WaitFor = Callable[..., Any]
 Open = Callable[..., SdRig]
@@ -97,7 +96,6 @@ def test_the_rest_of_a_low_duty_ends_when_the_duty_is_raised_or_painting_is_paus
         wait_for(lambda: rig.status.state == "ready" and rig.newest().sequence > before.sequence, done)  # noqa: B023
 
 
-@only_soak
 def test_a_slow_machine_is_not_mistaken_for_a_hang(open_sd: Open, tiny_sd: Path, wait_for: WaitFor) -> None:
     rig = open_sd(tiny_sd, settings={"slow_s": 0.4}, times=replace(QUICK, running_s=0.1))
     wait_for(rig.shows, "a picture")

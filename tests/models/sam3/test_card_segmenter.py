@@ -17,7 +17,7 @@ from tests.models.sam3.small_sam3 import BLUE, GREEN, RED, SIDE, picture
 from tests.support.fake_cuda.device import FakeCuda
 from tests.support.fake_cuda.installation import installed
 from tests.support.fake_cuda.walking import HAS_CARD, reference_device, walked_card
-from tests.support.long_form import IS_SOAK, only_soak
+from tests.support.long_form import IS_SOAK
 
 PICTURES = 4
 
@@ -82,7 +82,6 @@ def test_a_picture_in_image_mode_costs_one_wait_and_one_upload(fake_cuda: FakeCu
     assert (len(tally.waits), len(tally.uploads)) == (1, 1)
 
 
-@only_soak
 @pytest.mark.skipif(HAS_CARD, reason="has a CUDA device, which would not count replays")
 def test_prompts_with_as_many_tokens_are_one_batch(small_seeing_sam3: Path) -> None:
     replays = []

@@ -13,7 +13,7 @@ from engine.models.sam3.shapes import OBJECTS, build, gflop, tracker_gflop
 from osc_schema.sam3 import RESOLUTIONS_PX
 from tests.benchmarks.clip import draw_discs
 from tests.benchmarks.sam3_reference import ReferenceSegmenter
-from tests.support.long_form import IS_SOAK, only_soak
+from tests.support.long_form import IS_SOAK
 
 THRESHOLD = 0.5
 
@@ -32,7 +32,6 @@ def test_the_true_size_has_as_many_weights_as_the_published_model() -> None:
     assert model.mask_side == 288
 
 
-@only_soak
 def test_the_counted_work_equals_published_counts_and_is_what_the_advice_says() -> None:
     """A tenth to a third: WORK_FRACTIONS in engine/jobs/segment/times.py, and the help of /sam3/resolution."""
     coarse, small, middle, large, whole = (gflop("sam3", resolution, 1) for resolution in RESOLUTIONS_PX)
@@ -46,7 +45,6 @@ def test_the_counted_work_equals_published_counts_and_is_what_the_advice_says() 
     assert of_whole == pytest.approx([0.28, 0.42, 0.75], abs=0.01)
 
 
-@only_soak
 def test_an_object_that_is_followed_costs_the_more_the_larger_the_picture() -> None:
     """Of the real size: 3 % of a picture without it at 336 px, 15 % at 1008 px: the figures in docs/how-to/sam3.md."""
     for resolution, percent in ((336, 3.2), *(((1008, 15.0),) if IS_SOAK else ())):

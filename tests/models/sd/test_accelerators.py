@@ -26,7 +26,6 @@ from tests.live.sd.rig import BASE, source_picture
 from tests.models.recorded_graphs import Recording
 from tests.models.sd.oracle import painted_by, pipeline_of
 from tests.models.sd.plain_stream import loaded
-from tests.support.long_form import only_soak
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +34,6 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.soak
-@only_soak
 def test_a_compiled_unet_paints_the_same_and_follows_changes_of_weights(
     tiny_models: TinyModels, tiny_sd: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -20,7 +20,7 @@ from engine.models.sd.painting import BLACK, GOOD, ControlUse, Painting
 from tests.conftest import TinyModels
 from tests.support.fake_cuda.device import FakeCuda
 from tests.support.fake_cuda.walking import walked_card
-from tests.support.long_form import in_long_form, only_soak
+from tests.support.long_form import in_long_form
 
 BATCHES = [np.random.default_rng(seed).integers(0, 256, (2, 64, 64, 3), np.uint8) for seed in range(IN_FLIGHT + 2)]
 
@@ -80,7 +80,6 @@ def test_each_batch_comes_out_once_in_order_while_the_next_are_in_flight_and_bef
             assert finished == count
 
 
-@only_soak
 def test_a_full_vae_and_controlnets_paint_the_same_when_stages_overlap(tiny_models: TinyModels) -> None:
     """Attention needs workspaces like the UNet's, and ControlNets need uploaded pictures."""
     folder = tiny_models.sd(vae="kl")

@@ -16,14 +16,12 @@ from engine.models.sd.plan.model_plan import plan_model, recommended_settings
 from engine.models.sd.plan.scheduler_config import CARRIER, RUNNABLE, folder_schedule
 from engine.models.sd.spec import ModelSpec
 from tests.models.sd.plain_stream import random_latents
-from tests.support.long_form import only_soak
 from tests.support.replicas.samplers import with_scheduler
 from tests.support.tiny_models import NOISE_TABLE
 
 TABLE = NOISE_TABLE | {"skip_prk_steps": True}
 
 
-@only_soak
 def test_every_supported_scheduler_is_reproducible(tiny_sd: Path) -> None:
     """For one seed and any batch size. Schedulers that draw their own noise would fail."""
     import diffusers
