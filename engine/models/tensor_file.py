@@ -50,8 +50,11 @@ def read_checkpoint_header(file: Path) -> CheckpointHeader:
         tensors, metadata = weight_files.read_header_and_metadata(file)
         return CheckpointHeader(tensors=tensors, metadata=metadata)
     if file.suffix.lower() not in PICKLES:
-        what = not_a_model(file)
-        raise ModelError(f"{file}: is {what}" if what else f"{file}: single files must be .safetensors or .ckpt")
+        if what := not_a_model(file):
+            raise ModelError(f"{file}: is {what}")
+        is_called_gguf = file.suffix.lower() == ".gguf"
+        known = "not a GGUF file" if is_called_gguf else "single files must be .safetensors, .ckpt or .gguf"
+        raise ModelError(f"{file}: {known}")
     return CheckpointHeader(tensors=read_pickled_tensors(file), is_pickle=True)
 
 

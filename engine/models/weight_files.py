@@ -19,6 +19,7 @@ from engine.system.small_file import open_regular, parse_json, read_json
 # 8 bytes little-endian length, then that much JSON: https://github.com/huggingface/safetensors (format)
 _LENGTH_BYTES = 8
 MAX_HEADER_BYTES = 16 << 20  # the format allows 100 MB; this is ten times SDXL's header, and is parsed within a second
+_NOT_TEXT = "expected a string at"  # the library's words for metadata that are numbers or lists
 _NOT_COVERED = "file not fully covered"  # the library's words for a file that is shorter or longer than its header says
 MAX_SIDES = 16
 MAX_SIDE = 1 << 40
@@ -155,6 +156,9 @@ def _open(file: Path) -> Iterator[Any]:
         if reason.startswith("invalid JSON in header: unknown variant"):
             what = "has a number format that the installed safetensors cannot read"
             raise ModelError(f"{file}: {what}; use the file in float16") from None
+        if _NOT_TEXT in reason:
+            what = "its metadata holds other things than texts, which safetensors refuses"
+            raise ModelError(f"{file}: {what}; save it again without metadata") from None
         if _NOT_COVERED in reason and (end := _end_of_tensors(file)) < (size := file.stat().st_size):
             what = f"is {size - end} bytes longer than its header says: something was appended to it"
             raise ModelError(f"{file}: {what}; cut it to {end} bytes") from None

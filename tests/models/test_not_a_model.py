@@ -25,7 +25,9 @@ SAVED = {
     "empty.safetensors": (b"", "is empty"),
     "model.safetensors.crdownload": (b"1", "an unfinished download"),
     "model.rar": (b"Rar!\x1a\x07\x00", "is an archive; unpack it"),
-    "notes.txt": (b"hello", "single files must be .safetensors or .ckpt"),
+    "notes.txt": (b"hello", "single files must be .safetensors, .ckpt or .gguf"),
+    "old.gguf": (b"ggjt", "not a GGUF file"),
+    "numbers.safetensors": (b'\x1b\0\0\0\0\0\0\0{"__metadata__":{"step":1}}', "save it again without metadata"),
 }
 
 
