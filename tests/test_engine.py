@@ -18,9 +18,11 @@ import osc_schema
 from engine import Config, Engine, open_engine
 from engine.cli.run import build_settings
 from engine.config import build_config
+from engine.control import Sender
 from engine.errors import ConfigError, PortTakenError
 from engine.frame_loop import to_ns
 from engine.live.kit.scene import Scene
+from engine.osc.encode import encode_message
 from engine.render.unused_card import UnusedCard
 from engine.sinks import record
 from engine.web.server import WebServer
@@ -103,7 +105,7 @@ def test_two_offline_runs_are_the_same_byte_for_byte(chord: Path, renderer: str)
     assert len(set(first)) > 3, "it moves"
 
 
-def test_every_listing_command_is_rate_limited() -> None:
+def test_commands_answer_wrong_arguments_with_a_reason_and_listings_are_rate_limited() -> None:
     lists = {
         command.address
         for command in osc_schema.COMMANDS
@@ -114,6 +116,12 @@ def test_every_listing_command_is_rate_limited() -> None:
         assert {command.address for command in osc_schema.COMMANDS if commands.is_listing(command.address)} == lists | {
             "/window/open"  # it asks for the displays, too
         }
+        answers: list[bytes] = []
+        sender = Sender(name="test", post=answers.append, at_port=None)
+        for address in {each.address.replace("<n>", "3") for each in osc_schema.COMMANDS} - {"/engine/quit"}:
+            for args in ((), (1.0,), ("x",), (1.0, 1.0), (1.0, "x"), ("x", "x"), (1.0, 1.0, 1.0)):
+                engine.control_hub.dispatcher.receive(encode_message(address, *args), sender)
+    assert [answer for answer in answers if b"internal error" in answer] == []
 
 
 def test_size_and_rate_change_while_running(chord: Path) -> None:

@@ -202,6 +202,8 @@ class CueControl:
         self._change(number, lambda cue: replace(cue, timecode=canonical_label(timecode)), reply)
 
     def _on_note(self, args: Args, reply: Reply) -> None:
+        if len(args) != 2:
+            raise CueError('takes the cue\'s number and its note, or "" to remove it')
         number, note = args
         self._change(number, lambda cue: replace(cue, note=require_note(note)), reply)
 

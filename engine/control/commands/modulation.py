@@ -28,28 +28,28 @@ class ModulationControl:
         numbers = [float(value) for value in args[2:] if isinstance(value, int | float)]
         if len(args) not in (2, 4, 5) or len(numbers) < len(args) - 2:
             raise MultiverseError("takes the macro's number, an address, and optionally low, high and curve")
-        number, address = args[0], str(args[1])
+        number, address = _macro_number(args[0]), str(args[1])
         low, high = numbers[:2] if numbers else (None, None)
         new = Move(address=address, low=low, high=high, curve=numbers[2] if len(numbers) > 2 else 0.0)
         moves_of(str(new))
         self._write(number, [*(move for move in self._moves(number) if move.address != new.address), new])
-        reply.done(int(str(number)), new.address)
+        reply.done(number, new.address)
 
     def _on_remove(self, args: Args, reply: Reply) -> None:
         if not 1 <= len(args) <= 2:
             raise MultiverseError("takes the macro's number and optionally an address")
-        number, address = args[0], args[1] if len(args) > 1 else None
+        number, address = _macro_number(args[0]), args[1] if len(args) > 1 else None
         remaining = [move for move in self._moves(number) if address is not None and move.address != address]
         if address is not None and len(remaining) == len(self._moves(number)):
             raise MultiverseError(f"macro {number} does not move {address}")
         self._write(number, remaining)
-        reply.done(int(str(number)))
+        reply.done(number)
 
-    def _moves(self, number: object) -> list[Move]:
-        return list(dict.fromkeys(move for _, move in moves_of(str(self._store.get(_moves_address(number))))))
+    def _moves(self, number: int) -> list[Move]:
+        return list(dict.fromkeys(move for _, move in moves_of(str(self._store.get(MOVES[f"/macro/{number}"])))))
 
-    def _write(self, number: object, moves: list[Move]) -> None:
-        address, text = _moves_address(number), "; ".join(map(str, moves))
+    def _write(self, number: int, moves: list[Move]) -> None:
+        address, text = MOVES[f"/macro/{number}"], "; ".join(map(str, moves))
         most = osc_schema.lookup(address)
         assert most is not None
         if len(text) > most.high:
@@ -65,13 +65,14 @@ class ModulationControl:
         source, target = args if len(args) == 2 else (args[0], _free_route(values))
         copies = [(f"/mod/{target:g}/{part}", values[f"/mod/{source:g}/{part}"]) for part in _PARTS]
         self._store.set_many(copies, by="/mod/copy")
-        reply.done(int(str(source)), int(str(target)))
+        reply.done(*(ROUTES[ROUTES.index(number)] for number in (source, target)))
 
 
-def _moves_address(number: object) -> str:
-    if (address := MOVES.get(f"/macro/{number:g}" if isinstance(number, int | float) else "")) is None:
+def _macro_number(number: object) -> int:
+    """A macro's number, whole also where a controller sends a float."""
+    if not isinstance(number, int | float) or f"/macro/{number:g}" not in MOVES:
         raise MultiverseError(f"there is no macro {number!r}; there are 1 to {len(MOVES)}")
-    return address
+    return int(number)
 
 
 def _free_route(values: Mapping[str, Value]) -> int:

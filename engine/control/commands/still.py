@@ -55,7 +55,7 @@ class StillControl:
 
     def add_commands(self, table: CommandTable) -> None:
         table.add("/still/take", self._on_take)
-        table.add("/still/to", lambda args, reply: self._take(require_number("pad", args[0], PADS), reply))
+        table.add("/still/to", self._on_to)
 
     def close(self) -> None:
         self._disk.close()
@@ -65,6 +65,11 @@ class StillControl:
             raise Rejected("takes 1 for pressed or 0 for released, or nothing; /still/to PAD puts it on a pad")
         if args != (0,):
             self._take(0, reply)
+
+    def _on_to(self, args: Args, reply: Reply) -> None:
+        if len(args) != 1:
+            raise Rejected(f"takes a pad, 1..{PADS}")
+        self._take(require_number("pad", args[0], PADS), reply)
 
     def _take(self, pad: int, reply: Reply) -> None:
         if not self._renderer.shader_driver:
