@@ -14,21 +14,11 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.spec import ModelSpec
+from tests.support.cases import cases_of
 from tests.support.links import link_or_copy
 from tests.support.tiny_single_file import copy_configuration, save_tensors
 
-SAVED = {
-    "page.safetensors": (b"<!DOCTYPE html><html>sign in", "is a web page"),
-    "page.ckpt": (b"\n<html>sign in", "is a web page"),
-    "answer.safetensors": (b'{"error":"Unauthorized","message":"..."}', "is a server's reply"),
-    "pointer.safetensors": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "`git lfs pull`"),
-    "empty.safetensors": (b"", "is empty"),
-    "model.safetensors.crdownload": (b"1", "an unfinished download"),
-    "model.rar": (b"Rar!\x1a\x07\x00", "is an archive; unpack it"),
-    "notes.txt": (b"hello", "single files must be .safetensors, .ckpt or .gguf"),
-    "old.gguf": (b"ggjt", "not a GGUF file"),
-    "numbers.safetensors": (b'\x1b\0\0\0\0\0\0\0{"__metadata__":{"step":1}}', "save it again without metadata"),
-}
+SAVED = cases_of(__file__)["saved"]
 
 
 def refused(name: Path | str) -> str:
@@ -42,9 +32,8 @@ def refused(name: Path | str) -> str:
 
 @pytest.mark.parametrize("name", SAVED)
 def test_a_file_that_is_not_a_model_is_named(name: str, tmp_path: Path) -> None:
-    content, says = SAVED[name]
-    (tmp_path / name).write_bytes(content)
-    assert says in refused(tmp_path / name)
+    (tmp_path / name).write_bytes(SAVED[name]["content"].encode("latin-1"))
+    assert SAVED[name]["says"] in refused(tmp_path / name)
 
 
 @pytest.mark.parametrize("name", ["model.zip", "model.safetensors", "model.ckpt"])
