@@ -29,8 +29,8 @@ MAX_PLANES = 7  # PyAV counts planes up to a null pointer, which a frame of eigh
 JOINABLE = ("ogg", "flac", "mp3")
 DAMAGED = "damaged: parts that cannot be decoded are silent or left out"
 JOINED = (
-    "several sounds are joined in it: what is damaged, or has another rate or number of channels than the first, is "
-    "left out; convert it alone"
+    "damaged, or several sounds are joined in it: what cannot be decoded, or has another rate or number of channels "
+    "than the first, is left out; convert it alone"
 )
 
 
