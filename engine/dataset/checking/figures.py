@@ -58,7 +58,7 @@ def figures_of(facts: Sequence[PictureFacts], labels: Sequence[ReadLabels | None
         extents = own[:, 2:] - own[:, :2]
         relative_sizes.append(np.sqrt(np.clip(extents.prod(axis=1), 0, None) / (each.width_px * each.height_px)))
         middles = (own[:, :2] + own[:, 2:]) / 2 / (each.width_px, each.height_px)
-        cells = np.clip((middles * GRID_SIZE).astype(int), 0, GRID_SIZE - 1)
+        cells = np.clip(middles * GRID_SIZE, 0, GRID_SIZE - 1).astype(int)
         np.add.at(heatmap, (cells[:, 1], cells[:, 0]), 1)
     every = np.concatenate([np.zeros((0, 4)), *boxes])
     values = {

@@ -81,7 +81,7 @@ def label_problems(path: str, labels: ReadLabels, facts: PictureFacts) -> Iterat
     beyond = np.maximum(-labels.boxes, labels.boxes - size).max(axis=1, initial=0)
     for index in np.flatnonzero(beyond > MAX_OUTSIDE_PX).tolist():
         yield CheckProblem(
-            "label", path, f"box {index + 1} extends {beyond[index]:.1f} px beyond the picture of {_size(facts)}"
+            "label", path, f"box {index + 1} extends {beyond[index]:.7g} px beyond the picture of {_size(facts)}"
         )
     extents = labels.boxes[:, 2:] - labels.boxes[:, :2]
     for index in np.flatnonzero(~(extents > 0).all(axis=1)).tolist():

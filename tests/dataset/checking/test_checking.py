@@ -71,6 +71,10 @@ FAULTS = {
         label("0 0.99 0.5 0.1 0.1\n"),
         ("label", "labels/000002.txt", "box 1 extends 6.4 px beyond the picture of 160x120"),
     ),
+    "far outside": (
+        label("0 1e300 0.5 0.1 0.1\n"),
+        ("label", "labels/000002.txt", "box 1 extends 1.6e+302 px beyond the picture of 160x120"),
+    ),
     "empty box": (label("0 0.5 0.5 0.1 0\n"), ("label", "labels/000002.txt", "box 1 is empty")),
     "NaN": (
         label("0 nan 0.5 0.1 0.1\n"),
