@@ -128,13 +128,16 @@ def pytest_report_header(config: pytest.Config) -> str | None:
     return f"changed: {'all tests' if part is None else part.relative_to(config.rootpath).as_posix()}"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    found: set[str] = set()
     for item in items:
         for list_name in FILE_LISTS:
             if is_listed(item.path, list_name):
                 item.add_marker(list_name)
         case = item.nodeid.removeprefix("tests/")
-        if not LONG_FORM.isdisjoint((case, case.partition("[")[0])):
+        listed = LONG_FORM & {case, case.partition("[")[0]}
+        found |= listed
+        if listed:
             for mark in ONLY_SOAK:
                 item.add_marker(mark)
         for mark in item.iter_markers("only_on"):
@@ -142,6 +145,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 raise pytest.UsageError(f"{item.nodeid}: only_on{mark.args}: linux, darwin and win32 exist")
             if sys.platform not in mark.args:
                 item.add_marker(pytest.mark.skip(reason=f"only on {', '.join(mark.args)}: {mark.kwargs['reason']}"))
+    is_whole = config.args == config.getini("testpaths") and not chosen_list(config)
+    unknown = {case for case in LONG_FORM - found if not case.startswith("#")}
+    if is_whole and unknown and os.environ.get("MULTIVERSE_REQUIRE_ALL"):
+        raise pytest.UsageError(f"tests/long.txt names tests that do not exist: {', '.join(sorted(unknown))}")
 
 
 def pytest_configure(config: pytest.Config) -> None:

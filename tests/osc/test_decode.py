@@ -13,6 +13,7 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from engine.errors import OscDecodeError
 from engine.osc.decode import MAX_PACKET_BYTES, Bundle, Message, Rgba, decode_packet
 from engine.osc.encode import encode_message, encode_reply
+from tests.support.long_form import IS_SOAK
 from tests.support.time_tags import encode_bundle
 
 byte = st.integers(0, 255)
@@ -74,20 +75,20 @@ def assert_same(ours: Message | Bundle, theirs: OscMessage | OscBundle) -> None:
 
 
 @given(built_message())
-@settings(max_examples=300)
+@settings(max_examples=300 if IS_SOAK else 30)
 def test_a_valid_message_reads_as_python_osc_reads_it(theirs: OscMessage) -> None:
     assert_same(decode_packet(theirs.dgram), theirs)
     assert_same(decode_packet(memoryview(theirs.dgram)), theirs)  # and again, with the cached head
 
 
 @given(built_bundle())
-@settings(max_examples=150)
+@settings(max_examples=150 if IS_SOAK else 30)
 def test_a_valid_bundle_reads_as_python_osc_reads_it(theirs: OscBundle) -> None:
     assert_same(decode_packet(theirs.dgram), theirs)
 
 
 @given(st.binary(max_size=96))
-@settings(max_examples=500)
+@settings(max_examples=500 if IS_SOAK else 30)
 def test_any_bytes_are_a_packet_or_refused(data: bytes) -> None:
     for start in (b"", b"/", b"/a\0\0,", b"#bundle\0"):
         try:

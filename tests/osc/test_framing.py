@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from engine.errors import OscDecodeError
 from engine.osc.decode import MAX_PACKET_BYTES
 from engine.osc.framing import Framing, StreamReader, frame
+from tests.support.long_form import IS_SOAK
 
 packet = st.binary(min_size=4, max_size=40).map(lambda data: b"/" + data)
 
@@ -24,7 +25,7 @@ def cut(stream: bytes, chance: random.Random) -> list[bytes]:
 
 
 @given(st.lists(packet, min_size=1, max_size=8), st.sampled_from(Framing), st.randoms(use_true_random=False))
-@settings(max_examples=200)
+@settings(max_examples=200 if IS_SOAK else 30)
 def test_packets_are_read_as_they_were_framed(packets: list[bytes], framing: Framing, chance: random.Random) -> None:
     stream = b"".join(frame(one, framing) for one in packets)
     reader = StreamReader()

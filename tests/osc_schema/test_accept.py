@@ -194,7 +194,7 @@ SCALARS = st.one_of(
 ANYTHING = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4), max_leaves=5)
 
 
-@settings(max_examples=1500 if IS_SOAK else 250)
+@settings(max_examples=1500 if IS_SOAK else 60)
 @given(param=st.sampled_from(ALL), value=ANYTHING)
 def test_any_value_is_made_canonical_or_rejected(param: Param, value: object) -> None:
     try:

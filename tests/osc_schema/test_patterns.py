@@ -120,14 +120,14 @@ PATTERN = st.lists(
 ).map(lambda levels: "".join(slash + level for slash, level in levels))
 
 
-@settings(max_examples=600 if IS_SOAK else 150)
+@settings(max_examples=600 if IS_SOAK else 60)
 @given(addresses=st.lists(ADDRESS, min_size=1, max_size=8, unique=True), pattern=PATTERN)
 def test_every_pattern_matches_what_a_plain_search_finds(addresses: list[str], pattern: str) -> None:
     expected = tuple(address for address in addresses if re.fullmatch(as_regex(pattern), address))
     assert PatternIndex(addresses).match(pattern) == expected
 
 
-@settings(max_examples=300)
+@settings(max_examples=300 if IS_SOAK else 30)
 @given(pattern=st.text("/*?[]{}!-,ab\n", max_size=40))
 def test_any_text_is_matched_or_rejected(pattern: str) -> None:
     try:

@@ -18,6 +18,7 @@ from engine.system import atomic_file
 from engine.system.atomic_file import unfinished_path
 from osc_schema import PARAMS, ParamType, Rejected
 from osc_schema.live_models import AREAS
+from tests.support.long_form import IS_SOAK
 
 BUILT_IN = ("default", "VAV original", *LOOKS)
 BRIGHTNESS = "/multiverse/brightness"
@@ -230,7 +231,7 @@ def test_a_name_that_is_invalid_on_any_system_is_refused(presets: PresetFolder, 
     assert not presets.path.exists()
 
 
-@settings(max_examples=150)
+@settings(max_examples=150 if IS_SOAK else 30)
 @given(name=st.one_of(st.text(st.characters(codec=None), max_size=70), st.text("./\\ nul:co1", max_size=6)))
 def test_no_name_writes_outside_the_folder(tmp_path: Path, name: str) -> None:
     presets = PresetFolder(tmp_path / "presets")

@@ -95,11 +95,13 @@ class ContentEncoder:
     def channels(self, version: Literal["v1", "v2"]) -> int:
         if version == "v1" and self._final_projection is not None:
             return self._final_projection.out_features
-        return self._hubert.config.hidden_size
+        width: int = self._hubert.config.hidden_size
+        return width
 
     @property
     def dtype(self) -> torch.dtype:
-        return self._hubert.dtype
+        dtype: torch.dtype = self._hubert.dtype
+        return dtype
 
     @property
     def networks(self) -> tuple[nn.Module, ...]:
@@ -179,7 +181,7 @@ def _config_of(weights: Mapping[str, Tensor]) -> HubertConfig:
         do_stable_layer_norm=is_large,
         num_conv_pos_embeddings=positions.shape[2],
         num_conv_pos_embedding_groups=hidden // positions.shape[1],
-        attn_implementation=ATTENTION,  # type: ignore[call-arg]  # in every configuration
+        attn_implementation=ATTENTION,  # pyright: ignore[reportCallIssue]  # in every configuration
     )
 
 

@@ -117,7 +117,7 @@ def model_with_adapter(shape: str, measured: MeasuredDevice) -> DiffusionModel |
     if SHAPES[shape].family not in ADAPTERS:
         return None
     model = build(shape, measured.device, measured.dtype)
-    model.unet.set_attn_processor(AttnProcessor2_0())  # type: ignore[no-untyped-call]  # the usual, before an adapter's
+    model.unet.set_attn_processor(AttnProcessor2_0())  # the usual, before an adapter's
     config = CLIPVisionConfig(**(SMALL_VISION if model.device.type == "cpu" else LARGE_VISION))
     width = model.unet.config.cross_attention_dim
     tensors = {f"image_proj.norm.{name}": torch.randn(width) for name in ("weight", "bias")}

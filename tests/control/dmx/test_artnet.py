@@ -10,6 +10,7 @@ from engine.dmx.artnet import Poll, poll_replies, read_artnet
 from engine.dmx.packets import LevelsPacket
 from engine.errors import DmxDecodeError
 from tests.support.dmx import art_dmx, art_poll
+from tests.support.long_form import IS_SOAK
 
 AS_A_PROGRAM_SENDS_IT = bytes.fromhex("4172742d4e6574000050000e0500020100040102feff")
 """Universe 258 with the levels 1, 2, 254, 255, as stupidArtnet 1.6.0 sends it."""
@@ -46,7 +47,7 @@ def test_a_damaged_packet_is_refused_with_its_reason() -> None:
             read(data)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300 if IS_SOAK else 30)
 @given(st.binary(max_size=600), st.booleans())
 def test_no_bytes_do_more_than_be_refused(data: bytes, has_head: bool) -> None:
     head = art_dmx(1, b"")[:10] if has_head else b""

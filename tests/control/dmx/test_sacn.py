@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from engine.dmx.sacn import group_of, read_sacn
 from engine.errors import DmxDecodeError
 from tests.support.dmx import DESK_CID, sacn
+from tests.support.long_form import IS_SOAK
 
 HEAD_OF_A_PROGRAM = bytes.fromhex(
     "00100000" "4153432d45312e3137000000" "726e" "00000004" "6ba7b8109dad11d180b400c04fd430c8"
@@ -55,7 +56,7 @@ def test_a_damaged_packet_is_refused_with_its_reason() -> None:
             read_sacn(data, "h")
 
 
-@settings(max_examples=300)
+@settings(max_examples=300 if IS_SOAK else 30)
 @given(st.binary(max_size=60), st.integers(0, 133), st.integers(0, 140))
 def test_no_bytes_do_more_than_be_refused(data: bytes, at: int, length: int) -> None:
     whole = sacn(1, bytes(8))

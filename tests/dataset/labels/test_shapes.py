@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from engine.dataset.labels.writers.yolo import join_polygons, polygons_of, rotated_box
 from tests.dataset.labels.records import thing
+from tests.support.long_form import IS_SOAK
 
 masks = hnp.arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))).filter(np.any)
 
@@ -35,7 +36,7 @@ def painted(polygon: np.ndarray) -> np.ndarray:
 
 
 @given(pixels=masks)
-@settings(max_examples=80)
+@settings(max_examples=80 if IS_SOAK else 30)
 def test_a_trainer_fills_polygons_to_the_mask_and_its_holes_to_the_pixel(pixels: np.ndarray) -> None:
     polygons = polygons_of(thing(pixels, 20, 10))
     expected = np.zeros((40, 50), bool)
@@ -52,7 +53,7 @@ def test_a_trainer_fills_polygons_to_the_mask_and_its_holes_to_the_pixel(pixels:
 
 
 @given(pixels=masks, right=st.booleans(), low=st.booleans())
-@settings(max_examples=60)
+@settings(max_examples=60 if IS_SOAK else 30)
 def test_a_rotated_box_holds_every_pixel_and_never_leaves_the_picture(
     pixels: np.ndarray, right: bool, low: bool
 ) -> None:

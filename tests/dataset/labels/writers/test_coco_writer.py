@@ -20,6 +20,7 @@ from engine.dataset.labels.writers import writers_of
 from engine.dataset.labels.writers.coco import coco_part
 from engine.errors import SourceError, UsageError
 from tests.dataset.labels.records import disc, finished, source_of, source_of_piles, thing
+from tests.support.long_form import IS_SOAK
 
 mask = pytest.importorskip("pycocotools.mask")
 COCO = pytest.importorskip("pycocotools.coco").COCO
@@ -187,7 +188,7 @@ def assert_codes_are_the_masks(pixels: np.ndarray) -> None:
 
 
 @given(pixels=hnp.arrays(np.uint16, st.tuples(st.integers(1, 7), st.integers(1, 7)), elements=st.integers(0, 2)))
-@settings(max_examples=60)
+@settings(max_examples=60 if IS_SOAK else 30)
 def test_the_encoding_equals_that_of_pycocotools(pixels: np.ndarray) -> None:
     assert_codes_are_the_masks(pixels)
 
