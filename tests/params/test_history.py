@@ -127,6 +127,7 @@ def test_after_a_cue_or_the_autopilot_the_look_before_is_not_undone(rig: UndoRig
     rig.move(BRIGHTNESS, 1.25, every_s=2.0)
     rig.presets.load("mid", is_by_hand=False)  # as a cue and the autopilot do
     rig.move(ANGLE, 45.0, every_s=2.0)
+    assert rig.failed("/undo", "twice") == "takes 1 for pressed or 0 for released, or nothing"
     assert [rig.undo(), rig.undo()] == [ANGLE, FADE], "the master belongs to no look"
     rig.refuses("/undo")
     assert (rig.store.get(BRIGHTNESS), rig.presets.current.name) == (2.0, "mid")

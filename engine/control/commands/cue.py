@@ -15,7 +15,7 @@ from engine.control import Args, CommandTable, Handler, Reply
 from engine.control.command_runner import LaunchPlan
 from engine.control.commands import CommandContext
 from engine.control.commands.preset import PresetControl
-from engine.control.commands.preset_arguments import answer
+from engine.control.commands.preset_arguments import answer, is_release
 from engine.errors import CueError, PresetError
 from engine.params import Cue, CueList, cues_text, read_cues
 from engine.params.crossfade import Ended
@@ -31,6 +31,7 @@ FILE_NAME = "cues.toml"
 PREVIOUS_NAME = "cues.previous.toml"
 MAX_CUE_ARGUMENTS = 7
 GO_PAUSE = "/cue/go_pause_s"
+QUANTISE = ", then now, beat, bar or 4_bars"
 LAYER_5 = "layer5"
 """Argument of commands, for a cue that leaves layer 5 as it is."""
 MIN_FOLLOW = FadeTime(0.001)  # of a recalled cue whose follow time has passed: the next cue starts in the next frame
@@ -115,7 +116,7 @@ class CueControl:
 
     def _plan_launch(self, chosen: Callable[[], Cue], args: Args) -> LaunchPlan | None:
         """The cue that a command starts when its beat comes; None for a button that was released."""
-        if args and args[0] == 0:
+        if is_release(args, QUANTISE):
             return None
         cue = chosen()
         self._presets.expect(cue.preset)
@@ -123,7 +124,7 @@ class CueControl:
 
     def _command(self, chosen: Callable[[], Cue]) -> Handler:
         def on_command(args: Args, reply: Reply) -> None:
-            if args and args[0] == 0:  # a button was released
+            if is_release(args, QUANTISE):
                 return
             with self._lock:
                 cue = chosen()

@@ -5,6 +5,7 @@ from functools import partial
 from engine.control import Args, CommandTable, Reply
 from engine.control.commands import CommandContext
 from engine.control.commands.preset import PresetControl
+from engine.control.commands.preset_arguments import is_release
 from engine.params import Crossfade
 from osc_schema import Rejected
 
@@ -21,7 +22,7 @@ class UndoControl:
         table.add("/gesture", self._on_gesture)
 
     def _on_command(self, is_undo: bool, args: Args, reply: Reply) -> None:
-        if args[:1] == (0,):  # a button was released
+        if is_release(args):
             return
         mixer = self._presets.mixer
         with mixer.lock:

@@ -103,6 +103,10 @@ def test_releasing_a_button_is_no_second_go_and_an_inserted_cue_starts_none_twic
     show.say("/cue/7", 0)
     show.say("/cue/7", False)
     assert show.take() == [("/done", "/cue/go", 1, "low")]
+    for wrong in (("/cue/go", "bars"), ("/cue/back", 1, "bars"), ("/cue/7", "4bars")):
+        assert show.failed(*wrong).startswith("takes 1 for pressed or 0 for released, or nothing"), (
+            "no beat to wait for"
+        )
     show.say("/cue/5")
     show.say("/cue/insert", 5, "low")
     show.say("/cue/go")
