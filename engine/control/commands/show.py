@@ -378,7 +378,7 @@ class ShowControl:
             raise MultiverseError("takes width and height in pixels")
         sides = [osc_schema.accept(address, side) for address, side in zip(SIZE, args, strict=True)]
         if notes := [side.note for side in sides if side.note]:  # a typo must not become the largest picture
-            raise osc_schema.Rejected("; ".join(notes))
+            raise osc_schema.Rejected("; ".join(note.partition(" (clipped")[0] for note in notes))
         width, height = (side.value for side in sides if isinstance(side.value, int))
 
         def resize() -> None:
