@@ -227,6 +227,8 @@ def parse_isf(text: str, *, path: Path | None, vertex: str | None = None) -> Isf
         _require_plain(vertex)
     inputs = parse_inputs(header.get("INPUTS"))
     passes = _passes(header, inputs)
+    if vertex is None and any(each.points is not None for each in passes):
+        raise IsfError("PASSES: POINTS need a vertex shader, which places them: a .vs file of the same name")
     images = _imports(header.get("IMPORTED"))
     names = Counter([*(each.name for each in inputs), *images, *{each.target for each in passes if each.target}])
     if twice := [name for name, count in names.items() if count > 1]:

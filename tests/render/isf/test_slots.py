@@ -33,8 +33,8 @@ CLOCK = "/*{}*/ void main() { gl_FragColor = vec4(TIME / 10.0, float(FRAMEINDEX)
 BROKEN = "/*{}*/ void main() { gl_FragColor = nothing; }"
 
 
-def file_of(text: str, path: str | None = None) -> IsfFile:
-    return parse_isf(text, path=Path(path) if path else None)
+def file_of(text: str, path: str | None = None, vertex: str | None = None) -> IsfFile:
+    return parse_isf(text, path=Path(path) if path else None, vertex=vertex)
 
 
 def slot(name: str, file: IsfFile, mix: float = 1.0, inputs: Mapping[str, Input] | None = None) -> ShaderSlot:
@@ -165,6 +165,7 @@ def test_no_clock_ends_a_picture_offline(
         '/*{"PASSES": [{"TARGET": "dots", "FLOAT": true, "POINTS": "70000"}, {}]}*/\n'
         "void main() { gl_FragColor = PASSINDEX == 0 ? vec4(1.0) : vec4(IMG_THIS_PIXEL(dots).rgb, 1.0); }",
         "dots.fs",
+        "void main() { isf_vertShaderInit(); }",
     )
     play(slot("1", dots))
     assert gl.shader_state.overruns == {"1"}

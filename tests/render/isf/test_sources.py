@@ -179,7 +179,9 @@ def test_a_pass_of_points_adds_up_what_the_vertex_shader_places(
     assert (rgba[..., 0] > 0).sum() == 2 * 6 * 6
 
 
-def test_points_without_a_target_are_refused() -> None:
+def test_points_without_a_target_or_a_vertex_shader_are_refused() -> None:
+    with pytest.raises(IsfError, match="POINTS need a vertex shader"):
+        parse_isf('/*{"PASSES": [{"TARGET": "a", "POINTS": 9}, {}]}*/ void main() {}', path=Path("a.fs"))
     with pytest.raises(IsfError, match="POINTS need a TARGET"):
         parse_isf('/*{"PASSES": [{"POINTS": 9}]}*/ void main() { gl_FragColor = vec4(1.0); }', path=Path("a.fs"))
 
