@@ -21,7 +21,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from engine.errors import MappingError, UsageError
+from engine.errors import UsageError
 from engine.params.mapping.controls import DMX
 from engine.params.mapping.entry import MapEntry, make_entry
 from osc_schema.fixture import CHANNELS
@@ -73,11 +73,11 @@ SELECTED: Final = ResolumeLayers("selectedlayer", 1)
 
 
 def parse_layers(text: str) -> ResolumeLayers:
-    """Parse `5`, `group2` or `selected`. Raises MappingError for anything else."""
+    """Parse `5`, `group2` or `selected`. Raises UsageError for anything else."""
     if text == "selected":
         return SELECTED
     if (found := _LAYERS.fullmatch(text)) is None:
-        raise MappingError(f"map resolume: {text!r} is not one of 1..999, group1..group999, selected")
+        raise UsageError(f"map resolume: {text!r} is not one of 1..999, group1..group999, selected")
     return ResolumeLayers("groups" if found[1] else "layers", int(found[2]))
 
 
@@ -135,7 +135,7 @@ def read_fixture(text: str) -> tuple[int, int]:
     found = _FIXTURE_ADDRESS.fullmatch(text)
     if found is None or int(found[1]) > 63_999 or not 1 <= int(found[2]) <= LAST_ADDRESS:
         raise UsageError(
-            f"fixture {text!r}: is not UNIVERSE.ADDRESS, such as 1.101; the address is 1..{LAST_ADDRESS}, because "
+            f"fixture {text!r} is not UNIVERSE.ADDRESS, such as 1.101; the address is 1..{LAST_ADDRESS}, because "
             f"{len(CHANNELS)} channels follow"
         )
     return int(found[1]), int(found[2])
@@ -159,7 +159,7 @@ def is_built_in(name: str) -> bool:
 
 
 def built_in(name: str) -> Tables:
-    """The entries of `resolume`, `resolume:5`, `fixture:1.101`. Raises MappingError for an invalid name."""
+    """The entries of `resolume`, `resolume:5`, `fixture:1.101`. Raises UsageError for an invalid name."""
     kind, colon, text = name.casefold().partition(":")
     if kind == "fixture" and colon:
         return fixture(*read_fixture(text))

@@ -80,5 +80,5 @@ def test_a_preset_whose_name_begins_with_the_number_comes_before_a_built_in_one(
 
 @pytest.mark.parametrize("address", ["1", "1.0", "1.490", "99999.1", "x.y", "1.1.1", "-1.5"])
 def test_a_wrong_address_is_reported_in_one_line(address: str) -> None:
-    with pytest.raises(UsageError, match=r"^fixture '.*': is not UNIVERSE.ADDRESS, such as 1.101; .*1\.\.489"):
+    with pytest.raises(UsageError, match=r"^fixture '.*' is not UNIVERSE.ADDRESS, such as 1.101; .*1\.\.489"):
         built_in(f"fixture:{address}")
