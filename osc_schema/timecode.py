@@ -11,9 +11,9 @@ _WIRING: dict[str, Any] = {"stored": False, "is_look": False}
 AREA = Area(
     title="Timecode",
     description="Follows the timecode of a show: LTC (24, 25, 29.97 drop, 30 frames/s, at 0.6 to 2 times the speed, "
-    "also backward) or MTC from a MIDI port or bridge. A cue with a timecode (`/cue/timecode`) starts when it is "
-    "reached; `/tempo/source timecode` lets it lead the beat. `/engine/status` shows the state: none, locked, flywheel "
-    "(the signal is missing, the time runs on) or lost.",
+    "also backward), MTC from a MIDI port or bridge, or ArtTimeCode of a lighting desk. A cue with a timecode "
+    "(`/cue/timecode`) starts when it is reached; `/tempo/source timecode` lets it lead the beat. `/engine/status` "
+    "shows the state: none, locked, flywheel (the signal is missing, the time runs on) or lost.",
     messages=(
         message("/timecode/state", "state:s", "Whenever it changes: none, locked, flywheel or lost."),
         message(

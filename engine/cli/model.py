@@ -148,7 +148,7 @@ def check(
                 for part in report.parts
             ),
             ("memory", ", ".join(f"{size / 2**20:.0f} MiB as {dtype}" for dtype, size in memory.items())),
-            ("on a CPU", "float32" if has_exact_cpu else "bfloat16 if that is faster there, else float32"),
+            ("on a CPU", "float32" if has_exact_cpu else "bfloat16 if it has units for it, else float32"),
             *(("note", note) for note in report.notes),
             *(("missing", line) for line in report.missing),
             ("complete", "yes" if report.is_complete else "no"),

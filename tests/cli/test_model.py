@@ -34,7 +34,7 @@ def test_sam3_and_sd_are_distinguished_with_the_same_keys_in_json(check: Check, 
     report = json.loads(out)
     assert (code, report["kind"], report["is_complete"], report["missing"]) == (0, "sam3_video", True, [])
     assert report["memory_bytes"]["float32"] == 2 * report["memory_bytes"]["bfloat16"] > 0
-    assert sd["on"].endswith("bfloat16 if that is faster there, else float32")
+    assert sd["on"].endswith("bfloat16 if it has units for it, else float32")
     shared = {"model", "path", "parts", "missing", "notes", "is_complete", "memory_bytes"}
     assert shared <= set(report) & set(json.loads(check(tiny_sd, "--json")[1]))
 

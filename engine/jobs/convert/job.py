@@ -71,7 +71,7 @@ class ConvertJob:
     """`source` and `model` are raised to the next rate that the file format supports."""
     cluster: str | None = option(None, CLUSTER, metavar=CLUSTERS)
     device: str = option("auto", DEVICE, metavar=DEVICES, is_configured=True)
-    threads: int | None = option(None, "CPU threads. (default: chosen by torch)")
+    threads: int | None = option(None, "CPU threads. (default: chosen by torch)", metavar="N")
     """None: chosen by torch, or one per actor on a cluster."""
     batch_size: int | None = option(None, "Spans per batch. [RVC_BATCH_SIZE]", flags="--batch", metavar="N")
     dtype: str = option("auto", f"{HALF} [RVC_USE_FP16]", metavar="|".join(HALVES))
