@@ -57,7 +57,8 @@ class BeatLoop:
             length //= 2
         if length < beats:
             what = f"loops {length}" if length else "stays live"
-            self._report("camera.loop", f"/camera/loop {beats}: fewer beats are stored; {what}")
+            stored = "fewer beats are" if self._stored else "no picture of a camera is"
+            self._report("camera.loop", f"/camera/loop {beats}: {stored} stored; {what}")
         self._end, self._length = end, length
 
     def _store(self, picture: VideoFrame | None, beat: float) -> None:
