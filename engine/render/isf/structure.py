@@ -81,6 +81,8 @@ class Structure:
         for index, token in enumerate(self.tokens):
             if token in (")", "]", "}"):
                 if not opened or _CLOSING[self.tokens[opened[-1]]] != token:
+                    if any(_CLOSING[self.tokens[each]] == token for each in opened):
+                        break  # what was opened last has no end
                     raise self.refuse(f"{token} closes nothing", index)
                 self.partner[index] = opened[-1]
                 self.partner[opened.pop()] = index

@@ -106,6 +106,8 @@ def test_a_damaged_file_gives_one_clear_reason() -> None:
         ("/*" + '{"a":[' + "[" * 200_000, 1, "nested"),
         ("/*{}*/\nvoid\0main", 2, "0x00"),
         ("/*{}", 1, "not closed"),
+        ("/*{}*/\nvoid main() {\ngl_FragColor = vec4(1.0;\n}", 3, "( is not closed"),
+        ("/*{}*/\nvoid main() {\ngl_FragColor = vec4(1.0));\n}", 3, ") closes nothing"),
         ("/*{}*/" + "x" * MAX_CHARS, None, f"at most {MAX_CHARS}"),
         (shader('{"INPUTS": {}}'), None, "INPUTS is no list"),
         (shader('{"INPUTS": [7]}'), None, "entry 0"),
