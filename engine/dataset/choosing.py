@@ -17,7 +17,7 @@ CLUSTER_NOTE = "on a cluster the raster engine is used, which every machine has 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineOptions:
     engine: Literal["auto", "cycles", "raster"] = option(
-        "auto", "cycles: Blender. (default: cycles if installed, else raster)", metavar="cycles|raster"
+        "auto", "cycles: Blender; auto: cycles if it is installed, else raster.", metavar="auto|cycles|raster"
     )
     preset: Literal["quick", "train", "high"] | None = option(
         None,
