@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.errors import SinkError
+from engine.errors import SinkError, SinkUsageError
 from engine.sinks.index_in_front import SUFFIXES as SUFFIXES_WITH_INDEX
 from engine.sinks.index_in_front import put_index_in_front
 from engine.sinks.sink import OutputFormat, PictureName, RecordingStatus, SinkStatus
@@ -267,7 +267,7 @@ class RecordSink:
             self._target = dated_file(output_format.record_folder, self._picture, time.time(), ".mp4")
         check_name(self.kind, self._target, SUFFIXES)
         if output_format.is_offline and not output_format.overwrites and self._target.exists():
-            raise SinkError(f"{self.kind}: {self._target}: exists already; --overwrite replaces it")
+            raise SinkUsageError(f"{self.kind}: {self._target}: exists already; --overwrite replaces it")
         self._open((output_format.width, output_format.height))
         if may_wait:
             self._recordings[0].wait_until_open()

@@ -127,7 +127,8 @@ def test_offline_a_sound_file_is_rendered_to_its_end(home: Path, song: Path, cli
     assert frames.startswith("frames    60 of 160x90, 2.0 s at 30 fps; drawn in ")
     assert wrote == f"wrote     out.mp4, 2.0 s, {(home / 'out.mp4').stat().st_size / 1e6:.1f} MB"
     assert pictures_in(home / "out.mp4") == 60
-    assert "record: out.mp4: exists already; --overwrite replaces it" in cli(*command, "--frames", "6").err
+    refused = cli(*command, "--frames", "6")
+    assert "record: out.mp4: exists already; --overwrite replaces it" in refused.err and refused.code == 2
     replacing = cli(*command, "--frames", "6", "--overwrite").err
     assert re.search(r"wrote     out.mp4, 0.2 s, .* MB; replaced the one before\n", replacing)
     assert pictures_in(home / "out.mp4") == 6
