@@ -1,5 +1,6 @@
 """Videos keep their pictures unchanged; the voice is replaced at the same time."""
 
+import os
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -53,6 +54,8 @@ def write_video(
                 container.mux(track.encode(block))
         for stream in (video, *tracks):
             container.mux(stream.encode(None))
+    if pictures == "libsvtav1" and hasattr(os, "sched_setscheduler"):
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))  # root's thread is a real-time one by SVT-AV1
     return path
 
 
