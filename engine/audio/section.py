@@ -1,7 +1,8 @@
 """Detects the section of a song: quiet, build, drop or break. Causal, from the levels and drums of the hops so far.
 
-    drop    kicks, and a low band that is near its loudest and holds much of the sound
-    build   no drop, and the highs rise far above the usual: noise that swells, a snare roll
+    drop    kicks, and a low band that is near its loudest and holds nearly half of the sound, or much of it after a
+            build: below that, the soft drums of a ballad
+    build   no drums with a bass for a while, and the highs rise far above the usual: noise that swells, a snare roll
     break   no drop, in a song that has had one
     quiet   no drop, far below the loudest, or in a song that has had none yet
 
@@ -29,7 +30,10 @@ KICK_BEATS, KICKS, FEW_KICKS = 2.0, 1.2, 0.55  # memory of kicks; how many begin
 KICK_AFTER_BUILD: Final = 0.6  # one is enough
 KICK_POWER: Final = 0.1  # of a kick to the strongest, in the low band: a bass note that passes for one is weaker
 BEGIN_DB, KICKLESS_DB, STAY_DB = -4.0, -6.0, -10.0  # low band to its loudest, for a drop to begin, and to stay
-LOW_SHARE_DB: Final = -9.0  # low band to all, for a drop to begin
+LOW_SHARE_DB: Final = -9.0  # low band to all, for drums with a bass
+SHARE_BEATS, DROP_SHARE_DB = 3.0, -3.5  # low band to all, for them to be a drop
+BUILD_BEATS: Final = 8.0  # of a build, for them to be a drop in any case
+FILL_BEATS: Final = 8.0  # after soft drums, in which no build begins: their fills raise the highs, too
 USUAL_BEATS: Final = (64.0, 8.0)  # of the usual highs, upward and downward
 RISE_DB, STILL_DB, HIGH_SHARE_DB = 6.0, 2.0, -20.0  # highs to the usual, for a build to begin and to stay; highs to all
 QUIET_DB, LOUD_DB = -10.0, -7.0  # all to its loudest, for quiet to begin and to end
@@ -50,12 +54,16 @@ class SectionDetector:
         self._bands = np.array([centres_hz < LOW_HZ, centres_hz >= HIGH_HZ, np.full(len(centres_hz), True)], np.float32)
         self._low = self._high = self._all = FLOOR
         """Powers now, smoothed."""
+        self._even_low = self._even_all = FLOOR
+        """The same, smoothed over `SHARE_BEATS`: a kick alone does not show."""
         self._usual_high = self._loudest_low = self._loudest = FLOOR
         self._kicks = self._silent_s = self._peak_low = 0.0
         self._recent_low: deque[float] = deque([0.0], maxlen=round(ENTRY_S / hop_s))
         """Power of the low band in the last hops, not smoothed."""
         self._has_dropped = False
         self._candidate: Section = "quiet"
+        self._soft_beats = math.inf
+        """How long ago drums played that were no drop."""
         self._candidate_beats = self._section_beats = 0.0
         """How long the newest levels have sounded like the candidate, and how long the section is."""
         self.section: Section = "quiet"
@@ -66,7 +74,7 @@ class SectionDetector:
         """Update the section with the next hop. `level`, (bands,): linear RMS of each band."""
         beats = self._hop_s / min(BEAT_S[1], max(BEAT_S[0], 60.0 / bpm))
         self._measure(level, beats, is_kick=is_kick)
-        candidate = self._sounds_like()
+        candidate = self._sounds_like(beats)
         self._candidate_beats = self._candidate_beats + beats if candidate == self._candidate else beats
         self._candidate = candidate
         self._section_beats += beats
@@ -83,6 +91,9 @@ class SectionDetector:
         self._low += now * (low - self._low)
         self._high += now * (high - self._high)
         self._all += now * (every - self._all)
+        even = beats / SHARE_BEATS
+        self._even_low += even * (low - self._even_low)
+        self._even_all += even * (every - self._even_all)
         usual = self._usual_high
         self._usual_high += beats / USUAL_BEATS[0 if self._high > usual else 1] * (self._high - usual)
         least = _power_ratio(-FALL_DB_S * self._hop_s)
@@ -96,22 +107,32 @@ class SectionDetector:
             self._loudest_low = self._loudest = self._peak_low = FLOOR
             self._has_dropped = False
 
-    def _sounds_like(self) -> Section:
-        """The section by the newest levels alone."""
-        if self._sounds_like_drop():
-            return "drop"
+    def _sounds_like(self, beats: float) -> Section:
+        """The section by the newest levels, `beats` after the last ones."""
+        self._soft_beats += beats
+        if self._has_drums():
+            if self._are_drop():
+                return "drop"
+            self._soft_beats = 0.0
         usual = _power_ratio(STILL_DB if self.section == "build" else RISE_DB) * self._usual_high
-        if self._high > max(FLOOR, usual, _power_ratio(HIGH_SHARE_DB) * self._all):
+        if self._soft_beats >= FILL_BEATS and self._high > max(FLOOR, usual, _power_ratio(HIGH_SHARE_DB) * self._all):
             return "build"
         loud = _power_ratio(LOUD_DB if self.section == "quiet" else QUIET_DB) * self._loudest
         return "break" if self._has_dropped and self._all > loud else "quiet"
 
-    def _sounds_like_drop(self) -> bool:
+    def _has_drums(self) -> bool:
+        """Return whether kicks play with a bass; in a drop, whether it goes on."""
         if self.section == "drop":
             stay_db = STAY_DB if self._kicks > FEW_KICKS else KICKLESS_DB
             return self._low > max(FLOOR, _power_ratio(stay_db) * self._loudest_low)
         begin = max(FLOOR, _power_ratio(BEGIN_DB) * self._loudest_low, _power_ratio(LOW_SHARE_DB) * self._all)
         return self._kicks > (KICK_AFTER_BUILD if self.section == "build" else KICKS) and self._low > begin
+
+    def _are_drop(self) -> bool:
+        """Return whether drums with a bass are those of a drop: soft ones are below the voice and its chords."""
+        after_build = self.section == "build" and self._section_beats >= BUILD_BEATS
+        least = _power_ratio(DROP_SHARE_DB) * self._even_all
+        return self.section == "drop" or after_build or self._even_low > least
 
     def _needed_beats(self, candidate: Section) -> float:
         if self.section == "build" and candidate != "drop":

@@ -4,6 +4,7 @@ import itertools
 
 from tests.benchmarks.sections import compose, hear
 
+BALLAD = compose("ballad", seed=3, parts="quiet 2 soft 8 quiet 1")
 SONG = compose("house", seed=2, parts="quiet 4 build 5 drop 4 break 5 drop 1")
 
 
@@ -20,3 +21,7 @@ def test_each_section_is_told_within_a_bar_of_its_beginning_and_a_drop_tells_whe
     firsts_s = [at_s - beat.bar_age_s for at_s, beat in begins if beat.section == "drop"]
     drops_s = [at_s for at_s, section in SONG.sections if section == "drop"]
     assert [abs(first_s - drop_s) < 0.05 for first_s, drop_s in zip(firsts_s, drops_s, strict=True)] == [True, True]
+
+
+def test_soft_drums_below_a_voice_are_no_drop_and_their_fills_no_build() -> None:
+    assert {beat.section for _, beat in hear(BALLAD.sound)} == {"quiet"}

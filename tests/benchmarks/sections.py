@@ -30,7 +30,7 @@ NEAR_S, ON_BAR_S = 0.1, 0.07  # of a take: frames, and the beat as tracked; and 
 OPENING_BARS: Final = 2.0  # in which the look that opens the song comes: it answers no change
 FIRST_SEED: Final = 21  # the detector was made with others
 CLUB: Final = "quiet 12 build 8 drop 32 break 16 build 8 drop 32 quiet 12"
-BALLAD: Final = "quiet 12 drop 8 break 12 drop 8 break 8 drop 12 quiet 6"
+BALLAD: Final = "quiet 12 soft 8 quiet 12 soft 8 quiet 8 soft 12 quiet 6"
 VERSE: Final = {"voice": 0.5, "pad": 0.25}
 HATS: Final = {"pad": 0.25, "hats": 0.5}
 BASS: Final = {"bass": 0.35, "pad": 0.2}
@@ -39,9 +39,9 @@ KINDS: Final[dict[str, tuple[float, str, dict[str, float], dict[str, float], dic
     "house": (124.0, CLUB, HATS, {"four": 1.0, **BASS}, {"pad": 0.5, "voice": 0.5}),
     "drum and bass": (174.0, CLUB, HATS, {"two_step": 1.0, **BASS}, {"pad": 0.5, "voice": 0.4}),
     "ambient": (70.0, "quiet 64", {"pad": 0.5, "hum": 0.02}, {}, {}),
-    "ballad": (76.0, BALLAD, VERSE, {"rock": 0.8, "bass": 0.3, **VERSE}, VERSE),
+    "ballad": (76.0, BALLAD, VERSE, {"rock": 0.5, "bass": 0.3, **VERSE}, VERSE),
 }
-"""Tempo; sections with their bars; what plays in quiet, drop and break, with its loudness."""
+"""Tempo; sections with their bars; what plays in quiet, drop and break, with its loudness. Soft: quiet, with drums."""
 
 
 class Song(NamedTuple):
@@ -61,11 +61,14 @@ def compose(kind: str, seed: int, parts: str = "") -> Song:
     sheet = Sheet(score=Score(name="", pattern={}, bpm=bpm, bass=1.0), sound=sound, rng=rng, steps_s=steps_s)
     for section, first, end in zip(tokens[::2], firsts, firsts[1:], strict=False):
         riser = {"pad": 0.35, ("riser" if rng.random() < 0.7 else "noise"): 1.0}
-        for name, loudness in {"quiet": quiet, "build": riser, "drop": drop, "break": breakdown}[section].items():
+        plays = {"quiet": quiet, "build": riser, "drop": drop, "soft": drop, "break": breakdown}
+        for name, loudness in plays[section].items():
             before, sheet.sound = sheet.sound, np.zeros_like(sound)
             _play(sheet, name, steps_s[first : end + 1 - 16 * (section == "build" and seed % 2)])
             sheet.sound = before + loudness * sheet.sound
-    sections = [(float(steps_s[at]), section) for at, section in zip(firsts, tokens[::2], strict=False)]
+    names = ["quiet" if section == "soft" else section for section in tokens[::2]]
+    changes = [at for at, section in enumerate(names) if at == 0 or section != names[at - 1]]
+    sections = [(float(steps_s[firsts[at]]), names[at]) for at in changes]
     return Song(sheet.sound * (0.5 / np.abs(sheet.sound).max()), steps_s[:-1:16], sections)
 
 
