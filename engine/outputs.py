@@ -103,7 +103,7 @@ class Outputs:
             self._frames += 1
         else:
             self._dropped += 1
-        line = f"output 2: a picture takes {pace.cost_s * 1000:.0f} ms, {TOO_DEAR}"
+        line = f"output 2: a picture takes {pace.cost_s * 1000:.1f} ms, {TOO_DEAR}"
         self._report_once("pace", line if pace.failures > 1 and not is_offline else "")
         self.status = SecondStatus(*shape.size_px, pace.cost_s * 1000, self._frames, self._dropped, self._shows)
 
