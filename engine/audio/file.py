@@ -75,7 +75,7 @@ class FileFeed:
             self._file.seek(round(max(position_s, 0.0) * self.sample_rate_hz))
         except _DamageError as error:
             self._report("audio.file", f"{self._path}: cannot be read from {position_s:.1f} s on: {error}")
-            self._file.seek(0)
+            self._begin_again()
 
     def _check(self) -> None:
         if not RATES_HZ[0] <= self.sample_rate_hz <= RATES_HZ[1]:
@@ -131,9 +131,16 @@ class FileFeed:
             self._wait(f"{self._path}: has no sound any more; silence until it is written again")
         elif self.is_looped:
             self._report_notes()
-            self._file.seek(0)
+            self._begin_again()
         else:
             self._finish()
+
+    def _begin_again(self) -> None:
+        try:
+            self._file.seek(0)
+        except _DamageError as error:
+            self.is_finished = not self.is_looped
+            self._wait(f"{self._path}: cannot be read any more: {error}; silence until it is written again")
 
     def _finish(self) -> None:
         self._report_notes()
@@ -243,6 +250,7 @@ class _SndFile:
         import soundfile
 
         self._error = soundfile.LibsndfileError
+        self._path = path
         self._file = open_sound_file(path)
         self.notes: list[str] = []
         """For the user, about the sound read so far."""
@@ -275,8 +283,16 @@ class _SndFile:
         """Continue with this sample, or at the end. _DamageError."""
         try:
             self._file.seek(min(position, self._file.frames))
-        except self._error as error:
-            raise _DamageError(getattr(error, "error_string", str(error)).rstrip(".")) from None
+        except self._error:  # in a FLAC, libsndfile seeks no more once it has met damage
+            try:
+                again = open_sound_file(self._path)
+                self._file.close()
+                self._file = again
+                self._file.seek(min(position, again.frames))
+            except OSError as error:
+                raise _DamageError(str(error.strerror)) from None
+            except self._error as error:
+                raise _DamageError(getattr(error, "error_string", str(error)).rstrip(".")) from None
 
     def close(self) -> None:
         self._file.close()

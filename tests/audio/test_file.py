@@ -357,10 +357,11 @@ def test_a_sound_whose_size_was_never_written_plays_to_its_end(tmp_path, open_fe
     assert not reports.lines
 
 
-def test_a_truncated_flac_plays_its_remaining_sound_with_a_report_and_loops(tmp_path, open_feed, reports) -> None:
+@pytest.mark.parametrize("after", [b"", bytes(50_000)])
+def test_a_damaged_flac_plays_what_remains_with_a_report_and_loops(after, tmp_path, open_feed, reports) -> None:
     noise = np.random.default_rng(11).uniform(-0.5, 0.5, 48_000)
     path = Path(write(tmp_path / "a.flac", noise))
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] + after)
     feed = open_feed(path)
     sound = np.concatenate([feed.read(480) for _ in range(200)])
     assert np.sqrt((sound.reshape(-1, 4800) ** 2).mean(axis=1)).min() > 0.2
