@@ -72,7 +72,7 @@ def _macro_number(number: object) -> int:
     """A macro's number, whole also where a controller sends a float."""
     if not isinstance(number, int | float) or f"/macro/{number:g}" not in MOVES:
         raise MultiverseError(f"there is no macro {number!r}; there are 1 to {len(MOVES)}")
-    return int(number)
+    return round(number)
 
 
 def _free_route(values: Mapping[str, Value]) -> int:

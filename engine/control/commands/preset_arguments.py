@@ -34,7 +34,7 @@ def time_of(value: object) -> FadeTime:
 def is_release(args: Args, then: str = "") -> bool:
     """True if a button sends 0, its release; another number presses it, as does no argument. Raises PresetError for
     anything else, such as a misspelt beat to wait for; `then`: what may follow."""
-    if len(args) > 1 or any(isinstance(each, str) for each in args):
+    if len(args) > 1 or any(not isinstance(each, int | float) for each in args):
         raise PresetError(f"takes 1 for pressed or 0 for released, or nothing{then}")
     return args == (0,)
 
