@@ -1,7 +1,6 @@
 """Detects the section of a song: quiet, build, drop or break. Causal, from the levels and drums of the hops so far.
 
-    drop    kicks, and a low band that is near its loudest and holds nearly half of the sound, or much of it after a
-            build: below that, the soft drums of a ballad
+    drop    kicks, and a low band that is near its loudest and holds nearly half of the sound; after a build, an eighth
     build   no drums with a bass for a while, and the highs rise far above the usual: noise that swells, a snare roll
     break   no drop, in a song that has had one
     quiet   no drop, far below the loudest, or in a song that has had none yet
