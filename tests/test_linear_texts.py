@@ -122,9 +122,10 @@ def test_no_text_makes_an_expression_slow() -> None:
             makers = hostile_texts(pattern.pattern)
             if not IS_SOAK:  # a fifth of the texts, others for each expression
                 makers = islice(makers, at % 5, None, 5)
-            worst = next((text_of for text_of in makers if grows_too_fast(pattern, method, text_of)), None)
-            if worst is not None:
-                slow.append(f"{location}: {pattern.pattern[:60]} .{method} of {worst(12)!r}")
+            # Three times: once may be a busy machine.
+            bad = next((each for each in makers if all(grows_too_fast(pattern, method, each) for _ in range(3))), None)
+            if bad is not None:
+                slow.append(f"{location}: {pattern.pattern[:60]} .{method} of {bad(12)!r}")
     assert slow == []
 
 

@@ -67,8 +67,7 @@ def compose(kind: str, seed: int, parts: str = "") -> Song:
             _play(sheet, name, steps_s[first : end + 1 - 16 * (section == "build" and seed % 2)])
             sheet.sound = before + loudness * sheet.sound
     names = ["quiet" if section == "soft" else section for section in tokens[::2]]
-    changes = [at for at, section in enumerate(names) if at == 0 or section != names[at - 1]]
-    sections = [(float(steps_s[firsts[at]]), names[at]) for at in changes]
+    sections = [(float(steps_s[firsts[n]]), each) for n, each in enumerate(names) if not n or each != names[n - 1]]
     return Song(sheet.sound * (0.5 / np.abs(sheet.sound).max()), steps_s[:-1:16], sections)
 
 
