@@ -140,7 +140,8 @@ class FileFeed:
             self._file.seek(0)
         except _DamageError as error:
             self.is_finished = not self.is_looped
-            self._wait(f"{self._path}: cannot be read any more: {error}; silence until it is written again")
+            self._is_waiting = self.is_looped
+            self._report("audio.file", f"{self._path}: cannot be read any more: {error}; silence")
 
     def _finish(self) -> None:
         self._report_notes()
@@ -286,13 +287,14 @@ class _SndFile:
         except self._error:  # in a FLAC, libsndfile seeks no more once it has met damage
             try:
                 again = open_sound_file(self._path)
+                if (again.samplerate, again.channels) != (self.rate_hz, self.channels):
+                    raise OSError(0, "it has another format now")
                 self._file.close()
                 self._file = again
                 self._file.seek(min(position, again.frames))
-            except OSError as error:
-                raise _DamageError(str(error.strerror)) from None
-            except self._error as error:
-                raise _DamageError(getattr(error, "error_string", str(error)).rstrip(".")) from None
+            except (OSError, self._error) as error:
+                reason = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
+                raise _DamageError(reason.rstrip(".")) from None
 
     def close(self) -> None:
         self._file.close()

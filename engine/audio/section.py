@@ -31,8 +31,7 @@ KICK_POWER: Final = 0.1  # of a kick to the strongest, in the low band: a bass n
 BEGIN_DB, KICKLESS_DB, STAY_DB = -4.0, -6.0, -10.0  # low band to its loudest, for a drop to begin, and to stay
 LOW_SHARE_DB: Final = -9.0  # low band to all, for drums with a bass
 SHARE_BEATS, DROP_SHARE_DB = 3.0, -3.5  # low band to all, for them to be a drop
-BUILD_BEATS: Final = 8.0  # of a build, for them to be a drop in any case
-FILL_BEATS: Final = 8.0  # after soft drums, in which no build begins: their fills raise the highs, too
+BUILD_BEATS, FILL_BEATS = 8.0, 8.0  # of a build, for them to be a drop; after soft ones, without a build: fills
 USUAL_BEATS: Final = (64.0, 8.0)  # of the usual highs, upward and downward
 RISE_DB, STILL_DB, HIGH_SHARE_DB = 6.0, 2.0, -20.0  # highs to the usual, for a build to begin and to stay; highs to all
 QUIET_DB, LOUD_DB = -10.0, -7.0  # all to its loudest, for quiet to begin and to end
@@ -90,9 +89,8 @@ class SectionDetector:
         self._low += now * (low - self._low)
         self._high += now * (high - self._high)
         self._all += now * (every - self._all)
-        even = beats / SHARE_BEATS
-        self._even_low += even * (low - self._even_low)
-        self._even_all += even * (every - self._even_all)
+        self._even_low += beats / SHARE_BEATS * (low - self._even_low)
+        self._even_all += beats / SHARE_BEATS * (every - self._even_all)
         usual = self._usual_high
         self._usual_high += beats / USUAL_BEATS[0 if self._high > usual else 1] * (self._high - usual)
         least = _power_ratio(-FALL_DB_S * self._hop_s)
@@ -129,9 +127,9 @@ class SectionDetector:
 
     def _are_drop(self) -> bool:
         """Return whether drums with a bass are those of a drop: soft ones are below the voice and its chords."""
-        after_build = self.section == "build" and self._section_beats >= BUILD_BEATS
-        least = _power_ratio(DROP_SHARE_DB) * self._even_all
-        return self.section == "drop" or after_build or self._even_low > least
+        if self.section == "drop" or (self.section == "build" and self._section_beats >= BUILD_BEATS):
+            return True
+        return self._even_low > _power_ratio(DROP_SHARE_DB) * self._even_all
 
     def _needed_beats(self, candidate: Section) -> float:
         if self.section == "build" and candidate != "drop":
