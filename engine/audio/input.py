@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from engine.audio.analyser import Analyser
-from engine.audio.feed import Capture, Feed, MonitorStatus, TrackPosition, mix_channels
+from engine.audio.feed import LATE_S, Capture, Feed, MonitorStatus, TrackPosition, mix_channels
 from engine.audio.ltc import LtcTap, without_ltc
 from engine.audio.ring import SampleRing
 from engine.audio.settings import AudioSettings
@@ -25,8 +25,7 @@ logger = logging.getLogger(__name__)
 class AudioStatus:
     state: str
     """playing, silence (exact zeros for 2 s), permission? (zeros from a macOS microphone that never delivered sound),
-    lost, finished.
-    """
+    lost, finished."""
     description: str
     level: tuple[float, ...]
     """Peak of each of the four channels over the last 85 ms, linear, after gain."""
@@ -107,13 +106,12 @@ class AudioInput(ABC):
     def close(self) -> None: ...
 
     def _analyse_hops(self) -> None:
-        """Analyse all complete hops. Sound that was overwritten first (10 s behind) is skipped."""
-        analyser = self._analyser
-        while analyser.next_hop_end <= self._ring.newest:
+        """Analyse the hops that are complete now. Those that end during the call, and may never cease to, come next."""
+        analyser, end = self._analyser, self._ring.newest
+        while analyser.next_hop_end <= end:
             _, block = self._ring.read(analyser.samples_analysed, analyser.next_hop_end)
             if len(block) < analyser.hop_frames:
-                analyser.samples_analysed = self._ring.newest
-                continue
+                break  # overwritten meanwhile
             block = block[:, : self.channels]
             block = self.timecode.decode(block, analyser.samples_analysed, self.settings.ltc_channel)
             analyser.hop(block, self.settings, self._voice_of_hop())
@@ -146,6 +144,8 @@ class LiveAudio(AudioInput):
 
     def __init__(self, capture: Capture, choice: str, report: Report) -> None:
         super().__init__(capture.ring, choice, report)
+        self._report = report
+        self._skipped_to = -self._ring.capacity
         self.capture = capture
         """The capture whose ring is analysed; also a possible source of the voice."""
         self._closing = threading.Event()
@@ -169,6 +169,17 @@ class LiveAudio(AudioInput):
         self._thread.join()
         self._analyser.close()
         self.capture.close()
+
+    def _analyse_hops(self) -> None:
+        """Also skips sound that is late: a machine that is too slow for all of it shows the newest."""
+        newest = self._ring.newest
+        behind_s = (newest - self._analyser.samples_analysed) / self.sample_rate_hz
+        if behind_s > LATE_S:
+            self._analyser.samples_analysed = newest - self._analyser.hop_frames
+            if newest - self._skipped_to < self._ring.capacity:  # again within 10 s, not a single hiccup
+                self._report("audio.late", f"audio: {behind_s:.1f} s not analysed: the machine is overloaded")
+            self._skipped_to = newest
+        super()._analyse_hops()
 
     def _run(self) -> None:
         while not self._closing.is_set():

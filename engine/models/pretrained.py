@@ -218,8 +218,7 @@ def load_weights(
 
 
 def tensor_problems(trials: Iterable[Callable[[], Any]]) -> list[str]:
-    """Lines that loading these networks would end with, found without reading a value. `trials`: load one network
-    each."""
+    """Lines that loading networks would end with, found without reading a value. Each of `trials` loads one network."""
     silence_libs("diffusers", "transformers")
     problems = Problems()
     with shapes_only():

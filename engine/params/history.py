@@ -116,8 +116,7 @@ class GestureHistory:
             (self._holding.add if is_pressed else self._holding.discard)(sender)
 
     def add_edit(self, title: str, edit: Callable[..., None]) -> None:
-        """Add the step of an edit that is no value. `edit(is_undo, reply)` undoes or redoes it and
-        answers; it must not wait."""
+        """Add an edit that is no value. `edit(is_undo, reply)` undoes or redoes it and answers; it must not wait."""
         with self._lock:
             self._add(Gesture(edit=(title, edit)))
 

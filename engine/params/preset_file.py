@@ -74,8 +74,7 @@ def preset_text(
     current: str = "",
     energy: float | None = None,
 ) -> str:
-    """The text of a file with the parameters that `holds` selects, in page order. `inputs`, `energy`: as in
-    LoadedPreset."""
+    """The text of a preset with the parameters that `holds` selects, in page order. The rest: as in LoadedPreset."""
     entries = {
         param.address: list(value) if isinstance(value := values[param.address], tuple) else value
         for param in osc_schema.PARAMS

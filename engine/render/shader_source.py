@@ -14,8 +14,7 @@ WHOLE_TARGET = "fullscreen"
 
 _INCLUDE = re.compile(r'^#include "(?P<name>\w+\.glsl)"$')
 _VERSION = "#version 330 core"
-# Mesa writes 2:14(3): error, NVIDIA and AMD 2(14) : error, Apple ERROR: 2:14: error; the 2 is the file number from
-# #line.
+# Mesa writes 2:14(3): error, NVIDIA and AMD 2(14) : error, Apple ERROR: 2:14: error; 2 is the file number of #line.
 _LOCATION = re.compile(r"^(?P<lead>(?:ERROR: )?)(?P<file>\d+)(?P<mark>[:(])", re.MULTILINE)
 
 

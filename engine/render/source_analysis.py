@@ -161,8 +161,7 @@ def _difference(light: np.ndarray, other: np.ndarray, weight: np.ndarray, *, sla
 
 
 def _texture_size(size_px: tuple[int, int], longest_px: int = MAX_SIDE_PX) -> tuple[int, int]:
-    """Return a size of this shape. A side that is a power of two loses a pixel: for those Mesa compiles each shader
-    once more."""
+    """Return a size of this shape. A side that is a power of two loses a pixel: Mesa compiles shaders again for it."""
     width, height = (side - (side > 1 and side & (side - 1) == 0) for side in fitted_size(size_px, longest_px))
     return width, height
 

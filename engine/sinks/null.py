@@ -13,8 +13,7 @@ class NullSink:
     kind = "null"
 
     def __init__(self, argument: str, picture: PictureName = "main") -> None:
-        """`argument` follows the `=` of `--sink null=...` or `--sink PICTURE:null=...`.
-        Import libraries in `start`, not here."""
+        """`argument` follows the `=` of `--sink null=...` or `--sink PICTURE:null=...`. Import libraries in `start`."""
         self.name = argument or TITLES[picture]
         self._frames = 0
 

@@ -27,8 +27,7 @@ def allow_fallback() -> None:
 
 
 def report_fallback(report: Callable[[str, str], None]) -> None:
-    """Call `report(key, line)` when torch runs something on the CPU instead. For children, whose stderr nobody
-    reads."""
+    """Call `report(key, line)` when torch uses the CPU instead. For children, whose stderr nobody reads."""
     if sys.platform != "darwin":
         return
     show = warnings.showwarning

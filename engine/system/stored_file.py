@@ -34,8 +34,7 @@ class StoredFile:
             raise self._error(f"{self.path}: is not valid TOML ({' '.join(str(reason).split())})") from None
 
     def read_list(self, key: str) -> tuple[list[Any] | None, list[str]]:
-        """The list that its table has under this key only, and a line for each problem. Never raises; None without a
-        file."""
+        """The list that its table has under this key only, and a line for each problem. Never raises; no file: None."""
         try:
             table = self.read()
         except MultiverseError as reason:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from engine.audio.analyser import Analyser
 from engine.audio.demo import synthesise_loop
 from engine.audio.input import LiveAudio
 from engine.audio.open import open_audio
@@ -64,11 +65,11 @@ def rows_of(loop: np.ndarray, recorded: AudioBlock) -> np.ndarray:
 def test_blocks_of_any_size_give_the_same_features(live, analyse, wait_for) -> None:
     hand, audio = live
     rng = np.random.default_rng(13)
-    sound = rng.uniform(-0.5, 0.5, (48_000, 4)).astype(np.float32)
-    cuts = np.sort(rng.choice(48_000, 97, replace=False))
+    sound = rng.uniform(-0.5, 0.5, (24_000, 4)).astype(np.float32)
+    cuts = np.sort(rng.choice(24_000, 97, replace=False))
     for block in np.split(sound, cuts):
         hand.ring.write(block)
-    features = wait_for(lambda: (newest := audio.latest_features()).end_sample == 48_000 and newest, "all hops")
+    features = wait_for(lambda: (newest := audio.latest_features()).end_sample == 24_000 and newest, "all hops")
     expected = analyse(*sound.T).features
     assert features.channels == expected.channels
     assert np.array_equal(features.waves, expected.waves)
@@ -89,17 +90,23 @@ def test_new_settings_take_effect_at_the_next_hop_and_live_sound_cannot_be_advan
     assert [channel.gain_db for channel in audio.latest_features().channels] == [-60.0, 0.0, 6.0, 12.0]
 
 
-def test_sound_overwritten_before_analysis_is_skipped(reports, wait_for) -> None:
-    hand = Hand()
+def test_an_analysis_slower_than_its_sound_follows_the_newest(reports, wait_for, monkeypatch) -> None:
+    hand, hop = Hand(), Analyser.hop
     audio = LiveAudio(hand, "by hand", reports)
-    for _ in range(12):
-        hand.ring.write(np.full((48_000, 4), 0.05, np.float32))
+    behind_s: list[float] = []
+
+    def slow_hop(self, *args) -> None:
+        hop(self, *args)
+        hand.ring.write(np.full((960, 4), 0.05, np.float32))  # two hops
+        behind_s.append((hand.ring.newest - audio.latest_features().end_sample) / 48_000)
+
+    monkeypatch.setattr(Analyser, "hop", slow_hop)
+    hand.ring.write(np.full((480, 4), 0.05, np.float32))
     audio.start()
-    features = wait_for(lambda: (newest := audio.latest_features()).end_sample and newest, "the newest sound")
+    wait_for(lambda: audio.latest_features().end_sample > 3 * 48_000, "three seconds of sound")
     audio.close()
-    assert features.end_sample == 12 * 48_000
-    assert features.channels[0].gain_db == 0.0  # analysing seconds of it would have raised the gain
-    assert reports.lines == []
+    assert max(behind_s) < 1.1, "half a second, and what comes while that is analysed"
+    assert set(reports.lines) == {("audio.late", "audio: 0.6 s not analysed: the machine is overloaded")}
 
 
 def test_one_channel_may_be_the_voice_heard_at_that_time(reports, wait_for) -> None:

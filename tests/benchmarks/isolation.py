@@ -55,8 +55,7 @@ STILL: Final = PLAIN | {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IsolationBench(LoopBench):
-    """Measure how a child process disturbs the picture: stopped, idle, busy, with and without the gate, killed every
-    second."""
+    """Measure how a child disturbs the picture: stopped, idle, busy, with and without the gate, killed every second."""
 
     model: str = option("random:tiny", "The child's model; random:SHAPE needs no weights.", metavar="MODEL")
     seconds: float = option(30.0, "Length of each case; 600 for the long test.", low=1.0)

@@ -60,8 +60,7 @@ Call = Callable[[np.ndarray], object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sam3Bench(ModelBench):
-    """Compare SAM3, with random weights of the real size, with transformers' own, which makes masks of the full
-    size."""
+    """Compare SAM3, with random weights of the real size, with transformers' own, whose masks have the full size."""
 
     shape: str = option(
         "",

@@ -63,8 +63,7 @@ class ChildRig:
         return next((line for name, line in reversed(self.reports) if name == f"child.{self.NAME}.{key}"), "")
 
     def wait_until_applied(self, wait_for: Callable[..., Any], look: Callable[[], Any] = lambda: None) -> None:
-        """Wait until the child has applied all values: commands follow them and are answered. Calls `look`
-        meanwhile."""
+        """Wait until the child has applied all values: commands after them are answered. Calls `look` meanwhile."""
         answers: list[str] = []
         self.supervisor.call("anything", on_answer=lambda is_done, text: answers.append(text))
         wait_for(lambda: (look(), answers)[1], "the child's answer")

@@ -1,5 +1,4 @@
-"""The process of a window whose only display is unplugged, or has another mode, while a file exists: Xvfb can do
-neither."""
+"""The process of a window whose only display is unplugged, or has another mode, while a file exists."""
 
 import os
 from pathlib import Path

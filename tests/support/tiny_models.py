@@ -190,8 +190,7 @@ def build_tiny_controlnet(folder: Path, sd_folder: Path, *, seed: int = 1, kinds
         controlnet = ControlNetModel.from_unet(unet)
         for convolution in (*controlnet.controlnet_down_blocks, controlnet.controlnet_mid_block):
             convolution.weight.normal_(0.0, 0.3)
-        # With the default initialisation the layers shrink the picture to nothing, so that every picture has the same
-        # effect.
+        # With the default initialisation the layers shrink the picture to nothing: all pictures have the same effect.
         for convolution in (controlnet.controlnet_cond_embedding.conv_in, *controlnet.controlnet_cond_embedding.blocks):
             convolution.weight.mul_(2.0)
         controlnet.controlnet_cond_embedding.conv_out.weight.normal_(0.0, 0.3)

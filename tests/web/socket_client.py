@@ -67,8 +67,7 @@ class SocketClient:
         self.socket.sendall(head + payload)
 
     def read(self) -> bytes | str:
-        """The next message; pings are answered. Raises ConnectionError, with code and reason, when the server
-        closes."""
+        """The next message; pings are answered. Raises ConnectionError, with code and reason, if the server closes."""
         while True:
             opcode, payload = self.read_frame()
             if opcode == PING:

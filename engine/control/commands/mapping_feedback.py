@@ -165,8 +165,7 @@ class MapFeedback:
                     output.moved_s = before[control].moved_s
             for subscriber in self._subscribers.values():
                 subscriber.pending = dict.fromkeys(self._outputs)
-                # Movements of unmapped controls are not tracked, so their position is unknown when they are mapped
-                # again.
+                # Movements of unmapped controls are not tracked: their position is unknown once they are mapped again.
                 subscriber.sent = {
                     control: sent for control, sent in subscriber.sent.items() if control in self._outputs
                 }

@@ -96,8 +96,7 @@ class ShaderPlayer:
         self._awaited.discard(slot)
 
     def stand_in(self, slot: str) -> None:
-        """Draw no shader in this slot, but what replaces a bypassed one, until `play`: the one that plays is another
-        look's."""
+        """Until `play`, draw no shader here but what replaces a bypassed one: the present one is another look's."""
         self._awaited.add(slot)
 
     def keep_last(self, slot: str, failed: str) -> None:

@@ -128,8 +128,7 @@ class VoiceConverter:
         return [parts[number] for number in range(len(pieces))]
 
     def convert_sound(self, sound: np.ndarray) -> np.ndarray:
-        """Convert (n,) float32 at 16 kHz, n > 0, to (n * rate_hz // 16000,) float32 of the set loudness, peak <=
-        0.99."""
+        """Convert (n > 0,) float32 at 16 kHz to (n * rate_hz // 16000,) float32 of the set loudness, peak <= 0.99."""
         sound = sound * np.float32(cut.limiting_gain(float(np.abs(sound).max()), cut.MAX_PEAK_IN))
         filtered = self.high_pass(sound)
 

@@ -17,8 +17,7 @@ from tests.benchmarks.detector.training import LabelledPicture
 LOCAL_PX = 65
 """Side of the square whose mean counts as a pixel's surroundings."""
 LIMITS = {"black": range(20, 241, 20), "surroundings": range(10, 111, 20), "otsu": range(-60, 61, 20)}
-"""Limits by that from which they are measured, 0..255; `otsu`: the limit that parts the picture's values best (Otsu,
-1979)."""
+"""Limits by that from which they are measured, 0..255; `otsu`: the one that parts the values best (Otsu, 1979)."""
 CHANNELS = ("light", "dark", "grey", "light grey")
 SIDES_PX = ((4, 24), (8, 32), (8, 48), (12, 64), (20, 48), (16, 90))
 MIN_SPOT_PX, MAX_SPOT_PX = 4, 90

@@ -164,7 +164,7 @@ def test_an_impossible_picture_is_not_retried_and_the_others_continue(make: Make
 
 def test_a_hung_picture_is_killed_and_made_again(whole: Path, make: Make) -> None:
     messages: list[str] = []
-    timeout_s = 4.0 if HAS_FORK else 30.0  # of a new Python that imports everything
+    timeout_s = 10.0 if HAS_FORK else 30.0  # of a new Python that imports everything
     with own_processes(), struck("000000", psutil.Process.suspend, times=1) as pids:
         report = make(count=1, timeout_s=timeout_s, retries=5, messages=messages)
     assert len(pids) == 1 and not psutil.pid_exists(pids[0])
