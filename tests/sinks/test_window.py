@@ -82,24 +82,27 @@ def window(screen: Screen, make_format) -> Iterator[Callable[..., WindowSink]]:
 
 
 @pytest.fixture
-def play(screen: Screen) -> Iterator[Callable[[WindowSink, PublishedFrame], None]]:
-    """`play(sink, frame)` publishes this frame repeatedly, until the sink is closed or the test ends."""
-    is_over = threading.Event()
-    threads: list[threading.Thread] = []
+def play(screen: Screen) -> Callable[[WindowSink, PublishedFrame], None]:
+    """`play(sink, frame)` publishes this frame repeatedly, until the sink is closed."""
 
     def publish(sink: WindowSink, frame: PublishedFrame) -> None:
+        is_over = threading.Event()
+
         def run() -> None:
-            with suppress(AssertionError, AttributeError, SinkError):  # closed, perhaps during a publication
+            with suppress(SinkError):
                 while not is_over.wait(0.02):
                     sink.publish(frame)
 
-        threads.append(threading.Thread(target=run, daemon=True))
-        threads[-1].start()
+        def close() -> None:  # never during a publication
+            is_over.set()
+            thread.join()
+            WindowSink.close(sink)
 
-    yield publish
-    is_over.set()
-    for thread in threads:
-        thread.join()
+        sink.close = close
+        thread = threading.Thread(target=run)
+        thread.start()
+
+    return publish
 
 
 @pytest.fixture

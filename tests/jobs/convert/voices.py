@@ -36,8 +36,7 @@ def write_sound(path: Path, sound: np.ndarray, rate_hz: int = 16_000, **options:
 def write_track(
     path: Path, channels: np.ndarray, rate_hz: int, *, layout: str = "mono", codec: str, gap_s: float = 0.0
 ) -> Path:
-    """(channels, n) through FFmpeg, in frames of 1024, with the loudspeakers' names; `gap_s` of nothing after the
-    first half."""
+    """(channels, n) through FFmpeg, frames of 1024, with the loudspeakers' names; `gap_s` of nothing in its middle."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate_hz, layout=layout)
         half = channels.shape[1] // 2048 * 1024

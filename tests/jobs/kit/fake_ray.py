@@ -43,8 +43,7 @@ class Handle:
 
 @dataclass(eq=False)
 class FakeRay:
-    """A fake Ray cluster: `load` gets an actor's number from 0, `work` that and the payload. A RayError that they
-    return is raised."""
+    """A fake Ray cluster: `load` gets an actor's number, `work` also the payload; a RayError they return is raised."""
 
     cores: int = 2
     load: Callable[[int], Any] = lambda number: LoadedModel(device="cpu", dtype="float32", notes=())

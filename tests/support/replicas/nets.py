@@ -150,8 +150,7 @@ def smaller_file(target: Folders) -> ModelSpec:
 
 
 def union(target: Folders, class_name: str, kinds: int = 6) -> ModelSpec:
-    """A ControlNet Union as xinsir publishes it: its configuration is that of a ControlNetModel, without the number of
-    kinds."""
+    """A ControlNet Union as xinsir publishes it: configured as a ControlNetModel, without the number of kinds."""
     folder = target.folder / "union"
     shutil.copytree(target.tiny.controlnet(target.tiny.sd(kind="sdxl"), kinds=kinds), folder, dirs_exist_ok=True)
     edit_config(folder, _class_name=class_name, num_control_type=None, num_trans_channel=None, num_proj_channel=None)
