@@ -24,8 +24,7 @@ logger = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioStatus:
     state: str
-    """playing, silence (exact zeros for 2 s), permission? (zeros from a macOS microphone that never delivered sound),
-    lost, finished."""
+    """playing, silence (exact zeros for 2 s), permission? (only zeros yet, macOS microphone), lost, finished."""
     description: str
     level: tuple[float, ...]
     """Peak of each of the four channels over the last 85 ms, linear, after gain."""
@@ -145,7 +144,8 @@ class LiveAudio(AudioInput):
     def __init__(self, capture: Capture, choice: str, report: Report) -> None:
         super().__init__(capture.ring, choice, report)
         self._report = report
-        self._skipped_to = -self._ring.capacity
+        self._late_s = 0.0
+        self._reported_sample = 0
         self.capture = capture
         """The capture whose ring is analysed; also a possible source of the voice."""
         self._closing = threading.Event()
@@ -176,9 +176,12 @@ class LiveAudio(AudioInput):
         behind_s = (newest - self._analyser.samples_analysed) / self.sample_rate_hz
         if behind_s > LATE_S:
             self._analyser.samples_analysed = newest - self._analyser.hop_frames
-            if newest - self._skipped_to < self._ring.capacity:  # again within 10 s, not a single hiccup
-                self._report("audio.late", f"audio: {behind_s:.1f} s not analysed: the machine is overloaded")
-            self._skipped_to = newest
+            self._late_s += behind_s
+        if newest - self._reported_sample > self._ring.capacity:  # 10 s
+            if self._late_s > 2.0 * LATE_S:  # more than one hiccup
+                self._report("audio.late", f"audio: {self._late_s:.1f} s not analysed: the machine is overloaded")
+            self._late_s = 0.0
+            self._reported_sample = newest
         super()._analyse_hops()
 
     def _run(self) -> None:

@@ -49,8 +49,7 @@ def encoded_id(number: int, most: int = 255) -> int:
 def mask_boxes(masks: np.ndarray) -> np.ndarray:
     """Return bounding boxes of the coverage of masks (n, side, side): left, top, right, bottom, (n, 4) int32.
 
-    Texels from VISIBLE_LEVEL on, plus a margin of one; edges at whole numbers, right and bottom exclusive. All 0 if
-    there are none."""
+    Texels from VISIBLE_LEVEL on, plus a margin of one; edges whole, right and bottom exclusive. All 0 for none."""
     boxes = np.zeros((len(masks), 4), np.int32)
     side = masks.shape[1]
     for axis, rims in ((1, boxes[:, 0::2]), (2, boxes[:, 1::2])):  # columns, then rows

@@ -101,8 +101,7 @@ class Announcer:
                     port=port,
                     properties={"txtvers": "1"},
                     parsed_addresses=interfaces,
-                    # The default is the service's name, which no resolver can look up because of its spaces and
-                    # underscores.
+                    # The default is the service's name, whose spaces and underscores no resolver looks up.
                     server=f"{self._host}.",
                 )
                 zeroconf.register_service(info, allow_name_change=True)

@@ -79,8 +79,7 @@ class BatchPipeline:
             tag_weights(painting.prompt, (), self._note)
         if model.ip_adapter is not None:
             model.ip_adapter.set_scale(painting.ip_scale)
-        # LoRAs may change the text and image encoders, so their weights are part of the key; the scale only affects the
-        # UNet.
+        # LoRAs may change the text and image encoders, so their weights are in the key; the scale affects the UNet.
         key = painting.prompt, painting.negative, painting.lora_weights, painting.ip_image
         self._cond = _cached(self._conds, key, lambda: self._encode_prompt(painting))
         before = self._painting
