@@ -178,7 +178,7 @@ class LiveAudio(AudioInput):
             self._analyser.samples_analysed = newest - self._analyser.hop_frames
             self._late_s += behind_s
         if newest - self._reported_sample > self._ring.capacity:  # 10 s
-            if self._late_s > 2.0 * LATE_S:  # more than one hiccup
+            if self._late_s > 2.0 * LATE_S:  # more than one short hiccup
                 self._report("audio.late", f"audio: {self._late_s:.1f} s not analysed: the machine is overloaded")
             self._late_s = 0.0
             self._reported_sample = newest

@@ -208,7 +208,8 @@ class ShaderControl:
 
         Offline: wait until it plays or has failed, so that a video does not depend on time.
 
-        Raises IsfError if a video begins with a shader that fails: nobody wants it without. Later ones are told."""
+        Raises IsfError if a video begins with a shader that fails: nobody wants to render it without. Later failures
+        are reported."""
         for slot_name in self._player.retry_bypassed():
             self._post(partial(self._try_again, slot_name))
         snapshot = self._store.snapshot()
