@@ -1,7 +1,8 @@
-"""Compiles the picture's functions for any x86-64 processor while the package is built or installed, also as editable.
+"""Compiles the picture's functions for any x86-64 processor while the package is built or
+installed, also as editable.
 
-So the first start need not (engine/render/compiled_code.py). A build without it is whole, and its first start compiles.
-`HATCH_BUILD_NO_HOOKS=true` leaves it out.
+So the first start need not (engine/render/compiled_code.py). A build without it is whole, and its
+first start compiles. `HATCH_BUILD_NO_HOOKS=true` leaves it out.
 """
 
 import os
@@ -23,7 +24,8 @@ MAX_S = 300
 
 
 class PortableCode(BuildHookInterface):
-    """Writes engine/render/compiled, which the wheel contains. What is there and up to date stays."""
+    """Writes engine/render/compiled, which the wheel contains. What is there and up to date
+    stays."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if version == "editable":  # of a wheel, the installer does it

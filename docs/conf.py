@@ -12,7 +12,8 @@ from sphinx.writers.html5 import HTML5Translator
 from engine.live.kit.live_model import DeviceTable, ModelTable
 
 DOCS = Path(__file__).parent
-# The generated list of addresses is part of the package; pages link to it there, so that the links work on GitHub, too.
+# The generated list of addresses is part of the package; pages link to it there, so that the links
+# work on GitHub, too.
 ADDRESSES = "osc_schema/generated/ADDRESSES.md"
 shutil.copyfile(DOCS.parent / ADDRESSES, DOCS / "reference" / "addresses.md")
 
@@ -41,9 +42,9 @@ LONG = 24 + len("</span>")
 
 
 class Translator(HTML5Translator):
-    """Cells of a table carry the head of their column, which narrow screens show in front of them. Long words of code
-    may break, best at `|` and `/`, and each line of a block is an element, so that wrapped lines are indented
-    (`site.css`)."""
+    """Cells of a table carry the head of their column, which narrow screens show in front of them.
+    Long words of code may break, best at `|` and `/`, and each line of a block is an element, so
+    that wrapped lines are indented (`site.css`)."""
 
     def starttag(self, node, tagname, *args, **attributes):
         if tagname == "td":
@@ -75,7 +76,8 @@ class Translator(HTML5Translator):
 
 
 def pages_of(table):
-    """The pages that the first column of the table links to, and pages below them: those named after a colon."""
+    """The pages that the first column of the table links to, and pages below them: those named
+    after a colon."""
     pages, below = [], {}
     for cell in re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE):
         links = re.findall(r"\]\(([^)]+)\.md\)", cell)
@@ -94,7 +96,9 @@ def setup(app):
     app.set_translator("html", Translator)
     _, *sections = (DOCS / "how-to/index.md").read_text(encoding="utf-8").split("\n## ")
     groups = {section.partition("\n")[0]: pages_of(section) for section in sections}
-    below = {f"how-to/{page}": pages for _, under in groups.values() for page, pages in under.items()}
+    below = {
+        f"how-to/{page}": pages for _, under in groups.values() for page, pages in under.items()
+    }
 
     def fill_in(app, page, source):
         """The tables of the index pages are the site's table of contents, too."""

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from engine.engine import Engine
     from engine.errors import MultiverseError
 
-_HOMES = {"app": ("open_engine",), "config": ("Config",), "engine": ("Engine",), "errors": ("MultiverseError",)}
+_HOMES = {
+    "app": ("open_engine",),
+    "config": ("Config",),
+    "engine": ("Engine",),
+    "errors": ("MultiverseError",),
+}
 __all__ = ["Config", "Engine", "MultiverseError", "open_engine"]
 __getattr__ = lazy_names(__name__, _HOMES)

@@ -3,8 +3,8 @@
     values: store, sound, camera ─► picture: renderer, sinks ─► control hub ──► live models ─► control: OSC, MIDI, Link
                                                                          start: page, frame loop, watchdog ◄─┘
 
-Each step returns a complete part that the next ones take. Anything missing fails here, before the first frame. After
-that no failure of a part ends a live run.
+Each step returns a complete part that the next ones take. Anything missing fails here, before the
+first frame. After that no failure of a part ends a live run.
 """
 
 import contextlib
@@ -23,7 +23,11 @@ from engine.control import OscServer
 from engine.control.commands.camera import first_entry
 from engine.control.commands.child import ChildControl
 from engine.control.commands.control_hub import ControlHub, RunContext, open_control_hub
-from engine.control.commands.control_inputs import ControlInputs, open_control_inputs, subscribe_configured
+from engine.control.commands.control_inputs import (
+    ControlInputs,
+    open_control_inputs,
+    subscribe_configured,
+)
 from engine.control.commands.preset_mixer import conditions as preset_conditions
 from engine.control.commands.timecode import conditions as timecode_conditions
 from engine.control.outgoing.announcements import Announcements
@@ -33,7 +37,14 @@ from engine.frame_loop import EngineParts, InputParts, OutputParts, TimingParts
 from engine.ipc import Gate, sweep_dead_rings
 from engine.live.kit.drawing import Drawing
 from engine.live.kit.live_model import Surroundings
-from engine.live.kit.opening import LiveModels, ModelsOfRun, live_models, model_lists, models_of, refuse_offline
+from engine.live.kit.opening import (
+    LiveModels,
+    ModelsOfRun,
+    live_models,
+    model_lists,
+    models_of,
+    refuse_offline,
+)
 from engine.outputs import Outputs
 from engine.params import Autosave, LookPipeline, Looks, ParamStore, Slew, macros, modulation
 from engine.render.egl_devices import chosen_gpu
@@ -65,21 +76,29 @@ from osc_schema import plugins
 __all__ = ["Engine", "open_engine"]
 
 OnStuck = Callable[[], object]
-SOFTWARE_FPS, GPU_FPS = 30.0, 60.0
-SOFTWARE_SIZE = 960, 540  # on two cores a frame of the first look takes 18 ms here and 31 of the 33 available at 720p
+SOFTWARE_FPS = 30.0
+GPU_FPS = 60.0
+SOFTWARE_SIZE = (
+    960,
+    540,
+)  # on two cores a frame of the first look takes 18 ms here and 31 of the 33 available at 720p
 
 
 @contextlib.contextmanager
 def open_engine(
     config: Config, on_stuck: OnStuck = lambda: None, *, sound: AudioInput | None = None
 ) -> Iterator[Engine]:
-    """Open an engine; close all its parts on exit. The calling thread owns the GL context and must draw the frames.
+    """Open an engine; close all its parts on exit. The calling thread owns the GL context and must
+    draw the frames.
 
-    Raises MultiverseError (one line) for anything that is missing. Installs no signal handlers. `on_stuck()` is
-    called on another thread, after the recordings are finished, if the run should end and its last frame does not: the
-    process can only be ended then. `sound`: used in place of what the configuration names.
+    Raises MultiverseError (one line) for anything that is missing. Installs no signal handlers.
+    `on_stuck()` is called on another thread, after the recordings are finished, if the run should
+    end and its last frame does not: the process can only be ended then. `sound`: used in place of
+    what the configuration names.
     """
-    config = build_config(msgspec.to_builtins(config), origin="Config")  # not checked yet if it was made in Python
+    config = build_config(
+        msgspec.to_builtins(config), origin="Config"
+    )  # not checked yet if it was made in Python
     refuse_offline(config)
     with kept_awake(), chosen_gpu(config.gpu), Closing() as closing:
         run = open_run(config, closing)
@@ -95,10 +114,14 @@ def open_engine(
             graphics=picture.graphics,
             sinks=picture.outputs.sinks,
             senders=picture.senders,
-            take_picture=StillCamera(picture.outputs.previews["main"]).take if config.web != "off" else None,
+            take_picture=StillCamera(picture.outputs.previews["main"]).take
+            if config.web != "off"
+            else None,
         )
         models = open_models(run, values, picture, control_hub)
-        parts = open_frames(run, values, picture, control_hub, models, open_control_inputs(run, control_hub))
+        parts = open_frames(
+            run, values, picture, control_hub, models, open_control_inputs(run, control_hub)
+        )
         yield start(run, values, picture, parts, on_stuck)
 
 
@@ -111,13 +134,19 @@ def open_run(config: Config, closing: Closing) -> RunContext:
     sweep_dead_rings()
     gate = closing(Gate.create())
     return RunContext(
-        config=config, clock=clock, warnings=warnings, announcements=announcements, gate=gate, closing=closing
+        config=config,
+        clock=clock,
+        warnings=warnings,
+        announcements=announcements,
+        gate=gate,
+        closing=closing,
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Values:
-    """The parameter store, the sound input, the camera and the live models of a run, none of them started."""
+    """The parameter store, the sound input, the camera and the live models of a run, none of them
+    started."""
 
     store: ParamStore
     slew: Slew
@@ -127,7 +156,8 @@ class Values:
 
 
 def open_values(run: RunContext, sound: AudioInput | None) -> Values:
-    config, report = run.config, run.warnings.report
+    config = run.config
+    report = run.warnings.report
     open_sound = partial(open_audio, config.audio, monitor=config.monitor)
     audio = run.closing(sound or open_sound(offline=config.offline, clock=run.clock, report=report))
     source = open_source(config.camera, offline=config.offline, clock=run.clock, report=report)
@@ -145,12 +175,15 @@ def open_values(run: RunContext, sound: AudioInput | None) -> Values:
         *sink_conditions(),
     ):
         store.add_condition(address, check)
-    return Values(store=store, slew=Slew(config.smoothing), audio=audio, camera=camera, models=models)
+    return Values(
+        store=store, slew=Slew(config.smoothing), audio=audio, camera=camera, models=models
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """The renderer, the threads that prepare its inputs, and the sinks and previews that get its pictures."""
+    """The renderer, the threads that prepare its inputs, and the sinks and previews that get its
+    pictures."""
 
     config: Config
     """With the size of the picture if none was chosen."""
@@ -163,7 +196,9 @@ class Picture:
 
 
 def open_picture(run: RunContext, values: Values) -> Picture:
-    config, report, notify = run.config, run.warnings.report, run.announcements.notify
+    config = run.config
+    report = run.warnings.report
+    notify = run.announcements.notify
     renderer = run.closing.here(_open_renderer(run))
     if config.is_size_free and renderer.is_software and not config.offline:
         renderer.resize(*SOFTWARE_SIZE)
@@ -190,14 +225,21 @@ def open_picture(run: RunContext, values: Values) -> Picture:
         renderer=renderer,
         regions=run.closing(RegionMapper(report)),
         sources=run.closing(SourceMapper(report)),
-        graphics=run.closing(GraphicsMaker(folders.data_folder(), notify, report, is_offline=config.offline)),
-        outputs=OutputParts(output_format=output_format, sinks=sinks, previews={name: PreviewTap() for name in names}),
+        graphics=run.closing(
+            GraphicsMaker(folders.data_folder(), notify, report, is_offline=config.offline)
+        ),
+        outputs=OutputParts(
+            output_format=output_format,
+            sinks=sinks,
+            previews={name: PreviewTap() for name in names},
+        ),
         senders=SenderLists(run.clock, lambda: [(sink.kind, sink.name) for sink in sinks.status()]),
     )
 
 
 def _open_renderer(run: RunContext) -> GuardedRenderer:
-    config, warnings = run.config, run.warnings
+    config = run.config
+    warnings = run.warnings
     open_again = partial(
         open_renderer,
         config.renderer,
@@ -205,7 +247,9 @@ def _open_renderer(run: RunContext) -> GuardedRenderer:
         on_progress=warnings.notice,
         date_at=date_offline if config.offline else date_live,
     )
-    return GuardedRenderer(open_again, (config.width, config.height), clock=run.clock, report=warnings.report)
+    return GuardedRenderer(
+        open_again, (config.width, config.height), clock=run.clock, report=warnings.report
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,10 +258,13 @@ class Models:
 
     live: LiveModels
     polled: tuple[Polled, ...]
-    """The camera, and the videos that the models have opened, if they must be polled on the render thread."""
+    """The camera, and the videos that the models have opened, if they must be polled on the render
+    thread."""
 
 
-def open_models(run: RunContext, values: Values, picture: Picture, control_hub: ControlHub) -> Models:
+def open_models(
+    run: RunContext, values: Values, picture: Picture, control_hub: ControlHub
+) -> Models:
     videos = OpenedVideos(run.clock, run.warnings.report, run.closing)
     around = Surroundings(
         config=picture.config,
@@ -237,7 +284,11 @@ def open_models(run: RunContext, values: Values, picture: Picture, control_hub: 
         {model.name: model.supervisor for model in models.running},
         values.models.missing,
         run.warnings.notice,
-        {command: (entry.name, call) for entry in live_models() for command, call in entry.calls.items()},
+        {
+            command: (entry.name, call)
+            for entry in live_models()
+            for command, call in entry.calls.items()
+        },
         model_lists(picture.config, values.store, models.running),
     )
     children.add_commands(control_hub.commands)
@@ -249,11 +300,21 @@ def open_models(run: RunContext, values: Values, picture: Picture, control_hub: 
 
 
 def open_frames(
-    run: RunContext, values: Values, picture: Picture, control_hub: ControlHub, models: Models, inputs: ControlInputs
+    run: RunContext,
+    values: Values,
+    picture: Picture,
+    control_hub: ControlHub,
+    models: Models,
+    inputs: ControlInputs,
 ) -> EngineParts:
-    player, stopwatch, sinks = control_hub.shader_player, SystemClock(), picture.outputs.sinks
+    player = control_hub.shader_player
+    stopwatch = SystemClock()
+    sinks = picture.outputs.sinks
     drawing = Drawing(
-        looks=Looks(LookPipeline(values.slew, modulation.Modulation(player.alias_of)), control_hub.expected_look()),
+        looks=Looks(
+            LookPipeline(values.slew, modulation.Modulation(player.alias_of)),
+            control_hub.expected_look(),
+        ),
         slots=player,
         crossfade=control_hub.crossfade,
         regions=picture.regions,
@@ -265,10 +326,18 @@ def open_frames(
     screens = run.closing.here(Outputs(drawing, sinks, control_hub, stopwatch, run.warnings.report))
     picture.renderer.add_context_user(screens)
     return EngineParts(
-        timing=TimingParts(clock=run.clock, stopwatch=stopwatch, times=FrameTimes(), mark=FrameMark(), gate=run.gate),
+        timing=TimingParts(
+            clock=run.clock,
+            stopwatch=stopwatch,
+            times=FrameTimes(),
+            mark=FrameMark(),
+            gate=run.gate,
+        ),
         control_hub=control_hub,
         control_inputs=inputs,
-        inputs=InputParts(audio=values.audio, camera=values.camera, senders=picture.senders, polled=models.polled),
+        inputs=InputParts(
+            audio=values.audio, camera=values.camera, senders=picture.senders, polled=models.polled
+        ),
         models=models.live,
         drawing=drawing,
         outputs=picture.outputs,
@@ -277,9 +346,15 @@ def open_frames(
     )
 
 
-def start(run: RunContext, values: Values, picture: Picture, parts: EngineParts, on_stuck: OnStuck) -> Engine:
-    """Bind the ports, then start every part, so that a run that is refused a port leaves nothing behind."""
-    config, closing, control_hub, control_inputs = picture.config, run.closing, parts.control_hub, parts.control_inputs
+def start(
+    run: RunContext, values: Values, picture: Picture, parts: EngineParts, on_stuck: OnStuck
+) -> Engine:
+    """Bind the ports, then start every part, so that a run that is refused a port leaves nothing
+    behind."""
+    config = picture.config
+    closing = run.closing
+    control_hub = parts.control_hub
+    control_inputs = parts.control_inputs
     status = StatusReader(parts, has_control=control_inputs.osc is not None or config.web != "off")
     web = open_web(
         run,
@@ -304,14 +379,22 @@ def start(run: RunContext, values: Values, picture: Picture, parts: EngineParts,
         )
     )
     _bind(control_inputs.osc, web)
-    control_hub.show.set_first_values(config, parts.outputs.output_format.fps, autosave, values.models.first_values)
+    control_hub.show.set_first_values(
+        config, parts.outputs.output_format.fps, autosave, values.models.first_values
+    )
     if config.autosave:
         autosave.start()
     for part in (values.audio, values.camera, control_hub.cameras, control_hub.shaders):
         part.start()
     parts.models.start(partial(parts.outputs.sinks.add_picture, may_wait=True))
     control_hub.show.start_first_sinks(config.sinks)
-    for line in (control_inputs.sending, control_inputs.osc, web, control_inputs.dmx, control_inputs.midi):
+    for line in (
+        control_inputs.sending,
+        control_inputs.osc,
+        web,
+        control_inputs.dmx,
+        control_inputs.midi,
+    ):
         if line is not None:
             line.start()
     if control_inputs.osc is not None:

@@ -1,7 +1,8 @@
 """The configuration of an engine, from Python, a TOML file or the command line.
 
-`Config()` opens nothing: no port, no window, no file. The command `multiverse run` adds the ports, the page and the
-system's texture output (see `RUN_DEFAULTS`); a program that embeds the engine sets what it needs.
+`Config()` opens nothing: no port, no window, no file. The command `multiverse run` adds the ports,
+the page and the system's texture output (see `RUN_DEFAULTS`); a program that embeds the engine sets
+what it needs.
 """
 
 import re
@@ -35,11 +36,15 @@ RUN_DEFAULTS: dict[str, Any] = {
 """Defaults of `multiverse run`. The configuration file and the options override them."""
 
 LAN_DEFAULTS: dict[str, Any] = {
-    "osc": {"listen": "0.0.0.0:9000", "allow": ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"]},
+    "osc": {
+        "listen": "0.0.0.0:9000",
+        "allow": ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"],
+    },
     "web": "0.0.0.0:9001",
     "announce": True,
 }
-"""Defaults of `--lan`: reachable from the local network only (RFC 1918, RFC 3927). `lan_defaults` adds our networks."""
+"""Defaults of `--lan`: reachable from the local network only (RFC 1918, RFC 3927). `lan_defaults`
+adds our networks."""
 
 Pixels = Annotated[int, Meta(ge=64, le=MAX_SIDE_PX)]
 Rate = Annotated[float, Meta(ge=1, le=240)]
@@ -57,7 +62,8 @@ class FeedbackTarget(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 class TextTarget(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A text field in another program, such as Resolume's Text Block, that shows a name: `[[osc.text]]`."""
+    """A text field in another program, such as Resolume's Text Block, that shows a name:
+    `[[osc.text]]`."""
 
     host: str = "127.0.0.1"
     port: Port
@@ -73,9 +79,12 @@ def parse_universes(text: str) -> list[int]:
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
         last = last if dash else first
-        if not (first.isdecimal() and last.isdecimal() and int(first) <= int(last) < int(first) + 64):
+        if not (
+            first.isdecimal() and last.isdecimal() and int(first) <= int(last) < int(first) + 64
+        ):
             raise UsageError(
-                f"--dmx-universes: {part.strip()!r} is not a universe or a range of at most 64, such as 1-4,7"
+                f"--dmx-universes: {part.strip()!r} is not a universe or a range of at most 64, "
+                "such as 1-4,7"
             )
         numbers += range(int(first), int(last) + 1)
     return numbers
@@ -87,15 +96,22 @@ def _join_names(names: Sequence[str], last: str) -> str:
 
 
 class OscConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    listen: Annotated[str, option("OSC over UDP and TCP. (default: 127.0.0.1:9000)", "HOST:PORT|off")] = "off"
+    listen: Annotated[
+        str, option("OSC over UDP and TCP. (default: 127.0.0.1:9000)", "HOST:PORT|off")
+    ] = "off"
     allow: Annotated[
-        tuple[str, ...], option("Accept OSC only from this network, repeatable; OSCQuery too, without a token.", "CIDR")
+        tuple[str, ...],
+        option(
+            "Accept OSC only from this network, repeatable; OSCQuery too, without a token.", "CIDR"
+        ),
     ] = ()
     feedback: Annotated[
-        tuple[FeedbackTarget, ...], Meta(description="Programs that are subscribed to all changes from the start.")
+        tuple[FeedbackTarget, ...],
+        Meta(description="Programs that are subscribed to all changes from the start."),
     ] = ()
     text: Annotated[
-        tuple[TextTarget, ...], Meta(description="Text fields of other programs that show the preset's or cue's name.")
+        tuple[TextTarget, ...],
+        Meta(description="Text fields of other programs that show the preset's or cue's name."),
     ] = ()
 
 
@@ -108,46 +124,69 @@ class DmxConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ] = "off"
     universes: Annotated[
         tuple[Annotated[int, Meta(ge=0, le=63_999)], ...],
-        option("Universes, such as 1-4,7. (default: 0-3)", "LIST", parse=parse_universes, min_length=1, max_length=64),
+        option(
+            "Universes, such as 1-4,7. (default: 0-3)",
+            "LIST",
+            parse=parse_universes,
+            min_length=1,
+            max_length=64,
+        ),
     ] = (0, 1, 2, 3)
     """As numbered in the packets: Art-Net begins at 0, sACN at 1."""
     merge: Annotated[
         Literal["newest", "highest"],
-        Meta(description="Among desks of one priority: the newest packet, or the highest level of each channel (HTP)."),
+        Meta(
+            description="Among desks of one priority: the newest packet, or the highest level of "
+            "each channel (HTP)."
+        ),
     ] = "newest"
     fixture: Annotated[
         str | None,
-        option("Be a lighting desk's fixture: 24 channels from there on.", "UNIVERSE.ADDRESS", flags="--fixture"),
+        option(
+            "Be a lighting desk's fixture: 24 channels from there on.",
+            "UNIVERSE.ADDRESS",
+            flags="--fixture",
+        ),
     ] = None
     interface: Annotated[
         Annotated[str, Meta(pattern=r"^\d{1,3}(\.\d{1,3}){3}$")] | None,
-        Meta(description="IPv4 address of this machine in the lighting network. (default: all networks)"),
+        Meta(
+            description="IPv4 address of this machine in the lighting network. (default: all "
+            "networks)"
+        ),
     ] = None
     artnet_port: Annotated[Port, Meta(description="UDP port of Art-Net.")] = 6454
     sacn_port: Annotated[Port, Meta(description="UDP port of sACN.")] = 5568
 
 
 class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    width: Annotated[Pixels, Meta(description="Width of the picture in px. (default: 1280; live in software 960)")] = (
-        1280
-    )
-    height: Annotated[Pixels, Meta(description="Height of the picture in px. (default: 720; live in software 540)")] = (
-        720
-    )
+    width: Annotated[
+        Pixels,
+        Meta(description="Width of the picture in px. (default: 1280; live in software 960)"),
+    ] = 1280
+    height: Annotated[
+        Pixels,
+        Meta(description="Height of the picture in px. (default: 720; live in software 540)"),
+    ] = 720
     is_size_free: bool = False
-    """Internal: the user chose no size, so the software renderer may choose a smaller one to keep the frame rate."""
+    """Internal: the user chose no size, so the software renderer may choose a smaller one to keep
+    the frame rate."""
     fps: Annotated[
         Rate | None,
         option(
-            "Frames per second: 30, 29.97, 30000/1001. (default: 60 on a GPU, 30 in software)", "RATE", parse=parse_rate
+            "Frames per second: 30, 29.97, 30000/1001. (default: 60 on a GPU, 30 in software)",
+            "RATE",
+            parse=parse_rate,
         ),
     ] = None
     """29.97 and its like are exactly n x 1000/1001."""
     audio: Annotated[
         str | None,
         option(
-            "Sound input; FILE: any sound, video or .m3u playlist; rtp:PORT: of another program, such as TouchDesigner."
-            " The beat is heard in it, unless /tempo/source names another clock. (default: the default input device,"
+            "Sound input; FILE: any sound, video or .m3u playlist; rtp:PORT: of another program, "
+            "such as TouchDesigner."
+            " The beat is heard in it, unless /tempo/source names another clock. (default: the "
+            "default input device,"
             " else the demo loop)",
             "{sounds}",
         ),
@@ -164,23 +203,27 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     monitor: Annotated[
         str,
         option(
-            "Sound output on which files and the demo loop are heard, in step with the picture. (default: none)",
+            "Sound output on which files and the demo loop are heard, in step with the picture. "
+            "(default: none)",
             "none|default|device:NAME",
         ),
     ] = "none"
     camera: Annotated[
         str,
         option(
-            "Layer 5: a camera, a video, a picture, the test card, a stream (rtsp://, http://, udp://), or another"
+            "Layer 5: a camera, a video, a picture, the test card, a stream (rtsp://, http://, "
+            "udp://), or another"
             " program's picture: {programs}. Part of the name is enough:"
-            " spout:Arena is Resolume Arena's composition. `multiverse devices` lists what is available.",
+            " spout:Arena is Resolume Arena's composition. `multiverse devices` lists what is "
+            "available.",
             "none|test|INDEX|NAME|FILE|URL|KIND:NAME",
         ),
     ] = "none"
     video_folders: Annotated[
         tuple[str, ...],
         option(
-            "Folder of videos and pictures that can be chosen for layer 5 during the run, repeatable."
+            "Folder of videos and pictures that can be chosen for layer 5 during the run, "
+            "repeatable."
             " (default: the user's folder of videos)",
             "FOLDER",
         ),
@@ -193,7 +236,8 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     gpu: Annotated[
         str | None,
         option(
-            "Linux: draw with this GPU; part of the name is enough. `multiverse devices` lists them. [MULTIVERSE_GPU]"
+            "Linux: draw with this GPU; part of the name is enough. `multiverse devices` lists "
+            "them. [MULTIVERSE_GPU]"
             " (default: an NVIDIA card, else another, else the CPU)",
             "INDEX|NAME",
         ),
@@ -201,9 +245,12 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     sinks: Annotated[
         tuple[str, ...] | None,
         option(
-            f"Where pictures go, repeatable: {', '.join(kind.option or name for name, kind in KINDS.items())}."
-            f" The prefix {_join_names([f'{picture.name}:' for picture in PICTURES], 'or')} sends that picture instead;"
-            f" {_join_names([name for name, kind in KINDS.items() if kind.is_named], 'and')} include them."
+            "Where pictures go, repeatable: "
+            f"{', '.join(kind.option or name for name, kind in KINDS.items())}."
+            f" The prefix {_join_names([f'{picture.name}:' for picture in PICTURES], 'or')} sends "
+            "that picture instead;"
+            f" {_join_names([name for name, kind in KINDS.items() if kind.is_named], 'and')} "
+            "include them."
             f" The prefix {SECOND.name}: sends the second output (/output/2)."
             " (default: the system's texture sharing)",
             "[PICTURE:]KIND[=ARG]",
@@ -216,19 +263,25 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     midi: Annotated[
         tuple[str, ...],
         option(
-            "Use MIDI controllers with this in their name, in and out, repeatable; also those plugged in later.",
+            "Use MIDI controllers with this in their name, in and out, repeatable; also those "
+            "plugged in later.",
             "NAME|all",
         ),
     ] = ()
     models: dict[str, Any] = {}
-    """The table of each live model, by its name: a ModelTable. In a file they are tables of their own, `[NAME]`."""
+    """The table of each live model, by its name: a ModelTable. In a file they are tables of their
+    own, `[NAME]`."""
     web: Annotated[str, option("The page. (default: 127.0.0.1:9001)", "HOST:PORT|off")] = "off"
     """OSCQuery is there, too."""
     web_token: Annotated[
         Annotated[str, Meta(min_length=8, max_length=128, pattern=r"^[A-Za-z0-9_.~-]+$")] | None,
-        option("Required from browsers on other machines. (default: a new one at each start)", "TOKEN"),
+        option(
+            "Required from browsers on other machines. (default: a new one at each start)", "TOKEN"
+        ),
     ] = None
-    announce: Annotated[bool, Meta(description="Announce OSC and OSCQuery on the network by mDNS.")] = False
+    announce: Annotated[
+        bool, Meta(description="Announce OSC and OSCQuery on the network by mDNS.")
+    ] = False
     name: Annotated[
         str | None,
         option(
@@ -247,27 +300,35 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     maps: Annotated[
         tuple[str, ...],
         option(
-            "Add a built-in map of a program's controls, repeatable: resolume; resolume:5 starts at its layer 5, "
+            "Add a built-in map of a program's controls, repeatable: resolume; resolume:5 starts "
+            "at its layer 5, "
             "resolume:group1 takes its groups, resolume:selected its selected layer.",
             "NAME[:FIRST]",
             flags="--map",
         ),
     ] = ()
     cues: Annotated[
-        str | None, Meta(description="File of the cue list. (default: `cues.toml` in the user's data folder)")
+        str | None,
+        Meta(description="File of the cue list. (default: `cues.toml` in the user's data folder)"),
     ] = None
     params: Annotated[
-        dict[str, Any], option("Start with this value, repeatable; patterns work.", "ADDRESS=VALUE", flags="--set")
+        dict[str, Any],
+        option("Start with this value, repeatable; patterns work.", "ADDRESS=VALUE", flags="--set"),
     ] = {}
     smoothing: Annotated[
         dict[str, Annotated[float, Meta(ge=0, le=60_000)]],
         Meta(description="Smoothing time in ms by address, in place of the schema's."),
     ] = {}
     preset: Annotated[str | None, option("Start with this preset.", "NAME")] = None
-    presets: Annotated[str | None, option("Folder of the presets. (default: the user's data folder)", "FOLDER")] = None
+    presets: Annotated[
+        str | None, option("Folder of the presets. (default: the user's data folder)", "FOLDER")
+    ] = None
     shaders: Annotated[
         tuple[str, ...],
-        Meta(description="Folders of ISF shaders, searched before the system's own and those of the engine."),
+        Meta(
+            description="Folders of ISF shaders, searched before the system's own and those of "
+            "the engine."
+        ),
     ] = ()
     recordings: Annotated[
         str | None,
@@ -282,13 +343,18 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     offline: Annotated[
         bool,
         option(
-            "Render a video as fast as possible into --sink record=FILE, to the end of the sound file or of"
+            "Render a video as fast as possible into --sink record=FILE, to the end of the sound "
+            "file or of"
             " --frames or --seconds; the same input gives the same bytes."
         ),
     ] = False
     """The clock steps by 1/fps."""
     overwrite: Annotated[
-        bool, option("With --offline: replace existing videos and pictures, at the end; also by an interrupted video.")
+        bool,
+        option(
+            "With --offline: replace existing videos and pictures, at the end; also by an "
+            "interrupted video."
+        ),
     ] = False
     """Otherwise the new ones get a number."""
 
@@ -298,12 +364,14 @@ class Config(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 def lan_defaults() -> dict[str, Any]:
-    """`LAN_DEFAULTS` plus the networks of this machine's interfaces, because some networks on stage use addresses
-    outside the private ranges, such as Art-Net's 2.0.0.0/8."""
+    """`LAN_DEFAULTS` plus the networks of this machine's interfaces, because some networks on stage
+    use addresses outside the private ranges, such as Art-Net's 2.0.0.0/8."""
     from engine.system.network_interfaces import own_networks
 
     osc = LAN_DEFAULTS["osc"]
-    return LAN_DEFAULTS | {"osc": osc | {"allow": list(dict.fromkeys([*osc["allow"], *map(str, own_networks())]))}}
+    return LAN_DEFAULTS | {
+        "osc": osc | {"allow": list(dict.fromkeys([*osc["allow"], *map(str, own_networks())]))}
+    }
 
 
 def read_config_file(path: Path) -> dict[str, Any]:
@@ -323,29 +391,42 @@ def read_config_file(path: Path) -> dict[str, Any]:
 
 
 def build_config(values: dict[str, Any], *, origin: str = "configuration") -> Config:
-    """A checked Config from plain values; ConfigError is one line that names `origin` and the key path."""
-    kinds, raw_models = _model_tables(), values.get("models", {})
+    """A checked Config from plain values; ConfigError is one line that names `origin` and the key
+    path."""
+    kinds = _model_tables()
+    raw_models = values.get("models", {})
     if not isinstance(raw_models, dict):
         raise ConfigError(
-            f"{origin}: models: {_plain(repr(raw_models))} is not allowed (expected the models' tables by name)"
+            f"{origin}: models: {_plain(repr(raw_models))} is not allowed (expected the models' "
+            "tables by name)"
         )
     tables = {**raw_models, **{name: values[name] for name in kinds if name in values}}
     if unknown := tables.keys() - kinds:
-        raise ConfigError(f"{origin}: models.{min(unknown)}: unknown live model (installed: {', '.join(kinds)})")
+        raise ConfigError(
+            f"{origin}: models.{min(unknown)}: unknown live model (installed: {', '.join(kinds)})"
+        )
     config = _converted(
-        {key: value for key, value in values.items() if key not in (*kinds, "models")}, Config, "", origin
+        {key: value for key, value in values.items() if key not in (*kinds, "models")},
+        Config,
+        "",
+        origin,
     )
-    models = {name: _converted(tables.get(name, {}), kind, name, origin) for name, kind in kinds.items()}
+    models = {
+        name: _converted(tables.get(name, {}), kind, name, origin) for name, kind in kinds.items()
+    }
     config = msgspec.structs.replace(config, models=models)
     for address, value in config.params.items():
         _check_parameter(f"{origin}: params", address, value)
     for address in config.smoothing:
-        if (param := osc_schema.lookup(address)) is None:
+        param = osc_schema.lookup(address)
+        if param is None:
             raise ConfigError(f'{origin}: smoothing."{_plain(address)}": {_unknown(address)}')
         if not param.can_glide:
             raise ConfigError(f'{origin}: smoothing."{address}": does not glide; only floats do')
     config = _with_size_from_params(config)
-    return msgspec.structs.replace(config, fps=float(exact_rate(config.fps))) if config.fps else config
+    return (
+        msgspec.structs.replace(config, fps=float(exact_rate(config.fps))) if config.fps else config
+    )
 
 
 def _model_tables() -> dict[str, type[Struct]]:
@@ -360,30 +441,43 @@ def _converted(values: Any, kind: type[Table], name: str, origin: str) -> Table:
     except msgspec.ValidationError as error:
         text, _, path = str(error).partition(" - at `$")
         path = f"{name}{path.rstrip('`')}".removeprefix(".")
-        raise ConfigError(f"{origin}: {_explanation(text, path, {name: values} if name else values)}") from None
+        raise ConfigError(
+            f"{origin}: {_explanation(text, path, {name: values} if name else values)}"
+        ) from None
 
 
 def _with_size_from_params(config: Config) -> Config:
-    """Move `/engine/width`, `/engine/height` and `/engine/fps` from `params` to the keys width, height and fps."""
+    """Move `/engine/width`, `/engine/height` and `/engine/fps` from `params` to the keys width,
+    height and fps."""
     format_values = {
         key: osc_schema.accept(f"/engine/{key}", config.params[f"/engine/{key}"]).value
         for key in ("width", "height", "fps")
         if f"/engine/{key}" in config.params
     }
-    others = {address: value for address, value in config.params.items() if address.split("/")[1] != "engine"}
-    return msgspec.structs.replace(config, params=others, **format_values) if format_values else config
+    others = {
+        address: value
+        for address, value in config.params.items()
+        if address.split("/")[1] != "engine"
+    }
+    return (
+        msgspec.structs.replace(config, params=others, **format_values) if format_values else config
+    )
 
 
 def split_host_port(text: str, option: str) -> tuple[str, int]:
     """Host and port of `HOST:PORT` (IPv6 in brackets); port 0 lets the system choose."""
     match = re.fullmatch(r"(\[[^\]]+\]|[^:]+):(\d{1,5})", text.strip())
     if match is None or int(match[2]) > 65535:
-        raise ConfigError(f"{option}: {text!r} is not HOST:PORT (for example 127.0.0.1:9000, up to 65535)")
+        raise ConfigError(
+            f"{option}: {text!r} is not HOST:PORT (for example 127.0.0.1:9000, up to 65535)"
+        )
     host = match[1].strip("[]")
     try:
         host.encode("idna")
     except UnicodeError:
-        raise ConfigError(f"{option}: {text!r} has no host name of letters, digits, dots and hyphens") from None
+        raise ConfigError(
+            f"{option}: {text!r} has no host name of letters, digits, dots and hyphens"
+        ) from None
     return host, int(match[2])
 
 
@@ -401,10 +495,13 @@ def _unknown(address: str) -> str:
 
 
 def _explanation(text: str, key_path: str, values: dict[str, Any]) -> str:
-    """Rewrite msgspec's ``Expected `int` >= 64`` about `width` as `width: 8 is not allowed (expected int >= 64)`."""
+    """Rewrite msgspec's ``Expected `int` >= 64`` about `width` as `width: 8 is not allowed
+    (expected int >= 64)`."""
     if unknown := re.fullmatch(r"Object contains unknown field `(.+)`", text, re.DOTALL):
         name = _plain(unknown[1])
-        return f"{f'{key_path}.{name}' if key_path else name}: unknown key ({_known_keys(key_path)})"
+        return (
+            f"{f'{key_path}.{name}' if key_path else name}: unknown key ({_known_keys(key_path)})"
+        )
     if missing := re.fullmatch(r"Object missing required field `(.+)`", text):
         return f"{key_path}.{missing[1]}: is missing"
     if text.startswith("Invalid enum value"):
@@ -429,7 +526,8 @@ def _value_at(key_path: str, values: Any) -> Any:
 
 
 def _table_at(path: str) -> type[Struct]:
-    """The class of the table at this path, such as `osc` or `MODEL.loras[0]`; "" for the whole configuration."""
+    """The class of the table at this path, such as `osc` or `MODEL.loras[0]`; "" for the whole
+    configuration."""
     table: type[Struct] = Config
     for part in path.split(".") if path else ():
         name = part.partition("[")[0]

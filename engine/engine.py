@@ -1,4 +1,5 @@
-"""The public interface of a running engine, for programs that embed it. `app.open_engine` makes one."""
+"""The public interface of a running engine, for programs that embed it. `app.open_engine` makes
+one."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -17,10 +18,15 @@ from engine.web.serving.lan import lan_url, own_url
 
 
 class Engine:
-    """A running engine, created by `open_engine`. Call it on that thread only; `params` and `status` on any thread."""
+    """A running engine, created by `open_engine`. Call it on that thread only; `params` and
+    `status` on any thread."""
 
     def __init__(
-        self, config: Config, parts: EngineParts, web: WebServer | None, status: Callable[[], EngineStatus]
+        self,
+        config: Config,
+        parts: EngineParts,
+        web: WebServer | None,
+        status: Callable[[], EngineStatus],
     ) -> None:
         """status: Function that returns the current status; called on any thread."""
         self.config = config
@@ -30,7 +36,12 @@ class Engine:
         self._parts = parts
         self._loop = FrameLoop(parts)
         parts.control_hub.show.connect(
-            Hooks(post=self._loop.post, stop=self._loop.stop, set_format=self._loop.set_format, status=self.status)
+            Hooks(
+                post=self._loop.post,
+                stop=self._loop.stop,
+                set_format=self._loop.set_format,
+                status=self.status,
+            )
         )
 
     @property
@@ -49,12 +60,16 @@ class Engine:
 
     @property
     def children(self) -> Mapping[str, Supervisor]:
-        """The supervisors of the child processes, by name. Start, stop and restart them on any thread."""
+        """The supervisors of the child processes, by name. Start, stop and restart them on any
+        thread."""
         return {model.name: model.supervisor for model in self._parts.models.running}
 
     def describe_models(self) -> dict[str, list[str]]:
-        """Describe each live model, by name: what runs and how, then hints why its output may not be visible."""
-        return describe_models(self._parts.models.running, self.params.snapshot(), self._parts.warnings.report)
+        """Describe each live model, by name: what runs and how, then hints why its output may not
+        be visible."""
+        return describe_models(
+            self._parts.models.running, self.params.snapshot(), self._parts.warnings.report
+        )
 
     @property
     def osc_address(self) -> tuple[str, int] | None:
@@ -79,7 +94,8 @@ class Engine:
 
     @property
     def sound_length_s(self) -> float | None:
-        """Length in seconds of a sound that is played once (offline); None if it loops or is not known yet."""
+        """Length in seconds of a sound that is played once (offline); None if it loops or is not
+        known yet."""
         return self._parts.inputs.audio.length_s
 
     @property
@@ -89,15 +105,19 @@ class Engine:
 
     @property
     def lan_page_url(self) -> str | None:
-        """Page address for other machines, token included; None if unreachable. MultiverseError without a network."""
+        """Page address for other machines, token included; None if unreachable. MultiverseError
+        without a network."""
         return lan_url(*self._web.address, self._web.token) if self._web is not None else None
 
     @property
     def times(self) -> FrameTimes:
         return self._parts.timing.times
 
-    def frames(self, count: int | None = None, seconds: float | None = None) -> Iterator[PublishedFrame]:
-        """Draw and publish at the frame rate; yields each picture, until `count`, `seconds` or `stop()`."""
+    def frames(
+        self, count: int | None = None, seconds: float | None = None
+    ) -> Iterator[PublishedFrame]:
+        """Draw and publish at the frame rate; yields each picture, until `count`, `seconds` or
+        `stop()`."""
         return self._loop.frames(count=count, seconds=seconds)
 
     def run(self, count: int | None = None, seconds: float | None = None) -> None:
@@ -106,7 +126,8 @@ class Engine:
             pass
 
     def post(self, action: Callable[[], None]) -> None:
-        """Run `action` on the drawing thread before its next frame, with the GL context current. Any thread."""
+        """Run `action` on the drawing thread before its next frame, with the GL context current.
+        Any thread."""
         self._loop.post(action)
 
     def stop(self) -> None:
@@ -128,7 +149,8 @@ class StatusReader:
         self._started_s = parts.timing.stopwatch.now_s()
 
     def describe_frame(self) -> str:
-        """Describe the phase of the current frame and its shaders: "drawing, with Ripple in generator". Any thread."""
+        """Describe the phase of the current frame and its shaders: "drawing, with Ripple in
+        generator". Any thread."""
         shaders = self._parts.control_hub.shaders.status()
         playing = [f"{each.file} in {each.slot}" for each in shaders if each.state == "playing"]
         step = self._parts.timing.mark.step
@@ -136,8 +158,10 @@ class StatusReader:
 
     def read(self) -> EngineStatus:
         """Current status of all parts. Any thread."""
-        parts, timing = self._parts, self._parts.timing
-        control_hub, inputs = parts.control_hub, parts.control_inputs
+        parts = self._parts
+        timing = self._parts.timing
+        control_hub = parts.control_hub
+        inputs = parts.control_inputs
         output_format = parts.outputs.output_format  # read once: another thread may replace it
         now_s = timing.stopwatch.now_s()
         standing_s = timing.mark.standing_s(now_s)
@@ -158,7 +182,9 @@ class StatusReader:
             last_fade=parts.drawing.looks.fade_note,
             flash_guard=parts.drawing.renderer.flash_guard,
             audio=parts.inputs.audio.status(),
-            beat=control_hub.tempo.status(timing.clock.now_s(), parts.inputs.audio.latest_features().beat.confidence),
+            beat=control_hub.tempo.status(
+                timing.clock.now_s(), parts.inputs.audio.latest_features().beat.confidence
+            ),
             timecode=control_hub.timecode.status,
             autopilot_waits_s=control_hub.autopilot.waits_s,
             camera=parts.inputs.camera.status(),
@@ -179,7 +205,9 @@ class StatusReader:
         )
 
 
-def watchdog_of(engine: Engine, parts: EngineParts, status: StatusReader, on_stuck: Callable[[], object]) -> Watchdog:
+def watchdog_of(
+    engine: Engine, parts: EngineParts, status: StatusReader, on_stuck: Callable[[], object]
+) -> Watchdog:
     """Create the watchdog of these parts, not yet started. on_stuck: See `open_engine`."""
     return Watchdog(
         parts.timing.mark,

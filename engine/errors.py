@@ -1,6 +1,7 @@
 """Every error the engine raises on purpose::
 
-    MultiverseError                 something the user can act on: what, which value, what is allowed, what next
+    MultiverseError                 something the user can act on: what, which value, what is
+                                    allowed, what next
     ├── UsageError                  a wrong value, or options that contradict each other (exit code 2)
     │   └── ConfigError             a configuration file or option is wrong; names file and key path
     ├── PortTakenError              another program uses the port
@@ -27,7 +28,8 @@
         ├── ControlPipeError        a message that cannot be sent or read; the pipe still works
         └── PipeClosedError         the other end of a control pipe has closed
 
-`osc_schema.Rejected` is not in the tree: the schema is standard library only and imports nothing of the engine.
+`osc_schema.Rejected` is not in the tree: the schema is standard library only and imports nothing of
+the engine.
 """
 
 import errno
@@ -48,7 +50,8 @@ _REMEDIES: Final = {
 
 
 class MultiverseError(Exception):
-    """Base of every error that the engine raises on purpose. `str(error)` is one line, ready for a terminal."""
+    """Base of every error that the engine raises on purpose. `str(error)` is one line, ready for a
+    terminal."""
 
 
 class UsageError(MultiverseError): ...
@@ -66,7 +69,9 @@ class PortTakenError(MultiverseError):
         named = " and ".join(f"{option} {address}" for option, address in conflicts)
         others = " ".join(f"{option} HOST:PORT" for option, _ in conflicts)
         are = "is" if len(conflicts) == 1 else "are"
-        super().__init__(f"{named} {are} in use; is another multiverse running? choose another with {others}")
+        super().__init__(
+            f"{named} {are} in use; is another multiverse running? choose another with {others}"
+        )
 
 
 class AudioError(MultiverseError): ...
@@ -84,7 +89,8 @@ class NoGLError(RenderError): ...
 class IsfError(MultiverseError):
     def __init__(self, reason: str, line: int | None = None) -> None:
         """line: Line of the shader file, from 1; None if the reason concerns no line."""
-        self.reason, self.line = reason, line
+        self.reason = reason
+        self.line = line
         super().__init__(reason if line is None else f"line {line}: {reason}")
 
 
@@ -145,8 +151,8 @@ def with_remedy(error: OSError) -> str:
 
 
 def in_one_line(error: BaseException) -> str:
-    """Return the error as one line for users, with its type if it is neither a MultiverseError nor the system's. Of a
-    file only the name is told, as the line may go to other machines."""
+    """Return the error as one line for users, with its type if it is neither a MultiverseError nor
+    the system's. Of a file only the name is told, as the line may go to other machines."""
     if isinstance(error, OSError) and error.strerror:
         name = os.path.basename(str(error.filename or ""))
         return f"{name}: {with_remedy(error)}" if name else with_remedy(error)

@@ -1,7 +1,8 @@
 """READ SECOND: one frame as a short sequence of named calls, listed in `draw_frame`.
 
-The loop owns its thread (on macOS that must be the main thread), the GL context and the sinks. Nothing it calls waits
-for a child, a socket or a disk; other threads reach it through `post` and the parameter store.
+The loop owns its thread (on macOS that must be the main thread), the GL context and the sinks.
+Nothing it calls waits for a child, a socket or a disk; other threads reach it through `post` and
+the parameter store.
 """
 
 import logging
@@ -46,8 +47,12 @@ log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-MAX_STEP_S = 0.25  # after a hiccup, smoothed values move as if at least 4 frames per second had been drawn
-ROUNDING_S = 1e-6  # due times are sums of periods: 90 frames at 30 fps end up to a rounding error before 3 s
+MAX_STEP_S = (
+    0.25  # after a hiccup, smoothed values move as if at least 4 frames per second had been drawn
+)
+ROUNDING_S = (
+    1e-6  # due times are sums of periods: 90 frames at 30 fps end up to a rounding error before 3 s
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +91,8 @@ class OutputParts:
     """Size and frame rate of all outputs; replaced when they change."""
     sinks: SinkSet
     previews: Mapping[str, PreviewTap]
-    """By picture: `main`, `behind` (main without a blackout) and the extra pictures of this run, for the page."""
+    """By picture: `main`, `behind` (main without a blackout) and the extra pictures of this run,
+    for the page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +105,8 @@ class EngineParts:
     control_inputs: ControlInputs
     inputs: InputParts
     models: LiveModels
-    """Each frame they `follow` the values (sent to the child), `show` their newest results (before the picture is
-    drawn) and `feed` the child (after it is published)."""
+    """Each frame they `follow` the values (sent to the child), `show` their newest results (before
+    the picture is drawn) and `feed` the child (after it is published)."""
     drawing: Drawing
     outputs: OutputParts
     screens: Outputs
@@ -112,15 +118,21 @@ class FrameLoop:
 
     def __init__(self, parts: EngineParts) -> None:
         self.parts = parts
-        self.timing, self.control_hub, self.inputs = parts.timing, parts.control_hub, parts.inputs
-        self.drawing, self.outputs = parts.drawing, parts.outputs
+        self.timing = parts.timing
+        self.control_hub = parts.control_hub
+        self.inputs = parts.inputs
+        self.drawing = parts.drawing
+        self.outputs = parts.outputs
         self.schedule = Schedule(self.outputs.output_format.fps)
         self._camera_loop = BeatLoop(parts.warnings.report)
         self._posted: deque[Callable[[], None]] = deque()
         self._stop = threading.Event()
-        self._index = self._next_sample = 0
+        self._index = 0
+        self._next_sample = 0
         self._first_due_s: float | None = None
-        self._previous_s = self._frame_end_s = self._draw_s = 0.0
+        self._previous_s = 0.0
+        self._frame_end_s = 0.0
+        self._draw_s = 0.0
         self._guard = Guard(log, parts.warnings.report, "frame", "a frame or a command failed")
         self._has_published = False
         self._lead_s = 0.0  # from the due time of a frame until it is drawn
@@ -138,16 +150,22 @@ class FrameLoop:
     def is_stopping(self) -> bool:
         return self._stop.is_set()
 
-    def frames(self, *, count: int | None = None, seconds: float | None = None) -> Iterator[PublishedFrame]:
-        """Yield frames as they are published: `count` of them, or for `seconds` of the loop's time, or until `stop`."""
-        published, end_s = 0, None
+    def frames(
+        self, *, count: int | None = None, seconds: float | None = None
+    ) -> Iterator[PublishedFrame]:
+        """Yield frames as they are published: `count` of them, or for `seconds` of the loop's time,
+        or until `stop`."""
+        published = 0
+        end_s = None
         while not self._stop.is_set():
             if count is not None and published >= count:
                 return
             if end_s is not None and self._frame_end_s >= end_s - ROUNDING_S:
                 return
             frame = self._attempt(self.draw_frame)
-            self.timing.mark.end(is_published=frame is not None and not self.outputs.output_format.is_offline)
+            self.timing.mark.end(
+                is_published=frame is not None and not self.outputs.output_format.is_offline
+            )
             if seconds is not None and end_s is None:
                 end_s = self._frame_end_s - self.schedule.period_s + seconds
             if frame is not None:
@@ -156,28 +174,39 @@ class FrameLoop:
 
     def draw_frame(self) -> PublishedFrame:
         """Wait for the next due time, then draw and publish one picture."""
-        looks, models, stopwatch = self.drawing.looks, self.parts.models.running, self.timing.stopwatch
+        looks = self.drawing.looks
+        models = self.parts.models.running
+        stopwatch = self.timing.stopwatch
         frame_id = self._wait_until_due()
         self.timing.mark.begin(started_s := stopwatch.now_s())
         self._begin_frame(frame_id)
-        # All values of this frame; while one look dissolves into another, also the fade between them.
+        # All values of this frame; while one look dissolves into another, also the fade between
+        # them.
         snapshot, fade = self.control_hub.crossfade.snapshot()
         self._follow_settings(snapshot)
         self._glide_looks(snapshot, fade, frame_id)
         features = self._analyse_sound(frame_id)
         beat = self._follow_beat(features, frame_id)
-        looks.modulate(features, time_s=frame_id.time_s, beat=beat, breath=self.control_hub.autopilot.policy.breath)
+        looks.modulate(
+            features,
+            time_s=frame_id.time_s,
+            beat=beat,
+            breath=self.control_hub.autopilot.policy.breath,
+        )
         values = looks.current.values
         for model in models:
             self._attempt(partial(model.follow, snapshot, values, looks.current.modulation.moved))
-        camera, loop_beats = self._camera_picture(frame_id), int(snapshot.number("/camera/loop"))
+        camera = self._camera_picture(frame_id)
+        loop_beats = int(snapshot.number("/camera/loop"))
         looped = self._attempt(partial(self._camera_loop.step, camera, loop_beats, beat))
         scene = Scene(camera=looped or camera)  # live if the loop fails
         self._attempt(partial(self.parts.screens.show_first, scene, snapshot, frame_id))
         for model in models:
             self._attempt(partial(model.show, scene, values, stopwatch.now_s()))
         shaders = self._attempt(partial(self._shaders, snapshot, beat)) or ()
-        picture = self.drawing.picture(snapshot, features, scene, frame_id, beat=beat, shaders=shaders)
+        picture = self.drawing.picture(
+            snapshot, features, scene, frame_id, beat=beat, shaders=shaders
+        )
         with self._gate_closed(frame_id):
             self._draw(picture)
             frame_beat = replace(features.beat, beat=beat, bpm=self.control_hub.tempo.bpm)
@@ -185,18 +214,29 @@ class FrameLoop:
         self._attempt(self.drawing.sources.begin)
         self._attempt(self.control_hub.stills.step)
         self._attempt(
-            partial(self.drawing.graphics.contours.follow, values, self.drawing.renderer, frame_id, scene.camera)
+            partial(
+                self.drawing.graphics.contours.follow,
+                values,
+                self.drawing.renderer,
+                frame_id,
+                scene.camera,
+            )
         )
-        for model in models:  # the frame is already published, so an error while feeding cannot lose it
+        for (
+            model
+        ) in models:  # the frame is already published, so an error while feeding cannot lose it
             self._attempt(partial(model.feed, frame, scene, stopwatch.now_s()))
         self._end_frame(frame, snapshot, started_s)
         next_due_s = self._due_s(frame_id) + self.schedule.period_s
-        self._attempt(partial(self.parts.screens.publish_second, frame, snapshot, scene, features, next_due_s))
+        self._attempt(
+            partial(self.parts.screens.publish_second, frame, snapshot, scene, features, next_due_s)
+        )
         return frame
 
     def _attempt(self, action: Callable[[], Result]) -> Result | None:
-        """Return the result of `action`, or None after an error, which is logged and reported: one failed frame or
-        command must not end the show. Offline errors are raised, so that no frame is missing in a file."""
+        """Return the result of `action`, or None after an error, which is logged and reported: one
+        failed frame or command must not end the show. Offline errors are raised, so that no frame
+        is missing in a file."""
         return action() if self.outputs.output_format.is_offline else self._guard.attempt(action)
 
     def _wait_until_due(self) -> FrameId:
@@ -216,35 +256,55 @@ class FrameLoop:
         return self._first_due_s + frame_id.time_s
 
     def _begin_frame(self, frame_id: FrameId) -> None:
-        """Run queued commands, then everything that changes values by itself: timecode, cues, fades, shaders."""
+        """Run queued commands, then everything that changes values by itself: timecode, cues,
+        fades, shaders."""
         hub = self.control_hub
-        self._attempt(hub.dispatcher.tick)  # before the commands: a /sync that waits for them counts frames from here
-        for _ in range(len(self._posted)):  # actions posted by these actions wait for the next frame
+        self._attempt(
+            hub.dispatcher.tick
+        )  # before the commands: a /sync that waits for them counts frames from here
+        for _ in range(
+            len(self._posted)
+        ):  # actions posted by these actions wait for the next frame
             self._attempt(self._posted.popleft())
-        now_s = self._due_s(frame_id)  # in this order: what is due on the beat of this frame starts its fade in it
+        now_s = self._due_s(
+            frame_id
+        )  # in this order: what is due on the beat of this frame starts its fade in it
         for part in (hub.timecode, hub.tempo):
             self._attempt(partial(part.step, now_s))
         self._attempt(hub.dispatcher.launch)
         presets = hub.preset_control
-        for then in (hub.cues, hub.banks, presets.mixer, hub.macros, hub.crossfade, presets.history):
+        for then in (
+            hub.cues,
+            hub.banks,
+            presets.mixer,
+            hub.macros,
+            hub.crossfade,
+            presets.history,
+        ):
             self._attempt(partial(then.step, now_s))
         self._attempt(hub.shaders.before_frame)
         hub.dispatcher.latency.begin_frame()
 
     def _follow_settings(self, snapshot: Snapshot) -> None:
-        """Start and stop sinks, and apply a new size or frame rate; the old size again if the renderer refuses it."""
+        """Start and stop sinks, and apply a new size or frame rate; the old size again if the
+        renderer refuses it."""
         self._attempt(lambda: self.control_hub.show.follow(snapshot))
-        width, height, fps = snapshot["/engine/width"], snapshot["/engine/height"], snapshot["/engine/fps"]
+        width = snapshot["/engine/width"]
+        height = snapshot["/engine/height"]
+        fps = snapshot["/engine/fps"]
         assert isinstance(width, int) and isinstance(height, int) and isinstance(fps, float)
         try:
             self.set_format(width, height, fps)
         except RenderError as error:
             old = self.outputs.output_format
             self.parts.warnings.report("size", f"/engine/size {width} {height}: {error}")
-            self.control_hub.store.set_many([("/engine/width", old.width), ("/engine/height", old.height)], by="engine")
+            self.control_hub.store.set_many(
+                [("/engine/width", old.width), ("/engine/height", old.height)], by="engine"
+            )
 
     def set_format(self, width: int, height: int, fps: float | None = None) -> None:
-        """Change size and frame rate. RenderError if the renderer refuses the size; then nothing changes."""
+        """Change size and frame rate. RenderError if the renderer refuses the size; then nothing
+        changes."""
         old = self.outputs.output_format
         fps = float(exact_rate(fps)) if fps else old.fps
         if (width, height, fps) == (old.width, old.height, old.fps):
@@ -264,12 +324,17 @@ class FrameLoop:
         period_s = None if self.outputs.output_format.is_offline else self.schedule.period_s
         crossfade = self.control_hub.crossfade
         effective = crossfade.bypass.apply(snapshot)
-        looks.follow(fade, effective, period_s=period_s, late=self.timing.times.late, crossfade=crossfade)
-        self._attempt(partial(self.control_hub.shader_player.follow, snapshot, looks.current.slew.jump_to))
+        looks.follow(
+            fade, effective, period_s=period_s, late=self.timing.times.late, crossfade=crossfade
+        )
+        self._attempt(
+            partial(self.control_hub.shader_player.follow, snapshot, looks.current.slew.jump_to)
+        )
         looks.glide(effective, step_s)
 
     def _analyse_sound(self, frame_id: FrameId) -> AudioFeatures:
-        audio, output_format = self.inputs.audio, self.outputs.output_format
+        audio = self.inputs.audio
+        output_format = self.outputs.output_format
         audio.settings = self.drawing.looks.audio_settings(output_format.width)
         if output_format.is_offline:
             # Until the end of the frame: the sound that plays while the picture is on screen.
@@ -277,11 +342,22 @@ class FrameLoop:
         return audio.latest_features()
 
     def _follow_beat(self, features: AudioFeatures, frame_id: FrameId) -> float:
-        """Update the tempo from the beat of the sound, at the time it sounded. Returns the beat of this frame."""
-        detected, at_s, tempo = features.beat, features.end_s, self.control_hub.tempo
+        """Update the tempo from the beat of the sound, at the time it sounded. Returns the beat of
+        this frame."""
+        detected = features.beat
+        at_s = features.end_s
+        tempo = self.control_hub.tempo
         if at_s is not None:
-            tempo.follow("beat", beat=detected.beat, bpm=detected.bpm, at_s=at_s, confidence=detected.confidence)
-        self._attempt(partial(self.control_hub.autopilot.follow, detected, at_s, self._due_s(frame_id)))
+            tempo.follow(
+                "beat",
+                beat=detected.beat,
+                bpm=detected.bpm,
+                at_s=at_s,
+                confidence=detected.confidence,
+            )
+        self._attempt(
+            partial(self.control_hub.autopilot.follow, detected, at_s, self._due_s(frame_id))
+        )
         return tempo.beat_at(self._due_s(frame_id))
 
     def _camera_picture(self, frame_id: FrameId) -> VideoFrame | None:
@@ -294,17 +370,25 @@ class FrameLoop:
         return self._attempt(self.inputs.camera.latest_frame)
 
     def _shaders(self, snapshot: Snapshot, beat: float) -> tuple[ShaderSlot, ...]:
-        looks, hub = self.drawing.looks, self.control_hub
-        look, clock = looks.current, (beat, hub.tempo.bpm)
-        moved, player = look.modulation.moved, hub.shader_player
-        return player.shaders(look.values, snapshot, moved, looks.fade, looks.outgoing_values, clock)
+        looks = self.drawing.looks
+        hub = self.control_hub
+        look = looks.current
+        clock = (beat, hub.tempo.bpm)
+        moved = look.modulation.moved
+        player = hub.shader_player
+        return player.shaders(
+            look.values, snapshot, moved, looks.fade, looks.outgoing_values, clock
+        )
 
     @contextmanager
     def _gate_closed(self, frame_id: FrameId) -> Iterator[None]:
-        """Signal to the child processes that the picture uses the GPU now, and when it will use it next."""
-        gate, due_s = self.timing.gate, self._due_s(frame_id)
+        """Signal to the child processes that the picture uses the GPU now, and when it will use it
+        next."""
+        gate = self.timing.gate
+        due_s = self._due_s(frame_id)
         now_s = self.timing.clock.now_s()
-        before_s, self._lead_s = self._lead_s, now_s - due_s
+        before_s = self._lead_s
+        self._lead_s = now_s - due_s
         gate.draw_begins(to_ns(now_s))
         try:
             yield
@@ -312,7 +396,9 @@ class FrameLoop:
             gate.draw_ends(to_ns(due_s + self.schedule.period_s + min(before_s, self._lead_s)))
 
     def _draw(self, picture: PictureInput) -> None:
-        stopwatch, osc, drawing = self.timing.stopwatch, self.parts.control_inputs.osc, self.drawing
+        stopwatch = self.timing.stopwatch
+        osc = self.parts.control_inputs.osc
+        drawing = self.drawing
         started_s = stopwatch.now_s()
         self.timing.mark.step = "drawing"
         if osc is not None:
@@ -325,15 +411,23 @@ class FrameLoop:
         self._draw_s = stopwatch.now_s() - started_s
         self.timing.mark.step = "publishing"
         shaders = self.control_hub.shaders
-        period_s, draw_s = self.schedule.period_s, self._draw_s
+        period_s = self.schedule.period_s
+        draw_s = self._draw_s
         self._attempt(lambda: shaders.after_frame(drawing.renderer.shader_state, period_s, draw_s))
 
     def _publish(self, frame_id: FrameId, features: AudioFeatures, scene: Scene) -> PublishedFrame:
-        outputs, renderer, source = self.outputs, self.drawing.renderer, self.inputs.audio
-        if not (self._has_published or outputs.output_format.is_offline):  # skip sound from before the first frame
-            self._next_sample = max(0, features.end_sample - round(source.sample_rate_hz / outputs.output_format.fps))
+        outputs = self.outputs
+        renderer = self.drawing.renderer
+        source = self.inputs.audio
+        if not (
+            self._has_published or outputs.output_format.is_offline
+        ):  # skip sound from before the first frame
+            self._next_sample = max(
+                0, features.end_sample - round(source.sample_rate_hz / outputs.output_format.fps)
+            )
         audio = source.read_block(self._next_sample)
-        self._has_published, self._next_sample = True, audio.first_sample + len(audio.samples)
+        self._has_published = True
+        self._next_sample = audio.first_sample + len(audio.samples)
         frame = PublishedFrame(
             id=frame_id,
             width=outputs.output_format.width,
@@ -355,7 +449,8 @@ class FrameLoop:
         readers = {"main": frame.read_rgba, "behind": renderer.behind_reader()}
         readers |= {picture: extra_picture.read_rgba for picture, extra_picture in extra.items()}
         for picture, read_rgba in readers.items():
-            if (tap := outputs.previews.get(picture)) and tap.wants_frame(self.timing.clock.now_s()):
+            tap = outputs.previews.get(picture)
+            if tap and tap.wants_frame(self.timing.clock.now_s()):
                 self._attempt(partial(offer, tap, read_rgba))
         return frame
 
@@ -363,13 +458,17 @@ class FrameLoop:
         """Return the extra pictures; each is drawn only if a sink or a viewer reads it."""
         pictures: dict[PictureName, LazyPicture] = {}
         for picture, draw in scene.extra_pictures.items():
-            if (extra_picture := self._attempt(partial(draw, self.drawing.renderer))) is not None:
+            extra_picture = self._attempt(partial(draw, self.drawing.renderer))
+            if extra_picture is not None:
                 pictures[picture] = extra_picture
         return pictures
 
     def _end_frame(self, frame: PublishedFrame, snapshot: Snapshot, started_s: float) -> None:
-        """Notify clients of the drawn frame, record its times, and drop an outgoing look that takes too long."""
-        timing, dispatcher, looks = self.timing, self.control_hub.dispatcher, self.drawing.looks
+        """Notify clients of the drawn frame, record its times, and drop an outgoing look that takes
+        too long."""
+        timing = self.timing
+        dispatcher = self.control_hub.dispatcher
+        looks = self.drawing.looks
         published_s = timing.stopwatch.now_s()
         work_s = published_s - started_s
         dispatcher.frame_drawn(snapshot.version)
@@ -378,7 +477,8 @@ class FrameLoop:
             work_s=work_s,
             draw_s=self._draw_s,
             published_s=published_s,
-            is_late=frame.index > 0 and self.schedule.is_late(timing.clock.now_s()),  # frame 0 had no due time
+            is_late=frame.index > 0
+            and self.schedule.is_late(timing.clock.now_s()),  # frame 0 had no due time
         )
         looks.cost.add(work_s=work_s, draw_s=self._draw_s, looks=looks.count)
         if self.control_hub.shader_player.holds_up_fade:

@@ -1,4 +1,5 @@
-"""The values passed between the parts of the engine. All are immutable; never write into their arrays."""
+"""The values passed between the parts of the engine. All are immutable; never write into their
+arrays."""
 
 import math
 from collections.abc import Callable, Hashable, Mapping
@@ -20,7 +21,8 @@ WAVE_POINTS = 1024  # points of a channel's displayed wave, oldest at index 0
 
 
 class GlidingItem(str):
-    """A menu item that is crossfading in: equal to the chosen item, with the weights of all items involved."""
+    """A menu item that is crossfading in: equal to the chosen item, with the weights of all items
+    involved."""
 
     weights: tuple[tuple[str, float], ...]
     """Items and their weights, which add up to 1."""
@@ -32,7 +34,8 @@ class GlidingItem(str):
 
 
 def item_weights(item: str) -> tuple[tuple[str, float], ...]:
-    """Return the items of a crossfading menu with their weights; the item alone with weight 1 otherwise."""
+    """Return the items of a crossfading menu with their weights; the item alone with weight 1
+    otherwise."""
     return item.weights if isinstance(item, GlidingItem) else ((str(item), 1.0),)
 
 
@@ -44,7 +47,8 @@ class UpcomingValues:
     """Identifies the change; the same in each frame until it is due."""
     values: Mapping[str, Any]
     is_due: bool = False
-    """True in the frame in which the parameters take the values. A change that disappears instead was cancelled."""
+    """True in the frame in which the parameters take the values. A change that disappears instead
+    was cancelled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +63,8 @@ class FrameId:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelFeatures:
-    """Current features of one audio channel. Levels are linear, 1.0 = full scale; bands are RMS per band, linear."""
+    """Current features of one audio channel. Levels are linear, 1.0 = full scale; bands are RMS per
+    band, linear."""
 
     rms: float = 0.0
     peak: float = 0.0
@@ -68,7 +73,8 @@ class ChannelFeatures:
     pitch_confidence: float = 0.0
     """Confidence of the pitch, 0..1: high for a tonal and steady sound; 0 below -60 dBFS."""
     hue: float | None = None
-    """In turns, -1/2..1/2: the hue of the pitch, C is 0, gliding by `/colour/glide_ms`; None: use `pitch_hz`."""
+    """In turns, -1/2..1/2: the hue of the pitch, C is 0, gliding by `/colour/glide_ms`; None: use
+    `pitch_hz`."""
     onset: float = 0.0
     """Strength of an onset in the newest hop, 0..1; 0 between onsets."""
     onset_count: int = 0
@@ -96,8 +102,9 @@ class BeatFeatures:
     """The beat and the drums detected in the sum of all source channels."""
 
     beat: float = 0.0
-    """Beats at `AudioFeatures.end_sample`; whole numbers are beats. They are not numbered: the tempo decides where a
-    bar begins. If the octave of the tempo changes, the count does too: 100 at 128 is 50 at 64."""
+    """Beats at `AudioFeatures.end_sample`; whole numbers are beats. They are not numbered: the
+    tempo decides where a bar begins. If the octave of the tempo changes, the count does too: 100 at
+    128 is 50 at 64."""
     bpm: float = 120.0
     confidence: float = 0.0
     """0..1; 0 in silence and for sound without a rhythm."""
@@ -168,7 +175,8 @@ class AudioBlock:
     sample_rate_hz: int
     first_sample: int
     speakers: tuple[str, ...] = ()
-    """Loudspeaker of each channel by FFmpeg's names (FL, FR, FC ...); () if the source names none."""
+    """Loudspeaker of each channel by FFmpeg's names (FL, FR, FC ...); () if the source names
+    none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -204,8 +212,9 @@ class Segmentation:
     objects: tuple[FoundObject, ...]
     """At most MAX_OBJECTS, best first. If two overlap, the first is in front."""
     masks: np.ndarray
-    """(objects, side, side) uint8: 255 x probability, rounded, of the whole picture scaled to a square. Texel centres
-    at (i + 1/2) / side. A pixel is inside the object if its bilinearly scaled value is above 127.5."""
+    """(objects, side, side) uint8: 255 x probability, rounded, of the whole picture scaled to a
+    square. Texel centres at (i + 1/2) / side. A pixel is inside the object if its bilinearly scaled
+    value is above 127.5."""
     picture_px: tuple[int, int]
     """Width and height of the picture it was found in."""
     index: int
@@ -215,7 +224,8 @@ class Segmentation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextureRef:
-    """A GL texture whose memory row 0 is the TOP row of the picture (GL itself calls that row the bottom)."""
+    """A GL texture whose memory row 0 is the TOP row of the picture (GL itself calls that row the
+    bottom)."""
 
     glo: int
     width: int
@@ -233,15 +243,16 @@ class PublishedFrame:
     texture: TextureRef | None
     """None from the Numba renderer."""
     read_rgba: Callable[[], np.ndarray]
-    """(height, width, 4) uint8, row 0 at the top; reads back once a frame and caches the result. Render thread only;
-    the first call must come before the next frame is drawn, else RenderError. The array may be stored: its memory is
-    not reused while it is referenced."""
+    """(height, width, 4) uint8, row 0 at the top; reads back once a frame and caches the result.
+    Render thread only; the first call must come before the next frame is drawn, else RenderError.
+    The array may be stored: its memory is not reused while it is referenced."""
     read_rgba16: Callable[[], np.ndarray] | None = None
-    """The same as (height, width, 4) uint16, 65535 for white, and not dithered; made only for those that call it. None
-    if there are no more than 8 bits."""
+    """The same as (height, width, 4) uint16, 65535 for white, and not dithered; made only for those
+    that call it. None if there are no more than 8 bits."""
     read_fitted: Callable[[tuple[int, int]], np.ndarray] | None = None
-    """`read_fitted((width, height))`: where a GPU draws, the middle of the picture scaled to this size on it, opaque,
-    antialiased by a triangle when shrunk (fit.glsl); elsewhere all of it. None: use `read_rgba`."""
+    """`read_fitted((width, height))`: where a GPU draws, the middle of the picture scaled to this
+    size on it, opaque, antialiased by a triangle when shrunk (fit.glsl); elsewhere all of it. None:
+    use `read_rgba`."""
     audio: AudioBlock | None = None
     """Source samples since the previous published frame."""
     features: tuple[ChannelFeatures, ...] = ()
@@ -271,4 +282,5 @@ class LazyPicture:
     draw_texture: Callable[[], TextureRef | None]
     """Opaque RGBA on the GPU, valid until the next frame is drawn; None if the CPU draws."""
     read_rgba: Callable[[], np.ndarray]
-    """(height, width, 4) uint8, opaque, row 0 at the top. May be stored, like `PublishedFrame.read_rgba`."""
+    """(height, width, 4) uint8, opaque, row 0 at the top. May be stored, like
+    `PublishedFrame.read_rgba`."""

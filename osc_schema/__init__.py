@@ -1,13 +1,16 @@
-"""Declarations of all parameters, commands and messages: the single source for validation, documents and presets.
+"""Declarations of all parameters, commands and messages: the single source for validation,
+documents and presets.
 
 Standard library only, so that TouchDesigner's Python and a small script can import it.
-Start with `types` (what a declaration holds), then an area's file such as `layers`; `table` collects them.
-To add a parameter, write one line in its area's file, then run `multiverse schema write`.
+Start with `types` (what a declaration holds), then an area's file such as `layers`; `table`
+collects them. To add a parameter, write one line in its area's file, then run `multiverse schema
+write`.
 
     osc_schema.accept("/layer/1/angle", 190)      -> Accepted(value=-170.0, note="")
     osc_schema.match("/layer/*/angle")            -> four Params
 
-Nothing is loaded before it is used: the table loads plug-ins (`plugins`), and their files import this package.
+Nothing is loaded before it is used: the table loads plug-ins (`plugins`), and their files import
+this package.
 """
 
 from importlib import import_module
@@ -52,7 +55,11 @@ else:
     def __getattr__(name: str) -> object:
         if name not in __all__:
             raise AttributeError(f"module 'osc_schema' has no attribute {name!r}")
-        home = {"accept": "accepting", "unknown_address": "accepting", "is_pattern": "patterns"}.get(name, "table")
+        home = {
+            "accept": "accepting",
+            "unknown_address": "accepting",
+            "is_pattern": "patterns",
+        }.get(name, "table")
         found = globals()[name] = getattr(import_module(f"osc_schema.{home}"), name)
         return found
 

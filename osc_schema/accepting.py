@@ -1,4 +1,5 @@
-"""Validation: turns a value from OSC, a preset, the page or the command line into a canonical one, or rejects it.
+"""Validation: turns a value from OSC, a preset, the page or the command line into a canonical one,
+or rejects it.
 
 | type | accepted | out of range |
 |---|---|---|
@@ -11,8 +12,9 @@
 | text, file | text on one line, an int or float (as it would be typed: 1984, -0.08) | rejected |
 | colour | 3 or 4 floats 0..1, "#rrggbb", "#rrggbbaa", an OSC `r` as int 0xRRGGBBAA | clipped |
 
-A list with one element counts as that element. NaN and infinity are always rejected; nil is accepted by triggers only.
-A value that differs from a limit only by 32-bit float rounding counts as that limit.
+A list with one element counts as that element. NaN and infinity are always rejected; nil is
+accepted by triggers only. A value that differs from a limit only by 32-bit float rounding counts as
+that limit.
 
 Hot path: called once per OSC message.
 """
@@ -25,7 +27,9 @@ from osc_schema.scale import nearest_step, scale_of
 from osc_schema.table import lookup, lookup_command, lookup_message, nearest
 from osc_schema.types import Accepted, Param, ParamType, Rejected, Value
 
-FLOAT32_EPSILON = 2.0**-23  # relative spacing of 32-bit floats: 0.98 arrives from OSC as 0.98000001907
+FLOAT32_EPSILON = (
+    2.0**-23
+)  # relative spacing of 32-bit floats: 0.98 arrives from OSC as 0.98000001907
 MAX_INT = 2**64 - 1  # the largest int of any OSC type; float() raises beyond 2**1024
 ON_FROM = 0.5  # the middle of a fader that a patch has connected to a switch
 MAX_PRINTED_CHARACTERS = 40
@@ -36,11 +40,13 @@ _LISTS = (list, tuple)
 _SWITCH_WORDS = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
 
 SUBSCRIBING = frozenset({"subscribe", "register", "notify", "xremote", "addclient", "add_client"})
-"""Last words of the addresses by which clients subscribe to other engines: /subscribe, /sys/notify of monome."""
+"""Last words of the addresses by which clients subscribe to other engines: /subscribe, /sys/notify
+of monome."""
 
 
 def accept(address_or_param: str | Param, value: object) -> Accepted:
-    """The canonical value, with a note if it was changed. Raises nothing but Rejected, for any input."""
+    """The canonical value, with a note if it was changed. Raises nothing but Rejected, for any
+    input."""
     if isinstance(address_or_param, str):
         param = lookup(address_or_param)
         if param is None:
@@ -53,14 +59,20 @@ def accept(address_or_param: str | Param, value: object) -> Accepted:
 
 
 def unknown_address(address: str) -> Rejected:
-    """The error for an address that is not a parameter; suggests similar addresses, or says what else it is."""
+    """The error for an address that is not a parameter; suggests similar addresses, or says what
+    else it is."""
     if lookup_command(address) is not None:
         next_step = f"send it to the running engine: multiverse osc send {_short(address)} --wait"
         return Rejected(f"{_short(address)}: is a command, not a parameter; {next_step}")
     if lookup_message(address) is not None:
-        return Rejected(f"{_short(address)}: is sent to subscribers (/engine/notify 1); it cannot be set")
+        return Rejected(
+            f"{_short(address)}: is sent to subscribers (/engine/notify 1); it cannot be set"
+        )
     if address.rpartition("/")[2].lower() in SUBSCRIBING:
-        return Rejected(f"{_short(address)}: other engines subscribe so; here send /engine/notify 1, or 1 and a port")
+        return Rejected(
+            f"{_short(address)}: other engines subscribe so; here send /engine/notify 1, or 1 and "
+            "a port"
+        )
     guesses = nearest(address)
     hint = f" (nearest: {', '.join(guesses)})" if guesses else ""
     return Rejected(f"{_short(address)}: no such parameter{hint}")
@@ -82,11 +94,15 @@ def _accept_stops(param: Param, value: object) -> Accepted:
 def _accept_int(param: Param, value: object) -> Accepted:
     number = _finite(param, value)
     # No division for a whole number: above 2**53 it would change the value.
-    nearest_whole = number if type(number) is int and param.step == 1 else nearest_step(number, param.step)
+    nearest_whole = (
+        number if type(number) is int and param.step == 1 else nearest_step(number, param.step)
+    )
     if not param.low <= nearest_whole <= param.high:
         return _limit(param, number)
     is_whole = nearest_whole == number
-    return Accepted(nearest_whole, "" if is_whole else f"{_show(number)} rounded to {nearest_whole}")
+    return Accepted(
+        nearest_whole, "" if is_whole else f"{_show(number)} rounded to {nearest_whole}"
+    )
 
 
 def _accept_bool(param: Param, value: object) -> Accepted:
@@ -99,7 +115,9 @@ def _accept_bool(param: Param, value: object) -> Accepted:
         return Accepted(_SWITCH_WORDS[text])
     number = _finite(param, value)
     is_on = number >= ON_FROM
-    return Accepted(is_on, "" if number == is_on else f"{_show(number)} taken as {'on' if is_on else 'off'}")
+    return Accepted(
+        is_on, "" if number == is_on else f"{_show(number)} taken as {'on' if is_on else 'off'}"
+    )
 
 
 def _accept_menu(param: Param, value: object) -> Accepted:
@@ -129,7 +147,9 @@ def _accept_trigger(param: Param, value: object) -> Accepted:
 def _accept_text(param: Param, value: object) -> Accepted:
     if isinstance(value, int | float) and not isinstance(value, bool):
         number = _finite(param, value)  # bounds an int, too
-        value = str(value) if isinstance(value, int) else f"{number:.7g}"  # 7 digits: all that a float32 has
+        value = (
+            str(value) if isinstance(value, int) else f"{number:.7g}"
+        )  # 7 digits: all that a float32 has
     if not isinstance(value, str):
         raise _wrong(param, value, "not text")
     if not param.low <= len(value) <= param.high:
@@ -168,7 +188,10 @@ def _limit(param: Param, number: float) -> Accepted:
     if param.out_of_range == "wrap":
         return Accepted(_like(param, scale_of(param).wrapped(number)))
     if param.out_of_range == "clip":
-        return Accepted(_like(param, limit), f"{_show(number)} is outside {_range(param)} (clipped to {_show(limit)})")
+        return Accepted(
+            _like(param, limit),
+            f"{_show(number)} is outside {_range(param)} (clipped to {_show(limit)})",
+        )
     raise _wrong(param, number, f"outside {_range(param)}")
 
 
@@ -231,7 +254,8 @@ def _show(value: object) -> str:
         return f'"{_short(value)}"'
     if isinstance(value, _LISTS):
         return f"a list of {len(value)}"
-    return f"a value of type {type(value).__name__}"  # not its repr, which may be huge or endlessly nested
+    # not its repr, which may be huge or endlessly nested
+    return f"a value of type {type(value).__name__}"
 
 
 def _short(text: str) -> str:

@@ -1,4 +1,5 @@
-"""Audio input: how source channels map to the four audio channels, and the features sent to subscribers."""
+"""Audio input: how source channels map to the four audio channels, and the features sent to
+subscribers."""
 
 from typing import Any
 
@@ -11,10 +12,14 @@ CHANNELS = (1, 2, 3, 4)
 _VENUE: dict[str, Any] = {"stored": False, "is_look": False}
 
 LAYOUTS = ("auto", "direct", "stereo", "mono", "stems")
-SEPARATORS = {name: point.value for name, point in plugins.declared("multiverse.separators").items()}
+SEPARATORS = {
+    name: point.value for name, point in plugins.declared("multiverse.separators").items()
+}
 """Path of the class of each plug-in that splits sound into stems, by the name of its layout."""
 for _name in SEPARATORS.keys() & set(LAYOUTS):
-    plugins.leave_out(plugins.declared("multiverse.separators")[_name], "the engine has a layout of this name")
+    plugins.leave_out(
+        plugins.declared("multiverse.separators")[_name], "the engine has a layout of this name"
+    )
     del SEPARATORS[_name]
 
 _LEVELS = {
@@ -31,7 +36,10 @@ _TRANSPORT = {
     "previous": "Plays the file from its beginning; within its first 3 s the file before.",
 }
 _FEATURES = {
-    **{name: f"Level of the channel, {what}; linear, 1 is full scale." for name, what in _LEVELS.items()},
+    **{
+        name: f"Level of the channel, {what}; linear, 1 is full scale."
+        for name, what in _LEVELS.items()
+    },
     "pitch": "Pitch of the channel in Hz.",
     "onset": "1 in the first message after an onset in the channel, else 0.",
 }
@@ -53,7 +61,8 @@ def _channel(n: int) -> tuple[Param, ...]:
         switch(
             f"{at}/auto",
             True,
-            f"Automatic gain of channel {n}: slowly brings peaks to -12 dBFS, by up to +24 dB; stays unchanged below "
+            f"Automatic gain of channel {n}: slowly brings peaks to -12 dBFS, by up to +24 dB; "
+            "stays unchanged below "
             "-55 dBFS.",
             tags="agc automatic mic microphone input volume level normalise normalize",
             **_VENUE,
@@ -61,7 +70,8 @@ def _channel(n: int) -> tuple[Param, ...]:
         menu(
             f"{at}/trigger",
             "off rising",
-            f"rising: starts wave {n} at a rising zero crossing, so that a steady tone does not move.",
+            f"rising: starts wave {n} at a rising zero crossing, so that a steady tone does not "
+            "move.",
             is_look=False,
             tags="sync stable scope hold still",
         ),
@@ -90,7 +100,8 @@ def _channel(n: int) -> tuple[Param, ...]:
 
 
 def _chosen(kind: str, opens: str, lists: str, argument: str = "word:s") -> tuple[Command, Command]:
-    at, name = f"/audio/{kind}", argument.partition(":")[0]
+    at = f"/audio/{kind}"
+    name = argument.partition(":")[0]
     return (
         Command(
             address=f"{at}/open",
@@ -121,17 +132,28 @@ def _transport(name: str, what: str) -> Command:
 
 _BEATS = {
     **{name: f"Position in the {name}, 0..1." for name in ("beat", "bar")},
-    **{name: f"1 in the first message after a hit of the {name}, else 0." for name in ("kick", "snare", "hat")},
+    **{
+        name: f"1 in the first message after a hit of the {name}, else 0."
+        for name in ("kick", "snare", "hat")
+    },
 }
 _MESSAGES = (
-    *(message(f"/audio/<n>/{name}", f"{name}:f", what, CHANNELS[-1]) for name, what in _FEATURES.items()),
+    *(
+        message(f"/audio/<n>/{name}", f"{name}:f", what, CHANNELS[-1])
+        for name, what in _FEATURES.items()
+    ),
     *(message(f"/audio/{name}", f"{name}:f", what) for name, what in _BEATS.items()),
     message(
         "/audio/file/playing",
         "number:i tracks:i name:s state:s",
-        "The file of a list of sound files, with each change; the state is `playing`, `paused` or `ended`.",
+        "The file of a list of sound files, with each change; the state is `playing`, `paused` or "
+        "`ended`.",
     ),
-    message("/audio/file/position", "position_s:f length_s:f", "Twice per second; 0 while the length is unknown."),
+    message(
+        "/audio/file/position",
+        "position_s:f length_s:f",
+        "Twice per second; 0 while the length is unknown.",
+    ),
     *(
         message(f"/audio/{kind}/current", "entry:s", f"What `/audio/{kind}/open` has opened.")
         for kind in ("input", "file", "track", "monitor")
@@ -144,14 +166,17 @@ _MESSAGES = (
 
 AREA = Area(
     title="Audio",
-    description="How source channels map to audio channels 1 to 4. While `/audio/features/rate_hz` is above 0, "
+    description="How source channels map to audio channels 1 to 4. While "
+    "`/audio/features/rate_hz` is above 0, "
     "subscribers get the features of each channel and the beat (`/audio/1/rms`, `/audio/beat`).",
     params=(
         menu(
             "/audio/layout",
             " ".join((*LAYOUTS, *SEPARATORS)),
-            "direct: source channels as set by /audio/<1-4>/channel; stereo: left, right, low band, high band; stems: "
-            "drums, bass, voice, rest; mono: four bands; auto: direct for four channels, stems for stereo music.",
+            "direct: source channels as set by /audio/<1-4>/channel; stereo: left, right, low "
+            "band, high band; stems: "
+            "drums, bass, voice, rest; mono: four bands; auto: direct for four channels, stems "
+            "for stereo music.",
             tags="input mic microphone stereo channels route split separate stems instruments",
             **_VENUE,
         ),
@@ -171,7 +196,8 @@ AREA = Area(
         menu(
             "/audio/file/loop",
             "all one off",
-            "What follows the last file of a list. all: the first; one: the same file again, at its end; off: silence.",
+            "What follows the last file of a list. all: the first; one: the same file again, at "
+            "its end; off: silence.",
             tags="repeat playlist song track",
             **_VENUE,
         ),
@@ -180,7 +206,8 @@ AREA = Area(
             0,
             -200,
             500,
-            "Holds the sound of the monitor back, for a projector or a display that shows the picture late; below 0: "
+            "Holds the sound of the monitor back, for a projector or a display that shows the "
+            "picture late; below 0: "
             "earlier than the picture leaves.",
             "ms",
             smoothing_ms=0,
@@ -191,15 +218,19 @@ AREA = Area(
     commands=(
         *_chosen(
             "input",
-            "Captures another device, or plays `demo`, the built-in loop, or `files`, the last list of sound files "
-            "from its beginning. A device is named as in the list; a part of the name or its index is enough. The "
+            "Captures another device, or plays `demo`, the built-in loop, or `files`, the last "
+            "list of sound files "
+            "from its beginning. A device is named as in the list; a part of the name or its "
+            "index is enough. The "
             "former sound plays until the new one is open, and on if that fails.",
             "Lists all sounds that `/audio/input/open` accepts now.",
         ),
         *_chosen(
             "file",
-            "Plays a sound file, a folder with its subfolders, or an .m3u playlist in place of the input: a name below "
-            "the music folders (`--music FOLDER`, else the user's music folder and that of `--audio FILE`).",
+            "Plays a sound file, a folder with its subfolders, or an .m3u playlist in place of "
+            "the input: a name below "
+            "the music folders (`--music FOLDER`, else the user's music folder and that of "
+            "`--audio FILE`).",
             "Lists the sound files, playlists and folders in the music folders.",
         ),
         *_chosen(
@@ -217,14 +248,17 @@ AREA = Area(
         ),
         *_chosen(
             "monitor",
-            "Plays files and the demo loop on this sound output, in step with the picture: `none`, `default`, or a "
+            "Plays files and the demo loop on this sound output, in step with the picture: "
+            "`none`, `default`, or a "
             "device as in the list. A captured input is not played.",
             "Lists the sound outputs that `/audio/monitor/open` accepts now.",
         ),
         Command(
             address="/audio/devices",
-            description="Looks for sound devices that were plugged in since the start, for both lists. If there are "
-            "any, all sound pauses for a fraction of a second. A device opened by its name is looked for anyway.",
+            description="Looks for sound devices that were plugged in since the start, for both "
+            "lists. If there are "
+            "any, all sound pauses for a fraction of a second. A device opened by its name is "
+            "looked for anyway.",
             replies=(
                 "/audio/input/changed and /audio/monitor/changed, to every subscriber",
                 "/done /audio/devices <1 if there are new ones>",

@@ -10,10 +10,14 @@ _SETTING: dict[str, Any] = {"stored": False, "is_look": False}
 
 AREA = Area(
     title="Autopilot",
-    description="Plays by itself: takes another look on the bar after each change of `/beat/section`, or on the next "
-    "beat for a drop whose build was heard. Its energy (`energy` in the file of a preset) fits the section; the order "
-    "changes. Whoever moves, loads or prepares something has the hand; the autopilot goes on when nobody has for "
-    "`/autopilot/hands_off`. What changes a value without resting for 5 s is a program, and no hand.",
+    description="Plays by itself: takes another look on the bar after each change of "
+    "`/beat/section`, or on the next "
+    "beat for a drop whose build was heard. Its energy (`energy` in the file of a preset) fits "
+    "the section; the order "
+    "changes. Whoever moves, loads or prepares something has the hand; the autopilot goes on when "
+    "nobody has for "
+    "`/autopilot/hands_off`. What changes a value without resting for 5 s is a program, and no "
+    "hand.",
     params=(
         switch(
             "/autopilot/enable",
@@ -57,14 +61,16 @@ AREA = Area(
             0.06,
             0,
             0.5,
-            "How far the macros breathe meanwhile, over eight bars around their positions; 0: not at all.",
+            "How far the macros breathe meanwhile, over eight bars around their positions; 0: not "
+            "at all.",
             smoothing_ms=0,
             tags="macros sine slow movement",
             **_SETTING,
         ),
         trigger(
             "/autopilot/drop",
-            "The drop is now: cuts to another look that fits a drop, also while it is off or a hand has the show. It "
+            "The drop is now: cuts to another look that fits a drop, also while it is off or a "
+            "hand has the show. It "
             "plays for a drop until it hears another section.",
             tags="hit section manual now",
         ),

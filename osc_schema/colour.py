@@ -8,12 +8,14 @@ PALETTE_GLIDE_MS = 150.0  # time constant: a change of palette ends after about 
 
 AREA = Area(
     title="Colour",
-    description="Colour of each layer, from the pitch of its channel, a palette or a fixed set of hues.",
+    description="Colour of each layer, from the pitch of its channel, a palette or a fixed set of "
+    "hues.",
     params=(
         menu(
             "/colour/mode",
             "pitch fixed palette",
-            "pitch: the hue follows the note, C is red, an octave is one turn; fixed: the hues of /colour/scheme; "
+            "pitch: the hue follows the note, C is red, an octave is one turn; fixed: the hues of "
+            "/colour/scheme; "
             "palette: the colours of /colour/palette, which the pitch moves a little.",
             former_items=(("scheme", "fixed"),),
             tags="color palette pitch scheme",
@@ -32,7 +34,8 @@ AREA = Area(
             0,
             0,
             1,
-            "Moves all layers along the palette, to its end and back in one turn; in the other modes turns their hues, "
+            "Moves all layers along the palette, to its end and back in one turn; in the other "
+            "modes turns their hues, "
             "on top of the base hue. Meant to be modulated.",
             "turns",
             tags="color palette rotate cycle hue move",
@@ -42,7 +45,8 @@ AREA = Area(
             0,
             0,
             1,
-            "How much of the finished picture is recoloured by its brightness, from black to the palette's highlight. "
+            "How much of the finished picture is recoloured by its brightness, from black to the "
+            "palette's highlight. "
             "1 makes any picture one family of colours, layer 5 included.",
             tags="color gradient duotone tint lut grade palette",
         ),
@@ -60,7 +64,8 @@ AREA = Area(
             1500,
             0,
             10_000,
-            "How slowly a layer's hue follows a new note in pitch mode (time constant); slower if the pitch is "
+            "How slowly a layer's hue follows a new note in pitch mode (time constant); slower if "
+            "the pitch is "
             "unclear, so that noise does not move it. 0: at once, also for an unclear pitch.",
             "ms",
             tags="color colour smooth slew lag calm speed",
@@ -70,7 +75,8 @@ AREA = Area(
             0,
             0,
             1,
-            "Hues of layers 1 to 4 in fixed mode. 0: 0 1/4 1/2 3/4; 0.5: 0 1/3 2/3 1/2; 1: 0 1/3 2/3 1/6.",
+            "Hues of layers 1 to 4 in fixed mode. 0: 0 1/4 1/2 3/4; 0.5: 0 1/3 2/3 1/2; 1: 0 1/3 "
+            "2/3 1/6.",
             tags="color palette harmony tint",
         ),
         number(
@@ -78,7 +84,8 @@ AREA = Area(
             1,
             0,
             1,
-            "How far apart the layers' colours are. 1: as far as the pitches, the set of hues or the palette put them; "
+            "How far apart the layers' colours are. 1: as far as the pitches, the set of hues or "
+            "the palette put them; "
             "0: all at the base hue, or at the palette's first colour; between: closer to it.",
             tags="color palette harmony range",
         ),

@@ -1,7 +1,8 @@
-"""Functions that declare one parameter, command or message per call, with the defaults of its kind of control.
+"""Functions that declare one parameter, command or message per call, with the defaults of its kind
+of control.
 
-Floats glide for 30 ms, which hides the steps of a 7-bit fader and is too short to feel. Menus, switches and whole
-numbers change at once.
+Floats glide for 30 ms, which hides the steps of a 7-bit fader and is too short to feel. Menus,
+switches and whole numbers change at once.
 """
 
 from collections.abc import Iterable
@@ -9,7 +10,9 @@ from typing import Any, Literal
 
 from osc_schema.types import Argument, Command, OutOfRange, Param, ParamType, PublishedMessage
 
-SMOOTHING_MS = 30.0  # two frames at 60 fps: hides the 127 steps of a MIDI fader, too short to feel as lag
+SMOOTHING_MS = (
+    30.0  # two frames at 60 fps: hides the 127 steps of a MIDI fader, too short to feel as lag
+)
 TEXT_CHARACTERS = 1024
 NAME_CHARACTERS = 64
 
@@ -44,13 +47,21 @@ def number(
 
 
 def circle(
-    address: str, default: float, low: float, high: float, description: str, unit: str = "", **more: Any
+    address: str,
+    default: float,
+    low: float,
+    high: float,
+    description: str,
+    unit: str = "",
+    **more: Any,
 ) -> Param:
     """Declare a float that wraps, such as an angle; it glides the short way round."""
     return number(address, default, low, high, description, unit, out_of_range="wrap", **more)
 
 
-def whole(address: str, default: int, low: int, high: int, description: str, unit: str = "", **more: Any) -> Param:
+def whole(
+    address: str, default: int, low: int, high: int, description: str, unit: str = "", **more: Any
+) -> Param:
     """Declare an int that is clipped to its range."""
     return Param(
         address=address,
@@ -67,11 +78,20 @@ def whole(address: str, default: int, low: int, high: int, description: str, uni
 
 def switch(address: str, default: bool, description: str, **more: Any) -> Param:
     """Declare a switch, on or off."""
-    return Param(address=address, type=ParamType.BOOL, default=default, low=0, high=1, description=description, **more)
+    return Param(
+        address=address,
+        type=ParamType.BOOL,
+        default=default,
+        low=0,
+        high=1,
+        description=description,
+        **more,
+    )
 
 
 def menu(address: str, items: str, description: str, default: str = "", **more: Any) -> Param:
-    """Declare a choice of one of the names in `items`; the first is the default unless `default` names another."""
+    """Declare a choice of one of the names in `items`; the first is the default unless `default`
+    names another."""
     names = tuple(items.split())
     return Param(
         address=address,
@@ -86,7 +106,8 @@ def menu(address: str, items: str, description: str, default: str = "", **more: 
 
 
 def stops(address: str, names: str, description: str, default: float = 0.0, **more: Any) -> Param:
-    """Declare a float through named stops 0, 1, 2, ...; the first is the default unless `default` is given."""
+    """Declare a float through named stops 0, 1, 2, ...; the first is the default unless `default`
+    is given."""
     items = tuple(names.split())
     return Param(
         address=address,
@@ -118,7 +139,9 @@ def trigger(address: str, description: str, **more: Any) -> Param:
     )
 
 
-def text(address: str, default: str, description: str, *, fewest: int = 0, most: int, **more: Any) -> Param:
+def text(
+    address: str, default: str, description: str, *, fewest: int = 0, most: int, **more: Any
+) -> Param:
     return Param(
         address=address,
         type=ParamType.TEXT,
@@ -149,7 +172,8 @@ def model_list(child: str) -> Command:
     """Declare the command that lists what `/CHILD/model` takes."""
     return listing(
         f"/{child}",
-        f'Lists the models that `/{child}/model` takes: those in the configured model folders, and "", the configured '
+        f"Lists the models that `/{child}/model` takes: those in the configured model folders, "
+        'and "", the configured '
         "one.",
         "model",
     )
@@ -169,24 +193,30 @@ def listing(at: str, description: str, each: str) -> Command:
 
 
 def of_child(child: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Keyword arguments for parameters of a live model's process: those stored in presets; settings of this machine,
-    saved for --resume only; those that the command line sets at every start. Panic resets none."""
+    """Keyword arguments for parameters of a live model's process: those stored in presets; settings
+    of this machine, saved for --resume only; those that the command line sets at every start. Panic
+    resets none."""
     preset: dict[str, Any] = {"is_look": False, "child": child}
     run = {"stored": False, **preset}
     return preset, run, {"resumed": False, **run}
 
 
 def pace(child: str, name: str) -> tuple[Param, ...]:
-    """Declare the parameters of a child's GPU use beside the picture, which engine/live/kit/pace.py reads."""
+    """Declare the parameters of a child's GPU use beside the picture, which engine/live/kit/pace.py
+    reads."""
     preset, run, _ = of_child(child)
     fraction = f"Fraction of time in which {name} may compute while duty_auto is off."
-    pieces = f"Maximum length of one piece of GPU work; after each, {name} checks if the picture needs the GPU."
+    pieces = (
+        f"Maximum length of one piece of GPU work; after each, {name} checks if the picture "
+        "needs the GPU."
+    )
     return (
         number(f"/{child}/duty", 1, 0.05, 1, fraction, smoothing_ms=0, **preset),
         switch(
             f"/{child}/duty_auto",
             True,
-            f"Adapts the time fraction to the picture: less after late frames, then slowly more. Off: /{child}/duty.",
+            "Adapts the time fraction to the picture: less after late frames, then slowly more. "
+            f"Off: /{child}/duty.",
             **run,
         ),
         number(f"/{child}/slice_ms", 4, 1, 50, pieces, "ms", smoothing_ms=0, **run),
@@ -195,8 +225,11 @@ def pace(child: str, name: str) -> tuple[Param, ...]:
 
 
 def message(address: str, spec: str, description: str, last: int = 0) -> PublishedMessage:
-    """Declare a message to subscribers; `spec` as in `arguments`, `last` for `<n>` in the address."""
-    return PublishedMessage(address=address, arguments=arguments(spec), description=description, last=last)
+    """Declare a message to subscribers; `spec` as in `arguments`, `last` for `<n>` in the
+    address."""
+    return PublishedMessage(
+        address=address, arguments=arguments(spec), description=description, last=last
+    )
 
 
 def arguments(spec: str) -> tuple[Argument, ...]:

@@ -61,14 +61,17 @@ AREA = Area(
         Command(
             address="/sync",
             arguments=arguments("id:i?"),
-            description="Answers when everything sent before it has taken effect and a frame has been drawn with it.",
+            description="Answers when everything sent before it has taken effect and a frame has "
+            "been drawn with it.",
             replies=("/synced <id>", "/fail /sync <reason>"),
         ),
         Command(
             address="/engine/notify",
             arguments=arguments("on:i port:i? part:s?"),
-            description="1: subscribes the sender's host, at its source port or the given port; 0: unsubscribes. "
-            "A subscriber gets all values, then changes up to 60 times per second, a heartbeat every second, and the "
+            description="1: subscribes the sender's host, at its source port or the given port; "
+            "0: unsubscribes. "
+            "A subscriber gets all values, then changes up to 60 times per second, a heartbeat "
+            "every second, and the "
             f"audio features. Part is one of {', '.join(SUBSCRIPTIONS)}.",
             replies=(
                 "<address> <value>, now and on each change",
@@ -80,8 +83,12 @@ AREA = Area(
         ),
         Command(
             address="/engine/status",
-            description="Reports rate, frame times, late frames, flash guard, audio, sinks and warnings.",
-            replies=("/engine/status/<name> <values>, one message per line", "/done /engine/status"),
+            description="Reports rate, frame times, late frames, flash guard, audio, sinks and "
+            "warnings.",
+            replies=(
+                "/engine/status/<name> <values>, one message per line",
+                "/done /engine/status",
+            ),
         ),
         Command(
             address="/engine/size",
@@ -97,7 +104,8 @@ AREA = Area(
         Command(
             address="/smooth",
             arguments=arguments("address:s ms:f"),
-            description="Sets the glide time of a parameter until the engine ends: 63 % of the way to a new value "
+            description="Sets the glide time of a parameter until the engine ends: 63 % of the "
+            "way to a new value "
             "after this time. 0: at once.",
             replies=("/done /smooth <address> <ms>", "/fail /smooth <reason>"),
         ),

@@ -5,7 +5,8 @@ from osc_schema.types import Area
 
 AREA = Area(
     title="Feedback",
-    description="Video feedback: the last picture is moved and put under the new one; each pixel shows the brighter of "
+    description="Video feedback: the last picture is moved and put under the new one; each pixel "
+    "shows the brighter of "
     "the two. Outside its edges the last picture is mirrored.",
     params=(
         number(

@@ -1,9 +1,10 @@
-"""The look that the engine starts with: the defaults of its parameters. It is also the built-in preset Eclipse."""
+"""The look that the engine starts with: the defaults of its parameters. It is also the built-in
+preset Eclipse."""
 
 from osc_schema.look_changes import DARK_LIGHT, Look, free_lfo, handy_macros, layers, lfo, route
 
-# An eclipse: a hot ring around a black disc, in a corona that breathes, with flares that the kick throws far out and a
-# streak of light across, which writes the sound.
+# An eclipse: a hot ring around a black disc, in a corona that breathes, with flares that the kick
+# throws far out and a streak of light across, which writes the sound.
 _ECLIPSE: Look = {
     **DARK_LIGHT,
     "/multiverse/brightness": 0.72,

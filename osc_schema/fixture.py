@@ -1,6 +1,7 @@
 """The engine as a fixture of a lighting desk: 24 channels, which a desk patches in one step.
 
-`engine/params/mapping/built_in_maps.py` maps them, `generate/fixture.py` writes the files for desks.
+`engine/params/mapping/built_in_maps.py` maps them, `generate/fixture.py` writes the files for
+desks.
 """
 
 from dataclasses import dataclass
@@ -48,26 +49,45 @@ class FixtureChannel:
         return round(255 * scale_of(param).position_of(float(value)))
 
     def ranges(self) -> tuple[tuple[int, int, str], ...]:
-        """First level, last level and name of each item, without gaps; one for a channel that has none."""
+        """First level, last level and name of each item, without gaps; one for a channel that has
+        none."""
         param = self.param
         if param is None:
             return ((0, 255, "Reserved"),)
         if self.address == "/preset/number":
-            looks = [(number, number, name) for number, name in enumerate(chain(*WORLDS.values()), 1)]
-            return (0, 0, "No change"), *looks, (len(looks) + 1, 255, f"Preset {len(looks) + 1} to 255")
+            looks = [
+                (number, number, name) for number, name in enumerate(chain(*WORLDS.values()), 1)
+            ]
+            return (
+                (0, 0, "No change"),
+                *looks,
+                (len(looks) + 1, 255, f"Preset {len(looks) + 1} to 255"),
+            )
         switch = ("Open", "Closed") if self.is_shutter else ("Off", "On")
         names = switch if param.type is ParamType.BOOL else param.menu
         if not names:
             return ((0, 255, f"{self.name} low to high"),)
         # The engine rounds level / 255 x (items - 1), halves up.
-        firsts = [0, *(-(-255 * (2 * item - 1) // (2 * (len(names) - 1))) for item in range(1, len(names)))]
+        firsts = [
+            0,
+            *(-(-255 * (2 * item - 1) // (2 * (len(names) - 1))) for item in range(1, len(names))),
+        ]
         lasts = [first - 1 for first in firsts[1:]] + [255]
-        return tuple(zip(firsts, lasts, (name.replace("_", " ").capitalize() for name in names), strict=True))
+        return tuple(
+            zip(firsts, lasts, (name.replace("_", " ").capitalize() for name in names), strict=True)
+        )
 
 
-def _channel(name: str, address: str, attribute: str, feature: str, group: str, **more: float) -> FixtureChannel:
+def _channel(
+    name: str, address: str, attribute: str, feature: str, group: str, **more: float
+) -> FixtureChannel:
     return FixtureChannel(
-        name=name, address=address, attribute=attribute, feature=feature, group=group, at_start=more.get("at_start")
+        name=name,
+        address=address,
+        attribute=attribute,
+        feature=feature,
+        group=group,
+        at_start=more.get("at_start"),
     )
 
 
@@ -76,11 +96,16 @@ CHANNELS: Final = (
     _channel("Blackout", "/master/blackout", "Shutter1", "Beam.Beam", "Shutter"),
     _channel("Look", "/preset/number", "MediaContent1", "Gobo.Media", "Gobo"),
     _channel("Look fade", "/preset/fade_s", "Effects1Fade", "Beam.Beam", "Speed"),
-    *(_channel(f"Macro {n}", f"/macro/{n}", f"VideoEffect1Parameter{n}", "Video.Video", "Effect") for n in range(1, 9)),
+    *(
+        _channel(f"Macro {n}", f"/macro/{n}", f"VideoEffect1Parameter{n}", "Video.Video", "Effect")
+        for n in range(1, 9)
+    ),
     _channel("Palette", "/colour/palette", "ColorMacro1", "Color.RGB", "Colour"),
     _channel("Hue", "/colour/shift", "VideoHueShift", "Color.HSBC_Shift", "Colour"),
     _channel("Colour spread", "/colour/spread", "ColorEffects1", "Color.Color", "Colour"),
-    _channel("Brightness", "/multiverse/brightness", "VideoBrightness", "Color.HSBC_Shift", "Effect"),
+    _channel(
+        "Brightness", "/multiverse/brightness", "VideoBrightness", "Color.HSBC_Shift", "Effect"
+    ),
     _channel("Wave length", "/multiverse/window_ms", "Effects1Rate", "Beam.Beam", "Speed"),
     _channel("Picture", "/layer/5/intensity", "Video", "Video.Video", "Effect"),
     _channel("Trail", "/feedback/amount", "Effects1", "Beam.Beam", "Effect"),

@@ -1,4 +1,5 @@
-"""Shaders of others: a generator, four effects and a transition, each with a file and sixteen aliases of its inputs."""
+"""Shaders of others: a generator, four effects and a transition, each with a file and sixteen
+aliases of its inputs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,11 +19,14 @@ DISSOLVE = "dissolve"
 ALIASES = tuple(range(1, 17))
 """Numbers of the inputs that a control surface can address without knowing the shader."""
 PALETTE_INPUTS = ("palette_1", "palette_2", "palette_3", "palette_4")
-"""Colour inputs of these names: set from `/colour/palette` (deep, two colours, highlight), without aliases."""
-BEATS, BPM = "beats", "bpm"
+"""Colour inputs of these names: set from `/colour/palette` (deep, two colours, highlight), without
+aliases."""
+BEATS = "beats"
+BPM = "bpm"
 """Float inputs of these names: the beats since the start and the tempo, without aliases."""
 QUALITY = "quality"
-"""A float input of this name is multiplied by 1, 1/2 or 1/4, by how fast the shader was measured to be."""
+"""A float input of this name is multiplied by 1, 1/2 or 1/4, by how fast the shader was measured to
+be."""
 FED_INPUTS = (*PALETTE_INPUTS, BEATS, BPM)
 PROGRESS = "progress"
 """Input of a transition: the mix of the fade."""
@@ -36,7 +40,8 @@ OWN_LAYERS = "layers"
 FALLBACKS = (
     "eclipse", "prism", "silk", "cathedral", "mandala", "skein", "medusa", "pulsar", "thunder",
 )  # fmt: skip
-"""Built-in looks, in lower case. One that has a shader stands for its own fallback, so that older presets are read."""
+"""Built-in looks, in lower case. One that has a shader stands for its own fallback, so that older
+presets are read."""
 
 
 def file_address(slot: str) -> str:
@@ -67,15 +72,18 @@ def _slot(slot: str) -> tuple[Param, ...]:
     what = f"effect {slot}" if slot in EFFECTS else slot
     own: dict[str, Any] = {"stored": False, "is_look": False} if slot == TRANSITION else {}
     mixed = (
-        "How much of the generator covers the picture; at 0 it is seen only where /layer/5/source selects it."
+        "How much of the generator covers the picture; at 0 it is seen only where /layer/5/source "
+        "selects it."
         if slot == GENERATOR
         else f"Amount of effect {slot}; at 0 the picture passes unchanged."
     )
     file = text(
         file_address(slot),
         "",
-        f"Shader of the {what}, by its name in `/fx/list`, upper or lower case; empty: none. The last one plays "
-        "until the new one has been tested. Its inputs begin with the shader's defaults, unless the same bundle, "
+        f"Shader of the {what}, by its name in `/fx/list`, upper or lower case; empty: none. The "
+        "last one plays "
+        "until the new one has been tested. Its inputs begin with the shader's defaults, unless "
+        "the same bundle, "
         "preset or cue sets them.",
         most=MAX_NAME_CHARACTERS,
         tags="isf shader glsl filter effect fx plugin load",
@@ -86,7 +94,8 @@ def _slot(slot: str) -> tuple[Param, ...]:
         switch(
             enable_address(slot),
             True,
-            f"Draws the {what}. The engine bypasses a shader that takes too long; switching it on, also when it is on, "
+            f"Draws the {what}. The engine bypasses a shader that takes too long; switching it "
+            "on, also when it is on, "
             "tries it again.",
             tags="bypass on off mute",
             **own,
@@ -98,8 +107,10 @@ def _slot(slot: str) -> tuple[Param, ...]:
                 0,
                 0,
                 1,
-                f"Input {alias} of the {what}'s shader, over its range. The inputs are numbered in the order of the "
-                "file; a point has two numbers, a colour four. The same input by name: /fx/<slot>/<input>.",
+                f"Input {alias} of the {what}'s shader, over its range. The inputs are numbered "
+                "in the order of the "
+                "file; a point has two numbers, a colour four. The same input by name: "
+                "/fx/<slot>/<input>.",
                 tags="isf input parameter alias knob macro",
                 **own,
             )
@@ -110,8 +121,10 @@ def _slot(slot: str) -> tuple[Param, ...]:
 
 AREA = Area(
     title="Shaders",
-    description="Shaders of the Interactive Shader Format (ISF): a generator, four effects after the Multiverse, and a "
-    "transition from one look to another (`/preset/transition`). The inputs of a playing shader also have addresses by "
+    description="Shaders of the Interactive Shader Format (ISF): a generator, four effects after "
+    "the Multiverse, and a "
+    "transition from one look to another (`/preset/transition`). The inputs of a playing shader "
+    "also have addresses by "
     "name, /fx/<slot>/<input>, with their own range, which OSCQuery lists.",
     tags="isf fx",
     is_page_per_number=True,
@@ -119,8 +132,10 @@ AREA = Area(
         menu(
             FALLBACK,
             " ".join((*FALLBACKS, OWN_LAYERS)),
-            "Look that holds the picture, in the palette of the present one, while the engine bypasses a generator "
-            f"that covers it: a built-in look without shaders, or {OWN_LAYERS}: the layers beneath.",
+            "Look that holds the picture, in the palette of the present one, while the engine "
+            "bypasses a generator "
+            f"that covers it: a built-in look without shaders, or {OWN_LAYERS}: the layers "
+            "beneath.",
             tags="bypass replacement safety backup plan b",
         ),
         *(param for slot in SLOTS for param in _slot(slot)),
@@ -128,8 +143,10 @@ AREA = Area(
     commands=(
         Command(
             address="/fx/list",
-            description="Lists the shaders that `/fx/<slot>/file` and `/preset/transition` accept, and the state of "
-            "each slot: off, waiting, testing, playing, failed (the last good shader plays on), bypassed (it was too "
+            description="Lists the shaders that `/fx/<slot>/file` and `/preset/transition` "
+            "accept, and the state of "
+            "each slot: off, waiting, testing, playing, failed (the last good shader plays on), "
+            "bypassed (it was too "
             "slow).",
             replies=(
                 "/fx/name <name> <folder>, one message per shader",
@@ -137,7 +154,8 @@ AREA = Area(
                 "/fx/input <address> <label>, one message per input of the playing shaders",
                 "/fx/playing <slot> <file>, to every subscriber, when another shader plays",
                 "/fx/changed <count>, to every subscriber, whenever the list changes",
-                "/fx/<slot>/error <reason>, to every subscriber, when a shader fails or is bypassed; empty: it plays",
+                "/fx/<slot>/error <reason>, to every subscriber, when a shader fails or is "
+                "bypassed; empty: it plays",
                 "/done /fx/list <count>",
             ),
         ),
@@ -147,7 +165,9 @@ AREA = Area(
         message("/fx/playing", "slot:s file:s", "Another shader plays in the slot; empty: none."),
         *(
             message(
-                f"/fx/{slot}/error", "reason:s", "Why its shader failed or is bypassed, with its line; empty: it plays."
+                f"/fx/{slot}/error",
+                "reason:s",
+                "Why its shader failed or is bypassed, with its line; empty: it plays.",
             )
             for slot in SLOTS
         ),

@@ -24,8 +24,10 @@ def _layer(n: int) -> tuple[Param, ...]:
         menu(
             f"{at}/shape",
             SHAPES,
-            f"Shape of layer {n}. stripes: the wave runs across the picture; rings: outward; rays: around the centre; "
-            "spiral: both; line: a trace, as on an oscilloscope; circle: that trace, bent around the centre.",
+            f"Shape of layer {n}. stripes: the wave runs across the picture; rings: outward; "
+            "rays: around the centre; "
+            "spiral: both; line: a trace, as on an oscilloscope; circle: that trace, bent around "
+            "the centre.",
             tags="form geometry pattern scope oscilloscope tunnel radial waveform",
         ),
         circle(
@@ -42,7 +44,8 @@ def _layer(n: int) -> tuple[Param, ...]:
             0,
             0,
             1,
-            f"Bends layer {n}; 0 is straight. For line and circle: how far the wave moves the trace.",
+            f"Bends layer {n}; 0 is straight. For line and circle: how far the wave moves the "
+            "trace.",
             tags="bend warp wave shape amplitude deflection",
         ),
         circle(
@@ -59,7 +62,8 @@ def _layer(n: int) -> tuple[Param, ...]:
             1,
             0.0625,
             16,
-            f"How many widths of its wave layer {n} shows: below 1 stretches it, above 1 repeats it.",
+            f"How many widths of its wave layer {n} shows: below 1 stretches it, above 1 repeats "
+            "it.",
             "widths",
             scale="exponential",
             tags="zoom scale stretch repeat size",
@@ -76,7 +80,8 @@ def _layer(n: int) -> tuple[Param, ...]:
             0.3,
             0.05,
             10,
-            f"Thickness of layer {n}'s trace (line, circle), in percent of the picture's height; never thinner than a "
+            f"Thickness of layer {n}'s trace (line, circle), in percent of the picture's height; "
+            "never thinner than a "
             "pixel.",
             "%",
             scale="exponential",
@@ -87,7 +92,8 @@ def _layer(n: int) -> tuple[Param, ...]:
             2,
             0,
             20,
-            f"How far layer {n}'s trace glows (line, circle), in percent of the picture's height; 0: not at all.",
+            f"How far layer {n}'s trace glows (line, circle), in percent of the picture's height; "
+            "0: not at all.",
             "%",
             tags="halo blur soft bloom trace scope neon",
         ),
@@ -105,7 +111,8 @@ LAYER_5 = (
     menu(
         "/layer/5/source",
         f"auto camera {' '.join(PAINTERS)} off generator",
-        "Source of layer 5. auto: the SD picture while SD is on, else the camera; generator: the shader of "
+        "Source of layer 5. auto: the SD picture while SD is on, else the camera; generator: the "
+        "shader of "
         "/fx/generator.",
         tags="camera webcam video input ai sender syphon spout ndi resolume arena isf shader",
     ),
@@ -117,25 +124,33 @@ LAYER_5 = (
         "Amount of layer 5 in the mix (Camera Intensity of the original).",
         tags="camera webcam video opacity mix fade amount",
     ),
-    switch("/layer/5/mirror", False, "Flips layer 5 left to right, like a mirror.", tags="camera webcam flip selfie"),
+    switch(
+        "/layer/5/mirror",
+        False,
+        "Flips layer 5 left to right, like a mirror.",
+        tags="camera webcam flip selfie",
+    ),
     menu(
         "/layer/5/filter",
         "soft sharp",
-        "How a small layer 5 is drawn larger. soft: linear interpolation; sharp: cubic, which keeps more detail and "
+        "How a small layer 5 is drawn larger. soft: linear interpolation; sharp: cubic, which "
+        "keeps more detail and "
         "takes more time.",
         tags="upscale interpolation bicubic resolution sharpen",
     ),
     menu(
         "/layer/5/matte",
         "all subject background",
-        "Which part of layer 5 is shown, cut out by SAM3. subject: the objects it finds; background: everything else; "
+        "Which part of layer 5 is shown, cut out by SAM3. subject: the objects it finds; "
+        "background: everything else; "
         "all: the whole picture. Until the first masks arrive, the whole picture is shown.",
         tags="mask cutout cut key background remove segmentation person",
     ),
     switch(
         "/layer/5/matte_sync",
         True,
-        "Shows a cut-out layer 5 with the masks of exactly that picture: the edges fit, but the picture changes "
+        "Shows a cut-out layer 5 with the masks of exactly that picture: the edges fit, but the "
+        "picture changes "
         "only as often as SAM3 delivers. Off: always the newest picture.",
         tags="mask cutout lag delay latency",
     ),
@@ -143,7 +158,8 @@ LAYER_5 = (
 
 AREA = Area(
     title="Layers",
-    description="Layers 1 to 4 show audio channels 1 to 4; layer 5 is the camera or the SD picture.",
+    description="Layers 1 to 4 show audio channels 1 to 4; layer 5 is the camera or the SD "
+    "picture.",
     params=tuple(param for n in LAYERS for param in _layer(n)) + LAYER_5 + camera.PARAMS,
     commands=(
         Command(

@@ -1,4 +1,5 @@
-"""The live models: their parameters as their packages declare them, and their entries (`plugins`)."""
+"""The live models: their parameters as their packages declare them, and their entries
+(`plugins`)."""
 
 import re
 from functools import cache
@@ -10,16 +11,20 @@ from osc_schema.types import Area, FoundObjects, ParamType
 
 OUR_NAMES = frozenset(
     # first parts of addresses
-    "audio autopilot bank beat camera child colour contour cue engine feedback fx gesture get launch layer lfo logo "
-    "macro map master mirror mod mode monitor multiverse music output pad post preset redo region safety sink smooth "
+    "audio autopilot bank beat camera child colour contour cue engine feedback fx gesture get "
+    "launch layer lfo logo "
+    "macro map master mirror mod mode monitor multiverse music output pad post preset redo region "
+    "safety sink smooth "
     "still sync tempo text timecode undo window "
     # keys of the configuration
-    "announce autosave cues dmx films fps gpu height is_size_free mapping maps midi models name offline osc overwrite "
+    "announce autosave cues dmx films fps gpu height is_size_free mapping maps midi models name "
+    "offline osc overwrite "
     "params presets recordings renderer resume shaders sinks smoothing web web_token width "
     # options of `multiverse run`
     "config dmx_universes fixture frames fullscreen help json lan osc_allow seconds set size".split()
 )
-"""Names that a live model cannot have, because the engine has an address, a key or an option of this name."""
+"""Names that a live model cannot have, because the engine has an address, a key or an option of
+this name."""
 
 
 def _areas() -> dict[str, Area]:
@@ -34,14 +39,23 @@ def _areas() -> dict[str, Area]:
 
 def _fault_of(name: str, area: Area) -> str:
     others = plugins.declared("multiverse.parameters")
-    if name in OUR_NAMES or iskeyword(name) or any(name.startswith(f"{other}_") for other in others):
+    if (
+        name in OUR_NAMES
+        or iskeyword(name)
+        or any(name.startswith(f"{other}_") for other in others)
+    ):
         return "this name is taken (by an address, a key, an option or a word of Python)"
-    addresses = [*(param.address for param in area.params), *(command.address for command in area.commands)]
+    addresses = [
+        *(param.address for param in area.params),
+        *(command.address for command in area.commands),
+    ]
     if not all(re.fullmatch(rf"/{name}(/[a-z0-9_]+)+", address) for address in addresses):
         return f"its addresses must begin with /{name}/, and may have only a-z, 0-9 and _"
     if len(set(addresses)) < len(addresses):
         return "two of its addresses are the same"
-    if not any(param.address == f"/{name}/enable" and param.type is ParamType.BOOL for param in area.params):
+    if not any(
+        param.address == f"/{name}/enable" and param.type is ParamType.BOOL for param in area.params
+    ):
         return f"one of its parameters must be the switch /{name}/enable"
     return ""
 
@@ -58,7 +72,8 @@ PAINTERS = tuple(name for name, area in BY_NAME.items() if area.paints_layer5)
 
 @cache
 def live_entries() -> dict[str, Any]:
-    """The LiveEntry of each model by name, in their order; only of those that can be loaded and have an area."""
+    """The LiveEntry of each model by name, in their order; only of those that can be loaded and
+    have an area."""
     found = plugins.loaded("multiverse.models")
     usable = {}
     for name, area in BY_NAME.items():
@@ -67,7 +82,8 @@ def live_entries() -> dict[str, Any]:
             usable[name] = found[name]
     for name in found.keys() - usable:
         reason = (
-            "multiverse.parameters must have an AREA of this name, with its calls and lists, and its ENTRY this name"
+            "multiverse.parameters must have an AREA of this name, with its calls and lists, "
+            "and its ENTRY this name"
         )
         plugins.leave_out(plugins.declared("multiverse.models")[name], reason)
     return usable

@@ -25,18 +25,23 @@ _HANDY = (
     ("Colour", "/colour/shift 0 0.5"),  # from there on the way back through the palette
     ("Wave", "/multiverse/window_ms 5 120"),
     ("Edge", "/post/vignette 0 1"),
-    ("Light", "/post/exposure -1 1"),  # of every picture; /multiverse/brightness has no effect on a shader's
+    (
+        "Light",
+        "/post/exposure -1 1",
+    ),  # of every picture; /multiverse/brightness has no effect on a shader's
 )
 _EXPONENTIAL = ("/feedback/zoom", "/multiverse/window_ms")
 
 
 def handy_macros(look: Look) -> Look:
-    """Eight macros, the look's own or else the usual ones, at the positions of its values (0.0 if it lacks them)."""
+    """Eight macros, the look's own or else the usual ones, at the positions of its values (0.0 if
+    it lacks them)."""
     macros: Look = {}
     for n, (name, moves) in enumerate(_HANDY, start=1):
         moves = str(look.get(f"/macro/moves/{n}") or moves)
         address, low, high = moves.split(";")[0].split()[:3]
-        value, scale = look.get(address, 0.0), Scale(float(low), float(high), address in _EXPONENTIAL)
+        value = look.get(address, 0.0)
+        scale = Scale(float(low), float(high), address in _EXPONENTIAL)
         assert isinstance(value, float | int)
         macros[f"/macro/{n}"] = round(scale.position_of(value), 4)
         macros[f"/macro/name/{n}"] = look.get(f"/macro/name/{n}") or name

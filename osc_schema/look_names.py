@@ -1,4 +1,5 @@
-"""The names of the built-in looks, which desks and lists show. Their files are in `engine/params/look_files`."""
+"""The names of the built-in looks, which desks and lists show. Their files are in
+`engine/params/look_files`."""
 
 from typing import Final
 
@@ -11,4 +12,5 @@ WORLDS: Final = {
     "space": ("Fluid", "Ravine", "Crystal", "Swarm"),
     "body": ("Silhouette", "Echo", "Mirrorball", "Dreamer"),
 }
-"""By world, in the order in which lists and the page show them; the first is look 1 of `/preset/number`."""
+"""By world, in the order in which lists and the page show them; the first is look 1 of
+`/preset/number`."""

@@ -16,12 +16,16 @@ def _macro(n: int) -> tuple[Param, ...]:
             f"Macro {n}: moves the parameters in /macro/moves/{n}.",
             tags="knob dashboard assign multi",
         ),
-        text(f"/macro/name/{n}", "", f"Name of macro {n} on control surfaces.", most=NAME_CHARACTERS),
+        text(
+            f"/macro/name/{n}", "", f"Name of macro {n} on control surfaces.", most=NAME_CHARACTERS
+        ),
         text(
             f"/macro/moves/{n}",
             "",
-            f"The parameters that macro {n} moves, each as `address low high curve`, separated by semicolons: "
-            "`/post/bloom 0 1; /layer/*/angle 0 90 -0.5`. low may be above high; without them, the parameter's range. "
+            f"The parameters that macro {n} moves, each as `address low high curve`, separated by "
+            "semicolons: "
+            "`/post/bloom 0 1; /layer/*/angle 0 90 -0.5`. low may be above high; without them, "
+            "the parameter's range. "
             "Positive curves start slowly, negative ones quickly, -1 to 1.",
             most=TEXT_CHARACTERS,
         ),
@@ -30,8 +34,10 @@ def _macro(n: int) -> tuple[Param, ...]:
 
 AREA = Area(
     title="Macros",
-    description="Eight knobs, each of which moves any number of parameters. Presets hold their positions, names and "
-    "moves, so each look has its own. A macro sets its parameters when it is moved; until then their own faders stay "
+    description="Eight knobs, each of which moves any number of parameters. Presets hold their "
+    "positions, names and "
+    "moves, so each look has its own. A macro sets its parameters when it is moved; until then "
+    "their own faders stay "
     "where they were put. Sound and LFOs can move a macro as well (`/mod/<n>/target /macro/1`).",
     params=tuple(param for n in MACROS for param in _macro(n)),
     commands=(

@@ -1,4 +1,5 @@
-"""Last controls before the outputs. Presets, cues and panic do not change them, but panic ends the strobe."""
+"""Last controls before the outputs. Presets, cues and panic do not change them, but panic ends the
+strobe."""
 
 from typing import Any
 
@@ -31,14 +32,16 @@ AREA = Area(
         ),
         trigger(
             "/master/hit",
-            "A flash of white over the picture, gone within a quarter of a second. The flash guard limits it like any "
+            "A flash of white over the picture, gone within a quarter of a second. The flash "
+            "guard limits it like any "
             "other.",
             tags="flash strobe bump blinder white accent",
         ),
         switch(
             "/master/strobe/enable",
             False,
-            "Strobe: flashes of a fifteenth of a second, at most half of a cycle, over the picture. While the flash "
+            "Strobe: flashes of a fifteenth of a second, at most half of a cycle, over the "
+            "picture. While the flash "
             "guard is on, it leaves at most three a second.",
             tags="flash blinder stroboscope",
             **_MASTER,
@@ -79,17 +82,25 @@ AREA = Area(
             tags="color invert",
             **_MASTER,
         ),
-        switch("/master/freeze", False, "Freezes the picture on screen.", tags="pause hold still stop", **_MASTER),
+        switch(
+            "/master/freeze",
+            False,
+            "Freezes the picture on screen.",
+            tags="pause hold still stop",
+            **_MASTER,
+        ),
         trigger(
             "/master/panic",
-            "Resets the look to its defaults, the look Eclipse, and ends the strobe; audio, sinks, models and the "
+            "Resets the look to its defaults, the look Eclipse, and ends the strobe; audio, "
+            "sinks, models and the "
             "rest of the master stay as they are.",
             tags="reset default clear emergency",
         ),
         switch(
             "/safety/flash_guard",
             True,
-            "Flash guard: dims areas of the picture that would flash more than three times per second, and desaturates "
+            "Flash guard: dims areas of the picture that would flash more than three times per "
+            "second, and desaturates "
             "flashing red (WCAG 2.3.1); movement stays. Always on after a start.",
             tags="flicker epilepsy photosensitive limiter strobe",
             **_MASTER,

@@ -15,7 +15,12 @@ AREA = Area(
             tags="kaleidoscope symmetry reflect flip",
         ),
         whole(
-            "/mirror/segments", 6, 2, 24, "Number of kaleidoscope sectors.", tags="kaleidoscope symmetry slices sides"
+            "/mirror/segments",
+            6,
+            2,
+            24,
+            "Number of kaleidoscope sectors.",
+            tags="kaleidoscope symmetry slices sides",
         ),
     ),
 )

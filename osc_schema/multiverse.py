@@ -1,7 +1,8 @@
 """Mix and tone of the four layers.
 
-The defaults of this area, of colours, layers, feedback, mirror and modulation make one look, the first that a new user
-sees: an eclipse (first_look.py has what differs from the plain picture of the areas' own lines).
+The defaults of this area, of colours, layers, feedback, mirror and modulation make one look, the
+first that a new user sees: an eclipse (first_look.py has what differs from the plain picture of the
+areas' own lines).
 """
 
 from osc_schema.declare import menu, number, stops
@@ -14,13 +15,15 @@ AREA = Area(
         menu(
             "/mode",
             "multiverse simple",
-            "multiverse: the four layers; simple: the SD picture alone, or the camera while SD is off.",
+            "multiverse: the four layers; simple: the SD picture alone, or the camera while SD is "
+            "off.",
             tags="simple camera ai",
         ),
         stops(
             "/multiverse/blend",
             "add screen difference dodge",
-            "How each layer is mixed with those before it. Values between two modes crossfade them.",
+            "How each layer is mixed with those before it. Values between two modes crossfade "
+            "them.",
             tags="mix glow bloom screen composite",
         ),
         number(
@@ -42,21 +45,24 @@ AREA = Area(
         menu(
             "/multiverse/tone",
             "soft clip filmic",
-            "soft: rolls off highlights, (x/(1+x))^0.8; clip: clips each channel, as in the original; filmic: bright "
+            "soft: rolls off highlights, (x/(1+x))^0.8; clip: clips each channel, as in the "
+            "original; filmic: bright "
             "colours keep their hue and turn to white.",
             tags="contrast curve clip rolloff gamma agx aces highlight white hdr",
         ),
         menu(
             "/multiverse/light",
             "classic linear",
-            "How layers add up. classic: display values, as in the original; linear: light, as lamps do: mixed colours "
+            "How layers add up. classic: display values, as in the original; linear: light, as "
+            "lamps do: mixed colours "
             "stay clean, and a dark ground stays dark.",
             tags="gamma colour color blend physical scene",
         ),
         menu(
             "/multiverse/alpha",
             "opaque luma",
-            "Alpha channel of the published picture. luma: the maximum of red, green and blue, premultiplied, for "
+            "Alpha channel of the published picture. luma: the maximum of red, green and blue, "
+            "premultiplied, for "
             "compositing. Part of the video setup, so presets and panic do not change it.",
             stored=False,
             is_look=False,

@@ -1,11 +1,12 @@
 """Palettes for `/colour/palette`, in OKLCH: lightness 0..1, chroma, hue in degrees.
 
-Four or five colours each, in the order in which one passes into the next, and the three stops of a ramp that begins in
-black: deep, body, highlight. OKLCH is the polar form of Oklab, where equal steps look equally large (B. Ottosson, "A
-perceptual color space for image processing", 2020).
+Four or five colours each, in the order in which one passes into the next, and the three stops of a
+ramp that begins in black: deep, body, highlight. OKLCH is the polar form of Oklab, where equal
+steps look equally large (B. Ottosson, "A perceptual color space for image processing", 2020).
 
-Chosen for projection on a dark ground: all inside sRGB; nothing between orange and yellow-green is dark, because dark
-orange is brown and dark yellow is olive. Warm ramps start in wine red for the same reason, green ones in petrol.
+Chosen for projection on a dark ground: all inside sRGB; nothing between orange and yellow-green is
+dark, because dark orange is brown and dark yellow is olive. Warm ramps start in wine red for the
+same reason, green ones in petrol.
 """
 
 import math
@@ -88,18 +89,25 @@ def _palette(name: str, colours: str, ramp: str) -> Palette:
     return Palette(name=name, colours=_colours(colours), ramp=(deep, body, highlight))
 
 
-PALETTES = tuple(_palette(*row) for row in re.findall(r"^(\w+): (.+)\n +ramp: (.+)$", _TABLE, re.MULTILINE))
+PALETTES = tuple(
+    _palette(*row) for row in re.findall(r"^(\w+): (.+)\n +ramp: (.+)$", _TABLE, re.MULTILINE)
+)
 NAMES = tuple(palette.name for palette in PALETTES)
 
 
 def oklab_of(colour: Oklch) -> tuple[float, float, float]:
     """Convert an OKLCH colour to Oklab: lightness, a, b."""
     lightness, chroma, hue_deg = colour
-    return lightness, chroma * math.cos(math.radians(hue_deg)), chroma * math.sin(math.radians(hue_deg))
+    return (
+        lightness,
+        chroma * math.cos(math.radians(hue_deg)),
+        chroma * math.sin(math.radians(hue_deg)),
+    )
 
 
 def linear_rgb(lab: tuple[float, float, float]) -> tuple[float, float, float]:
-    """Linear red, green, blue of an Oklab colour; outside 0..1 if sRGB does not have it (Ottosson 2020)."""
+    """Linear red, green, blue of an Oklab colour; outside 0..1 if sRGB does not have it (Ottosson
+    2020)."""
     lightness, a, b = lab
     long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
     medium = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
@@ -119,4 +127,6 @@ def encoded(linear: float) -> float:
 
 def oklch_hex(colour: Oklch) -> str:
     """ "#rrggbb" of a colour inside sRGB."""
-    return "#" + "".join(f"{round(encoded(part) * 255):02x}" for part in linear_rgb(oklab_of(colour)))
+    return "#" + "".join(
+        f"{round(encoded(part) * 255):02x}" for part in linear_rgb(oklab_of(colour))
+    )

@@ -1,18 +1,20 @@
-"""OSC address patterns: `*` `?` `[a-c]` `[!x]` `{one,two}` of OSC 1.0, and `//` of OSC 1.1 across levels.
+"""OSC address patterns: `*` `?` `[a-c]` `[!x]` `{one,two}` of OSC 1.0, and `//` of OSC 1.1 across
+levels.
 
-A pattern comes from the network, so a sender must not be able to make it expensive. Backtracking matchers, and regular
-expressions built from the pattern, take exponential time on `/*a*a*a*a*b`. Here all known addresses are joined into one
-text, one per line. One big integer, the markers, has a bit for each character of that text: the positions that the part
-of the pattern read so far can reach, in all addresses at once. Each element of the pattern moves the markers with a few
-integer operations, so the cost is always the length of the pattern times the length of the text.
+A pattern comes from the network, so a sender must not be able to make it expensive. Backtracking
+matchers, and regular expressions built from the pattern, take exponential time on `/*a*a*a*a*b`.
+Here all known addresses are joined into one text, one per line. One big integer, the markers, has a
+bit for each character of that text: the positions that the part of the pattern read so far can
+reach, in all addresses at once. Each element of the pattern moves the markers with a few integer
+operations, so the cost is always the length of the pattern times the length of the text.
 
 - a character c: `(M & positions of c) << 1`
-- `*`, any run of characters of a class C: `(((M & C) + C) ^ C) | M`; the carry of the addition runs to the
-  end of each run of C (MatchStar in Cameron et al., "Bitwise Data Parallelism in Regular Expression
-  Matching", PACT 2014)
+- `*`, any run of characters of a class C: `(((M & C) + C) ^ C) | M`; the carry of the addition runs
+  to the end of each run of C (MatchStar in Cameron et al., "Bitwise Data Parallelism in Regular
+  Expression Matching", PACT 2014)
 
-Not supported: wildcards inside braces (OSC 1.0 has plain words there), and `/` inside brackets and braces (patterns are
-matched level by level).
+Not supported: wildcards inside braces (OSC 1.0 has plain words there), and `/` inside brackets and
+braces (patterns are matched level by level).
 """
 
 import re
@@ -35,7 +37,9 @@ class PatternIndex:
     """Finds all addresses that a pattern matches in one pass over the pattern."""
 
     def __init__(self, addresses: Iterable[str]) -> None:
-        self._positions: dict[str, int] = {}  # character -> bit set of the positions where it occurs
+        self._positions: dict[
+            str, int
+        ] = {}  # character -> bit set of the positions where it occurs
         self._address_ending_at: dict[int, str] = {}
         self._starts = 0
         position = 0
@@ -83,7 +87,9 @@ class PatternIndex:
         is_negated = content.startswith("!")
         members = content[1:] if is_negated else content
         if not element.endswith("]") or not members or "/" in members or "[" in members:
-            raise Rejected(f"{_printable(pattern)}: a [ needs characters other than / and [, and a closing ]")
+            raise Rejected(
+                f"{_printable(pattern)}: a [ needs characters other than / and [, and a closing ]"
+            )
         found = 0
         at = 0
         while at < len(members):
@@ -104,7 +110,9 @@ class PatternIndex:
         """The markers after any one of the words of `{...}`."""
         content = element[1:-1]
         if not element.endswith("}") or any(character in "/*?[]{" for character in content):
-            raise Rejected(f"{_printable(pattern)}: a {{ needs plain words between commas and a closing }}")
+            raise Rejected(
+                f"{_printable(pattern)}: a {{ needs plain words between commas and a closing }}"
+            )
         after = 0
         for alternative in content.split(","):
             there = markers

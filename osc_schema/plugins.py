@@ -1,5 +1,5 @@
-"""Finds plug-ins by entry points: live models, their parameters, sinks, sources, separators, commands and
-checks.
+"""Finds plug-ins by entry points: live models, their parameters, sinks, sources, separators,
+commands and checks.
 
     [project.entry-points."multiverse.models"]
     plasma = "multiverse_plasma:ENTRY"          # a LiveEntry, engine/live/kit/live_model.py
@@ -8,16 +8,21 @@ checks.
     [project.entry-points."multiverse.sinks"]
     laser = "multiverse_plasma:LASER"           # a SinkKind, osc_schema/types.py
     [project.entry-points."multiverse.sources"]
-    noise = "multiverse_plasma:NoiseSource"     # a class, called as Class(name, clock=..., report=...)
+    noise = "multiverse_plasma:NoiseSource"     # a class, called as Class(name, clock=...,
+                                                report=...)
     [project.entry-points."multiverse.separators"]
-    spectral = "multiverse_plasma:Spectral"     # a class, called as Class(sample_rate_hz), engine/audio/separator.py
+    spectral = "multiverse_plasma:Spectral"     # a class, called as Class(sample_rate_hz),
+                                                engine/audio/separator.py
     [project.entry-points."multiverse.commands"]
-    heat = "multiverse_plasma"                  # a module with a function heat, or an `app` of Typer's
+    heat = "multiverse_plasma"                  # a module with a function heat, or an `app` of
+                                                Typer's
     [project.entry-points."multiverse.checks"]
-    heat = "multiverse_plasma:HEAT"             # a CheckRow of the doctor, engine/cli/doctor_checks.py
+    heat = "multiverse_plasma:HEAT"             # a CheckRow of the doctor,
+                                                engine/cli/doctor_checks.py
 
-The engine's own models and engine/dataset are added in the same way. A plug-in is trusted like any installed
-package; one that cannot be loaded, or is not what its group needs, is left out, with a line in `faults`.
+The engine's own models and engine/dataset are added in the same way. A plug-in is trusted like any
+installed package; one that cannot be loaded, or is not what its group needs, is left out, with a
+line in `faults`.
 """
 
 import os
@@ -42,7 +47,8 @@ CLASSES = {
     "multiverse.sinks": "osc_schema.types.SinkKind",
     "multiverse.checks": "engine.cli.doctor_checks.CheckRow",
 }
-"""Path of the class that each group's entry points must provide; not the class, because it may need libraries."""
+"""Path of the class that each group's entry points must provide; not the class, because it may need
+libraries."""
 
 _faults: dict[tuple[str, str], str] = {}
 
@@ -53,18 +59,22 @@ def faults() -> tuple[str, ...]:
 
 
 def leave_out(point: EntryPoint, reason: str) -> None:
-    """Record in `faults` why this plug-in is not used; once for its model and its parameters in one module."""
+    """Record in `faults` why this plug-in is not used; once for its model and its parameters in one
+    module."""
     package = point.dist.name if point.dist is not None else PACKAGE
-    line = f"plug-in {point.name} of {package} is left out: {point.value}: {' '.join(reason.split())}"
+    line = (
+        f"plug-in {point.name} of {package} is left out: {point.value}: {' '.join(reason.split())}"
+    )
     _faults.setdefault((point.module, point.name), line)
 
 
 @cache
 def declared(group: str) -> dict[str, EntryPoint]:
-    """The entry points of a group by name, without loading them: our own, then other packages'; the first of a name.
+    """The entry points of a group by name, without loading them: our own, then other packages'; the
+    first of a name.
 
-    Our own are read from the pyproject.toml of the checkout if there is one: the code may run without an installation,
-    or beside the metadata of an older one.
+    Our own are read from the pyproject.toml of the checkout if there is one: the code may run
+    without an installation, or beside the metadata of an older one.
     """
     found: dict[str, EntryPoint] = {}
     for point in (*_own(group), *_foreign(group)):
@@ -95,11 +105,14 @@ def loaded(group: str) -> dict[str, Any]:
 
 def are_installed() -> bool:
     """True if another package adds what the generated files would contain, or a check."""
-    return any(_foreign(group) for group in (*CLASSES, "multiverse.sources", "multiverse.separators"))
+    return any(
+        _foreign(group) for group in (*CLASSES, "multiverse.sources", "multiverse.separators")
+    )
 
 
 def fault_of(plugin: Any, class_path: str) -> str:
-    """Why `plugin` is no object of the dataclass at `class_path`, `module.Class`, with valid fields; "" if it is."""
+    """Why `plugin` is no object of the dataclass at `class_path`, `module.Class`, with valid
+    fields; "" if it is."""
     kind = type(plugin)
     if f"{kind.__module__}.{kind.__name__}" != class_path:
         return f"is a {kind.__name__}, not a {class_path.rpartition('.')[2]}"
@@ -110,14 +123,19 @@ def fault_of(plugin: Any, class_path: str) -> str:
 def _wrong_fields(plugin: Any) -> list[str]:
     """Names of the fields of a dataclass that are not of their declared type."""
     hints = _hints(type(plugin))
-    return [each.name for each in fields(plugin) if not _fits(getattr(plugin, each.name), hints[each.name])]
+    return [
+        each.name
+        for each in fields(plugin)
+        if not _fits(getattr(plugin, each.name), hints[each.name])
+    ]
 
 
 _hints: Any = cache(get_type_hints)
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    kind, parts = get_origin(hint) or hint, get_args(hint)
+    kind = get_origin(hint) or hint
+    parts = get_args(hint)
     if kind in (Union, UnionType):
         return any(_fits(value, part) for part in parts)
     if kind is Literal:
@@ -142,7 +160,8 @@ def _foreign(group: str) -> list[EntryPoint]:
 
 @cache
 def _all_installed() -> Any:
-    """EntryPoints of all packages (in Python 3.11 by group): finding them reads a file of each package."""
+    """EntryPoints of all packages (in Python 3.11 by group): finding them reads a file of each
+    package."""
     return entry_points()
 
 
@@ -152,7 +171,10 @@ def _own(group: str) -> list[EntryPoint]:
     except (OSError, ValueError):  # beside an installed package it may be anybody's
         project = {}
     if project.get("name") == PACKAGE:
-        return [EntryPoint(name, value, group) for name, value in project["entry-points"].get(group, {}).items()]
+        return [
+            EntryPoint(name, value, group)
+            for name, value in project["entry-points"].get(group, {}).items()
+        ]
     try:
         return list(distribution(PACKAGE).entry_points.select(group=group))
     except PackageNotFoundError:

@@ -1,11 +1,13 @@
-"""Effects on the finished picture: bloom, glow, chromatic aberration, vignette, film grain, exposure."""
+"""Effects on the finished picture: bloom, glow, chromatic aberration, vignette, film grain,
+exposure."""
 
 from osc_schema.declare import number
 from osc_schema.types import Area
 
 AREA = Area(
     title="Post effects",
-    description="Effects of a lens and of film on the finished picture, after feedback and dissolves. Each is off at 0 "
+    description="Effects of a lens and of film on the finished picture, after feedback and "
+    "dissolves. Each is off at 0 "
     "and then costs nothing.",
     tags="effect lens film finish post",
     params=(
@@ -46,7 +48,8 @@ AREA = Area(
             0,
             0,
             1,
-            "Chromatic aberration: red and blue move apart towards the corners, there by 2.5 % of the diagonal.",
+            "Chromatic aberration: red and blue move apart towards the corners, there by 2.5 % of "
+            "the diagonal.",
             tags="chromatic aberration fringe lens rgb split prism",
         ),
         number(
@@ -62,7 +65,8 @@ AREA = Area(
             0,
             0,
             1,
-            "Film grain, new 24 times per second; strongest in middle tones, none in black and white.",
+            "Film grain, new 24 times per second; strongest in middle tones, none in black and "
+            "white.",
             tags="grain film noise texture",
         ),
         number(
@@ -70,7 +74,8 @@ AREA = Area(
             0,
             -1,
             1,
-            "Light of the finished picture, shaders included. -1: black; 1: two stops brighter, without clipping.",
+            "Light of the finished picture, shaders included. -1: black; 1: two stops brighter, "
+            "without clipping.",
             tags="exposure brightness light gain level dim",
         ),
     ),

@@ -3,12 +3,13 @@
 Linear:       value = low + (high - low) * position
 Exponential:  value = low * (high / low) ** position; half way between 1 and 16 is 4
 
-Glides, fades and modulation add and subtract. They work on coordinates: the value itself, or its logarithm on an
-exponential scale, where equal distances multiply by equal factors. A parameter that wraps, such as an angle, takes the
-short way round; no exponential scale wraps.
+Glides, fades and modulation add and subtract. They work on coordinates: the value itself, or its
+logarithm on an exponential scale, where equal distances multiply by equal factors. A parameter that
+wraps, such as an angle, takes the short way round; no exponential scale wraps.
 
-This is in `osc_schema` and not in `engine.params`, because `accept` and the generators of control surfaces need it too,
-and cannot import the engine. The page has the same arithmetic in `engine/web/page/numbers.js`; a test compares the two.
+This is in `osc_schema` and not in `engine.params`, because `accept` and the generators of control
+surfaces need it too, and cannot import the engine. The page has the same arithmetic in
+`engine/web/page/numbers.js`; a test compares the two.
 """
 
 import math
@@ -56,7 +57,9 @@ class Scale(NamedTuple):  # a tuple: made for each MIDI message
     def value_of(self, coordinate: float) -> float:
         """The inverse of `coordinate_of`, clipped to the range."""
         value = math.exp(coordinate) if self.is_exponential else coordinate
-        return min(self.high, max(self.low, value))  # exp(log(high)) can be a rounding error above high
+        return min(
+            self.high, max(self.low, value)
+        )  # exp(log(high)) can be a rounding error above high
 
     def wrapped(self, number: float) -> float:
         """`number` wrapped into low..high if the scale wraps, else unchanged."""
@@ -67,7 +70,8 @@ class Scale(NamedTuple):  # a tuple: made for each MIDI message
         return distance - self.span * round(distance / self.span) if self.wraps else distance
 
     def moved(self, value: float, part: float) -> float:
-        """`value` moved by `part` (-1..1) of the whole range, then wrapped or clipped; exactly `value` for 0."""
+        """`value` moved by `part` (-1..1) of the whole range, then wrapped or clipped; exactly
+        `value` for 0."""
         if self.is_exponential:
             moved = value * math.exp(part * self.span)
         else:

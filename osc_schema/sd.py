@@ -42,12 +42,15 @@ LISTS = {
     "unets": ("UNets without a model", ""),
     "upscalers": ("upscalers", ""),
 }
-"""Kinds of files beside the models -> what they are called, and what else their list `/sd/KIND/list` is for."""
+"""Kinds of files beside the models -> what they are called, and what else their list
+`/sd/KIND/list` is for."""
 
 _PRESET, _RUN, _RUNNING = of_child(CHILD)
 # Use of the pictures by the engine; not sent to the child.
 _PICTURES: dict[str, Any] = {"is_look": False}
-_number: Callable[..., Param] = partial(number, smoothing_ms=0, **_PRESET)  # read once per picture: it does not glide
+_number: Callable[..., Param] = partial(
+    number, smoothing_ms=0, **_PRESET
+)  # read once per picture: it does not glide
 
 
 def _controlnet(n: int) -> tuple[Param, ...]:
@@ -58,10 +61,14 @@ def _controlnet(n: int) -> tuple[Param, ...]:
         menu(
             f"{at}/source",
             f"input edges {MASKS_SOURCE} soft depth pose",
-            f"What ControlNet {n} sees of the picture that /sd/controlnet/{n}/from names. input: the picture itself; "
-            "edges: thin outlines, white on black, for canny; soft: blurred outlines, for softedge and HED, drawn from "
-            "brightness at three scales, not by their network; depth: near is white, by the model of --sd-depth; "
-            "pose: the skeleton of one person in OpenPose's colours, by the model of --sd-pose; sam3: the objects that "
+            f"What ControlNet {n} sees of the picture that /sd/controlnet/{n}/from names. input: "
+            "the picture itself; "
+            "edges: thin outlines, white on black, for canny; soft: blurred outlines, for "
+            "softedge and HED, drawn from "
+            "brightness at three scales, not by their network; depth: near is white, by the model "
+            "of --sd-depth; "
+            "pose: the skeleton of one person in OpenPose's colours, by the model of --sd-pose; "
+            "sam3: the objects that "
             "SAM3 finds, in the colours that segmentation ControlNets expect.",
             tags="canny hed softedge outlines control openpose skeleton",
             **_PRESET,
@@ -69,16 +76,20 @@ def _controlnet(n: int) -> tuple[Param, ...]:
         menu(
             f"{at}/from",
             "source second last",
-            f"Picture that ControlNet {n} sees by /sd/controlnet/{n}/source (sam3 has its own). source: the input of "
-            "SD; second: that of --sd-second, for example a depth map or a skeleton that is ready (source input); "
-            "last: what SD painted last, for TemporalNet (source input); before the first picture the input of SD.",
+            f"Picture that ControlNet {n} sees by /sd/controlnet/{n}/source (sam3 has its own). "
+            "source: the input of "
+            "SD; second: that of --sd-second, for example a depth map or a skeleton that is ready "
+            "(source input); "
+            "last: what SD painted last, for TemporalNet (source input); before the first picture "
+            "the input of SD.",
             tags="temporal temporalnet external control",
             **_PRESET,
         ),
         menu(
             f"{at}/mode",
             "auto pose depth soft edges normal segments tile",
-            f"Kind of control image that ControlNet {n} gets, if it is a ControlNet Union; others have one kind. "
+            f"Kind of control image that ControlNet {n} gets, if it is a ControlNet Union; others "
+            "have one kind. "
             "auto: by its source; with source input tile, or edges if it knows no tile.",
             tags="union control",
             **_PRESET,
@@ -92,7 +103,8 @@ def _reference(end: str) -> tuple[Param, ...]:
     return (
         file(
             f"/sd/ip_adapter/image{end}",
-            f"Reference picture{which} of the IP-Adapter: a name in the pictures folder. Empty: none.",
+            f"Reference picture{which} of the IP-Adapter: a name in the pictures folder. Empty: "
+            "none.",
             **_PRESET,
         ),
         _number(
@@ -100,7 +112,8 @@ def _reference(end: str) -> tuple[Param, ...]:
             1,
             0,
             1,
-            f"Weight of reference picture{which} among the others; alone, any above 0 counts in full.",
+            f"Weight of reference picture{which} among the others; alone, any above 0 counts in "
+            "full.",
         ),
     )
 
@@ -113,7 +126,8 @@ def _lora(n: int) -> tuple[Param, ...]:
             1,
             -2,
             2,
-            f"Strength of LoRA {n}; 0: no effect. A tag `<lora:name:0.8>` in the prompt sets it, too; the latest "
+            f"Strength of LoRA {n}; 0: no effect. A tag `<lora:name:0.8>` in the prompt sets it, "
+            "too; the latest "
             "change counts.",
         ),
         _chosen(at, "LoRA", n),
@@ -123,7 +137,8 @@ def _lora(n: int) -> tuple[Param, ...]:
 def _chosen(at: str, what: str, n: int) -> Param:
     return file(
         f"{at}/file",
-        f"File of {what} {n}: a name in the configured model folders. The model keeps running until it is loaded again "
+        f"File of {what} {n}: a name in the configured model folders. The model keeps running "
+        "until it is loaded again "
         f"with it. Empty: {what} {n} of the configuration, if there is one.",
         **_RUNNING,
     )
@@ -133,17 +148,29 @@ def _prompt(n: int) -> tuple[Param, ...]:
     at = f"/sd/prompts/{n}"
     what = f"Prompt {n}, blended with the other numbered prompts by its weight."
     if n == 1:
-        what += " Where none of the prompts 1 to 8 has a text and a weight, /sd/prompt and /sd/prompt_b are used."
+        what += (
+            " Where none of the prompts 1 to 8 has a text and a weight, /sd/prompt and "
+            "/sd/prompt_b are used."
+        )
     return (
         text(f"{at}/text", "", what, most=TEXT_CHARACTERS, tags="text description", **_PRESET),
-        _number(f"{at}/weight", int(n == 1), 0, 1, f"Share of prompt {n} in the blend; 0: none.", tags="mix"),
+        _number(
+            f"{at}/weight",
+            int(n == 1),
+            0,
+            1,
+            f"Share of prompt {n} in the blend; 0: none.",
+            tags="mix",
+        ),
     )
 
 
 AREA = Area(
     title="Stable Diffusion",
-    description="Repaints the camera, a video, the Multiverse or its own last picture in a child process. Needs "
-    "a model: `multiverse run --sd MODEL`. The result is the source `sd` of layer 5 and the texture `Multiverse SD`.",
+    description="Repaints the camera, a video, the Multiverse or its own last picture in a child "
+    "process. Needs "
+    "a model: `multiverse run --sd MODEL`. The result is the source `sd` of layer 5 and the "
+    "texture `Multiverse SD`.",
     tags="ai diffusion img2img",
     pictures=(
         ExtraPicture(
@@ -158,24 +185,45 @@ AREA = Area(
     fully_named=("sd",),
     order=10,
     params=(
-        switch("/sd/enable", False, "Switches SD on. Refused without a configured model.", **_RUNNING),
+        switch(
+            "/sd/enable", False, "Switches SD on. Refused without a configured model.", **_RUNNING
+        ),
         file(
             "/sd/model",
-            "Model to use: a name in the configured model folders. The old model keeps running until the new one is "
+            "Model to use: a name in the configured model folders. The old model keeps running "
+            "until the new one is "
             "ready. Empty: the configured model.",
             **_RUNNING,
         ),
         text(
-            "/sd/prompt", "", "Prompt: describes the picture.", most=TEXT_CHARACTERS, tags="text description", **_PRESET
+            "/sd/prompt",
+            "",
+            "Prompt: describes the picture.",
+            most=TEXT_CHARACTERS,
+            tags="text description",
+            **_PRESET,
         ),
-        text("/sd/negative", "", "Negative prompt; needs a guidance above 1.", most=TEXT_CHARACTERS, **_PRESET),
-        text("/sd/prompt_b", "", "Second prompt, mixed in with /sd/prompt_mix.", most=TEXT_CHARACTERS, **_PRESET),
+        text(
+            "/sd/negative",
+            "",
+            "Negative prompt; needs a guidance above 1.",
+            most=TEXT_CHARACTERS,
+            **_PRESET,
+        ),
+        text(
+            "/sd/prompt_b",
+            "",
+            "Second prompt, mixed in with /sd/prompt_mix.",
+            most=TEXT_CHARACTERS,
+            **_PRESET,
+        ),
         _number("/sd/prompt_mix", 0, 0, 1, "Mix from the prompt (0) to the second prompt (1)."),
         *(param for n in PROMPTS for param in _prompt(n)),
         menu(
             "/sd/blend",
             "slerp linear",
-            "How prompts and seeds are blended. slerp: along the arc between them, at full strength; linear: their "
+            "How prompts and seeds are blended. slerp: along the arc between them, at full "
+            "strength; linear: their "
             "weighted mean, which is calmer half-way.",
             tags="interpolation interpolate mix prompts seeds",
             **_PRESET,
@@ -183,15 +231,18 @@ AREA = Area(
         switch(
             "/sd/regions",
             False,
-            "Prompts by region: prompt 1 paints the region of layer 1, and so on to 4, as much as its weight says; "
-            "/sd/prompt the rest. The regions are those of /region/mode, also while /region/enable is off.",
+            "Prompts by region: prompt 1 paints the region of layer 1, and so on to 4, as much as "
+            "its weight says; "
+            "/sd/prompt the rest. The regions are those of /region/mode, also while "
+            "/region/enable is off.",
             tags="regional mask area compose attention couple",
             **_PRESET,
         ),
         switch(
             "/sd/travel/enable",
             False,
-            "Travels through the prompts 1 to 8 that have a text, one after the other; their weights are not used.",
+            "Travels through the prompts 1 to 8 that have a text, one after the other; their "
+            "weights are not used.",
             tags="walk sequence journey interpolate prompts morph",
             **_PICTURES,
         ),
@@ -210,7 +261,8 @@ AREA = Area(
             0,
             0,
             len(PROMPTS),
-            "Position in the list where the travel continues: 0 is the first prompt, 1.5 half-way from the second to "
+            "Position in the list where the travel continues: 0 is the first prompt, 1.5 half-way "
+            "from the second to "
             "the third.",
             smoothing_ms=0,
             **_PICTURES,
@@ -229,7 +281,8 @@ AREA = Area(
             0,
             0,
             12,
-            "Layer of the text encoder to use, counted from the end as CivitAI does: 1: the last; 2: the last but one. "
+            "Layer of the text encoder to use, counted from the end as CivitAI does: 1: the last; "
+            "2: the last but one. "
             "0: the model's own setting.",
             tags="clip layer prompt",
             **_PRESET,
@@ -239,7 +292,8 @@ AREA = Area(
             1,
             -1,
             2_147_483_647,
-            "Seed of the noise: the same seed and input give the same result. -1: a new seed each time.",
+            "Seed of the noise: the same seed and input give the same result. -1: a new seed each "
+            "time.",
             tags="random variation noise",
             **_PRESET,
         ),
@@ -253,14 +307,20 @@ AREA = Area(
             **_PRESET,
         ),
         _number(
-            "/sd/seed_mix", 0, 0, 1, "Mix from the noise of the seed (0) to that of the second seed (1).", tags="noise"
+            "/sd/seed_mix",
+            0,
+            0,
+            1,
+            "Mix from the noise of the seed (0) to that of the second seed (1).",
+            tags="noise",
         ),
         whole(
             "/sd/steps",
             2,
             1,
             20,
-            "Denoising steps; only the last fraction `strength` is run: at 0.5 one of 2. More: finer and slower.",
+            "Denoising steps; only the last fraction `strength` is run: at 0.5 one of 2. More: "
+            "finer and slower.",
             tags="quality iterations speed",
             **_PRESET,
         ),
@@ -269,7 +329,8 @@ AREA = Area(
             0.5,
             0.05,
             1,
-            "Denoising strength: how far the result may differ from the input. The number of steps run is whole, at "
+            "Denoising strength: how far the result may differ from the input. The number of "
+            "steps run is whole, at "
             "least one: with 2 steps the effect changes only at 1, with 20 at each 0.05.",
             tags="denoising denoise noise amount mix",
         ),
@@ -278,39 +339,67 @@ AREA = Area(
             1,
             1,
             15,
-            "Guidance scale: how closely the picture follows the prompt; 1 is off. Use 1 to 2 for LCM models, 1 for "
-            "turbo, lightning and most Hyper-SD. At 1, models with guidance as an input (LCM_Dreamshaper_v7) get 8.",
+            "Guidance scale: how closely the picture follows the prompt; 1 is off. Use 1 to 2 for "
+            "LCM models, 1 for "
+            "turbo, lightning and most Hyper-SD. At 1, models with guidance as an input "
+            "(LCM_Dreamshaper_v7) get 8.",
             tags="cfg scale",
         ),
         _number(
-            "/sd/guidance_begin", 0, 0, 1, "Share of the steps from which on guidance acts; 0: from the first one on."
+            "/sd/guidance_begin",
+            0,
+            0,
+            1,
+            "Share of the steps from which on guidance acts; 0: from the first one on.",
         ),
-        _number("/sd/guidance_end", 1, 0, 1, "Share of the steps until which guidance acts; 1: until the last one."),
+        _number(
+            "/sd/guidance_end",
+            1,
+            0,
+            1,
+            "Share of the steps until which guidance acts; 1: until the last one.",
+        ),
         menu(
             "/sd/cfg_type",
             "self full initialise none",
-            "Method of guidance above 1 in stream mode. full: exact, twice the work; self, initialise: estimated, "
+            "Method of guidance above 1 in stream mode. full: exact, twice the work; self, "
+            "initialise: estimated, "
             "almost free; none: no guidance.",
             tags="guidance cfg",
             **_PRESET,
         ),
-        _number("/sd/delta", 1, 0, 2, "Strength of the guidance estimate with cfg_type self and initialise."),
+        _number(
+            "/sd/delta",
+            1,
+            0,
+            2,
+            "Strength of the guidance estimate with cfg_type self and initialise.",
+        ),
         menu(
             "/sd/mode",
             "stream single",
-            "stream: computes steps of several consecutive pictures together, for models made for few steps; single: "
+            "stream: computes steps of several consecutive pictures together, for models made for "
+            "few steps; single: "
             "one picture after the other.",
             **_PRESET,
         ),
         text(
             "/sd/t_index",
             "",
-            "For experts: indices into the 50-step schedule, from noisy to clean, such as `32 45`; overrides steps and "
+            "For experts: indices into the 50-step schedule, from noisy to clean, such as `32 "
+            "45`; overrides steps and "
             "strength in stream mode. Empty: not used.",
             most=64,
             **_PRESET,
         ),
-        _number("/sd/interval_s", 0, 0, 10, "Minimum time between pictures; 0: as fast as possible.", "s"),
+        _number(
+            "/sd/interval_s",
+            0,
+            0,
+            10,
+            "Minimum time between pictures; 0: as fast as possible.",
+            "s",
+        ),
         whole(
             "/sd/width",
             512,
@@ -338,7 +427,8 @@ AREA = Area(
         menu(
             "/sd/upscale",
             f"off {LARGER}",
-            "How the picture gets larger. off: it is interpolated, soft; 2x: the configured upscaler doubles its width "
+            "How the picture gets larger. off: it is interpolated, soft; 2x: the configured "
+            "upscaler doubles its width "
             "and height.",
             tags="upscaler size resolution sharp super",
             **_RUN,
@@ -346,12 +436,16 @@ AREA = Area(
         menu(
             "/sd/source",
             "auto camera multiverse video feedback",
-            "Input of SD. auto: the camera if there is one, else the Multiverse; multiverse: the finished picture, "
-            "including SD where it is shown; video: the file of --sd-video; feedback: its own last picture, moved.",
+            "Input of SD. auto: the camera if there is one, else the Multiverse; multiverse: the "
+            "finished picture, "
+            "including SD where it is shown; video: the file of --sd-video; feedback: its own "
+            "last picture, moved.",
             tags="input camera webcam video img2img",
             **_PRESET,
         ),
-        _number("/sd/feedback/zoom", 1.02, 0.9, 1.1, "Zoom of the last picture before it is repainted."),
+        _number(
+            "/sd/feedback/zoom", 1.02, 0.9, 1.1, "Zoom of the last picture before it is repainted."
+        ),
         circle(
             "/sd/feedback/rotate",
             0,
@@ -367,25 +461,39 @@ AREA = Area(
             0,
             0,
             1,
-            "Keeps details from flickering: how much of the last picture, moved with the source, stays in the next. "
+            "Keeps details from flickering: how much of the last picture, moved with the source, "
+            "stays in the next. "
             "0: off. No effect with /sd/source feedback.",
             tags="temporal flicker stable steady coherence smooth",
         ),
         menu(
             "/sd/consistency_reset",
             "cut beat bar",
-            "When /sd/consistency restarts. cut: where the source changes altogether; beat, bar: there as well.",
+            "When /sd/consistency restarts. cut: where the source changes altogether; beat, bar: "
+            "there as well.",
             tags="temporal flicker",
             **_PICTURES,
         ),
-        switch("/sd/similarity/enable", False, "Skips input pictures that hardly differ from the last one.", **_PRESET),
-        _number("/sd/similarity/threshold", 0.98, 0.5, 0.999, "Similarity from which input pictures are skipped."),
+        switch(
+            "/sd/similarity/enable",
+            False,
+            "Skips input pictures that hardly differ from the last one.",
+            **_PRESET,
+        ),
+        _number(
+            "/sd/similarity/threshold",
+            0.98,
+            0.5,
+            0.999,
+            "Similarity from which input pictures are skipped.",
+        ),
         *(param for n in CONTROLNETS for param in _controlnet(n)),
         *(param for end in REFERENCES for param in _reference(end)),
         menu(
             "/sd/ip_adapter/live",
             "off source second last",
-            "A moving reference picture beside them. source: the input of SD; second: that of --sd-second; last: what "
+            "A moving reference picture beside them. source: the input of SD; second: that of "
+            "--sd-second; last: what "
             "SD painted last.",
             tags="camera",
             **_PRESET,
@@ -395,9 +503,16 @@ AREA = Area(
             1,
             0,
             1,
-            "Weight of the moving reference picture among the others; alone, any above 0 counts in full.",
+            "Weight of the moving reference picture among the others; alone, any above 0 counts "
+            "in full.",
         ),
-        _number("/sd/ip_adapter/scale", 0.6, 0, 1.5, "Strength of the IP-Adapter's pictures; 0: no effect."),
+        _number(
+            "/sd/ip_adapter/scale",
+            0.6,
+            0,
+            1.5,
+            "Strength of the IP-Adapter's pictures; 0: no effect.",
+        ),
         *(
             _number(
                 f"/sd/ip_adapter/{block}",
@@ -418,12 +533,23 @@ AREA = Area(
         menu(
             "/sd/oom",
             "stop shrink",
-            "Reaction to full GPU memory. stop: SD stops with a message; shrink: it continues 64 px smaller.",
+            "Reaction to full GPU memory. stop: SD stops with a message; shrink: it continues 64 "
+            "px smaller.",
             **_RUN,
         ),
-        switch("/sd/paused", False, "Pauses SD; its last picture stays on screen.", tags="pause stop hold", **_PRESET),
         switch(
-            "/sd/freeze", False, "Freezes the SD picture while SD keeps running.", tags="pause hold still", **_PICTURES
+            "/sd/paused",
+            False,
+            "Pauses SD; its last picture stays on screen.",
+            tags="pause stop hold",
+            **_PRESET,
+        ),
+        switch(
+            "/sd/freeze",
+            False,
+            "Freezes the SD picture while SD keeps running.",
+            tags="pause hold still",
+            **_PICTURES,
         ),
         number(
             "/sd/crossfade_s",
@@ -439,7 +565,8 @@ AREA = Area(
         menu(
             "/sd/fallback",
             "hold black source",
-            "Picture while SD is down. hold: the last SD picture; black: black; source: the input of SD (with "
+            "Picture while SD is down. hold: the last SD picture; black: black; source: the input "
+            "of SD (with "
             "/sd/source feedback: the last SD picture).",
             **_PICTURES,
         ),
@@ -449,7 +576,8 @@ AREA = Area(
         *(
             listing(
                 f"/sd/{kind}",
-                f"Lists the {what} in the configured model folders: for which models each is{used}.",
+                f"Lists the {what} in the configured model folders: for which models each "
+                f"is{used}.",
                 "file",
             )
             for kind, (what, used) in LISTS.items()
@@ -464,7 +592,8 @@ AREA = Area(
 
 
 def declared(name: str) -> Param:
-    """The parameter `/sd/NAME`: its range, default and help, for everything that paints, also without an engine."""
+    """The parameter `/sd/NAME`: its range, default and help, for everything that paints, also
+    without an engine."""
     return next(param for param in AREA.params if param.address == f"/sd/{name}")
 
 

@@ -3,7 +3,17 @@
 from typing import Any
 
 from osc_schema import plugins
-from osc_schema.declare import NAME_CHARACTERS, arguments, file, menu, number, switch, text, trigger, whole
+from osc_schema.declare import (
+    NAME_CHARACTERS,
+    arguments,
+    file,
+    menu,
+    number,
+    switch,
+    text,
+    trigger,
+    whole,
+)
 from osc_schema.live_models import PICTURES
 from osc_schema.types import Area, Command, ExtraPicture, Param, SinkKind
 
@@ -33,7 +43,9 @@ KINDS = {
         is_on_gpu=True,
         is_named=True,
     ),
-    "shared": SinkKind(help_name="the shared-memory ring", argument="name of the texture", is_named=True),
+    "shared": SinkKind(
+        help_name="the shared-memory ring", argument="name of the texture", is_named=True
+    ),
     "ndi": SinkKind(
         help_name="the NDI source (other machines)",
         argument="name of the source",
@@ -53,9 +65,11 @@ KINDS = {
     ),
     "record": SinkKind(
         help_name="the recording (with sound, MP4)",
-        argument="file.mp4 (H.264), file.mov (ProRes, 10 bits), file.mkv (HEVC, 10 bits) or file.avi (Motion JPEG); "
+        argument="file.mp4 (H.264), file.mov (ProRes, 10 bits), file.mkv (HEVC, 10 bits) or "
+        "file.avi (Motion JPEG); "
         "without it a name from date and time",
-        option="record=FILE.mp4 (H.264; .mov: ProRes and .mkv: HEVC, both 10 bits; .avi: Motion JPEG)",
+        option="record=FILE.mp4 (H.264; .mov: ProRes and .mkv: HEVC, both 10 bits; .avi: Motion "
+        "JPEG)",
         packages=(("av", "pip install av"),),
         writes_files=True,
     ),
@@ -68,25 +82,44 @@ KINDS = {
     ),
     "dmx": SinkKind(
         help_name="light over Art-Net or sACN",
-        argument="name of the source, then settings such as protocol=artnet,universe=4,width=60 (/sink/dmx/...)",
+        argument="name of the source, then settings such as protocol=artnet,universe=4,width=60 "
+        "(/sink/dmx/...)",
         option="dmx (light, see /sink/dmx/...)",
     ),
     "null": SinkKind(help_name="the null sink, which discards pictures", argument="name"),
 }
-"""All kinds, with those of plug-ins. Adding one declares its parameters; the engine finds its class by its name."""
+"""All kinds, with those of plug-ins. Adding one declares its parameters; the engine finds its class
+by its name."""
 for _name, _kind in plugins.loaded("multiverse.sinks").items():
     if KINDS.setdefault(_name, _kind) is not _kind:
-        plugins.leave_out(plugins.declared("multiverse.sinks")[_name], "the engine has a sink of this name")
+        plugins.leave_out(
+            plugins.declared("multiverse.sinks")[_name], "the engine has a sink of this name"
+        )
 
 _SETUP: dict[str, Any] = {"stored": False, "is_look": False}  # of this machine; --resume keeps it
 _DMX = (
     menu("/sink/dmx/protocol", "sacn artnet", "Protocol of light.", **_SETUP),
-    whole("/sink/dmx/universe", 1, 0, 63_999, "First universe; further pixels are in the next ones.", **_SETUP),
-    whole("/sink/dmx/channel", 1, 1, 512, "Channel of the first pixel in the first universe.", **_SETUP),
+    whole(
+        "/sink/dmx/universe",
+        1,
+        0,
+        63_999,
+        "First universe; further pixels are in the next ones.",
+        **_SETUP,
+    ),
+    whole(
+        "/sink/dmx/channel",
+        1,
+        1,
+        512,
+        "Channel of the first pixel in the first universe.",
+        **_SETUP,
+    ),
     text(
         "/sink/dmx/to",
         "",
-        "IPv4 addresses to send to by unicast, HOST[:PORT] with commas; `broadcast`: Art-Net to all; empty: sACN by "
+        "IPv4 addresses to send to by unicast, HOST[:PORT] with commas; `broadcast`: Art-Net to "
+        "all; empty: sACN by "
         "multicast, Art-Net to the nodes that answer a poll.",
         most=256,
         **_SETUP,
@@ -98,20 +131,28 @@ _DMX = (
         most=15,
         **_SETUP,
     ),
-    text("/sink/dmx/source", "", "Name of the source for receivers; empty: that of the sink.", most=63, **_SETUP),
+    text(
+        "/sink/dmx/source",
+        "",
+        "Name of the source for receivers; empty: that of the sink.",
+        most=63,
+        **_SETUP,
+    ),
     whole("/sink/dmx/priority", 100, 0, 200, "Priority in sACN; the highest wins.", **_SETUP),
     whole(
         "/sink/dmx/sync_packets",
         0,
         0,
         63_999,
-        "Universe of sACN's synchronisation packets; with Art-Net any number but 0 sends ArtSync; 0: none.",
+        "Universe of sACN's synchronisation packets; with Art-Net any number but 0 sends ArtSync; "
+        "0: none.",
         **_SETUP,
     ),
     menu(
         "/sink/dmx/content",
         "picture palette levels beat",
-        "What the pixels show: the picture, the layers' colours, these as bright as their sound, or with the beat.",
+        "What the pixels show: the picture, the layers' colours, these as bright as their sound, "
+        "or with the beat.",
         **_SETUP,
     ),
     whole("/sink/dmx/width", 16, 1, 170, "Pixels in a row.", **_SETUP),
@@ -133,7 +174,9 @@ DMX_SETTINGS = {param.address.rpartition("/")[2]: param for param in _DMX}
 def _sink(kind: str, info: SinkKind) -> tuple[Param, ...]:
     models = " and ".join(dict.fromkeys(picture.model for picture in PICTURES))
     also = f" The {models} pictures are switched with it." if info.is_named else ""
-    enable = switch(f"/sink/{kind}/enable", False, f"Starts and stops {info.help_name}.{also}", **_RUNNING)
+    enable = switch(
+        f"/sink/{kind}/enable", False, f"Starts and stops {info.help_name}.{also}", **_RUNNING
+    )
     if not info.is_named:
         return (enable,)
     name = text(
@@ -153,10 +196,13 @@ def _prefixes(first: ExtraPicture, *others: ExtraPicture) -> str:
 
 
 _PREFIXES = _prefixes(*PICTURES)
-_RECORDINGS = ", ".join(("record", *(f"{picture.name}:record" for picture in PICTURES[:2])))  # examples
+_RECORDINGS = ", ".join(
+    ("record", *(f"{picture.name}:record" for picture in PICTURES[:2]))
+)  # examples
 AREA = Area(
     title="Sinks",
-    description="Outputs. Each can be started and stopped while the engine runs; a failed one is retried.",
+    description="Outputs. Each can be started and stopped while the engine runs; a failed one is "
+    "retried.",
     tags="output record recording share texture export stream",
     fully_named=("sink",),
     params=(
@@ -170,7 +216,8 @@ AREA = Area(
         trigger("/sink/snapshot/take", "Writes the next picture as a PNG."),
         file(
             "/sink/snapshot/file",
-            "Name of the next snapshot in the recordings folder (.png; .16.png: 16 bits); empty: date and time.",
+            "Name of the next snapshot in the recordings folder (.png; .16.png: 16 bits); empty: "
+            "date and time.",
             **_RUNNING,
         ),
     ),
@@ -178,9 +225,12 @@ AREA = Area(
         Command(
             address="/sink/start",
             arguments=arguments("kind:s name_or_file:s?"),
-            description=f"Starts a sink ({', '.join(KINDS)}) under a name, on a display (window), or into a file of "
-            f"the recordings folder. Several of one kind can run under different names. {_PREFIXES}, each at its own "
-            "size. Syphon, Spout, shared and ndi start these automatically. `2:` publishes the second output.",
+            description=f"Starts a sink ({', '.join(KINDS)}) under a name, on a display (window), "
+            "or into a file of "
+            "the recordings folder. Several of one kind can run under different names. "
+            f"{_PREFIXES}, each at its own "
+            "size. Syphon, Spout, shared and ndi start these automatically. `2:` publishes the "
+            "second output.",
             replies=("/done /sink/start <kind>", "/fail /sink/start <reason>"),
         ),
         Command(

@@ -41,7 +41,8 @@ from osc_schema.patterns import PatternIndex
 from osc_schema.types import Area, Command, ExtraPicture, Param, PublishedMessage, Value
 
 SCHEMA_VERSION = 4
-"""Incremented when an address is removed, or its range, default or meaning changes; see CHANGELOG.md here."""
+"""Incremented when an address is removed, or its range, default or meaning changes; see
+CHANGELOG.md here."""
 RENAMED = {
     "/mirror": "/mirror/mode",
     "/safety/flash": "/safety/flash_guard",
@@ -55,15 +56,33 @@ ADDED: dict[str, tuple[int, str, Value]] = {
     "/colour/map": (4, "/colour/mode", 0.0),
     "/multiverse/light": (4, "/multiverse/blend", "classic"),
     **{f"/layer/{n}/shape": (4, f"/layer/{n}/curve", "stripes") for n in layers.LAYERS},
-    **{f"/post/{name}": (4, "/multiverse/blend", 0.0) for name in ("bloom", "glow", "chromatic", "vignette", "grain")},
+    **{
+        f"/post/{name}": (4, "/multiverse/blend", 0.0)
+        for name in ("bloom", "glow", "chromatic", "vignette", "grain")
+    },
     **{fx.file_address(slot): (4, "/multiverse/blend", "") for slot in fx.LOOK_SLOTS},
 }
-"""Parameters added later that would change the look of older presets, by address: the version that added it, an address
-that every older preset of this area contains, and the value that keeps the old look."""
+"""Parameters added later that would change the look of older presets, by address: the version that
+added it, an address that every older preset of this area contains, and the value that keeps the old
+look."""
 
 _BEFORE_MODELS = (multiverse, colour, layers, region)
 _AFTER_MODELS = (
-    *(feedback, mirror, graphics, contour, post, fx, modulation, macros, tempo, launch, timecode, master, audio),
+    *(
+        feedback,
+        mirror,
+        graphics,
+        contour,
+        post,
+        fx,
+        modulation,
+        macros,
+        tempo,
+        launch,
+        timecode,
+        master,
+        audio,
+    ),
     *(sinks, outputs, window, presets, banks, cues, undo, autopilot, mapping, children, engine),
 )
 _DECLARED_AREAS = (
@@ -82,7 +101,10 @@ MIN_LIKENESS = 0.65  # 0..1: with less, /mode would be suggested for /nope
 
 
 def _with_first_look(area: Area) -> Area:
-    params = (replace(param, default=FIRST_LOOK.get(param.address, param.default)) for param in area.params)
+    params = (
+        replace(param, default=FIRST_LOOK.get(param.address, param.default))
+        for param in area.params
+    )
     return replace(area, params=tuple(params))
 
 
@@ -90,7 +112,9 @@ AREAS = tuple(map(_with_first_look, _DECLARED_AREAS))
 """All areas. The defaults of the parameters are the first look."""
 PARAMS: tuple[Param, ...] = tuple(param for area in AREAS for param in area.params)
 COMMANDS: tuple[Command, ...] = tuple(command for area in AREAS for command in area.commands)
-MESSAGES: tuple[PublishedMessage, ...] = tuple(message for area in AREAS for message in area.messages)
+MESSAGES: tuple[PublishedMessage, ...] = tuple(
+    message for area in AREAS for message in area.messages
+)
 FULLY_NAMED = frozenset(name for area in AREAS for name in area.fully_named)
 """First parts of addresses that a pattern must write out."""
 
@@ -115,7 +139,8 @@ def lookup_message(address: str) -> PublishedMessage | None:
 
 
 def split_number(address: str) -> tuple[str, int]:
-    """`/cue/12` split into `/cue/<n>` and 12, at the first part that is a number 1..999; else `address` and 0."""
+    """`/cue/12` split into `/cue/<n>` and 12, at the first part that is a number 1..999; else
+    `address` and 0."""
     number = _NUMBER.search(address)
     if number is None:
         return address, 0
@@ -132,9 +157,11 @@ def match(pattern: str) -> tuple[Param, ...]:
 
 
 def nearest(address: str, count: int = 3) -> tuple[str, ...]:
-    """Up to `count` known addresses of parameters and commands, spelled like `address` in any case, best first.
+    """Up to `count` known addresses of parameters and commands, spelled like `address` in any case,
+    best first.
 
-    If none is similar, those that end in the same part, such as /master/panic for /panic; else an empty tuple.
+    If none is similar, those that end in the same part, such as /master/panic for /panic; else an
+    empty tuple.
     """
     return _nearest(address[:MAX_GUESS_CHARACTERS].lower(), count)
 

@@ -10,16 +10,22 @@ _WIRING: dict[str, Any] = {"stored": False, "is_look": False}
 
 AREA = Area(
     title="Timecode",
-    description="Follows the timecode of a show: LTC (24, 25, 29.97 drop, 30 frames/s, at 0.6 to 2 times the speed, "
-    "also backward), MTC from a MIDI port or bridge, or ArtTimeCode of a lighting desk. A cue with a timecode "
-    "(`/cue/timecode`) starts when it is reached; `/tempo/source timecode` lets it lead the beat. `/engine/status` "
+    description="Follows the timecode of a show: LTC (24, 25, 29.97 drop, 30 frames/s, at 0.6 to "
+    "2 times the speed, "
+    "also backward), MTC from a MIDI port or bridge, or ArtTimeCode of a lighting desk. A cue "
+    "with a timecode "
+    "(`/cue/timecode`) starts when it is reached; `/tempo/source timecode` lets it lead the beat. "
+    "`/engine/status` "
     "shows the state: none, locked, flywheel (the signal is missing, the time runs on) or lost.",
     messages=(
-        message("/timecode/state", "state:s", "Whenever it changes: none, locked, flywheel or lost."),
+        message(
+            "/timecode/state", "state:s", "Whenever it changes: none, locked, flywheel or lost."
+        ),
         message(
             "/timecode/now",
             "timecode:s seconds:f",
-            "The timecode, hh:mm:ss:ff, counted from the offset, while `/timecode/now/rate_hz` is above 0; drop frame "
+            "The timecode, hh:mm:ss:ff, counted from the offset, while `/timecode/now/rate_hz` is "
+            "above 0; drop frame "
             "is written `hh:mm:ss;ff`.",
         ),
     ),
@@ -27,7 +33,8 @@ AREA = Area(
         menu(
             "/timecode/source",
             "off ltc mtc artnet",
-            "ltc: sound on the channel /timecode/ltc_channel; mtc: MIDI timecode, of a port (--midi) or "
+            "ltc: sound on the channel /timecode/ltc_channel; mtc: MIDI timecode, of a port "
+            "(--midi) or "
             "through an OSC bridge; artnet: ArtTimeCode of a lighting desk (--dmx artnet).",
             tags="smpte sync clock midi time code chase",
             **_WIRING,
@@ -37,7 +44,8 @@ AREA = Area(
             2,
             1,
             64,
-            "Source channel with LTC. While the source is ltc, it is neither drawn, analysed nor recorded: of two "
+            "Source channel with LTC. While the source is ltc, it is neither drawn, analysed nor "
+            "recorded: of two "
             "channels the other takes its place, of more it is silent.",
             tags="smpte input audio line",
             **_WIRING,
@@ -45,7 +53,8 @@ AREA = Area(
         text(
             "/timecode/offset",
             "",
-            "Timecode that counts as zero, hh:mm:ss:ff or seconds (to correct a delay, -0.04 for example). It is "
+            "Timecode that counts as zero, hh:mm:ss:ff or seconds (to correct a delay, -0.04 for "
+            "example). It is "
             "subtracted before anything else: cues, `/timecode/now` and the beat count from it.",
             most=32,
             tags="smpte start zero delay latency",
@@ -65,7 +74,8 @@ AREA = Area(
         switch(
             "/timecode/chase",
             True,
-            "Cues with a timecode start when it is reached. Switched on, it recalls the cue of the current position.",
+            "Cues with a timecode start when it is reached. Switched on, it recalls the cue of "
+            "the current position.",
             tags="smpte cue follow fire",
             **_WIRING,
         ),

@@ -13,7 +13,8 @@ Value = float | int | bool | str | tuple[float, float, float, float]
 
 
 class Rejected(ValueError):
-    """An unusable value, address or pattern. `str()` is one line: which, why, and what is allowed."""
+    """An unusable value, address or pattern. `str()` is one line: which, why, and what is
+    allowed."""
 
 
 class ParamType(StrEnum):
@@ -34,8 +35,8 @@ ScaleName = Literal["linear", "exponential"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Param:
-    """Declaration of a parameter: its address, type, default, range and description. The helpers in `declare` fill in
-    what follows from the type."""
+    """Declaration of a parameter: its address, type, default, range and description. The helpers in
+    `declare` fill in what follows from the type."""
 
     address: str
     type: ParamType
@@ -43,15 +44,16 @@ class Param:
     low: float
     """Smallest value; for TEXT and FILE the smallest number of characters; for MENU 0."""
     high: float
-    """Largest value, inclusive; for TEXT and FILE the largest number of characters; for MENU the last index."""
+    """Largest value, inclusive; for TEXT and FILE the largest number of characters; for MENU the
+    last index."""
     step: int = 1
     """For INT: values are rounded to multiples of it."""
     unit: str = ""
     description: str
     out_of_range: OutOfRange = "reject"
     smoothing_ms: float = 0.0
-    """Time constant of the one-pole glide to a new value: 63 % of the way after this long. 0: at once. A MENU glides as
-    weights of its items."""
+    """Time constant of the one-pole glide to a new value: 63 % of the way after this long. 0: at
+    once. A MENU glides as weights of its items."""
     scale: ScaleName = "linear"
     """exponential: equal steps of a control multiply the value by equal factors, see `scale`."""
     menu: tuple[str, ...] = ()
@@ -72,13 +74,16 @@ class Param:
     tags: str = ""
     """Search tags, separated by spaces: other names that people use for it."""
     is_confirmed: bool = False
-    """Control surfaces ask for confirmation before they send it, because a change interrupts the picture."""
+    """Control surfaces ask for confirmation before they send it, because a change interrupts the
+    picture."""
     needs_opengl: bool = False
-    """True for an effect of `/post` that Numba does not draw; a run that draws with Numba says so while it is on."""
+    """True for an effect of `/post` that Numba does not draw; a run that draws with Numba says so
+    while it is on."""
 
     @property
     def can_glide(self) -> bool:
-        """True if a smoothing time has an effect: floats and stops, except the engine's frame rate."""
+        """True if a smoothing time has an effect: floats and stops, except the engine's frame
+        rate."""
         return self.type in (ParamType.FLOAT, ParamType.STOPS) and self.area != "engine"
 
     @property
@@ -97,8 +102,8 @@ class Argument:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """Declaration of a command: an action that runs once and replies. It has no value, is in no preset and matches no
-    pattern."""
+    """Declaration of a command: an action that runs once and replies. It has no value, is in no
+    preset and matches no pattern."""
 
     address: str
     arguments: tuple[Argument, ...] = ()
@@ -121,8 +126,8 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedMessage:
-    """Declaration of a message that the engine sends to subscribers by itself. It cannot be set, is in no preset and
-    matches no pattern."""
+    """Declaration of a message that the engine sends to subscribers by itself. It cannot be set, is
+    in no preset and matches no pattern."""
 
     address: str
     """`<n>`: a number from 1 to `last`."""
@@ -134,7 +139,9 @@ class PublishedMessage:
     def fixed(self) -> "tuple[PublishedMessage, ...]":
         """The messages by their real addresses: this one, or one for each number."""
         numbers = range(1, self.last + 1)
-        return tuple(replace(self, address=self.address.replace("<n>", str(n))) for n in numbers) or (self,)
+        return tuple(
+            replace(self, address=self.address.replace("<n>", str(n))) for n in numbers
+        ) or (self,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,12 +182,14 @@ class SinkKind:
     packages: tuple[tuple[str, str], ...] = ()
     """(module, how to install it) of each module that must be importable."""
     is_on_gpu: bool = False
-    """True if it uses textures and holds objects of the GL context; it is reopened for a new context."""
+    """True if it uses textures and holds objects of the GL context; it is reopened for a new
+    context."""
     is_named: bool = False
-    """True if it shows the picture to other programs under a name; then the run's extra pictures are published the same
-    way."""
+    """True if it shows the picture to other programs under a name; then the run's extra pictures
+    are published the same way."""
     writes_files: bool = False
-    """True if its argument is a file to write. Over OSC such a sink writes to the recordings folder only."""
+    """True if its argument is a file to write. Over OSC such a sink writes to the recordings folder
+    only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,12 +225,13 @@ class Area:
     found_objects: FoundObjects | None = None
     """The messages of the model that these parameters control, if it finds objects."""
     order: int = 100
-    """For a live model: sort key among them, on the page and in processing, where it sees the results of those before
-    it."""
+    """For a live model: sort key among them, on the page and in processing, where it sees the
+    results of those before it."""
     is_page_per_number: bool = False
     """Control surfaces show the parameters of each number, `/fx/1/...`, on a page of their own."""
     fully_named: tuple[str, ...] = ()
-    """First parts of addresses that a pattern must write out to set the parameters below: `/sink/*`, not `/*`."""
+    """First parts of addresses that a pattern must write out to set the parameters below:
+    `/sink/*`, not `/*`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,4 +241,5 @@ class Accepted:
     value: Value
     """Canonical and in range."""
     note: str = ""
-    """How the value was changed: `9 is outside 0..4 (clipped to 4)`. The full line is `f"{address}: {note}"`."""
+    """How the value was changed: `9 is outside 0..4 (clipped to 4)`. The full line is `f"{address}:
+    {note}"`."""

@@ -1,4 +1,5 @@
-"""Fixtures every package's tests share. No fixture sleeps for a fixed time: they wait for events."""
+"""Fixtures every package's tests share. No fixture sleeps for a fixed time: they wait for
+events."""
 
 import ctypes
 import functools
@@ -33,29 +34,37 @@ CEILING_S = 120.0
 DATASET_RUNS = ("tests/dataset/running/", "tests/dataset/cli/", "tests/dataset/test_scene_again")
 
 os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ["MULTIVERSE_PLUGINS"] = "off"  # of this environment: they would be in the help and in the pages
-# One thread: each test worker and its children share one core, and threads that wait for each other spin.
+os.environ["MULTIVERSE_PLUGINS"] = (
+    "off"  # of this environment: they would be in the help and in the pages
+)
+# One thread: each test worker and its children share one core, and threads that wait for each other
+# spin.
 for variable in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
-# Importing engine.models made OpenMP's threads spin briefly. Workers and the engines that tests start inherit that as
-# the user's choice, so Numba's threads would spin too, for as long as the drawing takes.
+# Importing engine.models made OpenMP's threads spin briefly. Workers and the engines that tests
+# start inherit that as the user's choice, so Numba's threads would spin too, for as long as the
+# drawing takes.
 if not openmp.is_chosen_by_user():
     os.environ.update({**openmp.SLEEP, "GOMP_SPINCOUNT": "0"})
-# Hundreds of processes import the engine. Without bytecode each would compile it, a third of its start.
+# Hundreds of processes import the engine. Without bytecode each would compile it, a third of its
+# start.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-# Containers set it. Programs of the tests are to write as a person's do: with a buffer, and the lock that it has.
+# Containers set it. Programs of the tests are to write as a person's do: with a buffer, and the
+# lock that it has.
 os.environ.pop("PYTHONUNBUFFERED", None)
-# `auto` is float32 on every CPU: without units for bfloat16, oneDNN emulates it (data_type.has_fast_bfloat16).
+# `auto` is float32 on every CPU: without units for bfloat16, oneDNN emulates it
+# (data_type.has_fast_bfloat16).
 os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX512_CORE"
-# Tests make many objects for moments. What stays is counted by the tests of leaks, which collect it themselves.
+# Tests make many objects for moments. What stays is counted by the tests of leaks, which collect it
+# themselves.
 gc.set_threshold(20_000, 20, 20)
 # Most engines of the tests play the demo loop, and synthesising it is a third of their start.
 demo.synthesise_loop = functools.cache(demo.synthesise_loop)
 # No test cuts the power, and a disk to which others write takes 30 ms and more for each file.
 os.fsync = lambda handle: None
-# Time proves nothing on a machine with other work: neither that of an example nor that of making one. A test that uses
-# one rig for all its examples does so on purpose.
+# Time proves nothing on a machine with other work: neither that of an example nor that of making
+# one. A test that uses one rig for all its examples does so on purpose.
 settings.register_profile(
     "tests",
     deadline=None,
@@ -63,13 +72,14 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("tests")
-# A shell lets background jobs (`run &`) ignore Ctrl-C, and all programs of the tests would inherit that.
+# A shell lets background jobs (`run &`) ignore Ctrl-C, and all programs of the tests would inherit
+# that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
     signal.signal(signal.SIGHUP, lambda number, frame: None)  # `nohup`: ignored here alone
 if sys.platform == "win32":
-    # Wine starts explorer.exe with the first window, and it inherits stdout: start it here, or reading an engine's
-    # output to its end would wait for it.
+    # Wine starts explorer.exe with the first window, and it inherits stdout: start it here, or
+    # reading an engine's output to its end would wait for it.
     ctypes.WinDLL("user32").GetDesktopWindow()
 
 
@@ -77,9 +87,10 @@ FILE_LISTS = {
     name: frozenset((Path(__file__).parent / f"{name}.txt").read_text(encoding="utf-8").split())
     for name in ("quick", "system", "bare")
 }
-"""Test files that `pytest -m quick` and `pytest -m system` run, from the folder of the tests. `quick`: some of every
-folder, none of them slow. `system`: what depends on the operating system, which CI runs on Windows, too. `bare`: what
-depends on libraries of the system, which CI runs on a Debian without them, too."""
+"""Test files that `pytest -m quick` and `pytest -m system` run, from the folder of the tests.
+`quick`: some of every folder, none of them slow. `system`: what depends on the operating system,
+which CI runs on Windows, too. `bare`: what depends on libraries of the system, which CI runs on a
+Debian without them, too."""
 
 
 LONG_FORM = frozenset((Path(__file__).parent / "long.txt").read_text(encoding="utf-8").splitlines())
@@ -106,13 +117,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         nargs="?",
         const="HEAD",
         metavar="REV",
-        help="Run the tests of the part alone (models, dataset) in which all files lie that differ from REV (HEAD).",
+        help="Run the tests of the part alone (models, dataset) in which all files lie that "
+        "differ from REV (HEAD).",
     )
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """With `-m quick` and `-m system`, leave out the other files: importing them takes longer than running these. With
-    `--changed`, those of other parts."""
+    """With `-m quick` and `-m system`, leave out the other files: importing them takes longer than
+    running these. With `--changed`, those of other parts."""
     if not collection_path.name.startswith("test_"):
         return None
     if (list_name := chosen_list(config)) and not is_listed(collection_path, list_name):
@@ -125,7 +137,9 @@ def pytest_report_header(config: pytest.Config) -> str | None:
     if config.getoption("changed") is None:
         return None
     part = config.stash.get(CHANGED_PART, None)
-    return f"changed: {'all tests' if part is None else part.relative_to(config.rootpath).as_posix()}"
+    return (
+        f"changed: {'all tests' if part is None else part.relative_to(config.rootpath).as_posix()}"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -142,18 +156,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(mark)
         for mark in item.iter_markers("only_on"):
             if not {"linux", "darwin", "win32"}.issuperset(mark.args):
-                raise pytest.UsageError(f"{item.nodeid}: only_on{mark.args}: linux, darwin and win32 exist")
+                raise pytest.UsageError(
+                    f"{item.nodeid}: only_on{mark.args}: linux, darwin and win32 exist"
+                )
             if sys.platform not in mark.args:
-                item.add_marker(pytest.mark.skip(reason=f"only on {', '.join(mark.args)}: {mark.kwargs['reason']}"))
+                item.add_marker(
+                    pytest.mark.skip(
+                        reason=f"only on {', '.join(mark.args)}: {mark.kwargs['reason']}"
+                    )
+                )
     is_whole = config.args == config.getini("testpaths") and not chosen_list(config)
     unknown = {case for case in LONG_FORM - found if not case.startswith("#")}
     if is_whole and unknown and os.environ.get("MULTIVERSE_REQUIRE_ALL"):
-        raise pytest.UsageError(f"tests/long.txt names tests that do not exist: {', '.join(sorted(unknown))}")
+        raise pytest.UsageError(
+            f"tests/long.txt names tests that do not exist: {', '.join(sorted(unknown))}"
+        )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give this run presets, autosave and tested shaders of its own, which its workers share: the user's are neither
-    used nor changed."""
+    """Give this run presets, autosave and tested shaders of its own, which its workers share: the
+    user's are neither used nor changed."""
     if (since := config.getoption("changed")) is not None:
         config.stash[CHANGED_PART] = own_tests(changed_files(since))
     if "PYTEST_XDIST_WORKER" not in os.environ:
@@ -166,19 +188,21 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
     is_on_workers = config.getoption("numprocesses", None) and not hasattr(config, "workerinput")
     if is_on_workers and not chosen_list(config) and not config.getoption("collectonly"):
-        # The code of the Numba renderer and of the dataset's sensor, while the workers start and collect. On a fresh
-        # clone the first tests that draw would compile it, several at once, for 14 and 7 s of CPU each. If it fails,
-        # those tests tell the reason.
+        # The code of the Numba renderer and of the dataset's sensor, while the workers start and
+        # collect. On a fresh clone the first tests that draw would compile it, several at once, for
+        # 14 and 7 s of CPU each. If it fails, those tests tell the reason.
         program = (
             "from engine.render.numba_code import Compilation; Compilation(print).wait()\n"
             "from engine.dataset.sensor.photograph import warm_up; warm_up()"
         )
-        # And, apart from it, the constants in our code that Hypothesis tries: on a fresh clone each worker would read
-        # all files for itself, for 3 s of CPU. It keeps them on the disk.
+        # And, apart from it, the constants in our code that Hypothesis tries: on a fresh clone each
+        # worker would read all files for itself, for 3 s of CPU. It keeps them on the disk.
         constants = (
-            "from pathlib import Path; from types import ModuleType; from hypothesis.internal import constants_ast\n"
+            "from pathlib import Path; from types import ModuleType; from hypothesis.internal "
+            "import constants_ast\n"
             "for path in [*Path('engine').rglob('*.py'), *Path('osc_schema').rglob('*.py')]:\n"
-            "    module = ModuleType('x'); module.__file__ = str(path); constants_ast.constants_from_module(module)"
+            "    module = ModuleType('x'); module.__file__ = str(path); "
+            "constants_ast.constants_from_module(module)"
         )
 
         def end(process: subprocess.Popen[bytes]) -> None:
@@ -186,14 +210,17 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             process.wait()
 
         for command in ([sys.executable, "-c", each] for each in (constants, program)):
-            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            process = subprocess.Popen(
+                command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
             config.add_cleanup(functools.partial(end, process))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Send each file to one worker, and all files of live models to the same: the imports of their `fork_server` take 5
-    s of CPU, and a GB of memory. So do those with runs of datasets, for their `warm_processes`."""
+    """Send each file to one worker, and all files of live models to the same: the imports of their
+    `fork_server` take 5 s of CPU, and a GB of memory. So do those with runs of datasets, for their
+    `warm_processes`."""
     if config.getvalue("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
@@ -203,33 +230,38 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             file: str = super()._split_scope(nodeid)
             if file.startswith(DATASET_RUNS):
                 return "dataset"
-            return "live" if file.startswith(("tests/live/", "tests/benchmarks/test_on_gpu")) else file
+            return (
+                "live" if file.startswith(("tests/live/", "tests/benchmarks/test_on_gpu")) else file
+            )
 
     return Scheduling(config, log)
 
 
 def import_own_tests(config: pytest.Config) -> None:
-    """Import a part of all tests before collecting them, each worker another: on a fresh clone the workers would
-    compile every file at the same time, each for itself."""
+    """Import a part of all tests before collecting them, each worker another: on a fresh clone the
+    workers would compile every file at the same time, each for itself."""
     worker = getattr(config, "workerinput", None)
     if worker is None or config.args != config.getini("testpaths") or chosen_list(config):
         return
     own = int(worker["workerid"].removeprefix("gw"))
     for file in sorted(Path(__file__).parent.rglob("test_*.py"))[own :: worker["workercount"]]:
         with suppress(Exception, pytest.skip.Exception):  # collecting reports it again
-            importlib.import_module(".".join(file.relative_to(config.rootpath).with_suffix("").parts))
+            importlib.import_module(
+                ".".join(file.relative_to(config.rootpath).with_suffix("").parts)
+            )
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
-    """Switch off garbage collection while tests are collected, and exclude these objects from later collections: they
-    stay (torch, diffusers, 7000 tests)."""
+    """Switch off garbage collection while tests are collected, and exclude these objects from later
+    collections: they stay (torch, diffusers, 7000 tests)."""
     gc.disable()
     try:
         import_own_tests(session.config)
         return (yield)
     finally:
-        # huggingface_hub writes each configuration as JSON for errors that it drops: two fifths of loading a tiny SAM3.
+        # huggingface_hub writes each configuration as JSON for errors that it drops: two fifths of
+        # loading a tiny SAM3.
         if configurations := sys.modules.get("transformers.configuration_utils"):
             configurations.PreTrainedConfig.__repr__ = object.__repr__
         gc.freeze()
@@ -238,16 +270,17 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
 
 @pytest.fixture(scope="module", autouse=True)
 def freeze_garbage_collector() -> None:
-    """Exclude the objects that exist when a file begins from later collections: torch and others have a million, which
-    take half a second per full collection. Garbage is collected first, so that its warnings appear."""
+    """Exclude the objects that exist when a file begins from later collections: torch and others
+    have a million, which take half a second per full collection. Garbage is collected first, so
+    that its warnings appear."""
     gc.collect()
     gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Leave the test out if the system lacks what it needs. Reset torch to one thread: the first parallel loop of Numba
-    sets OpenMP's number of threads for the whole process. Two workers of two threads on two cores would spin for each
-    other (a test of 2 s then takes 11)."""
+    """Leave the test out if the system lacks what it needs. Reset torch to one thread: the first
+    parallel loop of Numba sets OpenMP's number of threads for the whole process. Two workers of two
+    threads on two cores would spin for each other (a test of 2 s then takes 11)."""
     needed.require_marked(item)
     torch = sys.modules.get("torch")
     if torch is not None:
@@ -255,7 +288,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Generator[None, object, object]:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter,
+) -> Generator[None, object, object]:
     """Tell, behind all else, what was left out and what brings it."""
     result = yield
     skipped = [report.longrepr for report in terminalreporter.stats.get("skipped", ())]
@@ -266,7 +301,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Genera
 
 @pytest.fixture
 def wait_for() -> Callable[..., Any]:
-    """`wait_for(condition, what="...")` returns the first truthy result; fails after two minutes naming `what`."""
+    """`wait_for(condition, what="...")` returns the first truthy result; fails after two minutes
+    naming `what`."""
 
     def wait(
         condition: Callable[[], Any],
@@ -281,7 +317,9 @@ def wait_for() -> Callable[..., Any]:
             if result:
                 return result
             if time.perf_counter() > end_s:
-                pytest.fail(f"waited {ceiling_s:.0f} s for {what if isinstance(what, str) else what()}")
+                pytest.fail(
+                    f"waited {ceiling_s:.0f} s for {what if isinstance(what, str) else what()}"
+                )
             time.sleep(rest_s)
 
     return wait
@@ -295,7 +333,8 @@ def free_port() -> Callable[[], int]:
 
 @pytest.fixture(scope="session")
 def require() -> Callable[[object, str], None]:
-    """`require(found, "OpenGL")`: leaves the test out, or fails where CI demands all (tests/support/needed.py)."""
+    """`require(found, "OpenGL")`: leaves the test out, or fails where CI demands all
+    (tests/support/needed.py)."""
     return needed.require
 
 
@@ -330,7 +369,8 @@ def store() -> ParamStore:
 
 @pytest.fixture
 def f_card() -> Callable[..., np.ndarray]:
-    """(height, width, 4) uint8 RGBA: a grey F on dark ground, corners red, green, blue, white, row by row."""
+    """(height, width, 4) uint8 RGBA: a grey F on dark ground, corners red, green, blue, white, row
+    by row."""
 
     def draw(width: int = 64, height: int = 48) -> np.ndarray:
         card = np.zeros((height, width, 4), np.uint8)
@@ -416,11 +456,13 @@ class TinyModels:
         return self._built("tiny_models.build_tiny_lora", "lora.safetensors", options, sd)
 
     def ip_adapter(self, sd: Path, **options: Any) -> Path:
-        """`build_tiny_ip_adapter`: kind, seed. The adapter's file; `image_encoder` lies beside it."""
+        """`build_tiny_ip_adapter`: kind, seed. The adapter's file; `image_encoder` lies beside
+        it."""
         return self._built("tiny_models.build_tiny_ip_adapter", "ip", options, sd)
 
     def single_file(self, sd: Path) -> Path:
-        """`build_tiny_single_file`: the .safetensors file; a folder with its configuration lies beside it."""
+        """`build_tiny_single_file`: the .safetensors file; a folder with its configuration lies
+        beside it."""
         return self._built("tiny_single_file.build_tiny_single_file", "single.safetensors", {}, sd)
 
     def sam3(self, **options: Any) -> Path:
@@ -428,17 +470,24 @@ class TinyModels:
         return self._built("tiny_sam3.build_tiny_sam3", "sam3", options)
 
     def voice(self, **options: Any) -> Path:
-        """`build_tiny_voice`: kind, version, rate_hz, speakers, has_pitch, seed. The folder with `voice.pth`."""
+        """`build_tiny_voice`: kind, version, rate_hz, speakers, has_pitch, seed. The folder with
+        `voice.pth`."""
         return self._built("tiny_voice.build_tiny_voice", "voice", options)
 
     def _built(self, builder: str, name: str, options: dict[str, Any], *models: Path) -> Path:
-        parts = [*(model.name for model in models), *(f"{key}={options[key]}" for key in sorted(options)), name]
+        parts = [
+            *(model.name for model in models),
+            *(f"{key}={options[key]}" for key in sorted(options)),
+            name,
+        ]
         path = self._folder / "-".join(parts)
         answer = path / "ip-adapter.safetensors" if name == "ip" else path
         if not answer.exists():
             module, _, function = builder.partition(".")
             # imported here, because it loads torch
-            getattr(importlib.import_module(f"tests.support.{module}"), function)(path, *models, **options)
+            getattr(importlib.import_module(f"tests.support.{module}"), function)(
+                path, *models, **options
+            )
             TINY_FILES.update(stats_in(self._folder))
         return answer
 
@@ -459,13 +508,15 @@ def tiny_sd(tiny_models: TinyModels) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_sam3(tiny_models: TinyModels) -> Path:
-    """A sam3_video folder of random weights: every prompt finds more than 16 objects in any picture."""
+    """A sam3_video folder of random weights: every prompt finds more than 16 objects in any
+    picture."""
     return tiny_models.sam3()
 
 
 @pytest.fixture(scope="session")
 def seeing_sam3(tiny_models: TinyModels) -> Path:
-    """A sam3_video folder that finds and tracks white or red, green and blue objects on dark ground for any prompt."""
+    """A sam3_video folder that finds and tracks white or red, green and blue objects on dark ground
+    for any prompt."""
     return tiny_models.sam3(kind="seeing")
 
 
@@ -483,7 +534,8 @@ def small_seeing_sam3(tiny_models: TinyModels) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_voice(tiny_models: TinyModels) -> Path:
-    """A folder with voice.pth, voice.index and content/: random weights, v2 at 40 kHz, two speakers."""
+    """A folder with voice.pth, voice.index and content/: random weights, v2 at 40 kHz, two
+    speakers."""
     return tiny_models.voice()
 
 
@@ -509,6 +561,7 @@ def fork_server() -> Iterator[None]:
 
 @pytest.fixture
 def certificate() -> tuple[Path, Path]:
-    """A self-signed certificate for localhost, valid from 2020 to 2070, and its key: for tests alone."""
+    """A self-signed certificate for localhost, valid from 2020 to 2070, and its key: for tests
+    alone."""
     folder = Path(__file__).parent / "support" / "tls"
     return folder / "certificate.pem", folder / "key.pem"

@@ -1,4 +1,5 @@
-"""Private parts of libraries that `compat` files in the engine use still exist, with the parameters that we pass."""
+"""Private parts of libraries that `compat` files in the engine use still exist, with the parameters
+that we pass."""
 
 import inspect
 from importlib.metadata import version
@@ -35,4 +36,6 @@ def test_a_private_part_is_as_we_use_it(part: str) -> None:
         pytest.fail(f"{problem} ({error})")
     if signature:
         there, ours = ", ".join(inspect.signature(found).parameters), signature.rstrip("*), ")
-        assert there.startswith(ours) if signature.endswith("*)") else there == ours, f"{problem} ({there})"
+        assert there.startswith(ours) if signature.endswith("*)") else there == ours, (
+            f"{problem} ({there})"
+        )

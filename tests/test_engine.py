@@ -47,26 +47,42 @@ def chord(tmp_path: Path) -> Path:
 
 @needs("OpenGL")
 def test_a_card_beside_software_is_in_the_status(monkeypatch: pytest.MonkeyPatch) -> None:
-    unused = UnusedCard(card="NVIDIA H100", reason="libEGL_nvidia.so.0 is missing", fix="install libnvidia-gl-580")
+    unused = UnusedCard(
+        card="NVIDIA H100", reason="libEGL_nvidia.so.0 is missing", fix="install libnvidia-gl-580"
+    )
     monkeypatch.setattr("engine.render.unused_card.find_unused_card", lambda: unused)
     monkeypatch.setattr("engine.render.gl_renderer.is_software", lambda name: True)
     with open_engine(quiet(offline=True, renderer="gl")) as engine:
-        warning = "draws in software, although there is a card (NVIDIA H100): libEGL_nvidia.so.0 is missing; install"
+        warning = (
+            "draws in software, although there is a card (NVIDIA H100): libEGL_nvidia.so.0 "
+            "is missing; install"
+        )
         assert any(line.startswith(warning) for line in engine.status().warnings)
 
 
 def test_pitches_of_the_four_channels_are_detected(chord: Path) -> None:
     with open_engine(quiet(audio=str(chord), offline=True)) as engine:
         *_, last = engine.frames(count=24)
-    assert [channel.pitch_hz for channel in last.features] == pytest.approx([110, 220, 330, 440], rel=0.003)
+    assert [channel.pitch_hz for channel in last.features] == pytest.approx(
+        [110, 220, 330, 440], rel=0.003
+    )
 
 
 def test_the_strobe_of_an_engine_is_limited_unless_the_guard_is_off(chord: Path) -> None:
     def flashes(**more: object) -> list[int]:
-        params = {"/master/strobe/enable": True, "/master/strobe/rate_hz": 6.0, "/multiverse/brightness": 0.0, **more}
-        with open_engine(quiet(audio=str(chord), offline=True, renderer="numba", params=params)) as engine:
+        params = {
+            "/master/strobe/enable": True,
+            "/master/strobe/rate_hz": 6.0,
+            "/multiverse/brightness": 0.0,
+            **more,
+        }
+        with open_engine(
+            quiet(audio=str(chord), offline=True, renderer="numba", params=params)
+        ) as engine:
             levels = [int(frame.read_rgba()[..., :3].mean()) for frame in engine.frames(count=30)]
-        return [level for before, level in pairwise(levels) if level - before > 10]  # the first frame is no rise
+        return [
+            level for before, level in pairwise(levels) if level - before > 10
+        ]  # the first frame is no rise
 
     assert flashes(**{"/safety/flash_guard": False}) == [255] * 5
     limited = flashes()
@@ -74,15 +90,24 @@ def test_the_strobe_of_an_engine_is_limited_unless_the_guard_is_off(chord: Path)
 
 
 def test_two_beats_of_an_offline_camera_repeat_until_it_is_live_again(chord: Path) -> None:
-    params = {param.address: param.default for param in osc_schema.DECLARED if param.is_look and param.stored}
+    params = {
+        param.address: param.default
+        for param in osc_schema.DECLARED
+        if param.is_look and param.stored
+    }
     params |= {"/mode": "simple", "/tempo/source": "manual", "/tempo/bpm": 120.0}
-    config = quiet(audio=str(chord), offline=True, renderer="numba", camera="test", fps=8.0, params=params)
+    config = quiet(
+        audio=str(chord), offline=True, renderer="numba", camera="test", fps=8.0, params=params
+    )
     pictures: list[np.ndarray] = []
     with open_engine(config) as engine:
         for frames, loop in ((10, 2), (14, 0), (1, 0)):
             pictures += [frame.read_rgba().astype(int) for frame in engine.frames(count=frames)]
             engine.params.set("/camera/loop", loop)
-    nearest = [int(np.argmin([np.abs(picture - old).sum() for old in pictures[:12]])) for picture in pictures]
+    nearest = [
+        int(np.argmin([np.abs(picture - old).sum() for old in pictures[:12]]))
+        for picture in pictures
+    ]
     assert nearest[:24] == [*range(12), *range(4, 12), *range(4, 8)]
     assert not any(np.array_equal(pictures[24], old) for old in pictures[:24])
 
@@ -96,7 +121,9 @@ def test_two_offline_runs_are_the_same_byte_for_byte(chord: Path, renderer: str)
             "/mod/2/source": "pitch", "/mod/2/target": "/multiverse/window_ms", "/lfo/1/tempo_sync": "eighth",
             "/mod/3/source": "envelope", "/mod/3/target": "/layer/2/ratio",
         }  # fmt: skip
-        config = quiet(audio=str(chord), camera="test", offline=True, renderer=renderer, params=looks)
+        config = quiet(
+            audio=str(chord), camera="test", offline=True, renderer=renderer, params=looks
+        )
         with open_engine(config) as engine:
             return [frame.read_rgba().tobytes() for frame in engine.frames(count=12)]
 
@@ -109,16 +136,23 @@ def test_commands_answer_wrong_arguments_with_a_reason_and_listings_are_rate_lim
     lists = {
         command.address
         for command in osc_schema.COMMANDS
-        if command.address != "/get" and any("one message per" in reply for reply in command.replies)
+        if command.address != "/get"
+        and any("one message per" in reply for reply in command.replies)
     }
     with open_engine(quiet(offline=True, osc={"listen": "off"}, web="off")) as engine:
         commands = engine._parts.control_hub.commands
-        assert {command.address for command in osc_schema.COMMANDS if commands.is_listing(command.address)} == lists | {
+        assert {
+            command.address
+            for command in osc_schema.COMMANDS
+            if commands.is_listing(command.address)
+        } == lists | {
             "/window/open"  # it asks for the displays, too
         }
         answers: list[bytes] = []
         sender = Sender(name="test", post=answers.append, at_port=None)
-        for address in {each.address.replace("<n>", "3") for each in osc_schema.COMMANDS} - {"/engine/quit"}:
+        for address in {each.address.replace("<n>", "3") for each in osc_schema.COMMANDS} - {
+            "/engine/quit"
+        }:
             for args in ((), (1.0,), ("x",), (1.0, 1.0), (1.0, "x"), ("x", "x"), (1.0, 1.0, 1.0)):
                 engine.control_hub.dispatcher.receive(encode_message(address, *args), sender)
     assert [answer for answer in answers if b"internal error" in answer] == []
@@ -127,7 +161,9 @@ def test_commands_answer_wrong_arguments_with_a_reason_and_listings_are_rate_lim
 def test_size_and_rate_change_while_running(chord: Path) -> None:
     with open_engine(quiet(audio=str(chord), offline=True)) as engine:
         list(engine.frames(count=2))
-        engine.params.set_many([("/engine/width", 320), ("/engine/height", 200), ("/engine/fps", 60)], by="test")
+        engine.params.set_many(
+            [("/engine/width", 320), ("/engine/height", 200), ("/engine/fps", 60)], by="test"
+        )
         first, second = list(engine.frames(count=2))
         assert second.read_rgba().shape == (200, 320, 4)
         assert second.time_s - first.time_s == pytest.approx(1 / 60)
@@ -148,7 +184,8 @@ def test_the_gate_is_closed_until_the_sinks_have_the_picture_and_knows_the_next_
         publish = parts.outputs.sinks.publish
 
         def seen() -> tuple[int, bool]:
-            """When the draw began, and that it has: the gate forgets a draw after a period, which a stall may take."""
+            """When the draw began, and that it has: the gate forgets a draw after a period, which a
+            stall may take."""
             return gate.draw_ns, gate.draw_ns <= to_ns(parts.timing.clock.now_s())
 
         def noting(*arguments: object) -> None:
@@ -164,9 +201,16 @@ def test_the_gate_is_closed_until_the_sinks_have_the_picture_and_knows_the_next_
             begins_ns.append(gate.draw_ns)
             assert gate.is_drawing(gate.draw_ns)
     assert [has_begun for _, has_begun in during] == [True] * 4
-    assert [began_ns for began_ns, _ in during[::2]] == [began_ns for began_ns, _ in during[1::2]], "one draw"
-    assert all(next_ns != began_ns for next_ns, (began_ns, _) in zip(begins_ns[1:], during[1::2], strict=True))
-    assert (begins_ns[:-1] == [began_ns for began_ns, _ in during[::2]]) is offline, "live it begins a little after"
+    assert [began_ns for began_ns, _ in during[::2]] == [
+        began_ns for began_ns, _ in during[1::2]
+    ], "one draw"
+    assert all(
+        next_ns != began_ns
+        for next_ns, (began_ns, _) in zip(begins_ns[1:], during[1::2], strict=True)
+    )
+    assert (begins_ns[:-1] == [began_ns for began_ns, _ in during[::2]]) is offline, (
+        "live it begins a little after"
+    )
 
 
 def test_a_saved_preset_can_be_loaded_at_the_start(tmp_path: Path, chord: Path) -> None:
@@ -182,17 +226,23 @@ def test_allowed_osc_senders_read_oscquery_without_a_token_under_the_given_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # Programs on this machine need no token, so here they count as remote.
-    monkeypatch.setattr("engine.web.opening.WebServer", partial(WebServer, is_local=lambda address: False))
+    monkeypatch.setattr(
+        "engine.web.opening.WebServer", partial(WebServer, is_local=lambda address: False)
+    )
 
     def ask(engine: Engine, path: str) -> tuple[int, bytes]:
         try:
-            with urllib.request.urlopen(f"{str(engine.page_url).rstrip('/')}{path}", timeout=120) as answer:
+            with urllib.request.urlopen(
+                f"{str(engine.page_url).rstrip('/')}{path}", timeout=120
+            ) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, b""
 
-    with open_engine(quiet(osc={"listen": "127.0.0.1:0"}, web="127.0.0.1:0", name="FOH Bühne")) as engine:
+    with open_engine(
+        quiet(osc={"listen": "127.0.0.1:0"}, web="127.0.0.1:0", name="FOH Bühne")
+    ) as engine:
         status, info = ask(engine, "/?HOST_INFO")
         assert status == 200 and json.loads(info)["NAME"] == "FOH Bühne"
         assert ask(engine, "/status.json")[0] == 401
@@ -206,14 +256,18 @@ def test_allowed_osc_senders_read_oscquery_without_a_token_under_the_given_name(
 
 
 @needs("OpenGL")
-def test_a_reopened_renderer_renews_the_sinks_and_the_show_continues(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reopened_renderer_renews_the_sinks_and_the_show_continues(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with open_engine(quiet(sinks=("null",), renderer="gl")) as engine:
         frames = engine.frames(count=8)
         before = next(frames).read_rgba()
         parts = engine._parts
         descriptions = []
         monkeypatch.setattr(
-            parts.outputs.sinks, "renew_context", lambda: descriptions.append(parts.drawing.renderer.description)
+            parts.outputs.sinks,
+            "renew_context",
+            lambda: descriptions.append(parts.drawing.renderer.description),
         )
         engine.post(parts.drawing.renderer._renderer.close)  # like a driver reset
         repeated = next(frames)
@@ -289,7 +343,10 @@ def test_a_failing_command_loses_no_frame(caplog: pytest.LogCaptureFixture) -> N
 
 
 def test_offline_a_failing_frame_ends_the_run(chord: Path) -> None:
-    with pytest.raises(ZeroDivisionError), open_engine(quiet(audio=str(chord), offline=True)) as engine:
+    with (
+        pytest.raises(ZeroDivisionError),
+        open_engine(quiet(audio=str(chord), offline=True)) as engine,
+    ):
         engine.post(lambda: 1 / 0)
         list(engine.frames(count=5))
 
@@ -309,7 +366,10 @@ def test_the_second_engine_names_every_port_that_is_taken_at_once(free_port: Any
     osc, web = f"--osc 127.0.0.1:{osc_port}", f"--web 127.0.0.1:{web_port}"
     with open_engine(config(osc_port, web_port)):
         for second, line in (
-            (config(osc_port, web_port), f"{osc} and {web} are in use; {advice} --osc HOST:PORT --web HOST:PORT"),
+            (
+                config(osc_port, web_port),
+                f"{osc} and {web} are in use; {advice} --osc HOST:PORT --web HOST:PORT",
+            ),
             (config(free_port(), web_port), f"{web} is in use; {advice} --web HOST:PORT"),
             (config(osc_port, free_port()), f"{osc} is in use; {advice} --osc HOST:PORT"),
         ):
@@ -326,7 +386,10 @@ def test_a_taken_port_is_noticed_before_any_sink_opens(
     monkeypatch.setattr(record, "claim_file", lambda path: opened.append(path) or claim(path))
     with socket.create_server(("127.0.0.1", 0)) as server:
         web = f"127.0.0.1:{server.getsockname()[1]}"
-        with pytest.raises(PortTakenError), open_engine(quiet(web=web, sinks=(f"record={tmp_path / 'x.mp4'}",))):
+        with (
+            pytest.raises(PortTakenError),
+            open_engine(quiet(web=web, sinks=(f"record={tmp_path / 'x.mp4'}",))),
+        ):
             pass
     assert opened == [] and list(tmp_path.iterdir()) == []
 
@@ -344,7 +407,13 @@ def test_a_taken_port_is_noticed_before_any_sink_opens(
 def test_the_software_renderer_takes_a_smaller_size_live_if_none_is_requested(
     options: dict[str, Any], overrides: list[str], size: tuple[int, int]
 ) -> None:
-    plain = {"renderer": "numba", "audio": "demo", "sinks": ("null",), "osc.listen": "off", "web": "off"}
+    plain = {
+        "renderer": "numba",
+        "audio": "demo",
+        "sinks": ("null",),
+        "osc.listen": "off",
+        "web": "off",
+    }
     config = build_settings(None, plain | options, overrides)
     with open_engine(msgspec.structs.replace(config, autosave=False)) as engine:
         frame = next(iter(engine.frames(count=1)))

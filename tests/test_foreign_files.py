@@ -1,7 +1,8 @@
-"""Files that a user or another file names are opened in one place only, checked by reading the code.
+"""Files that a user or another file names are opened in one place only, checked by reading the
+code.
 
-`engine/system/small_file.py` opens them: regular files only, where they should lie, up to a size. Whatever else opens a
-file by its name to read it stands in ALLOWED, with the reason.
+`engine/system/small_file.py` opens them: regular files only, where they should lie, up to a size.
+Whatever else opens a file by its name to read it stands in ALLOWED, with the reason.
 """
 
 import ast
@@ -28,7 +29,11 @@ OPENED = {"stream", "packed", "raw", "os.devnull"}
 def opens_by_name(call: ast.Call) -> bool:
     """True if the call opens a file by its name to read it."""
     called, values = ast.unparse(call.func), [*call.args, *(each.value for each in call.keywords)]
-    texts = [each.value for each in values if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+    texts = [
+        each.value
+        for each in values
+        if isinstance(each, ast.Constant) and isinstance(each.value, str)
+    ]
     modes = [text for text in texts if 0 < len(text) <= 3 and set(text) <= set("rwxabt+")]
     reads = not modes or modes[0][0] == "r"
     if called in FUNCTIONS:
@@ -36,7 +41,9 @@ def opens_by_name(call: ast.Call) -> bool:
         return reads and first not in OPENED and not first.startswith("io.BytesIO")
     if not isinstance(call.func, ast.Attribute):
         return False
-    is_of_a_path = call.func.attr == "open" and (modes or any(each.arg == "encoding" for each in call.keywords))
+    is_of_a_path = call.func.attr == "open" and (
+        modes or any(each.arg == "encoding" for each in call.keywords)
+    )
     return call.func.attr in METHODS or (bool(is_of_a_path) and reads)
 
 
@@ -46,8 +53,12 @@ def test_files_of_strangers_are_opened_in_one_place() -> None:
     for path in engine_files():
         for node in nodes_of(path):
             if isinstance(node, ast.Call) and opens_by_name(node):
-                found.setdefault(path.relative_to(ENGINE).with_suffix("").as_posix(), []).append(node.lineno)
-    assert {name: lines for name, lines in found.items() if name not in allowed} == {}, "use engine.system.small_file"
+                found.setdefault(path.relative_to(ENGINE).with_suffix("").as_posix(), []).append(
+                    node.lineno
+                )
+    assert {name: lines for name, lines in found.items() if name not in allowed} == {}, (
+        "use engine.system.small_file"
+    )
     assert allowed - found.keys() == set(), "these open nothing any more"
 
 

@@ -1,4 +1,5 @@
-"""Tests a show with hostile shaders, fonts, logos and plug-ins, played by two controllers and watched from outside."""
+"""Tests a show with hostile shaders, fonts, logos and plug-ins, played by two controllers and
+watched from outside."""
 
 import json
 import random
@@ -34,8 +35,16 @@ SIZE, FPS = ("960x540", "60") if IS_SOAK else ("160x90", "30")
 MAX_GAP_S = 0.5 if IS_SOAK else 3.0  # other tests share the machine with the short form
 RATE_HZ = 500.0
 SLOTS = ("generator", "1", "2", "3", "4")
-FILES = (18, 16, 21, 8, 20, *(number for number in range(KINDS) if number not in (18, 16, 21, 8, 20)))
-"""Hostile shaders by their number, first those that the short form comes to: they pass the trial."""
+FILES = (
+    18,
+    16,
+    21,
+    8,
+    20,
+    *(number for number in range(KINDS) if number not in (18, 16, 21, 8, 20)),
+)
+"""Hostile shaders by their number, first those that the short form comes to: they pass the
+trial."""
 PROVOCATIONS: tuple[tuple[str, ...], ...] = (
     ("/text/2/font", FAN_OUT),
     ("/camera/open", "bad:text"),
@@ -68,23 +77,44 @@ DESK_CHANNELS = ("Macro_1", "Macro_2", "Macro_3", "Hue", "Brightness", "Trail", 
 FADERS = [
     param
     for param in osc_schema.PARAMS
-    if param.type is ParamType.FLOAT and param.area in ("layer", "multiverse", "feedback", "mirror", "colour", "post")
+    if param.type is ParamType.FLOAT
+    and param.area in ("layer", "multiverse", "feedback", "mirror", "colour", "post")
 ]
 
 
-def test_hostile_files_and_plug_ins_in_a_played_show_leave_no_gap_between_pictures(tmp_path: Path) -> None:
+def test_hostile_files_and_plug_ins_in_a_played_show_leave_no_gap_between_pictures(
+    tmp_path: Path,
+) -> None:
     shaders, dmx_port = tmp_path / "isf", free_port()
     shaders.mkdir()
     write_hostile(tmp_path / "home")
     (tmp_path / "packages").mkdir()
-    install(tmp_path / "packages", "failing", "from tests.support.failing_plugins import *\n", failing_plugins.POINTS)
+    install(
+        tmp_path / "packages",
+        "failing",
+        "from tests.support.failing_plugins import *\n",
+        failing_plugins.POINTS,
+    )
     (tmp_path / "show.toml").write_text(
         f"shaders = [{json.dumps(str(shaders))}]\n"
-        f'[dmx]\nlisten = "sacn"\nfixture = "{UNIVERSE}.{ADDRESS}"\ninterface = "{HOST}"\nsacn_port = {dmx_port}\n',
+        f'[dmx]\nlisten = "sacn"\nfixture = "{UNIVERSE}.{ADDRESS}"\ninterface = '
+        f'"{HOST}"\nsacn_port = {dmx_port}\n',
         encoding="utf-8",
     )
-    options = ("--config", "show.toml", "--web", "off", "--eager", "any", "--set", "/eager/enable=on")
-    with running_show(tmp_path, *options, *with_model(tmp_path)) as (process, client), watcher(tmp_path) as watching:
+    options = (
+        "--config",
+        "show.toml",
+        "--web",
+        "off",
+        "--eager",
+        "any",
+        "--set",
+        "/eager/enable=on",
+    )
+    with (
+        running_show(tmp_path, *options, *with_model(tmp_path)) as (process, client),
+        watcher(tmp_path) as watching,
+    ):
         write_files(shaders)  # while it plays
         lighting_desk = LightingDesk(dmx_port)
         chosen = play(client, lighting_desk, SECONDS)
@@ -105,7 +135,8 @@ def test_hostile_files_and_plug_ins_in_a_played_show_leave_no_gap_between_pictur
 
 
 def with_model(folder: Path) -> tuple[str, ...]:
-    """Options that add a live model to the show; long form only: its libraries load as long as the short form."""
+    """Options that add a live model to the show; long form only: its libraries load as long as the
+    short form."""
     if not IS_SOAK:
         return ()
     from tests.support.tiny_models import build_tiny_sd
@@ -114,8 +145,9 @@ def with_model(folder: Path) -> tuple[str, ...]:
 
 
 def play(client: ReadingClient, lighting_desk: LightingDesk, seconds: float) -> set[object]:
-    """Send RATE_HZ messages per second: faders at random, a preset every three seconds, a hostile file or plug-in every
-    FILE_EVERY_S, 25 packets of a lighting desk. Returns the numbers of the shaders, and the provocations."""
+    """Send RATE_HZ messages per second: faders at random, a preset every three seconds, a hostile
+    file or plug-in every FILE_EVERY_S, 25 packets of a lighting desk. Returns the numbers of the
+    shaders, and the provocations."""
     chance = random.Random(1)
     files: list[int] = []
     others: list[tuple[str, ...]] = []
@@ -123,8 +155,14 @@ def play(client: ReadingClient, lighting_desk: LightingDesk, seconds: float) -> 
     number = 0
     while (now_s := time.perf_counter() - started_s) < seconds:
         if number % round(3 * RATE_HZ) == 0:
-            client.send(encode_message("/preset/load", chance.choice(list(LOOKS)), chance.choice([0.0, 1.0, 4.0])))
-        elif number % round(FILE_EVERY_S * RATE_HZ) == 1 and number > 2 * RATE_HZ:  # they have been found by then
+            client.send(
+                encode_message(
+                    "/preset/load", chance.choice(list(LOOKS)), chance.choice([0.0, 1.0, 4.0])
+                )
+            )
+        elif (
+            number % round(FILE_EVERY_S * RATE_HZ) == 1 and number > 2 * RATE_HZ
+        ):  # they have been found by then
             files.append(FILES[len(files) % len(FILES)])
             client.send(encode_message(f"/fx/{chance.choice(SLOTS)}/file", f"hostile_{files[-1]}"))
         elif number % round(FILE_EVERY_S * RATE_HZ) == 3:
@@ -144,10 +182,14 @@ def play(client: ReadingClient, lighting_desk: LightingDesk, seconds: float) -> 
 
 
 @contextmanager
-def running_show(folder: Path, *more: str) -> Iterator[tuple[subprocess.Popen[bytes], ReadingClient]]:
+def running_show(
+    folder: Path, *more: str
+) -> Iterator[tuple[subprocess.Popen[bytes], ReadingClient]]:
     environment = with_packages(folder / "packages") | {"MULTIVERSE_HOME": str(folder / "home")}
     if IS_SOAK:  # as at a user's: tests have one thread each
-        environment = {name: value for name, value in environment.items() if not name.endswith("_NUM_THREADS")}
+        environment = {
+            name: value for name, value in environment.items() if not name.endswith("_NUM_THREADS")
+        }
     arguments = "--audio demo --osc 127.0.0.1:0 --sink shared=hostile --size".split()
     log = folder / "log.txt"
     with open(log, "wb") as written:

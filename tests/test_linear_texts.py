@@ -1,7 +1,9 @@
-"""Tests that every regular expression of the engine takes linear time for hostile texts, since texts come from anybody.
+"""Tests that every regular expression of the engine takes linear time for hostile texts, since
+texts come from anybody.
 
-The texts repeat one or two letters of the expression, before and behind others. Processor time of n, 2n and 4n letters
-is compared: from n to 4n, a quadratic expression takes sixteen times as long, a linear one four times.
+The texts repeat one or two letters of the expression, before and behind others. Processor time of
+n, 2n and 4n letters is compared: from n to 4n, a quadratic expression takes sixteen times as long,
+a linear one four times.
 """
 
 import ast
@@ -26,7 +28,9 @@ COMMON = tuple("a0 _.,:;/\\\"'\n\t-[]{}()<>*#e@=x")
 
 
 def sources() -> list[Path]:
-    return sorted(path for folder in ("engine", "osc_schema") for path in (ROOT / folder).rglob("*.py"))
+    return sorted(
+        path for folder in ("engine", "osc_schema") for path in (ROOT / folder).rglob("*.py")
+    )
 
 
 @cache
@@ -39,7 +43,9 @@ def found() -> dict[str, tuple[re.Pattern[str], frozenset[str]]]:
             continue
         tree = ast.parse(text)
         for node in ast.walk(tree):
-            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args):
+            if not (
+                isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args
+            ):
                 continue
             if not (isinstance(node.func.value, ast.Name) and node.func.value.id == "re"):
                 continue
@@ -50,7 +56,9 @@ def found() -> dict[str, tuple[re.Pattern[str], frozenset[str]]]:
                     expressions[location] = (pattern, frozenset((name,)))
             elif name == "compile":
                 target = name_of(next((each for each in tree.body if node in ast.walk(each)), None))
-                used = {method for method in METHODS if target and f"{target}.{method}(" in text} or {"search"}
+                used = {
+                    method for method in METHODS if target and f"{target}.{method}(" in text
+                } or {"search"}
                 pattern = literal(node)
                 if pattern is None and target:
                     module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
@@ -73,8 +81,13 @@ def literal(call: ast.Call) -> re.Pattern[str] | None:
     """Return the expression if it is written out in the call."""
     try:
         pattern = ast.literal_eval(call.args[0])
-        flags = [ast.unparse(each) for each in (*call.args[1:], *(keyword.value for keyword in call.keywords))]
-        flag_values = [getattr(re, name) for each in flags for name in re.findall(r"re\.([A-Z]+)\b", each)]
+        flags = [
+            ast.unparse(each)
+            for each in (*call.args[1:], *(keyword.value for keyword in call.keywords))
+        ]
+        flag_values = [
+            getattr(re, name) for each in flags for name in re.findall(r"re\.([A-Z]+)\b", each)
+        ]
         return re.compile(pattern, sum(flag_values)) if isinstance(pattern, str) else None
     except ValueError:
         return None
@@ -90,7 +103,9 @@ def hostile_texts(pattern: str) -> Iterator[Callable[[int], str]]:
         for last in ("", "\u00a7"):
             yield lambda count, unit=first, end=last: unit * (count // len(unit)) + end
             yield lambda count, unit=first, end=last: unit + " " * count + end
-            yield lambda count, unit=first, end=last: (unit + "a") * (count // (len(unit) + 1)) + end
+            yield (
+                lambda count, unit=first, end=last: (unit + "a") * (count // (len(unit) + 1)) + end
+            )
 
 
 def used_s(pattern: re.Pattern[str], method: str, text: str) -> float:
@@ -109,7 +124,10 @@ def grows_too_fast(pattern: re.Pattern[str], method: str, text_of: Callable[[int
     text = text_of(4 * LETTERS)
     if used_s(pattern, method, text) < NOTICED_S:
         return False
-    times_s = [min(used_s(pattern, method, text_of(count * LETTERS)) for _ in range(3)) for count in (1, 2, 4)]
+    times_s = [
+        min(used_s(pattern, method, text_of(count * LETTERS)) for _ in range(3))
+        for count in (1, 2, 4)
+    ]
     return times_s[2] > MAX_GROWTH * max(times_s[0], 1e-6) and times_s[2] > 2.5 * times_s[1]
 
 
@@ -123,7 +141,14 @@ def test_no_text_makes_an_expression_slow() -> None:
             if not IS_SOAK:  # a fifth of the texts, others for each expression
                 makers = islice(makers, at % 5, None, 5)
             # Three times: once may be a busy machine.
-            bad = next((each for each in makers if all(grows_too_fast(pattern, method, each) for _ in range(3))), None)
+            bad = next(
+                (
+                    each
+                    for each in makers
+                    if all(grows_too_fast(pattern, method, each) for _ in range(3))
+                ),
+                None,
+            )
             if bad is not None:
                 slow.append(f"{location}: {pattern.pattern[:60]} .{method} of {bad(12)!r}")
     assert slow == []

@@ -1,4 +1,5 @@
-"""The live latency in the status, beside the figures of a program that watches the picture from outside."""
+"""The live latency in the status, beside the figures of a program that watches the picture from
+outside."""
 
 import json
 import subprocess
@@ -23,14 +24,16 @@ PACKETS, RATE = (100_000, 2000) if IS_SOAK else (2000, 2000)
 WITHIN_MS = 1.0
 FIGURES = ("p50", "p99", "worst")
 COMPARED = FIGURES if IS_SOAK else ("p50",)
-"""Other work may interrupt the engine between writing the ring and reading the clock: those are among the latest."""
+"""Other work may interrupt the engine between writing the ring and reading the clock: those are
+among the latest."""
 ATTEMPTS = 3
 
 pytestmark = pytest.mark.only_on("linux", reason="elsewhere packets have no time of arrival")
 
 
 def white_picture(folder: Path) -> dict[str, Any]:
-    """The configuration of an engine whose picture is white times `/master/fade`, without smoothing."""
+    """The configuration of an engine whose picture is white times `/master/fade`, without
+    smoothing."""
     cv2.imwrite(str(folder / "white.png"), np.full((16, 16, 3), 255, np.uint8))
     layers = PLAIN | {f"/layer/{n}/intensity": float(n == 5) for n in range(1, 6)}
     return {
@@ -38,7 +41,8 @@ def white_picture(folder: Path) -> dict[str, Any]:
         "camera": str(folder / "white.png"),
         "sinks": ("shared=stopwatch",),
         "smoothing": {"/master/fade": 0.0},
-        "params": layers | {"/safety/flash_guard": False, "/multiverse/brightness": 4.0, "/multiverse/tone": "clip"},
+        "params": layers
+        | {"/safety/flash_guard": False, "/multiverse/brightness": 4.0, "/multiverse/tone": "clip"},
     }
 
 
@@ -47,7 +51,17 @@ def outside(session: EngineClient, folder: Path) -> dict[str, Any]:
     assert session.engine.osc_address is not None
     host, port = session.engine.osc_address
     done = subprocess.run(
-        [sys.executable, "-I", str(PROGRAM), str(folder), "stopwatch", host, str(port), str(PACKETS), str(RATE)],
+        [
+            sys.executable,
+            "-I",
+            str(PROGRAM),
+            str(folder),
+            "stopwatch",
+            host,
+            str(port),
+            str(PACKETS),
+            str(RATE),
+        ],
         stdout=subprocess.PIPE,
         text=True,
         check=True,
@@ -57,7 +71,8 @@ def outside(session: EngineClient, folder: Path) -> dict[str, Any]:
 
 
 def test_a_program_outside_measures_the_same_latency(tmp_path: Path) -> None:
-    """Within 1 ms. Repeated if this machine interrupted the engine between writing the ring and reading the clock."""
+    """Within 1 ms. Repeated if this machine interrupted the engine between writing the ring and
+    reading the clock."""
     differences = []
     for attempt in range(ATTEMPTS):
         folder = tmp_path / str(attempt)
@@ -72,7 +87,9 @@ def test_a_program_outside_measures_the_same_latency(tmp_path: Path) -> None:
         differences = [
             (name, figure, low, high)
             for name in COMPARED
-            for figure, low, high in [(getattr(latency, name), seen["low"][name], seen["high"][name])]
+            for figure, low, high in [
+                (getattr(latency, name), seen["low"][name], seen["high"][name])
+            ]
             if not low - WITHIN_MS <= figure <= high + WITHIN_MS
         ]
         if not differences:

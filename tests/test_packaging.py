@@ -36,9 +36,12 @@ LIGHT_COMMANDS = (
     ("segment", "PICTURE", "out.png", "--model", "SAM3", "--prompt", "a"),
 )[: None if IS_SOAK else 2]
 
-HAS_LINKS = pytest.mark.only_on("linux", "darwin", reason="Windows makes links only with a permission, Wine 8 none")
+HAS_LINKS = pytest.mark.only_on(
+    "linux", "darwin", reason="Windows makes links only with a permission, Wine 8 none"
+)
 
-# Runs commands one after another: a process for each would load the engine as often. Tells [exit code, out, error].
+# Runs commands one after another: a process for each would load the engine as often. Tells [exit
+# code, out, error].
 REPORT_SCRIPT = """
 import contextlib, io, json, sys
 from engine.cli.main import main
@@ -83,9 +86,11 @@ def site_of(environment: Path) -> Path:
 
 
 def test_the_test_extra_does_not_install_torchaudio() -> None:
-    """The one on PyPI is built for CUDA and does not load with a CPU build of torch. transformers imports it if it is
-    installed, so pipelines of diffusers would fail in this environment."""
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    """The one on PyPI is built for CUDA and does not load with a CPU build of torch. transformers
+    imports it if it is installed, so pipelines of diffusers would fail in this environment."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"][
+        "optional-dependencies"
+    ]
     waiting, reached = [Requirement(line) for line in extras["test"]], set()
     while waiting:
         requirement = waiting.pop()
@@ -97,14 +102,16 @@ def test_the_test_extra_does_not_install_torchaudio() -> None:
                 waiting += [
                     needed
                     for needed in map(Requirement, requires(requirement.name) or ())
-                    if not needed.marker or any(needed.marker.evaluate({"extra": e}) for e in ("", *requirement.extras))
+                    if not needed.marker
+                    or any(needed.marker.evaluate({"extra": e}) for e in ("", *requirement.extras))
                 ]
     names = {Requirement(line).name for line in reached}
     assert {"pytest", "ray", "scipy"} <= names and "torchaudio" not in names
 
 
-# Column of docs/reference/platforms.md: (sys_platform, platform_machine), as CPython's platform.py and pip name it.
-# On Windows it is the processor's name (WMI's Win32_Processor since 3.12), independent of the build of Python.
+# Column of docs/reference/platforms.md: (sys_platform, platform_machine), as CPython's platform.py
+# and pip name it. On Windows it is the processor's name (WMI's Win32_Processor since 3.12),
+# independent of the build of Python.
 SYSTEMS = {
     "Mac, Apple silicon": ("darwin", "arm64"),
     "Mac, Intel": ("darwin", "x86_64"),
@@ -117,15 +124,24 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 
 def pythons_of(requirement: Requirement, sys_platform: str, platform_machine: str) -> str:
-    """The cell in docs/reference/platforms.md for a requirement: the Python versions for which pip installs it."""
+    """The cell in docs/reference/platforms.md for a requirement: the Python versions for which pip
+    installs it."""
     environment = {"sys_platform": sys_platform, "platform_machine": platform_machine}
     supported = [
         python
         for python in PYTHONS
         if requirement.marker is None
-        or requirement.marker.evaluate({**environment, "python_version": python, "python_full_version": f"{python}.0"})
+        or requirement.marker.evaluate(
+            {**environment, "python_version": python, "python_full_version": f"{python}.0"}
+        )
     ]
-    return "-" if not supported else "yes" if tuple(supported) == PYTHONS else f"{supported[0]} to {supported[-1]}"
+    return (
+        "-"
+        if not supported
+        else "yes"
+        if tuple(supported) == PYTHONS
+        else f"{supported[0]} to {supported[-1]}"
+    )
 
 
 def test_the_platforms_page_lists_what_pip_leaves_out_on_each_system() -> None:
@@ -146,11 +162,13 @@ def test_the_platforms_page_lists_what_pip_leaves_out_on_each_system() -> None:
 
 
 def test_spout_is_required_only_where_it_has_a_wheel() -> None:
-    """PyPI has SpoutGL 0.1.1 as win32 and win_amd64, cp38 to cp313: pip would fail on anything else."""
+    """PyPI has SpoutGL 0.1.1 as win32 and win_amd64, cp38 to cp313: pip would fail on anything
+    else."""
     (spout,) = (
         needed
         for needed in map(
-            Requirement, tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+            Requirement,
+            tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"],
         )
         if needed.name == "SpoutGL"
     )
@@ -170,31 +188,49 @@ def run(environment_folder: Path, *arguments: str) -> subprocess.CompletedProces
 def test_the_wheel_holds_shaders_page_and_address_list(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "engine/render/shaders/multiverse.glsl" in names
-    assert {"engine/web/page/index.html", "engine/web/page_kit/dom.js", "engine/web/page_kit/base.css"} <= set(names)
-    looks = {f"engine/web/page/looks/{name}.{suffix}" for name in FACTORY_NAMES for suffix in ("jpg", "webp")}
+    assert {
+        "engine/web/page/index.html",
+        "engine/web/page_kit/dom.js",
+        "engine/web/page_kit/base.css",
+    } <= set(names)
+    looks = {
+        f"engine/web/page/looks/{name}.{suffix}"
+        for name in FACTORY_NAMES
+        for suffix in ("jpg", "webp")
+    }
     assert looks <= set(names)
-    assert {"osc_schema/generated/ADDRESSES.md", "osc_schema/generated/multiverse.maxpat"} <= set(names)
+    assert {"osc_schema/generated/ADDRESSES.md", "osc_schema/generated/multiverse.maxpat"} <= set(
+        names
+    )
     assert {"touchdesigner/build_component.py", "touchdesigner/README.md"} <= set(names)
     assert not any(name.startswith("tests/") for name in names)
-    assert all(".x86-64-v3." in name for name in names if name.startswith("engine/render/compiled/")), (
-        "for any processor"
-    )
+    assert all(
+        ".x86-64-v3." in name for name in names if name.startswith("engine/render/compiled/")
+    ), "for any processor"
 
 
 @needs("git")
 def test_the_site_that_the_readme_builds_goes_into_no_package() -> None:
     """hatchling packs what git does not ignore."""
     (folder,) = re.findall(r"sphinx-build docs (\w+)`", (ROOT / "README.md").read_text("utf-8"))
-    ignored = subprocess.run(["git", "check-ignore", f"{folder}/index.html"], cwd=ROOT, capture_output=True)
+    ignored = subprocess.run(
+        ["git", "check-ignore", f"{folder}/index.html"], cwd=ROOT, capture_output=True
+    )
     assert ignored.returncode == 0
 
 
 def test_code_is_compiled_in_advance_by_the_releases_that_run_it() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     hook = project["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["custom"]
-    pins = {f"{needed.name}{needed.specifier}" for needed in map(Requirement, hook["dependencies"]) if needed.specifier}
+    pins = {
+        f"{needed.name}{needed.specifier}"
+        for needed in map(Requirement, hook["dependencies"])
+        if needed.specifier
+    }
     locked = tomllib.loads((ROOT / "uv.lock").read_text("utf-8"))["package"]
-    assert pins <= {f"{package['name']}=={package['version']}" for package in locked if "version" in package}
+    assert pins <= {
+        f"{package['name']}=={package['version']}" for package in locked if "version" in package
+    }
     assert pins <= set((ROOT / ".ci" / "constraints.txt").read_text("utf-8").splitlines())
 
 
@@ -206,23 +242,34 @@ def test_the_engine_draws_from_a_checkout_that_was_never_installed(tmp_path: Pat
         "    each for each in found(**wanted) if each.name != 'multiverse-engine'\n"
         ")\n"
         "from engine import Config, open_engine\n"
-        f"config = Config(width=64, height=64, audio='demo', renderer='{quick_renderer()}', offline=True)\n"
+        f"config = Config(width=64, height=64, audio='demo', renderer='{quick_renderer()}', "
+        "offline=True)\n"
         "with open_engine(config) as engine:\n"
         "    print(*[frame.read_rgba().shape for frame in engine.frames(count=2)])\n"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT), "MULTIVERSE_HOME": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=120
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment,
+        timeout=120,
     )
     assert (done.returncode, done.stdout) == (0, "(64, 64, 4) (64, 64, 4)\n"), done.stderr
 
 
 @pytest.fixture(scope="module")
 def light(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An environment with the wheel and links to its dependencies without extras, so without torch."""
+    """An environment with the wheel and links to its dependencies without extras, so without
+    torch."""
     folder = new_environment(tmp_path_factory.mktemp("light"))
     pip = [sys.executable, "-m", "pip", "--python", str(folder / "bin" / "python"), "install"]
-    subprocess.run([*pip, "--no-deps", "--no-index", "--no-compile", str(wheel)], check=True, capture_output=True)
+    subprocess.run(
+        [*pip, "--no-deps", "--no-index", "--no-compile", str(wheel)],
+        check=True,
+        capture_output=True,
+    )
     site = site_of(folder)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     waiting, linked = [Requirement(line) for line in project["dependencies"]], set()
@@ -236,7 +283,11 @@ def light(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         linked.add(requirement.name)
         found = distribution(requirement.name)
         waiting += [Requirement(line) for line in found.requires or () if "extra ==" not in line]
-        for name in {file.parts[0] for file in found.files or () if file.parts[0] not in ("..", "__pycache__")}:
+        for name in {
+            file.parts[0]
+            for file in found.files or ()
+            if file.parts[0] not in ("..", "__pycache__")
+        }:
             if not (site / name).exists():
                 (site / name).symlink_to(Path(str(found.locate_file(name))))
     return folder
@@ -252,7 +303,8 @@ def test_the_wheel_draws_without_the_models_extra_and_without_compiling(
         "import engine; print(engine.__file__)\n"
         "from engine import Config, open_engine\n"
         "from engine.models.libraries import missing_libraries\n"
-        f"config = Config(width=64, height=64, audio='demo', renderer='{renderer}', offline={renderer == 'gl'})\n"
+        f"config = Config(width=64, height=64, audio='demo', renderer='{renderer}', "
+        f"offline={renderer == 'gl'})\n"
         "with open_engine(config) as engine:\n"
         "    for frame in engine.frames(count=15): pass\n"
         "    print(frame.read_rgba()[..., :3].max(), *missing_libraries())\n"
@@ -268,7 +320,9 @@ def test_the_wheel_draws_without_the_models_extra_and_without_compiling(
 
 
 @HAS_LINKS
-def test_without_the_models_extra_a_command_names_the_fix_and_the_doctor_runs(light: Path, tiny_voice: Path) -> None:
+def test_without_the_models_extra_a_command_names_the_fix_and_the_doctor_runs(
+    light: Path, tiny_voice: Path
+) -> None:
     """Of these files only the voice's is looked at before the libraries are missed."""
     model, picture, sound = light / "model", light / "picture.png", light / "sound.wav"
     model.mkdir()
@@ -284,7 +338,10 @@ def test_without_the_models_extra_a_command_names_the_fix_and_the_doctor_runs(li
         assert refused != 0 and "Traceback" not in lines, command
         reason = [line for line in lines.splitlines() if "models need" in line]
         assert len(reason) == 1 and str(light / "bin" / "python") in reason[0], (command, lines)
-        assert reason[0].endswith(' "torch<2.14,>=2.11" "transformers<5.24,>=5.17"'), (command, lines)
+        assert reason[0].endswith(' "torch<2.14,>=2.11" "transformers<5.24,>=5.17"'), (
+            command,
+            lines,
+        )
     assert code == 0, err
     checks = json.loads(out)["checks"]
     assert "failed" not in {check["state"] for check in checks}
@@ -293,21 +350,35 @@ def test_without_the_models_extra_a_command_names_the_fix_and_the_doctor_runs(li
 
 @HAS_LINKS
 def test_an_installed_package_stays_as_it_was_installed(light: Path) -> None:
-    """What pip has not written it does not remove, and `import engine` would go on after `pip uninstall`."""
+    """What pip has not written it does not remove, and `import engine` would go on after `pip
+    uninstall`."""
     before = files_of(light)
-    printed = run(light, "python", "-c", "from engine.render.compiled_code import own_folder; print(own_folder())")
+    printed = run(
+        light,
+        "python",
+        "-c",
+        "from engine.render.compiled_code import own_folder; print(own_folder())",
+    )
     assert not Path(printed.stdout.strip()).is_relative_to(light) and printed.returncode == 0
     done = run(light, "multiverse", "schema", "write")
-    line = f"{site_of(light)} holds installed packages, which stay as they are: multiverse schema write --folder FOLDER"
+    line = (
+        f"{site_of(light)} holds installed packages, which stay as they are: multiverse schema "
+        "write --folder FOLDER"
+    )
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"multiverse: {line}\n")
-    assert run(light, "multiverse", "schema", "write", "--folder", str(light / "surfaces")).returncode == 0
+    assert (
+        run(light, "multiverse", "schema", "write", "--folder", str(light / "surfaces")).returncode
+        == 0
+    )
     assert files_of(light) == before
 
 
 @HAS_LINKS
 def test_nothing_of_the_package_stays_when_it_is_removed(light: Path) -> None:
     """The last test here: the environment of the others is without the package after it."""
-    assert run(light, "python", "-c", NEAREST_SCRIPT).stderr == "", "code that Numba compiles and keeps"
+    assert run(light, "python", "-c", NEAREST_SCRIPT).stderr == "", (
+        "code that Numba compiles and keeps"
+    )
     pip = [sys.executable, "-m", "pip", "--python", str(light / "bin" / "python")]
     subprocess.run([*pip, "uninstall", "-y", "multiverse-engine"], check=True, capture_output=True)
     assert [path for path in site_of(light).iterdir() if path.name in PACKAGES] == []
@@ -316,4 +387,9 @@ def test_nothing_of_the_package_stays_when_it_is_removed(light: Path) -> None:
 
 def files_of(environment: Path) -> set[Path]:
     packages = (site_of(environment) / name for name in PACKAGES)
-    return {path for package in packages for path in package.rglob("*") if "__pycache__" not in path.parts}
+    return {
+        path
+        for package in packages
+        for path in package.rglob("*")
+        if "__pycache__" not in path.parts
+    }

@@ -1,6 +1,7 @@
 """Tests a fade from Mandala to Eclipse with music, offline, against runs without a fade.
 
-Without effects after the picture: their amounts glide, so a mix of two pictures is not that of two with effects.
+Without effects after the picture: their amounts glide, so a mix of two pictures is not that of two
+with effects.
 """
 
 import itertools
@@ -35,7 +36,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def without_effects(values: dict[str, Value]) -> dict[str, Value]:
-    plain = values | {f"/post/{name}": 0.0 for name in ("bloom", "glow", "chromatic", "vignette", "grain")}
+    plain = values | {
+        f"/post/{name}": 0.0 for name in ("bloom", "glow", "chromatic", "vignette", "grain")
+    }
     for n in ROUTES:
         if str(plain[f"/mod/{n}/target"]).startswith("/post/"):
             plain[f"/mod/{n}/source"] = "off"
@@ -55,7 +58,11 @@ def load(engine: Engine, name: str, seconds: float, ends: list[str] | None = Non
     on_end = (lambda superseded_by: None) if ends is None else ends.append
     values = without_effects(engine.presets.load(name).by_address())
     engine._parts.control_hub.crossfade.start(
-        entries_of(values.items()), FadeTime(seconds), by=f"preset {name}", ended=on_end, is_picture=True
+        entries_of(values.items()),
+        FadeTime(seconds),
+        by=f"preset {name}",
+        ended=on_end,
+        is_picture=True,
     )
 
 
@@ -73,10 +80,14 @@ def undisturbed(folder: Path) -> list[np.ndarray]:
 
 def motion(pictures: list[np.ndarray]) -> np.ndarray:
     """Mean change from each picture to the next."""
-    return np.array([np.abs(after - before).mean() for before, after in itertools.pairwise(pictures)])
+    return np.array(
+        [np.abs(after - before).mean() for before, after in itertools.pairwise(pictures)]
+    )
 
 
-def test_the_old_look_keeps_moving_and_fades_out_evenly(folder: Path, undisturbed: list[np.ndarray]) -> None:
+def test_the_old_look_keeps_moving_and_fades_out_evenly(
+    folder: Path, undisturbed: list[np.ndarray]
+) -> None:
     played, ends = [], []
     with open_offline(folder) as engine:
         played += pictures(engine, BEGIN)
@@ -86,16 +97,24 @@ def test_the_old_look_keeps_moving_and_fades_out_evenly(folder: Path, undisturbe
         assert ends == []
         played += pictures(engine, 8)
         assert ends == [""] and engine.status().last_fade == "both looks are drawn"
-    assert np.abs(played[BEGIN] - undisturbed[BEGIN]).max() <= 1, "the first picture of the fade shows Mandala only"
+    assert np.abs(played[BEGIN] - undisturbed[BEGIN]).max() <= 1, (
+        "the first picture of the fade shows Mandala only"
+    )
     for frame in range(BEGIN, END):
         mix = (frame - BEGIN) / (END - BEGIN)
         of_next = played[frame] - (1 - mix) * undisturbed[frame]
         assert of_next.min() >= -WITHIN, f"frame {frame}: darker than the remaining part of Mandala"
-        assert of_next.max() <= 255 * mix + WITHIN, f"frame {frame}: brighter than the part of Eclipse"
-    assert motion(played[BEGIN - 1 : END + 1]).max() < 1.5 * max(motion(undisturbed).max(), motion(played[END:]).max())
+        assert of_next.max() <= 255 * mix + WITHIN, (
+            f"frame {frame}: brighter than the part of Eclipse"
+        )
+    assert motion(played[BEGIN - 1 : END + 1]).max() < 1.5 * max(
+        motion(undisturbed).max(), motion(played[END:]).max()
+    )
 
 
-def test_a_second_fade_starts_without_a_jump_and_panic_cuts(folder: Path, undisturbed: list[np.ndarray]) -> None:
+def test_a_second_fade_starts_without_a_jump_and_panic_cuts(
+    folder: Path, undisturbed: list[np.ndarray]
+) -> None:
     ends: list[str] = []
     with open_offline(folder) as engine:
         played = list(pictures(engine, BEGIN))
@@ -108,10 +127,15 @@ def test_a_second_fade_starts_without_a_jump_and_panic_cuts(folder: Path, undist
         of_next = played[second] - (1 - revealed) * undisturbed[second - 1]
         assert of_next.min() >= -WITHIN, "darker than the frozen Mandala"
         assert of_next.max() <= 255 * revealed + WITHIN, "brighter than the part of Eclipse"
-        assert steps[second - 1 :].max() <= steps[: second - 1].max() and steps[second - 1 :].min() > 1
+        assert (
+            steps[second - 1 :].max() <= steps[: second - 1].max() and steps[second - 1 :].min() > 1
+        )
         engine.params.set("/master/panic", 1)
         *_, panicked = pictures(engine, 1)
-        assert ends == ["preset Cathedral", "/master/panic"] and np.abs(panicked - played[-1]).mean() > 10
+        assert (
+            ends == ["preset Cathedral", "/master/panic"]
+            and np.abs(panicked - played[-1]).mean() > 10
+        )
         assert engine._parts.drawing.looks.fade is None
 
 
@@ -153,7 +177,9 @@ def test_a_cut_to_a_look_whose_shader_is_new_shows_no_picture_of_neither_look(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, require: Any
 ) -> None:
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path))  # no shader has been tested yet
-    monkeypatch.setattr(shader_player, "CUT_S", CEILING_S)  # a busy machine tests a shader for seconds
+    monkeypatch.setattr(
+        shader_player, "CUT_S", CEILING_S
+    )  # a busy machine tests a shader for seconds
     config = build_config(
         {
             "width": 128, "height": 72, "fps": 30.0, "audio": "demo", "renderer": "numba",
@@ -176,18 +202,27 @@ def test_a_cut_to_a_look_whose_shader_is_new_shows_no_picture_of_neither_look(
         client.close()
     assert after == 10, "Aurora's shader plays"
     assert min([picture.mean() for picture in seen[10:]]) > 5, "a black picture"
-    runs = [list(run) for _, run in itertools.groupby(range(len(seen)), key=lambda number: seen[number].tobytes())]
+    runs = [
+        list(run)
+        for _, run in itertools.groupby(range(len(seen)), key=lambda number: seen[number].tobytes())
+    ]
     still = max(runs, key=len)  # shorter ones are pictures of a sound that was not analysed in time
-    assert len(still) > 1 and sum(np.array_equal(each, seen[still[0]]) for each in seen) == len(still), "one still"
+    assert len(still) > 1 and sum(np.array_equal(each, seen[still[0]]) for each in seen) == len(
+        still
+    ), "one still"
     assert still[0] >= 29, "of the look before, whose last picture it is"
 
 
-def test_a_hand_that_moves_back_leaves_no_trace(folder: Path, undisturbed: list[np.ndarray]) -> None:
+def test_a_hand_that_moves_back_leaves_no_trace(
+    folder: Path, undisturbed: list[np.ndarray]
+) -> None:
     played = []
     with open_offline(folder) as engine:
         control_hub = engine._parts.control_hub
         control = control_hub.preset_control
-        control.cache.folder.save("plain", without_effects(PresetFolder(folder).load("Eclipse").by_address()))
+        control.cache.folder.save(
+            "plain", without_effects(PresetFolder(folder).load("Eclipse").by_address())
+        )
         control._read_folder()
         control.mixer.prepare("plain")
         played += pictures(engine, BEGIN)

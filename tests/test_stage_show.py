@@ -1,4 +1,5 @@
-"""Tests a show as on a stage: OSC, an open page, looks that fade, a recording; in the long form a model that is killed.
+"""Tests a show as on a stage: OSC, an open page, looks that fade, a recording; in the long form a
+model that is killed.
 
 The long form is the same on every system, so that its gaps can be compared.
 """
@@ -33,12 +34,21 @@ from tests.test_hostile_show import (
 from tests.web.socket_client import SocketClient
 
 SECONDS, KILL_EVERY_S = (600.0, 20.0) if IS_SOAK else (3.0, 20.0)
-END_S = 5.0  # from Ctrl-C to the end, of the long form: other tests share the machine with the short one
+# from Ctrl-C to the end, of the long form: other tests share the machine with the short one
+END_S = 5.0
 
 
 def test_a_played_show_with_an_open_page_and_a_recording_loses_no_picture(tmp_path: Path) -> None:
     """Of the long form's model, each process that is killed is followed by one that paints."""
-    more = ("--fps", "30", "--web", "127.0.0.1:0", "--sink", "record=show.mp4", *with_model(tmp_path))
+    more = (
+        "--fps",
+        "30",
+        "--web",
+        "127.0.0.1:0",
+        "--sink",
+        "record=show.mp4",
+        *with_model(tmp_path),
+    )
     with running_show(tmp_path, *more) as (process, client), watcher(tmp_path) as watching:
         with closing(Page((tmp_path / "log.txt").read_text(encoding="utf-8"))) as page:
             painted = play(client, page)
@@ -49,24 +59,33 @@ def test_a_played_show_with_an_open_page_and_a_recording_loses_no_picture(tmp_pa
             press_ctrl_c(process)
             assert process.wait(120.0) == 0
         took_s = time.perf_counter() - began_s
-    figures = f"longest gaps: {seen['gaps']}, kills at {painted}, latency_ms: {status['latency_ms']}"
+    figures = (
+        f"longest gaps: {seen['gaps']}, kills at {painted}, latency_ms: {status['latency_ms']}"
+    )
     print(f"pictures: {seen['pictures']}, {figures}, end in {took_s:.1f} s")
     log = (tmp_path / "log.txt").read_text(encoding="utf-8", errors="replace")
     assert "Traceback" not in log and page.pictures > 0 and page.values > 0
     sinks = {sink["name"]: (sink["dropped"], sink["state"]) for sink in status["sinks"]}
     assert {"hostile", "show.mp4"} <= sinks.keys() and set(sinks.values()) == {(0, "running")}
-    assert [child["restarts"] >= len(painted) - 1 > 3 for child in status["children"]] == [True] * IS_SOAK
+    assert [child["restarts"] >= len(painted) - 1 > 3 for child in status["children"]] == [
+        True
+    ] * IS_SOAK
     recorded = len(pictures_of(tmp_path / "show.mp4"))
     assert re.findall(r"^frames +(\d+) of", log, re.MULTILINE) == [str(recorded)]
     assert took_s < END_S or not IS_SOAK
 
 
 def play_looks(client: ReadingClient, seconds: float, chance: random.Random) -> None:
-    """Send RATE_HZ messages per second: faders at random, and a preset every three seconds, most of which fade."""
+    """Send RATE_HZ messages per second: faders at random, and a preset every three seconds, most of
+    which fade."""
     started_s, number = time.perf_counter(), 0
     while (now_s := time.perf_counter() - started_s) < seconds:
         if number % round(3 * RATE_HZ) == 0:
-            client.send(encode_message("/preset/load", chance.choice(list(LOOKS)), chance.choice([0.0, 1.0, 2.5])))
+            client.send(
+                encode_message(
+                    "/preset/load", chance.choice(list(LOOKS)), chance.choice([0.0, 1.0, 2.5])
+                )
+            )
         else:
             param = chance.choice(FADERS)
             client.send(encode_message(param.address, chance.uniform(param.low, param.high)))
@@ -75,14 +94,19 @@ def play_looks(client: ReadingClient, seconds: float, chance: random.Random) -> 
 
 
 def play(client: ReadingClient, page: "Page") -> list[int]:
-    """Play looks and faders, and every KILL_EVERY_S kill the model's process if it has painted: killed while it loads,
-    the model would count as broken. Returns its pictures before each time."""
+    """Play looks and faders, and every KILL_EVERY_S kill the model's process if it has painted:
+    killed while it loads, the model would count as broken. Returns its pictures before each
+    time."""
     painted, chance = [], random.Random(1)
     started_s = time.perf_counter()
     while (left_s := SECONDS - (time.perf_counter() - started_s)) > 0:
         play_looks(client, min(left_s, KILL_EVERY_S), chance)
         for child in page.status()["children"]:
-            if child["pid"] and child["state"] == "busy" and child["results"] > max(painted, default=0):
+            if (
+                child["pid"]
+                and child["state"] == "busy"
+                and child["results"] > max(painted, default=0)
+            ):
                 with suppress(psutil.NoSuchProcess):
                     psutil.Process(child["pid"]).kill()
                     painted.append(child["results"])

@@ -1,4 +1,5 @@
-"""Tests a frame that hangs: the performer gets reports meanwhile, and the run can still be ended."""
+"""Tests a frame that hangs: the performer gets reports meanwhile, and the run can still be
+ended."""
 
 import os
 import signal
@@ -19,7 +20,9 @@ from tests.support.programs import program
 STANDING = "/engine/status/standing"
 
 
-def test_while_a_frame_hangs_questions_are_answered_and_the_status_shows_it(tmp_path: Path, wait_for: Any) -> None:
+def test_while_a_frame_hangs_questions_are_answered_and_the_status_shows_it(
+    tmp_path: Path, wait_for: Any
+) -> None:
     may_continue, is_blocked = threading.Event(), threading.Event()
     with open_client(tmp_path, fps=60.0) as session:
         session.client.send(encode_message("/engine/notify", 1))
@@ -41,12 +44,17 @@ def test_while_a_frame_hangs_questions_are_answered_and_the_status_shows_it(tmp_
         lines = {message.address: message.args for message in session.ask("/engine/status")}
         seconds, step = lines[STANDING]
         assert seconds >= 0.5 and step == "reading values"
-        assert lines["/engine/status/dropped"][0] >= before.dropped + 30  # 0.5 s at 60 frames per second
+        assert (
+            lines["/engine/status/dropped"][0] >= before.dropped + 30
+        )  # 0.5 s at 60 frames per second
         wait_for(lambda: session.engine.status().standing_s >= 2.0, "two seconds")
         assert session.engine.status().fps == 0.0
         may_continue.set()
         assert session.hear("/engine/warning")[0].startswith("pictures come again, after ")
-        wait_for(lambda: session.engine.status().dropped >= before.dropped + 30, "the count of the frames left out")
+        wait_for(
+            lambda: session.engine.status().dropped >= before.dropped + 30,
+            "the count of the frames left out",
+        )
         assert session.engine.status().standing_s == 0.0
 
 
@@ -56,7 +64,9 @@ STANDING_RUN = program("standing_run")
 
 @pytest.mark.only_on("linux", "darwin", reason="sends a signal of POSIX systems")
 @pytest.mark.parametrize("more", ["--osc off --web off", "--offline --frames 99"])
-def test_ctrl_c_ends_a_run_whose_last_frame_hangs_and_its_recording_is_whole(tmp_path: Path, more: str) -> None:
+def test_ctrl_c_ends_a_run_whose_last_frame_hangs_and_its_recording_is_whole(
+    tmp_path: Path, more: str
+) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", STANDING_RUN, *OPTIONS.split(), *more.split()],
         cwd=tmp_path, env=os.environ | {"MULTIVERSE_HOME": str(tmp_path)},
@@ -70,6 +80,8 @@ def test_ctrl_c_ends_a_run_whose_last_frame_hangs_and_its_recording_is_whole(tmp
         process.kill()
         process.wait()
     assert process.returncode == 1
-    assert ("no picture for" in errors) is ("offline" not in more) and "ended without the last picture" in errors
+    assert ("no picture for" in errors) is (
+        "offline" not in more
+    ) and "ended without the last picture" in errors
     (video,) = tmp_path.rglob("show.mp4")
     assert len(pictures_of(video)) >= 10

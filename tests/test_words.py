@@ -1,5 +1,5 @@
-"""Identifiers use the terms of the field. One that consists only of `kept`, `told`, `place` or the like does not say
-what it names, and a search for it finds everything."""
+"""Identifiers use the terms of the field. One that consists only of `kept`, `told`, `place` or the
+like does not say what it names, and a search for it finds everything."""
 
 import ast
 import re
@@ -53,7 +53,8 @@ EXCEPTIONS: Final[dict[tuple[str, str], str]] = {
     ("engine/sources/senders.py", "word"): REPORT,
     ("engine/sinks/movie_file.py", "tell"): "a method of files, which PyAV calls",
 }
-"""(file, identifier) -> why it stays: an address, an option, a key of a file, an override of foreign code."""
+"""(file, identifier) -> why it stays: an address, an option, a key of a file, an override of
+foreign code."""
 MAX_EXCEPTIONS: Final = 20
 
 TERM: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
@@ -67,7 +68,9 @@ STRING_OR_COMMENT: Final = re.compile(
 def is_old(identifier: str, is_strict: bool) -> bool:
     """True if it consists of old terms and fillers only. `is_strict`: of vague terms, too."""
     terms = [term for part in TERM.findall(identifier) if (term := part.lower()) not in FILLERS]
-    return bool(terms) and all(term in OLD_TERMS or (is_strict and term in VAGUE_TERMS) for term in terms)
+    return bool(terms) and all(
+        term in OLD_TERMS or (is_strict and term in VAGUE_TERMS) for term in terms
+    )
 
 
 def definitions(tree: ast.Module) -> Iterator[tuple[str, int, bool]]:
@@ -90,11 +93,17 @@ def definitions(tree: ast.Module) -> Iterator[tuple[str, int, bool]]:
 
 
 def source_files(*folders: str) -> list[Path]:
-    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py")) if path != GENERATED]
+    return [
+        path
+        for folder in folders
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if path != GENERATED
+    ]
 
 
 def old_identifiers() -> dict[tuple[str, str], int]:
-    """(file, identifier) -> its first line. A file without such an identifier outside of strings is not parsed."""
+    """(file, identifier) -> its first line. A file without such an identifier outside of strings is
+    not parsed."""
     lines: dict[tuple[str, str], int] = {}
     for path in source_files(*FOLDERS):
         file = path.relative_to(ROOT).as_posix()
@@ -111,7 +120,11 @@ def old_identifiers() -> dict[tuple[str, str], int]:
 
 def test_identifiers_are_terms_of_the_field() -> None:
     lines = old_identifiers()
-    new = [f"{file}:{line} {name}" for (file, name), line in lines.items() if (file, name) not in EXCEPTIONS]
+    new = [
+        f"{file}:{line} {name}"
+        for (file, name), line in lines.items()
+        if (file, name) not in EXCEPTIONS
+    ]
     assert not new, "\n".join([*new, f"{len(new)} identifiers: see the glossary in {GLOSSARY}"])
     assert not EXCEPTIONS.keys() - lines, "these exceptions are not needed any more"
     assert len(EXCEPTIONS) <= MAX_EXCEPTIONS
@@ -121,6 +134,8 @@ def test_identifiers_are_terms_of_the_field() -> None:
 def test_public_class_names_are_unique() -> None:
     homes: dict[str, list[str]] = defaultdict(list)
     for path in source_files("engine", "osc_schema", "touchdesigner"):
-        for name in re.findall(r"^class ([A-Z]\w*)", path.read_text(encoding="utf-8"), re.MULTILINE):
+        for name in re.findall(
+            r"^class ([A-Z]\w*)", path.read_text(encoding="utf-8"), re.MULTILINE
+        ):
             homes[name].append(path.relative_to(ROOT).as_posix())
     assert {name: files for name, files in homes.items() if len(files) > 1} == {}

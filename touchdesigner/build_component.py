@@ -8,8 +8,8 @@ do not edit.
 # fmt: off
 # ruff: noqa
 TEXTS = {
-    'callbacks': r'''"""Calls the patch's own functions in the DAT that Callback DAT names, each with one dictionary. TouchDesigner's own
-components do so, too (docs.derivative.ca/CallbacksExt_Extension).
+    'callbacks': r'''"""Calls the patch's own functions in the DAT that Callback DAT names, each with one dictionary.
+TouchDesigner's own components do so, too (docs.derivative.ca/CallbacksExt_Extension).
 
 An error in one of them is a line on the component, and stops nothing.
 """
@@ -23,9 +23,13 @@ BELOW = 130  # network editor units
 
 class Callbacks:
     def __init__(
-        self, comp: Any, on_error: Callable[[str, Exception], None], on_success: Callable[[str], None]
+        self,
+        comp: Any,
+        on_error: Callable[[str, Exception], None],
+        on_success: Callable[[str], None],
     ) -> None:
-        """`on_error(which, error)`; `on_success(which)` when a callback that had failed works again."""
+        """`on_error(which, error)`; `on_success(which)` when a callback that had failed works
+        again."""
         self._comp = comp
         self._on_error = on_error
         self._on_success = on_success
@@ -33,7 +37,8 @@ class Callbacks:
         """Names of the callbacks whose last call failed."""
 
     def call(self, callback: str, /, **info: Any) -> None:
-        """Call the patch's function of this name, if there is one, with `info` and the component that calls."""
+        """Call the patch's function of this name, if there is one, with `info` and the component
+        that calls."""
         dat = self._comp.par.Callbackdat.eval()
         if dat is None:
             return
@@ -60,9 +65,10 @@ class BeatWatch:
         """That of the last beat found; 0 from the middle of that beat on."""
 
     def take(self, beat: float, bar: float, beats_a_bar: int) -> int | None:
-        """The number of the beat in its bar, from 1, if one has begun since the last call; else None. `beat`, `bar`:
-        position in them, 0 to 1."""
-        before, self._beat = self._beat, beat
+        """The number of the beat in its bar, from 1, if one has begun since the last call; else
+        None. `beat`, `bar`: position in them, 0 to 1."""
+        before = self._beat
+        self._beat = beat
         if 0.25 < beat < 0.75:
             self._number = 0
         if before is None or beat - before > -0.5:  # a small step back is a tempo that is corrected
@@ -74,25 +80,30 @@ class BeatWatch:
         return number
 
     def forget(self) -> None:
-        self._beat, self._number = None, 0
+        self._beat = None
+        self._number = 0
 
 
 def create(comp: Any) -> str:
-    """Put a DAT with the templates beside the component, dock it there, and name it in Callback DAT. Keeps one that is
-    there. Returns a message."""
-    network, name = comp.parent(), f"{comp.name}_callbacks"
+    """Put a DAT with the templates beside the component, dock it there, and name it in Callback
+    DAT. Keeps one that is there. Returns a message."""
+    network = comp.parent()
+    name = f"{comp.name}_callbacks"
     dat = network.op(name)
     if dat is None:
         dat = network.create("textDAT", name)
         dat.text = comp.op(TEMPLATE).text
-        dat.nodeX, dat.nodeY = comp.nodeX, comp.nodeY - BELOW
+        dat.nodeX = comp.nodeX
+        dat.nodeY = comp.nodeY - BELOW
         dat.dock = comp
     comp.par.Callbackdat = dat.name
     return f"callbacks are in {dat.path}"
 ''',
-    'callbacks_template': r'''"""Callbacks of the multiverse component. Each gets one dictionary: info['ownerComp'] is the component.
+    'callbacks_template': r'''"""Callbacks of the multiverse component. Each gets one dictionary: info['ownerComp'] is the
+component.
 
-Write your own code into them, and delete those that you do not need. An error is shown on the component.
+Write your own code into them, and delete those that you do not need. An error is shown on the
+component.
 """
 
 
@@ -101,7 +112,8 @@ def onConnect(info):
 
 
 def onLook(info):
-    """A preset was loaded or saved, by anyone: info['name']. info['isEdited'] is True once a value was moved since."""
+    """A preset was loaded or saved, by anyone: info['name']. info['isEdited'] is True once a value
+    was moved since."""
 
 
 def onCue(info):
@@ -109,7 +121,8 @@ def onCue(info):
 
 
 def onBeat(info):
-    """A beat: info['beat'] in its bar, from 1; info['bpm']. info['isFree'] is True while the tempo has lost its clock.
+    """A beat: info['beat'] in its bar, from 1; info['bpm']. info['isFree'] is True while the tempo
+    has lost its clock.
 
     Needs Audio CHOP (page Connect). Within a frame of the beat.
     """
@@ -122,15 +135,17 @@ def onSection(info):
 def onLost(info):
     """The engine has sent nothing for 3 s."""
 ''',
-    'echo': r'''"""Echo suppression between parameters and engine, so that a value never loops. Pure: time is an argument.
+    'echo': r'''"""Echo suppression between parameters and engine, so that a value never loops. Pure: time is an
+argument.
 
-TouchDesigner reports a change once per frame, without its cause. A flag set while a value from the engine is applied
-would be cleared long before the callback runs. So changes are compared by value: the value shown last is stored, and a
-change to exactly that value is ignored.
+TouchDesigner reports a change once per frame, without its cause. A flag set while a value from the
+engine is applied would be cleared long before the callback runs. So changes are compared by value:
+the value shown last is stored, and a change to exactly that value is ignored.
 
-The engine does not send a client its own changes, but another client's change may arrive while someone moves the same
-control here. So for a moment after each sent value, incoming values for that address are not shown. When the control
-has stopped moving, the engine is asked for the current value.
+The engine does not send a client its own changes, but another client's change may arrive while
+someone moves the same control here. So for a moment after each sent value, incoming values for that
+address are not shown. When the control has stopped moving, the engine is asked for the current
+value.
 """
 
 import math
@@ -155,7 +170,8 @@ class Echo:
         self._outdated: dict[str, tuple[float, float]] = {}
 
     def show(self, address: str, value: Value) -> None:
-        """Store the value displayed after an update from the engine, so that it is not sent back."""
+        """Store the value displayed after an update from the engine, so that it is not sent
+        back."""
         self._displayed[address] = value
 
     def wants_sending(self, address: str, value: Value, now_s: float) -> bool:
@@ -171,7 +187,8 @@ class Echo:
         self._held_until_s[address] = now_s + HOLD_S
 
     def may_show(self, address: str, now_s: float) -> bool:
-        """True if a value from the engine should be shown; if not, `take_outdated` will return the address."""
+        """True if a value from the engine should be shown; if not, `take_outdated` will return the
+        address."""
         if now_s < self._held_until_s.get(address, -math.inf):
             self._outdated[address] = now_s, ARRIVAL_S
             return False
@@ -179,14 +196,19 @@ class Echo:
         return True
 
     def expect(self, addresses: Iterable[str], now_s: float) -> None:
-        """Have `take_outdated` return those of these addresses whose value does not arrive within 2 s."""
+        """Have `take_outdated` return those of these addresses whose value does not arrive within 2
+        s."""
         self._outdated |= dict.fromkeys(addresses, (now_s + ARRIVAL_S, ARRIVAL_S))
 
     def take_outdated(self, now_s: float) -> list[str]:
-        """Addresses that are no longer held back and whose current value the engine must be asked for; again after 2 s,
-        4 s and so on, up to 32 s, if the answer is lost, too."""
+        """Addresses that are no longer held back and whose current value the engine must be asked
+        for; again after 2 s, 4 s and so on, up to 32 s, if the answer is lost, too."""
         held_s = self._held_until_s
-        due = [name for name, (ask_s, _) in self._outdated.items() if now_s >= max(ask_s, held_s.get(name, -math.inf))]
+        due = [
+            name
+            for name, (ask_s, _) in self._outdated.items()
+            if now_s >= max(ask_s, held_s.get(name, -math.inf))
+        ]
         for address in due:
             _, wait_s = self._outdated[address]
             if wait_s > MAX_ARRIVAL_S:
@@ -204,11 +226,13 @@ def is_same(one: Value, other: Value) -> bool:
         return one == other
     return math.isclose(one, other, rel_tol=RELATIVE, abs_tol=ABSOLUTE)
 ''',
-    'engine_inputs': r'''"""A picture, sound, timecode and beat from TouchDesigner to the engine. TouchDesigner's main thread.
+    'engine_inputs': r'''"""A picture, sound, timecode and beat from TouchDesigner to the engine. TouchDesigner's main
+thread.
 
-The picture goes by Syphon, Spout or NDI, and the engine opens it as its camera: layer 5, and a source of SD. The sender
-exists only while Picture In is on, because Spout limits their number. Sound is read once a frame: what has come since
-the last one. Timecode is text, `/mtc hh:mm:ss:ff 30`.
+The picture goes by Syphon, Spout or NDI, and the engine opens it as its camera: layer 5, and a
+source of SD. The sender exists only while Picture In is on, because Spout limits their number.
+Sound is read once a frame: what has come since the last one. Timecode is text, `/mtc hh:mm:ss:ff
+30`.
 """
 
 import sys
@@ -222,7 +246,9 @@ TIMECODE_FPS = 30
 
 
 class EngineInputs:
-    def __init__(self, comp: Any, sender: Any, send: Callable[..., None], put: Callable[[str, Any], None]) -> None:
+    def __init__(
+        self, comp: Any, sender: Any, send: Callable[..., None], put: Callable[[str, Any], None]
+    ) -> None:
         """`send`: sends an OSC message; `put`: moves a parameter of the engine here."""
         self._comp = comp
         self._sender = sender
@@ -249,8 +275,8 @@ class EngineInputs:
         (out.par.name if kind == "ndioutTOP" else out.par.sendername).val = name
 
     def open_picture(self) -> str:
-        """Have the engine open what `offer_picture` offers, or its own camera again. Returns a message, or "". Call it
-        when connected, and after each change while connected."""
+        """Have the engine open what `offer_picture` offers, or its own camera again. Returns a
+        message, or "". Call it when connected, and after each change while connected."""
         way = self._own("Picturein")
         if way == "off":
             if self._opened:
@@ -266,7 +292,8 @@ class EngineInputs:
 
     def forget(self) -> None:
         """Forget what was opened, because another engine, or none, is connected."""
-        self._opened, self._bpm = "", None
+        self._opened = ""
+        self._bpm = None
 
     def send_sound(self) -> None:
         """Send what input 2 has brought since the last frame, if Audio In is on."""
@@ -274,7 +301,12 @@ class EngineInputs:
             return
         sound = self._comp.op("audio_resampled")
         if sound.numChans:
-            self._sender.send(sound.numpyArray(), self._own("Audioinchan"), self._own("Host"), self._own("Audioinport"))
+            self._sender.send(
+                sound.numpyArray(),
+                self._own("Audioinchan"),
+                self._own("Host"),
+                self._own("Audioinport"),
+            )
 
     @property
     def audio_option(self) -> str:
@@ -282,7 +314,8 @@ class EngineInputs:
         return f"rtp:{self._own('Audioinport')}/48000/{self._own('Audioinchan')}"
 
     def sound_trouble(self, engines_sound: str) -> str:
-        """The reason why Audio In is not heard, or "". `engines_sound`: the description of its source by the engine."""
+        """The reason why Audio In is not heard, or "". `engines_sound`: the description of its
+        source by the engine."""
         if not self._own("Audioin"):
             return ""
         if not self._comp.op("in2_audio").numChans:
@@ -290,10 +323,14 @@ class EngineInputs:
         channels = self._own("Audioinchan")
         if f":{self._own('Audioinport')} ({channels} channels, 48000 Hz)" in engines_sound:
             return ""
-        return f"Audio In is not heard: start the engine with --audio {self.audio_option} (it has {engines_sound})"
+        return (
+            f"Audio In is not heard: start the engine with --audio {self.audio_option} (it has "
+            f"{engines_sound})"
+        )
 
     def send_time(self) -> None:
-        """Send the position of the component's timeline when its label changes, and its tempo, as Send Time says."""
+        """Send the position of the component's timeline when its label changes, and its tempo, as
+        Send Time says."""
         way = self._own("Timeto")
         if way == "off":
             return
@@ -307,7 +344,8 @@ class EngineInputs:
             self._put("/tempo/bpm", float(time.tempo))
 
     def choose_clocks(self) -> None:
-        """Have the engine follow what `send_time` sends. Call it when connected, and when Send Time changes."""
+        """Have the engine follow what `send_time` sends. Call it when connected, and when Send Time
+        changes."""
         way = self._own("Timeto")
         if way != "off":
             self._put("/timecode/source", "mtc")
@@ -318,7 +356,8 @@ class EngineInputs:
         self._sender.close()
 
     def _picture_name(self) -> str:
-        """One for each component; without "multiverse", by which the component finds the engine's own pictures."""
+        """One for each component; without "multiverse", by which the component finds the engine's
+        own pictures."""
         return f"TouchDesigner {self._own('Listenport')}"
 
     def _own(self, name: str) -> Any:
@@ -333,9 +372,9 @@ def label_at(seconds: float) -> str:
 ''',
     'engine_process': r'''"""Starts the installed `multiverse run` and detects its end.
 
-TouchDesigner sets PYTHONHOME and PYTHONPATH for its own Python: any other Python that inherits them loads the wrong
-standard library and crashes at start. The engine outlives TouchDesigner, so it writes its output to a file: a pipe
-without a reader would end it in the middle of the show.
+TouchDesigner sets PYTHONHOME and PYTHONPATH for its own Python: any other Python that inherits them
+loads the wrong standard library and crashes at start. The engine outlives TouchDesigner, so it
+writes its output to a file: a pipe without a reader would end it in the middle of the show.
 """
 
 import os
@@ -356,7 +395,8 @@ TOUCHDESIGNERS_OWN = (
     "__PYVENV_LAUNCHER__",
 )
 COMMAND_MISSING = (
-    "{command}: no such program. Programs started from the Dock or the Start menu have a short PATH: enter the full "
+    "{command}: no such program. Programs started from the Dock or the Start menu have a short "
+    "PATH: enter the full "
     "path in Command, in a checkout .venv/bin/multiverse (Windows: .venv\\Scripts\\multiverse.exe)"
 )
 
@@ -366,14 +406,15 @@ class StartError(Exception):
 
 
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """`environment` without the variables of TouchDesigner's Python, and with UTF-8 for the engine's log: the code page
-    of Windows cannot encode every name."""
+    """`environment` without the variables of TouchDesigner's Python, and with UTF-8 for the
+    engine's log: the code page of Windows cannot encode every name."""
     inherited = {key: value for key, value in environment.items() if key not in TOUCHDESIGNERS_OWN}
     return {**inherited, "PYTHONUTF8": "1"}
 
 
 def split_options(options: str, platform: str) -> list[str]:
-    """The words of `options`; single or double quotes group a word with blanks. ValueError for an unclosed quote.
+    """The words of `options`; single or double quotes group a word with blanks. ValueError for an
+    unclosed quote.
 
     `platform` is `sys.platform`: on Windows a backslash separates folders and does not escape.
     """
@@ -393,9 +434,12 @@ class EngineProcess:
         self._log_file = Path()
 
     def start(self, command: str, options: str, osc: str, web: str) -> str:
-        """Start `command run --osc OSC --web WEB OPTIONS` and return a message. Raises StartError."""
+        """Start `command run --osc OSC --web WEB OPTIONS` and return a message. Raises
+        StartError."""
         if self._process is not None:
-            raise StartError(f"the engine started here is already running (process {self._process.pid})")
+            raise StartError(
+                f"the engine started here is already running (process {self._process.pid})"
+            )
         command = command.strip().strip('"')  # "Copy as path" on Windows adds quotes
         path = os.path.expanduser(command)
         # Python 3.11 adds .exe to a name in PATH, but not to a path.
@@ -407,9 +451,12 @@ class EngineProcess:
         except ValueError as error:
             raise StartError(f"Options: {error}") from None
         self._log_file = Path(tempfile.gettempdir()) / f"multiverse-{osc.rpartition(':')[2]}.log"
-        # In its own process group: Ctrl-C in the console that started TouchDesigner must not stop the engine.
+        # In its own process group: Ctrl-C in the console that started TouchDesigner must not stop
+        # the engine.
         if sys.platform == "win32":
-            own_group = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
+            own_group = {
+                "creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
+            }
         else:
             own_group = {"start_new_session": True}
         try:
@@ -432,10 +479,12 @@ class EngineProcess:
         return self._process is not None
 
     def ended(self) -> str:
-        """A message if the engine ended since the last call, with the last line of its log; else empty."""
+        """A message if the engine ended since the last call, with the last line of its log; else
+        empty."""
         if self._process is None or self._process.poll() is None:
             return ""
-        code, self._process = self._process.returncode, None
+        code = self._process.returncode
+        self._process = None
         if code == 0:
             return "the engine has ended"
         lines = self._log_file.read_text(encoding="utf-8", errors="replace").split("\n")
@@ -443,13 +492,15 @@ class EngineProcess:
         return f"the engine ended with code {code}: {last}"
 
     def terminate(self) -> bool:
-        """End the engine started here: by SIGTERM it finishes its files, Windows kills it. True if there is one."""
+        """End the engine started here: by SIGTERM it finishes its files, Windows kills it. True if
+        there is one."""
         if self._process is None:
             return False
         self._process.terminate()
         return True
 ''',
-    'extension': r'''"""The component's extension: connects its parts with operators and parameters. TouchDesigner's main thread.
+    'extension': r'''"""The component's extension: connects its parts with operators and parameters. TouchDesigner's main
+thread.
 
 parameters -> on_value, on_pulse -> echo -> osc_out -> engine
 engine -> osc_in -> on_message -> echo -> parameters, status, tables of audio and objects, callbacks
@@ -476,13 +527,17 @@ MAX_DEPTH = 100
 
 
 def opened(comp: Any) -> "MultiverseExt":
-    """Create the component's extension. If it cannot start, the component's error flag and Message say why: an
-    extension that raises shows nothing on the component, only a traceback in the textport."""
+    """Create the component's extension. If it cannot start, the component's error flag and Message
+    say why: an extension that raises shows nothing on the component, only a traceback in the
+    textport."""
     comp.clearScriptErrors()
     try:
         return MultiverseExt(comp)
     except Exception as error:
-        line = f"the component did not start: {described(error)}; build it again with the build_component.py it is from"
+        line = (
+            f"the component did not start: {described(error)}; build it again with the "
+            "build_component.py it is from"
+        )
         comp.addScriptError(line)
         comp.par.Message = line
         raise
@@ -493,7 +548,8 @@ def described(error: Exception) -> str:
 
 
 def guarded(callback: Callable[..., None]) -> Callable[..., None]:
-    """Report a callback's first traceback, then count: TouchDesigner would print one 60 times per second."""
+    """Report a callback's first traceback, then count: TouchDesigner would print one 60 times per
+    second."""
 
     @functools.wraps(callback)
     def call(self: "MultiverseExt", *args: Any) -> None:
@@ -506,8 +562,10 @@ def guarded(callback: Callable[..., None]) -> Callable[..., None]:
 
 
 def free_ports(requested: dict[str, int], used: set[int]) -> dict[str, int]:
-    """The requested ports; each one that another component uses is replaced by the next free one."""
-    used, chosen = set(used), {}
+    """The requested ports; each one that another component uses is replaced by the next free
+    one."""
+    used = set(used)
+    chosen = {}
     for name, port in requested.items():
         while port in used:
             port = port + 1 if port < 65_535 else 1024
@@ -533,7 +591,9 @@ class MultiverseExt:
         self._inputs = part("engine_inputs").EngineInputs(
             ownerComp, part("rtp_sender").RtpSender(), self.Send, self._put
         )
-        self._callbacks = part("callbacks").Callbacks(ownerComp, self._note_fault, self._forget_fault)
+        self._callbacks = part("callbacks").Callbacks(
+            ownerComp, self._note_fault, self._forget_fault
+        )
         self._beats = part("callbacks").BeatWatch()
         self._look: list[Any] = []
         """Name of the current preset, and 1 if a value was moved since."""
@@ -554,7 +614,8 @@ class MultiverseExt:
         self._inputs.offer_picture()
 
     def onDestroyTD(self) -> None:
-        """Unsubscribe from the engine. If the component itself was deleted, its operators no longer exist."""
+        """Unsubscribe from the engine. If the component itself was deleted, its operators no longer
+        exist."""
         self._inputs.close()
         if self.ownerComp.op("osc_out") is not None:
             self._unsubscribe()
@@ -562,7 +623,8 @@ class MultiverseExt:
     # -- for patches ---------------------------------------------------------------------------
 
     def Send(self, address: str, *args: float | int | str) -> None:
-        """Send any OSC message to the engine: `op('multiverse').Send('/sink/start', 'record', 'show.mp4')`."""
+        """Send any OSC message to the engine: `op('multiverse').Send('/sink/start', 'record',
+        'show.mp4')`."""
         self.ownerComp.op("osc_out").sendOSC(address, list(args))
 
     # -- callbacks -----------------------------------------------------------------------------
@@ -653,7 +715,10 @@ class MultiverseExt:
         if count == 1:
             print(f"multiverse: {self.ownerComp.path}: {traceback.format_exc()}")
         if count == 10 ** (len(str(count)) - 1):
-            line = f"{callback}: {described(error)} ({count} times; the first traceback is in the textport)"
+            line = (
+                f"{callback}: {described(error)} ({count} times; the first traceback is in the "
+                "textport)"
+            )
             self.ownerComp.clearScriptErrors()
             self.ownerComp.addScriptError(line)
             self._show_message(line)
@@ -666,19 +731,25 @@ class MultiverseExt:
     # -- parameters ----------------------------------------------------------------------------
 
     def _read_pages(self) -> None:
-        """Index the embedded pages by address and by parameter name; the values shown now are not sent."""
+        """Index the embedded pages by address and by parameter name; the values shown now are not
+        sent."""
         pages = self._layout.read_pages(self.ownerComp.op("pages").text)
         self._by_address = {control.address: control for page in pages for control in page.controls}
         self._by_name = {
-            name: control for control in self._by_address.values() for name in self._layout.names_of(control)
+            name: control
+            for control in self._by_address.values()
+            for name in self._layout.names_of(control)
         }
         for control in self._by_address.values():
             if control.style != "Pulse":
                 self._echo.show(control.address, self._value(control))
 
     def _value(self, control: Any) -> Any:
-        """The value to send: ints and switches as int, menu items by name, a colour as four numbers."""
-        values = [getattr(self.ownerComp.par, name).eval() for name in self._layout.names_of(control)]
+        """The value to send: ints and switches as int, menu items by name, a colour as four
+        numbers."""
+        values = [
+            getattr(self.ownerComp.par, name).eval() for name in self._layout.names_of(control)
+        ]
         if control.style == "RGBA":
             return tuple(values)
         return int(values[0]) if control.style in ("Toggle", "Int") else values[0]
@@ -693,7 +764,9 @@ class MultiverseExt:
             if par.mode != ParMode.CONSTANT:  # noqa: F821  TouchDesigner's
                 return False
             if control.style == "Menu" and value not in par.menuNames:
-                self._show_message(f"{control.address} is {value}, which is not on this page: pulse Fit Pages")
+                self._show_message(
+                    f"{control.address} is {value}, which is not on this page: pulse Fit Pages"
+                )
                 return False
             par.val = value
         self._echo.show(control.address, self._value(control))
@@ -708,13 +781,24 @@ class MultiverseExt:
             pages = self._layout.control_pages(self._layout.leaves_of(tree))
             if not pages:
                 raise ValueError("it contains no parameter of this engine")
-        except (AttributeError, LookupError, TypeError, ValueError) as error:  # an unknown server may send anything
+        except (
+            AttributeError,
+            LookupError,
+            TypeError,
+            ValueError,
+        ) as error:  # an unknown server may send anything
             self._show_message(f"pages not changed: the OSCQuery tree cannot be used ({error})")
             return
         parameters = self._part("parameters")
         before = {control.address: control for control in self._by_address.values()}
-        names = {name for page in pages for control in page.controls for name in self._layout.names_of(control)}
-        # Destroying a parameter invalidates all Par objects held elsewhere, so destroy all before creating any.
+        names = {
+            name
+            for page in pages
+            for control in page.controls
+            for name in self._layout.names_of(control)
+        }
+        # Destroying a parameter invalidates all Par objects held elsewhere, so destroy all before
+        # creating any.
         for name in set(self._by_name) - names:
             if hasattr(self.ownerComp.par, name):
                 getattr(self.ownerComp.par, name).destroy()
@@ -728,16 +812,20 @@ class MultiverseExt:
         self.ownerComp.op("pages").text = self._layout.pages_json(pages)
         self._read_pages()
         self._link.start_over()
-        self._show_message(f"pages updated: {len(self._by_address)} parameters, {changed} of them new or changed")
+        self._show_message(
+            f"pages updated: {len(self._by_address)} parameters, {changed} of them new or changed"
+        )
 
     def _request_features(self) -> None:
-        """Switch audio features on if the engine sends none, so that the CHOP output works by default."""
+        """Switch audio features on if the engine sends none, so that the CHOP output works by
+        default."""
         control = self._by_address.get(FEATURES_RATE)
         if control is None or not self._own("Audiochop"):
             return
         par = getattr(self.ownerComp.par, control.name)
         if par.mode == ParMode.CONSTANT and par.eval() == 0.0:  # noqa: F821  TouchDesigner's
-            # Sent here: in a project saved with 60 the change from 60 to 0 to 60 in one frame is not reported.
+            # Sent here: in a project saved with 60 the change from 60 to 0 to 60 in one frame is
+            # not reported.
             self._put(FEATURES_RATE, FEATURES_HZ)
 
     # -- the connection ------------------------------------------------------------------------
@@ -763,7 +851,9 @@ class MultiverseExt:
         if not self._link.note_heartbeat(self.now_s()):
             return
         self._unanswered_polls = 0
-        self._echo.expect((one.address for one in self._by_address.values() if one.style != "Pulse"), self.now_s())
+        self._echo.expect(
+            (one.address for one in self._by_address.values() if one.style != "Pulse"), self.now_s()
+        )
         self._set("Connected", 1)
         self.ownerComp.op("features_in").par.resetvalues = False
         self._status.show_connected(f"{self._target[0]}:{self._target[1]}")
@@ -799,7 +889,8 @@ class MultiverseExt:
     def _apply_target(self) -> None:
         host, port, listen_port, features_port = self._target
         out = self.ownerComp.op("osc_out").par
-        out.address, out.port = host, port
+        out.address = host
+        out.port = port
         self.ownerComp.op("osc_in").par.port = listen_port
         self.ownerComp.op("features_in").par.port = features_port
 
@@ -818,14 +909,21 @@ class MultiverseExt:
             for comp in self.ownerComp.op("/").findChildren(tags=[TAG], maxDepth=MAX_DEPTH)
             if comp.path != self.ownerComp.path and hasattr(comp.par, PORTS[0])
         ]
-        used = {getattr(comp.par, name).eval() for comp in others for name in PORTS if hasattr(comp.par, name)}
+        used = {
+            getattr(comp.par, name).eval()
+            for comp in others
+            for name in PORTS
+            if hasattr(comp.par, name)
+        }
         requested = {name: self._own(name) for name in PORTS}
         chosen = free_ports(requested, used)
         for name, port in chosen.items():
             self._set(name, port)
         if chosen != requested:
             ports = " and ".join(str(port) for port in chosen.values())
-            self._show_message(f"receives on ports {ports}: another component of this project has those before")
+            self._show_message(
+                f"receives on ports {ports}: another component of this project has those before"
+            )
 
     def _forget_engine(self) -> None:
         self._inputs.forget()
@@ -850,8 +948,8 @@ class MultiverseExt:
             self._watch_beat()
 
     def _put(self, address: str, value: Any) -> None:
-        """Move a parameter of the engine, here and there; not one that an expression sets. Sent in any case: the value
-        shown may be that of a saved project."""
+        """Move a parameter of the engine, here and there; not one that an expression sets. Sent in
+        any case: the value shown may be that of a saved project."""
         control = self._by_address.get(address)
         if control is None:
             self._show_message(f"{address}: this engine has no such parameter; pulse Fit Pages")
@@ -881,7 +979,9 @@ class MultiverseExt:
         beats_a_bar = self._value(control) if control is not None else 4
         beat = self._beats.take(float(audio["beat"]), float(audio["bar"]), beats_a_bar)
         if beat is not None:
-            self._callbacks.call("onBeat", beat=beat, bpm=self._status.bpm, isFree=self._status.is_free)
+            self._callbacks.call(
+                "onBeat", beat=beat, bpm=self._status.bpm, isFree=self._status.is_free
+            )
 
     def _on_look(self, args: list[Any]) -> None:
         if args != self._look:
@@ -920,7 +1020,9 @@ class MultiverseExt:
 
     def _pulses(self) -> dict[str, Callable[[], None]]:
         return {
-            "Fit": lambda: self._tree.start(self._own("Host"), self._own("Webport"), self._own("Token")),
+            "Fit": lambda: self._tree.start(
+                self._own("Host"), self._own("Webport"), self._own("Token")
+            ),
             "Startengine": self._start_engine,
             "Stopengine": self._stop_engine,
             "Presetload": self._load_preset,
@@ -937,7 +1039,8 @@ class MultiverseExt:
         }
 
     def _show_presets(self) -> None:
-        names, self._presets = self._presets, []
+        names = self._presets
+        self._presets = []
         par = self.ownerComp.par.Preset
         chosen = par.eval()
         par.menuNames = par.menuLabels = names
@@ -961,14 +1064,18 @@ class MultiverseExt:
         host, port = self._target[:2]
         if host not in LOOPBACK:
             self._show_message(
-                f"Start Engine starts it on this machine, but Host is {host}: start it there, or set Host to 127.0.0.1"
+                f"Start Engine starts it on this machine, but Host is {host}: start it there, or "
+                "set Host to 127.0.0.1"
             )
         elif self._link.is_connected:
             self._show_message(f"an engine is already running at {host}:{port}")
         else:
-            osc, web = f"127.0.0.1:{port}", f"127.0.0.1:{self._own('Webport')}"
+            osc = f"127.0.0.1:{port}"
+            web = f"127.0.0.1:{self._own('Webport')}"
             try:
-                self._show_message(self._process.start(self._own("Command"), self._options(), osc, web))
+                self._show_message(
+                    self._process.start(self._own("Command"), self._options(), osc, web)
+                )
             except process.StartError as error:
                 self._show_message(str(error))
 
@@ -995,10 +1102,15 @@ class MultiverseExt:
 
     def _expected_px(self) -> tuple[int, int] | None:
         """Expected size of the Syphon or Spout picture; None without an engine on this machine."""
-        return self._status.size_px if self._link.is_connected and self._target[0] in LOOPBACK else None
+        return (
+            self._status.size_px
+            if self._link.is_connected and self._target[0] in LOOPBACK
+            else None
+        )
 
     def _report_no_engine(self) -> None:
-        """Show a message once if no engine has answered since the last poll and none is starting here."""
+        """Show a message once if no engine has answered since the last poll and none is starting
+        here."""
         if self._link.is_connected or self._process.is_running:
             return
         self._unanswered_polls += 1
@@ -1010,15 +1122,23 @@ class MultiverseExt:
         problem = " ".join((osc_in.errors() or osc_in.warnings()).split())
         features_problem = " ".join(features_in.errors().split())
         if problem:
-            self._show_message(f"Listen port {listen_port} cannot be opened ({problem}): choose a free one")
+            self._show_message(
+                f"Listen port {listen_port} cannot be opened ({problem}): choose a free one"
+            )
         elif features_problem:
-            self._show_message(f"Features port {features_port} cannot be opened ({features_problem}): choose another")
+            self._show_message(
+                f"Features port {features_port} cannot be opened ({features_problem}): choose "
+                "another"
+            )
         elif host in LOOPBACK:
             self._show_message(
-                f"no engine answers at {host}:{port}: pulse Start Engine, or start it with `multiverse run`"
+                f"no engine answers at {host}:{port}: pulse Start Engine, or start it with "
+                "`multiverse run`"
             )
         else:
-            self._show_message(f"no engine answers at {host}:{port}: start it there with `multiverse run --lan`")
+            self._show_message(
+                f"no engine answers at {host}:{port}: start it there with `multiverse run --lan`"
+            )
 
     # -- operators -----------------------------------------------------------------------------
 
@@ -1040,22 +1160,30 @@ class MultiverseExt:
 ''',
     'features': r'''"""Names of the audio features, as the engine sends them and as channels. Pure.
 
-The engine sends 33 numbers 60 times per second: 1980 callbacks per second, if a DAT received them. So they have a port
-of their own, where an OSC In CHOP takes them without Python.
+The engine sends 33 numbers 60 times per second: 1980 callbacks per second, if a DAT received them.
+So they have a port of their own, where an OSC In CHOP takes them without Python.
 """
 
 CHANNELS = 4
 FEATURES = ("rms", "peak", "low", "mid", "high", "pitch", "onset")
 BEATS = ("beat", "bar", "kick", "snare", "hat")
-NAMES = (*(f"{feature}{channel}" for channel in range(1, CHANNELS + 1) for feature in FEATURES), *BEATS)
+NAMES = (
+    *(f"{feature}{channel}" for channel in range(1, CHANNELS + 1) for feature in FEATURES),
+    *BEATS,
+)
 """Channels of output 4, in this order."""
-RECEIVED = (*(f"{channel}/{feature}" for channel in range(1, CHANNELS + 1) for feature in FEATURES), *BEATS)
-"""Names of the same in an OSC In CHOP that strips the first segment of `/audio/1/rms` and `/audio/beat`."""
+RECEIVED = (
+    *(f"{channel}/{feature}" for channel in range(1, CHANNELS + 1) for feature in FEATURES),
+    *BEATS,
+)
+"""Names of the same in an OSC In CHOP that strips the first segment of `/audio/1/rms` and
+`/audio/beat`."""
 ''',
     'found_objects': r'''"""SAM3 objects, collected from messages until the next frame. Pure.
 
-Each result is a count followed by one message per object, best first. A message may be lost, and one from an older
-result may arrive after the count of a newer one: an object beyond the count is dropped.
+Each result is a count followed by one message per object, best first. A message may be lost, and
+one from an older result may arrive after the count of a newer one: an object beyond the count is
+dropped.
 """
 
 from typing import Any
@@ -1063,9 +1191,13 @@ from typing import Any
 COLUMNS = ("k", "id", "prompt", "score", "cx", "cy", "w", "h")
 CHANNEL_OBJECTS = 4
 CHANNEL_COLUMNS = ("id", "cx", "cy", "w", "h", "score")
-NAMES = ("objects", *(f"o{k}_{column}" for k in range(1, CHANNEL_OBJECTS + 1) for column in CHANNEL_COLUMNS))
+NAMES = (
+    "objects",
+    *(f"o{k}_{column}" for k in range(1, CHANNEL_OBJECTS + 1) for column in CHANNEL_COLUMNS),
+)
 
-_COUNT, _OBJECT = "/sam3/objects", "/sam3/object/"
+_COUNT = "/sam3/objects"
+_OBJECT = "/sam3/object/"
 
 
 class ObjectTable:
@@ -1075,7 +1207,8 @@ class ObjectTable:
         self._is_changed = True  # a saved project still shows old objects
 
     def take(self, address: str, args: list[Any]) -> bool:
-        """Take `/sam3/objects 2`, or `/sam3/object/1` with the values of COLUMNS after k. False for other messages."""
+        """Take `/sam3/objects 2`, or `/sam3/object/1` with the values of COLUMNS after k. False for
+        other messages."""
         rest = address.removeprefix(_OBJECT)
         if address == _COUNT:
             self._count = int(args[0])
@@ -1092,7 +1225,8 @@ class ObjectTable:
         self.take(_COUNT, [0])
 
     def take_changes(self) -> tuple[list[list[Any]], dict[str, float]] | None:
-        """Rows of the table, best first, and values by channel name; None if unchanged since the last call."""
+        """Rows of the table, best first, and values by channel name; None if unchanged since the
+        last call."""
         if not self._is_changed:
             return None
         self._is_changed = False
@@ -1100,7 +1234,9 @@ class ObjectTable:
         values = dict.fromkeys(NAMES, 0.0) | {"objects": float(self._count)}
         for k in range(1, CHANNEL_OBJECTS + 1):
             if k in self._rows:
-                values |= {f"o{k}_{column}": float(self._rows[k][column]) for column in CHANNEL_COLUMNS}
+                values |= {
+                    f"o{k}_{column}": float(self._rows[k][column]) for column in CHANNEL_COLUMNS
+                }
         return rows, values
 ''',
     'frame_callbacks': r'''"""Forwards each frame to the extension."""
@@ -1111,11 +1247,13 @@ def onFrameStart(frame):
     if extension is not None:  # else it did not start, which the component shows
         extension.on_frame()
 ''',
-    'link': r'''"""State of the connection to the engine, and timing of subscription and status polls. Pure: time is an argument.
+    'link': r'''"""State of the connection to the engine, and timing of subscription and status polls. Pure: time is
+an argument.
 
-UDP does not report a lost connection. The engine sends a heartbeat per second to its subscribers. After three missing
-ones the connection counts as lost, and the subscription is retried until a heartbeat arrives. A restarted engine has no
-subscribers, so the same retries find it; it answers with all values, which replace the displayed ones.
+UDP does not report a lost connection. The engine sends a heartbeat per second to its subscribers.
+After three missing ones the connection counts as lost, and the subscription is retried until a
+heartbeat arrives. A restarted engine has no subscribers, so the same retries find it; it answers
+with all values, which replace the displayed ones.
 """
 
 import math
@@ -1145,13 +1283,14 @@ class EngineLink:
     def note_heartbeat(self, now_s: float) -> bool:
         """Record a heartbeat, or the answer to a subscription. True if the connection is new.
 
-        Before a subscription is sent, what arrives is the rest of an older one and is ignored: it would count as
-        connected, and the values would never be requested.
+        Before a subscription is sent, what arrives is the rest of an older one and is ignored: it
+        would count as connected, and the values would never be requested.
         """
         if self._next_subscription_s == -math.inf:
             return False
         self._received_s = now_s
-        is_new, self.is_connected = not self.is_connected, True
+        is_new = not self.is_connected
+        self.is_connected = True
         return is_new
 
     def step(self, now_s: float) -> Due:
@@ -1170,7 +1309,8 @@ class EngineLink:
         return Due(request_status=True)
 
     def start_over(self) -> None:
-        """Reset to not connected, and subscribe with the next step: after a loss, or for another host or port."""
+        """Reset to not connected, and subscribe with the next step: after a loss, or for another
+        host or port."""
         self.is_connected = False
         self._next_subscription_s = self._next_status_s = -math.inf
 ''',
@@ -1205,7 +1345,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Own:
-    """A parameter of the component itself; has the members of `layout.CustomParameter` that `put` reads."""
+    """A parameter of the component itself; has the members of `layout.CustomParameter` that `put`
+    reads."""
 
     name: str
     label: str
@@ -1258,20 +1399,46 @@ OWN_PAGES: dict[str, tuple[Own, ...]] = {
         _text("Host", "Host", "The engine's address; 127.0.0.1 is this machine.", "127.0.0.1"),
         _port("Port", "OSC port", 9000, "OSC port of the engine: multiverse run --osc HOST:PORT."),
         _port(
-            "Listenport", "Listen port", 9010, "Port that this component receives on; a different one per component."
+            "Listenport",
+            "Listen port",
+            9010,
+            "Port that this component receives on; a different one per component.",
         ),
         _port(
-            "Featport", "Features port", 9011, "Port that the audio features arrive on; a different one per component."
+            "Featport",
+            "Features port",
+            9011,
+            "Port that the audio features arrive on; a different one per component.",
         ),
-        _port("Webport", "Web port", 9001, "Port of the page and of OSCQuery: multiverse run --web HOST:PORT."),
-        _text("Token", "Token", "For Fit Pages with an engine on another machine. That engine prints its token."),
-        _display("Connected", "Connected", "On while the engine's heartbeat arrives.", style="Toggle", default=0),
+        _port(
+            "Webport",
+            "Web port",
+            9001,
+            "Port of the page and of OSCQuery: multiverse run --web HOST:PORT.",
+        ),
+        _text(
+            "Token",
+            "Token",
+            "For Fit Pages with an engine on another machine. That engine prints its token.",
+        ),
+        _display(
+            "Connected",
+            "Connected",
+            "On while the engine's heartbeat arrives.",
+            style="Toggle",
+            default=0,
+        ),
         _display("Message", "Message", "The latest event, and what to do about it."),
-        _pulse("Fit", "Fit Pages", "Rebuild the pages for the running engine: reads its parameters over OSCQuery."),
+        _pulse(
+            "Fit",
+            "Fit Pages",
+            "Rebuild the pages for the running engine: reads its parameters over OSCQuery.",
+        ),
         _switch(
             "Audiochop",
             "Audio CHOP",
-            "Requests 60 audio features per second for output 4 if the engine sends none. Off: no request.",
+            "Requests 60 audio features per second for output 4 if the engine sends none. Off: no "
+            "request.",
             1,
         ),
         _text(
@@ -1282,9 +1449,15 @@ OWN_PAGES: dict[str, tuple[Own, ...]] = {
             starts_section=True,
         ),
         _text(
-            "Options", "Options", "Options after `multiverse run --osc ... --web ...`, such as --audio demo --camera 0."
+            "Options",
+            "Options",
+            "Options after `multiverse run --osc ... --web ...`, such as --audio demo --camera 0.",
         ),
-        _pulse("Startengine", "Start Engine", "Start the engine here. It keeps running when TouchDesigner quits."),
+        _pulse(
+            "Startengine",
+            "Start Engine",
+            "Start the engine here. It keeps running when TouchDesigner quits.",
+        ),
         _pulse("Stopengine", "Stop Engine", "Stop the engine; files being written are finished."),
     ),
     "Show": (
@@ -1300,7 +1473,11 @@ OWN_PAGES: dict[str, tuple[Own, ...]] = {
         ),
         _pulse("Presetload", "Load", "/preset/load: loads the chosen preset over the fade time."),
         _text("Presetname", "Name", "Name for Save."),
-        _pulse("Presetsave", "Save", "/preset/save: saves the current values; replaces a preset of that name."),
+        _pulse(
+            "Presetsave",
+            "Save",
+            "/preset/save: saves the current values; replaces a preset of that name.",
+        ),
         _display("Cuenow", "Cue", "The last cue started.", starts_section=True),
         _pulse("Cuego", "Go", "/cue/go: starts the next cue."),
         _pulse("Cueback", "Back", "/cue/back: starts the previous cue."),
@@ -1328,17 +1505,23 @@ OWN_PAGES: dict[str, tuple[Own, ...]] = {
         _switch(
             "Ndi",
             "NDI",
-            "Output 3: the picture of an engine on another machine. Searches the network, so off by default.",
+            "Output 3: the picture of an engine on another machine. Searches the network, so off "
+            "by default.",
             0,
             starts_section=True,
         ),
         _text("Ndisource", "NDI contains", "Part of the NDI source's name.", "Multiverse"),
-        _text("Ndiips", "NDI addresses", "Machines that NDI does not find by itself, separated by spaces."),
+        _text(
+            "Ndiips",
+            "NDI addresses",
+            "Machines that NDI does not find by itself, separated by spaces.",
+        ),
         _display("Ndifound", "NDI is", "The source that was found."),
         _text(
             "Sam3sender",
             "SAM3 contains",
-            "Output 5, the input of SAM3 with coloured masks over it: the sender whose name contains this.",
+            "Output 5, the input of SAM3 with coloured masks over it: the sender whose name "
+            "contains this.",
             "Multiverse SAM3",
             starts_section=True,
         ),
@@ -1346,7 +1529,8 @@ OWN_PAGES: dict[str, tuple[Own, ...]] = {
         _text(
             "Masksender",
             "SAM3 mask contains",
-            "Output 6, the masks of SAM3 as numbers: the sender whose name contains this. Red is the object's "
+            "Output 6, the masks of SAM3 as numbers: the sender whose name contains this. Red is "
+            "the object's "
             "id / 255, green its score, blue its coverage of the pixel.",
             "Multiverse SAM3 mask",
         ),
@@ -1354,7 +1538,8 @@ OWN_PAGES: dict[str, tuple[Own, ...]] = {
         _text(
             "Secondsender",
             "Second contains",
-            "Output 9, the engine's second output (its sinks begin with 2:): the sender whose name contains this.",
+            "Output 9, the engine's second output (its sinks begin with 2:): the sender whose "
+            "name contains this.",
             "Multiverse 2",
             starts_section=True,
         ),
@@ -1364,7 +1549,8 @@ OWN_PAGES: dict[str, tuple[Own, ...]] = {
         _choice(
             "Picturein",
             "Picture In",
-            "The TOP at input 1 is the engine's camera: layer 5, and a source of SD. local: by Syphon or Spout, for an "
+            "The TOP at input 1 is the engine's camera: layer 5, and a source of SD. local: by "
+            "Syphon or Spout, for an "
             "engine on this machine; ndi: for one on another machine.",
             "off",
             "local",
@@ -1373,12 +1559,18 @@ OWN_PAGES: dict[str, tuple[Own, ...]] = {
         _switch(
             "Audioin",
             "Audio In",
-            "The CHOP at input 2 is the engine's sound. The engine must be started for it: Start Engine does, or "
+            "The CHOP at input 2 is the engine's sound. The engine must be started for it: Start "
+            "Engine does, or "
             "multiverse run --audio rtp:9014/48000/2.",
             0,
             starts_section=True,
         ),
-        _port("Audioinport", "Audio In port", 9014, "The port in the engine's --audio rtp:PORT/48000/CHANNELS."),
+        _port(
+            "Audioinport",
+            "Audio In port",
+            9014,
+            "The port in the engine's --audio rtp:PORT/48000/CHANNELS.",
+        ),
         Own(
             name="Audioinchan",
             label="Audio In channels",
@@ -1391,7 +1583,8 @@ OWN_PAGES: dict[str, tuple[Own, ...]] = {
         _choice(
             "Timeto",
             "Send Time",
-            "timecode: the engine follows this component's timeline, cues included; beat: also its beat and tempo.",
+            "timecode: the engine follows this component's timeline, cues included; beat: also "
+            "its beat and tempo.",
             "off",
             "timecode",
             "beat",
@@ -1405,7 +1598,9 @@ OWN_PAGES: dict[str, tuple[Own, ...]] = {
             style="DAT",
             help="A DAT with your own onConnect, onLook, onCue, onBeat, onSection, onLost.",
         ),
-        _pulse("Createcb", "Create Callbacks", "Puts a DAT with these functions beside the component."),
+        _pulse(
+            "Createcb", "Create Callbacks", "Puts a DAT with these functions beside the component."
+        ),
     ),
     "Status": (
         _display("State", "State", "State of the connection."),
@@ -1413,7 +1608,9 @@ OWN_PAGES: dict[str, tuple[Own, ...]] = {
         _rate("Framep50", "Frame (ms)", "Median frame time."),
         _rate("Framep99", "Slowest (ms)", "99 of 100 frames take less time."),
         _rate(
-            "Latencyp50", "Latency (ms)", "From a packet's arrival to the published picture, median of the last minute."
+            "Latencyp50",
+            "Latency (ms)",
+            "From a packet's arrival to the published picture, median of the last minute.",
         ),
         _rate("Latencyp99", "99 of 100 (ms)", "99 of 100 packets take less."),
         _rate("Latencyworst", "Worst (ms)", "The worst of the last minute."),
@@ -1430,7 +1627,11 @@ OWN_PAGES: dict[str, tuple[Own, ...]] = {
         _display("Fault", "Refused", "Latest command that failed, and why."),
     ),
     "Pads": tuple(
-        _pulse(f"Pad{n}", f"Pad {n}", f"/pad/{n} of the shown bank: the first tap prepares, the next takes.")
+        _pulse(
+            f"Pad{n}",
+            f"Pad {n}",
+            f"/pad/{n} of the shown bank: the first tap prepares, the next takes.",
+        )
         for n in range(1, 17)
     ),
 }
@@ -1450,7 +1651,8 @@ def put(page: Any, control: Any) -> list[Any]:
     group = getattr(page, f"append{control.style}")(control.name, label=control.label, replace=True)
     pars = [group[at] for at in range(4 if control.style == "RGBA" else 1)]
     for at, par in enumerate(pars):
-        # The documentation of Par.help says both "Get or set" and "Read Only" (docs.derivative.ca/Par_Class).
+        # The documentation of Par.help says both "Get or set" and "Read Only"
+        # (docs.derivative.ca/Par_Class).
         with suppress(AttributeError):
             par.help = control.help
         par.startSection = control.starts_section
@@ -1474,10 +1676,12 @@ def page_of(comp: Any, title: str) -> Any:
             return page
     return comp.appendCustomPage(title)
 ''',
-    'picture_inputs': r'''"""Connects each Syphon, Spout or NDI input to its sender, and reports a missing picture. TouchDesigner's main thread.
+    'picture_inputs': r'''"""Connects each Syphon, Spout or NDI input to its sender, and reports a missing picture.
+TouchDesigner's main thread.
 
-A Syphon Spout In TOP does not report a missing sender: it shows a placeholder of 128 x 128, without warning or error.
-So the available senders are read from its menu, and a picture is detected by its size.
+A Syphon Spout In TOP does not report a missing sender: it shows a placeholder of 128 x 128, without
+warning or error. So the available senders are read from its menu, and a picture is detected by its
+size.
 """
 
 import sys
@@ -1492,8 +1696,9 @@ SENDERS = (
     ("sam3_mask_in", "Masksender", "Maskfound"),
 )  # each excludes the longer names of those after it
 PLACEHOLDER_PX = (128, 128)
-# Default limits of Spout senders, changed in the registry: 10 by docs.derivative.ca/Syphon_Spout_In_TOP, which
-# also asks for an Nvidia or AMD card; 64 by Spout's own library since 2020 (SpoutSenderNames.cpp).
+# Default limits of Spout senders, changed in the registry: 10 by
+# docs.derivative.ca/Syphon_Spout_In_TOP, which also asks for an Nvidia or AMD card; 64 by Spout's
+# own library since 2020 (SpoutSenderNames.cpp).
 SPOUT_LIMITS = (10, 64)
 MAX_NON_COMMERCIAL_PX = 1280  # docs.derivative.ca/TOP
 Size = tuple[int, int]
@@ -1506,28 +1711,38 @@ class PictureInputs:
         self._is_reported = False
 
     def poll(self) -> None:
-        """Connect each picture to the sender whose name contains the requested text; if none does, keep the old one."""
+        """Connect each picture to the sender whose name contains the requested text; if none does,
+        keep the old one."""
         own = self._own
         for index, (top, part, found) in enumerate(SENDERS, start=1):
             sender = self._comp.op(top).par.sendername
             others = [own(other) for _, other, _ in SENDERS[index:]]
             self._point(sender, found, pick(own(part), sender.menuNames, others))
         ndi = self._comp.op("ndi_in").par
-        ndi.active, ndi.extraips = own("Ndi"), own("Ndiips")
-        self._point(ndi.name, "Ndifound", pick(own("Ndisource"), ndi.name.menuNames) if own("Ndi") else "")
+        ndi.active = own("Ndi")
+        ndi.extraips = own("Ndiips")
+        self._point(
+            ndi.name, "Ndifound", pick(own("Ndisource"), ndi.name.menuNames) if own("Ndi") else ""
+        )
 
     def take_message(self, engine_px: Size | None) -> str:
         """A message if the main picture is missing or has arrived; empty if there is nothing new.
 
-        `engine_px`: the size of the engine's picture on this machine; None: unknown, or no picture is expected. A
-        problem is reported once, after two polls, because a sender may appear late.
+        `engine_px`: the size of the engine's picture on this machine; None: unknown, or no picture
+        is expected. A problem is reported once, after two polls, because a sender may appear late.
         """
         trouble = "" if engine_px is None or self._own("Ndi") else self._trouble_of_main(engine_px)
-        before, self._trouble = self._trouble, trouble
+        before = self._trouble
+        self._trouble = trouble
         if trouble != before:
-            was_reported, self._is_reported = self._is_reported, False
+            was_reported = self._is_reported
+            self._is_reported = False
             name = self._own("Mainfound")
-            return f"output 1 shows {name}" if was_reported and not trouble and engine_px and name else ""
+            return (
+                f"output 1 shows {name}"
+                if was_reported and not trouble and engine_px and name
+                else ""
+            )
         if not trouble or self._is_reported:
             return ""
         self._is_reported = True
@@ -1559,20 +1774,32 @@ class PictureInputs:
 
 
 def pick(part: str, names: Iterable[str], but_not: Iterable[str] = ()) -> str:
-    """The shortest name that contains `part` and none of `but_not`, ignoring case; empty if there is none. Pure.
+    """The shortest name that contains `part` and none of `but_not`, ignoring case; empty if there
+    is none. Pure.
 
-    The full name of a sender is not known in advance: Syphon puts the application before it, Spout appends a number if
-    the name is taken, NDI adds the machine's name.
+    The full name of a sender is not known in advance: Syphon puts the application before it, Spout
+    appends a number if the name is taken, NDI adds the machine's name.
     """
     part_name = part.strip().lower()
     # A text contained in `part` itself cannot exclude anything: Multiverse for Multiverse SD.
     unwanted = [text for other in but_not if (text := other.strip().lower()) not in part_name]
     found = [name for name in names if part_name and part_name in name.lower()]
-    return min((name for name in found if not any(other in name.lower() for other in unwanted)), key=len, default="")
+    return min(
+        (name for name in found if not any(other in name.lower() for other in unwanted)),
+        key=len,
+        default="",
+    )
 
 
 def main_trouble(
-    part: str, name: str, senders: int, shown_px: Size, engine_px: Size, *, is_windows: bool, is_non_commercial: bool
+    part: str,
+    name: str,
+    senders: int,
+    shown_px: Size,
+    engine_px: Size,
+    *,
+    is_windows: bool,
+    is_non_commercial: bool,
 ) -> str:
     """The reason why output 1 does not show the engine's picture, one line, or empty. Pure.
 
@@ -1581,7 +1808,8 @@ def main_trouble(
     placeholder = "TouchDesigner's placeholder, {} x {}".format(*PLACEHOLDER_PX)
     if not name:
         line = (
-            f"no Syphon or Spout sender contains {part!r}: output 1 shows {placeholder}; see Sinks on the Status page"
+            f"no Syphon or Spout sender contains {part!r}: output 1 shows {placeholder}; see "
+            "Sinks on the Status page"
         )
         full = f". {senders} senders exist, which may be the limit of Spout: close one"
         return line + (full if is_windows and senders in SPOUT_LIMITS else "")
@@ -1589,11 +1817,15 @@ def main_trouble(
         why = ": Spout In needs an Nvidia or AMD card" if is_windows else ""
         return f"{name} exists, but output 1 still shows {placeholder}{why}"
     if is_non_commercial and max(engine_px) > MAX_NON_COMMERCIAL_PX:
-        size, most = " x ".join(map(str, engine_px)), f"{MAX_NON_COMMERCIAL_PX} x {MAX_NON_COMMERCIAL_PX}"
-        return f"TouchDesigner Non-Commercial is limited to {most}: the engine's {size} is scaled down"
+        size = " x ".join(map(str, engine_px))
+        most = f"{MAX_NON_COMMERCIAL_PX} x {MAX_NON_COMMERCIAL_PX}"
+        return (
+            f"TouchDesigner Non-Commercial is limited to {most}: the engine's {size} is scaled down"
+        )
     return ""
 ''',
-    'rtp_sender': r'''"""Sends sound to the engine, which receives it with `--audio rtp:PORT/48000/CHANNELS`. RTP (RFC 3550), 16-bit samples.
+    'rtp_sender': r'''"""Sends sound to the engine, which receives it with `--audio rtp:PORT/48000/CHANNELS`. RTP (RFC
+3550), 16-bit samples.
 
 A packet is lost rather than waited for: the engine reports it, and plays silence instead.
 """
@@ -1616,7 +1848,8 @@ class Packets:
     def __init__(self, stream: int) -> None:
         """`stream`: 32 bits, another for each component."""
         self._stream = stream
-        self._sequence = self._sample = 0
+        self._sequence = 0
+        self._sample = 0
 
     def of(self, samples: bytes, channels: int) -> list[bytes]:
         """The packets of interleaved 16-bit samples, high byte first."""
@@ -1639,8 +1872,9 @@ class RtpSender:
         self._socket: socket.socket | None = None
 
     def send(self, samples: Any, channels: int, host: str, port: int) -> None:
-        """Send a NumPy array (source channels, frames) of floats, -1 to 1. The last source channel is repeated if there
-        are fewer than `channels`; more are left out. Raises OSError for a host that does not exist."""
+        """Send a NumPy array (source channels, frames) of floats, -1 to 1. The last source channel
+        is repeated if there are fewer than `channels`; more are left out. Raises OSError for a host
+        that does not exist."""
         if self._target != (host, port):
             self.close()
             family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
@@ -1660,7 +1894,8 @@ class RtpSender:
     def close(self) -> None:
         if self._socket is not None:
             self._socket.close()
-        self._socket = self._target = None
+        self._socket = None
+        self._target = None
 ''',
     'status_channels': r'''"""The channels of output 8, from the lines of `/engine/status`. Pure."""
 
@@ -1676,8 +1911,8 @@ VALUES = {
 }
 """Channels that are numbers of the status."""
 FLAGS = ("tempo_free", "guard", "bypassed", "children_lost")
-"""1 while: the tempo runs on without its clock; the flash guard holds light back; a shader is left out because it
-failed or is too slow. children_lost is a number."""
+"""1 while: the tempo runs on without its clock; the flash guard holds light back; a shader is left
+out because it failed or is too slow. children_lost is a number."""
 ERRORS = (
     "err_link",
     "err_sound",
@@ -1702,9 +1937,12 @@ LOST = {
 
 
 def channels_of(lines: Iterable[tuple[str, list[Any]]]) -> dict[str, float]:
-    """Values of the channels of output 8 from a complete status; `lines` without `/engine/status/`."""
+    """Values of the channels of output 8 from a complete status; `lines` without
+    `/engine/status/`."""
     values = dict.fromkeys((*VALUES, "bpm", "beat_sure", "children", *FLAGS), 0.0)
-    values |= dict.fromkeys(("err_sound", "err_camera", "err_children", "err_shaders", "err_sinks"), 0.0)
+    values |= dict.fromkeys(
+        ("err_sound", "err_camera", "err_children", "err_shaders", "err_sinks"), 0.0
+    )
     for key, args in lines:
         kind, _, rest = key.partition("/")
         if kind == "beat":
@@ -1729,11 +1967,16 @@ def channels_of(lines: Iterable[tuple[str, list[Any]]]) -> dict[str, float]:
 
 
 def tempo_text(source: str, state: str, bpm: float) -> str:
-    """The text that Status shows for the tempo: a free one looks different from one that follows its clock."""
-    how = {"following": f"follows {source}", "free": f"FREE: {source} is silent or unsure, the tempo runs on"}
+    """The text that Status shows for the tempo: a free one looks different from one that follows
+    its clock."""
+    how = {
+        "following": f"follows {source}",
+        "free": f"FREE: {source} is silent or unsure, the tempo runs on",
+    }
     return f"{bpm:.1f} bpm, {how.get(state, 'by hand')}"
 ''',
-    'status_page': r'''"""Shows `/engine/status` on the Status page, in the table `status` and in the channels of output 8."""
+    'status_page': r'''"""Shows `/engine/status` on the Status page, in the table `status` and in the channels of output
+8."""
 
 from typing import Any
 
@@ -1756,7 +1999,9 @@ class StatusPage:
         self._comp = comp
         self._channels = channels
         self._displayed: dict[str, float] = {}
-        self.set(dict.fromkeys(channels.NAMES, 0.0) | {"err_link": 1.0})  # a saved project still has others
+        self.set(
+            dict.fromkeys(channels.NAMES, 0.0) | {"err_link": 1.0}
+        )  # a saved project still has others
         self._lines: list[tuple[str, list[Any]]] = []
         self.size_px: tuple[int, int] | None = None
         """Width and height of the engine's picture; None until the first status."""
@@ -1801,7 +2046,8 @@ class StatusPage:
 
     def show(self) -> None:
         """Show the complete answer."""
-        lines, self._lines = self._lines, []
+        lines = self._lines
+        self._lines = []
         par = self._comp.par
         facts = dict(lines)
         for key, name in PARAMETERS.items():
@@ -1822,7 +2068,11 @@ class StatusPage:
             if key.startswith("child/") and key.endswith("/state")
         ]
         par.Children = ", ".join(children) or "none in this run"
-        sinks = [f"{key.split('/')[1]} {args[0]} {args[1]}" for key, args in lines if key.startswith("sink/")]
+        sinks = [
+            f"{key.split('/')[1]} {args[0]} {args[1]}"
+            for key, args in lines
+            if key.startswith("sink/")
+        ]
         par.Sinks = ", ".join(sinks) or "none"
         table = self._comp.op("status")
         table.clear()
@@ -1840,8 +2090,8 @@ TIMEOUT_S = 3.0
 
 
 class TreeReader:
-    """Reads the OSCQuery tree of a running engine on a thread. Call `start` and `take_result` on TouchDesigner's
-    thread; the reading thread touches no operator."""
+    """Reads the OSCQuery tree of a running engine on a thread. Call `start` and `take_result` on
+    TouchDesigner's thread; the reading thread touches no operator."""
 
     def __init__(self) -> None:
         self._result: dict[str, Any] | str | None = None
@@ -1850,12 +2100,15 @@ class TreeReader:
     def start(self, host: str, port: int, token: str) -> None:
         """Start reading; does nothing while a read is running."""
         if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._read, args=(host, port, token), daemon=True)
+            self._thread = threading.Thread(
+                target=self._read, args=(host, port, token), daemon=True
+            )
             self._thread.start()
 
     def take_result(self) -> dict[str, Any] | str | None:
         """The tree or an error line, returned once; None if there is no result."""
-        result, self._result = self._result, None
+        result = self._result
+        self._result = None
         return result
 
     def _read(self, host: str, port: int, token: str) -> None:
@@ -1872,15 +2125,18 @@ class TreeReader:
         except (OSError, ValueError) as error:
             self._result = f"{url}: {error}"
 ''',
-    'layout': r'''"""TouchDesigner's parameter pages: one custom parameter per parameter, from the declarations or from OSCQuery.
+    'layout': r'''"""TouchDesigner's parameter pages: one custom parameter per parameter, from the declarations or
+from OSCQuery.
 
-The text of this file is embedded in the component, which also uses it to fit the pages to the running engine. So it
-imports the standard library only, and a parameter is a plain mapping here (`Leaf`).
+The text of this file is embedded in the component, which also uses it to fit the pages to the
+running engine. So it imports the standard library only, and a parameter is a plain mapping here
+(`Leaf`).
 
-TouchDesigner accepts parameter names made of an upper-case letter followed by lower-case letters and digits. Its manual
-advises fewer than 12 characters, preferably 10: longer names are legal but unreadable in the parameter dialog
-(docs.derivative.ca/Custom_Parameters). A name here is a pure function of the address; each word is used whole or as in
-`SHORT_WORDS`. So it does not change when parameters are added or removed, and a patch with `par.L1angle` keeps working.
+TouchDesigner accepts parameter names made of an upper-case letter followed by lower-case letters
+and digits. Its manual advises fewer than 12 characters, preferably 10: longer names are legal but
+unreadable in the parameter dialog (docs.derivative.ca/Custom_Parameters). A name here is a pure
+function of the address; each word is used whole or as in `SHORT_WORDS`. So it does not change when
+parameters are added or removed, and a patch with `par.L1angle` keeps working.
 """
 
 import json
@@ -1890,7 +2146,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 Leaf = Mapping[str, Any]
-"""address, type, default, low, high, step, unit, description, out_of_range, scale, menu, stops, area_title."""
+"""address, type, default, low, high, step, unit, description, out_of_range, scale, menu, stops,
+area_title."""
 
 SHORT_WORDS = {
     # First parts of common addresses: L1angle, A2gaindb, Mvblend, Mfade, Pbloom.
@@ -1979,15 +2236,21 @@ SHORT_WORDS = {
     "weight": "wt",
     "window": "win",
 }
-"""Add lines for new addresses; never change a line, because people have these names in saved patches."""
+"""Add lines for new addresses; never change a line, because people have these names in saved
+patches."""
 SHORT_PREFIXES = {
     "/mod/10/": "/moda/",
     "/mod/11/": "/modb/",
     "/mod/12/": "/modc/",
-    **{f"/output/{n}/{part}/": f"/o{n}{short}/" for n in (1, 2) for part, short in (("crop", "crp"), ("blend", "bld"))},
+    **{
+        f"/output/{n}/{part}/": f"/o{n}{short}/"
+        for n in (1, 2)
+        for part, short in (("crop", "crp"), ("blend", "bld"))
+    },
     "/output/": "/o/",
 }
-"""Beginnings of addresses that have no room for two figures, or for their words: Modachannel, O1bldbottom."""
+"""Beginnings of addresses that have no room for two figures, or for their words: Modachannel,
+O1bldbottom."""
 COLOUR_SUFFIXES = "rgba"
 STYLES = {
     "float": "Float",
@@ -2031,19 +2294,24 @@ class ControlPage:
 
 
 def control_pages(leaves: Iterable[Leaf]) -> tuple[ControlPage, ...]:
-    """One page per area, in the order of `leaves`; addresses that differ in the last part only stay together.
+    """One page per area, in the order of `leaves`; addresses that differ in the last part only stay
+    together.
 
     Raises ValueError if two addresses would get the same name.
     """
     areas: dict[str, dict[str, list[Leaf]]] = {}
     for leaf in leaves:
-        areas.setdefault(leaf["area_title"], {}).setdefault(leaf["address"].rpartition("/")[0], []).append(leaf)
+        areas.setdefault(leaf["area_title"], {}).setdefault(
+            leaf["address"].rpartition("/")[0], []
+        ).append(leaf)
     pages = []
     addresses: dict[str, str] = {}
     for title, folders in areas.items():
         controls: list[CustomParameter] = []
         for folder in folders.values():
-            controls += [_control(leaf, bool(controls) and at == 0) for at, leaf in enumerate(folder)]
+            controls += [
+                _control(leaf, bool(controls) and at == 0) for at, leaf in enumerate(folder)
+            ]
         for control in controls:
             for name in names_of(control):
                 owner = addresses.setdefault(name, control.address)
@@ -2061,7 +2329,8 @@ def names_of(control: CustomParameter) -> tuple[str, ...]:
 
 
 def parameter_name(address: str) -> str:
-    """`/layer/1/angle` -> `L1angle`; for a colour without the last letter. Raises ValueError for an illegal name.
+    """`/layer/1/angle` -> `L1angle`; for a colour without the last letter. Raises ValueError for an
+    illegal name.
 
     It can have more than 11 characters for an engine newer than this table.
     """
@@ -2121,7 +2390,8 @@ def leaves_of(node: Mapping[str, Any]) -> Iterable[Leaf]:
 
 
 def _control(leaf: Leaf, starts_section: bool) -> CustomParameter:
-    address, kind = leaf["address"], leaf["type"]
+    address = leaf["address"]
+    kind = leaf["type"]
     return CustomParameter(
         address=address,
         name=parameter_name(address),
@@ -2138,7 +2408,8 @@ def _control(leaf: Leaf, starts_section: bool) -> CustomParameter:
 
 
 def _label(address: str, unit: str) -> str:
-    """`/sd/crossfade_s` -> `Crossfade (s)`. The first part is dropped, because the page has that name."""
+    """`/sd/crossfade_s` -> `Crossfade (s)`. The first part is dropped, because the page has that
+    name."""
     parts = address.strip("/").split("/")
     if len(parts) > 1 and not parts[1].isdigit():
         parts = parts[1:]
@@ -2151,7 +2422,8 @@ def _label(address: str, unit: str) -> str:
 
 
 def _help(leaf: Leaf) -> str:
-    kind, notes = leaf["type"], []
+    kind = leaf["type"]
+    notes = []
     if kind in ("float", "int", "stops"):
         notes.append(f"{leaf['low']:g} to {leaf['high']:g} {leaf['unit']}".strip())
     if kind == "int" and leaf.get("step", 1) > 1:
@@ -2216,7 +2488,8 @@ from typing import Any
 import td
 
 NAME = "multiverse"
-# The first build with Python 3.11; the builds of 2022 have 3.9, without dataclass(slots=, kw_only=) and zip(strict=).
+# The first build with Python 3.11; the builds of 2022 have 3.9, without dataclass(slots=, kw_only=)
+# and zip(strict=).
 MIN_BUILD = (2023, 11000)
 MODULES = (
     "extension",
@@ -2243,7 +2516,10 @@ PICTURES = (
     ("main_in", "out1_main"),
     ("sd_in", "out2_sd"),
     ("ndi_in", "out3_ndi"),
-    ("sam3_in", "out5_sam3"),  # after the audio output, so that the wires of older projects with four outputs stay
+    (
+        "sam3_in",
+        "out5_sam3",
+    ),  # after the audio output, so that the wires of older projects with four outputs stay
     ("sam3_mask_in", "out6_sam3_mask"),
     ("second_in", "out9_second"),  # after the state, for the same reason
 )
@@ -2253,7 +2529,9 @@ STATUS = ("status_values", "status_chop", "out8_status")
 INPUTS = ("in1_picture", "in2_audio", "audio_resampled")
 TAG = "multiverse"  # by which components find each other
 CALLBACKS = ("parameter_callbacks", "frame_callbacks")
-COLUMN, ROW = 200, 130  # network editor units
+# network editor units
+COLUMN = 200
+ROW = 130
 
 
 def build_if_supported(texts: dict[str, str]) -> None:
@@ -2268,7 +2546,8 @@ def build_if_supported(texts: dict[str, str]) -> None:
 
 
 def names_in(where: Any) -> "list[str]":
-    """The components there, also renamed ones and copies; the name of a new one if there is none."""
+    """The components there, also renamed ones and copies; the name of a new one if there is
+    none."""
     there = [comp.name for comp in where.children if TAG in comp.tags or comp.name == NAME]
     return there or [NAME]
 
@@ -2280,13 +2559,15 @@ def too_old(build_number: str) -> str:
         return ""
     minimum = ".".join(map(str, MIN_BUILD))
     return (
-        f"multiverse: not built: this is TouchDesigner {build_number}, but {minimum} or newer is needed (Python 3.11): "
+        f"multiverse: not built: this is TouchDesigner {build_number}, but {minimum} or newer is "
+        "needed (Python 3.11): "
         "install it from derivative.ca/download and run this again"
     )
 
 
 def build(where: Any, texts: dict[str, str], name: str = NAME) -> Any:
-    """Create or update the component inside the COMP `where`, and return it. Prints one line a step.
+    """Create or update the component inside the COMP `where`, and return it. Prints one line a
+    step.
 
     Each line is what was read back from TouchDesigner afterwards, not what was asked of it.
     """
@@ -2304,11 +2585,15 @@ def build(where: Any, texts: dict[str, str], name: str = NAME) -> Any:
     for callback in callbacks:
         callback.text = texts[callback.name]
     watch_parameters, watch_frames = (callback.par for callback in callbacks)
-    watch_parameters.op, watch_parameters.pars = "..", "*"
-    watch_parameters.custom, watch_parameters.builtin = True, False
-    watch_parameters.valuechange, watch_parameters.onpulse = True, True
+    watch_parameters.op = ".."
+    watch_parameters.pars = "*"
+    watch_parameters.custom = True
+    watch_parameters.builtin = False
+    watch_parameters.valuechange = True
+    watch_parameters.onpulse = True
     watch_frames.framestart = True
-    watch_parameters.active = watch_frames.active = True
+    watch_parameters.active = True
+    watch_frames.active = True
     arrange(comp)
     if comp.par.Callbackdat.eval() is None:
         comp.op("callbacks").module.create(comp)
@@ -2328,13 +2613,17 @@ def report(comp: Any, texts: dict[str, str]) -> None:
     if not any(problem for _, (_, problem) in steps):
         steps += (("saved", saved(comp)),)
     for number, (step, (found, problem)) in enumerate(steps, start=1):
-        print(f"multiverse: {number}/{len(steps)} {step}: {'FAILED: ' + problem if problem else found}")
+        print(
+            f"multiverse: {number}/{len(steps)} {step}: "
+            f"{'FAILED: ' + problem if problem else found}"
+        )
     failed = sum(bool(problem) for _, (_, problem) in steps)
     print(f"multiverse: {f'built with {failed} failures' if failed else 'built'}: {comp.path}")
 
 
 def texts_in(comp: Any, texts: dict[str, str]) -> tuple[str, str]:
-    """Check the modules' texts: what was found, and what is wrong ("" if nothing); so do the functions below."""
+    """Check the modules' texts: what was found, and what is wrong ("" if nothing); so do the
+    functions below."""
     wrong = [name for name in MODULES if comp.op(name) is None or comp.op(name).text != texts[name]]
     return f"{len(MODULES)} modules", f"not as written: {', '.join(wrong)}" if wrong else ""
 
@@ -2343,15 +2632,29 @@ def operators_in(comp: Any) -> tuple[str, str]:
     outs = (*(out for _, out in PICTURES), AUDIO[-1], OBJECTS[-1], STATUS[-1])
     loose = [out for out in outs if comp.op(out) is None or not comp.op(out).inputs]
     marked = [op.name for op in comp.children if op.errors()]
-    problem = f"not connected: {', '.join(loose)}" if loose else f"errors in {', '.join(marked)}" if marked else ""
+    problem = (
+        f"not connected: {', '.join(loose)}"
+        if loose
+        else f"errors in {', '.join(marked)}"
+        if marked
+        else ""
+    )
     return f"{len(comp.children)}, {len(INPUTS[:2])} inputs, {len(outs)} outputs", problem
 
 
 def parameters_in(comp: Any) -> tuple[str, str]:
     pages = comp.op("layout").module.read_pages(comp.op("pages").text)
-    names = [name for page in pages for control in page.controls for name in comp.op("layout").module.names_of(control)]
+    names = [
+        name
+        for page in pages
+        for control in page.controls
+        for name in comp.op("layout").module.names_of(control)
+    ]
     missing = [name for name in names if not hasattr(comp.par, name)]
-    return f"{len(names)} on {len(comp.customPages)} pages", f"missing: {', '.join(missing[:5])}" if missing else ""
+    return (
+        f"{len(names)} on {len(comp.customPages)} pages",
+        f"missing: {', '.join(missing[:5])}" if missing else "",
+    )
 
 
 def extension_in(comp: Any) -> tuple[str, str]:
@@ -2361,20 +2664,32 @@ def extension_in(comp: Any) -> tuple[str, str]:
 
 
 def callbacks_in(comp: Any, texts: dict[str, str]) -> tuple[str, str]:
-    idle = [name for name in CALLBACKS if not comp.op(name).par.active.eval() or comp.op(name).text != texts[name]]
+    idle = [
+        name
+        for name in CALLBACKS
+        if not comp.op(name).par.active.eval() or comp.op(name).text != texts[name]
+    ]
     own = comp.par.Callbackdat.eval()
-    return f"{len(CALLBACKS)} active, yours in {own.path}", f"not active: {', '.join(idle)}" if idle else ""
+    return (
+        f"{len(CALLBACKS)} active, yours in {own.path}",
+        f"not active: {', '.join(idle)}" if idle else "",
+    )
 
 
 def saved(comp: Any) -> tuple[str, str]:
-    """Save the component beside the project, as a .tox for other projects: there it has no callbacks yet."""
+    """Save the component beside the project, as a .tox for other projects: there it has no
+    callbacks yet."""
     path = f"{td.project.folder}/{comp.name}.tox"
     own = comp.par.Callbackdat.val
     comp.par.Callbackdat = ""
     try:
         comp.save(path)
     except (OSError, td.tdError) as error:
-        return "", f"{path}: {error}; save the project first, or the component by hand (right-click, Save Component)"
+        return (
+            "",
+            f"{path}: {error}; save the project first, or the component by hand (right-click, "
+            "Save Component)",
+        )
     finally:
         comp.par.Callbackdat = own
     return path, ""
@@ -2396,13 +2711,17 @@ def add_network(comp: Any, texts: dict[str, str]) -> None:
     for name in MODULES:
         get_or_create(comp, "textDAT", name).text = texts[name]
     osc_in.par.callbacks = "osc_in_callbacks"
-    osc_in.par.clamp, osc_in.par.maxlines = True, 10  # nothing reads its table, and each line costs time
+    # nothing reads its table, and each line costs time
+    osc_in.par.clamp = True
+    osc_in.par.maxlines = 10
     osc_out = get_or_create(comp, "oscoutDAT", "osc_out")
     for dat in (osc_in, osc_out):
         dat.par.protocol = "msging"
 
     for picture, out in PICTURES:
-        top = get_or_create(comp, "ndiinTOP" if picture == "ndi_in" else "syphonspoutinTOP", picture)
+        top = get_or_create(
+            comp, "ndiinTOP" if picture == "ndi_in" else "syphonspoutinTOP", picture
+        )
         get_or_create(comp, "outTOP", out).inputConnectors[0].connect(top)
         if picture == "ndi_in":
             top.par.active = False  # it searches the network, so it starts only on request
@@ -2413,7 +2732,8 @@ def add_network(comp: Any, texts: dict[str, str]) -> None:
         get_or_create(comp, kind, name)
     sound = get_or_create(comp, "resampleCHOP", "audio_resampled")
     sound.inputConnectors[0].connect(comp.op("in2_audio"))
-    sound.par.method, sound.par.rate = "preserve", comp.op("rtp_sender").module.RATE_HZ
+    sound.par.method = "preserve"
+    sound.par.rate = comp.op("rtp_sender").module.RATE_HZ
     sound.par.timeslice = True  # also a sound that is longer arrives frame by frame
 
     for name in ("status", "objects"):
@@ -2422,19 +2742,25 @@ def add_network(comp: Any, texts: dict[str, str]) -> None:
     add_values(comp, "audio", "audio_zeros", names.NAMES)
     features_in = get_or_create(comp, "oscinCHOP", "features_in")
     features_in.par.active = False  # until the extension has set its port
-    features_in.par.protocol, features_in.par.stripsegments = "msging", 1
+    features_in.par.protocol = "msging"
+    features_in.par.stripsegments = 1
     features_in.par.queued = True  # else an onset is lost when two messages arrive within a frame
     named = get_or_create(comp, "renameCHOP", "features_named")
-    named.par.renamefrom, named.par.renameto = " ".join(names.RECEIVED), " ".join(names.NAMES)
+    named.par.renamefrom = " ".join(names.RECEIVED)
+    named.par.renameto = " ".join(names.NAMES)
     named.inputConnectors[0].connect(features_in)
     # All channels exist, in their order, before the first has arrived.
     audio = get_or_create(comp, "replaceCHOP", "audio_channels")
     audio.inputConnectors[0].connect(comp.op("audio_zeros"))
     audio.inputConnectors[1].connect(named)
     get_or_create(comp, "outCHOP", "out4_audio").inputConnectors[0].connect(audio)
-    objects = add_values(comp, "object_values", "object_channels", comp.op("found_objects").module.NAMES)
+    objects = add_values(
+        comp, "object_values", "object_channels", comp.op("found_objects").module.NAMES
+    )
     get_or_create(comp, "outCHOP", "out7_objects").inputConnectors[0].connect(objects)
-    status = add_values(comp, "status_values", "status_chop", comp.op("status_channels").module.NAMES)
+    status = add_values(
+        comp, "status_values", "status_chop", comp.op("status_channels").module.NAMES
+    )
     get_or_create(comp, "outCHOP", "out8_status").inputConnectors[0].connect(status)
 
 
@@ -2446,19 +2772,28 @@ def add_values(comp: Any, table_name: str, name: str, channels: tuple[str, ...])
         table.appendRow([channel, 0.0])
     chop = get_or_create(comp, "dattoCHOP", name)
     chop.par.dat = table_name
-    chop.par.output, chop.par.firstrow, chop.par.firstcolumn = "chanperrow", "values", "names"
+    chop.par.output = "chanperrow"
+    chop.par.firstrow = "values"
+    chop.par.firstcolumn = "names"
     return chop
 
 
 def renew_parameters(comp: Any) -> None:
-    """Rebuild all pages. Keeps the values on the component's own pages; the engine sends the others."""
-    parameters, layout = comp.op("parameters").module, comp.op("layout").module
+    """Rebuild all pages. Keeps the values on the component's own pages; the engine sends the
+    others."""
+    parameters = comp.op("parameters").module
+    layout = comp.op("layout").module
     values = {
         # An operator as it was named: "" for none, and a name beside the component stays one.
-        own.name: getattr(comp.par, own.name).val if own.style == "DAT" else getattr(comp.par, own.name).eval()
+        own.name: getattr(comp.par, own.name).val
+        if own.style == "DAT"
+        else getattr(comp.par, own.name).eval()
         for owns in parameters.OWN_PAGES.values()
         for own in owns
-        if own.style != "Pulse" and own.name != "Preset" and not own.is_read_only and hasattr(comp.par, own.name)
+        if own.style != "Pulse"
+        and own.name != "Preset"
+        and not own.is_read_only
+        and hasattr(comp.par, own.name)
     }
     comp.destroyCustomPars()
     parameters.put_own_pages(comp)
@@ -2490,7 +2825,8 @@ def arrange(comp: Any) -> None:
 
 
 def target_comp() -> Any:
-    """The COMP to build in: the parent of the running Text DAT, or else the project's first component."""
+    """The COMP to build in: the parent of the running Text DAT, or else the project's first
+    component."""
     running = globals().get("me")
     if running is not None and running.isDAT:
         return running.parent()

@@ -3,7 +3,8 @@
     pip install --no-deps ./docs/examples
     multiverse run --sink lamp=127.0.0.1:7000
 
-It is called on a thread of its own. While a call is under way, pictures are left out; the show waits for nothing.
+It is called on a thread of its own. While a call is under way, pictures are left out; the show
+waits for nothing.
 """
 
 import time
@@ -18,10 +19,16 @@ class LampSink:
     kind = "lamp"
 
     def __init__(self, argument: str, picture: str = "main") -> None:
-        self.name, self.picture, self._frames, self._next_s = argument or "127.0.0.1:7000", picture, 0, 0.0
+        self.name, self.picture, self._frames, self._next_s = (
+            argument or "127.0.0.1:7000",
+            picture,
+            0,
+            0.0,
+        )
 
     def start(self, output_format: Any, *, may_wait: bool = False) -> None:
-        """`output_format`: size, rate and sound of the run. What is raised here is shown in one line."""
+        """`output_format`: size, rate and sound of the run. What is raised here is shown in one
+        line."""
         from pythonosc.udp_client import SimpleUDPClient
 
         host, _, port = self.name.partition(":")
@@ -32,7 +39,9 @@ class LampSink:
     def publish(self, frame: Any) -> None:
         if time.monotonic() >= self._next_s:
             self._next_s = time.monotonic() + 1 / 25
-            colour = frame.read_rgba()[::8, ::8, :3].mean(axis=(0, 1)) / 255  # red, green, blue; 0 to 1
+            colour = (
+                frame.read_rgba()[::8, ::8, :3].mean(axis=(0, 1)) / 255
+            )  # red, green, blue; 0 to 1
             self._client.send_message("/lamp/colour", [float(each) for each in colour])
             self._frames += 1
 

@@ -3,8 +3,8 @@
     pip install --no-deps ./docs/examples
     multiverse run --set /audio/layout=middle
 
-It is called on a thread of its own with 10 ms of sound at a time, which must not take longer than that. One that needs
-more sound at once keeps it, and returns that of earlier calls.
+It is called on a thread of its own with 10 ms of sound at a time, which must not take longer than
+that. One that needs more sound at once keeps it, and returns that of earlier calls.
 """
 
 import numpy as np

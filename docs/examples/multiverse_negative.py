@@ -3,7 +3,8 @@
     pip install --no-deps ./docs/examples
     multiverse run --neg on --camera 0
 
-The page has a fader for its parameter, the status says how fast it paints, and if it crashes it is started again.
+The page has a fader for its parameter, the status says how fast it paints, and if it crashes it is
+started again.
 """
 
 from typing import Any
@@ -18,7 +19,9 @@ AREA = Area(
     paints_layer5=True,
     params=(
         switch("/neg/enable", False, "Switches it on.", stored=False, resumed=False, child="neg"),
-        number("/neg/amount", 1, 0, 1, "0: the camera; 1: its negative.", smoothing_ms=0, child="neg"),
+        number(
+            "/neg/amount", 1, 0, 1, "0: the camera; 1: its negative.", smoothing_ms=0, child="neg"
+        ),
     ),
 )
 ENTRY = LiveEntry(
@@ -31,9 +34,11 @@ ENTRY = LiveEntry(
 
 
 def paint(picture: Any, values: dict[str, float]) -> Any:
-    """Called as often as the show leaves time for. Import NumPy, PyTorch and the like here: every start reads the top.
+    """Called as often as the show leaves time for. Import NumPy, PyTorch and the like here: every
+    start reads the top.
 
-    `picture`: (height, width, 3 or 4) uint8; the result may have another size, and has values 0..255.
+    `picture`: (height, width, 3 or 4) uint8; the result may have another size, and has values
+    0..255.
     """
     amount = values["/neg/amount"]
     return picture * (1 - amount) + (255 - picture) * amount

@@ -3,7 +3,8 @@
     multiverse run --audio demo
     python docs/examples/osc_client.py [HOST [PORT [SECONDS]]]
 
-It needs python-osc, which comes with the engine. All addresses are in osc_schema/generated/ADDRESSES.md.
+It needs python-osc, which comes with the engine. All addresses are in
+osc_schema/generated/ADDRESSES.md.
 """
 
 import math
@@ -15,9 +16,11 @@ from pythonosc.udp_client import SimpleUDPClient
 
 
 def ask(client: SimpleUDPClient, address: str, *arguments: object) -> list[OscMessage]:
-    """Send a command or a question, and return its answers, which come to the port that it was sent from.
+    """Send a command or a question, and return its answers, which come to the port that it was sent
+    from.
 
-    /sync, sent behind it, is answered last; only what takes longer, such as /child/sd/restart, comes after it."""
+    /sync, sent behind it, is answered last; only what takes longer, such as /child/sd/restart,
+    comes after it."""
     client.send_message(address, arguments)
     client.send_message("/sync", 1)
     answers: list[OscMessage] = []

@@ -1,4 +1,5 @@
-"""The engine as a library: draws a video faster than real time, with a value that changes on every frame.
+"""The engine as a library: draws a video faster than real time, with a value that changes on every
+frame.
 
     python docs/examples/render_video.py video.mp4 [SECONDS]
 
@@ -14,15 +15,22 @@ FPS = 30
 
 
 def main(path: str, seconds: float) -> None:
-    config = Config(width=640, height=360, fps=FPS, audio="demo", offline=True, sinks=(f"record={path}",))
+    config = Config(
+        width=640, height=360, fps=FPS, audio="demo", offline=True, sinks=(f"record={path}",)
+    )
     with open_engine(config) as engine:
         for frame in engine.frames(seconds=seconds):
             time_s = frame.index / FPS
             engine.params.set("/layer/1/angle", 180 * math.sin(time_s))
             if frame.index % FPS == 0:
                 pitch_hz = frame.features[0].pitch_hz
-                brightness = frame.read_rgba()[..., :3].mean()  # (360, 640, 4) uint8, row 0 at the top
-                print(f"{time_s:.0f} s  pitch of channel 1 {pitch_hz:.0f} Hz  brightness {brightness:.0f} of 255")
+                brightness = frame.read_rgba()[
+                    ..., :3
+                ].mean()  # (360, 640, 4) uint8, row 0 at the top
+                print(
+                    f"{time_s:.0f} s  pitch of channel 1 {pitch_hz:.0f} Hz  brightness "
+                    f"{brightness:.0f} of 255"
+                )
 
 
 if __name__ == "__main__":

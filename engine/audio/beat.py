@@ -1,25 +1,27 @@
 """Tracks the beat of the sound: tempo, a phase that runs smoothly, and a confidence.
 
-The steps of a hop: flux per band (`MonoFlux`) -> one onset strength 0..1, and snares (`drums`) -> tempo and position
-(`beat_states`) -> a flywheel, which is what this file is about.
+The steps of a hop: flux per band (`MonoFlux`) -> one onset strength 0..1, and snares (`drums`) ->
+tempo and position (`beat_states`) -> a flywheel, which is what this file is about.
 
-Problem: the most probable position moves in steps of a hop, wavers while tempo hypotheses compete, and jumps when
-another wins. A picture that follows it trembles, and loses its bar at the first jump. A filter that is slow enough to
-smooth it needs bars to follow a new song.
+Problem: the most probable position moves in steps of a hop, wavers while tempo hypotheses compete,
+and jumps when another wins. A picture that follows it trembles, and loses its bar at the first
+jump. A filter that is slow enough to smooth it needs bars to follow a new song.
 
-Solution: a flywheel. While the states agree with it, or with its half or double tempo, it follows their least squares
-line (see `TickLine` in `params/tempo_sources`). The line covers the last seconds, and less while the error is large.
-Otherwise their reading is another hypothesis. It replaces the flywheel once it has been stable and had more onset
-strength on its beats: for a second at most, or for eight bars of drums if it counts the same pulse in another way. That
-time is at most half of that for which the flywheel was stable. While the confidence is low, the tempo is fixed, and the
-phase moves by a sixteenth note at most. Onset strength is relative to the strongest of half a minute: beside
-drums, pads and voices hardly count.
+Solution: a flywheel. While the states agree with it, or with its half or double tempo, it follows
+their least squares line (see `TickLine` in `params/tempo_sources`). The line covers the last
+seconds, and less while the error is large. Otherwise their reading is another hypothesis. It
+replaces the flywheel once it has been stable and had more onset strength on its beats: for a second
+at most, or for eight bars of drums if it counts the same pulse in another way. That time is at most
+half of that for which the flywheel was stable. While the confidence is low, the tempo is fixed, and
+the phase moves by a sixteenth note at most. Onset strength is relative to the strongest of half a
+minute: beside drums, pads and voices hardly count.
 
-Latency: the onset strength peaks some 17 ms after the attack, because the window must fill and flux compares with the
-hop before the last. The reported beat is that of the newest sample, so this time is added.
+Latency: the onset strength peaks some 17 ms after the attack, because the window must fill and flux
+compares with the hop before the last. The reported beat is that of the newest sample, so this time
+is added.
 
-Confidence: how much more onset strength falls on the beats than on the whole, over some seconds. Noise and pads have
-no such surplus; without onsets it falls to 0 in about a second.
+Confidence: how much more onset strength falls on the beats than on the whole, over some seconds.
+Noise and pads have no such surplus; without onsets it falls to 0 in about a second.
 """
 
 import math
@@ -30,33 +32,59 @@ import numpy as np
 from engine.audio.beat_states import BeatStates, Reading
 from engine.values import BeatFeatures
 
-GROUPS_HZ: Final = ((0.0, 120.0, 1.0), (120.0, 800.0, 0.6), (800.0, 5000.0, 0.6), (5000.0, math.inf, 0.5))
-"""From, to, weight of each group's mean flux: many bands of a hat must not outvote a few of a kick."""
+GROUPS_HZ: Final = (
+    (0.0, 120.0, 1.0),
+    (120.0, 800.0, 0.6),
+    (800.0, 5000.0, 0.6),
+    (5000.0, math.inf, 0.5),
+)
+"""From, to, weight of each group's mean flux: many bands of a hat must not outvote a few of a
+kick."""
 FALL_S: Final = 30.0  # of the strongest onset, to which the others are compared
 RISE: Final = 0.4  # fraction of a stronger onset by which the strongest grows
 MIN_FLUX: Final = 0.05
 LATENCY_S: Final = 0.017
 MEMORY_HOPS: Final = (15.0, 800.0)  # of the line, from and to
-GREAT_ERROR, MAX_ERROR = 0.04, 0.2  # beats: from here on the memory shrinks, and the reading is another beat
-TEMPO_ERRORS: Final = {1.0: 0.06, 2.0: 0.015, 0.5: 0.015}  # of a reading times this ratio, to count as agreement
+# beats: from here on the memory shrinks, and the reading is another beat
+GREAT_ERROR = 0.04
+MAX_ERROR = 0.2
+TEMPO_ERRORS: Final = {
+    1.0: 0.06,
+    2.0: 0.015,
+    0.5: 0.015,
+}  # of a reading times this ratio, to count as agreement
 MAX_UNSURE_BEATS: Final = 0.25
 CONFIDENT: Final = 0.5  # confidence
-CANDIDATE_S, IN_STEP_CANDIDATE_S, EIGHT_BARS = 1.0, 1.8, 32.0  # the latter in beats
-MIN_CANDIDATE_S, STABLE_FRACTION = 0.3, 0.5
+# the latter in beats
+CANDIDATE_S = 1.0
+IN_STEP_CANDIDATE_S = 1.8
+EIGHT_BARS = 32.0
+MIN_CANDIDATE_S = 0.3
+STABLE_FRACTION = 0.5
 SAME_TEMPO: Final = 0.04  # by how much a candidate's tempo may move
-ADVANTAGE, CLEAR_ADVANTAGE = 1.3, 2.5  # onset strength on the candidate's beats to that on ours
-IN_STEP_S, IN_STEP = 1.5, 0.5  # onset strength on our sixteenths: memory, fraction of all
+# onset strength on the candidate's beats to that on ours
+ADVANTAGE = 1.3
+CLEAR_ADVANTAGE = 2.5
+# onset strength on our sixteenths: memory, fraction of all
+IN_STEP_S = 1.5
+IN_STEP = 0.5
 DRUMS_S: Final = 2.0  # after a kick or a snare, for which the drums count as playing
 DRUM_MEMORY_S: Final = 20.0  # longest remembered time with drums, which falls again without them
-DRUMLESS: Final = 0.1  # fraction of a candidate's time that counts while a tempo that is based on drums has none
+DRUMLESS: Final = (
+    0.1  # fraction of a candidate's time that counts while a tempo that is based on drums has none
+)
 SURPLUS_S: Final = 2.5
 SURPLUS: Final = (1.3, 2.3)  # onset strength on the beat to the mean: confidence 0 and 1
-RECENT_S, CLEAR_ONSET, MIN_RECENT = 4.0, 0.3, 2.1  # a beat needs three onsets; the beginning of a drone is one
+# a beat needs three onsets; the beginning of a drone is one
+RECENT_S = 4.0
+CLEAR_ONSET = 0.3
+MIN_RECENT = 2.1
 ON_BEAT_S: Final = 0.03
 
 
 class BeatTracker:
-    """Tracks the beat, one step per hop of `hop_s`. `centres_hz` (bands,): those of the flux. Analyser thread."""
+    """Tracks the beat, one step per hop of `hop_s`. `centres_hz` (bands,): those of the flux.
+    Analyser thread."""
 
     def __init__(self, hop_s: float, centres_hz: np.ndarray) -> None:
         self._hop_s = hop_s
@@ -67,31 +95,47 @@ class BeatTracker:
             weights[inside] = weight / total / max(1, inside.sum())
         self._weights = weights.astype(np.float32)
         self._states = BeatStates(hop_s)
-        self._strongest, self._peak_decay = MIN_FLUX, math.exp(-hop_s / FALL_S)
-        self._beat, self._bpm = 0.0, 120.0
+        self._strongest = MIN_FLUX
+        self._peak_decay = math.exp(-hop_s / FALL_S)
+        self._beat = 0.0
+        self._bpm = 120.0
         self._memory_hops = MEMORY_HOPS[0]
-        self._stable_s = self._unsure_beats = 0.0
-        """How long the beat has been confident, and by how many beats it was moved since it was not."""
-        self._onsets = self._in_step = 0.0
-        self._since_drum_s, self._drums_s = math.inf, 0.0
-        self._candidate_s, self._candidate_bpm, self._candidate_sums = 0.0, 1.0, np.zeros(4)
-        self._on_beat = self._overall = 0.0
+        self._stable_s = 0.0
+        self._unsure_beats = 0.0
+        """How long the beat has been confident, and by how many beats it was moved since it was
+        not."""
+        self._onsets = 0.0
+        self._in_step = 0.0
+        self._since_drum_s = math.inf
+        self._drums_s = 0.0
+        self._candidate_s = 0.0
+        self._candidate_bpm = 1.0
+        self._candidate_sums = np.zeros(4)
+        self._on_beat = 0.0
+        self._overall = 0.0
         """Mean onset strength near beats and of all hops."""
-        self._judged_hops, self._recent, self._onset_before = 0, 0.0, 0.0
-        """The hops so far, how many clear onsets there were lately, and the onset strength of the hop before."""
+        self._judged_hops = 0
+        self._recent = 0.0
+        self._onset_before = 0.0
+        """The hops so far, how many clear onsets there were lately, and the onset strength of the
+        hop before."""
         self._surplus_rate = hop_s / SURPLUS_S
         self._confidence = 0.0
 
     def step(self, flux: np.ndarray, *, is_snare: bool = False, is_kick: bool = False) -> None:
-        """Update the beat with the next hop: its spectral flux, (bands,), and the drum hits in it."""
+        """Update the beat with the next hop: its spectral flux, (bands,), and the drum hits in
+        it."""
         strength = float(self._weights @ flux)
         strongest = self._strongest * self._peak_decay
         self._strongest = max(MIN_FLUX, strongest + RISE * max(0.0, strength - strongest))
         onset = min(1.0, strength / self._strongest)
-        self._states.step(onset, is_snare=is_snare, is_kick=is_kick, bpm=self._bpm, phase=self._beat)
+        self._states.step(
+            onset, is_snare=is_snare, is_kick=is_kick, bpm=self._bpm, phase=self._beat
+        )
         self._beat += self._bpm / 60.0 * self._hop_s
         self._since_drum_s = 0.0 if is_kick or is_snare else self._since_drum_s + self._hop_s
-        rate, weight = self._hop_s / IN_STEP_S, onset * onset
+        rate = self._hop_s / IN_STEP_S
+        weight = onset * onset
         self._onsets += rate * (weight - self._onsets)
         self._in_step += rate * (weight * math.cos(8.0 * math.pi * self._beat) - self._in_step)
         if self._states.is_active:
@@ -114,9 +158,15 @@ class BeatTracker:
         )
 
     def _follow(self, onset: float) -> None:
-        """Correct the flywheel by the reading of the states, or treat the reading as another hypothesis."""
-        reading, hop_s = self._states.read(), self._hop_s
-        ratios = (ratio for ratio, far in TEMPO_ERRORS.items() if abs(reading.bpm * ratio / self._bpm - 1.0) <= far)
+        """Correct the flywheel by the reading of the states, or treat the reading as another
+        hypothesis."""
+        reading = self._states.read()
+        hop_s = self._hop_s
+        ratios = (
+            ratio
+            for ratio, far in TEMPO_ERRORS.items()
+            if abs(reading.bpm * ratio / self._bpm - 1.0) <= far
+        )
         ratio = next(ratios, 0.0)
         step = min(1.0, ratio or 1.0)
         error = step * _wrap((ratio * reading.phase - self._beat) / step)
@@ -128,9 +178,13 @@ class BeatTracker:
             self._candidate_s = max(0.0, self._candidate_s - hop_s)
             if self._confidence >= CONFIDENT:
                 self._stable_s += hop_s
-                self._drums_s = min(DRUM_MEMORY_S, max(0.0, self._drums_s + (hop_s if has_drums else -hop_s)))
+                self._drums_s = min(
+                    DRUM_MEMORY_S, max(0.0, self._drums_s + (hop_s if has_drums else -hop_s))
+                )
             return
-        advantage = self._weigh_candidate(reading, onset, 1.0 if has_drums or not self._drums_s else DRUMLESS)
+        advantage = self._weigh_candidate(
+            reading, onset, 1.0 if has_drums or not self._drums_s else DRUMLESS
+        )
         is_in_step = self._in_step > IN_STEP * self._onsets
         if is_ours or (is_in_step and (ratio == 1.0 or advantage < CLEAR_ADVANTAGE)):
             needed_s = EIGHT_BARS * 60.0 / min(reading.bpm, self._bpm)
@@ -138,18 +192,28 @@ class BeatTracker:
             needed_s = IN_STEP_CANDIDATE_S if is_in_step else CANDIDATE_S / advantage
         needed_s = max(MIN_CANDIDATE_S, min(needed_s, STABLE_FRACTION * self._stable_s))
         if self._candidate_s >= needed_s and (is_ours or advantage > ADVANTAGE):
-            beat = self._beat / (ratio or 1.0)  # at half the tempo bars are twice as long, but begin where they did
-            self._beat, self._bpm = beat + _wrap(reading.phase - beat), reading.bpm
-            self._memory_hops, self._stable_s, self._candidate_s = MEMORY_HOPS[0], 0.0, 0.0
+            beat = self._beat / (
+                ratio or 1.0
+            )  # at half the tempo bars are twice as long, but begin where they did
+            self._beat = beat + _wrap(reading.phase - beat)
+            self._bpm = reading.bpm
+            self._memory_hops = MEMORY_HOPS[0]
+            self._stable_s = 0.0
+            self._candidate_s = 0.0
 
     def _correct(self, error: float, sureness: float, *, is_tempo: bool) -> None:
         """Move phase and tempo by fractions of the error, in beats."""
         hops, (shortest, longest) = self._memory_hops, MEMORY_HOPS
-        self._memory_hops = max(shortest, hops * 0.97) if abs(error) > GREAT_ERROR else min(longest, hops + 1.0)
+        self._memory_hops = (
+            max(shortest, hops * 0.97) if abs(error) > GREAT_ERROR else min(longest, hops + 1.0)
+        )
         gain = sureness / ((hops + 1.0) * (hops + 2.0))
         move = 2.0 * (2.0 * hops + 1.0) * gain * error
         if self._confidence < CONFIDENT < self._stable_s:
-            move = min(MAX_UNSURE_BEATS - self._unsure_beats, max(-MAX_UNSURE_BEATS - self._unsure_beats, move))
+            move = min(
+                MAX_UNSURE_BEATS - self._unsure_beats,
+                max(-MAX_UNSURE_BEATS - self._unsure_beats, move),
+            )
             self._unsure_beats += move
         else:
             self._unsure_beats = 0.0
@@ -157,10 +221,13 @@ class BeatTracker:
         self._beat += move
 
     def _weigh_candidate(self, reading: Reading, onset: float, ageing: float) -> float:
-        """Update the candidate tempo; returns the ratio of the onset strength on its beats to that on ours."""
+        """Update the candidate tempo; returns the ratio of the onset strength on its beats to that
+        on ours."""
         sums = self._candidate_sums
         if abs(reading.bpm / self._candidate_bpm - 1.0) > SAME_TEMPO:
-            self._candidate_s, self._candidate_bpm, sums[:] = 0.0, reading.bpm, 0.0
+            self._candidate_s = 0.0
+            self._candidate_bpm = reading.bpm
+            sums[:] = 0.0
         self._candidate_s += ageing * self._hop_s
         self._candidate_bpm += 0.02 * (reading.bpm - self._candidate_bpm)
         for at, (beat, bpm) in enumerate(((reading.phase, reading.bpm), (self._beat, self._bpm))):

@@ -4,9 +4,9 @@
     demo, files ─► Playback ──────┴─► one ring, for the whole run ─► analysis, recordings, voice
                       └─► Monitor: an output
 
-The ring keeps the rate of the first sound: a device is opened at it (its driver converts), a file is resampled. It has
-more channels than most sounds, so that an interface with more channels can be chosen later. The former sound plays
-until the next one is open; if that fails, it continues.
+The ring keeps the rate of the first sound: a device is opened at it (its driver converts), a file
+is resampled. It has more channels than most sounds, so that an interface with more channels can be
+chosen later. The former sound plays until the next one is open; if that fails, it continues.
 """
 
 from collections.abc import Callable
@@ -33,8 +33,8 @@ FILES: Final = "files"
 
 
 class ChosenSound:
-    """A Capture whose source (a device, files, RTP, the demo loop) can be switched while it runs. `open_...` and
-    `close` on one thread, which may wait; the rest on any."""
+    """A Capture whose source (a device, files, RTP, the demo loop) can be switched while it runs.
+    `open_...` and `close` on one thread, which may wait; the rest on any."""
 
     def __init__(self, clock: Clock, report: Report) -> None:
         """Call one of `open_...` before anything else."""
@@ -82,7 +82,10 @@ class ChosenSound:
 
         ring = getattr(self, "ring", None)
         capture = _retry_with_new_devices(
-            query, lambda: DeviceCapture(query, self._clock, self._report, ring, min_channels=MIN_CHANNELS)
+            query,
+            lambda: DeviceCapture(
+                query, self._clock, self._report, ring, min_channels=MIN_CHANNELS
+            ),
         )
         self._switch_to(capture, capture.name)
 
@@ -91,7 +94,9 @@ class ChosenSound:
         from engine.audio.rtp import RtpCapture
 
         ring = getattr(self, "ring", None)
-        self._switch_to(RtpCapture(spec, self._clock, self._report, ring, min_channels=MIN_CHANNELS), spec)
+        self._switch_to(
+            RtpCapture(spec, self._clock, self._report, ring, min_channels=MIN_CHANNELS), spec
+        )
         self.rtp = spec
 
     def open_demo(self) -> None:
@@ -107,11 +112,14 @@ class ChosenSound:
     def resume_files(self) -> None:
         """Play the last list again, from its beginning. AudioError if there was none."""
         if not self.files:
-            raise AudioError("no file was played yet: choose one (/audio/file/open, or --audio FILE)")
+            raise AudioError(
+                "no file was played yet: choose one (/audio/file/open, or --audio FILE)"
+            )
         self._open_tracks(self.files)
 
     def open_monitor(self, output_name: str) -> None:
-        """Play files and the demo loop on this output, or `none`. After an AudioError the former one stays."""
+        """Play files and the demo loop on this output, or `none`. After an AudioError the former
+        one stays."""
         output_name = output_name.removeprefix("device:")
         _retry_with_new_devices(output_name, lambda: self.monitor.open(output_name))
 
@@ -119,7 +127,8 @@ class ChosenSound:
         """Apply the playback settings: looping, and the offset of the monitor."""
         self._loop = settings.loop
         self.monitor.offset_s = settings.monitor_offset_ms / 1000.0
-        if (feed := self.playlist) is not None:
+        feed = self.playlist
+        if feed is not None:
             feed.loop = settings.loop
 
     @property
@@ -134,7 +143,9 @@ class ChosenSound:
 
     def _open_tracks(self, tracks: tuple[Path, ...]) -> None:
         ring = getattr(self, "ring", None)
-        feed = PlaylistFeed(tracks, None if ring is None else ring.sample_rate_hz, self._report, loop=self._loop)
+        feed = PlaylistFeed(
+            tracks, None if ring is None else ring.sample_rate_hz, self._report, loop=self._loop
+        )
         self._switch_to(self._playback(feed.sample_rate_hz, feed), FILES)
         self.files = tracks
 
@@ -154,13 +165,15 @@ class ChosenSound:
             self._set_ring(capture.ring)
         if hasattr(self, "_capture"):
             self._capture.close()
-        self._capture, self.source = capture, source
+        self._capture = capture
+        self.source = source
         if self._is_started:
             capture.start()
 
 
 def _retry_with_new_devices(query: str | None, open_: Callable[[], Opened]) -> Opened:
-    """Open it; if there is no such device, once more after a look for devices that were plugged in meanwhile."""
+    """Open it; if there is no such device, once more after a look for devices that were plugged in
+    meanwhile."""
     try:
         return open_()
     except AudioError:
@@ -180,12 +193,17 @@ class ChosenAudio(LiveAudio):
 
     def picture_left(self, features: AudioFeatures, at_s: float) -> None:
         if features.end_s is not None and self._last_picture_s is not None:
-            # A sound that begins between two pictures is seen in the second: half their interval later, on average.
-            self.sound.monitor.follow_picture(at_s - features.end_s + (at_s - self._last_picture_s) / 2.0)
+            # A sound that begins between two pictures is seen in the second: half their interval
+            # later, on average.
+            self.sound.monitor.follow_picture(
+                at_s - features.end_s + (at_s - self._last_picture_s) / 2.0
+            )
         self._last_picture_s = at_s
 
     def status(self) -> AudioStatus:
-        return replace(super().status(), place=self.sound.track_position, monitor=self.sound.monitor.status())
+        return replace(
+            super().status(), place=self.sound.track_position, monitor=self.sound.monitor.status()
+        )
 
     def _analyse_hops(self) -> None:
         self.sound.follow(self.settings)

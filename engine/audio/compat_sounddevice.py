@@ -1,4 +1,5 @@
-"""Private parts of sounddevice, which lists devices only at its import and has no public way to list them again."""
+"""Private parts of sounddevice, which lists devices only at its import and has no public way to
+list them again."""
 
 from contextlib import suppress
 from types import ModuleType

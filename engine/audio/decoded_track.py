@@ -1,4 +1,5 @@
-"""The sound of a video, and of sound files that libsndfile does not support (M4A, AAC, Opus ...), through FFmpeg."""
+"""The sound of a video, and of sound files that libsndfile does not support (M4A, AAC, Opus ...),
+through FFmpeg."""
 
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -16,32 +17,49 @@ from av.stream import Disposition
 from engine.errors import AudioError
 from engine.system.media_file import declared_length_s, is_deep, is_whole, open_media, packets_of
 
-SEEK_LEAD_S = 0.2  # decoded before the requested sample: a codec's first frames after a jump are not whole
+SEEK_LEAD_S = (
+    0.2  # decoded before the requested sample: a codec's first frames after a jump are not whole
+)
 GAP_S = 0.1  # minimum gap between time stamps; smaller ones are rounding of the container's clock
 MAX_GAP_S = 600.0  # a larger jump counts as a broken time stamp
 SILENCE_S = 1.0  # written at a time, so that a long gap does not fill the memory
-ZERO_BASED_FORMATS = ("mov", "matroska")  # their time 0 is the start of the file; a transport stream begins at any time
-EXACT_FORMATS = ("mov", "matroska", "avi", "asf", "flac", "aiff")  # others estimate their length from the bit rate
+ZERO_BASED_FORMATS = (
+    "mov",
+    "matroska",
+)  # their time 0 is the start of the file; a transport stream begins at any time
+EXACT_FORMATS = (
+    "mov",
+    "matroska",
+    "avi",
+    "asf",
+    "flac",
+    "aiff",
+)  # others estimate their length from the bit rate
 ASSUMED = {2: "stereo", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 """Layouts of files that name no loudspeakers. Other numbers of channels are no layout."""
-MAX_PLANES = 7  # PyAV counts planes up to a null pointer, which a frame of eight or more lacks: it crashes
+MAX_PLANES = (
+    7  # PyAV counts planes up to a null pointer, which a frame of eight or more lacks: it crashes
+)
 
 JOINABLE = ("ogg", "flac", "mp3")
 DAMAGED = "damaged: parts that cannot be decoded are silent or left out"
 JOINED = (
-    "damaged, or several sounds are joined in it: what cannot be decoded, or has another rate or number of channels "
+    "damaged, or several sounds are joined in it: what cannot be decoded, or has another rate or "
+    "number of channels "
     "than the first, is left out; convert it alone"
 )
 
 
 def speakers_in(layout: str) -> tuple[str, ...]:
-    """Names of the loudspeakers of a layout, as FFmpeg spells them; NONE for a channel without one."""
+    """Names of the loudspeakers of a layout, as FFmpeg spells them; NONE for a channel without
+    one."""
     return tuple(channel.name for channel in av.AudioLayout(layout).channels)
 
 
 class DecodedTrack:
-    """Decodes the best sound track of a file with FFmpeg. Gaps in its time stamps become silence, so that it stays in
-    sync with the pictures. The constructor and `pieces` raise AudioError, in one line, if nothing can be decoded."""
+    """Decodes the best sound track of a file with FFmpeg. Gaps in its time stamps become silence,
+    so that it stays in sync with the pictures. The constructor and `pieces` raise AudioError, in
+    one line, if nothing can be decoded."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -59,7 +77,10 @@ class DecodedTrack:
             """libsndfile's name of the sample format: PCM_24, ALAC_16, ALAC_24; "" for others."""
             if stream.codec_context.name == "alac":
                 self.subtype = "ALAC_24" if self.subtype else "ALAC_16"
-            self.has_video = any(Disposition.attached_pic not in track.disposition for track in container.streams.video)
+            self.has_video = any(
+                Disposition.attached_pic not in track.disposition
+                for track in container.streams.video
+            )
             self.index = stream.index
             """Index of its track among all streams of the file."""
             kind = container.format.name.partition(",")[0]
@@ -69,7 +90,8 @@ class DecodedTrack:
             if kind in ZERO_BASED_FORMATS and not self.has_video and self._origin_s <= MAX_GAP_S:
                 self._origin_s = Fraction(0)  # later it is the time of day
             self.promised_s, self.promised_end_s = self._promised(container, stream)
-            """Length of its sound, and the end from the start of the file, as the file declares them; None if not."""
+            """Length of its sound, and the end from the start of the file, as the file declares
+            them; None if not."""
 
     def pieces_from(self, sample: int) -> Generator[np.ndarray, None, None]:
         """Yield like `pieces`, but from this sample of the file on; silence before `begins_s`."""
@@ -86,22 +108,35 @@ class DecodedTrack:
                 skipped = max(skipped - piece.shape[1], 0)
 
     def pieces(self, jump_s: Fraction = Fraction(0)) -> Generator[np.ndarray, None, None]:
-        """Yield (channels, n) float32, one frame at a time, with silence in the gaps: from the beginning, or from a
-        frame at or before `jump_s` after the start of the file."""
+        """Yield (channels, n) float32, one frame at a time, with silence in the gaps: from the
+        beginning, or from a frame at or before `jump_s` after the start of the file."""
         container, stream = self._open()
         read: int | None = None
         with container:
             if jump_s and self._is_whole:
-                container.seek(int((jump_s + self._origin_s) / (stream.time_base or Fraction(1))), stream=stream)
+                container.seek(
+                    int((jump_s + self._origin_s) / (stream.time_base or Fraction(1))),
+                    stream=stream,
+                )
             planar = _PlanarConverter(stream)
-            first_s = (stream.start_time or 0) * (stream.time_base or Fraction(0))  # Matroska has none below 0
+            first_s = (stream.start_time or 0) * (
+                stream.time_base or Fraction(0)
+            )  # Matroska has none below 0
             for frame in self._decoded(container, stream):
-                at_s = frame.pts * Fraction(frame.time_base) if frame.pts is not None and frame.time_base else None
+                at_s = (
+                    frame.pts * Fraction(frame.time_base)
+                    if frame.pts is not None and frame.time_base
+                    else None
+                )
                 if read is None:
                     read = 0
-                    self.begins_s = max((first_s if at_s is None else at_s) - self._origin_s, Fraction(0))
+                    self.begins_s = max(
+                        (first_s if at_s is None else at_s) - self._origin_s, Fraction(0)
+                    )
                 elif at_s is not None and self._is_whole:  # joined sounds have a clock each
-                    for silence in self._gap(round((at_s - self._origin_s - self.begins_s) * self.rate_hz) - read):
+                    for silence in self._gap(
+                        round((at_s - self._origin_s - self.begins_s) * self.rate_hz) - read
+                    ):
                         read += silence.shape[1]
                         yield silence
                 for piece in planar.pieces(frame):
@@ -109,7 +144,9 @@ class DecodedTrack:
                     yield piece
             yield from planar.flush()
 
-    def _promised(self, container: InputContainer, stream: AudioStream) -> tuple[float | None, float | None]:
+    def _promised(
+        self, container: InputContainer, stream: AudioStream
+    ) -> tuple[float | None, float | None]:
         at_s = (stream.start_time or 0) * (stream.time_base or Fraction(0))
         begins_s = max(at_s - self._origin_s, Fraction(0))
         length_s = declared_length_s(stream)
@@ -127,7 +164,9 @@ class DecodedTrack:
         try:
             container = open_media(self.path)
         except (av.error.FFmpegError, OSError) as error:
-            raise AudioError(f"{self.path}: not a readable sound or video ({error.strerror})") from None
+            raise AudioError(
+                f"{self.path}: not a readable sound or video ({error.strerror})"
+            ) from None
         stream = container.streams.best("audio")
         if not isinstance(stream, AudioStream) or stream.codec_context is None or not stream.rate:
             container.close()
@@ -157,11 +196,16 @@ class DecodedTrack:
 
 
 class _PlanarConverter:
-    """Converts frames of one track to (channels, n) float32 at its first rate and layout, even if they change."""
+    """Converts frames of one track to (channels, n) float32 at its first rate and layout, even if
+    they change."""
 
     def __init__(self, stream: AudioStream) -> None:
         self._channels = stream.channels
-        self._target = "fltp" if self._channels <= MAX_PLANES else "flt", stream.layout.name, stream.rate
+        self._target = (
+            "fltp" if self._channels <= MAX_PLANES else "flt",
+            stream.layout.name,
+            stream.rate,
+        )
         self._shape = self._target
         self._resampler: AudioResampler | None = None
 

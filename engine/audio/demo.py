@@ -1,8 +1,10 @@
-"""The built-in loop: kick, bass line, pad and arpeggio, four bars at 125 bpm, one instrument per channel.
+"""The built-in loop: kick, bass line, pad and arpeggio, four bars at 125 bpm, one instrument per
+channel.
 
-Synthesised at start, so that `multiverse run` shows something on a machine without a sound card. Notes wrap around the
-end of the loop, so their tails continue at the beginning without a seam. Am F C G, one bar each; in every instrument
-the fundamental is the strongest partial, so that each layer's colour follows the note.
+Synthesised at start, so that `multiverse run` shows something on a machine without a sound card.
+Notes wrap around the end of the loop, so their tails continue at the beginning without a seam. Am F
+C G, one bar each; in every instrument the fundamental is the strongest partial, so that each
+layer's colour follows the note.
 """
 
 import numpy as np
@@ -17,9 +19,20 @@ LOOP_FRAMES = BARS * 16 * STEP  # 7.68 s
 
 # MIDI notes, one row per bar.
 BASS = (45, 41, 48, 43)  # A2 F2 C3 G2
-BASS_STEPS = ((0, 0), (3, 0), (6, 12), (8, 0), (11, 0), (14, 7))  # sixteenth in the bar, semitones above the root
+BASS_STEPS = (
+    (0, 0),
+    (3, 0),
+    (6, 12),
+    (8, 0),
+    (11, 0),
+    (14, 7),
+)  # sixteenth in the bar, semitones above the root
 PAD = ((57, 64, 72), (57, 65, 69), (55, 64, 72), (59, 62, 67))
-PAD_LEVELS = (0.45, 1.0, 0.35)  # the middle voice is the loudest: its colour differs from the bass's
+PAD_LEVELS = (
+    0.45,
+    1.0,
+    0.35,
+)  # the middle voice is the loudest: its colour differs from the bass's
 ARPEGGIO = ((69, 72, 76, 81), (69, 72, 77, 84), (67, 72, 76, 79), (67, 71, 74, 83))
 ARPEGGIO_ORDER = (0, 1, 2, 3, 2, 1, 2, 3, 0, 2, 1, 3, 2, 3, 1, 2)
 KICK_STEPS = (0, 4, 8, 12)
@@ -41,7 +54,8 @@ def demo_feed(rate_hz: int = SAMPLE_RATE_HZ) -> LoopFeed:
 
 
 def synthesise_loop() -> np.ndarray:
-    """(368 640, 4) float32, 7.68 s at 48 kHz: kick, bass, pad, arpeggio; peaks between -12 and -6 dBFS."""
+    """(368 640, 4) float32, 7.68 s at 48 kHz: kick, bass, pad, arpeggio; peaks between -12 and -6
+    dBFS."""
     loop = np.zeros((4, LOOP_FRAMES), np.float32)
     for bar in range(BARS):
         start = bar * 16 * STEP
@@ -96,7 +110,9 @@ def _pad(hz: float) -> np.ndarray:
     phase = np.float32(2 * np.pi * hz) * t
     detuned = np.sin(phase) + 0.6 * np.sin(phase * np.float32(1.003))
     swell = np.minimum(1.0, t / 0.5) * np.minimum(1.0, (t[-1] - t) / 0.5)
-    pad: np.ndarray = detuned * swell * swell * (1.0 - 0.25 * np.cos(np.float32(2 * np.pi * BPM / 60 / 2) * t))
+    pad: np.ndarray = (
+        detuned * swell * swell * (1.0 - 0.25 * np.cos(np.float32(2 * np.pi * BPM / 60 / 2) * t))
+    )
     return pad
 
 

@@ -8,7 +8,14 @@ from engine.audio.devices import AudioDevice
 from engine.audio.feed import bring_into_range, mix_channels
 from engine.audio.ring import SampleRing
 from engine.audio.steady_reader import SteadyReader
-from engine.audio.streams import BLOCK_S, Owner, ReconnectingStream, SoundStream, open_input, open_output
+from engine.audio.streams import (
+    BLOCK_S,
+    Owner,
+    ReconnectingStream,
+    SoundStream,
+    open_input,
+    open_output,
+)
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
 from engine.system.reporting import Report
@@ -18,37 +25,54 @@ REOPEN_S = 5.0  # longer than AirPods need to switch to microphone mode (3 s)
 MAX_REOPEN_S = 60.0
 MAX_OUTPUT_CHANNELS = 2  # sound goes to one stereo pair; a third channel may be a subwoofer
 NO_PERMISSION = (
-    "audio: {name!r} delivers only zeros: unmute it, or allow the microphone to the program that multiverse was"
+    "audio: {name!r} delivers only zeros: unmute it, or allow the microphone to the program that "
+    "multiverse was"
     " started from (System Settings, Privacy & Security, Microphone); reopened until it has sound"
 )
 
 
-def capture_state(zeros_s: float, is_loopback: bool, platform: str = sys.platform, *, has_sounded: bool = False) -> str:
-    """State of a capture (`playing`, `silence` or `permission?`) after exact zeros for `zeros_s`. Pure.
+def capture_state(
+    zeros_s: float, is_loopback: bool, platform: str = sys.platform, *, has_sounded: bool = False
+) -> str:
+    """State of a capture (`playing`, `silence` or `permission?`) after exact zeros for `zeros_s`.
+    Pure.
 
-    macOS delivers exact zeros, and no error, to a program without microphone permission. An analogue input is never
-    exactly zero for 2 s, but an idle loopback is, and so is a muted channel of a digital mixer. A device that has
-    delivered sound before has permission and is merely silent."""
+    macOS delivers exact zeros, and no error, to a program without microphone permission. An
+    analogue input is never exactly zero for 2 s, but an idle loopback is, and so is a muted channel
+    of a digital mixer. A device that has delivered sound before has permission and is merely
+    silent."""
     if zeros_s < ZEROS_S:
         return "playing"
-    return "permission?" if platform == "darwin" and not is_loopback and not has_sounded else "silence"
+    return (
+        "permission?" if platform == "darwin" and not is_loopback and not has_sounded else "silence"
+    )
 
 
 class DeviceCapture:
-    """Captures an input device, which the constructor opens; AudioError if it is missing or cannot be opened. Sample 0
-    is captured after `start`. `query` is an index, a name or part of one; None is the default input. While the device
-    is lost the ring fills with silence at the same rate. The ring's marks are times at the microphone."""
+    """Captures an input device, which the constructor opens; AudioError if it is missing or cannot
+    be opened. Sample 0 is captured after `start`. `query` is an index, a name or part of one; None
+    is the default input. While the device is lost the ring fills with silence at the same rate. The
+    ring's marks are times at the microphone."""
 
     ring: SampleRing
 
     def __init__(
-        self, query: str | None, clock: Clock, report: Report, ring: SampleRing | None = None, *, min_channels: int = 1
+        self,
+        query: str | None,
+        clock: Clock,
+        report: Report,
+        ring: SampleRing | None = None,
+        *,
+        min_channels: int = 1,
     ) -> None:
-        """ring: Buffer of the previous capture, to which this one appends; else a new one of `min_channels` or more."""
+        """ring: Buffer of the previous capture, to which this one appends; else a new one of
+        `min_channels` or more."""
         self.channels = 1
         """Channels that are captured."""
         self.lost_blocks = 0
-        self._clock, self._report, self._min_channels = clock, report, min_channels
+        self._clock = clock
+        self._report = report
+        self._min_channels = min_channels
         if ring is not None:
             self.ring = ring
         self._is_started = False
@@ -60,14 +84,18 @@ class DeviceCapture:
         self._filled_s = clock.now_s()  # the ring is filled up to here, with sound or silence
         self._stream = ReconnectingStream(query, "input", self, clock=clock, report=report)
         device = self._stream.device
-        self.description = f"device {device.name!r} ({self.channels} channels, {self.ring.sample_rate_hz} Hz)"
+        self.description = (
+            f"device {device.name!r} ({self.channels} channels, {self.ring.sample_rate_hz} Hz)"
+        )
 
     @property
     def state(self) -> str:
         if self._stream.is_lost:
             return "lost"
         is_loopback = self._stream.device.is_loopback
-        return capture_state(self._zeros_s, is_loopback, sys.platform, has_sounded=self._has_sounded)
+        return capture_state(
+            self._zeros_s, is_loopback, sys.platform, has_sounded=self._has_sounded
+        )
 
     @property
     def name(self) -> str:
@@ -87,25 +115,34 @@ class DeviceCapture:
             self.ring = SampleRing(device.rate_hz, max(device.channels, self._min_channels))
             self.ring.used_channels = device.channels
         self.channels = min(self.ring.channels, device.channels)
-        return open_input(device, self.channels, self.ring.sample_rate_hz, self._receive, self._clock)
+        return open_input(
+            device, self.channels, self.ring.sample_rate_hz, self._receive, self._clock
+        )
 
     def wants_reopening(self) -> bool:
-        """True at intervals while a macOS microphone may be silent because the permission is missing.
+        """True at intervals while a macOS microphone may be silent because the permission is
+        missing.
 
-        A stream opened before the permission was given keeps delivering zeros; one opened afterwards has sound
-        (reported for CoreAudio in pull requests 11477 of BasedHardware/omi and 3664 of screenpipe). Once it has
-        delivered sound it stays open: reopening would lose the first note after a pause."""
+        A stream opened before the permission was given keeps delivering zeros; one opened
+        afterwards has sound (reported for CoreAudio in pull requests 11477 of BasedHardware/omi and
+        3664 of screenpipe). Once it has delivered sound it stays open: reopening would lose the
+        first note after a pause."""
         now_s = self._clock.now_s()
         if not self._is_started or self.state != "permission?":
-            self._reopenings, self._reopen_at_s = 0, None
+            self._reopenings = 0
+            self._reopen_at_s = None
         elif self._reopen_at_s is None:
             self._reopen_at_s = now_s + REOPEN_S
             if not self._has_reported_zeros:
-                self._report("audio.permission", NO_PERMISSION.format(name=self._stream.device.name))
+                self._report(
+                    "audio.permission", NO_PERMISSION.format(name=self._stream.device.name)
+                )
             self._has_reported_zeros = True
         elif now_s >= self._reopen_at_s:
             self._reopenings += 1
-            self._reopen_at_s = now_s + next_delay_s(self._reopenings + 1, first_s=REOPEN_S, max_s=MAX_REOPEN_S)
+            self._reopen_at_s = now_s + next_delay_s(
+                self._reopenings + 1, first_s=REOPEN_S, max_s=MAX_REOPEN_S
+            )
             return True
         return False
 
@@ -133,21 +170,25 @@ class DeviceCapture:
 
 
 class DeviceOutput(Owner):
-    """Plays on an output device, which the constructor opens; AudioError if it is missing or cannot be opened. Silent
-    until `play`. `query` is an index, a name or part of one; None is the default output. Mono sound is played on the
-    first two channels. While the device is lost nothing is read: the reader detects the gap from its next block."""
+    """Plays on an output device, which the constructor opens; AudioError if it is missing or cannot
+    be opened. Silent until `play`. `query` is an index, a name or part of one; None is the default
+    output. Mono sound is played on the first two channels. While the device is lost nothing is
+    read: the reader detects the gap from its next block."""
 
     def __init__(self, query: str | None, clock: Clock, report: Report) -> None:
         self.lost_blocks = 0
         """Number of underruns."""
         self.delay_s = 0.0
-        """Latency from writing a block's last sample to hearing it, as last reported by the device."""
+        """Latency from writing a block's last sample to hearing it, as last reported by the
+        device."""
         self.rate_hz = 0
         self._channels = 0
         self._clock = clock
         self._reader: SteadyReader | None = None
         self._stream = ReconnectingStream(query, "output", self, clock=clock, report=report)
-        self.description = f"device {self._stream.device.name!r} ({self._channels} channels, {self.rate_hz} Hz)"
+        self.description = (
+            f"device {self._stream.device.name!r} ({self._channels} channels, {self.rate_hz} Hz)"
+        )
 
     def play(self, reader: SteadyReader) -> None:
         """Play this reader from now on. It is read at `rate_hz`, on a thread of the device."""

@@ -1,5 +1,5 @@
-"""Protocols of sound sources: a Feed is read on demand (a file, the demo loop), a Capture pushes at its own rate (a
-device, or a feed that `Playback` plays)."""
+"""Protocols of sound sources: a Feed is read on demand (a file, the demo loop), a Capture pushes at
+its own rate (a device, or a feed that `Playback` plays)."""
 
 import logging
 import threading
@@ -45,7 +45,8 @@ class MonitorStatus:
     device_ms: float
     """From writing a sample to hearing it, as the device reports."""
     delay_ms: float
-    """From reading a sample of the file to hearing it: how late play, pause and seek are heard and seen."""
+    """From reading a sample of the file to hearing it: how late play, pause and seek are heard and
+    seen."""
     picture_ms: float
     """From the time of a sound to its picture; the sound is delayed by as much."""
 
@@ -61,7 +62,8 @@ class Feed(Protocol):
 
     @property
     def length_s(self) -> float | None:
-        """Duration in seconds; None for an endless loop, or if it is unknown until the end is reached."""
+        """Duration in seconds; None for an endless loop, or if it is unknown until the end is
+        reached."""
 
     @property
     def is_finished(self) -> bool:
@@ -73,7 +75,8 @@ class Feed(Protocol):
         """The position in a list of tracks; None for other feeds."""
 
     def read(self, frames: int) -> np.ndarray:
-        """The next (frames, channels) float32 in [-1, 1]; silence after the end. May wait for the disk."""
+        """The next (frames, channels) float32 in [-1, 1]; silence after the end. May wait for the
+        disk."""
         ...
 
     def close(self) -> None: ...
@@ -134,16 +137,18 @@ class LoopFeed:
 
 
 def bring_into_range(block: np.ndarray) -> np.ndarray:
-    """Make float32 `block` finite and clip it to [-1, 1], in place: NaN becomes 0, infinity full scale. Returns it.
-    Float files and some drivers deliver such values; a NaN would persist in every recursive part of the analysis."""
+    """Make float32 `block` finite and clip it to [-1, 1], in place: NaN becomes 0, infinity full
+    scale. Returns it. Float files and some drivers deliver such values; a NaN would persist in
+    every recursive part of the analysis."""
     if not np.isfinite(block).all():
         np.nan_to_num(block, copy=False, nan=0.0, posinf=1.0, neginf=-1.0)
     return np.clip(block, -1.0, 1.0, out=block)
 
 
 def mix_channels(samples: np.ndarray, channels: int) -> np.ndarray:
-    """Convert (frames, any) samples to `channels` channels. Mono is copied to all of them; to mono, all are
-    averaged. Otherwise surplus channels are mixed into the first ones, and missing ones are silent."""
+    """Convert (frames, any) samples to `channels` channels. Mono is copied to all of them; to mono,
+    all are averaged. Otherwise surplus channels are mixed into the first ones, and missing ones are
+    silent."""
     frames, source_channels = samples.shape
     if source_channels == channels:
         return samples
@@ -170,18 +175,22 @@ class Playback:
         ring: SampleRing | None = None,
         monitor: LookaheadOutput | None = None,
     ) -> None:
-        """ring: Buffer of the previous capture, to which this one appends; else a new one. monitor: Sound output."""
+        """ring: Buffer of the previous capture, to which this one appends; else a new one. monitor:
+        Sound output."""
         self.ring = ring or SampleRing(feed.sample_rate_hz, feed.channels)
         self.state = "playing"
         self.lost_blocks = 0
         self.feed = feed
         self.track_position: TrackPosition | None = None
-        """The position in a list of tracks at the sound that is heard and drawn now; None for other feeds."""
+        """The position in a list of tracks at the sound that is heard and drawn now; None for other
+        feeds."""
         self._monitor = monitor
         self._clock = clock
         self._closing = threading.Event()
         guard = Guard(logger, report, "audio.lost", f"audio: {feed.description} stopped")
-        self._thread = GuardedThread("audio playback", self._play, guard, on_failure=self._mark_lost)
+        self._thread = GuardedThread(
+            "audio playback", self._play, guard, on_failure=self._mark_lost
+        )
 
     @property
     def description(self) -> str:
@@ -207,7 +216,8 @@ class Playback:
             due_s += block_s
             if self._clock.now_s() > due_s + LATE_S:
                 due_s = self._clock.now_s()
-            # A shorter lead reads nothing for a while, a longer one several blocks: the time of each block stays.
+            # A shorter lead reads nothing for a while, a longer one several blocks: the time of
+            # each block stays.
             lead_s = 0.0 if self._monitor is None else self._monitor.lead_s
             while len(ahead) <= lead_s / block_s:
                 block = self.feed.read(frames)
@@ -217,5 +227,7 @@ class Playback:
             self._clock.sleep_until(due_s)
             block, self.track_position = ahead.popleft()
             self.ring.set_mark(self.ring.newest + frames, due_s)
-            self.ring.write(block if block.shape[1] <= self.ring.channels else block[:, : self.ring.channels])
+            self.ring.write(
+                block if block.shape[1] <= self.ring.channels else block[:, : self.ring.channels]
+            )
             self.state = "finished" if self.feed.is_finished else "playing"

@@ -1,9 +1,11 @@
-"""Streams sound files at their own rate: with libsndfile (WAV, FLAC, OGG, MP3, AIFF and more), else with FFmpeg (M4A,
-AAC, Opus, the sound of a video). What has more than two channels is read by FFmpeg, which knows their loudspeakers.
+"""Streams sound files at their own rate: with libsndfile (WAV, FLAC, OGG, MP3, AIFF and more), else
+with FFmpeg (M4A, AAC, Opus, the sound of a video). What has more than two channels is read by
+FFmpeg, which knows their loudspeakers.
 
-A looped file that another program rewrites, in place or as a new file of the same name, is opened again once it has not
-changed for a second. Until then it is silent or plays on from the old file. Otherwise libsndfile would read the new
-bytes with the old header, and find no sound at the end of a file that was emptied meanwhile.
+A looped file that another program rewrites, in place or as a new file of the same name, is opened
+again once it has not changed for a second. Until then it is silent or plays on from the old file.
+Otherwise libsndfile would read the new bytes with the old header, and find no sound at the end of a
+file that was emptied meanwhile.
 """
 
 import os
@@ -25,18 +27,22 @@ MISSING_END_S = 0.5  # a file that ends this much early was cut off; rounding er
 
 
 class FileFeed:
-    """Plays a file once, or loops it without a gap. A damaged file plays up to the damage, which is reported.
-    AudioError, in one line, if it is missing, has no sound or cannot be decoded from the beginning."""
+    """Plays a file once, or loops it without a gap. A damaged file plays up to the damage, which is
+    reported. AudioError, in one line, if it is missing, has no sound or cannot be decoded from the
+    beginning."""
 
     track_position = None
 
     def __init__(self, path: str, *, is_looped: bool, report: Report) -> None:
         if not os.path.exists(path):  # Path's own raises for a name that is too long
-            raise AudioError(f"{path}: no such file (device:NAME is a device, demo the built-in loop)")
+            raise AudioError(
+                f"{path}: no such file (device:NAME is a device, demo the built-in loop)"
+            )
         self._path = path
         self._version = self._last_stat = _stat(path)
         self._is_waiting = False
-        self._checks = self._unchecked_samples = 0
+        self._checks = 0
+        self._unchecked_samples = 0
         self._report = report
         self._reported: set[str] = set()  # so that a loop does not report its damage again
         self.is_looped = is_looped
@@ -61,7 +67,10 @@ class FileFeed:
     def description(self) -> str:
         length = f", {self.length_s:.1f} s" if self.length_s is not None else ""
         looped = ", looped" if self.is_looped else ""
-        return f"{Path(self._path).name} ({self.channels} channels, {self.sample_rate_hz} Hz{length}{looped})"
+        return (
+            f"{Path(self._path).name} ({self.channels} channels, {self.sample_rate_hz} "
+            f"Hz{length}{looped})"
+        )
 
     @property
     def position_s(self) -> float:
@@ -69,19 +78,26 @@ class FileFeed:
         return self._file.position / self.sample_rate_hz
 
     def seek(self, position_s: float) -> None:
-        """Continue at this position, or at the end if it is after the end. May wait for the disk."""
+        """Continue at this position, or at the end if it is after the end. May wait for the
+        disk."""
         self.is_finished = False
         try:
             self._file.seek(round(max(position_s, 0.0) * self.sample_rate_hz))
         except _DamageError as error:
-            self._report("audio.file", f"{self._path}: cannot be read from {position_s:.1f} s on: {error}")
+            self._report(
+                "audio.file", f"{self._path}: cannot be read from {position_s:.1f} s on: {error}"
+            )
             self._begin_again()
 
     def _check(self) -> None:
         if not RATES_HZ[0] <= self.sample_rate_hz <= RATES_HZ[1]:
-            raise AudioError(f"{self._path}: {self.sample_rate_hz} Hz is outside {RATES_HZ[0]}..{RATES_HZ[1]} Hz")
+            raise AudioError(
+                f"{self._path}: {self.sample_rate_hz} Hz is outside {RATES_HZ[0]}..{RATES_HZ[1]} Hz"
+            )
         if self.channels > MAX_CHANNELS:
-            raise AudioError(f"{self._path}: {self.channels} channels; at most {MAX_CHANNELS} can be played")
+            raise AudioError(
+                f"{self._path}: {self.channels} channels; at most {MAX_CHANNELS} can be played"
+            )
         try:
             has_sound = self._file.read_into(np.zeros((1, self.channels), np.float32)) == 1
             self._file.seek(0)
@@ -91,7 +107,8 @@ class FileFeed:
             raise AudioError(f"{self._path}: no sound in this file")
 
     def read(self, frames: int) -> np.ndarray:
-        """Read the next (frames, channels) float32 in [-1, 1], silent after the end. May wait for the disk."""
+        """Read the next (frames, channels) float32 in [-1, 1], silent after the end. May wait for
+        the disk."""
         return pad_frames(self.read_rest(frames), frames)
 
     def read_rest(self, frames: int) -> np.ndarray:
@@ -126,7 +143,8 @@ class FileFeed:
             self._report("audio.file", f"{self._path}: {note}")
 
     def _rewind(self) -> None:
-        # A file emptied during playback would be rewound endlessly: two ends in a row without sound stop it.
+        # A file emptied during playback would be rewound endlessly: two ends in a row without sound
+        # stop it.
         if self.is_looped and self._file.position == 0:
             self._wait(f"{self._path}: has no sound any more; silence until it is written again")
         elif self.is_looped:
@@ -176,7 +194,8 @@ class FileFeed:
             self._open_again()
 
     def _open_again(self) -> None:
-        """Play the new file from its beginning; what cannot be played, or has another format, stays silent."""
+        """Play the new file from its beginning; what cannot be played, or has another format, stays
+        silent."""
         try:
             file = _open(Path(self._path))
         except AudioError as error:
@@ -185,22 +204,29 @@ class FileFeed:
         if (file.rate_hz, file.channels) != (self.sample_rate_hz, self.channels):
             file.close()
             self._wait(
-                f"{self._path}: now has {file.channels} channels at {file.rate_hz} Hz instead of {self.channels} at "
+                f"{self._path}: now has {file.channels} channels at {file.rate_hz} Hz instead of "
+                f"{self.channels} at "
                 f"{self.sample_rate_hz}; silence until it has them again; start again to hear it"
             )
             return
         self._file.close()
-        self._file, self._is_waiting = file, False
+        self._file = file
+        self._is_waiting = False
         self.length_s = file.length_s
         self._reported.clear()
-        self._report("audio.file.back", f"{self._path}: was written again and plays from its beginning")
+        self._report(
+            "audio.file.back", f"{self._path}: was written again and plays from its beginning"
+        )
 
 
 def missing_end(promised_s: float | None, end_s: float) -> list[str]:
     """A note if a file was cut off: it ends well before the end that its header declares."""
     if not promised_s or end_s >= promised_s - MISSING_END_S:
         return []
-    return [f"ends after {end_s:.1f} s, though its header says {promised_s:.1f} s; it seems to be cut off"]
+    return [
+        f"ends after {end_s:.1f} s, though its header says {promised_s:.1f} s; it seems to be cut "
+        "off"
+    ]
 
 
 def pad_frames(block: np.ndarray, frames: int) -> np.ndarray:
@@ -213,7 +239,8 @@ def pad_frames(block: np.ndarray, frames: int) -> np.ndarray:
 
 
 def _stat(path: str) -> tuple[int, int, int, int] | None:
-    """Device and inode of a file, which differ for another file of its name; its size and modification time."""
+    """Device and inode of a file, which differ for another file of its name; its size and
+    modification time."""
     try:
         found = os.stat(path)
     except OSError:
@@ -234,9 +261,12 @@ def _open(path: Path) -> "_SndFile | _FFmpegFile":
     except (soundfile.LibsndfileError, OSError):  # FFmpeg gives a better reason
         return _FFmpegFile(path)
     if file.channels > 2:
-        with suppress(AudioError):  # libsndfile does not report the loudspeakers, whose order depends on the format
+        with suppress(
+            AudioError
+        ):  # libsndfile does not report the loudspeakers, whose order depends on the format
             decoded = _FFmpegFile(path)
-            decoded.length_s, decoded.promised_s = file.length_s, file.promised_s
+            decoded.length_s = file.length_s
+            decoded.promised_s = file.promised_s
             file.close()
             return decoded
     return file
@@ -269,8 +299,11 @@ class _SndFile:
         return int(self._file.tell())
 
     def read_into(self, out: np.ndarray) -> int:
-        """Fill (frames, channels) float32 from its start. Returns the number of frames, 0 at the end. _DamageError."""
-        rest = max(self._file.frames - self._file.tell(), 0)  # more would be read from a tag behind a FLAC, as damage
+        """Fill (frames, channels) float32 from its start. Returns the number of frames, 0 at the
+        end. _DamageError."""
+        rest = max(
+            self._file.frames - self._file.tell(), 0
+        )  # more would be read from a tag behind a FLAC, as damage
         try:
             return len(self._file.read(out=out[:rest]))
         except self._error as error:
@@ -293,7 +326,11 @@ class _SndFile:
                 self._file = again
                 self._file.seek(min(position, again.frames))
             except (OSError, self._error) as error:
-                reason = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
+                reason = (
+                    getattr(error, "error_string", None)
+                    or getattr(error, "strerror", None)
+                    or str(error)
+                )
                 raise _DamageError(reason.rstrip(".")) from None
 
     def close(self) -> None:
@@ -311,7 +348,9 @@ class _FFmpegFile:
         self.rate_hz = self._track.rate_hz
         self.channels = self._track.channels
         layout = self._track.layout
-        if self.channels == 6 and "NONE" in speakers_in(layout):  # of other numbers the channels are often stems
+        if self.channels == 6 and "NONE" in speakers_in(
+            layout
+        ):  # of other numbers the channels are often stems
             layout = ASSUMED[6]
         self.surround = layout if self.channels > 2 and "FC" in speakers_in(layout) else ""
         self.length_s = self._track.promised_end_s if self._track.knows_its_length else None
@@ -324,7 +363,8 @@ class _FFmpegFile:
         if not self._fetch():
             return 0
         count = min(len(out), len(self._piece))
-        out[:count], self._piece = self._piece[:count], self._piece[count:]
+        out[:count] = self._piece[:count]
+        self._piece = self._piece[count:]
         self.position += count
         return count
 
@@ -347,7 +387,8 @@ class _FFmpegFile:
         """Decode the next piece if none is left. False at the end. _DamageError."""
         try:
             while not len(self._piece):
-                if (piece := next(self._pieces, None)) is None:
+                piece = next(self._pieces, None)
+                if piece is None:
                     return False
                 self._piece = piece.T
         except AudioError as error:  # the file was removed or replaced before the rewind

@@ -24,7 +24,8 @@ logger = logging.getLogger(__name__)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioStatus:
     state: str
-    """playing, silence (exact zeros for 2 s), permission? (only zeros yet, macOS microphone), lost, finished."""
+    """playing, silence (exact zeros for 2 s), permission? (only zeros yet, macOS microphone), lost,
+    finished."""
     description: str
     level: tuple[float, ...]
     """Peak of each of the four channels over the last 85 ms, linear, after gain."""
@@ -35,7 +36,8 @@ class AudioStatus:
 
 
 class AudioInput(ABC):
-    """The engine's sound, opened by `open_audio`. Thread-safe, except `advance_to`, which belongs to one thread."""
+    """The engine's sound, opened by `open_audio`. Thread-safe, except `advance_to`, which belongs
+    to one thread."""
 
     length_s: float | None = None
     """Seconds until `is_finished`; None if endless, or unknown until the end is reached."""
@@ -43,7 +45,12 @@ class AudioInput(ABC):
     """See AudioBlock."""
 
     def __init__(
-        self, ring: SampleRing, choice: str, report: Report = lambda key, line: None, *, may_wait: bool = False
+        self,
+        ring: SampleRing,
+        choice: str,
+        report: Report = lambda key, line: None,
+        *,
+        may_wait: bool = False,
     ) -> None:
         self.choice = choice
         """The sound in use, and the reason if the user did not choose it."""
@@ -73,13 +80,17 @@ class AudioInput(ABC):
         return self._features
 
     def read_block(self, first_sample: int) -> AudioBlock:
-        """A copy of the source's samples from `first_sample` to the newest, without timecode. It starts later if those
-        were overwritten (after about 10 s), and is empty if there is nothing new."""
+        """A copy of the source's samples from `first_sample` to the newest, without timecode. It
+        starts later if those were overwritten (after about 10 s), and is empty if there is nothing
+        new."""
         first, samples = self._ring.read(first_sample)
         samples = without_ltc(samples[:, : self.channels], self.settings.ltc_channel)
         samples = mix_channels(samples, self.source_channels)
         return AudioBlock(
-            samples=samples, sample_rate_hz=self.sample_rate_hz, first_sample=first, speakers=self.speakers
+            samples=samples,
+            sample_rate_hz=self.sample_rate_hz,
+            first_sample=first,
+            speakers=self.speakers,
         )
 
     @abstractmethod
@@ -87,7 +98,8 @@ class AudioInput(ABC):
 
     @abstractmethod
     def advance_to(self, time_s: float) -> AudioFeatures:
-        """Analyse all sound up to `time_s`; the features at that time. Offline only, else UsageError."""
+        """Analyse all sound up to `time_s`; the features at that time. Offline only, else
+        UsageError."""
 
     def picture_left(self, features: AudioFeatures, at_s: float) -> None:
         """Record that the picture of these features was published at this time. Render thread."""
@@ -105,16 +117,22 @@ class AudioInput(ABC):
     def close(self) -> None: ...
 
     def _analyse_hops(self) -> None:
-        """Analyse the hops that are complete now. Those that end during the call, and may never cease to, come next."""
-        analyser, end = self._analyser, self._ring.newest
+        """Analyse the hops that are complete now. Those that end during the call, and may never
+        cease to, come next."""
+        analyser = self._analyser
+        end = self._ring.newest
         while analyser.next_hop_end <= end:
             _, block = self._ring.read(analyser.samples_analysed, analyser.next_hop_end)
             if len(block) < analyser.hop_frames:
                 break  # overwritten meanwhile
             block = block[:, : self.channels]
-            block = self.timecode.decode(block, analyser.samples_analysed, self.settings.ltc_channel)
+            block = self.timecode.decode(
+                block, analyser.samples_analysed, self.settings.ltc_channel
+            )
             analyser.hop(block, self.settings, self._voice_of_hop())
-        self._features = replace(analyser.features(self.settings), end_s=self._sounded_s(analyser.samples_analysed))
+        self._features = replace(
+            analyser.features(self.settings), end_s=self._sounded_s(analyser.samples_analysed)
+        )
 
     def _voice_of_hop(self) -> np.ndarray | None:
         """(hop_frames,) of the voice heard during the next hop, or None."""
@@ -127,7 +145,8 @@ class AudioInput(ABC):
 
     def _sounded_s(self, sample: float) -> float | None:
         """Time on the clock at which a sample sounded; None before the first mark."""
-        if (mark := self._ring.mark) is None:
+        mark = self._ring.mark
+        if mark is None:
             return None
         marked, sounded_s = mark
         return sounded_s + (sample - marked) / self.sample_rate_hz
@@ -171,7 +190,8 @@ class LiveAudio(AudioInput):
         self.capture.close()
 
     def _analyse_hops(self) -> None:
-        """Also skips sound that is late: a machine that is too slow for all of it shows the newest."""
+        """Also skips sound that is late: a machine that is too slow for all of it shows the
+        newest."""
         newest = self._ring.newest
         behind_s = (newest - self._analyser.samples_analysed) / self.sample_rate_hz
         if behind_s > LATE_S:
@@ -179,7 +199,10 @@ class LiveAudio(AudioInput):
             self._late_s += behind_s
         if newest - self._reported_sample > self._ring.capacity:  # 10 s
             if self._late_s > 2.0 * LATE_S:  # more than one short hiccup
-                self._report("audio.late", f"audio: {self._late_s:.1f} s not analysed: the machine is overloaded")
+                self._report(
+                    "audio.late",
+                    f"audio: {self._late_s:.1f} s not analysed: the machine is overloaded",
+                )
             self._late_s = 0.0
             self._reported_sample = newest
         super()._analyse_hops()
@@ -187,14 +210,18 @@ class LiveAudio(AudioInput):
     def _run(self) -> None:
         while not self._closing.is_set():
             if self._ring.wait_beyond(self._analyser.next_hop_end - 1, timeout_s=0.1):
-                self._guard.attempt(self._analyse_hops)  # after an error the last features stay in use
+                self._guard.attempt(
+                    self._analyse_hops
+                )  # after an error the last features stay in use
 
 
 class OfflineAudio(AudioInput):
     """A feed that is read and analysed on demand. Independent of the clock."""
 
     def __init__(self, feed: Feed, choice: str, report: Report = lambda key, line: None) -> None:
-        super().__init__(SampleRing(feed.sample_rate_hz, feed.channels), choice, report, may_wait=True)
+        super().__init__(
+            SampleRing(feed.sample_rate_hz, feed.channels), choice, report, may_wait=True
+        )
         self.length_s = feed.length_s
         self._feed = feed
 
@@ -206,8 +233,9 @@ class OfflineAudio(AudioInput):
         """Nothing to start: `advance_to` does the work."""
 
     def advance_to(self, time_s: float) -> AudioFeatures:
-        """Read and analyse all sound up to `time_s` from the start, in this call. The same calls on the same sound give
-        the same features, bit for bit. Does nothing for a time already reached."""
+        """Read and analyse all sound up to `time_s` from the start, in this call. The same calls on
+        the same sound give the same features, bit for bit. Does nothing for a time already
+        reached."""
         end = round(time_s * self.sample_rate_hz)
         while self._ring.newest < end:
             # At most a second at once, so that the ring never overflows.
@@ -220,7 +248,9 @@ class OfflineAudio(AudioInput):
         return sample / self.sample_rate_hz
 
     def status(self) -> AudioStatus:
-        return self._status("finished" if self.is_finished else "playing", self._feed.description, 0)
+        return self._status(
+            "finished" if self.is_finished else "playing", self._feed.description, 0
+        )
 
     def close(self) -> None:
         self._analyser.close()

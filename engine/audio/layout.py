@@ -17,13 +17,14 @@ SAME_HOPS = 300  # 3 s
 
 
 class BandSplitter:
-    """Splits a stream into four frequency bands. Analyser thread; blocks of `frames` samples. A band above half the
-    sample rate is silent.
+    """Splits a stream into four frequency bands. Analyser thread; blocks of `frames` samples. A
+    band above half the sample rate is silent.
 
-    The bands are Linkwitz-Riley (two Butterworth sections of second order in a row: 24 dB an octave, -6 dB where bands
-    meet; Linkwitz 1976), through the bilinear transform. Instead of a recursive filter, a loop over samples, we
-    convolve with its impulse response, which decays below 1e-11 within 25 ms, by overlap-save with the FFT: exact to
-    float32, without block boundaries and the delay of a linear-phase filter."""
+    The bands are Linkwitz-Riley (two Butterworth sections of second order in a row: 24 dB an
+    octave, -6 dB where bands meet; Linkwitz 1976), through the bilinear transform. Instead of a
+    recursive filter, a loop over samples, we convolve with its impulse response, which decays below
+    1e-11 within 25 ms, by overlap-save with the FFT: exact to float32, without block boundaries and
+    the delay of a linear-phase filter."""
 
     def __init__(self, sample_rate_hz: int, frames: int) -> None:
         taps = round(sample_rate_hz * RESPONSE_S)
@@ -38,14 +39,18 @@ class BandSplitter:
         self._recent[:] = 0.0
 
     def split(self, block: np.ndarray, bands: tuple[int, ...]) -> np.ndarray:
-        """Split `block`, (frames,) float32, into these bands (0 the lowest): (len(bands), frames) float32."""
+        """Split `block`, (frames,) float32, into these bands (0 the lowest): (len(bands), frames)
+        float32."""
         self._recent[: -self._frames] = self._recent[self._frames :]
         self._recent[-self._frames :] = block
-        return np.fft.irfft(np.fft.rfft(self._recent) * self._spectra[list(bands)], self._size)[:, -self._frames :]
+        return np.fft.irfft(np.fft.rfft(self._recent) * self._spectra[list(bands)], self._size)[
+            :, -self._frames :
+        ]
 
 
 def band_responses(sample_rate_hz: int, size: int) -> np.ndarray:
-    """Frequency response of each band at the bins of a real FFT of `size`: (4, size/2 + 1) complex. Pure."""
+    """Frequency response of each band at the bins of a real FFT of `size`: (4, size/2 + 1) complex.
+    Pure."""
     angle = np.pi * np.arange(size // 2 + 1) / size  # half the angle per sample
     responses = np.ones((BANDS, len(angle)), complex)
     for band, crossover_hz in enumerate(CROSSOVERS_HZ):
@@ -60,8 +65,8 @@ def band_responses(sample_rate_hz: int, size: int) -> np.ndarray:
 
 
 def resolve_layout(layout: str, source_channels: int, is_wide: bool) -> str:
-    """Resolve "auto": direct for four source channels or more; for two or three stems if the first two play stereo
-    music, else stereo; mono for one. Pure."""
+    """Resolve "auto": direct for four source channels or more; for two or three stems if the first
+    two play stereo music, else stereo; mono for one. Pure."""
     if layout != "auto":
         return layout
     if source_channels >= CHANNELS:
@@ -77,8 +82,11 @@ class Width:
         self._same_hops = 0
 
     def step(self, pair: np.ndarray) -> None:
-        """Update `is_wide` with the next hop, (2, frames): true at once, false after 3 s. Silence changes nothing."""
-        left, right, total, difference = np.sqrt((np.stack([*pair, pair.sum(axis=0), pair[0] - pair[1]]) ** 2).mean(1))
+        """Update `is_wide` with the next hop, (2, frames): true at once, false after 3 s. Silence
+        changes nothing."""
+        left, right, total, difference = np.sqrt(
+            (np.stack([*pair, pair.sum(axis=0), pair[0] - pair[1]]) ** 2).mean(1)
+        )
         if max(left, right) < AUDIBLE_RMS:
             return
         is_wide = bool(min(left, right) >= AUDIBLE_RMS and difference > MIN_WIDTH * total)
@@ -89,15 +97,19 @@ class Width:
 class ChannelLayout:
     """Maps source channels to the four layers, in blocks of `frames` samples. Analyser thread.
 
-    direct: layer n hears source channel `channel_map[n]`, counted from 1; silence if the source has no such channel
-    stereo: left, right, their mean below 250 Hz, their mean above 4 kHz; a mono source is both left and right
-    stems:  drums, bass, voice, rest of left and right; a block later. Or what a plug-in of the layout's name makes
+    direct: layer n hears source channel `channel_map[n]`, counted from 1; silence if the source has
+    no such channel stereo: left, right, their mean below 250 Hz, their mean above 4 kHz; a mono
+    source is both left and right
+    stems:  drums, bass, voice, rest of left and right; a block later. Or what a plug-in of the
+            layout's name makes
     mono:   four bands of the mean of all channels, meeting at 250, 1000 and 4000 Hz"""
 
     def __init__(self, sample_rate_hz: int, frames: int, report: Report, *, may_wait: bool) -> None:
         """`may_wait`: offline, so that a separator may take its time."""
-        self._rate_hz, self._frames = sample_rate_hz, frames
-        self._report, self._may_wait = report, may_wait
+        self._rate_hz = sample_rate_hz
+        self._frames = frames
+        self._report = report
+        self._may_wait = may_wait
         self._splitter = BandSplitter(sample_rate_hz, frames)
         self._stems: StemSplitter | None = None
         self._separator: Separator | None = None
@@ -111,13 +123,14 @@ class ChannelLayout:
 
     @property
     def effective(self) -> str:
-        """The layout for the status: the engine's own stems beside a separator that does not work."""
+        """The layout for the status: the engine's own stems beside a separator that does not
+        work."""
         has_own = self._separator is not None and not self._separator.works
         return "stems" if has_own else self.current
 
     def spread(self, block: np.ndarray, layout: str, channel_map: tuple[int, ...]) -> np.ndarray:
-        """Map `block`, (frames, source channels) float32, to the four layers: (4, frames) float32; another source may
-        have other channels."""
+        """Map `block`, (frames, source channels) float32, to the four layers: (4, frames) float32;
+        another source may have other channels."""
         source_channels = block.shape[1]
         pair = block[:, :2].T if source_channels > 1 else np.repeat(block.T, 2, axis=0)
         self._width.step(pair)
@@ -141,12 +154,16 @@ class ChannelLayout:
     def _change_to(self, layout: str) -> None:
         self.close()
         self._splitter.clear()
-        self._stems, self._separator, self.current = None, None, layout
+        self._stems = None
+        self._separator = None
+        self.current = layout
         if layout == "stems" or layout in SEPARATORS:
             self._stems = StemSplitter(self._rate_hz, self._frames)
         if layout in SEPARATORS:
             hop_s = self._frames / self._rate_hz
-            self._separator = Separator(layout, self._rate_hz, hop_s, self._report, may_wait=self._may_wait)
+            self._separator = Separator(
+                layout, self._rate_hz, hop_s, self._report, may_wait=self._may_wait
+            )
 
     def _direct(self, block: np.ndarray, channel_map: tuple[int, ...]) -> np.ndarray:
         spread = np.zeros((CHANNELS, self._frames), np.float32)

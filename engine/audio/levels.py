@@ -1,7 +1,8 @@
 """Automatic gain, which slowly brings each channel's peaks to -12 dBFS, and an envelope follower.
 
-The automatic gain measures before the set gain, so that `/audio/<n>/gain_db` still changes the result. Its peak meter
-has a slow release (beats one second apart count as one level); the gain moves quickly down and slowly up. Below
+The automatic gain measures before the set gain, so that `/audio/<n>/gain_db` still changes the
+result. Its peak meter has a slow release (beats one second apart count as one level); the gain
+moves quickly down and slowly up. Below
 -55 dBFS meter and gain are frozen, so that a pause neither amplifies noise nor loses the level.
 """
 
@@ -26,13 +27,17 @@ class AutoGain:
         self._meter = np.full(CHANNELS, GATE_PEAK)
         self._gain_db = np.zeros(CHANNELS)
         self._meter_decay = np.exp(-hop_s / METER_FALL_S)
-        self._rise, self._fall = 1.0 - np.exp(-hop_s / RISE_S), 1.0 - np.exp(-hop_s / FALL_S)
+        self._rise = 1.0 - np.exp(-hop_s / RISE_S)
+        self._fall = 1.0 - np.exp(-hop_s / FALL_S)
 
     def step(self, peak: np.ndarray, is_auto: tuple[bool, ...]) -> np.ndarray:
-        """Automatic gain in dB after one hop whose largest sample was `peak` (linear, before any gain). Never above +24
-        dB. Without `is_auto` the gain returns to 0 dB in 0.3 s, to avoid a jump."""
+        """Automatic gain in dB after one hop whose largest sample was `peak` (linear, before any
+        gain). Never above +24 dB. Without `is_auto` the gain returns to 0 dB in 0.3 s, to avoid a
+        jump."""
         is_audible = peak >= GATE_PEAK
-        self._meter = np.where(is_audible, np.maximum(peak, self._meter * self._meter_decay), self._meter)
+        self._meter = np.where(
+            is_audible, np.maximum(peak, self._meter * self._meter_decay), self._meter
+        )
         target_db = np.minimum(TARGET_DB - 20.0 * np.log10(self._meter), MAX_DB)
         auto = np.asarray(is_auto)
         away_db = np.where(auto, target_db, 0.0) - self._gain_db
@@ -42,16 +47,16 @@ class AutoGain:
 
 
 class EnvelopeFollower:
-    """Follows the envelope: up in 5 ms, down in `decay_ms`, without a loop over samples. Analyser thread; blocks of
-    `frames` samples.
+    """Follows the envelope: up in 5 ms, down in `decay_ms`, without a loop over samples. Analyser
+    thread; blocks of `frames` samples.
 
-    The decoupled peak detector of Giannoulis, Massberg and Reiss (2012): a peak hold that falls exponentially, then a
-    one-pole low-pass for the attack:
+    The decoupled peak detector of Giannoulis, Massberg and Reiss (2012): a peak hold that falls
+    exponentially, then a one-pole low-pass for the attack:
         hold[n]     = max(|x[n]|, r hold[n-1])              r = exp(-1 / (rate decay))
         envelope[n] = a envelope[n-1] + (1 - a) hold[n]     a = exp(-1 / (rate 5 ms))
-    Divided by r^n the first is a running maximum; of the second only the last value is needed, a weighted sum. Both
-    equal the recursion exactly, for blocks short against 700 decay times (r^-n must stay finite): a hop is 10 ms, the
-    shortest decay 10 ms."""
+    Divided by r^n the first is a running maximum; of the second only the last value is needed, a
+    weighted sum. Both equal the recursion exactly, for blocks short against 700 decay times (r^-n
+    must stay finite): a hop is 10 ms, the shortest decay 10 ms."""
 
     def __init__(self, sample_rate_hz: int, frames: int) -> None:
         self._rate_hz = sample_rate_hz

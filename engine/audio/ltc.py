@@ -1,22 +1,24 @@
 """Reads LTC, the timecode that travels as sound (SMPTE 12M-1), from one channel.
 
-LTC is a square wave of 80 bits per frame, in biphase mark code: the level flips at the start of every bit, and once
-more in the middle of a 1. Nothing depends on polarity, and the code carries its own clock. A frame ends with twelve
-ones between `00` and `01`, which cannot occur elsewhere in it. Read backward they are between `10` and `00`,
-which shows the direction.
+LTC is a square wave of 80 bits per frame, in biphase mark code: the level flips at the start of
+every bit, and once more in the middle of a 1. Nothing depends on polarity, and the code carries its
+own clock. A frame ends with twelve ones between `00` and `01`, which cannot occur elsewhere in it.
+Read backward they are between `10` and `00`, which shows the direction.
 
-Problem: the tape runs at any speed from 0.6 to twice the nominal one. A half bit of a slow tape is as long as a whole
-bit of a fast one (1/4800 s to 1/1150 s), so no fixed limit separates them.
+Problem: the tape runs at any speed from 0.6 to twice the nominal one. A half bit of a slow tape is
+as long as a whole bit of a fast one (1/4800 s to 1/1150 s), so no fixed limit separates them.
 
-Solution: intervals between edges come in two lengths, T and T/2. Until T is known, the last INTERVALS ones are stored.
-In a frame at least one interval of eight is long, so the length that one of eight exceeds is T. From then on, every
-interval is compared with 3/4 T, and T follows each whole bit by a small part. An interval that is neither (a dropout, a
-click) clears the register, so that only 80 good bits in a row make a frame. If many fit neither, T is searched again.
+Solution: intervals between edges come in two lengths, T and T/2. Until T is known, the last
+INTERVALS ones are stored. In a frame at least one interval of eight is long, so the length that one
+of eight exceeds is T. From then on, every interval is compared with 3/4 T, and T follows each whole
+bit by a small part. An interval that is neither (a dropout, a click) clears the register, so that
+only 80 good bits in a row make a frame. If many fit neither, T is searched again.
 
-The frame's time is that of its first edge (the oldest forward, the newest backward), read from a straight line
-through its edges: noise moves a single edge by up to a tenth of a bit. The label says nothing about the rate
-but the drop frame flag; the listener counts frames (`params/timecode_clock.py`). User bits, date and colour frame flag
-are ignored. The work per block is some twenty NumPy calls and a short loop over the edges: 1 % of a core.
+The frame's time is that of its first edge (the oldest forward, the newest backward), read from a
+straight line through its edges: noise moves a single edge by up to a tenth of a bit. The label says
+nothing about the rate but the drop frame flag; the listener counts frames
+(`params/timecode_clock.py`). User bits, date and colour frame flag are ignored. The work per block
+is some twenty NumPy calls and a short loop over the edges: 1 % of a core.
 """
 
 from collections import deque
@@ -27,24 +29,36 @@ import numpy as np
 
 from engine.values import TimecodeReading
 
-THRESHOLD = 0.3  # of the mean level: the short half bits of a band-limited tape reach half the height of the long ones
+# of the mean level: the short half bits of a band-limited tape reach half the height of the long
+# ones
+THRESHOLD = 0.3
 MIN_LEVEL = 1e-3  # -60 dBFS: below, a channel counts as silent
 LEVEL_S = 0.02  # memory of the level: a click is forgotten within a frame
 MEAN_BITS = 4
 SMOOTHED_BITS = 0.25
 
 BITS = 80
-MAX_BITS_HZ, MIN_BITS_HZ = BITS * 30 * 2.1, BITS * 24 * 0.55  # -40 % to +100 % and some reserve for wow
+# -40 % to +100 % and some reserve for wow
+MAX_BITS_HZ = BITS * 30 * 2.1
+MIN_BITS_HZ = BITS * 24 * 0.55
 INTERVALS = 120  # a frame of zeros has 80 intervals, one of ones 160
-FORWARD_SYNC, BACKWARD_SYNC = 0x3FFD, 0xBFFC
+FORWARD_SYNC = 0x3FFD
+BACKWARD_SYNC = 0xBFFC
 TRACKING = 1 / 12  # part of a bit's error that corrects T
 MIN_FIT = 0.75  # fraction of the recent intervals that must fit T
 FIT_INTERVALS = 32
 _ALL = (1 << BITS) - 1
 _CENTRED = np.arange(BITS + 1) - BITS / 2
 _CENTRED_SQUARES = float(_CENTRED @ _CENTRED)
-_LONG, _SHORT = (0.75, 1.35), (0.3, 0.75)  # in bits
-_DIGITS = (("frames", 0, 2, 29), ("seconds", 16, 3, 59), ("minutes", 32, 3, 59), ("hours", 48, 2, 23))
+# in bits
+_LONG = (0.75, 1.35)
+_SHORT = (0.3, 0.75)
+_DIGITS = (
+    ("frames", 0, 2, 29),
+    ("seconds", 16, 3, 59),
+    ("minutes", 32, 3, 59),
+    ("hours", 48, 2, 23),
+)
 """Name, first bit of the units (the tens are 8 bits further), bits of the tens, highest value."""
 MAX_READINGS = 256  # frames that nobody has taken: ten seconds
 
@@ -52,15 +66,18 @@ MAX_READINGS = 256  # frames that nobody has taken: ten seconds
 class EdgeFinder:
     """Finds the edges of a biphase mark signal in sound, to a fraction of a sample. Audio thread.
 
-    A cable adds hum and an offset, a recorder takes the corners off, a converter adds noise: a plain comparison with
-    zero sees extra edges in the noise, and shifts the true ones by the hum. So, for a whole block in NumPy:
+    A cable adds hum and an offset, a recorder takes the corners off, a converter adds noise: a
+    plain comparison with zero sees extra edges in the noise, and shifts the true ones by the hum.
+    So, for a whole block in NumPy:
 
-    1. The mean of the four bits around each sample is subtracted. A bit is as long above as below the middle, or
-       the next one balances it, so this removes offset and hum and hardly touches the bits. A block may end
-       anywhere, so the last two bits wait for the next block.
-    2. A mean of a quarter bit removes noise above the band. Both means are symmetric: they do not shift an edge.
-    3. An edge counts when the signal has gone from one threshold to the other (a Schmitt trigger). Both follow the
-       level. Its time is where the signal crossed zero between them, by linear interpolation.
+    1. The mean of the four bits around each sample is subtracted. A bit is as long above as below
+       the middle, or the next one balances it, so this removes offset and hum and hardly touches
+       the bits. A block may end anywhere, so the last two bits wait for the next block.
+    2. A mean of a quarter bit removes noise above the band. Both means are symmetric: they do not
+       shift an edge.
+    3. An edge counts when the signal has gone from one threshold to the other (a Schmitt trigger).
+       Both follow the level. Its time is where the signal crossed zero between them, by linear
+       interpolation.
 
     Polarity does not matter. The caller knows how long a bit is and sets `bit_samples`."""
 
@@ -84,8 +101,8 @@ class EdgeFinder:
         return self._level < MIN_LEVEL
 
     def feed(self, block: np.ndarray) -> np.ndarray:
-        """Sample positions (float, ascending) of the edges that became certain with `block`, (n,) float32; numbers
-        count from the first sample ever fed."""
+        """Sample positions (float, ascending) of the edges that became certain with `block`, (n,)
+        float32; numbers count from the first sample ever fed."""
         samples = np.concatenate([self._tail, block])
         first = self._end - self._tail.size  # number of samples[0]
         self._end += block.size
@@ -95,19 +112,27 @@ class EdgeFinder:
         # Each sample is filtered once: always those that end `_max_half` before the newest.
         begin, end = self._max_half, samples.size - self._max_half
         total = np.concatenate([[0.0], np.cumsum(samples)])
-        mean = (total[begin + half + 1 : end + half + 1] - total[begin - half : end - half]) / (2 * half + 1)
+        mean = (total[begin + half + 1 : end + half + 1] - total[begin - half : end - half]) / (
+            2 * half + 1
+        )
         if smoothed > 0:
             width = 2 * smoothed + 1
-            low = (total[begin + smoothed + 1 : end + smoothed + 1] - total[begin - smoothed : end - smoothed]) / width
+            low = (
+                total[begin + smoothed + 1 : end + smoothed + 1]
+                - total[begin - smoothed : end - smoothed]
+            ) / width
         else:
             low = samples[begin:end]
         return self._edges(low - mean, first + begin)
 
     def _edges(self, filtered: np.ndarray, number: int) -> np.ndarray:
         """Edges in the next filtered samples; `number`: that of the first."""
-        if not (size := filtered.size):
+        size = filtered.size
+        if not size:
             return np.empty(0)
-        self._level += min(size / self._level_samples, 1.0) * (float(np.abs(filtered).mean()) - self._level)
+        self._level += min(size / self._level_samples, 1.0) * (
+            float(np.abs(filtered).mean()) - self._level
+        )
         signal = np.concatenate([[self._last], filtered])
         self._last = float(filtered[-1])
         is_above = signal >= 0.0
@@ -133,8 +158,8 @@ class LtcDecoder:
     """Decodes LTC frames from blocks of any size. Audio thread."""
 
     def __init__(self, sample_rate_hz: int, sounded_s: Callable[[float], float | None]) -> None:
-        """`sounded_s(sample)`: when a sample, counted from the first one fed, sounded, in seconds of the engine's
-        clock; None if unknown, then its frame is left out."""
+        """`sounded_s(sample)`: when a sample, counted from the first one fed, sounded, in seconds
+        of the engine's clock; None if unknown, then its frame is left out."""
         self._rate_hz = sample_rate_hz
         self._sounded_s = sounded_s
         self._max_bit = sample_rate_hz / MIN_BITS_HZ
@@ -182,14 +207,17 @@ class LtcDecoder:
             if self._fit < MIN_FIT:
                 self._restart_search()
         elif bits >= _LONG[0]:
-            if self._half is not None:  # a half without its other half: bits were counted from the middle
+            if (
+                self._half is not None
+            ):  # a half without its other half: bits were counted from the middle
                 self._clear()
             self._track(length)
             self._push(0, start, end, readings)
         elif self._half is None:
             self._half = start
         else:
-            start, self._half = self._half, None
+            start = self._half
+            self._half = None
             self._track(end - start)
             self._push(1, start, end, readings)
 
@@ -203,8 +231,13 @@ class LtcDecoder:
         longs = [each for each in ordered if 0.75 * longest < each < 1.25 * longest]
         bit = sum(longs) / len(longs)
         shorts = [each for each in ordered if 0.375 * longest < each < 0.75 * longest]
-        if self._min_bit <= bit <= self._max_bit and len(longs) + len(shorts) >= MIN_FIT * INTERVALS and shorts:
-            self._bit, self._fit = bit, 1.0
+        if (
+            self._min_bit <= bit <= self._max_bit
+            and len(longs) + len(shorts) >= MIN_FIT * INTERVALS
+            and shorts
+        ):
+            self._bit = bit
+            self._fit = 1.0
             self._finder.bit_samples = bit
             self._intervals.clear()
             self._clear()
@@ -213,7 +246,9 @@ class LtcDecoder:
             self._intervals.popleft()
 
     def _track(self, length: float) -> None:
-        self._bit = min(max(self._bit + TRACKING * (length - self._bit), self._min_bit), self._max_bit)
+        self._bit = min(
+            max(self._bit + TRACKING * (length - self._bit), self._min_bit), self._max_bit
+        )
         self._finder.bit_samples = self._bit
 
     def _push(self, bit: int, start: float, end: float, readings: list[TimecodeReading]) -> None:
@@ -222,13 +257,16 @@ class LtcDecoder:
         if len(self._starts) < BITS:
             return
         if self._register & 0xFFFF == FORWARD_SYNC:
-            bits, is_backward = int(f"{self._register:0{BITS}b}"[::-1], 2), False
+            bits = int(f"{self._register:0{BITS}b}"[::-1], 2)
+            is_backward = False
         elif self._register >> BITS - 16 == BACKWARD_SYNC:
-            bits, is_backward = self._register, True
+            bits = self._register
+            is_backward = True
         else:
             return
         first, length = self._fit_frame(end)
-        label, at_s = _label(bits), self._sounded_s(first + length if is_backward else first)
+        label = _label(bits)
+        at_s = self._sounded_s(first + length if is_backward else first)
         if label is not None and at_s is not None:
             rate = "29.97df" if bits >> 10 & 1 else ""
             readings.append(
@@ -243,7 +281,8 @@ class LtcDecoder:
             )
 
     def _fit_frame(self, end: float) -> tuple[float, float]:
-        """Begin and length of the frame in the register, in samples, by a straight line through its edges."""
+        """Begin and length of the frame in the register, in samples, by a straight line through its
+        edges."""
         edges = np.array([*self._starts, end])
         slope = float(_CENTRED @ edges) / _CENTRED_SQUARES
         return float(edges.mean()) - slope * BITS / 2, slope * BITS
@@ -266,7 +305,8 @@ def _label(bits: int) -> dict[str, Any] | None:
     """The time in 80 bits, bit 0 in the lowest position; None if they are no time."""
     label: dict[str, Any] = {}
     for name, units_at, tens_bits, highest in _DIGITS:
-        units, tens = bits >> units_at & 15, bits >> units_at + 8 & (1 << tens_bits) - 1
+        units = bits >> units_at & 15
+        tens = bits >> units_at + 8 & (1 << tens_bits) - 1
         label[name] = 10 * tens + units
         if units > 9 or label[name] > highest:
             return None
@@ -274,10 +314,12 @@ def _label(bits: int) -> dict[str, Any] | None:
 
 
 class LtcTap:
-    """Decodes timecode from one channel of the sound. `decode` on the analysis thread, `take` on any other."""
+    """Decodes timecode from one channel of the sound. `decode` on the analysis thread, `take` on
+    any other."""
 
     def __init__(self, sample_rate_hz: int, sounded_s: Callable[[float], float | None]) -> None:
-        """`sounded_s(sample)`: when a sample sounded, in seconds of the engine's clock; None if unknown."""
+        """`sounded_s(sample)`: when a sample sounded, in seconds of the engine's clock; None if
+        unknown."""
         self._rate_hz = sample_rate_hz
         self._sounded_s = sounded_s
         self._channel = 0
@@ -286,12 +328,15 @@ class LtcTap:
         self._readings: deque[TimecodeReading] = deque(maxlen=MAX_READINGS)
 
     def decode(self, block: np.ndarray, first_sample: int, channel: int) -> np.ndarray:
-        """Decode `channel` (from 1; 0: none) of `block`, (frames, channels) float32. Returns it `without_ltc`."""
+        """Decode `channel` (from 1; 0: none) of `block`, (frames, channels) float32. Returns it
+        `without_ltc`."""
         if not 1 <= channel <= block.shape[1]:
             self._decoder = None
             return block
         if self._decoder is None or channel != self._channel or first_sample != self._next_sample:
-            self._decoder = LtcDecoder(self._rate_hz, lambda sample: self._sounded_s(first_sample + sample))
+            self._decoder = LtcDecoder(
+                self._rate_hz, lambda sample: self._sounded_s(first_sample + sample)
+            )
             self._channel = channel
         self._next_sample = first_sample + len(block)
         self._readings.extend(self._decoder.feed(block[:, channel - 1]))
@@ -303,8 +348,8 @@ class LtcTap:
 
 
 def without_ltc(block: np.ndarray, channel: int) -> np.ndarray:
-    """`block`, (frames, channels) float32, without LTC on `channel` (from 1; 0: none). Of two channels the other
-    replaces it, else it is silent."""
+    """`block`, (frames, channels) float32, without LTC on `channel` (from 1; 0: none). Of two
+    channels the other replaces it, else it is silent."""
     if not 1 <= channel <= block.shape[1]:
         return block
     without = block.copy()

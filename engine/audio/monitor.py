@@ -3,10 +3,11 @@
     feed ─► Playback ──(ahead by `lead_s`)──► `ring` ─► SteadyReader ─► output device
                └──(at its time)──► the ring that is analysed ─► picture
 
-A sound written to a device is heard a tenth of a second later, with AirPods a third, and its picture leaves some frames
-after its analysis. So the sound is read ahead of its time, by the delay of the device and a reserve. The reader
-plays each sample when its picture leaves, however the device's clock drifts. Nothing waits for the device: if it is
-lost, the picture continues, and the sound returns in sync. A captured device is not played: the room hears it already.
+A sound written to a device is heard a tenth of a second later, with AirPods a third, and its
+picture leaves some frames after its analysis. So the sound is read ahead of its time, by the delay
+of the device and a reserve. The reader plays each sample when its picture leaves, however the
+device's clock drifts. Nothing waits for the device: if it is lost, the picture continues, and the
+sound returns in sync. A captured device is not played: the room hears it already.
 """
 
 import numpy as np
@@ -22,13 +23,15 @@ CHANNELS = 2
 RESERVE_S = 0.04  # a block of the feed, one of the device, and a late thread
 MEASURED_S = 1.0  # the least reserve in this time decides if less is read ahead
 MAX_LEAD_S = 3.0  # an idle PulseAudio reports up to 2 s while it wakes up
-MAX_ERROR_S = 0.008  # of the time at which a picture leaves, before the reader follows it: half a frame
+MAX_ERROR_S = (
+    0.008  # of the time at which a picture leaves, before the reader follows it: half a frame
+)
 SMOOTHING = 0.05  # weight of the newest picture in the mean
 
 
 class Monitor:
-    """The sound output on which files and the demo loop are heard, in sync with the picture. `write`, `lead_s`: the
-    playback's thread; `open`, `close`: one other; the rest: any."""
+    """The sound output on which files and the demo loop are heard, in sync with the picture.
+    `write`, `lead_s`: the playback's thread; `open`, `close`: one other; the rest: any."""
 
     def __init__(self, rate_hz: int, clock: Clock, report: Report) -> None:
         self.output_name = "none"
@@ -39,20 +42,24 @@ class Monitor:
         self._clock = clock
         self._report = report
         self._playing: tuple[DeviceOutput, SteadyReader] | None = None
-        self._lead_s = self._lowered_s = 0.0
+        self._lead_s = 0.0
+        self._lowered_s = 0.0
 
     def open(self, output_name: str) -> None:
-        """Play on the output with this name, index or part of a name; `default`, or `none`. AudioError, and the former
-        one plays on, if it cannot be opened."""
+        """Play on the output with this name, index or part of a name; `default`, or `none`.
+        AudioError, and the former one plays on, if it cannot be opened."""
         output = None
         if output_name != "none":
-            output = DeviceOutput(None if output_name == "default" else output_name, self._clock, self._report)
+            output = DeviceOutput(
+                None if output_name == "default" else output_name, self._clock, self._report
+            )
         former = self._playing
         self._playing = None
         if output is not None:
             reader = SteadyReader(self._ring, output.rate_hz, self._delay_s)
             output.play(reader)
-            self._lead_s, self._lowered_s = RESERVE_S, self._clock.now_s()
+            self._lead_s = RESERVE_S
+            self._lowered_s = self._clock.now_s()
             self._playing = output, reader
         self.output_name = output_name if output is None else output.name
         if former is not None:
@@ -68,20 +75,23 @@ class Monitor:
 
     @property
     def lead_s(self) -> float:
-        """How far ahead of its time the sound must be written now; 0 if nothing plays it. It follows the
-        reserve of the reader: the delay that a device reports is wrong while it wakes up."""
+        """How far ahead of its time the sound must be written now; 0 if nothing plays it. It
+        follows the reserve of the reader: the delay that a device reports is wrong while it wakes
+        up."""
         playing = self._playing  # the other thread may close it meanwhile
         if playing is None:
             return 0.0
         output, reader = playing
         if abs(reader.lag_s - self._delay_s) > MAX_ERROR_S:
             reader.lag_s = self._delay_s
-        spare_s, now_s = reader.least_spare_s, self._clock.now_s()
+        spare_s = reader.least_spare_s
+        now_s = self._clock.now_s()
         if not reader.is_settled:
             self._lead_s = max(output.delay_s - reader.lag_s, 0.0) + RESERVE_S
         elif spare_s < 0.0 or (now_s >= self._lowered_s + MEASURED_S and spare_s < float("inf")):
             self._lead_s += (RESERVE_S - spare_s) * (1.0 if spare_s < RESERVE_S else 0.5)
-            self._lowered_s, reader.least_spare_s = now_s, float("inf")
+            self._lowered_s = now_s
+            reader.least_spare_s = float("inf")
         self._lead_s = min(max(self._lead_s, 0.0), MAX_LEAD_S)
         return self._lead_s
 

@@ -1,10 +1,11 @@
 """Onset detection: spectral flux over an adaptive median.
 
-Flux is the growth of the log-compressed spectrum since the last hop, averaged over bands an eighth of an octave wide.
-Each band is compared with the loudest of its neighbours a hop before, so that a glide or vibrato is no new note
-(SuperFlux, Böck and Widmer 2013). An onset is flux above a multiple of the median of the last half second, plus a
-floor, plus the masking by a strong onset just before. The next one counts after the flux fell below the threshold and
-50 ms have passed. No look-ahead: an onset is reported in the hop that shows it.
+Flux is the growth of the log-compressed spectrum since the last hop, averaged over bands an eighth
+of an octave wide. Each band is compared with the loudest of its neighbours a hop before, so that a
+glide or vibrato is no new note (SuperFlux, Böck and Widmer 2013). An onset is flux above a multiple
+of the median of the last half second, plus a floor, plus the masking by a strong onset just before.
+The next one counts after the flux fell below the threshold and 50 ms have passed. No look-ahead: an
+onset is reported in the hop that shows it.
 """
 
 import math
@@ -47,12 +48,15 @@ class OnsetDetector:
         self._is_armed = np.ones(CHANNELS, bool)
 
     def step(self, level: np.ndarray, gain: np.ndarray, is_sounding: np.ndarray) -> np.ndarray:
-        """Strength of an onset in this hop, (4,): flux / (flux + threshold), so 0.5..1; 0 without one. `level` (4,
-        bands) is the RMS in each band, `gain` (4,) linear, `is_sounding` (4,) bool."""
+        """Strength of an onset in this hop, (4,): flux / (flux + threshold), so 0.5..1; 0 without
+        one. `level` (4, bands) is the RMS in each band, `gain` (4,) linear, `is_sounding` (4,)
+        bool."""
         flux = spectral_flux(level, self._before, gain)
         self._before = level
         middle = len(self._recent) // 2
-        threshold = FLOOR + OVER_MEDIAN * np.partition(self._recent, middle, axis=0)[middle] + self._masking
+        threshold = (
+            FLOOR + OVER_MEDIAN * np.partition(self._recent, middle, axis=0)[middle] + self._masking
+        )
         self._masking = np.maximum(self._masking * self._masking_decay, MASKING * flux)
         self._recent[self._hops % len(self._recent)] = flux
         self._hops += 1
@@ -64,8 +68,8 @@ class OnsetDetector:
 
 
 def spectral_flux(level: np.ndarray, before: np.ndarray, gain: np.ndarray) -> np.ndarray:
-    """Mean growth of log(1 + 1000 level) over the bands, (4,); `level` and `before` are (4, bands). Pure. Both use the
-    current gain, so that moving a fader does not cause an onset."""
+    """Mean growth of log(1 + 1000 level) over the bands, (4,); `level` and `before` are (4, bands).
+    Pure. Both use the current gain, so that moving a fader does not cause an onset."""
     scale = (COMPRESSION * gain)[:, None]
     growth = np.log1p(scale * level) - np.log1p(scale * greatest_nearby(before))
     flux: np.ndarray = np.maximum(growth, 0.0).mean(axis=1)
@@ -73,12 +77,14 @@ def spectral_flux(level: np.ndarray, before: np.ndarray, gain: np.ndarray) -> np
 
 
 class MonoFlux:
-    """Spectral flux of all source channels together: the input of the beat tracker and the drum detector.
+    """Spectral flux of all source channels together: the input of the beat tracker and the drum
+    detector.
 
-    A spectrum of 23 ms each hop, in bands of a third of an octave or a bin. Levels are compressed, log(1 + 10 level
-    / peak). `peak` is the loudest band level of the last seconds, so that a quiet mix gives the same flux as a
-    loud one. Each band is compared with the loudest of its neighbours two hops (20 ms) before: a glide or vibrato
-    is no attack (SuperFlux, Böck and Widmer 2013). There is no look-ahead.
+    A spectrum of 23 ms each hop, in bands of a third of an octave or a bin. Levels are compressed,
+    log(1 + 10 level / peak). `peak` is the loudest band level of the last seconds, so that a quiet
+    mix gives the same flux as a loud one. Each band is compared with the loudest of its neighbours
+    two hops (20 ms) before: a glide or vibrato is no attack (SuperFlux, Böck and Widmer 2013).
+    There is no look-ahead.
 
     Analyser thread; one step per hop."""
 
@@ -88,9 +94,12 @@ class MonoFlux:
         self._recent = np.zeros(frames + hop_frames, np.float32)
         self._hop_frames = hop_frames
         top_hz = min(MAX_HZ, sample_rate_hz / 2.0)
-        edges_hz = MIN_HZ * 2.0 ** (np.arange(math.floor(math.log2(top_hz / MIN_HZ) * BANDS_PER_OCTAVE) + 1) / 3.0)
+        edges_hz = MIN_HZ * 2.0 ** (
+            np.arange(math.floor(math.log2(top_hz / MIN_HZ) * BANDS_PER_OCTAVE) + 1) / 3.0
+        )
         edges = np.unique(np.maximum(1, np.round(edges_hz * frames / sample_rate_hz).astype(int)))
-        self._starts, self._end = edges[:-1], int(edges[-1])
+        self._starts = edges[:-1]
+        self._end = int(edges[-1])
         self.centres_hz = np.sqrt(edges[:-1] * (edges[1:] - 0.5)) * sample_rate_hz / frames
         """(bands,): where each band lies."""
         self.level = np.zeros(len(self._starts), np.float32)

@@ -19,19 +19,22 @@ KINDS = ("demo", f"{DEVICE_PREFIX}NAME", f"{RTP_PREFIX}PORT", "FILE", "FOLDER")
 """The kinds of sound that `--audio` takes."""
 
 
-def open_audio(spec: str | None, *, offline: bool, clock: Clock, report: Report, monitor: str = "none") -> AudioInput:
+def open_audio(
+    spec: str | None, *, offline: bool, clock: Clock, report: Report, monitor: str = "none"
+) -> AudioInput:
     """The sound that `spec` names, not yet started.
 
-    "demo" is the built-in loop, "device:NAME_OR_INDEX" a capture device, "rtp:PORT" another program's sound. Anything
-    else is a sound file (looped live, played once offline), or live a folder or playlist of them. None is the default
-    device, with the demo loop as the fallback; `choice` has the reason. `monitor`: the output for files and the demo
-    loop. AudioError if the device is missing or the file cannot be played; UsageError for a device offline."""
+    "demo" is the built-in loop, "device:NAME_OR_INDEX" a capture device, "rtp:PORT" another
+    program's sound. Anything else is a sound file (looped live, played once offline), or live a
+    folder or playlist of them. None is the default device, with the demo loop as the fallback;
+    `choice` has the reason. `monitor`: the output for files and the demo loop. AudioError if the
+    device is missing or the file cannot be played; UsageError for a device offline."""
     return _open_offline(spec, report) if offline else _open_live(spec, monitor, clock, report)
 
 
 def open_capture(spec: str, *, clock: Clock, report: Report) -> Capture:
-    """Open live sound without analysis, such as a voice: "device:NAME_OR_INDEX" or a looped sound file. Not started.
-    AudioError as in `open_audio`."""
+    """Open live sound without analysis, such as a voice: "device:NAME_OR_INDEX" or a looped sound
+    file. Not started. AudioError as in `open_audio`."""
     if spec.startswith(DEVICE_PREFIX):
         from engine.audio.device import DeviceCapture
 
@@ -43,15 +46,20 @@ def open_capture(spec: str, *, clock: Clock, report: Report) -> Capture:
 
 
 def open_output(spec: str, *, clock: Clock, report: Report) -> "DeviceOutput | None":
-    """Open a sound output: "none", "default" or "device:NAME_OR_INDEX". It is silent until `play` is called. AudioError
-    if it is missing or cannot be opened; UsageError for anything else."""
+    """Open a sound output: "none", "default" or "device:NAME_OR_INDEX". It is silent until `play`
+    is called. AudioError if it is missing or cannot be opened; UsageError for anything else."""
     if spec == "none":
         return None
     if spec != "default" and not spec.startswith(DEVICE_PREFIX):
-        raise UsageError(f"sound output {spec!r}: not one of none, default, device:NAME (see `multiverse devices`)")
+        raise UsageError(
+            f"sound output {spec!r}: not one of none, default, device:NAME (see `multiverse "
+            "devices`)"
+        )
     from engine.audio.device import DeviceOutput
 
-    return DeviceOutput(None if spec == "default" else spec.removeprefix(DEVICE_PREFIX), clock, report)
+    return DeviceOutput(
+        None if spec == "default" else spec.removeprefix(DEVICE_PREFIX), clock, report
+    )
 
 
 def _open_offline(spec: str | None, report: Report) -> AudioInput:
@@ -64,7 +72,9 @@ def _open_offline(spec: str | None, report: Report) -> AudioInput:
     if spec.startswith(DEVICE_PREFIX):
         raise UsageError(f"--audio {spec}: a device cannot be captured offline; use a file or demo")
     if spec.startswith(RTP_PREFIX):
-        raise UsageError(f"--audio {spec}: live sound cannot be received offline; use a file or demo")
+        raise UsageError(
+            f"--audio {spec}: live sound cannot be received offline; use a file or demo"
+        )
     if os.path.isdir(spec) or Path(spec).suffix.lower() in (".m3u", ".m3u8"):
         raise UsageError(f"--audio {spec}: several files play live only; offline name one of them")
     from engine.audio.file import FileFeed
@@ -74,7 +84,9 @@ def _open_offline(spec: str | None, report: Report) -> AudioInput:
         return OfflineAudio(feed, f"file {feed.description}", report)
     from engine.audio.decoded_track import speakers_in
 
-    audio = OfflineAudio(feed, f"file {feed.description}, mixed to stereo as {feed.surround}", report)
+    audio = OfflineAudio(
+        feed, f"file {feed.description}, mixed to stereo as {feed.surround}", report
+    )
     audio.speakers = speakers_in(feed.surround)
     return audio
 

@@ -1,7 +1,8 @@
 """Plays a list of sound files with a transport, in place of a device.
 
-A list is a file, a folder with its subfolders, or an .m3u playlist. Every file is brought to the rate of the run; the
-layout follows the channels of the file that plays. A file that cannot be played is reported in one line and skipped.
+A list is a file, a folder with its subfolders, or an .m3u playlist. Every file is brought to the
+rate of the run; the layout follows the channels of the file that plays. A file that cannot be
+played is reported in one line and skipped.
 """
 
 import logging
@@ -26,7 +27,8 @@ from engine.system.small_file import read_small
 log = logging.getLogger(__name__)
 
 SOUNDS: Final = frozenset(
-    ".wav .flac .ogg .oga .opus .mp3 .m4a .aac .aif .aiff .aifc .caf .w64 .wma .mka .mp4 .mov .mkv .webm".split()
+    ".wav .flac .ogg .oga .opus .mp3 .m4a .aac .aif .aiff .aifc .caf .w64 .wma .mka .mp4 .mov "
+    ".mkv .webm".split()
 )
 LISTS: Final = frozenset((".m3u", ".m3u8"))
 MAX_TRACKS: Final = 5000
@@ -35,7 +37,8 @@ RESTART_AFTER_S: Final = 3.0  # later than this in a file, `previous` is its beg
 
 
 def tracks_of(path: Path, report: Report) -> tuple[Path, ...]:
-    """The files that this file, folder or playlist names, in order. AudioError, in one line, if there are none."""
+    """The files that this file, folder or playlist names, in order. AudioError, in one line, if
+    there are none."""
 
     def warn(line: str) -> None:
         report("audio.file", line)
@@ -46,7 +49,9 @@ def tracks_of(path: Path, report: Report) -> tuple[Path, ...]:
         found = _read_playlist(path, warn)
     else:
         if not os.path.exists(path):
-            raise AudioError(f"{path}: no such file (device:NAME is a device, demo the built-in loop)")
+            raise AudioError(
+                f"{path}: no such file (device:NAME is a device, demo the built-in loop)"
+            )
         return (path,)
     if not found:
         raise AudioError(f"{path}: names no sound files")
@@ -67,17 +72,23 @@ def _read_playlist(path: Path, warn: Callable[[str], None]) -> list[Path]:
     lines = [line.strip() for line in text.splitlines()]
     names = [line for line in lines if line and not line.startswith("#")]
     if addresses := [name for name in names if "://" in name]:
-        warn(f"{path}: {len(addresses)} of its entries are addresses and left out, such as {addresses[0][:80]}")
+        warn(
+            f"{path}: {len(addresses)} of its entries are addresses and left out, such as "
+            f"{addresses[0][:80]}"
+        )
     return [path.parent / name.replace("\\", "/") for name in names if "://" not in name]
 
 
 class PlaylistFeed:
-    """A Feed that plays a list of tracks at one rate. `queue_command` on any thread, the rest on the reading thread."""
+    """A Feed that plays a list of tracks at one rate. `queue_command` on any thread, the rest on
+    the reading thread."""
 
     length_s = None
     is_finished = False
 
-    def __init__(self, tracks: Sequence[Path], rate_hz: int | None, report: Report, *, loop: str = "all") -> None:
+    def __init__(
+        self, tracks: Sequence[Path], rate_hz: int | None, report: Report, *, loop: str = "all"
+    ) -> None:
         """`rate_hz`: None for that of the first track. AudioError if none can be played."""
         self.tracks = tuple(tracks)
         self.loop = loop
@@ -114,12 +125,17 @@ class PlaylistFeed:
     def track_position(self) -> TrackPosition:
         track = self._track
         position = TrackPosition(
-            state="ended", number=self._number, tracks=len(self.tracks), name=self.tracks[self._number - 1].name
+            state="ended",
+            number=self._number,
+            tracks=len(self.tracks),
+            name=self.tracks[self._number - 1].name,
         )
         if track is None:
             return position
         state = "paused" if self._is_paused else "playing"
-        return replace(position, state=state, position_s=track.position_s, length_s=track.file.length_s or 0.0)
+        return replace(
+            position, state=state, position_s=track.position_s, length_s=track.file.length_s or 0.0
+        )
 
     # -- commands, carried out at the next read -------------------------------------------------
 
@@ -153,18 +169,23 @@ class PlaylistFeed:
         self.go(self._number if is_late else (self._number - 2) % len(self.tracks) + 1)
 
     def queue_command(self, command: Callable[[], None]) -> None:
-        """Queue one of the methods above to run before the next read; at most the newest 64. Any thread."""
+        """Queue one of the methods above to run before the next read; at most the newest 64. Any
+        thread."""
         self._commands.append(command)
 
     # -- a Feed ---------------------------------------------------------------------------------
 
     def read(self, frames: int) -> np.ndarray:
-        """(frames, channels of the track) float32 in [-1, 1]; silence while paused and after the end."""
+        """(frames, channels of the track) float32 in [-1, 1]; silence while paused and after the
+        end."""
         for _ in range(len(self._commands)):
             self._guard.attempt(self._commands.popleft())
         pieces: list[np.ndarray] = []
-        missing, ends = frames, 0
-        while missing and self._track is not None and not self._is_paused and ends <= len(self.tracks):
+        missing = frames
+        ends = 0
+        while (
+            missing and self._track is not None and not self._is_paused and ends <= len(self.tracks)
+        ):
             self._track.file.is_looped = self._is_looped
             piece = self._guard.attempt(partial(self._track.read, missing))
             if piece is not None and len(piece):
@@ -178,7 +199,9 @@ class PlaylistFeed:
             self._stop()
             self._report("audio.file", f"none of {len(self.tracks)} files can be played")
         channels = pieces[0].shape[1] if pieces else self.channels
-        parts = [mix_channels(piece, channels) for piece in pieces] or [np.zeros((0, channels), np.float32)]
+        parts = [mix_channels(piece, channels) for piece in pieces] or [
+            np.zeros((0, channels), np.float32)
+        ]
         return pad_frames(np.concatenate(parts), frames)
 
     def close(self) -> None:
@@ -260,7 +283,10 @@ class _Track:
             block = self.file.read_rest(-(-frames * self.file.sample_rate_hz // self.rate_hz))
             self._frames_in += len(block)
             self._has_ended = not len(block)  # soxr takes nothing more then
-            self._rest = np.concatenate([self._rest, self._soxr.resample_chunk(block, last=self._has_ended)])
-        block_out, self._rest = self._rest[:frames], self._rest[frames:]
+            self._rest = np.concatenate(
+                [self._rest, self._soxr.resample_chunk(block, last=self._has_ended)]
+            )
+        block_out = self._rest[:frames]
+        self._rest = self._rest[frames:]
         self._frames_out += len(block_out)
         return block_out

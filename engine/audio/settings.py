@@ -17,7 +17,8 @@ _CHANNEL = [f"/audio/{n}/channel" for n in _NUMBERS]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AudioSettings:
-    """Values as returned by `osc_schema.accept`; tuples have one entry per layer. Defaults are the schema's."""
+    """Values as returned by `osc_schema.accept`; tuples have one entry per layer. Defaults are the
+    schema's."""
 
     window_ms: float = 22.0
     ratios: tuple[float, ...] = (0.5, 0.5, 1.0, 1.0)
@@ -43,11 +44,13 @@ class AudioSettings:
     outgoing: Self | None = None
     """Settings of the outgoing look during a fade, while its waves are still drawn."""
     outgoing_number: int = 0
-    """Distinguishes one outgoing look from the next, which continues from the state of the one on screen."""
+    """Distinguishes one outgoing look from the next, which continues from the state of the one on
+    screen."""
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any], width_px: int) -> Self:
-        """The settings in a snapshot of all parameters (address -> value), for a picture of this width."""
+        """The settings in a snapshot of all parameters (address -> value), for a picture of this
+        width."""
         return cls(
             window_ms=values["/multiverse/window_ms"],
             ratios=tuple([values[address] for address in _RATIO]),
@@ -63,5 +66,7 @@ class AudioSettings:
             voice_channel=values["/rvc/channel"],
             loop=values["/audio/file/loop"],
             monitor_offset_ms=values["/audio/monitor/offset_ms"],
-            ltc_channel=values["/timecode/ltc_channel"] if values["/timecode/source"] == "ltc" else 0,
+            ltc_channel=values["/timecode/ltc_channel"]
+            if values["/timecode/source"] == "ltc"
+            else 0,
         )

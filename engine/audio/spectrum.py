@@ -17,18 +17,20 @@ _BANDS_PER_OCTAVE = 8  # fine bands for onset detection
 
 
 def spectrum_frames(sample_rate_hz: int) -> int:
-    """Length of the spectrum: 4096 at 44.1 and 48 kHz, at other rates the power of two of similar duration."""
+    """Length of the spectrum: 4096 at 44.1 and 48 kHz, at other rates the power of two of similar
+    duration."""
     return 1 << max(8, (round(sample_rate_hz * SPECTRUM_S) - 1).bit_length())
 
 
 def hann(frames: int) -> np.ndarray:
-    """The periodic Hann window, (frames,) float32; sums to frames / 2, its squares to 3 frames / 8."""
+    """The periodic Hann window, (frames,) float32; sums to frames / 2, its squares to 3 frames /
+    8."""
     return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(frames) / frames)).astype(np.float32)
 
 
 def power_spectrum(samples: np.ndarray, window: np.ndarray) -> np.ndarray:
-    """|X|² of `samples` (channels, n) times `window` (n,): (channels, n/2 + 1) float32. A sine of amplitude A
-    at a bin's centre gives (A n / 4)² there."""
+    """|X|² of `samples` (channels, n) times `window` (n,): (channels, n/2 + 1) float32. A sine of
+    amplitude A at a bin's centre gives (A n / 4)² there."""
     bins = np.fft.rfft(samples * window, axis=1)
     return bins.real**2 + bins.imag**2
 
@@ -42,8 +44,9 @@ def greatest_nearby(bands: np.ndarray) -> np.ndarray:
 
 
 class BandPlan:
-    """Assignment of bins to bands, for one rate and length. A bin at f belongs to [low, high). Fine bands are an eighth
-    of an octave wide, at least a bin; low, mid and high consist of whole fine bands."""
+    """Assignment of bins to bands, for one rate and length. A bin at f belongs to [low, high). Fine
+    bands are an eighth of an octave wide, at least a bin; low, mid and high consist of whole fine
+    bands."""
 
     def __init__(self, sample_rate_hz: int, frames: int) -> None:
         bins_per_hz = frames / sample_rate_hz
@@ -60,10 +63,16 @@ class BandPlan:
         """Number of fine bands."""
 
     def mean_squares(self, power: np.ndarray) -> np.ndarray:
-        """Mean square in each fine band, (channels, count) float32, of `power` (channels, n/2 + 1)."""
-        return np.add.reduceat(power[:, : self._end], self._starts, axis=1) * np.float32(self._mean_square)
+        """Mean square in each fine band, (channels, count) float32, of `power` (channels, n/2 +
+        1)."""
+        return np.add.reduceat(power[:, : self._end], self._starts, axis=1) * np.float32(
+            self._mean_square
+        )
 
     def low_mid_high(self, mean_squares: np.ndarray) -> np.ndarray:
-        """RMS in 20-250, 250-4000 and 4000-20 000 Hz, (3, channels); 0 above half the sample rate."""
-        bands: np.ndarray = np.sqrt(np.stack([mean_squares[:, fine].sum(axis=1) for fine in self._coarse]))
+        """RMS in 20-250, 250-4000 and 4000-20 000 Hz, (3, channels); 0 above half the sample
+        rate."""
+        bands: np.ndarray = np.sqrt(
+            np.stack([mean_squares[:, fine].sum(axis=1) for fine in self._coarse])
+        )
         return bands

@@ -1,16 +1,18 @@
 """Splits stereo music into drums, bass, voice and rest, while it plays.
 
-Drums are broad in frequency and short, tones are narrow and long: what is left of a bin by the median over the last
-frames is a tone, what is left by the median over its neighbours is a drum (FitzGerald, "Harmonic/percussive separation
-using median filtering", 2010; here without future frames). A bin that stands out from its neighbours is a tone from its
-first frame on. In the lowest octaves a kick is as narrow as a note, so there only time counts. Of the tones those in
-the lowest octaves are bass; those that are equal left and right, in the range of a voice, are voice. The masks are
-soft, and the rest is what remains: the four add up to the mean of left and right.
+Drums are broad in frequency and short, tones are narrow and long: what is left of a bin by the
+median over the last frames is a tone, what is left by the median over its neighbours is a drum
+(FitzGerald, "Harmonic/percussive separation using median filtering", 2010; here without future
+frames). A bin that stands out from its neighbours is a tone from its first frame on. In the lowest
+octaves a kick is as narrow as a note, so there only time counts. Of the tones those in the lowest
+octaves are bass; those that are equal left and right, in the range of a voice, are voice. The masks
+are soft, and the rest is what remains: the four add up to the mean of left and right.
 
-Problem: a bin must be narrow to tell a bass from a voice, but the sound must leave soon. Solution: frames of 43 ms with
-an asymmetric window, and a synthesis window of the last 20 ms only (Mauler and Martin, "A low delay, variable
-resolution, perfect reconstruction spectral analysis-synthesis system", 2007). A sample leaves at most 20 ms after it
-came: a hop until its frame is full, and another, because two frames overlap.
+Problem: a bin must be narrow to tell a bass from a voice, but the sound must leave soon. Solution:
+frames of 43 ms with an asymmetric window, and a synthesis window of the last 20 ms only (Mauler and
+Martin, "A low delay, variable resolution, perfect reconstruction spectral analysis-synthesis
+system", 2007). A sample leaves at most 20 ms after it came: a hop until its frame is full, and
+another, because two frames overlap.
 """
 
 from typing import Final
@@ -27,7 +29,9 @@ PEAK: Final = 2.0  # times the median over frequency, above which a bin is a ton
 LOW_HZ: Final = (150.0, 230.0)  # from here on the neighbours count, too
 BASS_HZ: Final = (150.0, 210.0)  # up to here it is bass
 VOICE_HZ: Final = (110.0, 170.0, 4500.0, 6000.0)
-SIDE: Final = 6.0  # power of the middle that belongs to what is not in the centre, to its power in the side
+SIDE: Final = (
+    6.0  # power of the middle that belongs to what is not in the centre, to its power in the side
+)
 TINY: Final = np.float32(1e-20)
 
 
@@ -35,16 +39,21 @@ class StemSplitter:
     """Splits sound into four stems, one hop of `hop_frames` after another. Analyser thread."""
 
     def __init__(self, sample_rate_hz: int, hop_frames: int) -> None:
-        frames, hop = spectrum_frames(sample_rate_hz) // 2, hop_frames
-        self._frames, self._hop = frames, hop
+        frames = spectrum_frames(sample_rate_hz) // 2
+        hop = hop_frames
+        self._frames = frames
+        self._hop = hop
         rise = np.sin(0.5 * np.pi * (np.arange(frames - hop) + 0.5) / (frames - hop))
         window = np.concatenate([rise, np.cos(0.5 * np.pi * (np.arange(hop) + 0.5) / hop)])
-        overlapped = np.sin(0.5 * np.pi * (np.arange(2 * hop) + 0.5) / hop) ** 2  # two of them add up to 1
+        overlapped = (
+            np.sin(0.5 * np.pi * (np.arange(2 * hop) + 0.5) / hop) ** 2
+        )  # two of them add up to 1
         self.window = window.astype(np.float32)
         """(frames,): of a frame, before its FFT."""
         self._synthesis = (overlapped / window[-2 * hop :]).astype(np.float32)
         hz = np.arange(frames // 2 + 1) * (sample_rate_hz / frames)
-        self._is_high, self._is_bass = _ramp(hz, *LOW_HZ), 1 - _ramp(hz, *BASS_HZ)
+        self._is_high = _ramp(hz, *LOW_HZ)
+        self._is_bass = 1 - _ramp(hz, *BASS_HZ)
         self._is_voice = _ramp(hz, *VOICE_HZ[:2]) * (1 - _ramp(hz, *VOICE_HZ[2:]))
         self._neighbours = round(BROAD_HZ * frames / sample_rate_hz) | 1
         self._recent = np.zeros((2, frames), np.float32)
@@ -53,8 +62,10 @@ class StemSplitter:
         self._hops = 0
 
     def split(self, pair: np.ndarray) -> np.ndarray:
-        """The four stems, (4, hop) float32, of the hop before `pair`, (2, hop) float32: drums, bass, voice, rest."""
-        hop, recent = self._hop, self._recent
+        """The four stems, (4, hop) float32, of the hop before `pair`, (2, hop) float32: drums,
+        bass, voice, rest."""
+        hop = self._hop
+        recent = self._recent
         recent[:, :-hop] = recent[:, hop:]
         recent[:, -hop:] = pair
         left, right = np.fft.rfft(recent * self.window)
@@ -67,13 +78,18 @@ class StemSplitter:
 
     def synthesise(self, spectra: np.ndarray) -> np.ndarray:
         """The last two hops of frames, (..., 2 hop), which overlap by one."""
-        sound: np.ndarray = np.fft.irfft(spectra, self._frames)[..., -2 * self._hop :] * self._synthesis
+        sound: np.ndarray = (
+            np.fft.irfft(spectra, self._frames)[..., -2 * self._hop :] * self._synthesis
+        )
         return sound
 
     def masks(self, middle: np.ndarray, side: np.ndarray) -> np.ndarray:
-        """Which part of each bin of the next frame belongs to each stem: (4, bins) float32, which add up to 1. `middle`
-        and `side`, (bins,): half the sum and half the difference of left and right."""
-        middle_power, side_power = (np.real(part) ** 2 + np.imag(part) ** 2 for part in (middle, side))
+        """Which part of each bin of the next frame belongs to each stem: (4, bins) float32, which
+        add up to 1. `middle` and `side`, (bins,): half the sum and half the difference of left and
+        right."""
+        middle_power, side_power = (
+            np.real(part) ** 2 + np.imag(part) ** 2 for part in (middle, side)
+        )
         magnitude = np.sqrt(middle_power + side_power)
         self._magnitudes[:, self._hops % TONE_HOPS] = magnitude
         self._hops += 1

@@ -2,21 +2,26 @@
 
 The latency of a stream must be known. Measured on Linux (PortAudio 19.6, ALSA, PulseAudio 16):
 
-- `stream.latency` is the requested buffer size, 40 of 60 ms. It does not include what the sound server buffers.
-- `read_available` and `write_available` give the fill of ALSA's buffer, in whole periods (20 ms), also without the
-  server's buffer. That is 20 ms to 2 s, and changes when other programs start and stop.
-- The times given to a callback come from ALSA's `snd_pcm_delay`, which asks the server: a block written now is heard in
-  60 ms, of which 20 ms are the server's; a block read now was captured 0.1 ms ago, or, for a sink's monitor, will
-  be heard later. For an idle sink the times are wrong until it has woken up (2 s). A monitor's drift by some 4 ms in
-  the first half minute, which `ClockLine` smooths: a click is then on time within 1.5 ms.
+- `stream.latency` is the requested buffer size, 40 of 60 ms. It does not include what the sound
+  server buffers.
+- `read_available` and `write_available` give the fill of ALSA's buffer, in whole periods (20 ms),
+  also without the server's buffer. That is 20 ms to 2 s, and changes when other programs start and
+  stop.
+- The times given to a callback come from ALSA's `snd_pcm_delay`, which asks the server: a block
+  written now is heard in 60 ms, of which 20 ms are the server's; a block read now was captured 0.1
+  ms ago, or, for a sink's monitor, will be heard later. For an idle sink the times are wrong until
+  it has woken up (2 s). A monitor's drift by some 4 ms in the first half minute, which `ClockLine`
+  smooths: a click is then on time within 1.5 ms.
 
-So on ALSA we use a callback: nothing else is correct, and it is equally safe, because ALSA's buffer is the reserve in
-both cases. It runs in PortAudio's thread, needs the GIL once per block, and only copies sound to and from rings.
+So on ALSA we use a callback: nothing else is correct, and it is equally safe, because ALSA's buffer
+is the reserve in both cases. It runs in PortAudio's thread, needs the GIL once per block, and only
+copies sound to and from rings.
 
-Elsewhere we use PortAudio's blocking calls. There a callback runs in the hardware's deadline and must not wait for the
-GIL, while blocking calls go through PortAudio's buffer in C. The latency is the fill of that buffer plus
-`stream.latency`, which includes CoreAudio's figures, and WASAPI's for an output (for an input see `_input_delay_s`).
-The owner's thread polls, because on macOS a blocking read of an unplugged device never returns.
+Elsewhere we use PortAudio's blocking calls. There a callback runs in the hardware's deadline and
+must not wait for the GIL, while blocking calls go through PortAudio's buffer in C. The latency is
+the fill of that buffer plus `stream.latency`, which includes CoreAudio's figures, and WASAPI's for
+an output (for an input see `_input_delay_s`). The owner's thread polls, because on macOS a blocking
+read of an unplugged device never returns.
 """
 
 import logging
@@ -40,19 +45,24 @@ from engine.system.undoing import undo_on_error
 BLOCK_S = 0.01
 POLL_S = 0.004  # polling interval of a stream without callback
 WATCH_S = 0.05  # polling interval of a stream with callback
-INPUT_BUFFER_S = 0.06  # drivers deliver a third or a quarter of it at once, which shows in the picture
+INPUT_BUFFER_S = (
+    0.06  # drivers deliver a third or a quarter of it at once, which shows in the picture
+)
 OUTPUT_BUFFER_S = 0.04
-FIRST_SAMPLES_S = 5.0  # an idle PulseAudio sink needs 2 s to wake up; until then it and its monitor are silent
+FIRST_SAMPLES_S = (
+    5.0  # an idle PulseAudio sink needs 2 s to wake up; until then it and its monitor are silent
+)
 STALL_S = 1.0
-# Windows' switch for desktop apps: IAudioClient::Initialize answers E_ACCESSDENIED, PortAudio "Invalid device" (its
-# issue 360, FlexASIO's issue 61).
+# Windows' switch for desktop apps: IAudioClient::Initialize answers E_ACCESSDENIED, PortAudio
+# "Invalid device" (its issue 360, FlexASIO's issue 61).
 FORBIDDEN_HINT = (
     "; is another program using it exclusively, or is the microphone blocked for desktop apps"
     " (Settings, Privacy & security, Microphone)?"
 )
 
 OnBlock = Callable[[np.ndarray, float, bool], None]
-"""(block (frames, channels) float32, time in seconds its first sample sounded, True if sound before it was lost)."""
+"""(block (frames, channels) float32, time in seconds its first sample sounded, True if sound before
+it was lost)."""
 Fill = Callable[[int, float, bool], np.ndarray]
 """(frames, time the first of them will be heard, True after an underrun) -> (frames, channels)."""
 
@@ -76,7 +86,8 @@ class SoundStream(Protocol):
     """Interval at which to call `watch`."""
 
     def watch(self) -> None:
-        """Read or write the sound that is due, if the stream is polled, and check the device. May raise StreamLost."""
+        """Read or write the sound that is due, if the stream is polled, and check the device. May
+        raise StreamLost."""
 
     def close(self) -> None: ...
 
@@ -84,33 +95,46 @@ class SoundStream(Protocol):
 def open_input(
     device: devices.AudioDevice, channels: int, rate_hz: int, on_block: OnBlock, clock: Clock
 ) -> SoundStream:
-    """Open a stream that captures from this input device. `on_block` gets each block, on a thread chosen by the stream.
-    AudioError if that fails."""
+    """Open a stream that captures from this input device. `on_block` gets each block, on a thread
+    chosen by the stream. AudioError if that fails."""
     if device.hostapi != "ALSA":
         return _PolledInput(device, channels, rate_hz, on_block, clock)
 
     def on_data(now_s: float, data: Any, frames: int, times: Any, status: Any) -> None:
         block = np.frombuffer(data, np.float32).reshape(frames, channels).copy()
-        on_block(block, now_s - (times.currentTime - times.inputBufferAdcTime), status.input_overflow)
+        on_block(
+            block, now_s - (times.currentTime - times.inputBufferAdcTime), status.input_overflow
+        )
 
-    return _Callback(partial(_start, device, "RawInputStream", channels, rate_hz, INPUT_BUFFER_S), on_data, clock)
+    return _Callback(
+        partial(_start, device, "RawInputStream", channels, rate_hz, INPUT_BUFFER_S), on_data, clock
+    )
 
 
-def open_output(device: devices.AudioDevice, channels: int, rate_hz: int, fill: Fill, clock: Clock) -> SoundStream:
-    """Open a stream that plays on this output device. `fill` provides each block, on a thread chosen by the stream.
-    AudioError if that fails."""
+def open_output(
+    device: devices.AudioDevice, channels: int, rate_hz: int, fill: Fill, clock: Clock
+) -> SoundStream:
+    """Open a stream that plays on this output device. `fill` provides each block, on a thread
+    chosen by the stream. AudioError if that fails."""
     if device.hostapi != "ALSA":
         return _PolledOutput(device, channels, rate_hz, fill, clock)
 
     def on_data(now_s: float, data: Any, frames: int, times: Any, status: Any) -> None:
         block = np.frombuffer(data, np.float32).reshape(frames, channels)
-        block[:] = fill(frames, now_s + (times.outputBufferDacTime - times.currentTime), status.output_underflow)
+        block[:] = fill(
+            frames, now_s + (times.outputBufferDacTime - times.currentTime), status.output_underflow
+        )
 
-    return _Callback(partial(_start, device, "RawOutputStream", channels, rate_hz, OUTPUT_BUFFER_S), on_data, clock)
+    return _Callback(
+        partial(_start, device, "RawOutputStream", channels, rate_hz, OUTPUT_BUFFER_S),
+        on_data,
+        clock,
+    )
 
 
 class _Callback:
-    """A stream that calls `work(now_s, data, frames, times, status)` for each block, on PortAudio's thread."""
+    """A stream that calls `work(now_s, data, frames, times, status)` for each block, on PortAudio's
+    thread."""
 
     poll_s = WATCH_S
 
@@ -148,9 +172,17 @@ class _PolledInput:
     poll_s = POLL_S
 
     def __init__(
-        self, device: devices.AudioDevice, channels: int, rate_hz: int, on_block: OnBlock, clock: Clock
+        self,
+        device: devices.AudioDevice,
+        channels: int,
+        rate_hz: int,
+        on_block: OnBlock,
+        clock: Clock,
     ) -> None:
-        self._channels, self._rate_hz, self._on_block, self._clock = channels, rate_hz, on_block, clock
+        self._channels = channels
+        self._rate_hz = rate_hz
+        self._on_block = on_block
+        self._clock = clock
         self._stream = _start(device, "RawInputStream", channels, rate_hz, INPUT_BUFFER_S)
         self._delay_s = _input_delay_s(self._stream, device)
         self._received_s = clock.now_s()
@@ -163,13 +195,15 @@ class _PolledInput:
             if self._clock.now_s() - self._received_s > self._stalled_after_s:
                 raise StreamLost(f"no sound for {self._stalled_after_s:.0f} s")
             return
-        # Never wait for more: when the PulseAudio server dies, its library waits for the reader to finish its block
-        # while the reader waits for the library, a deadlock.
+        # Never wait for more: when the PulseAudio server dies, its library waits for the reader to
+        # finish its block while the reader waits for the library, a deadlock.
         data, is_overflown = _call_portaudio(lambda: self._stream.read(frames))
         self._received_s = self._clock.now_s()
         self._stalled_after_s = STALL_S
         began_s = self._received_s - self._delay_s - frames / self._rate_hz
-        self._on_block(np.frombuffer(data, np.float32).reshape(frames, self._channels), began_s, is_overflown)
+        self._on_block(
+            np.frombuffer(data, np.float32).reshape(frames, self._channels), began_s, is_overflown
+        )
 
     def close(self) -> None:
         self._stream.close()
@@ -178,7 +212,9 @@ class _PolledInput:
 class _PolledOutput:
     poll_s = POLL_S
 
-    def __init__(self, device: devices.AudioDevice, channels: int, rate_hz: int, fill: Fill, clock: Clock) -> None:
+    def __init__(
+        self, device: devices.AudioDevice, channels: int, rate_hz: int, fill: Fill, clock: Clock
+    ) -> None:
         self._rate_hz = rate_hz
         self._block_frames = round(rate_hz * BLOCK_S)
         self._fill = fill
@@ -194,7 +230,11 @@ class _PolledOutput:
         while (free := _call_portaudio(lambda: self._stream.write_available)) >= self._block_frames:
             self._written_s = self._clock.now_s()
             queued_s = (self._buffer_frames - free) / self._rate_hz
-            block = self._fill(self._block_frames, self._written_s + queued_s + self._latency_s, self._is_underflown)
+            block = self._fill(
+                self._block_frames,
+                self._written_s + queued_s + self._latency_s,
+                self._is_underflown,
+            )
             data = np.ascontiguousarray(block, np.float32)
             self._is_underflown = _call_portaudio(partial(self._stream.write, data))
         if self._clock.now_s() - self._written_s > FIRST_SAMPLES_S:
@@ -205,15 +245,23 @@ class _PolledOutput:
 
 
 def _input_delay_s(stream: Any, device: devices.AudioDevice) -> float:
-    """Age of a sample when it can be read. WASAPI's `latency` is the size of its buffer, which is never full here
-    (`ActivateAudioClientInput` in pa_win_wasapi.c); the actual delay is its mixer's period, 10 ms on most machines."""
+    """Age of a sample when it can be read. WASAPI's `latency` is the size of its buffer, which is
+    never full here (`ActivateAudioClientInput` in pa_win_wasapi.c); the actual delay is its mixer's
+    period, 10 ms on most machines."""
     if device.hostapi == devices.WASAPI:
-        return float(devices.load_portaudio().query_devices(device.index)["default_high_input_latency"])
+        return float(
+            devices.load_portaudio().query_devices(device.index)["default_high_input_latency"]
+        )
     return float(stream.latency)
 
 
 def _start(
-    device: devices.AudioDevice, stream: str, channels: int, rate_hz: int, latency_s: float, callback: Any = None
+    device: devices.AudioDevice,
+    stream: str,
+    channels: int,
+    rate_hz: int,
+    latency_s: float,
+    callback: Any = None,
 ) -> Any:
     sounddevice = devices.load_portaudio()
     try:
@@ -225,18 +273,25 @@ def _start(
             latency=latency_s,
             blocksize=round(rate_hz * BLOCK_S),
             callback=callback,
-            # WASAPI rejects any rate and number of channels but those of its mixer (AUDCLNT_E_UNSUPPORTED_FORMAT),
-            # which are set in Windows' sound settings and may change during a show, so we let it convert.
-            extra_settings=sounddevice.WasapiSettings(auto_convert=True) if device.hostapi == devices.WASAPI else None,
+            # WASAPI rejects any rate and number of channels but those of its mixer
+            # (AUDCLNT_E_UNSUPPORTED_FORMAT), which are set in Windows' sound settings and may
+            # change during a show, so we let it convert.
+            extra_settings=sounddevice.WasapiSettings(auto_convert=True)
+            if device.hostapi == devices.WASAPI
+            else None,
         )
     except sounddevice.PortAudioError as error:
         hint = FORBIDDEN_HINT if device.hostapi == devices.WASAPI and device.inputs else ""
-        raise AudioError(f"audio device {device.name!r} cannot be opened: {_one_line(error)}{hint}") from None
+        raise AudioError(
+            f"audio device {device.name!r} cannot be opened: {_one_line(error)}{hint}"
+        ) from None
     try:
         opened.start()
     except sounddevice.PortAudioError as error:
         opened.close()
-        raise AudioError(f"audio device {device.name!r} cannot be started: {_one_line(error)}") from None
+        raise AudioError(
+            f"audio device {device.name!r} cannot be started: {_one_line(error)}"
+        ) from None
     return opened
 
 
@@ -257,13 +312,15 @@ class _Closing(Exception):
 
 
 class Owner(Protocol):
-    """The owner of a ReconnectingStream: opens the device, and is called while it is lost, on the stream's thread."""
+    """The owner of a ReconnectingStream: opens the device, and is called while it is lost, on the
+    stream's thread."""
 
     lost_blocks: int
     """Counted by the stream's callbacks, which must not log."""
 
     def open_stream(self, device: devices.AudioDevice) -> SoundStream:
-        """Open the device, whose properties except the name may have changed. AudioError if that fails."""
+        """Open the device, whose properties except the name may have changed. AudioError if that
+        fails."""
         ...
 
     def wants_reopening(self) -> bool:
@@ -271,21 +328,26 @@ class Owner(Protocol):
         return False
 
     def while_lost(self) -> None:
-        """Called about every 10 ms while the device is lost; less often while it is being opened."""
+        """Called about every 10 ms while the device is lost; less often while it is being
+        opened."""
         return None
 
 
 class ReconnectingStream:
-    """A stream that is opened again after a loss. AudioError from the constructor if the device is missing or cannot be
-    opened. One thread opens, watches and closes it: all PortAudio calls but its callbacks run there, as on Windows COM
-    objects must stay in their apartment."""
+    """A stream that is opened again after a loss. AudioError from the constructor if the device is
+    missing or cannot be opened. One thread opens, watches and closes it: all PortAudio calls but
+    its callbacks run there, as on Windows COM objects must stay in their apartment."""
 
-    def __init__(self, query: str | None, kind: devices.Kind, owner: Owner, *, clock: Clock, report: Report) -> None:
+    def __init__(
+        self, query: str | None, kind: devices.Kind, owner: Owner, *, clock: Clock, report: Report
+    ) -> None:
         """`query` is an index, a name or part of one; None is the default."""
         self.is_lost = False
         self.device: devices.AudioDevice
         self._kind: devices.Kind = kind
-        self._owner, self._clock, self._report = owner, clock, report
+        self._owner = owner
+        self._clock = clock
+        self._report = report
         self._reported_lost = 0
         self._closing = threading.Event()
         opened: Future[None] = Future()
@@ -297,7 +359,9 @@ class ReconnectingStream:
 
         name = "(default)" if query is None else repr(query)
         guard = Guard(logger, report, "audio.lost", f"audio {kind} {name} stopped")
-        self._thread = GuardedThread(f"audio {kind}", lambda: self._run(query, opened), guard, on_failure=on_failure)
+        self._thread = GuardedThread(
+            f"audio {kind}", lambda: self._run(query, opened), guard, on_failure=on_failure
+        )
         self._thread.start()
         opened.result()
 
@@ -309,7 +373,9 @@ class ReconnectingStream:
         with ExitStack() as until_end:
             try:
                 until_end.enter_context(devices.com_apartment())
-                self.device = devices.find_device(devices.list_devices(self._kind), query, self._kind)
+                self.device = devices.find_device(
+                    devices.list_devices(self._kind), query, self._kind
+                )
                 stream = self._open(self.device)
             except AudioError as error:  # raised again in the constructor
                 opened.set_exception(error)
@@ -329,7 +395,8 @@ class ReconnectingStream:
             return self._owner.open_stream(device)
 
     def _watch(self, stream: SoundStream) -> None:
-        """Watch the stream until it is lost, its owner requests a reopening, or PortAudio has to restart."""
+        """Watch the stream until it is lost, its owner requests a reopening, or PortAudio has to
+        restart."""
         try:
             while not devices.session.is_renewing and not self._owner.wants_reopening():
                 stream.watch()
@@ -348,7 +415,8 @@ class ReconnectingStream:
             self._report(key, f"audio: {self.device.name!r} {what}")
 
     def _wait_until_back(self) -> SoundStream:
-        """Try the old device index; once a fresh process lists the device again, restart PortAudio."""
+        """Try the old device index; once a fresh process lists the device again, restart
+        PortAudio."""
         failures = 0
         try_at_s = self._clock.now_s() + (next_delay_s(1) if self.is_lost else 0.0)
         look: devices.DeviceListing | None = None
@@ -388,7 +456,10 @@ class ReconnectingStream:
     def _mark_lost(self, reason: str) -> None:
         if not self.is_lost:
             self.is_lost = True
-            self._report("audio.lost", f"audio: {self.device.name!r} is lost ({reason}); silence until it returns")
+            self._report(
+                "audio.lost",
+                f"audio: {self.device.name!r} is lost ({reason}); silence until it returns",
+            )
 
     def _same_device(self) -> devices.AudioDevice:
         for found in devices.list_devices(self._kind):

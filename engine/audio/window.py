@@ -1,31 +1,36 @@
 """Cuts the wave that is drawn: the latest sound as 1024 points, averaged to avoid aliasing.
 
-Problem: a 1 s window holds 48 000 samples; taking every 47th turns 997 Hz into 27 slow cycles that do not exist.
-So point k is the mean over a box around the k-th 1024th part of the window. The box is as wide as the widest of
+Problem: a 1 s window holds 48 000 samples; taking every 47th turns 997 Hz into 27 slow cycles that
+do not exist. So point k is the mean over a box around the k-th 1024th part of the window. The box
+is as wide as the widest of
  - the source samples per point: the boxes then tile the window;
- - 1024 ratio / W points: the part that one pixel shows, in a picture W wide, of a wave repeated `ratio` times;
+ - 1024 ratio / W points: the part that one pixel shows, in a picture W wide, of a wave repeated
+   `ratio` times;
  - one sample: the mean over a sample's width is the straight line between neighbouring samples.
-A box never extends past the window's newest edge; at the oldest edge it extends further back. All means are
-differences of running sums (`History`), interpolated linearly between samples.
+A box never extends past the window's newest edge; at the oldest edge it extends further back. All
+means are differences of running sums (`History`), interpolated linearly between samples.
 """
 
 import numpy as np
 
 from engine.values import CHANNELS, WAVE_POINTS
 
-HISTORY_S = 1.3  # the longest window (1 s), the trigger's search (0.1 s), half the widest box (0.125 s)
+HISTORY_S = (
+    1.3  # the longest window (1 s), the trigger's search (0.1 s), half the widest box (0.125 s)
+)
 _SLIDES_EVERY = 4  # buffer length in histories; copies one history every 3.9 s
 
 TRIGGER_SEARCH_S = 0.1  # range of the search for a rising crossing: a period of 10 Hz
 
 
 class History:
-    """The last 1.3 s of the four analysed channels, with running sums. The mean over any interval, even a fractional
-    one, takes two look-ups, so a 1 s window costs no more than a 5 ms window.
+    """The last 1.3 s of the four analysed channels, with running sums. The mean over any interval,
+    even a fractional one, takes two look-ups, so a 1 s window costs no more than a 5 ms window.
 
-    Samples and sums lie in flat buffers a few times longer than needed. At their end the part still needed is copied to
-    the front and its sums restart from zero, so that they stay exact however long the engine runs. Analyser thread
-    only. Positions are indices into the buffer, valid until the next `append`."""
+    Samples and sums lie in flat buffers a few times longer than needed. At their end the part still
+    needed is copied to the front and its sums restart from zero, so that they stay exact however
+    long the engine runs. Analyser thread only. Positions are indices into the buffer, valid until
+    the next `append`."""
 
     def __init__(self, sample_rate_hz: int) -> None:
         self._frames = round(sample_rate_hz * HISTORY_S)
@@ -33,7 +38,8 @@ class History:
         self.samples = np.zeros((CHANNELS, size), np.float32)
         """(4, size); the newest sample is at `end - 1`."""
         self.sums = np.zeros((CHANNELS, size + 1), np.float64)
-        """(4, size + 1); `sums[c, p]` is the sum of channel c's samples before position p, plus a constant."""
+        """(4, size + 1); `sums[c, p]` is the sum of channel c's samples before position p, plus a
+        constant."""
         self.end = self._frames
 
     def append(self, block: np.ndarray) -> None:
@@ -61,7 +67,8 @@ class History:
 
 
 def box_edges(window_frames: float, ratios: tuple[float, ...], width_px: int) -> np.ndarray:
-    """Edges of each point's box, (4, 2, 1024) float64, in samples from the window's oldest edge. Pure."""
+    """Edges of each point's box, (4, 2, 1024) float64, in samples from the window's oldest edge.
+    Pure."""
     step = window_frames / WAVE_POINTS
     centres = (np.arange(WAVE_POINTS) + 0.5) * step
     edges = np.empty((CHANNELS, 2, WAVE_POINTS))
@@ -73,8 +80,9 @@ def box_edges(window_frames: float, ratios: tuple[float, ...], width_px: int) ->
 
 
 def newest_rising_crossing(samples: np.ndarray) -> float | None:
-    """Position of the last rising zero crossing of `samples` (1-D), to a fraction of a sample, or None. Pure. In the
-    unit of `box_edges`: sample i spans i to i + 1, so its value is at i + 0.5."""
+    """Position of the last rising zero crossing of `samples` (1-D), to a fraction of a sample, or
+    None. Pure. In the unit of `box_edges`: sample i spans i to i + 1, so its value is at i +
+    0.5."""
     is_below = samples < 0
     rises = np.flatnonzero(is_below[:-1] & ~is_below[1:])
     if not rises.size:
@@ -84,7 +92,8 @@ def newest_rising_crossing(samples: np.ndarray) -> float | None:
 
 
 class WaveWindow:
-    """Cuts the four waves out of a history; caches the boxes while their settings are the same. Analyser thread."""
+    """Cuts the four waves out of a history; caches the boxes while their settings are the same.
+    Analyser thread."""
 
     def __init__(self, sample_rate_hz: int) -> None:
         self._rate_hz = sample_rate_hz
@@ -94,10 +103,16 @@ class WaveWindow:
         self._per_frame = np.empty(0)
 
     def cut(
-        self, history: History, window_ms: float, ratios: tuple[float, ...], width_px: int, trigger: tuple[str, ...]
+        self,
+        history: History,
+        window_ms: float,
+        ratios: tuple[float, ...],
+        width_px: int,
+        trigger: tuple[str, ...],
     ) -> np.ndarray:
-        """The waves, (4, 1024) float32 before gain, oldest at index 0. A triggered channel's window starts at the
-        newest rising zero crossing that leaves a full window; without one in the last 0.1 s it is the latest window."""
+        """The waves, (4, 1024) float32 before gain, oldest at index 0. A triggered channel's window
+        starts at the newest rising zero crossing that leaves a full window; without one in the last
+        0.1 s it is the latest window."""
         if self._shape != (window_ms, ratios, width_px):
             self._shape = (window_ms, ratios, width_px)
             self._frames = window_ms * self._rate_hz / 1000.0

@@ -1,4 +1,5 @@
-"""Main function of a child process: receives its first message, runs the loop, and reports why it exits.
+"""Main function of a child process: receives its first message, runs the loop, and reports why it
+exits.
 
 forked:  fork_server.serve         -> run(descriptor)
 spawned: main(handle)              -> run(handle)
@@ -40,20 +41,23 @@ def main(handle: int, modules: Sequence[str] = (), niceness: int = 0) -> None:
 
 def import_all(modules: Sequence[str]) -> None:
     for module in modules:
-        with suppress(ImportError, OSError):  # the child's loop, which knows the model, reports a missing module
+        with suppress(
+            ImportError, OSError
+        ):  # the child's loop, which knows the model, reports a missing module
             importlib.import_module(module)
 
 
 def ignore_signals() -> None:
-    """Ignore Ctrl-C and SIGTERM: the engine decides when this process ends. A terminal or a service manager sends them
-    to all processes at once. The engine then stops its children in order, and if it dies they exit anyway."""
+    """Ignore Ctrl-C and SIGTERM: the engine decides when this process ends. A terminal or a service
+    manager sends them to all processes at once. The engine then stops its children in order, and if
+    it dies they exit anyway."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def prepare_windows() -> None:
-    """Windows: let a crash end this process at once, without Windows Error Reporting or a message box (SetErrorMode).
-    Disable power throttling, which may slow a process without a window."""
+    """Windows: let a crash end this process at once, without Windows Error Reporting or a message
+    box (SetErrorMode). Disable power throttling, which may slow a process without a window."""
     if sys.platform == "win32":
         import msvcrt
 
@@ -61,12 +65,15 @@ def prepare_windows() -> None:
         try:
             win32.forbid_power_throttling()
         except OSError as error:
-            log.warning("Windows may throttle this process to save power: %s", error.strerror or error)
+            log.warning(
+                "Windows may throttle this process to save power: %s", error.strerror or error
+            )
 
 
 def run(handle: int, modules: Sequence[str] = ()) -> int:
-    """Run the child for the engine at the other end of this pipe; returns the exit code. Flushes the output. A spare
-    process imports these modules, and waits for its first message as long as the engine lives."""
+    """Run the child for the engine at the other end of this pipe; returns the exit code. Flushes
+    the output. A spare process imports these modules, and waits for its first message as long as
+    the engine lives."""
     ignore_signals()
     prepare_windows()
     faulthandler.enable()
@@ -88,7 +95,9 @@ def run(handle: int, modules: Sequence[str] = ()) -> int:
 
 
 def _serve(pipe: ControlPipe[ToChild], begin: Begin, imports: threading.Thread) -> int:
-    os.environ.update(begin.environment)  # a fork inherits its server's, which another engine may have started
+    os.environ.update(
+        begin.environment
+    )  # a fork inherits its server's, which another engine may have started
     priority.lower_priority(begin.niceness)
     counters = ChildCounters.open(begin.counters)
     mailbox = Mailbox(pipe, counters)

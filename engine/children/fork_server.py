@@ -1,19 +1,23 @@
-"""A process that imports torch and other heavy modules once, then forks children that have them: 10 ms, not seconds.
+"""A process that imports torch and other heavy modules once, then forks children that have them: 10
+ms, not seconds.
 
-Linux only. It has one thread: the modules it imports must not start others. Requests come on its control socket, each
-with three descriptors: the child's end of the control pipe, its stderr, and a socket on which this server sends the
-child's process id and pidfd, and later its exit status. Only the child keeps its end of the control pipe, so either
-side notices when the other dies. When the engine dies the control socket closes and the server ends; its children
-notice that their own pipes close.
+Linux only. It has one thread: the modules it imports must not start others. Requests come on its
+control socket, each with three descriptors: the child's end of the control pipe, its stderr, and a
+socket on which this server sends the child's process id and pidfd, and later its exit status. Only
+the child keeps its end of the control pipe, so either side notices when the other dies. When the
+engine dies the control socket closes and the server ends; its children notice that their own pipes
+close.
 
-CUDA does not survive a fork, and an imported module may open it through torch. Where NVML is missing (a container
-without NVIDIA's "utility" capability), even torch.cuda.is_available() does. Then each fork becomes a new interpreter,
-and the engine logs a line about it. Only torch is checked: CUDA that a library opens without it is not detected.
+CUDA does not survive a fork, and an imported module may open it through torch. Where NVML is
+missing (a container without NVIDIA's "utility" capability), even torch.cuda.is_available() does.
+Then each fork becomes a new interpreter, and the engine logs a line about it. Only torch is
+checked: CUDA that a library opens without it is not detected.
 
-Why not `multiprocessing.forkserver`: there is only one per process, which a host program may have started with other
-modules; it inherits our environment, which we would have to change while other threads read it (numba reads
-OMP_NUM_THREADS when it is imported); each of its children runs the user's script again to find pickled functions; and
-in Python 3.11 it searches the current folder for modules first.
+Why not `multiprocessing.forkserver`: there is only one per process, which a host program may have
+started with other modules; it inherits our environment, which we would have to change while other
+threads read it (numba reads OMP_NUM_THREADS when it is imported); each of its children runs the
+user's script again to find pickled functions; and in Python 3.11 it searches the current folder for
+modules first.
 """
 
 import contextlib
@@ -38,7 +42,9 @@ MAX_NOTE: Final = 200  # bytes
 REQUEST: Final = b"fork"
 NICENESS: Final = 10  # while importing, which takes seconds of CPU time during a show
 DESCRIPTORS: Final = 3
-CUDA_IS_OPEN: Final = "torch opened CUDA while modules were imported, so children start from nothing: seconds later"
+CUDA_IS_OPEN: Final = (
+    "torch opened CUDA while modules were imported, so children start from nothing: seconds later"
+)
 POLL_S: Final = 0.1  # polling interval for the engine's death during the imports
 
 
@@ -49,12 +55,15 @@ class _Child(NamedTuple):
 
 
 def serve(control_descriptor: int, modules: Sequence[str]) -> None:
-    """Main function of the server: import `modules`, then fork children until the engine has ended."""
+    """Main function of the server: import `modules`, then fork children until the engine has
+    ended."""
     child_main.ignore_signals()
     control = socket.socket(fileno=control_descriptor)
-    # On Linux each thread has its own niceness and cannot lower it again. Children get the main thread's.
+    # On Linux each thread has its own niceness and cannot lower it again. Children get the main
+    # thread's.
     imports = threading.Thread(target=_import_with_low_priority, args=(modules,), daemon=True)
-    gc.disable()  # almost nothing becomes garbage here: collections would take a quarter of the time
+    # almost nothing becomes garbage here: collections would take a quarter of the time
+    gc.disable()
     imports.start()
     while imports.is_alive():
         imports.join(POLL_S)
@@ -62,7 +71,8 @@ def serve(control_descriptor: int, modules: Sequence[str]) -> None:
             os._exit(0)  # not sys.exit: an import in progress would block it
     gc.enable()
     gc.collect()
-    gc.freeze()  # otherwise a collection in a child writes to every page of the modules, which copies them
+    # otherwise a collection in a child writes to every page of the modules, which copies them
+    gc.freeze()
     is_cuda_open = _is_cuda_lost_by_forking()
     note = CUDA_IS_OPEN if is_cuda_open else ""
     children: dict[int, _Child] = {}  # by pidfd
@@ -75,7 +85,8 @@ def serve(control_descriptor: int, modules: Sequence[str]) -> None:
                 if not request:
                     _kill(children)
                     return
-                if (pidfd := _fork(control, children, descriptors, note=note, is_fresh=is_cuda_open)) is not None:
+                pidfd = _fork(control, children, descriptors, note=note, is_fresh=is_cuda_open)
+                if pidfd is not None:
                     events.register(pidfd, select.POLLIN)
                     note = ""
             else:
@@ -103,9 +114,11 @@ def _import_with_low_priority(modules: Sequence[str]) -> None:
 
 
 def _is_cuda_lost_by_forking() -> bool:
-    """True if a fork of this process could not use CUDA. Checks in a fork: only there does torch report it, also of a
-    driver that was only queried for the number of cards (torch/csrc/cuda/Module.cpp)."""
-    if (cuda := getattr(sys.modules.get("torch"), "cuda", None)) is None:
+    """True if a fork of this process could not use CUDA. Checks in a fork: only there does torch
+    report it, also of a driver that was only queried for the number of cards
+    (torch/csrc/cuda/Module.cpp)."""
+    cuda = getattr(sys.modules.get("torch"), "cuda", None)
+    if cuda is None:
         return False
     from engine.models.compat.torch import is_in_bad_fork
 
@@ -117,10 +130,15 @@ def _is_cuda_lost_by_forking() -> bool:
 
 
 def _fork(
-    control: socket.socket, children: dict[int, _Child], descriptors: list[int], *, note: str, is_fresh: bool
+    control: socket.socket,
+    children: dict[int, _Child],
+    descriptors: list[int],
+    *,
+    note: str,
+    is_fresh: bool,
 ) -> int | None:
-    """Fork a child with these descriptors, which are closed here. Returns its pidfd, or None if fork failed. `note`:
-    sent with its process id. `is_fresh`: it becomes a new interpreter."""
+    """Fork a child with these descriptors, which are closed here. Returns its pidfd, or None if
+    fork failed. `note`: sent with its process id. `is_fresh`: it becomes a new interpreter."""
     pipe, stderr, events_descriptor = descriptors
     events = socket.socket(fileno=events_descriptor)
     try:
@@ -155,7 +173,9 @@ def _fork(
     os.close(stderr)
     pidfd = os.pidfd_open(pid)
     children[pidfd] = _Child(pid, events)
-    with contextlib.suppress(OSError):  # the engine has ended or abandoned this child, whose pipe is then closed too
+    with contextlib.suppress(
+        OSError
+    ):  # the engine has ended or abandoned this child, whose pipe is then closed too
         socket.send_fds(events, [NUMBER.pack(pid), note.encode()], [pidfd])
     return pidfd
 

@@ -1,4 +1,5 @@
-"""Children on Linux: forked from a server that has imported the heavy modules. `fork_server` is the server's side."""
+"""Children on Linux: forked from a server that has imported the heavy modules. `fork_server` is the
+server's side."""
 
 import logging
 import os
@@ -29,7 +30,8 @@ class ForkServer:
     def __init__(self, modules: tuple[str, ...], environment: Mapping[str, str]) -> None:
         with ExitStack() as undo:
             self._control, theirs = (
-                undo.enter_context(end) for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                undo.enter_context(end)
+                for end in socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             )
             self._control.setblocking(False)
             self._stderr = undo.enter_context(stderr_file.create())
@@ -49,7 +51,8 @@ class ForkServer:
         return self._popen.pid
 
     def request(self, descriptors: list[int]) -> bool:
-        """Request a child; it is forked once the modules are imported. False if the server has died."""
+        """Request a child; it is forked once the modules are imported. False if the server has
+        died."""
         try:
             socket.send_fds(self._control, [REQUEST], descriptors)
         except OSError:
@@ -61,7 +64,9 @@ class ForkServer:
         self._popen.kill()
         try:
             self._popen.wait(KILL_WAIT_S)
-        except subprocess.TimeoutExpired:  # stuck importing from an unreachable network folder, or on a busy machine
+        except (
+            subprocess.TimeoutExpired
+        ):  # stuck importing from an unreachable network folder, or on a busy machine
             reap_later(self._popen)
         self._control.close()
         summary = stderr_file.crash_summary(stderr_file.read_tail(self._stderr))
@@ -72,9 +77,11 @@ class ForkServer:
 class ForkedProcess:
     """A requested child; it starts when its server forks it. Used on one thread."""
 
-    def __init__(self, request: Callable[[list[int]], None], pipe_descriptor: int, stderr_descriptor: int) -> None:
-        """`request` passes descriptors to a running fork server, or raises ChildError. Both descriptors are duplicated.
-        ChildError or OSError when it cannot be requested."""
+    def __init__(
+        self, request: Callable[[list[int]], None], pipe_descriptor: int, stderr_descriptor: int
+    ) -> None:
+        """`request` passes descriptors to a running fork server, or raises ChildError. Both
+        descriptors are duplicated. ChildError or OSError when it cannot be requested."""
         self.pid = 0
         """0 before it has started."""
         self.events: socket.socket | None = None
@@ -92,7 +99,8 @@ class ForkedProcess:
             self._send_request()
 
     def has_ended(self, now_s: float) -> bool:
-        """True when the process has exited and its status is known, or cannot be known. Never waits."""
+        """True when the process has exited and its status is known, or cannot be known. Never
+        waits."""
         if self.pid == 0 and not self._problem:
             self._check_started()
         if self.pid == 0:
@@ -118,7 +126,8 @@ class ForkedProcess:
         return self._problem or exit_reason(self._code)
 
     def kill(self) -> None:
-        """Kill it (SIGKILL). One that has not started is abandoned; if it starts later, its closed pipe ends it."""
+        """Kill it (SIGKILL). One that has not started is abandoned; if it starts later, its closed
+        pipe ends it."""
         if self.pid == 0:
             self._problem = self._problem or "abandoned before the fork"
             return
@@ -147,10 +156,12 @@ class ForkedProcess:
         except BlockingIOError:
             return
         except OSError:
-            received, descriptors = b"", []
+            received = b""
+            descriptors = []
         if received:
             self._close_theirs()  # now only the child has the other ends
-            self.pid, self._pidfd = NUMBER.unpack_from(received)[0], descriptors[0]
+            self.pid = NUMBER.unpack_from(received)[0]
+            self._pidfd = descriptors[0]
             if note := received[NUMBER.size :]:
                 log.warning("%s", note.decode())
             return

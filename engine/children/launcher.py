@@ -1,12 +1,12 @@
 """Starts child processes and detects when they exit.
 
-Linux forks them from a server that has imported the heavy modules (`forked`). macOS, Windows and kernels without pidfd
-start an interpreter for each (`spawned`): once a child works, a spare one imports the modules for its successor, which
-would take most of its start. A child gets its environment when it starts; the engine's own, which other threads read,
-is not changed.
+Linux forks them from a server that has imported the heavy modules (`forked`). macOS, Windows and
+kernels without pidfd start an interpreter for each (`spawned`): once a child works, a spare one
+imports the modules for its successor, which would take most of its start. A child gets its
+environment when it starts; the engine's own, which other threads read, is not changed.
 
-A child is watched through its own pidfd, or through the handle of the process we started. So the fork server's death is
-not mistaken for the child's, and the next start creates a new server.
+A child is watched through its own pidfd, or through the handle of the process we started. So the
+fork server's death is not mistaken for the child's, and the next start creates a new server.
 """
 
 import os
@@ -29,18 +29,23 @@ from engine.system.python_process import exit_reason, reap_later, start_python
 CAN_FORK: Final = sys.platform == "linux" and hasattr(os, "pidfd_open")
 
 SPARE_NEEDS_BYTES: Final = 4 << 30
-"""Memory that must be available for a spare process. It takes half a GiB; the rest is for the models."""
+"""Memory that must be available for a spare process. It takes half a GiB; the rest is for the
+models."""
 
 
 class SpawnedProcess:
-    """A new interpreter, for a child on macOS, Windows and kernels without pidfd. Used on one thread."""
+    """A new interpreter, for a child on macOS, Windows and kernels without pidfd. Used on one
+    thread."""
 
     events = None
     """Not needed: its pipe closes when it exits."""
 
-    def __init__(self, pipe: Connection, stderr: IO[bytes], spec: ChildSpec, modules: tuple[str, ...] = ()) -> None:
-        """`pipe` is the child's end. The child gets copies of it and of `stderr`; ours stay open. OSError if it cannot
-        start. Windows sets the niceness; elsewhere the child does. A spare process imports `modules`."""
+    def __init__(
+        self, pipe: Connection, stderr: IO[bytes], spec: ChildSpec, modules: tuple[str, ...] = ()
+    ) -> None:
+        """`pipe` is the child's end. The child gets copies of it and of `stderr`; ours stay open.
+        OSError if it cannot start. Windows sets the niceness; elsewhere the child does. A spare
+        process imports `modules`."""
         handle = pipe.fileno()
         self._popen = start_python(
             "engine.children.child_main",
@@ -77,7 +82,8 @@ Launched = tuple[ChildProcess, Connection, IO[bytes]]
 
 
 class Launcher:
-    """Starts children: from one fork server, or as interpreters of their own. Use it on any thread."""
+    """Starts children: from one fork server, or as interpreters of their own. Use it on any
+    thread."""
 
     def __init__(self, *, is_forking: bool = CAN_FORK) -> None:
         self._is_forking = is_forking
@@ -87,18 +93,20 @@ class Launcher:
         self._environment: dict[str, str] = {}
         self._server: ForkServer | None = None
         self._spares: dict[str, Launched | None] = {}
-        """By name of the child, which two engines of this process may share. None: not tried before the next launch."""
+        """By name of the child, which two engines of this process may share. None: not tried before
+        the next launch."""
 
     def join(self, modules: tuple[str, ...], environment: Mapping[str, str]) -> None:
-        """Register a user of the fork server, with the modules and environment of its children. The server imports the
-        modules that are registered when it starts."""
+        """Register a user of the fork server, with the modules and environment of its children. The
+        server imports the modules that are registered when it starts."""
         with self._lock:
             self._users += 1
             self._modules |= dict.fromkeys(modules)
             self._environment |= environment
 
     def leave(self, name: str = "") -> None:
-        """Unregister a user of the fork server, which ends with the last one, and end the spare process of a child."""
+        """Unregister a user of the fork server, which ends with the last one, and end the spare
+        process of a child."""
         with self._lock:
             _abandon(self._spares.pop(name, None))
             self._users -= 1
@@ -117,13 +125,15 @@ class Launcher:
         return self._start(spec)
 
     def prepare(self, spec: ChildSpec) -> None:
-        """Start a spare process for the next launch, unless there is one, children are forked, or memory is short. Call
-        it as often as you like."""
+        """Start a spare process for the next launch, unless there is one, children are forked, or
+        memory is short. Call it as often as you like."""
         with self._lock:
             if self._is_forking or not spec.preload or not self._users or spec.name in self._spares:
                 return
             self._spares[spec.name] = None
-            with suppress(ChildError, OSError, RuntimeError):  # the next launch reports it; or the memory is unknown
+            with suppress(
+                ChildError, OSError, RuntimeError
+            ):  # the next launch reports it; or the memory is unknown
                 if psutil.virtual_memory().available > SPARE_NEEDS_BYTES:
                     self._spares[spec.name] = self._start(spec, spec.preload)
 
@@ -142,10 +152,13 @@ class Launcher:
                 undo.pop_all()
                 return process, ours, stderr
         except OSError as error:
-            raise ChildError(f"no child process can be started: {error.strerror or error}") from error
+            raise ChildError(
+                f"no child process can be started: {error.strerror or error}"
+            ) from error
 
     def renew(self) -> None:
-        """Kill a server that hangs; the next launch creates another. Children run on; pending forks are retried."""
+        """Kill a server that hangs; the next launch creates another. Children run on; pending forks
+        are retried."""
         with self._lock:
             self._end_server()
 
@@ -166,7 +179,8 @@ class Launcher:
         raise ChildError(f"no child process can be started: the fork server ended: {summary}")
 
     def _end_server(self) -> str:
-        server, self._server = self._server, None
+        server = self._server
+        self._server = None
         return server.kill() if server else ""
 
 

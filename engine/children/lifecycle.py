@@ -1,4 +1,5 @@
-"""The state machine of one child: which of its processes run, which one is active, when the next one starts.
+"""The state machine of one child: which of its processes run, which one is active, when the next
+one starts.
 
     off ──start──► loading ──► compiling ──► ready ◄──► busy
      ▲               │             │           │          │    no heartbeat, or a deadline missed
@@ -6,21 +7,24 @@
    (any)             ▼             ▼           ▼          ▼     killed, and gone         │
                   failed ◄───── restarting ◄── died ────────────────────────────────────┘
 
-- *loading, compiling, ready, busy*: the child stores its phase in a field of shared memory. We read it, so a hung child
-  is detected without its cooperation. Busy: it published a result within the last second, or is working on one.
-- *hung*: we killed it. The next process starts only after this one has exited, because two on one device would both
-  fail. One that still exists 10 s after SIGKILL is stuck in a driver: failed.
+- *loading, compiling, ready, busy*: the child stores its phase in a field of shared memory. We read
+  it, so a hung child is detected without its cooperation. Busy: it published a result within the
+  last second, or is working on one.
+- *hung*: we killed it. The next process starts only after this one has exited, because two on one
+  device would both fail. One that still exists 10 s after SIGKILL is stuck in a driver: failed.
 - *restarting*: waiting for the old process to exit, or for the delay after its death (`policy`).
-- *failed*: it reported that a retry is useless, its model killed it three times, or it is stuck in a driver. A start, a
-  restart or new settings leave this state and reset all failure counts.
+- *failed*: it reported that a retry is useless, its model killed it three times, or it is stuck in
+  a driver. A start, a restart or new settings leave this state and reset all failure counts.
 
-A swap of settings runs two processes at once: the second starts beside the first and becomes active with its first
-result, or when it is ready and the first publishes nothing (`policy.Promotion`). If the second dies, the first keeps
-running. If it ran out of memory, the first is stopped and the second is tried alone. The previous settings are stored
-until the second is active: if the first has died by then and the second dies too, they are started again. Settings that
-never worked are not stored; new ones replace them at once. Each requested swap reports its end once, done or failed.
+A swap of settings runs two processes at once: the second starts beside the first and becomes active
+with its first result, or when it is ready and the first publishes nothing (`policy.Promotion`). If
+the second dies, the first keeps running. If it ran out of memory, the first is stopped and the
+second is tried alone. The previous settings are stored until the second is active: if the first has
+died by then and the second dies too, they are started again. Settings that never worked are not
+stored; new ones replace them at once. Each requested swap reports its end once, done or failed.
 
-Rings belong to the engine and outlive their writer (`Published`): readers have the last picture until a newer one.
+Rings belong to the engine and outlive their writer (`Published`): readers have the last picture
+until a newer one.
 
 The supervisor's thread calls everything here. Nothing waits; the time comes in as an argument.
 """
@@ -47,7 +51,8 @@ ReadState = Callable[[], tuple[dict[str, Any], dict[str, str]]]
 
 
 class Lifecycle:
-    """State machine of one child: starts, checks, swaps and stops its processes. Only on the supervisor's thread."""
+    """State machine of one child: starts, checks, swaps and stops its processes. Only on the
+    supervisor's thread."""
 
     def __init__(
         self,
@@ -60,7 +65,8 @@ class Lifecycle:
         read_state: ReadState,
     ) -> None:
         self.swap_ends: deque[tuple[bool, str]] = deque()
-        """`(is_done, reason)` of each swap that has ended, in order. The supervisor takes them out."""
+        """`(is_done, reason)` of each swap that has ended, in order. The supervisor takes them
+        out."""
         self._spec = spec
         self._settings = spec.settings
         self._times = times
@@ -68,7 +74,13 @@ class Lifecycle:
         self._launcher = launcher
         self._policy = DeathPolicy(times)
         self._launch = partial(
-            Child, spec, gate=gate, launcher=launcher, policy=self._policy, times=times, report=report
+            Child,
+            spec,
+            gate=gate,
+            launcher=launcher,
+            policy=self._policy,
+            times=times,
+            report=report,
         )
         self._read_state = read_state
         self._should_run = False
@@ -81,11 +93,13 @@ class Lifecycle:
         self._ended: list[Child] = []
         """Processes that have ended, for `reap` to close."""
         self._next_settings: Mapping[str, Any] | None = None
-        """New settings of the current swap. `_settings` are the previous ones until its process becomes active."""
+        """New settings of the current swap. `_settings` are the previous ones until its process
+        becomes active."""
         self._is_swap_open = False
         """True until the end of the latest swap is in `swap_ends`."""
         self._has_worked = False
-        """True once a process with `_settings` was active, so that going back to them makes sense."""
+        """True once a process with `_settings` was active, so that going back to them makes
+        sense."""
         self._start_at_s = 0.0
         self._is_restart = False
         self._failure = ""
@@ -105,22 +119,28 @@ class Lifecycle:
         """Stop all processes and unpublish their outputs."""
         self._reset_failures()
         self._give_up_swap("it was stopped")
-        self._end_swap(True)  # a swap without a second process: its settings apply at the next start
+        self._end_swap(
+            True
+        )  # a swap without a second process: its settings apply at the next start
         self._should_run = False
         self._is_restart = False
         self._stop_all(now_s)
         self._published.withdraw()
 
     def restart(self, now_s: float) -> None:
-        """Replace the child's process by a new one. The last results stay published until the new one publishes."""
+        """Replace the child's process by a new one. The last results stay published until the new
+        one publishes."""
         self._reset_failures()
         self._give_up_swap("it was restarted")
-        self._should_run = self._is_restart = True
+        self._should_run = True
+        self._is_restart = True
         self._stop_all(now_s)
 
     def swap(self, settings: Mapping[str, Any], now_s: float) -> None:
         """Change to other settings without a gap; while off, they apply at the next start."""
-        is_same = settings == (self._settings if self._next_settings is None else self._next_settings)
+        is_same = settings == (
+            self._settings if self._next_settings is None else self._next_settings
+        )
         is_under_way = is_same and self._is_swap_open
         if self._is_swap_open:
             self.swap_ends.append((False, "replaced by a newer change"))
@@ -143,19 +163,24 @@ class Lifecycle:
         if self._should_run and self._has_worked:
             self._next_settings = settings
             return
-        self._settings, self._has_worked = settings, False
+        self._settings = settings
+        self._has_worked = False
         if not self._should_run:
             self._end_swap(True)
 
-    def call(self, name: str, arguments: tuple[Any, ...], on_answer: OnAnswer, now_s: float) -> None:
+    def call(
+        self, name: str, arguments: tuple[Any, ...], on_answer: OnAnswer, now_s: float
+    ) -> None:
         """Pass a command to the active process; answer at once if there is none."""
-        if (child := self._main or self._second) is None:
+        child = self._main or self._second
+        if child is None:
             on_answer(False, f"{self._spec.name} is {self._state(now_s)}")
         else:
             child.call(name, arguments, on_answer)
 
     def send(self, values: Mapping[str, Any], inputs: Mapping[str, str]) -> None:
-        """Send changed values and inputs to the running processes. Later ones get all at launch (`read_state`)."""
+        """Send changed values and inputs to the running processes. Later ones get all at launch
+        (`read_state`)."""
         for child in self._running():
             child.queue(values, inputs)
 
@@ -170,7 +195,10 @@ class Lifecycle:
                 self._stopping.remove(child)
                 self._ended.append(child)
             elif child.is_stuck(now_s) and not self._failure:
-                self._failure = f"driver: process {child.pid} has not exited {self._times.exit_s:g} s after SIGKILL"
+                self._failure = (
+                    f"driver: process {child.pid} has not exited "
+                    f"{self._times.exit_s:g} s after SIGKILL"
+                )
                 self._report_fault(self._failure)
         self._check_second(now_s)
         self._check_main(now_s)
@@ -181,7 +209,8 @@ class Lifecycle:
         self._publish()
 
     def reap(self) -> None:
-        """Close the processes that have ended. Their ChildCounters must no longer be in use (`active_counters`)."""
+        """Close the processes that have ended. Their ChildCounters must no longer be in use
+        (`active_counters`)."""
         for child in self._ended:
             self._past_results += child.counters.results
             child.close()
@@ -197,7 +226,11 @@ class Lifecycle:
 
     def is_finished(self, now_s: float) -> bool:
         """True when a closing engine has no process left to wait for."""
-        return self._main is None and self._second is None and all(child.is_given_up(now_s) for child in self._stopping)
+        return (
+            self._main is None
+            and self._second is None
+            and all(child.is_given_up(now_s) for child in self._stopping)
+        )
 
     # status
 
@@ -218,7 +251,11 @@ class Lifecycle:
     @property
     def next_start_s(self) -> float | None:
         """Time at which `step` starts the next process, or None if none is due."""
-        return self._start_at_s if self._should_run and not self._failure and self._main is None else None
+        return (
+            self._start_at_s
+            if self._should_run and not self._failure and self._main is None
+            else None
+        )
 
     @property
     def active_counters(self) -> tuple[ChildCounters, ...]:
@@ -235,7 +272,8 @@ class Lifecycle:
             pid=child.pid if child else 0,
             heartbeat_age_s=child.heartbeat_age_s(now_s) if child else 0.0,
             restarts=self._restarts,
-            results=self._past_results + sum(child.counters.results for child in (*self._children(), *self._ended)),
+            results=self._past_results
+            + sum(child.counters.results for child in (*self._children(), *self._ended)),
             ms_a_result=counters.last_result_ms if counters else 0.0,
             detail=self._detail,
             quarantined=self._policy.quarantined,
@@ -245,7 +283,8 @@ class Lifecycle:
     def _state(self, now_s: float) -> State:
         if self._failure:
             return "failed"
-        if (child := self._main or self._second) is None:
+        child = self._main or self._second
+        if child is None:
             if self._should_run:
                 return "restarting" if self._is_restart else "loading"
             if not self._stopping:
@@ -262,7 +301,8 @@ class Lifecycle:
     # parts of one step
 
     def _check_main(self, now_s: float) -> None:
-        if (child := self._main) is None:
+        child = self._main
+        if child is None:
             return
         if self._kill_if_hung(child, now_s):
             return  # so that the status shows hung at least once
@@ -276,20 +316,29 @@ class Lifecycle:
             self._has_worked = True
             if self._next_settings is None:
                 self._end_swap(True)
-                self._launcher.prepare(self._spec)  # not during a swap, when two models are in memory
+                self._launcher.prepare(
+                    self._spec
+                )  # not during a swap, when two models are in memory
 
     def _main_died(self, child: Child, now_s: float) -> None:
         detail = self._exit_reason(child)
         is_final = child.fault is not None and child.fault.is_final
         # A driver's fault is no evidence against the values that were being tried.
-        tried = {} if child.fault is not None and child.fault.kind == "driver" else child.open_trials
-        verdict = self._policy.on_death(tried, had_result=child.counters.results > 0, is_final=is_final)
-        self._report_fault("; ".join([detail, *(f"quarantined {blamed}" for blamed in verdict.blamed)]))
+        tried = (
+            {} if child.fault is not None and child.fault.kind == "driver" else child.open_trials
+        )
+        verdict = self._policy.on_death(
+            tried, had_result=child.counters.results > 0, is_final=is_final
+        )
+        self._report_fault(
+            "; ".join([detail, *(f"quarantined {blamed}" for blamed in verdict.blamed)])
+        )
         if self._next_settings is None:
             self._plan_restart(verdict, now_s)
 
     def _check_second(self, now_s: float) -> None:
-        if (child := self._second) is None:
+        child = self._second
+        if child is None:
             return
         self._kill_if_hung(child, now_s)
         if child.has_ended(now_s) or child.is_stuck(now_s):
@@ -298,8 +347,10 @@ class Lifecycle:
         elif child.may_be_promoted(self._main.counters.results if self._main else 0, now_s):
             if self._main is not None:
                 self._stop(self._main, now_s)
-            self._main, self._second = child, None
-            self._settings, self._has_worked = child.settings, True
+            self._main = child
+            self._second = None
+            self._settings = child.settings
+            self._has_worked = True
             self._end_swap(True)
 
     def _second_died(self, child: Child, now_s: float) -> None:
@@ -351,7 +402,9 @@ class Lifecycle:
                 self._main = self._start_process(self._settings, now_s)
             except (ChildError, SharedMemoryError) as error:
                 self._report_fault(str(error))
-                self._plan_restart(self._policy.on_death({}, had_result=False, is_final=False), now_s)
+                self._plan_restart(
+                    self._policy.on_death({}, had_result=False, is_final=False), now_s
+                )
 
     def _start_process(self, settings: Mapping[str, Any], now_s: float) -> Child:
         values, inputs = self._read_state()
@@ -386,7 +439,8 @@ class Lifecycle:
     def _stop_all(self, now_s: float) -> None:
         for child in self._running():
             self._stop(child, now_s)
-        self._main = self._second = None
+        self._main = None
+        self._second = None
 
     def _stop(self, child: Child, now_s: float) -> None:
         child.ask_to_stop(now_s)
@@ -394,7 +448,8 @@ class Lifecycle:
 
     def _reset_failures(self) -> None:
         self._policy.reset()
-        self._failure = self._detail = ""
+        self._failure = ""
+        self._detail = ""
         self._start_at_s = 0.0
 
     def _report_fault(self, detail: str) -> None:

@@ -1,8 +1,9 @@
-"""A child's thread that sends heartbeats, receives messages, and ends the process when the engine has ended.
+"""A child's thread that sends heartbeats, receives messages, and ends the process when the engine
+has ended.
 
-The main thread may be inside a library for seconds, so it cannot do this. This thread waits up to a quarter of a second
-for a message, then stores a heartbeat. It takes no lock and needs only the GIL, so heartbeats stop exactly when the
-process is stopped or something holds the GIL.
+The main thread may be inside a library for seconds, so it cannot do this. This thread waits up to a
+quarter of a second for a message, then stores a heartbeat. It takes no lock and needs only the GIL,
+so heartbeats stop exactly when the process is stopped or something holds the GIL.
 """
 
 import logging
@@ -35,8 +36,12 @@ class Mailbox:
         self._counters = counters
 
     def open(self) -> None:
-        guard = Guard(log, lambda key, line: None, "mailbox", "the mailbox thread failed")  # logged to stderr only
-        GuardedThread("mailbox", self._run, guard, on_failure=lambda error: os._exit(EXIT_NO_MAILBOX)).start()
+        guard = Guard(
+            log, lambda key, line: None, "mailbox", "the mailbox thread failed"
+        )  # logged to stderr only
+        GuardedThread(
+            "mailbox", self._run, guard, on_failure=lambda error: os._exit(EXIT_NO_MAILBOX)
+        ).start()
 
     def _run(self) -> None:
         try:

@@ -4,16 +4,19 @@
     Begin          once, first                   Hello           the main function has started
     Update         values, inputs, commands      UpdateReceived  its loop has received an update
     OutputCreated  answers OutputRequest         Facts           facts for the status
-    Stop           please exit                   OutputRequest   create a ring (AudioOutputRequest: for sound)
-                                                 TrialStarted    before a value's first use; TrialPassed: after it
+    Stop           please exit                   OutputRequest   create a ring (AudioOutputRequest:
+                   for sound)
+                                                 TrialStarted    before a value's first use;
+                                                                 TrialPassed: after it
                                                  CallAnswer      the result of a command
                                                  Note            a warning to report
                                                  FaultReport     why it is about to exit
 
-A child that is stopped (SIGSTOP, a driver) reads nothing, and a full pipe would block the engine's end. Backpressure:
-everything the engine sends often goes into one kind of message, `Update`, and only one is in flight at a time. The next
-is sent when the child has acknowledged it with `UpdateReceived`, and carries everything that has changed since. Of
-Begin, Stop and OutputCreated at most one each is in flight.
+A child that is stopped (SIGSTOP, a driver) reads nothing, and a full pipe would block the engine's
+end. Backpressure: everything the engine sends often goes into one kind of message, `Update`, and
+only one is in flight at a time. The next is sent when the child has acknowledged it with
+`UpdateReceived`, and carries everything that has changed since. Of Begin, Stop and OutputCreated at
+most one each is in flight.
 """
 
 import math
@@ -21,7 +24,9 @@ from typing import Any, Final
 
 import msgspec
 
-VALUES_BYTES: Final = 40_000  # per update; with a command and the inputs it stays below the limit of a control pipe
+VALUES_BYTES: Final = (
+    40_000  # per update; with a command and the inputs it stays below the limit of a control pipe
+)
 CALL_BYTES: Final = 8_000
 
 Fact = bool | int | float | str
@@ -119,14 +124,25 @@ class Note(ChildMessage, frozen=True):
 
 class FaultReport(ChildMessage, frozen=True):
     kind: str
-    """memory, driver, model: named by the loop; error: an unexpected exception. `driver` blames no value."""
+    """memory, driver, model: named by the loop; error: an unexpected exception. `driver` blames no
+    value."""
     text: str
     is_final: bool
 
 
 ToChild = Begin | Update | OutputCreated | Stop
 Trial = TrialStarted | TrialPassed
-ToEngine = Hello | UpdateReceived | Facts | OutputRequest | AudioOutputRequest | Trial | CallAnswer | Note | FaultReport
+ToEngine = (
+    Hello
+    | UpdateReceived
+    | Facts
+    | OutputRequest
+    | AudioOutputRequest
+    | Trial
+    | CallAnswer
+    | Note
+    | FaultReport
+)
 
 
 def packed_bytes(value: Any) -> float:

@@ -1,19 +1,23 @@
-"""Decides what to do when a child hangs or dies. Pure: time comes in as an argument; `lifecycle` acts.
+"""Decides what to do when a child hangs or dies. Pure: time comes in as an argument; `lifecycle`
+acts.
 
 Four questions, each answered from observations only:
 
-- Does it hang? `Deadlines.hang` checks the age of two fields. If the heartbeat, which a thread of the child updates, is
-  old, the process is stopped or something holds the GIL. If the main loop's progress is old, it is stuck: by phase, as
-  loading a model may take minutes, a picture may not.
-- When is it restarted? After 0.5 s, 1, 2, ... 30 s. Only deaths before the first result count: a child that published
-  something before it was killed is restarted after the first delay, however often that happens.
-- Which value is to blame? The child reports a new prompt or model before the first call that uses it, and afterwards
-  that it passed. A value that was being tried at a death gets one count. At three it is quarantined: later processes
-  get the last passed value of that key, or none. A value that passed once is never blamed, or a script that kills
-  the child would take away every prompt. A result with another prompt does not clear the counts, or a poisoned prompt
-  that alternates with a good one would kill the child endlessly. A death of its driver blames nothing.
-- When does a process with new settings become active? With its first result, or once it has been ready for 2 s in which
-  the first published nothing: a paused child has no results, and two models would stay in memory.
+- Does it hang? `Deadlines.hang` checks the age of two fields. If the heartbeat, which a thread of
+  the child updates, is old, the process is stopped or something holds the GIL. If the main loop's
+  progress is old, it is stuck: by phase, as loading a model may take minutes, a picture may not.
+- When is it restarted? After 0.5 s, 1, 2, ... 30 s. Only deaths before the first result count: a
+  child that published something before it was killed is restarted after the first delay, however
+  often that happens.
+- Which value is to blame? The child reports a new prompt or model before the first call that uses
+  it, and afterwards that it passed. A value that was being tried at a death gets one count. At
+  three it is quarantined: later processes get the last passed value of that key, or none. A value
+  that passed once is never blamed, or a script that kills the child would take away every prompt. A
+  result with another prompt does not clear the counts, or a poisoned prompt that alternates with a
+  good one would kill the child endlessly. A death of its driver blames nothing.
+- When does a process with new settings become active? With its first result, or once it has been
+  ready for 2 s in which the first published nothing: a paused child has no results, and two models
+  would stay in memory.
 """
 
 from collections import Counter
@@ -30,7 +34,9 @@ DEATHS_TO_QUARANTINE: Final = 3
 MODEL: Final = "model"  # a child cannot run without its model: quarantined means failed
 MAX_TIMES_EXPECTED: Final = 4  # a busy machine may take this many times longer than expected
 MAX_EXPECTED_S: Final = 300.0
-MAX_POLL_GAP_S: Final = 2.0  # a longer gap between two polls means that this process itself was paused
+MAX_POLL_GAP_S: Final = (
+    2.0  # a longer gap between two polls means that this process itself was paused
+)
 MAX_PASSED: Final = 256  # passed values remembered; a show may use thousands of prompts
 MAX_PRINTED_CHARACTERS: Final = 80
 
@@ -40,10 +46,12 @@ _Blame = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadlines:
-    """Timeouts of each phase, in seconds, after which a child counts as hung. Tests use short ones."""
+    """Timeouts of each phase, in seconds, after which a child counts as hung. Tests use short
+    ones."""
 
     starting_s: float = 120.0
-    """From the launch to the loop's first phase; includes the fork server importing torch from a cold disk."""
+    """From the launch to the loop's first phase; includes the fork server importing torch from a
+    cold disk."""
     loading_s: float = 300.0
     compiling_s: float = 600.0
     capturing_s: float = 60.0
@@ -52,22 +60,36 @@ class Deadlines:
     silent_s: float = 10.0
     """Maximum age of the heartbeat in a phase that produces pictures."""
     silent_loading_s: float = 30.0
-    """The same while it starts, loads or compiles: imports and compilers hold the GIL for seconds."""
+    """The same while it starts, loads or compiles: imports and compilers hold the GIL for
+    seconds."""
     stop_s: float = 3.0
     """From the stop request to SIGKILL."""
     exit_s: float = 10.0
     """From SIGKILL to the exit: a process that takes longer is stuck in a driver."""
     exit_at_end_s: float = 1.0
-    """The same while the engine closes, which does not wait longer: the process dies as soon as the driver returns."""
+    """The same while the engine closes, which does not wait longer: the process dies as soon as the
+    driver returns."""
     quiet_s: float = 2.0
     """Time without a result from either process until the new one, being ready, becomes active."""
     first_delay_s: float = FIRST_DELAY_S
     max_delay_s: float = MAX_DELAY_S
 
-    def hang(self, phase: Phase, in_phase_s: float, silent_s: float, expected_s: float = 0.0) -> str:
-        """Why a child in this phase counts as hung, or "". `expected_s`: its own estimate of its work."""
-        limits_s = self.starting_s, self.loading_s, self.compiling_s, self.capturing_s, self.idle_s, self.running_s
-        limit_s = dict(zip(Phase, (*limits_s, self.stop_s), strict=True))[phase]  # in the order of Phase
+    def hang(
+        self, phase: Phase, in_phase_s: float, silent_s: float, expected_s: float = 0.0
+    ) -> str:
+        """Why a child in this phase counts as hung, or "". `expected_s`: its own estimate of its
+        work."""
+        limits_s = (
+            self.starting_s,
+            self.loading_s,
+            self.compiling_s,
+            self.capturing_s,
+            self.idle_s,
+            self.running_s,
+        )
+        limit_s = dict(zip(Phase, (*limits_s, self.stop_s), strict=True))[
+            phase
+        ]  # in the order of Phase
         if phase in (Phase.RUNNING, Phase.CAPTURING):
             limit_s = max(limit_s, min(MAX_TIMES_EXPECTED * expected_s, MAX_EXPECTED_S))
         is_slow = phase in (Phase.STARTING, Phase.LOADING, Phase.COMPILING)
@@ -79,8 +101,9 @@ class Deadlines:
 
 
 class HangDetector:
-    """Detects a hung process by polling its counters. Its timeouts never start before the launch, the process's start
-    (the fork server may import for a minute), and the first poll after a pause of this process."""
+    """Detects a hung process by polling its counters. Its timeouts never start before the launch,
+    the process's start (the fork server may import for a minute), and the first poll after a pause
+    of this process."""
 
     def __init__(self, times: Deadlines, now_s: float) -> None:
         self._times = times
@@ -88,9 +111,17 @@ class HangDetector:
         self._is_started = False
 
     def hang(
-        self, phase: Phase, since_s: float, alive_s: float, now_s: float, *, is_started: bool, expected_s: float = 0.0
+        self,
+        phase: Phase,
+        since_s: float,
+        alive_s: float,
+        now_s: float,
+        *,
+        is_started: bool,
+        expected_s: float = 0.0,
     ) -> str:
-        """Why it counts as hung, or "". `since_s`, `alive_s`: times in its ChildCounters, 0 before the first."""
+        """Why it counts as hung, or "". `since_s`, `alive_s`: times in its ChildCounters, 0 before
+        the first."""
         if now_s - self._polled_s > MAX_POLL_GAP_S or is_started > self._is_started:
             self._from_s = now_s
         self._polled_s = now_s
@@ -111,7 +142,8 @@ class Promotion:
         self._former_results = 0
 
     def is_due(self, *, results: int, phase: Phase, former_results: int, now_s: float) -> bool:
-        """True if it becomes active now. `results`, `phase`: its own; `former_results`: the active process's, or 0."""
+        """True if it becomes active now. `results`, `phase`: its own; `former_results`: the active
+        process's, or 0."""
         if results:
             return True
         if phase != Phase.IDLE:
@@ -131,7 +163,8 @@ class Verdict:
 
 
 class DeathPolicy:
-    """Decides after each death of a child when to restart it and which values to quarantine. Used by one thread."""
+    """Decides after each death of a child when to restart it and which values to quarantine. Used
+    by one thread."""
 
     def __init__(self, times: Deadlines) -> None:
         self._times = times
@@ -143,11 +176,15 @@ class DeathPolicy:
     @property
     def quarantined(self) -> tuple[str, ...]:
         """`key: value` of all quarantined values, in the order they were blamed."""
-        return tuple(_as_text(blame) for blame, count in self._counts.items() if count >= DEATHS_TO_QUARANTINE)
+        return tuple(
+            _as_text(blame)
+            for blame, count in self._counts.items()
+            if count >= DEATHS_TO_QUARANTINE
+        )
 
     def on_death(self, tried: Mapping[str, Any], *, had_result: bool, is_final: bool) -> Verdict:
-        """Decide what follows a death: the delay of the restart, and the values blamed. `tried`: values being tried,
-        not passed; `is_final`: a retry is useless."""
+        """Decide what follows a death: the delay of the restart, and the values blamed. `tried`:
+        values being tried, not passed; `is_final`: a retry is useless."""
         blamed = []
         for key, value in tried.items():
             blame = _blame(key, value)
@@ -157,11 +194,15 @@ class DeathPolicy:
             if self._counts[blame] == DEATHS_TO_QUARANTINE:
                 blamed.append(_as_text(blame))
         self._deaths_in_a_row = 0 if had_result else self._deaths_in_a_row + 1
-        is_model = any(self.is_quarantined(key, value) for key, value in tried.items() if key == MODEL)
+        is_model = any(
+            self.is_quarantined(key, value) for key, value in tried.items() if key == MODEL
+        )
         if is_final or is_model:
             return Verdict(delay_s=None, blamed=tuple(blamed))
         times = self._times
-        delay_s = next_delay_s(max(1, self._deaths_in_a_row), first_s=times.first_delay_s, max_s=times.max_delay_s)
+        delay_s = next_delay_s(
+            max(1, self._deaths_in_a_row), first_s=times.first_delay_s, max_s=times.max_delay_s
+        )
         return Verdict(delay_s=delay_s, blamed=tuple(blamed))
 
     def on_passed(self, key: str, value: Any) -> None:
@@ -178,7 +219,8 @@ class DeathPolicy:
         return self._counts.get(_blame(key, value), 0) >= DEATHS_TO_QUARANTINE
 
     def replace_quarantined(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """`values` with each quarantined one replaced by the last passed value of its key, or left out."""
+        """`values` with each quarantined one replaced by the last passed value of its key, or left
+        out."""
         if not self._counts:
             return dict(values)
         result = {}
@@ -190,7 +232,8 @@ class DeathPolicy:
         return result
 
     def reset(self) -> None:
-        """Clear all blame and the restart delay, for a start by command. Passed values stay passed."""
+        """Clear all blame and the restart delay, for a start by command. Passed values stay
+        passed."""
         self._deaths_in_a_row = 0
         self._counts.clear()
 
@@ -202,4 +245,7 @@ def _blame(key: str, value: Any) -> _Blame:
 def _as_text(blame: _Blame) -> str:
     key, packed = blame
     text = str(msgspec.json.decode(packed))
-    return f"{key}: {text if len(text) <= MAX_PRINTED_CHARACTERS else text[: MAX_PRINTED_CHARACTERS - 3] + '...'}"
+    return (
+        f"{key}: "
+        f"{text if len(text) <= MAX_PRINTED_CHARACTERS else text[: MAX_PRINTED_CHARACTERS - 3] + '...'}"
+    )

@@ -1,13 +1,15 @@
-"""The child's connection to the engine, as a loop `run(port)` sees it. The shortest one: engine/live/kit/repainting.py.
+"""The child's connection to the engine, as a loop `run(port)` sees it. The shortest one:
+engine/live/kit/repainting.py.
 
 Four rules for a loop:
 
-- Call `enter` at the start of each phase: each has a deadline, and a phase that takes longer counts as a hang. If one
-  piece of work may take longer than 10 s, say so with `expect`.
-- Call `start_trial` before every use of a value, and `pass_trial` after it worked. A value that kills the process
-  three times is quarantined instead of killing it again and again.
+- Call `enter` at the start of each phase: each has a deadline, and a phase that takes longer counts
+  as a hang. If one piece of work may take longer than 10 s, say so with `expect`.
+- Call `start_trial` before every use of a value, and `pass_trial` after it worked. A value that
+  kills the process three times is quarantined instead of killing it again and again.
 - Publish, then call `result`: a child without results is restarted with growing delays.
-- Return when `should_stop` is True. In all other cases, including the engine's death, the process is ended for you.
+- Return when `should_stop` is True. In all other cases, including the engine's death, the process
+  is ended for you.
 """
 
 import time
@@ -33,7 +35,8 @@ class ChildFault(Exception):
 
 
 class ChildPort:
-    """The child's connection to the engine. Main thread only. Only opening an output waits for the engine."""
+    """The child's connection to the engine. Main thread only. Only opening an output waits for the
+    engine."""
 
     def __init__(
         self,
@@ -48,7 +51,8 @@ class ChildPort:
         self.settings = settings
         """Plain values the process was started with; constant."""
         self.values: dict[str, Any] = {}
-        """The newest parameters by address; complete before the loop starts, then updated by `poll`."""
+        """The newest parameters by address; complete before the loop starts, then updated by
+        `poll`."""
         self.values_version = 0
         """Increases when `values` changes."""
         self.counters = counters
@@ -67,7 +71,8 @@ class ChildPort:
 
     @property
     def should_stop(self) -> bool:
-        """True once the engine asks the child to exit: return from the loop within 3 s, or be killed."""
+        """True once the engine asks the child to exit: return from the loop within 3 s, or be
+        killed."""
         return self._mailbox.should_stop
 
     def enter(self, phase: ipc.Phase) -> None:
@@ -75,18 +80,20 @@ class ChildPort:
         self.counters.enter(phase, time.perf_counter_ns())
 
     def expect(self, seconds: float) -> None:
-        """Declare how long the longest piece of work takes, if it is slow by nature, such as a large picture on a CPU.
-        RUNNING and CAPTURING get four times that as their deadline, at least the usual one and at most 300 s."""
+        """Declare how long the longest piece of work takes, if it is slow by nature, such as a
+        large picture on a CPU. RUNNING and CAPTURING get four times that as their deadline, at
+        least the usual one and at most 300 s."""
         self.counters.expected_s = seconds
 
     def poll(self) -> None:
-        """Receive values, inputs and commands from the engine. Call it at least every second while idle. Command
-        handlers run here. Restarts the IDLE deadline; in other phases the deadline keeps running."""
+        """Receive values, inputs and commands from the engine. Call it at least every second while
+        idle. Command handlers run here. Restarts the IDLE deadline; in other phases the deadline
+        keeps running."""
         phase, _ = self.counters.progress
         if phase == ipc.Phase.IDLE:
             self.enter(ipc.Phase.IDLE)
-        # One update at most: the engine sends the next one only after this one is acknowledged. A loop until empty
-        # might never end.
+        # One update at most: the engine sends the next one only after this one is acknowledged. A
+        # loop until empty might never end.
         with suppress(Empty):
             self._take(self._mailbox.updates.get_nowait())
 
@@ -100,7 +107,8 @@ class ChildPort:
         self.facts(**facts)
 
     def facts(self, **facts: messages.Fact) -> None:
-        """Update the facts in the status. Sends a message each time: call it a few times per second at most."""
+        """Update the facts in the status. Sends a message each time: call it a few times per second
+        at most."""
         self._send(messages.Facts(facts=facts))
 
     def note(self, key: str, text: str) -> None:
@@ -108,7 +116,8 @@ class ChildPort:
         self._send(messages.Note(key=key, text=text))
 
     def input(self, name: str) -> ipc.RingReader | None:
-        """The connected picture input, or None while there is none. Call it again for each picture."""
+        """The connected picture input, or None while there is none. Call it again for each
+        picture."""
         return self._pictures.get(name)
 
     def audio_input(self, name: str) -> ipc.AudioRingReader | None:
@@ -116,21 +125,28 @@ class ChildPort:
         return self._sounds.get(name)
 
     def open_output(self, name: str, width: int, height: int, channels: int = 3) -> ipc.RingWriter:
-        """A new picture ring, which the engine creates and owns. Call it again for another shape. Readers see it with
-        the first result. SharedMemoryError if there is no memory for it."""
+        """A new picture ring, which the engine creates and owns. Call it again for another shape.
+        Readers see it with the first result. SharedMemoryError if there is no memory for it."""
         self._send(messages.OutputRequest(name=name, width=width, height=height, channels=channels))
         writer = self._outputs[name] = ipc.FrameRing.write_to(self._new_segment(name))
         return writer
 
-    def open_audio_output(self, name: str, channels: int, rate_hz: int, seconds: float) -> ipc.AudioRingWriter:
+    def open_audio_output(
+        self, name: str, channels: int, rate_hz: int, seconds: float
+    ) -> ipc.AudioRingWriter:
         """A new sound ring that keeps the newest `seconds`."""
-        self._send(messages.AudioOutputRequest(name=name, channels=channels, rate_hz=rate_hz, seconds=seconds))
+        self._send(
+            messages.AudioOutputRequest(
+                name=name, channels=channels, rate_hz=rate_hz, seconds=seconds
+            )
+        )
         writer = self._outputs[name] = ipc.AudioRing.write_to(self._new_segment(name))
         return writer
 
     def start_trial(self, key: str, value: Any) -> None:
-        """Announce that the next call uses this value: it is blamed if the process dies before `pass_trial`. `key` is
-        the parameter's address, or "model". Call it before every use; passed values cost nothing."""
+        """Announce that the next call uses this value: it is blamed if the process dies before
+        `pass_trial`. `key` is the parameter's address, or "model". Call it before every use; passed
+        values cost nothing."""
         if self._passed.get(key) != value:
             self._send(messages.TrialStarted(key=key, value=value))
 
@@ -156,10 +172,13 @@ class ChildPort:
         self.counters.wants_frame = wants
 
     def on_call(self, name: str, handler: Callable[..., str]) -> None:
-        """Answer the command `name` with `handler(*arguments)`. A MultiverseError it raises becomes a failed answer."""
+        """Answer the command `name` with `handler(*arguments)`. A MultiverseError it raises becomes
+        a failed answer."""
         self._handlers[name] = handler
 
-    def fail(self, kind: Literal["memory", "driver", "model"], text: str, *, is_final: bool) -> NoReturn:
+    def fail(
+        self, kind: Literal["memory", "driver", "model"], text: str, *, is_final: bool
+    ) -> NoReturn:
         """End the process with this reason. `is_final`: no restart without a command."""
         raise ChildFault(messages.FaultReport(kind=kind, text=text, is_final=is_final))
 
@@ -179,12 +198,15 @@ class ChildPort:
         self._send(messages.UpdateReceived(number=update.number))
 
     def _answer(self, call: messages.Call) -> messages.CallAnswer:
-        if (handler := self._handlers.get(call.name)) is None:
+        handler = self._handlers.get(call.name)
+        if handler is None:
             known = ", ".join(self._handlers) or "none"
             text = f"unknown command {call.name!r}; available: {known}"
             return messages.CallAnswer(number=call.number, is_done=False, text=text)
         try:
-            return messages.CallAnswer(number=call.number, is_done=True, text=handler(*call.arguments))
+            return messages.CallAnswer(
+                number=call.number, is_done=True, text=handler(*call.arguments)
+            )
         except MultiverseError as error:
             return messages.CallAnswer(number=call.number, is_done=False, text=str(error))
 
@@ -193,7 +215,8 @@ class ChildPort:
         created = self._mailbox.outputs.get()
         if not created.segment:
             raise SharedMemoryError(created.reason)
-        if (former := self._outputs.pop(name, None)) is not None:
+        former = self._outputs.pop(name, None)
+        if former is not None:
             former.close()
         return created.segment
 

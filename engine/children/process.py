@@ -1,4 +1,5 @@
-"""One process of a child, from launch to exit: its pipe, counters and rings. `lifecycle` decides what happens to it.
+"""One process of a child, from launch to exit: its pipe, counters and rings. `lifecycle` decides
+what happens to it.
 
 The supervisor's thread calls everything here; nothing waits.
 """
@@ -17,13 +18,24 @@ from engine.children.messages import CALL_BYTES, VALUES_BYTES, packed_bytes
 from engine.children.policy import Deadlines, DeathPolicy, HangDetector, Promotion
 from engine.children.spec import ChildSpec, State
 from engine.errors import ChildError, ControlPipeError, PipeClosedError, SharedMemoryError
-from engine.ipc import AudioRing, AudioRingWriter, ChildCounters, ControlPipe, FrameRing, Gate, Phase, RingOwner
+from engine.ipc import (
+    AudioRing,
+    AudioRingWriter,
+    ChildCounters,
+    ControlPipe,
+    FrameRing,
+    Gate,
+    Phase,
+    RingOwner,
+)
 from engine.system.reporting import Report
 
 Ring = RingOwner | AudioRingWriter
 OnAnswer = Callable[[bool, str], None]
 
-BUSY_S: Final = 1.0  # the state stays busy for this long after a result, or it would flicker with each picture
+BUSY_S: Final = (
+    1.0  # the state stays busy for this long after a result, or it would flicker with each picture
+)
 PHASE_STATES: Final[Mapping[Phase, State]] = {
     Phase.STARTING: "loading",
     Phase.LOADING: "loading",
@@ -53,10 +65,12 @@ class Child:
         report: Report,
         now_s: float,
     ) -> None:
-        """Launch it. Its loop starts with these values and inputs. ChildError or SharedMemoryError if it cannot."""
+        """Launch it. Its loop starts with these values and inputs. ChildError or SharedMemoryError
+        if it cannot."""
         self.settings = settings
         self.outputs: dict[str, Ring] = {}
-        """The rings it writes into. We own them: they outlive the process, so that published results stay visible."""
+        """The rings it writes into. We own them: they outlive the process, so that published
+        results stay visible."""
         self.new_rings: set[Ring] = set()
         """Rings created since `Published` last took them over; `Published` closes them."""
         self.open_trials: dict[str, Any] = {}
@@ -66,7 +80,10 @@ class Child:
         """The fault it reported before it exited, or None."""
         self.hung = ""
         """Why it was killed as hung, or ""."""
-        self._spec, self._launcher, self._policy, self._times = spec, launcher, policy, times
+        self._spec = spec
+        self._launcher = launcher
+        self._policy = policy
+        self._times = times
         self._report = report
         self._values = dict(values)  # not sent yet, like the next two
         self._inputs = dict(inputs)
@@ -83,7 +100,8 @@ class Child:
         with ExitStack() as undo:
             self.counters = ChildCounters.create(f"{spec.name} words")
             undo.callback(self.counters.close)
-            self._gate, self._turn_index = gate, gate.acquire_turn_index() if gate else 0
+            self._gate = gate
+            self._turn_index = gate.acquire_turn_index() if gate else 0
             undo.callback(self._release_turn)
             begin = messages.Begin(
                 loop=spec.loop,
@@ -95,7 +113,9 @@ class Child:
                 turn_index=self._turn_index,
             )
             if packed_bytes(begin) > VALUES_BYTES:
-                raise ChildError(f"{spec.name}: its settings do not fit into a message of {VALUES_BYTES} bytes")
+                raise ChildError(
+                    f"{spec.name}: its settings do not fit into a message of {VALUES_BYTES} bytes"
+                )
             self._process, connection, self._stderr = launcher.launch(spec)
             undo.pop_all()
         self._pipe: ControlPipe[messages.ToEngine] = ControlPipe(connection, messages.ToEngine)
@@ -104,7 +124,8 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Process id, 0 before it has started. The child sends it, because a venv's python.exe starts another."""
+        """Process id, 0 before it has started. The child sends it, because a venv's python.exe
+        starts another."""
         return self._own_pid or self._process.pid
 
     @property
@@ -114,12 +135,14 @@ class Child:
 
     @property
     def waitables(self) -> list[Connection | socket.socket]:
-        """Objects for `multiprocessing.connection.wait`: ready when the process sent something or ended."""
+        """Objects for `multiprocessing.connection.wait`: ready when the process sent something or
+        ended."""
         pipe = [self._pipe.connection] if self._is_pipe_open else []
         return pipe + ([self._process.events] if self._process.events else [])
 
     def state(self, now_s: float) -> State:
-        """The child's state, read from its ChildCounters; loading until it is known to have started."""
+        """The child's state, read from its ChildCounters; loading until it is known to have
+        started."""
         if self.hung:
             return "hung"
         if not self._process.pid:
@@ -138,17 +161,22 @@ class Child:
 
     def call(self, name: str, arguments: tuple[Any, ...], on_answer: OnAnswer) -> None:
         if len(self._answers) == MAX_CALLS:
-            on_answer(False, f"{self._spec.name}: {MAX_CALLS} commands are already waiting for an answer")
+            on_answer(
+                False, f"{self._spec.name}: {MAX_CALLS} commands are already waiting for an answer"
+            )
             return
         if packed_bytes(arguments) > CALL_BYTES:
-            on_answer(False, f"{name}: its arguments do not fit into a message of {CALL_BYTES} bytes")
+            on_answer(
+                False, f"{name}: its arguments do not fit into a message of {CALL_BYTES} bytes"
+            )
             return
         self._serial += 1
         self._answers[self._serial] = on_answer
         self._calls.append(messages.Call(number=self._serial, name=name, arguments=list(arguments)))
 
     def exchange(self) -> None:
-        """Read all its messages, then send what is queued if it has acknowledged the previous update."""
+        """Read all its messages, then send what is queued if it has acknowledged the previous
+        update."""
         while self._is_pipe_open:
             try:
                 message = self._pipe.receive()
@@ -177,14 +205,16 @@ class Child:
         )
 
     def may_be_promoted(self, former_results: int, now_s: float) -> bool:
-        """True once it publishes, or is ready while the active one does not. `former_results`: the active one's."""
+        """True once it publishes, or is ready while the active one does not. `former_results`: the
+        active one's."""
         phase, _ = self.counters.progress
         return not self.is_stopping and self._promotion.is_due(
             results=self.counters.results, phase=phase, former_results=former_results, now_s=now_s
         )
 
     def ask_to_stop(self, now_s: float) -> None:
-        """Ask it to exit; `has_ended` kills it after a timeout. One that has not started yet is killed at once."""
+        """Ask it to exit; `has_ended` kills it after a timeout. One that has not started yet is
+        killed at once."""
         if self.is_stopping:
             return
         if self.pid:
@@ -216,12 +246,18 @@ class Child:
         return self._killed_s is not None and now_s - self._killed_s > self._times.exit_at_end_s
 
     def exit_summary(self) -> tuple[str, list[str]]:
-        """Why it exited, in one line, and the last lines of its stderr. Call it after it has exited."""
+        """Why it exited, in one line, and the last lines of its stderr. Call it after it has
+        exited."""
         tail = stderr_file.read_tail(self._stderr)
         if self.hung:
             return f"hung: {self.hung}", tail
         if self.fault is not None:
-            return self.fault.text if self.fault.kind == "error" else f"{self.fault.kind}: {self.fault.text}", tail
+            return (
+                self.fault.text
+                if self.fault.kind == "error"
+                else f"{self.fault.kind}: {self.fault.text}",
+                tail,
+            )
         crash = stderr_file.crash_summary(tail)
         return self._process.exit_reason + (f": {crash}" if crash else ""), tail
 
@@ -255,12 +291,17 @@ class Child:
             case messages.FaultReport():
                 self.fault = message
             case messages.Note():
-                self._report(f"child.{self._spec.name}.{message.key}", f"{self._spec.name}: {message.text}")
+                self._report(
+                    f"child.{self._spec.name}.{message.key}", f"{self._spec.name}: {message.text}"
+                )
             case messages.CallAnswer():
                 self._answers.pop(message.number)(message.is_done, message.text)
             case messages.OutputRequest():
                 size = message.width, message.height
-                self._open(message.name, lambda name: FrameRing.create(name, *size, channels=message.channels))
+                self._open(
+                    message.name,
+                    lambda name: FrameRing.create(name, *size, channels=message.channels),
+                )
             case messages.AudioOutputRequest():
                 sound = message
                 self._open(
@@ -285,7 +326,9 @@ class Child:
         self._in_flight = self._serial
         values = self._policy.replace_quarantined(self._next_values())
         call = self._calls.popleft() if self._calls else None
-        self._send(messages.Update(number=self._serial, values=values, inputs=self._inputs, call=call))
+        self._send(
+            messages.Update(number=self._serial, values=values, inputs=self._inputs, call=call)
+        )
         self._inputs = {}
 
     def _next_values(self) -> dict[str, Any]:
@@ -297,7 +340,10 @@ class Child:
             length = packed_bytes((key, self._values[key]))
             if length > VALUES_BYTES:
                 del self._values[key]
-                text = f"{self._spec.name}: {key} does not fit into a message of {VALUES_BYTES} bytes: not sent"
+                text = (
+                    f"{self._spec.name}: {key} does not fit into a message of {VALUES_BYTES} "
+                    "bytes: not sent"
+                )
                 self._report(f"child.{self._spec.name}.value", text)
                 continue
             room -= length
@@ -316,8 +362,8 @@ class Child:
 
 
 class Published:
-    """The rings of a child that readers see. A ring is closed only after its replacement was published. Used on the
-    supervisor's thread; `segments` may be read on any."""
+    """The rings of a child that readers see. A ring is closed only after its replacement was
+    published. Used on the supervisor's thread; `segments` may be read on any."""
 
     def __init__(self) -> None:
         self.segments: Mapping[str, str] = MappingProxyType({})

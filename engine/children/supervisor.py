@@ -1,15 +1,17 @@
 """Keeps one child running and restarts it after any fault. The engine never waits for it.
 
-A process that runs a model can do worse than exit: hang in a driver, be stopped so that its full pipe blocks the
-writer, die on one prompt at every start, or be replaced while its pictures are on screen. So each child has a
-supervisor thread that does everything slow, and only this thread handles the processes (see the states in `lifecycle`).
-The methods that the frame loop calls every frame (`set_values`, `connect_input`, `outputs`, `wants_frame`, `status`)
-take one lock for as long as an assignment; the thread never holds it longer.
+A process that runs a model can do worse than exit: hang in a driver, be stopped so that its full
+pipe blocks the writer, die on one prompt at every start, or be replaced while its pictures are on
+screen. So each child has a supervisor thread that does everything slow, and only this thread
+handles the processes (see the states in `lifecycle`). The methods that the frame loop calls every
+frame (`set_values`, `connect_input`, `outputs`, `wants_frame`, `status`) take one lock for as long
+as an assignment; the thread never holds it longer.
 
     frame loop, OSC ──values, inputs, orders──► this thread ──messages──► child's mailbox ──► loop
                     ◄──status, outputs────────             ◄──messages, shared counters────────
 
-Only this class stores the requested values: `set_values` stores them and sends the differences; a new process gets all.
+Only this class stores the requested values: `set_values` stores them and sends the differences; a
+new process gets all.
 """
 
 import logging
@@ -56,21 +58,30 @@ class Supervisor:
         launcher: Launcher = LAUNCHER,
         on_swap: OnSwap | None = None,
     ) -> None:
-        """Starts no process yet. `report` is called on the supervisor's thread. `on_swap(is_done, reason)` is called
-        there once for each swap, in order; `reason` is one line, "" when done."""
+        """Starts no process yet. `report` is called on the supervisor's thread. `on_swap(is_done,
+        reason)` is called there once for each swap, in order; `reason` is one line, "" when
+        done."""
         self.spec = spec
         self.outputs: Mapping[str, str] = MappingProxyType({})
-        """Segment by name of the published rings; the same object until something changes. Attaching may fail because a
-        segment was just removed: then its successor is here soon."""
+        """Segment by name of the published rings; the same object until something changes.
+        Attaching may fail because a segment was just removed: then its successor is here soon."""
         self._on_swap = on_swap
         self.orders_done = 0
-        """Orders (`start`, `stop`, `restart`, `swap`, `call`) carried out before the latest `on_change`."""
+        """Orders (`start`, `stop`, `restart`, `swap`, `call`) carried out before the latest
+        `on_change`."""
         self._on_change: list[OnChange] = []
-        self._guard = Guard(log, report, f"child.{spec.name}.supervisor", f"{spec.name}: its supervisor failed")
+        self._guard = Guard(
+            log, report, f"child.{spec.name}.supervisor", f"{spec.name}: its supervisor failed"
+        )
         self._now_s = now_s
         self._launcher = launcher
         self._lifecycle = Lifecycle(  # used on the thread only
-            spec, gate=gate, launcher=launcher, times=times or Deadlines(), report=report, read_state=self._read_state
+            spec,
+            gate=gate,
+            launcher=launcher,
+            times=times or Deadlines(),
+            report=report,
+            read_state=self._read_state,
         )
         self._lock = threading.Lock()
         self._orders: list[Callable[[float], None]] = []
@@ -89,12 +100,13 @@ class Supervisor:
         self._thread.start()
 
     def subscribe(self, on_change: OnChange) -> None:
-        """Call `on_change(status)` on the supervisor's thread for each new state or process, and after each order."""
+        """Call `on_change(status)` on the supervisor's thread for each new state or process, and
+        after each order."""
         self._on_change.append(on_change)
 
     def start(self) -> int:
-        """Run the child. Resets blame and restart delay. Returns the order's number, as `stop` and `restart` do: the
-        order is done once `orders_done` reaches it."""
+        """Run the child. Resets blame and restart delay. Returns the order's number, as `stop` and
+        `restart` do: the order is done once `orders_done` reaches it."""
         return self._order(self._lifecycle.start)
 
     def stop(self) -> int:
@@ -106,19 +118,26 @@ class Supervisor:
         return self._order(self._lifecycle.restart)
 
     def swap(self, settings: Mapping[str, Any]) -> None:
-        """Change the settings: start a second process with them, and stop the first when the second has a result, or
-        has been ready for 2 s while neither publishes. If the second fails, the first keeps running. A child without
-        any result yet is replaced at once; one that is off stays off."""
+        """Change the settings: start a second process with them, and stop the first when the second
+        has a result, or has been ready for 2 s while neither publishes. If the second fails, the
+        first keeps running. A child without any result yet is replaced at once; one that is off
+        stays off."""
         self._order(partial(self._lifecycle.swap, dict(settings)))
 
     def call(self, name: str, *args: Any, on_answer: OnAnswer) -> None:
-        """Send the child a command. `on_answer(is_done, text)` is called later, on the supervisor's thread."""
+        """Send the child a command. `on_answer(is_done, text)` is called later, on the supervisor's
+        thread."""
         self._order(partial(self._lifecycle.call, name, args, on_answer))
 
     def set_values(self, values: Mapping[str, Any]) -> None:
-        """Update the requested values, plain values by address. Only changes are sent; of several only the newest."""
+        """Update the requested values, plain values by address. Only changes are sent; of several
+        only the newest."""
         with self._lock:
-            changed = {key: value for key, value in values.items() if self._values.get(key, MISSING) != value}
+            changed = {
+                key: value
+                for key, value in values.items()
+                if self._values.get(key, MISSING) != value
+            }
             if changed:
                 self._values |= changed
                 self._new_values |= changed
@@ -142,7 +161,8 @@ class Supervisor:
         return self._status
 
     def ask_to_end(self) -> None:
-        """Begin to stop everything; ignores later orders. Does not wait, `close` does. Idempotent."""
+        """Begin to stop everything; ignores later orders. Does not wait, `close` does.
+        Idempotent."""
         with self._lock:
             if self._is_closed:
                 return
@@ -153,13 +173,16 @@ class Supervisor:
             self._is_closed = True
 
     def close(self) -> None:
-        """Stop everything and wait: 3 s until processes are killed, then 1 s more. The only method that waits. The
-        status keeps the child's last facts. Idempotent; call it on one thread at a time."""
+        """Stop everything and wait: 3 s until processes are killed, then 1 s more. The only method
+        that waits. The status keeps the child's last facts. Idempotent; call it on one thread at a
+        time."""
         self.ask_to_end()
         if self._wake_receiver.closed:
             return
         self._thread.join()
-        self._status = replace(self._status, ms_a_result=self._last.ms_a_result, facts=self._last.facts)
+        self._status = replace(
+            self._status, ms_a_result=self._last.ms_a_result, facts=self._last.facts
+        )
         self._launcher.leave(self.spec.name)
         self._wake_receiver.close()
         self._wake_sender.close()
@@ -173,7 +196,8 @@ class Supervisor:
             return self._orders_accepted
 
     def _wake(self) -> None:
-        """Wake the thread. Call it under the lock. At most one byte is in the pipe, so this never waits."""
+        """Wake the thread. Call it under the lock. At most one byte is in the pipe, so this never
+        waits."""
         if not self._is_awake and not self._is_closed:
             self._is_awake = True
             self._wake_sender.send_bytes(b"!")
@@ -189,7 +213,8 @@ class Supervisor:
             return dict(self._values), dict(self._inputs)
 
     def _wait(self) -> None:
-        """Wait for an order, for a message or the end of a process, or until the next poll is due."""
+        """Wait for an order, for a message or the end of a process, or until the next poll is
+        due."""
         timeout_s: float | None = TICK_S if self._lifecycle.has_processes else None
         if timeout_s is None and (start_s := self._lifecycle.next_start_s) is not None:
             timeout_s = max(0.0, start_s - self._now_s())
@@ -203,9 +228,12 @@ class Supervisor:
             if self._is_awake:
                 self._wake_receiver.recv_bytes()
                 self._is_awake = False
-            orders, self._orders = self._orders, []
-            values, self._new_values = self._new_values, {}
-            inputs, self._new_inputs = self._new_inputs, {}
+            orders = self._orders
+            self._orders = []
+            values = self._new_values
+            self._new_values = {}
+            inputs = self._new_inputs
+            self._new_inputs = {}
             is_closed = self._is_closed
         if values or inputs:
             self._lifecycle.send(values, inputs)
@@ -218,7 +246,8 @@ class Supervisor:
 
     def _update_status(self, now_s: float, *, is_ordered: bool = False) -> None:
         self.outputs = self._lifecycle.outputs
-        before, self._status = self._status, self._lifecycle.status(now_s)
+        before = self._status
+        self._status = self._lifecycle.status(now_s)
         with self._lock:
             self._active_counters = self._lifecycle.active_counters
         self._lifecycle.reap()  # their ChildCounters are no longer in `_active_counters`

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 
 def bench_commands(benches: Mapping[str, tuple[str, type]], help: str) -> typer.Typer:
-    """A command for each bench, by name: (module, class of its options); the docstring of the class is its help.
+    """A command for each bench, by name: (module, class of its options); the docstring of the class
+    is its help.
 
     `run(options, progress)` of the module measures. It is imported when the command runs."""
     app = typer.Typer(help=help, no_args_is_help=True)
@@ -30,7 +31,9 @@ def bench_commands(benches: Mapping[str, tuple[str, type]], help: str) -> typer.
 
 def _command(module: str, kind: type) -> Callable[..., None]:
     @job_options(kind)
-    def measure(*, as_json: Annotated[bool, typer.Option("--json", help=JSON)] = False, **options: Any) -> None:
+    def measure(
+        *, as_json: Annotated[bool, typer.Option("--json", help=JSON)] = False, **options: Any
+    ) -> None:
         with _progress(as_json) as progress:
             result = import_module(module).run(kind(**options), progress)
         _show(result, as_json)
@@ -41,13 +44,15 @@ def _command(module: str, kind: type) -> Callable[..., None]:
 
 
 app = bench_commands(
-    {name: (f"engine.cli.benches.{name}", kind) for name, kind in BENCHES.items()}, help="Measure this machine."
+    {name: (f"engine.cli.benches.{name}", kind) for name, kind in BENCHES.items()},
+    help="Measure this machine.",
 )
 
 
 @contextmanager
 def _progress(is_json: bool) -> "Iterator[Progress]":
-    """The progress bar. If a part fails, or at Ctrl-C, what was found before is printed, then the error is raised."""
+    """The progress bar. If a part fails, or at Ctrl-C, what was found before is printed, then the
+    error is raised."""
     from engine.cli.benches.measuring import Progress
 
     with parts_bar(is_json) as show:

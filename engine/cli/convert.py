@@ -27,30 +27,45 @@ MAX_NAMES = 3  # file names listed in one line
 @job_options(ConvertJob, tables={VoiceSettings: VOICE_OPTIONS})
 def convert(
     paths: Annotated[
-        list[str], typer.Argument(metavar="IN... OUT", help="Sound files, videos or folders; then a file or a folder.")
+        list[str],
+        typer.Argument(
+            metavar="IN... OUT", help="Sound files, videos or folders; then a file or a folder."
+        ),
     ],
     model: Annotated[
         str | None,
-        typer.Option(metavar="M.pth", help="The voice: a .pth or .safetensors file; random:tiny: untrained."),
+        typer.Option(
+            metavar="M.pth", help="The voice: a .pth or .safetensors file; random:tiny: untrained."
+        ),
     ] = None,
     index: Annotated[
         str | None,
         typer.Option(
             metavar="M.index|none",
-            help="FAISS index of the voice. (default: the one with the voice's name, or the only one in its folder)",
+            help="FAISS index of the voice. (default: the one with the voice's name, or the only "
+            "one in its folder)",
         ),
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.toml", help="Take model, index, content and device from [rvc] in this file."),
+        typer.Option(
+            metavar="FILE.toml",
+            help="Take model, index, content and device from [rvc] in this file.",
+        ),
     ] = None,
     f0: Annotated[
         Literal["auto", "rmvpe", "fcpe", "yin"],
-        typer.Option(metavar="auto|rmvpe|fcpe|yin", help="Pitch detection method; auto: the best one available."),
+        typer.Option(
+            metavar="auto|rmvpe|fcpe|yin",
+            help="Pitch detection method; auto: the best one available.",
+        ),
     ] = "auto",
     content: Annotated[
         str | None,
-        typer.Option(metavar="PATH|ID", help="HuBERT or ContentVec: a folder, a Hugging Face id or a .pt file."),
+        typer.Option(
+            metavar="PATH|ID",
+            help="HuBERT or ContentVec: a folder, a Hugging Face id or a .pt file.",
+        ),
     ] = None,
     rmvpe: Annotated[str | None, typer.Option(metavar="PATH|ID", help="RMVPE checkpoint.")] = None,
     *,
@@ -59,15 +74,17 @@ def convert(
 ) -> None:
     """Convert the voice in sound files and videos to another one.
 
-    In a folder OUT, files and subfolders keep their names. A video keeps its pictures unchanged and its exact length;
-    only its voice is replaced. Several channels become one. The sample rate stays that of the source; title, artist,
-    cover and chapters are copied, and the program names what the output format cannot hold.
+    In a folder OUT, files and subfolders keep their names. A video keeps its pictures unchanged and
+    its exact length; only its voice is replaced. Several channels become one. The sample rate stays
+    that of the source; title, artist, cover and chapters are copied, and the program names what the
+    output format cannot hold.
 
-    Example: multiverse convert talk.wav songs/ clip.mp4 out/ --model alto.pth --index alto.index --pitch 12
+    Example: multiverse convert talk.wav songs/ clip.mp4 out/ --model alto.pth --index alto.index
+    --pitch 12
 
-    Ctrl-C keeps the finished files; with --resume a long one continues where it stopped. Files that cannot be read are
-    reported and skipped, and the exit code is then 1. Two runs on one folder share its files; the exit code is 0 once
-    all exist, whichever run made them."""
+    Ctrl-C keeps the finished files; with --resume a long one continues where it stopped. Files that
+    cannot be read are reported and skipped, and the exit code is then 1. Two runs on one folder
+    share its files; the exit code is 0 once all exist, whichever run made them."""
     from engine.cli.signals import Signals
     from engine.config import build_config, read_config_file
     from engine.jobs.convert.run import load_voice, open_job, run_job
@@ -76,7 +93,9 @@ def convert(
 
     configured = build_config(read_config_file(config) if config else {}).models["rvc"]
     voice = model or configured.model
-    chosen = choose_index(voice, setting_for(voice, configured.model, configured.index) if index is None else index)
+    chosen = choose_index(
+        voice, setting_for(voice, configured.model, configured.index) if index is None else index
+    )
     job = ConvertJob(
         sources=tuple(map(Path, paths[:-1])),
         output=paths[-1],
@@ -99,7 +118,10 @@ def convert(
                 if report.state == "failed":
                     say(f"multiverse: {report.reason}")
                 elif report.state == "waiting":
-                    say(f"multiverse: {report.output}: another run is making it; waiting for it after all other files")
+                    say(
+                        f"multiverse: {report.output}: another run is making it; waiting for it "
+                        "after all other files"
+                    )
 
             work = open_job(job, on_file=on_file)
             if chosen.note:
@@ -109,7 +131,9 @@ def convert(
             load_s = time.perf_counter() - began_s
             Signals().connect(stop.set)
             report = run_job(job, work, loaded, on_progress=on_progress, on_file=on_file, stop=stop)
-    except KeyboardInterrupt:  # while loading, Ctrl-C raises an exception, which ends the run at once
+    except (
+        KeyboardInterrupt
+    ):  # while loading, Ctrl-C raises an exception, which ends the run at once
         complain("interrupted before the first file; nothing was written")
         raise typer.Exit(FAILED) from None
     for line in note_lines(report):
@@ -125,7 +149,8 @@ def convert(
 
 
 def note_lines(report: "ConvertReport") -> list[str]:
-    """Notes about the run, then about its files (one line for files with the same note), then the unfinished files."""
+    """Notes about the run, then about its files (one line for files with the same note), then the
+    unfinished files."""
     lines = list(report.notes)
     files: dict[str, list[str]] = {}
     for file in report.files:
@@ -135,7 +160,10 @@ def note_lines(report: "ConvertReport") -> list[str]:
     half_done = [Path(file.source).name for file in report.files if file.state == "interrupted"]
     untouched = [Path(file.source).name for file in report.files if file.state == "not begun"]
     if half_done:
-        lines.append(f"{_named(half_done)}: interrupted; the same command with --resume continues where it stopped")
+        lines.append(
+            f"{_named(half_done)}: interrupted; the same command with --resume continues where it "
+            "stopped"
+        )
     if untouched:
         lines.append(f"{_named(untouched)}: interrupted before anything was converted")
     return lines
@@ -152,20 +180,29 @@ def report_lines(report: "ConvertReport", load_s: float) -> list[str]:
             for row in report.stages
         ]
         lines.append("")
-    count = {state: sum(file.state == state for file in report.files) for state in ("converted", "kept", "failed")}
-    others = "".join(f", {number} {state}" for state, number in count.items() if number and state != "converted")
+    count = {
+        state: sum(file.state == state for file in report.files)
+        for state in ("converted", "kept", "failed")
+    }
+    others = "".join(
+        f", {number} {state}" for state, number in count.items() if number and state != "converted"
+    )
     lines.append(f"files       {count['converted']} of {len(report.files)} converted{others}")
     if not report.device:
         return [*lines, "model       not loaded: there is nothing to convert"]
     lines += [
-        f"sound       {report.sound_s:.1f} s in {report.seconds:.2f} s, {report.speed:.2f} times real time; "
+        f"sound       {report.sound_s:.1f} s in {report.seconds:.2f} s, {report.speed:.2f} times "
+        "real time; "
         f"model loaded in {load_s:.1f} s",
         f"memory      {report.peak_memory_mb:.0f} MiB of the {report.memory_of} at most",
-        f"model       {report.model}, {report.rate_hz} Hz, pitch {report.pitch or 'none'}, batch {report.batch_size}, "
+        f"model       {report.model}, {report.rate_hz} Hz, pitch {report.pitch or 'none'}, batch "
+        f"{report.batch_size}, "
         f"{report.dtype} on {report.device}",
         f"index       {report.index or 'none'}",
     ]
-    return lines + [f"wrote       {file.output}" for file in report.files if file.state == "converted"]
+    return lines + [
+        f"wrote       {file.output}" for file in report.files if file.state == "converted"
+    ]
 
 
 def _named(names: list[str]) -> str:

@@ -30,7 +30,8 @@ class DeviceList:
 
 
 def find_devices(*, wants_ndi: bool) -> DeviceList:
-    """List all devices of this machine. `wants_ndi`: also search the network for NDI sources, which takes 2 s."""
+    """List all devices of this machine. `wants_ndi`: also search the network for NDI sources, which
+    takes 2 s."""
     from engine.audio.devices import list_devices, loopback_advice
     from engine.sources.devices import list_cameras
     from engine.sources.published import list_shared
@@ -45,7 +46,10 @@ def find_devices(*, wants_ndi: bool) -> DeviceList:
             problems.append(f"{what}{error}")
             return ()
 
-    inputs, outputs = listed(lambda: (list_devices(), list_devices("output")), "audio: ") or ((), ())
+    inputs, outputs = listed(lambda: (list_devices(), list_devices("output")), "audio: ") or (
+        (),
+        (),
+    )
     cameras = listed(list_cameras, "cameras: ")
     sources: tuple[str, ...] = ()
     if wants_ndi:  # only on request, because systems warn about programs that scan the network
@@ -69,16 +73,24 @@ def ask_devices(ndi: str = "") -> dict[str, Any]:
 
 
 def ask_camera_formats() -> dict[str, Any]:
-    """`name`, `index` and `formats`, FFmpeg's own lines, of each camera. macOS may ask for the camera's permission.
+    """`name`, `index` and `formats`, FFmpeg's own lines, of each camera. macOS may ask for the
+    camera's permission.
 
-    FFmpeg's API has no such list. It writes the formats to its log, either on request (v4l2: `list_formats`,
-    DirectShow: `list_options`, ffmpeg-devices manual) or when an impossible size is requested (AVFoundation)."""
+    FFmpeg's API has no such list. It writes the formats to its log, either on request (v4l2:
+    `list_formats`, DirectShow: `list_options`, ffmpeg-devices manual) or when an impossible size is
+    requested (AVFoundation)."""
     from engine.sources.devices import list_cameras
 
-    found = [camera for camera in list_cameras() if not camera.is_screen]  # querying a screen would record it
+    found = [
+        camera for camera in list_cameras() if not camera.is_screen
+    ]  # querying a screen would record it
     return {
         "cameras": [
-            {"index": camera.index, "name": camera.name, "formats": ask_formats(camera, sys.platform)}
+            {
+                "index": camera.index,
+                "name": camera.name,
+                "formats": ask_formats(camera, sys.platform),
+            }
             for camera in found
         ]
     }
@@ -95,7 +107,8 @@ def ask_formats(camera: "CameraDevice", platform: str) -> list[str]:
 
 
 def format_question(camera: "CameraDevice", platform: str) -> tuple[str, str, dict[str, str]]:
-    """Arguments, (FFmpeg's format, file, options), that make FFmpeg log the formats without opening the camera."""
+    """Arguments, (FFmpeg's format, file, options), that make FFmpeg log the formats without opening
+    the camera."""
     if platform == "darwin":
         return "avfoundation", camera.id, {"video_size": "1x1"}  # which no camera has
     if platform == "win32":

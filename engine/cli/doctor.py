@@ -1,4 +1,5 @@
-"""`multiverse doctor`: checks this machine, and names the causes of problems and the commands that fix them."""
+"""`multiverse doctor`: checks this machine, and names the causes of problems and the commands that
+fix them."""
 
 import json
 import re
@@ -22,20 +23,30 @@ if TYPE_CHECKING:
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     selftest: Annotated[
-        bool, typer.Option("--selftest", help="Also publish a test card, receive it in another process and compare.")
+        bool,
+        typer.Option(
+            "--selftest",
+            help="Also publish a test card, receive it in another process and compare.",
+        ),
     ] = False,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write the self-test's result to this file, as JSON.")
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE", help="Write the self-test's result to this file, as JSON."
+        ),
     ] = None,
     report: Annotated[
         Path | None,
         typer.Option(
             "--report",
             metavar="FILE",
-            help="With --selftest: write all results and a checklist for a person, as Markdown to mail.",
+            help="With --selftest: write all results and a checklist for a person, as Markdown to "
+            "mail.",
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing report.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing report.")
+    ] = False,
     ndi: Annotated[
         bool, typer.Option("--ndi", help="Also search the network for NDI sources, for the report.")
     ] = False,
@@ -46,7 +57,9 @@ def doctor(
     if report is not None and not selftest:
         raise UsageError("--report FILE needs the self-test: add --selftest")
     if report is None and (overwrite or ndi):
-        raise UsageError(f"{'--overwrite' if overwrite else '--ndi'} is for the report: add --report FILE")
+        raise UsageError(
+            f"{'--overwrite' if overwrite else '--ndi'} is for the report: add --report FILE"
+        )
 
     # The rows are printed in the order of these imports.
     from engine.cli import doctor_checks, doctor_machine, doctor_probes  # noqa: F401
@@ -69,7 +82,11 @@ def doctor(
             say_at_once(f"{report}: written; {what_next}")
     can_run = all(check.state != "failed" for check in checks)
     if as_json:
-        found = {"can_run": can_run, "checks": [asdict(check) for check in checks], "selftest": result}
+        found = {
+            "can_run": can_run,
+            "checks": [asdict(check) for check in checks],
+            "selftest": result,
+        }
         print(json.dumps(found, indent=2))
     else:
         print_list(checks)
@@ -87,7 +104,10 @@ def print_list(checks: "Sequence[Check]") -> None:
     for check in checks:
         text = escaped(f" {check.name}: {check.detail}")
         lines = [Text.assemble((f"{check.state:<8}", colours[check.state]), text)]
-        lines += [Text.assemble(f"{'':<8} {label}: ", (step, "bold")) for label, step in fix_steps(escaped(check.fix))]
+        lines += [
+            Text.assemble(f"{'':<8} {label}: ", (step, "bold"))
+            for label, step in fix_steps(escaped(check.fix))
+        ]
         for line in lines:
             if sys.stdout.isatty():
                 console.print(line)
@@ -99,4 +119,6 @@ def fix_steps(fix: str) -> list[tuple[str, str]]:
     """Split a fix into its steps: (label of the step: fix, then or or; the command or action)."""
     first, *pieces = re.split(r", (then) |; (or):? ", fix)
     steps = zip(pieces[::3], pieces[1::3], pieces[2::3], strict=True)
-    return [("fix", first), *((then or either, step) for then, either, step in steps)] if fix else []
+    return (
+        [("fix", first), *((then or either, step) for then, either, step in steps)] if fix else []
+    )

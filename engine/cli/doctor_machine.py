@@ -1,4 +1,5 @@
-"""Rows of the doctor about the machine: Python, packages, beginners' problems, memory, folders, ports, sinks."""
+"""Rows of the doctor about the machine: Python, packages, beginners' problems, memory, folders,
+ports, sinks."""
 
 import errno
 import os
@@ -36,39 +37,60 @@ from engine.system.package_version import SOURCE, package_version
 from engine.system.refused_port import bind_alone, refusal_reason
 from osc_schema.sinks import KINDS
 
-PACKAGES: Final = ("numpy", "numba", "moderngl", "av", "opencv-python-headless", "sounddevice", "aiohttp", "python-osc")
+PACKAGES: Final = (
+    "numpy",
+    "numba",
+    "moderngl",
+    "av",
+    "opencv-python-headless",
+    "sounddevice",
+    "aiohttp",
+    "python-osc",
+)
 INFERENCE_PACKAGES: Final = ("torch", "diffusers", "transformers")
 LINK_PACKAGE: Final = "LinkPython-extern"
 LOW_DISK_BYTES: Final = 2 << 30  # half an hour of recorded 720p
 LOW_SHM_BYTES: Final = 256 << 20
 RING_SIZE: Final = (1920, 1080)
 SPOUT_BELOW: Final = (3, 14)  # the first Python for which SpoutGL has no wheel
-# Windows limits paths to 260 characters. The longest one in an environment is torch's: 171 in Lib\site-packages.
+# Windows limits paths to 260 characters. The longest one in an environment is torch's: 171 in
+# Lib\site-packages.
 MAX_FOLDER_CHARACTERS: Final = 60
-# Recreate the environment. Without --clear, venv would keep its old Python (CPython's `setup_python`).
+# Recreate the environment. Without --clear, venv would keep its old Python (CPython's
+# `setup_python`).
 MAC_ENVIRONMENT: Final = (
-    'python3.13 -m venv --clear .venv, then .venv/bin/python -m pip install -c .ci/constraints.txt -e ".[models]"'
+    "python3.13 -m venv --clear .venv, then .venv/bin/python -m pip install "
+    '-c .ci/constraints.txt -e ".[models]"'
 )
 WINDOWS_ENVIRONMENT: Final = (
-    "with uv: uv run --frozen --python 3.13 multiverse run; without: py -3.13 -m venv --clear .venv, then "
+    "with uv: uv run --frozen --python 3.13 multiverse run; without: py -3.13 -m venv --clear "
+    ".venv, then "
     r'.venv\Scripts\python -m pip install -c .ci\constraints.txt -e ".[models]"'
 )
 ALLOW_LONG_PATHS: Final = (
-    r'reg add "HKLM\SYSTEM\CurrentControlSet\Control\FileSystem" /v LongPathsEnabled /t REG_DWORD /d 1 /f'
+    r'reg add "HKLM\SYSTEM\CurrentControlSet\Control\FileSystem" /v '
+    r"LongPathsEnabled /t REG_DWORD /d 1 /f"
 )
 
 
 def install_folders() -> tuple[str, str]:
-    """The folder of this Python's environment, which lies in the checkout, and the current folder."""
+    """The folder of this Python's environment, which lies in the checkout, and the current
+    folder."""
     return sys.prefix, os.getcwd()
 
 
 def _installed(*names: str) -> dict[str, str | None]:
     """The version of each package; None if it is not installed."""
-    return {name: None if (version := package_version(name)) == SOURCE else version for name in names}
+    return {
+        name: None if (version := package_version(name)) == SOURCE else version for name in names
+    }
 
 
-@row("Python", lambda: (sys.version_info[:2], f"{platform.python_version()} on {platform.platform()}"), system)
+@row(
+    "Python",
+    lambda: (sys.version_info[:2], f"{platform.python_version()} on {platform.platform()}"),
+    system,
+)
 def judge_python(python: tuple[tuple[int, int], str], system: str) -> Check:
     version, detail = python
     if system == "win32" and version >= SPOUT_BELOW:
@@ -76,7 +98,9 @@ def judge_python(python: tuple[tuple[int, int], str], system: str) -> Check:
     return ok(detail)
 
 
-@row("packages", lambda: _installed(*PACKAGES, *INFERENCE_PACKAGES[0 if has_torch_wheel() else 1 :]))
+@row(
+    "packages", lambda: _installed(*PACKAGES, *INFERENCE_PACKAGES[0 if has_torch_wheel() else 1 :])
+)
 def judge_packages(versions: dict[str, str | None]) -> Check:
     missing = [name for name, version in versions.items() if version is None]
     detail = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
@@ -91,7 +115,10 @@ def judge_packages(versions: dict[str, str | None]) -> Check:
 @row("Ableton Link", lambda: _installed(LINK_PACKAGE)[LINK_PACKAGE])
 def judge_link(version: str | None) -> Check:
     if version is None:
-        detail = "not installed: /tempo/source link follows nothing; the sound, MIDI clock, timecode and taps work"
+        detail = (
+            "not installed: /tempo/source link follows nothing; the sound, MIDI clock, "
+            "timecode and taps work"
+        )
         return note(detail, install_line("[link]"))
     return ok(f"{LINK_PACKAGE} {version}; follow it with /tempo/source link")
 
@@ -101,19 +128,25 @@ def judge_link(version: str | None) -> Check:
 
 @row("Python's origin", lambda: sys.base_prefix, on="win32")
 def judge_origin(base_prefix: str) -> Check:
-    """The Microsoft Store's Python redirects writes to AppData to a private folder (CPython's manual, "Using Python on
-    Windows"), so other programs and other Pythons do not see the presets."""
+    """The Microsoft Store's Python redirects writes to AppData to a private folder (CPython's
+    manual, "Using Python on Windows"), so other programs and other Pythons do not see the
+    presets."""
     if "windowsapps" not in base_prefix.lower():
         return ok(base_prefix)
     return note(
-        f"the Microsoft Store's Python ({base_prefix}): presets go to a folder that only it can see",
+        f"the Microsoft Store's Python ({base_prefix}): presets go to a folder that only it can "
+        "see",
         f"install Python 3.13 from python.org, then {WINDOWS_ENVIRONMENT}",
     )
 
 
 def windows_folders() -> tuple[list[str], bool]:
     """The folders that OneDrive synchronises, and whether Windows allows long paths."""
-    synced = [os.environ[name] for name in ("OneDrive", "OneDriveConsumer", "OneDriveCommercial") if name in os.environ]
+    synced = [
+        os.environ[name]
+        for name in ("OneDrive", "OneDriveConsumer", "OneDriveCommercial")
+        if name in os.environ
+    ]
     file_system = r"SYSTEM\CurrentControlSet\Control\FileSystem"
     return synced, win32.registry_value("HKEY_LOCAL_MACHINE", file_system, "LongPathsEnabled") == 1
 
@@ -126,12 +159,14 @@ def judge_windows_folder(paths: tuple[str, str], settings: tuple[list[str], bool
         if any(folder.is_relative_to(PureWindowsPath(root)) for root in synced):
             return warning(
                 f"{folder} is in OneDrive, which opens files while they are written",
-                rf"move it to a short folder such as C:\multiverse, then cd C:\multiverse, then {WINDOWS_ENVIRONMENT}",
+                r"move it to a short folder such as C:\multiverse, then cd C:\multiverse, then "
+                rf"{WINDOWS_ENVIRONMENT}",
             )
     longest = max(folders, key=lambda folder: len(str(folder)))
     if len(str(longest)) > MAX_FOLDER_CHARACTERS and not allows_long_paths:
         return note(
-            f"{longest}: {len(str(longest))} characters; above {MAX_FOLDER_CHARACTERS} packages may reach "
+            f"{longest}: {len(str(longest))} characters; above {MAX_FOLDER_CHARACTERS} packages "
+            "may reach "
             "the 260 at which Windows ends paths",
             f"open Terminal as an administrator, then {ALLOW_LONG_PATHS}",
         )
@@ -147,7 +182,9 @@ def judge_vc_runtime(is_there: bool) -> Check:
     """Python does not include msvcp140.dll."""
     if is_there:
         return ok("msvcp140.dll is there")
-    return warning("msvcp140.dll is missing: torch, Numba or OpenCV may not load", INSTALL_VC_RUNTIME)
+    return warning(
+        "msvcp140.dll is missing: torch, Numba or OpenCV may not load", INSTALL_VC_RUNTIME
+    )
 
 
 @row(
@@ -161,7 +198,8 @@ def judge_vc_runtime(is_there: bool) -> Check:
     on="win32",
 )
 def judge_smart_app_control(state: int | str | None) -> Check:
-    """Windows 11 blocks unsigned packages that few people use. 0: off; 2: evaluation, which blocks nothing."""
+    """Windows 11 blocks unsigned packages that few people use. 0: off; 2: evaluation, which blocks
+    nothing."""
     if state != 1:
         return ok("off, or blocks nothing")
     return note(
@@ -171,9 +209,14 @@ def judge_smart_app_control(state: int | str | None) -> Check:
 
 
 def consents(key: str) -> list[str | int | None]:
-    """The stored permissions for the machine, the user and the user's desktop programs; None: unset."""
+    """The stored permissions for the machine, the user and the user's desktop programs; None:
+    unset."""
     store = r"Software\Microsoft\Windows\CurrentVersion\CapabilityAccessManager\ConsentStore"
-    keys = (("HKEY_LOCAL_MACHINE", key), ("HKEY_CURRENT_USER", key), ("HKEY_CURRENT_USER", rf"{key}\NonPackaged"))
+    keys = (
+        ("HKEY_LOCAL_MACHINE", key),
+        ("HKEY_CURRENT_USER", key),
+        ("HKEY_CURRENT_USER", rf"{key}\NonPackaged"),
+    )
     return [win32.registry_value(hive, rf"{store}\{subkey}", "Value") for hive, subkey in keys]
 
 
@@ -182,20 +225,30 @@ def consents(key: str) -> list[str | int | None]:
 def judge_windows_permission(values: list[str | int | None], key: str) -> Check:
     if "Deny" not in values:
         return ok("allowed, as far as Windows says")
-    device, silence = ("camera", "") if key == "webcam" else (key, ": it gives silence, or nothing at all")
+    device, silence = (
+        ("camera", "") if key == "webcam" else (key, ": it gives silence, or nothing at all")
+    )
     return warning(
         f"Windows keeps the {device} from desktop programs{silence}",
         f"start ms-settings:privacy-{key}, then switch on: Let desktop apps access it",
     )
 
 
-@row("processor", platform.machine, lambda: answer_of("/usr/sbin/sysctl", "-n", "sysctl.proc_translated"), on="darwin")
+@row(
+    "processor",
+    platform.machine,
+    lambda: answer_of("/usr/sbin/sysctl", "-n", "sysctl.proc_translated"),
+    on="darwin",
+)
 def judge_processor(machine: str, translated: str) -> Check:
-    """`machine`: that of the running Python, not of the Mac. `translated`: the kernel's "1" if Rosetta runs it."""
+    """`machine`: that of the running Python, not of the Mac. `translated`: the kernel's "1" if
+    Rosetta runs it."""
     if machine == "x86_64" and translated == "1":
         return warning(
-            "Apple silicon, but this Python is an Intel one and runs under Rosetta: slow, and without PyTorch",
-            f"Finder, Terminal, Get Info: clear Open using Rosetta, then a new window, then {MAC_ENVIRONMENT}",
+            "Apple silicon, but this Python is an Intel one and runs under Rosetta: slow, and "
+            "without PyTorch",
+            "Finder, Terminal, Get Info: clear Open using Rosetta, then a new window, then "
+            f"{MAC_ENVIRONMENT}",
         )
     return ok(machine)
 
@@ -212,7 +265,10 @@ def judge_mac_folder(paths: tuple[str, str], home: str) -> Check:
     ):
         for folder in folders:
             if any(folder.is_relative_to(PurePosixPath(home, name)) for name in names):
-                fix = f"mv {quoted(folder)} ~/multiverse, then cd ~/multiverse, then {MAC_ENVIRONMENT}"
+                fix = (
+                    f"mv {quoted(folder)} ~/multiverse, then cd ~/multiverse, then "
+                    f"{MAC_ENVIRONMENT}"
+                )
                 return judge(f"{folder}{problem}", fix)
     return ok(str(folders[0]))
 
@@ -225,17 +281,25 @@ def judge_session(is_remote: bool, system: str) -> Check:
     if system == "darwin":
         return warning(
             "ssh: no graphics card, and macOS cannot ask for the microphone and the camera",
-            "start it in Terminal at the screen (or over Screen Sharing); or multiverse run --renderer numba",
+            "start it in Terminal at the screen (or over Screen Sharing); or multiverse run "
+            "--renderer numba",
         )
     return warning(
         "Remote Desktop: it may hide the graphics card, sound and cameras of this machine",
-        "start the engine at the machine itself, or through a program that shows its own screen (such as VNC)",
+        "start the engine at the machine itself, or through a program that shows its own screen "
+        "(such as VNC)",
     )
 
 
-@row("local network", environment, lambda: int(platform.mac_ver()[0].partition(".")[0] or 0), on="darwin")
+@row(
+    "local network",
+    environment,
+    lambda: int(platform.mac_ver()[0].partition(".")[0] or 0),
+    on="darwin",
+)
 def judge_local_network(environment: Mapping[str, str], release: int) -> Check | None:
-    """From macOS 15 on, only programs started from Terminal or ssh have access without a question (Apple's TN3179)."""
+    """From macOS 15 on, only programs started from Terminal or ssh have access without a question
+    (Apple's TN3179)."""
     program = environment.get("TERM_PROGRAM", "")
     if release < 15 or "SSH_CONNECTION" in environment or program in ("", "Apple_Terminal"):
         return None
@@ -316,7 +380,9 @@ def receive_buffer() -> int:
 def judge_receive_buffer(granted_bytes: int, system: str) -> Check:
     from engine.control.udp import MAC_RECEIVE_BUFFER_BYTES, REQUESTED_RECEIVE_BUFFER_BYTES
 
-    requested_bytes = MAC_RECEIVE_BUFFER_BYTES if system == "darwin" else REQUESTED_RECEIVE_BUFFER_BYTES
+    requested_bytes = (
+        MAC_RECEIVE_BUFFER_BYTES if system == "darwin" else REQUESTED_RECEIVE_BUFFER_BYTES
+    )
     detail = f"{granted_bytes / 2**20:.2g} of {requested_bytes / 2**20:.0f} MiB"
     if granted_bytes >= requested_bytes:
         return ok(detail)
@@ -357,12 +423,17 @@ def judge_port(ports: dict[str, tuple[str, int, str]], option: str) -> Check:
     host, port, problem = ports[option]
     if not problem:
         return ok(f"{host}:{port} is free")
-    other = port + 100 if port + 100 < 1 << 16 else port - 100  # 9100 for 9000, as in the beginners' guides
-    return warning(f"{host}:{port} cannot be used {problem}", f"multiverse run {option} {host}:{other}")
+    other = (
+        port + 100 if port + 100 < 1 << 16 else port - 100
+    )  # 9100 for 9000, as in the beginners' guides
+    return warning(
+        f"{host}:{port} cannot be used {problem}", f"multiverse run {option} {host}:{other}"
+    )
 
 
 def judge_sink(kind: str, reason: str, system: str, *tried: Answer) -> Check:
-    if not (reason := reason or "".join(answer.error for answer in tried)):
+    reason = reason or "".join(answer.error for answer in tried)
+    if not reason:
         return ok(KINDS[kind].argument)
     return (warning if kind == texture_sink(system) else note)(f"unavailable ({reason})")
 
@@ -372,5 +443,7 @@ def sink_problem(kind: str) -> str:
 
 
 for _kind in KINDS:
-    _tried = ("engine.cli.selftest:ask_spout",) if _kind == "spout" and sys.platform == "win32" else ()
+    _tried = (
+        ("engine.cli.selftest:ask_spout",) if _kind == "spout" and sys.platform == "win32" else ()
+    )
     row(f"sink {_kind}", partial(sink_problem, _kind), system, *_tried)(partial(judge_sink, _kind))

@@ -1,7 +1,7 @@
 """Undoes what Git Bash and MSYS2 do to OSC addresses on Windows.
 
-They take each argument of a Windows program that begins with / for a path of theirs, and put their own
-folder before it: `/preset/load` becomes `C:/Program Files/Git/preset/load`.
+They take each argument of a Windows program that begins with / for a path of theirs, and put their
+own folder before it: `/preset/load` becomes `C:/Program Files/Git/preset/load`.
 """
 
 import re
@@ -16,8 +16,9 @@ def is_active(environment: Mapping[str, str]) -> bool:
 
 
 def with_addresses(arguments: Sequence[str], environment: Mapping[str, str]) -> list[str]:
-    """The arguments as they were typed, as far as they were addresses: also `--set /layer/1/angle=45`. An argument
-    whose first part begins no known address is a file, and stays."""
+    """The arguments as they were typed, as far as they were addresses: also `--set
+    /layer/1/angle=45`. An argument whose first part begins no known address is a file, and
+    stays."""
     folders = [re.escape(folder) for folder in _own_folders(environment)]
     if not is_active(environment) or not folders:
         return list(arguments)
@@ -25,7 +26,9 @@ def with_addresses(arguments: Sequence[str], environment: Mapping[str, str]) -> 
 
     addresses = [param.address for param in PARAMS] + [command.address for command in COMMANDS]
     first_parts = {address.split("/")[1] for address in addresses}
-    pattern = re.compile(rf"(--?[\w-]+=)?(?:{'|'.join(folders)})(/([^/=]*).*)", re.IGNORECASE | re.DOTALL)
+    pattern = re.compile(
+        rf"(--?[\w-]+=)?(?:{'|'.join(folders)})(/([^/=]*).*)", re.IGNORECASE | re.DOTALL
+    )
     typed = list(arguments)
     for index, argument in enumerate(arguments):
         found = pattern.fullmatch(argument)
@@ -35,7 +38,8 @@ def with_addresses(arguments: Sequence[str], environment: Mapping[str, str]) -> 
 
 
 def _own_folders(environment: Mapping[str, str]) -> Iterator[str]:
-    """The folder that Git Bash is installed in, with forward slashes, as the variables that it hands down tell it."""
+    """The folder that Git Bash is installed in, with forward slashes, as the variables that it
+    hands down tell it."""
     for name in ("SHELL", "EXEPATH"):
         path = environment.get(name, "").replace("\\", "/")
         folder = re.sub(r"(/usr)?(/bin(/[^/]*)?)?$", "", path)

@@ -1,4 +1,5 @@
-"""One way to write the help of every command: whole first sentences in lists, ranges as `1..8`, `(default: 1)`."""
+"""One way to write the help of every command: whole first sentences in lists, ranges as `1..8`,
+`(default: 1)`."""
 
 import re
 from typing import Any
@@ -29,9 +30,14 @@ def _unify_param(param: Any) -> None:
     if own is not None:
         facts.append(own[1])
         text = text[: own.start()]
-    if param.metavar is None and isinstance(param.default, int | float) and not isinstance(param.default, bool):
+    if (
+        param.metavar is None
+        and isinstance(param.default, int | float)
+        and not isinstance(param.default, bool)
+    ):
         param.metavar = "N"
-    # Typer shows what these say behind the help, in brackets. Values are checked by the option's type.
+    # Typer shows what these say behind the help, in brackets. Values are checked by the option's
+    # type.
     param.min = None
     param.max = None
     param.show_default = False

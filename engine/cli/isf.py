@@ -29,11 +29,18 @@ def group() -> None:
 
 @app.command()
 def check(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Shaders (.fs), or folders of them.")],
-    size: Annotated[str, typer.Option(metavar="WxH", help="Picture size for the time of a picture.")] = "1280x720",
-    deadline: Annotated[float, typer.Option(min=1.0, metavar="SECONDS", help="Time for each shader.")] = 20.0,
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Shaders (.fs), or folders of them.")
+    ],
+    size: Annotated[
+        str, typer.Option(metavar="WxH", help="Picture size for the time of a picture.")
+    ] = "1280x720",
+    deadline: Annotated[
+        float, typer.Option(min=1.0, metavar="SECONDS", help="Time for each shader.")
+    ] = 20.0,
     thumbnails: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Write a picture of each shader there, as PNG.")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write a picture of each shader there, as PNG."),
     ] = None,
     gpu: Annotated[str | None, typer.Option(**option_help(Config, "gpu"))] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
@@ -54,7 +61,9 @@ def check(
     rows: list[dict[str, Any]] = []
     try:
         for path in paths:
-            with chosen_gpu(gpu):  # the process is started with the first shader, and after each that kills it
+            with chosen_gpu(
+                gpu
+            ):  # the process is started with the first shader, and after each that kills it
                 result = _vet(process.vet, path, size_px)
             rows.append(_row(result, path))
             if thumbnails is not None and result.thumbnail is not None:
@@ -76,7 +85,11 @@ def _shaders(files: list[Path]) -> list[Path]:
     """The files, and all shaders in the folders among them. UsageError if there is none."""
     paths: list[Path] = []
     for file in files:
-        paths += sorted(each for each in file.rglob("*") if each.suffix in (".fs", ".isf")) if file.is_dir() else [file]
+        paths += (
+            sorted(each for each in file.rglob("*") if each.suffix in (".fs", ".isf"))
+            if file.is_dir()
+            else [file]
+        )
     if not paths:
         raise UsageError(f"{', '.join(map(str, files))}: no shader (.fs or .isf) is in there")
     return paths
@@ -133,7 +146,8 @@ def _line(row: dict[str, Any]) -> str:
 
 
 def _write_thumbnail(result: "VetResult", folder: Path, path: Path, written: set[Path]) -> None:
-    """Write its picture; of shaders of one name in several folders the later ones get their folder's name in front."""
+    """Write its picture; of shaders of one name in several folders the later ones get their
+    folder's name in front."""
     from PIL import Image
 
     assert result.thumbnail is not None

@@ -1,10 +1,12 @@
-"""Makes the options of a command from the fields of a job's dataclass; see engine/jobs/kit/options.py.
+"""Makes the options of a command from the fields of a job's dataclass; see
+engine/jobs/kit/options.py.
 
     @job_options(SegmentJob)
     def segment(source: ..., *, as_json: ... = False, **options: Any) -> None:
         job = SegmentJob(source=source, **options)
 
-Typer reads the signature built here: the command's own parameters, with the fields' before its keyword ones.
+Typer reads the signature built here: the command's own parameters, with the fields' before its
+keyword ones.
 """
 
 import functools
@@ -27,10 +29,11 @@ Kind = TypeVar("Kind")
 def job_options(
     *kinds: type, tables: Mapping[type, Mapping[str, OptionInfo]] | None = None
 ) -> Callable[[Command], Command]:
-    """Return a decorator that adds options to a command: the fields of `kinds`, by their metadata, and of `tables`.
+    """Return a decorator that adds options to a command: the fields of `kinds`, by their metadata,
+    and of `tables`.
 
-    `tables`: dataclasses, with the options of their fields by name. The command gets the values under the fields'
-    names, without the configured options that are not on the command line."""
+    `tables`: dataclasses, with the options of their fields by name. The command gets the values
+    under the fields' names, without the configured options that are not on the command line."""
     found = [entry for kind in kinds for entry in _fields_of(kind, {})]
     found += [entry for kind, table in (tables or {}).items() for entry in _fields_of(kind, table)]
 
@@ -69,14 +72,24 @@ def is_on_command_line(context: typer.Context, name: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
-def _fields_of(kind: type, table: Mapping[str, OptionInfo]) -> list[tuple[Field[Any], Any, OptionInfo]]:
+def _fields_of(
+    kind: type, table: Mapping[str, OptionInfo]
+) -> list[tuple[Field[Any], Any, OptionInfo]]:
     hints = get_type_hints(kind)
-    infos = {each.name: table.get(each.name) or each.metadata.get("option") for each in fields(kind)}
-    return [(each, hints[each.name], info) for each in fields(kind) if (info := infos[each.name]) is not None]
+    infos = {
+        each.name: table.get(each.name) or each.metadata.get("option") for each in fields(kind)
+    }
+    return [
+        (each, hints[each.name], info)
+        for each in fields(kind)
+        if (info := infos[each.name]) is not None
+    ]
 
 
 def _parameter(each: Field[Any], hint: Any, info: OptionInfo) -> inspect.Parameter:
-    default = None if each.default is MISSING or info.is_configured or _is_tuple(hint) else each.default
+    default = (
+        None if each.default is MISSING or info.is_configured or _is_tuple(hint) else each.default
+    )
     kind = _type_on_the_command_line(hint, info)
     value = typer.Option(
         *info.flags_of(each.name).split(),
@@ -87,7 +100,10 @@ def _parameter(each: Field[Any], hint: Any, info: OptionInfo) -> inspect.Paramet
         show_default=info.shows_default and default is not None,
     )
     return inspect.Parameter(
-        each.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, value]
+        each.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=default,
+        annotation=Annotated[kind, value],
     )
 
 
@@ -100,7 +116,8 @@ def _type_on_the_command_line(hint: Any, info: OptionInfo) -> Any:
 
 
 def _parsed(value: Any, hint: Any, info: OptionInfo, flags: str) -> Any:
-    """The value as the field has it. UsageError, with the option's name, for a text that cannot be read."""
+    """The value as the field has it. UsageError, with the option's name, for a text that cannot be
+    read."""
     try:
         if _is_tuple(hint):
             return tuple(info.parse(text) if info.parse else text for text in value)

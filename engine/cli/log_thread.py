@@ -1,8 +1,8 @@
 """Writes log lines on a separate thread, so that a blocked terminal never stops the picture.
 
-A full pipe, Ctrl-S, or a mouse selection in a Windows console block a write to stderr for ever. So logging only queues
-the line; when the queue is full, lines are dropped and counted. A message that repeats is written once per second: what
-fails in a loop, in whatever library, would fill the disk.
+A full pipe, Ctrl-S, or a mouse selection in a Windows console block a write to stderr for ever. So
+logging only queues the line; when the queue is full, lines are dropped and counted. A message that
+repeats is written once per second: what fails in a loop, in whatever library, would fill the disk.
 """
 
 import logging
@@ -31,7 +31,8 @@ def write_to_stderr(line: str) -> None:
 
 
 class LogThread(QueueHandler):
-    """A log handler that writes on its own thread; as a context manager it replaces the root logger's handlers."""
+    """A log handler that writes on its own thread; as a context manager it replaces the root
+    logger's handlers."""
 
     def __init__(self, write: Write = write_to_stderr) -> None:
         super().__init__(queue.Queue(MAX_QUEUED_LINES))
@@ -40,7 +41,8 @@ class LogThread(QueueHandler):
         self._write = write
         self._listener = _LineWriter(self)
         self._repeated: dict[str, list[float]] = {}
-        """Message -> when it was written last, and how often it came since then. Under the handler's lock."""
+        """Message -> when it was written last, and how often it came since then. Under the
+        handler's lock."""
 
     def pass_to(self, write: Write) -> None:
         """Call `write(line)` from now on, on the log thread; it may block."""
@@ -55,18 +57,21 @@ class LogThread(QueueHandler):
         self.lost += 1
 
     def prepare(self, record: logging.LogRecord) -> str | None:
-        """Format a record as a line; None for a line that repeats. Counts errors of foreign arguments (`emit`)."""
+        """Format a record as a line; None for a line that repeats. Counts errors of foreign
+        arguments (`emit`)."""
         try:
             message = record.getMessage()
         except (TypeError, ValueError, LookupError, AttributeError) as error:
             message = f"{record.msg} ({error})"
-            record.msg, record.args = "%s", (message,)
+            record.msg = "%s"
+            record.args = (message,)
         written_s, count = self._repeated.pop(message, (-math.inf, 0))
         if 0.0 <= record.created - written_s < REPEATED_AFTER_S:
             self._repeated[message] = [written_s, count + 1]
             return None
         if count:
-            record.msg, record.args = "%s (and %d more like it)", (message, count)
+            record.msg = "%s (and %d more like it)"
+            record.args = (message, count)
         if len(self._repeated) >= MAX_REPEATED:
             del self._repeated[next(iter(self._repeated))]  # the oldest
         self._repeated[message] = [record.created, 0]
@@ -98,7 +103,9 @@ class LogThread(QueueHandler):
         )  # a terminal may stay blocked
         ending.start()
         ending.join(MAX_END_S)
-        if ending.is_alive():  # nobody may wait for that terminal now, in a last line or at the interpreter's end
+        if (
+            ending.is_alive()
+        ):  # nobody may wait for that terminal now, in a last line or at the interpreter's end
             logging.getLogger().handlers[:] = [self]
 
 

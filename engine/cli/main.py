@@ -1,4 +1,5 @@
-"""The command `multiverse`: adds the subcommands, and turns errors into one line and an exit code."""
+"""The command `multiverse`: adds the subcommands, and turns errors into one line and an exit
+code."""
 
 import importlib.util
 import logging
@@ -25,16 +26,22 @@ from engine.system.package_version import package_version
 from engine.system.plain_text import write_plain_lines
 from osc_schema import plugins
 
-DONE, FAILED, USAGE = 0, 1, 2
+DONE = 0
+FAILED = 1
+USAGE = 2
 INTERRUPTED = 130  # what typer exits with at Ctrl-C
 
-NAMES: Final = tuple("run sd segment convert video model view devices doctor preset osc schema isf bench".split())
+NAMES: Final = tuple(
+    "run sd segment convert video model view devices doctor preset osc schema isf bench".split()
+)
 """Each is a module here, with a function of this name or, if it has subcommands, an `app`."""
 ADDED: Final = "multiverse.commands"
 """Group of the entry points that add such modules; their commands are listed behind NAMES."""
 _TEXT: Final = r'^def {}\(.*?"""(?P<command>.*?)"""|^app = [\w.]+\(.*?help="(?P<group>.*?)"'
 """Pattern of the help in the source of a command's module; {}: its name."""
-_WRONG_USAGE: Any = typer.BadParameter.__base__  # Typer brings its own copy of click, or uses the one beside it
+_WRONG_USAGE: Any = (
+    typer.BadParameter.__base__
+)  # Typer brings its own copy of click, or uses the one beside it
 
 
 class _Commands(typer.core.TyperGroup):
@@ -50,28 +57,40 @@ class _Commands(typer.core.TyperGroup):
             if type(error).__name__ == "NoArgsIsHelpError":  # its text is the help
                 raise
             command = (error.ctx or ctx).command_path.removeprefix(ctx.command_path).strip()
-            help_command, name = f"multiverse {command}".rstrip() + " -h", getattr(error, "option_name", "")
+            help_command = f"multiverse {command}".rstrip() + " -h"
+            name = getattr(error, "option_name", "")
             if not name or not hasattr(error, "possibilities"):  # another mistake
                 reason = " ".join(error.format_message().split()).replace("Value error, ", "")
                 if reason.startswith("Got unexpected extra argument") and command == "video":
                     reason += "; of many pictures name their folder"
                 raise UsageError(f"{reason.rstrip('.')} ({help_command})") from None
-            known = [option for param in error.ctx.command.params for option in (*param.opts, *param.secondary_opts)]
+            known = [
+                option
+                for param in error.ctx.command.params
+                for option in (*param.opts, *param.secondary_opts)
+            ]
             nearest = "".join(f"; nearest: {each}" for each in get_close_matches(name, known, 1))
-            raise UsageError(f"{command} has no option {name}{nearest} ({help_command} lists all)") from None
+            raise UsageError(
+                f"{command} has no option {name}{nearest} ({help_command} lists all)"
+            ) from None
 
 
 def commands_of(names: Collection[str] | None = None, *, is_listing: bool = False) -> typer.Typer:
-    """The command line with only these commands, or all for None; loading all takes longer than many of them run.
+    """The command line with only these commands, or all for None; loading all takes longer than
+    many of them run.
 
-    An added command that cannot be loaded is left out, see `plugins.faults`. is_listing: Of our own commands have names
-    and texts only, which is enough to list them."""
+    An added command that cannot be loaded is left out, see `plugins.faults`. is_listing: Of our own
+    commands have names and texts only, which is enough to list them."""
     app = _group()
     for name in NAMES if names is None else names:
         if name in NAMES:
             module = f"engine.cli.{name}"
-            _add(app, name, _outline(module, name) if is_listing else importlib.import_module(module))
-    for name, point in plugins.declared(ADDED).items() if names is None or set(names) - set(NAMES) else ():
+            _add(
+                app, name, _outline(module, name) if is_listing else importlib.import_module(module)
+            )
+    for name, point in (
+        plugins.declared(ADDED).items() if names is None or set(names) - set(NAMES) else ()
+    ):
         if names is not None and name not in names:
             continue
         try:
@@ -89,10 +108,12 @@ def commands_of(names: Collection[str] | None = None, *, is_listing: bool = Fals
 
 
 def _outline(module: str, name: str) -> Any:
-    """Stands for a command's module, which is not imported: with its help alone, read from the source."""
+    """Stands for a command's module, which is not imported: with its help alone, read from the
+    source."""
     file = getattr(importlib.util.find_spec(module), "origin", None) or ""
     source = Path(file).read_text(encoding="utf-8") if file.endswith(".py") else ""
-    if (text := re.search(_TEXT.format(name), source, re.DOTALL | re.MULTILINE)) is None:
+    text = re.search(_TEXT.format(name), source, re.DOTALL | re.MULTILINE)
+    if text is None:
         return importlib.import_module(module)
     if text["group"]:
         return SimpleNamespace(app=typer.Typer(help=text["group"]))
@@ -132,13 +153,20 @@ def _print_version(is_requested: bool) -> None:
 
 
 def options(
-    debug: Annotated[bool, typer.Option("--debug", help="Log more, and show tracebacks of errors.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Log more, and show tracebacks of errors.")
+    ] = False,
     show_version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
     logging.basicConfig(
-        level=logging.DEBUG if debug else logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S"
+        level=logging.DEBUG if debug else logging.WARNING,
+        format="%(asctime)s %(message)s",
+        datefmt="%H:%M:%S",
     )
     write_plain_lines(logging.getLogger())
     if debug:
@@ -147,18 +175,24 @@ def options(
 
 
 def _commands_for(first: str) -> typer.Typer:
-    """The commands needed for this first argument. Prints why an added one, or any if all are listed, is left out."""
+    """The commands needed for this first argument. Prints why an added one, or any if all are
+    listed, is left out."""
     is_alone = first in NAMES or first in plugins.declared(ADDED)
     found = commands_of([first] if is_alone else None, is_listing=not is_alone and first != "--")
     if first not in NAMES:
         for line in plugins.faults():
             if not is_alone or line.startswith(f"plug-in {first} of "):
                 complain(line)
-    return found if found.registered_commands or found.registered_groups else commands_of(is_listing=True)
+    return (
+        found
+        if found.registered_commands or found.registered_groups
+        else commands_of(is_listing=True)
+    )
 
 
 def _first_argument() -> str:
-    """The command that is called, or whose options a shell completes, as the variables of Typer's scripts tell."""
+    """The command that is called, or whose options a shell completes, as the variables of Typer's
+    scripts tell."""
     arguments = sys.argv[1:]
     if "_MULTIVERSE_COMPLETE" in os.environ:
         line = os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")
@@ -172,7 +206,10 @@ def main(commands: typer.Typer | None = None) -> None:
     standard_streams.print_any_name()
     standard_streams.write_stderr_without_lock()
     console.listen()
-    for name in ("SIGTERM", "SIGHUP"):  # commands without Signals end as at Ctrl-C: with a line, and no process left
+    for name in (
+        "SIGTERM",
+        "SIGHUP",
+    ):  # commands without Signals end as at Ctrl-C: with a line, and no process left
         if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) != signal.SIG_IGN:
             signal.signal(getattr(signal, name), signal.default_int_handler)
     try:
@@ -187,7 +224,10 @@ def main(commands: typer.Typer | None = None) -> None:
             (commands or _commands_for(_first_argument()))()
         finally:
             sys.stdout.flush()
-    except (SystemExit, KeyboardInterrupt) as end:  # the latter before Typer runs, while a command is loaded
+    except (
+        SystemExit,
+        KeyboardInterrupt,
+    ) as end:  # the latter before Typer runs, while a command is loaded
         code = INTERRUPTED if isinstance(end, KeyboardInterrupt) else end.code
         if code == INTERRUPTED:
             standard_streams.say_at_once("multiverse: interrupted")

@@ -26,7 +26,8 @@ KINDS = {
     "sam3_lite_text": "SAM3-LiteText, finds only",
 }
 SD_ONLY = (
-    "--vae, --unet, --lora, --controlnet, --ip-adapter, --embedding, --clip-skip, --sampler and --prediction are for "
+    "--vae, --unet, --lora, --controlnet, --ip-adapter, --embedding, --clip-skip, --sampler and "
+    "--prediction are for "
     "Stable Diffusion"
 )
 
@@ -37,26 +38,41 @@ def check(
         str,
         typer.Argument(
             metavar="PATH",
-            help="Folder of a diffusers model or of SAM3, .safetensors file, a voice's .pth file, Hugging Face id.",
+            help="Folder of a diffusers model or of SAM3, .safetensors file, a voice's .pth file, "
+            "Hugging Face id.",
         ),
     ],
     vae: Annotated[str, typer.Option(**option_help(SdConfig, "vae"))] = "auto",
     unet: Annotated[str, typer.Option(**option_help(SdConfig, "unet"))] = "",
-    lora: Annotated[list[str] | None, typer.Option(metavar="PATH", help="A LoRA, repeatable.")] = None,
-    controlnet: Annotated[list[str] | None, typer.Option(metavar="PATH", help="A ControlNet, repeatable.")] = None,
+    lora: Annotated[
+        list[str] | None, typer.Option(metavar="PATH", help="A LoRA, repeatable.")
+    ] = None,
+    controlnet: Annotated[
+        list[str] | None, typer.Option(metavar="PATH", help="A ControlNet, repeatable.")
+    ] = None,
     ip_adapter: Annotated[str, typer.Option(metavar="PATH", help="An IP-Adapter.")] = "",
-    embedding: Annotated[list[str] | None, typer.Option(metavar="PATH", help="An embedding, repeatable.")] = None,
+    embedding: Annotated[
+        list[str] | None, typer.Option(metavar="PATH", help="An embedding, repeatable.")
+    ] = None,
     clip_skip: Annotated[int, typer.Option(min=0, max=12, help="Like clip_skip in [sd].")] = 0,
     sampler: Annotated[
-        str, typer.Option(metavar=option_help(SdConfig, "sampler")["metavar"], help="Like sampler in [sd].")
+        str,
+        typer.Option(
+            metavar=option_help(SdConfig, "sampler")["metavar"], help="Like sampler in [sd]."
+        ),
     ] = "auto",
     prediction: Annotated[
-        str, typer.Option(metavar=option_help(SdConfig, "prediction")["metavar"], help="Like prediction in [sd].")
+        str,
+        typer.Option(
+            metavar=option_help(SdConfig, "prediction")["metavar"], help="Like prediction in [sd]."
+        ),
     ] = "auto",
     index: Annotated[
         str,
         typer.Option(
-            metavar="PATH", help="A voice's .index file, or none. (default: the voice's own, or the only one there)"
+            metavar="PATH",
+            help="A voice's .index file, or none. (default: the voice's own, or the only one "
+            "there)",
         ),
     ] = "",
     content: Annotated[
@@ -64,7 +80,8 @@ def check(
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show a model's kind, the memory its weights take, and what is missing. Exit code 1 if something is missing."""
+    """Show a model's kind, the memory its weights take, and what is missing. Exit code 1 if
+    something is missing."""
     require_known(sampler, prediction)
     model: object
     report: ModelPlan | SegmentationReport | VoiceReport
@@ -80,11 +97,19 @@ def check(
             raise UsageError(f"{path}: is a voice; {SD_ONLY}")
         _require_no_part_of_sd(path)
         its_index = choose_index(path, index)
-        voice = VoiceSpec(model=path, index=its_index.index, index_note=its_index.note, content=content)
+        voice = VoiceSpec(
+            model=path, index=its_index.index, index_note=its_index.note, content=content
+        )
         report = check_voice(voice)
-        kind_of_model, model = "rvc", voice
-        half, has_exact_cpu = "float16", True
-        vectors = f"{report.vectors} vectors, {report.index_bytes / 2**20:.0f} MiB" if report.vectors else "none"
+        kind_of_model = "rvc"
+        model = voice
+        half = "float16"
+        has_exact_cpu = True
+        vectors = (
+            f"{report.vectors} vectors, {report.index_bytes / 2**20:.0f} MiB"
+            if report.vectors
+            else "none"
+        )
         kind = [
             ("family", f"RVC {report.version}, {'with' if report.has_pitch else 'without'} pitch"),
             ("rate", f"{report.rate_hz} Hz"),
@@ -102,8 +127,10 @@ def check(
         if not is_plain:
             raise UsageError(f"{path}: is SAM3; {SD_ONLY}")
         sam3 = SegmentationSpec(model=path)
-        report, half = check_sam3(sam3), "bfloat16"
-        kind_of_model, model = "sam3", sam3
+        report = check_sam3(sam3)
+        half = "bfloat16"
+        kind_of_model = "sam3"
+        model = sam3
         kind = [("family", KINDS[report.kind])]
     else:
         from engine.models.sd import ModelSpec
@@ -122,8 +149,10 @@ def check(
             embeddings=tuple(embedding or ()),
             clip_skip=clip_skip,
         )
-        report, half = plan_model(spec), "float16"
-        kind_of_model, model = "sd", report
+        report = plan_model(spec)
+        half = "float16"
+        kind_of_model = "sd"
+        model = report
         kind = [
             ("family", FULL_NAMES[report.family]),
             ("predicts", str(report.prediction)),
@@ -147,8 +176,14 @@ def check(
                 (f"  {part.name}", f"{part.parameters / 1e6:.1f} million weights, {part.dtype}")
                 for part in report.parts
             ),
-            ("memory", ", ".join(f"{size / 2**20:.0f} MiB as {dtype}" for dtype, size in memory.items())),
-            ("on a CPU", "float32" if has_exact_cpu else "bfloat16 if it has units for it, else float32"),
+            (
+                "memory",
+                ", ".join(f"{size / 2**20:.0f} MiB as {dtype}" for dtype, size in memory.items()),
+            ),
+            (
+                "on a CPU",
+                "float32" if has_exact_cpu else "bfloat16 if it has units for it, else float32",
+            ),
             *(("note", note) for note in report.notes),
             *(("missing", line) for line in report.missing),
             ("complete", "yes" if report.is_complete else "no"),
@@ -160,7 +195,8 @@ def check(
 
 
 def _is_sam3(name: str) -> bool:
-    """True if the folder is a transformers model, False for a diffusers model, which has its parts in folders.
+    """True if the folder is a transformers model, False for a diffusers model, which has its parts
+    in folders.
 
     Raises ModelError for an empty folder, or one that is neither."""
     from engine.models import locate
@@ -177,12 +213,15 @@ def _is_sam3(name: str) -> bool:
     if not checkpoint_in(path) and (what := other_folder(path)):
         raise ModelError(f"{name}: {what}")
     if not (path / "config.json").is_file() and not checkpoint_in(path):
-        raise ModelError(f"{name}: contains neither a diffusers model ({locate.INDEX}) nor SAM3 (config.json)")
+        raise ModelError(
+            f"{name}: contains neither a diffusers model ({locate.INDEX}) nor SAM3 (config.json)"
+        )
     return True
 
 
 def _is_sam_file(name: str) -> bool:
-    """True if a single file has the tensors of a SAM model, which is refused with the name of what would work."""
+    """True if a single file has the tensors of a SAM model, which is refused with the name of what
+    would work."""
     from engine.models.sam3.model_folder import is_of_transformers, what_file_is
 
     path = Path(name).expanduser()
@@ -205,7 +244,8 @@ def _is_voice(name: str) -> bool:
 
 
 def _require_no_part_of_sd(name: str) -> None:
-    """Raise ModelError for .pth files of Stable Diffusion: old ControlNets, T2I-Adapters, upscalers."""
+    """Raise ModelError for .pth files of Stable Diffusion: old ControlNets, T2I-Adapters,
+    upscalers."""
     from engine.models.pickle_file import read_pickle
     from engine.models.sd.plan.other_models import kind_of
 

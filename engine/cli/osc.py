@@ -25,11 +25,17 @@ ENDS_WITH_DONE = ("/engine/quit", "/engine/status")  # no picture may follow, an
 FAILURE_WITHIN_S = 0.25  # refusals are answered at once
 MAX_LISTED = 4000  # entries per answer; the engine queues 8192 packets
 MIN_PRINTED_HZ = 0.1  # a lower rate means that the sender has stopped
-STATUS_HINT = "`multiverse osc listen` prints what changes, `multiverse osc send /engine/status --wait` the state"
+STATUS_HINT = (
+    "`multiverse osc listen` prints what changes, `multiverse osc send /engine/status "
+    "--wait` the state"
+)
 
 ENGINE = "127.0.0.1:9000"
 Target = Annotated[
-    str, typer.Option("--to", metavar="HOST:PORT", help="The engine's OSC address; localhost is 127.0.0.1.")
+    str,
+    typer.Option(
+        "--to", metavar="HOST:PORT", help="The engine's OSC address; localhost is 127.0.0.1."
+    ),
 ]
 OverTcp = Annotated[bool, typer.Option("--tcp", help="Send over TCP instead of UDP.")]
 
@@ -44,13 +50,16 @@ class UnmappedMessage(NamedTuple):
     arguments: str
 
 
-@app.command(context_settings={"ignore_unknown_options": True})  # otherwise -45 would be read as an option
+@app.command(
+    context_settings={"ignore_unknown_options": True}
+)  # otherwise -45 would be read as an option
 def send(
     address: Annotated[str, typer.Argument(metavar="ADDRESS", help="For example /layer/1/angle.")],
     args: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[ARGS]...", help="1 is an int, 0.5 a float, true a bool, add a text; i:3 f:3 s:3 choose the type."
+            metavar="[ARGS]...",
+            help="1 is an int, 0.5 a float, true a bool, add a text; i:3 f:3 s:3 choose the type.",
         ),
     ] = None,
     to: Target = ENGINE,
@@ -58,7 +67,9 @@ def send(
     wait: Annotated[
         bool,
         typer.Option(
-            "--wait", help="Print the answers and wait until the message has taken effect; exit code 1 if it failed."
+            "--wait",
+            help="Print the answers and wait until the message has taken effect; exit code 1 if "
+            "it failed.",
         ),
     ] = False,
 ) -> None:
@@ -67,15 +78,20 @@ def send(
     carry_out(address, args or [], to, tcp=tcp, within_s=within_s)
 
 
-def carry_out(address: str, args: list[str], to: str, *, tcp: bool = False, within_s: float | None) -> None:
-    """Send a message and print its answers, which must arrive within that time; `within_s` None: print only a refusal.
+def carry_out(
+    address: str, args: list[str], to: str, *, tcp: bool = False, within_s: float | None
+) -> None:
+    """Send a message and print its answers, which must arrive within that time; `within_s` None:
+    print only a refusal.
 
     Raises typer.Exit with code 1 if the message failed."""
     from engine.osc.encode import encode_message
 
     if not address.startswith("/"):
         reason = f"{address}: an OSC address begins with /"
-        raise UsageError(f"{reason}; {git_bash.ADVICE}" if git_bash.is_active(os.environ) else reason)
+        raise UsageError(
+            f"{reason}; {git_bash.ADVICE}" if git_bash.is_active(os.environ) else reason
+        )
     for text in (address, *args):
         try:
             text.encode("utf-8")
@@ -85,7 +101,11 @@ def carry_out(address: str, args: list[str], to: str, *, tcp: bool = False, with
     packet = encode_message(address, *map(read_argument, args))
     with closing(_connect(to, tcp)) as client:
         client.send(packet)
-        has_failed = _print_failure(client, address) if within_s is None else _print_answers(client, address, within_s)
+        has_failed = (
+            _print_failure(client, address)
+            if within_s is None
+            else _print_answers(client, address, within_s)
+        )
     if has_failed:
         raise typer.Exit(1)
 
@@ -94,7 +114,9 @@ def carry_out(address: str, args: list[str], to: str, *, tcp: bool = False, with
 def listen(
     to: Target = ENGINE,
     tcp: OverTcp = False,
-    seconds: Annotated[float | None, typer.Option(metavar="S", help="Stop after this many seconds.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option(metavar="S", help="Stop after this many seconds.")
+    ] = None,
 ) -> None:
     """Print every value and then every change, until Ctrl-C."""
     from engine.osc.encode import encode_message
@@ -120,12 +142,17 @@ def listen(
 def list_unmapped(
     filters: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[WORDS]...", help="List only entries that contain all of these words."),
+        typer.Argument(
+            metavar="[WORDS]...", help="List only entries that contain all of these words."
+        ),
     ] = None,
     to: Target = ENGINE,
     tcp: OverTcp = False,
     most: Annotated[
-        int, typer.Option(metavar="N", min=1, max=MAX_LISTED, help="List only the N most recent addresses.")
+        int,
+        typer.Option(
+            metavar="N", min=1, max=MAX_LISTED, help="List only the N most recent addresses."
+        ),
     ] = 1000,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
 ) -> None:
@@ -135,7 +162,11 @@ def list_unmapped(
     unlisted = total - len(entries)
     if filters:
         texts = [text.lower() for text in filters]
-        entries = [entry for entry in entries if all(text in " ".join(map(str, entry)).lower() for text in texts)]
+        entries = [
+            entry
+            for entry in entries
+            if all(text in " ".join(map(str, entry)).lower() for text in texts)
+        ]
     if as_json:
         print(json.dumps([entry._asdict() for entry in entries], indent=2))
         return
@@ -146,7 +177,9 @@ def list_unmapped(
         print(f"{sender}: {len(found)} {'address' if len(found) == 1 else 'addresses'} not mapped")
         for address, _, count, rate_hz, arguments in sorted(found):
             often = "once" if count == 1 else f"{count} times"
-            often += f", {rate_hz:.3g} per second" if count > 1 and rate_hz >= MIN_PRINTED_HZ else ""
+            often += (
+                f", {rate_hz:.3g} per second" if count > 1 and rate_hz >= MIN_PRINTED_HZ else ""
+            )
             print(f"  {escaped(address) or '(empty)'} {escaped(arguments)}  ({often})")
     if not entries:
         print("No unmapped messages." if not total else "No entry contains these words.")
@@ -157,14 +190,18 @@ def list_unmapped(
 
 
 def _query_unmapped(client: "OscClient", most: int) -> tuple[list[UnmappedMessage], int]:
-    """The entries, and their total number in the engine. Raises MultiverseError if it does not answer or refuses."""
+    """The entries, and their total number in the engine. Raises MultiverseError if it does not
+    answer or refuses."""
     from engine.osc.encode import encode_message
 
     client.send(encode_message("/map/heard", most))
     entries: list[UnmappedMessage] = []
     while True:
-        if (message := client.receive(ANSWER_WITHIN_S)) is None:
-            raise MultiverseError(f"{client.target}: no answer in {ANSWER_WITHIN_S:g} s; does the engine run there?")
+        message = client.receive(ANSWER_WITHIN_S)
+        if message is None:
+            raise MultiverseError(
+                f"{client.target}: no answer in {ANSWER_WITHIN_S:g} s; does the engine run there?"
+            )
         if message.address == "/map/unmapped":
             entries.append(UnmappedMessage._make(message.args))
         elif message.address == "/fail" and message.args[:1] == ("/map/heard",):
@@ -176,7 +213,8 @@ def _query_unmapped(client: "OscClient", most: int) -> tuple[list[UnmappedMessag
 
 
 def read_argument(text: str) -> int | float | bool | str:
-    """Parse an argument: `1` int, `0.5` float, `true` bool, else text; `i:` `f:` `s:` set the type. UsageError."""
+    """Parse an argument: `1` int, `0.5` float, `true` bool, else text; `i:` `f:` `s:` set the type.
+    UsageError."""
     kind, colon, rest = text.partition(":")
     try:
         if colon and kind == "i":
@@ -184,7 +222,9 @@ def read_argument(text: str) -> int | float | bool | str:
         if colon and kind == "f":
             return _in_32_bits(float(rest))
     except ValueError:
-        raise UsageError(f"{text}: not a number for {'an int' if kind == 'i' else 'a float'}") from None
+        raise UsageError(
+            f"{text}: not a number for {'an int' if kind == 'i' else 'a float'}"
+        ) from None
     if colon and kind == "s":
         return rest
     if text in ("true", "false"):
@@ -198,7 +238,11 @@ def read_argument(text: str) -> int | float | bool | str:
 
 def as_line(message: "Message") -> str:
     """The printed form of an answer: `/layer/1/angle 45`."""
-    return escaped(" ".join([message.address, *(f"{a:g}" if isinstance(a, float) else str(a) for a in message.args)]))
+    return escaped(
+        " ".join(
+            [message.address, *(f"{a:g}" if isinstance(a, float) else str(a) for a in message.args)]
+        )
+    )
 
 
 def _in_64_bits(number: int) -> int:
@@ -221,7 +265,8 @@ def _connect(to: str, tcp: bool) -> "OscClient":
 
 
 def _print_answers(client: "OscClient", address: str, within_s: float) -> bool:
-    """Print answers until the message has taken effect and, for a command, `/done` has come; True if it failed."""
+    """Print answers until the message has taken effect and, for a command, `/done` has come; True
+    if it failed."""
     import osc_schema
     from engine.osc.encode import encode_message
 
@@ -234,12 +279,19 @@ def _print_answers(client: "OscClient", address: str, within_s: float) -> bool:
     end_s = time.perf_counter() + within_s
     has_answered = False
     while waits_for:
-        if (message := client.receive(end_s - time.perf_counter())) is None:
+        message = client.receive(end_s - time.perf_counter())
+        if message is None:
             reason = f"no answer in {within_s:g} s; does the engine run there?"
             if "/synced" not in waits_for:
-                reason = f"the engine answers, but {address} is still running after {within_s:g} s; {STATUS_HINT}"
+                reason = (
+                    f"the engine answers, but {address} is still running after {within_s:g} "
+                    f"s; {STATUS_HINT}"
+                )
             elif has_answered:
-                reason = f"the engine answers, but has drawn no picture for {within_s:g} s; {STATUS_HINT}"
+                reason = (
+                    f"the engine answers, but has drawn no picture for {within_s:g} s; "
+                    f"{STATUS_HINT}"
+                )
             raise MultiverseError(f"{client.target}: {reason}")
         if message.address == "/synced" and message.args == (number,):
             waits_for.discard("/synced")

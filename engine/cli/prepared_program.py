@@ -1,4 +1,5 @@
-"""The process that draws what is prepared: a small engine without ports, children and files, one picture per order.
+"""The process that draws what is prepared: a small engine without ports, children and files, one
+picture per order.
 
 It ends when its input closes, so with the engine that started it.
 """
@@ -26,7 +27,9 @@ from engine.web.prepared import DrawnPicture, DrawOrder, PreparedSetup, preview_
 
 FPS: Final = 10.0  # more than twice the rate of the orders: a frame is due whenever one comes
 CLOCK: Final = "timecode"  # the source of the tempo that nothing else in this process follows
-BY: Final = "preset that is prepared"  # to macros, a preset: one that moves in the show moves nothing here
+BY: Final = (
+    "preset that is prepared"  # to macros, a preset: one that moves in the show moves nothing here
+)
 
 
 def main() -> None:
@@ -41,7 +44,8 @@ def main() -> None:
 
 
 def draw_orders() -> Iterator[DrawnPicture]:
-    """Draw a picture for each order read from standard input. MultiverseError if there is no engine to draw it."""
+    """Draw a picture for each order read from standard input. MultiverseError if there is no engine
+    to draw it."""
     setup = msgspec.json.decode(sys.stdin.buffer.readline(), type=PreparedSetup)
     width, height = preview_size(16, 9)
     config = Config(
@@ -63,14 +67,17 @@ def draw_orders() -> Iterator[DrawnPicture]:
             sound.append(order.sound)
             wait_for_gate(gate)
             frame = next(frames)
-            yield DrawnPicture(size_px=(frame.width, frame.height), rgba=frame.read_rgba().tobytes())
+            yield DrawnPicture(
+                size_px=(frame.width, frame.height), rgba=frame.read_rgba().tobytes()
+            )
 
 
 def follow(engine: Engine, order: DrawOrder) -> None:
     """Apply what an order says has changed in the show."""
     control_hub, (width, height) = engine.control_hub, order.size_px
     engine.params.set_many([("/engine/width", width), ("/engine/height", height)], by=BY)
-    if order.is_cut:  # as a run that is resumed: at once, and in the order that the inputs of the shaders have here
+    # as a run that is resumed: at once, and in the order that the inputs of the shaders have here
+    if order.is_cut:
         preset = LoadedPreset(name="", values=entries_of(order.values.items()), inputs=order.inputs)
         control_hub.preset_control.resume(preset)
     else:
@@ -84,7 +91,8 @@ def _answer(answers: BinaryIO, picture: DrawnPicture) -> None:
 
 
 class _ForwardedSound(AudioInput):
-    """The sound of the show, received with each order and analysed for this look. The drawing thread only."""
+    """The sound of the show, received with each order and analysed for this look. The drawing
+    thread only."""
 
     def __init__(self, sample_rate_hz: int, channels: int) -> None:
         super().__init__(SampleRing(sample_rate_hz, channels), "the sound of the show")

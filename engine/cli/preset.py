@@ -1,4 +1,5 @@
-"""`multiverse preset`: manages the folder of presets; saves and loads them in a running engine over OSC."""
+"""`multiverse preset`: manages the folder of presets; saves and loads them in a running engine over
+OSC."""
 
 import contextlib
 import json
@@ -20,18 +21,26 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Saved looks.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The preset's name.")]
-NameOrNone = Annotated[str, typer.Argument(metavar="[NAME]", help="The preset's name. (default: prepare none)")]
+NameOrNone = Annotated[
+    str, typer.Argument(metavar="[NAME]", help="The preset's name. (default: prepare none)")
+]
 NewName = Annotated[str, typer.Argument(metavar="NEW", help="Its new name.")]
 Folder = Annotated[
     Path | None,
-    typer.Option("--presets", metavar="FOLDER", help="Folder of the presets. (default: the user's data folder)"),
+    typer.Option(
+        "--presets",
+        metavar="FOLDER",
+        help="Folder of the presets. (default: the user's data folder)",
+    ),
 ]
 TIME_HELP = "Time that the change takes: seconds (4, 0.5), beats (4b) or bars (2bars)."
 LONGEST = "16bars"  # that the engine's own time is likely to be
 SLOWEST = (20.0, 7)  # beats per minute and beats a bar: the tempo of the engine is not known here
 Time = Annotated[str, typer.Argument(metavar="[TIME]", help=TIME_HELP)]
 Fade = Annotated[str, typer.Argument(metavar="[FADE]", help=TIME_HELP)]
-TakeFade = Annotated[str, typer.Argument(metavar="[FADE]", help=f"{TIME_HELP} (default: /preset/take_fade)")]
+TakeFade = Annotated[
+    str, typer.Argument(metavar="[FADE]", help=f"{TIME_HELP} (default: /preset/take_fade)")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
 
@@ -44,9 +53,19 @@ def list_presets(folder: Folder = None, as_json: AsJson = False) -> None:
     from engine.params.presets import is_factory
 
     names = presets.list()
-    found = [{"name": name, "built_in": is_factory(name), "world": world_of(name)} for name in names]
-    facts = {name: ", ".join(filter(None, ("built in", world_of(name)))) for name in names if is_factory(name)}
-    _print(found, as_json, "".join(f"{name}  ({facts[name]})\n" if name in facts else f"{name}\n" for name in names))
+    found = [
+        {"name": name, "built_in": is_factory(name), "world": world_of(name)} for name in names
+    ]
+    facts = {
+        name: ", ".join(filter(None, ("built in", world_of(name))))
+        for name in names
+        if is_factory(name)
+    }
+    _print(
+        found,
+        as_json,
+        "".join(f"{name}  ({facts[name]})\n" if name in facts else f"{name}\n" for name in names),
+    )
 
 
 @app.command()
@@ -54,7 +73,10 @@ def show(name: Name, folder: Folder = None, as_json: AsJson = False) -> None:
     """Print the values of a preset; invalid entries are listed on stderr."""
     loaded = _open(folder).load(name)
     if as_json:
-        _print({"name": loaded.name, "values": loaded.by_address(), "problems": loaded.problems}, as_json)
+        _print(
+            {"name": loaded.name, "values": loaded.by_address(), "problems": loaded.problems},
+            as_json,
+        )
         return
     _warn(loaded.problems)
     width = max((len(param.address) for param, _ in loaded.values), default=0)
@@ -74,13 +96,15 @@ def save(name: Name, to: Target = ENGINE, as_json: AsJson = False) -> None:
 
 @app.command()
 def load(name: Name, fade: Fade = "0", to: Target = ENGINE, as_json: AsJson = False) -> None:
-    """Crossfade the running engine to a preset (/preset/load); returns when the fade is complete."""
+    """Crossfade the running engine to a preset (/preset/load); returns when the fade is
+    complete."""
     _carry_out("load", [name], to, as_json, fade)
 
 
 @app.command()
 def glide(name: Name, time: Time = "0", to: Target = ENGINE, as_json: AsJson = False) -> None:
-    """Glide the running engine's values to a preset's (/preset/glide); returns when they have arrived."""
+    """Glide the running engine's values to a preset's (/preset/glide); returns when they have
+    arrived."""
     _carry_out("glide", [name], to, as_json, time)
 
 
@@ -92,7 +116,8 @@ def prepare(name: NameOrNone = "", to: Target = ENGINE, as_json: AsJson = False)
 
 @app.command()
 def take(fade: TakeFade = "", to: Target = ENGINE, as_json: AsJson = False) -> None:
-    """Crossfade the running engine to what is prepared (/preset/take); what was on screen is prepared then."""
+    """Crossfade the running engine to what is prepared (/preset/take); what was on screen is
+    prepared then."""
     _carry_out("take", [], to, as_json, fade or None)
 
 
@@ -111,7 +136,8 @@ def delete(name: Name, folder: Folder = None, as_json: AsJson = False) -> None:
 
 @app.command()
 def restore(name: Name, folder: Folder = None, as_json: AsJson = False) -> None:
-    """Restore the preset that was last overwritten or deleted under this name. A second call undoes the first."""
+    """Restore the preset that was last overwritten or deleted under this name. A second call undoes
+    the first."""
     _print({"restored": _open(folder).restore(name).name}, as_json)
 
 
@@ -129,14 +155,19 @@ def import_preset(
     loaded = _open(folder).import_file(file, name, overwrite=overwrite)
     if not as_json:
         _warn(loaded.problems)
-    _print({"name": name or loaded.name, "problems": loaded.problems}, as_json, f"{name or loaded.name}\n")
+    _print(
+        {"name": name or loaded.name, "problems": loaded.problems},
+        as_json,
+        f"{name or loaded.name}\n",
+    )
 
 
 @app.command()
 def export(
     name: Name,
     file: Annotated[
-        Path | None, typer.Option("--to", metavar="FILE", help="File to write instead of the terminal.")
+        Path | None,
+        typer.Option("--to", metavar="FILE", help="File to write instead of the terminal."),
     ] = None,
     overwrite: Overwrite = False,
     folder: Folder = None,
@@ -157,22 +188,30 @@ def export(
 def picture(
     name: Name,
     file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Picture to write: .jpg or .png; .webp: a loop of one bar, 1.92 s.")
+        Path,
+        typer.Argument(
+            metavar="FILE", help="Picture to write: .jpg or .png; .webp: a loop of one bar, 1.92 s."
+        ),
     ],
     size: Annotated[
-        str | None, typer.Option(metavar="WxH", help="Size in pixels. (default: 320x180; .webp: 240x135)")
+        str | None,
+        typer.Option(metavar="WxH", help="Size in pixels. (default: 320x180; .webp: 240x135)"),
     ] = None,
     seconds: Annotated[
         float,
         typer.Option(
-            min=0.0, max=60.0, metavar="SECONDS", help="Time in the demo loop at which it is taken, or a .webp begins."
+            min=0.0,
+            max=60.0,
+            metavar="SECONDS",
+            help="Time in the demo loop at which it is taken, or a .webp begins.",
         ),
     ] = 4.7,
     overwrite: Overwrite = False,
     folder: Folder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Draw a preset with the built-in demo loop and write the picture; the same preset gives the same picture."""
+    """Draw a preset with the built-in demo loop and write the picture; the same preset gives the
+    same picture."""
     from engine.cli import preset_picture
     from engine.system.picture_size import parse_size
 
@@ -193,8 +232,11 @@ def print_path(folder: Folder = None, as_json: AsJson = False) -> None:
     _print({"path": str(path)}, as_json, f"{path}\n")
 
 
-def _carry_out(verb: str, names: list[str], to: str, as_json: bool, written: str | None = "0") -> None:
-    """Send the command over OSC; exit code 1 after /fail. `written`: the time it takes, None for the engine's own."""
+def _carry_out(
+    verb: str, names: list[str], to: str, as_json: bool, written: str | None = "0"
+) -> None:
+    """Send the command over OSC; exit code 1 after /fail. `written`: the time it takes, None for
+    the engine's own."""
     from engine.params.fade_time import FadeTime
 
     try:

@@ -1,7 +1,8 @@
 """Pictures of a preset, drawn offline with the built-in demo loop: a still, or a loop.
 
-A loop is an animated WebP of one bar, without a seam, small enough for a page of them. Still and loop have one rate: at
-another the waves are read at other moments, and the still would not be in the loop.
+A loop is an animated WebP of one bar, without a seam, small enough for a page of them. Still and
+loop have one rate: at another the waves are read at other moments, and the still would not be in
+the loop.
 """
 
 from collections import deque
@@ -22,8 +23,11 @@ QUALITIES: Final = (85, 75, 65, 55, 45, 35, 25)
 ALL_PICTURES: Final = BLENDED + PICTURES
 
 
-def draw_still(name: str, folder: Path, suffix: str, size: tuple[int, int], seconds: float) -> bytes:
-    """The picture at that time as a file's content; `suffix` is the format's. `folder` holds the presets."""
+def draw_still(
+    name: str, folder: Path, suffix: str, size: tuple[int, int], seconds: float
+) -> bytes:
+    """The picture at that time as a file's content; `suffix` is the format's. `folder` holds the
+    presets."""
     (rgb,) = _draw(name, folder, size, FPS, frames=max(1, round(seconds * FPS)), count=1, step=1)
     file = BytesIO()
     Image.fromarray(rgb).save(file, "PNG" if suffix == ".png" else "JPEG", quality=90)
@@ -31,19 +35,22 @@ def draw_still(name: str, folder: Path, suffix: str, size: tuple[int, int], seco
 
 
 def draw_loop(name: str, folder: Path, suffix: str, size: tuple[int, int], seconds: float) -> bytes:
-    """An animated WebP that begins with the picture at that time. Drawn at twice the size, for fine lines."""
+    """An animated WebP that begins with the picture at that time. Drawn at twice the size, for fine
+    lines."""
     width, height = size
     before = round(seconds * FPS)
     frames = max(2 * BLENDED + 1, before) + 2 * (PICTURES - 1)
-    large = _draw(name, folder, (2 * width, 2 * height), FPS, frames=frames, count=ALL_PICTURES, step=2)
+    large = _draw(
+        name, folder, (2 * width, 2 * height), FPS, frames=frames, count=ALL_PICTURES, step=2
+    )
     return webp(close_loop([halve(rgb) for rgb in large]))
 
 
 def _draw(
     name: str, folder: Path, size: tuple[int, int], fps: int, *, frames: int, count: int, step: int
 ) -> list[np.ndarray]:
-    """The last of the first `frames` pictures and those `step` apart before it, `count` in all: (height, width, 3)
-    uint8 each, in order of time."""
+    """The last of the first `frames` pictures and those `step` apart before it, `count` in all:
+    (height, width, 3) uint8 each, in order of time."""
     from engine.app import open_engine
     from engine.config import Config
 
@@ -67,13 +74,16 @@ def _draw(
 
 
 def close_loop(pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """A loop of PICTURES pictures that begins with pictures[BLENDED], from ALL_PICTURES in a row, uint8.
+    """A loop of PICTURES pictures that begins with pictures[BLENDED], from ALL_PICTURES in a row,
+    uint8.
 
-    Its last BLENDED ones dissolve into those before its first, so that the first follows them without a jump."""
+    Its last BLENDED ones dissolve into those before its first, so that the first follows them
+    without a jump."""
     loop = list(pictures[BLENDED:])
     for index in range(BLENDED):
         weight = (index + 1) / BLENDED  # the last one is the picture before the first
-        late, early = loop[index - BLENDED].astype(np.float32), pictures[index].astype(np.float32)
+        late = loop[index - BLENDED].astype(np.float32)
+        early = pictures[index].astype(np.float32)
         loop[index - BLENDED] = np.rint(late + weight * (early - late)).astype(np.uint8)
     return loop
 
@@ -87,13 +97,21 @@ def halve(picture: np.ndarray) -> np.ndarray:
 
 
 def webp(loop: Sequence[np.ndarray]) -> bytes:
-    """An endless animated WebP of (height, width, 3) uint8 pictures, at the best of QUALITIES within MAX_BYTES."""
+    """An endless animated WebP of (height, width, 3) uint8 pictures, at the best of QUALITIES
+    within MAX_BYTES."""
     first, *others = [Image.fromarray(picture) for picture in loop]
     encoded = b""
     for quality in QUALITIES:
         file = BytesIO()
         first.save(
-            file, "WEBP", save_all=True, append_images=others, duration=PICTURE_MS, loop=0, quality=quality, method=4
+            file,
+            "WEBP",
+            save_all=True,
+            append_images=others,
+            duration=PICTURE_MS,
+            loop=0,
+            quality=quality,
+            method=4,
         )
         encoded = file.getvalue()
         if len(encoded) <= MAX_BYTES:

@@ -1,7 +1,8 @@
-"""Queries one part of the system in a child process, because the query may crash, hang or load large libraries.
+"""Queries one part of the system in a child process, because the query may crash, hang or load
+large libraries.
 
-A query is named as `module:function`, one of those below as `gl` for `ask_gl`. `main` answers with one line of JSON:
-the answer, or `{"error": ..., "traceback": ...}`. `Probe` is the parent's side.
+A query is named as `module:function`, one of those below as `gl` for `ask_gl`. `main` answers with
+one line of JSON: the answer, or `{"error": ..., "traceback": ...}`. `Probe` is the parent's side.
 """
 
 import json
@@ -18,7 +19,9 @@ from engine.errors import ModelError, MultiverseError, NoGLError, SourceError
 from engine.system.worker_process import WorkerProcess, claim_output, end_with_parent
 
 TIMEOUT_S = 120.0  # importing torch from a cold disk takes long
-RECEIVE_S, RECEIVE_POLL_S = 20.0, 0.02  # Syphon announces a server within a second; a busy machine takes longer
+# Syphon announces a server within a second; a busy machine takes longer
+RECEIVE_S = 20.0
+RECEIVE_POLL_S = 0.02
 
 log = logging.getLogger(__name__)
 
@@ -72,9 +75,12 @@ def ask_gl() -> dict[str, Any]:
     try:
         context = open_context()
     except NoGLError as error:
-        if (unused := find_unused_card()) is None:
+        unused = find_unused_card()
+        if unused is None:
             raise
-        raise NoGLError(f"{error}; there is a card ({unused.card}): {unused.reason}; {unused.fix}") from error
+        raise NoGLError(
+            f"{error}; there is a card ({unused.card}): {unused.reason}; {unused.fix}"
+        ) from error
     renderer = context.info["GL_RENDERER"]
     answer = {
         "renderer": renderer,
@@ -94,7 +100,12 @@ def ask_gpus() -> dict[str, Any]:
     named = name_devices() if sys.platform == "linux" else ()
     return {
         "gpus": [
-            {"index": each.device.index, "name": each.name, "file": each.device.file, "error": each.error}
+            {
+                "index": each.device.index,
+                "name": each.name,
+                "file": each.device.file,
+                "error": each.error,
+            }
             for each in named
         ]
     }
@@ -131,14 +142,18 @@ def ask_audio() -> dict[str, Any]:
 
 
 def ask_permissions() -> dict[str, Any]:
-    """The stored permissions of macOS for microphone and camera: "allowed", "refused", "not asked" or "unknown".
+    """The stored permissions of macOS for microphone and camera: "allowed", "refused", "not asked"
+    or "unknown".
 
     Through pyobjc, which comes with Syphon. Does not make macOS ask the user."""
     import objc
 
-    objc.loadBundle("AVFoundation", {}, bundle_path="/System/Library/Frameworks/AVFoundation.framework")
+    objc.loadBundle(
+        "AVFoundation", {}, bundle_path="/System/Library/Frameworks/AVFoundation.framework"
+    )
     device = objc.lookUpClass("AVCaptureDevice")
-    # AVAuthorizationStatus: notDetermined, restricted, denied, authorized. AVMediaTypeAudio, AVMediaTypeVideo.
+    # AVAuthorizationStatus: notDetermined, restricted, denied, authorized. AVMediaTypeAudio,
+    # AVMediaTypeVideo.
     states = {0: "not asked", 1: "refused", 2: "refused", 3: "allowed"}
     return {
         name: states.get(int(device.authorizationStatusForMediaType_(kind)), "unknown")
@@ -153,7 +168,8 @@ def ask_cameras() -> dict[str, Any]:
 
 
 def ask_midi() -> dict[str, Any]:
-    """Query whether MIDI ports are possible: `missing` says why there are none at all; "" if there may be some."""
+    """Query whether MIDI ports are possible: `missing` says why there are none at all; "" if there
+    may be some."""
     from engine.control.midi.system import LibremidiSystem
 
     try:
@@ -175,7 +191,15 @@ def ask_encoders() -> dict[str, Any]:
             return False
         return True
 
-    h264 = ("libx264", "h264_videotoolbox", "h264_nvenc", "h264_qsv", "h264_amf", "h264_mf", "libopenh264")
+    h264 = (
+        "libx264",
+        "h264_videotoolbox",
+        "h264_nvenc",
+        "h264_qsv",
+        "h264_amf",
+        "h264_mf",
+        "libopenh264",
+    )
     ten_bits = {".mov (ProRes)": "prores", ".mkv (HEVC)": "libx265"}
     return {
         "h264": [name for name in h264 if can_encode(name)],
@@ -185,8 +209,8 @@ def ask_encoders() -> dict[str, Any]:
 
 
 def ask_torch() -> dict[str, Any]:
-    """Query PyTorch and the devices it can use; {} if it is not installed. `problem`: why the card cannot be used, in
-    one line; `devices` is empty then, unless the cards answer."""
+    """Query PyTorch and the devices it can use; {} if it is not installed. `problem`: why the card
+    cannot be used, in one line; `devices` is empty then, unless the cards answer."""
     if find_spec("torch") is None:
         return {}
     import torch
@@ -212,8 +236,9 @@ def ask_torch() -> dict[str, Any]:
 
 
 def ask_receive(kind: str, name: str, target: str) -> dict[str, Any]:
-    """Receive one picture of a texture sink as another program would, through the source of `--camera KIND:NAME`. Saves
-    it as (height, width, 3) uint8 RGB, row 0 at the top as programs on that system show it."""
+    """Receive one picture of a texture sink as another program would, through the source of
+    `--camera KIND:NAME`. Saves it as (height, width, 3) uint8 RGB, row 0 at the top as programs on
+    that system show it."""
     import numpy as np
 
     from engine.render.context import open_context
@@ -223,7 +248,9 @@ def ask_receive(kind: str, name: str, target: str) -> dict[str, Any]:
     from engine.system.clock import SystemClock
 
     context = open_context() if kind == "spout" else None  # which needs a current one
-    source = open_source(f"{kind}:{name}", offline=False, clock=SystemClock(), report=lambda key, line: None)
+    source = open_source(
+        f"{kind}:{name}", offline=False, clock=SystemClock(), report=lambda key, line: None
+    )
     assert source is not None
     source.start()
     end_s = time.perf_counter() + RECEIVE_S
@@ -242,7 +269,8 @@ def ask_receive(kind: str, name: str, target: str) -> dict[str, Any]:
 
 
 def ask_syphon() -> dict[str, Any]:
-    """Query the application name under which Syphon lists our servers; {} if Syphon cannot run here."""
+    """Query the application name under which Syphon lists our servers; {} if Syphon cannot run
+    here."""
     from engine.sinks.registry import unavailable_reason
     from engine.sinks.syphon import application_name
 

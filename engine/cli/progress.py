@@ -1,4 +1,5 @@
-"""The progress of long commands: a bar on a terminal, a plain line every ten seconds elsewhere, nothing with --json.
+"""The progress of long commands: a bar on a terminal, a plain line every ten seconds elsewhere,
+nothing with --json.
 
 A job reports figures (engine/jobs/kit/report.py); the `ProgressLook`s below format them as text.
 """
@@ -52,8 +53,8 @@ class ProgressLook(Generic[Progress]):
 def show_progress(
     look: ProgressLook[Progress], is_quiet: bool = False, stop: threading.Event | None = None
 ) -> Iterator[ProgressOutput[Progress]]:
-    """Yields `update(progress)`, for calls at any rate, and `say(line)`, which prints above the bar, both from
-    any thread. `stop`: set once the run should end."""
+    """Yields `update(progress)`, for calls at any rate, and `say(line)`, which prints above the
+    bar, both from any thread. `stop`: set once the run should end."""
     if is_quiet:
         yield lambda progress: None, say_at_once
     elif sys.stderr.isatty():
@@ -76,12 +77,23 @@ def bar(
     look: ProgressLook[Progress], console: "Console", stop: threading.Event | None = None
 ) -> Iterator[ProgressOutput[Progress]]:
     from rich.console import Group
-    from rich.progress import BarColumn, MofNCompleteColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
     from rich.progress import Progress as Bars
     from rich.text import Text
 
     count_column = MofNCompleteColumn() if look.is_counted else TaskProgressColumn()
-    columns = TextColumn("{task.description}"), BarColumn(), count_column, TextColumn("{task.fields[pace]}")
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        count_column,
+        TextColumn("{task.fields[pace]}"),
+    )
     bars = Bars(*columns, TimeElapsedColumn(), console=console)
     task = bars.add_task("loading", total=None, pace="")
     below = Text("", no_wrap=True, overflow="ellipsis")
@@ -105,8 +117,8 @@ def bar(
 
 @contextmanager
 def _live_display(renderable: "RenderableType", console: "Console") -> Iterator[Write]:
-    """Draw on a terminal from a thread of its own, which alone waits while the terminal is blocked. Yields `say(line)`,
-    which prints above it. Any thread."""
+    """Draw on a terminal from a thread of its own, which alone waits while the terminal is blocked.
+    Yields `say(line)`, which prints above it. Any thread."""
     from rich.live import Live
 
     lines: SimpleQueue[str] = SimpleQueue()
@@ -128,12 +140,15 @@ def _live_display(renderable: "RenderableType", console: "Console") -> Iterator[
         with repeat(refresh, REDRAWN_AFTER_S, "progress bar", within=ending_live()):
             yield lines.put
     finally:
-        sys.stdout, sys.stderr = streams  # those of a bar that is still being drawn would wait for it
+        sys.stdout, sys.stderr = (
+            streams  # those of a bar that is still being drawn would wait for it
+        )
 
 
 @contextmanager
 def parts_bar(is_quiet: bool) -> Iterator[Callable[[str, float], None]]:
-    """A bar for what has parts instead of a count: yields `show(part, fraction done)`. Nothing without a terminal."""
+    """A bar for what has parts instead of a count: yields `show(part, fraction done)`. Nothing
+    without a terminal."""
     if is_quiet or not sys.stderr.isatty():
         yield lambda part, done: None
         return
@@ -149,9 +164,11 @@ def parts_bar(is_quiet: bool) -> Iterator[Callable[[str, float], None]]:
 
 
 @contextmanager
-def plain_lines(nothing: str, newest: Callable[[], str | None], write: Write = write_to_stderr) -> Iterator[None]:
-    """Print a line every ten seconds. `newest`: returns the newest progress, or None before the first.
-    Then `nothing`, such as `no picture yet`, is printed with the elapsed time."""
+def plain_lines(
+    nothing: str, newest: Callable[[], str | None], write: Write = write_to_stderr
+) -> Iterator[None]:
+    """Print a line every ten seconds. `newest`: returns the newest progress, or None before the
+    first. Then `nothing`, such as `no picture yet`, is printed with the elapsed time."""
     began_s = time.perf_counter()
 
     def write_line() -> None:
@@ -170,13 +187,17 @@ def repeat(
     first_s: float | None = None,
     within: AbstractContextManager[object] | None = None,
 ) -> Iterator[None]:
-    """Call `act` periodically on a thread of its own, because loading or one batch may block for longer than that.
-    `first_s`: when the first time is, if not after `every_s`. `within`: entered and left on that thread."""
+    """Call `act` periodically on a thread of its own, because loading or one batch may block for
+    longer than that. `first_s`: when the first time is, if not after `every_s`. `within`: entered
+    and left on that thread."""
     end = threading.Event()
 
     def run() -> None:
         wait_s = every_s if first_s is None else first_s
-        with suppress(OSError), within or nullcontext():  # a closed pipe or a full disk must not end the run
+        with (
+            suppress(OSError),
+            within or nullcontext(),
+        ):  # a closed pipe or a full disk must not end the run
             while not end.wait(wait_s):
                 wait_s = every_s
                 act()
@@ -212,7 +233,8 @@ def pictures_line(progress: JobProgress) -> str:
 
 
 def stages_line(progress: "VideoProgress") -> str:
-    """Each stage with its input queue and the fraction of the time that it was busy: `encode 1/4 35 %`."""
+    """Each stage with its input queue and the fraction of the time that it was busy: `encode 1/4 35
+    %`."""
     parts = []
     for row in progress.stage_figures:
         queue = f" {row.waiting}/{row.most}" if row.most else ""
@@ -252,5 +274,9 @@ SEGMENT: "ProgressLook[SegmentProgress]" = ProgressLook(
     nothing="no picture yet", doing="segmenting", line=pictures_line, pace=_segment_pace
 )
 CONVERT: "ProgressLook[ConvertProgress]" = ProgressLook(
-    nothing="nothing converted yet", doing="converting", line=sound_line, pace=sound_line, is_counted=False
+    nothing="nothing converted yet",
+    doing="converting",
+    line=sound_line,
+    pace=sound_line,
+    is_counted=False,
 )

@@ -4,9 +4,11 @@ import io
 
 
 def qr_text(url: str) -> str:
-    """The code in half blocks, two rows of modules per line, with the quiet zone; ends with a line break.
+    """The code in half blocks, two rows of modules per line, with the quiet zone; ends with a line
+    break.
 
-    Light on dark, because most terminals are: dark modules are spaces. Readers accept both polarities."""
+    Light on dark, because most terminals are: dark modules are spaces. Readers accept both
+    polarities."""
     import segno
 
     lines = io.StringIO()

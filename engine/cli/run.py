@@ -16,7 +16,15 @@ from engine.cli.job_options import job_options
 from engine.cli.run_options import keys_of, options_of, require_model, settings_from
 from engine.cli.signals import Signals
 from engine.cli.standard_streams import complain
-from engine.config import RUN_DEFAULTS, Config, DmxConfig, build_config, lan_defaults, read_config_file, split_host_port
+from engine.config import (
+    RUN_DEFAULTS,
+    Config,
+    DmxConfig,
+    build_config,
+    lan_defaults,
+    read_config_file,
+    split_host_port,
+)
 from engine.errors import ConfigError, SinkError, UsageError
 from engine.live.kit.opening import live_models, with_implied
 from engine.system.picture_size import parse_size
@@ -34,23 +42,32 @@ _KEYS = tuple(keys_of(Config, entries=live_models()))
 @job_options(options_of(_KEYS))
 def run(
     config: Annotated[
-        Path | None, typer.Option(metavar="FILE.toml", help="Configuration file; options override it.")
+        Path | None,
+        typer.Option(metavar="FILE.toml", help="Configuration file; options override it."),
     ] = None,
     size: Annotated[
         str | None,
-        typer.Option(metavar="WxH", help="Picture size in pixels. (default: 1280x720; live in software 960x540)"),
+        typer.Option(
+            metavar="WxH",
+            help="Picture size in pixels. (default: 1280x720; live in software 960x540)",
+        ),
     ] = None,
     *,
     window: Annotated[
         list[str] | None,
         typer.Option(
             metavar="[PICTURE:][DISPLAY]",
-            help="Show the picture in a window on this display, repeatable: a number or a part of a name, see"
-            " `multiverse view --list`; alone, the second display if there is one. The same as --sink window=DISPLAY.",
+            help="Show the picture in a window on this display, repeatable: a number or a part of "
+            "a name, see"
+            " `multiverse view --list`; alone, the second display if there is one. The same as "
+            "--sink window=DISPLAY.",
         ),
     ] = None,
     fullscreen: Annotated[
-        bool, typer.Option("--fullscreen", help="With --window: fill the display. Escape or F leaves that.")
+        bool,
+        typer.Option(
+            "--fullscreen", help="With --window: fill the display. Escape or F leaves that."
+        ),
     ] = False,
     lan: Annotated[
         bool,
@@ -63,19 +80,27 @@ def run(
     seconds: Annotated[
         float | None, typer.Option(min=0.0, metavar="SECONDS", help="Stop after this many seconds.")
     ] = None,
-    frames: Annotated[int | None, typer.Option(min=1, metavar="COUNT", help="Stop after this many frames.")] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print one summary object at the end.")] = False,
+    frames: Annotated[
+        int | None, typer.Option(min=1, metavar="COUNT", help="Stop after this many frames.")
+    ] = None,
+    json_: Annotated[
+        bool, typer.Option("--json", help="Print one summary object at the end.")
+    ] = False,
     **options: Any,
 ) -> None:
     """Turn sound into the Multiverse picture and publish it.
 
-    Without options: the default sound input (else the built-in demo loop), OpenGL on a GPU (else Numba), the system's
-    texture sharing (Syphon, Spout or shared memory), OSC on 127.0.0.1:9000 and a page on http://127.0.0.1:9001/.
+    Without options: the default sound input (else the built-in demo loop), OpenGL on a GPU (else
+    Numba), the system's texture sharing (Syphon, Spout or shared memory), OSC on 127.0.0.1:9000 and
+    a page on http://127.0.0.1:9001/.
 
     With --offline it renders a video from a sound file, as fast as possible:
     multiverse run --offline --audio song.wav --preset Aurora --sink record=video.mp4"""
     option_values = settings_from(_KEYS, options)
-    assignments = [*option_values.pop("params", ()), *(("/window/fullscreen=1",) if fullscreen else ())]
+    assignments = [
+        *option_values.pop("params", ()),
+        *(("/window/fullscreen=1",) if fullscreen else ()),
+    ]
     if size is not None:
         option_values["width"], option_values["height"] = parse_size(size)
     if window:
@@ -85,7 +110,9 @@ def run(
     settings = build_settings(config, option_values, assignments, is_open_to_lan=lan)
     for entry in live_models():
         require_model(entry, options, settings.models[entry.name].model)
-    for why in _without_effect(settings, option_values, has_end=frames is not None or seconds is not None):
+    for why in _without_effect(
+        settings, option_values, has_end=frames is not None or seconds is not None
+    ):
         raise UsageError(why)
     if settings.presets and not Path(settings.presets).expanduser().exists():
         complain(f"--presets {settings.presets}: is made with the first preset that is saved")
@@ -96,18 +123,25 @@ def run(
     _play(settings, frames, seconds, is_json=json_)
 
 
-def _without_effect(config: Config, option_values: Mapping[str, Any], *, has_end: bool) -> Iterator[str]:
+def _without_effect(
+    config: Config, option_values: Mapping[str, Any], *, has_end: bool
+) -> Iterator[str]:
     """Lines about settings that this run cannot use. `option_values`: those of the command line."""
-    dmx, universes = config.dmx, () if config.dmx.universes == DmxConfig().universes else config.dmx.universes
+    dmx = config.dmx
+    universes = () if config.dmx.universes == DmxConfig().universes else config.dmx.universes
     if config.offline and not has_end and config.audio in (None, "demo"):
         yield "--offline needs --frames N or --seconds S, or a sound file, which sets the end"
     if config.offline and config.resume:
         yield (
-            "--resume: a video begins again, without the values of the last run; --overwrite replaces the one before,"
+            "--resume: a video begins again, without the values of the last run; --overwrite "
+            "replaces the one before,"
             " --preset and --set give its values"
         )
     if config.overwrite and not config.offline:
-        yield "--overwrite has no effect live, where nothing is replaced: a new recording gets a number"
+        yield (
+            "--overwrite has no effect live, where nothing is replaced: a new recording gets a "
+            "number"
+        )
     if config.offline and config.monitor != "none":
         yield "--monitor: has no effect with --offline, which is faster or slower than the sound"
     if dmx.listen == "off" and "dmx.universes" in option_values:
@@ -117,11 +151,15 @@ def _without_effect(config: Config, option_values: Mapping[str, Any], *, has_end
     if dmx.listen == "off" and dmx.fixture is not None:
         yield "--fixture has no effect: nothing listens; add --dmx artnet, sacn or both"
     if config.offline and not config.sinks:
-        yield "--offline makes a video and has nowhere to put it: add --sink record=FILE.mp4 (or --sink null)"
+        yield (
+            "--offline makes a video and has nowhere to put it: add --sink record=FILE.mp4 (or "
+            "--sink null)"
+        )
 
 
 def _play(settings: Config, frames: int | None, seconds: float | None, *, is_json: bool) -> None:
-    """Run the engine to its end, and print what became of it. Exits with 1 if a video was interrupted."""
+    """Run the engine to its end, and print what became of it. Exits with 1 if a video was
+    interrupted."""
     from engine.cli.log_thread import LogThread
 
     signals = Signals()
@@ -154,14 +192,21 @@ def _play(settings: Config, frames: int | None, seconds: float | None, *, is_jso
 
 
 def build_settings(
-    path: Path | None, options: dict[str, Any], assignments: list[str], *, is_open_to_lan: bool = False
+    path: Path | None,
+    options: dict[str, Any],
+    assignments: list[str],
+    *,
+    is_open_to_lan: bool = False,
 ) -> Config:
-    """The Config of this run: defaults of a live run, overridden by the file, overridden by the options.
+    """The Config of this run: defaults of a live run, overridden by the file, overridden by the
+    options.
 
     `--lan` overrides the file's addresses, because it is an option of this run.
 
     Offline, no default device is opened: the picture depends on its input only."""
-    values: dict[str, Any] = {name: {} for name in ("osc", "dmx", *(entry.name for entry in live_models()), "params")}
+    values: dict[str, Any] = {
+        name: {} for name in ("osc", "dmx", *(entry.name for entry in live_models()), "params")
+    }
     option_values = {key: value for key, value in options.items() if value is not None}
     file = read_config_file(path) if path else {}
     option_values = with_implied(option_values, file)
@@ -171,7 +216,12 @@ def build_settings(
     if is_open_to_lan:
         _refuse_loopback("--osc", option_values.get("osc.listen", "off"))
         _refuse_loopback("--web", option_values.get("web", "off"))
-    for layer in ({} if is_offline else RUN_DEFAULTS, file, lan_defaults() if is_open_to_lan else {}, option_values):
+    for layer in (
+        {} if is_offline else RUN_DEFAULTS,
+        file,
+        lan_defaults() if is_open_to_lan else {},
+        option_values,
+    ):
         for key, value in layer.items():
             table, _, name = key.rpartition(".")
             if table or isinstance(values.get(key), dict):
@@ -180,7 +230,9 @@ def build_settings(
                 values[key] = value
     for assignment in assignments:
         values["params"].update(parse_assignment(assignment))
-    has_size = {"width", "height"} & values.keys() or {"/engine/width", "/engine/height"} & values["params"].keys()
+    has_size = {"width", "height"} & values.keys() or {"/engine/width", "/engine/height"} & values[
+        "params"
+    ].keys()
     values.setdefault("is_size_free", not has_size)
     if path is not None:
         return build_config(values, origin=f"{path} with options")
@@ -191,7 +243,8 @@ def build_settings(
 
 
 def _with_flag(problem: str) -> str:
-    """A problem of a key, `options: renderer: ...`, as one of the option that sets it: `--renderer: ...`."""
+    """A problem of a key, `options: renderer: ...`, as one of the option that sets it: `--renderer:
+    ...`."""
     flags = {key.path: f"{key.info.flags}:" for key in _KEYS if key.info}
     flags |= {"params": "--set:", "width": "--size: width", "height": "--size: height"}
     for path, flag in flags.items():
@@ -200,7 +253,8 @@ def _with_flag(problem: str) -> str:
 
 
 def with_window_argument(arguments: list[str]) -> list[str]:
-    """The command line with an empty display after each `--window` that stands alone: Typer has no such option."""
+    """The command line with an empty display after each `--window` that stands alone: Typer has no
+    such option."""
     whole: list[str] = []
     for argument, after in pairwise([*arguments, "-"]):
         whole += [argument, ""] if argument == "--window" and after.startswith("-") else [argument]
@@ -211,7 +265,9 @@ def window_sink(text: str) -> str:
     """The `--sink` that a `--window` stands for: `PICTURE:2` is `PICTURE:window=2`."""
     mark, colon, display = text.partition(":")
     if not colon or mark not in [picture.name for picture in EXTRA_PICTURES]:
-        mark, colon, display = "", "", text
+        mark = ""
+        colon = ""
+        display = text
     return f"{mark}{colon}window={display}"
 
 
@@ -223,29 +279,37 @@ def _refuse_loopback(option: str, listen: str) -> None:
     with contextlib.suppress(ValueError):  # a host name: resolved when it is bound
         if host.casefold() == "localhost" or ipaddress.ip_address(host).is_loopback:
             raise UsageError(
-                f"--lan opens the engine to the network, but {option} {listen} is local only; for the network, use "
+                f"--lan opens the engine to the network, but {option} {listen} is local only; for "
+                "the network, use "
                 f"{option} 0.0.0.0:{port}"
             )
 
 
 def parse_assignment(text: str) -> dict[str, Any]:
-    """Parse `ADDRESS=VALUE` to {address: value}; a pattern gives every parameter that it matches."""
+    """Parse `ADDRESS=VALUE` to {address: value}; a pattern gives every parameter that it
+    matches."""
     import osc_schema
 
     address, is_assigned, raw = text.partition("=")
     if not is_assigned:
         raise UsageError(f"--set: {text!r} is not ADDRESS=VALUE (for example /layer/1/angle=45)")
     try:
-        found = osc_schema.match(address) if osc_schema.is_pattern(address) else (osc_schema.lookup(address),)
+        found = (
+            osc_schema.match(address)
+            if osc_schema.is_pattern(address)
+            else (osc_schema.lookup(address),)
+        )
     except osc_schema.Rejected as error:
         raise UsageError(f"--set: {error}") from None
-    if not (matched := [param for param in found if param is not None]):
+    matched = [param for param in found if param is not None]
+    if not matched:
         raise UsageError(f"--set: {osc_schema.unknown_address(address)}")
     return {param.address: _value_for(param, raw) for param in matched}
 
 
 def _value_for(param: "Param", raw: str) -> int | float | str:
-    """Convert command-line text to the parameter's type; the schema rejects text that cannot be converted."""
+    """Convert command-line text to the parameter's type; the schema rejects text that cannot be
+    converted."""
     kind = param.type.name
     if kind in ("BOOL", "TRIGGER"):
         return {"true": 1, "on": 1, "false": 0, "off": 0}.get(raw.lower(), raw)
@@ -260,7 +324,10 @@ def _value_for(param: "Param", raw: str) -> int | float | str:
 
 def _leave() -> None:
     """End the process although its main thread stands in a driver or a disk."""
-    complain("ended without the last picture, which did not come; files are complete up to the one before")
+    complain(
+        "ended without the last picture, which did not come; files are complete up to the one "
+        "before"
+    )
     os._exit(1)
 
 
@@ -288,7 +355,8 @@ def summary(engine: "Engine") -> dict[str, Any]:
     """The summary that `--json` prints."""
     from dataclasses import asdict
 
-    status, times = engine.status(), engine.times
+    status = engine.status()
+    times = engine.times
     return {
         "frames": times.frames,
         "fps": round(times.fps_overall(), 3),

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from engine.control.commands.show import EngineStatus
     from engine.sinks.sink import SinkStatus
 
-ROUNDING = 1e-6  # tolerance in frames: 30 s at 29.97 fps are 899.1009 frames, 3 s at 30 fps exactly 90
+ROUNDING = (
+    1e-6  # tolerance in frames: 30 s at 29.97 fps are 899.1009 frames, 3 s at 30 fps exactly 90
+)
 
 
 def expected_frames(engine: "Engine", frames: int | None, seconds: float | None) -> int | None:
@@ -34,7 +36,11 @@ def render_progress(engine: "Engine", expected: int | None) -> JobProgress:
 
 def render_line(progress: JobProgress) -> str:
     """The progress as text: `90 of 900 frames, 30.0 per second, 0:27 left`."""
-    line = f"{progress.done} of {progress.expected} frames" if progress.expected else f"{progress.done} frames"
+    line = (
+        f"{progress.done} of {progress.expected} frames"
+        if progress.expected
+        else f"{progress.done} frames"
+    )
     return f"{line}, {progress.rate:.1f} per second{time_left(progress)}" if progress.rate else line
 
 
@@ -42,13 +48,16 @@ RENDERING: ProgressLook[JobProgress] = ProgressLook(
     nothing="no frame yet",
     doing="rendering",
     line=render_line,
-    pace=lambda progress: f"{progress.rate:.1f} fps{time_left(progress, '  ')}" if progress.rate else "",
+    pace=lambda progress: (
+        f"{progress.rate:.1f} fps{time_left(progress, '  ')}" if progress.rate else ""
+    ),
 )
 
 
 def end_lines(engine: "Engine") -> list[str]:
     """Summary of the run and of its files; call it after all of them are closed."""
-    status, times = engine.status(), engine.times
+    status = engine.status()
+    times = engine.times
     rate = times.fps_overall()
     line = f"frames    {times.frames} of {status.width}x{status.height}"
     pace = f" in {times.frames / rate:.1f} s, {rate:.1f} per second" if rate else ""
@@ -62,12 +71,15 @@ def end_lines(engine: "Engine") -> list[str]:
 
 def interrupted_line(engine: "Engine", expected: int | None) -> str:
     """One line for an interrupted video: how far it came, and the files that are kept."""
-    status, progress = engine.status(), render_progress(engine, expected)
+    status = engine.status()
+    progress = render_progress(engine, expected)
     of_all = f" of {expected / status.target_fps:.1f}" if expected else ""
     paths = [sink.name for sink in _written_files(status)]
     what = f"{', '.join(paths)}: kept up to there" if paths else "no file was written"
     counted = render_line(replace(progress, rate=0.0))
-    return f"interrupted after {progress.done / status.target_fps:.1f}{of_all} s ({counted}); {what}"
+    return (
+        f"interrupted after {progress.done / status.target_fps:.1f}{of_all} s ({counted}); {what}"
+    )
 
 
 def _written_files(status: "EngineStatus") -> "list[SinkStatus]":

@@ -1,4 +1,5 @@
-"""The configuration's keys, and the options of `multiverse run` that they declare (`engine/system/run_option.py`)."""
+"""The configuration's keys, and the options of `multiverse run` that they declare
+(`engine/system/run_option.py`)."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, make_dataclass
@@ -34,8 +35,11 @@ class Key:
         return self.info.flags[2:].replace("-", "_") if self.info else ""
 
 
-def keys_of(table: type[msgspec.Struct], at: str = "", entries: "Sequence[LiveEntry]" = ()) -> Iterator[Key]:
-    """The described keys of a table and of the tables in it. `entries`: whose tables are those in `models`."""
+def keys_of(
+    table: type[msgspec.Struct], at: str = "", entries: "Sequence[LiveEntry]" = ()
+) -> Iterator[Key]:
+    """The described keys of a table and of the tables in it. `entries`: whose tables are those in
+    `models`."""
     for each in msgspec.structs.fields(table):
         path = f"{at}.{each.encode_name}".removeprefix(".")
         if path == "models":
@@ -51,7 +55,11 @@ def keys_of(table: type[msgspec.Struct], at: str = "", entries: "Sequence[LiveEn
 def options_of(keys: Sequence[Key]) -> type:
     """A dataclass for `job_options`, with a field for each key that is an option."""
     declared = [
-        (key.name, key.kind, field(default={bool: False, MANY: ()}.get(key.kind), metadata={"option": key.info}))
+        (
+            key.name,
+            key.kind,
+            field(default={bool: False, MANY: ()}.get(key.kind), metadata={"option": key.info}),
+        )
         for key in keys
         if key.info
     ]
@@ -68,12 +76,17 @@ def require_model(entry: "LiveEntry", options: Mapping[str, Any], model: str) ->
     keys = [key for key in keys_of(entry.table, entry.name) if key.info]
     for key in keys:
         if not model and _is_set(options.get(key.name)) and key.info:
-            takes = next(each.info.metavar for each in keys if each.info and each.path.endswith(".model"))
-            raise UsageError(f"{key.info.flags} is for {entry.title}: it needs --{entry.name} {takes}")
+            takes = next(
+                each.info.metavar for each in keys if each.info and each.path.endswith(".model")
+            )
+            raise UsageError(
+                f"{key.info.flags} is for {entry.title}: it needs --{entry.name} {takes}"
+            )
 
 
 def _key(path: str, kind: Any, meta: msgspec.Meta) -> Key:
-    own, is_option = meta.extra or {}, "metavar" in (meta.extra or {})
+    own = meta.extra or {}
+    is_option = "metavar" in (meta.extra or {})
     parts = path.split(".")
     if len(parts) > 1 and parts[-1] in ("model", "listen"):  # `--osc` is osc.listen
         parts = parts[:-1]
@@ -86,7 +99,12 @@ def _key(path: str, kind: Any, meta: msgspec.Meta) -> Key:
     )
     is_list = any(get_origin(each) in (tuple, dict) for each in (kind, *get_args(kind)))
     option_kind: Any = MANY if is_list and info.parse is None else str | None
-    return Key(path=path, help=text, info=info if is_option else None, kind=bool if kind is bool else option_kind)
+    return Key(
+        path=path,
+        help=text,
+        info=info if is_option else None,
+        kind=bool if kind is bool else option_kind,
+    )
 
 
 def _with_kinds(text: str) -> str:

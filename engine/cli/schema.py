@@ -1,4 +1,5 @@
-"""`multiverse schema`: prints the parameters and commands for people, programs and control surfaces."""
+"""`multiverse schema`: prints the parameters and commands for people, programs and control
+surfaces."""
 
 import dataclasses
 import json
@@ -20,28 +21,44 @@ if TYPE_CHECKING:
     from osc_schema import Command, Param
 
 app = typer.Typer(
-    help="Every parameter and command, for people, for programs and as control surfaces.", no_args_is_help=True
+    help="Every parameter and command, for people, for programs and as control surfaces.",
+    no_args_is_help=True,
 )
 
-Out = Annotated[Path | None, typer.Argument(metavar="[OUT]", help="File to write. (default: print)")]
+Out = Annotated[
+    Path | None, typer.Argument(metavar="[OUT]", help="File to write. (default: print)")
+]
 Host = Annotated[str, typer.Option(metavar="HOST", help="Machine that the engine runs on.")]
 Port = Annotated[int, typer.Option(metavar="PORT", min=1, max=65535, help="The engine's OSC port.")]
 ListenPort = Annotated[
     int,
-    typer.Option(metavar="PORT", min=1, max=65535, help="UDP port on which the patch receives the engine's answers."),
+    typer.Option(
+        metavar="PORT",
+        min=1,
+        max=65535,
+        help="UDP port on which the patch receives the engine's answers.",
+    ),
 ]
 
 
 @app.command("list")
 def list_params(
     pattern: Annotated[
-        str, typer.Argument(metavar="PATTERN", help="List only these: an address or an OSC pattern.")
+        str,
+        typer.Argument(metavar="PATTERN", help="List only these: an address or an OSC pattern."),
     ] = "//*",
     commands: Annotated[
-        bool, typer.Option("--commands", help="List the commands instead of the parameters: arguments, description.")
+        bool,
+        typer.Option(
+            "--commands",
+            help="List the commands instead of the parameters: arguments, description.",
+        ),
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print everything, including types, ranges and defaults, as JSON.")
+        bool,
+        typer.Option(
+            "--json", help="Print everything, including types, ranges and defaults, as JSON."
+        ),
     ] = False,
 ) -> None:
     """Print the parameters, one per line: address, values, default, description."""
@@ -59,7 +76,11 @@ def list_params(
             unit = f" {entry.unit}" if entry.unit else ""
             accepted = "|".join(entry.menu) or f"{entry.type} {entry.low:g}..{entry.high:g}{unit}"
             values = f"{accepted}  [{default}]"
-        print("  ".join(part for part in (f"{entry.address:{width}}", values, entry.description) if part))
+        print(
+            "  ".join(
+                part for part in (f"{entry.address:{width}}", values, entry.description) if part
+            )
+        )
 
 
 @app.command()
@@ -75,13 +96,17 @@ def json_schema() -> None:
 
 
 @app.command("max")
-def max_patch(out: Out = None, host: Host = "127.0.0.1", port: Port = 9000, listen_port: ListenPort = 9001) -> None:
+def max_patch(
+    out: Out = None, host: Host = "127.0.0.1", port: Port = 9000, listen_port: ListenPort = 9001
+) -> None:
     """Make a patch for Max 8 or newer (.maxpat), with the picture over Syphon or Spout."""
     _give(_generated("max_patch", host=_host(host), port=port, listen_port=listen_port), out)
 
 
 @app.command("pd")
-def pd_patch(out: Out = None, host: Host = "127.0.0.1", port: Port = 9000, listen_port: ListenPort = 9002) -> None:
+def pd_patch(
+    out: Out = None, host: Host = "127.0.0.1", port: Port = 9000, listen_port: ListenPort = 9002
+) -> None:
     """Make a patch for Pd (.pd, vanilla 0.52 or newer)."""
     _give(_generated("pd_patch", host=_host(host), port=port, listen_port=listen_port), out)
 
@@ -94,7 +119,10 @@ def osc_layout(
     listen_port: Annotated[
         int | None,
         typer.Option(
-            metavar="PORT", min=1, max=65535, help="Open Stage Control's --osc-port. (default: the port it sends from)"
+            metavar="PORT",
+            min=1,
+            max=65535,
+            help="Open Stage Control's --osc-port. (default: the port it sends from)",
         ),
     ] = None,
 ) -> None:
@@ -106,7 +134,10 @@ def osc_layout(
 def touchosc(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="File to write.")],
     listen_port: Annotated[
-        int, typer.Option(metavar="PORT", min=1, max=65535, help="Receive port, as set in the app's connection.")
+        int,
+        typer.Option(
+            metavar="PORT", min=1, max=65535, help="Receive port, as set in the app's connection."
+        ),
     ] = 9003,
 ) -> None:
     """Make a layout for TouchOSC (.tosc). Host and ports are set in the app."""
@@ -117,7 +148,10 @@ def touchosc(
 def write(
     folder: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Folder to write to, with the same paths. (default: this installation)"),
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder to write to, with the same paths. (default: this installation)",
+        ),
     ] = None,
 ) -> None:
     """Regenerate the generated files, after a declaration was changed. They leave plug-ins out."""
@@ -125,11 +159,14 @@ def write(
 
     if folder is None and not is_checkout():
         raise UsageError(
-            f"{CHECKOUT} holds installed packages, which stay as they are: multiverse schema write --folder FOLDER"
+            f"{CHECKOUT} holds installed packages, which stay as they are: multiverse schema "
+            "write --folder FOLDER"
         )
     if plugins.are_installed():  # what this process has loaded contains them
         program = [*command("engine.cli.main", "main()"), *sys.argv[1:]]
-        raise typer.Exit(subprocess.run(program, env=os.environ | {plugins.SWITCH: "off"}).returncode)
+        raise typer.Exit(
+            subprocess.run(program, env=os.environ | {plugins.SWITCH: "off"}).returncode
+        )
     from osc_schema.generate import FILES, ROOT
 
     for name, generate in FILES.items():
@@ -175,7 +212,8 @@ def _write(content: str | bytes, path: Path) -> None:
 
 
 def _host(host: str) -> str:
-    """Return a host name or address; UsageError for anything else, which could break out of a message in a patch."""
+    """Return a host name or address; UsageError for anything else, which could break out of a
+    message in a patch."""
     if re.fullmatch(r"[\w.-]+|[0-9a-fA-F:]+", host) is None:
         raise UsageError(f"--host {host}: not a name or an address of a machine")
     return host

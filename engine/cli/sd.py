@@ -34,7 +34,9 @@ from engine.system.power import kept_from_sleep
 from engine.system.work_folder import check_writable
 from osc_schema.sd import declared, default_of
 
-MAX_OWN_SIDE_PX = 1920  # of a picture without --size: HD is painted whole, a photograph would take all memory
+MAX_OWN_SIDE_PX = (
+    1920  # of a picture without --size: HD is painted whole, a photograph would take all memory
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +44,8 @@ class PictureOptions(ModelOptions):
     seed: int = option(int(default_of("seed")), f"{SEED} -1: a random one.", low=-1, high=MAX_SEED)
     size: str = option(
         "",
-        "Multiples of 8 px; the picture is cropped to it. (default: its own size as in `multiverse video`, at most "
+        "Multiples of 8 px; the picture is cropped to it. (default: its own size as in "
+        "`multiverse video`, at most "
         f"{MAX_OWN_SIDE_PX} px)",
         metavar="WxH",
         shows_default=False,
@@ -53,7 +56,10 @@ class PictureOptions(ModelOptions):
         metavar="edges|soft|input|FILE",
     )
     ip_scale: float = option(
-        USUAL_IP_SCALE, IP_SCALE, low=declared("ip_adapter/scale").low, high=declared("ip_adapter/scale").high
+        USUAL_IP_SCALE,
+        IP_SCALE,
+        low=declared("ip_adapter/scale").low,
+        high=declared("ip_adapter/scale").high,
     )
     device: str | None = option(None, DEVICE, metavar=DEVICES)
     dtype: str | None = option(None, DTYPE, metavar=DTYPES)
@@ -65,7 +71,10 @@ class PictureOptions(ModelOptions):
 @job_options(PictureOptions)
 def sd(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The picture to start from.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Where to write the result: .png .jpg .webp .tif .bmp.")],
+    out: Annotated[
+        Path,
+        typer.Argument(metavar="OUT", help="Where to write the result: .png .jpg .webp .tif .bmp."),
+    ],
     prompt: Annotated[str, typer.Option(metavar="TEXT", help=PROMPT)],
     *,
     as_json: Annotated[bool, typer.Option("--json", help=JSON)] = False,
@@ -80,7 +89,10 @@ def sd(
     chosen = PictureOptions(**options)
     width, height = parse_size(chosen.size) if chosen.size else (0, 0)
     if any(side % SIDE_STEP_PX or (chosen.size and not side) for side in (width, height)):
-        raise UsageError(f"--size: {chosen.size}: both sides must be multiples of {SIDE_STEP_PX} (for example 768x512)")
+        raise UsageError(
+            f"--size: {chosen.size}: both sides must be multiples of {SIDE_STEP_PX} (for example "
+            "768x512)"
+        )
     check_place(chosen.device or "auto", chosen.dtype or "auto")
     check_no_stream(image, out)
     if out.suffix.lower() not in PICTURE_FORMATS:
@@ -117,10 +129,13 @@ def sd(
     source = read_still(image, on_loss=notes.append).copy()
     if not chosen.size:
         own_height, own_width = source.shape[:2]
-        width, height = painted_size(*fitted_size(own_width, own_height, longest_px=MAX_OWN_SIDE_PX))
+        width, height = painted_size(
+            *fitted_size(own_width, own_height, longest_px=MAX_OWN_SIDE_PX)
+        )
         if max(own_width, own_height) > MAX_OWN_SIDE_PX:
             notes.append(
-                f"{image.name} is larger than {MAX_OWN_SIDE_PX} px: painted at {width}x{height}; --size sets another"
+                f"{image.name} is larger than {MAX_OWN_SIDE_PX} px: painted at {width}x{height}; "
+                "--size sets another"
             )
     if not as_json:
         for note in notes:
@@ -136,14 +151,20 @@ def sd(
     plan = None if spec.random_shape else plan_model(spec)
     steps, guidance = chosen.steps_and_guidance(spec, plan)
     seed = chosen.seed if chosen.seed >= 0 else int.from_bytes(os.urandom(4), "little") & MAX_SEED
-    look: dict[str, Any] = {"prompt": prompt, "negative": chosen.negative, "strength": chosen.strength}
+    look: dict[str, Any] = {
+        "prompt": prompt,
+        "negative": chosen.negative,
+        "strength": chosen.strength,
+    }
     look |= {"steps": steps, "guidance": guidance, "seed": seed}
 
     painting_notes: list[str] = []
     with parts_bar(as_json) as show:
         try:
             began_s = time.perf_counter()
-            device, dtype = device_and_dtype(chosen.device or configured.device, chosen.dtype or configured.dtype)
+            device, dtype = device_and_dtype(
+                chosen.device or configured.device, chosen.dtype or configured.dtype
+            )
             with translate_load_oom(spec.model, device, dtype):
                 model = load(spec, device, dtype, plan=plan)
             if model.ip_adapter is not None:
@@ -169,10 +190,16 @@ def sd(
         except RuntimeError as error:
             if not is_out_of_memory(error):
                 raise
-            reason = f"not enough memory for {width}x{height} with this model; choose a smaller --size"
+            reason = (
+                f"not enough memory for {width}x{height} with this model; choose a smaller --size"
+            )
             raise ModelError(reason) from None
 
-    facts: dict[str, Any] = {"model": spec.model, "sampler": model.sampler, "dtype": model.dtype_name}
+    facts: dict[str, Any] = {
+        "model": spec.model,
+        "sampler": model.sampler,
+        "dtype": model.dtype_name,
+    }
     metadata = painting_metadata(size=(width, height), **facts, **look)
     file = WholeFile(out)
     try:

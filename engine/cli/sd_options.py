@@ -31,39 +31,60 @@ _CONFIGURED = ("vae", "unet", "sampler", "prediction")
 
 
 def _first_sentence(name: str) -> str:
-    """The first sentence about `/sd/NAME`. The commands allow more steps and guidance than there is time for live, and
-    take what the model's authors recommend by default."""
+    """The first sentence about `/sd/NAME`. The commands allow more steps and guidance than there is
+    time for live, and take what the model's authors recommend by default."""
     return f"{declared(name).description.partition('. ')[0]}."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelOptions:
-    """The options of both commands: the model, its additions, the negative prompt. Each adds its own in a subclass."""
+    """The options of both commands: the model, its additions, the negative prompt. Each adds its
+    own in a subclass."""
 
-    model: str | None = option(None, "Diffusers folder, .safetensors file or Hugging Face id.", metavar="PATH|ID")
+    model: str | None = option(
+        None, "Diffusers folder, .safetensors file or Hugging Face id.", metavar="PATH|ID"
+    )
     config: Path | None = option(
-        None, "Take the model options, --device and --dtype from [sd] in this file.", metavar="FILE.toml"
+        None,
+        "Take the model options, --device and --dtype from [sd] in this file.",
+        metavar="FILE.toml",
     )
     negative: str = option(
-        "", "Negative prompt: what the picture should not show; needs a guidance scale above 1.", metavar="TEXT"
+        "",
+        "Negative prompt: what the picture should not show; needs a guidance scale above 1.",
+        metavar="TEXT",
     )
     vae: str | None = option(None, **option_help(SdConfig, "vae"))
     unet: str | None = option(None, **option_help(SdConfig, "unet"))
-    steps: int | None = option(None, f"{_first_sentence('steps')} {USUAL}", metavar=f"1..{MAX_STEPS}")
+    steps: int | None = option(
+        None, f"{_first_sentence('steps')} {USUAL}", metavar=f"1..{MAX_STEPS}"
+    )
     strength: float = option(
-        _STRENGTH.default, _first_sentence("strength"), metavar=f"{_STRENGTH.low:g}..{_STRENGTH.high:g}"
+        _STRENGTH.default,
+        _first_sentence("strength"),
+        metavar=f"{_STRENGTH.low:g}..{_STRENGTH.high:g}",
     )
     guidance: float | None = option(
-        None, f"{_first_sentence('guidance')} {USUAL}", flags="--guidance --cfg", metavar=f"0..{MAX_GUIDANCE:g}"
+        None,
+        f"{_first_sentence('guidance')} {USUAL}",
+        flags="--guidance --cfg",
+        metavar=f"0..{MAX_GUIDANCE:g}",
     )
     sampler: str | None = option(None, **option_help(SdConfig, "sampler"))
     prediction: str | None = option(None, **option_help(SdConfig, "prediction"))
     lora: tuple[str, ...] = option(
-        (), "A LoRA, repeatable; <lora:NAME:0.8> in a prompt sets its weight.", metavar="PATH[=WEIGHT]"
+        (),
+        "A LoRA, repeatable; <lora:NAME:0.8> in a prompt sets its weight.",
+        metavar="PATH[=WEIGHT]",
     )
-    embedding: tuple[str, ...] = option((), "A textual inversion embedding, repeatable.", metavar="PATH")
+    embedding: tuple[str, ...] = option(
+        (), "A textual inversion embedding, repeatable.", metavar="PATH"
+    )
     clip_skip: int | None = option(
-        None, "Layer of the text encoder to use, counted from the end; 0: the model's default.", low=0, high=12
+        None,
+        "Layer of the text encoder to use, counted from the end; 0: the model's default.",
+        low=0,
+        high=12,
     )
     controlnet: tuple[str, ...] = option((), "A ControlNet, repeatable.", metavar="PATH[=SCALE]")
     ip_adapter: str | None = option(None, "An IP-Adapter; needs --ip-image.", metavar="PATH")
@@ -73,11 +94,16 @@ class ModelOptions:
         """[sd] of the configuration file, or its defaults without a file."""
         from engine.config import build_config, read_config_file
 
-        configured: SdConfig = build_config(read_config_file(self.config) if self.config else {}).models["sd"]
+        configured: SdConfig = build_config(
+            read_config_file(self.config) if self.config else {}
+        ).models["sd"]
         return configured
 
-    def spec(self, configured: SdConfig, *, needs_ip_image: bool = True, **others: Any) -> "ModelSpec":
-        """The model: options override the configuration. `others`: fields of ModelSpec; None means as configured."""
+    def spec(
+        self, configured: SdConfig, *, needs_ip_image: bool = True, **others: Any
+    ) -> "ModelSpec":
+        """The model: options override the configuration. `others`: fields of ModelSpec; None means
+        as configured."""
         from engine.models.sd import ModelSpec
 
         self._check_numbers()
@@ -103,10 +129,15 @@ class ModelOptions:
     def _check_numbers(self) -> None:
         check_number("--steps", 1 if self.steps is None else self.steps, 1, MAX_STEPS)
         check_number("--strength", self.strength, _STRENGTH.low, _STRENGTH.high)
-        check_number("--guidance", 1.0 if self.guidance is None else self.guidance, 0.0, MAX_GUIDANCE)
+        check_number(
+            "--guidance", 1.0 if self.guidance is None else self.guidance, 0.0, MAX_GUIDANCE
+        )
 
-    def steps_and_guidance(self, spec: "ModelSpec", plan: "ModelPlan | None" = None) -> tuple[int, float]:
-        """Steps and guidance: the options, else what the model's authors recommend. `plan`: the model's, if known."""
+    def steps_and_guidance(
+        self, spec: "ModelSpec", plan: "ModelPlan | None" = None
+    ) -> tuple[int, float]:
+        """Steps and guidance: the options, else what the model's authors recommend. `plan`: the
+        model's, if known."""
         from engine.models.sd.plan.model_plan import recommended_settings_for
 
         usual = recommended_settings_for(spec, plan)

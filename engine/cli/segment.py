@@ -1,4 +1,5 @@
-"""`multiverse segment`: finds objects by text prompts in a video, a picture or a folder, and tracks them."""
+"""`multiverse segment`: finds objects by text prompts in a video, a picture or a folder, and tracks
+them."""
 
 import json
 import threading
@@ -25,10 +26,17 @@ FAILED = 1  # or interrupted
 @kept_from_sleep("working on files")
 @job_options(SegmentJob)
 def segment(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A video, a picture or a folder of pictures.")],
-    outputs: Annotated[list[str], typer.Argument(metavar="OUT...", help="Outputs to write, one or several.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="IN", help="A video, a picture or a folder of pictures.")
+    ],
+    outputs: Annotated[
+        list[str], typer.Argument(metavar="OUT...", help="Outputs to write, one or several.")
+    ],
     config: Annotated[
-        Path | None, typer.Option(metavar="FILE.toml", help="Take model, device and dtype from [sam3] in this file.")
+        Path | None,
+        typer.Option(
+            metavar="FILE.toml", help="Take model, device and dtype from [sam3] in this file."
+        ),
     ] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help=JSON)] = False,
@@ -36,13 +44,14 @@ def segment(
 ) -> None:
     """Find objects by text prompts in a video, a picture or a folder of pictures, and track them.
 
-    The suffix of OUT sets the format. .mp4 .m4v .mov .mkv .webm .avi: the video with coloured masks and its sound (a
-    folder plays at 25 pictures per second). .png .jpg .webp .tif .bmp: one picture with coloured masks. .json: COCO,
-    masks as RLE; a video's pictures are called frame_000000.png and so on, as --pictures writes them. A name/ or one
-    without a suffix: a folder of masks, one 8-bit grey PNG per picture, whose values are ids (0: no object) and look
-    almost black.
+    The suffix of OUT sets the format. .mp4 .m4v .mov .mkv .webm .avi: the video with coloured masks
+    and its sound (a folder plays at 25 pictures per second). .png .jpg .webp .tif .bmp: one picture
+    with coloured masks. .json: COCO, masks as RLE; a video's pictures are called frame_000000.png
+    and so on, as --pictures writes them. A name/ or one without a suffix: a folder of masks, one
+    8-bit grey PNG per picture, whose values are ids (0: no object) and look almost black.
 
-    Example: multiverse segment dance.mp4 found.mp4 masks/ --prompt person --prompt guitar --model facebook/sam3
+    Example: multiverse segment dance.mp4 found.mp4 masks/ --prompt person --prompt guitar --model
+    facebook/sam3
 
     Ctrl-C ends early: everything segmented until then is written, and --resume continues."""
     from engine.cli.signals import Signals
@@ -60,7 +69,9 @@ def segment(
 
             def on_progress(progress: "SegmentProgress") -> None:
                 show(progress)
-                advice = (progress.advice,) if progress.advice else ()  # printed while the user can still act on it
+                advice = (
+                    (progress.advice,) if progress.advice else ()
+                )  # printed while the user can still act on it
                 for line in (*advice, *progress.failed):
                     if line not in printed:
                         printed.add(line)
@@ -69,7 +80,10 @@ def segment(
             with ExitStack() as undone:  # up to here Ctrl-C raises an exception
                 opened = open_job(job)
                 undone.callback(opened.close)
-                for note in (*opened.notes, *opened.pictures.counts.notes):  # printed before hours of work
+                for note in (
+                    *opened.notes,
+                    *opened.pictures.counts.notes,
+                ):  # printed before hours of work
                     printed.add(note)
                     say(f"multiverse: {note}")
                 began_s = time.perf_counter()
@@ -80,7 +94,9 @@ def segment(
                 Signals().connect(stop.set)
                 undone.pop_all()
             report = run_job(job, opened, model, on_progress=on_progress, stop=stop)
-    except KeyboardInterrupt:  # while loading, Ctrl-C raises an exception, which ends the run at once
+    except (
+        KeyboardInterrupt
+    ):  # while loading, Ctrl-C raises an exception, which ends the run at once
         _print_interrupted(0, ())
         raise typer.Exit(FAILED) from None
     for note in (*report.notes, *report.failed):
@@ -106,12 +122,14 @@ def report_lines(report: "SegmentReport", load_s: float) -> list[str]:
     lines += [
         "",
         f"in parallel   {hidden} ms a frame",
-        f"frames        {report.written} in {report.seconds:.2f} s, {report.fps:.2f} fps after a first batch of "
+        f"frames        {report.written} in {report.seconds:.2f} s, {report.fps:.2f} fps after a "
+        "first batch of "
         f"{report.first_batch_s:.2f} s; model loaded in {load_s:.1f} s",
         f"objects       {report.objects} in all, at most {report.most_objects} at once"
         + (f", {report.identities} followed" if report.mode == "track" else ""),
         f"memory        {report.peak_memory_mb:.0f} MiB of the {report.memory_of} at most",
-        f"model         {report.model}, {report.mode}, {report.resolution} px, {report.dtype} on {report.device}",
+        f"model         {report.model}, {report.mode}, {report.resolution} px, {report.dtype} on "
+        f"{report.device}",
     ]
     left_out = {
         "skipped": report.passed_over,
@@ -120,13 +138,19 @@ def report_lines(report: "SegmentReport", load_s: float) -> list[str]:
         "of another size": report.refitted,
     }
     if any(left_out.values()):
-        lines.append(f"pictures      {', '.join(f'{count} {what}' for what, count in left_out.items() if count)}")
+        lines.append(
+            "pictures      "
+            f"{', '.join(f'{count} {what}' for what, count in left_out.items() if count)}"
+        )
     return lines + [f"wrote         {output}" for output in report.outputs]
 
 
 def _print_interrupted(written: int, outputs: tuple[str, ...]) -> None:
-    where, outcome = "before the first picture", "nothing was written"
+    where = "before the first picture"
+    outcome = "nothing was written"
     if written:
         where = f"after {written} pictures"
-        outcome = f"{', '.join(outputs)}: kept up to there, the same command with --resume continues"
+        outcome = (
+            f"{', '.join(outputs)}: kept up to there, the same command with --resume continues"
+        )
     complain(f"interrupted {where}; {outcome}")

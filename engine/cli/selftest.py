@@ -1,4 +1,5 @@
-"""`multiverse doctor --selftest`: send a test card through this system's texture sink to another process.
+"""`multiverse doctor --selftest`: send a test card through this system's texture sink to another
+process.
 
 The only way to verify on an unknown machine that pictures arrive upright and unchanged.
 """
@@ -22,7 +23,10 @@ from engine.values import FrameId, PublishedFrame, TextureRef
 
 FPS = 30.0
 TOLERANCE = 2  # of 255; tolerance for a GPU's colour conversion
-ONE_CARD = "start ms-settings:display-advancedgraphics, then choose one card for python.exe and the receiver"
+ONE_CARD = (
+    "start ms-settings:display-advancedgraphics, then choose one card for python.exe and "
+    "the receiver"
+)
 
 
 def texture_sink(system: str) -> str:
@@ -31,8 +35,9 @@ def texture_sink(system: str) -> str:
 
 
 def run_selftest() -> dict[str, Any]:
-    """Publish, receive and compare; returns the result as plain JSON data. Main thread only (macOS requires it). Where
-    no texture arrives the card goes through shared memory instead, and the result says both."""
+    """Publish, receive and compare; returns the result as plain JSON data. Main thread only (macOS
+    requires it). Where no texture arrives the card goes through shared memory instead, and the
+    result says both."""
     result = send_card(texture_sink(sys.platform))
     if result["passed"] or result["sink"] == "shared":
         return result
@@ -63,7 +68,11 @@ def send_card(kind: str) -> dict[str, Any]:
             return {**result, "detail": str(error)}
         result.update(described)
         if answer.error:
-            return {**result, "detail": f"receiving: {answer.error}", "fix": ONE_CARD if kind == "spout" else ""}
+            return {
+                **result,
+                "detail": f"receiving: {answer.error}",
+                "fix": ONE_CARD if kind == "spout" else "",
+            }
         result["listed_as"] = answer.values["listed_as"]
         received = np.load(target)
     result.update(compare(rgb, received))
@@ -71,14 +80,17 @@ def send_card(kind: str) -> dict[str, Any]:
 
 
 def ask_spout() -> dict[str, Any]:
-    """A query of `probe.py`: send a picture by Spout to another process. The error says why it does not arrive."""
-    if not (result := send_card("spout"))["passed"]:
+    """A query of `probe.py`: send a picture by Spout to another process. The error says why it does
+    not arrive."""
+    result = send_card("spout")
+    if not result["passed"]:
         raise SinkError("; ".join(filter(None, (result["detail"], result.get("fix")))))
     return result
 
 
 def compare(card: np.ndarray, received: np.ndarray) -> dict[str, Any]:
-    """Compare `received` with `card`, both (height, width, 3) uint8 RGB with row 0 at the top. Pure."""
+    """Compare `received` with `card`, both (height, width, 3) uint8 RGB with row 0 at the top.
+    Pure."""
     if received.shape != card.shape:
         return {"passed": False, "detail": f"size {received.shape[1]}x{received.shape[0]} arrived"}
     turned = {
@@ -87,7 +99,9 @@ def compare(card: np.ndarray, received: np.ndarray) -> dict[str, Any]:
         "mirrored": received[:, ::-1],
         "turned by 180 degrees": received[::-1, ::-1],
     }
-    differences = {name: np.abs(picture.astype(np.int16) - card) for name, picture in turned.items()}
+    differences = {
+        name: np.abs(picture.astype(np.int16) - card) for name, picture in turned.items()
+    }
     orientation = min(differences, key=lambda name: float(differences[name].mean()))
     largest_rgb = differences[orientation].max(axis=(0, 1)).tolist()
     largest = max(largest_rgb)
@@ -97,12 +111,17 @@ def compare(card: np.ndarray, received: np.ndarray) -> dict[str, Any]:
         "orientation": orientation,
         "largest_difference": largest,
         "largest_difference_rgb": largest_rgb,
-        "detail": "" if passed else f"the picture arrived {orientation}, up to {largest} of 255 off",
+        "detail": ""
+        if passed
+        else f"the picture arrived {orientation}, up to {largest} of 255 off",
     }
 
 
-def _publish_until_received(kind: str, card: np.ndarray, target: Path) -> tuple[Answer, dict[str, Any]]:
-    """Publish the card at 30 fps until the other process has it; returns its answer and renderer. Raises SinkError."""
+def _publish_until_received(
+    kind: str, card: np.ndarray, target: Path
+) -> tuple[Answer, dict[str, Any]]:
+    """Publish the card at 30 fps until the other process has it; returns its answer and renderer.
+    Raises SinkError."""
     from engine.render.context import open_context
     from engine.sinks.sink import OutputFormat, SinkSpec
     from engine.sinks.sink_set import SinkSet
@@ -134,10 +153,15 @@ def _publish_until_received(kind: str, card: np.ndarray, target: Path) -> tuple[
         sinks.start(SinkSpec(kind=kind, argument=f"Multiverse self-test {os.getpid()}"))
         probe = Probe("receive", kind, sinks.status()[0].name, str(target))
         stack.callback(probe.close)
-        index, start_s = 0, time.perf_counter()
+        index = 0
+        start_s = time.perf_counter()
         while not probe.is_done and not problems:
             now = FrameId(index=index, time_s=index / FPS)
-            sinks.publish(PublishedFrame(id=now, width=width, height=height, texture=texture, read_rgba=lambda: card))
+            sinks.publish(
+                PublishedFrame(
+                    id=now, width=width, height=height, texture=texture, read_rgba=lambda: card
+                )
+            )
             sinks.pump()
             index += 1
             clock.sleep_until(start_s + index / FPS)

@@ -1,8 +1,8 @@
 """Ends a command at Ctrl-C and other signals.
 
-Python's handlers run on the main thread only, between two of its steps. While that thread stands in a driver or a disk,
-they do not run at all. So a second thread receives the signals, too: Python writes the number of each into a socket
-at once (`signal.set_wakeup_fd`).
+Python's handlers run on the main thread only, between two of its steps. While that thread stands in
+a driver or a disk, they do not run at all. So a second thread receives the signals, too: Python
+writes the number of each into a socket at once (`signal.set_wakeup_fd`).
 """
 
 import os
@@ -18,13 +18,17 @@ from typing import Final
 
 from engine.cli.console_events import FORCE_QUIT_AFTER_S, console
 
-HANDLED_WITHIN_S: Final = 0.5  # the main thread's handler has run by then, unless that thread stands
+HANDLED_WITHIN_S: Final = (
+    0.5  # the main thread's handler has run by then, unless that thread stands
+)
 
 
 class Signals:
-    """The first signal ends the run with every file complete; another, at least a second later, kills it.
+    """The first signal ends the run with every file complete; another, at least a second later,
+    kills it.
 
-    A closing terminal sends several at once. On Windows, console events do the same (console_events.py)."""
+    A closing terminal sends several at once. On Windows, console events do the same
+    (console_events.py)."""
 
     def __init__(self) -> None:
         """Handle signals from now on, even while the engine is being opened."""
@@ -35,7 +39,9 @@ class Signals:
             _signal_thread().signals = self
         for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
             number = getattr(signal, name, None)
-            if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # nohup stays in effect
+            if (
+                number is not None and signal.getsignal(number) != signal.SIG_IGN
+            ):  # nohup stays in effect
                 signal.signal(number, self._end)
 
     def connect(self, stop: Callable[[], None]) -> None:
@@ -56,7 +62,8 @@ class Signals:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def _end_run(self) -> None:
-        """Any thread. Either `connect` sees the time set here, or this sees the connected `stop`."""
+        """Any thread. Either `connect` sees the time set here, or this sees the connected
+        `stop`."""
         if self._first_s is None:
             self._first_s = time.perf_counter()
         if self._stop is not None:

@@ -1,4 +1,5 @@
-"""Output while the engine runs: one live line on a terminal, plain lines in a log, a video's progress offline."""
+"""Output while the engine runs: one live line on a terminal, plain lines in a log, a video's
+progress offline."""
 
 import math
 import sys
@@ -28,17 +29,23 @@ def level_bar(level: float) -> str:
 
 
 def started_lines(engine: "Engine") -> list[str]:
-    """Lines about the chosen renderer, sound, models and sinks, with reasons; printed once before the first picture."""
-    from engine.control.outgoing.sender import display_address  # loaded by the engine, not by the other commands
+    """Lines about the chosen renderer, sound, models and sinks, with reasons; printed once before
+    the first picture."""
+    from engine.control.outgoing.sender import (
+        display_address,
+    )  # loaded by the engine, not by the other commands
 
     status = engine.status()
     why = f" ({engine.renderer_choice})" if engine.renderer_choice else ""
     lines = [
-        f"picture   {status.width}x{status.height} at {status.target_fps:g} fps, {status.renderer}{why}",
+        f"picture   {status.width}x{status.height} at {status.target_fps:g} fps, "
+        f"{status.renderer}{why}",
         f"sound     {engine.sound}",
     ]
     if status.camera is not None:
-        is_hidden = engine.params.get("/layer/5/intensity") == 0 and engine.params.get("/mode") != "simple"
+        is_hidden = (
+            engine.params.get("/layer/5/intensity") == 0 and engine.params.get("/mode") != "simple"
+        )
         hint = " (/layer/5/intensity is 0: only shaders that read it show it)" if is_hidden else ""
         lines.append(f"camera    {status.camera.description}{hint}")
     for name, (model, *hints) in engine.describe_models().items():
@@ -49,9 +56,16 @@ def started_lines(engine: "Engine") -> list[str]:
         host, port = engine.osc_address
         lines.append(f"osc       {display_address(host, port)} (UDP and TCP)")
     if status.dmx is not None:
-        protocols = {"artnet": "Art-Net", "sacn": "sACN", "both": "Art-Net and sACN"}[status.dmx.listen]
-        lines.append(f"dmx       {protocols}, universes {', '.join(map(str, status.dmx.configured))}")
-        lines += [f"          UDP port {port} is shared with another program" for port in status.dmx.shared_ports]
+        protocols = {"artnet": "Art-Net", "sacn": "sACN", "both": "Art-Net and sACN"}[
+            status.dmx.listen
+        ]
+        lines.append(
+            f"dmx       {protocols}, universes {', '.join(map(str, status.dmx.configured))}"
+        )
+        lines += [
+            f"          UDP port {port} is shared with another program"
+            for port in status.dmx.shared_ports
+        ]
     if status.midi is not None:
         lines.append(f"midi      {', '.join(status.midi.wanted)}")
     if engine.page_url is not None:
@@ -60,7 +74,8 @@ def started_lines(engine: "Engine") -> list[str]:
 
 
 def network_lines(engine: "Engine") -> list[str]:
-    """The page's URL for other machines, as text and as a QR code; without a network, the reason."""
+    """The page's URL for other machines, as text and as a QR code; without a network, the
+    reason."""
     try:
         url = engine.lan_page_url
     except MultiverseError as error:
@@ -85,7 +100,9 @@ def live_line(status: "EngineStatus", messages_a_second: float) -> str:
     if status.flash_guard.is_limiting:
         parts.append(f"flash guard -{100 * status.flash_guard.held_share:.0f} %")
     for child in status.children:
-        pace = f" {1000 / child.ms_a_result:.1f}/s" if child.is_at_work and child.ms_a_result else ""
+        pace = (
+            f" {1000 / child.ms_a_result:.1f}/s" if child.is_at_work and child.ms_a_result else ""
+        )
         parts.append(f"{child.name}:{child.state}{pace}")
     if status.late:
         parts.append(f"late {status.late}")
@@ -96,8 +113,9 @@ def live_line(status: "EngineStatus", messages_a_second: float) -> str:
 
 @contextmanager
 def run_display(engine: "Engine", expected: int | None, log: LogThread) -> Iterator[None]:
-    """The started lines, then the live line or a video's progress; log lines appear above it. Without a terminal a live
-    run prints nothing more. `expected`: total number of frames, if known."""
+    """The started lines, then the live line or a video's progress; log lines appear above it.
+    Without a terminal a live run prints nothing more. `expected`: total number of frames, if
+    known."""
     for line in started_lines(engine):
         log.say(line)
     try:
@@ -126,7 +144,8 @@ def run_display(engine: "Engine", expected: int | None, log: LogThread) -> Itera
 
 @contextmanager
 def status_line(engine: "Engine", log: LogThread) -> Iterator[None]:
-    """The live line, drawn on a thread of its own, which alone writes to the terminal: that may block."""
+    """The live line, drawn on a thread of its own, which alone writes to the terminal: that may
+    block."""
     from rich.console import Console
     from rich.live import Live
     from rich.text import Text

@@ -1,4 +1,5 @@
-"""`multiverse video`: repaints a video, a camera's picture or a folder of pictures with Stable Diffusion."""
+"""`multiverse video`: repaints a video, a camera's picture or a folder of pictures with Stable
+Diffusion."""
 
 import json
 import threading
@@ -29,9 +30,17 @@ if TYPE_CHECKING:
     from engine.models.sd.plan.model_plan import ModelPlan
 
 INTERRUPTED = 1
-NO_PROMPT = 'no prompt: describe what the pictures should show, for example --prompt "a forest of glass at dawn"'
-NO_INPUT = "no input: multiverse video IN OUT --prompt TEXT --model PATH|ID (or --input IN --output OUT)"
-NO_OUTPUT = "no output: name a video (.mp4 .m4v .mov .mkv .webm .avi) or a folder of frames: multiverse video IN OUT"
+NO_PROMPT = (
+    'no prompt: describe what the pictures should show, for example --prompt "a forest of '
+    'glass at dawn"'
+)
+NO_INPUT = (
+    "no input: multiverse video IN OUT --prompt TEXT --model PATH|ID (or --input IN --output OUT)"
+)
+NO_OUTPUT = (
+    "no output: name a video (.mp4 .m4v .mov .mkv .webm .avi) or a folder of frames: "
+    "multiverse video IN OUT"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +50,15 @@ class PaintingOptions(ModelOptions):
     seed: int = option(int(default_of("seed")), f"{SEED} The same for every picture.", metavar="N")
     control: Literal["edges", "soft", "input"] = option(
         "edges",
-        "Input of the ControlNets: the edges of each picture, its soft edges, or the picture itself.",
+        "Input of the ControlNets: the edges of each picture, its soft edges, or the picture "
+        "itself.",
         metavar="edges|soft|input",
     )
     ip_scale: float = option(USUAL_IP_SCALE, IP_SCALE, metavar=f"0..{MAX_SCALE:g}")
     deepcache: bool = option(False, "Reuse deep features from step to step.", flags="--deepcache")
-    is_compiled: bool = option(False, "Compile with torch: takes minutes, then runs faster.", flags="--compile")
+    is_compiled: bool = option(
+        False, "Compile with torch: takes minutes, then runs faster.", flags="--compile"
+    )
 
 
 @kept_from_sleep("working on files")
@@ -56,16 +68,22 @@ def video(
     source: Annotated[
         str | None,
         typer.Argument(
-            metavar="IN", show_default=False, help="A video, picture, folder, camera index or URL (rtsp, http)."
+            metavar="IN",
+            show_default=False,
+            help="A video, picture, folder, camera index or URL (rtsp, http).",
         ),
     ] = None,
     output: Annotated[
         str | None,
         typer.Argument(
-            metavar="OUT", show_default=False, help="A video (.mp4 .m4v .mov .mkv .webm .avi) or a frame folder."
+            metavar="OUT",
+            show_default=False,
+            help="A video (.mp4 .m4v .mov .mkv .webm .avi) or a frame folder.",
         ),
     ] = None,
-    input_: Annotated[str | None, typer.Option("--input", "-i", metavar="IN", help="Same as the IN argument.")] = None,
+    input_: Annotated[
+        str | None, typer.Option("--input", "-i", metavar="IN", help="Same as the IN argument.")
+    ] = None,
     output_: Annotated[
         str | None, typer.Option("--output", "-o", metavar="OUT", help="Same as the OUT argument.")
     ] = None,
@@ -74,44 +92,62 @@ def video(
     web: Annotated[
         str | None,
         typer.Option(
-            metavar="HOST:PORT", help="Instead of IN and OUT: serve a page that paints a browser's pictures live."
+            metavar="HOST:PORT",
+            help="Instead of IN and OUT: serve a page that paints a browser's pictures live.",
         ),
     ] = None,
-    clients: Annotated[int, typer.Option(metavar="1..64", help="With --web: clients served at the same time.")] = 4,
+    clients: Annotated[
+        int, typer.Option(metavar="1..64", help="With --web: clients served at the same time.")
+    ] = 4,
     size: Annotated[
-        int, typer.Option(metavar="PX", help="With --web: longest side of the picture at the start.")
+        int,
+        typer.Option(metavar="PX", help="With --web: longest side of the picture at the start."),
     ] = 512,
     certificate: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE.pem",
-            help="With --web and --key: serve HTTPS, which browsers on other machines require for the camera.",
+            help="With --web and --key: serve HTTPS, which browsers on other machines require for "
+            "the camera.",
         ),
     ] = None,
-    key: Annotated[Path | None, typer.Option(metavar="FILE.pem", help="Private key of the certificate.")] = None,
+    key: Annotated[
+        Path | None, typer.Option(metavar="FILE.pem", help="Private key of the certificate.")
+    ] = None,
     web_token: Annotated[
         str | None,
-        typer.Option(metavar="TOKEN", help="With --web: token required from other machines. (default: a new one)"),
+        typer.Option(
+            metavar="TOKEN",
+            help="With --web: token required from other machines. (default: a new one)",
+        ),
     ] = None,
     debug: Annotated[
         bool,
-        typer.Option("--debug", help="Print stages, queues and GPU state twice per second, and tracebacks of errors."),
+        typer.Option(
+            "--debug",
+            help="Print stages, queues and GPU state twice per second, and tracebacks of errors.",
+        ),
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON Lines: progress twice per second, then the report.")
+        bool,
+        typer.Option(
+            "--json", help="Print JSON Lines: progress twice per second, then the report."
+        ),
     ] = False,
     **options: Any,
 ) -> None:
     """Repaint a video, a camera's picture or a folder of pictures with Stable Diffusion.
 
-    The suffix of OUT sets the format: .mp4 .m4v .mov .mkv .webm .avi is a video with the source's sound and frame rate;
-    a name/ or one without a suffix is a folder of frames. Every picture gets the same noise, so that the result is
-    consistent. Batch size and interruptions do not change a painted picture.
+    The suffix of OUT sets the format: .mp4 .m4v .mov .mkv .webm .avi is a video with the source's
+    sound and frame rate; a name/ or one without a suffix is a folder of frames. Every picture gets
+    the same noise, so that the result is consistent. Batch size and interruptions do not change a
+    painted picture.
 
-    Example: multiverse video dance.mp4 glass.mp4 --prompt "dancers of glass" --model stabilityai/sd-turbo --batch 8
+    Example: multiverse video dance.mp4 glass.mp4 --prompt "dancers of glass" --model
+    stabilityai/sd-turbo --batch 8
 
-    Ctrl-C ends early: the file so far is playable, and --resume continues. A second Ctrl-C ends at once. A camera or a
-    stream is painted until Ctrl-C.
+    Ctrl-C ends early: the file so far is playable, and --resume continues. A second Ctrl-C ends at
+    once. A camera or a stream is painted until Ctrl-C.
 
     In a browser: multiverse video --web 127.0.0.1:8000 --model stabilityai/sd-turbo"""
     from engine.models.sd.painting import ControlUse, Painting
@@ -119,7 +155,8 @@ def video(
     refuse_without_effect(context, is_web=web is not None)
     settings = pop_options(PaintingOptions, options)
     configured = settings.configured()
-    source, output = _one_of("IN", source, "--input", input_), _one_of("OUT", output, "--output", output_)
+    source = _one_of("IN", source, "--input", input_)
+    output = _one_of("OUT", output, "--output", output_)
     if web is None:
         for value, reason in ((source, NO_INPUT), (output, NO_OUTPUT), (prompt, NO_PROMPT)):
             if value is None:
@@ -133,7 +170,9 @@ def video(
         needs_ip_image=web is None,  # on the page it can be chosen later
         accelerator=accelerator or configured.accelerator.replace("auto", "none"),
         # Random weights have no schedule; the painting chooses the sampler by its steps.
-        sampler=None if sampler == "auto" or (settings.model or configured.model).startswith(RANDOM) else sampler,
+        sampler=None
+        if sampler == "auto" or (settings.model or configured.model).startswith(RANDOM)
+        else sampler,
     )
     for name, needed, is_there in (
         ("control", "controlnet", spec.controlnets),
@@ -151,7 +190,10 @@ def video(
         cfg=guidance,
         seed=settings.seed,
         sampler=sampler,
-        controls=tuple(ControlUse(sees=settings.control, scale=scale) for scale in settings.control_scales(spec)),
+        controls=tuple(
+            ControlUse(sees=settings.control, scale=scale)
+            for scale in settings.control_scales(spec)
+        ),
         ip_image="" if settings.ip_image is None else str(settings.ip_image),
         ip_scale=settings.ip_scale,
     )
@@ -171,9 +213,14 @@ def _paint(job: VideoJob, *, as_json: bool, is_debug: bool) -> None:
     stop = threading.Event()
     notes: set[str] = set()
     try:
-        with show_progress(VIDEO, as_json or is_debug) as (show, _), telemetry(writers(as_json, is_debug)) as meter:
+        with (
+            show_progress(VIDEO, as_json or is_debug) as (show, _),
+            telemetry(writers(as_json, is_debug)) as meter,
+        ):
             report, is_live = _run_painting(job, meter, show, stop, notes, as_json=as_json)
-    except KeyboardInterrupt:  # while loading, Ctrl-C raises an exception, which ends the run at once
+    except (
+        KeyboardInterrupt
+    ):  # while loading, Ctrl-C raises an exception, which ends the run at once
         complain("interrupted before the first picture; nothing was written")
         raise typer.Exit(INTERRUPTED) from None
     for note in report.notes:
@@ -190,9 +237,16 @@ def _paint(job: VideoJob, *, as_json: bool, is_debug: bool) -> None:
 
 
 def _run_painting(
-    job: VideoJob, meter: Telemetry, on_progress: "OnProgress", stop: threading.Event, notes: set[str], *, as_json: bool
+    job: VideoJob,
+    meter: Telemetry,
+    on_progress: "OnProgress",
+    stop: threading.Event,
+    notes: set[str],
+    *,
+    as_json: bool,
 ) -> "tuple[VideoReport, bool]":
-    """Paint; returns the report, and True if the source is live. Notes printed before the run are added to `notes`."""
+    """Paint; returns the report, and True if the source is live. Notes printed before the run are
+    added to `notes`."""
     from engine.cli.signals import Signals
     from engine.jobs.video.run import open_backend, open_job, run_job
 
@@ -209,7 +263,9 @@ def _run_painting(
         Signals().connect(stop.set)
         undone.pop_all()
     is_live = opened.pictures.kind == "live"
-    return run_job(job, opened, pipeline, on_progress=on_progress, watch=meter.follow, stop=stop), is_live
+    return run_job(
+        job, opened, pipeline, on_progress=on_progress, watch=meter.follow, stop=stop
+    ), is_live
 
 
 def _planned(painting: "Painting") -> "ModelPlan | None":
@@ -223,7 +279,8 @@ def _planned(painting: "Painting") -> "ModelPlan | None":
 
 def _choices(painting: "Painting") -> dict[str, str]:
     """How the model is run and why."""
-    if (plan := _planned(painting)) is None:
+    plan = _planned(painting)
+    if plan is None:
         return {}
     return {
         "sampler": plan.sampler.value,
@@ -242,7 +299,9 @@ def _say_model(painting: "Painting", *, as_json: bool) -> None:
 
 def _one_of(argument_name: str, argument: str | None, option: str, value: str | None) -> str | None:
     if argument is not None and value is not None:
-        raise UsageError(f"{option} {value}: {argument_name} is given already, as {argument}; leave one out")
+        raise UsageError(
+            f"{option} {value}: {argument_name} is given already, as {argument}; leave one out"
+        )
     return argument if value is None else value
 
 
@@ -254,7 +313,9 @@ def report_lines(report: "VideoReport") -> list[str]:
         ms = f"{time.seconds * 1000 / time.frames:.2f}" if time.frames else "-"
         workers = f"  {time.workers} processes" if time.workers > 1 else ""
         part = f"{100 * busy[time.name]:.1f} %"
-        lines.append(f"{time.name:<10}{time.frames:>9}{time.seconds:>11.2f}{part:>9}{ms:>13}{workers}")
+        lines.append(
+            f"{time.name:<10}{time.frames:>9}{time.seconds:>11.2f}{part:>9}{ms:>13}{workers}"
+        )
     name, fraction = report.busiest
     name = ", ".join(time.name for time in report.times if time.turns == name) or name
     lines += [
@@ -262,7 +323,8 @@ def report_lines(report: "VideoReport") -> list[str]:
         f"busiest   {name}, {100 * fraction:.1f} % of the run",
         f"pictures  {_accounting(report)}",
         f"stages    {report.stages}",
-        f"model     {report.model}, {report.width}x{report.height}, {report.dtype} on {report.device}; ready after "
+        f"model     {report.model}, {report.width}x{report.height}, {report.dtype} on "
+        f"{report.device}; ready after "
         f"{report.load_s:.1f} s",
         f"memory    {report.peak_memory_mb:.0f} MiB of the {report.memory_of} at most",
     ]
@@ -273,7 +335,8 @@ def report_lines(report: "VideoReport") -> list[str]:
 
 def ended_line(report: "VideoReport", *, is_live: bool) -> str:
     """The line about an interrupted run: how far it came, what is kept, how to continue."""
-    if not (whole := report.resumed + report.painted):
+    whole = report.resumed + report.painted
+    if not whole:
         return "interrupted before the first picture; nothing was written"
     pictures = f"{whole} picture{'s' * (whole > 1)}"
     if is_live:  # a live source has no other end and cannot be resumed
@@ -284,7 +347,10 @@ def ended_line(report: "VideoReport", *, is_live: bool) -> str:
         effect = f"continues after the first {report.kept}"
     else:
         effect = "starts over: too few pictures to continue from"
-    return f"interrupted after {pictures}; {report.output}: plays up to there, the same command with --resume {effect}"
+    return (
+        f"interrupted after {pictures}; {report.output}: plays up to there, the same command "
+        f"with --resume {effect}"
+    )
 
 
 def _accounting(report: "VideoReport") -> str:

@@ -1,4 +1,5 @@
-"""Telemetry of `multiverse video --debug` and `--json`, twice per second: stages, queues, seconds, GPU state."""
+"""Telemetry of `multiverse video --debug` and `--json`, twice per second: stages, queues, seconds,
+GPU state."""
 
 import json
 import time
@@ -23,7 +24,8 @@ Write = Callable[[Event], None]
 
 
 class Telemetry:
-    """Telemetry of a run: the current figures, set by the working thread, read by the writing one."""
+    """Telemetry of a run: the current figures, set by the working thread, read by the writing
+    one."""
 
     def __init__(self, began_s: float) -> None:
         from engine.jobs.video.report import VideoProgress
@@ -36,7 +38,8 @@ class Telemetry:
         self._progress: Callable[[], VideoProgress] = lambda: nothing
 
     def loaded(self, load_s: float, device: str | None) -> None:
-        """Record that the model is loaded, on `device` as torch names it; None: on other machines."""
+        """Record that the model is loaded, on `device` as torch names it; None: on other
+        machines."""
         from engine.jobs.video.device_state import DeviceWatch
 
         if device is None:
@@ -51,13 +54,20 @@ class Telemetry:
 
     def event(self, now_s: float) -> Event:
         """The data of one line of `--json`."""
-        watch, load_s, progress = self._watch, self._load_s, self._progress()
+        watch = self._watch
+        load_s = self._load_s
+        progress = self._progress()
         device = None if watch is None else watch.state()
         load = {"load": round(now_s - self._began_s if load_s is None else load_s, 3)}
-        left_s, rows = progress.seconds_left, progress.stage_figures
+        left_s = progress.seconds_left
+        rows = progress.stage_figures
         return {
             "event": "progress",
-            "state": "loading" if load_s is None else "finishing" if progress.is_finishing else "painting",
+            "state": "loading"
+            if load_s is None
+            else "finishing"
+            if progress.is_finishing
+            else "painting",
             "done": progress.done,
             "expected": progress.expected,
             "seconds": round(progress.seconds, 3),
@@ -82,14 +92,19 @@ def write_json(event: Event) -> None:
 
 
 class DebugLines:
-    """Prints the figures for people, on standard error. Why there is no GPU state is printed once."""
+    """Prints the figures for people, on standard error. Why there is no GPU state is printed
+    once."""
 
     def __init__(self, write: Callable[[str], None] = write_to_stderr) -> None:
         self._write = write
         self._last_reason = ""
 
     def __call__(self, event: Event) -> None:
-        if event["device"] is None and event["device_reason"] not in ("", NOT_LOADED, self._last_reason):
+        if event["device"] is None and event["device_reason"] not in (
+            "",
+            NOT_LOADED,
+            self._last_reason,
+        ):
             self._last_reason = event["device_reason"]
             self._write(f"multiverse: card: {self._last_reason}")
         self._write(f"progress: {debug_line(event)}")
@@ -98,7 +113,10 @@ class DebugLines:
 def debug_line(event: Event) -> str:
     """An event as one line: for each stage its frames, input queue and seconds."""
     seconds = event["stage_seconds"]
-    parts = [f"{event['state']} {event['done']}{'' if event['expected'] is None else '/' + str(event['expected'])}"]
+    parts = [
+        f"{event['state']} "
+        f"{event['done']}{'' if event['expected'] is None else '/' + str(event['expected'])}"
+    ]
     if event["frames"]:
         parts.append(f"{event['fps']:.2f} fps")
     parts.append(f"load {seconds['load']:.1f} s")
@@ -125,7 +143,8 @@ def _device_text(device: dict[str, Any]) -> str:
 
 @contextmanager
 def telemetry(writes: list[Write]) -> Iterator[Telemetry]:
-    """Write events twice per second on a separate thread, because loading or a batch may take longer."""
+    """Write events twice per second on a separate thread, because loading or a batch may take
+    longer."""
     recorder = Telemetry(time.perf_counter())
 
     def write_all() -> None:

@@ -25,14 +25,20 @@ WEB_ONLY = ("clients", "size", "certificate", "key", "web_token")
 
 def refuse_without_effect(context: typer.Context, *, is_web: bool) -> None:
     """Raise UsageError for an option that has no effect with, or without, `--web`."""
-    conflicts = [name for name in (FILE_ONLY if is_web else WEB_ONLY) if is_on_command_line(context, name)]
+    conflicts = [
+        name for name in (FILE_ONLY if is_web else WEB_ONLY) if is_on_command_line(context, name)
+    ]
     if conflicts and is_web:
-        raise UsageError(f"--web: the browser is both input and output; remove {_option_list(conflicts)}")
+        raise UsageError(
+            f"--web: the browser is both input and output; remove {_option_list(conflicts)}"
+        )
     if conflicts:
         raise UsageError(f"{_option_list(conflicts)}: only with --web HOST:PORT")
 
 
-def serve(painting: "Painting", address: str, *, as_json: bool, most_clients: int, **options: Any) -> None:
+def serve(
+    painting: "Painting", address: str, *, as_json: bool, most_clients: int, **options: Any
+) -> None:
     """Serve until Ctrl-C; `options`: further arguments of LiveServer."""
     from engine.cli.log_thread import LogThread
     from engine.cli.signals import Signals
@@ -43,10 +49,15 @@ def serve(painting: "Painting", address: str, *, as_json: bool, most_clients: in
 
     host, port = split_host_port(address, "--web")
     stop = threading.Event()
-    with LogThread() as log, ExitStack() as undone:  # until the page is served, Ctrl-C raises an exception
+    with (
+        LogThread() as log,
+        ExitStack() as undone,
+    ):  # until the page is served, Ctrl-C raises an exception
         report = Warnings(SystemClock()).report
         limits = LiveLimits(most_clients=most_clients)
-        server = LiveServer(painting, host=host, port=port, limits=limits, report=report, log_line=report, **options)
+        server = LiveServer(
+            painting, host=host, port=port, limits=limits, report=report, log_line=report, **options
+        )
         undone.callback(server.close)
         if not as_json:
             log.say(f"model     loading {painting.spec.model}")
@@ -54,7 +65,9 @@ def serve(painting: "Painting", address: str, *, as_json: bool, most_clients: in
             server.start()
             Signals().connect(stop.set)
         except KeyboardInterrupt:
-            log.say("multiverse: interrupted before the page was served")  # queued, so behind all earlier lines
+            log.say(
+                "multiverse: interrupted before the page was served"
+            )  # queued, so behind all earlier lines
             raise typer.Exit(INTERRUPTED) from None
         for note in server.notes:
             log.say(f"multiverse: {note}")

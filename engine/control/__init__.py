@@ -1,8 +1,9 @@
-"""OSC control: turns messages into parameter changes and commands, and sends changes to subscribers.
+"""OSC control: turns messages into parameter changes and commands, and sends changes to
+subscribers.
 
-Start with `dispatcher.py` (executes messages), then `outgoing/feedback.py` (subscribers), `server.py` (sockets) and
-`sending.py` (the thread that sends). Everything between a socket and the parameter store is here; packets are encoded
-and decoded in `engine.osc`.
+Start with `dispatcher.py` (executes messages), then `outgoing/feedback.py` (subscribers),
+`server.py` (sockets) and `sending.py` (the thread that sends). Everything between a socket and the
+parameter store is here; packets are encoded and decoded in `engine.osc`.
 """
 
 from typing import TYPE_CHECKING

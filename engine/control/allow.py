@@ -1,4 +1,5 @@
-"""The allow list of hosts that may send OSC: `--osc-allow`, and `osc.allow` in the configuration."""
+"""The allow list of hosts that may send OSC: `--osc-allow`, and `osc.allow` in the
+configuration."""
 
 import ipaddress
 from collections.abc import Callable, Collection, Iterable
@@ -18,10 +19,13 @@ def own_addresses() -> frozenset[Address]:
 
 
 class AllowList:
-    """Allows senders in the configured networks (CIDR notation) and on this machine; without networks, every sender."""
+    """Allows senders in the configured networks (CIDR notation) and on this machine; without
+    networks, every sender."""
 
     def __init__(
-        self, networks: Iterable[str], own_addresses: Callable[[], Collection[Address]] = own_addresses
+        self,
+        networks: Iterable[str],
+        own_addresses: Callable[[], Collection[Address]] = own_addresses,
     ) -> None:
         self._networks = tuple(_network(text) for text in networks)
         self._own_addresses = own_addresses
@@ -31,8 +35,9 @@ class AllowList:
         """Host -> its address if it is outside all networks, None if it is in one."""
 
     def allows(self, host: str, now_s: float) -> bool:
-        """True if a numeric host address may send. The result for the networks is cached per host. The machine's own
-        addresses are read again at most once per second, because they change when a network is connected."""
+        """True if a numeric host address may send. The result for the networks is cached per host.
+        The machine's own addresses are read again at most once per second, because they change when
+        a network is connected."""
         if not self._networks:
             return True
         if host not in self._outside:
@@ -54,14 +59,16 @@ class AllowList:
 
 
 def is_reached(bound: str, address: str) -> bool:
-    """True if a socket bound to `bound` receives packets sent to this machine's `address`; both are numeric. `::`
-    also receives IPv4."""
-    own, target = _plain(bound), _plain(address)
+    """True if a socket bound to `bound` receives packets sent to this machine's `address`; both are
+    numeric. `::` also receives IPv4."""
+    own = _plain(bound)
+    target = _plain(address)
     return own == target or (own.is_unspecified and own.version in (6, target.version))
 
 
 def _plain(host: str) -> Address:
-    """The address without its zone. An IPv4-mapped address (::ffff:192.0.2.1) becomes IPv4 (192.0.2.1)."""
+    """The address without its zone. An IPv4-mapped address (::ffff:192.0.2.1) becomes IPv4
+    (192.0.2.1)."""
     address = ipaddress.ip_address(host.partition("%")[0])
     return getattr(address, "ipv4_mapped", None) or address
 
@@ -70,4 +77,6 @@ def _network(text: str) -> Network:
     try:
         return ipaddress.ip_network(text, strict=False)
     except ValueError:
-        raise ConfigError(f"--osc-allow: {text!r} is not a network (for example 192.168.1.0/24 or 10.0.0.7)") from None
+        raise ConfigError(
+            f"--osc-allow: {text!r} is not a network (for example 192.168.1.0/24 or 10.0.0.7)"
+        ) from None

@@ -17,8 +17,8 @@ ERRORS_IN_USE = (errno.EADDRINUSE, errno.EACCES)
 
 
 def bind_osc(host: str, port: int, report: Report) -> list[tuple[socket.socket, socket.socket]]:
-    """Bind a UDP socket and a TCP listener to the same address; `localhost` is 127.0.0.1 and ::1. Raises
-    MultiverseError, which names `--osc`."""
+    """Bind a UDP socket and a TCP listener to the same address; `localhost` is 127.0.0.1 and ::1.
+    Raises MultiverseError, which names `--osc`."""
     option = f"--osc {display_address(host, port)}"
     with refused(f"{option}: no such host here", MultiverseError):
         family, _, _, _, address = addresses_of(host, port, socket.SOCK_DGRAM)[0]
@@ -34,27 +34,37 @@ def bind_osc(host: str, port: int, report: Report) -> list[tuple[socket.socket, 
     return bound
 
 
-def _bind_ipv6_localhost(port: int, report: Report | None) -> list[tuple[socket.socket, socket.socket]]:
-    """The same port of ::1, which python-osc, Pd and Max mean by `localhost` on many systems. None without IPv6."""
+def _bind_ipv6_localhost(
+    port: int, report: Report | None
+) -> list[tuple[socket.socket, socket.socket]]:
+    """The same port of ::1, which python-osc, Pd and Max mean by `localhost` on many systems. None
+    without IPv6."""
     try:
         return [_bind_both(socket.AF_INET6, ("::1", port, 0, 0))]
     except OSError as error:
         if error.errno in ERRORS_IN_USE and report is not None:
-            report("osc.localhost", f"OSC at [::1]:{port}: {refusal_reason(error)}; send to 127.0.0.1")
+            report(
+                "osc.localhost", f"OSC at [::1]:{port}: {refusal_reason(error)}; send to 127.0.0.1"
+            )
         return []
 
 
-def _bind_both(family: socket.AddressFamily, address: SocketAddress) -> tuple[socket.socket, socket.socket]:
+def _bind_both(
+    family: socket.AddressFamily, address: SocketAddress
+) -> tuple[socket.socket, socket.socket]:
     for attempt in range(1, PORT_ATTEMPTS + 1):
         udp_socket = socket.socket(family, socket.SOCK_DGRAM)
         try:
             request_buffers(udp_socket)
             bind_alone(udp_socket, address)
             udp_socket.setblocking(False)
-            return udp_socket, listen(family, (*address[:1], udp_socket.getsockname()[1], *address[2:]))
+            return udp_socket, listen(
+                family, (*address[:1], udp_socket.getsockname()[1], *address[2:])
+            )
         except OSError:
             udp_socket.close()
-            # The port that the system chose for UDP may be in use for TCP: then let the system choose again.
+            # The port that the system chose for UDP may be in use for TCP: then let the system
+            # choose again.
             if address[1] or attempt == PORT_ATTEMPTS:
                 raise
     raise AssertionError("the last attempt returns or raises")

@@ -1,4 +1,5 @@
-"""A small OSC client (UDP or TCP) for the command line, benchmarks and tests: sends packets, reads replies."""
+"""A small OSC client (UDP or TCP) for the command line, benchmarks and tests: sends packets, reads
+replies."""
 
 import contextlib
 import socket
@@ -16,13 +17,17 @@ MAX_DATAGRAM_BYTES = 65_536
 class OscClient:
     """A connection to one engine. Raises MultiverseError if it cannot be reached."""
 
-    def __init__(self, host: str, port: int, *, tcp: bool = False, framing: Framing = Framing.SLIP) -> None:
+    def __init__(
+        self, host: str, port: int, *, tcp: bool = False, framing: Framing = Framing.SLIP
+    ) -> None:
         self.target = display_address(host, port)
         self._framing = framing if tcp else None
         self._reader = StreamReader()
         self._messages: deque[Message] = deque()
         try:
-            family, _, _, _, address = addresses_of(host, port, socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM)[0]
+            family, _, _, _, address = addresses_of(
+                host, port, socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM
+            )[0]
             if tcp:
                 self.socket = socket.create_connection((numeric_localhost(host), port), timeout=5.0)
             else:
@@ -41,10 +46,13 @@ class OscClient:
 
     def _nothing_listens(self, error: OSError) -> MultiverseError:
         why = f"{self.target}: nothing listens there ({error.strerror or error})"
-        return MultiverseError(f"{why}; start `multiverse run`, or give the engine's address with --to HOST:PORT")
+        return MultiverseError(
+            f"{why}; start `multiverse run`, or give the engine's address with --to HOST:PORT"
+        )
 
     def receive(self, timeout_s: float) -> Message | None:
-        """The next message (bundles are unpacked), or None after the timeout. Malformed packets are skipped."""
+        """The next message (bundles are unpacked), or None after the timeout. Malformed packets are
+        skipped."""
         end_s = time.perf_counter() + timeout_s
         while not self._messages:
             left_s = end_s - time.perf_counter()

@@ -1,11 +1,13 @@
 """Runs commands and queries: messages that get a reply, unlike parameters, which are only set.
 
-A command runs a handler (`CommandTable`). A query needs its sender and changes no value: `/get`, `/sync`,
-`/engine/notify`. Both run one at a time, and are answered at the port where the sender listens.
+A command runs a handler (`CommandTable`). A query needs its sender and changes no value: `/get`,
+`/sync`, `/engine/notify`. Both run one at a time, and are answered at the port where the sender
+listens.
 
-Long replies are rate limited per host, and only a few replies to one listing command are built at a time. A `/get //*`
-of 16 bytes is answered with a hundred packets, and over UDP the sender's address may be forged: without a limit the
-engine would amplify an attack on a third party, and a client that repeats a long listing would block all others.
+Long replies are rate limited per host, and only a few replies to one listing command are built at a
+time. A `/get //*` of 16 bytes is answered with a hundred packets, and over UDP the sender's address
+may be forged: without a limit the engine would amplify an attack on a third party, and a client
+that repeats a long listing would block all others.
 """
 
 import threading
@@ -34,12 +36,14 @@ from osc_schema.engine import SUBSCRIPTIONS
 Args = tuple[object, ...]
 Handler = Callable[[Args, Reply], None]
 DiskLookup = Callable[[Callable[[], None], Callable[[str], None]], None]
-"""`look_up(again, fail)` reads the disk, then calls `again()`, or `fail(reason)` if nothing was found."""
+"""`look_up(again, fail)` reads the disk, then calls `again()`, or `fail(reason)` if nothing was
+found."""
 NamedHandler = Callable[[Args, Reply, str], None]
 MAX_PENDING_SYNCS = 1024
 MAX_LISTINGS = 8  # of one command at a time
 _NEEDED = {
-    command.address: sum(not argument.is_optional for argument in command.arguments) for command in osc_schema.COMMANDS
+    command.address: sum(not argument.is_optional for argument in command.arguments)
+    for command in osc_schema.COMMANDS
 }
 
 
@@ -56,15 +60,16 @@ class LaunchPlan(NamedTuple):
 
 
 PlanLaunch = Callable[[Args], LaunchPlan | DiskLookup | None]
-"""Returns how a command waits for its beat; None if it need not wait, a `DiskLookup` if that is not known yet. Raises
-the same errors as the command."""
+"""Returns how a command waits for its beat; None if it need not wait, a `DiskLookup` if that is not
+known yet. Raises the same errors as the command."""
 QueryHandler = Callable[[Message, Sender], None]
 """Answers a query itself, also on failure. OSC's threads."""
 
 
 class CommandTable:
-    """The command handlers by address, all added before the server starts. Handlers run one at a time on OSC's threads.
-    Those that have waited for their beat run on the frame loop, perhaps beside another one."""
+    """The command handlers by address, all added before the server starts. Handlers run one at a
+    time on OSC's threads. Those that have waited for their beat run on the frame loop, perhaps
+    beside another one."""
 
     def __init__(self) -> None:
         self._handlers: dict[str, Handler] = {}
@@ -74,13 +79,19 @@ class CommandTable:
         self._roots: set[str] = set()
 
     def add(
-        self, address: str, handler: Handler, *, is_listing: bool = False, plan_launch: PlanLaunch | None = None
+        self,
+        address: str,
+        handler: Handler,
+        *,
+        is_listing: bool = False,
+        plan_launch: PlanLaunch | None = None,
     ) -> None:
-        """Register a command's handler. `handler(args, reply)` answers now or later; it must not block, because packets
-        wait. A MultiverseError or osc_schema.Rejected that it raises is answered with `/fail`. `<n>` in the address
-        means a whole number 1..999, which the handler gets before the arguments. `is_listing`: rate limited, because
-        its reply has many messages or takes a thread of its own. `plan_launch(args)`: the command may wait for the
-        beat; then the frame loop runs the handler, which must neither wait nor use the disk."""
+        """Register a command's handler. `handler(args, reply)` answers now or later; it must not
+        block, because packets wait. A MultiverseError or osc_schema.Rejected that it raises is
+        answered with `/fail`. `<n>` in the address means a whole number 1..999, which the handler
+        gets before the arguments. `is_listing`: rate limited, because its reply has many messages
+        or takes a thread of its own. `plan_launch(args)`: the command may wait for the beat; then
+        the frame loop runs the handler, which must neither wait nor use the disk."""
         handlers = self._numbered if "/<n>" in address else self._handlers
         if address in handlers:
             raise ValueError(f"{address} has a handler already")
@@ -99,9 +110,12 @@ class CommandTable:
         return address in self._listings
 
     def plan_launch(self, address: str) -> tuple[PlanLaunch, int] | None:
-        """`plan_launch` and the number of required arguments of a command that may wait for the beat, or None."""
+        """`plan_launch` and the number of required arguments of a command that may wait for the
+        beat, or None."""
         template, number = osc_schema.split_number(address)
-        plan_launch = self._launch_planners.get(address) or (self._launch_planners.get(template) if number else None)
+        plan_launch = self._launch_planners.get(address) or (
+            self._launch_planners.get(template) if number else None
+        )
         if plan_launch is None:
             return None
         if not number:
@@ -109,7 +123,8 @@ class CommandTable:
         return lambda args: plan_launch((number, *args)), _NEEDED[template]
 
     def find(self, address: str) -> Handler | None:
-        if (handler := self._handlers.get(address)) is not None:
+        handler = self._handlers.get(address)
+        if handler is not None:
             return handler
         template, number = osc_schema.split_number(address)
         numbered = self._numbered.get(template) if number else None
@@ -117,7 +132,8 @@ class CommandTable:
 
 
 class ListingLimiter:
-    """Rate limits commands whose reply has many messages or takes a thread of its own. Any thread."""
+    """Rate limits commands whose reply has many messages or takes a thread of its own. Any
+    thread."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -127,7 +143,8 @@ class ListingLimiter:
         self._lock = threading.Lock()
 
     def begin(self, reply: Reply) -> bool:
-        """True if this listing may run: its host has not asked too often, and few of this command are running."""
+        """True if this listing may run: its host has not asked too often, and few of this command
+        are running."""
         with self._lock:
             tokens = self._limits[host_of(reply.sender)].tokens(self._clock.now_s())
             if tokens <= 0 or self._begun[reply.command] >= MAX_LISTINGS:
@@ -162,10 +179,16 @@ class CommandRunner:
             "/engine/notify": self._on_notify,
         }
         """Filled before the server starts."""
-        self._store, self._commands, self._launch_queue, self._feedback = store, commands, launch_queue, feedback
-        self._clock, self._mistakes, self._report_refusal = clock, mistakes, report_refusal
+        self._store = store
+        self._commands = commands
+        self._launch_queue = launch_queue
+        self._feedback = feedback
+        self._clock = clock
+        self._mistakes = mistakes
+        self._report_refusal = report_refusal
         self._listings = ListingLimiter(clock)
-        # A burst of every value eight times (programs on one machine that start together), then once per second.
+        # A burst of every value eight times (programs on one machine that start together), then
+        # once per second.
         self._patterns = TokenBuckets(8 * len(osc_schema.PARAMS), len(osc_schema.PARAMS))
         self._running = threading.Lock()
         self._syncs: deque[tuple[int, int, Callable[[bytes], None], bytes]] = deque()
@@ -181,7 +204,8 @@ class CommandRunner:
         """Run the command or query at this address; raises the handler's unforeseen errors."""
         self._feedback.counters.add("commands")
         with self._running:
-            if (query := self.queries.get(message.address)) is not None:
+            query = self.queries.get(message.address)
+            if query is not None:
                 query(message, sender)
             else:
                 self._run_command(message, sender)
@@ -196,10 +220,13 @@ class CommandRunner:
         assert handler is not None  # steps contain only known commands
         reply.attempt(partial(self._run_or_launch, message, handler, reply))
 
-    def _run_or_launch(self, message: Message, handler: Handler, reply: Reply, ticket: Ticket | None = None) -> None:
-        """Run a handler now, or queue it for the beat that the message or `/launch/quantise` names. `ticket`: of a look
-        that had to be read from the disk first."""
-        args, planned = message.args, self._commands.plan_launch(message.address)
+    def _run_or_launch(
+        self, message: Message, handler: Handler, reply: Reply, ticket: Ticket | None = None
+    ) -> None:
+        """Run a handler now, or queue it for the beat that the message or `/launch/quantise` names.
+        `ticket`: of a look that had to be read from the disk first."""
+        args = message.args
+        planned = self._commands.plan_launch(message.address)
         if planned is not None:
             plan_launch, needed = planned
             requested = quantum_of(args[-1]) if len(args) > needed else None
@@ -210,11 +237,21 @@ class CommandRunner:
                 named = plan.run
 
                 def run(name: str) -> None:
-                    reply.attempt(partial(named, args, reply, name) if named else partial(handler, args, reply))
+                    reply.attempt(
+                        partial(named, args, reply, name)
+                        if named
+                        else partial(handler, args, reply)
+                    )
 
                 drop = partial(reply.fail, is_logged=False)
                 self._launch_queue.add_look(
-                    plan.name, quantum, run, drop, preset=plan.preset, ticket=ticket, is_cut=plan.is_cut
+                    plan.name,
+                    quantum,
+                    run,
+                    drop,
+                    preset=plan.preset,
+                    ticket=ticket,
+                    is_cut=plan.is_cut,
                 )
                 return
             if plan is not None:
@@ -225,17 +262,24 @@ class CommandRunner:
 
     def _reply(self, command: str, sender: Sender) -> Reply:
         post = self._feedback.listener_of(sender).post
-        return Reply(command, post, lambda line: self._report_refusal("osc.command", line, sender), sender.name)
+        return Reply(
+            command,
+            post,
+            lambda line: self._report_refusal("osc.command", line, sender),
+            sender.name,
+        )
 
     # -- queries -------------------------------------------------------------------------------
 
     def _on_get(self, message: Message, sender: Sender) -> None:
-        reply, views_by_name = self._reply("/get", sender), self._feedback.views
+        reply = self._reply("/get", sender)
+        views_by_name = self._feedback.views
         address = message.args[0] if len(message.args) == 1 else None
         if not isinstance(address, str):
             reply.fail("takes an address or a pattern")
             return
-        if (published := self._feedback.last_published.get(address)) is not None:
+        published = self._feedback.last_published.get(address)
+        if published is not None:
             reply.send(address, *published)
             return
         param = osc_schema.lookup(address)
@@ -247,36 +291,53 @@ class CommandRunner:
             reply.fail(str(rejection))
             return
         if not params and not views:
-            reply.fail(views_by_name.missing(address) if is_input_address(address) else unknown(address))
-        if is_pattern and not self._patterns[host_of(sender.name)].take(self._clock.now_s(), len(params) + len(views)):
+            reply.fail(
+                views_by_name.missing(address) if is_input_address(address) else unknown(address)
+            )
+        if is_pattern and not self._patterns[host_of(sender.name)].take(
+            self._clock.now_s(), len(params) + len(views)
+        ):
             reason = "too many patterns at once (/engine/notify 1 subscribes to changes)"
             self._mistakes.on_refused("osc.get", "/get", reason, sender)
             return
         for param in params:
-            reply.send(param.address, *self._feedback.reply_values(param, self._store.get(param.address)))
+            reply.send(
+                param.address, *self._feedback.reply_values(param, self._store.get(param.address))
+            )
         for view in views:
             reply.send(view.address, *views_by_name.values_now(view))
 
     def _on_sync(self, message: Message, sender: Sender) -> None:
-        """Answer `/synced` after the next frame to begin, which shows all earlier messages. Their values are in the
-        store already, or were posted to the frame loop, which runs them right after `begin_frame`."""
+        """Answer `/synced` after the next frame to begin, which shows all earlier messages. Their
+        values are in the store already, or were posted to the frame loop, which runs them right
+        after `begin_frame`."""
         ids = [value for value in message.args if isinstance(value, int | float | str)]
         if len(message.args) > 1 or len(ids) < len(message.args):
             self._reply("/sync", sender).fail("takes one number or text, which is sent back")
             return
         if len(self._syncs) >= MAX_PENDING_SYNCS:
-            self._reply("/sync", sender).fail("too many are waiting: no frame has been drawn for a long time")
+            self._reply("/sync", sender).fail(
+                "too many are waiting: no frame has been drawn for a long time"
+            )
             return
         target = self._feedback.listener_of(sender)
-        self._syncs.append((self._store.version, self._frames, target.post, encode_reply("/synced", *ids)))
+        self._syncs.append(
+            (self._store.version, self._frames, target.post, encode_reply("/synced", *ids))
+        )
 
     def _on_notify(self, message: Message, sender: Sender) -> None:
         is_on, port, part = (*message.args, None, None, None)[:3]
         is_port = port is None or (isinstance(port, int | float) and 1 <= port < 65_536)
         is_part = part is None or part in SUBSCRIPTIONS
-        if len(message.args) > 3 or not isinstance(is_on, int | float) or not is_port or not is_part:
+        if (
+            len(message.args) > 3
+            or not isinstance(is_on, int | float)
+            or not is_port
+            or not is_part
+        ):
             self._reply("/engine/notify", sender).fail(
-                f"takes 1 or 0, optionally a port 1..65535, and then one of {', '.join(SUBSCRIPTIONS)}"
+                "takes 1 or 0, optionally a port 1..65535, and then one of "
+                f"{', '.join(SUBSCRIPTIONS)}"
             )
             return
         target = sender.at(port) if isinstance(port, int | float) else sender
@@ -284,7 +345,8 @@ class CommandRunner:
             self._reply("/engine/notify", sender).fail(NO_PORT)
             return
         feedback = self._feedback
-        wants_values, wants_features = part != "features", part != "values"
+        wants_values = part != "features"
+        wants_features = part != "values"
         # A port for features alone belongs to a receiver of numbers, such as an OSC In CHOP.
         answered = feedback.listener_of(target if wants_values else sender)
         if is_on:

@@ -1,9 +1,10 @@
 """Reads the waiting datagrams of a UDP socket, each with its sender and its time of arrival.
 
-On Linux `recvmmsg`, which Python does not offer, is called through ctypes: 256 datagrams in one call, without the GIL,
-each with the kernel's time of arrival (SO_TIMESTAMPNS, socket(7)). Python's `recv` takes 3 us per datagram, a quarter
-of executing it, and does not report when it arrived, up to 50 ms ago while a frame is drawn. Elsewhere `recvfrom_into`
-is used; then a datagram counts as arrived when the thread noticed that the socket has some.
+On Linux `recvmmsg`, which Python does not offer, is called through ctypes: 256 datagrams in one
+call, without the GIL, each with the kernel's time of arrival (SO_TIMESTAMPNS, socket(7)). Python's
+`recv` takes 3 us per datagram, a quarter of executing it, and does not report when it arrived, up
+to 50 ms ago while a frame is drawn. Elsewhere `recvfrom_into` is used; then a datagram counts as
+arrived when the thread noticed that the socket has some.
 """
 
 import ctypes
@@ -23,14 +24,23 @@ MAX_AGE_S = 60.0  # an older stamp shows that the wall clock was set meanwhile
 BATCH = 256  # datagrams per call: after each, the thread has to wait for the GIL
 ANSWERS_LOST = {errno.ECONNRESET, errno.ENETRESET}
 """`recvfrom` on Windows: an earlier answer went to a closed port, or its time to live expired."""
-_SLOT_BYTES = MAX_DATAGRAM_BYTES + 320  # not a power of two, so that the slots use different lines of the cache
+_SLOT_BYTES = (
+    MAX_DATAGRAM_BYTES + 320
+)  # not a power of two, so that the slots use different lines of the cache
 
-_IS_BATCHED = sys.platform == "linux" and sys.maxsize > 1 << 32  # the layouts below are those of 64 bits
+_IS_BATCHED = (
+    sys.platform == "linux" and sys.maxsize > 1 << 32
+)  # the layouts below are those of 64 bits
 _SO_TIMESTAMPNS = 35  # asm-generic/socket.h
 _NAME_BYTES = 32  # sockaddr_in6 has 28
 _CONTROL_BYTES = 32  # a cmsghdr of 16 bytes, a timespec of 16
-_CONTROL_U64, _SECONDS_AT, _NANOSECONDS_AT = _CONTROL_BYTES // 8, 2, 3
-_IPV4, _IPV6 = struct.Struct("=H2s4s"), struct.Struct("=H2s4x16s")  # family, port, address (ip(7), ipv6(7))
+_CONTROL_U64 = _CONTROL_BYTES // 8
+_SECONDS_AT = 2
+_NANOSECONDS_AT = 3
+_IPV4, _IPV6 = (
+    struct.Struct("=H2s4s"),
+    struct.Struct("=H2s4x16s"),
+)  # family, port, address (ip(7), ipv6(7))
 _MAX_CLOCK_SPAN_S = 2e-5  # between two readings of a clock with one of another in between
 _CLOCK_ATTEMPTS = 4
 
@@ -53,9 +63,12 @@ class SingleReader:
         self._buffer = bytearray(MAX_DATAGRAM_BYTES)
 
     def read(self, noticed_s: float) -> list[tuple[bytes, Hashable, float]]:
-        """At most 256 datagrams, each with the key of its sender and its arrival by `time.perf_counter`; fewer if no
-        more are there. `noticed_s`: when the thread noticed that the socket can be read. Raises OSError."""
-        receive_into, buffer, view = self._socket.recvfrom_into, self._buffer, memoryview(self._buffer)
+        """At most 256 datagrams, each with the key of its sender and its arrival by
+        `time.perf_counter`; fewer if no more are there. `noticed_s`: when the thread noticed that
+        the socket can be read. Raises OSError."""
+        receive_into = self._socket.recvfrom_into
+        buffer = self._buffer
+        view = memoryview(self._buffer)
         found: list[tuple[bytes, Hashable, float]] = []
         while len(found) < BATCH:
             try:
@@ -104,24 +117,42 @@ class BatchReader:
     """Reads up to 256 datagrams per system call, with their times of arrival (Linux, 64 bits)."""
 
     def __init__(self, sock: socket.socket) -> None:
-        """Raises OSError if the system has no `recvmmsg`, AttributeError if the C library has none."""
+        """Raises OSError if the system has no `recvmmsg`, AttributeError if the C library has
+        none."""
         self._socket = sock
         self._call = ctypes.CDLL(None, use_errno=True).recvmmsg
-        self._call.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int, ctypes.c_void_p)
-        memory = mmap.mmap(-1, BATCH * _SLOT_BYTES)  # a page is allocated when it is first used, not now
-        headers, vectors = bytearray(BATCH * ctypes.sizeof(_Header)), bytearray(BATCH * ctypes.sizeof(_IoVector))
-        names, controls = bytearray(BATCH * _NAME_BYTES), bytearray(BATCH * _CONTROL_BYTES)
+        self._call.argtypes = (
+            ctypes.c_int,
+            ctypes.c_void_p,
+            ctypes.c_uint,
+            ctypes.c_int,
+            ctypes.c_void_p,
+        )
+        memory = mmap.mmap(
+            -1, BATCH * _SLOT_BYTES
+        )  # a page is allocated when it is first used, not now
+        headers = bytearray(BATCH * ctypes.sizeof(_Header))
+        vectors = bytearray(BATCH * ctypes.sizeof(_IoVector))
+        names = bytearray(BATCH * _NAME_BYTES)
+        controls = bytearray(BATCH * _CONTROL_BYTES)
         self._headers_at = _address_of(headers)
         for number in range(BATCH):
             vector = _IoVector.from_buffer(vectors, number * ctypes.sizeof(_IoVector))
-            vector.base, vector.length = _address_of(memory) + number * _SLOT_BYTES, MAX_DATAGRAM_BYTES
+            vector.base = _address_of(memory) + number * _SLOT_BYTES
+            vector.length = MAX_DATAGRAM_BYTES
             header = _Header.from_buffer(headers, number * ctypes.sizeof(_Header))
-            header.name, header.name_bytes = _address_of(names) + number * _NAME_BYTES, _NAME_BYTES
-            header.vectors, header.vector_count = ctypes.addressof(vector), 1
-            header.control, header.control_bytes = _address_of(controls) + number * _CONTROL_BYTES, _CONTROL_BYTES
+            header.name = _address_of(names) + number * _NAME_BYTES
+            header.name_bytes = _NAME_BYTES
+            header.vectors = ctypes.addressof(vector)
+            header.vector_count = 1
+            header.control = _address_of(controls) + number * _CONTROL_BYTES
+            header.control_bytes = _CONTROL_BYTES
         self._pristine = bytes(headers)  # each call overwrites the lengths
-        self._data, self._names = memoryview(memory), memoryview(names)
-        self._vectors, self._headers = memoryview(vectors), memoryview(headers)  # a view pins its memory
+        self._data = memoryview(memory)
+        self._names = memoryview(names)
+        # a view pins its memory
+        self._vectors = memoryview(vectors)
+        self._headers = memoryview(headers)
         self._headers_u32 = self._headers.cast("I")
         self._times = memoryview(controls).cast("Q")
         sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
@@ -143,14 +174,20 @@ class BatchReader:
 
     def read(self, noticed_s: float) -> list[tuple[bytes, Hashable, float]]:
         # hot path: 40 000 datagrams per second
-        if not (count := self._receive(self._socket.fileno())):
+        count = self._receive(self._socket.fileno())
+        if not count:
             return []
-        data, names, headers, times = self._data, self._names, self._headers_u32, self._times
+        data = self._data
+        names = self._names
+        headers = self._headers_u32
+        times = self._times
         ahead_s, now_s = _wall_clock_ahead_s()
         found: list[tuple[bytes, Hashable, float]] = []
         for number in range(count):
-            at, name = number * _SLOT_BYTES, number * _NAME_BYTES
-            header, stamp = number * _HEADER_U32, number * _CONTROL_U64
+            at = number * _SLOT_BYTES
+            name = number * _NAME_BYTES
+            header = number * _HEADER_U32
+            stamp = number * _CONTROL_U64
             arrived_s = times[stamp + _SECONDS_AT] + times[stamp + _NANOSECONDS_AT] * 1e-9 - ahead_s
             found.append(
                 (
@@ -175,8 +212,9 @@ def _address_of(memory: bytearray | mmap.mmap) -> int:
 
 
 def _wall_clock_ahead_s() -> tuple[float, float]:
-    """How far the wall clock, which stamps datagrams, is ahead of `time.perf_counter`; and the latter's time now. Both
-    are read each time, because the wall clock is adjusted, and again if the thread was interrupted in between."""
+    """How far the wall clock, which stamps datagrams, is ahead of `time.perf_counter`; and the
+    latter's time now. Both are read each time, because the wall clock is adjusted, and again if the
+    thread was interrupted in between."""
     before_s = wall_s = now_s = 0.0
     for _ in range(_CLOCK_ATTEMPTS):
         before_s = time.perf_counter()

@@ -1,22 +1,27 @@
-"""Executes packets: decodes them, checks what they set, stores it; queues bundles until their time tag.
+"""Executes packets: decodes them, checks what they set, stores it; queues bundles until their time
+tag.
 
     packet ─► decoded ─┬─► one parameter, one plain value, which is most packets: checked, stored
                        └─► steps: changes of values, commands, queries ─► now, or in the frame in which they are due
 
-A mistake is counted, reported and answered where it is found (`foreign/unmapped.py`); the rest is executed.
+A mistake is counted, reported and answered where it is found (`foreign/unmapped.py`); the rest is
+executed.
 
-Steps. Changes are collected into one `store.apply`, so they land in one frame, until a command ends the step: it must
-see the changes before it, but not those after it. Queries (`/get`, `/sync` ...) are answered after the last step. A
-bundle inside a bundle belongs to the outer one's step, unless its own time is later.
+Steps. Changes are collected into one `store.apply`, so they land in one frame, until a command ends
+the step: it must see the changes before it, but not those after it. Queries (`/get`, `/sync` ...)
+are answered after the last step. A bundle inside a bundle belongs to the outer one's step, unless
+its own time is later.
 
-Time. Values are checked when a bundle arrives, so that a mistake is answered at once. `tick` applies them on the render
-thread, in the first frame after the bundle is due; what waits for a beat begins to wait then. That thread never uses
-a socket or runs a handler: from the first command on, an OSC thread runs the rest (`run_deferred`). A bundle more than
-10 s ahead is refused, with the usual cause, a wrong clock.
+Time. Values are checked when a bundle arrives, so that a mistake is answered at once. `tick`
+applies them on the render thread, in the first frame after the bundle is due; what waits for a beat
+begins to wait then. That thread never uses a socket or runs a handler: from the first command on,
+an OSC thread runs the rest (`run_deferred`). A bundle more than 10 s ahead is refused, with the
+usual cause, a wrong clock.
 
-Foreign messages. An address that nothing here has is looked up in the map. What it is mapped to is set by the sender
-`map`, so that the sender is sent these changes too: its display shows its own control, not our parameter. One that is
-not mapped and resembles none of our addresses is listed without a warning: other programs send hundreds per second.
+Foreign messages. An address that nothing here has is looked up in the map. What it is mapped to is
+set by the sender `map`, so that the sender is sent these changes too: its display shows its own
+control, not our parameter. One that is not mapped and resembles none of our addresses is listed
+without a warning: other programs send hundreds per second.
 """
 
 import logging
@@ -63,19 +68,22 @@ from osc_schema import Param, Rejected
 
 log = logging.getLogger(__name__)
 
-MAX_VALUES_A_BUNDLE = 4096  # a pattern counts once for each match; enough to set every parameter forty times
+MAX_VALUES_A_BUNDLE = (
+    4096  # a pattern counts once for each match; enough to set every parameter forty times
+)
 
 Result = TypeVar("Result")
 Watcher = Callable[[float, str, Message | str], None]
-"""`watcher(now_s, sender_name, message)` is called for every message as it arrived, and again with the reason (str) if
-the message was refused."""
+"""`watcher(now_s, sender_name, message)` is called for every message as it arrived, and again with
+the reason (str) if the message was refused."""
 
 
 class Dispatcher:
-    """Executes OSC packets: stores values, runs commands and queries, queues bundles. `receive`: any thread, one at a
-    time; `run_deferred`: the sending thread; `tick`, `frame_drawn`: render thread. A view is an input of a playing
-    shader by its name; its aliases are the numbered parameters that it moves. Under backpressure, a coalescer drops
-    replaced values before decoding."""
+    """Executes OSC packets: stores values, runs commands and queries, queues bundles. `receive`:
+    any thread, one at a time; `run_deferred`: the sending thread; `tick`, `frame_drawn`: render
+    thread. A view is an input of a playing shader by its name; its aliases are the numbered
+    parameters that it moves. Under backpressure, a coalescer drops replaced values before
+    decoding."""
 
     def __init__(
         self,
@@ -89,28 +97,45 @@ class Dispatcher:
         on_disconnect: Callable[[str], None] = lambda name: None,
         launch_queue: LaunchQueue | None = None,
     ) -> None:
-        """`feedback` None: creates one. `on_disconnect(name)` is called, on any thread, when a TCP or WebSocket sender
-        has disconnected. `launch_queue` None: nothing waits for the beat."""
+        """`feedback` None: creates one. `on_disconnect(name)` is called, on any thread, when a TCP
+        or WebSocket sender has disconnected. `launch_queue` None: nothing waits for the beat."""
         self.feedback = feedback = feedback or Feedback(store, report)
-        self.clock, self.report, self.on_disconnect = clock, report, on_disconnect
-        self.counters, self.outbox, self.views = feedback.counters, feedback.outbox, feedback.views
+        self.clock = clock
+        self.report = report
+        self.on_disconnect = on_disconnect
+        self.counters = feedback.counters
+        self.outbox = feedback.outbox
+        self.views = feedback.views
         self.latency = PacketLatency()
-        self.unmapped = UnmappedMessages(clock, foreign_map.is_mapped) if foreign_map else UnmappedMessages(clock)
+        self.unmapped = (
+            UnmappedMessages(clock, foreign_map.is_mapped)
+            if foreign_map
+            else UnmappedMessages(clock)
+        )
         """Unmapped messages of other programs."""
         self._watcher: Watcher | None = None
         self._store = store
         self._mistakes = Mistakes(feedback, self.unmapped, foreign_map, clock, self._report_refusal)
-        queue = self._launch_queue = launch_queue or LaunchQueue(store, Pulse, lambda address, *values: None)
-        self._runner = CommandRunner(store, commands, feedback, clock, self._mistakes, self._report_refusal, queue)
-        self._foreign = ForeignMessages(foreign_map, self._runner.kind_of, commands.has_root, feedback.views, clock)
-        self._patterns = TokenBucket(VALUES_PER_SECOND, VALUES_PER_SECOND)  # of all senders together
+        queue = self._launch_queue = launch_queue or LaunchQueue(
+            store, Pulse, lambda address, *values: None
+        )
+        self._runner = CommandRunner(
+            store, commands, feedback, clock, self._mistakes, self._report_refusal, queue
+        )
+        self._foreign = ForeignMessages(
+            foreign_map, self._runner.kind_of, commands.has_root, feedback.views, clock
+        )
+        self._patterns = TokenBucket(
+            VALUES_PER_SECOND, VALUES_PER_SECOND
+        )  # of all senders together
         self._schedule = BundleQueue()
         self._deferred: deque[list[Step]] = deque()
         self._receiving = threading.Lock()  # UDP and TCP share a thread, the page has its own
         self._guard = Guard(log, report, "osc.error", "OSC")
 
     def set_watcher(self, watcher: Watcher | None) -> None:
-        """Call `watcher` for every message from now on, on OSC's threads; it must not block. None removes it."""
+        """Call `watcher` for every message from now on, on OSC's threads; it must not block. None
+        removes it."""
         self._watcher = watcher
 
     @property
@@ -118,14 +143,15 @@ class Dispatcher:
         return self._watcher is not None
 
     def add_query(self, address: str, answer: QueryHandler) -> None:
-        """Register `answer(message, sender)` for a query, which needs its sender and sets nothing. Before the start."""
+        """Register `answer(message, sender)` for a query, which needs its sender and sets nothing.
+        Before the start."""
         self._runner.queries[address] = answer
 
     # -- packets: OSC's threads ------------------------------------------------------------------
 
     def receive(self, data: bytes, sender: Sender, arrived_s: float | None = None) -> None:
-        """Execute one packet from a sender. Never raises: a malformed one is counted and reported. Any thread.
-        `arrived_s`: when it arrived, by `time.perf_counter`; None: now."""
+        """Execute one packet from a sender. Never raises: a malformed one is counted and reported.
+        Any thread. `arrived_s`: when it arrived, by `time.perf_counter`; None: now."""
         arrived_s = time.perf_counter() if arrived_s is None else arrived_s
         with self._receiving:
             self.counters.packets += 1
@@ -139,7 +165,8 @@ class Dispatcher:
             self.counters.malformed += 1
             self.report("osc.malformed", f"{sender.name}: not an OSC packet: {error}")
             return
-        if (watcher := self._watcher) is not None:
+        watcher = self._watcher
+        if watcher is not None:
             for message in messages_of(packet):
                 watcher(self.clock.now_s(), sender.name, message)
         if isinstance(packet, Message):
@@ -152,7 +179,8 @@ class Dispatcher:
         """Hot path for one parameter and one plain value."""
         self.counters.messages += 1
         address, args, tags = message
-        if (param := osc_schema.lookup(address)) is None:
+        param = osc_schema.lookup(address)
+        if param is None:
             if self._foreign.kind_of(address) is AddressKind.FOREIGN:
                 self._on_foreign(message, sender, arrived_s)
             elif self._foreign.is_mistyped(message):
@@ -177,7 +205,8 @@ class Dispatcher:
 
     def _on_foreign(self, message: Message, sender: Sender, arrived_s: float) -> None:
         """Hot path: another program sends hundreds of these per second, few of them mapped."""
-        if (found := self._foreign.translate(message, sender, arrived_s)) is None:
+        found = self._foreign.translate(message, sender, arrived_s)
+        if found is None:
             self._mistakes.on_unmapped(message, sender)
             return
         messages, by = found
@@ -185,7 +214,9 @@ class Dispatcher:
             own = ((number, message, by) for number, message in enumerate(messages))
             self._carry_out(self._steps_from(own, messages, sender)[0], arrived_s)
 
-    def _on_bundle(self, bundle: Bundle, packet_bytes: int, sender: Sender, arrived_s: float) -> bool:
+    def _on_bundle(
+        self, bundle: Bundle, packet_bytes: int, sender: Sender, arrived_s: float
+    ) -> bool:
         """Execute or queue a bundle; True if nothing was queued."""
         groups, late_bundles = by_due_time(bundle, self.clock.wall_s())
         self.counters.late_bundles += late_bundles
@@ -202,7 +233,9 @@ class Dispatcher:
     def _queue(self, wait_s: float, packet_bytes: int, steps: list[Step], sender: Sender) -> None:
         """Queue the steps of a bundle, or refuse it."""
         if wait_s > MAX_WAIT_S:
-            reason = f"bundle {wait_s:.1f} s ahead; {MAX_WAIT_S:.0f} s are allowed (is a clock wrong?)"
+            reason = (
+                f"bundle {wait_s:.1f} s ahead; {MAX_WAIT_S:.0f} s are allowed (is a clock wrong?)"
+            )
         elif self._schedule.add(self.clock.now_s() + wait_s, cost_of(steps, packet_bytes), steps):
             self.counters.scheduled += 1
             return
@@ -211,15 +244,17 @@ class Dispatcher:
         self._mistakes.on_refused("osc.bundle", "#bundle", reason, sender)
 
     def receive_controls(self, messages: list[Message], sender: Sender, arrived_s: float) -> None:
-        """Execute control values that did not come as OSC, such as lighting levels: mapped ones in one step, which
-        lands in one frame; the others are listed. `arrived_s` as in `receive`. Never raises. Any thread."""
+        """Execute control values that did not come as OSC, such as lighting levels: mapped ones in
+        one step, which lands in one frame; the others are listed. `arrived_s` as in `receive`.
+        Never raises. Any thread."""
         with self._receiving:
             self.attempt(partial(self._execute_controls, messages, sender, arrived_s))
 
     def _execute_controls(self, messages: list[Message], sender: Sender, arrived_s: float) -> None:
         self.counters.messages += len(messages)
         own: list[tuple[int, Message, Sender]] = []
-        if (watcher := self._watcher) is not None:
+        watcher = self._watcher
+        if watcher is not None:
             for message in messages:
                 watcher(self.clock.now_s(), sender.name, message)
         for number, message, by in self._foreign.translate_all(messages, sender, arrived_s):
@@ -233,9 +268,14 @@ class Dispatcher:
     # -- converting messages to steps --------------------------------------------------------------
 
     def _steps_of(
-        self, messages: list[Message], sender: Sender, arrived_s: float, allowance: int = MAX_VALUES_A_BUNDLE
+        self,
+        messages: list[Message],
+        sender: Sender,
+        arrived_s: float,
+        allowance: int = MAX_VALUES_A_BUNDLE,
     ) -> tuple[list[Step], int]:
-        """Convert messages to steps that set at most `allowance` values; also returns the remaining allowance."""
+        """Convert messages to steps that set at most `allowance` values; also returns the remaining
+        allowance."""
         own = self._foreign.translate_all(messages, sender, arrived_s)
         return self._steps_from(own, messages, sender, allowance)
 
@@ -246,18 +286,23 @@ class Dispatcher:
         sender: Sender,
         allowance: int = MAX_VALUES_A_BUNDLE,
     ) -> tuple[list[Step], int]:
-        """Like `_steps_of`, for translated messages: (number of the original message, message, sender)."""
+        """Like `_steps_of`, for translated messages: (number of the original message, message,
+        sender)."""
         steps: list[Step] = []
         queries: list[Step] = []
         gathering: Changes | None = None
         together: set[str] = set()
         for number, message, by in own:
-            param = osc_schema.lookup(message.address)  # checked first: almost all messages in bundles are parameters
+            param = osc_schema.lookup(
+                message.address
+            )  # checked first: almost all messages in bundles are parameters
             match None if param else self._foreign.kind_of(message.address):
                 case AddressKind.FOREIGN:
                     self._mistakes.on_unmapped(message, by)
                     continue
-                case AddressKind.UNKNOWN | AddressKind.INPUT if self._foreign.is_unknown(message.address):
+                case AddressKind.UNKNOWN | AddressKind.INPUT if self._foreign.is_unknown(
+                    message.address
+                ):
                     self._mistakes.on_unknown(message, by)
                     continue
                 case AddressKind.QUERY:
@@ -269,7 +314,10 @@ class Dispatcher:
                     continue
             if allowance <= 0:
                 left = len(messages) - number
-                reason = f"sets more than {MAX_VALUES_A_BUNDLE} values; the last {left} messages are left out"
+                reason = (
+                    f"sets more than {MAX_VALUES_A_BUNDLE} values; the last {left} messages "
+                    "are left out"
+                )
                 self._mistakes.on_refused("osc.bundle", "#bundle", reason, sender, count=left)
                 break
             if gathering is None or steps[-1].sender is not by:
@@ -278,8 +326,11 @@ class Dispatcher:
             allowance -= self._gather_changes(message, param, by, gathering)
         return steps + queries, allowance
 
-    def _gather_changes(self, message: Message, param: Param | None, sender: Sender, into: Changes) -> int:
-        """Add the values of a message, or queue them for their beat. Returns their number, at least 1."""
+    def _gather_changes(
+        self, message: Message, param: Param | None, sender: Sender, into: Changes
+    ) -> int:
+        """Add the values of a message, or queue them for their beat. Returns their number, at least
+        1."""
         view = None if param else self.views.find(message.address)
         message, quantum = self._launch_queue.read(message, param or view)
         if quantum == "now":
@@ -287,13 +338,18 @@ class Dispatcher:
         into.launches.append((message, quantum, waiting := Changes(into.together)))
         return self._gather_now(message, param, sender, waiting)
 
-    def _gather_now(self, message: Message, param: Param | None, sender: Sender, into: Changes) -> int:
+    def _gather_now(
+        self, message: Message, param: Param | None, sender: Sender, into: Changes
+    ) -> int:
         """Like `_gather_changes`, without waiting."""
         try:
             params = (param,) if param else settable(message.address)
             views = () if param else self._views_of(message.address, params)
             if not param and not self._patterns.take(self.clock.now_s(), len(params) + len(views)):
-                reason = f"patterns set more than {VALUES_PER_SECOND} values per second; this one is left out"
+                reason = (
+                    f"patterns set more than {VALUES_PER_SECOND} values per second; this one "
+                    "is left out"
+                )
                 raise Rejected(f"{printable(message.address)}: {reason}")
         except Rejected as rejection:
             self._mistakes.on_rejected(message, rejection, sender)
@@ -313,15 +369,22 @@ class Dispatcher:
         return max(1, len(params) + len(views))
 
     def _views_of(self, address: str, params: tuple[Param, ...]) -> tuple[ShaderInput, ...]:
-        """The inputs that an address or a pattern names, except those whose aliases are set anyway."""
+        """The inputs that an address or a pattern names, except those whose aliases are set
+        anyway."""
         aliases = {param.address for param in params}
-        return tuple(view for view in self.views.match(address) if not aliases.issuperset(view.aliases))
+        return tuple(
+            view for view in self.views.match(address) if not aliases.issuperset(view.aliases)
+        )
 
-    def _gather_input(self, message: Message, view: ShaderInput, sender: Sender, into: Changes) -> None:
+    def _gather_input(
+        self, message: Message, view: ShaderInput, sender: Sender, into: Changes
+    ) -> None:
         """Add the values of the aliases of an input that a message sets by name."""
         try:
             args = message.args
-            value = value_of(view.param, args) if view.param else args[0] if len(args) == 1 else args
+            value = (
+                value_of(view.param, args) if view.param else args[0] if len(args) == 1 else args
+            )
             positions, note = view.positions_of(value)
         except Rejected as rejection:
             self._mistakes.on_rejected(message, rejection, sender)
@@ -343,25 +406,34 @@ class Dispatcher:
 
     def _apply(self, changes: Changes, sender: Sender, arrived_s: float | None = None) -> None:
         if values := changes.for_store():
-            self._store.apply(values, by=sender.name, together=changes.together, arrived_s=arrived_s)
+            self._store.apply(
+                values, by=sender.name, together=changes.together, arrived_s=arrived_s
+            )
             self.feedback.queue_echo(sender.name, changes.differing)
-        for message, quantum, waiting in (each for each in changes.launches if each[2]):  # else refused already
+        for message, quantum, waiting in (
+            each for each in changes.launches if each[2]
+        ):  # else refused already
             run = partial(self._apply, waiting, sender)
             try:
-                self._launch_queue.add(message.address, message.address, quantum, run, sets=waiting.for_store())
+                self._launch_queue.add(
+                    message.address, message.address, quantum, run, sets=waiting.for_store()
+                )
             except Rejected as rejection:
                 self._mistakes.on_rejected(message, rejection, sender)
 
     def run_deferred(self) -> None:
         """Run the steps of due bundles that `tick` deferred: those from the first command on."""
         while self._deferred:
-            steps = self._deferred[0]  # stays queued while it runs, so that `tick` defers later steps
+            steps = self._deferred[
+                0
+            ]  # stays queued while it runs, so that `tick` defers later steps
             self.attempt(partial(self._carry_out, steps))
             self._deferred.popleft()
 
     def tick(self) -> None:
-        """Apply the bundles that are due, at the start of a frame. Uses no socket and runs no handler. Keeps the order:
-        while an OSC thread still has to run a deferred bundle, later ones wait."""
+        """Apply the bundles that are due, at the start of a frame. Uses no socket and runs no
+        handler. Keeps the order: while an OSC thread still has to run a deferred bundle, later ones
+        wait."""
         self._runner.begin_frame()
         if self._deferred:
             return
@@ -379,18 +451,21 @@ class Dispatcher:
             self.attempt(run)
 
     def frame_drawn(self, version: int) -> None:
-        """Answer the `/sync`s that the newest frame covers: it began with the last `tick` and shows store `version`."""
+        """Answer the `/sync`s that the newest frame covers: it began with the last `tick` and shows
+        store `version`."""
         self._runner.frame_drawn(version)
 
     # -- errors ----------------------------------------------------------------------------------
 
     def attempt(self, step: Callable[[], Result]) -> Result | None:
-        """Run `step` on an OSC thread; an error in the engine's own code is counted, logged and reported."""
+        """Run `step` on an OSC thread; an error in the engine's own code is counted, logged and
+        reported."""
         return self._guard.attempt(step, lambda error: self.counters.add("errors"))
 
     def _report_refusal(self, key: str, reason: str, sender: Sender) -> None:
         """Report that a message of this sender was refused, also to the OSC monitor."""
-        if (watcher := self._watcher) is not None:
+        watcher = self._watcher
+        if watcher is not None:
             watcher(self.clock.now_s(), sender.name, reason)
         self.report(key, f"{reason} (from {sender.name})")
 

@@ -1,8 +1,8 @@
 """Live latency: from a packet's arrival to the published frame that contains its values.
 
-The receiving threads note each arrival; just before the frame loop takes its snapshot, it counts the notes so far. Once
-the frame is published, their ages go into a histogram for each second of the last minute, in steps of 0.25 ms up to 500
-ms. The worst is exact.
+The receiving threads note each arrival; just before the frame loop takes its snapshot, it counts
+the notes so far. Once the frame is published, their ages go into a histogram for each second of the
+last minute, in steps of 0.25 ms up to 500 ms. The worst is exact.
 """
 
 from array import array
@@ -14,13 +14,16 @@ import numpy as np
 STEP_MS: Final = 0.25
 STEPS: Final = 2000
 WINDOW_S: Final = 60
-MAX_WAITING: Final = 65_536  # arrivals, more than any frame covers; while no frames are drawn, more are not measured
+MAX_WAITING: Final = (
+    65_536  # arrivals, more than any frame covers; while no frames are drawn, more are not measured
+)
 FEW: Final = 8  # for so few arrivals NumPy would be slower
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatencyMs:
-    """Milliseconds from a packet's arrival to the published frame that contains its values, over the last minute."""
+    """Milliseconds from a packet's arrival to the published frame that contains its values, over
+    the last minute."""
 
     p50: float = 0.0
     p99: float = 0.0
@@ -30,7 +33,8 @@ class LatencyMs:
 
 
 class PacketLatency:
-    """Histogram of packet latencies. `note_arrival` and `latest` on any thread, the rest on the frame loop's."""
+    """Histogram of packet latencies. `note_arrival` and `latest` on any thread, the rest on the
+    frame loop's."""
 
     def __init__(self) -> None:
         self._arrivals = array("d")  # any thread may append; only the frame loop removes
@@ -40,17 +44,21 @@ class PacketLatency:
         self._seconds = np.full(WINDOW_S, -WINDOW_S, np.int64)
 
     def note_arrival(self, arrived_s: float) -> None:
-        """Note that a packet that arrived at `arrived_s`, by `time.perf_counter`, has just been executed. Hot path."""
+        """Note that a packet that arrived at `arrived_s`, by `time.perf_counter`, has just been
+        executed. Hot path."""
         if len(self._arrivals) < MAX_WAITING:
             self._arrivals.append(arrived_s)
 
     def begin_frame(self) -> None:
-        """Assign the packets executed so far to the next frame. Call it just before the snapshot of the values."""
+        """Assign the packets executed so far to the next frame. Call it just before the snapshot of
+        the values."""
         self._in_frame = len(self._arrivals)
 
     def frame_published(self, now_s: float) -> None:
-        """Measure the packets of the frame that was published at `now_s`, by `time.perf_counter`."""
-        count, self._in_frame = self._in_frame, 0
+        """Measure the packets of the frame that was published at `now_s`, by
+        `time.perf_counter`."""
+        count = self._in_frame
+        self._in_frame = 0
         if not count:
             return
         second = int(now_s)
@@ -76,7 +84,8 @@ class PacketLatency:
         """Figures of the minute before `now_s`, by `time.perf_counter`."""
         is_recent = self._seconds > now_s - WINDOW_S
         counts = self._counts[is_recent].sum(axis=0, dtype=np.int64)
-        if not (packets := int(counts.sum())):
+        packets = int(counts.sum())
+        if not packets:
             return LatencyMs()
         worst_ms = float(self._worst_ms[is_recent].max())
         sums = np.cumsum(counts)

@@ -1,10 +1,12 @@
-"""The queue of changes and commands that wait for a beat, a bar or four bars before they run (quantised launch).
+"""The queue of changes and commands that wait for a beat, a bar or four bars before they run
+(quantised launch).
 
-Each starts in the frame that is nearest to its beat; if the beat count restarts meanwhile, it waits for the next such
-beat of the new count. A message that comes within `/launch/late_ms` after a beat starts at once, because a hand is
-often a little late. If something has started on that beat already, it waits for the next one, so that a program can
-react to `/launch/started`. The frame loop runs what is due: only values, and commands that neither wait nor use the
-disk (`plan_launch` of `CommandTable.add`).
+Each starts in the frame that is nearest to its beat; if the beat count restarts meanwhile, it waits
+for the next such beat of the new count. A message that comes within `/launch/late_ms` after a beat
+starts at once, because a hand is often a little late. If something has started on that beat
+already, it waits for the next one, so that a program can react to `/launch/started`. The frame loop
+runs what is due: only values, and commands that neither wait nor use the disk (`plan_launch` of
+`CommandTable.add`).
 """
 
 import math
@@ -38,13 +40,16 @@ _QUANTISE: Final = osc_schema.lookup("/launch/quantise")
 assert _QUANTISE is not None
 _QUANTA: Final = {name: name for name in QUANTA} | dict(_QUANTISE.former_items)
 ROUNDING_BEATS: Final = 1e-6
-NEW_COUNT_S: Final = 0.05  # a count that began this long before a frame (reset, MIDI start) is at its first beat
+NEW_COUNT_S: Final = (
+    0.05  # a count that began this long before a frame (reset, MIDI start) is at its first beat
+)
 LATE_BEATS: Final = 4  # more than /launch/late_ms of any tempo
 MAX_EARLY_BEATS: Final = 0.1  # after a frame that took long, the next one may come sooner
 
 
 def quantum_of(value: object) -> str | None:
-    """The beat that the last argument of a message names, as the schema writes it; None for another argument."""
+    """The beat that the last argument of a message names, as the schema writes it; None for another
+    argument."""
     return _QUANTA.get(value) if isinstance(value, str) else None
 
 
@@ -67,11 +72,13 @@ class _Launch:
     count: tuple[float, int]
     """The beat count (`_count_of`) for which that beat was chosen."""
     notified_beats: int | None = None
-    """Beats left, as subscribers were last notified; None before the first time: until then no frame sees it."""
+    """Beats left, as subscribers were last notified; None before the first time: until then no
+    frame sees it."""
 
 
 class LaunchQueue:
-    """Changes and commands that wait for their beat. `step`: the render thread; the rest: OSC's threads."""
+    """Changes and commands that wait for their beat. `step`: the render thread; the rest: OSC's
+    threads."""
 
     def __init__(
         self,
@@ -81,10 +88,13 @@ class LaunchQueue:
         values_of: Callable[[str], Mapping[str, Value] | None] = lambda preset: None,
         must_wait: Callable[[str, bool], bool] = lambda preset, was_expected: False,
     ) -> None:
-        """`pulse()`: the beat of the newest frame. `values_of(preset)`: of a waiting one, on the render thread.
-        `must_wait(preset, was_expected)`: it cannot be shown yet, and waits for the next such beat; `was_expected` if
-        it could be prepared before. Render thread."""
-        self._store, self._pulse, self._notify, self._values_of = store, pulse, notify, values_of
+        """`pulse()`: the beat of the newest frame. `values_of(preset)`: of a waiting one, on the
+        render thread. `must_wait(preset, was_expected)`: it cannot be shown yet, and waits for the
+        next such beat; `was_expected` if it could be prepared before. Render thread."""
+        self._store = store
+        self._pulse = pulse
+        self._notify = notify
+        self._values_of = values_of
         self._must_wait = must_wait
         self._lock = threading.Lock()  # held for moments only; nothing is run or notified under it
         self._waiting: dict[str, _Launch] = {}
@@ -100,16 +110,20 @@ class LaunchQueue:
         return requested or str(self._store.get("/launch/quantise"))
 
     def names_a_beat(self, message: Message, param: Param | None) -> bool:
-        """True if the last argument of a message names a beat. A single argument is a value, except for a trigger."""
+        """True if the last argument of a message names a beat. A single argument is a value, except
+        for a trigger."""
         is_alone = len(message.args) == 1 and (param is None or param.type is not ParamType.TRIGGER)
         return bool(message.args) and not is_alone and quantum_of(message.args[-1]) is not None
 
     def read(self, message: Message, target: Param | ShaderInput | None) -> tuple[Message, str]:
-        """The message for a parameter without the beat at its end, and the beat that it waits for: `now` or another."""
+        """The message for a parameter without the beat at its end, and the beat that it waits for:
+        `now` or another."""
         is_event = isinstance(target, ShaderInput) and target.type == "event"
         param = target.param if isinstance(target, ShaderInput) else target
         if self.names_a_beat(message, param):
-            return message._replace(args=message.args[:-1]), self.quantum(quantum_of(message.args[-1]))
+            return message._replace(args=message.args[:-1]), self.quantum(
+                quantum_of(message.args[-1])
+            )
         return message, self.quantum() if is_event else "now"
 
     def add(
@@ -122,8 +136,9 @@ class LaunchQueue:
         *,
         sets: Iterable[tuple[Param, Value]] = (),
     ) -> None:
-        """Call `run()` on the render thread when the beat comes, or `drop(reason)` on any thread if it never will. It
-        replaces what waits under the same `key`. `sets`: the values it sets. Raises Rejected if too much waits."""
+        """Call `run()` on the render thread when the beat comes, or `drop(reason)` on any thread if
+        it never will. It replaces what waits under the same `key`. `sets`: the values it sets.
+        Raises Rejected if too much waits."""
         values = {param.address: value for param, value in sets}
         self.add_look(name, quantum, lambda name: run(), drop, preset="", key=key, values=values)
 
@@ -140,9 +155,9 @@ class LaunchQueue:
         values: Mapping[str, Value] | None = None,
         is_cut: bool = False,
     ) -> None:
-        """Like `add`, for a preset, or a cue that loads it. It may be renamed while it waits: `run(name)` gets the name
-        that it has then. `ticket`: by `order.new_ticket()`, for a look that had to be read from the disk first.
-        `is_cut`: it replaces the old look at once."""
+        """Like `add`, for a preset, or a cue that loads it. It may be renamed while it waits:
+        `run(name)` gets the name that it has then. `ticket`: by `order.new_ticket()`, for a look
+        that had to be read from the disk first. `is_cut`: it replaces the old look at once."""
         ticket = ticket or self.order.new_ticket()
         if key == LOOK and (by := self.order.arrive(ticket, name)):
             drop(f"superseded by {by}")
@@ -163,7 +178,9 @@ class LaunchQueue:
         )
         with self._lock:
             if len(self._waiting) >= MAX_WAITING and key not in self._waiting:
-                raise Rejected(f"{name}: {MAX_WAITING} changes wait already (/launch/drop takes them back)")
+                raise Rejected(
+                    f"{name}: {MAX_WAITING} changes wait already (/launch/drop takes them back)"
+                )
             replaced = self._waiting.pop(key, None)
             self._waiting[key] = launch
         if replaced is not None:
@@ -179,17 +196,21 @@ class LaunchQueue:
         late_s = float(str(self._store.get("/launch/late_ms"))) / 1000.0
         is_late = 0.0 < late_s >= (pulse.beat - last) * 60.0 / pulse.bpm
         is_used = self._used.get(key) == (last, _count_of(pulse))
-        return last if is_late and last and not is_used else last + beats  # 0: the previous message began the count
+        return (
+            last if is_late and last and not is_used else last + beats
+        )  # 0: the previous message began the count
 
     def rename(self, name: str, new: str) -> None:
-        """Follow a preset or a cue that was renamed. An empty `name` or `new` (created, deleted) is ignored."""
+        """Follow a preset or a cue that was renamed. An empty `name` or `new` (created, deleted) is
+        ignored."""
         launch = self._waiting.get(LOOK)
         if launch is None or not name or not new:
             return
         if launch.preset == name:
             launch.preset = new
         if launch.name == name:
-            launch.name, launch.notified_beats = new, -1
+            launch.name = new
+            launch.notified_beats = -1
             self._notify("/launch/dropped", name)
 
     @property
@@ -199,13 +220,19 @@ class LaunchQueue:
         return launch.preset if launch is not None else ""
 
     def preset_within(self, frames: int) -> str:
-        """The preset that starts within so many frames, by itself or in a cue; "" for none. Any thread."""
-        launch, pulse = self._waiting.get(LOOK), self._pulse()
-        return launch.preset if launch is not None and launch.at_beat - pulse.beat <= frames * pulse.step else ""
+        """The preset that starts within so many frames, by itself or in a cue; "" for none. Any
+        thread."""
+        launch = self._waiting.get(LOOK)
+        pulse = self._pulse()
+        return (
+            launch.preset
+            if launch is not None and launch.at_beat - pulse.beat <= frames * pulse.step
+            else ""
+        )
 
     def upcoming(self, within_s: float) -> list[UpcomingValues]:
-        """The values that will be set within that time, each listed until the frame that sets them. Of a preset that
-        fades: those that change at the beginning of the fade. Render thread."""
+        """The values that will be set within that time, each listed until the frame that sets them.
+        Of a preset that fades: those that change at the beginning of the fade. Render thread."""
         started = [UpcomingValues(key=launch, values={}, is_due=True) for launch in self._started]
         if not self._waiting:
             return started
@@ -214,41 +241,65 @@ class LaunchQueue:
         with self._lock:
             near = [launch for launch in self._waiting.values() if launch.at_beat <= until]
         near.sort(key=lambda launch: launch.at_beat)
-        return started + [UpcomingValues(key=launch, values=self._values(launch)) for launch in near]
+        return started + [
+            UpcomingValues(key=launch, values=self._values(launch)) for launch in near
+        ]
 
     def _values(self, launch: _Launch) -> Mapping[str, Value]:
-        """The values that a launch sets, looked up once: a preset has hundreds, and each frame needs them."""
+        """The values that a launch sets, looked up once: a preset has hundreds, and each frame
+        needs them."""
         if launch.values is None:
             all_values = (self._values_of(launch.preset) if launch.preset else None) or {}
-            at_once = {address: value for address, value in all_values.items() if not _can_glide(address)}
+            at_once = {
+                address: value for address, value in all_values.items() if not _can_glide(address)
+            }
             launch.values = all_values if launch.is_cut else at_once
         return launch.values
 
     def step(self) -> list[Callable[[], None]]:
-        """Remove and return what is due in this frame, in the order in which it was sent, for the caller to run.
-        Notifies subscribers of what still waits."""
+        """Remove and return what is due in this frame, in the order in which it was sent, for the
+        caller to run. Notifies subscribers of what still waits."""
         self._started = []
         if not self._waiting:
             return []
-        pulse, panics = self._pulse(), self._store.get(PANIC)
+        pulse = self._pulse()
+        panics = self._store.get(PANIC)
         look = self._waiting.get(LOOK)
         is_near = look is not None and look.preset and _reached(pulse) >= look.at_beat
-        is_unready = is_near and look is not None and self._must_wait(look.preset, look.quantum != NOW)
+        is_unready = (
+            is_near and look is not None and self._must_wait(look.preset, look.quantum != NOW)
+        )
         with self._lock:
-            waiting = [launch for launch in self._waiting.values() if launch.notified_beats is not None]
+            waiting = [
+                launch for launch in self._waiting.values() if launch.notified_beats is not None
+            ]
             for launch in waiting:
                 if launch.count != _count_of(pulse):
-                    launch.at_beat, launch.count = _next_beat(launch.quantum, pulse), _count_of(pulse)
+                    launch.at_beat = _next_beat(launch.quantum, pulse)
+                    launch.count = _count_of(pulse)
             panicked = [launch for launch in waiting if launch.panics != panics]
-            due = [launch for launch in waiting if launch not in panicked and _reached(pulse) >= launch.at_beat]
+            due = [
+                launch
+                for launch in waiting
+                if launch not in panicked and _reached(pulse) >= launch.at_beat
+            ]
             if look in due and is_unready:
                 due.remove(look)
-                look.at_beat = pulse.beat if look.quantum == NOW else look.at_beat + _beats_of(look.quantum, pulse)
+                look.at_beat = (
+                    pulse.beat
+                    if look.quantum == NOW
+                    else look.at_beat + _beats_of(look.quantum, pulse)
+                )
             for launch in (*panicked, *due):
                 del self._waiting[launch.key]
             if due:
-                since, count = pulse.beat - LATE_BEATS, _count_of(pulse)
-                recent = {key: used for key, used in self._used.items() if used[0] > since and used[1] == count}
+                since = pulse.beat - LATE_BEATS
+                count = _count_of(pulse)
+                recent = {
+                    key: used
+                    for key, used in self._used.items()
+                    if used[0] > since and used[1] == count
+                }
                 self._used = recent | {launch.key: (launch.at_beat, launch.count) for launch in due}
         self._started = due
         for launch in panicked:
@@ -294,7 +345,9 @@ class LaunchQueue:
         with self._lock:
             waiting = sorted(self._waiting.values(), key=lambda launch: launch.at_beat)
         for launch in waiting:
-            reply.send("/launch/queued", launch.name, max(launch.notified_beats or 0, 0), launch.preset)
+            reply.send(
+                "/launch/queued", launch.name, max(launch.notified_beats or 0, 0), launch.preset
+            )
         reply.done()
 
 
@@ -320,5 +373,6 @@ def _count_of(pulse: Pulse) -> tuple[float, int]:
 
 
 def _reached(pulse: Pulse) -> float:
-    """The latest beat position that is due in this frame: it is nearest to this frame, or earlier."""
+    """The latest beat position that is due in this frame: it is nearest to this frame, or
+    earlier."""
     return pulse.beat + min(pulse.step / 2, MAX_EARLY_BEATS) + ROUNDING_BEATS

@@ -18,7 +18,8 @@ CLOSED_WITHIN_S = 3.0
 
 
 class SendingThread:
-    """The sending thread, running from `start` to `close`. Close it before the sockets: it still sends the queue."""
+    """The sending thread, running from `start` to `close`. Close it before the sockets: it still
+    sends the queue."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher = dispatcher
@@ -32,13 +33,15 @@ class SendingThread:
         self._limited_until_s: float | None = None
 
     def serve(self, send_rest: Callable[[], bool], count_lost: Callable[[], None]) -> None:
-        """Do the sockets' periodic work, too, from the next turn on. Any thread. `send_rest()` continues sending to
-        connections that were full; True while something is left. `count_lost()`, called once per second, counts packets
-        that the system dropped."""
-        self._send_rest, self._count_lost = send_rest, count_lost
+        """Do the sockets' periodic work, too, from the next turn on. Any thread. `send_rest()`
+        continues sending to connections that were full; True while something is left.
+        `count_lost()`, called once per second, counts packets that the system dropped."""
+        self._send_rest = send_rest
+        self._count_lost = count_lost
 
     def poll(self, action: Callable[[float], bool | None]) -> None:
-        """Call `action(now_s)` in each turn: 60 per second while it returns True, else one or more. Before `start`."""
+        """Call `action(now_s)` in each turn: 60 per second while it returns True, else one or more.
+        Before `start`."""
         self._polled = (*self._polled, action)
 
     def start(self) -> None:
@@ -63,10 +66,13 @@ class SendingThread:
             self._dispatcher.outbox.wait(self._rest_s())
 
     def _turn(self, *, is_last: bool) -> None:
-        outbox, now_s = self._dispatcher.outbox, self._dispatcher.clock.now_s()
+        outbox = self._dispatcher.outbox
+        now_s = self._dispatcher.clock.now_s()
         self._dispatcher.run_deferred()
         self._dispatcher.feedback.tick(now_s)
-        is_polled = any([self._dispatcher.attempt(partial(action, now_s)) for action in self._polled])
+        is_polled = any(
+            [self._dispatcher.attempt(partial(action, now_s)) for action in self._polled]
+        )
         if is_last:
             outbox.send(None, 2 * MAX_PACKETS)
         else:  # the rate limit uses real time, not the engine's clock, because receivers read in real time
@@ -78,7 +84,8 @@ class SendingThread:
 
     def _rest_s(self) -> float:
         """Seconds until the next turn, unless the thread is woken earlier."""
-        if (due_s := self._dispatcher.feedback.next_due_s()) is not None:
+        due_s = self._dispatcher.feedback.next_due_s()
+        if due_s is not None:
             rest_s = min(max(due_s - self._dispatcher.clock.now_s(), MIN_WAIT_S), RETRY_S)
         else:
             rest_s = RETRY_S if self._something_waits else LOST_INTERVAL_S

@@ -1,7 +1,8 @@
 """The OSC sockets and the thread that receives and executes packets; the `SendingThread` sends.
 
-UDP and TCP share one port and one receiving thread, so packets are executed one after the other. The thread polls at
-most once a millisecond: waking up for each packet costs most of the time, and a frame takes 16 ms anyway.
+UDP and TCP share one port and one receiving thread, so packets are executed one after the other.
+The thread polls at most once a millisecond: waking up for each packet costs most of the time, and a
+frame takes 16 ms anyway.
 """
 
 import selectors
@@ -21,25 +22,36 @@ from engine.control.udp import UdpTransport, granted_receive_buffer_bytes
 from engine.errors import MultiverseError
 from engine.system.reporting import Report
 
-READ_INTERVAL_S = 0.001  # single packets are read together: at 40 000 per second this halves the processor time
+READ_INTERVAL_S = (
+    0.001  # single packets are read together: at 40 000 per second this halves the processor time
+)
 MAX_PAUSE_S = 0.05  # longest time that packets wait while a frame is drawn
 EMPTY_INTERVAL_S = 0.01  # while reading is paused; undecoded, that takes 2 us each
 PAUSED_BUFFER_BYTES = 4 << 20  # 5000 small packets, more than a fast sender sends in that time
 
 
 class OscServer:
-    """The OSC sockets, bound by `bind`, served from `start` to `close`. `start` sets `address` and the granted buffer.
-    `bind` raises MultiverseError, which names `--osc`, if it cannot. Close the sending thread first."""
+    """The OSC sockets, bound by `bind`, served from `start` to `close`. `start` sets `address` and
+    the granted buffer. `bind` raises MultiverseError, which names `--osc`, if it cannot. Close the
+    sending thread first."""
 
     def __init__(
-        self, dispatcher: Dispatcher, sending: SendingThread, host: str, port: int, allow: Iterable[str], report: Report
+        self,
+        dispatcher: Dispatcher,
+        sending: SendingThread,
+        host: str,
+        port: int,
+        allow: Iterable[str],
+        report: Report,
     ) -> None:
         self._dispatcher = dispatcher
         self._sending = sending
         self._requested_address = (host, port)
         allow = tuple(allow)
         self._allow = AllowList(allow)
-        self._web_allow = AllowList(allow)  # a second one for the web thread: an AllowList belongs to one thread
+        self._web_allow = AllowList(
+            allow
+        )  # a second one for the web thread: an AllowList belongs to one thread
         self._report = report
         self._is_closing = threading.Event()
         self._may_read = threading.Event()
@@ -65,28 +77,39 @@ class OscServer:
         self._wake = partial(self._wake_end.send, b"\0")
         self._transports = [self._open_transports(*sockets) for sockets in self._bound]
         self._udp = self._transports[0][0]
-        self._selector.register(self._woken_end, selectors.EVENT_READ, partial(self._woken_end.recv, MAX_CLIENTS))
+        self._selector.register(
+            self._woken_end, selectors.EVENT_READ, partial(self._woken_end.recv, MAX_CLIENTS)
+        )
         self._sending.serve(self._send_rest, self._count_lost)
         self._thread = threading.Thread(target=self._receive, name="osc receive", daemon=True)
         self._thread.start()
 
-    def _open_transports(self, udp_socket: socket.socket, listener: socket.socket) -> tuple[UdpTransport, TcpTransport]:
+    def _open_transports(
+        self, udp_socket: socket.socket, listener: socket.socket
+    ) -> tuple[UdpTransport, TcpTransport]:
         udp = UdpTransport(udp_socket, self._dispatcher, self._allow, self._report)
         tcp = TcpTransport(
-            listener, self._dispatcher, self._allow, self._report, self._selector, udp.sender_at, self._wake
+            listener,
+            self._dispatcher,
+            self._allow,
+            self._report,
+            self._selector,
+            udp.sender_at,
+            self._wake,
         )
         self._selector.register(udp_socket, selectors.EVENT_READ)
         return udp, tcp
 
     def subscribe(self, host: str, port: int) -> None:
-        """Send every value and every change to a program that the configuration names (`[[osc.feedback]]`). Raises
-        MultiverseError if its host is unknown."""
+        """Send every value and every change to a program that the configuration names
+        (`[[osc.feedback]]`). Raises MultiverseError if its host is unknown."""
         target = self.target_at(host, port, "osc.feedback")
         self._dispatcher.feedback.subscribe(target, origin=target.name)
         self._dispatcher.outbox.wake()
 
     def target_at(self, host: str, port: int, setting: str) -> Sender:
-        """Resolve a target that the configuration names. MultiverseError names the setting if the host is unknown."""
+        """Resolve a target that the configuration names. MultiverseError names the setting if the
+        host is unknown."""
         try:
             found = addresses_of(host, port, socket.SOCK_DGRAM, self._udp.socket.family)
         except OSError as error:
@@ -95,15 +118,16 @@ class OscServer:
         return self._udp.sender_at(*found[0][4][:2])
 
     def accepts(self, host: str, at: str) -> bool:
-        """True if OSC from the numeric address `host` to this machine's address `at` is accepted. Used by the web
-        thread: a host whose OSC is accepted may use OSCQuery as well."""
+        """True if OSC from the numeric address `host` to this machine's address `at` is accepted.
+        Used by the web thread: a host whose OSC is accepted may use OSCQuery as well."""
         if self._thread is None or not is_reached(self.address[0], at):
             return False
         return self._web_allow.allows(host, self._dispatcher.clock.now_s())
 
     def pause_reading(self) -> None:
-        """Pause reading. Render thread. Packets that arrive during a draw are too late for that frame: executed
-        after it, they take no time from the draw and still show in the next frame."""
+        """Pause reading. Render thread. Packets that arrive during a draw are too late for that
+        frame: executed after it, they take no time from the draw and still show in the next
+        frame."""
         if self.granted_receive_buffer_bytes >= PAUSED_BUFFER_BYTES:
             self._may_read.clear()
 
@@ -113,7 +137,8 @@ class OscServer:
 
     def close(self) -> None:
         """End the receiving thread and close every socket; a handler gets 3 s to end."""
-        bound, self._bound = self._bound, []
+        bound = self._bound
+        self._bound = []
         if self._thread is None:
             _close(bound)
             return
@@ -147,7 +172,8 @@ class OscServer:
                     self._dispatcher.attempt(key.data)
             for udp, _ in self._transports:
                 self._dispatcher.attempt(udp.read)
-            # Also lets the frame loop take the GIL, which non-blocking reads release only after 5 ms.
+            # Also lets the frame loop take the GIL, which non-blocking reads release only after 5
+            # ms.
             time.sleep(READ_INTERVAL_S)
 
     def _wait_for_draw(self) -> None:
@@ -156,11 +182,14 @@ class OscServer:
         while not self._may_read.wait(EMPTY_INTERVAL_S):
             for udp, _ in self._transports:
                 self._dispatcher.attempt(udp.empty)
-            if time.perf_counter() >= end_s:  # not a number of waits: the GIL can make each of them long
+            if (
+                time.perf_counter() >= end_s
+            ):  # not a number of waits: the GIL can make each of them long
                 return
 
     def _select(self) -> list[tuple[selectors.SelectorKey, int]]:
-        """The sockets that can be read; at once if packets that have been read wait to be executed."""
+        """The sockets that can be read; at once if packets that have been read wait to be
+        executed."""
         for _, tcp in self._transports:
             tcp.close_failed()
             tcp.resume()

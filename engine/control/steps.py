@@ -1,11 +1,13 @@
-"""The steps that a packet becomes (values to set, commands, queries), and the queue of bundles that are due later.
+"""The steps that a packet becomes (values to set, commands, queries), and the queue of bundles that
+are due later.
 
-MIDI arguments from bridges (`m`: port, status, data 1, data 2) are fader positions across the parameter's range,
-snapped to its steps: controllers, note velocities (off: the lower end), pressure and bend. A program change is a menu
-index or a whole number.
+MIDI arguments from bridges (`m`: port, status, data 1, data 2) are fader positions across the
+parameter's range, snapped to its steps: controllers, note velocities (off: the lower end), pressure
+and bend. A program change is a menu index or a whole number.
 
-Patterns have two limits, because `//*` matches every parameter: it cannot set protected areas (picture size, sinks,
-models, triggers), and patterns set so few values per second that a buffer full of them delays no `/engine/quit`.
+Patterns have two limits, because `//*` matches every parameter: it cannot set protected areas
+(picture size, sinks, models, triggers), and patterns set so few values per second that a buffer
+full of them delays no `/engine/quit`.
 """
 
 import heapq
@@ -22,16 +24,28 @@ from osc_schema.launch import QUANTA
 from osc_schema.scale import nearest_step, scale_of
 
 PLAIN_TAGS: Final = frozenset("fisTFdhScN")  # a single argument of these types needs no conversion
-VALUES_PER_SECOND: Final = 50_000  # of all patterns: 0.15 s of the OSC thread; `/layer/*/angle` at 1 kHz has 4000
+VALUES_PER_SECOND: Final = (
+    50_000  # of all patterns: 0.15 s of the OSC thread; `/layer/*/angle` at 1 kHz has 4000
+)
 MAX_PULLS: Final = 16  # of one trigger in one step: triggers are read once per frame
 BYTES_A_VALUE: Final = 16  # bytes of a queued packet that count as one value
 MAX_WAIT_S: Final = 10.0
-LATE_S: Final = 1 / 60  # osc.js sends the present time as the tag, some ms old: a bundle is late only beyond a frame
+LATE_S: Final = (
+    1 / 60
+)  # osc.js sends the present time as the tag, some ms old: a bundle is late only beyond a frame
 MAX_BUNDLES: Final = 1024
-MAX_VALUES: Final = 16_384  # in all queued bundles: if all are due at once, the frame takes 5 ms longer
+MAX_VALUES: Final = (
+    16_384  # in all queued bundles: if all are due at once, the frame takes 5 ms longer
+)
 
-_NOTE_OFF, _NOTE_ON, _CONTROLLER, _PROGRAM, _PRESSURE, _BEND = 0x80, 0x90, 0xB0, 0xC0, 0xD0, 0xE0
-_SEVEN_BITS, _FOURTEEN_BITS = 127, 16_383
+_NOTE_OFF = 0x80
+_NOTE_ON = 0x90
+_CONTROLLER = 0xB0
+_PROGRAM = 0xC0
+_PRESSURE = 0xD0
+_BEND = 0xE0
+_SEVEN_BITS = 127
+_FOURTEEN_BITS = 16_383
 _KINDS: Final = {Rgba: "a colour", Impulse: "an impulse", TimeTag: "a time tag", bytes: "a blob"}
 
 
@@ -45,13 +59,17 @@ def value_of(param: Param, args: tuple[object, ...]) -> object:
         raise Rejected(f"{param.address}: needs a value")
     if param.type is ParamType.COLOUR:
         return args
-    last = f"and perhaps when: {', '.join(QUANTA)}; not {args[-1][:40]!r}" if isinstance(args[-1], str) else ""
+    last = (
+        f"and perhaps when: {', '.join(QUANTA)}; not {args[-1][:40]!r}"
+        if isinstance(args[-1], str)
+        else ""
+    )
     raise Rejected(f"{param.address}: takes one value, {last or f'not {len(args)}'}")
 
 
 def differs(param: Param, value: object, accepted: Accepted) -> bool:
-    """True if the sender must be sent the value, because its display now differs from it. Sending 1 for on, or an index
-    for a menu item, is not wrong."""
+    """True if the sender must be sent the value, because its display now differs from it. Sending 1
+    for on, or an index for a menu item, is not wrong."""
     return bool(accepted.note) or (param.out_of_range == "wrap" and accepted.value != value)
 
 
@@ -81,7 +99,9 @@ def _of_midi(param: Param, midi: Midi) -> object:
     if param.type is ParamType.TRIGGER:
         return position > 0.0
     value = scale_of(param).value_at(position)
-    return nearest_step(value, param.step) if param.type in (ParamType.INT, ParamType.MENU) else value
+    return (
+        nearest_step(value, param.step) if param.type in (ParamType.INT, ParamType.MENU) else value
+    )
 
 
 def _position(event: int, midi: Midi) -> float | None:
@@ -99,9 +119,10 @@ def _position(event: int, midi: Midi) -> float | None:
 
 @lru_cache(maxsize=1024)
 def settable(address: str) -> tuple[Param, ...]:
-    """The parameters that a pattern may set; none if `address` is not a pattern or matches nothing. Protected areas
-    (`/engine`, `/sink` ...) and triggers are set only by a pattern whose first part has no wildcard (`/sink/*/enable`).
-    Raises Rejected if a pattern matches nothing else, and if it is malformed."""
+    """The parameters that a pattern may set; none if `address` is not a pattern or matches nothing.
+    Protected areas (`/engine`, `/sink` ...) and triggers are set only by a pattern whose first part
+    has no wildcard (`/sink/*/enable`). Raises Rejected if a pattern matches nothing else, and if it
+    is malformed."""
     if not osc_schema.is_pattern(address):
         return ()
     params = osc_schema.match(address)
@@ -109,25 +130,33 @@ def settable(address: str) -> tuple[Param, ...]:
     if area and not osc_schema.is_pattern(area):
         return params
     harmless = tuple(
-        param for param in params if param.area not in osc_schema.FULLY_NAMED and param.type is not ParamType.TRIGGER
+        param
+        for param in params
+        if param.area not in osc_schema.FULLY_NAMED and param.type is not ParamType.TRIGGER
     )
     if params and not harmless:
         example = f"/{params[0].area}/*"
-        raise Rejected(f"{printable(address)}: patterns set this only with the first part in full, as in {example}")
+        raise Rejected(
+            f"{printable(address)}: patterns set this only with the first part in full, as in "
+            f"{example}"
+        )
     return harmless
 
 
 def by_due_time(bundle: Bundle, wall_s: float) -> tuple[dict[float, list[Message]], int]:
-    """The messages of a bundle by the seconds until they are due, and the number of late bundles in it. An inner bundle
-    is never due before its outer one."""
+    """The messages of a bundle by the seconds until they are due, and the number of late bundles in
+    it. An inner bundle is never due before its outer one."""
     groups: dict[float, list[Message]] = {}
     return groups, _group(bundle, 0.0, wall_s, groups)
 
 
-def _group(bundle: Bundle, outer_s: float, wall_s: float, groups: dict[float, list[Message]]) -> int:
+def _group(
+    bundle: Bundle, outer_s: float, wall_s: float, groups: dict[float, list[Message]]
+) -> int:
     own_s = wait_s(bundle.time_tag, wall_s)
     due_s = max(own_s, outer_s)
-    messages, late = groups.setdefault(due_s, []), int(own_s < -LATE_S)
+    messages = groups.setdefault(due_s, [])
+    late = int(own_s < -LATE_S)
     for element in bundle.elements:
         if isinstance(element, Message):
             messages.append(element)
@@ -137,8 +166,9 @@ def _group(bundle: Bundle, outer_s: float, wall_s: float, groups: dict[float, li
 
 
 class Changes:
-    """Accepted values of one step, one per address, ordered by when each was last set. A bundle of 64 KB can set every
-    parameter four thousand times (`//*`); the store and the frame loop get one value for each."""
+    """Accepted values of one step, one per address, ordered by when each was last set. A bundle of
+    64 KB can set every parameter four thousand times (`//*`); the store and the frame loop get one
+    value for each."""
 
     __slots__ = ("_pulls", "_values", "differing", "launches", "together")
 
@@ -148,9 +178,11 @@ class Changes:
         self._values: dict[str, tuple[Param, Value]] = {}
         self._pulls: dict[str, int] = {}
         self.differing: set[str] = set()
-        """Addresses whose accepted value differs from the sent one: the sender must be sent the accepted value."""
+        """Addresses whose accepted value differs from the sent one: the sender must be sent the
+        accepted value."""
         self.launches: list[tuple[Message, str, Changes]] = []
-        """(message, beat, changes) of each message whose changes wait for that beat once these are applied."""
+        """(message, beat, changes) of each message whose changes wait for that beat once these are
+        applied."""
 
     def add(self, param: Param, value: Value, *, differs: bool) -> None:
         address = param.address
@@ -159,7 +191,9 @@ class Changes:
                 return
             self._pulls[address] = min(self._pulls.get(address, 0) + 1, MAX_PULLS)
         self.together.add(address)
-        self._values.pop(address, None)  # move to the end: a panic resets only the changes that came before it
+        self._values.pop(
+            address, None
+        )  # move to the end: a panic resets only the changes that came before it
         self._values[address] = (param, value)
         if differs:
             self.differing.add(address)
@@ -172,7 +206,11 @@ class Changes:
 
     def for_store(self) -> list[tuple[Param, Value]]:
         """The argument for `ParamStore.apply`; a trigger is listed once for each pull."""
-        return [item for address, item in self._values.items() for _ in range(self._pulls.get(address, 1))]
+        return [
+            item
+            for address, item in self._values.items()
+            for _ in range(self._pulls.get(address, 1))
+        ]
 
 
 class Step(NamedTuple):
@@ -183,24 +221,28 @@ class Step(NamedTuple):
 
 
 def cost_of(steps: list[Step], packet_bytes: int) -> int:
-    """Values that these steps use of the queue's capacity. `packet_bytes`: of the packet that commands retain."""
+    """Values that these steps use of the queue's capacity. `packet_bytes`: of the packet that
+    commands retain."""
     commands = sum(isinstance(step.what, Message) for step in steps)
     values = sum(len(step.what) for step in steps if isinstance(step.what, Changes))
     return values + (commands + packet_bytes // BYTES_A_VALUE if commands else 0)
 
 
 class BundleQueue:
-    """The bounded queue of steps that wait for their bundle's time tag, by due time (engine's clock), then by arrival.
-    The receiving thread fills it, the frame loop empties it."""
+    """The bounded queue of steps that wait for their bundle's time tag, by due time (engine's
+    clock), then by arrival. The receiving thread fills it, the frame loop empties it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._heap: list[tuple[float, int, int, list[Step]]] = []  # due time, number of arrival, values, steps
+        self._heap: list[
+            tuple[float, int, int, list[Step]]
+        ] = []  # due time, number of arrival, values, steps
         self._arrivals = 0
         self._values = 0
 
     def add(self, due_s: float, values: int, steps: list[Step]) -> bool:
-        """Queue steps, which count as `values` values, until `due_s`; False if the queue is full."""
+        """Queue steps, which count as `values` values, until `due_s`; False if the queue is
+        full."""
         with self._lock:
             if len(self._heap) >= MAX_BUNDLES or self._values + values > MAX_VALUES:
                 return False

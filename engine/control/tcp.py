@@ -1,4 +1,5 @@
-"""OSC over TCP: several clients with bounded buffers. One thread receives and accepts, one sends."""
+"""OSC over TCP: several clients with bounded buffers. One thread receives and accepts, one
+sends."""
 
 import socket
 import sys
@@ -23,9 +24,12 @@ _KEEPALIVE_S = 10  # a pulled cable is noticed after three of these
 
 
 class TcpClient:
-    """The connection of one OSC client over TCP. Only the receiving thread reads and closes its socket."""
+    """The connection of one OSC client over TCP. Only the receiving thread reads and closes its
+    socket."""
 
-    def __init__(self, sock: socket.socket, address: SocketAddress, transport: "TcpTransport") -> None:
+    def __init__(
+        self, sock: socket.socket, address: SocketAddress, transport: "TcpTransport"
+    ) -> None:
         self.socket = sock
         name = f"tcp {display_address(*address[:2])}"
         self.sender = Sender(
@@ -37,7 +41,9 @@ class TcpClient:
         self._transport = transport
         self._counters = transport.dispatcher.counters
         self._unsent = bytearray()
-        self._lock = threading.Lock()  # a send must not use a closed socket's descriptor, which may be reused
+        self._lock = (
+            threading.Lock()
+        )  # a send must not use a closed socket's descriptor, which may be reused
         self.is_open = True  # false once it has failed: the receiving thread then closes it
 
     def _deliver(self, packet: bytes) -> None:
@@ -67,7 +73,8 @@ class TcpClient:
         del self._unsent[:sent]
         if len(self._unsent) > MAX_UNSENT_BYTES:
             self._transport.report(
-                "osc.slow", f"{self.sender.name} does not read: {len(self._unsent)} bytes unsent; disconnected"
+                "osc.slow",
+                f"{self.sender.name} does not read: {len(self._unsent)} bytes unsent; disconnected",
             )
             self._hang_up()
 
@@ -96,8 +103,13 @@ class TcpTransport:
         udp_sender_at: Callable[[str, int], Sender],
         wake: Callable[[], object],
     ) -> None:
-        self.dispatcher, self.report, self.udp_sender_at, self.wake = dispatcher, report, udp_sender_at, wake
-        self._listener, self._allow, self._selector = listener, allow, selector
+        self.dispatcher = dispatcher
+        self.report = report
+        self.udp_sender_at = udp_sender_at
+        self.wake = wake
+        self._listener = listener
+        self._allow = allow
+        self._selector = selector
         self._clients: dict[socket.socket, TcpClient] = {}
         self._resume_s: float | None = None
         self.noticed_s: float | None = None
@@ -114,9 +126,11 @@ class TcpTransport:
                 self._pause(error)
             return  # any other error: the client has disconnected
         if not self._allow.allows(address[0], self.dispatcher.clock.now_s()):
-            key, reason = "osc.refused", "not in --osc-allow"
+            key = "osc.refused"
+            reason = "not in --osc-allow"
         elif len(self._clients) >= MAX_CLIENTS:
-            key, reason = "osc.clients", f"{MAX_CLIENTS} TCP clients are connected"
+            key = "osc.clients"
+            reason = f"{MAX_CLIENTS} TCP clients are connected"
         else:
             self._add_client(sock, address)
             return
@@ -129,14 +143,19 @@ class TcpTransport:
         try:
             prepare(sock)
             self._selector.register(sock, EVENT_READ, partial(self._read, client))
-        except OSError:  # the connection was reset (macOS then refuses options), or too many sockets are open
+        except (
+            OSError
+        ):  # the connection was reset (macOS then refuses options), or too many sockets are open
             client.close()
         else:
             self._clients = {**self._clients, sock: client}
 
     def _pause(self, error: OSError) -> None:
-        """Stop accepting for a second; otherwise the selector would report the pending connection in a busy loop."""
-        self.report("osc.clients", f"OSC: no TCP connection can be accepted ({error.strerror or error})")
+        """Stop accepting for a second; otherwise the selector would report the pending connection
+        in a busy loop."""
+        self.report(
+            "osc.clients", f"OSC: no TCP connection can be accepted ({error.strerror or error})"
+        )
         self._selector.unregister(self._listener)
         self._resume_s = self.dispatcher.clock.now_s() + ACCEPT_PAUSE_S
 
@@ -170,7 +189,9 @@ class TcpTransport:
 
     def _close(self, client: TcpClient) -> None:
         self._selector.unregister(client.socket)
-        self._clients = {sock: other for sock, other in self._clients.items() if other is not client}
+        self._clients = {
+            sock: other for sock, other in self._clients.items() if other is not client
+        }
         self.dispatcher.feedback.unsubscribe(client.sender.name)
         self.dispatcher.on_disconnect(client.sender.name)
         client.close()
@@ -200,11 +221,17 @@ def prepare(sock: socket.socket) -> None:
     sock.setblocking(False)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if sys.platform == "win32":  # ten probes; before Windows 10 1709 it has none of the options below
+    if (
+        sys.platform == "win32"
+    ):  # ten probes; before Windows 10 1709 it has none of the options below
         sock.ioctl(socket.SIO_KEEPALIVE_VALS, (1, _KEEPALIVE_S * 1000, _KEEPALIVE_S * 200))
         return
     idle = socket.TCP_KEEPALIVE if sys.platform == "darwin" else socket.TCP_KEEPIDLE  # type: ignore[attr-defined]
-    for option, value in ((idle, _KEEPALIVE_S), (socket.TCP_KEEPINTVL, _KEEPALIVE_S), (socket.TCP_KEEPCNT, 3)):
+    for option, value in (
+        (idle, _KEEPALIVE_S),
+        (socket.TCP_KEEPINTVL, _KEEPALIVE_S),
+        (socket.TCP_KEEPCNT, 3),
+    ):
         sock.setsockopt(socket.IPPROTO_TCP, option, value)
 
 

@@ -2,13 +2,16 @@
 
 job.py       all settings of a run; options.py: those of scenes that both recipes have
 scene/       what a picture shows, as values; frozen.py: as JSON
-layout/      generates scenes, a pure function of options and seed, in both recipes; assets/: the user's own models
+layout/      generates scenes, a pure function of options and seed, in both recipes; assets/: the
+             user's own models
 geometry/    a scene as meshes; raster/ and cycles/: two engines that draw it
 light.py     sun, sky and exposure, the same for both engines
 sensor/      recipe 2: effects of lens, sensor and file on the drawn picture
 labels/      what can be seen: label formats (writers/) and figures
-picture.py   one picture from task to files; running/: many pictures, one process each, here or on a Ray cluster
-card/        a dataset's README with plots; checking/: finds what is wrong with a dataset, and shows it
+picture.py   one picture from task to files; running/: many pictures, one process each, here or on a
+             Ray cluster
+card/        a dataset's README with plots; checking/: finds what is wrong with a dataset, and shows
+             it
 
     from engine.dataset import DatasetJob, RenderSettings, make_dataset
     job = DatasetJob(output=Path("out"), drawing=RenderSettings(engine="raster"), count=20, seed=7)

@@ -1,14 +1,16 @@
 """A scene as JSON text, to be read, edited by hand, and drawn again: `freeze` and `thaw`.
 
-The file has every field of description.py under its own name, one thing per line. `multiverse dataset OUT --scene FILE`
-draws it again, to the same bytes with the same engine, effects and labels. Cycles samples by `seed`; effects are drawn
-by `effects_seed`, or if that is [] by --seed and the picture's number. A moved thing gets the terrain's height if its
-`ground_m` is null or left out; a copy without `number` gets a new one. The user's models are in `assets`, with path and
+The file has every field of description.py under its own name, one thing per line. `multiverse
+dataset OUT --scene FILE` draws it again, to the same bytes with the same engine, effects and
+labels. Cycles samples by `seed`; effects are drawn by `effects_seed`, or if that is [] by --seed
+and the picture's number. A moved thing gets the terrain's height if its `ground_m` is null or left
+out; a copy without `number` gets a new one. The user's models are in `assets`, with path and
 SHA-256; `placed_assets` has their positions.
 
-Arrays are {"shape", "dtype", "coding", "data"}, compressed by zlib, in Base64. Coding `plain` holds bytes, row-major,
-little endian. Coding `steps` holds heights in whole tenths of a millimetre, int32, as differences between rows and then
-between columns, with bytes of equal significance together: smooth terrain takes 0.3 MB instead of 0.8.
+Arrays are {"shape", "dtype", "coding", "data"}, compressed by zlib, in Base64. Coding `plain` holds
+bytes, row-major, little endian. Coding `steps` holds heights in whole tenths of a millimetre,
+int32, as differences between rows and then between columns, with bytes of equal significance
+together: smooth terrain takes 0.3 MB instead of 0.8.
 """
 
 import base64
@@ -49,7 +51,8 @@ def freeze(scene: SiteScene) -> bytes:
 
 
 def thaw(content: bytes, name: str = "scene.json") -> SiteScene:
-    """Decode the scene from `freeze`, equal but for the sign of a height of 0. UsageError, with `name`, if invalid."""
+    """Decode the scene from `freeze`, equal but for the sign of a height of 0. UsageError, with
+    `name`, if invalid."""
     try:
         values = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -65,7 +68,9 @@ def thaw(content: bytes, name: str = "scene.json") -> SiteScene:
         return scene
     except (ValueError, RecursionError, MemoryError) as error:
         reason, at, path = str(error).rpartition(" - at `")
-        raise UsageError(f"{name}: {path.rstrip('`')}: {reason}" if at else f"{name}: {error}") from error
+        raise UsageError(
+            f"{name}: {path.rstrip('`')}: {reason}" if at else f"{name}: {error}"
+        ) from error
 
 
 def plain(value: Any) -> Any:
@@ -96,11 +101,18 @@ def _fill_numbers(values: dict[str, Any]) -> None:
 
 def _things(values: dict[str, Any]) -> list[dict[str, Any]]:
     lists = [values.get(name) for name in ("piles", "distractors", "placed_assets")]
-    return [thing for each in lists if isinstance(each, list) for thing in each if isinstance(thing, dict)]
+    return [
+        thing
+        for each in lists
+        if isinstance(each, list)
+        for thing in each
+        if isinstance(thing, dict)
+    ]
 
 
 def _require_known_fields(values: Any, known_fields: Any, where: str) -> None:
-    """Raise ValueError for a field that is not one of the scene's, such as a misspelt one. Arrays are not entered."""
+    """Raise ValueError for a field that is not one of the scene's, such as a misspelt one. Arrays
+    are not entered."""
     if isinstance(values, dict) and isinstance(known_fields, dict) and known_fields:
         for name, value in values.items():
             if name not in known_fields:
@@ -116,7 +128,11 @@ def _lines_of(value: Any) -> str:
     if isinstance(value, (list, tuple)) and value and not isinstance(value[0], (int, float)):
         return "[\n" + ",\n".join(map(json.dumps, value)) + "\n]"
     if isinstance(value, dict) and value:
-        return "{\n" + ",\n".join(f"{json.dumps(name)}: {json.dumps(each)}" for name, each in value.items()) + "\n}"
+        return (
+            "{\n"
+            + ",\n".join(f"{json.dumps(name)}: {json.dumps(each)}" for name, each in value.items())
+            + "\n}"
+        )
     return json.dumps(value)
 
 
@@ -126,7 +142,11 @@ def _encode_array(value: Any) -> Any:
     if not isinstance(value, np.ndarray):
         raise NotImplementedError(f"{type(value).__name__} in a scene")
     steps = _second_differences(value)
-    content = np.ascontiguousarray(value.astype(value.dtype.newbyteorder("<"))).tobytes() if steps is None else steps
+    content = (
+        np.ascontiguousarray(value.astype(value.dtype.newbyteorder("<"))).tobytes()
+        if steps is None
+        else steps
+    )
     return {
         "shape": list(value.shape),
         "dtype": value.dtype.name,
@@ -136,7 +156,8 @@ def _encode_array(value: Any) -> Any:
 
 
 def _second_differences(heights: np.ndarray) -> bytes | None:
-    """Differences of heights that are whole tenths of a millimetre, (rows, columns) float32; None for other arrays."""
+    """Differences of heights that are whole tenths of a millimetre, (rows, columns) float32; None
+    for other arrays."""
     if heights.dtype != np.float32 or heights.ndim != 2 or not heights.size:
         return None
     if not (np.abs(heights) < MAX_TENTHS / TENTHS_OF_MM).all():
@@ -168,8 +189,17 @@ def _decode_array(kind: type, value: Any) -> Any:
         heights = np.empty(shape, np.float32)
         return np.divide(tenths, TENTHS_OF_MM, out=heights, dtype=np.float64, casting="unsafe")
     content = inflated(packed, max_bytes=count * size)
-    if value["coding"] != "plain" or value["dtype"] not in ("float32", "float64", "uint8", "uint16", "uint32", "int64"):
-        raise ValueError(f"an array of coding {value['coding']!r} and type {value['dtype']!r} is unknown")
+    if value["coding"] != "plain" or value["dtype"] not in (
+        "float32",
+        "float64",
+        "uint8",
+        "uint16",
+        "uint32",
+        "int64",
+    ):
+        raise ValueError(
+            f"an array of coding {value['coding']!r} and type {value['dtype']!r} is unknown"
+        )
     dtype = np.dtype(value["dtype"])
     return np.frombuffer(content, dtype.newbyteorder("<")).reshape(shape).astype(dtype)
 
@@ -189,7 +219,8 @@ class FrozenFile:
 
 
 def parse_frozen(text: str) -> tuple[FrozenFile, ...]:
-    """`FILE,FILE` or a folder of .json files -> the scenes in order, checked with the files they need. UsageError."""
+    """`FILE,FILE` or a folder of .json files -> the scenes in order, checked with the files they
+    need. UsageError."""
     named = Path(text).expanduser()
     # Not Path.exists, which raises an OSError for a list that is too long for a name.
     is_list = "," in text and not os.path.exists(named)
@@ -210,14 +241,18 @@ def read_frozen(file: FrozenFile) -> SiteScene:
     """Read the scene of a frozen file. UsageError if the file has changed since `parse_frozen`."""
     content = _content(Path(file.path))
     if hashlib.sha256(content).hexdigest() != file.sha256:
-        raise UsageError(f"{OPTION} {escaped(file.path)}: has changed since the run began; start the run again")
+        raise UsageError(
+            f"{OPTION} {escaped(file.path)}: has changed since the run began; start the run again"
+        )
     return thaw(content, f"{OPTION} {escaped(file.path)}")
 
 
 def _check_file(path: Path) -> FrozenFile:
     content = _content(path)
     scene = thaw(content, f"{OPTION} {escaped(str(path))}")
-    named = [asset.path for asset in scene.assets] + ([scene.ground.picture.path] if scene.ground.picture else [])
+    named = [asset.path for asset in scene.assets] + (
+        [scene.ground.picture.path] if scene.ground.picture else []
+    )
     for foreign in named:
         if names_device(PureWindowsPath(foreign).name):
             text = f"{OPTION} {escaped(str(path))}: names {escaped(foreign)}"
@@ -241,4 +276,6 @@ def _content(path: Path) -> bytes:
     try:
         return read_small(path, max_bytes=MAX_BYTES)
     except OSError as error:
-        raise UsageError(f"{OPTION} {escaped(str(path))}: cannot be read ({error.strerror or error})") from None
+        raise UsageError(
+            f"{OPTION} {escaped(str(path))}: cannot be read ({error.strerror or error})"
+        ) from None

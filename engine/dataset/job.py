@@ -11,7 +11,15 @@ from engine.dataset.options import SceneOptions, check_ranges, option_name
 from engine.dataset.split import Split, parse_split
 from engine.dataset.task import PictureTask, RenderSettings
 from engine.errors import UsageError
-from engine.jobs.kit import CLUSTER, CLUSTERS, OVERWRITE, RESUME, check_no_stream, check_number, option
+from engine.jobs.kit import (
+    CLUSTER,
+    CLUSTERS,
+    OVERWRITE,
+    RESUME,
+    check_no_stream,
+    check_number,
+    option,
+)
 
 MAX_PICTURES = 10_000_000
 RANGES = {
@@ -27,10 +35,15 @@ def parse_devices(text: str) -> tuple[int, ...]:
     """`0,1` -> (0, 1). UsageError for anything but different whole numbers."""
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isascii() and part.isdecimal() for part in parts):
-        raise UsageError(f"--devices {text}: is not a list of devices; give whole numbers, such as 0,1")
+        raise UsageError(
+            f"--devices {text}: is not a list of devices; give whole numbers, such as 0,1"
+        )
     devices = tuple(map(int, parts))
     if len(set(devices)) < len(devices):
-        raise UsageError(f"--devices {text}: a device is named twice; --jobs sets how many pictures are drawn at once")
+        raise UsageError(
+            f"--devices {text}: a device is named twice; --jobs sets how many pictures are drawn "
+            "at once"
+        )
     return devices
 
 
@@ -43,28 +56,37 @@ class DatasetJob:
     labels: LabelOptions = field(default_factory=LabelOptions)
     recipe: int = option(
         2,
-        "1: the pictures of earlier versions, byte for byte. 2: varied ground, piles, clutter, camera, light.",
+        "1: the pictures of earlier versions, byte for byte. 2: varied ground, piles, clutter, "
+        "camera, light.",
         metavar="1|2",
         low=1,
         high=2,
     )
     count: int = option(20, "Total number of pictures.", metavar="N")
     jobs: int | None = option(
-        None, "Pictures in parallel. (default: one per core, fewer if they do not fit into memory)", metavar="N"
+        None,
+        "Pictures in parallel. (default: one per core, fewer if they do not fit into memory)",
+        metavar="N",
     )
     seed: int = option(
         0,
-        "Random seed. Recipe 1: picture 7 of seed N is picture 6 of seed N + 1. Recipe 2: no two seeds share one.",
+        "Random seed. Recipe 1: picture 7 of seed N is picture 6 of seed N + 1. Recipe 2: no two "
+        "seeds share one.",
         metavar="N",
     )
     split: Split | None = option(
         None,
-        "Shares of train, val and perhaps test, by scene; each gets folders and a COCO file of its own.",
+        "Shares of train, val and perhaps test, by scene; each gets folders and a COCO file of "
+        "its own.",
         metavar="80/10/10",
         parse=parse_split,
     )
-    image_index: int | None = option(None, "Make only this picture, on this machine, without figures.", metavar="N")
-    save_coco: bool = option(False, "Write coco_annotations.json with masks as RLE.", flags="--save-coco")
+    image_index: int | None = option(
+        None, "Make only this picture, on this machine, without figures.", metavar="N"
+    )
+    save_coco: bool = option(
+        False, "Write coco_annotations.json with masks as RLE.", flags="--save-coco"
+    )
     timeout_s: float | None = option(
         None,
         "Time limit for a picture. (default: 600; for Cycles by its samples)",
@@ -73,13 +95,16 @@ class DatasetJob:
     )
     devices: tuple[int, ...] | None = option(
         None,
-        "Graphics cards for the jobs, in turn: the numbers of `multiverse devices`, or Cycles'. Untested with more"
+        "Graphics cards for the jobs, in turn: the numbers of `multiverse devices`, or Cycles'. "
+        "Untested with more"
         " than one card. (default: on Linux all of NVIDIA's if there are several)",
         metavar="N,N",
         parse=parse_devices,
     )
     retries: int = option(1, "Retries of a failed picture.", metavar="N")
-    resume: bool = option(True, f"{RESUME} (the default) Or: {OVERWRITE}", flags="--resume/--overwrite")
+    resume: bool = option(
+        True, f"{RESUME} (the default) Or: {OVERWRITE}", flags="--resume/--overwrite"
+    )
     cluster: str | None = option(None, CLUSTER, metavar=CLUSTERS)
     blender: str = ""
 
@@ -90,7 +115,9 @@ class DatasetJob:
         if self.timeout_s is not None:
             check_number("--timeout", self.timeout_s, 1)
         if self.image_index is not None and self.cluster is not None:
-            raise UsageError("--image-index: makes one picture in this process; leave --cluster out")
+            raise UsageError(
+                "--image-index: makes one picture in this process; leave --cluster out"
+            )
         self._check_devices()
         self.options.check()
         if self.recipe == 1:
@@ -104,7 +131,9 @@ class DatasetJob:
 
     def task(self, index: int) -> PictureTask:
         labels = self.labels
-        if self.save_coco and "coco" not in labels.formats:  # the older spelling of --write yolo,coco
+        if (
+            self.save_coco and "coco" not in labels.formats
+        ):  # the older spelling of --write yolo,coco
             labels = replace(labels, write=(*labels.formats, "coco"))
         task = PictureTask(
             options=self.options,
@@ -125,21 +154,31 @@ class DatasetJob:
         text = f"--devices {','.join(map(str, self.devices))}"
         if self.cluster is not None or self.image_index is not None:
             other = "--image-index" if self.image_index is not None else "--cluster"
-            raise UsageError(f"{text}: is for the jobs of a run on this machine; leave it or {other} out")
+            raise UsageError(
+                f"{text}: is for the jobs of a run on this machine; leave it or {other} out"
+            )
         if self.drawing.use_gpu is False:
             raise UsageError(f"{text}: has no effect with --no-use-gpu; leave one of them out")
         if self.jobs is not None and self.jobs < len(self.devices):
-            raise UsageError(f"{text}: a job uses one device; give --jobs {len(self.devices)} or fewer devices")
+            raise UsageError(
+                f"{text}: a job uses one device; give --jobs {len(self.devices)} or fewer devices"
+            )
 
     def _check_recipe_1(self) -> None:
-        for own in (*(getattr(self.recipe_2, part.name) for part in fields(Recipe2Options)), self.labels):
+        for own in (
+            *(getattr(self.recipe_2, part.name) for part in fields(Recipe2Options)),
+            self.labels,
+        ):
             for each in fields(own):
                 if getattr(own, each.name) != each.default:
-                    raise UsageError(f"{option_name(each.name)}: has no effect in recipe 1; give --recipe 2")
+                    raise UsageError(
+                        f"{option_name(each.name)}: has no effect in recipe 1; give --recipe 2"
+                    )
 
     def _check_scene_files(self) -> None:
         """Check --scene: as many pictures as files at most, and no option that its files decide."""
-        files, scene_options = self.recipe_2.scene_files.files, self.recipe_2.scene_files
+        files = self.recipe_2.scene_files.files
+        scene_options = self.recipe_2.scene_files
         if not files:
             return
         scene_options.check_alone(self.options)
@@ -149,10 +188,13 @@ class DatasetJob:
         if self.indices.stop > len(files):
             name = "--count" if self.image_index is None else "--image-index"
             value = self.count if self.image_index is None else self.image_index
-            raise UsageError(f"{name} {value}: --scene names {len(files)} scene{'s' * (len(files) > 1)}")
+            raise UsageError(
+                f"{name} {value}: --scene names {len(files)} scene{'s' * (len(files) > 1)}"
+            )
 
     def _check_files(self) -> None:
-        """Raise UsageError for files of the user's on a cluster, whose other machines get their paths alone."""
+        """Raise UsageError for files of the user's on a cluster, whose other machines get their
+        paths alone."""
         recipe_2 = self.recipe_2
         own = {
             "--asset": recipe_2.assets.asset,
@@ -162,7 +204,8 @@ class DatasetJob:
         for name, files in own.items():
             if files and self.cluster is not None:
                 raise UsageError(
-                    f"{name}: --cluster does not send its files to other machines; draw on this one, or start "
+                    f"{name}: --cluster does not send its files to other machines; draw on this "
+                    "one, or start "
                     "--image-index in a folder that all machines share"
                 )
 
@@ -178,7 +221,9 @@ class DatasetJob:
         """Notes for the user on what is drawn, labelled or tiled otherwise than expected."""
         assets = self.recipe_2.assets
         asset_notes = ((asset, read_asset(asset).notes) for asset in assets.assets)
-        unlabelled = assets.notes_without(self.labels.class_names) if self.labels.classes is None else ()
+        unlabelled = (
+            assets.notes_without(self.labels.class_names) if self.labels.classes is None else ()
+        )
         models = (f"--asset {asset.name}: {note}" for asset, notes in asset_notes for note in notes)
         notes = [*models, *unlabelled]
         width, height = self.with_scene_size().task(0).picture_px
@@ -195,4 +240,8 @@ class DatasetJob:
 
     @property
     def indices(self) -> range:
-        return range(self.count) if self.image_index is None else range(self.image_index, self.image_index + 1)
+        return (
+            range(self.count)
+            if self.image_index is None
+            else range(self.image_index, self.image_index + 1)
+        )

@@ -1,4 +1,5 @@
-"""The user's options for scenes. None: not given, so each picture gets a random value. Lengths are in metres."""
+"""The user's options for scenes. None: not given, so each picture gets a random value. Lengths are
+in metres."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,15 +37,23 @@ class SceneOptions:
     """Options of the scene and the picture's size, without those of rendering."""
 
     width: int = option(
-        5280, "Width in pixels; of the sensor, if --view is given. Recipe 1 always shows 200 m.", metavar="64..16384"
+        5280,
+        "Width in pixels; of the sensor, if --view is given. Recipe 1 always shows 200 m.",
+        metavar="64..16384",
     )
     height: int = option(3956, "Height in pixels, likewise.", metavar="64..16384")
     use_clusters: bool | None = option(
-        None, "Piles in clusters, or in rows. (default: random)", flags="--use-clusters/--no-use-clusters"
+        None,
+        "Piles in clusters, or in rows. (default: random)",
+        flags="--use-clusters/--no-use-clusters",
     )
-    num_clusters: int | None = option(None, "Clusters of piles. (default: random, 1 to 5)", metavar="1..5")
+    num_clusters: int | None = option(
+        None, "Clusters of piles. (default: random, 1 to 5)", metavar="1..5"
+    )
     cluster_size: float | None = option(
-        None, "Size of a cluster in metres; centres are 1.5 times as far apart. (default: 30)", metavar="M"
+        None,
+        "Size of a cluster in metres; centres are 1.5 times as far apart. (default: 30)",
+        metavar="M",
     )
     min_piles_per_cluster: int | None = option(
         None, "Fewest piles of a cluster. (default: 50, or as many as fit)", metavar="N"
@@ -53,15 +62,22 @@ class SceneOptions:
         None, "Most piles of a cluster. (default: 100, or as many as fit)", metavar="N"
     )
     num_rows: int | None = option(None, "Rows of piles. (default: random, 12 to 17)", metavar="N")
-    piles_per_row: int | None = option(None, "Piles in a row. (default: random, 30 to 39)", metavar="N")
-    row_spacing: float | None = option(None, "Metres between rows. (default: random, 3 to 4)", metavar="2..50")
+    piles_per_row: int | None = option(
+        None, "Piles in a row. (default: random, 30 to 39)", metavar="N"
+    )
+    row_spacing: float | None = option(
+        None, "Metres between rows. (default: random, 3 to 4)", metavar="2..50"
+    )
     terrain_size: float | None = option(
         None,
-        "Side of the site in metres; more than 200 is as 200. Recipe 2: of its terraces, given rows or clusters. "
+        "Side of the site in metres; more than 200 is as 200. Recipe 2: of its terraces, given "
+        "rows or clusters. "
         "(default: random, 180 to 220)",
         metavar="20..1000",
     )
-    num_terraces: int | None = option(None, "Terraces of the site. (default: random, 6 to 11)", metavar="1..100")
+    num_terraces: int | None = option(
+        None, "Terraces of the site. (default: random, 6 to 11)", metavar="1..100"
+    )
     terrace_height: float | None = option(
         None, "Height of a terrace in metres. (default: random, 1.5 to 3)", metavar="0..10"
     )
@@ -81,7 +97,9 @@ class SceneOptions:
         metavar="5..90",
     )
     sun_azimuth: float | None = option(
-        None, "Sun: degrees clockwise from north. (default: random; recipe 2: by place and date)", metavar="0..360"
+        None,
+        "Sun: degrees clockwise from north. (default: random; recipe 2: by place and date)",
+        metavar="0..360",
     )
     sun_energy: float | None = option(
         None,
@@ -92,15 +110,19 @@ class SceneOptions:
     def check(self) -> None:
         """Raise UsageError for a number out of its range. `settle` checks that all fit together."""
         check_ranges(self, RANGES)
-        fewest, most = self.min_piles_per_cluster, self.max_piles_per_cluster
+        fewest = self.min_piles_per_cluster
+        most = self.max_piles_per_cluster
         if fewest is not None and most is not None and fewest > most:
-            raise UsageError(f"--min-piles-per-cluster {fewest}: more than --max-piles-per-cluster {most}")
+            raise UsageError(
+                f"--min-piles-per-cluster {fewest}: more than --max-piles-per-cluster {most}"
+            )
 
 
 def check_ranges(options: object, ranges: Mapping[str, tuple[float, float | None]]) -> None:
     """Raise UsageError for an option outside its range. `ranges`: by field."""
     for name, (low, high) in ranges.items():
-        if (value := getattr(options, name)) is not None:
+        value = getattr(options, name)
+        if value is not None:
             check_number(option_name(name), value, low, high)
 
 

@@ -1,4 +1,5 @@
-"""Makes one picture, from task to files, in a separate process, since drivers and Blender keep state."""
+"""Makes one picture, from task to files, in a separate process, since drivers and Blender keep
+state."""
 
 import hashlib
 import logging
@@ -31,8 +32,8 @@ log = logging.getLogger(__name__)
 
 
 def make_picture(task: PictureTask, folder: Path, draw: Draw | None = None) -> PictureResult:
-    """Draw the picture and write its files into `folder`, under their paths in the dataset. `draw`: replaces the task's
-    engine. UsageError for a scene that does not fit, RenderError, OSError."""
+    """Draw the picture and write its files into `folder`, under their paths in the dataset. `draw`:
+    replaces the task's engine. UsageError for a scene that does not fit, RenderError, OSError."""
     log.info("picture %s, seed %s, engine %s", task.name, task.seed, task.drawing.engine)
     steps = StepTimes()
     scene = scene_of(task)
@@ -71,7 +72,9 @@ def make_picture(task: PictureTask, folder: Path, draw: Draw | None = None) -> P
         content=photo.content,
     )
     writers = writers_of(task.labels.written)
-    for writer in reversed(writers) if task.recipe_2 is None else writers:  # the order in recipe 1's manifests
+    for writer in (
+        reversed(writers) if task.recipe_2 is None else writers
+    ):  # the order in recipe 1's manifests
         files |= writer.files(source)
     files[picture] = encode_png(photo.rendered.colors) if photo.content is None else photo.content
     steps.end("labels")
@@ -115,7 +118,9 @@ def draw_scene(geometry: SceneGeometry, task: PictureTask, folder: Path) -> Rend
 
     plan = texture_area(geometry.scene)
     ground_rgb = bake_ground_texture(geometry, plan.side_px, plan.side_m, plan.middle_m)
-    return cycles.render(geometry, ground_rgb, task.drawing, find_blender(task.blender), folder=folder)
+    return cycles.render(
+        geometry, ground_rgb, task.drawing, find_blender(task.blender), folder=folder
+    )
 
 
 class StepTimes:
@@ -129,5 +134,7 @@ class StepTimes:
     def end(self, step: str) -> None:
         """End the step that began with the end of the one before it."""
         now_s = time.perf_counter(), time.process_time()
-        self.seconds[step], self.cpu_seconds[step] = np.subtract(now_s, self._began_s).round(3).tolist()
+        self.seconds[step], self.cpu_seconds[step] = (
+            np.subtract(now_s, self._began_s).round(3).tolist()
+        )
         self._began_s = now_s

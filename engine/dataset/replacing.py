@@ -10,7 +10,8 @@ from engine.system.atomic_file import move_into_place, remove_file
 
 @contextmanager
 def open_replacement(path: Path) -> Iterator[TextIO]:
-    """Open a new ASCII file that replaces the one at `path` when the block ends; an error leaves the old one."""
+    """Open a new ASCII file that replaces the one at `path` when the block ends; an error leaves
+    the old one."""
     with replacement_path(path) as new, new.open("w", encoding="ascii", newline="\n") as file:
         yield file
 

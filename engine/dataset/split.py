@@ -1,6 +1,7 @@
-"""Splits a dataset into train, val and test, by scene: all views of a scene belong to the same subset. Each scene goes
-to the subset with the largest deficit so far. So the choice depends on the scene's number alone (a larger --count moves
-nothing), and each subset always differs from its fraction by less than one scene."""
+"""Splits a dataset into train, val and test, by scene: all views of a scene belong to the same
+subset. Each scene goes to the subset with the largest deficit so far. So the choice depends on the
+scene's number alone (a larger --count moves nothing), and each subset always differs from its
+fraction by less than one scene."""
 
 import math
 from dataclasses import dataclass
@@ -10,12 +11,16 @@ from functools import cache
 from engine.errors import UsageError
 
 SUBSETS = ("train", "val", "test")
-MAX_PERIOD = 100_000  # scenes after which the pattern repeats; fractions with three decimals need no more
+MAX_PERIOD = (
+    100_000  # scenes after which the pattern repeats; fractions with three decimals need no more
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    weights: tuple[int, ...]  # scenes of each subset in a period: (8, 1, 1) for 80/10/10; two or three, each 1 or more
+    weights: tuple[
+        int, ...
+    ]  # scenes of each subset in a period: (8, 1, 1) for 80/10/10; two or three, each 1 or more
 
     @property
     def subsets(self) -> tuple[str, ...]:
@@ -33,7 +38,8 @@ class Split:
 
 
 def parse_split(text: str) -> Split:
-    """Parse `80/10/10`, `80/20` or `0.8/0.2`: fractions of train, val and perhaps test. UsageError otherwise."""
+    """Parse `80/10/10`, `80/20` or `0.8/0.2`: fractions of train, val and perhaps test. UsageError
+    otherwise."""
     try:
         fractions = [Fraction(part.strip()) for part in text.split("/")]
     except (ValueError, ZeroDivisionError):
@@ -52,17 +58,22 @@ def parse_split(text: str) -> Split:
 
 
 def _refused(text: str, reason: str) -> UsageError:
-    return UsageError(f"--split {text}: {reason}; give train/val or train/val/test, such as 80/20 or 80/10/10")
+    return UsageError(
+        f"--split {text}: {reason}; give train/val or train/val/test, such as 80/20 or 80/10/10"
+    )
 
 
 @cache
 def _pattern(weights: tuple[int, ...]) -> bytes:
-    """Number of the subset of each scene of a period: the one with the largest deficit, the first of equal ones."""
+    """Number of the subset of each scene of a period: the one with the largest deficit, the first
+    of equal ones."""
     total = sum(weights)
     counts = [0] * len(weights)
     pattern = bytearray()
     for scenes in range(1, total + 1):
-        deficits = [weight * scenes - total * own for weight, own in zip(weights, counts, strict=True)]
+        deficits = [
+            weight * scenes - total * own for weight, own in zip(weights, counts, strict=True)
+        ]
         chosen = deficits.index(max(deficits))
         counts[chosen] += 1
         pattern.append(chosen)

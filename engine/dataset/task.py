@@ -38,17 +38,22 @@ class PictureTask:
     index: int
     recipe_2: Recipe2Options | None = None  # None: recipe 1
     split: str = ""  # fractions of the subsets, such as `80/10/10`; "" without --split
-    subset: str = ""  # the subset that the picture's scene belongs to (`train`, `val`, `test`); "" without --split
+    # the subset that the picture's scene belongs to (`train`, `val`, `test`); "" without --split
+    subset: str = ""
     labels: LabelOptions = field(default_factory=LabelOptions)  # in recipe 1 the defaults
     blender: str = ""  # path of Blender on the machine that draws; "" to search for it there
 
     @property
     def seed(self) -> Seed:
-        """Seed of this picture's scene: base seed + index in recipe 1, both hashed together in recipe 2. A scene of
-        --scene keeps that of its drawing; () if its file has none."""
+        """Seed of this picture's scene: base seed + index in recipe 1, both hashed together in
+        recipe 2. A scene of --scene keeps that of its drawing; () if its file has none."""
         if self.recipe_2 is not None and self.recipe_2.scene_files.scene:
             return self.recipe_2.scene_files.files[self.scene_number].site
-        return self.base_seed + self.index if self.recipe_2 is None else (self.base_seed, self.scene_number)
+        return (
+            self.base_seed + self.index
+            if self.recipe_2 is None
+            else (self.base_seed, self.scene_number)
+        )
 
     @property
     def views(self) -> int:
@@ -81,7 +86,8 @@ class PictureTask:
 
     @property
     def key(self) -> dict[str, Any]:
-        """Fingerprint of everything that affects the pictures' bytes, as JSON values; equal for a whole dataset."""
+        """Fingerprint of everything that affects the pictures' bytes, as JSON values; equal for a
+        whole dataset."""
         key = {"seed": self.base_seed} | asdict(self.options) | asdict(self.drawing)
         if self.split:
             key["split"] = self.split
@@ -91,8 +97,12 @@ class PictureTask:
         # Lists for tuples, and names of files as the manifest holds them.
         text = with_replacements(json.dumps(asdict(self.recipe_2), ensure_ascii=False))
         parts: dict[str, dict[str, Any]] = _without_folders(json.loads(text))
-        key |= {"recipe": 2} | {name: value for part in parts.values() for name, value in part.items()}
-        return key | {"scene": self.recipe_2.scene_files.key if self.recipe_2.scene_files.scene else []}
+        key |= {"recipe": 2} | {
+            name: value for part in parts.values() for name, value in part.items()
+        }
+        return key | {
+            "scene": self.recipe_2.scene_files.key if self.recipe_2.scene_files.scene else []
+        }
 
     def as_json(self) -> str:
         return json.dumps(asdict(self))
@@ -106,16 +116,23 @@ class PictureResult:
     labelled: int  # things with a label; in recipe 1 piles alone
     renderer: str
     scene_facts: dict[str, Any] = field(default_factory=dict)
-    """Every number of the scene in recipe 1. In recipe 2 camera, light, ground, counts, and the file of the scene."""
-    seconds: dict[str, float] = field(default_factory=dict)  # per step: scene, draw, sensor (recipe 2), labels, save
-    cpu_seconds: dict[str, float] = field(default_factory=dict)  # processor time of all its threads, per step
+    """Every number of the scene in recipe 1. In recipe 2 camera, light, ground, counts, and the
+    file of the scene."""
+    seconds: dict[str, float] = field(
+        default_factory=dict
+    )  # per step: scene, draw, sensor (recipe 2), labels, save
+    cpu_seconds: dict[str, float] = field(
+        default_factory=dict
+    )  # processor time of all its threads, per step
     sha256: dict[str, str] = field(default_factory=dict)
-    """Per file, keyed by its path in the dataset, in the order of commit: labels first, the picture last."""
+    """Per file, keyed by its path in the dataset, in the order of commit: labels first, the picture
+    last."""
     bytes: dict[str, int] = field(default_factory=dict)
 
 
 def _without_folders(value: Any) -> Any:
-    """The same JSON value, with paths that have a hash beside them cut to file names: files may be moved."""
+    """The same JSON value, with paths that have a hash beside them cut to file names: files may be
+    moved."""
     if isinstance(value, list):
         return [_without_folders(each) for each in value]
     if not isinstance(value, dict):

@@ -1,10 +1,13 @@
-"""Art-Net: reads levels, timecode and polls; writes levels, synchronisation, polls and their replies. Pure.
+"""Art-Net: reads levels, timecode and polls; writes levels, synchronisation, polls and their
+replies. Pure.
 
-ArtDmx carries levels, ArtTimeCode the time, ArtPoll asks who is there, and without an ArtPollReply a lighting console
-does not list us. All others are ignored. Senders in the wild differ from the standard, so two of its rules are relaxed:
-an odd number of levels is accepted, and so is a packet with bytes after its levels. All else is refused with a reason.
+ArtDmx carries levels, ArtTimeCode the time, ArtPoll asks who is there, and without an ArtPollReply
+a lighting console does not list us. All others are ignored. Senders in the wild differ from the
+standard, so two of its rules are relaxed: an odd number of levels is accepted, and so is a packet
+with bytes after its levels. All else is refused with a reason.
 
-Source: Art-Net 4 Protocol Release V1.4 (Artistic Licence), "ArtDmx", "ArtSync", "ArtPoll", "ArtPollReply".
+Source: Art-Net 4 Protocol Release V1.4 (Artistic Licence), "ArtDmx", "ArtSync", "ArtPoll",
+"ArtPollReply".
 """
 
 import ipaddress
@@ -38,7 +41,12 @@ _DMX_HEAD_BYTES: Final = 18
 _POLL_BYTES: Final = 14
 _TIMECODE: Final = Struct("<BBBBB")  # frames, seconds, minutes, hours, type
 _STREAM_AT: Final = 13  # the StreamId; 0 is the master stream
-_RATES: Final = (("24", 24), ("25", 25), ("29.97df", 30), ("30", 30))  # name and labels per second, by type
+_RATES: Final = (
+    ("24", 24),
+    ("25", 25),
+    ("29.97df", 30),
+    ("30", 30),
+)  # name and labels per second, by type
 _TARGETS: Final = Struct(">HH")  # highest and lowest requested port address
 _IS_TARGETED: Final = 0x20  # bit 5 of an ArtPoll's flags
 
@@ -51,7 +59,9 @@ _ESTA_PROTOTYPE: Final = 0x7FF0  # ESTA's first number for devices without one o
 _STATUS1_NORMAL: Final = 0xC0  # indicators in normal mode
 _STATUS2_15_BIT: Final = 0x08  # port addresses of 15 bits, as Art-Net 3 and 4 have
 _PORT_OUTPUT_DMX: Final = 0x80  # takes DMX512 from the network
-_PORT_KIND: Final = 0xBF  # of a port's type: bit 7, and the protocol of bits 5 to 0, which is 0 for DMX512
+_PORT_KIND: Final = (
+    0xBF  # of a port's type: bit 7, and the protocol of bits 5 to 0, which is 0 for DMX512
+)
 _OUTPUT_ACTIVE: Final = 0x80
 _REPLY: Final = Struct("<8sH4sHHBB2sBBH18s64s64s2s4s4s4s4s4s13s4sBB4sB21s")
 _MIN_REPLY_BYTES: Final = 207  # of the first Art-Net versions; newer fields follow
@@ -67,7 +77,8 @@ class Poll:
 
 
 def read_artnet(data: bytes, host: str, port: int) -> LevelsPacket | TimecodeReading | Poll | None:
-    """Parse an Art-Net packet; None for one of another kind; timecode has `at_s` 0. Raises DmxDecodeError.
+    """Parse an Art-Net packet; None for one of another kind; timecode has `at_s` 0. Raises
+    DmxDecodeError.
 
     `host` and `port` are the sender's."""
     if len(data) < _HEAD.size + _VERSION_FIELD.size:
@@ -91,7 +102,9 @@ def _read_timecode(data: bytes, host: str) -> TimecodeReading:
     frames, seconds, minutes, hours, kind = _TIMECODE.unpack_from(data, 14)
     rate, labels = _RATES[kind] if kind < len(_RATES) else ("", 0)
     if hours > 23 or max(minutes, seconds) > 59 or frames >= labels:
-        raise DmxDecodeError(f"ArtTimeCode {hours}:{minutes}:{seconds}:{frames} of type {kind} is no time")
+        raise DmxDecodeError(
+            f"ArtTimeCode {hours}:{minutes}:{seconds}:{frames} of type {kind} is no time"
+        )
     return TimecodeReading(
         hours=hours,
         minutes=minutes,
@@ -109,9 +122,13 @@ def _read_dmx(data: bytes, host: str, port: int) -> LevelsPacket:
     sequence, _, universe = _DMX.unpack_from(data, 12)
     (length,) = _DMX_LENGTH.unpack_from(data, 16)
     if not 1 <= length <= CHANNELS or length > len(data) - _DMX_HEAD_BYTES:
-        raise DmxDecodeError(f"ArtDmx of {length} levels in {len(data)} bytes (1..{CHANNELS} are allowed)")
+        raise DmxDecodeError(
+            f"ArtDmx of {length} levels in {len(data)} bytes (1..{CHANNELS} are allowed)"
+        )
     if universe > MAX_ARTNET_UNIVERSE:
-        raise DmxDecodeError(f"ArtDmx for universe {universe} (0..{MAX_ARTNET_UNIVERSE} are allowed)")
+        raise DmxDecodeError(
+            f"ArtDmx for universe {universe} (0..{MAX_ARTNET_UNIVERSE} are allowed)"
+        )
     return LevelsPacket(
         protocol="artnet",
         universe=universe,
@@ -135,16 +152,21 @@ def _read_poll(data: bytes) -> Poll:
 def poll_replies(
     poll: Poll, universes: Iterable[int], live: Iterable[int], *, address: str, name: str
 ) -> tuple[bytes, ...]:
-    """Build the ArtPollReply packets, 239 bytes each, one for each group of four universes that the poll asks for.
+    """Build the ArtPollReply packets, 239 bytes each, one for each group of four universes that the
+    poll asks for.
 
-    `live`: universes that carry data now. `address`: our IPv4 address. `name`: shown by the console, 17 bytes of it as
-    the short name."""
+    `live`: universes that carry data now. `address`: our IPv4 address. `name`: shown by the
+    console, 17 bytes of it as the short name."""
     found = [number for number in sorted(set(universes)) if number <= MAX_ARTNET_UNIVERSE]
     live = frozenset(live)
     pages = []
-    for _, near in groupby(found, key=lambda number: number >> 4):  # one reply has one net and sub-net
+    for _, near in groupby(
+        found, key=lambda number: number >> 4
+    ):  # one reply has one net and sub-net
         numbers = list(near)
-        pages += [numbers[at : at + MAX_REPLY_PORTS] for at in range(0, len(numbers), MAX_REPLY_PORTS)]
+        pages += [
+            numbers[at : at + MAX_REPLY_PORTS] for at in range(0, len(numbers), MAX_REPLY_PORTS)
+        ]
     return tuple(
         _reply(page, live, index, address, name)
         for index, page in enumerate(pages, start=1)
@@ -194,10 +216,12 @@ def _text(text: str, size: int) -> bytes:
 
 
 def art_dmx(universe: int, levels: bytes, sequence: int) -> bytes:
-    """Build an ArtDmx packet: levels of one universe. `sequence`: 1..255. An odd number of levels gets a zero more, as
-    the standard allows only even ones."""
+    """Build an ArtDmx packet: levels of one universe. `sequence`: 1..255. An odd number of levels
+    gets a zero more, as the standard allows only even ones."""
     levels += bytes(len(levels) % 2)
-    head = _HEAD.pack(_ID, _OP_DMX) + _VERSION_FIELD.pack(_VERSION) + _DMX.pack(sequence, 0, universe)
+    head = (
+        _HEAD.pack(_ID, _OP_DMX) + _VERSION_FIELD.pack(_VERSION) + _DMX.pack(sequence, 0, universe)
+    )
     return head + _DMX_LENGTH.pack(len(levels)) + levels
 
 
@@ -208,5 +232,7 @@ def read_poll_reply(data: bytes) -> frozenset[int]:
     base = (data[18] & 0x7F) << 8 | (data[19] & 0x0F) << 4
     ports = range(min(4, data[173]))
     return frozenset(
-        base | data[190 + port] & 0x0F for port in ports if data[174 + port] & _PORT_KIND == _PORT_OUTPUT_DMX
+        base | data[190 + port] & 0x0F
+        for port in ports
+        if data[174 + port] & _PORT_KIND == _PORT_OUTPUT_DMX
     )

@@ -1,8 +1,8 @@
 """DMX state that the sender and the receiver of this process share. Any thread.
 
-The engine must not receive its own light: the receiver ignores the sources in `own_sources`. And unicast reaches only
-one of two sockets on a port, usually the one bound last, so only one of ours may have Art-Net's port: the receiver if
-it runs, which then passes the replies of nodes on.
+The engine must not receive its own light: the receiver ignores the sources in `own_sources`. And
+unicast reaches only one of two sockets on a port, usually the one bound last, so only one of ours
+may have Art-Net's port: the receiver if it runs, which then passes the replies of nodes on.
 """
 
 import threading
@@ -26,12 +26,16 @@ class Nodes:
     """The Art-Net nodes that replied to a poll, and the universes that each receives."""
 
     def __init__(self) -> None:
-        self._reply_times: dict[tuple[str, frozenset[int]], float] = {}  # a node with many ports sends several replies
+        self._reply_times: dict[
+            tuple[str, frozenset[int]], float
+        ] = {}  # a node with many ports sends several replies
 
     def note_reply(self, data: bytes, host: str, now_s: float) -> None:
         """Note an ArtPollReply; other packets are ignored."""
         universes = read_poll_reply(data)
-        if universes and ((host, universes) in self._reply_times or len(self._reply_times) < MAX_NODES):
+        if universes and (
+            (host, universes) in self._reply_times or len(self._reply_times) < MAX_NODES
+        ):
             self._reply_times[host, universes] = now_s
 
     def of(self, universe: int, now_s: float) -> tuple[str, ...]:
@@ -40,7 +44,11 @@ class Nodes:
         for key, at_s in reply_times:
             if now_s - at_s > SILENT_S:
                 self._reply_times.pop(key, None)
-        found = {host for (host, universes), at_s in reply_times if universe in universes and now_s - at_s <= SILENT_S}
+        found = {
+            host
+            for (host, universes), at_s in reply_times
+            if universe in universes and now_s - at_s <= SILENT_S
+        }
         return tuple(sorted(found))
 
 
@@ -50,7 +58,8 @@ receiving_ports: set[int] = set()
 
 Source = tuple[Protocol, str]
 own_sources: Counter[Source] = Counter()
-"""The sources of this process, each with the number of senders that share it: in sACN they all share one."""
+"""The sources of this process, each with the number of senders that share it: in sACN they all
+share one."""
 _lock = threading.Lock()
 
 
@@ -70,7 +79,8 @@ def remove_sources(sources: Iterable[Source]) -> None:
 
 
 def component_id(folder: Path) -> bytes:
-    """The 16 bytes that identify this engine in sACN, created at the first call and stored in `folder`. Uses the disk.
+    """The 16 bytes that identify this engine in sACN, created at the first call and stored in
+    `folder`. Uses the disk.
 
     A file that cannot be read as a UUID is replaced. OSError if it cannot be written."""
     path = folder / CID_FILE

@@ -1,9 +1,10 @@
 """sACN (E1.31): reads levels; writes levels, synchronisation and discovery. Pure.
 
-Not used: universe discovery (universes are configured), start codes except 0 and 0xDD, ETC's priority per channel.
+Not used: universe discovery (universes are configured), start codes except 0 and 0xDD, ETC's
+priority per channel.
 
-Sources: ANSI E1.31-2018, chapters 4 to 6 (layers, framing; tables 4-1 data, 4-2 synchronisation, 4-3 discovery), 9.3.1
-(multicast addresses); E1.17 (root layer).
+Sources: ANSI E1.31-2018, chapters 4 to 6 (layers, framing; tables 4-1 data, 4-2 synchronisation,
+4-3 discovery), 9.3.1 (multicast addresses); E1.17 (root layer).
 """
 
 from collections.abc import Iterable
@@ -18,8 +19,10 @@ MIN_SACN_UNIVERSE, MAX_SACN_UNIVERSE = 1, 63_999
 MAX_PRIORITY: Final = 200
 DISCOVERY_UNIVERSE: Final = 64_214
 MAX_LISTED: Final = 512  # universes in one discovery packet
-TERMINATED, FORCED = 0x40, 0x20
-"""Options of a data packet: the source ends this universe; a receiver need not wait if synchronisation is lost."""
+TERMINATED = 0x40
+FORCED = 0x20
+"""Options of a data packet: the source ends this universe; a receiver need not wait if
+synchronisation is lost."""
 
 _ROOT: Final = Struct(">HH12sHI16s")
 _FRAMING: Final = Struct(">HI64sBHBBH")
@@ -28,8 +31,12 @@ _HEAD_BYTES: Final = _ROOT.size + _FRAMING.size + _DMP.size  # 126: the levels f
 _ACN: Final = b"ASC-E1.17\0\0\0"
 _PREAMBLE_BYTES: Final = 16  # before the flags and length of the root layer
 _PREAMBLE: Final = pack(">HH", _PREAMBLE_BYTES, 0) + _ACN
-_ROOT_DATA, _ROOT_EXTENDED = 4, 8  # vectors of each layer
-_FRAMING_DATA, _FRAMING_SYNC, _FRAMING_DISCOVERY = 2, 1, 2
+# vectors of each layer
+_ROOT_DATA = 4
+_ROOT_EXTENDED = 8
+_FRAMING_DATA = 2
+_FRAMING_SYNC = 1
+_FRAMING_DISCOVERY = 2
 _UNIVERSE_LIST: Final = 1
 _DMP_SET: Final = 0x02
 _ADDRESSING: Final = 0xA1  # two-byte addresses of single values, relative to nothing
@@ -40,7 +47,8 @@ _FLAGS: Final = 0x7
 
 
 def read_sacn(data: bytes, host: str) -> LevelsPacket | None:
-    """Parse an sACN packet from `host`; None if it carries no levels: other vectors, start codes, preview data.
+    """Parse an sACN packet from `host`; None if it carries no levels: other vectors, start codes,
+    preview data.
 
     Raises DmxDecodeError."""
     if len(data) < _ROOT.size:
@@ -53,12 +61,16 @@ def read_sacn(data: bytes, host: str) -> LevelsPacket | None:
         return None
     if len(data) < _ROOT.size + _FRAMING.size:
         raise DmxDecodeError(f"sACN packet of {len(data)} bytes (its head has {_HEAD_BYTES})")
-    length, vector, name, priority, _, sequence, options, universe = _FRAMING.unpack_from(data, _ROOT.size)
+    length, vector, name, priority, _, sequence, options, universe = _FRAMING.unpack_from(
+        data, _ROOT.size
+    )
     _require_length(length, len(data) - _ROOT.size, "framing")
     if vector != _FRAMING_DATA or options & _PREVIEW:
         return None
     if not MIN_SACN_UNIVERSE <= universe <= MAX_SACN_UNIVERSE:
-        raise DmxDecodeError(f"sACN for universe {universe} ({MIN_SACN_UNIVERSE}..{MAX_SACN_UNIVERSE} are allowed)")
+        raise DmxDecodeError(
+            f"sACN for universe {universe} ({MIN_SACN_UNIVERSE}..{MAX_SACN_UNIVERSE} are allowed)"
+        )
     if priority > MAX_PRIORITY:
         raise DmxDecodeError(f"sACN with priority {priority} (0..{MAX_PRIORITY} are allowed)")
     levels, start_code = _read_levels(data)
@@ -82,18 +94,24 @@ def _read_levels(data: bytes) -> tuple[bytes, int]:
     """The levels and their start code."""
     if len(data) < _HEAD_BYTES:
         raise DmxDecodeError(f"sACN packet of {len(data)} bytes (its head has {_HEAD_BYTES})")
-    length, vector, addressing, first, step, count, start_code = _DMP.unpack_from(data, _ROOT.size + _FRAMING.size)
+    length, vector, addressing, first, step, count, start_code = _DMP.unpack_from(
+        data, _ROOT.size + _FRAMING.size
+    )
     _require_length(length, len(data) - _ROOT.size - _FRAMING.size, "DMP")
     if (vector, addressing, first, step) != (_DMP_SET, _ADDRESSING, 0, 1):
         raise DmxDecodeError("sACN data are not addressed as E1.31 demands")
     if not 1 <= count <= CHANNELS + 1 or count - 1 > len(data) - _HEAD_BYTES:
-        raise DmxDecodeError(f"sACN with {count - 1} levels in {len(data)} bytes (at most {CHANNELS} are allowed)")
+        raise DmxDecodeError(
+            f"sACN with {count - 1} levels in {len(data)} bytes (at most {CHANNELS} are allowed)"
+        )
     return data[_HEAD_BYTES : _HEAD_BYTES + count - 1], start_code
 
 
 def _require_length(field: int, present: int, layer: str) -> None:
     if field >> 12 != _FLAGS or field & _LENGTH > present:
-        raise DmxDecodeError(f"the sACN {layer} layer says {field & _LENGTH} bytes, {present} are there")
+        raise DmxDecodeError(
+            f"the sACN {layer} layer says {field & _LENGTH} bytes, {present} are there"
+        )
 
 
 def _printable_name(raw: bytes, host: str) -> str:
@@ -119,10 +137,13 @@ def sacn_data(
     sync: int = 0,
     options: int = 0,
 ) -> bytes:
-    """Build an E1.31 data packet with start code 0. `cid`: 16 bytes. `sync`: universe of synchronisation packets."""
+    """Build an E1.31 data packet with start code 0. `cid`: 16 bytes. `sync`: universe of
+    synchronisation packets."""
     values = b"\0" + levels
     dmp = pack(">BBHHH", _DMP_SET, _ADDRESSING, 0, 1, len(values)) + values
-    frame = pack(">I64sBHBBH", _FRAMING_DATA, _name(name), priority, sync, sequence, options, universe)
+    frame = pack(
+        ">I64sBHBBH", _FRAMING_DATA, _name(name), priority, sync, sequence, options, universe
+    )
     return _packet(_ROOT_DATA, cid, frame + _layer(dmp))
 
 
@@ -135,7 +156,9 @@ def sacn_discovery(universes: Iterable[int], *, cid: bytes, name: str) -> bytes:
     """Build an E1.31 universe discovery packet of one page; universes beyond 512 are left out."""
     listed = sorted(universes)[:MAX_LISTED]
     pages = pack(">IBB", _UNIVERSE_LIST, 0, 0) + pack(f">{len(listed)}H", *listed)
-    return _packet(_ROOT_EXTENDED, cid, pack(">I64sI", _FRAMING_DISCOVERY, _name(name), 0) + _layer(pages))
+    return _packet(
+        _ROOT_EXTENDED, cid, pack(">I64sI", _FRAMING_DISCOVERY, _name(name), 0) + _layer(pages)
+    )
 
 
 def _packet(vector: int, cid: bytes, frame: bytes) -> bytes:

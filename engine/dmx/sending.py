@@ -1,13 +1,14 @@
 """Sends light over Art-Net or sACN, on the thread that calls it.
 
-`Streams` decides which universes are due; `DmxSender` has the socket. A universe is sent when its levels change, three
-times with the same levels, then every 0.9 s (E1.31, 6.6.2; Art-Net 4, "ArtDmx": 0.8 to 1 s), so that a lost packet is
-soon replaced and a node sees that we are running. The end of a sACN universe is sent three times (E1.31, 6.2.6);
-Art-Net has no such message, and its nodes hold the last levels. They do that after a crash, too.
+`Streams` decides which universes are due; `DmxSender` has the socket. A universe is sent when its
+levels change, three times with the same levels, then every 0.9 s (E1.31, 6.6.2; Art-Net 4,
+"ArtDmx": 0.8 to 1 s), so that a lost packet is soon replaced and a node sees that we are running.
+The end of a sACN universe is sent three times (E1.31, 6.2.6); Art-Net has no such message, and its
+nodes hold the last levels. They do that after a crash, too.
 
-sACN goes by multicast, or by unicast to chosen hosts. Art-Net goes by unicast to the nodes that answer a poll every 2.5
-s, or to chosen hosts, or by broadcast to all. A packet that the system's buffer has no room for is dropped: the next
-one follows within 25 ms.
+sACN goes by multicast, or by unicast to chosen hosts. Art-Net goes by unicast to the nodes that
+answer a poll every 2.5 s, or to chosen hosts, or by broadcast to all. A packet that the system's
+buffer has no room for is dropped: the next one follows within 25 ms.
 """
 
 import ipaddress
@@ -41,8 +42,8 @@ class Route:
 
     protocol: Literal["artnet", "sacn"]
     to: str = ""
-    """`HOST[:PORT]`, several with commas: unicast. `broadcast`: Art-Net to all. Empty: sACN by multicast, Art-Net to
-    the nodes that reply."""
+    """`HOST[:PORT]`, several with commas: unicast. `broadcast`: Art-Net to all. Empty: sACN by
+    multicast, Art-Net to the nodes that reply."""
     interface: str = ""
     """IPv4 address of this machine in the lighting network; empty: the system's choice."""
     name: str = "Multiverse"
@@ -54,20 +55,28 @@ class Route:
     @property
     def universes(self) -> range:
         """The universe numbers of the protocol."""
-        return range(MAX_ARTNET_UNIVERSE + 1) if self.protocol == "artnet" else range(1, MAX_SACN_UNIVERSE + 1)
+        return (
+            range(MAX_ARTNET_UNIVERSE + 1)
+            if self.protocol == "artnet"
+            else range(1, MAX_SACN_UNIVERSE + 1)
+        )
 
 
 def hosts_of(text: str, port: int) -> tuple[Address, ...]:
-    """The destinations `HOST[:PORT]` in a text, with commas. SinkError for anything but IPv4 addresses: a name would
-    have to be looked up while light is sent."""
+    """The destinations `HOST[:PORT]` in a text, with commas. SinkError for anything but IPv4
+    addresses: a name would have to be looked up while light is sent."""
     found = []
     for part in filter(None, (part.strip() for part in text.split(","))):
         host, colon, number = part.partition(":")
         try:
             address = str(ipaddress.IPv4Address(host))
         except ValueError:
-            raise SinkError(f"{part!r} is not an IPv4 address such as 10.0.0.5, with :PORT if it has its own") from None
-        if colon and not (number.isascii() and number.isdecimal() and len(number) < 6 and 0 < int(number) < 65_536):
+            raise SinkError(
+                f"{part!r} is not an IPv4 address such as 10.0.0.5, with :PORT if it has its own"
+            ) from None
+        if colon and not (
+            number.isascii() and number.isdecimal() and len(number) < 6 and 0 < int(number) < 65_536
+        ):
             raise SinkError(f"{part!r}: {number!r} is not a port, 1..65535")
         found.append((address, int(number) if colon else port))
     if len(found) > MAX_HOSTS:
@@ -88,7 +97,8 @@ class Streams:
     """Decides which universes are due and numbers their packets. Pure. One thread at a time."""
 
     def __init__(self, numbers: range) -> None:
-        """`numbers`: the sequence numbers of packets. In Art-Net, 0 means that a packet has none."""
+        """`numbers`: the sequence numbers of packets. In Art-Net, 0 means that a packet has
+        none."""
         self._numbers = numbers
         self._streams: dict[int, _Stream] = {}
         self._ended: dict[int, int] = {}  # sequence numbers continue if a universe is sent again
@@ -98,19 +108,24 @@ class Streams:
         return tuple(self._streams)
 
     def set(self, levels: Mapping[int, bytes]) -> tuple[int, ...]:
-        """Set the levels of all universes. Returns the universes that are no longer sent; end them with `number`."""
+        """Set the levels of all universes. Returns the universes that are no longer sent; end them
+        with `number`."""
         left = tuple(universe for universe in self._streams if universe not in levels)
         for universe in left:
             self._ended[universe] = self._streams.pop(universe).sequence
         for universe, new in levels.items():
-            if (stream := self._streams.get(universe)) is None:
+            stream = self._streams.get(universe)
+            if stream is None:
                 self._streams[universe] = _Stream(new, sequence=self._ended.pop(universe, -1))
             elif stream.levels != new:
-                stream.levels, stream.sent, stream.next_s = new, 0, float("-inf")
+                stream.levels = new
+                stream.sent = 0
+                stream.next_s = float("-inf")
         return left
 
     def due(self, now_s: float, *, is_frame: bool) -> list[tuple[int, bytes, int]]:
-        """Packets that are due, each as (universe, levels, sequence number). `is_frame`: levels were set just now."""
+        """Packets that are due, each as (universe, levels, sequence number). `is_frame`: levels
+        were set just now."""
         due = []
         for universe, stream in self._streams.items():
             if now_s >= stream.next_s or (is_frame and stream.sent < REPEATS):
@@ -129,19 +144,30 @@ class Streams:
         return self._ended[universe]
 
     def _after(self, sequence: int) -> int:
-        return self._numbers[sequence + 1 - self._numbers.start if sequence + 1 in self._numbers else 0]
+        return self._numbers[
+            sequence + 1 - self._numbers.start if sequence + 1 in self._numbers else 0
+        ]
 
 
 class DmxSender:
-    """Sends universes over one socket. One thread at a time. SinkError if the network or the socket fails."""
+    """Sends universes over one socket. One thread at a time. SinkError if the network or the socket
+    fails."""
 
     def __init__(
-        self, route: Route, cid: bytes, now_s: Callable[[], float], *, ports: Address = ("", 0), poll_to: str = ""
+        self,
+        route: Route,
+        cid: bytes,
+        now_s: Callable[[], float],
+        *,
+        ports: Address = ("", 0),
+        poll_to: str = "",
     ) -> None:
-        """`ports`: for tests, the address to bind instead of the protocol's; `poll_to`: `HOST:PORT` for ArtPoll instead
-        of the broadcast addresses. SinkError for a `route.to` or interface that is none."""
+        """`ports`: for tests, the address to bind instead of the protocol's; `poll_to`: `HOST:PORT`
+        for ArtPoll instead of the broadcast addresses. SinkError for a `route.to` or interface that
+        is none."""
         self.route = route
-        self._cid, self._now_s = cid, now_s
+        self._cid = cid
+        self._now_s = now_s
         self._streams = Streams(range(1, 256) if route.protocol == "artnet" else range(256))
         self._port = ARTNET_PORT if route.protocol == "artnet" else SACN_PORT
         self._is_broadcast = route.protocol == "artnet" and route.to == BROADCAST
@@ -165,7 +191,11 @@ class DmxSender:
             return f"to {', '.join(host for host, _ in self._hosts)}"
         if not self._is_polling:
             return BROADCAST if self._is_broadcast else "multicast"
-        found = {host for universe in self._streams.universes for host in own.nodes.of(universe, self._now_s())}
+        found = {
+            host
+            for universe in self._streams.universes
+            for host in own.nodes.of(universe, self._now_s())
+        }
         return f"{len(found)} node{'' if len(found) == 1 else 's'}" if found else "no node replies"
 
     def send(self, levels: Mapping[int, bytes]) -> None:
@@ -186,7 +216,9 @@ class DmxSender:
             self._send_sync()
         if self.route.protocol == "sacn" and not self._hosts and due and now_s >= self._discovery_s:
             self._discovery_s = now_s + DISCOVERY_S
-            found = sacn.sacn_discovery(self._streams.universes, cid=self._cid, name=self.route.name)
+            found = sacn.sacn_discovery(
+                self._streams.universes, cid=self._cid, name=self.route.name
+            )
             self._to([(group_of(sacn.DISCOVERY_UNIVERSE), self._port)], found)
 
     def next_s(self) -> float:
@@ -205,7 +237,11 @@ class DmxSender:
     def _send_levels(self, universe: int, levels: bytes, sequence: int, options: int = 0) -> None:
         route = self.route
         if route.protocol == "artnet":
-            nodes = [(host, self._port) for host in own.nodes.of(universe, self._now_s())] if self._is_polling else ()
+            nodes = (
+                [(host, self._port) for host in own.nodes.of(universe, self._now_s())]
+                if self._is_polling
+                else ()
+            )
             to = self._hosts or nodes or self._broadcast_addresses(self._is_broadcast)
             self._to(to, artnet.art_dmx(universe, levels, sequence))
             return
@@ -233,7 +269,9 @@ class DmxSender:
     def _end(self, universe: int) -> None:
         if self.route.protocol == "sacn":
             for _ in range(3):
-                self._send_levels(universe, bytes(512), self._streams.number(universe), sacn.TERMINATED)
+                self._send_levels(
+                    universe, bytes(512), self._streams.number(universe), sacn.TERMINATED
+                )
 
     def _poll(self, now_s: float) -> None:
         """Poll for nodes, and read the replies that reach this socket."""
@@ -242,7 +280,9 @@ class DmxSender:
         ):  # a receiver has started: replies belong to its socket
             self._socket.close()
             self._socket = self._open()
-        with suppress(OSError):  # nothing more; Windows: a former packet met a closed port, or too long a datagram
+        with suppress(
+            OSError
+        ):  # nothing more; Windows: a former packet met a closed port, or too long a datagram
             for _ in range(own.MAX_NODES):
                 data, (host, _) = self._socket.recvfrom(MAX_DATAGRAM_BYTES)
                 own.nodes.note_reply(data, host, now_s)
@@ -257,7 +297,9 @@ class DmxSender:
             except BlockingIOError:
                 continue
             except OSError as error:
-                raise SinkError(f"dmx: {address[0]} cannot be reached ({error.strerror or error})") from None
+                raise SinkError(
+                    f"dmx: {address[0]} cannot be reached ({error.strerror or error})"
+                ) from None
 
     def _broadcast_addresses(self, is_enabled: bool) -> list[Address]:
         """The broadcast addresses of this machine's networks, or of the chosen one."""
@@ -275,7 +317,11 @@ class DmxSender:
             sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
             if self.route.interface:
-                sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(self.route.interface))
+                sock.setsockopt(
+                    socket.IPPROTO_IP,
+                    socket.IP_MULTICAST_IF,
+                    socket.inet_aton(self.route.interface),
+                )
             if self._is_polling and not self._poll_to and not own.receiving_ports:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 if sys.platform == "darwin":
@@ -284,12 +330,18 @@ class DmxSender:
             sock.bind(address)
         except OSError as error:
             sock.close()
-            subject = f"UDP port {address[1]}" if address[1] else f"the interface {self.route.interface or address[0]}"
+            subject = (
+                f"UDP port {address[1]}"
+                if address[1]
+                else f"the interface {self.route.interface or address[0]}"
+            )
             raise SinkError(f"dmx: {subject} cannot be used ({error.strerror or error})") from None
         port = sock.getsockname()[1]
         hosts = {"127.0.0.1", *(str(entry.ip) for entry in own_interfaces() if entry.version == 4)}
         former = self._own
-        self._own = frozenset((("sacn", self._cid.hex()), *(("artnet", f"{host}:{port}") for host in hosts)))
+        self._own = frozenset(
+            (("sacn", self._cid.hex()), *(("artnet", f"{host}:{port}") for host in hosts))
+        )
         own.add_sources(self._own)
         own.remove_sources(former)
         return sock

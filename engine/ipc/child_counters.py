@@ -1,8 +1,9 @@
 """Status of a child process in shared memory: heartbeat, phase with its time, results.
 
-A stopped or hung process answers no messages, but the engine can read these fields at any time. There are two
-heartbeats, because the main loop may hang while other threads run: a separate thread stores `alive`, the main loop
-`progress`. Phase and time are in one field: a new phase with an old time would look like a missed deadline.
+A stopped or hung process answers no messages, but the engine can read these fields at any time.
+There are two heartbeats, because the main loop may hang while other threads run: a separate thread
+stores `alive`, the main loop `progress`. Phase and time are in one field: a new phase with an old
+time would look like a missed deadline.
 """
 
 from enum import IntEnum
@@ -26,7 +27,8 @@ class Phase(IntEnum):
 
 
 class ChildCounters(FieldSegment):
-    """The status of one child process, all 0 at first; only the child writes it. `now_ns`: perf_counter_ns."""
+    """The status of one child process, all 0 at first; only the child writes it. `now_ns`:
+    perf_counter_ns."""
 
     _kind = layout.CHILD_COUNTERS
     alive_ns = SharedField(_kind, "alive_ns", int)
@@ -40,7 +42,8 @@ class ChildCounters(FieldSegment):
     wants_frame = SharedField(_kind, "wants_frame", bool)
     """True if the child will read the next picture. Set by the child, False at first."""
     expected_s = SharedField(_kind, "expected_s", float)
-    """Seconds that the child's longest piece of work takes by its own estimate; 0 if it gave none."""
+    """Seconds that the child's longest piece of work takes by its own estimate; 0 if it gave
+    none."""
     _progress = SharedField(_kind, "progress", int)
 
     def beat(self, now_ns: int) -> None:

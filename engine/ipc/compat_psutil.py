@@ -1,4 +1,5 @@
-"""Private part of psutil: a start time that does not follow the clock on macOS, unlike `create_time()`."""
+"""Private part of psutil: a start time that does not follow the clock on macOS, unlike
+`create_time()`."""
 
 from operator import attrgetter
 

@@ -1,16 +1,20 @@
-"""A ring of pictures from one process to others: three slots of shared memory, newest wins, no side waits.
+"""A ring of pictures from one process to others: three slots of shared memory, newest wins, no side
+waits.
 
-A queue would copy twice through a pipe (18.8 ms for 1080p RGBA, 0.4 ms here) and make one side wait; with a lock, a
-reader that dies while holding it would stop the engine. So the writer cycles through three slots and stores a counter
-before and after each picture. A reader copies, then reads the counters again: if they are unchanged, the copy is whole.
-That is a seqlock (Lamport 1977; Linux `seqlock.h`), with three slots so that a reader has two frame times for its copy.
+A queue would copy twice through a pipe (18.8 ms for 1080p RGBA, 0.4 ms here) and make one side
+wait; with a lock, a reader that dies while holding it would stop the engine. So the writer cycles
+through three slots and stores a counter before and after each picture. A reader copies, then reads
+the counters again: if they are unchanged, the copy is whole. That is a seqlock (Lamport 1977; Linux
+`seqlock.h`), with three slots so that a reader has two frame times for its copy.
 
-A new size needs a new segment. The old one is marked as moved and names its successor, so a reader notices at its next
-poll. It never sees pixels of one size under a header of another. Each frame has a `generation`: the writer raises it
-when a prompt or a take changes, and readers may discard frames of older generations.
+A new size needs a new segment. The old one is marked as moved and names its successor, so a reader
+notices at its next poll. It never sees pixels of one size under a header of another. Each frame has
+a `generation`: the writer raises it when a prompt or a take changes, and readers may discard frames
+of older generations.
 
-The process that makes a ring need not be the one that writes it. The engine makes the rings that its children write:
-they survive a child that is killed, with their last picture, and the next child continues in them.
+The process that makes a ring need not be the one that writes it. The engine makes the rings that
+its children write: they survive a child that is killed, with their last picture, and the next child
+continues in them.
 """
 
 import time
@@ -26,8 +30,8 @@ from engine.ipc.owned_segment import Fence, MappedSegment, OwnedSegment, open_se
 from engine.ipc.ring_folder import RingFolder, find_ring, is_writer_alive, system_folder, writer_of
 from engine.ipc.segment import ForeignSegment
 
-# Indexes into the arrays of 8-byte fields: far faster than those of a structured scalar. Aligned ones are accessed
-# whole, never half a counter.
+# Indexes into the arrays of 8-byte fields: far faster than those of a structured scalar. Aligned
+# ones are accessed whole, never half a counter.
 NEWEST = layout.FRAME_RING.field_index("newest")
 HEARTBEAT = layout.FRAME_RING.field_index("heartbeat_ns")
 NUMBER_BEFORE = layout.FRAME_RING.field_index("number_before")
@@ -38,26 +42,37 @@ READ_ATTEMPTS = 3  # the first and two more
 
 
 class RingBlock:
-    """Arrays over a mapped ring. Drop all references before unmapping: arrays keep the memory mapped."""
+    """Arrays over a mapped ring. Drop all references before unmapping: arrays keep the memory
+    mapped."""
 
     def __init__(self, buf: memoryview) -> None:
         self.header = np.frombuffer(buf, layout.FRAME_RING.header, 1)[0]
-        self.shape = int(self.header["height"]), int(self.header["width"]), int(self.header["channels"])
+        self.shape = (
+            int(self.header["height"]),
+            int(self.header["width"]),
+            int(self.header["channels"]),
+        )
         self.fields = np.frombuffer(buf, np.uint64, layout.HEADER_BYTES // 8)
         self.states = self.fields.view(np.uint32)[STATE : STATE + 1]
-        self.newest_address = self.fields[NEWEST:].ctypes.data  # its lower half is what readers sleep on
+        self.newest_address = self.fields[
+            NEWEST:
+        ].ctypes.data  # its lower half is what readers sleep on
         self.slots: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-        """For each slot: its fields, the same as floats (TIME is one), its pixels with shape `shape`."""
+        """For each slot: its fields, the same as floats (TIME is one), its pixels with shape
+        `shape`."""
         for number in range(layout.SLOTS):
             offset = int(self.header["first_slot"]) + number * int(self.header["slot_stride"])
             fields = np.frombuffer(buf, np.uint64, layout.SLOT_PIXELS // 8, offset)
             height, width, channels = self.shape
-            pixels = np.frombuffer(buf, np.uint8, height * width * channels, offset + layout.SLOT_PIXELS)
+            pixels = np.frombuffer(
+                buf, np.uint8, height * width * channels, offset + layout.SLOT_PIXELS
+            )
             self.slots.append((fields, fields.view(np.float64), pixels.reshape(self.shape)))
 
     @property
     def sequence(self) -> int:
-        """Number of the newest whole frame, here or in the segment before a new size; 0 before the first."""
+        """Number of the newest whole frame, here or in the segment before a new size; 0 before the
+        first."""
         return int(self.fields[NEWEST]) or int(self.fields[NUMBER_BEFORE])
 
     @property
@@ -70,9 +85,10 @@ class RingBlock:
 
 
 class RingWriter:
-    """The only writer of a ring. Use it on one thread at a time. It never waits for readers. `FrameRing.write_to` gives
-    one of a ring that another process made, whose RingOwner may write while no other process does. Numbers continue
-    after the newest frame, also after a process that was killed anywhere in `write`."""
+    """The only writer of a ring. Use it on one thread at a time. It never waits for readers.
+    `FrameRing.write_to` gives one of a ring that another process made, whose RingOwner may write
+    while no other process does. Numbers continue after the newest frame, also after a process that
+    was killed anywhere in `write`."""
 
     _block: RingBlock
 
@@ -82,10 +98,13 @@ class RingWriter:
         self._block = RingBlock(memory.buf)
         if self._block.states[0] != layout.OPEN:
             self.close()
-            raise SharedMemoryError(f"frame ring {memory.name}: closed, or moved to another segment")
+            raise SharedMemoryError(
+                f"frame ring {memory.name}: closed, or moved to another segment"
+            )
         self.name = bytes(self._block.header["name"]).decode()
         self.generation = self._block.generation
-        """Stored with each frame. `resize` raises it; raise it yourself when older frames must not be used."""
+        """Stored with each frame. `resize` raises it; raise it yourself when older frames must not
+        be used."""
 
     @property
     def segment(self) -> str:
@@ -115,8 +134,12 @@ class RingWriter:
         """Publish one picture of the ring's shape, uint8, row 0 at the top."""
         # hot path: one copy, no allocation, no lock that another thread takes
         sequence = self._block.sequence + 1
-        if pixels.shape != self._block.shape:  # copyto would broadcast a single row over the picture
-            raise SharedMemoryError(f"{self.name}: picture {pixels.shape} does not fit ring {self._block.shape}")
+        if (
+            pixels.shape != self._block.shape
+        ):  # copyto would broadcast a single row over the picture
+            raise SharedMemoryError(
+                f"{self.name}: picture {pixels.shape} does not fit ring {self._block.shape}"
+            )
         fields, floats, slot_pixels = self._block.slots[sequence % layout.SLOTS]
         try:
             fields[BEGIN] = sequence
@@ -146,18 +169,21 @@ class RingWriter:
 
 
 class RingOwner(RingWriter):
-    """The ring in the process that made it, which can resize and remove it. Readers check whether this process lives,
-    even if another one writes. Call `beat` regularly, for readers in other containers."""
+    """The ring in the process that made it, which can resize and remove it. Readers check whether
+    this process lives, even if another one writes. Call `beat` regularly, for readers in other
+    containers."""
 
-    def __init__(self, name: str, width: int, height: int, channels: int, fps: float, folder: RingFolder) -> None:
+    def __init__(
+        self, name: str, width: int, height: int, channels: int, fps: float, folder: RingFolder
+    ) -> None:
         self._folder = folder
         self._memory: OwnedSegment
         super().__init__(_make(name, width, height, channels, folder, {"fps": fps}))
 
     def resize(self, width: int, height: int, channels: int | None = None) -> None:
-        """Change the shape: continue in a new segment with a new generation. Readers follow by themselves; another
-        process that writes must call `FrameRing.write_to` again. SharedMemoryError when there is no room; the ring then
-        stays as it was."""
+        """Change the shape: continue in a new segment with a new generation. Readers follow by
+        themselves; another process that writes must call `FrameRing.write_to` again.
+        SharedMemoryError when there is no room; the ring then stays as it was."""
         generation = max(self.generation, self._block.generation) + 1
         fields = {"fps": self.fps, "number_before": self.sequence, "generation_before": generation}
         memory = _make(self.name, width, height, channels or self.shape[2], self._folder, fields)
@@ -166,14 +192,18 @@ class RingOwner(RingWriter):
         self._fence()
         self._block.states[0] = layout.MOVED
         self._fence()
-        self._block.fields[NEWEST] += 1  # there is no such picture, but a reader about to sleep must look again
+        self._block.fields[NEWEST] += (
+            1  # there is no such picture, but a reader about to sleep must look again
+        )
         futex.wake(self._block.newest_address)
         self._block = RingBlock(memory.buf)
-        old, self._memory = self._memory, memory
+        old = self._memory
+        self._memory = memory
         old.close()
 
     def close(self) -> None:
-        """Mark the ring as closed and remove its name. Processes that have it mapped keep the last frame."""
+        """Mark the ring as closed and remove its name. Processes that have it mapped keep the last
+        frame."""
         if self._block is None or not self._memory.is_ours:
             return
         self._block.states[0] = layout.CLOSED
@@ -185,7 +215,12 @@ class RingOwner(RingWriter):
 
 
 def _make(
-    name: str, width: int, height: int, channels: int, folder: RingFolder, fields: dict[str, int | float]
+    name: str,
+    width: int,
+    height: int,
+    channels: int,
+    folder: RingFolder,
+    fields: dict[str, int | float],
 ) -> OwnedSegment:
     fields = {
         "state": layout.OPEN,
@@ -198,7 +233,9 @@ def _make(
         "slot_stride": layout.slot_stride(width, height, channels),
         "first_slot": layout.HEADER_BYTES,
     } | fields
-    return OwnedSegment(layout.FRAME_RING, name, layout.segment_bytes(width, height, channels), folder, fields)
+    return OwnedSegment(
+        layout.FRAME_RING, name, layout.segment_bytes(width, height, channels), folder, fields
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,11 +248,13 @@ class RingFrame:
     """The writer's FrameId.time_s."""
     generation: int
     sequence: int
-    """Number of the frame in the ring, from 1, across changes of size. A gap means frames this reader missed."""
+    """Number of the frame in the ring, from 1, across changes of size. A gap means frames this
+    reader missed."""
 
 
 class RingReader:
-    """A reader of a ring; there may be any number. Use it on one thread. It never waits or affects the writer."""
+    """A reader of a ring; there may be any number. Use it on one thread. It never waits or affects
+    the writer."""
 
     _block: RingBlock
 
@@ -241,9 +280,10 @@ class RingReader:
         return float(self._block.header["fps"])
 
     def latest(self, spare: np.ndarray | None = None) -> RingFrame | None:
-        """The newest whole frame; the same object if there is no newer one; None before the first. Never waits: after
-        three torn copies the previous frame is returned. `spare`: an array that may be overwritten, even with a torn
-        copy, if it has the ring's shape. The pixels of the last frame will do if they are no longer needed."""
+        """The newest whole frame; the same object if there is no newer one; None before the first.
+        Never waits: after three torn copies the previous frame is returned. `spare`: an array that
+        may be overwritten, even with a torn copy, if it has the ring's shape. The pixels of the
+        last frame will do if they are no longer needed."""
         if self._block.states[0] == layout.MOVED:
             self._follow()
         for _ in range(READ_ATTEMPTS):
@@ -256,7 +296,9 @@ class RingReader:
             was_whole = fields[END] == newest
             self._fence()
             np.copyto(spare, slot_pixels, casting="no")
-            index, time_s, generation = int(fields[INDEX]), float(floats[TIME]), int(fields[GENERATION])
+            index = int(fields[INDEX])
+            time_s = float(floats[TIME])
+            generation = int(fields[GENERATION])
             self._fence()
             if was_whole and fields[BEGIN] == newest:
                 self.sequence = newest
@@ -269,19 +311,24 @@ class RingReader:
 
     @property
     def state(self) -> Literal["live", "closed", "dead"]:
-        """State of the ring; closed: the ring's owner closed it. dead: the owner's process ended without closing it."""
+        """State of the ring; closed: the ring's owner closed it. dead: the owner's process ended
+        without closing it."""
         if self._block.states[0] == layout.CLOSED:
             return "closed"
-        is_alive = is_writer_alive(writer_of(self._block.header), int(self._block.fields[HEARTBEAT]))
+        is_alive = is_writer_alive(
+            writer_of(self._block.header), int(self._block.fields[HEARTBEAT])
+        )
         return "live" if is_alive else "dead"
 
     @property
     def heartbeat_age_s(self) -> float:
-        """Seconds since the last heartbeat of the writer, the owner or another; grows while it hangs."""
+        """Seconds since the last heartbeat of the writer, the owner or another; grows while it
+        hangs."""
         return (time.time_ns() - int(self._block.fields[HEARTBEAT])) / 1e9
 
     def close(self) -> None:
-        """Unmap the ring's memory. Frames returned so far stay valid, and the ring itself is not affected."""
+        """Unmap the ring's memory. Frames returned so far stay valid, and the ring itself is not
+        affected."""
         if self._block is not None:
             self._block = None  # type: ignore[assignment]  # closed and no longer used
             self._mapping.close()
@@ -293,14 +340,16 @@ class RingReader:
         try:
             mapping, block = _map(segment)
         except SharedMemoryError:
-            if (info := find_ring(self.name, self._folder, pid=int(self._block.header["writer_pid"]))) is None:
+            info = find_ring(self.name, self._folder, pid=int(self._block.header["writer_pid"]))
+            if info is None:
                 return
             try:
                 mapping, block = _map(info.segment)
             except SharedMemoryError:
                 return
         self._block = block
-        old, self._mapping = self._mapping, mapping
+        old = self._mapping
+        self._mapping = mapping
         old.close()
 
 
@@ -309,32 +358,43 @@ def _map(segment: str) -> tuple[ForeignSegment, RingBlock]:
     if not layout.holds_pictures(memory.buf):
         size = len(memory.buf)
         memory.close()
-        raise SharedMemoryError(f"frame ring {segment}: the sizes in its header do not fit its {size} bytes")
+        raise SharedMemoryError(
+            f"frame ring {segment}: the sizes in its header do not fit its {size} bytes"
+        )
     return memory, RingBlock(memory.buf)
 
 
 class FrameRing:
-    """Ways to open a ring: `create` a new one, `write_to` one that another process made; `open` or `attach` to read."""
+    """Ways to open a ring: `create` a new one, `write_to` one that another process made; `open` or
+    `attach` to read."""
 
     @staticmethod
-    def create(name: str, width: int, height: int, *, channels: int = 4, fps: float = 0.0) -> RingOwner:
-        """A new ring of this process, named as its texture (1 to 64 bytes of UTF-8). May raise SharedMemoryError."""
+    def create(
+        name: str, width: int, height: int, *, channels: int = 4, fps: float = 0.0
+    ) -> RingOwner:
+        """A new ring of this process, named as its texture (1 to 64 bytes of UTF-8). May raise
+        SharedMemoryError."""
         return RingOwner(name, width, height, channels, fps, system_folder())
 
     @staticmethod
     def write_to(segment: str) -> RingWriter:
-        """Write into a ring that another process made. Frame numbers continue. Its owner and other processes must not
-        write at the same time. Closing the writer does not remove the ring. SharedMemoryError when it is missing."""
+        """Write into a ring that another process made. Frame numbers continue. Its owner and other
+        processes must not write at the same time. Closing the writer does not remove the ring.
+        SharedMemoryError when it is missing."""
         return RingWriter(open_segment(layout.FRAME_RING, segment, is_writable=True))
 
     @staticmethod
     def open(name: str) -> RingReader:
         """Read the newest live ring with this name. SharedMemoryError when there is none."""
-        if (info := find_ring(name, system_folder())) is None:
-            raise SharedMemoryError(f"no live ring is called {name!r}: is an engine running with --sink shared={name}?")
+        info = find_ring(name, system_folder())
+        if info is None:
+            raise SharedMemoryError(
+                f"no live ring is called {name!r}: is an engine running with --sink shared={name}?"
+            )
         return RingReader(info.segment, system_folder())
 
     @staticmethod
     def attach(segment: str) -> RingReader:
-        """Read the ring in this segment, named by its writer. SharedMemoryError when it is missing."""
+        """Read the ring in this segment, named by its writer. SharedMemoryError when it is
+        missing."""
         return RingReader(segment, system_folder())

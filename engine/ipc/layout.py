@@ -1,10 +1,12 @@
 """Byte layout of every shared memory segment. Raise a kind's `version` when you change a field.
 
-A segment is one piece of shared memory. Every number is little-endian and aligned to its size, so that one load or
-store moves it whole. Unused bytes are zero. There are four kinds; each has a header of 4096 bytes and begins with the
-same head, at the same offsets in every version, so that any engine can sweep any segment.
+A segment is one piece of shared memory. Every number is little-endian and aligned to its size, so
+that one load or store moves it whole. Unused bytes are zero. There are four kinds; each has a
+header of 4096 bytes and begins with the same head, at the same offsets in every version, so that
+any engine can sweep any segment.
 
-A table here is the layout: in each line the offset in bytes, NumPy's type, the field, and its meaning.
+A table here is the layout: in each line the offset in bytes, NumPy's type, the field, and its
+meaning.
 """
 
 from typing import Final
@@ -19,7 +21,9 @@ SLOTS: Final = 3
 MAX_TURNS: Final = 16  # eight models, each with two processes while one is replaced
 SLOT_PIXELS: Final = 64  # offset of the pixels in a slot
 
-OPEN, CLOSED, MOVED = 1, 2, 3
+OPEN = 1
+CLOSED = 2
+MOVED = 3
 UINT8_DISPLAY: Final = 1
 
 
@@ -51,15 +55,18 @@ _FRAME_RING: Final = """
     120     u8    generation_before generation of the first frame here, until its writer changes it
     192     S32   successor         segment name, ASCII, set before `state` becomes 3
 """
-FRAME_RING: Final = SegmentKind("frame ring", b"MVRING", 1, dtype_of(_HEAD + _FRAME_RING, HEADER_BYTES))
+FRAME_RING: Final = SegmentKind(
+    "frame ring", b"MVRING", 1, dtype_of(_HEAD + _FRAME_RING, HEADER_BYTES)
+)
 """The header, then three slots. Rows run from the top of the picture.
 
-Reading frame n: read `newest` = n, then `end` of slot n % 3, copy, then read `begin`. The copy is whole if both are n.
-The writer cycles through the slots, so a reader has two frame times before its slot is written again. A writer that is
-killed leaves a slot whose `begin` is newest + 1: no reader reads it, and the next writer starts with that number.
+Reading frame n: read `newest` = n, then `end` of slot n % 3, copy, then read `begin`. The copy is
+whole if both are n. The writer cycles through the slots, so a reader has two frame times before its
+slot is written again. A writer that is killed leaves a slot whose `begin` is newest + 1: no reader
+reads it, and the next writer starts with that number.
 
-On Linux a reader may sleep in futex(2) on the lower half of `newest`, and is woken after each change. A ring that moves
-changes it once more, to a number whose slot does not have it.
+On Linux a reader may sleep in futex(2) on the lower half of `newest`, and is woken after each
+change. A ring that moves changes it once more, to a number whose slot does not have it.
 """
 
 _SLOT: Final = """
@@ -79,11 +86,15 @@ _AUDIO_RING: Final = """
     192     u8    announced         one past the last sample whose writing has begun: stored before the copy
     200     u8    end               one past the last whole sample: stored after it
 """
-AUDIO_RING: Final = SegmentKind("audio ring", b"MVAUDIO", 1, dtype_of(_HEAD + _AUDIO_RING, HEADER_BYTES))
-"""The header, then `capacity` frames of `channels` float32 each, interleaved; sample s lies in frame s % capacity.
+AUDIO_RING: Final = SegmentKind(
+    "audio ring", b"MVAUDIO", 1, dtype_of(_HEAD + _AUDIO_RING, HEADER_BYTES)
+)
+"""The header, then `capacity` frames of `channels` float32 each, interleaved; sample s lies in
+frame s % capacity.
 
-Reading samples a to b: b must not exceed `end`; copy; the copy is whole if `announced` then does not exceed
-a + capacity. A writer never lowers `announced`, not even after one that was killed between the two stores.
+Reading samples a to b: b must not exceed `end`; copy; the copy is whole if `announced` then does
+not exceed a + capacity. A writer never lowers `announced`, not even after one that was killed
+between the two stores.
 """
 
 _CHILD_COUNTERS: Final = """
@@ -95,9 +106,11 @@ _CHILD_COUNTERS: Final = """
     232     u8    wants_frame       1: the next picture will be read; 0: make none for it
     240     f8    expected_s        longest piece of work it expects, s; 0: unknown
 """
-CHILD_COUNTERS: Final = SegmentKind("child counters", b"MVWORDS", 1, dtype_of(_HEAD + _CHILD_COUNTERS, HEADER_BYTES))
-"""Status of one child process. Each field is written by one thread of the child. Times are `time.perf_counter_ns`
-of the machine, not since 1970."""
+CHILD_COUNTERS: Final = SegmentKind(
+    "child counters", b"MVWORDS", 1, dtype_of(_HEAD + _CHILD_COUNTERS, HEADER_BYTES)
+)
+"""Status of one child process. Each field is written by one thread of the child. Times are
+`time.perf_counter_ns` of the machine, not since 1970."""
 
 _GATE: Final = """
     192     u8    draw_ns           time of the draw under way, or of the next one, perf_counter_ns; 0: unknown
@@ -110,8 +123,12 @@ _TURNS: Final = """
     {1}     u8    wants_ns_{3}      time from which it waits for its turn; 0: it does not wait
     {2}     u8    works_ns_{3}      time it began the slice under way; 0: none
 """
-_TURN_FIELDS: Final = "".join(_TURNS.format(224 + 24 * n, 232 + 24 * n, 240 + 24 * n, n + 1) for n in range(MAX_TURNS))
-GATE: Final = SegmentKind("gate", b"MVGATE", 3, dtype_of(_HEAD + _GATE + _TURN_FIELDS, HEADER_BYTES))
+_TURN_FIELDS: Final = "".join(
+    _TURNS.format(224 + 24 * n, 232 + 24 * n, 240 + 24 * n, n + 1) for n in range(MAX_TURNS)
+)
+GATE: Final = SegmentKind(
+    "gate", b"MVGATE", 3, dtype_of(_HEAD + _GATE + _TURN_FIELDS, HEADER_BYTES)
+)
 """Which process is using the GPU; one for an engine and its children."""
 
 
@@ -126,12 +143,14 @@ def segment_bytes(width: int, height: int, channels: int) -> int:
 
 
 def holds_pictures(buf: memoryview) -> bool:
-    """True if three slots of the sizes in a frame ring's header lie in the segment: any program may have made it."""
+    """True if three slots of the sizes in a frame ring's header lie in the segment: any program may
+    have made it."""
     if len(buf) < HEADER_BYTES:
         return False
     header = np.frombuffer(bytes(buf[:HEADER_BYTES]), FRAME_RING.header)[0]
     width, height, channels = (int(header[field]) for field in ("width", "height", "channels"))
-    stride, first = int(header["slot_stride"]), int(header["first_slot"])
+    stride = int(header["slot_stride"])
+    first = int(header["first_slot"])
     is_picture = width > 0 and height > 0 and channels in (1, 3, 4)
     fits = SLOT_PIXELS + width * height * channels <= stride and first + SLOTS * stride <= len(buf)
     return is_picture and fits and first >= HEADER_BYTES

@@ -1,4 +1,5 @@
-"""A segment with a head, which one process creates and removes and others open; segments of fields, and a fence."""
+"""A segment with a head, which one process creates and removes and others open; segments of fields,
+and a fence."""
 
 import itertools
 import os
@@ -28,8 +29,8 @@ _serials = itertools.count(1)
 class OwnedSegment:
     """A new segment owned by this process; its name holds our process id, for the sweep.
 
-    `name` (1 to 64 bytes of UTF-8) and `fields` go into the header, the rest is zero. SharedMemoryError for an invalid
-    name, and when there is no room."""
+    `name` (1 to 64 bytes of UTF-8) and `fields` go into the header, the rest is zero.
+    SharedMemoryError for an invalid name, and when there is no room."""
 
     def __init__(
         self,
@@ -41,19 +42,23 @@ class OwnedSegment:
     ) -> None:
         if not 1 <= len(name.encode()) <= MAX_NAME_BYTES:
             raise SharedMemoryError(
-                f"a {kind.title}'s name has 1 to {MAX_NAME_BYTES} bytes, not {len(name.encode())}: {name!r}"
+                f"a {kind.title}'s name has 1 to {MAX_NAME_BYTES} bytes, not "
+                f"{len(name.encode())}: {name!r}"
             )
         self._pid = os.getpid()
         self._folder = folder
         memory = None
         while memory is None:
-            with suppress(FileExistsError):  # left by a dead process that had our id: try the next serial
+            with suppress(
+                FileExistsError
+            ):  # left by a dead process that had our id: try the next serial
                 memory = create_segment(segment_name(name, self._pid, next(_serials)), size)
         assert memory.buf is not None  # until close()
         self._memory = memory
         self.name = memory.name
         self.buf = memory.buf
-        me, now_ns = own_identity(), time.time_ns()
+        me = own_identity()
+        now_ns = time.time_ns()
         header = np.frombuffer(self.buf, kind.header, 1)[0]
         for field, value in {
             "version": kind.version,
@@ -72,7 +77,8 @@ class OwnedSegment:
 
     @property
     def is_ours(self) -> bool:
-        """False in a forked child, whose copy of this object must not remove its parent's memory."""
+        """False in a forked child, whose copy of this object must not remove its parent's
+        memory."""
         return os.getpid() == self._pid
 
     def close(self) -> None:
@@ -91,7 +97,8 @@ MappedSegment = OwnedSegment | ForeignSegment
 
 
 def open_segment(kind: SegmentKind, segment: str, *, is_writable: bool = False) -> ForeignSegment:
-    """Map an existing segment of this kind. SharedMemoryError if it is missing or of another kind or version."""
+    """Map an existing segment of this kind. SharedMemoryError if it is missing or of another kind
+    or version."""
     try:
         memory = map_segment(segment, is_writable=is_writable)
     except OSError as error:
@@ -100,24 +107,28 @@ def open_segment(kind: SegmentKind, segment: str, *, is_writable: bool = False) 
     head = np.frombuffer(start, layout.HEAD)[0]
     if bytes(head["magic"]) != kind.magic:
         memory.close()
-        raise SharedMemoryError(f"{kind.title} {segment}: not a {kind.title}, or one that is still being made")
+        raise SharedMemoryError(
+            f"{kind.title} {segment}: not a {kind.title}, or one that is still being made"
+        )
     if head["version"] != kind.version:
         memory.close()
         raise SharedMemoryError(
-            f"{kind.title} {segment}: version {head['version']}; this engine reads version {kind.version}"
+            f"{kind.title} {segment}: version {head['version']}; this engine reads version "
+            f"{kind.version}"
         )
     return memory
 
 
 class Fence:
-    """`fence()` orders all loads and stores before it against all after it, for counters that another process reads
-    without a lock. One per ring, so never contended.
+    """`fence()` orders all loads and stores before it against all after it, for counters that
+    another process reads without a lock. One per ring, so never contended.
 
-    x86 keeps ordinary stores in order, but not the streaming stores that memcpy uses for large pictures; ARM guarantees
-    no order at all. So both sides of a copy need a fence. Python has none, but a lock uses atomic operations: on x86 a
-    locked instruction, which is a full fence; on ARMv8 an acquire and a release. Earlier accesses may move down into
-    such a pair, and later ones up into it. Of two pairs in a row, the first's release is ordered before the second's
-    acquire (ARMv8 is "RCsc"), so nothing moves past both. It takes about 0.1 us."""
+    x86 keeps ordinary stores in order, but not the streaming stores that memcpy uses for large
+    pictures; ARM guarantees no order at all. So both sides of a copy need a fence. Python has none,
+    but a lock uses atomic operations: on x86 a locked instruction, which is a full fence; on ARMv8
+    an acquire and a release. Earlier accesses may move down into such a pair, and later ones up
+    into it. Of two pairs in a row, the first's release is ordered before the second's acquire
+    (ARMv8 is "RCsc"), so nothing moves past both. It takes about 0.1 us."""
 
     __slots__ = ("_lock",)
 
@@ -132,7 +143,8 @@ class Fence:
 
 
 class FieldSegment:
-    """Base of `ChildCounters` and `Gate`: a segment of 8-byte fields. Use it on any thread, at any time."""
+    """Base of `ChildCounters` and `Gate`: a segment of 8-byte fields. Use it on any thread, at any
+    time."""
 
     _kind: SegmentKind
 
@@ -145,8 +157,11 @@ class FieldSegment:
 
     @classmethod
     def create(cls, name: str = "") -> Self:
-        """New fields, all 0; `name`: of their child, if they are a child's. SharedMemoryError when there is no room."""
-        return cls(OwnedSegment(cls._kind, name or cls._kind.title, layout.PAGE_BYTES, system_folder()))
+        """New fields, all 0; `name`: of their child, if they are a child's. SharedMemoryError when
+        there is no room."""
+        return cls(
+            OwnedSegment(cls._kind, name or cls._kind.title, layout.PAGE_BYTES, system_folder())
+        )
 
     @classmethod
     def open(cls, segment: str) -> Self:
@@ -159,13 +174,17 @@ class FieldSegment:
         return self._memory.name
 
     def close(self) -> None:
-        """Unmap the memory; its owner also removes the name. The last values stay readable for other threads."""
+        """Unmap the memory; its owner also removes the name. The last values stay readable for
+        other threads."""
         if not self._is_open:
             return
         self._is_open = False
         fields = self._fields.copy()
-        self._fields, self._floats = fields, fields.view(np.float64)
-        with suppress(BufferError):  # another thread is using a field: the mapping is freed with its array
+        self._fields = fields
+        self._floats = fields.view(np.float64)
+        with suppress(
+            BufferError
+        ):  # another thread is using a field: the mapping is freed with its array
             self._memory.close()
 
     def __del__(self) -> None:

@@ -1,10 +1,11 @@
 """Process identities that stay unique when process ids are reused: the id with the start time.
 
-The start time must not change when the wall clock is set. Linux counts it from boot. XNU stores the wall clock at fork
-(microtime in bsd/kern/kern_fork.c, apple/darwin-xnu) and never changes it, nor does Windows (GetProcessTimes). But on
-macOS psutil's `create_time()` (adjust_proc_create_time in psutil/_psosx.py, 7.1 and later) adds each step of the clock
-since psutil was imported. Two processes would get different times for a third. psutil's own comparisons use the value
-without these steps (Process._get_ident in psutil/__init__.py), and so do we.
+The start time must not change when the wall clock is set. Linux counts it from boot. XNU stores the
+wall clock at fork (microtime in bsd/kern/kern_fork.c, apple/darwin-xnu) and never changes it, nor
+does Windows (GetProcessTimes). But on macOS psutil's `create_time()` (adjust_proc_create_time in
+psutil/_psosx.py, 7.1 and later) adds each step of the clock since psutil was imported. Two
+processes would get different times for a third. psutil's own comparisons use the value without
+these steps (Process._get_ident in psutil/__init__.py), and so do we.
 """
 
 import functools
@@ -22,7 +23,8 @@ class ProcessIdentity:
 
     pid: int
     start: float
-    """Start time. Linux: clock ticks since boot; elsewhere seconds since 1970 by the wall clock at that moment."""
+    """Start time. Linux: clock ticks since boot; elsewhere seconds since 1970 by the wall clock at
+    that moment."""
     namespace: int
     """Linux: number of the id's pid namespace (containers have their own); 0 elsewhere."""
 
@@ -48,9 +50,12 @@ def own_namespace() -> int:
 
 
 def is_alive(identity: ProcessIdentity) -> bool:
-    """True while this process runs; a zombie counts as dead. Only for identities of our own namespace."""
+    """True while this process runs; a zombie counts as dead. Only for identities of our own
+    namespace."""
     start = own_identity().start if identity.pid == os.getpid() else _start_of(identity.pid)
-    return start is not None and abs(start - identity.start) < 0.5  # a tick, or the rounding of a float
+    return (
+        start is not None and abs(start - identity.start) < 0.5
+    )  # a tick, or the rounding of a float
 
 
 def is_pid_alive(pid: int) -> bool:
@@ -65,8 +70,12 @@ def _start_of(pid: int) -> float | None:
             stat = Path(f"/proc/{pid}/stat").read_bytes()
         except (FileNotFoundError, ProcessLookupError):
             return None
-        fields = stat[stat.rindex(b")") + 2 :].split()  # the command before it may contain spaces and brackets
-        state, start = fields[0], fields[19]  # proc(5): fields 3 and 22
+        fields = stat[
+            stat.rindex(b")") + 2 :
+        ].split()  # the command before it may contain spaces and brackets
+        # proc(5): fields 3 and 22
+        state = fields[0]
+        start = fields[19]
         return None if state in b"ZXx" else float(start)
     import psutil
 

@@ -1,8 +1,9 @@
 """Finds rings by their texture's name, and sweeps the segments of dead engines.
-Every segment is called `multiverse-<pid>-<serial>-<start of the name>`, at most 30 characters (macOS allows 31 with the
-slash). Its header has the full name: a reader that knows only "Multiverse" takes the newest live frame ring whose
-header has it. Linux lists segments in /dev/shm. macOS and Windows cannot list them, so there each has an empty marker
-file of the same name in the folder `multiverse-rings` of the temporary folder (`tempfile.gettempdir()`).
+Every segment is called `multiverse-<pid>-<serial>-<start of the name>`, at most 30 characters
+(macOS allows 31 with the slash). Its header has the full name: a reader that knows only
+"Multiverse" takes the newest live frame ring whose header has it. Linux lists segments in /dev/shm.
+macOS and Windows cannot list them, so there each has an empty marker file of the same name in the
+folder `multiverse-rings` of the temporary folder (`tempfile.gettempdir()`).
 """
 
 import os
@@ -30,12 +31,14 @@ UNREADY_GRACE_S = 60.0  # a segment without its magic may still be being made
 
 
 class RingMarkers:
-    """Keeps this process's marker files in the temporary folder. `keep` and `forget` never wait; any thread.
+    """Keeps this process's marker files in the temporary folder. `keep` and `forget` never wait;
+    any thread.
 
-    macOS deletes files that were not used for three days from $TMPDIR (confstr(3), _CS_DARWIN_USER_TEMP_DIR) and from
-    /tmp; Windows' Storage Sense cleans %TEMP%. A marker is written once and never opened, so a show that runs for days
-    would lose its rings' names. So a thread touches the markers every ten minutes, and makes missing ones again: a
-    machine that wakes up may clean the folder before the thread runs."""
+    macOS deletes files that were not used for three days from $TMPDIR (confstr(3),
+    _CS_DARWIN_USER_TEMP_DIR) and from /tmp; Windows' Storage Sense cleans %TEMP%. A marker is
+    written once and never opened, so a show that runs for days would lose its rings' names. So a
+    thread touches the markers every ten minutes, and makes missing ones again: a machine that wakes
+    up may clean the folder before the thread runs."""
 
     _changed: threading.Condition
     _paths: set[Path]
@@ -71,7 +74,8 @@ class RingMarkers:
         while True:
             with self._changed:
                 self._changed.wait(REFRESH_S)
-                if not (paths := tuple(self._paths)):
+                paths = tuple(self._paths)
+                if not paths:
                     self._thread = None
                     return
             for path in paths:
@@ -91,7 +95,8 @@ class RingFolder:
 
     path: Path
     holds_segments: bool
-    """True if the files are the segments; False if they are empty markers, which we make and remove."""
+    """True if the files are the segments; False if they are empty markers, which we make and
+    remove."""
 
     def segments(self) -> list[str]:
         if not self.path.is_dir():
@@ -109,7 +114,9 @@ class RingFolder:
         """Remove the marker of a segment, if there are markers here."""
         if not self.holds_segments:
             _markers.forget(self.path / segment)
-            with suppress(PermissionError):  # a virus scanner has it open (Windows); the next start sweeps it
+            with suppress(
+                PermissionError
+            ):  # a virus scanner has it open (Windows); the next start sweeps it
                 (self.path / segment).unlink(missing_ok=True)
 
 
@@ -144,9 +151,10 @@ def segment_name(name: str, pid: int, serial: int) -> str:
 
 
 def is_writer_alive(writer: ProcessIdentity, heartbeat_ns: int) -> bool:
-    """True while the process that made a segment runs. For one in another container the heartbeat decides. Except on
-    Linux, start times are wall clock times and may differ: there a fresh heartbeat counts more while any process has
-    the id, because a live ring must never be unlinked, and a dead one is still swept some seconds later."""
+    """True while the process that made a segment runs. For one in another container the heartbeat
+    decides. Except on Linux, start times are wall clock times and may differ: there a fresh
+    heartbeat counts more while any process has the id, because a live ring must never be unlinked,
+    and a dead one is still swept some seconds later."""
     age_s = (time.time_ns() - heartbeat_ns) / 1e9
     if writer.namespace != own_namespace():
         return age_s < STALE_HEARTBEAT_S
@@ -164,7 +172,9 @@ def read_info(segment: str) -> SegmentInfo | None:
     try:
         if len(mapping.buf) < layout.HEADER_BYTES:
             return None
-        header = np.frombuffer(bytes(mapping.buf[: layout.HEADER_BYTES]), layout.FRAME_RING.header)[0]
+        header = np.frombuffer(bytes(mapping.buf[: layout.HEADER_BYTES]), layout.FRAME_RING.header)[
+            0
+        ]
     finally:
         mapping.close()
     magic = bytes(header["magic"])
@@ -183,7 +193,9 @@ def read_info(segment: str) -> SegmentInfo | None:
 
 def writer_of(header: np.void) -> ProcessIdentity:
     return ProcessIdentity(
-        pid=int(header["writer_pid"]), start=float(header["writer_start"]), namespace=int(header["writer_namespace"])
+        pid=int(header["writer_pid"]),
+        start=float(header["writer_start"]),
+        namespace=int(header["writer_namespace"]),
     )
 
 
@@ -195,10 +207,10 @@ def find_ring(name: str, folder: RingFolder, *, pid: int | None = None) -> Segme
 
 
 def sweep_dead_rings(folder: RingFolder | None = None) -> list[str]:
-    """Remove the segments of engines that died (kill -9, power cut), of all kinds and versions. Returns their names. A
-    reused process id is distinguished by its start time. Segments of other containers stay, because their ids mean
-    nothing here. A marker without its segment is removed if no process has the id in its name; so is a segment without
-    its magic, after a minute."""
+    """Remove the segments of engines that died (kill -9, power cut), of all kinds and versions.
+    Returns their names. A reused process id is distinguished by its start time. Segments of other
+    containers stay, because their ids mean nothing here. A marker without its segment is removed if
+    no process has the id in its name; so is a segment without its magic, after a minute."""
     folder = folder or system_folder()
     removed = []
     for segment in folder.segments():
@@ -210,8 +222,11 @@ def sweep_dead_rings(folder: RingFolder | None = None) -> list[str]:
 
 
 def _is_dead(segment: str, folder: RingFolder) -> bool:
-    if (info := read_info(segment)) is not None:
-        return info.writer.namespace == own_namespace() and not is_writer_alive(info.writer, info.heartbeat_ns)
+    info = read_info(segment)
+    if info is not None:
+        return info.writer.namespace == own_namespace() and not is_writer_alive(
+            info.writer, info.heartbeat_ns
+        )
     owner = re.match(rf"{PREFIX}(\d+)-", segment)
     try:
         entry = os.stat(folder.path / segment)

@@ -1,4 +1,5 @@
-"""A kind of shared memory segment, and the structure of its header that a table of layout.py describes."""
+"""A kind of shared memory segment, and the structure of its header that a table of layout.py
+describes."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -24,7 +25,8 @@ class SegmentKind:
 
 
 def dtype_of(table: str, size: int) -> np.dtype:
-    """The structure of `size` bytes that a table describes: offset, type and name of a field in each line."""
+    """The structure of `size` bytes that a table describes: offset, type and name of a field in
+    each line."""
     rows = [line.split()[:3] for line in table.splitlines() if line]
     offsets, formats, names = zip(
         *sorted((int(offset), f"<{type_}", name) for offset, type_, name in rows), strict=True

@@ -1,7 +1,8 @@
-"""Packs objects and masks of one result into one grey picture, so that a frame ring can carry both together.
+"""Packs objects and masks of one result into one grey picture, so that a frame ring can carry both
+together.
 
-A sheet is (HEAD_ROWS + 16 * side, side, 1) uint8. The masks lie below the head, one under the other, best object
-first. The head, little-endian, for any side:
+A sheet is (HEAD_ROWS + 16 * side, side, 1) uint8. The masks lie below the head, one under the
+other, best object first. The head, little-endian, for any side:
 
     offset  type    field
     0       S4      magic       b"MVSG"
@@ -9,7 +10,8 @@ first. The head, little-endian, for any side:
     8       u4      count       objects, 0..16
     12      u4      width       of the picture, px
     16      u4      height
-    32      32 B    for each object: u4 id, u4 prompt, f4 score, 4 x f4 box (cx, cy, w, h in 0..1), 4 bytes unused
+    32      32 B    for each object: u4 id, u4 prompt, f4 score, 4 x f4 box (cx, cy, w, h in 0..1),
+            4 bytes unused
 """
 
 from typing import Final
@@ -24,7 +26,9 @@ HEAD_ROWS: Final = 17  # rows of at least 32 bytes: 544 bytes
 MAGIC: Final = b"MVSG"
 VERSION: Final = 1
 
-_HEAD = np.dtype([("magic", "S4"), ("version", "<u4"), ("count", "<u4"), ("width", "<u4"), ("height", "<u4")])
+_HEAD = np.dtype(
+    [("magic", "S4"), ("version", "<u4"), ("count", "<u4"), ("width", "<u4"), ("height", "<u4")]
+)
 _OBJECT = np.dtype(
     {
         "names": ["id", "prompt", "score", "box"],
@@ -42,19 +46,24 @@ def sheet_shape(side: int) -> tuple[int, int, int]:
 
 
 def write_sheet(sheet: np.ndarray, segmentation: Segmentation) -> None:
-    """Fill `sheet`, C-contiguous uint8 of `sheet_shape`. Rows below the last mask are not changed."""
-    count, side = len(segmentation.objects), sheet.shape[1]
+    """Fill `sheet`, C-contiguous uint8 of `sheet_shape`. Rows below the last mask are not
+    changed."""
+    count = len(segmentation.objects)
+    side = sheet.shape[1]
     assert sheet.shape == sheet_shape(side) and count <= MAX_LIVE_OBJECTS and side >= MIN_SIDE
     head = sheet[:HEAD_ROWS].reshape(-1)
     head[: _HEAD.itemsize].view(_HEAD)[0] = (MAGIC, VERSION, count, *segmentation.picture_px)
     objects = head[_OBJECTS_AT : _OBJECTS_AT + MAX_LIVE_OBJECTS * _OBJECT.itemsize].view(_OBJECT)
     for index, each in enumerate(segmentation.objects):
         objects[index] = (each.id, each.prompt, each.score, each.box)
-    sheet[HEAD_ROWS : HEAD_ROWS + count * side, :, 0].reshape(count, side, side)[:] = segmentation.masks
+    sheet[HEAD_ROWS : HEAD_ROWS + count * side, :, 0].reshape(count, side, side)[:] = (
+        segmentation.masks
+    )
 
 
 def read_sheet(sheet: np.ndarray, *, index: int, time_s: float) -> Segmentation:
-    """The result that `write_sheet` wrote. Its masks are views of `sheet`. SharedMemoryError for other content."""
+    """The result that `write_sheet` wrote. Its masks are views of `sheet`. SharedMemoryError for
+    other content."""
     side = sheet.shape[1]
     head = np.ascontiguousarray(sheet[:HEAD_ROWS]).reshape(-1)
     if side < MIN_SIDE or sheet.shape != sheet_shape(side):
@@ -62,7 +71,9 @@ def read_sheet(sheet: np.ndarray, *, index: int, time_s: float) -> Segmentation:
     magic, version, count, width, height = head[: _HEAD.itemsize].view(_HEAD)[0].item()
     if magic != MAGIC or version != VERSION or count > MAX_LIVE_OBJECTS:
         raise SharedMemoryError(f"segmentation sheet: version {version}, expected {VERSION}")
-    objects = head[_OBJECTS_AT : _OBJECTS_AT + MAX_LIVE_OBJECTS * _OBJECT.itemsize].view(_OBJECT)[:count]
+    objects = head[_OBJECTS_AT : _OBJECTS_AT + MAX_LIVE_OBJECTS * _OBJECT.itemsize].view(_OBJECT)[
+        :count
+    ]
     return Segmentation(
         objects=tuple(
             FoundObject(

@@ -1,8 +1,10 @@
-"""One budget for the memory of a CUDA card that several processes share: children, jobs and other programs.
+"""One budget for the memory of a CUDA card that several processes share: children, jobs and other
+programs.
 
-Before weights are loaded, `reserve_memory` compares their size with the memory that CUDA reports as free. This does not
-include models that other processes are still loading. So each loading process claims its memory with an empty file,
-whose name holds the size. A model that would fit without the earlier claims waits until these are removed.
+Before weights are loaded, `reserve_memory` compares their size with the memory that CUDA reports as
+free. This does not include models that other processes are still loading. So each loading process
+claims its memory with an empty file, whose name holds the size. A model that would fit without the
+earlier claims waits until these are removed.
 """
 
 import os
@@ -22,26 +24,34 @@ from engine.models.device_work import is_out_of_memory
 
 GIB = 2**30
 DESKTOP_FRACTION = 0.1
-"""Fraction of a card left to the desktop and the renderer on Windows, where a full card gets slow, without an error."""
+"""Fraction of a card left to the desktop and the renderer on Windows, where a full card gets slow,
+without an error."""
 WORKSPACE_BYTES = 256 * 2**20
 """Memory needed besides the weights. cuBLAS allocates 32 MiB per stream on Hopper (torch's
-ATen/cuda/CublasHandlePool.cpp), a job has four streams, and cuDNN's convolutions need as much again. Pictures are not
-included, because their size may still change."""
+ATen/cuda/CublasHandlePool.cpp), a job has four streams, and cuDNN's convolutions need as much
+again. Pictures are not included, because their size may still change."""
 CLAIM_PREFIX = "multiverse-card"
 POLL_S = 0.2
 MAX_POLLS = 600  # 120 s: a live child has 300 s to load, and loads after that
-MAX_LOADING_NS = 600 * 10**9  # an older claim belongs to a dead process whose number was given out again
+MAX_LOADING_NS = (
+    600 * 10**9
+)  # an older claim belongs to a dead process whose number was given out again
 
 _cuda: Any = torch.cuda  # torch annotates it only partly
 
 
 @contextmanager
 def reserve_memory(
-    device: torch.device | str, weigh: Callable[[], int], model: str, *, sleep: Callable[[float], object] = time.sleep
+    device: torch.device | str,
+    weigh: Callable[[], int],
+    model: str,
+    *,
+    sleep: Callable[[float], object] = time.sleep,
 ) -> Iterator[None]:
-    """Reserve memory for a model's weights, which are loaded within the `with` block. DeviceFullError, in one line with
-    the figures, if they do not fit. `weigh()` returns the bytes of the weights on the device. It is called for CUDA
-    only; other devices are not checked. Waits up to two minutes for models that other processes load."""
+    """Reserve memory for a model's weights, which are loaded within the `with` block.
+    DeviceFullError, in one line with the figures, if they do not fit. `weigh()` returns the bytes
+    of the weights on the device. It is called for CUDA only; other devices are not checked. Waits
+    up to two minutes for models that other processes load."""
     cuda_device = torch.device(device)
     if cuda_device.type != "cuda":
         yield
@@ -54,7 +64,9 @@ def reserve_memory(
     claimed = left = whole = 0
     try:
         for _ in range(MAX_POLLS):
-            claimed = sum(_earlier_claims(claim))  # before the next line: better to count an upload twice than never
+            claimed = sum(
+                _earlier_claims(claim)
+            )  # before the next line: better to count an upload twice than never
             left, whole = _free_and_total(cuda_device)
             if not left - claimed < needed_bytes <= left:
                 break
@@ -63,8 +75,10 @@ def reserve_memory(
             was_waiting = needed_bytes <= left
             others = f", less {_gib(claimed)} that models being loaded claim" if was_waiting else ""
             raise DeviceFullError(
-                f"{model}: its weights take {_gib(weight_bytes)}, its workspaces {_gib(WORKSPACE_BYTES)}; of "
-                f"{_gib(whole)} {cuda_device} has {_gib(left)} left{others}; close what else uses the card, or choose "
+                f"{model}: its weights take {_gib(weight_bytes)}, its workspaces "
+                f"{_gib(WORKSPACE_BYTES)}; of "
+                f"{_gib(whole)} {cuda_device} has {_gib(left)} left{others}; close what else uses "
+                "the card, or choose "
                 "a smaller model"
             )
         limit_to_free(cuda_device)
@@ -75,18 +89,22 @@ def reserve_memory(
 
 
 def limit_to_free(device: torch.device | str) -> None:
-    """Limit this process to the memory that the card has free now; on Windows only. Call again before the process
-    needs more. Without a limit the driver moves memory to RAM: every program on the card gets many times slower."""
+    """Limit this process to the memory that the card has free now; on Windows only. Call again
+    before the process needs more. Without a limit the driver moves memory to RAM: every program on
+    the card gets many times slower."""
     torch_device = torch.device(device)
     if sys.platform == "win32" and torch_device.type == "cuda":
         left, whole = _free_and_total(torch_device)
         fraction = (left + _cuda.memory_reserved(torch_device)) / whole
-        _cuda.set_per_process_memory_fraction(min(fraction, 1.0), torch_device.index)  # None: the current one
+        _cuda.set_per_process_memory_fraction(
+            min(fraction, 1.0), torch_device.index
+        )  # None: the current one
 
 
 def translate_load_oom(model: str, device: str, dtype: str) -> AbstractContextManager[None]:
-    """Raise DeviceFullError, in one line, if the device runs out of memory while a model is loaded in the `with` block.
-    On CUDA the line contains the free memory. `dtype` is that of the weights."""
+    """Raise DeviceFullError, in one line, if the device runs out of memory while a model is loaded
+    in the `with` block. On CUDA the line contains the free memory. `dtype` is that of the
+    weights."""
 
     def line() -> str:
         left, whole = _free_and_total(device) if device.startswith("cuda") else (0, 0)
@@ -99,7 +117,8 @@ def translate_load_oom(model: str, device: str, dtype: str) -> AbstractContextMa
 
 @contextmanager
 def translate_oom(line: str | Callable[[], str]) -> Iterator[None]:
-    """Raise DeviceFullError with this line if the device runs out of memory within the `with` block."""
+    """Raise DeviceFullError with this line if the device runs out of memory within the `with`
+    block."""
     try:
         yield
     except RuntimeError as error:
@@ -125,14 +144,19 @@ def _free_and_total(device: torch.device | str) -> tuple[int, int]:
 
 def _claim_file(device: torch.device, needed_bytes: int) -> Path:
     card = card_uuid(str(device)) or str(device).replace(":", "-")
-    return Path(tempfile.gettempdir(), f"{CLAIM_PREFIX},{card},{time.time_ns():020},{os.getpid()},{needed_bytes}")
+    return Path(
+        tempfile.gettempdir(),
+        f"{CLAIM_PREFIX},{card},{time.time_ns():020},{os.getpid()},{needed_bytes}",
+    )
 
 
 def _earlier_claims(own: Path) -> Iterator[int]:
     """Bytes of the claims of living processes on the same card that were made before this one."""
     prefix, card, *_ = own.name.split(",")
     for file in own.parent.glob(f"{prefix},{card},*"):
-        with suppress(ValueError, OSError):  # not one of ours; another user's, which only he may remove
+        with suppress(
+            ValueError, OSError
+        ):  # not one of ours; another user's, which only he may remove
             _, _, began_ns, pid, claimed = file.name.split(",")
             if not psutil.pid_exists(int(pid)) or time.time_ns() - int(began_ns) > MAX_LOADING_NS:
                 file.unlink(missing_ok=True)  # of a process that was killed
@@ -145,8 +169,9 @@ def _gib(count: int) -> str:
 
 
 def card_uuid(device: str) -> str:
-    """The UUID of a CUDA device as NVML writes it, `GPU-...`, or "" if this process does not use CUDA yet. A query
-    would create a CUDA context, which takes hundreds of megabytes of the card's memory."""
+    """The UUID of a CUDA device as NVML writes it, `GPU-...`, or "" if this process does not use
+    CUDA yet. A query would create a CUDA context, which takes hundreds of megabytes of the card's
+    memory."""
     if not _cuda.is_initialized():
         return ""
     return f"GPU-{_cuda.get_device_properties(device).uuid}"

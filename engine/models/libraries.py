@@ -1,4 +1,5 @@
-"""The libraries of the extra `models`, which a light install leaves out. Does not import any of them."""
+"""The libraries of the extra `models`, which a light install leaves out. Does not import any of
+them."""
 
 import platform
 import sys
@@ -16,11 +17,16 @@ def missing_libraries() -> list[str]:
 
 
 def require_libraries() -> None:
-    """Raise ModelError, in one line with the install command, if libraries that models need are missing."""
-    if not (missing := missing_libraries()):
+    """Raise ModelError, in one line with the install command, if libraries that models need are
+    missing."""
+    missing = missing_libraries()
+    if not missing:
         return
     if "torch" in missing and sys.platform == "darwin" and platform.machine() == "x86_64":
         raise ModelError(
-            "models need PyTorch, which has no build for Intel Macs any more (docs/reference/platforms.md)"
+            "models need PyTorch, which has no build for Intel Macs any more "
+            "(docs/reference/platforms.md)"
         )
-    raise ModelError(f"models need {', '.join(missing)}, which are not installed: {install_line('[models]')}")
+    raise ModelError(
+        f"models need {', '.join(missing)}, which are not installed: {install_line('[models]')}"
+    )

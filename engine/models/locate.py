@@ -1,8 +1,10 @@
-"""Finds a model's files on this machine: paths, and the Hugging Face cache. No network, and does not load torch.
+"""Finds a model's files on this machine: paths, and the Hugging Face cache. No network, and does
+not load torch.
 
-huggingface_hub is not used to find them: if only some files of a repository were fetched (`hf download --include`), its
-`snapshot_download(local_files_only=True)` raises as if there were none (2.4.0), and it only looks for the revision
-main. Layout: https://huggingface.co/docs/huggingface_hub/guides/manage-cache
+huggingface_hub is not used to find them: if only some files of a repository were fetched (`hf
+download --include`), its `snapshot_download(local_files_only=True)` raises as if there were none
+(2.4.0), and it only looks for the revision main. Layout:
+https://huggingface.co/docs/huggingface_hub/guides/manage-cache
 """
 
 import re
@@ -35,29 +37,39 @@ MODEL_FILES = (
     "vae/*.fp16*.safetensors",
     "text_encoder*/*.fp16*.safetensors",
 )
-"""Files to fetch for a diffusers model whose file list is unknown: half precision, no copies in other formats.
+"""Files to fetch for a diffusers model whose file list is unknown: half precision, no copies in
+other formats.
 
 If there are none in half precision, `how_to_get` names all kinds of files that it may have.
 """
 ALL_MODEL_FILES = (
     "*.json",
     "*.txt",
-    *(f"{part}/*.{suffix}" for part in ("unet", "vae", "text_encoder*") for suffix in ("safetensors", "bin")),
+    *(
+        f"{part}/*.{suffix}"
+        for part in ("unet", "vae", "text_encoder*")
+        for suffix in ("safetensors", "bin")
+    ),
 )
 PART_FILES = ("*.json", "diffusion_pytorch_model*.safetensors", "model*.safetensors")
 ALL_PART_FILES = ("*.json", "*.safetensors", "*.bin")
 INDEX = "model_index.json"
 CONFIG_FILES = ("*.json", "*.txt")
 _STEMS = ("diffusion_pytorch_model", "model", "pytorch_model")
-_SMALLEST_FIRST = (".fp16{shard}.safetensors", "{shard}.safetensors", ".fp16{shard}.bin", "{shard}.bin")
+_SMALLEST_FIRST = (
+    ".fp16{shard}.safetensors",
+    "{shard}.safetensors",
+    ".fp16{shard}.bin",
+    "{shard}.bin",
+)
 _WHOLE = (MODEL_FILES, ALL_MODEL_FILES, PART_FILES, ALL_PART_FILES)
 _GATED_STEPS = "accept its licence on {page}, then `hf auth login`, then: "
 
 
 def find(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> Path:
-    """The file or folder called `name`: a path, or `owner/name[/file]` in the Hugging Face cache. ModelError if there
-    is none, with the command that fetches `files` (patterns) from the Hub. Nothing is downloaded automatically:
-    gigabytes at the wrong moment would disturb a live show."""
+    """The file or folder called `name`: a path, or `owner/name[/file]` in the Hugging Face cache.
+    ModelError if there is none, with the command that fetches `files` (patterns) from the Hub.
+    Nothing is downloaded automatically: gigabytes at the wrong moment would disturb a live show."""
     if not name:
         raise ModelError("the model name is empty")
     path, mode = _stat(name)
@@ -65,7 +77,9 @@ def find(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> Path:
         if kind := special_kind(mode):
             raise ModelError(f"{name}: is {kind}, not a file or a folder")
         if path.name == INDEX and path.is_file():
-            raise ModelError(f"{name}: is a file of a diffusers folder; name the folder: {path.parent}")
+            raise ModelError(
+                f"{name}: is a file of a diffusers folder; name the folder: {path.parent}"
+            )
         if path.name.startswith("models--") and (path / "snapshots").is_dir():
             hub_id = path.name.removeprefix("models--").replace("--", "/")
             raise ModelError(f"{name}: is a folder of the Hugging Face cache; use the id: {hub_id}")
@@ -73,12 +87,22 @@ def find(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> Path:
         return path
     if found := _ADDRESS.match(name):
         address = _HUB_ADDRESS.match(name)
-        then = f"use the id: {address[1]}" if address else "download the file with a browser, and use its path"
-        raise ModelError(f"{name}: is a URL ({found[0]}...), and nothing is downloaded automatically; {then}")
-    if (parts := _HUB_NAME.fullmatch(name)) is None:
-        raise ModelError(f"{name}: no such file or folder, and not the id of a Hugging Face model (owner/name)")
+        then = (
+            f"use the id: {address[1]}"
+            if address
+            else "download the file with a browser, and use its path"
+        )
+        raise ModelError(
+            f"{name}: is a URL ({found[0]}...), and nothing is downloaded automatically; {then}"
+        )
+    parts = _HUB_NAME.fullmatch(name)
+    if parts is None:
+        raise ModelError(
+            f"{name}: no such file or folder, and not the id of a Hugging Face model (owner/name)"
+        )
     file = parts["file"].lstrip("/")
-    if (folder := cached_folder(parts["id"], file)) is None:
+    folder = cached_folder(parts["id"], file)
+    if folder is None:
         if not file and (named := repository_info(parts["id"])).files and not named.includes:
             examples = ", ".join(f"{name}/{each}" for each in list(named.files)[:MAX_EXAMPLES])
             raise ModelError(f"{name}: holds several models; name one of its files: {examples} ...")
@@ -92,7 +116,8 @@ def find(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> Path:
 
 
 def public_name(name: str) -> str:
-    """The name of a model without the folders of this machine: an id as it is, of a path the last part."""
+    """The name of a model without the folders of this machine: an id as it is, of a path the last
+    part."""
     path = Path(name)
     if name.startswith("random:") or (_HUB_NAME.fullmatch(name) and not path.exists()):
         return name
@@ -101,13 +126,15 @@ def public_name(name: str) -> str:
 
 
 def absolute(name: str) -> str:
-    """Make an existing path absolute, because another process may have another working folder; ids stay unchanged."""
+    """Make an existing path absolute, because another process may have another working folder; ids
+    stay unchanged."""
     path = Path(name).expanduser()
     return str(path.absolute()) if name and path.exists() else name
 
 
 def published_name(path: Path) -> str:
-    """The public name of a file or folder: its own name, preceded by the id in the Hugging Face cache."""
+    """The public name of a file or folder: its own name, preceded by the id in the Hugging Face
+    cache."""
     for parent in path.parents:
         if parent.name == "snapshots":
             return f"{parent.parent.name.removeprefix('models--').replace('--', '/')}/{path.stem}"
@@ -119,19 +146,25 @@ def _check_utf_8(path: Path) -> None:
         str(path).encode("utf-8")
     except UnicodeEncodeError:
         raise ModelError(
-            f"{path}: the path of a model must be UTF-8, which safetensors requires; rename it, or link to it (ln -s)"
+            f"{path}: the path of a model must be UTF-8, which safetensors requires; rename it, "
+            "or link to it (ln -s)"
         ) from None
 
 
 def _stat(name: str) -> tuple[Path, int | None]:
-    """The path and its `st_mode`, None if it does not exist. ModelError if it cannot be accessed."""
+    """The path and its `st_mode`, None if it does not exist. ModelError if it cannot be
+    accessed."""
     path = Path(name)
     try:
         path = path.expanduser()
         return path, path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         return path, None
-    except (OSError, ValueError, RuntimeError) as error:  # name too long, NUL in it, or unknown ~user
+    except (
+        OSError,
+        ValueError,
+        RuntimeError,
+    ) as error:  # name too long, NUL in it, or unknown ~user
         reason = getattr(error, "strerror", None) or error
         raise ModelError(f"{name[:MAX_NAME]}: cannot be accessed ({reason})") from None
 
@@ -142,8 +175,9 @@ def fetch_command(name: str, *, files: tuple[str, ...] = MODEL_FILES) -> str:
 
 
 def download_command(name: str, files: tuple[str, ...]) -> str:
-    """`fetch_command`, followed by size and page, and preceded by the steps for a gated repository. The size is exact
-    if the cache has the repository's list of files, else "about" the known size, or omitted."""
+    """`fetch_command`, followed by size and page, and preceded by the steps for a gated repository.
+    The size is exact if the cache has the repository's list of files, else "about" the known size,
+    or omitted."""
     hub_id, command, size_mb = _fetch_plan(name, files)
     if not hub_id:
         return ""
@@ -155,12 +189,18 @@ def download_command(name: str, files: tuple[str, ...]) -> str:
 
 
 def _fetch_plan(name: str, files: tuple[str, ...]) -> tuple[str, str, float]:
-    """The repository's current id, the command, and the size in MB, 0 if unknown; ("", "", 0) for other names."""
-    if (parts := _HUB_NAME.fullmatch(name)) is None:
+    """The repository's current id, the command, and the size in MB, 0 if unknown; ("", "", 0) for
+    other names."""
+    parts = _HUB_NAME.fullmatch(name)
+    if parts is None:
         return "", "", 0.0
     hub_id = MOVED.get(parts["id"], parts["id"])
     patterns, size_mb = _patterns_to_fetch(hub_id, parts["file"].lstrip("/"), files)
-    return hub_id, " ".join(("hf download", hub_id, *(f'--include "{pattern}"' for pattern in patterns))), size_mb
+    return (
+        hub_id,
+        " ".join(("hf download", hub_id, *(f'--include "{pattern}"' for pattern in patterns))),
+        size_mb,
+    )
 
 
 def format_size(size_mb: float) -> str:
@@ -168,15 +208,20 @@ def format_size(size_mb: float) -> str:
     return f"{size_mb / 1000:.1f} GB" if size_mb >= 1000 else f"{max(1, round(size_mb))} MB"
 
 
-def _patterns_to_fetch(hub_id: str, file: str, files: tuple[str, ...]) -> tuple[tuple[str, ...], float]:
-    """Patterns of the files to fetch, and their size in MB, 0 if unknown. From the repository's own list of files if
-    the cache has it, else from `known_repositories`, else `files`."""
-    sizes, about = repository_files(hub_id), repository_info(hub_id)
+def _patterns_to_fetch(
+    hub_id: str, file: str, files: tuple[str, ...]
+) -> tuple[tuple[str, ...], float]:
+    """Patterns of the files to fetch, and their size in MB, 0 if unknown. From the repository's own
+    list of files if the cache has it, else from `known_repositories`, else `files`."""
+    sizes = repository_files(hub_id)
+    about = repository_info(hub_id)
     if file and Path(file).suffix:
         return (file,), _size_mb(sizes, (file,)) or about.files.get(file, 0)
     if file:  # a folder, which may contain the weights twice, as safetensors and as pickle
         exact = tuple(f"{file}/{pattern}" for pattern in _smallest(_inside(sizes, file)))
-        usual = files if files not in _WHOLE and not about.files else ("*.json", f"*.{about.weights}")
+        usual = (
+            files if files not in _WHOLE and not about.files else ("*.json", f"*.{about.weights}")
+        )
         patterns = exact or tuple(f"{file}/{pattern}" for pattern in usual)
         return patterns, _size_mb(sizes, patterns) or about.files.get(file, 0)
     if files in _WHOLE:
@@ -188,22 +233,31 @@ def _patterns_to_fetch(hub_id: str, file: str, files: tuple[str, ...]) -> tuple[
 
 
 def _smallest(sizes: dict[str, int]) -> tuple[str, ...]:
-    """Patterns for the smallest set of these files that is a model, or one part of it; () if there is none. Half
-    precision before full, safetensors before pickles, as `weight_files.find_weights` searches."""
+    """Patterns for the smallest set of these files that is a model, or one part of it; () if there
+    is none. Half precision before full, safetensors before pickles, as `weight_files.find_weights`
+    searches."""
     if INDEX in sizes:
-        parts = [f"{part}/" for part in _PARTS if any(path.startswith(f"{part}/") for path in sizes)]
+        parts = [
+            f"{part}/" for part in _PARTS if any(path.startswith(f"{part}/") for path in sizes)
+        ]
     else:
         parts = [""]
     found = [_smallest_weights(sizes, part) for part in parts]
     if not any(found):
         return ()
-    return ("*.json", "*.txt", *filter(None, found)) if INDEX in sizes else ("*.json", *filter(None, found))
+    return (
+        ("*.json", "*.txt", *filter(None, found))
+        if INDEX in sizes
+        else ("*.json", *filter(None, found))
+    )
 
 
 def _smallest_weights(sizes: dict[str, int], part: str) -> str:
     for ending in _SMALLEST_FIRST:
         for stem in _STEMS:
-            whole, shards = (f"{part}{stem}{ending.format(shard=shard)}" for shard in ("", "-*-of-*"))
+            whole, shards = (
+                f"{part}{stem}{ending.format(shard=shard)}" for shard in ("", "-*-of-*")
+            )
             if whole in sizes:
                 return whole
             if _size_mb(sizes, (shards,)):
@@ -212,16 +266,29 @@ def _smallest_weights(sizes: dict[str, int], part: str) -> str:
 
 
 def _inside(sizes: dict[str, int], folder: str) -> dict[str, int]:
-    return {path.removeprefix(f"{folder}/"): size for path, size in sizes.items() if path.startswith(f"{folder}/")}
+    return {
+        path.removeprefix(f"{folder}/"): size
+        for path, size in sizes.items()
+        if path.startswith(f"{folder}/")
+    }
 
 
 def _size_mb(sizes: dict[str, int], patterns: tuple[str, ...]) -> float:
-    """Size of the files that `hf download --include` selects by these patterns; its `*` matches across folders."""
-    return sum(size for path, size in sizes.items() if any(fnmatchcase(path, each) for each in patterns)) / 1e6
+    """Size of the files that `hf download --include` selects by these patterns; its `*` matches
+    across folders."""
+    return (
+        sum(
+            size
+            for path, size in sizes.items()
+            if any(fnmatchcase(path, each) for each in patterns)
+        )
+        / 1e6
+    )
 
 
 def cached_folder(hub_id: str, file: str = "") -> Path | None:
-    """The folder of the best snapshot of `owner/name` that holds `file`, or None. Tries both names of a renamed one."""
+    """The folder of the best snapshot of `owner/name` that holds `file`, or None. Tries both names
+    of a renamed one."""
     snapshot, _ = _cached_snapshot(hub_id, file)
     return None if snapshot is None else snapshot.folder
 
@@ -229,7 +296,8 @@ def cached_folder(hub_id: str, file: str = "") -> Path | None:
 def _cached_snapshot(hub_id: str, file: str) -> "tuple[CacheSnapshot | None, str]":
     """The best snapshot, and the name of its repository."""
     for name in filter(None, (hub_id, MOVED.get(hub_id))):
-        if (snapshot := newest_snapshot(name, file)) is not None:
+        snapshot = newest_snapshot(name, file)
+        if snapshot is not None:
             return snapshot, name
     return None, hub_id
 
@@ -250,14 +318,16 @@ def revision_notes(name: str) -> tuple[str, ...]:
 
 
 def how_to_get(name: str) -> str:
-    """The end of an error message, "; fetch it: ...", for an id whose files are incomplete; "" for a user's own folder.
-    If the repository's file list is unknown, this names all kinds of weights it may have, because the files that `find`
-    suggests first were not enough."""
+    """The end of an error message, "; fetch it: ...", for an id whose files are incomplete; "" for
+    a user's own folder. If the repository's file list is unknown, this names all kinds of weights
+    it may have, because the files that `find` suggests first were not enough."""
     parts = _HUB_NAME.fullmatch(name)
     if parts is None or Path(name).expanduser().exists():
         return ""
     folder = cached_folder(parts["id"])
-    is_model = folder is None or (folder / INDEX).is_file() or not (folder / "config.json").is_file()
+    is_model = (
+        folder is None or (folder / INDEX).is_file() or not (folder / "config.json").is_file()
+    )
     return f"; fetch it: {download_command(name, ALL_MODEL_FILES if is_model else ALL_PART_FILES)}"
 
 
@@ -271,7 +341,8 @@ class CacheSnapshot:
 
 
 def cache_folder() -> Path:
-    """The cache folder, from HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME or XDG_CACHE_HOME, in this order."""
+    """The cache folder, from HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME or XDG_CACHE_HOME, in
+    this order."""
     require_libraries()
     from huggingface_hub import constants
 
@@ -279,11 +350,13 @@ def cache_folder() -> Path:
 
 
 def newest_snapshot(hub_id: str, file: str = "") -> CacheSnapshot | None:
-    """The best snapshot of `owner/name` that contains `file` ("": any file), or None. Prefers complete ones, then main,
-    then the newest. A link whose target was deleted is not a file."""
+    """The best snapshot of `owner/name` that contains `file` ("": any file), or None. Prefers
+    complete ones, then main, then the newest. A link whose target was deleted is not a file."""
 
     def holds(folder: Path) -> bool:
-        return (folder / file).exists() if file else any(path.is_file() for path in folder.rglob("*"))
+        return (
+            (folder / file).exists() if file else any(path.is_file() for path in folder.rglob("*"))
+        )
 
     def merit(snapshot: CacheSnapshot) -> tuple[bool, bool, float]:
         try:
@@ -296,9 +369,10 @@ def newest_snapshot(hub_id: str, file: str = "") -> CacheSnapshot | None:
 
 
 def repository_files(hub_id: str) -> dict[str, int]:
-    """Sizes in bytes of all files of the repository, by path; empty if the cache has no list of them. huggingface_hub 2
-    stores this list beside the downloaded files (`trees/COMMIT.json`)."""
-    if (snapshot := newest_snapshot(hub_id)) is None:
+    """Sizes in bytes of all files of the repository, by path; empty if the cache has no list of
+    them. huggingface_hub 2 stores this list beside the downloaded files (`trees/COMMIT.json`)."""
+    snapshot = newest_snapshot(hub_id)
+    if snapshot is None:
         return {}
     try:
         content = read_json(_repository(hub_id) / "trees" / f"{snapshot.folder.name}.json")

@@ -1,8 +1,9 @@
-"""Benchmarks on a device: its memory, the speed of a matrix product for comparison, and the duration of calls.
+"""Benchmarks on a device: its memory, the speed of a matrix product for comparison, and the
+duration of calls.
 
-Waiting for the device takes some ten microseconds, and so does launching the first kernel. Timing each call alone would
-include both: a call of a millisecond would look slower than it is. So many short calls are timed between two waits, and
-the compared calls are interleaved.
+Waiting for the device takes some ten microseconds, and so does launching the first kernel. Timing
+each call alone would include both: a call of a millisecond would look slower than it is. So many
+short calls are timed between two waits, and the compared calls are interleaved.
 """
 
 import math
@@ -47,20 +48,27 @@ class MeasuredDevice:
         return replace(self, dtype=torch.float32) if is_half_on_cpu else None
 
 
-def measured_device(requested: str, threads: int, *, half: str = "float16", is_exact: bool = False) -> MeasuredDevice:
-    """The requested device (auto: the fastest on this machine), in the dtype that `resolve_dtype` chooses. ModelError
-    if it is not available."""
+def measured_device(
+    requested: str, threads: int, *, half: str = "float16", is_exact: bool = False
+) -> MeasuredDevice:
+    """The requested device (auto: the fastest on this machine), in the dtype that `resolve_dtype`
+    chooses. ModelError if it is not available."""
     device, dtype = device_and_dtype(requested, "auto", threads, half=half, is_exact=is_exact)
-    return MeasuredDevice(device=device, kind=torch.device(device).type, dtype=getattr(torch, dtype), threads=threads)
+    return MeasuredDevice(
+        device=device, kind=torch.device(device).type, dtype=getattr(torch, dtype), threads=threads
+    )
 
 
 def matmul_tflops(measured: MeasuredDevice) -> float:
-    """TFLOPS of a large matrix product with the current number of threads; the best of thirty runs, for comparison. Not
-    an upper bound: Winograd convolutions need fewer multiplications than are counted."""
+    """TFLOPS of a large matrix product with the current number of threads; the best of thirty runs,
+    for comparison. Not an upper bound: Winograd convolutions need fewer multiplications than are
+    counted."""
     side = MATMUL_SIDE[measured.kind]
     wait = device_wait(torch.device(measured.device))
     a, b = (torch.randn(side, side, device=measured.device, dtype=measured.dtype) for _ in range(2))
-    runs_ms = interleaved_ms({"product": lambda: torch.matmul(a, b)}, wait, rounds=MATMUL_RUNS, min_calls=1)["product"]
+    runs_ms = interleaved_ms(
+        {"product": lambda: torch.matmul(a, b)}, wait, rounds=MATMUL_RUNS, min_calls=1
+    )["product"]
     return 2.0 * side**3 / min(runs_ms) / 1e9
 
 
@@ -71,22 +79,29 @@ def reset_peak_memory(device: torch.device) -> None:
 
 
 def memory_mb(device: torch.device) -> float:
-    """Memory in MiB: on CUDA the peak since `reset_peak_memory`, elsewhere the current memory of the process."""
+    """Memory in MiB: on CUDA the peak since `reset_peak_memory`, elsewhere the current memory of
+    the process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     rss_bytes: int = psutil.Process().memory_info().rss
     return rss_bytes / 2**20
 
 
-def calls_per_run(call: Call, wait: Call, *, min_calls: int, now_s: Callable[[], float] = time.perf_counter) -> int:
-    """Number of calls that take RUN_S, from `min_calls` to MAX_CALLS. Calls twice; the first may do one-time work."""
+def calls_per_run(
+    call: Call, wait: Call, *, min_calls: int, now_s: Callable[[], float] = time.perf_counter
+) -> int:
+    """Number of calls that take RUN_S, from `min_calls` to MAX_CALLS. Calls twice; the first may do
+    one-time work."""
     call()
     took_s = run_s(call, 1, wait, now_s)
     return max(min_calls, min(MAX_CALLS, math.ceil(RUN_S / max(took_s, RUN_S / MAX_CALLS))))
 
 
-def run_s(call: Call, count: int, wait: Call, now_s: Callable[[], float] = time.perf_counter) -> float:
-    """Seconds per call of `count` consecutive calls, including the last one's work on the device."""
+def run_s(
+    call: Call, count: int, wait: Call, now_s: Callable[[], float] = time.perf_counter
+) -> float:
+    """Seconds per call of `count` consecutive calls, including the last one's work on the
+    device."""
     wait()
     began_s = now_s()
     for _ in range(count):
@@ -106,9 +121,10 @@ def interleaved_ms(
     after: Callable[[str], object] = lambda name: None,
     now_s: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
-    """Milliseconds per call of each of `calls`, one value per round. There are at least `rounds` rounds, and as many as
-    fit into `seconds`, after `warm_up` untimed ones. In a round each call has one run, followed by `after(name)`, so
-    that other load affects all alike. A run is one call, or with `min_calls` at least that many, for `RUN_S`."""
+    """Milliseconds per call of each of `calls`, one value per round. There are at least `rounds`
+    rounds, and as many as fit into `seconds`, after `warm_up` untimed ones. In a round each call
+    has one run, followed by `after(name)`, so that other load affects all alike. A run is one call,
+    or with `min_calls` at least that many, for `RUN_S`."""
     for call in [*calls.values()] * warm_up:
         call()
     counts = {
@@ -116,7 +132,8 @@ def interleaved_ms(
         for name, call in calls.items()
     }
     times_ms: dict[str, list[float]] = {name: [] for name in calls}
-    end_s, done = now_s() + seconds, 0
+    end_s = now_s() + seconds
+    done = 0
     while done < rounds or now_s() < end_s:
         for name, call in calls.items():
             times_ms[name].append(1000.0 * run_s(call, counts[name], wait, now_s))

@@ -1,8 +1,8 @@
 """Recognizes common files that are not models, for error messages. Does not load torch.
 
-Typical failed downloads: without a login, CivitAI and gated repositories return a web page; `git clone` without LFS
-leaves pointer files; browsers give unfinished downloads another suffix. Files that were renamed are told by their
-contents.
+Typical failed downloads: without a login, CivitAI and gated repositories return a web page; `git
+clone` without LFS leaves pointer files; browsers give unfinished downloads another suffix. Files
+that were renamed are told by their contents.
 """
 
 import zipfile
@@ -18,7 +18,15 @@ SAFETENSORS: Final = (".safetensors", ".sft")
 PICKLES: Final = (".ckpt", ".pt", ".pth", ".bin")
 """Suffixes of files written by torch.save."""
 MODEL_SUFFIXES: Final = (*SAFETENSORS, *PICKLES, ".gguf")
-_UNFINISHED: Final = (".part", ".crdownload", ".aria2", ".download", ".incomplete", ".partial", ".tmp")
+_UNFINISHED: Final = (
+    ".part",
+    ".crdownload",
+    ".aria2",
+    ".download",
+    ".incomplete",
+    ".partial",
+    ".tmp",
+)
 _PAGES: Final = (b"<!doctype", b"<html", b"<?xml", b"<head")
 _ARCHIVES: Final = (b"PK\x03\x04", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b")
 _POINTER: Final = b"version https://git-lfs"
@@ -30,7 +38,8 @@ _LOGGED_IN: Final = f"{AGAIN}, logged in if the site requires it"
 
 
 def not_a_model(file: Path) -> str:
-    """Text for an error: what the file is instead of a model, and the next step; "" if it is not recognized."""
+    """Text for an error: what the file is instead of a model, and the next step; "" if it is not
+    recognized."""
     if file.suffix.lower() in _UNFINISHED:
         return f"an unfinished download; wait for it, or {AGAIN}"
     try:
@@ -48,7 +57,11 @@ def not_a_model(file: Path) -> str:
         return f"a server's reply saved instead of the model; {_LOGGED_IN}"
     if kind := _kind_of_bytes(head):
         what, suffixes = kind
-        return "" if file.suffix.lower() in suffixes else f"{what}; rename it to {file.stem}{suffixes[0]}"
+        return (
+            ""
+            if file.suffix.lower() in suffixes
+            else f"{what}; rename it to {file.stem}{suffixes[0]}"
+        )
     if head.startswith(_ARCHIVES):
         return f"an archive; unpack it, and name the model in it{_inside(file)}"
     return ""
@@ -60,7 +73,8 @@ def is_safetensors(file: Path) -> bool:
 
 
 def _kind_of_bytes(head: bytes) -> tuple[str, tuple[str, ...]] | None:
-    """The kind of a file of weights that begins like this, and the suffixes of such files; None if unknown."""
+    """The kind of a file of weights that begins like this, and the suffixes of such files; None if
+    unknown."""
     if head.startswith(_TORCH_LEGACY) or (head.startswith(_ARCHIVES[0]) and _TORCH_ZIP in head):
         return "a pickle written by torch.save", PICKLES
     if head[8:10] == b'{"':
@@ -71,7 +85,9 @@ def _kind_of_bytes(head: bytes) -> tuple[str, tuple[str, ...]] | None:
 def _inside(file: Path) -> str:
     try:
         with open_regular(file) as stream, zipfile.ZipFile(stream) as archive:
-            names = sorted(name for name in archive.namelist() if name.lower().endswith(MODEL_SUFFIXES))
+            names = sorted(
+                name for name in archive.namelist() if name.lower().endswith(MODEL_SUFFIXES)
+            )
     except (OSError, ValueError, zipfile.BadZipFile):
         return ""
     return f" ({shorten_names(names)})" if names else ""

@@ -1,4 +1,5 @@
-"""Reports the parts of a model on disk and what is missing, from file headers. Does not load torch."""
+"""Reports the parts of a model on disk and what is missing, from file headers. Does not load
+torch."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -36,7 +37,8 @@ class ModelReport:
     parts: tuple[PartReport, ...] = ()
     """The parts that were found."""
     missing: tuple[str, ...] = ()
-    """Missing, broken or unsupported parts, one line each, with how to get them or what to use instead."""
+    """Missing, broken or unsupported parts, one line each, with how to get them or what to use
+    instead."""
     notes: tuple[str, ...] = ()
     """Messages for the user, one line each."""
 
@@ -85,7 +87,12 @@ def describe_part(
     """The report of a part, with its weights counted."""
     numbers: Counter[str] = Counter()
     for tensor in tensors.values():
-        if "float" in tensor.dtype or tensor.dtype in ("int8", Q8):  # larger integers are position tables, not weights
+        if "float" in tensor.dtype or tensor.dtype in (
+            "int8",
+            Q8,
+        ):  # larger integers are position tables, not weights
             numbers[tensor.dtype] += tensor.count
     dtypes = " + ".join(dtype for dtype, _ in numbers.most_common())
-    return PartReport(name=part, parameters=numbers.total(), dtype=dtypes, files=files, is_pickle=is_pickle)
+    return PartReport(
+        name=part, parameters=numbers.total(), dtype=dtypes, files=files, is_pickle=is_pickle
+    )

@@ -1,8 +1,8 @@
 """Reads the structure of files written by torch.save, without torch and without executing them.
 
-A pickle is a program: the opcode GLOBAL imports a function, and REDUCE calls it. Here every imported name becomes a
-`PickleStub`, which accepts any call and does nothing; a tensor is described by its constructor's arguments. Weights are
-never read.
+A pickle is a program: the opcode GLOBAL imports a function, and REDUCE calls it. Here every
+imported name becomes a `PickleStub`, which accepts any call and does nothing; a tensor is described
+by its constructor's arguments. Weights are never read.
 """
 
 import pickle
@@ -29,14 +29,21 @@ STATE_DICT = "state_dict"
 TENSORS = ("torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor")
 PARAMETER = "torch._utils._rebuild_parameter"
 PARAMETER_DICT = "torch.nn.modules.container.ParameterDict"
-"""A class that old embeddings contain. torch.load refuses it by default, and so does `read_pickled_tensors`."""
+"""A class that old embeddings contain. torch.load refuses it by default, and so does
+`read_pickled_tensors`."""
 # Names that torch.load allows with weights_only.
 _PLAIN = re.compile(
     r"torch\.(\w+Storage|Size|Tensor|device|b?float\w*|u?int\d+|bool)|torch\.storage\.\w+Storage"
     r"|torch\._utils\._rebuild_\w+|torch\.nn\.parameter\.Parameter|torch\.serialization\._get_layout"
     r"|collections\.(OrderedDict|Counter)|_codecs\.encode|builtins\.(set|bytearray|complex)"
 )
-DTYPES = {"Float": "float32", "Half": "float16", "BFloat16": "bfloat16", "Double": "float64", "Long": "int64"}
+DTYPES = {
+    "Float": "float32",
+    "Half": "float16",
+    "BFloat16": "bfloat16",
+    "Double": "float64",
+    "Long": "int64",
+}
 TRAINING = re.compile(
     r"(fairseq|omegaconf|hydra|contentvec|numpy)\..+|argparse\.Namespace|typing\.Any|enum\.\w+|pathlib\.\w+"
     r"|builtins\.(dict|list|tuple|int|float|str|bool)|collections\.defaultdict"
@@ -44,10 +51,11 @@ TRAINING = re.compile(
 """Classes of training code that fairseq pickles together with a HuBERT's tensors."""
 SYSTEMS = {"posix": "os", "nt": "os"}
 MAX_PICKLE = 8 << 20
-"""Maximum bytes of a pickle: many times what the largest HuBERT needs. A hostile pickle needs far more memory than it
-has bytes, and can be compressed a thousandfold."""
+"""Maximum bytes of a pickle: many times what the largest HuBERT needs. A hostile pickle needs far
+more memory than it has bytes, and can be compressed a thousandfold."""
 MAX_OPCODES = 1 << 19
-"""Maximum opcodes of a pickle: eight times what SDXL needs. Each may allocate a kilobyte, for one byte of the file."""
+"""Maximum opcodes of a pickle: eight times what SDXL needs. Each may allocate a kilobyte, for one
+byte of the file."""
 MAX_NAMES = 1 << 12
 MAX_NAME = 200
 _TUPLES = frozenset(code[0] for code in (pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3))
@@ -68,21 +76,24 @@ class PickleStub:
 
     def __new__(cls, *arguments: Any, **options: Any) -> "PickleStub":
         stub = super().__new__(cls)
-        stub.arguments, stub.state = arguments, None
+        stub.arguments = arguments
+        stub.state = None
         return stub
 
     def __setstate__(self, state: Any) -> None:
         self.state = state
 
     def append(self, *items: Any) -> None:
-        """Ignore items: called, like the two aliases below, for objects that behave like a list or a dict."""
+        """Ignore items: called, like the two aliases below, for objects that behave like a list or
+        a dict."""
 
     extend = __setitem__ = append
 
 
 class Row(tuple[Any, ...]):
-    """A tuple that refuses to be hashed if it is nested. Python hashes a tuple recursively every time: 40 tuples, each
-    containing the previous one twice, would take forever as a dict key, in torch too."""
+    """A tuple that refuses to be hashed if it is nested. Python hashes a tuple recursively every
+    time: 40 tuples, each containing the previous one twice, would take forever as a dict key, in
+    torch too."""
 
     def __hash__(self) -> int:
         if any(isinstance(each, tuple) for each in self):
@@ -135,7 +146,8 @@ class PickledFile:
 
 
 def read_pickle(file: Path) -> PickledFile:
-    """Read a file written by torch.save. ModelError in one line if it is not one, or is truncated."""
+    """Read a file written by torch.save. ModelError in one line if it is not one, or is
+    truncated."""
     try:
         with open_regular(file) as stream:
             if zipfile.is_zipfile(stream):
@@ -150,20 +162,24 @@ def read_pickle(file: Path) -> PickledFile:
         if what := not_a_model(file):
             raise ModelError(f"{file}: is {what}") from None
         why = reason_of(error)
-        raise ModelError(f"{file}: not a file written by torch.save, or truncated ({why}); {AGAIN}") from None
+        raise ModelError(
+            f"{file}: not a file written by torch.save, or truncated ({why}); {AGAIN}"
+        ) from None
 
 
 def refuse_code(file: Path | str, foreign: Sequence[str], kind: str, advice: str = "") -> None:
     """Raise ModelError if a pickle of this kind imports names that it does not need."""
     if foreign:
-        raise ModelError(f"{file}: refused: it would run {foreign[0]}, which no {kind} needs{advice}")
+        raise ModelError(
+            f"{file}: refused: it would run {foreign[0]}, which no {kind} needs{advice}"
+        )
 
 
 def read_pickled_tensors(file: Path) -> dict[str, TensorInfo]:
-    """Dtype and shape of each tensor in a file of weights, by name. Reads the dict under STATE_DICT if there is one.
-    Tensors in other inner dicts get its key and a dot before their names: IP-Adapters are pickled that way, as
-    `image_proj` and `ip_adapter`. ModelError as from `read_pickle`, and if the file imports more than torch's
-    `weights_only` allows."""
+    """Dtype and shape of each tensor in a file of weights, by name. Reads the dict under STATE_DICT
+    if there is one. Tensors in other inner dicts get its key and a dot before their names:
+    IP-Adapters are pickled that way, as `image_proj` and `ip_adapter`. ModelError as from
+    `read_pickle`, and if the file imports more than torch's `weights_only` allows."""
     read = read_pickle(file)
     refuse_code(file, read.foreign, "file of tensors", "; use a .safetensors version of it")
     value = read.value if isinstance(read.value, dict) else {}
@@ -182,7 +198,8 @@ def pickle_note(what: str) -> str:
 
 
 def short_repr(value: Any) -> str:
-    """A repr of limited length, because the full repr of hostile nested lists can be exponentially long."""
+    """A repr of limited length, because the full repr of hostile nested lists can be exponentially
+    long."""
     if isinstance(value, int) and abs(value) >= 10**18:
         return "a number too large"
     short = reprlib.Repr()
@@ -197,7 +214,9 @@ def _tensor_info(value: Any) -> TensorInfo | None:
     if not isinstance(value, PickleStub) or value.name not in TENSORS:
         return None
     match value.arguments:
-        case (Storage(dtype), int(), tuple(shape), *_) if all(isinstance(side, int) for side in shape):
+        case (Storage(dtype), int(), tuple(shape), *_) if all(
+            isinstance(side, int) for side in shape
+        ):
             return TensorInfo(dtype, shape)
     return None
 
@@ -224,25 +243,34 @@ def _read_legacy(stream: IO[bytes]) -> PickledFile:
     stream.seek(0)
     read = [_read(stream) for _ in range(LEGACY_PARTS)]
     last = _read(stream)
-    return PickledFile(last.value, tuple(dict.fromkeys(name for part in (*read, last) for name in part.names)))
+    return PickledFile(
+        last.value, tuple(dict.fromkeys(name for part in (*read, last) for name in part.names))
+    )
 
 
 def _read(stream: IO[bytes]) -> PickledFile:
     names: dict[str, None] = {}
     known: dict[str, type] = {"collections.OrderedDict": Table, PARAMETER_DICT: Parameters}
 
-    # The pure Python unpickler: the one in C allocates gigabytes if a broken file has memo numbers in the billions.
+    # The pure Python unpickler: the one in C allocates gigabytes if a broken file has memo numbers
+    # in the billions.
     class Reader(pickle._Unpickler):
         dispatch: ClassVar[dict[int, Any]] = {
-            code: _limit_opcodes(load, code in _TUPLES) for code, load in pickle._Unpickler.dispatch.items()
+            code: _limit_opcodes(load, code in _TUPLES)
+            for code, load in pickle._Unpickler.dispatch.items()
         }
         steps = 0
 
         def find_class(self, module: str, name: str) -> Callable[..., Any]:
-            # torch.save writes Python 2 names, and the name of the operating system's module for `os`.
-            module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
+            # torch.save writes Python 2 names, and the name of the operating system's module for
+            # `os`.
+            module, name = NAME_MAPPING.get(
+                (module, name), (IMPORT_MAPPING.get(module, module), name)
+            )
             full = f"{SYSTEMS.get(module, module)}.{name}"[:MAX_NAME]
-            full = "".join(each if each.isprintable() else "?" for each in full)  # it is shown in a terminal
+            full = "".join(
+                each if each.isprintable() else "?" for each in full
+            )  # it is shown in a terminal
             names.setdefault(full)
             if len(names) > MAX_NAMES:
                 raise ValueError("too many names")
@@ -259,7 +287,8 @@ def _read(stream: IO[bytes]) -> PickledFile:
 
 
 def _limit_opcodes(load: Callable[[Any], None], is_tuple: bool) -> Callable[[Any], None]:
-    """Wrap an opcode so that a pickle has at most MAX_STEPS of them, and one that pushes a tuple pushes a `Row`."""
+    """Wrap an opcode so that a pickle has at most MAX_STEPS of them, and one that pushes a tuple
+    pushes a `Row`."""
 
     def loaded(reader: Any) -> None:
         reader.steps += 1

@@ -1,7 +1,9 @@
-"""Loads networks and tokenizers from disk with their libraries' loaders, and turns errors into one line.
+"""Loads networks and tokenizers from disk with their libraries' loaders, and turns errors into one
+line.
 
-Keys in a model's files cannot select code: a transformers configuration is built from keys that describe the network's
-shape, diffusers classes accept no others, attention is PyTorch's own, and a tokenizer is loaded from its vocabulary.
+Keys in a model's files cannot select code: a transformers configuration is built from keys that
+describe the network's shape, diffusers classes accept no others, attention is PyTorch's own, and a
+tokenizer is loaded from its vocabulary.
 """
 
 import importlib
@@ -24,13 +26,20 @@ from engine.models.device_work import is_device_lost, is_out_of_memory
 from engine.models.part_report import Problems
 from engine.models.plain_config import CONFIG, require_no_adapter
 from engine.models.tensor_file import read_tensors, reading_device, shapes_only
-from engine.models.tensor_rule import ANOTHER, HARMLESS, require_known, require_present, require_same
+from engine.models.tensor_rule import (
+    ANOTHER,
+    HARMLESS,
+    require_known,
+    require_present,
+    require_same,
+)
 from engine.models.weight_files import WeightFiles
 
 ATTENTION: Final = "sdpa"
 """torch.nn.functional.scaled_dot_product_attention, even if a file asks for another."""
 BACKBONES: Final = ("DepthAnything", "VitPose")
-"""Prefixes of the classes that refuse ATTENTION, because all their attention is in their inner network."""
+"""Prefixes of the classes that refuse ATTENTION, because all their attention is in their inner
+network."""
 BACKBONES_ATTENTION: Final = {"": "eager", "backbone_config": ATTENTION}
 MIN_COUNTED: Final = 1 << 26
 """Networks with fewer weights than this (256 MiB in float32) are built without a check."""
@@ -42,9 +51,12 @@ _TROUBLES = (
     OSError, EOFError, UnpicklingError, ValueError, RuntimeError, LookupError, TypeError, AttributeError,
     ArithmeticError, AssertionError, ImportError, MemoryError,
 )  # fmt: skip
-_LEGACY = frozenset(("rope_theta", "rope_scaling", "partial_rotary_factor"))  # now part of rope_parameters
+_LEGACY = frozenset(
+    ("rope_theta", "rope_scaling", "partial_rotary_factor")
+)  # now part of rope_parameters
 _ACTIVATIONS = frozenset(
-    "gelu gelu_fast gelu_new gelu_python gelu_pytorch_tanh gelu_accurate quick_gelu leaky_relu linear mish relu relu2 "
+    "gelu gelu_fast gelu_new gelu_python gelu_pytorch_tanh gelu_accurate quick_gelu leaky_relu "
+    "linear mish relu relu2 "
     "relu6 sigmoid silu swish tanh".split()
 )
 """Activations of transformers that are plain arithmetic; others import a package."""
@@ -52,7 +64,8 @@ _ACTIVATIONS = frozenset(
 
 @contextmanager
 def one_line(what: str) -> Iterator[None]:
-    """Turn a library's error about a broken file into a one-line ModelError. Errors of the device pass through."""
+    """Turn a library's error about a broken file into a one-line ModelError. Errors of the device
+    pass through."""
     from huggingface_hub.errors import StrictDataclassError
     from safetensors import SafetensorError
 
@@ -64,7 +77,9 @@ def one_line(what: str) -> Iterator[None]:
         if is_out_of_memory(error) or is_device_lost(error):
             raise
         known = isinstance(error, (*_TROUBLES, SafetensorError, StrictDataclassError))
-        if not known and type(error) is not Exception:  # the library `tokenizers` raises bare Exceptions
+        if (
+            not known and type(error) is not Exception
+        ):  # the library `tokenizers` raises bare Exceptions
             raise
         lines = [line.strip() for line in str(error).strip().splitlines()] or [type(error).__name__]
         reason = " ".join(lines[:2] if lines[0].endswith(":") else lines[:1]).partition(ADVICE)[0]
@@ -82,9 +97,9 @@ def load_network(
     tensors: dict[str, torch.Tensor] | None = None,
     may_ignore: Callable[[str], object] = HARMLESS.search,
 ) -> Any:
-    """Load a network of `kind`, a class of transformers. ModelError for missing tensors, and for surplus ones whose
-    names `may_ignore` does not allow. `changes` replace entries of `config_json`. `tensors`: instead of the files' own,
-    which are read otherwise."""
+    """Load a network of `kind`, a class of transformers. ModelError for missing tensors, and for
+    surplus ones whose names `may_ignore` does not allow. `changes` replace entries of
+    `config_json`. `tensors`: instead of the files' own, which are read otherwise."""
     import transformers
 
     folder: Path | None = weights.files[0].parent
@@ -94,7 +109,8 @@ def load_network(
         tensors = read_tensors(*weights.files)
     source: dict[str, Any] = {"variant": weights.variant, "use_safetensors": not weights.is_pickle}
     if tensors is not None:
-        folder, source = None, {"state_dict": tensors}
+        folder = None
+        source = {"state_dict": tensors}
         source |= {"device_map": {"": "meta"}} if reading_device() == "meta" else {}
     with one_line(what):
         loader: Any = getattr(transformers, kind)
@@ -115,15 +131,22 @@ def load_network(
             )
     absent = sorted(found["missing_keys"]) + sorted(name for name, *_ in found["mismatched_keys"])
     other_half = next((begin for half, begin in OTHER_HALF.items() if kind.startswith(half)), None)
-    surplus = [name for name in found["unexpected_keys"] if not (other_half and name.startswith(other_half))]
+    surplus = [
+        name
+        for name in found["unexpected_keys"]
+        if not (other_half and name.startswith(other_half))
+    ]
     require_present(what, absent)
     require_known(what, f"a {kind}", surplus, may_ignore=may_ignore, why=ANOTHER)
     return module
 
 
-def build_config(kind: Any, config_json: Mapping[str, Any], what: str, attention: Any = ATTENTION) -> Any:
-    """A configuration of the transformers class `kind`, with only those keys that describe the network's shape. A
-    nested configuration always gets the default class of its key. ModelError in one line."""
+def build_config(
+    kind: Any, config_json: Mapping[str, Any], what: str, attention: Any = ATTENTION
+) -> Any:
+    """A configuration of the transformers class `kind`, with only those keys that describe the
+    network's shape. A nested configuration always gets the default class of its key. ModelError in
+    one line."""
     from transformers import PreTrainedConfig
 
     half = config_json.get(kind.base_config_key)
@@ -139,9 +162,13 @@ def build_config(kind: Any, config_json: Mapping[str, Any], what: str, attention
     values = {key: value for key, value in config_json.items() if key in known}
     for key, value in values.items():
         if key.endswith(("_act", "activation")) and value not in _ACTIVATIONS:
-            raise ModelError(f"{what}: {key} is {str(value)[:40]!r}; supported: {', '.join(sorted(_ACTIVATIONS))}")
+            raise ModelError(
+                f"{what}: {key} is {str(value)[:40]!r}; supported: "
+                f"{', '.join(sorted(_ACTIVATIONS))}"
+            )
     for key, named in kind.sub_configs.items():
-        if (inner := values.pop(key, None)) is None:
+        inner = values.pop(key, None)
+        if inner is None:
             continue
         if not isinstance(inner, dict):
             raise ModelError(f"{what}: {key} is {str(inner)[:40]}, not an object")
@@ -155,13 +182,18 @@ def build_config(kind: Any, config_json: Mapping[str, Any], what: str, attention
 
 
 @contextmanager
-def limit_weight_count(what: str, build: Callable[[], torch.nn.Module], weights: WeightFiles) -> Iterator[None]:
-    """Raise ModelError if a network built in the `with` block has more weights than its files have bytes. The library
-    would build any size given in config.json, even more than fits into memory. A hook of torch counts the weights while
-    the network is built. Only if it is too large, or loading fails, `build` is called on the meta device to count."""
+def limit_weight_count(
+    what: str, build: Callable[[], torch.nn.Module], weights: WeightFiles
+) -> Iterator[None]:
+    """Raise ModelError if a network built in the `with` block has more weights than its files have
+    bytes. The library would build any size given in config.json, even more than fits into memory. A
+    hook of torch counts the weights while the network is built. Only if it is too large, or loading
+    fails, `build` is called on the meta device to count."""
     size = sum(file.stat().st_size for file in weights.files)
     most = max(size, MIN_COUNTED)
-    counted, is_checked, thread = 0, False, threading.get_ident()
+    counted = 0
+    is_checked = False
+    thread = threading.get_ident()
 
     def require_fit() -> None:
         nonlocal is_checked
@@ -172,7 +204,8 @@ def limit_weight_count(what: str, build: Callable[[], torch.nn.Module], weights:
             weight_count = sum(parameter.numel() for parameter in build().parameters())
         if weight_count > most:
             raise ModelError(
-                f"{what}: cannot be loaded ({CONFIG} asks for {weight_count} weights, its files have {size} bytes)"
+                f"{what}: cannot be loaded ({CONFIG} asks for {weight_count} weights, its files "
+                f"have {size} bytes)"
             )
 
     def count(module: torch.nn.Module, name: str, parameter: torch.nn.Parameter | None) -> None:
@@ -193,8 +226,8 @@ def limit_weight_count(what: str, build: Callable[[], torch.nn.Module], weights:
 
 
 def require_finite(what: str, tensors: Mapping[str, torch.Tensor]) -> None:
-    """ModelError for the first tensor that holds NaN or infinity, which would make every output NaN. Those without
-    values (`shapes_only`) pass."""
+    """ModelError for the first tensor that holds NaN or infinity, which would make every output
+    NaN. Those without values (`shapes_only`) pass."""
     for name, tensor in tensors.items():
         if not tensor.is_meta and not tensor.isfinite().all():
             raise ModelError(f"{what}: {name} contains NaN or infinity")
@@ -208,8 +241,9 @@ def load_weights(
     *,
     may_ignore: Callable[[str], object] = HARMLESS.search,
 ) -> None:
-    """Load weights into a network on the meta device. ModelError unless all its tensors are there and finite, and there
-    are no others but those that `may_ignore` allows. `kind`: what the file should be."""
+    """Load weights into a network on the meta device. ModelError unless all its tensors are there
+    and finite, and there are no others but those that `may_ignore` allows. `kind`: what the file
+    should be."""
     expected = network.state_dict()
     require_same(what, kind, expected, weights, may_ignore=may_ignore, why=f"it is not {kind}")
     tensors = {key: weights[key] for key in expected}
@@ -218,7 +252,8 @@ def load_weights(
 
 
 def tensor_problems(trials: Iterable[Callable[[], Any]]) -> list[str]:
-    """Lines that loading networks would end with, found without reading a value. Each of `trials` loads one network."""
+    """Lines that loading networks would end with, found without reading a value. Each of `trials`
+    loads one network."""
     silence_libs("diffusers", "transformers")
     problems = Problems()
     with shapes_only():
@@ -229,7 +264,8 @@ def tensor_problems(trials: Iterable[Callable[[], Any]]) -> list[str]:
 
 
 def silence_libs(*names: str) -> None:
-    """Turn off progress bars and advice on stderr of `diffusers` or `transformers`; our notes and errors say enough."""
+    """Turn off progress bars and advice on stderr of `diffusers` or `transformers`; our notes and
+    errors say enough."""
     for name in names:
         library = importlib.import_module(f"{name}.utils.logging")
         library.set_verbosity_error()
@@ -237,10 +273,13 @@ def silence_libs(*names: str) -> None:
 
 
 def load_tokenizer(name: str, files: Mapping[str, bytes]) -> Any:
-    """The CLIPTokenizer of these files (`read_tokenizer_files`). ModelError in one line that begins with `name`."""
+    """The CLIPTokenizer of these files (`read_tokenizer_files`). ModelError in one line that begins
+    with `name`."""
     from transformers import CLIPTokenizer
 
-    with tempfile.TemporaryDirectory(prefix="multiverse-tokenizer-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="multiverse-tokenizer-", ignore_cleanup_errors=True
+    ) as folder:
         for file, content in files.items():
             Path(folder, file).write_bytes(content)
         with one_line(name):

@@ -1,11 +1,13 @@
-"""Finds quantized weights and their scales in a header, and refuses those that are not simply weight times scale.
+"""Finds quantized weights and their scales in a header, and refuses those that are not simply
+weight times scale.
 
-ComfyUI puts `weight_scale` and `comfy_quant`, a JSON text of bytes with the format, beside `weight`, or the formats of
-all layers into the header's `_quantization_metadata` (QUANTIZATION.md, comfy/ops.py); older files have `scale_weight`,
-and `scaled_fp8` once. The scales of inputs are not needed. Forge stores nf4 as bitsandbytes does. Does not load torch.
+ComfyUI puts `weight_scale` and `comfy_quant`, a JSON text of bytes with the format, beside
+`weight`, or the formats of all layers into the header's `_quantization_metadata` (QUANTIZATION.md,
+comfy/ops.py); older files have `scale_weight`, and `scaled_fp8` once. The scales of inputs are not
+needed. Forge stores nf4 as bitsandbytes does. Does not load torch.
 
-ConvRot (comfy-kitchen, tensor/int8_utils.py) multiplies groups of columns by a Hadamard matrix before they are rounded;
-this matrix is its own inverse, so the same product turns them back.
+ConvRot (comfy-kitchen, tensor/int8_utils.py) multiplies groups of columns by a Hadamard matrix
+before they are rounded; this matrix is its own inverse, so the same product turns them back.
 """
 
 import re
@@ -26,8 +28,13 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-FORMATS: Final = {"float8_e4m3fn": "float8_e4m3fn", "float8_e5m2": "float8_e5m2", "int8_tensorwise": "int8"}
-"""Formats that are weight times scale, for the whole tensor or each row, and the dtype of their weights."""
+FORMATS: Final = {
+    "float8_e4m3fn": "float8_e4m3fn",
+    "float8_e5m2": "float8_e5m2",
+    "int8_tensorwise": "int8",
+}
+"""Formats that are weight times scale, for the whole tensor or each row, and the dtype of their
+weights."""
 METADATA: Final = "_quantization_metadata"
 OLD_MARK: Final = "scaled_fp8"
 INSTEAD: Final = "use the file in float16"
@@ -39,8 +46,16 @@ _FOUR_BITS: Final = re.compile(r"\.(nested_)?(absmax|quant_map)$|\.quant_state\.
 _ROLES: Final = re.compile(
     r"w\w*scales?|scale_weight|comfy_quant|q(weight|zeros)|g_idx|smooth\w*|proj_(up|down)|SCB|weight_format|_data|_scale"
 )
-"""Tensors stored with a weight, or instead of it, by ComfyUI, nunchaku, bitsandbytes, GPTQ and quanto."""
-_PLAIN_OPTIONS: Final = ("format", "full_precision_matrix_mult", "per_row", "per_channel", "orig_dtype", "orig_shape")
+"""Tensors stored with a weight, or instead of it, by ComfyUI, nunchaku, bitsandbytes, GPTQ and
+quanto."""
+_PLAIN_OPTIONS: Final = (
+    "format",
+    "full_precision_matrix_mult",
+    "per_row",
+    "per_channel",
+    "orig_dtype",
+    "orig_shape",
+)
 """Options of a layer that do not change its weights."""
 _ROTATED: Final = "convrot"
 _GROUP: Final = "convrot_groupsize"
@@ -54,23 +69,30 @@ class QuantizedWeights:
     scales: dict[str, str] = field(default_factory=dict)
     """The scale of each quantized weight, by names in the file: (), (1,), or one for each row."""
     groups: dict[str, int] = field(default_factory=dict)
-    """The number of columns that are rotated together, of each rotated weight by its name in the file."""
+    """The number of columns that are rotated together, of each rotated weight by its name in the
+    file."""
     auxiliary: frozenset[str] = frozenset()
     """Tensors that only describe quantized weights."""
 
 
-def find_quantized(file: Path, header: CheckpointHeader, starts: Sequence[str] = ()) -> QuantizedWeights:
-    """Find the quantized weights of a file. ModelError in one line if they cannot be read exactly. `starts`: prefixes
-    that the names of layers in METADATA may lack."""
+def find_quantized(
+    file: Path, header: CheckpointHeader, starts: Sequence[str] = ()
+) -> QuantizedWeights:
+    """Find the quantized weights of a file. ModelError in one line if they cannot be read exactly.
+    `starts`: prefixes that the names of layers in METADATA may lack."""
     tensors = header.tensors
     if four := next((name for name in tensors if _FOUR_BITS.search(name)), None):
-        raise ModelError(f"{file}: its weights are quantized to 4 bits (nf4 or fp4: {four}); {INSTEAD}")
+        raise ModelError(
+            f"{file}: its weights are quantized to 4 bits (nf4 or fp4: {four}); {INSTEAD}"
+        )
     roles: dict[str, set[str]] = {}
     for name in tensors:
         layer, _, role = name.rpartition(".")
         roles.setdefault(layer, set()).add(role)
     formats = _formats_in_metadata(file, header, ("", *starts))
-    scales, groups, beside = {}, {}, {OLD_MARK} & tensors.keys()
+    scales = {}
+    groups = {}
+    beside = {OLD_MARK} & tensors.keys()
     for layer, layer_roles in roles.items():
         if layer not in formats and layer_roles.isdisjoint((*_SCALES, _FORMAT)):
             continue
@@ -91,23 +113,40 @@ def find_quantized(file: Path, header: CheckpointHeader, starts: Sequence[str] =
             groups[f"{layer}.weight"] = _group_of(file, layer, weight, options)
     for name, tensor in tensors.items():
         if header.is_gguf and tensor.dtype not in (*NUMPY, Q8):
-            raise ModelError(f"{file}: {name} is {tensor.dtype}; of GGUF, F32, F16, BF16 and {Q8} are read; {INSTEAD}")
-        is_number = "float" in tensor.dtype or tensor.dtype in _TABLES or tensor.dtype == Q8 or not tensor.shape
+            raise ModelError(
+                f"{file}: {name} is {tensor.dtype}; of GGUF, F32, F16, BF16 and {Q8} are read; "
+                f"{INSTEAD}"
+            )
+        is_number = (
+            "float" in tensor.dtype
+            or tensor.dtype in _TABLES
+            or tensor.dtype == Q8
+            or not tensor.shape
+        )
         if not is_number and name not in scales and name.endswith((".weight", ".bias")):
             raise ModelError(f"{file}: {name} is {tensor.dtype} without a scale; {INSTEAD}")
     if scales and header.is_pickle:
-        raise ModelError(f"{file}: quantized weights in a pickle; use its .safetensors version, or {INSTEAD}")
+        raise ModelError(
+            f"{file}: quantized weights in a pickle; use its .safetensors version, or {INSTEAD}"
+        )
     return QuantizedWeights(scales=scales, groups=groups, auxiliary=frozenset(beside))
 
 
-def exact_header(file: Path, starts: Sequence[str] = ()) -> tuple[dict[str, TensorInfo], QuantizedWeights]:
-    """The tensors of a file without those that only describe quantized ones, and which are quantized. ModelError, in
-    one line, unless it can be read exactly. `starts` as in `find_quantized`."""
+def exact_header(
+    file: Path, starts: Sequence[str] = ()
+) -> tuple[dict[str, TensorInfo], QuantizedWeights]:
+    """The tensors of a file without those that only describe quantized ones, and which are
+    quantized. ModelError, in one line, unless it can be read exactly. `starts` as in
+    `find_quantized`."""
     header = read_checkpoint_header(file)
     quantized = find_quantized(file, header, starts)
-    tensors = {name: tensor for name, tensor in header.tensors.items() if name not in quantized.auxiliary}
+    tensors = {
+        name: tensor for name, tensor in header.tensors.items() if name not in quantized.auxiliary
+    }
     own = tuple(f".{role}" for role in _OWN)
-    require_plain(str(file), {name: tensor for name, tensor in tensors.items() if not name.endswith(own)})
+    require_plain(
+        str(file), {name: tensor for name, tensor in tensors.items() if not name.endswith(own)}
+    )
     return tensors, quantized
 
 
@@ -116,12 +155,15 @@ def read_exact(file: Path, starts: Sequence[str], dtype: "torch.dtype") -> "dict
     _, quantized = exact_header(file, starts)
     stored = read_tensors(file, of="" if is_safetensors(file) else "model")
     for name, scale in quantized.scales.items():
-        stored[name] = dequantize(stored[name], stored[scale], quantized.groups.get(name, 1)).to(dtype)
+        stored[name] = dequantize(stored[name], stored[scale], quantized.groups.get(name, 1)).to(
+            dtype
+        )
     return {name: tensor for name, tensor in stored.items() if name not in quantized.auxiliary}
 
 
 def quantized_note(name: str, dtypes: Iterable[str]) -> tuple[str, ...]:
-    """The line for the user about the quantized weights of a file, one dtype each, as a tuple; none without any."""
+    """The line for the user about the quantized weights of a file, one dtype each, as a tuple; none
+    without any."""
     counts = Counter(dtypes)
     if not counts:
         return ()
@@ -130,15 +172,19 @@ def quantized_note(name: str, dtypes: Iterable[str]) -> tuple[str, ...]:
 
 
 def dequantize(weight: "Tensor", scale: "Tensor", group: int = 1) -> "Tensor":
-    """Weight times scale, float32. `scale`: one number, or one for each row. `group`: number of columns that were
-    rotated together, and are turned back."""
+    """Weight times scale, float32. `scale`: one number, or one for each row. `group`: number of
+    columns that were rotated together, and are turned back."""
     plain = weight.float() * scale.float().reshape(-1, *[1] * (weight.ndim - 1))
-    return plain if group == 1 else (plain.reshape(-1, group) @ _hadamard(group, plain)).reshape(weight.shape)
+    return (
+        plain
+        if group == 1
+        else (plain.reshape(-1, group) @ _hadamard(group, plain)).reshape(weight.shape)
+    )
 
 
 def _hadamard(group: int, like: "Tensor") -> "Tensor":
-    """The regular Hadamard matrix (group, group) over the root of `group`, a power of 4: the Kronecker product of
-    matrices of 4 x 4."""
+    """The regular Hadamard matrix (group, group) over the root of `group`, a power of 4: the
+    Kronecker product of matrices of 4 x 4."""
     import torch
 
     four = like.new_ones(4, 4) / 2 - like.new_ones(4).diag().flip(0)
@@ -149,18 +195,30 @@ def _hadamard(group: int, like: "Tensor") -> "Tensor":
 
 
 def require_plain(what: str, tensors: Mapping[str, TensorInfo]) -> None:
-    """Raise ModelError if one of `tensors` belongs to a quantized weight that cannot be read as weight times scale."""
+    """Raise ModelError if one of `tensors` belongs to a quantized weight that cannot be read as
+    weight times scale."""
     for name, tensor in tensors.items():
         layer, _, role = name.rpartition(".")
-        is_whole = role in _OWN and tensor.shape and "float" not in tensor.dtype and tensor.dtype not in _TABLES
+        is_whole = (
+            role in _OWN
+            and tensor.shape
+            and "float" not in tensor.dtype
+            and tensor.dtype not in _TABLES
+        )
         if is_whole or _ROLES.fullmatch(role) or _FOUR_BITS.search(name):
             why = f"{role} is {tensor.dtype}" if is_whole else role
-            raise ModelError(f"{what}: {layer[:120]} is quantized ({why}), which is not supported here; {INSTEAD}")
+            raise ModelError(
+                f"{what}: {layer[:120]} is quantized ({why}), which is not supported here; "
+                f"{INSTEAD}"
+            )
 
 
-def _formats_in_metadata(file: Path, header: CheckpointHeader, starts: Sequence[str]) -> dict[str, Any]:
+def _formats_in_metadata(
+    file: Path, header: CheckpointHeader, starts: Sequence[str]
+) -> dict[str, Any]:
     """Options of each quantized layer, from the header, where its name may lack one of `starts`."""
-    if not (text := header.metadata.get(METADATA)):
+    text = header.metadata.get(METADATA)
+    if not text:
         return {}
     try:
         layers = dict(parse_json(text)["layers"])
@@ -168,7 +226,9 @@ def _formats_in_metadata(file: Path, header: CheckpointHeader, starts: Sequence[
         raise ModelError(f"{file}: its {METADATA} cannot be read; {INSTEAD}") from None
     found = {}
     for layer, options in layers.items():
-        start = next((start for start in starts if f"{start}{layer}.weight" in header.tensors), None)
+        start = next(
+            (start for start in starts if f"{start}{layer}.weight" in header.tensors), None
+        )
         if start is None:
             raise _refusal(file, str(layer), f"it is in {METADATA}, but has no weight")
         found[f"{start}{layer}"] = options
@@ -186,14 +246,17 @@ def _options(file: Path, layer: str, header: CheckpointHeader) -> Any:
 
 
 def _require_format(file: Path, layer: str, weight: TensorInfo, options: Any) -> None:
-    """Raise ModelError unless weight times scale is the true weight. `options`: None for the older files."""
+    """Raise ModelError unless weight times scale is the true weight. `options`: None for the older
+    files."""
     if options is None:
         if "float" not in weight.dtype and weight.dtype != "int8":
             raise _refusal(file, layer, f"{weight.dtype} without a format ({_FORMAT})")
         return
     kind = options.get("format") if isinstance(options, dict) else None
     if kind not in FORMATS:
-        raise _refusal(file, layer, f"the format {str(kind)[:40]} is not supported, only {', '.join(FORMATS)}")
+        raise _refusal(
+            file, layer, f"the format {str(kind)[:40]} is not supported, only {', '.join(FORMATS)}"
+        )
     known = (*_PLAIN_OPTIONS, _ROTATED, _GROUP) if weight.dtype == "int8" else _PLAIN_OPTIONS
     if strange := [str(key)[:40] for key, value in options.items() if value and key not in known]:
         raise _refusal(file, layer, f"{strange[0]} of {kind} is not supported")
@@ -205,15 +268,27 @@ def _group_of(file: Path, layer: str, weight: TensorInfo, options: Mapping[str, 
     group = options.get(_GROUP, _USUAL_GROUP)
     is_power = isinstance(group, int) and group > 1 and 4 ** (group.bit_length() // 2) == group
     if not is_power or len(weight.shape) != 2 or weight.shape[1] % group:
-        raise _refusal(file, layer, f"{_GROUP} {str(group)[:40]} is no power of 4 that divides its columns")
+        raise _refusal(
+            file, layer, f"{_GROUP} {str(group)[:40]} is no power of 4 that divides its columns"
+        )
     return int(group)
 
 
-def _require_scale(file: Path, layer: str, weight: TensorInfo, role: str, scale: TensorInfo) -> None:
+def _require_scale(
+    file: Path, layer: str, weight: TensorInfo, role: str, scale: TensorInfo
+) -> None:
     is_of_rows = scale.shape[:1] == weight.shape[:1] and scale.count == weight.shape[0]
-    if (scale.count != 1 and not is_of_rows) or "float" not in scale.dtype or "float8" in scale.dtype:
+    if (
+        (scale.count != 1 and not is_of_rows)
+        or "float" not in scale.dtype
+        or "float8" in scale.dtype
+    ):
         shape = " x ".join(map(str, scale.shape))
-        raise _refusal(file, layer, f"its {role} is {shape} {scale.dtype}, neither one number nor one for each row")
+        raise _refusal(
+            file,
+            layer,
+            f"its {role} is {shape} {scale.dtype}, neither one number nor one for each row",
+        )
 
 
 def _refusal(file: Path, layer: str, why: str) -> ModelError:

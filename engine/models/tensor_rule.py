@@ -1,7 +1,9 @@
-"""The rule of all loaders: a file has every tensor of its network, in its shape, and no other. Does not load torch.
+"""The rule of all loaders: a file has every tensor of its network, in its shape, and no other. Does
+not load torch.
 
-A tensor that a loader does not know may change every result: the scale of a quantized weight, a layer that another
-program has added, a trained bias. So a file with one is refused, even if all that the network needs is there.
+A tensor that a loader does not know may change every result: the scale of a quantized weight, a
+layer that another program has added, a trained bias. So a file with one is refused, even if all
+that the network needs is there.
 """
 
 import re
@@ -20,17 +22,28 @@ ANOTHER: Final = "it is another kind of model, or config.json belongs to another
 def require_present(what: str, absent: Iterable[str]) -> None:
     """Raise ModelError, in one line, for the tensors that a file lacks."""
     if names := list(absent):
-        raise ModelError(f"{what}: {len(names)} tensors are missing or have another shape, the first is {names[0]}")
+        raise ModelError(
+            f"{what}: {len(names)} tensors are missing or have another shape, the first is "
+            f"{names[0]}"
+        )
 
 
 def require_known(
-    what: str, kind: str, names: Iterable[str], *, may_ignore: Callable[[str], object] = HARMLESS.search, why: str
+    what: str,
+    kind: str,
+    names: Iterable[str],
+    *,
+    may_ignore: Callable[[str], object] = HARMLESS.search,
+    why: str,
 ) -> None:
-    """Raise ModelError, in one line that ends in `why`, for tensors of a file that `kind`, such as "a UNet", does not
-    have, unless `may_ignore` allows their names."""
+    """Raise ModelError, in one line that ends in `why`, for tensors of a file that `kind`, such as
+    "a UNet", does not have, unless `may_ignore` allows their names."""
     if surplus := [name for name in names if not may_ignore(name)]:
         first = min(surplus)[:120]
-        raise ModelError(f"{what}: {len(surplus)} of its tensors have no place in {kind}, the first is {first}; {why}")
+        raise ModelError(
+            f"{what}: {len(surplus)} of its tensors have no place in {kind}, the first is "
+            f"{first}; {why}"
+        )
 
 
 def require_same(
@@ -42,8 +55,10 @@ def require_same(
     may_ignore: Callable[[str], object] = HARMLESS.search,
     why: str = ANOTHER,
 ) -> None:
-    """Raise ModelError unless `stored` has the names and shapes of `expected`, and no others but those that
-    `may_ignore` allows. Both: anything with a `shape`, by name."""
+    """Raise ModelError unless `stored` has the names and shapes of `expected`, and no others but
+    those that `may_ignore` allows. Both: anything with a `shape`, by name."""
     shapes = {name: tuple(getattr(tensor, "shape", ())) for name, tensor in stored.items()}
-    require_present(what, (name for name, tensor in expected.items() if shapes.get(name) != tuple(tensor.shape)))
+    require_present(
+        what, (name for name, tensor in expected.items() if shapes.get(name) != tuple(tensor.shape))
+    )
     require_known(what, kind, stored.keys() - expected.keys(), may_ignore=may_ignore, why=why)

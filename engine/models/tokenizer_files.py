@@ -1,4 +1,5 @@
-"""Reads the files of a CLIP tokenizer, without the keys that do not define tokens. Does not load torch."""
+"""Reads the files of a CLIP tokenizer, without the keys that do not define tokens. Does not load
+torch."""
 
 import json
 from pathlib import Path
@@ -19,15 +20,15 @@ SETTINGS: Final = {
         "bos_token", "eos_token", "unk_token", "pad_token", "additional_special_tokens", "extra_special_tokens",
     ),
 }  # fmt: skip
-"""The keys that define the tokens. Others select code (auto_map, trust_remote_code), other files (gguf_file,
-fast_tokenizer_files, init_inputs) or templates that are programs (chat_template)."""
+"""The keys that define the tokens. Others select code (auto_map, trust_remote_code), other files
+(gguf_file, fast_tokenizer_files, init_inputs) or templates that are programs (chat_template)."""
 ADDED: Final = "added_tokens.json"
 """File with a plain map from text to token number."""
 
 
 def read_tokenizer_files(what: str, folder: Path) -> dict[str, bytes]:
-    """The content of the tokenizer's files in `folder`, by name, for `pretrained.load_tokenizer`. Each is opened once.
-    ModelError in one line that begins with `what` and the file's name."""
+    """The content of the tokenizer's files in `folder`, by name, for `pretrained.load_tokenizer`.
+    Each is opened once. ModelError in one line that begins with `what` and the file's name."""
     present = (file for file in (*VOCABULARY, *SETTINGS, ADDED) if (folder / file).exists())
     return {file: _plain(f"{what}{file}", folder / file) for file in present}
 
@@ -46,4 +47,6 @@ def _plain(what: str, file: Path) -> bytes:
         raise ModelError(f"{what} cannot be read ({error})") from None
     if file.name not in SETTINGS:
         return raw
-    return json.dumps({key: value for key, value in content.items() if key in SETTINGS[file.name]}).encode()
+    return json.dumps(
+        {key: value for key, value in content.items() if key in SETTINGS[file.name]}
+    ).encode()

@@ -1,4 +1,5 @@
-"""Finds the weight files of a folder as the libraries' `from_pretrained` does, and reads their headers. No torch."""
+"""Finds the weight files of a folder as the libraries' `from_pretrained` does, and reads their
+headers. No torch."""
 
 import math
 import os
@@ -16,11 +17,15 @@ from engine.models.not_a_model import AGAIN, not_a_model
 from engine.system.file_names import names_device
 from engine.system.small_file import open_regular, parse_json, read_json
 
-# 8 bytes little-endian length, then that much JSON: https://github.com/huggingface/safetensors (format)
+# 8 bytes little-endian length, then that much JSON: https://github.com/huggingface/safetensors
+# (format)
 _LENGTH_BYTES = 8
-MAX_HEADER_BYTES = 16 << 20  # the format allows 100 MB; this is ten times SDXL's header, and is parsed within a second
+MAX_HEADER_BYTES = (
+    16 << 20
+)  # the format allows 100 MB; this is ten times SDXL's header, and is parsed within a second
 _NOT_TEXT = "expected a string at"  # the library's words for metadata that are numbers or lists
-_NOT_COVERED = "file not fully covered"  # the library's words for a file that is shorter or longer than its header says
+# the library's words for a file that is shorter or longer than its header says
+_NOT_COVERED = "file not fully covered"
 MAX_SIDES = 16
 MAX_SIDE = 1 << 40
 DTYPES = {
@@ -40,14 +45,18 @@ class WeightFiles:
 
 
 def find_weights(folder: Path, *, wants_half: bool = False) -> WeightFiles | None:
-    """The weight files of a folder, or None. Prefers safetensors to pickles, and half precision if `wants_half`.
-    ModelError if an index lists a file that is missing."""
+    """The weight files of a folder, or None. Prefers safetensors to pickles, and half precision if
+    `wants_half`. ModelError if an index lists a file that is missing."""
     for suffix in ("safetensors", "bin"):
         for variant in ("fp16", None) if wants_half else (None, "fp16"):
             middle = f".{variant}" if variant else ""
             for stem in ("diffusion_pytorch_model", "model", "pytorch_model"):
                 whole = folder / f"{stem}{middle}.{suffix}"
-                files = (whole,) if whole.is_file() else _shards(folder / f"{stem}.{suffix}.index{middle}.json")
+                files = (
+                    (whole,)
+                    if whole.is_file()
+                    else _shards(folder / f"{stem}.{suffix}.index{middle}.json")
+                )
                 if files:
                     return WeightFiles(files=files, variant=variant, is_pickle=suffix == "bin")
     return None
@@ -66,10 +75,15 @@ def _shards(index: Path) -> tuple[Path, ...]:
         raise ModelError(f"{index}: lists no files (weight_map)")
     names = sorted({str(name) for name in named.values()})
     if devices := [name for name in names if names_device(name)]:
-        raise ModelError(f"{index}: names {devices[0]!r}, which Windows reserves for a device; rename it")
-    if away := [name for name in names if Path(name).name != name or not (index.parent / name).is_file()]:
         raise ModelError(
-            f"{index.parent}: {away[0]} is missing, one of {len(names)} files listed in {index.name}; download it"
+            f"{index}: names {devices[0]!r}, which Windows reserves for a device; rename it"
+        )
+    if away := [
+        name for name in names if Path(name).name != name or not (index.parent / name).is_file()
+    ]:
+        raise ModelError(
+            f"{index.parent}: {away[0]} is missing, one of {len(names)} files listed in "
+            f"{index.name}; download it"
         )
     return tuple(index.parent / name for name in names)
 
@@ -98,7 +112,8 @@ class TensorInfo:
 
 
 def read_header(file: Path) -> dict[str, TensorInfo]:
-    """Tensors of a safetensors file by name, in its order, without weights. ModelError if damaged or truncated."""
+    """Tensors of a safetensors file by name, in its order, without weights. ModelError if damaged
+    or truncated."""
     return read_header_and_metadata(file)[0]
 
 
@@ -113,14 +128,17 @@ def read_header_and_metadata(file: Path) -> tuple[dict[str, TensorInfo], dict[st
             for name, each in slices.items()
         }
     # Where one side is 0, the library takes any number of others, of any size.
-    if any(len(each.shape) > MAX_SIDES or max(each.shape, default=0) > MAX_SIDE for each in tensors.values()):
+    if any(
+        len(each.shape) > MAX_SIDES or max(each.shape, default=0) > MAX_SIDE
+        for each in tensors.values()
+    ):
         raise ModelError(f"{file}: damaged: an invalid shape; {AGAIN}")
     return tensors, metadata
 
 
 def read_tensor_bytes(file: Path, name: str) -> tuple[str, bytes]:
-    """The dtype of one tensor and its stored bytes, little-endian; errors as in `read_header`. Not by the library,
-    which has no bfloat16 without torch."""
+    """The dtype of one tensor and its stored bytes, little-endian; errors as in `read_header`. Not
+    by the library, which has no bfloat16 without torch."""
     with _open(file), open_regular(file) as stream:
         length = int.from_bytes(stream.read(_LENGTH_BYTES), "little")
         entry = parse_json(stream.read(length))[name]
@@ -138,7 +156,8 @@ def decode_numbers(dtype: str, raw: bytes | bytearray) -> np.ndarray:
 
 @contextmanager
 def _open(file: Path) -> Iterator[Any]:
-    """The file opened by the library, which compares header and size, and loads no torch for NumPy."""
+    """The file opened by the library, which compares header and size, and loads no torch for
+    NumPy."""
     require_libraries()
     from safetensors import SafetensorError, safe_open
 
@@ -148,19 +167,34 @@ def _open(file: Path) -> Iterator[Any]:
             length = int.from_bytes(stream.read(_LENGTH_BYTES), "little")
         if not 2 <= length <= min(size - _LENGTH_BYTES, MAX_HEADER_BYTES):
             what = not_a_model(file)
-            raise ModelError(f"{file}: is {what}" if what else f"{file}: not a safetensors file, or truncated; {AGAIN}")
+            raise ModelError(
+                f"{file}: is {what}"
+                if what
+                else f"{file}: not a safetensors file, or truncated; {AGAIN}"
+            )
         with safe_open(str(file), framework="numpy") as archive:
             yield archive
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:  # all but the first: what only Python refuses
-        reason = " ".join(str(error).split())[:MAX_LINE].removeprefix("Error while deserializing header: ")
+    except (
+        SafetensorError,
+        ValueError,
+        KeyError,
+        TypeError,
+    ) as error:  # all but the first: what only Python refuses
+        reason = " ".join(str(error).split())[:MAX_LINE].removeprefix(
+            "Error while deserializing header: "
+        )
         if reason.startswith("invalid JSON in header: unknown variant"):
             what = "has a number format that the installed safetensors cannot read"
             raise ModelError(f"{file}: {what}; use the file in float16") from None
         if _NOT_TEXT in reason:
             what = "its metadata holds other things than texts, which safetensors refuses"
             raise ModelError(f"{file}: {what}; save it again without metadata") from None
-        if _NOT_COVERED in reason and (end := _end_of_tensors(file)) < (size := file.stat().st_size):
-            what = f"is {size - end} bytes longer than its header says: something was appended to it"
+        if _NOT_COVERED in reason and (end := _end_of_tensors(file)) < (
+            size := file.stat().st_size
+        ):
+            what = (
+                f"is {size - end} bytes longer than its header says: something was appended to it"
+            )
             raise ModelError(f"{file}: {what}; cut it to {end} bytes") from None
         raise ModelError(f"{file}: damaged or truncated ({reason}); {AGAIN}") from None
     except OSError as error:
@@ -168,12 +202,15 @@ def _open(file: Path) -> Iterator[Any]:
 
 
 def _end_of_tensors(file: Path) -> int:
-    """The size that a safetensors file should have by its header, in bytes; very large if the header is broken."""
+    """The size that a safetensors file should have by its header, in bytes; very large if the
+    header is broken."""
     try:
         with open_regular(file) as stream:
             length = int.from_bytes(stream.read(_LENGTH_BYTES), "little")
             entries = parse_json(stream.read(length))
-        ends = [entry["data_offsets"][1] for name, entry in entries.items() if name != "__metadata__"]
+        ends = [
+            entry["data_offsets"][1] for name, entry in entries.items() if name != "__metadata__"
+        ]
         return _LENGTH_BYTES + length + int(max(ends, default=0))
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return MAX_SIDE

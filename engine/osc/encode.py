@@ -1,9 +1,10 @@
 """Encodes values as OSC packets.
 
-Answers and feedback use int, float and string only: vanilla Pd fails on T and F, Max on h and d. Thousands of them are
-sent per second, and listings of a thousand at once, on a thread that also executes commands. So they are packed here,
-with a cached head for each address. python-osc takes five times as long, because it parses each packet that it has
-built; it is used for all other messages.
+Answers and feedback use int, float and string only: vanilla Pd fails on T and F, Max on h and d.
+Thousands of them are sent per second, and listings of a thousand at once, on a thread that also
+executes commands. So they are packed here, with a cached head for each address. python-osc takes
+five times as long, because it parses each packet that it has built; it is used for all other
+messages.
 """
 
 import math
@@ -21,7 +22,8 @@ _INT: Final = Struct(">i")
 
 
 def encode_message(address: str, *args: Any) -> bytes:
-    """Encode a message; int becomes i or h, float f, str s, bytes b, bool T or F, None N, a 4-tuple m, a list an array.
+    """Encode a message; int becomes i or h, float f, str s, bytes b, bool T or F, None N, a 4-tuple
+    m, a list an array.
 
     Raises ValueError for values that OSC cannot carry."""
     builder = OscMessageBuilder(address)
@@ -31,8 +33,10 @@ def encode_message(address: str, *args: Any) -> bytes:
 
 
 def encode_reply(address: str, *args: ReplyValue) -> bytes:
-    """Encode a message with i, f and s only: bool becomes 0 or 1, an int of more than 32 bits a float."""
-    tags, packed = "", b""
+    """Encode a message with i, f and s only: bool becomes 0 or 1, an int of more than 32 bits a
+    float."""
+    tags = ""
+    packed = b""
     for value in args:
         tag, argument = ("s", _pad(value)) if isinstance(value, str) else _number(value)
         tags += tag
@@ -46,7 +50,8 @@ def _head(address: str, tags: str) -> bytes:
 
 
 def _pad(text: str) -> bytes:
-    """The text, cut at its first zero byte, then padded with one to four zeros to a multiple of 4 bytes."""
+    """The text, cut at its first zero byte, then padded with one to four zeros to a multiple of 4
+    bytes."""
     data = text.partition("\0")[0].encode("utf-8", "replace")
     return data + b"\0" * (4 - len(data) % 4)
 

@@ -1,8 +1,9 @@
-"""OSC packets in a TCP stream: an int32 length before each (OSC 1.0: liblo, SuperCollider), or SLIP (OSC 1.1,
-RFC 1055).
+"""OSC packets in a TCP stream: an int32 length before each (OSC 1.0: liblo, SuperCollider), or SLIP
+(OSC 1.1, RFC 1055).
 
-The stream does not name its framing, but the first byte shows it: SLIP begins with END (0xC0), or with the packet
-itself (`/` or `#`) from a sender that uses END only behind packets; a length below 16 MiB begins with a zero byte.
+The stream does not name its framing, but the first byte shows it: SLIP begins with END (0xC0), or
+with the packet itself (`/` or `#`) from a sender that uses END only behind packets; a length below
+16 MiB begins with a zero byte.
 """
 
 import re
@@ -14,9 +15,14 @@ from typing import Final
 from engine.errors import OscDecodeError
 from engine.osc.decode import MAX_PACKET_BYTES, printable
 
-_END, _ESC, _ESC_END, _ESC_ESC = b"\xc0", b"\xdb", b"\xdb\xdc", b"\xdb\xdd"
+_END = b"\xc0"
+_ESC = b"\xdb"
+_ESC_END = b"\xdb\xdc"
+_ESC_ESC = b"\xdb\xdd"
 _LENGTH: Final = Struct(">i")
-_TEXT: Final = re.compile(rb"/[^\0\xc0]{0,240}[ \r\n][^\0\xc0\r\n]*")  # a zero byte ends an OSC address
+_TEXT: Final = re.compile(
+    rb"/[^\0\xc0]{0,240}[ \r\n][^\0\xc0\r\n]*"
+)  # a zero byte ends an OSC address
 HINT: Final = "Companion sends OSC by its module Generic OSC"
 
 
@@ -45,12 +51,15 @@ class StreamReader:
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Yield the packets that `data` completes, in order; consume them before the next call.
 
-        Raises OscDecodeError, after the packets before it, if the stream is invalid and cannot be resumed."""
+        Raises OscDecodeError, after the packets before it, if the stream is invalid and cannot be
+        resumed."""
         self._pending += data
         if self.framing is None and self._pending:
             first_byte = self._pending[0]
             if first_byte and first_byte not in b"\xc0/#":
-                raise OscDecodeError(f"stream begins with 0x{first_byte:02x}: neither SLIP nor a length; {HINT}")
+                raise OscDecodeError(
+                    f"stream begins with 0x{first_byte:02x}: neither SLIP nor a length; {HINT}"
+                )
             self.framing = Framing.SLIP if first_byte else Framing.LENGTH
             self._may_be_text = first_byte == ord("/")
         if self._may_be_text and (text := _TEXT.match(self._pending)):
@@ -62,7 +71,8 @@ class StreamReader:
             yield from self._cut_by_end()
 
     def _cut_by_length(self) -> Iterator[bytes]:
-        pending, at = self._pending, 0
+        pending = self._pending
+        at = 0
         try:
             while len(pending) - at >= 4:
                 (size,) = _LENGTH.unpack_from(pending, at)
@@ -76,7 +86,9 @@ class StreamReader:
             del pending[:at]
 
     def _cut_by_end(self) -> Iterator[bytes]:
-        pending, at, search_from = self._pending, 0, self._searched
+        pending = self._pending
+        at = 0
+        search_from = self._searched
         self._searched = 0
         try:
             while (end := pending.find(_END, search_from)) >= 0:

@@ -1,10 +1,11 @@
 """The values of all parameters at runtime: setting, gliding, modulation, fades and storage.
 
-`store` holds the values and returns one immutable snapshot per frame; `slew` makes them glide; `modulation` moves them
-with the sound, the LFOs (`lfo`) and the `tempo`; `crossfade` fades from one look to another, each of which has a
-`look_pipeline`; `presets`, `cues` and `autosave` store values in files; `timecode` and the files beside it say where in
-the show we are, and `cue_chase` which cue that starts; `mapping` lets MIDI and other programs set them. The parameters,
-and the values they accept, are declared in `osc_schema`.
+`store` holds the values and returns one immutable snapshot per frame; `slew` makes them glide;
+`modulation` moves them with the sound, the LFOs (`lfo`) and the `tempo`; `crossfade` fades from one
+look to another, each of which has a `look_pipeline`; `presets`, `cues` and `autosave` store values
+in files; `timecode` and the files beside it say where in the show we are, and `cue_chase` which cue
+that starts; `mapping` lets MIDI and other programs set them. The parameters, and the values they
+accept, are declared in `osc_schema`.
 """
 
 from engine.params.autosave import Autosave

@@ -29,7 +29,8 @@ def log_report(key: str, message: str) -> None:
 
 
 class Autosave:
-    """Saves changes of the parameters that `--resume` restores to a file, on the disk store's thread."""
+    """Saves changes of the parameters that `--resume` restores to a file, on the disk store's
+    thread."""
 
     def __init__(
         self,
@@ -42,20 +43,25 @@ class Autosave:
         input_names: Callable[[Mapping[str, Value]], Mapping[str, str]] = lambda values: {},
         disk: DiskStore | None = None,
     ) -> None:
-        """`current()` returns the name of the current preset, or ""; `input_names(values)` the names of the shaders'
-        inputs, by alias. `disk` None: use a new disk store."""
-        self._current, self._input_names = current, input_names
+        """`current()` returns the name of the current preset, or ""; `input_names(values)` the
+        names of the shaders' inputs, by alias. `disk` None: use a new disk store."""
+        self._current = current
+        self._input_names = input_names
         self.path = Path(folder) / FILE_NAME
         self._file = StoredFile(self.path, "preset", PresetError, previous=PREVIOUS_NAME)
-        self._store, self._report, self._interval_s = store, report, interval_s
+        self._store = store
+        self._report = report
+        self._interval_s = interval_s
         self._saved_state = (store.version, current())
-        # A run without changes saves nothing, so `--resume` still works after a crash and one start without it.
+        # A run without changes saves nothing, so `--resume` still works after a crash and one start
+        # without it.
         self._file.text = self._current_text()
         self._disk = disk or DiskStore(report)
         self._queue: DiskQueue | None = None
 
     def load(self) -> LoadedPreset:
-        """The values that the last run saved. Never raises: a missing or corrupt file gives no values, one problem."""
+        """The values that the last run saved. Never raises: a missing or corrupt file gives no
+        values, one problem."""
         self._file.text = None  # so that even the default values are saved
         if not self.path.exists():
             return _nothing(f"nothing to resume: no {self.path}")
@@ -75,15 +81,20 @@ class Autosave:
         )
 
     def close(self) -> None:
-        """Save the last changes; does nothing if `start` was not called. Idempotent. Waits 5 s at most: a disk that
-        does not answer by then is reported."""
-        queue, self._queue = self._queue, None
+        """Save the last changes; does nothing if `start` was not called. Idempotent. Waits 5 s at
+        most: a disk that does not answer by then is reported."""
+        queue = self._queue
+        self._queue = None
         if queue is not None:
-            queue.post(self.save_if_changed, lambda reason: self._report("autosave", f"{self.path}: {reason}"))
+            queue.post(
+                self.save_if_changed,
+                lambda reason: self._report("autosave", f"{self.path}: {reason}"),
+            )
             queue.close()
 
     def save_if_changed(self) -> None:
-        """Write the file if its content has changed; a failure is reported, and the next call retries."""
+        """Write the file if its content has changed; a failure is reported, and the next call
+        retries."""
         state = (self._store.version, self._current())
         if state == self._saved_state:
             return
@@ -97,7 +108,11 @@ class Autosave:
     def _current_text(self) -> str:
         values = self._store.snapshot()
         return preset_text(
-            "autosave", values, holds=is_resumed, inputs=self._input_names(values), current=self._current()
+            "autosave",
+            values,
+            holds=is_resumed,
+            inputs=self._input_names(values),
+            current=self._current(),
         )
 
 

@@ -7,9 +7,10 @@
         { pad = 6, preset = "Finale", colour = "#ff8800" },
     ]
 
-Pads are numbered 1 to 16, four to a row, from the top left; banks from 1 in the order of the file. A pad may name a
-preset that does not exist: it counts as empty until that preset comes (back). Banks whose name begins with `Looks` hold
-the built-in looks at first; new presets go to the others. Banks are immutable: any thread may read them.
+Pads are numbered 1 to 16, four to a row, from the top left; banks from 1 in the order of the file.
+A pad may name a preset that does not exist: it counts as empty until that preset comes (back).
+Banks whose name begins with `Looks` hold the built-in looks at first; new presets go to the others.
+Banks are immutable: any thread may read them.
 """
 
 import re
@@ -52,7 +53,9 @@ class Pad:
             raise BankError(f"colour {short_repr(colour)} is not #rrggbb")
         try:
             built_in = FACTORY.get(preset.casefold())
-            return cls(preset=built_in.name if built_in else clean_name(preset), colour=colour.lower())
+            return cls(
+                preset=built_in.name if built_in else clean_name(preset), colour=colour.lower()
+            )
         except PresetError as reason:
             raise BankError(str(reason)) from None
 
@@ -79,29 +82,38 @@ class Banks:
     banks: tuple[Bank, ...] = ()
 
     def pad_at(self, bank: object, pad: object) -> Pad | None:
-        """The pad, or None if it is empty or there is no such bank. BankError for a number out of range."""
-        number, at = require_number("bank", bank, MAX_BANKS), require_number("pad", pad, PADS)
+        """The pad, or None if it is empty or there is no such bank. BankError for a number out of
+        range."""
+        number = require_number("bank", bank, MAX_BANKS)
+        at = require_number("pad", pad, PADS)
         return self.banks[number - 1].pads.get(at) if number <= len(self.banks) else None
 
     def number_of(self, bank: object) -> int:
         """The number of a bank that exists. BankError if it does not."""
         number = require_number("bank", bank, MAX_BANKS)
         if number > len(self.banks):
-            raise BankError(f"there is no bank {number} (/bank/name {len(self.banks) + 1} NAME makes the next one)")
+            raise BankError(
+                f"there is no bank {number} (/bank/name {len(self.banks) + 1} NAME makes the next "
+                "one)"
+            )
         return number
 
     def with_pad(self, bank: object, pad: object, content: Pad | None) -> "Banks":
         number = self.number_of(bank)
-        return self._with_bank(number, self.banks[number - 1].with_pad(require_number("pad", pad, PADS), content))
+        return self._with_bank(
+            number, self.banks[number - 1].with_pad(require_number("pad", pad, PADS), content)
+        )
 
     def with_swapped(self, bank: object, pad: object, to_bank: object, to_pad: object) -> "Banks":
         """Exchange two pads, of which one or both may be empty."""
         _ = self.number_of(bank), self.number_of(to_bank)
-        there, here = self.pad_at(to_bank, to_pad), self.pad_at(bank, pad)
+        there = self.pad_at(to_bank, to_pad)
+        here = self.pad_at(bank, pad)
         return self.with_pad(bank, pad, there).with_pad(to_bank, to_pad, here)
 
     def with_name(self, bank: object, name: object) -> "Banks":
-        """Rename a bank; the next free number makes one. BankError if another bank has that name."""
+        """Rename a bank; the next free number makes one. BankError if another bank has that
+        name."""
         number = require_number("bank", bank, MAX_BANKS)
         name = require_bank_name(name)
         if existing := self.named_like(name, but=number):
@@ -111,7 +123,8 @@ class Banks:
         return self._with_bank(number, replace(self.banks[self.number_of(bank) - 1], name=name))
 
     def named_like(self, name: str, but: int = 0) -> str:
-        """The name of another bank than number `but` that differs from this name in capitals at most; "" for none."""
+        """The name of another bank than number `but` that differs from this name in capitals at
+        most; "" for none."""
         others = (bank.name for at, bank in enumerate(self.banks, start=1) if at != but)
         return next((other for other in others if other.casefold() == name.casefold()), "")
 
@@ -124,7 +137,10 @@ class Banks:
         """Let the pads of a preset follow its new name."""
 
         def follow(bank: Bank) -> Bank:
-            pads = {at: replace(pad, preset=new) if pad.preset == preset else pad for at, pad in bank.pads.items()}
+            pads = {
+                at: replace(pad, preset=new) if pad.preset == preset else pad
+                for at, pad in bank.pads.items()
+            }
             return replace(bank, pads=pads)
 
         return Banks(tuple(map(follow, self.banks))) if self.holds(preset) else self
@@ -133,21 +149,34 @@ class Banks:
         return any(pad.preset == preset for bank in self.banks for pad in bank.pads.values())
 
     def with_new(self, preset: str, exists: Callable[[str], bool]) -> tuple["Banks", int, bool]:
-        """Put a preset on the first free pad of the banks that take new ones; a bank is added before the first other
-        one when all are full. Also returns the bank's number, and True if it was added. A pad whose preset does not
-        exist is free. BankError if there is room for no more banks."""
+        """Put a preset on the first free pad of the banks that take new ones; a bank is added
+        before the first other one when all are full. Also returns the bank's number, and True if it
+        was added. A pad whose preset does not exist is free. BankError if there is room for no more
+        banks."""
         pad = Pad(preset=preset)
         for number, bank in enumerate(self.banks, start=1):
-            used = {at for at, other in bank.pads.items() if other.preset != preset and exists(other.preset)}
+            used = {
+                at
+                for at, other in bank.pads.items()
+                if other.preset != preset and exists(other.preset)
+            }
             free = next((at for at in range(1, PADS + 1) if at not in used), None)
             if bank.takes_new and free is not None:
                 return self._with_bank(number, bank.with_pad(free, pad)), number, False
         if len(self.banks) >= MAX_BANKS:
             raise BankError(f"preset {preset!r} has no pad: all {MAX_BANKS} banks are full")
-        index = next((at for at, bank in enumerate(self.banks) if not bank.takes_new), len(self.banks))
+        index = next(
+            (at for at, bank in enumerate(self.banks) if not bank.takes_new), len(self.banks)
+        )
         own = sum(bank.takes_new for bank in self.banks)
-        name = next(name for name in (f"Presets {n}" for n in count(own + 1)) if not self.named_like(name))
-        return Banks((*self.banks[:index], Bank(name=name, pads={1: pad}), *self.banks[index:])), index + 1, True
+        name = next(
+            name for name in (f"Presets {n}" for n in count(own + 1)) if not self.named_like(name)
+        )
+        return (
+            Banks((*self.banks[:index], Bank(name=name, pads={1: pad}), *self.banks[index:])),
+            index + 1,
+            True,
+        )
 
     def _with_bank(self, number: int, bank: Bank) -> "Banks":
         return Banks((*self.banks[: number - 1], bank, *self.banks[number:]))
@@ -169,25 +198,33 @@ class BankState:
 
 
 def first_banks(presets: Iterable[str], looks: Iterable[str]) -> Banks:
-    """The banks of a first start: the user's own presets in their order, then the built-in looks."""
+    """The banks of a first start: the user's own presets in their order, then the built-in
+    looks."""
     filled = [*_fill_banks("Presets", list(presets)), *_fill_banks(LOOKS_BANK, list(looks))]
     return Banks(tuple(filled[:MAX_BANKS]))
 
 
 def _fill_banks(name: str, presets: list[str]) -> Iterable[Bank]:
     for number, first in enumerate(range(0, len(presets), PADS), start=1):
-        pads = {at: Pad(preset=preset) for at, preset in enumerate(presets[first : first + PADS], start=1)}
+        pads = {
+            at: Pad(preset=preset)
+            for at, preset in enumerate(presets[first : first + PADS], start=1)
+        }
         yield Bank(name=f"{name} {number}", pads=pads)
 
 
 def banks_text(banks: Banks) -> str:
     """The banks as the text of their file."""
-    entries = [{"name": bank.name, "pads": [_entry_of(*each) for each in sorted_pads(bank)]} for bank in banks.banks]
+    entries = [
+        {"name": bank.name, "pads": [_entry_of(*each) for each in sorted_pads(bank)]}
+        for bank in banks.banks
+    ]
     return tomli_w.dumps({"bank": entries})
 
 
 def read_banks(path: Path) -> tuple[Banks | None, list[str]]:
-    """The banks in a file, and one line per invalid entry, which is left out. Never raises; None without a file."""
+    """The banks in a file, and one line per invalid entry, which is left out. Never raises; None
+    without a file."""
     entries, problems = StoredFile(path, "list of banks", BankError).read_list("bank")
     if entries is None:
         return None, []
@@ -236,7 +273,9 @@ def require_number(what: str, number: object, most: int) -> int:
 
 def require_bank_name(name: object) -> str:
     if not isinstance(name, str) or not 1 <= len(name.strip()) <= NAME_CHARACTERS:
-        raise BankError(f"name {short_repr(name)} is not a text of 1 to {NAME_CHARACTERS} characters")
+        raise BankError(
+            f"name {short_repr(name)} is not a text of 1 to {NAME_CHARACTERS} characters"
+        )
     return name.strip()
 
 

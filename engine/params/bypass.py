@@ -1,7 +1,9 @@
-"""Replaces shaders that the engine has bypassed in the values to draw; the store keeps what the performer set.
+"""Replaces shaders that the engine has bypassed in the values to draw; the store keeps what the
+performer set.
 
-A bypassed effect is left out. A generator covers the layers, so it is replaced by another look without shaders
-(`/fx/fallback`), drawn in the palette of the first, with its effects; layer 5 stays covered.
+A bypassed effect is left out. A generator covers the layers, so it is replaced by another look
+without shaders (`/fx/fallback`), drawn in the palette of the first, with its effects; layer 5 stays
+covered.
 """
 
 from typing import Final
@@ -14,7 +16,16 @@ from osc_schema.modulation import ROUTES
 
 COVERS_FROM: Final = 0.5
 """Mix of the generator; below it the layers are visible anyway, and are drawn alone."""
-_PICTURE: Final = ("/multiverse/", "/colour/", "/layer/", "/feedback/", "/mirror/", "/post/", "/fx/", "/lfo/")
+_PICTURE: Final = (
+    "/multiverse/",
+    "/colour/",
+    "/layer/",
+    "/feedback/",
+    "/mirror/",
+    "/post/",
+    "/fx/",
+    "/lfo/",
+)
 _UNTOUCHED: Final = ("/fx/", "/colour/palette", "/text/", "/mod/")
 _COVERED: Final = {
     "/layer/5/intensity": 0.0,
@@ -37,12 +48,15 @@ class Bypass:
         self.slots -= {slot}
 
     def apply(self, snapshot: Snapshot) -> Snapshot:
-        """The values to draw with. Returns `snapshot` itself while none of its slots is bypassed, and the same object
-        for repeated arguments. Any thread."""
-        last, slots = self._last, self.slots
+        """The values to draw with. Returns `snapshot` itself while none of its slots is bypassed,
+        and the same object for repeated arguments. Any thread."""
+        last = self._last
+        slots = self.slots
         if last is not None and last[0] is snapshot and last[1] == slots:
             return last[2]
-        result = _without_bypassed(snapshot, frozenset(slot for slot in slots if snapshot[file_address(slot)]))
+        result = _without_bypassed(
+            snapshot, frozenset(slot for slot in slots if snapshot[file_address(slot)])
+        )
         self._last = snapshot, slots, result
         return result
 
@@ -63,12 +77,19 @@ def _without_bypassed(snapshot: Snapshot, bypassed: frozenset[str]) -> Snapshot:
 
 
 def fallback_of(snapshot: Snapshot) -> dict[str, Value]:
-    """The values of the look that this one names as its fallback. Routes to parameters outside the picture stay."""
+    """The values of the look that this one names as its fallback. Routes to parameters outside the
+    picture stay."""
     named = _LOOKS[str(snapshot[FALLBACK])]
     look = _LOOKS[str(named[FALLBACK])] if named[file_address(GENERATOR)] else named
-    values = {address: value for address, value in look.items() if not address.startswith(_UNTOUCHED)}
+    values = {
+        address: value for address, value in look.items() if not address.startswith(_UNTOUCHED)
+    }
     for n in ROUTES:
         target = str(snapshot[f"/mod/{n}/target"])
         if not target or target.startswith(_PICTURE):
-            values |= {address: value for address, value in look.items() if address.startswith(f"/mod/{n}/")}
+            values |= {
+                address: value
+                for address, value in look.items()
+                if address.startswith(f"/mod/{n}/")
+            }
     return values | _COVERED

@@ -1,18 +1,20 @@
 """Fades from one look to another over some seconds.
 
-A picture fade mixes the pictures of the old look and the new one. The store has the new look's values from the start,
-so every surface shows them and a moved fader changes the new look; `look_pipeline.py` keeps the old one. Only values
-that are not part of the look (a voice, Stable Diffusion) glide in the store. The crossfader may move the fade in place
-of time (`hand.py`); moved back to its start, it restores the values of the old look. When a shader is bypassed, the
-picture on screen is frozen and dissolves into the present look (`freeze`).
+A picture fade mixes the pictures of the old look and the new one. The store has the new look's
+values from the start, so every surface shows them and a moved fader changes the new look;
+`look_pipeline.py` keeps the old one. Only values that are not part of the look (a voice, Stable
+Diffusion) glide in the store. The crossfader may move the fade in place of time (`hand.py`); moved
+back to its start, it restores the values of the old look. When a shader is bypassed, the picture on
+screen is frozen and dissolves into the present look (`freeze`).
 
-A glide changes the store frame by frame. Each float moves evenly to its target: linearly, in the logarithm on an
-exponential scale, the short way round if it wraps. Everything else changes at the start.
+A glide changes the store frame by frame. Each float moves evenly to its target: linearly, in the
+logarithm on an exponential scale, the short way round if it wraps. Everything else changes at the
+start.
 
-Time is frame time, or the beat of the frame, from the first frame after `start`: as exact offline as live. The last
-source to touch a parameter owns it, which the store checks under its lock (`ParamStore.glide`), so a fade never
-overwrites a fader that was just moved. A later start takes over its parameters and the picture from running fades; a
-panic ends all fades.
+Time is frame time, or the beat of the frame, from the first frame after `start`: as exact offline
+as live. The last source to touch a parameter owns it, which the store checks under its lock
+(`ParamStore.glide`), so a fade never overwrites a fader that was just moved. A later start takes
+over its parameters and the picture from running fades; a panic ends all fades.
 """
 
 import threading
@@ -33,10 +35,13 @@ UNDONE = "the hand that moved back"
 """Argument of `ended` after a fade by hand that was undone."""
 UNFREEZE_S = 0.5
 
-MAX_INVISIBLE_MIX = 0.1  # mix of the new look in a fade below which it may change without another fade
+MAX_INVISIBLE_MIX = (
+    0.1  # mix of the new look in a fade below which it may change without another fade
+)
 
 Ended = Callable[[str], None]
-"""Called once, on the thread that ends the fade, with "" if it is complete, else with what superseded it."""
+"""Called once, on the thread that ends the fade, with "" if it is complete, else with what
+superseded it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +77,8 @@ class PictureFade:
     before: Snapshot
     """The values of the old look."""
     revealed: float
-    """Mix of the old look on screen when the fade started, 0..1; below 1 if it was still fading in."""
+    """Mix of the old look on screen when the fade started, 0..1; below 1 if it was still fading
+    in."""
     mix: float
     """Weight of the new look, 0..1."""
     is_frozen: bool = False
@@ -80,7 +86,8 @@ class PictureFade:
     freeze_mix: float = 0.0
     """`mix` at that time."""
     is_repair: bool = False
-    """It hides a change within one look (a shader that is bypassed), so neither transition nor blend draws it."""
+    """It hides a change within one look (a shader that is bypassed), so neither transition nor
+    blend draws it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +107,8 @@ class _Fade:
     paths: dict[str, _Path]
     timer: FadeTimer | Hand
     since: int
-    """Version of the store after its last step; later changes by others take parameters away from it."""
+    """Version of the store after its last step; later changes by others take parameters away from
+    it."""
     panics: object
     ended: Ended
     picture: PictureFade | None = None
@@ -125,13 +133,17 @@ class Crossfade:
         """Number of looks that have replaced another at once, as of the newest `snapshot`."""
         self._returns = 0
         self.returns = 0
-        """Number of fades by hand that were undone, as of the newest `snapshot`: the outgoing look is back."""
+        """Number of fades by hand that were undone, as of the newest `snapshot`: the outgoing look
+        is back."""
         self.progress: FadeProgress | None = None
-        """How far the running picture fade is, as of the newest `snapshot`; None between fades. Any thread."""
+        """How far the running picture fade is, as of the newest `snapshot`; None between fades. Any
+        thread."""
         self.waits_for_shaders = False
-        """A picture fade stays at its beginning: the new look cannot be drawn yet. Render thread."""
+        """A picture fade stays at its beginning: the new look cannot be drawn yet. Render
+        thread."""
         self.draws_old = True
-        """The old look of the running fade moves. Set by the frame loop; if not, an undone fade dissolves into it."""
+        """The old look of the running fade moves. Set by the frame loop; if not, an undone fade
+        dissolves into it."""
 
     def start(
         self,
@@ -143,10 +155,11 @@ class Crossfade:
         is_picture: bool = False,
         hand: Hand | None = None,
     ) -> list[Rejected]:
-        """Fade to these values in that time; if it is 0, at once, and `ended` is called before this returns. Values
-        that this run cannot use are left out and returned. `by`: the source of values that change at once, and the
-        reason given to fades that it supersedes. `is_picture`: as a picture fade; without a time it ends a running one.
-        `hand`: moves the picture fade, in place of a time."""
+        """Fade to these values in that time; if it is 0, at once, and `ended` is called before this
+        returns. Values that this run cannot use are left out and returned. `by`: the source of
+        values that change at once, and the reason given to fades that it supersedes. `is_picture`:
+        as a picture fade; without a time it ends a running one. `hand`: moves the picture fade, in
+        place of a time."""
         addresses = {param.address for param, _ in values}
         timer = hand or (None if time.is_at_once else FadeTimer(time, self._pulse))
         with self._lock:
@@ -158,7 +171,9 @@ class Crossfade:
             gliding: list[tuple[Param, Value]] = []
             rejected: list[Rejected] = []
             for param, target in values:
-                is_gliding = timer is not None and param.can_glide and not (is_picture and param.is_look)
+                is_gliding = (
+                    timer is not None and param.can_glide and not (is_picture and param.is_look)
+                )
                 if is_gliding and before[param.address] == target:
                     continue
                 try:
@@ -209,17 +224,20 @@ class Crossfade:
             fade.ended(UNDONE)
 
     def freeze(self, seconds: float) -> None:
-        """Freeze the picture on screen and dissolve it into the present look, because a part of it can no longer be
-        drawn. During a picture fade that lasts longer, it replaces the old look. Render thread."""
+        """Freeze the picture on screen and dissolve it into the present look, because a part of it
+        can no longer be drawn. During a picture fade that lasts longer, it replaces the old look.
+        Render thread."""
         with self._lock:
             running = self._picture_fade()
             if running is None or not self._freeze_old(running, seconds):
                 self._add_picture(seconds, is_frozen=True)
 
     def dissolve(self, seconds: float) -> None:
-        """Dissolve the look as it is drawn now into what it becomes in the next frame. Render thread."""
+        """Dissolve the look as it is drawn now into what it becomes in the next frame. Render
+        thread."""
         with self._lock:
-            if (running := self._picture_fade()) is None:
+            running = self._picture_fade()
+            if running is None:
                 self._add_picture(seconds, is_frozen=False)
             elif running.picture is not None and running.picture.mix > MAX_INVISIBLE_MIX:
                 self._freeze_old(running, 0.0)
@@ -231,7 +249,8 @@ class Crossfade:
         finished: list[tuple[_Fade, str]] = []
         with self._lock:
             for fade in self._fades:
-                if (superseded_by := self._move(fade, now_s)) is not None:
+                superseded_by = self._move(fade, now_s)
+                if superseded_by is not None:
                     finished.append((fade, superseded_by))
             for fade, superseded_by in finished:
                 self._fades.remove(fade)
@@ -241,10 +260,12 @@ class Crossfade:
             fade.ended(superseded_by)
 
     def snapshot(self) -> tuple[Snapshot, PictureFade | None]:
-        """The store's values and the picture fade they belong to, read together, as is `cuts`. Call it after `step`."""
+        """The store's values and the picture fade they belong to, read together, as is `cuts`. Call
+        it after `step`."""
         with self._lock:
             snapshot = self._store.snapshot()
-            self.cuts, self.returns = self._cuts, self._returns
+            self.cuts = self._cuts
+            self.returns = self._returns
             fade = self._picture_fade()
             if fade is None or fade.panics != snapshot[PANIC]:
                 self.progress = None
@@ -253,12 +274,15 @@ class Crossfade:
             return snapshot, fade.picture
 
     def _freeze_old(self, running: _Fade, seconds: float) -> bool:
-        """Freeze the screen in place of a fade's old look, unless it ends earlier. The caller holds the lock."""
+        """Freeze the screen in place of a fade's old look, unless it ends earlier. The caller holds
+        the lock."""
         assert running.picture is not None
         if running.timer.left_s() < seconds:
             return False
         self._number += 1
-        running.picture = replace(running.picture, number=self._number, is_frozen=True, freeze_mix=running.picture.mix)
+        running.picture = replace(
+            running.picture, number=self._number, is_frozen=True, freeze_mix=running.picture.mix
+        )
         return True
 
     def _add_picture(self, seconds: float, *, is_frozen: bool) -> None:
@@ -303,15 +327,18 @@ class Crossfade:
         return "" if fraction >= 1.0 else None
 
     def _undo(self, fade: _Fade) -> None:
-        """Restore the values of a fade's old look; values that others set meanwhile outside the look stay. The
-        caller holds the lock."""
-        origin, now = fade.origin, self._store.snapshot()
+        """Restore the values of a fade's old look; values that others set meanwhile outside the
+        look stay. The caller holds the lock."""
+        origin = fade.origin
+        now = self._store.snapshot()
         if origin is None or fade.panics != now[PANIC]:
             return
         values = [(param, origin.before[param.address]) for param in origin.params]
         look = [entry for entry in values if entry[0].is_look]
         gliding = [entry for entry in values if entry[0].address in fade.paths]
-        others = [entry for entry in values if not entry[0].is_look and entry[0].address not in fade.paths]
+        others = [
+            entry for entry in values if not entry[0].is_look and entry[0].address not in fade.paths
+        ]
         self._store.glide(look, by=origin.by, since=now.version)
         self._store.glide(gliding, by=BY, since=fade.since)
         self._store.glide(others, by=origin.by, since=origin.version)
@@ -329,17 +356,24 @@ class Crossfade:
         self._number += 1
         fade = self._picture_fade()
         if fade is None or fade.panics != now[PANIC]:
-            return PictureFade(number=self._number, before=self.bypass.apply(now), revealed=1.0, mix=0.0)
+            return PictureFade(
+                number=self._number, before=self.bypass.apply(now), revealed=1.0, mix=0.0
+            )
         assert fade.picture is not None
         if not fade.timer.has_begun:  # it has not been drawn yet: its old look is still on screen
             return replace(fade.picture, number=self._number)
         revealed = fade.picture.mix
-        return PictureFade(number=self._number, before=self.bypass.apply(now), revealed=revealed, mix=0.0)
+        return PictureFade(
+            number=self._number, before=self.bypass.apply(now), revealed=revealed, mix=0.0
+        )
 
     def _supersede(self, addresses: set[str], is_picture: bool) -> list[_Fade]:
-        """Remove addresses, and the picture, from all fades; returns the emptied fades. The caller holds the lock."""
+        """Remove addresses, and the picture, from all fades; returns the emptied fades. The caller
+        holds the lock."""
         for fade in self._fades:
-            fade.paths = {address: path for address, path in fade.paths.items() if address not in addresses}
+            fade.paths = {
+                address: path for address, path in fade.paths.items() if address not in addresses
+            }
             if is_picture:
                 fade.picture = None
                 if fade.origin is not None:  # what it moves stays where the hand has left it

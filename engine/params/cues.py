@@ -2,15 +2,19 @@
 
     cue = [
         { number = 1, preset = "Night", fade_s = 3.0, follow_s = 20.0 },
-        { number = 2, preset = "Day" },                                     # at once, and waits for go
+        { number = 2, preset = "Day" },                                     # at once, and waits for
+                                                                            go
         { number = 3, preset = "Day, brighter", fade_s = 3.0, glide = true },
-        { number = 4, preset = "Finale", fade = "4b", follow = "8bars" },           # beats and bars of the tempo
+        { number = 4, preset = "Finale", fade = "4b", follow = "8bars" },           # beats and bars
+                                                                                    of the tempo
         { number = 5, preset = "Night", timecode = "01:03:20:00" },
-        { number = 6, preset = "Day", keep_layer5 = true },                 # the camera's layer stays as it is
+        { number = 6, preset = "Day", keep_layer5 = true },                 # the camera's layer
+                                                                            stays as it is
         { number = 7, preset = "Night", note = "when she lifts the guitar" },
     ]
 
-TOML's other notation, `[[cue]]` before each, is read as well. Lists are immutable: any thread may read one.
+TOML's other notation, `[[cue]]` before each, is read as well. Lists are immutable: any thread may
+read one.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,7 +33,18 @@ from engine.system.stored_file import StoredFile
 
 MAX_NUMBER = 999
 MAX_NOTE_CHARS = 200
-_KEYS = ("number", "preset", "fade_s", "follow_s", "fade", "follow", "glide", "timecode", "keep_layer5", "note")
+_KEYS = (
+    "number",
+    "preset",
+    "fade_s",
+    "follow_s",
+    "fade",
+    "follow",
+    "glide",
+    "timecode",
+    "keep_layer5",
+    "note",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,22 +116,34 @@ class CueList:
 
     def at(self, number: object) -> Cue:
         """The cue with this number, or CueError."""
-        if (cue := self.cues.get(whole_number("number", number, MAX_NUMBER, CueError))) is None:
+        cue = self.cues.get(whole_number("number", number, MAX_NUMBER, CueError))
+        if cue is None:
             numbers = [str(cue.number) for cue in self]
             known = ", ".join(numbers[:12] + ["..."] * (len(numbers) > 12))
-            raise CueError(f"there is no cue {number} ({f'known: {known}' if numbers else '/cue/set makes one'})")
+            raise CueError(
+                f"there is no cue {number} "
+                f"({f'known: {known}' if numbers else '/cue/set makes one'})"
+            )
         return cue
 
     def after(self, number: int) -> Cue:
         """The next cue; the first one for 0. CueError if there is none."""
-        if not (later := [at for at in self.cues if at > number]):
-            raise CueError(f"no cue comes after {number}" if self.cues else "there are no cues (/cue/set makes one)")
+        later = [at for at in self.cues if at > number]
+        if not later:
+            raise CueError(
+                f"no cue comes after {number}"
+                if self.cues
+                else "there are no cues (/cue/set makes one)"
+            )
         return self.cues[min(later)]
 
     def before(self, number: int) -> Cue:
         """The previous cue, or CueError."""
-        if not (earlier := [at for at in self.cues if at < number]):
-            raise CueError(f"no cue comes before {number}" if number else "no cue has been started yet")
+        earlier = [at for at in self.cues if at < number]
+        if not earlier:
+            raise CueError(
+                f"no cue comes before {number}" if number else "no cue has been started yet"
+            )
         return self.cues[max(earlier)]
 
     def with_cue(self, cue: Cue) -> "CueList":
@@ -127,17 +154,24 @@ class CueList:
 
     def with_renamed(self, preset: str, new: str) -> "CueList":
         """A list whose cues of one preset load it under its new name."""
-        renamed = {at: replace(cue, preset=new) for at, cue in self.cues.items() if cue.preset == preset}
+        renamed = {
+            at: replace(cue, preset=new) for at, cue in self.cues.items() if cue.preset == preset
+        }
         return CueList({**self.cues, **renamed})
 
     def with_inserted(self, cue: Cue) -> "CueList":
-        """Insert `cue`; the cue with its number and those after it, up to the first gap, move up by one."""
+        """Insert `cue`; the cue with its number and those after it, up to the first gap, move up by
+        one."""
         free = cue.number
         while free in self.cues:
             free += 1
         if free > MAX_NUMBER:
             raise CueError(f"no number is free from {cue.number} to {MAX_NUMBER}")
-        moved = {at + 1: replace(other, number=at + 1) for at, other in self.cues.items() if cue.number <= at < free}
+        moved = {
+            at + 1: replace(other, number=at + 1)
+            for at, other in self.cues.items()
+            if cue.number <= at < free
+        }
         return CueList({**self.cues, **moved, cue.number: cue})
 
 
@@ -147,7 +181,8 @@ def cues_text(cues: CueList) -> str:
 
 
 def read_cues(path: Path) -> tuple[CueList, list[str]]:
-    """The cues in a file, and one line for each invalid entry, which is left out. Never raises; none without a file."""
+    """The cues in a file, and one line for each invalid entry, which is left out. Never raises;
+    none without a file."""
     entries, problems = StoredFile(path, "cue list", CueError).read_list("cue")
     cues: dict[int, Cue] = {}
     for number, entry in enumerate(entries or (), start=1):
@@ -169,8 +204,15 @@ def read_cues(path: Path) -> tuple[CueList, list[str]]:
 def require_note(note: object) -> str:
     """The note in one line, or CueError."""
     line = " ".join(note.split()) if isinstance(note, str) else ""
-    if not isinstance(note, str) or len(line) > MAX_NOTE_CHARS or not all(map(str.isprintable, line)):
-        raise CueError(f"note {short_repr(note)} is not a text of at most {MAX_NOTE_CHARS} printable characters")
+    if (
+        not isinstance(note, str)
+        or len(line) > MAX_NOTE_CHARS
+        or not all(map(str.isprintable, line))
+    ):
+        raise CueError(
+            f"note {short_repr(note)} is not a text of at most {MAX_NOTE_CHARS} printable "
+            "characters"
+        )
     return line
 
 
@@ -179,7 +221,12 @@ def _entry_of(cue: Cue) -> dict[str, object]:
     entry: dict[str, object] = {"number": cue.number, "preset": cue.preset}
     for key, time in (("fade", cue.fade), ("follow", cue.follow)):
         entry[f"{key}_s" if time.unit == "s" else key] = time.written
-    more = {"glide": cue.glide, "timecode": cue.timecode, "keep_layer5": cue.keep_layer5, "note": cue.note}
+    more = {
+        "glide": cue.glide,
+        "timecode": cue.timecode,
+        "keep_layer5": cue.keep_layer5,
+        "note": cue.note,
+    }
     return entry | {key: value for key, value in more.items() if value}
 
 

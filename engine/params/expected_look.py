@@ -1,16 +1,20 @@
-"""Draws the next look, which waits for its beat or is prepared, a few frames early and invisibly. So it begins with its
-trail and not with black. Without time for two looks, it keeps the trail that it has; a prepared one is drawn once."""
+"""Draws the next look, which waits for its beat or is prepared, a few frames early and invisibly.
+So it begins with its trail and not with black. Without time for two looks, it keeps the trail that
+it has; a prepared one is drawn once."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.params.drawing_cost import DrawingCost
 
-TRAIL_FRAMES = 30  # of a look before its beat: then the longest trail of a shipped look has three quarters of its light
+# of a look before its beat: then the longest trail of a shipped look has three quarters of its
+# light
+TRAIL_FRAMES = 30
 
 
 class ExpectedLook:
-    """Decides when the trail of the next look is drawn. Call `follow` each frame on the render thread."""
+    """Decides when the trail of the next look is drawn. Call `follow` each frame on the render
+    thread."""
 
     def __init__(
         self,
@@ -19,9 +23,13 @@ class ExpectedLook:
         values_of: Callable[[str], Mapping[str, Any] | None] = lambda name: None,
         current: Callable[[], str] = lambda: "",
     ) -> None:
-        """`waiting(frames)`: the name of the look that begins within so many frames, "" for none; `prepared()`: of one
-        that may begin any time; `values_of(name)`: its values or None; `current()`: of the look that began last."""
-        self._waiting, self._prepared, self._values_of, self._current = waiting, prepared, values_of, current
+        """`waiting(frames)`: the name of the look that begins within so many frames, "" for none;
+        `prepared()`: of one that may begin any time; `values_of(name)`: its values or None;
+        `current()`: of the look that began last."""
+        self._waiting = waiting
+        self._prepared = prepared
+        self._values_of = values_of
+        self._current = current
         self.values: Mapping[str, Any] = {}
         """The values of the next look; empty if it gets no trail, or no more of it."""
         self.keeps_trail = False
@@ -40,25 +48,33 @@ class ExpectedLook:
         period_s: float | None,
         late: int,
     ) -> bool:
-        """True if its trail is drawn in this frame. `displayed`: the values of the look on screen; `begins`: another
-        look begins in this frame; `period_s` and `late`: as of `Looks.follow`."""
+        """True if its trail is drawn in this frame. `displayed`: the values of the look on screen;
+        `begins`: another look begins in this frame; `period_s` and `late`: as of `Looks.follow`."""
         near = self._waiting(TRAIL_FRAMES)
         name = near or self._prepared()
         if begins and name == self._current():  # also if it stays prepared, as in a flash
             near = name = ""
-        if name != self._name:  # it is not drawn in this frame, so that the trail of the last one is dropped
-            self._name, self._frames, self._is_trail_rendered = name, 0, False
+        if (
+            name != self._name
+        ):  # it is not drawn in this frame, so that the trail of the last one is dropped
+            self._name = name
+            self._frames = 0
+            self._is_trail_rendered = False
             self.values = (self._values_of(name) or {}) if name else {}
         elif is_fading or not self.values or not (near or self._frames < TRAIL_FRAMES):
             self._is_trail_rendered = False
         else:
             if not self._is_trail_rendered:
                 has_trail = self.values.get("/feedback/amount", displayed["/feedback/amount"]) > 0
-                self._is_trail_rendered = has_trail and not (period_s and cost.begin(period_s, late))
+                self._is_trail_rendered = has_trail and not (
+                    period_s and cost.begin(period_s, late)
+                )
             else:
                 self._is_trail_rendered = not (period_s and cost.check_late(late, 0))
             self.values = self.values if self._is_trail_rendered else {}
         self._frames += self._is_trail_rendered
         self.keeps_trail = self._frames > 0
-        self._frames = 0 if is_fading else self._frames  # another look begins beside it, in targets that it needs
+        self._frames = (
+            0 if is_fading else self._frames
+        )  # another look begins beside it, in targets that it needs
         return self._is_trail_rendered

@@ -4,8 +4,9 @@
     "4b", "4 beats"  beats
     "2bars"          bars
 
-A fade in beats follows the tempo, and ends on a beat: one that starts between two beats is up to half a beat longer or
-shorter. If the beat count restarts meanwhile (reset, MIDI start), it continues evenly.
+A fade in beats follows the tempo, and ends on a beat: one that starts between two beats is up to
+half a beat longer or shorter. If the beat count restarts meanwhile (reset, MIDI start), it
+continues evenly.
 """
 
 import math
@@ -27,16 +28,20 @@ class FadeTime:
 
     @classmethod
     def of(cls, value: object) -> Self:
-        """Read a number of seconds, or a text. Raises ValueError: `takes 0..3600 s, or a time as 4b or 2bars`."""
+        """Read a number of seconds, or a text. Raises ValueError: `takes 0..3600 s, or a time as 4b
+        or 2bars`."""
         if isinstance(value, str) and (match := _FORMAT.fullmatch(value.strip())):
-            amount, unit = float(match[1]), match[2] or "s"
+            amount = float(match[1])
+            unit = match[2] or "s"
             read = cls(amount, "s" if unit == "s" else "bars" if unit.startswith("bar") else "b")
         elif isinstance(value, int | float) and not isinstance(value, bool):
             read = cls(float(value))
         else:
             read = cls(math.nan)
         if not 0.0 <= read.amount <= (MAX_S if read.unit == "s" else MAX_BEATS):
-            raise ValueError(f"is not a time of 0..{MAX_S:g} s, nor one in beats or bars, such as 4b or 2bars")
+            raise ValueError(
+                f"is not a time of 0..{MAX_S:g} s, nor one in beats or bars, such as 4b or 2bars"
+            )
         return read
 
     @property
@@ -53,7 +58,9 @@ class FadeTime:
 
     def beats(self, beats_a_bar: int) -> float:
         """Length in beats; 0 for one in seconds."""
-        return 0.0 if self.unit == "s" else self.amount * (beats_a_bar if self.unit == "bars" else 1)
+        return (
+            0.0 if self.unit == "s" else self.amount * (beats_a_bar if self.unit == "bars" else 1)
+        )
 
     def seconds(self, bpm: float, beats_a_bar: int) -> float:
         """Length in seconds at that tempo."""
@@ -74,9 +81,11 @@ class Pulse:
     """The beat of one frame."""
 
     beat: float = 0.0
-    """As the tempo counts: whole numbers are beats, and bars begin at multiples of `beats_a_bar`."""
+    """As the tempo counts: whole numbers are beats, and bars begin at multiples of
+    `beats_a_bar`."""
     jumped: float = 0.0
-    """Beats by which the count was moved since the start: `beat - jumped` continues through a reset."""
+    """Beats by which the count was moved since the start: `beat - jumped` continues through a
+    reset."""
     step: float = 0.0
     """Beats since the frame before."""
     bpm: float = 120.0
@@ -98,7 +107,8 @@ class FadeProgress:
 
 
 class FadeTimer:
-    """Measures how much of a FadeTime has passed, from the first frame that asks. Frames in order."""
+    """Measures how much of a FadeTime has passed, from the first frame that asks. Frames in
+    order."""
 
     __slots__ = ("_begin", "_fraction", "_length", "_pulse", "time")
 
@@ -114,12 +124,15 @@ class FadeTimer:
         return self._begin is not None
 
     def fraction(self, now_s: float) -> float:
-        """The fraction that has passed: 0 in the first frame, 1 from the end on. Never decreases."""
+        """The fraction that has passed: 0 in the first frame, 1 from the end on. Never
+        decreases."""
         pulse = self._pulse()
         at = now_s if self.time.unit == "s" else pulse.beat - pulse.jumped
         if self._begin is None:
             self._begin = at
-            self._length = self.time.amount if self.time.unit == "s" else _beats_to_end(self.time, pulse)
+            self._length = (
+                self.time.amount if self.time.unit == "s" else _beats_to_end(self.time, pulse)
+            )
         passed = at - self._begin
         if passed >= self._length - ROUNDING:
             self._fraction = 1.0
@@ -130,7 +143,9 @@ class FadeTimer:
     @property
     def progress(self) -> FadeProgress:
         """The progress in seconds or beats. Render thread."""
-        return FadeProgress(self._fraction * self._length, self._length, "s" if self.time.unit == "s" else "beats")
+        return FadeProgress(
+            self._fraction * self._length, self._length, "s" if self.time.unit == "s" else "beats"
+        )
 
     def left_s(self) -> float:
         """Seconds until its end, at the present tempo."""

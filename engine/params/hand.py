@@ -12,13 +12,15 @@ INVISIBLE: Final = 1 / 256  # of the new look: less than a step of a picture of 
 
 
 class Hand:
-    """The progress of a fade by hand, from the crossfader's first position (`begin`, 0..1) to whichever end it moves
-    to. Frames in order; they get the crossfader smoothed, equally at any frame rate."""
+    """The progress of a fade by hand, from the crossfader's first position (`begin`, 0..1) to
+    whichever end it moves to. Frames in order; they get the crossfader smoothed, equally at any
+    frame rate."""
 
     __slots__ = ("_last_s", "_read", "at", "begin")
 
     def __init__(self, begin: float, read: Callable[[], float], at: float | None = None) -> None:
-        """`read()`: the crossfader's position now, 0..1. `at`: its position in the first frame; None: `begin`."""
+        """`read()`: the crossfader's position now, 0..1. `at`: its position in the first frame;
+        None: `begin`."""
         self.begin = begin
         self.at = begin if at is None else at
         """The smoothed position."""
@@ -30,7 +32,8 @@ class Hand:
         return self._last_s is not None
 
     def fraction(self, now_s: float) -> float:
-        """Progress of the fade: 0 where it began, 1 at either end. 0 in the first frame, unless `at` is elsewhere."""
+        """Progress of the fade: 0 where it began, 1 at either end. 0 in the first frame, unless
+        `at` is elsewhere."""
         if self._last_s is not None:
             target = self._read()
             self.at += (target - self.at) * -math.expm1((self._last_s - now_s) / SMOOTHING_S)

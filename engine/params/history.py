@@ -1,4 +1,5 @@
-"""Remembers what hands have changed, for `/undo` and `/redo`. Any thread; `step` on the render thread.
+"""Remembers what hands have changed, for `/undo` and `/redo`. Any thread; `step` on the render
+thread.
 
 One step is one gesture of one sender: all that it changes while it holds a control (`/gesture`),
 the values of one group, a control that does not rest for a second, several that begin to move
@@ -28,9 +29,25 @@ from osc_schema.fx import ALIASES, SLOTS, alias_address, file_address
 MAX_STEPS: Final = 100
 MACROS: Final = frozenset(ADDRESSES)
 TOGETHER_S: Final = 0.1  # two controls that begin to move within this time are moved together
-HANDS: Final = ("udp ", "tcp ", "ws ", "map ", "midi ", "/layer/copy", "/mod/copy", "/macro", "panic")
+HANDS: Final = (
+    "udp ",
+    "tcp ",
+    "ws ",
+    "map ",
+    "midi ",
+    "/layer/copy",
+    "/mod/copy",
+    "/macro",
+    "panic",
+)
 """Beginnings of the names of sources that hands use; no other source makes steps."""
-_DRAGGED: Final = (ParamType.FLOAT, ParamType.STOPS, ParamType.INT, ParamType.COLOUR, ParamType.TEXT)
+_DRAGGED: Final = (
+    ParamType.FLOAT,
+    ParamType.STOPS,
+    ParamType.INT,
+    ParamType.COLOUR,
+    ParamType.TEXT,
+)
 _CROSSFADER: Final = "/preset/crossfader"
 _OF_THE_SHOW: Final = (
     *(_CROSSFADER, "/preset/transition", "/preset/blend", "/preset/key", "/preset/take_fade"),
@@ -48,7 +65,9 @@ _PLAYED: Final = frozenset(
 """Addresses that steps contain: no sinks, no size, no safety."""
 _LOOK: Final = _PLAYED.intersection(param.address for param in osc_schema.PARAMS if param.is_look)
 _SHADER_OF: Final = {alias_address(slot, n): file_address(slot) for slot in SLOTS for n in ALIASES}
-_INPUTS_OF: Final = {file_address(slot): [alias_address(slot, n) for n in ALIASES] for slot in SLOTS}
+_INPUTS_OF: Final = {
+    file_address(slot): [alias_address(slot, n) for n in ALIASES] for slot in SLOTS
+}
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -86,18 +105,22 @@ class GestureHistory:
     """The gestures that can be undone, and those that can be redone."""
 
     def __init__(self, store: ParamStore, now_s: Callable[[], float]) -> None:
-        self._store, self._now_s = store, now_s
+        self._store = store
+        self._now_s = now_s
         self._lock = threading.Lock()
-        self._version, self._values = store.version, store.snapshot().to_dict()
+        self._version = store.version
+        self._values = store.snapshot().to_dict()
         self._done: deque[Gesture] = deque(maxlen=MAX_STEPS)
         self._undone: deque[Gesture] = deque(maxlen=MAX_STEPS)
-        self._count = self._redo_limit = 0
+        self._count = 0
+        self._redo_limit = 0
         """Number of the newest gesture, now and at the last undo or redo: a later one ends redo."""
         self._motions = Motions()
         self._open: dict[tuple[str, str], Gesture] = {}
         """By sender and address; "" in place of an address: the newest of this sender."""
         self._holding: set[str] = set()
-        self._look = self._looks = 0
+        self._look = 0
+        self._looks = 0
         """Number of the look on air, and of the newest."""
         self._outgoing: tuple[int, dict[str, Value]] | None = None
         """The look that was left for a flash or a fade by hand, and its values."""
@@ -116,7 +139,8 @@ class GestureHistory:
             (self._holding.add if is_pressed else self._holding.discard)(sender)
 
     def add_edit(self, title: str, edit: Callable[..., None]) -> None:
-        """Add an edit that is no value. `edit(is_undo, reply)` undoes or redoes it and answers; it must not wait."""
+        """Add an edit that is no value. `edit(is_undo, reply)` undoes or redoes it and answers; it
+        must not wait."""
         with self._lock:
             self._add(Gesture(edit=(title, edit)))
 
@@ -167,7 +191,11 @@ class GestureHistory:
                 is_of_look = self._look == (gesture.look if is_undo else gesture.look_before)
                 values = gesture.before if is_undo else gesture.after
                 if not is_of_look:
-                    values = {} if gesture.preset else {each: values[each] for each in values.keys() - _LOOK}
+                    values = (
+                        {}
+                        if gesture.preset
+                        else {each: values[each] for each in values.keys() - _LOOK}
+                    )
                 absent = self._absent(gesture, values)
                 entries = entries_of(item for item in values.items() if item[0] not in absent)
                 if not (values or gesture.edit):
@@ -208,9 +236,12 @@ class GestureHistory:
             self._values[change.address] = change.value
 
     def _record(self, change: Change, before: Value, now_s: float) -> None:
-        address, gesture = change.address, None
+        address = change.address
+        gesture = None
         if change.by == MACRO:  # belongs to the hand that has moved the macro
-            moving = (each for each in self._open.values() if not each.after.keys().isdisjoint(MACROS))
+            moving = (
+                each for each in self._open.values() if not each.after.keys().isdisjoint(MACROS)
+            )
             gesture = max(moving, key=lambda each: each.changed_s, default=None)
         elif change.by.startswith(HANDS):
             gesture = self._gesture_of(change, now_s)
@@ -225,7 +256,8 @@ class GestureHistory:
 
     def _gesture_of(self, change: Change, now_s: float) -> Gesture | None:
         """The gesture of the sender that goes on, or a new one; None for a stream."""
-        by, address = change.by, change.address
+        by = change.by
+        address = change.address
         param = osc_schema.lookup(address)
         moved_s, rested_s = self._motions.move(by, address, now_s)
         newest = self._open.get((by, ""))
@@ -251,11 +283,13 @@ class GestureHistory:
         if gesture is not own:
             gesture.began_s = now_s
         self._open[by, address] = self._open[by, ""] = gesture
-        gesture.version, gesture.changed_s = change.version, now_s
+        gesture.version = change.version
+        gesture.changed_s = now_s
         return gesture
 
     def _forget(self, addresses: Iterable[str], since_s: float = 0.0, by: str = "") -> None:
-        """Take addresses, and what a macro among them has moved, out of gestures of a sender or all."""
+        """Take addresses, and what a macro among them has moved, out of gestures of a sender or
+        all."""
         for steps in (self._done, self._undone):
             for gesture in tuple(steps):
                 if gesture.changed_s < since_s or by not in ("", gesture.by):
@@ -269,6 +303,8 @@ class GestureHistory:
 
     def _add(self, gesture: Gesture) -> Gesture:
         self._count += 1
-        gesture.number, gesture.look, gesture.look_before = self._count, self._look, self._look
+        gesture.number = self._count
+        gesture.look = self._look
+        gesture.look_before = self._look
         self._done.append(gesture)
         return gesture

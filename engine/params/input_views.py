@@ -40,7 +40,8 @@ class InputViews:
         self._played: dict[tuple[str, str], tuple[ShaderInput, ...]] = {}
         """The inputs of the shaders that have played, by slot and name in lower case."""
         self._expected: dict[str, tuple[str, Mapping[str, str]]] = {}
-        """By slot, the shader that a preset has chosen, and the names of its inputs when that was saved."""
+        """By slot, the shader that a preset has chosen, and the names of its inputs when that was
+        saved."""
 
     def watch(self, changed: Watcher) -> None:
         """Call `changed` after each change. Before the engine starts."""
@@ -77,13 +78,16 @@ class InputViews:
         }
 
     def arrange(self, values: Entries, names: Mapping[str, str]) -> Entries:
-        """Reorder the values of a preset as the shaders have their inputs now. `names`: of the inputs when it was
-        saved. For a shader that has not played yet, the names are stored for `expected`."""
+        """Reorder the values of a preset as the shaders have their inputs now. `names`: of the
+        inputs when it was saved. For a shader that has not played yet, the names are stored for
+        `expected`."""
         preset = {param.address: value for param, value in values}
         for slot in SLOTS:
             file = str(preset.get(file_address(slot), "")).casefold()
             saved = {
-                alias: name for alias, name in names.items() if alias.startswith(f"/fx/{slot}/") and alias in preset
+                alias: name
+                for alias, name in names.items()
+                if alias.startswith(f"/fx/{slot}/") and alias in preset
             }
             with self._lock:
                 self._expected.pop(slot, None)
@@ -92,11 +96,16 @@ class InputViews:
                     self._expected[slot] = file, saved
             if inputs is not None and saved:
                 before = {alias: at for alias, at in preset.items() if isinstance(at, float)}
-                preset |= {alias: at for alias, at in rearrange(inputs, saved, before).items() if alias in preset}
+                preset |= {
+                    alias: at
+                    for alias, at in rearrange(inputs, saved, before).items()
+                    if alias in preset
+                }
         return [(param, preset[param.address]) for param, _ in values]
 
     def expected(self, slot: str, file: str) -> Mapping[str, str]:
-        """Input names that the preset which chose this shader was saved with, returned once; empty without a preset."""
+        """Input names that the preset which chose this shader was saved with, returned once; empty
+        without a preset."""
         with self._lock:
             chosen, names = self._expected.pop(slot, ("", {}))
         return names if chosen == file.casefold() else {}
@@ -114,9 +123,11 @@ class InputViews:
         return self._table.of_alias.get(address)
 
     def match(self, pattern: str) -> tuple[ShaderInput, ...]:
-        """The inputs at an address, or that an OSC pattern matches; Rejected for a malformed one."""
+        """The inputs at an address, or that an OSC pattern matches; Rejected for a malformed
+        one."""
         table = self._table
-        if (view := table.at.get(pattern)) is not None:
+        view = table.at.get(pattern)
+        if view is not None:
             return (view,)
         if not table.at or not osc_schema.is_pattern(pattern):
             return ()
@@ -125,8 +136,14 @@ class InputViews:
     def missing(self, address: str) -> str:
         """Why there is no input at `/fx/<slot>/<name>`, with those that there are."""
         slot = address.split("/")[2]
-        there = ", ".join(each.address.rpartition("/")[2] for each in self._table.slots.get(slot, ()))
-        why = f"its inputs are {there}" if there else f"no shader with inputs plays; {file_address(slot)} chooses one"
+        there = ", ".join(
+            each.address.rpartition("/")[2] for each in self._table.slots.get(slot, ())
+        )
+        why = (
+            f"its inputs are {there}"
+            if there
+            else f"no shader with inputs plays; {file_address(slot)} chooses one"
+        )
         return f"{address[:80]}: the shader in slot {slot} has no such input ({why})"
 
     def values_now(self, view: ShaderInput) -> tuple[float | int | bool | str, ...]:
@@ -134,22 +151,29 @@ class InputViews:
         if view.type == "event":
             return (0,)
         positions = [self._store.get(alias) for alias in view.aliases]
-        value = view.display_value([position for position in positions if isinstance(position, float)])
+        value = view.display_value(
+            [position for position in positions if isinstance(position, float)]
+        )
         return value if isinstance(value, tuple) else (value,)
 
     def mappable(self, target: str) -> tuple[str, str]:
-        """The parameter that a mapped control must move for this target, and the mode to map it with ("": any). A
-        target that is no input's name is returned as it is. Rejected for an input of several numbers."""
-        if (view := self.find(target)) is None:
+        """The parameter that a mapped control must move for this target, and the mode to map it
+        with ("": any). A target that is no input's name is returned as it is. Rejected for an input
+        of several numbers."""
+        view = self.find(target)
+        if view is None:
             return target, ""
         if len(view.aliases) > 1:
             each = ", ".join(view.aliases)
-            raise Rejected(f"target {target}: has {len(view.aliases)} numbers; map them one by one: {each}")
+            raise Rejected(
+                f"target {target}: has {len(view.aliases)} numbers; map them one by one: {each}"
+            )
         return next(iter(view.aliases)), {"event": "trigger", "bool": "toggle"}.get(view.type, "")
 
 
 def changes_of(view: ShaderInput, positions: Iterable[float]) -> list[tuple[Param, Value]]:
-    """The changes of the store that move the view to these positions; none for an event that is released."""
+    """The changes of the store that move the view to these positions; none for an event that is
+    released."""
     changes: list[tuple[Param, Value]] = []
     for alias, position in zip(view.aliases, positions, strict=True):
         param = osc_schema.lookup(alias)

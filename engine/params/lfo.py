@@ -1,7 +1,8 @@
 """Low-frequency oscillators, 0..1: free running, or locked to the beat.
 
-Free: the phase is the integral of the rate, so that it does not jump when the rate is changed. Locked: it is `beat /
-beats per cycle`, so it always fits the bar. `/lfo/<n>/phase` is added to both. With x the fraction of the phase: sine
+Free: the phase is the integral of the rate, so that it does not jump when the rate is changed.
+Locked: it is `beat / beats per cycle`, so it always fits the bar. `/lfo/<n>/phase` is added to
+both. With x the fraction of the phase: sine
 (1 - cos 2 pi x) / 2, triangle 1 - |2x - 1|, saw x, square 1 in the first half. Random holds one value per cycle: a hash
 of the numbers of the LFO and the cycle (MurmurHash3's finaliser, Appleby), the same in every run.
 """
@@ -36,7 +37,8 @@ class Lfos:
     def copy(self) -> "Lfos":
         """A copy that continues from the current state."""
         copy = Lfos()
-        copy._cycles, copy._beat = dict(self._cycles), self._beat
+        copy._cycles = dict(self._cycles)
+        copy._beat = self._beat
         return copy
 
     def advance(self, values: Mapping[str, Any], dt_s: float, beat: float) -> None:

@@ -1,9 +1,10 @@
 """Computes the values of each look in each frame: set values glide, then sound and LFOs move them.
 
-During a picture fade there are two looks. The old one has the values from before the fade, and a copy of the pipeline
-that continues from its state: glides finish, LFOs run, it still reacts to the kick. Parameters outside presets (the
-master, the sound's gain) have the current values in both. Without time to draw two looks, the old one freezes: its last
-picture dissolves into the new look (drawing_cost.py). An expected look gets its trail before (expected_look.py).
+During a picture fade there are two looks. The old one has the values from before the fade, and a
+copy of the pipeline that continues from its state: glides finish, LFOs run, it still reacts to the
+kick. Parameters outside presets (the master, the sound's gain) have the current values in both.
+Without time to draw two looks, the old one freezes: its last picture dissolves into the new look
+(drawing_cost.py). An expected look gets its trail before (expected_look.py).
 """
 
 from collections.abc import Mapping
@@ -31,10 +32,12 @@ DELAYED = "its shader held up the picture"
 
 
 class LookPipeline:
-    """The values of one look. Each frame calls `glide`, then `modulate`; between them the sound is analysed."""
+    """The values of one look. Each frame calls `glide`, then `modulate`; between them the sound is
+    analysed."""
 
     def __init__(self, slew: Slew, modulation: Modulation) -> None:
-        self.slew, self.modulation = slew, modulation
+        self.slew = slew
+        self.modulation = modulation
         self.values: Mapping[str, Any] = {}
         """All values of this frame: smoothed after `glide`, modulated after `modulate`."""
 
@@ -46,9 +49,13 @@ class LookPipeline:
         """The settings to analyse this frame's sound with, for a picture of this width."""
         return AudioSettings.from_values(self.modulation.analysis_values(self.values), width_px)
 
-    def modulate(self, features: AudioFeatures, *, time_s: float, beat: float, breath: float = 0.0) -> None:
+    def modulate(
+        self, features: AudioFeatures, *, time_s: float, beat: float, breath: float = 0.0
+    ) -> None:
         """Move the values with the sound and the LFOs; arguments as of `Modulation.step`."""
-        self.values = self.modulation.step(self.values, features, time_s=time_s, beat=beat, breath=breath)
+        self.values = self.modulation.step(
+            self.values, features, time_s=time_s, beat=beat, breath=breath
+        )
 
     def continue_from(self, other: "LookPipeline") -> None:
         """Continue from the present state of the outgoing look."""
@@ -61,25 +68,29 @@ class LookPipeline:
 
 
 class Looks:
-    """The look on screen and, during a picture fade, the outgoing one. Call `follow`, `glide` and `modulate` each frame
-    on the render thread."""
+    """The look on screen and, during a picture fade, the outgoing one. Call `follow`, `glide` and
+    `modulate` each frame on the render thread."""
 
     def __init__(self, current: LookPipeline, expected: ExpectedLook | None = None) -> None:
-        self.current, self.expected = current, expected or ExpectedLook()
+        self.current = current
+        self.expected = expected or ExpectedLook()
         self.outgoing: LookPipeline | None = None
         """The old look; None between fades, or if it is not drawn."""
         self.upcoming: LookPipeline | None = None
         """A look that begins in a moment, while its trail is drawn; never beside an old one."""
         self.second: LookPipeline | None = None
-        """The look of the second output, whose sound is analysed while no other look is drawn beside the current."""
+        """The look of the second output, whose sound is analysed while no other look is drawn
+        beside the current."""
         self.fade: PictureFade | None = None
         """The running fade, or None."""
         self._outgoing_number = 0
         """Number of outgoing and incoming looks that were drawn."""
-        self._cuts = self._returns = 0
+        self._cuts = 0
+        self._returns = 0
         self.cost = DrawingCost()
         self.fade_note = ""
-        """Text for people: how the old look of the latest fade is drawn; "" before the first fade."""
+        """Text for people: how the old look of the latest fade is drawn; "" before the first
+        fade."""
 
     @property
     def count(self) -> int:
@@ -100,33 +111,47 @@ class Looks:
         late: int,
         crossfade: Crossfade | None = None,
     ) -> None:
-        """Follow the state of the picture fade. Call it before `glide` with the same snapshot. `period_s`: frame
-        period, None offline, where there is always enough time; `late`: late frames so far; `crossfade`: the source of
-        the fade. Its `draws_old` is updated, and it may have undone the last fade."""
-        before, self.fade = self.fade, fade
+        """Follow the state of the picture fade. Call it before `glide` with the same snapshot.
+        `period_s`: frame period, None offline, where there is always enough time; `late`: late
+        frames so far; `crossfade`: the source of the fade. Its `draws_old` is updated, and it may
+        have undone the last fade."""
+        before = self.fade
+        self.fade = fade
         begins = fade is not None and (before is None or before.number != fade.number)
         if crossfade is not None and crossfade.returns != self._returns:
             self._returns = crossfade.returns
             if self.outgoing is not None:
                 self.current.continue_from(self.outgoing)
         if crossfade is not None and crossfade.cuts != self._cuts:
-            self._cuts, begins = crossfade.cuts, True
+            self._cuts = crossfade.cuts
+            begins = True
             self.current.slew.jump_to(snapshot, LOOK)
         if fade is None:
             self.outgoing = None
         elif begins:
             if fade.is_frozen:
                 self._freeze(BYPASSED)
-            elif before is None or before.before is not fade.before:  # else the same look is still outgoing
+            elif (
+                before is None or before.before is not fade.before
+            ):  # else the same look is still outgoing
                 self._begin(period_s, late)
             self.current.slew.jump_to(snapshot, LOOK)
-        elif self.outgoing is not None and period_s is not None and (why := self.cost.check_late(late)):
+        elif (
+            self.outgoing is not None
+            and period_s is not None
+            and (why := self.cost.check_late(late))
+        ):
             self._freeze(why)
         if crossfade is not None:
             crossfade.draws_old = self.outgoing is not None
         is_fading = fade is not None
         comes = self.expected.follow(
-            self.current.values, self.cost, is_fading=is_fading, begins=begins, period_s=period_s, late=late
+            self.current.values,
+            self.cost,
+            is_fading=is_fading,
+            begins=begins,
+            period_s=period_s,
+            late=late,
         )
         if not comes:
             self.upcoming = None
@@ -141,16 +166,25 @@ class Looks:
         if self.outgoing is not None and self.fade is not None:
             self.outgoing.glide(self.fade.before, step_s)
             old = self.outgoing.values
-            self.outgoing.values = {**self.current.values, **{address: old[address] for address in STORED}}
+            self.outgoing.values = {
+                **self.current.values,
+                **{address: old[address] for address in STORED},
+            }
 
     def audio_settings(self, width_px: int) -> AudioSettings:
-        """The settings of the displayed look, with those of the outgoing or incoming one as `outgoing`."""
-        settings, other = self.current.audio_settings(width_px), self.outgoing or self.upcoming or self.second
+        """The settings of the displayed look, with those of the outgoing or incoming one as
+        `outgoing`."""
+        settings = self.current.audio_settings(width_px)
+        other = self.outgoing or self.upcoming or self.second
         if other is None:
             return settings
-        return replace(settings, outgoing=other.audio_settings(width_px), outgoing_number=self._outgoing_number)
+        return replace(
+            settings, outgoing=other.audio_settings(width_px), outgoing_number=self._outgoing_number
+        )
 
-    def modulate(self, features: AudioFeatures, *, time_s: float, beat: float, breath: float = 0.0) -> None:
+    def modulate(
+        self, features: AudioFeatures, *, time_s: float, beat: float, breath: float = 0.0
+    ) -> None:
         self.current.modulate(features, time_s=time_s, beat=beat, breath=breath)
         for other in (self.outgoing, self.upcoming):
             if other is not None:
@@ -165,7 +199,8 @@ class Looks:
         if period_s is not None and (why := self.cost.begin(period_s, late)):
             self._freeze(why)
             return
-        self.outgoing, self.fade_note = self.current.copy(), BOTH
+        self.outgoing = self.current.copy()
+        self.fade_note = BOTH
         self._outgoing_number += 1
 
     def _freeze(self, why: str) -> None:

@@ -1,8 +1,10 @@
-"""The built-in looks, by world: preset files in `look_files`, each with what differs from the plain look.
+"""The built-in looks, by world: preset files in `look_files`, each with what differs from the plain
+look.
 
-They share a recipe: black over a third of the picture or more (Riso and Marble are bright); something large that the
-kick moves, something fine that the hats light; slow LFOs without a common period, so that it breathes in silence. One
-with a shader sets each of its inputs, and names a look that holds its place (`/fx/fallback`).
+They share a recipe: black over a third of the picture or more (Riso and Marble are bright);
+something large that the kick moves, something fine that the hats light; slow LFOs without a common
+period, so that it breathes in silence. One with a shader sets each of its inputs, and names a look
+that holds its place (`/fx/fallback`).
 """
 
 from pathlib import Path
@@ -17,7 +19,19 @@ from osc_schema.look_names import WORLDS
 
 FOLDER: Final = Path(__file__).parent / "look_files"
 _PICTURE_AREAS = frozenset(
-    {"multiverse", "colour", "layer", "feedback", "mirror", "text", "post", "fx", "mod", "lfo", "macro"}
+    {
+        "multiverse",
+        "colour",
+        "layer",
+        "feedback",
+        "mirror",
+        "text",
+        "post",
+        "fx",
+        "mod",
+        "lfo",
+        "macro",
+    }
 )
 FIRST_ENERGY: Final = 0.75
 _SHOW_CONTROLS = frozenset({"alpha", "mute", "solo"})
@@ -26,12 +40,15 @@ STAYING: Final = ("/layer/5/", "/text/2/", "/text/words", "/fx/transition/")
 
 
 def _is_picture(param: Param) -> bool:
-    """True for what a look sets: not layer 5, text 2, the transition and what is switched during a show."""
+    """True for what a look sets: not layer 5, text 2, the transition and what is switched during a
+    show."""
     is_of_a_look = param.area in _PICTURE_AREAS and not param.address.startswith(STAYING)
     return is_of_a_look and param.address.rpartition("/")[2] not in _SHOW_CONTROLS
 
 
-PLAIN: Final[Look] = {param.address: param.default for param in osc_schema.DECLARED if _is_picture(param)}
+PLAIN: Final[Look] = {
+    param.address: param.default for param in osc_schema.DECLARED if _is_picture(param)
+}
 """Four plain waves added up, without movement."""
 
 
@@ -48,7 +65,9 @@ _READ: Final = {name: _read(name) for names in WORLDS.values() for name in names
 LOOKS: Final = {name: look for name, (look, _) in _READ.items()}
 ENERGIES: Final = {name: energy for name, (_, energy) in _READ.items()}
 
-WORDED: Final = frozenset(name for name, look in LOOKS.items() if look["/text/1/size"] != PLAIN["/text/1/size"])
+WORDED: Final = frozenset(
+    name for name, look in LOOKS.items() if look["/text/1/size"] != PLAIN["/text/1/size"]
+)
 """Looks with words: text 1 of theirs is `/text/words`, unless that is empty."""
 
 

@@ -1,7 +1,7 @@
 """A cache of the presets in a folder, so that changing the look never waits for the disk.
 
-Saving and deleting change the cache at once and the disk afterwards; if that fails, the cache returns to the state of
-the disk. Changes by other programs are found by polling the folder.
+Saving and deleting change the cache at once and the disk afterwards; if that fails, the cache
+returns to the state of the disk. Changes by other programs are found by polling the folder.
 """
 
 import threading
@@ -25,7 +25,8 @@ MAX_PICTURES = 500  # in memory, 8 MB
 MAX_READ = 50  # files of a poll: half a second, in which nothing is written
 CURRENT = "/preset/current"
 
-FIRST = "Eclipse"  # every engine starts with it, and a panic leaves it: its values are the parameters' defaults
+# every engine starts with it, and a panic leaves it: its values are the parameters' defaults
+FIRST = "Eclipse"
 FACTORY = {name.casefold(): presets.factory_preset(name) for name in presets.FACTORY_NAMES}
 
 
@@ -56,7 +57,8 @@ class PresetChange:
 
 
 class PresetCache:
-    """The presets of a folder in memory. Any thread, but the methods below "one thread", which wait for the disk."""
+    """The presets of a folder in memory. Any thread, but the methods below "one thread", which wait
+    for the disk."""
 
     def __init__(self, folder: presets.PresetFolder) -> None:
         self.folder = folder
@@ -68,10 +70,12 @@ class PresetCache:
         self._on_disk: dict[str, _OnDisk] = {}
         self._changes: dict[str, PresetChange] = {}
         self._alike: dict[tuple[str, ...], list[str]] = {}
-        """The names of the folder's presets, with the changes, by their folded form. Guarded by the lock."""
+        """The names of the folder's presets, with the changes, by their folded form. Guarded by the
+        lock."""
         self._names_version = 0
         self._unknown = (0, "", "")
-        """`_names_version`, the name that was not found then, and the line about it: a frame may ask each time."""
+        """`_names_version`, the name that was not found then, and the line about it: a frame may
+        ask each time."""
         self._pictures: dict[str, PresetPicture] = {}  # replaced as a whole
 
     # -- any thread ----------------------------------------------------------------------------
@@ -83,7 +87,8 @@ class PresetCache:
         return (*presets.FACTORY_NAMES, *sorted(saved, key=str.casefold))
 
     def spell(self, name: str) -> str:
-        """The clean name, in the case of the preset that it means. PresetError for an invalid one."""
+        """The clean name, in the case of the preset that it means. PresetError for an invalid
+        one."""
         return self._own_name(name) or presets.clean_name(name)
 
     def has(self, name: str) -> bool:
@@ -91,8 +96,8 @@ class PresetCache:
         return name.casefold() in FACTORY or self._own_name(name) is not None
 
     def find(self, name: str) -> LoadedPreset | None:
-        """The preset, or None if it is unknown or could not be used, so that reading the disk again may help.
-        PresetError for an invalid name."""
+        """The preset, or None if it is unknown or could not be used, so that reading the disk again
+        may help. PresetError for an invalid name."""
         content = self._content(name)
         return content if isinstance(content, LoadedPreset) else None
 
@@ -102,10 +107,14 @@ class PresetCache:
         if isinstance(content, LoadedPreset):
             return content
         if content is not None:
-            raise PresetError(str(content))  # a new one each time: a traceback grows with every raise
+            raise PresetError(
+                str(content)
+            )  # a new one each time: a traceback grows with every raise
         clean = self.spell(name)
         if clean in self._on_disk:
-            raise PresetError(f"preset {clean!r}: has not been read yet; {self.folder.path} is being read")
+            raise PresetError(
+                f"preset {clean!r}: has not been read yet; {self.folder.path} is being read"
+            )
         if self.problem:
             raise PresetError(self.problem)
         version, unknown, line = self._unknown
@@ -123,12 +132,15 @@ class PresetCache:
     def save(
         self, name: str, values: Mapping[str, Value], inputs: Mapping[str, str] = presets.NO_INPUTS
     ) -> PresetChange:
-        """Save the stored ones among `values` under that name, effective at once. PresetError for an invalid name."""
+        """Save the stored ones among `values` under that name, effective at once. PresetError for
+        an invalid name."""
         clean = self.spell(name)
         presets.refuse_factory(clean)
         stored = [(param, values[param.address]) for param in PARAMS if presets.is_stored(param)]
         old = self._content(clean)
-        energy = old.energy if isinstance(old, LoadedPreset) else None  # no parameter, so it stays in the file
+        energy = (
+            old.energy if isinstance(old, LoadedPreset) else None
+        )  # no parameter, so it stays in the file
         content = LoadedPreset(name=clean, values=stored, inputs=inputs, energy=energy)
         return self._add(PresetChange(name=clean, content=content))
 
@@ -147,8 +159,10 @@ class PresetCache:
     # -- one thread, which waits for the disk ----------------------------------------------------
 
     def write(self, change: PresetChange) -> bool:
-        """Write a change to the disk; True if an older file was moved to `replaced`. PresetError if it fails."""
-        name, content = change.name, change.content
+        """Write a change to the disk; True if an older file was moved to `replaced`. PresetError if
+        it fails."""
+        name = change.name
+        content = change.content
         if content is None:
             self.folder.delete(name, is_spelled=True)
             was_replaced = True
@@ -157,39 +171,48 @@ class PresetCache:
                 name, content.by_address(), content.inputs, content.energy, is_spelled=True
             )
         if was_replaced:
-            self._pictures = {other: picture for other, picture in self._pictures.items() if other != name}
+            self._pictures = {
+                other: picture for other, picture in self._pictures.items() if other != name
+            }
         self._remember(name, None if content is None else _OnDisk(file=None, content=content))
         self.drop(change)
         return was_replaced
 
     def rename(self, name: str, new: str) -> tuple[str, str]:
-        """Rename a preset, with its picture. Returns both names as spelled. PresetError if it is missing or taken."""
+        """Rename a preset, with its picture. Returns both names as spelled. PresetError if it is
+        missing or taken."""
         old, renamed = self.folder.rename(name, new)
         on_disk = self._on_disk.get(old)
         self._remember(old, None)
         if on_disk is not None and isinstance(on_disk.content, LoadedPreset):
-            self._remember(renamed, _OnDisk(file=None, content=replace(on_disk.content, name=renamed)))
-        self._pictures = {renamed if at == old else at: picture for at, picture in self._pictures.items()}
+            self._remember(
+                renamed, _OnDisk(file=None, content=replace(on_disk.content, name=renamed))
+            )
+        self._pictures = {
+            renamed if at == old else at: picture for at, picture in self._pictures.items()
+        }
         return old, renamed
 
     def restore(self, name: str) -> LoadedPreset:
-        """Bring back the preset that was last overwritten or deleted under that name. PresetError if there is none."""
+        """Bring back the preset that was last overwritten or deleted under that name. PresetError
+        if there is none."""
         loaded = self.folder.restore(name)
         self._remember(loaded.name, _OnDisk(file=None, content=loaded))
         self._poll_pictures({loaded.name})
         return loaded
 
     def write_picture(self, name: str, jpeg: bytes) -> None:
-        """Write the picture of a preset, unless the preset was deleted meanwhile. PresetError if the disk refuses."""
+        """Write the picture of a preset, unless the preset was deleted meanwhile. PresetError if
+        the disk refuses."""
         clean = self.spell(name)
         if clean in self._on_disk:
             self.folder.save_picture(clean, jpeg, is_spelled=True)
             self._pictures = {**self._pictures, clean: _picture(jpeg, None)}
 
     def poll(self, first: str = "") -> list[str]:
-        """Read new and changed files, of many only some, that of the preset `first` at once; then `has_more` is true.
-        Returns the names of presets that were added, removed or changed. If the folder cannot be read, nothing changes,
-        and `problem` has the reason."""
+        """Read new and changed files, of many only some, that of the preset `first` at once; then
+        `has_more` is true. Returns the names of presets that were added, removed or changed. If the
+        folder cannot be read, nothing changes, and `problem` has the reason."""
         try:
             files = self.folder.files()
         except PresetError as error:
@@ -206,7 +229,8 @@ class PresetCache:
         unread.sort(key=lambda name: name != first)
         self.has_more = len(unread) > MAX_READ
         for name in unread[:MAX_READ]:
-            file, before = files[name], self._on_disk[name]
+            file = files[name]
+            before = self._on_disk[name]
             try:
                 content: LoadedPreset | PresetError = self.folder.read(name, Path(file.path))
             except PresetError as error:
@@ -214,12 +238,18 @@ class PresetCache:
             self._remember(name, _OnDisk(file=file, content=content))
             if isinstance(content, PresetError) or content != before.content:
                 different.append(name)
-        return [*different, *(name for name in self._poll_pictures(files.keys()) if name not in different)]
+        return [
+            *different,
+            *(name for name in self._poll_pictures(files.keys()) if name not in different),
+        ]
 
     def _poll_pictures(self, names: Collection[str]) -> list[str]:
-        """Read new and changed pictures, forget deleted ones; returns those of their names that are in `names`."""
+        """Read new and changed pictures, forget deleted ones; returns those of their names that are
+        in `names`."""
         try:
-            files = {name: file for name, file in self.folder.pictures().items() if name in self._on_disk}
+            files = {
+                name: file for name, file in self.folder.pictures().items() if name in self._on_disk
+            }
         except PresetError:
             return []
         pictures = {name: picture for name, picture in self._pictures.items() if name in files}
@@ -243,7 +273,8 @@ class PresetCache:
             return factory
         clean = self.spell(name)
         with self._lock:
-            change, on_disk = self._changes.get(clean), self._on_disk.get(clean)
+            change = self._changes.get(clean)
+            on_disk = self._on_disk.get(clean)
         if change is not None:
             return change.content
         return None if on_disk is None else on_disk.content
@@ -255,15 +286,16 @@ class PresetCache:
         return change
 
     def _own_name(self, name: str) -> str | None:
-        """The name of the folder's preset that is meant, or None. PresetError for an invalid name."""
+        """The name of the folder's preset that is meant, or None. PresetError for an invalid
+        name."""
         clean = presets.clean_name(name)
         with self._lock:
             alike = self._alike.get(folded(clean), ())
             return clean if clean in alike else alike[0] if len(alike) == 1 else None
 
     def _remember(self, name: str, on_disk: _OnDisk | None) -> None:
-        """Note the state of a preset on the disk, None: it is gone. The disk's thread. The lock is held for one name
-        at a time, so no frame waits for thousands."""
+        """Note the state of a preset on the disk, None: it is gone. The disk's thread. The lock is
+        held for one name at a time, so no frame waits for thousands."""
         with self._lock:
             if on_disk is None:
                 self._on_disk.pop(name, None)
@@ -293,10 +325,11 @@ class _Current:
 
 
 class CurrentPreset:
-    """The current preset and whether it is edited, for the performer. `step` on the render thread, the rest on any. A
-    preset becomes current when it is loaded or saved; the first is the look that the engine starts with, which a panic
-    brings back. It is edited while any of its values differs from the current one, except during a fade to it. No
-    preset is current after the current one was deleted, and after a resume of values that belonged to none."""
+    """The current preset and whether it is edited, for the performer. `step` on the render thread,
+    the rest on any. A preset becomes current when it is loaded or saved; the first is the look that
+    the engine starts with, which a panic brings back. It is edited while any of its values differs
+    from the current one, except during a fade to it. No preset is current after the current one was
+    deleted, and after a resume of values that belonged to none."""
 
     def __init__(self, store: ParamStore, send: Callable[..., None]) -> None:
         """`send("/preset/current", name, edited)` is called at each change; it must not wait."""
@@ -306,9 +339,12 @@ class CurrentPreset:
         self._current: _Current | None = None
         self._is_edited = False
         self._different = ""
-        """An address whose value differs from the preset's. While it does, no other address is compared."""
+        """An address whose value differs from the preset's. While it does, no other address is
+        compared."""
         self._compared_version = -1
-        self._panics = -1.0  # when the current preset became so; before the first, as if there had been one
+        self._panics = (
+            -1.0
+        )  # when the current preset became so; before the first, as if there had been one
 
     @property
     def state(self) -> tuple[str, int]:
@@ -326,15 +362,18 @@ class CurrentPreset:
         return None if current is None else current.values.get(address)
 
     def begin(self, loaded: LoadedPreset, *, is_fading: bool = False) -> Callable[[], None]:
-        """Make this preset the current one. Call the returned function when a fade to it has ended or is superseded."""
+        """Make this preset the current one. Call the returned function when a fade to it has ended
+        or is superseded."""
         current = _Current(name=loaded.name, values=self._usable(loaded), is_fading=is_fading)
         self._set(current)
         return partial(self._go_on, current)
 
     def pause(self) -> Callable[[], None]:
-        """Compare nothing until the returned function is called: a hand is fading to another look."""
+        """Compare nothing until the returned function is called: a hand is fading to another
+        look."""
         with self._lock:
-            if (current := self._current) is not None:
+            current = self._current
+            if current is not None:
                 current.is_fading = True
         return partial(self._go_on, current)
 
@@ -349,7 +388,8 @@ class CurrentPreset:
         with self._lock:
             if self._current is not None and self._current.name == loaded.name:
                 self._current.values = self._usable(loaded)
-                self._different, self._compared_version = "", -1
+                self._different = ""
+                self._compared_version = -1
 
     def rename(self, name: str, new: str) -> None:
         with self._lock:
@@ -371,13 +411,19 @@ class CurrentPreset:
             self.begin(first)
         with self._lock:
             self._compared_version = snapshot.version
-            current, known = self._current, self._different
+            current = self._current
+            known = self._different
             if current is None or current.is_fading:
                 return
             if known and snapshot[known] != current.values[known]:
                 return
             self._different = next(
-                (address for address, value in current.values.items() if snapshot[address] != value), ""
+                (
+                    address
+                    for address, value in current.values.items()
+                    if snapshot[address] != value
+                ),
+                "",
             )
             if bool(self._different) != self._is_edited:
                 self._is_edited = bool(self._different)
@@ -385,7 +431,10 @@ class CurrentPreset:
 
     def _set(self, current: _Current | None) -> None:
         with self._lock:
-            self._current, self._is_edited, self._different, self._compared_version = current, False, "", -1
+            self._current = current
+            self._is_edited = False
+            self._different = ""
+            self._compared_version = -1
             self._panics = self._store.snapshot().number(PANIC)
             self._send(CURRENT, *self.state)
 

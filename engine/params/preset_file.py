@@ -13,11 +13,13 @@
     [inputs]
     "/fx/1/1" = "speed"
 
-`energy`, 0..1, is optional: the autopilot shows a preset with little of it in quiet sections, one with much in drops.
-`[inputs]` names the inputs of shaders: if the shader's file has them in another order by now, the names count.
+`energy`, 0..1, is optional: the autopilot shows a preset with little of it in quiet sections, one
+with much in drops. `[inputs]` names the inputs of shaders: if the shader's file has them in another
+order by now, the names count.
 
-Loading a preset does not change parameters without an entry. But if a parameter was added after the file was written
-and would change its look, it gets the value that keeps the old look (`osc_schema.ADDED`).
+Loading a preset does not change parameters without an entry. But if a parameter was added after the
+file was written and would change its look, it gets the value that keeps the old look
+(`osc_schema.ADDED`).
 """
 
 import errno
@@ -58,7 +60,11 @@ class LoadedPreset:
 
     def __post_init__(self) -> None:
         values = self.by_address()
-        files = [values.get(file_address(slot)) for slot in LOOK_SLOTS if values.get(enable_address(slot))]
+        files = [
+            values.get(file_address(slot))
+            for slot in LOOK_SLOTS
+            if values.get(enable_address(slot))
+        ]
         object.__setattr__(self, "shaders", tuple(str(file) for file in files if file))
 
     def by_address(self) -> dict[str, Value]:
@@ -74,28 +80,38 @@ def preset_text(
     current: str = "",
     energy: float | None = None,
 ) -> str:
-    """The text of a preset with the parameters that `holds` selects, in page order. The rest: as in LoadedPreset."""
+    """The text of a preset with the parameters that `holds` selects, in page order. The rest: as in
+    LoadedPreset."""
     entries = {
         param.address: list(value) if isinstance(value := values[param.address], tuple) else value
         for param in osc_schema.PARAMS
         if holds(param) and param.address in values
     }
     header: dict[str, object] = {"name": name, "schema": osc_schema.SCHEMA_VERSION}
-    header |= ({"current": current} if current else {}) | ({} if energy is None else {"energy": energy})
+    header |= ({"current": current} if current else {}) | (
+        {} if energy is None else {"energy": energy}
+    )
     named = {address: inputs[address] for address in entries if address in inputs}
-    return tomli_w.dumps({"preset": header, "values": entries, **({"inputs": named} if named else {})})
+    return tomli_w.dumps(
+        {"preset": header, "values": entries, **({"inputs": named} if named else {})}
+    )
 
 
 def read_preset(path: Path, *, holds: Callable[[Param], bool]) -> LoadedPreset:
     """Read a file entry by entry. Raises PresetError if it cannot be used at all."""
-    if (content := StoredFile(path, "preset", PresetError).read()) is None:
+    content = StoredFile(path, "preset", PresetError).read()
+    if content is None:
         raise PresetError(f"{path}: cannot be read ({os.strerror(errno.ENOENT)})")
     entries = content.get("values")
     if not isinstance(entries, dict):
         raise PresetError(f"{path}: is not a preset, it has no [values] table")
     header = content.get("preset")
     inputs = found if isinstance(found := content.get("inputs"), dict) else {}
-    names = {address: name for address, name in inputs.items() if is_alias(address) and isinstance(name, str)}
+    names = {
+        address: name
+        for address, name in inputs.items()
+        if is_alias(address) and isinstance(name, str)
+    }
     loaded = _accept_entries(path.stem, header if isinstance(header, dict) else {}, entries, holds)
     return replace(loaded, inputs=names)
 
@@ -106,12 +122,15 @@ def _accept_entries(
     problems = []
     schema = header.get("schema")
     if isinstance(schema, int) and schema > osc_schema.SCHEMA_VERSION:
-        problems.append(f"written by a newer version (schema {schema}, here {osc_schema.SCHEMA_VERSION})")
+        problems.append(
+            f"written by a newer version (schema {schema}, here {osc_schema.SCHEMA_VERSION})"
+        )
     found: dict[str, Value] = {}
     for written, value in entries.items():
         address = osc_schema.RENAMED.get(written, written)
         try:
-            if (param := osc_schema.lookup(address)) is None:
+            param = osc_schema.lookup(address)
+            if param is None:
                 raise osc_schema.unknown_address(address)
             if not holds(param):
                 raise Rejected(f"{address}: is never stored in such a file")
@@ -125,13 +144,19 @@ def _accept_entries(
     for address, (version, beside, as_before) in osc_schema.ADDED.items():
         if beside in found and isinstance(schema, int) and schema < version:
             found.setdefault(address, as_before)
-    name, current, energy = header.get("name"), header.get("current"), header.get("energy")
-    if energy is not None and (isinstance(energy, bool) or not isinstance(energy, int | float) or not 0 <= energy <= 1):
+    name = header.get("name")
+    current = header.get("current")
+    energy = header.get("energy")
+    if energy is not None and (
+        isinstance(energy, bool) or not isinstance(energy, int | float) or not 0 <= energy <= 1
+    ):
         problems.append(f"energy: {short_repr(energy)} is not a number 0..1 (left out)")
         energy = None
     return LoadedPreset(
         name=name if isinstance(name, str) else stem,
-        values=[(param, found[param.address]) for param in osc_schema.PARAMS if param.address in found],
+        values=[
+            (param, found[param.address]) for param in osc_schema.PARAMS if param.address in found
+        ],
         problems=problems,
         current=current if isinstance(current, str) else "",
         energy=energy,

@@ -1,4 +1,5 @@
-"""Saves, loads, lists and deletes presets in a folder. `default`, `VAV original` and the looks are built in."""
+"""Saves, loads, lists and deletes presets in a folder. `default`, `VAV original` and the looks are
+built in."""
 
 import dataclasses
 import logging
@@ -51,7 +52,19 @@ NO_INPUTS: Inputs = MappingProxyType({})
 FACTORY_NAMES = tuple(_FACTORY)
 _SPELLED = {name.casefold(): name for name in FACTORY_NAMES}
 _LOOK_AREAS = frozenset(
-    {"mode", "multiverse", "colour", "layer", "feedback", "mirror", "text", "post", "fx", "mod", "lfo"}
+    {
+        "mode",
+        "multiverse",
+        "colour",
+        "layer",
+        "feedback",
+        "mirror",
+        "text",
+        "post",
+        "fx",
+        "mod",
+        "lfo",
+    }
 )
 
 
@@ -64,7 +77,11 @@ def clean_name(name: str) -> str:
     try:
         return file_names.clean_name(name)
     except ValueError as reason:
-        short_name = name if len(name) <= file_names.MAX_CHARACTERS else f"{name[: file_names.MAX_CHARACTERS]}..."
+        short_name = (
+            name
+            if len(name) <= file_names.MAX_CHARACTERS
+            else f"{name[: file_names.MAX_CHARACTERS]}..."
+        )
         raise PresetError(f"preset {short_name!r}: {reason}") from None
 
 
@@ -74,16 +91,21 @@ def is_factory(name: str) -> bool:
 
 
 def spelled(name: str, names: Collection[str]) -> str:
-    """The clean `name`, or the one of `names` that differs in case only: Windows and Macs take both for one file. Where
-    several do, as a folder of Linux may have them, it stays as it is."""
+    """The clean `name`, or the one of `names` that differs in case only: Windows and Macs take both
+    for one file. Where several do, as a folder of Linux may have them, it stays as it is."""
     clean = clean_name(name)
-    found = [] if clean in names else [each for each in names if file_names.folded(each) == file_names.folded(clean)]
+    found = (
+        []
+        if clean in names
+        else [each for each in names if file_names.folded(each) == file_names.folded(clean)]
+    )
     return found[0] if len(found) == 1 else clean
 
 
 def factory_preset(name: str) -> LoadedPreset | None:
     """The built-in preset of that name, ignoring case, or None."""
-    if (found := _SPELLED.get(name.casefold())) is None:
+    found = _SPELLED.get(name.casefold())
+    if found is None:
         return None
     values = entries_of(_factory_values(found).items())
     return LoadedPreset(name=found, values=values, energy=ENERGIES.get(found))
@@ -92,7 +114,9 @@ def factory_preset(name: str) -> LoadedPreset | None:
 def refuse_factory(name: str) -> None:
     """Raise PresetError if a preset of that name is built in."""
     if is_factory(name):
-        raise PresetError(f"preset {name!r}: is built in and cannot be changed; choose another name")
+        raise PresetError(
+            f"preset {name!r}: is built in and cannot be changed; choose another name"
+        )
 
 
 def not_found_error(name: str, folder: Path, names: Sequence[str]) -> PresetError:
@@ -119,8 +143,9 @@ class SavedFile:
 
 
 class PresetFolder:
-    """Presets as files `NAME.toml`, with pictures `NAME.jpg`. Overwritten and deleted presets are moved to `replaced`,
-    and `restore` brings them back. Every method uses the disk, so do not call them on a thread that must not wait."""
+    """Presets as files `NAME.toml`, with pictures `NAME.jpg`. Overwritten and deleted presets are
+    moved to `replaced`, and `restore` brings them back. Every method uses the disk, so do not call
+    them on a thread that must not wait."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -131,11 +156,14 @@ class PresetFolder:
         return (*FACTORY_NAMES, *sorted(self.files(), key=str.casefold))
 
     def has(self, name: str) -> bool:
-        """True if `load` would find it. PresetError for an invalid name or a folder that cannot be read."""
+        """True if `load` would find it. PresetError for an invalid name or a folder that cannot be
+        read."""
         files = self.files()
         return is_factory(name) or spelled(name, files) in files
 
-    def save(self, name: str, values: Values, inputs: Inputs = NO_INPUTS, energy: float | None = None) -> Path:
+    def save(
+        self, name: str, values: Values, inputs: Inputs = NO_INPUTS, energy: float | None = None
+    ) -> Path:
         """Like `replace`; returns the file's path."""
         self.replace(name, values, inputs, energy)
         return self._target(name)[1]
@@ -149,8 +177,9 @@ class PresetFolder:
         *,
         is_spelled: bool = False,
     ) -> bool:
-        """Write the stored parameters among `values`. True if an older one, with its picture, moved to `replaced`.
-        `is_spelled`, here and below: the name has the case of its file, so the folder need not be read."""
+        """Write the stored parameters among `values`. True if an older one, with its picture, moved
+        to `replaced`. `is_spelled`, here and below: the name has the case of its file, so the
+        folder need not be read."""
         name, path = self._target(name, is_spelled)
         text = preset_text(name, values, holds=is_stored, inputs=inputs, energy=energy)
         is_another = path.is_file() and not _holds(path, text)
@@ -162,13 +191,16 @@ class PresetFolder:
         return is_another
 
     def restore(self, name: str) -> LoadedPreset:
-        """Bring back the preset of that name that was overwritten or deleted last, with its picture. The present one
-        moves to `replaced`, so that a second call undoes the first. PresetError, without change, if there is none."""
+        """Bring back the preset of that name that was overwritten or deleted last, with its
+        picture. The present one moves to `replaced`, so that a second call undoes the first.
+        PresetError, without change, if there is none."""
         name, path = self._target(name)
         with refused(f"{self._replaced.path}: cannot be read", PresetError):
             replaced = self._replaced.newest(name)
         if replaced is None or (replaced.name != name and replaced.name in self.files()):
-            raise PresetError(f"preset {name!r}: no overwritten or deleted preset is kept under this name")
+            raise PresetError(
+                f"preset {name!r}: no overwritten or deleted preset is kept under this name"
+            )
         if not path.is_file():
             name, path = self._target(replaced.name)
         loaded = self.read(name, replaced.path)
@@ -208,16 +240,20 @@ class PresetFolder:
         _try_picture(lambda: remove_file(path.with_suffix(PICTURE_SUFFIX), missing_ok=True))
 
     def rename(self, name: str, new: str) -> tuple[str, str]:
-        """Rename a preset, with its picture. Returns both names as they are spelled. PresetError, without any change,
-        if it is missing or built in, or if the new name is taken."""
+        """Rename a preset, with its picture. Returns both names as they are spelled. PresetError,
+        without any change, if it is missing or built in, or if the new name is taken."""
         refuse_factory(name)
         (old, path), renamed = self._existing(name), clean_name(new)
         refuse_factory(renamed)
-        if existing := next((at for at in self.files() if at.casefold() == renamed.casefold() and at != old), None):
+        if existing := next(
+            (at for at in self.files() if at.casefold() == renamed.casefold() and at != old), None
+        ):
             raise PresetError(f"preset {existing!r}: exists already; choose another name")
         try:
             text = read_small(path).decode()
-            _file(path).write(_OWN_NAME.sub(lambda match: tomli_w.dumps({"name": renamed}).strip(), text, count=1))
+            _file(path).write(
+                _OWN_NAME.sub(lambda match: tomli_w.dumps({"name": renamed}).strip(), text, count=1)
+            )
             replace_file(path, target := self.path / f"{renamed}{SUFFIX}")
         except (OSError, UnicodeDecodeError) as error:
             raise PresetError(f"{path}: cannot be renamed ({reason_of(error)})") from None
@@ -230,15 +266,22 @@ class PresetFolder:
         """The text of a file with the complete, checked preset; also for built-in ones."""
         loaded = self.load(name)
         values = loaded.by_address()
-        return preset_text(loaded.name, values, holds=is_stored, inputs=loaded.inputs, energy=loaded.energy)
+        return preset_text(
+            loaded.name, values, holds=is_stored, inputs=loaded.inputs, energy=loaded.energy
+        )
 
-    def import_file(self, file: Path, name: str | None = None, *, overwrite: bool = False) -> LoadedPreset:
-        """Copy a preset file into this folder, under `name` or its own, without its invalid entries. PresetError if the
-        name exists; `overwrite` replaces that preset, unless it is built in."""
+    def import_file(
+        self, file: Path, name: str | None = None, *, overwrite: bool = False
+    ) -> LoadedPreset:
+        """Copy a preset file into this folder, under `name` or its own, without its invalid
+        entries. PresetError if the name exists; `overwrite` replaces that preset, unless it is
+        built in."""
         loaded = read_preset(file, holds=is_stored)
         name = name or loaded.name
         if is_factory(name):
-            raise PresetError(f"preset {name!r}: is built in; keep this one under another name with --name NAME")
+            raise PresetError(
+                f"preset {name!r}: is built in; keep this one under another name with --name NAME"
+            )
         if self.has(name) and not overwrite:
             raise PresetError(f"preset {name!r}: exists already; --overwrite replaces it")
         self.save(name, loaded.by_address(), loaded.inputs, loaded.energy)
@@ -279,7 +322,9 @@ class PresetFolder:
         return name, self.path / f"{name}{SUFFIX}"
 
     def _put_aside(self, name: str, path: Path) -> None:
-        with refused(f"{path}: not changed: it cannot be copied to {self._replaced.path}", PresetError):
+        with refused(
+            f"{path}: not changed: it cannot be copied to {self._replaced.path}", PresetError
+        ):
             self._replaced.put_aside(name, path, path.with_suffix(PICTURE_SUFFIX))
 
 
@@ -288,11 +333,14 @@ def _file(path: Path) -> StoredFile:
 
 
 def _try_picture(follow: Callable[[], None]) -> None:
-    """Update a picture after its preset was written. Only logs a failure, such as one that a viewer holds open."""
+    """Update a picture after its preset was written. Only logs a failure, such as one that a viewer
+    holds open."""
     try:
         follow()
     except OSError as error:
-        _log.warning("%s: still shows the earlier preset (%s)", error.filename, error.strerror or error)
+        _log.warning(
+            "%s: still shows the earlier preset (%s)", error.filename, error.strerror or error
+        )
 
 
 def _holds(path: Path, text: str) -> bool:
@@ -305,7 +353,8 @@ def _holds(path: Path, text: str) -> bool:
 
 
 def _saved_file(entry: os.DirEntry[str], suffix: str) -> SavedFile | None:
-    """The file of a folder entry, or None if it is not a regular file (reading a pipe never ends) or is missing."""
+    """The file of a folder entry, or None if it is not a regular file (reading a pipe never ends)
+    or is missing."""
     if not entry.name.endswith(suffix):
         return None
     try:
@@ -314,15 +363,20 @@ def _saved_file(entry: os.DirEntry[str], suffix: str) -> SavedFile | None:
         return None
     if not stat.S_ISREG(status.st_mode):
         return None
-    return SavedFile(path=entry.path, mtime_ns=status.st_mtime_ns, size=status.st_size, inode=status.st_ino)
+    return SavedFile(
+        path=entry.path, mtime_ns=status.st_mtime_ns, size=status.st_size, inode=status.st_ino
+    )
 
 
 def _factory_values(name: str) -> dict[str, Value]:
-    """The values of a built-in preset. `default` sets everything; a look does not change the inputs and their setup:
-    the camera on layer 5, text 2, the logo, the live models, the region map, the sound."""
+    """The values of a built-in preset. `default` sets everything; a look does not change the inputs
+    and their setup: the camera on layer 5, text 2, the logo, the live models, the region map, the
+    sound."""
 
     def is_included(param: Param) -> bool:
         is_of_a_look = param.area in _LOOK_AREAS and not param.address.startswith(STAYING)
         return param.stored and (is_of_a_look or name == "default")
 
-    return {param.address: param.default for param in osc_schema.PARAMS if is_included(param)} | _FACTORY[name]
+    return {
+        param.address: param.default for param in osc_schema.PARAMS if is_included(param)
+    } | _FACTORY[name]

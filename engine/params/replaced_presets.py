@@ -1,4 +1,5 @@
-"""Stores presets that were overwritten or deleted, so that the last one of each name can be restored."""
+"""Stores presets that were overwritten or deleted, so that the last one of each name can be
+restored."""
 
 import os
 import re
@@ -13,7 +14,8 @@ from engine.system.file_names import folded
 FOLDER = "replaced"
 MAX_FILES_PER_NAME = 10
 MAX_FILES = 200
-SUFFIX, PICTURE_SUFFIX = ".toml", ".jpg"
+SUFFIX = ".toml"
+PICTURE_SUFFIX = ".jpg"
 
 _FILE_NAME = re.compile(r"(?P<number>\d{6,9}) (?P<name>.+)\.toml")
 
@@ -36,8 +38,9 @@ class ReplacedPresets:
 
         presets/replaced/000017 Night.toml, and 000017 Night.jpg where it had a picture
 
-    The number grows with every file, so the order is right even if the clock is changed. The file's own time is the
-    time when it was saved. Bounded: the newest 10 of a name and the newest 200 in all.
+    The number grows with every file, so the order is right even if the clock is changed. The file's
+    own time is the time when it was saved. Bounded: the newest 10 of a name and the newest 200 in
+    all.
 
     Every method uses the disk and raises OSError. One thread at a time."""
 
@@ -45,10 +48,13 @@ class ReplacedPresets:
         self.path = presets / FOLDER
 
     def put_aside(self, name: str, path: Path, picture: Path) -> None:
-        """Copy a preset's file and picture here. Both also stay in place, because others may be reading them."""
+        """Copy a preset's file and picture here. Both also stay in place, because others may be
+        reading them."""
         entries = self._entries()
         newest = self.newest(name)
-        if newest is not None and newest.path.samefile(path):  # an earlier save copied it, then failed
+        if newest is not None and newest.path.samefile(
+            path
+        ):  # an earlier save copied it, then failed
             return
         number = max((entry.number for entry in entries), default=0) + 1
         self.path.mkdir(parents=True, exist_ok=True)
@@ -70,7 +76,11 @@ class ReplacedPresets:
         except FileNotFoundError:
             return []
         found = ((path, _FILE_NAME.fullmatch(path.name)) for path in paths)
-        return [Replaced(number=int(match["number"]), name=match["name"], path=path) for path, match in found if match]
+        return [
+            Replaced(number=int(match["number"]), name=match["name"], path=path)
+            for path, match in found
+            if match
+        ]
 
     def _forget_old(self, entries: list[Replaced]) -> None:
         newest_first = sorted(entries, key=lambda entry: entry.number, reverse=True)
@@ -84,9 +94,12 @@ class ReplacedPresets:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Make a hard link, which is safe because a save replaces the whole file. A copy if the file system has no hard
-    links, or if the file is a symbolic link, whose target other programs may write into."""
-    remove_file(target, missing_ok=True)  # left by a process that was killed between picture and preset
+    """Make a hard link, which is safe because a save replaces the whole file. A copy if the file
+    system has no hard links, or if the file is a symbolic link, whose target other programs may
+    write into."""
+    remove_file(
+        target, missing_ok=True
+    )  # left by a process that was killed between picture and preset
     try:
         if source.is_symlink():
             shutil.copy2(source, target)

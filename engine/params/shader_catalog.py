@@ -2,9 +2,10 @@
 
     folder ─ its disk thread: every 0.25 s a look at the folders' times; a scan if one changed, or after 10 s ─► entries
 
-Only this list can be played: a name from the network never becomes a path. Each folder has its own disk thread, because
-a network folder may hang. A scan is bounded in depth, files and bytes, and visits each folder once. A saved file is
-reported once its size and time have been the same in two looks, because editors write in several steps.
+Only this list can be played: a name from the network never becomes a path. Each folder has its own
+disk thread, because a network folder may hang. A scan is bounded in depth, files and bytes, and
+visits each folder once. A saved file is reported once its size and time have been the same in two
+looks, because editors write in several steps.
 """
 
 import os
@@ -29,7 +30,9 @@ VERTEX_SUFFIX: Final = ".vs"
 MAX_FILES: Final = 4096  # of one folder; fifteen times the largest public collection
 MAX_FOLDERS: Final = 512
 MAX_DEPTH: Final = 6
-MAX_ENTRIES: Final = 50_000  # of any kind: a home folder given by mistake must not be read for minutes
+MAX_ENTRIES: Final = (
+    50_000  # of any kind: a home folder given by mistake must not be read for minutes
+)
 MAX_FILE_BYTES: Final = 1 << 20
 POLL_S: Final = 0.25
 RESCAN_S: Final = 10.0  # some network folders never change their time
@@ -39,7 +42,8 @@ NEAREST: Final = 3
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShaderEntry:
     name: str
-    """The file's name without suffix; with the folders below the root if another shader has that name."""
+    """The file's name without suffix; with the folders below the root if another shader has that
+    name."""
     path: Path
     root: Path
     """The configured folder that holds it."""
@@ -53,7 +57,8 @@ class ShaderEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShaderSource:
-    """The texts of a shader as they lie on the disk; characters that are not UTF-8 became question marks."""
+    """The texts of a shader as they lie on the disk; characters that are not UTF-8 became question
+    marks."""
 
     text: str
     vertex: str | None
@@ -64,7 +69,8 @@ Stamp = tuple[int, int]  # time of the last change in ns, bytes
 
 
 class ShaderCatalog:
-    """The list of all shaders, by name. `find` and `check` on any thread; never waits for a disk."""
+    """The list of all shaders, by name. `find` and `check` on any thread; never waits for a
+    disk."""
 
     def __init__(
         self,
@@ -75,11 +81,14 @@ class ShaderCatalog:
         on_changed: Callable[[int], None],
         on_saved: Callable[[Path], None],
     ) -> None:
-        """`folders`, the first wins: of two shaders of one name, the one in the earlier folder has it. The last one
-        comes with the engine. `on_changed(count)`: the list has changed; `on_saved(path)`: a watched file has been
-        saved. `post(action)` runs both, and the answers of `read`, where the caller wants them."""
+        """`folders`, the first wins: of two shaders of one name, the one in the earlier folder has
+        it. The last one comes with the engine. `on_changed(count)`: the list has changed;
+        `on_saved(path)`: a watched file has been saved. `post(action)` runs both, and the answers
+        of `read`, where the caller wants them."""
         self._disk = disk
-        self._post, self._on_changed, self._on_saved = post, on_changed, on_saved
+        self._post = post
+        self._on_changed = on_changed
+        self._on_saved = on_saved
         self._lock = threading.Lock()
         self._folders = [_Folder(folder.absolute()) for folder in dict.fromkeys(folders)]
         self._queues: dict[Path, DiskQueue] = {}
@@ -91,7 +100,9 @@ class ShaderCatalog:
     def start(self) -> None:
         for folder in self._folders:
             poll = partial(self._look, folder)
-            self._queues[folder.root] = self._disk.open("fx.folder", folder.root, poll=poll, poll_interval_s=POLL_S)
+            self._queues[folder.root] = self._disk.open(
+                "fx.folder", folder.root, poll=poll, poll_interval_s=POLL_S
+            )
 
     def close(self) -> None:
         for queue in self._queues.values():
@@ -110,12 +121,15 @@ class ShaderCatalog:
         return all(folder.is_read for folder in self._folders)
 
     def find(self, name: str) -> ShaderEntry | None:
-        """The shader of that name, with or without its suffix, in upper or lower case, or with that full path."""
-        known, name = self._by_name, Path(name).as_posix()
+        """The shader of that name, with or without its suffix, in upper or lower case, or with that
+        full path."""
+        known = self._by_name
+        name = Path(name).as_posix()
         return known.get(name.casefold()) or known.get(_key(name))
 
     def check(self, value: object) -> None:
-        """Raise Rejected for a name that is certainly not in the folders; suggests the nearest ones."""
+        """Raise Rejected for a name that is certainly not in the folders; suggests the nearest
+        ones."""
         name = str(value)
         if name and self.has_read_all and self.find(name) is None:
             raise Rejected(self.not_found_message(name))
@@ -125,7 +139,9 @@ class ShaderCatalog:
 
         late = [str(folder.root) for folder in self._folders if not folder.is_read]
         names = {entry.name.casefold(): entry.name for entry in self.entries}
-        alike = [names[each] for each in difflib.get_close_matches(name[:80].casefold(), names, NEAREST)]
+        alike = [
+            names[each] for each in difflib.get_close_matches(name[:80].casefold(), names, NEAREST)
+        ]
         of_the_user = self._folders[:-1] or self._folders  # the last is the engine's own
         where = ", ".join(str(folder.root) for folder in of_the_user)
         if late:
@@ -137,11 +153,15 @@ class ShaderCatalog:
         return f"{name[:80]!r} is not in the shader folders ({hint})"
 
     def watch(self, paths: Iterable[Path]) -> None:
-        """Report when one of these files, or its vertex shader, is saved. Replaces the earlier ones."""
+        """Report when one of these files, or its vertex shader, is saved. Replaces the earlier
+        ones."""
         self._watched = frozenset(paths)
 
     def read(
-        self, entry: ShaderEntry, on_text: Callable[[ShaderSource], None], on_failure: Callable[[str], None]
+        self,
+        entry: ShaderEntry,
+        on_text: Callable[[ShaderSource], None],
+        on_failure: Callable[[str], None],
     ) -> None:
         """Read a file; if it is watched, a later change is reported."""
         folder = next((each for each in self._folders if each.root == entry.root), None)
@@ -156,7 +176,8 @@ class ShaderCatalog:
         def fail(reason: str) -> None:
             self._post(partial(on_failure, reason))
 
-        if (queue := self._queues.get(entry.root)) is None:
+        queue = self._queues.get(entry.root)
+        if queue is None:
             fail("the shader folders are not open")
         else:
             queue.post(read, fail)
@@ -176,7 +197,8 @@ class ShaderCatalog:
         with self._lock:
             entries, by_name = _named(self._folders)
             has_changed = entries != self.entries
-            self.entries, self._by_name = entries, by_name
+            self.entries = entries
+            self._by_name = by_name
         if has_changed:
             self._post(partial(self._on_changed, len(entries)))
 
@@ -242,7 +264,9 @@ class _Folder:
                 times.setdefault(folder, -1)
         found = tuple(sorted(files, key=lambda path: (len(path.parts), str(path).casefold())))
         has_changed = found != self.files or not self.is_read
-        self.files, self._times, self._scanned_s = found, times, now_s
+        self.files = found
+        self._times = times
+        self._scanned_s = now_s
         self.exists = times.get(self.root, -1) != -1
         return has_changed
 
@@ -252,7 +276,8 @@ class _Folder:
         self._stamps[path] = (now, now)
 
     def saved(self, watched: frozenset[Path]) -> list[Path]:
-        """The watched files of this folder that have been saved since the last call, and are complete."""
+        """The watched files of this folder that have been saved since the last call, and are
+        complete."""
         own = [path for path in watched if path.is_relative_to(self.root)]
         self._stamps = {path: self._stamps[path] for path in own if path in self._stamps}
         ready = []

@@ -1,17 +1,20 @@
 """The inputs of a shader as aliases, and as parameters with their own names. Pure.
 
-Presets, MIDI maps, smoothing and modulation use a fixed list of parameters. So each slot has sixteen, its aliases
-/fx/<slot>/<1..16>, floats 0..1, and they alone have a value. An input takes as many as it has numbers, in the order of
-the file: a point two, a colour four. /fx/<slot>/<input> is a view of them, with range, type and label.
+Presets, MIDI maps, smoothing and modulation use a fixed list of parameters. So each slot has
+sixteen, its aliases /fx/<slot>/<1..16>, floats 0..1, and they alone have a value. An input takes as
+many as it has numbers, in the order of the file: a point two, a colour four. /fx/<slot>/<input> is
+a view of them, with range, type and label.
 
     /fx/1/glow 3.5  ─► alias /fx/1/2 = 0.35 ─► smoothing, modulation, presets ─► the shader gets glow = 3.5
 
-- float: linear from MIN to MAX; without them 0..1. bool: on from 0.5 up. long: the aliases' range is divided evenly
-  among its values. event: true for one frame when the alias rises to 0.5; the engine then sets it back to 0.
-- A name that is one of `osc_schema.fx.RESERVED` gets an underscore (`mix_`). Any character other than letters, digits,
-  `.` and `-` becomes an underscore. Of two equal names the second gets `_2`.
+- float: linear from MIN to MAX; without them 0..1. bool: on from 0.5 up. long: the aliases' range
+  is divided evenly among its values. event: true for one frame when the alias rises to 0.5; the
+  engine then sets it back to 0.
+- A name that is one of `osc_schema.fx.RESERVED` gets an underscore (`mix_`). Any character other
+  than letters, digits, `.` and `-` becomes an underscore. Of two equal names the second gets `_2`.
 - Inputs that do not fit keep the shader's default. Images and sound have no alias, nor have the
-  `osc_schema.fx.FED_INPUTS`, which follow /colour/palette and the beat, and a transition's progress.
+  `osc_schema.fx.FED_INPUTS`, which follow /colour/palette and the beat, and a transition's
+  progress.
 """
 
 import re
@@ -44,7 +47,8 @@ _TYPES: Final = {
 
 
 class InputShape(Protocol):
-    """An input as a shader's header declares it, checked and complete (`engine.render.isf.isf_file.IsfInput`)."""
+    """An input as a shader's header declares it, checked and complete
+    (`engine.render.isf.isf_file.IsfInput`)."""
 
     @property
     def name(self) -> str: ...
@@ -91,16 +95,21 @@ class ShaderInput:
         return tuple(f"{self.name} {part}" for part in PARTS.get(self.type, ())) or (self.name,)
 
     def value_at(self, positions: Sequence[float]) -> InputValue:
-        """The value that the shader gets for these positions of its aliases; an event is true from 0.5 up."""
+        """The value that the shader gets for these positions of its aliases; an event is true from
+        0.5 up."""
         if self.type in ("bool", "event"):
             return positions[0] >= ON_FROM
         if self.type == "long":
             return self.values[nearest_step(positions[0] * (len(self.values) - 1))]
-        numbers = tuple(low + (high - low) * at for low, high, at in zip(self.lows, self.highs, positions, strict=True))
+        numbers = tuple(
+            low + (high - low) * at
+            for low, high, at in zip(self.lows, self.highs, positions, strict=True)
+        )
         return numbers[0] if self.type == "float" else numbers
 
     def display_value(self, positions: Sequence[float]) -> Value | tuple[float, ...]:
-        """The displayed value of the view: as `value_at`, but the item of a menu, and on or off of an event."""
+        """The displayed value of the view: as `value_at`, but the item of a menu, and on or off of
+        an event."""
         value = self.value_at(positions)
         if self.type == "long":
             assert self.param is not None
@@ -108,7 +117,8 @@ class ShaderInput:
         return value
 
     def positions_of(self, value: object) -> tuple[tuple[float, ...], str]:
-        """The positions that set the view to `value`, as for `osc_schema.accept`, and a note on changes. Rejected."""
+        """The positions that set the view to `value`, as for `osc_schema.accept`, and a note on
+        changes. Rejected."""
         if self.param is None:
             return self._point(value)
         accepted = osc_schema.accept(self.param, value)
@@ -119,14 +129,19 @@ class ShaderInput:
         if isinstance(result, tuple):
             return self._positions(result), accepted.note
         assert isinstance(result, bool | float)
-        return ((float(result),) if isinstance(result, bool) else self._positions((result,))), accepted.note
+        return (
+            (float(result),) if isinstance(result, bool) else self._positions((result,))
+        ), accepted.note
 
     def _point(self, value: object) -> tuple[tuple[float, ...], str]:
         parts = value if isinstance(value, list | tuple) else (value,)
         if len(parts) != len(self.aliases):
             raise Rejected(f"{self.address}: takes {len(self.aliases)} numbers, not {len(parts)}")
-        numbers, notes = [], []
-        for name, part, low, high in zip(PARTS[self.type], parts, self.lows, self.highs, strict=True):
+        numbers = []
+        notes = []
+        for name, part, low, high in zip(
+            PARTS[self.type], parts, self.lows, self.highs, strict=True
+        ):
             number = Param(
                 address=f"{self.address} ({name})",
                 type=ParamType.FLOAT,
@@ -147,12 +162,15 @@ class ShaderInput:
 
 
 def is_input_address(address: str) -> bool:
-    """True for `/fx/<slot>/<name>` with a name that an input may have; no shader needs to have it."""
+    """True for `/fx/<slot>/<name>` with a name that an input may have; no shader needs to have
+    it."""
     found = _INPUT.fullmatch(address)
     return found is not None and found["slot"] in SLOTS and found["name"] not in RESERVED
 
 
-def inputs_of(slot: str, shapes: Sequence[InputShape]) -> tuple[tuple[ShaderInput, ...], tuple[str, ...]]:
+def inputs_of(
+    slot: str, shapes: Sequence[InputShape]
+) -> tuple[tuple[ShaderInput, ...], tuple[str, ...]]:
     """The inputs of a shader in that slot, and the names of those for which no alias is left."""
     inputs: list[ShaderInput] = []
     left_out: list[str] = []
@@ -161,7 +179,11 @@ def inputs_of(slot: str, shapes: Sequence[InputShape]) -> tuple[tuple[ShaderInpu
     for shape in shapes:
         width = WIDTHS.get(shape.type, 0)
         follows_fade = slot == TRANSITION and shape.name == PROGRESS
-        if not width or follows_fade or (shape.type in ("color", "float") and shape.name in FED_INPUTS):
+        if (
+            not width
+            or follows_fade
+            or (shape.type in ("color", "float") and shape.name in FED_INPUTS)
+        ):
             continue
         if first + width - 1 > len(ALIASES):
             left_out.append(shape.name)
@@ -174,10 +196,12 @@ def inputs_of(slot: str, shapes: Sequence[InputShape]) -> tuple[tuple[ShaderInpu
     return tuple(inputs), tuple(left_out)
 
 
-def rearrange(now: Sequence[ShaderInput], saved: Mapping[str, str], positions: Mapping[str, float]) -> dict[str, float]:
-    """Reorder the positions of a preset for a shader whose inputs had other aliases when it was saved. `saved`:
-    the name of the input by alias, as it was then; `positions`: as saved. An input that was not there then has its
-    default, unless its alias belonged to none."""
+def rearrange(
+    now: Sequence[ShaderInput], saved: Mapping[str, str], positions: Mapping[str, float]
+) -> dict[str, float]:
+    """Reorder the positions of a preset for a shader whose inputs had other aliases when it was
+    saved. `saved`: the name of the input by alias, as it was then; `positions`: as saved. An input
+    that was not there then has its default, unless its alias belonged to none."""
     stood = {name: alias for alias, name in saved.items()}
     result = {}
     for each in now:
@@ -192,8 +216,9 @@ def rearrange(now: Sequence[ShaderInput], saved: Mapping[str, str], positions: M
 def carry_over(
     before: Sequence[ShaderInput], now: Sequence[ShaderInput], positions: Mapping[str, float]
 ) -> dict[str, float]:
-    """The positions of all aliases after a shader was saved again: each input keeps its value, if it still exists. An
-    input that was at its default before follows a new default. `positions`: those of the aliases before."""
+    """The positions of all aliases after a shader was saved again: each input keeps its value, if
+    it still exists. An input that was at its default before follows a new default. `positions`:
+    those of the aliases before."""
     known = {each.name: each for each in before}
     result: dict[str, float] = {}
     for each in now:
@@ -217,8 +242,10 @@ def _carry_position(old: ShaderInput, new: ShaderInput, at: tuple[float, ...]) -
 
 
 def _input(address: str, shape: InputShape, aliases: tuple[str, ...]) -> ShaderInput:
-    width, kind = len(aliases), shape.type
-    lows, highs = (0.0,) * width, (1.0,) * width
+    width = len(aliases)
+    kind = shape.type
+    lows = (0.0,) * width
+    highs = (1.0,) * width
     values: tuple[int, ...] = ()
     positions: tuple[float, ...]
     declared: dict[str, Any] = {"low": 0.0, "high": 1.0}
@@ -226,17 +253,25 @@ def _input(address: str, shape: InputShape, aliases: tuple[str, ...]) -> ShaderI
         positions = (float(shape.default),)
         declared["default"] = bool(shape.default)
     elif kind == "long":
-        values, items = tuple(shape.values), _items(shape)
+        values = tuple(shape.values)
+        items = _items(shape)
         index = values.index(shape.default)
         positions = (index / max(1, len(values) - 1),)
         declared = {"low": 0.0, "high": len(items) - 1, "default": items[index], "menu": items}
     else:
         if kind != "color":
-            lows, highs = _numbers(shape.minimum), _numbers(shape.maximum)
-        highs = tuple(high if high > low else low + 1.0 for low, high in zip(lows, highs, strict=True))
+            lows = _numbers(shape.minimum)
+            highs = _numbers(shape.maximum)
+        highs = tuple(
+            high if high > low else low + 1.0 for low, high in zip(lows, highs, strict=True)
+        )
         middle = tuple(map(min, highs, map(max, lows, _numbers(shape.default))))
         positions = tuple(map(_position, middle, lows, highs))
-        declared = {"low": lows[0], "high": highs[0], "default": middle if kind == "color" else middle[0]}
+        declared = {
+            "low": lows[0],
+            "high": highs[0],
+            "default": middle if kind == "color" else middle[0],
+        }
     param = None
     if kind != "point2D":
         param = Param(
@@ -277,9 +312,11 @@ def _own_name(name: str, used: set[str]) -> str:
     own = re.sub(r"[^A-Za-z0-9_.-]", "_", name)[:MAX_NAME] or "_"
     if own in RESERVED:
         own += "_"
-    number, unique = 2, own
+    number = 2
+    unique = own
     while unique in used:
-        unique, number = f"{own}_{number}", number + 1
+        unique = f"{own}_{number}"
+        number = number + 1
     return unique
 
 

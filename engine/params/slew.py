@@ -1,10 +1,11 @@
 """Smoothing: values glide to a new setting instead of jumping.
 
-A one-pole filter: 63 % of the way after one time constant. With y the gliding value and t the target, a frame of dt
-seconds does `y += (t - y) (1 - exp(-dt / tau))`. This is the exact solution, so the values at a given time are the
-same at any frame rate. Parameters that wrap take the short way round; those with an exponential scale glide in the
-logarithm. A menu that glides, such as the palette, has a weight for each item: the chosen one's glides to 1 and the
-others' to 0, so that a choice in the middle of a glide does not jump either.
+A one-pole filter: 63 % of the way after one time constant. With y the gliding value and t the
+target, a frame of dt seconds does `y += (t - y) (1 - exp(-dt / tau))`. This is the exact solution,
+so the values at a given time are the same at any frame rate. Parameters that wrap take the short
+way round; those with an exponential scale glide in the logarithm. A menu that glides, such as the
+palette, has a weight for each item: the chosen one's glides to 1 and the others' to 0, so that a
+choice in the middle of a glide does not jump either.
 """
 
 import math
@@ -19,7 +20,8 @@ from engine.values import GlidingItem
 from osc_schema import Param, ParamType, Rejected, Value
 from osc_schema.scale import Scale, scale_of
 
-LANDING = 1e-4  # of the range: a tenth of an 8-bit step of brightness, a third of a pixel at the edge of 720p
+# of the range: a tenth of an 8-bit step of brightness, a third of a pixel at the edge of 720p
+LANDING = 1e-4
 MAX_SMOOTHING_MS = 60_000.0
 MIN_WEIGHT = 1 / 512  # of a menu's item: less than half an 8-bit step of its colour
 
@@ -48,7 +50,8 @@ class _Glide:
         self.at = self.target
 
     def move(self, fraction: float) -> float:
-        """Move `fraction` (0..1) of the remaining distance. The new value, exactly the target once it is close."""
+        """Move `fraction` (0..1) of the remaining distance. The new value, exactly the target once
+        it is close."""
         distance = self.scale.shortest(self.target - self.at)
         if abs(distance * (1.0 - fraction)) <= self.landing:
             self.at = self.target
@@ -81,7 +84,9 @@ class _MenuGlide:
         weights.setdefault(self.target, 0.0)
         remaining = {item: weight * (1.0 - fraction) for item, weight in weights.items()}
         remaining[self.target] += fraction
-        self.weights = tuple((item, weight) for item, weight in remaining.items() if weight > MIN_WEIGHT)
+        self.weights = tuple(
+            (item, weight) for item, weight in remaining.items() if weight > MIN_WEIGHT
+        )
         total = sum(weight for _, weight in self.weights)
         if self.is_there:
             self.jump()
@@ -91,11 +96,15 @@ class _MenuGlide:
 
 
 class Slew:
-    """Smoothed values of all parameters, one step per frame. For the render thread. Only moving parameters cost time;
-    while none moves, `step` returns the same mapping."""
+    """Smoothed values of all parameters, one step per frame. For the render thread. Only moving
+    parameters cost time; while none moves, `step` returns the same mapping."""
 
     def __init__(self, smoothing_overrides: Mapping[str, float] = MappingProxyType({})) -> None:
-        self._glides = {param.address: glide for param in osc_schema.PARAMS if (glide := _glide(param)) is not None}
+        self._glides = {
+            param.address: glide
+            for param in osc_schema.PARAMS
+            if (glide := _glide(param)) is not None
+        }
         self._moving: dict[str, _Glide | _MenuGlide] = {}
         self._snapshot: Snapshot | None = None
         self._values: Mapping[str, Value] = MappingProxyType({})
@@ -110,7 +119,9 @@ class Slew:
                 raise osc_schema.unknown_address(address)
             raise Rejected(f"{address}: has no smoothing time that can be set")
         if not 0.0 <= smoothing_ms <= MAX_SMOOTHING_MS:
-            raise Rejected(f"{address}: a smoothing of {smoothing_ms:g} ms is outside 0..{MAX_SMOOTHING_MS:g}")
+            raise Rejected(
+                f"{address}: a smoothing of {smoothing_ms:g} ms is outside 0..{MAX_SMOOTHING_MS:g}"
+            )
         glide.smoothing_ms = smoothing_ms
 
     def jump(self, snapshot: Snapshot) -> None:
@@ -122,7 +133,8 @@ class Slew:
     def jump_to(self, snapshot: Snapshot, addresses: Iterable[str]) -> None:
         """Jump to the snapshot's values of these addresses with the next step."""
         for address in addresses:
-            if (glide := self._glides.get(address)) is not None:
+            glide = self._glides.get(address)
+            if glide is not None:
                 glide.aim(snapshot[address])
                 glide.jump()
 
@@ -131,11 +143,13 @@ class Slew:
         slew = Slew()
         slew._glides = {address: copy(glide) for address, glide in self._glides.items()}
         slew._moving = {address: slew._glides[address] for address in self._moving}
-        slew._snapshot, slew._values = self._snapshot, self._values
+        slew._snapshot = self._snapshot
+        slew._values = self._values
         return slew
 
     def continue_from(self, other: "Slew", addresses: Iterable[str]) -> None:
-        """Continue with the next step from the present state of these addresses in another one, which ends."""
+        """Continue with the next step from the present state of these addresses in another one,
+        which ends."""
         for address in addresses:
             self._moving.pop(address, None)
             if address in other._glides:
@@ -144,15 +158,16 @@ class Slew:
                 self._moving[address] = other._moving[address]
 
     def step(self, snapshot: Snapshot, dt_s: float) -> Mapping[str, Value]:
-        """The values `dt_s` seconds after the last step, gliding to those of the snapshot; the first step jumps. The
-        returned mapping does not change afterwards."""
+        """The values `dt_s` seconds after the last step, gliding to those of the snapshot; the
+        first step jumps. The returned mapping does not change afterwards."""
         if self._snapshot is None:
             self.jump(snapshot)
             return self._values
         changed = snapshot.changed_from(self._snapshot)
         self._snapshot = snapshot
         for address in changed:
-            if (glide := self._glides.get(address)) is not None:
+            glide = self._glides.get(address)
+            if glide is not None:
                 glide.aim(snapshot[address])
                 self._moving[address] = glide
         if not self._moving:
@@ -160,10 +175,15 @@ class Slew:
                 self._values = snapshot
             return self._values
         values = snapshot.to_dict()
-        fractions: dict[float, float] = {}  # time constant -> fraction of the way; most parameters have the same
+        fractions: dict[
+            float, float
+        ] = {}  # time constant -> fraction of the way; most parameters have the same
         for address, glide in tuple(self._moving.items()):
-            if (fraction := fractions.get(glide.smoothing_ms)) is None:
-                fraction = fractions[glide.smoothing_ms] = _fraction_of_way(dt_s, glide.smoothing_ms)
+            fraction = fractions.get(glide.smoothing_ms)
+            if fraction is None:
+                fraction = fractions[glide.smoothing_ms] = _fraction_of_way(
+                    dt_s, glide.smoothing_ms
+                )
             values[address] = glide.move(fraction)
             if glide.is_there:
                 del self._moving[address]

@@ -12,8 +12,12 @@ PANIC = "/master/panic"
 Entries = Sequence[tuple[Param, Value]]
 """Parameters with canonical values, which need no look-up and no check."""
 LOOK_DEFAULTS = tuple((param, param.default) for param in osc_schema.PARAMS if param.is_look)
-"""The look that every engine starts with; audio, sinks, engine, master and safety are not included."""
-_AFTER_PANIC = (*LOOK_DEFAULTS, *((each, False) for each in osc_schema.match("/master/strobe/enable")))
+"""The look that every engine starts with; audio, sinks, engine, master and safety are not
+included."""
+_AFTER_PANIC = (
+    *LOOK_DEFAULTS,
+    *((each, False) for each in osc_schema.match("/master/strobe/enable")),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,16 +70,17 @@ class Snapshot(Mapping[str, Value]):
 
 
 class ParamStore:
-    """The current values; starts with the schema's defaults. Thread-safe. A group of changes appears in one snapshot
-    and makes one version. Setting a parameter to its current value is not a change, so two surfaces that echo
-    everything they receive do not answer each other forever. `/master/panic` resets the look to its
-    defaults and ends the strobe, in its group."""
+    """The current values; starts with the schema's defaults. Thread-safe. A group of changes
+    appears in one snapshot and makes one version. Setting a parameter to its current value is not a
+    change, so two surfaces that echo everything they receive do not answer each other forever.
+    `/master/panic` resets the look to its defaults and ends the strobe, in its group."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._version = 0
         self._values: dict[str, Value] = {
-            param.address: 0 if param.type is ParamType.TRIGGER else param.default for param in osc_schema.PARAMS
+            param.address: 0 if param.type is ParamType.TRIGGER else param.default
+            for param in osc_schema.PARAMS
         }
         self._last_set: dict[str, tuple[int, str]] = {}  # address -> version, by; oldest first
         self._snapshot = Snapshot(dict(self._values), 0)
@@ -85,33 +90,37 @@ class ParamStore:
         self._set_counts: dict[str, int] = {}
 
     def remember_groups(self, addresses: Iterable[str]) -> None:
-        """Remember which parameters are set together with the newest value of these, as inputs with a shader. Before
-        the first value."""
+        """Remember which parameters are set together with the newest value of these, as inputs with
+        a shader. Before the first value."""
         self._groups |= {_lookup(address).address: frozenset() for address in addresses}
 
     def count_sets(self, addresses: Iterable[str]) -> None:
-        """Count from now on how often these are set, also to the same value. Before the first value."""
+        """Count from now on how often these are set, also to the same value. Before the first
+        value."""
         self._set_counts = {_lookup(address).address: 0 for address in addresses}
 
     def set_count(self, addresses: Iterable[str]) -> int:
-        """Number of times that these parameters of `count_sets` have been set; False and "" do not count."""
+        """Number of times that these parameters of `count_sets` have been set; False and "" do not
+        count."""
         return sum(self._set_counts[address] for address in addresses)
 
     def group_of(self, address: str) -> tuple[int, frozenset[str]]:
-        """Version at which a parameter of `remember_groups` last changed, and all addresses set with it, also those
-        whose value stayed."""
+        """Version at which a parameter of `remember_groups` last changed, and all addresses set
+        with it, also those whose value stayed."""
         with self._lock:
             return self._last_set.get(address, (0, ""))[0], self._groups[address]
 
     def add_condition(self, address: str, check: Callable[[Value], None]) -> None:
-        """Add `check(value)`, which raises Rejected for a value that the schema accepts but this run cannot use. Call
-        it before the first value is set. `check` runs on the thread that sets the value and must not block."""
+        """Add `check(value)`, which raises Rejected for a value that the schema accepts but this
+        run cannot use. Call it before the first value is set. `check` runs on the thread that sets
+        the value and must not block."""
         self._conditions.setdefault(_lookup(address).address, []).append(check)
 
     def on_trigger(self, address: str, fired: Callable[[float | None], None]) -> None:
-        """Call `fired(arrived_s)` whenever the trigger fires, immediately and not in the next frame. Call it before the
-        first value is set. `fired` runs on the thread that fires the trigger, under the store's lock: it must not block
-        and must not call the store. `arrived_s`: that of `apply`."""
+        """Call `fired(arrived_s)` whenever the trigger fires, immediately and not in the next
+        frame. Call it before the first value is set. `fired` runs on the thread that fires the
+        trigger, under the store's lock: it must not block and must not call the store. `arrived_s`:
+        that of `apply`."""
         self._hooks[_lookup(address).address] = fired
 
     def require(self, param: Param, value: Value) -> None:
@@ -132,8 +141,11 @@ class ParamStore:
         self.apply([(param, accepted.value)], by=by)
         return accepted
 
-    def set_many(self, changes: Iterable[tuple[str, object]], *, by: str) -> list[Change | Rejected]:
-        """Set a group at once. Returns, in order, each newest change, or the reason why an entry was left out."""
+    def set_many(
+        self, changes: Iterable[tuple[str, object]], *, by: str
+    ) -> list[Change | Rejected]:
+        """Set a group at once. Returns, in order, each newest change, or the reason why an entry
+        was left out."""
         results: list[Change | Rejected | Param] = []
         good: list[tuple[Param, Value]] = []
         for address, value in changes:
@@ -150,24 +162,38 @@ class ParamStore:
             self._apply(good, by)
             return [self._newest(item) if isinstance(item, Param) else item for item in results]
 
-    def apply(self, changes: Entries, *, by: str, together: Iterable[str] = (), arrived_s: float | None = None) -> None:
-        """Set a group of values at once, which must have passed `osc_schema.accept` and `require`. `together`: all its
-        addresses (`group_of`), if some are set earlier or later. `arrived_s`: when the packet arrived, by
-        `time.perf_counter`; None: now. Hot path: one call per OSC message or bundle, 40 000 per second."""
+    def apply(
+        self,
+        changes: Entries,
+        *,
+        by: str,
+        together: Iterable[str] = (),
+        arrived_s: float | None = None,
+    ) -> None:
+        """Set a group of values at once, which must have passed `osc_schema.accept` and `require`.
+        `together`: all its addresses (`group_of`), if some are set earlier or later. `arrived_s`:
+        when the packet arrived, by `time.perf_counter`; None: now. Hot path: one call per OSC
+        message or bundle, 40 000 per second."""
         with self._lock:
             self._apply(changes, by, together, arrived_s=arrived_s)
 
-    def glide(self, values: Iterable[tuple[Param, Value]], *, by: str, since: int) -> tuple[dict[str, str], int]:
-        """Apply values, except those set by a source other than `by` after version `since`; after a panic, none.
-        Returns the addresses left out, each with the source that set it, and the current version. Atomic, so that a
-        fader moved meanwhile is never overwritten."""
+    def glide(
+        self, values: Iterable[tuple[Param, Value]], *, by: str, since: int
+    ) -> tuple[dict[str, str], int]:
+        """Apply values, except those set by a source other than `by` after version `since`; after a
+        panic, none. Returns the addresses left out, each with the source that set it, and the
+        current version. Atomic, so that a fader moved meanwhile is never overwritten."""
         nobody = (0, by)
         with self._lock:
             is_panic = self._last_set.get(PANIC, nobody)[0] > since
             free: list[tuple[Param, Value]] = []
             overridden: dict[str, str] = {}
             for param, value in values:
-                version, who = (self._version, PANIC) if is_panic else self._last_set.get(param.address, nobody)
+                version, who = (
+                    (self._version, PANIC)
+                    if is_panic
+                    else self._last_set.get(param.address, nobody)
+                )
                 if version > since and who != by:
                     overridden[param.address] = who
                 else:
@@ -187,18 +213,28 @@ class ParamStore:
             return self._snapshot
 
     def changes_since(self, version: int) -> tuple[tuple[Change, ...], int]:
-        """The newest change of each address set after `version`, oldest first, and the current version."""
+        """The newest change of each address set after `version`, oldest first, and the current
+        version."""
         if version == self._version:
             return (), version
         with self._lock:
             newer = takewhile(lambda entry: entry[1][0] > version, reversed(self._last_set.items()))
-            changes = [Change(address=at, value=self._values[at], by=by, version=own) for at, (own, by) in newer]
+            changes = [
+                Change(address=at, value=self._values[at], by=by, version=own)
+                for at, (own, by) in newer
+            ]
             return tuple(reversed(changes)), self._version
 
     def _apply(
-        self, changes: Entries, by: str, together: Iterable[str] = (), version: int = 0, arrived_s: float | None = None
+        self,
+        changes: Entries,
+        by: str,
+        together: Iterable[str] = (),
+        version: int = 0,
+        arrived_s: float | None = None,
     ) -> None:
-        """Apply changes. The caller holds the lock. `version`: that of the group they belong to; 0 for a new group."""
+        """Apply changes. The caller holds the lock. `version`: that of the group they belong to; 0
+        for a new group."""
         values = self._values
         version = version or self._version + 1
         stamp = (version, by)
@@ -207,8 +243,12 @@ class ParamStore:
             if param.type is ParamType.TRIGGER:
                 if not value:  # the button was released
                     continue
-                if address == PANIC:  # here, so that values after it in the group apply; by "panic",
-                    self._apply(_AFTER_PANIC, "panic", version=version)  # so that the sender gets these values too
+                if (
+                    address == PANIC
+                ):  # here, so that values after it in the group apply; by "panic",
+                    self._apply(
+                        _AFTER_PANIC, "panic", version=version
+                    )  # so that the sender gets these values too
                 count = values[address]
                 assert isinstance(count, int)
                 value = count + 1  # counted, so that no frame misses one
@@ -224,7 +264,9 @@ class ParamStore:
             self._last_set[address] = stamp
             self._version = version
             if address in self._groups:
-                self._groups[address] = frozenset(together) or frozenset(other.address for other, _ in changes)
+                self._groups[address] = frozenset(together) or frozenset(
+                    other.address for other, _ in changes
+                )
 
     def _newest(self, param: Param) -> Change:
         """The newest change of a parameter. The caller holds the lock."""
@@ -240,6 +282,7 @@ def entries_of(values: Iterable[tuple[str, object]]) -> Entries:
 
 
 def _lookup(address: str) -> Param:
-    if (param := osc_schema.lookup(address)) is None:
+    param = osc_schema.lookup(address)
+    if param is None:
         raise osc_schema.unknown_address(address)
     return param

@@ -1,8 +1,9 @@
 """Timecode arithmetic (SMPTE 12M-1): labels hh:mm:ss:ff, frame numbers and seconds. Pure.
 
-Drop frame: at 30000/1001 fps, labels that count 30 would fall behind by 3.6 s in an hour. So the labels of
-frames 0 and 1 are left out at the start of every minute except minutes 0, 10, 20, 30, 40 and 50: 108 labels an hour. No
-frame is left out. The label 00:01:00:00 does not exist; it is read as 00:01:00:02, the one that comes at that time.
+Drop frame: at 30000/1001 fps, labels that count 30 would fall behind by 3.6 s in an hour. So the
+labels of frames 0 and 1 are left out at the start of every minute except minutes 0, 10, 20, 30, 40
+and 50: 108 labels an hour. No frame is left out. The label 00:01:00:00 does not exist; it is read
+as 00:01:00:02, the one that comes at that time.
 """
 
 import math
@@ -47,7 +48,8 @@ class Label(NamedTuple):
 
 
 def frame_number(label: Label, rate: TimecodeRate) -> int:
-    """Frames since 00:00:00:00. A label that drop frame leaves out counts as the next that exists."""
+    """Frames since 00:00:00:00. A label that drop frame leaves out counts as the next that
+    exists."""
     minutes = 60 * label.hours + label.minutes
     frames = label.frames
     if not rate.is_drop:
@@ -72,7 +74,8 @@ def seconds_of(label: Label, rate: TimecodeRate) -> float:
 
 
 def text_at(seconds: float, rate: TimecodeRate) -> str:
-    """The label of the frame at this time: `01:00:10:05`; `01:00:10;05` in drop frame, `-00:00:00:12` before zero."""
+    """The label of the frame at this time: `01:00:10:05`; `01:00:10;05` in drop frame,
+    `-00:00:00:12` before zero."""
     number = math.floor(abs(seconds) * rate.fps + _ROUNDING)
     hours, minutes, whole, frames = label_at(number, rate)
     sign = "-" if seconds < 0.0 and number else ""
@@ -84,7 +87,12 @@ def parse_label(text: str) -> Label | None:
     found = _TEXT.match(text.strip())
     label = Label(*map(int, found.groups())) if found else None
     return (
-        label if label and label.hours < 24 and max(label.minutes, label.seconds) < 60 and label.frames < 30 else None
+        label
+        if label
+        and label.hours < 24
+        and max(label.minutes, label.seconds) < 60
+        and label.frames < 30
+        else None
     )
 
 
@@ -95,7 +103,10 @@ def canonical_label(text: object) -> str:
     label = parse_label(text) if isinstance(text, str) else None
     if label is None:
         short_text = repr(text)[:40]
-        raise CueError(f'timecode {short_text} is not hh:mm:ss:ff, such as 01:00:10:05 (frames 0..29); "" removes it')
+        raise CueError(
+            f'timecode {short_text} is not hh:mm:ss:ff, such as 01:00:10:05 (frames 0..29); "" '
+            "removes it"
+        )
     return "{:02}:{:02}:{:02}:{:02}".format(*label)
 
 
@@ -113,7 +124,8 @@ class Offset:
 
 def parse_offset(text: str) -> Offset | None:
     """An offset from `01:00:00:00`, `-0.25` or "" (0); None if it is neither, or a day or more."""
-    if (label := parse_label(text)) is not None:
+    label = parse_label(text)
+    if label is not None:
         return Offset(label, 0.0)
     try:
         seconds = float(text) if text.strip() else 0.0

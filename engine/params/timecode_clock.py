@@ -1,21 +1,23 @@
-"""The position of a running timecode at any time, from readings that jitter, are late, jump and fail.
+"""The position of a running timecode at any time, from readings that jitter, are late, jump and
+fail.
 
-Readings come 12 to 60 times per second. A network delays them, so does a stall of ours, and nothing brings them early.
-A label that is held back and sent together with the next one would give a line that follows all of them any speed. So
-the line goes through the readings that are least late:
+Readings come 12 to 60 times per second. A network delays them, so does a stall of ours, and nothing
+brings them early. A label that is held back and sent together with the next one would give a line
+that follows all of them any speed. So the line goes through the readings that are least late:
 
-1. Above the readings of the last MEMORY_S, position over time, lies their convex hull. Its middle edge is a first line
-   (Zhang, Liu, Xia, "Clock synchronization algorithms for network measurements", INFOCOM 2002).
+1. Above the readings of the last MEMORY_S, position over time, lies their convex hull. Its middle
+   edge is a first line (Zhang, Liu, Xia, "Clock synchronization algorithms for network
+   measurements", INFOCOM 2002).
 2. The least squares line through the readings up to NEAR_S below it averages their jitter.
 
-A label that is on the line and not newer than all before says nothing new: a desk repeats it, or its backup does. A
-reading further than MAX_ERROR_S off the line is not trusted alone: a second one that continues it, at a possible speed,
-starts a new line there. The first lock, too. If it is late, except in LTC, that second one has to come LATE_RUN_S after
-it and no faster, because a network that makes up a delay sends like that, too. A locate that stands (MTC's full frame)
-takes effect at once.
+A label that is on the line and not newer than all before says nothing new: a desk repeats it, or
+its backup does. A reading further than MAX_ERROR_S off the line is not trusted alone: a second one
+that continues it, at a possible speed, starts a new line there. The first lock, too. If it is late,
+except in LTC, that second one has to come LATE_RUN_S after it and no faster, because a network that
+makes up a delay sends like that, too. A locate that stands (MTC's full frame) takes effect at once.
 
-States: `none` before the first lock; `locked`; `flywheel` while readings are missing and the line runs on; `lost` once
-`flywheel_s` has passed: the position then stands.
+States: `none` before the first lock; `locked`; `flywheel` while readings are missing and the line
+runs on; `lost` once `flywheel_s` has passed: the position then stands.
 """
 
 import math
@@ -35,13 +37,17 @@ LATE_RUN_SPEED: Final = 1.25  # of the line's, at most
 MAX_GAP_S: Final = 0.5  # between two readings that confirm each other
 MAX_CANDIDATES: Final = 32  # a broken sender may flood us with labels
 LOCKED_S: Final = 0.3  # MTC at 0.6 times 24 fps: a label every 0.14 s, known 0.12 s late
-SPEEDS: Final = (0.4, 2.6)  # of any line; -40 % to +100 % and reserve for the jitter of two readings
+SPEEDS: Final = (
+    0.4,
+    2.6,
+)  # of any line; -40 % to +100 % and reserve for the jitter of two readings
 
 
 class RateFinder:
-    """Finds the frame rate of a timecode whose signal does not contain it: the last frame before each new second is 23,
-    24 or 29. Until a second has passed, the rate is the one nearest to the measured duration of a frame. (LTC marks
-    drop frame only, Open Stage Control's text nothing, and a tape at 1.2 times 25 is as fast as 30.)"""
+    """Finds the frame rate of a timecode whose signal does not contain it: the last frame before
+    each new second is 23, 24 or 29. Until a second has passed, the rate is the one nearest to the
+    measured duration of a frame. (LTC marks drop frame only, Open Stage Control's text nothing, and
+    a tape at 1.2 times 25 is as fast as 30.)"""
 
     def __init__(self) -> None:
         self._counted: TimecodeRate | None = None
@@ -49,7 +55,8 @@ class RateFinder:
         self._max_frame = 0
 
     def add(self, label: Label, *, is_drop: bool, fps: float, step: int) -> TimecodeRate:
-        """The rate, from everything so far. `fps`: measured rate; `step`: frames since the last label; 0 if unknown."""
+        """The rate, from everything so far. `fps`: measured rate; `step`: frames since the last
+        label; 0 if unknown."""
         self._max_frame = max(self._max_frame, label.frames)
         if self._previous is not None and step:
             self._count(min(self._previous, label), max(self._previous, label), step)
@@ -92,7 +99,8 @@ class _Line(NamedTuple):
 
 
 class TimecodeClock:
-    """Computes the position of a timecode at any time from its readings. Pure: time is an argument. One thread."""
+    """Computes the position of a timecode at any time from its readings. Pure: time is an argument.
+    One thread."""
 
     def __init__(self) -> None:
         self._rate_finder = RateFinder()
@@ -110,7 +118,8 @@ class TimecodeClock:
     def add(self, reading: TimecodeReading) -> None:
         """Take a reading; in order of time."""
         label = Label(reading.hours, reading.minutes, reading.seconds, reading.frames)
-        before, self._newest = self._newest, (label, reading.is_backward)
+        before = self._newest
+        self._newest = (label, reading.is_backward)
         if self._newest == before and not reading.is_still:
             return
         self.rate = self._rate_of(label, reading)
@@ -125,7 +134,8 @@ class TimecodeClock:
 
     def position_s(self, now_s: float, flywheel_s: float) -> float | None:
         """Seconds of timecode at `now_s`, 0..86400; None before the first lock."""
-        if (line := self._line) is None:
+        line = self._line
+        if line is None:
             return None
         until_s = min(now_s, self._read_s + max(flywheel_s, LOCKED_S)) if line.speed else now_s
         return line.position_at(until_s) % DAY_S
@@ -136,7 +146,8 @@ class TimecodeClock:
         return self._line.speed if self._line is not None and is_running else 0.0
 
     def state(self, now_s: float, flywheel_s: float) -> TimecodeState:
-        if (line := self._line) is None:
+        line = self._line
+        if line is None:
             return "none"
         missing_s = now_s - self._read_s
         if line.speed == 0.0 or missing_s <= LOCKED_S:
@@ -151,11 +162,13 @@ class TimecodeClock:
         step = round(since_s / reading.frame_s) if reading.frame_s and since_s < MAX_GAP_S else 0
         fps = 1.0 / reading.frame_s if reading.frame_s else 0.0
         if not reading.frame_s and 0.0 < since_s < MAX_GAP_S:
-            step, fps = 2, 2.0 / since_s
+            step = 2
+            fps = 2.0 / since_s
         return self._rate_finder.add(label, is_drop=reading.rate == "29.97df", fps=fps, step=step)
 
     def _is_followed(self, reading: TimecodeReading, position_s: float) -> bool:
-        """Move the line by the reading, or start a new one. False if the line does not run on because of it."""
+        """Move the line by the reading, or start a new one. False if the line does not run on
+        because of it."""
         line = self._line
         if line is None or line.speed == 0.0 or (line.speed < 0.0) != reading.is_backward:
             return self._propose(reading, position_s)
@@ -172,11 +185,15 @@ class TimecodeClock:
                 self._candidates = []
             return is_new
         is_late = not reading.is_sampled and -LATE_S <= ahead_s < 0.0
-        return self._propose(reading, position_s, abs(line.speed) if is_late else None) or (is_late and is_new)
+        return self._propose(reading, position_s, abs(line.speed) if is_late else None) or (
+            is_late and is_new
+        )
 
-    def _propose(self, reading: TimecodeReading, position_s: float, late_speed: float | None = None) -> bool:
-        """Store a reading off the line; start a new line, and return True, if it continues one stored before.
-        `late_speed`: the speed of the line that this reading is late against."""
+    def _propose(
+        self, reading: TimecodeReading, position_s: float, late_speed: float | None = None
+    ) -> bool:
+        """Store a reading off the line; start a new line, and return True, if it continues one
+        stored before. `late_speed`: the speed of the line that this reading is late against."""
         at_s = reading.at_s
         waiting = self._candidates[-MAX_CANDIDATES:]
         self._candidates = [each for each in waiting if 0.0 <= at_s - each.at_s <= MAX_GAP_S]

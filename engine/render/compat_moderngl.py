@@ -3,4 +3,5 @@
 from operator import attrgetter
 
 load_of = attrgetter("mglo._context.load")
-"""Function of a moderngl.Context that returns the address of an OpenGL function by name, on all systems."""
+"""Function of a moderngl.Context that returns the address of an OpenGL function by name, on all
+systems."""

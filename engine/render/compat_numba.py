@@ -1,4 +1,5 @@
-"""Private parts of Numba: its public cache keeps code for this processor only; signatures are only compiled."""
+"""Private parts of Numba: its public cache keeps code for this processor only; signatures are only
+compiled."""
 
 import pickle
 from typing import Any
@@ -8,7 +9,8 @@ from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
 WITHOUT_REFERENCES = {"_nrt": False}
-"""Option of njit for a function that makes no array: it counts no references. No public option says so."""
+"""Option of njit for a function that makes no array: it counts no references. No public option says
+so."""
 
 
 def parse_types(signature: str) -> tuple[Any, ...]:
@@ -38,7 +40,8 @@ def add_code(dispatcher: Any, code: bytes) -> None:
 
 
 def native_address(dispatcher: Any, types: tuple[Any, ...]) -> int:
-    """Address of the compiled function. That of a `cfunc` has another calling convention, and no errors."""
+    """Address of the compiled function. That of a `cfunc` has another calling convention, and no
+    errors."""
     compiled = dispatcher.overloads[types]
     address: int = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
     return address

@@ -1,4 +1,5 @@
-"""Finds contours in small pictures on a thread, publishes their positions, and draws outlines on the picture."""
+"""Finds contours in small pictures on a thread, publishes their positions, and draws outlines on
+the picture."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -42,7 +43,8 @@ class ContourSettings:
     def from_values(cls, values: Mapping[str, Any]) -> "ContourSettings":
         has_overlay = values["/contour/overlay"] > 0
         return cls(
-            # presets have the overlay but not the count: a look's outlines are drawn even if no numbers are requested
+            # presets have the overlay but not the count: a look's outlines are drawn even if no
+            # numbers are requested
             count=values["/contour/count"] or (MAX_CONTOURS if has_overlay else 0),
             is_of_camera=values["/contour/source"] == "camera",
             is_dark=values["/contour/of"] == "dark",
@@ -75,7 +77,8 @@ class ContourFinder:
 
     def __init__(self, publish: Callable[..., object], report: Report, *, is_offline: bool) -> None:
         """is_offline: Compute contours on the calling thread, so that each picture has its own."""
-        self._publish, self._is_offline = publish, is_offline
+        self._publish = publish
+        self._is_offline = is_offline
         self._tracked: dict[int, Contour] = {}
         self._outlines: Outlines | None = None
         self._last_s: float | None = None
@@ -85,23 +88,42 @@ class ContourFinder:
     def outlines(self, values: Mapping[str, Any], size_px: tuple[int, int]) -> tuple[Graphic, ...]:
         """Return the newest outlines for a picture of this size."""
         opacity = values["/contour/overlay"]
-        if (newest := self._outlines) is None or opacity <= 0:
+        newest = self._outlines
+        if newest is None or opacity <= 0:
             return ()
         colour = ink_colour(values["/contour/colour"], values["/contour/hue"], values)
         (x, y), ink = newest.centre, letter_ink(colour, colour, opacity)
         height_px = newest.image.height_px * size_px[1] / newest.full_px[1]
         image = newest.image
-        return (Graphic(slot=SLOT, image=image, x=x, y=y, angle_deg=0.0, height_px=height_px, ink=ink, blend="over"),)
+        return (
+            Graphic(
+                slot=SLOT,
+                image=image,
+                x=x,
+                y=y,
+                angle_deg=0.0,
+                height_px=height_px,
+                ink=ink,
+                blend="over",
+            ),
+        )
 
     def follow(
-        self, values: Mapping[str, Any], renderer: LookReader, frame_id: FrameId, camera: VideoFrame | None
+        self,
+        values: Mapping[str, Any],
+        renderer: LookReader,
+        frame_id: FrameId,
+        camera: VideoFrame | None,
     ) -> None:
-        """Submit this frame if the interval has passed and the thread is idle. Only then is the picture read back."""
+        """Submit this frame if the interval has passed and the thread is idle. Only then is the
+        picture read back."""
         settings = ContourSettings.from_values(values)
         if self._last_s is None and not settings.count:
             return
         passed_s = None if self._last_s is None else frame_id.time_s - self._last_s
-        is_due = passed_s is None or not 0 <= passed_s < values["/contour/interval"] / 1000 - ROUNDING_S
+        is_due = (
+            passed_s is None or not 0 <= passed_s < values["/contour/interval"] / 1000 - ROUNDING_S
+        )
         if self._thread.is_busy or (settings.count and not is_due):
             return
         self._last_s = frame_id.time_s if settings.count else None
@@ -124,10 +146,14 @@ class ContourFinder:
     def _find(self, request: _Request) -> None:
         from engine.render import contours  # OpenCV costs 0.1 s to import, and most shows need none
 
-        settings, detected, pixels = request.settings, [], request.pixels
+        settings = request.settings
+        detected = []
+        pixels = request.pixels
         if pixels is not None:
             if settings.is_of_camera:
-                pixels = contours.camera_crop(pixels, request.size_px, is_mirrored=settings.is_mirrored)
+                pixels = contours.camera_crop(
+                    pixels, request.size_px, is_mirrored=settings.is_mirrored
+                )
             detected = contours.find_contours(
                 contours.luma_of(pixels),
                 threshold=settings.threshold,
@@ -137,12 +163,20 @@ class ContourFinder:
             )
         before = self._tracked
         tracked = {number: each for number, each in before.items() if number <= settings.count}
-        self._tracked = now = contours.track_contours(tracked, detected, request.size_px[0] / request.size_px[1])
+        self._tracked = now = contours.track_contours(
+            tracked, detected, request.size_px[0] / request.size_px[1]
+        )
         self._outlines = (
-            contours.draw_outlines(tuple(now.values()), request.size_px, settings.width) if settings.width else None
+            contours.draw_outlines(tuple(now.values()), request.size_px, settings.width)
+            if settings.width
+            else None
         )
         self._publish("/contour/found", len(now))
         for number in sorted(before.keys() | now.keys()):
             each = now.get(number)
-            arguments = _MISSING if each is None else (each.x, each.y, each.area, each.angle_deg / 180, each.angle_deg)
+            arguments = (
+                _MISSING
+                if each is None
+                else (each.x, each.y, each.area, each.angle_deg / 180, each.angle_deg)
+            )
             self._publish(f"/contour/{number}", *arguments)

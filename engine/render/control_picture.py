@@ -1,7 +1,8 @@
 """Draws found objects as a segmentation picture for ControlNets such as control_v11p_sd15_seg.
 
-These were trained on the colours of the 150 classes of ADE20K (Zhou et al. 2017), as listed in mmsegmentation's
-mmseg/datasets/ade.py and in the model cards. Objects of other classes convey only their shape.
+These were trained on the colours of the 150 classes of ADE20K (Zhou et al. 2017), as listed in
+mmsegmentation's mmseg/datasets/ade.py and in the model cards. Objects of other classes convey only
+their shape.
 """
 
 import re
@@ -30,11 +31,14 @@ _CLASSES = {
     name: (int(red), int(green), int(blue))
     for name, red, green, blue in (each.strip().rsplit(" ", 3) for each in _COLOURS.split(","))
 }
-"""Classes of a stage or a street, by common name (ADE20K: windowpane, apparel, minibike, television receiver)."""
+"""Classes of a stage or a street, by common name (ADE20K: windowpane, apparel, minibike, television
+receiver)."""
 
 _SYNONYMS = {
-    "person": "people man men woman women child children boy girl kid baby human body face head hand crowd audience "
-    "dancer actor actress singer musician guitarist drummer pianist violinist player performer artist dj athlete "
+    "person": "people man men woman women child children boy girl kid baby human body face head "
+    "hand crowd audience "
+    "dancer actor actress singer musician guitarist drummer pianist violinist player performer "
+    "artist dj athlete "
     "pedestrian cyclist rider driver",
     "animal": "dog cat horse bird cow sheep bear",
     "clothes": "dress shirt jacket coat trousers skirt costume apparel clothing",
@@ -55,10 +59,13 @@ _SYNONYMS = {
     "bag": "backpack handbag suitcase",
 }
 """Synonyms of a class."""
-_CLASS_OF = {name: name for name in _CLASSES} | {key: name for name, text in _SYNONYMS.items() for key in text.split()}
+_CLASS_OF = {name: name for name in _CLASSES} | {
+    key: name for name, text in _SYNONYMS.items() for key in text.split()
+}
 _CLASS_OF |= {"street light": "streetlight", "street lamp": "streetlight"}
 _DETAILS = frozenset(
-    "in on with without at of by near beside under over behind before between down up from to wearing holding carrying "
+    "in on with without at of by near beside under over behind before between down up from to "
+    "wearing holding carrying "
     "playing riding sitting standing and or that who which".split()
 )
 """Tokens after which a prompt only adds details to the preceding noun."""
@@ -78,11 +85,12 @@ def ade20k_class(prompt: str) -> str | None:
 
 
 def segmentation_picture(segmentation: Segmentation, prompts: tuple[str, ...]) -> np.ndarray:
-    """Draw a segmentation picture, (height, width, 3) uint8 RGB, at most 512 px wide; black where nothing was found.
+    """Draw a segmentation picture, (height, width, 3) uint8 RGB, at most 512 px wide; black where
+    nothing was found.
 
-    Each object has the colour of the class in its prompt (`prompts[n - 1]` is prompt n), or its own colour if the
-    prompt names no class. The first of overlapping objects is in front. Edges are hard, as a mixed colour would be
-    another class."""
+    Each object has the colour of the class in its prompt (`prompts[n - 1]` is prompt n), or its own
+    colour if the prompt names no class. The first of overlapping objects is in front. Edges are
+    hard, as a mixed colour would be another class."""
     palette = np.zeros((1 + len(segmentation.objects), 3), np.uint8)
     own = np.rint(255 * object_colours([each.id for each in segmentation.objects]))
     for index, each in enumerate(segmentation.objects):

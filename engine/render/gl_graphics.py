@@ -1,4 +1,5 @@
-"""Composites texts and the logo onto a picture with OpenGL; see graphic.py. Costs nothing while there are none."""
+"""Composites texts and the logo onto a picture with OpenGL; see graphic.py. Costs nothing while
+there are none."""
 
 from collections.abc import Callable, Sequence
 
@@ -22,8 +23,11 @@ class GraphicPass:
     """The pass that composites graphics. Render thread, context current."""
 
     def __init__(self, context: moderngl.Context, mix: Pass, barrier: Callable[[], None]) -> None:
-        """mix: Runs mix.glsl, which copies the picture; not released here. barrier: Called before a target is read."""
-        self._context, self._mix, self._barrier = context, mix, barrier
+        """mix: Runs mix.glsl, which copies the picture; not released here. barrier: Called before a
+        target is read."""
+        self._context = context
+        self._mix = mix
+        self._barrier = barrier
         self._pass = Pass(context, "graphic", u_image=0)
         self._images: list[UploadedImage] = []
 
@@ -47,7 +51,14 @@ class GraphicPass:
         image = GraphicImage(pixels=np.zeros((1, 1, 4), np.uint8), height_px=1.0)
         for blend in _FACTORS:
             graphic = Graphic(
-                slot=0, image=image, x=0, y=0, angle_deg=0, height_px=1, ink=picture_ink(0.0), blend=blend
+                slot=0,
+                image=image,
+                x=0,
+                y=0,
+                angle_deg=0,
+                height_px=1,
+                ink=picture_ink(0.0),
+                blend=blend,
             )
             self._texture_of(image, []).use(0)
             self._composite(graphic, np.zeros(6, np.float32), (0, 0, 1, 1), into)
@@ -55,7 +66,9 @@ class GraphicPass:
     def release(self) -> None:
         release_all(self._pass, *self._images)
 
-    def _composite(self, graphic: Graphic, to_texel: np.ndarray, box: tuple[int, int, int, int], into: Target) -> None:
+    def _composite(
+        self, graphic: Graphic, to_texel: np.ndarray, box: tuple[int, int, int, int], into: Target
+    ) -> None:
         left, top, right, bottom = box
         height, width = graphic.image.pixels.shape[:2]
         self._pass["u_size_px"] = width, height
@@ -72,8 +85,10 @@ class GraphicPass:
         self._context.disable(moderngl.BLEND)
 
     def _texture_of(self, image: GraphicImage, needed: Sequence[GraphicImage]) -> UploadedImage:
-        """Return a texture that holds the image: the one that has it already, else an unused one."""
-        if (found := next((each for each in self._images if each.source is image), None)) is None:
+        """Return a texture that holds the image: the one that has it already, else an unused
+        one."""
+        found = next((each for each in self._images if each.source is image), None)
+        if found is None:
             found = next((each for each in self._images if each.source not in needed), None)
         if found is None:
             found = UploadedImage(self._context, 4, "f1")

@@ -1,4 +1,5 @@
-"""Extra pictures of the GL renderer: layer 5, objects in colour, object ids. Each is drawn only when it is read."""
+"""Extra pictures of the GL renderer: layer 5, objects in colour, object ids. Each is drawn only
+when it is read."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -15,7 +16,14 @@ from engine.render.output_shape import OutputShape
 from engine.render.picture import PictureCrossfade, PictureRequest
 from engine.render.readback import Readback
 from engine.render.shader_source import Pass, compile_program, uniform
-from engine.values import MAX_LIVE_OBJECTS, FoundObject, LazyPicture, Segmentation, TextureRef, VideoFrame
+from engine.values import (
+    MAX_LIVE_OBJECTS,
+    FoundObject,
+    LazyPicture,
+    Segmentation,
+    TextureRef,
+    VideoFrame,
+)
 from osc_schema.outputs import NUMBERS
 
 _Request = TypeVar("_Request", Overlay, IdPicture, OutputShape)
@@ -24,10 +32,12 @@ _Request = TypeVar("_Request", Overlay, IdPicture, OutputShape)
 class CrossfadedImage:
     """One picture, or a crossfade of two, as a texture for the pass and for sinks.
 
-    Two crossfading pictures are mixed once, at their own size, by mix.glsl. Reading both in the main pass would
-    cost a software rasteriser four more texels per pixel, and a second version of every program that shows layer 5.
+    Two crossfading pictures are mixed once, at their own size, by mix.glsl. Reading both in the
+    main pass would cost a software rasteriser four more texels per pixel, and a second version of
+    every program that shows layer 5.
 
-    Holds the requested crossfade; uploads, mixes and reads back only changes. Render thread, context current."""
+    Holds the requested crossfade; uploads, mixes and reads back only changes. Render thread,
+    context current."""
 
     def __init__(
         self,
@@ -38,10 +48,14 @@ class CrossfadedImage:
         *,
         is_software: bool,
     ) -> None:
-        """mix_pass: Runs mix.glsl, u_current on unit 0, u_previous on 1. upload: Creates a texture for RGB."""
-        self._context, self._mix_pass, self._finish = context, mix_pass, finish
+        """mix_pass: Runs mix.glsl, u_current on unit 0, u_previous on 1. upload: Creates a texture
+        for RGB."""
+        self._context = context
+        self._mix_pass = mix_pass
+        self._finish = finish
         self._is_software = is_software
-        self._picture, self._before = upload(), upload()
+        self._picture = upload()
+        self._before = upload()
         self._fade: PictureCrossfade | None = None
         self._output: _Output | None = None
         self._for_pass: Target
@@ -58,7 +72,8 @@ class CrossfadedImage:
         return fade == self._fade
 
     def follow(self, fade: PictureCrossfade | None) -> None:
-        """Use this crossfade; None is black. A picture that is uploaded on either side is not uploaded again."""
+        """Use this crossfade; None is black. A picture that is uploaded on either side is not
+        uploaded again."""
         if fade is None:
             self._picture.follow(None, None)
             self._fade = None
@@ -66,12 +81,15 @@ class CrossfadedImage:
         if self.holds(fade):
             return
         before = fade.before
-        if fade.picture is self._before.source or (before is not None and before is self._picture.source):
+        if fade.picture is self._before.source or (
+            before is not None and before is self._picture.source
+        ):
             self._picture, self._before = self._before, self._picture
         self._picture.follow(fade.picture, fade.picture.pixels)
         if before is not None:
             self._before.follow(before, before.pixels)
-        self._fade, self._current_targets = fade, set()
+        self._fade = fade
+        self._current_targets = set()
         if self._output is not None:
             self._output.pixels = None
 
@@ -122,14 +140,21 @@ class CrossfadedImage:
 
     def _sized_output(self) -> "_Output":
         assert self._fade is not None
-        old, size_px = self._output, self._fade.size_px
+        old = self._output
+        size_px = self._fade.size_px
         if old is None or old.size_px != size_px:
             old_for_pass = None if old is None else self._for_pass
-            # Format and kind of size of an uploaded picture: for another a software rasteriser compiles each program
-            # again, 0.2 s each. RGB targets do not work everywhere, so a GPU gets RGBA.
-            self._for_pass = Target(self._context, odd_size(*size_px), 3 if self._is_software else 4)
-            self._output = _Output(self._context, self._finish, size_px, is_software=self._is_software)
-            self._for_pass.framebuffer.use()  # moderngl returns to what is bound: not to one that is released
+            # Format and kind of size of an uploaded picture: for another a software rasteriser
+            # compiles each program again, 0.2 s each. RGB targets do not work everywhere, so a GPU
+            # gets RGBA.
+            self._for_pass = Target(
+                self._context, odd_size(*size_px), 3 if self._is_software else 4
+            )
+            self._output = _Output(
+                self._context, self._finish, size_px, is_software=self._is_software
+            )
+            # moderngl returns to what is bound: not to one that is released
+            self._for_pass.framebuffer.use()
             release_all(old, old_for_pass)
         assert self._output is not None
         return self._output
@@ -137,7 +162,9 @@ class CrossfadedImage:
     def _warm_up(self) -> None:
         """Mix one pixel: drivers finish compiling at the first draw, for the bound formats."""
         first, second = (
-            VideoFrame(pixels=np.zeros((1, 1, 3), np.uint8), index=index, time_s=0.0, source="warm-up")
+            VideoFrame(
+                pixels=np.zeros((1, 1, 3), np.uint8), index=index, time_s=0.0, source="warm-up"
+            )
             for index in (0, 1)
         )
         self.follow(PictureCrossfade(first, second, 0.5))
@@ -150,9 +177,15 @@ class _Output:
     """A picture of one size for other programs: a target and its pixels once read."""
 
     def __init__(
-        self, context: moderngl.Context, finish: Callable[[], None], size_px: tuple[int, int], *, is_software: bool
+        self,
+        context: moderngl.Context,
+        finish: Callable[[], None],
+        size_px: tuple[int, int],
+        *,
+        is_software: bool,
     ) -> None:
-        self.size_px, self._finish = size_px, finish
+        self.size_px = size_px
+        self._finish = finish
         self.target = Target(context, size_px)
         self.pixels: np.ndarray | None = None
         """(height, width, 4) uint8; None until it is read."""
@@ -175,18 +208,21 @@ class _Output:
 
 
 class MaskArray:
-    """Masks of one result as layers of an R8 texture of their own small size, uploaded only for a new result.
+    """Masks of one result as layers of an R8 texture of their own small size, uploaded only for a
+    new result.
 
     Its sides are odd, for the reason given in UploadedImage."""
 
     def __init__(self, context: moderngl.Context, layers: int) -> None:
-        self._context, self._layers = context, layers
+        self._context = context
+        self._layers = layers
         self.segmentation: Segmentation | None = None
         """The result whose masks are uploaded."""
         self._texture = self._allocate(1)
 
     def follow(self, segmentation: Segmentation) -> None:
-        """Upload the masks of this result: each into its own layer, or merged if there is only one layer."""
+        """Upload the masks of this result: each into its own layer, or merged if there is only one
+        layer."""
         if segmentation is self.segmentation:
             return
         masks = merge_masks(segmentation.masks)[None] if self._layers == 1 else segmentation.masks
@@ -195,7 +231,9 @@ class MaskArray:
             self._texture.release()
             self._texture = self._allocate(side)
         if len(masks):
-            self._texture.write(np.ascontiguousarray(masks), viewport=(0, 0, 0, side, side, len(masks)), alignment=1)
+            self._texture.write(
+                np.ascontiguousarray(masks), viewport=(0, 0, 0, side, side, len(masks)), alignment=1
+            )
         self.segmentation = segmentation
 
     def use(self, unit: int) -> None:
@@ -213,12 +251,15 @@ class MaskArray:
 class MaskPainter:
     """Paints found objects over their source picture, and the picture of their ids.
 
-    Each object is drawn as the bounding box of its mask, so that sixteen cost a software rasteriser about as much as
-    one large one. Blending composites them. Expects and leaves all GL features disabled."""
+    Each object is drawn as the bounding box of its mask, so that sixteen cost a software rasteriser
+    about as much as one large one. Blending composites them. Expects and leaves all GL features
+    disabled."""
 
     def __init__(self, context: moderngl.Context, copy_pass: Pass, source: UploadedImage) -> None:
-        """copy_pass: Runs mix.glsl, as `mix_pass` above. source: Texture to paint over; released here."""
-        self._context, self._copy_pass = context, copy_pass
+        """copy_pass: Runs mix.glsl, as `mix_pass` above. source: Texture to paint over; released
+        here."""
+        self._context = context
+        self._copy_pass = copy_pass
         self._colours, self._ids = (
             context.vertex_array(compile_program(context, name, vertex="mask_boxes"), [])
             for name in ("mask_colours", "mask_ids")
@@ -268,14 +309,21 @@ class MaskPainter:
         release_all(self._masks, self._source, self._first_target)
 
     def _warm_up(self) -> None:
-        """Paint a few pixels of each kind: drivers finish compiling at the first draw, for its state."""
+        """Paint a few pixels of each kind: drivers finish compiling at the first draw, for its
+        state."""
         something = FoundObject(id=1, prompt=1, score=1.0, box=(0.5, 0.5, 1.0, 1.0))
         masks = np.full((1, 1, 1), 255, np.uint8)
-        segmentation = Segmentation(objects=(something,), masks=masks, picture_px=(1, 1), index=0, time_s=0.0)
-        source = VideoFrame(pixels=np.zeros((1, 1, 3), np.uint8), index=0, time_s=0.0, source="warm-up")
+        segmentation = Segmentation(
+            objects=(something,), masks=masks, picture_px=(1, 1), index=0, time_s=0.0
+        )
+        source = VideoFrame(
+            pixels=np.zeros((1, 1, 3), np.uint8), index=0, time_s=0.0, source="warm-up"
+        )
         # Not released: moderngl rebinds the last used framebuffer whenever it creates another.
         self._first_target = target = Target(self._context, (1, 1))
-        self.paint_overlay(target, Overlay(source=source, segmentation=segmentation, is_hard=False, opacity=1.0))
+        self.paint_overlay(
+            target, Overlay(source=source, segmentation=segmentation, is_hard=False, opacity=1.0)
+        )
         self.paint_ids(target, IdPicture(segmentation=segmentation, size_px=(1, 1)))
 
     def _blend_over(self) -> None:
@@ -285,10 +333,15 @@ class MaskPainter:
         self._context.blend_func = blend_func  # type: ignore[assignment]  # its annotation lacks alpha's pair
 
     def _bind(
-        self, vertices: moderngl.VertexArray, segmentation: Segmentation, size_px: tuple[int, int], colours: np.ndarray
+        self,
+        vertices: moderngl.VertexArray,
+        segmentation: Segmentation,
+        size_px: tuple[int, int],
+        colours: np.ndarray,
     ) -> None:
         """Set the uniforms. `colours`: (n, 2 or 3), 0..1, one row per object."""
-        program, side = vertices.program, segmentation.masks.shape[1]
+        program = vertices.program
+        side = segmentation.masks.shape[1]
         table = np.zeros((2, MAX_LIVE_OBJECTS, 4), np.float32)
         if segmentation is not self._masks.segmentation:
             self._boxes = mask_boxes(segmentation.masks) / np.float32(side)
@@ -315,21 +368,28 @@ class PaintedImage(Generic[_Request]):
     """An extra picture, painted only when the request changes. Render thread, context current."""
 
     def __init__(
-        self, paint: Callable[[Target, _Request], None], output: Callable[[tuple[int, int]], _Output], first: _Output
+        self,
+        paint: Callable[[Target, _Request], None],
+        output: Callable[[tuple[int, int]], _Output],
+        first: _Output,
     ) -> None:
         self._paint: Callable[[Target, _Request], None] = paint
-        self._new_output, self._output = output, first
+        self._new_output = output
+        self._output = first
         self._request: _Request | None = None
 
     def update(self, request: _Request) -> "PaintedImage[_Request]":
         """Paint the request into this image, unless it shows it already. Returns the image."""
         if request != self._request:
             if self._output.size_px != request.size_px:
-                old, self._output = self._output, self._new_output(request.size_px)
-                self._output.target.framebuffer.use()  # before the last used one is released, as above
+                old = self._output
+                self._output = self._new_output(request.size_px)
+                # before the last used one is released, as above
+                self._output.target.framebuffer.use()
                 old.release()
             self._paint(self._output.target, request)
-            self._request, self._output.pixels = request, None
+            self._request = request
+            self._output.pixels = None
         return self
 
     def read_rgba(self) -> np.ndarray:
@@ -343,7 +403,8 @@ class PaintedImage(Generic[_Request]):
 
 
 class LazyImages:
-    """The extra pictures of one renderer. Render thread; reading a picture makes the context current itself."""
+    """The extra pictures of one renderer. Render thread; reading a picture makes the context
+    current itself."""
 
     def __init__(
         self,
@@ -355,8 +416,12 @@ class LazyImages:
         is_software: bool,
         drawing: Callable[[], AbstractContextManager[None]],
     ) -> None:
-        """mix: Runs mix.glsl. drawing: Makes the context current with default state, and checks for errors."""
-        self._context, self._mix, self._finish, self._is_software = context, mix, finish, is_software
+        """mix: Runs mix.glsl. drawing: Makes the context current with default state, and checks for
+        errors."""
+        self._context = context
+        self._mix = mix
+        self._finish = finish
+        self._is_software = is_software
         self._drawing = drawing
         self._unpack = None if is_software else Pass(context, "unpack")
         self.layer5 = self._new_crossfade()
@@ -380,10 +445,19 @@ class LazyImages:
                 return self._image(request).read_rgba()
 
         width, height = request.size_px
-        return LazyPicture(width=width, height=height, draw_texture=draw_texture, read_rgba=read_rgba)
+        return LazyPicture(
+            width=width, height=height, draw_texture=draw_texture, read_rgba=read_rgba
+        )
 
     def release(self) -> None:
-        release_all(self.layer5, self._painter, self._overlay, self._ids, self._other_crossfade, self._unpack)
+        release_all(
+            self.layer5,
+            self._painter,
+            self._overlay,
+            self._ids,
+            self._other_crossfade,
+            self._unpack,
+        )
         release_all(*self._outputs.values(), self._output_painter)
 
     def _new_upload(self) -> UploadedImage:
@@ -393,7 +467,9 @@ class LazyImages:
         return UnpackedImage(self._context, self._unpack)
 
     def _new_crossfade(self) -> CrossfadedImage:
-        return CrossfadedImage(self._context, self._mix, self._finish, self._new_upload, is_software=self._is_software)
+        return CrossfadedImage(
+            self._context, self._mix, self._finish, self._new_upload, is_software=self._is_software
+        )
 
     def _new_painted(self, paint: Callable[[Target, _Request], None]) -> PaintedImage[_Request]:
         output = partial(_Output, self._context, self._finish, is_software=self._is_software)
@@ -404,7 +480,11 @@ class LazyImages:
             return self._crossfade_image(request)
         if isinstance(request, OutputShape):
             return self._outputs[request.number].update(request)
-        return self._overlay.update(request) if isinstance(request, Overlay) else self._ids.update(request)
+        return (
+            self._overlay.update(request)
+            if isinstance(request, Overlay)
+            else self._ids.update(request)
+        )
 
     def _crossfade_image(self, fade: PictureCrossfade) -> CrossfadedImage:
         """Return layer 5's own image if it shows this crossfade, else a separate one."""

@@ -19,7 +19,8 @@ from engine.render.shader_source import Pass
 from engine.render.shapes import TABLE_POINTS, bake_layers
 from engine.values import CHANNELS
 
-# Texture units. moderngl binds new textures to arbitrary units, so we bind all of them before each draw.
+# Texture units. moderngl binds new textures to arbitrary units, so we bind all of them before each
+# draw.
 _WAVES, _LAYER5, _REGION, _LAST, _MATTE, _NOISE = range(6)
 _UNITS = {
     "u_waves": _WAVES,
@@ -30,13 +31,14 @@ _UNITS = {
     "u_noise": _NOISE,
 }
 
-# Optional features of the pass. A GPU skips disabled branches, but the more a program can do the more registers each
-# pixel takes, and the fewer are drawn at once: it gets one program with all features, and one with none for plain
-# looks. A software rasteriser runs both sides of every branch (10 ms without features, 26 ms with all at 720p), so
-# each set of features gets its own program there. All are built at the start, so that no frame waits for a disk or a
-# compiler: 0.1 s for the thirty-four from Mesa's disk cache, 10 s the first time on a machine. A matte takes 5 ms at
-# 720p, so it is a feature. All sets of eight features would be two hundred programs. A look that needs one of the
-# three at the end mostly uses the others of _BESIDE too, so these come along with it.
+# Optional features of the pass. A GPU skips disabled branches, but the more a program can do the
+# more registers each pixel takes, and the fewer are drawn at once: it gets one program with all
+# features, and one with none for plain looks. A software rasteriser runs both sides of every branch
+# (10 ms without features, 26 ms with all at 720p), so each set of features gets its own program
+# there. All are built at the start, so that no frame waits for a disk or a compiler: 0.1 s for the
+# thirty-four from Mesa's disk cache, 10 s the first time on a machine. A matte takes 5 ms at 720p,
+# so it is a feature. All sets of eight features would be two hundred programs. A look that needs
+# one of the three at the end mostly uses the others of _BESIDE too, so these come along with it.
 _FEATURES = ("FEEDBACK", "PICTURES", "MATTE", "BLENDS", "WARP", "FINE", "SHAPES", "COLOUR")
 _RARE = frozenset({"FINE", "SHAPES", "COLOUR"})
 _BESIDE = frozenset({"FEEDBACK", "BLENDS", "WARP"})
@@ -73,9 +75,16 @@ class LookPass:
         *,
         is_software: bool,
     ) -> None:
-        """Compile. finish: Waits for the GPU without the GIL. `layer5` and `dither` are not released here."""
-        self._context, self._finish, self._layer5, self._dither = context, finish, layer5, dither
-        self._programs = {features: self._compile(features) for features in (_SETS if is_software else [(), _FEATURES])}
+        """Compile. finish: Waits for the GPU without the GIL. `layer5` and `dither` are not
+        released here."""
+        self._context = context
+        self._finish = finish
+        self._layer5 = layer5
+        self._dither = dither
+        self._programs = {
+            features: self._compile(features)
+            for features in (_SETS if is_software else [(), _FEATURES])
+        }
         self._block = context.buffer(reserve=ROWS * 16)
         self._waves = wave_texture(context)
         self._region = UploadedImage(context, 1, "u1")
@@ -91,8 +100,8 @@ class LookPass:
     ) -> None:
         """Draw one look onto its trail. generator: Picture of layer 5 instead of the camera's.
 
-        A trail is a look's newest picture (front) and the previous one (back), which feedback reads. into: The front,
-        alone or together with the published picture of 8 bits."""
+        A trail is a look's newest picture (front) and the previous one (back), which feedback
+        reads. into: The front, alone or together with the published picture of 8 bits."""
         look = picture.look
         # Upload only what is visible: a 1080p camera picture takes 2 ms.
         layer5 = None
@@ -101,7 +110,8 @@ class LookPass:
         matte = picture.matte if layer5 is not None else None
         region = picture.region if look.has_regions else None
         baked = bake_layers(look, picture.waves, size_px)
-        # Only the rows that this look reads: to compare them with the last picture's costs more than to upload them.
+        # Only the rows that this look reads: to compare them with the last picture's costs more
+        # than to upload them.
         self._waves.write(baked.table, viewport=(0, 0, TABLE_POINTS, CHANNELS * len(baked.table)))
         self._layer5.follow(layer5)
         self._layer5.make_ready()
@@ -110,15 +120,20 @@ class LookPass:
         self._region.follow(region, region.indices if region else None)
         colours = layer_colours(look, picture.features)
         layer5_px = size_px if generator is not None else self._layer5.size_px
-        block = pack_block(look, colours, size_px, layer5_px, self._region.size_px, matte, baked=baked)
+        block = pack_block(
+            look, colours, size_px, layer5_px, self._region.size_px, matte, baked=baked
+        )
         self._block.write(block)
-        has_pictures = look.is_simple or layer5 is not None or generator is not None or region is not None
+        has_pictures = (
+            look.is_simple or layer5 is not None or generator is not None or region is not None
+        )
         features = _features(look, block, has_pictures, matte is not None)
         look_pass = self._programs.get(features) or self._programs[_FEATURES]
         self._run(look_pass, trail, into, fade_of(look), generator)
 
     def warm_up(self, trail: TargetPair, into: moderngl.Framebuffer) -> None:
-        """Draw with each program: drivers finish compiling at the first draw, for the bound formats."""
+        """Draw with each program: drivers finish compiling at the first draw, for the bound
+        formats."""
         self._block.write(np.zeros((ROWS, 4), np.float32))
         for look_pass in self._programs.values():
             self._run(look_pass, trail, into, 1.0, None)
@@ -128,7 +143,12 @@ class LookPass:
         release_all(self._block, self._waves, self._region, self._matte, *self._programs.values())
 
     def _run(
-        self, look_pass: Pass, trail: TargetPair, into: moderngl.Framebuffer, fade: float, generator: Target | None
+        self,
+        look_pass: Pass,
+        trail: TargetPair,
+        into: moderngl.Framebuffer,
+        fade: float,
+        generator: Target | None,
     ) -> None:
         look_pass["u_gain"] = fade * self._dither.gain
         self._block.bind_to_uniform_block(0)
@@ -151,7 +171,9 @@ class LookPass:
         return look_pass
 
 
-def _features(look: Look, block: np.ndarray, has_pictures: bool, has_matte: bool) -> tuple[str, ...]:
+def _features(
+    look: Look, block: np.ndarray, has_pictures: bool, has_matte: bool
+) -> tuple[str, ...]:
     """Return the subset of _FEATURES that a picture needs."""
     is_needed = {
         "FEEDBACK": look.feedback_amount > 0,

@@ -1,6 +1,8 @@
-"""Draws the picture of an output from the published picture, with OpenGL: crop, size, blended edges, corners.
+"""Draws the picture of an output from the published picture, with OpenGL: crop, size, blended
+edges, corners.
 
-The published picture is faded and guarded already, so a blackout and the flash guard hold for each output.
+The published picture is faded and guarded already, so a blackout and the flash guard hold for each
+output.
 """
 
 from collections.abc import Callable
@@ -19,16 +21,25 @@ _PICTURE, _NOISE = range(2)
 class OutputPainter:
     """Paints outputs. Compiles nothing before one has a shape. Render thread, context current."""
 
-    def __init__(self, context: moderngl.Context, dither: Dither, published: Callable[[], tuple[Target, bool]]) -> None:
+    def __init__(
+        self,
+        context: moderngl.Context,
+        dither: Dither,
+        published: Callable[[], tuple[Target, bool]],
+    ) -> None:
         """`published()`: the published picture, and whether its alpha is its luma."""
-        self._context, self._noise, self._published = context, dither.noise, published
+        self._context = context
+        self._noise = dither.noise
+        self._published = published
         self._passes: dict[tuple[str, ...], Pass] = {}
 
     def paint(self, target: Target, shape: OutputShape) -> None:
         published, is_luma = self._published()
         defines = () if shape.pin == CORNERS else ("PIN",)
         if defines not in self._passes:
-            self._passes[defines] = Pass(self._context, "output", defines, u_picture=_PICTURE, u_noise=_NOISE)
+            self._passes[defines] = Pass(
+                self._context, "output", defines, u_picture=_PICTURE, u_noise=_NOISE
+            )
         draw, (width, height) = self._passes[defines], shape.size_px
         draw["u_part"] = shape.part_px
         draw["u_edges"] = tuple(shape.edges)

@@ -1,7 +1,8 @@
-"""Bloom, glow, chromatic aberration, vignette, grain and exposure with OpenGL; see look.py. Free while all are off.
+"""Bloom, glow, chromatic aberration, vignette, grain and exposure with OpenGL; see look.py. Free
+while all are off.
 
-The targets of a size are created when the first effect is switched on, which takes less than a millisecond. Programs
-are compiled and run once at startup, so that no frame waits for a compiler.
+The targets of a size are created when the first effect is switched on, which takes less than a
+millisecond. Programs are compiled and run once at startup, so that no frame waits for a compiler.
 """
 
 from collections.abc import Callable, Collection
@@ -10,10 +11,21 @@ from itertools import product
 import moderngl
 
 from engine.render.gl_textures import Target, release_all
-from engine.render.look import GRAIN_SIDE, PostLook, Spread, grain_offset, grain_px, grain_tile, pyramid_sizes, spreads
+from engine.render.look import (
+    GRAIN_SIDE,
+    PostLook,
+    Spread,
+    grain_offset,
+    grain_px,
+    grain_tile,
+    pyramid_sizes,
+    spreads,
+)
 from engine.render.shader_source import Pass
 
-LIGHT_DTYPE = "f2"  # half floats: the square of a dark display value is too fine for 16-bit integers
+LIGHT_DTYPE = (
+    "f2"  # half floats: the square of a dark display value is too fine for 16-bit integers
+)
 _FEATURES = ("CHROMATIC", "LIGHT")
 _SWITCHES = list(product((False, True), repeat=len(_FEATURES)))
 _FIRST, _SECOND, _GRAIN = range(3)
@@ -23,24 +35,35 @@ class PostChain:
     """Draws the effects of one renderer. Render thread, context current."""
 
     def __init__(self, context: moderngl.Context, barrier: Callable[[], None], dtype: str) -> None:
-        """barrier: Called before each pass that reads another one. dtype: Format of the pictures."""
-        self._context, self._barrier, self._dtype = context, barrier, dtype
+        """barrier: Called before each pass that reads another one. dtype: Format of the
+        pictures."""
+        self._context = context
+        self._barrier = barrier
+        self._dtype = dtype
         self._light = Pass(context, "post_light", u_current=_FIRST)
         self._halve = Pass(context, "post_halve", u_larger=_FIRST)
         self._rise = Pass(context, "post_rise", u_own=_FIRST, u_smaller=_SECOND)
         sets = [_features(*is_on) for is_on in _SWITCHES]
         units = {"u_current": _FIRST, "u_veil": _SECOND, "u_grain": _GRAIN}
         self._compose = {features: Pass(context, "post", features, **units) for features in sets}
-        self._grain = context.texture((GRAIN_SIDE, GRAIN_SIDE), 1, grain_tile().tobytes(), dtype="f4")
+        self._grain = context.texture(
+            (GRAIN_SIDE, GRAIN_SIDE), 1, grain_tile().tobytes(), dtype="f4"
+        )
         self._grain.filter = (moderngl.NEAREST, moderngl.NEAREST)
         self._sized: _SizedPost | None = None
         self._warm_up()
 
     def draw(
-        self, picture: Target, post: PostLook, time_s: float, *, is_luma: bool, in_use: Collection[Target] = ()
+        self,
+        picture: Target,
+        post: PostLook,
+        time_s: float,
+        *,
+        is_luma: bool,
+        in_use: Collection[Target] = (),
     ) -> Target:
-        """Draw the picture with these effects; returns `picture` itself if all are off. Valid until the next call that
-        does not list it in `in_use`."""
+        """Draw the picture with these effects; returns `picture` itself if all are off. Valid until
+        the next call that does not list it in `in_use`."""
         if post.is_off:
             return picture
         size_px = picture.texture.size
@@ -56,7 +79,8 @@ class PostChain:
         compose = self._compose[features]
         compose["u_half_px"] = size_px[0] / 2, size_px[1] / 2
         strengths = post.strengths
-        compose["u_vignette"], compose["u_grain_amount"] = strengths.vignette, strengths.grain
+        compose["u_vignette"] = strengths.vignette
+        compose["u_grain_amount"] = strengths.grain
         compose["u_exposure"] = strengths.dim, strengths.lift
         compose["u_grain_origin"] = (*grain_offset(time_s), grain_px(size_px[1]))
         compose["u_is_luma"] = is_luma
@@ -78,9 +102,13 @@ class PostChain:
 
     def release(self) -> None:
         self.release_targets()
-        release_all(self._light, self._halve, self._rise, *self._compose.values(), self._grain, self._tiny)
+        release_all(
+            self._light, self._halve, self._rise, *self._compose.values(), self._grain, self._tiny
+        )
 
-    def _spread(self, picture: Target, spread: Spread, sized: "_SizedPost", *, is_first: bool) -> None:
+    def _spread(
+        self, picture: Target, spread: Spread, sized: "_SizedPost", *, is_first: bool
+    ) -> None:
         """Draw one spread light into the veil (the first), or add it."""
         self._barrier()
         self._light["u_threshold"] = spread.threshold
@@ -91,7 +119,8 @@ class PostChain:
             self._barrier()
             larger.texture.use(_FIRST)
             self._halve.draw(smaller.framebuffer)
-        risen, weight = sized.down[-1], 0.0
+        risen = sized.down[-1]
+        weight = 0.0
         for level in reversed(range(len(sized.down))):
             self._barrier()
             self._rise["u_own_weight"] = spread.weights[level]
@@ -101,7 +130,8 @@ class PostChain:
             if not level and not is_first:
                 self._context.enable(moderngl.BLEND)
                 self._context.blend_func = moderngl.ONE, moderngl.ONE
-            risen, weight = sized.up[level], 1.0
+            risen = sized.up[level]
+            weight = 1.0
             self._rise.draw(risen.framebuffer)
         self._context.disable(moderngl.BLEND)
 
@@ -111,11 +141,14 @@ class PostChain:
         for chromatic, light in _SWITCHES:
             self.draw(
                 self._tiny,
-                PostLook(chromatic=float(chromatic), bloom=float(light), glow=float(light), vignette=1.0),
+                PostLook(
+                    chromatic=float(chromatic), bloom=float(light), glow=float(light), vignette=1.0
+                ),
                 0.0,
                 is_luma=False,
             )
-        self._tiny.framebuffer.use()  # moderngl returns to a bound target: not to one that is released
+        # moderngl returns to a bound target: not to one that is released
+        self._tiny.framebuffer.use()
         self.release_targets()
 
 
@@ -127,7 +160,8 @@ class _SizedPost:
         sizes = pyramid_sizes(*size_px)
         self.down = [_light_target(context, size) for size in sizes]
         self.up = [_light_target(context, size) for size in sizes]
-        self._context, self._dtype = context, dtype
+        self._context = context
+        self._dtype = dtype
         self._finished: list[Target] = []
 
     def free_target(self, in_use: Collection[Target]) -> Target:

@@ -1,8 +1,10 @@
-"""The last step of a picture with OpenGL: its light is measured for the flash guard, it is faded, limited and dithered.
+"""The last step of a picture with OpenGL: its light is measured for the flash guard, it is faded,
+limited and dithered.
 
-Pictures are drawn in 16 bits per channel (gl_targets.py). All that leaves the renderer as a texture has 8, as other
-programs expect, dithered with blue noise (blue_noise.py); a recording may request all 16 bits. The look's own pass
-draws both (gl_look.py); what is here runs where effects, a dissolve or limits come after it, and for a still picture.
+Pictures are drawn in 16 bits per channel (gl_targets.py). All that leaves the renderer as a texture
+has 8, as other programs expect, dithered with blue noise (blue_noise.py); a recording may request
+all 16 bits. The look's own pass draws both (gl_look.py); what is here runs where effects, a
+dissolve or limits come after it, and for a still picture.
 """
 
 from collections.abc import Callable
@@ -25,7 +27,8 @@ Size = tuple[int, int]
 
 
 class Dither:
-    """The noise for dither.glsl, and the levels of drawn pictures. Render thread, context current."""
+    """The noise for dither.glsl, and the levels of drawn pictures. Render thread, context
+    current."""
 
     def __init__(self, context: moderngl.Context) -> None:
         self.dtype = deepest_dtype(context)
@@ -44,7 +47,9 @@ class Dither:
 class Publisher:
     """Programs and textures for the last step of any picture. Render thread, context current."""
 
-    def __init__(self, context: moderngl.Context, wait_for_gpu: Callable[[], None], *, is_software: bool) -> None:
+    def __init__(
+        self, context: moderngl.Context, wait_for_gpu: Callable[[], None], *, is_software: bool
+    ) -> None:
         self.dither = Dither(context)
         self._context = context
         self._hit = Pass(context, "mix", ("HIT",), u_previous=_CURRENT)
@@ -58,8 +63,12 @@ class Publisher:
         uniform(self._sum_cells.program, "u_jitter").write(sample_jitter())
         self._limits = limits_texture(context)
         self._cells = Target(context, (CELLS, CELLS), dtype="f4")
-        self._cell_readback = Readback(context, wait_for_gpu, (CELLS, CELLS), is_direct=is_software, dtype="f4")
-        self._tiny = Target(context, (1, 1), dtype=self.dither.dtype)  # released last: moderngl returns to a bound one
+        self._cell_readback = Readback(
+            context, wait_for_gpu, (CELLS, CELLS), is_direct=is_software, dtype="f4"
+        )
+        self._tiny = Target(
+            context, (1, 1), dtype=self.dither.dtype
+        )  # released last: moderngl returns to a bound one
 
     def add_white(self, picture: Target, hit: float, into: Target) -> Target:
         """Mix the picture with white by `hit`, 0..1 (`/master/hit`), into `into`, and return it."""
@@ -78,12 +87,20 @@ class Publisher:
         self._cell_readback.queue(self._cells.framebuffer)
 
     def read_cells(self) -> np.ndarray:
-        """Return the sums of `sum_cells`, (4, 18, 18) float32, row 0 at the top. Wait first: moderngl holds the GIL."""
+        """Return the sums of `sum_cells`, (4, 18, 18) float32, row 0 at the top. Wait first:
+        moderngl holds the GIL."""
         return self._cell_readback.read(self._cells.framebuffer).transpose(2, 0, 1)
 
     def draw(self, picture: Target, finish: Finish, into: Target, *, is_luma: bool) -> None:
         """Draw the published picture in 8 bits."""
-        self._draw(picture, finish, self._limit if finish.limits else self._fade, into, self.dither.gain, is_luma)
+        self._draw(
+            picture,
+            finish,
+            self._limit if finish.limits else self._fade,
+            into,
+            self.dither.gain,
+            is_luma,
+        )
 
     def draw_deep(self, picture: Target, finish: Finish, into: Target, *, is_luma: bool) -> None:
         """Draw the published picture in 16 bits."""
@@ -100,10 +117,20 @@ class Publisher:
         wait_for_gpu()
 
     def release(self) -> None:
-        release_all(self._hit, self._fade, self._limit, self._deep_fade, self._deep_limit, self._sum_cells)
+        release_all(
+            self._hit, self._fade, self._limit, self._deep_fade, self._deep_limit, self._sum_cells
+        )
         release_all(self._limits, self.dither.noise, self._cells, self._cell_readback, self._tiny)
 
-    def _draw(self, picture: Target, finish: Finish, publish: Pass, into: Target, gain: float, is_luma: bool) -> None:
+    def _draw(
+        self,
+        picture: Target,
+        finish: Finish,
+        publish: Pass,
+        into: Target,
+        gain: float,
+        is_luma: bool,
+    ) -> None:
         publish["u_gain"] = finish.fade * gain
         publish["u_keeps_alpha"] = finish.is_unchanged
         publish["u_is_luma"] = is_luma
@@ -122,14 +149,16 @@ class Publisher:
 
 
 class FittedPicture:
-    """Draws and reads back the middle of a picture at the size of its reader: the published one for SD and for light,
-    and the one behind a blackout for the page.
+    """Draws and reads back the middle of a picture at the size of its reader: the published one for
+    SD and for light, and the one behind a blackout for the page.
 
-    On a GPU that is a pass of fit.glsl and a transfer of 1 MB (512 x 512) instead of 8 MB (1080p). A software
-    rasteriser would be slower than SD, which fits its picture itself there. Render thread, context current."""
+    On a GPU that is a pass of fit.glsl and a transfer of 1 MB (512 x 512) instead of 8 MB (1080p).
+    A software rasteriser would be slower than SD, which fits its picture itself there. Render
+    thread, context current."""
 
     def __init__(self, context: moderngl.Context, wait_for_gpu: Callable[[], None]) -> None:
-        self._context, self._wait_for_gpu = context, wait_for_gpu
+        self._context = context
+        self._wait_for_gpu = wait_for_gpu
         self._fit = Pass(context, "fit")
         self._readbacks: dict[Size, tuple[Target, Readback]] = {}
         """Targets and readbacks by size, the last used at the end."""
@@ -138,10 +167,13 @@ class FittedPicture:
 
     def queue(self, picture: Target, size_px: Size) -> None:
         """Queue the pass and its transfer behind the drawing of `picture`."""
-        entry = self._readbacks.pop(size_px) if size_px in self._readbacks else self._allocate(size_px)
+        entry = (
+            self._readbacks.pop(size_px) if size_px in self._readbacks else self._allocate(size_px)
+        )
         target, readback = self._readbacks[size_px] = entry
         if len(self._readbacks) > MAX_SIZES:
-            target.framebuffer.use()  # moderngl returns to what is bound: not to one that was released
+            # moderngl returns to what is bound: not to one that was released
+            target.framebuffer.use()
             release_all(*self._readbacks.pop(next(iter(self._readbacks))))
         left, top, width, height = centre_crop(picture.texture.size, size_px)
         self._fit["u_part"] = left, top, width, height
@@ -156,9 +188,11 @@ class FittedPicture:
         self._queued_px = None
 
     def read(self, picture: Target, size_px: Size) -> np.ndarray:
-        """(height, width, 4) uint8, opaque, row 0 at the top; not overwritten while it is referenced.
+        """(height, width, 4) uint8, opaque, row 0 at the top; not overwritten while it is
+        referenced.
 
-        Waits unless it was queued in this size before the last wait. The picture must be finished."""
+        Waits unless it was queued in this size before the last wait. The picture must be
+        finished."""
         if self._queued_px != size_px:
             self.queue(picture, size_px)
             self._wait_for_gpu()  # waits without the GIL, so that the copy does not wait
@@ -169,7 +203,9 @@ class FittedPicture:
         release_all(self._fit, *(part for entry in self._readbacks.values() for part in entry))
 
     def _allocate(self, size_px: Size) -> tuple[Target, Readback]:
-        return Target(self._context, size_px), Readback(self._context, self._wait_for_gpu, size_px, is_direct=False)
+        return Target(self._context, size_px), Readback(
+            self._context, self._wait_for_gpu, size_px, is_direct=False
+        )
 
     def _warm_up(self) -> None:
         """Draw one pixel: drivers finish compiling at the first draw."""

@@ -1,10 +1,11 @@
 """Draws the Multiverse with OpenGL in one pass.
 
-The pass (gl_look.py, multiverse.glsl) draws into one of two targets; the other has the last picture, for feedback. It
-also draws the faded and dithered 8-bit picture that is published. The light of its cells is summed for the flash guard.
-All that is one submission with one wait. Only where effects or a dissolve follow, or the guard limits the picture, a
-separate pass publishes it (gl_publish.py). A crossfade of layer 5 is mixed beforehand, at its own size
-(gl_lazy_images.py). While one look dissolves into another, both are drawn, each with its shaders and effects, and then
+The pass (gl_look.py, multiverse.glsl) draws into one of two targets; the other has the last
+picture, for feedback. It also draws the faded and dithered 8-bit picture that is published. The
+light of its cells is summed for the flash guard. All that is one submission with one wait. Only
+where effects or a dissolve follow, or the guard limits the picture, a separate pass publishes it
+(gl_publish.py). A crossfade of layer 5 is mixed beforehand, at its own size (gl_lazy_images.py).
+While one look dissolves into another, both are drawn, each with its shaders and effects, and then
 mixed (mix.glsl).
 """
 
@@ -16,7 +17,13 @@ import moderngl
 import numpy as np
 
 from engine.errors import RenderError
-from engine.render.context import driver_errors, is_software, load_finish, load_message_pump, open_context
+from engine.render.context import (
+    driver_errors,
+    is_software,
+    load_finish,
+    load_message_pump,
+    open_context,
+)
 from engine.render.fades import FadeBackend
 from engine.render.gl_graphics import GraphicPass
 from engine.render.gl_lazy_images import LazyImages
@@ -43,17 +50,25 @@ NO_ERROR = "GL_NO_ERROR"
 
 
 class GLRenderer:
-    """A `Renderer` that owns a context, current on the thread that created it. Use it only on that thread."""
+    """A `Renderer` that owns a context, current on the thread that created it. Use it only on that
+    thread."""
 
     kind = "gl"
     reason: str = ""
 
     def __init__(
-        self, width: int, height: int, *, date_at: DateAt = date_live, context: moderngl.Context | None = None
+        self,
+        width: int,
+        height: int,
+        *,
+        date_at: DateAt = date_live,
+        context: moderngl.Context | None = None,
     ) -> None:
-        """Open a context and compile. NoGLError without OpenGL, RenderError if the driver rejects a shader or size.
+        """Open a context and compile. NoGLError without OpenGL, RenderError if the driver rejects a
+        shader or size.
 
-        date_at: Source of the shaders' DATE. context: That of another renderer, which releases it."""
+        date_at: Source of the shaders' DATE. context: That of another renderer, which releases
+        it."""
         self._context = context or open_context()
         self._own_context = None if context else self._context
         self._is_closed = False
@@ -65,7 +80,8 @@ class GLRenderer:
             self.is_software = is_software(name)
             self._publisher = Publisher(self._context, self._finish, is_software=self.is_software)
             self._dtype = self._publisher.dither.dtype
-            # A software rasteriser draws a pass only when another reads it, and moderngl would wait holding the GIL.
+            # A software rasteriser draws a pass only when another reads it, and moderngl would wait
+            # holding the GIL.
             self._barrier = self._finish if self.is_software else lambda: None
             self._post = PostChain(self._context, self._barrier, self._dtype)
             is_deep = self._dtype == DEEP_DTYPE
@@ -74,19 +90,34 @@ class GLRenderer:
             self._mix = Pass(self._context, "mix", u_current=0, u_previous=1)
             self._blend = Pass(self._context, "mix", ("BLEND",), u_current=0, u_previous=1)
             self._graphics = GraphicPass(self._context, self._mix, self._barrier)
-            outputs = OutputPainter(self._context, self._publisher.dither, lambda: (self._published, self._is_luma))
+            outputs = OutputPainter(
+                self._context, self._publisher.dither, lambda: (self._published, self._is_luma)
+            )
             drawing = self._drawing_extra
             self._lazy = LazyImages(
-                self._context, self._mix, self._finish, outputs, is_software=self.is_software, drawing=drawing
+                self._context,
+                self._mix,
+                self._finish,
+                outputs,
+                is_software=self.is_software,
+                drawing=drawing,
             )
             self._look = LookPass(
-                self._context, self._finish, self._lazy.layer5, self._publisher.dither, is_software=self.is_software
+                self._context,
+                self._finish,
+                self._lazy.layer5,
+                self._publisher.dither,
+                is_software=self.is_software,
             )
             self._behind = None if self.is_software else FittedPicture(self._context, self._finish)
             self._fitted = None if self.is_software else FittedPicture(self._context, self._finish)
             self._fitted_px: tuple[int, int] | None = None  # of the picture being drawn
             self._shaders = SlotChain(
-                self._context, self._finish, is_software=self.is_software, dtype=self._dtype, date_at=date_at
+                self._context,
+                self._finish,
+                is_software=self.is_software,
+                dtype=self._dtype,
+                date_at=date_at,
             )
             self._fade_backend = FadeBackend(
                 draw_look=self._draw_look,
@@ -97,7 +128,8 @@ class GLRenderer:
             )
             self.master = Master()
             self._has_picture = False
-            self._cuts = self._returns = 0
+            self._cuts = 0
+            self._returns = 0
             self._unfinished: PictureInput | None = None  # drawn, but not finished yet
             self._current: Target
             self._pixels: np.ndarray | None = None
@@ -108,7 +140,9 @@ class GLRenderer:
 
     def resize(self, width: int, height: int) -> None:
         with self._drawing():
-            targets = self._make_targets(width, height)  # first, so that the old ones stay if this fails
+            targets = self._make_targets(
+                width, height
+            )  # first, so that the old ones stay if this fails
             self._post.release_targets()
             self._targets.release()
             self._start(targets)
@@ -124,30 +158,40 @@ class GLRenderer:
                 self._fitted.drop()
             if not (picture.look.is_frozen and self._has_picture):
                 finished = self._draw_looks(picture)
-                if not (self._shaders.is_incomplete and self._has_picture):  # else the last one stays
+                if not (
+                    self._shaders.is_incomplete and self._has_picture
+                ):  # else the last one stays
                     self._targets.dissolve.state.displayed = finished
                 self._has_picture = True
-            dissolve, hit = self._targets.dissolve, self.master.white_fraction(picture.look, picture.time_s)
+            dissolve = self._targets.dissolve
+            hit = self.master.white_fraction(picture.look, picture.time_s)
             latest = dissolve.state.displayed or self._current
-            self._current = self._publisher.add_white(latest, hit, dissolve.free_target(latest)) if hit > 0 else latest
+            self._current = (
+                self._publisher.add_white(latest, hit, dissolve.free_target(latest))
+                if hit > 0
+                else latest
+            )
             self._unfinished = picture
             self._is_published = self._look_target is self._current
             if not self.is_software:  # there it waits for the picture
                 self._queue_publishing(picture.look)
-            self._pixels = self._deep_pixels = None
+            self._pixels = None
+            self._deep_pixels = None
 
     def wait(self) -> None:
         self._require_open()
         if self._unfinished is None:
             return
-        look, time_s = self._unfinished.look, self._unfinished.time_s
+        look = self._unfinished.look
+        time_s = self._unfinished.time_s
         self._unfinished = None
         with self._drawing():
             self._finish()
             if self.is_software and look.is_flash_guarded:
                 self._publisher.sum_cells(self._current)
             cells = self._publisher.read_cells() if look.is_flash_guarded else None
-            self._final, self._is_luma = self.master.finish(look, cells, time_s), look.is_alpha_luma
+            self._final = self.master.finish(look, cells, time_s)
+            self._is_luma = look.is_alpha_luma
             if self._final.limits is not None or not self._is_published:
                 self._publish(look, self._final)
                 self._finish()
@@ -187,8 +231,12 @@ class GLRenderer:
         self.wait()
         picture = self._bare if is_bare else self._current
         with self._drawing_extra():
-            if self._behind is None:  # on the CPU, where a pass of 640 x 360 costs as much as half a picture
-                return _sample_pixels(self._targets.deep_readback().read(picture.framebuffer), size_px)
+            if (
+                self._behind is None
+            ):  # on the CPU, where a pass of 640 x 360 costs as much as half a picture
+                return _sample_pixels(
+                    self._targets.deep_readback().read(picture.framebuffer), size_px
+                )
             self._behind.drop()
             return self._behind.read(picture, size_px)
 
@@ -201,7 +249,9 @@ class GLRenderer:
                     self._deep_pixels = readback.read(self._current.framebuffer)
                 else:
                     target = self._targets.deep()
-                    self._publisher.draw_deep(self._current, self._final, target, is_luma=self._is_luma)
+                    self._publisher.draw_deep(
+                        self._current, self._final, target, is_luma=self._is_luma
+                    )
                     self._deep_pixels = readback.finish_and_read(target.framebuffer)
                 self._require_no_error()
         return self._deep_pixels
@@ -222,10 +272,26 @@ class GLRenderer:
         try:
             with driver_errors():
                 self._make_current()
-                if self._own_context is None:  # moderngl returns to what is bound: not to one that was released
+                if (
+                    self._own_context is None
+                ):  # moderngl returns to what is bound: not to one that was released
                     self._context.detect_framebuffer(0).use()
-                release_all(self._targets, self._shaders, self._look, self._graphics, self._post, self._publisher)
-                release_all(self._lazy, self._fitted, self._behind, self._mix, self._blend, self._own_context)
+                release_all(
+                    self._targets,
+                    self._shaders,
+                    self._look,
+                    self._graphics,
+                    self._post,
+                    self._publisher,
+                )
+                release_all(
+                    self._lazy,
+                    self._fitted,
+                    self._behind,
+                    self._mix,
+                    self._blend,
+                    self._own_context,
+                )
         except RenderError as error:
             log.warning("a lost context could not be released: %s", error)
 
@@ -239,10 +305,16 @@ class GLRenderer:
         self._context.error  # noqa: B018  reading clears
         try:
             targets = SizedTargets(
-                self._context, self._finish, (width, height), dtype=self._dtype, is_direct=self.is_software
+                self._context,
+                self._finish,
+                (width, height),
+                dtype=self._dtype,
+                is_direct=self.is_software,
             )
         finally:
-            error = self._context.error  # reading clears it, so that it does not count for the next picture
+            error = (
+                self._context.error
+            )  # reading clears it, so that it does not count for the next picture
         if error != NO_ERROR:
             targets.release()
             raise RenderError(f"size {width}x{height}: the GL driver reports {error}")
@@ -253,16 +325,19 @@ class GLRenderer:
         self._targets = targets
         self._current = self._bare = targets.dissolve.incoming.front
         self._published = targets.next_published()
-        self._final, self._is_luma = Finish(1.0, None), False
+        self._final = Finish(1.0, None)
+        self._is_luma = False
         self._has_picture = False
         self._unfinished = None
         self._is_published = False
-        self._pixels = self._deep_pixels = None
+        self._pixels = None
+        self._deep_pixels = None
         self._warm_up()
 
     def _draw_looks(self, picture: PictureInput) -> Target:
         """Draw the finished look; during a dissolve, the mix of both finished looks."""
-        dissolve, upcoming_waits = self._targets.dissolve, picture.upcoming_waits
+        dissolve = self._targets.dissolve
+        upcoming_waits = picture.upcoming_waits
         if picture.returns != self._returns:
             self._returns = picture.returns
             dissolve.restore_outgoing()
@@ -292,22 +367,34 @@ class GLRenderer:
 
     @property
     def _in_use(self) -> set[Target]:
-        """Earlier pictures that are still needed. While shaders play, one may be aborted: the last picture stays."""
-        in_use, displayed = self._targets.dissolve.in_use, self._targets.dissolve.state.displayed
+        """Earlier pictures that are still needed. While shaders play, one may be aborted: the last
+        picture stays."""
+        in_use = self._targets.dissolve.in_use
+        displayed = self._targets.dissolve.state.displayed
         plays = self._shaders.plays() or self._shaders.plays(is_outgoing=True)
         return in_use | {displayed} if plays and displayed is not None else in_use
 
     def _draw_look(self, picture: PictureInput, *, is_outgoing: bool, is_last: bool) -> Target:
-        """Draw the look alone, with its own generator in layer 5. is_last: No pass follows, so it is published, too."""
+        """Draw the look alone, with its own generator in layer 5. is_last: No pass follows, so it
+        is published, too."""
         pair = self._targets.dissolve.outgoing if is_outgoing else self._targets.dissolve.incoming
-        generator = self._shaders.draw_generator(is_outgoing=is_outgoing) if picture.shows_generator else None
+        generator = (
+            self._shaders.draw_generator(is_outgoing=is_outgoing)
+            if picture.shows_generator
+            else None
+        )
         target = self._draw_trail(picture, pair, generator, is_last=is_last)
         if is_last or self.is_software:
             self._look_target = target
         return target
 
     def _draw_trail(
-        self, picture: PictureInput, pair: TargetPair, generator: Target | None, *, is_last: bool = False
+        self,
+        picture: PictureInput,
+        pair: TargetPair,
+        generator: Target | None,
+        *,
+        is_last: bool = False,
     ) -> Target:
         """Draw the look alone onto its trail. is_last: Also into the published picture."""
         target = pair.swap()
@@ -317,15 +404,23 @@ class GLRenderer:
         self._look.draw(picture, pair, into, self._targets.size_px, generator)
         return target
 
-    def _draw_effects(self, picture: PictureInput, rendered: Target, post: PostLook, *, is_outgoing: bool) -> Target:
-        """Draw the shader slots, texts and logo, and effects (bloom, grain, ...) onto a rendered look."""
-        in_use, is_luma = self._in_use, picture.look.is_alpha_luma
+    def _draw_effects(
+        self, picture: PictureInput, rendered: Target, post: PostLook, *, is_outgoing: bool
+    ) -> Target:
+        """Draw the shader slots, texts and logo, and effects (bloom, grain, ...) onto a rendered
+        look."""
+        in_use = self._in_use
+        is_luma = picture.look.is_alpha_luma
         if self._shaders.plays(is_outgoing=is_outgoing):
             self._barrier()
-            rendered = self._shaders.draw(rendered, is_luma=is_luma, is_outgoing=is_outgoing, in_use=in_use)
+            rendered = self._shaders.draw(
+                rendered, is_luma=is_luma, is_outgoing=is_outgoing, in_use=in_use
+            )
         self._bare = rendered  # without texts, logo, outlines and effects
         if picture.graphics:
-            rendered = self._graphics.draw(rendered, picture.graphics, self._targets.dissolve.free_target(rendered))
+            rendered = self._graphics.draw(
+                rendered, picture.graphics, self._targets.dissolve.free_target(rendered)
+            )
         return self._post.draw(rendered, post, picture.time_s, is_luma=is_luma, in_use=in_use)
 
     def _queue_publishing(self, look: Look) -> None:
@@ -346,27 +441,36 @@ class GLRenderer:
         self._queue_transfers()
 
     def _queue_transfers(self) -> None:
-        """Queue the transfer of the published picture if a read is expected, and the fitted one if requested."""
+        """Queue the transfer of the published picture if a read is expected, and the fitted one if
+        requested."""
         if self._targets.readback.expects_read:
             self._targets.readback.queue(self._published.framebuffer)
         if self._fitted is not None and self._fitted_px is not None:
             self._fitted.queue(self._published, self._fitted_px)
 
-    def _dissolve(self, outgoing: Target, incoming: Target, mix: float, into: Target | None = None) -> Target:
+    def _dissolve(
+        self, outgoing: Target, incoming: Target, mix: float, into: Target | None = None
+    ) -> Target:
         into = into or self._targets.dissolve.free_target(outgoing, incoming)
         return self._run_mix(self._mix, outgoing, incoming, mix, into)
 
-    def _compose(self, outgoing: Target, incoming: Target, mix: float, picture: PictureInput) -> Target:
-        into, fade = self._targets.dissolve.free_target(outgoing, incoming), picture.outgoing
+    def _compose(
+        self, outgoing: Target, incoming: Target, mix: float, picture: PictureInput
+    ) -> Target:
+        into = self._targets.dissolve.free_target(outgoing, incoming)
+        fade = picture.outgoing
         is_luma = picture.look.is_alpha_luma
         if self._shaders.draw_transition(outgoing, incoming, mix, into, is_luma=is_luma):
             return into
         if fade is None or fade.blend == DISSOLVE:
             return self._dissolve(outgoing, incoming, mix, into)
-        self._blend["u_blend"], self._blend["u_key"] = BLENDS.index(fade.blend), fade.key
+        self._blend["u_blend"] = BLENDS.index(fade.blend)
+        self._blend["u_key"] = fade.key
         return self._run_mix(self._blend, outgoing, incoming, mix, into)
 
-    def _run_mix(self, program: Pass, outgoing: Target, incoming: Target, mix: float, into: Target) -> Target:
+    def _run_mix(
+        self, program: Pass, outgoing: Target, incoming: Target, mix: float, into: Target
+    ) -> Target:
         program["u_fraction"] = mix
         incoming.texture.use(0)
         outgoing.texture.use(1)
@@ -374,11 +478,16 @@ class GLRenderer:
         return into
 
     def _warm_up(self) -> None:
-        """Draw one pixel with each program: drivers finish compiling at the first draw, for the bound formats."""
+        """Draw one pixel with each program: drivers finish compiling at the first draw, for the
+        bound formats."""
         self._context.enable_only(moderngl.NOTHING)
-        trail, changed = self._targets.dissolve.incoming, self._published
+        trail = self._targets.dissolve.incoming
+        changed = self._published
         both = self._targets.both(trail.front, changed)
-        framebuffers = [both, *(target.framebuffer for target in (trail.front, trail.back, changed))]
+        framebuffers = [
+            both,
+            *(target.framebuffer for target in (trail.front, trail.back, changed)),
+        ]
         for framebuffer in framebuffers:
             framebuffer.scissor = (0, 0, 1, 1)
         self._look.warm_up(trail, both)
@@ -424,16 +533,20 @@ class GLRenderer:
             raise RenderError("the renderer is closed")
 
     def _require_no_error(self) -> None:
-        if (error := self._context.error) != NO_ERROR:
+        error = self._context.error
+        if error != NO_ERROR:
             raise RenderError(f"the GL driver reports {error}")
 
 
 def _sample_pixels(deep: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
-    """Sample single pixels of (height, width, 4) uint16 at this size: (height, width, 4) uint8, opaque."""
+    """Sample single pixels of (height, width, 4) uint16 at this size: (height, width, 4) uint8,
+    opaque."""
     rows, columns = (
         (np.arange(count) * full + full // 2) // count
         for count, full in zip(reversed(size_px), deep.shape, strict=False)
     )
-    pixels: np.ndarray = ((deep[rows[:, None], columns].astype(np.uint32) + 128) // 257).astype(np.uint8)
+    pixels: np.ndarray = ((deep[rows[:, None], columns].astype(np.uint32) + 128) // 257).astype(
+        np.uint8
+    )
     pixels[..., 3] = 255
     return pixels

@@ -1,11 +1,12 @@
 """All targets of the GL renderer in the picture's size.
 
-Looks, trails, dissolves and effects have 16 bits per channel, as integers (RGBA16), not as floats (RGBA16F), although
-both take 8 bytes: our display values stay in 0..1, where integers are finer than a half float everywhere above 1/32;
-each 8-bit level is exact, so a steady picture does not flicker in the dither; a 16-bit recording gets them as they are,
-equal to Numba's; and a shader that writes NaN or infinity leaves a black or white pixel, which a float target would
-spread through trails and blurs. OpenGL 3.3 requires the format (table 3.12). llvmpipe draws into it as fast as into
-RGBA8 (CPU time of a 720p picture with a trail: 47 ms, 45 with RGBA8, 49 with RGBA16F).
+Looks, trails, dissolves and effects have 16 bits per channel, as integers (RGBA16), not as floats
+(RGBA16F), although both take 8 bytes: our display values stay in 0..1, where integers are finer
+than a half float everywhere above 1/32; each 8-bit level is exact, so a steady picture does not
+flicker in the dither; a 16-bit recording gets them as they are, equal to Numba's; and a shader that
+writes NaN or infinity leaves a black or white pixel, which a float target would spread through
+trails and blurs. OpenGL 3.3 requires the format (table 3.12). llvmpipe draws into it as fast as
+into RGBA8 (CPU time of a 720p picture with a trail: 47 ms, 45 with RGBA8, 49 with RGBA16F).
 """
 
 from collections.abc import Callable
@@ -29,10 +30,10 @@ _Part = TypeVar("_Part", bound=Releasable)
 class TargetPair:
     """Two alternating targets of one look: `front` has the newest picture, `back` the previous one.
 
-    Each look has a pair, and so its own feedback trail. The mix is one of two finished pictures: each look with its
-    shaders and effects. Instead of copying pictures, targets change roles: when a fade begins, the current pair
-    becomes the outgoing look's. If a fade begins during another one, the first outgoing look stays as a still
-    picture beneath the new outgoing look."""
+    Each look has a pair, and so its own feedback trail. The mix is one of two finished pictures:
+    each look with its shaders and effects. Instead of copying pictures, targets change roles: when
+    a fade begins, the current pair becomes the outgoing look's. If a fade begins during another
+    one, the first outgoing look stays as a still picture beneath the new outgoing look."""
 
     front: Target
     back: Target
@@ -44,10 +45,13 @@ class TargetPair:
 
 
 class DissolveTargets:
-    """The targets of a dissolve in one size and format, created on demand. Render thread, context current."""
+    """The targets of a dissolve in one size and format, created on demand. Render thread, context
+    current."""
 
     def __init__(self, context: moderngl.Context, size_px: tuple[int, int], dtype: str) -> None:
-        self._context, self._size_px, self._dtype = context, size_px, dtype
+        self._context = context
+        self._size_px = size_px
+        self._dtype = dtype
         self._targets: list[Target] = []
         self.state = FadeState[Target]()
         self._outgoing: TargetPair | None = None
@@ -70,17 +74,22 @@ class DissolveTargets:
     @property
     def in_use(self) -> set[Target]:
         """Finished pictures that are still needed and must not be overwritten."""
-        return {target for target in (self.state.outgoing, self.state.underlay) if target is not None}
+        return {
+            target for target in (self.state.outgoing, self.state.underlay) if target is not None
+        }
 
     def follow(self, fade: OutgoingLook | None, *, upcoming_waits: bool) -> None:
-        """Assign the roles before a picture is drawn. upcoming_waits: A new look is not the upcoming one."""
-        if (change := self.state.follow(fade)) is not FadeChange.NONE:
+        """Assign the roles before a picture is drawn. upcoming_waits: A new look is not the
+        upcoming one."""
+        change = self.state.follow(fade)
+        if change is not FadeChange.NONE:
             self._outgoing = self.incoming if change is FadeChange.BEGIN else None
         if change in (FadeChange.BEGIN, FadeChange.HOLD):
             self.begin_trail(upcoming_waits=upcoming_waits)
 
     def upcoming(self) -> TargetPair:
-        """Return the pair of the upcoming look: black at first, then its trail, until it begins or is dropped."""
+        """Return the pair of the upcoming look: black at first, then its trail, until it begins or
+        is dropped."""
         if self._upcoming is None:
             self._upcoming = self._free_pair()
         return self._upcoming
@@ -94,16 +103,20 @@ class DissolveTargets:
             self._incoming = self._outgoing
 
     def begin_trail(self, *, upcoming_waits: bool) -> None:
-        """Start the next look: the upcoming one with its trail; otherwise, or while that waits, with a black trail."""
+        """Start the next look: the upcoming one with its trail; otherwise, or while that waits,
+        with a black trail."""
         self._incoming = None
         if self._upcoming is None or upcoming_waits:
             self._incoming = self._free_pair()
         else:
-            self._incoming, self._upcoming = self._upcoming, None
+            self._incoming = self._upcoming
+            self._upcoming = None
 
     def free_target(self, *needed: Target) -> Target:
         """Return a target that is neither in `needed` nor used by the dissolve."""
-        pairs = [pair for pair in (self._incoming, self._outgoing, self._upcoming) if pair is not None]
+        pairs = [
+            pair for pair in (self._incoming, self._outgoing, self._upcoming) if pair is not None
+        ]
         state = self.state
         in_use = {
             *needed,
@@ -144,7 +157,10 @@ class SizedTargets:
     ) -> None:
         """dtype: Format of looks and mixes, from `deepest_dtype`."""
         self.size_px = size_px
-        self._context, self._finish, self._dtype, self._is_direct = context, finish, dtype, is_direct
+        self._context = context
+        self._finish = finish
+        self._dtype = dtype
+        self._is_direct = is_direct
         self._deep: Target | None = None
         self._deep_readback: Readback | None = None
         self._both: dict[tuple[Target, Target], moderngl.Framebuffer] = {}
@@ -155,12 +171,16 @@ class SizedTargets:
                 return part
 
             self.dissolve = register(DissolveTargets(context, size_px, dtype))
-            self._published = [register(Target(context, size_px)), register(Target(context, size_px))]
+            self._published = [
+                register(Target(context, size_px)),
+                register(Target(context, size_px)),
+            ]
             self.readback = register(Readback(context, finish, size_px, is_direct=is_direct))
             self._parts = undo.pop_all()
 
     def next_published(self) -> Target:
-        """Return the next published target. The last one stays valid for a frame; its queued transfers are dropped."""
+        """Return the next published target. The last one stays valid for a frame; its queued
+        transfers are dropped."""
         for readback in (self.readback, self._deep_readback):
             if readback is not None:
                 readback.next_picture()
@@ -168,10 +188,15 @@ class SizedTargets:
         return self._published[0]
 
     def both(self, look: Target, published: Target) -> moderngl.Framebuffer:
-        """Return a framebuffer that draws into both at once; created at the first call with them."""
-        if (found := self._both.get((look, published))) is None:
-            look.framebuffer.use()  # moderngl returns to what is bound: not to one that was released
-            found = self._both[look, published] = self._context.framebuffer([look.texture, published.texture])
+        """Return a framebuffer that draws into both at once; created at the first call with
+        them."""
+        found = self._both.get((look, published))
+        if found is None:
+            # moderngl returns to what is bound: not to one that was released
+            look.framebuffer.use()
+            found = self._both[look, published] = self._context.framebuffer(
+                [look.texture, published.texture]
+            )
             self._parts.callback(found.release)
         return found
 
@@ -191,7 +216,11 @@ class SizedTargets:
         """Return the readback of pictures in 16 bits; created at the first call."""
         if self._deep_readback is None:
             self._deep_readback = Readback(
-                self._context, self._finish, self.size_px, is_direct=self._is_direct, dtype=DEEP_DTYPE
+                self._context,
+                self._finish,
+                self.size_px,
+                is_direct=self._is_direct,
+                dtype=DEEP_DTYPE,
             )
             self._parts.callback(self._deep_readback.release)
         return self._deep_readback
@@ -201,7 +230,8 @@ class SizedTargets:
 
 
 def deepest_dtype(context: moderngl.Context) -> str:
-    """Return the deepest format that this driver can draw together with RGBA8: RGBA16, else RGBA8."""
+    """Return the deepest format that this driver can draw together with RGBA8: RGBA16, else
+    RGBA8."""
     textures = [context.texture((1, 1), 4, dtype=dtype) for dtype in (DEEP_DTYPE, PLAIN_DTYPE)]
     try:
         context.framebuffer(textures).release()

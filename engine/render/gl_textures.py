@@ -31,29 +31,37 @@ def release_all(*parts: Releasable | None) -> None:
 class UploadedImage:
     """An image texture that adapts to its source's size, uploaded only for a new source.
 
-    Allocated one texel larger if a side is a power of two: Mesa's software rasteriser compiles another shader variant
-    for those, and the first 512 x 512 picture of a show would stall for 100 ms. Shaders get the real size."""
+    Allocated one texel larger if a side is a power of two: Mesa's software rasteriser compiles
+    another shader variant for those, and the first 512 x 512 picture of a show would stall for 100
+    ms. Shaders get the real size."""
 
     def __init__(self, context: moderngl.Context, components: int, dtype: str) -> None:
-        self._context, self._components, self._dtype = context, components, dtype
+        self._context = context
+        self._components = components
+        self._dtype = dtype
         self.source: VideoFrame | RegionMap | GraphicImage | None = None
         """The source of the uploaded pixels."""
         self._texture = self._allocate(1, 1)
         self._blacken()
         self.size_px: tuple[int, int] | None = None
 
-    def follow(self, source: VideoFrame | RegionMap | GraphicImage | None, pixels: np.ndarray | None) -> None:
-        """Upload `pixels`, (height, width) or (height, width, components) uint8, of this source, if it is new."""
+    def follow(
+        self, source: VideoFrame | RegionMap | GraphicImage | None, pixels: np.ndarray | None
+    ) -> None:
+        """Upload `pixels`, (height, width) or (height, width, components) uint8, of this source, if
+        it is new."""
         if source is None or pixels is None:
             if self.source is not None:
                 self._blacken()
-            self.source, self.size_px = None, None
+            self.source = None
+            self.size_px = None
             return
         if source is self.source:
             return
         self._upload(np.ascontiguousarray(pixels))
         height, width = pixels.shape[:2]
-        self.source, self.size_px = source, (width, height)
+        self.source = source
+        self.size_px = (width, height)
 
     def use(self, unit: int) -> None:
         self._texture.use(unit)
@@ -73,7 +81,9 @@ class UploadedImage:
         self._texture.write(bytes(self._components), viewport=(0, 0, 1, 1), alignment=1)
 
     def _allocate(self, width: int, height: int) -> moderngl.Texture:
-        texture = self._context.texture(odd_size(width, height), self._components, alignment=1, dtype=self._dtype)
+        texture = self._context.texture(
+            odd_size(width, height), self._components, alignment=1, dtype=self._dtype
+        )
         texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
         return texture
 
@@ -81,8 +91,9 @@ class UploadedImage:
 class UnpackedImage(UploadedImage):
     """An RGB picture as an RGBA texture, for a GPU, which has no textures of three channels.
 
-    Its driver would add the fourth channel on the CPU while moderngl holds the GIL. So the bytes are uploaded as they
-    are, three rows of one channel per picture row, and a pass (unpack.glsl) builds the picture from them."""
+    Its driver would add the fourth channel on the CPU while moderngl holds the GIL. So the bytes
+    are uploaded as they are, three rows of one channel per picture row, and a pass (unpack.glsl)
+    builds the picture from them."""
 
     def __init__(self, context: moderngl.Context, unpack: Pass) -> None:
         """`unpack`: unpack.glsl with u_bytes on unit 0; not released here."""
@@ -102,8 +113,12 @@ class UnpackedImage(UploadedImage):
         old = self._rgba
         if old.texture.size != (width, height):
             self._rgba = Target(self._context, (width, height))
-        if 3 * height > self._context.info["GL_MAX_TEXTURE_SIZE"]:  # 8192 px on a card that ends at 16384
-            self._rgba.texture.write(np.concatenate((pixels, np.full((height, width, 1), 255, np.uint8)), axis=2))
+        if (
+            3 * height > self._context.info["GL_MAX_TEXTURE_SIZE"]
+        ):  # 8192 px on a card that ends at 16384
+            self._rgba.texture.write(
+                np.concatenate((pixels, np.full((height, width, 1), 255, np.uint8)), axis=2)
+            )
             return
         super()._upload(pixels.reshape(3 * height, width))
         self._unpack["u_width_px"] = width
@@ -136,7 +151,11 @@ class Target:
     """A texture to draw into; black at first."""
 
     def __init__(
-        self, context: moderngl.Context, size_px: tuple[int, int], components: int = 4, dtype: str = "f1"
+        self,
+        context: moderngl.Context,
+        size_px: tuple[int, int],
+        components: int = 4,
+        dtype: str = "f1",
     ) -> None:
         self.texture = context.texture(size_px, components, alignment=1, dtype=dtype)
         self.texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
@@ -149,7 +168,8 @@ class Target:
 
 
 def limits_texture(context: moderngl.Context) -> moderngl.Texture:
-    """Create the texture for `flash_guard.Limits.maps`: 18 x 18 texels of two floats, interpolated."""
+    """Create the texture for `flash_guard.Limits.maps`: 18 x 18 texels of two floats,
+    interpolated."""
     texture = context.texture((CELLS, CELLS), 2, dtype="f4")
     texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
     texture.repeat_x = texture.repeat_y = False

@@ -1,7 +1,9 @@
-"""Renders the texts and the logo on a thread when they change; each frame uses the newest finished images.
+"""Renders the texts and the logo on a thread when they change; each frame uses the newest finished
+images.
 
-Letters are rendered in the set size; what changes the size within a frame (a glide, the sound) only scales them. Of a
-text that is shown part by part, the next part is rendered in advance, so that it is ready on the beat.
+Letters are rendered in the set size; what changes the size within a frame (a glide, the sound) only
+scales them. Of a text that is shown part by part, the next part is rendered in advance, so that it
+is ready on the beat.
 """
 
 import logging
@@ -23,10 +25,13 @@ from osc_schema.graphics import LOGO, TEXTS
 
 log = logging.getLogger(__name__)
 
-MAX_CACHED: Final = 18  # two texts and a logo of the looks that play and of the prepared one, each with the next part
+# two texts and a logo of the looks that play and of the prepared one, each with the next part
+MAX_CACHED: Final = 18
 MAX_CACHED_BYTES: Final = 64 << 20
 MAX_START_BEATS: Final = 8
-EARLY_BEATS: Final = 0.25  # a look on the beat may begin slightly early, and the tempo be corrected later
+EARLY_BEATS: Final = (
+    0.25  # a look on the beat may begin slightly early, and the tempo be corrected later
+)
 MAX_LINES: Final = 32
 MAX_WAIT_S: Final = 2.0
 
@@ -34,25 +39,34 @@ GraphicRequest = TextRequest | LogoRequest
 
 
 class GraphicsMaker:
-    """Provides the graphics of each frame. Call `graphics` on the render thread; the thread starts with a request."""
+    """Provides the graphics of each frame. Call `graphics` on the render thread; the thread starts
+    with a request."""
 
-    def __init__(self, folder: Path, publish: Callable[..., object], report: Report, *, is_offline: bool) -> None:
-        """folder: Contains `fonts` and `logos`. is_offline: Each picture waits for its texts. publish: For contours."""
+    def __init__(
+        self, folder: Path, publish: Callable[..., object], report: Report, *, is_offline: bool
+    ) -> None:
+        """folder: Contains `fonts` and `logos`. is_offline: Each picture waits for its texts.
+        publish: For contours."""
         self.contours = ContourFinder(publish, report, is_offline=is_offline)
-        self._report, self._is_offline = report, is_offline
+        self._report = report
+        self._is_offline = is_offline
         self._process = GraphicsProcess(folder)
         self._cache: OrderedDict[GraphicRequest, GraphicImage | None] = OrderedDict()
         """Finished images; None for failed ones. Guarded by the lock of `_wake`, as is `_queue`."""
         self._queue: dict[tuple[int, bool, bool], GraphicRequest] = {}
-        """Newest request by (slot, is outgoing look's, is next part); the prepared look's count as both."""
+        """Newest request by (slot, is outgoing look's, is next part); the prepared look's count as
+        both."""
         self._last: dict[int, GraphicImage] = {}
         """Newest finished image of each slot, without the outgoing look's, which are cached."""
-        self._in_use: dict[tuple[int, bool], tuple[GraphicRequest | None, GraphicRequest | None]] = {}
+        self._in_use: dict[
+            tuple[int, bool], tuple[GraphicRequest | None, GraphicRequest | None]
+        ] = {}
         """Current and next request, by (slot, is outgoing look's). These stay cached."""
         self._has_outgoing = False
         """True if an outgoing look was drawn after the last picture of the current one."""
         self._harmful: dict[str, str] = {}
-        """Messages about fonts and logos that crashed the process; retried only when chosen again."""
+        """Messages about fonts and logos that crashed the process; retried only when chosen
+        again."""
         self._start_beats: OrderedDict[tuple[int, str], float] = OrderedDict()
         """Beat at which a text began, by slot and text; the outgoing look's text continues."""
         self._playing: dict[int, str] = {}
@@ -60,7 +74,9 @@ class GraphicsMaker:
         self._size_px: tuple[int, int] | None = None
         self._wake = threading.Condition()
         self._is_closed = False
-        self._guard = Guard(log, report, "graphics", "a text or the logo failed, the last one stays")
+        self._guard = Guard(
+            log, report, "graphics", "a text or the logo failed, the last one stays"
+        )
         self._thread = GuardedThread("graphics", self._run, self._guard)
 
     def graphics(
@@ -72,9 +88,11 @@ class GraphicsMaker:
         size_px: tuple[int, int],
         is_outgoing: bool = False,
     ) -> tuple[Graphic, ...]:
-        """Return the texts, logo and outlines of a look, for a picture of this size. Never waits, except offline.
+        """Return the texts, logo and outlines of a look, for a picture of this size. Never waits,
+        except offline.
 
-        set_values: The values without glides and modulation. is_outgoing: For the outgoing look of a dissolve."""
+        set_values: The values without glides and modulation. is_outgoing: For the outgoing look of
+        a dissolve."""
         graphics = []
         self._size_px = size_px
         if not (is_outgoing or self._has_outgoing):
@@ -86,7 +104,10 @@ class GraphicsMaker:
             if slot and not is_outgoing:
                 self._begin(slot, values[f"{at}/text"], beat)
             passed = self._steps_passed(slot, at, values, beat) if slot else 0
-            now, upcoming = (_request_for(slot, at, values, set_values, size_px, passed + ahead) for ahead in (0, 1))
+            now, upcoming = (
+                _request_for(slot, at, values, set_values, size_px, passed + ahead)
+                for ahead in (0, 1)
+            )
             image = self._image(slot, is_outgoing, now, upcoming if upcoming != now else None)
             opacity = values[f"{at}/opacity"]
             if image is None or opacity <= 0:
@@ -114,12 +135,16 @@ class GraphicsMaker:
         self.contours.close()
 
     def prepare(self, values: Mapping[str, Any]) -> None:
-        """Render the first images of a look with these values before it starts. Any thread; never waits."""
-        if (size_px := self._size_px) is None or self._is_offline:
+        """Render the first images of a look with these values before it starts. Any thread; never
+        waits."""
+        size_px = self._size_px
+        if size_px is None or self._is_offline:
             return
         with self._wake:
             for slot in (0, *TEXTS):
-                first = _request_for(slot, f"/text/{slot}" if slot else LOGO, values, values, size_px, 0)
+                first = _request_for(
+                    slot, f"/text/{slot}" if slot else LOGO, values, values, size_px, 0
+                )
                 if first is not None and first not in self._cache:
                     self._queue[slot, True, True] = first
             self._wake.notify()
@@ -127,7 +152,8 @@ class GraphicsMaker:
     def _begin(self, slot: int, text: str, beat: float) -> None:
         """Start a text that is new in its slot with its first part."""
         if self._playing.get(slot) != text:
-            self._playing[slot], self._start_beats[slot, text] = text, beat
+            self._playing[slot] = text
+            self._start_beats[slot, text] = beat
             self._start_beats.move_to_end((slot, text))
         while len(self._start_beats) > MAX_START_BEATS:
             self._start_beats.popitem(last=False)
@@ -140,7 +166,11 @@ class GraphicsMaker:
         return 0 if passed == -1 else passed
 
     def _image(
-        self, slot: int, is_outgoing: bool, now: GraphicRequest | None, upcoming: GraphicRequest | None
+        self,
+        slot: int,
+        is_outgoing: bool,
+        now: GraphicRequest | None,
+        upcoming: GraphicRequest | None,
     ) -> GraphicImage | None:
         """Return the finished image, else the last one of this slot; missing images are queued."""
         with self._wake:
@@ -191,7 +221,8 @@ class GraphicsMaker:
         image: GraphicImage | None = None
         problem = ""
         try:
-            if not (problem := self._harmful.get(name_of(request), "")):
+            problem = self._harmful.get(name_of(request), "")
+            if not problem:
                 image, problem = self._process.draw(request)
         except HarmfulError as error:
             problem = self._harmful[name_of(request)] = str(error)
@@ -202,30 +233,46 @@ class GraphicsMaker:
                 self._cache[request] = image
                 self._evict()
         if problem and not self._is_closed:
-            self._report(f"graphics.{slot}", f"{f'/text/{slot}/font' if slot else '/logo/file'}: {problem}")
+            self._report(
+                f"graphics.{slot}", f"{f'/text/{slot}/font' if slot else '/logo/file'}: {problem}"
+            )
 
     def _evict(self) -> None:
-        """Drop the oldest images beyond MAX_CACHED and MAX_CACHED_BYTES, but none that a look uses."""
+        """Drop the oldest images beyond MAX_CACHED and MAX_CACHED_BYTES, but none that a look
+        uses."""
         in_use = {request for both in self._in_use.values() for request in both}
-        sizes = {request: 0 if image is None else image.pixels.nbytes for request, image in self._cache.items()}
+        sizes = {
+            request: 0 if image is None else image.pixels.nbytes
+            for request, image in self._cache.items()
+        }
         for request in [request for request in self._cache if request not in in_use]:
             if len(sizes) > MAX_CACHED or sum(sizes.values()) > MAX_CACHED_BYTES:
                 del self._cache[request], sizes[request]
 
 
 def _request_for(
-    slot: int, at: str, values: Mapping[str, Any], set_values: Mapping[str, Any], size_px: tuple[int, int], number: int
+    slot: int,
+    at: str,
+    values: Mapping[str, Any],
+    set_values: Mapping[str, Any],
+    size_px: tuple[int, int],
+    number: int,
 ) -> GraphicRequest | None:
-    """Return the request for the logo, or for part `number` of a text; after the last part the first follows."""
+    """Return the request for the logo, or for part `number` of a text; after the last part the
+    first follows."""
     height_px = max(1, round(set_values[f"{at}/size"] / 100 * size_px[1]))
     if not slot:
         file = values[f"{LOGO}/file"]
         return LogoRequest(file=file, height_px=height_px) if file else None
-    if not (steps := _text_steps(values[f"{at}/text"], values[f"{at}/show"])):
+    steps = _text_steps(values[f"{at}/text"], values[f"{at}/show"])
+    if not steps:
         return None
-    lines, font = steps[number % len(steps)], values[f"{at}/font"]
+    lines = steps[number % len(steps)]
+    font = values[f"{at}/font"]
     outline = round(values[f"{at}/outline"] / 100, 3)
-    return TextRequest(lines=lines, font=font, line_px=height_px, outline=outline, within_px=size_px)
+    return TextRequest(
+        lines=lines, font=font, line_px=height_px, outline=outline, within_px=size_px
+    )
 
 
 @lru_cache(maxsize=16)  # called in each frame
@@ -239,8 +286,11 @@ def _text_steps(text: str, show: str) -> list[tuple[str, ...]]:
     return [tuple(lines)] if any(lines) else []
 
 
-def _letter_ink(at: str, values: Mapping[str, Any], opacity: float) -> tuple[tuple[float, ...], ...]:
+def _letter_ink(
+    at: str, values: Mapping[str, Any], opacity: float
+) -> tuple[tuple[float, ...], ...]:
     fill, outline = (
-        ink_colour(values[f"{at}/{name}"], values[f"{at}/hue"], values) for name in ("colour", "outline_colour")
+        ink_colour(values[f"{at}/{name}"], values[f"{at}/hue"], values)
+        for name in ("colour", "outline_colour")
     )
     return letter_ink(fill, outline, opacity)

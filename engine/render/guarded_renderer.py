@@ -1,7 +1,7 @@
 """The frame loop's renderer, which recovers from the loss of the GL context.
 
-A driver reset or an unplugged GPU destroys the GL context. The renderer is then reopened, at once and then with growing
-delays; until that succeeds the last picture stays.
+A driver reset or an unplugged GPU destroys the GL context. The renderer is then reopened, at once
+and then with growing delays; until that succeeds the last picture stays.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +14,13 @@ from engine.render.isf.isf_file import ShaderState
 from engine.render.masks import IdPicture, Overlay
 from engine.render.master import FlashGuardState
 from engine.render.output_shape import OutputShape
-from engine.render.picture import PictureCrossfade, PictureInput, PictureRequest, Renderer, fitted_size
+from engine.render.picture import (
+    PictureCrossfade,
+    PictureInput,
+    PictureRequest,
+    Renderer,
+    fitted_size,
+)
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
 from engine.system.reporting import Report
@@ -25,10 +31,14 @@ from osc_schema.outputs import NUMBERS
 Result = TypeVar("Result")
 
 BEHIND_PX = 640
-WITH_OPENGL: Final = "restart with --renderer gl (on a graphics card, or on the processor with Mesa)"
+WITH_OPENGL: Final = (
+    "restart with --renderer gl (on a graphics card, or on the processor with Mesa)"
+)
 OPENGL_ONLY: Final = tuple(param for param in post.AREA.params if param.needs_opengl)
 
-NOTHING_FOUND = Segmentation(objects=(), masks=np.zeros((0, 1, 1), np.uint8), picture_px=(1, 1), index=0, time_s=0.0)
+NOTHING_FOUND = Segmentation(
+    objects=(), masks=np.zeros((0, 1, 1), np.uint8), picture_px=(1, 1), index=0, time_s=0.0
+)
 
 
 class ContextUser(Protocol):
@@ -39,7 +49,8 @@ class ContextUser(Protocol):
 
 
 class GuardedRenderer:
-    """Reopens its renderer after errors. Render thread, except `description`, `flash_guard` and `shader_state`."""
+    """Reopens its renderer after errors. Render thread, except `description`, `flash_guard` and
+    `shader_state`."""
 
     def __init__(
         self,
@@ -50,7 +61,8 @@ class GuardedRenderer:
         report: Report,
         opengl_only: Sequence[Param] = OPENGL_ONLY,
     ) -> None:
-        """Open the renderer; RenderError if none is available. opengl_only: Effects that Numba does not draw."""
+        """Open the renderer; RenderError if none is available. opengl_only: Effects that Numba does
+        not draw."""
         self._opengl_only = opengl_only
         self._reported: set[str] = set()
         self._open = open_renderer
@@ -64,8 +76,12 @@ class GuardedRenderer:
         self._losses = 0
         self._retry_at_s = 0.0
         self._last_rgba = self._black()
-        self._layer5_picture, self._overlay, self._ids = _LastPicture(), _LastPicture(), _LastPicture()
-        self._fitted, self._behind, self._bare = _LastPicture(), _LastPicture(), _LastPicture()
+        self._layer5_picture = _LastPicture()
+        self._overlay = _LastPicture()
+        self._ids = _LastPicture()
+        self._fitted = _LastPicture()
+        self._behind = _LastPicture()
+        self._bare = _LastPicture()
         self._outputs = {number: _LastPicture() for number in NUMBERS}
         self.is_software = self._renderer.is_software
         self.shader_driver = self._renderer.shader_driver
@@ -94,7 +110,8 @@ class GuardedRenderer:
 
     @property
     def texture(self) -> TextureRef | None:
-        """The last picture on the GPU; None from the CPU renderer, and while the renderer is lost."""
+        """The last picture on the GPU; None from the CPU renderer, and while the renderer is
+        lost."""
         if not self._has_picture or self._renderer is None:
             return None
         return self._renderer.texture
@@ -108,10 +125,12 @@ class GuardedRenderer:
         self._last_rgba = self._black()
 
     def draw(self, picture: PictureInput) -> None:
-        """Draw and wait until it is done (other threads run meanwhile). If the renderer is lost, try to reopen it."""
+        """Draw and wait until it is done (other threads run meanwhile). If the renderer is lost,
+        try to reopen it."""
         self._draws += 1
         self._has_picture = False
-        if (renderer := self._renderer or self._reopen()) is None:
+        renderer = self._renderer or self._reopen()
+        if renderer is None:
             return
         try:
             renderer.draw(picture)
@@ -128,7 +147,8 @@ class GuardedRenderer:
             self.description = f"{renderer.kind}: {renderer.description}"
 
     def reader(self) -> Callable[[], np.ndarray]:
-        """Return a function that reads the last picture back, once. RenderError if first called after the next draw."""
+        """Return a function that reads the last picture back, once. RenderError if first called
+        after the next draw."""
         return self._until_next_draw(self._read)
 
     def deep_reader(self) -> Callable[[], np.ndarray]:
@@ -136,32 +156,46 @@ class GuardedRenderer:
         return self._until_next_draw(self._read_deep)
 
     def fitted_reader(self) -> Callable[[tuple[int, int]], np.ndarray]:
-        """`PublishedFrame.read_fitted` of the last picture. RenderError if it is called after the next draw."""
+        """`PublishedFrame.read_fitted` of the last picture. RenderError if it is called after the
+        next draw."""
         draw = self._draws
 
         def read(size_px: tuple[int, int]) -> np.ndarray:
             self._require_newest(draw)
             if self.is_software:
                 return self._read()
-            rgba = self._call(lambda renderer: renderer.read_fitted(size_px)) if self._has_picture else None
+            rgba = (
+                self._call(lambda renderer: renderer.read_fitted(size_px))
+                if self._has_picture
+                else None
+            )
             return self._fitted.update(rgba, size_px)
 
         return read
 
     def read_look(self, longest_px: int) -> np.ndarray:
-        """Draw and read the last look without texts, outlines and effects, at most this wide and high. Call it before
-        the next `draw`. While the renderer is lost, the last result is returned."""
+        """Draw and read the last look without texts, outlines and effects, at most this wide and
+        high. Call it before the next `draw`. While the renderer is lost, the last result is
+        returned."""
         size_px = fitted_size(self.size_px, longest_px)
-        rgba = self._call(lambda renderer: renderer.read_behind(size_px, is_bare=True)) if self._has_picture else None
+        rgba = (
+            self._call(lambda renderer: renderer.read_behind(size_px, is_bare=True))
+            if self._has_picture
+            else None
+        )
         return self._bare.update(rgba, size_px)
 
     def behind_reader(self, longest_px: int = BEHIND_PX) -> Callable[[], np.ndarray]:
-        """Return a function that draws and reads the picture behind a blackout, at most this wide and high: without
-        blackout, fade and flash guard. Otherwise like `layer5_picture`."""
+        """Return a function that draws and reads the picture behind a blackout, at most this wide
+        and high: without blackout, fade and flash guard. Otherwise like `layer5_picture`."""
         size_px = fitted_size(self.size_px, longest_px)
 
         def read() -> np.ndarray:
-            rgba = self._call(lambda renderer: renderer.read_behind(size_px)) if self._has_picture else None
+            rgba = (
+                self._call(lambda renderer: renderer.read_behind(size_px))
+                if self._has_picture
+                else None
+            )
             return self._behind.update(rgba, size_px)
 
         return self._until_next_draw(read)
@@ -174,7 +208,8 @@ class GuardedRenderer:
         *,
         size_px: tuple[int, int],
     ) -> LazyPicture:
-        """Return `picture` alone at its own size, crossfaded from `before`; black of `size_px` without one.
+        """Return `picture` alone at its own size, crossfaded from `before`; black of `size_px`
+        without one.
 
         Call it after `draw`. While the renderer is lost, the last picture stays."""
         frame = picture or self._layer5_picture.black(size_px)
@@ -189,13 +224,19 @@ class GuardedRenderer:
         opacity: float,
         size_px: tuple[int, int],
     ) -> LazyPicture:
-        """Return `source` with the objects' colours over it; black without one. Otherwise like `layer5_picture`."""
-        frame, objects = (source, segmentation) if source is not None else (self._overlay.black(size_px), None)
+        """Return `source` with the objects' colours over it; black without one. Otherwise like
+        `layer5_picture`."""
+        frame, objects = (
+            (source, segmentation) if source is not None else (self._overlay.black(size_px), None)
+        )
         overlay = Overlay(source=frame, segmentation=objects, is_hard=is_hard, opacity=opacity)
         return self._lazy_picture(self._overlay, overlay)
 
-    def id_picture(self, segmentation: Segmentation | None, *, size_px: tuple[int, int]) -> LazyPicture:
-        """Return the picture of object ids in this size; black without a result. Otherwise like `layer5_picture`."""
+    def id_picture(
+        self, segmentation: Segmentation | None, *, size_px: tuple[int, int]
+    ) -> LazyPicture:
+        """Return the picture of object ids in this size; black without a result. Otherwise like
+        `layer5_picture`."""
         objects = NOTHING_FOUND if segmentation is None else segmentation
         return self._lazy_picture(self._ids, IdPicture(segmentation=objects, size_px=size_px))
 
@@ -205,20 +246,28 @@ class GuardedRenderer:
         return self._renderer is None or self._renderer.kind != "numba"
 
     def output_picture(self, shape: OutputShape) -> LazyPicture:
-        """Return the finished picture in an output's shape; as it is where Numba draws. Else like `layer5_picture`."""
+        """Return the finished picture in an output's shape; as it is where Numba draws. Else like
+        `layer5_picture`."""
         if shape.is_plain or not self.shapes_outputs:
             if not shape.is_plain and (key := f"output {shape.number}") not in self._reported:
                 self._reported.add(key)
                 needs = "crop, size, blended edges and corners need OpenGL, and Numba draws here"
-                self._report(f"renderer {key}", f"{key}: {needs}: it is the whole picture; {WITH_OPENGL}")
+                self._report(
+                    f"renderer {key}", f"{key}: {needs}: it is the whole picture; {WITH_OPENGL}"
+                )
             width, height = self.size_px
             texture = self._until_next_draw(lambda: self.texture)
-            return LazyPicture(width=width, height=height, draw_texture=texture, read_rgba=self.reader())
+            return LazyPicture(
+                width=width, height=height, draw_texture=texture, read_rgba=self.reader()
+            )
         return self._lazy_picture(self._outputs[shape.number], shape)
 
     def open_second(self, size_px: tuple[int, int], report: Report) -> "GuardedRenderer":
-        """Open a renderer for another look, as `Renderer.open_second`. Close it also when the context is renewed."""
-        return GuardedRenderer(self._open_beside, size_px, clock=self._clock, report=report, opengl_only=())
+        """Open a renderer for another look, as `Renderer.open_second`. Close it also when the
+        context is renewed."""
+        return GuardedRenderer(
+            self._open_beside, size_px, clock=self._clock, report=report, opengl_only=()
+        )
 
     def _open_beside(self, width: int, height: int) -> Renderer:
         if self._renderer is None:
@@ -231,33 +280,46 @@ class GuardedRenderer:
             self._renderer = None
 
     def _report_unsupported(self, picture: PictureInput) -> None:
-        """Report each effect, and a blend, that only OpenGL draws, once each time that it is switched on."""
+        """Report each effect, and a blend, that only OpenGL draws, once each time that it is
+        switched on."""
         post = picture.look.post
-        amounts = {param.address: getattr(post, param.address.removeprefix("/post/")) for param in self._opengl_only}
-        on = {address: (f"{amount:g}", "set it to 0") for address, amount in amounts.items() if amount}
+        amounts = {
+            param.address: getattr(post, param.address.removeprefix("/post/"))
+            for param in self._opengl_only
+        }
+        on = {
+            address: (f"{amount:g}", "set it to 0") for address, amount in amounts.items() if amount
+        }
         if picture.outgoing is not None and picture.is_blended and not picture.has_transition:
             on["/preset/blend"] = (picture.outgoing.blend, "the looks dissolve; choose dissolve")
         for address in sorted(on.keys() - self._reported):
             value, instead = on[address]
             self._report(
                 f"renderer {address}",
-                f"{address} {value}: needs OpenGL, and Numba draws here; {instead}, or {WITH_OPENGL}",
+                f"{address} {value}: needs OpenGL, and Numba draws here; {instead}, or "
+                f"{WITH_OPENGL}",
             )
         self._reported = on.keys() | (self._reported - amounts.keys() - {"/preset/blend"})
 
     def _lazy_picture(self, extra: "_LastPicture", request: PictureRequest | None) -> LazyPicture:
-        """Return the extra picture, valid until the next draw; while the renderer is lost, the previous one."""
+        """Return the extra picture, valid until the next draw; while the renderer is lost, the
+        previous one."""
         assert request is not None  # None only without a picture
         width, height = size_px = request.size_px
-        # An output that is too large must not take the first one's renderer away. A lost one is found by the next draw.
+        # An output that is too large must not take the first one's renderer away. A lost one is
+        # found by the next draw.
         loses = not isinstance(request, OutputShape)
 
         def read_rgba() -> np.ndarray:
-            rgba = self._call(lambda renderer: renderer.lazy_picture(request).read_rgba(), loses=loses)
+            rgba = self._call(
+                lambda renderer: renderer.lazy_picture(request).read_rgba(), loses=loses
+            )
             return extra.update(rgba, size_px)
 
         def draw_texture() -> TextureRef | None:
-            return self._call(lambda renderer: renderer.lazy_picture(request).draw_texture(), loses=loses)
+            return self._call(
+                lambda renderer: renderer.lazy_picture(request).draw_texture(), loses=loses
+            )
 
         return LazyPicture(
             width=width,
@@ -267,7 +329,8 @@ class GuardedRenderer:
         )
 
     def _until_next_draw(self, action: Callable[[], Result]) -> Callable[[], Result]:
-        """Wrap `action` with a cached result; RenderError if the next picture was drawn before the first call."""
+        """Wrap `action` with a cached result; RenderError if the next picture was drawn before the
+        first call."""
         draw = self._draws
         answers: list[Result] = []
 
@@ -284,7 +347,10 @@ class GuardedRenderer:
             raise RenderError("this picture is gone: read it before the next one is drawn")
 
     def _read(self) -> np.ndarray:
-        if self._has_picture and (rgba := self._call(lambda renderer: renderer.read_rgba())) is not None:
+        if (
+            self._has_picture
+            and (rgba := self._call(lambda renderer: renderer.read_rgba())) is not None
+        ):
             self._last_rgba = rgba
         return self._last_rgba
 
@@ -293,7 +359,8 @@ class GuardedRenderer:
         return self._last_rgba.astype(np.uint16) * 257 if rgba is None else rgba
 
     def _call(self, action: Callable[[Renderer], Result], *, loses: bool = True) -> Result | None:
-        """Call `action` with the renderer; None while it is lost. loses: an error means that it is lost."""
+        """Call `action` with the renderer; None while it is lost. loses: an error means that it is
+        lost."""
         if self._renderer is None:
             return None
         try:
@@ -311,7 +378,9 @@ class GuardedRenderer:
         except RenderError as closing:
             self._report("renderer", f"renderer: {closing}")
             self._renderer = None
-        self._retry_at_s = self._clock.now_s() + (next_delay_s(self._losses) if self._losses else 0.0)
+        self._retry_at_s = self._clock.now_s() + (
+            next_delay_s(self._losses) if self._losses else 0.0
+        )
         self._losses += 1
 
     def _reopen(self) -> Renderer | None:
@@ -342,7 +411,8 @@ class _LastPicture:
         self._black: VideoFrame | None = None
 
     def update(self, rgba: np.ndarray | None, size_px: tuple[int, int]) -> np.ndarray:
-        """Store and return `rgba`; if None, return the last one, or black if that had another size."""
+        """Store and return `rgba`; if None, return the last one, or black if that had another
+        size."""
         if rgba is not None:
             self._rgba = rgba
         elif self._rgba.shape[1::-1] != size_px:

@@ -1,8 +1,9 @@
 """The empty room behind people, learned from the pictures of a camera that pans, zooms and turns.
 
-Corners of the room are found again in the newest picture (Lucas and Kanade 1981; Shi and Tomasi 1994,
-https://doi.org/10.1109/CVPR.1994.323794), and a shift, a turn and a scale fitted to them (RANSAC). The room is kept in
-the pixels of its first picture, so that no number of movements blurs it.
+Corners of the room are found again in the newest picture (Lucas and Kanade 1981; Shi and Tomasi
+1994, https://doi.org/10.1109/CVPR.1994.323794), and a shift, a turn and a scale fitted to them
+(RANSAC). The room is kept in the pixels of its first picture, so that no number of movements blurs
+it.
 """
 
 from typing import Final
@@ -12,14 +13,19 @@ import numpy as np
 
 MAX_MOVED_PX: Final = 16.0  # between two pictures
 UNMOVED_PX: Final = 0.15  # at the corners of the picture: below is noise
-CORNERS, MIN_CORNERS, MIN_FITTING = 100, 8, 0.4
+CORNERS = 100
+MIN_CORNERS = 8
+MIN_FITTING = 0.4
 MIN_SPREAD: Final = 0.5  # of the picture's width: corners in less may be a person's
 MAX_SCALE: Final = 1.25  # of a picture to the room as kept, and the reverse
-_DETAIL_PX, _MAX_DETAIL = 3, 0.25  # standard deviation of the blur beneath, in logarithms
+# standard deviation of the blur beneath, in logarithms
+_DETAIL_PX = 3
+_MAX_DETAIL = 0.25
 
 
 class LearnedRoom:
-    """Pictures are natural logarithms of light, (height, width, 3) float32, all of one size. One thread."""
+    """Pictures are natural logarithms of light, (height, width, 3) float32, all of one size. One
+    thread."""
 
     def __init__(self, light: np.ndarray) -> None:
         """light: The first picture, whoever is in it."""
@@ -33,8 +39,9 @@ class LearnedRoom:
         self._add_unknown(light)
 
     def follow(self, light: np.ndarray, people: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Find how the camera has moved: return the matrix, (2, 3), from this picture's pixels to the last one's, and
-        the room as it is seen in this picture; where it was never seen, it is taken from the picture.
+        """Find how the camera has moved: return the matrix, (2, 3), from this picture's pixels to
+        the last one's, and the room as it is seen in this picture; where it was never seen, it is
+        taken from the picture.
 
         people: Where they were in the last picture, (height, width), 0..1."""
         room = self._view()
@@ -46,12 +53,18 @@ class LearnedRoom:
         return motion, self._view()
 
     def _motion(self, old: np.ndarray, new: np.ndarray, people: np.ndarray) -> np.ndarray | None:
-        """Fit the camera's movement to corners of the room; None if it stands still, or nothing is clear."""
-        corners = cv2.goodFeaturesToTrack(new, CORNERS, 0.02, 5, mask=(people < 0.1).astype(np.uint8))
+        """Fit the camera's movement to corners of the room; None if it stands still, or nothing is
+        clear."""
+        corners = cv2.goodFeaturesToTrack(
+            new, CORNERS, 0.02, 5, mask=(people < 0.1).astype(np.uint8)
+        )
         if corners is None:
             return None
-        found, is_found, _ = cv2.calcOpticalFlowPyrLK(new, old, corners, None, winSize=(11, 11), maxLevel=2)  # type: ignore[call-overload]
-        corners, found = corners[is_found > 0], found[is_found > 0]
+        found, is_found, _ = cv2.calcOpticalFlowPyrLK(
+            new, old, corners, None, winSize=(11, 11), maxLevel=2
+        )  # type: ignore[call-overload]
+        corners = corners[is_found > 0]
+        found = found[is_found > 0]
         if len(corners) < MIN_CORNERS:
             return None
         motion, fits = cv2.estimateAffinePartial2D(corners, found, ransacReprojThreshold=1.0)
@@ -68,19 +81,26 @@ class LearnedRoom:
         self._room[part] += cv2.warpAffine(change, pose, size_px)
 
     def _part(self) -> tuple[tuple[slice, slice], np.ndarray, tuple[int, int]]:
-        """Return the part of the room that the newest picture sees, the pose within it, and its width and height."""
+        """Return the part of the room that the newest picture sees, the pose within it, and its
+        width and height."""
         ends = self._ends @ self._pose.T
         left, top = np.floor(ends.min(axis=0)).astype(int)
         right, bottom = np.ceil(ends.max(axis=0)).astype(int)
         pose = self._pose - [[0.0, 0.0, left], [0.0, 0.0, top]]
-        return (slice(top, bottom), slice(left, right)), pose, (int(right - left), int(bottom - top))
+        return (
+            (slice(top, bottom), slice(left, right)),
+            pose,
+            (int(right - left), int(bottom - top)),
+        )
 
     def _view(self) -> np.ndarray:
         return warped(self._room, self._pose, self._size_px)
 
     def _move(self, pose: np.ndarray) -> None:
-        """Keep the room where this picture sees it; around the picture, if it would leave or is too large or small."""
-        ends, scale = self._ends @ pose.T, np.hypot(*pose[:, 0])
+        """Keep the room where this picture sees it; around the picture, if it would leave or is too
+        large or small."""
+        ends = self._ends @ pose.T
+        scale = np.hypot(*pose[:, 0])
         is_inside = ends.min() >= 0.0 and (ends <= np.multiply(self._size_px, 2)).all()
         self._pose = pose
         if not (is_inside and 1.0 / MAX_SCALE < scale < MAX_SCALE):
@@ -101,8 +121,8 @@ class LearnedRoom:
 
 
 def warped(plane: np.ndarray, matrix: np.ndarray, size_px: tuple[int, int]) -> np.ndarray:
-    """Return a picture of that width and height, each pixel of which is that of `plane` where the matrix, (2, 3),
-    takes it; beyond, its edge. Pure."""
+    """Return a picture of that width and height, each pixel of which is that of `plane` where the
+    matrix, (2, 3), takes it; beyond, its edge. Pure."""
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(plane, matrix, size_px, flags=flags, borderMode=cv2.BORDER_REPLICATE)
 

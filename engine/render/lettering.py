@@ -1,7 +1,8 @@
 """Renders texts and reads logos with Pillow, into the images of graphic.py; finds fonts.
 
-A font is a program, and a logo of a hundred bytes may claim gigabytes: FreeType can hang forever and hold the GIL. So
-all this happens in a separate process with limits (`system/trial_process.py`), which `GraphicsProcess` controls.
+A font is a program, and a logo of a hundred bytes may claim gigabytes: FreeType can hang forever
+and hold the GIL. So all this happens in a separate process with limits (`system/trial_process.py`),
+which `GraphicsProcess` controls.
 """
 
 import os
@@ -28,7 +29,9 @@ FONT_SUFFIXES: Final = (".ttf", ".otf", ".ttc")
 LOGO_FORMATS: Final = ("PNG", "WEBP", "JPEG", "GIF", "TIFF", "BMP")
 MAX_FILE_BYTES: Final = 64 << 20  # fonts of Chinese have 20 MB
 MAX_FONTS: Final = 5000
-MAX_SIDE_PX: Final = 4096  # of an image that is read or rendered; larger ones are scaled on the screen
+MAX_SIDE_PX: Final = (
+    4096  # of an image that is read or rendered; larger ones are scaled on the screen
+)
 DEADLINE_S: Final = 5.0  # of processor time; a logo of 4096 x 4096 px takes one
 MAX_GROWTH_BYTES: Final = 1 << 30
 NICENESS: Final = 10  # between the show and a trial: a user waits for a text
@@ -78,16 +81,22 @@ class GraphicsProcess(TrialProcess):
         """`folder` holds the folders `fonts` and `logos`."""
         super().__init__("engine.render.lettering", f"main({str(folder)!r})", DEADLINE_S)
 
-    def draw(self, request: TextRequest | LogoRequest, *, is_second: bool = False) -> tuple[GraphicImage, str]:
-        """Render a text or logo. Also returns a problem: characters that the font lacks, or "". RenderError;
-        HarmfulError if the process hung, or crashed twice: once may be the system's doing, which is out of memory."""
+    def draw(
+        self, request: TextRequest | LogoRequest, *, is_second: bool = False
+    ) -> tuple[GraphicImage, str]:
+        """Render a text or logo. Also returns a problem: characters that the font lacks, or "".
+        RenderError; HarmfulError if the process hung, or crashed twice: once may be the system's
+        doing, which is out of memory."""
         try:
             self.start()
         except (OSError, EOFError) as error:  # without a text if it has ended or takes too long
             ended = self.kill()
             if not is_second and isinstance(error, EOFError):
                 return self.draw(request, is_second=True)
-            why = f"cannot be started ({reason_of(error) if str(error) else ended}); the next text tries again"
+            why = (
+                f"cannot be started ({reason_of(error) if str(error) else ended}); the next "
+                "text tries again"
+            )
             raise RenderError(f"the process that draws letters {why}") from None
         try:
             self.order(asdict(request))
@@ -97,40 +106,54 @@ class GraphicsProcess(TrialProcess):
             pixels = self.receive_picture(answer["shape"])
         except TimeoutError:
             self.kill()
-            raise HarmfulError(f"{name_of(request)}: not drawn in {self.deadline_s:g} s; choose another") from None
+            raise HarmfulError(
+                f"{name_of(request)}: not drawn in {self.deadline_s:g} s; choose another"
+            ) from None
         except (EOFError, OSError, ValueError):
             ended = self.kill()
             if not is_second:
                 return self.draw(request, is_second=True)
-            raise HarmfulError(f"{name_of(request)}: ended the process that draws it twice ({ended})") from None
+            raise HarmfulError(
+                f"{name_of(request)}: ended the process that draws it twice ({ended})"
+            ) from None
         return GraphicImage(pixels=pixels, height_px=answer["height_px"]), answer["problem"]
 
 
 def main(folder: str) -> None:
     """Answer requests until the input closes."""
-    fonts, logos = FontCache(Path(folder) / "fonts"), Path(folder) / "logos"
-    serve_orders(lambda: partial(_answer, fonts, logos), niceness=NICENESS, max_growth_bytes=MAX_GROWTH_BYTES)
+    fonts = FontCache(Path(folder) / "fonts")
+    logos = Path(folder) / "logos"
+    serve_orders(
+        lambda: partial(_answer, fonts, logos), niceness=NICENESS, max_growth_bytes=MAX_GROWTH_BYTES
+    )
 
 
 def _answer(fonts: "FontCache", logos: Path, order: dict[str, Any], phase: object) -> Answer:
     request = LogoRequest(**order) if "file" in order else TextRequest(**order)
     name = name_of(request)
     messages: dict[type[Exception], Description] = {
-        MemoryError: lambda _: f"{name}: takes more than {MAX_GROWTH_BYTES >> 30} GB of memory to draw",
+        MemoryError: lambda _: (
+            f"{name}: takes more than {MAX_GROWTH_BYTES >> 30} GB of memory to draw"
+        ),
         Exception: lambda error: f"{name}: cannot be drawn ({reason_of(error)})",
     }
     try:
         with translate_errors(messages, as_=RenderError):
             image, problem = (
-                (read_logo(request, logos), "") if isinstance(request, LogoRequest) else draw_text(request, fonts)
+                (read_logo(request, logos), "")
+                if isinstance(request, LogoRequest)
+                else draw_text(request, fonts)
             )
     except RenderError as error:
         return {"refusal": str(error)}, ()
-    return {"shape": image.pixels.shape, "height_px": image.height_px, "problem": problem}, (image.pixels,)
+    return {"shape": image.pixels.shape, "height_px": image.height_px, "problem": problem}, (
+        image.pixels,
+    )
 
 
 class FontCache:
-    """Finds the fonts of this system and of the user's folder by name, and caches their paths. One thread."""
+    """Finds the fonts of this system and of the user's folder by name, and caches their paths. One
+    thread."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -138,7 +161,8 @@ class FontCache:
         self._read: tuple[str, bytes] = ("", b"")
 
     def open(self, name: str, size_px: int) -> "FreeTypeFont":
-        """Open a font; "" for the built-in one. RenderError in one line, with the available ones."""
+        """Open a font; "" for the built-in one. RenderError in one line, with the available
+        ones."""
         from PIL import ImageFont
 
         if not name:
@@ -148,7 +172,9 @@ class FontCache:
             try:
                 self._read = name, read_small(path, max_bytes=MAX_FILE_BYTES)
             except OSError as error:
-                raise RenderError(f"{path}: the font cannot be read ({error.strerror or error})") from None
+                raise RenderError(
+                    f"{path}: the font cannot be read ({error.strerror or error})"
+                ) from None
         try:
             return ImageFont.truetype(BytesIO(self._read[1]), max(1, size_px))
         except OSError as error:
@@ -159,7 +185,10 @@ class FontCache:
         if path.is_absolute():
             return path
         if _key(name) not in self._paths:
-            self._paths = {_key(path.name): path for path in _font_files((*system_font_folders(), self._folder))}
+            self._paths = {
+                _key(path.name): path
+                for path in _font_files((*system_font_folders(), self._folder))
+            }
         if _key(name) not in self._paths:
             raise RenderError(self._missing_message(name))
         return self._paths[_key(name)]
@@ -170,7 +199,10 @@ class FontCache:
         alike = difflib.get_close_matches(_key(name), self._paths, NEAREST)
         names = ", ".join(self._paths[key].stem for key in alike or sorted(self._paths)[:NEAREST])
         nearest = f"{'nearest' if alike else 'such as'}: {names}; " if names else ""
-        return f"font {name[:80]!r} is not among the {len(self._paths)} here ({nearest}put others into {self._folder})"
+        return (
+            f"font {name[:80]!r} is not among the {len(self._paths)} here ({nearest}put others "
+            f"into {self._folder})"
+        )
 
 
 def _key(name: str) -> str:
@@ -186,7 +218,9 @@ def system_font_folders() -> tuple[Path, ...]:
         return Path("/System/Library/Fonts"), Path("/Library/Fonts"), home / "Library" / "Fonts"
     if sys.platform == "win32":
         local = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-        return Path(os.environ.get("WINDIR", r"C:\Windows")) / "Fonts", local / "Microsoft" / "Windows" / "Fonts"
+        return Path(
+            os.environ.get("WINDIR", r"C:\Windows")
+        ) / "Fonts", local / "Microsoft" / "Windows" / "Fonts"
     own = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
     return Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), home / ".fonts", own / "fonts"
 
@@ -203,12 +237,16 @@ def _font_files(folders: tuple[Path, ...]) -> Iterator[Path]:
 
 
 def draw_text(request: TextRequest, fonts: FontCache) -> tuple[GraphicImage, str]:
-    """Render a text, lines centred. Also returns a problem: characters that the font lacks, or "". RenderError."""
+    """Render a text, lines centred. Also returns a problem: characters that the font lacks, or "".
+    RenderError."""
     from PIL import Image, ImageDraw
 
-    line_px, font = request.line_px, fonts.open(request.font, request.line_px)
+    line_px = request.line_px
+    font = fonts.open(request.font, request.line_px)
     wide, high = _extent_px(request, font, line_px)
-    fitted = min(1.0, MAX_EXTENT * request.within_px[0] / wide, MAX_EXTENT * request.within_px[1] / high)
+    fitted = min(
+        1.0, MAX_EXTENT * request.within_px[0] / wide, MAX_EXTENT * request.within_px[1] / high
+    )
     detail = min(1.0, MAX_SIDE_PX / (wide * fitted), MAX_SIDE_PX / (high * fitted))
     if fitted * detail < 1:
         line_px = max(1, int(line_px * fitted * detail))
@@ -216,10 +254,14 @@ def draw_text(request: TextRequest, fonts: FontCache) -> tuple[GraphicImage, str
         wide, high = _extent_px(request, font, line_px)
         if max(wide, high) > 2 * MAX_SIDE_PX:
             raise RenderError(
-                f"{name_of(request)}: one pixel high, the text is {wide:.0f} px wide; choose another font"
+                f"{name_of(request)}: one pixel high, the text is {wide:.0f} px wide; choose "
+                "another font"
             )
     outline_px = round(request.outline * line_px)
-    size = (int(wide) + 3) // 2 * 2, (int(high) + 3) // 2 * 2  # even: in the middle of the picture it is sharp
+    size = (
+        (int(wide) + 3) // 2 * 2,
+        (int(high) + 3) // 2 * 2,
+    )  # even: in the middle of the picture it is sharp
     _, top, _, bottom = font.getbbox("H", anchor="ls")
     layers = []
     for stroke_px in (0, outline_px):
@@ -227,16 +269,22 @@ def draw_text(request: TextRequest, fonts: FontCache) -> tuple[GraphicImage, str
         draw = ImageDraw.Draw(image)
         for number, line in enumerate(request.lines):
             middle = size[1] / 2 + (number - (len(request.lines) - 1) / 2) * LINE_SPACING * line_px
-            baseline = round(middle - (top + bottom) / 2)  # capitals are in the middle of their line
+            baseline = round(
+                middle - (top + bottom) / 2
+            )  # capitals are in the middle of their line
             start = round((size[0] - font.getlength(line)) / 2)
-            draw.text((start, baseline), line, fill=255, font=font, anchor="ls", stroke_width=stroke_px)
+            draw.text(
+                (start, baseline), line, fill=255, font=font, anchor="ls", stroke_width=stroke_px
+            )
         layers.append(np.asarray(image))
     fill, stroked = layers
     pixels = np.zeros((size[1], size[0], 4), np.uint8)
     pixels[..., 0] = fill
     if outline_px:
         pixels[..., 1] = np.maximum(stroked, fill) - fill
-    return GraphicImage(pixels=pixels, height_px=request.line_px * detail), _missing_characters(request, font)
+    return GraphicImage(pixels=pixels, height_px=request.line_px * detail), _missing_characters(
+        request, font
+    )
 
 
 def _extent_px(text: TextRequest, font: "FreeTypeFont", line_px: int) -> tuple[float, float]:
@@ -252,7 +300,11 @@ def _missing_characters(request: TextRequest, font: "FreeTypeFont") -> str:
     missing = bytes(mask_of("\U0010ffff"))
     characters = sorted({each for line in request.lines for each in line if not each.isspace()})
     lacks = "".join(each for each in characters if bytes(mask_of(each)) == missing)
-    return f"{name_of(request)} lacks {lacks[:20]!r}; choose another font, such as Arial or DejaVuSans" if lacks else ""
+    return (
+        f"{name_of(request)} lacks {lacks[:20]!r}; choose another font, such as Arial or DejaVuSans"
+        if lacks
+        else ""
+    )
 
 
 def read_logo(request: LogoRequest, folder: Path) -> GraphicImage:
@@ -264,7 +316,10 @@ def read_logo(request: LogoRequest, folder: Path) -> GraphicImage:
         stream = BytesIO(read_small(path, max_bytes=MAX_FILE_BYTES))
         with Image.open(stream, formats=LOGO_FORMATS) as image:
             if max(image.size) > MAX_SIDE_PX:
-                raise RenderError(f"{path}: {image.width}x{image.height}: a logo has at most {MAX_SIDE_PX} px each way")
+                raise RenderError(
+                    f"{path}: {image.width}x{image.height}: a logo has at most {MAX_SIDE_PX} px "
+                    "each way"
+                )
             colours = image.convert("RGBA").convert("RGBa")  # premultiplied
     except FileNotFoundError:
         raise RenderError(f"{path}: not found ({_present(folder)})") from None

@@ -15,7 +15,9 @@ MAX_LEVELS = 8
 MIN_LEVEL_PX = 4
 MIN_BLOOM_SIZE, MAX_BLOOM_SIZE = 1 / 200, 1 / 10  # of the picture's height, at radius 0 and 1
 GLOW_SIZE = 1 / 8
-BLOOM_GAIN, GLOW_GAIN = 4.0, 0.5  # by eye: 1 is a strong effect
+# by eye: 1 is a strong effect
+BLOOM_GAIN = 4.0
+GLOW_GAIN = 0.5
 CHROMATIC_SHIFT = 0.025  # of half the diagonal: shift of red and of blue in the corners
 VIGNETTE_GAIN = 3.0  # the corners get 1 / (1 + 3) at 1
 GRAIN_GAIN = 0.2
@@ -24,11 +26,14 @@ GRAIN_SIDE = 256
 GRAIN_HZ = 24.0  # as cinema film
 GRAIN_PX_HEIGHT = 1080  # a grain is one pixel up to this height
 _SEED = 1895  # arbitrary but fixed, so that offline runs are reproducible
-FADE_IN = 0.05  # a layer's weight rises from 0 to 1 over this range of intensity, so that nothing jumps
+FADE_IN = (
+    0.05  # a layer's weight rises from 0 to 1 over this range of intensity, so that nothing jumps
+)
 
 
 class PostStrengths(NamedTuple):
-    """The amounts of a `PostLook` as the last pass uses them; Numba reads them by position: append new ones."""
+    """The amounts of a `PostLook` as the last pass uses them; Numba reads them by position: append
+    new ones."""
 
     chromatic: float  # shift in the corners, of half the diagonal
     vignette: float
@@ -41,12 +46,13 @@ class PostStrengths(NamedTuple):
 class PostLook:
     """Amounts of the post effects, 0..1; exposure -1..1. Pure.
 
-    A lens bleeds a little of each light over the whole picture. Bloom and glow imitate that: the light of the
-    picture is averaged down to a pyramid of ever smaller pictures and summed up again from the smallest, each level
-    with its own weight (J. Jimenez, "Next Generation Post Processing in Call of Duty: Advanced Warfare", SIGGRAPH
-    2014, with other kernels: each step down averages 4 x 4 texels with weights 1 3 3 1, each step up is a quadratic
-    B-spline). Naively one wide Gaussian would cost hundreds of samples per pixel. The weights belong to sizes
-    relative to the picture, so that a look is the same in any resolution. Light is added in linear light, taken as
+    A lens bleeds a little of each light over the whole picture. Bloom and glow imitate that: the
+    light of the picture is averaged down to a pyramid of ever smaller pictures and summed up again
+    from the smallest, each level with its own weight (J. Jimenez, "Next Generation Post Processing
+    in Call of Duty: Advanced Warfare", SIGGRAPH 2014, with other kernels: each step down averages 4
+    x 4 texels with weights 1 3 3 1, each step up is a quadratic B-spline). Naively one wide
+    Gaussian would cost hundreds of samples per pixel. The weights belong to sizes relative to the
+    picture, so that a look is the same in any resolution. Light is added in linear light, taken as
     the square of display values: the square root is cheap, and hues stay."""
 
     bloom: float = 0.0
@@ -69,27 +75,35 @@ class PostLook:
 
     @property
     def strengths(self) -> PostStrengths:
-        dim, lift = 1 + min(self.exposure, 0.0), EXPOSURE_LIFT * max(self.exposure, 0.0)
+        dim = 1 + min(self.exposure, 0.0)
+        lift = EXPOSURE_LIFT * max(self.exposure, 0.0)
         shift = self.chromatic * CHROMATIC_SHIFT
-        return PostStrengths(shift, self.vignette * VIGNETTE_GAIN, self.grain * GRAIN_GAIN, dim, lift)
+        return PostStrengths(
+            shift, self.vignette * VIGNETTE_GAIN, self.grain * GRAIN_GAIN, dim, lift
+        )
 
     @property
     def is_off(self) -> bool:
-        return not (self.has_light or self.chromatic or self.vignette or self.grain or self.exposure)
+        return not (
+            self.has_light or self.chromatic or self.vignette or self.grain or self.exposure
+        )
 
 
 NO_POST = PostLook()
 
 
 def interpolate_post(outgoing: PostLook, incoming: PostLook, mix: float) -> PostLook:
-    """Interpolate the amounts while one look dissolves into another. mix: Weight of the incoming one.
+    """Interpolate the amounts while one look dissolves into another. mix: Weight of the incoming
+    one.
 
     Radius and threshold are those of the look that has a bloom, if only one has."""
     if not outgoing.bloom:
         outgoing = _with_shape_of(outgoing, incoming)
     elif not incoming.bloom:
         incoming = _with_shape_of(incoming, outgoing)
-    own, other = ({name: getattr(look, name) for name in PostLook.__slots__} for look in (outgoing, incoming))
+    own, other = (
+        {name: getattr(look, name) for name in PostLook.__slots__} for look in (outgoing, incoming)
+    )
     return PostLook(**{name: own[name] + (other[name] - own[name]) * mix for name in own})
 
 
@@ -98,7 +112,8 @@ def _with_shape_of(look: PostLook, other: PostLook) -> PostLook:
 
 
 def pyramid_sizes(width: int, height: int) -> list[tuple[int, int]]:
-    """Return width and height of each pyramid level, largest first: a quarter of the picture, an eighth, ..."""
+    """Return width and height of each pyramid level, largest first: a quarter of the picture, an
+    eighth, ..."""
     sizes = [(-(-width // SHRINK), -(-height // SHRINK))]
     while len(sizes) < MAX_LEVELS and min(sizes[-1]) > MIN_LEVEL_PX:
         sizes.append((-(-sizes[-1][0] // 2), -(-sizes[-1][1] // 2)))
@@ -107,7 +122,8 @@ def pyramid_sizes(width: int, height: int) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spread:
-    """A light that spreads (bloom or glow): its threshold, and its weight in each level of the pyramid."""
+    """A light that spreads (bloom or glow): its threshold, and its weight in each level of the
+    pyramid."""
 
     threshold: float
     """Brightness above which parts spread their light. -1 for all of them."""
@@ -125,27 +141,37 @@ def spreads(look: PostLook, height: int, levels: int) -> list[Spread]:
         knee = min(0.2, 2 * look.bloom_threshold)
         threshold = look.bloom_threshold if look.bloom_threshold > 0 else -1.0
         weights = level_weights(size, height, levels)
-        gain = look.bloom * BLOOM_GAIN * (1 - look.bloom_radius / 2)  # the same light looks brighter on a larger area
+        gain = (
+            look.bloom * BLOOM_GAIN * (1 - look.bloom_radius / 2)
+        )  # the same light looks brighter on a larger area
         lights.append(_spread(threshold, knee, weights, gain))
     if look.glow > 0:
-        lights.append(_spread(-1.0, 0.1, level_weights(GLOW_SIZE, height, levels), look.glow * GLOW_GAIN))
+        lights.append(
+            _spread(-1.0, 0.1, level_weights(GLOW_SIZE, height, levels), look.glow * GLOW_GAIN)
+        )
     return lights
 
 
 def _spread(threshold: float, knee: float, weights: list[float], gain: float) -> Spread:
-    return Spread(threshold=threshold, knee=max(knee, 1e-3), weights=tuple(gain * weight for weight in weights))
+    return Spread(
+        threshold=threshold,
+        knee=max(knee, 1e-3),
+        weights=tuple(gain * weight for weight in weights),
+    )
 
 
 def level_weights(size: float, height: int, levels: int) -> list[float]:
-    """Return the weights of the levels, sum 1: highest where a texel is `size` of the picture's height, half of that an
-    octave below, a quarter an octave above, so that a dark background stays dark."""
+    """Return the weights of the levels, sum 1: highest where a texel is `size` of the picture's
+    height, half of that an octave below, a quarter an octave above, so that a dark background stays
+    dark."""
     octaves = [math.log2(SHRINK * 2**level / height / size) for level in range(levels)]
     raw = [2.0**octave if octave < 0 else 4.0**-octave for octave in octaves]
     return [weight / sum(raw) for weight in raw]
 
 
 def grain_tile() -> np.ndarray:
-    """Create the grain tile, (256, 256) float32, mean 0, standard deviation 1, nearly Gaussian; tileable and soft."""
+    """Create the grain tile, (256, 256) float32, mean 0, standard deviation 1, nearly Gaussian;
+    tileable and soft."""
     sums = np.random.default_rng(_SEED).random((4, GRAIN_SIDE, GRAIN_SIDE)).sum(axis=0) - 2
     soft = sum(np.roll(sums, step, axis) for axis in (0, 1) for step in (-1, 1)) * 0.25 + sums
     soft -= soft.mean()
@@ -153,7 +179,8 @@ def grain_tile() -> np.ndarray:
 
 
 def grain_offset(time_s: float) -> tuple[int, int]:
-    """Return column and row of the tile's origin at this time, 0..255 each; the same for the same time."""
+    """Return column and row of the tile's origin at this time, 0..255 each; the same for the same
+    time."""
     number = math.floor(time_s * GRAIN_HZ + 0.01) & 0xFFFFFFFF
     for factor in (2654435761, 2246822519):  # integer hash, as in xxHash (Y. Collet)
         number = (number ^ number >> 15) * factor & 0xFFFFFFFF
@@ -171,7 +198,8 @@ class LayerLook:
     """Parameters of one of layers 1 to 4."""
 
     weight: float
-    """0..1: fades in over the first 0.05 of intensity; 0 when muted, or when only other layers are soloed."""
+    """0..1: fades in over the first 0.05 of intensity; 0 when muted, or when only other layers are
+    soloed."""
     intensity: float
     angle_rad: float
     curve: float
@@ -193,7 +221,8 @@ class LayerLook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """All inputs of a picture except sound and images. Values are in range (accepted by the schema)."""
+    """All inputs of a picture except sound and images. Values are in range (accepted by the
+    schema)."""
 
     is_simple: bool
     layers: tuple[LayerLook, ...]
@@ -255,7 +284,9 @@ class Look:
             tone=values["/multiverse/tone"],
             is_linear=values["/multiverse/light"] == "linear",
             is_alpha_luma=values["/multiverse/alpha"] == "luma",
-            layer5_weight=0.0 if values["/layer/5/source"] == "off" else values["/layer/5/intensity"],
+            layer5_weight=0.0
+            if values["/layer/5/source"] == "off"
+            else values["/layer/5/intensity"],
             is_layer5_mirrored=values["/layer/5/mirror"],
             is_layer5_sharp=values["/layer/5/filter"] == "sharp",
             has_regions=values["/region/enable"],
@@ -307,7 +338,8 @@ def smoothstep(x: float) -> float:
 
 
 def blend_weights(blend: float) -> tuple[float, float, float, float]:
-    """Return the weights of add, screen, difference, dodge at `/multiverse/blend` 0..3, crossfaded between stops."""
+    """Return the weights of add, screen, difference, dodge at `/multiverse/blend` 0..3, crossfaded
+    between stops."""
     weights = [0.0] * 4
     stop = min(int(blend), 2)
     weights[stop] = 1.0 - (blend - stop)

@@ -1,4 +1,5 @@
-"""Computes the last steps of a picture: hit, strobe, fade, blackout and flash guard. The renderers apply them."""
+"""Computes the last steps of a picture: hit, strobe, fade, blackout and flash guard. The renderers
+apply them."""
 
 from collections import deque
 from collections.abc import Mapping
@@ -48,14 +49,17 @@ def fade_of(look: Look) -> float:
 
 
 def with_strobe(look: Look, values: Mapping[str, Any], beat: float, time_s: float) -> Look:
-    """Return the look with the flash of `/master/strobe` at this time: white over it, or a lower fade."""
+    """Return the look with the flash of `/master/strobe` at this time: white over it, or a lower
+    fade."""
     if not values["/master/strobe/enable"]:
         return look
     sync = values["/master/strobe/tempo_sync"]
     beats = BAR_SYNCS[sync] * values["/tempo/beats_a_bar"] if sync in BAR_SYNCS else SYNCS[sync]
     rate_hz = values["/tempo/bpm"] / (60 * beats) if beats else values["/master/strobe/rate_hz"]
     cycles = beat / beats if beats else time_s * rate_hz
-    if (cycles + 1e-6) % 1.0 >= min(STROBE_S * rate_hz, 0.5):  # times of frames have rounding errors
+    if (cycles + 1e-6) % 1.0 >= min(
+        STROBE_S * rate_hz, 0.5
+    ):  # times of frames have rounding errors
         return look
     depth = values["/master/strobe/depth"]
     if values["/master/strobe/colour"] == "black":
@@ -71,7 +75,8 @@ class HitFlash:
         self._begin_s = -HIT_S
 
     def white_fraction(self, count: int, time_s: float) -> float:
-        """Return the fraction of white in the picture due at that time. count: Number of hits so far."""
+        """Return the fraction of white in the picture due at that time. count: Number of hits so
+        far."""
         if self._count is not None and count > self._count:
             self._begin_s = time_s
         self._count = count
@@ -94,14 +99,18 @@ class Master:
         return max(self.hit.white_fraction(look.hits, time_s), look.white)
 
     def finish(self, look: Look, cells: np.ndarray | None, time_s: float) -> Finish:
-        """Return the last step of this picture. cells: Its light, (4, 18, 18); None without flash guard.
+        """Return the last step of this picture. cells: Its light, (4, 18, 18); None without flash
+        guard.
 
-        A blackout takes effect in the same frame even after flashes, as it is the performer's emergency stop. The guard
-        still counts it, so that the return from black is a rise like any other."""
+        A blackout takes effect in the same frame even after flashes, as it is the performer's
+        emergency stop. The guard still counts it, so that the return from black is a rise like any
+        other."""
         fade = fade_of(look)
         if cells is None:
             if self.state.is_on:
-                self._guard, self._limited, self.state = FlashGuard(), 0, FlashGuardState()
+                self._guard = FlashGuard()
+                self._limited = 0
+                self.state = FlashGuardState()
                 self._recent.clear()
             return Finish(fade, None)
         faded = cells * np.array([fade, fade**2, fade**3, fade**2])[:, None, None]

@@ -12,14 +12,18 @@ Item = TypeVar("Item")
 
 
 class NewestThread(Generic[Item]):
-    """A worker thread with a queue of one: a newer item replaces a waiting one. Use it on one thread."""
+    """A worker thread with a queue of one: a newer item replaces a waiting one. Use it on one
+    thread."""
 
     def __init__(self, name: str, work: Callable[[Item], object], guard: Guard) -> None:
-        """work: Called with each item on the thread, which starts with the first item. guard: Gets its errors."""
-        self._work, self._guard = work, guard
+        """work: Called with each item on the thread, which starts with the first item. guard: Gets
+        its errors."""
+        self._work = work
+        self._guard = guard
         self._items: deque[Item] = deque(maxlen=1)
         self._wake = threading.Event()
-        self._is_working = self._is_closed = False
+        self._is_working = False
+        self._is_closed = False
         self._thread = GuardedThread(name, self._run, guard)
 
     @property

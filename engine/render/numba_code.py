@@ -1,11 +1,13 @@
 """Compiles all kernels in several processes, and reports progress to the user.
 
-Numba compiles on one core and holds the GIL for seconds. So processes of our own compile the kernels onto the disk,
-and this process reads them from there. Where nothing can be written they are compiled here, one after the other.
+Numba compiles on one core and holds the GIL for seconds. So processes of our own compile the
+kernels onto the disk, and this process reads them from there. Where nothing can be written they are
+compiled here, one after the other.
 
-A live picture is drawn with portable code where there is any (compiled_code.py), while a process of the lowest priority
-compiles for this very processor; the next start uses that. The two round differently: one value in 30 000 differs, by
-1 of 255. So a run never changes from one to the other, and offline only code for this processor is used.
+A live picture is drawn with portable code where there is any (compiled_code.py), while a process of
+the lowest priority compiles for this very processor; the next start uses that. The two round
+differently: one value in 30 000 differs, by 1 of 255. So a run never changes from one to the other,
+and offline only code for this processor is used.
 """
 
 import logging
@@ -69,7 +71,8 @@ LATER: tuple[Kernel, ...] = (
     numba_masks.paint_id_row,
     numba_finish.publish_deep,
 )
-"""All others; compiled right after, so that the next start finds them. A picture that needs one waits."""
+"""All others; compiled right after, so that the next start finds them. A picture that needs one
+waits."""
 ALL = (*FIRST, *LATER)
 
 
@@ -84,14 +87,20 @@ class Compilation:
         may_be_portable: bool = False,
         every_s: float = PROGRESS_INTERVAL_S,
     ) -> None:
-        """Load what is on the disk and begin to compile the rest on threads, which report to `on_progress`.
+        """Load what is on the disk and begin to compile the rest on threads, which report to
+        `on_progress`.
 
-        may_be_portable: Use portable code where there is none for this processor, and compile that beside."""
+        may_be_portable: Use portable code where there is none for this processor, and compile that
+        beside."""
         self._on_progress = on_progress
         self._problems: set[str] = set()
         self._guard = Guard(log, lambda key, line: None, "compiling", "compiling failed")
         self._changed = threading.Condition()
-        missing = [each for each in kernels if not each.is_ready and not each.load_cached(self._report_problem)]
+        missing = [
+            each
+            for each in kernels
+            if not each.is_ready and not each.load_cached(self._report_problem)
+        ]
         loading = partial(Kernel.load_cached, on_problem=self._report_problem, is_portable=True)
         portable = [each for each in missing if may_be_portable and loading(each)]
         self._waiting = deque(each for each in missing if not each.is_ready)
@@ -100,7 +109,9 @@ class Compilation:
         if self._open:
             self._begin(folder, every_s)
         if portable and folder:
-            GuardedThread("compiling beside", lambda: self._compile_beside(portable, folder), self._guard).start()
+            GuardedThread(
+                "compiling beside", lambda: self._compile_beside(portable, folder), self._guard
+            ).start()
         elif portable:
             on_progress(f"drawing with code for any processor, as {NO_FOLDER}")
 
@@ -110,9 +121,15 @@ class Compilation:
             kernel.is_free.clear()
         often = "once per machine" if folder else f"at each start, as {NO_FOLDER}"
         self._on_progress(f"compiling the renderer for this processor, {often}")
-        GuardedThread("compiling", lambda: self._report_progress(folder, every_s), self._guard).start()
+        GuardedThread(
+            "compiling", lambda: self._report_progress(folder, every_s), self._guard
+        ).start()
         for _ in range(min(os.cpu_count() or 1, len(self._open)) if folder else 1):
-            GuardedThread("compiling kernels", lambda: self._compile(is_cached=folder is not None), self._guard).start()
+            GuardedThread(
+                "compiling kernels",
+                lambda: self._compile(is_cached=folder is not None),
+                self._guard,
+            ).start()
 
     def wait(self, kernels: Sequence[Kernel] = ALL) -> None:
         """Wait until these kernels are ready. Raises the error of a failed compilation."""
@@ -127,7 +144,9 @@ class Compilation:
                 ending.enter_context(compiler)
             while (kernel := self._next()) is not None:
                 if compiler is not None and not _has_compiled(compiler, kernel):
-                    log.warning("the process that compiles %s has ended: it is compiled here", kernel.name)
+                    log.warning(
+                        "the process that compiles %s has ended: it is compiled here", kernel.name
+                    )
                     compiler = None
                 self._guard.attempt(partial(kernel.load, self._report_problem))
                 kernel.is_free.set()
@@ -140,12 +159,21 @@ class Compilation:
         with self._changed:
             self._changed.wait_for(lambda: not self._open)
         began_s = time.perf_counter()
-        self._on_progress("drawing with code for any processor; compiling for this one beside, for the next start")
-        if (compiler := _start_compiler(*WHEN_IDLE)) is None:
+        self._on_progress(
+            "drawing with code for any processor; compiling for this one beside, for the next start"
+        )
+        compiler = _start_compiler(*WHEN_IDLE)
+        if compiler is None:
             return
         with compiler:
-            is_whole = all(_has_compiled(compiler, kernel) and kernel.is_cached for kernel in kernels)
-        how = f"compiled in {time.perf_counter() - began_s:.1f} s" if is_whole else "not all is compiled"
+            is_whole = all(
+                _has_compiled(compiler, kernel) and kernel.is_cached for kernel in kernels
+            )
+        how = (
+            f"compiled in {time.perf_counter() - began_s:.1f} s"
+            if is_whole
+            else "not all is compiled"
+        )
         self._on_progress(f"{how} for the next start; cached in {folder}")
 
     def _next(self) -> Kernel | None:
@@ -159,18 +187,26 @@ class Compilation:
             self._on_progress(line)
 
     def _report_progress(self, folder: Path | None, every_s: float) -> None:
-        began_s, count = time.perf_counter(), len(self._open)
+        began_s = time.perf_counter()
+        count = len(self._open)
         with self._changed:
             while not self._changed.wait_for(lambda: not self._open, every_s):
-                took_s, done = time.perf_counter() - began_s, count - len(self._open)
-                self._on_progress(f"still compiling after {took_s:.0f} s: {done} of {count} functions are done")
+                took_s = time.perf_counter() - began_s
+                done = count - len(self._open)
+                self._on_progress(
+                    f"still compiling after {took_s:.0f} s: {done} of {count} functions are done"
+                )
         took_s = time.perf_counter() - began_s
         self._on_progress(f"compiled in {took_s:.1f} s{f'; cached in {folder}' if folder else ''}")
 
 
-def _start_compiler(module: str = __name__, call: str = "main()") -> "subprocess.Popen[bytes] | None":
+def _start_compiler(
+    module: str = __name__, call: str = "main()"
+) -> "subprocess.Popen[bytes] | None":
     """Start a process that compiles into our folder; None if that fails."""
-    environment = {"NUMBA_CACHE_DIR": folder} if (folder := getattr(config, "CACHE_DIR", "")) else {}
+    environment = (
+        {"NUMBA_CACHE_DIR": folder} if (folder := getattr(config, "CACHE_DIR", "")) else {}
+    )
     try:
         return start_python(
             module,

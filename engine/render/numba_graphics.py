@@ -1,4 +1,5 @@
-"""Composites texts and the logo onto a picture in Numba, as graphic.glsl and OpenGL's blending do; see graphic.py."""
+"""Composites texts and the logo onto a picture in Numba, as graphic.glsl and OpenGL's blending do;
+see graphic.py."""
 
 import math
 from collections.abc import Sequence
@@ -38,7 +39,12 @@ def is_clear(image: np.ndarray, column: int, row: int) -> bool:
 @routine
 def apply_ink(ink: np.ndarray, texel: np.ndarray, row: int) -> float:
     """Return a channel of the graphic, 0..1."""
-    value = ink[row, 0] * texel[0] + ink[row, 1] * texel[1] + ink[row, 2] * texel[2] + ink[row, 3] * texel[3]
+    value = (
+        ink[row, 0] * texel[0]
+        + ink[row, 1] * texel[1]
+        + ink[row, 2] * texel[2]
+        + ink[row, 3] * texel[3]
+    )
     clipped: float = min(max(value, ZERO), ONE)
     return clipped
 
@@ -47,16 +53,18 @@ def apply_ink(ink: np.ndarray, texel: np.ndarray, row: int) -> float:
 def composite_row(
     row: int, out: Deep, image: np.ndarray, to_texel: np.ndarray, ink: np.ndarray, box: np.ndarray
 ) -> None:
-    """Composite a graphic onto one row of `out`. box: First and last column (exclusive), picture row of `out`'s first
-    row, number of the blend."""
+    """Composite a graphic onto one row of `out`. box: First and last column (exclusive), picture
+    row of `out`'s first row, number of the blend."""
     height, width = int32(image.shape[0]), int32(image.shape[1])
-    blend, y = box[3], float32(row + box[2])
+    blend = box[3]
+    y = float32(row + box[2])
     texel = np.empty(4, np.float32)
     for column in range(box[0], box[1]):
         x = float32(column)
         u = to_texel[0] * x + to_texel[1] * y + to_texel[2]
         v = to_texel[3] * x + to_texel[4] * y + to_texel[5]
-        first, top = int32(math.floor(u)), int32(math.floor(v))
+        first = int32(math.floor(u))
+        top = int32(math.floor(v))
         if first < -1 or first >= width or top < -1 or top >= height:
             continue
         if is_clear(image, first, top):  # most of a text
@@ -83,6 +91,9 @@ def composite_row(
             elif blend == MULTIPLY:
                 graphic_level *= picture_level
             elif blend == INVERT:
-                own_weight, graphic_level = ONE - graphic_level, graphic_level * (ONE - picture_level)
-            out[row, column, c] = np.uint16(min(picture_level * own_weight + graphic_level, ONE) * DEEP_WHITE + HALF)
+                own_weight = ONE - graphic_level
+                graphic_level = graphic_level * (ONE - picture_level)
+            out[row, column, c] = np.uint16(
+                min(picture_level * own_weight + graphic_level, ONE) * DEEP_WHITE + HALF
+            )
         out[row, column, 3] = max(out[row, column, 3], np.uint16(alpha * DEEP_WHITE + HALF))

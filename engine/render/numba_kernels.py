@@ -1,14 +1,16 @@
 """The Multiverse picture in Numba, one row at a time: the same formulas as shaders/multiverse.glsl.
 
-A row's values are in small float32 buffers that stay in the processor's L1 cache. A routine is a plain loop over them
-that the compiler vectorises; everything constant for all pixels is decided outside the loop. Three things keep a loop
-from being vectorised, at four to ten times the cost: a call of the C library (angles, sines and roots are therefore
-polynomials: numba_maths.py), a lookup in a table or a picture (one loop therefore computes the positions, a second one
-only fetches, a third one continues), and a branch that skips work. The numbers are those of `frame_block.py`.
+A row's values are in small float32 buffers that stay in the processor's L1 cache. A routine is a
+plain loop over them that the compiler vectorises; everything constant for all pixels is decided
+outside the loop. Three things keep a loop from being vectorised, at four to ten times the cost: a
+call of the C library (angles, sines and roots are therefore polynomials: numba_maths.py), a lookup
+in a table or a picture (one loop therefore computes the positions, a second one only fetches, a
+third one continues), and a branch that skips work. The numbers are those of `frame_block.py`.
 
-The kernels distribute rows over the processor's cores and release the GIL. They are called from one thread only:
-otherwise Numba's fallback thread pool ends the process. The routines are in numba_layers.py (where a pixel is on a
-wave) and numba_light.py (blending and colour); what follows the pass is in numba_post.py and numba_finish.py.
+The kernels distribute rows over the processor's cores and release the GIL. They are called from one
+thread only: otherwise Numba's fallback thread pool ends the process. The routines are in
+numba_layers.py (where a pixel is on a wave) and numba_light.py (blending and colour); what follows
+the pass is in numba_post.py and numba_finish.py.
 """
 
 import numpy as np
@@ -61,14 +63,20 @@ from engine.render.numba_maths import (
     reflect,
 )
 
-SLOPE, FOUR, FIVE, EIGHT = float32(-0.75), float32(4), float32(5), float32(8)
+SLOPE = float32(-0.75)
+FOUR = float32(4)
+FIVE = float32(5)
+EIGHT = float32(8)
 FEEDBACK_LOSS = float32(0.498)  # levels; see shaders/feedback.glsl
 TRACE, SHAPE, STRIPES, MIX, BLENDED, LIGHT, RAMPED, IMAGE, FEEDBACK = range(9)
 
 
 @routine
-def region_row(weights: Row, xs: Row, ys: Row, channel: int, indices: np.ndarray, block: Block) -> None:
-    """Write a layer's weight at each pixel: unchanged in its region, multiplied by the spread elsewhere."""
+def region_row(
+    weights: Row, xs: Row, ys: Row, channel: int, indices: np.ndarray, block: Block
+) -> None:
+    """Write a layer's weight at each pixel: unchanged in its region, multiplied by the spread
+    elsewhere."""
     scale_x, from_x, scale_y, from_y = block[field.REGION_MAP]
     full = block[field.LAYER_RGB + channel, 3]
     spread = full * block[field.REGION, 0]
@@ -81,7 +89,8 @@ def region_row(weights: Row, xs: Row, ys: Row, channel: int, indices: np.ndarray
 
 @routine
 def cubic(away: float) -> float:
-    """Return the weight of a texel at this distance, 0..2, in cubic convolution; see shaders/bicubic.glsl."""
+    """Return the weight of a texel at this distance, 0..2, in cubic convolution; see
+    shaders/bicubic.glsl."""
     if away <= ONE:
         return ((SLOPE + TWO) * away - (SLOPE + THREE)) * away * away + ONE
     return ((SLOPE * away - FIVE * SLOPE) * away + EIGHT * SLOPE) * away - FOUR * SLOPE
@@ -96,7 +105,10 @@ def sharp_row(layer: Rgb, xs: Row, ys: Row, pixels: np.ndarray, block: Block) ->
         x, y = xs[i] * scale_x + from_x, ys[i] * scale_y + from_y
         left, top = int32(np.floor(x)) - 1, int32(np.floor(y)) - 1
         t = x - float32(left)
-        first, second, third, last = cubic(t), cubic(t - ONE), cubic(TWO - t), cubic(THREE - t)
+        first = cubic(t)
+        second = cubic(t - ONE)
+        third = cubic(TWO - t)
+        last = cubic(THREE - t)
         x0, x1 = min(max(left, 0), width - 1), min(max(left + 1, 0), width - 1)
         x2, x3 = min(max(left + 2, 0), width - 1), min(max(left + 3, 0), width - 1)
         for c in range(3):
@@ -106,7 +118,9 @@ def sharp_row(layer: Rgb, xs: Row, ys: Row, pixels: np.ndarray, block: Block) ->
             weight = cubic(abs(y - float32(top + down))) / WHITE
             for c in range(3):
                 left_half = pixels[row, x0, c] * first + pixels[row, x1, c] * second
-                layer[c, i] += weight * (left_half + pixels[row, x2, c] * third + pixels[row, x3, c] * last)
+                layer[c, i] += weight * (
+                    left_half + pixels[row, x2, c] * third + pixels[row, x3, c] * last
+                )
         for c in range(3):
             layer[c, i] = min(max(layer[c, i], ZERO), ONE)
 
@@ -145,16 +159,31 @@ def matte_row(weights: Row, xs: Row, ys: Row, mask: np.ndarray, block: Block) ->
 
 @part("float32[:,::1], int32[::1], uint64[::1], float32[:,::1]")
 def feedback_part(row: int, rows: np.ndarray, index: Index, last: np.ndarray, block: Block) -> None:
-    """Update rows[PICTURE] to its maximum with the last picture, moved, mirrored at edges, hue-shifted and dimmed.
+    """Update rows[PICTURE] to its maximum with the last picture, moved, mirrored at edges,
+    hue-shifted and dimmed.
 
     In levels. last: (height * width,) uint64, the last picture."""
-    picture, layer, xs, ys, us, vs = rows[PICTURE], rows[LAYER], rows[X], rows[Y], rows[U], rows[FRACTIONS]
+    picture = rows[PICTURE]
+    layer = rows[LAYER]
+    xs = rows[X]
+    ys = rows[Y]
+    us = rows[U]
+    vs = rows[FRACTIONS]
     corner = np.empty((4, xs.size), np.uint64)
     half_w, half_h = block[field.SIZE, 2], block[field.SIZE, 3]
-    amount, hue = block[field.FEEDBACK_X, 3] / DEEP, block[field.FEEDBACK_Y, 3]
+    amount = block[field.FEEDBACK_X, 3] / DEEP
+    hue = block[field.FEEDBACK_Y, 3]
     for i in range(xs.size):
-        x = xs[i] * block[field.FEEDBACK_X, 0] + ys[i] * block[field.FEEDBACK_X, 1] + block[field.FEEDBACK_X, 2]
-        y = xs[i] * block[field.FEEDBACK_Y, 0] + ys[i] * block[field.FEEDBACK_Y, 1] + block[field.FEEDBACK_Y, 2]
+        x = (
+            xs[i] * block[field.FEEDBACK_X, 0]
+            + ys[i] * block[field.FEEDBACK_X, 1]
+            + block[field.FEEDBACK_X, 2]
+        )
+        y = (
+            xs[i] * block[field.FEEDBACK_Y, 0]
+            + ys[i] * block[field.FEEDBACK_Y, 1]
+            + block[field.FEEDBACK_Y, 2]
+        )
         us[i] = reflect(x + HALF - half_w, half_w) + half_w - HALF
         vs[i] = reflect(y + HALF - half_h, half_h) + half_h - HALF
     fetch_row(corner, us, vs, index, last, int32(TWO * half_w), int32(TWO * half_h))
@@ -175,15 +204,20 @@ def pack_row(out: np.ndarray, picture: Rgb, block: Block) -> None:
         red = np.uint16(picture[0, i] * DEEP + HALF)
         green = np.uint16(picture[1, i] * DEEP + HALF)
         blue = np.uint16(picture[2, i] * DEEP + HALF)
-        out[i, 0], out[i, 1], out[i, 2] = red, green, blue
+        out[i, 0] = red
+        out[i, 1] = green
+        out[i, 2] = blue
         out[i, 3] = max(red, max(green, blue)) if is_luma else 65535
 
 
 @part("float32[:,::1], uint8[:,::1], float32[:,::1]")
 def mix_part(channel: int, rows: np.ndarray, indices: np.ndarray, block: Block) -> None:
-    """Blend a layer (brightness in rows[VALUES]) into rows[PICTURE] with one weight and colour; see `is_even`."""
-    picture, values = rows[PICTURE], rows[VALUES]
-    colour, weight = block[field.LAYER_RGB + channel], block[field.LAYER_RGB + channel, 3]
+    """Blend a layer (brightness in rows[VALUES]) into rows[PICTURE] with one weight and colour; see
+    `is_even`."""
+    picture = rows[PICTURE]
+    values = rows[VALUES]
+    colour = block[field.LAYER_RGB + channel]
+    weight = block[field.LAYER_RGB + channel, 3]
     if block[field.COLOUR, 0] > ZERO:
         linear_row(values)
     if block[field.BLEND, 0] == ONE and block[field.TONE, 1] > ZERO:
@@ -196,7 +230,9 @@ def mix_part(channel: int, rows: np.ndarray, indices: np.ndarray, block: Block) 
 @part("float32[:,::1], uint8[:,::1], float32[:,::1]")
 def blend_part(channel: int, rows: np.ndarray, indices: np.ndarray, block: Block) -> None:
     """Like `mix_part`, with weights and palette colours per pixel. indices: The regions."""
-    layer, values, weights = rows[LAYER], rows[VALUES], rows[WEIGHTS]
+    layer = rows[LAYER]
+    values = rows[VALUES]
+    weights = rows[WEIGHTS]
     if block[field.COLOUR, 0] > ZERO:
         linear_row(values)
     colour_row(layer, values, block[field.LAYER_RGB + channel])
@@ -211,17 +247,29 @@ def blend_part(channel: int, rows: np.ndarray, indices: np.ndarray, block: Block
 
 @routine
 def is_even(channel: int, block: Block) -> bool:
-    """Return True if a layer has one weight and colour, and is added without clamping or blended without dodge."""
+    """Return True if a layer has one weight and colour, and is added without clamping or blended
+    without dodge."""
     is_plain = block[field.BLEND, 0] == ONE and block[field.TONE, 1] > ZERO
     has_darks = block[field.LAYER_DARK + channel, 0] + block[field.LAYER_DARK + channel, 1] != ZERO
-    even: bool = not has_darks and not block[field.REGION, 3] > ZERO and (is_plain or block[field.BLEND, 3] == ZERO)
+    even: bool = (
+        not has_darks
+        and not block[field.REGION, 3] > ZERO
+        and (is_plain or block[field.BLEND, 3] == ZERO)
+    )
     return even
 
 
 @part("float32[:,::1], uint8[:,:,::1], uint8[:,::1], float32[:,::1]")
-def image_part(row: int, rows: np.ndarray, image: np.ndarray, mask: np.ndarray, block: Block) -> None:
-    """Blend layer 5, cut out by its matte, into rows[PICTURE]; in simple mode replace it, in levels."""
-    picture, layer, weights, xs, ys = rows[PICTURE], rows[LAYER], rows[WEIGHTS], rows[X], rows[Y]
+def image_part(
+    row: int, rows: np.ndarray, image: np.ndarray, mask: np.ndarray, block: Block
+) -> None:
+    """Blend layer 5, cut out by its matte, into rows[PICTURE]; in simple mode replace it, in
+    levels."""
+    picture = rows[PICTURE]
+    layer = rows[LAYER]
+    weights = rows[WEIGHTS]
+    xs = rows[X]
+    ys = rows[Y]
     is_simple = block[field.LAYER5, 3] > ZERO
     if block[field.COLOUR, 2] > ZERO:
         sharp_row(layer, xs, ys, image, block)
@@ -239,12 +287,24 @@ def image_part(row: int, rows: np.ndarray, image: np.ndarray, mask: np.ndarray, 
         blend_row(picture, layer, weights, rows[HAS_BASE], block)
 
 
-PARTS = (trace_part, shape_part, stripes_part, mix_part, blend_part, light_part, ramp_part, image_part, feedback_part)
-"""Parts of a row, by those numbers. Until the last two are compiled, layer 5 and trails are left out."""
+PARTS = (
+    trace_part,
+    shape_part,
+    stripes_part,
+    mix_part,
+    blend_part,
+    light_part,
+    ramp_part,
+    image_part,
+    feedback_part,
+)
+"""Parts of a row, by those numbers. Until the last two are compiled, layer 5 and trails are left
+out."""
 
 
 @kernel(
-    "uint16[:,:,::1], uint64[::1], float32[:,:,:,::1], float32[:,::1], uint8[:,:,::1], uint8[:,::1], uint8[:,::1],"
+    "uint16[:,:,::1], uint64[::1], float32[:,:,:,::1], float32[:,::1], uint8[:,:,::1], "
+    "uint8[:,::1], uint8[:,::1],"
     " uint64[:,::1]"
 )
 def draw_row(
@@ -258,14 +318,18 @@ def draw_row(
     indices: np.ndarray,
     parts: np.ndarray,
 ) -> None:
-    """Draw one row of `draw_picture`. last: One number per pixel. parts: (2, 9), addresses (0 if not compiled), and 1
-    for parts that were missing."""
+    """Draw one row of `draw_picture`. last: One number per pixel. parts: (2, 9), addresses (0 if
+    not compiled), and 1 for parts that were missing."""
     is_simple = block[field.LAYER5, 3] > ZERO
     needs_polar = False
     for channel in range(4):
-        needs_polar |= block[field.LAYER_POLAR + channel, 0] != ZERO or block[field.LAYER_POLAR + channel, 1] != ZERO
+        needs_polar |= (
+            block[field.LAYER_POLAR + channel, 0] != ZERO
+            or block[field.LAYER_POLAR + channel, 1] != ZERO
+        )
     width = out.shape[1]
-    rows, index = np.zeros((BUFFERS, width), np.float32), np.empty(width, np.int32)
+    rows = np.zeros((BUFFERS, width), np.float32)
+    index = np.empty(width, np.int32)
     fold_row(rows[X], rows[Y], row, block)
     if needs_polar:
         polar_row(rows[R], rows[T], rows[X], rows[Y])
@@ -273,7 +337,10 @@ def draw_row(
         if is_simple or block[field.LAYER_RGB + channel, 3] == ZERO:
             continue
         is_trace = block[field.LAYER_LINE + channel, 0] > ZERO
-        is_polar = block[field.LAYER_POLAR + channel, 0] != ZERO or block[field.LAYER_POLAR + channel, 1] != ZERO
+        is_polar = (
+            block[field.LAYER_POLAR + channel, 0] != ZERO
+            or block[field.LAYER_POLAR + channel, 1] != ZERO
+        )
         is_bent = is_polar or block[field.LAYER_BAND + channel, 1] > ZERO
         part = TRACE if is_trace else SHAPE if is_bent else STRIPES
         if parts[0, part]:
@@ -300,16 +367,25 @@ def draw_row(
 
 
 def draw_picture(
-    out: Deep, last: Deep, tables: np.ndarray, block: Block, image: np.ndarray, mask: np.ndarray, indices: np.ndarray
+    out: Deep,
+    last: Deep,
+    tables: np.ndarray,
+    block: Block,
+    image: np.ndarray,
+    mask: np.ndarray,
+    indices: np.ndarray,
 ) -> None:
-    """Draw one picture into `out`; `last` is the one before. Waits for parts that it needs and that are being compiled.
+    """Draw one picture into `out`; `last` is the one before. Waits for parts that it needs and that
+    are being compiled.
 
-    tables: The table of `bake_layers`. block: From `pack_block`. image: (h, w, 3) uint8, layer 5. mask: (side, side)
-    uint8, its matte. indices: (h, w) uint8, the regions. Unused ones may be any 1 x 1 array."""
+    tables: The table of `bake_layers`. block: From `pack_block`. image: (h, w, 3) uint8, layer 5.
+    mask: (side, side) uint8, its matte. indices: (h, w) uint8, the regions. Unused ones may be any
+    1 x 1 array."""
     light_part.prepare()
     parts = np.zeros((2, len(PARTS)), np.uint64)
     while True:
-        parts[0], parts[1] = [each.address if each.is_ready else 0 for each in PARTS], 0
+        parts[0] = [each.address if each.is_ready else 0 for each in PARTS]
+        parts[1] = 0
         draw_row(out, one_number_each(last), tables, block, image, mask, indices, parts)
         missed = [each for each, is_missed in zip(PARTS, parts[1], strict=True) if is_missed]
         if not missed:

@@ -1,6 +1,8 @@
-"""Computes the layers' brightness in Numba, one picture row at a time: a pixel's position on the wave, then its value.
+"""Computes the layers' brightness in Numba, one picture row at a time: a pixel's position on the
+wave, then its value.
 
-The steps of shaders/warp.glsl and shaders/layer.glsl one by one; see numba_kernels.py for the rules.
+The steps of shaders/warp.glsl and shaders/layer.glsl one by one; see numba_kernels.py for the
+rules.
 """
 
 import math
@@ -37,14 +39,19 @@ from engine.render.numba_maths import (
 )
 
 WAVE_POINTS = float32(1024)
-GLOW, BAND = float32(0.42), float32(1.5)  # see shaders/layer.glsl
+# see shaders/layer.glsl
+GLOW = float32(0.42)
+BAND = float32(1.5)
 
 
 @routine
 def fold_row(xs: Row, ys: Row, row: int, block: Block) -> None:
-    """Write the source position of each pixel of the row into xs and ys, in pixels from the centre."""
+    """Write the source position of each pixel of the row into xs and ys, in pixels from the
+    centre."""
     half_w, half_h = block[field.SIZE, 2], block[field.SIZE, 3]
-    mirror_x, mirror_y, sector_rad = block[field.FOLD, 0] > ZERO, block[field.FOLD, 1] > ZERO, block[field.FOLD, 2]
+    mirror_x = block[field.FOLD, 0] > ZERO
+    mirror_y = block[field.FOLD, 1] > ZERO
+    sector_rad = block[field.FOLD, 2]
     y = float32(row) + HALF - half_h
     if mirror_y:
         y = -abs(y)
@@ -72,8 +79,11 @@ def polar_row(rs: Row, ts: Row, xs: Row, ys: Row) -> None:
 
 
 @routine
-def position_row(us: Row, slopes: Row, xs: Row, ys: Row, rs: Row, ts: Row, channel: int, block: Block) -> None:
-    """Write positions along the wave, in periods, into us, and squared gradients per pixel into slopes."""
+def position_row(
+    us: Row, slopes: Row, xs: Row, ys: Row, rs: Row, ts: Row, channel: int, block: Block
+) -> None:
+    """Write positions along the wave, in periods, into us, and squared gradients per pixel into
+    slopes."""
     u_x, u_y, u_0, _ = block[field.LAYER_U + channel]
     x_x, x_y, x_0, curve = block[field.LAYER_X + channel]
     y_x, y_y, y_0, _ = block[field.LAYER_Y + channel]
@@ -83,7 +93,8 @@ def position_row(us: Row, slopes: Row, xs: Row, ys: Row, rs: Row, ts: Row, chann
         slope_x, slope_y = u_x, u_y
         if curve != ZERO:
             x = xs[i] * x_x + ys[i] * x_y + x_0 - HALF
-            wave, wave_slope = bend(x * x), x * bend_slope(x * x)
+            wave = bend(x * x)
+            wave_slope = x * bend_slope(x * x)
             y = curve * (xs[i] * y_x + ys[i] * y_y + y_0)
             position += y * wave
             slope_x += curve * wave * y_x + y * wave_slope * x_x
@@ -103,7 +114,8 @@ def position_row(us: Row, slopes: Row, xs: Row, ys: Row, rs: Row, ts: Row, chann
 
 @routine
 def integral(table: np.ndarray, run: float, total: float) -> float:
-    """Return the wave's integral up to `run` points; mirrored beyond the end of (1025, 2). total: At the end."""
+    """Return the wave's integral up to `run` points; mirrored beyond the end of (1025, 2). total:
+    At the end."""
     point = WAVE_POINTS - abs(run - WAVE_POINTS)
     at = uint64(int32(point))
     sum_here: float = table[at, 0] + table[at, 1] * (point - float32(int32(point)))
@@ -111,7 +123,9 @@ def integral(table: np.ndarray, run: float, total: float) -> float:
 
 
 @routine
-def read_wave(values: Row, us: Row, fractions: Row, index: Index, period_points: float, table: np.ndarray) -> None:
+def read_wave(
+    values: Row, us: Row, fractions: Row, index: Index, period_points: float, table: np.ndarray
+) -> None:
     """Write the wave at each position, 0..1, into values, which may be the row of positions."""
     point_row(fractions, index, us, period_points)
     for i in range(values.size):
@@ -123,7 +137,8 @@ def read_wave(values: Row, us: Row, fractions: Row, index: Index, period_points:
 
 @routine
 def point_row(fractions: Row, index: Index, us: Row, period_points: float) -> None:
-    """Write the wave's point at each position into index, and the fraction towards the next one into fractions."""
+    """Write the wave's point at each position into index, and the fraction towards the next one
+    into fractions."""
     for i in range(us.size):
         turn = us[i] - np.floor(us[i])
         point = WAVE_POINTS - abs(turn * period_points - WAVE_POINTS)
@@ -133,8 +148,10 @@ def point_row(fractions: Row, index: Index, us: Row, period_points: float) -> No
 
 @routine
 def beyond_px(intervals: np.ndarray, index: int, fraction: float, across: float) -> float:
-    """Return the distance outside the interval at this point of (1025, 2), pixels; negative inside."""
-    at, after = uint64(index), uint64(min(index + 1, 1024))
+    """Return the distance outside the interval at this point of (1025, 2), pixels; negative
+    inside."""
+    at = uint64(index)
+    after = uint64(min(index + 1, 1024))
     low = intervals[at, 0] + fraction * (intervals[after, 0] - intervals[at, 0])
     high = intervals[at, 1] + fraction * (intervals[after, 1] - intervals[at, 1])
     beyond: float = max(across - high, low - across)
@@ -142,9 +159,14 @@ def beyond_px(intervals: np.ndarray, index: int, fraction: float, across: float)
 
 
 @part("float32[:,::1], int32[::1], float32[:,:,:,::1], float32[:,::1]")
-def stripes_part(channel: int, rows: np.ndarray, index: Index, tables: np.ndarray, block: Block) -> None:
-    """Write the brightness of a layer of plain stripes, 0..1, into rows[VALUES]. tables: From `bake_layers`."""
-    values, xs, ys = rows[VALUES], rows[X], rows[Y]
+def stripes_part(
+    channel: int, rows: np.ndarray, index: Index, tables: np.ndarray, block: Block
+) -> None:
+    """Write the brightness of a layer of plain stripes, 0..1, into rows[VALUES]. tables: From
+    `bake_layers`."""
+    values = rows[VALUES]
+    xs = rows[X]
+    ys = rows[Y]
     u_x, u_y, u_0, period_points = block[field.LAYER_U + channel]
     x_x, x_y, x_0, curve = block[field.LAYER_X + channel]
     y_x, y_y, y_0, _ = block[field.LAYER_Y + channel]
@@ -160,9 +182,17 @@ def stripes_part(channel: int, rows: np.ndarray, index: Index, tables: np.ndarra
 
 
 @part("float32[:,::1], int32[::1], float32[:,:,:,::1], float32[:,::1]")
-def trace_part(channel: int, rows: np.ndarray, index: Index, tables: np.ndarray, block: Block) -> None:
-    """Like `stripes_part` for a trace (line or circle) with an edge of one pixel and a glow; see `trace_rows`."""
-    values, xs, ys, rs, fractions, across = rows[VALUES], rows[X], rows[Y], rows[R], rows[FRACTIONS], rows[SLOPES]
+def trace_part(
+    channel: int, rows: np.ndarray, index: Index, tables: np.ndarray, block: Block
+) -> None:
+    """Like `stripes_part` for a trace (line or circle) with an edge of one pixel and a glow; see
+    `trace_rows`."""
+    values = rows[VALUES]
+    xs = rows[X]
+    ys = rows[Y]
+    rs = rows[R]
+    fractions = rows[FRACTIONS]
+    across = rows[SLOPES]
     position_row(rows[U], rows[SLOPES], xs, ys, rs, rows[T], channel, block)
     a_x, a_y, a_r, a_0 = block[field.LAYER_ACROSS + channel]
     _, glow_px, strength, _ = block[field.LAYER_LINE + channel]
@@ -170,15 +200,23 @@ def trace_part(channel: int, rows: np.ndarray, index: Index, tables: np.ndarray,
     for i in range(values.size):
         values[i] = ZERO
         across[i] = xs[i] * a_x + ys[i] * a_y + rs[i] * a_r + a_0
-    inners, outers, nears, fars = tables[1, channel], tables[2, channel], tables[3, channel], tables[4, channel]
-    lowest, highest = fars[0, 0], fars[0, 1]
+    inners = tables[1, channel]
+    outers = tables[2, channel]
+    nears = tables[3, channel]
+    fars = tables[4, channel]
+    lowest = fars[0, 0]
+    highest = fars[0, 1]
     for i in range(1, fars.shape[0]):
-        lowest, highest = min(lowest, fars[i, 0]), max(highest, fars[i, 1])
+        lowest = min(lowest, fars[i, 0])
+        highest = max(highest, fars[i, 1])
     for i in range(values.size):
         position = across[i]
-        if position < lowest or position > highest:  # most pixels; the rest needs up to 16 values of the table
+        if (
+            position < lowest or position > highest
+        ):  # most pixels; the rest needs up to 16 values of the table
             continue
-        point, fraction = index[i], fractions[i]
+        point = index[i]
+        fraction = fractions[i]
         far = beyond_px(fars, point, fraction, position)
         if far >= ZERO:
             continue
@@ -198,9 +236,14 @@ def trace_part(channel: int, rows: np.ndarray, index: Index, tables: np.ndarray,
 
 
 @part("float32[:,::1], int32[::1], float32[:,:,:,::1], float32[:,::1]")
-def shape_part(channel: int, rows: np.ndarray, index: Index, tables: np.ndarray, block: Block) -> None:
-    """Like `stripes_part` for bent layers and all other shapes, averaged over the pixel where the wave would alias."""
-    values, us, slopes = rows[VALUES], rows[U], rows[SLOPES]
+def shape_part(
+    channel: int, rows: np.ndarray, index: Index, tables: np.ndarray, block: Block
+) -> None:
+    """Like `stripes_part` for bent layers and all other shapes, averaged over the pixel where the
+    wave would alias."""
+    values = rows[VALUES]
+    us = rows[U]
+    slopes = rows[SLOPES]
     position_row(us, slopes, rows[X], rows[Y], rows[R], rows[T], channel, block)
     period_points = block[field.LAYER_U + channel, 3]
     max_points = block[field.LAYER_BAND + channel, 0]

@@ -1,6 +1,7 @@
 """Blending, tone and colour in Numba, a row of the picture at a time.
 
-The steps of shaders/blend.glsl, tone.glsl and light.glsl one by one; see numba_kernels.py for the rules.
+The steps of shaders/blend.glsl, tone.glsl and light.glsl one by one; see numba_kernels.py for the
+rules.
 """
 
 import math
@@ -33,15 +34,21 @@ from engine.render.numba_maths import (
 
 TONE_STEPS = 4096
 LAST_TONE_STEP = float32(TONE_STEPS - 1)
-# Level 0..255 after the soft tone curve, by x / (1 + x) in 4095 steps: the power is computed once for each.
+# Level 0..255 after the soft tone curve, by x / (1 + x) in 4095 steps: the power is computed once
+# for each.
 SOFT_LEVELS = (WHITE * np.linspace(0, 1, TONE_STEPS) ** 0.8).astype(np.float32)
-# Display value of linear light (sRGB, IEC 61966-2-1): below an edge a line, above it a polynomial in the fourth root,
-# within 1.5e-6.
-LIGHT_EDGE, LIGHT_SLOPE = float32(0.0031308), float32(12.92)
-D0, D1, D2, D3 = (float32(value) for value in (-0.059546627, 0.139604360, 1.365919944, -0.852954694))
+# Display value of linear light (sRGB, IEC 61966-2-1): below an edge a line, above it a polynomial
+# in the fourth root, within 1.5e-6.
+LIGHT_EDGE = float32(0.0031308)
+LIGHT_SLOPE = float32(12.92)
+D0, D1, D2, D3 = (
+    float32(value) for value in (-0.059546627, 0.139604360, 1.365919944, -0.852954694)
+)
 D4, D5, D6 = (float32(value) for value in (0.657184608, -0.318413485, 0.068207296))
 LIGHT_1, LIGHT_2, LIGHT_3 = (float32(value) for value in LINEAR)
-SHOULDER, WHITENING = float32(0.55), float32(0.3)  # see shaders/light.glsl
+# see shaders/light.glsl
+SHOULDER = float32(0.55)
+WHITENING = float32(0.3)
 REST = float32(1) - SHOULDER
 # Of the cones' response to red, green and blue, and back (Ottosson 2020).
 CONES = np.array(
@@ -113,26 +120,34 @@ def mix_row(picture: Rgb, values: Row, colour: np.ndarray, weight: float, block:
     ceiling = block[TONE, 2]
     for c in range(3):
         for i in range(values.size):
-            below, above = picture[c, i], colour[c] * values[i]
+            below = picture[c, i]
+            above = colour[c] * values[i]
             both = below + above
-            blended = add * min(both, ceiling) + screen * (both - below * above) + difference * abs(below - above)
+            blended = (
+                add * min(both, ceiling)
+                + screen * (both - below * above)
+                + difference * abs(below - above)
+            )
             picture[c, i] = below + weight * (blended - below)
 
 
 @routine
 def blend_row(picture: Rgb, layer: Rgb, weights: Row, has_base: Row, block: Block) -> None:
-    """Blend layer (3, width) over picture, weighted per pixel; it is the base where nothing was drawn before."""
+    """Blend layer (3, width) over picture, weighted per pixel; it is the base where nothing was
+    drawn before."""
     add, screen, difference, dodge = block[BLEND]
     ceiling = block[TONE, 2]
     for c in range(3):
         if add == ONE:
             for i in range(weights.size):
-                below, above = picture[c, i], layer[c, i]
+                below = picture[c, i]
+                above = layer[c, i]
                 mixed = below + weights[i] * (min(below + above, ceiling) - below)
                 picture[c, i] = mixed if has_base[i] > ZERO else above * weights[i]
         else:
             for i in range(weights.size):
-                below, above = picture[c, i], layer[c, i]
+                below = picture[c, i]
+                above = layer[c, i]
                 both = below + above
                 dodged = min(ONE, max(below, float32(0.06)) / max(float32(0.001), ONE - above))
                 if above >= float32(0.999):
@@ -179,14 +194,24 @@ def roll_row(picture: Rgb) -> None:
             scale = rolled / peak
             red, green, blue = red * scale, green * scale, blue * scale
             pale = white * cube_root(rolled)
-            long = (ONE - white) * cube_root(CONES[0, 0] * red + CONES[0, 1] * green + CONES[0, 2] * blue) + pale
-            medium = (ONE - white) * cube_root(CONES[1, 0] * red + CONES[1, 1] * green + CONES[1, 2] * blue) + pale
-            short = (ONE - white) * cube_root(CONES[2, 0] * red + CONES[2, 1] * green + CONES[2, 2] * blue) + pale
-            long, medium, short = long * long * long, medium * medium * medium, short * short * short
+            long = (ONE - white) * cube_root(
+                CONES[0, 0] * red + CONES[0, 1] * green + CONES[0, 2] * blue
+            ) + pale
+            medium = (ONE - white) * cube_root(
+                CONES[1, 0] * red + CONES[1, 1] * green + CONES[1, 2] * blue
+            ) + pale
+            short = (ONE - white) * cube_root(
+                CONES[2, 0] * red + CONES[2, 1] * green + CONES[2, 2] * blue
+            ) + pale
+            long = long * long * long
+            medium = medium * medium * medium
+            short = short * short * short
             red = FROM_CONES[0, 0] * long + FROM_CONES[0, 1] * medium + FROM_CONES[0, 2] * short
             green = FROM_CONES[1, 0] * long + FROM_CONES[1, 1] * medium + FROM_CONES[1, 2] * short
             blue = FROM_CONES[2, 0] * long + FROM_CONES[2, 1] * medium + FROM_CONES[2, 2] * short
-        picture[0, i], picture[1, i], picture[2, i] = red, green, blue
+        picture[0, i] = red
+        picture[1, i] = green
+        picture[2, i] = blue
 
 
 @routine
@@ -208,7 +233,8 @@ def turn_hue_row(reds: Row, greens: Row, blues: Row, hue: float) -> None:
 
 @routine
 def primary_weight(sixths: float) -> float:
-    """Return the weight of a primary colour, 0..1, at this distance from its hue in sixths of a turn."""
+    """Return the weight of a primary colour, 0..1, at this distance from its hue in sixths of a
+    turn."""
     position = sixths - SIX * np.floor(sixths / SIX)
     weight: float = min(max(abs(position - THREE) - ONE, ZERO), ONE)
     return weight
@@ -216,10 +242,11 @@ def primary_weight(sixths: float) -> float:
 
 @part("float32[:,::1], float32[:,::1]")
 def light_part(row: int, rows: np.ndarray, block: Block) -> None:
-    """Convert the sum of the layers in rows[PICTURE] to levels 0..255. Each step runs once for all three colours: a
-    routine is compiled again at each call site."""
+    """Convert the sum of the layers in rows[PICTURE] to levels 0..255. Each step runs once for all
+    three colours: a routine is compiled again at each call site."""
     picture = rows[PICTURE]
-    brightness, tone = block[TONE, 0], block[TONE, 1]
+    brightness = block[TONE, 0]
+    tone = block[TONE, 1]
     is_linear = block[COLOUR, 0] > ZERO
     values = picture.reshape(picture.size)
     highest = ZERO
@@ -247,12 +274,16 @@ def light_part(row: int, rows: np.ndarray, block: Block) -> None:
 
 @part("float32[:,::1], int32[::1], float32[:,::1]")
 def ramp_part(row: int, rows: np.ndarray, index: Index, block: Block) -> None:
-    """Recolour rows[PICTURE] by brightness along the palette's ramp, in levels; see shaders/light.glsl."""
-    picture, fractions = rows[PICTURE], rows[FRACTIONS]
+    """Recolour rows[PICTURE] by brightness along the palette's ramp, in levels; see
+    shaders/light.glsl."""
+    picture = rows[PICTURE]
+    fractions = rows[FRACTIONS]
     amount = block[COLOUR, 1]
     for i in range(picture.shape[1]):
         red, green, blue = picture[0, i], picture[1, i], picture[2, i]
-        key = HALF * (RED_LIGHT * red + GREEN_LIGHT * green + BLUE_LIGHT * blue + max(red, green, blue))
+        key = HALF * (
+            RED_LIGHT * red + GREEN_LIGHT * green + BLUE_LIGHT * blue + max(red, green, blue)
+        )
         position = min(max(key / WHITE, ZERO), ONE) * float32(RAMP_STEPS)
         index[i] = min(int32(position), RAMP_STEPS - 1)
         fractions[i] = position - float32(index[i])

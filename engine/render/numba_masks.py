@@ -1,11 +1,13 @@
-"""Paints masks of found objects over a picture, in Numba, as mask_colours.glsl and mask_ids.glsl do.
+"""Paints masks of found objects over a picture, in Numba, as mask_colours.glsl and mask_ids.glsl
+do.
 
-The picture is drawn row by row. For each object whose box crosses the row, the two rows of texels around it are mixed
-in float; the pixels in the box are interpolated between those texels. No mask is scaled to full size. The
-kernels distribute rows over the processor's cores and release the GIL; they are called from one thread only. Everything
-is float32, for the reasons in numba_maths.py.
+The picture is drawn row by row. For each object whose box crosses the row, the two rows of texels
+around it are mixed in float; the pixels in the box are interpolated between those texels. No mask
+is scaled to full size. The kernels distribute rows over the processor's cores and release the GIL;
+they are called from one thread only. Everything is float32, for the reasons in numba_maths.py.
 
-Arrays must be C-contiguous and writable: for Numba other layouts are other types, and each takes seconds to compile.
+Arrays must be C-contiguous and writable: for Numba other layouts are other types, and each takes
+seconds to compile.
 """
 
 from functools import cache
@@ -22,15 +24,18 @@ HARD_LOW, HARD_SLOPE = (float32(value) for value in HARD_EDGE)
 
 @cache
 def texel_positions(size: int, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return for each of `size` pixels along an axis the two of `side` texels around it, (2, size) int32, and the
-    weight of the second, (size,) float32."""
-    positions = (np.arange(size, dtype=np.float32) + HALF) * (np.float32(side) / np.float32(size)) - HALF
+    """Return for each of `size` pixels along an axis the two of `side` texels around it, (2, size)
+    int32, and the weight of the second, (size,) float32."""
+    positions = (np.arange(size, dtype=np.float32) + HALF) * (
+        np.float32(side) / np.float32(size)
+    ) - HALF
     base = np.floor(positions)
     return np.clip([base, base + 1], 0, max(side - 1, 0)).astype(np.int32), positions - base
 
 
 def pixels_touching(low: int, high: int, size: int, side: int) -> tuple[int, int]:
-    """Return the range of pixels, of `size` along an axis, that touch texels `low` to `high` of `side`."""
+    """Return the range of pixels, of `size` along an axis, that touch texels `low` to `high` of
+    `side`."""
     return low * size // side, min((high * size + side - 1) // side, size)
 
 
@@ -38,7 +43,9 @@ pixel_range = routine(pixels_touching)  # compiled version
 
 
 @routine
-def texel_row(texels: np.ndarray, mask: np.ndarray, upper: int, lower: int, fraction: float) -> None:
+def texel_row(
+    texels: np.ndarray, mask: np.ndarray, upper: int, lower: int, fraction: float
+) -> None:
     """Interpolate between two rows of the mask into texels, (side,) float32, 0..1."""
     for i in range(texels.size):
         texels[i] = (mask[upper, i] * (ONE - fraction) + mask[lower, i] * fraction) / WHITE
@@ -60,17 +67,21 @@ def paint_masks(
     opacity: float,
     is_hard: bool,
 ) -> None:
-    """Paint `masks.Overlay` into `out`, (height, width, 3 or 4) uint8; a fourth channel becomes 255.
+    """Paint `masks.Overlay` into `out`, (height, width, 3 or 4) uint8; a fourth channel becomes
+    255.
 
-    source (height, width, 3 or 4) uint8; masks (n, side, side) uint8; boxes from `mask_boxes` and colours
-    from `object_colours`; opacity 0..1."""
+    source (height, width, 3 or 4) uint8; masks (n, side, side) uint8; boxes from `mask_boxes` and
+    colours from `object_colours`; opacity 0..1."""
     height, width = out.shape[:2]
     columns, rows = texel_positions(width, masks.shape[1]), texel_positions(height, masks.shape[1])
-    paint_mask_row(out, source, masks, boxes, colours, *columns, *rows, np.float32(opacity), is_hard)
+    paint_mask_row(
+        out, source, masks, boxes, colours, *columns, *rows, np.float32(opacity), is_hard
+    )
 
 
 @kernel(
-    "uint8[:,:,::1], uint8[:,:,::1], uint8[:,:,::1], int32[:,::1], float32[:,::1], int32[:,::1], float32[::1],"
+    "uint8[:,:,::1], uint8[:,:,::1], uint8[:,:,::1], int32[:,::1], float32[:,::1], int32[:,::1], "
+    "float32[::1],"
     " int32[:,::1], float32[::1], float32, boolean"
 )
 def paint_mask_row(
@@ -87,10 +98,12 @@ def paint_mask_row(
     opacity: float,
     is_hard: bool,
 ) -> None:
-    """Paint one row of `paint_masks`. columns, fractions, rows, row_fractions: From `texel_positions`."""
+    """Paint one row of `paint_masks`. columns, fractions, rows, row_fractions: From
+    `texel_positions`."""
     height, width = out.shape[0], out.shape[1]
     side = masks.shape[1]
-    lefts, rights = columns[0], columns[1]
+    lefts = columns[0]
+    rights = columns[1]
     low, slope = (HARD_LOW, HARD_SLOPE) if is_hard else (SOFT_LOW, SOFT_SLOPE)
     picture = np.empty((3, width), np.float32)
     texels = np.empty(side, np.float32)
@@ -118,16 +131,19 @@ def paint_mask_row(
 
 
 def paint_ids(out: np.ndarray, masks: np.ndarray, boxes: np.ndarray, levels: np.ndarray) -> None:
-    """Paint `masks.IdPicture` into `out`, (height, width, 3 or 4) uint8; a fourth channel becomes 255.
+    """Paint `masks.IdPicture` into `out`, (height, width, 3 or 4) uint8; a fourth channel becomes
+    255.
 
-    masks (n, side, side) uint8; boxes from `mask_boxes`; levels (n, 2) uint8, red and green of each."""
+    masks (n, side, side) uint8; boxes from `mask_boxes`; levels (n, 2) uint8, red and green of
+    each."""
     height, width = out.shape[:2]
     columns, rows = texel_positions(width, masks.shape[1]), texel_positions(height, masks.shape[1])
     paint_id_row(out, masks, boxes, levels, *columns, *rows)
 
 
 @kernel(
-    "uint8[:,:,::1], uint8[:,:,::1], int32[:,::1], uint8[:,::1], int32[:,::1], float32[::1], int32[:,::1], float32[::1]"
+    "uint8[:,:,::1], uint8[:,:,::1], int32[:,::1], uint8[:,::1], int32[:,::1], float32[::1], "
+    "int32[:,::1], float32[::1]"
 )
 def paint_id_row(
     row: int,
@@ -140,10 +156,12 @@ def paint_id_row(
     rows: np.ndarray,
     row_fractions: np.ndarray,
 ) -> None:
-    """Paint one row of `paint_ids`. columns, fractions, rows, row_fractions: From `texel_positions`."""
+    """Paint one row of `paint_ids`. columns, fractions, rows, row_fractions: From
+    `texel_positions`."""
     height, width = out.shape[0], out.shape[1]
     side = masks.shape[1]
-    lefts, rights = columns[0], columns[1]
+    lefts = columns[0]
+    rights = columns[1]
     texels = np.empty(side, np.float32)
     for i in range(width):
         for c in range(3):
@@ -160,6 +178,8 @@ def paint_id_row(
             value = texels[lefts[i]] * (ONE - fractions[i]) + texels[rights[i]] * fractions[i]
             blue = np.uint8(covered(value, SOFT_LOW, SOFT_SLOPE) * WHITE + HALF)
             if value > HALF:
-                out[row, i, 0], out[row, i, 1], out[row, i, 2] = levels[n, 0], levels[n, 1], blue
+                out[row, i, 0] = levels[n, 0]
+                out[row, i, 1] = levels[n, 1]
+                out[row, i, 2] = blue
             else:
                 out[row, i, 2] = max(out[row, i, 2], blue)

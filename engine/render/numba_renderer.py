@@ -24,7 +24,13 @@ from engine.render.look import PostLook
 from engine.render.masks import IdPicture, Overlay, mask_boxes, merge_masks, object_colours
 from engine.render.master import Finish, FlashGuardState, Master
 from engine.render.numba_code import ALL, FIRST, Compilation
-from engine.render.numba_finish import publish_deep, publish_limited, publish_picture, sum_cells, wide_thresholds
+from engine.render.numba_finish import (
+    publish_deep,
+    publish_limited,
+    publish_picture,
+    sum_cells,
+    wide_thresholds,
+)
 from engine.render.numba_graphics import composite_graphics, composite_row
 from engine.render.numba_kernels import draw_picture
 from engine.render.numba_masks import paint_ids, paint_masks
@@ -48,14 +54,16 @@ _NO_MASKS = np.zeros((0, 1, 1), np.uint8)
 
 
 def _open_threads() -> int:
-    """Start the drawing threads and return their number. They sleep right after a picture: by default OpenMP spins for
-    milliseconds on cores that child processes need (with a voice on two cores a picture took 4.4 ms; 8.2 spinning)."""
+    """Start the drawing threads and return their number. They sleep right after a picture: by
+    default OpenMP spins for milliseconds on cores that child processes need (with a voice on two
+    cores a picture took 4.4 ms; 8.2 spinning)."""
     with openmp.sleeping():  # the library is loaded here
         return numba.get_num_threads()
 
 
 class NumbaRenderer:
-    """A `Renderer` on the CPU. `draw` returns when the picture is drawn; other Python threads run meanwhile."""
+    """A `Renderer` on the CPU. `draw` returns when the picture is drawn; other Python threads run
+    meanwhile."""
 
     kind = "numba"
     is_software = True
@@ -71,12 +79,14 @@ class NumbaRenderer:
         shaders: "GLShaders | None" = None,
         why_no_shaders: str = "",
     ) -> None:
-        """Compile the kernels, so that no picture has to wait: 12 s of CPU time the first time on a machine, on all
-        cores, 0.4 s from the disk.
+        """Compile the kernels, so that no picture has to wait: 12 s of CPU time the first time on a
+        machine, on all cores, 0.4 s from the disk.
 
-        is_live: Portable code will do; else return as soon as any look can be drawn; effects, masks and 16-bit pictures
-        follow once they are compiled. on_progress: Gets the progress, line by line, also on other threads."""
-        self.reason, self._is_live = reason, is_live
+        is_live: Portable code will do; else return as soon as any look can be drawn; effects, masks
+        and 16-bit pictures follow once they are compiled. on_progress: Gets the progress, line by
+        line, also on other threads."""
+        self.reason = reason
+        self._is_live = is_live
         self._shaders = shaders
         self.shader_driver = shaders.driver if shaders else ""
         self.description = f"Numba {numba.__version__}, {_open_threads()} threads, 16-bit pictures"
@@ -88,7 +98,8 @@ class NumbaRenderer:
         self._why_no_shaders = f"{NEEDS_GL} ({why_no_shaders})" if why_no_shaders else NEEDS_GL
         self._refused = ShaderState()
         self._is_closed = False
-        self._cuts = self._returns = 0
+        self._cuts = 0
+        self._returns = 0
         self._extra = _extra_pictures()
         self._matte: tuple[Segmentation | None, np.ndarray] = (None, _EMPTY)
         self._fade_backend = FadeBackend(
@@ -106,15 +117,18 @@ class NumbaRenderer:
             raise RenderError(f"size {width}x{height}: allowed: 1x1 to {MAX_PX}x{MAX_PX}")
         with self._drawing():
             # first, so that the old ones stay if this fails
-            black, published = np.zeros((height, width, 4), np.uint16), np.zeros((height, width, 4), np.uint8)
+            black = np.zeros((height, width, 4), np.uint16)
+            published = np.zeros((height, width, 4), np.uint8)
         self._current = self._bare = self._last = self._outgoing = black
         self._upcoming: np.ndarray | None = None
         self._published = published
         self._deep: np.ndarray | None = None
-        self._finish, self._is_luma = Finish(1.0, None), False
+        self._finish = Finish(1.0, None)
+        self._is_luma = False
         self._fade = FadeState[np.ndarray]()
         self._size_px = (width, height)
-        self._pool, self._published_pool = PixelPool(width, height, np.uint16), PixelPool(width, height)
+        self._pool = PixelPool(width, height, np.uint16)
+        self._published_pool = PixelPool(width, height)
         self._sample_positions = sample_positions(width, height)
         self._has_picture = False
 
@@ -137,7 +151,9 @@ class NumbaRenderer:
             self._refused = ShaderState(failures=why, missing=frozenset(why))
             cells = self._sum_cells() if look.is_flash_guarded else None
             finish = self.master.finish(look, cells, picture.time_s)
-            self._finish, self._is_luma, self._deep = finish, look.is_alpha_luma, None
+            self._finish = finish
+            self._is_luma = look.is_alpha_luma
+            self._deep = None
             self._published = self._publish()
 
     def wait(self) -> None:
@@ -167,26 +183,42 @@ class NumbaRenderer:
         picture = self._bare if is_bare else self._current
         with self._drawing():
             full = picture.shape[1::-1]
-            # As previews are scaled (engine/web/preview.py): area averaging only where pixels would be skipped.
+            # As previews are scaled (engine/web/preview.py): area averaging only where pixels would
+            # be skipped.
             interpolation = cv2.INTER_LINEAR if size_px[0] * 2 >= full[0] else cv2.INTER_AREA
-            fitted = picture if size_px == full else cv2.resize(picture, size_px, interpolation=interpolation)
+            fitted = (
+                picture
+                if size_px == full
+                else cv2.resize(picture, size_px, interpolation=interpolation)
+            )
             out = cv2.convertScaleAbs(fitted, alpha=1 / 257)
             out[..., 3] = 255
             return out
 
     def read_rgba16(self) -> np.ndarray:
         with self._drawing():
-            if (deep := self._deep) is None:
+            deep = self._deep
+            if deep is None:
                 deep = self._deep = self._pool.take()
-                finish, limits = self._finish, self._finish.limits or NO_LIMITS
+                finish = self._finish
+                limits = self._finish.limits or NO_LIMITS
                 keeps_alpha = finish.limits is None and finish.fade == 1.0
-                publish_deep(deep, self._current, limits.maps, np.float32(finish.fade), self._is_luma, keeps_alpha)
+                publish_deep(
+                    deep,
+                    self._current,
+                    limits.maps,
+                    np.float32(finish.fade),
+                    self._is_luma,
+                    keeps_alpha,
+                )
             return deep
 
     def lazy_picture(self, request: PictureRequest) -> LazyPicture:
         width, height = request.size_px
         read_rgba = partial(self._read_request, request)
-        return LazyPicture(width=width, height=height, draw_texture=self._require_open, read_rgba=read_rgba)
+        return LazyPicture(
+            width=width, height=height, draw_texture=self._require_open, read_rgba=read_rgba
+        )
 
     def open_second(self, width: int, height: int) -> "NumbaRenderer":
         shaders = None if self._shaders is None else self._shaders.open_another()
@@ -201,9 +233,12 @@ class NumbaRenderer:
         self._extra = _extra_pictures()
         self._matte = (None, _EMPTY)
         self._post.release()
-        self._pool, self._published_pool = PixelPool(1, 1, np.uint16), PixelPool(1, 1)
+        self._pool = PixelPool(1, 1, np.uint16)
+        self._published_pool = PixelPool(1, 1)
         self._current = self._bare = self._last = self._outgoing = self._pool.take()
-        self._published, self._deep, self._fade = self._published_pool.take(), None, FadeState()
+        self._published = self._published_pool.take()
+        self._deep = None
+        self._fade = FadeState()
 
     @contextmanager
     def _drawing(self) -> Iterator[None]:
@@ -231,7 +266,8 @@ class NumbaRenderer:
         return self._matte[1]
 
     def _layer5_pixels(self, picture: PictureInput, *, is_outgoing: bool) -> np.ndarray | None:
-        """Return the pixels of layer 5, (height, width, 3 or 4) uint8, or None if it is not visible."""
+        """Return the pixels of layer 5, (height, width, 3 or 4) uint8, or None if it is not
+        visible."""
         look = picture.look
         if not (look.is_simple or look.layer5_weight > 0):
             return None
@@ -250,7 +286,9 @@ class NumbaRenderer:
             if self._shaders.is_incomplete and self._has_picture:
                 return
         finished = self._draw_looks(picture)
-        if self._shaders is None or not self._shaders.is_incomplete or not self._has_picture:  # else the last one stays
+        if (
+            self._shaders is None or not self._shaders.is_incomplete or not self._has_picture
+        ):  # else the last one stays
             self._fade.displayed = finished
         self._has_picture = True
 
@@ -260,14 +298,18 @@ class NumbaRenderer:
         with suppress(RenderError):
             self._shaders.close()
         self._shaders = None
-        self._why_no_shaders = f"OpenGL has failed, so shaders are off until the next start ({error})"
+        self._why_no_shaders = (
+            f"OpenGL has failed, so shaders are off until the next start ({error})"
+        )
 
     def _draw_looks(self, picture: PictureInput) -> np.ndarray:
         """Draw the finished look; during a dissolve both finished looks and their mix.
 
-        `_last` and `_outgoing` are the trails of the two, `_upcoming` is that of a look that is about to begin."""
+        `_last` and `_outgoing` are the trails of the two, `_upcoming` is that of a look that is
+        about to begin."""
         if picture.returns != self._returns:
-            self._returns, self._last = picture.returns, self._outgoing
+            self._returns = picture.returns
+            self._last = self._outgoing
         if self._fade.follow(picture.outgoing) in (FadeChange.BEGIN, FadeChange.HOLD):
             self._outgoing, self._last = self._last, self._new_trail(picture)
         if picture.cuts != self._cuts:
@@ -280,7 +322,8 @@ class NumbaRenderer:
         return self._fade.draw(picture, self._fade_backend)
 
     def _new_trail(self, picture: PictureInput) -> np.ndarray:
-        """Return the trail of a look that begins: the upcoming one's; otherwise, or while that waits, a black one."""
+        """Return the trail of a look that begins: the upcoming one's; otherwise, or while that
+        waits, a black one."""
         if self._upcoming is None or picture.upcoming_waits:
             return np.zeros_like(self._last)
         return self._upcoming
@@ -288,7 +331,8 @@ class NumbaRenderer:
     def _draw_effects(
         self, picture: PictureInput, rendered: np.ndarray, post: PostLook, *, is_outgoing: bool
     ) -> np.ndarray:
-        """Draw shader slots, texts, logo and effects onto a rendered look: (height, width, 4) uint16."""
+        """Draw shader slots, texts, logo and effects onto a rendered look: (height, width, 4)
+        uint16."""
         is_luma = picture.look.is_alpha_luma
         if self._shaders is not None:
             rendered = self._shaders.draw(rendered, is_luma=is_luma, is_outgoing=is_outgoing)
@@ -309,9 +353,12 @@ class NumbaRenderer:
         cv2.addWeighted(outgoing, 1 - mix, incoming, mix, 0, out)
         return out
 
-    def _compose(self, outgoing: np.ndarray, incoming: np.ndarray, mix: float, picture: PictureInput) -> np.ndarray:
+    def _compose(
+        self, outgoing: np.ndarray, incoming: np.ndarray, mix: float, picture: PictureInput
+    ) -> np.ndarray:
         """Return what OpenGL's transition makes of both looks, else their plain dissolve."""
-        is_luma, composed = picture.look.is_alpha_luma, None
+        is_luma = picture.look.is_alpha_luma
+        composed = None
         if self._shaders is not None and picture.has_transition:
             composed = self._shaders.draw_transition(outgoing, incoming, mix, is_luma=is_luma)
         return self._dissolve(outgoing, incoming, mix) if composed is None else composed
@@ -325,15 +372,20 @@ class NumbaRenderer:
     def _draw_look(self, picture: PictureInput, *, is_outgoing: bool, is_last: bool) -> np.ndarray:
         """Draw the look onto its own trail, (height, width, 4) uint16."""
         trail = self._outgoing if is_outgoing else self._last
-        out = self._draw_trail(picture, trail, self._layer5_pixels(picture, is_outgoing=is_outgoing))
+        out = self._draw_trail(
+            picture, trail, self._layer5_pixels(picture, is_outgoing=is_outgoing)
+        )
         if is_outgoing:
             self._outgoing = out
         else:
             self._last = out
         return out
 
-    def _draw_trail(self, picture: PictureInput, last: np.ndarray, layer5: np.ndarray | None) -> np.ndarray:
-        """Draw the look alone over its last picture. layer5: (height, width, 3 or 4) uint8, None if not visible."""
+    def _draw_trail(
+        self, picture: PictureInput, last: np.ndarray, layer5: np.ndarray | None
+    ) -> np.ndarray:
+        """Draw the look alone over its last picture. layer5: (height, width, 3 or 4) uint8, None if
+        not visible."""
         look = picture.look
         image = _NO_IMAGE if layer5 is None else _writable(layer5)
         indices = _EMPTY if picture.region is None else picture.region.indices
@@ -366,7 +418,9 @@ class NumbaRenderer:
         if self._finish.limits is None:
             publish_picture(out, self._current, self._noise, fade, self._is_luma)
         else:
-            publish_limited(out, self._current, self._noise, self._finish.limits.maps, fade, self._is_luma)
+            publish_limited(
+                out, self._current, self._noise, self._finish.limits.maps, fade, self._is_luma
+            )
         return out
 
 
@@ -380,14 +434,16 @@ class _CachedPicture:
         self._pool = PixelPool(1, 1)
 
     def read(self, request: PictureRequest) -> np.ndarray:
-        """Return the pixels, (height, width, 4) uint8, opaque; the same array for the same request."""
+        """Return the pixels, (height, width, 4) uint8, opaque; the same array for the same
+        request."""
         if self._pixels is None or request != self._request:
             width, height = request.size_px
             if not self._pool.makes(width, height):
                 self._pool = PixelPool(width, height)
             out = self._pool.take()
             self._paint(out, request)
-            self._request, self._pixels = request, out
+            self._request = request
+            self._pixels = out
         return self._pixels
 
 
@@ -403,7 +459,8 @@ def _paint_crossfade(out: np.ndarray, fade: PictureCrossfade) -> None:
     mixed = fade.picture.pixels[..., :3]
     if fade.before is not None:
         mixed = cv2.addWeighted(fade.before.pixels[..., :3], 1 - fade.mix, mixed, fade.mix, 0)
-    out[..., :3], out[..., 3] = mixed, 255
+    out[..., :3] = mixed
+    out[..., 3] = 255
 
 
 def _paint_overlay(out: np.ndarray, overlay: Overlay) -> None:
@@ -420,5 +477,6 @@ def _paint_ids(out: np.ndarray, ids: IdPicture) -> None:
 
 
 def _writable(pixels: np.ndarray) -> np.ndarray:
-    """Make it C-contiguous and writable, as the kernels require: for Numba a read-only array is another type."""
+    """Make it C-contiguous and writable, as the kernels require: for Numba a read-only array is
+    another type."""
     return np.require(pixels, requirements=["C", "W"])

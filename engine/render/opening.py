@@ -1,6 +1,7 @@
 """Opens a renderer: OpenGL on a GPU; Numba where OpenGL would run on the CPU or is missing.
 
-Each is imported on demand: on a GPU the engine does not need numba, without OpenGL it does not need moderngl.
+Each is imported on demand: on a GPU the engine does not need numba, without OpenGL it does not need
+moderngl.
 """
 
 from collections.abc import Callable
@@ -31,16 +32,18 @@ def open_renderer(
 ) -> Renderer:
     """Open a renderer of this size, "auto", "gl" or "numba". Use it on the calling thread only.
 
-    is_live: Where Numba must compile, start before trails, layer 5 and effects are compiled. on_progress: Gets the
-    progress. date_at: Source of the shaders' DATE. "auto" is OpenGL on a GPU, else "numba". Numba uses OpenGL for
-    shaders; without it each shader fails. `.reason` explains why it is not OpenGL.
-    NoGLError if "gl" or the chosen GPU is not available; RenderError if a shader or size is rejected."""
+    is_live: Where Numba must compile, start before trails, layer 5 and effects are compiled.
+    on_progress: Gets the progress. date_at: Source of the shaders' DATE. "auto" is OpenGL on a GPU,
+    else "numba". Numba uses OpenGL for shaders; without it each shader fails. `.reason` explains
+    why it is not OpenGL. NoGLError if "gl" or the chosen GPU is not available; RenderError if a
+    shader or size is rejected."""
     if choice not in CHOICES:
         raise RenderError(f"renderer {choice!r}: choose auto, gl or numba")
     if choice == "gl":
         return _open_gl(width, height, date_at)
     is_requested = choice == "numba"
-    shaders, why_no_shaders = None, ""
+    shaders = None
+    why_no_shaders = ""
     try:
         shaders = _open_shaders(date_at)
         if not (shaders.is_software or is_requested):
@@ -49,7 +52,8 @@ def open_renderer(
     except RenderError as error:  # no OpenGL, or a driver that rejects a shader
         if gpu_choice():
             raise
-        shaders, why_no_shaders = None, str(error)
+        shaders = None
+        why_no_shaders = str(error)
     try:
         return _numba_class()(
             width,
@@ -96,7 +100,8 @@ def _numba_class() -> "type[NumbaRenderer]":
 
 
 def describe_unused_card() -> str:
-    """Describe in one line a graphics card that OpenGL does not use, why, and how to fix it; "" if there is none.
+    """Describe in one line a graphics card that OpenGL does not use, why, and how to fix it; "" if
+    there is none.
 
     For Linux, and for a renderer that draws in software. As of `find_unused_card`."""
     try:

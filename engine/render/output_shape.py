@@ -1,7 +1,9 @@
-"""The shape of an output: a part of a picture at the output's own size, its blended edges and its four corners. Pure.
+"""The shape of an output: a part of a picture at the output's own size, its blended edges and its
+four corners. Pure.
 
-The corners are those of the output's picture (corner pin, keystone). The way back is one projective matrix, which a
-fragment shader applies to each pixel (Heckbert 1989, Fundamentals of Texture Mapping and Image Warping, 2.2).
+The corners are those of the output's picture (corner pin, keystone). The way back is one projective
+matrix, which a fragment shader applies to each pixel (Heckbert 1989, Fundamentals of Texture
+Mapping and Image Warping, 2.2).
 """
 
 import math
@@ -15,13 +17,20 @@ from osc_schema.outputs import EDGES
 
 Size = tuple[int, int]
 Corners = tuple[tuple[float, float], ...]
-CORNERS: Corners = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))  # clockwise from the top left, y down
-MIN_AREA = 1e-4  # twice the area at a corner, in parts of the display: a thinner shape has no stable way back
+CORNERS: Corners = (
+    (0.0, 0.0),
+    (1.0, 0.0),
+    (1.0, 1.0),
+    (0.0, 1.0),
+)  # clockwise from the top left, y down
+# twice the area at a corner, in parts of the display: a thinner shape has no stable way back
+MIN_AREA = 1e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutputShape:
-    """The shape of one output, and of which picture; at the defaults it shows the whole picture as it is."""
+    """The shape of one output, and of which picture; at the defaults it shows the whole picture as
+    it is."""
 
     number: int
     picture_px: Size
@@ -39,18 +48,24 @@ class OutputShape:
     pin: Corners = CORNERS
 
     @classmethod
-    def from_values(cls, values: Mapping[str, Any], number: int, picture_px: Size, index: int = 0) -> "OutputShape":
+    def from_values(
+        cls, values: Mapping[str, Any], number: int, picture_px: Size, index: int = 0
+    ) -> "OutputShape":
         at = f"/output/{number}"
         requested_px = values.get(f"{at}/width", 0), values.get(f"{at}/height", 0)
         crop = tuple(values[f"{at}/crop/{name}"] for name in ("x", "y", "width", "height"))
-        edges, gamma = tuple(values[f"{at}/blend/{edge}"] for edge in EDGES), values[f"{at}/blend/gamma"]
+        edges = tuple(values[f"{at}/blend/{edge}"] for edge in EDGES)
+        gamma = values[f"{at}/blend/gamma"]
         pin = tuple((values[f"{at}/pin/{n}/x"], values[f"{at}/pin/{n}/y"]) for n in range(1, 5))
         shape = cls(number=number, picture_px=picture_px, index=index)
-        return replace(shape, crop=crop, requested_px=requested_px, edges=edges, gamma=gamma, pin=pin)
+        return replace(
+            shape, crop=crop, requested_px=requested_px, edges=edges, gamma=gamma, pin=pin
+        )
 
     @property
     def part_px(self) -> tuple[int, int, int, int]:
-        """Left, top, width and height of the part in whole pixels. Parts that meet share no pixel and leave none."""
+        """Left, top, width and height of the part in whole pixels. Parts that meet share no pixel
+        and leave none."""
         spans = []
         for begin, length, side in zip(self.crop[:2], self.crop[2:], self.picture_px, strict=True):
             first = min(round(begin * side), side - 1)
@@ -61,7 +76,10 @@ class OutputShape:
     @property
     def size_px(self) -> Size:
         """The size of the output."""
-        width, height = (requested or own for requested, own in zip(self.requested_px, self.part_px[2:], strict=True))
+        width, height = (
+            requested or own
+            for requested, own in zip(self.requested_px, self.part_px[2:], strict=True)
+        )
         return width, height
 
     @property
@@ -71,13 +89,16 @@ class OutputShape:
         return is_whole and not any(self.edges) and self.pin == CORNERS
 
     def of_look(self, *, is_cropped: bool) -> "OutputShape":
-        """This shape of a look of its own, drawn so large that the part has the output's pixels, if it has a size.
-        Not `is_cropped`: the whole picture has these pixels, as who draws it cannot crop."""
+        """This shape of a look of its own, drawn so large that the part has the output's pixels, if
+        it has a size. Not `is_cropped`: the whole picture has these pixels, as who draws it cannot
+        crop."""
         if self.requested_px == (0, 0):
             return self
         if not is_cropped:
             return replace(self, picture_px=self.size_px)
-        width, height = (max(1, round(px / part)) for px, part in zip(self.size_px, self.crop[2:], strict=True))
+        width, height = (
+            max(1, round(px / part)) for px, part in zip(self.size_px, self.crop[2:], strict=True)
+        )
         return replace(self, picture_px=(width, height), requested_px=self.size_px)
 
     def reduced(self, most_px: float) -> "OutputShape":
@@ -88,15 +109,19 @@ class OutputShape:
 
 
 def is_convex(corners: Sequence[tuple[float, float]]) -> bool:
-    """True if the corners go round clockwise and none is pushed in: otherwise no projector could show that."""
+    """True if the corners go round clockwise and none is pushed in: otherwise no projector could
+    show that."""
     points = np.array(corners)
     before, after = points - np.roll(points, 1, 0), np.roll(points, -1, 0) - points
     return bool((before[:, 0] * after[:, 1] - before[:, 1] * after[:, 0] > MIN_AREA).all())
 
 
 def from_square(corners: Sequence[tuple[float, float]]) -> np.ndarray:
-    """Matrix, (3, 3), from the unit square to a convex shape with these corners, in the order of CORNERS."""
+    """Matrix, (3, 3), from the unit square to a convex shape with these corners, in the order of
+    CORNERS."""
     a, b, c, d = np.array(corners)
-    gap, right, bottom = a - b + c - d, b - c, d - c
+    gap = a - b + c - d
+    right = b - c
+    bottom = d - c
     g, h = np.linalg.solve(np.column_stack((right, bottom)), gap)
     return np.vstack((np.column_stack((b - a + g * b, d - a + h * d, a)), (g, h, 1.0)))

@@ -20,15 +20,18 @@ class RegionMap:
     """Index of the leading layer at each pixel of the picture that the map was made from."""
 
     indices: np.ndarray
-    """(height, width) uint8, 0..3, row 0 at the top, C-contiguous; at most 320 wide, cover-fitted like layer 5."""
+    """(height, width) uint8, 0..3, row 0 at the top, C-contiguous; at most 320 wide, cover-fitted
+    like layer 5."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matte:
-    """Cuts out a part of layer 5: its weight, or in simple mode its picture, is multiplied by the kept fraction.
+    """Cuts out a part of layer 5: its weight, or in simple mode its picture, is multiplied by the
+    kept fraction.
 
-    The kept fraction is the coverage (masks.py) of the maximum of all masks per texel, or 1 minus that. The segmented
-    picture is fitted to layer 5 as layer 5 is to the Multiverse, and mirrored with it; a finished picture is not."""
+    The kept fraction is the coverage (masks.py) of the maximum of all masks per texel, or 1 minus
+    that. The segmented picture is fitted to layer 5 as layer 5 is to the Multiverse, and mirrored
+    with it; a finished picture is not."""
 
     segmentation: Segmentation
     """Without objects the subject is empty and the background is everything."""
@@ -62,20 +65,24 @@ class PictureInput:
     outgoing: "OutgoingLook | None" = None
     """The look that this one replaces, during a dissolve."""
     upcoming: "PictureInput | None" = None
-    """A look that is about to begin. It is not shown, but has a trail from now on; the next look that begins in a
-    picture without an `upcoming` is this one, and begins with that trail."""
+    """A look that is about to begin. It is not shown, but has a trail from now on; the next look
+    that begins in a picture without an `upcoming` is this one, and begins with that trail."""
     keeps_upcoming: bool = False
-    """The look that was `upcoming` still waits: it keeps its trail, which is not drawn in this picture."""
+    """The look that was `upcoming` still waits: it keeps its trail, which is not drawn in this
+    picture."""
     cuts: int = 0
-    """Number of looks so far that have replaced another at once: a new number begins a new feedback trail."""
+    """Number of looks so far that have replaced another at once: a new number begins a new feedback
+    trail."""
     returns: int = 0
-    """Number of outgoing looks so far that became current again: a new number gives the look the outgoing trail."""
+    """Number of outgoing looks so far that became current again: a new number gives the look the
+    outgoing trail."""
     is_cutting: bool = False
     """A cut has just been made: until its shaders are built, the last picture stays."""
     graphics: tuple[Graphic, ...] = ()
     """Texts and the logo, composited onto the look after its shaders."""
     shaders: tuple[ShaderSlot, ...] = ()
-    """The slots that play: the generator over the picture, then the effects; also those of `outgoing`."""
+    """The slots that play: the generator over the picture, then the effects; also those of
+    `outgoing`."""
     upcoming_shaders: tuple[ShaderSlot, ...] = ()
     """Not drawn, but compiled: those of a look that will begin on a beat."""
     shows_generator: bool = False
@@ -83,11 +90,13 @@ class PictureInput:
     source: SourceMaps | None = None
     """For shaders that read maps of layer 5's source; None without a source or such shaders."""
     fitted_px: tuple[int, int] | None = None
-    """Width and height in which it will be read with `read_fitted`, so that this is queued, too; None if unknown."""
+    """Width and height in which it will be read with `read_fitted`, so that this is queued, too;
+    None if unknown."""
 
     @property
     def is_composed(self) -> bool:
-        """True if a transition or a blend composes the dissolve, not a mix of the looks by weight."""
+        """True if a transition or a blend composes the dissolve, not a mix of the looks by
+        weight."""
         return self.is_blended or self.has_transition
 
     @property
@@ -106,35 +115,38 @@ class PictureInput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingLook:
-    """A look that dissolves into another: (1 - mix) x its finished picture + mix x the other's, before the master, or
-    what a transition or blend makes of both.
+    """A look that dissolves into another: (1 - mix) x its finished picture + mix x the other's,
+    before the master, or what a transition or blend makes of both.
 
-    A finished picture has the look's shaders and effects. Looks with the same shaders in the same slots are mixed
-    before them instead: the shaders continue, and their inputs are interpolated.
+    A finished picture has the look's shaders and effects. Looks with the same shaders in the same
+    slots are mixed before them instead: the shaders continue, and their inputs are interpolated.
 
-    The outgoing look keeps its own feedback trail; the incoming look begins with a new one. If a fade begins during
-    another one, three looks are on screen: the first is frozen beneath the second, which now fades out."""
+    The outgoing look keeps its own feedback trail; the incoming look begins with a new one. If a
+    fade begins during another one, three looks are on screen: the first is frozen beneath the
+    second, which now fades out."""
 
     number: int
     """Number of the fade; a new number makes the look on screen the outgoing one."""
     mix: float
     """Weight of the incoming look, 0..1."""
     picture: PictureInput | None
-    """Input of the outgoing look, itself without an `outgoing`. None to freeze the last picture instead."""
+    """Input of the outgoing look, itself without an `outgoing`. None to freeze the last picture
+    instead."""
     revealed: float = 1.0
     """Opacity of `picture` over the still beneath it, 0..1: the mix of the interrupted fade."""
     freeze_mix: float = 0.0
     """The `mix` at which the outgoing picture was frozen: the fade continues from there to 1."""
     blend: str = DISSOLVE
-    """How both pictures are mixed where no transition is drawn: one of `osc_schema.presets.BLENDS`."""
+    """How both pictures are mixed where no transition is drawn: one of
+    `osc_schema.presets.BLENDS`."""
     key: float = 0.0
     """For the blend key: the brightness up to which the incoming look is transparent."""
 
 
 @dataclass(frozen=True, slots=True)
 class PictureCrossfade:
-    """The crossfade of layer 5: (1 - mix) x before + mix x picture, each channel rounded to the nearest of 0..255;
-    only `picture` without a `before`."""
+    """The crossfade of layer 5: (1 - mix) x before + mix x picture, each channel rounded to the
+    nearest of 0..255; only `picture` without a `before`."""
 
     picture: VideoFrame
     before: VideoFrame | None
@@ -146,12 +158,18 @@ class PictureCrossfade:
     def of(
         cls, picture: VideoFrame | None, before: VideoFrame | None = None, mix: float = 1.0
     ) -> "PictureCrossfade | None":
-        """The crossfade at this `mix`, reduced to one picture if only one is visible; None without `picture`.
+        """The crossfade at this `mix`, reduced to one picture if only one is visible; None without
+        `picture`.
 
         Pictures of different sizes cannot be mixed: only the new one is shown."""
         if picture is None:
             return None
-        if before is None or mix >= 1 or before is picture or before.pixels.shape != picture.pixels.shape:
+        if (
+            before is None
+            or mix >= 1
+            or before is picture
+            or before.pixels.shape != picture.pixels.shape
+        ):
             return cls(picture, None, 1.0)
         if mix <= 0:
             return cls(before, None, 1.0)
@@ -167,10 +185,11 @@ PictureRequest = PictureCrossfade | Overlay | IdPicture | OutputShape
 
 
 class Renderer(Protocol):
-    """Draws pictures, one at a time: `draw`, `wait`, then `texture` and `read_rgba` give that picture.
+    """Draws pictures, one at a time: `draw`, `wait`, then `texture` and `read_rgba` give that
+    picture.
 
-    Use it on one thread, except where noted. RenderError from any method but `resize` means that the renderer is lost:
-    close it and open another."""
+    Use it on one thread, except where noted. RenderError from any method but `resize` means that
+    the renderer is lost: close it and open another."""
 
     @property
     def kind(self) -> str:
@@ -192,13 +211,16 @@ class Renderer(Protocol):
     def resize(self, width: int, height: int) -> None:
         """Draw at this size from now on; the last picture (feedback, freeze) is dropped.
 
-        RenderError if there is no memory for it or the size is not allowed; the old size then stays."""
+        RenderError if there is no memory for it or the size is not allowed; the old size then
+        stays."""
 
     def draw(self, picture: PictureInput) -> None:
-        """Begin a picture; may return before it is drawn. While the look is frozen the last one is only faded."""
+        """Begin a picture; may return before it is drawn. While the look is frozen the last one is
+        only faded."""
 
     def wait(self) -> None:
-        """Wait until the picture is drawn, faded and guarded; other Python threads run meanwhile."""
+        """Wait until the picture is drawn, faded and guarded; other Python threads run
+        meanwhile."""
 
     @property
     def flash_guard(self) -> FlashGuardState:
@@ -215,18 +237,20 @@ class Renderer(Protocol):
         """The finished picture on the GPU, valid until the next `draw`; None from Numba."""
 
     def lazy_picture(self, request: PictureRequest) -> LazyPicture:
-        """An extra picture without the look's effects: layer 5 alone, objects over their picture, or their ids; or,
-        with OpenGL, the finished picture in the shape of an output.
+        """An extra picture without the look's effects: layer 5 alone, objects over their picture,
+        or their ids; or, with OpenGL, the finished picture in the shape of an output.
 
         Returns at once. The result is drawn on demand and is valid until the next `draw`."""
         ...
 
     def open_second(self, width: int, height: int) -> "Renderer":
-        """Open a renderer for another look, on this one's context and to be closed before it. RenderError."""
+        """Open a renderer for another look, on this one's context and to be closed before it.
+        RenderError."""
         ...
 
     def read_rgba(self) -> np.ndarray:
-        """The finished picture of this frame, (height, width, 4) uint8, row 0 at the top. Read back once per picture.
+        """The finished picture of this frame, (height, width, 4) uint8, row 0 at the top. Read back
+        once per picture.
 
         Read-only. It may be stored: it is not overwritten while referenced."""
         ...
@@ -236,14 +260,14 @@ class Renderer(Protocol):
         ...
 
     def read_behind(self, size_px: tuple[int, int], *, is_bare: bool = False) -> np.ndarray:
-        """Draw and read the picture without blackout, fade and flash guard, scaled down to this size of the same shape:
-        (height, width, 4) uint8, opaque; may be stored. is_bare: The look with its shaders (in a dissolve the incoming
-        one) before texts, outlines and effects."""
+        """Draw and read the picture without blackout, fade and flash guard, scaled down to this
+        size of the same shape: (height, width, 4) uint8, opaque; may be stored. is_bare: The look
+        with its shaders (in a dissolve the incoming one) before texts, outlines and effects."""
         ...
 
     def read_rgba16(self) -> np.ndarray:
-        """Like `read_rgba`, as (height, width, 4) uint16, 65535 for white, without dither; drawn and read once. From 8
-        bits if the driver has no deeper targets."""
+        """Like `read_rgba`, as (height, width, 4) uint16, 65535 for white, without dither; drawn
+        and read once. From 8 bits if the driver has no deeper targets."""
         ...
 
     def close(self) -> None:
@@ -251,14 +275,16 @@ class Renderer(Protocol):
 
 
 def fitted_size(full_px: tuple[int, int], longest_px: int) -> tuple[int, int]:
-    """Return the size of a picture of this shape whose longer side is at most `longest_px`; never enlarged."""
+    """Return the size of a picture of this shape whose longer side is at most `longest_px`; never
+    enlarged."""
     scale = min(1.0, longest_px / max(full_px))
     width, height = (max(1, round(side * scale)) for side in full_px)
     return width, height
 
 
 def centre_crop(full_px: tuple[int, int], size_px: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Return left, top, width and height of the largest centred part with the aspect ratio of `size_px`."""
+    """Return left, top, width and height of the largest centred part with the aspect ratio of
+    `size_px`."""
     (full_width, full_height), (width, height) = full_px, size_px
     part_width = min(full_width, max(1, round(full_height * width / height)))
     part_height = min(full_height, max(1, round(full_width * height / width)))

@@ -8,15 +8,19 @@ MAX_BUFFERS = 8  # more buffers, for a sink that stores many pictures, are not r
 
 
 def _reference_counts(buffers: list[np.ndarray]) -> list[int]:
-    """Return the reference count of each; a view, slice or memoryview of an array references the array itself."""
+    """Return the reference count of each; a view, slice or memoryview of an array references the
+    array itself."""
     return [sys.getrefcount(buffer) for buffer in buffers]
 
 
-(_IDLE,) = _reference_counts([np.empty(0, np.uint8)])  # measured: Python versions differ in their own references
+(_IDLE,) = _reference_counts(
+    [np.empty(0, np.uint8)]
+)  # measured: Python versions differ in their own references
 
 
 class PixelPool:
-    """A pool of (height, width, 4) arrays of one dtype. `take` on one thread; any thread may store them."""
+    """A pool of (height, width, 4) arrays of one dtype. `take` on one thread; any thread may store
+    them."""
 
     def __init__(self, width: int, height: int, dtype: type[np.generic] = np.uint8) -> None:
         self._shape, self._dtype = (height, width, 4), dtype

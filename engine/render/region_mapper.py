@@ -1,4 +1,5 @@
-"""Computes region maps on a thread: takes pictures as they arrive, returns the newest finished map."""
+"""Computes region maps on a thread: takes pictures as they arrive, returns the newest finished
+map."""
 
 import logging
 from collections.abc import Mapping
@@ -71,13 +72,21 @@ class RegionMapper:
         self._thread = NewestThread("regions", self._map_newest, guard)
 
     def submit(
-        self, frame: VideoFrame | None, settings: RegionSettings, segmentation: Segmentation | None = None
+        self,
+        frame: VideoFrame | None,
+        settings: RegionSettings,
+        segmentation: Segmentation | None = None,
     ) -> None:
-        """Request a map of this picture, or in the objects mode of the segmentation. Returns at once.
+        """Request a map of this picture, or in the objects mode of the segmentation. Returns at
+        once.
 
         An unchanged picture or result with unchanged settings is mapped once."""
         source = segmentation if settings.is_of_objects else frame
-        if self._last_request is not None and self._last_request[0] is source and self._last_request[1] == settings:
+        if (
+            self._last_request is not None
+            and self._last_request[0] is source
+            and self._last_request[1] == settings
+        ):
             return
         self._last_request = source, settings
         self._thread.submit(self._last_request)
@@ -87,16 +96,25 @@ class RegionMapper:
         return self._latest
 
     def compute(
-        self, frame: VideoFrame | None, settings: RegionSettings, segmentation: Segmentation | None = None
+        self,
+        frame: VideoFrame | None,
+        settings: RegionSettings,
+        segmentation: Segmentation | None = None,
     ) -> RegionMap | None:
-        """Compute the map of this picture on the calling thread (offline). None without a picture, except by quadrant.
+        """Compute the map of this picture on the calling thread (offline). None without a picture,
+        except by quadrant.
 
-        In the objects mode the map of the segmentation, or by quadrant if that is None. Use one thread: outlines
-        keep their numbers from the previous picture, objects from the previous result."""
+        In the objects mode the map of the segmentation, or by quadrant if that is None. Use one
+        thread: outlines keep their numbers from the previous picture, objects from the previous
+        result."""
         return self._map(segmentation if settings.is_of_objects else frame, settings)
 
-    def _map(self, source: VideoFrame | Segmentation | None, settings: RegionSettings) -> RegionMap | None:
-        from engine.render import region_maps  # OpenCV costs 0.1 s to import, and most shows have no regions
+    def _map(
+        self, source: VideoFrame | Segmentation | None, settings: RegionSettings
+    ) -> RegionMap | None:
+        from engine.render import (
+            region_maps,
+        )  # OpenCV costs 0.1 s to import, and most shows have no regions
 
         if settings.mode == "quadrant" or (settings.is_of_objects and source is None):
             return RegionMap(indices=region_maps.quadrant_regions())
@@ -104,7 +122,9 @@ class RegionMapper:
             return None
         if isinstance(source, Segmentation):
             self._objects = self._objects or region_maps.ObjectRegions()
-            return _to_map(self._objects.compute(source, settings.background, settings.prompts), settings)
+            return _to_map(
+                self._objects.compute(source, settings.background, settings.prompts), settings
+            )
         pixels = region_maps.reduce_picture(source.pixels)
         if settings.mode == "brightness":
             indices = region_maps.brightness_regions(pixels, is_equalised=settings.is_equalised)
@@ -115,7 +135,10 @@ class RegionMapper:
             indices = self._edges
         else:
             indices = region_maps.colour_regions(
-                pixels, hue_offset=settings.hue_offset, sat_min=settings.sat_min, is_equalised=settings.is_equalised
+                pixels,
+                hue_offset=settings.hue_offset,
+                sat_min=settings.sat_min,
+                is_equalised=settings.is_equalised,
             )
         return _to_map(indices, settings)
 
@@ -129,4 +152,6 @@ class RegionMapper:
 
 def _to_map(indices: np.ndarray, settings: RegionSettings) -> RegionMap:
     """Create the map, mirrored like the picture."""
-    return RegionMap(indices=np.ascontiguousarray(indices[:, ::-1]) if settings.is_mirrored else indices)
+    return RegionMap(
+        indices=np.ascontiguousarray(indices[:, ::-1]) if settings.is_mirrored else indices
+    )

@@ -1,12 +1,14 @@
-"""Maps of layer 5's source for shaders: who is in the picture, how it moves, and the picture itself as it is shown.
+"""Maps of layer 5's source for shaders: who is in the picture, how it moves, and the picture itself
+as it is shown.
 
-People are SAM3's where it runs. Elsewhere they are found by motion, luma and colour: a pixel is a person's if something
-moved near it, if it differs from the empty room, and if its colour occurs more among what moved than in the rest
-(histogram backprojection; Swain and Ballard 1991, https://doi.org/10.1007/BF00130487). The room is learned as the
-median of each pixel, step by step (McFarlane and Schofield 1995, https://doi.org/10.1007/BF01215814), and follows the
-camera (learned_room.py). Logarithms are compared, apart from a change of the light around a pixel: a lamp that moves is
-nobody. The movement in the maps is dense optical flow (DIS; Kroeger et al. 2016, https://arxiv.org/abs/1603.03590).
-Loads OpenCV, which takes 0.1 s.
+People are SAM3's where it runs. Elsewhere they are found by motion, luma and colour: a pixel is a
+person's if something moved near it, if it differs from the empty room, and if its colour occurs
+more among what moved than in the rest (histogram backprojection; Swain and Ballard 1991,
+https://doi.org/10.1007/BF00130487). The room is learned as the median of each pixel, step by step
+(McFarlane and Schofield 1995, https://doi.org/10.1007/BF01215814), and follows the camera
+(learned_room.py). Logarithms are compared, apart from a change of the light around a pixel: a lamp
+that moves is nobody. The movement in the maps is dense optical flow (DIS; Kroeger et al. 2016,
+https://arxiv.org/abs/1603.03590). Loads OpenCV, which takes 0.1 s.
 """
 
 from typing import Final
@@ -19,56 +21,82 @@ from engine.render.masks import SourceMaps, SourceRequest, encoded_id
 from engine.render.picture import centre_crop, fitted_size
 from engine.values import MAX_LIVE_OBJECTS
 
-FLOW_PX, MASK_PX, ECHO_PX, MAX_SIDE_PX = 160, 320, 480, 16384  # longer sides
+# longer sides
+FLOW_PX = 160
+MASK_PX = 320
+ECHO_PX = 480
+MAX_SIDE_PX = 16384
 MIN_FLOW_PX: Final = 33  # in less DIS reads beyond its picture, which ends the process (OpenCV 5.0)
 NEAR_S: Final = 4.0  # time constant in which a place where something moved loses its weight
 COLOURS_S: Final = 12.0  # of the colours of the body and of the room
 RESTART_S: Final = 2.0  # after a gap this long, or in another shape, the analysis begins again
-_LEVELS, _HUES = 8, 64  # bins of lightness and of each of the two hue axes (CIELAB)
+# bins of lightness and of each of the two hue axes (CIELAB)
+_LEVELS = 8
+_HUES = 64
 _DARK: Final = 5.0  # of 255, added before logarithms: below is noise
 _CLOSING_PX: Final = 7
 _NONE: np.ndarray = np.zeros((0, 0), np.float32)
 
 
 class SourceAnalysis:
-    """Computes maps; keeps the last picture, where something moved, and the colours of people and room. One thread."""
+    """Computes maps; keeps the last picture, where something moved, and the colours of people and
+    room. One thread."""
 
     def __init__(self) -> None:
         self._before: SourceMaps | None = None
         self._request: SourceRequest | None = None
         self._near = self._people = self._colours = _NONE
-        self._last, self._room_age_s = (_NONE, _NONE), 0.0
+        self._last = (_NONE, _NONE)
+        self._room_age_s = 0.0
 
     def compute(self, request: SourceRequest) -> SourceMaps:
         """Map one picture. OpenCV releases the GIL in each step; 7 ms for 720p."""
         visible = _visible_part(request)
         height, width = visible.shape[:2]
         picture = cv2.cvtColor(visible, cv2.COLOR_RGB2RGBA)
-        before, last = self._before, self._request
+        before = self._before
+        last = self._request
         gap_s = request.time_s - last.time_s if last is not None else 0.0
         # Stretched to sides that optical flow can take, as the movement is in widths and heights.
         flow_px = tuple(max(MIN_FLOW_PX, side) for side in _texture_size((width, height), FLOW_PX))
-        is_same = last is not None and (last.is_mirrored, last.picture.source, self._last[0].shape[::-1]) == (
+        is_same = last is not None and (
+            last.is_mirrored,
+            last.picture.source,
+            self._last[0].shape[::-1],
+        ) == (
             request.is_mirrored,
             request.picture.source,
             flow_px,
         )
         if not (is_same and 0.0 <= gap_s <= RESTART_S):
             before = None
-        gap_s = 0.0 if before is None else request.time_s - before.time_s  # since the picture before, not its masks
+        gap_s = (
+            0.0 if before is None else request.time_s - before.time_s
+        )  # since the picture before, not its masks
         small = cv2.resize(visible, flow_px, interpolation=cv2.INTER_AREA)
         is_new = before is None or last is None or last.picture is not request.picture
         if before is None or is_new:
             flow = self._find_people(small, gap_s, is_first=before is None)
-            arrived_s, interval_s = request.time_s, gap_s if before is not None else 0.0
+            arrived_s = request.time_s
+            interval_s = gap_s if before is not None else 0.0
             # In a loop its pictures may be smaller than the camera's.
-            previous = before.picture if before is not None and before.picture.shape == picture.shape else picture
+            previous = (
+                before.picture
+                if before is not None and before.picture.shape == picture.shape
+                else picture
+            )
         else:
-            flow, arrived_s, interval_s, previous = before.flow, before.time_s, before.interval_s, before.previous
+            flow = before.flow
+            arrived_s = before.time_s
+            interval_s = before.interval_s
+            previous = before.previous
         mask_px = _texture_size((width, height), MASK_PX)
-        if (mask := _found_mask(request, mask_px)) is None:
+        mask = _found_mask(request, mask_px)
+        if mask is None:
             mask = self._moving_mask(mask_px)
-        echo = cv2.resize(picture, _texture_size(request.size_px, ECHO_PX), interpolation=cv2.INTER_AREA)
+        echo = cv2.resize(
+            picture, _texture_size(request.size_px, ECHO_PX), interpolation=cv2.INTER_AREA
+        )
         echo[..., 3] = cv2.resize(mask[..., 0], echo.shape[1::-1], interpolation=cv2.INTER_LINEAR)
         self._request = request
         self._before = SourceMaps(
@@ -84,28 +112,38 @@ class SourceAnalysis:
         return self._before
 
     def _find_people(self, small: np.ndarray, gap_s: float, *, is_first: bool) -> np.ndarray:
-        """Follow what moves. small: (height, width, 3) uint8. Returns the movement as in the maps."""
+        """Follow what moves. small: (height, width, 3) uint8. Returns the movement as in the
+        maps."""
         height, width = small.shape[:2]
-        grey, light = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.log(small.astype(np.float32) + _DARK)
+        grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
+        light = np.log(small.astype(np.float32) + _DARK)
         (grey_before, before), self._last = self._last, (grey, light)
         if is_first:
             self._people = self._near = np.zeros(grey.shape, np.float32)
             self._colours = np.ones((2, _LEVELS * _HUES * _HUES), np.float32)
-            self._room, self._room_age_s = LearnedRoom(light), 0.0
+            self._room = LearnedRoom(light)
+            self._room_age_s = 0.0
             return np.zeros((height, width, 2), np.float32)
         dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-        # From the new picture back to the last one, so that it stands where the new picture's pixels are.
+        # From the new picture back to the last one, so that it stands where the new picture's
+        # pixels are.
         back = dis.calc(grey, grey_before, None)  # type: ignore[call-overload]
         motion, room = self._room.follow(light, self._people)
-        before, near, people = (warped(plane, motion, (width, height)) for plane in (before, self._near, self._people))
+        before, near, people = (
+            warped(plane, motion, (width, height)) for plane in (before, self._near, self._people)
+        )
         aside = 1.02 - people
         change, _ = _difference(light, before, aside, slack_px=0)
-        moves = np.clip((change - 3.0 * np.median(change)) / 0.06 - 1.0, 0.0, 1.0).astype(np.float32)
+        moves = np.clip((change - 3.0 * np.median(change)) / 0.06 - 1.0, 0.0, 1.0).astype(
+            np.float32
+        )
         self._near = np.maximum(near * np.float32(np.exp(-gap_s / NEAR_S)), moves)
         around = cv2.GaussianBlur(cv2.dilate(self._near, np.ones((9, 9), np.uint8)), (0, 0), 4)
         difference, lamp = _difference(light, room, aside, slack_px=1)
         # At the start nobody knows what the room is.
-        odds = np.exp(np.clip((difference - 0.18) * 24.0, -5.0, 4.0) * min(1.0, self._room_age_s / NEAR_S))
+        odds = np.exp(
+            np.clip((difference - 0.18) * 24.0, -5.0, 4.0) * min(1.0, self._room_age_s / NEAR_S)
+        )
         of_people = np.maximum(moves, 0.5 * people * np.minimum(odds, 1.0))
         seeds = of_people, np.maximum(1.0 - 2.0 * np.minimum(around, odds), 0.0)
         near = np.clip(around, 0.02, 0.7)
@@ -114,23 +152,33 @@ class SourceAnalysis:
         closed = cv2.morphologyEx(cv2.GaussianBlur(likely, (3, 3), 0), cv2.MORPH_CLOSE, kernel)
         self._people = np.clip((cv2.GaussianBlur(closed, (3, 3), 0) - 0.35) / 0.3, 0.0, 1.0)
         self._room_age_s += gap_s
-        recent = self._people * np.minimum(3.0 * around, 1.0)  # who has moved lately is not learned as room
+        recent = self._people * np.minimum(
+            3.0 * around, 1.0
+        )  # who has moved lately is not learned as room
         step = gap_s * (0.15 * (1.0 - 0.95 * recent) + (1.0 + self._room_age_s) ** -2)[..., None]
         self._room.learn(np.clip(light - lamp - room, -step, step))
         return np.ascontiguousarray(back * np.array([-1.0 / width, 1.0 / height], np.float32))
 
     def _likely_people(
-        self, small: np.ndarray, seeds: tuple[np.ndarray, np.ndarray], odds: np.ndarray, gap_s: float
+        self,
+        small: np.ndarray,
+        seeds: tuple[np.ndarray, np.ndarray],
+        odds: np.ndarray,
+        gap_s: float,
     ) -> np.ndarray:
         """Return the probability, 0..1, that each pixel is a person's.
 
-        seeds: How surely each pixel is a person's, and the room's, 0..1: their colours are learned. odds: Those of a
-        person without the colour."""
-        lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB) // np.array([256 // _LEVELS, 256 // _HUES, 256 // _HUES], np.uint8)
+        seeds: How surely each pixel is a person's, and the room's, 0..1: their colours are learned.
+        odds: Those of a person without the colour."""
+        lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB) // np.array(
+            [256 // _LEVELS, 256 // _HUES, 256 // _HUES], np.uint8
+        )
         bins = (lab.astype(np.intp) @ [_HUES * _HUES, _HUES, 1]).ravel()
         self._colours *= np.float32(np.exp(-gap_s / COLOURS_S))
         for kind, weight in enumerate(seeds):
-            self._colours[kind] += np.bincount(bins, weight.ravel(), self._colours.shape[1]) / weight.size
+            self._colours[kind] += (
+                np.bincount(bins, weight.ravel(), self._colours.shape[1]) / weight.size
+            )
         frequencies = self._colours / self._colours.sum(axis=1, keepdims=True) + 1e-5
         of_people, of_room = frequencies[:, bins].reshape(2, *odds.shape)
         likely: np.ndarray = of_people * odds / (of_people * odds + of_room)
@@ -138,16 +186,23 @@ class SourceAnalysis:
 
     def _moving_mask(self, size_px: tuple[int, int]) -> np.ndarray:
         mask = np.zeros((*size_px[::-1], 4), np.uint8)
-        mask[..., 0] = cv2.resize(self._people * 255, size_px, interpolation=cv2.INTER_CUBIC).clip(0, 255)
+        mask[..., 0] = cv2.resize(self._people * 255, size_px, interpolation=cv2.INTER_CUBIC).clip(
+            0, 255
+        )
         mask[..., 3] = 255
         return mask
 
 
-def _difference(light: np.ndarray, other: np.ndarray, weight: np.ndarray, *, slack_px: int) -> tuple[np.ndarray, ...]:
-    """Return how far each pixel of a picture is from another one, (height, width), apart from the light, and the light.
+def _difference(
+    light: np.ndarray, other: np.ndarray, weight: np.ndarray, *, slack_px: int
+) -> tuple[np.ndarray, ...]:
+    """Return how far each pixel of a picture is from another one, (height, width), apart from the
+    light, and the light.
 
-    light, other: Logarithms, (height, width, 3) float32. weight: Pixels by which the light is estimated, 0..1."""
-    size_px, small_px = light.shape[1::-1], tuple(max(1, side // 4) for side in light.shape[1::-1])
+    light, other: Logarithms, (height, width, 3) float32. weight: Pixels by which the light is
+    estimated, 0..1."""
+    size_px = light.shape[1::-1]
+    small_px = tuple(max(1, side // 4) for side in light.shape[1::-1])
 
     def spread(plane: np.ndarray) -> np.ndarray:
         small = cv2.resize(plane, small_px, interpolation=cv2.INTER_AREA)
@@ -155,25 +210,35 @@ def _difference(light: np.ndarray, other: np.ndarray, weight: np.ndarray, *, sla
 
     lamp = spread((light - other) * weight[..., None]) / (spread(weight) + 1e-3)[..., None]
     kernel = np.ones((2 * slack_px + 1, 2 * slack_px + 1), np.uint8)
-    beyond = np.maximum(light - lamp - cv2.dilate(other, kernel), cv2.erode(other, kernel) - light + lamp)
+    beyond = np.maximum(
+        light - lamp - cv2.dilate(other, kernel), cv2.erode(other, kernel) - light + lamp
+    )
     furthest = cv2.reduce(beyond.reshape(-1, 3), 1, cv2.REDUCE_MAX).reshape(light.shape[:2])
     return cv2.GaussianBlur(furthest.clip(0.0), (3, 3), 0), lamp
 
 
 def _texture_size(size_px: tuple[int, int], longest_px: int = MAX_SIDE_PX) -> tuple[int, int]:
-    """Return a size of this shape. A side that is a power of two loses a pixel: Mesa compiles shaders again for it."""
-    width, height = (side - (side > 1 and side & (side - 1) == 0) for side in fitted_size(size_px, longest_px))
+    """Return a size of this shape. A side that is a power of two loses a pixel: Mesa compiles
+    shaders again for it."""
+    width, height = (
+        side - (side > 1 and side & (side - 1) == 0) for side in fitted_size(size_px, longest_px)
+    )
     return width, height
 
 
 def _visible_part(request: SourceRequest) -> np.ndarray:
-    """Return the pixels that fill the show's picture, not larger than it, (height, width, 3) uint8."""
+    """Return the pixels that fill the show's picture, not larger than it, (height, width, 3)
+    uint8."""
     pixels = request.picture.pixels
     left, top, width, height = centre_crop(pixels.shape[1::-1], request.size_px)
     pixels = pixels[top : top + height, left : left + width]
-    if width > request.size_px[0]:  # areas where pixels would be skipped, else what takes a third of the time
+    if (
+        width > request.size_px[0]
+    ):  # areas where pixels would be skipped, else what takes a third of the time
         is_fine = width <= 2 * request.size_px[0]
-        pixels = cv2.resize(pixels, request.size_px, interpolation=cv2.INTER_LINEAR if is_fine else cv2.INTER_AREA)
+        pixels = cv2.resize(
+            pixels, request.size_px, interpolation=cv2.INTER_LINEAR if is_fine else cv2.INTER_AREA
+        )
     width, height = _texture_size(pixels.shape[1::-1])
     pixels = pixels[:height, :width]
     return cv2.flip(pixels, 1) if request.is_mirrored else np.ascontiguousarray(pixels)
@@ -181,10 +246,12 @@ def _visible_part(request: SourceRequest) -> np.ndarray:
 
 def _found_mask(request: SourceRequest, size_px: tuple[int, int]) -> np.ndarray | None:
     """Return the mask of the found objects as in the maps; None without a segmentation."""
-    if (found := request.segmentation) is None:
+    found = request.segmentation
+    if found is None:
         return None
     side = found.masks.shape[1] if len(found.masks) else 1
-    covered, numbers = np.zeros((side, side), np.uint8), np.zeros((side, side), np.uint8)
+    covered = np.zeros((side, side), np.uint8)
+    numbers = np.zeros((side, side), np.uint8)
     for each, mask in zip(reversed(found.objects), found.masks[::-1], strict=True):
         np.maximum(covered, mask, out=covered)
         numbers[mask > 127] = encoded_id(each.id)
@@ -192,18 +259,27 @@ def _found_mask(request: SourceRequest, size_px: tuple[int, int]) -> np.ndarray 
     # From the centre of a pixel of the map to the texel of the masks there.
     (columns, rows), is_mirrored = size_px, request.is_mirrored and not request.is_of_finished
     across, down = width * side / columns, height * side / rows
-    start = (left + width) * side - 0.5 - across / 2 if is_mirrored else left * side - 0.5 + across / 2
-    matrix = np.array([[-across if is_mirrored else across, 0, start], [0, down, top * side - 0.5 + down / 2]])
+    start = (
+        (left + width) * side - 0.5 - across / 2 if is_mirrored else left * side - 0.5 + across / 2
+    )
+    matrix = np.array(
+        [[-across if is_mirrored else across, 0, start], [0, down, top * side - 0.5 + down / 2]]
+    )
     mask = np.zeros((rows, columns, 4), np.uint8)
-    for channel, (plane, kind) in enumerate(((covered, cv2.INTER_LINEAR), (numbers, cv2.INTER_NEAREST))):
+    for channel, (plane, kind) in enumerate(
+        ((covered, cv2.INTER_LINEAR), (numbers, cv2.INTER_NEAREST))
+    ):
         flags = kind | cv2.WARP_INVERSE_MAP
-        mask[..., channel] = cv2.warpAffine(plane, matrix, size_px, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        mask[..., channel] = cv2.warpAffine(
+            plane, matrix, size_px, flags=flags, borderMode=cv2.BORDER_REPLICATE
+        )
     mask[..., 2:] = 255
     return mask
 
 
 def _crop(request: SourceRequest) -> tuple[float, float, float, float]:
-    """Return left, top, width and height of the shown part of the segmented picture, as parts of its sides."""
+    """Return left, top, width and height of the shown part of the segmented picture, as parts of
+    its sides."""
     assert request.segmentation is not None
     if request.is_of_finished:
         return 0.0, 0.0, 1.0, 1.0

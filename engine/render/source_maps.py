@@ -1,4 +1,5 @@
-"""Maps the source of layer 5 for the shaders that read it, on a thread of its own; tells what these shaders miss."""
+"""Maps the source of layer 5 for the shaders that read it, on a thread of its own; tells what these
+shaders miss."""
 
 import logging
 import time
@@ -15,14 +16,19 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SLOW_S, REST, MAX_REST_S = 0.005, 3.0, 0.1
-"""A machine that takes longer for a picture rests so many times as long after it: it maps fewer, none is late."""
+SLOW_S = 0.005
+REST = 3.0
+MAX_REST_S = 0.1
+"""A machine that takes longer for a picture rests so many times as long after it: it maps fewer,
+none is late."""
 TOLD_AFTER_S: Final = 2.0
 _NO_SOURCE: Final = (
-    "layer 5 has no source, so nobody's body is in the picture: run with --camera 0 or a film, or /camera/open"
+    "layer 5 has no source, so nobody's body is in the picture: run with --camera "
+    "0 or a film, or /camera/open"
 )
 _NO_MODEL: Final = (
-    "people are found by motion and colour; a segmentation model finds them exactly, each with a number "
+    "people are found by motion and colour; a segmentation model finds them exactly, each with a "
+    "number "
     "(docs/how-to/body.md)"
 )
 
@@ -41,18 +47,29 @@ class SourceMapper:
         self._waiting: SourceRequest | None = None
         self.latest: SourceMaps | None = None
         """The newest finished maps; None while no shader of the show reads them."""
-        guard = Guard(log, report, "source", "the maps of layer 5's source failed, the last ones stay")
+        guard = Guard(
+            log, report, "source", "the maps of layer 5's source failed, the last ones stay"
+        )
         self._thread = NewestThread("source maps", self._map_and_rest, guard)
 
     def maps(
-        self, request: SourceRequest | None, *, readers: Iterable[str], time_s: float, is_offline: bool
+        self,
+        request: SourceRequest | None,
+        *,
+        readers: Iterable[str],
+        time_s: float,
+        is_offline: bool,
     ) -> SourceMaps | None:
-        """Return the newest finished maps, offline those of this request; None without a picture, and at the start.
+        """Return the newest finished maps, offline those of this request; None without a picture,
+        and at the start.
 
-        readers: Names of the shaders that read them; what they miss is reported once. time_s: Due time of the frame."""
+        readers: Names of the shaders that read them; what they miss is reported once. time_s: Due
+        time of the frame."""
         self._report_missing(", ".join(sorted(readers)), request, time_s)
         if request is None:
-            self._last = self._waiting = self.latest = None
+            self._last = None
+            self._waiting = None
+            self.latest = None
         elif request != self._last:
             self._last = request
             if is_offline:
@@ -62,7 +79,8 @@ class SourceMapper:
         return self.latest
 
     def begin(self) -> None:
-        """Begin to map the picture that `maps` was given. Call it after drawing: beside it, both take longer."""
+        """Begin to map the picture that `maps` was given. Call it after drawing: beside it, both
+        take longer."""
         if self._waiting is not None and not self._thread.is_busy:
             self._thread.submit(self._waiting)
             self._waiting = None
@@ -72,18 +90,23 @@ class SourceMapper:
         self._thread.close()
 
     def _report_missing(self, readers: str, request: SourceRequest | None, time_s: float) -> None:
-        """Report what these shaders miss, once it has been missing for a while: a camera opens in a second or two.
-        Another look that misses the same is not told again."""
-        missing = _NO_SOURCE if request is None else _NO_MODEL if request.segmentation is None else ""
+        """Report what these shaders miss, once it has been missing for a while: a camera opens in a
+        second or two. Another look that misses the same is not told again."""
+        missing = (
+            _NO_SOURCE if request is None else _NO_MODEL if request.segmentation is None else ""
+        )
         if readers and missing != self._missing:
-            self._missing, self._since_s = missing, time_s
+            self._missing = missing
+            self._since_s = time_s
         if readers and self._since_s is not None and time_s - self._since_s >= TOLD_AFTER_S:
             self._since_s = None
             if missing:
                 self._report("source", f"{readers}: {missing}")
 
     def _map(self, request: SourceRequest) -> None:
-        from engine.render.source_analysis import SourceAnalysis  # it loads OpenCV, and most shows need no maps
+        from engine.render.source_analysis import (
+            SourceAnalysis,
+        )  # it loads OpenCV, and most shows need no maps
 
         self._analysis = self._analysis or SourceAnalysis()
         maps = self._analysis.compute(request)
@@ -93,5 +116,6 @@ class SourceMapper:
     def _map_and_rest(self, request: SourceRequest) -> None:
         began_s = time.perf_counter()
         self._map(request)
-        if (spent_s := time.perf_counter() - began_s) > SLOW_S:
+        spent_s = time.perf_counter() - began_s
+        if spent_s > SLOW_S:
             time.sleep(min(REST * spent_s, MAX_REST_S))

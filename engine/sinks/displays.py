@@ -1,8 +1,8 @@
 """The displays of this machine, and which of them is the one that a window was on.
 
-Windows names every display "Generic PnP Monitor", and two equal ones have one name on a Mac. So a display is recognised
-by what the system knows its socket and model by, its path, which outlives a pulled cable and a restart. On X11 the name
-is that of the socket. Main thread only.
+Windows names every display "Generic PnP Monitor", and two equal ones have one name on a Mac. So a
+display is recognised by what the system knows its socket and model by, its path, which outlives a
+pulled cable and a restart. On X11 the name is that of the socket. Main thread only.
 """
 
 import ctypes
@@ -18,7 +18,8 @@ from engine.system.win32 import display_path
 
 CORE_GRAPHICS = "/System/Library/Frameworks/CoreGraphics.framework/CoreGraphics"
 NO_SCREEN = (
-    "start it in a desktop session, or name that of a logged-in user (Linux: DISPLAY=:0), and log in at the screen, "
+    "start it in a desktop session, or name that of a logged-in user (Linux: DISPLAY=:0), and log "
+    "in at the screen, "
     "not over ssh"
 )
 
@@ -87,13 +88,19 @@ def shows_as(display: Display) -> bool:
     """True if the display still has this size, rate and place."""
     mode: Any = glfw.get_video_mode(display.monitor)
     position = glfw.get_monitor_pos(display.monitor)
-    return (tuple(mode.size), mode.refresh_rate, position) == (display.size, display.rate_hz, display.position)
+    return (tuple(mode.size), mode.refresh_rate, position) == (
+        display.size,
+        display.rate_hz,
+        display.position,
+    )
 
 
-def find_again(lost: Display, displays: Sequence[Display], others: Collection[str]) -> Display | None:
-    """The display that was `lost`: the one of its path; else, as its cable may be in another socket, one of its model
-    that stands where it stood, or anywhere. None while it is away. `others`: identities of the displays that were
-    beside it, which it cannot be. Pure."""
+def find_again(
+    lost: Display, displays: Sequence[Display], others: Collection[str]
+) -> Display | None:
+    """The display that was `lost`: the one of its path; else, as its cable may be in another
+    socket, one of its model that stands where it stood, or anywhere. None while it is away.
+    `others`: identities of the displays that were beside it, which it cannot be. Pure."""
     is_its: tuple[Callable[[Display], bool], ...] = (
         lambda display: display.identity == lost.identity,
         lambda display: display.model == lost.model and display.position == lost.position,
@@ -105,19 +112,25 @@ def find_again(lost: Display, displays: Sequence[Display], others: Collection[st
 
 def _path_of(monitor: Any) -> str:
     if sys.platform == "win32":
-        adapter, display = glfw.get_win32_adapter(monitor), glfw.get_win32_monitor(monitor)
+        adapter = glfw.get_win32_adapter(monitor)
+        display = glfw.get_win32_monitor(monitor)
         return display_path(adapter, display) if adapter and display else ""
     if sys.platform != "darwin":
         return ""
     display = ctypes.c_uint32(glfw.get_cocoa_monitor(monitor))
     library = ctypes.CDLL(CORE_GRAPHICS)  # all four: uint32_t of a CGDirectDisplayID
-    functions = ("CGDisplayVendorNumber", "CGDisplayModelNumber", "CGDisplaySerialNumber", "CGDisplayUnitNumber")
+    functions = (
+        "CGDisplayVendorNumber",
+        "CGDisplayModelNumber",
+        "CGDisplaySerialNumber",
+        "CGDisplayUnitNumber",
+    )
     return "-".join(f"{getattr(library, name)(display) & 0xFFFFFFFF:x}" for name in functions)
 
 
 def find_display(query: str, displays: Sequence[Display]) -> Display:
-    """The display that the user means; with "" the first beside the main one, where a projector is. An exact name comes
-    before a part of one. RenderError lists those there are."""
+    """The display that the user means; with "" the first beside the main one, where a projector is.
+    An exact name comes before a part of one. RenderError lists those there are."""
     if not displays:
         raise RenderError("no display is connected")
     if not query:
@@ -133,12 +146,18 @@ def find_display(query: str, displays: Sequence[Display]) -> Display:
 def start_glfw() -> None:
     """Initialise GLFW. RenderError without a screen."""
     # Wayland refuses some calls, such as placing a window; that is not an error.
-    on_errors: Any = {glfw.FEATURE_UNAVAILABLE: "ignore", glfw.FEATURE_UNIMPLEMENTED: "ignore", None: "raise"}
+    on_errors: Any = {
+        glfw.FEATURE_UNAVAILABLE: "ignore",
+        glfw.FEATURE_UNIMPLEMENTED: "ignore",
+        None: "raise",
+    }
     glfw.ERROR_REPORTING = on_errors
     try:
         glfw.init()
     except glfw.GLFWError as error:
-        raise RenderError(f"no screen to open a window on ({text_of(error)}): {NO_SCREEN}") from None
+        raise RenderError(
+            f"no screen to open a window on ({text_of(error)}): {NO_SCREEN}"
+        ) from None
 
 
 def read_displays() -> tuple[Display, ...]:

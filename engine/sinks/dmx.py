@@ -1,11 +1,12 @@
-"""Sends light to fixtures over Art-Net or sACN: a grid of pixels from the picture, colours, levels or the beat.
+"""Sends light to fixtures over Art-Net or sACN: a grid of pixels from the picture, colours, levels
+or the beat.
 
     frame loop ─► publish: a small copy of the picture, at most 40 times per second
     thread ─► dmx_levels.py: pixels, channels ─► engine/dmx/sending.py
 
-The settings are the parameters `/sink/dmx/...` of each frame; the argument sets some of them for this sink alone, so
-that several can run: `dmx=left,protocol=artnet,universe=4,width=60`. DMX has 44 packets per second, so most pictures
-are not read back; of those the newest counts.
+The settings are the parameters `/sink/dmx/...` of each frame; the argument sets some of them for
+this sink alone, so that several can run: `dmx=left,protocol=artnet,universe=4,width=60`. DMX has 44
+packets per second, so most pictures are not read back; of those the newest counts.
 """
 
 import time
@@ -68,7 +69,10 @@ class DmxSink(ThreadSink):
             return
         is_on_time = frame.time_s < self._next_s + INTERVAL_S
         self._next_s = INTERVAL_S + (self._next_s if is_on_time else frame.time_s)
-        settings = {name: frame.values.get(param.address, param.default) for name, param in DMX_SETTINGS.items()}
+        settings = {
+            name: frame.values.get(param.address, param.default)
+            for name, param in DMX_SETTINGS.items()
+        }
         settings |= self._own
         rgba = None
         if settings["content"] == "picture" or not frame.values:
@@ -86,14 +90,21 @@ class DmxSink(ThreadSink):
         try:
             cid = component_id(folders.data_folder())
         except OSError as error:
-            raise SinkError(f"dmx: {folders.data_folder()} cannot be written ({error.strerror or error})") from None
+            raise SinkError(
+                f"dmx: {folders.data_folder()} cannot be written ({error.strerror or error})"
+            ) from None
         sender: DmxSender | None = None
         try:
             while True:
                 with self._change:
-                    wait_s = None if sender is None else min(1.0, max(0.0, sender.next_s() - time.monotonic()))
+                    wait_s = (
+                        None
+                        if sender is None
+                        else min(1.0, max(0.0, sender.next_s() - time.monotonic()))
+                    )
                     self._change.wait_for(lambda: self._waiting or self._is_ending, wait_s)
-                    job, self._waiting = self._waiting, None
+                    job = self._waiting
+                    self._waiting = None
                 if job is None and self._is_ending:
                     return
                 if job is None:
@@ -106,7 +117,11 @@ class DmxSink(ThreadSink):
                         sender.close()
                     sender = DmxSender(route, cid, time.monotonic)
                 levels = _levels(job)
-                sent = {universe: data for universe, data in levels.items() if universe in route.universes}
+                sent = {
+                    universe: data
+                    for universe, data in levels.items()
+                    if universe in route.universes
+                }
                 sender.send(sent)
                 self._detail = _detail_text(sent, len(levels) - len(sent), sender)
         finally:
@@ -115,18 +130,24 @@ class DmxSink(ThreadSink):
 
 
 def _settings_in(argument: str) -> dict[str, Any]:
-    """Settings by the last part of their parameter's address; in `to`, hosts are separated by `+`. SinkError for what
-    is unknown, refused or out of range."""
+    """Settings by the last part of their parameter's address; in `to`, hosts are separated by `+`.
+    SinkError for what is unknown, refused or out of range."""
     found: dict[str, Any] = {}
     for at, part in enumerate(argument.split(",") if argument else ()):
         name, equals, text = (piece.strip() for piece in part.partition("="))
         if not equals and not at:
             name, text = "source", name
-        if (param := DMX_SETTINGS.get(name)) is None:
+        param = DMX_SETTINGS.get(name)
+        if param is None:
             known = ", ".join(DMX_SETTINGS)
-            raise SinkError(f"dmx: {part.strip()!r}: unknown; write NAME,SETTING=VALUE,... with settings of {known}")
+            raise SinkError(
+                f"dmx: {part.strip()!r}: unknown; write NAME,SETTING=VALUE,... with settings of "
+                f"{known}"
+            )
         try:
-            accepted = osc_schema.accept(param, text.replace("+", ",") if name == "to" else _value_of(param, text))
+            accepted = osc_schema.accept(
+                param, text.replace("+", ",") if name == "to" else _value_of(param, text)
+            )
         except osc_schema.Rejected as rejection:
             raise SinkError(f"dmx: {rejection}") from None
         if accepted.note:
@@ -142,7 +163,8 @@ def _settings_in(argument: str) -> dict[str, Any]:
 
 
 def _value_of(param: Param, text: str) -> str | float:
-    """The number in a text for a parameter that is one; else the text, which the schema may refuse."""
+    """The number in a text for a parameter that is one; else the text, which the schema may
+    refuse."""
     with suppress(ValueError):
         return text if param.menu or param.type is ParamType.TEXT else float(text)
     return text
@@ -160,7 +182,8 @@ def _route(settings: Mapping[str, Any], name: str) -> Route:
 
 
 def _levels(job: _Job) -> dict[int, bytes]:
-    frame, settings = job.frame, job.settings
+    frame = job.frame
+    settings = job.settings
     columns, rows = settings["width"], settings["height"]
     if job.rgba is not None:
         grid = grid_of(job.rgba, columns, rows)
@@ -168,7 +191,11 @@ def _levels(job: _Job) -> dict[int, bytes]:
         row = colours_of(settings["content"], frame.values, frame.features, frame.beat, columns)
         grid = np.repeat(row, rows, axis=0)
     levels = levels_of(
-        grid, settings["order"], is_serpentine=settings["serpentine"], gamma=settings["gamma"], level=settings["level"]
+        grid,
+        settings["order"],
+        is_serpentine=settings["serpentine"],
+        gamma=settings["gamma"],
+        level=settings["level"],
     )
     return dict(universes_of(levels, settings["universe"], settings["channel"]))
 

@@ -1,17 +1,21 @@
-"""Writes a movie with PyAV. Used by one thread, which also imports PyAV, so that the engine does not wait for it.
+"""Writes a movie with PyAV. Used by one thread, which also imports PyAV, so that the engine does
+not wait for it.
 
     .mp4  H.264 and AAC      small, plays everywhere
     .mov  ProRes 422 and PCM for editing programs, 10 bits; twenty times as large
-    .mkv  HEVC and PCM       10 bits for players: slow gradients without bands, about as small as H.264
-    .avi  Motion JPEG and PCM  intra-only: media servers can scratch it, and old programs can read it
+    .mkv  HEVC and PCM       10 bits for players: slow gradients without bands, about as small as
+          H.264
+    .avi  Motion JPEG and PCM  intra-only: media servers can scratch it, and old programs can read
+          it
 
-Pictures for 10 bits come with 16. MP4 and MOV are fragmented while they are written: twice per second everything so far
-is complete on disk, so the file of a killed run plays up to that point. Closing turns them into plain files, which
-editing programs need, by appending one header for everything (`hybrid_fragmented`, FFmpeg 7.1), without a copy.
-`index_in_front.py` moves that header. The first fragment carries its header (`delay_moov`): with an empty header first,
-FFmpeg cannot declare AAC's 1024 priming samples and shifts the pictures by 21 ms. No B-frames: decoding order is
-presentation order. An AVI has a constant rate: a missing picture becomes an empty chunk. After a kill an AVI and a
-Matroska file have no index; players rebuild it.
+Pictures for 10 bits come with 16. MP4 and MOV are fragmented while they are written: twice per
+second everything so far is complete on disk, so the file of a killed run plays up to that point.
+Closing turns them into plain files, which editing programs need, by appending one header for
+everything (`hybrid_fragmented`, FFmpeg 7.1), without a copy. `index_in_front.py` moves that header.
+The first fragment carries its header (`delay_moov`): with an empty header first, FFmpeg cannot
+declare AAC's 1024 priming samples and shifts the pictures by 21 ms. No B-frames: decoding order is
+presentation order. An AVI has a constant rate: a missing picture becomes an empty chunk. After a
+kill an AVI and a Matroska file have no index; players rebuild it.
 """
 
 from contextlib import AbstractContextManager
@@ -45,12 +49,15 @@ AAC_RATES_HZ = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 1
 BIT_RATE_PER_CHANNEL = 96_000
 WRITE_BYTES = 8 * 2**20  # a fragment is one write, so a kill rarely leaves half of one
 ENCODER_THREADS = 4  # fixed: x264's output depends on it, and must be the same on every machine
-# Fixed like ENCODER_THREADS: the output depends on the number of frames encoded at once. x265 would log to stderr.
+# Fixed like ENCODER_THREADS: the output depends on the number of frames encoded at once. x265 would
+# log to stderr.
 X265 = f"log-level=error:bframes=0:frame-threads={ENCODER_THREADS}"
 AVX2 = 11  # OpenCV's number for it
 CONTAINERS = {".mkv": "matroska", ".m4v": "mp4"}
 FRAGMENTED = {"frag_duration": f"{FRAGMENT_S * 1e6:.0f}", "flush_packets": "1"}
-SAME_BYTES = {"fflags": "+bitexact"}  # as options of a container: Matroska gets random ids otherwise
+SAME_BYTES = {
+    "fflags": "+bitexact"
+}  # as options of a container: Matroska gets random ids otherwise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,9 +85,18 @@ FORMATS = {
         codec="libx264",
         is_fragmented=True,
         pixels="yuv420p",
-        live={"preset": "ultrafast", "tune": "zerolatency", "crf": QUALITY, "bf": "0", "forced-idr": "1"},
+        live={
+            "preset": "ultrafast",
+            "tune": "zerolatency",
+            "crf": QUALITY,
+            "bf": "0",
+            "forced-idr": "1",
+        },
         offline={"preset": "veryfast", "crf": QUALITY, "bf": "0", "forced-idr": "1"},
-        container={"movflags": "frag_keyframe+delay_moov+default_base_moof+hybrid_fragmented", "flush_packets": "1"},
+        container={
+            "movflags": "frag_keyframe+delay_moov+default_base_moof+hybrid_fragmented",
+            "flush_packets": "1",
+        },
         sound="aac",
         has_keys=True,
     ),
@@ -96,9 +112,19 @@ FORMATS = {
     ".mkv": Format(
         codec="libx265",
         pixels="yuv420p10le",
-        live={"preset": "ultrafast", "tune": "zerolatency", "crf": QUALITY, "forced-idr": "1", "x265-params": X265},
+        live={
+            "preset": "ultrafast",
+            "tune": "zerolatency",
+            "crf": QUALITY,
+            "forced-idr": "1",
+            "x265-params": X265,
+        },
         offline={"preset": "veryfast", "crf": QUALITY, "forced-idr": "1", "x265-params": X265},
-        container={"cluster_time_limit": f"{FRAGMENT_S * 1e3:.0f}", "flush_packets": "1", **SAME_BYTES},
+        container={
+            "cluster_time_limit": f"{FRAGMENT_S * 1e3:.0f}",
+            "flush_packets": "1",
+            **SAME_BYTES,
+        },
         sound="pcm_s16le",
         has_keys=True,
     ),
@@ -120,17 +146,21 @@ def container_of(path: Path) -> str:
 
 
 def make_repeatable(codec: VideoCodecContext) -> None:
-    """Make the output deterministic: the same bytes on every machine and in every run. Call it first."""
+    """Make the output deterministic: the same bytes on every machine and in every run. Call it
+    first."""
     import cv2  # offline only: a live recording must not wait for the import
 
-    codec.thread_type, codec.thread_count = ThreadType.FRAME, ENCODER_THREADS
-    # x264's AVX-512 code (core 165) uses uninitialised values in its lookahead: one of fifty first pictures differed
-    # between runs. Every processor with AVX-512 has AVX2, so that is used.
+    codec.thread_type = ThreadType.FRAME
+    codec.thread_count = ENCODER_THREADS
+    # x264's AVX-512 code (core 165) uses uninitialised values in its lookahead: one of fifty first
+    # pictures differed between runs. Every processor with AVX-512 has AVX2, so that is used.
     if codec.name == "libx264" and cv2.checkHardwareSupport(AVX2):
         codec.options = codec.options | {"x264-params": "asm=avx2"}
 
 
-def add_video(container: OutputContainer, codec: str, rate: Fraction, options: dict[str, str]) -> VideoStream:
+def add_video(
+    container: OutputContainer, codec: str, rate: Fraction, options: dict[str, str]
+) -> VideoStream:
     stream = container.add_stream(codec, rate=rate, options=options)
     assert isinstance(stream, VideoStream)
     return stream
@@ -154,7 +184,9 @@ class MovieFile:
         self._format = form = FORMATS[path.suffix.lower()]
         self._padded = (height + height % 2, width + width % 2)  # 4:2:0 needs even sides
         rate = exact_rate(fps)
-        self._time_base = 1 / rate if is_offline or form.has_fixed_rate else Fraction(1, LIVE_TICKS_HZ)
+        self._time_base = (
+            1 / rate if is_offline or form.has_fixed_rate else Fraction(1, LIVE_TICKS_HZ)
+        )
         self._next_key_s = 0.0
         self._newest_pts = -1
         self._reformatter = VideoReformatter()
@@ -163,10 +195,17 @@ class MovieFile:
         self._file = _open_file(path)
         with self._errors():
             self._container = av.open(
-                self._file, "w", format=container_of(path), buffer_size=WRITE_BYTES, options=form.container
+                self._file,
+                "w",
+                format=container_of(path),
+                buffer_size=WRITE_BYTES,
+                options=form.container,
             )
             if form.codec not in codecs_available:
-                raise SinkError(f"record: {path}: this PyAV has no encoder {form.codec}; record a .mov or .mp4 file")
+                raise SinkError(
+                    f"record: {path}: this PyAV has no encoder {form.codec}; record a .mov or "
+                    ".mp4 file"
+                )
             options = form.offline if is_offline else form.live
             self._picture = add_video(self._container, form.codec, rate, options)
             self._picture.height, self._picture.width = self._padded
@@ -176,7 +215,9 @@ class MovieFile:
                 make_repeatable(codec)
             codec.time_base = self._time_base
             if form.has_keys:
-                codec.gop_size = max(1, round(fps * 10 * FRAGMENT_S))  # keyframes are requested by time
+                codec.gop_size = max(
+                    1, round(fps * 10 * FRAGMENT_S)
+                )  # keyframes are requested by time
             codec.color_range = ColorRange.JPEG if form.is_full_range else ColorRange.MPEG
             codec.color_primaries = ColorPrimaries.BT709
             codec.color_trc = ColorTrc.BT709
@@ -191,25 +232,36 @@ class MovieFile:
                 self._sound = sound
                 if form.sound == "aac":
                     sound.bit_rate = BIT_RATE_PER_CHANNEL * min(sound_channels, 2)
-                self._layout, self._sample_rate_hz = layout, sample_rate_hz
+                self._layout = layout
+                self._sample_rate_hz = sample_rate_hz
 
     def add_picture(self, pixels: np.ndarray, time_s: float) -> None:
-        """Add (height, width, 4) uint8 or uint16 at `time_s` after the start; alpha is dropped. Times must increase."""
+        """Add (height, width, 4) uint8 or uint16 at `time_s` after the start; alpha is dropped.
+        Times must increase."""
         height, width = pixels.shape[:2]
         if (height, width) != self._padded:
-            right, bottom = self._padded[1] - width, self._padded[0] - height
+            right = self._padded[1] - width
+            bottom = self._padded[0] - height
             pixels = np.pad(pixels, ((0, bottom), (0, right), (0, 0)), mode="edge")
         with self._errors():
             picture = self._reformatter.reformat(
-                av.VideoFrame.from_numpy_buffer(pixels, format="rgba64le" if pixels.dtype == np.uint16 else "rgba"),
+                av.VideoFrame.from_numpy_buffer(
+                    pixels, format="rgba64le" if pixels.dtype == np.uint16 else "rgba"
+                ),
                 format=self._format.pixels,
-                dst_colorspace=Colorspace.ITU601 if self._format.is_full_range else Colorspace.ITU709,
+                dst_colorspace=Colorspace.ITU601
+                if self._format.is_full_range
+                else Colorspace.ITU709,
                 src_color_range=ColorRange.JPEG,
                 dst_color_range=ColorRange.JPEG if self._format.is_full_range else ColorRange.MPEG,
                 threads=1,
             )
-            picture.color_primaries, picture.color_trc = ColorPrimaries.BT709, ColorTrc.BT709  # ProRes reads them here
-            self._newest_pts = picture.pts = max(round(time_s / self._time_base), self._newest_pts + 1)
+            # ProRes reads them here
+            picture.color_primaries = ColorPrimaries.BT709
+            picture.color_trc = ColorTrc.BT709
+            self._newest_pts = picture.pts = max(
+                round(time_s / self._time_base), self._newest_pts + 1
+            )
             picture.time_base = self._time_base
             if self._format.has_keys and time_s >= self._next_key_s - 1e-6:
                 picture.pict_type = PictureType.I
@@ -227,7 +279,9 @@ class MovieFile:
             block.time_base = Fraction(1, self._sample_rate_hz)
             block.pts = self._samples
             self._samples += len(samples)
-            self._container.mux(self._sound.encode(block))  # split into AAC's 1024 and resampled by PyAV
+            self._container.mux(
+                self._sound.encode(block)
+            )  # split into AAC's 1024 and resampled by PyAV
 
     @property
     def is_seekable(self) -> bool:
@@ -235,7 +289,8 @@ class MovieFile:
         return isinstance(self._file, _SeekableFile)
 
     def close(self) -> None:
-        """Flush the encoders and finish the file; after an error, cut it to its last complete fragment."""
+        """Flush the encoders and finish the file; after an error, cut it to its last complete
+        fragment."""
         try:
             with self._errors():
                 self._container.mux(self._picture.encode(None))
@@ -262,18 +317,27 @@ def cut_torn_end(path: Path) -> None:
     """Truncate a fragmented movie to its last whole fragment."""
     size = path.stat().st_size
     with when_free(lambda: path.open("r+b"), path) as file:
-        file.truncate(max((end for kind, (_, end) in boxes_of(file) if kind == b"mdat" and end <= size), default=0))
+        file.truncate(
+            max(
+                (end for kind, (_, end) in boxes_of(file) if kind == b"mdat" and end <= size),
+                default=0,
+            )
+        )
 
 
 def _open_file(path: Path) -> "_File":
-    """Open the output. SinkError if it cannot be written. In a pipe it stays fragmented: no header can be added."""
+    """Open the output. SinkError if it cannot be written. In a pipe it stays fragmented: no header
+    can be added."""
     with translate_errors({OSError: f"record: {path}"}, as_=SinkError):
-        file = when_free(lambda: path.open("wb", buffering=0), path)  # unbuffered, so that a kill loses nothing
+        file = when_free(
+            lambda: path.open("wb", buffering=0), path
+        )  # unbuffered, so that a kill loses nothing
     return _SeekableFile(file) if file.seekable() else _File(file)
 
 
 class _File:
-    """Output for the muxer. PyAV would open the file itself while holding the GIL, however slow the disk is."""
+    """Output for the muxer. PyAV would open the file itself while holding the GIL, however slow the
+    disk is."""
 
     def __init__(self, file: FileIO) -> None:
         self.error: OSError | None = None

@@ -1,12 +1,13 @@
 """Publishes the picture as an NDI source, for programs on other machines of the network.
 
-Converting and compressing a picture takes milliseconds, so it is done on a thread. The frame loop only passes on the
-newest picture, and does no readback while no receiver is connected. cyndilib releases the GIL while it sends a picture
-(but not while a sender opens or closes, 1 and 10 ms). NDI announces itself on the network, so it is off by default.
+Converting and compressing a picture takes milliseconds, so it is done on a thread. The frame loop
+only passes on the newest picture, and does no readback while no receiver is connected. cyndilib
+releases the GIL while it sends a picture (but not while a sender opens or closes, 1 and 10 ms). NDI
+announces itself on the network, so it is off by default.
 
-An opaque picture is sent as RGBX. After the first one with transparency (`/engine/alpha`) it is RGBA with colours
-divided by alpha, because receivers treat NDI's alpha as straight by default. NDI's codec only supports even sizes and
-cuts off the last column or row of others.
+An opaque picture is sent as RGBX. After the first one with transparency (`/engine/alpha`) it is
+RGBA with colours divided by alpha, because receivers treat NDI's alpha as straight by default.
+NDI's codec only supports even sizes and cuts off the last column or row of others.
 """
 
 from dataclasses import dataclass
@@ -29,7 +30,8 @@ POLL_S = 0.1  # polling interval for receivers while none is connected
 
 @dataclass(frozen=True, slots=True)
 class _Format:
-    """Format of an open sender. A change reopens it, and receivers find it again within two seconds."""
+    """Format of an open sender. A change reopens it, and receivers find it again within two
+    seconds."""
 
     width: int
     height: int
@@ -95,8 +97,11 @@ class NdiSink(ThreadSink):
             while True:
                 self._connections = sender.get_num_connections(0.0)
                 with self._change:
-                    self._change.wait_for(lambda: self._waiting is not None or self._is_ending, timeout=POLL_S)
-                    pixels, self._waiting = self._waiting, None
+                    self._change.wait_for(
+                        lambda: self._waiting is not None or self._is_ending, timeout=POLL_S
+                    )
+                    pixels = self._waiting
+                    self._waiting = None
                     fps = self._output_format.fps
                     self._change.notify_all()
                 if pixels is None:
@@ -109,7 +114,9 @@ class NdiSink(ThreadSink):
                     sender.close()
                     form = new_form
                     sender = self._open(form)
-                sender.write_video((to_straight_alpha(pixels) if form.has_alpha else pixels).reshape(-1))
+                sender.write_video(
+                    (to_straight_alpha(pixels) if form.has_alpha else pixels).reshape(-1)
+                )
         finally:
             sender.close()
 
@@ -127,12 +134,15 @@ class NdiSink(ThreadSink):
         picture.set_fourcc(FourCC.RGBA if form.has_alpha else FourCC.RGBX)
         sender = Sender(self.name, clock_video=False)  # the frame loop does the pacing
         sender.set_video_frame(picture)
-        sender.set_audio_frame(AudioSendFrame())  # stays empty; without it a rejected name causes a segfault
+        sender.set_audio_frame(
+            AudioSendFrame()
+        )  # stays empty; without it a rejected name causes a segfault
         try:
             sender.open()
         except MemoryError:  # how cyndilib reports a rejected name
             raise SinkError(
-                f"ndi: this machine already has a source called {self.name}; give this one another name"
+                f"ndi: this machine already has a source called {self.name}; give this one "
+                "another name"
             ) from None
         self._full_name = sender.name
         self._opened()
@@ -145,8 +155,8 @@ def is_opaque(rgba: np.ndarray) -> bool:
 
 
 def to_straight_alpha(rgba: np.ndarray) -> np.ndarray:
-    """Convert premultiplied `rgba`, (height, width, 4) uint8, to straight alpha: colours divided by alpha, rounded to
-    nearest (halves to even); black where alpha is 0."""
+    """Convert premultiplied `rgba`, (height, width, 4) uint8, to straight alpha: colours divided by
+    alpha, rounded to nearest (halves to even); black where alpha is 0."""
     import cv2  # 0.1 s, and most pictures are opaque
 
     alpha = rgba[..., 3]

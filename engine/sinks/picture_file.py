@@ -20,8 +20,11 @@ PICTURE_FORMATS = {
 }
 
 
-def save_picture(path: Path, pixels: "np.ndarray", metadata: "GenerationInfo | None" = None) -> None:
-    """Write (height, width, 3) uint8 RGB in the format of the suffix of `path`, and `metadata` in it. OSError."""
+def save_picture(
+    path: Path, pixels: "np.ndarray", metadata: "GenerationInfo | None" = None
+) -> None:
+    """Write (height, width, 3) uint8 RGB in the format of the suffix of `path`, and `metadata` in
+    it. OSError."""
     from PIL import Image
 
     form = PICTURE_FORMATS[path.suffix.lower()]

@@ -1,8 +1,9 @@
-"""Writes a video with the source's pictures replaced. Keeps rate, time stamps, pixel aspect, colours and sound.
+"""Writes a video with the source's pictures replaced. Keeps rate, time stamps, pixel aspect,
+colours and sound.
 
-Formats and encoders are those of recordings (movie_file.py), plus .mkv and .webm. Pictures are written upright, without
-a rotation tag, and with 8 bits. 4:2:0 needs even sides, so an odd side is padded by one pixel. No B-frames: decoding
-order is presentation order.
+Formats and encoders are those of recordings (movie_file.py), plus .mkv and .webm. Pictures are
+written upright, without a rotation tag, and with 8 bits. 4:2:0 needs even sides, so an odd side is
+padded by one pixel. No B-frames: decoding order is presentation order.
 """
 
 from contextlib import AbstractContextManager, suppress
@@ -15,7 +16,14 @@ from av.video.reformatter import ColorRange, ColorTrc, VideoReformatter
 
 from engine.errors import SinkError
 from engine.sinks.generation_info import GenerationInfo
-from engine.sinks.movie_file import FORMATS, SAME_BYTES, Format, add_video, container_of, make_repeatable
+from engine.sinks.movie_file import (
+    FORMATS,
+    SAME_BYTES,
+    Format,
+    add_video,
+    container_of,
+    make_repeatable,
+)
 from engine.sinks.source_tracks import SourceTracks, video_tags
 from engine.sinks.whole_file import partial_path
 from engine.sources.pixels import BT470BG_MATRIX, MATRICES, VideoLook
@@ -25,8 +33,8 @@ from engine.system.translate_errors import reason_of, translate_errors
 from engine.system.undoing import undo_on_error
 
 H264 = FORMATS[".mp4"]
-# Ten times as fast as deadline "good" and cpu-used 5, for 5 to 24 % more bytes and at most 0.8 dB less PSNR. No hidden
-# alternate reference frames, no lookahead.
+# Ten times as fast as deadline "good" and cpu-used 5, for 5 to 24 % more bytes and at most 0.8 dB
+# less PSNR. No hidden alternate reference frames, no lookahead.
 VP9_OPTIONS = {
     "deadline": "realtime",
     "cpu-used": "7",
@@ -37,22 +45,40 @@ VP9_OPTIONS = {
     "lag-in-frames": "0",
 }
 VIDEO_FORMATS: dict[str, Format] = FORMATS | {
-    ".mkv": Format(codec=H264.codec, pixels=H264.pixels, live={}, offline=H264.offline, sound="aac", has_keys=True),
-    ".webm": Format(codec="libvpx-vp9", pixels="yuv420p", live={}, offline=VP9_OPTIONS, sound="libopus", has_keys=True),
+    ".mkv": Format(
+        codec=H264.codec,
+        pixels=H264.pixels,
+        live={},
+        offline=H264.offline,
+        sound="aac",
+        has_keys=True,
+    ),
+    ".webm": Format(
+        codec="libvpx-vp9",
+        pixels="yuv420p",
+        live={},
+        offline=VP9_OPTIONS,
+        sound="libopus",
+        has_keys=True,
+    ),
 }
 # With its index in front, an MP4 plays in a browser while it downloads.
 INDEX_IN_FRONT = {"movflags": "faststart"}
 VIDEO_FORMATS[".m4v"] = H264  # MP4 by another name
 MATROSKA = (".mkv", ".webm")
-MATROSKA_TICK_S = Fraction(1, 1000)  # also the encoder's time base, so that times are rounded only once
-# ProRes has one transfer function of SDR; these, by FFmpeg's numbers, are the same (ITU-T H.273, table 3).
+MATROSKA_TICK_S = Fraction(
+    1, 1000
+)  # also the encoder's time base, so that times are rounded only once
+# ProRes has one transfer function of SDR; these, by FFmpeg's numbers, are the same (ITU-T H.273,
+# table 3).
 BT709_TRANSFERS = (1, 6, 14, 15)
 KEY_EVERY_S = 1  # keyframe interval: a seeking player decodes at most this much
 CONVERSION_THREADS = 1  # leaves the cores to the encoder
 
 
 class PictureVideo:
-    """Writes a video with the source's pictures replaced. One thread. SinkError if it cannot be written."""
+    """Writes a video with the source's pictures replaced. One thread. SinkError if it cannot be
+    written."""
 
     def __init__(
         self,
@@ -67,10 +93,11 @@ class PictureVideo:
         is_piece: bool = False,
         metadata: GenerationInfo | None = None,
     ) -> None:
-        """The suffix of `path` decides the format. `size`: width and height of the pictures. `every`: only each
-        `every`-th picture of the source is written. `tracks_from`: file whose sound and other tracks are taken, up to
-        `end_s` or the last picture. `displayed_path`: the user's file, for messages. `is_piece`: one of several that
-        are joined later, so its index need not be moved to the front. `metadata`: the video's comment."""
+        """The suffix of `path` decides the format. `size`: width and height of the pictures.
+        `every`: only each `every`-th picture of the source is written. `tracks_from`: file whose
+        sound and other tracks are taken, up to `end_s` or the last picture. `displayed_path`: the
+        user's file, for messages. `is_piece`: one of several that are joined later, so its index
+        need not be moved to the front. `metadata`: the video's comment."""
         self.path = path
         self.notes: list[str] = []
         self._label = displayed_path or path
@@ -83,7 +110,9 @@ class PictureVideo:
         self._range = self._range_of(form)
         self._transfer = look.tags.transfer
         if form.codec == "prores":
-            self._transfer = ColorTrc.BT709 if self._transfer in BT709_TRANSFERS else ColorTrc.UNSPECIFIED
+            self._transfer = (
+                ColorTrc.BT709 if self._transfer in BT709_TRANSFERS else ColorTrc.UNSPECIFIED
+            )
         rate = look.rate / every
         self._time_base = tick_of(path, look, every)
         self._newest_pts: int | None = None
@@ -95,7 +124,8 @@ class PictureVideo:
                 name_for_ffmpeg(self._partial),
                 "w",
                 format=container_of(path),
-                options=SAME_BYTES | (form.container if is_piece or not form.container else INDEX_IN_FRONT),
+                options=SAME_BYTES
+                | (form.container if is_piece or not form.container else INDEX_IN_FRONT),
             )
         with undo_on_error(self.discard), self._errors():
             self._stream = add_video(self._container, form.codec, rate, form.offline)
@@ -113,10 +143,13 @@ class PictureVideo:
                 )
             self._container.metadata.update(video_tags(metadata, self._tracks))
         if height % 2 or width % 2:
-            self.notes.append(f"{self._label.name}: {width + width % 2}x{height + height % 2}: sides must be even")
+            self.notes.append(
+                f"{self._label.name}: {width + width % 2}x{height + height % 2}: sides must be even"
+            )
 
     def add(self, pixels: np.ndarray, start_s: Fraction, end_s: Fraction) -> None:
-        """Add the next picture, (height, width, 3) uint8 RGB, C-contiguous, shown between these times of the source."""
+        """Add the next picture, (height, width, 3) uint8 RGB, C-contiguous, shown between these
+        times of the source."""
         if any(after for _, after in self._padding):
             pixels = np.pad(pixels, self._padding, mode="edge")
         with self._errors():
@@ -128,7 +161,9 @@ class PictureVideo:
                 dst_color_range=self._range,
                 threads=CONVERSION_THREADS,
             )
-            frame.color_primaries, frame.color_trc = self._look.tags.primaries, self._transfer  # ProRes reads them here
+            # ProRes reads them here
+            frame.color_primaries = self._look.tags.primaries
+            frame.color_trc = self._transfer
             pts = round(start_s / self._time_base)
             if self._newest_pts is not None:
                 pts = max(pts, self._newest_pts + 1)
@@ -156,12 +191,18 @@ class PictureVideo:
             self._tracks.close()
         with suppress(av.error.FFmpegError, OSError):  # closing may be what failed
             self._container.close()
-        with suppress(OSError):  # the first error was reported already, and the folder is removed anyway
+        with suppress(
+            OSError
+        ):  # the first error was reported already, and the folder is removed anyway
             remove_file(self._partial, missing_ok=True)
 
     def _set_up(self, width: int, height: int, rate: Fraction) -> None:
-        look, stream, form = self._look, self._stream, self._format
-        stream.width, stream.height, stream.pix_fmt = width, height, form.pixels
+        look = self._look
+        stream = self._stream
+        form = self._format
+        stream.width = width
+        stream.height = height
+        stream.pix_fmt = form.pixels
         stream.time_base = self._time_base
         codec = stream.codec_context
         make_repeatable(codec)
@@ -172,7 +213,9 @@ class PictureVideo:
         codec.color_range = self._range
         codec.color_primaries = look.tags.primaries
         codec.color_trc = self._transfer
-        codec.colorspace = self._matrix  # always: some players take BT.601 for granted, some that of the size
+        codec.colorspace = (
+            self._matrix
+        )  # always: some players take BT.601 for granted, some that of the size
 
     def _range_of(self, form: Format) -> ColorRange:
         """Full range for Motion JPEG, limited for ProRes; other codecs keep the source's range."""
@@ -187,7 +230,8 @@ class PictureVideo:
 
 
 def tick_of(path: Path, look: VideoLook, every: int) -> Fraction:
-    """Time base of such a file in seconds. `every`: only each `every`-th picture of the source is written."""
+    """Time base of such a file in seconds. `every`: only each `every`-th picture of the source is
+    written."""
     if VIDEO_FORMATS[path.suffix.lower()].has_fixed_rate:
         return every / look.rate
     return MATROSKA_TICK_S if path.suffix.lower() in MATROSKA else look.time_base

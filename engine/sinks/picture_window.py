@@ -1,7 +1,7 @@
 """A window, or a whole display, that shows a picture in its shape on black, with vsync.
 
-Main thread only: macOS allows windows nowhere else. While its display is away the window is hidden, so that it covers
-no other one, and it is back on it when the display returns.
+Main thread only: macOS allows windows nowhere else. While its display is away the window is hidden,
+so that it covers no other one, and it is back on it when the display returns.
 """
 
 import sys
@@ -17,13 +17,22 @@ import numpy as np
 from engine.errors import NoGLError
 from engine.render.context import explain, is_software
 from engine.render.shader_source import compile_program
-from engine.sinks.displays import find_again, find_display, identities, list_displays, shows_as, start_glfw, text_of
+from engine.sinks.displays import (
+    find_again,
+    find_display,
+    identities,
+    list_displays,
+    shows_as,
+    start_glfw,
+    text_of,
+)
 from engine.sinks.window_card import draw_card
 from engine.sinks.window_shape import Shape
 
 FIRST_SIZE = (1280, 720)
 MAX_DISPLAY_FRACTION = 0.9  # leaves room for the window's frame
-QUIT, FULL_SCREEN = "qQ", "fF"
+QUIT = "qQ"
+FULL_SCREEN = "fF"
 MODE_CHECK_S = 1.0  # GLFW tells of displays that come and go, not of one that changes its mode
 
 
@@ -37,9 +46,11 @@ class PictureWindow:
         closes_by_key: bool,
         on_key: Callable[[], object] = bool,
     ) -> None:
-        """Open on that display (see `find_display`), black. RenderError without a screen, OpenGL or that display.
+        """Open on that display (see `find_display`), black. RenderError without a screen, OpenGL or
+        that display.
 
-        `closes_by_key`: Escape and Q close it; else Escape leaves full screen. `on_key`: a key changed full screen."""
+        `closes_by_key`: Escape and Q close it; else Escape leaves full screen. `on_key`: a key
+        changed full screen."""
         self.closes_by_key = closes_by_key
         self._on_changed = on_key
         start_glfw()
@@ -49,7 +60,9 @@ class PictureWindow:
             self._window = self._open(title)
             glfw.make_context_current(self._window)
             glfw.swap_interval(1)
-            options: dict[str, Any] = {"libgl": "libGL.so.1"} if sys.platform.startswith("linux") else {}
+            options: dict[str, Any] = (
+                {"libgl": "libGL.so.1"} if sys.platform.startswith("linux") else {}
+            )
             try:
                 self._context = moderngl.create_context(require=330, **options)
             except Exception as error:  # moderngl raises plain Exception
@@ -109,12 +122,16 @@ class PictureWindow:
         glfw.set_window_title(self._window, title)
 
     def set_shape(self, shape: Shape, *, is_card: bool) -> None:
-        """Show the picture in this shape from the next `step` on, or the test card instead of it."""
+        """Show the picture in this shape from the next `step` on, or the test card instead of
+        it."""
         if (shape, is_card) != (self._shape, self._is_card):
-            self._shape, self._is_card, self._is_stale = shape, is_card, True
+            self._shape = shape
+            self._is_card = is_card
+            self._is_stale = True
 
     def show(self, pixels: np.ndarray | None) -> None:
-        """Show `pixels`, (height, width, 4) uint8, from the next `step` on; None shows black. The pixels are copied."""
+        """Show `pixels`, (height, width, 4) uint8, from the next `step` on; None shows black. The
+        pixels are copied."""
         self._is_stale = True
         self._picture = self._upload(self._picture, pixels)
 
@@ -138,7 +155,9 @@ class PictureWindow:
         glfw.window_hint(glfw.CONTEXT_VERSION_MINOR, 3)
         glfw.window_hint(glfw.OPENGL_PROFILE, glfw.OPENGL_CORE_PROFILE)
         glfw.window_hint(glfw.OPENGL_FORWARD_COMPAT, True)  # macOS requires it for a core profile
-        glfw.window_hint(glfw.AUTO_ICONIFY, False)  # stays visible when the user clicks on the other display
+        glfw.window_hint(
+            glfw.AUTO_ICONIFY, False
+        )  # stays visible when the user clicks on the other display
         glfw.window_hint(glfw.VISIBLE, False)
         _, _, width, height = self._window_area()
         return glfw.create_window(width, height, title, None, None)
@@ -146,7 +165,11 @@ class PictureWindow:
     def _window_area(self) -> tuple[int, int, int, int]:
         """(left, top, width, height) of the window in the middle of its display."""
         left, top, width, height = glfw.get_monitor_workarea(self.display.monitor)
-        scale = min(1.0, MAX_DISPLAY_FRACTION * width / FIRST_SIZE[0], MAX_DISPLAY_FRACTION * height / FIRST_SIZE[1])
+        scale = min(
+            1.0,
+            MAX_DISPLAY_FRACTION * width / FIRST_SIZE[0],
+            MAX_DISPLAY_FRACTION * height / FIRST_SIZE[1],
+        )
         size = round(FIRST_SIZE[0] * scale), round(FIRST_SIZE[1] * scale)
         return left + (width - size[0]) // 2, top + (height - size[1]) // 2, *size
 
@@ -154,9 +177,13 @@ class PictureWindow:
         """Put the window where it belongs, on its display, and show it there."""
         monitor: Any
         if self._wants_full_screen:  # the display's video mode is kept
-            monitor, area, rate_hz = self.display.monitor, (0, 0, *self.display.size), self.display.rate_hz
+            monitor = self.display.monitor
+            area = (0, 0, *self.display.size)
+            rate_hz = self.display.rate_hz
         else:
-            monitor, area, rate_hz = None, self._window_area(), glfw.DONT_CARE
+            monitor = None
+            area = self._window_area()
+            rate_hz = glfw.DONT_CARE
         glfw.set_window_monitor(self._window, monitor, *area, rate_hz)
         cursor = glfw.CURSOR_HIDDEN if self._wants_full_screen else glfw.CURSOR_NORMAL
         glfw.set_input_mode(self._window, glfw.CURSOR, cursor)
@@ -180,7 +207,8 @@ class PictureWindow:
             glfw.hide_window(self._window)
 
     def _has_another_mode(self) -> bool:
-        """True if its display has another size, rate or place than when the window was put there."""
+        """True if its display has another size, rate or place than when the window was put
+        there."""
         now_s = time.monotonic()
         if not self.has_display or now_s < self._next_mode_check_s:
             return False
@@ -206,7 +234,9 @@ class PictureWindow:
             texture.use(0)
             self._triangle.render(moderngl.TRIANGLES, vertices=3)
 
-    def _upload(self, texture: moderngl.Texture | None, pixels: np.ndarray | None) -> moderngl.Texture | None:
+    def _upload(
+        self, texture: moderngl.Texture | None, pixels: np.ndarray | None
+    ) -> moderngl.Texture | None:
         """A texture with these pixels, the same one if it fits; None without pixels."""
         if texture is not None and (pixels is None or texture.size != pixels.shape[1::-1]):
             texture.release()

@@ -1,4 +1,5 @@
-"""A sink of a plug-in, which may fail, block, or return anything: `SinkSet` gets an error in one line instead."""
+"""A sink of a plug-in, which may fail, block, or return anything: `SinkSet` gets an error in one
+line instead."""
 
 import math
 import threading
@@ -18,34 +19,47 @@ from engine.values import PublishedFrame
 from osc_schema import plugins
 from osc_schema.sinks import KINDS
 
-MAX_CALL_S, MAX_START_S = 5.0, 20.0
+MAX_CALL_S = 5.0
+MAX_START_S = 20.0
 POLL_S = 0.01
 
 
 class PluginSink(Sink):
-    """A sink that calls the plug-in's methods on a thread of its own, unless the plug-in uses the GPU. Live, pictures
-    are left out while a call is under way, and its error is raised by the next one."""
+    """A sink that calls the plug-in's methods on a thread of its own, unless the plug-in uses the
+    GPU. Live, pictures are left out while a call is under way, and its error is raised by the next
+    one."""
 
     def __init__(self, spec: SinkSpec, plugin: Any) -> None:
-        self.kind, self.name, self._plugin = spec.kind, str(plugin.name), plugin
+        self.kind = spec.kind
+        self.name = str(plugin.name)
+        self._plugin = plugin
         self._status = SinkStatus(kind=self.kind, name=self.name)
-        self._worker = None if KINDS[spec.kind].is_on_gpu else DaemonWorker(f"{spec.kind} {self.name}")
+        self._worker = (
+            None if KINDS[spec.kind].is_on_gpu else DaemonWorker(f"{spec.kind} {self.name}")
+        )
         self._call: Future[None] | None = None
-        self._patience_s, self._began_s, self._dropped = 0.0, 0.0, 0
-        self._is_closed = self._is_resized = False
+        self._patience_s = 0.0
+        self._began_s = 0.0
+        self._dropped = 0
+        self._is_closed = False
+        self._is_resized = False
 
     def start(self, output_format: OutputFormat, *, may_wait: bool = False) -> None:
-        self._output_format, self._patience_s = output_format, MAX_START_S if may_wait else 0.0
+        self._output_format = output_format
+        self._patience_s = MAX_START_S if may_wait else 0.0
         self._begin(lambda: self._plugin.start(output_format, may_wait=may_wait))
         self._patience_s = threading.TIMEOUT_MAX if output_format.is_offline else 0.0
 
     def set_format(self, output_format: OutputFormat) -> None:
-        self._output_format, self._is_resized = output_format, True
+        self._output_format = output_format
+        self._is_resized = True
 
     def publish(self, frame: PublishedFrame) -> None:
         if self._worker is not None:
             rgba = frame.read_rgba()
-            frame = replace(frame, texture=None, read_rgba=lambda: rgba, read_rgba16=None, read_fitted=None)
+            frame = replace(
+                frame, texture=None, read_rgba=lambda: rgba, read_rgba16=None, read_fitted=None
+            )
         if not self._begin(partial(self._publish, frame)):
             self._dropped += 1
 
@@ -74,14 +88,17 @@ class PluginSink(Sink):
             return False
         self._raise_error()
         self._call = self._worker.submit(self._run, step)
-        self._began_s = math.inf if step == self._end else time.monotonic()  # `SinkSet` limits the end
+        self._began_s = (
+            math.inf if step == self._end else time.monotonic()
+        )  # `SinkSet` limits the end
         wait([self._call], self._patience_s)
         self._raise_error()
         return True
 
     def _raise_error(self) -> None:
         if self._call is not None and self._call.done():
-            call, self._call = self._call, None
+            call = self._call
+            self._call = None
             call.result()
 
     def _run(self, step: Callable[[], object]) -> None:

@@ -1,7 +1,7 @@
 """A sink whose work is done by a process of its own, which reads the pictures from shared memory.
 
-Whatever blocks that process (a display, a driver, a library that holds Python's lock) delays no frame. If it dies, that
-is an error of the sink, which is retried.
+Whatever blocks that process (a display, a driver, a library that holds Python's lock) delays no
+frame. If it dies, that is an error of the sink, which is retried.
 """
 
 import os
@@ -20,8 +20,8 @@ MAX_END_S = 2.0  # then it is killed
 
 
 class ProgramSink(ThreadSink):
-    """Base of sinks that run `main()` of the module `program` in a process of their own. It reads a first line, writes
-    one whenever its state changes, and ends with its input."""
+    """Base of sinks that run `main()` of the module `program` in a process of their own. It reads a
+    first line, writes one whenever its state changes, and ends with its input."""
 
     program = ""
     max_close_s = 2 * MAX_END_S
@@ -34,7 +34,8 @@ class ProgramSink(ThreadSink):
         self._ring: RingOwner | None = None
 
     def _send_opening(self, process: WorkerProcess, segment: str) -> None:
-        """Send the opening line, with the segment of the ring. Called on the sink's thread, like the next two."""
+        """Send the opening line, with the segment of the ring. Called on the sink's thread, like
+        the next two."""
         raise NotImplementedError
 
     def _handle_line(self, line: bytes) -> bool:
@@ -42,7 +43,8 @@ class ProgramSink(ThreadSink):
         raise NotImplementedError
 
     def _failure(self, reason: str) -> str:
-        """Why it ended by itself, in one line; "" if somebody closed it. `reason`: how its process ended."""
+        """Why it ended by itself, in one line; "" if somebody closed it. `reason`: how its process
+        ended."""
         raise NotImplementedError
 
     def _end(self, process: WorkerProcess) -> None:
@@ -89,7 +91,8 @@ class ProgramSink(ThreadSink):
         try:
             with suppress(EOFError):
                 while not self._is_ending:
-                    if (line := process.receive(WAIT_S)) is not None and self._handle_line(line):
+                    line = process.receive(WAIT_S)
+                    if line is not None and self._handle_line(line):
                         self._opened()
         finally:
             self._end(process)

@@ -1,7 +1,8 @@
 """Records picture and sound in a movie file, opened and encoded on a thread (`movie_file`).
 
-Live, `publish` never waits. If the queue is full, a picture is dropped and counted, but its sound is kept; pictures
-carry the time of their frame, so both stay in sync. Offline it waits and loses nothing.
+Live, `publish` never waits. If the queue is full, a picture is dropped and counted, but its sound
+is kept; pictures carry the time of their frame, so both stay in sync. Offline it waits and loses
+nothing.
 """
 
 import math
@@ -22,7 +23,13 @@ from engine.sinks.index_in_front import put_index_in_front
 from engine.sinks.sink import OutputFormat, PictureName, RecordingStatus, SinkStatus
 from engine.sinks.sink_thread import sink_thread
 from engine.sinks.whole_file import check_name, dated_file, make_folder, reserve
-from engine.system.atomic_file import MAX_JOB_WAIT_S, move_into_place, remove_file, sync_file, sync_folder
+from engine.system.atomic_file import (
+    MAX_JOB_WAIT_S,
+    move_into_place,
+    remove_file,
+    sync_file,
+    sync_folder,
+)
 from engine.system.work_folder import one_line
 from engine.values import AudioBlock, PublishedFrame
 
@@ -30,7 +37,9 @@ SUFFIXES = (".mp4", ".mov", ".mkv", ".avi")  # H.264, ProRes, HEVC, Motion JPEG:
 DEEP_SUFFIXES = (".mov", ".mkv")  # 10 bits
 QUEUE_BYTES = 64 * 2**20  # 17 pictures of 720p, 8 of 1080p
 QUEUE_LIMITS = (2, 30)
-MAX_STANDSTILL_S = 60.0  # without any write: the disk is disconnected, and queued sound would fill the memory
+MAX_STANDSTILL_S = (
+    60.0  # without any write: the disk is disconnected, and queued sound would fill the memory
+)
 MAX_CLOSE_S = 60.0
 MAX_OFFLINE_CLOSE_S = 600.0  # a slow USB stick first has to write what the system has cached
 MAX_MOVE_OFFLINE_S = 45.0  # limit for moving the index to the front
@@ -43,7 +52,8 @@ MAX_BLOCK_S = 0.25  # longer than any device's block
 
 @dataclass(frozen=True, slots=True)
 class _QueuedFrame:
-    """Picture and sound of one frame; `pixels`, uint8 or uint16, is None if the picture was dropped."""
+    """Picture and sound of one frame; `pixels`, uint8 or uint16, is None if the picture was
+    dropped."""
 
     time_s: float
     pixels: np.ndarray | None
@@ -63,9 +73,10 @@ class Recording:
         after: "Recording | None" = None,
         queue_pictures: int | None = None,
     ) -> None:
-        """`size` is (width, height). `claim` is called with the target path on the recording's thread; it creates
-        the empty file and returns its path. An empty file is removed at the end. `claim` is called only after the
-        recording `after` has claimed or released its file, so that files are numbered in order."""
+        """`size` is (width, height). `claim` is called with the target path on the recording's
+        thread; it creates the empty file and returns its path. An empty file is removed at the end.
+        `claim` is called only after the recording `after` has claimed or released its file, so that
+        files are numbered in order."""
         self.path = target
         """The target path until a file is claimed, then that file's."""
         self.size = size
@@ -84,7 +95,8 @@ class Recording:
         """The error that stopped the thread early; the file plays up to there."""
         self._output_format = output_format
         self._replaces = target if output_format.overwrites and after is None else None
-        self._claim, self._after = claim, after
+        self._claim = claim
+        self._after = after
         self._has_claimed = threading.Event()
         self._is_claimed = False
         self._is_open = False
@@ -112,7 +124,8 @@ class Recording:
         self._raise_error()
 
     def add(self, frame: PublishedFrame) -> None:
-        """Queue one frame. If the queue is full: live the picture is dropped, offline the caller waits."""
+        """Queue one frame. If the queue is full: live the picture is dropped, offline the caller
+        waits."""
         self._raise_error()
         with self._state:
             if self._output_format.is_offline:
@@ -131,7 +144,9 @@ class Recording:
             self.dropped += 1
             if behind_s > MAX_STANDSTILL_S:
                 self._is_stuck = True
-                raise SinkError(f"record: {self.path}: nothing could be written for {behind_s:.0f} s")
+                raise SinkError(
+                    f"record: {self.path}: nothing could be written for {behind_s:.0f} s"
+                )
 
     def end(self) -> None:
         """Let the thread write what is queued, then finish the file. Returns at once."""
@@ -146,7 +161,9 @@ class Recording:
         self._thread.join(0 if self._is_stuck else timeout_s)
         if not self._is_stuck and self._thread.is_alive:
             self._is_stuck = True
-            raise SinkError(f"record: {self.path} not finished after {timeout_s:.0f} s; is the disk connected?")
+            raise SinkError(
+                f"record: {self.path} not finished after {timeout_s:.0f} s; is the disk connected?"
+            )
         if not self._was_raised:
             self._raise_error()
 
@@ -176,7 +193,9 @@ class Recording:
         form = self._output_format
         if self._after is not None:
             self._after._has_claimed.wait()
-            if not self._after.has_frames:  # it ended before this recording was created, so it stays empty
+            if (
+                not self._after.has_frames
+            ):  # it ended before this recording was created, so it stays empty
                 self._after._thread.join()
             self._after = None
         self.path = self._claim(self.path)
@@ -194,9 +213,14 @@ class Recording:
         with self._state:
             self._is_open = True
             self._state.notify_all()
-        track = SoundTrack(sample_rate_hz=form.sample_rate_hz, channels=form.audio_channels, is_offline=form.is_offline)
+        track = SoundTrack(
+            sample_rate_hz=form.sample_rate_hz,
+            channels=form.audio_channels,
+            is_offline=form.is_offline,
+        )
         try:
-            origin_s, checked_s = None, float("-inf")
+            origin_s = None
+            checked_s = float("-inf")
             while (queued := self._next()) is not None:
                 if origin_s is None:
                     origin_s = queued.time_s
@@ -208,7 +232,9 @@ class Recording:
                 movie.add_sound(track.align(queued.sound, queued.time_s))
                 if since_s >= checked_s + FREE_SPACE_EVERY_S:
                     checked_s = since_s
-                    with suppress(OSError):  # the last number stays; writing reports what is wrong with the disk
+                    with suppress(
+                        OSError
+                    ):  # the last number stays; writing reports what is wrong with the disk
                         self.free_bytes = shutil.disk_usage(self.path.parent).free
         finally:
             movie.close()
@@ -217,12 +243,16 @@ class Recording:
             over = f"{20.0 * math.log10(track.peak):.1f} dB above full scale"
             notes.append(f"its mix to stereo was clipped, {over}; lower the source by as much")
         if movie.is_seekable and self.path.suffix.lower() in SUFFIXES_WITH_INDEX:
-            end_s = time.perf_counter() + (MAX_MOVE_OFFLINE_S if form.is_offline else MAX_MOVE_LIVE_S)
+            end_s = time.perf_counter() + (
+                MAX_MOVE_OFFLINE_S if form.is_offline else MAX_MOVE_LIVE_S
+            )
             reason = put_index_in_front(self.path, lambda: time.perf_counter() < end_s)
             notes += [f"its index was not moved to the front: {reason}"] if reason else []
         with suppress(FileNotFoundError):  # it may have been moved away
             self.size_bytes = self.path.stat().st_size
-            if form.is_offline:  # a finished file must survive a power cut; a show does not wait for fsync
+            if (
+                form.is_offline
+            ):  # a finished file must survive a power cut; a show does not wait for fsync
                 sync_file(self.path)
                 sync_folder(self.path.parent)
         if self._replaces not in (None, self.path):
@@ -247,9 +277,10 @@ class RecordSink:
     kind = "record"
 
     def __init__(self, argument: str, picture: PictureName = "main") -> None:
-        """`argument`: a file ending in .mp4 (H.264), .mov (ProRes), .mkv (HEVC) or .avi (Motion JPEG), or "" for a name
-        from date and time in the record folder of the output format."""
-        self._argument, self._picture = argument, picture
+        """`argument`: a file ending in .mp4 (H.264), .mov (ProRes), .mkv (HEVC) or .avi (Motion
+        JPEG), or "" for a name from date and time in the record folder of the output format."""
+        self._argument = argument
+        self._picture = picture
         self._target = Path(argument)
         self._output_format: OutputFormat | None = None
         self._recordings: list[Recording] = []
@@ -264,10 +295,14 @@ class RecordSink:
     def start(self, output_format: OutputFormat, *, may_wait: bool = False) -> None:
         self._output_format = output_format
         if not self._argument:
-            self._target = dated_file(output_format.record_folder, self._picture, time.time(), ".mp4")
+            self._target = dated_file(
+                output_format.record_folder, self._picture, time.time(), ".mp4"
+            )
         check_name(self.kind, self._target, SUFFIXES)
         if output_format.is_offline and not output_format.overwrites and self._target.exists():
-            raise SinkUsageError(f"{self.kind}: {self._target}: exists already; --overwrite replaces it")
+            raise SinkUsageError(
+                f"{self.kind}: {self._target}: exists already; --overwrite replaces it"
+            )
         self._open((output_format.width, output_format.height))
         if may_wait:
             self._recordings[0].wait_until_open()
@@ -303,10 +338,14 @@ class RecordSink:
             path = recordings[0].path
             renamed = f" ({self._target} already existed)" if path != self._target else ""
             more = f", first of {len(recordings)} files" if len(recordings) > 1 else ""
-            detail = f"{path}{renamed}{more}, {sum(recording.seconds for recording in recordings):.1f} s"
+            detail = (
+                f"{path}{renamed}{more}, {sum(recording.seconds for recording in recordings):.1f} s"
+            )
             size_bytes = sum(recording.size_bytes for recording in recordings)
             notes = dict.fromkeys(recording.note for recording in recordings if recording.note)
-            detail = "; ".join([detail + (f", {size_bytes / 1e6:.1f} MB" if size_bytes else ""), *notes])
+            detail = "; ".join(
+                [detail + (f", {size_bytes / 1e6:.1f} MB" if size_bytes else ""), *notes]
+            )
         return SinkStatus(
             kind=self.kind,
             name=self.name,
@@ -326,7 +365,9 @@ class RecordSink:
     def _open(self, size: tuple[int, int]) -> None:
         assert self._output_format is not None
         before = self._recordings[-1] if self._recordings else None
-        recording = Recording(self._target, self._output_format, size, claim=claim_file, after=before)
+        recording = Recording(
+            self._target, self._output_format, size, claim=claim_file, after=before
+        )
         earlier = self._recordings if before is None or before.has_frames else self._recordings[:-1]
         self._recordings = [*earlier, recording]
 
@@ -342,11 +383,13 @@ class SoundTrack:
 
     Keeps the source's sound in sync with the picture of a recording. Pure: no files, no threads.
 
-    Problem: sound in a file has no time stamps of its own; its position is the number of samples before it. Live that
-    number drifts from the pictures' times: the sound card has its own clock, blocks are lost, a device is replugged.
+    Problem: sound in a file has no time stamps of its own; its position is the number of samples
+    before it. Live that number drifts from the pictures' times: the sound card has its own clock,
+    blocks are lost, a device is replugged.
 
-    Solution: each block should end at the time of its frame. If the track is off by more than a tenth of a second for
-    longer than a second, silence is inserted or samples are dropped. A single late frame does not count."""
+    Solution: each block should end at the time of its frame. If the track is off by more than a
+    tenth of a second for longer than a second, silence is inserted or samples are dropped. A single
+    late frame does not count."""
 
     def __init__(self, *, sample_rate_hz: int, channels: int, is_offline: bool) -> None:
         self.corrections = 0
@@ -364,8 +407,8 @@ class SoundTrack:
     def align(self, block: AudioBlock | None, time_s: float) -> np.ndarray:
         """Samples to append for the frame at `time_s`, (frames, 1 or 2) float32.
 
-        Offline each block lasts exactly as long as its frame and is appended unchanged. Live a block ends when its
-        frame is shown; sound before the first frame is dropped."""
+        Offline each block lasts exactly as long as its frame and is appended unchanged. Live a
+        block ends when its frame is shown; sound before the first frame is dropped."""
         sound = np.zeros((0, self._channels), np.float32)
         if block is not None:
             sound = stereo(block.samples, block.speakers)
@@ -379,7 +422,9 @@ class SoundTrack:
         if self._origin_s is None:
             self._origin_s = time_s
             return sound[:0]
-        missing = round((time_s - self._origin_s) * self._rate_hz) - self._written_frames - len(sound)
+        missing = (
+            round((time_s - self._origin_s) * self._rate_hz) - self._written_frames - len(sound)
+        )
         if self._must_correct(missing, len(sound), time_s):
             silence = np.zeros((max(missing, 0), self._channels), np.float32)
             sound = np.concatenate([silence, sound[max(-missing, 0) :]])
@@ -387,11 +432,14 @@ class SoundTrack:
         return sound
 
     def _must_correct(self, missing: int, came: int, time_s: float) -> bool:
-        """True to insert `missing` samples of silence now (if negative, to drop samples) before the `came` new ones."""
+        """True to insert `missing` samples of silence now (if negative, to drop samples) before the
+        `came` new ones."""
         if not came and missing > MAX_BLOCK_S * self._rate_hz:
             self.corrections += not self._is_away
             self._is_away = True
-        if self._is_away:  # insert silence while the device is away, and the rest just before the sound returns
+        if (
+            self._is_away
+        ):  # insert silence while the device is away, and the rest just before the sound returns
             self._is_away = not came
             return True
         if abs(missing) <= MAX_OFFSET_S * self._rate_hz:
@@ -406,12 +454,14 @@ class SoundTrack:
 
 
 def stereo(samples: np.ndarray, speakers: tuple[str, ...] = ()) -> np.ndarray:
-    """Mix more than two channels down to (frames, 2) float32, which may pass full scale; one or two stay unchanged.
+    """Mix more than two channels down to (frames, 2) float32, which may pass full scale; one or two
+    stay unchanged.
 
-    Named loudspeakers have the gains of ITU-R BS.775-3, table 2: the front its own side, the centre and the others
-    0.7071 of their level, without the bass channel. Else odd channels are panned left and even ones right, as
-    interfaces number their pairs, with 0.8 and 0.6 of their level on the two sides (equal power). That is divided by
-    the square root of half their number, so that uncorrelated channels keep their level."""
+    Named loudspeakers have the gains of ITU-R BS.775-3, table 2: the front its own side, the centre
+    and the others 0.7071 of their level, without the bass channel. Else odd channels are panned
+    left and even ones right, as interfaces number their pairs, with 0.8 and 0.6 of their level on
+    the two sides (equal power). That is divided by the square root of half their number, so that
+    uncorrelated channels keep their level."""
     count = samples.shape[1]
     if count <= 2:
         return samples

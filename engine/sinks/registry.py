@@ -1,4 +1,5 @@
-"""Finds the kinds of sinks that can run here, and creates the sink of a `SinkSpec`. Their table: osc_schema/sinks.py.
+"""Finds the kinds of sinks that can run here, and creates the sink of a `SinkSpec`. Their table:
+osc_schema/sinks.py.
 
 A kind's module is imported on demand, its libraries only by the sink itself.
 """
@@ -49,7 +50,9 @@ def unavailable_reason(kind: str) -> str:
         return f"needs {entry.system}"
     for module, remedy in entry.packages:
         if not _is_installed(module):
-            package, comma, condition = remedy.split(maxsplit=2)[2].partition(",")  # behind pip's two words
+            package, comma, condition = remedy.split(maxsplit=2)[2].partition(
+                ","
+            )  # behind pip's two words
             return f"needs {module}: {install_line(package)}{comma}{condition}"
     return ""
 
@@ -61,7 +64,9 @@ def _is_installed(module: str) -> bool:
         return find_spec(module) is not None
     except ModuleNotFoundError:  # of a submodule: its package
         return False
-    except ValueError:  # another thread is importing it (cv2 removes and re-adds itself in sys.modules)
+    except (
+        ValueError
+    ):  # another thread is importing it (cv2 removes and re-adds itself in sys.modules)
         return True
 
 
@@ -71,7 +76,8 @@ def require_available(kind: str) -> None:
 
 
 def conditions() -> Iterator[tuple[str, Callable[[Value], None]]]:
-    """(address, check) for `ParamStore.add_condition`: refuses kinds that cannot run here, and invalid hosts."""
+    """(address, check) for `ParamStore.add_condition`: refuses kinds that cannot run here, and
+    invalid hosts."""
 
     def check(address: str, unavailable: SinkUnavailableError, value: Value) -> None:
         if value:
@@ -87,7 +93,8 @@ def conditions() -> Iterator[tuple[str, Callable[[Value], None]]]:
 
 
 def _check_hosts(address: str, default: str, value: Value) -> None:
-    """Refuse what is neither IPv4 addresses nor the default; DMX still goes to the previous hosts."""
+    """Refuse what is neither IPv4 addresses nor the default; DMX still goes to the previous
+    hosts."""
     try:
         hosts_of("" if value == default else str(value), 0)
     except SinkError as error:
@@ -100,23 +107,29 @@ def broken(kind: str, error: Exception) -> SinkUnavailableError:
 
 
 def load_kinds() -> None:
-    """Import the modules of all kinds that can run here, not their libraries, so that `make_sink` reads no disk."""
+    """Import the modules of all kinds that can run here, not their libraries, so that `make_sink`
+    reads no disk."""
     for kind in KINDS:
         if not unavailable_reason(kind):
-            with suppress(SinkUnavailableError):  # a plug-in that cannot be loaded says so when it is requested
+            with suppress(
+                SinkUnavailableError
+            ):  # a plug-in that cannot be loaded says so when it is requested
                 sink_class(kind)
 
 
 def sink_class(kind: str) -> Any:
     """The class of a kind in KINDS: `NullSink` in `engine/sinks/null.py` for null."""
     try:
-        return resolve_name(KINDS[kind].class_path or f"engine.sinks.{kind}:{kind.capitalize()}Sink")
+        return resolve_name(
+            KINDS[kind].class_path or f"engine.sinks.{kind}:{kind.capitalize()}Sink"
+        )
     except Exception as error:  # foreign code
         raise broken(kind, error) from error
 
 
 def make_sink(spec: SinkSpec) -> Sink:
-    """Create the sink of a spec, not yet started. SinkUnavailableError if this system cannot run it."""
+    """Create the sink of a spec, not yet started. SinkUnavailableError if this system cannot run
+    it."""
     require_available(spec.kind)
     sink_type = sink_class(spec.kind)
     if not KINDS[spec.kind].class_path:

@@ -6,12 +6,15 @@ from typing import NamedTuple
 from engine.system.backoff import next_delay_s
 
 COSTS = 16  # pictures whose dearest one must fit
-FIRST_TRY_S, MAX_TRY_S = 1.0, 10.0  # between two pictures of a second output that does not fit
+# between two pictures of a second output that does not fit
+FIRST_TRY_S = 1.0
+MAX_TRY_S = 10.0
 
 
 class SecondStatus(NamedTuple):
-    """The second output: its size, the cost of the dearest of its last pictures with their sinks, the numbers of
-    pictures drawn and dropped for the first, and what it shows: `program` or a preset."""
+    """The second output: its size, the cost of the dearest of its last pictures with their sinks,
+    the numbers of pictures drawn and dropped for the first, and what it shows: `program` or a
+    preset."""
 
     width: int
     height: int
@@ -22,10 +25,12 @@ class SecondStatus(NamedTuple):
 
 
 class SparePace:
-    """Decides whether the second picture fits into the rest of a frame. Pure: time comes in as an argument.
+    """Decides whether the second picture fits into the rest of a frame. Pure: time comes in as an
+    argument.
 
-    One that does not fit is left out, but drawn after 1 s, then after 2, 4, 8 and each 10 s, which may delay a frame:
-    its cost may have been an accident, and a still picture is better than none."""
+    One that does not fit is left out, but drawn after 1 s, then after 2, 4, 8 and each 10 s, which
+    may delay a frame: its cost may have been an accident, and a still picture is better than
+    none."""
 
     def __init__(self) -> None:
         self._costs_s: deque[float] = deque(maxlen=COSTS)
@@ -50,8 +55,11 @@ class SparePace:
         """A picture was drawn that took `cost_s`."""
         if cost_s > free_s:
             self.failures += 1
-            self._try_at_s = now_s + next_delay_s(self.failures, first_s=FIRST_TRY_S, max_s=MAX_TRY_S)
+            self._try_at_s = now_s + next_delay_s(
+                self.failures, first_s=FIRST_TRY_S, max_s=MAX_TRY_S
+            )
         elif self._try_at_s is not None:
             self._costs_s.clear()
-            self.failures, self._try_at_s = 0, None
+            self.failures = 0
+            self._try_at_s = None
         self._costs_s.append(cost_s)

@@ -1,7 +1,8 @@
-"""Publishes the picture in shared memory, for programs on the same machine: a frame ring (`engine.ipc.layout`).
+"""Publishes the picture in shared memory, for programs on the same machine: a frame ring
+(`engine.ipc.layout`).
 
-Other programs read it with `shared_reader.py`, a single file to copy. Only the newest picture is kept, offline too: a
-slow reader misses pictures, and the engine never waits for it.
+Other programs read it with `shared_reader.py`, a single file to copy. Only the newest picture is
+kept, offline too: a slow reader misses pictures, and the engine never waits for it.
 """
 
 import os
@@ -27,11 +28,14 @@ class SharedSink(Sink):
         other = find_ring(self.name, system_folder())
         if other is not None and other.writer.pid != os.getpid():
             self.warning = (
-                f"shared: another engine (process {other.writer.pid}) also publishes {self.name!r}; readers use the "
+                f"shared: another engine (process {other.writer.pid}) also publishes "
+                f"{self.name!r}; readers use the "
                 "newer one; choose another name with --sink shared=NAME"
             )
         try:
-            self._ring = FrameRing.create(self.name, output_format.width, output_format.height, fps=output_format.fps)
+            self._ring = FrameRing.create(
+                self.name, output_format.width, output_format.height, fps=output_format.fps
+            )
         except SharedMemoryError as error:
             raise SinkError(f"shared: {error}") from error
 
@@ -43,7 +47,9 @@ class SharedSink(Sink):
 
     def publish(self, frame: PublishedFrame) -> None:
         assert self._ring is not None
-        self._ring.write(frame.read_rgba(), index=frame.id.index, time_s=frame.id.time_s)  # a heartbeat, too
+        self._ring.write(
+            frame.read_rgba(), index=frame.id.index, time_s=frame.id.time_s
+        )  # a heartbeat, too
         self._frames += 1
 
     def close(self) -> None:

@@ -12,8 +12,11 @@ from osc_schema import ExtraPicture
 from osc_schema.sinks import KINDS
 
 PictureName = str
-"""One of the run's pictures: `main`, the Multiverse itself, or the name of an ExtraPicture. Sizes may differ."""
-EXTRA_PICTURES: dict[PictureName, ExtraPicture] = {picture.name: picture for picture in osc_schema.EXTRA_PICTURES}
+"""One of the run's pictures: `main`, the Multiverse itself, or the name of an ExtraPicture. Sizes
+may differ."""
+EXTRA_PICTURES: dict[PictureName, ExtraPicture] = {
+    picture.name: picture for picture in osc_schema.EXTRA_PICTURES
+}
 TITLES: dict[PictureName, str] = {
     "main": "Multiverse",
     **{name: f"Multiverse {picture.addition}" for name, picture in EXTRA_PICTURES.items()},
@@ -37,13 +40,14 @@ class SinkSpec:
 
     kind: str
     argument: str = ""
-    """The text after the `=`, as the kind's `argument` in `KINDS` says: a texture's name, a display, a file ...; "" for
-    the kind's default."""
+    """The text after the `=`, as the kind's `argument` in `KINDS` says: a texture's name, a
+    display, a file ...; "" for the kind's default."""
     picture: PictureName = "main"
 
     @classmethod
     def parse(cls, text: str) -> "SinkSpec":
-        """`kind` or `kind=argument`, either after `PICTURE:` for an extra picture. SinkError lists the kinds."""
+        """`kind` or `kind=argument`, either after `PICTURE:` for an extra picture. SinkError lists
+        the kinds."""
         label, _, argument = text.partition("=")
         return cls.labelled(label, argument)
 
@@ -77,11 +81,13 @@ class OutputFormat:
     audio_channels: int
     """Channels of the source's sound; 0 without sound."""
     is_offline: bool
-    """Offline a sink may wait and must not lose anything; live it never waits and may drop pictures."""
+    """Offline a sink may wait and must not lose anything; live it never waits and may drop
+    pictures."""
     record_folder: Path
     """Folder for files that the user did not name; created on demand."""
     overwrites: bool = False
-    """A finished video or picture replaces the file of its name; otherwise it gets a number. Only offline."""
+    """A finished video or picture replaces the file of its name; otherwise it gets a number. Only
+    offline."""
 
     def with_format(self, width: int, height: int, fps: float) -> "OutputFormat":
         return dataclasses.replace(self, width=width, height=height, fps=fps)
@@ -114,27 +120,31 @@ class RecordingStatus:
     seconds: float
     """Recorded so far, in all files of the sink."""
     free_bytes: int
-    """Free space where the file is, a few seconds old at most while it is written; 0 while unknown."""
+    """Free space where the file is, a few seconds old at most while it is written; 0 while
+    unknown."""
 
 
 class Sink(Protocol):
-    """The interface of an output: it gets every picture, and sends, shows or writes it. Everything but `status` is
-    called on the render thread, with its GL context current. One exception: if that thread hangs, the engine drains and
-    closes the sinks that do not use OpenGL on another one, then ends.
+    """The interface of an output: it gets every picture, and sends, shows or writes it. Everything
+    but `status` is called on the render thread, with its GL context current. One exception: if that
+    thread hangs, the engine drains and closes the sinks that do not use OpenGL on another one, then
+    ends.
 
-    To fail, raise an exception from any method: `SinkSet` then closes the sink, reports it, and retries later with a
-    new one. A sink that inherits from this may leave out `set_format`, `pump` and `drain`, if it has nothing to do
-    there. One that `start` leaves with something to say has `warning`, one line, "" for none. The class is found by its
-    name: `XyzSink` in `engine/sinks/xyz.py`, for the kind `xyz`."""
+    To fail, raise an exception from any method: `SinkSet` then closes the sink, reports it, and
+    retries later with a new one. A sink that inherits from this may leave out `set_format`, `pump`
+    and `drain`, if it has nothing to do there. One that `start` leaves with something to say has
+    `warning`, one line, "" for none. The class is found by its name: `XyzSink` in
+    `engine/sinks/xyz.py`, for the kind `xyz`."""
 
     kind: str
     name: str
 
     def start(self, output_format: OutputFormat, *, may_wait: bool = False) -> None:
-        """Open the output. SinkUnavailableError if it can never run on this system, SinkError if the user can fix it.
+        """Open the output. SinkUnavailableError if it can never run on this system, SinkError if
+        the user can fix it.
 
-        `may_wait`, before a show and offline: return when everything is open. Otherwise never wait for a disk: open
-        files on a thread, and raise its error from a later call."""
+        `may_wait`, before a show and offline: return when everything is open. Otherwise never wait
+        for a disk: open files on a thread, and raise its error from a later call."""
 
     def set_format(self, output_format: OutputFormat) -> None:
         """Prepare for another size or rate of the picture from the next frame on."""
@@ -144,15 +154,18 @@ class Sink(Protocol):
         """Send, show or write one picture. Live: never waits. Offline: may wait, loses nothing."""
 
     def pump(self) -> None:
-        """Do per-frame work, such as heartbeats and run loops, after all sinks have published their pictures."""
+        """Do per-frame work, such as heartbeats and run loops, after all sinks have published their
+        pictures."""
         return None
 
     def drain(self) -> bool:
-        """Start finishing without waiting; no more frames follow. True once `close` would not wait either."""
+        """Start finishing without waiting; no more frames follow. True once `close` would not wait
+        either."""
         return True
 
     def close(self) -> None:
-        """Write what is left, waiting for it, and release everything. Idempotent; also called after a failure."""
+        """Write what is left, waiting for it, and release everything. Idempotent; also called after
+        a failure."""
 
     def status(self) -> SinkStatus:
         """Current state of the output; may be called on any thread."""

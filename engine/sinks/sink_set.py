@@ -1,4 +1,5 @@
-"""Runs several sinks at once. A failing sink is closed, reported and retried; the others are not affected."""
+"""Runs several sinks at once. A failing sink is closed, reported and retried; the others are not
+affected."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
@@ -7,7 +8,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from operator import methodcaller
 
-from engine.errors import MultiverseError, SinkError, SinkUnavailableError, SinkUsageError, in_one_line
+from engine.errors import (
+    MultiverseError,
+    SinkError,
+    SinkUnavailableError,
+    SinkUsageError,
+    in_one_line,
+)
 from engine.sinks.record import RecordSink
 from engine.sinks.registry import load_kinds, make_sink
 from engine.sinks.sink import (
@@ -34,10 +41,13 @@ from osc_schema.sinks import KINDS
 
 log = logging.getLogger(__name__)
 
-MAX_SINKS = 16  # each may hold a thread and pictures, and OSC is unauthenticated: bounds what a stranger can start
+# each may hold a thread and pictures, and OSC is unauthenticated: bounds what a stranger can start
+MAX_SINKS = 16
 MAX_ENDED = 64  # stopped sinks remembered for the status
 MAX_END_S = 4.0  # live, for all sinks together; the engine's shutdown takes 5 s at most
-MAX_STANDSTILL_S = 2.0  # after MAX_END_S a sink that still makes progress may continue, to complete its file
+MAX_STANDSTILL_S = (
+    2.0  # after MAX_END_S a sink that still makes progress may continue, to complete its file
+)
 MAX_WRITING_S = 60.0  # limit for sinks with progress
 SHAPED = "1"  # the main picture in the shape of output 1, for the sinks that send or show it
 POLL_S = 0.005
@@ -71,7 +81,10 @@ class _SinkEntry:
 
     def is_for(self, spec: SinkSpec) -> bool:
         """True if both specs mean the same sink; the default argument is the picture's title."""
-        own, requested = ((one.kind, one.picture, one.argument or TITLES[one.picture]) for one in (self.spec, spec))
+        own, requested = (
+            (one.kind, one.picture, one.argument or TITLES[one.picture])
+            for one in (self.spec, spec)
+        )
         return own == requested
 
     def drain(self) -> None:
@@ -82,23 +95,35 @@ class _SinkEntry:
         sink = self.sink  # local copy: the render thread may remove it
         if sink is None:
             return self.last_status
-        now, last = sink.status(), self.last_status
+        now = sink.status()
+        last = self.last_status
         return replace(
-            now, picture=self.spec.picture, frames=now.frames + last.frames, dropped=now.dropped + last.dropped
+            now,
+            picture=self.spec.picture,
+            frames=now.frames + last.frames,
+            dropped=now.dropped + last.dropped,
         )
 
 
 class SinkSet:
-    """Starts, feeds, retries and closes all sinks of a run. Everything but `status` and `recordings` on the render
-    thread with its GL context current. Close it before the renderer."""
+    """Starts, feeds, retries and closes all sinks of a run. Everything but `status` and
+    `recordings` on the render thread with its GL context current. Close it before the renderer."""
 
     def __init__(
-        self, output_format: OutputFormat, clock: Clock, report: Report, *, stopwatch: Clock | None = None
+        self,
+        output_format: OutputFormat,
+        clock: Clock,
+        report: Report,
+        *,
+        stopwatch: Clock | None = None,
     ) -> None:
-        """`clock` is the show's clock; `stopwatch` is real time, so that shutdown timeouts work offline too."""
+        """`clock` is the show's clock; `stopwatch` is real time, so that shutdown timeouts work
+        offline too."""
         self.output_format = output_format
         """Format of the main picture."""
-        self._extra_formats: dict[PictureName, OutputFormat] = {}  # formats of the run's other pictures
+        self._extra_formats: dict[
+            PictureName, OutputFormat
+        ] = {}  # formats of the run's other pictures
         self._clock = clock
         self._stopwatch = stopwatch or SystemClock()
         self._report = report
@@ -125,22 +150,30 @@ class SinkSet:
         sinks: list[tuple[SinkSpec, object]] = [(entry.spec, entry.sink) for entry in self._entries]
         return tuple((spec, sink) for spec, sink in sinks if isinstance(sink, WindowSink))
 
-    def add_picture(self, picture: PictureName, width: int, height: int, *, may_wait: bool = False) -> None:
-        """Add a picture to the run. Each sink that shows the main picture to other programs gets a second one for this
-        picture, now and later; files contain it only on request. Its size may change with each frame."""
+    def add_picture(
+        self, picture: PictureName, width: int, height: int, *, may_wait: bool = False
+    ) -> None:
+        """Add a picture to the run. Each sink that shows the main picture to other programs gets a
+        second one for this picture, now and later; files contain it only on request. Its size may
+        change with each frame."""
         if picture not in self._extra_formats:
-            self._extra_formats[picture] = self.output_format.with_format(width, height, self.output_format.fps)
+            self._extra_formats[picture] = self.output_format.with_format(
+                width, height, self.output_format.fps
+            )
             for entry in self._entries:
                 self._start_extra(picture, entry, may_wait)
 
     def wants(self, picture: PictureName) -> bool:
         """True if a running sink publishes this picture."""
-        return any(entry.sink is not None and entry.spec.picture == picture for entry in self._entries)
+        return any(
+            entry.sink is not None and entry.spec.picture == picture for entry in self._entries
+        )
 
     def start(self, spec: SinkSpec, *, may_wait: bool = False) -> None:
-        """Open one more sink. SinkError or SinkUnavailableError if that fails or its name is in use. Before a show
-        (`may_wait`) and offline everything is open on return. During a show nothing waits for a disk: a file that
-        cannot be written is reported and retried later, like any failure."""
+        """Open one more sink. SinkError or SinkUnavailableError if that fails or its name is in
+        use. Before a show (`may_wait`) and offline everything is open on return. During a show
+        nothing waits for a disk: a file that cannot be written is reported and retried later, like
+        any failure."""
         for entry in self._entries:
             if entry.main_entry is not None and entry.is_for(spec):
                 entry.main_entry = None  # requested by name: independent from now on
@@ -151,9 +184,13 @@ class SinkSet:
             self._start_extra(picture, entry, may_wait)
 
     def _open_within_limit(self, spec: SinkSpec, may_wait: bool) -> _SinkEntry:
-        requested = [entry for entry in (*self._entries, *self._finishing) if entry.main_entry is None]
+        requested = [
+            entry for entry in (*self._entries, *self._finishing) if entry.main_entry is None
+        ]
         if len(requested) >= MAX_SINKS:
-            raise SinkError(f"{spec.label}: {MAX_SINKS} sinks are running, the maximum; stop one first")
+            raise SinkError(
+                f"{spec.label}: {MAX_SINKS} sinks are running, the maximum; stop one first"
+            )
         return self._open(spec, self._make(spec), may_wait)
 
     def _open(self, spec: SinkSpec, sink: Sink, may_wait: bool) -> _SinkEntry:
@@ -168,7 +205,9 @@ class SinkSet:
             self._report(f"sink.{spec.label}", warning)
         return _SinkEntry(spec, sink, _initial_status(spec, sink.name), self._clock.now_s())
 
-    def _begin(self, spec: SinkSpec, sink: Sink, values: Mapping[str, Value], may_wait: bool) -> None:
+    def _begin(
+        self, spec: SinkSpec, sink: Sink, values: Mapping[str, Value], may_wait: bool
+    ) -> None:
         """Start a sink; it is closed again if that fails."""
         with undo_on_error(sink.close):
             if isinstance(sink, WindowSink):
@@ -178,11 +217,18 @@ class SinkSet:
     def _make(self, spec: SinkSpec) -> Sink:
         """Make a sink without starting it. SinkError if it must not run."""
         if spec.kind not in KINDS:
-            raise SinkUsageError(f"sink {spec.kind!r}: unknown kind; choose one of {', '.join(KINDS)}")
+            raise SinkUsageError(
+                f"sink {spec.kind!r}: unknown kind; choose one of {', '.join(KINDS)}"
+            )
         self._format_of(spec)
         sink = make_sink(spec)
-        if any(entry.spec.kind == spec.kind and entry.status().name == sink.name for entry in self._entries):
-            raise SinkError(f"{spec.label}: {sink.name} is already running; give this one another name")
+        if any(
+            entry.spec.kind == spec.kind and entry.status().name == sink.name
+            for entry in self._entries
+        ):
+            raise SinkError(
+                f"{spec.label}: {sink.name} is already running; give this one another name"
+            )
         return sink
 
     def _start_extra(self, picture: PictureName, main: _SinkEntry, may_wait: bool) -> None:
@@ -215,34 +261,49 @@ class SinkSet:
             return self.output_format
         extra = EXTRA_PICTURES.get(picture)  # SHAPED is none
         if extra is not None and extra.is_on_request and not self.wants(picture):
-            self._extra_formats[picture] = self.output_format  # the size that a sink has failed with is forgotten
+            self._extra_formats[picture] = (
+                self.output_format
+            )  # the size that a sink has failed with is forgotten
         elif extra is not None and picture not in self._extra_formats:
-            raise SinkError(f"{spec.label}: this run has no {extra.model}; start it with {extra.option}")
+            raise SinkError(
+                f"{spec.label}: this run has no {extra.model}; start it with {extra.option}"
+            )
         return self._extra_formats[picture]
 
     def _picture_for(self, spec: SinkSpec) -> PictureName:
-        """The picture that a sink gets: for the main one also SHAPED, but not in files and light."""
+        """The picture that a sink gets: for the main one also SHAPED, but not in files and
+        light."""
         is_shaped = SHAPED in self._extra_formats and spec.picture == "main"
-        return SHAPED if is_shaped and not KINDS[spec.kind].writes_files and spec.kind != "dmx" else spec.picture
+        return (
+            SHAPED
+            if is_shaped and not KINDS[spec.kind].writes_files and spec.kind != "dmx"
+            else spec.picture
+        )
 
     def stop(self, label: str, name: str | None = None) -> int:
-        """Close the sinks of a label (`record`, `PICTURE:record`), or the one of that name or argument, for good, and
-        those that were started along with them. Returns their number without these. Live, a sink finishes writing in
-        the background, in state `finishing`."""
+        """Close the sinks of a label (`record`, `PICTURE:record`), or the one of that name or
+        argument, for good, and those that were started along with them. Returns their number
+        without these. Live, a sink finishes writing in the background, in state `finishing`."""
         chosen = tuple(
             entry
             for entry in self._entries
-            if entry.spec.label == label and name in (None, entry.spec.argument, entry.status().name)
+            if entry.spec.label == label
+            and name in (None, entry.spec.argument, entry.status().name)
         )
-        removed = tuple(entry for entry in self._entries if entry in chosen or entry.main_entry in chosen)
+        removed = tuple(
+            entry for entry in self._entries if entry in chosen or entry.main_entry in chosen
+        )
         self._entries = tuple(entry for entry in self._entries if entry not in removed)
         self._finishing += removed
         self._finish()
         return len(chosen)
 
-    def publish(self, frame: PublishedFrame, extras: Mapping[PictureName, LazyPicture] | None = None) -> None:
-        """Give a frame to every sink of the main picture, or SHAPED to those that show it, then each picture in
-        `extras` to its own sinks, with the frame's number, time and sound. Pictures without a sink are not drawn."""
+    def publish(
+        self, frame: PublishedFrame, extras: Mapping[PictureName, LazyPicture] | None = None
+    ) -> None:
+        """Give a frame to every sink of the main picture, or SHAPED to those that show it, then
+        each picture in `extras` to its own sinks, with the frame's number, time and sound. Pictures
+        without a sink are not drawn."""
         extras = extras or {}
         if SHAPED in extras:
             self._extra_formats.setdefault(SHAPED, self.output_format)
@@ -256,13 +317,21 @@ class SinkSet:
             self._finishing += once
             self._entries = tuple(entry for entry in self._entries if not entry.is_once)
 
-    def publish_extra(self, frame: PublishedFrame, picture: PictureName, extra: LazyPicture) -> None:
+    def publish_extra(
+        self, frame: PublishedFrame, picture: PictureName, extra: LazyPicture
+    ) -> None:
         """Give an extra picture of this frame to its sinks."""
         if picture in self._extra_formats:
             self._follow_size(picture, extra)
-            entries = [entry for entry in self._entries if entry.sink and self._picture_for(entry.spec) == picture]
+            entries = [
+                entry
+                for entry in self._entries
+                if entry.sink and self._picture_for(entry.spec) == picture
+            ]
             if kinds := [KINDS[entry.spec.kind] for entry in entries]:
-                extra_frame = _extra_frame(frame, extra, needs_texture=any(kind.is_on_gpu for kind in kinds))
+                extra_frame = _extra_frame(
+                    frame, extra, needs_texture=any(kind.is_on_gpu for kind in kinds)
+                )
                 self._each(picture, methodcaller("publish", extra_frame))
 
     def _each(self, picture: PictureName, step: Callable[[Sink], object]) -> None:
@@ -274,11 +343,14 @@ class SinkSet:
     def _follow_size(self, picture: PictureName, extra: LazyPicture) -> None:
         form = self._extra_formats[picture]
         if (extra.width, extra.height) != (form.width, form.height):
-            form = self._extra_formats[picture] = form.with_format(extra.width, extra.height, form.fps)
+            form = self._extra_formats[picture] = form.with_format(
+                extra.width, extra.height, form.fps
+            )
             self._each(picture, methodcaller("set_format", form))
 
     def pump(self) -> None:
-        """Call it once per frame: runs run loops, heartbeats and retries, and finishes stopped sinks."""
+        """Call it once per frame: runs run loops, heartbeats and retries, and finishes stopped
+        sinks."""
         for entry in self._entries:
             if entry.sink is not None:
                 self._attempt(entry, entry.sink.pump)
@@ -288,15 +360,17 @@ class SinkSet:
             self._finish()
 
     def take_snapshot(self, argument: str = "") -> int:
-        """Tell the snapshot sink with this argument, or all of them, to write the next frame. Returns their number. If
-        none has this argument, one is opened for this picture only."""
+        """Tell the snapshot sink with this argument, or all of them, to write the next frame.
+        Returns their number. If none has this argument, one is opened for this picture only."""
         takers = 0
         for entry in self._entries:
             if isinstance(entry.sink, SnapshotSink) and argument in ("", entry.spec.argument):
                 entry.sink.take()
                 takers += 1
         if argument and not takers:
-            entry = self._open_within_limit(SinkSpec(kind="snapshot", argument=argument), may_wait=False)
+            entry = self._open_within_limit(
+                SinkSpec(kind="snapshot", argument=argument), may_wait=False
+            )
             assert isinstance(entry.sink, SnapshotSink)
             entry.sink.take()
             entry.is_once = True
@@ -305,41 +379,50 @@ class SinkSet:
         return takers
 
     def restart_all(self, output_format: OutputFormat) -> None:
-        """Continue with another size or rate of the main picture: recordings in a new file, rings in new memory, others
-        unchanged. Other pictures only take over the rate, as their sizes come with each frame."""
+        """Continue with another size or rate of the main picture: recordings in a new file, rings
+        in new memory, others unchanged. Other pictures only take over the rate, as their sizes come
+        with each frame."""
         self.output_format = output_format
         self._each("main", methodcaller("set_format", output_format))
         for picture, extra in tuple(self._extra_formats.items()):
             if extra.fps != output_format.fps:
-                self._extra_formats[picture] = changed = extra.with_format(extra.width, extra.height, output_format.fps)
+                self._extra_formats[picture] = changed = extra.with_format(
+                    extra.width, extra.height, output_format.fps
+                )
                 self._each(picture, methodcaller("set_format", changed))
 
     def renew_context(self) -> None:
-        """Reopen the sinks that hold objects of the GL context, because the renderer is a new one. Call it as soon as
-        its context is current, before anything is published."""
+        """Reopen the sinks that hold objects of the GL context, because the renderer is a new one.
+        Call it as soon as its context is current, before anything is published."""
         for entry in self._entries:
             if entry.sink is not None and KINDS[entry.spec.kind].is_on_gpu:
-                if (error := self._close(entry)) is not None:  # expected if the old context is dead
+                error = self._close(entry)
+                if error is not None:  # expected if the old context is dead
                     self._note(entry, error)
                 self._attempt(entry, partial(self._retry, entry))
 
     def status(self) -> tuple[SinkStatus, ...]:
-        """Status of all sinks that run, wait for a retry or finish; after `close`, how each ended. Any thread."""
+        """Status of all sinks that run, wait for a retry or finish; after `close`, how each ended.
+        Any thread."""
         running = tuple(entry.status() for entry in self._entries)
         if self._is_closed:
             return (*(entry.status() for entry in self._ended), *running)
         finishing = (entry.status() for entry in self._finishing)
         return running + tuple(
-            status if status.state == "ended" else replace(status, state="finishing") for status in finishing
+            status if status.state == "ended" else replace(status, state="finishing")
+            for status in finishing
         )
 
     def recordings(self) -> tuple[RecordingStatus, ...]:
         """The recordings that run, not those that wait for a retry or finish. Any thread."""
-        sinks: list[object] = [entry.sink for entry in self._entries]  # a copy: the render thread may remove them
+        sinks: list[object] = [
+            entry.sink for entry in self._entries
+        ]  # a copy: the render thread may remove them
         return tuple(sink.recording() for sink in sinks if isinstance(sink, RecordSink))
 
     def ask_to_end(self) -> None:
-        """Tell every sink to write what is left, without waiting. No more frames follow; call `close` next."""
+        """Tell every sink to write what is left, without waiting. No more frames follow; call
+        `close` next."""
         self._ask_to_end((*self._entries, *self._finishing))
 
     def _ask_to_end(self, entries: Iterable[_SinkEntry]) -> None:
@@ -356,9 +439,10 @@ class SinkSet:
     def close(self) -> None:
         """Close every sink, waiting until its files are complete. Offline without a timeout.
 
-        Live, 4 s after `ask_to_end` we abandon sinks without progress: a missing disk must not block the shutdown.
-        A recording that still writes may finish, until it has written nothing for 2 s, for 60 s at most. Its file then
-        plays up to that point (`movie_file`), and its state is failed."""
+        Live, 4 s after `ask_to_end` we abandon sinks without progress: a missing disk must not
+        block the shutdown. A recording that still writes may finish, until it has written nothing
+        for 2 s, for 60 s at most. Its file then plays up to that point (`movie_file`), and its
+        state is failed."""
         self.ask_to_end()
         if not self.output_format.is_offline:
             self._wait_until_drained((*self._entries, *self._finishing))
@@ -369,9 +453,13 @@ class SinkSet:
         self._is_closed = True
 
     def finish_files(self) -> None:
-        """Finish the files on another thread than the frame loop's, which hangs, before the process is ended. Sinks
-        that use its GL context are left alone. Waits as long as `close` at most."""
-        entries = [entry for entry in (*self._entries, *self._finishing) if not KINDS[entry.spec.kind].is_on_gpu]
+        """Finish the files on another thread than the frame loop's, which hangs, before the process
+        is ended. Sinks that use its GL context are left alone. Waits as long as `close` at most."""
+        entries = [
+            entry
+            for entry in (*self._entries, *self._finishing)
+            if not KINDS[entry.spec.kind].is_on_gpu
+        ]
 
         def finish() -> None:
             self._ask_to_end(entries)
@@ -395,7 +483,9 @@ class SinkSet:
                 if self._progress[id(entry)][0] != frames:
                     self._progress[id(entry)] = frames, now_s
             late_s = now_s - self._end_requested_s
-            is_any_moving = any(now_s - self._progress[id(entry)][1] < MAX_STANDSTILL_S for entry in waiting)
+            is_any_moving = any(
+                now_s - self._progress[id(entry)][1] < MAX_STANDSTILL_S for entry in waiting
+            )
             if late_s > MAX_END_S and (not is_any_moving or late_s > MAX_WRITING_S):
                 break
             self._stopwatch.sleep_until(now_s + POLL_S)
@@ -409,9 +499,14 @@ class SinkSet:
         return entry.is_drained or error is not None
 
     def _give_up(self, entry: _SinkEntry, after_s: float) -> None:
-        """Abandon a sink without closing it, which would block; its thread ends with the process."""
-        status, entry.sink = entry.status(), None
-        self._note(entry, SinkError(f"{status.name} not finished after {after_s:.0f} s; is the disk connected?"))
+        """Abandon a sink without closing it, which would block; its thread ends with the
+        process."""
+        status = entry.status()
+        entry.sink = None
+        self._note(
+            entry,
+            SinkError(f"{status.name} not finished after {after_s:.0f} s; is the disk connected?"),
+        )
         entry.last_status = replace(status, state="failed", detail=entry.reason)
 
     def _finish(self) -> None:
@@ -428,7 +523,8 @@ class SinkSet:
             if entry.last_status.state == "retrying":
                 entry.last_status = replace(entry.last_status, state="failed", detail=entry.reason)
             return
-        if (error := self._close(entry) or entry.end_error) is None:
+        error = self._close(entry) or entry.end_error
+        if error is None:
             entry.last_status = replace(entry.last_status, state="ended")
         else:
             self._note(entry, error)
@@ -439,16 +535,19 @@ class SinkSet:
         assert entry.sink is not None
         _store_values(entry)
         failure = self._error_of(entry, entry.sink.close)
-        entry.last_status, entry.sink = entry.status(), None
+        entry.last_status = entry.status()
+        entry.sink = None
         return failure
 
     def _attempt(self, entry: _SinkEntry, step: Callable[[], object]) -> None:
         """Run a step of a sink. If it fails the sink is closed and tried again later."""
-        if (error := self._error_of(entry, step)) is not None:
+        error = self._error_of(entry, step)
+        if error is not None:
             self._fail(entry, error)
 
     def _error_of(self, entry: _SinkEntry, step: Callable[[], object]) -> Exception | None:
-        """Run a step of a sink and return its error, or None. The first unexpected one is logged with its traceback."""
+        """Run a step of a sink and return its error, or None. The first unexpected one is logged
+        with its traceback."""
         try:
             step()
         except MultiverseError as error:
@@ -461,9 +560,10 @@ class SinkSet:
         return None
 
     def _fail(self, entry: _SinkEntry, error: Exception) -> None:
-        """Close a failed sink, live in the background if it would wait. Live it is retried, a plug-in's once; offline
-        not, because a file with a gap is useless."""
-        now_s, is_offline = self._clock.now_s(), self.output_format.is_offline
+        """Close a failed sink, live in the background if it would wait. Live it is retried, a
+        plug-in's once; offline not, because a file with a gap is useless."""
+        now_s = self._clock.now_s()
+        is_offline = self.output_format.is_offline
         if entry.sink is not None and now_s - entry.started_s > MAX_DELAY_S:
             entry.failures = 0
         is_left_out = bool(KINDS[entry.spec.kind].class_path and entry.failures)
@@ -471,9 +571,15 @@ class SinkSet:
             error = SinkError(f"{error}; failed twice, so it is left out until started again")
         self._note(entry, error)
         if entry.sink is not None:
-            if not is_offline and self._error_of(entry, entry.drain) is None and not entry.is_drained:
+            if (
+                not is_offline
+                and self._error_of(entry, entry.drain) is None
+                and not entry.is_drained
+            ):
                 _store_values(entry)
-                self._finishing += (replace(entry, last_status=_initial_status(entry.spec, entry.sink.name)),)
+                self._finishing += (
+                    replace(entry, last_status=_initial_status(entry.spec, entry.sink.name)),
+                )
                 entry.sink = None
             else:
                 self._close(entry)
@@ -501,10 +607,16 @@ class SinkSet:
         entry.started_s = self._clock.now_s()
 
 
-def _extra_frame(frame: PublishedFrame, extra: LazyPicture, *, needs_texture: bool) -> PublishedFrame:
+def _extra_frame(
+    frame: PublishedFrame, extra: LazyPicture, *, needs_texture: bool
+) -> PublishedFrame:
     """Another picture of the run as a frame, with 8 bits; `needs_texture` if a sink uses it."""
-    texture, width, height = extra.draw_texture() if needs_texture else None, extra.width, extra.height
-    of_itself = replace(frame, width=width, height=height, texture=texture, read_rgba=extra.read_rgba)
+    texture = extra.draw_texture() if needs_texture else None
+    width = extra.width
+    height = extra.height
+    of_itself = replace(
+        frame, width=width, height=height, texture=texture, read_rgba=extra.read_rgba
+    )
     return replace(of_itself, read_rgba16=None, read_fitted=None)
 
 

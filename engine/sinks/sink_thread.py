@@ -1,4 +1,5 @@
-"""A sink's own thread. Its error is stored for the sink's next call, which raises it on the render thread."""
+"""A sink's own thread. Its error is stored for the sink's next call, which raises it on the render
+thread."""
 
 import logging
 import threading
@@ -11,11 +12,13 @@ from engine.system.guarded_thread import Guard, GuardedThread
 log = logging.getLogger(__name__)
 
 
-def sink_thread(name: str, run: Callable[[], object], on_failure: Callable[[Exception], object]) -> GuardedThread:
+def sink_thread(
+    name: str, run: Callable[[], object], on_failure: Callable[[Exception], object]
+) -> GuardedThread:
     """A thread that calls `run` once and gives its error to `on_failure`, on that thread.
 
-    `SinkSet` reports the error when the sink raises it. Only unexpected errors are logged with their traceback; ours,
-    such as a full disk, explain themselves in one line."""
+    `SinkSet` reports the error when the sink raises it. Only unexpected errors are logged with
+    their traceback; ours, such as a full disk, explain themselves in one line."""
 
     def guarded() -> None:
         try:
@@ -38,9 +41,11 @@ class ThreadSink(Sink):
         self.name = name
         self._change = threading.Condition()
         """Held to change what the thread waits for."""
-        self._is_open = self._is_ending = False
+        self._is_open = False
+        self._is_ending = False
         self._error: Exception | None = None
-        self._frames = self._dropped = 0
+        self._frames = 0
+        self._dropped = 0
         self._thread = sink_thread(thread, self._run, self._store_error)
 
     def _run(self) -> None:
@@ -58,7 +63,11 @@ class ThreadSink(Sink):
 
     def status(self) -> SinkStatus:
         return SinkStatus(
-            kind=self.kind, name=self.name, frames=self._frames, dropped=self._dropped, detail=self._status_detail()
+            kind=self.kind,
+            name=self.name,
+            frames=self._frames,
+            dropped=self._dropped,
+            detail=self._status_detail(),
         )
 
     def _status_detail(self) -> str:
@@ -85,5 +94,6 @@ class ThreadSink(Sink):
     def _raise_error(self) -> None:
         """Raise the error that ended the thread, once, as the sink is closed then."""
         if self._error is not None:
-            error, self._error = self._error, None
+            error = self._error
+            self._error = None
             raise error

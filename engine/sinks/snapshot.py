@@ -1,12 +1,14 @@
 """Writes single pictures as PNG files, encoded on a thread.
 
     snapshot              each `take()` writes a file named from date and time in the record folder
-    snapshot=FILE.png     each `take()` writes FILE.png, then FILE 2.png, ...; without a `take()`, the last frame
+    snapshot=FILE.png     each `take()` writes FILE.png, then FILE 2.png, ...; without a `take()`,
+                          the last frame
     snapshot=FILE.png@S   the first frame at or after S seconds, plus one for each `take()`
 
-A file named FILE.16.png has 16 bits per channel, without dither, for grading and print; others have 8. Only frames that
-are written are read back. Of the last frame only its `read_rgba` is retained, which works until the next draw, so sinks
-must be closed before the renderer. PNG uses straight alpha: colours are divided by alpha where it is below 255."""
+A file named FILE.16.png has 16 bits per channel, without dither, for grading and print; others have
+8. Only frames that are written are read back. Of the last frame only its `read_rgba` is retained,
+which works until the next draw, so sinks must be closed before the renderer. PNG uses straight
+alpha: colours are divided by alpha where it is below 255."""
 
 import time
 from collections import deque
@@ -53,7 +55,10 @@ class SnapshotSink(ThreadSink):
         if self._target is not None:
             check_name(self.kind, self._target, (".png",))
             if self._is_deep and self._picture != "main":
-                raise SinkError(f"snapshot: {self._target.name!r}: only the main picture has 16 bits; write .png")
+                raise SinkError(
+                    f"snapshot: {self._target.name!r}: only the main picture has 16 bits; write "
+                    ".png"
+                )
         self._thread.start()
         if may_wait:
             self._wait_until_open()
@@ -76,14 +81,17 @@ class SnapshotSink(ThreadSink):
             else:
                 self._dropped += 1
         self._takes = 0
-        if self._keeps_last and self._picture == SECOND.name:  # not of every frame: it is gone before the end
+        if (
+            self._keeps_last and self._picture == SECOND.name
+        ):  # not of every frame: it is gone before the end
             pixels = frame.read_rgba().copy()
             self._last = replace(frame, read_rgba=lambda: pixels)
         elif self._keeps_last:
             self._last = frame
 
     def drain(self) -> bool:
-        last, self._last = self._last, None
+        last = self._last
+        self._last = None
         try:
             if last is not None and self._thread.is_alive:
                 self._put(last)
@@ -100,15 +108,24 @@ class SnapshotSink(ThreadSink):
             self._thread.join()
         self._raise_error()
         if self._at_s is not None:
-            missed_s, self._at_s = self._at_s, None
-            raise SinkError(f"snapshot: the run ended at {self._newest_s:g} s, before {missed_s:g} s: no picture")
+            missed_s = self._at_s
+            self._at_s = None
+            raise SinkError(
+                f"snapshot: the run ended at {self._newest_s:g} s, before {missed_s:g} s: no "
+                "picture"
+            )
 
     def _status_detail(self) -> str:
         """The file, or the number of files and their folder."""
-        path, count = self._path, self._frames
+        path = self._path
+        count = self._frames
         if path is None:
             return "" if self._at_s is None else f"waiting for {self._at_s:g} s"
-        return str(path) if count <= 1 else f"{count} pictures in {path.parent}, the latest {path.name}"
+        return (
+            str(path)
+            if count <= 1
+            else f"{count} pictures in {path.parent}, the latest {path.name}"
+        )
 
     def _has_room(self) -> bool:
         """True if the queue has room for one more picture; offline it waits for room."""
@@ -149,21 +166,31 @@ class SnapshotSink(ThreadSink):
             return pixels
 
     def _write(self, pixels: np.ndarray) -> Path:
-        """Write a temporary file beside the target, then rename it, so that no partial picture is ever visible."""
+        """Write a temporary file beside the target, then rename it, so that no partial picture is
+        ever visible."""
         assert self._output_format is not None
         data = encode_png(pixels)
-        if (target := self._target) is None:
-            target = dated_file(self._output_format.record_folder, self._picture, time.time(), ".png")
+        target = self._target
+        if target is None:
+            target = dated_file(
+                self._output_format.record_folder, self._picture, time.time(), ".png"
+            )
             make_folder(self.kind, target)
         path = target
         if not self._output_format.overwrites:
-            path = reserve(self.kind, target, target.name[-len(DEEP_SUFFIX) :] if self._is_deep else "")
+            path = reserve(
+                self.kind, target, target.name[-len(DEEP_SUFFIX) :] if self._is_deep else ""
+            )
         partial = path.with_name(f".{path.name}.partial")
         try:
             partial.write_bytes(data)
             move_into_place(partial, path, timeout_s=MAX_LIVE_WAIT_S)
         except OSError as error:
-            hint = f"; the picture is kept in {partial.name}" if isinstance(error, FileInUseError) else ""
+            hint = (
+                f"; the picture is kept in {partial.name}"
+                if isinstance(error, FileInUseError)
+                else ""
+            )
             with suppress(OSError):  # removing may fail for the same reason
                 if not self._output_format.overwrites:
                     path.unlink(missing_ok=True)
@@ -174,7 +201,8 @@ class SnapshotSink(ThreadSink):
 
 
 def split_argument(argument: str) -> tuple[Path | None, float | None]:
-    """Split `FILE.png@2.5` into (FILE.png, 2.5); the name may contain an @. SinkError for a time below 0."""
+    """Split `FILE.png@2.5` into (FILE.png, 2.5); the name may contain an @. SinkError for a time
+    below 0."""
     file, at, seconds = argument.rpartition("@")
     try:
         at_s = float(seconds) if at and file else None
@@ -183,22 +211,28 @@ def split_argument(argument: str) -> tuple[Path | None, float | None]:
     if at_s is None:
         return (Path(argument) if argument else None), None
     if not 0 <= at_s < float("inf"):
-        raise SinkError(f"snapshot: {seconds!r} in {argument!r} is not a time; write FILE.png@SECONDS")
+        raise SinkError(
+            f"snapshot: {seconds!r} in {argument!r} is not a time; write FILE.png@SECONDS"
+        )
     return Path(file), at_s
 
 
 def encode_png(pixels: np.ndarray) -> bytes:
-    """Encode (height, width, 4) uint8 or uint16 RGBA, premultiplied, as a PNG of that depth: RGB if opaque."""
+    """Encode (height, width, 4) uint8 or uint16 RGBA, premultiplied, as a PNG of that depth: RGB if
+    opaque."""
     import cv2
 
-    alpha, full = pixels[..., 3:], np.iinfo(pixels.dtype).max
+    alpha = pixels[..., 3:]
+    full = np.iinfo(pixels.dtype).max
     if (alpha == full).all():
         ordered = pixels[..., 2::-1]
     else:
         colours = pixels[..., 2::-1].astype(np.uint32)  # 65535 x 65535 + 32767 fits
         straight = np.minimum((colours * full + alpha // 2) // np.maximum(alpha, 1), full)
         ordered = np.concatenate([straight.astype(pixels.dtype), alpha], axis=2)
-    is_done, data = cv2.imencode(".png", np.ascontiguousarray(ordered), [cv2.IMWRITE_PNG_COMPRESSION, PNG_COMPRESSION])
+    is_done, data = cv2.imencode(
+        ".png", np.ascontiguousarray(ordered), [cv2.IMWRITE_PNG_COMPRESSION, PNG_COMPRESSION]
+    )
     if not is_done:
         raise SinkError("snapshot: OpenCV could not encode the picture")
     return data.tobytes()

@@ -1,9 +1,10 @@
 """Writes what a video has besides its pictures: sound, subtitles, chapters, timecode, tags.
 
-Everything is copied if the container can hold it. Sound that cannot be copied, or of which a broadcast lost packets, is
-encoded, silent where it was lost. The rest is left out, with a note.
+Everything is copied if the container can hold it. Sound that cannot be copied, or of which a
+broadcast lost packets, is encoded, silent where it was lost. The rest is left out, with a note.
 
-The source is read a second time, never beyond the pictures. Time 0 is the start of the source, as for the pictures.
+The source is read a second time, never beyond the pictures. Time 0 is the start of the source, as
+for the pictures.
 """
 
 import itertools
@@ -28,7 +29,9 @@ from engine.sources import stream_copy
 from engine.system.media_file import is_broadcast, is_deep, open_media, packets_of
 
 OPUS_RATE_HZ = 48_000
-MIN_LOST_S = stream_copy.MIN_GAP_S / 2  # in a broadcast, whose times are exact: a lost packet is 21 ms of AAC
+MIN_LOST_S = (
+    stream_copy.MIN_GAP_S / 2
+)  # in a broadcast, whose times are exact: a lost packet is 21 ms of AAC
 RAW = "pcm_"
 COUNTED = ("mov", "avi")
 """Containers without timestamps for raw samples, which are played back to back, without gaps."""
@@ -37,15 +40,17 @@ CHANNELS = {"aac": 2, "libopus": 2}
 SAME = ("ac3", "eac3", "mp2")  # encoded as they were, with all channels
 NAMES = {"aac": "AAC", "ac3": "AC-3", "eac3": "E-AC-3", "mp2": "MP2", "libopus": "Opus", "pcm_s16le": "PCM",
          "pcm_s24le": "PCM in 24 bits"}  # fmt: skip
-TIMECODE, DROP_FRAME = r"(\d\d:){3}\d\d", r"\d\d:\d\d:\d\d[:;.]\d\d"
+TIMECODE = r"(\d\d:){3}\d\d"
+DROP_FRAME = r"\d\d:\d\d:\d\d[:;.]\d\d"
 DROP_FPS = (30, 60)  # 29.97 and 59.94. At another rate FFmpeg fails to write the video's header
 NOT_OURS = ("encoder", "major_brand", "minor_version", "compatible_brands", "duration", "timecode")
-"""Tags of the source that describe its file rather than the video; the timecode is one of the pictures."""
+"""Tags of the source that describe its file rather than the video; the timecode is one of the
+pictures."""
 
 
 class SourceTracks:
-    """Copies or encodes the source's other tracks into the new video. FFmpegError or OSError if that fails.
-    `notes`, complete after `finish`, say what is encoded, lost or left out."""
+    """Copies or encodes the source's other tracks into the new video. FFmpegError or OSError if
+    that fails. `notes`, complete after `finish`, say what is encoded, lost or left out."""
 
     def __init__(
         self,
@@ -58,28 +63,41 @@ class SourceTracks:
         rate: Fraction | None,
         end_s: Fraction | None = None,
     ) -> None:
-        """`pictures`, `rate`: the new ones, and how many per second; None if some are skipped. `file_name`: that of
-        `into`, for notes. `end_s`: nothing is written beyond; None: not known."""
+        """`pictures`, `rate`: the new ones, and how many per second; None if some are skipped.
+        `file_name`: that of `into`, for notes. `end_s`: nothing is written beyond; None: not
+        known."""
         self.notes: list[str] = []
-        self._path, self._into, self._form, self._file_name = source, into, form, file_name
+        self._path = source
+        self._into = into
+        self._form = form
+        self._file_name = file_name
         self._copy = stream_copy.StreamCopy(source, into, has_early=not form.has_fixed_rate)
         self._encoded: list[EncodedTrack] = []
-        container, left_out = self._copy.source, []
+        container = self._copy.source
+        left_out = []
         best = container.streams.best("video")
         self.metadata = container.metadata
         for track in container.streams:
-            if isinstance(track, AudioStream) and track.codec_context is not None and track.rate and track.channels:
+            if (
+                isinstance(track, AudioStream)
+                and track.codec_context is not None
+                and track.rate
+                and track.channels
+            ):
                 self._add_sound(track, end_s)
             elif track.type == "subtitle":
                 left_out += [] if self._copy.add(track) else [stream_copy.track_name(track)]
             elif track is not best and not (track.type == "data" and "timecode" in track.metadata):
                 left_out += [] if self._copy.is_chapters(track) else [stream_copy.track_name(track)]
-        chapters, timecode = self._copy.chapters(end_s), stream_copy.timecode_of(container)
+        chapters = self._copy.chapters(end_s)
+        timecode = stream_copy.timecode_of(container)
         if chapters and not form.has_fixed_rate:
             into.set_chapters(chapters)
         elif chapters:
             left_out.append("chapters")
-        if rate is not None and isinstance(best, VideoStream):  # it counts pictures: two per frame if they were fields
+        if rate is not None and isinstance(
+            best, VideoStream
+        ):  # it counts pictures: two per frame if they were fields
             count = round(rate / (best.average_rate or rate))
             timecode = re.sub(r"\d\d$", lambda frame: f"{int(frame[0]) * count:02}", timecode)
         form_of_time = DROP_FRAME if rate is not None and round(rate) in DROP_FPS else TIMECODE
@@ -100,12 +118,19 @@ class SourceTracks:
         """Flush the encoders, note what is lost of the sound, and close the source."""
         for track in self._encoded:
             track.finish()
-        for lost, note in ((self._copy.lost, ""), *((track.lost, track.reencoding_note) for track in self._encoded)):
+        for lost, note in (
+            (self._copy.lost, ""),
+            *((track.lost, track.reencoding_note) for track in self._encoded),
+        ):
             if lost:
-                self._note(f"its sound is silent {stream_copy.at_times(lost)}, where the source has none{note}")
+                self._note(
+                    f"its sound is silent {stream_copy.at_times(lost)}, where the source has "
+                    f"none{note}"
+                )
         if self._copy.refused:
             self._note(
-                f"leaves out subtitles {stream_copy.at_times(self._copy.refused)}, which are damaged in the source"
+                f"leaves out subtitles {stream_copy.at_times(self._copy.refused)}, which are "
+                "damaged in the source"
             )
         if self._copy.damage:
             self._note(f"its sound is damaged in the source ({self._copy.damage[0]})")
@@ -119,7 +144,8 @@ class SourceTracks:
         self.notes.append(f"{self._file_name}: {text}")
 
     def _add_sound(self, track: AudioStream, end_s: Fraction | None) -> None:
-        codec, kind = stream_copy.codec_name(track), self._into.format.name
+        codec = stream_copy.codec_name(track)
+        kind = self._into.format.name
         # FFmpeg writes raw samples into MP4 and any sound into AVI, but players cannot read them.
         is_readable = kind != "avi" and not (kind in ("mp4", "mov") and codec.startswith(RAW))
         can_be_copied = is_readable and stream_copy.can_hold(kind, track)
@@ -139,10 +165,16 @@ class SourceTracks:
 
 
 class EncodedTrack:
-    """One audio track, decoded and encoded. Gaps in its timestamps become silence, so that it stays in sync."""
+    """One audio track, decoded and encoded. Gaps in its timestamps become silence, so that it stays
+    in sync."""
 
     def __init__(
-        self, source: Path | str, index: int, into: OutputContainer, codec: str, on_damage: Callable[[str], object]
+        self,
+        source: Path | str,
+        index: int,
+        into: OutputContainer,
+        codec: str,
+        on_damage: Callable[[str], object],
     ) -> None:
         self.lost: list[stream_copy.Span] = []
         """Gaps in the source, which are silent."""
@@ -154,7 +186,13 @@ class EncodedTrack:
         assert isinstance(track, AudioStream)
         channels = track.channels
         is_mixed = channels > CHANNELS.get(codec, channels)
-        layout = "mono" if channels == 1 else "stereo" if is_mixed or channels == 2 else track.layout.name
+        layout = (
+            "mono"
+            if channels == 1
+            else "stereo"
+            if is_mixed or channels == 2
+            else track.layout.name
+        )
         keeps_rate = codec != "libopus" and (codec != "aac" or track.rate in AAC_RATES_HZ)
         rate = track.rate if keeps_rate else OPUS_RATE_HZ
         self.description = NAMES.get(codec, codec) + " in stereo" * is_mixed
@@ -166,11 +204,14 @@ class EncodedTrack:
         elif codec in SAME and track.bit_rate:  # not known if its headers are damaged
             self._written.bit_rate = track.bit_rate
         self._written.metadata.update(track.metadata)
-        self._frames = _fill_gaps(_timed_frames(self.source, track, self.lost, on_damage), rate, layout)
+        self._frames = _fill_gaps(
+            _timed_frames(self.source, track, self.lost, on_damage), rate, layout
+        )
         self._waiting: list[AudioFrame] = []
 
     def write_until(self, end_s: Fraction | None) -> None:
-        waiting, self._waiting = self._waiting, []
+        waiting = self._waiting
+        self._waiting = []
         for frame in itertools.chain(waiting, self._frames):
             if end_s is not None and _start_of(frame) >= end_s:
                 self._waiting = [frame]
@@ -182,19 +223,23 @@ class EncodedTrack:
 
 
 def is_whole(source: Path | str, index: int, end_s: Fraction | None) -> bool:
-    """True if no broadcast lost packets of this sound track before `end_s`. Decodes 700 s of AAC in a second; of
-    other files nothing is read."""
+    """True if no broadcast lost packets of this sound track before `end_s`. Decodes 700 s of AAC in
+    a second; of other files nothing is read."""
     with open_media(source) as opened:
-        track, lost = opened.streams[index], list[stream_copy.Span]()
+        track = opened.streams[index]
+        lost = list[stream_copy.Span]()
         assert isinstance(track, AudioStream)
-        for frame in _timed_frames(opened, track, lost, lambda reason: None) if is_broadcast(opened) else ():
+        for frame in (
+            _timed_frames(opened, track, lost, lambda reason: None) if is_broadcast(opened) else ()
+        ):
             if lost or (end_s is not None and _start_of(frame) >= end_s):
                 break
         return not lost
 
 
 def video_tags(generation: GenerationInfo | None, tracks: SourceTracks | None) -> dict[str, str]:
-    """Tags for the new video: those of the source, and in the comment, before its own, how it was made."""
+    """Tags for the new video: those of the source, and in the comment, before its own, how it was
+    made."""
     tags = {name.lower(): text for name, text in tracks.metadata.items()} if tracks else {}
     if generation is not None:
         tags["comment"] = "\n\n".join(filter(None, (generation.text, tags.get("comment"))))
@@ -202,11 +247,15 @@ def video_tags(generation: GenerationInfo | None, tracks: SourceTracks | None) -
 
 
 def _timed_frames(
-    source: InputContainer, track: AudioStream, lost: list[stream_copy.Span], on_damage: Callable[[str], object]
+    source: InputContainer,
+    track: AudioStream,
+    lost: list[stream_copy.Span],
+    on_damage: Callable[[str], object],
 ) -> Iterator[AudioFrame]:
-    """Frames with times in samples from 0, and `lost` gets the gaps between them. If times go back, a frame is placed
-    after the previous one, as for pictures."""
-    is_lossy, origin_s = is_broadcast(source), Fraction(source.start_time or 0, 1_000_000)
+    """Frames with times in samples from 0, and `lost` gets the gaps between them. If times go back,
+    a frame is placed after the previous one, as for pictures."""
+    is_lossy = is_broadcast(source)
+    origin_s = Fraction(source.start_time or 0, 1_000_000)
     begins_s: Fraction | None = None
     ends_s = Fraction(0)
     for frame in _decode(source, track, on_damage):
@@ -215,9 +264,14 @@ def _timed_frames(
             at_s = frame.pts * Fraction(frame.time_base) - origin_s
             if begins_s is not None and at_s <= begins_s:
                 at_s = ends_s
-        previous_end_s, begins_s, ends_s = ends_s, at_s, at_s + Fraction(frame.samples, frame.sample_rate)
-        if previous_end_s and at_s - previous_end_s > (MIN_LOST_S if is_lossy else stream_copy.MIN_GAP_S):
-            # Decoders overlap frames: behind a loss the first one still has the sound from before it, as a crackle.
+        previous_end_s = ends_s
+        begins_s = at_s
+        ends_s = at_s + Fraction(frame.samples, frame.sample_rate)
+        if previous_end_s and at_s - previous_end_s > (
+            MIN_LOST_S if is_lossy else stream_copy.MIN_GAP_S
+        ):
+            # Decoders overlap frames: behind a loss the first one still has the sound from before
+            # it, as a crackle.
             lost.append((previous_end_s, ends_s if is_lossy else at_s))
             if is_lossy:
                 continue
@@ -225,11 +279,14 @@ def _timed_frames(
         yield frame
 
 
-def _decode(source: InputContainer, track: AudioStream, on_damage: Callable[[str], object]) -> Iterator[AudioFrame]:
+def _decode(
+    source: InputContainer, track: AudioStream, on_damage: Callable[[str], object]
+) -> Iterator[AudioFrame]:
     is_torn = False
     for packet in packets_of(source, track, on_damage):
         is_torn = is_torn and packet.pos is None
-        if is_torn:  # its time is that of the packet before it and its length, so it is unknown what is missing
+        # its time is that of the packet before it and its length, so it is unknown what is missing
+        if is_torn:
             continue
         try:
             yield from track.decode(packet)
@@ -252,7 +309,9 @@ def _start_of(frame: AudioFrame) -> Fraction:
     return frame.pts * Fraction(frame.time_base)
 
 
-def _without_gaps(frames: Iterator[AudioFrame], rate: int, layout: str, begins: int) -> Iterator[AudioFrame]:
+def _without_gaps(
+    frames: Iterator[AudioFrame], rate: int, layout: str, begins: int
+) -> Iterator[AudioFrame]:
     """Frames of one kind without gaps, from sample `begins` on."""
     graph: Graph | None = None
     for frame in frames:
@@ -271,7 +330,10 @@ def _graph_for(first: AudioFrame, rate: int, layout: str, begins: int) -> Graph:
         time_base=Fraction(1, first.sample_rate),
     )
     # async=1 fills gaps in the timestamps with silence and drops overlaps.
-    even = graph.add("aresample", f"{rate}:async=1:min_hard_comp={float(stream_copy.MIN_GAP_S)}:first_pts={begins}")
+    even = graph.add(
+        "aresample",
+        f"{rate}:async=1:min_hard_comp={float(stream_copy.MIN_GAP_S)}:first_pts={begins}",
+    )
     mixed = graph.add("aformat", f"channel_layouts={layout}")
     graph.link_nodes(source, even, mixed, graph.add("abuffersink")).configure()
     return graph

@@ -1,9 +1,9 @@
 """Publishes the picture as a Spout texture (Windows), shared on the GPU.
 
-Spout's shared texture is a DirectX one, whose row 0 is the top, like ours: `invert` is False for textures and pixels.
-SpoutGL takes positional arguments only. If a name is taken Spout adds a number (`Multiverse_1`); the status shows the
-actual name. Without a GL context (CPU renderer) Spout creates its own, shared by all its senders, and gets pixels. It
-follows changes of size by itself.
+Spout's shared texture is a DirectX one, whose row 0 is the top, like ours: `invert` is False for
+textures and pixels. SpoutGL takes positional arguments only. If a name is taken Spout adds a number
+(`Multiverse_1`); the status shows the actual name. Without a GL context (CPU renderer) Spout
+creates its own, shared by all its senders, and gets pixels. It follows changes of size by itself.
 """
 
 import ctypes
@@ -27,8 +27,8 @@ REFUSALS_BEFORE_FAILURE = 3
 
 
 class _OwnContext:
-    """The context that Spout creates if the renderer has none. Later senders use it too, as they cannot tell it from a
-    renderer's, so it must outlive the sender that created it."""
+    """The context that Spout creates if the renderer has none. Later senders use it too, as they
+    cannot tell it from a renderer's, so it must outlive the sender that created it."""
 
     def __init__(self) -> None:
         self.senders = 0
@@ -38,7 +38,8 @@ class _OwnContext:
         if not self.senders:
             if not sender.createOpenGL():
                 raise SinkError(
-                    "spout: Spout could not make an OpenGL context of its own; is a graphics driver installed?"
+                    "spout: Spout could not make an OpenGL context of its own; is a graphics "
+                    "driver installed?"
                 )
             self._maker = sender
         self.senders += 1
@@ -97,7 +98,9 @@ class SpoutSink(Sink):
             return  # the renderer failed: receivers keep the last picture
         else:  # Numba draws; the current context, if any, is that of its shaders
             pixels = np.ascontiguousarray(frame.read_rgba())
-            is_sent = self._sender.sendImage(pixels, frame.width, frame.height, enums.GL_RGBA, IS_INVERTED, HOST_FBO)
+            is_sent = self._sender.sendImage(
+                pixels, frame.width, frame.height, enums.GL_RGBA, IS_INVERTED, HOST_FBO
+            )
         if not is_sent:
             self._refuse()
             return
@@ -107,7 +110,8 @@ class SpoutSink(Sink):
             self._read_back_state()
 
     def close(self) -> None:
-        sender, self._sender = self._sender, None
+        sender = self._sender
+        self._sender = None
         if sender is not None:
             try:
                 sender.releaseSender()
@@ -116,7 +120,9 @@ class SpoutSink(Sink):
                     _OWN_CONTEXT.leave()
 
     def status(self) -> SinkStatus:
-        return SinkStatus(kind=self.kind, name=self.name, frames=self._frames, detail=self._transfer_mode)
+        return SinkStatus(
+            kind=self.kind, name=self.name, frames=self._frames, detail=self._transfer_mode
+        )
 
     def _refuse(self) -> None:
         self._refusals += 1
@@ -135,7 +141,8 @@ class SpoutSink(Sink):
         self._transfer_mode = self._sharing()
         if not is_shared(self.name):
             raise SinkUnavailableError(
-                f"spout: this driver shares no Direct3D texture ({self._transfer_mode}), so other programs get no "
+                f"spout: this driver shares no Direct3D texture ({self._transfer_mode}), so other "
+                "programs get no "
                 "picture: update the graphics card's driver, or send it by NDI (--sink ndi)"
             )
 
@@ -146,8 +153,9 @@ class SpoutSink(Sink):
 
 
 def is_shared(name: str) -> bool:
-    """False if Spout announced this sender without a texture, which it does not report: receivers see its name and get
-    no picture. Reads the sender's SharedTextureInfo (Spout's SpoutSenderNames.h): handle and width, 4 bytes each."""
+    """False if Spout announced this sender without a texture, which it does not report: receivers
+    see its name and get no picture. Reads the sender's SharedTextureInfo (Spout's
+    SpoutSenderNames.h): handle and width, 4 bytes each."""
     with mmap.mmap(-1, 8, tagname=name, access=mmap.ACCESS_READ) as entry:  # type: ignore[call-arg, attr-defined, unused-ignore]  # exists on Windows only
         return any(entry[:4]) or not any(entry[4:])  # all zeros: Windows knows it by another name
 

@@ -1,8 +1,9 @@
 """Publishes the picture as a Syphon texture (macOS), on the GPU.
 
-Syphon takes memory row 0 as the bottom of the picture, in GL and in Metal; ours is the top, so `is_flipped=True`. A
-context made by moderngl has no NSOpenGLContext, which syphon-python would look for, so we pass its CGL pointer. Without
-GL, or after three GL errors in a row, pixels go through Syphon's Metal server instead.
+Syphon takes memory row 0 as the bottom of the picture, in GL and in Metal; ours is the top, so
+`is_flipped=True`. A context made by moderngl has no NSOpenGLContext, which syphon-python would look
+for, so we pass its CGL pointer. Without GL, or after three GL errors in a row, pixels go through
+Syphon's Metal server instead.
 """
 
 import ctypes
@@ -30,8 +31,9 @@ METAL_TEXTURES = 3  # gives the GPU two frames to copy a texture before it is ov
 
 
 def application_name() -> str:
-    """The application name under which receivers list our servers; "" if there is none. Creates a private server, reads
-    its description and stops it. SinkUnavailableError or SinkError if Syphon cannot run."""
+    """The application name under which receivers list our servers; "" if there is none. Creates a
+    private server, reads its description and stops it. SinkUnavailableError or SinkError if Syphon
+    cannot run."""
     require_available("syphon")
     try:
         import Foundation
@@ -51,9 +53,10 @@ def application_name() -> str:
 def _name_process(foundation: "ModuleType") -> None:
     """Set the name of this process, Syphon's fallback for the application's name.
 
-    Syphon first uses `NSRunningApplication.currentApplication.localizedName`, which cannot be set: it is the name of
-    the running bundle ("Python" if `python3` is from python.org or Homebrew) or of the executable ("python3.12"). The
-    process's name is used only if macOS knows no such application. (SyphonServerBase.m, `serverDescription`.)"""
+    Syphon first uses `NSRunningApplication.currentApplication.localizedName`, which cannot be set:
+    it is the name of the running bundle ("Python" if `python3` is from python.org or Homebrew) or
+    of the executable ("python3.12"). The process's name is used only if macOS knows no such
+    application. (SyphonServerBase.m, `serverDescription`.)"""
     foundation.NSProcessInfo.processInfo().setProcessName_(PROCESS_NAME)
 
 
@@ -91,8 +94,12 @@ class SyphonSink(Sink):
         self._context = self._gl.CGLGetCurrentContext() or 0
         try:
             if self._context:
-                pointer_type = objc.createOpaquePointerType("CGLContextObj", CGL_CONTEXT_ENCODING, "CGL context")
-                self._gl_server = syphon.SyphonOpenGLServer(self.name, pointer_type(c_void_p=self._context))
+                pointer_type = objc.createOpaquePointerType(
+                    "CGLContextObj", CGL_CONTEXT_ENCODING, "CGL context"
+                )
+                self._gl_server = syphon.SyphonOpenGLServer(
+                    self.name, pointer_type(c_void_p=self._context)
+                )
                 self._transfer_mode = "on the GPU"
             else:
                 self._open_metal("no GL: through Metal")
@@ -127,7 +134,8 @@ class SyphonSink(Sink):
 
     def close(self) -> None:
         self._stop_gl_server()
-        metal_server, self._metal_server = self._metal_server, None
+        metal_server = self._metal_server
+        self._metal_server = None
         if metal_server is not None:
             metal_server.stop()
 
@@ -143,14 +151,19 @@ class SyphonSink(Sink):
         assert self._gl_server is not None
         self._take_gl_error()  # discard the renderer's errors, which are not Syphon's
         self._gl_server.publish_frame_texture(
-            texture.glo, size=(texture.width, texture.height), is_flipped=True, target=texture.target
+            texture.glo,
+            size=(texture.width, texture.height),
+            is_flipped=True,
+            target=texture.target,
         )
         self._make_current(self._context)
         error = self._take_gl_error()
         self._gl_errors = self._gl_errors + 1 if error else 0
         if self._gl_errors >= GL_ERRORS_BEFORE_METAL:
             self._stop_gl_server()
-            self._open_metal(f"through Metal, after GL error {error:#x} {self._gl_errors} times in a row")
+            self._open_metal(
+                f"through Metal, after GL error {error:#x} {self._gl_errors} times in a row"
+            )
 
     def _publish_pixels(self, pixels: np.ndarray) -> None:
         from syphon.utils.numpy import copy_image_to_mtl_texture
@@ -161,13 +174,16 @@ class SyphonSink(Sink):
         if (width, height) != self._metal_size:
             device = self._metal_server.device
             self._metal_size = (width, height)
-            self._metal_textures = cycle([create_mtl_texture(device, width, height) for _ in range(METAL_TEXTURES)])
+            self._metal_textures = cycle(
+                [create_mtl_texture(device, width, height) for _ in range(METAL_TEXTURES)]
+            )
         texture = next(self._metal_textures)
         copy_image_to_mtl_texture(pixels, texture)
         self._metal_server.publish_frame_texture(texture, size=(width, height), is_flipped=True)
 
     def _stop_gl_server(self) -> None:
-        """Stop the server and restore the context: stopping activates the server's own, maybe of an old renderer."""
+        """Stop the server and restore the context: stopping activates the server's own, maybe of an
+        old renderer."""
         if self._gl_server is not None:
             current = self._gl.CGLGetCurrentContext()
             self._gl_server.stop()

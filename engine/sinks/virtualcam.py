@@ -1,8 +1,9 @@
 """Shows the picture as a camera of this machine, for video calls, browsers and OBS.
 
-The library is under the GPL 2 and keeps Python's lock while it converts and writes a picture, so it is loaded in a
-process of its own only (virtualcam_program.py). The camera keeps the size and the rate of its start, because the
-programs that read it do not expect another one: pictures of another size are scaled into it, on black.
+The library is under the GPL 2 and keeps Python's lock while it converts and writes a picture, so it
+is loaded in a process of its own only (virtualcam_program.py). The camera keeps the size and the
+rate of its start, because the programs that read it do not expect another one: pictures of another
+size are scaled into it, on black.
 """
 
 import sys
@@ -18,15 +19,19 @@ from engine.system.worker_process import WorkerProcess
 
 LINUX_DEVICES: Final = Path("/sys/module/v4l2loopback")
 SETUP: Final = {
-    "linux": "sudo apt install v4l2loopback-dkms; sudo modprobe v4l2loopback exclusive_caps=1 card_label=Multiverse",
-    "darwin": "install OBS 30 or newer (https://obsproject.com), start its virtual camera once, stop it and end OBS",
-    "win32": "install OBS (https://obsproject.com), start its virtual camera once, stop it and end OBS",
+    "linux": "sudo apt install v4l2loopback-dkms; sudo modprobe v4l2loopback exclusive_caps=1 "
+    "card_label=Multiverse",
+    "darwin": "install OBS 30 or newer (https://obsproject.com), start its virtual camera once, "
+    "stop it and end OBS",
+    "win32": "install OBS (https://obsproject.com), start its virtual camera once, stop it and "
+    "end OBS",
 }
 """How a system gets a virtual camera."""
 
 
 def missing_driver() -> str:
-    """Why this machine can have no virtual camera, with the next step; "" also where only opening one would show it."""
+    """Why this machine can have no virtual camera, with the next step; "" also where only opening
+    one would show it."""
     if sys.platform == "linux" and not LINUX_DEVICES.exists():
         return f"needs the driver v4l2loopback: {SETUP['linux']}"
     return ""
@@ -72,7 +77,11 @@ class VirtualcamSink(ProgramSink):
     def _send_opening(self, process: WorkerProcess, segment: str) -> None:
         form = self._output_format
         opening = CameraOpening(
-            segment=segment, device=self._argument, width=form.width, height=form.height, fps=form.fps
+            segment=segment,
+            device=self._argument,
+            width=form.width,
+            height=form.height,
+            fps=form.fps,
         )
         process.send(msgspec.json.encode(opening) + b"\n")
 

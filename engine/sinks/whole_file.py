@@ -1,4 +1,5 @@
-"""Files that appear under their own name only when complete, and names that never overwrite another file."""
+"""Files that appear under their own name only when complete, and names that never overwrite another
+file."""
 
 import itertools
 import time
@@ -13,8 +14,8 @@ from engine.system.work_folder import WorkFolder, hidden_beside, one_line
 
 
 def dated_file(folder: Path, picture: PictureName, wall_s: float, suffix: str) -> Path:
-    """A path such as `folder/multiverse 2025-11-20 19.30.05.mp4`, or `multiverse SD ...`, in local time. No colons,
-    which Windows refuses. Pure."""
+    """A path such as `folder/multiverse 2025-11-20 19.30.05.mp4`, or `multiverse SD ...`, in local
+    time. No colons, which Windows refuses. Pure."""
     stem = picture_name(picture, "multiverse")
     return folder / (stem + time.strftime(" %Y-%m-%d %H.%M.%S", time.localtime(wall_s)) + suffix)
 
@@ -39,13 +40,16 @@ def check_name(kind: str, path: Path, allowed: tuple[str, ...]) -> None:
 
 
 def reserve(kind: str, target: Path, suffix: str = "") -> Path:
-    """Create an empty file and return its path: `target`, or with " 2", " 3", ... before the suffix if that exists.
+    """Create an empty file and return its path: `target`, or with " 2", " 3", ... before the suffix
+    if that exists.
 
-    `suffix`: the end of the name that stays; "" for what follows the last dot. Atomic: two engines that call at once
-    get two files. SinkError if the folder cannot be written."""
+    `suffix`: the end of the name that stays; "" for what follows the last dot. Atomic: two engines
+    that call at once get two files. SinkError if the folder cannot be written."""
     suffix = suffix or target.suffix
     stem = target.name.removesuffix(suffix)
-    for path in itertools.chain([target], (target.with_name(f"{stem} {n}{suffix}") for n in itertools.count(2))):
+    for path in itertools.chain(
+        [target], (target.with_name(f"{stem} {n}{suffix}") for n in itertools.count(2))
+    ):
         try:
             path.open("xb").close()
         except FileExistsError:
@@ -57,8 +61,9 @@ def reserve(kind: str, target: Path, suffix: str = "") -> Path:
 
 
 class WholeFile:
-    """A file for `path`, written in a hidden folder beside it that belongs to one run. Leftovers of a killed run are
-    removed by the next one. SinkError in one line; FolderBusyError if another run is writing the same file."""
+    """A file for `path`, written in a hidden folder beside it that belongs to one run. Leftovers of
+    a killed run are removed by the next one. SinkError in one line; FolderBusyError if another run
+    is writing the same file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -69,8 +74,9 @@ class WholeFile:
         """Path to write to; it does not exist yet."""
 
     def publish(self) -> None:
-        """Sync the file to disk and rename it to `path`. On Windows, SinkError if another program holds the old file;
-        the new one then stays in the hidden folder, and the error says where."""
+        """Sync the file to disk and rename it to `path`. On Windows, SinkError if another program
+        holds the old file; the new one then stays in the hidden folder, and the error says
+        where."""
         try:
             with one_line(self.path):
                 move_into_place(self.unfinished, self.path, timeout_s=MAX_JOB_WAIT_S)

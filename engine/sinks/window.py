@@ -1,10 +1,12 @@
-"""Shows the picture in a window, or on a whole display, of this machine: for a projector without another program.
+"""Shows the picture in a window, or on a whole display, of this machine: for a projector without
+another program.
 
-The window belongs to a process of its own (window_program.py), which reads the pictures from shared memory. Drawing it
-here, by a context that shares the renderer's textures, would save reading each picture back and a copy (0.8 ms of
-1080p, see docs/how-to/window.md). But whatever holds up a window would hold up the frame loop: vsync of a display at
-another rate, a dragged title bar on Windows and macOS, a display that is plugged in. It would also need a desktop
-session for an engine that otherwise runs without one.
+The window belongs to a process of its own (window_program.py), which reads the pictures from shared
+memory. Drawing it here, by a context that shares the renderer's textures, would save reading each
+picture back and a copy (0.8 ms of 1080p, see docs/how-to/window.md). But whatever holds up a window
+would hold up the frame loop: vsync of a display at another rate, a dragged title bar on Windows and
+macOS, a display that is plugged in. It would also need a desktop session for an engine that
+otherwise runs without one.
 """
 
 import os
@@ -22,8 +24,9 @@ PROGRAM = "engine.sinks.window_program"
 
 
 def query_displays(query: str = "") -> messages.DisplayAnswer:
-    """List the displays of this machine, and find the one that `query` means. Done in a process of its own, because
-    GLFW belongs to a main thread. SinkError, in one line. Takes a fraction of a second."""
+    """List the displays of this machine, and find the one that `query` means. Done in a process of
+    its own, because GLFW belongs to a main thread. SinkError, in one line. Takes a fraction of a
+    second."""
     _require_screen()
     failed = "window: the displays cannot be listed"
     try:
@@ -46,9 +49,12 @@ def query_displays(query: str = "") -> messages.DisplayAnswer:
 
 
 def _require_screen() -> None:
-    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+    if sys.platform.startswith("linux") and not (
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    ):
         raise SinkUnavailableError(
-            "window: no screen: neither DISPLAY nor WAYLAND_DISPLAY is set; start the engine in a desktop session, "
+            "window: no screen: neither DISPLAY nor WAYLAND_DISPLAY is set; start the engine in a "
+            "desktop session, "
             "or with DISPLAY=:0 beside one"
         )
 
@@ -73,22 +79,26 @@ class WindowSink(ProgramSink):
         return self.window_state.problem or self.window_state.detail
 
     def adjust(self, values: Mapping[str, Value]) -> None:
-        """Take over the values of `/window`; never waits. Before the start only those that are not saved with the
-        display. Render thread."""
+        """Take over the values of `/window`; never waits. Before the start only those that are not
+        saved with the display. Render thread."""
         addresses = messages.DEFAULTS if self._thread.is_started else messages.UNSAVED
         requested = {address: values[address] for address in addresses if address in values}
         if requested != self._requested_values:
             self._requested_values = requested
-            if (process := self._process) is not None:
+            process = self._process
+            if process is not None:
                 process.send(messages.line_of(messages.Adjustment(values=requested)))
 
     def leave(self) -> None:
-        """Leave a full-screen window open and black; called before `drain` when not only the sink but the run ends."""
+        """Leave a full-screen window open and black; called before `drain` when not only the sink
+        but the run ends."""
         self._stays_black = True
 
     def _send_opening(self, process: WorkerProcess, segment: str) -> None:
         values = self._requested_values
-        opening = messages.Opening(title=self._title, segment=segment, display=self._argument, values=values)
+        opening = messages.Opening(
+            title=self._title, segment=segment, display=self._argument, values=values
+        )
         process.send(messages.line_of(opening))
         self._process = process
         if self._requested_values is not values:  # adjusted meanwhile
@@ -107,4 +117,8 @@ class WindowSink(ProgramSink):
             process.end(MAX_END_S)
 
     def _failure(self, reason: str) -> str:
-        return "" if self.window_state.is_closed else self.window_state.error or f"its process ended ({reason})"
+        return (
+            ""
+            if self.window_state.is_closed
+            else self.window_state.error or f"its process ended ({reason})"
+        )

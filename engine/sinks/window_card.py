@@ -4,14 +4,16 @@ import cv2
 import numpy as np
 
 CELLS = 16  # columns; the rows are as high as the columns are wide
-BACKGROUND, LINE, WHITE = 24, 110, 255
+BACKGROUND = 24
+LINE = 110
+WHITE = 255
 CORNERS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0))  # 1 to 4, as in /window/pin
 MARK_FRACTION = 1 / 8  # of the shorter side
 
 
 def draw_card(size: tuple[int, int], name: str) -> np.ndarray:
-    """The test card, (height, width, 4) uint8: a square grid from the middle, a circle, a white frame, coloured corners
-    with the numbers of `/window/pin`, and the name of the display."""
+    """The test card, (height, width, 4) uint8: a square grid from the middle, a circle, a white
+    frame, coloured corners with the numbers of `/window/pin`, and the name of the display."""
     width, height = size
     card = np.full((height, width, 3), BACKGROUND, np.uint8)
     cell = max(width / CELLS, 2.0)
@@ -30,14 +32,27 @@ def draw_card(size: tuple[int, int], name: str) -> np.ndarray:
     cv2.rectangle(card, (0, 0), (width - 1, height - 1), (WHITE,) * 3, thick)
     plain = name.encode("ascii", "replace").decode()  # OpenCV has no other letters
     _write(card, plain, (centre[0], centre[1] - side // 2), side // 2, WHITE, width * 0.7)
-    _write(card, f"{width} x {height}", (centre[0], centre[1] + side // 2), side // 3, WHITE, width * 0.7)
+    _write(
+        card,
+        f"{width} x {height}",
+        (centre[0], centre[1] + side // 2),
+        side // 3,
+        WHITE,
+        width * 0.7,
+    )
     return np.dstack((card, np.full((height, width), 255, np.uint8)))
 
 
 def _write(
-    card: np.ndarray, text: str, middle: tuple[int, int], height: int, level: int, most: float | None = None
+    card: np.ndarray,
+    text: str,
+    middle: tuple[int, int],
+    height: int,
+    level: int,
+    most: float | None = None,
 ) -> None:
-    font, thick = cv2.FONT_HERSHEY_SIMPLEX, max(1, height // 10)
+    font = cv2.FONT_HERSHEY_SIMPLEX
+    thick = max(1, height // 10)
     scale = cv2.getFontScaleFromHeight(font, max(height, 4), thick)
     (wide, tall), _ = cv2.getTextSize(text, font, scale, thick)
     if most is not None and wide > most:

@@ -7,7 +7,9 @@ import msgspec
 from osc_schema import Value, window
 
 DEFAULTS: Final[dict[str, Value]] = {
-    param.address: param.default for param in window.AREA.params if param.address != "/window/display"
+    param.address: param.default
+    for param in window.AREA.params
+    if param.address != "/window/display"
 }
 UNSAVED: Final = ("/window/fullscreen", "/window/test_card")
 Message = TypeVar("Message", bound=msgspec.Struct)

@@ -1,9 +1,11 @@
-"""The process of a window: shows a ring of pictures on one display, and keeps the shape of each display in a file.
+"""The process of a window: shows a ring of pictures on one display, and keeps the shape of each
+display in a file.
 
-A window on vsync waits for its display, a dragged one for the mouse, a display that is switched for a second: all that
-may take as long as it likes here, and no frame of the engine is late. If the engine dies or hangs, this process shows
-black. A full screen stays black even after the run, so that the audience does not see the desktop; it closes when the
-next run opens a window on the same display, or by Escape or Q.
+A window on vsync waits for its display, a dragged one for the mouse, a display that is switched for
+a second: all that may take as long as it likes here, and no frame of the engine is late. If the
+engine dies or hangs, this process shows black. A full screen stays black even after the run, so
+that the audience does not see the desktop; it closes when the next run opens a window on the same
+display, or by Escape or Q.
 """
 
 import json
@@ -36,14 +38,20 @@ from engine.system.worker_process import claim_output
 from osc_schema import Rejected, Value, accept
 
 POLL_S: Final = 0.002  # maximum delay of a new picture, before vsync
-MAX_SILENCE_S: Final = 2.0  # of the engine, which writes or beats in every frame, 1 to 240 per second; then black
+MAX_SILENCE_S: Final = (
+    2.0  # of the engine, which writes or beats in every frame, 1 to 240 per second; then black
+)
 SAVE_AFTER_S: Final = 0.3  # without a change: a fader that moves is not written each time
-CHECK_INTERVAL_S: Final = 0.5  # a window without an engine checks as often whether another has replaced it
+CHECK_INTERVAL_S: Final = (
+    0.5  # a window without an engine checks as often whether another has replaced it
+)
 OVERLAP_S: Final = 1.0  # the other one is surely drawn then
 
 
 def main() -> None:
-    program = _Program(claim_output(), messages.message_of(sys.stdin.buffer.readline(), messages.Opening))
+    program = _Program(
+        claim_output(), messages.message_of(sys.stdin.buffer.readline(), messages.Opening)
+    )
     try:
         program.open()
     except MultiverseError as error:
@@ -54,7 +62,8 @@ def main() -> None:
 
 
 def print_displays() -> None:
-    """Main function of a process: reads a line, a display's name or none, and prints the displays of this machine."""
+    """Main function of a process: reads a line, a display's name or none, and prints the displays
+    of this machine."""
     answers = claim_output()
     query = sys.stdin.buffer.readline().decode().strip()
     try:
@@ -82,7 +91,8 @@ class _Program:
         self._has_engine_ended = False
 
     def send_state(self, **changes: object) -> None:
-        """Send the state with these changes if it is new. If the engine has ended, nothing is sent."""
+        """Send the state with these changes if it is new. If the engine has ended, nothing is
+        sent."""
         state = replace(self._state, **changes)
         if state != self._state:
             self._state = state
@@ -110,7 +120,8 @@ class _Program:
 
     def run(self) -> None:
         """Show pictures until the engine ends it, or somebody closes it."""
-        window, displayed = self._window, None
+        window = self._window
+        displayed = None
         last_display = window.display
         with closing(window):
             while not window.is_closing:
@@ -118,8 +129,14 @@ class _Program:
                     if self._has_engine_ended and window.is_full_screen:
                         self._stay_black()
                     return
-                is_there = self._reader.heartbeat_age_s < MAX_SILENCE_S and self._reader.state == "live"
-                frame = self._reader.latest(None if displayed is None else displayed.pixels) if is_there else None
+                is_there = (
+                    self._reader.heartbeat_age_s < MAX_SILENCE_S and self._reader.state == "live"
+                )
+                frame = (
+                    self._reader.latest(None if displayed is None else displayed.pixels)
+                    if is_there
+                    else None
+                )
                 if frame is not displayed:
                     window.show(None if frame is None else frame.pixels)
                     displayed = frame
@@ -128,13 +145,21 @@ class _Program:
                     self._send_values()
                 self._save_when_due()
                 away = f"{window.display.name} is not connected; the window returns with it"
-                self.send_state(problem="" if window.has_display and not self._problem else self._problem or away)
+                self.send_state(
+                    problem=""
+                    if window.has_display and not self._problem
+                    else self._problem or away
+                )
                 window.step(POLL_S)
             self.send_state(is_closed=True)
 
     @property
     def _file(self) -> Path:
-        return data_folder() / "displays" / (re.sub(r"[^\w-]+", "_", self._window.display.identity) + ".json")
+        return (
+            data_folder()
+            / "displays"
+            / (re.sub(r"[^\w-]+", "_", self._window.display.identity) + ".json")
+        )
 
     def _receive(self) -> None:
         """Receive the engine's lines, on a thread; None when it has ended."""
@@ -160,13 +185,20 @@ class _Program:
 
     def _apply(self) -> None:
         values = self._values
-        pin = tuple((float(values[f"/window/pin/{n}/x"]), float(values[f"/window/pin/{n}/y"])) for n in range(1, 5))
+        pin = tuple(
+            (float(values[f"/window/pin/{n}/x"]), float(values[f"/window/pin/{n}/y"]))
+            for n in range(1, 5)
+        )
         self._problem = ""
         if is_convex(pin):
             self._pin = pin
         else:
-            self._problem = "the four corners of /window/pin cross or lie in a line; the last shape stays"
-        shape = Shape(rotate=int(values["/window/rotate"]), fit=str(values["/window/fit"]), pin=self._pin)
+            self._problem = (
+                "the four corners of /window/pin cross or lie in a line; the last shape stays"
+            )
+        shape = Shape(
+            rotate=int(values["/window/rotate"]), fit=str(values["/window/fit"]), pin=self._pin
+        )
         self._window.set_shape(shape, is_card=bool(values["/window/test_card"]))
         self._window.is_full_screen = bool(values["/window/fullscreen"])
 
@@ -180,7 +212,8 @@ class _Program:
         self.send_state(
             number=display.number,
             display=display.name,
-            detail=f"{display.name}, {display.size[0]}x{display.size[1]}{rate}, {self._window.pacing}",
+            detail=f"{display.name}, {display.size[0]}x{display.size[1]}{rate}, "
+            f"{self._window.pacing}",
             values=self._values,
             revision=self._state.revision + 1,
         )
@@ -190,11 +223,17 @@ class _Program:
         if time.monotonic() < self._save_at_s:
             return
         self._save_at_s = float("inf")
-        saved = {address: value for address, value in self._values.items() if address not in messages.UNSAVED}
+        saved = {
+            address: value
+            for address, value in self._values.items()
+            if address not in messages.UNSAVED
+        }
         try:
             write_atomic(self._file, json.dumps({"owner": os.getpid(), "values": saved}, indent=2))
         except OSError as error:
-            self._problem = f"{self._file}: cannot be written ({error.strerror}); the shape is not saved"
+            self._problem = (
+                f"{self._file}: cannot be written ({error.strerror}); the shape is not saved"
+            )
 
     def _stay_black(self) -> None:
         """Cover the display until another window does, or somebody closes this one."""
@@ -203,7 +242,8 @@ class _Program:
         window.closes_by_key = True
         window.show(None)
         window.set_shape(Shape(), is_card=False)
-        end_s, next_check_s = float("inf"), time.monotonic()
+        end_s = float("inf")
+        next_check_s = time.monotonic()
         while not window.is_closing and time.monotonic() < end_s:
             window.step(CHECK_INTERVAL_S / 10)
             if end_s == float("inf") and time.monotonic() >= next_check_s:
@@ -222,7 +262,8 @@ def _read(file: Path) -> Mapping[str, object]:
 
 def _load(file: Path) -> dict[str, Value]:
     """The saved values of a display that are still valid."""
-    saved, values = _read(file).get("values"), {}
+    saved = _read(file).get("values")
+    values = {}
     for address, value in saved.items() if isinstance(saved, dict) else ():
         if address in messages.DEFAULTS and address not in messages.UNSAVED:
             with suppress(Rejected):

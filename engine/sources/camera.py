@@ -1,4 +1,5 @@
-"""A camera of this machine or a network stream (RTSP, HTTP, RTMP, SRT, UDP), opened and read live with FFmpeg."""
+"""A camera of this machine or a network stream (RTSP, HTTP, RTMP, SRT, UDP), opened and read live
+with FFmpeg."""
 
 import sys
 import threading
@@ -22,25 +23,39 @@ OPEN_TIMEOUT_S = 10.0
 BUSY_WAIT_S = 0.005  # AVFoundation returns "try again" between pictures instead of waiting
 BUSY_OPENS = 20
 # FFmpeg reads ahead to probe a stream, which adds latency.
-STREAM_OPTIONS = {"fflags": "nobuffer", "probesize": "500000", "analyzeduration": "500000", "fpsprobesize": "0"}
+STREAM_OPTIONS = {
+    "fflags": "nobuffer",
+    "probesize": "500000",
+    "analyzeduration": "500000",
+    "fpsprobesize": "0",
+}
 SCHEME_OPTIONS = {
-    "rtsp": {"rtsp_flags": "prefer_tcp"},  # lost UDP packets tear pictures; UDP is still the fallback
+    "rtsp": {
+        "rtsp_flags": "prefer_tcp"
+    },  # lost UDP packets tear pictures; UDP is still the fallback
     "rtsps": {"rtsp_flags": "prefer_tcp"},
     "udp": {"overrun_nonfatal": "1"},  # a full buffer drops pictures, not the stream
 }
 HINTS = {
-    "darwin": "; is it in use, or is the permission missing (System Settings, Privacy & Security, {kind})?",
+    "darwin": "; is it in use, or is the permission missing (System Settings, Privacy & Security, "
+    "{kind})?",
     "win32": "; is it in use, or blocked for desktop apps (Settings, Privacy & security, {kind})?",
 }
 
 
 class CameraSource(LiveSource):
-    """Plays a camera or a stream through FFmpeg: `open_container` (re)opens it, or raises SourceError, FFmpegError."""
+    """Plays a camera or a stream through FFmpeg: `open_container` (re)opens it, or raises
+    SourceError, FFmpegError."""
 
     kind = "camera"
 
     def __init__(
-        self, name: str, open_container: Callable[[], InputContainer], *, clock: Clock, report: Report
+        self,
+        name: str,
+        open_container: Callable[[], InputContainer],
+        *,
+        clock: Clock,
+        report: Report,
     ) -> None:
         super().__init__(name, clock=clock, report=report)
         self._open_container = open_container
@@ -65,7 +80,9 @@ class CameraSource(LiveSource):
                     if isinstance(error, av.error.InvalidDataError):  # damaged in transmission
                         yield None
                     if self._clock.now_s() - newest_s > SILENT_S:
-                        raise SourceError(f"{self.label}: no picture for {SILENT_S:.0f} s") from None
+                        raise SourceError(
+                            f"{self.label}: no picture for {SILENT_S:.0f} s"
+                        ) from None
                     self._closing.wait(BUSY_WAIT_S)
                     packets = container.demux(stream)  # a failed generator ends; make a new one
                     continue
@@ -75,41 +92,54 @@ class CameraSource(LiveSource):
 
 
 def open_device(query: int | str) -> InputContainer:
-    """Open the camera of that index or name with the first settings it accepts. SourceError if it accepts none."""
+    """Open the camera of that index or name with the first settings it accepts. SourceError if it
+    accepts none."""
     device = find_camera(query, list_cameras())
     reason = ""
     for attempt in attempts(device, sys.platform):
         for _ in range(BUSY_OPENS):
             try:
-                return av.open(attempt.file, format=attempt.format, options=attempt.options, timeout=OPEN_TIMEOUT_S)
+                return av.open(
+                    attempt.file,
+                    format=attempt.format,
+                    options=attempt.options,
+                    timeout=OPEN_TIMEOUT_S,
+                )
             except av.error.BlockingIOError as error:
                 reason = str(error.strerror)
                 threading.Event().wait(BUSY_WAIT_S)
             except (av.error.FFmpegError, OSError) as error:
                 reason = str(error.strerror)
                 break
-    hint = HINTS.get(sys.platform, "").format(kind="Screen Recording" if device.is_screen else "Camera")
+    hint = HINTS.get(sys.platform, "").format(
+        kind="Screen Recording" if device.is_screen else "Camera"
+    )
     raise SourceError(f"camera {device.label}: cannot be opened ({reason}){hint}")
 
 
 def redact_url(url: str) -> str:
-    """The address without user, password and query, for messages and the page. SourceError if it is invalid."""
+    """The address without user, password and query, for messages and the page. SourceError if it is
+    invalid."""
     try:
         parts = urlsplit(url)
     except ValueError:  # its text may contain the password
-        raise SourceError(f"camera {url.rpartition('@')[2].partition('?')[0]}: not an address") from None
+        raise SourceError(
+            f"camera {url.rpartition('@')[2].partition('?')[0]}: not an address"
+        ) from None
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def open_stream(url: str) -> InputContainer:
-    """Open a network stream. A read that waits `SILENT_S` raises ExitError. SourceError if it cannot be opened."""
+    """Open a network stream. A read that waits `SILENT_S` raises ExitError. SourceError if it
+    cannot be opened."""
     container = open_address(url)
     # Neither arrives in real time: it would play too fast and then stall.
     is_list = is_playlist(container)
     if is_list or is_file(container, url):
         container.close()
         raise SourceError(
-            f"camera {redact_url(url)}: {'a playlist (HLS)' if is_list else 'a file'}, not a live stream; "
+            f"camera {redact_url(url)}: {'a playlist (HLS)' if is_list else 'a file'}, not a live "
+            "stream; "
             "download it and give the file"
         )
     return container
@@ -133,6 +163,8 @@ def open_address(url: str) -> InputContainer:
     except av.error.ExitError:
         raise SourceError(f"{name}: no answer within {OPEN_TIMEOUT_S:.0f} s") from None
     except av.error.ProtocolNotFoundError:
-        raise SourceError(f"{name}: the FFmpeg of PyAV here is built without {scheme.upper()}") from None
+        raise SourceError(
+            f"{name}: the FFmpeg of PyAV here is built without {scheme.upper()}"
+        ) from None
     except (av.error.FFmpegError, OSError) as error:
         raise SourceError(f"{name}: cannot be opened ({error.strerror})") from None

@@ -2,9 +2,10 @@
 
     now ─► the picture          next ─► opened and started, waits for its first picture; then becomes `now`
 
-The current source plays until the next one has a picture. If there is none within 10 s, the next one is
-closed and nothing changes, so a wrong name or an inactive sender never interrupts the picture. Closing may block, so it
-runs on a separate thread; only textures of other programs are closed by the render thread, which owns them.
+The current source plays until the next one has a picture. If there is none within 10 s, the next
+one is closed and nothing changes, so a wrong name or an inactive sender never interrupts the
+picture. Closing may block, so it runs on a separate thread; only textures of other programs are
+closed by the render thread, which owns them.
 """
 
 import logging
@@ -29,7 +30,8 @@ MAX_CLOSE_S: Final = 2.0  # for all closing sources together
 SHUTTING_DOWN = "the engine is shutting down"
 
 Ended = Callable[[str], None]
-"""Called once, on the render thread, with "" when the source is shown, else with the reason. Must not wait."""
+"""Called once, on the render thread, with "" when the source is shown, else with the reason. Must
+not wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,14 +45,17 @@ NOTHING = SelectedSource(argument="none", source=None)
 
 
 class CurrentSource:
-    """The source that is shown, and the next one. Render thread only: `poll`, `renew_context` and `close`."""
+    """The source that is shown, and the next one. Render thread only: `poll`, `renew_context` and
+    `close`."""
 
     def __init__(self, first: SelectedSource, clock: Clock) -> None:
         self._clock = clock
         self._now = first
         self._next: tuple[SelectedSource, Ended, float] | None = None
         """The awaited source, its callback, and the time limit in seconds."""
-        self._changing = threading.Lock()  # held only briefly, as the render thread takes it once per frame
+        self._changing = (
+            threading.Lock()
+        )  # held only briefly, as the render thread takes it once per frame
         self._requests: deque[tuple[SelectedSource | None, Ended]] = deque()
         self._is_closed = False
         self._closing: list[GuardedThread] = []
@@ -69,7 +74,8 @@ class CurrentSource:
             self._now.source.start()
 
     def take(self, chosen: SelectedSource, ended: Ended) -> None:
-        """Show a started source as soon as it has a picture. Replaces one that is still waiting for its picture."""
+        """Show a started source as soon as it has a picture. Replaces one that is still waiting for
+        its picture."""
         with self._changing:
             if not self._is_closed:
                 self._requests.append((chosen, ended))
@@ -77,17 +83,22 @@ class CurrentSource:
         self._refuse(chosen, ended)
 
     def keep(self, argument: str, ended: Ended) -> bool:
-        """Keep the source selected by this argument, and cancel a waiting one. False, without any effect, if another
-        source is shown, or will be in the next frame."""
+        """Keep the source selected by this argument, and cancel a waiting one. False, without any
+        effect, if another source is shown, or will be in the next frame."""
         with self._changing:
-            will_be_none = any(chosen is not None and chosen.source is None for chosen, _ in self._requests)
-            if self._is_closed or argument != (NOTHING.argument if will_be_none else self._now.argument):
+            will_be_none = any(
+                chosen is not None and chosen.source is None for chosen, _ in self._requests
+            )
+            if self._is_closed or argument != (
+                NOTHING.argument if will_be_none else self._now.argument
+            ):
                 return False
             self._requests.append((None, ended))
             return True
 
     def poll(self) -> None:
-        """Poll the `Polled` sources, and change to the next one when it has a picture. Never waits, never raises."""
+        """Poll the `Polled` sources, and change to the next one when it has a picture. Never waits,
+        never raises."""
         if isinstance(self._now.source, Polled):
             self._now.source.poll()
         with self._changing:
@@ -106,7 +117,8 @@ class CurrentSource:
         return source.latest_frame() if source is not None else None
 
     def frame_at(self, time_s: float) -> VideoFrame | None:
-        """The picture at this time; offline only, where the source never changes. SourceError if decoding fails."""
+        """The picture at this time; offline only, where the source never changes. SourceError if
+        decoding fails."""
         source = self._now.source
         return source.frame_at(time_s) if source is not None else None
 
@@ -130,7 +142,8 @@ class CurrentSource:
         self._closing.clear()
 
     def _refuse(self, chosen: SelectedSource | None, ended: Ended) -> None:
-        """Close a source that arrives after `close`. It was never polled, so it holds no GL objects."""
+        """Close a source that arrives after `close`. It was never polled, so it holds no GL
+        objects."""
         self._release(chosen.source if chosen is not None else None)
         ended(SHUTTING_DOWN)
 
@@ -155,18 +168,24 @@ class CurrentSource:
             ended("")
         elif self._clock.now_s() >= until_s:
             status = source.status()
-            why = status.description if status.state == "lost" else f"{status.description}: no picture"
+            why = (
+                status.description
+                if status.state == "lost"
+                else f"{status.description}: no picture"
+            )
             self._give_up(f"{why}; gave up after {MAX_WAIT_S:.0f} s, the picture is unchanged")
 
     def _give_up(self, reason: str) -> None:
-        pending, self._next = self._next, None
+        pending = self._next
+        self._next = None
         if pending is not None:
             chosen, ended, _ = pending
             self._release(chosen.source)
             ended(reason)
 
     def _replace(self, chosen: SelectedSource) -> None:
-        before, self._now = self._now, chosen
+        before = self._now
+        self._now = chosen
         self._release(before.source)
 
     def _release(self, source: Source | None) -> None:
@@ -176,7 +195,9 @@ class CurrentSource:
             source.close()
             return
         self._closing = [thread for thread in self._closing if thread.is_alive]
-        guard = Guard(log, lambda key, line: None, "camera", "closing a source failed")  # no longer shown: log only
+        guard = Guard(
+            log, lambda key, line: None, "camera", "closing a source failed"
+        )  # no longer shown: log only
         thread = GuardedThread("close a source", partial(_close, source), guard)
         thread.start()
         self._closing.append(thread)

@@ -2,8 +2,8 @@
 
     open ─► read pictures ─► it ends, fails, or is silent for 5 s ─► wait (0.5 s, 1, ... 30) ─► open
 
-A source is found again under the name it was chosen by. While it is lost, its last picture stays for 2 s; then there is
-none, and the show goes on without it.
+A source is found again under the name it was chosen by. While it is lost, its last picture stays
+for 2 s; then there is none, and the show goes on without it.
 """
 
 import logging
@@ -34,7 +34,8 @@ RATE_PICTURES = 60  # pictures over which the rate is measured
 
 
 class NewestOnly(ABC):
-    """Base of sources of which only the newest picture counts. One thread adds pictures; any thread reads."""
+    """Base of sources of which only the newest picture counts. One thread adds pictures; any thread
+    reads."""
 
     kind: ClassVar[str]
     """Kind in messages: camera, ndi, shared, syphon, spout."""
@@ -46,7 +47,8 @@ class NewestOnly(ABC):
         self._report = report
         self._newest: VideoFrame | None = None
         self._arrivals_s: deque[float] = deque(maxlen=RATE_PICTURES)
-        self._picture_count = self._lost = 0
+        self._picture_count = 0
+        self._lost = 0
         """Pictures so far; damaged ones and disconnects."""
         self._problem = ""
         self._reduced_px = (0, 0)
@@ -59,7 +61,9 @@ class NewestOnly(ABC):
         raise SourceError(f"{self.label}: a live source cannot be used offline; use a video file")
 
     def status(self) -> SourceStatus:
-        newest, problem, arrivals_s = self._newest, self._problem, list(self._arrivals_s)
+        newest = self._newest
+        problem = self._problem
+        arrivals_s = list(self._arrivals_s)
         if newest is not None and self._clock.now_s() - newest.time_s >= HOLD_S and not problem:
             problem = f"{self.label}: no picture for {HOLD_S:.0f} s"
         height, width = newest.pixels.shape[:2] if newest is not None else (0, 0)
@@ -75,7 +79,8 @@ class NewestOnly(ABC):
         )
 
     def take(self, pixels: np.ndarray) -> None:
-        """Make this the newest picture; a larger one than a renderer takes is reduced, which is told once."""
+        """Make this the newest picture; a larger one than a renderer takes is reduced, which is
+        told once."""
         height, width = pixels.shape[:2]
         size_px = fitted_size(width, height)
         if size_px != (width, height):
@@ -85,13 +90,20 @@ class NewestOnly(ABC):
             if (width, height) != self._reduced_px:
                 self._reduced_px = (width, height)
                 line = f"{self.label}: {width}x{height} px, shown with {size_px[0]}x{size_px[1]}"
-                self._report("camera", f"{line}: {MAX_SIDE_PX} px a side are the most; choose a smaller format there")
+                self._report(
+                    "camera",
+                    f"{line}: {MAX_SIDE_PX} px a side are the most; choose a smaller format there",
+                )
         arrived_s = self._clock.now_s()
-        frame = VideoFrame(pixels=pixels, index=self._picture_count, time_s=arrived_s, source=self.name)
+        frame = VideoFrame(
+            pixels=pixels, index=self._picture_count, time_s=arrived_s, source=self.name
+        )
         self._picture_count += 1
         self._arrivals_s.append(arrived_s)
         self._problem = ""
-        self._newest = frame  # last: a thread that sees the picture does not see the old problem beside it
+        self._newest = (
+            frame  # last: a thread that sees the picture does not see the old problem beside it
+        )
 
     def lose(self, problem: str, then: str = "; retrying") -> None:
         """Count a loss, and report it, once per `problem` until a picture comes."""
@@ -119,9 +131,10 @@ class LiveSource(NewestOnly):
 
     @abstractmethod
     def pictures(self) -> Generator[np.ndarray | None, None, None]:
-        """Open the source and yield its pictures as they arrive, (height, width, 3) uint8 RGB, row 0 at the top; None
-        for a damaged one. Ends when the source has ended, or soon after `self._closing` is set; then releases
-        everything. SourceError, FFmpegError or OSError if the source cannot be opened or fails."""
+        """Open the source and yield its pictures as they arrive, (height, width, 3) uint8 RGB, row
+        0 at the top; None for a damaged one. Ends when the source has ended, or soon after
+        `self._closing` is set; then releases everything. SourceError, FFmpegError or OSError if the
+        source cannot be opened or fails."""
 
     def start(self) -> None:
         self._thread.start()
@@ -142,7 +155,9 @@ class LiveSource(NewestOnly):
     def _read_until_lost(self) -> None:
         try:
             with (
-                translate_errors({av.error.FFmpegError: self.label, OSError: self.label}, as_=SourceError),
+                translate_errors(
+                    {av.error.FFmpegError: self.label, OSError: self.label}, as_=SourceError
+                ),
                 closing(self.pictures()) as pictures,
             ):
                 for pixels in pictures:

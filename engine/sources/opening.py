@@ -18,8 +18,8 @@ from engine.system.small_file import open_regular
 from engine.system.translate_errors import reason_of
 from osc_schema import plugins
 
-# Kinds of source are imported on demand: PyAV, Pillow and OpenCV take 20 to 190 ms each, and the engine shows its
-# first picture within 2.5 s of the command.
+# Kinds of source are imported on demand: PyAV, Pillow and OpenCV take 20 to 190 ms each, and the
+# engine shows its first picture within 2.5 s of the command.
 
 FROM_PROGRAMS = {
     "ndi": "engine.sources.ndi:NdiSource",
@@ -36,33 +36,40 @@ EXAMPLES = {"ndi": "Arena", "shared": "Multiverse", "syphon": "Arena", "spout": 
 
 MEDIA_SUFFIXES = frozenset(
     f".{suffix}"
-    for suffix in "mp4 m4v mov mkv webm avi mpg mpeg ts m2ts mxf ogv gif png jpg jpeg webp bmp tif tiff".split()
+    for suffix in "mp4 m4v mov mkv webm avi mpg mpeg ts m2ts mxf ogv gif png jpg jpeg webp bmp "
+    "tif tiff".split()
 )
 """Suffixes of the videos and pictures that `/camera/list` offers."""
 ADDRESS = r"(rtsps?|https?|rtmps?|srt|udp)://"
 
 
 def open_source(spec: str, *, offline: bool, clock: Clock, report: Report) -> Source | None:
-    """Open `none`, `test`, a camera by index or name, `ndi:NAME` and the like, an address, a video file or a picture. A
-    file with such a name is written `./none`.
+    """Open `none`, `test`, a camera by index or name, `ndi:NAME` and the like, an address, a video
+    file or a picture. A file with such a name is written `./none`.
 
-    SourceError, in one line, if it is missing or cannot be read; programs and addresses may appear later. The caller
-    starts the source, and polls a `Polled` one each frame on the render thread."""
+    SourceError, in one line, if it is missing or cannot be read; programs and addresses may appear
+    later. The caller starts the source, and polls a `Polled` one each frame on the render
+    thread."""
     if spec == "none":
         return None
     if spec == "test":
         from engine.sources.test_card import MovingCard
 
         return MovingCard(offline=offline, clock=clock, report=report)
-    if (open_live := _opener_of(spec)) is None:
+    open_live = _opener_of(spec)
+    if open_live is None:
         return _open_file(Path(spec), offline=offline, clock=clock, report=report)
     if offline:
-        raise SourceError(f"camera {spec.rpartition('@')[2]}: a live source cannot be used offline; use a video file")
+        raise SourceError(
+            f"camera {spec.rpartition('@')[2]}: a live source cannot be used offline; use a video "
+            "file"
+        )
     return open_live(clock=clock, report=report)
 
 
 def is_offered(spec: str) -> bool:
-    """True if it may be selected over OSC. Not files or addresses, because OSC is unauthenticated."""
+    """True if it may be selected over OSC. Not files or addresses, because OSC is
+    unauthenticated."""
     if spec in ("none", "test"):
         return True
     return re.match(ADDRESS, spec, re.IGNORECASE) is None and _opener_of(spec) is not None
@@ -73,7 +80,10 @@ def _opener_of(spec: str) -> Callable[..., Source] | None:
     kind, is_named, name = spec.partition(":")
     if is_named and kind in FROM_PROGRAMS:
         if not name:
-            raise SourceError(f"{spec!r} lacks a name; give at least part of one ({kind}:{EXAMPLES.get(kind, 'NAME')})")
+            raise SourceError(
+                f"{spec!r} lacks a name; give at least part of one "
+                f"({kind}:{EXAMPLES.get(kind, 'NAME')})"
+            )
         return partial(_open_program, kind, name)
     if re.match(ADDRESS, spec, re.IGNORECASE):
         return partial(_open_address, spec)
@@ -88,7 +98,9 @@ def _open_program(kind: str, name: str, *, clock: Clock, report: Report) -> Sour
     try:
         source_class = resolve_name(FROM_PROGRAMS[kind])
         make = partial(source_class, name, clock=clock, report=report)
-        if kind in EXAMPLES or issubclass(source_class, Polled):  # those are polled on the render thread
+        if kind in EXAMPLES or issubclass(
+            source_class, Polled
+        ):  # those are polled on the render thread
             opened = make()
         else:
             opened = PluginSource(kind, name, make, clock=clock, report=report)
@@ -109,7 +121,8 @@ def _open_camera(camera: int | str, *, clock: Clock, report: Report) -> Source:
     device = find_camera(camera, list_cameras())
     from engine.sources.camera import CameraSource, open_device
 
-    # Keep the name if it was chosen by name: a camera that is plugged in again may get another index.
+    # Keep the name if it was chosen by name: a camera that is plugged in again may get another
+    # index.
     return CameraSource(device.name, partial(open_device, camera), clock=clock, report=report)
 
 
@@ -120,7 +133,8 @@ def camera_of(spec: str) -> int | str | None:
     if sys.platform == "linux" and (node := re.fullmatch(r"/dev/video(\d+)", spec)):
         return int(node[1])
     path = Path(spec)
-    # Only files in this folder are checked: for `\\HOST\SHARE` Windows would send our credentials to that machine.
+    # Only files in this folder are checked: for `\\HOST\SHARE` Windows would send our credentials
+    # to that machine.
     is_path = path.anchor or len(path.parts) > 1 or re.fullmatch(r"\.\w{2,5}", path.suffix)
     return None if is_path or os.path.exists(path) else spec
 
@@ -143,18 +157,21 @@ def _open_file(path: Path, *, offline: bool, clock: Clock, report: Report) -> So
 
 
 class OpenedVideos:
-    """Opens the files and programs that live models request, and keeps them until the end. Use it while the engine
-    opens, on that thread."""
+    """Opens the files and programs that live models request, and keeps them until the end. Use it
+    while the engine opens, on that thread."""
 
     def __init__(self, clock: Clock, report: Report, closing: Closing) -> None:
         self.opened: list[Source] = []
-        self._clock, self._report, self._closing = clock, report, closing
+        self._clock = clock
+        self._report = report
+        self._closing = closing
 
     def open(self, name: str) -> Source | None:
         """Open and start this file; None for ""."""
         if not name:
             return None
-        if (source := open_source(name, offline=False, clock=self._clock, report=self._report)) is not None:
+        source = open_source(name, offline=False, clock=self._clock, report=self._report)
+        if source is not None:
             self.opened.append(source)
             (self._closing.here if isinstance(source, Polled) else self._closing)(source).start()
         return source

@@ -1,4 +1,5 @@
-"""Inputs of offline jobs: a video, one picture, or a folder of pictures, each read completely and in order."""
+"""Inputs of offline jobs: a video, one picture, or a folder of pictures, each read completely and
+in order."""
 
 import math
 import re
@@ -15,7 +16,13 @@ import numpy as np
 
 from engine.errors import SourceError, UsageError
 from engine.sources.camera import redact_url
-from engine.sources.decoding import TimedPicture, open_video, pictures_per_frame, read_first, read_pass
+from engine.sources.decoding import (
+    TimedPicture,
+    open_video,
+    pictures_per_frame,
+    read_first,
+    read_pass,
+)
 from engine.sources.pixels import UNTAGGED, VideoLook, look_of, losses_in_rgb, to_rgb
 from engine.sources.still import is_still, read_still
 from engine.sources.stream_copy import timecode_of
@@ -26,16 +33,45 @@ from engine.system.small_file import open_regular
 from engine.values import Deinterlace
 
 FOLDER_FPS = Fraction(25)  # of a video created from a folder
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".jp2")
-UNREAD_SUFFIXES = (".exr", ".dpx", ".tga", ".jxl", ".hdr", ".heic", ".heif", ".psd", ".dng", ".cin", ".sgi", ".svg")
+PICTURE_SUFFIXES = (
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".webp",
+    ".avif",
+    ".gif",
+    ".bmp",
+    ".tif",
+    ".tiff",
+    ".ppm",
+    ".pgm",
+    ".jp2",
+)
+UNREAD_SUFFIXES = (
+    ".exr",
+    ".dpx",
+    ".tga",
+    ".jxl",
+    ".hdr",
+    ".heic",
+    ".heif",
+    ".psd",
+    ".dng",
+    ".cin",
+    ".sgi",
+    ".svg",
+)
 PATTERN = re.compile(r"%\d*d|[*?]")  # of FFmpeg, and of a shell
 COMBS = (
-    "is interlaced, and moving edges have combs: --deinterlace field makes {fields:g} pictures per second of it, "
+    "is interlaced, and moving edges have combs: --deinterlace field makes {fields:g} pictures "
+    "per second of it, "
     "--deinterlace frame {frames:g}"
 )
 ALL_CORES = 0
 UNLIMITED_PX = math.inf
-MISSING_END = 3  # a file this many pictures shorter than declared was truncated; rounding explains fewer
+MISSING_END = (
+    3  # a file this many pictures shorter than declared was truncated; rounding explains fewer
+)
 
 Kind = Literal["video", "picture", "folder", "live"]
 
@@ -48,21 +84,23 @@ class InputPicture:
     number: int
     """Index in the source, from 0, counting skipped pictures."""
     name: str
-    """Stem for files written for this picture: `frame_000012`, or its own file name without the suffix; in a subfolder
-    with the path from the folder, `day 1/tree`."""
+    """Stem for files written for this picture: `frame_000012`, or its own file name without the
+    suffix; in a subfolder with the path from the folder, `day 1/tree`."""
     file_name: str
-    """Its own file name, with the path from the folder; for a picture of a video, a generated one."""
+    """Its own file name, with the path from the folder; for a picture of a video, a generated
+    one."""
     pixels: np.ndarray
     """(height, width, 3) uint8 RGB, row 0 at the top, C-contiguous."""
     start_s: Fraction
-    """Time at which it is shown; `end_s` when it ends. From the start of the file, including sound."""
+    """Time at which it is shown; `end_s` when it ends. From the start of the file, including
+    sound."""
     end_s: Fraction
 
 
 @dataclass(slots=True, kw_only=True)
 class ReadCounts:
-    """Counts of the pictures read. Written by the reading thread, read after it has ended. decoded = passed_over +
-    resumed + dropped + delivered"""
+    """Counts of the pictures read. Written by the reading thread, read after it has ended. decoded
+    = passed_over + resumed + dropped + delivered"""
 
     decoded: int = 0
     """Pictures that were decoded."""
@@ -96,12 +134,13 @@ class Pictures(Protocol):
     counts: ReadCounts
 
     def read(self, every: int, limit: int | None, start: int = 0) -> Iterator[InputPicture]:
-        """Yield each `every`-th picture, at most `limit`, skipping the first `start` of them, which are done already.
-        Unreadable pictures are counted and skipped."""
+        """Yield each `every`-th picture, at most `limit`, skipping the first `start` of them, which
+        are done already. Unreadable pictures are counted and skipped."""
         ...
 
     def close(self) -> None:
-        """Release the device and wake a `read` that waits for it; `read` closes a file. Idempotent; any thread."""
+        """Release the device and wake a `read` that waits for it; `read` closes a file. Idempotent;
+        any thread."""
         return None
 
 
@@ -113,29 +152,43 @@ def open_pictures(
     fps: float | None = None,
     deinterlace: Deinterlace | None = None,
 ) -> Pictures:
-    """Open a file or folder and decode its first picture. SourceError, in one line, if it is missing or has none;
-    UsageError for an option of another kind of source.
+    """Open a file or folder and decode its first picture. SourceError, in one line, if it is
+    missing or has none; UsageError for an option of another kind of source.
 
-    `is_recursive`: take the pictures of subfolders as well, except `but`, such as an output in it. `fps`: pictures a
-    second of a folder. `deinterlace`: one picture per field of a film, or per frame."""
+    `is_recursive`: take the pictures of subfolders as well, except `but`, such as an output in it.
+    `fps`: pictures a second of a folder. `deinterlace`: one picture per field of a film, or per
+    frame."""
     try:
         is_folder = path.is_dir()
         if not is_folder:
             open_regular(path).close()
     except (FileNotFoundError, NotADirectoryError):
-        folder = f"; for many pictures name their folder, {path.parent}" if PATTERN.search(path.name) else ""
+        folder = (
+            f"; for many pictures name their folder, {path.parent}"
+            if PATTERN.search(path.name)
+            else ""
+        )
         raise SourceError(f"{path}: no such file or folder{folder}") from None
     except (OSError, ValueError) as error:
-        raise SourceError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+        raise SourceError(
+            f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})"
+        ) from None
     kind: Kind = "folder" if is_folder else "picture" if is_still(path) else "video"
     check_options(path, kind, is_recursive=is_recursive, fps=fps, deinterlace=deinterlace)
     if kind == "video":
         return VideoPictures(path, deinterlace)
-    return FolderPictures(path, is_recursive=is_recursive, but=but, rate=exact_rate(fps or FOLDER_FPS))
+    return FolderPictures(
+        path, is_recursive=is_recursive, but=but, rate=exact_rate(fps or FOLDER_FPS)
+    )
 
 
 def check_options(
-    label: Path | str, kind: Kind, *, is_recursive: bool, fps: float | None, deinterlace: Deinterlace | None
+    label: Path | str,
+    kind: Kind,
+    *,
+    is_recursive: bool,
+    fps: float | None,
+    deinterlace: Deinterlace | None,
 ) -> None:
     """Raise UsageError for an option of another kind of source."""
     for option, is_set, of, what in (
@@ -162,11 +215,15 @@ class VideoPictures(Pictures):
             tick_s = Fraction(stream.time_base or 0)
             self._length_s = declared_length_s(stream)
             length_s = self._length_s or Fraction(container.duration or 0, 1_000_000)
-            self._tick_s = tick_s / pictures_per_frame(deinterlace)  # a field begins in the middle of its frame
+            self._tick_s = tick_s / pictures_per_frame(
+                deinterlace
+            )  # a field begins in the middle of its frame
             self._origin_s = Fraction(container.start_time or 0, 1_000_000)
             rate = stream.average_rate or stream.guessed_rate
             aspect = Fraction(stream.sample_aspect_ratio or 1)
-            has_tracks = bool(len(container.streams) > 1 or container.chapters() or timecode_of(container))
+            has_tracks = bool(
+                len(container.streams) > 1 or container.chapters() or timecode_of(container)
+            )
             frames = stream.frames or (round(length_s * rate) if rate and length_s else None)
             self.expected = None if frames is None else frames * pictures_per_frame(deinterlace)
             codec_tag = stream.codec_context.codec_tag
@@ -175,21 +232,38 @@ class VideoPictures(Pictures):
         coded = read_first(path, self.label)
         timed = coded if deinterlace is None else read_first(path, self.label, deinterlace)
         first_s = Fraction(coded.frame.pts or 0) * tick_s - self._origin_s
-        self._first_s = round(first_s / tick_s) * tick_s if tick_s else first_s  # start is in microseconds
-        self.look = look_of(timed.frame, Fraction(timed.fps).limit_denominator(1001), self._tick_s, aspect, has_tracks)
+        self._first_s = (
+            round(first_s / tick_s) * tick_s if tick_s else first_s
+        )  # start is in microseconds
+        self.look = look_of(
+            timed.frame,
+            Fraction(timed.fps).limit_denominator(1001),
+            self._tick_s,
+            aspect,
+            has_tracks,
+        )
         self.first = self._picture(0, timed)
         lines = losses_in_rgb(coded.frame, codec_tag, may_be_opaque=is_gif)
         if coded.frame.interlaced_frame and deinterlace is None:
-            lines.append(COMBS.format(fields=float(2 * self.look.rate), frames=float(self.look.rate)))
+            lines.append(
+                COMBS.format(fields=float(2 * self.look.rate), frames=float(self.look.rate))
+            )
         elif deinterlace is not None and not coded.frame.interlaced_frame:
-            lines.append(f"is not marked as interlaced; --deinterlace {deinterlace} takes its rows as two fields")
+            lines.append(
+                f"is not marked as interlaced; --deinterlace {deinterlace} takes its rows as two "
+                "fields"
+            )
         lines += filter(None, map(unread_part_line, self.files))
         self.counts.notes += [f"{self._name}: {line}" for line in lines]
 
     def read(self, every: int, limit: int | None, start: int = 0) -> Iterator[InputPicture]:
-        counts, selected, end_s = self.counts, 0, Fraction(0)
+        counts = self.counts
+        selected = 0
+        end_s = Fraction(0)
         step = pictures_per_frame(self._deinterlace)
-        read = read_pass(self.path, self._on_corrupt, threads=ALL_CORES, deinterlace=self._deinterlace)
+        read = read_pass(
+            self.path, self._on_corrupt, threads=ALL_CORES, deinterlace=self._deinterlace
+        )
         for number, timed in enumerate(read):
             counts.decoded += 1
             if timed.frame.is_corrupt and number % step == 0:  # `_on_corrupt` was called as well
@@ -208,17 +282,23 @@ class VideoPictures(Pictures):
                 return
         if self._length_s and end_s < self._length_s - self._first_s - MISSING_END / self.look.rate:
             counts.notes.append(
-                f"{self._name}: ends after {float(end_s):.2f} s, but declares {float(self._length_s):.2f} s; "
+                f"{self._name}: ends after {float(end_s):.2f} s, but declares "
+                f"{float(self._length_s):.2f} s; "
                 "it seems to be truncated"
             )
         if self._bytes() > self._opened_bytes:
             counts.notes.append(
-                f"{self._name}: grew while it was read, so it was still being recorded; its end may be missing"
+                f"{self._name}: grew while it was read, so it was still being recorded; its end "
+                "may be missing"
             )
 
     def _picture(self, number: int, timed: TimedPicture) -> InputPicture:
-        start_s = timed.start_s + (self._tick_s / 2 if timed.start_s else 0)  # read_pass starts half a tick early
-        pixels = to_rgb(timed.frame, longest_px=UNLIMITED_PX)  # keep the pixel aspect: the output has it too
+        start_s = timed.start_s + (
+            self._tick_s / 2 if timed.start_s else 0
+        )  # read_pass starts half a tick early
+        pixels = to_rgb(
+            timed.frame, longest_px=UNLIMITED_PX
+        )  # keep the pixel aspect: the output has it too
         return video_picture(number, pixels, self._first_s + start_s, self._first_s + timed.end_s)
 
     def _bytes(self) -> int:
@@ -237,32 +317,61 @@ class FolderPictures(Pictures):
     """All pictures of a folder in natural order (2 before 10), or one picture. Sizes may differ."""
 
     def __init__(
-        self, path: Path, *, is_recursive: bool = False, but: Collection[Path] = (), rate: Fraction = FOLDER_FPS
+        self,
+        path: Path,
+        *,
+        is_recursive: bool = False,
+        but: Collection[Path] = (),
+        rate: Fraction = FOLDER_FPS,
     ) -> None:
         self.path: Path | str = path
         self.label = str(path)
         self.kind: Kind = "folder" if path.is_dir() else "picture"
         self.counts = ReadCounts()
         self._is_loss_reported = False
-        self.look = VideoLook(rate=rate, time_base=1 / rate, pixel_aspect=Fraction(1), tags=UNTAGGED, has_tracks=False)
+        self.look = VideoLook(
+            rate=rate, time_base=1 / rate, pixel_aspect=Fraction(1), tags=UNTAGGED, has_tracks=False
+        )
         self.files: tuple[Path, ...] = (path,)
         if self.kind == "folder":
-            suffixes, notes = PICTURE_SUFFIXES, self.counts.notes
-            self.files = tuple(list_files(path, suffixes, notes.append, is_recursive=is_recursive, but=but))
-            left = walk_files(path, UNREAD_SUFFIXES, lambda problem: None, is_recursive=is_recursive, but=but)
-            notes += [f"{path}: {line}" for line in (left_out_line(left), missing_line(self.files)) if line]
+            suffixes = PICTURE_SUFFIXES
+            notes = self.counts.notes
+            self.files = tuple(
+                list_files(path, suffixes, notes.append, is_recursive=is_recursive, but=but)
+            )
+            left = walk_files(
+                path, UNREAD_SUFFIXES, lambda problem: None, is_recursive=is_recursive, but=but
+            )
+            notes += [
+                f"{path}: {line}"
+                for line in (left_out_line(left), missing_line(self.files))
+                if line
+            ]
         self.expected: int | None = len(self.files)
         self._file_names = [
-            file.relative_to(path).as_posix() if self.kind == "folder" else file.name for file in self.files
+            file.relative_to(path).as_posix() if self.kind == "folder" else file.name
+            for file in self.files
         ]
-        stems = [name.removesuffix(file.suffix) for name, file in zip(self._file_names, self.files, strict=True)]
+        stems = [
+            name.removesuffix(file.suffix)
+            for name, file in zip(self._file_names, self.files, strict=True)
+        ]
         count = Counter(stem.casefold() for stem in stems)  # macOS and Windows ignore case
         alike = zip(stems, self._file_names, strict=True)
         names = [stem if count[stem.casefold()] == 1 else name for stem, name in alike]
-        self.names = names if len({name.casefold() for name in names}) == len(names) else self._file_names
+        self.names = (
+            names if len({name.casefold() for name in names}) == len(names) else self._file_names
+        )
         """`InputPicture.name` of each file."""
         reasons: list[str] = []
-        first = next((found for number in range(len(self.files)) if (found := self._picture(number, reasons))), None)
+        first = next(
+            (
+                found
+                for number in range(len(self.files))
+                if (found := self._picture(number, reasons))
+            ),
+            None,
+        )
         if first is None:
             line = [*reasons, *self.counts.notes, f"{path}: no pictures in this folder"][0]
             raise SourceError(line if self.files else f"{line}{_hint(path, but)}")
@@ -275,7 +384,9 @@ class FolderPictures(Pictures):
                 self.counts.decoded += 1
                 self.counts.passed_over += 1
                 continue
-            picture = self._picture(number, self.counts.notes)  # decode skipped ones too: broken ones do not count
+            picture = self._picture(
+                number, self.counts.notes
+            )  # decode skipped ones too: broken ones do not count
             if picture is None:
                 self.counts.unreadable += 1
                 continue
@@ -289,9 +400,14 @@ class FolderPictures(Pictures):
                 return
 
     def input_under(self, folder: Path, suffix: str) -> Path | None:
-        """An input that would be replaced by writing each picture's name with `suffix` into `folder`, or None."""
+        """An input that would be replaced by writing each picture's name with `suffix` into
+        `folder`, or None."""
         inputs = {_identity(file): file for file in self.files}
-        there = (identity for name in self.names if (identity := _identity(folder / f"{name}{suffix}")) is not None)
+        there = (
+            identity
+            for name in self.names
+            if (identity := _identity(folder / f"{name}{suffix}")) is not None
+        )
         return next((inputs[identity] for identity in there if identity in inputs), None)
 
     def _picture(self, number: int, notes: list[str]) -> InputPicture | None:
@@ -319,13 +435,25 @@ class FolderPictures(Pictures):
             self.counts.notes.append(line)
 
 
-def video_picture(number: int, pixels: np.ndarray, start_s: Fraction, end_s: Fraction) -> InputPicture:
+def video_picture(
+    number: int, pixels: np.ndarray, start_s: Fraction, end_s: Fraction
+) -> InputPicture:
     name = f"frame_{number:06d}"
-    return InputPicture(number=number, name=name, file_name=f"{name}.png", pixels=pixels, start_s=start_s, end_s=end_s)
+    return InputPicture(
+        number=number,
+        name=name,
+        file_name=f"{name}.png",
+        pixels=pixels,
+        start_s=start_s,
+        end_s=end_s,
+    )
 
 
-def fit_all(pictures: Iterator[InputPicture], size: tuple[int, int], counts: ReadCounts) -> Iterator[InputPicture]:
-    """Yield all pictures in the `size` (width, height) of the first, scaled and padded with black; notes it once."""
+def fit_all(
+    pictures: Iterator[InputPicture], size: tuple[int, int], counts: ReadCounts
+) -> Iterator[InputPicture]:
+    """Yield all pictures in the `size` (width, height) of the first, scaled and padded with black;
+    notes it once."""
     for picture in pictures:
         if picture.pixels.shape[1::-1] != size:
             if not counts.refitted:
@@ -337,18 +465,24 @@ def fit_all(pictures: Iterator[InputPicture], size: tuple[int, int], counts: Rea
 
 def resize_note(picture: InputPicture, size: tuple[int, int]) -> str:
     height, width = picture.pixels.shape[:2]
-    return f"from {picture.name} on pictures are {width}x{height}: scaled to the first, {size[0]}x{size[1]}"
+    return (
+        f"from {picture.name} on pictures are {width}x{height}: scaled to the first, "
+        f"{size[0]}x{size[1]}"
+    )
 
 
 def fit(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Scale a picture into `size` (width, height) and pad it with black: (height, width, 3) uint8."""
+    """Scale a picture into `size` (width, height) and pad it with black: (height, width, 3)
+    uint8."""
     height, width = pixels.shape[:2]
     scale = min(size[0] / width, size[1] / height)
     inner = max(1, round(width * scale)), max(1, round(height * scale))
     left, top = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
     canvas = np.zeros((size[1], size[0], 3), np.uint8)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    canvas[top : top + inner[1], left : left + inner[0]] = cv2.resize(pixels, inner, interpolation=method)
+    canvas[top : top + inner[1], left : left + inner[0]] = cv2.resize(
+        pixels, inner, interpolation=method
+    )
     return canvas
 
 
@@ -376,7 +510,8 @@ class Batch:
 
 
 def batches(pictures: Iterable[InputPicture], size: int) -> Iterator[Batch]:
-    """Yield batches of `size` pictures; fewer at the end and where the size of the pictures changes."""
+    """Yield batches of `size` pictures; fewer at the end and where the size of the pictures
+    changes."""
     waiting: list[InputPicture] = []
     for picture in pictures:
         if waiting and picture.pixels.shape != waiting[0].pixels.shape:
@@ -398,6 +533,8 @@ def batches_waiting(first: InputPicture, size: int) -> int:
 def _batch(pictures: list[InputPicture]) -> Batch:
     if len(pictures) == 1:
         return Batch(pictures=tuple(pictures), pixels=pictures[0].pixels[None])
-    pixels = np.stack([picture.pixels for picture in pictures])  # copied here, not on the model's thread
+    pixels = np.stack(
+        [picture.pixels for picture in pictures]
+    )  # copied here, not on the model's thread
     parts = (replace(picture, pixels=part) for picture, part in zip(pictures, pixels, strict=True))
     return Batch(pictures=tuple(parts), pixels=pixels)

@@ -1,8 +1,9 @@
 """Plays timed pictures by the clock.
 
-A thread converts the next few pictures ahead of time; `latest_frame` returns the one that is due when it is called. So
-a picture changes exactly with the frame that should show it. A thread sleeping until the due time would be late by its
-wake-up time, which is visible as judder if the file has the engine's rate.
+A thread converts the next few pictures ahead of time; `latest_frame` returns the one that is due
+when it is called. So a picture changes exactly with the frame that should show it. A thread
+sleeping until the due time would be late by its wake-up time, which is visible as judder if the
+file has the engine's rate.
 """
 
 import logging
@@ -26,26 +27,30 @@ log = logging.getLogger(__name__)
 
 AHEAD = 3  # pictures prepared: covers reopening the file at the end of a loop; 75 MB at 4K
 LATE_S = 0.25  # if further behind, the schedule is shifted instead of catching up
-# A picture is due this long before the frame that first shows it. Frames are late more often than early, so with equal
-# rates a slightly early frame does not show the previous picture again.
+# A picture is due this long before the frame that first shows it. Frames are late more often than
+# early, so with equal rates a slightly early frame does not show the previous picture again.
 LEAD_S = 0.004
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shot:
-    """A picture shown from `start_s` on, in seconds from the first shot; `start_s` never decreases."""
+    """A picture shown from `start_s` on, in seconds from the first shot; `start_s` never
+    decreases."""
 
     start_s: float
     read_pixels: Callable[[], np.ndarray]
 
 
 class PlayedSource(ABC):
-    """A source that plays its shots; after an error they restart, with growing delays. When they end the last
-    picture stays. Playing pauses while `latest_frame` is not called. Offline nothing is played: `frame_at` makes each
-    picture when it is requested."""
+    """A source that plays its shots; after an error they restart, with growing delays. When they
+    end the last picture stays. Playing pauses while `latest_frame` is not called. Offline nothing
+    is played: `frame_at` makes each picture when it is requested."""
 
     def __init__(self, name: str, *, offline: bool, clock: Clock, report: Report) -> None:
-        self._name, self._offline, self._clock, self._report = name, offline, clock, report
+        self._name = name
+        self._offline = offline
+        self._clock = clock
+        self._report = report
         self._change = threading.Condition()
         self._ahead: deque[VideoFrame] = deque()
         self._current: VideoFrame | None = None
@@ -54,8 +59,12 @@ class PlayedSource(ABC):
         self._is_starved = False
         self._origin_s: float | None = None
         self._problem = ""  # why it is lost; "" while it plays
-        self._frames = self._offline_count = 0  # prepared so far
-        self._skipped = self._corrupt = 0  # those whose time had passed before they were shown; those not decoded
+        # prepared so far
+        self._frames = 0
+        self._offline_count = 0
+        # those whose time had passed before they were shown; those not decoded
+        self._skipped = 0
+        self._corrupt = 0
         self._guard = Guard(log, lambda key, problem: self._lose(problem), "source", name)
         self._thread = GuardedThread(f"source {name}", self._run, self._guard)
 
@@ -83,7 +92,11 @@ class PlayedSource(ABC):
             if self._origin_s is None and self._ahead:
                 self._origin_s = now_s - self._ahead[0].time_s - LEAD_S
             passed = -1
-            while self._ahead and self._origin_s is not None and self._origin_s + self._ahead[0].time_s <= now_s:
+            while (
+                self._ahead
+                and self._origin_s is not None
+                and self._origin_s + self._ahead[0].time_s <= now_s
+            ):
                 self._current = self._ahead.popleft()
                 passed += 1
             if passed >= 0:
@@ -136,8 +149,16 @@ class PlayedSource(ABC):
                     return
                 is_slow = self._move_when_late(shot.start_s) and self._is_starved
             if is_slow:
-                self._report("source slow", f"{self._name}: too slow to decode at its own rate; it plays slower")
-            frame = VideoFrame(pixels=shot.read_pixels(), index=self._frames, time_s=shot.start_s, source=self._name)
+                self._report(
+                    "source slow",
+                    f"{self._name}: too slow to decode at its own rate; it plays slower",
+                )
+            frame = VideoFrame(
+                pixels=shot.read_pixels(),
+                index=self._frames,
+                time_s=shot.start_s,
+                source=self._name,
+            )
             with self._change:
                 self._frames += 1
                 self._ahead.append(frame)
@@ -145,7 +166,8 @@ class PlayedSource(ABC):
                 self._lost_since_s = None
 
     def _move_when_late(self, start_s: float) -> bool:
-        """If far behind `start_s`, shift the schedule so that its picture is due at the next call."""
+        """If far behind `start_s`, shift the schedule so that its picture is due at the next
+        call."""
         if self._origin_s is None or self._clock.now_s() - (self._origin_s + start_s) <= LATE_S:
             return False
         self._origin_s = None

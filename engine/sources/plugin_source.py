@@ -1,4 +1,5 @@
-"""Plays a source of a plug-in on a thread: it may fail, block, or return anything, and is then left out in time."""
+"""Plays a source of a plug-in on a thread: it may fail, block, or return anything, and is then left
+out in time."""
 
 import math
 from collections.abc import Callable, Generator
@@ -20,12 +21,17 @@ MAX_PX: Final = 8192
 
 
 class PluginSource(LiveSource):
-    """Reads the pictures of the plug-in's source. It is opened again after a failure, and left out after another."""
+    """Reads the pictures of the plug-in's source. It is opened again after a failure, and left out
+    after another."""
 
-    def __init__(self, kind: str, name: str, make: Callable[[], Source], *, clock: Clock, report: Report) -> None:
+    def __init__(
+        self, kind: str, name: str, make: Callable[[], Source], *, clock: Clock, report: Report
+    ) -> None:
         self.kind = kind  # type: ignore[misc]  # of the class for the engine's own
         super().__init__(name, clock=clock, report=report)
-        self._make, self._source, self._failures = make, make(), 0
+        self._make = make
+        self._source = make()
+        self._failures = 0
         self._call_began_s = math.inf
 
     def latest_frame(self) -> VideoFrame | None:
@@ -35,7 +41,9 @@ class PluginSource(LiveSource):
         return super().latest_frame()
 
     def pictures(self) -> Generator[np.ndarray, None, None]:
-        with translate_errors({Exception: lambda error: f"{self.label}: {in_one_line(error)}"}, as_=SourceError):
+        with translate_errors(
+            {Exception: lambda error: f"{self.label}: {in_one_line(error)}"}, as_=SourceError
+        ):
             self._call_began_s = newest_s = self._clock.now_s()
             source = self._make() if self._failures else self._source
             source.start()
@@ -44,8 +52,11 @@ class PluginSource(LiveSource):
                 while not self._closing.wait(POLL_S):
                     self._call_began_s = self._clock.now_s()
                     frame = source.latest_frame()
-                    if frame is not None and (frame is not newest or self._call_began_s - newest_s > HOLD_S / 2):
-                        newest, newest_s = frame, self._call_began_s
+                    if frame is not None and (
+                        frame is not newest or self._call_began_s - newest_s > HOLD_S / 2
+                    ):
+                        newest = frame
+                        newest_s = self._call_began_s
                         yield check_pixels(frame.pixels)
             finally:
                 source.close()
@@ -62,6 +73,13 @@ class PluginSource(LiveSource):
 
 
 def check_pixels(pixels: np.ndarray) -> np.ndarray:
-    if pixels.dtype != np.uint8 or pixels.shape[2:] != (3,) or not 0 < min(pixels.shape) <= max(pixels.shape) <= MAX_PX:
-        raise ValueError(f"{pixels.dtype} {pixels.shape} is no picture of (height, width, 3) uint8, up to {MAX_PX} px")
+    if (
+        pixels.dtype != np.uint8
+        or pixels.shape[2:] != (3,)
+        or not 0 < min(pixels.shape) <= max(pixels.shape) <= MAX_PX
+    ):
+        raise ValueError(
+            f"{pixels.dtype} {pixels.shape} is no picture of (height, width, 3) uint8, up to "
+            f"{MAX_PX} px"
+        )
     return np.ascontiguousarray(pixels)

@@ -1,8 +1,10 @@
-"""Lists the available pictures, cameras and senders of other programs, each with the argument that selects it.
+"""Lists the available pictures, cameras and senders of other programs, each with the argument that
+selects it.
 
-Each library is polled on its own thread. Syphon and Spout belong to the render thread, which polls them twice per
-second; their list is in memory. Shared memory, cameras and NDI may take long, so another thread polls them. NDI is
-polled only on request, because systems warn about programs that scan the network.
+Each library is polled on its own thread. Syphon and Spout belong to the render thread, which polls
+them twice per second; their list is in memory. Shared memory, cameras and NDI may take long, so
+another thread polls them. NDI is polled only on request, because systems warn about programs that
+scan the network.
 """
 
 import importlib
@@ -28,7 +30,13 @@ log = logging.getLogger(__name__)
 
 POLL_S = 0.5
 SETTLE_S = 0.3  # servers answer within milliseconds
-TITLES = {"camera": "camera", "syphon": "Syphon", "spout": "Spout", "shared": "shared memory", "ndi": "NDI"}
+TITLES = {
+    "camera": "camera",
+    "syphon": "Syphon",
+    "spout": "Spout",
+    "shared": "shared memory",
+    "ndi": "NDI",
+}
 PLATFORM = sys.platform
 Names = Callable[[], list[str]]
 TEXTURES = {"darwin": "syphon", "win32": "spout"}
@@ -59,8 +67,8 @@ def of_camera(camera: CameraDevice) -> PictureSender:
 
 
 def texture_list() -> Callable[[], Names] | None:
-    """Load the library of this system's texture sharing. Returns a function that makes its list on the render thread,
-    or None if there is none. Any thread; slow."""
+    """Load the library of this system's texture sharing. Returns a function that makes its list on
+    the render thread, or None if there is none. Any thread; slow."""
     if PLATFORM not in TEXTURES:
         return None
     library = importlib.import_module(f"engine.sources.{TEXTURES[PLATFORM]}")
@@ -73,10 +81,13 @@ def texture_list() -> Callable[[], Names] | None:
 
 
 def list_textures() -> tuple[PictureSender, ...]:
-    """The Syphon servers or Spout senders of this machine, for a program without a render thread. Main thread."""
-    if (make := texture_list()) is None:
+    """The Syphon servers or Spout senders of this machine, for a program without a render thread.
+    Main thread."""
+    make = texture_list()
+    if make is None:
         return ()
-    names, started_s = make(), time.perf_counter()
+    names = make()
+    started_s = time.perf_counter()
     found = names()
     while time.perf_counter() - started_s < SETTLE_S:  # macOS announces its servers one by one
         found = names()
@@ -84,14 +95,23 @@ def list_textures() -> tuple[PictureSender, ...]:
 
 
 class SenderLists:
-    """Lists of all kinds. `poll` on the render thread, `refresh` and `close` on others, the rest on any."""
+    """Lists of all kinds. `poll` on the render thread, `refresh` and `close` on others, the rest on
+    any."""
 
-    def __init__(self, clock: Clock, own: Callable[[], Collection[tuple[str, str]]] = tuple) -> None:
-        """`own`: kind and name of this engine's own outputs, which are left out, as they would feed back."""
+    def __init__(
+        self, clock: Clock, own: Callable[[], Collection[tuple[str, str]]] = tuple
+    ) -> None:
+        """`own`: kind and name of this engine's own outputs, which are left out, as they would feed
+        back."""
         self._clock = clock
         self._own = own
         # Only logged, as the list is just for a menu.
-        self._guard = Guard(log, lambda key, line: None, "camera", "the list of senders failed and is not polled again")
+        self._guard = Guard(
+            log,
+            lambda key, line: None,
+            "camera",
+            "the list of senders failed and is not polled again",
+        )
         self._looking = threading.Lock()
         self._has_loaded = False
         self._make: Callable[[], Names] | None = None
@@ -107,7 +127,8 @@ class SenderLists:
         """Cameras first; replaced as a whole by `refresh`."""
 
     def poll(self) -> None:
-        """Poll Syphon or Spout, twice per second. Call it once per frame; never waits, never raises."""
+        """Poll Syphon or Spout, twice per second. Call it once per frame; never waits, never
+        raises."""
         now_s = self._clock.now_s()
         if self._make is None or now_s < self._next_poll_s:
             return
@@ -122,8 +143,9 @@ class SenderLists:
         return tuple(of_program(TEXTURES[PLATFORM], name) for name in self._names())
 
     def refresh(self, *, with_cameras: bool = False) -> tuple[PictureSender, ...]:
-        """Poll the rest and update `now`. Returns the Syphon servers or Spout senders that have appeared since the last
-        call; empty if another thread is still polling. SourceError if NDI is not available."""
+        """Poll the rest and update `now`. Returns the Syphon servers or Spout senders that have
+        appeared since the last call; empty if another thread is still polling. SourceError if NDI
+        is not available."""
         if with_cameras:
             try:
                 self._cameras = tuple(of_camera(camera) for camera in list_cameras())
@@ -139,11 +161,16 @@ class SenderLists:
 
     def _combine(self) -> tuple[PictureSender, ...]:
         if not self._has_loaded:
-            self._has_loaded, self._make = True, texture_list()
-        own, polled = self._own(), self._polled
+            self._has_loaded = True
+            self._make = texture_list()
+        own = self._own()
+        polled = self._polled
         textures = tuple(one for one in polled or () if not _is_own(one, own))
-        shared = tuple(of_program("shared", one.name) for one in list_shared() if one.pid != os.getpid())
-        before, self._before = self._before, None if polled is None else frozenset(textures)
+        shared = tuple(
+            of_program("shared", one.name) for one in list_shared() if one.pid != os.getpid()
+        )
+        before = self._before
+        self._before = None if polled is None else frozenset(textures)
         self.now = tuple(dict.fromkeys((*self._cameras, *textures, *shared, *self._ndi())))
         return () if before is None else tuple(one for one in textures if one not in before)
 
@@ -167,7 +194,8 @@ class SenderLists:
         elif not self.wants_ndi and self._finder is not None:
             from engine.sources.ndi import release_finder
 
-            finder, self._finder = self._finder, None
+            finder = self._finder
+            self._finder = None
             release_finder(finder)
         if self._finder is None:
             return ()

@@ -10,11 +10,15 @@ from engine.sources.live import LiveSource
 from engine.sources.published import SharedWatch
 
 POLL_S = 0.002
-TO_RGB = {1: cv2.COLOR_GRAY2RGB, 4: cv2.COLOR_RGBA2RGB}  # alpha is premultiplied: dropping it composites over black
+TO_RGB = {
+    1: cv2.COLOR_GRAY2RGB,
+    4: cv2.COLOR_RGBA2RGB,
+}  # alpha is premultiplied: dropping it composites over black
 
 
 class SharedRing(LiveSource):
-    """Receives another engine's picture from its ring, by name or a part of it; reconnects when it ends."""
+    """Receives another engine's picture from its ring, by name or a part of it; reconnects when it
+    ends."""
 
     kind = "shared"
 

@@ -7,7 +7,9 @@ from engine.values import VideoFrame
 
 SourceState = Literal["starting", "playing", "lost"]
 
-HOLD_S = 2.0  # a lost source keeps its last picture this long: hides a hiccup, but not a dead camera
+HOLD_S = (
+    2.0  # a lost source keeps its last picture this long: hides a hiccup, but not a dead camera
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +32,13 @@ class Source(Protocol):
         """Start playing the source. Does nothing offline."""
 
     def latest_frame(self) -> VideoFrame | None:
-        """The picture to show now; None before the first, and when the source has been lost for 2 s. Never blocks. Any
-        thread. An unchanged picture is the same object, so that it is uploaded only once."""
+        """The picture to show now; None before the first, and when the source has been lost for 2
+        s. Never blocks. Any thread. An unchanged picture is the same object, so that it is uploaded
+        only once."""
 
     def frame_at(self, time_s: float) -> VideoFrame | None:
-        """The picture `time_s` seconds from the start, exact and repeatable; the caller waits for decoding. For offline
-        rendering, on one thread. SourceError if nothing can be decoded."""
+        """The picture `time_s` seconds from the start, exact and repeatable; the caller waits for
+        decoding. For offline rendering, on one thread. SourceError if nothing can be decoded."""
 
     def status(self) -> SourceStatus:
         """Current state of the source; may be called on any thread."""
@@ -47,10 +50,12 @@ class Source(Protocol):
 
 @runtime_checkable
 class Polled(Protocol):
-    """A source without a thread, because its library belongs to the render thread and its GL context."""
+    """A source without a thread, because its library belongs to the render thread and its GL
+    context."""
 
     def poll(self) -> None:
-        """Call it each frame before `latest_frame`, on the render thread, context current. Never waits or raises."""
+        """Call it each frame before `latest_frame`, on the render thread, context current. Never
+        waits or raises."""
 
     def renew_context(self) -> None:
         """Release everything of the old GL context; the renderer's new one is current."""

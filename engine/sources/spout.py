@@ -1,7 +1,8 @@
-"""Receives a Spout sender's picture (Windows), read back by Spout through the renderer's GL context.
+"""Receives a Spout sender's picture (Windows), read back by Spout through the renderer's GL
+context.
 
-Row 0 is the top of the picture in Direct3D, as in ours, so nothing is inverted. SpoutGL takes positional arguments
-only, and its `getSenderName` returns a width, so we keep the requested name.
+Row 0 is the top of the picture in Direct3D, as in ours, so nothing is inverted. SpoutGL takes
+positional arguments only, and its `getSenderName` returns a width, so we keep the requested name.
 """
 
 import ctypes
@@ -42,7 +43,9 @@ class SpoutSource(TextureSource):
         try:
             self._opengl = ctypes.CDLL("opengl32")
         except OSError as error:
-            raise SourceError(f"{self.label}: needs OpenGL ({error}): install the graphics card's driver") from None
+            raise SourceError(
+                f"{self.label}: needs OpenGL ({error}): install the graphics card's driver"
+            ) from None
         self._opengl.wglGetCurrentContext.restype = ctypes.c_void_p
         self._receiver: SpoutReceiver | None = None
         self._spout_names: dict[str, str | bytes] = {}
@@ -59,7 +62,9 @@ class SpoutSource(TextureSource):
 
     def connect(self, name: str) -> None:
         if not self._opengl.wglGetCurrentContext():
-            raise SourceError(f"{self.label}: needs OpenGL, which this run does not use (--renderer gl)")
+            raise SourceError(
+                f"{self.label}: needs OpenGL, which this run does not use (--renderer gl)"
+            )
         assert self._receiver is not None
         self._receiver.setReceiverName(self._spout_names.get(name, name))
         self._has_sender = True
@@ -68,9 +73,15 @@ class SpoutSource(TextureSource):
         from SpoutGL import enums
 
         assert self._receiver is not None
-        is_received = self._receiver.receiveImage(self._pixels, enums.GL_RGBA, IS_INVERTED, HOST_FBO)
-        if self._receiver.isUpdated():  # connected, or the size changed: the next call fills the array
-            self._pixels = np.zeros((self._receiver.getSenderHeight(), self._receiver.getSenderWidth(), 4), np.uint8)
+        is_received = self._receiver.receiveImage(
+            self._pixels, enums.GL_RGBA, IS_INVERTED, HOST_FBO
+        )
+        if (
+            self._receiver.isUpdated()
+        ):  # connected, or the size changed: the next call fills the array
+            self._pixels = np.zeros(
+                (self._receiver.getSenderHeight(), self._receiver.getSenderWidth(), 4), np.uint8
+            )
             return None
         if not self._receiver.isConnected():
             raise SourceError(f"{self.label}: the sender is gone")
@@ -86,7 +97,8 @@ class SpoutSource(TextureSource):
 
 
 def open_list() -> Callable[[], list[str]]:
-    """A function that lists the senders. Made and called on the render thread; needs no GL context."""
+    """A function that lists the senders. Made and called on the render thread; needs no GL
+    context."""
     import SpoutGL
 
     receiver: SpoutReceiver = SpoutGL.SpoutReceiver()
@@ -96,8 +108,9 @@ def open_list() -> Callable[[], list[str]]:
 def sender_names(receiver: "SpoutReceiver") -> dict[str, str | bytes]:
     """The names of all senders, each with what SpoutGL takes for it.
 
-    Spout's names are bytes, of which SpoutGL takes all for UTF-8: a single one in Windows' ANSI code page, as many
-    programs write "Bühne", makes its list fail. Then they are read where Spout has them (SpoutSenderNames.h)."""
+    Spout's names are bytes, of which SpoutGL takes all for UTF-8: a single one in Windows' ANSI
+    code page, as many programs write "Bühne", makes its list fail. Then they are read where Spout
+    has them (SpoutSenderNames.h)."""
     try:
         return {name: name for name in receiver.getSenderList()}
     except UnicodeDecodeError:
@@ -115,21 +128,24 @@ def _text_of(name: bytes) -> str:
 
 
 def load_library(label: str) -> None:
-    """Import everything used later, so that no frame waits for an import. Any thread. SourceError on another system, or
-    if the library is missing."""
+    """Import everything used later, so that no frame waits for an import. Any thread. SourceError
+    on another system, or if the library is missing."""
     if PLATFORM != "win32":
         raise SourceError(f"{label}: needs Windows")
     try:
         import_spoutgl()
     except (ImportError, OSError) as error:
         install = install_line("SpoutGL")
-        raise SourceError(f"{label}: needs SpoutGL ({error}): {install}, with Python 3.11 to 3.13") from None
+        raise SourceError(
+            f"{label}: needs SpoutGL ({error}): {install}, with Python 3.11 to 3.13"
+        ) from None
 
 
 def import_spoutgl() -> None:
-    """Import it before a frame needs it. Its C runtime takes the standard output of this moment, none: what Spout
-    prints ("loadComputeShaderExtensions failed") would wait in a blocked terminal, and the picture with it. Windows
-    only. A pipe to the log gets it at the process's end, because the runtime then collects 4 KB."""
+    """Import it before a frame needs it. Its C runtime takes the standard output of this moment,
+    none: what Spout prints ("loadComputeShaderExtensions failed") would wait in a blocked terminal,
+    and the picture with it. Windows only. A pipe to the log gets it at the process's end, because
+    the runtime then collects 4 KB."""
     # Without the lock two threads could restore each other's, none.
     with _IMPORTING, nullcontext() if "SpoutGL" in sys.modules else without_standard_output():
         import SpoutGL  # noqa: F401

@@ -37,7 +37,11 @@ class StillPicture:
     def status(self) -> SourceStatus:
         height, width = self._frame.pixels.shape[:2]
         return SourceStatus(
-            state="playing", description=f"{self._name}, picture {width}x{height}", width=width, height=height, frames=1
+            state="playing",
+            description=f"{self._name}, picture {width}x{height}",
+            width=width,
+            height=height,
+            frames=1,
         )
 
     def close(self) -> None:
@@ -50,7 +54,9 @@ def is_still(path: Path) -> bool:
         with _open(path) as image:
             is_animated = getattr(image, "is_animated", False)
             if is_animated and image.format in UNPLAYABLE_FORMATS:
-                raise SourceError(f"{path}: animated {image.format} cannot be played; convert it to MP4 or GIF")
+                raise SourceError(
+                    f"{path}: animated {image.format} cannot be played; convert it to MP4 or GIF"
+                )
             return not (is_animated and image.format in ANIMATED_FORMATS)
     except UnidentifiedImageError:
         return False
@@ -59,10 +65,13 @@ def is_still(path: Path) -> bool:
 
 
 def read_still(
-    path: Path, *, longest_px: float = MAX_SIDE_PX, on_loss: Callable[[str], object] = lambda line: None
+    path: Path,
+    *,
+    longest_px: float = MAX_SIDE_PX,
+    on_loss: Callable[[str], object] = lambda line: None,
 ) -> np.ndarray:
-    """Read a picture file, (height, width, 3) uint8 RGB, rotated according to EXIF, over black, reduced if above
-    `longest_px`. `on_loss` gets a line if a part of it is transparent."""
+    """Read a picture file, (height, width, 3) uint8 RGB, rotated according to EXIF, over black,
+    reduced if above `longest_px`. `on_loss` gets a line if a part of it is transparent."""
     try:
         with _open(path) as image:
             size = fitted_size(*image.size, longest_px=longest_px)
@@ -71,11 +80,15 @@ def read_still(
     except Image.DecompressionBombError:
         raise SourceError(f"{path}: picture too large (the limit is 179 megapixels)") from None
     except (OSError, ValueError, SyntaxError) as error:
-        raise SourceError(f"{path}: the picture cannot be read ({getattr(error, 'strerror', None) or error})") from None
+        raise SourceError(
+            f"{path}: the picture cannot be read ({getattr(error, 'strerror', None) or error})"
+        ) from None
     upright = _to_8_bit(upright)
     has_alpha = upright.has_transparency_data
     converted = upright.convert("RGBA" if has_alpha else "RGB")
-    converted.thumbnail(fitted_size(*converted.size, longest_px=longest_px), Image.Resampling.LANCZOS)
+    converted.thumbnail(
+        fitted_size(*converted.size, longest_px=longest_px), Image.Resampling.LANCZOS
+    )
     pixels = np.asarray(converted)
     if has_alpha and pixels[..., 3].min() < 255:
         on_loss(f"{path.name}: {TRANSPARENT}")
@@ -84,7 +97,9 @@ def read_still(
 
 def _open(path: Path) -> Image.Image:
     Image.init()
-    warnings.filterwarnings("ignore", module=r"PIL\.")  # large photographs are fine, and so are those with damaged EXIF
+    warnings.filterwarnings(
+        "ignore", module=r"PIL\."
+    )  # large photographs are fine, and so are those with damaged EXIF
     open_regular(path).close()  # opening a FIFO in a folder of pictures would wait for its writer
     return Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN])
 

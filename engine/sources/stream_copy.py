@@ -1,4 +1,5 @@
-"""Copies streams of a file unchanged into another file: its sound with new pictures, or its pictures with new sound."""
+"""Copies streams of a file unchanged into another file: its sound with new pictures, or its
+pictures with new sound."""
 
 import heapq
 import io
@@ -24,21 +25,27 @@ if TYPE_CHECKING:
 Span = tuple[Fraction, Fraction]
 """Begin and end in seconds."""
 
-MIN_GAP_S = Fraction(3, 100)  # between time stamps of sound; smaller ones are the container's rounding
+MIN_GAP_S = Fraction(
+    3, 100
+)  # between time stamps of sound; smaller ones are the container's rounding
 HIDES = ("mp4", "mov")  # containers with an edit list, which hides pictures that are decoded
 EARLY_S = 60  # some files store subtitles before they are shown
-MAX_UNTIMED = 64  # packets: a picture depends on one at most 16 later (the reference limit of H.264 and H.265)
+# packets: a picture depends on one at most 16 later (the reference limit of H.264 and H.265)
+MAX_UNTIMED = 64
 
 
 class StreamCopy:
-    """Reads the added streams of the source in a second pass, only as far as `copy_until` requests."""
+    """Reads the added streams of the source in a second pass, only as far as `copy_until`
+    requests."""
 
     def __init__(self, path: Path | str, into: OutputContainer, *, has_early: bool) -> None:
-        """`has_early`: `into` accepts packets before time 0, such as AAC's priming; else they are dropped."""
+        """`has_early`: `into` accepts packets before time 0, such as AAC's priming; else they are
+        dropped."""
         self.damage: list[str] = []
         """Why parts of the source could not be read."""
         self.lost: list[Span] = []
-        """Where copied sound has a gap, or packets that `into` refused, because they are damaged."""
+        """Where copied sound has a gap, or packets that `into` refused, because they are
+        damaged."""
         self.refused: list[Span] = []
         """Where `into` refused packets of other streams."""
         self._into = into
@@ -57,7 +64,8 @@ class StreamCopy:
         return stream.type == "data" and stream.name == "bin_data" and bool(self.source.chapters())
 
     def chapters(self, end_s: Fraction | None = None) -> list[Any]:
-        """The chapters that begin before `end_s`, in PyAV's format, with the times of the copies."""
+        """The chapters that begin before `end_s`, in PyAV's format, with the times of the
+        copies."""
         found = []
         for chapter in self.source.chapters():
             tick_s = chapter["time_base"] or Fraction(1)
@@ -80,7 +88,8 @@ class StreamCopy:
         """Copy everything before `end_s`, from the start of the file; None for the rest."""
         self._into.start_encoding()  # its errors are none of a packet
         while end_s is None or self._read_s < end_s:
-            if (packet := next(self._packets, None)) is None:
+            packet = next(self._packets, None)
+            if packet is None:
                 break
             begins_s = self._time_of(packet)
             heapq.heappush(self._waiting, (begins_s, next(self._numbers), packet))
@@ -92,20 +101,26 @@ class StreamCopy:
             self._copy(heapq.heappop(self._waiting)[2])
 
     def _copy(self, packet: "_Packet") -> None:
-        begin_s, length_s = self._time_of(packet), (packet.duration or 0) * packet.time_base
+        begin_s = self._time_of(packet)
+        length_s = (packet.duration or 0) * packet.time_base
         packet.stream = self._tracks[packet.stream.index]
         try:
             self._into.mux(packet)
         except (av.error.InvalidDataError, av.error.ArgumentError):
-            (self.lost if packet.stream.type == "audio" else self.refused).append((begin_s, begin_s + length_s))
+            (self.lost if packet.stream.type == "audio" else self.refused).append(
+                (begin_s, begin_s + length_s)
+            )
 
     def _read(self) -> "Iterator[_Packet]":
-        """Yield packets from time 0 on, in decoding order. If the sound's times go back, as in an edited broadcast, it
-        continues after the previous packet, as pictures do (decoding.py). That keeps them in sync; containers reject
-        decreasing times anyway."""
-        if not (tracks := [self.source.streams[index] for index in self._tracks]):
+        """Yield packets from time 0 on, in decoding order. If the sound's times go back, as in an
+        edited broadcast, it continues after the previous packet, as pictures do (decoding.py). That
+        keeps them in sync; containers reject decreasing times anyway."""
+        tracks = [self.source.streams[index] for index in self._tracks]
+        if not tracks:
             return
-        hidden = set() if self._into.format.name in HIDES else set(self._tracks)  # tracks whose cut is ahead
+        hidden = (
+            set() if self._into.format.name in HIDES else set(self._tracks)
+        )  # tracks whose cut is ahead
         newest: dict[int, tuple[int, int]] = {}  # start and end of the last packet of each track
         for packet in with_decoding_times(packets_of(self.source, tracks, self.damage.append)):
             assert packet.dts is not None  # set by `with_decoding_times`
@@ -137,9 +152,10 @@ class StreamCopy:
 def with_decoding_times(packets: "Iterator[_Packet]") -> "Iterator[_Packet]":
     """Add missing decoding times.
 
-    Matroska stores only presentation times, and FFmpeg knows the decoding times of the first packets only later. They
-    get the ticks before the first known time. A track without one in MAX_UNTIMED packets is assumed to be decoded in
-    presentation order. Of times below 0 it knows neither: those packets end where the first known one begins."""
+    Matroska stores only presentation times, and FFmpeg knows the decoding times of the first
+    packets only later. They get the ticks before the first known time. A track without one in
+    MAX_UNTIMED packets is assumed to be decoded in presentation order. Of times below 0 it knows
+    neither: those packets end where the first known one begins."""
     waiting: dict[int, list[_Packet]] = {}
     untimed: set[int] = set()
     for packet in packets:
@@ -160,7 +176,8 @@ def with_decoding_times(packets: "Iterator[_Packet]") -> "Iterator[_Packet]":
         dts = packet.dts or 0
         for early in reversed(before):
             dts -= 1 if early.pts is not None else max(early.duration or 0, 1)
-            early.dts, early.pts = dts, dts if early.pts is None else early.pts
+            early.dts = dts
+            early.pts = dts if early.pts is None else early.pts
         yield from before
         before.clear()
         yield packet
@@ -176,7 +193,8 @@ def _in_presentation_order(packets: "list[_Packet]") -> "Iterator[_Packet]":
 
 
 def begins_between_keys(container: InputContainer) -> bool:
-    """True if the first visible picture depends on pictures that the edit list hides (it is no keyframe)."""
+    """True if the first visible picture depends on pictures that the edit list hides (it is no
+    keyframe)."""
     if "mov" not in container.format.name:
         return False
     visible = (packet for packet in container.demux(video=0) if not packet.is_discard)
@@ -184,12 +202,14 @@ def begins_between_keys(container: InputContainer) -> bool:
 
 
 def can_hold(container: str, stream: Stream) -> bool:
-    """True if FFmpeg can write such a stream into such a container. FFmpeg fails only when it writes the header."""
+    """True if FFmpeg can write such a stream into such a container. FFmpeg fails only when it
+    writes the header."""
     return header_of(container, stream) is not None
 
 
 def header_of(container: str, stream: Stream, **options: str) -> bytes | None:
-    """The header of a file with only such a stream, as FFmpeg writes it; None if this container cannot hold it."""
+    """The header of a file with only such a stream, as FFmpeg writes it; None if this container
+    cannot hold it."""
     written = io.BytesIO()
     with av.open(written, "w", format=container, options=options) as trial:
         try:
@@ -230,7 +250,8 @@ def codec_name(stream: Stream) -> str:
 
 
 def at_times(spans: list[Span]) -> str:
-    """Text for a note: at 3.57-3.81 s, 7.00-7.26 s and 2 more, after the first four. Spans that touch are one."""
+    """Text for a note: at 3.57-3.81 s, 7.00-7.26 s and 2 more, after the first four. Spans that
+    touch are one."""
     merged: list[Span] = []
     for begin_s, end_s in sorted(spans):
         if merged and begin_s <= merged[-1][1] + MIN_GAP_S:

@@ -1,6 +1,7 @@
 """Receives a Syphon server's picture (macOS) through Metal, which needs no GL context.
 
-Syphon surfaces use OpenGL's convention: memory row 0 is the bottom of the picture, so the rows are flipped.
+Syphon surfaces use OpenGL's convention: memory row 0 is the bottom of the picture, so the rows are
+flipped.
 """
 
 import sys
@@ -24,7 +25,8 @@ RUN_LOOP_S = 0.001  # the directory waits a second by default
 
 
 class SyphonSource(TextureSource):
-    """Receives a Syphon server's picture, found by application and name as clients show it: `Arena:Composition`."""
+    """Receives a Syphon server's picture, found by application and name as clients show it:
+    `Arena:Composition`."""
 
     kind = "syphon"
 
@@ -67,13 +69,15 @@ class SyphonSource(TextureSource):
         return None if texture is None else upright_rgb(copy_mtl_texture_to_image(texture), texture)
 
     def disconnect(self) -> None:
-        client, self._client = self._client, None
+        client = self._client
+        self._client = None
         if client is not None:
             client.stop()
 
 
 class SyphonServers:
-    """Lists the Syphon servers of this machine. Made and used on the render thread, which runs macOS's run loop."""
+    """Lists the Syphon servers of this machine. Made and used on the render thread, which runs
+    macOS's run loop."""
 
     def __init__(self) -> None:
         import syphon
@@ -88,7 +92,9 @@ class SyphonServers:
 
         with objc.autorelease_pool():
             found = self._directory.servers
-            self.described = {":".join(filter(None, (each.app_name, each.name))): each for each in found}
+            self.described = {
+                ":".join(filter(None, (each.app_name, each.name))): each for each in found
+            }
         return list(self.described)
 
 
@@ -98,8 +104,8 @@ def open_list() -> Callable[[], list[str]]:
 
 
 def load_library(label: str) -> None:
-    """Import everything used later, so that no frame waits for an import. Any thread. SourceError on another system, or
-    if the library is missing."""
+    """Import everything used later, so that no frame waits for an import. Any thread. SourceError
+    on another system, or if the library is missing."""
     if PLATFORM != "darwin":
         raise SourceError(f"{label}: needs macOS")
     try:
@@ -109,12 +115,17 @@ def load_library(label: str) -> None:
         import syphon
         import syphon.utils.numpy  # noqa: F401
     except ImportError as error:
-        raise SourceError(f"{label}: needs syphon-python ({error}): {install_line('syphon-python')}") from None
+        raise SourceError(
+            f"{label}: needs syphon-python ({error}): {install_line('syphon-python')}"
+        ) from None
 
 
 def upright_rgb(pixels: np.ndarray, texture: Any) -> np.ndarray:
-    """Convert a copied Metal texture in BGRA or RGBA to (height, width, 3) uint8 RGB, row 0 at the top."""
+    """Convert a copied Metal texture in BGRA or RGBA to (height, width, 3) uint8 RGB, row 0 at the
+    top."""
     import Metal
 
     is_bgra = texture.pixelFormat() == Metal.MTLPixelFormatBGRA8Unorm
-    return np.asarray(cv2.flip(cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGB if is_bgra else cv2.COLOR_RGBA2RGB), 0))
+    return np.asarray(
+        cv2.flip(cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGB if is_bgra else cv2.COLOR_RGBA2RGB), 0)
+    )

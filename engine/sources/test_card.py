@@ -1,7 +1,8 @@
 """The test card as a source: 1280x720 at 30 pictures per second, for a rig without a camera.
 
-An F and four coloured corners (red, green, blue, white, row by row from the top left) show flips and rotations. Bars
-show the colours, a ramp the clipping, a circle the aspect ratio. A marker crosses the picture every four seconds.
+An F and four coloured corners (red, green, blue, white, row by row from the top left) show flips
+and rotations. Bars show the colours, a ramp the clipping, a circle the aspect ratio. A marker
+crosses the picture every four seconds.
 """
 
 import math
@@ -18,16 +19,22 @@ from engine.system.clock import Clock
 from engine.system.reporting import Report
 from engine.values import VideoFrame
 
-WIDTH, HEIGHT, FPS = 1280, 720, 30
+WIDTH = 1280
+HEIGHT = 720
+FPS = 30
 CROSSING_FRAMES = 120  # the marker takes four seconds from the left edge to the right
 MARKER_WIDTH_PX = 16
 TRACK = slice(600, 640)  # rows of the marker
 CORNER_PX = 80
 CORNERS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255))
-BARS = [(red, green, blue) for green, red, blue in product((191, 0), repeat=3)][:-1]  # of 75 %, in their usual order
+BARS = [(red, green, blue) for green, red, blue in product((191, 0), repeat=3)][
+    :-1
+]  # of 75 %, in their usual order
 BARS_ROWS = slice(440, 540)
 RAMP_ROWS = slice(540, 580)
-BACKGROUND, LINE, BRIGHT = 20, 70, 230
+BACKGROUND = 20
+LINE = 70
+BRIGHT = 230
 
 TIME_SLACK_S = 1e-6  # 3/30 s as a float may lie just below the third picture
 
@@ -61,7 +68,9 @@ def draw_background() -> np.ndarray:
 def draw_card(background: np.ndarray, index: int) -> np.ndarray:
     """Picture `index` of the card, (720, 1280, 3) uint8 RGB, as a new array."""
     card = background.copy()
-    left = (index % CROSSING_FRAMES) * (WIDTH - MARKER_WIDTH_PX) // (CROSSING_FRAMES - 1)  # at constant speed
+    left = (
+        (index % CROSSING_FRAMES) * (WIDTH - MARKER_WIDTH_PX) // (CROSSING_FRAMES - 1)
+    )  # at constant speed
     card[TRACK, left : left + MARKER_WIDTH_PX] = 255
     minutes, frames = divmod(index, 60 * FPS)
     _write(card, f"{minutes:02d}:{frames // FPS:02d}:{frames % FPS:02d}", (760, 290), 2.0)
@@ -83,7 +92,10 @@ class MovingCard(PlayedSource):
         if self._frame is None or self._frame.index != index:
             self._offline_count += 1
             self._frame = VideoFrame(
-                pixels=draw_card(self._background, index), index=index, time_s=index / FPS, source="test card"
+                pixels=draw_card(self._background, index),
+                index=index,
+                time_s=index / FPS,
+                source="test card",
             )
         return self._frame
 

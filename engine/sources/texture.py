@@ -1,7 +1,9 @@
-"""Base of sources that receive a texture of another program, with Syphon or Spout. Untested on a real Mac or PC.
+"""Base of sources that receive a texture of another program, with Syphon or Spout. Untested on a
+real Mac or PC.
 
-Both libraries must be used on the render thread (all GL is on one thread, which also runs macOS's run loop). So these
-sources have no thread: the frame loop polls them. Tests check both against the libraries' published interfaces.
+Both libraries must be used on the render thread (all GL is on one thread, which also runs macOS's
+run loop). So these sources have no thread: the frame loop polls them. Tests check both against the
+libraries' published interfaces.
 """
 
 import logging
@@ -24,7 +26,8 @@ MAX_WAIT_S = 4.0  # maximum retry delay
 
 
 class TextureSource(NewestOnly):
-    """A `Polled` source. `poll`, `renew_context`, `close`: render thread, its context current; the rest: any."""
+    """A `Polled` source. `poll`, `renew_context`, `close`: render thread, its context current; the
+    rest: any."""
 
     def __init__(self, name: str, *, clock: Clock, report: Report) -> None:
         super().__init__(name, clock=clock, report=report)
@@ -45,7 +48,8 @@ class TextureSource(NewestOnly):
 
     @abstractmethod
     def receive(self) -> np.ndarray | None:
-        """A new picture, (height, width, 3) uint8 RGB, row 0 at the top, or None. SourceError if the sender ended."""
+        """A new picture, (height, width, 3) uint8 RGB, row 0 at the top, or None. SourceError if
+        the sender ended."""
 
     @abstractmethod
     def disconnect(self) -> None:
@@ -55,7 +59,8 @@ class TextureSource(NewestOnly):
         self._next_poll_s = self._clock.now_s()
 
     def poll(self) -> None:
-        """Take the newest picture, or search for the sender. Call it once per frame; never waits, never raises."""
+        """Take the newest picture, or search for the sender. Call it once per frame; never waits,
+        never raises."""
         if self._is_connected or self._clock.now_s() >= self._next_poll_s:
             self._receiving.attempt(self._take_newest)
 
@@ -63,13 +68,16 @@ class TextureSource(NewestOnly):
         self._is_connected = False
         self._releasing.attempt(self.disconnect)  # fails if the context was lost
 
-    renew_context = close  # the renderer's new context is current, and the old one's objects are released
+    renew_context = (
+        close  # the renderer's new context is current, and the old one's objects are released
+    )
 
     def _take_newest(self) -> None:
         try:
             if not self._is_connected and not self._look():
                 return
-            if (pixels := self.receive()) is not None:
+            pixels = self.receive()
+            if pixels is not None:
                 self._failures = 0
                 self.take(pixels)
         except SourceError as error:
@@ -79,7 +87,8 @@ class TextureSource(NewestOnly):
         """Connect to the sender; False if it is not there."""
         self._next_poll_s = self._clock.now_s() + POLL_S
         names = self.names()
-        if (name := best_match(self.name, names)) is None:
+        name = best_match(self.name, names)
+        if name is None:
             self.miss(missing_message(self.kind, self.name, names))
             return False
         self.connect(name)

@@ -20,7 +20,8 @@ TIME_SLACK_S = Fraction(1, 1_000_000)
 
 
 class VideoFile(PlayedSource):
-    """Plays a video file in a loop; the constructor opens it and decodes the first picture, or raises SourceError."""
+    """Plays a video file in a loop; the constructor opens it and decodes the first picture, or
+    raises SourceError."""
 
     def __init__(self, path: Path, *, offline: bool, clock: Clock, report: Report) -> None:
         super().__init__(path.name, offline=offline, clock=clock, report=report)
@@ -77,7 +78,8 @@ class VideoFile(PlayedSource):
         """Yield the pictures of the file in a loop; a file with one picture is a still."""
         start_s = Fraction(0)
         while True:
-            count, length_s = 0, Fraction(0)
+            count = 0
+            length_s = Fraction(0)
             for picture in read_pass(self._path, self._count_corrupt):
                 yield Shot(
                     start_s=float(start_s + picture.start_s),

@@ -1,1 +1,2 @@
-"""Files, threads, processes, clocks and power. Differences between operating systems are handled here."""
+"""Files, threads, processes, clocks and power. Differences between operating systems are handled
+here."""

@@ -1,4 +1,5 @@
-"""A bounded queue between two threads. It can be ended or aborted, and measures how long each side waits."""
+"""A bounded queue between two threads. It can be ended or aborted, and measures how long each side
+waits."""
 
 import threading
 import time
@@ -12,7 +13,8 @@ from engine.system.daemon_worker import call_on_thread
 
 Item = TypeVar("Item")
 
-WAKE_S = 0.1  # a waiting main thread wakes this often: on Windows a wait on a lock is not interrupted by signals
+# a waiting main thread wakes this often: on Windows a wait on a lock is not interrupted by signals
+WAKE_S = 0.1
 
 
 class QueueAborted(Exception):
@@ -26,7 +28,8 @@ class BoundedQueue(Generic[Item]):
         self.max_items = max_items
         self._items: deque[Item] = deque()
         self._changed = threading.Condition()
-        self._is_ended = self._is_aborted = False
+        self._is_ended = False
+        self._is_aborted = False
         self.take_wait_s = 0.0
         """Seconds the taking side has waited for an item or the end."""
         self.empty_takes = 0
@@ -45,7 +48,9 @@ class BoundedQueue(Generic[Item]):
     def put(self, item: Item) -> None:
         """Add an item; waits for room. Raises QueueAborted after `abort`."""
         with self._changed:
-            self.put_wait_s += self._wait(lambda: len(self._items) < self.max_items or self._is_aborted)
+            self.put_wait_s += self._wait(
+                lambda: len(self._items) < self.max_items or self._is_aborted
+            )
             if self._is_aborted:
                 raise QueueAborted
             self._items.append(item)
@@ -93,7 +98,9 @@ class Worker:
     """A thread that stores its error for the thread that joins it, and then aborts its queues."""
 
     def __init__(self, name: str, work: Callable[[], None], *queues: BoundedQueue[Any]) -> None:
-        self._name, self._work, self._queues = name, work, queues
+        self._name = name
+        self._work = work
+        self._queues = queues
         self._done: Future[None] | None = None
 
     @property
@@ -105,7 +112,8 @@ class Worker:
         self._done = call_on_thread(self._name, self._run)
 
     def join(self) -> None:
-        """Wait until the work has ended. Raises nothing, see `error`. Returns at once before `start`."""
+        """Wait until the work has ended. Raises nothing, see `error`. Returns at once before
+        `start`."""
         while self._done is not None and not self._done.done():
             wait([self._done], WAKE_S)
 

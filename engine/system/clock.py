@@ -1,6 +1,8 @@
-"""Clocks: real time, and a stepped one for tests and offline rendering. Other code gets the time as an argument.
+"""Clocks: real time, and a stepped one for tests and offline rendering. Other code gets the time as
+an argument.
 
-Based on `time.perf_counter`, because `time.monotonic` steps by 15.6 ms on Windows before Python 3.13.
+Based on `time.perf_counter`, because `time.monotonic` steps by 15.6 ms on Windows before Python
+3.13.
 """
 
 import time
@@ -13,7 +15,8 @@ class Clock(Protocol):
         ...
 
     def time_of(self, arrived_s: float | None) -> float:
-        """Convert `arrived_s` of `time.perf_counter` to this clock's time; now for None, and in a stepped clock."""
+        """Convert `arrived_s` of `time.perf_counter` to this clock's time; now for None, and in a
+        stepped clock."""
         ...
 
     def wall_s(self) -> float:
@@ -41,7 +44,8 @@ class SystemClock:
 
 
 class SteppedClock:
-    """A clock that moves only when stepped. Sleeping on it steps it: offline rendering lands exactly on due times."""
+    """A clock that moves only when stepped. Sleeping on it steps it: offline rendering lands
+    exactly on due times."""
 
     def __init__(self, start_s: float = 0.0, wall_start_s: float = 1_700_000_000.0) -> None:
         self._now_s = start_s

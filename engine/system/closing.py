@@ -1,11 +1,12 @@
 """Closes the parts of an engine in reverse order of opening, after asking all of them to end.
 
-A service manager kills the process after 10 s, in the middle of a recording. So all slow parts (children, recordings)
-are asked to end first. Then each part is closed on a thread of its own, and all share one deadline: a disk, driver or
-client that never answers costs it once. A part that misses the deadline is named in the log and ends with the process.
+A service manager kills the process after 10 s, in the middle of a recording. So all slow parts
+(children, recordings) are asked to end first. Then each part is closed on a thread of its own, and
+all share one deadline: a disk, driver or client that never answers costs it once. A part that
+misses the deadline is named in the log and ends with the process.
 
-Parts that own objects of the GL context are closed on the engine's own thread (`here`) and limit their waits
-themselves; a driver that never returns cannot be abandoned there.
+Parts that own objects of the GL context are closed on the engine's own thread (`here`) and limit
+their waits themselves; a driver that never returns cannot be abandoned there.
 """
 
 import contextlib
@@ -60,7 +61,12 @@ class Closing:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         """Close all parts, then raise the last error of any."""
         self._end_s = time.perf_counter() + self._max_s
         with contextlib.ExitStack() as stack:
@@ -78,4 +84,6 @@ class Closing:
         if done:
             closed.result()
         else:
-            log.warning("%s has not ended within %g s; it will end with the process", name, self._max_s)
+            log.warning(
+                "%s has not ended within %g s; it will end with the process", name, self._max_s
+            )

@@ -1,7 +1,7 @@
 """Runs functions on daemon threads and returns their results and errors as Futures.
 
-Python waits at exit for the threads of a `ThreadPoolExecutor`. A task that hangs on a disk would keep the engine's
-process alive for ever; a daemon thread does not.
+Python waits at exit for the threads of a `ThreadPoolExecutor`. A task that hangs on a disk would
+keep the engine's process alive for ever; a daemon thread does not.
 """
 
 import threading
@@ -38,7 +38,9 @@ class DaemonWorker:
 def call_on_thread(name: str, function: Callable[..., Any], *arguments: Any) -> "Future[Any]":
     """Call the function once, on a daemon thread of its own."""
     future: Future[Any] = Future()
-    threading.Thread(target=_settle, args=(future, function, *arguments), name=name, daemon=True).start()
+    threading.Thread(
+        target=_settle, args=(future, function, *arguments), name=name, daemon=True
+    ).start()
     return future
 
 

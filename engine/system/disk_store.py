@@ -1,8 +1,9 @@
 """Runs disk access in worker threads, so that a slow or hung disk blocks no other thread.
 
-A disk may take seconds or never answer (a network home that hangs). With one thread for all files, one hung folder
-would stop the writes of every other. So a `DiskStore` has one worker thread per folder, shared by the files in it: a
-daemon, so that a disk that never answers delays neither the show nor the exit.
+A disk may take seconds or never answer (a network home that hangs). With one thread for all files,
+one hung folder would stop the writes of every other. So a `DiskStore` has one worker thread per
+folder, shared by the files in it: a daemon, so that a disk that never answers delays neither the
+show nor the exit.
 """
 
 import logging
@@ -48,10 +49,13 @@ class DiskStore:
         poll_interval_s: float = POLL_INTERVAL_S,
         first_poll_s: float = 0.0,
     ) -> "DiskQueue":
-        """Open a queue of jobs for `folder`; starts its worker if this is the first queue. Never waits for the disk.
-        `name` is the key of its warnings. `poll` is called after `first_poll_s`, then every `poll_interval_s` (2 s)."""
+        """Open a queue of jobs for `folder`; starts its worker if this is the first queue. Never
+        waits for the disk. `name` is the key of its warnings. `poll` is called after
+        `first_poll_s`, then every `poll_interval_s` (2 s)."""
         folder = folder.absolute()
-        queue = DiskQueue(name, folder, self._report, poll, poll_interval_s, time.perf_counter() + first_poll_s)
+        queue = DiskQueue(
+            name, folder, self._report, poll, poll_interval_s, time.perf_counter() + first_poll_s
+        )
         with self._lock:
             worker = self._workers.get(folder)
             if worker is None or not worker.add(queue):
@@ -63,31 +67,42 @@ class DiskStore:
 
 
 class DiskQueue:
-    """Jobs of one part of the engine in one folder, done in the order in which they were posted. Any thread."""
+    """Jobs of one part of the engine in one folder, done in the order in which they were posted.
+    Any thread."""
 
     worker: "_Worker"
 
     def __init__(
-        self, name: str, folder: Path, report: Report, poll: Job | None, interval_s: float, poll_at_s: float
+        self,
+        name: str,
+        folder: Path,
+        report: Report,
+        poll: Job | None,
+        interval_s: float,
+        poll_at_s: float,
     ) -> None:
         self.name = name
         self.has_polled = threading.Event()
         """Set after the first poll."""
         self.guard = Guard(log, report, name, f"{name}: disk access failed")
-        self.poll, self.interval_s, self.poll_at_s = poll, interval_s, poll_at_s
+        self.poll = poll
+        self.interval_s = interval_s
+        self.poll_at_s = poll_at_s
         self.waiting = 0
         """Number of unfinished jobs. Guarded by the worker's lock, like the fields of the poll."""
         self.report_failure: Fail = partial(report, name)
         self._folder = folder
 
     def post(self, job: Job, fail: Fail) -> None:
-        """Queue `job` for the disk's thread. If it raises, `fail(reason)` is called on the worker; if the disk does not
-        answer or too many jobs are waiting, `fail` is called before this returns."""
+        """Queue `job` for the disk's thread. If it raises, `fail(reason)` is called on the worker;
+        if the disk does not answer or too many jobs are waiting, `fail` is called before this
+        returns."""
         if reason := self.worker.post(self, job, fail):
             fail(reason)
 
     def close(self) -> None:
-        """End the polling and wait until all posted jobs are done; after 5 s abandon the rest with a report."""
+        """End the polling and wait until all posted jobs are done; after 5 s abandon the rest with
+        a report."""
         if left := self.worker.remove(self):
             silent = f"{self._folder}: the disk has not answered for {MAX_S:g} s"
             self.report_failure(f"{silent}; {left} unfinished jobs are abandoned")
@@ -103,7 +118,9 @@ class DiskQueue:
             except OSError as error:
                 fail(in_one_line(error))
 
-        self.guard.attempt(attempt, lambda error: fail(f"internal error: {type(error).__name__} (see the log)"))
+        self.guard.attempt(
+            attempt, lambda error: fail(f"internal error: {type(error).__name__} (see the log)")
+        )
 
 
 class _Worker:
@@ -117,7 +134,9 @@ class _Worker:
         self._polled: DiskQueue | None = None
         self._busy_since_s: float | None = None
         self._is_over = False
-        self._thread = GuardedThread(f"disk {folder.name}", self._run, Guard(log, report, "disk", f"{folder}: disk"))
+        self._thread = GuardedThread(
+            f"disk {folder.name}", self._run, Guard(log, report, "disk", f"{folder}: disk")
+        )
 
     def start(self) -> None:
         self._thread.start()
@@ -178,7 +197,8 @@ class _Worker:
             self._busy_since_s = None
 
     def _poll(self, queue: DiskQueue) -> None:
-        if (poll := queue.poll) is not None:
+        poll = queue.poll
+        if poll is not None:
             queue.run(poll, queue.report_failure)
         with self._changed:
             queue.poll_at_s = time.perf_counter() + queue.interval_s
@@ -188,10 +208,20 @@ class _Worker:
 
     def _next_poll_s(self) -> float:
         """Seconds until the next poll. The caller holds the lock."""
-        due_s = min((queue.poll_at_s for queue in self._queues if queue.poll is not None), default=float("inf"))
+        due_s = min(
+            (queue.poll_at_s for queue in self._queues if queue.poll is not None),
+            default=float("inf"),
+        )
         return due_s - time.perf_counter()
 
     def _due_poll(self) -> DiskQueue | None:
         """The caller holds the lock."""
         now_s = time.perf_counter()
-        return next((queue for queue in self._queues if queue.poll is not None and queue.poll_at_s <= now_s), None)
+        return next(
+            (
+                queue
+                for queue in self._queues
+                if queue.poll is not None and queue.poll_at_s <= now_s
+            ),
+            None,
+        )

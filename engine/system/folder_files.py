@@ -1,4 +1,5 @@
-"""Lists the files of a folder, optionally with its subfolders: the inputs of jobs, and what may be named over OSC."""
+"""Lists the files of a folder, optionally with its subfolders: the inputs of jobs, and what may be
+named over OSC."""
 
 import os
 import re
@@ -23,20 +24,28 @@ def list_files(
     is_recursive: bool,
     but: Collection[Path] = (),
 ) -> list[Path]:
-    """The files with these suffixes, in lower case, in natural order: 2 before 10, a subfolder among the files.
+    """The files with these suffixes, in lower case, in natural order: 2 before 10, a subfolder
+    among the files.
 
-    `but`: subfolders to leave out, such as the output. Hidden files and folders (beside `x.jpg` macOS puts `._x.jpg`,
-    without a picture) and links to folders, which may form a circle, are left out too. `on_problem` gets one line for
-    each folder that cannot be read."""
+    `but`: subfolders to leave out, such as the output. Hidden files and folders (beside `x.jpg`
+    macOS puts `._x.jpg`, without a picture) and links to folders, which may form a circle, are left
+    out too. `on_problem` gets one line for each folder that cannot be read."""
 
     def in_order(file: Path) -> tuple[list[list[tuple[int, str]]], str]:
         pieces = [
-            [(int(piece), "") if piece.isdecimal() else (-1, piece) for piece in re.split(r"(\d+)", part.lower())]
+            [
+                (int(piece), "") if piece.isdecimal() else (-1, piece)
+                for piece in re.split(r"(\d+)", part.lower())
+            ]
             for part in file.relative_to(folder).parts
         ]
-        return pieces, str(file)  # 1 and 01, a and A are equal, and the folder lists them in any order
+        return pieces, str(
+            file
+        )  # 1 and 01, a and A are equal, and the folder lists them in any order
 
-    return sorted(walk_files(folder, suffixes, on_problem, is_recursive=is_recursive, but=but), key=in_order)
+    return sorted(
+        walk_files(folder, suffixes, on_problem, is_recursive=is_recursive, but=but), key=in_order
+    )
 
 
 def walk_files(
@@ -58,7 +67,9 @@ def walk_files(
         folders[:] = [
             name
             for name in folders
-            if is_recursive and name[0] != "." and not (left_out and os.path.realpath(here / name) in left_out)
+            if is_recursive
+            and name[0] != "."
+            and not (left_out and os.path.realpath(here / name) in left_out)
         ]
         for name in names:
             if not name.startswith(".") and Path(name).suffix.lower() in suffixes:
@@ -66,16 +77,18 @@ def walk_files(
 
 
 def left_out_line(files: Iterable[Path]) -> str:
-    """One line about these files of a folder, which are pictures that cannot be read; "" if there are none."""
-    if not (counts := Counter(file.suffix.lower() for file in files)):
+    """One line about these files of a folder, which are pictures that cannot be read; "" if there
+    are none."""
+    counts = Counter(file.suffix.lower() for file in files)
+    if not counts:
         return ""
     kinds = ", ".join(f"{count} {suffix}" for suffix, count in sorted(counts.items()))
     return f"left out: {kinds}, which cannot be read here; convert them to .png or .tif"
 
 
 def missing_line(files: Sequence[Path]) -> str:
-    """One line about gaps in the numbers of a sequence (`shot_0001.png`, `shot_0002.png`), or "". Names of which less
-    than half are there, such as a camera's photographs, are no sequence."""
+    """One line about gaps in the numbers of a sequence (`shot_0001.png`, `shot_0002.png`), or "".
+    Names of which less than half are there, such as a camera's photographs, are no sequence."""
     found: dict[tuple[Path, str], dict[int, str]] = {}
     for file in files:
         name = file.stem.rstrip("0123456789")
@@ -85,7 +98,8 @@ def missing_line(files: Sequence[Path]) -> str:
         first, last = min(there), max(there)
         if len(there) <= last - first < 2 * len(there):
             missing = next(number for number in range(first, last) if number not in there)
-            count, gap = last - first + 1 - len(there), f"{missing:0{len(there[first])}}"
+            count = last - first + 1 - len(there)
+            gap = f"{missing:0{len(there[first])}}"
             span = f"{name}{there[first]}..{there[last]}"
             if count == 1:
                 return f"1 number of {span} is missing: {gap}"
@@ -94,21 +108,32 @@ def missing_line(files: Sequence[Path]) -> str:
 
 
 class OfferedFiles:
-    """Files that may be named over OSC: those below folders that the person who starts the engine names, because
-    anybody on the network can send a message. Reads the disk: not for threads that must not wait."""
+    """Files that may be named over OSC: those below folders that the person who starts the engine
+    names, because anybody on the network can send a message. Reads the disk: not for threads that
+    must not wait."""
 
-    def __init__(self, kind: str, folders: Iterable[Path], suffixes: Collection[str], listing: str) -> None:
-        """`suffixes`: of the files that are listed, in lower case, with their dot. For messages: the kind of the
-        folders, and the address that lists."""
-        self._kind, self._listing = kind, listing
-        self._folders = tuple(dict.fromkeys(Path(os.path.abspath(folder.expanduser())) for folder in folders))
+    def __init__(
+        self, kind: str, folders: Iterable[Path], suffixes: Collection[str], listing: str
+    ) -> None:
+        """`suffixes`: of the files that are listed, in lower case, with their dot. For messages:
+        the kind of the folders, and the address that lists."""
+        self._kind = kind
+        self._listing = listing
+        self._folders = tuple(
+            dict.fromkeys(Path(os.path.abspath(folder.expanduser())) for folder in folders)
+        )
         self._suffixes = suffixes
 
     def listed(self) -> dict[str, bool]:
-        """The name of each file and subfolder, at most 2000; True for a folder. Folders first: they are whole sets."""
+        """The name of each file and subfolder, at most 2000; True for a folder. Folders first: they
+        are whole sets."""
         listed: dict[str, bool] = {}
         for folder in self._folders:
-            found = list_files(folder, self._suffixes, lambda line: None, is_recursive=True) if folder.is_dir() else []
+            found = (
+                list_files(folder, self._suffixes, lambda line: None, is_recursive=True)
+                if folder.is_dir()
+                else []
+            )
             names = [path.relative_to(folder) for path in found]
             parents = dict.fromkeys(name.parent for name in names if name.parent.parts)
             for name in (*parents, *names):
@@ -117,7 +142,8 @@ class OfferedFiles:
         return listed
 
     def path_of(self, name: str) -> Path:
-        """The file or folder of this name. MultiverseError for what would not be listed, whether it exists or not."""
+        """The file or folder of this name. MultiverseError for what would not be listed, whether it
+        exists or not."""
         if not names_device(name):
             for folder in self._folders:
                 path = Path(os.path.normpath(folder / name))
@@ -126,9 +152,12 @@ class OfferedFiles:
                 is_of_kind = os.path.isdir(path) or path.suffix.lower() in self._suffixes
                 if is_of_kind and not is_hidden and os.path.exists(path):
                     return path
-        near = "".join(f"; nearest: {each}" for each in get_close_matches(name[:80], self.listed(), 1))
+        near = "".join(
+            f"; nearest: {each}" for each in get_close_matches(name[:80], self.listed(), 1)
+        )
         raise MultiverseError(
-            f"{name[:80]!r} is not offered in the {self._kind} folders{near}; {self._listing} shows what is"
+            f"{name[:80]!r} is not offered in the {self._kind} folders{near}; {self._listing} "
+            "shows what is"
         )
 
     def without_folders(self, reason: str) -> str:
@@ -139,7 +168,8 @@ class OfferedFiles:
 
 
 def folders_offered(configured: Iterable[str], own: str, started_with: str | None) -> list[Path]:
-    """The configured folders, else the user's `own`; and the folder that the run began with, or its file's."""
+    """The configured folders, else the user's `own`; and the folder that the run began with, or its
+    file's."""
     folders = [Path(folder) for folder in configured] or [Path(own)]
     if started_with is not None:
         path = Path(started_with)

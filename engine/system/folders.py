@@ -6,7 +6,8 @@ from pathlib import Path
 
 
 def data_folder() -> Path:
-    """Folder of the presets and the autosave: the system's usual place, or `MULTIVERSE_HOME` if that is set."""
+    """Folder of the presets and the autosave: the system's usual place, or `MULTIVERSE_HOME` if
+    that is set."""
     if home := os.environ.get("MULTIVERSE_HOME"):
         return Path(home)
     import platformdirs
@@ -23,8 +24,9 @@ def stills_folder() -> Path:
 
 
 def isf_folders() -> tuple[Path, ...]:
-    """Folders in which programs of this system look for ISF shaders, the user's own first. They need not exist. macOS
-    and Windows: as https://docs.isf.video/ref_index says; Linux has no convention, so the XDG data folder."""
+    """Folders in which programs of this system look for ISF shaders, the user's own first. They
+    need not exist. macOS and Windows: as https://docs.isf.video/ref_index says; Linux has no
+    convention, so the XDG data folder."""
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Graphics" / "ISF", Path("/Library/Graphics/ISF")
     if sys.platform == "win32":
@@ -33,5 +35,6 @@ def isf_folders() -> tuple[Path, ...]:
 
 
 def recordings_folder() -> Path:
-    """Folder of recordings and snapshots: `recordings` in the current folder, where the artist works."""
+    """Folder of recordings and snapshots: `recordings` in the current folder, where the artist
+    works."""
     return Path("recordings")

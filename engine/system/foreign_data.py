@@ -1,4 +1,5 @@
-"""Bounds for packed data of foreign files: what it would unpack to is known before memory is taken for it."""
+"""Bounds for packed data of foreign files: what it would unpack to is known before memory is taken
+for it."""
 
 import io
 import struct
@@ -8,7 +9,8 @@ PIECE_BYTES = 16 << 20
 
 
 def inflated(packed: bytes, *, max_bytes: int) -> bytearray:
-    """The data of a zlib stream. ValueError if it is damaged or unpacks to more than `max_bytes`."""
+    """The data of a zlib stream. ValueError if it is damaged or unpacks to more than
+    `max_bytes`."""
     unpacking = zlib.decompressobj()
     data = bytearray()
     while packed and not unpacking.eof and len(data) <= max_bytes:
@@ -24,9 +26,12 @@ def inflated(packed: bytes, *, max_bytes: int) -> bytearray:
     return data
 
 
-def picture_size_px(content: bytes, formats: tuple[str, ...] = ("PNG", "JPEG")) -> tuple[int, int] | None:
-    """Width and height of a picture from its header, without decoding it; None if it is in none of these formats.
-    `formats`: names as Pillow writes them. ValueError for a WebP of more than 179 million pixels."""
+def picture_size_px(
+    content: bytes, formats: tuple[str, ...] = ("PNG", "JPEG")
+) -> tuple[int, int] | None:
+    """Width and height of a picture from its header, without decoding it; None if it is in none of
+    these formats. `formats`: names as Pillow writes them. ValueError for a WebP of more than 179
+    million pixels."""
     from PIL import Image
 
     Image.init()
@@ -35,7 +40,9 @@ def picture_size_px(content: bytes, formats: tuple[str, ...] = ("PNG", "JPEG")) 
         if accepts is not None and accepts(content[:16]) is not True:
             continue
         try:
-            with opens(io.BytesIO(content), "") as image:  # Image.open refuses large ones without their size
+            with opens(
+                io.BytesIO(content), ""
+            ) as image:  # Image.open refuses large ones without their size
                 return image.size
         except Image.DecompressionBombError:  # of a WebP Pillow does not report the size first
             raise ValueError("a picture of more than 179 million pixels") from None

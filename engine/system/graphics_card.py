@@ -1,7 +1,8 @@
 """The graphics cards that Linux knows of, whether or not a program can draw with them.
 
-No graphics library is loaded: the cards are read from /proc, /sys and /dev, as the kernel and NVIDIA's driver write
-them. In a container /sys shows the cards of the host; a card counts there only if the container has its device file.
+No graphics library is loaded: the cards are read from /proc, /sys and /dev, as the kernel and
+NVIDIA's driver write them. In a container /sys shows the cards of the host; a card counts there
+only if the container has its device file.
 """
 
 import os
@@ -16,10 +17,17 @@ from engine.system.small_file import read_small
 NVIDIA: Final = "NVIDIA"
 CAPABILITIES: Final = "NVIDIA_DRIVER_CAPABILITIES"
 REQUIRED_CAPABILITIES: Final = "graphics,compute,utility"
-"""For a container: OpenGL; CUDA; nvidia-smi and NVML (NVIDIA Container Toolkit, user guide, Driver Capabilities)."""
+"""For a container: OpenGL; CUDA; nvidia-smi and NVML (NVIDIA Container Toolkit, user guide, Driver
+Capabilities)."""
 CONTAINER_OPTION: Final = f"-e {CAPABILITIES}={REQUIRED_CAPABILITIES}"
-_VENDORS = {"0x10de": NVIDIA, "0x1002": "AMD", "0x8086": "Intel"}  # by PCI vendor; others may lack OpenGL
-_DISPLAY_CLASS = "0x03"  # the first byte of a PCI class: display controllers (PCI Code and ID Assignment, 1.4)
+_VENDORS = {
+    "0x10de": NVIDIA,
+    "0x1002": "AMD",
+    "0x8086": "Intel",
+}  # by PCI vendor; others may lack OpenGL
+_DISPLAY_CLASS = (
+    "0x03"  # the first byte of a PCI class: display controllers (PCI Code and ID Assignment, 1.4)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,12 +37,19 @@ class GraphicsCard:
     name: str
     """As its driver names it, such as `NVIDIA RTX A4000`; else the vendor's name and `card`."""
     file: Path
-    """The device file that a program draws through; it may be missing if the driver is not loaded."""
+    """The device file that a program draws through; it may be missing if the driver is not
+    loaded."""
 
 
-def find_cards(root: Path = Path("/"), environ: Mapping[str, str] = os.environ) -> tuple[GraphicsCard, ...]:
+def find_cards(
+    root: Path = Path("/"), environ: Mapping[str, str] = os.environ
+) -> tuple[GraphicsCard, ...]:
     """All cards, NVIDIA's first; none on other systems than Linux. `root` of the file system."""
-    cards = [card for slot in sorted(root.glob("sys/bus/pci/devices/*")) if (card := _card_at(slot, root)) is not None]
+    cards = [
+        card
+        for slot in sorted(root.glob("sys/bus/pci/devices/*"))
+        if (card := _card_at(slot, root)) is not None
+    ]
     if not any(card.vendor == NVIDIA for card in cards):  # a sandbox may hide /sys
         cards += [_nvidia_card(root, "", number) for number in _nvidia_numbers(root)[:1]]
     if is_container(root, environ):
@@ -45,7 +60,9 @@ def find_cards(root: Path = Path("/"), environ: Mapping[str, str] = os.environ) 
 def is_container(root: Path = Path("/"), environ: Mapping[str, str] = os.environ) -> bool:
     """True in a container of Docker, Podman, Kubernetes, systemd or NVIDIA's toolkit."""
     marks = ("container", "KUBERNETES_SERVICE_HOST", "NVIDIA_VISIBLE_DEVICES", CAPABILITIES)
-    return any((root / name).exists() for name in (".dockerenv", "run/.containerenv")) or any(map(environ.get, marks))
+    return any((root / name).exists() for name in (".dockerenv", "run/.containerenv")) or any(
+        map(environ.get, marks)
+    )
 
 
 def nvidia_release(root: Path = Path("/")) -> str:
@@ -68,11 +85,17 @@ def _card_at(slot: Path, root: Path) -> GraphicsCard | None:
 def _nvidia_card(root: Path, slot: str, number: int) -> GraphicsCard:
     information = _text(root / "proc/driver/nvidia/gpus" / slot / "information")
     model = re.search(r"^Model:\s*(.+?)\s*$", information, re.MULTILINE)
-    return GraphicsCard(vendor=NVIDIA, name=model[1] if model else f"{NVIDIA} card", file=root / f"dev/nvidia{number}")
+    return GraphicsCard(
+        vendor=NVIDIA,
+        name=model[1] if model else f"{NVIDIA} card",
+        file=root / f"dev/nvidia{number}",
+    )
 
 
 def _nvidia_numbers(root: Path) -> list[int]:
-    return sorted(int(path.name[6:]) for path in root.glob("dev/nvidia[0-9]*") if path.name[6:].isdecimal())
+    return sorted(
+        int(path.name[6:]) for path in root.glob("dev/nvidia[0-9]*") if path.name[6:].isdecimal()
+    )
 
 
 def _text(path: Path) -> str:

@@ -1,8 +1,9 @@
 """Threads whose errors are logged with a traceback and reported, without ending the show.
 
-Unhandled, an error of a driver, disk or library ends its thread silently; caught in a loop, the same traceback fills
-the log 60 times per second. So a `Guard` logs the traceback of each distinct fault once, counts repetitions, and
-reports each error in one line (`Warnings.report` throttles those).
+Unhandled, an error of a driver, disk or library ends its thread silently; caught in a loop, the
+same traceback fills the log 60 times per second. So a `Guard` logs the traceback of each distinct
+fault once, counts repetitions, and reports each error in one line (`Warnings.report` throttles
+those).
 """
 
 import logging
@@ -19,20 +20,24 @@ Result = TypeVar("Result")
 
 
 class Guard:
-    """Runs steps whose errors are logged and reported instead of ending the thread. One guard belongs to one thread;
-    `failures` is read from any."""
+    """Runs steps whose errors are logged and reported instead of ending the thread. One guard
+    belongs to one thread; `failures` is read from any."""
 
     def __init__(self, log: logging.Logger, report: Report, key: str, what: str) -> None:
-        """`key` is the cause in the warning counts; `what` begins the line, as in "audio: analysis failed"."""
+        """`key` is the cause in the warning counts; `what` begins the line, as in "audio: analysis
+        failed"."""
         self.failures = 0
-        self._log, self._report, self._key, self._what = log, report, key, what
+        self._log = log
+        self._report = report
+        self._key = key
+        self._what = what
         self._logged_faults: set[tuple[object, ...]] = set()
 
     def attempt(
         self, step: Callable[[], Result], on_failure: Callable[[Exception], object] | None = None
     ) -> Result | None:
-        """Return the step's result, or None after an error, which is logged and reported. Does not catch BaseException.
-        `on_failure(error)` is called after the report."""
+        """Return the step's result, or None after an error, which is logged and reported. Does not
+        catch BaseException. `on_failure(error)` is called after the report."""
         try:
             return step()
         except Exception as error:  # the top of a thread: the next step may work
@@ -52,7 +57,8 @@ class Guard:
 
 
 class GuardedThread:
-    """A daemon thread: `run` is called once, its error is logged and reported, then `on_failure` is called."""
+    """A daemon thread: `run` is called once, its error is logged and reported, then `on_failure` is
+    called."""
 
     def __init__(
         self,
@@ -62,7 +68,9 @@ class GuardedThread:
         on_failure: Callable[[Exception], object] | None = None,
     ) -> None:
         """`on_failure(error)` is called on the thread, after the report."""
-        self._run, self._guard, self._on_failure = run, guard, on_failure
+        self._run = run
+        self._guard = guard
+        self._on_failure = on_failure
         self._thread = threading.Thread(target=self._main, name=name, daemon=True)
 
     def start(self) -> None:
@@ -77,7 +85,8 @@ class GuardedThread:
         return self._thread.is_alive()
 
     def join(self, timeout_s: float | None = None) -> bool:
-        """Wait until it has ended; False if it is still running after `timeout_s`. Safe before `start`."""
+        """Wait until it has ended; False if it is still running after `timeout_s`. Safe before
+        `start`."""
         if self.is_started:
             self._thread.join(timeout_s)
         return not self._thread.is_alive()

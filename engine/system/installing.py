@@ -1,6 +1,8 @@
-"""The command that installs what this installation lacks: a checkout, a wheel, a tool of pipx or uv.
+"""The command that installs what this installation lacks: a checkout, a wheel, a tool of pipx or
+uv.
 
-No index has our package: a checkout is installed again with an extra, elsewhere the extra's packages are named.
+No index has our package: a checkout is installed again with an extra, elsewhere the extra's
+packages are named.
 """
 
 import importlib.metadata
@@ -23,20 +25,30 @@ WITH_TORCH: Final = ("[models]", "[fcpe]", "torch", "torchvision")
 
 
 def install_line(*packages: str) -> str:
-    """The command that installs `packages`, requirements of pip; "[midi]" is an extra of ours. It can be pasted into a
-    shell in any folder. Of a tool of pipx or uv it is the tool's own command, whose packages stay after an upgrade; but
-    with pip's options, as in "--force-reinstall numba", it mends what is there."""
+    """The command that installs `packages`, requirements of pip; "[midi]" is an extra of ours. It
+    can be pasted into a shell in any folder. Of a tool of pipx or uv it is the tool's own command,
+    whose packages stay after an upgrade; but with pip's options, as in "--force-reinstall numba",
+    it mends what is there."""
     environment = Path(sys.prefix)
     adds = not any("--" in package for package in packages)
     is_pipx = adds and (environment / PIPX).is_file()
     receipt = environment / "uv-receipt.toml"
     is_uv_tool = adds and receipt.is_file()
-    parts = [f"pipx inject {environment.name}" if is_pipx else "uv tool install" if is_uv_tool else pip_install()]
+    parts = [
+        f"pipx inject {environment.name}"
+        if is_pipx
+        else "uv tool install"
+        if is_uv_tool
+        else pip_install()
+    ]
     options = []
     if any(package.split()[0] in WITH_TORCH for package in packages) and (build := torch_build()):
         is_uv = parts[0].startswith("uv ")
-        options.append(f"--torch-backend {build}" if is_uv else f"--extra-index-url {TORCH_INDEX}{build}")
-    if (constraints := CHECKOUT / ".ci" / "constraints.txt").is_file():
+        options.append(
+            f"--torch-backend {build}" if is_uv else f"--extra-index-url {TORCH_INDEX}{build}"
+        )
+    constraints = CHECKOUT / ".ci" / "constraints.txt"
+    if constraints.is_file():
         options.append(f"-c {quoted(constraints)}")
     if is_pipx:
         options = [f'--pip-args="{" ".join(options)}"'] if options else []
@@ -48,18 +60,24 @@ def install_line(*packages: str) -> str:
         elif is_checkout() and not is_pipx:
             parts.append(f'-e "{CHECKOUT}{package}"')
         else:
-            named, end = importlib.metadata.requires("multiverse-engine") or [], f"extra == {package[1:-1]!r}"
+            named = importlib.metadata.requires("multiverse-engine") or []
+            end = f"extra == {package[1:-1]!r}"
             parts += (f'"{each.partition(";")[0]}"' for each in named if each.endswith(end))
     return " ".join([parts[0], *options, *parts[1:]])
 
 
 def _made_again(receipt: Path, packages: tuple[str, ...]) -> str:
-    """Arguments that make this tool of uv with `packages` and all that it has by its receipt: uv forgets the rest. The
-    receipt's first requirement is the tool itself."""
+    """Arguments that make this tool of uv with `packages` and all that it has by its receipt: uv
+    forgets the rest. The receipt's first requirement is the tool itself."""
     own, *others = read_toml(receipt)["tool"]["requirements"]
-    own["extras"] = [*own.get("extras", []), *(each[1:-1] for each in packages if each.startswith("["))]
+    own["extras"] = [
+        *own.get("extras", []),
+        *(each[1:-1] for each in packages if each.startswith("[")),
+    ]
     added = [*map(_requirement, others), *(each for each in packages if not each.startswith("["))]
-    return " ".join([*(f"--with {each}" for each in added), f"{'-e ' * ('editable' in own)}{_requirement(own)}"])
+    return " ".join(
+        [*(f"--with {each}" for each in added), f"{'-e ' * ('editable' in own)}{_requirement(own)}"]
+    )
 
 
 def _requirement(entry: dict[str, Any]) -> str:
@@ -77,9 +95,9 @@ def is_checkout() -> bool:
 
 
 def pip_install() -> str:
-    """The command, without packages, that installs into this Python's environment. PowerShell does not run a program
-    whose path is quoted, and cmd does not accept `&` before it: so a path with a blank is given relative to the current
-    folder, if that removes the blank."""
+    """The command, without packages, that installs into this Python's environment. PowerShell does
+    not run a program whose path is quoted, and cmd does not accept `&` before it: so a path with a
+    blank is given relative to the current folder, if that removes the blank."""
     python = PurePath(sys.executable)
     if (Path(sys.prefix) / PIPX).is_file():
         return f"pipx runpip {Path(sys.prefix).name} install"
@@ -91,9 +109,13 @@ def pip_install() -> str:
 
 
 def torch_build() -> str:
-    """The part of TORCH_INDEX with the build of PyTorch that this machine has or should have; "" if that is PyPI's."""
-    if (version := package_version("torch")) != SOURCE:
-        build = version.partition("+")[2]  # that of NVIDIA's containers, 5228986c39.nv25.6, has no index
+    """The part of TORCH_INDEX with the build of PyTorch that this machine has or should have; "" if
+    that is PyPI's."""
+    version = package_version("torch")
+    if version != SOURCE:
+        build = version.partition("+")[
+            2
+        ]  # that of NVIDIA's containers, 5228986c39.nv25.6, has no index
         return build if re.fullmatch(r"cpu|cu\d+|rocm[\d.]+|xpu", build) else ""
     if sys.platform == "win32":
         return CUDA if nvidia_card() else ""
@@ -102,13 +124,19 @@ def torch_build() -> str:
 
 def nvidia_card() -> str:
     """The NVIDIA card's name from its driver, without torch; empty if there is none."""
-    return answer_of("nvidia-smi", "--query-gpu=name", "--format=csv,noheader").partition("\n")[0].strip()
+    return (
+        answer_of("nvidia-smi", "--query-gpu=name", "--format=csv,noheader")
+        .partition("\n")[0]
+        .strip()
+    )
 
 
 def answer_of(*command: str) -> str:
     """The output of a program of the system; empty if there is none or it fails."""
     try:
-        result = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", timeout=10)
+        result = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", timeout=10
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return "" if result.returncode else result.stdout.strip()

@@ -1,4 +1,5 @@
-"""Names of a package that are imported on first use, so that importing the package alone loads nothing."""
+"""Names of a package that are imported on first use, so that importing the package alone loads
+nothing."""
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -6,7 +7,8 @@ from typing import Any
 
 
 def lazy_names(package: str, homes: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:
-    """The `__getattr__` of `package`. `homes`: for each module in the package, such as "running.report", its names."""
+    """The `__getattr__` of `package`. `homes`: for each module in the package, such as
+    "running.report", its names."""
 
     def get(name: str) -> Any:
         for home, names in homes.items():

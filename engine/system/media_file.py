@@ -1,8 +1,9 @@
-"""Opens videos and sounds for FFmpeg and libsndfile: regular files, and none that names other files. Time stamps that
-damage moved forward are fixed, so that the following packets stay in sync.
+"""Opens videos and sounds for FFmpeg and libsndfile: regular files, and none that names other
+files. Time stamps that damage moved forward are fixed, so that the following packets stay in sync.
 
-A flipped bit moves a stamp by up to a day, and readers place packets that go back in time after those they have. Time
-continues after a gap and goes back after damage, so packets after a jump are buffered until the next show which.
+A flipped bit moves a stamp by up to a day, and readers place packets that go back in time after
+those they have. Time continues after a gap and goes back after damage, so packets after a jump are
+buffered until the next show which.
 """
 
 import os
@@ -28,7 +29,9 @@ LISTS = (b"ffconcat", b"#EXTM3U")
 MAX_VIDEO_PX = 8192 * 8192
 """Pixels of a picture in a video, twice 8K; a video of 1 MB with larger ones takes gigabytes."""
 ENDLESS_BYTES = 0x7FFF_0000  # a program that cannot seek back writes such a size, or more
-CUT_OFF = re.compile(r"^[ \t]*(?:data|SSND|Data Size|riff|Riff size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
+CUT_OFF = re.compile(
+    r"^[ \t]*(?:data|SSND|Data Size|riff|Riff size) *: (\d+) \(should be (\d+)\)", re.MULTILINE
+)
 BEGINNING_OF_FLAC = re.compile(rb"fLaC\0\0\0\x22")
 JOINTS = {
     "FLAC": (BEGINNING_OF_FLAC, BEGINNING_OF_FLAC),
@@ -41,23 +44,35 @@ OPENING = re.compile(rb"(?:RIFF|RF64|FORM).{4}(?:WAVE|AIF[CF])|.{4}ftyp", re.DOT
 BOX_BYTES = 28
 MAX_BOXES = 1000
 APPENDED = (
-    "another file was appended at byte {at} of {whole}, and is left out, or parts of it; join them by "
-    "ffmpeg -f concat -i LIST -c copy WHOLE{suffix}, where LIST has a line for each: file 'a{suffix}'"
+    "another file was appended at byte {at} of {whole}, and is left out, or parts of it; join "
+    "them by "
+    "ffmpeg -f concat -i LIST -c copy WHOLE{suffix}, where LIST has a line for each: file "
+    "'a{suffix}'"
 )
 BLOCK_BYTES = 2**16  # searched at once, in a tenth of a millisecond
 MAX_APART_S = 0.2  # of the lengths that libsndfile and FFmpeg read or guess
 JUMP_S = 0.03  # smaller ones are the container's rounding
-MAX_BUFFERED = {"video": 1, "audio": 64}  # packets; a broadcast's stamp may cover 0.7 s of sound; subtitles overlap
-MAX_GAP_S = 600  # a larger jump of a broadcast's clock is a new clock; in a video such a gap may be intended
-MAX_EARLY_S = 1  # by which a broadcast sends a picture before it is shown, at most 16 pictures (H.264, H.265)
+MAX_BUFFERED = {
+    "video": 1,
+    "audio": 64,
+}  # packets; a broadcast's stamp may cover 0.7 s of sound; subtitles overlap
+# a larger jump of a broadcast's clock is a new clock; in a video such a gap may be intended
+MAX_GAP_S = 600
+MAX_EARLY_S = (
+    1  # by which a broadcast sends a picture before it is shown, at most 16 pictures (H.264, H.265)
+)
 BAD_READS = 16  # after this many failed reads in a row the rest of the file counts as unreadable
 
 
 def open_media(
-    path: Path | str, *, options: dict[str, str] | None = None, timeout: tuple[float, float] | None = None
+    path: Path | str,
+    *,
+    options: dict[str, str] | None = None,
+    timeout: tuple[float, float] | None = None,
 ) -> "InputContainer":
-    """Open a video or a sound for FFmpeg; a `str` is an address. OSError or FFmpegError, whose `strerror` is the
-    reason. Decoding more than MAX_VIDEO_PX raises ArgumentError. `options`, `timeout`: as for `av.open`."""
+    """Open a video or a sound for FFmpeg; a `str` is an address. OSError or FFmpegError, whose
+    `strerror` is the reason. Decoding more than MAX_VIDEO_PX raises ArgumentError. `options`,
+    `timeout`: as for `av.open`."""
     import av.error
 
     address = path
@@ -65,7 +80,9 @@ def open_media(
         check_media(path)
         address = name_for_ffmpeg(path)
     limits = {"max_pixels": str(MAX_VIDEO_PX)}
-    container = av.open(address, options=limits | (options or {}), timeout=timeout, metadata_errors="replace")
+    container = av.open(
+        address, options=limits | (options or {}), timeout=timeout, metadata_errors="replace"
+    )
     for stream in container.streams.video:
         if stream.codec_context is not None:  # of a codec that is not known
             stream.codec_context.options = limits
@@ -75,9 +92,12 @@ def open_media(
 def packets_of(
     container: "InputContainer", tracks: "Stream | list[Stream]", on_damage: Callable[[str], object]
 ) -> "Iterator[Packet[Any]]":
-    """Yield the packets of these tracks, with fixed time stamps. `on_damage` gets the reason of a failed
-    read; reading continues after it, up to 16 failures in a row, or until a server stops sending."""
-    yield from with_fixed_times(_read(container, tracks, on_damage), on_damage, is_broadcast=is_broadcast(container))
+    """Yield the packets of these tracks, with fixed time stamps. `on_damage` gets the reason of a
+    failed read; reading continues after it, up to 16 failures in a row, or until a server stops
+    sending."""
+    yield from with_fixed_times(
+        _read(container, tracks, on_damage), on_damage, is_broadcast=is_broadcast(container)
+    )
 
 
 def is_broadcast(container: "InputContainer") -> bool:
@@ -104,7 +124,9 @@ def _read(
             on_damage(str(error.strerror))
             if bad_reads == BAD_READS or isinstance(error, av.error.ExitError):
                 return
-            packets = container.demux(tracks)  # a failed generator ends; a new one resumes after the damage
+            packets = container.demux(
+                tracks
+            )  # a failed generator ends; a new one resumes after the damage
             continue
         bad_reads = 0
         yield packet
@@ -119,22 +141,28 @@ def open_sound_file(path: Path) -> "soundfile.SoundFile":
 
 
 def promised_frames(file: "soundfile.SoundFile", path: Path) -> int:
-    """The frames that the header declares; more than `frames` if the file was cut off, which libsndfile only logs. 0 if
-    it declares none, as a pipe or a killed recorder leaves it, or those of the first of several sounds: FFmpeg reads
-    such a file to its end."""
+    """The frames that the header declares; more than `frames` if the file was cut off, which
+    libsndfile only logs. 0 if it declares none, as a pipe or a killed recorder leaves it, or those
+    of the first of several sounds: FFmpeg reads such a file to its end."""
     if file.frames >= 2**62 or not is_whole(path):  # a streamed FLAC has as many
         return 0
-    frames, found = int(file.frames), CUT_OFF.search(str(file.extra_info))
+    frames = int(file.frames)
+    found = CUT_OFF.search(str(file.extra_info))
     declared, there = map(int, found.groups()) if found else (1, 1)
     return round(frames * declared / max(there, 1)) if declared < ENDLESS_BYTES else frames
 
 
 def is_whole(path: Path) -> bool:
-    """False if libsndfile reads only the first of several sounds, which an internet radio or `cat A.mp3 B.mp3` joined;
-    also for an MP3 that does not tell its length, which libsndfile estimates. OSError."""
+    """False if libsndfile reads only the first of several sounds, which an internet radio or `cat
+    A.mp3 B.mp3` joined; also for an MP3 that does not tell its length, which libsndfile estimates.
+    OSError."""
     import soundfile
 
-    with open_regular(path) as raw, suppress(soundfile.LibsndfileError), soundfile.SoundFile(raw) as file:
+    with (
+        open_regular(path) as raw,
+        suppress(soundfile.LibsndfileError),
+        soundfile.SoundFile(raw) as file,
+    ):
         joint = JOINTS.get(file.format)
         if file.format == "MP3":
             import av.error
@@ -147,10 +175,11 @@ def is_whole(path: Path) -> bool:
 
 
 def _has_in_turn(file: BinaryIO, patterns: Iterable[re.Pattern[bytes]]) -> bool:
-    """True if the file has a match of each pattern, one behind the other. Where the first sound ends, only a decoder
-    that reads it all would know."""
+    """True if the file has a match of each pattern, one behind the other. Where the first sound
+    ends, only a decoder that reads it all would know."""
     file.seek(0)
-    left, overlap = list(patterns), b""
+    left = list(patterns)
+    overlap = b""
     while left and (block := file.read(BLOCK_BYTES)):
         block = overlap + block
         end = 0
@@ -162,7 +191,8 @@ def _has_in_turn(file: BinaryIO, patterns: Iterable[re.Pattern[bytes]]) -> bool:
 
 
 def unread_part_line(path: Path) -> str:
-    """A note if another WAV, AIFF, MP4 or MOV was appended to the first, which alone is surely read; else ""."""
+    """A note if another WAV, AIFF, MP4 or MOV was appended to the first, which alone is surely
+    read; else ""."""
     at = 0
     with suppress(OSError), open_regular(path) as file:
         whole_bytes = os.fstat(file.fileno()).st_size
@@ -182,7 +212,9 @@ def unread_part_line(path: Path) -> str:
 def _box_bytes(box: bytes) -> int:
     """The length of a box of an MP4, or of a whole WAV or AIFF, by its first BOX_BYTES."""
     declared = int.from_bytes(box[:4], "big")
-    if box.startswith(b"RF64"):  # a WAV of more than 4 GB, whose size is in the chunk ds64 (EBU Tech 3306)
+    if box.startswith(
+        b"RF64"
+    ):  # a WAV of more than 4 GB, whose size is in the chunk ds64 (EBU Tech 3306)
         return 8 + int.from_bytes(box[20:28], "little")
     if box.startswith((b"RIFF", b"FORM")):
         content = int.from_bytes(box[4:8], "little" if box.startswith(b"RIFF") else "big")
@@ -211,18 +243,23 @@ def is_deep(track: "AudioStream") -> bool:
 
 
 def check_media(path: Path) -> None:
-    """Raise OSError for a FIFO, a device, a folder, and for a playlist, because FFmpeg opens all that it names."""
+    """Raise OSError for a FIFO, a device, a folder, and for a playlist, because FFmpeg opens all
+    that it names."""
     with open_regular(path) as file:
         head = file.read(HEAD_BYTES)
     if head.startswith(LISTS) or (head.lstrip().startswith(b"<") and b"<MPD" in head):
-        raise OSError(0, "a playlist of other files; join them to one: ffmpeg -i LIST -c copy FILM.mkv", str(path))
+        raise OSError(
+            0,
+            "a playlist of other files; join them to one: ffmpeg -i LIST -c copy FILM.mkv",
+            str(path),
+        )
 
 
 def with_fixed_times(
     packets: "Iterable[Packet[Any]]", on_damage: Callable[[str], object], *, is_broadcast: bool
 ) -> "Iterator[Packet[Any]]":
-    """Yield the packets of one or more tracks, each track in its order. A new clock continues the old one, and
-    `on_damage` gets a line."""
+    """Yield the packets of one or more tracks, each track in its order. A new clock continues the
+    old one, and `on_damage` gets a line."""
     tracks: dict[int, _Track] = {}
     for packet in packets:
         track = tracks.setdefault(packet.stream.index, _Track(on_damage, is_broadcast))
@@ -233,7 +270,8 @@ def with_fixed_times(
 
 class _Track:
     def __init__(self, on_damage: Callable[[str], object], is_broadcast: bool) -> None:
-        self._on_damage, self._is_broadcast = on_damage, is_broadcast
+        self._on_damage = on_damage
+        self._is_broadcast = is_broadcast
         self._buffered: list[Any] = []  # packets that have decoding times
         self._end: int | None = None  # of the packets before the buffered ones, in ticks
         self._shift = 0
@@ -246,8 +284,12 @@ class _Track:
         _move([packet], self._shift)
         if self._is_broadcast and ((packet.pts or 0) - packet.dts) * packet.time_base > MAX_EARLY_S:
             packet.pts = None
-        first = next((at for at, each in enumerate(self._buffered) if each.dts > packet.dts), len(self._buffered))
-        odd, ready = self._buffered[first:], self._buffered[:0]
+        first = next(
+            (at for at, each in enumerate(self._buffered) if each.dts > packet.dts),
+            len(self._buffered),
+        )
+        odd = self._buffered[first:]
+        ready = self._buffered[:0]
         if odd:
             end = _end(self._buffered[first - 1]) if first else self._end
             end = packet.dts - sum(each.duration or 0 for each in odd) if end is None else end
@@ -255,7 +297,11 @@ class _Track:
                 _move([each], end - each.dts)
                 end = _end(each)
             ready = ready if first else self.release()
-        if self._end is None or self._buffered or (packet.dts - self._end) * packet.time_base > JUMP_S:
+        if (
+            self._end is None
+            or self._buffered
+            or (packet.dts - self._end) * packet.time_base > JUMP_S
+        ):
             self._buffered.append(packet)
             return ready + (self.release() if len(self._buffered) > most else [])
         self._end = _end(packet)
@@ -263,11 +309,15 @@ class _Track:
 
     def release(self) -> "list[Packet[Any]]":
         """Return the buffered packets, after a gap."""
-        buffered, self._buffered = self._buffered, []
+        buffered = self._buffered
+        self._buffered = []
         if buffered:
             jump = 0 if self._end is None else buffered[0].dts - self._end
             if self._is_broadcast and jump * buffered[0].time_base > MAX_GAP_S:
-                self._on_damage(f"time stamps jump by {float(jump * buffered[0].time_base):.0f} s, which is ignored")
+                self._on_damage(
+                    f"time stamps jump by {float(jump * buffered[0].time_base):.0f} s, which is "
+                    "ignored"
+                )
                 _move(buffered, -jump)
                 self._shift -= jump
             self._end = _end(buffered[-1])
@@ -276,7 +326,9 @@ class _Track:
 
 def _move(packets: "list[Any]", ticks: int) -> None:
     for packet in packets:
-        if packet.pts is not None and packet.pts >= packet.dts:  # else only the decoding time was damaged
+        if (
+            packet.pts is not None and packet.pts >= packet.dts
+        ):  # else only the decoding time was damaged
             packet.pts += ticks
         packet.dts += ticks
 

@@ -1,4 +1,5 @@
-"""Addresses of this machine and their networks. Reads them from the system each time, because they change."""
+"""Addresses of this machine and their networks. Reads them from the system each time, because they
+change."""
 
 import ipaddress
 import socket
@@ -6,7 +7,8 @@ import socket
 Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-MAX_PREFIX = 8  # Art-Net's 2.0.0.0/8; a shorter prefix, as some tunnels have, would cover half of all addresses
+# Art-Net's 2.0.0.0/8; a shorter prefix, as some tunnels have, would cover half of all addresses
+MAX_PREFIX = 8
 
 
 def own_interfaces() -> tuple[Interface, ...]:
@@ -27,8 +29,10 @@ def own_networks() -> tuple[Network, ...]:
 
 
 def _suffix(netmask: str | None) -> str:
-    """Network suffix for `ipaddress`, which reads IPv4 masks but not IPv6 ones. Without a mask (some tunnels; IPv6 on
-    Windows) the network is the address alone."""
+    """Network suffix for `ipaddress`, which reads IPv4 masks but not IPv6 ones. Without a mask
+    (some tunnels; IPv6 on Windows) the network is the address alone."""
     if not netmask:
         return ""
-    return f"/{int(ipaddress.IPv6Address(netmask)).bit_count()}" if ":" in netmask else f"/{netmask}"
+    return (
+        f"/{int(ipaddress.IPv6Address(netmask)).bit_count()}" if ":" in netmask else f"/{netmask}"
+    )

@@ -1,4 +1,5 @@
-"""The version of an installed package. A checkout runs without being installed, so the engine itself may have none."""
+"""The version of an installed package. A checkout runs without being installed, so the engine
+itself may have none."""
 
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version

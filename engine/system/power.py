@@ -1,9 +1,10 @@
 """Keeps the operating system from throttling this program or going to sleep while there is work.
 
-Windows has timers of 15.6 ms unless a program requests 1 ms, and Windows 11 ignores that request if its windows are
-hidden, like the one that OpenGL draws into. macOS delays timers and slows threads of programs without a window (App
-Nap). Both go to sleep without user input. Linux does none of this by itself; on a desktop that sleeps when idle, use
-`systemd-inhibit multiverse run`. A closed lid, the power button and an empty battery still mean sleep.
+Windows has timers of 15.6 ms unless a program requests 1 ms, and Windows 11 ignores that request if
+its windows are hidden, like the one that OpenGL draws into. macOS delays timers and slows threads
+of programs without a window (App Nap). Both go to sleep without user input. Linux does none of this
+by itself; on a desktop that sleeps when idle, use `systemd-inhibit multiverse run`. A closed lid,
+the power button and an empty battery still mean sleep.
 """
 
 import contextlib
@@ -27,8 +28,9 @@ NS_ACTIVITY_IDLE_DISPLAY_SLEEP_DISABLED = 1 << 40
 
 @contextlib.contextmanager
 def kept_awake(*, display: bool = False) -> Iterator[None]:
-    """Context with exact timers, full speed and no sleep, for live pictures. `display`: keep the display on, too. Exit
-    it on the thread that entered it. If the system refuses something, the log has a warning."""
+    """Context with exact timers, full speed and no sleep, for live pictures. `display`: keep the
+    display on, too. Exit it on the thread that entered it. If the system refuses something, the log
+    has a warning."""
     with contextlib.ExitStack() as stack:
         if sys.platform == "win32":
             win32.begin_timer_period(WINDOWS_TIMER_MS)
@@ -36,17 +38,24 @@ def kept_awake(*, display: bool = False) -> Iterator[None]:
             try:
                 win32.forbid_power_throttling()
             except OSError as error:
-                log.warning("Windows may slow the picture down while its window is hidden (%s)", error)
+                log.warning(
+                    "Windows may slow the picture down while its window is hidden (%s)", error
+                )
             stack.enter_context(_windows_awake(display=display))
         elif sys.platform == "darwin":
-            stack.enter_context(_mac_activity("showing live pictures", NS_ACTIVITY_LATENCY_CRITICAL, display=display))
+            stack.enter_context(
+                _mac_activity(
+                    "showing live pictures", NS_ACTIVITY_LATENCY_CRITICAL, display=display
+                )
+            )
         yield
 
 
 @contextlib.contextmanager
 def kept_from_sleep(doing: str) -> Iterator[None]:
-    """Context without sleep, for a long job. macOS shows `doing` as the reason (`pmset -g assertions`). Exit it on the
-    thread that entered it. If the system refuses something, the log has a warning."""
+    """Context without sleep, for a long job. macOS shows `doing` as the reason (`pmset -g
+    assertions`). Exit it on the thread that entered it. If the system refuses something, the log
+    has a warning."""
     if sys.platform == "win32":
         with _windows_awake(display=False):
             yield
@@ -59,13 +68,21 @@ def kept_from_sleep(doing: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _windows_awake(*, display: bool) -> Iterator[None]:
-    # The state belongs to the thread. The former one is restored, so that these contexts can be nested.
-    state = win32.ES_CONTINUOUS | win32.ES_SYSTEM_REQUIRED | (win32.ES_DISPLAY_REQUIRED if display else 0)
+    # The state belongs to the thread. The former one is restored, so that these contexts can be
+    # nested.
+    state = (
+        win32.ES_CONTINUOUS
+        | win32.ES_SYSTEM_REQUIRED
+        | (win32.ES_DISPLAY_REQUIRED if display else 0)
+    )
     before = None
     try:
         before = win32.set_thread_execution_state(state)
     except OSError as error:
-        log.warning("Windows may go to sleep meanwhile (%s): set Sleep to Never in its power settings", error)
+        log.warning(
+            "Windows may go to sleep meanwhile (%s): set Sleep to Never in its power settings",
+            error,
+        )
     try:
         yield
     finally:
@@ -76,11 +93,19 @@ def _windows_awake(*, display: bool) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _mac_activity(reason: str, more_options: int, *, display: bool) -> Iterator[None]:
-    options = NS_ACTIVITY_USER_INITIATED | more_options | (NS_ACTIVITY_IDLE_DISPLAY_SLEEP_DISABLED if display else 0)
+    options = (
+        NS_ACTIVITY_USER_INITIATED
+        | more_options
+        | (NS_ACTIVITY_IDLE_DISPLAY_SLEEP_DISABLED if display else 0)
+    )
     try:
         from Foundation import NSProcessInfo  # pyobjc, a dependency of syphon-python
     except ImportError as error:
-        log.warning("macOS may go to sleep meanwhile (%s): %s", error, install_line("pyobjc-framework-Cocoa"))
+        log.warning(
+            "macOS may go to sleep meanwhile (%s): %s",
+            error,
+            install_line("pyobjc-framework-Cocoa"),
+        )
         yield
         return
     process = NSProcessInfo.processInfo()

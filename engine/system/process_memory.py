@@ -2,7 +2,10 @@
 
 import sys
 
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # malloc.h of glibc
+# malloc.h of glibc
+M_TRIM_THRESHOLD = -1
+M_TOP_PAD = -2
+M_MMAP_MAX = -4
 
 
 def peak_process_mb() -> float:
@@ -17,16 +20,16 @@ def peak_process_mb() -> float:
 
 
 def keep_freed_memory() -> None:
-    """Let glibc reuse freed memory in this process. By default it returns large blocks at every free: inference on a
-    CPU then takes 1.2 to 3.4 times as long. Our children get the same by their environment, which is read before
-    Python starts. Linux only."""
+    """Let glibc reuse freed memory in this process. By default it returns large blocks at every
+    free: inference on a CPU then takes 1.2 to 3.4 times as long. Our children get the same by their
+    environment, which is read before Python starts. Linux only."""
     for option, value in ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 64 << 20)):
         _call_glibc("mallopt", option, value)
 
 
 def return_freed_memory() -> None:
-    """Return freed memory to the kernel, 1 ms for every 10 MB. glibc keeps up to a gigabyte of pictures that other
-    threads have freed, in pieces, and reuses little of it. Linux only."""
+    """Return freed memory to the kernel, 1 ms for every 10 MB. glibc keeps up to a gigabyte of
+    pictures that other threads have freed, in pieces, and reuses little of it. Linux only."""
     _call_glibc("malloc_trim", 0)
 
 
@@ -35,5 +38,6 @@ def _call_glibc(name: str, *arguments: int) -> None:
         return
     import ctypes
 
-    if (function := getattr(ctypes.CDLL(None), name, None)) is not None:  # musl has none
+    function = getattr(ctypes.CDLL(None), name, None)
+    if function is not None:  # musl has none
         function(*arguments)

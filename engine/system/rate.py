@@ -7,8 +7,8 @@ MIN_S: Final = 1.0  # a single event is no rate
 
 
 class Rate:
-    """Events per second in the last complete window of 2 s. Before the first, those of the present window; 0 after 2 s
-    without an event. After such a pause counting begins again."""
+    """Events per second in the last complete window of 2 s. Before the first, those of the present
+    window; 0 after 2 s without an event. After such a pause counting begins again."""
 
     __slots__ = ("_count", "_last_hz", "_last_s", "_since_s")
 
@@ -23,7 +23,8 @@ class Rate:
         if elapsed_s >= WINDOW_S:
             is_pause = now_s - self._last_s >= WINDOW_S
             self._last_hz = None if is_pause else self._count / elapsed_s
-            self._since_s, self._count = now_s, 0
+            self._since_s = now_s
+            self._count = 0
         self._count += 1
         self._last_s = now_s
 

@@ -1,8 +1,8 @@
 """The frame rate and the due time of the next frame. Pure: time comes in as an argument.
 
-Frames are due on a grid of one period. A loop that is late starts its next frame at once; if by more than a period, it
-drops the missed due times (they are counted) and starts a new grid now. So a hiccup loses only the frames during it,
-and is never followed by a burst, which looks like a jump.
+Frames are due on a grid of one period. A loop that is late starts its next frame at once; if by
+more than a period, it drops the missed due times (they are counted) and starts a new grid now. So a
+hiccup loses only the frames during it, and is never followed by a burst, which looks like a jump.
 """
 
 from fractions import Fraction
@@ -12,14 +12,16 @@ from engine.errors import UsageError
 
 MIN_VIDEO_FPS, MAX_VIDEO_FPS = 0.1, 240.0  # of a folder of pictures
 NTSC_RATES = (24, 30, 48, 60, 96, 120, 240)
-"""Whole rates that are also used with a factor of 1000/1001: 23.976, 29.97, 47.952, 59.94, 95.904, 119.88, 239.76."""
+"""Whole rates that are also used with a factor of 1000/1001: 23.976, 29.97, 47.952, 59.94, 95.904,
+119.88, 239.76."""
 MAX_NTSC_DIFFERENCE = 0.005  # 29.97 and 23.98 are rounded to two digits, OSC's are 32-bit floats
 
 
 @lru_cache(maxsize=64)
 def exact_rate(fps: float) -> Fraction:
-    """The exact fraction of a rate: 29.97 is 30000/1001 (SMPTE 170M), 25.0 is 25; else the nearest fraction with a
-    denominator of at most 1001. Idempotent: `exact_rate(float(exact_rate(fps)))` is the same."""
+    """The exact fraction of a rate: 29.97 is 30000/1001 (SMPTE 170M), 25.0 is 25; else the nearest
+    fraction with a denominator of at most 1001. Idempotent: `exact_rate(float(exact_rate(fps)))` is
+    the same."""
     for whole in NTSC_RATES:
         rate = Fraction(whole * 1000, 1001)
         if abs(fps - rate) < MAX_NTSC_DIFFERENCE:
@@ -28,12 +30,15 @@ def exact_rate(fps: float) -> Fraction:
 
 
 def parse_rate(text: str) -> float:
-    """Parse the frames per second of `--fps`, a number or a fraction. UsageError for anything else."""
+    """Parse the frames per second of `--fps`, a number or a fraction. UsageError for anything
+    else."""
     numerator, slash, denominator = text.partition("/")
     try:
         return float(Fraction(int(numerator), int(denominator))) if slash else float(text)
     except (ValueError, ZeroDivisionError, OverflowError):
-        raise UsageError(f"--fps: {text!r} is not a rate (for example 30, 29.97 or 30000/1001)") from None
+        raise UsageError(
+            f"--fps: {text!r} is not a rate (for example 30, 29.97 or 30000/1001)"
+        ) from None
 
 
 class Schedule:

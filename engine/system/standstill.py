@@ -1,8 +1,8 @@
 """Detects from outside the frame loop that no picture comes, and reports what the loop is doing.
 
-The loop counts a late frame only when it has ended: while a driver, a disk or a sink blocks one, the statistics look
-normal. So it marks each frame's beginning and end here, and a thread looks at the mark ten times per second. It
-needs the GIL, which every wait of the loop releases.
+The loop counts a late frame only when it has ended: while a driver, a disk or a sink blocks one,
+the statistics look normal. So it marks each frame's beginning and end here, and a thread looks at
+the mark ten times per second. It needs the GIL, which every wait of the loop releases.
 """
 
 import logging
@@ -36,10 +36,12 @@ class FrameMark:
         """Part of the frame in progress: drawing, publishing ..."""
         self.thread_id = 0
         self.is_watched = False
-        """True from the first published picture on: before it things are compiled. Offline nobody sees a standstill."""
+        """True from the first published picture on: before it things are compiled. Offline nobody
+        sees a standstill."""
 
     def begin(self, now_s: float) -> None:
-        self.step, self.thread_id = "reading values", threading.get_ident()
+        self.step = "reading values"
+        self.thread_id = threading.get_ident()
         self.began_s = now_s
 
     def end(self, *, is_published: bool) -> None:
@@ -70,17 +72,25 @@ class Watchdog:
         report: Report,
         notice: Callable[[str], None],
     ) -> None:
-        """`describe()`: what is being drawn. `is_overloaded()`: frames were late before, too. `finish_files()` and
-        `on_stuck()` are called once if the run should end, but its last frame has taken STUCK_S more."""
-        self._mark, self._clock = mark, clock
-        self._describe, self._is_overloaded, self._is_stopping = describe, is_overloaded, is_stopping
-        self._finish_files, self._on_stuck = finish_files, on_stuck
-        self._report, self._notice = report, notice
+        """`describe()`: what is being drawn. `is_overloaded()`: frames were late before, too.
+        `finish_files()` and `on_stuck()` are called once if the run should end, but its last frame
+        has taken STUCK_S more."""
+        self._mark = mark
+        self._clock = clock
+        self._describe = describe
+        self._is_overloaded = is_overloaded
+        self._is_stopping = is_stopping
+        self._finish_files = finish_files
+        self._on_stuck = on_stuck
+        self._report = report
+        self._notice = notice
         self._reported_s: float | None = None  # beginning of the frame that was reported
         self._longest_s = 0.0
         self._stopping_s: float | None = None
         self._ended = threading.Event()
-        self._thread = GuardedThread("watchdog", self._run, Guard(log, report, "watchdog", "the watchdog failed"))
+        self._thread = GuardedThread(
+            "watchdog", self._run, Guard(log, report, "watchdog", "the watchdog failed")
+        )
 
     def start(self) -> None:
         self._thread.start()
@@ -90,7 +100,8 @@ class Watchdog:
         self._thread.join()
 
     def step(self, now_s: float) -> None:
-        standing_s, began_s = self._mark.standing_s(now_s), self._mark.began_s
+        standing_s = self._mark.standing_s(now_s)
+        began_s = self._mark.began_s
         if self._reported_s is not None and began_s != self._reported_s:
             self._notice(f"pictures come again, after {self._longest_s:.1f} s without one")
             self._reported_s = None
@@ -99,7 +110,8 @@ class Watchdog:
             self._reported_s = began_s
             self._report(
                 "standstill",
-                f"no picture for {standing_s:.1f} s: {OVERLOADED if self._is_overloaded() else ''}{self._describe()}; "
+                f"no picture for {standing_s:.1f} s: "
+                f"{OVERLOADED if self._is_overloaded() else ''}{self._describe()}; "
                 f"stack: {stack_of(self._mark.thread_id)}",
             )
         if began_s is None or now_s - began_s < LIMIT_S or not self._is_stopping():
@@ -120,4 +132,7 @@ def stack_of(thread_id: int) -> str:
     """The stack of a thread in one line, innermost call first."""
     frame: FrameType | None = sys._current_frames().get(thread_id)
     calls = traceback.extract_stack(frame)[::-1][:STACK_DEPTH] if frame is not None else []
-    return " < ".join(f"{Path(call.filename).name}:{call.lineno} {call.name}" for call in calls) or "unknown"
+    return (
+        " < ".join(f"{Path(call.filename).name}:{call.lineno} {call.name}" for call in calls)
+        or "unknown"
+    )

@@ -1,4 +1,5 @@
-"""A TOML file that the engine writes and people edit: a preset, banks, cues, a map, the autosave."""
+"""A TOML file that the engine writes and people edit: a preset, banks, cues, a map, the
+autosave."""
 
 from pathlib import Path
 from typing import Any
@@ -10,15 +11,20 @@ from engine.system.translate_errors import refused
 
 
 class StoredFile:
-    """Reads and writes one TOML file of the engine. It waits for the disk, and raises `error`. One thread at a time."""
+    """Reads and writes one TOML file of the engine. It waits for the disk, and raises `error`. One
+    thread at a time."""
 
-    def __init__(self, path: Path, what: str, error: type[MultiverseError], *, previous: str = "") -> None:
-        """`what`: the kind of file, for the message. `previous`: the name to which the first `write` renames the
-        existing file, if it could not be read completely, or is the last run's; "": it is replaced."""
+    def __init__(
+        self, path: Path, what: str, error: type[MultiverseError], *, previous: str = ""
+    ) -> None:
+        """`what`: the kind of file, for the message. `previous`: the name to which the first
+        `write` renames the existing file, if it could not be read completely, or is the last run's;
+        "": it is replaced."""
         self.path = path
         self.text: str | bytes | None = None
         """Its content, if this object has written it."""
-        self._what, self._error = what, error
+        self._what = what
+        self._error = error
         self._previous = previous
         self._written: tuple[int, int] | None = None  # the state of the file after the last `write`
 
@@ -29,12 +35,17 @@ class StoredFile:
         except FileNotFoundError:
             return None
         except OSError as reason:
-            raise self._error(f"{self.path}: cannot be read as a {self._what} ({reason.strerror or reason})") from None
+            raise self._error(
+                f"{self.path}: cannot be read as a {self._what} ({reason.strerror or reason})"
+            ) from None
         except ValueError as reason:
-            raise self._error(f"{self.path}: is not valid TOML ({' '.join(str(reason).split())})") from None
+            raise self._error(
+                f"{self.path}: is not valid TOML ({' '.join(str(reason).split())})"
+            ) from None
 
     def read_list(self, key: str) -> tuple[list[Any] | None, list[str]]:
-        """The list that its table has under this key only, and a line for each problem. Never raises; no file: None."""
+        """The list that its table has under this key only, and a line for each problem. Never
+        raises; no file: None."""
         try:
             table = self.read()
         except MultiverseError as reason:
@@ -49,8 +60,8 @@ class StoredFile:
         return [], [*problems, f"{self.path}: {key} is not a list of {key}s"]
 
     def write(self, text: str | bytes) -> None:
-        """Replace its content as a whole. Does nothing if the last `write` had this text and nobody has touched the
-        file since: several changes are written once."""
+        """Replace its content as a whole. Does nothing if the last `write` had this text and nobody
+        has touched the file since: several changes are written once."""
         if text == self.text and self._written in (None, self._state()):
             return
         if self._previous and self.path.exists():

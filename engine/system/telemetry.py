@@ -13,7 +13,9 @@ from engine.system.reporting import Report
 
 log = logging.getLogger("multiverse")
 
-REPORT_INTERVAL_S = 1.0  # a few lines per second and cause: readable, and many packets cannot fill a disk
+REPORT_INTERVAL_S = (
+    1.0  # a few lines per second and cause: readable, and many packets cannot fill a disk
+)
 MAX_LINES = 5
 MAX_WARNINGS = 20
 MAX_PROBLEMS = 10  # of one file that are reported one by one; the rest are only counted
@@ -24,7 +26,8 @@ RESERVOIR_FRAMES = 100_000  # 27 min at 60 fps: the window of the summary at exi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameMs:
-    """Percentiles of the milliseconds from a frame's start to its publication, without the wait for its due time."""
+    """Percentiles of the milliseconds from a frame's start to its publication, without the wait for
+    its due time."""
 
     p50: float = 0.0
     p95: float = 0.0
@@ -44,7 +47,8 @@ class FrameFaults:
 
     @property
     def is_overloaded(self) -> bool:
-        """True if a tenth or more of the frames did not come in time: the machine is too slow, not one frame."""
+        """True if a tenth or more of the frames did not come in time: the machine is too slow, not
+        one frame."""
         return 0 < self.due <= 10 * (self.late + self.dropped)
 
 
@@ -63,10 +67,12 @@ class FrameTimes:
         self._first_s = 0.0
         self._last_s = 0.0
         self._marks: deque[tuple[float, int, int, int]] = deque(maxlen=int(RECENT_S) + 1)
-        """Once per second: the time, and the counts of published, late and dropped frames so far."""
+        """Once per second: the time, and the counts of published, late and dropped frames so
+        far."""
 
     def add(self, *, work_s: float, draw_s: float, published_s: float, is_late: bool) -> None:
-        """Count one published frame. `work_s`: duration of all its work; `draw_s`: duration of the draw in it."""
+        """Count one published frame. `work_s`: duration of all its work; `draw_s`: duration of the
+        draw in it."""
         if self.frames == 0:
             self._first_s = published_s
         self._work_ms[self.frames % RESERVOIR_FRAMES] = work_s * 1000.0
@@ -80,18 +86,24 @@ class FrameTimes:
 
     def recent_faults(self) -> FrameFaults:
         """Late and dropped frames of the ten seconds before the newest frame. Any thread."""
-        if not (recent := [mark for mark in self._marks.copy() if mark[0] >= self._last_s - RECENT_S]):
+        recent = [mark for mark in self._marks.copy() if mark[0] >= self._last_s - RECENT_S]
+        if not recent:
             return FrameFaults()
         _, frames, late, dropped = recent[0]
-        frames, late, dropped = self.frames - frames, self.late - late, self.dropped - dropped
+        frames = self.frames - frames
+        late = self.late - late
+        dropped = self.dropped - dropped
         return FrameFaults(due=frames + dropped, late=late, dropped=dropped)
 
     def fps_now(self, standing_s: float = 0.0) -> float:
-        """Frames per second over the latest two seconds, with the frame in progress if it has taken `standing_s`."""
+        """Frames per second over the latest two seconds, with the frame in progress if it has taken
+        `standing_s`."""
         if standing_s >= 2.0:
             return 0.0
         stamps = list(self._published_s)
-        recent = [stamp for stamp in stamps if stamp > stamps[-1] + standing_s - 2.0] if stamps else []
+        recent = (
+            [stamp for stamp in stamps if stamp > stamps[-1] + standing_s - 2.0] if stamps else []
+        )
         if len(recent) < 2:
             return 0.0
         return (len(recent) - 1) / max(recent[-1] + standing_s - recent[0], 1e-9)
@@ -110,7 +122,8 @@ class FrameTimes:
         return _percentiles(self._draw_ms[self._newest(newest)])
 
     def overhead_ms(self, newest: int = RESERVOIR_FRAMES) -> FrameMs:
-        """Like `work_ms`, for everything but the draw: parameters, audio features, upload, publication."""
+        """Like `work_ms`, for everything but the draw: parameters, audio features, upload,
+        publication."""
         rows = self._newest(newest)
         return _percentiles(self._work_ms[rows] - self._draw_ms[rows])
 
@@ -128,10 +141,12 @@ def _percentiles(times_ms: np.ndarray) -> FrameMs:
 
 
 class Warnings:
-    """Counts warnings by cause, and logs each line at most once per second, a few of each cause. Any thread."""
+    """Counts warnings by cause, and logs each line at most once per second, a few of each cause.
+    Any thread."""
 
     def __init__(self, clock: Clock, on_line: Callable[[str], None] = lambda line: None) -> None:
-        """`on_line(line)` is called for each logged line, on the thread that reports it; it must not wait."""
+        """`on_line(line)` is called for each logged line, on the thread that reports it; it must
+        not wait."""
         self._clock = clock
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
@@ -142,13 +157,15 @@ class Warnings:
         self._on_line = on_line
 
     def report(self, key: str, message: str) -> None:
-        """Count `key`; log `message` unless it, or MAX_LINES others of the key, were logged within a second."""
+        """Count `key`; log `message` unless it, or MAX_LINES others of the key, were logged within
+        a second."""
         now_s = self._clock.now_s()
         with self._lock:
             self._counts[key] += 1
             since_s, lines = self._logged.get(key, (now_s, set()))
             if now_s - since_s >= REPORT_INTERVAL_S:
-                since_s, lines = now_s, set()
+                since_s = now_s
+                lines = set()
             if message in lines or len(lines) >= MAX_LINES:
                 self._skipped[key] += 1
                 return

@@ -1,4 +1,5 @@
-"""Rate limits as token buckets: `capacity` at once, then `per_second`. Pure: time comes in as an argument.
+"""Rate limits as token buckets: `capacity` at once, then `per_second`. Pure: time comes in as an
+argument.
 
 The algorithm is the usual one (https://en.wikipedia.org/wiki/Token_bucket). A bucket starts full.
 """
@@ -8,11 +9,14 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Final
 
-ROUNDING: Final = 1e-6  # of a token: the sum of rounding errors after many small steps of a float clock
+ROUNDING: Final = (
+    1e-6  # of a token: the sum of rounding errors after many small steps of a float clock
+)
 
 
 class TokenBucket:
-    """A rate limit as one token bucket. Not locked: use it on one thread, or under the caller's lock."""
+    """A rate limit as one token bucket. Not locked: use it on one thread, or under the caller's
+    lock."""
 
     def __init__(self, capacity: float, per_second: float) -> None:
         self._capacity = float(capacity)
@@ -55,14 +59,18 @@ class TokenBucket:
 
 
 class TokenBuckets:
-    """A bucket per key, such as a sender's host. Keeps the `max_keys` used last; a forgotten key starts full again."""
+    """A bucket per key, such as a sender's host. Keeps the `max_keys` used last; a forgotten key
+    starts full again."""
 
     def __init__(self, capacity: float, per_second: float, max_keys: int = 1024) -> None:
-        self._capacity, self._per_second, self._max_keys = capacity, per_second, max_keys
+        self._capacity = capacity
+        self._per_second = per_second
+        self._max_keys = max_keys
         self._buckets: OrderedDict[Hashable, TokenBucket] = OrderedDict()
 
     def __getitem__(self, key: Hashable) -> TokenBucket:
-        if (bucket := self._buckets.get(key)) is None:
+        bucket = self._buckets.get(key)
+        if bucket is None:
             bucket = self._buckets[key] = TokenBucket(self._capacity, self._per_second)
             if len(self._buckets) > self._max_keys:
                 self._buckets.popitem(last=False)
@@ -76,7 +84,8 @@ class TokenBuckets:
 
 
 class SharedLimit:
-    """A limit per key, and one for all keys together, which senders with forged addresses cannot evade. Any thread."""
+    """A limit per key, and one for all keys together, which senders with forged addresses cannot
+    evade. Any thread."""
 
     def __init__(self, each: TokenBuckets, together: TokenBucket) -> None:
         self._each = each

@@ -11,12 +11,16 @@ Description = str | Callable[[Any], str]
 
 
 @contextmanager
-def translate_errors(messages: Mapping[type[Exception], Description], *, as_: type[MultiverseError]) -> Iterator[None]:
-    """Context that raises `as_` for each listed error; the first matching type decides. Our own errors pass unchanged.
+def translate_errors(
+    messages: Mapping[type[Exception], Description], *, as_: type[MultiverseError]
+) -> Iterator[None]:
+    """Context that raises `as_` for each listed error; the first matching type decides. Our own
+    errors pass unchanged.
 
         with translate_errors({OSError: f"{path}: cannot be read"}, as_=SourceError):
 
-    turns FileNotFoundError into SourceError("clip.mov: cannot be read: No such file or directory")."""
+    turns FileNotFoundError into SourceError("clip.mov: cannot be read: No such file or
+    directory")."""
     try:
         yield
     except MultiverseError:
@@ -29,8 +33,8 @@ def translate_errors(messages: Mapping[type[Exception], Description], *, as_: ty
 
 @contextmanager
 def refused(doing: str, error: type[MultiverseError]) -> Iterator[None]:
-    """Context that raises `error` for an OSError, in one line: `doing` and the system's reason, as in
-    "clip.mov: cannot be read (No such file or directory)"."""
+    """Context that raises `error` for an OSError, in one line: `doing` and the system's reason, as
+    in "clip.mov: cannot be read (No such file or directory)"."""
     try:
         yield
     except OSError as reason:

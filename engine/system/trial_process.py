@@ -1,7 +1,8 @@
-"""A worker process for what may hang, crash or fill the memory: foreign shaders, fonts and pictures.
+"""A worker process for what may hang, crash or fill the memory: foreign shaders, fonts and
+pictures.
 
-It works at a low priority, with limits of processor time and memory. One that passes them or crashes is killed,
-and replaced for the next order, since a start takes half a second.
+It works at a low priority, with limits of processor time and memory. One that passes them or
+crashes is killed, and replaced for the next order, since a start takes half a second.
 """
 
 import base64
@@ -34,7 +35,8 @@ HANG_MARGIN: Final = 1.5  # such a process ends later than the engine would end 
 LINE_BYTES: Final = 192 << 10  # of a picture
 HANG: Final = "hang_s"
 """Key of an order: seconds after which the process ends by itself."""
-# One thread beside the show. Mesa's shader cache, on by default, is what makes the engine's compile of the file short.
+# One thread beside the show. Mesa's shader cache, on by default, is what makes the engine's compile
+# of the file short.
 ENVIRONMENT: Final = {"LP_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 Answer = tuple[dict[str, Any], Sequence[np.ndarray]]
@@ -48,20 +50,23 @@ class LateError(TimeoutError):
 
 
 class TrialProcess:
-    """The engine's end of a worker process that gets risky work: sends orders, receives answers, kills it at a
-    deadline. One thread at a time, but `kill` and `pid` any; every method may wait, until a deadline. They raise
-    TimeoutError when the process has taken more than `deadline_s` of processor time for an order, LateError when it
-    has taken much more by the clock. They raise EOFError when it has ended, OSError if it cannot be started."""
+    """The engine's end of a worker process that gets risky work: sends orders, receives answers,
+    kills it at a deadline. One thread at a time, but `kill` and `pid` any; every method may wait,
+    until a deadline. They raise TimeoutError when the process has taken more than `deadline_s` of
+    processor time for an order, LateError when it has taken much more by the clock. They raise
+    EOFError when it has ended, OSError if it cannot be started."""
 
     wall_deadlines = 3.0
-    """The process runs only when the show leaves it a core. So its processor time counts, and only what waits, such as
-    for a GPU that hangs, meets this multiple of the deadline by the clock."""
+    """The process runs only when the show leaves it a core. So its processor time counts, and only
+    what waits, such as for a GPU that hangs, meets this multiple of the deadline by the clock."""
 
     def __init__(self, module: str, call: str, deadline_s: float) -> None:
         """`call` of our module calls `serve_orders`."""
-        self._program, self.deadline_s = (module, call), deadline_s
+        self._program = (module, call)
+        self.deadline_s = deadline_s
         self._worker: WorkerProcess | None = None
-        self._end_s = self._max_used_s = 0.0
+        self._end_s = 0.0
+        self._max_used_s = 0.0
         self._refusal = ""
 
     @property
@@ -75,10 +80,13 @@ class TrialProcess:
             return self._refusal
         self.kill()
         try:
-            self._worker = WorkerProcess(*self._program, environment=ENVIRONMENT, niceness=priority.MAX_NICENESS)
+            self._worker = WorkerProcess(
+                *self._program, environment=ENVIRONMENT, niceness=priority.MAX_NICENESS
+            )
         except MultiverseError as error:
             raise OSError(in_one_line(error)) from error
-        self._end_s, self._max_used_s = time.monotonic() + START_DEADLINE_S, math.inf
+        self._end_s = time.monotonic() + START_DEADLINE_S
+        self._max_used_s = math.inf
         self._refusal = self.receive().get("refused", "")
         if self._refusal:
             self.kill()
@@ -95,9 +103,12 @@ class TrialProcess:
         """Send an order; its answers are received next. Returns why it refuses to work, or "".
 
         `wall_deadlines`: For this order; infinite for work that is known to end."""
-        if (refusal := self.start()) or (worker := self._worker) is None:
+        refusal = self.start()
+        if refusal or (worker := self._worker) is None:
             return refusal
-        wall_s = self.deadline_s * (self.wall_deadlines if wall_deadlines is None else wall_deadlines)
+        wall_s = self.deadline_s * (
+            self.wall_deadlines if wall_deadlines is None else wall_deadlines
+        )
         hang_s = min(HANG_MARGIN * wall_s, MAX_HANG_S)
         worker.send(json.dumps({**order, HANG: hang_s}).encode() + b"\n")
         self._end_s = time.monotonic() + wall_s
@@ -110,11 +121,13 @@ class TrialProcess:
         return message
 
     def receive_picture(self, shape: Sequence[int]) -> np.ndarray:
-        """Receive a picture, (height, width, channels) uint8, of at most 64 MB. ValueError for another size."""
+        """Receive a picture, (height, width, channels) uint8, of at most 64 MB. ValueError for
+        another size."""
         if math.prod(shape) > MAX_PICTURE_BYTES:
             raise ValueError(f"a picture of {shape}")
         pixels = np.empty(shape, np.uint8)
-        flat, done = pixels.reshape(-1), 0
+        flat = pixels.reshape(-1)
+        done = 0
         while done < flat.size:
             part = np.frombuffer(base64.b64decode(self._receive_line()), np.uint8)
             flat[done : done + part.size] = part
@@ -123,22 +136,27 @@ class TrialProcess:
 
     def kill(self) -> str:
         """End the process at once; why it ended. Idempotent. Any thread."""
-        worker, self._worker = self._worker, None
+        worker = self._worker
+        self._worker = None
         if worker is None:
             return exit_reason(None)
         worker.kill()
         return worker.reason
 
     def close(self, user: GuardedThread, patience_s: float) -> None:
-        """End the process and the thread that uses it, which may be starting it at this moment. Idempotent."""
+        """End the process and the thread that uses it, which may be starting it at this moment.
+        Idempotent."""
         for _ in range(CLOSE_TRIES):
             self.kill()
             user.join(patience_s / CLOSE_TRIES)
 
     def _receive_line(self) -> bytes:
-        if (worker := self._worker) is None:  # another thread has killed it
+        worker = self._worker
+        if worker is None:  # another thread has killed it
             raise EOFError
-        while (line := worker.receive(min(CHECK_INTERVAL_S, self._end_s - time.monotonic()))) is None:
+        while (
+            line := worker.receive(min(CHECK_INTERVAL_S, self._end_s - time.monotonic()))
+        ) is None:
             if _processor_s(worker) >= self._max_used_s:
                 raise TimeoutError
             if time.monotonic() >= self._end_s:
@@ -159,9 +177,10 @@ def _processor_s(worker: WorkerProcess) -> float:
 
 
 def serve_orders(open_work: Callable[[], Work], *, niceness: int, max_growth_bytes: int) -> None:
-    """Answer orders until the input closes. `open_work()` may refuse to work with a MultiverseError.
-    `max_growth_bytes`: address space beyond what it has once it can work (Linux). It ends by itself when its parent
-    dies, even while it hangs: `faulthandler` ends it from a thread that needs no GIL."""
+    """Answer orders until the input closes. `open_work()` may refuse to work with a
+    MultiverseError. `max_growth_bytes`: address space beyond what it has once it can work (Linux).
+    It ends by itself when its parent dies, even while it hangs: `faulthandler` ends it from a
+    thread that needs no GIL."""
     priority.lower_priority(niceness)
     answers = claim_output()
 
@@ -169,7 +188,10 @@ def serve_orders(open_work: Callable[[], Work], *, niceness: int, max_growth_byt
         answers.write(json.dumps(message).encode() + b"\n")
         answers.flush()
 
-    with contextlib.suppress(OSError), open(os.devnull, "w", encoding="utf-8") as nowhere:  # the engine has ended
+    with (
+        contextlib.suppress(OSError),
+        open(os.devnull, "w", encoding="utf-8") as nowhere,
+    ):  # the engine has ended
         try:
             work = open_work()
         except MultiverseError as error:
@@ -189,16 +211,23 @@ def serve_orders(open_work: Callable[[], Work], *, niceness: int, max_growth_byt
 
 
 def _packed(pixels: np.ndarray) -> Iterator[bytes]:
-    """Lines of base64. They are short because the engine unpacks them, and draws nothing while it unpacks one."""
+    """Lines of base64. They are short because the engine unpacks them, and draws nothing while it
+    unpacks one."""
     flat = np.ascontiguousarray(pixels).reshape(-1)
     for begin in range(0, flat.size, LINE_BYTES):
         yield base64.b64encode(flat[begin : begin + LINE_BYTES].data) + b"\n"
 
 
 def _limit_memory(max_growth_bytes: int) -> None:
-    """Let what needs too much end in a MemoryError, or this process, instead of the whole machine."""
+    """Let what needs too much end in a MemoryError, or this process, instead of the whole
+    machine."""
     if sys.platform == "linux":
         import resource
 
-        used_bytes = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (used_bytes + max_growth_bytes, resource.RLIM_INFINITY))
+        used_bytes = (
+            int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+            * resource.getpagesize()
+        )
+        resource.setrlimit(
+            resource.RLIMIT_AS, (used_bytes + max_growth_bytes, resource.RLIM_INFINITY)
+        )

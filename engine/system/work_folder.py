@@ -20,7 +20,8 @@ MAX_NAME_BYTES = 255  # of the usual file systems
 
 
 def hidden_beside(path: Path, ending: str) -> Path:
-    """`.NAME` and this ending, beside `path`; with a short name if a disk would refuse that as too long."""
+    """`.NAME` and this ending, beside `path`; with a short name if a disk would refuse that as too
+    long."""
     name = f".{path.name}{ending}"
     if len(os.fsencode(name)) > MAX_NAME_BYTES:
         name = f".{hashlib.sha256(os.fsencode(path.name)).hexdigest()}{ending}"
@@ -28,16 +29,19 @@ def hidden_beside(path: Path, ending: str) -> Path:
 
 
 class WorkFolder:
-    """A folder for an unfinished output, locked from the constructor until `close` or `remove`, or until the process
-    ends, however it ends. FolderBusyError if another run has locked it, SinkError if it cannot be made."""
+    """A folder for an unfinished output, locked from the constructor until `close` or `remove`, or
+    until the process ends, however it ends. FolderBusyError if another run has locked it, SinkError
+    if it cannot be made."""
 
     def __init__(self, output: Path, *, at: Path | None = None) -> None:
-        """Keeps the files of an interrupted run. `at`: the folder, if it is not beside the output."""
+        """Keeps the files of an interrupted run. `at`: the folder, if it is not beside the
+        output."""
         self.path = hidden_beside(output, ".partial") if at is None else at
         self._output = output
         with one_line(output):
             self._new = [folder for folder in self.path.parents if not folder.exists()]
-            """Parent folders that are made with it, deepest first; removed with it if they are empty."""
+            """Parent folders that are made with it, deepest first; removed with it if they are
+            empty."""
             self._lock = self._open()
             while not self._acquire_lock():  # another run removed it between our two steps
                 self._lock.close()
@@ -70,7 +74,11 @@ class WorkFolder:
 
     def _open(self) -> FileIO:
         while True:
-            when_free(partial(self.path.mkdir, parents=True, exist_ok=True), self.path, timeout_s=MAX_LIVE_WAIT_S)
+            when_free(
+                partial(self.path.mkdir, parents=True, exist_ok=True),
+                self.path,
+                timeout_s=MAX_LIVE_WAIT_S,
+            )
             lock = self.path / LOCK
             try:
                 return when_free(partial(FileIO, lock, "ab"), lock, timeout_s=MAX_LIVE_WAIT_S)
@@ -91,7 +99,8 @@ class WorkFolder:
 
 
 def check_writable(output: Path) -> None:
-    """Raise SinkError if `output` cannot be written. Missing folders are allowed; they are made later."""
+    """Raise SinkError if `output` cannot be written. Missing folders are allowed; they are made
+    later."""
     reason = why_refused(output)
     with one_line(output):
         parents = output.absolute().parents
@@ -99,7 +108,9 @@ def check_writable(output: Path) -> None:
         if not folder.is_dir():
             reason = reason or f"{folder} is not a folder"
     if reason or not os.access(folder, os.W_OK):
-        raise SinkError(f"{output}: cannot be written ({reason or f'no permission to write into {folder}'})")
+        raise SinkError(
+            f"{output}: cannot be written ({reason or f'no permission to write into {folder}'})"
+        )
 
 
 def file_key(path: Path) -> list[Any]:

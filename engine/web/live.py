@@ -2,14 +2,26 @@
 
     {"levels": [{"rms", "peak", "low", "mid", "high", "pitch_hz", "onset_count"}, ... per channel],
      "beat": {"beat", "bpm", "confidence"},
-     "fade": null or {"passed": 0..length, "length", "unit": "s", "beats" or "hand" (length 1)}}       20 per second
-    {"status": {... as in /status.json}}                                                               2 per second
-    {"moved": {address: value, ...}}: values with their modulation, while there are any               10 per second
-    {"waiting": {address: position 0..1, ...}}: parameters whose mapped fader was moved in the last 3 s and has not
-        taken over yet, and where it stands on their range; while there are any, and once empty       10 per second
-    {"sources": {name: level 0..1, ...}}: to clients that sent {"sources": true}                      10 per second
+     "fade": null or {"passed": 0..length, "length", "unit": "s", "beats" or "hand" (length 1)}}       20
+                                                                                                       per
+                                                                                                       second
+    {"status": {... as in /status.json}}                                                               2
+                                                                                                       per
+                                                                                                       second
+    {"moved": {address: value, ...}}: values with their modulation, while there are any               10
+                                                                                                      per
+                                                                                                      second
+    {"waiting": {address: position 0..1, ...}}: parameters whose mapped fader was moved in the last
+    3 s and has not
+        taken over yet, and where it stands on their range; while there are any, and once empty       10
+                                                                                                      per
+                                                                                                      second
+    {"sources": {name: level 0..1, ...}}: to clients that sent {"sources": true}                      10
+                                                                                                      per
+                                                                                                      second
     {"osc": [{"at_s", "from", "address", "args"} or {"at_s", "from", "refused"}, ...], "skipped": n}
-                                                           at most 10 per second, to clients that sent {"monitor": true}
+                                                           at most 10 per second, to clients that
+                                                           sent {"monitor": true}
 
 A slow browser gets only the newest levels and status, and the newest lines of the monitor.
 """
@@ -36,7 +48,9 @@ log = logging.getLogger(__name__)
 TICKS_HZ = 20
 TICKS_A_STATUS = 10
 TICKS_A_MONITOR = TICKS_A_MOVE = 2
-WATCHED_FRAMES = 60  # longer than from one tick to the next, also at 120 frames per second in a stutter
+WATCHED_FRAMES = (
+    60  # longer than from one tick to the next, also at 120 frames per second in a stutter
+)
 BEAT = ("beat", "bpm", "confidence")
 LEVELS = ("rms", "peak", "low", "mid", "high", "pitch_hz", "onset_count")
 
@@ -52,7 +66,8 @@ class Outbound:
     """The messages queued for one browser: the newest of each kind. Event loop only."""
 
     def __init__(self) -> None:
-        self.wants_osc = self.wants_sources = False
+        self.wants_osc = False
+        self.wants_sources = False
         self._texts: dict[str, str] = {}
         self._lines: deque[Line] = deque(maxlen=MAX_LINES)
         self._skipped = 0
@@ -71,7 +86,8 @@ class Outbound:
         """Wait until something is queued, then remove and return all of it."""
         await self._has_something.wait()
         self._has_something.clear()
-        texts, self._texts = list(self._texts.values()), {}
+        texts = list(self._texts.values())
+        self._texts = {}
         if self._lines:
             texts.append(as_json({"osc": list(self._lines), "skipped": self._skipped}))
             self._lines.clear()
@@ -80,9 +96,12 @@ class Outbound:
 
 
 class LiveFeed:
-    """Sends levels, beat, status and monitor to all browsers, which is all that reads them. Event loop only."""
+    """Sends levels, beat, status and monitor to all browsers, which is all that reads them. Event
+    loop only."""
 
-    def __init__(self, served: Served, monitor: OscMonitor, sockets: WebSockets, report: Report) -> None:
+    def __init__(
+        self, served: Served, monitor: OscMonitor, sockets: WebSockets, report: Report
+    ) -> None:
         self._served = served
         self._monitor = monitor
         self._sockets = sockets
@@ -120,7 +139,10 @@ class LiveFeed:
         try:
             request = msgspec.json.decode(data, type=LiveRequest)
         except (msgspec.MsgspecError, RecursionError) as error:
-            self._report("web request", f'page: {peer}: /live expects messages like {{"monitor": true}}: {error}')
+            self._report(
+                "web request",
+                f'page: {peer}: /live expects messages like {{"monitor": true}}: {error}',
+            )
             return
         if request.monitor is not None:
             self._watch(browser, request.monitor)
@@ -149,7 +171,9 @@ class LiveFeed:
     def tick(self, number: int) -> None:
         """Queue the messages that are due now for every browser. Called 20 times per second."""
         feedback = self._served.dispatcher.feedback
-        channels = [{name: getattr(channel, name) for name in LEVELS} for channel in feedback.features]
+        channels = [
+            {name: getattr(channel, name) for name in LEVELS} for channel in feedback.features
+        ]
         beat_now = {name: getattr(feedback.beat, name) for name in BEAT}
         self._put_all("levels", {"levels": channels, "beat": beat_now, "fade": self._served.fade()})
         if number % TICKS_A_MOVE == 0:
@@ -185,7 +209,8 @@ class LiveFeed:
 
 
 def as_json(value: object) -> str:
-    """Encode as JSON. Infinities (a silent level in dB) become null. File names that are not UTF-8 are escaped."""
+    """Encode as JSON. Infinities (a silent level in dB) become null. File names that are not UTF-8
+    are escaped."""
     try:
         return msgspec.json.encode(value).decode()
     except UnicodeEncodeError:

@@ -16,8 +16,9 @@ MAX_ARGUMENTS = 32  # shown per message
 
 JsonScalar = bool | int | float | str | None
 Line = dict[str, object]
-"""As sent to the browser: a message, `{"at_s", "from", "address", "args"}`, with `"unmapped": true` if it is of another
-program and not mapped; or why the one before was refused, `{"at_s", "from", "refused"}`. `at_s`: the engine's clock."""
+"""As sent to the browser: a message, `{"at_s", "from", "address", "args"}`, with `"unmapped": true`
+if it is of another program and not mapped; or why the one before was refused, `{"at_s", "from",
+"refused"}`. `at_s`: the engine's clock."""
 
 
 class OscMonitor:
@@ -38,7 +39,8 @@ class OscMonitor:
         self._dispatcher.set_watcher(None)
 
     def take(self) -> tuple[tuple[Line, ...], int]:
-        """The newest lines since the last call, at most 200, oldest first; and how many older ones were dropped."""
+        """The newest lines since the last call, at most 200, oldest first; and how many older ones
+        were dropped."""
         lines = []
         newest = self._last_number
         while self._noted:
@@ -58,7 +60,8 @@ class OscMonitor:
         return tuple(lines), max(0, skipped)
 
     def _note(self, at_s: float, sender: str, message: Message | str) -> None:
-        """Record a message or a refusal; those from one sender stay in order. Any thread. Hot path."""
+        """Record a message or a refusal; those from one sender stay in order. Any thread. Hot
+        path."""
         self._noted.append((next(self._numbers), at_s, sender, message))
 
 

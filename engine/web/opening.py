@@ -1,4 +1,5 @@
-"""Opens the page, OSCQuery, the previews and the picture of what is prepared at a control hub, on one port."""
+"""Opens the page, OSCQuery, the previews and the picture of what is prepared at a control hub, on
+one port."""
 
 from collections.abc import Callable, Mapping
 
@@ -30,13 +31,19 @@ def open_web(
     size_px: Callable[[], tuple[int, int]],
 ) -> WebServer | None:
     """The server, not yet started; None when the page is off."""
-    config, closing, osc = run.config, run.closing, control_inputs.osc
+    config = run.config
+    closing = run.closing
+    osc = control_inputs.osc
     if config.web == "off":
         if config.announce:
-            raise ConfigError("announce: needs OSCQuery, but web is off; set web or leave announce out")
+            raise ConfigError(
+                "announce: needs OSCQuery, but web is off; set web or leave announce out"
+            )
         return None
     if PICTURE in previews:
-        control_inputs.sending.poll(closing(prepared_picture(previews[PICTURE], run, control_hub, audio, size_px)).poll)
+        control_inputs.sending.poll(
+            closing(prepared_picture(previews[PICTURE], run, control_hub, audio, size_px)).poll
+        )
     name = service_name(config.name)
     feedback = control_hub.dispatcher.feedback
     tree = QueryTree(control_hub.store, feedback.last_published, control_hub.banks.shown_looks)

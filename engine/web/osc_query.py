@@ -1,4 +1,5 @@
-"""OSCQuery over HTTP and WebSocket. Transport only: engine/control/query creates the answers. Event loop only."""
+"""OSCQuery over HTTP and WebSocket. Transport only: engine/control/query creates the answers. Event
+loop only."""
 
 import asyncio
 import contextlib
@@ -26,14 +27,16 @@ class Alarm:
         self._is_ringing = False
 
     def ring(self) -> None:
-        """Wake the waiting task. Any thread; repeated calls before the task wakes cost almost nothing."""
+        """Wake the waiting task. Any thread; repeated calls before the task wakes cost almost
+        nothing."""
         if not self._is_ringing:
             self._is_ringing = True
             with contextlib.suppress(RuntimeError):  # the loop and its task have ended
                 self._loop.call_soon_threadsafe(self._rung.set)
 
     async def wait(self) -> None:
-        """Wait for `ring`. The caller must check for new data afterwards, so that none is missed."""
+        """Wait for `ring`. The caller must check for new data afterwards, so that none is
+        missed."""
         await self._rung.wait()
         self._rung.clear()
         self._is_ringing = False
@@ -44,11 +47,14 @@ class OscQuery:
     _tree: "QueryTree"
     _hub: "QueryClients"
     _host_info: Callable[[str], Mapping[str, object]]
-    """`host_info(address)`: HOST_INFO for a client that connected to that address of this machine."""
+    """`host_info(address)`: HOST_INFO for a client that connected to that address of this
+    machine."""
     _sockets: WebSockets
 
     async def send_node(self, request: web.Request) -> web.Response:
-        answer = self._tree.answer(request.path, attribute_of(request), self._host_info(reached_at(request)))
+        answer = self._tree.answer(
+            request.path, attribute_of(request), self._host_info(reached_at(request))
+        )
         return web.Response(body=answer.body, status=answer.status, content_type="application/json")
 
     async def serve_socket(self, request: web.Request) -> web.StreamResponse:
@@ -69,13 +75,16 @@ class OscQuery:
                     await send(data)
 
         try:
-            return await self._sockets.serve(request, on_message=on_message, send_messages=send_messages)
+            return await self._sockets.serve(
+                request, on_message=on_message, send_messages=send_messages
+            )
         finally:
             peer.close()
 
 
 def attribute_of(request: web.Request) -> str | None:
-    """The attribute after `?`, without `=` and its value (libossia sends `HOST_INFO=1`), and without the token."""
+    """The attribute after `?`, without `=` and its value (libossia sends `HOST_INFO=1`), and
+    without the token."""
     keys = (unquote(key.partition("=")[0]) for key in request.rel_url.raw_query_string.split("&"))
     return "&".join(key for key in keys if key not in ("", "token")) or None
 

@@ -1,7 +1,9 @@
-"""Pictures for viewers: /preview as a WebSocket, /stream.mjpg and /frame.jpg over HTTP. Event loop only.
+"""Pictures for viewers: /preview as a WebSocket, /stream.mjpg and /frame.jpg over HTTP. Event loop
+only.
 
-All take `?picture=main&fps=1..60&width=1..1280`; `picture` may also name one of the run's extra pictures. `width` is
-rounded up to the next of `WIDTHS_PX`, so that many viewers share an encoded picture.
+All take `?picture=main&fps=1..60&width=1..1280`; `picture` may also name one of the run's extra
+pictures. `width` is rounded up to the next of `WIDTHS_PX`, so that many viewers share an encoded
+picture.
 """
 
 import asyncio
@@ -16,7 +18,8 @@ from engine.web.serving.sockets import STUCK_S, Send, WebSockets, limit_send_buf
 BOUNDARY = "multiverse-frame"
 MAX_VIEWERS = 16
 PICTURE_TIMEOUT_S = 2.0  # of /frame.jpg
-DEFAULT_FPS, MAX_FPS = 30, 60
+DEFAULT_FPS = 30
+MAX_FPS = 60
 WIDTHS_PX = (320, 480, 640, 960, 1280)
 
 
@@ -26,7 +29,9 @@ class Screen:
     def __init__(self, tap: PreviewTap, fps: int, width_px: int) -> None:
         self._tap = tap
         self._loop = asyncio.get_running_loop()
-        self._arrived: asyncio.Queue[bytes] = asyncio.Queue()  # holds at most one: the next is delivered after is_ready
+        self._arrived: asyncio.Queue[bytes] = (
+            asyncio.Queue()
+        )  # holds at most one: the next is delivered after is_ready
         self._viewer: Viewer = tap.watch(fps, width_px, self._deliver)
 
     def _deliver(self, jpeg: bytes) -> None:
@@ -60,21 +65,28 @@ class PictureStreams:
                         await send(await screen.next())
                         screen.make_room()
 
-                return await self._sockets.serve(request, on_message=lambda data: None, send_messages=send_messages)
+                return await self._sockets.serve(
+                    request, on_message=lambda data: None, send_messages=send_messages
+                )
         except PictureUnavailable as refusal:
             # A browser hides HTTP errors from the page, but not the reason of a closed WebSocket.
             return await self._sockets.refuse(request, refusal.why)
 
     async def send_stream(self, request: web.Request) -> web.StreamResponse:
         """Send Motion JPEG until the viewer disconnects."""
-        response = web.StreamResponse(headers={"Content-Type": f"multipart/x-mixed-replace; boundary={BOUNDARY}"})
+        response = web.StreamResponse(
+            headers={"Content-Type": f"multipart/x-mixed-replace; boundary={BOUNDARY}"}
+        )
         with self._watching(request) as screen:
             try:
                 await response.prepare(request)
                 limit_send_buffer(request)
                 while True:
                     jpeg = await screen.next()
-                    head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+                    head = (
+                        f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: "
+                        f"{len(jpeg)}\r\n\r\n"
+                    )
                     async with asyncio.timeout(STUCK_S):
                         await response.write(head.encode() + jpeg + b"\r\n")
                     screen.make_room()
@@ -96,9 +108,12 @@ class PictureStreams:
     @contextlib.contextmanager
     def _watching(self, request: web.Request) -> Iterator[Screen]:
         picture = request.query.get("picture", "main")
-        if (tap := self._taps.get(picture)) is None:
+        tap = self._taps.get(picture)
+        if tap is None:
             names = " and ".join(", ".join(self._taps).rsplit(", ", 1))
-            raise PictureUnavailable(f"picture: {picture[:20]!r} does not exist; available: {names}")
+            raise PictureUnavailable(
+                f"picture: {picture[:20]!r} does not exist; available: {names}"
+            )
         fps = _whole_number(request, "fps", DEFAULT_FPS, MAX_FPS)
         width_px = _whole_number(request, "width", WIDTHS_PX[-1], WIDTHS_PX[-1])
         if sum(tap.viewers for tap in self._taps.values()) >= MAX_VIEWERS:
@@ -119,8 +134,14 @@ class PictureUnavailable(web.HTTPServiceUnavailable):
 
 
 def _whole_number(request: web.Request, name: str, default: int, most: int) -> int:
-    if (text := request.query.get(name)) is None:
+    text = request.query.get(name)
+    if text is None:
         return default
-    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(most)) and 1 <= int(text) <= most):
+    if not (
+        text.isascii()
+        and text.isdecimal()
+        and len(text) <= len(str(most))
+        and 1 <= int(text) <= most
+    ):
         raise PictureUnavailable(f"{name}: {text[:20]!r} is not a whole number from 1 to {most}")
     return int(text)

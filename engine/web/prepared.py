@@ -1,13 +1,15 @@
-"""The picture of what is prepared, `prepared` among the previews: the look that waits for the next take, in motion.
+"""The picture of what is prepared, `prepared` among the previews: the look that waits for the next
+take, in motion.
 
     viewers, /preset/prepare ─► process (cli/prepared_program.py) ◄──orders, 4 per second─ sound, beat, values
                                         └──a picture for each order──► PreviewTap
 
-The process draws with a small engine of its own, at the lowest priority, so the show never waits for it, and no code is
-written twice. It runs while something is prepared and somebody watches, and a while after. An order is sent when the
-picture before has come: a process that gets no time draws fewer pictures, and nothing queues up. It gets the sound, and
-no analysis of it: the prepared look has a window, a trigger and a hue glide of its own. All waiting is done on a thread
-of its own, which exists only as long as the process.
+The process draws with a small engine of its own, at the lowest priority, so the show never waits
+for it, and no code is written twice. It runs while something is prepared and somebody watches, and
+a while after. An order is sent when the picture before has come: a process that gets no time draws
+fewer pictures, and nothing queues up. It gets the sound, and no analysis of it: the prepared look
+has a window, a trigger and a hue glide of its own. All waiting is done on a thread of its own,
+which exists only as long as the process.
 """
 
 import logging
@@ -42,13 +44,19 @@ LONGER_SIDE_PX: Final = 320
 MIN_SIDE_PX: Final = 64  # of an engine
 PERIOD_S: Final = 0.25
 REST_S: Final = 30.0  # with nobody watching, then it ends; an engine takes seconds to start
-SOUND_S: Final = 3.0  # as much sound at most: the longest window and the automatic gain need it at the start
-STILL_AT: Final = 8  # the picture of a look that becomes its still: by then it has received two seconds of sound
+SOUND_S: Final = (
+    3.0  # as much sound at most: the longest window and the automatic gain need it at the start
+)
+STILL_AT: Final = (
+    8  # the picture of a look that becomes its still: by then it has received two seconds of sound
+)
 DEADLINE_S: Final = 120.0  # for a picture: the process runs only when the show leaves it a core
 CHECK_S: Final = 0.05
 MAX_END_S: Final = 2.0  # then it is killed
 # One thread beside the show, as for trials of shaders.
-ENVIRONMENT: Final = {name: "1" for name in ("LP_NUM_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS")}
+ENVIRONMENT: Final = {
+    name: "1" for name in ("LP_NUM_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS")
+}
 
 
 class PreparedSetup(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +86,8 @@ class DrawOrder(msgspec.Struct, frozen=True, kw_only=True):
     beat: float
     bpm: float
     at_s: float
-    """When the beat was `beat`, by `time.perf_counter`, which is the same for all processes of a machine."""
+    """When the beat was `beat`, by `time.perf_counter`, which is the same for all processes of a
+    machine."""
 
 
 class DrawnPicture(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +98,8 @@ class DrawnPicture(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PreparedPicture:
-    """Draws what is prepared, in a process of its own. `poll` on any one thread; `close` waits for the end of it."""
+    """Draws what is prepared, in a process of its own. `poll` on any one thread; `close` waits for
+    the end of it."""
 
     def __init__(
         self,
@@ -105,10 +115,19 @@ class PreparedPicture:
         keep: Callable[[LoadedPreset, np.ndarray], None] = lambda preset, rgba: None,
         now_s: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """`prepared()`: the preset that waits, None if there is none. `size_px()`: of the show's picture.
-        `keep(preset, rgba)` gets a picture of each one that was drawn for a while. All are called on the thread."""
-        self._tap, self._prepared, self._store, self._sound, self._tempo = tap, prepared, store, sound, tempo
-        self._size_px, self._setup, self._report, self._keep, self._now_s = size_px, setup, report, keep, now_s
+        """`prepared()`: the preset that waits, None if there is none. `size_px()`: of the show's
+        picture. `keep(preset, rgba)` gets a picture of each one that was drawn for a while. All are
+        called on the thread."""
+        self._tap = tap
+        self._prepared = prepared
+        self._store = store
+        self._sound = sound
+        self._tempo = tempo
+        self._size_px = size_px
+        self._setup = setup
+        self._report = report
+        self._keep = keep
+        self._now_s = now_s
         self._guard = Guard(log, report, "prepared.error", "the picture of what is prepared")
         self._end = threading.Event()
         self._thread: threading.Thread | None = None
@@ -124,7 +143,11 @@ class PreparedPicture:
 
     def poll(self, now_s: float) -> bool:
         """Start drawing if somebody watches what is prepared. Never waits; returns False."""
-        if self._is_watched() and not self._end.is_set() and (self._thread is None or not self._thread.is_alive()):
+        if (
+            self._is_watched()
+            and not self._end.is_set()
+            and (self._thread is None or not self._thread.is_alive())
+        ):
             self._thread = threading.Thread(target=self._run, name="prepared picture", daemon=True)
             self._thread.start()
         return False
@@ -158,7 +181,10 @@ class PreparedPicture:
             failures = 1 if self._has_drawn else failures + 1
             if self._is_needed():
                 delay_s = next_delay_s(failures)
-                line = f"the picture of what is prepared: {fault}; the show goes on, next try in {delay_s:g} s"
+                line = (
+                    f"the picture of what is prepared: {fault}; the show goes on, next try in "
+                    f"{delay_s:g} s"
+                )
                 self._report("prepared", line)
                 self._end.wait(delay_s)
 
@@ -183,11 +209,14 @@ class PreparedPicture:
         return refusal or process.reason
 
     def _draw(self, process: WorkerProcess) -> str:
-        """Have pictures drawn until they are not needed any more. Returns the refusal of the process, or "". EOFError
-        when it ends, TimeoutError when it hangs."""
+        """Have pictures drawn until they are not needed any more. Returns the refusal of the
+        process, or "". EOFError when it ends, TimeoutError when it hangs."""
         process.send(_line_of(self._setup))
-        orders, due_s = _OrderFactory(self._store, self._sound), self._now_s()
-        last, picture_count = None, 0  # pictures of the present preset
+        orders = _OrderFactory(self._store, self._sound)
+        due_s = self._now_s()
+        # pictures of the present preset
+        last = None
+        picture_count = 0
         while self._is_needed():
             now_s = self._now_s()
             preset = self._prepared()
@@ -212,7 +241,8 @@ class PreparedPicture:
     def _receive(self, process: WorkerProcess, end_s: float) -> DrawnPicture | None:
         """The next picture; None when the run ends first. EOFError, TimeoutError."""
         while not self._end.is_set():
-            if (line := process.receive(CHECK_S)) is not None:
+            line = process.receive(CHECK_S)
+            if line is not None:
                 return msgspec.json.decode(line, type=DrawnPicture)
             if self._now_s() > end_s:
                 raise TimeoutError
@@ -220,10 +250,15 @@ class PreparedPicture:
 
 
 def prepared_picture(
-    tap: PreviewTap, run: RunContext, control_hub: ControlHub, sound: AudioInput, size_px: Callable[[], tuple[int, int]]
+    tap: PreviewTap,
+    run: RunContext,
+    control_hub: ControlHub,
+    sound: AudioInput,
+    size_px: Callable[[], tuple[int, int]],
 ) -> PreparedPicture:
     """The picture of what is prepared at this control hub, offered to `tap`."""
-    config, presets = run.config, control_hub.preset_control
+    config = run.config
+    presets = control_hub.preset_control
 
     def keep(preset: LoadedPreset, rgba: np.ndarray) -> None:
         if presets.needs_picture(preset) and not is_dark(jpeg := encode_preview(rgba)):
@@ -231,7 +266,9 @@ def prepared_picture(
 
     return PreparedPicture(
         tap,
-        prepared=lambda: presets.cache.find(presets.mixer.prepared) if presets.mixer.prepared else None,
+        prepared=lambda: (
+            presets.cache.find(presets.mixer.prepared) if presets.mixer.prepared else None
+        ),
         store=control_hub.store,
         sound=sound,
         tempo=control_hub.tempo,
@@ -253,21 +290,35 @@ class _OrderFactory:
     """Makes the orders for one process: it knows what that process has been sent."""
 
     def __init__(self, store: ParamStore, sound: AudioInput) -> None:
-        self._store, self._sound = store, sound
+        self._store = store
+        self._sound = sound
         self._preset: LoadedPreset | None = None
         self._version = -1
         self._values: Mapping[str, Value] = {}
         self._next_sample = 0
 
-    def next(self, preset: LoadedPreset, beat: tuple[float, float, float], size_px: tuple[int, int]) -> DrawOrder:
-        is_cut, version, before = preset is not self._preset, self._store.version, self._values
+    def next(
+        self, preset: LoadedPreset, beat: tuple[float, float, float], size_px: tuple[int, int]
+    ) -> DrawOrder:
+        is_cut = preset is not self._preset
+        version = self._store.version
+        before = self._values
         if is_cut or version != self._version:
-            self._preset, self._version = preset, version
+            self._preset = preset
+            self._version = version
             present = self._store.snapshot()
             own = preset.by_address()
-            self._values = {address: own.get(address, present[address]) for address in PICTURE_ADDRESSES}
-        changed = {address: value for address, value in self._values.items() if is_cut or before[address] != value}
-        start_sample = self._sound.latest_features().end_sample - round(SOUND_S * self._sound.sample_rate_hz)
+            self._values = {
+                address: own.get(address, present[address]) for address in PICTURE_ADDRESSES
+            }
+        changed = {
+            address: value
+            for address, value in self._values.items()
+            if is_cut or before[address] != value
+        }
+        start_sample = self._sound.latest_features().end_sample - round(
+            SOUND_S * self._sound.sample_rate_hz
+        )
         block = self._sound.read_block(max(self._next_sample, start_sample))
         self._next_sample = block.first_sample + len(block.samples)
         at_beat, bpm, at_s = beat
@@ -294,11 +345,17 @@ def _line_of(message: PreparedSetup | DrawOrder) -> bytes:
 
 
 def _affects_picture(param: osc_schema.Param) -> bool:
-    """True for what a small engine needs to draw a look as the show would; not the master, which may be black."""
+    """True for what a small engine needs to draw a look as the show would; not the master, which
+    may be black."""
     is_audio = param.area == "audio"
     return param.type is not ParamType.TRIGGER and (
-        param.is_look or is_audio or param.area in ("multiverse", "safety") or param.address == "/tempo/beats_a_bar"
+        param.is_look
+        or is_audio
+        or param.area in ("multiverse", "safety")
+        or param.address == "/tempo/beats_a_bar"
     )
 
 
-PICTURE_ADDRESSES: Final = tuple(param.address for param in osc_schema.PARAMS if _affects_picture(param))
+PICTURE_ADDRESSES: Final = tuple(
+    param.address for param in osc_schema.PARAMS if _affects_picture(param)
+)

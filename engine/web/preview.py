@@ -1,9 +1,10 @@
 """Pictures of the output as JPEGs for viewers, each at its own frame rate, with backpressure.
 
-The frame loop calls `wants_frame` first. So a picture is read back from the GPU only if a viewer is due for one and has
-received the previous one, and the encoder is free. The loop never waits: at most one picture is in progress. So a
-viewer with a slow connection gets fewer pictures, all of them recent, and costs less. `EncoderThread` encodes a picture
-once for all viewers of a width; `StillCamera` is a viewer that takes one picture, for saved presets.
+The frame loop calls `wants_frame` first. So a picture is read back from the GPU only if a viewer is
+due for one and has received the previous one, and the encoder is free. The loop never waits: at
+most one picture is in progress. So a viewer with a slow connection gets fewer pictures, all of them
+recent, and costs less. `EncoderThread` encodes a picture once for all viewers of a width;
+`StillCamera` is a viewer that takes one picture, for saved presets.
 """
 
 import logging
@@ -20,18 +21,25 @@ from engine.system.reporting import Report
 
 log = logging.getLogger(__name__)
 
-MAX_SIDE_PX = 1280  # only a preview; with larger pictures a phone's connection is the limit, not its screen
+MAX_SIDE_PX = (
+    1280  # only a preview; with larger pictures a phone's connection is the limit, not its screen
+)
 QUALITY = 80
 STILL_WIDTH_PX = 320
 STILL_FPS = 60
 DARK = 12  # of 255; a still without a brighter value counts as dark
 MAX_WAITING = 100  # queued stills while no picture is drawn; the oldest are dropped
-EARLY_S = 1 / 120  # how early a picture may be, but at most a quarter of a period: tolerates jitter of the frame loop
+EARLY_S = (
+    1 / 120
+    # how early a picture may be, but at most a quarter of a period: tolerates jitter of the frame
+    # loop
+)
 
 
 class FrameRate:
-    """The due times of pictures at one frame rate. Viewers with the same rate share it, and so share every picture. Not
-    a token bucket: after a pause two pictures must not follow in quick succession."""
+    """The due times of pictures at one frame rate. Viewers with the same rate share it, and so
+    share every picture. Not a token bucket: after a pause two pictures must not follow in quick
+    succession."""
 
     def __init__(self, fps: int) -> None:
         self.fps = fps
@@ -71,7 +79,9 @@ class PreviewTap:
 
     def __init__(self) -> None:
         self._offered: queue.SimpleQueue[Offered | None] = queue.SimpleQueue()
-        self._viewers: tuple[Viewer, ...] = ()  # replaced, never mutated: the frame loop reads it without a lock
+        self._viewers: tuple[
+            Viewer, ...
+        ] = ()  # replaced, never mutated: the frame loop reads it without a lock
         self._changing_viewers = threading.Lock()
         self._due: tuple[Viewer, ...] = ()
         self._is_busy = False
@@ -90,7 +100,8 @@ class PreviewTap:
         return bool(self._due)
 
     def offer(self, rgba: np.ndarray) -> None:
-        """Hand over (height, width, 4) uint8, row 0 at the top. Not copied: the caller must not write to it again."""
+        """Hand over (height, width, 4) uint8, row 0 at the top. Not copied: the caller must not
+        write to it again."""
         self._is_busy = True
         for viewer in self._due:
             viewer.is_ready = False
@@ -103,8 +114,8 @@ class PreviewTap:
         return len(self._viewers)
 
     def watch(self, fps: int, width_px: int, deliver: Callable[[bytes], None]) -> Viewer:
-        """Add a viewer of this picture. `deliver` is called with JPEGs of at most this rate and width, on the encoder's
-        thread. It is called again only after `is_ready` has been set."""
+        """Add a viewer of this picture. `deliver` is called with JPEGs of at most this rate and
+        width, on the encoder's thread. It is called again only after `is_ready` has been set."""
         with self._changing_viewers:
             shared = (viewer.rate for viewer in self._viewers if viewer.rate.fps == fps)
             viewer = Viewer(next(shared, None) or FrameRate(fps), width_px, deliver)
@@ -163,8 +174,9 @@ class EncoderThread:
 
 
 class StillCamera:
-    """Takes single pictures of the output. Thread-safe. Needs the tap's encoder thread, so a running web server. A
-    picture costs the frame loop as much as one preview frame, and nothing extra while somebody watches the preview."""
+    """Takes single pictures of the output. Thread-safe. Needs the tap's encoder thread, so a
+    running web server. A picture costs the frame loop as much as one preview frame, and nothing
+    extra while somebody watches the preview."""
 
     def __init__(self, tap: PreviewTap) -> None:
         self._tap = tap
@@ -173,7 +185,8 @@ class StillCamera:
         self._viewer: Viewer | None = None
 
     def take(self, deliver: Callable[[bytes], None]) -> None:
-        """Call `deliver(jpeg)` with the next frame, 320 px wide, on the encoder's thread. Not called if it is dark."""
+        """Call `deliver(jpeg)` with the next frame, 320 px wide, on the encoder's thread. Not
+        called if it is dark."""
         with self._lock:
             del self._waiting[: len(self._waiting) + 1 - MAX_WAITING]
             self._waiting.append(deliver)
@@ -182,7 +195,8 @@ class StillCamera:
 
     def _on_picture(self, jpeg: bytes) -> None:
         with self._lock:
-            waiting, self._waiting = self._waiting, []
+            waiting = self._waiting
+            self._waiting = []
             if self._viewer is not None:
                 self._tap.leave(self._viewer)
                 self._viewer = None
@@ -199,9 +213,11 @@ def is_dark(jpeg: bytes) -> bool:
 
 
 def encode_preview(rgba: np.ndarray, width_px: int = MAX_SIDE_PX) -> bytes:
-    """Encode (height, width, 4) uint8 as JPEG without alpha (that is, over black); never enlarges. At most `width_px`
-    wide, and no side longer than `MAX_SIDE_PX`. OpenCV and libjpeg-turbo work without the GIL."""
-    # Imported for the first viewer: importing OpenCV takes long, and must not delay the engine's first picture.
+    """Encode (height, width, 4) uint8 as JPEG without alpha (that is, over black); never enlarges.
+    At most `width_px` wide, and no side longer than `MAX_SIDE_PX`. OpenCV and libjpeg-turbo work
+    without the GIL."""
+    # Imported for the first viewer: importing OpenCV takes long, and must not delay the engine's
+    # first picture.
     import cv2
     import simplejpeg
 
@@ -209,7 +225,8 @@ def encode_preview(rgba: np.ndarray, width_px: int = MAX_SIDE_PX) -> bytes:
     scale = min(width_px / width, MAX_SIDE_PX / max(height, width))
     if scale < 1:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        # Area averaging takes seven times as long, and only looks better where pixels would be skipped.
+        # Area averaging takes seven times as long, and only looks better where pixels would be
+        # skipped.
         interpolation = cv2.INTER_LINEAR if scale >= 0.5 else cv2.INTER_AREA
         rgba = cv2.resize(rgba, size, interpolation=interpolation)
     jpeg: bytes = simplejpeg.encode_jpeg(

@@ -70,7 +70,8 @@ class Routes:
         return is_either and (_is_websocket(request) or not _is_for_page(request))
 
     async def send_page_file(self, request: web.Request) -> web.Response:
-        if (file := self._page.get(request.match_info["path"])) is None:
+        file = self._page.get(request.match_info["path"])
+        if file is None:
             raise web.HTTPNotFound(text="the page has no such file\n")
         return _response_of(file)
 
@@ -79,22 +80,28 @@ class Routes:
 
     async def send_preset_pictures(self, request: web.Request) -> web.Response:
         """Send the version of each picture, by the name of its preset."""
-        versions = {name: picture.version for name, picture in self.served.preset_pictures().items()}
+        versions = {
+            name: picture.version for name, picture in self.served.preset_pictures().items()
+        }
         return web.Response(text=as_json(versions), content_type="application/json")
 
     async def send_preset_picture(self, request: web.Request) -> web.Response:
-        if (picture := self.served.preset_pictures().get(request.match_info["name"])) is None:
+        picture = self.served.preset_pictures().get(request.match_info["name"])
+        if picture is None:
             raise web.HTTPNotFound(text="no preset of that name has a picture\n")
         return web.Response(body=picture.jpeg, content_type="image/jpeg")
 
     async def send_shader_pictures(self, request: web.Request) -> web.Response:
         """Send the names of the shaders that have a picture, each with a version."""
-        versions = {name: str(zlib.crc32(rgb.data)) for name, rgb in self.served.shader_pictures().items()}
+        versions = {
+            name: str(zlib.crc32(rgb.data)) for name, rgb in self.served.shader_pictures().items()
+        }
         return web.Response(text=as_json(versions), content_type="application/json")
 
     async def send_shader_picture(self, request: web.Request) -> web.Response:
         """Send the thumbnail of `?name=NAME`, which may contain a slash."""
-        if (rgb := self.served.shader_pictures().get(request.query.get("name", ""))) is None:
+        rgb = self.served.shader_pictures().get(request.query.get("name", ""))
+        if rgb is None:
             raise web.HTTPNotFound(text="no shader of that name has been tested\n")
         rgba = np.dstack((rgb, np.full(rgb.shape[:2], 255, np.uint8)))
         return web.Response(body=encode_preview(rgba), content_type="image/jpeg")

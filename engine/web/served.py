@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """Everything that a `WebServer` serves. The functions are called on the web thread and must not block."""
+    """Everything that a `WebServer` serves. The functions are called on the web thread and must not
+    block."""
 
     taps: Mapping[str, PreviewTap]
     """The available pictures by name: `main` and the run's extra pictures."""
@@ -36,5 +37,6 @@ class Served:
     tree: "QueryTree"
     hub: "QueryClients"
     host_info: Callable[[str, tuple[str, int]], Mapping[str, object]]
-    """Called with the address of this machine that the client connected to, and the server's listening address."""
+    """Called with the address of this machine that the client connected to, and the server's
+    listening address."""
     dispatcher: Dispatcher

@@ -39,7 +39,9 @@ class WebServer:
         self.token = token or new_token()
         self._served = served
         self._report = report
-        self._allowed_hosts, self._is_local, self._accepts_osc = allowed_hosts, is_local, accepts_osc
+        self._allowed_hosts = allowed_hosts
+        self._is_local = is_local
+        self._accepts_osc = accepts_osc
         self._web: WebThread | None = None
 
     @property
@@ -73,7 +75,8 @@ class WebServer:
         from engine.web.routes import Routes
         from engine.web.serving.sockets import WebSockets
 
-        served, sockets = self._served, WebSockets(self._report)
+        served = self._served
+        sockets = WebSockets(self._report)
         app = Routes(
             served=served,
             access=Access(
@@ -86,7 +89,9 @@ class WebServer:
             sockets=sockets,
             pictures=PictureStreams(served.taps, sockets),
             live=LiveFeed(served, OscMonitor(served.dispatcher), sockets, self._report),
-            osc_query=OscQuery(served.tree, served.hub, lambda at: served.host_info(at, self.address), sockets),
+            osc_query=OscQuery(
+                served.tree, served.hub, lambda at: served.host_info(at, self.address), sockets
+            ),
             # Browsers send a host's cookies to all its ports: two engines need two names.
             cookie=f"multiverse_{self.address[1]}",
             report=self._report,
@@ -96,7 +101,9 @@ class WebServer:
 
     async def _encoding(self, app: "web.Application") -> AsyncIterator[None]:
         """Run the encoder threads while the server runs."""
-        encoders = [EncoderThread(picture, tap, self._report) for picture, tap in self._served.taps.items()]
+        encoders = [
+            EncoderThread(picture, tap, self._report) for picture, tap in self._served.taps.items()
+        ]
         for encoder in encoders:
             encoder.start()
         yield

@@ -1,4 +1,5 @@
-"""Files generated from the declarations. Each generator is a pure function; `FILES` lists the committed files.
+"""Files generated from the declarations. Each generator is a pure function; `FILES` lists the
+committed files.
 
 After a change to a declaration: `multiverse schema write`.
 """

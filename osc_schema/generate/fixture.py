@@ -1,7 +1,7 @@
 """The engine as a fixture for lighting desks: GDTF (DIN SPEC 15800) and QLC+'s format.
 
-A `.gdtf` file is a zip archive with `description.xml`. No geometry has a size, because a picture has no place on the
-stage. Names there have no full stops, which separate the parts of a link.
+A `.gdtf` file is a zip archive with `description.xml`. No geometry has a size, because a picture
+has no place on the stage. Names there have no full stops, which separate the parts of a link.
 """
 
 import io
@@ -13,9 +13,18 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from osc_schema.fixture import FixtureChannel
 from osc_schema.scale import scale_of
 
-MANUFACTURER, MODEL, MODE = "Multiverse", "Engine", "24 channels"
+MANUFACTURER = "Multiverse"
+MODEL = "Engine"
+MODE = "24 channels"
 _GEOMETRY = "Body"
-_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip archive has: the same declarations give the same bytes
+_DATE = (
+    1980,
+    1,
+    1,
+    0,
+    0,
+    0,
+)  # the earliest that a zip archive has: the same declarations give the same bytes
 _QLC = "http://www.qlcplus.org/FixtureDefinition"
 _QLC_VERSION = "4.12.6"  # of QLC+, which its validator wants with three numbers
 _UNITS = {
@@ -65,7 +74,8 @@ def gdtf(channels: Iterable[FixtureChannel]) -> bytes:
 
 def _attributes(definitions: Element, channels: Iterable[FixtureChannel]) -> None:
     SubElement(definitions, "ActivationGroups")
-    groups, attributes = SubElement(definitions, "FeatureGroups"), SubElement(definitions, "Attributes")
+    groups = SubElement(definitions, "FeatureGroups")
+    attributes = SubElement(definitions, "Attributes")
     used = {channel.attribute: channel for channel in channels}
     features = dict.fromkeys(channel.feature for channel in used.values())
     for group in dict.fromkeys(feature.partition(".")[0] for feature in features):
@@ -75,12 +85,19 @@ def _attributes(definitions: Element, channels: Iterable[FixtureChannel]) -> Non
                 SubElement(node, "Feature", Name=feature.partition(".")[2])
     for name, channel in used.items():
         unit = _physical(channel)[0]
-        SubElement(attributes, "Attribute", Name=name, Pretty=channel.name, Feature=channel.feature, PhysicalUnit=unit)
+        SubElement(
+            attributes,
+            "Attribute",
+            Name=name,
+            Pretty=channel.name,
+            Feature=channel.feature,
+            PhysicalUnit=unit,
+        )
 
 
 def _physical(channel: FixtureChannel) -> tuple[str, float, float]:
-    """Unit, and the values at 0 and 255. A shutter is 1 when it is open. The values between are on a line in GDTF: what
-    is not has no unit."""
+    """Unit, and the values at 0 and 255. A shutter is 1 when it is open. The values between are on
+    a line in GDTF: what is not has no unit."""
     param = channel.param
     if channel.is_shutter:
         return "None", 1.0, 0.0
@@ -140,8 +157,14 @@ def qxf(channels: Iterable[FixtureChannel]) -> str:
         node = SubElement(root, "Channel", Name=channel.name, Default=str(channel.default))
         SubElement(node, "Group", Byte="0").text = channel.group
         for first, last, name in channel.ranges():
-            preset = {"Preset": "ShutterOpen" if first == 0 else "ShutterClose"} if channel.is_shutter else {}
-            SubElement(node, "Capability", {"Min": str(first), "Max": str(last)} | preset).text = name
+            preset = (
+                {"Preset": "ShutterOpen" if first == 0 else "ShutterClose"}
+                if channel.is_shutter
+                else {}
+            )
+            SubElement(
+                node, "Capability", {"Min": str(first), "Max": str(last)} | preset
+            ).text = name
     mode = SubElement(root, "Mode", Name=MODE)
     for number, channel in enumerate(channels):
         SubElement(mode, "Channel", Number=str(number)).text = channel.name
@@ -155,4 +178,9 @@ def qxf(channels: Iterable[FixtureChannel]) -> str:
 
 def _xml(root: Element, doctype: bytes = b"") -> bytes:
     indent(root)
-    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + doctype + bytes(tostring(root, encoding="utf-8")) + b"\n"
+    return (
+        b'<?xml version="1.0" encoding="UTF-8"?>\n'
+        + doctype
+        + bytes(tostring(root, encoding="utf-8"))
+        + b"\n"
+    )

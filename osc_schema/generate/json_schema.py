@@ -1,7 +1,8 @@
-"""The address list for programs: a JSON Schema (2020-12) of an object with canonical values by address.
+"""The address list for programs: a JSON Schema (2020-12) of an object with canonical values by
+address.
 
-Properties that JSON Schema does not define are under `x-multiverse`, and so are the commands and the
-published messages, at the top level.
+Properties that JSON Schema does not define are under `x-multiverse`, and so are the commands and
+the published messages, at the top level.
 """
 
 import json
@@ -32,7 +33,9 @@ def json_schema(areas: Iterable[Area]) -> str:
         "title": "Multiverse parameters by OSC address",
         "type": "object",
         "additionalProperties": False,
-        "properties": {param.address: _property(param, area.title) for area in areas for param in area.params},
+        "properties": {
+            param.address: _property(param, area.title) for area in areas for param in area.params
+        },
         "x-multiverse": {
             "version": SCHEMA_VERSION,
             "commands": [_command(command) for area in areas for command in area.commands],
@@ -53,7 +56,11 @@ def _property(param: Param, title: str) -> dict[str, Any]:
     elif param.type in (ParamType.TEXT, ParamType.FILE):
         entry |= {"minLength": param.low, "maxLength": param.high}
     elif param.type is ParamType.COLOUR:
-        entry |= {"items": {"type": "number", "minimum": 0, "maximum": 1}, "minItems": 4, "maxItems": 4}
+        entry |= {
+            "items": {"type": "number", "minimum": 0, "maximum": 1},
+            "minItems": 4,
+            "maxItems": 4,
+        }
     entry["default"] = param.default
     entry["x-multiverse"] = {
         "area": title,
@@ -91,4 +98,6 @@ def _message(message: PublishedMessage) -> dict[str, Any]:
 
 
 def _arguments(arguments: Iterable[Argument]) -> list[dict[str, Any]]:
-    return [{"name": each.name, "type": each.type, "optional": each.is_optional} for each in arguments]
+    return [
+        {"name": each.name, "type": each.type, "optional": each.is_optional} for each in arguments
+    ]

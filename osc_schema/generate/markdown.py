@@ -1,4 +1,5 @@
-"""The address list for people: everything needed to control the engine without reading its source."""
+"""The address list for people: everything needed to control the engine without reading its
+source."""
 
 import dataclasses
 import re
@@ -41,8 +42,16 @@ _MESSAGE_ROW = "| Message | What it says | Arguments |"
 def address_list(areas: Iterable[Area]) -> str:
     """The whole list as Markdown, one section per area."""
     areas = tuple(areas)
-    fully_named = ", ".join(f"`/{name}`" for name in sorted({name for area in areas for name in area.fully_named}))
-    return "\n".join([_HEAD.replace("FULLY_NAMED", fully_named), _coercions(), *(_section(area) for area in areas)])
+    fully_named = ", ".join(
+        f"`/{name}`" for name in sorted({name for area in areas for name in area.fully_named})
+    )
+    return "\n".join(
+        [
+            _HEAD.replace("FULLY_NAMED", fully_named),
+            _coercions(),
+            *(_section(area) for area in areas),
+        ]
+    )
 
 
 def _coercions() -> str:
@@ -65,7 +74,8 @@ def _section(area: Area) -> str:
 
 
 def _families(params: Iterable[Param]) -> list[list[Param]]:
-    """Parameters grouped into families: those that differ only in a number in the address and in the default."""
+    """Parameters grouped into families: those that differ only in a number in the address and in
+    the default."""
     families: dict[Param, list[Param]] = {}
     for param in params:
         number = re.search(r"/(\d+)/", param.address)
@@ -89,7 +99,9 @@ def _in_general(description: str, n: str) -> str:
 
 def _param_row(family: list[Param]) -> str:
     first, last = family[0], family[-1]
-    address, description, defaults = first.address, first.description, [_default(param) for param in family]
+    address = first.address
+    description = first.description
+    defaults = [_default(param) for param in family]
     if len(family) > 1:
         low, high = (re.findall(r"/(\d+)/", param.address)[0] for param in (first, last))
         address = address.replace(f"/{low}/", f"/<{low}-{high}>/")
@@ -99,9 +111,15 @@ def _param_row(family: list[Param]) -> str:
     return _row(
         f"`{address}`",
         description,
-        f"{first.type.value} {_values(first)}".strip() + ", wrapped" * (first.out_of_range == "wrap"),
+        f"{first.type.value} {_values(first)}".strip()
+        + ", wrapped" * (first.out_of_range == "wrap"),
         ", ".join(defaults),
-        ", ".join(filter(None, (f"{first.smoothing_ms:g} ms" if first.smoothing_ms else "", _stored_in(first)))),
+        ", ".join(
+            filter(
+                None,
+                (f"{first.smoothing_ms:g} ms" if first.smoothing_ms else "", _stored_in(first)),
+            )
+        ),
     )
 
 

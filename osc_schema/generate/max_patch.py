@@ -1,21 +1,24 @@
-"""A patch for Max 8 or newer: one tab per area, two-way control, and the picture over Syphon or Spout.
+"""A patch for Max 8 or newer: one tab per area, two-way control, and the picture over Syphon or
+Spout.
 
-Each control is a separate row that can be copied into any patch. Values from the engine arrive through `r` with the
-parameter's address (`r /layer/1/angle`) and are shown with `set`, so there is no feedback loop; changes leave through
-`s multiverse-out`. `r multiverse-in` receives everything. A locked tab shows labels and controls only. The patch sends
-nothing in its first half second, because Max's dials output their loaded values then.
+Each control is a separate row that can be copied into any patch. Values from the engine arrive
+through `r` with the parameter's address (`r /layer/1/angle`) and are shown with `set`, so there is
+no feedback loop; changes leave through `s multiverse-out`. `r multiverse-in` receives everything. A
+locked tab shows labels and controls only. The patch sends nothing in its first half second, because
+Max's dials output their loaded values then.
 
-Incoming messages are dispatched once, in `p addresses`, by a chain of `route` objects with MAX_ADDRESSES addresses
-each, so that a message reaches only its own control. It is a chain, not a tree by the parts of the address: `route`
-matches whole symbols, and it is undocumented how `fromsymbol @separator /` handles a leading slash, numbers and the
-arguments after the address.
+Incoming messages are dispatched once, in `p addresses`, by a chain of `route` objects with
+MAX_ADDRESSES addresses each, so that a message reaches only its own control. It is a chain, not a
+tree by the parts of the address: `route` matches whole symbols, and it is undocumented how
+`fromsymbol @separator /` handles a leading slash, numbers and the arguments after the address.
 
-The receiver object is created when the picture is switched on. Only one of jit.gl.syphonclient (macOS) and
-jit.gl.spoutreceiver (Windows) exists on a system, and each is a package to install; the other would be an unknown
-object and print an error each time the patch is opened. `; max getsystem` returns the system (Cycling '74, Controlling
-Max with Messages), and `thispatcher` creates the object in place of the one named `picture`. The reference calls
-creating objects unsupported, but in a single file there is no other way in Max 8, and many published patches do it. The
-object is then queried for its sender: until it answers, the patch says what to install.
+The receiver object is created when the picture is switched on. Only one of jit.gl.syphonclient
+(macOS) and jit.gl.spoutreceiver (Windows) exists on a system, and each is a package to install; the
+other would be an unknown object and print an error each time the patch is opened. `; max getsystem`
+returns the system (Cycling '74, Controlling Max with Messages), and `thispatcher` creates the
+object in place of the one named `picture`. The reference calls creating objects unsupported, but in
+a single file there is no other way in Max 8, and many published patches do it. The object is then
+queried for its sender: until it answers, the patch says what to install.
 """
 
 import json
@@ -24,36 +27,61 @@ from itertools import pairwise
 from math import log
 from typing import Any
 
-from osc_schema.generate.pages import Page, Panel, SurfaceControl, columns, default_text, hint, pages
+from osc_schema.generate.pages import (
+    Page,
+    Panel,
+    SurfaceControl,
+    columns,
+    default_text,
+    hint,
+    pages,
+)
 from osc_schema.live_models import found_objects
 from osc_schema.scale import Scale, scale_of
 from osc_schema.types import Area, Param, ParamType
 
-HOST, PORT, LISTEN_PORT = "127.0.0.1", 9000, 9001
+HOST = "127.0.0.1"
+PORT = 9000
+LISTEN_PORT = 9001
 SENDER = "Multiverse"
 """Name of the Syphon server and of the Spout sender (`/sink/syphon/name`, `/sink/spout/name`)."""
-QUIET_MS, SILENCE_MS = 500, 3000  # three heartbeats
+# three heartbeats
+QUIET_MS = 500
+SILENCE_MS = 3000
 MAX_ADDRESSES = 40  # per `route`: one outlet each, and few boxes in the chain
 RECEIVERS = (
     ("macintosh", "Syphon", "jit.gl.syphonclient", "servername"),
     ("windows", "Spout", "jit.gl.spoutreceiver", "sendername"),
 )
-"""Max's name of the system, the package, the object in it, and its attribute for the sender's name."""
+"""Max's name of the system, the package, the object in it, and its attribute for the sender's
+name."""
 
 FOUND_OBJECTS = found_objects()
-HEARTBEAT, OBJECT_MESSAGES = "/engine/heartbeat", (FOUND_OBJECTS.count.address, FOUND_OBJECTS.best)
+HEARTBEAT = "/engine/heartbeat"
+OBJECT_MESSAGES = (FOUND_OBJECTS.count.address, FOUND_OBJECTS.best)
 
 _MAX_ROWS, _MAX_COLUMNS = 12, 4
-_ROW_PX, _COLUMN_PX, _LABEL_PX, _TITLE_PX, _WIRING_PX = 44, 340, 130, 30, 30
-_LINE_LETTERS, _LINE_PX = 100, 14  # of a comment as wide as a page, in Max's default font, Arial 12
-_ROUTE_PX, _ROUTE_LETTERS = 360.0, 48  # width of a column in `p addresses`, and length of a line of its `route`
+_ROW_PX = 44
+_COLUMN_PX = 340
+_LABEL_PX = 130
+_TITLE_PX = 30
+_WIRING_PX = 30
+# of a comment as wide as a page, in Max's default font, Arial 12
+_LINE_LETTERS = 100
+_LINE_PX = 14
+# width of a column in `p addresses`, and length of a line of its `route`
+_ROUTE_PX = 360.0
+_ROUTE_LETTERS = 48
 _NUMBERS = (ParamType.FLOAT, ParamType.STOPS)
 _TYPE_FLOAT = 0  # parameter_type
 _UNIT_FLOAT = 1  # parameter_unitstyle
 
 
-def max_patch(areas: Iterable[Area], *, host: str = HOST, port: int = PORT, listen_port: int = LISTEN_PORT) -> str:
-    """The patch as JSON text, for an engine at host:port that answers to listen_port on this machine."""
+def max_patch(
+    areas: Iterable[Area], *, host: str = HOST, port: int = PORT, listen_port: int = LISTEN_PORT
+) -> str:
+    """The patch as JSON text, for an engine at host:port that answers to listen_port on this
+    machine."""
     areas = tuple(areas)
     main = _Patcher(900, 720)
     _connection(main, host, port, listen_port, _addresses(areas))
@@ -63,7 +91,9 @@ def max_patch(areas: Iterable[Area], *, host: str = HOST, port: int = PORT, list
         main.window(page.title, 620, 40 + 28 * at, _page_patcher(page))
     text = json.dumps({"patcher": main.as_dict()}, ensure_ascii=False)
     for element in ("box", "patchline"):
-        text = text.replace(f', {{"{element}"', f',\n{{"{element}"')  # one line each; quotes inside texts are escaped
+        text = text.replace(
+            f', {{"{element}"', f',\n{{"{element}"'
+        )  # one line each; quotes inside texts are escaped
     return text + "\n"
 
 
@@ -75,8 +105,19 @@ class _Patcher:
         self._boxes: list[dict[str, Any]] = []
         self._lines: list[dict[str, Any]] = []
 
-    def box(self, kind: str, x: float, y: float, w: float, h: float, inlets: int, outlets: str, **more: Any) -> str:
-        """Add a box and return its id. `outlets`: one word per outlet, `-` for messages of any kind."""
+    def box(
+        self,
+        kind: str,
+        x: float,
+        y: float,
+        w: float,
+        h: float,
+        inlets: int,
+        outlets: str,
+        **more: Any,
+    ) -> str:
+        """Add a box and return its id. `outlets`: one word per outlet, `-` for messages of any
+        kind."""
         types = ["" if each == "-" else each for each in outlets.split()]
         name = f"obj-{len(self._boxes) + 1}"
         box = {"id": name, "maxclass": kind, "numinlets": inlets, "numoutlets": len(types)}
@@ -85,7 +126,9 @@ class _Patcher:
         self._boxes.append({"box": {**box, "patching_rect": [x, y, w, h], **more}})
         return name
 
-    def object(self, text: str, x: float, y: float, w: float, inlets: int, outlets: str, **more: Any) -> str:
+    def object(
+        self, text: str, x: float, y: float, w: float, inlets: int, outlets: str, **more: Any
+    ) -> str:
         return self.box("newobj", x, y, w, 22.0, inlets, outlets, text=text, **more)
 
     def comment(self, text: str, x: float, y: float, w: float, **more: Any) -> str:
@@ -111,7 +154,13 @@ class _Patcher:
     def as_dict(self) -> dict[str, Any]:
         return {
             "fileversion": 1,
-            "appversion": {"major": 8, "minor": 6, "revision": 0, "architecture": "x64", "modernui": 1},
+            "appversion": {
+                "major": 8,
+                "minor": 6,
+                "revision": 0,
+                "architecture": "x64",
+                "modernui": 1,
+            },
             "classnamespace": "box",
             "rect": [60.0, 100.0, *self._size],
             "openinpresentation": 0,
@@ -121,17 +170,28 @@ class _Patcher:
         }
 
 
-def _connection(main: _Patcher, host: str, port: int, listen_port: int, addresses: _Patcher) -> None:
+def _connection(
+    main: _Patcher, host: str, port: int, listen_port: int, addresses: _Patcher
+) -> None:
     main.comment("MULTIVERSE", 20, 10, 200, fontface=1)
-    main.comment(f"Engine at {host}:{port}, answers at UDP port {listen_port}. One tab per area.", 20, 34, 560)
+    main.comment(
+        f"Engine at {host}:{port}, answers at UDP port {listen_port}. One tab per area.",
+        20,
+        34,
+        560,
+    )
     main.comment("connect and get all values", 60, 64, 300)
     main.comment("connected", 60, 96, 300)
     button = main.box("button", 20, 62, 24, 24, 1, "bang", hint="Connect and get all values")
-    alive = main.box("toggle", 20, 94, 24, 24, 1, "int", parameter_enable=0, hint="On while the engine answers")
+    alive = main.box(
+        "toggle", 20, 94, 24, 24, 1, "int", parameter_enable=0, hint="On while the engine answers"
+    )
     begin = main.object("loadbang", 20, 140, 60, 1, "bang")
     pause = main.object(f"delay {QUIET_MS}", 20, 170, 70, 2, "bang")
     steps = main.object("t b b b", 20, 200, 60, 1, "bang bang bang")
-    subscribe = main.box("message", 180, 230, 170, 22, 2, "-", text=f"/engine/notify 1 {listen_port}")
+    subscribe = main.box(
+        "message", 180, 230, 170, 22, 2, "-", text=f"/engine/notify 1 {listen_port}"
+    )
     opened = main.box("message", 130, 230, 30, 22, 2, "-", text="1")
     watch = main.object(f"delay {SILENCE_MS}", 20, 260, 80, 2, "bang")
     silent = main.box("message", 20, 290, 50, 22, 2, "-", text="set 0")
@@ -161,32 +221,53 @@ def _connection(main: _Patcher, host: str, port: int, listen_port: int, addresse
 
 
 def _addresses(areas: Iterable[Area]) -> _Patcher:
-    """Dispatch messages from the engine to the `r` of their address; those without one are dropped. A
-    published message has no control, but an `r` in any patch gets it."""
+    """Dispatch messages from the engine to the `r` of their address; those without one are dropped.
+    A published message has no control, but an `r` in any patch gets it."""
     areas = tuple(areas)
-    params = (control.param for page in pages(areas) for panel in page.panels for control in panel.controls)
+    params = (
+        control.param
+        for page in pages(areas)
+        for panel in page.panels
+        for control in panel.controls
+    )
     valued = (param.address for param in params if param.type is not ParamType.TRIGGER)
-    addresses = [*valued, *(each.address for area in areas for message in area.messages for each in message.fixed())]
+    addresses = [
+        *valued,
+        *(each.address for area in areas for message in area.messages for each in message.fixed()),
+    ]
     patcher = _Patcher(900, 720)
-    source, outlet = patcher.box("inlet", 20, 20, 30, 30, 0, "-", index=1, comment="Messages from the engine"), 0
+    source = patcher.box(
+        "inlet", 20, 20, 30, 30, 0, "-", index=1, comment="Messages from the engine"
+    )
+    outlet = 0
     for column, start in enumerate(range(0, len(addresses), MAX_ADDRESSES)):
         names = addresses[start : start + MAX_ADDRESSES]
         text = f"route {' '.join(names)}"
-        x, lines = 20.0 + _ROUTE_PX * column, -(-len(text) // _ROUTE_LETTERS)
+        x = 20.0 + _ROUTE_PX * column
+        lines = -(-len(text) // _ROUTE_LETTERS)
         size = (x, 70.0, _ROUTE_PX - 30.0, 8.0 + _LINE_PX * lines)
         route = patcher.box("newobj", *size, 1, "- " * (len(names) + 1), text=text, linecount=lines)
         patcher.cord(source, outlet, route)
         for at, name in enumerate(names):
-            patcher.cord(route, at, patcher.object(f"s {name}", x, 420.0 + 26 * at, _ROUTE_PX - 30.0, 1, ""))
-        source, outlet = route, len(names)
+            patcher.cord(
+                route, at, patcher.object(f"s {name}", x, 420.0 + 26 * at, _ROUTE_PX - 30.0, 1, "")
+            )
+        source = route
+        outlet = len(names)
     return patcher
 
 
 def _picture(main: _Patcher) -> None:
-    main.comment("PICTURE: Syphon on macOS, Spout on Windows. The switch creates the receiver.", 20, 390, 560)
-    switch = main.box("toggle", 20, 420, 24, 24, 1, "int", parameter_enable=0, hint="Shows the picture")
+    main.comment(
+        "PICTURE: Syphon on macOS, Spout on Windows. The switch creates the receiver.", 20, 390, 560
+    )
+    switch = main.box(
+        "toggle", 20, 420, 24, 24, 1, "int", parameter_enable=0, hint="Shows the picture"
+    )
     says = main.comment("", 60, 422, 540)
-    world = main.object(f"jit.world {SENDER} @enable 0 @size 1280 720", 20, 460, 260, 1, "- bang -", varname="world")
+    world = main.object(
+        f"jit.world {SENDER} @enable 0 @size 1280 720", 20, 460, 260, 1, "- bang -", varname="world"
+    )
     main.comment("The receiver appears here.", 20, 510, 330, varname="picture")
     main.chain(switch, world)
     hidden = {"hidden": 1}
@@ -194,14 +275,19 @@ def _picture(main: _Patcher) -> None:
     ask = main.message(";\rmax getsystem multiverse-system", 20, 790, 220, **hidden)
     main.chain(switch, on, ask, **hidden)
     system = main.object("r multiverse-system", 20, 850, 130, 0, "-", **hidden)
-    which = main.object(f"sel {' '.join(name for name, *_ in RECEIVERS)}", 20, 880, 150, 1, "bang bang -", **hidden)
+    which = main.object(
+        f"sel {' '.join(name for name, *_ in RECEIVERS)}", 20, 880, 150, 1, "bang bang -", **hidden
+    )
     main.chain(system, which, **hidden)
     saved = ["#N", "thispatcher", ";", "#Q", "end", ";"]
     patcher = main.object("thispatcher", 20, 1030, 80, 1, "- -", save=saved, **hidden)
     for at, (_, package, receiver, attribute) in enumerate(RECEIVERS):
         y = 910 + 60 * at
         both = main.object("t b b", 20, y, 50, 1, "bang bang", **hidden)
-        advice = f"set {package} is missing. Install it: File > Show Package Manager > {package}. Then restart Max."
+        advice = (
+            f"set {package} is missing. Install it: File > Show Package Manager > {package}. "
+            "Then restart Max."
+        )
         missing = main.message(advice, 820, y, 560, **hidden)
         make = main.message(
             "script delete picture, "
@@ -217,19 +303,34 @@ def _picture(main: _Patcher) -> None:
     names = " ".join(attribute for *_, attribute in RECEIVERS)
     answer = main.object(f"route {names}", 20, 1070, 170, 1, "- - -", varname="answer", **hidden)
     here = main.object("t b", 20, 1100, 40, 1, "bang", **hidden)
-    ready = main.message(f"set The receiver is ready and shows the sender {SENDER}.", 80, 1100, 420, **hidden)
+    ready = main.message(
+        f"set The receiver is ready and shows the sender {SENDER}.", 80, 1100, 420, **hidden
+    )
     for outlet in range(len(RECEIVERS)):
         main.cord(answer, outlet, here, **hidden)
     main.chain(here, ready, says, **hidden)
 
 
 def _objects(main: _Patcher) -> None:
-    """Boxes for the number of SAM3 objects and the best one; they only display and send nothing to the engine."""
-    main.comment("OBJECTS: number of objects found by SAM3, and the best one. 0 to 1 from the top left.", 20, 580, 560)
-    count, best = (main.object(f"r {name}", 20 + 130 * at, 605, 120, 0, "-") for at, name in enumerate(OBJECT_MESSAGES))
-    parts = main.object("unpack 0 0 0. 0. 0. 0. 0.", 150, 635, 230, 1, "int int float float float float float")
+    """Boxes for the number of SAM3 objects and the best one; they only display and send nothing to
+    the engine."""
+    main.comment(
+        "OBJECTS: number of objects found by SAM3, and the best one. 0 to 1 from the top left.",
+        20,
+        580,
+        560,
+    )
+    count, best = (
+        main.object(f"r {name}", 20 + 130 * at, 605, 120, 0, "-")
+        for at, name in enumerate(OBJECT_MESSAGES)
+    )
+    parts = main.object(
+        "unpack 0 0 0. 0. 0. 0. 0.", 150, 635, 230, 1, "int int float float float float float"
+    )
     main.chain(best, parts)
-    for at, name in enumerate(("objects", *(argument.name for argument in FOUND_OBJECTS.each.arguments))):
+    for at, name in enumerate(
+        ("objects", *(argument.name for argument in FOUND_OBJECTS.each.arguments))
+    ):
         kind = "number" if name in ("objects", "id", "prompt") else "flonum"
         box = main.box(kind, 20 + 65 * at, 665, 55, 22, 1, "- bang", parameter_enable=0)
         main.comment(name, 20 + 65 * at, 689, 60)
@@ -239,12 +340,18 @@ def _objects(main: _Patcher) -> None:
 def _page_patcher(page: Page) -> _Patcher:
     panels = columns(page, _MAX_ROWS)
     strips = [panels[at : at + _MAX_COLUMNS] for at in range(0, len(panels), _MAX_COLUMNS)]
-    heights = [_TITLE_PX + _ROW_PX * max(len(panel.controls) for panel in strip) for strip in strips]
+    heights = [
+        _TITLE_PX + _ROW_PX * max(len(panel.controls) for panel in strip) for strip in strips
+    ]
     lines = -(-len(page.description) // _LINE_LETTERS)
     top = 26.0 + _LINE_PX * lines
     wiring = top + sum(heights) + 40.0
-    patcher = _Patcher(max(20.0 + _COLUMN_PX * len(strips[0]), 700.0), min(top + sum(heights) + 20.0, 900.0))
-    patcher.box("comment", 10, 6, 660, 6.0 + _LINE_PX * lines, 1, "", text=page.description, linecount=lines)
+    patcher = _Patcher(
+        max(20.0 + _COLUMN_PX * len(strips[0]), 700.0), min(top + sum(heights) + 20.0, 900.0)
+    )
+    patcher.box(
+        "comment", 10, 6, 660, 6.0 + _LINE_PX * lines, 1, "", text=page.description, linecount=lines
+    )
     count = 0
     for row, strip in enumerate(strips):
         for column, panel in enumerate(strip):
@@ -262,7 +369,8 @@ def _panel(patcher: _Patcher, panel: Panel, x: float, y: float, wiring: float) -
 
 def _row(patcher: _Patcher, control: SurfaceControl, x: float, y: float, wiring: float) -> None:
     """A visible control, and its wiring further down, hidden while the patch is locked."""
-    param, address = control.param, control.param.address
+    param = control.param
+    address = control.param.address
     hidden = {"hidden": 1}
     patcher.comment(control.caption, x, y + 6, _LABEL_PX, hint=hint(param))
     widget = _control(patcher, param, x + _LABEL_PX + 5, y)
@@ -292,13 +400,17 @@ def _row(patcher: _Patcher, control: SurfaceControl, x: float, y: float, wiring:
     patcher.chain(receiver, quiet, widget, **hidden)
     number = ""
     if param.type in _NUMBERS:
-        number = patcher.box("flonum", x + _LABEL_PX + 60, y + 8, 80, 22, 1, "- bang", hint=hint(param))
+        number = patcher.box(
+            "flonum", x + _LABEL_PX + 60, y + 8, 80, 22, 1, "- bang", hint=hint(param)
+        )
         follow = patcher.object("prepend set", 700, wiring, 80, 1, "-", **hidden)
         patcher.chain(quiet, number, **hidden)
         patcher.chain(number, widget, **hidden)
         patcher.chain(widget, follow, number, **hidden)
     if param.default != "":
-        preset = patcher.object(f"loadmess {selector} {_atom(default_text(param))}", 470, wiring, 220, 1, "-", **hidden)
+        preset = patcher.object(
+            f"loadmess {selector} {_atom(default_text(param))}", 470, wiring, 220, 1, "-", **hidden
+        )
         patcher.chain(preset, widget, **hidden)
         if number:
             patcher.chain(preset, number, **hidden)
@@ -315,15 +427,29 @@ def _control(patcher: _Patcher, param: Param, x: float, y: float) -> str:
             items: list[str] = []
             for item in param.menu:
                 items += [",", item] if items else [item]
-            return patcher.box("umenu", x, y + 6, 150, 22, 1, "int - -", items=items, parameter_enable=0, **hints)
+            return patcher.box(
+                "umenu", x, y + 6, 150, 22, 1, "int - -", items=items, parameter_enable=0, **hints
+            )
         case ParamType.TEXT | ParamType.FILE:
-            look = {"keymode": 1, "lines": 1, "outputmode": 1, "nosymquotes": 1, "parameter_enable": 0}
-            return patcher.box("textedit", x, y + 6, 180, 22, 1, "- int - -", text="", **look, **hints)
+            look = {
+                "keymode": 1,
+                "lines": 1,
+                "outputmode": 1,
+                "nosymquotes": 1,
+                "parameter_enable": 0,
+            }
+            return patcher.box(
+                "textedit", x, y + 6, 180, 22, 1, "- int - -", text="", **look, **hints
+            )
         case ParamType.COLOUR:
-            return patcher.box("swatch", x, y + 4, 150, 30, 3, "- float", parameter_enable=0, **hints)
+            return patcher.box(
+                "swatch", x, y + 4, 150, 30, 3, "- float", parameter_enable=0, **hints
+            )
         case ParamType.INT:
             limits = {"minimum": int(param.low), "maximum": int(param.high)}
-            return patcher.box("number", x, y + 6, 80, 22, 1, "- bang", **limits, parameter_enable=0, **hints)
+            return patcher.box(
+                "number", x, y + 6, 80, 22, 1, "- bang", **limits, parameter_enable=0, **hints
+            )
     value = {
         "parameter_longname": param.address,
         "parameter_shortname": param.address.rpartition("/")[2],
@@ -353,10 +479,15 @@ def _control(patcher: _Patcher, param: Param, x: float, y: float) -> str:
 
 
 def _exponent(param: Param) -> float:
-    """Exponent of the dial, the only curve Max has: puts the geometric mean of the range in the middle."""
+    """Exponent of the dial, the only curve Max has: puts the geometric mean of the range in the
+    middle."""
     middle = Scale(param.low, param.high).position_of(scale_of(param).value_at(0.5))
     return round(log(middle) / log(0.5), 6)
 
 
 def _atom(text: str) -> str:
-    return f'"{text}"' if " " in text and not all(part.replace(".", "").isdigit() for part in text.split()) else text
+    return (
+        f'"{text}"'
+        if " " in text and not all(part.replace(".", "").isdigit() for part in text.split())
+        else text
+    )

@@ -1,8 +1,9 @@
-"""A session for Open Stage Control (1.25 or newer): one tab per area, with panels of labelled controls.
+"""A session for Open Stage Control (1.25 or newer): one tab per area, with panels of labelled
+controls.
 
-The session subscribes when it is opened; the button on the first tab subscribes again, for an engine started later.
-Feedback sets a widget without sending. A double tap resets a fader to its default. The description of a parameter is
-in the widget's `comments`.
+The session subscribes when it is opened; the button on the first tab subscribes again, for an
+engine started later. Feedback sets a widget without sending. A double tap resets a fader to its
+default. The description of a parameter is in the widget's `comments`.
 """
 
 import json
@@ -14,12 +15,18 @@ from osc_schema.types import Area, Param, ParamType
 
 HOST, PORT = "127.0.0.1", 9000
 VERSION = "1.25.0"
-"""Version of the session format: newer programs convert sessions of older versions when they load them."""
+"""Version of the session format: newer programs convert sessions of older versions when they load
+them."""
 NOTIFY = "/engine/notify"
 
-_MAX_ROWS, _MAX_SWITCH_ITEMS = 12, 4
+_MAX_ROWS = 12
+_MAX_SWITCH_ITEMS = 4
 _MAX_FADER_STEPS = 1000  # ints with a wider range become a text input
-_WIDTH_PX, _ROW_PX, _LABEL_PX, _VALUE_PX, _GAP_PX = 380, 36, 120, 70, 4
+_WIDTH_PX = 380
+_ROW_PX = 36
+_LABEL_PX = 120
+_VALUE_PX = 70
+_GAP_PX = 4
 _TITLE_PX = 30
 _OPENED = """\
 // Subscribe: all values now, then every change, to the port that Open Stage Control receives OSC on.
@@ -27,17 +34,21 @@ send("{target}", "{notify}", {arguments});
 """
 
 
-def osc_layout(areas: Iterable[Area], *, host: str = HOST, port: int = PORT, listen_port: int | None = None) -> str:
+def osc_layout(
+    areas: Iterable[Area], *, host: str = HOST, port: int = PORT, listen_port: int | None = None
+) -> str:
     """The session as JSON text, for an engine at host:port.
 
-    listen_port: the port where Open Stage Control receives OSC (its option `--osc-port`), if it is not the sending
-    port.
+    listen_port: the port where Open Stage Control receives OSC (its option `--osc-port`), if it is
+    not the sending port.
     """
     target = f"{host}:{port}"
     arguments = [1] if listen_port is None else [1, listen_port]
     tabs = [_tab(page, target) for page in pages(areas)]
     first = tabs[0]["widgets"][0]  # beside the panels the button would be as high as the tab
-    first["widgets"].append(_connect_button(target, arguments) | {"left": _GAP_PX, "top": first["height"]})
+    first["widgets"].append(
+        _connect_button(target, arguments) | {"left": _GAP_PX, "top": first["height"]}
+    )
     first["height"] += _ROW_PX + 2 * _GAP_PX
     root = {
         "type": "root",
@@ -51,16 +62,24 @@ def osc_layout(areas: Iterable[Area], *, host: str = HOST, port: int = PORT, lis
         "widgets": [],
         "tabs": tabs,
     }
-    session = {"createdWith": "Open Stage Control", "version": VERSION, "type": "session", "content": root}
+    session = {
+        "createdWith": "Open Stage Control",
+        "version": VERSION,
+        "type": "session",
+        "content": root,
+    }
     text = json.dumps(session, ensure_ascii=False)
-    return text.replace(', {"type"', ',\n{"type"') + "\n"  # one line per widget; quotes inside texts are escaped
+    return (
+        text.replace(', {"type"', ',\n{"type"') + "\n"
+    )  # one line per widget; quotes inside texts are escaped
 
 
 def _tab(page: Page, target: str) -> dict[str, Any]:
     panels = columns(page, _MAX_ROWS)
     return {
         "type": "tab",
-        "id": f"tab_{_name(page.title)}",  # unique: a parameter such as /mode may have an area's name
+        # unique: a parameter such as /mode may have an area's name
+        "id": f"tab_{_name(page.title)}",
         "label": page.title,
         "comments": page.description,
         "layout": "horizontal",
@@ -73,11 +92,20 @@ def _tab(page: Page, target: str) -> dict[str, Any]:
 def _panel(page: Page, panel: Panel, at: int, target: str) -> dict[str, Any]:
     name = f"panel_{_name(page.title)}_{at + 1}"
     title = {"height": _TITLE_PX - _GAP_PX}
-    widgets = [_text(f"{name}_title", panel.title.upper(), _GAP_PX, 0, _WIDTH_PX - 4 * _GAP_PX) | title]
+    widgets = [
+        _text(f"{name}_title", panel.title.upper(), _GAP_PX, 0, _WIDTH_PX - 4 * _GAP_PX) | title
+    ]
     for row, control in enumerate(panel.controls):
         widgets += _row(control, _TITLE_PX + row * (_ROW_PX + _GAP_PX), target)
     height = _TITLE_PX + len(panel.controls) * (_ROW_PX + _GAP_PX) + 2 * _GAP_PX
-    return {"type": "panel", "id": name, "width": _WIDTH_PX, "height": height, "widgets": widgets, "tabs": []}
+    return {
+        "type": "panel",
+        "id": name,
+        "width": _WIDTH_PX,
+        "height": height,
+        "widgets": widgets,
+        "tabs": [],
+    }
 
 
 def _row(control: SurfaceControl, top: int, target: str) -> list[dict[str, Any]]:
@@ -113,29 +141,66 @@ def _widget(param: Param) -> dict[str, Any]:
     """Properties that depend on the parameter's type, with the program's names."""
     match param.type:
         case ParamType.TRIGGER:
-            return {"type": "button", "mode": "tap", "on": 1, "off": 0, "label": "", "typeTags": "i"}
+            return {
+                "type": "button",
+                "mode": "tap",
+                "on": 1,
+                "off": 0,
+                "label": "",
+                "typeTags": "i",
+            }
         case ParamType.BOOL:
             state = {"on": 1, "off": 0, "default": int(param.default is True)}
             return {"type": "button", "mode": "toggle", **state, "label": "", "typeTags": "i"}
         case ParamType.MENU:
             kind = "switch" if len(param.menu) <= _MAX_SWITCH_ITEMS else "dropdown"
             layout = {"layout": "horizontal"} if kind == "switch" else {}
-            return {"type": kind, **layout, "values": list(param.menu), "default": param.default, "typeTags": "s"}
+            return {
+                "type": kind,
+                **layout,
+                "values": list(param.menu),
+                "default": param.default,
+                "typeTags": "s",
+            }
         case ParamType.TEXT | ParamType.FILE:
             most = int(param.high)
-            return {"type": "input", "align": "left", "default": param.default, "maxLength": most, "typeTags": "s"}
+            return {
+                "type": "input",
+                "align": "left",
+                "default": param.default,
+                "maxLength": most,
+                "typeTags": "s",
+            }
         case ParamType.COLOUR:
             unit = {"min": 0, "max": 1}
-            colour = {"type": "rgb", "alpha": True, "range": unit, "rangeAlpha": unit, "decimals": 4}
+            colour = {
+                "type": "rgb",
+                "alpha": True,
+                "range": unit,
+                "rangeAlpha": unit,
+                "decimals": 4,
+            }
             return colour | {"default": param.default, "typeTags": "f"}
         case ParamType.INT if param.high - param.low > _MAX_FADER_STEPS:
-            return {"type": "input", "numeric": param.step, "default": param.default, "decimals": 0, "typeTags": "i"}
-    fader = {"type": "fader", "design": "compact", "horizontal": True, "doubleTap": True, "snap": False}
+            return {
+                "type": "input",
+                "numeric": param.step,
+                "default": param.default,
+                "decimals": 0,
+                "typeTags": "i",
+            }
+    fader = {
+        "type": "fader",
+        "design": "compact",
+        "horizontal": True,
+        "doubleTap": True,
+        "snap": False,
+    }
     fader |= {"range": _range(param), "default": param.default, "decimals": decimals(param)}
     fader["typeTags"] = "i" if param.type is ParamType.INT else "f"
     if param.scale == "exponential":
-        # The program maps a position p to low + (high - low) * (s**p - 1) / (s - 1); this s gives low * (high /
-        # low)**p.
+        # The program maps a position p to low + (high - low) * (s**p - 1) / (s - 1); this s gives
+        # low * (high / low)**p.
         fader["logScale"] = param.high / param.low
     if param.low < 0 < param.high:
         fader["origin"] = 0
@@ -148,7 +213,10 @@ def _range(param: Param) -> dict[str, Any]:
         return {"min": param.low, "max": param.high}
     last = len(param.stops) - 1
     positions = ["min", *(f"{100 * at / last:.10g}%" for at in range(1, last)), "max"]
-    return {position: {name: at} for at, (position, name) in enumerate(zip(positions, param.stops, strict=True))}
+    return {
+        position: {name: at}
+        for at, (position, name) in enumerate(zip(positions, param.stops, strict=True))
+    }
 
 
 def _connect_button(target: str, arguments: list[int]) -> dict[str, Any]:
@@ -171,7 +239,15 @@ def _connect_button(target: str, arguments: list[int]) -> dict[str, Any]:
 
 def _text(name: str, text: str, x: int, top: int, width: int) -> dict[str, Any]:
     frame = {"left": x, "top": top, "width": width, "height": _ROW_PX}
-    return {"type": "text", "id": name, **frame, "align": "left", "wrap": "soft", "default": text, "bypass": True}
+    return {
+        "type": "text",
+        "id": name,
+        **frame,
+        "align": "left",
+        "wrap": "soft",
+        "default": text,
+        "bypass": True,
+    }
 
 
 def _name(text: str) -> str:

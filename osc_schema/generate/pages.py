@@ -1,8 +1,8 @@
 """Layout of all control surfaces: one page per area, with panels of labelled controls.
 
-Derived from the declarations, so that a new area becomes a new page without a change here. Pages also have controls for
-the commands that are used in a show: those a button can send (their first argument is `pressed`), and those in `BARE`
-and `TYPED`.
+Derived from the declarations, so that a new area becomes a new page without a change here. Pages
+also have controls for the commands that are used in a show: those a button can send (their first
+argument is `pressed`), and those in `BARE` and `TYPED`.
 """
 
 import re
@@ -26,7 +26,8 @@ class SurfaceControl:
     """The address without the parts in the titles of page and panel: `angle` for /layer/1/angle."""
     param: Param
     is_momentary: bool = False
-    """True for a button whose release counts: it sends 1 and 0, or only its address if a program sends no release."""
+    """True for a button whose release counts: it sends 1 and 0, or only its address if a program
+    sends no release."""
     is_bare: bool = False
     """True for a button that sends its address without an argument."""
 
@@ -52,7 +53,8 @@ class Page:
 
 
 def pages(areas: Iterable[Area]) -> tuple[Page, ...]:
-    """One page per area that has controls. Parameters with the same number (/layer/2/...) share a panel, or a page."""
+    """One page per area that has controls. Parameters with the same number (/layer/2/...) share a
+    panel, or a page."""
     return tuple(page for area in areas for page in _pages_of(area))
 
 
@@ -82,7 +84,8 @@ def default_text(param: Param) -> str:
 
 
 def decimals(param: Param) -> int:
-    """Number of decimals to display: enough for ten thousand steps of the range, at most 6; 0 for an int."""
+    """Number of decimals to display: enough for ten thousand steps of the range, at most 6; 0 for
+    an int."""
     if param.type is ParamType.INT:
         return 0
     smallest = abs(param.low) if param.scale == "exponential" else param.high - param.low
@@ -91,7 +94,9 @@ def decimals(param: Param) -> int:
 
 def _pages_of(area: Area) -> Iterator[Page]:
     fixed = tuple(each for command in area.commands for each in command.fixed())
-    momentary = frozenset(each.address for command in area.commands if command.last for each in command.fixed())
+    momentary = frozenset(
+        each.address for command in area.commands if command.last for each in command.fixed()
+    )
     panels = tuple(_panels(area.title, (*area.params, *_played(fixed)), momentary))
     if not panels:
         return
@@ -114,7 +119,9 @@ def _played(commands: Iterable[Command]) -> Iterator[Param]:
             yield text(command.address, "", command.description, fewest=1, most=NAME_CHARACTERS)
 
 
-def _panels(area_title: str, params: Iterable[Param], momentary: Collection[str]) -> Iterator[Panel]:
+def _panels(
+    area_title: str, params: Iterable[Param], momentary: Collection[str]
+) -> Iterator[Panel]:
     params = tuple(params)
     numbered = [_numbered(param.address) for param in params]
     families: dict[str, list[Param]] = {}

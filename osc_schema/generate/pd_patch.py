@@ -1,15 +1,17 @@
-"""A patch for Pd (vanilla, 0.52 or newer): one window of controls per area, two-way with the engine.
+"""A patch for Pd (vanilla, 0.52 or newer): one window of controls per area, two-way with the
+engine.
 
-Each control receives under its parameter's address: `; /layer/1/angle 45` in any patch sets the control and the engine,
-`; /layer/1/angle set 45` the control only. A control sends its value to `ADDRESS/out`, and from there it goes to the
-engine; values from the engine arrive at `ADDRESS/in` and are shown with `set`, so there is no feedback loop.
+Each control receives under its parameter's address: `; /layer/1/angle 45` in any patch sets the
+control and the engine, `; /layer/1/angle set 45` the control only. A control sends its value to
+`ADDRESS/out`, and from there it goes to the engine; values from the engine arrive at `ADDRESS/in`
+and are shown with `set`, so there is no feedback loop.
 
-SAM3 results are read-only: `r /sam3/objects` receives the number of objects, `r /sam3/object/1/cx` the centre of the
-best.
+SAM3 results are read-only: `r /sam3/objects` receives the number of objects, `r /sam3/object/1/cx`
+the centre of the best.
 
-Pd parses a number in an address (the 1 in /layer/1/angle) into a symbol, which `route 1` does not match and which
-cannot be written in a patch file. So the address is read from the packet itself: `list tosymbol` stops at the first
-zero byte, and the engine sends plain messages only, no bundles.
+Pd parses a number in an address (the 1 in /layer/1/angle) into a symbol, which `route 1` does not
+match and which cannot be written in a patch file. So the address is read from the packet itself:
+`list tosymbol` stops at the first zero byte, and the engine sends plain messages only, no bundles.
 
 Pd has no menus: a menu is a row of buttons, or, if it is long, a number box beside the item's name.
 """
@@ -17,22 +19,41 @@ Pd has no menus: a menu is a row of buttons, or, if it is long, a number box bes
 from collections.abc import Iterable
 from itertools import pairwise
 
-from osc_schema.generate.pages import Page, Panel, SurfaceControl, columns, default_text, hint, pages
+from osc_schema.generate.pages import (
+    Page,
+    Panel,
+    SurfaceControl,
+    columns,
+    default_text,
+    hint,
+    pages,
+)
 from osc_schema.live_models import found_objects
 from osc_schema.types import Area, Param, ParamType
 
 FOUND_OBJECTS = found_objects()
-HOST, PORT, LISTEN_PORT = "127.0.0.1", 9000, 9002
+HOST = "127.0.0.1"
+PORT = 9000
+LISTEN_PORT = 9002
 SILENCE_MS = 3000  # three heartbeats
 
-_MAX_ROWS, _MAX_COLUMNS, _MAX_BUTTONS = 14, 4, 8
-_ROW_PX, _COLUMN_PX, _LABEL_PX, _TITLE_PX = 24, 430, 160, 24
-_BUTTON_PX, _LETTER_PX, _WIRING_PX = 18, 8, 86
+_MAX_ROWS = 14
+_MAX_COLUMNS = 4
+_MAX_BUTTONS = 8
+_ROW_PX = 24
+_COLUMN_PX = 430
+_LABEL_PX = 160
+_TITLE_PX = 24
+_BUTTON_PX = 18
+_LETTER_PX = 8
+_WIRING_PX = 86
 _COLOURS = "#fcfcfc #000000 #000000"
 _NUMBERS = (ParamType.FLOAT, ParamType.STOPS)
 
 
-def pd_patch(areas: Iterable[Area], *, host: str = HOST, port: int = PORT, listen_port: int = LISTEN_PORT) -> str:
+def pd_patch(
+    areas: Iterable[Area], *, host: str = HOST, port: int = PORT, listen_port: int = LISTEN_PORT
+) -> str:
     """The patch as text, for an engine at host:port that answers to listen_port on this machine."""
     main = _Canvas("", 760, 580)
     _connection(main, host, port, listen_port)
@@ -76,7 +97,12 @@ class _Canvas:
 
 def _connection(main: _Canvas, host: str, port: int, listen_port: int) -> None:
     main.add("text", 20, 10, "Multiverse")
-    main.add("text", 20, 30, _escape(f"Engine at {host}:{port}, answers at UDP port {listen_port}. Open a window:"))
+    main.add(
+        "text",
+        20,
+        30,
+        _escape(f"Engine at {host}:{port}, answers at UDP port {listen_port}. Open a window:"),
+    )
     main.add("text", 46, 62, "connect and get all values")
     main.add("text", 46, 92, "connected")
     begin = main.add("obj", 20, 120, "loadbang")
@@ -125,15 +151,23 @@ def _connection(main: _Canvas, host: str, port: int, listen_port: int) -> None:
 
 
 def _objects(main: _Canvas) -> None:
-    """Number boxes for the number of SAM3 objects and the best one; each also sends its value to its own name."""
-    main.add("text", 20, 410, _escape("Objects: number found by SAM3, and the best one. 0 to 1 from the top left."))
+    """Number boxes for the number of SAM3 objects and the best one; each also sends its value to
+    its own name."""
+    main.add(
+        "text",
+        20,
+        410,
+        _escape("Objects: number found by SAM3, and the best one. 0 to 1 from the top left."),
+    )
     count = main.add("obj", 20, 460, "list split 2")
     best = main.add("obj", 180, 460, "list split 3")
     parts = main.add("obj", 180, 485, "unpack f f f f f f f")
     main.chain(main.add("obj", 20, 435, f"r {FOUND_OBJECTS.count.address}/in"), count)
     main.chain(main.add("obj", 180, 435, f"r {FOUND_OBJECTS.best}/in"), best)
     main.cord(best, 1, parts)
-    for at, name in enumerate(("objects", *(argument.name for argument in FOUND_OBJECTS.each.arguments))):
+    for at, name in enumerate(
+        ("objects", *(argument.name for argument in FOUND_OBJECTS.each.arguments))
+    ):
         address = f"{FOUND_OBJECTS.best}/{name}" if at else FOUND_OBJECTS.count.address
         look = f"-1e+37 1e+37 0 0 {address} empty empty 0 -8 0 10 {_COLOURS} 0 256"
         box = main.add("obj", 20 + 62 * at, 515, f"nbx 6 18 {look}")
@@ -148,8 +182,12 @@ def _page_window(page: Page) -> _Canvas:
     """Controls at the top, without cords; their wiring below, one row per control."""
     panels = columns(page, _MAX_ROWS)
     strips = [panels[at : at + _MAX_COLUMNS] for at in range(0, len(panels), _MAX_COLUMNS)]
-    heights = [_TITLE_PX + _ROW_PX * max(len(panel.controls) for panel in strip) for strip in strips]
-    pitch = max(_COLUMN_PX, *(_width(control.param) for panel in panels for control in panel.controls))
+    heights = [
+        _TITLE_PX + _ROW_PX * max(len(panel.controls) for panel in strip) for strip in strips
+    ]
+    pitch = max(
+        _COLUMN_PX, *(_width(control.param) for panel in panels for control in panel.controls)
+    )
     width, height = 20 + pitch * len(strips[0]), 20 + sum(heights)
     canvas = _Canvas(page.title.replace(" ", "-"), min(width, 1720), min(height, 900))
     for row, strip in enumerate(strips):
@@ -177,8 +215,14 @@ def _draw(canvas: _Canvas, control: SurfaceControl, x: int, y: int) -> None:
     if param.type in _NUMBERS:
         log = int(param.scale == "exponential")
         canvas.add("obj", x, y, f"hsl 160 18 {_span(param)} {log} 0 {names} {look} 0 1")
-        limits = "-1e+37 1e+37 0 0"  # the slider passes on values outside its range, and the engine clips or wraps them
-        canvas.add("obj", x + 170, y, f"nbx 8 18 {limits} {param.address} {param.address}/shown {look} 0 256")
+        # the slider passes on values outside its range, and the engine clips or wraps them
+        limits = "-1e+37 1e+37 0 0"
+        canvas.add(
+            "obj",
+            x + 170,
+            y,
+            f"nbx 8 18 {limits} {param.address} {param.address}/shown {look} 0 256",
+        )
     elif param.type is ParamType.INT:
         canvas.add("obj", x, y, f"nbx 10 18 {_span(param)} 0 0 {names} {look} 0 256")
     elif _is_long(param):
@@ -199,7 +243,8 @@ def _draw(canvas: _Canvas, control: SurfaceControl, x: int, y: int) -> None:
 
 def _wire(canvas: _Canvas, control: SurfaceControl, y: int, begin: int) -> None:
     """Wiring from the control to the engine and back."""
-    param, address = control.param, control.param.address
+    param = control.param
+    address = control.param.address
     canvas.add("text", 1120, y, _escape(hint(param)))
     show = canvas.add("obj", 940, y, f"s {address}")
     displays = [show]
@@ -224,7 +269,12 @@ def _wire(canvas: _Canvas, control: SurfaceControl, y: int, begin: int) -> None:
     if param.type is ParamType.MENU:
         # With a prefix, so that an item that looks like a number stays a symbol.
         symbol = canvas.add("obj", 560, y + 26, "makefilename is-%s")
-        select = canvas.add("obj", 700, y + 26, " ".join(["select", *(f"is-{_escape(item)}" for item in param.menu)]))
+        select = canvas.add(
+            "obj",
+            700,
+            y + 26,
+            " ".join(["select", *(f"is-{_escape(item)}" for item in param.menu)]),
+        )
         canvas.cord(value, 1, symbol)
         canvas.chain(symbol, select)
         for index in range(len(param.menu)):
@@ -271,7 +321,8 @@ def _width(param: Param) -> int:
 
 def _set(canvas: _Canvas, x: int, y: int) -> tuple[int, int]:
     """Two connected objects that turn a value into `set VALUE`."""
-    prefix, trim = canvas.add("obj", x, y, "list prepend set"), canvas.add("obj", x + 130, y, "list trim")
+    prefix = canvas.add("obj", x, y, "list prepend set")
+    trim = canvas.add("obj", x + 130, y, "list trim")
     canvas.chain(prefix, trim)
     return prefix, trim
 
@@ -279,7 +330,9 @@ def _set(canvas: _Canvas, x: int, y: int) -> tuple[int, int]:
 def _default(param: Param) -> str:
     if param.type is ParamType.MENU:
         return str(param.menu.index(str(param.default)))
-    return str(int(param.default)) if isinstance(param.default, bool) else _escape(default_text(param))
+    return (
+        str(int(param.default)) if isinstance(param.default, bool) else _escape(default_text(param))
+    )
 
 
 def _span(param: Param) -> str:
@@ -288,4 +341,6 @@ def _span(param: Param) -> str:
 
 def _escape(text: str) -> str:
     """Text escaped for a patch file, where `,` and `;` end a message and `$` is an argument."""
-    return text.translate({ord(mark): f" \\{mark}" if mark in ",;" else f"\\{mark}" for mark in ",;$\\{}"})
+    return text.translate(
+        {ord(mark): f" \\{mark}" if mark in ",;" else f"\\{mark}" for mark in ",;$\\{}"}
+    )

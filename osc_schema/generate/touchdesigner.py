@@ -1,12 +1,15 @@
-"""TouchDesigner's parameter pages: one custom parameter per parameter, from the declarations or from OSCQuery.
+"""TouchDesigner's parameter pages: one custom parameter per parameter, from the declarations or
+from OSCQuery.
 
-The text of this file is embedded in the component, which also uses it to fit the pages to the running engine. So it
-imports the standard library only, and a parameter is a plain mapping here (`Leaf`).
+The text of this file is embedded in the component, which also uses it to fit the pages to the
+running engine. So it imports the standard library only, and a parameter is a plain mapping here
+(`Leaf`).
 
-TouchDesigner accepts parameter names made of an upper-case letter followed by lower-case letters and digits. Its manual
-advises fewer than 12 characters, preferably 10: longer names are legal but unreadable in the parameter dialog
-(docs.derivative.ca/Custom_Parameters). A name here is a pure function of the address; each word is used whole or as in
-`SHORT_WORDS`. So it does not change when parameters are added or removed, and a patch with `par.L1angle` keeps working.
+TouchDesigner accepts parameter names made of an upper-case letter followed by lower-case letters
+and digits. Its manual advises fewer than 12 characters, preferably 10: longer names are legal but
+unreadable in the parameter dialog (docs.derivative.ca/Custom_Parameters). A name here is a pure
+function of the address; each word is used whole or as in `SHORT_WORDS`. So it does not change when
+parameters are added or removed, and a patch with `par.L1angle` keeps working.
 """
 
 import json
@@ -16,7 +19,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 Leaf = Mapping[str, Any]
-"""address, type, default, low, high, step, unit, description, out_of_range, scale, menu, stops, area_title."""
+"""address, type, default, low, high, step, unit, description, out_of_range, scale, menu, stops,
+area_title."""
 
 SHORT_WORDS = {
     # First parts of common addresses: L1angle, A2gaindb, Mvblend, Mfade, Pbloom.
@@ -105,15 +109,21 @@ SHORT_WORDS = {
     "weight": "wt",
     "window": "win",
 }
-"""Add lines for new addresses; never change a line, because people have these names in saved patches."""
+"""Add lines for new addresses; never change a line, because people have these names in saved
+patches."""
 SHORT_PREFIXES = {
     "/mod/10/": "/moda/",
     "/mod/11/": "/modb/",
     "/mod/12/": "/modc/",
-    **{f"/output/{n}/{part}/": f"/o{n}{short}/" for n in (1, 2) for part, short in (("crop", "crp"), ("blend", "bld"))},
+    **{
+        f"/output/{n}/{part}/": f"/o{n}{short}/"
+        for n in (1, 2)
+        for part, short in (("crop", "crp"), ("blend", "bld"))
+    },
     "/output/": "/o/",
 }
-"""Beginnings of addresses that have no room for two figures, or for their words: Modachannel, O1bldbottom."""
+"""Beginnings of addresses that have no room for two figures, or for their words: Modachannel,
+O1bldbottom."""
 COLOUR_SUFFIXES = "rgba"
 STYLES = {
     "float": "Float",
@@ -157,19 +167,24 @@ class ControlPage:
 
 
 def control_pages(leaves: Iterable[Leaf]) -> tuple[ControlPage, ...]:
-    """One page per area, in the order of `leaves`; addresses that differ in the last part only stay together.
+    """One page per area, in the order of `leaves`; addresses that differ in the last part only stay
+    together.
 
     Raises ValueError if two addresses would get the same name.
     """
     areas: dict[str, dict[str, list[Leaf]]] = {}
     for leaf in leaves:
-        areas.setdefault(leaf["area_title"], {}).setdefault(leaf["address"].rpartition("/")[0], []).append(leaf)
+        areas.setdefault(leaf["area_title"], {}).setdefault(
+            leaf["address"].rpartition("/")[0], []
+        ).append(leaf)
     pages = []
     addresses: dict[str, str] = {}
     for title, folders in areas.items():
         controls: list[CustomParameter] = []
         for folder in folders.values():
-            controls += [_control(leaf, bool(controls) and at == 0) for at, leaf in enumerate(folder)]
+            controls += [
+                _control(leaf, bool(controls) and at == 0) for at, leaf in enumerate(folder)
+            ]
         for control in controls:
             for name in names_of(control):
                 owner = addresses.setdefault(name, control.address)
@@ -187,7 +202,8 @@ def names_of(control: CustomParameter) -> tuple[str, ...]:
 
 
 def parameter_name(address: str) -> str:
-    """`/layer/1/angle` -> `L1angle`; for a colour without the last letter. Raises ValueError for an illegal name.
+    """`/layer/1/angle` -> `L1angle`; for a colour without the last letter. Raises ValueError for an
+    illegal name.
 
     It can have more than 11 characters for an engine newer than this table.
     """
@@ -247,7 +263,8 @@ def leaves_of(node: Mapping[str, Any]) -> Iterable[Leaf]:
 
 
 def _control(leaf: Leaf, starts_section: bool) -> CustomParameter:
-    address, kind = leaf["address"], leaf["type"]
+    address = leaf["address"]
+    kind = leaf["type"]
     return CustomParameter(
         address=address,
         name=parameter_name(address),
@@ -264,7 +281,8 @@ def _control(leaf: Leaf, starts_section: bool) -> CustomParameter:
 
 
 def _label(address: str, unit: str) -> str:
-    """`/sd/crossfade_s` -> `Crossfade (s)`. The first part is dropped, because the page has that name."""
+    """`/sd/crossfade_s` -> `Crossfade (s)`. The first part is dropped, because the page has that
+    name."""
     parts = address.strip("/").split("/")
     if len(parts) > 1 and not parts[1].isdigit():
         parts = parts[1:]
@@ -277,7 +295,8 @@ def _label(address: str, unit: str) -> str:
 
 
 def _help(leaf: Leaf) -> str:
-    kind, notes = leaf["type"], []
+    kind = leaf["type"]
+    notes = []
     if kind in ("float", "int", "stops"):
         notes.append(f"{leaf['low']:g} to {leaf['high']:g} {leaf['unit']}".strip())
     if kind == "int" and leaf.get("step", 1) > 1:

@@ -1,12 +1,14 @@
-"""A layout for TouchOSC (the current version, not Mk1): one page per area with faders, buttons and rows of buttons.
+"""A layout for TouchOSC (the current version, not Mk1): one page per area with faders, buttons and
+rows of buttons.
 
-A `.tosc` file is zlib-compressed XML: nodes with properties, values, messages and children. Host, send port and receive
-port are set in the app, under Connections; the button Connect on the first page sends the receive port to the engine.
+A `.tosc` file is zlib-compressed XML: nodes with properties, values, messages and children. Host,
+send port and receive port are set in the app, under Connections; the button Connect on the first
+page sends the receive port to the engine.
 
-The range of a linear fader is part of its message: the app scales the fader's 0..1 to it, and back. Exponential faders
-and menus need scripts, because the engine answers a menu with the item's name and the app scales linearly only; they
-send only while they are touched, so there is no feedback loop. TouchOSC has no text entry: texts and colours are
-displayed only.
+The range of a linear fader is part of its message: the app scales the fader's 0..1 to it, and back.
+Exponential faders and menus need scripts, because the engine answers a menu with the item's name
+and the app scales linearly only; they send only while they are touched, so there is no feedback
+loop. TouchOSC has no text entry: texts and colours are displayed only.
 """
 
 import json
@@ -16,24 +18,49 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 from xml.etree import ElementTree
 
-from osc_schema.generate.pages import Panel, SurfaceControl, columns, decimals, default_text, hint, pages
+from osc_schema.generate.pages import (
+    Panel,
+    SurfaceControl,
+    columns,
+    decimals,
+    default_text,
+    hint,
+    pages,
+)
 from osc_schema.scale import scale_of
 from osc_schema.types import Area, Param, ParamType
 
 LISTEN_PORT = 9003
 
 _MAX_ROWS = 11
-_MAX_PANELS = 16  # two rows of eight; one, if a panel has more controls than half the height has room for
+_MAX_PANELS = (
+    16  # two rows of eight; one, if a panel has more controls than half the height has room for
+)
 _MAX_ROWS_IN_HALF = 9
-_WIDTH_PX, _HEIGHT_PX, _TAB_PX = 1600, 1000, 44
-_ROW_PX, _GAP_PX, _TITLE_PX, _LABEL_PX = 80, 6, 36, 20
-_TEXT_PX, _SMALL_TEXT_PX, _LETTER_PX = 14, 12, 8
-_ALIGN_LEFT, _ALIGN_CENTRE, _ALIGN_RIGHT = 1, 2, 3  # textAlignH
+_WIDTH_PX = 1600
+_HEIGHT_PX = 1000
+_TAB_PX = 44
+_ROW_PX = 80
+_GAP_PX = 6
+_TITLE_PX = 36
+_LABEL_PX = 20
+_TEXT_PX = 14
+_SMALL_TEXT_PX = 12
+_LETTER_PX = 8
+# textAlignH
+_ALIGN_LEFT = 1
+_ALIGN_CENTRE = 2
+_ALIGN_RIGHT = 3
 _LAST_ANSWER = "message[2][1].value"
 
 Colour = tuple[float, float, float, float]
-_BACKGROUND, _BAND, _WHITE = (0.08, 0.08, 0.09, 1.0), (0.16, 0.16, 0.18, 1.0), (1.0, 1.0, 1.0, 1.0)
-_FADER, _TOGGLE, _MENU, _TRIGGER = (0.2, 0.6, 0.9, 1), (0.9, 0.7, 0.2, 1), (0.5, 0.75, 0.4, 1), (0.9, 0.3, 0.25, 1)
+_BACKGROUND = (0.08, 0.08, 0.09, 1.0)
+_BAND = (0.16, 0.16, 0.18, 1.0)
+_WHITE = (1.0, 1.0, 1.0, 1.0)
+_FADER = (0.2, 0.6, 0.9, 1)
+_TOGGLE = (0.9, 0.7, 0.2, 1)
+_MENU = (0.5, 0.75, 0.4, 1)
+_TRIGGER = (0.9, 0.3, 0.25, 1)
 
 _EXPONENTIAL = """\
 local low, ratio = {low}, {ratio}
@@ -91,9 +118,17 @@ end
 
 
 def touchosc(areas: Iterable[Area], *, listen_port: int = LISTEN_PORT) -> bytes:
-    """The file's bytes, the same for the same declarations. listen_port: the receive port set in the app."""
+    """The file's bytes, the same for the same declarations. listen_port: the receive port set in
+    the app."""
     root = _node("GROUP", "multiverse", (0, 0, _WIDTH_PX, _HEIGHT_PX), _BACKGROUND)
-    pager = _node("PAGER", "pages", (0, 0, _WIDTH_PX, _HEIGHT_PX), _BACKGROUND, tabbarSize=_TAB_PX, tabLabels=True)
+    pager = _node(
+        "PAGER",
+        "pages",
+        (0, 0, _WIDTH_PX, _HEIGHT_PX),
+        _BACKGROUND,
+        tabbarSize=_TAB_PX,
+        tabLabels=True,
+    )
     _values(pager, page="0")
     children = ElementTree.SubElement(pager, "children")
     for page in pages(areas):
@@ -128,7 +163,9 @@ def _page(title: str, panels: Sequence[Panel]) -> ElementTree.Element:
     rows = -(-len(panels) // per_row)
     width, height = _WIDTH_PX // per_row, (_HEIGHT_PX - _TAB_PX) // rows
     for at, panel in enumerate(panels):
-        children.extend(_panel(title, panel, width * (at % per_row), height * (at // per_row), width, height))
+        children.extend(
+            _panel(title, panel, width * (at % per_row), height * (at // per_row), width, height)
+        )
     return node
 
 
@@ -142,18 +179,35 @@ def _connect_button(listen_port: int) -> Iterator[ElementTree.Element]:
     yield _label("Connect label", f"Connect (receive port {listen_port})", frame)
 
 
-def _panel(page: str, panel: Panel, x: int, y: int, width: int, height: int) -> Iterator[ElementTree.Element]:
-    yield _label(f"{page} {panel.title} {x} {y}", panel.title.upper(), (x, y, width, _TITLE_PX), align=_ALIGN_LEFT)
+def _panel(
+    page: str, panel: Panel, x: int, y: int, width: int, height: int
+) -> Iterator[ElementTree.Element]:
+    yield _label(
+        f"{page} {panel.title} {x} {y}",
+        panel.title.upper(),
+        (x, y, width, _TITLE_PX),
+        align=_ALIGN_LEFT,
+    )
     pitch = min(_ROW_PX, (height - _TITLE_PX) // len(panel.controls))
     for row, control in enumerate(panel.controls):
-        yield from _row(control, x + _GAP_PX, y + _TITLE_PX + row * pitch, width - 2 * _GAP_PX, pitch - _GAP_PX)
+        yield from _row(
+            control, x + _GAP_PX, y + _TITLE_PX + row * pitch, width - 2 * _GAP_PX, pitch - _GAP_PX
+        )
 
 
-def _row(control: SurfaceControl, x: int, y: int, width: int, height: int) -> Iterator[ElementTree.Element]:
-    """Label and value in one line, and the control below, as wide as the panel: a long fader is more precise."""
-    param, name = control.param, control.param.address
-    yield _label(f"{name} label", control.caption, (x, y, 2 * width // 3, _LABEL_PX), align=_ALIGN_LEFT)
-    value_label = _label(f"{name} value", "", (x + 2 * width // 3, y, width // 3, _LABEL_PX), align=_ALIGN_RIGHT)
+def _row(
+    control: SurfaceControl, x: int, y: int, width: int, height: int
+) -> Iterator[ElementTree.Element]:
+    """Label and value in one line, and the control below, as wide as the panel: a long fader is
+    more precise."""
+    param = control.param
+    name = control.param.address
+    yield _label(
+        f"{name} label", control.caption, (x, y, 2 * width // 3, _LABEL_PX), align=_ALIGN_LEFT
+    )
+    value_label = _label(
+        f"{name} value", "", (x + 2 * width // 3, y, width // 3, _LABEL_PX), align=_ALIGN_RIGHT
+    )
     frame = (x, y + _LABEL_PX, width, height - _LABEL_PX)
     match param.type:
         case ParamType.TRIGGER:
@@ -179,16 +233,28 @@ def _row(control: SurfaceControl, x: int, y: int, width: int, height: int) -> It
         case ParamType.MENU:
             yield from (_menu_stepper(param, frame), value_label)
         case ParamType.TEXT | ParamType.FILE | ParamType.COLOUR:
-            text = _label(name, default_text(param) if param.default else "", frame, align=_ALIGN_LEFT, tag=hint(param))
+            text = _label(
+                name,
+                default_text(param) if param.default else "",
+                frame,
+                align=_ALIGN_LEFT,
+                tag=hint(param),
+            )
             _message(text, name, ("VALUE", "STRING", "text"), var="text", send=False)
             yield text
         case _:
             yield from (_fader(param, frame, value_label), value_label)
 
 
-def _fader(param: Param, frame: tuple[int, int, int, int], value_label: ElementTree.Element) -> ElementTree.Element:
+def _fader(
+    param: Param, frame: tuple[int, int, int, int], value_label: ElementTree.Element
+) -> ElementTree.Element:
     name = param.address
-    look = {"orientation": 1, "response": 1, "tag": hint(param)}  # horizontal; relative: a touch alone changes nothing
+    look = {
+        "orientation": 1,
+        "response": 1,
+        "tag": hint(param),
+    }  # horizontal; relative: a touch alone changes nothing
     if param.scale == "exponential":
         ratio = param.high / param.low
         script = _EXPONENTIAL.format(
@@ -214,7 +280,9 @@ def _position(param: Param) -> str:
 
 
 def _menu_row(param: Param, frame: tuple[int, int, int, int]) -> ElementTree.Element:
-    script = _MENU_ROW.format(items=_lua_texts(param.menu), address=param.address, answer=_LAST_ANSWER)
+    script = _MENU_ROW.format(
+        items=_lua_texts(param.menu), address=param.address, answer=_LAST_ANSWER
+    )
     look = {"steps": len(param.menu), "radioType": 0, "orientation": 1, "tag": hint(param)}
     node = _node("RADIO", param.address, frame, _MENU, **look, script=script)
     _values(node, x=str(param.menu.index(str(param.default))))
@@ -227,7 +295,9 @@ def _menu_stepper(param: Param, frame: tuple[int, int, int, int]) -> ElementTree
     script = _MENU_STEPPER.format(
         items=_lua_texts(param.menu), name=param.address, address=param.address, answer=_LAST_ANSWER
     )
-    node = _node("BUTTON", param.address, frame, _MENU, buttonType=0, tag=hint(param), script=script)
+    node = _node(
+        "BUTTON", param.address, frame, _MENU, buttonType=0, tag=hint(param), script=script
+    )
     _values(node, x="0")
     _message(node, param.address, ("VALUE", "STRING", "x"), send=False)
     return node
@@ -240,10 +310,18 @@ def _lua_texts(texts: Iterable[str]) -> str:
 def _node(
     kind: str, name: str, frame: tuple[float, float, float, float], colour: Colour, **more: Any
 ) -> ElementTree.Element:
-    """A node with its properties; its id is derived from its name, so that the file is reproducible."""
-    node = ElementTree.Element("node", ID=str(uuid5(NAMESPACE_URL, f"multiverse:{kind}:{name}")), type=kind)
+    """A node with its properties; its id is derived from its name, so that the file is
+    reproducible."""
+    node = ElementTree.Element(
+        "node", ID=str(uuid5(NAMESPACE_URL, f"multiverse:{kind}:{name}")), type=kind
+    )
     properties = ElementTree.SubElement(node, "properties")
-    for key, value in {"name": name, "color": colour, "interactive": kind != "LABEL", **more}.items():
+    for key, value in {
+        "name": name,
+        "color": colour,
+        "interactive": kind != "LABEL",
+        **more,
+    }.items():
         _property(properties, key, value)
     _property(properties, "frame", dict(zip("xywh", frame, strict=True)))
     return node
@@ -252,15 +330,21 @@ def _node(
 def _property(properties: ElementTree.Element, key: str, value: Any) -> None:
     match value:
         case bool():
-            kind, text = "b", str(int(value))
+            kind = "b"
+            text = str(int(value))
         case int():
-            kind, text = "i", str(value)
+            kind = "i"
+            text = str(value)
         case str():
-            kind, text = "s", value
+            kind = "s"
+            text = value
         case dict():
-            kind, text = "r", ""
+            kind = "r"
+            text = ""
         case _:
-            kind, text, value = "c", "", dict(zip("rgba", value, strict=True))
+            kind = "c"
+            text = ""
+            value = dict(zip("rgba", value, strict=True))
     node = ElementTree.SubElement(properties, "property", type=kind)
     ElementTree.SubElement(node, "key").text = key
     content = ElementTree.SubElement(node, "value")
@@ -274,7 +358,13 @@ def _property(properties: ElementTree.Element, key: str, value: Any) -> None:
 def _values(node: ElementTree.Element, **defaults: str) -> None:
     values = ElementTree.SubElement(node, "values")
     for key, default in {**defaults, "touch": "false"}.items():
-        entry = {"key": key, "locked": "0", "lockedDefaultCurrent": "0", "default": default, "defaultPull": "0"}
+        entry = {
+            "key": key,
+            "locked": "0",
+            "lockedDefaultCurrent": "0",
+            "default": default,
+            "defaultPull": "0",
+        }
         _fields(ElementTree.SubElement(values, "value"), entry)
 
 
@@ -288,7 +378,8 @@ def _message(
     receive: bool = True,
     scale: tuple[float, float] = (0, 1),
 ) -> ElementTree.Element:
-    """Add an OSC message on connection 1; returns the node's messages. `arguments`: (type, conversion, value)."""
+    """Add an OSC message on connection 1; returns the node's messages. `arguments`: (type,
+    conversion, value)."""
     messages = ElementTree.SubElement(node, "messages")
     osc = ElementTree.SubElement(messages, "osc")
     flags = {"enabled": "1", "send": str(int(send)), "receive": str(int(receive)), "feedback": "0"}
@@ -302,9 +393,13 @@ def _message(
 
 
 def _show_locally(
-    messages: ElementTree.Element, value_label: ElementTree.Element, conversion: str, scale: tuple[float, float]
+    messages: ElementTree.Element,
+    value_label: ElementTree.Element,
+    conversion: str,
+    scale: tuple[float, float],
 ) -> None:
-    """Show the fader's value as a number on the label beside it, for touches and for received values."""
+    """Show the fader's value as a number on the label beside it, for touches and for received
+    values."""
     local = ElementTree.SubElement(messages, "local")
     _fields(local, {"enabled": "1"})
     _fields(_part(local, "triggers", "trigger"), {"var": "x", "condition": "ANY"})
@@ -312,9 +407,17 @@ def _show_locally(
     _fields(local, {"dstType": "VALUE", "dstVar": "text", "dstID": value_label.attrib["ID"]})
 
 
-def _partial(kind: str, conversion: str, value: str, scale: tuple[float, float] = (0, 1)) -> dict[str, str]:
+def _partial(
+    kind: str, conversion: str, value: str, scale: tuple[float, float] = (0, 1)
+) -> dict[str, str]:
     low, high = (f"{end:.10g}" for end in scale)
-    return {"type": kind, "conversion": conversion, "value": value, "scaleMin": low, "scaleMax": high}
+    return {
+        "type": kind,
+        "conversion": conversion,
+        "value": value,
+        "scaleMin": low,
+        "scaleMax": high,
+    }
 
 
 def _part(node: ElementTree.Element, outer: str, inner: str) -> ElementTree.Element:
@@ -336,7 +439,13 @@ def _label(
     **more: Any,
 ) -> ElementTree.Element:
     """A text that passes touches through to the control below it."""
-    look = {"background": False, "outline": False, "textSize": size_px, "textAlignH": align, "textClip": True}
+    look = {
+        "background": False,
+        "outline": False,
+        "textSize": size_px,
+        "textAlignH": align,
+        "textClip": True,
+    }
     node = _node("LABEL", name, frame, _BACKGROUND, **look, textColor=_WHITE, **more)
     _values(node, text=text)
     return node

@@ -1,4 +1,5 @@
-"""SD 2.x and SD-Turbo on a Mac, whose GPU multiplies queries and keys in float16, and a GPU that lacks an operation."""
+"""SD 2.x and SD-Turbo on a Mac, whose GPU multiplies queries and keys in float16, and a GPU that
+lacks an operation."""
 
 import math
 import sys
@@ -19,8 +20,8 @@ from engine.system import metal
 
 
 def as_on_mps(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """Attention as `sdpa_general_mps` in torch's Attention.mm computes it: the product in the precision of its inputs,
-    then scaled in float32."""
+    """Attention as `sdpa_general_mps` in torch's Attention.mm computes it: the product in the
+    precision of its inputs, then scaled in float32."""
     product = (query.double() @ key.double().transpose(-1, -2)).to(query.dtype).float()
     return ((product / math.sqrt(query.shape[-1])).softmax(-1) @ value.float()).to(query.dtype)
 
@@ -36,18 +37,25 @@ def unet_of(**config: Any) -> Any:
 
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return UNet2DConditionModel(**({"sample_size": 8, "cross_attention_dim": 32, **TINY_BLOCKS} | config)).eval()
+        return UNet2DConditionModel(
+            **({"sample_size": 8, "cross_attention_dim": 32, **TINY_BLOCKS} | config)
+        ).eval()
 
 
 @pytest.mark.parametrize(
     ("config", "is_finite"),
     [
-        ({"use_linear_projection": True}, True),  # SD-Turbo, whose configuration need not ask for it
+        (
+            {"use_linear_projection": True},
+            True,
+        ),  # SD-Turbo, whose configuration need not ask for it
         ({"upcast_attention": True}, True),
         ({}, False),  # SD 1.5 stays within float16
     ],
 )
-def test_attention_beyond_float16_is_computed_in_float32(on_mps: None, config: dict[str, Any], is_finite: bool) -> None:
+def test_attention_beyond_float16_is_computed_in_float32(
+    on_mps: None, config: dict[str, Any], is_finite: bool
+) -> None:
     unet = unet_of(**config)
     with torch.no_grad():
         for name, weight in unet.named_parameters():
@@ -71,9 +79,12 @@ def test_a_full_vae_is_float32_and_taesd_is_not(on_mps: None, tiny_models: Any) 
 def test_what_the_gpu_lacks_is_reported_once(monkeypatch: pytest.MonkeyPatch) -> None:
     warnings_seen: list[tuple[str, str]] = []
     others_seen: list[str] = []
-    monkeypatch.setattr(warnings, "showwarning", lambda message, *others, **named: others_seen.append(str(message)))
+    monkeypatch.setattr(
+        warnings, "showwarning", lambda message, *others, **named: others_seen.append(str(message))
+    )
     text = (
-        "The operator 'aten::_linalg_eigh' is not currently supported on the MPS backend and will fall back to run on "
+        "The operator 'aten::_linalg_eigh' is not currently supported on the MPS backend and will "
+        "fall back to run on "
         "the CPU. This may have performance implications."
     )
     for platform, count in (("linux", 0), ("darwin", 1)):
@@ -84,5 +95,7 @@ def test_what_the_gpu_lacks_is_reported_once(monkeypatch: pytest.MonkeyPatch) ->
             warnings.warn("something else", stacklevel=1)
             warnings.warn(text, stacklevel=1)
         assert len(warnings_seen) == count
-    assert warnings_seen[0][1].startswith("the Mac's GPU lacks aten::_linalg_eigh: the CPU computes it, slowly")
+    assert warnings_seen[0][1].startswith(
+        "the Mac's GPU lacks aten::_linalg_eigh: the CPU computes it, slowly"
+    )
     assert others_seen == ["something else", text] * 2

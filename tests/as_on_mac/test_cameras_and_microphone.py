@@ -1,5 +1,6 @@
 # ruff: noqa: E402
-"""Cameras and the microphone on a Mac: its screens, and a microphone that is silent until it is allowed."""
+"""Cameras and the microphone on a Mac: its screens, and a microphone that is silent until it is
+allowed."""
 
 import sys
 from pathlib import Path
@@ -20,7 +21,8 @@ from engine.system.clock import SteppedClock
 from tests.support import fake_portaudio
 from tests.support.fake_portaudio import Device, FakePortAudio, HostApi
 
-# Replaces PyAV: what it reads from FFmpeg's log of AVFoundation (`avf_read_header`, libavdevice/avfoundation.m).
+# Replaces PyAV: what it reads from FFmpeg's log of AVFoundation (`avf_read_header`,
+# libavdevice/avfoundation.m).
 PYAV = """
 import sys
 from types import SimpleNamespace
@@ -40,7 +42,8 @@ def enumerate_input_devices(form):
 
 @pytest.fixture
 def mac_with(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """`mac_with("FaceTime HD Camera", ...)`: a Mac with these video devices, which a child process lists."""
+    """`mac_with("FaceTime HD Camera", ...)`: a Mac with these video devices, which a child process
+    lists."""
 
     def make(*video: str) -> None:
         (tmp_path / "av.py").write_text(PYAV.format(video=video), encoding="utf-8")
@@ -56,7 +59,8 @@ def test_on_a_mac_without_a_camera_index_0_is_not_its_screen(mac_with) -> None:
     with pytest.raises(SourceError) as refused:
         find_camera(0, list_cameras())
     assert str(refused.value) == (
-        "camera 0: not found (available: none; screens, by name: Capture screen 0; Capture screen 1); "
+        "camera 0: not found (available: none; screens, by name: Capture screen 0; Capture screen "
+        "1); "
         "a film works, too: give its file"
     )
     assert ask_camera_formats() == {"cameras": []}, "no screen is captured for a report"
@@ -75,7 +79,8 @@ def test_a_screen_is_chosen_by_its_name_and_never_before_a_camera(mac_with) -> N
 
 @pytest.fixture
 def microphone(monkeypatch: pytest.MonkeyPatch, reports, clock: SteppedClock):
-    """A Mac's microphone that is silent until its stream is opened after `allowed` was set, and its capture."""
+    """A Mac's microphone that is silent until its stream is opened after `allowed` was set, and its
+    capture."""
     mac = HostApi(
         kind=fake_portaudio.CORE_AUDIO,
         name="Core Audio",
@@ -90,7 +95,9 @@ def microphone(monkeypatch: pytest.MonkeyPatch, reports, clock: SteppedClock):
     capture.close()
 
 
-def test_a_microphone_is_reopened_until_allowed_and_reported_once(microphone, wait_for, reports) -> None:
+def test_a_microphone_is_reopened_until_allowed_and_reported_once(
+    microphone, wait_for, reports
+) -> None:
     portaudio, capture, clock = microphone
 
     def rounds(passed_s: float) -> None:
@@ -112,9 +119,14 @@ def test_a_microphone_is_reopened_until_allowed_and_reported_once(microphone, wa
     rounds(600.0)
     assert len(portaudio.opened) == opened, "never reopened while there is sound"
     portaudio.opened[-1].samples = lambda: 0.0
-    wait_for(lambda: capture.state == "silence", "a pause: it has delivered sound, so it has permission")
+    wait_for(
+        lambda: capture.state == "silence", "a pause: it has delivered sound, so it has permission"
+    )
     rounds(600.0)
     rounds(0.0)
     assert [stream.is_closed for stream in portaudio.opened] == [True] * (opened - 1) + [False]
     assert reports.keys == ["audio.permission"]
-    assert "'MacBook Pro Microphone'" in reports.lines[0][1] and "Privacy & Security" in reports.lines[0][1]
+    assert (
+        "'MacBook Pro Microphone'" in reports.lines[0][1]
+        and "Privacy & Security" in reports.lines[0][1]
+    )

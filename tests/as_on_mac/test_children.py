@@ -27,7 +27,9 @@ def on_a_mac(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.only_on("linux", "darwin", reason="passes descriptors to a process")
-def test_a_spawned_child_exits_when_the_engine_dies(on_a_mac: None, wait_for: Callable[..., Any]) -> None:
+def test_a_spawned_child_exits_when_the_engine_dies(
+    on_a_mac: None, wait_for: Callable[..., Any]
+) -> None:
     counters = ChildCounters.create("echo words")
     loop, settings = "tests.children.echo:run", {"gain": 1.0}
     process, connection, output = Launcher(is_forking=False).launch(
@@ -35,7 +37,14 @@ def test_a_spawned_child_exits_when_the_engine_dies(on_a_mac: None, wait_for: Ca
     )
     pipe: ControlPipe[ToEngine] = ControlPipe(connection, ToEngine)
     pipe.send(
-        Begin(loop=loop, settings=settings, environment={}, niceness=0, counters=counters.segment, gate="")
+        Begin(
+            loop=loop,
+            settings=settings,
+            environment={},
+            niceness=0,
+            counters=counters.segment,
+            gate="",
+        )
     )  # before its interpreter runs
     wait_for(lambda: pipe.receive(), "its first message")
     pipe.close()  # as the system does when an engine is killed
@@ -45,7 +54,9 @@ def test_a_spawned_child_exits_when_the_engine_dies(on_a_mac: None, wait_for: Ca
     assert process.exit_reason == f"exit code {EXIT_ORPHANED}"
 
 
-@pytest.mark.parametrize(("chosen", "expected"), [(None, "1"), ("0", "0")], ids=["unasked", "the user's choice"])
+@pytest.mark.parametrize(
+    ("chosen", "expected"), [(None, "1"), ("0", "0")], ids=["unasked", "the user's choice"]
+)
 def test_unsupported_gpu_operations_fall_back_to_the_cpu_unless_disabled(
     chosen: str | None, expected: str, on_a_mac: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -56,7 +67,9 @@ def test_unsupported_gpu_operations_fall_back_to_the_cpu_unless_disabled(
         "import sys, os; sys.platform = 'darwin'; import engine.models;"
         f" print(os.environ['{metal.VARIABLE}'], 'torch' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", job], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", job], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert done.stdout.split() == [expected, "False"], "torch reads it when it is loaded"
 
 

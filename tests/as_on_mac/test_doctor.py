@@ -28,10 +28,15 @@ def mic(**values: Any) -> Answer:
 def stumbles() -> Iterator[Check]:
     """Each problem that the doctor can find on a Mac, with the values in the page."""
     yield check("processor", "x86_64", "1")
-    for folder in ("Downloads/multiverse", "Library/Mobile Documents/com~apple~CloudDocs/multiverse"):
+    for folder in (
+        "Downloads/multiverse",
+        "Library/Mobile Documents/com~apple~CloudDocs/multiverse",
+    ):
         yield check("folder", (f"{HOME}/{folder}/.venv", "/"), HOME)
     yield check("session", True, "darwin")
-    yield check("OpenGL", Answer(error=str(refusal("Apple Software Renderer", 410, 1))), NUMBA, "", "darwin")
+    yield check(
+        "OpenGL", Answer(error=str(refusal("Apple Software Renderer", 410, 1))), NUMBA, "", "darwin"
+    )
     for device, state in (
         ("microphone", "refused"), ("camera", "refused"), ("microphone", "not asked"), ("microphone", "unknown"),
     ):  # fmt: skip
@@ -41,16 +46,24 @@ def stumbles() -> Iterator[Check]:
     yield check("default sound input", mic(default="Ann's AirPods Pro", default_rate_hz=24_000))
 
 
-def test_each_line_of_the_doctor_is_in_the_page_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_line_of_the_doctor_is_in_the_page_with_its_remedy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
-    rows = [line.replace("`", "") for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    rows = [
+        line.replace("`", "")
+        for line in PAGE.read_text(encoding="utf-8").splitlines()
+        if line.startswith("| ")
+    ]
     for found in stumbles():
         assert found.state in ("note", "warning")
         row = f"| {found.state} {found.name}: {found.detail} | {found.fix}"
         assert any(line.startswith(row) for line in rows), row
 
 
-def test_a_good_mac_has_no_findings_and_one_under_rosetta_has(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_good_mac_has_no_findings_and_one_under_rosetta_has(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr("platform.machine", lambda: "arm64")
     monkeypatch.setattr("platform.mac_ver", lambda: ("15.1", ("", "", ""), "arm64"))
@@ -62,7 +75,9 @@ def test_a_good_mac_has_no_findings_and_one_under_rosetta_has(monkeypatch: pytes
     )
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     monkeypatch.setattr(
-        subprocess, "run", lambda command, **options: subprocess.CompletedProcess(command, 0, stdout="1\n", stderr="")
+        subprocess,
+        "run",
+        lambda command, **options: subprocess.CompletedProcess(command, 0, stdout="1\n", stderr=""),
     )
     monkeypatch.setenv("SSH_CONNECTION", "10.0.0.2 50000 10.0.0.3 22")
     states = {check.name: check.state for check in first_hour_checks()}
@@ -75,8 +90,8 @@ def test_a_good_mac_has_no_findings_and_one_under_rosetta_has(monkeypatch: pytes
 
 
 def test_permissions_are_read_and_never_requested(monkeypatch: pytest.MonkeyPatch) -> None:
-    """AVCaptureDevice.h: authorizationStatusForMediaType: returns 0 to 3; only requestAccess... prompts. The media
-    types are AVMediaFormat.h's "soun" and "vide"."""
+    """AVCaptureDevice.h: authorizationStatusForMediaType: returns 0 to 3; only requestAccess...
+    prompts. The media types are AVMediaFormat.h's "soun" and "vide"."""
     noted = {"soun": 2, "vide": 0}
     queried: list[str] = []
 

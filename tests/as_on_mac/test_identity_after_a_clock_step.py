@@ -1,9 +1,9 @@
 """A live engine counts as alive, and keeps its rings, when the system clock is set.
 
-psutil's `create_time()` changes with such a step in a process that has imported psutil: on macOS since 7.1
-(adjust_proc_create_time in psutil/_psosx.py), and on Linux through its `boot_time` (Process.create_time in
-psutil/_pslinux.py). So psutil on Linux can simulate psutil on a Mac: real processes, real calls, and a clock stepped by
-an hour.
+psutil's `create_time()` changes with such a step in a process that has imported psutil: on macOS
+since 7.1 (adjust_proc_create_time in psutil/_psosx.py), and on Linux through its `boot_time`
+(Process.create_time in psutil/_pslinux.py). So psutil on Linux can simulate psutil on a Mac: real
+processes, real calls, and a clock stepped by an hour.
 """
 
 import subprocess
@@ -101,7 +101,11 @@ def poke(engine: Engine) -> Iterator[Callable[[str, float], None]]:
 
 @pytest.mark.parametrize("is_stepped", [False, True])
 def test_a_second_engine_keeps_the_rings_of_a_live_one(
-    engine: Engine, folder: RingFolder, step: Callable[[], None], poke: Callable[[str, float], None], is_stepped: bool
+    engine: Engine,
+    folder: RingFolder,
+    step: Callable[[], None],
+    poke: Callable[[str, float], None],
+    is_stepped: bool,
 ) -> None:
     poke("heartbeat_ns", time.time_ns() - int(100e9))  # only its identity proves that it lives
     if is_stepped:
@@ -121,7 +125,11 @@ def test_a_second_engine_keeps_the_rings_of_a_live_one(
     ids=["beats", "beats no more", "has beaten before the clock was set back"],
 )
 def test_a_reused_process_id_counts_as_dead_unless_the_ring_has_heartbeats(
-    engine: Engine, folder: RingFolder, poke: Callable[[str, float], None], beat_s: float, is_live: bool
+    engine: Engine,
+    folder: RingFolder,
+    poke: Callable[[str, float], None],
+    beat_s: float,
+    is_live: bool,
 ) -> None:
     first = read_info(engine.segments[0])
     assert first is not None

@@ -1,4 +1,5 @@
-"""A ring can be found by name however long the show runs, although macOS cleans the folder of its marker file."""
+"""A ring can be found by name however long the show runs, although macOS cleans the folder of its
+marker file."""
 
 import os
 import threading
@@ -33,27 +34,35 @@ def is_used(marker: Path) -> bool:
     return min(times.st_atime, times.st_mtime) > time.time() - FOUR_DAYS_S / 2
 
 
-def test_an_open_ring_touches_its_marker(folder: RingFolder, tmp_path: Path, wait_for: Callable[..., Any]) -> None:
+def test_an_open_ring_touches_its_marker(
+    folder: RingFolder, tmp_path: Path, wait_for: Callable[..., Any]
+) -> None:
     before = set(threading.enumerate())
     ring = RingOwner("Multiverse", 6, 4, 3, 0.0, folder)
     marker = folder.path / ring.segment
     long_ago_s = time.time() - FOUR_DAYS_S
     os.utime(marker, (long_ago_s, long_ago_s))
     wait_for(lambda: is_used(marker), "a marker that was used lately")
-    folder.path.rename(tmp_path / "cleaned")  # all removed at once, as if cleaned while the machine slept
+    folder.path.rename(
+        tmp_path / "cleaned"
+    )  # all removed at once, as if cleaned while the machine slept
     wait_for(lambda: is_used(marker), "the recreated marker")
     ring.resize(8, 4)
     second = folder.path / ring.segment
     ring.close()
     other = RingOwner("Another", 6, 4, 3, 0.0, folder)
     os.utime(folder.path / other.segment, (long_ago_s, long_ago_s))
-    wait_for(lambda: is_used(folder.path / other.segment), "a round after the first ring was closed")
+    wait_for(
+        lambda: is_used(folder.path / other.segment), "a round after the first ring was closed"
+    )
     assert not marker.exists() and not second.exists()
     other.close()
     wait_for(lambda: set(threading.enumerate()) <= before, "the thread's end")
 
 
-def test_a_marker_locked_by_a_scanner_stops_no_picture(folder: RingFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_marker_locked_by_a_scanner_stops_no_picture(
+    folder: RingFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Rings are resized and closed on the render thread."""
     ring = RingOwner("Multiverse", 6, 4, 3, 0.0, folder)
 

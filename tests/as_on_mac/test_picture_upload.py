@@ -1,8 +1,9 @@
 """A picture on its way to a Mac's GPU.
 
-`Tensor.to("mps", non_blocking=True)` returns before the picture is read; if its memory is freed or overwritten before
-that, wrong data arrives without an error (torch's issues 139550 and 189690; its tutorial on pinned memory says so about
-CPU to MPS). On CUDA unpinned memory is staged before the call returns.
+`Tensor.to("mps", non_blocking=True)` returns before the picture is read; if its memory is freed or
+overwritten before that, wrong data arrives without an error (torch's issues 139550 and 189690; its
+tutorial on pinned memory says so about CPU to MPS). On CUDA unpinned memory is staged before the
+call returns.
 """
 
 from typing import Any

@@ -10,7 +10,11 @@ from engine.system.power import kept_awake, kept_from_sleep
 from tests.render.test_renderers import run_python
 
 # NSActivityOptions (NSProcessInfo.h)
-IDLE_SYSTEM_SLEEP_DISABLED, IDLE_DISPLAY_SLEEP_DISABLED, LATENCY_CRITICAL = 1 << 20, 1 << 40, 0xFF00000000
+IDLE_SYSTEM_SLEEP_DISABLED, IDLE_DISPLAY_SLEEP_DISABLED, LATENCY_CRITICAL = (
+    1 << 20,
+    1 << 40,
+    0xFF00000000,
+)
 
 TWO_THREADS = """
 import threading
@@ -32,14 +36,21 @@ print(numba.threading_layer())
 
 def test_two_threads_may_draw_with_the_layer_that_numba_has_on_a_mac() -> None:
     """Without a lock Numba ends the process: "Concurrent access has been detected"."""
-    assert run_python(TWO_THREADS, NUMBA_THREADING_LAYER="workqueue", NUMBA_NUM_THREADS="2") == "workqueue"
+    assert (
+        run_python(TWO_THREADS, NUMBA_THREADING_LAYER="workqueue", NUMBA_NUM_THREADS="2")
+        == "workqueue"
+    )
 
 
 @pytest.mark.parametrize("display", [False, True], ids=["a picture", "a window"])
-def test_app_nap_and_sleep_are_disabled_while_the_picture_runs(activities: list[list[Any]], display: bool) -> None:
+def test_app_nap_and_sleep_are_disabled_while_the_picture_runs(
+    activities: list[list[Any]], display: bool
+) -> None:
     with kept_awake(display=display):
         [[options, _, is_over]] = activities
-        assert options & IDLE_SYSTEM_SLEEP_DISABLED and options & LATENCY_CRITICAL == LATENCY_CRITICAL
+        assert (
+            options & IDLE_SYSTEM_SLEEP_DISABLED and options & LATENCY_CRITICAL == LATENCY_CRITICAL
+        )
         assert bool(options & IDLE_DISPLAY_SLEEP_DISABLED) is display and not is_over
     assert activities[0][2]
 
@@ -47,7 +58,9 @@ def test_app_nap_and_sleep_are_disabled_while_the_picture_runs(activities: list[
 def test_the_machine_does_not_sleep_during_a_long_job(activities: list[list[Any]]) -> None:
     with kept_from_sleep("working on files"):
         [[options, reason, is_over]] = activities
-        assert options & IDLE_SYSTEM_SLEEP_DISABLED and not options & LATENCY_CRITICAL and not is_over
+        assert (
+            options & IDLE_SYSTEM_SLEEP_DISABLED and not options & LATENCY_CRITICAL and not is_over
+        )
     assert reason == "working on files" and activities[0][2]
 
 

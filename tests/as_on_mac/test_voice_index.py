@@ -1,8 +1,9 @@
 """A voice's index beside PyTorch: on a Mac a second OpenMP runtime ends the process.
 
-The wheels for macOS of torch 2.13 (torch/lib/libomp.dylib) and of faiss-cpu 1.15 (faiss/.dylibs/libomp.dylib) each
-contain one, each library is linked to its own, and the one loaded second aborts: "OMP: Error #15" (kmp_runtime.cpp,
-__kmp_register_library_startup, of LLVM's openmp). No other wheel that a child imports contains one.
+The wheels for macOS of torch 2.13 (torch/lib/libomp.dylib) and of faiss-cpu 1.15
+(faiss/.dylibs/libomp.dylib) each contain one, each library is linked to its own, and the one loaded
+second aborts: "OMP: Error #15" (kmp_runtime.cpp, __kmp_register_library_startup, of LLVM's openmp).
+No other wheel that a child imports contains one.
 """
 
 import ast
@@ -34,7 +35,9 @@ def test_nothing_imports_faiss() -> None:
         for node in ast.walk(ast.parse(content)) if "faiss" in content else ():
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            is_call = isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module")
+            is_call = isinstance(node, ast.Call) and ast.unparse(node.func).endswith(
+                "import_module"
+            )
             names += [ast.unparse(node.args[0]).strip("'\"")] if is_call else []
             if any(name.partition(".")[0] == "faiss" for name in names):
                 importing.add(file.relative_to(ROOT).as_posix())
@@ -44,6 +47,12 @@ def test_nothing_imports_faiss() -> None:
 def test_pip_installs_no_faiss_with_torch_on_a_mac() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert "faiss-cpu" not in {Requirement(each).name for each in project["dependencies"]}
-    (faiss,) = (each for each in map(Requirement, project["optional-dependencies"]["test"]) if each.name == "faiss-cpu")
+    (faiss,) = (
+        each
+        for each in map(Requirement, project["optional-dependencies"]["test"])
+        if each.name == "faiss-cpu"
+    )
     assert faiss.marker is not None
-    assert not faiss.marker.evaluate({"sys_platform": "darwin"}) and faiss.marker.evaluate({"sys_platform": "linux"})
+    assert not faiss.marker.evaluate({"sys_platform": "darwin"}) and faiss.marker.evaluate(
+        {"sys_platform": "linux"}
+    )

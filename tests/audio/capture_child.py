@@ -1,6 +1,8 @@
-"""Captures `device:NAME` and prints its features as a line of JSON, 20 times per second, until stdin closes.
+"""Captures `device:NAME` and prints its features as a line of JSON, 20 times per second, until
+stdin closes.
 
-A separate process, because PortAudio and ALSA read the environment that names the sound server once per process.
+A separate process, because PortAudio and ALSA read the environment that names the sound server once
+per process.
 """
 
 import json
@@ -19,7 +21,10 @@ def main(spec: str) -> None:
     reports: list[str] = []
     try:
         audio = open_audio(
-            spec, offline=False, clock=SystemClock(), report=lambda key, message: reports.append(message)
+            spec,
+            offline=False,
+            clock=SystemClock(),
+            report=lambda key, message: reports.append(message),
         )
     except AudioError as error:
         print(json.dumps({"error": str(error)}), flush=True)

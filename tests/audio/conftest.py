@@ -21,9 +21,12 @@ RATE_HZ = 48_000
 
 @pytest.fixture
 def sine() -> Callable[..., np.ndarray]:
-    """`sine(hz, seconds=1.0, amplitude=0.5, rate_hz=48000)`: (frames,) float32, from a rising zero."""
+    """`sine(hz, seconds=1.0, amplitude=0.5, rate_hz=48000)`: (frames,) float32, from a rising
+    zero."""
 
-    def make(hz: float, seconds: float = 1.0, amplitude: float = 0.5, rate_hz: int = RATE_HZ) -> np.ndarray:
+    def make(
+        hz: float, seconds: float = 1.0, amplitude: float = 0.5, rate_hz: int = RATE_HZ
+    ) -> np.ndarray:
         t = np.arange(round(seconds * rate_hz)) / rate_hz
         return (amplitude * np.sin(2 * np.pi * hz * t)).astype(np.float32)
 
@@ -48,9 +51,12 @@ class Analysis(list[AudioFeatures]):
 
 @pytest.fixture
 def analyse() -> Callable[..., Analysis]:
-    """`analyse(*channels, rate_hz=48000, settings=...)` analyses channels, each (frames,), hop by hop to the end."""
+    """`analyse(*channels, rate_hz=48000, settings=...)` analyses channels, each (frames,), hop by
+    hop to the end."""
 
-    def run(*channels: np.ndarray, rate_hz: int = RATE_HZ, settings: AudioSettings | None = None) -> Analysis:
+    def run(
+        *channels: np.ndarray, rate_hz: int = RATE_HZ, settings: AudioSettings | None = None
+    ) -> Analysis:
         settings = settings or AudioSettings(auto=(False,) * 4)
         block, analyser = np.stack(channels, axis=1).astype(np.float32), Analyser(rate_hz)
         analysis = Analysis()
@@ -64,7 +70,8 @@ def analyse() -> Callable[..., Analysis]:
 
 @pytest.fixture
 def play_live() -> Callable[..., LiveAudio]:
-    """`play_live(open_)`: the sound that `open_(clock)` opens, started. Its time passes as fast as it is analysed."""
+    """`play_live(open_)`: the sound that `open_(clock)` opens, started. Its time passes as fast as
+    it is analysed."""
     opened: list[LiveAudio] = []
 
     class AnalysedClock(SteppedClock):

@@ -1,7 +1,8 @@
 """An engine that plays a file of clicks on `stageright`; prints a line of JSON 10 times per second.
 
-`late_ms`: for each click that the device has played, how much later its picture left, unless the frame was late itself.
-Reads lines of JSON from stdin: `send` is an OSC message. Exits when stdin closes.
+`late_ms`: for each click that the device has played, how much later its picture left, unless the
+frame was late itself. Reads lines of JSON from stdin: `send` is an OSC message. Exits when stdin
+closes.
 """
 
 import json
@@ -43,7 +44,9 @@ def main(file: str, monitor: str) -> None:
         for frame in engine.frames():
             is_loud = frame.features[0].peak > 0.1
             missed_before, missed = missed, engine.times.late + engine.times.dropped
-            if is_loud and not was_loud and missed == missed_before:  # a late frame is a fault of the machine only
+            if (
+                is_loud and not was_loud and missed == missed_before
+            ):  # a late frame is a fault of the machine only
                 seen_s.append(clock.now_s())
             was_loud = is_loud
             marked, sounded_s = room.ring.mark or (0, 0.0)
@@ -54,7 +57,11 @@ def main(file: str, monitor: str) -> None:
                     heard_s.append(float(at_s))
             read += len(samples)
             if frame.id.index % 3 == 0:
-                late = [min((s - h for s in seen_s), key=abs) * 1000.0 for h in heard_s] if seen_s else []
+                late = (
+                    [min((s - h for s in seen_s), key=abs) * 1000.0 for h in heard_s]
+                    if seen_s
+                    else []
+                )
                 status = engine.status().audio
                 report = {
                     "late_ms": [ms for ms in late if abs(ms) < MATCHED_S * 1000.0],

@@ -1,4 +1,5 @@
-"""A tone played to `stageright` and captured from `stagemon` by polling, as on systems without ALSA.
+"""A tone played to `stageright` and captured from `stagemon` by polling, as on systems without
+ALSA.
 
 A separate process; prints a line of JSON 20 times per second until stdin closes.
 """
@@ -39,7 +40,10 @@ def main() -> None:
         leads_s.append(heard_s - clock.now_s())
         return np.repeat(0.5 * np.sin(2 * np.pi * TONE_HZ * numbers / rate_hz)[:, None], 2, axis=1)
 
-    streams = [open_input(source, 2, rate_hz, hear, clock), open_output(sink, 2, rate_hz, fill, clock)]
+    streams = [
+        open_input(source, 2, rate_hz, hear, clock),
+        open_output(sink, 2, rate_hz, fill, clock),
+    ]
     reported_s = clock.now_s()
     lost: list[str] = []
     while not select.select([sys.stdin], [], [], streams[0].poll_s)[0]:

@@ -15,9 +15,10 @@ RATE_HZ = 48_000
 
 
 class SoundServer:
-    """Two sinks: `multi` with four channels, and the stereo `stage`, whose right side is also the sink `right`. ALSA
-    devices: `multimon` and `stagemon` capture what these sinks play, `stageright` plays to `right`, and `awayout` plays
-    to a sink of another server that can be started and killed separately."""
+    """Two sinks: `multi` with four channels, and the stereo `stage`, whose right side is also the
+    sink `right`. ALSA devices: `multimon` and `stagemon` capture what these sinks play,
+    `stageright` plays to `right`, and `awayout` plays to a sink of another server that can be
+    started and killed separately."""
 
     def __init__(self, folder: Path) -> None:
         self.environment = {
@@ -47,7 +48,8 @@ class SoundServer:
         self._server = self._serve(
             self.folder,
             f"module-null-sink sink_name=multi channels=4 rate={RATE_HZ} channel_map={QUAD}",
-            f"module-null-sink sink_name=stage format=float32le channels=2 rate={RATE_HZ} channel_map={PAIR}",
+            f"module-null-sink sink_name=stage format=float32le channels=2 rate={RATE_HZ} "
+            f"channel_map={PAIR}",
             "module-remap-sink sink_name=right master=stage channels=1 channel_map=mono "
             "master_channel_map=front-right remix=no",
         )
@@ -58,7 +60,9 @@ class SoundServer:
         folder = self.folder / "away"
         folder.mkdir(exist_ok=True)
         self._away_server = self._serve(
-            folder, f"module-null-sink sink_name=away format=float32le channels=2 rate={RATE_HZ} channel_map={PAIR}"
+            folder,
+            f"module-null-sink sink_name=away format=float32le channels=2 rate={RATE_HZ} "
+            f"channel_map={PAIR}",
         )
         wait_for(lambda: self._answers(self._away), "the other PulseAudio")
 
@@ -89,7 +93,13 @@ class SoundServer:
 
     def _record(self, monitor: str, server: str) -> "Recorder":
         path = self.folder / f"recorded {len(self._processes)}.raw"
-        how = ("--format=float32le", f"--rate={RATE_HZ}", f"--channel-map={PAIR}", "--channels=2", "--latency-msec=20")
+        how = (
+            "--format=float32le",
+            f"--rate={RATE_HZ}",
+            f"--channel-map={PAIR}",
+            "--channels=2",
+            "--latency-msec=20",
+        )
         with path.open("wb") as file:
             process = subprocess.Popen(
                 ["parec", f"--server={server}", f"--device={monitor}", *how],
@@ -102,7 +112,12 @@ class SoundServer:
 
     def _answers(self, server: str) -> bool:
         command = ["pactl", f"--server={server}", "info"]
-        return subprocess.run(command, env=self.environment, capture_output=True, check=False).returncode == 0
+        return (
+            subprocess.run(
+                command, env=self.environment, capture_output=True, check=False
+            ).returncode
+            == 0
+        )
 
     def _spawn(self, *command: str, **environment: str) -> "subprocess.Popen[bytes]":
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}

@@ -14,7 +14,10 @@ pytestmark = pytest.mark.only_on("linux", reason="PulseAudio through ALSA needs 
 
 def four_tones() -> np.ndarray:
     time_s = np.arange(RATE_HZ * 40) / RATE_HZ
-    tones = [level * np.sin(2 * np.pi * hz * time_s) for hz, level in zip(TONES_HZ, AMPLITUDES, strict=True)]
+    tones = [
+        level * np.sin(2 * np.pi * hz * time_s)
+        for hz, level in zip(TONES_HZ, AMPLITUDES, strict=True)
+    ]
     return np.stack(tones, axis=1).astype(np.float32)
 
 
@@ -27,7 +30,9 @@ def hears_the_tones(measured: dict) -> bool:
     )
 
 
-def test_four_tones_on_four_channels_are_captured_again_after_the_device_was_lost(sound_server, wait_for) -> None:
+def test_four_tones_on_four_channels_are_captured_again_after_the_device_was_lost(
+    sound_server, wait_for
+) -> None:
     sound_server.play(four_tones(), "multi", QUAD)
     listener = Program("capture_child.py", "device:MULTIMON", environment=sound_server.environment)
     try:
@@ -43,8 +48,12 @@ def test_four_tones_on_four_channels_are_captured_again_after_the_device_was_los
         assert max(listener.last_line["rms"]) == 0.0
         assert listener.last_line["wave_peak"] == 0.0
         assert listener.last_line["raw_peak"] == 0.0
-        assert np.allclose(listener.last_line["pitch_hz"], TONES_HZ, rtol=0.01)  # the last pitches are held
-        assert [report for report in listener.last_line["reports"] if "'multimon' is lost" in report]
+        assert np.allclose(
+            listener.last_line["pitch_hz"], TONES_HZ, rtol=0.01
+        )  # the last pitches are held
+        assert [
+            report for report in listener.last_line["reports"] if "'multimon' is lost" in report
+        ]
 
         sound_server.start(wait_for)
         sound_server.play(four_tones(), "multi", QUAD)

@@ -9,13 +9,21 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from engine.audio.devices import AudioDevice, find_device, is_loopback_name, list_devices, loopback_advice
+from engine.audio.devices import (
+    AudioDevice,
+    find_device,
+    is_loopback_name,
+    list_devices,
+    loopback_advice,
+)
 from engine.cli.devices import devices
 from engine.errors import AudioError
 from tests.support.needed import has_portaudio
 
 
-def device(index: int, name: str, hostapi: str = "Core Audio", inputs: int = 2, **more: bool) -> AudioDevice:
+def device(
+    index: int, name: str, hostapi: str = "Core Audio", inputs: int = 2, **more: bool
+) -> AudioDevice:
     return AudioDevice(
         index=index,
         name=name,
@@ -53,18 +61,27 @@ def test_a_device_is_found_by_index_full_name_or_part_of_it_or_as_the_default() 
 
 def test_a_card_in_another_socket_is_found_by_the_name_that_windows_gave_it_first() -> None:
     """Windows numbers it there, inside the brackets of a sound device's name."""
-    sockets = (device(4, "Line (2- USB Audio CODEC)", "Windows WASAPI"), device(5, "Line (Scarlett)", "Windows WASAPI"))
+    sockets = (
+        device(4, "Line (2- USB Audio CODEC)", "Windows WASAPI"),
+        device(5, "Line (Scarlett)", "Windows WASAPI"),
+    )
     assert find_device(sockets, "Line (USB Audio CODEC)").index == 4
-    assert find_device((device(4, "Line (USB Audio CODEC)"),), "Line (3- USB Audio CODEC)").index == 4
+    assert (
+        find_device((device(4, "Line (USB Audio CODEC)"),), "Line (3- USB Audio CODEC)").index == 4
+    )
     with pytest.raises(AudioError, match="no audio input '2- Mikrofon'"):
         find_device(sockets, "2- Mikrofon")
 
 
 def test_a_missing_or_ambiguous_device_lists_those_there_are() -> None:
-    with pytest.raises(AudioError, match=r"matches any of 3 'Scarlett 18i20 USB', 4 'Scarlett 2i2 USB'"):
+    with pytest.raises(
+        AudioError, match=r"matches any of 3 'Scarlett 18i20 USB', 4 'Scarlett 2i2 USB'"
+    ):
         find_device(MAC, "usb")
     for query in ("99", "Behringer"):
-        with pytest.raises(AudioError, match=r"no audio input '\w+'; available: 0 'MacBook Pro Microphone', 2"):
+        with pytest.raises(
+            AudioError, match=r"no audio input '\w+'; available: 0 'MacBook Pro Microphone', 2"
+        ):
             find_device(MAC, query)
     with pytest.raises(AudioError, match="no audio output device found"):
         find_device((), None, "output")
@@ -82,7 +99,14 @@ def test_the_best_windows_interface_and_all_channels_of_a_card_are_chosen() -> N
 
 
 def test_loopback_devices_are_known_by_name_and_advice_names_one() -> None:
-    mixes = ("Stereo Mix", "Stereomix", "Mixage stéréo", "Mezcla estéreo", "Mixagem estéreo", "Missaggio stereo")
+    mixes = (
+        "Stereo Mix",
+        "Stereomix",
+        "Mixage stéréo",
+        "Mezcla estéreo",
+        "Mixagem estéreo",
+        "Missaggio stereo",
+    )
     mixes += ("Miks stereo", "Стерео микшер", "立体声混音", "ステレオ ミキサー", "스테레오 믹스")
     windows = tuple(f"{name} (Realtek(R) Audio)" for name in mixes)
     for name in ("BlackHole 2ch", "Monitor of Built-in Audio Analog Stereo", *windows):
@@ -102,7 +126,9 @@ def run_devices():
     return lambda *options: CliRunner().invoke(app, list(options))
 
 
-def test_the_devices_command_lists_all_but_the_networks_pictures_unasked(run_devices, require) -> None:
+def test_the_devices_command_lists_all_but_the_networks_pictures_unasked(
+    run_devices, require
+) -> None:
     require(has_portaudio(), "PortAudio")
     plain = run_devices()
     assert plain.exit_code == 0
@@ -112,11 +138,21 @@ def test_the_devices_command_lists_all_but_the_networks_pictures_unasked(run_dev
     assert "the computer's own sound" in plain.output
     found = json.loads(run_devices("--json").output)
     pictures = {"cameras", "textures", "shared", "ndi"}
-    assert set(found) == {"audio_inputs", "audio_outputs", *pictures, "gpus", "loopback_advice", "problems"}
+    assert set(found) == {
+        "audio_inputs",
+        "audio_outputs",
+        *pictures,
+        "gpus",
+        "loopback_advice",
+        "problems",
+    }
     assert found["ndi"] is None
     if sys.platform == "linux":  # elsewhere the system chooses the GPU
         first = found["gpus"][0]
-        assert (first["index"], first["error"]) == (0, "") and f"  0  {first['name']}" in plain.output
+        assert (first["index"], first["error"]) == (
+            0,
+            "",
+        ) and f"  0  {first['name']}" in plain.output
 
 
 CHOICE = """
@@ -137,7 +173,12 @@ NO_PORTAUDIO = "import ctypes.util; ctypes.util.find_library = lambda name: None
 def open_in_a_machine(spec: str | None, prelude: str = "", **environment: str) -> str:
     code = CHOICE.format(spec=spec, prelude=prelude)
     return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment, timeout=120
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+        timeout=120,
     ).stdout.strip()
 
 

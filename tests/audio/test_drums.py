@@ -18,16 +18,22 @@ def hits(name: str) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     (score,) = [score for score in SCORES if score.name == name]
     song = compose(score, 16.0)
     found = listen(song.sound, RATE_HZ).hits_s
-    return {drum: at[at > 1.0] for drum, at in song.hits_s.items()}, {drum: at[at > 1.0] for drum, at in found.items()}
+    return {drum: at[at > 1.0] for drum, at in song.hits_s.items()}, {
+        drum: at[at > 1.0] for drum, at in found.items()
+    }
 
 
 def recall_and_precision(true_s: np.ndarray, found_s: np.ndarray) -> tuple[float, float]:
     delays = found_s[None, :] - true_s[:, None]
     is_same = (delays > -0.005) & (delays < PROMPT_S)
-    return float(is_same.any(axis=1).mean()), float(is_same.any(axis=0).mean()) if len(found_s) else 0.0
+    return float(is_same.any(axis=1).mean()), float(is_same.any(axis=0).mean()) if len(
+        found_s
+    ) else 0.0
 
 
-@pytest.mark.parametrize("name", ["house", "sung", *in_long_form("rock", "live", "reverb", "pads", "quiet", "sparse")])
+@pytest.mark.parametrize(
+    "name", ["house", "sung", *in_long_form("rock", "live", "reverb", "pads", "quiet", "sparse")]
+)
 def test_kick_and_snare_are_detected_at_once_and_not_confused(name: str) -> None:
     true, found = hits(name)
     for drum in ("kick", "snare"):
@@ -47,12 +53,31 @@ def test_hats_are_detected_unless_a_snare_covers_them(name: str) -> None:
 def test_bass_lines_pads_and_voices_are_not_drums_and_hits_are_the_same_30_db_lower() -> None:
     times = np.arange(8 * RATE_HZ) / RATE_HZ
     within = times % 0.4
-    bass = 0.5 * np.sin(2 * np.pi * 65 * times) * np.minimum(1.0, within / 0.006) * np.exp(-within / 0.2)
-    pad = 0.1 * sum(np.sin(2 * np.pi * hz * times) for hz in (220.0, 277.2, 329.6)) * (1 - np.cos(1.5 * times))
-    voice = 0.2 * sum(np.sin(2 * np.pi * 200 * k * times) / k for k in range(1, 20)) * np.minimum(1.0, within / 0.06)
+    bass = (
+        0.5
+        * np.sin(2 * np.pi * 65 * times)
+        * np.minimum(1.0, within / 0.006)
+        * np.exp(-within / 0.2)
+    )
+    pad = (
+        0.1
+        * sum(np.sin(2 * np.pi * hz * times) for hz in (220.0, 277.2, 329.6))
+        * (1 - np.cos(1.5 * times))
+    )
+    voice = (
+        0.2
+        * sum(np.sin(2 * np.pi * 200 * k * times) / k for k in range(1, 20))
+        * np.minimum(1.0, within / 0.06)
+    )
     voice *= np.minimum(1.0, (0.4 - within) / 0.06)
     for sound in (bass, pad, voice, bass + pad):
-        assert sum(len(at[at > 1.0]) for at in listen(sound.astype(np.float32), RATE_HZ).hits_s.values()) == 0
+        assert (
+            sum(
+                len(at[at > 1.0])
+                for at in listen(sound.astype(np.float32), RATE_HZ).hits_s.values()
+            )
+            == 0
+        )
     (score,) = [score for score in SCORES if score.name == "house"]
     sound = compose(score, 8.0).sound
     loud, quiet = listen(sound, RATE_HZ).hits_s, listen(sound * np.float32(0.0316), RATE_HZ).hits_s

@@ -49,8 +49,14 @@ def noise() -> np.ndarray:
     [("a.wav", "FLOAT", 2), ("a.flac", "PCM_24", 2), ("a.aiff", "PCM_24", 2), ("a.ogg", "VORBIS", 2),
      ("b.wav", "PCM_24", 4), ("b.flac", "PCM_16", 4), ("b.aiff", "FLOAT", 12), ("tagged.flac", "PCM_16", 2)],
 )  # fmt: skip
-def test_a_file_loops_without_a_gap_sample_for_sample(name, subtype, channels, tmp_path, open_feed, reports) -> None:
-    path = write(tmp_path / name, np.random.default_rng(10).uniform(-0.25, 0.25, (7001, channels)), subtype=subtype)
+def test_a_file_loops_without_a_gap_sample_for_sample(
+    name, subtype, channels, tmp_path, open_feed, reports
+) -> None:
+    path = write(
+        tmp_path / name,
+        np.random.default_rng(10).uniform(-0.25, 0.25, (7001, channels)),
+        subtype=subtype,
+    )
     if name == "tagged.flac":  # ID3v1 behind the last frame
         Path(path).write_bytes(Path(path).read_bytes() + b"TAG".ljust(128, b"\0"))
     decoded, feed = soundfile.read(path, dtype="float32")[0], open_feed(path)
@@ -63,15 +69,20 @@ def test_a_file_loops_without_a_gap_sample_for_sample(name, subtype, channels, t
 
 
 def test_an_mp3_plays(sine, tmp_path, open_feed) -> None:
-    feed = open_feed(write(tmp_path / "a.mp3", sine(440.0, rate_hz=44_100), 44_100, format="MP3"), is_looped=False)
+    feed = open_feed(
+        write(tmp_path / "a.mp3", sine(440.0, rate_hz=44_100), 44_100, format="MP3"),
+        is_looped=False,
+    )
     block = feed.read(22_050)
     assert (feed.sample_rate_hz, feed.channels) == (44_100, 1)
     assert np.sqrt((block[5000:] ** 2).mean()) == pytest.approx(0.354, rel=0.02)
 
 
-def joined(tmp_path: Path, name: str, form: str, subtype: str, *, rates_hz: tuple[int, int] = (48_000,) * 2) -> Path:
-    """Two sounds in one file, as `cat` or an internet radio writes them: a second of 300 Hz, a second of 700 Hz. Their
-    hiss makes the FLAC as long as music would."""
+def joined(
+    tmp_path: Path, name: str, form: str, subtype: str, *, rates_hz: tuple[int, int] = (48_000,) * 2
+) -> Path:
+    """Two sounds in one file, as `cat` or an internet radio writes them: a second of 300 Hz, a
+    second of 700 Hz. Their hiss makes the FLAC as long as music would."""
     both = b""
     for hz, rate_hz in zip((300, 700), rates_hz, strict=True):
         part = tmp_path / f"part.{name}"
@@ -94,7 +105,9 @@ FORMATS_WITHOUT_AN_END = [("a.ogg", "OGG", "VORBIS"), ("a.opus", "OGG", "OPUS"),
 
 
 @pytest.mark.parametrize(("name", "form", "subtype"), FORMATS_WITHOUT_AN_END)
-def test_sounds_joined_in_one_file_play_one_after_the_other(name, form, subtype, tmp_path, open_feed, reports) -> None:
+def test_sounds_joined_in_one_file_play_one_after_the_other(
+    name, form, subtype, tmp_path, open_feed, reports
+) -> None:
     feed = open_feed(joined(tmp_path, name, form, subtype), is_looped=False)
     assert loudest_hz(feed.read(96_000)[:, 0]) == [300, 300, 700, 700]
     feed.seek(1.25)
@@ -104,7 +117,9 @@ def test_sounds_joined_in_one_file_play_one_after_the_other(name, form, subtype,
     assert reports.lines == []
 
 
-def test_a_joined_sound_of_another_rate_that_cannot_be_read_is_told(tmp_path, open_feed, reports) -> None:
+def test_a_joined_sound_of_another_rate_that_cannot_be_read_is_told(
+    tmp_path, open_feed, reports
+) -> None:
     path = joined(tmp_path, "a.ogg", "OGG", "VORBIS", rates_hz=(48_000, 44_100))
     feed = open_feed(path, is_looped=False)
     assert loudest_hz(feed.read(96_000)[:, 0]) == [300, 300, 0, 0] and feed.is_finished
@@ -113,14 +128,18 @@ def test_a_joined_sound_of_another_rate_that_cannot_be_read_is_told(tmp_path, op
 
 def appended_line(path: Path, first_bytes: int) -> str:
     return (
-        f"another file was appended at byte {first_bytes} of {path.stat().st_size}, and is left out, or parts of it; "
-        f"join them by ffmpeg -f concat -i LIST -c copy WHOLE{path.suffix}, where LIST has a line for each: "
+        f"another file was appended at byte {first_bytes} of {path.stat().st_size}, and is left "
+        "out, or parts of it; "
+        f"join them by ffmpeg -f concat -i LIST -c copy WHOLE{path.suffix}, where LIST has a line "
+        "for each: "
         f"file 'a{path.suffix}'"
     )
 
 
 @pytest.mark.parametrize("kind", ["WAV", "RF64", "AIFF", "M4A"])
-def test_a_sound_behind_the_first_of_a_file_is_told_where_it_is_not_read(kind, tmp_path, open_feed, reports) -> None:
+def test_a_sound_behind_the_first_of_a_file_is_told_where_it_is_not_read(
+    kind, tmp_path, open_feed, reports
+) -> None:
     part = tmp_path / f"part.{kind.lower()}"
     if kind == "M4A":
         write_track(part, np.zeros((1, 48_000), np.float32), 48_000, codec="aac")
@@ -139,7 +158,9 @@ def test_a_sound_behind_the_first_of_a_file_is_told_where_it_is_not_read(kind, t
 
 
 def test_an_mp3_that_does_not_tell_its_length_plays_to_its_end(tmp_path, open_feed) -> None:
-    sound = 0.3 * np.sin(0.04 * np.arange(96_000))  # whose bit rate is that of its first frame no more
+    sound = 0.3 * np.sin(
+        0.04 * np.arange(96_000)
+    )  # whose bit rate is that of its first frame no more
     sound[:9000] += np.random.default_rng(1).uniform(-0.5, 0.5, 9000)
     path = Path(write(tmp_path / "a.mp3", sound, format="MP3"))
     data = path.read_bytes()
@@ -150,9 +171,16 @@ def test_an_mp3_that_does_not_tell_its_length_plays_to_its_end(tmp_path, open_fe
 
 
 def write_through_ffmpeg(
-    path: Path, samples: np.ndarray, rate_hz: int, codec: str, *, has_pictures: bool, begins_s: int = 0
+    path: Path,
+    samples: np.ndarray,
+    rate_hz: int,
+    codec: str,
+    *,
+    has_pictures: bool,
+    begins_s: int = 0,
 ) -> str:
-    """Write samples, (frames, 2) float32, with FFmpeg from `begins_s` on, and maybe a second of black video from 0."""
+    """Write samples, (frames, 2) float32, with FFmpeg from `begins_s` on, and maybe a second of
+    black video from 0."""
     with av.open(str(path), "w") as movie:
         video = movie.add_stream("mpeg4", rate=10) if has_pictures else None
         sound = movie.add_stream(codec, rate=rate_hz, layout="stereo")
@@ -162,8 +190,14 @@ def write_through_ffmpeg(
             for _ in range(10):
                 movie.mux(video.encode(av.VideoFrame(64, 48, "yuv420p")))
             movie.mux(video.encode(None))
-        block = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples.T), format="fltp", layout="stereo")
-        block.sample_rate, block.time_base, block.pts = rate_hz, Fraction(1, rate_hz), begins_s * rate_hz
+        block = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(samples.T), format="fltp", layout="stereo"
+        )
+        block.sample_rate, block.time_base, block.pts = (
+            rate_hz,
+            Fraction(1, rate_hz),
+            begins_s * rate_hz,
+        )
         movie.mux(sound.encode(block))
         movie.mux(sound.encode(None))
     return str(path)
@@ -178,7 +212,9 @@ def test_other_formats_are_decoded_by_ffmpeg_at_their_own_rate_in_both_channels(
     name, codec, rate_hz, has_pictures, sine, tmp_path, open_feed, reports
 ) -> None:
     left, right = (0.5 * sine(hz, 1.0, rate_hz=rate_hz) for hz in (440.0, 1000.0))
-    path = write_through_ffmpeg(tmp_path / name, np.stack([left, right], 1), rate_hz, codec, has_pictures=has_pictures)
+    path = write_through_ffmpeg(
+        tmp_path / name, np.stack([left, right], 1), rate_hz, codec, has_pictures=has_pictures
+    )
     with pytest.raises(soundfile.LibsndfileError):
         soundfile.SoundFile(path)
     feed = open_feed(path, is_looped=False)
@@ -188,7 +224,9 @@ def test_other_formats_are_decoded_by_ffmpeg_at_their_own_rate_in_both_channels(
     assert not rest[rate_hz // 2 :].any()
     middle = sound[rate_hz // 4 : rate_hz // 4 * 3]
     spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle))[:, None], axis=0))
-    assert (spectrum.argmax(axis=0) * rate_hz / len(middle)).tolist() == pytest.approx([440, 1000], abs=3)
+    assert (spectrum.argmax(axis=0) * rate_hz / len(middle)).tolist() == pytest.approx(
+        [440, 1000], abs=3
+    )
     assert np.abs(middle).max(axis=0).tolist() == pytest.approx([0.25, 0.25], rel=0.1)
     if feed.length_s is not None:
         assert feed.length_s == pytest.approx(1.0, abs=0.05)
@@ -197,25 +235,47 @@ def test_other_formats_are_decoded_by_ffmpeg_at_their_own_rate_in_both_channels(
 
 @pytest.mark.parametrize(
     ("name", "codec", "has_pictures"),
-    [("a.mkv", "pcm_s16le", True), ("a.mka", "pcm_s16le", False), ("a.mp4", "aac", True), ("a.m4a", "aac", False)],
+    [
+        ("a.mkv", "pcm_s16le", True),
+        ("a.mka", "pcm_s16le", False),
+        ("a.mp4", "aac", True),
+        ("a.m4a", "aac", False),
+    ],
 )
 def test_a_song_that_begins_late_keeps_its_length(
     name, codec, has_pictures, sine, tmp_path, open_feed, reports
 ) -> None:
     tone = 0.5 * sine(440.0, 1.0, rate_hz=44_100)
     path = write_through_ffmpeg(
-        tmp_path / name, np.stack([tone, tone], 1), 44_100, codec, has_pictures=has_pictures, begins_s=2
+        tmp_path / name,
+        np.stack([tone, tone], 1),
+        44_100,
+        codec,
+        has_pictures=has_pictures,
+        begins_s=2,
     )
     feed = open_feed(path, is_looped=False)
     sound = feed.read(4 * 44_100)
     assert feed._file.position == pytest.approx(3 * 44_100, abs=2500)  # AAC fills its last frame
     assert not sound[: 2 * 44_100 - 2500].any()
-    assert np.abs(sound[2 * 44_100 + 2500 : 3 * 44_100 - 2500]).max() == pytest.approx(0.25, rel=0.1)
+    assert np.abs(sound[2 * 44_100 + 2500 : 3 * 44_100 - 2500]).max() == pytest.approx(
+        0.25, rel=0.1
+    )
     assert feed.length_s == pytest.approx(3.0, abs=0.06)
     assert reports.lines == []
 
 
-LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1", 16: "hexadecagonal"}
+LAYOUTS = {
+    1: "mono",
+    2: "stereo",
+    3: "3.0",
+    4: "quad",
+    5: "5.0",
+    6: "5.1",
+    7: "6.1",
+    8: "7.1",
+    16: "hexadecagonal",
+}
 """FFmpeg's names; of other numbers the loudspeakers have no names."""
 
 
@@ -249,7 +309,9 @@ def test_one_to_sixteen_channels_play(name, codec, counts, tmp_path, open_feed, 
 
 def test_files_decoded_by_ffmpeg_loop_without_a_gap(sine, tmp_path, open_feed) -> None:
     tone = 0.5 * sine(440.0, 1.0, rate_hz=44_100)
-    path = write_through_ffmpeg(tmp_path / "a.m4a", np.stack([tone, tone], 1), 44_100, "aac", has_pictures=False)
+    path = write_through_ffmpeg(
+        tmp_path / "a.m4a", np.stack([tone, tone], 1), 44_100, "aac", has_pictures=False
+    )
     feed, once = open_feed(path), open_feed(path, is_looped=False)
     whole = once.read(2 * 44_100)
     whole = whole[: once._file.position]
@@ -259,7 +321,9 @@ def test_files_decoded_by_ffmpeg_loop_without_a_gap(sine, tmp_path, open_feed) -
     assert not feed.is_finished
 
 
-def test_a_video_without_sound_is_an_error_and_one_that_is_emptied_silent(sine, tmp_path, open_feed) -> None:
+def test_a_video_without_sound_is_an_error_and_one_that_is_emptied_silent(
+    sine, tmp_path, open_feed
+) -> None:
     silent = tmp_path / "silent.mp4"
     with av.open(str(silent), "w") as movie:
         video = movie.add_stream("mpeg4", rate=10)
@@ -269,7 +333,9 @@ def test_a_video_without_sound_is_an_error_and_one_that_is_emptied_silent(sine, 
     with pytest.raises(AudioError, match=r"silent\.mp4: it has no sound that can be decoded"):
         open_feed(silent)
     tone = sine(440.0, 1.0, rate_hz=44_100)
-    path = write_through_ffmpeg(tmp_path / "a.m4a", np.stack([tone, tone], 1), 44_100, "aac", has_pictures=False)
+    path = write_through_ffmpeg(
+        tmp_path / "a.m4a", np.stack([tone, tone], 1), 44_100, "aac", has_pictures=False
+    )
     feed = open_feed(path)
     feed.read(480)
     Path(path).write_bytes(b"")
@@ -283,8 +349,12 @@ def test_a_file_name_that_is_not_utf_8_is_played(noise, tmp_path, open_feed) -> 
     assert np.array_equal(open_feed(path, is_looped=False).read(7001), noise)
 
 
-@pytest.mark.parametrize(("rate_hz", "channels"), [(8000, 1), (96_000, 2), (44_100, 6), (192_000, 1), (11_025, 64)])
-def test_files_of_any_rate_and_width_are_analysed_as_they_are(rate_hz, channels, sine, tmp_path, reports) -> None:
+@pytest.mark.parametrize(
+    ("rate_hz", "channels"), [(8000, 1), (96_000, 2), (44_100, 6), (192_000, 1), (11_025, 64)]
+)
+def test_files_of_any_rate_and_width_are_analysed_as_they_are(
+    rate_hz, channels, sine, tmp_path, reports
+) -> None:
     tone = np.repeat(sine(440.0, rate_hz=rate_hz)[:, None], channels, axis=1)
     path = write(tmp_path / "a.wav", tone, rate_hz, subtype="FLOAT")
     audio = open_audio(path, offline=True, clock=SteppedClock(), report=reports)
@@ -339,7 +409,9 @@ def test_an_unplayable_file_is_an_error_of_one_line_with_its_name(tmp_path, repo
 def test_a_recording_that_was_cut_off_is_reported_once_at_its_end(
     form, channels, is_looped, tmp_path, open_feed, reports
 ) -> None:
-    path = Path(write(tmp_path / "a", np.zeros((48_000, channels)), 16_000, format=form, subtype="PCM_16"))
+    path = Path(
+        write(tmp_path / "a", np.zeros((48_000, channels)), 16_000, format=form, subtype="PCM_16")
+    )
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
     feed = open_feed(path, is_looped=is_looped)
     for _ in range(40):
@@ -348,17 +420,23 @@ def test_a_recording_that_was_cut_off_is_reported_once_at_its_end(
     assert reports.lines == [("audio.file", f"{path}: {cut}")]
 
 
-def test_a_sound_whose_size_was_never_written_plays_to_its_end(tmp_path, open_feed, reports) -> None:
+def test_a_sound_whose_size_was_never_written_plays_to_its_end(
+    tmp_path, open_feed, reports
+) -> None:
     sound = np.round(np.random.default_rng(3).uniform(-0.5, 0.5, 9000) * 32768) / 32768
     for path in sounds_of_no_size(tmp_path, sound):
         feed = open_feed(path, is_looped=False)
         assert feed.length_s is None or feed.length_s == pytest.approx(9000 / 16_000)
-        assert np.array_equal(feed.read(9000)[:, 0], sound.astype(np.float32)) and feed.is_finished, path
+        assert (
+            np.array_equal(feed.read(9000)[:, 0], sound.astype(np.float32)) and feed.is_finished
+        ), path
     assert not reports.lines
 
 
 @pytest.mark.parametrize("after", [b"", bytes(50_000)])
-def test_a_damaged_flac_plays_what_remains_with_a_report_and_loops(after, tmp_path, open_feed, reports) -> None:
+def test_a_damaged_flac_plays_what_remains_with_a_report_and_loops(
+    after, tmp_path, open_feed, reports
+) -> None:
     noise = np.random.default_rng(11).uniform(-0.5, 0.5, 48_000)
     path = Path(write(tmp_path / "a.flac", noise))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] + after)
@@ -366,7 +444,9 @@ def test_a_damaged_flac_plays_what_remains_with_a_report_and_loops(after, tmp_pa
     sound = np.concatenate([feed.read(480) for _ in range(200)])
     assert np.sqrt((sound.reshape(-1, 4800) ** 2).mean(axis=1)).min() > 0.2
     assert set(reports.keys) == {"audio.file"}
-    assert "damaged" in reports.lines[0][1] and len(reports.lines) == len(set(reports.lines)), "each line once"
+    assert "damaged" in reports.lines[0][1] and len(reports.lines) == len(set(reports.lines)), (
+        "each line once"
+    )
 
 
 def read_until(feed: FileFeed, what: Callable[[np.ndarray], bool]) -> int:
@@ -377,11 +457,17 @@ def read_until(feed: FileFeed, what: Callable[[np.ndarray], bool]) -> int:
     raise AssertionError("10 s of other sound")
 
 
-NOT_ON_WINDOWS = pytest.mark.only_on("linux", "darwin", reason="Windows keeps a file that is open from being replaced")
+NOT_ON_WINDOWS = pytest.mark.only_on(
+    "linux", "darwin", reason="Windows keeps a file that is open from being replaced"
+)
 
 
-@pytest.mark.parametrize("how", ["in place", pytest.param("as a new file", marks=NOT_ON_WINDOWS), "emptied first"])
-def test_a_file_written_again_plays_again_from_its_beginning(how, noise, tmp_path, open_feed, reports) -> None:
+@pytest.mark.parametrize(
+    "how", ["in place", pytest.param("as a new file", marks=NOT_ON_WINDOWS), "emptied first"]
+)
+def test_a_file_written_again_plays_again_from_its_beginning(
+    how, noise, tmp_path, open_feed, reports
+) -> None:
     path = Path(write(tmp_path / "a.wav", noise, subtype="FLOAT"))
     feed = open_feed(path)
     feed.read(7000)
@@ -403,7 +489,9 @@ def test_a_file_written_again_plays_again_from_its_beginning(how, noise, tmp_pat
     ]
 
 
-def test_a_file_that_is_still_being_written_is_not_opened(noise, tmp_path, open_feed, reports) -> None:
+def test_a_file_that_is_still_being_written_is_not_opened(
+    noise, tmp_path, open_feed, reports
+) -> None:
     path = Path(write(tmp_path / "a.wav", noise, subtype="FLOAT"))
     whole, feed = path.read_bytes(), open_feed(path)
     feed.read(480)

@@ -10,7 +10,9 @@ AUTO = (True,) * 4
 DB = np.array([-30.0, -50.0, -6.0, -12.0])
 
 
-def run(peak: np.ndarray, seconds: float, gain: AutoGain | None = None, auto: tuple[bool, ...] = AUTO) -> np.ndarray:
+def run(
+    peak: np.ndarray, seconds: float, gain: AutoGain | None = None, auto: tuple[bool, ...] = AUTO
+) -> np.ndarray:
     gain = gain or AutoGain(HOP_S)
     for _ in range(round(seconds / HOP_S)):
         gain_db = gain.step(peak, auto)
@@ -19,7 +21,9 @@ def run(peak: np.ndarray, seconds: float, gain: AutoGain | None = None, auto: tu
 
 def test_gain_rises_slowly_to_24_db_falls_fast_does_not_pump_and_freezes_below_the_gate() -> None:
     assert run(10 ** (DB / 20), 20.0) == pytest.approx([18.0, 24.0, -6.0, 0.0], abs=0.01)
-    assert run(np.full(4, 10 ** (-30 / 20)), 2.0) == pytest.approx(np.full(4, 18 * (1 - np.exp(-1))))
+    assert run(np.full(4, 10 ** (-30 / 20)), 2.0) == pytest.approx(
+        np.full(4, 18 * (1 - np.exp(-1)))
+    )
     gain = AutoGain(HOP_S)
     run(np.full(4, 10 ** (-36 / 20)), 30.0, gain)
     assert run(np.ones(4), 1.0, gain)[0] < -10.0
@@ -30,11 +34,15 @@ def test_gain_rises_slowly_to_24_db_falls_fast_does_not_pump_and_freezes_below_t
     gain = AutoGain(HOP_S)
     before = run(np.full(4, 0.1), 5.0, gain).copy()
     assert np.array_equal(run(np.full(4, 10 ** (-56 / 20)), 60.0, gain), before)
-    assert run(np.full(4, 0.01), HOP_S, gain) == pytest.approx(before, abs=0.01)  # still the earlier level
+    assert run(np.full(4, 0.01), HOP_S, gain) == pytest.approx(
+        before, abs=0.01
+    )  # still the earlier level
     assert np.array_equal(run(np.full(4, 10 ** (-56 / 20)), 60.0), np.zeros(4))
     gain = AutoGain(HOP_S)
     run(np.full(4, 0.01), 20.0, gain)
-    assert run(np.zeros(4), 5.0, gain, auto=(False, True, False, True)) == pytest.approx([0, 24, 0, 24], abs=0.01)
+    assert run(np.zeros(4), 5.0, gain, auto=(False, True, False, True)) == pytest.approx(
+        [0, 24, 0, 24], abs=0.01
+    )
 
 
 RATE_HZ = 48_000
@@ -54,7 +62,9 @@ def by_the_sample(loudness: np.ndarray, decay_ms: float) -> float:
 def follow(loudness: np.ndarray, block: int, decay_ms: tuple[float, ...] = DECAYS_MS) -> np.ndarray:
     follower = EnvelopeFollower(RATE_HZ, block)
     for first in range(0, len(loudness), block):
-        envelope = follower.follow(np.repeat(loudness[None, first : first + block], 4, axis=0), decay_ms)
+        envelope = follower.follow(
+            np.repeat(loudness[None, first : first + block], 4, axis=0), decay_ms
+        )
     return envelope
 
 

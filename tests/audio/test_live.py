@@ -44,7 +44,9 @@ def live(reports):
 
 def test_the_demo_plays_live_and_is_analysed(play_live, reports, wait_for) -> None:
     audio = play_live(lambda clock: open_audio("demo", offline=False, clock=clock, report=reports))
-    wait_for(lambda: audio.latest_features().channels[3].onset_count >= 4, "four notes of the arpeggio")
+    wait_for(
+        lambda: audio.latest_features().channels[3].onset_count >= 4, "four notes of the arpeggio"
+    )
     status = audio.status()
     assert status.state == "playing"
     assert status.description == "demo loop (4 channels, 48000 Hz), heard as direct"
@@ -69,28 +71,43 @@ def test_blocks_of_any_size_give_the_same_features(live, analyse, wait_for) -> N
     cuts = np.sort(rng.choice(24_000, 97, replace=False))
     for block in np.split(sound, cuts):
         hand.ring.write(block)
-    features = wait_for(lambda: (newest := audio.latest_features()).end_sample == 24_000 and newest, "all hops")
+    features = wait_for(
+        lambda: (newest := audio.latest_features()).end_sample == 24_000 and newest, "all hops"
+    )
     expected = analyse(*sound.T).features
     assert features.channels == expected.channels
     assert np.array_equal(features.waves, expected.waves)
 
 
-def test_new_settings_take_effect_at_the_next_hop_and_live_sound_cannot_be_advanced(live, sine, wait_for) -> None:
+def test_new_settings_take_effect_at_the_next_hop_and_live_sound_cannot_be_advanced(
+    live, sine, wait_for
+) -> None:
     hand, audio = live
     before, tone = audio.latest_features(), np.repeat(sine(440.0)[:, None], 4, axis=1)
     hand.ring.write(tone[:4800])
-    after = wait_for(lambda: (newest := audio.latest_features()).end_sample == 4800 and newest, "the first hops")
-    assert (before.end_sample, before.waves.any()) == (0, False), "features are published as a whole"
+    after = wait_for(
+        lambda: (newest := audio.latest_features()).end_sample == 4800 and newest, "the first hops"
+    )
+    assert (before.end_sample, before.waves.any()) == (0, False), (
+        "features are published as a whole"
+    )
     assert after.channels[0].peak == pytest.approx(0.5, rel=1e-3)
     with pytest.raises(UsageError):
         audio.advance_to(1.0)
     audio.settings = AudioSettings(auto=(False,) * 4, gain_db=(-60.0, 0.0, 6.0, 12.0))
     hand.ring.write(tone[4800:5280])
     wait_for(lambda: audio.latest_features().end_sample == 5280, "the next hop")
-    assert [channel.gain_db for channel in audio.latest_features().channels] == [-60.0, 0.0, 6.0, 12.0]
+    assert [channel.gain_db for channel in audio.latest_features().channels] == [
+        -60.0,
+        0.0,
+        6.0,
+        12.0,
+    ]
 
 
-def test_an_analysis_slower_than_its_sound_follows_the_newest(reports, wait_for, monkeypatch) -> None:
+def test_an_analysis_slower_than_its_sound_follows_the_newest(
+    reports, wait_for, monkeypatch
+) -> None:
     hand, hop = Hand(), Analyser.hop
     audio = LiveAudio(hand, "by hand", reports)
     behind_s: list[float] = []
@@ -106,7 +123,10 @@ def test_an_analysis_slower_than_its_sound_follows_the_newest(reports, wait_for,
     wait_for(lambda: audio.latest_features().end_sample > 21 * 48_000, "21 seconds of sound")
     audio.close()
     assert max(behind_s) < 1.1, "half a second, and what comes while that is analysed"
-    assert reports.lines == [("audio.late", "audio: 5.1 s not analysed: the machine is overloaded")] * 2, "every 10 s"
+    assert (
+        reports.lines
+        == [("audio.late", "audio: 5.1 s not analysed: the machine is overloaded")] * 2
+    ), "every 10 s"
 
 
 def test_one_channel_may_be_the_voice_heard_at_that_time(reports, wait_for) -> None:
@@ -128,4 +148,9 @@ def test_one_channel_may_be_the_voice_heard_at_that_time(reports, wait_for) -> N
                 0.5, pytest.approx(0.25), 0.5, 0.5,
             ]  # fmt: skip
     audio.close()
-    assert [channel.peak for channel in audio.latest_features().channels] == [0.5, pytest.approx(0.75), 0.5, 0.5]
+    assert [channel.peak for channel in audio.latest_features().channels] == [
+        0.5,
+        pytest.approx(0.75),
+        0.5,
+        0.5,
+    ]

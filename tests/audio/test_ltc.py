@@ -1,4 +1,5 @@
-"""LTC from synthetic tapes with known labels and edges: every rate and speed, noise, wow, hum, dropouts."""
+"""LTC from synthetic tapes with known labels and edges: every rate and speed, noise, wow, hum,
+dropouts."""
 
 import numpy as np
 import pytest
@@ -20,11 +21,16 @@ def decode(samples: np.ndarray, rate_hz: int = 48_000, block: int = 480) -> list
     """Decode the frames of LTC in `samples`; `at_s` is their position on the tape in samples."""
     decoder = LtcDecoder(rate_hz, lambda sample: sample)
     sound = samples.astype(np.float32)
-    return [frame for at in range(0, sound.size, block) for frame in decoder.feed(sound[at : at + block])]
+    return [
+        frame
+        for at in range(0, sound.size, block)
+        for frame in decoder.feed(sound[at : at + block])
+    ]
 
 
 def errors_of(frames: list[TimecodeReading], tape: LtcSignal) -> np.ndarray:
-    """Distance in samples of each frame from its true first edge; KeyError for a label that is not on the tape."""
+    """Distance in samples of each frame from its true first edge; KeyError for a label that is not
+    on the tape."""
     starts = dict(zip(tape.labels, tape.starts, strict=True))
     return np.array([frame.at_s - starts[label_of(frame)] for frame in frames])
 
@@ -32,7 +38,9 @@ def errors_of(frames: list[TimecodeReading], tape: LtcSignal) -> np.ndarray:
 @pytest.mark.parametrize("rate", FPS)
 @pytest.mark.parametrize("speed", [0.6, 1.0, 2.0, -0.6, -1.0, -2.0])
 @pytest.mark.parametrize("rate_hz", [44_100, *in_long_form(16_000, 48_000, 96_000, 192_000)])
-def test_every_rate_is_read_at_any_speed_and_backward(rate: str, speed: float, rate_hz: int) -> None:
+def test_every_rate_is_read_at_any_speed_and_backward(
+    rate: str, speed: float, rate_hz: int
+) -> None:
     tape = ltc_signal(FIRST, 60, rate=rate, sample_rate_hz=rate_hz, speed=speed)
     frames = decode(tape.samples, rate_hz)
     expected = tape.labels if speed > 0 else tape.labels[::-1]
@@ -43,7 +51,9 @@ def test_every_rate_is_read_at_any_speed_and_backward(rate: str, speed: float, r
     assert {frame.rate == "29.97df" for frame in frames} == {rate == "29.97df"}
     assert {frame.is_backward for frame in frames} == {speed < 0}
     assert np.abs(errors_of(frames, tape)).max() < 0.6
-    assert [frame.frame_s for frame in frames] == pytest.approx([1.0 / FPS[rate] / abs(speed)] * len(frames), rel=2e-3)
+    assert [frame.frame_s for frame in frames] == pytest.approx(
+        [1.0 / FPS[rate] / abs(speed)] * len(frames), rel=2e-3
+    )
 
 
 def hum(sound: np.ndarray) -> np.ndarray:
@@ -72,7 +82,9 @@ def test_a_bad_line_noise_and_wow_cost_no_frame() -> None:
         assert np.abs(errors_of(frames, tape)).max() < 1.0, spoil
     for speed in [0.6, 1.0]:
         tape = ltc_signal(FIRST, 100, speed=speed)
-        noise = np.random.default_rng(1).normal(0.0, 0.25, tape.samples.size)  # 6 dB below the signal
+        noise = np.random.default_rng(1).normal(
+            0.0, 0.25, tape.samples.size
+        )  # 6 dB below the signal
         frames = decode(tape.samples + noise)
         assert len(frames) >= 98 - LEAD_IN_FRAMES, speed
         assert np.abs(errors_of(frames, tape)).max() < 1.5, speed
@@ -85,7 +97,9 @@ def test_a_bad_line_noise_and_wow_cost_no_frame() -> None:
 
 def test_a_tape_is_read_while_it_spools_up_turns_round_and_is_wound_faster_and_faster() -> None:
     def speed(times_s: np.ndarray) -> np.ndarray:
-        return 2.0 * np.cos(2.0 * np.pi * times_s / 16.0)  # twice forward, to a stop after 4 s, then backward
+        return 2.0 * np.cos(
+            2.0 * np.pi * times_s / 16.0
+        )  # twice forward, to a stop after 4 s, then backward
 
     tape = ltc_signal((1, 0, 0, 0), 200, speed=speed)
     frames = decode(tape.samples)

@@ -14,7 +14,9 @@ from engine.system.clock import SteppedClock
 from engine.values import AudioFeatures
 
 
-def render(spec: str, frames: int, reports, fps: float = 30.0, **settings: object) -> list[AudioFeatures]:
+def render(
+    spec: str, frames: int, reports, fps: float = 30.0, **settings: object
+) -> list[AudioFeatures]:
     audio = open_audio(spec, offline=True, clock=SteppedClock(), report=reports)
     audio.settings = AudioSettings(**settings)
     audio.start()
@@ -24,13 +26,17 @@ def render(spec: str, frames: int, reports, fps: float = 30.0, **settings: objec
 
 
 def as_bytes(features: list[AudioFeatures]) -> bytes:
-    return b"".join(repr(dataclasses.astuple(of)[0]).encode() + of.waves.tobytes() for of in features)
+    return b"".join(
+        repr(dataclasses.astuple(of)[0]).encode() + of.waves.tobytes() for of in features
+    )
 
 
 @pytest.fixture
 def recording(tmp_path) -> str:
     path, rng = tmp_path / "sound.flac", np.random.default_rng(12)
-    soundfile.write(path, rng.uniform(-0.5, 0.5, (44_100, 2)) * np.linspace(0, 1, 44_100)[:, None], 44_100)
+    soundfile.write(
+        path, rng.uniform(-0.5, 0.5, (44_100, 2)) * np.linspace(0, 1, 44_100)[:, None], 44_100
+    )
     return str(path)
 
 
@@ -68,7 +74,9 @@ def test_timecode_is_not_audible_in_the_video_of_a_show(tmp_path, reports) -> No
     soundfile.write(path, np.stack([music, timecode], axis=1), 48_000)
     audio = open_audio(str(path), offline=True, clock=SteppedClock(), report=reports)
     audio.advance_to(0.1)
-    assert np.abs(audio.read_block(0).samples[:, 1]).min() > 0.4, "without a source it is sound like any other"
+    assert np.abs(audio.read_block(0).samples[:, 1]).min() > 0.4, (
+        "without a source it is sound like any other"
+    )
     audio.settings = AudioSettings(ltc_channel=2)
     assert audio.read_block(0).samples == pytest.approx(0.25, abs=1e-3)
     audio.close()

@@ -18,12 +18,17 @@ def test_clicks_are_counted_exactly_and_detected_within_two_hops(analyse) -> Non
         train = clicks(every, count)
         analysis = analyse(train, train * 0.1, train, train)
         assert analysis.onset_counts == [count] * 4, every
-        for hop, at in zip(np.flatnonzero(analysis.of(0, "onset")), 5000 + every * np.arange(count), strict=True):
+        for hop, at in zip(
+            np.flatnonzero(analysis.of(0, "onset")), 5000 + every * np.arange(count), strict=True
+        ):
             assert at // 480 <= hop <= at // 480 + 2
 
 
 def test_a_tone_noise_beating_and_vibrato_are_one_onset_each(sine, analyse) -> None:
-    tones = [np.concatenate([np.zeros(4800, np.float32), sine(hz, seconds=3.0)]) for hz in (47.3, 110, 440, 5000)]
+    tones = [
+        np.concatenate([np.zeros(4800, np.float32), sine(hz, seconds=3.0)])
+        for hz in (47.3, 110, 440, 5000)
+    ]
     analysis = analyse(*tones)
     assert analysis.onset_counts == [1, 1, 1, 1]
     assert all(10 <= np.flatnonzero(analysis.of(channel, "onset"))[0] <= 12 for channel in range(4))
@@ -35,17 +40,25 @@ def test_a_tone_noise_beating_and_vibrato_are_one_onset_each(sine, analyse) -> N
     assert analyse(noise, beating, vibrato, glide).onset_counts == [1, 1, 1, 1]
 
 
-def test_notes_on_a_sounding_chord_in_noise_are_counted_with_a_strength_of_a_half_to_one(analyse) -> None:
+def test_notes_on_a_sounding_chord_in_noise_are_counted_with_a_strength_of_a_half_to_one(
+    analyse,
+) -> None:
     t = np.arange(6 * RATE_HZ) / RATE_HZ
     note = t % 0.48
-    kick = 0.6 * np.exp(-note / 0.12) * np.sin(2 * np.pi * (50 * note + 3.3 * (1 - np.exp(-note / 0.03))))
+    kick = (
+        0.6
+        * np.exp(-note / 0.12)
+        * np.sin(2 * np.pi * (50 * note + 3.3 * (1 - np.exp(-note / 0.03))))
+    )
     chord = 0.2 * np.sin(2 * np.pi * 220 * t) + 0.1 * np.sin(2 * np.pi * 277 * t)
     noise = 0.02 * np.random.default_rng(6).standard_normal(len(t))
     arpeggio = 0.5 * np.exp(-(t % 0.12) / 0.08) * np.sin(2 * np.pi * 440 * t)
     analysis = analyse(kick, kick + chord + noise, arpeggio, noise * 0.01)
     assert analysis.onset_counts == [13, 13, 50, 0]
     for channel in range(4):
-        assert all(strength == 0.0 or 0.5 <= strength <= 1.0 for strength in analysis.of(channel, "onset"))
+        assert all(
+            strength == 0.0 or 0.5 <= strength <= 1.0 for strength in analysis.of(channel, "onset")
+        )
 
 
 def onset_hops(flux: list[float]) -> list[int]:

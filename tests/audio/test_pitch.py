@@ -1,4 +1,5 @@
-"""Pitch, and the hue of a layer from it: clear tones move it, slowly and the shorter way; noise does not."""
+"""Pitch, and the hue of a layer from it: clear tones move it, slowly and the shorter way; noise
+does not."""
 
 import itertools
 from dataclasses import replace
@@ -28,10 +29,14 @@ def test_tones_are_measured_within_3_cents_from_110_hz_up_and_12_below() -> None
     for rate_hz in [44_100, 48_000, 96_000]:
         for hz in np.geomspace(55.0, 8000.0, 150):
             for phase in (0.0, 1.0, 2.5):
-                assert cents(detect_hz(hz, rate_hz, phase), hz) < (3.0 if hz >= 110 else 12.0), f"{hz} Hz"
+                assert cents(detect_hz(hz, rate_hz, phase), hz) < (3.0 if hz >= 110 else 12.0), (
+                    f"{hz} Hz"
+                )
 
 
-def test_before_any_sound_the_channels_have_four_hues_and_then_each_its_own_pitch(analyse, sine) -> None:
+def test_before_any_sound_the_channels_have_four_hues_and_then_each_its_own_pitch(
+    analyse, sine
+) -> None:
     silence = np.zeros(4800)
     features = analyse(silence, silence, silence, silence).features
     assert tuple(channel.pitch_hz for channel in features.channels) == pytest.approx(FIRST)
@@ -43,7 +48,9 @@ def test_before_any_sound_the_channels_have_four_hues_and_then_each_its_own_pitc
 
 def test_pitch_is_held_in_a_pause_and_under_60_db_below_full_scale(sine, analyse) -> None:
     above, below = 1.1e-3 * np.sqrt(2), 0.9e-3 * np.sqrt(2)  # RMS around -60 dBFS
-    features = analyse(*(sine(1000.0, amplitude=level) for level in (above, below, 0.5, 1e-9))).features
+    features = analyse(
+        *(sine(1000.0, amplitude=level) for level in (above, below, 0.5, 1e-9))
+    ).features
     pitches = [channel.pitch_hz for channel in features.channels]
     assert pitches == pytest.approx([1000.0, FIRST[1], 1000.0, FIRST[3]], rel=1e-3)
     sound = np.concatenate([sine(880.0), np.zeros(48_000, np.float32)])
@@ -89,7 +96,9 @@ def test_a_steady_tone_arrives_at_its_hue_the_short_way_round(sine, analyse) -> 
     found = analyse(tone, tone, tone, tone, settings=GLIDING)
     for channel, first in enumerate(FIRST_HUES):
         way = np.array([turns_apart(hue, 7 / 12) for hue in found.of(channel, "hue")])
-        assert way[0] <= turns_apart(first, 7 / 12) + 1e-4 and (np.diff(way) <= 1e-9).all(), "never away from it"
+        assert way[0] <= turns_apart(first, 7 / 12) + 1e-4 and (np.diff(way) <= 1e-9).all(), (
+            "never away from it"
+        )
         assert way[-1] < 0.02
         assert found.features.channels[channel].pitch_confidence > 0.95
 
@@ -99,12 +108,15 @@ def test_the_hue_of_techno_hardly_changes_and_hi_hats_and_silence_hold_it(analys
     sounds = techno(4.0), hi_hat(4.0), tone, hi_hat(4.0, seed=2)
     found, bare = (analyse(*sounds, settings=settings) for settings in (GLIDING, AT_ONCE))
     for channel in (1, 3):
-        assert max(turns_apart(hue, FIRST_HUES[channel]) for hue in found.of(channel, "hue")) < 0.005
+        assert (
+            max(turns_apart(hue, FIRST_HUES[channel]) for hue in found.of(channel, "hue")) < 0.005
+        )
         assert np.ptp(bare.of(channel, "hue")) > 0.5, "without glide it covers the whole circle"
     assert found.of(2, "hue")[-90] == found.of(2, "hue")[-1]
     assert found.features.channels[2].pitch_confidence == 0.0
     change, bare_change = (
-        [turns_apart(*pair) for pair in itertools.pairwise(each.of(0, "hue")[100::3])] for each in (found, bare)
+        [turns_apart(*pair) for pair in itertools.pairwise(each.of(0, "hue")[100::3])]
+        for each in (found, bare)
     )  # 33 per second
     assert max(change) < 0.01
     assert np.mean(change) < np.mean(bare_change) / 10
@@ -127,4 +139,6 @@ def test_an_outgoing_look_keeps_its_glide_while_the_new_one_has_none(sine) -> No
     later = replace(slow, outgoing=slow, outgoing_number=1)
     analyser.hop(block, later)
     interrupting = analyser.features(later).outgoing_channels
-    assert all(turns_apart(channel.hue, 0.5) < 0.02 for channel in interrupting), "the look on screen keeps its hue"
+    assert all(turns_apart(channel.hue, 0.5) < 0.02 for channel in interrupting), (
+        "the look on screen keeps its hue"
+    )

@@ -26,7 +26,9 @@ def pair(tmp_path: Path) -> tuple[Path, Path]:
     return paths
 
 
-def test_files_follow_each_other_without_a_gap_and_the_list_is_repeated_or_ends(pair, reports) -> None:
+def test_files_follow_each_other_without_a_gap_and_the_list_is_repeated_or_ends(
+    pair, reports
+) -> None:
     feed = PlaylistFeed(pair, None, reports)
     sound = np.concatenate([feed.read(480) for _ in range(150)])[:, 0]
     both = np.concatenate([ramp(0.5, -0.5, 0.0), ramp(0.5, 0.0, 0.5)])[:, 0]
@@ -61,7 +63,9 @@ def test_a_jump_in_a_compressed_file_lands_on_the_sample(tmp_path, reports) -> N
     noise = np.random.default_rng(3).uniform(-0.3, 0.3, (RATE_HZ * 20, 1)).astype(np.float32)
     with av.open(path, "w") as container:
         stream = container.add_stream("aac", rate=RATE_HZ, layout="mono")
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(noise.T), format="fltp", layout="mono")
+        frame = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(noise.T), format="fltp", layout="mono"
+        )
         frame.sample_rate = RATE_HZ
         for packet in (*stream.encode(frame), *stream.encode(None)):
             container.mux(packet)
@@ -81,21 +85,38 @@ def test_another_rate_is_resampled_without_a_seam(sine, tmp_path, reports) -> No
     feed = PlaylistFeed((path,), RATE_HZ, reports)
     sound = np.concatenate([feed.read(480) for _ in range(180)])[:, 0]
     assert sound[2000:] == pytest.approx(sine(1000.0, seconds=2.0)[2000 : len(sound)], abs=2e-4)
-    assert feed.track_position.position_s == pytest.approx(1.8), "of what was given, not of what was read"
+    assert feed.track_position.position_s == pytest.approx(1.8), (
+        "of what was given, not of what was read"
+    )
     feed.close()
 
 
 def test_playlists_and_folders_name_their_files_in_order(tmp_path, reports) -> None:
     for name in ("10 c.wav", "2 b.mp3", "1 a.flac", "cover.jpg", "._1 a.flac"):
         (tmp_path / name).touch()
-    assert [path.name for path in tracks_of(tmp_path, reports)] == ["1 a.flac", "2 b.mp3", "10 c.wav"]
+    assert [path.name for path in tracks_of(tmp_path, reports)] == [
+        "1 a.flac",
+        "2 b.mp3",
+        "10 c.wav",
+    ]
     old = tmp_path / "set.m3u"
-    lines = ("#EXTM3U", "#EXTINF:3,é", "sub\\é.wav", "", "http://radio.example/x", "/elsewhere/d.wav")
+    lines = (
+        "#EXTM3U",
+        "#EXTINF:3,é",
+        "sub\\é.wav",
+        "",
+        "http://radio.example/x",
+        "/elsewhere/d.wav",
+    )
     old.write_bytes("\r\n".join(lines).encode("latin-1"))
     assert tracks_of(old, reports) == (tmp_path / "sub" / "é.wav", tmp_path / "/elsewhere/d.wav")
     line = f"{old}: 1 of its entries are addresses and left out, such as http://radio.example/x"
     assert reports.lines == [("audio.file", line)]
-    for name, reason in (("none.m3u", "cannot be read"), ("empty.m3u8", "names no sound files"), ("no.wav", "no such")):
+    for name, reason in (
+        ("none.m3u", "cannot be read"),
+        ("empty.m3u8", "names no sound files"),
+        ("no.wav", "no such"),
+    ):
         if name.startswith("empty"):
             (tmp_path / name).write_text("#EXTM3U\n")
         with pytest.raises(AudioError, match=reason):
@@ -118,17 +139,23 @@ def test_a_file_that_fails_in_an_unforeseen_way_is_followed_by_the_next_one_or_b
     broken = {"a.wav"}
     feed = PlaylistFeed(pair, None, reports)
     monkeypatch.setattr(FileFeed, "read_rest", failing)
-    assert feed.read(480)[:, 0] == pytest.approx(ramp(0.5, 0.0, 0.5)[:480, 0], abs=2e-7), "the next one"
+    assert feed.read(480)[:, 0] == pytest.approx(ramp(0.5, 0.0, 0.5)[:480, 0], abs=2e-7), (
+        "the next one"
+    )
     broken.add("b.flac")
     assert not feed.read(480).any() and feed.track_position.state == "ended"
     broken.clear()
     feed.queue_command(lambda: feed.go(1))
     assert feed.read(480)[0, 0] == -0.5
-    assert "audio: a file cannot be played: RuntimeError: decoder error" in {line for _, line in reports.lines}
+    assert "audio: a file cannot be played: RuntimeError: decoder error" in {
+        line for _, line in reports.lines
+    }
 
 
 @pytest.mark.only_on("linux", "darwin", reason="Windows removes no file that is open")
-def test_a_file_that_cannot_be_opened_is_one_line_and_the_next_one_plays_until_there_is_none(pair, reports) -> None:
+def test_a_file_that_cannot_be_opened_is_one_line_and_the_next_one_plays_until_there_is_none(
+    pair, reports
+) -> None:
     feed = PlaylistFeed((*pair, pair[0]), None, reports)
     pair[1].unlink()
     sound = feed.read(RATE_HZ)[:, 0]

@@ -8,7 +8,8 @@ from tests.audio.lines import Program
 pytestmark = pytest.mark.only_on("linux", reason="PulseAudio through ALSA needs Linux")
 
 
-# Takes four seconds: the sink wakes up, and a polled stream counts as lost after a second without sound.
+# Takes four seconds: the sink wakes up, and a polled stream counts as lost after a second without
+# sound.
 def test_a_polled_stream_plays_captures_and_reports_its_loss(sound_server, wait_for) -> None:
     program = Program("polled_program.py", environment=sound_server.environment)
     try:

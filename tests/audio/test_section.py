@@ -8,7 +8,9 @@ BALLAD = compose("ballad", seed=3, parts="quiet 2 soft 8 quiet 1")
 SONG = compose("house", seed=2, parts="quiet 4 build 5 drop 4 break 5 drop 1")
 
 
-def test_each_section_is_told_within_a_bar_of_its_beginning_and_a_drop_tells_where_bars_begin() -> None:
+def test_each_section_is_told_within_a_bar_of_its_beginning_and_a_drop_tells_where_bars_begin() -> (
+    None
+):
     hops = list(hear(SONG.sound))
     begins = [next(group) for _, group in itertools.groupby(hops, key=lambda each: each[1].section)]
     bar_s = SONG.bars_s[1] - SONG.bars_s[0]
@@ -20,7 +22,9 @@ def test_each_section_is_told_within_a_bar_of_its_beginning_and_a_drop_tells_whe
     assert max(after_builds_s) < 0.7 * beat_s, "soon enough for the second beat"
     firsts_s = [at_s - beat.bar_age_s for at_s, beat in begins if beat.section == "drop"]
     drops_s = [at_s for at_s, section in SONG.sections if section == "drop"]
-    assert [abs(first_s - drop_s) < 0.05 for first_s, drop_s in zip(firsts_s, drops_s, strict=True)] == [True, True]
+    assert [
+        abs(first_s - drop_s) < 0.05 for first_s, drop_s in zip(firsts_s, drops_s, strict=True)
+    ] == [True, True]
 
 
 def test_soft_drums_below_a_voice_are_no_drop_and_their_fills_no_build() -> None:

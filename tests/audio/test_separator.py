@@ -52,7 +52,9 @@ def layout_of(monkeypatch: pytest.MonkeyPatch, reports) -> Callable[..., Channel
     monkeypatch.setattr(separator, "MAX_CALL_S", 0.2)
     monkeypatch.setattr(separator, "MAX_OFFLINE_S", 0.2)
     monkeypatch.setattr(separator, "MAX_LATE_S", 0.1)
-    return lambda rate_hz=48_000, may_wait=True: ChannelLayout(rate_hz, HOP, reports, may_wait=may_wait)
+    return lambda rate_hz=48_000, may_wait=True: ChannelLayout(
+        rate_hz, HOP, reports, may_wait=may_wait
+    )
 
 
 def play(layout: ChannelLayout, name: str = "theirs", hops: int = 5) -> np.ndarray:
@@ -61,10 +63,14 @@ def play(layout: ChannelLayout, name: str = "theirs", hops: int = 5) -> np.ndarr
     return layers
 
 
-def test_the_layers_are_what_a_separator_returns(layout_of, monkeypatch: pytest.MonkeyPatch, reports) -> None:
+def test_the_layers_are_what_a_separator_returns(
+    layout_of, monkeypatch: pytest.MonkeyPatch, reports
+) -> None:
     assert np.array_equal(play(layout_of()), np.tile(left(BLOCK).T, 5))
     monkeypatch.setattr(Theirs, "separate", staticmethod(ANSWERS["is too slow: "]))
-    assert np.array_equal(play(layout_of()), np.tile(left(BLOCK).T, 5)), "offline it may take its time"
+    assert np.array_equal(play(layout_of()), np.tile(left(BLOCK).T, 5)), (
+        "offline it may take its time"
+    )
     monkeypatch.setattr(Theirs, "separate", staticmethod(lambda block: left(block) * np.nan))
     assert not play(layout_of()).any(), "the analysis would keep a NaN"
     assert reports.lines == []
@@ -79,11 +85,16 @@ def test_what_fails_is_told_in_one_line_and_replaced_by_the_engines_stems(
         monkeypatch.setitem(SEPARATORS, "theirs", f"{__name__}:Gone")
     rate_hz = 44_100 if "48 kHz" in reason else 48_000
     layout = layout_of(rate_hz, may_wait=False)
-    wait_for(lambda: layout.spread(BLOCK, "theirs", (1, 2, 3, 4)) is not None and reports.lines, "the line")
+    wait_for(
+        lambda: layout.spread(BLOCK, "theirs", (1, 2, 3, 4)) is not None and reports.lines,
+        "the line",
+    )
     play(layout, hops=30)  # until nothing of before is in its frames
     assert np.array_equal(play(layout), play(layout_of(rate_hz), "stems", hops=40)[:, -5 * HOP :])
     ((_, line),) = reports.lines
-    assert line.startswith(f"separator theirs: {reason}") and line.endswith("until it is chosen again")
+    assert line.startswith(f"separator theirs: {reason}") and line.endswith(
+        "until it is chosen again"
+    )
     assert layout.effective == "stems"
 
 

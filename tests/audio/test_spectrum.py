@@ -23,13 +23,19 @@ def test_a_full_scale_sine_reads_0_7071_in_its_own_band_at_any_rate(sine, analys
 
 
 def test_rms_and_peak_of_a_sine_are_after_gain(sine, analyse) -> None:
-    channels = analyse(*[sine(1000.0, amplitude=level) for level in (1.0, 0.5, 0.1, 0.001)]).features.channels
+    channels = analyse(
+        *[sine(1000.0, amplitude=level) for level in (1.0, 0.5, 0.1, 0.001)]
+    ).features.channels
     assert [channel.peak for channel in channels] == pytest.approx([1.0, 0.5, 0.1, 0.001], rel=1e-3)
-    assert [channel.rms for channel in channels] == pytest.approx([0.7071, 0.35355, 0.07071, 0.0007071], rel=1e-3)
+    assert [channel.rms for channel in channels] == pytest.approx(
+        [0.7071, 0.35355, 0.07071, 0.0007071], rel=1e-3
+    )
     settings = AudioSettings(auto=(False,) * 4, gain_db=(0.0, 6.0206, -6.0206, 20.0))
     tone = sine(100.0, amplitude=0.25)
     channels = analyse(tone, tone, tone, tone, settings=settings).features.channels
-    assert [channel.peak for channel in channels] == pytest.approx([0.25, 0.5, 0.125, 2.5], rel=1e-3)
+    assert [channel.peak for channel in channels] == pytest.approx(
+        [0.25, 0.5, 0.125, 2.5], rel=1e-3
+    )
     assert channels[1].low == pytest.approx(2 * channels[0].low, rel=1e-3)
     assert channels[1].envelope == pytest.approx(2 * channels[0].envelope, rel=1e-3)
     assert [channel.gain_db for channel in channels] == pytest.approx([0.0, 6.0206, -6.0206, 20.0])

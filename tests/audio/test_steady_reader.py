@@ -39,7 +39,8 @@ class TwoClocks:
         self._read = 0
 
     def run(self, seconds: float, voice=None) -> np.ndarray:
-        """The sound heard in that time, (frames, channels). `voice(numbers)` returns the samples with these numbers."""
+        """The sound heard in that time, (frames, channels). `voice(numbers)` returns the samples
+        with these numbers."""
         sound, end = [], self._read + round(seconds * self.reader.to_hz)
         while self._read + self._frames <= end:
             heard_s = self.heard_s
@@ -63,7 +64,9 @@ class TwoClocks:
 
     def _write_until(self, now_s: float, voice) -> None:
         while self.is_writing and (self.ring.newest + self._block) / self._hz <= now_s:
-            block = np.asarray(voice(np.arange(self.ring.newest, self.ring.newest + self._block)), np.float32)
+            block = np.asarray(
+                voice(np.arange(self.ring.newest, self.ring.newest + self._block)), np.float32
+            )
             self.ring.set_mark(self.ring.newest, self.ring.newest / self._hz + self._late_s())
             self.ring.write(block[:, : self.ring.channels])
 
@@ -78,19 +81,32 @@ def turning(numbers: np.ndarray) -> np.ndarray:
 
 
 def lag_error(clocks: TwoClocks, sound: np.ndarray, first_s: float) -> np.ndarray:
-    """Deviation of each frame's age from LAG_S in samples, modulo PERIOD; `sound` starts at `first_s`."""
+    """Deviation of each frame's age from LAG_S in samples, modulo PERIOD; `sound` starts at
+    `first_s`."""
     sample = np.arctan2(sound[:, 1], sound[:, 0]) * PERIOD / (2.0 * np.pi)
-    ideal = clocks.sample_at(first_s + np.arange(len(sound)) / clocks.reader.to_hz - clocks.reader.lag_s)
+    ideal = clocks.sample_at(
+        first_s + np.arange(len(sound)) / clocks.reader.to_hz - clocks.reader.lag_s
+    )
     return (sample - ideal + PERIOD / 2) % PERIOD - PERIOD / 2
 
 
 @pytest.mark.soak
 def test_the_lag_holds_to_the_sample_while_two_crystals_drift_apart() -> None:
     for ppm in [200.0, -200.0]:
-        clocks = TwoClocks(rate_hz=8000, to_hz=8000, ppm=ppm, jitter_s=0.0001, block=160, read_frames=160, channels=2)
+        clocks = TwoClocks(
+            rate_hz=8000,
+            to_hz=8000,
+            ppm=ppm,
+            jitter_s=0.0001,
+            block=160,
+            read_frames=160,
+            channels=2,
+        )
         clocks.run(5.0)
         worst = 0.0
-        for _ in range(360 if IS_SOAK else 6):  # an hour, or a minute, in which they drift apart by 12 ms
+        for _ in range(
+            360 if IS_SOAK else 6
+        ):  # an hour, or a minute, in which they drift apart by 12 ms
             first_s = clocks.heard_s
             worst = max(worst, np.abs(lag_error(clocks, clocks.run(10.0), first_s)).max())
         assert worst < 1.0, ppm
@@ -106,14 +122,20 @@ def test_marks_with_a_millisecond_of_jitter_do_not_make_the_pitch_waver() -> Non
     assert np.abs(np.diff(error[::480])).max() < 0.25  # 1 cent is 0.28 samples in 10 ms
 
 
-@pytest.mark.parametrize(("from_hz", "to_hz"), [(48_000, 44_100), (44_100, 48_000), (48_000, 48_000)])
+@pytest.mark.parametrize(
+    ("from_hz", "to_hz"), [(48_000, 44_100), (44_100, 48_000), (48_000, 48_000)]
+)
 def test_a_tone_stays_a_tone_at_another_rate(from_hz, to_hz) -> None:
     tone_hz, clocks = 997.0, TwoClocks(rate_hz=from_hz, to_hz=to_hz)
     clocks.run(1.0)
-    sound = clocks.run(1.0, lambda numbers: 0.5 * np.sin(2 * np.pi * tone_hz * numbers / from_hz)[:, None])[:, 0]
+    sound = clocks.run(
+        1.0, lambda numbers: 0.5 * np.sin(2 * np.pi * tone_hz * numbers / from_hz)[:, None]
+    )[:, 0]
     sound = sound[to_hz // 2 :]
     time_s = np.arange(len(sound)) / to_hz
-    parts = np.stack([np.sin(2 * np.pi * tone_hz * time_s), np.cos(2 * np.pi * tone_hz * time_s)], axis=1)
+    parts = np.stack(
+        [np.sin(2 * np.pi * tone_hz * time_s), np.cos(2 * np.pi * tone_hz * time_s)], axis=1
+    )
     (sine, cosine), *_ = np.linalg.lstsq(parts, sound, rcond=None)
     assert np.hypot(sine, cosine) == pytest.approx(0.5, rel=1e-3)
     noise = sound - parts @ (sine, cosine)
@@ -123,7 +145,9 @@ def test_a_tone_stays_a_tone_at_another_rate(from_hz, to_hz) -> None:
 def test_frequencies_above_the_lower_rate_are_filtered_out_and_a_constant_stays() -> None:
     clocks = TwoClocks(rate_hz=48_000, to_hz=16_000)
     clocks.run(1.0)
-    sound = clocks.run(1.0, lambda numbers: 0.5 * np.sin(2 * np.pi * 12_000 * numbers / 48_000)[:, None])
+    sound = clocks.run(
+        1.0, lambda numbers: 0.5 * np.sin(2 * np.pi * 12_000 * numbers / 48_000)[:, None]
+    )
     assert np.abs(sound[8000:]).max() < 0.01
     table = sinc_table(1.0)
     assert np.allclose(table.sum(axis=1), 1.0, atol=1e-5)
@@ -153,7 +177,9 @@ def test_at_an_underrun_the_sound_fades_and_returns_at_the_same_lag() -> None:
         assert not sound[round(0.2 * RATE_HZ) : round(0.49 * RATE_HZ)].any(), more_ms
         assert clocks.reader.gaps == 1, more_ms
         first_s, again = clocks.heard_s, clocks.run(0.1, slow)[:, 0]
-        expected = slow(clocks.sample_at(first_s - clocks.reader.lag_s) + np.arange(len(again)))[:, 0]
+        expected = slow(clocks.sample_at(first_s - clocks.reader.lag_s) + np.arange(len(again)))[
+            :, 0
+        ]
         assert np.abs(again - expected).max() < 1e-3, more_ms
 
 
@@ -176,16 +202,19 @@ def test_a_change_of_lag_or_device_makes_no_click_and_keeps_the_reserve() -> Non
     assert np.abs(clocks.run(0.1, slow)[:, 0] - expected).max() < 1e-3
     clocks = TwoClocks()
     clocks.run(2.0, slow)
-    # A lag of 200 ms, minus 60 of lead, 10 for the block being read, up to 10 for the incomplete one, and a little for
-    # the fade and half the interpolation.
+    # A lag of 200 ms, minus 60 of lead, 10 for the block being read, up to 10 for the incomplete
+    # one, and a little for the fade and half the interpolation.
     assert 0.11 < clocks.reader.least_spare_s < 0.13
 
 
 BLOCK = 480
 
 
-def follow(line: ClockLine, seconds: float, *, ppm: float, jitter_s: float, seed: int = 0, first: int = 1) -> int:
-    """Add a mark every 10 ms from a crystal `ppm` fast, from block `first` on. Returns the next block."""
+def follow(
+    line: ClockLine, seconds: float, *, ppm: float, jitter_s: float, seed: int = 0, first: int = 1
+) -> int:
+    """Add a mark every 10 ms from a crystal `ppm` fast, from block `first` on. Returns the next
+    block."""
     late_s = np.random.default_rng(seed).uniform(-jitter_s, jitter_s, round(seconds * 100))
     for block, error_s in enumerate(late_s, start=first):
         line.add(block * BLOCK, sounded_s(block, ppm) + error_s)
@@ -205,7 +234,9 @@ def test_a_reconnected_device_is_followed_with_its_old_slope() -> None:
     assert line.disturbances > 0
     newest, in_a_minute = after + 49, after + 6000
     assert line.time_of(newest * BLOCK) == pytest.approx(sounded_s(newest, 200.0) + 3.0, abs=2e-4)
-    assert line.time_of(in_a_minute * BLOCK) == pytest.approx(sounded_s(in_a_minute, 200.0) + 3.0, abs=2e-3)
+    assert line.time_of(in_a_minute * BLOCK) == pytest.approx(
+        sounded_s(in_a_minute, 200.0) + 3.0, abs=2e-3
+    )
 
 
 def test_one_late_mark_has_almost_no_effect_and_a_jump_of_four_milliseconds_is_followed() -> None:
@@ -218,4 +249,6 @@ def test_one_late_mark_has_almost_no_effect_and_a_jump_of_four_milliseconds_is_f
     for block in range(after, after + 500):
         line.add(block * BLOCK, sounded_s(block, 0.0) + 0.004)
     assert line.disturbances > 0
-    assert line.time_of((after + 499) * BLOCK) == pytest.approx(sounded_s(after + 499, 0.0) + 0.004, abs=2e-3)
+    assert line.time_of((after + 499) * BLOCK) == pytest.approx(
+        sounded_s(after + 499, 0.0) + 0.004, abs=2e-3
+    )

@@ -19,11 +19,17 @@ def song() -> np.ndarray:
     return compose_stems(SONGS[1], 5.0)[1]
 
 
-def test_most_of_each_instrument_is_in_its_layer_and_most_of_each_layer_is_its_instrument(song) -> None:
-    for at, (reached, own) in enumerate(energy_fractions(song).transpose(1, 2, 0)[range(4), range(4)]):
+def test_most_of_each_instrument_is_in_its_layer_and_most_of_each_layer_is_its_instrument(
+    song,
+) -> None:
+    for at, (reached, own) in enumerate(
+        energy_fractions(song).transpose(1, 2, 0)[range(4), range(4)]
+    ):
         assert min(reached, own) > 0.6, STEMS[at]
     reached, _ = energy_fractions(np.repeat(song.mean(axis=2, keepdims=True), 2, axis=2))
-    assert min(np.diag(reached)[:3]) > 0.6 and reached[2, 3] > 0.5, "of mono the tones are the voice"
+    assert min(np.diag(reached)[:3]) > 0.6 and reached[2, 3] > 0.5, (
+        "of mono the tones are the voice"
+    )
 
 
 def test_the_four_add_up_to_the_sound_of_a_hop_before_and_nothing_is_later(song) -> None:
@@ -32,10 +38,14 @@ def test_the_four_add_up_to_the_sound_of_a_hop_before_and_nothing_is_later(song)
     assert np.abs(stems.sum(axis=0)[HOP:] - mix[: stems.shape[1] - HOP].mean(axis=1)).max() < 1e-6
     tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(200 * HOP) / RATE_HZ)
     voice = split(np.stack([tone, tone], axis=1).astype(np.float32), RATE_HZ)[2]
-    assert np.abs(voice[100 * HOP :] - tone[99 * HOP : -HOP]).max() < 0.05, "frames overlap without a seam"
+    assert np.abs(voice[100 * HOP :] - tone[99 * HOP : -HOP]).max() < 0.05, (
+        "frames overlap without a seam"
+    )
     click = np.zeros((20 * HOP, 2), np.float32)
     click[10 * HOP + 5] = 0.5
-    assert np.flatnonzero(np.abs(split(click, RATE_HZ)).max(axis=0) > 0.1).tolist() == [11 * HOP + 5]
+    assert np.flatnonzero(np.abs(split(click, RATE_HZ)).max(axis=0) > 0.1).tolist() == [
+        11 * HOP + 5
+    ]
 
 
 def test_the_masks_and_windows_alone_keep_the_sound(song) -> None:

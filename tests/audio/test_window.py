@@ -62,7 +62,9 @@ def test_a_long_window_is_grey_without_aliasing_and_keeps_the_height_of_a_slow_t
     assert wave_of(sound, 50.0, ratios=(16.0,) * 4, width_px=640)[20:-20].std() < 0.02
 
 
-def test_a_triggered_tone_stands_still_at_the_newest_crossing_that_leaves_a_full_window(sine) -> None:
+def test_a_triggered_tone_stands_still_at_the_newest_crossing_that_leaves_a_full_window(
+    sine,
+) -> None:
     sound = sine(313.0, seconds=1.0)
     waves = [wave_of(sound[: 40_000 + shift], 20.0, trigger=RISING) for shift in (0, 111, 480, 777)]
     for wave in waves[1:]:
@@ -71,10 +73,14 @@ def test_a_triggered_tone_stands_still_at_the_newest_crossing_that_leaves_a_full
     assert waves[0][10] > waves[0][0]
     free = [wave_of(sound[: 40_000 + shift], 20.0) for shift in (0, 111)]
     assert not np.allclose(free[0], free[1], atol=0.1)
-    sound = sine(100.0, seconds=1.0)[: 480 * 90 + 100]  # a period is 480 samples; the last one is incomplete
+    sound = sine(100.0, seconds=1.0)[
+        : 480 * 90 + 100
+    ]  # a period is 480 samples; the last one is incomplete
     one_period = 0.5 * np.sin(2 * np.pi * (np.arange(1024) + 0.5) / 1024)
     assert np.allclose(wave_of(sound, window_ms=10.0, trigger=RISING), one_period, atol=0.001)
-    assert np.allclose(wave_of(sound, window_ms=10.0), np.roll(one_period, -round(100 / 480 * 1024)), atol=0.01)
+    assert np.allclose(
+        wave_of(sound, window_ms=10.0), np.roll(one_period, -round(100 / 480 * 1024)), atol=0.01
+    )
 
 
 def test_samples_and_sums_stay_exact_after_many_slides_and_begin_with_silence() -> None:

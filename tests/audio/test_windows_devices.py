@@ -1,8 +1,10 @@
 # ruff: noqa: E402
-"""Sound devices on Windows: which are listed, which is the default, and how WASAPI devices are opened.
+"""Sound devices on Windows: which are listed, which is the default, and how WASAPI devices are
+opened.
 
-The table is from a laptop (PortAudio's issue 286 and FlexASIO's issue 3), with a microphone of a Japanese Windows. The
-behaviour is that of pa_win_wasapi.c in PortAudio 19.7, which sounddevice's wheel contains.
+The table is from a laptop (PortAudio's issue 286 and FlexASIO's issue 3), with a microphone of a
+Japanese Windows. The behaviour is that of pa_win_wasapi.c in PortAudio 19.7, which sounddevice's
+wheel contains.
 """
 
 import pytest
@@ -46,23 +48,40 @@ LAPTOP = (
         kind=fake_portaudio.WASAPI,
         name="Windows WASAPI",
         devices=(
-            Device(name="Speakers (Realtek High Definition Audio)", outputs=8, rate_hz=48_000, is_default=True),
+            Device(
+                name="Speakers (Realtek High Definition Audio)",
+                outputs=8,
+                rate_hz=48_000,
+                is_default=True,
+            ),
             Device(name="Hi-Fi Cable Output (VB-Audio Hi-Fi Cable)", inputs=8, rate_hz=44_100),
-            Device(name="マイク (Realtek High Definition Audio)", inputs=2, rate_hz=48_000, is_default=True),
+            Device(
+                name="マイク (Realtek High Definition Audio)",
+                inputs=2,
+                rate_hz=48_000,
+                is_default=True,
+            ),
         ),
     ),
     HostApi(
         kind=fake_portaudio.WDMKS,
         name="Windows WDM-KS",
-        devices=(Device(name="Microphone (Realtek HD Audio Mic input)", inputs=2), Device(name="Line In", inputs=2)),
+        devices=(
+            Device(name="Microphone (Realtek HD Audio Mic input)", inputs=2),
+            Device(name="Line In", inputs=2),
+        ),
     ),
 )
 MIXERS = {9: (48_000, 8), 10: (44_100, 8), 11: (48_000, 2)}  # device: (rate, channels)
 
 
 def by_mixer(stream: Opened) -> int:
-    """Accept a stream as GetClosestFormat does: only with the mixer's rate and channels, unless Windows may convert."""
-    if stream.flags & fake_portaudio.AUTO_CONVERT or (stream.rate_hz, stream.channels) == MIXERS[stream.device]:
+    """Accept a stream as GetClosestFormat does: only with the mixer's rate and channels, unless
+    Windows may convert."""
+    if (
+        stream.flags & fake_portaudio.AUTO_CONVERT
+        or (stream.rate_hz, stream.channels) == MIXERS[stream.device]
+    ):
         return 0
     return fake_portaudio.UNSUPPORTED_RATE
 
@@ -79,7 +98,9 @@ def test_each_device_is_listed_once_with_its_full_name_and_rate(laptop) -> None:
         (10, "Hi-Fi Cable Output (VB-Audio Hi-Fi Cable)", 44_100),
         (11, "マイク (Realtek High Definition Audio)", 48_000),
     ]
-    assert [device.name for device in list_devices("output")] == ["Speakers (Realtek High Definition Audio)"]
+    assert [device.name for device in list_devices("output")] == [
+        "Speakers (Realtek High Definition Audio)"
+    ]
 
 
 def test_the_default_is_wasapis_not_that_of_the_first_interface(laptop) -> None:
@@ -93,14 +114,20 @@ def test_a_name_truncated_by_mme_finds_the_full_one(laptop) -> None:
 
 
 def test_without_a_microphone_mmes_mapper_does_not_count_as_one(monkeypatch) -> None:
-    speakers = HostApi(kind=fake_portaudio.WASAPI, name="Windows WASAPI", devices=LAPTOP[2].devices[:1])
+    speakers = HostApi(
+        kind=fake_portaudio.WASAPI, name="Windows WASAPI", devices=LAPTOP[2].devices[:1]
+    )
     FakePortAudio.installed(monkeypatch, (LAPTOP[0], LAPTOP[1], speakers))
     with pytest.raises(AudioError, match="no audio input device found"):
         find_device(list_devices(), None)
 
 
 def test_asio_drivers_are_listed_with_wasapis_devices(monkeypatch) -> None:
-    asio = HostApi(kind=fake_portaudio.ASIO, name="ASIO", devices=(Device(name="Focusrite USB ASIO", inputs=4),))
+    asio = HostApi(
+        kind=fake_portaudio.ASIO,
+        name="ASIO",
+        devices=(Device(name="Focusrite USB ASIO", inputs=4),),
+    )
     FakePortAudio.installed(monkeypatch, (*LAPTOP[:2], asio, *LAPTOP[2:]))
     assert list_devices()[0].name == "Focusrite USB ASIO"
     assert find_device(list_devices(), None).name.startswith("マイク")
@@ -109,17 +136,25 @@ def test_asio_drivers_are_listed_with_wasapis_devices(monkeypatch) -> None:
 def test_one_undecodable_name_does_not_hide_other_devices(monkeypatch, caplog, capsys) -> None:
     cut = "マイク".encode()[:-1].decode(errors="surrogateescape")  # in the middle of a character
     wasapi = HostApi(
-        kind=fake_portaudio.WASAPI, name="Windows WASAPI", devices=(Device(name=cut, inputs=1), *LAPTOP[2].devices)
+        kind=fake_portaudio.WASAPI,
+        name="Windows WASAPI",
+        devices=(Device(name=cut, inputs=1), *LAPTOP[2].devices),
     )
     FakePortAudio.installed(monkeypatch, (*LAPTOP[:2], wasapi))
-    assert [device.name for device in list_devices()] == [device.name for device in LAPTOP[2].devices if device.inputs]
+    assert [device.name for device in list_devices()] == [
+        device.name for device in LAPTOP[2].devices if device.inputs
+    ]
     assert "audio device 9 is skipped: its name b" in caplog.text
     devices.print_names()  # used to find a lost device again
-    seen = [line for line in capsys.readouterr().out.splitlines() if line.endswith("\tWindows WASAPI")]
+    seen = [
+        line for line in capsys.readouterr().out.splitlines() if line.endswith("\tWindows WASAPI")
+    ]
     assert seen == [f"{device.name}\tWindows WASAPI" for device in LAPTOP[2].devices]
 
 
-def test_a_device_opens_at_another_rate_and_channel_count(laptop, monkeypatch, wait_for, reports) -> None:
+def test_a_device_opens_at_another_rate_and_channel_count(
+    laptop, monkeypatch, wait_for, reports
+) -> None:
     capture = DeviceCapture(None, SystemClock(), reports)
     capture.start()
     wait_for(lambda: capture.ring.newest > 1000, "sound")
@@ -128,23 +163,30 @@ def test_a_device_opens_at_another_rate_and_channel_count(laptop, monkeypatch, w
     capture.close()
     assert laptop.opened[-1].rate_hz == capture.ring.sample_rate_hz == 48_000
     DeviceOutput(None, SystemClock(), reports).close()
-    assert (laptop.opened[-1].device, laptop.opened[-1].channels) == (9, 2), "although the mixer has eight"
+    assert (laptop.opened[-1].device, laptop.opened[-1].channels) == (9, 2), (
+        "although the mixer has eight"
+    )
     assert all(stream.is_closed for stream in laptop.opened)
 
 
 def test_input_latency_is_the_mixers_period_not_the_buffer(laptop, clock: SteppedClock) -> None:
     blocks = []
-    stream = open_input(find_device(list_devices(), None), 2, 48_000, lambda *block: blocks.append(block), clock)
+    stream = open_input(
+        find_device(list_devices(), None), 2, 48_000, lambda *block: blocks.append(block), clock
+    )
     stream.watch()
     stream.close()
     [(block, began_s, _)] = blocks
     assert clock.now_s() - began_s == pytest.approx(len(block) / 48_000 + 0.01)
 
 
-def test_a_microphone_blocked_for_desktop_apps_is_reported_with_where_to_allow_it(laptop, reports) -> None:
+def test_a_microphone_blocked_for_desktop_apps_is_reported_with_where_to_allow_it(
+    laptop, reports
+) -> None:
     laptop.opens = lambda stream: fake_portaudio.INVALID_DEVICE
     with pytest.raises(
-        AudioError, match=r"'マイク .* cannot be opened: .*Invalid device.* \(Settings, Privacy & security"
+        AudioError,
+        match=r"'マイク .* cannot be opened: .*Invalid device.* \(Settings, Privacy & security",
     ):
         DeviceCapture(None, SystemClock(), reports)
     with pytest.raises(AudioError, match=r"'Speakers .*Invalid device \[PaErrorCode -9996\]$"):

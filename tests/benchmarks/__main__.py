@@ -1,4 +1,5 @@
-"""`python -m tests.benchmarks NAME`: measurements that prove something about the engine, not about a machine."""
+"""`python -m tests.benchmarks NAME`: measurements that prove something about the engine, not about
+a machine."""
 
 from engine.cli.bench import bench_commands
 from engine.cli.benches.options import RenderBench

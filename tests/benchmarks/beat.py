@@ -1,5 +1,5 @@
-"""The beat tracker on material with known beats: how soon, how exactly, how often right, and what it costs. And the
-reader of timecode (timecode.py)."""
+"""The beat tracker on material with known beats: how soon, how exactly, how often right, and what
+it costs. And the reader of timecode (timecode.py)."""
 
 import math
 import time
@@ -31,10 +31,12 @@ INTERRUPTIONS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeatBench:
-    """Track the beat of metronomes and synthetic songs: time to lock, phase error, F-measure, CPU time. And read
-    timecode from sound: share of frames, CPU time."""
+    """Track the beat of metronomes and synthetic songs: time to lock, phase error, F-measure, CPU
+    time. And read timecode from sound: share of frames, CPU time."""
 
-    tempos: int = option(29, "Metronomes between 60 and 200 beats per minute.", low=2, high=141, metavar="COUNT")
+    tempos: int = option(
+        29, "Metronomes between 60 and 200 beats per minute.", low=2, high=141, metavar="COUNT"
+    )
     songs: int = option(17, "Synthetic songs.", low=1, high=17, metavar="COUNT")
     passages: int = option(7, "What interrupts a song.", low=0, high=7, metavar="COUNT")
 
@@ -58,7 +60,10 @@ def _clicks(tempos: int, progress: Progress) -> dict[str, Any]:
         bpm = 60.0 + 140.0 * number / max(1, tempos - 1)
         song = clicks(bpm, CLICKS_S, later_bpm=float(rng.uniform(60.0, 200.0)), change_s=CHANGE_S)
         found = listen(song.sound, RATE_HZ)
-        for part in (song.beats_s[song.beats_s < CHANGE_S], song.beats_s[song.beats_s >= CHANGE_S][1:-1]):
+        for part in (
+            song.beats_s[song.beats_s < CHANGE_S],
+            song.beats_s[song.beats_s >= CHANGE_S][1:-1],
+        ):
             locks.append(lock_s(part, found.beats_s))
             errors += errors_s(part[part >= part[0] + LOCKED_S], found.beats_s).tolist()
     return {
@@ -75,16 +80,26 @@ def _songs(songs: int, progress: Progress) -> dict[str, Any]:
     for number, score in enumerate(SCORES[:songs]):
         progress("songs", number / songs)
         song = compose(score)
-        measures[score.name] = round(f_measure(song.beats_s, listen(song.sound, RATE_HZ).beats_s), 3)
-    return {"f_measure_mean": round(math.fsum(measures.values()) / len(measures), 3), "f_measure": measures}
+        measures[score.name] = round(
+            f_measure(song.beats_s, listen(song.sound, RATE_HZ).beats_s), 3
+        )
+    return {
+        "f_measure_mean": round(math.fsum(measures.values()) / len(measures), 3),
+        "f_measure": measures,
+    }
 
 
 def _passages(passages: int, progress: Progress) -> dict[str, Any]:
-    """Songs at 124, 128 and 136 in which each passage plays for each of its lengths between drums."""
+    """Songs at 124, 128 and 136 in which each passage plays for each of its lengths between
+    drums."""
     measures = {}
     for number, (plays, lengths) in enumerate(INTERRUPTIONS[:passages]):
         progress("passages", number / passages)
-        results = [measure_bar(bpm, Passage(plays=plays, bars=bars)) for bpm in (124, 128, 136) for bars in lengths]
+        results = [
+            measure_bar(bpm, Passage(plays=plays, bars=bars))
+            for bpm in (124, 128, 136)
+            for bars in lengths
+        ]
         measures[plays] = {
             "songs": len(results),
             "bar_kept_within_30_ms": sum(each.slip_ms <= STABLE_MS for each in results),
@@ -107,7 +122,9 @@ def _cost(progress: Progress) -> dict[str, float]:
     stereo = np.repeat(sound[:, None], 2, axis=1)
     started_s = time.process_time()
     for number in range(hops):
-        analyser.hop(stereo[number * analyser.hop_frames : (number + 1) * analyser.hop_frames], settings)
+        analyser.hop(
+            stereo[number * analyser.hop_frames : (number + 1) * analyser.hop_frames], settings
+        )
     analysis_ms = 1000.0 * (time.process_time() - started_s) / hops
     return {
         "beat_cpu_ms_per_hop": round(beat_ms, 3),

@@ -1,7 +1,8 @@
-"""Songs of several passages for the beat tracker: drums, what breaks them off, drums again; and where its bar is then.
+"""Songs of several passages for the beat tracker: drums, what breaks them off, drums again; and
+where its bar is then.
 
-The bars are known to the sample. A tracker does not number its beats, so the place of its bar is that which its count
-had in the last bars before the passage.
+The bars are known to the sample. A tracker does not number its beats, so the place of its bar is
+that which its count had in the last bars before the passage.
 """
 
 from dataclasses import dataclass
@@ -33,7 +34,8 @@ GROOVES: Final = {"drums": FOUR, "disco": DISCO, "fill": FILL, "halftime": HALF}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passage:
-    """Bars of four beats in which one thing plays: a groove of GROOVES, silence, pads, voice, or a riser."""
+    """Bars of four beats in which one thing plays: a groove of GROOVES, silence, pads, voice, or a
+    riser."""
 
     plays: str
     bars: float
@@ -42,7 +44,8 @@ class Passage:
 
 
 def arrange(bpm: float, passages: tuple[Passage, ...], seed: int = 1) -> tuple[Song, np.ndarray]:
-    """The song, and when each of its passages begins and the last ends, (passages + 1,) in seconds."""
+    """The song, and when each of its passages begins and the last ends, (passages + 1,) in
+    seconds."""
     steps_s, tempos, firsts = [LEAD_S], [bpm], [0]
     for passage in passages:
         count, first_bpm = round(passage.bars * 16), tempos[-1]
@@ -53,7 +56,9 @@ def arrange(bpm: float, passages: tuple[Passage, ...], seed: int = 1) -> tuple[S
     times = np.array(steps_s)
     score = Score(name="passages", pattern={}, bpm=bpm, bass=0.3)
     rng = np.random.default_rng(seed)
-    sheet = Sheet(score=score, sound=np.zeros(round(times[-1] * RATE_HZ), np.float32), rng=rng, steps_s=times)
+    sheet = Sheet(
+        score=score, sound=np.zeros(round(times[-1] * RATE_HZ), np.float32), rng=rng, steps_s=times
+    )
     for passage, first, end in zip(passages, firsts[:-1], firsts[1:], strict=True):
         steps = times[first : end + 1]
         if passage.plays in GROOVES:
@@ -73,7 +78,8 @@ def arrange(bpm: float, passages: tuple[Passage, ...], seed: int = 1) -> tuple[S
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """Errors of bar and tempo after a song in which something other than the drums played for a while."""
+    """Errors of bar and tempo after a song in which something other than the drums played for a
+    while."""
 
     slip_ms: float
     """Greatest distance of the counted bar from the true one, from a bar after the passage on."""
@@ -81,8 +87,11 @@ class Drift:
     """Least and greatest tempo from the passage on, to the true one."""
 
 
-def measure_bar(bpm: float, *passages: Passage, before: float = 12, after: float = 6, seed: int = 1) -> Drift:
-    """Measure how the bar drifts in a song of drums, the passages, and drums again for `before` and `after` bars."""
+def measure_bar(
+    bpm: float, *passages: Passage, before: float = 12, after: float = 6, seed: int = 1
+) -> Drift:
+    """Measure how the bar drifts in a song of drums, the passages, and drums again for `before` and
+    `after` bars."""
     drums = (Passage(plays="drums", bars=before), Passage(plays="drums", bars=after))
     song, times = arrange(bpm, (drums[0], *passages, drums[1]), seed)
     found = listen(song.sound, RATE_HZ)
@@ -92,12 +101,17 @@ def measure_bar(bpm: float, *passages: Passage, before: float = 12, after: float
     is_later = (hops_s > times[1]) & (hops_s < song.beats_s[-2])
     true = np.interp(hops_s[is_later], song.beats_s[:-1], 60.0 / np.diff(song.beats_s))
     tempo = found.bpm[is_later] / true
-    return Drift(slip_ms=1000.0 * float(np.abs(slip).max()) * period_s, tempo=(float(tempo.min()), float(tempo.max())))
+    return Drift(
+        slip_ms=1000.0 * float(np.abs(slip).max()) * period_s,
+        tempo=(float(tempo.min()), float(tempo.max())),
+    )
 
 
-def bar_slip(found: TrackedBeats, bars_s: np.ndarray, before_s: float, after_s: float) -> np.ndarray:
-    """Beats, -2..2, by which the tracker's bar is off at each of the true `bars_s` from `after_s` on. The reference is
-    where it was in the four bars before `before_s`."""
+def bar_slip(
+    found: TrackedBeats, bars_s: np.ndarray, before_s: float, after_s: float
+) -> np.ndarray:
+    """Beats, -2..2, by which the tracker's bar is off at each of the true `bars_s` from `after_s`
+    on. The reference is where it was in the four bars before `before_s`."""
     at = np.interp(bars_s, found.hop_s * np.arange(1, len(found.count) + 1), found.count)
     known = at[bars_s < before_s][-4:]
     offset = np.angle(np.exp(0.5j * np.pi * known).sum()) / (0.5 * np.pi)

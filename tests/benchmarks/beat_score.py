@@ -1,8 +1,8 @@
 """Beats found in a sound, and how good they are.
 
-F-measure as `mir_eval.beat.f_measure` defines it (Davies, Degara and Plumbley, "Evaluation methods for musical audio
-beat tracking algorithms", 2009): a found beat is right if it is within 70 ms of a true one, each counts once, and the
-first five seconds do not count.
+F-measure as `mir_eval.beat.f_measure` defines it (Davies, Degara and Plumbley, "Evaluation methods
+for musical audio beat tracking algorithms", 2009): a found beat is right if it is within 70 ms of a
+true one, each counts once, and the first five seconds do not count.
 """
 
 import math
@@ -44,7 +44,8 @@ class TrackedBeats:
 
 
 def listen(sound: np.ndarray, rate_hz: int, drums_sound: np.ndarray | None = None) -> TrackedBeats:
-    """Track `sound`, (frames,) float32 in [-1, 1], hop by hop, as the analysis does; hits in `drums_sound` if given."""
+    """Track `sound`, (frames,) float32 in [-1, 1], hop by hop, as the analysis does; hits in
+    `drums_sound` if given."""
     hop_frames = round(rate_hz * HOP_S)
     hop_s = hop_frames / rate_hz
     flux, hit_flux = MonoFlux(rate_hz, hop_frames), MonoFlux(rate_hz, hop_frames)
@@ -80,8 +81,11 @@ def listen(sound: np.ndarray, rate_hz: int, drums_sound: np.ndarray | None = Non
     )
 
 
-def f_measure(true_s: np.ndarray, found_s: np.ndarray, from_s: float = SKIPPED_S, to_s: float = math.inf) -> float:
-    """F-measure, 0..1: the harmonic mean of precision (found beats that are true) and recall (true beats found)."""
+def f_measure(
+    true_s: np.ndarray, found_s: np.ndarray, from_s: float = SKIPPED_S, to_s: float = math.inf
+) -> float:
+    """F-measure, 0..1: the harmonic mean of precision (found beats that are true) and recall (true
+    beats found)."""
     true, found = (times[(times >= from_s) & (times < to_s)] for times in (true_s, found_s))
     pairs = first = 0
     for beat_s in true:
@@ -93,7 +97,8 @@ def f_measure(true_s: np.ndarray, found_s: np.ndarray, from_s: float = SKIPPED_S
 
 
 def errors_s(true_s: np.ndarray, found_s: np.ndarray) -> np.ndarray:
-    """Distance of each true beat to the nearest found one, (true beats,); infinite if none was found."""
+    """Distance of each true beat to the nearest found one, (true beats,); infinite if none was
+    found."""
     if not len(found_s):
         return np.full(len(true_s), math.inf)
     nearest: np.ndarray = np.abs(true_s[:, None] - found_s[None, :]).min(axis=1)
@@ -101,7 +106,8 @@ def errors_s(true_s: np.ndarray, found_s: np.ndarray) -> np.ndarray:
 
 
 def lock_s(true_s: np.ndarray, found_s: np.ndarray) -> float:
-    """Seconds from the first true beat until all further ones are found, within 40 ms and without others between."""
+    """Seconds from the first true beat until all further ones are found, within 40 ms and without
+    others between."""
     period_s = float(np.median(np.diff(true_s)))
     found_s = found_s[(found_s >= true_s[0] - 0.04) & (found_s <= true_s[-1] + 0.04)]
     is_right = errors_s(true_s, found_s) <= 0.04
@@ -109,4 +115,6 @@ def lock_s(true_s: np.ndarray, found_s: np.ndarray) -> float:
     wrong = np.flatnonzero(~is_right)
     if not len(wrong):
         return 0.0
-    return float(true_s[wrong[-1]] - true_s[0] + period_s) if wrong[-1] + 1 < len(true_s) else math.inf
+    return (
+        float(true_s[wrong[-1]] - true_s[0] + period_s) if wrong[-1] + 1 < len(true_s) else math.inf
+    )

@@ -1,8 +1,9 @@
-"""Synthetic songs whose beats and drum hits are known to the sample: the test material of the beat tracker.
+"""Synthetic songs whose beats and drum hits are known to the sample: the test material of the beat
+tracker.
 
-Each song is a drum pattern in sixteenths, played along a tempo curve, with what makes beats hard to find beside it:
-bass lines, pads, a sung voice with vibrato whose notes avoid the beat, noise, reverb, uneven playing, a break.
-Everything is seeded: the same name gives the same samples.
+Each song is a drum pattern in sixteenths, played along a tempo curve, with what makes beats hard to
+find beside it: bass lines, pads, a sung voice with vibrato whose notes avoid the beat, noise,
+reverb, uneven playing, a break. Everything is seeded: the same name gives the same samples.
 """
 
 from collections.abc import Callable
@@ -21,7 +22,11 @@ BREAK = {"kick": "x.x.......xx....", "snare": "....x..x.x..x..x", "hat": "x.x.x.
 HALF = {"kick": "x.....x.........", "snare": "........x.......", "hat": "x.x.x.x.x.x.x.x."}
 SPARSE = {"kick": "x.......x.......", "snare": "....x.......x...", "hat": "................"}
 WALTZ = {"kick": "x...........", "snare": "....x...x...", "hat": "x.x.x.x.x.x."}
-SHUFFLE = {"kick": "x.....x.....", "snare": "...x.....x..", "hat": "x.xx.xx.xx.x"}  # twelve eighth triplets
+SHUFFLE = {
+    "kick": "x.....x.....",
+    "snare": "...x.....x..",
+    "hat": "x.xx.xx.xx.x",
+}  # twelve eighth triplets
 LATIN = {"kick": "x..x..x.x..x..x.", "snare": "....x.......x...", "hat": "xxxxxxxxxxxxxxxx"}
 DISCO = {"kick": "x...x...x...x...", "snare": "....x.......x...", "hat": "x.x.x.x.x.x.x.x."}
 TECHNO = {"kick": "x...x...x...x...", "snare": "................", "hat": "xxx.xxx.xxx.xxx."}
@@ -30,7 +35,8 @@ CHORDS = ((0, 3, 7), (-4, 0, 3), (3, 7, 10), (-2, 2, 5))  # semitones, a chord a
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Song:
-    """A synthetic song with its true beats and drum hits. Times in seconds from its first sample."""
+    """A synthetic song with its true beats and drum hits. Times in seconds from its first
+    sample."""
 
     name: str
     sound: np.ndarray
@@ -129,10 +135,14 @@ STEMS: Final = ("drums", "bass", "voice", "rest")
 
 
 def compose_stems(score: Score, seconds: float) -> tuple[Song, np.ndarray]:
-    """A song in stereo, and its stems, (4, frames, 2) float32. Of the rest, chords are left and plucks right."""
+    """A song in stereo, and its stems, (4, frames, 2) float32. Of the rest, chords are left and
+    plucks right."""
     steps_s = _steps_s(score, seconds)
     bar_s = 4 * score.steps_per_beat * float(np.median(np.diff(steps_s)))
-    sheets = {name: _blank_sheet(score, steps_s, seconds, seed) for seed, name in enumerate((*STEMS, "arpeggio"))}
+    sheets = {
+        name: _blank_sheet(score, steps_s, seconds, seed)
+        for seed, name in enumerate((*STEMS, "arpeggio"))
+    }
     play_drums(sheets["drums"], score.pattern, steps_s)
     play_bass(sheets["bass"], steps_s)
     play_voice(sheets["voice"], score.voice, 0.0, seconds)
@@ -144,15 +154,20 @@ def compose_stems(score: Score, seconds: float) -> tuple[Song, np.ndarray]:
         sheets["arpeggio"].add(float(at_s), 0.5 * score.pad * note * fall)
     *centre, chord, arpeggio = (sheet.sound for sheet in sheets.values())
     left, right = 1.2 * chord + 0.3 * arpeggio, 0.3 * chord + 1.2 * arpeggio
-    stems = np.stack([*(np.stack([sound, sound], axis=1) for sound in centre), np.stack([left, right], axis=1)])
+    stems = np.stack(
+        [*(np.stack([sound, sound], axis=1) for sound in centre), np.stack([left, right], axis=1)]
+    )
     stems *= 0.5 / np.abs(stems.sum(axis=0)).max()
     hits = {name: np.array(times) for name, times in sheets["drums"].hits.items()}
     beats_s, mix = steps_s[:: score.steps_per_beat], stems.sum(axis=0)
     return Song(name=score.name, sound=mix, beats_s=beats_s, hits_s=hits), stems
 
 
-def clicks(bpm: float, seconds: float, *, later_bpm: float | None = None, change_s: float = 0.0) -> Song:
-    """A metronome: 5 ms of a decaying 1.5 kHz tone on each beat; another tempo from `change_s` on."""
+def clicks(
+    bpm: float, seconds: float, *, later_bpm: float | None = None, change_s: float = 0.0
+) -> Song:
+    """A metronome: 5 ms of a decaying 1.5 kHz tone on each beat; another tempo from `change_s`
+    on."""
     beats, now_s = [], LEAD_S
     while now_s < seconds:
         beats.append(now_s)
@@ -168,7 +183,12 @@ def clicks(bpm: float, seconds: float, *, later_bpm: float | None = None, change
 
 def _blank_sheet(score: Score, steps_s: np.ndarray, seconds: float, seed: int) -> Sheet:
     sound = np.zeros(round(seconds * RATE_HZ), np.float32)
-    return Sheet(score=score, sound=sound, rng=np.random.default_rng([seed, *score.name.encode()]), steps_s=steps_s)
+    return Sheet(
+        score=score,
+        sound=sound,
+        rng=np.random.default_rng([seed, *score.name.encode()]),
+        steps_s=steps_s,
+    )
 
 
 def _steps_s(score: Score, seconds: float) -> np.ndarray:
@@ -182,7 +202,11 @@ def _steps_s(score: Score, seconds: float) -> np.ndarray:
 
 
 def play_drums(sheet: Sheet, pattern: dict[str, str], steps_s: np.ndarray) -> None:
-    make: dict[str, Callable[[np.random.Generator], np.ndarray]] = {"kick": _kick, "snare": _snare, "hat": _hat}
+    make: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
+        "kick": _kick,
+        "snare": _snare,
+        "hat": _hat,
+    }
     for name, row in pattern.items():
         played = sheet.hits.setdefault(name, [])
         for number, at_s in enumerate(steps_s):
@@ -197,15 +221,26 @@ def play_bass(sheet: Sheet, steps_s: np.ndarray) -> None:
     hertz = 55.0 * 2.0 ** (np.array([0, 3, 5, 7, 10]) / 12.0)
     half = max(1, sheet.score.steps_per_beat // 2)
     for number, at_s in enumerate(steps_s):
-        if sheet.score.bass and number % half == 0 and sheet.rng.random() < 0.7 and not sheet.is_break(at_s):
-            sheet.add(float(at_s), sheet.score.bass * _tone(float(sheet.rng.choice(hertz)), 0.28, 0.006, 4))
+        if (
+            sheet.score.bass
+            and number % half == 0
+            and sheet.rng.random() < 0.7
+            and not sheet.is_break(at_s)
+        ):
+            sheet.add(
+                float(at_s),
+                sheet.score.bass * _tone(float(sheet.rng.choice(hertz)), 0.28, 0.006, 4),
+            )
 
 
 def play_pad(sheet: Sheet, loudness: float, starts_s: np.ndarray, bar_s: float) -> None:
     """A chord at each of `starts_s` that swells, so that it has no attack."""
     for number, at_s in enumerate(starts_s):
         for semitones in CHORDS[number % 4]:
-            sheet.add(float(at_s), loudness * _tone(220.0 * 2.0 ** (semitones / 12.0), bar_s * 1.2, 0.5, 6) / 3)
+            sheet.add(
+                float(at_s),
+                loudness * _tone(220.0 * 2.0 ** (semitones / 12.0), bar_s * 1.2, 0.5, 6) / 3,
+            )
 
 
 def play_voice(sheet: Sheet, loudness: float, from_s: float, to_s: float) -> None:
@@ -219,7 +254,8 @@ def play_voice(sheet: Sheet, loudness: float, from_s: float, to_s: float) -> Non
 
 
 def play_riser(sheet: Sheet, steps_s: np.ndarray) -> None:
-    """Noise that swells, and a snare roll in quarters, eighths, sixteenths, and at last thirty-seconds."""
+    """Noise that swells, and a snare roll in quarters, eighths, sixteenths, and at last
+    thirty-seconds."""
     t = np.arange(round((steps_s[-1] - steps_s[0]) * RATE_HZ))
     swell = 0.2 * (t / len(t)) ** 2 * sheet.rng.standard_normal(len(t))
     sheet.add(float(steps_s[0]), swell.astype(np.float32))
@@ -240,7 +276,9 @@ def _kick(rng: np.random.Generator) -> np.ndarray:
 
 def _snare(rng: np.random.Generator) -> np.ndarray:
     t = np.arange(round(0.25 * RATE_HZ)) / RATE_HZ
-    body = 0.5 * (np.sin(2 * np.pi * 185 * t) + 0.6 * np.sin(2 * np.pi * 330 * t)) * np.exp(-t / 0.05)
+    body = (
+        0.5 * (np.sin(2 * np.pi * 185 * t) + 0.6 * np.sin(2 * np.pi * 330 * t)) * np.exp(-t / 0.05)
+    )
     return (body + 0.45 * rng.standard_normal(len(t)) * np.exp(-t / 0.06)).astype(np.float32)
 
 
@@ -254,12 +292,15 @@ def _hat(rng: np.random.Generator) -> np.ndarray:
 def _tone(hertz: float, seconds: float, attack_s: float, partials: int) -> np.ndarray:
     t = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
     wave = np.sum([np.sin(2 * np.pi * hertz * k * t) / k for k in range(1, partials + 1)], axis=0)
-    tone: np.ndarray = (wave * np.minimum(1.0, t / attack_s) * np.minimum(1.0, (t[-1] - t) / attack_s)).astype("f4")
+    tone: np.ndarray = (
+        wave * np.minimum(1.0, t / attack_s) * np.minimum(1.0, (t[-1] - t) / attack_s)
+    ).astype("f4")
     return tone
 
 
 def _vowel(hertz: float, seconds: float, rng: np.random.Generator) -> np.ndarray:
-    """A harmonic tone with vibrato, shaped by two formants (Peterson and Barney 1952), attack 60 ms."""
+    """A harmonic tone with vibrato, shaped by two formants (Peterson and Barney 1952), attack 60
+    ms."""
     t = np.arange(round(seconds * RATE_HZ)) / RATE_HZ
     phase = 2 * np.pi * np.cumsum(hertz * (1.0 + 0.02 * np.sin(2 * np.pi * 5.5 * t))) / RATE_HZ
     first, second = ((730, 1090), (270, 2290), (300, 870), (530, 1840))[int(rng.integers(4))]
@@ -268,7 +309,9 @@ def _vowel(hertz: float, seconds: float, rng: np.random.Generator) -> np.ndarray
         f = k * hertz
         gain = 1 / (1 + ((f - first) / 90) ** 2) + 0.5 / (1 + ((f - second) / 120) ** 2) + 0.01
         wave += gain * np.sin(k * phase)
-    vowel: np.ndarray = (wave * np.minimum(1.0, t / 0.06) * np.minimum(1.0, (t[-1] - t) / 0.08)).astype(np.float32)
+    vowel: np.ndarray = (
+        wave * np.minimum(1.0, t / 0.06) * np.minimum(1.0, (t[-1] - t) / 0.08)
+    ).astype(np.float32)
     return vowel
 
 

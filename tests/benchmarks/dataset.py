@@ -1,7 +1,8 @@
 """Time per site picture, the part spent on starting its process, and memory growth over a long run.
 
-Whole pictures are rendered in fresh processes, one at a time, with both recipes; tiles of 640 px in forks of a warm
-process, as in a long run. Optionally Cycles renders the same scene of recipe 1 for comparison.
+Whole pictures are rendered in fresh processes, one at a time, with both recipes; tiles of 640 px in
+forks of a warm process, as in a long run. Optionally Cycles renders the same scene of recipe 1 for
+comparison.
 """
 
 import os
@@ -43,17 +44,24 @@ ORIGINAL_S = {"44 piles, 1920x1080": 3.89, "364 piles, 5280x3956": 45.0}
 TILE = "tile of 640x640, recipe 2"
 NAMES = dict(zip(("small", "large", "tile"), (*CASES, TILE), strict=True))
 WARM_TILES = 4  # tiles of a warm process before the measured ones: then all models are built
-SMALL_PICTURE: dict[str, Any] = {"width": 320, "height": 240, "use_clusters": True, "num_clusters": 1}
+SMALL_PICTURE: dict[str, Any] = {
+    "width": 320,
+    "height": 240,
+    "use_clusters": True,
+    "num_clusters": 1,
+}
 SETTLED_PICTURES = 5  # pictures of a long run after which its memory counts as settled
 SEED = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetBench:
-    """Measure site pictures with labels: time per picture and per process, memory of a long run, optionally Cycles.
+    """Measure site pictures with labels: time per picture and per process, memory of a long run,
+    optionally Cycles.
 
-    small is 44 piles at 1920x1080, large 364 at 5280x3956: the cases for which the original has figures. tile is a
-    window of 640x640 of recipe 2, made as in a long run; processor time is given for each step.
+    small is 44 piles at 1920x1080, large 364 at 5280x3956: the cases for which the original has
+    figures. tile is a window of 640x640 of recipe 2, made as in a long run; processor time is given
+    for each step.
     """
 
     case: tuple[str, ...] = option(
@@ -64,15 +72,21 @@ class DatasetBench:
     )
     pictures: int = option(3, "Pictures per case; the median is reported.", low=1, high=100)
     long_run: int = option(20, "Small pictures, for memory and overhead; 0: none.", low=0)
-    cycles: bool = option(False, "Also render the same scenes with Cycles: takes minutes.", flags="--cycles")
-    blender: str = option("", "Blender, for Cycles. [MULTIVERSE_BLENDER]", metavar="PATH", shows_default=False)
+    cycles: bool = option(
+        False, "Also render the same scenes with Cycles: takes minutes.", flags="--cycles"
+    )
+    blender: str = option(
+        "", "Blender, for Cycles. [MULTIVERSE_BLENDER]", metavar="PATH", shows_default=False
+    )
 
 
 def run(options: DatasetBench, progress: Progress) -> dict[str, Any]:
     """Figures as plain values. RenderError if a picture fails."""
     engines = {"raster": RenderSettings(engine="raster")}
     if options.cycles:
-        engines["cycles"] = choose_engine(EngineOptions(engine="cycles", blender=options.blender or None)).drawing
+        engines["cycles"] = choose_engine(
+            EngineOptions(engine="cycles", blender=options.blender or None)
+        ).drawing
     cases = [NAMES[each] for each in dict.fromkeys(options.case)]
     result = progress.begin({"cores": os.cpu_count(), "cases": {}})
     for number, case in enumerate(cases):
@@ -86,9 +100,13 @@ def run(options: DatasetBench, progress: Progress) -> dict[str, Any]:
             counted = options.pictures if name == "raster" else 1  # Cycles takes minutes
             measured[name] = _measured(case, drawing, counted, options.blender)
         progress(f"{case}, recipe 2", number / (len(cases) + 1))
-        measured["raster, recipe 2"] = _measured(case, engines["raster"], options.pictures, "", recipe=2)
+        measured["raster, recipe 2"] = _measured(
+            case, engines["raster"], options.pictures, "", recipe=2
+        )
         if options.cycles:
-            measured["cycles_times_raster"] = round(measured["cycles"]["seconds"] / measured["raster"]["seconds"], 1)
+            measured["cycles_times_raster"] = round(
+                measured["cycles"]["seconds"] / measured["raster"]["seconds"], 1
+            )
         result["cases"][case] = measured
     if options.long_run:
         progress("a long run", len(cases) / (len(cases) + 1))
@@ -96,7 +114,9 @@ def run(options: DatasetBench, progress: Progress) -> dict[str, Any]:
     return result
 
 
-def _measured(case: str, drawing: RenderSettings, pictures: int, blender: str, *, recipe: int = 1) -> dict[str, Any]:
+def _measured(
+    case: str, drawing: RenderSettings, pictures: int, blender: str, *, recipe: int = 1
+) -> dict[str, Any]:
     """Medians over `pictures` seeds, each in a process of its own."""
     job = DatasetJob(
         output=Path("unused"),
@@ -110,7 +130,8 @@ def _measured(case: str, drawing: RenderSettings, pictures: int, blender: str, *
 
 
 def _tiles(tiles: int) -> dict[str, Any]:
-    """Medians over windows of 640 px of full pictures, in forks of a warm process, each with one core."""
+    """Medians over windows of 640 px of full pictures, in forks of a warm process, each with one
+    core."""
     job = DatasetJob(
         output=Path("unused"),
         drawing=RenderSettings(engine="raster"),
@@ -118,20 +139,29 @@ def _tiles(tiles: int) -> dict[str, Any]:
         recipe=2,
         seed=SEED,
     )
-    with tempfile.TemporaryDirectory(prefix="multiverse-bench-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="multiverse-bench-", ignore_cleanup_errors=True
+    ) as folder:
         environment = {"LP_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-        worker = PictureWorker(environment, warm_log=Path(folder, "workers.log") if HAS_FORK else None)
+        worker = PictureWorker(
+            environment, warm_log=Path(folder, "workers.log") if HAS_FORK else None
+        )
         with closing(worker):
             rows = [_picture(job.task(index), worker) for index in range(WARM_TILES + tiles)]
     figures = _medians(rows[WARM_TILES:])
-    figures["beside_drawing_cpu_s"] = round(sum(figures["steps_cpu_s"].values()) - figures["steps_cpu_s"]["draw"], 3)
+    figures["beside_drawing_cpu_s"] = round(
+        sum(figures["steps_cpu_s"].values()) - figures["steps_cpu_s"]["draw"], 3
+    )
     return figures
 
 
 def _medians(rows: list[dict[str, Any]]) -> dict[str, Any]:
     def of(kind: str) -> dict[str, float]:
         steps = rows[0]["made"][kind]
-        return {step: round(statistics.median(row["made"][kind][step] for row in rows), 3) for step in steps}
+        return {
+            step: round(statistics.median(row["made"][kind][step] for row in rows), 3)
+            for step in steps
+        }
 
     overheads = [row["seconds"] - sum(row["made"]["seconds"].values()) for row in rows]
     return {
@@ -146,7 +176,9 @@ def _medians(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _picture(task: PictureTask, worker: PictureWorker) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory(prefix="multiverse-bench-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="multiverse-bench-", ignore_cleanup_errors=True
+    ) as folder:
         staged = Path(folder, "picture")
         staged.mkdir()
         timeout_s = default_timeout_s(task.drawing, task.options)
@@ -169,7 +201,9 @@ def _long_run(pictures: int) -> dict[str, Any]:
             counts.append(progress.made)
             rss_mb.append(process.memory_info().rss / 2**20)
 
-    with tempfile.TemporaryDirectory(prefix="multiverse-bench-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="multiverse-bench-", ignore_cleanup_errors=True
+    ) as folder:
         job = DatasetJob(
             output=Path(folder, "out"),
             drawing=RenderSettings(engine="raster"),

@@ -1,13 +1,14 @@
 """Pictures from one process to another: the frame ring compared with `multiprocessing.Queue`.
 
-A transfer lasts from the call that sends a picture until the other process has its own copy. It has two parts, measured
-separately. Copying grows with the picture size. For the ring, the copies in and out are timed separately and together,
-while the reader polls without sleeping; for the queue, the transfer of one pixel is subtracted. The wake-up time does
-not depend on size. There another program's `SharedReader` waits for the ring's picture: on Linux the system wakes it,
-as it wakes one in `Queue.get`; elsewhere it polls every millisecond.
+A transfer lasts from the call that sends a picture until the other process has its own copy. It has
+two parts, measured separately. Copying grows with the picture size. For the ring, the copies in and
+out are timed separately and together, while the reader polls without sleeping; for the queue, the
+transfer of one pixel is subtracted. The wake-up time does not depend on size. There another
+program's `SharedReader` waits for the ring's picture: on Linux the system wakes it, as it wakes one
+in `Queue.get`; elsewhere it polls every millisecond.
 
-Blocks of transfers alternate, so that a machine that gets busy slows both, and neither always finds the picture in the
-caches.
+Blocks of transfers alternate, so that a machine that gets busy slows both, and neither always finds
+the picture in the caches.
 """
 
 import multiprocessing
@@ -49,7 +50,9 @@ def run(options: IpcBench, progress: Progress) -> dict[str, Any]:
     result = progress.begin({"wake_up": _wake_up(options.blocks)})
     for done, size in enumerate(SIZES, start=1):
         progress("x".join(map(str, size)), done / steps)
-        result["x".join(map(str, size))] = _compare(size, options.blocks, result["wake_up"]["queue_ms_p50"])
+        result["x".join(map(str, size))] = _compare(
+            size, options.blocks, result["wake_up"]["queue_ms_p50"]
+        )
     return result
 
 
@@ -133,7 +136,9 @@ def _wake_up(blocks: int) -> dict[str, float]:
         for _ in range(blocks):
             for give, times in ((pair.send_by_queue, queue_s), (pair.send_by_ring, ring_s)):
                 for number in range(BLOCK):
-                    time.sleep(ASLEEP_S + number * 1e-4)  # varies, to land anywhere between two polls
+                    time.sleep(
+                        ASLEEP_S + number * 1e-4
+                    )  # varies, to land anywhere between two polls
                     times.append(give(pixel)[0])
     return {
         f"{way}_ms_p{percent}": round(float(np.percentile(times, percent)) * 1000, 4)
@@ -151,9 +156,12 @@ def _medians_ms(rounds: list[tuple[float, ...]]) -> list[float]:
 
 
 def take_in_turn(segment: str, queue: Any, pipe: Connection, blocks: int, is_asleep: bool) -> None:
-    """Alternately take a block of pictures from the queue and from the ring, polled without pause or asleep."""
+    """Alternately take a block of pictures from the queue and from the ring, polled without pause
+    or asleep."""
     reader, sleeper = FrameRing.attach(segment), SharedReader(RING)
-    sleeper.ring = map_segment(segment)  # by itself it would take the ring from our parent's resource tracker
+    sleeper.ring = map_segment(
+        segment
+    )  # by itself it would take the ring from our parent's resource tracker
     pipe.send(None)
     spare = None
     for _ in range(blocks):

@@ -1,10 +1,12 @@
-"""Effect of a busy child on the picture: the same engine with a child stopped, idle, working, and killed.
+"""Effect of a busy child on the picture: the same engine with a child stopped, idle, working, and
+killed.
 
-The cases alternate in one engine, several rounds each, so that other load on the machine affects all of them. The child
-works on the Multiverse; without a child its last result stays in the picture, so that all cases draw the same.
-The important figure is the interval between published pictures. The time of the draw itself is reported too, because
-processes share the GPU and the caches. At the end prompts and seeds are launched on the beat, and the frames counted
-from the beat's frame to the first one whose picture differs.
+The cases alternate in one engine, several rounds each, so that other load on the machine affects
+all of them. The child works on the Multiverse; without a child its last result stays in the
+picture, so that all cases draw the same. The important figure is the interval between published
+pictures. The time of the draw itself is reported too, because processes share the GPU and the
+caches. At the end prompts and seeds are launched on the beat, and the frames counted from the
+beat's frame to the first one whose picture differs.
 """
 
 import math
@@ -40,7 +42,9 @@ PROMPTS: Final = ("a forest of glass", "a sea of fire")
 STEADY_FRAMES: Final = 12  # without a change: the last launch has its full effect
 STEADY_PICTURES: Final = 8  # also of a child that stands still for seconds
 MAX_WAIT_BARS: Final = 16
-DIFFERS: Final = 1.0  # mean difference of two frames, of 255; the dither of a still picture makes 0.1
+DIFFERS: Final = (
+    1.0  # mean difference of two frames, of 255; the dither of a still picture makes 0.1
+)
 STILL: Final = PLAIN | {
     "/mode": "simple",
     "/sd/source": "video",
@@ -55,14 +59,21 @@ STILL: Final = PLAIN | {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IsolationBench(LoopBench):
-    """Measure how a child disturbs the picture: stopped, idle, busy, with and without the gate, killed every second."""
+    """Measure how a child disturbs the picture: stopped, idle, busy, with and without the gate,
+    killed every second."""
 
-    model: str = option("random:tiny", "The child's model; random:SHAPE needs no weights.", metavar="MODEL")
+    model: str = option(
+        "random:tiny", "The child's model; random:SHAPE needs no weights.", metavar="MODEL"
+    )
     seconds: float = option(30.0, "Length of each case; 600 for the long test.", low=1.0)
     rounds: int = option(3, "Rounds of all cases, in turn.", low=1, metavar="COUNT")
-    sd_size: Size = option(Size(width=512, height=512), "Size of the SD picture.", metavar="WxH", parse=read_size)
+    sd_size: Size = option(
+        Size(width=512, height=512), "Size of the SD picture.", metavar="WxH", parse=read_size
+    )
     device: str = option("auto", "Where the child works.", metavar=DEVICES)
-    launches: int = option(20, "Prompts launched on the bar, which take two bars each.", low=0, metavar="COUNT")
+    launches: int = option(
+        20, "Prompts launched on the bar, which take two bars each.", low=0, metavar="COUNT"
+    )
 
 
 @dataclass(slots=True)
@@ -94,7 +105,8 @@ def child_loads() -> list[ChildLoad]:
 
 
 def run(options: IsolationBench, progress: Progress) -> dict[str, Any]:
-    """Measure each case, in several rounds. If it ends early, the cases played so far are handed over.
+    """Measure each case, in several rounds. If it ends early, the cases played so far are handed
+    over.
 
     Raises ChildError if the model does not start."""
     params = {"/sd/source": "multiverse", "/layer/5/intensity": 0.5}
@@ -102,12 +114,18 @@ def run(options: IsolationBench, progress: Progress) -> dict[str, Any]:
     played = child_loads()
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
-        model = {"model": options.model, "device": options.device, "video": still_picture(Path(folder, "still.png"))}
+        model = {
+            "model": options.model,
+            "device": options.device,
+            "video": still_picture(Path(folder, "still.png")),
+        }
         config = show_config(options, sinks=("null", "shared=bench"), sd=model, params=params)
         engine = stack.enter_context(open_engine(config))
         child = engine.children["sd"]
         progress("loading the model", 0.0)
-        _draw_until(engine, child, lambda: child.status().results > 0 or child.status().state == "failed")
+        _draw_until(
+            engine, child, lambda: child.status().results > 0 or child.status().state == "failed"
+        )
         steps = options.rounds * len(played)
         for step in range(steps):
             case = played[step % len(played)]
@@ -139,10 +157,13 @@ def _report(played: list[ChildLoad], options: IsolationBench, renderer: str) -> 
     }
     quiet = result["scenes"]["no_child"]["interval_ms_p99"]
     result["interval_p99_ratio"] = {
-        case.name: round(result["scenes"][case.name]["interval_ms_p99"] / quiet, 3) for case in played[1:]
+        case.name: round(result["scenes"][case.name]["interval_ms_p99"] / quiet, 3)
+        for case in played[1:]
     }
     if measured["device"] in ("cpu", "mps"):
-        result["unverified"] = "without a device: GPU contention, the gate and slices on a GPU, duty auto beside GL"
+        result["unverified"] = (
+            "without a device: GPU contention, the gate and slices on a GPU, duty auto beside GL"
+        )
     return result
 
 
@@ -154,7 +175,9 @@ def _prepare(engine: Engine, child: Supervisor, case: ChildLoad) -> None:
         _draw_until(engine, child, lambda: child.status().state == "off")
     elif not child.status().is_at_work:
         child.start()
-        _draw_until(engine, child, lambda: child.status().is_at_work or child.status().state == "failed")
+        _draw_until(
+            engine, child, lambda: child.status().is_at_work or child.status().state == "failed"
+        )
         if child.status().state == "failed":
             raise ChildError(f"the child did not start: {child.status().detail}")
     end_s = time.perf_counter() + SETTLE_S
@@ -197,7 +220,9 @@ def _play(engine: Engine, child: Supervisor, case: ChildLoad, seconds: float) ->
 def _figures(case: ChildLoad) -> dict[str, Any]:
     return {
         "frames": len(case.intervals_ms),
-        **percentiles(case.intervals_ms, interval_ms_p50=50, interval_ms_p99=99, interval_ms_max=100),
+        **percentiles(
+            case.intervals_ms, interval_ms_p50=50, interval_ms_p99=99, interval_ms_max=100
+        ),
         **percentiles(case.draws_ms, draw_ms_p50=50, draw_ms_p99=99),
         "late": case.late,
         "dropped": case.dropped,
@@ -213,7 +238,8 @@ def still_picture(path: Path) -> str:
 
 
 def launch_offsets(engine: Engine, *, bpm: float = 120.0) -> Iterator[int]:
-    """Launch prompts and seeds on the bar, one after the other: frames from the beat to the change of the picture."""
+    """Launch prompts and seeds on the bar, one after the other: frames from the beat to the change
+    of the picture."""
     engine.params.set_many([*STILL.items(), ("/tempo/bpm", bpm)], by="bench")
     changes, child = _ChangeDetector(engine), engine.children["sd"]
     while "delay_ms" not in child.status().facts:
@@ -226,10 +252,11 @@ def launch_offsets(engine: Engine, *, bpm: float = 120.0) -> Iterator[int]:
 
 
 def measure_launches(engine: Engine, launches: int, *, bpm: float = 120.0) -> dict[str, Any]:
-    """Launch that many prompts and seeds on the bar, one after the other. `[sd] video` of the run is a still picture.
+    """Launch that many prompts and seeds on the bar, one after the other. `[sd] video` of the run
+    is a still picture.
 
-    `frames_after_the_beat`: of each; 0 is the frame nearest to the beat, below 0 too early. ChildError if a picture
-    does not change within sixteen bars."""
+    `frames_after_the_beat`: of each; 0 is the frame nearest to the beat, below 0 too early.
+    ChildError if a picture does not change within sixteen bars."""
     after = list(islice(launch_offsets(engine, bpm=bpm), launches))
     child = engine.children["sd"]
     return {
@@ -254,7 +281,10 @@ class _ChangeDetector:
         delay_ms = self._engine.children["sd"].status().facts["delay_ms"]
         assert isinstance(delay_ms, int | float)
         steady, painted = 0, self._painted
-        while steady < max(STEADY_FRAMES, delay_ms / 1000.0 * fps) or self._painted < painted + STEADY_PICTURES:
+        while (
+            steady < max(STEADY_FRAMES, delay_ms / 1000.0 * fps)
+            or self._painted < painted + STEADY_PICTURES
+        ):
             steady += 1
             if self.next_frame()[1]:
                 steady, painted = 0, self._painted
@@ -262,19 +292,26 @@ class _ChangeDetector:
         beats_a_bar = self._engine.params.get("/tempo/beats_a_bar")
         assert isinstance(beats_a_bar, int)
         frame = self.next_frame()[0]
-        sent_at = (math.floor(frame.beat.beat / beats_a_bar) + 1) * beats_a_bar  # a bar's notice, for a slow child
+        sent_at = (
+            math.floor(frame.beat.beat / beats_a_bar) + 1
+        ) * beats_a_bar  # a bar's notice, for a slow child
         target = sent_at + beats_a_bar
         while frame.beat.beat < sent_at + 0.5:  # later than /launch/late_ms: else it starts at once
             frame = self.next_frame()[0]
-        # With weights of chance a prompt alone may change too little to see; the seed changes everything.
+        # With weights of chance a prompt alone may change too little to see; the seed changes
+        # everything.
         for address, value in (("/sd/prompt", PROMPTS[number % 2]), ("/sd/seed", number)):
-            self._engine.control_hub.dispatcher.receive(encode_message(address, value, "bar"), sender)
+            self._engine.control_hub.dispatcher.receive(
+                encode_message(address, value, "bar"), sender
+            )
         while True:
             frame, is_changed = self.next_frame()
             if is_changed:
                 return round((frame.beat.beat - target) * 60.0 * fps / frame.beat.bpm)
             if frame.beat.beat > target + MAX_WAIT_BARS * beats_a_bar:
-                raise ChildError(f"the picture did not change: {self._engine.children['sd'].status()}")
+                raise ChildError(
+                    f"the picture did not change: {self._engine.children['sd'].status()}"
+                )
 
     @property
     def _painted(self) -> int:
@@ -285,6 +322,9 @@ class _ChangeDetector:
         """The next frame, and whether it differs from the one before."""
         frame = next(self._frames)
         pixels = frame.read_rgba()[..., :3].astype(np.int16)
-        is_changed = self._last_pixels is not None and float(np.abs(pixels - self._last_pixels).mean()) > DIFFERS
+        is_changed = (
+            self._last_pixels is not None
+            and float(np.abs(pixels - self._last_pixels).mean()) > DIFFERS
+        )
         self._last_pixels = pixels
         return frame, is_changed

@@ -1,9 +1,11 @@
-"""Pictures from a packet to the first published one that carries it, for every address of the picture, SD and SAM3.
+"""Pictures from a packet to the first published one that carries it, for every address of the
+picture, SD and SAM3.
 
-The engine runs as a program, and is watched from outside: this process sends a value over UDP, and looks at the shared
-pictures for the first one that differs. Nothing else changes in them: a steady tone stands still (`/audio/<n>/trigger
-rising`), layer 5 is a photograph, and seeds are fixed. Of a model its own pictures are counted: the one it works on
-when the packet comes is the first, so that 2 is the least that can be relied on.
+The engine runs as a program, and is watched from outside: this process sends a value over UDP, and
+looks at the shared pictures for the first one that differs. Nothing else changes in them: a steady
+tone stands still (`/audio/<n>/trigger rising`), layer 5 is a photograph, and seeds are fixed. Of a
+model its own pictures are counted: the one it works on when the packet comes is the first, so that
+2 is the least that can be relied on.
 
 An address may show only beside others. So each is tried in several scenes until it does.
 """
@@ -37,10 +39,14 @@ from tests.support.free_port import free_port
 RATE_HZ, TONES_HZ = 48_000, (110, 220, 440, 880)
 NOISE = 3  # levels of 255 by which a still picture may change
 MAX_PICTURES, SETTLE_S, START_S = 8, 4.0, 120.0
-SHOW: dict[str, dict[str, dict[str, Value]]] = msgspec.toml.decode(Path(__file__).with_suffix(".toml").read_bytes())
+SHOW: dict[str, dict[str, dict[str, Value]]] = msgspec.toml.decode(
+    Path(__file__).with_suffix(".toml").read_bytes()
+)
 """By part and scene the values of a scene; those of `all` are in every one."""
 AREAS = tuple("layer multiverse colour feedback mirror region post text master".split())
-REBUILDS = tuple("/model /file /enable /compile /offload /fp8 /width /height /resolution interval_s duty".split())
+REBUILDS = tuple(
+    "/model /file /enable /compile /offload /fp8 /width /height /resolution interval_s duty".split()
+)
 """Endings of addresses that load a model anew, change the size, or set its pace."""
 
 
@@ -53,10 +59,13 @@ class KnobsBench:
 
 
 def run(options: KnobsBench, progress: Progress) -> dict[str, Any]:
-    """By part, scene and number of pictures the addresses; `unseen`: those that showed in no scene."""
+    """By part, scene and number of pictures the addresses; `unseen`: those that showed in no
+    scene."""
     result = progress.begin({})
     for part in ("picture", "sd", "sam3") if options.part == "all" else (options.part,):
-        with tempfile.TemporaryDirectory(prefix="multiverse-knobs-", ignore_cleanup_errors=True) as name:
+        with tempfile.TemporaryDirectory(
+            prefix="multiverse-knobs-", ignore_cleanup_errors=True
+        ) as name:
             result[part] = _measure(part, Path(name), options.most, progress)
     return result
 
@@ -64,7 +73,9 @@ def run(options: KnobsBench, progress: Progress) -> dict[str, Any]:
 def _measure(part: str, folder: Path, most: int, progress: Progress) -> dict[str, Any]:
     scenes = dict(SHOW[part])
     named = {address for values in scenes.values() for address in values}
-    defaults = {param.address: param.default for param in osc_schema.PARAMS if param.address in named}
+    defaults = {
+        param.address: param.default for param in osc_schema.PARAMS if param.address in named
+    }
     always = PLAIN | defaults | SHOW["all"]["all"] | scenes.pop("all")
     waiting = [param for param in osc_schema.PARAMS if _belongs(param, part)][:most]
     counts: dict[str, dict[int, list[str]]] = {}
@@ -80,16 +91,24 @@ def _measure(part: str, folder: Path, most: int, progress: Progress) -> dict[str
                     unseen.append(param)
                     continue
                 counts.setdefault(scene, {}).setdefault(count, []).append(param.address)
-            # Modes of SD differ in their pipelines: each is measured, not only until an address shows.
+            # Modes of SD differ in their pipelines: each is measured, not only until an address
+            # shows.
             waiting = waiting if part == "sd" else unseen
-    seen = {address for of_scene in counts.values() for each in of_scene.values() for address in each}
-    return {"scenes": counts, "unseen": [param.address for param in waiting if param.address not in seen]}
+    seen = {
+        address for of_scene in counts.values() for each in of_scene.values() for address in each
+    }
+    return {
+        "scenes": counts,
+        "unseen": [param.address for param in waiting if param.address not in seen],
+    }
 
 
 def _belongs(param: Param, part: str) -> bool:
     if part == "picture":
         return param.area in AREAS and param.type is not ParamType.TRIGGER
-    is_plain = param.type not in (ParamType.FILE, ParamType.TRIGGER) and not param.address.endswith(REBUILDS)
+    is_plain = param.type not in (ParamType.FILE, ParamType.TRIGGER) and not param.address.endswith(
+        REBUILDS
+    )
     is_first = not re.search(r"/[2-8]/|_[bcd]$", param.address)  # the others do the same
     return param.area == part and is_plain and is_first
 
@@ -177,14 +196,30 @@ def _engine(part: str, folder: Path) -> Iterator[_Rig]:
     soundfile.write(folder / "tone.wav", tones, RATE_HZ)
     cv2.imwrite(str(folder / "still.png"), _photograph())
     port = free_port()
-    values: dict[str, Any] = {"width": 160, "height": 90, "fps": 30.0, "audio": str(folder / "tone.wav")}
+    values: dict[str, Any] = {
+        "width": 160,
+        "height": 90,
+        "fps": 30.0,
+        "audio": str(folder / "tone.wav"),
+    }
     values |= {"camera": str(folder / "still.png"), "sinks": ["shared=knobs"], "web": "off"}
     values |= {"osc": {"listen": f"127.0.0.1:{port}"}, "presets": str(folder / "presets")}
     if part != "picture":
-        values[part] = _sd_models(folder) if part == "sd" else {"model": "random:tiny", "device": "cpu"}
+        values[part] = (
+            _sd_models(folder) if part == "sd" else {"model": "random:tiny", "device": "cpu"}
+        )
     (folder / "show.toml").write_bytes(msgspec.toml.encode(values))
-    command = [sys.executable, "-m", "engine.cli.main", "run", "--config", str(folder / "show.toml")]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | {"HF_HUB_OFFLINE": "1"}) as process:
+    command = [
+        sys.executable,
+        "-m",
+        "engine.cli.main",
+        "run",
+        "--config",
+        str(folder / "show.toml"),
+    ]
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, env=os.environ | {"HF_HUB_OFFLINE": "1"}
+    ) as process:
         try:
             rig = _Rig(port, {"picture": "knobs", "sd": "sd picture", "sam3": "sam3 objects"}[part])
             _Rig(port, "knobs")._next()
@@ -199,7 +234,13 @@ def _engine(part: str, folder: Path) -> Iterator[_Rig]:
 def _photograph() -> np.ndarray:
     """Smooth spots of all colours, with a white disc, (90, 160, 3) uint8."""
     spots = np.random.default_rng(0).integers(0, 256, (9, 16, 3), np.uint8)
-    return cv2.circle(cv2.resize(spots, (160, 90), interpolation=cv2.INTER_CUBIC), (60, 45), 20, (255, 255, 255), -1)
+    return cv2.circle(
+        cv2.resize(spots, (160, 90), interpolation=cv2.INTER_CUBIC),
+        (60, 45),
+        20,
+        (255, 255, 255),
+        -1,
+    )
 
 
 def _sd_models(folder: Path) -> dict[str, Any]:
@@ -209,7 +250,12 @@ def _sd_models(folder: Path) -> dict[str, Any]:
     return {
         "model": str(model),
         "device": "cpu",
-        "loras": [{"path": str(tiny_models.build_tiny_lora(folder / "lora.safetensors", model)), "weight": 0.0}],
+        "loras": [
+            {
+                "path": str(tiny_models.build_tiny_lora(folder / "lora.safetensors", model)),
+                "weight": 0.0,
+            }
+        ],
         "controlnets": [str(tiny_models.build_tiny_controlnet(folder / "net", model))],
         "ip_adapter": str(tiny_models.build_tiny_ip_adapter(folder / "ip", model)),
         "pictures": str(folder),

@@ -1,8 +1,10 @@
-"""Runs the tests and benches that need a GPU, the most valuable first, and stores their figures as JSON files.
+"""Runs the tests and benches that need a GPU, the most valuable first, and stores their figures as
+JSON files.
 
-Each part is a process of its own with a time limit, and nothing stops the rest. The first call runs what was not tried
-yet, then again what failed or was cut off; what is complete is skipped. Run it from a checkout: nothing must be
-installed except the packages that the parts need, which may also lie in folders of PYTHONPATH.
+Each part is a process of its own with a time limit, and nothing stops the rest. The first call runs
+what was not tried yet, then again what failed or was cut off; what is complete is skipped. Run it
+from a checkout: nothing must be installed except the packages that the parts need, which may also
+lie in folders of PYTHONPATH.
 """
 
 import argparse
@@ -25,13 +27,20 @@ ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "tests" / "benchmarks" / "results"
 PEERS = ROOT / ".ci" / "peers"
 GRACE_S = 15.0  # after Ctrl-C, for what was found so far
-BEGUN_WITH = 0.5  # fraction of a part's limit that must be left: most parts take less than their limit
+BEGUN_WITH = (
+    0.5  # fraction of a part's limit that must be left: most parts take less than their limit
+)
 PROBE_S = 90.0  # a first import of torch from a cold disk takes a minute
 FAILED = "failed"
 PACKAGES = {
-    **dict.fromkeys(("numpy", "msgspec", "platformdirs", "tomli_w", "typer", "rich", "psutil"), "everything"),
+    **dict.fromkeys(
+        ("numpy", "msgspec", "platformdirs", "tomli_w", "typer", "rich", "psutil"), "everything"
+    ),
     **dict.fromkeys(("cv2", "PIL", "simplejpeg"), "everything"),
-    **dict.fromkeys(("aiohttp", "pythonosc", "zeroconf", "segno", "sounddevice", "soundfile", "soxr"), "everything"),
+    **dict.fromkeys(
+        ("aiohttp", "pythonosc", "zeroconf", "segno", "sounddevice", "soundfile", "soxr"),
+        "everything",
+    ),
     **dict.fromkeys(("moderngl", "glcontext"), "the picture by OpenGL"),
     "numba": "the picture by the CPU",
     "av": "videos",
@@ -81,35 +90,57 @@ class Part:
 
 def tests(name: str, limit_s: float, *patterns: str) -> Part:
     """Tests that behave differently on a card."""
-    files = sorted(str(file.relative_to(ROOT)) for pattern in patterns for file in ROOT.glob(f"tests/{pattern}.py"))
-    # Without the options of the checkout: a rented machine may lack pytest-xdist, and have libraries that warn.
+    files = sorted(
+        str(file.relative_to(ROOT))
+        for pattern in patterns
+        for file in ROOT.glob(f"tests/{pattern}.py")
+    )
+    # Without the options of the checkout: a rented machine may lack pytest-xdist, and have
+    # libraries that warn.
     options = "-q -W default -o addopts=--import-mode=importlib -p no:cacheprovider"
     return Part(name, limit_s, ("-m", "pytest", *options.split(), *files))
 
 
-def bench(name: str, limit_s: float, real: str, tiny: str = "", program: str = "engine.cli.main bench") -> Part:
-    arguments = [("-m", *program.split(), *text.split(), "--json") if text else () for text in (real, tiny)]
+def bench(
+    name: str, limit_s: float, real: str, tiny: str = "", program: str = "engine.cli.main bench"
+) -> Part:
+    arguments = [
+        ("-m", *program.split(), *text.split(), "--json") if text else () for text in (real, tiny)
+    ]
     return Part(name, limit_s, *arguments)
 
 
 def read_parts() -> tuple[Part, ...]:
     rows = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))["part"]
-    return tuple(tests(row["name"], row["limit_s"], *row["files"]) if "files" in row else bench(**row) for row in rows)
+    return tuple(
+        tests(row["name"], row["limit_s"], *row["files"]) if "files" in row else bench(**row)
+        for row in rows
+    )
 
 
 PARTS = read_parts()
 """In order of worth."""
 
 Run = Callable[[Sequence[str], float, IO[str], IO[str]], int | None]
-"""(arguments of Python, limit in s, its standard output, its errors) -> exit code, None when it was cut off."""
-GUARD = "trap '' INT; read -r line; kill -9 0"  # ends its process group when its standard input ends
+"""(arguments of Python, limit in s, its standard output, its errors) -> exit code, None when it was
+cut off."""
+GUARD = (
+    "trap '' INT; read -r line; kill -9 0"  # ends its process group when its standard input ends
+)
 
 
 def run_python(arguments: Sequence[str], limit_s: float, out: IO[str], log: IO[str]) -> int | None:
-    """Run Python from this checkout. At the limit it gets Ctrl-C, for what it found so far, and is ended with its
-    children, which would keep the card; as when this script is killed."""
-    path = [*(str(folder) for folder in (ROOT, PEERS) if folder.is_dir()), os.environ.get("PYTHONPATH", "")]
-    offline = {"PYTHONPATH": os.pathsep.join(filter(None, path)), "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"}
+    """Run Python from this checkout. At the limit it gets Ctrl-C, for what it found so far, and is
+    ended with its children, which would keep the card; as when this script is killed."""
+    path = [
+        *(str(folder) for folder in (ROOT, PEERS) if folder.is_dir()),
+        os.environ.get("PYTHONPATH", ""),
+    ]
+    offline = {
+        "PYTHONPATH": os.pathsep.join(filter(None, path)),
+        "HF_HUB_OFFLINE": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
     with (
         subprocess.Popen(["sh", "-c", GUARD], stdin=subprocess.PIPE, process_group=0) as guard,
         subprocess.Popen(
@@ -137,7 +168,13 @@ class Day:
     """One call of this script: runs the parts on one device until the time is used up."""
 
     def __init__(
-        self, device: str, out: Path, machine: dict[str, Any], *, end_s: float = float("inf"), is_tiny: bool = False
+        self,
+        device: str,
+        out: Path,
+        machine: dict[str, Any],
+        *,
+        end_s: float = float("inf"),
+        is_tiny: bool = False,
     ) -> None:
         """`machine`: from `probe`. `end_s`: of `time.monotonic()`."""
         self._device, self._out, self._machine, self._is_tiny = device, out, machine, is_tiny
@@ -148,10 +185,16 @@ class Day:
         self._suffix = suffix("tiny" if is_tiny else measured)
 
     def run(self, parts: Sequence[Part], run: Run = run_python) -> int:
-        """Run the parts that are not complete. 0: all complete; 1: some failed; 3: the time is used up, call again."""
-        in_order = sorted(parts, key=lambda part: self.file(part).is_file())  # what was not tried yet comes first
+        """Run the parts that are not complete. 0: all complete; 1: some failed; 3: the time is used
+        up, call again."""
+        in_order = sorted(
+            parts, key=lambda part: self.file(part).is_file()
+        )  # what was not tried yet comes first
         states = [self._run(part, run) for part in in_order]
-        print("; ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states)), flush=True)
+        print(
+            "; ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states)),
+            flush=True,
+        )
         return 3 if "not begun" in states else 1 if {"failed", "cut off"} & set(states) else 0
 
     def file(self, part: Part) -> Path:
@@ -165,9 +208,14 @@ class Day:
             return "complete"
         left_s = self._end_s - time.monotonic()
         if left_s < BEGUN_WITH * part.limit_s:
-            print(f"{part.name}: not begun, {max(left_s, 0.0):.0f} s are left; call again", flush=True)
+            print(
+                f"{part.name}: not begun, {max(left_s, 0.0):.0f} s are left; call again", flush=True
+            )
             return "not begun"
-        arguments = [each.format(device=self._device) for each in (part.tiny if self._is_tiny else part.arguments)]
+        arguments = [
+            each.format(device=self._device)
+            for each in (part.tiny if self._is_tiny else part.arguments)
+        ]
         log_file, out_file = (self._logs / f"{file.stem}.{kind}" for kind in ("txt", "out"))
         began_s = time.monotonic()
         with (
@@ -180,9 +228,14 @@ class Day:
             found = figures(out.read())
         took_s = round(time.monotonic() - began_s, 1)
         if code != 0 and FAILED not in found:
-            found[FAILED] = {"part": part.name, "reason": "cut off" if code is None else f"exit code {code}"}
+            found[FAILED] = {
+                "part": part.name,
+                "reason": "cut off" if code is None else f"exit code {code}",
+            }
         found = {"machine": self._machine, "seconds": took_s} | found
-        if FAILED not in found or count_figures(found) >= count_figures(before):  # else the first attempt found more
+        if FAILED not in found or count_figures(found) >= count_figures(
+            before
+        ):  # else the first attempt found more
             with replacing(file) as new:
                 new.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         state = "cut off" if code is None else "complete" if code == 0 else "failed"
@@ -193,7 +246,8 @@ class Day:
 
 @contextmanager
 def replacing(file: Path) -> Iterator[Path]:
-    """Yield a new file that replaces `file` at the end of the block, so that nobody reads half of it."""
+    """Yield a new file that replaces `file` at the end of the block, so that nobody reads half of
+    it."""
     new = file.with_name(f"{file.name}.part")
     yield new
     new.replace(file)
@@ -205,7 +259,8 @@ def suffix(device: str) -> str:
 
 
 def figures(printed: str) -> dict[str, Any]:
-    """The figures that a part printed: the last line that is a JSON object, else (tests have none) the last line."""
+    """The figures that a part printed: the last line that is a JSON object, else (tests have none)
+    the last line."""
     lines = [line for line in printed.splitlines() if line.strip()]
     for line in reversed(lines):
         with suppress(ValueError):  # a line that was torn
@@ -231,29 +286,42 @@ def probe(device: str) -> dict[str, Any]:
     missing = found.pop("missing", [])
     if code != 0:
         missing.append(
-            f"an answer of Python: {'too late' if code is None else f'exit code {code}'}, {printed[-300:]!r}"
+            f"an answer of Python: {'too late' if code is None else f'exit code {code}'}, "
+            f"{printed[-300:]!r}"
         )
     for line in missing:
         print(f"missing: {line}", flush=True)
     more = {
         "nvidia-smi": output_of(
-            "nvidia-smi", "--query-gpu=driver_version,power.limit,clocks.max.sm", "--format=csv,noheader"
+            "nvidia-smi",
+            "--query-gpu=driver_version,power.limit,clocks.max.sm",
+            "--format=csv,noheader",
         ),
         # Whoever owns the checkout, and without its tags.
-        "commit": output_of("git", *"-c safe.directory=* describe --always --dirty --abbrev=40 --exclude=*".split()),
+        "commit": output_of(
+            "git", *"-c safe.directory=* describe --always --dirty --abbrev=40 --exclude=*".split()
+        ),
     }
-    return found | {name: value for name, value in more.items() if value} | {"date": time.strftime("%Y-%m-%d")}
+    return (
+        found
+        | {name: value for name, value in more.items() if value}
+        | {"date": time.strftime("%Y-%m-%d")}
+    )
 
 
 def output_of(*command: str) -> str:
-    """The output of a program that describes this checkout or machine; "" if it is missing or does not end."""
+    """The output of a program that describes this checkout or machine; "" if it is missing or does
+    not end."""
     with suppress(OSError, subprocess.TimeoutExpired):
-        return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=PROBE_S).stdout.strip()
+        return subprocess.run(
+            command, capture_output=True, text=True, cwd=ROOT, timeout=PROBE_S
+        ).stdout.strip()
     return ""
 
 
 def see_only(device: str) -> str:
-    """Hide every card except that of `cuda:1` from the parts, because not all of them take a number; returns `cuda`."""
+    """Hide every card except that of `cuda:1` from the parts, because not all of them take a
+    number; returns `cuda`."""
     kind, _, number = device.partition(":")
     if number:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
@@ -265,15 +333,33 @@ def main() -> int:
     began_s = time.monotonic()
     names = [each.name for each in PARTS]
     reader = argparse.ArgumentParser(prog="tests/benchmarks/on_gpu.sh", description=__doc__)
-    reader.add_argument("--device", default="cuda", help="where the models work: cuda, cuda:1, mps or cpu")
-    reader.add_argument("--tiny", action="store_true", help="a dry run with tiny models and sizes; needs --out")
-    reader.add_argument("--out", type=Path, metavar="FOLDER", help="for JSON files and logs (default: results)")
-    reader.add_argument("--minutes", type=float, default=0.0, metavar="N", help="end within N minutes; then call again")
-    reader.add_argument("--only", action="append", choices=names, metavar="PART", help=", ".join(names))
+    reader.add_argument(
+        "--device", default="cuda", help="where the models work: cuda, cuda:1, mps or cpu"
+    )
+    reader.add_argument(
+        "--tiny", action="store_true", help="a dry run with tiny models and sizes; needs --out"
+    )
+    reader.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="for JSON files and logs (default: results)"
+    )
+    reader.add_argument(
+        "--minutes",
+        type=float,
+        default=0.0,
+        metavar="N",
+        help="end within N minutes; then call again",
+    )
+    reader.add_argument(
+        "--only", action="append", choices=names, metavar="PART", help=", ".join(names)
+    )
     options = reader.parse_args()
     if options.tiny and options.out is None:
         reader.error("--tiny needs --out FOLDER: its figures do not belong with those of machines")
-    parts = [each for each in PARTS if each.name in (options.only or names) and (each.tiny or not options.tiny)]
+    parts = [
+        each
+        for each in PARTS
+        if each.name in (options.only or names) and (each.tiny or not options.tiny)
+    ]
     end_s = began_s + 60.0 * options.minutes if options.minutes else float("inf")
     device, out = see_only(options.device), (options.out or RESULTS).resolve()
     return Day(device, out, probe(device), end_s=end_s, is_tiny=options.tiny).run(parts)

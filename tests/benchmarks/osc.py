@@ -1,16 +1,18 @@
 """A flood of OSC messages while a picture runs: losses, cost per frame, and latency of a value.
 
-Quiet and flooded rounds alternate, so that a machine that gets warm or busy affects both. Between them the same program
-floods its own socket, to measure how much the sender alone slows the picture. How many messages arrive also depends on
-other programs: `cores_busy_elsewhere` is their load in the quiet time. The flood sets 50 addresses to values so close
-to their defaults that drawing costs the same with and without it: the difference is OSC alone.
+Quiet and flooded rounds alternate, so that a machine that gets warm or busy affects both. Between
+them the same program floods its own socket, to measure how much the sender alone slows the picture.
+How many messages arrive also depends on other programs: `cores_busy_elsewhere` is their load in the
+quiet time. The flood sets 50 addresses to values so close to their defaults that drawing costs the
+same with and without it: the difference is OSC alone.
 
-At its end the flood sets each float once more, to a value that it has not had before. `last_values_lost` of them never
-arrive; the others are all in a published frame after `flood_end_to_frame_ms`. With `busy`, other processes keep that
-many cores busy during the whole run.
+At its end the flood sets each float once more, to a value that it has not had before.
+`last_values_lost` of them never arrive; the others are all in a published frame after
+`flood_end_to_frame_ms`. With `busy`, other processes keep that many cores busy during the whole
+run.
 
-At the end a lighting desk moves a fader: from an Art-Net packet to the value of its parameter. It sends a packet every
-20 to 60 ms, so that packets and the receiver's pauses do not keep step.
+At the end a lighting desk moves a fader: from an Art-Net packet to the value of its parameter. It
+sends a packet every 20 to 60 ms, so that packets and the receiver's pauses do not keep step.
 """
 
 import contextlib
@@ -47,7 +49,11 @@ MAX_SETTLING_S = 2.0  # for caches, pools and clock rates; not measured
 ARRIVED_WITHIN_S = 2.0
 MAX_SENDER_S = 30.0
 MAX_DESK_S = 5.0
-SWITCHES_ON = {"/feedback/amount", "/layer/5/intensity", *(f"/layer/{n}/curve" for n in range(1, 5))}
+SWITCHES_ON = {
+    "/feedback/amount",
+    "/layer/5/intensity",
+    *(f"/layer/{n}/curve" for n in range(1, 5)),
+}
 """Floats that make drawing more expensive above 0, so they are sent at their default."""
 EXCLUDED = osc_schema.FULLY_NAMED | {"safety"}
 DESK_HOST: Final = "127.0.0.1"
@@ -66,7 +72,8 @@ DESK_POLL_S: Final = 0.0002
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OscBench(LoopBench):
-    """Flood the engine with OSC while it draws: lost values, live latency, cost per frame. Then move a DMX fader."""
+    """Flood the engine with OSC while it draws: lost values, live latency, cost per frame. Then
+    move a DMX fader."""
 
     rate: int = option(40_000, "Messages per second.")
     seconds: float = option(10.0, "Length with and without load, in turn.")
@@ -79,7 +86,9 @@ def run(options: OscBench, progress: Progress) -> dict[str, Any]:
     settling_s, desk_s = min(seconds, MAX_SETTLING_S), min(seconds, MAX_DESK_S)
     with contextlib.ExitStack() as stack:
         stack.enter_context(busy_programs(options.busy))
-        lighting_desk = _LightingDesk(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
+        lighting_desk = _LightingDesk(
+            stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True))
+        )
         config = show_config(options, osc={"listen": "127.0.0.1:0"}, **lighting_desk.config)
         engine = stack.enter_context(open_engine(config))
         sender = _sender(engine, options.rate, seconds / ROUNDS)
@@ -144,12 +153,16 @@ def run(options: OscBench, progress: Progress) -> dict[str, Any]:
         "questions": report["syncs"],
         "unanswered": report["syncs"] - len(report["waits_ms"]),
         **waits,
-        "arrival_to_frame_frames_p99": round(waits["arrival_to_frame_ms_p99"] * options.fps / 1000.0, 3),
+        "arrival_to_frame_frames_p99": round(
+            waits["arrival_to_frame_ms_p99"] * options.fps / 1000.0, 3
+        ),
         **lighting_desk.figures(),
     }
 
 
-def _frame_times(quiet_ms: list[float], elsewhere_ms: list[float], flooded_ms: list[float]) -> dict[str, float]:
+def _frame_times(
+    quiet_ms: list[float], elsewhere_ms: list[float], flooded_ms: list[float]
+) -> dict[str, float]:
     times = {
         **percentiles(quiet_ms, frame_ms_p50_quiet=50, frame_ms_p99_quiet=99),
         **percentiles(flooded_ms, frame_ms_p50_flooded=50, frame_ms_p99_flooded=99),
@@ -158,12 +171,15 @@ def _frame_times(quiet_ms: list[float], elsewhere_ms: list[float], flooded_ms: l
     flooded = times["frame_ms_p99_flooded"]
     return times | {
         "frame_p99_ratio": round(flooded / times["frame_ms_p99_quiet"], 3),
-        "frame_p99_ratio_to_flood_elsewhere": round(flooded / times["frame_ms_p99_flood_elsewhere"], 3),
+        "frame_p99_ratio_to_flood_elsewhere": round(
+            flooded / times["frame_ms_p99_flood_elsewhere"], 3
+        ),
     }
 
 
 def _quiet(phases: "_PhaseRunner", seconds: float, busy_cores: list[float]) -> list[float]:
-    """The work of each frame without load, ms. Adds the number of cores that other processes kept busy meanwhile."""
+    """The work of each frame without load, ms. Adds the number of cores that other processes kept
+    busy meanwhile."""
     began_s, busy_s = time.perf_counter(), _busy_elsewhere_s()
     work_ms = phases.draw("quiet", seconds)
     busy_cores.append((_busy_elsewhere_s() - busy_s) / (time.perf_counter() - began_s))
@@ -180,7 +196,8 @@ def _busy_elsewhere_s() -> float:
 
 
 class _PhaseRunner:
-    """Draws frames, one phase of the measurement after the other; shows the progress once per second."""
+    """Draws frames, one phase of the measurement after the other; shows the progress once per
+    second."""
 
     def __init__(self, engine: Engine, seconds: float, progress: Progress) -> None:
         self._engine = engine
@@ -189,7 +206,9 @@ class _PhaseRunner:
         self._progress = progress
         self._frames = 0
 
-    def draw(self, phase: str, seconds: float, on_frame: Callable[[], None] = lambda: None) -> list[float]:
+    def draw(
+        self, phase: str, seconds: float, on_frame: Callable[[], None] = lambda: None
+    ) -> list[float]:
         """Milliseconds of work of each frame within `seconds`. Calls `on_frame()` after each."""
 
         def count() -> None:
@@ -219,27 +238,42 @@ def _sender(engine: Engine, rate: float, seconds: float) -> WorkerProcess:
         if not isinstance(value, tuple)  # no colours
     ]
     last = [encode_reply(address, value).hex() for address, value in _last_values().items()]
-    order = {"host": host, "port": port, "rate": rate, "seconds": seconds, "packets": packets, "last": last}
+    order = {
+        "host": host,
+        "port": port,
+        "rate": rate,
+        "seconds": seconds,
+        "packets": packets,
+        "last": last,
+    }
     sender = WorkerProcess("tests.benchmarks.osc_sender", "main()")
     sender.send(json.dumps(order).encode() + b"\n")
     return sender
 
 
 def _received(engine: Engine) -> tuple[int, int]:
-    """OSC messages executed or replaced by newer ones since the start, and the bytes of the receive buffer."""
+    """OSC messages executed or replaced by newer ones since the start, and the bytes of the receive
+    buffer."""
     osc = engine.status().osc
     assert osc is not None
     return osc.messages + osc.replaced + osc.discarded, osc.receive_buffer_bytes
 
 
 def _values(number: int) -> list[tuple[str, Value]]:
-    """The flood's `number`-th value of each address: the default, floats shifted by up to 0.1 % of the range."""
-    return [(param.address, _near_default(param, 1e-3 * (number + 1) / VALUES)) for param in _params()]
+    """The flood's `number`-th value of each address: the default, floats shifted by up to 0.1 % of
+    the range."""
+    return [
+        (param.address, _near_default(param, 1e-3 * (number + 1) / VALUES)) for param in _params()
+    ]
 
 
 def _near_default(param: Param, shift: float) -> Value:
     default = param.default
-    if param.type is not ParamType.FLOAT or param.address in SWITCHES_ON or not isinstance(default, float):
+    if (
+        param.type is not ParamType.FLOAT
+        or param.address in SWITCHES_ON
+        or not isinstance(default, float)
+    ):
         return default
     step = shift * (param.high - param.low)
     return default + step if default + step <= param.high else default - step
@@ -249,7 +283,9 @@ def _last_values() -> dict[str, float]:
     """The values at the end of the flood, of the floats that it has not set to them before."""
     before = dict(_values(VALUES - 1))
     return {
-        address: value for address, value in _values(VALUES) if isinstance(value, float) and value != before[address]
+        address: value
+        for address, value in _values(VALUES)
+        if isinstance(value, float) and value != before[address]
     }
 
 
@@ -278,7 +314,8 @@ class _LastValues:
         """At the start of a frame, just before it reads its values."""
         get = self._engine.params.get
         self.missing = sum(
-            bool(np.float32(cast(float, get(address))) != np.float32(value)) for address, value in self.values.items()
+            bool(np.float32(cast(float, get(address))) != np.float32(value))
+            for address, value in self.values.items()
         )
 
     def after_ms(self, ended_s: float) -> float | None:
@@ -288,19 +325,26 @@ class _LastValues:
 
 def _receiving_thread_s() -> float:
     """Processor time of the thread that receives OSC."""
-    number = next(thread.native_id for thread in threading.enumerate() if thread.name == "osc receive")
-    return next(float(at.user_time + at.system_time) for at in psutil.Process().threads() if at.id == number)
+    number = next(
+        thread.native_id for thread in threading.enumerate() if thread.name == "osc receive"
+    )
+    return next(
+        float(at.user_time + at.system_time) for at in psutil.Process().threads() if at.id == number
+    )
 
 
 def _params() -> list[Param]:
     """Floats first, then other types that change nothing when set to their default."""
     types = (ParamType.FLOAT, ParamType.STOPS, ParamType.INT, ParamType.BOOL)
-    usable = [param for param in osc_schema.PARAMS if param.type in types and param.area not in EXCLUDED]
+    usable = [
+        param for param in osc_schema.PARAMS if param.type in types and param.area not in EXCLUDED
+    ]
     return sorted(usable, key=lambda param: types.index(param.type))[:ADDRESSES]
 
 
 class _LightingDesk:
-    """Sends on a thread of its own while the engine draws. Its `config` belongs into that of the engine."""
+    """Sends on a thread of its own while the engine draws. Its `config` belongs into that of the
+    engine."""
 
     def __init__(self, folder: str) -> None:
         """`folder`: for the map."""
@@ -315,12 +359,19 @@ class _LightingDesk:
     @property
     def config(self) -> dict[str, Any]:
         """Entries of the engine's configuration."""
-        dmx = {"listen": "artnet", "universes": (DESK_UNIVERSE,), "interface": DESK_HOST, "artnet_port": self._port}
+        dmx = {
+            "listen": "artnet",
+            "universes": (DESK_UNIVERSE,),
+            "interface": DESK_HOST,
+            "artnet_port": self._port,
+        }
         return {"dmx": dmx, "mapping": str(self._mapping)}
 
     def play(self, engine: Engine, seconds: float, draw: Callable[[], object]) -> None:
         """Move the fader for so long, while `draw` draws frames."""
-        thread = threading.Thread(target=self._send, args=(engine, seconds), name="bench desk", daemon=True)
+        thread = threading.Thread(
+            target=self._send, args=(engine, seconds), name="bench desk", daemon=True
+        )
         thread.start()
         draw()
         thread.join()
@@ -332,8 +383,14 @@ class _LightingDesk:
         return {"dmx_packets": len(self._waits_ms) + self._lost, "dmx_lost": self._lost, **waits}
 
     def _send(self, engine: Engine, seconds: float) -> None:
-        # ArtDmx with channel 1 at a level, the other 511 at 0 (Art-Net 4; sequence 0: packets are not numbered).
-        head = b"Art-Net\0" + struct.pack("<H", 0x5000) + struct.pack(">H", 14) + bytes((0, 0, DESK_UNIVERSE, 0))
+        # ArtDmx with channel 1 at a level, the other 511 at 0 (Art-Net 4; sequence 0: packets are
+        # not numbered).
+        head = (
+            b"Art-Net\0"
+            + struct.pack("<H", 0x5000)
+            + struct.pack(">H", 14)
+            + bytes((0, 0, DESK_UNIVERSE, 0))
+        )
         head += struct.pack(">H", 512)
         rests_s, end_s, level = random.Random(1), time.perf_counter() + seconds, 0
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
@@ -341,7 +398,10 @@ class _LightingDesk:
                 level = level % 255 + 1
                 before, sent_s = engine.params.get(DESK_ADDRESS), time.perf_counter()
                 sock.sendto(head + bytes((level,)) + bytes(511), (DESK_HOST, self._port))
-                while engine.params.get(DESK_ADDRESS) == before and time.perf_counter() < sent_s + MAX_PACKET_S:
+                while (
+                    engine.params.get(DESK_ADDRESS) == before
+                    and time.perf_counter() < sent_s + MAX_PACKET_S
+                ):
                     time.sleep(DESK_POLL_S)
                 waited_s = time.perf_counter() - sent_s
                 if waited_s < MAX_PACKET_S:

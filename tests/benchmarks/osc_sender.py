@@ -1,9 +1,11 @@
-"""The client process of `python -m tests.benchmarks osc`: floods the engine and measures how soon it answers.
+"""The client process of `python -m tests.benchmarks osc`: floods the engine and measures how soon
+it answers.
 
 Standard library only. It reads one JSON object from standard input (`host`, `port`, `rate`,
-`seconds`, `packets` and `last` in hex), and then one line per flood, answered by one: `elsewhere` sends the packets at
-that rate to its own socket, which is never read, to measure the cost of sending alone; `engine` sends them to the
-engine; `last` does so, too, with `last` at the end, answers with one JSON object about all floods, and exits.
+`seconds`, `packets` and `last` in hex), and then one line per flood, answered by one: `elsewhere`
+sends the packets at that rate to its own socket, which is never read, to measure the cost of
+sending alone; `engine` sends them to the engine; `last` does so, too, with `last` at the end,
+answers with one JSON object about all floods, and exits.
 """
 
 import json
@@ -20,7 +22,8 @@ ANSWERS_WITHIN_S = 5.0
 
 
 class SyncProbe:
-    """Sends `/sync` and times `/synced`: from the messages before it to the end of the frame drawn with them."""
+    """Sends `/sync` and times `/synced`: from the messages before it to the end of the frame drawn
+    with them."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
@@ -51,9 +54,15 @@ class SyncProbe:
 
 
 def send_flood(
-    sock: socket.socket, packets: list[bytes], last: list[bytes], rate: float, seconds: float, probe: SyncProbe | None
+    sock: socket.socket,
+    packets: list[bytes],
+    last: list[bytes],
+    rate: float,
+    seconds: float,
+    probe: SyncProbe | None,
 ) -> tuple[int, float]:
-    """Send the packets at that rate, then `last`; returns their number, without `/sync`, and the time of the end."""
+    """Send the packets at that rate, then `last`; returns their number, without `/sync`, and the
+    time of the end."""
     total = round(rate * seconds)
     sent = 0
     started_s = time.perf_counter()
@@ -104,11 +113,21 @@ def main() -> None:
                 flood_elsewhere(packets, rate, seconds)
             else:
                 started_s, is_last = time.perf_counter(), line.strip() == "last"
-                count, ended_s = send_flood(sock, packets, last if is_last else [], rate, seconds, probe)
+                count, ended_s = send_flood(
+                    sock, packets, last if is_last else [], rate, seconds, probe
+                )
                 sent, took_s = sent + count, took_s + ended_s - started_s
                 if is_last:
                     break
             write_line("sent")
         else:  # the parent process has exited
             return
-    write_line({"sent": sent, "syncs": probe.syncs, "waits_ms": probe.waits_ms, "took_s": took_s, "ended_s": ended_s})
+    write_line(
+        {
+            "sent": sent,
+            "syncs": probe.syncs,
+            "waits_ms": probe.waits_ms,
+            "took_s": took_s,
+            "ended_s": ended_s,
+        }
+    )

@@ -1,4 +1,5 @@
-"""Fills docs/reference/performance.md and draws its plot from the figures in tests/benchmarks/results.
+"""Fills docs/reference/performance.md and draws its plot from the figures in
+tests/benchmarks/results.
 
 Run `python -m tests.benchmarks.page` after a measurement; a test checks that both are up to date.
 """
@@ -35,7 +36,8 @@ class Row:
     unit: str
     """pictures/s: more is better; anything else: less is better."""
     ours: str
-    """The keys of the figure, with `/` between them; `1000 / ` before: the reciprocal, pictures/s of ms."""
+    """The keys of the figure, with `/` between them; `1000 / ` before: the reciprocal, pictures/s
+    of ms."""
     baseline: str = ""
     against: str = ""
     goal: str = ""
@@ -80,11 +82,13 @@ GOALS: dict[str, Callable[[float, float], bool]] = {
     "≥ 3 times": lambda _, times: times >= 3.0,
     "≥ 1.5 times": lambda _, times: times >= 1.5,
 }
-"""Whether our figure, which is so many times as fast as the baseline's (0 where that is open), meets the goal."""
+"""Whether our figure, which is so many times as fast as the baseline's (0 where that is open),
+meets the goal."""
 
 
 def rows(name: str) -> tuple[Row, ...]:
-    """Read the rows of a table beside this file, two lines each: description | file | unit | goal, then indented our
+    """Read the rows of a table beside this file, two lines each: description | file | unit | goal,
+    then indented our
     figure | the baseline's | the baseline.
 
     A baseline's figure that begins with `..` stands beside ours."""
@@ -103,11 +107,18 @@ ON_CPU = rows("rows_on_cpu.txt")
 
 
 def sections(results: Mapping[str, Results]) -> Iterator[Section]:
-    """Sections of the page: one for each card, or an open one, and that of the CPU. `results`: each file's, by stem."""
-    cards = {found["machine"]["card"] for found in results.values() if "card" in found.get("machine", {})}
+    """Sections of the page: one for each card, or an open one, and that of the CPU. `results`: each
+    file's, by stem."""
+    cards = {
+        found["machine"]["card"] for found in results.values() if "card" in found.get("machine", {})
+    }
     for card in sorted(cards) or [CARD]:
         end = f"-{suffix(card)}"
-        of_card = {stem.removesuffix(end): _by_card(found) for stem, found in results.items() if stem.endswith(end)}
+        of_card = {
+            stem.removesuffix(end): _by_card(found)
+            for stem, found in results.items()
+            if stem.endswith(end)
+        }
         yield _section(card, ON_CARD, of_card)
     yield _section(CPU, ON_CPU, results)
 
@@ -131,14 +142,25 @@ def tables(results: Mapping[str, Results]) -> str:
         head = "| | measured | baseline | times as fast | goal |"
         lines += [f"## {section.title}", "", head, "|---|---|---|---|---|"]
         lines += [_cells(line, bool(OF_GOALS.search(section.title))) for line in section.lines]
-        lines += ["", *(f"- {failed}" for failed in section.failed), *([""] if section.failed else [])]
-    lines += _slopes(results.get("slopes-linux-2-cores", {})) + _knobs(results.get("knobs-linux-2-cores", {}))
+        lines += [
+            "",
+            *(f"- {failed}" for failed in section.failed),
+            *([""] if section.failed else []),
+        ]
+    lines += _slopes(results.get("slopes-linux-2-cores", {})) + _knobs(
+        results.get("knobs-linux-2-cores", {})
+    )
     return "\n".join(lines).rstrip()
 
 
 def _slopes(found: Results) -> list[str]:
     """The table of what more of each thing costs."""
-    lines = ["## What more costs, on two CPU cores", "", "| | ms of a frame | slope |", "|---|---|---|"]
+    lines = [
+        "## What more costs, on two CPU cores",
+        "",
+        "| | ms of a frame | slope |",
+        "|---|---|---|",
+    ]
     for axis, each in found.items():
         if "slope" in each:
             times = ", ".join(f"{value}: {_number(ms)}" for value, ms in each["ms"].items())
@@ -156,16 +178,25 @@ def _knobs(found: Results) -> list[str]:
     ]
     for part, measured in found.items():
         for scene, counts in measured.get("scenes", {}).items():
-            later = sorted((int(count), addresses) for count, addresses in counts.items() if count != "1")
-            names = "; ".join(f"{count}: {', '.join(f'`{each}`' for each in addresses)}" for count, addresses in later)
+            later = sorted(
+                (int(count), addresses) for count, addresses in counts.items() if count != "1"
+            )
+            names = "; ".join(
+                f"{count}: {', '.join(f'`{each}`' for each in addresses)}"
+                for count, addresses in later
+            )
             lines.append(f"| {part}, {scene} | {len(counts.get('1', ()))} | {names} |")
     return [*lines, ""] if found else []
 
 
 def plot(results: Mapping[str, Results]) -> str:
-    """An SVG: for each row with a baseline a bar from 1, as long as the logarithm of how many times as fast we are."""
+    """An SVG: for each row with a baseline a bar from 1, as long as the logarithm of how many times
+    as fast we are."""
     label_px, width_px, row_px, end_px = 510, 1000, 20, 70
-    bar_sections = [(section.title, [line for line in section.lines if line.times]) for section in sections(results)]
+    bar_sections = [
+        (section.title, [line for line in section.lines if line.times])
+        for section in sections(results)
+    ]
     bar_sections = [(title, lines) for title, lines in bar_sections if lines]
     all_times = [line.times or 1.0 for _, lines in bar_sections for line in lines]
     low, high = math.floor(math.log2(min(all_times))), math.ceil(math.log2(max(all_times)))
@@ -176,7 +207,8 @@ def plot(results: Mapping[str, Results]) -> str:
 
     height_px = 30 + row_px * sum(len(lines) + 2 for _, lines in bar_sections)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width_px} {height_px}" font-family="sans-serif" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width_px} {height_px}" '
+        'font-family="sans-serif" '
         'font-size="12" fill="#222">',
         '<rect width="100%" height="100%" fill="#fff"/>',
     ]
@@ -187,15 +219,23 @@ def plot(results: Mapping[str, Results]) -> str:
         parts.append(f'<text x="{x(times):.1f}" y="16" text-anchor="middle">{times:g}</text>')
     y_px = 30
     for title, lines in bar_sections:
-        parts.append(f'<text x="8" y="{y_px + 20}" font-weight="bold">{escape(title)}: times as fast as</text>')
+        parts.append(
+            f'<text x="8" y="{y_px + 20}" font-weight="bold">{escape(title)}: times as fast '
+            "as</text>"
+        )
         y_px += row_px + 8
         for line in lines:
             times = line.times or 1.0
             left, right = sorted((x(1.0), x(times)))
             colour = "#2a7" if times >= 1.0 else "#c62"
             label = f"{line.row.what} / {line.row.against}"
-            parts.append(f'<text x="{label_px - 8}" y="{y_px + 14}" text-anchor="end">{escape(label)}</text>')
-            bar = f'x="{left:.1f}" y="{y_px + 3}" width="{max(right - left, 1):.1f}" height="{row_px - 6}"'
+            parts.append(
+                f'<text x="{label_px - 8}" y="{y_px + 14}" text-anchor="end">{escape(label)}</text>'
+            )
+            bar = (
+                f'x="{left:.1f}" y="{y_px + 3}" width="{max(right - left, 1):.1f}" '
+                f'height="{row_px - 6}"'
+            )
             parts.append(f'<rect {bar} fill="{colour}"/>')
             parts.append(f'<text x="{right + 6:.1f}" y="{y_px + 14}">{_number(times)}</text>')
             y_px += row_px
@@ -204,16 +244,23 @@ def plot(results: Mapping[str, Results]) -> str:
 
 
 def read_results(folder: Path = RESULTS) -> dict[str, Results]:
-    return {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.json"))}
+    return {
+        file.stem: json.loads(file.read_text(encoding="utf-8"))
+        for file in sorted(folder.glob("*.json"))
+    }
 
 
 def _section(title: str, rows: Sequence[Row], results: Mapping[str, Results]) -> Section:
     failed = {
-        row.file: "`{file}`: {part} failed: {reason}".format_map({"file": row.file} | results[row.file][FAILED])
+        row.file: "`{file}`: {part} failed: {reason}".format_map(
+            {"file": row.file} | results[row.file][FAILED]
+        )
         for row in rows
         if FAILED in results.get(row.file, {})
     }
-    return Section(title, [_line(row, results.get(row.file, {})) for row in rows], list(failed.values()))
+    return Section(
+        title, [_line(row, results.get(row.file, {})) for row in rows], list(failed.values())
+    )
 
 
 def _line(row: Row, found: Results) -> Line:
@@ -237,7 +284,13 @@ def _cells(line: Line, is_of_goals: bool) -> str:
     if goal and line.ours is not None and is_of_goals:
         goal += ": met" if GOALS[goal](line.ours, times or 0.0) else ": missed"
     baseline = f"{row.against}: {_figure(line.baseline, row.unit)}" if row.against else OPEN
-    cells = row.what, _figure(line.ours, row.unit), baseline, OPEN if times is None else _number(times), goal
+    cells = (
+        row.what,
+        _figure(line.ours, row.unit),
+        baseline,
+        OPEN if times is None else _number(times),
+        goal,
+    )
     return f"| {' | '.join(cells)} |"
 
 

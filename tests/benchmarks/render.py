@@ -1,7 +1,8 @@
 """Our picture beside simpler ones: `bench render` with baselines that draw in turn with it.
 
-`vs_minimal` compares a whole frame with the least that draws four layers, `vs_fair_rival` with that in 16 bits and
-dithered, as ours is; `times_faster_than_numpy` compares Numba with the same formula in NumPy.
+`vs_minimal` compares a whole frame with the least that draws four layers, `vs_fair_rival` with that
+in 16 bits and dithered, as ours is; `times_faster_than_numpy` compares Numba with the same formula
+in NumPy.
 """
 
 import math
@@ -10,7 +11,14 @@ from functools import partial
 from pathlib import Path
 
 from engine.cli.benches import render
-from engine.cli.benches.render import PITCHES_HZ, UNGUARDED, WholeFrame, medians_ms, plain_values, tones
+from engine.cli.benches.render import (
+    PITCHES_HZ,
+    UNGUARDED,
+    WholeFrame,
+    medians_ms,
+    plain_values,
+    tones,
+)
 from engine.render.blue_noise import thresholds
 from engine.render.opening import open_renderer
 from tests.benchmarks.render_reference import draw_reference
@@ -26,7 +34,10 @@ class PlainPass:
     """One shader over one target: the minimum cost of a picture."""
 
     def __init__(self, fragment, uniforms, width, height):
-        from engine.render.context import load_finish, open_context  # without moderngl only Numba is measured
+        from engine.render.context import (
+            load_finish,
+            open_context,
+        )  # without moderngl only Numba is measured
 
         self._context = open_context()
         self._finish = load_finish()
@@ -85,10 +96,16 @@ def baselines(kind, size):
     turns = [(math.cos(math.radians(deg)), math.sin(math.radians(deg))) for deg in (0, 45, 90, 135)]
     four_layers = {"u_size_px": (width, height), "u_turn": turns, "u_colour": COLOURS, "u_waves": 0}
     with ExitStack() as stack:
-        trivial = stack.enter_context(closing(PlainPass(TRIVIAL, {"u_colour": COLOURS[0]}, width, height)))
+        trivial = stack.enter_context(
+            closing(PlainPass(TRIVIAL, {"u_colour": COLOURS[0]}, width, height))
+        )
         minimal = stack.enter_context(closing(PlainPass(MINIMAL, four_layers, width, height)))
         fair = stack.enter_context(closing(DitheredPass(MINIMAL, four_layers, width, height)))
-        yield {"trivial": trivial.draw, "minimal_four_layers": minimal.draw, "fair_rival": fair.draw}
+        yield {
+            "trivial": trivial.draw,
+            "minimal_four_layers": minimal.draw,
+            "fair_rival": fair.draw,
+        }
 
 
 def run(options, progress):
@@ -102,7 +119,10 @@ def run(options, progress):
 
 def beside_baselines(kind, size, frames):
     """Times of our picture and of its baselines, measured in turn, and the ratios."""
-    with closing(open_renderer(kind, size.width, size.height)) as renderer, baselines(kind, size) as others:
+    with (
+        closing(open_renderer(kind, size.width, size.height)) as renderer,
+        baselines(kind, size) as others,
+    ):
         ms = medians_ms({"multiverse": WholeFrame(renderer, UNGUARDED).draw, **others}, frames)
     figures = {f"{name}_ms": round(each, 4) for name, each in ms.items()}
     ours = ms["multiverse"]

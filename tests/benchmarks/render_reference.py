@@ -1,8 +1,8 @@
 """The Multiverse picture in NumPy float32, step by step as in the formula.
 
-It shares no code with the renderers (but takes the colours of a palette from them) and is their reference, for speed
-and, in tests, pixel by pixel. It takes the parameters as set (address -> value) and stops before the flash guard. It
-does not draw traces (line, circle).
+It shares no code with the renderers (but takes the colours of a palette from them) and is their
+reference, for speed and, in tests, pixel by pixel. It takes the parameters as set (address ->
+value) and stops before the flash guard. It does not draw traces (line, circle).
 """
 
 import math
@@ -32,7 +32,8 @@ def draw_deep_reference(
     region: np.ndarray | None = None,
     last: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Draw one picture, (height, width, 4) uint16, row 0 at the top, after mirror and before master fade.
+    """Draw one picture, (height, width, 4) uint16, row 0 at the top, after mirror and before master
+    fade.
 
     waves (4, 1024) float32; layer5 (h, w, 3) uint8; region (h, w) uint8 0..3; last: the previous
     picture.
@@ -55,7 +56,9 @@ def draw_deep_reference(
         moved = moved_last(values, last, x, y, width, height)
         # Subtract half an 8-bit level too, so that trails reach black.
         rgb = np.maximum(rgb, moved * np.float32(amount) - np.float32(0.498 / 255))
-    levels = np.floor(rgb.transpose(1, 2, 0) * np.float32(65535) + np.float32(0.5)).astype(np.uint16)
+    levels = np.floor(rgb.transpose(1, 2, 0) * np.float32(65535) + np.float32(0.5)).astype(
+        np.uint16
+    )
     if values["/multiverse/alpha"] == "luma":
         alpha = levels.max(axis=-1, keepdims=True)
     else:
@@ -78,7 +81,9 @@ def mixed(
     weighed = []
     leader = None
     if values["/region/enable"] and region is not None:
-        column, row = cover_coordinates(region.shape[1], region.shape[0], False, x, y, width, height)
+        column, row = cover_coordinates(
+            region.shape[1], region.shape[0], False, x, y, width, height
+        )
         column = np.clip(np.floor(column).astype(int), 0, region.shape[1] - 1)
         row = np.clip(np.floor(row).astype(int), 0, region.shape[0] - 1)
         leader = region[row, column]
@@ -88,7 +93,9 @@ def mixed(
             continue
         weights = np.full(x.shape, weight, np.float32)
         if leader is not None:
-            weights *= np.where(leader == channel, np.float32(1), np.float32(values["/region/spread"]))
+            weights *= np.where(
+                leader == channel, np.float32(1), np.float32(values["/region/spread"])
+            )
         rgb = np.array(channel_rgb(values, channel, pitches_hz[channel]), np.float32)
         value = layer_value(values, waves, channel, x, y, width, height)
         losses = dark_losses((float(rgb[0]), float(rgb[1]), float(rgb[2])))
@@ -130,21 +137,35 @@ def channel_rgb(values: Values, channel: int, pitch_hz: float) -> tuple[float, f
         moved = 0.04 * math.sin(2 * math.pi * math.log2(pitch_hz / 261.63))
         spread, shift = values["/colour/spread"], values["/colour/shift"]
         weights = ((values["/colour/palette"], 1.0),)
-        return palette_rgb(weights, lambda count: shift + spread * (palette_position(count, channel) + moved))
+        return palette_rgb(
+            weights, lambda count: shift + spread * (palette_position(count, channel) + moved)
+        )
     if values["/colour/mode"] == "pitch":
         hue = math.log2(min(max(pitch_hz, 20.0), 20_000.0) / 261.63)
         hue = (hue + 0.5) % 1.0 - 0.5  # C is the centre of the spread
     else:
         stops = ([0, 1 / 4, 1 / 2, 3 / 4], [0, 1 / 3, 2 / 3, 1 / 2], [0, 1 / 3, 2 / 3, 1 / 6])
-        hue = float(np.interp(values["/colour/scheme"], [0, 0.5, 1], [stop[channel] for stop in stops]))
+        hue = float(
+            np.interp(values["/colour/scheme"], [0, 0.5, 1], [stop[channel] for stop in stops])
+        )
     hue *= values["/colour/spread"]
-    sector, part = divmod(((hue + values["/colour/base_hue"] + values["/colour/shift"]) % 1.0) * 6, 1)
+    sector, part = divmod(
+        ((hue + values["/colour/base_hue"] + values["/colour/shift"]) % 1.0) * 6, 1
+    )
     up, down = part, 1 - part
-    return [(1, up, 0), (down, 1, 0), (0, 1, up), (0, down, 1), (up, 0, 1), (1, 0, down)][int(sector) % 6]
+    return [(1, up, 0), (down, 1, 0), (0, 1, up), (0, down, 1), (up, 0, 1), (1, 0, down)][
+        int(sector) % 6
+    ]
 
 
 def layer_value(
-    values: Values, waves: np.ndarray, channel: int, x: np.ndarray, y: np.ndarray, width: int, height: int
+    values: Values,
+    waves: np.ndarray,
+    channel: int,
+    x: np.ndarray,
+    y: np.ndarray,
+    width: int,
+    height: int,
 ) -> np.ndarray:
     """Brightness 0..1 of one layer at each pixel, (height, width)."""
     at = f"/layer/{channel + 1}"
@@ -173,7 +194,9 @@ def layer_value(
 
     def sum_to(point: np.ndarray) -> np.ndarray:
         turns = np.floor(point / period)
-        total: np.ndarray = turns * sums[-1] + np.interp(point - turns * period, np.arange(len(sums)), sums)
+        total: np.ndarray = turns * sums[-1] + np.interp(
+            point - turns * period, np.arange(len(sums)), sums
+        )
         return total
 
     centre, half = u.astype(np.float64) * 1024, np.maximum(wide, 1) / 2
@@ -188,18 +211,27 @@ def wave_position(
     """Position along the wave, in widths before wrapping, of pixels moved by so much."""
     angle_rad = math.radians(values[f"{at}/angle"])
     cos, sin = math.cos(angle_rad), math.sin(angle_rad)
-    scale = max((width * abs(cos) + height * abs(sin)) / width, (width * abs(sin) + height * abs(cos)) / height)
+    scale = max(
+        (width * abs(cos) + height * abs(sin)) / width,
+        (width * abs(sin) + height * abs(cos)) / height,
+    )
     shape, ratio = values[f"{at}/shape"], np.float32(values[f"{at}/ratio"])
     is_mirror = values[f"{at}/wrap"] == "mirror"
 
     def position_at(moved_x: np.floating[Any], moved_y: np.floating[Any]) -> np.ndarray:
         # 1. Rotated in pixel space, zoomed so that corners stay filled.
         dx, dy = (x + moved_x) / np.float32(scale), (y + moved_y) / np.float32(scale)
-        turned_x = np.float32(0.5) + (dx * np.float32(cos) + dy * np.float32(sin)) / np.float32(width)
-        turned_y = np.float32(0.5) + (dy * np.float32(cos) - dx * np.float32(sin)) / np.float32(height)
+        turned_x = np.float32(0.5) + (dx * np.float32(cos) + dy * np.float32(sin)) / np.float32(
+            width
+        )
+        turned_y = np.float32(0.5) + (dy * np.float32(cos) - dx * np.float32(sin)) / np.float32(
+            height
+        )
         # 2. The shape.
         from_centre = np.hypot(x + moved_x, y + moved_y) / np.float32(math.hypot(width, height) / 2)
-        turn = (np.arctan2(y + moved_y, x + moved_x) - np.float32(angle_rad)) / np.float32(2 * math.pi)
+        turn = (np.arctan2(y + moved_y, x + moved_x) - np.float32(angle_rad)) / np.float32(
+            2 * math.pi
+        )
         turn = turn - np.floor(turn + np.float32(0.5))  # -1/2 to 1/2
         u = turned_x if shape == "stripes" else 1 - from_centre
         if shape == "rays":
@@ -231,7 +263,8 @@ def wave_at(points: np.ndarray, u: np.ndarray, is_mirror: bool) -> np.ndarray:
 
 
 def shown_points(wave: np.ndarray) -> float:
-    """Points of the wave that a pixel can span: 98 % of the power at 2.5 pixels a period or more."""
+    """Points of the wave that a pixel can span: 98 % of the power at 2.5 pixels a period or
+    more."""
     power = np.abs(np.fft.rfft(wave - wave.mean())) ** 2
     sums = np.cumsum(np.where(power < 1e-4, 0, power))
     return 1024 / (2.5 * max(int(np.argmax(sums >= 0.98 * sums[-1])), 1e-6))
@@ -248,19 +281,23 @@ def decoded(value: np.ndarray) -> np.ndarray:
 
 
 def about_decoded(value: np.ndarray) -> np.ndarray:
-    """Linear light of display values by a polynomial (C. Taylor 2012), for values that may be above 1."""
+    """Linear light of display values by a polynomial (C. Taylor 2012), for values that may be above
+    1."""
     light: np.ndarray = value * (0.012522878 + value * (0.682171111 + value * 0.305306011))
     return light.astype(np.float32)
 
 
 def encoded(light: np.ndarray) -> np.ndarray:
     """Display values of linear light (sRGB)."""
-    value: np.ndarray = np.where(light <= 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 0) ** (1 / 2.4) - 0.055)
+    value: np.ndarray = np.where(
+        light <= 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 0) ** (1 / 2.4) - 0.055
+    )
     return value.astype(np.float32)
 
 
 def blended(values: Values, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Blend layer b over picture a by `/multiverse/blend`; between two stops their results are crossfaded."""
+    """Blend layer b over picture a by `/multiverse/blend`; between two stops their results are
+    crossfaded."""
 
     def at_stop(stop: int) -> np.ndarray:
         result: np.ndarray
@@ -273,7 +310,9 @@ def blended(values: Values, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         if stop == 2:
             result = np.abs(a - b)
             return result
-        dodge = np.minimum(1, np.maximum(a, np.float32(0.06)) / np.maximum(np.float32(0.001), 1 - b))
+        dodge = np.minimum(
+            1, np.maximum(a, np.float32(0.06)) / np.maximum(np.float32(0.001), 1 - b)
+        )
         return np.where(b < np.float32(0.999), dodge, np.float32(1))
 
     part, stop = math.modf(values["/multiverse/blend"])
@@ -308,7 +347,8 @@ TO_CONES = np.array(
 
 
 def filmic(light: np.ndarray) -> np.ndarray:
-    """Linear light rolled off by its largest channel, and mixed with white in Oklab by what that took away."""
+    """Linear light rolled off by its largest channel, and mixed with white in Oklab by what that
+    took away."""
     peak = np.maximum(light.max(axis=0), 1e-9)
     rolled = np.where(peak > 0.55, 1 - 0.45**2 / (peak - 0.1), peak)
     white = 1 - 1 / (0.3 * (peak - rolled) + 1)
@@ -321,21 +361,34 @@ def recoloured(values: Values, rgb: np.ndarray) -> np.ndarray:
     """The colour of the palette's ramp at the brightness of each pixel."""
     key = (np.tensordot(np.array([0.2126, 0.7152, 0.0722]), rgb, 1) + rgb.max(axis=0)) / 2
     ramp = ramp_rgb(((values["/colour/palette"], 1.0),))
-    return np.stack([np.interp(key, np.linspace(0, 1, len(ramp)), ramp[:, c]) for c in range(3)]).astype(np.float32)
+    return np.stack(
+        [np.interp(key, np.linspace(0, 1, len(ramp)), ramp[:, c]) for c in range(3)]
+    ).astype(np.float32)
 
 
 def cover_coordinates(
-    source_w: int, source_h: int, is_mirrored: bool, x: np.ndarray, y: np.ndarray, width: int, height: int
+    source_w: int,
+    source_h: int,
+    is_mirrored: bool,
+    x: np.ndarray,
+    y: np.ndarray,
+    width: int,
+    height: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Column and row of the source, with edges at whole numbers, scaled to cover the picture and centred."""
+    """Column and row of the source, with edges at whole numbers, scaled to cover the picture and
+    centred."""
     zoom = np.float32(max(width / source_w, height / source_h))
     across = -x if is_mirrored else x
     return across / zoom + np.float32(source_w / 2), y / zoom + np.float32(source_h / 2)
 
 
-def cover(pixels: np.ndarray, values: Values, x: np.ndarray, y: np.ndarray, width: int, height: int) -> np.ndarray:
+def cover(
+    pixels: np.ndarray, values: Values, x: np.ndarray, y: np.ndarray, width: int, height: int
+) -> np.ndarray:
     """Layer 5 scaled to cover the picture, interpolated, (3, height, width) 0..1."""
-    column, row = cover_coordinates(pixels.shape[1], pixels.shape[0], values["/layer/5/mirror"], x, y, width, height)
+    column, row = cover_coordinates(
+        pixels.shape[1], pixels.shape[0], values["/layer/5/mirror"], x, y, width, height
+    )
     return (bicubic if values["/layer/5/filter"] == "sharp" else bilinear)(pixels, column, row)
 
 
@@ -363,7 +416,8 @@ def _cubic(away: np.ndarray) -> np.ndarray:
 
 
 def bilinear(pixels: np.ndarray, column: np.ndarray, row: np.ndarray) -> np.ndarray:
-    """Interpolate between pixel centres, which are at halves: (3, height, width) 0..1. Edges are clamped."""
+    """Interpolate between pixel centres, which are at halves: (3, height, width) 0..1. Edges are
+    clamped."""
     column, row = column - np.float32(0.5), row - np.float32(0.5)
     left, top = np.floor(column), np.floor(row)
     right, below = (column - left)[..., None], (row - top)[..., None]
@@ -379,8 +433,11 @@ def bilinear(pixels: np.ndarray, column: np.ndarray, row: np.ndarray) -> np.ndar
     return rgb
 
 
-def moved_last(values: Values, last: np.ndarray, x: np.ndarray, y: np.ndarray, width: int, height: int) -> np.ndarray:
-    """The last picture zoomed, rotated clockwise and hue-shifted, (3, height, width); mirrored at its edges."""
+def moved_last(
+    values: Values, last: np.ndarray, x: np.ndarray, y: np.ndarray, width: int, height: int
+) -> np.ndarray:
+    """The last picture zoomed, rotated clockwise and hue-shifted, (3, height, width); mirrored at
+    its edges."""
     angle_rad = math.radians(values["/feedback/rotate"])
     cos, sin, zoom = math.cos(angle_rad), math.sin(angle_rad), values["/feedback/zoom"]
     column = x * np.float32(cos / zoom) + y * np.float32(sin / zoom) + np.float32(width / 2)
@@ -407,7 +464,9 @@ def rotate_hue(rgb: np.ndarray, turns: float) -> np.ndarray:
     return result
 
 
-def unmirror(values: Values, x: np.ndarray, y: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+def unmirror(
+    values: Values, x: np.ndarray, y: np.ndarray, width: int, height: int
+) -> tuple[np.ndarray, np.ndarray]:
     """The coordinates in the unmirrored picture for each pixel."""
     mirror = values["/mirror/mode"]
     if mirror in ("x", "xy"):

@@ -1,8 +1,9 @@
-"""A voice's parts beside other libraries, on the same data, in alternating calls: voice.py with baselines.
+"""A voice's parts beside other libraries, on the same data, in alternating calls: voice.py with
+baselines.
 
 `retrieval`: FAISS, flat and IVF; `filter`: SciPy; `synthesizer`: infer-rvc-python. FAISS and SciPy
-work on the CPU, so what they get is copied from the device and back, as in RVC. Each call is timed until its result is
-available.
+work on the CPU, so what they get is copied from the device and back, as in RVC. Each call is timed
+until its result is available.
 """
 
 import importlib
@@ -36,7 +37,10 @@ def run(options, progress):
 def _measure(options, progress):
     result, model = voice.measure(options, progress)
     synthesizer, device = model.synthesizer, model.device
-    channels, sound = synthesizer.shape.content_channels, voice.spoken(result["offline"]["seconds"], RATE_HZ)
+    channels, sound = (
+        synthesizer.shape.content_channels,
+        voice.spoken(result["offline"]["seconds"], RATE_HZ),
+    )
     baselines = {
         "retrieval": partial(time_retrieval, options.embeddings, channels, device, options.threads),
         "filter": partial(time_filters, sound, device),
@@ -60,7 +64,10 @@ def time_filters(sound, device):
     """Time the 48 Hz high-pass on (n,) at 16 kHz that is already where it is filtered."""
     from scipy import signal
 
-    there, order_5 = torch.from_numpy(sound).to(device)[None], signal.butter(5, 48, "high", fs=RATE_HZ)
+    there, order_5 = (
+        torch.from_numpy(sound).to(device)[None],
+        signal.butter(5, 48, "high", fs=RATE_HZ),
+    )
     calls = {"device": lambda: high_pass(there), "host": lambda: high_pass_on_host(sound)}
     calls["scipy"] = lambda: signal.filtfilt(*order_5, sound)
     ms = medians_ms(calls, device)
@@ -72,9 +79,10 @@ def time_filters(sound, device):
 
 
 def time_retrieval(count, channels, device, threads):
-    """Time the search for the eight nearest of `count` embeddings for each of QUERIES vectors, with the index as RVC
-    trains it. The embeddings form clusters, as sounds do; without clusters an IVF index would find almost nothing.
-    `recall_at_8` is the share of the true nearest that were found, according to FAISS' flat index."""
+    """Time the search for the eight nearest of `count` embeddings for each of QUERIES vectors, with
+    the index as RVC trains it. The embeddings form clusters, as sounds do; without clusters an IVF
+    index would find almost nothing. `recall_at_8` is the share of the true nearest that were found,
+    according to FAISS' flat index."""
     faiss = importlib.import_module("faiss")
     random = np.random.default_rng(0)
     middles = random.standard_normal((max(1, count // CLUSTER_SIZE), channels), np.float32)
@@ -100,14 +108,18 @@ def time_retrieval(count, channels, device, threads):
 
     calls = {"ours": lambda: ours.search(queries)[1], "flat": lambda: by_faiss(flat)}
     for wide in (1, 8):
-        calls[f"ivf_nprobe_{wide}"] = partial(by_faiss, ivf, params=faiss.SearchParametersIVF(nprobe=wide))
+        calls[f"ivf_nprobe_{wide}"] = partial(
+            by_faiss, ivf, params=faiss.SearchParametersIVF(nprobe=wide)
+        )
     ms = medians_ms(calls, device)
     found = {name: call().cpu().numpy() for name, call in calls.items()}
     return {
         "embeddings": count,
         "lists": lists,
         "ms": ms,
-        "recall_at_8": {name: _recall(rows, found["flat"]) for name, rows in found.items() if name != "flat"},
+        "recall_at_8": {
+            name: _recall(rows, found["flat"]) for name, rows in found.items() if name != "flat"
+        },
         "same_rows_as_flat": round(float(np.mean(found["ours"] == found["flat"])), 5),
     }
 
@@ -118,7 +130,8 @@ def _recall(rows, truth):
 
 
 def time_synthesizer(synthesizer):
-    """Time the synthesizer beside the reference one, with the same noise; `latent_differs`: of the decoder's input."""
+    """Time the synthesizer beside the reference one, with the same noise; `latent_differs`: of the
+    decoder's input."""
     weights, shape = next(synthesizer.parameters()), synthesizer.shape
     device, dtype = weights.device, weights.dtype
     their_network = peers.synthesizer(shape, is_half=dtype == torch.float16)
@@ -128,15 +141,25 @@ def time_synthesizer(synthesizer):
     their_network.to(device, dtype)
     generator = torch.Generator().manual_seed(0)
     phone = torch.randn(1, FRAMES, shape.content_channels, generator=generator).to(device, dtype)
-    pitch, f0 = torch.full((1, FRAMES), 100, device=device), torch.full((1, FRAMES), 220.0, device=device)
-    speaker, length = torch.zeros(1, dtype=torch.int64, device=device), torch.tensor([FRAMES], device=device)
+    pitch, f0 = (
+        torch.full((1, FRAMES), 100, device=device),
+        torch.full((1, FRAMES), 220.0, device=device),
+    )
+    speaker, length = (
+        torch.zeros(1, dtype=torch.int64, device=device),
+        torch.tensor([FRAMES], device=device),
+    )
 
     def theirs():
         return their_network.infer(phone, length, pitch, f0.to(dtype), speaker)
 
     with torch.inference_mode():
         ms = medians_ms(
-            {"ours": lambda: peers.ours_whole(synthesizer, phone, pitch, f0, speaker), PEER: theirs}, device
+            {
+                "ours": lambda: peers.ours_whole(synthesizer, phone, pitch, f0, speaker),
+                PEER: theirs,
+            },
+            device,
         )
         torch.manual_seed(0)
         latent = theirs()[2][0]

@@ -1,13 +1,15 @@
-"""SAM3 compared with transformers' implementation, in alternating calls, on the same weights, device and run.
+"""SAM3 compared with transformers' implementation, in alternating calls, on the same weights,
+device and run.
 
-Ours is the child's work for one picture: pixels in, a sheet of masks out. Theirs ends with the masks of the same
-objects at the picture's full size, on the device, and is measured twice: as a user calls it, and with the prompts
-encoded beforehand (`ReferenceSegmenter` lists the steps). Decoding is excluded from both; its cost is only shown for
-ours, where another thread decodes a video. Tracking is compared in blocks of pictures that both
-process, each with its own memory. Each call is synchronised, so that queued work is not missed.
+Ours is the child's work for one picture: pixels in, a sheet of masks out. Theirs ends with the
+masks of the same objects at the picture's full size, on the device, and is measured twice: as a
+user calls it, and with the prompts encoded beforehand (`ReferenceSegmenter` lists the steps).
+Decoding is excluded from both; its cost is only shown for ours, where another thread decodes a
+video. Tracking is compared in blocks of pictures that both process, each with its own memory. Each
+call is synchronised, so that queued work is not missed.
 
-The gain is in the work around the model, so the ratio is smaller for larger models: the tiny detector has 32 channels,
-the tiny tracker 128.
+The gain is in the work around the model, so the ratio is smaller for larger models: the tiny
+detector has 32 channels, the tiny tracker 128.
 """
 
 import tempfile
@@ -23,7 +25,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.cli.benches.measuring import Progress, device_facts, in_own_process, percentiles, stage_times
+from engine.cli.benches.measuring import (
+    Progress,
+    device_facts,
+    in_own_process,
+    percentiles,
+    stage_times,
+)
 from engine.cli.benches.options import PICTURE_SIZE, ModelBench, Size, number, one_of, read_size
 from engine.ipc.segmentation_sheet import sheet_shape, write_sheet
 from engine.jobs.kit.options import option
@@ -60,7 +68,8 @@ Call = Callable[[np.ndarray], object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sam3Bench(ModelBench):
-    """Compare SAM3, with random weights of the real size, with transformers' own, whose masks have the full size."""
+    """Compare SAM3, with random weights of the real size, with transformers' own, whose masks have
+    the full size."""
 
     shape: str = option(
         "",
@@ -69,7 +78,10 @@ class Sam3Bench(ModelBench):
         shows_default=False,
     )
     mode: tuple[str, ...] = option(
-        ("image", "track"), "Repeatable. (default: image track)", metavar="image|track", parse=one_of("image", "track")
+        ("image", "track"),
+        "Repeatable. (default: image track)",
+        metavar="image|track",
+        parse=one_of("image", "track"),
     )
     resolution: tuple[int, ...] = option(
         (),
@@ -78,13 +90,20 @@ class Sam3Bench(ModelBench):
         parse=lambda text: int(one_of("1008", "840", "672", "504", "336")(text)),
     )
     prompts: tuple[int, ...] = option(
-        (1,), "Number of prompts, 1 to 4, repeatable. (default: 1)", metavar="COUNT", parse=number(1, 4)
+        (1,),
+        "Number of prompts, 1 to 4, repeatable. (default: 1)",
+        metavar="COUNT",
+        parse=number(1, 4),
     )
     size: Size = option(Size(width=1920, height=1080), PICTURE_SIZE, metavar="WxH", parse=read_size)
     objects: int = option(16, "Objects found in each picture.", low=1, high=MAX_OBJECTS)
     batch: int = option(1, "Pictures per batch; image mode only.", low=1, high=4)
-    is_compiled: bool = option(False, "Compile ours before it is measured: minutes.", flags="--compile")
-    is_fp8: bool = option(False, "Our ViT in 8-bit floating point; tells the masks' IoU.", flags="--fp8")
+    is_compiled: bool = option(
+        False, "Compile ours before it is measured: minutes.", flags="--compile"
+    )
+    is_fp8: bool = option(
+        False, "Our ViT in 8-bit floating point; tells the masks' IoU.", flags="--fp8"
+    )
     seconds: float = option(5.0, "Length of each of a case's two measurements.", metavar="SECONDS")
 
 
@@ -109,9 +128,18 @@ def _measure(options: Sam3Bench, progress: Progress) -> dict[str, Any]:
         require_shape(shape, resolution)
     if options.is_fp8:
         require_fp8(target.device)
-    result = progress.begin(device_facts(target, UNVERIFIED) | {"shape": shape, "picture": str(options.size)})
-    cases = [(mode, side_px, count) for mode in options.mode for side_px in resolutions for count in options.prompts]
-    with tempfile.TemporaryDirectory(prefix="multiverse bench ", ignore_cleanup_errors=True) as folder:
+    result = progress.begin(
+        device_facts(target, UNVERIFIED) | {"shape": shape, "picture": str(options.size)}
+    )
+    cases = [
+        (mode, side_px, count)
+        for mode in options.mode
+        for side_px in resolutions
+        for count in options.prompts
+    ]
+    with tempfile.TemporaryDirectory(
+        prefix="multiverse bench ", ignore_cleanup_errors=True
+    ) as folder:
         clip = Path(folder) / "clip.mp4"
         progress("a video", 0.0)
         write_clip(clip, options.size.width, options.size.height)
@@ -120,11 +148,22 @@ def _measure(options: Sam3Bench, progress: Progress) -> dict[str, Any]:
             progress(f"{shape} {mode}, {name}", number / len(cases))
 
             def built(
-                dtype: Any, mode: str = mode, resolution: int = resolution, count: int = count, **changes: Any
+                dtype: Any,
+                mode: str = mode,
+                resolution: int = resolution,
+                count: int = count,
+                **changes: Any,
             ) -> Any:
                 objects = max(1, options.objects // count)
                 has_tracker = mode == "track"
-                model = build(shape, resolution, target.device, dtype, has_tracker=has_tracker, objects=objects)
+                model = build(
+                    shape,
+                    resolution,
+                    target.device,
+                    dtype,
+                    has_tracker=has_tracker,
+                    objects=objects,
+                )
                 model.spec = replace(model.spec, **changes)
                 prepare(model)
                 return model
@@ -136,7 +175,11 @@ def _measure(options: Sam3Bench, progress: Progress) -> dict[str, Any]:
             models = model, theirs, built(exact.dtype) if exact else None
             case = _Case(*models, PROMPTS[:count], options.objects, batch, clip)
             device = model.device
-            measured = case.track(options.seconds) if mode == "track" else case.detect(shape, options.seconds)
+            measured = (
+                case.track(options.seconds)
+                if mode == "track"
+                else case.detect(shape, options.seconds)
+            )
             result.setdefault(mode, {})[name] = measured
             del model, theirs, models, case
             free_memory(device)
@@ -147,13 +190,23 @@ class _EngineSegmenter:
     """Process a batch as in the child: find objects, pack them into the sheets of a ring."""
 
     def __init__(
-        self, model: "SegmentationModel", mode: str, texts: Sequence[str], objects: int, *, has_graphs: bool = True
+        self,
+        model: "SegmentationModel",
+        mode: str,
+        texts: Sequence[str],
+        objects: int,
+        *,
+        has_graphs: bool = True,
     ) -> None:
         from engine.models.graphs import DirectRunner
         from engine.models.sam3.segmenter import Segmenter
 
         self.segmenter = Segmenter(model, runner=None if has_graphs else DirectRunner())
-        self.segmenter.mode, self.segmenter.threshold, self.segmenter.max_objects = mode, THRESHOLD, objects
+        self.segmenter.mode, self.segmenter.threshold, self.segmenter.max_objects = (
+            mode,
+            THRESHOLD,
+            objects,
+        )
         self.segmenter.set_prompts(texts)
         self._sheet = np.zeros(sheet_shape(model.mask_side), np.uint8)
         self.write_s = 0.0
@@ -192,10 +245,17 @@ class _Case:
         batch: int,
         clip: Path,
     ) -> None:
-        """`theirs`: the same model, for transformers' pipeline; `exact`: in float32, to compare with, too."""
+        """`theirs`: the same model, for transformers' pipeline; `exact`: in float32, to compare
+        with, too."""
         from engine.models.device_work import device_wait
 
-        self._model, self._texts, self._objects, self._batch, self._clip = model, texts, objects, batch, clip
+        self._model, self._texts, self._objects, self._batch, self._clip = (
+            model,
+            texts,
+            objects,
+            batch,
+            clip,
+        )
         self._theirs, self._exact = theirs, exact
         self._wait = device_wait(model.device)
 
@@ -214,14 +274,20 @@ class _Case:
         calls: dict[str, Call] = {
             "ours": ours,
             "call": lambda batch: [baseline.call(picture, THRESHOLD) for picture in batch],
-            "prepared": lambda batch: [baseline.call_prepared(picture, THRESHOLD) for picture in batch],
+            "prepared": lambda batch: [
+                baseline.call_prepared(picture, THRESHOLD) for picture in batch
+            ],
         }
         if self._exact:
             of_float32 = ReferenceSegmenter(self._exact, texts)
             calls["float32"] = _EngineSegmenter(self._exact, "image", texts, objects)
-            calls["float32_call"] = lambda batch: [of_float32.call(picture, THRESHOLD) for picture in batch]
+            calls["float32_call"] = lambda batch: [
+                of_float32.call(picture, THRESHOLD) for picture in batch
+            ]
         if model.device.type == "cuda":
-            calls["without_graphs"] = _EngineSegmenter(model, "image", texts, objects, has_graphs=False)
+            calls["without_graphs"] = _EngineSegmenter(
+                model, "image", texts, objects, has_graphs=False
+            )
         result |= {
             "peak_memory_mb": round(memory_mb(model.device)),
             "gflop": {part: round(amount, 2) for part, amount in work.items()},
@@ -236,7 +302,9 @@ class _Case:
             return lambda: call(next(pictures))
 
         fed_calls = {name: fed(call) for name, call in calls.items()}
-        times_ms = interleaved_ms(fed_calls, self._wait, rounds=MIN_CALLS, seconds=seconds, warm_up=WARM_UP_CALLS)
+        times_ms = interleaved_ms(
+            fed_calls, self._wait, rounds=MIN_CALLS, seconds=seconds, warm_up=WARM_UP_CALLS
+        )
         ms = {name: float(np.median(each)) / self._batch for name, each in times_ms.items()}
         reset_peak_memory(model.device)
         calls["call"](batches[0])
@@ -245,7 +313,9 @@ class _Case:
             "times_transformers_call": round(ms["call"] / ms["ours"], 3),
             "times_transformers_prepared": round(ms["prepared"] / ms["ours"], 3),
             "transformers_peak_memory_mb": round(memory_mb(model.device)),
-            **compare_with_transformers(model, self._theirs, texts, batches[0][0], THRESHOLD, objects),
+            **compare_with_transformers(
+                model, self._theirs, texts, batches[0][0], THRESHOLD, objects
+            ),
         }
         return result
 
@@ -264,8 +334,13 @@ class _Case:
         sides: dict[str, Call] = {"ours": ours}
         if self._exact:
             sides["float32"] = _EngineSegmenter(self._exact, "track", self._texts, self._objects)
-        for name, its_model in (("transformers", self._theirs), ("transformers_float32", self._exact)):
-            if its_model and not its_model.spec.model.endswith("3.1"):  # which transformers does not have
+        for name, its_model in (
+            ("transformers", self._theirs),
+            ("transformers_float32", self._exact),
+        ):
+            if its_model and not its_model.spec.model.endswith(
+                "3.1"
+            ):  # which transformers does not have
                 its_model.video.max_num_objects = self._objects
                 step = ReferenceTracker(its_model, self._texts).step
                 sides[name] = partial(lambda step, batch: step(batch[0]), step)
@@ -278,24 +353,35 @@ class _Case:
                 for name, call in sides.items():
                     before_mb = tensors_mb(model.device)
                     for picture in block:
-                        times_ms[name] += interleaved_ms({"": partial(call, picture)}, self._wait, rounds=1)[""]
+                        times_ms[name] += interleaved_ms(
+                            {"": partial(call, picture)}, self._wait, rounds=1
+                        )[""]
                     grown_mb[name].append((tensors_mb(model.device) - before_mb) / BLOCK_PICTURES)
         result["by_objects"] = self._by_objects(ours, seconds)
         count = len(times_ms["ours"])
         last = min(LAST_PICTURES, count // 2)
         fps = {name: 1000.0 / float(np.mean(each[-last:])) for name, each in times_ms.items()}
-        settled = (len(grown_mb["ours"]) + 1) // 2  # before that the memory banks fill: 16 pictures per object
+        settled = (
+            len(grown_mb["ours"]) + 1
+        ) // 2  # before that the memory banks fill: 16 pictures per object
         return result | {
             "followed": count,
             "last": last,
             "fps_of_the_last": {name: round(each, 2) for name, each in fps.items()},
-            **{f"times_{name}": round(fps["ours"] / each, 3) for name, each in fps.items() if name != "ours"},
-            "grown_mb_a_picture": {name: round(float(np.mean(each[settled:])), 3) for name, each in grown_mb.items()},
+            **{
+                f"times_{name}": round(fps["ours"] / each, 3)
+                for name, each in fps.items()
+                if name != "ours"
+            },
+            "grown_mb_a_picture": {
+                name: round(float(np.mean(each[settled:])), 3) for name, each in grown_mb.items()
+            },
         }
 
     def _by_objects(self, ours: _EngineSegmenter, seconds: float) -> dict[str, Any]:
-        """The cost of one object to the tracker, and of all in one batch, in the same run. ms: of its part of a
-        picture; times_one: the ratio; times_one_by_one: how much longer a pass for each object would take."""
+        """The cost of one object to the tracker, and of all in one batch, in the same run. ms: of
+        its part of a picture; times_one: the ratio; times_one_by_one: how much longer a pass for
+        each object would take."""
         from engine.models.sam3.shapes import tracker_gflop
 
         ms: dict[int, float] = {}
@@ -324,8 +410,9 @@ class _Case:
         }
 
     def _measure_stream(self, ours: _EngineSegmenter, seconds: float) -> dict[str, Any]:
-        """The whole pipeline, from a video decoded on another thread: rate, time per picture, and time per stage. As in
-        `multiverse segment`, a card has the next pictures while the host tidies up; the host's stages are hidden."""
+        """The whole pipeline, from a video decoded on another thread: rate, time per picture, and
+        time per stage. As in `multiverse segment`, a card has the next pictures while the host
+        tidies up; the host's stages are hidden."""
         times_ms: list[float] = []
         stages_ms = {READ: 0.0}
         found = 0

@@ -1,8 +1,10 @@
-"""The autopilot on synthetic songs whose sections and bars are known: which changes it answers within a bar.
+"""The autopilot on synthetic songs whose sections and bars are known: which changes it answers
+within a bar.
 
-The songs are arranged as their kind usually is, with what misleads beside it: fills, a bar of silence before a drop,
-risers without a snare roll. A take answers a change of section from that beat until a bar and half a beat later, as the
-tracker may count the off-beat; each take answers one. A take that answers none is false: there is no longest stay.
+The songs are arranged as their kind usually is, with what misleads beside it: fills, a bar of
+silence before a drop, risers without a snare roll. A take answers a change of section from that
+beat until a bar and half a beat later, as the tracker may count the off-beat; each take answers
+one. A take that answers none is false: there is no longest stay.
 """
 
 import tempfile
@@ -23,10 +25,23 @@ from tests.benchmarks.beat_passages import FILL
 from tests.benchmarks.beat_songs import FOUR, LEAD_S, RATE_HZ, ROCK, TECHNO, Score, Sheet
 from tests.control.commands.show_rig import AutopilotRig
 
-TWO_STEP: Final = {"kick": "x.........x.....", "snare": "....x.......x...", "hat": "x.x.x.x.x.x.x.x."}
-GROOVES: Final = {"four": FOUR, "techno": TECHNO, "two_step": TWO_STEP, "rock": ROCK, "hats": {"hat": "..x."}}
+TWO_STEP: Final = {
+    "kick": "x.........x.....",
+    "snare": "....x.......x...",
+    "hat": "x.x.x.x.x.x.x.x.",
+}
+GROOVES: Final = {
+    "four": FOUR,
+    "techno": TECHNO,
+    "two_step": TWO_STEP,
+    "rock": ROCK,
+    "hats": {"hat": "..x."},
+}
 FPS: Final = 30
-NEAR_S, ON_BAR_S = 0.1, 0.07  # of a take: frames, and the beat as tracked; and as for beats (beat_score)
+NEAR_S, ON_BAR_S = (
+    0.1,
+    0.07,
+)  # of a take: frames, and the beat as tracked; and as for beats (beat_score)
 OPENING_BARS: Final = 2.0  # in which the look that opens the song comes: it answers no change
 FIRST_SEED: Final = 21  # the detector was made with others
 CLUB: Final = "quiet 12 build 8 drop 32 break 16 build 8 drop 32 quiet 12"
@@ -41,7 +56,8 @@ KINDS: Final[dict[str, tuple[float, str, dict[str, float], dict[str, float], dic
     "ambient": (70.0, "quiet 64", {"pad": 0.5, "hum": 0.02}, {}, {}),
     "ballad": (76.0, BALLAD, VERSE, {"rock": 0.5, "bass": 0.3, **VERSE}, VERSE),
 }
-"""Tempo; sections with their bars; what plays in quiet, drop and break, with its loudness. Soft: quiet, with drums."""
+"""Tempo; sections with their bars; what plays in quiet, drop and break, with its loudness. Soft:
+quiet, with drums."""
 
 
 class Song(NamedTuple):
@@ -58,7 +74,9 @@ def compose(kind: str, seed: int, parts: str = "") -> Song:
     firsts = 16 * np.cumsum([0, *bars])
     steps_s = LEAD_S + 15.0 / bpm / rng.uniform(0.97, 1.03) * np.arange(firsts[-1] + 1)
     sound = np.zeros(round(steps_s[-1] * RATE_HZ), np.float32)
-    sheet = Sheet(score=Score(name="", pattern={}, bpm=bpm, bass=1.0), sound=sound, rng=rng, steps_s=steps_s)
+    sheet = Sheet(
+        score=Score(name="", pattern={}, bpm=bpm, bass=1.0), sound=sound, rng=rng, steps_s=steps_s
+    )
     for section, first, end in zip(tokens[::2], firsts, firsts[1:], strict=False):
         riser = {"pad": 0.35, ("riser" if rng.random() < 0.7 else "noise"): 1.0}
         plays = {"quiet": quiet, "build": riser, "drop": drop, "soft": drop, "break": breakdown}
@@ -67,18 +85,25 @@ def compose(kind: str, seed: int, parts: str = "") -> Song:
             _play(sheet, name, steps_s[first : end + 1 - 16 * (section == "build" and seed % 2)])
             sheet.sound = before + loudness * sheet.sound
     names = ["quiet" if section == "soft" else section for section in tokens[::2]]
-    sections = [(float(steps_s[firsts[n]]), each) for n, each in enumerate(names) if not n or each != names[n - 1]]
+    sections = [
+        (float(steps_s[firsts[n]]), each)
+        for n, each in enumerate(names)
+        if not n or each != names[n - 1]
+    ]
     return Song(sheet.sound * (0.5 / np.abs(sheet.sound).max()), steps_s[:-1:16], sections)
 
 
 def _play(sheet: Sheet, name: str, steps: np.ndarray) -> None:
-    """Play one thing from the first of `steps` until the last; a groove with a fill every eight bars."""
+    """Play one thing from the first of `steps` until the last; a groove with a fill every eight
+    bars."""
     from_s, to_s = float(steps[0]), float(steps[-1])
     noise = sheet.rng.standard_normal(round((to_s - from_s) * RATE_HZ)).astype(np.float32)
     swell = np.linspace(0.02, 0.5, len(noise), dtype=np.float32)
     {
         "bass": lambda: beat_songs.play_bass(sheet, steps[:-1]),
-        "pad": lambda: beat_songs.play_pad(sheet, 1.0, steps[:-1:16], 16.0 * float(steps[1] - steps[0])),
+        "pad": lambda: beat_songs.play_pad(
+            sheet, 1.0, steps[:-1:16], 16.0 * float(steps[1] - steps[0])
+        ),
         "voice": lambda: beat_songs.play_voice(sheet, 1.0, from_s, to_s - 1.0),
         "riser": lambda: beat_songs.play_riser(sheet, steps),
         "noise": lambda: sheet.add(from_s, noise * swell),
@@ -117,13 +142,23 @@ def judge(song: Song, takes_s: list[float]) -> dict[str, float]:
         if answers := [at for at in free if -NEAR_S <= at - change_s <= 1.125 * bar_s + NEAR_S]:
             free.remove(answers[0])
     on_bar = sum(bool(np.abs(song.bars_s - at_s).min() <= ON_BAR_S) for at_s in takes_s)
-    counts = {"changes": len(song.sections) - 1, "answered": len(takes_s) - len(free), "false": len(free)}
-    return {**counts, "takes": len(takes_s), "on_true_bar": on_bar, "minutes": len(song.sound) / RATE_HZ / 60.0}
+    counts = {
+        "changes": len(song.sections) - 1,
+        "answered": len(takes_s) - len(free),
+        "false": len(free),
+    }
+    return {
+        **counts,
+        "takes": len(takes_s),
+        "on_true_bar": on_bar,
+        "minutes": len(song.sound) / RATE_HZ / 60.0,
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SectionsBench:
-    """Let the autopilot play synthetic songs: changes of section answered within a bar, false takes."""
+    """Let the autopilot play synthetic songs: changes of section answered within a bar, false
+    takes."""
 
     variants: int = option(2, "Songs of each kind.", low=1, high=20, metavar="COUNT")
 

@@ -14,5 +14,11 @@ def test_process_start_and_drawing_are_measured_separately() -> None:
     assert set(raster["steps_s"]) == {"scene", "draw", "labels", "save"}
     assert raster["seconds"] > sum(raster["steps_s"].values()) and raster["process_s"] > 0
     assert 40 <= raster["labelled"] <= 44 and raster["renderer"].startswith("raster ")
-    assert set(result["cases"][SMALL]["raster, recipe 2"]["steps_s"]) == {"scene", "draw", "sensor", "labels", "save"}
+    assert set(result["cases"][SMALL]["raster, recipe 2"]["steps_s"]) == {
+        "scene",
+        "draw",
+        "sensor",
+        "labels",
+        "save",
+    }
     assert result["long_run"]["pictures"] == 2 and result["long_run"]["memory_mb"] > 10

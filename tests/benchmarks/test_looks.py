@@ -28,8 +28,12 @@ def test_a_picture_that_stands_still_and_hears_nothing_breaks_the_law() -> None:
     sound = looks.song()
     assert len(sound) / RATE_HZ == pytest.approx(SECTIONS["silence"][1], abs=0.01)
     noise = np.random.default_rng(1).integers(0, 255, (1, HEIGHT, WIDTH, 3), np.uint8)
-    still = np.broadcast_to(noise, (round(SECTIONS["silence"][1] * FPS), HEIGHT, WIDTH, 3)) + np.uint8(0)
+    still = np.broadcast_to(
+        noise, (round(SECTIONS["silence"][1] * FPS), HEIGHT, WIDTH, 3)
+    ) + np.uint8(0)
     still[::7, 0, 0] ^= 1  # a correlation needs some change
     found = {"still": looks.measure(still, sound)}
-    assert looks.broken("still", found)[0] == looks.LAW[0] and looks.LAW[2] in looks.broken("still", found)
+    assert looks.broken("still", found)[0] == looks.LAW[0] and looks.LAW[2] in looks.broken(
+        "still", found
+    )
     assert looks.LAW[4] in looks.broken("still", found | {"twin": found["still"]})

@@ -1,4 +1,5 @@
-"""The LTC decoder on synthetic tapes with known labels: cost per second of sound, and the fraction of frames read."""
+"""The LTC decoder on synthetic tapes with known labels: cost per second of sound, and the fraction
+of frames read."""
 
 import time
 from typing import Any, Final
@@ -20,7 +21,8 @@ BLOCK: Final = round(RATE_HZ * 0.01)
 
 
 def measure(progress: Progress) -> dict[str, Any]:
-    """Measure the fraction of frames read per tape, by speed and signal-to-noise ratio; wrong labels count apart."""
+    """Measure the fraction of frames read per tape, by speed and signal-to-noise ratio; wrong
+    labels count apart."""
     progress("timecode", 0.0)
     sound = _tape(round(COST_S * FPS)).samples
     started_s = time.process_time()
@@ -32,11 +34,19 @@ def measure(progress: Progress) -> dict[str, Any]:
         tape = _tape(FRAMES, speed)
         labels = set(tape.labels)
         for noise_db in NOISES_DB:
-            noise = np.random.default_rng(1).normal(0.0, LEVEL * 10.0 ** (-noise_db / 20.0), tape.samples.size)
+            noise = np.random.default_rng(1).normal(
+                0.0, LEVEL * 10.0 ** (-noise_db / 20.0), tape.samples.size
+            )
             read = _decode((tape.samples + noise).astype(np.float32))
-            read_fractions[f"speed {speed:g}, SNR {noise_db:g} dB"] = round(len(set(read) & labels) / FRAMES, 3)
+            read_fractions[f"speed {speed:g}, SNR {noise_db:g} dB"] = round(
+                len(set(read) & labels) / FRAMES, 3
+            )
             wrong += sum(each not in labels for each in read)
-    return {"cpu_ms_per_second_of_sound": round(cost_ms, 2), "frames_read": read_fractions, "wrong_frames": wrong}
+    return {
+        "cpu_ms_per_second_of_sound": round(cost_ms, 2),
+        "frames_read": read_fractions,
+        "wrong_frames": wrong,
+    }
 
 
 def _tape(frames: int, speed: float = 1.0) -> LtcSignal:

@@ -1,10 +1,12 @@
-"""Painting a video, from a clip on disk to an MP4 on disk, compared with diffusers' own pipeline frame by frame.
+"""Painting a video, from a clip on disk to an MP4 on disk, compared with diffusers' own pipeline
+frame by frame.
 
-Ours is `multiverse video`, `fused`: the clip is read ahead, painted in batches, encoded. Theirs is a plain script
-with diffusers: each decoded picture goes as a PIL picture into the pipeline, and the result into the encoder. Both have
-the same weights, sampler, steps, guidance, noise and encoder, and alternate, so that other load affects both. On a CPU
-both have as many threads and cores as `threads`. Loading and warm-up are excluded. `fps` is the rate of the whole job,
-with several batches in flight; `batch_latency_ms` is the time of one batch with nothing beside it.
+Ours is `multiverse video`, `fused`: the clip is read ahead, painted in batches, encoded. Theirs is
+a plain script with diffusers: each decoded picture goes as a PIL picture into the pipeline, and the
+result into the encoder. Both have the same weights, sampler, steps, guidance, noise and encoder,
+and alternate, so that other load affects both. On a CPU both have as many threads and cores as
+`threads`. Loading and warm-up are excluded. `fps` is the rate of the whole job, with several
+batches in flight; `batch_latency_ms` is the time of one batch with nothing beside it.
 """
 
 import statistics
@@ -61,18 +63,21 @@ Take = Callable[[int], "Turn"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoBench(ModelBench):
-    """Paint a video from file to file, with random weights of the real shapes; compare with diffusers frame by frame,
-    on the same cores.
+    """Paint a video from file to file, with random weights of the real shapes; compare with
+    diffusers frame by frame, on the same cores.
 
-    Without --batch and --steps, the cases for which the original published figures are measured too. --threads are also
-    the cores of each contender.
+    Without --batch and --steps, the cases for which the original published figures are measured
+    too. --threads are also the cores of each contender.
     """
 
     shape: tuple[str, ...] = option(
         (), "Repeatable. (default: tiny on a CPU, the first two elsewhere)", metavar=SD_SHAPES
     )
     size: Size = option(
-        Size(width=360, height=640), PICTURE_SIZE, metavar="WxH", parse=partial(read_size, step=8, low=64)
+        Size(width=360, height=640),
+        PICTURE_SIZE,
+        metavar="WxH",
+        parse=partial(read_size, step=8, low=64),
     )
     batch: tuple[int, ...] = option(
         (), "Pictures per batch, repeatable. (default: 1 8)", metavar="COUNT", parse=number(1, 64)
@@ -80,7 +85,9 @@ class VideoBench(ModelBench):
     steps: tuple[int, ...] = option(
         (), "Requested steps, repeatable. (default: 5 20)", metavar="COUNT", parse=number(1, 100)
     )
-    strength: float = option(default_of("strength"), "Share of the steps that is run.", low=0.0, high=1.0)
+    strength: float = option(
+        default_of("strength"), "Share of the steps that is run.", low=0.0, high=1.0
+    )
     seconds: float = option(6.0, "Length of each measurement of a case.", metavar="SECONDS")
 
 
@@ -129,9 +136,9 @@ class Contender:
 def run(options: VideoBench, progress: Progress) -> dict[str, Any]:
     """Figures by shape, then by case; ModelError for an unknown shape or device.
 
-    `cores`: those of a CPU that both contenders ran on; None where the system cannot limit them. `tflops`: the
-    counted work (2 x multiply-adds) per second; `matmul_tflops`: that of a large matrix product on this machine in one
-    process, for comparison; it is not a limit.
+    `cores`: those of a CPU that both contenders ran on; None where the system cannot limit them.
+    `tflops`: the counted work (2 x multiply-adds) per second; `matmul_tflops`: that of a large
+    matrix product on this machine in one process, for comparison; it is not a limit.
     """
     return in_own_process(_measure, options, progress)
 
@@ -146,7 +153,9 @@ def _measure(options: VideoBench, progress: Progress) -> dict[str, Any]:
     result = progress.begin(device_facts(target, UNVERIFIED) | facts)
     cases = cases_for(options.batch, options.steps, options.strength)
     shapes = options.shape or (("tiny",) if target.kind == "cpu" else ("sd15", "sd-turbo"))
-    with tempfile.TemporaryDirectory(prefix="multiverse-bench-", ignore_cleanup_errors=True) as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="multiverse-bench-", ignore_cleanup_errors=True
+    ) as folder:
         clip = Path(folder) / "clip.mp4"
         write_clip(clip, width, height, CLIP_PICTURES[target.kind])
         for done, shape in enumerate(shapes):
@@ -161,15 +170,21 @@ def _measure(options: VideoBench, progress: Progress) -> dict[str, Any]:
 
 
 def cases_for(batches: Sequence[int], steps: Sequence[int], strength: float) -> list[Case]:
-    """The cases to measure. By default they include those with published figures of the original."""
-    cases = [Case(batch=b, steps=s, strength=strength) for s in steps or (5, 20) for b in batches or (1, 8)]
+    """The cases to measure. By default they include those with published figures of the
+    original."""
+    cases = [
+        Case(batch=b, steps=s, strength=strength)
+        for s in steps or (5, 20)
+        for b in batches or (1, 8)
+    ]
     if not batches and not steps:
         cases += [Case(batch=b, steps=s, strength=original) for b, s, original in ORIGINAL_FPS]
     return cases
 
 
 def limit_cores(count: int) -> int | None:
-    """Let this process and those it will start run on `count` cores at most; returns how many, None on macOS."""
+    """Let this process and those it will start run on `count` cores at most; returns how many, None
+    on macOS."""
     process = psutil.Process()
     if not hasattr(process, "cpu_affinity"):
         return None
@@ -180,7 +195,9 @@ def limit_cores(count: int) -> int | None:
 class _ShapeBench:
     """One model, and diffusers' pipeline around one of the same weights."""
 
-    def __init__(self, shape: str, target: "MeasuredDevice", clip: Path, size: tuple[int, int]) -> None:
+    def __init__(
+        self, shape: str, target: "MeasuredDevice", clip: Path, size: tuple[int, int]
+    ) -> None:
         from engine.models.sd.shapes import gflop
         from engine.models.sd.timing import DiffusersBaseline
 
@@ -196,22 +213,32 @@ class _ShapeBench:
         output = self._clip.with_name("diffusers.mp4")
         with closing(_EnginePainter(self._job(case, settings))) as ours:
             own = Contender(take=ours.take, step=case.batch)
-            theirs = Contender(take=lambda frames: frame_by_frame(self._clip, output, paint, frames), step=1)
+            theirs = Contender(
+                take=lambda frames: frame_by_frame(self._clip, output, paint, frames), step=1
+            )
             alternate([own, theirs], seconds, CLIP_PICTURES[self._target.kind])
             fused = self._figures(case, own, theirs, ours) | ours.alone(paint)
         return {
             "fused": fused,
-            "diffusers": {"fps": round(theirs.fps, 3), "ms": round(1000 / theirs.fps, 2), "frames": theirs.frames},
+            "diffusers": {
+                "fps": round(theirs.fps, 3),
+                "ms": round(1000 / theirs.fps, 2),
+                "frames": theirs.frames,
+            },
         }
 
-    def _repaint(self, picture: "Image.Image", *, steps: int, strength: float, seed: int) -> "Image.Image":
+    def _repaint(
+        self, picture: "Image.Image", *, steps: int, strength: float, seed: int
+    ) -> "Image.Image":
         """One picture by diffusers, with the same CPU noise each time, as ours."""
         import torch
 
         guidance = 1.0 if self._baseline.model.sampler == "turbo" else CFG  # turbo models have none
         settings = {"num_inference_steps": steps, "strength": strength, "guidance_scale": guidance}
         generator = torch.Generator().manual_seed(seed)
-        return self._baseline.pipeline(PROMPT, image=picture, generator=generator, **settings).images[0]
+        return self._baseline.pipeline(
+            PROMPT, image=picture, generator=generator, **settings
+        ).images[0]
 
     def close(self) -> None:
         """Free the memory for the next shape."""
@@ -233,19 +260,33 @@ class _ShapeBench:
             overwrite=True,
         )
 
-    def _figures(self, case: Case, own: Contender, baseline: Contender, ours: "_EnginePainter") -> dict[str, Any]:
+    def _figures(
+        self, case: Case, own: Contender, baseline: Contender, ours: "_EnginePainter"
+    ) -> dict[str, Any]:
         work = self._gflop
-        rows = 1 if self._baseline.model.sampler == "turbo" else 2  # the negative prompt needs its own row
+        rows = (
+            1 if self._baseline.model.sampler == "turbo" else 2
+        )  # the negative prompt needs its own row
         work_gflop = work["encode"] + rows * ours.real_steps * work["unet"] + work["decode"]
         stage_figures = {
             name: {
-                "ms": round(1000 * _median(own.turns, index, lambda time, _: time.seconds / max(time.frames, 1)), 3),
-                "busy": round(_median(own.turns, index, lambda time, all_s: time.seconds / (all_s * time.workers)), 4),
+                "ms": round(
+                    1000
+                    * _median(own.turns, index, lambda time, _: time.seconds / max(time.frames, 1)),
+                    3,
+                ),
+                "busy": round(
+                    _median(
+                        own.turns, index, lambda time, all_s: time.seconds / (all_s * time.workers)
+                    ),
+                    4,
+                ),
             }
             for index, name in enumerate(time.name for time in own.turns[0].stage_figures)
         }
         slowest, slowest_busy = find_busiest(
-            own.turns[0].stage_figures, {name: figures["busy"] for name, figures in stage_figures.items()}
+            own.turns[0].stage_figures,
+            {name: figures["busy"] for name, figures in stage_figures.items()},
         )
         result = {
             "fps": round(own.fps, 3),
@@ -261,7 +302,9 @@ class _ShapeBench:
             "times_diffusers": round(own.fps / baseline.fps, 3),
         }
         original_fps = ORIGINAL_FPS.get((case.batch, case.steps, case.strength))
-        is_original = self._target.kind == "cuda" and self._shape == "sd15" and self._size == ORIGINAL_SIZE
+        is_original = (
+            self._target.kind == "cuda" and self._shape == "sd15" and self._size == ORIGINAL_SIZE
+        )
         if original_fps is not None and is_original:
             result["times_original"] = round(own.fps / original_fps, 2)
         if (memory_mb := ours.memory_mb()) is not None:
@@ -292,11 +335,14 @@ class _EnginePainter:
         finally:
             opened.pictures.close()
         seconds = time.perf_counter() - began_s
-        return Turn(frames=run.painted, seconds=seconds, stage_figures=run.times(), run_s=run.seconds)
+        return Turn(
+            frames=run.painted, seconds=seconds, stage_figures=run.times(), run_s=run.seconds
+        )
 
     def alone(self, paint: "Repaint") -> dict[str, float]:
-        """Figures of one batch with nothing beside it: the ms from its pixels on the host to the painted ones, and the
-        mean difference, 0..255, from the pictures that `paint` makes: only rounding if both agree."""
+        """Figures of one batch with nothing beside it: the ms from its pixels on the host to the
+        painted ones, and the mean difference, 0..255, from the pictures that `paint` makes: only
+        rounding if both agree."""
         from PIL import Image
 
         from engine.jobs.video.backend import video_batches
@@ -304,7 +350,9 @@ class _EnginePainter:
 
         opened = open_job(self._job)
         try:
-            (batch,) = video_batches(opened.pictures.read(1, self._job.batch), self._job.batch, opened.size)
+            (batch,) = video_batches(
+                opened.pictures.read(1, self._job.batch), self._job.batch, opened.size
+            )
             times_ms = []
             for _ in range(ROUNDS):
                 began_s = time.perf_counter()
@@ -312,9 +360,14 @@ class _EnginePainter:
                 times_ms.append((time.perf_counter() - began_s) * 1000.0)
         finally:
             opened.close()
-        theirs = np.stack([np.asarray(paint(Image.fromarray(picture.pixels))) for picture in batch.pictures])
+        theirs = np.stack(
+            [np.asarray(paint(Image.fromarray(picture.pixels))) for picture in batch.pictures]
+        )
         differs = float(np.abs(painted.pixels.astype(np.int16) - theirs).mean())
-        return {"batch_latency_ms": round(statistics.median(times_ms), 2), "pictures_differ": round(differs, 3)}
+        return {
+            "batch_latency_ms": round(statistics.median(times_ms), 2),
+            "pictures_differ": round(differs, 3),
+        }
 
     def close(self) -> None:
         self._pipeline.close()
@@ -323,21 +376,24 @@ class _EnginePainter:
 def alternate(contenders: Sequence[Contender], seconds: float, max_frames: int) -> None:
     """Run the contenders in turn, each with as many frames per turn as fill its part of `seconds`.
 
-    Before, each has two takes with several batches in flight: the first includes one-time work, the second shows how
-    fast it is.
+    Before, each has two takes with several batches in flight: the first includes one-time work, the
+    second shows how fast it is.
     """
     for each in contenders:
         fewest = max(MIN_BATCHES, MIN_FRAMES // each.step)
         each.take(fewest * each.step)
         target_frames = each.take(fewest * each.step).fps * seconds / ROUNDS
-        each.frames = min(max(round(target_frames / each.step), fewest), max_frames // each.step) * each.step
+        each.frames = (
+            min(max(round(target_frames / each.step), fewest), max_frames // each.step) * each.step
+        )
     for _ in range(ROUNDS):
         for each in contenders:
             each.turns.append(each.take(each.frames))
 
 
 def frame_by_frame(clip: Path, out: Path, paint: "Repaint", frames: int) -> Turn:
-    """Paint the first `frames` pictures of a clip one by one into an MP4, with the same encoder as ours."""
+    """Paint the first `frames` pictures of a clip one by one into an MP4, with the same encoder as
+    ours."""
     began_s = time.perf_counter()
     form, painted = FORMATS[".mp4"], 0
     with av.open(clip) as source, av.open(out, "w") as target:

@@ -1,9 +1,12 @@
 """Voice conversion: files and a stream, in one run, on one device.
 
-- `offline`: a sound in memory, all steps of `multiverse convert` except reading and writing, relative to its duration;
-  on a GPU also half precision against float32. Times per stage come from a second run that synchronises after each.
-- `live`: block by block as in the child, relative to the block length; on CUDA with and without captured graphs.
-- `batch`: files of three seconds, four at once against one at a time, and the difference of their results.
+- `offline`: a sound in memory, all steps of `multiverse convert` except reading and writing,
+  relative to its duration; on a GPU also half precision against float32. Times per stage come from
+  a second run that synchronises after each.
+- `live`: block by block as in the child, relative to the block length; on CUDA with and without
+  captured graphs.
+- `batch`: files of three seconds, four at once against one at a time, and the difference of their
+  results.
 
 The weights are random: the voice produces noise, at the speed of any voice of its size.
 """
@@ -15,7 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.cli.benches.measuring import Progress, device_facts, in_own_process, percentiles, stage_times
+from engine.cli.benches.measuring import (
+    Progress,
+    device_facts,
+    in_own_process,
+    percentiles,
+    stage_times,
+)
 from engine.cli.benches.options import ModelBench, number
 from engine.jobs.kit.options import option
 from engine.models.rvc.shapes import shape_named
@@ -57,7 +66,9 @@ class RvcBench(ModelBench):
         metavar="v2-48k|v2-40k|v2-32k|v1-48k|v1-40k|v1-32k|tiny",
         shows_default=False,
     )
-    seconds: float | None = option(None, "Length of the sound. (default: 180; on a CPU 20)", low=1.0, metavar="SECONDS")
+    seconds: float | None = option(
+        None, "Length of the sound. (default: 180; on a CPU 20)", low=1.0, metavar="SECONDS"
+    )
     block: tuple[float, ...] = option(
         (100.0, 250.0, 500.0),
         "Block length of the live conversion, repeatable. (default: 100 250 500)",
@@ -82,7 +93,8 @@ def _measure(options: RvcBench, progress: Progress) -> dict[str, Any]:
 
 
 def spoken(seconds: float, rate_hz: int) -> np.ndarray:
-    """Synthetic speech, (n,) float32: phrases of two seconds with a pitch gliding between 110 and 220 Hz, and noise."""
+    """Synthetic speech, (n,) float32: phrases of two seconds with a pitch gliding between 110 and
+    220 Hz, and noise."""
     t = np.arange(round(seconds * rate_hz)) / rate_hz
     hz = 110.0 * 2.0 ** (0.5 - 0.5 * np.cos(2.0 * np.pi * 0.3 * t))
     phase = 2.0 * np.pi * np.cumsum(hz) / rate_hz
@@ -123,7 +135,9 @@ def _model(shape: str, embeddings: int, target: "MeasuredDevice", dtype: str) ->
     from engine.models.rvc.load import load
     from engine.models.rvc.spec import RANDOM, VoiceSpec
 
-    return load(VoiceSpec(model=f"{RANDOM}{shape}", index=f"{RANDOM}{embeddings}"), target.device, dtype)
+    return load(
+        VoiceSpec(model=f"{RANDOM}{shape}", index=f"{RANDOM}{embeddings}"), target.device, dtype
+    )
 
 
 def _offline(model: "VoiceModel", seconds: float) -> dict[str, Any]:
@@ -139,14 +153,18 @@ def _offline(model: "VoiceModel", seconds: float) -> dict[str, Any]:
     converter.convert_sound(sound)  # warm-up
     reset_peak_memory(model.device)
     # The result is copied to the host, so the device has finished.
-    times_ms = interleaved_ms({"sound": lambda: converter.convert_sound(sound)}, rounds=ROUNDS)["sound"]
+    times_ms = interleaved_ms({"sound": lambda: converter.convert_sound(sound)}, rounds=ROUNDS)[
+        "sound"
+    ]
     took_s, peak_mb = float(np.median(times_ms)) / 1000.0, memory_mb(model.device)
     profiler = PerformanceProfiler(model.device)
     profiled = VoiceConverter(model, VoiceSettings(), options, profiler=profiler)
     began_s = time.perf_counter()
     converted = profiled.convert_sound(sound)
     total_ms = (time.perf_counter() - began_s) * 1000.0
-    stages_ms = {row.stage: row.total_s * 1000.0 for row in profiler.report() if row.stage != "other"}
+    stages_ms = {
+        row.stage: row.total_s * 1000.0 for row in profiler.report() if row.stage != "other"
+    }
     return {
         "seconds": round(len(converted) / model.rate_hz, 3),
         "s": round(took_s, 4),
@@ -176,7 +194,12 @@ def _voice(model: "VoiceModel", block_ms: float, calls: "ChainRunner | None") ->
     from engine.models.rvc.stream import LiveVoice
 
     return LiveVoice(
-        model, rate_hz=RATE_HZ, block_ms=block_ms, crossfade_ms=CROSSFADE_MS, extra_ms=EXTRA_MS, runner=calls
+        model,
+        rate_hz=RATE_HZ,
+        block_ms=block_ms,
+        crossfade_ms=CROSSFADE_MS,
+        extra_ms=EXTRA_MS,
+        runner=calls,
     )
 
 
@@ -207,7 +230,8 @@ def _measure_stream(voice: "LiveVoice", seconds: float) -> dict[str, Any]:
 
 
 def _batch(model: "VoiceModel", files: int) -> dict[str, Any]:
-    """Convert files of three seconds, one piece each, in one call: both ways alternately; on a CPU once."""
+    """Convert files of three seconds, one piece each, in one call: both ways alternately; on a CPU
+    once."""
     from engine.models.measuring import interleaved_ms
     from engine.models.rvc.cutting import cut_into_spans, read_piece
     from engine.models.rvc.offline import VoiceConverter
@@ -216,7 +240,9 @@ def _batch(model: "VoiceModel", files: int) -> dict[str, Any]:
 
     options = OptimizationConfig.for_device(model.device.type)
     converters = {
-        size: VoiceConverter(model, VoiceSettings(), replace(options, batch_size=size, profiling=False))
+        size: VoiceConverter(
+            model, VoiceSettings(), replace(options, batch_size=size, profiling=False)
+        )
         for size in (1, BATCH)
     }
     whole = spoken(FILE_S * files, 16_000).reshape(files, -1)
@@ -232,7 +258,9 @@ def _batch(model: "VoiceModel", files: int) -> dict[str, Any]:
     results: dict[int, list[np.ndarray]] = {}
 
     def convert(size: int) -> None:
-        results[size] = converters[size].convert(pieces)  # all of them: the last batch may be a smaller one
+        results[size] = converters[size].convert(
+            pieces
+        )  # all of them: the last batch may be a smaller one
 
     calls = {str(size): partial(convert, size) for size in converters}
     times_ms = interleaved_ms(calls, rounds=ROUNDS if is_gpu else 1, warm_up=1 if is_gpu else 0)
@@ -243,5 +271,7 @@ def _batch(model: "VoiceModel", files: int) -> dict[str, Any]:
         "one_at_a_time_s": round(one_s, 4),
         f"{BATCH}_at_once_s": round(four_s, 4),
         "times": round(one_s / four_s, 3),
-        "differs": round(max(float(np.abs(a - b).max()) for a, b in zip(*results.values(), strict=True)), 6),
+        "differs": round(
+            max(float(np.abs(a - b).max()) for a, b in zip(*results.values(), strict=True)), 6
+        ),
     }

@@ -12,7 +12,16 @@ from engine.children.launcher import Launcher
 from engine.children.policy import Deadlines
 from engine.children.spec import ChildSpec, child_environment
 from engine.children.supervisor import Supervisor
-from tests.children.toys import SOON, Toy, descriptors, fork_one, processes, running, segments, threads
+from tests.children.toys import (
+    SOON,
+    Toy,
+    descriptors,
+    fork_one,
+    processes,
+    running,
+    segments,
+    threads,
+)
 
 TOY = "tests.children.toy:run"
 
@@ -25,7 +34,8 @@ def launcher() -> Launcher:
 
 @pytest.fixture(scope="session")
 def toy_launcher() -> Iterator[Launcher]:
-    """One fork server for the toys of most tests: starting an interpreter takes ten times as long as a fork."""
+    """One fork server for the toys of most tests: starting an interpreter takes ten times as long
+    as a fork."""
     launcher = Launcher()
     launcher.join(("tests.children.toy",), child_environment())
     fork_one(launcher)
@@ -40,10 +50,16 @@ def toys(
     reports: Callable[[str, str], None],
     toy_launcher: Launcher,
 ) -> Iterator[Callable[..., Toy]]:
-    """`toys(settings, times=..., ...)` creates a toy child, off at first; closes all and checks for leaks."""
+    """`toys(settings, times=..., ...)` creates a toy child, off at first; closes all and checks for
+    leaks."""
     if sys.platform != "win32":
         resource_tracker.ensure_running()  # otherwise its pipe would count as a leak
-    before, segments_before, descriptors_before, threads_before = processes(), segments(), descriptors(), threads()
+    before, segments_before, descriptors_before, threads_before = (
+        processes(),
+        segments(),
+        descriptors(),
+        threads(),
+    )
     created: list[Toy] = []
     default = request.getfixturevalue("launcher") if "launcher" in request.fixturenames else None
     launchers: set[Launcher] = set()
@@ -74,9 +90,13 @@ def toys(
     yield make
     for toy in created:
         toy.supervisor.close()
-    assert [toy.received for toy in created] == [toy.swaps for toy in created], "the end of each swap, once"
+    assert [toy.received for toy in created] == [toy.swaps for toy in created], (
+        "the end of each swap, once"
+    )
 
-    def left() -> tuple[Any, ...]:  # what an earlier test began, such as compiling, may end meanwhile
+    def left() -> tuple[
+        Any, ...
+    ]:  # what an earlier test began, such as compiling, may end meanwhile
         live = processes() - before
         shared = {pid for toy in created for pid in toy.pids} if toy_launcher in launchers else live
         opened = max(descriptors() - descriptors_before, 0)
@@ -87,4 +107,7 @@ def toys(
     assert "".join(orphans) == "", "orphans of a killed server"
     if toy_launcher in launchers:
         fork_one(toy_launcher)
-        wait_for(lambda: not processes() - before, "the exit of children forked after they were abandoned")
+        wait_for(
+            lambda: not processes() - before,
+            "the exit of children forked after they were abandoned",
+        )

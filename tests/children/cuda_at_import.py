@@ -1,4 +1,5 @@
-"""A module that opens CUDA while it is imported. In place of torch: like its own, the answer is True in a fork only."""
+"""A module that opens CUDA while it is imported. In place of torch: like its own, the answer is
+True in a fork only."""
 
 import os
 import sys

@@ -9,8 +9,8 @@ from engine.ipc import Phase, RingWriter
 
 
 def run(port: ChildPort) -> None:
-    """The child's main function: publishes each input picture multiplied by the setting `gain`. Values:
-    `/echo/delay_ms`. Input `source`, output `picture`: any shape, uint8."""
+    """The child's main function: publishes each input picture multiplied by the setting `gain`.
+    Values: `/echo/delay_ms`. Input `source`, output `picture`: any shape, uint8."""
     port.enter(Phase.LOADING)
     brighten = np.clip(np.arange(256) * float(port.settings["gain"]), 0, 255).astype(np.uint8)
     port.ready(model="echo")

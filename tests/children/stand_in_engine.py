@@ -1,4 +1,5 @@
-"""Acts as an engine with two working children, to be killed. Prints the processes that must then exit.
+"""Acts as an engine with two working children, to be killed. Prints the processes that must then
+exit.
 
 `importing`: its fork server imports endlessly, so that children wait for their fork.
 `spawned`: each child has a spare process.
@@ -41,8 +42,14 @@ while not all(supervisor.outputs for supervisor in supervisors):
 supervisors[1].set_values({"/toy/busy": "hang"})
 while not supervisors[1].status().facts.get("hangs"):
     time.sleep(0.01)
-family = dict.fromkeys([*(supervisor.status().pid for supervisor in supervisors), launcher.server_pid])
+family = dict.fromkeys(
+    [*(supervisor.status().pid for supervisor in supervisors), launcher.server_pid]
+)
 while kind == "spawned" and len(family) < 5:
-    family |= {each.pid: None for each in psutil.Process().children() if "child_main" in "".join(each.cmdline())}
+    family |= {
+        each.pid: None
+        for each in psutil.Process().children()
+        if "child_main" in "".join(each.cmdline())
+    }
 print(os.getpid(), *family, flush=True)
 time.sleep(1000)

@@ -23,9 +23,13 @@ MAX_END_S = 3.0 if IS_SOAK else 10.0  # on an overloaded machine
 
 @contextmanager
 def stand_in_engine(kind: str) -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process]]]:
-    """A process that acts as the engine, with the processes it started: fork server or spares, and children."""
+    """A process that acts as the engine, with the processes it started: fork server or spares, and
+    children."""
     engine = subprocess.Popen(
-        [sys.executable, "-m", "tests.children.stand_in_engine", kind], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "tests.children.stand_in_engine", kind],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert engine.stdout is not None
     with engine.stdout:
@@ -39,7 +43,9 @@ def stand_in_engine(kind: str) -> Iterator[tuple[subprocess.Popen[str], list[psu
         engine.wait()
 
 
-LINUX_WAKES = pytest.mark.only_on("linux", reason="elsewhere a stopped process does not notice its parent's death")
+LINUX_WAKES = pytest.mark.only_on(
+    "linux", reason="elsewhere a stopped process does not notice its parent's death"
+)
 CASES = [
     pytest.param("forked", False, marks=FORKS),
     pytest.param("spawned", True, marks=LINUX_WAKES),
@@ -53,18 +59,29 @@ def test_children_end_and_shared_memory_is_gone_when_the_engine_is_killed(
     kind: str, is_stopped: bool, wait_for: Any
 ) -> None:
     with stand_in_engine(kind) as (engine, family):
-        names = {name for name in system_folder().segments() if name.startswith(f"multiverse-{engine.pid}-")}
-        assert len(family) == (3 if kind == "forked" else 4), "a server or two spare processes, and two children"
+        names = {
+            name
+            for name in system_folder().segments()
+            if name.startswith(f"multiverse-{engine.pid}-")
+        }
+        assert len(family) == (3 if kind == "forked" else 4), (
+            "a server or two spare processes, and two children"
+        )
         assert len(names) == 6, "a gate, an input ring, two segments of counters, two output rings"
         if is_stopped:
-            for process in family if kind == "forked" else family[:2]:  # a spare one may not have begun
+            for process in (
+                family if kind == "forked" else family[:2]
+            ):  # a spare one may not have begun
                 process.suspend()
         engine.kill()
         engine.wait()
         killed_s = time.perf_counter()
         wait_for(lambda: not any(map(is_live, family)), "their end")
         assert time.perf_counter() - killed_s < MAX_END_S
-    wait_for(lambda: not any(map(read_info, names)), "the resource tracker, or Windows, to remove the segments")
+    wait_for(
+        lambda: not any(map(read_info, names)),
+        "the resource tracker, or Windows, to remove the segments",
+    )
     sweep_dead_rings()  # their markers
     assert names.isdisjoint(system_folder().segments())
 

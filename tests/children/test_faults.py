@@ -1,4 +1,5 @@
-"""All faults of a child, with real processes. The `toys` fixture checks that nothing is left afterwards."""
+"""All faults of a child, with real processes. The `toys` fixture checks that nothing is left
+afterwards."""
 
 import os
 import sys
@@ -12,7 +13,16 @@ import pytest
 from engine.children.launcher import CAN_FORK, Launcher
 from engine.children.policy import Deadlines
 from engine.system.closing import Closing
-from tests.children.toys import ATTENTIVE, FORKS, KILLED, SOON, SOON_KILLED, descriptors, processes, segments
+from tests.children.toys import (
+    ATTENTIVE,
+    FORKS,
+    KILLED,
+    SOON,
+    SOON_KILLED,
+    descriptors,
+    processes,
+    segments,
+)
 from tests.support.long_form import IS_SOAK, in_long_form
 
 FORKED_AND_SPAWNED = [True, *in_long_form(False)] if CAN_FORK else [False]
@@ -26,7 +36,9 @@ def bring_to(toy: Any, state: str) -> int:
     elif state == "ready":
         toy.supervisor.set_values({"/toy/paint": False})
     toy.supervisor.start()
-    return toy.wait_for(lambda: toy.status.pid if toy.status.state == state and toy.status.pid else 0, state)
+    return toy.wait_for(
+        lambda: toy.status.pid if toy.status.state == state and toy.status.pid else 0, state
+    )
 
 
 def go_on(toy: Any) -> None:
@@ -44,7 +56,9 @@ def test_a_child_killed_in_any_state_is_restarted(toys: Any, reports: Any) -> No
         toy.until("busy", not_pid=pid)
         toy.until_results()
         assert (toy.status.restarts, toy.status.detail) == (1, KILLED)
-    assert sorted(reports.lines) == sorted((f"child.{state}", f"{state}: {KILLED}") for state in STATES)
+    assert sorted(reports.lines) == sorted(
+        (f"child.{state}", f"{state}: {KILLED}") for state in STATES
+    )
 
 
 def test_a_child_stopped_in_any_state_is_detected_killed_and_restarted(toys: Any) -> None:
@@ -81,7 +95,8 @@ def test_closing_in_any_state_leaves_nothing(is_stopped: bool, toys: Any) -> Non
 def test_a_closing_engine_does_not_wait_for_a_process_that_survives_sigkill(
     toys: Any, launcher: Launcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A stopped server sends no exit code, so the child seems to keep running, as if stuck in a driver."""
+    """A stopped server sends no exit code, so the child seems to keep running, as if stuck in a
+    driver."""
     monkeypatch.setattr("engine.children.forked.STATUS_WAIT_S", 12.0)
     toy = toys({"busy": "wait"}, times=replace(SOON, stop_s=0.0, exit_at_end_s=0.1))
     bring_to(toy, "busy")
@@ -129,12 +144,20 @@ def test_a_loop_that_ends_is_restarted_with_its_reason_reported(toys: Any) -> No
 
 
 @pytest.mark.parametrize("is_forking", FORKED_AND_SPAWNED)
-def test_a_segfault_names_its_line(is_forking: bool, toys: Any, caplog: pytest.LogCaptureFixture) -> None:
-    toy = toys({"compiling": "segfault"}, launcher=None if is_forking else Launcher(is_forking=False))
+def test_a_segfault_names_its_line(
+    is_forking: bool, toys: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    toy = toys(
+        {"compiling": "segfault"}, launcher=None if is_forking else Launcher(is_forking=False)
+    )
     toy.supervisor.start()
     detail = toy.wait_for(lambda: toy.status.detail, "the reason")
     is_windows = sys.platform == "win32"
-    crash = "exit code 0xc0000005: access violation" if is_windows else "killed by SIGSEGV: Segmentation fault"
+    crash = (
+        "exit code 0xc0000005: access violation"
+        if is_windows
+        else "killed by SIGSEGV: Segmentation fault"
+    )
     assert detail.startswith(f'{crash} in File "') and detail.endswith("in act")
     assert "toy.py" in caplog.text, "the log has the whole traceback"
 
@@ -157,7 +180,9 @@ def test_a_loop_that_hangs_in_its_work_or_with_the_gil_is_killed(toys: Any) -> N
         assert toy.status.detail.startswith(detail)
 
 
-def test_a_poisoned_prompt_is_quarantined_and_the_last_good_one_stays(toys: Any, reports: Any) -> None:
+def test_a_poisoned_prompt_is_quarantined_and_the_last_good_one_stays(
+    toys: Any, reports: Any
+) -> None:
     toy = toys()
     toy.supervisor.set_values({"/toy/prompt": "a lake"})
     toy.run()
@@ -178,14 +203,19 @@ def test_a_poisoned_prompt_is_quarantined_and_the_last_good_one_stays(toys: Any,
 def test_a_model_is_not_blamed_for_a_driver_that_fails_while_it_loads(toys: Any) -> None:
     toy = toys({"model": "good.safetensors", "loading": "driver"})
     toy.supervisor.start()
-    status = toy.wait_for(lambda: toy.status if toy.status.restarts >= 4 else None, "a fifth process")
+    status = toy.wait_for(
+        lambda: toy.status if toy.status.restarts >= 4 else None, "a fifth process"
+    )
     assert (status.quarantined, status.detail) == ((), "driver: the card has failed")
 
 
 @pytest.mark.only_on("linux", "darwin", reason="Windows has no limit of open files")
 @pytest.mark.parametrize("is_forking", FORKED_AND_SPAWNED)
-def test_a_system_without_free_descriptors_is_named_and_the_start_is_retried(is_forking: bool, toys: Any) -> None:
-    """Allow one more descriptor each time until a start succeeds. Descriptors opened before a failure are closed."""
+def test_a_system_without_free_descriptors_is_named_and_the_start_is_retried(
+    is_forking: bool, toys: Any
+) -> None:
+    """Allow one more descriptor each time until a start succeeds. Descriptors opened before a
+    failure are closed."""
     import resource
 
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -233,7 +263,9 @@ def test_a_signal_to_the_whole_group_does_not_end_a_child(toys: Any) -> None:
 
 
 @FORKS
-def test_a_child_survives_its_fork_server_and_the_next_one_starts(toys: Any, launcher: Launcher) -> None:
+def test_a_child_survives_its_fork_server_and_the_next_one_starts(
+    toys: Any, launcher: Launcher
+) -> None:
     toy = toys()
     pid = toy.run().pid
     psutil.Process(launcher.server_pid).kill()
@@ -245,7 +277,9 @@ def test_a_child_survives_its_fork_server_and_the_next_one_starts(toys: Any, lau
 
 
 @FORKS
-def test_a_fork_server_that_hangs_while_it_imports_is_replaced(toys: Any, launcher: Launcher) -> None:
+def test_a_fork_server_that_hangs_while_it_imports_is_replaced(
+    toys: Any, launcher: Launcher
+) -> None:
     times = Deadlines(starting_s=0.3, first_delay_s=0.02, max_delay_s=0.02)
     toy = toys(preload=("tests.children.endless_import",), times=times)
     toy.supervisor.start()
@@ -256,7 +290,9 @@ def test_a_fork_server_that_hangs_while_it_imports_is_replaced(toys: Any, launch
 
 
 @FORKS
-def test_closing_while_the_fork_server_imports_leaves_nothing(toys: Any, launcher: Launcher) -> None:
+def test_closing_while_the_fork_server_imports_leaves_nothing(
+    toys: Any, launcher: Launcher
+) -> None:
     toy = toys(preload=("tests.children.endless_import",))
     toy.supervisor.start()
     toy.wait_for(lambda: launcher.server_pid, "the server")
@@ -267,7 +303,8 @@ def test_closing_while_the_fork_server_imports_leaves_nothing(toys: Any, launche
 
 @FORKS
 def test_a_process_that_survives_sigkill_is_a_driver_failure(toys: Any, launcher: Launcher) -> None:
-    """A stopped server sends no exit code, so the child seems to run a second longer, as if stuck in a driver."""
+    """A stopped server sends no exit code, so the child seems to run a second longer, as if stuck
+    in a driver."""
     toy = toys({"busy": "wait"}, times=replace(SOON, running_s=1.0, exit_s=0.2))
     pid, server = bring_to(toy, "busy"), launcher.server_pid
     psutil.Process(server).suspend()

@@ -32,7 +32,9 @@ def spawning() -> Iterator[Launcher]:
     yield launcher
 
 
-def test_a_spawned_child_runs_dies_and_restarts_like_a_forked_one(toys: Any, spawning: Launcher) -> None:
+def test_a_spawned_child_runs_dies_and_restarts_like_a_forked_one(
+    toys: Any, spawning: Launcher
+) -> None:
     toy = toys({"grey": 3}, launcher=spawning)
     toy.supervisor.set_values({"/toy/prompt": "a lake"})
     pid = toy.run().pid
@@ -48,7 +50,11 @@ def test_a_spawned_child_runs_dies_and_restarts_like_a_forked_one(toys: Any, spa
 
 @pytest.mark.parametrize(
     ("event", "starts"),
-    [("", ["new", "spare", "spare"]), ("killed", ["new", "spare", "new", "spare"]), ("no memory", ["new", "new"])],
+    [
+        ("", ["new", "spare", "spare"]),
+        ("killed", ["new", "spare", "new", "spare"]),
+        ("no memory", ["new", "new"]),
+    ],
 )
 def test_a_spare_process_imports_for_the_next_child_and_becomes_it(
     event: str, starts: list[str], toys: Any, spawning: Launcher, monkeypatch: pytest.MonkeyPatch
@@ -61,13 +67,17 @@ def test_a_spare_process_imports_for_the_next_child_and_becomes_it(
 
     started: list[str] = []
     monkeypatch.setattr("engine.children.launcher.start_python", start)
-    monkeypatch.setattr("engine.children.launcher.SPARE_NEEDS_BYTES", 1 << 60 if event == "no memory" else 0)
+    monkeypatch.setattr(
+        "engine.children.launcher.SPARE_NEEDS_BYTES", 1 << 60 if event == "no memory" else 0
+    )
     before = processes()
     toy = toys({"grey": 3}, launcher=spawning, preload=("no_such_module", "tests.children.toy"))
     pid = toy.run().pid
     toy.wait_for(lambda: started == starts[: 1 + ("spare" in starts)], "the spare process")
     for other in (*(processes() - before - {pid} if event == "killed" else ()), pid):
-        with suppress(psutil.NoSuchProcess):  # a virtual environment's python.exe ends with the one it started
+        with suppress(
+            psutil.NoSuchProcess
+        ):  # a virtual environment's python.exe ends with the one it started
             psutil.Process(other).kill()
             psutil.Process(other).wait(10.0)
     toy.until("busy", not_pid=pid)
@@ -76,9 +86,14 @@ def test_a_spare_process_imports_for_the_next_child_and_becomes_it(
 
 
 @FORKS
-def test_two_supervisors_share_one_server_which_ends_with_the_last(toys: Any, launcher: Launcher) -> None:
+def test_two_supervisors_share_one_server_which_ends_with_the_last(
+    toys: Any, launcher: Launcher
+) -> None:
     before = processes()
-    first, second = toys(preload=("decimal",), name="first"), toys(preload=("asyncio",), name="second")
+    first, second = (
+        toys(preload=("decimal",), name="first"),
+        toys(preload=("asyncio",), name="second"),
+    )
     first.supervisor.start()
     server = first.until_results() and launcher.server_pid
     second.run()
@@ -92,9 +107,13 @@ def test_two_supervisors_share_one_server_which_ends_with_the_last(toys: Any, la
     assert launcher.server_pid not in (0, server), "several engines in one process"
 
 
-def test_a_child_has_its_own_environment_from_its_start_and_the_engine_keeps_its_own(toys: Any) -> None:
+def test_a_child_has_its_own_environment_from_its_start_and_the_engine_keeps_its_own(
+    toys: Any,
+) -> None:
     before = dict(os.environ)
-    at_start = psutil.Process(toys(environment={**child_environment(), "TOY_COLOUR": "green"}).run().pid).environ()
+    at_start = psutil.Process(
+        toys(environment={**child_environment(), "TOY_COLOUR": "green"}).run().pid
+    ).environ()
     assert child_environment().items() <= at_start.items()
     assert at_start["TOY_COLOUR"] == "green"
     assert dict(os.environ) == before
@@ -104,7 +123,9 @@ def test_a_child_has_its_own_environment_from_its_start_and_the_engine_keeps_its
 def test_children_start_in_new_interpreters_where_an_import_has_opened_cuda(
     toys: Any, launcher: Launcher, caplog: pytest.LogCaptureFixture
 ) -> None:
-    toy = toys(preload=("wave", "tests.children.cuda_at_import"), loop="tests.children.toy:report_modules")
+    toy = toys(
+        preload=("wave", "tests.children.cuda_at_import"), loop="tests.children.toy:report_modules"
+    )
     toy.supervisor.start()
     for _ in range(2):
         pid = toy.until("ready").pid
@@ -114,7 +135,10 @@ def test_children_start_in_new_interpreters_where_an_import_has_opened_cuda(
         toy.until("ready", not_pid=pid)
     assert toy.status.detail == KILLED
     (line,) = [each for each in caplog.messages if "CUDA" in each]
-    assert line == "torch opened CUDA while modules were imported, so children start from nothing: seconds later"
+    assert (
+        line == "torch opened CUDA while modules were imported, so children start from nothing: "
+        "seconds later"
+    )
 
 
 SCRIPT = """
@@ -137,7 +161,9 @@ SCRIPT = """
 """
 
 
-SPAWNING = ", launcher=__import__('engine.children.launcher').children.launcher.Launcher(is_forking=False)"
+SPAWNING = (
+    ", launcher=__import__('engine.children.launcher').children.launcher.Launcher(is_forking=False)"
+)
 
 
 @pytest.mark.parametrize("more", ["", *in_long_form(SPAWNING)])
@@ -151,7 +177,10 @@ def test_an_engine_folder_in_the_current_folder_is_not_imported(tmp_path: Path) 
     (tmp_path / "engine").mkdir()
     (tmp_path / "engine" / "__init__.py").write_text("raise SystemExit('the wrong engine')")
     code = f"import sys; sys.path[0] = {str(ROOT)!r}; import engine; sys.path.insert(0, '')\n"
-    assert _output_of(["-c", code + textwrap.dedent(SCRIPT.format(more=""))], tmp_path) == "ran\ndone\n"
+    assert (
+        _output_of(["-c", code + textwrap.dedent(SCRIPT.format(more=""))], tmp_path)
+        == "ran\ndone\n"
+    )
 
 
 def _output_of(arguments: list[str], folder: Path) -> str:
@@ -168,7 +197,9 @@ def _output_of(arguments: list[str], folder: Path) -> str:
 
 
 @FORKS
-def test_a_server_that_takes_long_to_die_is_reaped_all_the_same(monkeypatch: pytest.MonkeyPatch, wait_for: Any) -> None:
+def test_a_server_that_takes_long_to_die_is_reaped_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, wait_for: Any
+) -> None:
     monkeypatch.setattr(forked, "KILL_WAIT_S", 0.0)
     server = forked.ForkServer((), {})
     pid = server.pid
@@ -182,7 +213,9 @@ def test_a_server_that_takes_long_to_die_is_reaped_all_the_same(monkeypatch: pyt
 
 
 @FORKS
-def test_a_dead_server_does_not_wake_who_waits_for_its_child(launcher: Launcher, wait_for: Any) -> None:
+def test_a_dead_server_does_not_wake_who_waits_for_its_child(
+    launcher: Launcher, wait_for: Any
+) -> None:
     launcher.join((), child_environment())
     process, pipe, output = launcher.launch(SPEC)
     wait_for(lambda: process.has_ended(0.0) or process.pid, "the start")

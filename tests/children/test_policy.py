@@ -15,7 +15,9 @@ def deaths(policy: DeathPolicy, count: int, **tried: object) -> list[float | Non
 def test_the_delay_doubles_from_half_a_second_to_thirty_and_a_result_resets_it() -> None:
     policy = DeathPolicy(TIMES)
     assert deaths(policy, 9) == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
-    assert {policy.on_death({}, had_result=True, is_final=False).delay_s for _ in range(50)} == {0.5}
+    assert {policy.on_death({}, had_result=True, is_final=False).delay_s for _ in range(50)} == {
+        0.5
+    }
     assert deaths(policy, 2) == [0.5, 1]
 
 
@@ -29,10 +31,14 @@ def test_the_last_proved_value_replaces_a_quarantined_one_and_is_never_blamed() 
     assert policy.replace_quarantined({"/sd/prompt": "poison"}) == {"/sd/prompt": "a lake"}
     assert policy.replace_quarantined({"/sd/prompt": "a tree"}) == {"/sd/prompt": "a tree"}
     deaths(policy, 3, **{"/sd/t_index": [10, 20]})
-    assert policy.replace_quarantined({"/sd/t_index": (10, 20)}) == {}, "tuples and lists count as the same value"
+    assert policy.replace_quarantined({"/sd/t_index": (10, 20)}) == {}, (
+        "tuples and lists count as the same value"
+    )
 
 
-def test_a_prompt_that_worked_after_two_deaths_starts_from_zero_and_another_that_works_does_not_save_it() -> None:
+def test_a_prompt_that_worked_after_two_deaths_starts_from_zero_and_another_that_works_does_not_save_it() -> (
+    None
+):
     policy = DeathPolicy(TIMES)
     deaths(policy, 2, **{"/sd/prompt": "heavy"})
     policy.on_passed("/sd/prompt", "heavy")
@@ -112,7 +118,11 @@ def test_a_process_becomes_active_with_its_first_result_or_after_two_seconds_wit
     assert not is_due(102.5, former_results=6), "the first has published"
     assert not is_due(104.4, former_results=6)
     assert not is_due(104.5, Phase.RUNNING, former_results=6), "about to publish"
-    assert [is_due(now_s, former_results=6) for now_s in (105.0, 106.9, 107.0)] == [False, False, True]
+    assert [is_due(now_s, former_results=6) for now_s in (105.0, 106.9, 107.0)] == [
+        False,
+        False,
+        True,
+    ]
 
 
 def test_a_manual_start_resets_blame_and_delay_but_keeps_proved_values() -> None:

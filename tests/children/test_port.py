@@ -18,7 +18,10 @@ def mailbox_and_port() -> Iterator[tuple[Mailbox, ChildPort]]:
         pipe: ControlPipe[ToChild] = ControlPipe(theirs, ToChild)
         counters = ChildCounters.create("a port's counters")
         mailbox = Mailbox(pipe, counters)
-        yield mailbox, ChildPort(settings={}, send=pipe.send, mailbox=mailbox, counters=counters, gate=None)
+        yield (
+            mailbox,
+            ChildPort(settings={}, send=pipe.send, mailbox=mailbox, counters=counters, gate=None),
+        )
         counters.close()
 
 

@@ -43,7 +43,8 @@ def pipe() -> Iterator[tuple[Connection, Connection]]:
 
 @pytest.fixture
 def open_child(pipe: tuple[Connection, Connection], reports: Any) -> Iterator[Callable[..., Child]]:
-    """`open_child(process, gate)`: the child of a process that was just requested from its launcher."""
+    """`open_child(process, gate)`: the child of a process that was just requested from its
+    launcher."""
     created: list[Child] = []
     times = Deadlines()
 
@@ -76,8 +77,8 @@ def open_child(pipe: tuple[Connection, Connection], reports: Any) -> Iterator[Ca
 def test_a_child_whose_process_id_has_not_arrived_is_loading_whatever_it_does_already(
     open_child: Callable[..., Child],
 ) -> None:
-    """Its own counters are read from shared memory, so they may come first. Nobody can end a busy child
-    without an id: to a kill, 0 means the engine itself and all its children."""
+    """Its own counters are read from shared memory, so they may come first. Nobody can end a busy
+    child without an id: to a kill, 0 means the engine itself and all its children."""
     requested = Requested()
     child = open_child(requested)
     child.counters.enter(Phase.RUNNING, 1)
@@ -93,6 +94,11 @@ def test_the_two_processes_of_a_swap_have_turn_indices_of_their_own(
     for _ in range(2):
         open_child(Requested(), gate)
     received: ControlPipe[ToChild] = ControlPipe(pipe[1], ToChild)
-    begins = [message for message in (received.receive() for _ in range(4)) if isinstance(message, Begin)]
-    assert [(begin.gate, begin.turn_index) for begin in begins] == [(gate.segment, 1), (gate.segment, 2)]
+    begins = [
+        message for message in (received.receive() for _ in range(4)) if isinstance(message, Begin)
+    ]
+    assert [(begin.gate, begin.turn_index) for begin in begins] == [
+        (gate.segment, 1),
+        (gate.segment, 2),
+    ]
     gate.close()

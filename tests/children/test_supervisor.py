@@ -32,11 +32,15 @@ def test_a_child_loads_then_publishes_pictures(toys: Any) -> None:
     if sys.platform != "win32":  # there the class is set by CreateProcess, which Wine ignores
         assert status.facts["nice"] == max(13, os.nice(0))
     group = Path(f"/proc/{status.pid}/autogroup")
-    assert not group.exists() or group.read_text(encoding="ascii").endswith("nice 10\n"), "the kernel compares groups"
+    assert not group.exists() or group.read_text(encoding="ascii").endswith("nice 10\n"), (
+        "the kernel compares groups"
+    )
     assert toy.states[0] == "loading"
     toy.until("busy")
     toy.supervisor.close()
-    assert (toy.status.state, toy.status.pid, toy.status.facts["loaded"]) == ("off", 0, "tiny"), "its last facts stay"
+    assert (toy.status.state, toy.status.pid, toy.status.facts["loaded"]) == ("off", 0, "tiny"), (
+        "its last facts stay"
+    )
     assert toy.status.ms_a_result > 0.0
     toy.supervisor.close()  # and calls afterwards are harmless
     toy.supervisor.start()
@@ -67,7 +71,9 @@ def test_a_stopped_child_does_not_fill_the_pipe(toys: Any, reports: Any) -> None
     for number in range(MAX_CALLS + 50):
         toy.supervisor.set_values({"/toy/prompt": f"{number}" + "x" * 30_000})
         toy.supervisor.call("double", number, on_answer=lambda is_done, text: refused.append(text))
-        if number >= MAX_CALLS:  # each refusal proves one more round of the supervisor; in total 1.5 MB
+        if (
+            number >= MAX_CALLS
+        ):  # each refusal proves one more round of the supervisor; in total 1.5 MB
             toy.wait_for(lambda seen=number - MAX_CALLS: len(refused) > seen, "a refusal")
     assert set(refused) == {"toy: 64 commands are already waiting for an answer"}
     psutil.Process(pid).resume()
@@ -76,7 +82,9 @@ def test_a_stopped_child_does_not_fill_the_pipe(toys: Any, reports: Any) -> None
     assert (toy.status.pid, reports.lines) == (pid, [])
 
 
-def test_a_command_is_answered_later_and_a_refusal_lists_the_commands(toys: Any, wait_for: Any) -> None:
+def test_a_command_is_answered_later_and_a_refusal_lists_the_commands(
+    toys: Any, wait_for: Any
+) -> None:
     toy = toys()
     answers: list[tuple[bool, str]] = []
     ask = toy.supervisor.call
@@ -183,7 +191,9 @@ def test_the_old_process_is_gone_before_the_next_starts(toys: Any) -> None:
     assert not any(both)
 
 
-def test_the_frame_loop_never_waits_while_a_child_is_being_started(toys: Any, launcher: Launcher) -> None:
+def test_the_frame_loop_never_waits_while_a_child_is_being_started(
+    toys: Any, launcher: Launcher
+) -> None:
     """Counted, not timed: thousands of calls happen while one process and its server start."""
     toy = toys()
     toy.supervisor.start()
@@ -202,7 +212,9 @@ def test_a_child_sees_the_engines_gate(wait_for: Any, reports: Any) -> None:
     supervisor = Supervisor(SPEC, report=reports, gate=gate)
     try:
         supervisor.start()
-        wait_for(lambda: supervisor.status().facts.get("period_ns") == 16_666_667, "the gate's period")
+        wait_for(
+            lambda: supervisor.status().facts.get("period_ns") == 16_666_667, "the gate's period"
+        )
     finally:
         supervisor.close()
         gate.close()

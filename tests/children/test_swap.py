@@ -24,7 +24,9 @@ def test_a_swap_keeps_the_old_pictures_until_the_first_new_one(toys: Any, wait_f
     wait_for(lambda: toy.status.coming == "loading", "its state")
     results = toy.status.results
     toy.until_results(results + 10)
-    assert (toy.status.pid, toy.supervisor.outputs) == (old, before), "the first keeps running beside the second"
+    assert (toy.status.pid, toy.supervisor.outputs) == (old, before), (
+        "the first keeps running beside the second"
+    )
     assert toy.grey() == 1
     toy.supervisor.set_values({"/toy/go": True})
     wait_for(lambda: toy.status.pid not in (0, old), "the second process to become active")
@@ -41,7 +43,9 @@ def test_a_swap_keeps_the_old_pictures_until_the_first_new_one(toys: Any, wait_f
     assert toy.grey() == 2, "a death keeps the new settings"
 
 
-def test_settings_that_fail_or_are_too_long_leave_the_old_ones_running(toys: Any, reports: Any) -> None:
+def test_settings_that_fail_or_are_too_long_leave_the_old_ones_running(
+    toys: Any, reports: Any
+) -> None:
     toy = toys({"grey": 1})
     old = toy.run().pid
     whys = []
@@ -57,7 +61,9 @@ def test_settings_that_fail_or_are_too_long_leave_the_old_ones_running(toys: Any
     assert reports.lines == [("child.toy", f"toy: {why}") for why in whys]
 
 
-def test_without_memory_for_two_the_first_is_stopped_and_the_second_tried_alone(toys: Any, reports: Any) -> None:
+def test_without_memory_for_two_the_first_is_stopped_and_the_second_tried_alone(
+    toys: Any, reports: Any
+) -> None:
     toy = toys({"grey": 1})
     old = toy.run().pid
     toy.swap({"grey": 2, "loading": "memory beside another"})
@@ -67,12 +73,16 @@ def test_without_memory_for_two_the_first_is_stopped_and_the_second_tried_alone(
     assert (toy.status.pid != old, toy.status.restarts, toy.grey()) == (True, 1, 2)
 
 
-def test_settings_that_also_fail_alone_are_replaced_by_the_previous_ones(toys: Any, reports: Any) -> None:
+def test_settings_that_also_fail_alone_are_replaced_by_the_previous_ones(
+    toys: Any, reports: Any
+) -> None:
     toy = toys({"grey": 1})
     old = toy.run().pid
     toy.swap({"grey": 2, "loading": "memory, finally"})
     why = "new settings: memory: 7 GiB requested; "
-    toy.wait_for(lambda: toy.swap_ends == [(False, why + "back to the previous ones")], "the end of the swap")
+    toy.wait_for(
+        lambda: toy.swap_ends == [(False, why + "back to the previous ones")], "the end of the swap"
+    )
     ends = STOPPED_FIRST, "back to the previous ones"
     assert reports.lines == [("child.toy", f"toy: {why}{end}") for end in ends]
     assert toy.grey() == 1, "the first one's last picture can still be read"
@@ -125,7 +135,10 @@ def test_a_paused_childs_swap_ends_and_its_last_picture_stays(toys: Any) -> None
 def test_a_stop_or_restart_aborts_a_swap(toys: Any) -> None:
     toy = toys({"grey": 1})
     toy.supervisor.start()
-    for order, why in ((toy.supervisor.stop, "it was stopped"), (toy.supervisor.restart, "it was restarted")):
+    for order, why in (
+        (toy.supervisor.stop, "it was stopped"),
+        (toy.supervisor.restart, "it was restarted"),
+    ):
         toy.supervisor.start()
         toy.grey()
         toy.swap_ends.clear()
@@ -134,7 +147,9 @@ def test_a_stop_or_restart_aborts_a_swap(toys: Any) -> None:
         order()
         toy.wait_for(lambda why=why: toy.swap_ends == [(False, why)], "the end of the swap")
     toy.wait_for(lambda: len(processes()) == 1 + SERVERS, "the end of the other process")
-    toy.wait_for(lambda: toy.status.state == "busy" and toy.status.facts.get("grey") == 1, "the old settings")
+    toy.wait_for(
+        lambda: toy.status.state == "busy" and toy.status.facts.get("grey") == 1, "the old settings"
+    )
     toy.swap({"grey": 3, "loading": "wait"})
     toy.supervisor.close()  # leaves nothing
 
@@ -177,7 +192,9 @@ def test_a_stop_keeps_settings_that_have_replaced_others_for_the_next_start(toys
     assert toy.grey() == 2
 
 
-def test_failing_settings_for_a_child_that_just_died_are_replaced_by_the_previous_ones(toys: Any) -> None:
+def test_failing_settings_for_a_child_that_just_died_are_replaced_by_the_previous_ones(
+    toys: Any,
+) -> None:
     toy = toys({"grey": 1}, times=Deadlines(first_delay_s=1000.0, max_delay_s=1000.0))
     toy.supervisor.start()
     psutil.Process(toy.until_results().pid).kill()

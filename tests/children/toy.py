@@ -1,4 +1,5 @@
-"""A child that misbehaves on request: hangs, raises, exits, dies on a prompt. Paints 8 x 4 pictures of one value."""
+"""A child that misbehaves on request: hangs, raises, exits, dies on a prompt. Paints 8 x 4 pictures
+of one value."""
 
 import ctypes
 import faulthandler
@@ -17,8 +18,8 @@ CLEAN_PROMPT = "a meadow"
 
 
 def run(port: ChildPort) -> None:
-    """The child's main function: settings `loading`, `compiling` and values `/toy/idle`, `/toy/busy` are the `act` in
-    that phase. `grey`: the picture.
+    """The child's main function: settings `loading`, `compiling` and values `/toy/idle`,
+    `/toy/busy` are the `act` in that phase. `grey`: the picture.
 
     `/toy/prompt` kills the process if "poison" is in it. `/toy/paint` False: publishes nothing.
     """
@@ -33,7 +34,12 @@ def run(port: ChildPort) -> None:
     act(port, port.settings.get("compiling", ""))
     period_ns = port.gate.period_ns if port.gate is not None else 0
     grey = port.settings.get("grey", 1)
-    port.ready(loaded=port.settings.get("model", ""), nice=int(psutil.Process().nice()), period_ns=period_ns, grey=grey)
+    port.ready(
+        loaded=port.settings.get("model", ""),
+        nice=int(psutil.Process().nice()),
+        period_ns=period_ns,
+        grey=grey,
+    )
     writer = None
     index = 0
     while not port.should_stop:
@@ -75,7 +81,9 @@ def act(port: ChildPort, what: str) -> None:
             while True:
                 time.sleep(1.0)
         case "hold the GIL":
-            library = ctypes.PyDLL("kernel32" if sys.platform == "win32" else None)  # unlike CDLL it keeps the GIL
+            library = ctypes.PyDLL(
+                "kernel32" if sys.platform == "win32" else None
+            )  # unlike CDLL it keeps the GIL
             (library.Sleep if sys.platform == "win32" else library.usleep)(2**30)
         case "raise":
             raise ZeroDivisionError("one by nought")
@@ -105,7 +113,8 @@ def act(port: ChildPort, what: str) -> None:
 
 
 def hum(port: ChildPort) -> None:
-    """Doubles the sound of input `voice` into the output of the same name, 100 samples at a time."""
+    """Doubles the sound of input `voice` into the output of the same name, 100 samples at a
+    time."""
     out = port.open_audio_output("voice", 2, 1000, 1.0)
     port.ready()
     while not port.should_stop:
@@ -120,7 +129,11 @@ def hum(port: ChildPort) -> None:
 
 def report_modules(port: ChildPort) -> None:
     """Sends facts about the process at its start."""
-    facts = {"argument": sys.argv[0], "threads": threading.active_count(), "from stdin": len(sys.stdin.read())}
+    facts = {
+        "argument": sys.argv[0],
+        "threads": threading.active_count(),
+        "from stdin": len(sys.stdin.read()),
+    }
     port.ready(wave="wave" in sys.modules, **facts)
     while not port.should_stop:
         port.poll()

@@ -25,8 +25,8 @@ SOON = Deadlines(first_delay_s=0.02, max_delay_s=0.1, exit_at_end_s=10.0)
 SOON_KILLED = replace(SOON, stop_s=0.5)
 """For processes that ignore the stop request."""
 ATTENTIVE = replace(SOON, silent_s=3.0, silent_loading_s=3.0 if CAN_FORK else 20.0)
-"""For stopped processes. Longer than a healthy process is silent even on an overloaded machine; without a fork server
-it imports first."""
+"""For stopped processes. Longer than a healthy process is silent even on an overloaded machine;
+without a fork server it imports first."""
 KILLED = "killed by SIGKILL" if sys.platform != "win32" else "exit code 15"
 """The end by `psutil.Process.kill`: on Windows TerminateProcess with this code."""
 FORKS = pytest.mark.only_on("linux", reason="a fork server needs pidfd")
@@ -36,7 +36,9 @@ SERVERS = int(CAN_FORK)
 
 def segments() -> set[str]:
     """Names of this process's shared memory."""
-    return {name for name in system_folder().segments() if name.startswith(f"multiverse-{os.getpid()}-")}
+    return {
+        name for name in system_folder().segments() if name.startswith(f"multiverse-{os.getpid()}-")
+    }
 
 
 def descriptors() -> int:
@@ -58,7 +60,8 @@ def is_live(process: psutil.Process) -> bool:
 
 
 def running(pid: int) -> str:
-    """The process and its state, as the kernel reports it; "" if it does not run. It need not be a descendant."""
+    """The process and its state, as the kernel reports it; "" if it does not run. It need not be a
+    descendant."""
     try:
         process = psutil.Process(pid)
         return f"{process}" if is_live(process) else ""
@@ -69,20 +72,26 @@ def running(pid: int) -> str:
 def is_tracker(process: psutil.Process) -> bool:
     """True for multiprocessing's resource tracker, and for the console of a process on Windows."""
     try:
-        return any(name in " ".join(process.cmdline()) for name in ("resource_tracker", "conhost.exe"))
+        return any(
+            name in " ".join(process.cmdline()) for name in ("resource_tracker", "conhost.exe")
+        )
     except (psutil.Error, OSError):  # it has just ended, or begins: Windows refuses to read that
         return False
 
 
 def processes() -> set[int]:
-    """All live descendants of this process, but the resource tracker, consoles, and the fork server of SD and SAM3."""
+    """All live descendants of this process, but the resource tracker, consoles, and the fork server
+    of SD and SAM3."""
     family = psutil.Process().children(recursive=True)
     others = LAUNCHER.server_pid
-    return {each.pid for each in family if each.pid != others and is_live(each) and not is_tracker(each)}
+    return {
+        each.pid for each in family if each.pid != others and is_live(each) and not is_tracker(each)
+    }
 
 
 def fork_one(launcher: Launcher) -> None:
-    """Fork one child that exits at once. Afterwards the server runs, and all earlier requests are done."""
+    """Fork one child that exits at once. Afterwards the server runs, and all earlier requests are
+    done."""
     if not CAN_FORK:
         return
     process, pipe, output = launcher.launch(SPEC)
@@ -98,7 +107,9 @@ def fork_one(launcher: Launcher) -> None:
 class Toy:
     """A supervisor of the toy child, with a record of its states and swaps."""
 
-    def __init__(self, open_supervisor: Callable[[OnSwap], Supervisor], wait_for: Callable[..., Any]) -> None:
+    def __init__(
+        self, open_supervisor: Callable[[OnSwap], Supervisor], wait_for: Callable[..., Any]
+    ) -> None:
         self.wait_for = wait_for
         self.states: list[str] = []
         self.pids: set[int] = set()
@@ -136,13 +147,18 @@ class Toy:
 
         def look() -> ChildStatus | None:
             status = self.status
-            return status if status.state in states and (status.pid != not_pid or not not_pid) else None
+            return (
+                status
+                if status.state in states and (status.pid != not_pid or not not_pid)
+                else None
+            )
 
         return self.wait_for(look, self._missing(f"{states}"))
 
     def until_results(self, count: int = 1) -> ChildStatus:
         return self.wait_for(
-            lambda: self.status if self.status.results >= count else None, self._missing(f"{count} results")
+            lambda: self.status if self.status.results >= count else None,
+            self._missing(f"{count} results"),
         )
 
     def _missing(self, what: str) -> Callable[[], str]:

@@ -31,16 +31,20 @@ _IS_RUNNING = threading.Event()
 
 @pytest.fixture
 def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    """`cli("sd", "in.png", ...)` runs a command and returns its exit code and output. One test per command runs it as a
-    process; tests of signals do so too."""
+    """`cli("sd", "in.png", ...)` runs a command and returns its exit code and output. One test per
+    command runs it as a process; tests of signals do so too."""
 
     def start(*arguments: object, commands: typer.Typer | None = None) -> CliResult:
         monkeypatch.setattr(sys, "argv", ["multiverse", *map(str, arguments)])
         numbers = [
-            getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
+            getattr(signal, name)
+            for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+            if hasattr(signal, name)
         ]
         handlers = {number: signal.getsignal(number) for number in numbers}
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a process of its own, whatever ran before
+        signal.signal(
+            signal.SIGINT, signal.default_int_handler
+        )  # as in a process of its own, whatever ran before
         _IS_RUNNING.set()
         try:
             with pytest.raises(SystemExit) as ended:
@@ -49,14 +53,17 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
             _IS_RUNNING.clear()
             for number, handler in handlers.items():
                 if signal.getsignal(number) is not handler:
-                    signal.signal(number, handler if handler is not None else signal.SIG_DFL)  # None: not Python's
+                    signal.signal(
+                        number, handler if handler is not None else signal.SIG_DFL
+                    )  # None: not Python's
         return CliResult(int(ended.value.code or 0), *capsys.readouterr())
 
     return start
 
 
 def press(number: int = signal.SIGINT) -> None:
-    """Press Ctrl-C for the command that runs in this process. Without one it does nothing: it would end the tests."""
+    """Press Ctrl-C for the command that runs in this process. Without one it does nothing: it would
+    end the tests."""
     if not _IS_RUNNING.is_set():
         return
     if sys.platform == "win32":  # which has no signals to a process
@@ -79,14 +86,16 @@ class _CtrlC:
 
 @pytest.fixture
 def ctrl_c_at(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """`ctrl_c_at("engine.jobs.video.fused")`: raise SIGINT when a command of this test imports that module, which is
-    removed from `sys.modules` first."""
+    """`ctrl_c_at("engine.jobs.video.fused")`: raise SIGINT when a command of this test imports that
+    module, which is removed from `sys.modules` first."""
 
     def prepare(module: str, number: int = signal.SIGINT) -> None:
         known = importlib.import_module(module)
         package, _, name = module.rpartition(".")
         monkeypatch.delitem(sys.modules, module)
-        monkeypatch.setattr(sys.modules[package], name, known)  # undoes the test's own import afterwards
+        monkeypatch.setattr(
+            sys.modules[package], name, known
+        )  # undoes the test's own import afterwards
         monkeypatch.setattr(sys, "meta_path", [_CtrlC(module, number), *sys.meta_path])
 
     return prepare
@@ -94,7 +103,8 @@ def ctrl_c_at(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 @pytest.fixture
 def ctrl_c_when() -> Callable[..., AbstractContextManager[None]]:
-    """`with ctrl_c_when(condition):` raises SIGINT as soon as the condition holds, within the block."""
+    """`with ctrl_c_when(condition):` raises SIGINT as soon as the condition holds, within the
+    block."""
 
     @contextmanager
     def pressing(condition: Callable[[], object]) -> Iterator[None]:
@@ -109,7 +119,9 @@ def ctrl_c_when() -> Callable[..., AbstractContextManager[None]]:
             finally:  # also then: the command may run for an hour
                 press()
 
-        before = signal.signal(signal.SIGINT, lambda number, frame: None)  # for one that comes after the command's end
+        before = signal.signal(
+            signal.SIGINT, lambda number, frame: None
+        )  # for one that comes after the command's end
         thread = threading.Thread(target=watch)
         thread.start()
         try:

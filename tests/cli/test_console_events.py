@@ -1,4 +1,5 @@
-"""Ctrl-C, Ctrl-Break, a closing window, a log-off and `taskkill` on Windows: what the handler does at which event."""
+"""Ctrl-C, Ctrl-Break, a closing window, a log-off and `taskkill` on Windows: what the handler does
+at which event."""
 
 import signal
 import time
@@ -20,7 +21,9 @@ class Recorder:
     def __init__(self) -> None:
         self.now_s = 100.0
         self.calls: list[object] = []
-        self.events = ConsoleEvents(now_s=lambda: self.now_s, hold=self._hold, force_quit=self._force_quit)  # type: ignore[arg-type]
+        self.events = ConsoleEvents(
+            now_s=lambda: self.now_s, hold=self._hold, force_quit=self._force_quit
+        )  # type: ignore[arg-type]
 
     def stop(self) -> None:
         self.calls.append("stop")
@@ -34,7 +37,9 @@ class Recorder:
 
 @pytest.fixture
 def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
-    monkeypatch.setattr(console_events, "sys", SimpleNamespace(platform="linux"))  # adds no handler to this process
+    monkeypatch.setattr(
+        console_events, "sys", SimpleNamespace(platform="linux")
+    )  # adds no handler to this process
     recorder = Recorder()
     recorder.events.connect(recorder.stop)
     return recorder
@@ -61,8 +66,8 @@ def test_a_program_that_asks_again_to_close_ends_nothing_by_force(recorder: Reco
 
 @pytest.mark.parametrize("event", [CLOSE, LOGOFF, SHUTDOWN])
 def test_a_closing_window_waits_for_complete_files(recorder: Recorder, event: int) -> None:
-    """Windows ends the process once the handler returns, and 5 s after the event in any case (microsoft/terminal,
-    doc/ConsoleCtrlEvent.md)."""
+    """Windows ends the process once the handler returns, and 5 s after the event in any case
+    (microsoft/terminal, doc/ConsoleCtrlEvent.md)."""
     assert recorder.events._on_event(event)
     assert recorder.calls == ["stop", ("hold", MAX_HOLD_S)]
     assert MAX_HOLD_S <= 4.5
@@ -77,7 +82,9 @@ def test_a_window_closed_after_ctrl_c_waits_too(recorder: Recorder, later_s: flo
 
 
 def test_a_command_that_stops_on_an_exception_gets_one(recorder: Recorder) -> None:
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a command that another test ran may have its own
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a command that another test ran may have its own
     recorder.events.listen()
     with pytest.raises(KeyboardInterrupt):
         recorder.events._on_event(CTRL_C)
@@ -85,7 +92,9 @@ def test_a_command_that_stops_on_an_exception_gets_one(recorder: Recorder) -> No
     assert recorder.calls == []
 
 
-def test_what_windows_refuses_is_a_warning(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_windows_refuses_is_a_warning(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def refuse(handler: object) -> None:
         raise OSError("refused")
 

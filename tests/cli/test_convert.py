@@ -19,15 +19,32 @@ COUNT = 60
 def home(singing_voice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder, with `voice.toml`, which names the singing voice."""
     monkeypatch.chdir(tmp_path)
-    lines = f"model = '{singing_voice}/voice.pth'", f"content = '{singing_voice}/content'", "device = 'cpu'"
+    lines = (
+        f"model = '{singing_voice}/voice.pth'",
+        f"content = '{singing_voice}/content'",
+        "device = 'cpu'",
+    )
     Path("voice.toml").write_text("[rvc]\n" + "\n".join(lines) + "\n")
     return tmp_path
 
 
 def test_a_configuration_names_the_voice_and_json_reports_each_file(home: Path, cli: Cli) -> None:
     write_sound(home / "talk.wav", spoken(0.5))
-    options = ("--pitch", "12", "--batch", "2", "--threads", "1", "--f0", "yin", "--profile", "--json")
-    code, out, err = cli("convert", "talk.wav", "gone.wav", "out", *options, "--config", "voice.toml")
+    options = (
+        "--pitch",
+        "12",
+        "--batch",
+        "2",
+        "--threads",
+        "1",
+        "--f0",
+        "yin",
+        "--profile",
+        "--json",
+    )
+    code, out, err = cli(
+        "convert", "talk.wav", "gone.wav", "out", *options, "--config", "voice.toml"
+    )
     assert code == 1
     missing, index = err.splitlines()  # the index is printed at the start, not again at the end
     assert missing == "multiverse: gone.wav: no such file or folder"
@@ -37,7 +54,12 @@ def test_a_configuration_names_the_voice_and_json_reports_each_file(home: Path, 
         (str(Path("out/talk.wav")), "converted"),
         (str(Path("out/gone.wav")), "failed"),
     ]
-    assert (report["device"], report["dtype"], report["pitch"], report["batch_size"]) == ("cpu", "float32", "yin", 2)
+    assert (report["device"], report["dtype"], report["pitch"], report["batch_size"]) == (
+        "cpu",
+        "float32",
+        "yin",
+        2,
+    )
     assert report["sound_s"] == pytest.approx(0.5) and report["rate_hz"] == 40_000
     assert Path(report["index"]).name == "voice.index"  # found beside the model, not named
     names = ["content", "retrieval", "pitch", "encode", "flow", "decode", "other"]
@@ -57,7 +79,11 @@ def test_no_voice_is_loaded_if_nothing_can_be_converted(home: Path, cli: Cli) ->
         "model       not loaded: there is nothing to convert",
     ]
     report = json.loads(cli(*command, "--json").out)
-    assert (report["device"], report["rate_hz"], [file["state"] for file in report["files"]]) == ("", 0, ["failed"] * 2)
+    assert (report["device"], report["rate_hz"], [file["state"] for file in report["files"]]) == (
+        "",
+        0,
+        ["failed"] * 2,
+    )
 
 
 def test_ctrl_c_keeps_the_files_that_are_done(home: Path, cli: Any, ctrl_c_when: Any) -> None:
@@ -88,7 +114,9 @@ def test_ctrl_c_keeps_the_files_that_are_done(home: Path, cli: Any, ctrl_c_when:
         ("talk.wav --model m.pth", 2, "talk.wav: is the input; name another output"),
     ],
 )
-def test_invalid_input_is_an_error_of_one_line(arguments: str, code: int, reason: str, home: Path, cli: Cli) -> None:
+def test_invalid_input_is_an_error_of_one_line(
+    arguments: str, code: int, reason: str, home: Path, cli: Cli
+) -> None:
     write_sound(home / "talk.wav", tone(0.1))
     answer, _, err = cli("convert", "talk.wav", *arguments.split())
     assert answer == code and err.startswith(f"multiverse: {reason}") and err.count("\n") == 1

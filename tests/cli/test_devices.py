@@ -14,7 +14,9 @@ from tests.support.ndi_network import NdiSender, use_loopback
 REPOSITORY = Path(__file__).parents[2]
 
 
-def test_pictures_of_other_programs_are_listed_as_the_camera_takes_them(require, tmp_path: Path) -> None:
+def test_pictures_of_other_programs_are_listed_as_the_camera_takes_them(
+    require, tmp_path: Path
+) -> None:
     require(find_spec("cyndilib"), "cyndilib")
     use_loopback(tmp_path)
     name = f"listed {os.getpid()}"
@@ -32,4 +34,6 @@ def test_pictures_of_other_programs_are_listed_as_the_camera_takes_them(require,
 
 def list_devices(*options: str) -> str:
     command = [sys.executable, "-m", "engine.cli.main", "devices", *options]
-    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        command, cwd=REPOSITORY, capture_output=True, text=True, check=True
+    ).stdout

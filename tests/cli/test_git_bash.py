@@ -16,11 +16,21 @@ GIT = {"MSYSTEM": "MINGW64", "SHELL": r"C:\Program Files\Git\usr\bin\bash.exe"}
         (GIT, "C:/Program Files/Git/layer/*/angle", "/layer/*/angle"),
         (GIT, "C:/Program Files/Git/layer/1/angle=45", "/layer/1/angle=45"),
         (GIT, "--set=C:/Program Files/Git/layer/1/angle=45", "--set=/layer/1/angle=45"),
-        ({**GIT, "SHELL": "", "EXEPATH": r"C:\Program Files\Git\bin"}, "C:/Program Files/Git/get", "/get"),
-        ({"MSYSTEM": "UCRT64", "SHELL": "C:/msys64/usr/bin/bash"}, "C:/msys64/master/fade", "/master/fade"),
+        (
+            {**GIT, "SHELL": "", "EXEPATH": r"C:\Program Files\Git\bin"},
+            "C:/Program Files/Git/get",
+            "/get",
+        ),
+        (
+            {"MSYSTEM": "UCRT64", "SHELL": "C:/msys64/usr/bin/bash"},
+            "C:/msys64/master/fade",
+            "/master/fade",
+        ),
     ],
 )
-def test_an_address_is_as_it_was_typed(environment: dict[str, str], argument: str, typed: str) -> None:
+def test_an_address_is_as_it_was_typed(
+    environment: dict[str, str], argument: str, typed: str
+) -> None:
     assert with_addresses(["osc", argument, "Prism"], environment) == ["osc", typed, "Prism"]
 
 
@@ -34,11 +44,15 @@ def test_an_address_is_as_it_was_typed(environment: dict[str, str], argument: st
         ({"MSYSTEM": "MINGW64"}, "C:/Program Files/Git/preset/load"),
     ],
 )
-def test_a_file_and_the_arguments_of_another_shell_stay(environment: dict[str, str], argument: str) -> None:
+def test_a_file_and_the_arguments_of_another_shell_stay(
+    environment: dict[str, str], argument: str
+) -> None:
     assert with_addresses([argument], environment) == [argument]
 
 
 def test_a_path_that_cannot_be_undone_names_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MSYSTEM", "MINGW64")
-    with pytest.raises(UsageError, match=r"^D:/x: an OSC address begins with /; .*MSYS_NO_PATHCONV=1 before"):
+    with pytest.raises(
+        UsageError, match=r"^D:/x: an OSC address begins with /; .*MSYS_NO_PATHCONV=1 before"
+    ):
         osc.send("D:/x")

@@ -1,4 +1,5 @@
-"""Options that are built from the fields of a job's dataclass, and from the tables of live models."""
+"""Options that are built from the fields of a job's dataclass, and from the tables of live
+models."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -38,7 +39,9 @@ def answer(*arguments: str) -> tuple[int, Any]:
     app, seen = typer.Typer(), []
 
     @job_options(Job, tables={Voice: {"pitch": OptionInfo(help="Semitones.")}})
-    def command(source: str, *, as_json: Annotated[bool, typer.Option("--json")] = False, **options: Any) -> None:
+    def command(
+        source: str, *, as_json: Annotated[bool, typer.Option("--json")] = False, **options: Any
+    ) -> None:
         seen.append((source, as_json, options))
 
     app.command()(command)
@@ -62,7 +65,9 @@ def test_a_range_that_cannot_be_read_is_refused_with_the_name_of_its_option(text
     app = typer.Typer()
     app.command()(job_options(Job)(lambda **options: None))
     result = CliRunner().invoke(app, ["--height", text])
-    assert isinstance(result.exception, UsageError) and str(result.exception).startswith("--height: ")
+    assert isinstance(result.exception, UsageError) and str(result.exception).startswith(
+        "--height: "
+    )
 
 
 # -- the live models of `multiverse run`
@@ -76,7 +81,9 @@ def test_options_on_the_command_line_are_settings_of_the_table_of_their_model() 
 
 def test_prompts_are_assigned_and_the_other_prompts_cleared() -> None:
     settings = build_settings(None, {"sam3.model": "model", "sam3.prompt": ("a cat", "a dog")}, [])
-    prompts = {f"/sam3/prompt/{n}": prompt for n, prompt in enumerate(("a cat", "a dog", "", ""), start=1)}
+    prompts = {
+        f"/sam3/prompt/{n}": prompt for n, prompt in enumerate(("a cat", "a dog", "", ""), start=1)
+    }
     assert settings.models["sam3"].model == "model" and settings.params == prompts
     with pytest.raises(UsageError, match="--sam3-prompt: at most 4"):
         build_settings(None, {"sam3.prompt": ("a",) * 5}, [])
@@ -85,5 +92,7 @@ def test_prompts_are_assigned_and_the_other_prompts_cleared() -> None:
 def test_an_option_without_its_model_is_refused_with_the_option_that_names_one() -> None:
     (voice,) = (entry for entry in live_models() if entry.name == "rvc")
     require_model(voice, {"rvc_output": "default"}, "alto.pth")
-    with pytest.raises(UsageError, match=r"^--rvc-output is for voice conversion: it needs --rvc MODEL\.pth$"):
+    with pytest.raises(
+        UsageError, match=r"^--rvc-output is for voice conversion: it needs --rvc MODEL\.pth$"
+    ):
         require_model(voice, {"rvc_output": "default"}, "")

@@ -47,9 +47,15 @@ def test_no_control_character_and_no_forged_line_reaches_the_terminal() -> None:
     written: list[str] = []
     with LogThread(written.append):
         logging.getLogger("test").warning("/sink/stop: %s", "X\x1b[31m\n12:00:00 forged")
-        logging.getLogger("test").warning("%d", "\x1b]0;title\x07\n")  # a wrong format is written as it is
-    assert [line.split(" ", 1)[1] for line in written[:1]] == [r"/sink/stop: X\x1b[31m\n12:00:00 forged"]
-    assert len(written) == 2 and not any(ord(character) < 32 for line in written for character in line)
+        logging.getLogger("test").warning(
+            "%d", "\x1b]0;title\x07\n"
+        )  # a wrong format is written as it is
+    assert [line.split(" ", 1)[1] for line in written[:1]] == [
+        r"/sink/stop: X\x1b[31m\n12:00:00 forged"
+    ]
+    assert len(written) == 2 and not any(
+        ord(character) < 32 for line in written for character in line
+    )
 
 
 def test_a_message_that_repeats_is_written_once_a_second_with_a_count() -> None:
@@ -79,7 +85,11 @@ def test_a_call_that_logs_nonsense_fails_in_no_thread() -> None:
         logging.getLogger("test").warning("%s", Foreign())
         logging.getLogger("test").warning("next")
     lines = [line.split(" ", 1)[1] for line in written if not line.endswith("were lost here)")]
-    assert lines[0] == "%(missing)s ('missing')" and lines[1].startswith("%d (%d format:") and lines[-1] == "next"
+    assert (
+        lines[0] == "%(missing)s ('missing')"
+        and lines[1].startswith("%d (%d format:")
+        and lines[-1] == "next"
+    )
     assert log.lost == 1
 
 

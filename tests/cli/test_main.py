@@ -35,7 +35,10 @@ def test_every_command_ends_on_sigterm_with_a_line(
     ("arguments", "line"),
     [
         ("vidoe in.mp4", "No such command 'vidoe'. Did you mean 'video', 'view'? (multiverse -h)"),
-        ("video a b --deinterlace both", "--deinterlace': 'both' is not one of 'field', 'frame' (multiverse video -h)"),
+        (
+            "video a b --deinterlace both",
+            "--deinterlace': 'both' is not one of 'field', 'frame' (multiverse video -h)",
+        ),
         (
             "video 1.png 2.png 3.png out.mp4",
             "unexpected extra argument(s) (3.png out.mp4); of many pictures name their",
@@ -47,7 +50,12 @@ def test_every_command_ends_on_sigterm_with_a_line(
 )
 def test_wrong_usage_is_one_line(arguments: str, line: str, cli: Cli) -> None:
     done = cli(*arguments.split())
-    assert done.code == 2 and line in done.err and done.err.startswith("multiverse: ") and done.err.count("\n") == 1
+    assert (
+        done.code == 2
+        and line in done.err
+        and done.err.startswith("multiverse: ")
+        and done.err.count("\n") == 1
+    )
 
 
 def test_a_signal_that_comes_before_a_run_can_be_stopped_stops_it_at_once(cli: Cli) -> None:
@@ -81,7 +89,10 @@ def test_what_an_error_leaves_behind_is_printed_below_it(cli: Cli) -> None:
 def test_output_on_a_full_disk_is_one_line(command: str) -> None:
     with open("/dev/full", "w") as full:
         ended = subprocess.run(
-            [sys.executable, "-P", "-m", "engine.cli.main", command], stdout=full, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-P", "-m", "engine.cli.main", command],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
         )
     line = "multiverse: standard output: cannot be written (No space left on device)\n"
     assert (ended.returncode, ended.stderr) == (1, line)

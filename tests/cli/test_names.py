@@ -43,7 +43,18 @@ def test_segment(home: Path, cli: Cli, seeing_sam3: Path) -> None:
     discs = [disc_picture(number) for number in range(2)]
     movie = write_movie(home / f"in{ODD}.mp4", discs, pixel_format="yuv420p10le")
     outputs = [f"out{ODD}.mp4", f"out{ODD}.json", f"masks{ODD}/"]
-    small = ["--prompt", "disc", "--resolution", "336", "--threads", "1", "--device", "cpu", "--mode", "image"]
+    small = [
+        "--prompt",
+        "disc",
+        "--resolution",
+        "336",
+        "--threads",
+        "1",
+        "--device",
+        "cpu",
+        "--mode",
+        "image",
+    ]
     options = [*small, "--model", seeing_sam3]
     code, out, err = cli("segment", movie, *outputs, *options, "--json")
     assert (code, err) == (0, f"multiverse: in{ESCAPED}.mp4: 10 bits a colour are reduced to 8\n")
@@ -58,8 +69,17 @@ def test_convert(home: Path, cli: Cli, singing_voice: Path) -> None:
     songs.mkdir()
     write_sound(home.parent / "song.wav", spoken(0.2)).rename(songs / f"song{ODD}.wav")
     write_sound(home.parent / "other.ogg", spoken(0.2)).rename(songs / "other.ogg")
-    voice = "--model", singing_voice / "voice.pth", "--content", singing_voice / "content", "--f0", "yin"
-    code, out, err = cli("convert", songs, f"out{ODD}/", *voice, "--device", "cpu", "--threads", "1")
+    voice = (
+        "--model",
+        singing_voice / "voice.pth",
+        "--content",
+        singing_voice / "content",
+        "--f0",
+        "yin",
+    )
+    code, out, err = cli(
+        "convert", songs, f"out{ODD}/", *voice, "--device", "cpu", "--threads", "1"
+    )
     assert (code, err) == (0, "multiverse: index: voice.index (it has the voice's name)\n")
     assert sorted(os.listdir(f"out{ODD}")) == ["other.ogg", f"song{ODD}.wav"]
     assert f"wrote       out{ESCAPED}/song{ESCAPED}.wav" in out.splitlines()
@@ -70,13 +90,21 @@ def test_sd_and_model_check(home: Path, cli: Cli, tiny_sd: Path) -> None:
     small = ["--size", "64x64", "--prompt", "sea", "--device", "cpu"]
     code, out, err = cli("sd", f"in{ODD}.png", f"new/out{ODD}.webp", *small, "--model", tiny_sd)
     assert code == 0 and err.startswith(f"SD: {tiny_sd}, lcm (") and err.count("\n") == 1
-    assert out.startswith(f"new/out{ESCAPED}.webp  (64x64") and os.listdir("new") == [f"out{ODD}.webp"]
+    assert out.startswith(f"new/out{ESCAPED}.webp  (64x64") and os.listdir("new") == [
+        f"out{ODD}.webp"
+    ]
     model = home / f"model{ODD}"
     model.symlink_to(tiny_sd)
-    for command in (["sd", f"in{ODD}.png", "new.png", *small, "--model", model], ["model", "check", model, "--json"]):
+    for command in (
+        ["sd", f"in{ODD}.png", "new.png", *small, "--model", model],
+        ["model", "check", model, "--json"],
+    ):
         code, out, err = cli(*command)
         assert code == 1 and err.count("\n") == 1
-        assert err.startswith("multiverse: ") and f"model{ESCAPED}: the path of a model must be UTF-8" in err
+        assert (
+            err.startswith("multiverse: ")
+            and f"model{ESCAPED}: the path of a model must be UTF-8" in err
+        )
 
 
 def test_video(home: Path, cli: Cli, tiny_sd: Path) -> None:

@@ -15,7 +15,14 @@ def test_a_qr_reader_decodes_the_address_from_the_terminal():
         "http://[fe80::1]:9001/",
     ]:
         lines = qr_text(url).splitlines()
-        assert len({len(line) for line in lines}) == 1 and len(lines[0]) <= 80 and len(lines) <= 24, url
+        assert (
+            len({len(line) for line in lines}) == 1 and len(lines[0]) <= 80 and len(lines) <= 24
+        ), url
         rows = [[HALVES[half][part] for half in line] for line in lines for part in (0, 1)]
-        picture = np.kron(np.pad(np.array(rows, np.uint8), 2, constant_values=1), np.ones((6, 6), np.uint8)) * 255
+        picture = (
+            np.kron(
+                np.pad(np.array(rows, np.uint8), 2, constant_values=1), np.ones((6, 6), np.uint8)
+            )
+            * 255
+        )
         assert cv2.QRCodeDetector().detectAndDecode(picture)[0] == url, url

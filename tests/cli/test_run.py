@@ -50,7 +50,9 @@ def song(tmp_path: Path) -> Path:
 
 
 def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*MULTIVERSE, "run", *arguments], capture_output=True, text=True, cwd=home, timeout=120)
+    return subprocess.run(
+        [*MULTIVERSE, "run", *arguments], capture_output=True, text=True, cwd=home, timeout=120
+    )
 
 
 def start(
@@ -85,7 +87,9 @@ def ring_files_of(pid: int) -> set[str]:
     return {path.name for path in Path("/dev/shm").glob(f"multiverse-{pid}-*")}
 
 
-def test_a_sound_file_becomes_a_recording_a_picture_and_a_summary(home: Path, song: Path, cli: Any) -> None:
+def test_a_sound_file_becomes_a_recording_a_picture_and_a_summary(
+    home: Path, song: Path, cli: Any
+) -> None:
     done = cli(
         "run", *SMALL, "--offline", "--audio", str(song), "--frames", "45",
         "--sink", f"record={home / 'out.mp4'}", "--sink", f"snapshot={home / 'out.png'}", "--json",
@@ -95,7 +99,10 @@ def test_a_sound_file_becomes_a_recording_a_picture_and_a_summary(home: Path, so
     assert summary["frames"] == 45
     assert summary["dropped"] == summary["late"] == 0
     assert set(summary["frame_ms"]) == {"p50", "p95", "p99", "max"}
-    assert [(sink["kind"], sink["frames"]) for sink in summary["sinks"]] == [("record", 45), ("snapshot", 1)]
+    assert [(sink["kind"], sink["frames"]) for sink in summary["sinks"]] == [
+        ("record", 45),
+        ("snapshot", 1),
+    ]
     assert pictures_in(home / "out.mp4") == 45
     with av.open(str(home / "out.mp4")) as container:
         seconds = sum(block.samples for block in container.decode(audio=0)) / 44_100
@@ -106,7 +113,8 @@ def test_a_sound_file_becomes_a_recording_a_picture_and_a_summary(home: Path, so
 @pytest.mark.only_on("linux", "darwin", reason="closes descriptors with a shell")
 @pytest.mark.parametrize("closed", [*in_long_form("2>&-"), "0<&- 1>&- 2>&-"])
 def test_without_standard_streams_it_runs_as_with_them(home: Path, closed: str) -> None:
-    """Daemons and launchers close them. The next opened files get their descriptors, and libraries print into them."""
+    """Daemons and launchers close them. The next opened files get their descriptors, and libraries
+    print into them."""
     command = [*MULTIVERSE, "run", *SMALL, "--offline", "--frames", "3", "--sink"]
     done = subprocess.run(
         ["sh", "-c", f'exec "$@" {closed}', "sh", *command, "record=out.mp4"],
@@ -118,7 +126,9 @@ def test_without_standard_streams_it_runs_as_with_them(home: Path, closed: str) 
     assert pictures_in(home / "out.mp4") == 3
 
 
-def test_offline_a_sound_file_is_rendered_to_its_end(home: Path, song: Path, cli: Any, monkeypatch: Any) -> None:
+def test_offline_a_sound_file_is_rendered_to_its_end(
+    home: Path, song: Path, cli: Any, monkeypatch: Any
+) -> None:
     monkeypatch.chdir(home)
     command = "run", *SMALL, "--offline", "--audio", song, "--sink", "record=out.mp4"
     done = cli(*command)
@@ -128,7 +138,10 @@ def test_offline_a_sound_file_is_rendered_to_its_end(home: Path, song: Path, cli
     assert wrote == f"wrote     out.mp4, 2.0 s, {(home / 'out.mp4').stat().st_size / 1e6:.1f} MB"
     assert pictures_in(home / "out.mp4") == 60
     refused = cli(*command, "--frames", "6")
-    assert "record: out.mp4: exists already; --overwrite replaces it" in refused.err and refused.code == 2
+    assert (
+        "record: out.mp4: exists already; --overwrite replaces it" in refused.err
+        and refused.code == 2
+    )
     replacing = cli(*command, "--frames", "6", "--overwrite").err
     assert re.search(r"wrote     out.mp4, 0.2 s, .* MB; replaced the one before\n", replacing)
     assert pictures_in(home / "out.mp4") == 6
@@ -164,19 +177,30 @@ def test_a_missing_folder_of_videos_or_music_is_reported(home: Path, cli: Cli) -
     folders = ("--films", home / "none", "--music", home / "gone", "--presets", home / "new")
     done = cli("run", *SMALL, "--fps", "30000/1001", "--audio", "demo", *RENDER.split(), *folders)
     assert done.code == 0 and " at 29.97 fps" in done.err
-    assert f"multiverse: --presets {home / 'new'}: is made with the first preset that is saved\n" in done.err
+    assert (
+        f"multiverse: --presets {home / 'new'}: is made with the first preset that is saved\n"
+        in done.err
+    )
     for option, name in (("--films", "none"), ("--music", "gone")):
-        assert f"multiverse: {option} {home / name}: no such folder; nothing of it is offered\n" in done.err
+        assert (
+            f"multiverse: {option} {home / name}: no such folder; nothing of it is offered\n"
+            in done.err
+        )
 
 
-def test_a_video_that_could_not_be_written_to_its_end_exits_with_1(cli: Cli, monkeypatch: Any) -> None:
+def test_a_video_that_could_not_be_written_to_its_end_exits_with_1(
+    cli: Cli, monkeypatch: Any
+) -> None:
     def fail(sink: object) -> None:
         raise SinkError("the disk is full")
 
     monkeypatch.setattr("engine.sinks.null.NullSink.close", fail)
     done = cli("run", *SMALL, "--audio", "demo", *RENDER.split())
     assert done.code == 1
-    assert done.err.splitlines()[-1] == "multiverse: null Multiverse is not complete: null: the disk is full"
+    assert (
+        done.err.splitlines()[-1]
+        == "multiverse: null Multiverse is not complete: null: the disk is full"
+    )
 
 
 @needs("OpenGL")
@@ -192,19 +216,35 @@ def test_a_video_that_begins_without_its_shader_ends(cli: Cli) -> None:
 
 def test_without_a_terminal_it_prints_its_choices_and_how_to_stop(home: Path) -> None:
     """The first line before the engine is loaded."""
-    arguments = [*SMALL, "--audio", "demo", "--osc", "127.0.0.1:0", "--web", "127.0.0.1:0", "--seconds", "0.3"]
+    arguments = [
+        *SMALL,
+        "--audio",
+        "demo",
+        "--osc",
+        "127.0.0.1:0",
+        "--web",
+        "127.0.0.1:0",
+        "--seconds",
+        "0.3",
+    ]
     arguments += ["--sink", f"shared={home.name}"]  # Spout needs a driver that shares textures
     command = [sys.executable, "-X", "importtime", *MULTIVERSE[1:], "run", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, cwd=home, timeout=120)
     assert done.returncode == 0, done.stderr
     seen = done.stderr.splitlines()
-    lines = [line for line in seen if not re.match(r"import time:|\d\d:\d\d:\d\d ", line)]  # a busy machine warns, too
+    lines = [
+        line for line in seen if not re.match(r"import time:|\d\d:\d\d:\d\d ", line)
+    ]  # a busy machine warns, too
     labels = ["starting", "picture", "sound", "sink", "osc", "page", "running;", "frames"]
     assert [line.split()[0] for line in lines] == labels
     assert lines[-2] == "running; stop with Ctrl-C or --seconds N"
-    assert re.fullmatch(r"frames    \d+ of 160x90 in [\d.]+ s, [\d.]+ per second; \d+ late, \d+ dropped", lines[-1])
+    assert re.fullmatch(
+        r"frames    \d+ of 160x90 in [\d.]+ s, [\d.]+ per second; \d+ late, \d+ dropped", lines[-1]
+    )
     imported = {line.rpartition("|")[2].strip(): number for number, line in enumerate(seen)}
-    assert seen.index(lines[0]) < min(imported[module] for module in ("engine.app", "moderngl", "engine.frame_loop"))
+    assert seen.index(lines[0]) < min(
+        imported[module] for module in ("engine.app", "moderngl", "engine.frame_loop")
+    )
     others = {"engine.dataset.cli.command", "engine.cli.convert"}
     assert not others & set(imported), "other commands are half of its start"
 
@@ -222,7 +262,17 @@ def end_cleanly(process: subprocess.Popen[str], number: signal.Signals, recordin
 @pytest.mark.only_on("linux", reason="nohup and signals between processes, which Windows lacks")
 def test_nohup_stays_nohup_and_ctrl_c_ends_it_cleanly(home: Path, wait_for: Callable) -> None:
     """SIGTERM, too: it ends the test of presets."""
-    arguments = [*SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "shared=nohup"]
+    arguments = [
+        *SMALL,
+        "--audio",
+        "demo",
+        "--osc",
+        "off",
+        "--web",
+        "off",
+        "--sink",
+        "shared=nohup",
+    ]
     process = start(home, *arguments, "--sink", "record=out.mp4", before=("nohup",))
     wait_until_running(process)
     reader = FrameRing.open("nohup")
@@ -233,24 +283,64 @@ def test_nohup_stays_nohup_and_ctrl_c_ends_it_cleanly(home: Path, wait_for: Call
     end_cleanly(process, signal.SIGINT, home / "out.mp4")
 
 
-@pytest.mark.only_on("linux", reason="on Windows shared memory ends with the last process that has it open")
+@pytest.mark.only_on(
+    "linux", reason="on Windows shared memory ends with the last process that has it open"
+)
 def test_leftovers_of_a_killed_engine_are_removed_by_the_next_one(home: Path, cli: Cli) -> None:
-    # In its own process group, to be killed together with Python's resource tracker, which would clean up after it.
+    # In its own process group, to be killed together with Python's resource tracker, which would
+    # clean up after it.
     process = start(
-        home, *SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "shared", start_new_session=True
+        home,
+        *SMALL,
+        "--audio",
+        "demo",
+        "--osc",
+        "off",
+        "--web",
+        "off",
+        "--sink",
+        "shared",
+        start_new_session=True,
     )
     wait_until_running(process)
     assert ring_files_of(process.pid)
     os.killpg(process.pid, signal.SIGKILL)  # the next engine may be that of a test beside this one
     process.communicate(timeout=120)
-    done = cli("run", *SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "null", "--frames", "1")
+    done = cli(
+        "run",
+        *SMALL,
+        "--audio",
+        "demo",
+        "--osc",
+        "off",
+        "--web",
+        "off",
+        "--sink",
+        "null",
+        "--frames",
+        "1",
+    )
     assert done.code == 0, done.err
     assert ring_files_of(process.pid) == set()
 
 
-def test_a_run_resumes_with_the_last_values(home: Path, cli: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_resumes_with_the_last_values(
+    home: Path, cli: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(home)
-    common = [*SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "null", "--frames", "2"]
+    common = [
+        *SMALL,
+        "--audio",
+        "demo",
+        "--osc",
+        "off",
+        "--web",
+        "off",
+        "--sink",
+        "null",
+        "--frames",
+        "2",
+    ]
     assert cli("run", *common, "--set", "/layer/3/curve=0.625").code == 0
     done = cli("run", *common, "--resume", "--sink", "snapshot=out.png", "--json")
     assert done.code == 0, done.err
@@ -287,7 +377,11 @@ def assert_one_clear_line(name: str, code: int, err: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=needs("PortAudio") if "device" in name else ()) for name in BAD_STARTS]
+    "name",
+    [
+        pytest.param(name, marks=needs("PortAudio") if "device" in name else ())
+        for name in BAD_STARTS
+    ],
 )
 def test_a_bad_start_is_one_clear_line_and_no_thread_keeps_running(
     bad_files: Path,
@@ -298,14 +392,21 @@ def test_a_bad_start_is_one_clear_line_and_no_thread_keeps_running(
     wait_for: Callable[..., object],
 ) -> None:
     monkeypatch.chdir(bad_files)
-    monkeypatch.setattr("engine.system.closing.Closing.__init__.__kwdefaults__", {"max_s": 60.0})  # a busy machine
+    monkeypatch.setattr(
+        "engine.system.closing.Closing.__init__.__kwdefaults__", {"max_s": 60.0}
+    )  # a busy machine
     before = set(threading.enumerate())
     done = cli("run", *bad_start(name))
     assert_one_clear_line(name, done.code, done.err)
-    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []  # lines, not log records
-    # A closed disk store does not wait for its threads, which a dead disk would hold: they end by themselves.
-    # The process keeps one that hears signals.
-    wait_for(lambda: {each.name for each in set(threading.enumerate()) - before} <= {"signals"}, "the threads to end")
+    assert [
+        record for record in caplog.records if record.levelno >= logging.WARNING
+    ] == []  # lines, not log records
+    # A closed disk store does not wait for its threads, which a dead disk would hold: they end by
+    # themselves. The process keeps one that hears signals.
+    wait_for(
+        lambda: {each.name for each in set(threading.enumerate()) - before} <= {"signals"},
+        "the threads to end",
+    )
 
 
 def test_a_bad_start_ends_the_process(bad_files: Path) -> None:
@@ -318,7 +419,9 @@ REFUSED = cases_of(__file__)["refused"]
 
 
 @pytest.mark.parametrize(("arguments", "reason"), REFUSED.items())
-def test_conflicting_options_are_refused_with_the_way_out(arguments: str, reason: str, cli: Cli) -> None:
+def test_conflicting_options_are_refused_with_the_way_out(
+    arguments: str, reason: str, cli: Cli
+) -> None:
     done = cli("run", *SMALL, *arguments.split())
     assert (done.code, done.out) == (2, "") and reason in done.err
 
@@ -343,13 +446,27 @@ def stopped_terminal() -> tuple[int, int]:
     return screen, end
 
 
-@pytest.mark.only_on("linux", "darwin", reason="fills a pipe without blocking, which Python 3.11 cannot on Windows")
+@pytest.mark.only_on(
+    "linux", "darwin", reason="fills a pipe without blocking, which Python 3.11 cannot on Windows"
+)
 @pytest.mark.parametrize("blocked", [full_pipe, stopped_terminal])
 def test_a_blocked_terminal_stops_neither_the_picture_nor_the_exit(
     home: Path, blocked: Callable[[], tuple[int, int]]
 ) -> None:
     unread, stderr = blocked()
-    arguments = [*SMALL, "--audio", "demo", "--osc", "off", "--web", "off", "--sink", "record=x.mp4", "--frames", "10"]
+    arguments = [
+        *SMALL,
+        "--audio",
+        "demo",
+        "--osc",
+        "off",
+        "--web",
+        "off",
+        "--sink",
+        "record=x.mp4",
+        "--frames",
+        "10",
+    ]
     done = subprocess.run([*MULTIVERSE, "run", *arguments], stderr=stderr, cwd=home, timeout=120)
     os.close(unread)  # first: closing the other end of a terminal waits for what is unread
     os.close(stderr)
@@ -357,10 +474,15 @@ def test_a_blocked_terminal_stops_neither_the_picture_nor_the_exit(
     assert pictures_in(home / "x.mp4") == 10
 
 
-@pytest.mark.only_on("linux", "darwin", reason="fills a pipe without blocking, which Python 3.11 cannot on Windows")
+@pytest.mark.only_on(
+    "linux", "darwin", reason="fills a pipe without blocking, which Python 3.11 cannot on Windows"
+)
 def test_a_run_whose_renderer_stands_leaves_a_blocked_terminal(home: Path) -> None:
     unread, stderr = full_pipe()
-    program = "from engine.cli import run, standard_streams; standard_streams.MAX_BLOCKED_S = 0.0; run._leave()"
+    program = (
+        "from engine.cli import run, standard_streams; standard_streams.MAX_BLOCKED_S = "
+        "0.0; run._leave()"
+    )
     done = subprocess.run([sys.executable, "-c", program], stderr=stderr, timeout=120)
     os.close(unread)
     os.close(stderr)
@@ -368,7 +490,9 @@ def test_a_run_whose_renderer_stands_leaves_a_blocked_terminal(home: Path) -> No
 
 
 @pytest.mark.only_on("linux", reason="ends a process by SIGTERM and looks into /dev/shm")
-def test_a_preset_is_saved_and_loaded_until_sigterm_ends_the_run_cleanly(home: Path, free_port: Any, cli: Any) -> None:
+def test_a_preset_is_saved_and_loaded_until_sigterm_ends_the_run_cleanly(
+    home: Path, free_port: Any, cli: Any
+) -> None:
     to = "--to", f"127.0.0.1:{free_port()}"
     sinks = ["--sink", "shared", "--sink", "record=out.mp4"]
     process = start(home, *SMALL, "--audio", "demo", "--osc", to[1], "--web", "off", *sinks)
@@ -381,13 +505,20 @@ def test_a_preset_is_saved_and_loaded_until_sigterm_ends_the_run_cleanly(home: P
 
     multiverse("osc", "send", "/layer/1/curve", "0.5")
     multiverse("preset", "save", "evening")
-    for command, end in (("load evening", ""), ("load evening 0.2", " evening\n"), ("glide evening 0.2", " evening\n")):
+    for command, end in (
+        ("load evening", ""),
+        ("load evening 0.2", " evening\n"),
+        ("glide evening 0.2", " evening\n"),
+    ):
         multiverse("osc", "send", "/layer/1/curve", "0.0")
         assert multiverse("preset", *command.split()).endswith(end)
         assert "/layer/1/curve 0.5" in multiverse("osc", "send", "/get", "/layer/1/curve", "--wait")
     kind, system = ("spout", "Windows") if sys.platform == "darwin" else ("syphon", "macOS")
     switched = cli("osc", "send", f"/sink/{kind}/enable", "1", *to)
-    assert (switched.code, switched.out) == (1, f"/fail /sink/{kind}/enable {kind}: unavailable (needs {system})\n")
+    assert (switched.code, switched.out) == (
+        1,
+        f"/fail /sink/{kind}/enable {kind}: unavailable (needs {system})\n",
+    )
     unknown = cli("preset", "load", "evning", *to)
     assert unknown.code == 1 and "(nearest: evening; known: " in unknown.out
     refused = cli("preset", "load", "evening", "3601", *to)
@@ -399,18 +530,29 @@ def test_a_preset_is_saved_and_loaded_until_sigterm_ends_the_run_cleanly(home: P
 # -- options as settings
 
 
-def test_lan_opens_everything_to_the_local_network_and_to_nothing_else(tmp_path: Path, monkeypatch: Any) -> None:
+def test_lan_opens_everything_to_the_local_network_and_to_nothing_else(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
     from ipaddress import ip_network
 
     show = tmp_path / "show.toml"
     show.write_text('web = "127.0.0.1:7000"\n[osc]\nlisten = "127.0.0.1:7001"\n')
     alone = build_settings(show, {}, [])
-    assert (alone.web, alone.osc.listen, alone.announce) == ("127.0.0.1:7000", "127.0.0.1:7001", False)
+    assert (alone.web, alone.osc.listen, alone.announce) == (
+        "127.0.0.1:7000",
+        "127.0.0.1:7001",
+        False,
+    )
     opened = build_settings(show, {}, [], is_open_to_lan=True)
-    assert (opened.web, opened.osc.listen, opened.announce) == ("0.0.0.0:9001", "0.0.0.0:9000", True)
+    assert (opened.web, opened.osc.listen, opened.announce) == (
+        "0.0.0.0:9001",
+        "0.0.0.0:9000",
+        True,
+    )
     assert "192.168.0.0/16" in opened.osc.allow and "0.0.0.0/0" not in opened.osc.allow
     monkeypatch.setattr(
-        "engine.system.network_interfaces.own_networks", lambda: (ip_network("2.0.0.0/8"), ip_network("10.0.0.0/24"))
+        "engine.system.network_interfaces.own_networks",
+        lambda: (ip_network("2.0.0.0/8"), ip_network("10.0.0.0/24")),
     )
     on_artnet = build_settings(show, {}, [], is_open_to_lan=True)
     assert set(on_artnet.osc.allow) - set(opened.osc.allow) <= {"2.0.0.0/8", "10.0.0.0/24"}
@@ -419,8 +561,12 @@ def test_lan_opens_everything_to_the_local_network_and_to_nothing_else(tmp_path:
         reason = f"--web {host}:80 is local only; for the network, use --web 0.0.0.0:80"
         with pytest.raises(UsageError, match=re.escape(reason)):
             build_settings(show, {"web": f"{host}:80"}, [], is_open_to_lan=True)
-    assert build_settings(show, {"osc.allow": ["10.0.0.7"]}, [], is_open_to_lan=True).osc.allow == ("10.0.0.7",)
-    chosen = build_settings(show, {"web": "0.0.0.0:80", "web_token": "opensesame"}, [], is_open_to_lan=True)
+    assert build_settings(show, {"osc.allow": ["10.0.0.7"]}, [], is_open_to_lan=True).osc.allow == (
+        "10.0.0.7",
+    )
+    chosen = build_settings(
+        show, {"web": "0.0.0.0:80", "web_token": "opensesame"}, [], is_open_to_lan=True
+    )
     assert (chosen.web, chosen.web_token) == ("0.0.0.0:80", "opensesame")
 
 
@@ -430,14 +576,26 @@ def test_a_voice_from_the_command_line_does_not_use_the_configured_index(home: P
     assert build_settings(show, {}, []).models["rvc"].index == "alto.index"
     assert build_settings(show, {"rvc.model": "alto.pth"}, []).models["rvc"].index == "alto.index"
     assert build_settings(show, {"rvc.model": "bass.pth"}, []).models["rvc"].index == ""
-    assert build_settings(show, {"rvc.model": "bass.pth", "rvc.index": "b.index"}, []).models["rvc"].index == "b.index"
+    assert (
+        build_settings(show, {"rvc.model": "bass.pth", "rvc.index": "b.index"}, [])
+        .models["rvc"]
+        .index
+        == "b.index"
+    )
     show.write_text('[rvc]\nmodel = "alto.pth"\nindex = "none"\n')
     assert build_settings(show, {"rvc.model": "bass.pth"}, []).models["rvc"].index == "none"
 
 
 def test_set_takes_words_for_switches_and_patterns() -> None:
-    params = build_settings(None, {}, ["/layer/[12]/mute=on", "/layer/1/angle=-45", "/sd/prompt=a=b"]).params
-    assert params == {"/layer/1/mute": 1, "/layer/2/mute": 1, "/layer/1/angle": -45, "/sd/prompt": "a=b"}
+    params = build_settings(
+        None, {}, ["/layer/[12]/mute=on", "/layer/1/angle=-45", "/sd/prompt=a=b"]
+    ).params
+    assert params == {
+        "/layer/1/mute": 1,
+        "/layer/2/mute": 1,
+        "/layer/1/angle": -45,
+        "/sd/prompt": "a=b",
+    }
 
 
 def test_offline_the_sinks_of_a_configuration_file_are_kept_and_no_others(tmp_path: Path) -> None:
@@ -454,7 +612,11 @@ def test_a_video_without_an_end_is_refused() -> None:
 
 
 def test_only_a_size_that_nobody_chose_may_become_smaller_in_software() -> None:
-    ways: list[tuple[dict[str, Any], list[str]]] = [({}, []), ({"width": 640}, []), ({}, ["/engine/height=90"])]
+    ways: list[tuple[dict[str, Any], list[str]]] = [
+        ({}, []),
+        ({"width": 640}, []),
+        ({}, ["/engine/height=90"]),
+    ]
     assert [build_settings(None, *way).is_size_free for way in ways] == [True, False, False]
 
 
@@ -462,5 +624,16 @@ def test_a_window_is_a_sink_on_the_named_display_or_alone() -> None:
     assert [window_sink(text) for text in ("", "HDMI", "sd:2", "2:HDMI", "DP:1")] == [
         *("window=", "window=HDMI", "sd:window=2", "2:window=HDMI", "window=DP:1")
     ]
-    assert with_window_argument(["run", "--window", "--fullscreen"]) == ["run", "--window", "", "--fullscreen"]
-    assert with_window_argument(["run", "--window", "2", "--window"]) == ["run", "--window", "2", "--window", ""]
+    assert with_window_argument(["run", "--window", "--fullscreen"]) == [
+        "run",
+        "--window",
+        "",
+        "--fullscreen",
+    ]
+    assert with_window_argument(["run", "--window", "2", "--window"]) == [
+        "run",
+        "--window",
+        "2",
+        "--window",
+        "",
+    ]

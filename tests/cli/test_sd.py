@@ -28,27 +28,54 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_sd_paints_the_same_picture_as_the_library(home: Path, cli: Any, tiny_sd: Path, tmp_path: Path) -> None:
+def test_sd_paints_the_same_picture_as_the_library(
+    home: Path, cli: Any, tiny_sd: Path, tmp_path: Path
+) -> None:
     (tmp_path / "out.png").write_text("of before")
-    done = cli("sd", "in.png", "out.png", *SMALL, "--model", tiny_sd, "--seed", "3", "--overwrite", "--json")
+    done = cli(
+        "sd",
+        "in.png",
+        "out.png",
+        *SMALL,
+        "--model",
+        tiny_sd,
+        "--seed",
+        "3",
+        "--overwrite",
+        "--json",
+    )
     assert (done.code, done.err) == (0, "")
     report = json.loads(done.out)
-    assert (report["width"], report["height"], report["seed"], report["sampler"]) == (128, 64, 3, "lcm")
+    assert (report["width"], report["height"], report["seed"], report["sampler"]) == (
+        128,
+        64,
+        3,
+        "lcm",
+    )
     assert (report["steps_asked"], report["steps"]) == (4, 2)
-    assert np.array_equal(np.asarray(Image.open(tmp_path / "out.png")), painted(tiny_sd, tmp_path / "in.png"))
+    assert np.array_equal(
+        np.asarray(Image.open(tmp_path / "out.png")), painted(tiny_sd, tmp_path / "in.png")
+    )
     with Image.open("out.png") as picture:
         parameters = picture.info["parameters"]
     assert parameters.startswith("sea\nSteps: 4, Sampler: lcm, CFG scale: ")
-    values = "Seed: 3, Size: 128x64, Model: sd, Denoising strength: 0.5, Precision: float32, Version: multiverse "
+    values = (
+        "Seed: 3, Size: 128x64, Model: sd, Denoising strength: 0.5, Precision: float32, "
+        "Version: multiverse "
+    )
     assert f", {values}" in parameters
     assert str(tiny_sd.parent) not in parameters
-    done = cli("sd", "in.png", "plain.png", *SMALL, "--model", tiny_sd, "--seed", "3", "--no-metadata")
+    done = cli(
+        "sd", "in.png", "plain.png", *SMALL, "--model", tiny_sd, "--seed", "3", "--no-metadata"
+    )
     with Image.open("plain.png") as picture:
         assert (done.code, picture.info) == (0, {})
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["in.png", "out.png", "plain.png"]
 
 
-def test_the_sampler_and_an_option_without_effect_are_reported(home: Path, cli: Cli, tiny_sd: Path) -> None:
+def test_the_sampler_and_an_option_without_effect_are_reported(
+    home: Path, cli: Cli, tiny_sd: Path
+) -> None:
     options = ["--model", tiny_sd, "--sampler", "lightning", "--negative", "fog", "--overwrite"]
     code, _, err = cli("sd", "in.png", "out.png", *SMALL, *options)
     assert code == 0
@@ -58,7 +85,11 @@ def test_the_sampler_and_an_option_without_effect_are_reported(home: Path, cli: 
     assert second == "multiverse: --negative: has no effect: it needs a guidance above 1"
     more = [*options, "--guidance", "1.5", "--prediction", "v", "--json"]
     report = json.loads(cli("sd", "in.png", "out.png", *SMALL, *more).out)
-    assert (report["sampler"], report["sampler_reason"], report["guidance"]) == ("lightning", "asked for", 1.5)
+    assert (report["sampler"], report["sampler_reason"], report["guidance"]) == (
+        "lightning",
+        "asked for",
+        1.5,
+    )
     assert not any("no effect" in note for note in report["notes"])
     assert (report["prediction_type"], report["prediction_reason"]) == ("v_prediction", "asked for")
 
@@ -70,9 +101,14 @@ def test_a_picture_has_the_size_and_seed_that_video_would_give_it(
     monkeypatch.setattr("engine.cli.sd.MAX_OWN_SIDE_PX", 120)
     job = VideoJob(source="", output="", painting=Painting(spec=ModelSpec(model="m"), prompt=""))
     large = "in.png is larger than 120 px: painted at 120x64; --size sets another"
-    for size, expected, notes in (((100, 77), job.size_for(100, 77), []), ((480, 200), (120, 64), [large])):
+    for size, expected, notes in (
+        ((100, 77), job.size_for(100, 77), []),
+        ((480, 200), (120, 64), [large]),
+    ):
         Image.new("RGB", size, (200, 90, 30)).save("in.png")
-        done = cli("sd", "in.png", "out.png", *SMALL[2:], "--model", tiny_sd, "--overwrite", "--json")
+        done = cli(
+            "sd", "in.png", "out.png", *SMALL[2:], "--model", tiny_sd, "--overwrite", "--json"
+        )
         report = json.loads(done.out)
         assert (report["width"], report["height"]) == expected
         assert [note for note in report["notes"] if "in.png" in note] == notes
@@ -87,13 +123,18 @@ def painted(model: Path, image: Path) -> np.ndarray:
     from engine.models.sd.single import paint
 
     options = {"prompt": "sea", "steps": 4, "strength": 0.5, "seed": 3, "width": 128, "height": 64}
-    return paint(load(ModelSpec(model=str(model)), "cpu", "float32"), np.array(Image.open(image)), **options)
+    return paint(
+        load(ModelSpec(model=str(model)), "cpu", "float32"), np.array(Image.open(image)), **options
+    )
 
 
-def test_a_configuration_sets_model_and_options(home: Path, cli: Cli, tiny_sd: Path, tiny_models: TinyModels) -> None:
+def test_a_configuration_sets_model_and_options(
+    home: Path, cli: Cli, tiny_sd: Path, tiny_models: TinyModels
+) -> None:
     lora, controlnet = tiny_models.lora(tiny_sd), tiny_models.controlnet(tiny_sd)
     (home / "show.toml").write_text(
-        f"[sd]\nmodel = '{tiny_sd}'\ncontrolnets = ['{controlnet}']\n[[sd.loras]]\npath = '{lora}'\n"
+        f"[sd]\nmodel = '{tiny_sd}'\ncontrolnets = ['{controlnet}']\n[[sd.loras]]\npath = "
+        f"'{lora}'\n"
     )
     code, out, err = cli("sd", "in.png", "configured.jpg", *SMALL, "--config", "show.toml")
     assert code == 0 and err.startswith(f"SD: {tiny_sd}, lcm (") and err.count("\n") == 1

@@ -1,4 +1,5 @@
-"""Names in any script: printed to files and pipes, also in a code page of Windows, and read from child processes."""
+"""Names in any script: printed to files and pipes, also in a code page of Windows, and read from
+child processes."""
 
 import ast
 import os
@@ -20,7 +21,9 @@ from tests.dataset.checking.folders import write_dataset
 
 ENGINE = Path(__file__).parents[2] / "engine"
 NIGHT = "桜の夜"
-MAY_BE_TEXT = re.compile(r"read_text\(|write_text\(|TextIOWrapper\(|fdopen\(|text=|universal_newlines|(?<![.\w])open\(")
+MAY_BE_TEXT = re.compile(
+    r"read_text\(|write_text\(|TextIOWrapper\(|fdopen\(|text=|universal_newlines|(?<![.\w])open\("
+)
 DEVICES = ["Mikrofon", "Динамики (Realtek)", "麦克风", "Kopfhörer"]
 
 
@@ -52,11 +55,14 @@ def test_names_are_printed_in_utf8_or_in_the_encoding_that_the_user_has_chosen(
     assert (b"\\u685c\\u306e\\u591c" if chosen else NIGHT.encode()) in out
 
 
-def test_no_device_name_hides_later_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: Callable) -> None:
+def test_no_device_name_hides_later_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: Callable
+) -> None:
     """The listing program, with a fake sounddevice module."""
     listed = [{"name": name, "hostapi": 0} for name in DEVICES]
     (tmp_path / "sounddevice.py").write_text(
-        f'def query_hostapis(): return [{{"name": "Windows WASAPI", "devices": {[*range(len(listed))]}}}]\n'
+        'def query_hostapis(): return [{"name": "Windows WASAPI", "devices": '
+        f"{[*range(len(listed))]}}}]\n"
         f"def query_devices(index): return {listed!r}[index]\n",
         encoding="utf-8",
     )
@@ -83,7 +89,9 @@ def enumerate_input_devices(format_name):
     assert [camera.name for camera in list_through_ffmpeg("dshow")] == DEVICES
 
 
-def test_driver_output_in_the_code_page_breaks_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_driver_output_in_the_code_page_breaks_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "av.py").write_text(
         """import os
 os.write(1, "Gerät gefunden\\n".encode("cp1252"))
@@ -95,14 +103,24 @@ class Codec:
         encoding="utf-8",
     )
     monkeypatch.syspath_prepend(tmp_path)
-    assert Probe("encoders").read().values == {"h264": ["h264_mf"], "has_aac": False, "ten_bits": []}
+    assert Probe("encoders").read().values == {
+        "h264": ["h264_mf"],
+        "has_aac": False,
+        "ten_bits": [],
+    }
 
 
 def test_children_open_files_as_utf_8_too() -> None:
     """Libraries open vocabularies and tables without naming an encoding."""
     program = "print(open(0, encoding=None).encoding.lower())"
     environment = {**os.environ, "LC_ALL": "C.UTF-8", **utf8_environment()}
-    done = subprocess.run([sys.executable, "-c", program], env=environment, input=b"", capture_output=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment,
+        input=b"",
+        capture_output=True,
+        timeout=120,
+    )
     assert done.stdout.split() == [b"utf-8"]
 
 
@@ -128,7 +146,11 @@ def _is_text_without_encoding(call: ast.Call) -> bool:
     if name in ("run", "Popen", "check_output"):
         return "text" in keywords or "universal_newlines" in keywords
     if name == "open" and isinstance(call.func, ast.Name):
-        modes = [each.value for each in (*call.args[1:2], keywords.get("mode")) if isinstance(each, ast.Constant)]
+        modes = [
+            each.value
+            for each in (*call.args[1:2], keywords.get("mode"))
+            if isinstance(each, ast.Constant)
+        ]
         return not any("b" in str(mode) for mode in modes)
     return False
 

@@ -17,7 +17,9 @@ from tests.cli.conftest import Cli
 from tests.jobs.segment.disc_movie import disc_picture, pictures_of, write_movie
 
 STARTS_OVER = "starts over: too few pictures to continue from"
-COUNT = 24  # of four steps each: long enough for another thread to interrupt, even on a busy machine
+COUNT = (
+    24  # of four steps each: long enough for another thread to interrupt, even on a busy machine
+)
 QUICK = ["--prompt", "glass", "--steps", "2", "--cfg", "1", "--device", "cpu", "--threads", "1"]
 Run = Cli
 
@@ -36,10 +38,16 @@ def run(home: Path, cli: Cli) -> Run:
     return partial(cli, "video")
 
 
-def test_a_video_is_painted_and_the_last_line_is_the_originals(run: Run, tiny_sd: Path, home: Path) -> None:
-    code, out, err = run("in.mp4", "out.mp4", *QUICK, "--model", tiny_sd, "--batch", "4", "--every", "2")
+def test_a_video_is_painted_and_the_last_line_is_the_originals(
+    run: Run, tiny_sd: Path, home: Path
+) -> None:
+    code, out, err = run(
+        "in.mp4", "out.mp4", *QUICK, "--model", tiny_sd, "--batch", "4", "--every", "2"
+    )
     assert code == 0
-    chosen = "lcm (the scheduler's configuration: LCMScheduler), epsilon (the scheduler's configuration)"
+    chosen = (
+        "lcm (the scheduler's configuration: LCMScheduler), epsilon (the scheduler's configuration)"
+    )
     assert err == f"SD: {tiny_sd}, {chosen}, 2 steps, cfg 1\n"
     assert len(pictures_of(home / "out.mp4")) == 5
     lines = out.splitlines()
@@ -49,11 +57,15 @@ def test_a_video_is_painted_and_the_last_line_is_the_originals(run: Run, tiny_sd
     ]
     assert "pictures  10 read: 5 painted, 5 skipped" in lines
     assert "stages    fused" in lines and "wrote     out.mp4" in lines
-    assert re.fullmatch(r"done: time=\d+\.\d{3} frames=5 fps=\d+\.\d{3} its=\d+\.\d{3} evals=\d+\.\d{3}", lines[-1])
+    assert re.fullmatch(
+        r"done: time=\d+\.\d{3} frames=5 fps=\d+\.\d{3} its=\d+\.\d{3} evals=\d+\.\d{3}", lines[-1]
+    )
     assert sorted(path.name for path in home.iterdir()) == ["in.mp4", "out.mp4"]
 
 
-def test_json_lines_report_progress_and_the_last_one_the_result(run: Run, tiny_sd: Path, home: Path) -> None:
+def test_json_lines_report_progress_and_the_last_one_the_result(
+    run: Run, tiny_sd: Path, home: Path
+) -> None:
     (home / "show.toml").write_text(f"[sd]\nmodel = '{tiny_sd}'\ndevice = 'cpu'\n")
     named = ("--input", "in.mp4", "-o", "frames/", "--config", "show.toml")
     code, out, err = run(*named, *QUICK, "--scale", "1.1", "--frames", "3", "--json", "--debug")
@@ -63,16 +75,25 @@ def test_json_lines_report_progress_and_the_last_one_the_result(run: Run, tiny_s
     assert events[0]["state"] == "loading" and set(events[0]["stage_seconds"]) == {"load"}
     report = events[-1]
     assert (report["read"], report["painted"], report["unpainted"]) == (3, 3, 0)
-    assert (report["width"], report["height"], report["stages"], report["device"]) == (104, 72, "fused", "cpu")
+    assert (report["width"], report["height"], report["stages"], report["device"]) == (
+        104,
+        72,
+        "fused",
+        "cpu",
+    )
     assert list(report["times"]) == ["read", "encode", "process", "decode", "save"]
-    assert (report["sampler"], report["prediction_type"]) == ("lcm", "epsilon") and "LCM" in report["sampler_reason"]
+    assert (report["sampler"], report["prediction_type"]) == ("lcm", "epsilon") and "LCM" in report[
+        "sampler_reason"
+    ]
     assert {"fps", "its", "evals", "seconds", "load_s", "peak_memory_mb", "notes"} < set(report)
     assert [read_still(path).shape for path in (home / "frames").iterdir()] == [(72, 104, 3)] * 3
     assert re.match(r"progress: loading 0 \| load \d+\.\d s\n", err)
     assert err.count("\n") >= len(events) - 1
 
 
-def test_ctrl_c_keeps_a_video_and_resume_makes_it_whole(run: Run, ctrl_c_when: Any, tiny_sd: Path, home: Path) -> None:
+def test_ctrl_c_keeps_a_video_and_resume_makes_it_whole(
+    run: Run, ctrl_c_when: Any, tiny_sd: Path, home: Path
+) -> None:
     write_movie(home / "long.mp4", [disc_picture(number, 96, 64, 12) for number in range(COUNT)])
     slow = ["--steps", "4", "--strength", "1", "--batch", "2", "--model", str(tiny_sd)]
     command = ["long.mp4", "out.mp4", *QUICK, *slow]
@@ -89,11 +110,15 @@ def test_ctrl_c_keeps_a_video_and_resume_makes_it_whole(run: Run, ctrl_c_when: A
     assert len(pictures_of(home / "out.mp4")) == COUNT
 
 
-def test_ctrl_c_while_the_model_loads_leaves_no_files(run: Run, ctrl_c_at: Any, home: Path, tiny_sd: Path) -> None:
+def test_ctrl_c_while_the_model_loads_leaves_no_files(
+    run: Run, ctrl_c_at: Any, home: Path, tiny_sd: Path
+) -> None:
     ctrl_c_at("engine.models.sd.batch_painter")
     code, out, err = run("in.mp4", "out.mp4", *QUICK, "--model", tiny_sd)
     assert (code, out) == (1, "")
-    assert err.splitlines()[1:] == ["multiverse: interrupted before the first picture; nothing was written"]
+    assert err.splitlines()[1:] == [
+        "multiverse: interrupted before the first picture; nothing was written"
+    ]
     assert [path.name for path in home.iterdir()] == ["in.mp4"]
 
 
@@ -105,7 +130,18 @@ def test_a_page_is_served_until_ctrl_c(run: Run, tiny_sd: Path, free_port, ctrl_
             answers.append(answer.read().decode())
         return bool(answers) and signal.getsignal(signal.SIGINT) is not signal.default_int_handler
 
-    served = ["--web", f"127.0.0.1:{port}", "--clients", "2", "--size", "64", "--device", "cpu", "--threads", "1"]
+    served = [
+        "--web",
+        f"127.0.0.1:{port}",
+        "--clients",
+        "2",
+        "--size",
+        "64",
+        "--device",
+        "cpu",
+        "--threads",
+        "1",
+    ]
     with ctrl_c_when(is_served):
         code, out, err = run(*served, "--model", tiny_sd, "--steps", "1", "--json")
     assert (code, err) == (0, "")
@@ -113,9 +149,22 @@ def test_a_page_is_served_until_ctrl_c(run: Run, tiny_sd: Path, free_port, ctrl_
     assert "<html" in answers[0]
 
 
-def test_ctrl_c_while_the_pages_model_loads_ends_at_once(run: Run, ctrl_c_at: Any, tiny_sd: Path) -> None:
+def test_ctrl_c_while_the_pages_model_loads_ends_at_once(
+    run: Run, ctrl_c_at: Any, tiny_sd: Path
+) -> None:
     ctrl_c_at("engine.models.sd.load")
-    served = ["--web", "127.0.0.1:0", "--size", "64", "--device", "cpu", "--threads", "1", "--model", tiny_sd]
+    served = [
+        "--web",
+        "127.0.0.1:0",
+        "--size",
+        "64",
+        "--device",
+        "cpu",
+        "--threads",
+        "1",
+        "--model",
+        tiny_sd,
+    ]
     code, out, err = run(*served)
     assert (code, out) == (1, "")
     assert err.splitlines()[-1] == "multiverse: interrupted before the page was served"
@@ -133,7 +182,11 @@ PAINT = "in.mp4 out.mp4 --prompt x --model m"
         ("in.mp4 out.mp4 --prompt x", 2, "no model: name one with --model"),
         (f"{PAINT} -i 0", 2, "--input 0: IN is given already, as in.mp4; leave one out"),
         (f"{PAINT} --deepcache --compile", 2, "--deepcache --compile: one of them at"),
-        ("in.mp4 --prompt x --model m --web 127.0.0.1:0 --every 2", 2, "--web: the browser is both input and output"),
+        (
+            "in.mp4 --prompt x --model m --web 127.0.0.1:0 --every 2",
+            2,
+            "--web: the browser is both input and output",
+        ),
         (f"{PAINT} --clients 2", 2, "--clients: only with --web HOST:PORT"),
         (f"{PAINT} --control input", 2, "--control: only with --controlnet PATH"),
         ("--prompt x --model m --web 8000", 2, "--web: '8000' is not HOST:PORT"),
@@ -144,6 +197,8 @@ PAINT = "in.mp4 out.mp4 --prompt x --model m"
         ("no.mp4 out.mp4 --prompt x --model random:tiny", 1, "no.mp4: no such file or folder"),
     ],
 )
-def test_invalid_input_is_an_error_of_one_line(run: Run, arguments: str, code: int, reason: str) -> None:
+def test_invalid_input_is_an_error_of_one_line(
+    run: Run, arguments: str, code: int, reason: str
+) -> None:
     answer, _, err = run(*arguments.split())
     assert answer == code and err.startswith(f"multiverse: {reason}") and err.count("\n") == 1

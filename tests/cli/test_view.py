@@ -1,4 +1,5 @@
-"""`multiverse view` on a real X screen: the visible pixels, read from the screen, and real key presses."""
+"""`multiverse view` on a real X screen: the visible pixels, read from the screen, and real key
+presses."""
 
 import json
 import os
@@ -27,7 +28,9 @@ def screen(require) -> Iterator[Screen]:
 
 
 def run_view(*arguments: str, display: str | None) -> "subprocess.Popen[str]":
-    environment = {key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    environment = {
+        key: value for key, value in os.environ.items() if key not in ("DISPLAY", "WAYLAND_DISPLAY")
+    }
     return subprocess.Popen(
         [sys.executable, "-m", "engine.cli.main", "view", *arguments],
         cwd=REPOSITORY,
@@ -80,7 +83,9 @@ def shows(seen: np.ndarray, card: np.ndarray, area: tuple[int, int, int, int]) -
     return np.abs(inside - card[..., :3]).mean() < TOLERANCE and not outside.any()
 
 
-def test_a_full_screen_shows_the_picture_upright_at_its_aspect(screen: Screen, view, ring, f_card, wait_for) -> None:
+def test_a_full_screen_shows_the_picture_upright_at_its_aspect(
+    screen: Screen, view, ring, f_card, wait_for
+) -> None:
     wide, tall = f_card(80, 45), f_card(40, 60)
     engine = ring("wall", wide)
     process = view("WAL", "--fullscreen")
@@ -101,7 +106,9 @@ def test_waiting_is_reported_once_then_the_newest_picture_is_shown_and_black_wit
     ring("Stage left", first)
     process = view("restart", "--fullscreen")
     line = process.stderr.readline()
-    assert line.startswith("multiverse: waiting for 'restart' (available: ") and "Stage left" in line
+    assert (
+        line.startswith("multiverse: waiting for 'restart' (available: ") and "Stage left" in line
+    )
     engine = ring("restart", first)
     wait_for(lambda: shows(screen.look(), first, whole), "the picture")
     engine.write(second, index=1, time_s=0.1)
@@ -115,7 +122,9 @@ def test_waiting_is_reported_once_then_the_newest_picture_is_shown_and_black_wit
     assert process.stderr.read() == ""
 
 
-def test_f_fills_the_display_and_gives_the_window_back(screen: Screen, view, ring, f_card, wait_for) -> None:
+def test_f_fills_the_display_and_gives_the_window_back(
+    screen: Screen, view, ring, f_card, wait_for
+) -> None:
     card = f_card(64, 36)
     ring("toggled", card)
     view("toggled", "--display", "0")
@@ -134,12 +143,16 @@ def test_the_list_names_displays_and_pictures(screen: Screen, view, ring, f_card
     assert errors == ""
     assert len(found["displays"]) == 1 and "640x480 at 0,0" in found["displays"][0]
     mine = [picture for picture in found["pictures"] if picture["name"] == "listed"]
-    assert [(p["width"], p["height"], p["fps"], p["pid"]) for p in mine] == [(64, 48, 30.0, os.getpid())]
+    assert [(p["width"], p["height"], p["fps"], p["pid"]) for p in mine] == [
+        (64, 48, 30.0, os.getpid())
+    ]
 
 
 def test_a_missing_display_is_an_error_of_one_line(screen: Screen, view) -> None:
     process = view("--display", "4")
-    assert process.communicate(timeout=120)[1] == ("multiverse: no display '4'; there are: 0 screen, 640x480 at 0,0\n")
+    assert process.communicate(timeout=120)[1] == (
+        "multiverse: no display '4'; there are: 0 screen, 640x480 at 0,0\n"
+    )
     assert process.returncode == 1
 
 
@@ -153,8 +166,13 @@ def test_a_missing_screen_is_an_error_of_one_line(require) -> None:
 
 
 def test_without_glfw_a_line_says_how_to_install_it() -> None:
-    code = "import sys; sys.modules['glfw'] = None; sys.argv[1:] = ['view']; from engine.cli.main import main; main()"
-    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)
+    code = (
+        "import sys; sys.modules['glfw'] = None; sys.argv[1:] = ['view']; from engine.cli.main "
+        "import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True
+    )
     assert done.returncode == 1
     assert done.stderr.startswith("multiverse: view: needs glfw")
     assert done.stderr.endswith(" glfw\n")

@@ -48,9 +48,12 @@ def hub(reports: Any) -> Hub:
 
 
 class Rig:
-    """A server, on a free port of 127.0.0.1 by default. The test is the frame loop: `draw` is one frame."""
+    """A server, on a free port of 127.0.0.1 by default. The test is the frame loop: `draw` is one
+    frame."""
 
-    def __init__(self, clock: Clock, report: Any, allow: tuple[str, ...], host: str, port: int) -> None:
+    def __init__(
+        self, clock: Clock, report: Any, allow: tuple[str, ...], host: str, port: int
+    ) -> None:
         self.store = ParamStore()
         self.commands = CommandTable()
         self.dispatcher = Dispatcher(self.store, self.commands, clock, report)
@@ -102,10 +105,16 @@ class Client(ReadingClient):
 
 @pytest.fixture
 def open_rig(reports: Any) -> Iterator[Callable[..., Rig]]:
-    """`open_rig(clock=..., allow=..., host=..., port=...)`: a running server; closed at the end of the test."""
+    """`open_rig(clock=..., allow=..., host=..., port=...)`: a running server; closed at the end of
+    the test."""
     rigs: list[Rig] = []
 
-    def make(clock: Clock | None = None, allow: tuple[str, ...] = (), host: str = "127.0.0.1", port: int = 0) -> Rig:
+    def make(
+        clock: Clock | None = None,
+        allow: tuple[str, ...] = (),
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> Rig:
         rig = Rig(clock or SystemClock(), reports, allow, host, port)
         rig.server.start()
         rig.sending.start()

@@ -21,10 +21,18 @@ class Hub:
         self.pulse, self.messages = Pulse(), list[tuple]()
         self.presets: dict[str, dict] = {}  # values by name
         self.launch_queue = LaunchQueue(
-            self.store, lambda: self.pulse, lambda *message: self.messages.append(message), self.presets.get
+            self.store,
+            lambda: self.pulse,
+            lambda *message: self.messages.append(message),
+            self.presets.get,
         )
         self.dispatcher = Dispatcher(
-            self.store, self.commands, self.clock, reports, foreign_map, launch_queue=self.launch_queue
+            self.store,
+            self.commands,
+            self.clock,
+            reports,
+            foreign_map,
+            launch_queue=self.launch_queue,
         )
         self.counters = self.dispatcher.counters
         self.reports = reports

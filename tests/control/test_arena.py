@@ -1,4 +1,5 @@
-"""Resolume Arena over a real socket: mapped messages move something, others are counted, mistakes reported."""
+"""Resolume Arena over a real socket: mapped messages move something, others are counted, mistakes
+reported."""
 
 import re
 import socket
@@ -21,7 +22,8 @@ MISTAKE = "/layer/1/intensty"
 
 
 class ArenaRig:
-    """An engine's OSC with its warnings, a fake Arena, and a patch that subscribes to the warnings."""
+    """An engine's OSC with its warnings, a fake Arena, and a patch that subscribes to the
+    warnings."""
 
     def __init__(self, path: Path, maps: tuple[str, ...], wait_for: Callable[..., Any]) -> None:
         announcements = Announcements()
@@ -40,14 +42,19 @@ class ArenaRig:
         return f"udp 127.0.0.1:{self._arena.getsockname()[1]}"
 
     def arena_sends(self, *packets: bytes) -> None:
-        """Send messages, fifty at a time, which fit into any buffer; return when they have been executed."""
+        """Send messages, fifty at a time, which fit into any buffer; return when they have been
+        executed."""
         for start in range(0, len(packets), 50):
             portion = packets[start : start + 50]
             before = self.counters.packets
             for packet in portion:
                 self._arena.send(packet)
-            self._wait_for(lambda: self.counters.packets >= before + len(portion), "Arena's datagrams")  # noqa: B023
-            with self.hub.dispatcher._receiving:  # held until the last one, which is counted, has been executed
+            self._wait_for(
+                lambda: self.counters.packets >= before + len(portion), "Arena's datagrams"
+            )
+            with (
+                self.hub.dispatcher._receiving
+            ):  # held until the last one, which is counted, has been executed
                 pass
 
     def send_all(self, seconds: int, *, has_clip: bool) -> None:
@@ -92,8 +99,11 @@ def open_arena(tmp_path: Path, wait_for: Callable[..., Any]) -> Iterator[Callabl
         rig.close()
 
 
-def test_arenas_messages_with_its_map_cause_no_warning_and_hide_no_mistake(open_arena: Callable[..., ArenaRig]) -> None:
-    """22 s of captured messages. Failed before with two warnings and one `/fail` to Arena per second."""
+def test_arenas_messages_with_its_map_cause_no_warning_and_hide_no_mistake(
+    open_arena: Callable[..., ArenaRig],
+) -> None:
+    """22 s of captured messages. Failed before with two warnings and one `/fail` to Arena per
+    second."""
     rig = open_arena("resolume")
     rig.send_all(11, has_clip=False)
     assert "nearest: /layer/1/intensity" in rig.patch_is_answered(MISTAKE)
@@ -108,12 +118,17 @@ def test_arenas_messages_with_its_map_cause_no_warning_and_hide_no_mistake(open_
     assert total > 1400 and {sender for _, sender, _ in listed} == {rig.arena_name}
 
 
-def test_any_layer_group_or_the_selected_layer_of_arena_can_be_our_first(open_arena: Callable[..., ArenaRig]) -> None:
-    """`/map/load resolume 5` replaces the entries of an earlier load, but none that the user made."""
+def test_any_layer_group_or_the_selected_layer_of_arena_can_be_our_first(
+    open_arena: Callable[..., ArenaRig],
+) -> None:
+    """`/map/load resolume 5` replaces the entries of an earlier load, but none that the user
+    made."""
     rig = open_arena("resolume")
     hub, store = rig.hub, rig.hub.store
     hub.done("/map/add", "osc /composition/layers/1/dashboard/link1", "/layer/1/solo")
-    number = next(entry[0] for entry in hub.entries() if entry[1] == "osc /composition/layers/3/master")
+    number = next(
+        entry[0] for entry in hub.entries() if entry[1] == "osc /composition/layers/3/master"
+    )
     hub.done("/map/set", number, "high", 0.5)
     rig.arena_sends(arena.message("/composition/layers/1/master", 0.25))
     assert store.get("/layer/1/intensity") == 0.25
@@ -139,7 +154,9 @@ def test_any_layer_group_or_the_selected_layer_of_arena_can_be_our_first(open_ar
     rig.arena_sends(arena.message("/composition/selectedlayer/video/opacity", 0.75))
     assert store.get("/layer/1/intensity") == 0.75
     for wrong in ("0", "group", "group0", "1000", "last", ""):
-        assert "is not one of 1..999, group1..group999, selected" in hub.failed("/map/load", "resolume", wrong)
+        assert "is not one of 1..999, group1..group999, selected" in hub.failed(
+            "/map/load", "resolume", wrong
+        )
     assert "only resolume takes a first layer" in hub.failed("/map/load", "my desk", 5)
 
 
@@ -151,4 +168,6 @@ def test_the_page_about_resolume_names_every_address_that_is_mapped() -> None:
             first = re.sub(r"/(layers|groups|columns)/[0-9]+/", r"/\1/1/", address)
             of_layer = first.replace("/selectedlayer/", "/layers/1/")
             assert f"`{of_layer}`" in page, address
-            assert f"`{table['target']}`" in page or table["target"].startswith(("/layer/", "/cue/")), table["target"]
+            assert f"`{table['target']}`" in page or table["target"].startswith(
+                ("/layer/", "/cue/")
+            ), table["target"]

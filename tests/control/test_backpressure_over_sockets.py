@@ -15,7 +15,9 @@ from osc_schema import ParamType
 from tests.support.time_tags import encode_bundle
 
 FADERS = [
-    param for param in osc_schema.PARAMS if param.type is ParamType.FLOAT and param.area not in ("engine", "tempo")
+    param
+    for param in osc_schema.PARAMS
+    if param.type is ParamType.FLOAT and param.area not in ("engine", "tempo")
 ]
 
 
@@ -27,7 +29,10 @@ class Blocked:
         self._is_over = threading.Event()
         self.saved: list[int] = []
         has_begun = threading.Event()
-        rig.commands.add("/test/wait", lambda args, reply: (has_begun.set(), self._is_over.wait(120.0), reply.done()))
+        rig.commands.add(
+            "/test/wait",
+            lambda args, reply: (has_begun.set(), self._is_over.wait(120.0), reply.done()),
+        )
         rig.commands.add("/preset/save", lambda args, reply: self.saved.append(*args))
         self.client.say("/test/wait")
         assert has_begun.wait(120.0)
@@ -39,7 +44,10 @@ class Blocked:
 
 @pytest.mark.parametrize("is_batched", [True, False], ids=["as this system reads", "one by one"])
 def test_after_backpressure_the_last_value_of_every_fader_is_there_and_every_command_ran(
-    open_rig: Callable[..., Any], wait_for: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, is_batched: bool
+    open_rig: Callable[..., Any],
+    wait_for: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    is_batched: bool,
 ) -> None:
     monkeypatch.setattr(datagrams, "_IS_BATCHED", is_batched and datagrams._IS_BATCHED)
     rig = open_rig()
@@ -49,24 +57,35 @@ def test_after_backpressure_the_last_value_of_every_fader_is_there_and_every_com
     for number in range(12):
         for param in FADERS:
             client.say(param.address, param.low + (param.high - param.low) * number / 16)
-        client.send(encode_bundle(1, [encode_message(param.address, param.low) for param in FADERS[:2]]))
+        client.send(
+            encode_bundle(1, [encode_message(param.address, param.low) for param in FADERS[:2]])
+        )
         client.say("/tempo/tap", 1)
         client.say("/preset/save", number)
         sent += len(FADERS) + 4
     client.say("/sync", 5)
     blocked.release()
-    wait_for(lambda: rig.draw() and client.receive(0.02) == Message("/synced", (5,), "i"), "/synced")
+    wait_for(
+        lambda: rig.draw() and client.receive(0.02) == Message("/synced", (5,), "i"), "/synced"
+    )
     for param in FADERS:
-        expected = param.low if param in FADERS[:2] else param.low + (param.high - param.low) * 11 / 16
-        assert rig.store.get(param.address) == pytest.approx(expected, rel=1e-5, abs=1e-6), param.address
+        expected = (
+            param.low if param in FADERS[:2] else param.low + (param.high - param.low) * 11 / 16
+        )
+        assert rig.store.get(param.address) == pytest.approx(expected, rel=1e-5, abs=1e-6), (
+            param.address
+        )
     assert blocked.saved == list(range(12)) and rig.store.get("/tempo/tap") == 12
     assert counters.replaced > 500
     assert counters.messages + counters.replaced == sent + 1
     assert (counters.discarded, counters.lost, counters.rejected, counters.malformed) == (0,) * 4
 
 
-def test_the_receive_buffer_is_emptied_while_a_picture_is_drawn(rig: Any, wait_for: Any, monkeypatch: Any) -> None:
-    """During one draw, more arrives than the buffer holds. Nothing is executed until the draw ends, nothing is lost."""
+def test_the_receive_buffer_is_emptied_while_a_picture_is_drawn(
+    rig: Any, wait_for: Any, monkeypatch: Any
+) -> None:
+    """During one draw, more arrives than the buffer holds. Nothing is executed until the draw ends,
+    nothing is lost."""
     monkeypatch.setattr(server, "MAX_PAUSE_S", 30.0)
     rig.server.granted_receive_buffer_bytes = server.PAUSED_BUFFER_BYTES
     udp, counters = rig.server._udp, rig.dispatcher.counters
@@ -76,7 +95,7 @@ def test_the_receive_buffer_is_emptied_while_a_picture_is_drawn(rig: Any, wait_f
     for portion in range(10):
         for number in range(25):
             client.say(FADERS[number].address, FADERS[number].high)
-        wait_for(lambda: len(udp._backlog) == 25 * (portion + 1), "the packets to be read")  # noqa: B023
+        wait_for(lambda: len(udp._backlog) == 25 * (portion + 1), "the packets to be read")
     assert counters.messages == 0
     rig.server.resume_reading()
     wait_for(lambda: counters.messages == 250, "the packets to be executed")
@@ -86,7 +105,8 @@ def test_the_receive_buffer_is_emptied_while_a_picture_is_drawn(rig: Any, wait_f
 
 @pytest.mark.only_on("linux", "darwin", reason="Wine hands datagrams over later than they are sent")
 def test_a_sender_is_sent_another_ones_value_that_has_replaced_its_own(rig: Any) -> None:
-    """Its value was never in the store, so there is no change to tell; its display would be wrong."""
+    """Its value was never in the store, so there is no change to tell; its display would be
+    wrong."""
     other = rig.client()
     other.say("/engine/notify", 1)
     other.pending()  # every value once

@@ -1,4 +1,5 @@
-"""Bundles: at once or at their time, whole, in order and bounded; on a stepped clock and without a socket."""
+"""Bundles: at once or at their time, whole, in order and bounded; on a stepped clock and without a
+socket."""
 
 import pytest
 
@@ -27,7 +28,10 @@ def test_a_bundle_also_with_queries_lands_in_one_version_of_the_store(hub: Hub) 
     assert hub["/layer/4/angle"] == 4.0, "an inner bundle with a later time waits for it"
     before = hub.store.version
     (answer,) = hub.bundle(
-        encode_reply(ANGLE, 5.0), encode_reply("/get", ANGLE), encode_reply("/sync", 1), encode_reply(ANGLE, 6.0)
+        encode_reply(ANGLE, 5.0),
+        encode_reply("/get", ANGLE),
+        encode_reply("/sync", 1),
+        encode_reply(ANGLE, 6.0),
     )
     assert answer == Message(ANGLE, (6.0,), "f")
     assert hub.store.version == before + 1
@@ -78,12 +82,19 @@ def test_a_deferred_bundle_is_not_overtaken(hub: Hub) -> None:
 
 
 def test_of_many_values_the_last_stands_and_a_panic_resets_the_earlier(hub: Hub) -> None:
-    hub.bundle(*(encode_reply("/layer/*/angle", float(value)) for value in range(1000)), encode_reply(ANGLE, 3.0))
-    assert [hub[f"/layer/{n}/angle"] for n in (1, 2, 3, 4)] == pytest.approx([3.0, -81.0, -81.0, -81.0])
+    hub.bundle(
+        *(encode_reply("/layer/*/angle", float(value)) for value in range(1000)),
+        encode_reply(ANGLE, 3.0),
+    )
+    assert [hub[f"/layer/{n}/angle"] for n in (1, 2, 3, 4)] == pytest.approx(
+        [3.0, -81.0, -81.0, -81.0]
+    )
     assert hub.store.version == 1
     panic = encode_message("/master/panic")
     after = encode_reply("/layer/2/angle", 6.0)
-    hub.bundle(after, panic, encode_reply(ANGLE, 5.0), panic, after, encode_reply("/master/panic", 0))
+    hub.bundle(
+        after, panic, encode_reply(ANGLE, 5.0), panic, after, encode_reply("/master/panic", 0)
+    )
     assert (hub[ANGLE], hub["/layer/2/angle"], hub["/master/panic"]) == (0.0, 6.0, 2)
     hub.bundle(*[panic] * 1000)
     assert hub["/master/panic"] == 2 + MAX_PULLS
@@ -93,7 +104,10 @@ def test_the_values_of_a_bundle_are_bounded(hub: Hub) -> None:
     """A datagram has room for 4000 patterns that match everything."""
     count = MAX_VALUES_A_BUNDLE // len(match("//mute")) + 10
     (answer,) = hub.bundle(*[encode_reply("//mute", 1)] * count, encode_reply(ANGLE, 9.0))
-    assert answer.args == ("#bundle", f"sets more than {MAX_VALUES_A_BUNDLE} values; the last 11 messages are left out")
+    assert answer.args == (
+        "#bundle",
+        f"sets more than {MAX_VALUES_A_BUNDLE} values; the last 11 messages are left out",
+    )
     assert hub["/layer/1/mute"] is True and hub[ANGLE] == 0.0
     assert (hub.counters.rejected, hub.counters.changes) == (11, MAX_VALUES_A_BUNDLE)
 
@@ -109,10 +123,15 @@ PATTERNS = ("//angle", "//{intensity,mute,ratio}")
             [encode_reply(pattern, 1.0) for pattern in PATTERNS],
             MAX_VALUES // sum(len(match(each)) for each in PATTERNS),
         ),
-        ([encode_reply("/preset/save", "x" * 60_000)], 4),  # commands count with the size of their arguments
+        (
+            [encode_reply("/preset/save", "x" * 60_000)],
+            4,
+        ),  # commands count with the size of their arguments
     ],
 )
-def test_bundles_that_wait_for_their_time_are_bounded(hub: Hub, elements: list[bytes], fitting: int) -> None:
+def test_bundles_that_wait_for_their_time_are_bounded(
+    hub: Hub, elements: list[bytes], fitting: int
+) -> None:
     hub.commands.add("/preset/save", lambda args, reply: None)
     for _ in range(fitting + 3):
         hub.bundle(*elements, after_s=1.0)
@@ -124,10 +143,16 @@ def test_bundles_that_wait_for_their_time_are_bounded(hub: Hub, elements: list[b
 
 
 @pytest.mark.parametrize("after_s", [None, 1.0])
-def test_a_command_that_sets_values_keeps_its_place_among_others(hub: Hub, after_s: float | None) -> None:
+def test_a_command_that_sets_values_keeps_its_place_among_others(
+    hub: Hub, after_s: float | None
+) -> None:
     preset = [(ANGLE, 50.0), ("/layer/2/angle", 50.0)]
     hub.commands.add("/preset/load", lambda args, reply: hub.store.set_many(preset, by="preset"))
-    elements = (encode_reply(ANGLE, 1.0), encode_reply("/preset/load", "x"), encode_reply("/layer/2/angle", 2.0))
+    elements = (
+        encode_reply(ANGLE, 1.0),
+        encode_reply("/preset/load", "x"),
+        encode_reply("/layer/2/angle", 2.0),
+    )
     hub.bundle(*elements, after_s=after_s)
     hub.clock.advance(1.0)
     hub.frame()

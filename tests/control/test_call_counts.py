@@ -1,4 +1,5 @@
-"""Bounds the Python calls that answer a mistake or take a look, and tests that no remembered mistake hides a name."""
+"""Bounds the Python calls that answer a mistake or take a look, and tests that no remembered
+mistake hides a name."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -24,19 +25,28 @@ OWN_FOLDERS = tuple(str(Path(str(package.__file__)).parent) for package in (engi
 
 
 @pytest.fixture
-def hub(reports: Any, make_peer: Callable[..., Any], tmp_path: Path, store: ParamStore) -> Iterator[Hub]:
+def hub(
+    reports: Any, make_peer: Callable[..., Any], tmp_path: Path, store: ParamStore
+) -> Iterator[Hub]:
     """With a real map, whose control is being learned on `/map/learn`."""
     outgoing = Feedback(store, reports)
-    feedback = MapFeedback(store, listener_of=outgoing.listener_of, is_behind=outgoing.outbox.is_behind, report=reports)
-    control = MapControl(make_context(reports, store), tmp_path / "mapping.toml", clock={}, feedback=feedback)
+    feedback = MapFeedback(
+        store, listener_of=outgoing.listener_of, is_behind=outgoing.outbox.is_behind, report=reports
+    )
+    control = MapControl(
+        make_context(reports, store), tmp_path / "mapping.toml", clock={}, feedback=feedback
+    )
     hub = Hub(reports, make_peer(), control)
     control.add_commands(hub.commands)
     yield hub
     control.close()
 
 
-def calls_of(action: Callable[[], object], is_over: Callable[[], object] = lambda: False) -> list[tuple[str, str]]:
-    """The file and the name of each call of our own Python code in `action()`, until `is_over()`."""
+def calls_of(
+    action: Callable[[], object], is_over: Callable[[], object] = lambda: False
+) -> list[tuple[str, str]]:
+    """The file and the name of each call of our own Python code in `action()`, until
+    `is_over()`."""
     calls: list[tuple[str, str]] = []
 
     def count(frame: FrameType, event: str, arg: object) -> None:
@@ -84,12 +94,16 @@ def test_a_mistyped_address_can_be_learned_and_then_moves_its_target(hub: Hub) -
         hub.clock.advance(1.0)
     hub.say("/map/learn", "/layer/2/intensity")
     answers = hub.say("/layer/1/opacty", 0.9)
-    assert [answer.args for answer in answers] == [("/map/learn", "/layer/2/intensity", "osc /layer/1/opacty", "fader")]
+    assert [answer.args for answer in answers] == [
+        ("/map/learn", "/layer/2/intensity", "osc /layer/1/opacty", "fader")
+    ]
     assert hub.say("/layer/1/opacty", 0.25) == []
     assert hub["/layer/2/intensity"] == 0.375  # of 1.5
 
 
-def test_an_input_is_found_once_its_shader_plays_though_its_name_was_a_mistake_before(hub: Hub) -> None:
+def test_an_input_is_found_once_its_shader_plays_though_its_name_was_a_mistake_before(
+    hub: Hub,
+) -> None:
     (answer,) = hub.say("/fx/1/speed", 0.5)
     assert "no shader with inputs plays" in answer.args[1] and hub.counters.rejected == 1
     hub.clock.advance(1.0)
@@ -103,7 +117,9 @@ def test_an_input_is_found_once_its_shader_plays_though_its_name_was_a_mistake_b
 
 
 @pytest.mark.parametrize("seconds", ["0", "2s"])
-def test_a_take_looks_no_value_up_by_its_address(reports: Any, tmp_path: Path, seconds: str) -> None:
+def test_a_take_looks_no_value_up_by_its_address(
+    reports: Any, tmp_path: Path, seconds: str
+) -> None:
     rig = PresetRig(tmp_path, reports)
     rig.done("/preset/prepare", "Mandala")
     calls = [name for _, name in calls_of(lambda: rig.say("/preset/take", seconds))]

@@ -17,7 +17,9 @@ READERS = [pytest.param(BatchReader, marks=IS_BATCHED), SingleReader]
 
 
 @pytest.fixture(params=["127.0.0.1", "::1"])
-def receiver(request: pytest.FixtureRequest, require: Callable[..., None]) -> Iterator[socket.socket]:
+def receiver(
+    request: pytest.FixtureRequest, require: Callable[..., None]
+) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in request.param else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as sock:
         try:
@@ -45,10 +47,14 @@ def read_all(reader: BatchReader | SingleReader, count: int, noticed_s: float = 
 
 
 @pytest.mark.parametrize("make", READERS)
-def test_datagrams_come_whole_in_order_with_senders(make: type, receiver: socket.socket, sender: socket.socket) -> None:
+def test_datagrams_come_whole_in_order_with_senders(
+    make: type, receiver: socket.socket, sender: socket.socket
+) -> None:
     reader = make(receiver)
     sent = [b"", b"/a\0\0", bytes(range(256)) * 100, b"x" * 60_000, b"short after long"]
-    waiting = min(2 * BATCH + 3, granted_receive_buffer_bytes(receiver) // 1024 - 80)  # that the buffer holds
+    waiting = min(
+        2 * BATCH + 3, granted_receive_buffer_bytes(receiver) // 1024 - 80
+    )  # that the buffer holds
     sent += [number.to_bytes(4, "big") * 5 for number in range(waiting)]
     received = []
     for packet in sent:
@@ -63,7 +69,8 @@ def test_datagrams_come_whole_in_order_with_senders(make: type, receiver: socket
 
 
 class AnswersLost(socket.socket):
-    """Reports errors before its datagrams, as a socket on Windows does after answers that nobody received."""
+    """Reports errors before its datagrams, as a socket on Windows does after answers that nobody
+    received."""
 
     def recvfrom_into(self, *args: Any) -> Any:
         if self.errors:
@@ -71,7 +78,9 @@ class AnswersLost(socket.socket):
         return super().recvfrom_into(*args)
 
 
-def test_answers_that_nobody_received_end_no_reading(receiver: socket.socket, sender: socket.socket) -> None:
+def test_answers_that_nobody_received_end_no_reading(
+    receiver: socket.socket, sender: socket.socket
+) -> None:
     lossy = AnswersLost(fileno=receiver.detach())
     with lossy:
         lossy.errors = [errno.ECONNRESET] * 2 + [errno.ENETRESET, errno.ECONNRESET]
@@ -96,15 +105,23 @@ def test_the_time_is_that_of_the_arrival_not_of_the_reading(
     tolerance_s = 1e-4  # between two readings of the clocks
     arrived = [arrived_s for _, _, arrived_s in read_all(reader, 5)]
     late_s = [at_s - after_s for at_s, (_, after_s) in zip(arrived, spans, strict=True)]
-    assert all(at_s >= before_s - tolerance_s for at_s, (before_s, _) in zip(arrived, spans, strict=True))
-    assert sum(each <= tolerance_s for each in late_s) >= 3, "a busy kernel may take one a moment later"
-    monkeypatch.setattr(datagrams, "_wall_clock_ahead_s", lambda: (0.0, 5.0))  # the wall clock has been set
+    assert all(
+        at_s >= before_s - tolerance_s for at_s, (before_s, _) in zip(arrived, spans, strict=True)
+    )
+    assert sum(each <= tolerance_s for each in late_s) >= 3, (
+        "a busy kernel may take one a moment later"
+    )
+    monkeypatch.setattr(
+        datagrams, "_wall_clock_ahead_s", lambda: (0.0, 5.0)
+    )  # the wall clock has been set
     sender.send(b"late")
     assert read_all(reader, 1, noticed_s=4.5)[0][2] == 4.5
 
 
 @IS_BATCHED
-def test_without_the_call_it_is_read_slowly(receiver: socket.socket, sender: socket.socket, monkeypatch: Any) -> None:
+def test_without_the_call_it_is_read_slowly(
+    receiver: socket.socket, sender: socket.socket, monkeypatch: Any
+) -> None:
     def refuse(self: BatchReader, descriptor: int) -> int:
         raise OSError(errno.ENOSYS, "Function not implemented")
 

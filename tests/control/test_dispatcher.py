@@ -55,7 +55,10 @@ def test_an_unambiguous_value_is_accepted(hub: Hub) -> None:
     [
         (encode_message(ANGLE), "needs a value"),
         (encode_message(ANGLE, 1.0, 2.0), "takes one value, not 2"),
-        (encode_message(ANGLE, 1.0, "baar"), "and perhaps when: now, beat, bar, 4_bars; not 'baar'"),
+        (
+            encode_message(ANGLE, 1.0, "baar"),
+            "and perhaps when: now, beat, bar, 4_bars; not 'baar'",
+        ),
         (encode_message(ANGLE, "sideways"), "not a number"),
         (encode_message(ANGLE, math.nan), "not a finite number"),
         (encode_message(ANGLE, math.inf), "not a finite number"),
@@ -74,7 +77,11 @@ def test_an_ambiguous_value_is_refused_and_explained(hub: Hub, packet: bytes, re
     (answer,) = hub.packet(packet)
     assert hub.store.snapshot() is before
     assert hub.counters.rejected == 1
-    assert answer.address == "/fail" and answer.args[0] in (ANGLE, "/mode") and reason in answer.args[1]
+    assert (
+        answer.address == "/fail"
+        and answer.args[0] in (ANGLE, "/mode")
+        and reason in answer.args[1]
+    )
     assert hub.reports.keys == ["osc.rejected"]
 
 
@@ -131,25 +138,45 @@ def test_a_pattern_sets_every_parameter_it_matches_also_its_whole_area(hub: Hub)
     assert (hub["/engine/width"], hub["/sink/record/enable"], hub["/master/panic"]) == (64, True, 1)
 
 
-@pytest.mark.parametrize("pattern", ["//*", "//{mute,width,take,enable}", "/*/*", "/?*//*", "/{engine,sink,layer}//*"])
-def test_a_pattern_with_a_wildcard_first_part_does_not_set_engine_sinks_or_triggers(hub: Hub, pattern: str) -> None:
+@pytest.mark.parametrize(
+    "pattern", ["//*", "//{mute,width,take,enable}", "/*/*", "/?*//*", "/{engine,sink,layer}//*"]
+)
+def test_a_pattern_with_a_wildcard_first_part_does_not_set_engine_sinks_or_triggers(
+    hub: Hub, pattern: str
+) -> None:
     before = hub.store.snapshot()
     hub.say(pattern, 1)
-    changed = {address for address, value in hub.store.snapshot().items() if value != before[address]}
+    changed = {
+        address for address, value in hub.store.snapshot().items() if value != before[address]
+    }
     assert changed
-    assert all(osc_schema.lookup(address).area not in ("engine", "sink", "master", "sd") for address in changed)
-    assert all(osc_schema.lookup(address).type is not osc_schema.ParamType.TRIGGER for address in changed)
+    assert all(
+        osc_schema.lookup(address).area not in ("engine", "sink", "master", "sd")
+        for address in changed
+    )
+    assert all(
+        osc_schema.lookup(address).type is not osc_schema.ParamType.TRIGGER for address in changed
+    )
 
 
-@pytest.mark.parametrize("pattern", ["//height", "/*/height", "/engin[e]/width", "/{engine,sink}/*", "//panic"])
-def test_a_pattern_that_matches_only_fully_named_areas_is_refused_and_explained(hub: Hub, pattern: str) -> None:
+@pytest.mark.parametrize(
+    "pattern", ["//height", "/*/height", "/engin[e]/width", "/{engine,sink}/*", "//panic"]
+)
+def test_a_pattern_that_matches_only_fully_named_areas_is_refused_and_explained(
+    hub: Hub, pattern: str
+) -> None:
     (answer,) = hub.say(pattern, 64)
     assert answer.args[0] == pattern and "with the first part in full, as in /" in answer.args[1]
-    assert (hub["/engine/width"], hub["/master/panic"]) == (osc_schema.lookup("/engine/width").default, 0)
+    assert (hub["/engine/width"], hub["/master/panic"]) == (
+        osc_schema.lookup("/engine/width").default,
+        0,
+    )
     assert (hub.counters.rejected, hub.counters.changes) == (1, 0)
 
 
-def test_patterns_set_fifty_thousand_values_a_second_and_the_rest_is_refused_with_a_report(hub: Hub) -> None:
+def test_patterns_set_fifty_thousand_values_a_second_and_the_rest_is_refused_with_a_report(
+    hub: Hub,
+) -> None:
     most = VALUES_PER_SECOND // 4
     answers = [hub.say("/layer/*/angle", 1.0) for _ in range(most + 3)]
     assert hub.counters.changes == VALUES_PER_SECOND
@@ -171,18 +198,29 @@ def test_an_unknown_address_is_answered_with_the_nearest_or_with_our_word_for_su
     hub.clock.advance(1.0)
     (answer,) = hub.say(address, 1.0)
     assert answer.address == "/fail" and answer.args[0] == address
-    assert answer.args[1].startswith("no such parameter") and osc_schema.nearest(address)[0] in answer.args[1]
+    assert (
+        answer.args[1].startswith("no such parameter")
+        and osc_schema.nearest(address)[0] in answer.args[1]
+    )
     assert (hub.counters.unknown, hub.counters.rejected) == (1, 0)
 
 
-def test_ten_mistakes_at_once_are_answered_then_one_a_second_but_not_to_countless(hub: Hub, make_peer: Any) -> None:
-    answers = [answer for number in range(12) for answer in hub.say(f"/layer/{number}/nowhere", 1.0)]
-    assert [answer.args[0] for answer in answers] == [f"/layer/{number}/nowhere" for number in range(10)]
+def test_ten_mistakes_at_once_are_answered_then_one_a_second_but_not_to_countless(
+    hub: Hub, make_peer: Any
+) -> None:
+    answers = [
+        answer for number in range(12) for answer in hub.say(f"/layer/{number}/nowhere", 1.0)
+    ]
+    assert [answer.args[0] for answer in answers] == [
+        f"/layer/{number}/nowhere" for number in range(10)
+    ]
     assert len(hub.say("/layer/nowhere", 1.0, by=make_peer("udp 192.0.2.2:1"))) == 1
     hub.clock.advance(1.0)
     assert len(hub.say("/layer/nowhere", 1.0)) == 1
     assert hub.counters.unknown == 14
-    answers = [len(hub.say("/nowhere", 1.0, by=make_peer(f"udp 192.0.2.9:{port}"))) for port in range(500)]
+    answers = [
+        len(hub.say("/nowhere", 1.0, by=make_peer(f"udp 192.0.2.9:{port}"))) for port in range(500)
+    ]
     assert sum(answers) <= 50
 
 
@@ -241,13 +279,19 @@ def test_patterns_in_get_get_eight_full_listings_at_once_then_one_a_second(hub: 
     answers = [hub.say("/get", "//*") for _ in range(20)]
     assert [len(answer) for answer in answers] == [full] * 8 + [1] * 10 + [0] * 2
     (failure,) = answers[8]
-    assert failure.address == "/fail" and failure.args[0] == "/get" and "too many patterns" in failure.args[1]
+    assert (
+        failure.address == "/fail"
+        and failure.args[0] == "/get"
+        and "too many patterns" in failure.args[1]
+    )
     hub.peer.name = "udp 192.0.2.1:5001"  # another port of that host shares its limit
     assert len(hub.say("/get", "//*")) == 1
     hub.peer.name = "udp 192.0.2.2:5000"
     assert len(hub.say("/get", "//*")) == full
     hub.peer.name = "udp 192.0.2.1:5000"
-    assert hub.say("/get", ANGLE) == [Message(ANGLE, (0.0,), "f")]  # one value per query: never refused
+    assert hub.say("/get", ANGLE) == [
+        Message(ANGLE, (0.0,), "f")
+    ]  # one value per query: never refused
     hub.clock.advance(1.0)
     assert [len(hub.say("/get", "//*")) for _ in range(2)] == [full, 1]
     assert hub.counters.rejected == 14
@@ -279,7 +323,9 @@ def test_repeated_long_lists_are_rate_limited(hub: Hub) -> None:
     assert [len(answer) for answer in answers] == [entries + 1] * 4 + [1]
 
 
-def test_sync_is_answered_with_its_argument_by_the_first_frame_that_begins_after_it(hub: Hub) -> None:
+def test_sync_is_answered_with_its_argument_by_the_first_frame_that_begins_after_it(
+    hub: Hub,
+) -> None:
     old = hub.store.snapshot().version
     hub.say(ANGLE, 5.0)
     assert hub.say("/sync", 42) == []
@@ -287,7 +333,8 @@ def test_sync_is_answered_with_its_argument_by_the_first_frame_that_begins_after
     assert hub.peer.take() == []
     assert hub.frame() == [Message("/synced", (42,), "i")]
     assert hub.frame() == []
-    # Work that a command posts to the frame loop runs after the start of a frame, and shows in that frame.
+    # Work that a command posts to the frame loop runs after the start of a frame, and shows in that
+    # frame.
     hub.dispatcher.tick()
     hub.say("/sync", 42)
     hub.dispatcher.frame_drawn(hub.store.snapshot().version)  # begun before the query arrived
@@ -300,7 +347,9 @@ def test_sync_is_answered_with_its_argument_by_the_first_frame_that_begins_after
     assert answer.args[0] == "/sync" and answer.address == "/fail"
 
 
-def test_a_handler_may_answer_later_and_its_failure_is_logged_unless_it_was_superseded(hub: Hub) -> None:
+def test_a_handler_may_answer_later_and_its_failure_is_logged_unless_it_was_superseded(
+    hub: Hub,
+) -> None:
     replies: list[Reply] = []
 
     def load(args: tuple, reply: Reply) -> None:
@@ -314,11 +363,16 @@ def test_a_handler_may_answer_later_and_its_failure_is_logged_unless_it_was_supe
     assert hub.say("/sink/start", "record", "out.mp4") == []
     replies[0].send("/sink/record", 1)
     replies[0].done("record")
-    assert hub.peer.take() == [Message("/sink/record", (1,), "i"), Message("/done", ("/sink/start", "record"), "ss")]
+    assert hub.peer.take() == [
+        Message("/sink/record", (1,), "i"),
+        Message("/done", ("/sink/start", "record"), "ss"),
+    ]
     assert hub.counters.commands == 1
     hub.say("/preset/load", "old")
     assert hub.reports.lines == []
-    assert hub.say("/preset/load", "lost") == [Message("/fail", ("/preset/load", "no preset lost"), "ss")]
+    assert hub.say("/preset/load", "lost") == [
+        Message("/fail", ("/preset/load", "no preset lost"), "ss")
+    ]
     hub.say("/engine/notify", "loud")
     takes = "takes 1 or 0, optionally a port 1..65535, and then one of all, values, features"
     assert hub.reports.lines == [
@@ -332,8 +386,11 @@ def test_a_handler_may_answer_later_and_its_failure_is_logged_unless_it_was_supe
 
 
 def test_a_bundle_is_carried_out_whole_before_a_packet_of_another_transport(hub: Hub) -> None:
-    """The page's and the OSC thread receive concurrently; values after a command belong to the command's bundle."""
-    page = threading.Thread(target=hub.dispatcher.receive, args=(encode_message(ANGLE, 5.0), hub.peer.sender()))
+    """The page's and the OSC thread receive concurrently; values after a command belong to the
+    command's bundle."""
+    page = threading.Thread(
+        target=hub.dispatcher.receive, args=(encode_message(ANGLE, 5.0), hub.peer.sender())
+    )
 
     def meanwhile(args: tuple, reply: Any) -> None:
         page.start()
@@ -348,10 +405,16 @@ def test_a_bundle_is_carried_out_whole_before_a_packet_of_another_transport(hub:
 
 
 def test_taps_count_from_their_arrival_however_late_they_are_carried_out(hub: Hub) -> None:
-    """Four taps at 124 beats per minute, all carried out at once, in each form in which they can come."""
+    """Four taps at 124 beats per minute, all carried out at once, in each form in which they can
+    come."""
     hub.store.set("/tempo/source", "manual")
     tap = encode_message("/tempo/tap", 1)
-    for data in [tap, encode_message("/tempo/tap"), encode_bundle(1, [tap]), encode_message("/tempo/t*p", 1)]:
+    for data in [
+        tap,
+        encode_message("/tempo/tap"),
+        encode_bundle(1, [tap]),
+        encode_message("/tempo/t*p", 1),
+    ]:
         tempo, first_s = Tempo(hub.store, SystemClock()), time.perf_counter() - 3.0
         for beat in range(4):
             hub.dispatcher.receive(data, hub.peer.sender(), first_s + beat * 60 / 124)
@@ -360,7 +423,9 @@ def test_taps_count_from_their_arrival_however_late_they_are_carried_out(hub: Hu
 
 
 @pytest.mark.parametrize("is_bundled", [False, True])
-def test_a_value_that_this_run_cannot_use_is_answered_with_the_reason(hub: Hub, is_bundled: bool) -> None:
+def test_a_value_that_this_run_cannot_use_is_answered_with_the_reason(
+    hub: Hub, is_bundled: bool
+) -> None:
     def refuse(value: object) -> None:
         raise Rejected("/sd/enable: no model is configured")
 

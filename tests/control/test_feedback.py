@@ -1,4 +1,5 @@
-"""Feedback to subscribers, and its timing: on a stepped clock, with the test as the sending thread."""
+"""Feedback to subscribers, and its timing: on a stepped clock, with the test as the sending
+thread."""
 
 import dataclasses
 from collections.abc import Callable
@@ -9,7 +10,12 @@ import pytest
 import osc_schema
 from engine.control import CommandTable, Dispatcher
 from engine.control.outgoing.feedback import MAX_SUBSCRIBERS, PACKETS_TO_ALL
-from engine.control.outgoing.outbox import MAX_CACHED_RECEIVERS, MAX_PACKETS, PACKETS_A_SENDING, PACKETS_A_TURN
+from engine.control.outgoing.outbox import (
+    MAX_CACHED_RECEIVERS,
+    MAX_PACKETS,
+    PACKETS_A_SENDING,
+    PACKETS_A_TURN,
+)
 from engine.osc.decode import Message
 from engine.osc.encode import encode_message
 from engine.params import ParamStore
@@ -84,7 +90,9 @@ def test_a_subscriber_gets_every_value_in_portions_then_silence(hall: Hall, one:
     assert without_heartbeat(one.take()) == []
 
 
-def test_changes_before_and_during_a_subscription_are_sent_once_in_order(hall: Hall, one: Any, other: Any) -> None:
+def test_changes_before_and_during_a_subscription_are_sent_once_in_order(
+    hall: Hall, one: Any, other: Any
+) -> None:
     """The last value is the end of a resync: no older value follows and overwrites a new one."""
     hall.store.set(osc_schema.PARAMS[-1].address, 640.0, by="configuration")
     hall.subscribe(other)
@@ -96,11 +104,15 @@ def test_changes_before_and_during_a_subscription_are_sent_once_in_order(hall: H
         hall.store.set(ANGLE, hall.store.get(ANGLE) + 1.0, by="a hand")
         hall.after(0.5)
         _, *values = without_heartbeat(peer.take())
-        assert [message.address for message in values] == [param.address for param in osc_schema.PARAMS]
+        assert [message.address for message in values] == [
+            param.address for param in osc_schema.PARAMS
+        ]
         assert Message(ANGLE, (hall.store.get(ANGLE),), "f") in values
 
 
-def test_a_change_goes_to_everybody_but_the_one_who_made_it(hall: Hall, one: Any, other: Any) -> None:
+def test_a_change_goes_to_everybody_but_the_one_who_made_it(
+    hall: Hall, one: Any, other: Any
+) -> None:
     hall.subscribe(one)
     hall.subscribe(other)
     hall.say(one, ANGLE, 30.0)
@@ -120,7 +132,9 @@ def test_a_value_is_sent_back_if_it_was_not_accepted_as_sent(hall: Hall, one: An
         ("/mirror/segments", 7.4, 7),
     )
     for address, sent, received in (clipped, wrapped, rounded):
-        for _ in range(2):  # the second time nothing changes in the store, but the fader's position is still wrong
+        for _ in range(
+            2
+        ):  # the second time nothing changes in the store, but the fader's position is still wrong
             hall.say(one, address, sent)
             hall.after(0.1)
             (message,) = without_heartbeat(one.take())
@@ -131,7 +145,9 @@ def test_a_value_is_sent_back_if_it_was_not_accepted_as_sent(hall: Hall, one: An
         assert without_heartbeat(one.take()) == [], f"{address}: only spelled differently"
 
 
-def test_of_many_changes_only_the_newest_is_sent_sixty_times_a_second(hall: Hall, one: Any, other: Any) -> None:
+def test_of_many_changes_only_the_newest_is_sent_sixty_times_a_second(
+    hall: Hall, one: Any, other: Any
+) -> None:
     hall.subscribe(one)
     for step in range(1000):  # one second
         hall.say(other, ANGLE, step / 10)
@@ -149,7 +165,9 @@ def test_a_heartbeat_counts_the_seconds_and_a_trigger_is_sent_as_one_and_read_as
 ) -> None:
     hall.say(one, "/engine/notify", 1)
     hall.after(5.5)
-    assert [message.args[0] for message in one.take() if message.address == "/engine/heartbeat"] == [1, 2, 3, 4, 5, 6]
+    assert [
+        message.args[0] for message in one.take() if message.address == "/engine/heartbeat"
+    ] == [1, 2, 3, 4, 5, 6]
     hall.say(other, "/master/panic")
     hall.say(one, "/engine/notify", 1)
     hall.after(0.5)
@@ -159,8 +177,11 @@ def test_a_heartbeat_counts_the_seconds_and_a_trigger_is_sent_as_one_and_read_as
     assert without_heartbeat(one.take()) == [Message("/master/panic", (1,), "i")]
 
 
-def test_a_subscriber_may_listen_on_another_port_than_it_sends_from(hall: Hall, one: Any, other: Any) -> None:
-    """Max, TouchDesigner and Resolume do. Answers go to that port too, always on the sender's own host."""
+def test_a_subscriber_may_listen_on_another_port_than_it_sends_from(
+    hall: Hall, one: Any, other: Any
+) -> None:
+    """Max, TouchDesigner and Resolume do. Answers go to that port too, always on the sender's own
+    host."""
     hall.say(one, "/engine/notify", 1, 9001)
     hall.after(0.5)
     listener = one.others[9001]
@@ -180,7 +201,18 @@ def test_a_subscriber_may_listen_on_another_port_than_it_sends_from(hall: Hall, 
 
 
 @pytest.mark.parametrize(
-    "args", [(), ("on",), (1, 0), (1, 65_536), (1, -1), (1, "9001"), (1, 9001, 2), (1, 9001, "x"), (1, 9001, "all", 1)]
+    "args",
+    [
+        (),
+        ("on",),
+        (1, 0),
+        (1, 65_536),
+        (1, -1),
+        (1, "9001"),
+        (1, 9001, 2),
+        (1, 9001, "x"),
+        (1, 9001, "all", 1),
+    ],
 )
 def test_an_invalid_subscription_fails(hall: Hall, one: Any, args: tuple) -> None:
     hall.say(one, "/engine/notify", *args)
@@ -189,7 +221,9 @@ def test_an_invalid_subscription_fails(hall: Hall, one: Any, args: tuple) -> Non
     assert hall.feedback.next_due_s() is None
 
 
-def test_of_too_many_subscribers_the_oldest_is_removed(hall: Hall, make_peer: Callable[..., Any], reports: Any) -> None:
+def test_of_too_many_subscribers_the_oldest_is_removed(
+    hall: Hall, make_peer: Callable[..., Any], reports: Any
+) -> None:
     crowd = [make_peer(f"udp 192.0.2.1:{port}") for port in range(1, MAX_SUBSCRIBERS + 2)]
     for peer in crowd:
         hall.subscribe(peer)
@@ -197,11 +231,15 @@ def test_of_too_many_subscribers_the_oldest_is_removed(hall: Hall, make_peer: Ca
         peer.take()
     hall.store.set(ANGLE, 12.0, by="web")
     hall.after(0.1)
-    assert [bool(without_heartbeat(peer.take())) for peer in crowd] == [False] + [True] * MAX_SUBSCRIBERS
+    assert [bool(without_heartbeat(peer.take())) for peer in crowd] == [False] + [
+        True
+    ] * MAX_SUBSCRIBERS
     assert "osc.subscribers" in reports.keys
 
 
-def test_a_program_with_many_ports_does_not_displace_a_page(hall: Hall, make_peer: Callable[..., Any]) -> None:
+def test_a_program_with_many_ports_does_not_displace_a_page(
+    hall: Hall, make_peer: Callable[..., Any]
+) -> None:
     page, program = make_peer("ws 127.0.0.1:40000"), make_peer("udp 192.0.2.1:5000")
     hall.feedback.subscribe(dataclasses.replace(page.sender(), at_port=None), origin=page.name)
     for port in range(1, MAX_SUBSCRIBERS + 2):
@@ -221,7 +259,9 @@ def listen(hall: Hall, peer: Any, address: str) -> None:
     hall.feedback.listen(sender, origin=sender.name, address=address)
 
 
-def test_a_listener_gets_the_current_value_and_then_the_changes_by_others(hall: Hall, one: Any, other: Any) -> None:
+def test_a_listener_gets_the_current_value_and_then_the_changes_by_others(
+    hall: Hall, one: Any, other: Any
+) -> None:
     hall.say(one, ANGLE, 20.0)
     listen(hall, one, ANGLE)
     hall.after(0.1)
@@ -258,8 +298,12 @@ def test_features_are_sent_at_the_configured_rate_and_an_onset_or_a_hit_between_
     hall: Hall, one: Any
 ) -> None:
     hall.subscribe(one)
-    quiet = ChannelFeatures(rms=0.25, peak=0.5, pitch_hz=440.0, low=0.125, mid=0.0625, high=0.5, onset_count=7)
-    hall.feedback.publish_features((quiet,) * 4, BeatFeatures(beat=10.25, kick_count=3, snare_count=1))
+    quiet = ChannelFeatures(
+        rms=0.25, peak=0.5, pitch_hz=440.0, low=0.125, mid=0.0625, high=0.5, onset_count=7
+    )
+    hall.feedback.publish_features(
+        (quiet,) * 4, BeatFeatures(beat=10.25, kick_count=3, snare_count=1)
+    )
     hall.after(0.4)
     assert without_heartbeat(one.take()) == [], "off at first"
     hall.store.set("/audio/features/rate_hz", 10.0)
@@ -268,15 +312,33 @@ def test_features_are_sent_at_the_configured_rate_and_an_onset_or_a_hit_between_
     hall.after(1.0)
     received = without_heartbeat(one.take())
     assert len(received) == 10 * (4 * 7 + 5)
-    of_channel = {"rms": 0.25, "peak": 0.5, "pitch": 440.0, "onset": 0.0, "low": 0.125, "mid": 0.0625, "high": 0.5}
-    expected = {f"/audio/{channel}/{name}": value for channel in (1, 2, 3, 4) for name, value in of_channel.items()}
+    of_channel = {
+        "rms": 0.25,
+        "peak": 0.5,
+        "pitch": 440.0,
+        "onset": 0.0,
+        "low": 0.125,
+        "mid": 0.0625,
+        "high": 0.5,
+    }
+    expected = {
+        f"/audio/{channel}/{name}": value
+        for channel in (1, 2, 3, 4)
+        for name, value in of_channel.items()
+    }
     of_all = {"beat": 0.25, "bar": 0.5625, "kick": 0.0, "snare": 0.0, "hat": 0.0}
     expected |= {f"/audio/{name}": value for name, value in of_all.items()}
     assert {message.address: message.args[0] for message in received} == expected
     loud = dataclasses.replace(quiet, onset_count=9)
-    hall.feedback.publish_features((loud, quiet, quiet, quiet), BeatFeatures(beat=10.5, kick_count=5, snare_count=1))
+    hall.feedback.publish_features(
+        (loud, quiet, quiet, quiet), BeatFeatures(beat=10.5, kick_count=5, snare_count=1)
+    )
     hall.after(0.4)
-    events = [each for each in one.take() if each.address.endswith(("/onset", "/kick", "/snare")) and each.args[0]]
+    events = [
+        each
+        for each in one.take()
+        if each.address.endswith(("/onset", "/kick", "/snare")) and each.args[0]
+    ]
     assert events == [Message("/audio/1/onset", (1.0,), "f"), Message("/audio/kick", (1.0,), "f")]
     hall.store.set("/audio/features/rate_hz", 0.0)
     hall.after(0.1)
@@ -295,7 +357,9 @@ def test_packets_beyond_the_queue_are_dropped_and_counted_and_other_receivers_un
     sent: list[str] = []
 
     def put(port: int, packet: str) -> None:
-        outbox.put(f"udp 192.0.2.9:{port}", lambda packet: sent.append(packet.decode()), packet.encode())
+        outbox.put(
+            f"udp 192.0.2.9:{port}", lambda packet: sent.append(packet.decode()), packet.encode()
+        )
 
     for number in range(MAX_PACKETS + 3):
         put(1, str(number))
@@ -375,18 +439,22 @@ def test_features_alone_go_to_their_own_port_as_numbers_only(hall: Hall, one: An
     hall.feedback.publish_features((ChannelFeatures(rms=0.25),) * 4)
     hall.after(1.0)
     values, features = one.others[9001].take(), one.others[9002].take()
-    assert [message.args for message in values if message.address == "/done"] == [("/engine/notify",)] * 2
+    assert [message.args for message in values if message.address == "/done"] == [
+        ("/engine/notify",)
+    ] * 2
     assert ANGLE in {message.address for message in values}
     assert not any(message.address.endswith("/rms") for message in values)
-    assert len({message.address for message in features}) == 4 * 7 + 5 and {each.type_tags for each in features} == {
-        "f"
-    }
+    assert len({message.address for message in features}) == 4 * 7 + 5 and {
+        each.type_tags for each in features
+    } == {"f"}
     hall.say(one, "/engine/notify", 0, 9002, "features")
     hall.after(0.5)
     assert one.others[9002].take() == [] and one.others[9001].take()
 
 
-def test_many_subscribers_get_everything_slower_and_in_turn(hall: Hall, make_peer: Callable[..., Any]) -> None:
+def test_many_subscribers_get_everything_slower_and_in_turn(
+    hall: Hall, make_peer: Callable[..., Any]
+) -> None:
     crowd = [make_peer(f"ws 127.0.0.1:{port}") for port in range(1, 61)]
     for peer in crowd:
         hall.say(peer, "/engine/notify", 1)

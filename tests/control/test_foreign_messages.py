@@ -16,7 +16,8 @@ Translate = Callable[[Message, str, float], tuple[Message, ...] | None]
 
 
 class MapOf:
-    """A fake ForeignMap that translates by one function. `mapped`: addresses mapped after their arrival."""
+    """A fake ForeignMap that translates by one function. `mapped`: addresses mapped after their
+    arrival."""
 
     def __init__(self, translate: Translate, mapped: tuple[str, ...] = ()) -> None:
         self.translate = translate
@@ -30,7 +31,9 @@ class MapOf:
 
 
 def intensity(message: Message, sender: str, now_s: float) -> tuple[Message, ...] | None:
-    return (Message("/layer/1/intensity", message.args, "f"),) if message.address == "/fader" else None
+    return (
+        (Message("/layer/1/intensity", message.args, "f"),) if message.address == "/fader" else None
+    )
 
 
 @pytest.fixture
@@ -44,7 +47,9 @@ def hub(open_hub: Callable[..., Hub]) -> Hub:
     return open_hub(intensity)
 
 
-def test_unmapped_messages_are_reported_once_a_sender_and_then_counted(hub: Hub, make_peer: Any) -> None:
+def test_unmapped_messages_are_reported_once_a_sender_and_then_counted(
+    hub: Hub, make_peer: Any
+) -> None:
     answers = []
     for number in range(40):
         answers += hub.say(f"/foreign/{number % 4}", 0.5)
@@ -53,20 +58,27 @@ def test_unmapped_messages_are_reported_once_a_sender_and_then_counted(hub: Hub,
     assert hub.reports.lines == [
         (
             "osc.unmapped",
-            "/foreign/0: no such parameter, and nothing is mapped to it; its other unmapped messages are only "
+            "/foreign/0: no such parameter, and nothing is mapped to it; its other unmapped "
+            "messages are only "
             "counted: `multiverse osc heard` lists them (from udp 192.0.2.1:5000)",
         )
     ]
     assert (hub.counters.unmapped, hub.counters.unknown) == (40, 0)
     for name in ("udp 192.0.2.1:6000", "udp 192.0.2.7:5000"):
-        assert len(hub.say("/foreign/0", 0.5, by=make_peer(name))) == 1, "a new one may be a hand that typed this"
-    assert len(hub.reports.lines) == 2, "a script may send each message from another port: one line a host and minute"
+        assert len(hub.say("/foreign/0", 0.5, by=make_peer(name))) == 1, (
+            "a new one may be a hand that typed this"
+        )
+    assert len(hub.reports.lines) == 2, (
+        "a script may send each message from another port: one line a host and minute"
+    )
     hub.clock.advance(60.0)
     hub.say("/foreign/0", 0.5, by=make_peer("udp 192.0.2.1:7000"))
     assert len(hub.reports.lines) == 3
 
 
-@pytest.mark.parametrize("address", ["/layer/1/intensty", "/layr/1/intensity", "/layers/1/intensity", "/panic"])
+@pytest.mark.parametrize(
+    "address", ["/layer/1/intensty", "/layr/1/intensity", "/layers/1/intensity", "/panic"]
+)
 def test_a_typing_error_is_explained_each_second_while_another_program_sends_too_much(
     hub: Hub, make_peer: Any, address: str
 ) -> None:
@@ -86,23 +98,35 @@ def test_one_of_our_addresses_without_its_slash_is_explained(hub: Hub) -> None:
     assert "an address begins with /, as /layer/1/angle" in answer.args[1]
     assert hub.reports.keys == ["osc.unknown"]
     hub.bundle(arena.message("", 0.5), encode_message("/layer/1/angle", 30.0))
-    assert hub["/layer/1/angle"] == 30.0, "an empty address in a bundle costs nothing that stands beside it"
+    assert hub["/layer/1/angle"] == 30.0, (
+        "an empty address in a bundle costs nothing that stands beside it"
+    )
     assert hub.counters.malformed == 0
 
 
-@pytest.mark.parametrize(("args", "sent"), [(("banana",), '"banana"'), ((300,), "300"), ((), "no argument")])
+@pytest.mark.parametrize(
+    ("args", "sent"), [(("banana",), '"banana"'), ((300,), "300"), ((), "no argument")]
+)
 def test_a_timecode_that_is_none_is_explained(hub: Hub, args: tuple[Any, ...], sent: str) -> None:
     (answer,) = hub.say("/mtc", *args)
-    assert answer.args[1].startswith(f"{sent} is not hh:mm:ss:ff, the same and 24, 25 or 30, or the data byte")
+    assert answer.args[1].startswith(
+        f"{sent} is not hh:mm:ss:ff, the same and 24, 25 or 30, or the data byte"
+    )
 
 
-def test_unmapped_messages_are_listed_newest_first_with_count_rate_and_arguments(open_hub: Any, make_peer: Any) -> None:
+def test_unmapped_messages_are_listed_newest_first_with_count_rate_and_arguments(
+    open_hub: Any, make_peer: Any
+) -> None:
     hub, asking = open_hub(lambda *args: None, "/pad"), make_peer("udp 192.0.2.9:1")
     hub.commands.add("/map/heard", hub.dispatcher.unmapped.on_list, is_listing=True)
     for step in range(50):
         hub.say("/meter", step / 64)
         hub.clock.advance(0.1)
-    for address, *args in (("/words", "x" * 1000, b"blob", None, True), ("/pad", 1), ("/xy", 1, 2.5)):
+    for address, *args in (
+        ("/words", "x" * 1000, b"blob", None, True),
+        ("/pad", 1),
+        ("/xy", 1, 2.5),
+    ):
         hub.say(address, *args)
         hub.clock.advance(0.001)
     *entries, done = (message.args for message in hub.say("/map/heard", by=asking))
@@ -112,7 +136,10 @@ def test_unmapped_messages_are_listed_newest_first_with_count_rate_and_arguments
         ("/meter", hub.peer.name, 50, 10, "0.765625"),
     ]
     assert done == ("/map/heard", 3, 3)
-    assert [message.args[0] for message in hub.say("/map/heard", 1, by=asking)] == ["/xy", "/map/heard"]
+    assert [message.args[0] for message in hub.say("/map/heard", 1, by=asking)] == [
+        "/xy",
+        "/map/heard",
+    ]
     assert "1..4000" in hub.say("/map/heard", 0, by=asking)[0].args[1]
 
 
@@ -125,7 +152,9 @@ def test_countless_addresses_senders_and_hosts_fill_neither_the_memory_nor_the_l
             hub.say(f"/{number}/" + "x" * 300, 1, by=make_peer(f"udp 192.0.2.9:{sender}"))
     listed, total = hub.dispatcher.unmapped.newest(10_000)
     assert total == len(listed) == 15 * 3 + 2048
-    assert {sender for _, sender, _ in listed} == {f"udp 192.0.2.9:{sender}" for sender in range(4, 20)}
+    assert {sender for _, sender, _ in listed} == {
+        f"udp 192.0.2.9:{sender}" for sender in range(4, 20)
+    }
     assert {len(address) for address, _, _ in listed} == {240}
     assert any(address.startswith("/2999/") for address, _, _ in listed)
     hub = open_hub(lambda *entry: None)

@@ -36,8 +36,12 @@ def test_median_and_percentile_are_those_of_the_packets() -> None:
             measured(latency, part.tolist(), 100.0 + number * packets_a_frame / 200.0)
         figures = latency.latest(131.0)
         assert figures.packets == 6000, packets_a_frame
-        assert figures.p50 == pytest.approx(np.percentile(ages_ms, 50), abs=STEP_MS), packets_a_frame
-        assert figures.p99 == pytest.approx(np.percentile(ages_ms, 99), abs=STEP_MS), packets_a_frame
+        assert figures.p50 == pytest.approx(np.percentile(ages_ms, 50), abs=STEP_MS), (
+            packets_a_frame
+        )
+        assert figures.p99 == pytest.approx(np.percentile(ages_ms, 99), abs=STEP_MS), (
+            packets_a_frame
+        )
         assert figures.worst == pytest.approx(ages_ms.max(), abs=1e-6), packets_a_frame
 
 

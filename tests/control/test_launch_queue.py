@@ -1,4 +1,5 @@
-"""Launching on the beat, by known beats: what waits, when it starts, what is announced, and how it is cancelled."""
+"""Launching on the beat, by known beats: what waits, when it starts, what is announced, and how it
+is cancelled."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +28,11 @@ class Launch(Hub):
 
     def _plan_launch(self, args: Args) -> Any:
         is_new = str(args[0]).startswith("new") and len(self.read) < 2
-        return (lambda again, fail: self.read.append(again)) if is_new else LaunchPlan(str(args[0]), str(args[0]))
+        return (
+            (lambda again, fail: self.read.append(again))
+            if is_new
+            else LaunchPlan(str(args[0]), str(args[0]))
+        )
 
     def _load(self, args: Args, reply: Reply) -> None:
         self.ran.append(args)
@@ -111,7 +116,10 @@ def test_what_waits_is_listed_and_can_be_taken_back(hub: Launch) -> None:
         ("/launch/queued", ANGLE, 1, ""), ("/launch/queued", "Aurora", 3, "Aurora"), ("/done", "/launch/list"),
     ]  # fmt: skip
     assert [each.args for each in hub.say("/launch/drop", "Silk")] == [("/launch/drop", 0)]
-    assert [each.args for each in hub.say("/launch/drop")] == [("/preset/load", "taken back"), ("/launch/drop", 2)]
+    assert [each.args for each in hub.say("/launch/drop")] == [
+        ("/preset/load", "taken back"),
+        ("/launch/drop", 2),
+    ]
     assert hub.at(8.0) == [] and hub.ran == [] and hub[ANGLE] == 0.0
 
 
@@ -126,7 +134,9 @@ def test_any_value_can_wait_and_a_wrong_one_is_refused_at_once(hub: Launch) -> N
     hub.at(6.0)
     assert hub[ANGLE] == 90.0 and hub["/layer/2/angle"] == before
     hub.at(8.0)
-    assert [hub[f"/layer/{n}/angle"] for n in (1, 2, 3, 4)] != [45.0] * 4, "panic, sent later, came after it"
+    assert [hub[f"/layer/{n}/angle"] for n in (1, 2, 3, 4)] != [45.0] * 4, (
+        "panic, sent later, came after it"
+    )
 
 
 def test_a_count_that_restarts_starts_what_waits_for_its_one(hub: Launch) -> None:
@@ -159,7 +169,10 @@ def test_the_values_that_come_soon_are_known_until_the_frame_of_their_beat(hub: 
 
     def coming(beat: float, within_s: float = 0.25) -> list[dict[str, object] | str]:
         hub.at(beat)
-        return ["due" if each.is_due else dict(each.values) for each in hub.launch_queue.upcoming(within_s)]
+        return [
+            "due" if each.is_due else dict(each.values)
+            for each in hub.launch_queue.upcoming(within_s)
+        ]
 
     weights = {f"/sd/prompts/{n}/weight": 0.5 for n in range(1, 9)}
     assert coming(5.4) == []
@@ -175,7 +188,9 @@ def test_the_values_that_come_soon_are_known_until_the_frame_of_their_beat(hub: 
     assert coming(9.0) == [], "taken back, so never due"
 
 
-def test_a_hand_that_is_a_little_late_starts_at_once_and_a_program_that_chains_waits(hub: Launch) -> None:
+def test_a_hand_that_is_a_little_late_starts_at_once_and_a_program_that_chains_waits(
+    hub: Launch,
+) -> None:
     def ran_at(sent: float, quantum: str, *beats: float) -> list[float]:
         """The first of these beats whose frame runs what was sent in that of `sent`."""
         hub.at(sent)
@@ -203,10 +218,14 @@ def test_a_program_that_launches_ever_other_patterns_fills_no_memory(hub: Launch
     assert hub.store.get(ANGLE) == 25.0 and len(hub.launch_queue._used) < 300
     hub.say(ANGLE, 1.0, "beat")
     hub.at(0.0, jumped=-26.0)
-    assert hub.store.get(ANGLE) == 1.0 and set(hub.launch_queue._used) == {ANGLE}, "the count restarted"
+    assert hub.store.get(ANGLE) == 1.0 and set(hub.launch_queue._used) == {ANGLE}, (
+        "the count restarted"
+    )
 
 
-def test_a_launch_is_announced_as_queued_before_its_start_although_a_frame_comes_between(hub: Launch) -> None:
+def test_a_launch_is_announced_as_queued_before_its_start_although_a_frame_comes_between(
+    hub: Launch,
+) -> None:
     def notify(*message: object) -> None:
         if message[0] == "/launch/queued":
             hub.frame()  # of the render thread, before the thread that has sent it continues

@@ -1,4 +1,5 @@
-"""Launches on the beat with every source of the tempo: the first changed frame, beside beats that are known."""
+"""Launches on the beat with every source of the tempo: the first changed frame, beside beats that
+are known."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -45,7 +46,10 @@ def events(source: str, tempo: Tempo, clock: SteppedClock) -> Iterator[Event]:
             at_s = FIRST_S + report / 25
             beat = (at_s - FIRST_S) / BEAT_S
             late_s = uneven.uniform(0.0, 0.03)
-            yield (at_s + late_s, lambda beat=beat, at_s=at_s: tempo.follow(source, beat=beat, bpm=BPM, at_s=at_s))
+            yield (
+                at_s + late_s,
+                lambda beat=beat, at_s=at_s: tempo.follow(source, beat=beat, bpm=BPM, at_s=at_s),
+            )
 
 
 @pytest.mark.parametrize("source", ["manual", "beat", "midi", "link", "timecode"])
@@ -79,13 +83,19 @@ def test_a_launch_shows_in_the_frame_of_its_beat_with_every_clock(source: str) -
 
 
 def small_run(**values: Any) -> Config:
-    return build_config({"width": 64, "height": 64, "web": "off", "osc": {"listen": "off"}, **values})
+    return build_config(
+        {"width": 64, "height": 64, "web": "off", "osc": {"listen": "off"}, **values}
+    )
 
 
-def test_a_launch_starts_on_the_beat_of_the_sound(tmp_path: Path, make_peer: Callable[..., Any]) -> None:
+def test_a_launch_starts_on_the_beat_of_the_sound(
+    tmp_path: Path, make_peer: Callable[..., Any]
+) -> None:
     song, path = clicks(BPM, 16.0), tmp_path / "clicks.wav"
     soundfile.write(path, song.sound, RATE_HZ)
-    config = small_run(fps=FPS, audio=str(path), offline=True, params={"/mode": "simple"}, renderer="numba")
+    config = small_run(
+        fps=FPS, audio=str(path), offline=True, params={"/mode": "simple"}, renderer="numba"
+    )
     late_frames = []
     with open_engine(config) as engine:
         dispatcher, store = engine._parts.control_hub.dispatcher, engine._parts.control_hub.store
@@ -98,7 +108,9 @@ def test_a_launch_starts_on_the_beat_of_the_sound(tmp_path: Path, make_peer: Cal
                 if frame.id.time_s > 4.0:
                     late_frames.append((frame.id.time_s - nearest_s) * FPS)
             if frame.index % 20 == 10:
-                dispatcher.receive(encode_message("/layer/1/angle", float(frame.index % 170), "beat"), sender)
+                dispatcher.receive(
+                    encode_message("/layer/1/angle", float(frame.index % 170), "beat"), sender
+                )
     assert len(late_frames) >= (20 if IS_SOAK else 9)
     assert np.percentile(np.abs(late_frames), 95) <= 1.0, late_frames
 
@@ -115,7 +127,12 @@ def test_the_shader_of_a_queued_look_is_on_the_picture_of_its_beat(
 ) -> None:
     (tmp_path / "isf").mkdir()
     (tmp_path / "isf" / "White.fs").write_text(WHITE, encoding="utf-8")
-    slow_bars = {"/tempo/source": "manual", "/tempo/bpm": 20.0, "/tempo/beats_a_bar": 7, "/launch/quantise": "4_bars"}
+    slow_bars = {
+        "/tempo/source": "manual",
+        "/tempo/bpm": 20.0,
+        "/tempo/beats_a_bar": 7,
+        "/launch/quantise": "4_bars",
+    }
     folders = {"shaders": [str(tmp_path / "isf")], "presets": str(tmp_path / "presets")}
     config = small_run(audio="demo", renderer="gl", params=slow_bars, **folders)
     with open_engine(config, sound=slow_sound()) as engine:
@@ -127,7 +144,8 @@ def test_the_shader_of_a_queued_look_is_on_the_picture_of_its_beat(
         frames = engine.frames()
         next(frames)
         PresetFolder(tmp_path / "presets").save(
-            "white", {"/fx/generator/file": "White", "/fx/generator/1": 1.0, "/safety/flash_guard": False}
+            "white",
+            {"/fx/generator/file": "White", "/fx/generator/1": 1.0, "/safety/flash_guard": False},
         )
         parts.control_hub.preset_control._read_folder()
         send("/preset/load", "white", fade)
@@ -142,6 +160,10 @@ def test_the_shader_of_a_queued_look_is_on_the_picture_of_its_beat(
         send("/tempo/bpm", 300.0)
         angle = next(frame for frame in frames if engine.params.get("/fx/generator/file"))
         if not fade:
-            assert angle.read_rgba()[..., :3].mean() > before + 60.0, "the picture of the beat has the shader"
+            assert angle.read_rgba()[..., :3].mean() > before + 60.0, (
+                "the picture of the beat has the shader"
+            )
         next(frames)  # the cost of a picture is known after it
-        assert parts.drawing.renderer.shader_state.costs_ms, "the shader was drawn in the frame of the beat"
+        assert parts.drawing.renderer.shader_state.costs_ms, (
+            "the shader was drawn in the frame of the beat"
+        )

@@ -16,7 +16,9 @@ def event_of(address: str, *args: object) -> MidiEvent | None:
     return read_midi(packet)
 
 
-def event(kind: str, channel: int = 0, number: int = 0, value: int = 0, device: str = "") -> MidiEvent:
+def event(
+    kind: str, channel: int = 0, number: int = 0, value: int = 0, device: str = ""
+) -> MidiEvent:
     return MidiEvent(kind=kind, channel=channel, number=number, value=value, device=device)
 
 
@@ -31,7 +33,11 @@ def test_open_stage_control_gives_the_channel_first() -> None:
         ("/pitch", (1, 16383), event("bend", 1, 0, 16383)),
         ("/channel_pressure", (2, 99), event("pressure", 2, 0, 99)),
         ("/key_pressure", (2, 60, 99), event("other", 2, 60, 99)),
-        ("/nrpn", (1, 300, 9000), event("nrpn", 1, 300, 9000)),  # src/server/python/main.py, option `rpn`
+        (
+            "/nrpn",
+            (1, 300, 9000),
+            event("nrpn", 1, 300, 9000),
+        ),  # src/server/python/main.py, option `rpn`
         ("/rpn", (1, 0, 256), event("other", 1, 0, 256)),
     ]:
         assert event_of(address, *args) == expected, address
@@ -49,11 +55,15 @@ def test_sonic_pi_and_osmid_name_device_port_and_channel_if_there_is_one() -> No
             ("polyphonic_key_pressure", (60, 80), ("other", 60, 80)),
         ]:
             kind, number, value = expected
-            assert event_of(f"{form}/{what}", *args) == event(kind, 3, number, value, "nano_key2:0"), args
+            assert event_of(f"{form}/{what}", *args) == event(
+                kind, 3, number, value, "nano_key2:0"
+            ), args
     for form in ["/midi:nano_key2:0", "/midi/nano_key2/0"]:
         for what in ["clock", "start", "continue", "stop"]:
             assert event_of(f"{form}/{what}") == event(what, device="nano_key2:0"), form
-    assert event_of("/midi:mpk_mini_mk_ii_0:1/note_on", 60, 1) == event("note", 1, 60, 1, "mpk_mini_mk_ii_0")
+    assert event_of("/midi:mpk_mini_mk_ii_0:1/note_on", 60, 1) == event(
+        "note", 1, 60, 1, "mpk_mini_mk_ii_0"
+    )
     assert event_of("/midi/3/control_change", 7, 1) == event("cc", 3, 7, 1)
     assert event_of("/midi:a b:0:1/control_change", 7, 1).device == "a_b:0"
 
@@ -114,21 +124,42 @@ def packed(hours: int, minutes: int, seconds: int, frames: int) -> int:
 
 def test_midi_timecode_is_read_from_every_bridge_and_as_a_full_frame() -> None:
     for address, args, expected in [
-        ("/mtc", ("01:02:03:04",), event("mtc_text", value=packed(1, 2, 3, 4))),  # Open Stage Control, mtc.py
+        (
+            "/mtc",
+            ("01:02:03:04",),
+            event("mtc_text", value=packed(1, 2, 3, 4)),
+        ),  # Open Stage Control, mtc.py
         ("/mtc", ("01:02:03:04", 30), event("mtc_text", value=packed(1, 2, 3, 4) | 4 << 28)),
         ("/mtc", ("00:00:00:00", 24.0), event("mtc_text", value=1 << 28)),
         ("/mtc", (0x35,), event("mtc", value=0x35)),
         ("/midi/nano_key2/0/MTC", (0x71,), event("mtc", value=0x71, device="nano_key2:0")),  # osmid
         ("/midi:nano_key2:0/mtc", (0x71,), event("mtc", value=0x71, device="nano_key2:0")),
-        ("/midi/3/syscommon_MTC", (3, "nano_key2", 0x71), event("mtc", value=0x71, device="3")),  # osmid before 0.4
-        ("/midi/nano_key2/0/MTC", (b"\xf1\x71",), event("mtc", value=0x71, device="nano_key2:0")),  # option -r
+        (
+            "/midi/3/syscommon_MTC",
+            (3, "nano_key2", 0x71),
+            event("mtc", value=0x71, device="3"),
+        ),  # osmid before 0.4
+        (
+            "/midi/nano_key2/0/MTC",
+            (b"\xf1\x71",),
+            event("mtc", value=0x71, device="nano_key2:0"),
+        ),  # option -r
         ("/any", (Midi(0, 0xF1, 0x21, 0),), event("mtc", value=0x21)),
     ]:
         assert event_of(address, *args) == expected, address
     message = full_frame((1, 2, 3, 4), rate="30")
     expected = packed(1 | 3 << 5, 2, 3, 4)
     assert event_of("/sysex", message.hex(" ")) == event("mtc_full", value=expected)
-    assert event_of("/midi/dev/0/sysex", *message[1:-1]) == event("mtc_full", value=expected, device="dev:0")
-    assert event_of("/midi:dev:0/sysex", bytes(message)) == event("mtc_full", value=expected, device="dev:0")
-    for address, args in [("/mtc", ("01:02:03:04", 60)), ("/mtc", ("now", 30)), ("/mtc", (200,)), ("/sysex", ("xyz",))]:
+    assert event_of("/midi/dev/0/sysex", *message[1:-1]) == event(
+        "mtc_full", value=expected, device="dev:0"
+    )
+    assert event_of("/midi:dev:0/sysex", bytes(message)) == event(
+        "mtc_full", value=expected, device="dev:0"
+    )
+    for address, args in [
+        ("/mtc", ("01:02:03:04", 60)),
+        ("/mtc", ("now", 30)),
+        ("/mtc", (200,)),
+        ("/sysex", ("xyz",)),
+    ]:
         assert event_of(address, *args) is None, address

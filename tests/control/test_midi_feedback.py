@@ -1,4 +1,5 @@
-"""MIDI that sets a control's light, ring or motor, in each bridge's form; it reads back as the same MIDI."""
+"""MIDI that sets a control's light, ring or motor, in each bridge's form; it reads back as the same
+MIDI."""
 
 import json
 import shutil
@@ -23,7 +24,12 @@ def test_each_bridge_gets_midi_in_its_own_form() -> None:
         (
             "midi 1 nrpn 300",
             9000,
-            [("/control", 1, 99, 2), ("/control", 1, 98, 44), ("/control", 1, 6, 70), ("/control", 1, 38, 40)],
+            [
+                ("/control", 1, 99, 2),
+                ("/control", 1, 98, 44),
+                ("/control", 1, 6, 70),
+                ("/control", 1, 38, 40),
+            ],
         ),
         ("midi 10 note 36", 127, [("/note", 10, 36, 127)]),
         ("midi 10 note 36", 0, [("/note", 10, 36, 0)]),
@@ -31,7 +37,9 @@ def test_each_bridge_gets_midi_in_its_own_form() -> None:
         ("midi 1 pressure", 200, [("/channel_pressure", 1, 127)]),
         ("midi 1 program 5", 1, []),
     ]:
-        assert [(message.address, *message.args) for message in sent(name, value, "stage")] == expected, name
+        assert [
+            (message.address, *message.args) for message in sent(name, value, "stage")
+        ] == expected, name
     # osmid's oscinprocessor.cpp: `/<device or *>/<command>`, each argument an int32.
     for name, value, expected in [
         ("midi 2 cc 7 nanokontrol2:0", 64, ("/nanokontrol2/control_change", 2, 7, 64)),
@@ -63,14 +71,21 @@ console.log(JSON.stringify(sent.map((all) => all.map((one) => (one.type === "i" 
 """
 
 
-def test_the_module_for_open_stage_control_passes_midi_both_ways(require: Callable[[object, str], None]) -> None:
-    """The module in docs, run in a context like that of custom-module.mjs and osc/index.mjs: `send(host, port, address,
-    ...)` takes `midi` as the host and the device as the port, and messages from a device have these too."""
+def test_the_module_for_open_stage_control_passes_midi_both_ways(
+    require: Callable[[object, str], None],
+) -> None:
+    """The module in docs, run in a context like that of custom-module.mjs and osc/index.mjs:
+    `send(host, port, address, ...)` takes `midi` as the host and the device as the port, and
+    messages from a device have these too."""
     node = shutil.which("node")
     require(node, "Node")
-    page = (Path(__file__).parents[2] / "docs" / "how-to" / "midi-bridges.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "midi-bridges.md").read_text(
+        encoding="utf-8"
+    )
     code = page.partition("```js\n")[2].partition("```")[0]
-    ran = subprocess.run([node, "-e", MODULE], input=code, capture_output=True, text=True, timeout=120, check=True)
+    ran = subprocess.run(
+        [node, "-e", MODULE], input=code, capture_output=True, text=True, timeout=120, check=True
+    )
     assert json.loads(ran.stdout) == [
         ["127.0.0.1", 9000, "/map/feedback", 1],
         ["127.0.0.1", 9000, "/control", 1, 7, 64],

@@ -50,7 +50,9 @@ def target(rig: Any) -> str:
 
 
 @pytest.mark.parametrize("transport", [(), ("--tcp",)])
-def test_send_wait_sets_a_value_and_returns_when_it_is_drawn(drawing: Any, transport: tuple[str, ...]) -> None:
+def test_send_wait_sets_a_value_and_returns_when_it_is_drawn(
+    drawing: Any, transport: tuple[str, ...]
+) -> None:
     done = osc("send", "/layer/1/angle", "-45", "--to", target(drawing), "--wait", *transport)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert drawing.store.get("/layer/1/angle") == -45.0
@@ -73,16 +75,22 @@ BY_UDP = pytest.mark.only_on("linux", "darwin", reason="Wine tells a UDP socket 
 
 
 @pytest.mark.parametrize("over", [pytest.param((), marks=BY_UDP), ("--tcp",)])
-def test_send_says_that_nothing_listens_and_what_to_do(free_port: Callable[[], int], over: tuple[str, ...]) -> None:
+def test_send_says_that_nothing_listens_and_what_to_do(
+    free_port: Callable[[], int], over: tuple[str, ...]
+) -> None:
     done = osc("send", "/layer/1/angle", "45", "--to", f"127.0.0.1:{free_port()}", *over)
     assert done.returncode == 1 and "nothing listens there" in done.stderr
     assert "start `multiverse run`, or give the engine's address with --to HOST:PORT" in done.stderr
 
 
-def test_send_prints_answers_and_failures_and_waits_for_a_command_that_takes_its_time(drawing: Any) -> None:
+def test_send_prints_answers_and_failures_and_waits_for_a_command_that_takes_its_time(
+    drawing: Any,
+) -> None:
     result = osc("send", "/get", "/layer/*/angle", "--to", target(drawing), "--wait")
     assert result.returncode == 0
-    assert result.stdout.splitlines() == [f"/layer/{n}/angle {angle}" for n, angle in enumerate((0, 45, -20, 135), 1)]
+    assert result.stdout.splitlines() == [
+        f"/layer/{n}/angle {angle}" for n, angle in enumerate((0, 45, -20, 135), 1)
+    ]
 
     def save(args: tuple, reply: Reply) -> None:
         if args == ("",):
@@ -98,16 +106,23 @@ def test_send_prints_answers_and_failures_and_waits_for_a_command_that_takes_its
 
 def test_a_command_that_outlasts_the_wait_is_not_reported_as_a_missing_engine(drawing: Any) -> None:
     drawing.commands.add("/child/sd/restart", lambda args, reply: None)  # the model is loading
-    unfinished = r"^127\.0\.0\.1:\d+: the engine answers, but /child/sd/restart is still running after 1 s; "
+    unfinished = (
+        r"^127\.0\.0\.1:\d+: the engine answers, but /child/sd/restart is still running after 1 s; "
+    )
     with pytest.raises(MultiverseError, match=unfinished + r".*osc listen.* /engine/status --wait"):
         carry_out("/child/sd/restart", [], target(drawing), within_s=1.0)
 
 
-def test_the_status_is_printed_while_no_frame_is_drawn_and_an_engine_without_frames_reported(rig: Any) -> None:
+def test_the_status_is_printed_while_no_frame_is_drawn_and_an_engine_without_frames_reported(
+    rig: Any,
+) -> None:
     rig.commands.add("/engine/status", lambda args, reply: reply.done())
     status = osc("send", "/engine/status", "--to", target(rig), "--wait")
     assert (status.returncode, status.stdout, status.stderr) == (0, "/done /engine/status\n", "")
-    with pytest.raises(MultiverseError, match=r"answers, but has drawn no picture for 0\.5 s; .*/engine/status --wait"):
+    with pytest.raises(
+        MultiverseError,
+        match=r"answers, but has drawn no picture for 0\.5 s; .*/engine/status --wait",
+    ):
         carry_out("/get", ["/layer/1/angle"], target(rig), within_s=0.5)
     rig.commands.add("/child/sd/restart", lambda args, reply: None)
     with pytest.raises(MultiverseError, match=r"no answer in 0\.5 s; does the engine run there\?$"):
@@ -148,7 +163,9 @@ def test_listen_prints_every_value(drawing: Any, wait_for: Callable[..., Any]) -
     lines = osc("listen", "--to", target(drawing), "--seconds", "1").stdout.splitlines()
     assert "/layer/2/angle 45" in lines and "/mode multiverse" in lines
     assert as_line(Message("/fail", ("\x1b[2J\nforged", 0.5), "sf")) == r"/fail \x1b[2J\nforged 0.5"
-    wait_for(lambda: drawing.dispatcher.feedback.next_due_s() is None, "the end of its subscription")
+    wait_for(
+        lambda: drawing.dispatcher.feedback.next_due_s() is None, "the end of its subscription"
+    )
 
 
 def test_an_arguments_type_follows_its_spelling_unless_a_prefix_sets_it() -> None:

@@ -25,7 +25,9 @@ ANGLE = "/layer/1/angle"
 # -- UDP ---------------------------------------------------------------------------------------
 
 
-def test_a_part_that_fails_in_each_turn_of_the_sending_thread_holds_up_no_answer(rig: Any, reports: Any) -> None:
+def test_a_part_that_fails_in_each_turn_of_the_sending_thread_holds_up_no_answer(
+    rig: Any, reports: Any
+) -> None:
     def fail(now_s: float) -> bool:
         raise ValueError("broken")
 
@@ -38,16 +40,21 @@ def test_a_part_that_fails_in_each_turn_of_the_sending_thread_holds_up_no_answer
 
 
 def test_a_client_that_reads_late_gets_everything(reports: Any) -> None:
-    """It reads after every third turn; the test is the sending thread. Of 600 packets at once, 256 fit its buffer."""
+    """It reads after every third turn; the test is the sending thread. Of 600 packets at once, 256
+    fit its buffer."""
     dispatcher = Dispatcher(ParamStore(), CommandTable(), SteppedClock(), reports)
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as late,
     ):
-        late.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 106_496)  # the Linux default; the system doubles it
+        late.setsockopt(
+            socket.SOL_SOCKET, socket.SO_RCVBUF, 106_496
+        )  # the Linux default; the system doubles it
         late.bind(("127.0.0.1", 0))
         late.setblocking(False)
-        sender = UdpTransport(own, dispatcher, AllowList(()), reports).sender_at(*late.getsockname())
+        sender = UdpTransport(own, dispatcher, AllowList(()), reports).sender_at(
+            *late.getsockname()
+        )
         for number in range(600):
             sender.post(encode_reply("/cue/entry", number, "a preset", 0.0, 0.0))
         values = []
@@ -64,7 +71,8 @@ def test_a_client_that_reads_late_gets_everything(reports: Any) -> None:
 def test_a_full_receive_buffer_is_counted_as_lost(
     open_rig: Any, wait_for: Callable[..., Any], reports: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A handler blocks the receiving thread while far more arrives than the receive buffer holds."""
+    """A handler blocks the receiving thread while far more arrives than the receive buffer
+    holds."""
     monkeypatch.setattr("engine.control.sending.LOST_INTERVAL_S", 0.01)
     rig = open_rig()
     is_over = threading.Event()
@@ -88,7 +96,10 @@ def test_neither_a_draw_that_takes_for_ever_nor_a_small_receive_buffer_shuts_osc
 ) -> None:
     client = rig.client()
     linux_default_bytes = 212_992
-    for buffer_bytes, hold_s in ((server.PAUSED_BUFFER_BYTES, server.MAX_PAUSE_S), (linux_default_bytes, 240.0)):
+    for buffer_bytes, hold_s in (
+        (server.PAUSED_BUFFER_BYTES, server.MAX_PAUSE_S),
+        (linux_default_bytes, 240.0),
+    ):
         monkeypatch.setattr(server, "MAX_PAUSE_S", hold_s)
         rig.server.granted_receive_buffer_bytes = buffer_bytes
         rig.server.pause_reading()
@@ -111,15 +122,21 @@ def test_answers_to_programs_that_have_ended_end_nothing(rig: Any) -> None:
 
 def test_the_page_knows_which_hosts_osc_accepts_at_which_address(open_rig: Callable) -> None:
     rig = open_rig(allow=("192.0.2.0/24",))
-    assert rig.server.accepts("192.0.2.7", "127.0.0.1") and rig.server.accepts("::ffff:192.0.2.7", "127.0.0.1")
+    assert rig.server.accepts("192.0.2.7", "127.0.0.1") and rig.server.accepts(
+        "::ffff:192.0.2.7", "127.0.0.1"
+    )
     assert not rig.server.accepts("203.0.113.9", "127.0.0.1"), "not allowed"
     assert not rig.server.accepts("192.0.2.7", "192.0.2.1"), "OSC is not received at that address"
     rig.server.close()
     assert not rig.server.accepts("192.0.2.7", "127.0.0.1")
 
 
-@pytest.mark.only_on("linux", reason="macOS has no other loopback address, and Wine sends from none")
-def test_senders_outside_the_allow_list_are_ignored(open_rig: Any, wait_for: Any, reports: Any) -> None:
+@pytest.mark.only_on(
+    "linux", reason="macOS has no other loopback address, and Wine sends from none"
+)
+def test_senders_outside_the_allow_list_are_ignored(
+    open_rig: Any, wait_for: Any, reports: Any
+) -> None:
     rig = open_rig(allow=("127.0.0.0/29", "192.0.2.0/24"))
     counters = rig.dispatcher.counters
     stranger = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -139,13 +156,17 @@ def test_senders_outside_the_allow_list_are_ignored(open_rig: Any, wait_for: Any
 
 def test_a_port_in_use_is_named_with_the_option(rig: Any, open_rig: Callable[..., Any]) -> None:
     port = rig.server.address[1]
-    with pytest.raises(MultiverseError, match=f"--osc 127.0.0.1:{port} is in use; .*choose another"):
+    with pytest.raises(
+        MultiverseError, match=f"--osc 127.0.0.1:{port} is in use; .*choose another"
+    ):
         open_rig(port=port)
     with pytest.raises(MultiverseError, match=r"--osc 192\.0\.2\.77:9000"):
         open_rig(host="192.0.2.77", port=9000)
 
 
-def test_the_server_answers_over_ipv6(require: Callable[..., None], open_rig: Callable[..., Any]) -> None:
+def test_the_server_answers_over_ipv6(
+    require: Callable[..., None], open_rig: Callable[..., Any]
+) -> None:
     try:
         rig = open_rig(host="::1", allow=("::1/128",))
     except MultiverseError:
@@ -179,7 +200,11 @@ def test_a_port_that_only_ipv6_localhost_lacks_is_told_and_the_engine_runs(
         client.say("/get", ANGLE)
         assert client.hear() == Message(ANGLE, (0.0,), "f")
     ((key, line),) = reports.lines
-    assert key == "osc.localhost" and line.startswith(f"OSC at [::1]:{port}: ") and "send to 127.0.0.1" in line
+    assert (
+        key == "osc.localhost"
+        and line.startswith(f"OSC at [::1]:{port}: ")
+        and "send to 127.0.0.1" in line
+    )
 
 
 class Hiccup(selectors.DefaultSelector):
@@ -195,7 +220,9 @@ class Hiccup(selectors.DefaultSelector):
         return ready
 
 
-def test_an_error_while_waiting_is_not_the_end(monkeypatch: Any, open_rig: Any, wait_for: Any, reports: Any) -> None:
+def test_an_error_while_waiting_is_not_the_end(
+    monkeypatch: Any, open_rig: Any, wait_for: Any, reports: Any
+) -> None:
     monkeypatch.setattr(selectors, "DefaultSelector", Hiccup)
     rig = open_rig()
     rig.server._selector.refusals = 2

@@ -1,4 +1,5 @@
-"""End to end over TCP on 127.0.0.1: streams cut anywhere, clients that misbehave, and too many of them."""
+"""End to end over TCP on 127.0.0.1: streams cut anywhere, clients that misbehave, and too many of
+them."""
 
 import os
 import socket
@@ -23,7 +24,9 @@ ANGLE = "/layer/1/angle"
 
 
 @pytest.mark.parametrize("mode", [MODE_1_0, MODE_1_1])
-def test_python_osc_is_understood_over_tcp(rig: Any, wait_for: Callable[..., Any], mode: str) -> None:
+def test_python_osc_is_understood_over_tcp(
+    rig: Any, wait_for: Callable[..., Any], mode: str
+) -> None:
     client = SimpleTCPClient(*rig.server.address, mode=mode)
     client.send_message(ANGLE, 33.0)
     wait_for(lambda: rig.store.get(ANGLE) == 33.0, "the value")
@@ -37,12 +40,16 @@ def test_a_stream_may_come_in_single_bytes_and_many_packets_at_once(rig: Any) ->
     client = rig.client(tcp=True, framing=Framing.LENGTH)
     for byte in frame(encode_message(ANGLE, 7.0), Framing.LENGTH):
         client.socket.sendall(bytes([byte]))
-    many = b"".join(frame(encode_message("/get", "/layer/*/angle"), Framing.LENGTH) for _ in range(100))
+    many = b"".join(
+        frame(encode_message("/get", "/layer/*/angle"), Framing.LENGTH) for _ in range(100)
+    )
     client.socket.sendall(many)
     assert [client.hear().args[0] for _ in range(400)] == [7.0, 45.0, -20.0, 135.0] * 100
 
 
-def test_what_a_client_holds_and_hears_ends_with_its_connection(wait_for: Callable[..., Any], tmp_path: Path) -> None:
+def test_what_a_client_holds_and_hears_ends_with_its_connection(
+    wait_for: Callable[..., Any], tmp_path: Path
+) -> None:
     with open_client(tmp_path) as session:
         parts = session.engine._parts.control_hub
         session.done("/preset/load", "Mandala")
@@ -69,7 +76,9 @@ def test_what_a_client_holds_and_hears_ends_with_its_connection(wait_for: Callab
         b"/cue/go\r\n",
     ],
 )
-def test_garbage_ends_its_own_connection_and_no_other(rig: Any, wait_for: Callable[..., Any], garbage: bytes) -> None:
+def test_garbage_ends_its_own_connection_and_no_other(
+    rig: Any, wait_for: Callable[..., Any], garbage: bytes
+) -> None:
     fine = rig.client(tcp=True)
     with socket.create_connection(rig.server.address) as noisy:
         noisy.settimeout(120.0)
@@ -83,15 +92,23 @@ def test_garbage_ends_its_own_connection_and_no_other(rig: Any, wait_for: Callab
 
 def test_a_connection_left_half_way_is_forgotten(rig: Any, wait_for: Callable[..., Any]) -> None:
     half = socket.create_connection(rig.server.address)
-    half.sendall(frame(encode_message("/engine/notify", 1), Framing.LENGTH) + struct.pack(">i", 400) + b"/half")
+    half.sendall(
+        frame(encode_message("/engine/notify", 1), Framing.LENGTH)
+        + struct.pack(">i", 400)
+        + b"/half"
+    )
     wait_for(lambda: rig.dispatcher.feedback.next_due_s() is not None, "the subscription")
-    half.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # the connection ends with a reset
+    half.setsockopt(
+        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+    )  # the connection ends with a reset
     half.close()
     wait_for(lambda: rig.dispatcher.feedback.next_due_s() is None, "the end of the subscription")
     assert rig.dispatcher.counters.errors == 0
 
 
-def test_a_tcp_client_that_does_not_read_is_hung_up_and_others_continue(rig: Any, wait_for: Any, reports: Any) -> None:
+def test_a_tcp_client_that_does_not_read_is_hung_up_and_others_continue(
+    rig: Any, wait_for: Any, reports: Any
+) -> None:
     rig.client(tcp=True).say("/engine/notify", 1)
     wait_for(lambda: rig.dispatcher.feedback.next_due_s() is not None, "the subscription")
     (connection,) = rig.server._transports[0][1]._clients.values()
@@ -123,7 +140,9 @@ def test_the_number_of_tcp_clients_is_bounded(rig: Any, wait_for: Callable[..., 
 
 
 @pytest.mark.only_on("linux", "darwin", reason="no limit of open files to set")
-def test_without_file_descriptors_tcp_waits_and_udp_continues(open_rig: Any, wait_for: Any, reports: Any) -> None:
+def test_without_file_descriptors_tcp_waits_and_udp_continues(
+    open_rig: Any, wait_for: Any, reports: Any
+) -> None:
     import resource
 
     clock = SteppedClock()

@@ -1,4 +1,5 @@
-"""Programs by other authors over real sockets: liblo's oscsend, and Pd without a window with our patch."""
+"""Programs by other authors over real sockets: liblo's oscsend, and Pd without a window with our
+patch."""
 
 import re
 import shutil
@@ -71,8 +72,13 @@ def test_oscsend_sets_values_with_every_type_it_knows(
 
 
 def bench_patch(port: int, printed: dict[str, str]) -> str:
-    """Passes `list NAME TYPE VALUE;` to the receive name NAME, and prints what some names receive after a label."""
-    lines = ["#N canvas 0 0 500 300 10", f"#X obj 10 10 netreceive -u {port}", r"#X msg 10 40 \; \$1 \$2 \$3"]
+    """Passes `list NAME TYPE VALUE;` to the receive name NAME, and prints what some names receive
+    after a label."""
+    lines = [
+        "#N canvas 0 0 500 300 10",
+        f"#X obj 10 10 netreceive -u {port}",
+        r"#X msg 10 40 \; \$1 \$2 \$3",
+    ]
     for label, name in printed.items():
         lines += [f"#X obj 10 70 r {name}", f"#X obj 10 100 print {label}"]
     lines += [f"#X connect {2 * pair} 0 {2 * pair + 1} 0" for pair in range(len(printed) + 1)]
@@ -80,17 +86,24 @@ def bench_patch(port: int, printed: dict[str, str]) -> str:
 
 
 class Bench:
-    """Pd with the patch and a bench patch beside it, connected to an OSC server whose frames the test runs."""
+    """Pd with the patch and a bench patch beside it, connected to an OSC server whose frames the
+    test runs."""
 
     def __init__(
-        self, address: tuple[str, int], printed: dict[str, str], folder: Path, free_port: Any, wait_for: Any
+        self,
+        address: tuple[str, int],
+        printed: dict[str, str],
+        folder: Path,
+        free_port: Any,
+        wait_for: Any,
     ) -> None:
         host, port = address
         self.frames: Iterator[Any] = iter(())
         self._wait_for, self._port = wait_for, free_port()
         self._output = folder / "output"
         (folder / "multiverse.pd").write_text(
-            pd_patch(osc_schema.AREAS, host=host, port=port, listen_port=free_port()), encoding="utf-8"
+            pd_patch(osc_schema.AREAS, host=host, port=port, listen_port=free_port()),
+            encoding="utf-8",
         )
         (folder / "bench.pd").write_text(bench_patch(self._port, printed))
         with self._output.open("wb") as file:
@@ -116,7 +129,10 @@ class Bench:
 
 @pytest.fixture
 def open_bench(
-    tmp_path: Path, free_port: Callable[[], int], wait_for: Callable[..., Any], require: Callable[..., None]
+    tmp_path: Path,
+    free_port: Callable[[], int],
+    wait_for: Callable[..., Any],
+    require: Callable[..., None],
 ) -> Iterator[Callable[..., Bench]]:
     """`open_bench(address, printed)`: Pd beside this OSC server; ends with the test."""
     require(shutil.which("pd"), "Pure Data")
@@ -150,7 +166,10 @@ def test_every_control_of_the_pd_patch_moves_its_parameter_and_shows_feedback(
             return "red dunes"
         if param.type is ParamType.BOOL:
             return int(not param.default)
-        half, quarter = (osc_schema.accept(param, param.low + (param.high - param.low) / part).value for part in (2, 4))
+        half, quarter = (
+            osc_schema.accept(param, param.low + (param.high - param.low) / part).value
+            for part in (2, 4)
+        )
         return quarter if half == pytest.approx(param.default) else half
 
     def unlike(expected: dict[str, Any], found: dict[str, Any]) -> list[tuple[str, Any, Any]]:
@@ -158,9 +177,15 @@ def test_every_control_of_the_pd_patch_moves_its_parameter_and_shows_feedback(
             texts = isinstance(one, str) or isinstance(two, str)
             return one == two if texts else one == pytest.approx(two, rel=1e-3, abs=1e-3)
 
-        return [(name, one, found.get(name)) for name, one in expected.items() if not is_like(one, found.get(name, ""))]
+        return [
+            (name, one, found.get(name))
+            for name, one in expected.items()
+            if not is_like(one, found.get(name, ""))
+        ]
 
-    bench.wait(lambda: {param.address for param in params} <= received().keys(), "every value in Pd")
+    bench.wait(
+        lambda: {param.address for param in params} <= received().keys(), "every value in Pd"
+    )
     for trouble in ("couldn't create", "connection failed", "error"):
         assert trouble not in bench.text
     values = {param.address: osc_schema.accept(param, other(param)).value for param in params}
@@ -169,18 +194,25 @@ def test_every_control_of_the_pd_patch_moves_its_parameter_and_shows_feedback(
         for param in some:
             bench.drive(param.address, other(param))
         targets = {param.address: values[param.address] for param in some}
-        bench.wait(lambda: not unlike(targets, {a: rig.store.get(a) for a in targets}), "moves")  # noqa: B023
+        bench.wait(lambda: not unlike(targets, {a: rig.store.get(a) for a in targets}), "moves")
     assert rig.dispatcher.counters.rejected == rig.dispatcher.counters.unknown == 0
 
     before = len(bench.text)  # when it was opened, the patch showed its defaults
     answers = {}
     for param in params:
         rig.store.set(param.address, param.default)
-        answers[param.address] = param.menu.index(str(param.default)) if param.menu else param.default
+        answers[param.address] = (
+            param.menu.index(str(param.default)) if param.menu else param.default
+        )
 
     def read() -> dict[str, Any]:
-        numbers = {param.address for param in params if not isinstance(param.default, str) or param.menu}
-        return {address: float(text) if address in numbers else text for address, text in received(before).items()}
+        numbers = {
+            param.address for param in params if not isinstance(param.default, str) or param.menu
+        }
+        return {
+            address: float(text) if address in numbers else text
+            for address, text in received(before).items()
+        }
 
     bench.wait(lambda: not unlike(answers, read()), "every default in Pd")
 
@@ -198,7 +230,9 @@ def played(open_bench: Callable[..., Bench], engine: Any) -> Bench:
     return bench
 
 
-def test_pd_wraps_resets_taps_names_long_menus_and_sends_back_nothing(open_bench: Callable[..., Bench]) -> None:
+def test_pd_wraps_resets_taps_names_long_menus_and_sends_back_nothing(
+    open_bench: Callable[..., Bench],
+) -> None:
     with open_engine(config("127.0.0.1:0")) as engine:
         bench = played(open_bench, engine)
         params = engine.params
@@ -207,11 +241,16 @@ def test_pd_wraps_resets_taps_names_long_menus_and_sends_back_nothing(open_bench
         bench.wait(lambda: params.get("/mod/1/source") == "peak", "another one")
         bench.drive("/layer/1/ratio", 0.25)
         bench.drive("/layer/1/angle", 999)
-        bench.wait(lambda: params.get("/layer/1/angle") == -81.0, "an angle beyond the slider, wrapped")
+        bench.wait(
+            lambda: params.get("/layer/1/angle") == -81.0, "an angle beyond the slider, wrapped"
+        )
         bench.drive("/master/panic", 1)
         bench.wait(lambda: params.get("/layer/1/ratio") == 0.5, "panic")
         bench.drive("/pad/2", 1)
-        bench.wait(lambda: engine._parts.control_hub.preset_control.mixer.prepared == list(LOOKS)[1], "a tap on a pad")
+        bench.wait(
+            lambda: engine._parts.control_hub.preset_control.mixer.prepared == list(LOOKS)[1],
+            "a tap on a pad",
+        )
         assert not engine._parts.control_hub.banks._pressed, "Pd's bang sends no release"
         expected = ["symbol kick", "symbol peak", "symbol kick"]
         bench.wait(lambda: bench.printed("source") == expected, "the names of a long menu")
@@ -224,11 +263,19 @@ def test_pd_wraps_resets_taps_names_long_menus_and_sends_back_nothing(open_bench
         notify("/sam3/object/2", 8, 1, 0.5, 0.5, 0.5, 0.125, 0.5)
         bench.wait(lambda: bench.printed("cy"), "what SAM3 finds")
         found = {name: bench.printed(name) for name in ("objects", "id", "score", "cx", "cy")}
-        assert found == {"objects": ["2"], "id": ["7"], "score": ["0.875"], "cx": ["0.25"], "cy": ["0.75"]}
+        assert found == {
+            "objects": ["2"],
+            "id": ["7"],
+            "score": ["0.875"],
+            "cx": ["0.25"],
+            "cy": ["0.75"],
+        }
         assert len(bench.printed("out")) == 5, "values from the engine do not come back"
 
 
-def test_pd_reconnects_to_a_restarted_engine(open_bench: Callable[..., Bench], free_port: Callable[[], int]) -> None:
+def test_pd_reconnects_to_a_restarted_engine(
+    open_bench: Callable[..., Bench], free_port: Callable[[], int]
+) -> None:
     there = f"127.0.0.1:{free_port()}"
     with open_engine(config(there)) as engine:
         bench = played(open_bench, engine)
@@ -237,4 +284,6 @@ def test_pd_reconnects_to_a_restarted_engine(open_bench: Callable[..., Bench], f
         engine.params.set("/layer/2/angle", 7.5)
         bench.wait(lambda: bench.printed("angle")[-1] == "set 7.5", "the new engine's values")
         bench.drive("/layer/1/angle", 30)
-        bench.wait(lambda: engine.params.get("/layer/1/angle") == 30.0, "the new engine to be moved")
+        bench.wait(
+            lambda: engine.params.get("/layer/1/angle") == 30.0, "the new engine to be moved"
+        )

@@ -1,4 +1,5 @@
-"""Processes that make pictures, shared by several runs of `multiverse dataset` so that tests start fewer."""
+"""Processes that make pictures, shared by several runs of `multiverse dataset` so that tests start
+fewer."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -18,7 +19,8 @@ WAITING: dict[bool, list[WorkerProcess]] = {True: [], False: []}  # by whether t
 
 
 def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
-    """End the waiting processes after the last test of the dataset: other tests count this process's children."""
+    """End the waiting processes after the last test of the dataset: other tests count this
+    process's children."""
     if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
         for waiting in WAITING.values():
             while waiting:
@@ -27,8 +29,9 @@ def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
 
 @pytest.fixture(scope="module")
 def warm_processes() -> Iterator[None]:
-    """Let runs fork their pictures from processes of earlier runs, also of other files. Those have imported everything
-    and have the environment and the limits of their time: a test of either needs `own_processes`."""
+    """Let runs fork their pictures from processes of earlier runs, also of other files. Those have
+    imported everything and have the environment and the limits of their time: a test of either
+    needs `own_processes`."""
 
     class WarmWorker(PictureWorker):
         def __init__(self, environment: Mapping[str, str], **options: Any) -> None:

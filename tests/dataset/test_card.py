@@ -20,7 +20,9 @@ from engine.dataset.sensor.effects import SensorOptions
 from engine.dataset.task import RenderSettings
 
 
-def card(folder: Path, dataset_job: list[CardPicture], size_px: tuple[int, int] = (640, 480)) -> tuple[str, ...]:
+def card(
+    folder: Path, dataset_job: list[CardPicture], size_px: tuple[int, int] = (640, 480)
+) -> tuple[str, ...]:
     job = DatasetJob(
         output=folder,
         drawing=RenderSettings(engine="raster"),
@@ -40,7 +42,9 @@ def pictures(counts: list[int], subset: str = "") -> list[CardPicture]:
 def test_the_command_has_every_option_that_changes_a_picture(tmp_path: Path) -> None:
     job = DatasetJob(
         output=tmp_path,
-        drawing=RenderSettings(engine="cycles", max_samples=30, noise_threshold=0.02, use_gpu=False),
+        drawing=RenderSettings(
+            engine="cycles", max_samples=30, noise_threshold=0.02, use_gpu=False
+        ),
         options=SceneOptions(use_clusters=False, width=640, row_spacing=2.5),
         recipe_2=Recipe2Options(
             camera=CameraOptions(altitude=(40.1234567, 160.0), strip=True, views=3),
@@ -74,15 +78,25 @@ def test_the_command_has_every_option_that_changes_a_picture(tmp_path: Path) -> 
 def test_a_command_names_few_scenes_and_quotes_what_a_shell_would_split(tmp_path: Path) -> None:
     files = tuple(
         FrozenFile(
-            path=f"/home/me/{name}.json", sha256="", size_px=(64, 64), sensor_width_px=64, gsd_cm=2.0, classes=()
+            path=f"/home/me/{name}.json",
+            sha256="",
+            size_px=(64, 64),
+            sensor_width_px=64,
+            gsd_cm=2.0,
+            classes=(),
         )
         for name in ("a b", *map(str, range(20)))
     )
     options = SceneFileOptions(scene=(files[:1], files[1:3], files))
     job = DatasetJob(
-        output=tmp_path, drawing=RenderSettings(engine="raster"), recipe_2=Recipe2Options(scene_files=options)
+        output=tmp_path,
+        drawing=RenderSettings(engine="raster"),
+        recipe_2=Recipe2Options(scene_files=options),
     )
-    assert command_options(job) == {"--engine": "raster", "--scene": "'a b.json' --scene 0.json,1.json --scene SCENES"}
+    assert command_options(job) == {
+        "--engine": "raster",
+        "--scene": "'a b.json' --scene 0.json,1.json --scene SCENES",
+    }
 
 
 def test_the_card_has_figures_command_and_plots(tmp_path: Path) -> None:
@@ -111,11 +125,17 @@ def test_the_card_has_figures_command_and_plots(tmp_path: Path) -> None:
 def test_it_warns_of_many_boxes_large_pictures_and_no_split(tmp_path: Path) -> None:
     card(tmp_path, pictures([700, 3]), (5280, 480))
     text = (tmp_path / "README.md").read_text(encoding="utf-8")
-    assert "give `max_det=700`" in text and "maxDets=[1, 10, 1000]" in text and "--split 80/10/10" in text
+    assert (
+        "give `max_det=700`" in text
+        and "maxDets=[1, 10, 1000]" in text
+        and "--split 80/10/10" in text
+    )
     assert "At `imgsz=640` a box of the middle size has 1 px" in text
 
 
-def test_a_card_goes_with_its_plots_and_an_earlier_versions_preview_but_no_other_readme(tmp_path: Path) -> None:
+def test_a_card_goes_with_its_plots_and_an_earlier_versions_preview_but_no_other_readme(
+    tmp_path: Path,
+) -> None:
     card(tmp_path, pictures([3]))
     for name in ("preview.png", "notes.txt"):
         (tmp_path / name).touch()
@@ -125,9 +145,15 @@ def test_a_card_goes_with_its_plots_and_an_earlier_versions_preview_but_no_other
     (tmp_path / "README.md").write_text("# Mine", encoding="utf-8")
     (tmp_path / "preview.png").touch()
     remove_card(tmp_path)
-    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {"notes.txt", "README.md", "preview.png"}
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == {
+        "notes.txt",
+        "README.md",
+        "preview.png",
+    }
 
 
 def test_a_dataset_without_boxes_has_a_card(tmp_path: Path) -> None:
     card(tmp_path, pictures([0, 0]))
-    assert "| boxes | 0: 0.0 a picture, 0 to 0 |" in (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "| boxes | 0: 0.0 a picture, 0 to 0 |" in (tmp_path / "README.md").read_text(
+        encoding="utf-8"
+    )

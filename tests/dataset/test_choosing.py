@@ -10,7 +10,9 @@ from engine.dataset.choosing import ChosenEngine, EngineOptions, choose_engine
 from engine.dataset.task import RenderSettings
 from engine.errors import RenderError, UsageError
 
-pytestmark = pytest.mark.only_on("linux", "darwin", reason="stands in for Blender by a shell script")
+pytestmark = pytest.mark.only_on(
+    "linux", "darwin", reason="stands in for Blender by a shell script"
+)
 
 RASTER = RenderSettings(engine="raster")
 FINE = '{"version": "5.0.1", "python": "3.11.13", "gpus": []}'
@@ -24,7 +26,8 @@ def choose(engine: Any, *, is_remote: bool = False, **values: Any) -> ChosenEngi
 
 @pytest.fixture
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
-    """Replace this machine's Blender by a program that prints this line, and counts in the file `asked` how often."""
+    """Replace this machine's Blender by a program that prints this line, and counts in the file
+    `asked` how often."""
     monkeypatch.delenv("MULTIVERSE_BLENDER", raising=False)
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -60,18 +63,31 @@ def test_a_preset_gives_samples_and_noise_unless_they_are_given(
     assert choose("cycles", is_remote=True, **options).drawing == drawing
 
 
-def test_blender_is_started_once_and_only_if_it_may_draw(stand_in: Callable[[str], Path], tmp_path: Path) -> None:
+def test_blender_is_started_once_and_only_if_it_may_draw(
+    stand_in: Callable[[str], Path], tmp_path: Path
+) -> None:
     path = stand_in(FINE)
     assert choose("raster").drawing == RASTER
     choose("cycles", is_remote=True)
-    assert not (tmp_path / "asked").exists() and choose("cycles", blender=str(path)).blender == str(path)
+    assert not (tmp_path / "asked").exists() and choose("cycles", blender=str(path)).blender == str(
+        path
+    )
     assert (tmp_path / "asked").read_text() == "\n"
 
 
-def test_a_setting_without_effect_or_out_of_range_is_refused(stand_in: Callable[[str], Path]) -> None:
+def test_a_setting_without_effect_or_out_of_range_is_refused(
+    stand_in: Callable[[str], Path],
+) -> None:
     stand_in(FINE)
-    for name, value in (("preset", "high"), ("max_samples", 9), ("use_gpu", False), ("blender", "blender")):
-        with pytest.raises(UsageError, match=f"^--{name.replace('_', '-')}: only for Cycles; .*--engine cycles$"):
+    for name, value in (
+        ("preset", "high"),
+        ("max_samples", 9),
+        ("use_gpu", False),
+        ("blender", "blender"),
+    ):
+        with pytest.raises(
+            UsageError, match=f"^--{name.replace('_', '-')}: only for Cycles; .*--engine cycles$"
+        ):
             choose("raster", **{name: value})
     for name in ("max_samples", "noise_threshold"):
         with pytest.raises(UsageError, match=f"^--{name.replace('_', '-')}: 0 is not"):
@@ -83,7 +99,9 @@ def test_a_missing_gpu_is_refused_before_any_picture(stand_in: Callable[[str], P
     for engine in ("cycles", "auto"):
         with pytest.raises(UsageError, match=r"^--use-gpu: Cycles has no GPU here") as caught:
             choose(engine, use_gpu=True)
-        assert "\n" not in str(caught.value) and choose(engine, use_gpu=False).drawing.use_gpu is False
+        assert (
+            "\n" not in str(caught.value) and choose(engine, use_gpu=False).drawing.use_gpu is False
+        )
     assert choose("cycles", use_gpu=True, is_remote=True).drawing.use_gpu is True
     stand_in(WITH_GPU)
     assert choose("auto", use_gpu=True).drawing.use_gpu is True
@@ -91,7 +109,10 @@ def test_a_missing_gpu_is_refused_before_any_picture(stand_in: Callable[[str], P
 
 @pytest.mark.parametrize(
     ("line", "kind", "reason"),
-    [(OLD, UsageError, "Blender 3.4.1 is older than 4.2"), ("no display", RenderError, "no display")],
+    [
+        (OLD, UsageError, "Blender 3.4.1 is older than 4.2"),
+        ("no display", RenderError, "no display"),
+    ],
 )
 def test_auto_falls_back_to_the_raster_engine_and_says_why(
     stand_in: Callable[[str], Path], line: str, kind: type[Exception], reason: str
@@ -104,7 +125,9 @@ def test_auto_falls_back_to_the_raster_engine_and_says_why(
     (note,) = chosen.notes
     assert chosen.drawing == RASTER and "\n" not in note
     assert note.startswith("using the raster engine") and reason in note and str(path) in note
-    assert note.endswith("; --preset --use-gpu: only for Cycles; it has no effect with the raster engine")
+    assert note.endswith(
+        "; --preset --use-gpu: only for Cycles; it has no effect with the raster engine"
+    )
 
 
 def test_other_machines_draw_with_the_raster_engine_unless_cycles_is_requested(
@@ -112,7 +135,9 @@ def test_other_machines_draw_with_the_raster_engine_unless_cycles_is_requested(
 ) -> None:
     stand_in(FINE)
     chosen = choose("auto", is_remote=True)
-    assert chosen.drawing == RASTER and chosen.notes[0].startswith("on a cluster the raster engine is used")
+    assert chosen.drawing == RASTER and chosen.notes[0].startswith(
+        "on a cluster the raster engine is used"
+    )
     (tmp_path / "blender").unlink()
     assert choose("cycles", is_remote=True).drawing.engine == "cycles"
     with pytest.raises(UsageError, match=r"^--engine cycles: Blender was not found"):

@@ -13,7 +13,8 @@ from engine.errors import UsageError
 
 
 def crowded() -> DatasetJob:
-    """A job with small windows, of which the first of seed 1 has room for four machines, and the second for none."""
+    """A job with small windows, of which the first of seed 1 has room for four machines, and the
+    second for none."""
     return DatasetJob(
         output=Path("out"),
         drawing=RenderSettings(engine="raster"),
@@ -34,9 +35,14 @@ def test_scenes_are_tried_for_a_while_only_and_each_once() -> None:
     check_scenes(crowded(), now_s=lambda: next(moments))
     assert not list(moments)
     tried = iter((0.0, 0.1, 0.2, MAX_BUILD_S))
-    check_scenes(replace(crowded(), options=SceneOptions(num_machinery=0)), now_s=lambda: next(tried))
+    check_scenes(
+        replace(crowded(), options=SceneOptions(num_machinery=0)), now_s=lambda: next(tried)
+    )
     assert list(tried) == [MAX_BUILD_S]
 
 
 def test_without_a_number_that_may_not_fit_only_the_first_scene_is_built() -> None:
-    check_scenes(replace(crowded(), options=SceneOptions()), now_s=lambda: pytest.fail("no more scenes are built"))
+    check_scenes(
+        replace(crowded(), options=SceneOptions()),
+        now_s=lambda: pytest.fail("no more scenes are built"),
+    )

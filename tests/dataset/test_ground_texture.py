@@ -24,19 +24,26 @@ def chequered(tmp_path: Path) -> Path:
     """Red and blue fields, 8 x 8 of 8 px."""
     fields = (np.indices((64, 64)) // 8).sum(axis=0) % 2
     path = tmp_path / "own, ground.png"
-    cv2.imwrite(str(path), np.where(fields[..., None] == 0, (40, 40, 200), (200, 40, 40)).astype(np.uint8))
+    cv2.imwrite(
+        str(path), np.where(fields[..., None] == 0, (40, 40, 200), (200, 40, 40)).astype(np.uint8)
+    )
     return path
 
 
 def test_the_picture_covers_the_ground_at_its_size_in_both_engines(chequered: Path) -> None:
-    """16 m wide: fields of 2 m. Turned by its scene, so fields are counted by how often the colour changes."""
+    """16 m wide: fields of 2 m. Turned by its scene, so fields are counted by how often the colour
+    changes."""
     picture = parse_ground_texture(f"{chequered},16")
     look = draw_ground_look(
-        SceneOptions(width=200, height=150), GroundOptions(ground_texture=(picture,), ground_patches=0), (0, 1)
+        SceneOptions(width=200, height=150),
+        GroundOptions(ground_texture=(picture,), ground_patches=0),
+        (0, 1),
     )
     assert look.cover == "picture"
     assert look.picture is not None and look.picture != picture  # turned and shifted
-    look = replace(look, grass_share=0.0, picture=replace(look.picture, turn=0.0, shift_x=0.0, shift_y=0.0))
+    look = replace(
+        look, grass_share=0.0, picture=replace(look.picture, turn=0.0, shift_x=0.0, shift_y=0.0)
+    )
     base = geometry(sun=NOON)
     site = replace(base, scene=replace(base.scene, ground=look))
     for pixels, pixel_m in ((render(site).colors, 0.2), (bake_ground_texture(site, 280), 0.2)):

@@ -1,4 +1,5 @@
-"""Files from strangers (special, huge, packed, far away) are refused in one line, at once, in little memory."""
+"""Files from strangers (special, huge, packed, far away) are refused in one line, at once, in
+little memory."""
 
 import base64
 import json
@@ -73,7 +74,10 @@ def gltf(path: Path, uri: str) -> Path:
 def png_header(path: Path, side_px: int) -> Path:
     """A PNG with a size, without pixels."""
     fields = b"IHDR" + struct.pack(">IIBBBBB", side_px, side_px, 8, 2, 0, 0, 0)
-    chunks = b"".join(struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c)) for c in (fields, b"IDAT"))
+    chunks = b"".join(
+        struct.pack(">I", len(c) - 4) + c + struct.pack(">I", zlib.crc32(c))
+        for c in (fields, b"IDAT")
+    )
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)
     return path
 
@@ -95,7 +99,9 @@ def obj_with(path: Path, texture: str) -> Path:
 
 
 @posix_only
-def test_models_scenes_and_textures_that_would_fill_the_memory_or_hang_are_one_line_each(tmp_path: Path) -> None:
+def test_models_scenes_and_textures_that_would_fill_the_memory_or_hang_are_one_line_each(
+    tmp_path: Path,
+) -> None:
     folder = tmp_path / "model"
     folder.mkdir()
     os.mkfifo(folder / "fifo")
@@ -114,17 +120,29 @@ def test_models_scenes_and_textures_that_would_fill_the_memory_or_hang_are_one_l
             gif_with_a_dot(folder / name, side_px)
     header = b"WEBPVP8X" + struct.pack("<II", 10, 0) + (16_383).to_bytes(3, "little") * 2
     (folder / "wide.webp").write_bytes(b"RIFF" + struct.pack("<I", len(header)) + header)
-    (folder / "drawing.eps").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n")
+    (folder / "drawing.eps").write_bytes(
+        b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n"
+    )
     for name, size in (("bomb", 65 << 20), ("largest", 4 * 4097**2)):
         heights = packed(bytes(size), [4097, 4097]) | {"dtype": "float32", "coding": "steps"}
-        scene = {"format": 1, "piles": [{"x_m": 0.0, "y_m": 0.0}], "terrain": {"heights_m": heights}}
+        scene = {
+            "format": 1,
+            "piles": [{"x_m": 0.0, "y_m": 0.0}],
+            "terrain": {"heights_m": heights},
+        }
         (folder / f"{name}.json").write_text(json.dumps(scene))
     due = {
         folder / "bomb.json": f"its data unpacks to more than {4 * 4097**2} bytes",
         folder / "largest.json": "Object missing required field",
-        obj_with(folder / "tiff.obj", "13500.tiff"): "a texture of 13500x13500 px; sides of up to 8192 px are possible",
-        obj_with(folder / "gif.obj", "13500.gif"): "a texture of 13500x13500 px; sides of up to 8192 px are possible",
-        obj_with(folder / "9000.obj", "9000.tiff"): "a texture of 9000x9000 px; sides of up to 8192 px are possible",
+        obj_with(
+            folder / "tiff.obj", "13500.tiff"
+        ): "a texture of 13500x13500 px; sides of up to 8192 px are possible",
+        obj_with(
+            folder / "gif.obj", "13500.gif"
+        ): "a texture of 13500x13500 px; sides of up to 8192 px are possible",
+        obj_with(
+            folder / "9000.obj", "9000.tiff"
+        ): "a texture of 9000x9000 px; sides of up to 8192 px are possible",
         obj_with(
             folder / "drawing.obj", "drawing.eps"
         ): "names drawing.eps, which is a texture that cannot be read; save it as JPEG or PNG",
@@ -134,7 +152,9 @@ def test_models_scenes_and_textures_that_would_fill_the_memory_or_hang_are_one_l
         gltf(folder / "far.gltf", "../secret"): "names ../secret, which is outside",
         folder / "9.obj": "names /dev/zero, which is outside",
         folder / "8.obj": "names huge.mtl, which is larger than 1 GiB",
-        obj_with(folder / "wide.obj", "wide.png"): "a texture of 30000x30000 px; sides of up to 8192 px are possible",
+        obj_with(
+            folder / "wide.obj", "wide.png"
+        ): "a texture of 30000x30000 px; sides of up to 8192 px are possible",
         obj_with(
             folder / "webp.obj", "wide.webp"
         ): "names wide.webp, which is a picture of more than 179 million pixels",
@@ -152,21 +172,33 @@ def test_models_scenes_and_textures_that_would_fill_the_memory_or_hang_are_one_l
 def test_a_texture_in_any_usual_format_gives_its_colour(tmp_path: Path) -> None:
     for suffix in ("png", "tiff", "gif", "bmp", "webp", "dds", "jp2", "ppm", "tga"):
         Image.new("RGB", (8, 8), (200, 30, 30)).save(tmp_path / f"red.{suffix}", lossless=True)
-        red, green, _ = read_model(obj_with(tmp_path / "red.obj", f"red.{suffix}"), "y", 1.0, "red").parts[0].albedo
+        red, green, _ = (
+            read_model(obj_with(tmp_path / "red.obj", f"red.{suffix}"), "y", 1.0, "red")
+            .parts[0]
+            .albedo
+        )
         assert red > 20 * green, suffix
 
 
-def test_a_model_and_a_scene_that_name_a_device_of_windows_are_refused_everywhere(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"names COM1\.bin, which is a name that Windows reserves for a device"):
+def test_a_model_and_a_scene_that_name_a_device_of_windows_are_refused_everywhere(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(
+        UsageError, match=r"names COM1\.bin, which is a name that Windows reserves for a device"
+    ):
         read_model(gltf(tmp_path / "a.gltf", "COM1.bin"), "y", 1.0, "ours")
     (tmp_path / "b.obj").write_text(f"mtllib sub/nul.mtl\n{TRIANGLE}")
-    with pytest.raises(UsageError, match=r"names sub/nul\.mtl, which is a name that Windows reserves"):
+    with pytest.raises(
+        UsageError, match=r"names sub/nul\.mtl, which is a name that Windows reserves"
+    ):
         read_model(tmp_path / "b.obj", "y", 1.0, "ours")
     scene = describe_recipe_2(SceneOptions(width=64, height=64), Recipe2Options(), (5, 2))
     picture = GroundPicture(path=r"C:\pictures\con.png", sha256="0" * 64, size_m=4.0)
     path = tmp_path / "scene.json"
     path.write_bytes(freeze(replace(scene, ground=replace(scene.ground, picture=picture))))
-    with pytest.raises(UsageError, match=r"names C:.pictures.con\.png, which Windows reserves for a device"):
+    with pytest.raises(
+        UsageError, match=r"names C:.pictures.con\.png, which Windows reserves for a device"
+    ):
         parse_frozen(str(path))
 
 
@@ -184,7 +216,9 @@ def test_a_dataset_with_special_files_is_checked_to_its_end(tmp_path: Path) -> N
 
 
 @posix_only
-def test_datasets_with_holes_and_special_files_are_checked_and_compared_in_little_memory(tmp_path: Path) -> None:
+def test_datasets_with_holes_and_special_files_are_checked_and_compared_in_little_memory(
+    tmp_path: Path,
+) -> None:
     write_dataset(tmp_path / "own", [1])
     due: dict[Path, str] = {}
     for kind in ("hole", "fifo", "zero"):
@@ -208,7 +242,10 @@ def test_datasets_with_holes_and_special_files_are_checked_and_compared_in_littl
                 file.write_bytes(start)
                 os.truncate(file, 2 << 30)
             due[folder] = f"{name}: "
-    for name, content in (("nested.xml", "<annotation>" * 2 ** (19 if IS_SOAK else 17)), ("lines.txt", "ab\n" * 2**21)):
+    for name, content in (
+        ("nested.xml", "<annotation>" * 2 ** (19 if IS_SOAK else 17)),
+        ("lines.txt", "ab\n" * 2**21),
+    ):
         folder = write_dataset(tmp_path / name, [2])
         label = folder / f"labels/000002{Path(name).suffix}"
         label = folder / "images/000002.xml" if name == "nested.xml" else label
@@ -235,7 +272,9 @@ def packed(data: bytes, shape: list[int]) -> dict[str, object]:
 
 
 def test_packed_data_is_unpacked_no_further_than_its_shape() -> None:
-    assert (_decode_array(np.ndarray, packed(bytes(range(16)), [4, 4])) == np.arange(16).reshape(4, 4)).all()
+    assert (
+        _decode_array(np.ndarray, packed(bytes(range(16)), [4, 4])) == np.arange(16).reshape(4, 4)
+    ).all()
     with pytest.raises(ValueError, match="unpacks to more than"):
         _decode_array(np.ndarray, packed(bytes(1 << 20), [4, 4]))
     with pytest.raises(ValueError, match=f"at most {MAX_VALUES} are possible"):

@@ -56,7 +56,9 @@ def test_the_files_are_those_that_were_announced_labels_first_and_the_picture_la
     paths = list(picture.sha256)
     announced = [path for writer in writers_of(task.labels.written) for path in writer.paths(task)]
     assert paths == ["scenes/train/000009.json", *announced, "images/train/000009.jpg"]
-    assert sorted(paths) == sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    assert sorted(paths) == sorted(
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+    )
     for path, digest in picture.sha256.items():
         content = (folder / path).read_bytes()
         assert (hashlib.sha256(content).hexdigest(), len(content)) == (digest, picture.bytes[path])
@@ -73,10 +75,17 @@ def test_all_formats_agree_on_every_thing(results: tuple[Path, PictureTask, Pict
     for name in ("yolo", "yolo-seg", "yolo-pose"):
         path = folder / task.path(task.labels.folder_of(name), ".txt")
         read, classes = read_labels(path, 256, 192, len(CLASSES))
-        atol = 1.01 if name == "yolo-seg" else 0.01  # from the middle of the first pixel to that of the last
-        assert np.allclose(np.column_stack([read[:, :2], read[:, 2:] - read[:, :2]]), boxes, atol=atol)
+        atol = (
+            1.01 if name == "yolo-seg" else 0.01
+        )  # from the middle of the first pixel to that of the last
+        assert np.allclose(
+            np.column_stack([read[:, :2], read[:, 2:] - read[:, :2]]), boxes, atol=atol
+        )
         assert (classes + 1).tolist() == [each["category_id"] for each in clear]
-    lines = [json.loads(line) for line in (folder / "piles/train/000009.jsonl").read_text("ascii").splitlines()]
+    lines = [
+        json.loads(line)
+        for line in (folder / "piles/train/000009.jsonl").read_text("ascii").splitlines()
+    ]
     piles = {each["number"]: each for each in part["annotations"] if each["category_id"] == 1}
     assert [line["number"] for line in lines] == list(piles)
     for line in lines:
@@ -86,7 +95,9 @@ def test_all_formats_agree_on_every_thing(results: tuple[Path, PictureTask, Pict
         )  # fmt: skip
 
 
-def test_the_scene_can_be_read_from_its_file(results: tuple[Path, PictureTask, PictureResult]) -> None:
+def test_the_scene_can_be_read_from_its_file(
+    results: tuple[Path, PictureTask, PictureResult],
+) -> None:
     folder, task, picture = results
     content = (folder / "scenes/train/000009.json").read_bytes()
     scene = scene_of(task)
@@ -94,7 +105,9 @@ def test_the_scene_can_be_read_from_its_file(results: tuple[Path, PictureTask, P
     assert picture.piles == len(scene.piles)
 
 
-def test_the_manifest_has_camera_ground_sun_and_counts(results: tuple[Path, PictureTask, PictureResult]) -> None:
+def test_the_manifest_has_camera_ground_sun_and_counts(
+    results: tuple[Path, PictureTask, PictureResult],
+) -> None:
     folder, task, picture = results
     scene, facts = scene_of(task), json.loads(json.dumps(picture.scene_facts))
     assert (folder / facts["scene"]).read_bytes() == freeze(scene)
@@ -107,4 +120,6 @@ def test_the_manifest_has_camera_ground_sun_and_counts(results: tuple[Path, Pict
     assert counts["crowd"] > 0
     assert (counts["piles"], counts["others"]) == (len(scene.piles), len(scene.distractors))
     assert counts["labelled"] == picture.labelled == sum(counts["labelled_by_class"].values())
-    assert counts["labelled_by_class"]["bag"] <= sum(thing.kind == "bag" for thing in scene.distractors)
+    assert counts["labelled_by_class"]["bag"] <= sum(
+        thing.kind == "bag" for thing in scene.distractors
+    )

@@ -1,4 +1,5 @@
-"""Recipe 1 draws the same bytes in every version, so that pictures used for training can be drawn again."""
+"""Recipe 1 draws the same bytes in every version, so that pictures used for training can be drawn
+again."""
 
 import hashlib
 import json
@@ -16,10 +17,14 @@ from engine.dataset.scene.description import SiteScene
 from tests.support.long_form import in_long_form
 
 KNOWN = json.loads(Path(__file__).with_name("recipe_1.json").read_text(encoding="utf-8"))
-"""Digests of pictures made before there was a second recipe; those of pictures hold for one OpenGL renderer."""
-pytestmark = pytest.mark.only_on("linux", reason="other C libraries round the last digits of a scene otherwise")
+"""Digests of pictures made before there was a second recipe; those of pictures hold for one OpenGL
+renderer."""
+pytestmark = pytest.mark.only_on(
+    "linux", reason="other C libraries round the last digits of a scene otherwise"
+)
 PILE = (
-    "kind x_m y_m ground_m exposed_m diameter_m base_diameter_m base_height_m flange_diameter_m has_hoop is_cracked "
+    "kind x_m y_m ground_m exposed_m diameter_m base_diameter_m base_height_m flange_diameter_m "
+    "has_hoop is_cracked "
     "rust tilt_x tilt_y turn shade table"
 ).split()
 DISTRACTOR = "kind x_m y_m ground_m turn slope_x slope_y scale shape_seed shade".split()
@@ -38,7 +43,11 @@ def digest(array: np.ndarray) -> str:
 def digest_of(scene: SiteScene) -> str:
     things = [[getattr(pile, name) for name in PILE] for pile in scene.piles]
     things += [[getattr(other, name) for name in DISTRACTOR] for other in scene.distractors]
-    lines = [things, [track.points for track in scene.tracks], [line.points for line in scene.lime_lines]]
+    lines = [
+        things,
+        [track.points for track in scene.tracks],
+        [line.points for line in scene.lime_lines],
+    ]
     text = json.dumps([lines, scene.ground.soil, scene.ground.noise_seed, scene.sun.azimuth_deg])
     return hashlib.sha256(text.encode() + scene.terrain.heights_m.tobytes()).hexdigest()
 
@@ -63,5 +72,7 @@ def test_recipe_1_draws_the_bytes_of_earlier_versions(case: str) -> None:
 def test_recipe_1_lays_out_the_scenes_of_earlier_versions(case: str) -> None:
     """Piles, distractors, tracks, lime, terrain and ground of the first seeds of each layout."""
     known = KNOWN["scenes"][case]
-    scenes = (describe_recipe_1(SceneOptions(**known["options"]), seed) for seed in range(known["seeds"]))
+    scenes = (
+        describe_recipe_1(SceneOptions(**known["options"]), seed) for seed in range(known["seeds"])
+    )
     assert hashlib.sha256("".join(map(digest_of, scenes)).encode()).hexdigest() == known["digest"]

@@ -1,4 +1,5 @@
-"""Pictures with the user's own models, and frozen scenes that are drawn again: as they are, and edited by hand."""
+"""Pictures with the user's own models, and frozen scenes that are drawn again: as they are, and
+edited by hand."""
 
 import json
 import os
@@ -45,7 +46,12 @@ pytestmark = [pytest.mark.usefixtures("warm_processes"), needs("OpenGL")]
 
 
 def job_of(recipe_2: Recipe2Options, **values: Any) -> DatasetJob:
-    known: dict[str, Any] = {"drawing": RenderSettings(engine="raster"), "labels": LABELS, "recipe": 2, "count": 1}
+    known: dict[str, Any] = {
+        "drawing": RenderSettings(engine="raster"),
+        "labels": LABELS,
+        "recipe": 2,
+        "count": 1,
+    }
     return DatasetJob(recipe_2=recipe_2, **{"output": Path("out")} | known | values)
 
 
@@ -79,7 +85,10 @@ def box(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def first(box: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, PictureResult]:
     folder: Path = tmp_path_factory.mktemp("first")
     post = write_glb(box.with_name("post.glb"), color=(0.4, 0.4, 0.4, 1.0))
-    assets = f"box={box},scale=0.5,count=12,class=crate", f"post={post},scale=0.3,count=8,class=pile"
+    assets = (
+        f"box={box},scale=0.5,count=12,class=crate",
+        f"post={post},scale=0.3,count=8,class=pile",
+    )
     return folder, draw_job(drawing(*assets, seed=6), folder)
 
 
@@ -89,18 +98,24 @@ def annotations(folder: Path) -> list[dict[str, Any]]:
     return found
 
 
-def edited(first: tuple[Path, PictureResult], target: Path, edit: Callable[[dict[str, Any]], None]) -> Path:
+def edited(
+    first: tuple[Path, PictureResult], target: Path, edit: Callable[[dict[str, Any]], None]
+) -> Path:
     values = json.loads((first[0] / "scenes/000000.json").read_bytes())
     edit(values)
     target.write_text(json.dumps(values, indent=1), encoding="ascii")
     return target
 
 
-def test_a_model_is_seen_in_its_colours_and_labelled_under_its_class(first: tuple[Path, PictureResult]) -> None:
+def test_a_model_is_seen_in_its_colours_and_labelled_under_its_class(
+    first: tuple[Path, PictureResult],
+) -> None:
     folder, picture = first
     crates = [each for each in annotations(folder) if each["category_id"] == 2]
     assert len(crates) > 3 and {each["kind"] for each in crates} == {"box"}
-    assert picture.scene_facts["counts"]["labelled_by_class"]["crate"] == sum(not each["iscrowd"] for each in crates)
+    assert picture.scene_facts["counts"]["labelled_by_class"]["crate"] == sum(
+        not each["iscrowd"] for each in crates
+    )
     (path,) = (folder / "images").iterdir()
     hue = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2HSV)
     is_pink = (abs(hue[..., 0].astype(int) - 150) < 15) & (hue[..., 1] > 60)
@@ -108,15 +123,24 @@ def test_a_model_is_seen_in_its_colours_and_labelled_under_its_class(first: tupl
     for each in crates:
         x, y, wide, high = map(int, each["bbox"])
         inside[max(y - 2, 0) : y + high + 2, max(x - 2, 0) : x + wide + 2] = True
-    assert is_pink.sum() > 50 and (is_pink & inside).sum() > 0.8 * is_pink.sum()  # JPEG smears colours
-    lines = [line.split() for line in (folder / "labels/000000.txt").read_text("ascii").splitlines()]
-    assert sum(line[0] == "1" for line in lines) == picture.scene_facts["counts"]["labelled_by_class"]["crate"]
+    assert (
+        is_pink.sum() > 50 and (is_pink & inside).sum() > 0.8 * is_pink.sum()
+    )  # JPEG smears colours
+    lines = [
+        line.split() for line in (folder / "labels/000000.txt").read_text("ascii").splitlines()
+    ]
+    assert (
+        sum(line[0] == "1" for line in lines)
+        == picture.scene_facts["counts"]["labelled_by_class"]["crate"]
+    )
 
 
 def test_a_scene_without_its_seed_gets_other_effects_and_is_like_no_other(
     first: tuple[Path, PictureResult], tmp_path: Path
 ) -> None:
-    job = again(edited(first, tmp_path / "a.json", lambda values: values.update(effects_seed=[])), seed=77)
+    job = again(
+        edited(first, tmp_path / "a.json", lambda values: values.update(effects_seed=[])), seed=77
+    )
     result = draw_job(job, tmp_path)
     assert result.scene_facts["effects"] != first[1].scene_facts["effects"]
     assert result.scene_facts["camera"]["place"] == first[1].scene_facts["camera"]["place"]
@@ -124,7 +148,9 @@ def test_a_scene_without_its_seed_gets_other_effects_and_is_like_no_other(
     assert scene_key(entry) is None and scene_key(entry | {"seed": 0}) is not None
 
 
-def test_what_is_edited_is_seen_and_labelled(first: tuple[Path, PictureResult], tmp_path: Path) -> None:
+def test_what_is_edited_is_seen_and_labelled(
+    first: tuple[Path, PictureResult], tmp_path: Path
+) -> None:
     def edit(values: dict[str, Any]) -> None:
         values["distractors"] = []
         values["placed_assets"] = []
@@ -146,13 +172,27 @@ def test_what_is_edited_is_seen_and_labelled(first: tuple[Path, PictureResult], 
     assert result.scene_facts["sun"]["azimuth_deg"] == 180.0
 
 
-def test_pictures_follow_the_order_of_the_files(first: tuple[Path, PictureResult], tmp_path: Path) -> None:
+def test_pictures_follow_the_order_of_the_files(
+    first: tuple[Path, PictureResult], tmp_path: Path
+) -> None:
     original = first[0] / "scenes/000000.json"
-    other = edited(first, tmp_path / "a, b.json", lambda values: values.update(placed_assets=[], distractors=[]))
+    other = edited(
+        first,
+        tmp_path / "a, b.json",
+        lambda values: values.update(placed_assets=[], distractors=[]),
+    )
     job = again(f"{original},{original}", other, count=3)
-    assert [file.path for file in job.recipe_2.scene_files.files] == [str(original), str(original), str(other)]
+    assert [file.path for file in job.recipe_2.scene_files.files] == [
+        str(original),
+        str(original),
+        str(other),
+    ]
     check_job(job)
-    assert [bool(scene_of(job.task(index)).distractors) for index in range(3)] == [True, True, False]
+    assert [bool(scene_of(job.task(index)).distractors) for index in range(3)] == [
+        True,
+        True,
+        False,
+    ]
     with pytest.raises(UsageError, match=r"^--count 4: --scene names 3 scenes$"):
         check_job(replace(job, count=4))
     with pytest.raises(UsageError, match=r"^--image-index 3: --scene names 3 scenes$"):
@@ -160,17 +200,26 @@ def test_pictures_follow_the_order_of_the_files(first: tuple[Path, PictureResult
 
 
 def test_figures_are_those_of_the_cameras_in_the_scenes(tmp_path: Path) -> None:
-    """A window of 192 px of sensors of 5280 and 2640 px: in the second a box of 4 px counts as 8 at 5280."""
+    """A window of 192 px of sensors of 5280 and 2640 px: in the second a box of 4 px counts as 8 at
+    5280."""
     for name, width, height_m in (("a", 5280, 52.8), ("b", 2640, 52.8)):
         camera = SiteCamera(
-            width_px=192, height_px=144, height_m=height_m, field_of_view_deg=90, sensor_px=(width, width // 2)
+            width_px=192,
+            height_px=144,
+            height_m=height_m,
+            field_of_view_deg=90,
+            sensor_px=(width, width // 2),
         )
         scene = replace(
-            scene_of(job_of(Recipe2Options(), options=SceneOptions(width=192, height=144)).task(0)), camera=camera
+            scene_of(job_of(Recipe2Options(), options=SceneOptions(width=192, height=144)).task(0)),
+            camera=camera,
         )
         (tmp_path / f"{name}.json").write_bytes(freeze(scene))
     job = again(tmp_path, count=2).with_scene_size()
-    assert ground_sample_line(job) == "1 px is 2.0 to 4.0 cm on the ground; a pile of 40 cm is 10 to 20 px wide"
+    assert (
+        ground_sample_line(job)
+        == "1 px is 2.0 to 4.0 cm on the ground; a pile of 40 cm is 10 to 20 px wide"
+    )
     box = np.array([[0.0, 0.0, 4.0, 6.0]])
     figures = figures_of(job, iter([(0, box), (1, box)]))
     assert (figures.box_width_mean_px, figures.box_height_mean_px) == (6.0, 9.0)
@@ -195,9 +244,17 @@ def test_a_whole_run_draws_a_scene_as_it_was_and_an_edited_one_and_the_check_kno
     before = manifest.read_bytes()
     entry, darker = map(json.loads, before.splitlines())
     assert entry["sha256"] == first[1].sha256 != darker["sha256"] and len(entry["sha256"]) == 5
-    assert entry["drawn"] | {"look": 0} == json.loads(json.dumps(first[1].scene_facts | {"look": 0}))
+    assert entry["drawn"] | {"look": 0} == json.loads(
+        json.dumps(first[1].scene_facts | {"look": 0})
+    )
     shutil.copytree(first[0], tmp_path / "first")
-    entry = {"index": 0, "seed": [6, 0], "status": "done", "options": {"recipe": 2}, "sha256": first[1].sha256}
+    entry = {
+        "index": 0,
+        "seed": [6, 0],
+        "status": "done",
+        "options": {"recipe": 2},
+        "sha256": first[1].sha256,
+    }
     (tmp_path / "first/manifest.jsonl").write_text(json.dumps(entry), encoding="ascii")
     double, shared = check_folders([tmp_path / "first", tmp_path / "out"]).shared
     assert double.kind == "duplicate" and shared.kind == "shared" and "[[6, 0], 2]" in shared.text
@@ -208,7 +265,9 @@ def test_a_whole_run_draws_a_scene_as_it_was_and_an_edited_one_and_the_check_kno
     assert make_dataset(job).kept == 2
 
 
-def test_options_of_scenes_have_no_effect_and_are_refused(first: tuple[Path, PictureResult], box: Path) -> None:
+def test_options_of_scenes_have_no_effect_and_are_refused(
+    first: tuple[Path, PictureResult], box: Path
+) -> None:
     job = again(first[0] / "scenes")
     for changed, name in (
         (replace(job, seed=77), "--seed 77"),
@@ -216,12 +275,20 @@ def test_options_of_scenes_have_no_effect_and_are_refused(first: tuple[Path, Pic
         (replace(job, recipe_2=replace(job.recipe_2, camera=CameraOptions(views=2))), "--views"),
         (replace(job, recipe_2=replace(job.recipe_2, sky=SkyOptions(overcast=1.0))), "--overcast"),
         (
-            replace(job, recipe_2=replace(job.recipe_2, assets=AssetOptions(asset=(parse_asset(f"b={box}"),)))),
+            replace(
+                job,
+                recipe_2=replace(
+                    job.recipe_2, assets=AssetOptions(asset=(parse_asset(f"b={box}"),))
+                ),
+            ),
             "--asset",
         ),
         (
             replace(
-                job, recipe=1, recipe_2=Recipe2Options(scene_files=job.recipe_2.scene_files), labels=LabelOptions()
+                job,
+                recipe=1,
+                recipe_2=Recipe2Options(scene_files=job.recipe_2.scene_files),
+                labels=LabelOptions(),
             ),
             "--scene",
         ),
@@ -230,7 +297,9 @@ def test_options_of_scenes_have_no_effect_and_are_refused(first: tuple[Path, Pic
             check_job(changed)
 
 
-def test_what_cannot_be_drawn_is_refused_in_one_line(first: tuple[Path, PictureResult], tmp_path: Path) -> None:
+def test_what_cannot_be_drawn_is_refused_in_one_line(
+    first: tuple[Path, PictureResult], tmp_path: Path
+) -> None:
     (tmp_path / "empty").mkdir()
     for text, message in (
         (tmp_path / "no.json", r"no\.json: cannot be read \("),
@@ -242,22 +311,35 @@ def test_what_cannot_be_drawn_is_refused_in_one_line(first: tuple[Path, PictureR
     ):
         with pytest.raises(UsageError, match=rf"^--scene [^\n]*{message}[^\n]*$"):
             parse_frozen(str(text))
-    moved = edited(first, tmp_path / "b.json", lambda values: values["assets"][0].update(path="/gone/box.glb"))
+    moved = edited(
+        first, tmp_path / "b.json", lambda values: values["assets"][0].update(path="/gone/box.glb")
+    )
     with pytest.raises(UsageError, match=r"^--asset box: /gone/box\.glb: cannot be read"):
         parse_frozen(str(moved))
-    other = edited(first, tmp_path / "c.json", lambda values: values["assets"][0].update(sha256="0" * 64))
+    other = edited(
+        first, tmp_path / "c.json", lambda values: values["assets"][0].update(sha256="0" * 64)
+    )
     with pytest.raises(UsageError, match=r"^--asset box: .*box\.glb: has changed"):
         parse_frozen(str(other))
     wide = edited(first, tmp_path / "d.json", lambda values: values["camera"].update(width_px=200))
-    with pytest.raises(UsageError, match=r"d\.json: its picture is 200x144 px, that of .*000000\.json 192x144; draw"):
+    with pytest.raises(
+        UsageError,
+        match=r"d\.json: its picture is 200x144 px, that of .*000000\.json 192x144; draw",
+    ):
         check_job(again(first[0] / "scenes/000000.json", wide))
 
 
-def test_views_of_one_scene_are_not_split(first: tuple[Path, PictureResult], tmp_path: Path) -> None:
-    other = edited(first, tmp_path / "a.json", lambda values: values["effects_seed"].__setitem__(2, 1))
+def test_views_of_one_scene_are_not_split(
+    first: tuple[Path, PictureResult], tmp_path: Path
+) -> None:
+    other = edited(
+        first, tmp_path / "a.json", lambda values: values["effects_seed"].__setitem__(2, 1)
+    )
     job = again(first[0] / "scenes", other, count=2)
     check_job(job)
-    with pytest.raises(UsageError, match=r"^--split: 000000\.json and a\.json of --scene are views of one scene"):
+    with pytest.raises(
+        UsageError, match=r"^--split: 000000\.json and a\.json of --scene are views of one scene"
+    ):
         check_job(replace(job, split=parse_split("50/50")))
 
 
@@ -289,7 +371,10 @@ def test_a_model_or_texture_that_was_moved_is_still_the_same(box: Path, tmp_path
     (tmp_path / "box.glb").write_bytes(box.read_bytes())
     before = key(tmp_path)
     assert key(moved) == before
-    assert before["asset"][0]["asset"]["path"] == "box.glb" and before["ground_texture"][0]["path"] == "slabs.png"
+    assert (
+        before["asset"][0]["asset"]["path"] == "box.glb"
+        and before["ground_texture"][0]["path"] == "slabs.png"
+    )
     write_glb(moved / "box.glb", color=(0.3, 0, 0, 1))
     assert key(moved) != before
 
@@ -310,7 +395,9 @@ def test_a_cluster_is_not_sent_files_that_it_could_not_read(
 
 
 @pytest.mark.only_on("linux", reason="only Linux has file names of any bytes")
-def test_a_model_whose_file_name_is_no_utf8_goes_into_task_manifest_and_scene(tmp_path: Path) -> None:
+def test_a_model_whose_file_name_is_no_utf8_goes_into_task_manifest_and_scene(
+    tmp_path: Path,
+) -> None:
     path = write_glb(tmp_path / os.fsdecode(b"caf\xe9.glb"))
     job = drawing(f"box={path},scale=0.3,class=crate")
     task = job.task(0)

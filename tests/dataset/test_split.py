@@ -1,4 +1,5 @@
-"""The division into train, val and test: by scene, exact at every length, stable when a run grows."""
+"""The division into train, val and test: by scene, exact at every length, stable when a run
+grows."""
 
 import pytest
 
@@ -6,8 +7,12 @@ from engine.dataset.split import parse_split
 from engine.errors import UsageError
 
 
-@pytest.mark.parametrize("text", ["80/10/10", "80/20", "70/15/15", "33.3/33.3/33.4", "0.9/0.1", "1/98/1"])
-def test_every_subset_is_less_than_one_scene_off_its_fraction_after_any_number_of_scenes(text: str) -> None:
+@pytest.mark.parametrize(
+    "text", ["80/10/10", "80/20", "70/15/15", "33.3/33.3/33.4", "0.9/0.1", "1/98/1"]
+)
+def test_every_subset_is_less_than_one_scene_off_its_fraction_after_any_number_of_scenes(
+    text: str,
+) -> None:
     split = parse_split(text)
     fractions = [weight / sum(split.weights) for weight in split.weights]
     counts = dict.fromkeys(split.subsets, 0)
@@ -19,7 +24,10 @@ def test_every_subset_is_less_than_one_scene_off_its_fraction_after_any_number_o
 
 def test_equal_fractions_are_the_same_split_however_they_are_written() -> None:
     assert parse_split("0.8/0.1/0.1") == parse_split("80/10/10") == parse_split("80.0/ 10 /10")
-    assert parse_split("0.8/0.1/0.1").text == "80/10/10" and parse_split("62.5/37.5").text == "62.5/37.5"
+    assert (
+        parse_split("0.8/0.1/0.1").text == "80/10/10"
+        and parse_split("62.5/37.5").text == "62.5/37.5"
+    )
 
 
 @pytest.mark.parametrize(
@@ -39,4 +47,7 @@ def test_equal_fractions_are_the_same_split_however_they_are_written() -> None:
 def test_a_split_that_is_none_is_refused_in_one_line(text: str, reason: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_split(text)
-    assert str(caught.value) == f"--split {text}: {reason}; give train/val or train/val/test, such as 80/20 or 80/10/10"
+    assert (
+        str(caught.value)
+        == f"--split {text}: {reason}; give train/val or train/val/test, such as 80/20 or 80/10/10"
+    )

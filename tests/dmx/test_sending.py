@@ -49,14 +49,23 @@ def test_unchanged_levels_are_sent_three_times_and_then_kept_alive() -> None:
 
 
 def test_the_end_of_a_sacn_universe_is_sent_three_times(node: socket.socket) -> None:
-    sender = DmxSender(Route(protocol="sacn", to=at(node), name="Us", priority=150), CID, lambda: 0.0, ports=(HOST, 0))
+    sender = DmxSender(
+        Route(protocol="sacn", to=at(node), name="Us", priority=150),
+        CID,
+        lambda: 0.0,
+        ports=(HOST, 0),
+    )
     sender.send({1: b"\x01", 2: b"\x02"})
     first, second = received(node), received(node)
     assert (first.universe, second.universe, first.levels, first.priority) == (1, 2, b"\x01", 150)
     assert first.source == CID.hex() and first.name == f"Us {HOST}" and first.sequence == 0
     sender.send({1: b"\x01"})
     ends = [received(node) for _ in range(3)]
-    assert [(each.universe, each.is_end, each.sequence) for each in ends] == [(2, True, 1), (2, True, 2), (2, True, 3)]
+    assert [(each.universe, each.is_end, each.sequence) for each in ends] == [
+        (2, True, 1),
+        (2, True, 2),
+        (2, True, 3),
+    ]
     assert received(node).universe == 1
     sender.close()
     assert [received(node).is_end for _ in range(3)] == [True] * 3
@@ -72,11 +81,15 @@ def test_art_net_goes_to_the_nodes_that_reply_to_a_poll_for_their_universes_only
     route = Route(protocol="artnet", sync=1)
     sender = DmxSender(route, CID, lambda: now[0], ports=(HOST, 0), poll_to=at(node))
     monkeypatch.setattr(sender, "_port", node.getsockname()[1])  # nodes listen at Art-Net's port
-    monkeypatch.setattr(sender, "_broadcast_addresses", lambda is_enabled: [])  # tests send no broadcast
+    monkeypatch.setattr(
+        sender, "_broadcast_addresses", lambda is_enabled: []
+    )  # tests send no broadcast
     sender.send({4: b"\x01\x02"})
     data, address = node.recvfrom(2048)
     assert data == ART_POLL and sender.detail() == "no node replies"
-    node.sendto(bytes(2000), address)  # Windows refuses to read a datagram that is longer than the buffer
+    node.sendto(
+        bytes(2000), address
+    )  # Windows refuses to read a datagram that is longer than the buffer
     sender.step()
     for reply in poll_replies(Poll(), (4, 5), (), address=HOST, name="Node"):
         node.sendto(reply, address)
@@ -94,12 +107,16 @@ def test_art_net_goes_to_the_nodes_that_reply_to_a_poll_for_their_universes_only
 
 
 def test_synchronisation_follows_the_levels(node: socket.socket) -> None:
-    sender = DmxSender(Route(protocol="artnet", to=at(node), sync=1), CID, lambda: 0.0, ports=(HOST, 0))
+    sender = DmxSender(
+        Route(protocol="artnet", to=at(node), sync=1), CID, lambda: 0.0, ports=(HOST, 0)
+    )
     sender.send({0: b"\1\2", 1: b"\3\4"})
     assert [received(node).universe for _ in range(2)] == [0, 1]
     assert node.recv(2048) == ART_SYNC
     sender.close()
-    sender = DmxSender(Route(protocol="sacn", to=at(node), sync=77), CID, lambda: 0.0, ports=(HOST, 0))
+    sender = DmxSender(
+        Route(protocol="sacn", to=at(node), sync=77), CID, lambda: 0.0, ports=(HOST, 0)
+    )
     sender.send({1: b"\1"})
     levels, sync = node.recv(2048), node.recv(2048)
     assert levels[109:111] == bytes((0, 77)) and levels[112] == 0x20
@@ -113,7 +130,9 @@ def test_the_receiver_of_the_same_process_takes_other_sources_and_leaves_out_our
     received: dict[str, float] = {}
 
     def deliver(messages: list[Message], source: str) -> None:
-        received.update({f"{source.split()[0]} {message.address}": message.args[0] for message in messages})  # type: ignore[misc]
+        received.update(
+            {f"{source.split()[0]} {message.address}": message.args[0] for message in messages}
+        )  # type: ignore[misc]
 
     receiver = DmxReceiver(
         "both",
@@ -130,7 +149,10 @@ def test_the_receiver_of_the_same_process_takes_other_sources_and_leaves_out_our
     )
     receiver.start()
     try:
-        for universe, protocol, port in ((1, "sacn", receiver.sacn_port), (2, "artnet", receiver.artnet_port)):
+        for universe, protocol, port in (
+            (1, "sacn", receiver.sacn_port),
+            (2, "artnet", receiver.artnet_port),
+        ):
             to = f"{HOST}:{port},{at(node)}"
             sender = DmxSender(Route(protocol=protocol, to=to), CID, lambda: 0.0, ports=(HOST, 0))  # type: ignore[arg-type]
             sender.send({universe: b"\xff\x33"})
@@ -156,15 +178,21 @@ def test_the_component_identifier_stays_and_a_broken_file_is_replaced(tmp_path: 
     assert other != identifier and component_id(tmp_path / "new") == other
 
 
-@pytest.mark.parametrize("text", ["desk.local", "10.0.0.300", "10.0.0.5:0", "10.0.0.5:70000", "10.0.0.5:x", "::1", "²"])
+@pytest.mark.parametrize(
+    "text", ["desk.local", "10.0.0.300", "10.0.0.5:0", "10.0.0.5:70000", "10.0.0.5:x", "::1", "²"]
+)
 def test_an_invalid_destination_is_reported_in_one_line(text: str) -> None:
-    with pytest.raises(SinkError, match=r"^'.*': '.*' is not a port, 1..65535$|^'.*' is not an IPv4 address") as caught:
+    with pytest.raises(
+        SinkError, match=r"^'.*': '.*' is not a port, 1..65535$|^'.*' is not an IPv4 address"
+    ) as caught:
         hosts_of(text, 5568)
     assert "\n" not in str(caught.value)
     assert hosts_of(" 10.0.0.5, 10.0.0.6:99,", 5568) == (("10.0.0.5", 5568), ("10.0.0.6", 99))
 
 
-def test_packets_are_numbered_as_each_protocol_wants_it_also_of_a_universe_that_comes_back() -> None:
+def test_packets_are_numbered_as_each_protocol_wants_it_also_of_a_universe_that_comes_back() -> (
+    None
+):
     for numbers, expected in ((range(256), [254, 255, 0, 1]), (range(1, 256), [255, 1, 2, 3])):
         streams, found = Streams(numbers), []
         for level in range(258):

@@ -27,7 +27,9 @@ PROGRAMS = sorted(EXAMPLES.glob("*.py"))
 def run(name: str, *arguments: str, folder: Path) -> str:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, str(EXAMPLES / name), *arguments]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=240
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -58,15 +60,19 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def show(packages: Path, tmp_path: Path) -> Iterator[tuple[int, socket.socket, str]]:
-    """A run with the plug-ins: its OSC port, the socket of its lamp, the name of its shared picture."""
+    """A run with the plug-ins: its OSC port, the socket of its lamp, the name of its shared
+    picture."""
     port, name = free_port(), f"examples-{os.getpid()}"
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as lamp:
         lamp.bind(("127.0.0.1", 0))
         lamp.settimeout(120.0)
         options = (
-            f"--audio demo --renderer numba --size 128x72 --fps 30 --osc 127.0.0.1:{port} --web off "
-            f"--camera rainbow:slow --neg on --sink lamp=127.0.0.1:{lamp.getsockname()[1]} --sink shared={name} "
-            "--set /audio/layout=middle --set /mode=simple --set /layer/5/source=neg --set /safety/flash_guard=off"
+            f"--audio demo --renderer numba --size 128x72 --fps 30 --osc 127.0.0.1:{port} --web "
+            "off "
+            f"--camera rainbow:slow --neg on --sink lamp=127.0.0.1:{lamp.getsockname()[1]} --sink "
+            f"shared={name} "
+            "--set /audio/layout=middle --set /mode=simple --set /layer/5/source=neg --set "
+            "/safety/flash_guard=off"
         )
         command = [sys.executable, "-m", "engine.cli.main", "run", *options.split()]
         process = subprocess.Popen(
@@ -77,7 +83,9 @@ def show(packages: Path, tmp_path: Path) -> Iterator[tuple[int, socket.socket, s
         finally:
             process.terminate()
             errors = process.communicate(timeout=120)[1]
-    assert "Traceback" not in errors and "disconnected" not in errors and "middle" not in errors, errors
+    assert "Traceback" not in errors and "disconnected" not in errors and "middle" not in errors, (
+        errors
+    )
 
 
 def test_a_show_with_the_sink_the_source_and_the_live_model_is_played_over_osc(
@@ -86,11 +94,14 @@ def test_a_show_with_the_sink_the_source_and_the_live_model_is_played_over_osc(
     port, lamp, name = show
     colour = OscMessage(lamp.recv(999))
     assert (
-        colour.address == "/lamp/colour" and len(colour.params) == 3 and all(0 <= part <= 1 for part in colour.params)
+        colour.address == "/lamp/colour"
+        and len(colour.params) == 3
+        and all(0 <= part <= 1 for part in colour.params)
     )
 
     def is_rainbow() -> bool:
-        """Each of the three colours is the strongest somewhere, also while one picture fades into the next."""
+        """Each of the three colours is the strongest somewhere, also while one picture fades into
+        the next."""
         try:
             reader = FrameRing.open(name)
         except SharedMemoryError:

@@ -1,5 +1,5 @@
-"""README and every page of docs/: commands exist, links are valid, tables match the declarations. The commands of the
-pages for beginners work as printed."""
+"""README and every page of docs/: commands exist, links are valid, tables match the declarations.
+The commands of the pages for beginners work as printed."""
 
 import re
 import shlex
@@ -17,17 +17,23 @@ from osc_schema import COMMANDS, MESSAGES, PARAMS
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-PAGES = [README, *(page for page in sorted((ROOT / "docs").rglob("*.md")) if page.name != "addresses.md")]
+PAGES = [
+    README,
+    *(page for page in sorted((ROOT / "docs").rglob("*.md")) if page.name != "addresses.md"),
+]
 FIRST_HOUR = tuple(
-    ROOT / "docs" / f"tutorials/{name}.md" for name in ("mac", "mac-doctor", "windows", "windows-doctor")
+    ROOT / "docs" / f"tutorials/{name}.md"
+    for name in ("mac", "mac-doctor", "windows", "windows-doctor")
 )
 
 
 def typed_in(page: Path) -> list[str]:
-    """The `multiverse ...` lines in the page's code blocks, without prompt, folder and comment; in pages for beginners
-    those in the text, too."""
+    """The `multiverse ...` lines in the page's code blocks, without prompt, folder and comment; in
+    pages for beginners those in the text, too."""
     text, block = page.read_text(encoding="utf-8"), r"```(?:sh|bat|powershell)\n(.*?)```"
-    lines = [line.strip() for block in re.findall(block, text, re.DOTALL) for line in block.splitlines()]
+    lines = [
+        line.strip() for block in re.findall(block, text, re.DOTALL) for line in block.splitlines()
+    ]
     if page in FIRST_HOUR:
         lines += re.findall(r"`([^`\n]+)`", re.sub(r"```\w+\n.*?```", "", text, flags=re.DOTALL))
     start = r"(?:uv run (?:--(?:(?:extra|group|python) )?\S+ )*|\.venv[\\/](?:bin|Scripts)[\\/])?"
@@ -61,7 +67,9 @@ def test_links_and_pictures_of_a_page_lead_to_files_and_headings(page: Path) -> 
         assert linked.exists(), target
         if anchor:
             headings = re.findall(r"^#+ (.+)$", linked.read_text(encoding="utf-8"), re.MULTILINE)
-            anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+            anchors = {
+                re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings
+            }
             assert anchor in anchors, target
 
 
@@ -72,11 +80,18 @@ def test_tables_of_a_page_are_up_to_date(page: Path, multiverse: Any) -> None:
 
 
 def undeclared(text: str) -> list[str]:
-    """Addresses in a page that no parameter, command or message has, nor a part of one. A `<slot>`, NAME, `*` and a
-    number stand for a level. Not checked: inputs of shaders (`/fx/1/glow`), status, answers, foreign addresses."""
+    """Addresses in a page that no parameter, command or message has, nor a part of one. A `<slot>`,
+    NAME, `*` and a number stand for a level. Not checked: inputs of shaders (`/fx/1/glow`), status,
+    answers, foreign addresses."""
     declared = [entry.address for entry in (*PARAMS, *COMMANDS, *MESSAGES)]
-    parts = {"/".join(address.split("/")[:depth]) for address in declared for depth in range(2, address.count("/") + 2)}
-    found = re.findall(r"[`\s\"=](/[a-z_]\w*(?:/[^\s`\"=,;:()|]+)*)", re.sub(r"\]\([^)]*\)", "", text))
+    parts = {
+        "/".join(address.split("/")[:depth])
+        for address in declared
+        for depth in range(2, address.count("/") + 2)
+    }
+    found = re.findall(
+        r"[`\s\"=](/[a-z_]\w*(?:/[^\s`\"=,;:()|]+)*)", re.sub(r"\]\([^)]*\)", "", text)
+    )
     typed = {address.rstrip("./") for address in found}
     own = {address for address in typed - parts if "/" + address.split("/")[1] in parts}
     own = {
@@ -98,14 +113,20 @@ def test_each_osc_address_of_a_page_is_declared(page: Path) -> None:
 
 
 def test_a_mistyped_address_in_a_page_is_found() -> None:
-    assert undeclared("`/layer/1/angel 45`, `/layer/1/angle 45`, `/layer/<n>/angle`, `/usr/bin`") == ["/layer/1/angel"]
+    assert undeclared(
+        "`/layer/1/angel 45`, `/layer/1/angle 45`, `/layer/<n>/angle`, `/usr/bin`"
+    ) == ["/layer/1/angel"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_each_toml_block_of_a_page_is_a_configuration(page: Path) -> None:
     for block in re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
         values = tomllib.loads(block)
-        if not set(values) <= {"cue", "entry", "bank"}:  # files of their own, which the engine writes
+        if not set(values) <= {
+            "cue",
+            "entry",
+            "bank",
+        }:  # files of their own, which the engine writes
             build_config(values)
 
 
@@ -124,18 +145,25 @@ def test_each_page_is_reachable_from_the_readme() -> None:
 # -- the pages for beginners
 
 
-@pytest.mark.parametrize("page", [*FIRST_HOUR, ROOT / "docs" / "how-to/first-contact.md"], ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page", [*FIRST_HOUR, ROOT / "docs" / "how-to/first-contact.md"], ids=lambda page: page.stem
+)
 def test_blocks_of_a_page_can_be_pasted(page: Path) -> None:
-    """zsh (without INTERACTIVE_COMMENTS, as on Macs) and cmd take a comment for words, PowerShell 5.1 knows no `&&`,
-    and in cmd a single quote is a letter."""
-    for shell, block in re.findall(r"```(\w+)\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+    """zsh (without INTERACTIVE_COMMENTS, as on Macs) and cmd take a comment for words, PowerShell
+    5.1 knows no `&&`, and in cmd a single quote is a letter."""
+    for shell, block in re.findall(
+        r"```(\w+)\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL
+    ):
         assert "#" not in block, block
         if shell == "powershell":
             assert "&&" not in block and "'" not in block, block
 
 
 def test_the_command_of_ci_is_that_of_the_readme() -> None:
-    lines, readme = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines(), README.read_text(encoding="utf-8")
+    lines, readme = (
+        (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines(),
+        README.read_text(encoding="utf-8"),
+    )
     assert [line for line in lines if "-m pytest -n 4" in line and f"```sh\n{line}\n```" in readme]
 
 

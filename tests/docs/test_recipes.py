@@ -1,4 +1,5 @@
-"""A sink and a source that are added by the recipe of docs/recipes.md, in a copy of the checkout."""
+"""A sink and a source that are added by the recipe of docs/recipes.md, in a copy of the
+checkout."""
 
 import os
 import re
@@ -20,16 +21,28 @@ print(doc_tables.fill_tables("<!-- options: run -->\\n<!-- end -->", typer.main.
 
 def test_an_added_sink_and_source_are_in_the_help_and_in_the_docs(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "osc_schema", tmp_path / "osc_schema")
-    engine = Path(shutil.copytree(ROOT / "engine", tmp_path / "engine", ignore=shutil.ignore_patterns("__pycache__")))
+    engine = Path(
+        shutil.copytree(
+            ROOT / "engine", tmp_path / "engine", ignore=shutil.ignore_patterns("__pycache__")
+        )
+    )
     null = (engine / "sinks" / "null.py").read_text(encoding="utf-8")
-    (engine / "sinks" / "laser.py").write_text(null.replace("NullSink", "LaserSink").replace('"null"', '"laser"'))
+    (engine / "sinks" / "laser.py").write_text(
+        null.replace("NullSink", "LaserSink").replace('"null"', '"laser"')
+    )
     added = 'KINDS = {\n    "laser": SinkKind(help_name="the laser", argument="name"),\n'
     replace(tmp_path / "osc_schema" / "sinks.py", "KINDS = {\n", added)
     replace(
-        engine / "sources" / "opening.py", "FROM_PROGRAMS = {\n", 'FROM_PROGRAMS = {\n    "radar": "engine:Radar",\n'
+        engine / "sources" / "opening.py",
+        "FROM_PROGRAMS = {\n",
+        'FROM_PROGRAMS = {\n    "radar": "engine:Radar",\n',
     )
 
-    environment = os.environ | {"PYTHONPATH": str(tmp_path), "COLUMNS": "400", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = os.environ | {
+        "PYTHONPATH": str(tmp_path),
+        "COLUMNS": "400",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     command = [sys.executable, "-c", SCRIPT]
     written = subprocess.check_output(command, env=environment, cwd=tmp_path, text=True)
     assert "class LaserSink" in written

@@ -1,4 +1,5 @@
-"""Real child processes for tests of shared memory, each in its own session, killed when the test ends."""
+"""Real child processes for tests of shared memory, each in its own session, killed when the test
+ends."""
 
 import os
 import signal
@@ -33,7 +34,8 @@ class Children:
         return child
 
     def kill(self, child: subprocess.Popen[str]) -> None:
-        """Kill -9 the child, and its resource tracker (none on Windows), which would clean up after it."""
+        """Kill -9 the child, and its resource tracker (none on Windows), which would clean up after
+        it."""
         child.kill()
         with suppress(ProcessLookupError, AttributeError):
             os.killpg(child.pid, signal.SIGKILL)

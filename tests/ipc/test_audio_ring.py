@@ -29,7 +29,8 @@ while True:
 
 
 def numbered(first: int, frames: int, channels: int = 2) -> np.ndarray:
-    """Sound that shows its position: (frames, channels) float32; sample s of channel c is s + c / 4."""
+    """Sound that shows its position: (frames, channels) float32; sample s of channel c is s + c /
+    4."""
     return (np.arange(first, first + frames)[:, None] + np.arange(channels) / 4).astype(np.float32)
 
 
@@ -42,7 +43,9 @@ def ring() -> Iterator[Ring]:
     writer.close()
 
 
-def test_blocks_of_every_length_arrive_as_written_also_across_the_end_of_the_ring(ring: Ring) -> None:
+def test_blocks_of_every_length_arrive_as_written_also_across_the_end_of_the_ring(
+    ring: Ring,
+) -> None:
     writer, reader = ring
     end = 0
     for frames in [1, 99, 100, 33, 64, 7, 50, 100, 1] * 3:
@@ -69,7 +72,9 @@ def test_samples_not_written_yet_or_overwritten_are_none(ring: Ring) -> None:
 
 
 @pytest.mark.parametrize("gap", [50, 7 * CAPACITY + 3])
-def test_skipped_samples_are_silence_and_later_ones_keep_their_numbers(ring: Ring, gap: int) -> None:
+def test_skipped_samples_are_silence_and_later_ones_keep_their_numbers(
+    ring: Ring, gap: int
+) -> None:
     writer, reader = ring
     writer.write(numbered(1, 80))
     writer.skip_to(80 + gap)
@@ -80,7 +85,9 @@ def test_skipped_samples_are_silence_and_later_ones_keep_their_numbers(ring: Rin
     silent = min(gap, CAPACITY - 20)
     assert not reader.read(end - 20 - silent, silent).any()
     sounding = CAPACITY - 20 - silent
-    assert sounding == 0 or np.array_equal(reader.read(end - CAPACITY, sounding), numbered(81 - sounding, sounding))
+    assert sounding == 0 or np.array_equal(
+        reader.read(end - CAPACITY, sounding), numbered(81 - sounding, sounding)
+    )
 
 
 def test_what_a_ring_cannot_take_or_give_is_refused_and_spoils_nothing(ring: Ring) -> None:
@@ -104,12 +111,16 @@ def test_what_a_ring_cannot_take_or_give_is_refused_and_spoils_nothing(ring: Rin
 def test_samples_being_overwritten_are_not_returned(ring: Ring) -> None:
     writer, reader = ring
     writer.write(numbered(0, 100))
-    writer._fields[ANNOUNCED] = 130  # as the writer leaves it while samples 100 to 130 replace 0 to 30
+    writer._fields[ANNOUNCED] = (
+        130  # as the writer leaves it while samples 100 to 130 replace 0 to 30
+    )
     assert reader.read(29, 1) is None
     assert np.array_equal(reader.read(30, 70), numbered(30, 70))
 
 
-def test_samples_overwritten_by_a_killed_writer_stay_lost_when_the_next_one_writes_less(ring: Ring) -> None:
+def test_samples_overwritten_by_a_killed_writer_stay_lost_when_the_next_one_writes_less(
+    ring: Ring,
+) -> None:
     writer, reader = ring
     writer.write(numbered(0, 100))
     writer._fields[ANNOUNCED] = 150  # killed in the middle of a block of 50
@@ -131,7 +142,9 @@ def assert_whole(copy: np.ndarray, first: int) -> None:
 
 
 @pytest.mark.soak
-def test_no_copy_is_torn_while_a_child_writes_without_pause_and_is_killed(children, wait_for) -> None:
+def test_no_copy_is_torn_while_a_child_writes_without_pause_and_is_killed(
+    children, wait_for
+) -> None:
     """Readers ask for the oldest samples, which the writer overwrites during many copies."""
     kills, min_copies = (100, 500) if IS_SOAK else (3, 40)
     owner = AudioRing.create("killed", channels=2, rate_hz=48_000, seconds=0.5)

@@ -55,14 +55,24 @@ def gate() -> Iterator[tuple[Gate, Gate]]:
 def test_the_engine_reads_the_values_that_the_child_stores(both_ends: BothEnds) -> None:
     engine, child = both_ends
     assert (engine.alive_ns, engine.progress, engine.results) == (0, (Phase.STARTING, 0), 0)
-    assert (engine.last_result_ms, engine.last_result_ns, engine.wants_frame, engine.expected_s) == (0.0, 0, False, 0.0)
+    assert (
+        engine.last_result_ms,
+        engine.last_result_ns,
+        engine.wants_frame,
+        engine.expected_s,
+    ) == (0.0, 0, False, 0.0)
     child.expected_s = 12.5
     assert engine.expected_s == 12.5
     child.beat(11)
     child.count_result(17.25, 12)
     child.count_result(16.5, 13)
     child.wants_frame = True
-    assert (engine.alive_ns, engine.results, engine.last_result_ms, engine.last_result_ns) == (11, 2, 16.5, 13)
+    assert (engine.alive_ns, engine.results, engine.last_result_ms, engine.last_result_ns) == (
+        11,
+        2,
+        16.5,
+        13,
+    )
     assert engine.wants_frame is True
     child.wants_frame = False
     assert engine.wants_frame is False
@@ -123,7 +133,10 @@ def test_a_turn_index_is_free_again_when_its_process_has_ended(
     gate: tuple[Gate, Gate], caplog: pytest.LogCaptureFixture
 ) -> None:
     engine, child = gate
-    assert [engine.acquire_turn_index() for _ in range(MAX_TURNS + 1)] == [*range(1, MAX_TURNS + 1), 0]
+    assert [engine.acquire_turn_index() for _ in range(MAX_TURNS + 1)] == [
+        *range(1, MAX_TURNS + 1),
+        0,
+    ]
     assert f"all {MAX_TURNS} places" in caplog.text
     killed, other = child.turns(3, 1), child.turns(1, 1)
     assert killed is not None and other is not None

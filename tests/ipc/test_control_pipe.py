@@ -50,7 +50,9 @@ def test_messages_arrive_in_order_and_unchanged(ends: Ends) -> None:
     assert engine.receive() == Ready({"loaded_s": 3.5})
 
 
-def test_messages_sent_before_closing_are_read_first_and_then_both_ends_are_closed(ends: Ends) -> None:
+def test_messages_sent_before_closing_are_read_first_and_then_both_ends_are_closed(
+    ends: Ends,
+) -> None:
     engine, child = ends
     engine.send(Stop())
     engine.close()
@@ -70,12 +72,17 @@ def test_messages_sent_before_closing_are_read_first_and_then_both_ends_are_clos
     ("message", "reason"),
     [
         (msgspec.msgpack.encode(Ready({})), r"Invalid value 'ready' .*(it begins with .*ready)"),
-        (msgspec.msgpack.encode({"type": "values", "values": {}, "version": "x"}), r"Expected `int`.*`\$.version`"),
+        (
+            msgspec.msgpack.encode({"type": "values", "values": {}, "version": "x"}),
+            r"Expected `int`.*`\$.version`",
+        ),
         (b"\xc1", "malformed"),
         (b"\x00" * 200, r"\.\.\."),
     ],
 )
-def test_an_unreadable_message_is_reported_and_the_next_one_arrives(ends: Ends, message: bytes, reason: str) -> None:
+def test_an_unreadable_message_is_reported_and_the_next_one_arrives(
+    ends: Ends, message: bytes, reason: str
+) -> None:
     engine, child = ends
     engine.connection.send_bytes(message)
     engine.send(Stop())
@@ -84,13 +91,17 @@ def test_an_unreadable_message_is_reported_and_the_next_one_arrives(ends: Ends, 
     assert child.receive(120.0) == Stop()
 
 
-def test_the_longest_message_fits_into_an_empty_pipe_and_a_longer_one_is_refused(ends: Ends) -> None:
+def test_the_longest_message_fits_into_an_empty_pipe_and_a_longer_one_is_refused(
+    ends: Ends,
+) -> None:
     engine, child = ends
     room = MAX_BYTES - len(msgspec.msgpack.encode(Values({"text": "x" * 50_000}, 0))) + 50_000
     longest = Values({"text": "x" * room}, 0)
     engine.send(longest)  # nobody reads yet
     assert child.receive(120.0) == longest
-    with pytest.raises(ControlPipeError, match=rf"a Values of {MAX_BYTES + 1} bytes is too long \(at most 61440\)"):
+    with pytest.raises(
+        ControlPipeError, match=rf"a Values of {MAX_BYTES + 1} bytes is too long \(at most 61440\)"
+    ):
         engine.send(Values({"text": "x" * (room + 1)}, 0))
     assert child.receive() is None
 

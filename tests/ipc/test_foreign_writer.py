@@ -96,12 +96,17 @@ def assert_whole(frame, since: int) -> None:
     """Every row holds the frame's number, and every other byte its remainder modulo 8."""
     assert frame.sequence >= since and frame.index == frame.sequence
     rows = frame.pixels.reshape(len(frame.pixels), -1)
-    assert (rows[:, :8].copy().view(np.uint64) == frame.sequence).all(), f"frame {frame.sequence} is torn"
+    assert (rows[:, :8].copy().view(np.uint64) == frame.sequence).all(), (
+        f"frame {frame.sequence} is torn"
+    )
     assert (rows[:, 8:] == frame.sequence % 8).all(), f"frame {frame.sequence} is torn"
 
 
-def test_a_writer_killed_in_the_middle_of_a_picture_is_followed_by_the_next(children, wait_for) -> None:
-    """The pictures are so large that a writer spends nearly all its time copying: most kills interrupt a copy."""
+def test_a_writer_killed_in_the_middle_of_a_picture_is_followed_by_the_next(
+    children, wait_for
+) -> None:
+    """The pictures are so large that a writer spends nearly all its time copying: most kills
+    interrupt a copy."""
     owner = FrameRing.create("killed", 1024, 768, channels=3)
     reader = FrameRing.attach(owner.segment)
     cut = 0
@@ -109,7 +114,10 @@ def test_a_writer_killed_in_the_middle_of_a_picture_is_followed_by_the_next(chil
         before = owner.sequence
         child = children.start(WRITE_NUMBERS, owner.segment)
         assert int(child.stdout.readline()) == before
-        frame = wait_for(lambda before=before: (f := reader.latest()) and f.sequence > before + 20 and f, "frames")
+        frame = wait_for(
+            lambda before=before: (f := reader.latest()) and f.sequence > before + 20 and f,
+            "frames",
+        )
         assert_whole(frame, before)
         children.kill(child)
         newest = owner.sequence

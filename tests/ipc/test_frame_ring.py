@@ -43,7 +43,9 @@ def test_a_frame_arrives_whole_with_its_numbers(ring: Ring) -> None:
     assert (reader.shape, reader.fps, reader.state) == ((4, 6, 4), 30.0, "live")
 
 
-def test_before_the_first_frame_there_is_none_and_afterwards_the_same_object_until_the_next(ring: Ring) -> None:
+def test_before_the_first_frame_there_is_none_and_afterwards_the_same_object_until_the_next(
+    ring: Ring,
+) -> None:
     writer, reader = ring
     assert reader.latest() is None
     writer.write(picture(1), index=0, time_s=0)
@@ -52,7 +54,9 @@ def test_before_the_first_frame_there_is_none_and_afterwards_the_same_object_unt
     for number in (2, 3):
         writer.write(picture(number), index=number, time_s=0)
     newest = reader.latest()
-    assert newest is not None and (newest.index, newest.sequence) == (3, 3), "a slow reader sees the gap"
+    assert newest is not None and (newest.index, newest.sequence) == (3, 3), (
+        "a slow reader sees the gap"
+    )
 
 
 def test_frames_stay_valid_after_later_writes_and_after_both_sides_closed() -> None:
@@ -68,12 +72,16 @@ def test_frames_stay_valid_after_later_writes_and_after_both_sides_closed() -> N
 
 
 @pytest.mark.parametrize("field", [BEGIN, END])
-def test_a_slot_being_written_is_read_three_times_then_the_previous_frame_is_returned(ring: Ring, field: int) -> None:
+def test_a_slot_being_written_is_read_three_times_then_the_previous_frame_is_returned(
+    ring: Ring, field: int
+) -> None:
     writer, reader = ring
     writer.write(picture(1), index=0, time_s=0)
     before = reader.latest()
     writer.write(picture(2), index=1, time_s=0)
-    writer._block.slots[2][0][field] = 5  # as the writer leaves it while frame 5 goes into the slot of frame 2
+    writer._block.slots[2][0][field] = (
+        5  # as the writer leaves it while frame 5 goes into the slot of frame 2
+    )
     assert reader.latest() is before
     assert reader.torn == 3
     writer._block.slots[2][0][field] = 2
@@ -98,7 +106,9 @@ def test_a_picture_of_another_shape_is_refused(ring: Ring) -> None:
             ring[0].write(wrong, index=0, time_s=0)
 
 
-def test_a_reader_follows_new_sizes_and_rates_and_knows_a_size_by_the_generation(ring: Ring) -> None:
+def test_a_reader_follows_new_sizes_and_rates_and_knows_a_size_by_the_generation(
+    ring: Ring,
+) -> None:
     writer, reader = ring
     writer.write(picture(1), index=0, time_s=0)
     small = reader.latest()
@@ -118,7 +128,9 @@ def test_a_reader_follows_new_sizes_and_rates_and_knows_a_size_by_the_generation
     writer.resize(10, 7)
     writer.write(picture(3, 7, 10, 3), index=2, time_s=0)
     frame = reader.latest()
-    assert frame is not None and frame.pixels.shape == (7, 10, 3), "after two changes that it missed"
+    assert frame is not None and frame.pixels.shape == (7, 10, 3), (
+        "after two changes that it missed"
+    )
     writer.resize(8, 5)
     writer.close()
     assert reader.latest() is frame, "moved and closed"
@@ -144,13 +156,17 @@ def test_a_reader_cannot_damage_a_ring(ring: Ring) -> None:
 
 
 @pytest.mark.only_on("linux", reason="/dev/shm, a file system that can be full")
-def test_memory_that_does_not_fit_is_refused_at_once_with_a_remedy_and_a_ring_stays_as_it_was(ring: Ring) -> None:
+def test_memory_that_does_not_fit_is_refused_at_once_with_a_remedy_and_a_ring_stays_as_it_was(
+    ring: Ring,
+) -> None:
     writer, reader = ring
     room = os.statvfs("/dev/shm")
     height = room.f_blocks * room.f_frsize // (3 * 4 * 60_000) + 1000
     before = set(os.listdir("/dev/shm"))
     size_mib = layout.segment_bytes(60_000, height, 4) // 2**20
-    with pytest.raises(SharedMemoryError, match=rf"no room for {size_mib}\d? MiB in /dev/shm.* --shm-size=1g"):
+    with pytest.raises(
+        SharedMemoryError, match=rf"no room for {size_mib}\d? MiB in /dev/shm.* --shm-size=1g"
+    ):
         FrameRing.create("far too large", 60_000, height)
     with pytest.raises(SharedMemoryError):
         writer.resize(60_000, height)
@@ -179,7 +195,9 @@ def test_segment_names_fit_macos_for_any_texture_name() -> None:
         assert re.fullmatch(rf"multiverse-{pid}-fff-[A-Za-z0-9_]+", name)
 
 
-def test_markers_are_used_where_segments_cannot_be_listed(tmp_path: Path, wait_for: Callable[..., None]) -> None:
+def test_markers_are_used_where_segments_cannot_be_listed(
+    tmp_path: Path, wait_for: Callable[..., None]
+) -> None:
     folder = RingFolder(tmp_path / "rings", holds_segments=False)
     assert folder.segments() == []
     writer = RingOwner("marked", 6, 4, 4, 0.0, folder)
@@ -191,4 +209,6 @@ def test_markers_are_used_where_segments_cannot_be_listed(tmp_path: Path, wait_f
     assert os.listdir(folder.path) == [writer.segment]
     writer.close()
     reader.close()
-    wait_for(lambda: os.listdir(folder.path) == [], "its end: Windows removes none that is being touched")
+    wait_for(
+        lambda: os.listdir(folder.path) == [], "its end: Windows removes none that is being touched"
+    )

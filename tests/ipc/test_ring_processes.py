@@ -1,4 +1,5 @@
-"""Rings between real processes: torn frames, killed processes, leftover segments, foreign processes."""
+"""Rings between real processes: torn frames, killed processes, leftover segments, foreign
+processes."""
 
 import os
 import subprocess
@@ -62,7 +63,8 @@ def line_of(child) -> str:
 
 
 class FenceThatPauses(Fence):
-    """A fence that lets others run for a millisecond at every 97th call, before or after a copy, as if busy."""
+    """A fence that lets others run for a millisecond at every 97th call, before or after a copy, as
+    if busy."""
 
     __slots__ = ("_calls",)
 
@@ -79,7 +81,8 @@ class FenceThatPauses(Fence):
 
 @pytest.mark.soak
 def test_no_reader_ever_sees_a_torn_frame(children, wait_for) -> None:
-    """The writer never pauses, and the reader at times does, so that its slot is overwritten also on one core."""
+    """The writer never pauses, and the reader at times does, so that its slot is overwritten also
+    on one core."""
     min_frames, min_torn = (1_000_000, 500) if IS_SOAK else (2000, 10)
     reader = FrameRing.attach(line_of(children.start(WRITE_WITHOUT_PAUSE, "torn")))
     reader._fence = FenceThatPauses()
@@ -100,7 +103,9 @@ def test_no_reader_ever_sees_a_torn_frame(children, wait_for) -> None:
             frames, spare = frames + 1, frame.pixels
         return frames >= min_frames and reader.torn >= min_torn
 
-    wait_for(is_proven, "frames enough, and torn copies among them", ceiling_s=600 if IS_SOAK else 120)
+    wait_for(
+        is_proven, "frames enough, and torn copies among them", ceiling_s=600 if IS_SOAK else 120
+    )
     reader.close()
 
 
@@ -110,7 +115,9 @@ def test_a_reader_distinguishes_a_dead_writer_from_a_live_one(children, wait_for
     frame = reader.latest()
     assert reader.state == "live" and reader.heartbeat_age_s < 30
     child.kill()
-    wait_for(lambda: reader.state == "dead", "the writer's death")  # not reaped yet: a zombie counts as dead
+    wait_for(
+        lambda: reader.state == "dead", "the writer's death"
+    )  # not reaped yet: a zombie counts as dead
     assert reader.latest() is frame
     reader.close()
     with pytest.raises(SharedMemoryError):
@@ -118,8 +125,13 @@ def test_a_reader_distinguishes_a_dead_writer_from_a_live_one(children, wait_for
 
 
 def test_a_leftover_whose_process_id_is_in_use_again_is_swept(children) -> None:
-    poke = "ring._block.header['writer_start'] -= 1000; ring._block.header['heartbeat_ns'] -= 10**10\n"
-    assert line_of(children.start(MAKE_RING + poke + REPORT_AND_WAIT, "reused id")) in sweep_dead_rings()
+    poke = (
+        "ring._block.header['writer_start'] -= 1000; ring._block.header['heartbeat_ns'] -= 10**10\n"
+    )
+    assert (
+        line_of(children.start(MAKE_RING + poke + REPORT_AND_WAIT, "reused id"))
+        in sweep_dead_rings()
+    )
 
 
 @pytest.mark.only_on("linux", reason="only Linux has namespaces of process ids")
@@ -134,7 +146,9 @@ def test_a_ring_of_another_container_is_never_swept_and_lives_by_its_heartbeat(c
     os.unlink(f"/dev/shm/{segment}")
 
 
-@pytest.mark.only_on("linux", reason="elsewhere a segment is listed when it is ready, by its marker")
+@pytest.mark.only_on(
+    "linux", reason="elsewhere a segment is listed when it is ready, by its marker"
+)
 def test_an_unready_segment_is_swept_only_when_it_is_old(children) -> None:
     dead = children.start("")
     dead.wait()
@@ -155,7 +169,9 @@ def test_a_forked_child_does_not_remove_its_parents_segments(children) -> None:
     reader.close()
 
 
-@pytest.mark.only_on("linux", "darwin", reason="Windows removes the memory of an ended process itself")
+@pytest.mark.only_on(
+    "linux", "darwin", reason="Windows removes the memory of an ended process itself"
+)
 def test_a_run_whose_segments_were_removed_when_its_user_logged_out_ends_without_a_line() -> None:
     program = MAKE_RING + (
         "import _posixshmem\n"
@@ -165,5 +181,7 @@ def test_a_run_whose_segments_were_removed_when_its_user_logged_out_ends_without
         "ring.close()\n"
         "print('ended')\n"
     )
-    done = subprocess.run([sys.executable, "-c", program, "gone"], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", program, "gone"], capture_output=True, text=True, timeout=120
+    )
     assert (done.stdout, done.stderr, done.returncode) == ("ended\n", "", 0)

@@ -12,7 +12,8 @@ from engine.values import FoundObject, Segmentation
 def found(count: int, side: int, seed: int = 0) -> Segmentation:
     random = np.random.default_rng(seed)
     objects = tuple(
-        FoundObject(id=300 + k, prompt=1 + k % 4, score=1 - k / 32, box=(0.5, 0.25, k / 16, 1.0)) for k in range(count)
+        FoundObject(id=300 + k, prompt=1 + k % 4, score=1 - k / 32, box=(0.5, 0.25, k / 16, 1.0))
+        for k in range(count)
     )
     masks = random.integers(0, 256, (count, side, side), np.uint8)
     return Segmentation(objects=objects, masks=masks, picture_px=(1920, 1080), index=7, time_s=1.5)

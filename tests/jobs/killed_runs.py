@@ -1,12 +1,12 @@
 """A process that runs jobs; each is killed at seeded random places, resumes, and is killed again.
 
-Each line of its input asks for a job, {"job": "video", "folder": ..., "model": ..., "kills": 2, "seed": 7}; each line
-of its output tells how many runs of it were killed, or what went wrong: {"killed": 2, "kill_points": 40} or
-{"error": ...}.
+Each line of its input asks for a job, {"job": "video", "folder": ..., "model": ..., "kills": 2,
+"seed": 7}; each line of its output tells how many runs of it were killed, or what went wrong:
+{"killed": 2, "kill_points": 40} or {"error": ...}.
 
-Each run is a fork of this process, which has imported torch once; on Windows a new process. A place is the n-th file
-that the run opens, renames or removes (the audit events of Python), so that every step on the disk can be the last one.
-`whole` and `out` in the folder hold the outputs to compare.
+Each run is a fork of this process, which has imported torch once; on Windows a new process. A place
+is the n-th file that the run opens, renames or removes (the audit events of Python), so that every
+step on the disk can be the last one. `whole` and `out` in the folder hold the outputs to compare.
 """
 
 import functools
@@ -26,7 +26,9 @@ from typing import Any
 
 from tests.jobs.folders import contents
 
-os.environ["OMP_NUM_THREADS"] = "1"  # a fork has none of its parent's threads, and OpenMP waits for them
+os.environ["OMP_NUM_THREADS"] = (
+    "1"  # a fork has none of its parent's threads, and OpenMP waits for them
+)
 HAS_FORK = hasattr(os, "fork")
 CONTEXT: Any = multiprocessing.get_context("fork" if HAS_FORK else "spawn")
 KILL = 9  # SIGKILL; on Windows TerminateProcess with this exit code
@@ -54,7 +56,13 @@ def video(source: Path, model: str) -> Run:
         out.mkdir(exist_ok=True)
         for name in ("out.mp4", "frames"):
             overwrite = resume and (out / name).exists()  # finished before the other one was killed
-            job = VideoJob(source=str(source), output=str(out / name), resume=resume, overwrite=overwrite, **settings)
+            job = VideoJob(
+                source=str(source),
+                output=str(out / name),
+                resume=resume,
+                overwrite=overwrite,
+                **settings,
+            )
             run_job(job, open_job(job), copy(backend))  # a run closes its stages
 
     return run
@@ -72,8 +80,15 @@ def segment(source: Path, model: str, mode: str) -> Run:
 
     def job_of(out: Path, resume: bool) -> SegmentJob:
         outputs = tuple(str(out / name) for name in ("out.mp4", "out.json", "masks"))
-        values: dict[str, Any] = {"prompts": ("disc",), "model": model, "mode": mode, "resolution": 336}
-        return SegmentJob(source=source, outputs=outputs, device="cpu", threads=1, resume=resume, **values)
+        values: dict[str, Any] = {
+            "prompts": ("disc",),
+            "model": model,
+            "mode": mode,
+            "resolution": 336,
+        }
+        return SegmentJob(
+            source=source, outputs=outputs, device="cpu", threads=1, resume=resume, **values
+        )
 
     segmenter = load_segmenter(replace(job_of(source.parent, False), resolution=112))
 
@@ -99,15 +114,26 @@ def convert(folder: Path, model: str) -> Run:
     is_first = not sources[0].exists()
     for path, length in zip(sources if is_first else (), (0.9, 0.5), strict=False):
         write_sound(path, spoken(length))
-    spec = VoiceSpec(model=str(Path(model) / "voice.pth"), content=str(Path(model) / "content"), pitch="yin")
+    spec = VoiceSpec(
+        model=str(Path(model) / "voice.pth"), content=str(Path(model) / "content"), pitch="yin"
+    )
     loaded = load(spec, "cpu", "float32")
     config = OptimizationConfig.resolve("cpu", {}, batch_size=1)
     cutting = CutLengths(pad_s=0.2, query_s=0.2, center_s=0.4, max_s=0.6)
 
     def run(out: Path, resume: bool) -> None:
         settings = VoiceSettings(pitch=12)
-        job = ConvertJob(sources=sources, output=f"{out}/", spec=spec, settings=settings, device="cpu", resume=resume)
-        report = run_job(job, open_job(job), VoiceConverter(loaded, settings, config, cutting=cutting))
+        job = ConvertJob(
+            sources=sources,
+            output=f"{out}/",
+            spec=spec,
+            settings=settings,
+            device="cpu",
+            resume=resume,
+        )
+        report = run_job(
+            job, open_job(job), VoiceConverter(loaded, settings, config, cutting=cutting)
+        )
         assert report.is_complete, report.files
 
     if is_first:
@@ -131,7 +157,9 @@ def run_of(request: str) -> Run:
     return video(movie, model) if name == "video" else segment(movie, model, mode)
 
 
-def counted(request: str, out: Path, resume: bool, kill_at: int | None, send: Callable[[int], object]) -> None:
+def counted(
+    request: str, out: Path, resume: bool, kill_at: int | None, send: Callable[[int], object]
+) -> None:
     """Run the job, send how many events it had; at number `kill_at` this process kills itself."""
     events = 0
 
@@ -159,7 +187,9 @@ def events_of(request: str, out: Path, *, resume: bool, kill_at: int | None) -> 
     if process.exitcode == 0:
         return int(answers.recv())
     if abs(process.exitcode) != KILL:
-        raise SystemExit(f"the run failed (exit code {process.exitcode}), resume={resume}, kill_at={kill_at}")
+        raise SystemExit(
+            f"the run failed (exit code {process.exitcode}), resume={resume}, kill_at={kill_at}"
+        )
     return 0
 
 
@@ -173,8 +203,11 @@ def main() -> None:
         print(json.dumps(result), flush=True)
 
 
-def killed(request: str, *, folder: str, kills: int, seed: int, **of_the_run: str) -> dict[str, Any]:
-    """Run the job, kill it and resume it until it was killed so often; SystemExit if the outputs differ."""
+def killed(
+    request: str, *, folder: str, kills: int, seed: int, **of_the_run: str
+) -> dict[str, Any]:
+    """Run the job, kill it and resume it until it was killed so often; SystemExit if the outputs
+    differ."""
     rng, out, whole = random.Random(seed), Path(folder, "out"), Path(folder, "whole")
     kill_points = events_of(request, whole, resume=False, kill_at=None)
     count, resumes = 0, False
@@ -194,7 +227,9 @@ def compare(whole: Path, out: Path) -> None:
     """Exit with the differences between the folders, including hidden leftovers."""
     one, other = contents(whole), contents(out)
     if one != other:
-        names = sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
+        names = sorted(
+            name for name in one.keys() | other.keys() if one.get(name) != other.get(name)
+        )
         raise SystemExit(f"differs after a kill: {names}")
 
 

@@ -1,6 +1,8 @@
-"""All jobs on a real Ray cluster of this machine, which is started once: order, deaths, ends, the same files.
+"""All jobs on a real Ray cluster of this machine, which is started once: order, deaths, ends, the
+same files.
 
-Most tests use toys instead of a model. What needs no Ray is in the folders of the jobs and of the kit.
+Most tests use toys instead of a model. What needs no Ray is in the folders of the jobs and of the
+kit.
 """
 
 import os
@@ -33,7 +35,9 @@ from tests.jobs.kit.fake_ray import use_fake_ray
 from tests.jobs.video.cluster_toys import DAWDLES, SIDE, WELL, open_toy
 from tests.support.long_form import in_long_form
 
-pytestmark = pytest.mark.only_on("linux", "darwin", reason="no node of Ray starts under Wine 8: untried on Windows")
+pytestmark = pytest.mark.only_on(
+    "linux", "darwin", reason="no node of Ray starts under Wine 8: untried on Windows"
+)
 CPUS = 4
 SD_SIDE = 64
 MACHINE = socket.gethostname()
@@ -46,7 +50,8 @@ SLOW_FIRST = dict.fromkeys(
 
 @pytest.fixture(scope="module")
 def ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A cluster started as a run starts it, shared by all tests. Nothing of it is left afterwards."""
+    """A cluster started as a run starts it, shared by all tests. Nothing of it is left
+    afterwards."""
     others = set(psutil.Process().children(recursive=True))
     folder = tmp_path_factory.mktemp("elsewhere")
     (folder / "engine").mkdir()
@@ -91,12 +96,21 @@ def job_of(model: Path | str, *, prompt: str = "glass", **options: Any) -> Video
     return VideoJob(source="in.mp4", output="out.mp4", painting=painting, **values | options)
 
 
-def pictures(count: int, side: int = SIDE, *, faults: dict[int, int] | None = None) -> Iterator[InputPicture]:
+def pictures(
+    count: int, side: int = SIDE, *, faults: dict[int, int] | None = None
+) -> Iterator[InputPicture]:
     for number in range(count):
         pixels = np.random.default_rng(number).integers(0, 255, (side, side, 3), np.uint8)
         pixels[-1, -1, -1] = (faults or {}).get(number, WELL)
         name = f"frame_{number:06d}"
-        yield InputPicture(number=number, name=name, file_name=name, pixels=pixels, start_s=number, end_s=number + 1)
+        yield InputPicture(
+            number=number,
+            name=name,
+            file_name=name,
+            pixels=pixels,
+            start_s=number,
+            end_s=number + 1,
+        )
 
 
 def batches(count: int, **options: Any) -> Iterator[VideoBatch]:
@@ -104,14 +118,19 @@ def batches(count: int, **options: Any) -> Iterator[VideoBatch]:
 
 
 def assert_each_is_its_source_and_one_more(painted: list[PaintedBatch], count: int) -> None:
-    assert [picture.number for each in painted for picture in each.batch.pictures] == list(range(count))
+    assert [picture.number for each in painted for picture in each.batch.pictures] == list(
+        range(count)
+    )
     for each in painted:
         assert (each.pixels == each.batch.pixels + 1).all() and each.pixels.flags.writeable
 
 
 @pytest.mark.parametrize("is_in_this_process", [True, *in_long_form(False)])
 def test_each_picture_equals_that_of_a_local_run(
-    is_in_this_process: bool, tiny_sd: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    is_in_this_process: bool,
+    tiny_sd: Path,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """On Ray itself in the long form: a process of an actor takes long to import torch."""
     if is_in_this_process:
@@ -126,7 +145,11 @@ def test_each_picture_equals_that_of_a_local_run(
     assert backend.notes[0].startswith("painted by 1 actor on 1 machine: the Ray cluster")
     local = FusedPaintBackend(replace(job, cluster=None), size)
     expected = list(local.paint(video_batches(pictures(SEGMENT_PICTURES + 3, SD_SIDE), 2, size)))
-    assert (backend.device, backend.dtype, backend.real_steps) == (local.device, local.dtype, local.real_steps)
+    assert (backend.device, backend.dtype, backend.real_steps) == (
+        local.device,
+        local.dtype,
+        local.real_steps,
+    )
     local.close()
     assert len(painted) == len(expected) == SEGMENT_PICTURES // 2 + 2
     for one, other in zip(painted, expected, strict=True):
@@ -159,7 +182,9 @@ def test_our_own_cluster_listens_on_this_machine_only(ray: Any, toys: ClusterPai
     listening = set()
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):  # a lost actor's process that is just ending
-            listening |= {c.laddr.ip for c in process.net_connections() if c.status == psutil.CONN_LISTEN}
+            listening |= {
+                c.laddr.ip for c in process.net_connections() if c.status == psutil.CONN_LISTEN
+            }
     assert {address.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
 
 
@@ -183,8 +208,9 @@ def processes(texts: str) -> list[psutil.Process]:
 def test_a_dataset_is_that_of_one_machine_also_if_pictures_and_actors_are_killed_or_hang(
     ray: Any, dataset_here: dict[str, str], tmp_path: Path
 ) -> None:
-    """A process that makes a picture hangs until its timeout; then an actor dies. What dies when its picture is made
-    already does not count, so there are two, each at the first attempt of its picture."""
+    """A process that makes a picture hangs until its timeout; then an actor dies. What dies when
+    its picture is made already does not count, so there are two, each at the first attempt of its
+    picture."""
     messages: list[str] = []
     stopped: set[str] = set()
     killed: list[int] = []
@@ -200,16 +226,24 @@ def test_a_dataset_is_that_of_one_machine_also_if_pictures_and_actors_are_killed
                         maker.send_signal(signal.SIGSTOP)
                         stopped.add(named[0])
         for process in (
-            processes(ACTOR_NAME)[:1] if not killed and any("was retried" in line for line in messages) else ()
+            processes(ACTOR_NAME)[:1]
+            if not killed and any("was retried" in line for line in messages)
+            else ()
         ):
             process.kill()
             killed.append(process.pid)
 
     report = make_dataset(
-        small_job(tmp_path / "out", PICTURES, cluster="auto", jobs=1, timeout_s=30.0, save_coco=True),
+        small_job(
+            tmp_path / "out", PICTURES, cluster="auto", jobs=1, timeout_s=30.0, save_coco=True
+        ),
         on_progress=on_progress,
         on_message=messages.append,
     )
-    assert (report.made, report.missing) == (PICTURES, 0) and 1 <= report.retried <= len(stopped) and killed, messages
+    assert (
+        (report.made, report.missing) == (PICTURES, 0)
+        and 1 <= report.retried <= len(stopped)
+        and killed
+    ), messages
     assert contents(tmp_path / "out") == dataset_here
     assert "labels" in (tmp_path / "out" / "image_000001.log").read_text()

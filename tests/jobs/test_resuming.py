@@ -24,7 +24,9 @@ ROOT = Path(__file__).parents[2]
 def runs() -> Iterator[subprocess.Popen[str]]:
     """The process that all jobs run in, which imports torch once."""
     command = [sys.executable, "-m", "tests.jobs.killed_runs"]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         watchdog = threading.Timer(MAX_S, process.kill)
         watchdog.start()
         yield process
@@ -32,7 +34,9 @@ def runs() -> Iterator[subprocess.Popen[str]]:
     assert process.returncode == 0
 
 
-@pytest.mark.parametrize("job", ["video", "convert", *in_long_form("segment track", "segment image")])
+@pytest.mark.parametrize(
+    "job", ["video", "convert", *in_long_form("segment track", "segment image")]
+)
 def test_a_run_killed_anywhere_and_resumed_gives_the_bytes_of_an_uninterrupted_one(
     job: str, runs: subprocess.Popen[str], tiny_models: TinyModels, tmp_path: Path
 ) -> None:
@@ -42,7 +46,13 @@ def test_a_run_killed_anywhere_and_resumed_gives_the_bytes_of_an_uninterrupted_o
         "segment": lambda: tiny_models.sam3(kind="seeing", side_px=112),
         "convert": lambda: tiny_models.voice(kind="singing"),
     }
-    request = {"job": job, "folder": str(tmp_path), "model": str(models[name]()), "kills": KILLS, "seed": 23}
+    request = {
+        "job": job,
+        "folder": str(tmp_path),
+        "model": str(models[name]()),
+        "kills": KILLS,
+        "seed": 23,
+    }
     assert runs.stdin is not None and runs.stdout is not None
     print(json.dumps(request), file=runs.stdin, flush=True)
     result = json.loads(runs.stdout.readline())

@@ -32,7 +32,8 @@ class ChildRig:
         times: Deadlines = QUICK,
         gate: Gate | None = None,
     ) -> None:
-        """`spec`: the model's. `settings`: of the child, besides the usual ones; `values`: besides VALUES."""
+        """`spec`: the model's. `settings`: of the child, besides the usual ones; `values`: besides
+        VALUES."""
         self.reports: list[tuple[str, str]] = []
         usual = {"spec": spec, "device": "cpu", "dtype": "auto", "threads": 1}
         loop = loop or f"engine.live.{self.NAME}.loop:run"
@@ -60,10 +61,16 @@ class ChildRig:
 
     def last_report(self, key: str) -> str:
         """The child's newest note with this key, or ""."""
-        return next((line for name, line in reversed(self.reports) if name == f"child.{self.NAME}.{key}"), "")
+        return next(
+            (line for name, line in reversed(self.reports) if name == f"child.{self.NAME}.{key}"),
+            "",
+        )
 
-    def wait_until_applied(self, wait_for: Callable[..., Any], look: Callable[[], Any] = lambda: None) -> None:
-        """Wait until the child has applied all values: commands after them are answered. Calls `look` meanwhile."""
+    def wait_until_applied(
+        self, wait_for: Callable[..., Any], look: Callable[[], Any] = lambda: None
+    ) -> None:
+        """Wait until the child has applied all values: commands after them are answered. Calls
+        `look` meanwhile."""
         answers: list[str] = []
         self.supervisor.call("anything", on_answer=lambda is_done, text: answers.append(text))
         wait_for(lambda: (look(), answers)[1], "the child's answer")

@@ -1,4 +1,5 @@
-"""Fixtures with a real supervisor and child process per live model, closed at the end of the test."""
+"""Fixtures with a real supervisor and child process per live model, closed at the end of the
+test."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
@@ -18,7 +19,8 @@ S = TypeVar("S", bound=ChildRig)
 
 @pytest.fixture(scope="session")
 def fork_server(fork_server: None) -> Iterator[None]:
-    """Run the fork server at normal priority: at the show's low one a child beside other tests takes long to start."""
+    """Run the fork server at normal priority: at the show's low one a child beside other tests
+    takes long to start."""
     LAUNCHER.join(("tests.live.normal_priority",), {})
     yield
     LAUNCHER.leave()
@@ -33,8 +35,8 @@ def children_at_normal_priority() -> Iterator[None]:
 
 @pytest.fixture
 def started(fork_server: None) -> Iterator[Callable[[S], S]]:
-    """`started(rig)` starts the rig's child and returns the rig; closed at the end. pytest shows what it prints for a
-    test that failed."""
+    """`started(rig)` starts the rig's child and returns the rig; closed at the end. pytest shows
+    what it prints for a test that failed."""
     rigs: list[ChildRig] = []
 
     def start(rig: S) -> S:

@@ -1,4 +1,5 @@
-"""Imported by the fork server of these tests: on a CPU the children of pictures do not wait until nobody else works."""
+"""Imported by the fork server of these tests: on a CPU the children of pictures do not wait until
+nobody else works."""
 
 from engine.system import priority
 

@@ -45,7 +45,8 @@ class PictureRig(ChildRig):
         return None if self._reader is None else self._reader.latest()
 
     def shows(self, is_right: Callable[[RingFrame], bool] = lambda frame: True) -> RingFrame | None:
-        """Feed the child if it asks; the newest output if it is new since the last call and `is_right`."""
+        """Feed the child if it asks; the newest output if it is new since the last call and
+        `is_right`."""
         if self.supervisor.wants_frame:
             self.feed()
         frame = self.newest()
@@ -60,7 +61,8 @@ class PictureRig(ChildRig):
         return self.shows(lambda frame: np.array_equal(frame.pixels, picture))
 
     def feed_one(self, wait_for: Callable[..., Any]) -> RingFrame:
-        """Feed one picture, and return the output after it. Between two answers the child has made a call."""
+        """Feed one picture, and return the output after it. Between two answers the child has made
+        a call."""
         self.feed()
         self.wait_until_applied(wait_for)
         self.wait_until_applied(wait_for)
@@ -71,7 +73,10 @@ class PictureRig(ChildRig):
 
     @property
     def facts_for_people(self) -> list[object]:
-        facts = [*super().facts_for_people, f"fed {self.fed}, wants another: {self.supervisor.wants_frame}"]
+        facts = [
+            *super().facts_for_people,
+            f"fed {self.fed}, wants another: {self.supervisor.wants_frame}",
+        ]
         if (frame := self.newest()) is None:
             return [*facts, "no picture"]
         if self._expected is None or self._expected.shape != frame.pixels.shape:

@@ -1,4 +1,5 @@
-"""File names sent to children: a link keeps its own name. The Hugging Face cache has links to hashes."""
+"""File names sent to children: a link keeps its own name. The Hugging Face cache has links to
+hashes."""
 
 from pathlib import Path
 
@@ -19,7 +20,9 @@ def test_a_file_of_the_hugging_face_cache_keeps_its_name_and_suffix(tmp_path: Pa
     for name in ("sdxl_lightning_4step.safetensors", "voice.pth"):
         link_or_copy(snapshot / name, blob)
     model, voice = snapshot / "sdxl_lightning_4step.safetensors", snapshot / "voice.pth"
-    config = SdConfig(model=str(model), vae=str(model), controlnets=(str(model),), folders=(str(snapshot),))
+    config = SdConfig(
+        model=str(model), vae=str(model), controlnets=(str(model),), folders=(str(snapshot),)
+    )
     spec = diffusion_spec.spec_of(config, config.model)
     assert (spec.model, spec.vae, spec.controlnets) == (str(model), str(model), (str(model),))
     assert model_path(config, model.name) == str(model)

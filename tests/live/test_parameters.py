@@ -1,4 +1,5 @@
-"""The parameters of every live model: a run without it takes the defaults, and each has its use in the child."""
+"""The parameters of every live model: a run without it takes the defaults, and each has its use in
+the child."""
 
 from collections.abc import Iterable
 
@@ -19,7 +20,12 @@ from tests.live.stores import store_for
 
 READ = {"sd": read_sd, "sam3": read_sam3, "rvc": read_rvc}
 BUILT = {*SD_BUILT, *SAM3_BUILT.values(), *RVC_BUILT}  # another value is another process
-ON = (*(f"/sd/controlnet/{n}/enable" for n in (1, 2)), "/sd/similarity/enable", "/sd/enable", "/sam3/enable")
+ON = (
+    *(f"/sd/controlnet/{n}/enable" for n in (1, 2)),
+    "/sd/similarity/enable",
+    "/sd/enable",
+    "/sam3/enable",
+)
 FIXED = dict.fromkeys(ON, True) | {"/sd/duty_auto": False, "/sam3/duty_auto": False}
 FIXED |= {"/sd/prompt_b": "sea", "/sd/seed_mix": 0.5}
 NUMBERED = {f"/sd/prompts/{n}/text": f"ice {n}" for n in PROMPTS}
@@ -49,9 +55,9 @@ def test_every_parameter_of_a_child_changes_its_settings(name: str) -> None:
         at_hand = NUMBERED if name == "sd" and param.address.endswith("/weight") else FIXED
         others = {address: value for address, value in at_hand.items() if address != param.address}
         before = settings_of(others)
-        assert any(settings_of(others | {param.address: value}) != before for value in some_values(param)), (
-            param.address
-        )
+        assert any(
+            settings_of(others | {param.address: value}) != before for value in some_values(param)
+        ), param.address
 
 
 @pytest.mark.parametrize("name", READ)

@@ -1,4 +1,5 @@
-"""A package with a live model, a sink and a source is installed, and the engine has them; broken ones are left out."""
+"""A package with a live model, a sink and a source is installed, and the engine has them; broken
+ones are left out."""
 
 import inspect
 import json
@@ -47,27 +48,39 @@ BROKEN = {
     "breaks": "raise RuntimeError('no card\\nin this machine')",
     "leaves": "import sys\nsys.exit(3)",
     "wrong": "AREA = 'an area'",
-    "refuses": STEP.format("refuses", "opened_by='refuses:x', conditions=lambda table, has_camera: 1 / 0"),
+    "refuses": STEP.format(
+        "refuses", "opened_by='refuses:x', conditions=lambda table, has_camera: 1 / 0"
+    ),
     "values": STEP.format("values", "opened_by='values:x', first_values=lambda table: 1 / 0"),
-    "stops": STEP.format("stops", "opened_by='stops:open_it'") + "def open_it(entry, around): 1 / 0",
-    "stalls": STEP.format("stalls", "opened_by='stalls:open_it'") + OPENING.format("1 / 0", "['stalls']"),
+    "stops": STEP.format("stops", "opened_by='stops:open_it'")
+    + "def open_it(entry, around): 1 / 0",
+    "stalls": STEP.format("stalls", "opened_by='stalls:open_it'")
+    + OPENING.format("1 / 0", "['stalls']"),
     "implies": STEP.format("implies", "opened_by='implies:x', implied=lambda given, file: 1 / 0"),
-    "describes": STEP.format("describes", "opened_by='describes:open_it'") + OPENING.format("pass", "1 / 0"),
+    "describes": STEP.format("describes", "opened_by='describes:open_it'")
+    + OPENING.format("pass", "1 / 0"),
     "alone": STEP.format("alone", "opened_by='alone:open_it'")
     + OPENING.format("pass", "[]")
-    .replace("class Broken(RepaintingModel):", "class Broken:\n        name, close = 'alone', print")
+    .replace(
+        "class Broken(RepaintingModel):", "class Broken:\n        name, close = 'alone', print"
+    )
     .replace("Broken(entry, around)", "Broken()"),
     "half": STEP.format("half", "") + "del ENTRY",
     "osc": STEP.format("osc", ""),
-    "layer": STEP.format("layer", "").replace("params=(", "params=(switch('/layer/1/angle', False, 'Ours.'),"),
+    "layer": STEP.format("layer", "").replace(
+        "params=(", "params=(switch('/layer/1/angle', False, 'Ours.'),"
+    ),
     "Upper": STEP.format("Upper", ""),
     "shown": STEP.format("shown", "").replace("params=(", "pictures=('shown',), params=("),
-    "blank": STEP.format("blank", "").replace("params=(", "params=(switch('/blank/a b', False, 'Blank.'),"),
+    "blank": STEP.format("blank", "").replace(
+        "params=(", "params=(switch('/blank/a b', False, 'Blank.'),"
+    ),
     "tabled": STEP.format("tabled", "table=dict"),
-    "needy": "from engine.live.kit.live_model import ModelTable\nclass Table(ModelTable):\n    key: str\n"
-    + STEP.format("needy", "table=Table"),
+    "needy": "from engine.live.kit.live_model import ModelTable\nclass Table(ModelTable):\n    "
+    "key: str\n" + STEP.format("needy", "table=Table"),
 }
-"""Modules by name. "refuses" to "describes" break in one step of the start each; those below are no live models."""
+"""Modules by name. "refuses" to "describes" break in one step of the start each; those below are no
+live models."""
 OUTPUTS = """
 from osc_schema.types import SinkKind
 FAR = SinkKind(help_name="an output", argument="name", packages=(("no_such.module", "pip install it"),))
@@ -75,30 +88,50 @@ FAR = SinkKind(help_name="an output", argument="name", packages=(("no_such.modul
 
 
 def install(folder: Path, name: str, text: str, points: dict[str, dict[str, str]]) -> None:
-    """Put a module and its entry points, by group, into a folder on Python's path, as an installed package."""
+    """Put a module and its entry points, by group, into a folder on Python's path, as an installed
+    package."""
     (folder / f"{name}.py").write_text(text)
     information = folder / f"multiverse_{name}-1.0.dist-info"
     information.mkdir()
-    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: multiverse-{name}\nVersion: 1.0\n")
-    lines = [line for group, of in points.items() for line in (f"[{group}]", *(f"{k} = {v}" for k, v in of.items()))]
+    (information / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: multiverse-{name}\nVersion: 1.0\n"
+    )
+    lines = [
+        line
+        for group, of in points.items()
+        for line in (f"[{group}]", *(f"{k} = {v}" for k, v in of.items()))
+    ]
     (information / "entry_points.txt").write_text("\n".join(lines))
 
 
 def with_packages(folder: Path) -> dict[str, str]:
     """The environment of a program that has the plug-ins in this folder."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)]), "MULTIVERSE_PLUGINS": "on"}
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT)]),
+        "MULTIVERSE_PLUGINS": "on",
+    }
 
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Environment of a program with the package and broken ones installed into a folder on Python's path."""
+    """Environment of a program with the package and broken ones installed into a folder on Python's
+    path."""
     packages = tmp_path_factory.mktemp("packages")
     pip = f"{sys.executable} -m pip install -q --no-deps --no-build-isolation --no-index --target".split()
     subprocess.run([*pip, str(packages), str(ROOT / "tests" / "live" / "plugin")], check=True)
     for name, text in BROKEN.items():
-        points = {"multiverse.models": {name: f"{name}:ENTRY"}, "multiverse.parameters": {name: f"{name}:AREA"}}
+        points = {
+            "multiverse.models": {name: f"{name}:ENTRY"},
+            "multiverse.parameters": {name: f"{name}:AREA"},
+        }
         install(packages, name, text, points)
-    install(packages, "outputs", OUTPUTS, {"multiverse.sinks": {"far": "outputs:FAR", "my laser": "outputs:FAR"}})
+    install(
+        packages,
+        "outputs",
+        OUTPUTS,
+        {"multiverse.sinks": {"far": "outputs:FAR", "my laser": "outputs:FAR"}},
+    )
     install(packages, "inputs", "", {"multiverse.sources": {"shared": "inputs:Near"}})
     return with_packages(packages)
 
@@ -109,16 +142,23 @@ class Run:
     def __init__(self, environment: dict[str, str], folder: Path, name: str) -> None:
         osc, self.web = free_port(), free_port()
         options = (
-            f"--audio demo --renderer numba --size 128x72 --fps 30 --osc 127.0.0.1:{osc} --web 127.0.0.1:{self.web} "
-            f"--camera plain:#b45ac8 --sink laser=stage --sink plasma:shared={name} --sink shared={name}-main "
-            "--plasma any --alone any --refuses any --values any --stops any --stalls any --implies any "
+            f"--audio demo --renderer numba --size 128x72 --fps 30 --osc 127.0.0.1:{osc} --web "
+            f"127.0.0.1:{self.web} "
+            f"--camera plain:#b45ac8 --sink laser=stage --sink plasma:shared={name} --sink "
+            f"shared={name}-main "
+            "--plasma any --alone any --refuses any --values any --stops any --stalls any "
+            "--implies any "
             "--describes any "
             "--set /mode=simple --set /safety/flash_guard=off --set /stops/enable=off"
         )
         command = [sys.executable, "-m", "engine.cli.main", "run", *options.split()]
-        self.process = subprocess.Popen(command, env=environment, cwd=folder, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(
+            command, env=environment, cwd=folder, stderr=subprocess.PIPE, text=True
+        )
         self.output: list[str] = []
-        self._reader = threading.Thread(target=lambda: self.output.extend(self.process.stderr or ()))
+        self._reader = threading.Thread(
+            target=lambda: self.output.extend(self.process.stderr or ())
+        )
         self._reader.start()
         self.client = ReadingClient("127.0.0.1", osc)
 
@@ -162,11 +202,15 @@ def run(environment: dict[str, str], tmp_path: Path) -> Iterator[Run]:
     run.close()
 
 
-@pytest.mark.only_on("linux", "darwin", reason="a UDP socket of Wine hears nothing after it met a closed port")
+@pytest.mark.only_on(
+    "linux", "darwin", reason="a UDP socket of Wine hears nothing after it met a closed port"
+)
 def test_an_installed_package_is_part_of_the_engine(run: Run, wait_for: Callable[..., Any]) -> None:
     wait_for(lambda: run.status(), "the engine", ceiling_s=180.0)
     state = "/engine/status/child/plasma/state"
-    wait_for(lambda: run.status().get(state, ("",))[0] in ("ready", "busy"), "the model", ceiling_s=180.0)
+    wait_for(
+        lambda: run.status().get(state, ("",))[0] in ("ready", "busy"), "the model", ceiling_s=180.0
+    )
     assert any("sink/laser" in address for address in run.status()), "the sink is in the status"
 
     def picture(added: str = "") -> np.ndarray | None:
@@ -178,9 +222,15 @@ def test_an_installed_package_is_part_of_the_engine(run: Run, wait_for: Callable
         reader.close()
         return None if frame is None else frame.pixels[..., :3].reshape(-1, 3).mean(axis=0)
 
-    wait_for(lambda: (seen := picture()) is not None and np.abs(seen - HALF).max() < 3, "its picture", ceiling_s=120.0)
+    wait_for(
+        lambda: (seen := picture()) is not None and np.abs(seen - HALF).max() < 3,
+        "its picture",
+        ceiling_s=120.0,
+    )
     run.client.send(encode_message("/plasma/gain", 0.0))
-    wait_for(lambda: (seen := picture()) is not None and seen.max() < 3, "its parameter", ceiling_s=120.0)
+    wait_for(
+        lambda: (seen := picture()) is not None and seen.max() < 3, "its parameter", ceiling_s=120.0
+    )
     wait_for(lambda: (seen := picture("-main")) is not None and seen.max() < 8, "layer 5")
     assert run.answer("/child/plasma/restart").address == "/done"
 
@@ -195,9 +245,15 @@ def test_an_installed_package_is_part_of_the_engine(run: Run, wait_for: Callable
     for name in broken:
         run.client.send(encode_message(f"/{name}/enable", 1))
         run.answer("/engine/status")  # then the switch has been refused
-    switches = {name: of["CONTENTS"].get("enable") for name, of in run.tree().items() if name in ("plasma", *BROKEN)}
+    switches = {
+        name: of["CONTENTS"].get("enable")
+        for name, of in run.tree().items()
+        if name in ("plasma", *BROKEN)
+    }
     enabled = {name for name, switch in switches.items() if switch and switch["VALUE"][0]}
-    assert enabled == {"plasma", "describes"}, "those that could not be started read off, also when they are enabled"
+    assert enabled == {"plasma", "describes"}, (
+        "those that could not be started read off, also when they are enabled"
+    )
 
     run.close()
     output = "".join(run.output)
@@ -207,21 +263,39 @@ def test_an_installed_package_is_part_of_the_engine(run: Run, wait_for: Callable
 
 
 def test_names_that_the_engine_uses_are_no_names_of_live_models() -> None:
-    areas = {param.area for param in osc_schema.PARAMS} | {one.address.split("/")[1] for one in osc_schema.COMMANDS}
+    areas = {param.area for param in osc_schema.PARAMS} | {
+        one.address.split("/")[1] for one in osc_schema.COMMANDS
+    }
     options = {name.rstrip("_") for name in inspect.signature(run_command.run).parameters}
     options = {name for name in options if name.split("_")[0] not in NAMES}
     others = {"help", "beat"}  # /beat has messages alone
-    assert (areas - set(NAMES)) | set(Config.__struct_encode_fields__) | options | others == OUR_NAMES
+    assert (areas - set(NAMES)) | set(
+        Config.__struct_encode_fields__
+    ) | options | others == OUR_NAMES
 
 
-def test_its_parameters_are_in_the_lists_of_the_schema(environment: dict[str, str], tmp_path: Path) -> None:
+def test_its_parameters_are_in_the_lists_of_the_schema(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
     command = [sys.executable, "-m", "engine.cli.main", "schema"]
-    done = subprocess.run([*command, "markdown"], env=environment, cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(
+        [*command, "markdown"], env=environment, cwd=tmp_path, capture_output=True, text=True
+    )
     assert "/plasma/gain" in done.stdout and "/sink/laser/enable" in done.stdout, done.stderr
 
 
-def test_its_parameters_are_not_in_the_files_of_the_checkout(environment: dict[str, str], tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "engine.cli.main", "schema", "write", "--folder", str(tmp_path)]
+def test_its_parameters_are_not_in_the_files_of_the_checkout(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "engine.cli.main",
+        "schema",
+        "write",
+        "--folder",
+        str(tmp_path),
+    ]
     subprocess.run(command, env=environment, check=True, capture_output=True)
     addresses = "osc_schema/generated/ADDRESSES.md"
     assert (tmp_path / addresses).read_bytes() == (ROOT / addresses).read_bytes()

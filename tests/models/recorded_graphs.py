@@ -7,13 +7,16 @@ from engine.models.graphs import Part, State, copy_into
 
 
 class Recording:
-    """A fake graph capture whose replays read the captured buffers, and overwrite the same results."""
+    """A fake graph capture whose replays read the captured buffers, and overwrite the same
+    results."""
 
     def __init__(self) -> None:
         self.captured: list[State] = []
         """The buffers of every capture."""
 
-    def __call__(self, parts: Sequence[Part], buffers: State) -> tuple[list[Callable[[], None]], State]:
+    def __call__(
+        self, parts: Sequence[Part], buffers: State
+    ) -> tuple[list[Callable[[], None]], State]:
         self.captured.append(buffers)
         states = [buffers]
         for part in parts:

@@ -16,7 +16,13 @@ import torch
 from engine.children.policy import Deadlines
 from engine.errors import DeviceFullError
 from engine.models import card_memory
-from engine.models.card_memory import GIB, card_facts, limit_to_free, reserve_memory, translate_load_oom
+from engine.models.card_memory import (
+    GIB,
+    card_facts,
+    limit_to_free,
+    reserve_memory,
+    translate_load_oom,
+)
 from engine.models.rvc import VoiceSpec
 from engine.models.rvc import load as rvc
 from engine.models.sam3 import SegmentationSpec
@@ -36,7 +42,9 @@ def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (3 * GIB, 8 * GIB))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 1 * GIB)
     monkeypatch.setattr(card_memory, "card_uuid", lambda device: "GPU-1")
-    monkeypatch.setattr(card_memory, "sys", SimpleNamespace(platform="linux"))  # on Windows the desktop has a part
+    monkeypatch.setattr(
+        card_memory, "sys", SimpleNamespace(platform="linux")
+    )  # on Windows the desktop has a part
 
 
 def claims(folder: Path) -> list[str]:
@@ -47,7 +55,8 @@ def test_a_model_that_does_not_fit_is_refused_with_the_figures(tmp_path: Path) -
     with pytest.raises(DeviceFullError) as refused, reserve_memory(CARD, lambda: 3 * GIB, "big"):
         raise AssertionError("loaded")
     assert str(refused.value).startswith(
-        "big: its weights take 3.0 GiB, its workspaces 0.2 GiB; of 8.0 GiB cuda:0 has 3.0 GiB left; close"
+        "big: its weights take 3.0 GiB, its workspaces 0.2 GiB; of 8.0 GiB cuda:0 has 3.0 GiB "
+        "left; close"
     )
     assert claims(tmp_path) == [], "a refused model claims nothing"
 
@@ -56,9 +65,16 @@ def test_two_models_that_are_loaded_at_once_do_not_take_the_same_memory(tmp_path
     waits = list[float]()
     with reserve_memory(CARD, lambda: GIB + GIB // 4, "first"):
         second = reserve_memory(CARD, lambda: 2 * GIB, "second", sleep=waits.append)
-        with pytest.raises(DeviceFullError, match=r"left, less 1\.5 GiB that models being loaded claim"), second:
+        with (
+            pytest.raises(
+                DeviceFullError, match=r"left, less 1\.5 GiB that models being loaded claim"
+            ),
+            second,
+        ):
             raise AssertionError("loaded")
-        assert 60.0 < sum(waits) < 0.5 * Deadlines().loading_s, "the rest of the deadline is for its own load"
+        assert 60.0 < sum(waits) < 0.5 * Deadlines().loading_s, (
+            "the rest of the deadline is for its own load"
+        )
         with (
             reserve_memory(CARD, lambda: GIB, "small", sleep=waits.clear),
             reserve_memory("cpu", lambda: 99 * GIB, "elsewhere"),
@@ -76,13 +92,17 @@ def test_what_another_model_has_uploaded_is_not_counted_twice(tmp_path: Path) ->
         if len(polls) == 3:
             loaded.__exit__(None, None, None)
 
-    loaded = reserve_memory(CARD, lambda: GIB, "first")  # its memory is no longer left, and still claimed
+    loaded = reserve_memory(
+        CARD, lambda: GIB, "first"
+    )  # its memory is no longer left, and still claimed
     loaded.__enter__()
     with reserve_memory(CARD, lambda: 2 * GIB, "second", sleep=poll):
         assert (len(polls), len(claims(tmp_path))) == (3, 1)
 
 
-def test_the_claims_of_a_dead_process_of_another_card_and_of_a_later_one_do_not_count(tmp_path: Path) -> None:
+def test_the_claims_of_a_dead_process_of_another_card_and_of_a_later_one_do_not_count(
+    tmp_path: Path,
+) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     alive, size = os.getpid(), 3 * GIB
@@ -98,7 +118,9 @@ def test_the_claims_of_a_dead_process_of_another_card_and_of_a_later_one_do_not_
         (tmp_path / name).touch()
     with reserve_memory(CARD, lambda: 2 * GIB, "fits"):
         pass
-    assert claims(tmp_path) == sorted(name for kind, name in names.items() if kind not in ("dead", "old"))
+    assert claims(tmp_path) == sorted(
+        name for kind, name in names.items() if kind not in ("dead", "old")
+    )
 
 
 def test_claims_that_cannot_be_made_or_removed_do_not_stop_a_model(
@@ -114,11 +136,15 @@ def test_claims_that_cannot_be_made_or_removed_do_not_stop_a_model(
         pass
 
 
-def test_on_windows_a_process_is_limited_to_what_is_left_beside_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_windows_a_process_is_limited_to_what_is_left_beside_the_picture(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     limits: list[tuple[float, int]] = []
 
     def limit(fraction: float, device: Any = None) -> None:
-        limits.append((fraction, 0 if device is None else torch.cuda._utils._get_device_index(device)))  # as torch does
+        limits.append(
+            (fraction, 0 if device is None else torch.cuda._utils._get_device_index(device))
+        )  # as torch does
 
     monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", limit)
     limit_to_free(CARD)
@@ -142,29 +168,43 @@ def test_each_model_is_refused_by_a_card_without_room(kind: str, tiny_models: An
     load: Any
     specs: list[Any]
     if kind == "sd":
-        load, specs = sd.load, [ModelSpec(model=name) for name in (str(tiny_models.sd()), "random:tiny")]
+        load, specs = (
+            sd.load,
+            [ModelSpec(model=name) for name in (str(tiny_models.sd()), "random:tiny")],
+        )
     elif kind == "rvc":
         voice = tiny_models.voice()
-        ours = VoiceSpec(model=str(voice / "voice.pth"), content=str(voice / "content"), pitch="yin")
+        ours = VoiceSpec(
+            model=str(voice / "voice.pth"), content=str(voice / "content"), pitch="yin"
+        )
         load, specs = rvc.load, [ours, VoiceSpec(model="random:tiny", pitch="yin")]
     else:
         whole = SegmentationSpec(model=str(tiny_models.sam3()), resolution=336)
         load, specs = sam3.load, [whole, replace(whole, model="random:tiny")]
         if kind != "sam3":
             specs = [replace(whole, is_offloaded=True)]
-    load(specs[-1], "cpu", "float32")  # libraries ask once whether there is a card, and keep the answer
+    load(
+        specs[-1], "cpu", "float32"
+    )  # libraries ask once whether there is a card, and keep the answer
     with installed() as there:
         there.free_bytes = card_memory.WORKSPACE_BYTES
         for spec in specs:
-            with pytest.raises(DeviceFullError, match=r"its weights take 0\.\d GiB, .* cuda has 0\.2 GiB left"):
+            with pytest.raises(
+                DeviceFullError, match=r"its weights take 0\.\d GiB, .* cuda has 0\.2 GiB left"
+            ):
                 load(spec, "cuda", "float32")
 
 
 @pytest.mark.parametrize(
     ("device", "dtype", "end"),
-    [("cuda", "float16", "cuda; 3.0 GiB of 8.0 GiB are left"), ("mps", "float32", "mps; try the dtype float16")],
+    [
+        ("cuda", "float16", "cuda; 3.0 GiB of 8.0 GiB are left"),
+        ("mps", "float32", "mps; try the dtype float16"),
+    ],
 )
-def test_a_device_that_runs_full_while_a_model_loads_is_reported_with_a_fix(device: str, dtype: str, end: str) -> None:
+def test_a_device_that_runs_full_while_a_model_loads_is_reported_with_a_fix(
+    device: str, dtype: str, end: str
+) -> None:
     with pytest.raises(DeviceFullError) as raised, translate_load_oom("big", device, dtype):
         raise RuntimeError("MPS backend out of memory")
     assert str(raised.value) == f"big: not enough memory for its weights on {end}"

@@ -1,4 +1,5 @@
-"""No key of a model's file selects code: kernels and repositories that it names are neither fetched nor imported."""
+"""No key of a model's file selects code: kernels and repositories that it names are neither fetched
+nor imported."""
 
 import copy
 import importlib
@@ -88,18 +89,26 @@ def change(file: Path, *path: str, **keys: Any) -> None:
     ],
     ids=["all at once", "by part", "flash", "paged"],
 )
-def test_a_text_encoder_is_built_only_from_its_shape(tiny_sd: Path, tmp_path: Path, keys: dict[str, Any]) -> None:
+def test_a_text_encoder_is_built_only_from_its_shape(
+    tiny_sd: Path, tmp_path: Path, keys: dict[str, Any]
+) -> None:
     folder = shutil.copytree(tiny_sd, tmp_path / "model")
     change(folder / "text_encoder" / "config.json", **keys)
-    (folder / "text_encoder" / "config.5.0.0.json").write_text(json.dumps({"_attn_implementation": KERNEL}))
+    (folder / "text_encoder" / "config.5.0.0.json").write_text(
+        json.dumps({"_attn_implementation": KERNEL})
+    )
     model = load_sd(ModelSpec(model=str(folder)), "cpu", "fp32")
     assert model.text_encoders[0].config._attn_implementation == "sdpa"
     for key, note in zip(keys, model.notes, strict=True):
         assert f"({key}: " in note and "custom code" in note
 
 
-def test_an_image_encoder_is_built_only_from_its_shape(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
-    folder = shutil.copytree(tiny_models.ip_adapter(tiny_sd).parent, tmp_path / "ip") / "image_encoder"
+def test_an_image_encoder_is_built_only_from_its_shape(
+    tiny_models: Any, tiny_sd: Path, tmp_path: Path
+) -> None:
+    folder = (
+        shutil.copytree(tiny_models.ip_adapter(tiny_sd).parent, tmp_path / "ip") / "image_encoder"
+    )
     change(folder / "config.json", **PRIVATE)
     assert network_of("CLIPVisionModelWithProjection", folder).config._attn_implementation == "sdpa"
 
@@ -107,10 +116,16 @@ def test_an_image_encoder_is_built_only_from_its_shape(tiny_models: Any, tiny_sd
 @pytest.mark.parametrize(
     ("file", "keys"),
     [
-        ("tokenizer_config.json", {"auto_map": {"AutoTokenizer": [f"{KERNEL}--stranger.Tokenizer", None]}}),
+        (
+            "tokenizer_config.json",
+            {"auto_map": {"AutoTokenizer": [f"{KERNEL}--stranger.Tokenizer", None]}},
+        ),
         ("tokenizer_config.json", {"trust_remote_code": True, "tokenizer_class": "stranger"}),
         ("tokenizer_config.json", {"gguf_file": "stranger.gguf", "init_inputs": ["stranger"]}),
-        ("tokenizer_config.json", {"fast_tokenizer_files": ["tokenizer.5.0.0.json"], "fix_mistral_regex": True}),
+        (
+            "tokenizer_config.json",
+            {"fast_tokenizer_files": ["tokenizer.5.0.0.json"], "fix_mistral_regex": True},
+        ),
         ("special_tokens_map.json", {"tokenizer_object": "stranger", "gguf_file": "stranger.gguf"}),
         ("config.json", {"model_type": "mistral", "transformers_version": "4.57.2"}),
     ],
@@ -126,7 +141,9 @@ def test_a_tokenizer_is_built_only_from_its_vocabulary(
     assert changed.model_max_length == plain.model_max_length == 77
 
 
-def test_a_tokenizer_that_its_library_cannot_read_is_one_line(tiny_sd: Path, tmp_path: Path) -> None:
+def test_a_tokenizer_that_its_library_cannot_read_is_one_line(
+    tiny_sd: Path, tmp_path: Path
+) -> None:
     """The library raises a bare Exception."""
     folder = shutil.copytree(tiny_sd / "tokenizer", tmp_path / "tokenizer")
     change(folder / "tokenizer.json", normalizer={"type": "stranger"})
@@ -140,7 +157,11 @@ def test_sam3_is_built_only_from_its_shape(tiny_sam3: Path, tmp_path: Path) -> N
     for path in CASES["sam3_paths"]:
         change(folder / "config.json", *path, **PRIVATE, **CLASSES)
     model = load_sam3(SegmentationSpec(model=str(folder), resolution=336), "cpu", "fp32")
-    kinds = {module.config._attn_implementation for module in model.video.modules() if hasattr(module, "config")}
+    kinds = {
+        module.config._attn_implementation
+        for module in model.video.modules()
+        if hasattr(module, "config")
+    }
     assert kinds == {"sdpa"}
     assert [note for note in model.notes if "_attn_implementation: 'owner/kernel'" in note]
 
@@ -157,34 +178,57 @@ def test_a_part_of_sam3_that_is_another_network_is_refused(
     tiny_sam3: Path, tmp_path: Path, path: tuple[str, ...], kind: str
 ) -> None:
     folder = shutil.copytree(tiny_sam3, tmp_path / "sam3")
-    change(folder / "config.json", *path, model_type=kind, backbone=KERNEL, use_pretrained_backbone=True)
+    change(
+        folder / "config.json",
+        *path,
+        model_type=kind,
+        backbone=KERNEL,
+        use_pretrained_backbone=True,
+    )
     with pytest.raises(ModelError, match=f"{path[-1]} is a {kind}; known is "):
         load_sam3(SegmentationSpec(model=str(folder), resolution=336), "cpu", "fp32")
 
 
-def test_the_shape_of_a_network_has_all_keys_that_its_class_reads(tiny_sd: Path, tiny_sam3: Path) -> None:
+def test_the_shape_of_a_network_has_all_keys_that_its_class_reads(
+    tiny_sd: Path, tiny_sam3: Path
+) -> None:
     """Also for older files with other names, such as facebook/sam3's tracker."""
     from transformers import CLIPTextConfig, HubertConfig, Sam3VideoConfig
 
     sam3 = json.loads((tiny_sam3 / "config.json").read_text())
     sam3["tracker_config"].pop("rope_parameters", None)
     sam3["tracker_config"]["memory_attention_rope_theta"] = 5000.0
-    sam3["detector_config"]["vision_config"]["backbone_config"] |= {"rope_parameters": None, "rope_theta": 7000.0}
+    sam3["detector_config"]["vision_config"]["backbone_config"] |= {
+        "rope_parameters": None,
+        "rope_theta": 7000.0,
+    }
     sam3["detector_config"]["detr_decoder_config"]["num_hidden_layers"] = 3
     clip = json.loads((tiny_sd / "text_encoder" / "config.json").read_text())
     hubert = small_hubert().config.to_dict()
     for kind, config in ((Sam3VideoConfig, sam3), (CLIPTextConfig, clip), (HubertConfig, hubert)):
-        ours, theirs = build_config(kind, copy.deepcopy(config), "it"), kind.from_dict(copy.deepcopy(config))
+        ours, theirs = (
+            build_config(kind, copy.deepcopy(config), "it"),
+            kind.from_dict(copy.deepcopy(config)),
+        )
         assert shape_in(ours.to_dict()) == shape_in(theirs.to_dict())
     ours = build_config(Sam3VideoConfig, sam3, "it")
     assert ours.tracker_config.rope_parameters["rope_theta"] == 5000.0
-    assert ours.detector_config.vision_config.backbone_config.rope_parameters["rope_theta"] == 7000.0
+    assert (
+        ours.detector_config.vision_config.backbone_config.rope_parameters["rope_theta"] == 7000.0
+    )
     assert ours.detector_config.detr_decoder_config.num_layers == 3
 
 
 def shape_in(config: Any) -> Any:
     """A configuration without the keys that do not describe the network."""
-    others = ("dtype", "architectures", "transformers_version", "id2label", "label2id", "_name_or_path")
+    others = (
+        "dtype",
+        "architectures",
+        "transformers_version",
+        "id2label",
+        "label2id",
+        "_name_or_path",
+    )
     if isinstance(config, dict):
         return {key: shape_in(value) for key, value in config.items() if key not in others}
     return config
@@ -197,14 +241,23 @@ def test_a_hubert_is_built_only_from_its_shape(tmp_path: Path) -> None:
     assert encoder._hubert.config._attn_implementation == "sdpa"
 
 
-def test_the_index_next_to_a_single_file_selects_no_classes(tiny_models: Any, tmp_path: Path) -> None:
+def test_the_index_next_to_a_single_file_selects_no_classes(
+    tiny_models: Any, tmp_path: Path
+) -> None:
     whole = tiny_models.single_file(tiny_models.sd(vae="kl"))
     spec = ModelSpec(model=str(shutil.copy(whole, tmp_path / "model.safetensors")), vae="full")
     folder = shutil.copytree(whole.with_suffix(""), tmp_path / "model")
     change(folder / "text_encoder" / "config.json", **PRIVATE)
-    classes = {"text_encoder": "CLIPTextModel", "tokenizer": "CLIPTokenizer", "scheduler": "Scheduler"}
+    classes = {
+        "text_encoder": "CLIPTextModel",
+        "tokenizer": "CLIPTokenizer",
+        "scheduler": "Scheduler",
+    }
     classes |= {"unet": "UNet2DConditionModel", "vae": "AutoencoderKL", "feature_extractor": "X"}
-    change(folder / "model_index.json", **{part: ["stranger.code", kind] for part, kind in classes.items()})
+    change(
+        folder / "model_index.json",
+        **{part: ["stranger.code", kind] for part, kind in classes.items()},
+    )
     model = load_sd(spec, "cpu", "fp32")
     assert type(model.text_encoders[0]).__name__ == "CLIPTextModel"
     assert model.text_encoders[0].config._attn_implementation == "sdpa"
@@ -218,7 +271,9 @@ def test_a_model_that_needs_other_code_is_refused_in_one_line(
     tiny_sd: Path, tmp_path: Path, part: str, keys: dict[str, Any], reason: str
 ) -> None:
     folder = shutil.copytree(tiny_sd, tmp_path / "model")
-    change(folder / part / ("scheduler_config.json" if part == "scheduler" else "config.json"), **keys)
+    change(
+        folder / part / ("scheduler_config.json" if part == "scheduler" else "config.json"), **keys
+    )
     with pytest.raises(ModelError, match=reason) as caught:
         load_sd(ModelSpec(model=str(folder)), "cpu", "fp32")
     assert "\n" not in str(caught.value)
@@ -240,7 +295,9 @@ def test_the_metadata_of_a_lora_import_nothing(
 
     file = tmp_path / "lora.safetensors"
     metadata = {"unet.r": 4, "unet.lora_alpha": 4, "unet.target_modules": ["to_q"], **options}
-    save_file(load_file(tiny_models.lora(tiny_sd)), file, {"lora_adapter_metadata": json.dumps(metadata)})
+    save_file(
+        load_file(tiny_models.lora(tiny_sd)), file, {"lora_adapter_metadata": json.dumps(metadata)}
+    )
     with pytest.raises(ModelError, match="metadata"):
         load_sd(ModelSpec(model=str(tiny_sd), loras=((str(file), 1.0),)), "cpu", "fp32")
 

@@ -1,4 +1,5 @@
-"""What inductor needs on a card is checked before a model is loaded, and named in one line; its cache is stored."""
+"""What inductor needs on a card is checked before a model is loaded, and named in one line; its
+cache is stored."""
 
 import shutil
 import sys
@@ -21,7 +22,8 @@ CARD = torch.device("cuda")
 
 @pytest.fixture(autouse=True)
 def complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A Linux machine with all that is needed: Triton, a card that it knows, gcc, and Python's headers."""
+    """A Linux machine with all that is needed: Triton, a card that it knows, gcc, and Python's
+    headers."""
     (tmp_path / "Python.h").touch()
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(_triton, "has_triton_package", lambda: True)
@@ -34,7 +36,9 @@ def complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The user's cache folder, with no folder chosen for inductor."""
-    monkeypatch.setenv(CACHE, "unset")  # so that what is set in its place is taken back after the test
+    monkeypatch.setenv(
+        CACHE, "unset"
+    )  # so that what is set in its place is taken back after the test
     monkeypatch.delenv(CACHE)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     return tmp_path
@@ -58,7 +62,8 @@ def test_inductor_keeps_compiled_code_in_the_users_cache_folder_or_in_one_of_the
 def test_nothing_is_traced_in_the_compiling_thread_with_the_modules_of_all_threads_replaced(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only a tracer of torch.fx itself does so, and inductor uses one once; a module called meanwhile would fail."""
+    """Only a tracer of torch.fx itself does so, and inductor uses one once; a module called
+    meanwhile would fail."""
     InterpreterShim._dummy_gm.cache_clear()
     compile_part(lambda z: z)
     traced: list[Any] = []
@@ -73,20 +78,28 @@ def refusal() -> str:
     return str(raised.value)
 
 
-def test_a_machine_with_triton_a_compiler_and_headers_can_compile(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_with_triton_a_compiler_and_headers_can_compile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     require_compiler(CARD, "accelerator inductor")
     monkeypatch.setattr(shutil, "which", lambda name: name if name == "/opt/cc" else None)
     monkeypatch.setenv("CC", "/opt/cc")
     require_compiler(CARD, "accelerator inductor")
 
 
-def test_a_missing_triton_and_a_card_too_old_for_it_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_triton_and_a_card_too_old_for_it_are_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(_triton, "has_triton", lambda: False)
-    assert refusal().startswith("accelerator inductor: Triton needs a newer card: GTX 16, RTX 20 or later")
+    assert refusal().startswith(
+        "accelerator inductor: Triton needs a newer card: GTX 16, RTX 20 or later"
+    )
     monkeypatch.setattr(_triton, "has_triton_package", lambda: False)
     for system, package in (("linux", "triton"), ("win32", "triton-windows")):
         monkeypatch.setattr(sys, "platform", system)
-        assert refusal() == f"accelerator inductor: Triton is not installed; {install_line(package)}"
+        assert (
+            refusal() == f"accelerator inductor: Triton is not installed; {install_line(package)}"
+        )
 
 
 def test_a_missing_c_compiler_is_named_except_on_windows_where_triton_brings_one(

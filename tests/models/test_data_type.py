@@ -1,4 +1,5 @@
-"""`dtype auto` on a CPU is decided by the processor, so a command gives one picture however busy the machine is."""
+"""`dtype auto` on a CPU is decided by the processor, so a command gives one picture however busy
+the machine is."""
 
 import os
 import platform
@@ -44,7 +45,10 @@ def test_a_cpu_with_units_for_bfloat16_gets_it_unless_computers_must_agree(
     monkeypatch.setattr(binding, "get_host_cpu_features", lambda: dict.fromkeys(features, True))
     assert resolve_dtype("auto", "cpu") == chosen
     assert resolve_dtype("auto", "cpu", is_exact=True) == "float32"
-    assert (resolve_dtype("auto", "cuda:1"), resolve_dtype("auto", "mps", half="bfloat16")) == ("float16", "bfloat16")
+    assert (resolve_dtype("auto", "cuda:1"), resolve_dtype("auto", "mps", half="bfloat16")) == (
+        "float16",
+        "bfloat16",
+    )
     assert resolve_dtype("float16", "cpu") == "float16"
 
 
@@ -64,10 +68,14 @@ def test_a_limit_on_onednn_is_respected(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize("job", [VIDEO, SEGMENT])
-def test_machines_of_a_cluster_compute_in_the_type_of_a_local_run(job: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_machines_of_a_cluster_compute_in_the_type_of_a_local_run(
+    job: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(data_type, "has_fast_bfloat16", lambda: True)
     assert actor_dtype(replace(job, device="cpu")) == "bfloat16"
-    assert actor_dtype(replace(job, device="cuda")) == "auto", "each card has its own answer, which is one"
+    assert actor_dtype(replace(job, device="cuda")) == "auto", (
+        "each card has its own answer, which is one"
+    )
     assert actor_dtype(replace(job, device="cpu", dtype="float32")) == "float32"
 
 

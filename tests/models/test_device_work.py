@@ -28,14 +28,21 @@ from tests.support.fake_cuda.device import FakeCuda
 
 CPU = torch.device("cpu")
 OLD_DRIVER = (
-    "The NVIDIA driver on your system is too old (found version 11040). Please update your GPU driver by downloading "
+    "The NVIDIA driver on your system is too old (found version 11040). Please update your GPU "
+    "driver by downloading "
     "and installing a new version from the URL: http://www.nvidia.com/Download/index.aspx"
 )
 NO_CARD = "No CUDA GPUs are available"
 
 
 def test_auto_is_the_best_device() -> None:
-    best = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    best = (
+        "cuda"
+        if torch.cuda.is_available()
+        else "mps"
+        if torch.backends.mps.is_available()
+        else "cpu"
+    )
     assert resolve_device("auto") == best
     assert resolve_device("cpu") == "cpu"
 
@@ -47,14 +54,18 @@ def test_auto_is_the_best_device() -> None:
             "cuda",
             RuntimeError(OLD_DRIVER),
             ModelError,
-            "device cuda: the NVIDIA driver supports CUDA 11.4, but torch .* needs CUDA 13.0, driver 580 or newer: "
+            "device cuda: the NVIDIA driver supports CUDA 11.4, but torch .* needs CUDA 13.0, "
+            "driver 580 or newer: "
             "install the newest from nvidia.com/drivers, or choose the device cpu",
         ),
         (
             "cuda:3",
-            torch.AcceleratorError("CUDA error: invalid device ordinal\nGPU device may be out of range"),
+            torch.AcceleratorError(
+                "CUDA error: invalid device ordinal\nGPU device may be out of range"
+            ),
             ModelError,
-            r"device cuda:3: not available \(found: cuda:0 RTX 9090, cpu\); `multiverse doctor` shows the reason",
+            r"device cuda:3: not available \(found: cuda:0 RTX 9090, cpu\); `multiverse doctor` "
+            r"shows the reason",
         ),
         (
             "cuda",
@@ -62,36 +73,53 @@ def test_auto_is_the_best_device() -> None:
                 "CUDA error: no kernel image is available for execution on the device\nCompile with"
             ),
             ModelError,
-            r"device cuda: torch .* has no kernels for this card \(cuda:0 RTX 9090\); `multiverse doctor` names .*",
+            r"device cuda: torch .* has no kernels for this card \(cuda:0 RTX 9090\); `multiverse "
+            r"doctor` names .*",
         ),
         (
             "cuda",
             torch.OutOfMemoryError("CUDA out of memory."),
             DeviceFullError,
-            "device cuda: full before a model is loaded; end other programs on it, or choose the device cpu",
+            "device cuda: full before a model is loaded; end other programs on it, or choose the "
+            "device cpu",
         ),
         (
             "cuda",
             RuntimeError(
-                "Unexpected error from cudaGetDeviceCount(). Error 803: system has unsupported\ndisplay driver"
+                "Unexpected error from cudaGetDeviceCount(). Error 803: system has "
+                "unsupported\ndisplay driver"
             ),
             DeviceLostError,
-            r"device cuda: cannot be used \(.*803: system has unsupported display driver\); if it stays so, restart .*",
+            r"device cuda: cannot be used \(.*803: system has unsupported display driver\); if it "
+            r"stays so, restart .*",
         ),
     ],
-    ids=["an old driver", "a fourth card", "a wheel without kernels", "a full card", "a broken driver"],
+    ids=[
+        "an old driver",
+        "a fourth card",
+        "a wheel without kernels",
+        "a full card",
+        "a broken driver",
+    ],
 )
 def test_a_card_that_cannot_be_used_is_an_error_in_one_line_for_auto_too(
     device: str, error: Exception, kind: type, line: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def zeros(size: int, device: str) -> None:
-        warnings.warn("Found GPU0 RTX 9090 which is of compute capability (CC) 5.0.\nThe following", stacklevel=1)
+        warnings.warn(
+            "Found GPU0 RTX 9090 which is of compute capability (CC) 5.0.\nThe following",
+            stacklevel=1,
+        )
         raise error
 
     monkeypatch.setattr(torch, "zeros", zeros)
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     is_seen = isinstance(error, torch.AcceleratorError)
-    for name, value in {"is_initialized": is_seen, "device_count": 1, "get_device_name": "RTX 9090"}.items():
+    for name, value in {
+        "is_initialized": is_seen,
+        "device_count": 1,
+        "get_device_name": "RTX 9090",
+    }.items():
         monkeypatch.setattr(torch.cuda, name, lambda *device, value=value: value)
     for requested in (device, "auto") if device == "cuda" else (device,):
         with pytest.raises(kind, match=f"^{line}$"):
@@ -104,7 +132,9 @@ def test_auto_is_the_cpu_only_where_there_is_no_card(monkeypatch: pytest.MonkeyP
     errors = [
         AssertionError("Torch not compiled with CUDA enabled"),
         RuntimeError(NO_CARD),
-        NotImplementedError("Could not run 'aten::empty.memory_format' with arguments from the 'CUDA' backend."),
+        NotImplementedError(
+            "Could not run 'aten::empty.memory_format' with arguments from the 'CUDA' backend."
+        ),
     ]
 
     def zeros(size: int, device: str) -> torch.Tensor:
@@ -133,7 +163,9 @@ def test_auto_is_not_the_cpu_beside_a_card_whose_driver_lacks_cuda(
     is_inside: bool, fix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def zeros(size: int, device: str) -> None:
-        raise RuntimeError("Found no NVIDIA driver on your system. Please check that you have an NVIDIA GPU")
+        raise RuntimeError(
+            "Found no NVIDIA driver on your system. Please check that you have an NVIDIA GPU"
+        )
 
     others = [GraphicsCard(vendor="AMD", name="AMD card", file=Path("/dev/dri/renderD128"))]
     monkeypatch.setattr(torch, "zeros", zeros)
@@ -142,7 +174,10 @@ def test_auto_is_not_the_cpu_beside_a_card_whose_driver_lacks_cuda(
     monkeypatch.setattr(device_work, "is_container", lambda: is_inside)
     assert resolve_device("auto") == "cpu"
     others.insert(0, GraphicsCard(vendor="NVIDIA", name="RTX 9090", file=Path("/dev/nvidia0")))
-    line = f"device cuda: there is a card \\(RTX 9090\\), but no driver for CUDA: {fix}, or choose the device cpu"
+    line = (
+        f"device cuda: there is a card \\(RTX 9090\\), but no driver for CUDA: {fix}, or "
+        "choose the device cpu"
+    )
     for requested in ("auto", "cuda"):
         with pytest.raises(ModelError, match=f"^{line}$"):
             resolve_device(requested)
@@ -166,11 +201,17 @@ def test_out_of_memory_is_distinguished_from_a_lost_device_and_from_other_errors
     )
     other = (
         ValueError("DefaultCPUAllocator"),
-        RuntimeError("Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu!"),
-        DeviceFullError("cuda has no memory for 512 x 512 px"),
-        RuntimeError("CUDA error: CUBLAS_STATUS_NOT_SUPPORTED when calling `cublasGemmStridedBatchedEx(...)`"),
         RuntimeError(
-            "cuDNN error: CUDNN_STATUS_NOT_SUPPORTED. This error may appear if you passed in a non-contiguous"
+            "Expected all tensors to be on the same device, but found at least two devices, "
+            "cuda:0 and cpu!"
+        ),
+        DeviceFullError("cuda has no memory for 512 x 512 px"),
+        RuntimeError(
+            "CUDA error: CUBLAS_STATUS_NOT_SUPPORTED when calling `cublasGemmStridedBatchedEx(...)`"
+        ),
+        RuntimeError(
+            "cuDNN error: CUDNN_STATUS_NOT_SUPPORTED. This error may appear if you passed in a "
+            "non-contiguous"
         ),
     )
     for errors, answers in ((full, (True, False)), (lost, (False, True)), (other, (False, False))):
@@ -186,13 +227,17 @@ def test_pictures_and_numbers_are_copied_to_the_device_and_back_unchanged() -> N
     many.flags.writeable = False
     copies = DeviceCopies(CPU)
     first, second = copies.send("encoded", many), copies.send("edges", many // 2)
-    assert np.array_equal(first.numpy(), many) and np.array_equal(second.numpy(), many // 2), "each has its buffer"
+    assert np.array_equal(first.numpy(), many) and np.array_equal(second.numpy(), many // 2), (
+        "each has its buffer"
+    )
     home = HostBuffers(CPU)
     for shape in ((2, 3), (4,)):
         numbers, bits = torch.rand(shape), torch.randint(0, 256, shape, dtype=torch.uint8)
         fetched = home.fetch(numbers, bits)
         assert [each.dtype for each in fetched] == [np.float32, np.uint8]
-        assert np.array_equal(fetched[0], numbers.numpy()) and np.array_equal(fetched[1], bits.numpy())
+        assert np.array_equal(fetched[0], numbers.numpy()) and np.array_equal(
+            fetched[1], bits.numpy()
+        )
 
 
 def test_a_picture_is_not_overwritten_before_the_device_has_read_it(fake_cuda: FakeCuda) -> None:
@@ -224,12 +269,17 @@ def test_an_own_stream_is_not_shared_while_it_is_held(fake_cuda: FakeCuda) -> No
     assert shared in [*streams, last]
 
 
-def test_a_wait_for_metal_releases_the_gil_for_the_heartbeat(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wait_for_metal_releases_the_gil_for_the_heartbeat(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     copies: list[str] = []
 
     class OnMetal:
         def cpu(self) -> None:
-            copies.append("a copy waits without the interpreter (dispatch_to in torch's python_variable_methods.cpp)")
+            copies.append(
+                "a copy waits without the interpreter (dispatch_to in torch's "
+                "python_variable_methods.cpp)"
+            )
 
     def keeps_the_interpreter() -> None:
         raise AssertionError("MPSModule_deviceSynchronize in torch/csrc/mps/Module.cpp")
@@ -240,7 +290,9 @@ def test_a_wait_for_metal_releases_the_gil_for_the_heartbeat(monkeypatch: pytest
     clock = StageClock(torch.device("mps"))
     clock.begin()
     clock.end("encode")
-    assert list(clock.read_ms()) == ["encode"] and len(copies) == 3, "a stage ends when its work is done"
+    assert list(clock.read_ms()) == ["encode"] and len(copies) == 3, (
+        "a stage ends when its work is done"
+    )
 
 
 def test_idle_time_belongs_to_no_stage() -> None:
@@ -260,7 +312,9 @@ def test_idle_time_belongs_to_no_stage() -> None:
 
 @pytest.mark.only_on("linux", reason="only Linux lists a process's mapped files in a file")
 @pytest.mark.parametrize(("backend", "is_mapped"), [("mmap", True), ("pread", False)])
-def test_weights_are_mapped_only_where_torch_can_read_a_map(tmp_path: Path, backend: str, is_mapped: bool) -> None:
+def test_weights_are_mapped_only_where_torch_can_read_a_map(
+    tmp_path: Path, backend: str, is_mapped: bool
+) -> None:
     file = tmp_path / "weights.safetensors"
     save_file({"weight": torch.arange(9.0)}, file)
     try:

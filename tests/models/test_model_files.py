@@ -1,4 +1,5 @@
-"""Configurations and headers from strangers: what is read of them, and what is refused in one line."""
+"""Configurations and headers from strangers: what is read of them, and what is refused in one
+line."""
 
 import json
 import os
@@ -40,10 +41,16 @@ def written(folder: Path, content: Any) -> Path:
         ({"in_channels": "4"}, "in_channels is '4', not a whole number"),
         ({"layers_per_block": 10**6}, "layers_per_block is 1000000, more than 256"),
         ({"transformer_layers_per_block": [[1, 10**30]]}, "more than 256"),
-        ({"down_block_types": ["DownBlock2D"] * 1000}, "down_block_types has 1000 items, more than 256"),
+        (
+            {"down_block_types": ["DownBlock2D"] * 1000},
+            "down_block_types has 1000 items, more than 256",
+        ),
         ({"hidden_size": 10**30}, "hidden_size is 1000.*, more than 2147483648"),
         ({"num_train_timesteps": 10**9}, "num_train_timesteps is 1000000000, more than 100000"),
-        ({"quantization_config": {"quant_method": "bitsandbytes"}}, r"quantized \('bitsandbytes'\)"),
+        (
+            {"quantization_config": {"quant_method": "bitsandbytes"}},
+            r"quantized \('bitsandbytes'\)",
+        ),
     ],
 )
 def test_an_implausible_configuration_is_refused_in_one_line_with_the_file(
@@ -58,7 +65,9 @@ def test_an_implausible_configuration_is_refused_in_one_line_with_the_file(
 @pytest.mark.only_on("linux", "darwin", reason="Windows has no such files")
 def test_a_fifo_instead_of_a_model_or_configuration_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "config.json")
-    with pytest.raises(ModelError, match=r"config\.json cannot be read \(a FIFO, where a file is needed\)"):
+    with pytest.raises(
+        ModelError, match=r"config\.json cannot be read \(a FIFO, where a file is needed\)"
+    ):
         read_config("fox", tmp_path)
     with pytest.raises(ModelError, match="is a FIFO, not a file or a folder"):
         locate.find(str(tmp_path / "config.json"))
@@ -72,7 +81,14 @@ def test_an_impossible_file_name_is_refused_in_one_line(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["_attn_implementation", "attn_implementation", "_attn_implementation_internal", "auto_map", "fusion_config"]
+    "key",
+    [
+        "_attn_implementation",
+        "attn_implementation",
+        "_attn_implementation_internal",
+        "auto_map",
+        "fusion_config",
+    ],
 )
 @pytest.mark.parametrize("path", ["", "text_config", "detector_config"])
 def test_a_configuration_that_requires_code_is_noted_and_ignored(key: str, path: str) -> None:
@@ -90,10 +106,14 @@ def test_an_adapter_next_to_a_model_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["COM1.safetensors", "nul", "sub/con.bin"])
-def test_an_index_that_names_a_device_of_windows_is_refused_everywhere(name: str, tmp_path: Path) -> None:
+def test_an_index_that_names_a_device_of_windows_is_refused_everywhere(
+    name: str, tmp_path: Path
+) -> None:
     index = tmp_path / "model.safetensors.index.json"
     index.write_text(json.dumps({"weight_map": {"a": "model-1.safetensors", "b": name}}))
-    with pytest.raises(ModelError, match="which Windows reserves for a device; rename it") as caught:
+    with pytest.raises(
+        ModelError, match="which Windows reserves for a device; rename it"
+    ) as caught:
         find_weights(tmp_path)
     assert str(caught.value).startswith(f"{index}: names {name!r}")
 
@@ -136,8 +156,11 @@ def entry(shape: list[int], begin: int, end: int, **more: Any) -> dict[str, Any]
 
 @pytest.mark.parametrize("shape", [[0, *[1 << 62] * 60_000], [0, *[1] * 16], [0, 1 << 41]])
 def test_a_shape_that_no_tensor_has_is_refused(shape: list[int], tmp_path: Path) -> None:
-    """Its number of values takes minutes to compute, and a message with all its sides is megabytes long."""
-    file = with_header(tmp_path / "x.safetensors", {"a": entry(shape, 0, 0), "b": entry([4], 0, 16)})
+    """Its number of values takes minutes to compute, and a message with all its sides is megabytes
+    long."""
+    file = with_header(
+        tmp_path / "x.safetensors", {"a": entry(shape, 0, 0), "b": entry([4], 0, 16)}
+    )
     with pytest.raises(ModelError, match="damaged: an invalid shape; download it again"):
         read_header(file)
 
@@ -147,7 +170,8 @@ def test_a_number_format_that_the_library_does_not_know_is_no_damage(tmp_path: P
     with pytest.raises(ModelError) as error:
         read_header(file)
     assert str(error.value) == (
-        f"{file}: has a number format that the installed safetensors cannot read; use the file in float16"
+        f"{file}: has a number format that the installed safetensors cannot read; use the file in "
+        "float16"
     )
 
 
@@ -173,5 +197,7 @@ def test_models_are_checked_without_torch_and_what_a_pickle_names_is_not_importe
         "print([plan.missing for plan in plans])\n"
         "assert not {'torch', 'transformers', 'faiss', 'scipy', 'antigravity'} & set(sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parents[2]
+    )
     assert (done.returncode, done.stdout) == (0, "[(), (), (), ()]\n"), done.stderr

@@ -1,4 +1,5 @@
-"""Files and folders passed by mistake instead of a model are recognized, in one line with the next step."""
+"""Files and folders passed by mistake instead of a model are recognized, in one line with the next
+step."""
 
 import json
 import os
@@ -64,21 +65,29 @@ def test_a_file_with_something_appended_is_cut_and_read(tiny_models: Any, tmp_pa
     file = tmp_path / "x.sft"
     file.write_bytes(whole + b"\n\n")
     assert refused(file) == (
-        f"{file}: is 2 bytes longer than its header says: something was appended to it; cut it to {len(whole)} bytes"
+        f"{file}: is 2 bytes longer than its header says: something was appended to it; cut it to "
+        f"{len(whole)} bytes"
     )
     os.truncate(file, len(whole))
     check_command(str(file))
 
 
 def test_a_relative_of_flux_is_told_by_a_shape(tmp_path: Path) -> None:
-    names = {"double_blocks.0.img_attn.qkv.weight": torch.zeros(1), "txt_in.weight": torch.zeros(1, 3584)}
-    assert "is LongCat-Image, a transformer" in refused(save_tensors(tmp_path / "x.safetensors", names))
+    names = {
+        "double_blocks.0.img_attn.qkv.weight": torch.zeros(1),
+        "txt_in.weight": torch.zeros(1, 3584),
+    }
+    assert "is LongCat-Image, a transformer" in refused(
+        save_tensors(tmp_path / "x.safetensors", names)
+    )
 
 
 def test_a_folder_of_downloads_is_reported_with_the_file_names(tmp_path: Path) -> None:
     for name in "abcd":
         (tmp_path / f"{name}.safetensors").touch()
-    assert "name one of them: a.safetensors, b.safetensors, c.safetensors and 1 more" in refused(tmp_path)
+    assert "name one of them: a.safetensors, b.safetensors, c.safetensors and 1 more" in refused(
+        tmp_path
+    )
     with pytest.raises(ModelError, match=r"name one of them: a\.safetensors"):
         plan_model(ModelSpec(model=str(tmp_path)))
 
@@ -86,14 +95,22 @@ def test_a_folder_of_downloads_is_reported_with_the_file_names(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("config", "says"),
     [
-        ({"_class_name": "ControlNetModel"}, "is a ControlNet; use it together with a --model, as --controlnet"),
+        (
+            {"_class_name": "ControlNetModel"},
+            "is a ControlNet; use it together with a --model, as --controlnet",
+        ),
         ({"_class_name": "AutoencoderTiny"}, "is a VAE; use it together with a --model, as --vae"),
-        ({"_class_name": "UNet2DConditionModel"}, "is the UNet of a model; use it together with a --model, as --unet"),
+        (
+            {"_class_name": "UNet2DConditionModel"},
+            "is the UNet of a model; use it together with a --model, as --unet",
+        ),
         ({"model_type": "hubert"}, "is a HuBERT"),
         ({"model_type": "clip_text_model"}, "is a text encoder"),
     ],
 )
-def test_a_part_named_as_the_model_is_recognized(config: dict[str, Any], says: str, tmp_path: Path) -> None:
+def test_a_part_named_as_the_model_is_recognized(
+    config: dict[str, Any], says: str, tmp_path: Path
+) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
     assert says in refused(tmp_path)
     with pytest.raises(ModelError, match=says):
@@ -101,17 +118,29 @@ def test_a_part_named_as_the_model_is_recognized(config: dict[str, Any], says: s
 
 
 def test_a_partly_downloaded_model_is_not_mistaken_for_another_kind(tmp_path: Path) -> None:
-    index = {"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DConditionModel"]}
+    index = {
+        "_class_name": "StableDiffusionPipeline",
+        "unet": ["diffusers", "UNet2DConditionModel"],
+    }
     (tmp_path / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
     line = refused(tmp_path)
-    assert "incomplete, unet/config.json is missing; fetch it again" in line and "supported:" not in line
+    assert (
+        "incomplete, unet/config.json is missing; fetch it again" in line
+        and "supported:" not in line
+    )
 
 
 @pytest.mark.parametrize(
     ("address", "says"),
     [
-        ("https://huggingface.co/stabilityai/sd-turbo/tree/main", "use the id: stabilityai/sd-turbo"),
-        ("https://civitai.com/models/4384/dreamshaper", "download the file with a browser, and use its path"),
+        (
+            "https://huggingface.co/stabilityai/sd-turbo/tree/main",
+            "use the id: stabilityai/sd-turbo",
+        ),
+        (
+            "https://civitai.com/models/4384/dreamshaper",
+            "download the file with a browser, and use its path",
+        ),
     ],
 )
 def test_a_url_is_recognized(address: str, says: str) -> None:
@@ -130,5 +159,10 @@ def test_a_voice_whose_suffix_is_in_capitals_is_a_voice(tiny_models: Any, tmp_pa
 
 
 def test_a_controlnet_with_the_suffix_of_voices_is_recognized(tmp_path: Path) -> None:
-    torch.save({"control_model.input_blocks.0.0.weight": torch.zeros(1)}, tmp_path / "control_v11p_sd15_canny.pth")
-    assert "is a ControlNet; use it together with a --model" in refused(tmp_path / "control_v11p_sd15_canny.pth")
+    torch.save(
+        {"control_model.input_blocks.0.0.weight": torch.zeros(1)},
+        tmp_path / "control_v11p_sd15_canny.pth",
+    )
+    assert "is a ControlNet; use it together with a --model" in refused(
+        tmp_path / "control_v11p_sd15_canny.pth"
+    )

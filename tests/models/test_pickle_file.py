@@ -18,17 +18,33 @@ from tests.support.hostile_pickle import Call
 
 
 @pytest.mark.parametrize("is_zipped", [True, False], ids=["zip", "before torch 1.6"])
-def test_tensors_are_described_by_type_and_shape_and_plain_values_are_read(tmp_path: Path, is_zipped: bool) -> None:
+def test_tensors_are_described_by_type_and_shape_and_plain_values_are_read(
+    tmp_path: Path, is_zipped: bool
+) -> None:
     weights = OrderedDict(
-        a=torch.zeros(2, 3, dtype=torch.float16), b=torch.zeros(()), c=torch.zeros(4, dtype=torch.int64)
+        a=torch.zeros(2, 3, dtype=torch.float16),
+        b=torch.zeros(()),
+        c=torch.zeros(4, dtype=torch.int64),
     )
     network = torch.nn.Linear(3, 5)
-    stored = {"weight": weights, "net": network.state_dict(), "parameter": network.bias, "config": [1, "x", 2.5, None]}
+    stored = {
+        "weight": weights,
+        "net": network.state_dict(),
+        "parameter": network.bias,
+        "config": [1, "x", 2.5, None],
+    }
     torch.save(stored, tmp_path / "x.pth", _use_new_zipfile_serialization=is_zipped)
     read = read_pickle(tmp_path / "x.pth")
-    described = {"a": TensorInfo("float16", (2, 3)), "b": TensorInfo("float32", ()), "c": TensorInfo("int64", (4,))}
+    described = {
+        "a": TensorInfo("float16", (2, 3)),
+        "b": TensorInfo("float32", ()),
+        "c": TensorInfo("int64", (4,)),
+    }
     assert read.tensors("weight") == described
-    assert read.tensors("net") == {"weight": TensorInfo("float32", (5, 3)), "bias": TensorInfo("float32", (5,))}
+    assert read.tensors("net") == {
+        "weight": TensorInfo("float32", (5, 3)),
+        "bias": TensorInfo("float32", (5,)),
+    }
     assert read.tensors() == {"parameter": TensorInfo("float32", (5,))}
     assert read.value["config"] == [1, "x", 2.5, None]
     assert read.foreign == ()
@@ -39,14 +55,23 @@ def test_tensors_are_described_by_type_and_shape_and_plain_values_are_read(tmp_p
     [
         ({"a": torch.zeros(1), "step": 7}, {"a"}),
         (
-            {"state_dict": {"a": torch.zeros(1)}, "loss": torch.zeros(1), "hyper_parameters": {"b": torch.zeros(1)}},
+            {
+                "state_dict": {"a": torch.zeros(1)},
+                "loss": torch.zeros(1),
+                "hyper_parameters": {"b": torch.zeros(1)},
+            },
             {"a"},
         ),
-        ({"image_proj": {"a": torch.zeros(1)}, "ip_adapter": {"b": torch.zeros(1)}}, {"image_proj.a", "ip_adapter.b"}),
+        (
+            {"image_proj": {"a": torch.zeros(1)}, "ip_adapter": {"b": torch.zeros(1)}},
+            {"image_proj.a", "ip_adapter.b"},
+        ),
     ],
     ids=["the file itself", "a training run", "an IP-Adapter"],
 )
-def test_tensors_are_found_where_programs_put_them(tmp_path: Path, stored: Any, names: set[str]) -> None:
+def test_tensors_are_found_where_programs_put_them(
+    tmp_path: Path, stored: Any, names: set[str]
+) -> None:
     torch.save(stored, tmp_path / "x.ckpt")
     assert read_pickled_tensors(tmp_path / "x.ckpt").keys() == names
 
@@ -56,7 +81,12 @@ def test_tensors_are_found_where_programs_put_them(tmp_path: Path, stored: Any, 
 def test_a_function_is_named_and_not_called(tmp_path: Path, protocol: int, is_zipped: bool) -> None:
     marker = tmp_path / "marker"
     stored = {"weight": {}, "x": [Call(os.system, "true"), Call(os.mkdir, str(marker))]}
-    torch.save(stored, tmp_path / "x.pth", pickle_protocol=protocol, _use_new_zipfile_serialization=is_zipped)
+    torch.save(
+        stored,
+        tmp_path / "x.pth",
+        pickle_protocol=protocol,
+        _use_new_zipfile_serialization=is_zipped,
+    )
     assert set(read_pickle(tmp_path / "x.pth").foreign) == {"os.system", "os.mkdir"}
     assert not marker.exists()
     with (tmp_path / "x.pth").open("rb") as stream:  # the file is what it is taken for
@@ -97,7 +127,9 @@ def test_an_absurd_memo_number_takes_no_memory(tmp_path: Path) -> None:
 
 def test_a_key_that_takes_forever_to_hash_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "x.pth", "w") as archive:
-        archive.writestr("x/data.pkl", b"\x80\x02})" + b"2\x86" * 64 + b"K\x01s.")  # 2^64 empty rows
+        archive.writestr(
+            "x/data.pkl", b"\x80\x02})" + b"2\x86" * 64 + b"K\x01s."
+        )  # 2^64 empty rows
     with pytest.raises(ModelError, match="a nested tuple as a key"):
         read_pickle(tmp_path / "x.pth")
 

@@ -1,4 +1,5 @@
-"""Each replica of a published model is checked, loaded and painted with, or refused with the same line by all."""
+"""Each replica of a published model is checked, loaded and painted with, or refused with the same
+line by all."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +23,14 @@ from engine.models.sd.stream_schedule import StreamSchedule
 from tests.models.sd.oracle import source_picture
 from tests.support.long_form import IS_SOAK
 from tests.support.replicas import folders, loras, nets, prompts, samplers, single_files
-from tests.support.replicas.replica import Refused, Replica, Works, assert_refused_alike, folders_in, parametrized
+from tests.support.replicas.replica import (
+    Refused,
+    Replica,
+    Works,
+    assert_refused_alike,
+    folders_in,
+    parametrized,
+)
 
 SIDE_PX = 64
 MODULES = (folders, loras, nets, prompts, samplers, single_files)
@@ -30,7 +38,9 @@ REPLICAS: Sequence[Replica] = [replica for module in MODULES for replica in modu
 
 
 @pytest.fixture
-def spec(request: Any, tmp_path: Path, tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> ModelSpec:
+def spec(
+    request: Any, tmp_path: Path, tiny_models: Any, monkeypatch: pytest.MonkeyPatch
+) -> ModelSpec:
     """The spec of the replica that the test is run with, written to a folder of its own."""
     spec: ModelSpec = request.param.build(folders_in(tmp_path, tiny_models, monkeypatch))
     return spec
@@ -46,12 +56,15 @@ def painted() -> set[tuple[object, ...]]:
 def test_its_headers_identify_it_and_it_paints_in_jobs_and_live(
     spec: ModelSpec, expect: Works, painted: set[tuple[object, ...]]
 ) -> None:
-    """In the short form one of each kind paints; other LoRAs, whose layout the header shows, are not merged."""
+    """In the short form one of each kind paints; other LoRAs, whose layout the header shows, are
+    not merged."""
     plan = plan_model(spec)
     assert plan.missing == ()
     assert all(part.parameters for part in plan.parts), "the report has the memory that it takes"
     for lora in plan.loras:
-        assert sum(len(change.tensors) for change in lora.changes) == len(lora.tensors) > 0, "each has its place"
+        assert sum(len(change.tensors) for change in lora.changes) == len(lora.tensors) > 0, (
+            "each has its place"
+        )
     actual = (plan.family, plan.prediction.value, plan.sampler.value)
     expected = (expect.family, expect.prediction, expect.sampler)
     assert tuple(each or own for each, own in zip(expected, actual, strict=True)) == actual
@@ -73,7 +86,9 @@ def test_its_headers_identify_it_and_it_paints_in_jobs_and_live(
 
 @parametrized(REPLICAS, Refused)
 def test_it_is_refused_in_one_line_with_an_alternative(spec: ModelSpec, expect: Refused) -> None:
-    assert_refused_alike(expect, spec.model, lambda: plan_model(spec), lambda: load(spec, "cpu", "float32"))
+    assert_refused_alike(
+        expect, spec.model, lambda: plan_model(spec), lambda: load(spec, "cpu", "float32")
+    )
 
 
 def describe(plan: ModelPlan) -> str:
@@ -91,7 +106,8 @@ def assert_paints(model: DiffusionModel) -> None:
 
 
 def assert_streams(model: DiffusionModel) -> None:
-    """Assert that the model paints its first live picture, with calls split into parts as on a shared device."""
+    """Assert that the model paints its first live picture, with calls split into parts as on a
+    shared device."""
     denoiser = Denoiser(model, calls=DirectRunner(), is_split=True)
     stream = StreamSchedule(model, denoiser, StreamSettings(width=SIDE_PX, height=SIDE_PX, steps=2))
     pixels = Pixels(model, SIDE_PX, SIDE_PX)

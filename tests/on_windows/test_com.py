@@ -1,4 +1,5 @@
-"""COM on threads that open sound devices, by Windows' own answers (CoGetApartmentType, combaseapi.h)."""
+"""COM on threads that open sound devices, by Windows' own answers (CoGetApartmentType,
+combaseapi.h)."""
 
 import ctypes
 import subprocess
@@ -45,8 +46,12 @@ def test_a_thread_is_in_an_apartment_of_its_own_until_it_has_closed_its_streams(
 
 def test_com_stays_when_the_thread_that_started_portaudio_has_ended() -> None:
     program = (
-        "import threading; from engine.audio.devices import load_portaudio; from tests.on_windows import test_com\n"
-        "before = test_com.apartment(); test_com.on_a_thread(load_portaudio); print(before, test_com.apartment())"
+        "import threading; from engine.audio.devices import load_portaudio; from tests.on_windows "
+        "import test_com\n"
+        "before = test_com.apartment(); test_com.on_a_thread(load_portaudio); print(before, "
+        "test_com.apartment())"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
     assert done.stdout.split() == [str(NONE), str(MULTI_THREADED)]

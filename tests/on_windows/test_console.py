@@ -107,7 +107,9 @@ def test_a_run_ends_with_a_whole_recording_and_leaves_no_process(
     process = begin(*RUN, "--sink", "record=out.mp4", cwd=tmp_path)
     while not (line := process.stderr.readline()).startswith("running"):
         assert line, "ended before it ran"
-    wait_for(lambda: any(path.stat().st_size for path in tmp_path.glob("*out*")), "the first fragment")
+    wait_for(
+        lambda: any(path.stat().st_size for path in tmp_path.glob("*out*")), "the first fragment"
+    )
     family = psutil.Process(process.pid).children(recursive=True)
     ending = end(how, process)
     out, err = process.communicate(timeout=60)
@@ -121,9 +123,13 @@ def test_a_run_ends_with_a_whole_recording_and_leaves_no_process(
 def test_without_a_console_a_run_records_and_a_failure_has_its_exit_code(tmp_path: Path) -> None:
     """pythonw.exe, which programs without a window of text start, has no streams."""
     python, detached = Path(sys.executable).with_name("pythonw.exe"), subprocess.DETACHED_PROCESS
-    commands = [*RUN, "--offline", "--frames", "3", "--sink", "record=out.mp4"], [*RUN[:2], "preset", "show", "none"]
+    commands = (
+        [*RUN, "--offline", "--frames", "3", "--sink", "record=out.mp4"],
+        [*RUN[:2], "preset", "show", "none"],
+    )
     codes = [
-        subprocess.run([python, *command], cwd=tmp_path, creationflags=detached).returncode for command in commands
+        subprocess.run([python, *command], cwd=tmp_path, creationflags=detached).returncode
+        for command in commands
     ]
     assert codes == [0, 1]
     assert len(pictures_of(tmp_path / "out.mp4")) == 3
@@ -133,11 +139,15 @@ def test_a_console_shows_any_name(tmp_path: Path, begin: Callable) -> None:
     """As UTF-8, or in the console's own code page with PYTHONLEGACYWINDOWSSTDIO."""
     program = (
         "import sys; from engine.cli.standard_streams import print_any_name; print_any_name();"
-        " print('Über 桜 \\udcff'); open(sys.argv[1], 'w').write(f'{sys.stdout.isatty()} {sys.stdout.encoding}')"
+        " print('Über 桜 \\udcff'); open(sys.argv[1], 'w').write(f'{sys.stdout.isatty()} "
+        "{sys.stdout.encoding}')"
     )
     seen = tmp_path / "seen"
     assert begin("-c", program, str(seen), stdin=None, stdout=None, stderr=None).wait(60) == 0
     assert seen.read_text() == "True utf-8"
     legacy = os.environ | {"PYTHONLEGACYWINDOWSSTDIO": "1"}
-    assert begin("-c", program, str(seen), stdin=None, stdout=None, stderr=None, env=legacy).wait(60) == 0
+    assert (
+        begin("-c", program, str(seen), stdin=None, stdout=None, stderr=None, env=legacy).wait(60)
+        == 0
+    )
     assert seen.read_text().startswith("True cp")

@@ -43,8 +43,20 @@ def fill(engine: ControlPipe[ChildMessage]) -> list[Update]:
 
 def test_the_first_messages_are_written_while_the_childs_interpreter_starts(ends: Ends) -> None:
     engine, child = ends
-    begin = Begin(loop="a:run", settings={"text": "x" * 40_000}, environment={}, niceness=0, counters="", gate="")
-    messages = [begin, Update(number=1, values={"/sd/prompt": "y" * 48_000}), Update(number=2), Stop()]
+    begin = Begin(
+        loop="a:run",
+        settings={"text": "x" * 40_000},
+        environment={},
+        niceness=0,
+        counters="",
+        gate="",
+    )
+    messages = [
+        begin,
+        Update(number=1, values={"/sd/prompt": "y" * 48_000}),
+        Update(number=2),
+        Stop(),
+    ]
     for message in messages:  # no reader yet
         engine.send(message)
     assert [child.receive(1.0) for _ in messages] == messages
@@ -66,7 +78,9 @@ def test_a_message_is_complete_even_if_its_reader_was_stopped_halfway(ends: Ends
     *before, late = fill(engine)
     assert [child.receive(1.0) for _ in before] == before
     winapi, handle = importlib.import_module("_winapi"), child.connection.fileno()
-    start, _ = winapi.ReadFile(handle, 128, overlapped=True)  # the first step of PipeConnection.recv_bytes
+    start, _ = winapi.ReadFile(
+        handle, 128, overlapped=True
+    )  # the first step of PipeConnection.recv_bytes
     start.GetOverlappedResult(True)
     engine.send(Stop())
     rest, _ = winapi.ReadFile(handle, winapi.PeekNamedPipe(handle)[1], overlapped=True)

@@ -1,4 +1,5 @@
-"""Nothing is lost while another program holds a file open, as virus scanners and OneDrive briefly do."""
+"""Nothing is lost while another program holds a file open, as virus scanners and OneDrive briefly
+do."""
 
 import os
 import subprocess
@@ -56,12 +57,20 @@ def brightness_of(folder: PresetFolder, name: str) -> Any:
 
 def publish_to(sink: RecordSink | SnapshotSink, folder: Path, count: int = 3) -> None:
     """Start, use and close a sink, offline."""
-    options: dict[str, Any] = {"width": 64, "height": 48, "fps": 30.0, "sample_rate_hz": 0, "audio_channels": 0}
+    options: dict[str, Any] = {
+        "width": 64,
+        "height": 48,
+        "fps": 30.0,
+        "sample_rate_hz": 0,
+        "audio_channels": 0,
+    }
     sink.start(OutputFormat(**options, is_offline=True, record_folder=folder))
     pixels = np.full((48, 64, 4), 200, np.uint8)
     for index in range(count):
         frame = FrameId(index=index, time_s=index / 30)
-        sink.publish(PublishedFrame(id=frame, width=64, height=48, texture=None, read_rgba=lambda: pixels))
+        sink.publish(
+            PublishedFrame(id=frame, width=64, height=48, texture=None, read_rgba=lambda: pixels)
+        )
     sink.close()
 
 
@@ -76,7 +85,9 @@ def test_a_briefly_locked_file_is_still_replaced(scanner: Scanner, tmp_path: Pat
     assert len(scanner.refused) == TIMES and scanner.waited_s == pytest.approx(0.01 + 0.02 + 0.04)
 
 
-def test_a_permanently_locked_file_is_an_error_that_names_the_new_content(scanner: Scanner, tmp_path: Path) -> None:
+def test_a_permanently_locked_file_is_an_error_that_names_the_new_content(
+    scanner: Scanner, tmp_path: Path
+) -> None:
     write_atomic(tmp_path / "file", "old")
     scanner.hold("file")
     with pytest.raises(FileInUseError, match=LOCKED) as caught:
@@ -95,7 +106,8 @@ def test_what_another_process_has_open_is_replaced_when_it_closes_it(
 ) -> None:
     write_atomic(tmp_path / "file", "old")
     program = (
-        "import sys; file = open(sys.argv[1]); print(flush=True); input(); file.close(); print(flush=True); input()"
+        "import sys; file = open(sys.argv[1]); print(flush=True); input(); file.close(); "
+        "print(flush=True); input()"
     )
     command = [sys.executable, "-c", program, str(tmp_path / "file")]
     waits: list[float] = []
@@ -115,14 +127,18 @@ def test_what_another_process_has_open_is_replaced_when_it_closes_it(
     assert (tmp_path / "file").read_text() == "new" and waits == [0.01]
 
 
-def test_a_write_protected_file_is_an_error_at_once_and_new_content_is_kept(scanner: Scanner, tmp_path: Path) -> None:
+def test_a_write_protected_file_is_an_error_at_once_and_new_content_is_kept(
+    scanner: Scanner, tmp_path: Path
+) -> None:
     """Windows reports the same error as for an open file: WinError 5, permanently."""
     (tmp_path / "file").write_text("old")
     (tmp_path / "file").chmod(0o444)
     with pytest.raises(FileInUseError, match="write-protected"):
         remove_file(tmp_path / "file")
     scanner.hold("file")  # because Wine replaces what is only write-protected
-    with pytest.raises(FileInUseError, match=r"write-protected: .*; the new content is kept in \.file-"):
+    with pytest.raises(
+        FileInUseError, match=r"write-protected: .*; the new content is kept in \.file-"
+    ):
         write_atomic(tmp_path / "file", "new")
     assert (tmp_path / "file").read_text() == "old" and scanner.waited_s == 0.0
 
@@ -147,14 +163,17 @@ def test_a_long_wait_is_logged_with_its_reason(scanner: Scanner, tmp_path: Path,
 
 
 def test_reading_retries_while_a_file_is_being_replaced(scanner: Scanner, tmp_path: Path) -> None:
-    """Go's own tools retry here too, for the same errors (ReadFile in cmd/internal/robustio, golang/go)."""
+    """Go's own tools retry here too, for the same errors (ReadFile in cmd/internal/robustio,
+    golang/go)."""
     (tmp_path / "file").write_bytes(b"whole")
     scanner.hold("file", TIMES, from_opening=True)
     assert read_small(tmp_path / "file") == b"whole"
     assert scanner.refused == ["open file"] * TIMES
 
 
-def test_a_folder_with_files_still_being_deleted_is_removed(scanner: Scanner, tmp_path: Path) -> None:
+def test_a_folder_with_files_still_being_deleted_is_removed(
+    scanner: Scanner, tmp_path: Path
+) -> None:
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "part").touch()
     scanner.hold("part", 1)
@@ -166,8 +185,11 @@ def test_a_folder_with_files_still_being_deleted_is_removed(scanner: Scanner, tm
 # -- saves ------------------------------------------------------------------------------------
 
 
-def test_a_preset_is_saved_restored_and_deleted_while_its_picture_is_open(scanner: Scanner, tmp_path: Path) -> None:
-    """Otherwise it would be reported as failed, and the page would restore values that the file no longer has."""
+def test_a_preset_is_saved_restored_and_deleted_while_its_picture_is_open(
+    scanner: Scanner, tmp_path: Path
+) -> None:
+    """Otherwise it would be reported as failed, and the page would restore values that the file no
+    longer has."""
     folder = PresetFolder(tmp_path)
     folder.save("Night", {BRIGHTNESS: 1.0})
     folder.save_picture("Night", b"jpeg")
@@ -179,7 +201,9 @@ def test_a_preset_is_saved_restored_and_deleted_while_its_picture_is_open(scanne
     assert not folder.has("Night")
 
 
-def test_a_preset_is_saved_while_the_oldest_that_it_replaced_is_locked(scanner: Scanner, tmp_path: Path) -> None:
+def test_a_preset_is_saved_while_the_oldest_that_it_replaced_is_locked(
+    scanner: Scanner, tmp_path: Path
+) -> None:
     folder = PresetFolder(tmp_path)
     for brightness in range(13):
         if brightness == 2:
@@ -190,21 +214,30 @@ def test_a_preset_is_saved_while_the_oldest_that_it_replaced_is_locked(scanner: 
     assert len(backups) == 11 and backups[:2] == ["000001 Night.toml", "000003 Night.toml"]
 
 
-def test_a_preset_that_cannot_be_saved_is_kept_beside_it_with_an_error(scanner: Scanner, tmp_path: Path) -> None:
+def test_a_preset_that_cannot_be_saved_is_kept_beside_it_with_an_error(
+    scanner: Scanner, tmp_path: Path
+) -> None:
     folder = PresetFolder(tmp_path)
     folder.save("Night", {BRIGHTNESS: 1.0})
     scanner.hold("Night.toml")
-    with pytest.raises(PresetError, match=f"Night.toml: cannot be written .{LOCKED} 2 s.* is kept in") as caught:
+    with pytest.raises(
+        PresetError, match=f"Night.toml: cannot be written .{LOCKED} 2 s.* is kept in"
+    ) as caught:
         folder.save("Night", {BRIGHTNESS: 2.0})
     assert "\n" not in str(caught.value)
     backup = str(caught.value).rpartition("is kept in ")[2].rstrip(")")
-    assert f"{BRIGHTNESS}" in (tmp_path / backup).read_text() and "2.0" in (tmp_path / backup).read_text()
+    assert (
+        f"{BRIGHTNESS}" in (tmp_path / backup).read_text()
+        and "2.0" in (tmp_path / backup).read_text()
+    )
     assert brightness_of(folder, "Night") == 1.0 and "Night" in folder.list()
     folder.save_picture("Night", b"jpeg")  # a frame later, on the same thread
     assert f"{BRIGHTNESS}" in (tmp_path / backup).read_text()
 
 
-def test_shutdown_waits_for_the_disk_less_than_its_limit(scanner: Scanner, tmp_path: Path, reports) -> None:
+def test_shutdown_waits_for_the_disk_less_than_its_limit(
+    scanner: Scanner, tmp_path: Path, reports
+) -> None:
     from engine.system import disk_store
 
     store = ParamStore()
@@ -243,7 +276,9 @@ def test_a_recording_plays_whether_or_not_its_index_could_be_moved(
     assert (f"its index was not moved to the front: {LOCKED} 2 s" in detail) == is_locked_for_good
 
 
-def test_a_snapshot_that_cannot_be_renamed_is_kept_under_another_name(scanner: Scanner, tmp_path: Path) -> None:
+def test_a_snapshot_that_cannot_be_renamed_is_kept_under_another_name(
+    scanner: Scanner, tmp_path: Path
+) -> None:
     scanner.hold("shot.png")
     with pytest.raises(SinkError, match=f"{LOCKED} 2 s.* the picture is kept in .shot.png.partial"):
         publish_to(SnapshotSink(str(tmp_path / "shot.png")), tmp_path)
@@ -253,13 +288,19 @@ def test_a_snapshot_that_cannot_be_renamed_is_kept_under_another_name(scanner: S
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Path:
-    return write_movie(tmp_path / "in.mp4", [disc_picture(number, 96, 64, 12) for number in range(6)])
+    return write_movie(
+        tmp_path / "in.mp4", [disc_picture(number, 96, 64, 12) for number in range(6)]
+    )
 
 
-def test_a_video_with_a_locked_target_resumes_from_its_pictures(scanner: Scanner, clip: Path, tmp_path: Path) -> None:
+def test_a_video_with_a_locked_target_resumes_from_its_pictures(
+    scanner: Scanner, clip: Path, tmp_path: Path
+) -> None:
     (tmp_path / "out.mp4").write_bytes(b"of before, and open in a player")
     scanner.hold("out.mp4")
-    with pytest.raises(SinkError, match=f"{LOCKED} 60 s.*finished work is kept: continue with --resume"):
+    with pytest.raises(
+        SinkError, match=f"{LOCKED} 60 s.*finished work is kept: continue with --resume"
+    ):
         write(clip, tmp_path / "out.mp4", overwrite=True)
     assert (tmp_path / "out.mp4").read_bytes() == b"of before, and open in a player"
     scanner.hold("out.mp4", 0)
@@ -267,7 +308,9 @@ def test_a_video_with_a_locked_target_resumes_from_its_pictures(scanner: Scanner
     assert len(pictures_of(tmp_path / "out.mp4")) == 6
 
 
-def test_a_segmented_output_that_cannot_be_renamed_is_kept(scanner: Scanner, tmp_path: Path) -> None:
+def test_a_segmented_output_that_cannot_be_renamed_is_kept(
+    scanner: Scanner, tmp_path: Path
+) -> None:
     pictures = SimpleNamespace(kind="video", path=Path("in.mp4"))
     (tmp_path / "out.json").write_text("of before")
     output = CocoFile(tmp_path / "out.json", pictures, ("dog",), None, has_ids=False)  # type: ignore[arg-type]
@@ -283,21 +326,31 @@ def test_a_segmented_output_that_cannot_be_renamed_is_kept(scanner: Scanner, tmp
     assert '"cat"' in (tmp_path / "out.json").read_text() and names(tmp_path) == ["out.json"]
 
 
-def test_a_locked_picture_hides_no_error_and_does_not_block_cleanup(scanner: Scanner, tmp_path: Path) -> None:
+def test_a_locked_picture_hides_no_error_and_does_not_block_cleanup(
+    scanner: Scanner, tmp_path: Path
+) -> None:
     """An unfinished picture is discarded after an error or Ctrl-C; that error must be reported."""
     output = PngFolder(tmp_path / "frames", None, lambda result: result.picture.pixels)
     for name in ("a", "b", "c"):
-        output.add(SimpleNamespace(picture=SimpleNamespace(name=name, pixels=np.zeros((4, 4, 3), np.uint8))))  # type: ignore[arg-type]
+        output.add(
+            SimpleNamespace(
+                picture=SimpleNamespace(name=name, pixels=np.zeros((4, 4, 3), np.uint8))
+            )
+        )  # type: ignore[arg-type]
     scanner.hold("b.png")
     output.discard()
     assert names(tmp_path / "frames") == ["b.png"]
 
 
-def test_a_converted_voice_is_complete_even_if_its_tags_could_not_be_added(scanner: Scanner, tmp_path: Path) -> None:
+def test_a_converted_voice_is_complete_even_if_its_tags_could_not_be_added(
+    scanner: Scanner, tmp_path: Path
+) -> None:
     with soundfile.SoundFile(tmp_path / "song.flac", "w", 48_000, 1) as song:
         song.title = "Early"
         song.write(np.zeros(480, np.float32))
-    source = SimpleNamespace(path=tmp_path / "song.flac", subtype="PCM_16", has_video=False, index=0)
+    source = SimpleNamespace(
+        path=tmp_path / "song.flac", subtype="PCM_16", has_video=False, index=0
+    )
     writer = open_writer(tmp_path / "new.flac", FORMS[".flac"], 48_000, source)  # type: ignore[arg-type]
     writer.write(np.zeros(480, np.float32))
     scanner.hold("tagged.flac")
@@ -309,7 +362,9 @@ def test_a_converted_voice_is_complete_even_if_its_tags_could_not_be_added(scann
 # -- working folders --------------------------------------------------------------------------
 
 
-def test_a_work_folder_is_locked_while_its_lock_file_is_read(scanner: Scanner, tmp_path: Path) -> None:
+def test_a_work_folder_is_locked_while_its_lock_file_is_read(
+    scanner: Scanner, tmp_path: Path
+) -> None:
     WorkFolder(tmp_path / "out").close()
     scanner.hold("lock", TIMES, from_opening=True)
     WorkFolder(tmp_path / "out").remove()
@@ -328,7 +383,8 @@ def test_a_run_continues_while_its_journal_and_pieces_are_locked(
 
 
 def test_a_locked_picture_log_does_not_end_a_run(scanner: Scanner, tmp_path: Path) -> None:
-    """A disk error such as EACCES ends a run, as the next picture would fail too; a held file does not."""
+    """A disk error such as EACCES ends a run, as the next picture would fail too; a held file does
+    not."""
     from engine.system.worker_process import WorkerProcess
 
     log = tmp_path / "image_000000.log"
@@ -338,7 +394,9 @@ def test_a_locked_picture_log_does_not_end_a_run(scanner: Scanner, tmp_path: Pat
     assert len(scanner.refused) == TIMES
 
 
-def test_every_picture_of_a_dataset_is_written_while_files_are_locked(scanner: Scanner, tmp_path: Path) -> None:
+def test_every_picture_of_a_dataset_is_written_while_files_are_locked(
+    scanner: Scanner, tmp_path: Path
+) -> None:
     from engine.dataset.running.folder import DatasetFolder
     from tests.dataset.running.test_folder import commit, opened
 

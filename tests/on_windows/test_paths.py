@@ -1,4 +1,5 @@
-"""Files in folders and under names that only Windows has: shares, long paths, devices, streams, drives."""
+"""Files in folders and under names that only Windows has: shares, long paths, devices, streams,
+drives."""
 
 import os
 import shutil
@@ -20,7 +21,9 @@ from engine.system.work_folder import WorkFolder, check_writable
 from tests.jobs.segment.disc_movie import pictures_of
 from tests.on_windows.test_files_a_scanner_holds import BRIGHTNESS, brightness_of, publish_to
 
-pytestmark = pytest.mark.only_on("win32", reason="other systems have no drives, devices, streams or shares")
+pytestmark = pytest.mark.only_on(
+    "win32", reason="other systems have no drives, devices, streams or shares"
+)
 
 NO_DRIVE = next(f"{letter}:" for letter in "QRSTUVWXY" if not os.path.exists(f"{letter}:\\"))
 DEVICE, COLON = "Windows reserves this name for a device", "a name cannot contain ':'"
@@ -46,7 +49,11 @@ def test_a_name_that_is_no_file_there_is_refused_in_one_line_and_nothing_is_writ
         with pytest.raises(SinkError, match=REFUSED[stem]) as caught:
             publish_to(sink, tmp_path)
         assert "\n" not in str(caught.value)
-    reason = rf"cannot be written .{NO_DRIVE}.* is not a folder" if stem.startswith(NO_DRIVE) else REFUSED[stem]
+    reason = (
+        rf"cannot be written .{NO_DRIVE}.* is not a folder"
+        if stem.startswith(NO_DRIVE)
+        else REFUSED[stem]
+    )
     with pytest.raises(SinkError, match=reason):
         check_writable(Path(f"{stem}.wav"))
     assert list(tmp_path.iterdir()) == []
@@ -98,4 +105,7 @@ def test_a_show_has_its_files_in_any_folder(folder: Path) -> None:
     work.remove()
     problems: list[str] = []
     found = list_files(folder, (".png", ".mp4", ".wav"), problems.append, is_recursive=True)
-    assert ([file.name for file in found], problems) == (["Aufnahme 録画.mp4", "Bild.png", "Lied 歌.wav"], [])
+    assert ([file.name for file in found], problems) == (
+        ["Aufnahme 録画.mp4", "Bild.png", "Lied 歌.wav"],
+        [],
+    )

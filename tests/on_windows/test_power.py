@@ -39,7 +39,12 @@ def test_a_crash_ends_a_child_without_a_dialog() -> None:
         "from engine.children.child_main import prepare_windows; prepare_windows()\n"
         "import ctypes; print(ctypes.windll.kernel32.GetErrorMode() & 3)"
     )
-    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout.strip() == "3"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True
+        ).stdout.strip()
+        == "3"
+    )
 
 
 def test_a_draw_dispatches_waiting_messages_and_continues_even_if_they_never_end() -> None:
@@ -61,13 +66,17 @@ def test_a_draw_dispatches_waiting_messages_and_continues_even_if_they_never_end
         assert left() == after
 
 
-def test_a_request_to_close_a_window_of_the_renderer_reaches_the_run(wait_for: Callable[..., Any]) -> None:
+def test_a_request_to_close_a_window_of_the_renderer_reaches_the_run(
+    wait_for: Callable[..., Any],
+) -> None:
     """`taskkill` may ask that window alone."""
     user, requests = ctypes.WinDLL("user32"), list[int]()  # type: ignore[attr-defined]
     threading.Thread(target=win32.serve_close_window, args=(requests.append,), daemon=True).start()
     wait_for(lambda: win32._close_window, "the window for requests")
     user.CreateWindowExW.restype = ctypes.c_void_p
-    window = ctypes.c_void_p(user.CreateWindowExW(0, "STATIC", "context", 0, 0, 0, 0, 0, None, None, None, None))
+    window = ctypes.c_void_p(
+        user.CreateWindowExW(0, "STATIC", "context", 0, 0, 0, 0, 0, None, None, None, None)
+    )
     assert user.PostMessageW(window, 0x10, 0, 0)  # WM_CLOSE
     load_message_pump()()
     wait_for(lambda: requests == [win32.CLOSE_REQUEST], "the request")

@@ -1,4 +1,5 @@
-"""A port that Windows refuses is reported in one line, which names the command that lists reserved ports."""
+"""A port that Windows refuses is reported in one line, which names the command that lists reserved
+ports."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -17,7 +18,8 @@ pytestmark = pytest.mark.only_on("win32", reason="error 10013 is one of Windows"
 
 @pytest.fixture
 def port(free_port: Callable[[], int]) -> Iterator[int]:
-    """A port that another program has for itself on all addresses: Windows gives the error of a reserved one."""
+    """A port that another program has for itself on all addresses: Windows gives the error of a
+    reserved one."""
     with socket.socket() as other:
         bind_alone(other, ("0.0.0.0", free_port()))
         other.listen()
@@ -32,8 +34,12 @@ def test_a_refused_port_is_reported_with_the_command_that_lists_reserved_ones(po
         OscServer(unused, unused, "127.0.0.1", port, (), print).bind()
     for error, option in ((page, "--web"), (osc, "--osc")):
         line = str(error.value)
-        assert line.startswith(f"{option} 127.0.0.1:{port}: Windows refuses this port (error 10013)")
+        assert line.startswith(
+            f"{option} 127.0.0.1:{port}: Windows refuses this port (error 10013)"
+        )
         assert "netsh int ipv4 show excludedportrange protocol=tcp" in line
         assert "docs/tutorials/windows.md, Ports" in line
         assert line.endswith(f"choose another with {option} HOST:PORT")
-    assert refused_port("127.0.0.1", port, socket.SOCK_STREAM).startswith("(Windows refuses this port (error 10013)")
+    assert refused_port("127.0.0.1", port, socket.SOCK_STREAM).startswith(
+        "(Windows refuses this port (error 10013)"
+    )

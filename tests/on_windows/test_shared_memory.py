@@ -17,11 +17,16 @@ def test_memory_that_does_not_fit_is_refused_with_a_remedy_and_a_ring_stays_as_i
     writer = FrameRing.create("stays", 6, 4)
     reader = FrameRing.attach(writer.segment)
     far_too_large = 60_000, 2**28
-    with pytest.raises(SharedMemoryError, match=r"KiB refused by the system \(.+\); close .* enlarge the paging file"):
+    with pytest.raises(
+        SharedMemoryError,
+        match=r"KiB refused by the system \(.+\); close .* enlarge the paging file",
+    ):
         FrameRing.create("far too large", *far_too_large)
     with pytest.raises(SharedMemoryError):
         writer.resize(*far_too_large)
-    assert [name for name in system_folder().segments() if f"-{os.getpid()}-" in name] == [writer.segment]
+    assert [name for name in system_folder().segments() if f"-{os.getpid()}-" in name] == [
+        writer.segment
+    ]
     writer.write(np.full((4, 6, 4), 8, np.uint8), index=5, time_s=0)
     frame = reader.latest()
     assert frame is not None and (frame.index, frame.generation) == (5, 0)

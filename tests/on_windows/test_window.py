@@ -1,4 +1,5 @@
-"""The window on Windows' own desktop; tests/sinks/test_window.py sees all of it on a screen of X."""
+"""The window on Windows' own desktop; tests/sinks/test_window.py sees all of it on a screen of
+X."""
 
 import ctypes
 import os
@@ -34,11 +35,17 @@ def seen() -> tuple[int, int]:
 
 def press(key: int, scan_code: int) -> None:
     user32: Any = vars(ctypes)["windll"].user32
-    user32.PostMessageW(user32.FindWindowW("GLFW30", "Multiverse"), 0x100, key, scan_code << 16 | 1)  # WM_KEYDOWN
+    user32.PostMessageW(
+        user32.FindWindowW("GLFW30", "Multiverse"), 0x100, key, scan_code << 16 | 1
+    )  # WM_KEYDOWN
 
 
-def test_a_window_fills_the_screen_obeys_its_keys_and_stays_black_after_a_kill(wait_for: Any, tmp_path: Path) -> None:
-    engine = subprocess.Popen([sys.executable, "-c", ENGINE], env=os.environ | {"MULTIVERSE_HOME": str(tmp_path)})
+def test_a_window_fills_the_screen_obeys_its_keys_and_stays_black_after_a_kill(
+    wait_for: Any, tmp_path: Path
+) -> None:
+    engine = subprocess.Popen(
+        [sys.executable, "-c", ENGINE], env=os.environ | {"MULTIVERSE_HOME": str(tmp_path)}
+    )
     family: list[psutil.Process] = []
     try:
         wait_for(lambda: seen() == (200, 200), "a full screen")
@@ -50,7 +57,9 @@ def test_a_window_fills_the_screen_obeys_its_keys_and_stays_black_after_a_kill(w
         engine.kill()
         wait_for(lambda: seen() == (0, 0), "black")
         press(*ESCAPE)
-        wait_for(lambda: not any(process.is_running() for process in family), "the end of the window")
+        wait_for(
+            lambda: not any(process.is_running() for process in family), "the end of the window"
+        )
     finally:
         for process in (engine, *filter(psutil.Process.is_running, family)):
             process.kill()

@@ -49,7 +49,9 @@ def built_message(draw: st.DrawFn) -> OscMessage:
 @st.composite
 def built_bundle(draw: st.DrawFn, depth: int = 2) -> OscBundle:
     builder = OscBundleBuilder(draw(st.sampled_from([0, 1_700_000_000.25])))
-    inner = built_message() if depth == 0 else st.one_of(built_message(), built_bundle(depth=depth - 1))
+    inner = (
+        built_message() if depth == 0 else st.one_of(built_message(), built_bundle(depth=depth - 1))
+    )
     for element in draw(st.lists(inner, max_size=4)):
         builder.add_content(element)
     return builder.build()

@@ -28,7 +28,9 @@ from tests.support.time_tags import time_tag_of
         ("", "s", ""),
     ],
 )
-def test_an_answer_uses_only_types_that_vanilla_pd_reads(value: object, type_tag: str, read_back: object) -> None:
+def test_an_answer_uses_only_types_that_vanilla_pd_reads(
+    value: object, type_tag: str, read_back: object
+) -> None:
     for others in ((), ("beside",)):
         message = decode_packet(encode_reply("/x", value, *others))
         assert message.args == (read_back, *others)

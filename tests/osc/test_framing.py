@@ -24,9 +24,15 @@ def cut(stream: bytes, chance: random.Random) -> list[bytes]:
     return pieces
 
 
-@given(st.lists(packet, min_size=1, max_size=8), st.sampled_from(Framing), st.randoms(use_true_random=False))
+@given(
+    st.lists(packet, min_size=1, max_size=8),
+    st.sampled_from(Framing),
+    st.randoms(use_true_random=False),
+)
 @settings(max_examples=200 if IS_SOAK else 30)
-def test_packets_are_read_as_they_were_framed(packets: list[bytes], framing: Framing, chance: random.Random) -> None:
+def test_packets_are_read_as_they_were_framed(
+    packets: list[bytes], framing: Framing, chance: random.Random
+) -> None:
     stream = b"".join(frame(one, framing) for one in packets)
     reader = StreamReader()
     assert [out for piece in cut(stream, chance) for out in reader.feed(piece)] == packets
@@ -40,7 +46,10 @@ def test_packets_are_read_as_they_were_framed(packets: list[bytes], framing: Fra
         (b"\xff\xff\xff\xfc", "neither SLIP nor a length"),
         (struct.pack(">i", MAX_PACKET_BYTES + 1), "is outside"),
         (frame(b"/a\0\0", Framing.LENGTH) + struct.pack(">i", -4), "-4 is outside"),
-        (b"/layer/1/angle 45\r\n/cue/go\r\n", "'/layer/1/angle 45' is text, not an OSC packet; Companion"),
+        (
+            b"/layer/1/angle 45\r\n/cue/go\r\n",
+            "'/layer/1/angle 45' is text, not an OSC packet; Companion",
+        ),
         (b"/cue/go\n", "text"),
         (b"\xc0/a\xdb\x00\xc0", "SLIP escape"),
         (b"\xc0/a\xdb\xc0", "SLIP escape"),

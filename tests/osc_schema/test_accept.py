@@ -66,7 +66,9 @@ def refusal(param: Param, value: object) -> str:
 
 def test_low_default_and_high_are_accepted_unchanged(params: list[Param]) -> None:
     for param in params:
-        for value in {ParamType.MENU: param.menu, ParamType.BOOL: (False, True)}.get(param.type, ()):
+        for value in {ParamType.MENU: param.menu, ParamType.BOOL: (False, True)}.get(
+            param.type, ()
+        ):
             assert accept(param, value) == Accepted(value), param.address
         if param.type in NUMBERS:
             for limit in (param.low, param.high):
@@ -89,10 +91,24 @@ def test_a_limit_sent_as_a_32_bit_float_is_that_limit() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [b"\x00\x90\x3c\x7f", [], [1, 2], {}, object(), 1j, 10**400, math.nan, math.inf, -math.inf, [math.nan]],
+    [
+        b"\x00\x90\x3c\x7f",
+        [],
+        [1, 2],
+        {},
+        object(),
+        1j,
+        10**400,
+        math.nan,
+        math.inf,
+        -math.inf,
+        [math.nan],
+    ],
     ids=lambda value: type(value).__name__,
 )
-def test_a_value_without_a_clear_meaning_is_rejected_in_one_line(params: list[Param], value: object) -> None:
+def test_a_value_without_a_clear_meaning_is_rejected_in_one_line(
+    params: list[Param], value: object
+) -> None:
     for param in params:
         line = refusal(param, value)
         assert line.startswith(f"{param.address}: ")
@@ -102,7 +118,9 @@ def test_a_value_without_a_clear_meaning_is_rejected_in_one_line(params: list[Pa
 def test_a_value_out_of_range_is_clipped_wrapped_or_rejected_as_declared() -> None:
     assert accept("/multiverse/brightness", 9) == Accepted(4.0, "9 is outside 0..4 (clipped to 4)")
     assert accept("/multiverse/brightness", -0.25).note == "-0.25 is outside 0..4 (clipped to 0)"
-    assert accept("/mirror/segments", 1e300) == Accepted(24, "1e+300 is outside 2..24 (clipped to 24)")
+    assert accept("/mirror/segments", 1e300) == Accepted(
+        24, "1e+300 is outside 2..24 (clipped to 24)"
+    )
     assert accept("/layer/1/angle", 190) == Accepted(-170.0)
     assert accept("/layer/1/angle", -540.5) == Accepted(179.5)
     assert accept("/colour/base_hue", 2.25) == Accepted(0.25)
@@ -128,20 +146,34 @@ def test_a_value_of_another_type_is_converted() -> None:
         ("/multiverse/blend", 1.5, 1.5, ""),
         ("/mirror/segments", 8.0, 8, ""),
         ("/mirror/segments", 6.5, 7, "6.5 rounded to 7"),
-        ("/timecode/offset", struct.unpack("f", struct.pack("f", -0.08))[0], "-0.08", ""),  # as it would be typed
+        (
+            "/timecode/offset",
+            struct.unpack("f", struct.pack("f", -0.08))[0],
+            "-0.08",
+            "",
+        ),  # as it would be typed
         ("/sd/prompt", 123456789, "123456789", ""),
         ("/sd/prompt", 2.0, "2", ""),
-        *(("/master/panic", pressed, True, "") for pressed in (1, 1.0, True, 127, None, "bang", [1])),
+        *(
+            ("/master/panic", pressed, True, "")
+            for pressed in (1, 1.0, True, 127, None, "bang", [1])
+        ),
         *(("/master/panic", released, False, "") for released in (0, 0.0, False)),
         ("/sd/width", 512, 512, ""),  # in steps of 64
         ("/sam3/resolution", 640, 672, "640 rounded to 672"),
         ("/sam3/resolution", 504, 504, ""),
         ("/sam3/resolution", 200, 336, "200 is outside 336..1008 (clipped to 336)"),
-        *(("/sd/width", at, step, f"{at:g} rounded to {step}") for at, step in ((500, 512), (543.9, 512), (545, 576))),
+        *(
+            ("/sd/width", at, step, f"{at:g} rounded to {step}")
+            for at, step in ((500, 512), (543.9, 512), (545, 576))
+        ),
         ("/sd/width", 70, 64, "70 rounded to 64"),
     ):
         accepted = accept(address, value)
-        assert accepted == Accepted(result, note) and type(accepted.value) is type(result), (address, value)
+        assert accepted == Accepted(result, note) and type(accepted.value) is type(result), (
+            address,
+            value,
+        )
 
 
 @pytest.mark.parametrize(
@@ -149,7 +181,11 @@ def test_a_value_of_another_type_is_converted() -> None:
     [
         ("/mode", 7, "/mode: 7 is not one of multiverse, simple (0..1)"),
         ("/mode", "simpel", '/mode: "simpel" is not one of multiverse, simple (0..1)'),
-        ("/mode", "000000000000000000000", '/mode: "000000000000000000000" is not one of multiverse, simple (0..1)'),
+        (
+            "/mode",
+            "000000000000000000000",
+            '/mode: "000000000000000000000" is not one of multiverse, simple (0..1)',
+        ),
         ("/layer/1/curve", "0.5", '/layer/1/curve: "0.5" is not a number'),
         ("/layer/1/curve", None, "/layer/1/curve: None is not a number"),
         ("/layer/1/mute", "yes\nno", '/layer/1/mute: "yes?no" is not on or off'),
@@ -162,7 +198,8 @@ def test_a_value_of_another_type_is_converted() -> None:
         (
             "/layr/1/angle",
             1,
-            "/layr/1/angle: no such parameter (nearest: /layer/1/angle, /layer/4/angle, /layer/3/angle)",
+            "/layr/1/angle: no such parameter (nearest: /layer/1/angle, /layer/4/angle, "
+            "/layer/3/angle)",
         ),
     ],
 )
@@ -203,4 +240,6 @@ def test_any_value_is_made_canonical_or_rejected(param: Param, value: object) ->
         assert "\n" not in str(rejection)
         return
     assert_canonical(param, accepted.value)
-    assert accept(param, accepted.value) == Accepted(accepted.value), "a canonical value is accepted unchanged"
+    assert accept(param, accepted.value) == Accepted(accepted.value), (
+        "a canonical value is accepted unchanged"
+    )

@@ -1,4 +1,5 @@
-"""Files for lighting desks against GDTF 1.2 (DIN SPEC 15800: tables 3, 4, 56-61, annexes B, C), QLC+'s fixture.xsd."""
+"""Files for lighting desks against GDTF 1.2 (DIN SPEC 15800: tables 3, 4, 56-61, annexes B, C),
+QLC+'s fixture.xsd."""
 
 import io
 import os
@@ -16,7 +17,10 @@ import pytest
 from osc_schema.fixture import CHANNELS
 from osc_schema.generate.fixture import gdtf, qxf
 
-SECTIONS = "AttributeDefinitions Wheels PhysicalDescriptions Models Geometries DMXModes Revisions FTPresets Protocols"
+SECTIONS = (
+    "AttributeDefinitions Wheels PhysicalDescriptions Models Geometries DMXModes Revisions "
+    "FTPresets Protocols"
+)
 NAME = re.compile(r"[ \"#%'()*+\-/0-9:;<=>@A-Z_`a-z]+")  # annex C, without what no name here has
 FEATURES = {
     "Dimmer": "Dimmer.Dimmer", "Shutter(n)": "Beam.Beam", "MediaContent(n)": "Gobo.Media",
@@ -27,7 +31,9 @@ FEATURES = {
     "Prism(n)": "Beam.Beam", "Shutter(n)Strobe": "Beam.Beam", "StrobeFrequency": "Beam.Beam",
 }  # fmt: skip
 """Attributes and their features in annex B."""
-GROUPS = set("Intensity Colour Gobo Prism Shutter Beam Speed Effect Pan Tilt Maintenance Nothing".split())
+GROUPS = set(
+    "Intensity Colour Gobo Prism Shutter Beam Speed Effect Pan Tilt Maintenance Nothing".split()
+)
 QLC = "{http://www.qlcplus.org/FixtureDefinition}"
 
 
@@ -44,7 +50,9 @@ def test_the_gdtf_file_has_the_sections_in_their_order_and_each_link_leads_somew
     (fixture,) = root
     assert (root.tag, root.get("DataVersion"), fixture.tag) == ("GDTF", "1.2", "FixtureType")
     assert [section.tag for section in fixture] == SECTIONS.split()
-    assert str(uuid.UUID(fixture.attrib["FixtureTypeID"])).upper() == fixture.attrib["FixtureTypeID"]
+    assert (
+        str(uuid.UUID(fixture.attrib["FixtureTypeID"])).upper() == fixture.attrib["FixtureTypeID"]
+    )
     assert {"Name", "ShortName", "LongName", "Manufacturer", "Description"} <= set(fixture.keys())
     for node in root.iter():
         assert NAME.fullmatch(node.get("Name", "x")), node.attrib
@@ -59,7 +67,9 @@ def test_the_gdtf_file_has_the_sections_in_their_order_and_each_link_leads_somew
         assert FEATURES[generalised(name)] == feature
     (geometry,) = fixture.find("Geometries")  # type: ignore[misc]
     (mode,) = fixture.find("DMXModes")  # type: ignore[misc]
-    assert geometry.tag == "MediaServerMaster" and mode.attrib["Geometry"] == geometry.attrib["Name"]
+    assert (
+        geometry.tag == "MediaServerMaster" and mode.attrib["Geometry"] == geometry.attrib["Name"]
+    )
     assert [node.tag for node in mode] == ["DMXChannels", "Relations", "FTMacros"]
     assert [channel.attrib["Offset"] for channel in mode[0]] == [*map(str, range(1, 25))]
     for channel in mode[0]:
@@ -74,7 +84,9 @@ def test_the_gdtf_file_has_the_sections_in_their_order_and_each_link_leads_somew
         assert 0 <= int(function.attrib["Default"].partition("/")[0]) <= 255
 
 
-@pytest.mark.skipif(shutil.which("qlcplus") is None, reason="QLC+ is not installed (Debian: qlcplus)")
+@pytest.mark.skipif(
+    shutil.which("qlcplus") is None, reason="QLC+ is not installed (Debian: qlcplus)"
+)
 @pytest.mark.parametrize("is_whole", [True, False])
 def test_qlc_loads_the_file_and_none_without_its_doctype(is_whole: bool, tmp_path: Path) -> None:
     text = qxf(CHANNELS)
@@ -96,7 +108,10 @@ def test_qlc_loads_the_file_and_none_without_its_doctype(is_whole: bool, tmp_pat
                 break
         root.kill()
     refused = [line for line in lines if "is not a fixture definition file" in line]
-    assert any(f'load(const QDir&) "{fixtures}"' in line for line in lines) and bool(refused) is not is_whole
+    assert (
+        any(f'load(const QDir&) "{fixtures}"' in line for line in lines)
+        and bool(refused) is not is_whole
+    )
 
 
 def generalised(attribute: str) -> str:
@@ -109,16 +124,36 @@ def test_the_qxf_file_has_what_qlc_demands_and_covers_each_level_once() -> None:
     root = ElementTree.fromstring(qxf(CHANNELS).encode())
     order = [node.tag.removeprefix(QLC) for node in root]
     assert root.tag == f"{QLC}FixtureDefinition"
-    assert qxf(CHANNELS).splitlines()[1] == "<!DOCTYPE FixtureDefinition>", "QLC+ compares the name of the DTD"
-    assert re.fullmatch(r"\d+\.\d+\.\d+", root[0].findtext(f"{QLC}Version", "")), "its validator wants three numbers"
-    assert order == ["Creator", "Manufacturer", "Model", "Type", *["Channel"] * 24, "Mode", "Physical"]
-    assert [node.tag for node in root[0]] == [f"{QLC}{name}" for name in ("Name", "Version", "Author")]
+    assert qxf(CHANNELS).splitlines()[1] == "<!DOCTYPE FixtureDefinition>", (
+        "QLC+ compares the name of the DTD"
+    )
+    assert re.fullmatch(r"\d+\.\d+\.\d+", root[0].findtext(f"{QLC}Version", "")), (
+        "its validator wants three numbers"
+    )
+    assert order == [
+        "Creator",
+        "Manufacturer",
+        "Model",
+        "Type",
+        *["Channel"] * 24,
+        "Mode",
+        "Physical",
+    ]
+    assert [node.tag for node in root[0]] == [
+        f"{QLC}{name}" for name in ("Name", "Version", "Author")
+    ]
     channels = root.findall(f"{QLC}Channel")
     for node in channels:
         group, *capabilities = node
-        assert group.text in GROUPS and group.attrib == {"Byte": "0"} and 0 <= int(node.attrib["Default"]) <= 255
+        assert (
+            group.text in GROUPS
+            and group.attrib == {"Byte": "0"}
+            and 0 <= int(node.attrib["Default"]) <= 255
+        )
         covered = [
-            level for each in capabilities for level in range(int(each.attrib["Min"]), int(each.attrib["Max"]) + 1)
+            level
+            for each in capabilities
+            for level in range(int(each.attrib["Min"]), int(each.attrib["Max"]) + 1)
         ]
         assert covered == list(range(256)), node.attrib
     mode = root.find(f"{QLC}Mode")

@@ -16,7 +16,8 @@ run = CliRunner().invoke
 
 
 def content(name: str, data: bytes) -> bytes:
-    """The content to compare; a TouchOSC layout is unpacked, because zlib versions compress differently."""
+    """The content to compare; a TouchOSC layout is unpacked, because zlib versions compress
+    differently."""
     return zlib.decompress(data) if name.endswith(".tosc") else data
 
 
@@ -33,7 +34,9 @@ def test_the_committed_file_is_fresh(name: str) -> None:
 
 
 def test_there_are_no_other_files_among_the_generated_ones() -> None:
-    generated = {file.relative_to(ROOT).as_posix() for file in (ROOT / "osc_schema/generated").iterdir()}
+    generated = {
+        file.relative_to(ROOT).as_posix() for file in (ROOT / "osc_schema/generated").iterdir()
+    }
     assert generated == {name for name in FILES if name.startswith("osc_schema/generated/")}
 
 
@@ -48,7 +51,9 @@ def test_the_commands_print_the_content_of_the_files(tmp_path) -> None:
         assert run(app, [verb]).stdout.encode() == fresh(f"osc_schema/generated/{name}")
     new = tmp_path / "new"
     assert run(app, ["touchosc", str(new / "a.tosc")]).exit_code == 0
-    assert content("a.tosc", (new / "a.tosc").read_bytes()) == fresh("osc_schema/generated/multiverse.tosc")
+    assert content("a.tosc", (new / "a.tosc").read_bytes()) == fresh(
+        "osc_schema/generated/multiverse.tosc"
+    )
     assert run(app, ["write", "--folder", str(new)]).exit_code == 0
     for name in FILES:
         assert content(name, (new / name).read_bytes()) == fresh(name)
@@ -57,16 +62,25 @@ def test_the_commands_print_the_content_of_the_files(tmp_path) -> None:
 def test_surfaces_can_be_made_for_an_engine_on_another_machine(tmp_path) -> None:
     there = ["--host", "10.0.0.7", "--port", "9100", "--listen-port", "9200"]
     patch = run(app, ["pd", *there]).stdout
-    assert "connect 10.0.0.7 9100;" in patch and "netreceive -u -b 9200;" in patch and "1 9200;" in patch
+    assert (
+        "connect 10.0.0.7 9100;" in patch
+        and "netreceive -u -b 9200;" in patch
+        and "1 9200;" in patch
+    )
     patch = run(app, ["max", *there]).stdout
-    assert all(text in patch for text in ("udpsend 10.0.0.7 9100", "udpreceive 9200", "/engine/notify 1 9200"))
+    assert all(
+        text in patch
+        for text in ("udpsend 10.0.0.7 9100", "udpreceive 9200", "/engine/notify 1 9200")
+    )
     session = json.loads(run(app, ["osc-layout", *there]).stdout)
     assert 'send("10.0.0.7:9100", "/engine/notify"' in session["content"]["onCreate"]
     assert "9200" in session["content"]["onCreate"]
     for wrong in ("a;b", "two words", "", "$1"):
         assert isinstance(run(app, ["pd", "--host", wrong]).exception, UsageError)
     (tmp_path / "file").touch()
-    assert isinstance(run(app, ["pd", str(tmp_path / "file" / "below.pd")]).exception, MultiverseError)
+    assert isinstance(
+        run(app, ["pd", str(tmp_path / "file" / "below.pd")]).exception, MultiverseError
+    )
 
 
 def test_the_list_command_takes_patterns_and_lists_commands_with_their_arguments() -> None:
@@ -77,10 +91,17 @@ def test_the_list_command_takes_patterns_and_lists_commands_with_their_arguments
     (entry,) = json.loads(run(app, ["list", "--json", "/mirror/mode"]).stdout)
     assert entry["menu"] == ["off", "x", "y", "xy", "kaleidoscope"]
     (line,) = run(app, ["list", "--commands", "/engine/notify"]).stdout.splitlines()
-    assert line.startswith("/engine/notify  on:i [port:i] [part:s]  1: subscribes the sender's host")
+    assert line.startswith(
+        "/engine/notify  on:i [port:i] [part:s]  1: subscribes the sender's host"
+    )
     entries = json.loads(run(app, ["list", "--commands", "--json", "/engine/*"]).stdout)
     notify = next(entry for entry in entries if entry["address"] == "/engine/notify")
     assert notify["arguments"][1] == {"name": "port", "type": "i", "is_optional": True}
     assert notify["description"] and "/done /engine/notify" in notify["replies"]
-    for wrong in (["/layr/1/angle"], ["/layer/["], ["--commands", "/engine/width"], ["--commands", "/engine/["]):
+    for wrong in (
+        ["/layr/1/angle"],
+        ["/layer/["],
+        ["--commands", "/engine/width"],
+        ["--commands", "/engine/["],
+    ):
         assert isinstance(run(app, ["list", *wrong]).exception, UsageError)

@@ -25,8 +25,14 @@ def matched(pattern: str) -> list[str]:
         ("/layer/*/angle", [f"/layer/{n}/angle" for n in (1, 2, 3, 4)]),
         ("/layer/[1-3]/angle", [f"/layer/{n}/angle" for n in (1, 2, 3)]),
         ("/layer/[!1-3]/intensity", ["/layer/4/intensity", "/layer/5/intensity"]),
-        ("/layer/[24]/{curve,phase}", [f"/layer/{n}/{what}" for n in (2, 4) for what in ("curve", "phase")]),
-        ("//curve", [f"/layer/{n}/curve" for n in (1, 2, 3, 4)] + [f"/mod/{n}/curve" for n in range(1, 13)]),
+        (
+            "/layer/[24]/{curve,phase}",
+            [f"/layer/{n}/{what}" for n in (2, 4) for what in ("curve", "phase")],
+        ),
+        (
+            "//curve",
+            [f"/layer/{n}/curve" for n in (1, 2, 3, 4)] + [f"/mod/{n}/curve" for n in range(1, 13)],
+        ),
         ("/*", ["/mode"]),
         ("/{,mirror,mirror}/mode", ["/mirror/mode"]),
         ("/mirror/[s-]egments", ["/mirror/segments"]),
@@ -61,7 +67,8 @@ def test_a_malformed_pattern_is_rejected_in_one_line(pattern: str) -> None:
 
 
 def lines_run(pattern: str) -> int:
-    """The number of lines of `patterns` that one match executes: its cost, independent of the machine."""
+    """The number of lines of `patterns` that one match executes: its cost, independent of the
+    machine."""
     count = 0
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
@@ -81,16 +88,20 @@ def lines_run(pattern: str) -> int:
     return count
 
 
-@pytest.mark.parametrize("piece", ["*a", "*", "?*", "[a-z]*", "{a,b}*", "[ -~]", "//*", "{aaaa,aaab,aaac}"])
+@pytest.mark.parametrize(
+    "piece", ["*a", "*", "?*", "[a-z]*", "{a,b}*", "[ -~]", "//*", "{aaaa,aaab,aaac}"]
+)
 def test_a_hostile_pattern_costs_in_proportion_to_its_length(piece: str) -> None:
-    """A backtracking matcher takes exponential time on `/*a*a*a*a*b`; here each further one costs the same."""
+    """A backtracking matcher takes exponential time on `/*a*a*a*a*b`; here each further one costs
+    the same."""
     few, more, many = (lines_run("/x" + piece * count + "b") for count in (3, 6, 12))
     assert many - more == 2 * (more - few)
     assert many < 12 * 250
 
 
 def as_regex(pattern: str) -> str:
-    """Convert an OSC pattern to a regular expression: a backtracking reference, in exponential time."""
+    """Convert an OSC pattern to a regular expression: a backtracking reference, in exponential
+    time."""
     found = ""
     for element in re.findall(r"//|\[[^]]*\]|\{[^}]*\}|.", pattern):
         match element[0]:
@@ -110,11 +121,17 @@ def as_regex(pattern: str) -> str:
 LEVEL = st.text("abc", min_size=1, max_size=4)
 ADDRESS = st.lists(LEVEL, min_size=1, max_size=3).map(lambda levels: "/" + "/".join(levels))
 ELEMENT = st.one_of(
-    st.sampled_from(["*", "?", "a", "b", "c", "[ab]", "[!a]", "[a-b]", "[!b-c]", "[c-]", "{a,bc}", "{,ab}"]),
-    st.lists(st.text("abc", max_size=2), min_size=1, max_size=3).map(lambda names: f"{{{','.join(names)}}}"),
+    st.sampled_from(
+        ["*", "?", "a", "b", "c", "[ab]", "[!a]", "[a-b]", "[!b-c]", "[c-]", "{a,bc}", "{,ab}"]
+    ),
+    st.lists(st.text("abc", max_size=2), min_size=1, max_size=3).map(
+        lambda names: f"{{{','.join(names)}}}"
+    ),
 )
 PATTERN = st.lists(
-    st.tuples(st.sampled_from(["/", "/", "//"]), st.lists(ELEMENT, min_size=1, max_size=5).map("".join)),
+    st.tuples(
+        st.sampled_from(["/", "/", "//"]), st.lists(ELEMENT, min_size=1, max_size=5).map("".join)
+    ),
     min_size=1,
     max_size=3,
 ).map(lambda levels: "".join(slash + level for slash, level in levels))
@@ -122,7 +139,9 @@ PATTERN = st.lists(
 
 @settings(max_examples=600 if IS_SOAK else 60)
 @given(addresses=st.lists(ADDRESS, min_size=1, max_size=8, unique=True), pattern=PATTERN)
-def test_every_pattern_matches_what_a_plain_search_finds(addresses: list[str], pattern: str) -> None:
+def test_every_pattern_matches_what_a_plain_search_finds(
+    addresses: list[str], pattern: str
+) -> None:
     expected = tuple(address for address in addresses if re.fullmatch(as_regex(pattern), address))
     assert PatternIndex(addresses).match(pattern) == expected
 

@@ -1,4 +1,5 @@
-"""The conversion between values and positions: known answers, round trips, and the page's own copy in JavaScript."""
+"""The conversion between values and positions: known answers, round trips, and the page's own copy
+in JavaScript."""
 
 import json
 import shutil
@@ -14,7 +15,11 @@ from osc_schema.scale import Scale, scale_of
 
 NUMBERS_JS = Path(__file__).parents[2] / "engine/web/page/numbers.js"
 POSITIONS = [step / 16 for step in range(17)]
-FADERS = [param for param in osc_schema.PARAMS if param.type in (ParamType.FLOAT, ParamType.STOPS, ParamType.INT)]
+FADERS = [
+    param
+    for param in osc_schema.PARAMS
+    if param.type in (ParamType.FLOAT, ParamType.STOPS, ParamType.INT)
+]
 OCTAVES = Scale(1.0, 16.0, is_exponential=True)
 ANGLE = Scale(-180.0, 180.0, wraps=True)
 
@@ -36,7 +41,12 @@ def test_a_position_and_its_value(scale: Scale, position: float, value: float) -
 
 
 def test_an_angle_wraps_and_takes_the_short_way() -> None:
-    assert [ANGLE.wrapped(angle) for angle in (190.0, -190.0, 540.0, 90.0)] == [-170.0, 170.0, -180.0, 90.0]
+    assert [ANGLE.wrapped(angle) for angle in (190.0, -190.0, 540.0, 90.0)] == [
+        -170.0,
+        170.0,
+        -180.0,
+        90.0,
+    ]
     assert [ANGLE.shortest(way) for way in (350.0, -350.0, 170.0)] == [-10.0, 10.0, 170.0]
     assert Scale(0.0, 4.0).wrapped(9.0) == 9.0
     assert Scale(0.0, 4.0).shortest(3.0) == 3.0
@@ -50,16 +60,21 @@ def test_every_fader_comes_back_to_its_position() -> None:
         assert back == pytest.approx(POSITIONS, abs=1e-12), param.address
 
 
-def test_the_page_converts_as_the_engine_does(tmp_path: Path, require: Callable[[object, str], None]) -> None:
+def test_the_page_converts_as_the_engine_does(
+    tmp_path: Path, require: Callable[[object, str], None]
+) -> None:
     node = shutil.which("node")
     require(node, "Node")
-    shutil.copy(NUMBERS_JS, tmp_path / "numbers.mjs")  # as a module, whatever node's version guesses
+    shutil.copy(
+        NUMBERS_JS, tmp_path / "numbers.mjs"
+    )  # as a module, whatever node's version guesses
     (tmp_path / "ask.mjs").write_text(
         'import {positionOf, valueAt} from "./numbers.mjs"\n'
         'import {readFileSync} from "node:fs"\n'
         "const asked = JSON.parse(readFileSync(0))\n"
         "const answer = ({param, positions, values}) =>\n"
-        "  [positions.map((at) => valueAt(param, at)), values.map((value) => positionOf(param, value))]\n"
+        "  [positions.map((at) => valueAt(param, at)), values.map((value) => positionOf(param, "
+        "value))]\n"
         "console.log(JSON.stringify(asked.map(answer)))\n",
         encoding="utf-8",
     )

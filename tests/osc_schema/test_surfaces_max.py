@@ -1,4 +1,5 @@
-"""The Max patch: messages follow its boxes and cords as in Max (docs.cycling74.com/reference/NAME)."""
+"""The Max patch: messages follow its boxes and cords as in Max
+(docs.cycling74.com/reference/NAME)."""
 
 import json
 import math
@@ -17,7 +18,8 @@ from osc_schema.generate import max_patch
 from osc_schema.generate.pages import BARE, pages
 
 MAX_OBJECTS_A_MESSAGE = 26
-"""Limit of the objects that one message of the engine passes. With a `route` at each control there were 536."""
+"""Limit of the objects that one message of the engine passes. With a `route` at each control there
+were 536."""
 KINDS = {
     ParamType.FLOAT: "live.dial",
     ParamType.STOPS: "live.dial",
@@ -56,7 +58,8 @@ class Box:
 
 
 class Player:
-    """A simulation of Max with the patch open. Cords from one outlet are served from right to left."""
+    """A simulation of Max with the patch open. Cords from one outlet are served from right to
+    left."""
 
     def __init__(self, patch: str) -> None:
         self.boxes: list[Box] = []
@@ -68,7 +71,9 @@ class Player:
         self.sources: dict[Box, list[Box]] = defaultdict(list)
         self.receivers: dict[Message, list[Box]] = defaultdict(list)
         for box in self.boxes:
-            self.ends[" ".join(map(str, box.arguments)) if box.kind == "prepend" else box.text].append(box)
+            self.ends[
+                " ".join(map(str, box.arguments)) if box.kind == "prepend" else box.text
+            ].append(box)
             if box.kind == "r":
                 self.receivers[box.arguments].append(box)
             for cords in box.cords.values():
@@ -81,13 +86,22 @@ class Player:
     def read(self, patcher: dict[str, Any]) -> list[Box]:
         boxes = {entry["box"]["id"]: Box(entry["box"]) for entry in patcher["boxes"]}
         self.boxes += boxes.values()
-        inlets = {key: self.read(box.raw["patcher"]) for key, box in boxes.items() if box.kind == "p"}
+        inlets = {
+            key: self.read(box.raw["patcher"]) for key, box in boxes.items() if box.kind == "p"
+        }
         for line in patcher["lines"]:
-            (source, outlet), (target, inlet) = line["patchline"]["source"], line["patchline"]["destination"]
-            assert outlet < boxes[source].raw["numoutlets"] and inlet < boxes[target].raw["numinlets"]
+            (source, outlet), (target, inlet) = (
+                line["patchline"]["source"],
+                line["patchline"]["destination"],
+            )
+            assert (
+                outlet < boxes[source].raw["numoutlets"] and inlet < boxes[target].raw["numinlets"]
+            )
             into = inlets[target][inlet] if target in inlets else boxes[target]
             boxes[source].cords[outlet].append((into, inlet))
-            boxes[source].cords[outlet].sort(key=lambda cord: cord[0].raw["patching_rect"][:2], reverse=True)
+            boxes[source].cords[outlet].sort(
+                key=lambda cord: cord[0].raw["patching_rect"][:2], reverse=True
+            )
         return [box for box in boxes.values() if box.kind == "inlet"]
 
     def hear(self, *message: Any) -> int:
@@ -134,7 +148,9 @@ class Player:
             case "route":
                 self.out(box, len(box.arguments), message)
             case "prepend":
-                self.out(box, 0, (*box.arguments, *message))  # of a bang too: the stored message, then the word "bang"
+                self.out(
+                    box, 0, (*box.arguments, *message)
+                )  # of a bang too: the stored message, then the word "bang"
             case "t":
                 for outlet in reversed(range(len(box.arguments))):
                     self.out(box, outlet, {"b": ("bang",), "l": message}[box.arguments[outlet]])
@@ -159,7 +175,9 @@ class Player:
         self.changed.add(box)
         first, rest = message[0], message[1:]
         if first == "setsymbol":
-            box.displayed = [item for item in box.raw["items"] if item != ","].index(" ".join(map(str, rest)))
+            box.displayed = [item for item in box.raw["items"] if item != ","].index(
+                " ".join(map(str, rest))
+            )
         elif first == "set":
             box.displayed = rest[0] if rest else ""
         else:
@@ -185,7 +203,12 @@ def opened(patch: str) -> Player:
 
 def displayed_params() -> list[Param]:
     """All controls on the pages: every parameter, and the commands used in a show."""
-    return [control.param for page in pages(osc_schema.AREAS) for panel in page.panels for control in panel.controls]
+    return [
+        control.param
+        for page in pages(osc_schema.AREAS)
+        for panel in page.panels
+        for control in panel.controls
+    ]
 
 
 def sent_and_displayed(param: Param) -> tuple[Any, Any]:
@@ -218,7 +241,11 @@ def test_every_control_is_the_box_of_its_type_with_its_range_and_default(opened:
                 middle = param.low + (param.high - param.low) * 0.5 ** value["parameter_exponent"]
                 assert middle == pytest.approx(math.sqrt(param.low * param.high), rel=1e-3)
         elif param.type is ParamType.INT:
-            assert (box.raw["minimum"], box.raw["maximum"], preset) == (param.low, param.high, [("set", param.default)])
+            assert (box.raw["minimum"], box.raw["maximum"], preset) == (
+                param.low,
+                param.high,
+                [("set", param.default)],
+            )
         elif param.type is ParamType.MENU:
             assert [item for item in box.raw["items"] if item != ","] == list(param.menu)
             assert preset == [atoms(f"setsymbol {param.default}")]
@@ -230,14 +257,21 @@ def test_py2max_finds_no_error_and_no_overlap_in_the_max_patch(patch: str, tmp_p
     file = tmp_path / "multiverse.maxpat"
     file.write_text(patch, encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "py2max", "validate", str(file)], capture_output=True, text=True, timeout=120
+        [sys.executable, "-m", "py2max", "validate", str(file)],
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     findings = [line for line in done.stdout.splitlines() if "WARNING" in line]
-    assert all("W-OFFCANVAS" in line for line in findings)  # the wiring lies below the window on purpose
+    assert all(
+        "W-OFFCANVAS" in line for line in findings
+    )  # the wiring lies below the window on purpose
 
 
-def test_a_value_from_the_engine_is_shown_by_its_own_box_only_and_not_sent_back(player: Player) -> None:
+def test_a_value_from_the_engine_is_shown_by_its_own_box_only_and_not_sent_back(
+    player: Player,
+) -> None:
     controls = {player.control(param.address) for param in displayed_params()}
     for param in displayed_params():
         box, (sent, displayed) = player.control(param.address), sent_and_displayed(param)
@@ -248,9 +282,13 @@ def test_a_value_from_the_engine_is_shown_by_its_own_box_only_and_not_sent_back(
     assert player.sent == []
 
 
-def test_every_control_sends_its_own_address_and_a_value_that_the_engine_accepts(player: Player) -> None:
+def test_every_control_sends_its_own_address_and_a_value_that_the_engine_accepts(
+    player: Player,
+) -> None:
     first = next(param for param in displayed_params() if param.type is ParamType.FLOAT)
-    assert player.move(player.control(first.address), first.high) == []  # Max's dials output their values when loaded
+    assert (
+        player.move(player.control(first.address), first.high) == []
+    )  # Max's dials output their values when loaded
     player.pass_delay(0)
     assert player.sent == [("/engine/notify", 1, 9001)]
     for param in displayed_params():
@@ -265,7 +303,9 @@ def test_every_control_sends_its_own_address_and_a_value_that_the_engine_accepts
     assert player.move(player.control("/sd/prompt"), "") == [("/sd/prompt", "")]
 
 
-def test_the_light_is_on_while_the_engine_answers_and_the_subscription_is_retried(player: Player) -> None:
+def test_the_light_is_on_while_the_engine_answers_and_the_subscription_is_retried(
+    player: Player,
+) -> None:
     (light,) = (box for box in player.boxes if box.raw.get("hint") == "On while the engine answers")
     player.hear("/engine/heartbeat", 1)
     assert light.displayed == 1 and player.sent == []
@@ -280,7 +320,8 @@ def test_the_light_is_on_while_the_engine_answers_and_the_subscription_is_retrie
 def test_the_picture_uses_the_receiver_of_the_system_or_says_what_to_install(
     opened: Player, package: str, receiver: str
 ) -> None:
-    """Named as on GitHub: Syphon/Jitter, max.jit.gl.syphonclient.m; leadedge/Spout2, max.jit.gl.spoutreceiver.c."""
+    """Named as on GitHub: Syphon/Jitter, max.jit.gl.syphonclient.m; leadedge/Spout2,
+    max.jit.gl.spoutreceiver.c."""
     texts = [box.text for box in opened.boxes]
     assert sum(f"{receiver}, script connect" in text for text in texts) == 1
     assert sum(f"set {package} is missing. Install it" in text for text in texts) == 1

@@ -1,4 +1,5 @@
-"""The TouchOSC layout, read back as the app does, and its scripts run in Lua 5.1, the app's language."""
+"""The TouchOSC layout, read back as the app does, and its scripts run in Lua 5.1, the app's
+language."""
 
 import importlib
 import importlib.util
@@ -20,7 +21,8 @@ from osc_schema.generate.pages import pages
 from tests.osc_schema.test_surfaces import ADDRESSES
 
 NUMBERS = (ParamType.FLOAT, ParamType.STOPS, ParamType.INT)
-# The parts of the app that the scripts use: a control, the labels beside it, and the messages it sends.
+# The parts of the app that the scripts use: a control, the labels beside it, and the messages it
+# sends.
 APP = """
 sent = {}
 function sendOSC(address, value) table.insert(sent, {address, value}) end
@@ -41,16 +43,24 @@ def properties(node: ElementTree.Element) -> dict[str, Any]:
     for entry in node.findall("properties/property"):
         value = entry.find("value")
         assert value is not None
-        found[entry.findtext("key") or ""] = {part.tag: float(part.text or 0) for part in value} or value.text or ""
+        found[entry.findtext("key") or ""] = (
+            {part.tag: float(part.text or 0) for part in value} or value.text or ""
+        )
     return found
 
 
 def value(node: ElementTree.Element, key: str) -> str:
-    (found,) = (entry.findtext("default") for entry in node.findall("values/value") if entry.findtext("key") == key)
+    (found,) = (
+        entry.findtext("default")
+        for entry in node.findall("values/value")
+        if entry.findtext("key") == key
+    )
     return found or ""
 
 
-def test_touchosc_has_every_parameter_once_on_the_page_of_its_area(layout: ElementTree.Element) -> None:
+def test_touchosc_has_every_parameter_once_on_the_page_of_its_area(
+    layout: ElementTree.Element,
+) -> None:
     assert (layout.tag, layout.get("version")) == ("lexml", "3")
     (pager,) = layout.findall("node/children/node")
     assert pager.get("type") == "PAGER"
@@ -68,8 +78,14 @@ def test_touchosc_has_every_parameter_once_on_the_page_of_its_area(layout: Eleme
             assert frame["y"] >= 0 and frame["y"] + frame["h"] <= look["frame"]["h"] + 1
             assert min(frame["w"], frame["h"]) > 15
     assert found == ADDRESSES + Counter(["/engine/notify"])
-    more = ("Stable Diffusion 2", "Stable Diffusion 3", "Outputs 2")  # what one page has no room for
-    assert [title for title in titles if title not in more] == [page.title for page in pages(osc_schema.AREAS)]
+    more = (
+        "Stable Diffusion 2",
+        "Stable Diffusion 3",
+        "Outputs 2",
+    )  # what one page has no room for
+    assert [title for title in titles if title not in more] == [
+        page.title for page in pages(osc_schema.AREAS)
+    ]
     nodes = list(layout.iter("node"))
     assert len({node.get("ID") for node in nodes}) == len(nodes)
 
@@ -85,27 +101,45 @@ def test_touchosc_maps_its_controls_to_the_ranges(layout: ElementTree.Element) -
         look = properties(node)
         osc = node.find("messages/osc")
         assert osc is not None and param.description in look["tag"]
-        low, high = (float(osc.findtext(f"arguments/partial/{end}") or 0) for end in ("scaleMin", "scaleMax"))
+        low, high = (
+            float(osc.findtext(f"arguments/partial/{end}") or 0) for end in ("scaleMin", "scaleMax")
+        )
         if param.type in NUMBERS:
             assert node.get("type") == "FADER"
             position = float(value(node, "x"))
             if param.scale == "exponential":
-                low, ratio = (float(text) for text in re.findall(r"local low, ratio = (\S+), (\S+)", look["script"])[0])
+                low, ratio = (
+                    float(text)
+                    for text in re.findall(r"local low, ratio = (\S+), (\S+)", look["script"])[0]
+                )
                 assert (low, low * ratio) == pytest.approx((param.low, param.high))
                 assert low * ratio**position == pytest.approx(param.default, rel=1e-3)
-                assert (osc.findtext("send"), osc.findtext("receive")) == ("0", "1")  # the script sends
+                assert (osc.findtext("send"), osc.findtext("receive")) == (
+                    "0",
+                    "1",
+                )  # the script sends
             else:
                 assert (low, high) == (param.low, param.high)
-                assert low + position * (high - low) == pytest.approx(param.default, abs=1e-5 * (high - low))
+                assert low + position * (high - low) == pytest.approx(
+                    param.default, abs=1e-5 * (high - low)
+                )
         elif param.type is ParamType.BOOL:
-            assert (node.get("type"), value(node, "x")) == ("BUTTON", str(int(param.default is True)))
+            assert (node.get("type"), value(node, "x")) == (
+                "BUTTON",
+                str(int(param.default is True)),
+            )
         elif param.type is ParamType.MENU:
-            assert json.loads(re.findall(r"local items = \{(.*)\}", look["script"])[0].join("[]")) == list(param.menu)
+            assert json.loads(
+                re.findall(r"local items = \{(.*)\}", look["script"])[0].join("[]")
+            ) == list(param.menu)
             if node.get("type") == "RADIO":
                 assert int(look["steps"]) == len(param.menu)
                 assert param.menu[int(value(node, "x"))] == param.default
         elif param.type is ParamType.TRIGGER:
-            assert osc.findtext("triggers/trigger/condition") == "RISE" and osc.findtext("receive") == "0"
+            assert (
+                osc.findtext("triggers/trigger/condition") == "RISE"
+                and osc.findtext("receive") == "0"
+            )
         else:
             assert (node.get("type"), value(node, "text")) == ("LABEL", param.default)
 
@@ -120,9 +154,13 @@ class Script:
 
     def hear(self, param: Param, value: object) -> tuple[float, str]:
         """(the control's x, the text beside it) after a value from the engine."""
-        assert self._lua.globals().hear(param.address, value) is True, "else the app would set x itself"
+        assert self._lua.globals().hear(param.address, value) is True, (
+            "else the app would set x itself"
+        )
         control = self._lua.globals().self
-        return control["values"]["x"], control["parent"]["children"][f"{param.address} value"]["values"]["text"]
+        return control["values"]["x"], control["parent"]["children"][f"{param.address} value"][
+            "values"
+        ]["text"]
 
     def move(self, x: float) -> None:
         self._lua.globals().move(x)
@@ -150,10 +188,14 @@ def test_the_scripts_send_touches_and_show_values_from_the_engine(
             assert script.sent == []
             script.move(0.5)
             ((address, value),) = script.sent
-            assert address == param.address and value == pytest.approx(math.sqrt(param.low * param.high))
+            assert address == param.address and value == pytest.approx(
+                math.sqrt(param.low * param.high)
+            )
             played["fader"] += 1
         elif node.get("type") == "RADIO":
-            assert [script.hear(param, item)[0] for item in param.menu] == list(range(len(param.menu)))
+            assert [script.hear(param, item)[0] for item in param.menu] == list(
+                range(len(param.menu))
+            )
             assert script.sent == []
             script.move(1)
             assert script.sent == [(param.address, param.menu[1])]

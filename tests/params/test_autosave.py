@@ -15,7 +15,9 @@ from osc_schema import PARAMS
 def test_values_come_back_with_resume(tmp_path: Path, wait_for, store: ParamStore) -> None:
     autosave = Autosave(tmp_path, store, interval_s=0.01)
     autosave.start()
-    store.set_many([("/layer/1/angle", 30), ("/audio/1/gain_db", -6), ("/master/blackout", 1)], by="desk")
+    store.set_many(
+        [("/layer/1/angle", 30), ("/audio/1/gain_db", -6), ("/master/blackout", 1)], by="desk"
+    )
     wait_for(autosave.path.exists, "the autosave")
     loaded = Autosave(tmp_path, ParamStore()).load()
     autosave.close()
@@ -26,12 +28,17 @@ def test_values_come_back_with_resume(tmp_path: Path, wait_for, store: ParamStor
     assert "/master/blackout" not in values and "/engine/width" not in values
 
 
-def test_later_changes_are_saved_too_and_the_last_ones_at_the_end(tmp_path: Path, wait_for, store: ParamStore) -> None:
+def test_later_changes_are_saved_too_and_the_last_ones_at_the_end(
+    tmp_path: Path, wait_for, store: ParamStore
+) -> None:
     autosave = Autosave(tmp_path, store, interval_s=0.01)
     autosave.start()
     for angle in (10.0, 20.0):
         store.set("/layer/1/angle", angle)
-        wait_for(lambda angle=angle: autosave.load().by_address().get("/layer/1/angle") == angle, "the angle")
+        wait_for(
+            lambda angle=angle: autosave.load().by_address().get("/layer/1/angle") == angle,
+            "the angle",
+        )
     autosave.close()
     late = Autosave(tmp_path, store)
     late.start()
@@ -40,14 +47,18 @@ def test_later_changes_are_saved_too_and_the_last_ones_at_the_end(tmp_path: Path
     assert late.load().by_address()["/layer/1/angle"] == 77.0
 
 
-@pytest.mark.only_on("linux", "darwin", reason="Windows' folders hold no pipes, which stand for a hung disk")
+@pytest.mark.only_on(
+    "linux", "darwin", reason="Windows' folders hold no pipes, which stand for a hung disk"
+)
 def test_a_hung_disk_does_not_delay_the_end(
     tmp_path: Path, reports, monkeypatch: pytest.MonkeyPatch, store: ParamStore
 ) -> None:
     monkeypatch.setattr(disk_store, "MAX_S", 0.05)
     saving = Autosave(tmp_path, store, report=reports)
     saving.start()
-    (thread,) = [thread for thread in threading.enumerate() if thread.name == f"disk {tmp_path.name}"]
+    (thread,) = [
+        thread for thread in threading.enumerate() if thread.name == f"disk {tmp_path.name}"
+    ]
     unfinished = unfinished_path(tmp_path / ".autosave.toml", thread.ident or 0)
     os.mkfifo(unfinished)  # opened for writing it waits for a reader
     store.set("/layer/1/angle", 5)
@@ -66,10 +77,15 @@ def test_a_missing_or_corrupt_autosave_is_reported_in_one_line(tmp_path: Path) -
     loaded = autosave.load()
     (problem,) = loaded.problems
     assert loaded.values == []
-    assert problem.startswith(f"nothing resumed: {autosave.path}: is not valid TOML") and "\n" not in problem
+    assert (
+        problem.startswith(f"nothing resumed: {autosave.path}: is not valid TOML")
+        and "\n" not in problem
+    )
 
 
-def test_a_full_or_missing_disk_is_reported_and_retried(tmp_path: Path, reports, store: ParamStore) -> None:
+def test_a_full_or_missing_disk_is_reported_and_retried(
+    tmp_path: Path, reports, store: ParamStore
+) -> None:
     folder = tmp_path / "state"
     folder.write_text("a file where the folder should be")
     autosave = Autosave(folder, store, report=reports)

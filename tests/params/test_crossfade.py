@@ -26,7 +26,9 @@ def store() -> ParamStore:
 
 
 class Fade(Crossfade):
-    def start(self, values: Iterable[tuple[str, Value]], *args: Any, **options: Any) -> list[Rejected]:  # type: ignore[override]
+    def start(
+        self, values: Iterable[tuple[str, Value]], *args: Any, **options: Any
+    ) -> list[Rejected]:  # type: ignore[override]
         return super().start(entries_of(values), *args, **options)
 
 
@@ -44,7 +46,14 @@ def ends() -> list[str]:
 def test_floats_glide_evenly_on_their_own_scale_and_everything_else_changes_at_the_start(
     store: ParamStore, fade: Fade, ends: list[str]
 ) -> None:
-    values = [(ANGLE, -170.0), (BRIGHTNESS, 3.0), (WINDOW, 1000.0), (BLEND, 2.0), (MUTE, True), ("/mirror/mode", "xy")]
+    values = [
+        (ANGLE, -170.0),
+        (BRIGHTNESS, 3.0),
+        (WINDOW, 1000.0),
+        (BLEND, 2.0),
+        (MUTE, True),
+        ("/mirror/mode", "xy"),
+    ]
     assert fade.start(values, FadeTime(4.0), by="preset x", ended=ends.append) == []
     assert (store.get(MUTE), store.get("/mirror/mode"), store.get(BRIGHTNESS)) == (True, "xy", 1.0)
     seen = {}
@@ -52,20 +61,33 @@ def test_floats_glide_evenly_on_their_own_scale_and_everything_else_changes_at_t
         fade.step(now_s)
         seen[now_s - 100] = [store.get(address) for address in (ANGLE, BRIGHTNESS, WINDOW, BLEND)]
     assert seen[0] == pytest.approx([170.0, 1.0, 10.0, 0.0])
-    assert seen[1] == pytest.approx([175.0, 1.5, 10 * 100**0.25, 0.5]), "the short way round, in the logarithm"
-    assert seen[2] == pytest.approx([-180.0, 2.0, 100.0, 1.0]) or seen[2] == pytest.approx([180.0, 2.0, 100.0, 1.0])
+    assert seen[1] == pytest.approx([175.0, 1.5, 10 * 100**0.25, 0.5]), (
+        "the short way round, in the logarithm"
+    )
+    assert seen[2] == pytest.approx([-180.0, 2.0, 100.0, 1.0]) or seen[2] == pytest.approx(
+        [180.0, 2.0, 100.0, 1.0]
+    )
     assert seen[3] == pytest.approx([-175.0, 2.5, 10 * 100**0.75, 1.5])
     assert ends == []
     fade.step(104.0)
-    assert [store.get(address) for address in (ANGLE, BRIGHTNESS, WINDOW, BLEND)] == [-170.0, 3.0, 1000.0, 2.0]
+    assert [store.get(address) for address in (ANGLE, BRIGHTNESS, WINDOW, BLEND)] == [
+        -170.0,
+        3.0,
+        1000.0,
+        2.0,
+    ]
     assert ends == [""]
     version = store.version
     fade.step(105.0)
     assert store.version == version
 
 
-def test_a_moved_fader_leaves_a_fade_and_others_arrive(store: ParamStore, fade: Fade, ends: list[str]) -> None:
-    fade.start([(BRIGHTNESS, 3.0), (WINDOW, 1000.0)], FadeTime(2.0), by="preset x", ended=ends.append)
+def test_a_moved_fader_leaves_a_fade_and_others_arrive(
+    store: ParamStore, fade: Fade, ends: list[str]
+) -> None:
+    fade.start(
+        [(BRIGHTNESS, 3.0), (WINDOW, 1000.0)], FadeTime(2.0), by="preset x", ended=ends.append
+    )
     fade.step(0.0)
     fade.step(1.0)
     store.set(BRIGHTNESS, 0.5, by="udp hand")
@@ -76,24 +98,41 @@ def test_a_moved_fader_leaves_a_fade_and_others_arrive(store: ParamStore, fade: 
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1.0])
-def test_another_load_takes_over_from_there(store: ParamStore, fade: Fade, ends: list[str], seconds: float) -> None:
+def test_another_load_takes_over_from_there(
+    store: ParamStore, fade: Fade, ends: list[str], seconds: float
+) -> None:
     fade.start([(BRIGHTNESS, 3.0)], FadeTime(2.0), by="preset x", ended=ends.append)
     fade.step(0.0)
     fade.step(1.0)
-    fade.start([(BRIGHTNESS, 0.0)], FadeTime(seconds), by="preset y", ended=lambda reason: ends.append(f"y {reason}"))
+    fade.start(
+        [(BRIGHTNESS, 0.0)],
+        FadeTime(seconds),
+        by="preset y",
+        ended=lambda reason: ends.append(f"y {reason}"),
+    )
     assert ends == (["preset y", "y "] if seconds == 0.0 else ["preset y"])
     for now_s in (1.5, 2.0, 2.5):
         fade.step(now_s)
     assert store.get(BRIGHTNESS) == 0.0 and ends == ["preset y", "y "]
 
 
-def test_panic_ends_every_fade_also_of_what_it_does_not_reset(store: ParamStore, fade: Fade, ends: list[str]) -> None:
-    fade.start([(BRIGHTNESS, 3.0), ("/sd/prompt_mix", 1.0)], FadeTime(2.0), by="preset x", ended=ends.append)
+def test_panic_ends_every_fade_also_of_what_it_does_not_reset(
+    store: ParamStore, fade: Fade, ends: list[str]
+) -> None:
+    fade.start(
+        [(BRIGHTNESS, 3.0), ("/sd/prompt_mix", 1.0)],
+        FadeTime(2.0),
+        by="preset x",
+        ended=ends.append,
+    )
     fade.step(0.0)
     fade.step(1.0)
     store.set("/master/panic", 1)
     fade.step(1.5)
-    assert store.get(BRIGHTNESS) == osc_schema.lookup(BRIGHTNESS).default and store.get("/sd/prompt_mix") == 0.5
+    assert (
+        store.get(BRIGHTNESS) == osc_schema.lookup(BRIGHTNESS).default
+        and store.get("/sd/prompt_mix") == 0.5
+    )
     assert ends == ["/master/panic"]
 
 
@@ -109,19 +148,29 @@ def test_unusable_values_are_left_out_and_returned(store: ParamStore, fade: Fade
     assert (store.get(BRIGHTNESS), store.get(WINDOW)) == (1.0, 100.0)
 
 
-def test_a_picture_fade_sets_the_look_at_once_and_others_glide(store: ParamStore, fade: Fade, ends: list[str]) -> None:
+def test_a_picture_fade_sets_the_look_at_once_and_others_glide(
+    store: ParamStore, fade: Fade, ends: list[str]
+) -> None:
     values = [(BRIGHTNESS, 3.0), (MUTE, True), ("/sd/prompt_mix", 1.0)]
-    assert fade.start(values, FadeTime(4.0), by="preset x", ended=ends.append, is_picture=True) == []
+    assert (
+        fade.start(values, FadeTime(4.0), by="preset x", ended=ends.append, is_picture=True) == []
+    )
     for now_s, mix in ((10.0, 0.0), (11.0, 0.25), (13.0, 0.75)):
         fade.step(now_s)
         snapshot, picture = fade.snapshot()
-        assert (snapshot[BRIGHTNESS], snapshot[MUTE], snapshot["/sd/prompt_mix"]) == (3.0, True, mix)
+        assert (snapshot[BRIGHTNESS], snapshot[MUTE], snapshot["/sd/prompt_mix"]) == (
+            3.0,
+            True,
+            mix,
+        )
         assert (picture.before[BRIGHTNESS], picture.before[MUTE], picture.mix) == (1.0, False, mix)
     store.set(BRIGHTNESS, 0.5, by="udp hand")
     store.set("/sd/prompt_mix", 0.1, by="udp hand")
     fade.step(13.5)
     snapshot, picture = fade.snapshot()
-    assert (snapshot[BRIGHTNESS], snapshot["/sd/prompt_mix"]) == (0.5, 0.1), "a fader changes the new look"
+    assert (snapshot[BRIGHTNESS], snapshot["/sd/prompt_mix"]) == (0.5, 0.1), (
+        "a fader changes the new look"
+    )
     assert picture.mix == 0.875 and ends == []
     fade.step(14.0)
     assert fade.snapshot()[1] is None and ends == [""]
@@ -130,11 +179,15 @@ def test_a_picture_fade_sets_the_look_at_once_and_others_glide(store: ParamStore
 def test_a_load_during_a_fade_fades_from_the_current_look_and_one_without_a_time_ends_it(
     store: ParamStore, fade: Fade, ends: list[str]
 ) -> None:
-    fade.start([(BRIGHTNESS, 3.0)], FadeTime(4.0), by="preset x", ended=ends.append, is_picture=True)
+    fade.start(
+        [(BRIGHTNESS, 3.0)], FadeTime(4.0), by="preset x", ended=ends.append, is_picture=True
+    )
     fade.step(0.0)
     first = fade.snapshot()[1]
     fade.step(1.0)
-    fade.start([(BRIGHTNESS, 2.0)], FadeTime(4.0), by="preset y", ended=ends.append, is_picture=True)
+    fade.start(
+        [(BRIGHTNESS, 2.0)], FadeTime(4.0), by="preset y", ended=ends.append, is_picture=True
+    )
     fade.step(2.0)
     second = fade.snapshot()[1]
     assert (second.before[BRIGHTNESS], second.revealed, second.mix) == (3.0, 0.25, 0.0)
@@ -144,7 +197,9 @@ def test_a_load_during_a_fade_fades_from_the_current_look_and_one_without_a_time
     assert fade.snapshot()[1] is None and ends == ["preset y", "preset z"]
 
 
-def test_no_frame_has_the_old_look_with_the_cut_to_the_new_one(store: ParamStore, fade: Fade) -> None:
+def test_no_frame_has_the_old_look_with_the_cut_to_the_new_one(
+    store: ParamStore, fade: Fade
+) -> None:
     before, _ = fade.snapshot()
     fade.start(
         [(BRIGHTNESS, 3.0)], FadeTime(0.0), by="preset x", is_picture=True
@@ -154,14 +209,19 @@ def test_no_frame_has_the_old_look_with_the_cut_to_the_new_one(store: ParamStore
     assert (after[BRIGHTNESS], fade.cuts) == (3.0, 1)
 
 
-def test_no_frame_has_the_values_of_a_picture_fade_without_the_fade(store: ParamStore, fade: Fade) -> None:
+def test_no_frame_has_the_values_of_a_picture_fade_without_the_fade(
+    store: ParamStore, fade: Fade
+) -> None:
     """Commands and frames in two threads: a frame without the fade would show the new look only."""
     is_over = threading.Event()
 
     def load() -> None:
         for n in range(300):
             fade.start(
-                [(BRIGHTNESS, 2.0 + n / 1000), (MUTE, n % 2 == 0)], FadeTime(1e6), by="preset x", is_picture=True
+                [(BRIGHTNESS, 2.0 + n / 1000), (MUTE, n % 2 == 0)],
+                FadeTime(1e6),
+                by="preset x",
+                is_picture=True,
             )
         is_over.set()
 
@@ -177,7 +237,9 @@ def test_no_frame_has_the_values_of_a_picture_fade_without_the_fade(store: Param
     assert torn == []
 
 
-def test_a_running_picture_fade_reports_its_progress_in_seconds_beats_or_by_hand(store: ParamStore) -> None:
+def test_a_running_picture_fade_reports_its_progress_in_seconds_beats_or_by_hand(
+    store: ParamStore,
+) -> None:
     pulse, hand_at = Pulse(beat=8.0), 0.5
     fade = Fade(store, lambda: pulse)
     seen: list[FadeProgress | None] = []
@@ -221,18 +283,24 @@ def test_a_frame_sets_all_values_of_a_fade_at_once_and_a_value_set_before_it_doe
     before = store.version
     fade.step(1.0)
     changes, _ = store.changes_since(before)
-    own = {(change.by, change.version) for change in changes if change.address in (ANGLE, BRIGHTNESS)}
+    own = {
+        (change.by, change.version) for change in changes if change.address in (ANGLE, BRIGHTNESS)
+    }
     assert len(changes) == 3 and len(own) == 1 and own.pop()[0] == "fade"
     store.set_many([(ANGLE, 0.5), (BRIGHTNESS, 0.5)], by="udp hand")
     fade.step(1.5)
-    assert ends == ["udp hand"] and (store.get(ANGLE), store.get(BRIGHTNESS)) == (0.5, 0.5), "nothing of it is left"
+    assert ends == ["udp hand"] and (store.get(ANGLE), store.get(BRIGHTNESS)) == (0.5, 0.5), (
+        "nothing of it is left"
+    )
 
 
 def test_two_loads_between_two_frames_fade_from_what_was_on_screen_and_panic_ends_that_in_the_same_frame(
     store: ParamStore, fade: Fade, ends: list[str]
 ) -> None:
     fade.start([(BRIGHTNESS, 3.0)], FadeTime(4.0), by="preset x", is_picture=True)
-    fade.start([(BRIGHTNESS, 2.0)], FadeTime(4.0), by="preset y", ended=ends.append, is_picture=True)
+    fade.start(
+        [(BRIGHTNESS, 2.0)], FadeTime(4.0), by="preset y", ended=ends.append, is_picture=True
+    )
     fade.step(0.0)
     snapshot, picture = fade.snapshot()
     assert (snapshot[BRIGHTNESS], picture.before[BRIGHTNESS], picture.revealed) == (2.0, 1.0, 1.0)

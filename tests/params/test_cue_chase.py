@@ -40,7 +40,11 @@ def test_each_cue_starts_once_at_any_speed_and_of_two_in_one_picture_the_last() 
         assert ChaseRig().run(0.0, 40.0, speed) == [1, 2, 5], speed
     rig = ChaseRig()
     chase = rig.chase
-    cues = (TimedCue(number=1, at_s=1.0), TimedCue(number=2, at_s=1.0), TimedCue(number=3, at_s=1.01))
+    cues = (
+        TimedCue(number=1, at_s=1.0),
+        TimedCue(number=2, at_s=1.0),
+        TimedCue(number=3, at_s=1.01),
+    )
     assert chase.step(0.99, 1.0, cues, 0) is None
     assert chase.step(1.005, 1.0, cues, 0) == DueCue(number=2, passed_s=0.0)
     assert chase.step(1.02, 1.0, cues, 2) == DueCue(number=3, passed_s=0.0)

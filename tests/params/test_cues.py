@@ -34,7 +34,9 @@ def test_go_and_back_skip_gaps_in_the_numbers() -> None:
             wrong()
 
 
-def test_numbers_stay_when_a_cue_is_deleted_and_one_inserted_moves_up_those_before_the_first_gap() -> None:
+def test_numbers_stay_when_a_cue_is_deleted_and_one_inserted_moves_up_those_before_the_first_gap() -> (
+    None
+):
     some = cues(1, 2, 3)
     assert presets(some.without(some.at(2))) == {1: "p1", 3: "p3"}
     assert presets(some) == {1: "p1", 2: "p2", 3: "p3"}
@@ -109,8 +111,10 @@ def test_invalid_entries_are_reported_and_the_rest_is_read(tmp_path: Path) -> No
         "entry 2: has no number (left out)",
         "entry 3: number 1 occurs twice (left out)",
         "entry 4: 'fades': unknown key of a cue "
-        "(known: number, preset, fade_s, follow_s, fade, follow, glide, timecode, keep_layer5, note) (left out)",
-        "entry 5: fade 1e+09 is not a time of 0..3600 s, nor one in beats or bars, such as 4b or 2bars (left out)",
+        "(known: number, preset, fade_s, follow_s, fade, follow, glide, timecode, keep_layer5, "
+        "note) (left out)",
+        "entry 5: fade 1e+09 is not a time of 0..3600 s, nor one in beats or bars, such as 4b or "
+        "2bars (left out)",
     ]
 
 

@@ -31,7 +31,9 @@ def course_at(time: FadeTime, *pulses: Pulse) -> list[float]:
 def test_a_time_in_beats_ends_on_the_beat_however_the_tempo_moves() -> None:
     beats = (7.1, 8.0, 8.5, 10.9, 11.0, 12.0)
     fractions = course_at(FadeTime(4.0, "b"), *(Pulse(beat=beat) for beat in beats))
-    assert fractions == pytest.approx([0.0, 0.9 / 3.9, 1.4 / 3.9, 3.8 / 3.9, 1.0, 1.0]), "from 7.1 to 11"
+    assert fractions == pytest.approx([0.0, 0.9 / 3.9, 1.4 / 3.9, 3.8 / 3.9, 1.0, 1.0]), (
+        "from 7.1 to 11"
+    )
     waltz = (Pulse(beat=beat, beats_a_bar=3) for beat in (0.0, 1.5, 3.0))
     assert course_at(FadeTime(1.0, "bars"), *waltz) == [0.0, 0.5, 1.0]
     assert course_at(FadeTime(0.5, "b"), Pulse(beat=0.2), Pulse(beat=0.7)) == [0.0, 1.0]
@@ -39,8 +41,16 @@ def test_a_time_in_beats_ends_on_the_beat_however_the_tempo_moves() -> None:
 
 def test_a_new_count_does_not_disturb_it_and_a_tap_back_does_not_turn_it_back() -> None:
     restarted = Pulse(beat=0.0, jumped=-10.0)
-    assert course_at(FadeTime(4.0, "b"), Pulse(beat=8.0), Pulse(beat=9.0), restarted) == [0.0, 0.25, 0.5]
-    assert course_at(FadeTime(4.0, "b"), Pulse(beat=0.0), Pulse(beat=2.0), Pulse(beat=1.8)) == [0.0, 0.5, 0.5]
+    assert course_at(FadeTime(4.0, "b"), Pulse(beat=8.0), Pulse(beat=9.0), restarted) == [
+        0.0,
+        0.25,
+        0.5,
+    ]
+    assert course_at(FadeTime(4.0, "b"), Pulse(beat=0.0), Pulse(beat=2.0), Pulse(beat=1.8)) == [
+        0.0,
+        0.5,
+        0.5,
+    ]
 
 
 def test_the_remaining_time_in_bars_is_known_before_it_has_begun() -> None:
@@ -51,7 +61,11 @@ def test_the_remaining_time_in_bars_is_known_before_it_has_begun() -> None:
     assert course.left_s() == 6.0
     seconds = FadeTimer(FadeTime(4.0), lambda: pulse)
     fractions = [seconds.fraction(100.0 + frame / 30.0) for frame in range(121)]
-    assert fractions[45] == pytest.approx(0.375) and fractions[119] < 1.0 == fractions[120] and seconds.left_s() == 0.0
+    assert (
+        fractions[45] == pytest.approx(0.375)
+        and fractions[119] < 1.0 == fractions[120]
+        and seconds.left_s() == 0.0
+    )
     beats = FadeTimer(FadeTime(2.0, "bars"), lambda: pulse)
     beats.fraction(0.0)
     pulse = Pulse(beat=2.0, bpm=120.0, beats_a_bar=3)

@@ -15,7 +15,13 @@ from engine.params.macros import Macros
 from osc_schema import Rejected, Value
 from tests.control.commands.show_rig import BRIGHTNESS, CueRig
 
-HAND, PHONE, ANGLE, MUTE, FADE = "ws 10.0.0.1:1", "udp 10.0.0.2:2", "/layer/1/angle", "/layer/1/mute", "/master/fade"
+HAND, PHONE, ANGLE, MUTE, FADE = (
+    "ws 10.0.0.1:1",
+    "udp 10.0.0.2:2",
+    "/layer/1/angle",
+    "/layer/1/mute",
+    "/master/fade",
+)
 CROSSFADER = "/preset/crossfader"
 
 
@@ -24,7 +30,9 @@ class UndoRig(CueRig):
 
     def __init__(self, folder: Path, reports: Any) -> None:
         super().__init__(folder, reports)
-        UndoControl(self.context, presets=self.presets, crossfade=self.crossfade).add_commands(self.commands)
+        UndoControl(self.context, presets=self.presets, crossfade=self.crossfade).add_commands(
+            self.commands
+        )
 
     def move(self, address: str, *values: Value, by: str = HAND, every_s: float = 0.05) -> None:
         for value in values:
@@ -44,7 +52,8 @@ class UndoRig(CueRig):
             self.say(address)
 
     def stream(self, seconds: float, address: str = "") -> None:
-        """Let the sender of HAND stream on an angle 10 times a second; it moves another address meanwhile."""
+        """Let the sender of HAND stream on an angle 10 times a second; it moves another address
+        meanwhile."""
         for number in range(round(seconds * 10)):
             self.angle = number % 80 / 2 + 0.25
             self.move(ANGLE, self.angle, every_s=0.1)
@@ -93,7 +102,9 @@ def test_a_gesture_lasts_as_long_as_the_control_is_held(rig: UndoRig) -> None:
     assert (rig.store.get(BRIGHTNESS), rig.store.get(ANGLE)) == (1.5, 1.0)
     rig.undo()
     assert rig.store.get(ANGLE) == 0.0
-    rig.move(BRIGHTNESS, 1.0, 2.0, every_s=2.0)  # a controller says no release: two moves, seconds apart
+    rig.move(
+        BRIGHTNESS, 1.0, 2.0, every_s=2.0
+    )  # a controller says no release: two moves, seconds apart
     rig.undo()
     assert rig.store.get(BRIGHTNESS) == 1.0
 
@@ -136,7 +147,8 @@ def test_after_a_cue_or_the_autopilot_the_look_before_is_not_undone(rig: UndoRig
 
 
 def test_a_look_that_a_hand_has_brought_is_undone_to_the_look_that_was(rig: UndoRig) -> None:
-    """Also what the new preset does not set is as it was, and the steps in the look before count again."""
+    """Also what the new preset does not set is as it was, and the steps in the look before count
+    again."""
     rig.done("/preset/load", "low")
     rig.move(BRIGHTNESS, 1.25)
     rig.done("/preset/load", "high")
@@ -146,7 +158,11 @@ def test_a_look_that_a_hand_has_brought_is_undone_to_the_look_that_was(rig: Undo
     assert [rig.store.get(each) for each in (BRIGHTNESS, ANGLE, MUTE)] == [1.25, 0.0, False]
     assert rig.undo() == BRIGHTNESS and rig.store.get(BRIGHTNESS) == 1.0
     assert [rig.done("/redo")[0] for _ in range(3)] == [BRIGHTNESS, "preset high", ANGLE]
-    assert (rig.store.get(BRIGHTNESS), rig.store.get(ANGLE), rig.presets.current.name) == (3.0, 45.0, "high")
+    assert (rig.store.get(BRIGHTNESS), rig.store.get(ANGLE), rig.presets.current.name) == (
+        3.0,
+        45.0,
+        "high",
+    )
 
 
 def test_a_fade_by_hand_is_one_step_between_two_looks_that_were_on_air(rig: UndoRig) -> None:
@@ -190,7 +206,9 @@ def test_a_flash_leaves_the_steps_of_its_look_and_none_of_its_own(rig: UndoRig) 
     rig.done("/preset/flash", "high", 1)
     rig.done("/preset/load", "mid")
     rig.undo()
-    assert (rig.store.get(BRIGHTNESS), rig.presets.current.name) == (1.0, "low"), "the look before the flash"
+    assert (rig.store.get(BRIGHTNESS), rig.presets.current.name) == (1.0, "low"), (
+        "the look before the flash"
+    )
 
 
 def test_a_stream_makes_no_step_and_leaves_those_of_hands_alone(rig: UndoRig) -> None:
@@ -211,7 +229,9 @@ def test_a_stream_makes_no_step_and_leaves_those_of_hands_alone(rig: UndoRig) ->
     assert rig.undo() == ANGLE and rig.store.get(ANGLE) == 3.0, "it has rested: a hand again"
 
 
-def test_a_stream_on_a_macro_makes_no_step_with_what_the_macro_moves(rig: UndoRig, reports: Any) -> None:
+def test_a_stream_on_a_macro_makes_no_step_with_what_the_macro_moves(
+    rig: UndoRig, reports: Any
+) -> None:
     macros = Macros(rig.store, reports)
     rig.store.set("/macro/moves/1", f"{BRIGHTNESS} 0 4", by="configuration")
     rig.frame()
@@ -231,7 +251,11 @@ def test_a_control_that_is_held_is_a_hand_however_long_it_moves(rig: UndoRig) ->
 def test_the_take_fade_quantise_and_the_tempo_are_undone(rig: UndoRig) -> None:
     """Also after a cue: they belong to no look."""
     before = {}
-    for address, value in (("/preset/take_fade", "8"), ("/launch/quantise", "bar"), ("/tempo/bpm", 140.0)):
+    for address, value in (
+        ("/preset/take_fade", "8"),
+        ("/launch/quantise", "bar"),
+        ("/tempo/bpm", 140.0),
+    ):
         before[address] = rig.store.get(address)
         rig.move(address, value, every_s=2.0)
     rig.presets.load("mid", is_by_hand=False)
@@ -241,7 +265,9 @@ def test_the_take_fade_quantise_and_the_tempo_are_undone(rig: UndoRig) -> None:
 
 def test_edits_of_pads_are_undone_and_done_again(rig: UndoRig) -> None:
     queue = LaunchQueue(rig.store, Pulse, rig.notify, rig.presets.values_of)
-    banks = BankControl(rig.context, rig.path.with_name("banks.toml"), presets=rig.presets, queue=queue)
+    banks = BankControl(
+        rig.context, rig.path.with_name("banks.toml"), presets=rig.presets, queue=queue
+    )
     banks.add_commands(rig.commands)
     states = [banks.banks]
     edits = (
@@ -293,7 +319,9 @@ def test_a_macro_is_undone_with_all_that_it_moved(rig: UndoRig, reports: Any) ->
     assert (rig.store.get("/macro/1"), rig.store.get(BRIGHTNESS)) == (start, 0.7)
 
 
-def test_what_a_macro_moves_is_undone_with_the_hand_that_moved_it_last(rig: UndoRig, reports: Any) -> None:
+def test_what_a_macro_moves_is_undone_with_the_hand_that_moved_it_last(
+    rig: UndoRig, reports: Any
+) -> None:
     macros = Macros(rig.store, reports)
     rig.store.set("/macro/moves/2", f"{BRIGHTNESS} 0 4", by="configuration")
     rig.store.set(BRIGHTNESS, 0.7, by="configuration")
@@ -313,7 +341,10 @@ def test_undo_takes_a_transition_back_and_switches_no_strobe(rig: UndoRig) -> No
     for address in ("/master/strobe/enable", "/master/blackout", "/master/freeze"):
         rig.move(address, True, False, every_s=2.0)
     assert rig.undo() == "/preset/blend" and rig.store.get("/preset/blend") == "dissolve"
-    assert not any(rig.store.get(each) for each in ("/master/strobe/enable", "/master/blackout", "/master/freeze"))
+    assert not any(
+        rig.store.get(each)
+        for each in ("/master/strobe/enable", "/master/blackout", "/master/freeze")
+    )
 
 
 def test_senders_that_have_gone_leave_no_open_gesture(rig: UndoRig) -> None:
@@ -322,17 +353,23 @@ def test_senders_that_have_gone_leave_no_open_gesture(rig: UndoRig) -> None:
     assert len(rig.presets.history._open) <= 202, "those of the last second"
 
 
-def test_an_input_of_a_shader_that_has_left_is_skipped_with_one_line(rig: UndoRig, reports: Any) -> None:
+def test_an_input_of_a_shader_that_has_left_is_skipped_with_one_line(
+    rig: UndoRig, reports: Any
+) -> None:
     rig.store.set_many([("/fx/1/file", "Glow"), ("/fx/1/2", 0.5)], by="configuration")
     rig.move("/fx/1/2", 0.75)
     rig.move("/fx/1/file", "Blur", every_s=3.0)
     rig.store.set("/fx/1/2", 0.1, by="fx")  # the new shader's own default
     rig.undo()
-    assert (rig.store.get("/fx/1/file"), rig.store.get("/fx/1/2")) == ("Glow", 0.75), "with its inputs"
+    assert (rig.store.get("/fx/1/file"), rig.store.get("/fx/1/2")) == ("Glow", 0.75), (
+        "with its inputs"
+    )
     rig.store.set("/fx/1/file", "Blur", by="preset X")
     rig.undo()
     assert rig.store.get("/fx/1/2") == 0.75
-    assert [line for _, line in reports.lines] == ["/undo: /fx/1/2: left out, because Glow no longer plays"]
+    assert [line for _, line in reports.lines] == [
+        "/undo: /fx/1/2: left out, because Glow no longer plays"
+    ]
 
 
 def test_a_hundred_steps_are_kept(rig: UndoRig) -> None:

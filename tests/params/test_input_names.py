@@ -12,7 +12,9 @@ from engine.params.store import entries_of
 from engine.render.isf.parse import parse_isf
 
 SPEED = '{"NAME": "speed", "TYPE": "float", "DEFAULT": 0.3}'
-CENTRE = '{"NAME": "centre", "TYPE": "point2D", "MIN": [0, 0], "MAX": [1, 1], "DEFAULT": [0.5, 0.5]}'
+CENTRE = (
+    '{"NAME": "centre", "TYPE": "point2D", "MIN": [0, 0], "MAX": [1, 1], "DEFAULT": [0.5, 0.5]}'
+)
 NEW = '{"NAME": "new", "TYPE": "float", "DEFAULT": 0.7}'
 SAVED = {"/fx/1/file": "Glow", "/fx/1/1": 0.1, "/fx/1/2": 0.2, "/fx/1/3": 0.9, "/fx/1/4": 0.0}
 ENTRIES = entries_of(SAVED.items())
@@ -20,7 +22,10 @@ NAMES = {"/fx/1/1": "speed", "/fx/1/2": "centre x", "/fx/1/3": "centre y"}
 
 
 def inputs(*headers: str) -> tuple[ShaderInput, ...]:
-    file = parse_isf(f'/*{{"INPUTS": [{", ".join(headers)}]}}*/ void main() {{ gl_FragColor = vec4(1.0); }}', path=None)
+    file = parse_isf(
+        f'/*{{"INPUTS": [{", ".join(headers)}]}}*/ void main() {{ gl_FragColor = vec4(1.0); }}',
+        path=None,
+    )
     return inputs_of("1", file.inputs)[0]
 
 
@@ -29,10 +34,14 @@ def views() -> InputViews:
     return InputViews(ParamStore())
 
 
-def test_the_names_of_the_playing_shader_are_saved_and_read_back(views: InputViews, tmp_path: Path) -> None:
+def test_the_names_of_the_playing_shader_are_saved_and_read_back(
+    views: InputViews, tmp_path: Path
+) -> None:
     views.show("1", inputs(SPEED, CENTRE), "Glow")
     folder = PresetFolder(tmp_path)
-    values: dict[str, Any] = {**dict.fromkeys(("/fx/2/file", "/fx/3/file", "/fx/4/file", "/fx/generator/file"), "")}
+    values: dict[str, Any] = {
+        **dict.fromkeys(("/fx/2/file", "/fx/3/file", "/fx/4/file", "/fx/generator/file"), "")
+    }
     values |= SAVED
     path = folder.save("Night", values, views.names_in(values))
     assert '"/fx/1/2" = "centre x"' in path.read_text(encoding="utf-8")
@@ -51,7 +60,9 @@ def test_the_names_count_when_the_file_has_another_order_now(views: InputViews) 
     ]:
         views.show("1", inputs(*headers), "glow")
         arranged = {param.address: value for param, value in views.arrange(ENTRIES, NAMES)}
-        assert tuple(arranged[f"/fx/1/{number}"] for number in (1, 2, 3, 4)) == pytest.approx(positions), headers
+        assert tuple(arranged[f"/fx/1/{number}"] for number in (1, 2, 3, 4)) == pytest.approx(
+            positions
+        ), headers
 
 
 def test_names_of_a_shader_that_has_not_played_are_kept_for_it_once(views: InputViews) -> None:

@@ -39,7 +39,9 @@ def test_a_cycle_in_bars_has_the_beats_of_a_bar(store: ParamStore) -> None:
         assert lfos.level(1, store.snapshot()) == pytest.approx(level)
 
 
-def test_random_levels_hold_a_cycle_are_the_same_in_every_run_and_spread_evenly(store: ParamStore) -> None:
+def test_random_levels_hold_a_cycle_are_the_same_in_every_run_and_spread_evenly(
+    store: ParamStore,
+) -> None:
     first, same, second = course(store, "random", (3.0, 3.9, 4.0))
     assert first == same != second
     assert course(store, "random", (3.5,)) == [first]
@@ -54,7 +56,9 @@ def test_random_levels_hold_a_cycle_are_the_same_in_every_run_and_spread_evenly(
 
 def test_a_free_lfo_does_not_jump_when_its_rate_changes(store: ParamStore) -> None:
     store.set_many([("/lfo/1/shape", "saw"), ("/lfo/1/rate_hz", 0.5)], by="test")
-    store.set_many([("/lfo/2/shape", "saw"), ("/lfo/2/rate_hz", 0.25), ("/lfo/2/phase", 0.0)], by="test")
+    store.set_many(
+        [("/lfo/2/shape", "saw"), ("/lfo/2/rate_hz", 0.25), ("/lfo/2/phase", 0.0)], by="test"
+    )
     store.set("/lfo/2/tempo_sync", "free")
     lfos = Lfos()
     for _ in range(61):  # 61 s: 30.5 cycles
@@ -68,7 +72,9 @@ def test_a_free_lfo_does_not_jump_when_its_rate_changes(store: ParamStore) -> No
 
 def test_a_synced_lfo_follows_the_bar(store: ParamStore) -> None:
     for sync, beats in [("sixteenth", 0.25), ("triplet", 1 / 3), ("bar", 4), ("eight_bars", 32)]:
-        store.set_many([("/lfo/2/shape", "saw"), ("/lfo/2/tempo_sync", sync), ("/lfo/2/phase", 0.0)], by="test")
+        store.set_many(
+            [("/lfo/2/shape", "saw"), ("/lfo/2/tempo_sync", sync), ("/lfo/2/phase", 0.0)], by="test"
+        )
         lfos = Lfos()
         lfos.advance(store.snapshot(), 1.0, 100 * beats + 0.25 * beats)
         assert lfos.level(2, store.snapshot()) == pytest.approx(0.25), sync

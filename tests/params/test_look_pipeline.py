@@ -11,7 +11,12 @@ from engine.params.store import entries_of
 from engine.values import AudioFeatures, ChannelFeatures
 from osc_schema.modulation import ROUTES
 
-BRIGHTNESS, ANGLE, MIRROR, FADE = "/multiverse/brightness", "/layer/1/angle", "/mirror/mode", "/master/fade"
+BRIGHTNESS, ANGLE, MIRROR, FADE = (
+    "/multiverse/brightness",
+    "/layer/1/angle",
+    "/mirror/mode",
+    "/master/fade",
+)
 QUIET = [(f"/mod/{n}/source", "off") for n in ROUTES]
 PERIOD_S = 1 / 30
 SILENCE = AudioFeatures(channels=(ChannelFeatures(),) * 4)
@@ -28,7 +33,9 @@ class Show:
         self.waiting_values = dict[str, object]()
         self.looks = Looks(
             LookPipeline(Slew(), Modulation()),
-            ExpectedLook(lambda frames: self.waiting, lambda: self.prepared, lambda name: self.waiting_values),
+            ExpectedLook(
+                lambda frames: self.waiting, lambda: self.prepared, lambda name: self.waiting_values
+            ),
         )
         self.late = 0
         self.now_s = 0.0
@@ -58,8 +65,13 @@ def test_the_old_look_keeps_its_menus_and_the_new_one_has_its_own_at_once(show: 
     show.frame()
     show.load((MIRROR, "off"), (BRIGHTNESS, 4.0))
     values = show.frame()
-    assert (values[MIRROR], values[BRIGHTNESS]) == ("off", 4.0), "without the 30 ms glide of a fader"
-    assert (show.looks.outgoing.values[MIRROR], show.looks.outgoing.values[BRIGHTNESS]) == ("kaleidoscope", 2.5)
+    assert (values[MIRROR], values[BRIGHTNESS]) == ("off", 4.0), (
+        "without the 30 ms glide of a fader"
+    )
+    assert (show.looks.outgoing.values[MIRROR], show.looks.outgoing.values[BRIGHTNESS]) == (
+        "kaleidoscope",
+        2.5,
+    )
     show.store.set_many([(BRIGHTNESS, 1.0), (FADE, 0.5)], by="udp hand")
     for _ in range(30):
         values = show.frame()
@@ -107,7 +119,9 @@ def test_both_looks_are_drawn_if_they_fit_into_four_fifths_of_a_frame() -> None:
         cost = DrawingCost()
         for _ in range(60):
             cost.add(work_s=(draw_ms + rest_ms) / 1000, draw_s=draw_ms / 1000, looks=1)
-        assert expected in cost.begin(PERIOD_S, 0) and bool(expected) == bool(cost.begin(PERIOD_S, 0))
+        assert expected in cost.begin(PERIOD_S, 0) and bool(expected) == bool(
+            cost.begin(PERIOD_S, 0)
+        )
     assert DrawingCost().begin(PERIOD_S, 0) == "", "nothing is known before the first frame"
     assert cost.usual_look_s == 0.03 and DrawingCost().usual_look_s == 0.0
 
@@ -117,7 +131,10 @@ def test_without_time_for_two_looks_a_still_dissolves_but_never_offline(show: Sh
     show.load((BRIGHTNESS, 4.0))
     show.frame()
     assert show.looks.fade is not None and show.looks.outgoing is None
-    assert show.looks.fade_note == "the old look is frozen (drawing both looks would take 58 of 33 ms per frame)"
+    assert (
+        show.looks.fade_note
+        == "the old look is frozen (drawing both looks would take 58 of 33 ms per frame)"
+    )
     offline = Show()
     offline.looks.cost.add(work_s=9.0, draw_s=9.0, looks=1)
     offline.load((BRIGHTNESS, 4.0))
@@ -134,7 +151,10 @@ def test_late_frames_during_the_fade_freeze_the_old_look(show: Show) -> None:
     assert show.looks.outgoing is not None and show.looks.fade_note == BOTH
     show.late += 1
     show.frame()
-    assert show.looks.outgoing is None and show.looks.fade_note == "the old look is frozen (3 frames were late)"
+    assert (
+        show.looks.outgoing is None
+        and show.looks.fade_note == "the old look is frozen (3 frames were late)"
+    )
     show.frame()
     assert show.looks.outgoing is None
 
@@ -149,23 +169,35 @@ def expect(show: Show, name: str, values: dict[str, object] = TRAIL, *, late: in
     return show.looks.upcoming is not None
 
 
-def test_an_expected_look_comes_with_its_own_values_until_its_beat_or_another_look_is_expected(show: Show) -> None:
+def test_an_expected_look_comes_with_its_own_values_until_its_beat_or_another_look_is_expected(
+    show: Show,
+) -> None:
     assert [expect(show, "Silk") for _ in range(3)] == [False, True, True]
     assert (show.looks.upcoming.values[MIRROR], show.looks.current.values[MIRROR]) == ("xy", "off")
     assert show.looks.upcoming.values[BRIGHTNESS] == 2.5, "what the look does not hold stays"
-    assert [expect(show, "Prism") for _ in range(2)] == [False, True], "a frame without one drops the trail"
+    assert [expect(show, "Prism") for _ in range(2)] == [False, True], (
+        "a frame without one drops the trail"
+    )
     assert not expect(show, "")
 
 
 def test_no_look_comes_without_a_trail_without_time_or_after_a_late_frame(show: Show) -> None:
     assert not any(expect(show, "Poster", {"/feedback/amount": 0.0}) for _ in range(3))
-    assert [expect(show, "Silk", late=late) for late in (3, 3, 4, 4, 4)] == [False, True, False, False, False]
+    assert [expect(show, "Silk", late=late) for late in (3, 3, 4, 4, 4)] == [
+        False,
+        True,
+        False,
+        False,
+        False,
+    ]
     for _ in range(60):
         show.looks.cost.add(work_s=0.020, draw_s=0.018, looks=1)
     assert not any(expect(show, "Mandala") for _ in range(3))
 
 
-def test_a_prepared_look_gets_a_trail_once_and_keeps_it_until_it_or_nothing_is_prepared(show: Show) -> None:
+def test_a_prepared_look_gets_a_trail_once_and_keeps_it_until_it_or_nothing_is_prepared(
+    show: Show,
+) -> None:
     def frames(count: int, prepared: str = "Silk") -> list[tuple[bool, bool]]:
         show.prepared, rendered = prepared, []
         for _ in range(count):
@@ -173,8 +205,14 @@ def test_a_prepared_look_gets_a_trail_once_and_keeps_it_until_it_or_nothing_is_p
             rendered.append((comes, show.looks.expected.keeps_trail))
         return rendered
 
-    assert frames(TRAIL_FRAMES + 3) == [(False, False), *[(True, True)] * TRAIL_FRAMES, *[(False, True)] * 2]
-    assert expect(show, "Silk") and show.looks.expected.keeps_trail, "again before its beat, on the same trail"
+    assert frames(TRAIL_FRAMES + 3) == [
+        (False, False),
+        *[(True, True)] * TRAIL_FRAMES,
+        *[(False, True)] * 2,
+    ]
+    assert expect(show, "Silk") and show.looks.expected.keeps_trail, (
+        "again before its beat, on the same trail"
+    )
     show.load((BRIGHTNESS, 4.0), seconds=0.1)
     assert frames(2) == [(False, True), (False, False)], "another look begins beside it"
     assert frames(20)[-1] == (True, True), "after the fade"

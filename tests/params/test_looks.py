@@ -1,5 +1,5 @@
-"""The built-in looks: moved by the drums, on a ground of their own, about as bright as each other, in few hues, never
-still and never repeating, and equal to their pictures."""
+"""The built-in looks: moved by the drums, on a ground of their own, about as bright as each other,
+in few hues, never still and never repeating, and equal to their pictures."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -41,16 +41,21 @@ from tests.support.needed import needs
 pytestmark = needs("OpenGL")
 
 LOOP_SIZE = 240, 135
-MOTION_SIZE = LOOP_SIZE if IS_SOAK else (128, 72)  # correlations are the same within 0.07, but lines are wider
+MOTION_SIZE = (
+    LOOP_SIZE if IS_SOAK else (128, 72)
+)  # correlations are the same within 0.07, but lines are wider
 STILL_SIZE = 320, 180
 WARM_UP_S, DRUMS_S, SONG_S = 2.0, 6.0 if IS_SOAK else 3.2, 7.0
 SILENCE_S, SILENCE_FPS = 60.0 if IS_SOAK else 6.0, 2
 PICTURE_S = 4.7
-MOMENT_FRAMES = 5  # from one moment of the demo to the next: the pictures between are drawn, but not read
+MOMENT_FRAMES = (
+    5  # from one moment of the demo to the next: the pictures between are drawn, but not read
+)
 LIT = 40  # of 255: anything darker is ground
 LEAST = ("Horizon", "Riso")
 WEAKEST = [*LEAST, *in_long_form(*(name for name in LOOKS if name not in LEAST))]
-"""Those that follow the drums or live in silence the least: what harms all looks is seen there first."""
+"""Those that follow the drums or live in silence the least: what harms all looks is seen there
+first."""
 EXAMPLES = ("Djinn", "Cathedral")  # one of each kind: with a shader and without
 MACROS_OF = [*EXAMPLES, *in_long_form(*(name for name in LOOKS if name not in EXAMPLES))]
 MACRO_SIZE, MACRO_FPS, MACRO_FRAMES = (112, 64), 8, 10
@@ -61,7 +66,8 @@ BUILDING = dict.fromkeys(WORLDS["space"], 26)
 BRIGHT = ("Riso", "Marble")
 """Looks that fill the picture with light; all others have a dark ground."""
 MEANS = {False: (24, 46), True: (95, 190)}
-"""By that, the mean of all pixels, 0..255: within a factor of 2, so that the next one neither blinds nor is black."""
+"""By that, the mean of all pixels, 0..255: within a factor of 2, so that the next one neither
+blinds nor is black."""
 
 
 def test_every_look_plays_the_full_form_of_its_shaders() -> None:
@@ -72,7 +78,11 @@ def test_every_look_plays_the_full_form_of_its_shaders() -> None:
             if not file.is_file():
                 continue
             corners = file.with_suffix(".vs")
-            shader = parse_isf(file.read_text(), path=file, vertex=corners.read_text() if corners.is_file() else None)
+            shader = parse_isf(
+                file.read_text(),
+                path=file,
+                vertex=corners.read_text() if corners.is_file() else None,
+            )
             inputs = inputs_of(slot, shader.inputs)[0]
             for each in inputs:
                 if each.name == QUALITY:
@@ -92,11 +102,24 @@ class Show:
 
 
 def draw(
-    name: str, folder: Path, audio: str, fps: int, seconds: float, size: tuple[int, int] = MOTION_SIZE
+    name: str,
+    folder: Path,
+    audio: str,
+    fps: int,
+    seconds: float,
+    size: tuple[int, int] = MOTION_SIZE,
 ) -> Iterator[PublishedFrame]:
     """The look's frames, as an offline run draws them."""
     width, height = size
-    config = Config(width=width, height=height, fps=fps, audio=audio, offline=True, preset=name, presets=str(folder))
+    config = Config(
+        width=width,
+        height=height,
+        fps=fps,
+        audio=audio,
+        offline=True,
+        preset=name,
+        presets=str(folder),
+    )
     with open_engine(config) as engine:
         yield from engine.frames(count=round(seconds * fps))
 
@@ -108,7 +131,8 @@ def read(frames: Iterator[PublishedFrame]) -> np.ndarray:
 
 @pytest.fixture(scope="module", autouse=True)
 def each_shader_is_tried_once() -> Iterator[None]:
-    """Test each shader once, not in each engine of an offline run: the trial's process takes longer than the frames."""
+    """Test each shader once, not in each engine of an offline run: the trial's process takes longer
+    than the frames."""
     vet, passed = VetProcess.vet, dict[str, VetResult]()
 
     def vet_once(process: VetProcess, text: str, *, ticket: int, **rest: Any) -> VetResult:
@@ -158,12 +182,16 @@ def hue_fractions(pictures: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("name", WEAKEST)
 def test_a_look_moves_with_the_drums(name: str, sounds: dict[str, str], tmp_path: Path) -> None:
-    assert followed(read(draw(name, tmp_path, sounds["drums"], FPS, DRUMS_S)), FPS) > FOLLOWS.get(name, 0.5)
+    assert followed(read(draw(name, tmp_path, sounds["drums"], FPS, DRUMS_S)), FPS) > FOLLOWS.get(
+        name, 0.5
+    )
 
 
 def test_a_look_is_as_bright_as_the_others_and_has_few_hues(show: Show) -> None:
     moments = show.demo.max(axis=3)
-    dark, bright = (np.median(fraction.mean(axis=(1, 2))) for fraction in (moments < LIT, moments > 120))
+    dark, bright = (
+        np.median(fraction.mean(axis=(1, 2))) for fraction in (moments < LIT, moments > 120)
+    )
     if show.name in BRIGHT:
         assert dark < 0.05 and bright > 0.5
     else:
@@ -176,20 +204,39 @@ def test_a_look_is_as_bright_as_the_others_and_has_few_hues(show: Show) -> None:
 
 
 def render_with(name: str, folder: Path, macro: int, position: float) -> np.ndarray:
-    """The look's picture after a second with this macro at this position, (height, width, 3), 0..255."""
+    """The look's picture after a second with this macro at this position, (height, width, 3),
+    0..255."""
     width, height = MACRO_SIZE
     config = Config(
-        width=width, height=height, fps=MACRO_FPS, audio="demo", offline=True, preset=name, presets=str(folder)
+        width=width,
+        height=height,
+        fps=MACRO_FPS,
+        audio="demo",
+        offline=True,
+        preset=name,
+        presets=str(folder),
     )
     with open_engine(config) as engine:
         engine.params.set(f"/macro/{macro}", position, by="test")
-        *_, last = (frame.read_rgba() for frame in engine.frames(count=MACRO_FRAMES + BUILDING.get(name, 0)))
+        *_, last = (
+            frame.read_rgba() for frame in engine.frames(count=MACRO_FRAMES + BUILDING.get(name, 0))
+        )
         return last[..., :3].astype(float)
 
 
 @pytest.mark.parametrize("name", ["Pulsar", *in_long_form("Eclipse")])
-def test_a_cut_to_a_prepared_look_begins_with_the_light_that_it_has_later(name: str, tmp_path: Path) -> None:
-    config = Config(width=128, height=72, fps=30, audio="demo", offline=True, preset="Riso", presets=str(tmp_path))
+def test_a_cut_to_a_prepared_look_begins_with_the_light_that_it_has_later(
+    name: str, tmp_path: Path
+) -> None:
+    config = Config(
+        width=128,
+        height=72,
+        fps=30,
+        audio="demo",
+        offline=True,
+        preset="Riso",
+        presets=str(tmp_path),
+    )
     with open_engine(config) as engine:
         mixer, means = engine.control_hub.preset_control.mixer, []
         mixer.prepare(name)
@@ -220,7 +267,8 @@ def test_each_macro_of_a_look_stands_where_its_values_are() -> None:
 
 
 def blocks(picture: np.ndarray) -> np.ndarray:
-    """Means in 9 x 16 parts of the picture, (9, 16, 3): compression keeps them even for fine patterns."""
+    """Means in 9 x 16 parts of the picture, (9, 16, 3): compression keeps them even for fine
+    patterns."""
     high, wide = picture.shape[0] // 9, picture.shape[1] // 16
     return picture.reshape(9, high, 16, wide, 3).mean(axis=(1, 3))
 
@@ -240,7 +288,10 @@ def test_a_look_lives_in_silence_and_never_stands_still_or_repeats(
 
 
 def test_a_look_is_like_its_still_and_its_loop(show: Show) -> None:
-    for suffix, tolerance in (("jpg", 3), ("webp", 10)):  # the lines of a loop are finer: it is drawn at 480 x 270
+    for suffix, tolerance in (
+        ("jpg", 3),
+        ("webp", 10),
+    ):  # the lines of a loop are finer: it is drawn at 480 x 270
         file = PICTURES / f"{show.name}.{suffix}"
         with Image.open(file) as image:
             first, still = blocks(np.asarray(image.convert("RGB"))), blocks(show.still)
@@ -254,7 +305,9 @@ def test_the_looks_are_spread_over_the_hues() -> None:
     hues_deg = []
     for name in LOOKS:
         with Image.open(PICTURES / f"{name}.jpg") as image:
-            lab = cv2.cvtColor(np.asarray(image.convert("RGB"), np.float32) / 255, cv2.COLOR_RGB2LAB)
+            lab = cv2.cvtColor(
+                np.asarray(image.convert("RGB"), np.float32) / 255, cv2.COLOR_RGB2LAB
+            )
         _, a, b = lab.sum(axis=(0, 1))
         hues_deg.append(np.degrees(np.arctan2(b, a)))
     apart_deg = np.subtract.outer(hues_deg, hues_deg) % 360
@@ -266,7 +319,11 @@ def test_every_built_in_preset_has_a_small_loop_that_moves_without_end() -> None
         file = PICTURES / f"{name}.webp"
         assert file.stat().st_size <= MAX_BYTES, name
         with Image.open(file) as image:
-            assert (image.size, image.n_frames, image.info["loop"]) == (LOOP_SIZE, LOOP_PICTURES, 0), name
+            assert (image.size, image.n_frames, image.info["loop"]) == (
+                LOOP_SIZE,
+                LOOP_PICTURES,
+                0,
+            ), name
             pictures = []
             for index in range(image.n_frames):
                 image.seek(index)
@@ -280,7 +337,11 @@ def test_the_list_of_pictures_is_that_of_the_looks_by_worlds() -> None:
     assert LIST.read_text(encoding="utf-8") == looks_json(), "run `multiverse schema write`"
     for suffix in ("jpg", "webp"):
         assert {path.stem for path in PICTURES.glob(f"*.{suffix}")} == set(FACTORY_NAMES)
-    assert [name for looks in WORLDS.values() for name in looks] == list(LOOKS) == list(FACTORY_NAMES[2:])
+    assert (
+        [name for looks in WORLDS.values() for name in looks]
+        == list(LOOKS)
+        == list(FACTORY_NAMES[2:])
+    )
 
 
 def test_every_value_of_a_look_is_in_range_and_its_routes_have_targets() -> None:

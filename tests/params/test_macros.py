@@ -1,4 +1,5 @@
-"""Macros: one knob moves many parameters by range and curve; presets, fades and panic set them themselves."""
+"""Macros: one knob moves many parameters by range and curve; presets, fades and panic set them
+themselves."""
 
 from typing import Any
 
@@ -53,7 +54,9 @@ def test_a_fader_moved_afterwards_wins_until_the_macro_moves_again(knob: Knob) -
     knob.store.set("/macro/1", 0.0)
     knob.store.set(BLOOM, 0.44, by="phone")
     knob.macros.step(0.0)  # the same frame shows both
-    assert knob.store.get(BLOOM) == pytest.approx(0.44) and knob.store.get(ANGLE) == pytest.approx(90.0)
+    assert knob.store.get(BLOOM) == pytest.approx(0.44) and knob.store.get(ANGLE) == pytest.approx(
+        90.0
+    )
     assert knob.turn(0.5)[0] == pytest.approx(0.6)
 
 
@@ -90,7 +93,14 @@ def test_moves_are_edited_one_by_one(knob: Knob) -> None:
     knob.say("/macro/remove", 1, BLOOM)
     assert knob.store.get("/macro/moves/1") == "/layer/*/angle 0 60 -0.5"
     assert len(moves_of(str(knob.store.get("/macro/moves/1")))) == 4
-    for args in ((9, BLOOM), (1,), (1, BLOOM, 1), (1, BLOOM, "a", "b"), (1, "/layer/1/nothing"), (1, "/master/fade")):
+    for args in (
+        (9, BLOOM),
+        (1,),
+        (1, BLOOM, 1),
+        (1, BLOOM, "a", "b"),
+        (1, "/layer/1/nothing"),
+        (1, "/master/fade"),
+    ):
         with pytest.raises((MultiverseError, Rejected)):
             knob.say("/macro/add", *args)
     wrong = (f"{BLOOM} 0", f"{BLOOM} 0 one", f"{BLOOM} 0 inf", f"{BLOOM} 0 1 2")
@@ -100,7 +110,9 @@ def test_moves_are_edited_one_by_one(knob: Knob) -> None:
 
 
 @pytest.mark.parametrize("every", [4, 90], ids=["seldom", "every two seconds"])
-def test_a_desk_that_fades_a_macro_and_one_of_its_parameters_shows_no_flicker(knob: Knob, every: int) -> None:
+def test_a_desk_that_fades_a_macro_and_one_of_its_parameters_shows_no_flicker(
+    knob: Knob, every: int
+) -> None:
     """The channels step at different rates, so most packets hold the macro alone."""
     values, rate_hz = [], 44.0
     for packet in range(every * 6):
@@ -119,7 +131,9 @@ def test_a_desk_that_fades_a_macro_and_one_of_its_parameters_shows_no_flicker(kn
     assert knob.store.get(BLOOM) == pytest.approx(0.6), "a macro that is moved alone, later"
 
 
-def test_what_a_desk_has_left_for_a_minute_or_another_hand_has_moved_follows_the_macro_again(knob: Knob) -> None:
+def test_what_a_desk_has_left_for_a_minute_or_another_hand_has_moved_follows_the_macro_again(
+    knob: Knob,
+) -> None:
     for now_s, address, value, by, bloom in [
         (0.0, BLOOM, 0.3, "desk", 0.3),
         (60.0, BLOOM, 0.4, "desk", 0.4),
@@ -146,8 +160,12 @@ def test_a_range_of_an_exponential_parameter_may_begin_at_0_and_refused_ranges_a
     assert reports.lines == [("macros/macro/1", "/macro/1: /layer/2/mute: not in this run")]
 
 
-def test_a_breathing_macro_swings_its_parameters_around_where_they_are_and_one_at_its_end_rests(knob: Knob) -> None:
-    knob.store.set_many([("/macro/1", 0.5), ("/macro/2", 0.0), ("/macro/moves/2", "/layer/3/angle")], by="udp")
+def test_a_breathing_macro_swings_its_parameters_around_where_they_are_and_one_at_its_end_rests(
+    knob: Knob,
+) -> None:
+    knob.store.set_many(
+        [("/macro/1", 0.5), ("/macro/2", 0.0), ("/macro/moves/2", "/layer/3/angle")], by="udp"
+    )
     knob.store.set(BLOOM, 0.9, by="desk")  # off the macro's curve
     moved: list[dict[str, float]] = [{} for _ in range(32)]
     for beat in range(32):

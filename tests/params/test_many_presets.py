@@ -1,4 +1,5 @@
-"""Hundreds of presets: no frame takes more steps than with a few, and a save touches the files of its preset alone."""
+"""Hundreds of presets: no frame takes more steps than with a few, and a save touches the files of
+its preset alone."""
 
 import sys
 from collections import Counter
@@ -25,8 +26,9 @@ def filled(folder: Path, count: int) -> Path:
 
 
 def steps_of_frames(folder: Path, count: int, sound: Path) -> tuple[Counter[Any], Counter[str]]:
-    """The lines of our own code by function, and the calls of the disk, in frames of a show with so many presets: one
-    on air, the autopilot on, and on output 2 one by its name in capitals, then one that is missing."""
+    """The lines of our own code by function, and the calls of the disk, in frames of a show with so
+    many presets: one on air, the autopilot on, and on output 2 one by its name in capitals, then
+    one that is missing."""
     lines: Counter[Any] = Counter()
     calls: Counter[str] = Counter()
 
@@ -68,7 +70,9 @@ def test_a_frame_takes_as_many_steps_with_600_presets_as_with_16(tmp_path: Path)
     assert many_calls == few_calls
 
 
-def test_a_save_and_a_deletion_touch_as_many_files_among_600_presets_as_among_16(tmp_path: Path) -> None:
+def test_a_save_and_a_deletion_touch_as_many_files_among_600_presets_as_among_16(
+    tmp_path: Path,
+) -> None:
     values = ParamStore().snapshot()
 
     def calls_of_a_save(folder: Path, count: int) -> Counter[str]:

@@ -40,7 +40,9 @@ class Rig:
         for key, value in settings.items():
             self.store.set(f"/mod/{n}/{key}", value)
 
-    def step(self, features: AudioFeatures, time_s: float = 0.0, beat: float = 0.0) -> Mapping[str, Any]:
+    def step(
+        self, features: AudioFeatures, time_s: float = 0.0, beat: float = 0.0
+    ) -> Mapping[str, Any]:
         return self.modulation.step(self.store.snapshot(), features, time_s=time_s, beat=beat)
 
 
@@ -64,7 +66,14 @@ def test_only_floats_in_presets_can_be_a_target(rig: Rig) -> None:
 
 def test_every_other_float_can_be_a_target_and_stays_within_its_range(rig: Rig) -> None:
     floats = [param for param in osc_schema.PARAMS if modulation.is_target(param)]
-    assert {param.area for param in floats} >= {"multiverse", "colour", "layer", "region", "feedback", "sd"}
+    assert {param.area for param in floats} >= {
+        "multiverse",
+        "colour",
+        "layer",
+        "region",
+        "feedback",
+        "sd",
+    }
     rig.route(source="peak", channel=1)
     for amount in (-1.0, -0.3, 0.3, 1.0):
         rig.route(amount=amount)
@@ -115,13 +124,21 @@ def test_the_curve_bends_the_level_and_the_offset_is_added() -> None:
 
 def test_levels_are_linear_in_decibels_from_48_to_6_below_full_scale() -> None:
     for source in ["rms", "peak", "envelope", "low", "mid", "high"]:
-        for dbfs, level in [(0, 1.0), (-6, 1.0), (-16.5, 0.75), (-27, 0.5), (-48, 0.0), (-80, 0.0), (-math.inf, 0.0)]:
+        for dbfs, level in [
+            (0, 1.0),
+            (-6, 1.0),
+            (-16.5, 0.75),
+            (-27, 0.5),
+            (-48, 0.0),
+            (-80, 0.0),
+            (-math.inf, 0.0),
+        ]:
             rig = Rig()
             rig.store.set(BRIGHTNESS, 0.0)
             rig.route(source=source, channel=1, target=BRIGHTNESS, amount=1.0)
-            assert rig.step(sound(**{source: 10 ** (dbfs / 20)}))[BRIGHTNESS] == pytest.approx(4 * level, abs=1e-9), (
-                source
-            )
+            assert rig.step(sound(**{source: 10 ** (dbfs / 20)}))[BRIGHTNESS] == pytest.approx(
+                4 * level, abs=1e-9
+            ), source
 
 
 def test_a_level_rises_at_once_and_falls_to_a_third_within_its_release() -> None:
@@ -139,7 +156,9 @@ def test_a_level_rises_at_once_and_falls_to_a_third_within_its_release() -> None
 def test_an_onset_between_two_frames_is_a_pulse_that_falls(rig: Rig) -> None:
     rig.store.set(BRIGHTNESS, 0.0)
     rig.route(source="onset", channel=1, target=BRIGHTNESS, amount=1.0, release_ms=100)
-    assert rig.step(sound(onset_count=7), 0.0)[BRIGHTNESS] == 0.0, "onsets before the route do not count"
+    assert rig.step(sound(onset_count=7), 0.0)[BRIGHTNESS] == 0.0, (
+        "onsets before the route do not count"
+    )
     assert rig.step(sound(onset_count=9), 0.1)[BRIGHTNESS] == 4.0
     assert rig.step(sound(onset_count=9), 0.2)[BRIGHTNESS] == pytest.approx(4 / math.e)
     assert rig.step(sound(onset_count=9), 2.0)[BRIGHTNESS] == pytest.approx(0.0, abs=1e-6)
@@ -151,7 +170,9 @@ def test_the_analysis_gets_current_values_with_the_modulation_of_the_last_frame(
     assert rig.modulation.analysis_values(first) is first
     rig.step(sound(peak=1.0))
     rig.store.set(WINDOW, 200.0)
-    assert rig.modulation.analysis_values(rig.store.snapshot())[WINDOW] == pytest.approx(200 / math.sqrt(200))
+    assert rig.modulation.analysis_values(rig.store.snapshot())[WINDOW] == pytest.approx(
+        200 / math.sqrt(200)
+    )
     assert rig.store.snapshot()[WINDOW] == 200.0
 
 
@@ -163,7 +184,9 @@ def test_a_beat_lifts_its_target_at_once_and_lets_it_fall() -> None:
         values = {}
         for frame in range(40):  # from just before beat 4 to just before beat 8
             time_s = frame * 0.1
-            values[round(time_s, 1)] = rig.step(features_with(), time_s=time_s, beat=3.95 + time_s)[BRIGHTNESS]
+            values[round(time_s, 1)] = rig.step(features_with(), time_s=time_s, beat=3.95 + time_s)[
+                BRIGHTNESS
+            ]
         assert [time_s for time_s, value in values.items() if value == 2.0] == lifts, source
         assert values[0.2] == pytest.approx(2.0 / math.e) and values[0.0] == 0.0, source
 
@@ -172,9 +195,15 @@ def test_watched_sources_have_levels_without_a_route_and_cost_nothing_afterwards
     rig.store.set_many([("/lfo/1/shape", "saw"), ("/lfo/1/tempo_sync", "beat")], by="test")
     rig.modulation.watch_sources(2)
     rig.step(features_with(), beat=0.25)
-    values = rig.step(AudioFeatures(channels=(ChannelFeatures(rms=1.0), *SILENCE[1:])), time_s=0.1, beat=1.5)
+    values = rig.step(
+        AudioFeatures(channels=(ChannelFeatures(rms=1.0), *SILENCE[1:])), time_s=0.1, beat=1.5
+    )
     assert rig.modulation.sources.keys() == set(osc_schema.lookup("/mod/1/source").menu) - {"off"}
-    assert (rig.modulation.sources["rms"], rig.modulation.sources["lfo1"], rig.modulation.sources["beat"]) == (
+    assert (
+        rig.modulation.sources["rms"],
+        rig.modulation.sources["lfo1"],
+        rig.modulation.sources["beat"],
+    ) == (
         1,
         0.5,
         1,
@@ -191,7 +220,10 @@ def test_each_octave_of_pitch_is_an_equal_step_and_channel_0_is_the_loudest(rig:
     for pitch_hz, level in [(20, 0.0), (55, 0.0), (110, 0.2), (440, 0.6), (1760, 1.0), (9000, 1.0)]:
         assert rig.step(sound(pitch_hz=pitch_hz))[BRIGHTNESS] == pytest.approx(4 * level), pitch_hz
     rig.step(sound(pitch_hz=20), time_s=99.0)
-    channels = [ChannelFeatures(rms=rms, pitch_hz=hz) for rms, hz in ((0.1, 55), (0.2, 110), (0.4, 220), (0.3, 440))]
+    channels = [
+        ChannelFeatures(rms=rms, pitch_hz=hz)
+        for rms, hz in ((0.1, 55), (0.2, 110), (0.4, 220), (0.3, 440))
+    ]
     for channel, level in ((1, 0.0), (0, 0.4), (4, 0.6)):
         rig.route(channel=channel)
         two_tones = AudioFeatures(channels=tuple(channels))

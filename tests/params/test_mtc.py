@@ -19,7 +19,11 @@ def label_of(reading: TimecodeReading) -> Label:
 
 def readings_of(messages: list[tuple[float, int]]) -> list[TimecodeReading]:
     assembler = MtcAssembler()
-    return [reading for at_s, data in messages if (reading := assembler.quarter_frame(data, at_s)) is not None]
+    return [
+        reading
+        for at_s, data in messages
+        if (reading := assembler.quarter_frame(data, at_s)) is not None
+    ]
 
 
 def test_a_label_is_dated_back_to_the_start_of_its_frame() -> None:
@@ -27,12 +31,18 @@ def test_a_label_is_dated_back_to_the_start_of_its_frame() -> None:
         for speed in [0.6, 1.0, 2.0, -0.6, -1.0, -2.0]:
             readings = readings_of(list(quarter_frames(FIRST, 100, rate=rate, speed=speed)))
             assert len(readings) == 50, rate
-            assert {each.rate for each in readings} == {rate} and {each.is_backward for each in readings} == {speed < 0}
+            assert {each.rate for each in readings} == {rate} and {
+                each.is_backward for each in readings
+            } == {speed < 0}
             begin_s = seconds_of(Label(*FIRST), RATES[rate])
             if speed < 0:
-                begin_s += (98 + 1.75) / FPS[rate]  # the place of the first message: piece 7 of the last label
+                begin_s += (98 + 1.75) / FPS[
+                    rate
+                ]  # the place of the first message: piece 7 of the last label
             for each in readings:
-                assert seconds_of(label_of(each), RATES[rate]) == pytest.approx(begin_s + each.at_s * speed, abs=1e-6)
+                assert seconds_of(label_of(each), RATES[rate]) == pytest.approx(
+                    begin_s + each.at_s * speed, abs=1e-6
+                )
                 assert each.frame_s == pytest.approx(1.0 / FPS[rate] / abs(speed)), rate
 
 
@@ -40,7 +50,10 @@ def test_jitter_is_averaged_and_bytes_that_are_not_a_time_are_left_out() -> None
     rng = random.Random(3)
     messages = [(at_s + rng.uniform(0.0, 0.008), data) for at_s, data in quarter_frames(FIRST, 100)]
     begin_s = seconds_of(Label(*FIRST), RATES["25"])
-    errors = [seconds_of(label_of(each), RATES["25"]) - begin_s - each.at_s for each in readings_of(messages)]
+    errors = [
+        seconds_of(label_of(each), RATES["25"]) - begin_s - each.at_s
+        for each in readings_of(messages)
+    ]
     assert max(errors) - min(errors) < 0.012 and abs(sum(errors) / len(errors) + 0.004) < 0.001
     pieces = [0x0F, 0x1F, 0x2F, 0x3F, 0x4F, 0x5F, 0x6F, 0x7F]
     assert readings_of([(0.01 * n, data) for n, data in enumerate(pieces)]) == []

@@ -1,4 +1,5 @@
-"""Presets in memory: edits take effect at once, changes on the disk are found, and a hung disk blocks nothing."""
+"""Presets in memory: edits take effect at once, changes on the disk are found, and a hung disk
+blocks nothing."""
 
 import os
 import threading
@@ -25,7 +26,9 @@ def cache(folder: PresetFolder) -> PresetCache:
     return PresetCache(folder)
 
 
-def test_a_saved_preset_equals_the_one_read_back(folder: PresetFolder, cache: PresetCache, store: ParamStore) -> None:
+def test_a_saved_preset_equals_the_one_read_back(
+    folder: PresetFolder, cache: PresetCache, store: ParamStore
+) -> None:
     store.set_many([("/layer/1/angle", 1 / 3), ("/multiverse/brightness", 1.1)], by="test")
     change = cache.save("Ko\u0308ln", store.snapshot())
     saved = cache.get("K\u00f6ln")
@@ -35,7 +38,9 @@ def test_a_saved_preset_equals_the_one_read_back(folder: PresetFolder, cache: Pr
     assert cache.get("K\u00f6ln") == saved
 
 
-def test_a_save_in_another_case_replaces_the_preset_at_once(folder: PresetFolder, cache: PresetCache) -> None:
+def test_a_save_in_another_case_replaces_the_preset_at_once(
+    folder: PresetFolder, cache: PresetCache
+) -> None:
     values = ParamStore().snapshot()
     cache.write(cache.save("Night", values))
     change = cache.save("night", {**values, "/mode": "simple"})
@@ -58,7 +63,9 @@ def test_a_failing_save_does_not_undo_a_later_one(folder: PresetFolder, cache: P
     assert not folder.has("night")
 
 
-def test_a_damaged_file_is_reported_and_may_be_repaired(folder: PresetFolder, cache: PresetCache) -> None:
+def test_a_damaged_file_is_reported_and_may_be_repaired(
+    folder: PresetFolder, cache: PresetCache
+) -> None:
     (folder.path / "bad.toml").write_text("[values")
     cache.poll()
     assert cache.has("bad") and cache.find("bad") is None
@@ -69,7 +76,9 @@ def test_a_damaged_file_is_reported_and_may_be_repaired(folder: PresetFolder, ca
     assert cache.poll() == ["bad"] and cache.find("bad") is not None
 
 
-def test_an_unreadable_folder_leaves_the_presets_that_were_read(folder: PresetFolder, cache: PresetCache) -> None:
+def test_an_unreadable_folder_leaves_the_presets_that_were_read(
+    folder: PresetFolder, cache: PresetCache
+) -> None:
     folder.save("night", NIGHT)
     cache.poll()
     folder.path.rename(folder.path.with_name("away"))
@@ -80,7 +89,9 @@ def test_an_unreadable_folder_leaves_the_presets_that_were_read(folder: PresetFo
         cache.get("day")
 
 
-def test_names_are_known_although_a_file_hangs(folder: PresetFolder, cache: PresetCache, wait_for: Any) -> None:
+def test_names_are_known_although_a_file_hangs(
+    folder: PresetFolder, cache: PresetCache, wait_for: Any
+) -> None:
     for name in ("night", "day"):
         folder.save(name, NIGHT)
     with hung(folder.path / "night.toml"):
@@ -96,7 +107,9 @@ def test_names_are_known_although_a_file_hangs(folder: PresetFolder, cache: Pres
     assert cache.get("night").by_address() == cache.get("day").by_address() == {"/mode": "simple"}
 
 
-def test_the_wanted_one_of_many_presets_is_read_first(folder: PresetFolder, cache: PresetCache) -> None:
+def test_the_wanted_one_of_many_presets_is_read_first(
+    folder: PresetFolder, cache: PresetCache
+) -> None:
     folder.path.mkdir(exist_ok=True)
     for number in range(2 * MAX_READ):
         (folder.path / f"{number:03}.toml").write_text("[values]\n'/mode' = 'simple'\n")

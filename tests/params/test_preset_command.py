@@ -14,7 +14,9 @@ from engine.params.looks import WORLDS
 
 @pytest.fixture
 def run(tmp_path: Path):
-    PresetFolder(tmp_path).save("night", {"/mode": "simple", "/layer/1/angle": 45.0, "/layer/1/mute": True})
+    PresetFolder(tmp_path).save(
+        "night", {"/mode": "simple", "/layer/1/angle": 45.0, "/layer/1/mute": True}
+    )
 
     def invoke(*arguments: str):
         return CliRunner().invoke(app, [*arguments, "--presets", str(tmp_path)])
@@ -25,12 +27,20 @@ def run(tmp_path: Path):
 def test_list_names_all_presets(run) -> None:
     lines = run("list").stdout.splitlines()
     assert lines[:2] == ["default  (built in)", "VAV original  (built in)"] and lines[-1] == "night"
-    assert lines[2:-1] == [f"{name}  (built in, {world})" for world, looks in WORLDS.items() for name in looks]
-    assert json.loads(run("list", "--json").stdout)[-1] == {"name": "night", "built_in": False, "world": ""}
+    assert lines[2:-1] == [
+        f"{name}  (built in, {world})" for world, looks in WORLDS.items() for name in looks
+    ]
+    assert json.loads(run("list", "--json").stdout)[-1] == {
+        "name": "night",
+        "built_in": False,
+        "world": "",
+    }
 
 
 def test_show_prints_every_value(run) -> None:
-    assert run("show", "night").stdout == ("/mode           simple\n/layer/1/angle  45\n/layer/1/mute   on\n")
+    assert run("show", "night").stdout == (
+        "/mode           simple\n/layer/1/angle  45\n/layer/1/mute   on\n"
+    )
     printed = json.loads(run("show", "night", "--json").stdout)
     assert printed == {
         "name": "night",
@@ -53,13 +63,25 @@ def test_a_preset_is_exported_and_imported_elsewhere(run, tmp_path: Path) -> Non
 def test_an_existing_preset_is_replaced_only_with_overwrite(run, tmp_path: Path) -> None:
     file = tmp_path / "mail.toml"
     file.write_text("a letter")
-    for command in (("export", "night", "--to", str(file)), ("picture", "night", str(tmp_path / "night.png"))):
+    for command in (
+        ("export", "night", "--to", str(file)),
+        ("picture", "night", str(tmp_path / "night.png")),
+    ):
         (tmp_path / "night.png").write_bytes(b"a photograph")
-        assert str(run(*command).exception) == f"{command[-1]}: exists already; --overwrite replaces it"
-    assert (file.read_text(), (tmp_path / "night.png").read_bytes()) == ("a letter", b"a photograph")
+        assert (
+            str(run(*command).exception)
+            == f"{command[-1]}: exists already; --overwrite replaces it"
+        )
+    assert (file.read_text(), (tmp_path / "night.png").read_bytes()) == (
+        "a letter",
+        b"a photograph",
+    )
     assert run("export", "night", "--to", str(file), "--overwrite").exit_code == 0
     file.write_text(file.read_text(encoding="utf-8").replace("45", "30"), encoding="utf-8")
-    assert str(run("import", str(file)).exception) == "preset 'night': exists already; --overwrite replaces it"
+    assert (
+        str(run("import", str(file)).exception)
+        == "preset 'night': exists already; --overwrite replaces it"
+    )
     assert PresetFolder(tmp_path).load("night").by_address()["/layer/1/angle"] == 45.0
     assert run("import", str(file), "--overwrite").stdout == "night\n"
     assert PresetFolder(tmp_path).load("night").by_address()["/layer/1/angle"] == 30.0
@@ -88,12 +110,17 @@ def test_every_verb_has_a_form_for_scripts(run, tmp_path: Path) -> None:
     assert exported["name"] == "night"
     file = tmp_path / "sent.toml"
     file.write_text(exported["toml"])
-    assert json.loads(run("import", str(file), "--name", "day", "--json").stdout) == {"name": "day", "problems": []}
+    assert json.loads(run("import", str(file), "--name", "day", "--json").stdout) == {
+        "name": "day",
+        "problems": [],
+    }
     assert json.loads(run("delete", "day", "--json").stdout) == {"deleted": "day"}
     assert "day" not in run("list").stdout
 
 
-def test_a_running_engine_gets_the_time_of_the_fade_and_a_script_plain_json(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_running_engine_gets_the_time_of_the_fade_and_a_script_plain_json(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     waited: list[float] = []
 
     def carry_out(address: str, texts: list[str], to: str, *, within_s: float) -> None:

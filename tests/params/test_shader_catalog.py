@@ -22,9 +22,15 @@ OnSaved = Callable[[Path], None]
 def open_catalog(reports: Any, wait_for: WaitFor) -> Iterator[Open]:
     opened: list[ShaderCatalog] = []
 
-    def open_catalog(*folders: Path, on_saved: OnSaved = lambda path: None, waits: bool = True) -> ShaderCatalog:
+    def open_catalog(
+        *folders: Path, on_saved: OnSaved = lambda path: None, waits: bool = True
+    ) -> ShaderCatalog:
         catalog = ShaderCatalog(
-            folders, DiskStore(reports), post=operator.call, on_changed=lambda count: None, on_saved=on_saved
+            folders,
+            DiskStore(reports),
+            post=operator.call,
+            on_changed=lambda count: None,
+            on_saved=on_saved,
         )
         opened.append(catalog)
         catalog.start()
@@ -41,12 +47,18 @@ def names(catalog: ShaderCatalog) -> list[str]:
     return [entry.name for entry in catalog.entries]
 
 
-def test_a_shader_is_found_by_its_name_suffix_or_path_in_any_case(tmp_path: Path, open_catalog: Open) -> None:
+def test_a_shader_is_found_by_its_name_suffix_or_path_in_any_case(
+    tmp_path: Path, open_catalog: Open
+) -> None:
     inner = tmp_path / "Sets" / "Live"
     inner.mkdir(parents=True)
     (inner / "Blue Wave.fs").write_text("")
     catalog = open_catalog(tmp_path)
-    paths = str(inner / "Blue Wave.fs"), (inner / "Blue Wave.fs").as_posix(), os.path.join("sets", "live", "blue wave")
+    paths = (
+        str(inner / "Blue Wave.fs"),
+        (inner / "Blue Wave.fs").as_posix(),
+        os.path.join("sets", "live", "blue wave"),
+    )
     for name in ("Blue Wave", "blue wave", "BLUE WAVE.FS", "Sets/Live/Blue Wave", *paths):
         entry = catalog.find(name)
         assert entry is not None and entry.path == inner / "Blue Wave.fs", name
@@ -60,13 +72,21 @@ def test_no_file_outside_the_folders_can_be_named(tmp_path: Path, open_catalog: 
     folder.mkdir()
     (folder / "own.fs").write_text("")
     catalog = open_catalog(folder)
-    for name in (str(secret), "../secret", "../secret.fs", str(folder / ".." / "secret.fs"), "/etc/passwd"):
+    for name in (
+        str(secret),
+        "../secret",
+        "../secret.fs",
+        str(folder / ".." / "secret.fs"),
+        "/etc/passwd",
+    ):
         assert catalog.find(name) is None
         with pytest.raises(Rejected):
             catalog.check(name)
 
 
-def test_a_file_dropped_in_is_found_and_a_removed_one_gone(tmp_path: Path, open_catalog: Open, wait_for: Any) -> None:
+def test_a_file_dropped_in_is_found_and_a_removed_one_gone(
+    tmp_path: Path, open_catalog: Open, wait_for: Any
+) -> None:
     catalog = open_catalog(tmp_path / "later")
     (tmp_path / "later").mkdir()
     (tmp_path / "later" / "new.fs").write_text("")
@@ -75,8 +95,12 @@ def test_a_file_dropped_in_is_found_and_a_removed_one_gone(tmp_path: Path, open_
     wait_for(lambda: names(catalog) == [], "the file to go")
 
 
-@pytest.mark.only_on("linux", "darwin", reason="Windows lets administrators make links, Wine makes none")
-def test_a_circle_of_links_and_a_folder_without_end_hurt_nobody(tmp_path: Path, open_catalog: Open) -> None:
+@pytest.mark.only_on(
+    "linux", "darwin", reason="Windows lets administrators make links, Wine makes none"
+)
+def test_a_circle_of_links_and_a_folder_without_end_hurt_nobody(
+    tmp_path: Path, open_catalog: Open
+) -> None:
     (tmp_path / "one.fs").write_text("")
     os.symlink(tmp_path, tmp_path / "again")
     os.symlink(tmp_path / "nowhere", tmp_path / "broken.fs")
@@ -92,7 +116,9 @@ def test_a_circle_of_links_and_a_folder_without_end_hurt_nobody(tmp_path: Path, 
     assert "one" in names(catalog) and catalog.find("never") is None
 
 
-def test_a_hanging_folder_hides_no_other(tmp_path: Path, open_catalog: Open, wait_for: Any, monkeypatch: Any) -> None:
+def test_a_hanging_folder_hides_no_other(
+    tmp_path: Path, open_catalog: Open, wait_for: Any, monkeypatch: Any
+) -> None:
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "Plasma.fs").write_text("")
     answer, stat = threading.Event(), os.stat
@@ -111,7 +137,9 @@ def test_a_hanging_folder_hides_no_other(tmp_path: Path, open_catalog: Open, wai
     answer.set()
 
 
-def test_a_saved_file_is_reported_once_if_it_is_watched(tmp_path: Path, open_catalog: Open, wait_for: WaitFor) -> None:
+def test_a_saved_file_is_reported_once_if_it_is_watched(
+    tmp_path: Path, open_catalog: Open, wait_for: WaitFor
+) -> None:
     saved: list[Path] = []
     for name in ("a.fs", "a.vs", "b.fs"):
         (tmp_path / name).write_text("")
@@ -143,7 +171,9 @@ def _count_looks(catalog: ShaderCatalog) -> list[None]:
     return looks
 
 
-def test_a_file_that_is_too_long_or_none_is_refused(tmp_path: Path, open_catalog: Open, wait_for: WaitFor) -> None:
+def test_a_file_that_is_too_long_or_none_is_refused(
+    tmp_path: Path, open_catalog: Open, wait_for: WaitFor
+) -> None:
     (tmp_path / "huge.fs").write_bytes(b" " * (1 << 20) + b" ")
     (tmp_path / "folder.fs").mkdir()
     catalog = open_catalog(tmp_path)

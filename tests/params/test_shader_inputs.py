@@ -9,8 +9,16 @@ from engine.render.isf.isf_file import IsfInput
 from osc_schema import ParamType, Rejected
 
 
-def shape(name: str, kind: str, low: Any = 0.0, high: Any = 1.0, default: Any = 0.0, **more: Any) -> IsfInput:
-    values: dict[str, Any] = {"label": name, "minimum": low, "maximum": high, "default": default, **more}
+def shape(
+    name: str, kind: str, low: Any = 0.0, high: Any = 1.0, default: Any = 0.0, **more: Any
+) -> IsfInput:
+    values: dict[str, Any] = {
+        "label": name,
+        "minimum": low,
+        "maximum": high,
+        "default": default,
+        **more,
+    }
     return IsfInput(name=name, type=kind, **values)  # type: ignore[arg-type]
 
 
@@ -33,10 +41,17 @@ def test_inputs_take_numbers_in_the_order_of_the_file_as_long_as_they_fit() -> N
     inputs, left_out = inputs_of("2", [IMAGE, SPEED, CENTRE, TINT, FLASH])
     numbers = [[alias.removeprefix("/fx/2/") for alias in each.aliases] for each in inputs]
     assert numbers == [["1"], ["2", "3"], ["4", "5", "6", "7"], ["8"]]
-    assert [each.address for each in inputs] == ["/fx/2/speed", "/fx/2/centre", "/fx/2/tint", "/fx/2/flash"]
+    assert [each.address for each in inputs] == [
+        "/fx/2/speed",
+        "/fx/2/centre",
+        "/fx/2/tint",
+        "/fx/2/flash",
+    ]
     assert left_out == ()
     colours = [shape(f"colour{n}", "color", default=(1.0,) * 4) for n in range(3)]
-    inputs, left_out = inputs_of("1", [*colours, CENTRE, shape("late", "color", default=(1.0,) * 4), SPEED])
+    inputs, left_out = inputs_of(
+        "1", [*colours, CENTRE, shape("late", "color", default=(1.0,) * 4), SPEED]
+    )
     assert left_out == ("late",)
     assert inputs[-1].aliases == ("/fx/1/15",)
 
@@ -72,8 +87,17 @@ def test_a_menu_gives_its_value_and_a_number_outside_the_range_is_clipped_with_a
 
 
 def test_names_and_labels_that_are_equal_or_taken_stay_apart() -> None:
-    inputs, _ = inputs_of("1", [shape(name, "float") for name in ("mix", "3", "a b", "a*b", "file_", "file")])
-    assert [each.address[6:] for each in inputs] == ["mix_", "3_", "a_b", "a_b_2", "file_", "file__2"]
+    inputs, _ = inputs_of(
+        "1", [shape(name, "float") for name in ("mix", "3", "a b", "a*b", "file_", "file")]
+    )
+    assert [each.address[6:] for each in inputs] == [
+        "mix_",
+        "3_",
+        "a_b",
+        "a_b_2",
+        "file_",
+        "file__2",
+    ]
     assert [each.name for each in inputs] == ["mix", "3", "a b", "a*b", "file_", "file"]
     view = only(shape("mode", "long", values=(4, 5, 6), labels=("On", "on", "6"), default=4))
     assert view.param is not None and view.param.type is ParamType.MENU

@@ -1,4 +1,5 @@
-"""Gliding values: independent of the frame rate, the short way round, and by equal factors on an exponential scale."""
+"""Gliding values: independent of the frame rate, the short way round, and by equal factors on an
+exponential scale."""
 
 import math
 
@@ -39,7 +40,9 @@ def test_smoothing_covers_63_percent_in_its_time_and_never_leaves_the_range() ->
     assert slew.step(store.snapshot(), 0.0)["/audio/1/decay_ms"] == 10_000
 
 
-def test_30_and_60_frames_a_second_have_the_same_values_at_the_same_times(store: ParamStore) -> None:
+def test_30_and_60_frames_a_second_have_the_same_values_at_the_same_times(
+    store: ParamStore,
+) -> None:
     store.set_many([(param.address, between(param, 0.2)) for param in GLIDING], by="test")
     slow, fast = started(store), started(store)
     store.set_many([(param.address, between(param, 0.9)) for param in GLIDING], by="test")
@@ -50,10 +53,16 @@ def test_30_and_60_frames_a_second_have_the_same_values_at_the_same_times(store:
         at_60 = fast.step(store.snapshot(), 1 / 60)
         for param in GLIDING:
             value = at_30[param.address]
-            assert value == pytest.approx(at_60[param.address], abs=1e-9), f"frame {frame} of {param.address}"
+            assert value == pytest.approx(at_60[param.address], abs=1e-9), (
+                f"frame {frame} of {param.address}"
+            )
             assert param.low <= value <= param.high, param.address
-        is_moving.append([param.address for param in GLIDING if at_30[param.address] != store.get(param.address)])
-    assert is_moving[0] == [param.address for param in GLIDING] and is_moving[-1] == [], "each glides, lands exactly"
+        is_moving.append(
+            [param.address for param in GLIDING if at_30[param.address] != store.get(param.address)]
+        )
+    assert is_moving[0] == [param.address for param in GLIDING] and is_moving[-1] == [], (
+        "each glides, lands exactly"
+    )
 
 
 def test_angles_go_the_short_way_round_and_ratios_by_equal_factors() -> None:
@@ -85,9 +94,15 @@ def test_menus_and_a_smoothing_of_zero_change_at_once_and_a_stopped_clock_moves_
     slew = started(store)
     store.set("/multiverse/brightness", 0)
     slew.step(store.snapshot(), 0.001)
-    store.set_many([("/mirror/mode", "x"), ("/region/enable", 1), ("/mirror/segments", 9)], by="local")
+    store.set_many(
+        [("/mirror/mode", "x"), ("/region/enable", 1), ("/mirror/segments", 9)], by="local"
+    )
     values = slew.step(store.snapshot(), 0.001)
-    assert (values["/mirror/mode"], values["/region/enable"], values["/mirror/segments"]) == ("x", True, 9)
+    assert (values["/mirror/mode"], values["/region/enable"], values["/mirror/segments"]) == (
+        "x",
+        True,
+        9,
+    )
     assert 0.0 < values["/multiverse/brightness"] < 4.0
     store = ParamStore()
     slew = Slew({"/layer/1/curve": 0})
@@ -122,7 +137,10 @@ def test_a_palette_glides_by_the_weights_of_its_items_which_add_up_to_one() -> N
     store, address = ParamStore(), "/colour/palette"
     store.set(address, "aurora")
     slew, part = started(store), 1 - math.exp(-1)
-    for palette, weights in (("sunset", (1 - part, part)), ("ember", ((1 - part) ** 2, part * (1 - part), part))):
+    for palette, weights in (
+        ("sunset", (1 - part, part)),
+        ("ember", ((1 - part) ** 2, part * (1 - part), part)),
+    ):
         store.set(address, palette)
         item = slew.step(store.snapshot(), lookup(address).smoothing_ms / 1000)[address]
         assert item == palette and dict(item.weights) == pytest.approx(

@@ -16,7 +16,11 @@ def test_a_set_value_is_in_the_next_snapshot_and_not_in_the_last(store: ParamSto
     between = store.snapshot()
     store.set("/layer/1/angle", 20)
     after = store.snapshot()
-    assert [snapshot["/layer/1/angle"] for snapshot in (before, between, after)] == [0.0, -170.0, 20.0]
+    assert [snapshot["/layer/1/angle"] for snapshot in (before, between, after)] == [
+        0.0,
+        -170.0,
+        20.0,
+    ]
     assert store.get("/layer/1/angle") == 20.0
     assert [snapshot.version for snapshot in (before, between, after)] == [0, 1, 2]
     after.to_dict()["/mode"] = "simple"
@@ -25,8 +29,16 @@ def test_a_set_value_is_in_the_next_snapshot_and_not_in_the_last(store: ParamSto
     assert after["/mode"] == "multiverse"
 
 
-def test_valid_entries_of_a_group_are_set_together_and_invalid_ones_returned(store: ParamStore) -> None:
-    group = [("/mode", 0), ("/mode", "simple"), ("/nothing", 1), ("/layer/1/curve", "x"), ("/multiverse/brightness", 9)]
+def test_valid_entries_of_a_group_are_set_together_and_invalid_ones_returned(
+    store: ParamStore,
+) -> None:
+    group = [
+        ("/mode", 0),
+        ("/mode", "simple"),
+        ("/nothing", 1),
+        ("/layer/1/curve", "x"),
+        ("/multiverse/brightness", 9),
+    ]
     _, mode, unknown, wrong, clipped = store.set_many(group, by="night")
     assert mode == Change(address="/mode", value="simple", by="night", version=1)
     assert isinstance(unknown, Rejected) and "/nothing: no such parameter" in str(unknown)
@@ -35,7 +47,9 @@ def test_valid_entries_of_a_group_are_set_together_and_invalid_ones_returned(sto
     assert store.version == 1, "one group makes one version"
 
 
-def test_changes_since_a_version_are_the_newest_of_each_address_with_their_source(store: ParamStore) -> None:
+def test_changes_since_a_version_are_the_newest_of_each_address_with_their_source(
+    store: ParamStore,
+) -> None:
     store.set("/mirror/mode", "x", by="desk")
     store.set("/mode", "simple", by="desk")
     seen = store.version
@@ -59,7 +73,11 @@ def test_no_press_of_a_trigger_is_lost_between_two_frames(store: ParamStore) -> 
 
 def test_panic_resets_the_look_in_one_group_and_nothing_else(store: ParamStore) -> None:
     for param in PARAMS:
-        other = {ParamType.BOOL: not param.default, ParamType.MENU: param.high, ParamType.INT: param.high}
+        other = {
+            ParamType.BOOL: not param.default,
+            ParamType.MENU: param.high,
+            ParamType.INT: param.high,
+        }
         if param.type not in (ParamType.TEXT, ParamType.FILE):
             store.set(param.address, other.get(param.type, 0.5 * (param.low + param.high)))
     before, version = store.snapshot(), store.version
@@ -75,7 +93,9 @@ def test_panic_resets_the_look_in_one_group_and_nothing_else(store: ParamStore) 
 def test_panic_reports_the_reset_values_to_its_sender_and_keeps_what_comes_after_it_in_its_group(
     store: ParamStore,
 ) -> None:
-    store.set_many([("/layer/1/curve", 0.75), ("/master/panic", 1), ("/layer/2/curve", 0.25)], by="a desk")
+    store.set_many(
+        [("/layer/1/curve", 0.75), ("/master/panic", 1), ("/layer/2/curve", 0.25)], by="a desk"
+    )
     assert (store.get("/layer/1/curve"), store.get("/layer/2/curve")) == (1.0, 0.25)
     changes, version = store.changes_since(0)
     assert {change.address: change.by for change in changes} == {
@@ -118,9 +138,15 @@ def test_what_was_set_together_is_remembered_and_every_wish_counted(store: Param
     store.remember_groups(["/macro/1"])
     store.count_sets(["/layer/1/mute"])
     store.set_many([("/macro/1", 0.5), ("/layer/1/angle", 0)], by="a")
-    assert store.group_of("/macro/1") == (1, {"/macro/1", "/layer/1/angle"}), "also what had its value"
-    store.apply([(osc_schema.lookup("/macro/1"), 0.6)], by="a", together=["/macro/1", "/layer/1/curve"])
-    assert store.group_of("/macro/1") == (2, {"/macro/1", "/layer/1/curve"}), "also what follows later"
+    assert store.group_of("/macro/1") == (1, {"/macro/1", "/layer/1/angle"}), (
+        "also what had its value"
+    )
+    store.apply(
+        [(osc_schema.lookup("/macro/1"), 0.6)], by="a", together=["/macro/1", "/layer/1/curve"]
+    )
+    assert store.group_of("/macro/1") == (2, {"/macro/1", "/layer/1/curve"}), (
+        "also what follows later"
+    )
     for value in (True, True, False):
         store.set("/layer/1/mute", value)
     assert store.set_count(["/layer/1/mute"]) == 2
@@ -131,7 +157,9 @@ def needs_a_model(value: object) -> None:
         raise Rejected("/sd/enable: no model is configured")
 
 
-def test_a_value_that_this_run_cannot_use_is_rejected_and_the_rest_of_its_group_is_set(store: ParamStore) -> None:
+def test_a_value_that_this_run_cannot_use_is_rejected_and_the_rest_of_its_group_is_set(
+    store: ParamStore,
+) -> None:
     store.add_condition("/sd/enable", needs_a_model)
     with pytest.raises(Rejected, match="no model is configured"):
         store.set("/sd/enable", 1)

@@ -51,7 +51,9 @@ def test_taps_choose_half_or_double_and_the_choice_stays_as_the_song_drifts() ->
         rig = TapRig(120.0)
         assert rig.tempo.bpm == pytest.approx(120.0), ratio
         rig.tap(120.0 * ratio * 1.01)
-        assert rig.tempo.bpm == pytest.approx(120.0 * ratio), "the tracker measures, the hand chooses"
+        assert rig.tempo.bpm == pytest.approx(120.0 * ratio), (
+            "the tracker measures, the hand chooses"
+        )
         for bpm in range(120, 135):
             rig.bpm = float(bpm)
             rig.play(0.5)
@@ -62,7 +64,9 @@ def test_taps_choose_half_or_double_and_the_choice_stays_as_the_song_drifts() ->
 
 
 @pytest.mark.parametrize("beats_a_bar", [4, 3])
-def test_bars_begin_on_beats_on_which_bars_began_when_the_tracker_counts_half_or_double(beats_a_bar: int) -> None:
+def test_bars_begin_on_beats_on_which_bars_began_when_the_tracker_counts_half_or_double(
+    beats_a_bar: int,
+) -> None:
     """Whatever the beat of the bar in which it changes its mind, and back again."""
     for beats in range(2 * beats_a_bar):
         rig = TapRig(120.0)
@@ -73,7 +77,9 @@ def test_bars_begin_on_beats_on_which_bars_began_when_the_tracker_counts_half_or
             rig.bpm, rig.tracked = rig.bpm * ratio, rig.tracked * ratio
             before = rig.beat
             rig.play(4.0)
-            begun = (rig.tracked - rig.beat) / ratio - bar_at  # tracked beats, from a bar before to one afterwards
+            begun = (
+                rig.tracked - rig.beat
+            ) / ratio - bar_at  # tracked beats, from a bar before to one afterwards
             bars = begun / beats_a_bar * max(1.0, ratio)
             assert bars == pytest.approx(round(bars), abs=1e-6), (beats, ratio)
             assert abs(rig.beat - before - 4.0 * rig.bpm / 60) <= beats_a_bar / 2 + 0.1
@@ -105,7 +111,11 @@ def test_a_tapped_tempo_that_contradicts_the_tracker_holds_for_six_seconds() -> 
 
 @pytest.mark.parametrize("silence_s", [0.0, 4.0])
 def test_taps_in_one_song_leave_the_next_one_as_it_is_heard(silence_s: float) -> None:
-    for first, tapped, second in [(124.0, 124.0, 174.0), (120.0, 120.0, 180.0), (87.0, 174.0, 124.0)]:
+    for first, tapped, second in [
+        (124.0, 124.0, 174.0),
+        (120.0, 120.0, 180.0),
+        (87.0, 174.0, 124.0),
+    ]:
         rig = TapRig(first)
         rig.tap(tapped)
         rig.pause(silence_s)
@@ -138,10 +148,14 @@ def test_taps_a_bar_apart_mean_the_bar(bpm: float, beats_a_bar: int) -> None:
         one = rig.tracked
     rig.play(5.0)
     assert rig.tempo.bpm == pytest.approx(bpm)
-    assert (rig.beat - (rig.tracked - round(one)) + 0.5) % beats_a_bar == pytest.approx(0.5, abs=0.02)
+    assert (rig.beat - (rig.tracked - round(one)) + 0.5) % beats_a_bar == pytest.approx(
+        0.5, abs=0.02
+    )
 
 
-def test_reset_keeps_the_phase_and_forget_and_taps_that_disagree_leave_the_beat_as_it_is_heard() -> None:
+def test_reset_keeps_the_phase_and_forget_and_taps_that_disagree_leave_the_beat_as_it_is_heard() -> (
+    None
+):
     rig = TapRig(120.0)
     rig.play(1.1)
     rig.store.set("/tempo/reset", 1)
@@ -159,7 +173,9 @@ def test_reset_keeps_the_phase_and_forget_and_taps_that_disagree_leave_the_beat_
         rig.play(wait_s)
         rig.store.set("/tempo/tap", 1)
     rig.play(3.0)
-    assert rig.tempo.bpm == pytest.approx(120.0) and rig.beat - rig.tracked == pytest.approx(before, abs=1e-6)
+    assert rig.tempo.bpm == pytest.approx(120.0) and rig.beat - rig.tracked == pytest.approx(
+        before, abs=1e-6
+    )
 
 
 @pytest.mark.parametrize("ratio", [0.5, 2.0, 1.5])

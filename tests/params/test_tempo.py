@@ -40,7 +40,9 @@ def tick(tempo: Tempo, count: int, period_s: float = TICK_S, from_s: float = 0.0
     return from_s + count * period_s
 
 
-def test_it_starts_at_120_and_a_new_tempo_continues_the_beat_without_a_jump(store: ParamStore, tempo: Tempo) -> None:
+def test_it_starts_at_120_and_a_new_tempo_continues_the_beat_without_a_jump(
+    store: ParamStore, tempo: Tempo
+) -> None:
     assert [tempo.beat_at(time_s) for time_s in (0.0, 0.5, 3.0)] == [0.0, 1.0, 6.0]
     store.set(BPM, 60)
     tempo.step(3.0)
@@ -48,7 +50,9 @@ def test_it_starts_at_120_and_a_new_tempo_continues_the_beat_without_a_jump(stor
     assert (tempo.bpm, store.get(BPM)) == (60.0, 60.0)
 
 
-def test_reset_sets_beat_0_at_the_time_of_the_trigger(store: ParamStore, tempo: Tempo, clock: SteppedClock) -> None:
+def test_reset_sets_beat_0_at_the_time_of_the_trigger(
+    store: ParamStore, tempo: Tempo, clock: SteppedClock
+) -> None:
     clock.advance(3.3)
     store.set("/tempo/reset", 1)
     assert tempo.beat_at(3.3) == 0.0 and tempo.beat_at(3.8) == 1.0
@@ -74,7 +78,9 @@ def test_after_a_pause_a_bounce_or_another_song_the_taps_start_over(tempo: Tempo
         assert tap(tempo, last_s + gap_s + 0.75) == pytest.approx(80.0), gap_s
 
 
-def jittered(bpm: float, beats: int, jitter_s: float, seed: int = 3) -> Iterable[tuple[float, float]]:
+def jittered(
+    bpm: float, beats: int, jitter_s: float, seed: int = 3
+) -> Iterable[tuple[float, float]]:
     """(ideal time, actual time) of each tick."""
     noise = random.Random(seed)
     for number in range(beats * 24):
@@ -126,7 +132,10 @@ def test_the_state_shows_if_the_beat_follows_its_clock_runs_on_or_is_stopped(
     store.set("/tempo/source", "midi")
     tempo.step(2.0)
     end_s = tick(tempo, 48, from_s=2.0)
-    assert (tempo.status(end_s, 0.0).state, tempo.status(end_s + 3.0, 0.0).state) == ("following", "free")
+    assert (tempo.status(end_s, 0.0).state, tempo.status(end_s + 3.0, 0.0).state) == (
+        "following",
+        "free",
+    )
     tempo.midi_stop(end_s)
     tempo.step(end_s + 9.0)
     assert store.get("/tempo/state") == "stopped"
@@ -143,13 +152,20 @@ def test_the_tempo_is_written_at_most_four_times_a_second(store: ParamStore, mid
     assert store.get(BPM) == pytest.approx(128.0, abs=3.0)
 
 
-def test_only_a_sure_clock_of_the_source_moves_the_beat(store: ParamStore, tempo: Tempo, clock: SteppedClock) -> None:
+def test_only_a_sure_clock_of_the_source_moves_the_beat(
+    store: ParamStore, tempo: Tempo, clock: SteppedClock
+) -> None:
     for source in ("manual", "midi", "beat", "link"):
         store.set("/tempo/source", source)
         tempo.step(0.0)
         tempo.follow("timecode", beat=3.3, bpm=90.0, at_s=0.0)
         assert (tempo.bpm, tempo.beat_at(1.0)) == (120.0, 2.0), source
-    for beat, bpm, confidence in ((3.3, 90.0, 0.1), (math.nan, 90.0, 1.0), (math.inf, 90.0, 1.0), (3.3, 0.0, 1.0)):
+    for beat, bpm, confidence in (
+        (3.3, 90.0, 0.1),
+        (math.nan, 90.0, 1.0),
+        (math.inf, 90.0, 1.0),
+        (3.3, 0.0, 1.0),
+    ):
         tempo.follow("link", beat=beat, bpm=bpm, at_s=0.0, confidence=confidence)
         assert (tempo.bpm, tempo.beat_at(1.0)) == (120.0, 2.0), (beat, bpm, confidence)
     tempo.follow("link", beat=0.0, bpm=90.0, at_s=0.0)
@@ -166,7 +182,9 @@ def test_the_pulse_of_a_frame_distinguishes_a_moving_tempo_from_a_count_that_res
     tempo.follow("timecode", beat=10.0, bpm=90.0, at_s=0.5)
     for now_s, beat, step in ((1.0, 10.75, 1.0), (2.0, 12.25, 1.5)):
         tempo.step(now_s)
-        assert tempo.read_pulse() == Pulse(beat=beat, jumped=8.75, step=step, bpm=90.0, beats_a_bar=4)
+        assert tempo.read_pulse() == Pulse(
+            beat=beat, jumped=8.75, step=step, bpm=90.0, beats_a_bar=4
+        )
 
 
 def test_a_lost_clock_leaves_its_tempo_and_a_returning_one_does_not_jump(midi: Tempo) -> None:
@@ -190,7 +208,9 @@ def test_half_or_double_beyond_the_range_is_refused_with_a_line(
     assert tempo.bpm == store.get("/tempo/bpm") == bpm
 
 
-def test_a_running_clock_ignores_taps_and_replaces_a_tempo_set_by_hand(store: ParamStore, midi: Tempo) -> None:
+def test_a_running_clock_ignores_taps_and_replaces_a_tempo_set_by_hand(
+    store: ParamStore, midi: Tempo
+) -> None:
     end_s = tick(midi, 240)
     assert tap(midi, end_s, end_s + 0.3) == pytest.approx(120.0)
     store.set(BPM, 60)
@@ -198,7 +218,9 @@ def test_a_running_clock_ignores_taps_and_replaces_a_tempo_set_by_hand(store: Pa
     tick(midi, 24, from_s=end_s)
     midi.step(end_s + 0.5)
     assert store.get(BPM) == 120.0
-    assert tap(midi, end_s + 5.0, end_s + 5.6) == pytest.approx(100.0), "once it is gone they count again"
+    assert tap(midi, end_s + 5.0, end_s + 5.6) == pytest.approx(100.0), (
+        "once it is gone they count again"
+    )
 
 
 def test_a_midi_clock_that_is_not_followed_is_named_once_with_what_to_set(
@@ -218,13 +240,17 @@ def test_a_midi_clock_that_is_not_followed_is_named_once_with_what_to_set(
     assert tick(tempo, 240, 60 / 90 / 24) and tempo.bpm == pytest.approx(90.0), "which then does it"
 
 
-def test_a_stopped_transport_is_reported_and_a_start_counts_from_one(store: ParamStore, clock: SteppedClock) -> None:
+def test_a_stopped_transport_is_reported_and_a_start_counts_from_one(
+    store: ParamStore, clock: SteppedClock
+) -> None:
     store.set("/tempo/source", "link")
     tempo = Tempo(store, clock)
     tempo.step(0.0)
 
     def follow(beat: float, *, is_playing: bool, count: int = 0) -> object:
-        tempo.follow("link", beat=beat, bpm=120.0, at_s=clock.now_s(), is_playing=is_playing, count=count)
+        tempo.follow(
+            "link", beat=beat, bpm=120.0, at_s=clock.now_s(), is_playing=is_playing, count=count
+        )
         tempo.step(clock.now_s())
         return store.get("/tempo/state")
 
@@ -243,7 +269,9 @@ def test_a_stopped_transport_is_reported_and_a_start_counts_from_one(store: Para
     assert store.get("/tempo/state") == "free"
 
 
-def test_a_link_session_beyond_the_range_is_noted_once_with_its_tempo(store: ParamStore, clock: SteppedClock) -> None:
+def test_a_link_session_beyond_the_range_is_noted_once_with_its_tempo(
+    store: ParamStore, clock: SteppedClock
+) -> None:
     lines: list[str] = []
     store.set("/tempo/source", "link")
     tempo = Tempo(store, clock, lines.append)
@@ -257,7 +285,10 @@ def test_a_link_session_beyond_the_range_is_noted_once_with_its_tempo(store: Par
     follow(300.0)
     assert lines == []
     follow(400.0)
-    message = "Ableton Link runs at 400.00 beats/min, outside 20..300: the beat follows it, /tempo/bpm shows 300"
+    message = (
+        "Ableton Link runs at 400.00 beats/min, outside 20..300: the beat follows it, "
+        "/tempo/bpm shows 300"
+    )
     assert lines == [message] and store.get(BPM) == 300.0 and tempo.bpm == 400.0
     follow(120.0)
     follow(999.0)

@@ -32,7 +32,9 @@ def test_drop_frame_leaves_out_two_labels_per_minute_and_is_recognized_by_flag_o
         assert label is not None
         assert frame_number(label, DROP) == number and label_at(number, DROP) == label
     assert label_at(2_589_408, DROP) == Label(0, 0, 0, 0)
-    assert seconds_of(Label(1, 0, 0, 0), DROP) == pytest.approx(3600.0, abs=0.004), "the label keeps up with the clock"
+    assert seconds_of(Label(1, 0, 0, 0), DROP) == pytest.approx(3600.0, abs=0.004), (
+        "the label keeps up with the clock"
+    )
     assert rate_after("29.97df", (0, 0, 4, 0), 1, fps=30.0, is_drop=True) == "29.97df"
     for start in range(4):
         assert rate_after("29.97df", (0, 0, 58, start), 80, fps=30.0, step=2) == "29.97df"
@@ -45,21 +47,42 @@ def test_labels_count_on_without_a_gap_and_a_time_shows_its_label() -> None:
         first = frame_number(Label(9, 50, 0, 0), RATES[rate])
         expected = labels_from((9, 50, 0, 0), frames, rate)
         assert [label_at(first + n, RATES[rate]) for n in range(frames)] == expected, rate
-        assert [frame_number(Label(*label), RATES[rate]) for label in expected] == list(range(first, first + frames))
+        assert [frame_number(Label(*label), RATES[rate]) for label in expected] == list(
+            range(first, first + frames)
+        )
         assert RATES[rate].fps == FPS[rate], rate
     for rate in FPS:
         label = (0, 59, 58, 0)
         for _ in range(3000):
-            assert parse_label(text_at(seconds_of(Label(*label), RATES[rate]), RATES[rate])) == label, rate
+            assert (
+                parse_label(text_at(seconds_of(Label(*label), RATES[rate]), RATES[rate])) == label
+            ), rate
             label = next_label(label, rate)
 
 
 def test_texts_of_labels_and_offsets_are_read_and_written() -> None:
     assert text_at(3610.2, RATES["25"]) == "01:00:10:05"
     assert text_at(3600.01, DROP) == "01:00:00;00"
-    assert text_at(-0.5, RATES["24"]) == "-00:00:00:12" and text_at(-0.001, RATES["24"]) == "00:00:00:00"
-    assert parse_label(" 1:0:10:5 ") == Label(1, 0, 10, 5) == parse_label("01:00:10;05") == parse_label("01:00:10.05")
-    for wrong in ("", "1:00:10", "24:00:00:00", "00:60:00:00", "00:00:60:00", "00:00:00:30", "a:b:c:d", "-1:00:00:00"):
+    assert (
+        text_at(-0.5, RATES["24"]) == "-00:00:00:12"
+        and text_at(-0.001, RATES["24"]) == "00:00:00:00"
+    )
+    assert (
+        parse_label(" 1:0:10:5 ")
+        == Label(1, 0, 10, 5)
+        == parse_label("01:00:10;05")
+        == parse_label("01:00:10.05")
+    )
+    for wrong in (
+        "",
+        "1:00:10",
+        "24:00:00:00",
+        "00:60:00:00",
+        "00:00:60:00",
+        "00:00:00:30",
+        "a:b:c:d",
+        "-1:00:00:00",
+    ):
         assert parse_label(wrong) is None
     assert canonical_label("") == "" and canonical_label("1:0:10;5") == "01:00:10:05"
     for wrong_cue in ("1 h", 5, None, "00:00:00:30"):
@@ -69,12 +92,18 @@ def test_texts_of_labels_and_offsets_are_read_and_written() -> None:
     for text, seconds in [("", 0.0), ("01:00:00:00", 3600.0), ("-0.04", -0.04), ("90", 90.0)]:
         offset = parse_offset(text)
         assert offset is not None and offset.at(rate) == seconds
-    assert [parse_offset(wrong) for wrong in ("an hour", "1:00", "nan", "inf", "86400")] == [None] * 5
+    assert [parse_offset(wrong) for wrong in ("an hour", "1:00", "nan", "inf", "86400")] == [
+        None
+    ] * 5
     assert show_time(3610.0, 3600.0) == 10.0 and show_time(3590.0, 3600.0) == -10.0
-    assert show_time(5.0, 86_390.0) == 15.0 and show_time(86_000.0, 0.0) == 86_000.0, "past midnight"
+    assert show_time(5.0, 86_390.0) == 15.0 and show_time(86_000.0, 0.0) == 86_000.0, (
+        "past midnight"
+    )
 
 
-def rate_after(rate: str, first: tuple, frames: int, *, fps: float, step: int = 1, is_drop: bool = False) -> str:
+def rate_after(
+    rate: str, first: tuple, frames: int, *, fps: float, step: int = 1, is_drop: bool = False
+) -> str:
     finder = RateFinder()
     names = [
         finder.add(Label(*label), is_drop=is_drop, fps=fps, step=step).name
@@ -88,4 +117,6 @@ def rate_after(rate: str, first: tuple, frames: int, *, fps: float, step: int = 
 def test_the_rate_is_counted_whatever_the_speed(rate: str, step: int, speed: float) -> None:
     for start in range(2):
         assert rate_after(rate, (0, 0, 4, start), 40, fps=FPS[rate] * speed, step=step) == rate
-        assert rate_after(rate, (0, 0, 4, start), 12, fps=FPS[rate], step=step) == rate, "at the nominal speed at once"
+        assert rate_after(rate, (0, 0, 4, start), 12, fps=FPS[rate], step=step) == rate, (
+            "at the nominal speed at once"
+        )

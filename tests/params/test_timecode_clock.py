@@ -1,4 +1,5 @@
-"""The position between readings: jitter, dropouts, wrong labels, locates, midnight. Times are the test's."""
+"""The position between readings: jitter, dropouts, wrong labels, locates, midnight. Times are the
+test's."""
 
 import random
 from dataclasses import replace
@@ -23,7 +24,13 @@ def reading(
 
 
 def play(
-    clock: TimecodeClock, number: int, count: int, begin_s: float, *, speed: float = 1.0, rate: str = "25"
+    clock: TimecodeClock,
+    number: int,
+    count: int,
+    begin_s: float,
+    *,
+    speed: float = 1.0,
+    rate: str = "25",
 ) -> float:
     """Feed `count` readings from frame `number`; returns the time of the next one."""
     step_s = 1.0 / RATES[rate].fps / abs(speed)
@@ -37,13 +44,17 @@ def test_the_position_runs_between_the_readings() -> None:
     for rate in RATES:
         for speed in [0.6, 1.0, 2.0, -1.0]:
             clock = TimecodeClock()
-            assert clock.state(0.0, FLYWHEEL_S) == "none" and clock.position_s(0.0, FLYWHEEL_S) is None, rate
+            assert (
+                clock.state(0.0, FLYWHEEL_S) == "none" and clock.position_s(0.0, FLYWHEEL_S) is None
+            ), rate
             clock.add(reading(9000, 4.9, rate=rate, speed=speed))
             assert clock.state(5.0, FLYWHEEL_S) == "none", "one label may be wrong"
             next_s = play(clock, 9000, 20, 10.0, rate=rate, speed=speed)
             assert clock.state(next_s, FLYWHEEL_S) == "locked", rate
             expected_s = 9000 / RATES[rate].fps + (next_s + 0.007 - 10.0) * speed
-            assert clock.position_s(next_s + 0.007, FLYWHEEL_S) == pytest.approx(expected_s, abs=1e-6), rate
+            assert clock.position_s(next_s + 0.007, FLYWHEEL_S) == pytest.approx(
+                expected_s, abs=1e-6
+            ), rate
             assert clock.speed(next_s, FLYWHEEL_S) == pytest.approx(speed), rate
             assert clock.rate.name == rate, rate
 
@@ -85,7 +96,9 @@ def test_a_missing_signal_runs_on_for_the_flywheels_time_is_lost_and_comes_back(
     assert clock.state(last_s + LOCKED_S + 0.01, 0.0) == "lost"
 
 
-def test_a_still_locate_stands_until_the_timecode_runs_and_that_turns_round_and_runs_past_midnight() -> None:
+def test_a_still_locate_stands_until_the_timecode_runs_and_that_turns_round_and_runs_past_midnight() -> (
+    None
+):
     clock = TimecodeClock()
     clock.add(reading(2500, 1.0, is_still=True))
     assert clock.position_s(9.0, FLYWHEEL_S) == 100.0 and clock.speed(9.0, FLYWHEEL_S) == 0.0
@@ -93,7 +106,9 @@ def test_a_still_locate_stands_until_the_timecode_runs_and_that_turns_round_and_
     next_s = play(clock, 2500, 30, 10.0)
     assert clock.position_s(next_s, FLYWHEEL_S) == pytest.approx(101.2)
     play(clock, 2529, 2, next_s, speed=-1.0)
-    assert clock.position_s(next_s + 0.04, FLYWHEEL_S) == pytest.approx(2528 / 25), "two labels turn it round"
+    assert clock.position_s(next_s + 0.04, FLYWHEEL_S) == pytest.approx(2528 / 25), (
+        "two labels turn it round"
+    )
     assert clock.speed(next_s + 0.2, FLYWHEEL_S) == pytest.approx(-1.0)
     clock = TimecodeClock()
     next_s = play(clock, 24 * 3600 * 25 - 10, 10, 0.0)
@@ -105,9 +120,18 @@ def test_the_text_of_every_second_frame_shows_the_rate_without_the_length_of_a_f
     for rate in ("24", "25", "30"):
         clock = TimecodeClock()
         for n in range(0, 80, 2):
-            clock.add(replace(reading(n, n / RATES[rate].fps, rate=rate), rate="", frame_s=0.0, lead_frames=1.75))
+            clock.add(
+                replace(
+                    reading(n, n / RATES[rate].fps, rate=rate),
+                    rate="",
+                    frame_s=0.0,
+                    lead_frames=1.75,
+                )
+            )
         assert clock.rate.name == rate
-        assert clock.position_s(78 / RATES[rate].fps, FLYWHEEL_S) == pytest.approx(79.75 / RATES[rate].fps, abs=1e-4)
+        assert clock.position_s(78 / RATES[rate].fps, FLYWHEEL_S) == pytest.approx(
+            79.75 / RATES[rate].fps, abs=1e-4
+        )
 
 
 def network(clock: TimecodeClock, number: int, count: int, begin_s: float) -> float:
@@ -117,18 +141,26 @@ def network(clock: TimecodeClock, number: int, count: int, begin_s: float) -> fl
     return begin_s + 0.04 * count
 
 
-@pytest.mark.parametrize(("frames", "within_s"), [(-1500, 0.05), (-15, 0.4), (-5, 0.4), (10, 0.05), (1500, 0.05)])
-def test_a_desk_that_locates_is_followed_at_once_and_if_it_may_be_late_soon(frames: int, within_s: float) -> None:
+@pytest.mark.parametrize(
+    ("frames", "within_s"), [(-1500, 0.05), (-15, 0.4), (-5, 0.4), (10, 0.05), (1500, 0.05)]
+)
+def test_a_desk_that_locates_is_followed_at_once_and_if_it_may_be_late_soon(
+    frames: int, within_s: float
+) -> None:
     clock = TimecodeClock()
     next_s = network(clock, 3000, 50, 0.0)
     network(clock, 3050 + frames, round(within_s / 0.04) + 1, next_s)
-    assert clock.position_s(next_s + within_s, FLYWHEEL_S) == pytest.approx(122 + frames / 25 + within_s, abs=0.02)
+    assert clock.position_s(next_s + within_s, FLYWHEEL_S) == pytest.approx(
+        122 + frames / 25 + within_s, abs=0.02
+    )
     assert clock.speed(next_s + within_s, FLYWHEEL_S) == pytest.approx(1.0, abs=0.01)
 
 
 @pytest.mark.parametrize("pause_s", [0.2, 0.6, 5.0])
 @pytest.mark.parametrize("repeats", [False, True])
-def test_a_pause_runs_on_for_the_flywheels_time_and_the_position_is_right_again(pause_s: float, repeats: bool) -> None:
+def test_a_pause_runs_on_for_the_flywheels_time_and_the_position_is_right_again(
+    pause_s: float, repeats: bool
+) -> None:
     clock = TimecodeClock()
     next_s = network(clock, 3000, 50, 0.0)
     for n in range(round(pause_s / 0.04) if repeats else 0):
@@ -136,7 +168,9 @@ def test_a_pause_runs_on_for_the_flywheels_time_and_the_position_is_right_again(
     end_s = next_s + pause_s
     if pause_s > FLYWHEEL_S:
         assert clock.state(end_s, FLYWHEEL_S) == "lost"
-        assert clock.position_s(end_s, FLYWHEEL_S) == pytest.approx(next_s + 120 + FLYWHEEL_S - 0.04)
+        assert clock.position_s(end_s, FLYWHEEL_S) == pytest.approx(
+            next_s + 120 + FLYWHEEL_S - 0.04
+        )
     network(clock, 3050, 12, end_s)
     assert clock.position_s(end_s + 0.44, FLYWHEEL_S) == pytest.approx(122.44, abs=0.001)
     assert clock.speed(end_s + 0.44, FLYWHEEL_S) == pytest.approx(1.0)

@@ -22,7 +22,8 @@ PLAIN_VALUES = {param.address: param.default for param in osc_schema.PARAMS} | P
 
 @pytest.fixture(scope="module")
 def gl_renderers() -> Iterator[list[Renderer]]:
-    """The GL renderers opened for this module: the last is used by the next test unless it was closed."""
+    """The GL renderers opened for this module: the last is used by the next test unless it was
+    closed."""
     opened: list[Renderer] = []
     yield opened
     for renderer in opened:
@@ -31,7 +32,8 @@ def gl_renderers() -> Iterator[list[Renderer]]:
 
 @pytest.fixture
 def gl(require: Any, gl_renderers: list[Renderer]) -> Iterator[Renderer]:
-    """A GL renderer of 64 x 36 without a picture, shared by the module's tests; fails one that leaves a GL error."""
+    """A GL renderer of 64 x 36 without a picture, shared by the module's tests; fails one that
+    leaves a GL error."""
     if not gl_renderers or gl_renderers[-1]._is_closed:
         try:
             gl_renderers.append(open_renderer("gl", 64, 36))
@@ -42,7 +44,8 @@ def gl(require: Any, gl_renderers: list[Renderer]) -> Iterator[Renderer]:
     assert renderer._context.error == "GL_NO_ERROR"
     yield renderer
     if not renderer._is_closed:
-        renderer._context.__enter__()  # a closed CPU renderer left none current: an error of its own on Windows
+        # a closed CPU renderer left none current: an error of its own on Windows
+        renderer._context.__enter__()
         assert renderer._context.error == "GL_NO_ERROR"
 
 
@@ -67,7 +70,8 @@ def vav(tmp_path: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def values() -> Callable[..., dict[str, Any]]:
-    """`values({address: value})`: four plain waves with these changes; the flash guard is off by default."""
+    """`values({address: value})`: four plain waves with these changes; the flash guard is off by
+    default."""
 
     def put_together(changes: Mapping[str, Any]) -> dict[str, Any]:
         return PLAIN_VALUES | {"/safety/flash_guard": False} | dict(changes)
@@ -81,14 +85,17 @@ def tones() -> Callable[..., np.ndarray]:
 
     def four(pitches_hz: tuple[float, ...] = PITCHES_HZ, amplitude: float = 0.6) -> np.ndarray:
         time_s = np.arange(1024) / 1024 * 0.05
-        return np.stack([amplitude * np.sin(2 * np.pi * hz * time_s) for hz in pitches_hz]).astype(np.float32)
+        return np.stack([amplitude * np.sin(2 * np.pi * hz * time_s) for hz in pitches_hz]).astype(
+            np.float32
+        )
 
     return four
 
 
 @pytest.fixture
 def picture(values: Callable, tones: Callable) -> Callable[..., PictureInput]:
-    """`picture({address: value}, waves=..., pitches_hz=..., layer5=pixels, region=indices, matte=..., time_s=...)`."""
+    """`picture({address: value}, waves=..., pitches_hz=..., layer5=pixels, region=indices,
+    matte=..., time_s=...)`."""
 
     def put_together(
         changes: Mapping[str, Any] | None = None,
@@ -104,7 +111,9 @@ def picture(values: Callable, tones: Callable) -> Callable[..., PictureInput]:
             look=Look.from_values(values(changes or {})),
             waves=tones(pitches_hz) if waves is None else waves,
             features=tuple(ChannelFeatures(pitch_hz=hz) for hz in pitches_hz),
-            layer5=None if layer5 is None else VideoFrame(pixels=layer5, index=0, time_s=0.0, source="test"),
+            layer5=None
+            if layer5 is None
+            else VideoFrame(pixels=layer5, index=0, time_s=0.0, source="test"),
             region=None if region is None else RegionMap(indices=region),
             matte=matte,
             time_s=time_s,
@@ -117,7 +126,8 @@ def picture(values: Callable, tones: Callable) -> Callable[..., PictureInput]:
 def draw(picture: Callable[..., PictureInput]) -> Callable[..., np.ndarray]:
     """Fixture: `draw(renderer, {address: value}, size=(w, h), ...)` returns the finished picture.
 
-    `size` starts from black. Rounded, not dithered, so that levels are known; test_dither.py compares the two.
+    `size` starts from black. Rounded, not dithered, so that levels are known; test_dither.py
+    compares the two.
     """
 
     def draw_one(
@@ -129,14 +139,17 @@ def draw(picture: Callable[..., PictureInput]) -> Callable[..., np.ndarray]:
     ) -> np.ndarray:
         if size is not None:
             renderer.resize(*size)
-        return np.round(draw_once(renderer, picture(changes, **more)).read_rgba16() / 257).astype(np.uint8)
+        return np.round(draw_once(renderer, picture(changes, **more)).read_rgba16() / 257).astype(
+            np.uint8
+        )
 
     return draw_one
 
 
 @pytest.fixture
 def found() -> Callable[..., Segmentation]:
-    """`found(masks, ids=(1, 2, ...), scores=(1.0, ...), prompts=(1, ...), picture_px=(64, 48))`: masks best first."""
+    """`found(masks, ids=(1, 2, ...), scores=(1.0, ...), prompts=(1, ...), picture_px=(64, 48))`:
+    masks best first."""
 
     def put_together(
         masks: Sequence[np.ndarray] | np.ndarray,
@@ -147,9 +160,13 @@ def found() -> Callable[..., Segmentation]:
         picture_px: tuple[int, int] = (64, 48),
     ) -> Segmentation:
         count = len(masks)
-        fields = zip(ids or range(1, count + 1), prompts or [1] * count, scores or [1.0] * count, strict=True)
+        fields = zip(
+            ids or range(1, count + 1), prompts or [1] * count, scores or [1.0] * count, strict=True
+        )
         return Segmentation(
-            objects=tuple(FoundObject(id=n, prompt=k, score=s, box=(0.5, 0.5, 1.0, 1.0)) for n, k, s in fields),
+            objects=tuple(
+                FoundObject(id=n, prompt=k, score=s, box=(0.5, 0.5, 1.0, 1.0)) for n, k, s in fields
+            ),
             masks=np.array(masks, np.uint8) if count else np.zeros((0, 32, 32), np.uint8),
             picture_px=picture_px,
             index=0,
@@ -161,7 +178,8 @@ def found() -> Callable[..., Segmentation]:
 
 @pytest.fixture
 def smooth_masks() -> Callable[..., np.ndarray]:
-    """`smooth_masks(count, side, seed=0)`: probabilities of blobs with soft edges, (count, side, side) float32."""
+    """`smooth_masks(count, side, seed=0)`: probabilities of blobs with soft edges, (count, side,
+    side) float32."""
 
     def draw(count: int, side: int, seed: int = 0) -> np.ndarray:
         random = np.random.default_rng(seed)
@@ -174,7 +192,10 @@ def smooth_masks() -> Callable[..., np.ndarray]:
                 random.normal(0, 1, 4),
             )
             turn_x, turn_y = (2 * np.pi * k * positions for k in (3, 2))
-            ripple = waves[0] * np.sin(turn_x + waves[1])[None, :] + waves[2] * np.cos(turn_y + waves[3])[:, None]
+            ripple = (
+                waves[0] * np.sin(turn_x + waves[1])[None, :]
+                + waves[2] * np.cos(turn_y + waves[3])[:, None]
+            )
             distance = np.hypot((positions[None, :] - x) / wide, (positions[:, None] - y) / high)
             logits.append(8 * (1 - distance) + ripple)
         return (1 / (1 + np.exp(-np.array(logits)))).astype(np.float32).reshape(count, side, side)

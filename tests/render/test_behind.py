@@ -25,12 +25,16 @@ def test_behind_a_blackout_is_the_picture_before_it(renderer: Renderer, picture:
     rgba = behind(renderer, picture())
     before = renderer.read_rgba()
     assert rgba.dtype == np.uint8 and (rgba[..., 3] == 255).all()
-    assert np.abs(rgba[..., :3].astype(int) - before[..., :3]).max() <= 1, "published pictures are dithered"
+    assert np.abs(rgba[..., :3].astype(int) - before[..., :3]).max() <= 1, (
+        "published pictures are dithered"
+    )
     assert before[..., :3].max() > 100
     for changes in (BLACK, {"/master/fade": 0.3}, {**BLACK, "/safety/flash_guard": True}):
         again = behind(renderer, picture({**FROZEN, **changes}, pitches_hz=(900.0,) * 4))
         assert np.array_equal(again, rgba), changes
-        assert renderer.read_rgba()[..., :3].max() < before[..., :3].max(), "the main picture stays dark"
+        assert renderer.read_rgba()[..., :3].max() < before[..., :3].max(), (
+            "the main picture stays dark"
+        )
     moved = behind(renderer, picture(BLACK, pitches_hz=(900.0,) * 4))
     assert not np.array_equal(moved, rgba), "it moves on in a blackout"
     assert (renderer.read_rgba()[..., :3] == 0).all()
@@ -39,19 +43,31 @@ def test_behind_a_blackout_is_the_picture_before_it(renderer: Renderer, picture:
     assert half.shape == (27, 48, 4) and np.allclose(*means, atol=2)
 
 
-def test_both_renderers_show_the_same_behind_it(gl: Renderer, cpu: Renderer, picture: Callable) -> None:
+def test_both_renderers_show_the_same_behind_it(
+    gl: Renderer, cpu: Renderer, picture: Callable
+) -> None:
     found = []
     for renderer in (gl, cpu):
         renderer.resize(96, 54)
         found.append(behind(renderer, picture(BLACK)).astype(int))
     with gl._drawing():
-        own, gl._behind = gl._behind, FittedPicture(gl._context, gl._finish)  # as on a GPU, also here
+        own, gl._behind = (
+            gl._behind,
+            FittedPicture(gl._context, gl._finish),
+        )  # as on a GPU, also here
         found += [behind(gl, picture({**BLACK, **FROZEN})).astype(int) for _ in range(2)]
-        small = [behind(renderer, picture({**BLACK, **FROZEN}), (48, 27)).astype(int) for renderer in (gl, cpu)]
+        small = [
+            behind(renderer, picture({**BLACK, **FROZEN}), (48, 27)).astype(int)
+            for renderer in (gl, cpu)
+        ]
         gl._behind.release()
         gl._behind = own
-    assert all(np.abs(found[0] - each).max() <= 2 for each in found) and found[0][..., :3].max() > 100
-    assert np.abs(small[0] - small[1]).mean() < 8, "the ways of scaling differ, the picture does not"
+    assert (
+        all(np.abs(found[0] - each).max() <= 2 for each in found) and found[0][..., :3].max() > 100
+    )
+    assert np.abs(small[0] - small[1]).mean() < 8, (
+        "the ways of scaling differ, the picture does not"
+    )
 
 
 def test_it_is_drawn_only_if_it_is_read_and_then_once_and_small(
@@ -59,9 +75,13 @@ def test_it_is_drawn_only_if_it_is_read_and_then_once_and_small(
 ) -> None:
     sizes_px = []
     read = cpu.read_behind
-    monkeypatch.setattr(cpu, "read_behind", lambda size_px: sizes_px.append(size_px) or read(size_px))
+    monkeypatch.setattr(
+        cpu, "read_behind", lambda size_px: sizes_px.append(size_px) or read(size_px)
+    )
     cpu.resize(1280, 360)
-    drawing = GuardedRenderer(lambda width, height: cpu, (1280, 360), clock=SteppedClock(), report=reports)
+    drawing = GuardedRenderer(
+        lambda width, height: cpu, (1280, 360), clock=SteppedClock(), report=reports
+    )
     drawing.draw(picture(BLACK))
     read_rgba = drawing.behind_reader()
     assert sizes_px == []
@@ -70,6 +90,10 @@ def test_it_is_drawn_only_if_it_is_read_and_then_once_and_small(
 
 
 def test_it_fits_into_640_pixels_and_is_never_enlarged() -> None:
-    for full_px, expected in [((1920, 1080), (640, 360)), ((320, 200), (320, 200)), ((1080, 1920), (360, 640))]:
+    for full_px, expected in [
+        ((1920, 1080), (640, 360)),
+        ((320, 200), (320, 200)),
+        ((1080, 1920), (360, 640)),
+    ]:
         assert fitted_size(full_px, 640) == expected
     assert fitted_size((5000, 1), 640) == (640, 1)

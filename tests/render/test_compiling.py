@@ -144,7 +144,9 @@ def test_a_full_disk_prevents_only_caching(new_kernel: Callable[..., Kernel]) ->
     assert line.endswith("): compiled at each start")
 
 
-def test_cached_code_is_not_used_after_a_change_of_a_file_it_depends_on(new_kernel: Any, monkeypatch: Any) -> None:
+def test_cached_code_is_not_used_after_a_change_of_a_file_it_depends_on(
+    new_kernel: Any, monkeypatch: Any
+) -> None:
     was_cached = []
     for stamp in ((1, 2), (1, 2), (1, 3)):
         monkeypatch.setattr("engine.render.compiling._shared_stamp", lambda stamp=stamp: stamp)
@@ -155,15 +157,23 @@ def test_cached_code_is_not_used_after_a_change_of_a_file_it_depends_on(new_kern
     assert was_cached == [False, True, False]
 
 
-def test_every_kernel_is_compiled_at_the_first_start_and_stamped_with_all_files_it_imports() -> None:
+def test_every_kernel_is_compiled_at_the_first_start_and_stamped_with_all_files_it_imports() -> (
+    None
+):
     folder = Path(compiling.__file__).parent
     imported = set()
     for file in folder.glob("numba_*.py"):
         if file.name not in ("numba_renderer.py", "numba_code.py"):  # no kernels
             imported |= set(
-                re.findall(r"^from engine\.render(?:\.| import )(\w+)", file.read_text("utf-8"), re.MULTILINE)
+                re.findall(
+                    r"^from engine\.render(?:\.| import )(\w+)",
+                    file.read_text("utf-8"),
+                    re.MULTILINE,
+                )
             )
-    assert {name for name in imported if not name.startswith("numba_")} == set(compiling.NUMBER_FILES)
+    assert {name for name in imported if not name.startswith("numba_")} == set(
+        compiling.NUMBER_FILES
+    )
     # So it does not matter what was run first.
     assert {kernel.name for kernel in ALL} == set(KERNELS) and len(ALL) == len(KERNELS)
 
@@ -186,24 +196,35 @@ def test_the_first_picture_is_drawn_with_portable_code_and_the_next_with_code_fo
     """As `multiverse run` after an installation, which makes the portable code in the same way."""
     target = compat_numba.target(numba_post.halve._code._dispatcher)
     require(portable_target(target), "an x86-64 processor")
-    portable = {"NUMBA_CPU_NAME": compiled_code.PORTABLE, "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": str(tmp_path)}
+    portable = {
+        "NUMBA_CPU_NAME": compiled_code.PORTABLE,
+        "NUMBA_CPU_FEATURES": "",
+        "NUMBA_CACHE_DIR": str(tmp_path),
+    }
     run_python("from engine.render.numba_post import halve; halve.prepare()", **portable)
     (folder,) = tmp_path.iterdir()
     draw = DRAW_PORTABLY.replace("PORTABLE", f"Path({str(folder)!r})")
     own = {"NUMBA_CACHE_DIR": str(tmp_path / "own")}
     here, is_cached, *lines = run_python(draw, **own).splitlines()
     assert (here, is_cached) == ("0", "True")
-    assert lines[0] == "drawing with code for any processor; compiling for this one beside, for the next start"
+    assert (
+        lines[0]
+        == "drawing with code for any processor; compiling for this one beside, for the next start"
+    )
     assert re.fullmatch(r"compiled in [\d.]+ s for the next start; cached in .*own.*", lines[1])
     assert run_python(draw, **own).splitlines() == ["0", "True"]
 
     nowhere = {"NUMBA_CACHE_DIR": str(tmp_path / "own" / "file" / "cache")}
     (tmp_path / "own" / "file").touch()
     here, is_cached, line = run_python(draw.replace("< 2", "< 1"), **nowhere).splitlines()
-    assert (here, is_cached) == ("0", "False") and line.endswith("can be written: set NUMBA_CACHE_DIR to one that can")
+    assert (here, is_cached) == ("0", "False") and line.endswith(
+        "can be written: set NUMBA_CACHE_DIR to one that can"
+    )
 
 
-def test_code_for_processors_with_avx2_is_not_run_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_code_for_processors_with_avx2_is_not_run_without_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     target = ("x86_64-unknown-linux-gnu", "celeron", "")
     every = dict.fromkeys(compiled_code.NEEDED, True)
     monkeypatch.setattr(compiled_code.binding, "get_host_cpu_features", lambda: every)
@@ -213,7 +234,9 @@ def test_code_for_processors_with_avx2_is_not_run_without_it(monkeypatch: pytest
     assert portable_target(target) is None
 
 
-@pytest.mark.parametrize("change", ["other sources", "other Numba", "other processor", "torn", "empty", "others write"])
+@pytest.mark.parametrize(
+    "change", ["other sources", "other Numba", "other processor", "torn", "empty", "others write"]
+)
 def test_code_that_is_stale_foreign_torn_or_not_ours_is_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
@@ -223,7 +246,10 @@ def test_code_that_is_stale_foreign_torn_or_not_ours_is_not_used(
     lines: list[str] = []
     file().write(b"code")
     assert file().read(lines.append) == b"code" and not lines
-    path, other = file().path, file("znver5" if "processor" in change else "znver4", 1 + ("sources" in change))
+    path, other = (
+        file().path,
+        file("znver5" if "processor" in change else "znver4", 1 + ("sources" in change)),
+    )
     if change == "other Numba":
         monkeypatch.setattr("numba.__version__", "0.1")
         other = file()
@@ -246,7 +272,9 @@ def test_a_second_start_compiles_nothing_live_or_offline_with_camera_effects_or_
     assert run_python(SHOW) == "0 []"
 
 
-def test_until_trails_layer_5_and_effects_are_compiled_it_draws_without_them(picture: Any, monkeypatch: Any) -> None:
+def test_until_trails_layer_5_and_effects_are_compiled_it_draws_without_them(
+    picture: Any, monkeypatch: Any
+) -> None:
     camera = np.random.default_rng(3).integers(0, 255, (36, 64, 3), np.uint8)
     look = {"/layer/5/intensity": 1.0, "/feedback/amount": 0.9, "/post/bloom": 1.0}
     late = (numba_kernels.image_part, numba_kernels.feedback_part, numba_post.compose)
@@ -272,7 +300,9 @@ def test_until_trails_layer_5_and_effects_are_compiled_it_draws_without_them(pic
     assert np.array_equal(draw_last(look, camera), whole)
 
 
-def test_a_picture_waits_for_what_its_look_needs(picture: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_waits_for_what_its_look_needs(
+    picture: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     renderer = NumbaRenderer(64, 36)
     renderer.draw(picture({"/feedback/amount": 0.0}))
     whole = renderer.read_rgba()
@@ -281,5 +311,7 @@ def test_a_picture_waits_for_what_its_look_needs(picture: Callable[..., Any], mo
         monkeypatch.setattr(part, "is_ready", False)
     renderer.draw(picture({"/feedback/amount": 0.0}))
     assert np.array_equal(renderer.read_rgba(), whole)
-    assert numba_kernels.PARTS[numba_kernels.LIGHT].is_ready and not all(part.is_ready for part in needed)
+    assert numba_kernels.PARTS[numba_kernels.LIGHT].is_ready and not all(
+        part.is_ready for part in needed
+    )
     renderer.close()

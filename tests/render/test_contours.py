@@ -1,4 +1,5 @@
-"""Tests contours: positions, stable numbers, publishing interval, and outlines that are not detected again."""
+"""Tests contours: positions, stable numbers, publishing interval, and outlines that are not
+detected again."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -34,8 +35,11 @@ def black() -> np.ndarray:
     return picture
 
 
-def with_shapes(*, ellipse_at: tuple[int, int] = (240, 200), rectangle_at: tuple[int, int] = (700, 330)) -> np.ndarray:
-    """An ellipse of 120 x 60 px (semi-axes) turned by 30 degrees clockwise, and a rectangle 80 px wide and 200 high."""
+def with_shapes(
+    *, ellipse_at: tuple[int, int] = (240, 200), rectangle_at: tuple[int, int] = (700, 330)
+) -> np.ndarray:
+    """An ellipse of 120 x 60 px (semi-axes) turned by 30 degrees clockwise, and a rectangle 80 px
+    wide and 200 high."""
     picture = black()
     cv2.ellipse(picture, ellipse_at, (120, 60), 30, 0, 360, WHITE, cv2.FILLED)
     x, y = rectangle_at
@@ -47,7 +51,9 @@ def with_shapes(*, ellipse_at: tuple[int, int] = (240, 200), rectangle_at: tuple
 def finder() -> Iterator[Callable[..., Any]]:
     finders: list[ContourFinder] = []
 
-    def make(publish: Callable[..., object] | None = None, *, is_offline: bool = True) -> tuple[ContourFinder, Sent]:
+    def make(
+        publish: Callable[..., object] | None = None, *, is_offline: bool = True
+    ) -> tuple[ContourFinder, Sent]:
         messages: Sent = []
         finders.append(
             ContourFinder(
@@ -76,7 +82,9 @@ class StubRenderer:
 
     def read_look(self, longest_px: int) -> np.ndarray:
         self.reads += 1
-        return cv2.resize(self.picture, fitted_size(self.size_px, longest_px), interpolation=cv2.INTER_AREA)
+        return cv2.resize(
+            self.picture, fitted_size(self.size_px, longest_px), interpolation=cv2.INTER_AREA
+        )
 
 
 def tick(time_s: float = 0.0) -> FrameId:
@@ -112,7 +120,13 @@ def test_dark_shapes_small_ones_and_a_hole_follow_their_parameters(finder) -> No
         assert messages[0][1] == (2,)
         assert messages[2][1][2] == pytest.approx(80 * 200 / (WIDTH * HEIGHT), rel=0.02)
     grey = (picture * 0.4).astype(np.uint8)
-    for threshold, min_area, number in ((0.5, 0.1, 0), (0.3, 0.1, 2), (0.3, 0.001, 3), (0.3, 4.0, 1), (0.3, 50.0, 0)):
+    for threshold, min_area, number in (
+        (0.5, 0.1, 0),
+        (0.3, 0.1, 2),
+        (0.3, 0.001, 3),
+        (0.3, 4.0, 1),
+        (0.3, 50.0, 0),
+    ):
         one, messages = finder()
         one.follow(values(threshold=threshold, min_area=min_area), StubRenderer(grey), tick(), None)
         assert messages[0][1] == (number,)
@@ -134,7 +148,12 @@ def test_a_contour_keeps_its_number_while_it_moves_and_another_becomes_the_large
         assert second[:2] == pytest.approx((small / WIDTH, 120 / HEIGHT), abs=0.005)
     assert second[2] > first[2]
     messages.clear()
-    one.follow(values(), StubRenderer(with_shapes(ellipse_at=(730, 120), rectangle_at=(480, 400))), tick(0.8), None)
+    one.follow(
+        values(),
+        StubRenderer(with_shapes(ellipse_at=(730, 120), rectangle_at=(480, 400))),
+        tick(0.8),
+        None,
+    )
     one.follow(values(), StubRenderer(black()), tick(0.9), None)
     one.follow(values(), StubRenderer(black()), tick(1.0), None)
     assert messages[3:] == [
@@ -147,16 +166,24 @@ def test_results_come_once_in_an_interval_and_none_is_read_while_it_is_off(finde
     renderer = StubRenderer(with_shapes())
     for number in range(120):  # 2 s
         one.follow(values(interval=100.0), renderer, tick(number / 60), None)
-    assert renderer.reads == 20 and sum(address == "/contour/found" for address, _ in messages) == 20
+    assert (
+        renderer.reads == 20 and sum(address == "/contour/found" for address, _ in messages) == 20
+    )
     messages.clear()
     for number in range(120, 240):
         one.follow(values(count=0), renderer, tick(number / 60), None)
         assert one.outlines(values(count=0, overlay=1.0), SIZE) == ()
     assert renderer.reads == 20
-    assert messages == [("/contour/found", (0,)), ("/contour/1", (0.0,) * 5), ("/contour/2", (0.0,) * 5)]
+    assert messages == [
+        ("/contour/found", (0,)),
+        ("/contour/1", (0.0,) * 5),
+        ("/contour/2", (0.0,) * 5),
+    ]
 
 
-def test_the_frame_loop_does_not_wait_for_a_result_and_reads_nothing_meanwhile(finder, wait_for) -> None:
+def test_the_frame_loop_does_not_wait_for_a_result_and_reads_nothing_meanwhile(
+    finder, wait_for
+) -> None:
     may_go_on, addresses = threading.Event(), []
 
     def publish(address: str, *arguments: float) -> None:
@@ -216,23 +243,45 @@ def test_outlines_have_their_width_and_opacity_and_scale_with_the_picture(finder
 def test_the_look_is_read_without_what_is_laid_on_it(renderer: Renderer, picture: Callable) -> None:
     renderer.resize(96, 54)
     bare = draw_once(renderer, picture({})).read_behind((96, 54), is_bare=True)
-    assert np.abs(bare[..., :3].astype(int) - renderer.read_rgba()[..., :3]).max() <= 1, "published ones are dithered"
+    assert np.abs(bare[..., :3].astype(int) - renderer.read_rgba()[..., :3]).max() <= 1, (
+        "published ones are dithered"
+    )
     assert bare[..., :3].max() > 100
     image = GraphicImage(pixels=np.full((54, 96, 4), 255, np.uint8), height_px=54.0)
     white = Graphic(
-        slot=3, image=image, x=0.5, y=0.5, angle_deg=0.0, height_px=54.0, ink=picture_ink(1.0), blend="over"
+        slot=3,
+        image=image,
+        x=0.5,
+        y=0.5,
+        angle_deg=0.0,
+        height_px=54.0,
+        ink=picture_ink(1.0),
+        blend="over",
     )
-    changes = {"/master/blackout": True, "/post/bloom": 1.0, "/post/vignette": 1.0, "/multiverse/feedback": 0.0}
-    assert draw_once(renderer, replace(picture({}), graphics=(white,))).read_rgba()[..., :3].min() > 250
+    changes = {
+        "/master/blackout": True,
+        "/post/bloom": 1.0,
+        "/post/vignette": 1.0,
+        "/multiverse/feedback": 0.0,
+    }
+    assert (
+        draw_once(renderer, replace(picture({}), graphics=(white,))).read_rgba()[..., :3].min()
+        > 250
+    )
     assert np.abs(renderer.read_behind((96, 54), is_bare=True).astype(int) - bare).max() < 40, (
         "a little further on its trail"
     )
-    assert draw_once(renderer, replace(picture(changes), graphics=(white,))).read_rgba()[..., :3].max() == 0
+    assert (
+        draw_once(renderer, replace(picture(changes), graphics=(white,))).read_rgba()[..., :3].max()
+        == 0
+    )
     assert renderer.read_behind((48, 27), is_bare=True)[..., :3].max() > 50
 
 
 @pytest.mark.parametrize("renderer_kind", ["numba", "gl"])
-def test_an_engine_publishes_contours_and_draws_their_outlines_in_its_video(renderer_kind: str) -> None:
+def test_an_engine_publishes_contours_and_draws_their_outlines_in_its_video(
+    renderer_kind: str,
+) -> None:
     seen = {}
     for overlay in (0.0, 1.0):
         options = {"renderer": renderer_kind, "sinks": ("null",), "offline": True, "web": "off"}
@@ -243,7 +292,11 @@ def test_an_engine_publishes_contours_and_draws_their_outlines_in_its_video(rend
             *_, newest = (frame.read_rgba().astype(int) for frame in engine.frames(count=40))
             seen[overlay] = newest, dict(engine.control_hub.dispatcher.feedback.last_published)
     without, outlined = seen[0.0], seen[1.0]
-    contours = {address: arguments for address, arguments in without[1].items() if address.startswith("/contour/")}
+    contours = {
+        address: arguments
+        for address, arguments in without[1].items()
+        if address.startswith("/contour/")
+    }
     assert contours["/contour/found"][0] >= 1 and contours["/contour/1"][2] > 0.001
     assert contours.items() <= outlined[1].items(), "outlines are not found"
     green = [(picture[..., 1] - picture[..., 0] > 100).sum() for picture, _ in seen.values()]

@@ -17,8 +17,16 @@ RED, BLUE = (255, 0, 0), (0, 0, 255)
 LOOKS: dict[str, dict[str, Any]] = {
     "simple": SIMPLE | {"/layer/5/mirror": True},
     "added": {"/layer/5/intensity": 0.6},
-    "dodged, kaleidoscope": {"/layer/5/intensity": 0.7, "/multiverse/blend": 3.0, "/mirror/mode": "kaleidoscope"},
-    "bright clip": {"/layer/5/intensity": 1.0, "/multiverse/tone": "clip", "/multiverse/brightness": 4.0},
+    "dodged, kaleidoscope": {
+        "/layer/5/intensity": 0.7,
+        "/multiverse/blend": 3.0,
+        "/mirror/mode": "kaleidoscope",
+    },
+    "bright clip": {
+        "/layer/5/intensity": 1.0,
+        "/multiverse/tone": "clip",
+        "/multiverse/brightness": 4.0,
+    },
 }
 
 
@@ -30,7 +38,9 @@ def frame(pixels: np.ndarray | tuple[int, int, int], size: tuple[int, int] = (9,
 
 
 def noise(seed: int, size: tuple[int, int] = (64, 48)) -> VideoFrame:
-    return frame(np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
+    return frame(
+        np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    )
 
 
 def mixed(picture: VideoFrame, before: VideoFrame, mix: float) -> np.ndarray:
@@ -71,11 +81,15 @@ def fade(picture: Callable) -> Callable[..., np.ndarray]:
 
 def test_a_crossfade_of_any_size_stays_within_its_edges(renderer: Renderer, fade: Callable) -> None:
     for side in [2, 31, 64, 512]:
-        rgba = fade(renderer, SIMPLE, frame(BLUE, (side, side)), frame(RED, (side, side)), 0.25, (80, 60))
+        rgba = fade(
+            renderer, SIMPLE, frame(BLUE, (side, side)), frame(RED, (side, side)), 0.25, (80, 60)
+        )
         assert (rgba == (191, 0, 64, 255)).all(), side
 
 
-def test_at_its_ends_or_between_two_sizes_a_crossfade_is_the_one_picture(renderer: Renderer, fade: Callable) -> None:
+def test_at_its_ends_or_between_two_sizes_a_crossfade_is_the_one_picture(
+    renderer: Renderer, fade: Callable
+) -> None:
     after, before = noise(1), noise(2)
     for mix, seen in ((0.0, before), (1.0, after), (0.0, before), (1.0, after)):
         assert (fade(renderer, SIMPLE, after, before, mix, (64, 48)) == opaque(seen.pixels)).all()
@@ -85,29 +99,47 @@ def test_at_its_ends_or_between_two_sizes_a_crossfade_is_the_one_picture(rendere
     assert (rgba == (*BLUE, 255)).all()
 
 
-def test_all_three_crossfade_alike(gl: Renderer, cpu: Renderer, fade: Any, values: Any, tones: Any) -> None:
+def test_all_three_crossfade_alike(
+    gl: Renderer, cpu: Renderer, fade: Any, values: Any, tones: Any
+) -> None:
     for look in LOOKS.values():
         size, pitches_hz = (160, 90), (110.0, 164.8, 220.0, 277.2)
-        after, before = (frame(noise(seed, (17, 12)).pixels.repeat(7, 0).repeat(7, 1)) for seed in (3, 4))
+        after, before = (
+            frame(noise(seed, (17, 12)).pixels.repeat(7, 0).repeat(7, 1)) for seed in (3, 4)
+        )
         by_gl, by_numba = (fade(renderer, look, after, before, 0.3, size) for renderer in (gl, cpu))
-        expected = draw_reference(values(look), tones(), pitches_hz, *size, layer5=mixed(after, before, 0.3))
+        expected = draw_reference(
+            values(look), tones(), pitches_hz, *size, layer5=mixed(after, before, 0.3)
+        )
         for one, other in ((by_gl, by_numba), (by_gl, expected), (by_numba, expected)):
-            assert (np.abs(one.astype(int) - other.astype(int)) <= 2).mean(axis=(0, 1)).min() >= 0.99, look
+            assert (np.abs(one.astype(int) - other.astype(int)) <= 2).mean(
+                axis=(0, 1)
+            ).min() >= 0.99, look
 
 
-def test_a_frozen_picture_stays_while_its_crossfade_continues(renderer: Renderer, fade: Callable) -> None:
+def test_a_frozen_picture_stays_while_its_crossfade_continues(
+    renderer: Renderer, fade: Callable
+) -> None:
     after, before = frame((200, 200, 200)), frame((0, 0, 0))
     fade(renderer, SIMPLE, after, before, 0.25, (16, 16))
     frozen = SIMPLE | {"/master/freeze": True}
     assert (fade(renderer, frozen, after, before, 0.75)[..., :3] == 50).all()
-    assert (renderer.lazy_picture(PictureCrossfade.of(after, before, 0.75)).read_rgba()[..., :3] == 150).all()
+    assert (
+        renderer.lazy_picture(PictureCrossfade.of(after, before, 0.75)).read_rgba()[..., :3] == 150
+    ).all()
     assert (renderer.read_rgba()[..., :3] == 50).all()
     assert (fade(renderer, SIMPLE, after, before, 1.0)[..., :3] == 200).all()
 
 
-def test_an_extra_crossfade_has_its_own_size_and_no_effects(renderer: Renderer, draw: Any, f_card: Any) -> None:
+def test_an_extra_crossfade_has_its_own_size_and_no_effects(
+    renderer: Renderer, draw: Any, f_card: Any
+) -> None:
     for size in [(64, 48), (512, 512), (7, 5)]:
-        draw(renderer, {"/master/fade": 0.5, "/layer/5/mirror": True, "/multiverse/alpha": "luma"}, size=(32, 18))
+        draw(
+            renderer,
+            {"/master/fade": 0.5, "/layer/5/mirror": True, "/multiverse/alpha": "luma"},
+            size=(32, 18),
+        )
         card = f_card(*size)
         picture = frame(np.ascontiguousarray(card[..., :3]))
         lazy = renderer.lazy_picture(PictureCrossfade.of(picture))

@@ -27,7 +27,9 @@ WITHIN = 2  # of 255: three roundings
 class Pair:
     """One renderer that fades, and two more that draw each look alone."""
 
-    def __init__(self, renderer: Renderer, alone: list[Renderer], picture: Callable[..., PictureInput]) -> None:
+    def __init__(
+        self, renderer: Renderer, alone: list[Renderer], picture: Callable[..., PictureInput]
+    ) -> None:
         self.fading, self.alone = renderer, alone
         for each in (renderer, *alone):
             each.resize(*SIZE)
@@ -59,13 +61,17 @@ def alone() -> Iterator[dict[str, list[Renderer]]]:
 
 
 @pytest.fixture
-def pair(renderer: Renderer, alone: dict[str, list[Renderer]], picture: Callable[..., PictureInput]) -> Pair:
+def pair(
+    renderer: Renderer, alone: dict[str, list[Renderer]], picture: Callable[..., PictureInput]
+) -> Pair:
     if renderer.kind not in alone:
         alone[renderer.kind] = [open_renderer(renderer.kind, *SIZE) for _ in range(2)]
     return Pair(renderer, [*alone[renderer.kind]], picture)
 
 
-def leave(before: PictureInput | None, to: PictureInput, mix: float, number: int = 1) -> PictureInput:
+def leave(
+    before: PictureInput | None, to: PictureInput, mix: float, number: int = 1
+) -> PictureInput:
     return replace(to, outgoing=OutgoingLook(number=number, mix=mix, picture=before))
 
 
@@ -92,7 +98,9 @@ def test_each_frame_of_a_fade_is_the_mix_of_both_looks_drawn_alone(pair: Pair, a
     for mix in (0.0, 0.5):
         before, to = pair.picture(curtain), pair.picture(rose)
         mixed, going, coming = pair.draw(leave(before, to, mix, number=2), before, to)
-        assert np.abs(mixed - mean_of(going, coming, mix)).max() <= WITHIN, "back, without the earlier trail"
+        assert np.abs(mixed - mean_of(going, coming, mix)).max() <= WITHIN, (
+            "back, without the earlier trail"
+        )
 
 
 def test_an_outgoing_look_that_is_not_drawn_dissolves_as_a_still(pair: Pair) -> None:
@@ -114,13 +122,17 @@ def test_a_fade_during_another_shows_three_looks_with_the_first_as_a_still(pair:
     pair.alone.reverse()
     for step, mix in enumerate((0.0, 0.5, 0.9)):
         before, to = pair.picture(CURTAIN), pair.picture(ROSE)
-        request = replace(to, outgoing=OutgoingLook(number=2, mix=mix, picture=before, revealed=revealed))
+        request = replace(
+            to, outgoing=OutgoingLook(number=2, mix=mix, picture=before, revealed=revealed)
+        )
         mixed, going, coming = pair.draw(request, before, to)
         side = mean_of(still, going, revealed)
         assert np.abs(mixed - mean_of(side, coming, mix)).max() <= WITHIN + 1
         if step == 0:
             assert np.abs(mixed - mean_of(still, going, revealed)).max() <= WITHIN
-    request = replace(to, outgoing=OutgoingLook(number=3, mix=0.0, picture=to, revealed=0.9))  # and a third
+    request = replace(
+        to, outgoing=OutgoingLook(number=3, mix=0.0, picture=to, revealed=0.9)
+    )  # and a third
     mixed, going = pair.draw(request, None, to)
     assert np.abs(mixed - mean_of(side, going, 0.9)).max() <= WITHIN + 1
 
@@ -167,8 +179,15 @@ def test_a_fade_does_not_draw_over_a_published_picture(pair: Pair) -> None:
 
 
 def test_an_expected_look_begins_with_its_trail_and_any_other_with_a_black_one(pair: Pair) -> None:
-    """Cuts: to the look that was drawn unseen, to another one while that waits, and after it was dropped or kept."""
-    cases = (False, False, False), (True, False, False), (False, True, False), (False, False, True), (True, False, True)
+    """Cuts: to the look that was drawn unseen, to another one while that waits, and after it was
+    dropped or kept."""
+    cases = (
+        (False, False, False),
+        (True, False, False),
+        (False, True, False),
+        (False, False, True),
+        (True, False, True),
+    )
     for cut, (is_waiting, is_dropped, keeps_trail) in enumerate(cases, start=1):
         pair.fading.resize(*SIZE)
         for each in pair.alone:
@@ -183,7 +202,10 @@ def test_an_expected_look_begins_with_its_trail_and_any_other_with_a_black_one(p
         rose = pair.picture(ROSE)
         seen, with_trail = pair.draw(
             replace(
-                rose, cuts=cut, upcoming=rose if is_waiting and not keeps_trail else None, keeps_upcoming=is_waiting
+                rose,
+                cuts=cut,
+                upcoming=rose if is_waiting and not keeps_trail else None,
+                keeps_upcoming=is_waiting,
             ),
             None,
             rose,

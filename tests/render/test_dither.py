@@ -38,7 +38,9 @@ def box_means(rows: np.ndarray) -> np.ndarray:
     return means
 
 
-def test_a_still_gradient_has_no_bands_and_stands_still(renderer: Renderer, gradient: PictureInput) -> None:
+def test_a_still_gradient_has_no_bands_and_stands_still(
+    renderer: Renderer, gradient: PictureInput
+) -> None:
     renderer.resize(*SIZE)
     deep = draw_once(renderer, gradient).read_rgba16() / 257
     dithered, rounded = renderer.read_rgba(), np.round(deep)
@@ -56,11 +58,20 @@ def test_a_still_gradient_has_no_bands_and_stands_still(renderer: Renderer, grad
     assert (seen[0] == seen[1]).all() and (seen[0] == seen[2]).all()
 
 
-def test_levels_of_8_bits_stay_as_they_are_grey_grey_and_alpha_above_its_colour(renderer: Renderer, draw: Any) -> None:
+def test_levels_of_8_bits_stay_as_they_are_grey_grey_and_alpha_above_its_colour(
+    renderer: Renderer, draw: Any
+) -> None:
     card = np.arange(256, dtype=np.uint8).repeat(3).reshape(16, 16, 3).repeat(8, 0).repeat(8, 1)
     draw(renderer, SIMPLE, size=(128, 128), layer5=np.ascontiguousarray(card))
-    assert (renderer.read_rgba()[..., :3] == card).all()  # black and white too, so a still picture never flickers
-    draw(renderer, SIMPLE | {"/master/fade": 0.987}, size=(64, 64), layer5=np.full((4, 4, 3), 77, np.uint8))
+    assert (
+        renderer.read_rgba()[..., :3] == card
+    ).all()  # black and white too, so a still picture never flickers
+    draw(
+        renderer,
+        SIMPLE | {"/master/fade": 0.987},
+        size=(64, 64),
+        layer5=np.full((4, 4, 3), 77, np.uint8),
+    )
     rgba = renderer.read_rgba()
     assert (np.ptp(rgba[..., :3], axis=-1) == 0).all() and np.ptp(rgba[..., 0]) == 1
     draw(renderer, {"/multiverse/alpha": "luma", "/master/fade": 0.4}, size=(64, 64))
@@ -71,7 +82,12 @@ def test_levels_of_8_bits_stay_as_they_are_grey_grey_and_alpha_above_its_colour(
 def test_a_slow_fade_dims_in_steps_below_one_level(renderer: Renderer, draw: Callable) -> None:
     means = []
     for fade in (1.0, 0.999, 0.998, 0.997):
-        draw(renderer, SIMPLE | {"/master/fade": fade}, size=(64, 64), layer5=np.full((4, 4, 3), 100, np.uint8))
+        draw(
+            renderer,
+            SIMPLE | {"/master/fade": fade},
+            size=(64, 64),
+            layer5=np.full((4, 4, 3), 100, np.uint8),
+        )
         means.append(renderer.read_rgba()[..., :3].mean())
     assert means == pytest.approx([100, 99.9, 99.8, 99.7], abs=0.01)
 
@@ -97,13 +113,20 @@ def test_a_driver_without_deep_targets_draws_with_8_bits_and_reports_it(
     try:
         assert plain.description.endswith(", only 8-bit pictures")
         assert np.abs(draw(plain) - expected).max() <= 1
-        assert np.abs(draw(plain, {"/post/bloom": 1.0}) - draw(gl, {"/post/bloom": 1.0}).astype(int)).max() <= 2
+        assert (
+            np.abs(
+                draw(plain, {"/post/bloom": 1.0}) - draw(gl, {"/post/bloom": 1.0}).astype(int)
+            ).max()
+            <= 2
+        )
         assert (plain.read_rgba16() % 257 == 0).all()
     finally:
         plain.close()
 
 
-def test_the_tile_has_every_threshold_once_no_low_frequencies_and_is_that_of_its_generator() -> None:
+def test_the_tile_has_every_threshold_once_no_low_frequencies_and_is_that_of_its_generator() -> (
+    None
+):
     tile = thresholds()
     assert sorted(tile.ravel() * SIDE**2 - 0.5) == list(range(SIDE**2))
     power = np.abs(np.fft.fft2(tile - tile.mean())) ** 2

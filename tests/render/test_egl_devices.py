@@ -1,4 +1,5 @@
-"""Which GPU a context is opened on: EGL's list, the order, the choice, and the libraries behind it."""
+"""Which GPU a context is opened on: EGL's list, the order, the choice, and the libraries behind
+it."""
 
 import ctypes
 import os
@@ -12,7 +13,14 @@ import pytest
 from engine.errors import NoGLError
 from engine.render import context
 from engine.render.context import load_finish, open_context
-from engine.render.egl_devices import GPU_VARIABLE, EglDevice, by_preference, chosen_gpu, find_device, list_egl_devices
+from engine.render.egl_devices import (
+    GPU_VARIABLE,
+    EglDevice,
+    by_preference,
+    chosen_gpu,
+    find_device,
+    list_egl_devices,
+)
 from engine.render.opening import open_renderer
 from engine.render.unused_card import find_unused_card
 from engine.system.graphics_card import GraphicsCard
@@ -31,7 +39,12 @@ class StubEgl:
     """A libEGL with known devices: for each, its strings by EGL's number."""
 
     def __init__(self, devices: Sequence[dict[int, bytes]], missing: bytes = b"") -> None:
-        @ctypes.CFUNCTYPE(ctypes.c_uint, ctypes.c_int, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_int))
+        @ctypes.CFUNCTYPE(
+            ctypes.c_uint,
+            ctypes.c_int,
+            ctypes.POINTER(ctypes.c_size_t),
+            ctypes.POINTER(ctypes.c_int),
+        )
         def query_devices(room: int, handles: Any, count: Any) -> int:
             for index in range(min(room, len(devices))):
                 handles[index] = 0x1000 + index
@@ -44,21 +57,28 @@ class StubEgl:
             text = texts.get((handle, name))
             return ctypes.cast(text, ctypes.c_void_p).value or 0 if text else 0
 
-        strings = [((0x1000 + index, name), text) for index, own in enumerate(devices) for name, text in own.items()]
+        strings = [
+            ((0x1000 + index, name), text)
+            for index, own in enumerate(devices)
+            for name, text in own.items()
+        ]
         texts = {key: ctypes.c_char_p(text) for key, text in strings}
         self.queries = queries = list[tuple[int, int]]()
         functions = {b"eglQueryDevicesEXT": query_devices, b"eglQueryDeviceStringEXT": query_string}
         functions.pop(missing, None)
 
         def get_address(name: bytes) -> int:
-            return ctypes.cast(functions[name], ctypes.c_void_p).value or 0 if name in functions else 0
+            return (
+                ctypes.cast(functions[name], ctypes.c_void_p).value or 0 if name in functions else 0
+            )
 
         self.eglGetProcAddress = get_address
 
 
 def test_a_card_comes_before_software_distinguished_by_their_extensions() -> None:
     nvidia = {
-        0x3055: b"EGL_NV_device_cuda EGL_EXT_device_drm EGL_EXT_device_drm_render_node EGL_EXT_device_query_name",
+        0x3055: b"EGL_NV_device_cuda EGL_EXT_device_drm EGL_EXT_device_drm_render_node "
+        b"EGL_EXT_device_query_name",
         0x3053: b"NVIDIA",
         0x335F: b"NVIDIA H100 PCIe",
         0x3233: b"/dev/dri/card0",
@@ -90,13 +110,15 @@ def test_a_device_is_chosen_by_its_index_or_a_part_of_its_name_or_all_are_listed
     for choice, reason in [
         ("h100", "several match; give the index"), ("9", "no such device"), ("10", "no such"), ("arc", "no such"),
     ]:  # fmt: skip
-        with pytest.raises(NoGLError, match=f"gpu '{choice}': .*{reason}.*2 NVIDIA H100 PCIe /dev/dri/renderD128"):
+        with pytest.raises(
+            NoGLError, match=f"gpu '{choice}': .*{reason}.*2 NVIDIA H100 PCIe /dev/dri/renderD128"
+        ):
             find_device(choice, MACHINE)
 
 
 class Machine:
-    """A fake machine with Mesa's software renderer, and before it an NVIDIA card that does not open. `tried`: the
-    indices that are opened."""
+    """A fake machine with Mesa's software renderer, and before it an NVIDIA card that does not
+    open. `tried`: the indices that are opened."""
 
     card = EglDevice(index=99, name="NVIDIA H100", is_cuda=True)
 
@@ -122,17 +144,25 @@ def machine(require: Any, monkeypatch: pytest.MonkeyPatch) -> Machine:
     return stub
 
 
-def test_the_card_is_tried_first_and_software_draws_where_it_does_not_open(machine: Machine) -> None:
+def test_the_card_is_tried_first_and_software_draws_where_it_does_not_open(
+    machine: Machine,
+) -> None:
     opened = open_context()
-    assert machine.tried == [99, machine.software.index] and "llvmpipe" in opened.info["GL_RENDERER"]
+    assert (
+        machine.tried == [99, machine.software.index] and "llvmpipe" in opened.info["GL_RENDERER"]
+    )
     opened.release()
 
 
-def test_a_device_that_turns_out_to_be_software_gives_way_to_a_card(machine: Machine, monkeypatch: Any) -> None:
+def test_a_device_that_turns_out_to_be_software_gives_way_to_a_card(
+    machine: Machine, monkeypatch: Any
+) -> None:
     claiming = replace(machine.software, is_software=False)
     machine.devices = (claiming, replace(Machine.card, is_cuda=False))
     opened = open_context()
-    assert machine.tried == [claiming.index, 99, claiming.index], "no card opens, so it draws after all"
+    assert machine.tried == [claiming.index, 99, claiming.index], (
+        "no card opens, so it draws after all"
+    )
     opened.release()
     machine.tried.clear()
     machine.devices = (claiming, replace(Machine.card, index=claiming.index, is_cuda=False))
@@ -151,7 +181,9 @@ def test_a_chosen_device_is_opened_or_nothing(machine: Machine) -> None:
     for choice in ("99", "98"):
         with chosen_gpu(choice), pytest.raises(NoGLError):
             open_renderer("auto", 64, 36)
-    assert machine.tried == [99, machine.software.index], "98 could be in a device's name, which only a context has"
+    assert machine.tried == [99, machine.software.index], (
+        "98 could be in a device's name, which only a context has"
+    )
 
 
 def test_an_unused_card_is_reported_with_its_error_unless_a_device_was_chosen(
@@ -168,7 +200,9 @@ def test_an_unused_card_is_reported_with_its_error_unless_a_device_was_chosen(
     assert find_unused_card() is None  # a card draws
 
 
-def test_without_libgl_contexts_use_libopengl(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_libgl_contexts_use_libopengl(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(context, "GL_LIBRARIES", ("libGL.so.missing", "libOpenGL.so.0"))
     opened = open_context()
     load_finish()()

@@ -31,7 +31,9 @@ def test_the_longest_trail_fades_to_black_completely(renderer: Renderer, draw: C
         assert brightest == 0, changes
 
 
-def test_a_trail_loses_a_fiftieth_a_frame_under_the_brighter_picture(renderer: Renderer, draw: Callable) -> None:
+def test_a_trail_loses_a_fiftieth_a_frame_under_the_brighter_picture(
+    renderer: Renderer, draw: Callable
+) -> None:
     trail = SIMPLE | {"/feedback/amount": 0.98}
     draw(renderer, trail, size=(64, 48), layer5=np.full((48, 64, 3), 250, np.uint8))
     rgba = draw(renderer, trail, layer5=BLACK)
@@ -44,9 +46,16 @@ def test_a_trail_loses_a_fiftieth_a_frame_under_the_brighter_picture(renderer: R
     assert rgba[0, 0].tolist() == [150, 100, 100, 255]
 
 
-def test_the_trail_is_of_the_picture_before_master_fade_and_of_its_size(renderer: Renderer, draw: Callable) -> None:
+def test_the_trail_is_of_the_picture_before_master_fade_and_of_its_size(
+    renderer: Renderer, draw: Callable
+) -> None:
     trail = SIMPLE | {"/feedback/amount": 0.5}
-    draw(renderer, trail | {"/master/fade": 0.1}, size=(64, 48), layer5=np.full((48, 64, 3), 200, np.uint8))
+    draw(
+        renderer,
+        trail | {"/master/fade": 0.1},
+        size=(64, 48),
+        layer5=np.full((48, 64, 3), 200, np.uint8),
+    )
     assert (draw(renderer, trail, layer5=BLACK)[..., :3] == 100).all()
     trail = SIMPLE | {"/feedback/amount": 0.98}
     draw(renderer, trail, size=(64, 48), layer5=np.full((48, 64, 3), 255, np.uint8))

@@ -13,7 +13,9 @@ from engine.render.gl_textures import Target
 from engine.render.picture import Renderer
 from engine.render.readback import Readback
 
-ROUNDING = 0.61  # of 255: a card may be off by 0.6 where it rounds to 8 bits (Direct3D 11 spec, 3.2.3.6 FLOAT -> UNORM)
+# of 255: a card may be off by 0.6 where it rounds to 8 bits (Direct3D 11 spec, 3.2.3.6 FLOAT ->
+# UNORM)
+ROUNDING = 0.61
 SIZES = [
     ((1280, 720), (512, 512)),
     ((1280, 720), (512, 288)),
@@ -46,7 +48,9 @@ def pictures(width: int, height: int) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize(("full_px", "size_px"), SIZES)
-def test_it_is_what_the_child_makes_of_the_whole_picture(gl: Renderer, full_px: Any, size_px: Any) -> None:
+def test_it_is_what_the_child_makes_of_the_whole_picture(
+    gl: Renderer, full_px: Any, size_px: Any
+) -> None:
     with gl._drawing():
         fit = FittedPicture(gl._context, gl._finish)
         source = Target(gl._context, full_px)
@@ -56,9 +60,14 @@ def test_it_is_what_the_child_makes_of_the_whole_picture(gl: Renderer, full_px: 
             found = fit.read(source, size_px)
             assert found.shape == (size_px[1], size_px[0], 4) and (found[..., 3] == 255).all()
             expected = pixels.crop_and_resize(picture[None, ..., :3], *size_px, torch.device("cpu"))
-            assert np.abs(found[..., :3] - expected[0].permute(1, 2, 0).numpy() * 255).max() <= ROUNDING, name
+            assert (
+                np.abs(found[..., :3] - expected[0].permute(1, 2, 0).numpy() * 255).max()
+                <= ROUNDING
+            ), name
             again = pixels.crop_and_resize(found[None, ..., :3], *size_px, torch.device("cpu"))
-            assert torch.equal(pixels.as_rgb(again)[0], torch.from_numpy(found[..., :3])), "the child resizes no more"
+            assert torch.equal(pixels.as_rgb(again)[0], torch.from_numpy(found[..., :3])), (
+                "the child resizes no more"
+            )
         fit.release()
         source.release()
 
@@ -87,7 +96,10 @@ def test_only_what_sd_sees_is_read(gl: Renderer, monkeypatch: pytest.MonkeyPatch
             assert (read == (level, 0, 0, 255)).all()
             reads.append((read, read.copy()))
         fit.read(source, (16, 8))  # not the size that was queued
-        assert queued == [width * height * 4 for width, height in [(64, 64), (64, 64), (128, 72), (64, 64), (16, 8)]]
+        assert queued == [
+            width * height * 4
+            for width, height in [(64, 64), (64, 64), (128, 72), (64, 64), (16, 8)]
+        ]
         assert all(np.array_equal(read, copy) for read, copy in reads)
         fit.release()
         source.release()

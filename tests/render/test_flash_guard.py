@@ -45,7 +45,15 @@ def card(*rgb: int) -> Card:
 
 
 WHITE, BLACK, RED, GREY, DIM, BLUE = (
-    card(*rgb) for rgb in ((255, 255, 255), (0, 0, 0), (255, 0, 0), (127, 127, 127), (110, 110, 110), (0, 0, 255))
+    card(*rgb)
+    for rgb in (
+        (255, 255, 255),
+        (0, 0, 0),
+        (255, 0, 0),
+        (127, 127, 127),
+        (110, 110, 110),
+        (0, 0, 255),
+    )
 )
 
 
@@ -55,7 +63,9 @@ def only(area: tuple[slice, slice], on: Card, elsewhere: Card) -> Card:
     return whole
 
 
-SQUARES = np.kron(np.indices((6, 6)).sum(0) % 2, np.ones((3, 6)))[..., None].astype(np.uint8) * WHITE
+SQUARES = (
+    np.kron(np.indices((6, 6)).sum(0) % 2, np.ones((3, 6)))[..., None].astype(np.uint8) * WHITE
+)
 
 STROBES: dict[str, tuple[float, Card, Card]] = {
     "3 Hz": (3, BLACK, WHITE),
@@ -90,7 +100,8 @@ def strobe(hz: float, off: Card, on: Card, times_s: np.ndarray) -> list[Card]:
 
 @pytest.fixture
 def show(cpu: Renderer, draw: Callable) -> Callable[[Sequence[Card], np.ndarray], np.ndarray]:
-    """Fixture: `show(cards, times_s)` returns the published pictures, (frames, height, width, 3) uint8."""
+    """Fixture: `show(cards, times_s)` returns the published pictures, (frames, height, width, 3)
+    uint8."""
 
     def show_all(cards: Sequence[Card], times_s: np.ndarray) -> np.ndarray:
         cpu.resize(*SIZE)
@@ -115,34 +126,56 @@ def mean_luminance(pictures: np.ndarray) -> np.ndarray:
     return (linear(pictures) @ (0.2126, 0.7152, 0.0722)).mean(axis=(1, 2))
 
 
-@pytest.mark.parametrize("name", [name for name in STROBES if name not in LIKE_OTHERS] + in_long_form(*LIKE_OTHERS))
-def test_no_strobe_is_published_with_more_than_three_flashes_a_second(show: Callable, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", [name for name in STROBES if name not in LIKE_OTHERS] + in_long_form(*LIKE_OTHERS)
+)
+def test_no_strobe_is_published_with_more_than_three_flashes_a_second(
+    show: Callable, name: str
+) -> None:
     hz, off, on = STROBES[name]
     times_s = times(30)
     inputs = strobe(hz, off, on, times_s)
-    assert hz == 3 or max(general_flashes(np.array(inputs), times_s), red_flashes(np.array(inputs), times_s)) > 3
+    assert (
+        hz == 3
+        or max(general_flashes(np.array(inputs), times_s), red_flashes(np.array(inputs), times_s))
+        > 3
+    )
     published = show(inputs, times_s)
     assert_conforms(published, times_s)
     is_new = [not np.array_equal(one, other) for one, other in pairwise(inputs)]
     has_changed = [not np.array_equal(one, other) for one, other in pairwise(published)]
-    assert all(changed for new, changed in zip(is_new, has_changed, strict=True) if new), "a picture was frozen"
+    assert all(changed for new, changed in zip(is_new, has_changed, strict=True) if new), (
+        "a picture was frozen"
+    )
 
 
 @pytest.mark.parametrize(
     ("hz", "times_s"),
     [
-        pytest.param(hz, times_s, id=f"{hz}-{name}", marks=() if (hz, name) in QUICK_CASES else ONLY_SOAK)
+        pytest.param(
+            hz, times_s, id=f"{hz}-{name}", marks=() if (hz, name) in QUICK_CASES else ONLY_SOAK
+        )
         for hz in (4, 8, 12)
-        for name, times_s in (("24 fps", times(24)), ("60 fps", times(60)), ("jittered", jittered()))
+        for name, times_s in (
+            ("24 fps", times(24)),
+            ("60 fps", times(60)),
+            ("jittered", jittered()),
+        )
     ],
 )
-def test_the_limit_does_not_depend_on_frame_times(show: Callable, times_s: np.ndarray, hz: float) -> None:
+def test_the_limit_does_not_depend_on_frame_times(
+    show: Callable, times_s: np.ndarray, hz: float
+) -> None:
     published = show(strobe(hz, BLACK, WHITE, times_s), times_s)
     assert_conforms(published, times_s)
-    assert most_flashes_in_a_second(mean_luminance(published)[:, None], times_s)[0] == 3  # the allowed flashes remain
+    assert (
+        most_flashes_in_a_second(mean_luminance(published)[:, None], times_s)[0] == 3
+    )  # the allowed flashes remain
 
 
-def test_the_fourth_flash_is_dimmed_and_the_picture_recovers_in_one_smooth_rise(show: Callable) -> None:
+def test_the_fourth_flash_is_dimmed_and_the_picture_recovers_in_one_smooth_rise(
+    show: Callable,
+) -> None:
     times_s = times(30, 0.9)
     levels = show(strobe(5, BLACK, WHITE, times_s), times_s)[:, 0, 0, 0]
     flashes = levels[levels > 0].reshape(-1, 3).mean(axis=1)
@@ -157,7 +190,9 @@ def test_the_fourth_flash_is_dimmed_and_the_picture_recovers_in_one_smooth_rise(
     assert np.flatnonzero(light > 0.99)[0] < 90 - 10  # 2.7 s
 
 
-def test_flicker_above_80_percent_slow_pictures_and_the_pace_of_music_pass_unchanged(show: Callable) -> None:
+def test_flicker_above_80_percent_slow_pictures_and_the_pace_of_music_pass_unchanged(
+    show: Callable,
+) -> None:
     times_s = times(30, 4)
     kicks = strobe(126 / 60, BLACK, WHITE, times_s)
     assert (show(kicks, times_s) == np.array(kicks)).all()
@@ -165,7 +200,9 @@ def test_flicker_above_80_percent_slow_pictures_and_the_pace_of_music_pass_uncha
     cards = strobe(10, card(235, 235, 235), WHITE, times_s)  # 0.83 and 1
     assert (show(cards, times_s) == np.array(cards)).all()
     times_s = times(30, 4)
-    cards = [card(*[round(127.5 - 127.5 * np.cos(time_s * np.pi))] * 3) for time_s in times_s]  # half a cycle a second
+    cards = [
+        card(*[round(127.5 - 127.5 * np.cos(time_s * np.pi))] * 3) for time_s in times_s
+    ]  # half a cycle a second
     assert (show(cards, times_s) == np.array(cards)).all()
 
 
@@ -174,7 +211,9 @@ def test_only_the_part_that_strobes_is_dimmed_and_motion_in_it_continues(show: C
     hz, off, on = STROBES["a quarter"]
     published = show(strobe(hz, off, on, times_s), times_s)
     far, near = published[:, -1, -1, 0], published[-30:, :3, :12].max(axis=(1, 2, 3))
-    assert far.min() > 105 and (far[:20] == 127).all() and np.abs(np.diff(far.astype(int))).max() < 15
+    assert (
+        far.min() > 105 and (far[:20] == 127).all() and np.abs(np.diff(far.astype(int))).max() < 15
+    )
     assert 60 < np.median(near[near > 0]) < 110
     # A moving bar over a strobing background is visible at its position in each picture.
     times_s = times(30)
@@ -184,7 +223,9 @@ def test_only_the_part_that_strobes_is_dimmed_and_motion_in_it_continues(show: C
     published = show(cards, times_s)
     assert_conforms(published, times_s)
     for frame, each in enumerate(published):
-        assert np.flatnonzero(each[9, :, 0] < 20).tolist() == list(range(frame % 30, frame % 30 + 4))
+        assert np.flatnonzero(each[9, :, 0] < 20).tolist() == list(
+            range(frame % 30, frame % 30 + 4)
+        )
 
 
 def test_red_that_flashes_turns_pale_but_not_dark(show: Callable) -> None:
@@ -194,7 +235,9 @@ def test_red_that_flashes_turns_pale_but_not_dark(show: Callable) -> None:
     assert len(reds) and (reds[:, 0] > 150).all() and (reds[:, 1] > 60).all()
 
 
-def test_a_strobe_by_brightness_fade_or_blackout_is_limited_too(renderer: Renderer, draw: Callable) -> None:
+def test_a_strobe_by_brightness_fade_or_blackout_is_limited_too(
+    renderer: Renderer, draw: Callable
+) -> None:
     times_s = times(30, 2)
     guard = {"/safety/flash_guard": True}
     for looks in (
@@ -205,7 +248,12 @@ def test_a_strobe_by_brightness_fade_or_blackout_is_limited_too(renderer: Render
         renderer.resize(*SIZE)
         published = np.array(
             [
-                draw(renderer, looks[n % 2], time_s=float(t), pitches_hz=(110.0 + n, 165.0, 220.0, 277.0))[..., :3]
+                draw(
+                    renderer,
+                    looks[n % 2],
+                    time_s=float(t),
+                    pitches_hz=(110.0 + n, 165.0, 220.0, 277.0),
+                )[..., :3]
                 for n, t in enumerate(times_s + 10 * looks[0].get("/master/fade", 1))
             ]
         )
@@ -220,7 +268,9 @@ def test_a_hit_is_white_over_any_picture_and_hits_in_a_row_are_limited(
     renderer.resize(*SIZE)
 
     def show(values: dict, hits: int, time_s: float) -> np.ndarray:
-        return draw_once(renderer, picture(values | {"/master/hit": hits}, layer5=BLACK, time_s=time_s)).read_rgba()
+        return draw_once(
+            renderer, picture(values | {"/master/hit": hits}, layer5=BLACK, time_s=time_s)
+        ).read_rgba()
 
     show(SIMPLE, 1, 8.0)  # those of before
     frozen = SIMPLE | {"/master/freeze": True}
@@ -229,7 +279,10 @@ def test_a_hit_is_white_over_any_picture_and_hits_in_a_row_are_limited(
         (frozen, 3, 9.6, 255), (frozen, 3, 9.9, 0),
     ):  # fmt: skip
         rgba = show(values, hits, time_s).astype(int)
-        assert (np.abs(rgba[..., :3] - level) <= 1).all() and (rgba[..., 3] == 255).all(), (time_s, rgba[0, 0])
+        assert (np.abs(rgba[..., :3] - level) <= 1).all() and (rgba[..., 3] == 255).all(), (
+            time_s,
+            rgba[0, 0],
+        )
     times_s = times(30, 2)
     published = [show(GUARDED, 3 + int(time_s * 10), 20.0 + float(time_s)) for time_s in times_s]
     assert general_flashes(np.array(published)[..., :3], times_s) == 3
@@ -237,7 +290,10 @@ def test_a_hit_is_white_over_any_picture_and_hits_in_a_row_are_limited(
 
 def test_with_the_guard_off_everything_passes(renderer: Renderer, draw: Callable) -> None:
     renderer.resize(*SIZE)
-    levels = [draw(renderer, SIMPLE, layer5=(BLACK, WHITE)[n % 2], time_s=n / 30)[0, 0, 0] for n in range(20)]
+    levels = [
+        draw(renderer, SIMPLE, layer5=(BLACK, WHITE)[n % 2], time_s=n / 30)[0, 0, 0]
+        for n in range(20)
+    ]
     assert levels == [0, 255] * 10
     assert not renderer.flash_guard.is_on
 
@@ -247,7 +303,12 @@ def test_the_guard_reports_its_state(renderer: Renderer, draw: Callable) -> None
     for frame in range(30):
         draw(renderer, GUARDED, layer5=WHITE, time_s=frame / 30)
     calm = renderer.flash_guard
-    assert (calm.is_on, calm.is_limiting, calm.held_share, calm.lately_share) == (True, False, 0.0, 0.0)
+    assert (calm.is_on, calm.is_limiting, calm.held_share, calm.lately_share) == (
+        True,
+        False,
+        0.0,
+        0.0,
+    )
     for frame in range(30, 60):
         draw(renderer, GUARDED, layer5=(WHITE, BLACK)[frame % 2], time_s=frame / 30)
     state = renderer.flash_guard
@@ -261,7 +322,12 @@ def test_both_renderers_limit_alike(gl: Renderer, cpu: Renderer, draw: Callable)
     for name in ("10 Hz", "a quarter", "left half red"):
         inputs = strobe(*STROBES[name], times(30, 1.5))
         by_gl, by_numba = (
-            np.array([draw(each, GUARDED, layer5=pixels, time_s=n / 30) for n, pixels in enumerate(inputs)]).astype(int)
+            np.array(
+                [
+                    draw(each, GUARDED, layer5=pixels, time_s=n / 30)
+                    for n, pixels in enumerate(inputs)
+                ]
+            ).astype(int)
             for each in (_resized(gl), _resized(cpu))
         )
         assert np.abs(by_gl - by_numba).max() <= 2
@@ -307,10 +373,14 @@ def test_samples_come_from_all_parts_of_each_cell_and_stay_inside() -> None:
 def test_luminance_under_a_gain_follows_from_three_sums_over_boxes_of_cells() -> None:
     pixels = np.random.default_rng(1).integers(0, 256, (1000, 3)).astype(np.uint8)
     weighted = pixels / 255 * (0.2126, 0.7152, 0.0722)
-    sums = np.array([(weighted * (pixels / 255) ** power).sum(axis=1).mean() for power in (0, 1, 2)])
+    sums = np.array(
+        [(weighted * (pixels / 255) ** power).sum(axis=1).mean() for power in (0, 1, 2)]
+    )
     for gain in (1.0, 0.7, 0.3):
         dimmed = np.rint(pixels * gain).astype(np.uint8)
-        assert luminance(sums, gain) == pytest.approx((linear(dimmed) @ (0.2126, 0.7152, 0.0722)).mean(), abs=0.002)
+        assert luminance(sums, gain) == pytest.approx(
+            (linear(dimmed) @ (0.2126, 0.7152, 0.0722)).mean(), abs=0.002
+        )
     target = np.array([0.01, 0.1, 0.2])
     found = solve_gain(np.repeat(sums[:, None], 3, axis=1), target)
     assert (luminance(sums[:, None], found) <= target).all()
@@ -318,7 +388,9 @@ def test_luminance_under_a_gain_follows_from_three_sums_over_boxes_of_cells() ->
     cells = np.random.default_rng(2).random((2, CELLS, CELLS))
     for side in (1, 3, 6, 9):
         last = 4 + side
-        assert box_means(cells, side)[1, 4, 5] == pytest.approx(cells[1, 4:last, 5 : 5 + side].mean())
+        assert box_means(cells, side)[1, 4, 5] == pytest.approx(
+            cells[1, 4:last, 5 : 5 + side].mean()
+        )
         assert box_minima(cells[1], side)[4, 5] == cells[1, 4:last, 5 : 5 + side].min()
         assert box_minima(cells[1], side).shape == (CELLS + 1 - side, CELLS + 1 - side)
     assert box_means(cells, CELLS).shape == (2, 1, 1)
@@ -326,13 +398,24 @@ def test_luminance_under_a_gain_follows_from_three_sums_over_boxes_of_cells() ->
 
 def test_a_flash_counts_if_its_darker_picture_has_less_than_80_percent_of_the_light() -> None:
     for dark, is_limited in ((0.895, True), (0.92, False)):  # 78 and 83 %
-        assert any(limits is not None for limits in limits_of([dark, dark, 1.0, 1.0] * 15)) == is_limited
+        assert (
+            any(limits is not None for limits in limits_of([dark, dark, 1.0, 1.0] * 15))
+            == is_limited
+        )
 
 
 @pytest.mark.parametrize("colour", ["white", "black"])
-@pytest.mark.parametrize(("sync", "rate_hz", "flashes"), [("free", 10.0, 10), ("free", 2.0, 2), ("sixteenth", 2.0, 8)])
+@pytest.mark.parametrize(
+    ("sync", "rate_hz", "flashes"), [("free", 10.0, 10), ("free", 2.0, 2), ("sixteenth", 2.0, 8)]
+)
 def test_the_strobe_flashes_at_its_rate_and_the_guard_leaves_three_a_second(
-    renderer: Renderer, picture: Callable, values: Callable, colour: str, sync: str, rate_hz: float, flashes: int
+    renderer: Renderer,
+    picture: Callable,
+    values: Callable,
+    colour: str,
+    sync: str,
+    rate_hz: float,
+    flashes: int,
 ) -> None:
     renderer.resize(*SIZE)
     times_s, base = times(30, 2), BLACK if colour == "white" else WHITE
@@ -362,7 +445,11 @@ def test_a_strobe_of_half_depth_covers_half_and_a_blackout_stays_black(
 ) -> None:
     cpu.resize(*SIZE)
     on = {"/master/strobe/enable": True, "/master/strobe/depth": 0.5}
-    for changes, level in (({}, 128), ({"/master/strobe/colour": "black"}, 128), ({"/master/blackout": True}, 0)):
+    for changes, level in (
+        ({}, 128),
+        ({"/master/strobe/colour": "black"}, 128),
+        ({"/master/blackout": True}, 0),
+    ):
         base = WHITE if changes.get("/master/strobe/colour") == "black" else BLACK
         scene = picture(SIMPLE | changes, layer5=base)
         look = with_strobe(scene.look, values(on | changes), beat=0.0, time_s=0.0)

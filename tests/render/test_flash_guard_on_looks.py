@@ -1,4 +1,5 @@
-"""Tests real looks with music: motion is never frozen, every drawn picture is published, and none flashes too often."""
+"""Tests real looks with music: motion is never frozen, every drawn picture is published, and none
+flashes too often."""
 
 import wave
 from collections.abc import Callable
@@ -38,13 +39,19 @@ CASES = [
 
 def kick(time_s: np.ndarray, bpm: float) -> np.ndarray:
     since_s = time_s % (60 / bpm)
-    return np.exp(-since_s / 0.12) * np.sin(2 * np.pi * (50 * since_s + 4.8 * (1 - np.exp(-since_s / 0.03))))
+    return np.exp(-since_s / 0.12) * np.sin(
+        2 * np.pi * (50 * since_s + 4.8 * (1 - np.exp(-since_s / 0.03)))
+    )
 
 
 def techno(time_s: np.ndarray) -> list[np.ndarray]:
     """Kick and hats at 130 bpm, a bass that ducks, an arpeggio."""
-    hats = np.random.default_rng(3).normal(0, 0.4, len(time_s)) * np.exp(-(time_s % (60 / 260)) / 0.03)
-    bass = 0.4 * np.sign(np.sin(2 * np.pi * 55 * time_s)) * (1 - np.exp(-(time_s % (60 / 130)) / 0.15))
+    hats = np.random.default_rng(3).normal(0, 0.4, len(time_s)) * np.exp(
+        -(time_s % (60 / 260)) / 0.03
+    )
+    bass = (
+        0.4 * np.sign(np.sin(2 * np.pi * 55 * time_s)) * (1 - np.exp(-(time_s % (60 / 130)) / 0.15))
+    )
     notes = 0.5 * np.sin(2 * np.pi * 440 * 2 ** (np.floor(time_s * 4.33) % 5 / 12) * time_s)
     return [0.9 * kick(time_s, 130), hats, bass, notes]
 
@@ -70,7 +77,8 @@ def music(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def rendered(look: str, sound: Path, presets: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pictures as drawn, as published, and as published without dither, (frames, height, width, 3) uint8 each."""
+    """Pictures as drawn, as published, and as published without dither, (frames, height, width, 3)
+    uint8 each."""
     preset, params = LOOKS[look]
     config = Config(
         width=SIZE[0],
@@ -94,9 +102,13 @@ def rendered(look: str, sound: Path, presets: Path) -> tuple[np.ndarray, np.ndar
 
 
 @pytest.mark.parametrize(("look", "sound"), CASES)
-def test_motion_is_never_frozen_and_flashes_seldom(look: str, sound: str, music: Path, tmp_path: Path) -> None:
+def test_motion_is_never_frozen_and_flashes_seldom(
+    look: str, sound: str, music: Path, tmp_path: Path
+) -> None:
     raw, published, undithered = rendered(look, music / f"{sound}.wav", tmp_path)
-    has_moved, has_changed = ((each[1:] != each[:-1]).any(axis=(1, 2, 3)) for each in (raw, published))
+    has_moved, has_changed = (
+        (each[1:] != each[:-1]).any(axis=(1, 2, 3)) for each in (raw, published)
+    )
     assert has_moved.mean() > 0.5
     frozen = np.flatnonzero(has_moved & ~has_changed)
     assert not len(frozen), f"frames held: {frozen}"
@@ -110,11 +122,14 @@ def test_motion_is_never_frozen_and_flashes_seldom(look: str, sound: str, music:
 
 
 def likeness(raw: np.ndarray, published: np.ndarray) -> np.ndarray:
-    """Correlation of differences between neighbouring pixels, (frames,), 1 for equal shapes. Mixing adds shapes."""
+    """Correlation of differences between neighbouring pixels, (frames,), 1 for equal shapes. Mixing
+    adds shapes."""
 
     def edges(pictures: np.ndarray) -> np.ndarray:
         luma = pictures.astype(float).mean(axis=-1)
-        return np.diff(luma, axis=2)[:, : -(luma.shape[1] % CELLS) or None].reshape(len(pictures), -1)
+        return np.diff(luma, axis=2)[:, : -(luma.shape[1] % CELLS) or None].reshape(
+            len(pictures), -1
+        )
 
     one, other = edges(raw), edges(published)
     product = (one * other).sum(axis=1)

@@ -70,47 +70,66 @@ def settled(renderer: Renderer, picture: PictureInput) -> np.ndarray:
     return seen
 
 
-def test_numba_draws_with_and_without_shaders_and_gives_the_reason(auto: Renderer, picture: Callable) -> None:
+def test_numba_draws_with_and_without_shaders_and_gives_the_reason(
+    auto: Renderer, picture: Callable
+) -> None:
     for shaders in ((), (effect(UNCHANGED),), ()):
         rgba_of(auto, replace(picture(), shaders=shaders))
         assert auto.kind == "numba" and auto.texture is None
     assert "Numba is faster" in auto.reason
 
 
-def test_a_shader_that_changes_nothing_leaves_every_level(auto: Renderer, cpu: Renderer, picture: Callable) -> None:
+def test_a_shader_that_changes_nothing_leaves_every_level(
+    auto: Renderer, cpu: Renderer, picture: Callable
+) -> None:
     cpu.resize(*SIZE)
     for index in range(14):
-        one = picture(TRAIL | EFFECTS, time_s=index / 30, pitches_hz=(110.0 + 7 * index, 164.8, 220.0, 277.2))
+        one = picture(
+            TRAIL | EFFECTS, time_s=index / 30, pitches_hz=(110.0 + 7 * index, 164.8, 220.0, 277.2)
+        )
         alone = rgba_of(cpu, one)
         both = rgba_of(auto, replace(one, shaders=(effect(UNCHANGED),) if 2 <= index < 12 else ()))
         assert np.array_equal(both, alone), index
 
 
-def test_an_effect_comes_before_post_effects_and_leaves_the_trail(auto: Renderer, gl: Renderer, picture: Any) -> None:
-    one = replace(picture(TRAIL | EFFECTS, pitches_hz=(110.0, 164.8, 220.0, 277.2)), shaders=(effect(MIRRORED),))
+def test_an_effect_comes_before_post_effects_and_leaves_the_trail(
+    auto: Renderer, gl: Renderer, picture: Any
+) -> None:
+    one = replace(
+        picture(TRAIL | EFFECTS, pitches_hz=(110.0, 164.8, 220.0, 277.2)),
+        shaders=(effect(MIRRORED),),
+    )
     seen, expected = settled(auto, one), settled(gl, one)
     assert np.percentile(np.abs(seen - expected), 99) <= 2 * 257
     plain = rgba_of(auto, replace(one, shaders=()))
     assert np.abs(seen - plain[:, ::-1]).mean() < np.abs(seen - plain).mean() / 4
 
 
-def test_a_generator_covers_the_picture_or_is_layer_5(auto: Renderer, gl: Renderer, picture: Any) -> None:
+def test_a_generator_covers_the_picture_or_is_layer_5(
+    auto: Renderer, gl: Renderer, picture: Any
+) -> None:
     for changes in [{}, GENERATED]:
         one = picture({"/layer/1/intensity": 0.2, **changes})
-        one = replace(one, shaders=(generator(0.0 if changes else 0.7),), shows_generator=bool(changes))
+        one = replace(
+            one, shaders=(generator(0.0 if changes else 0.7),), shows_generator=bool(changes)
+        )
         seen, expected = settled(auto, one), settled(gl, one)
         assert np.percentile(np.abs(seen - expected), 99) <= 3 * 257, changes
         assert seen[..., 1].std() > 3000, "the ramp is seen"
 
 
-def test_the_effects_of_both_looks_are_drawn_in_a_dissolve(auto: Renderer, gl: Renderer, picture: Callable) -> None:
+def test_the_effects_of_both_looks_are_drawn_in_a_dissolve(
+    auto: Renderer, gl: Renderer, picture: Callable
+) -> None:
     before, after = picture(TRAIL), picture({"/multiverse/blend": 2.0})
     seen = []
     for renderer in (auto, gl):
         settled(renderer, replace(before, shaders=(effect(MIRRORED),)))
         for step in range(4):
             leaving = OutgoingLook(number=1, mix=0.25 * step, picture=before)
-            going = replace(after, outgoing=leaving, shaders=(effect(MIRRORED, mix=1 - 0.25 * step),))
+            going = replace(
+                after, outgoing=leaving, shaders=(effect(MIRRORED, mix=1 - 0.25 * step),)
+            )
             last = rgba_of(renderer, going)
         seen.append(last)
     assert np.percentile(np.abs(seen[0] - seen[1]), 99) <= 2 * 257
@@ -123,9 +142,13 @@ def test_the_picture_continues_when_opengl_fails(
     cpu.resize(*SIZE)
     before = settled(auto, replace(picture(), shaders=(shader,)))
     auto._shaders._context.release()  # as a driver that is updated does
-    assert np.array_equal(rgba_of(auto, replace(picture(), shaders=(shader,))), before), "it can dissolve into another"
+    assert np.array_equal(rgba_of(auto, replace(picture(), shaders=(shader,))), before), (
+        "it can dissolve into another"
+    )
     for _ in range(3):
-        assert np.array_equal(rgba_of(auto, replace(picture(), shaders=(shader,))), rgba_of(cpu, picture()))
+        assert np.array_equal(
+            rgba_of(auto, replace(picture(), shaders=(shader,))), rgba_of(cpu, picture())
+        )
     (reason,) = auto.shader_state.failures.values()
     assert reason.startswith("OpenGL has failed, so shaders are off until the next start (OpenGL: ")
 
@@ -133,7 +156,8 @@ def test_the_picture_continues_when_opengl_fails(
 def test_requested_numba_has_opengl_for_shaders(cpu: Renderer, picture: Callable) -> None:
     cpu.resize(*SIZE)
     assert np.array_equal(
-        settled(cpu, replace(picture(), shaders=(generator(),)))[0, -1, :3] > 60_000, (True, True, False)
+        settled(cpu, replace(picture(), shaders=(generator(),)))[0, -1, :3] > 60_000,
+        (True, True, False),
     )
     assert cpu.shader_state.failures == {} and cpu.reason == ""
 
@@ -154,7 +178,11 @@ STILLS: dict[str, tuple[dict[str, object], tuple[ShaderSlot, ...]]] = {
 }
 
 
-PAIRS = [*permutations(STILLS, 2)] if IS_SOAK else [*pairwise([*STILLS, "plain"]), ("effect", "generator")]
+PAIRS = (
+    [*permutations(STILLS, 2)]
+    if IS_SOAK
+    else [*pairwise([*STILLS, "plain"]), ("effect", "generator")]
+)
 
 
 @pytest.fixture(params=["auto", "gl"])
@@ -164,40 +192,57 @@ def either(request: pytest.FixtureRequest) -> Renderer:
 
 
 @pytest.mark.parametrize(("old", "new"), PAIRS)
-def test_a_dissolve_is_one_mix_of_two_finished_pictures(either: Renderer, picture: Any, old: str, new: str) -> None:
+def test_a_dissolve_is_one_mix_of_two_finished_pictures(
+    either: Renderer, picture: Any, old: str, new: str
+) -> None:
     """No layer of either look shines through in the middle, and the light does not sag."""
     (old_look, old_slots), (new_look, new_slots) = STILLS[old], STILLS[new]
     going, coming = picture(old_look), picture(new_look)
     finished = [
-        settled(either, replace(each, shaders=slots)) for each, slots in ((coming, new_slots), (going, old_slots))
+        settled(either, replace(each, shaders=slots))
+        for each, slots in ((coming, new_slots), (going, old_slots))
     ]
     slots = dissolve_shaders(
-        {each.slot: each for each in old_slots}, {each.slot: each for each in new_slots}, defaultdict(lambda: "-")
+        {each.slot: each for each in old_slots},
+        {each.slot: each for each in new_slots},
+        defaultdict(lambda: "-"),
     )
     fade = OutgoingLook(number=1, mix=0.5, picture=going)
     middle = settled(either, replace(coming, shaders=slots, outgoing=fade))
     mean = (finished[0] + finished[1]) / 2
     assert np.abs(middle - mean).max() <= 2 * 257
     assert middle.mean() == pytest.approx(mean.mean(), rel=0.02)
-    still = settled(either, replace(coming, shaders=slots, outgoing=replace(fade, number=2, mix=0.25, picture=None)))
+    still = settled(
+        either,
+        replace(coming, shaders=slots, outgoing=replace(fade, number=2, mix=0.25, picture=None)),
+    )
     assert np.abs(still - (0.75 * middle + 0.25 * finished[0])).max() <= 2 * 257
 
 
-def test_two_looks_with_the_same_shaders_are_mixed_before_them(either: Renderer, picture: Any) -> None:
+def test_two_looks_with_the_same_shaders_are_mixed_before_them(
+    either: Renderer, picture: Any
+) -> None:
     going, coming = picture({}), picture({"/layer/1/angle": 40.0, "/post/vignette": 0.8})
     before, now = ({"1": effect(MIRRORED, mix)} for mix in (1.0, 0.5))
     now["1"] = replace(now["1"], file=before["1"].file)
     slots = morph_shaders(before, now, 0.5, {"1": ""})
     plain = [rgba_of(either, each) for each in (going, picture({"/layer/1/angle": 40.0}))]
     settled(either, replace(going, shaders=(before["1"],)))
-    middle = settled(either, replace(coming, shaders=slots, outgoing=OutgoingLook(number=1, mix=0.5, picture=going)))
+    middle = settled(
+        either,
+        replace(coming, shaders=slots, outgoing=OutgoingLook(number=1, mix=0.5, picture=going)),
+    )
     mixed = (plain[0] + plain[1]) / 2
-    expected = (0.25 * mixed + 0.75 * mixed[:, ::-1])[SIZE[1] // 2, SIZE[0] // 2]  # no vignette in the middle
+    expected = (0.25 * mixed + 0.75 * mixed[:, ::-1])[
+        SIZE[1] // 2, SIZE[0] // 2
+    ]  # no vignette in the middle
     assert np.abs(middle[SIZE[1] // 2, SIZE[0] // 2] - expected).max() <= 2 * 257
     assert middle[0, 0, :3].mean() < 0.8 * (0.25 * mixed + 0.75 * mixed[:, ::-1])[0, 0, :3].mean()
 
 
-def test_after_a_cut_nothing_of_the_old_look_is_in_the_trail(either: Renderer, picture: Any) -> None:
+def test_after_a_cut_nothing_of_the_old_look_is_in_the_trail(
+    either: Renderer, picture: Any
+) -> None:
     dark = {f"/layer/{n}/mute": True for n in (1, 2, 3, 4)}
     bright = rgba_of(either, picture(TRAIL))
     left = rgba_of(either, picture(TRAIL | dark))

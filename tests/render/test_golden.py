@@ -31,9 +31,13 @@ def looks_like_a_ring(rgba: np.ndarray) -> bool:
     y, x = np.mgrid[:height, :width]
     radius = np.hypot(x + 0.5 - width / 2, y + 0.5 - height / 2) / height
     is_on_ring = abs(radius - 0.28) < 0.06
-    is_hot = (light[..., 1][level > 60] <= light[..., [0, 2]].max(axis=-1)[level > 60]).mean() > 0.95
+    is_hot = (
+        light[..., 1][level > 60] <= light[..., [0, 2]].max(axis=-1)[level > 60]
+    ).mean() > 0.95
     is_dark = (level[radius < 0.15] < 60).mean() > 0.75 and level[radius > 0.9].max() < 60
-    return bool(is_hot and is_dark and level[is_on_ring].max() > 150 and (level < 40).mean() > 1 / 3)
+    return bool(
+        is_hot and is_dark and level[is_on_ring].max() > 150 and (level < 40).mean() > 1 / 3
+    )
 
 
 SCENES: dict[str, tuple[dict[str, Any], int]] = {
@@ -52,7 +56,8 @@ SCENES: dict[str, tuple[dict[str, Any], int]] = {
 
 @pytest.fixture
 def compare(renderer: Renderer, tmp_path: Path) -> Callable[[np.ndarray, str], None]:
-    """Compares a picture with the one in tests/golden; on failure writes the difference, amplified 16 times."""
+    """Compares a picture with the one in tests/golden; on failure writes the difference, amplified
+    16 times."""
 
     def check(rgba: np.ndarray, name: str) -> None:
         path = FOLDER / f"{name}.png"
@@ -70,27 +75,37 @@ def compare(renderer: Renderer, tmp_path: Path) -> Callable[[np.ndarray, str], N
     return check
 
 
-def test_the_picture_equals_the_checked_golden_image(renderer: Renderer, draw: Any, compare: Any) -> None:
+def test_the_picture_equals_the_checked_golden_image(
+    renderer: Renderer, draw: Any, compare: Any
+) -> None:
     for name, (changes, frames) in SCENES.items():
         renderer.resize(*SIZE)
         quarters = np.array([[0, 1], [2, 3]], np.uint8)
         for frame in range(frames):
             pitches_hz = tuple(hz * (1 + 0.01 * frame) for hz in (110.0, 164.8, 220.0, 277.2))
-            rgba = draw(renderer, changes, pitches_hz=pitches_hz, region=quarters, time_s=frame / 30)
+            rgba = draw(
+                renderer, changes, pitches_hz=pitches_hz, region=quarters, time_s=frame / 30
+            )
         compare(rgba, name)
 
 
-def test_the_default_look_is_a_ring_on_a_dark_ground(renderer: Renderer, draw: Any, compare: Any, tones: Any) -> None:
+def test_the_default_look_is_a_ring_on_a_dark_ground(
+    renderer: Renderer, draw: Any, compare: Any, tones: Any
+) -> None:
     renderer.resize(*SIZE)
     for frame in range(12):
         pitches_hz = tuple(hz * (1 + 0.01 * frame) for hz in (110.0, 164.8, 220.0, 277.2))
-        waves = tones(pitches_hz, 0.15)[:, (np.arange(1024) * 0.22).astype(int)]  # 11 ms at the level of music
+        waves = tones(pitches_hz, 0.15)[
+            :, (np.arange(1024) * 0.22).astype(int)
+        ]  # 11 ms at the level of music
         rgba = draw(renderer, FRESH, waves=waves, pitches_hz=pitches_hz, time_s=frame / 30)
     assert looks_like_a_ring(rgba)
     compare(rgba, "default")
 
 
-def test_vav_original_equals_the_checked_golden_image(renderer: Renderer, draw: Any, compare: Any, vav: Any) -> None:
+def test_vav_original_equals_the_checked_golden_image(
+    renderer: Renderer, draw: Any, compare: Any, vav: Any
+) -> None:
     compare(draw(renderer, vav, size=SIZE), "vav_original")
 
 

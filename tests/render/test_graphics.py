@@ -1,4 +1,5 @@
-"""Tests texts and the logo: position, equality of the renderers, no feedback trail, rendering on a thread."""
+"""Tests texts and the logo: position, equality of the renderers, no feedback trail, rendering on a
+thread."""
 
 import os
 import shutil
@@ -17,7 +18,13 @@ from PIL import Image
 
 import osc_schema
 from engine.render import graphics_maker
-from engine.render.graphic import Graphic, GraphicImage, interpolate_graphics, letter_ink, picture_ink
+from engine.render.graphic import (
+    Graphic,
+    GraphicImage,
+    interpolate_graphics,
+    letter_ink,
+    picture_ink,
+)
 from engine.render.graphics_maker import GraphicsMaker
 from engine.render.picture import OutgoingLook, Renderer
 from tests.render.test_golden import FOLDER
@@ -49,12 +56,15 @@ def graphic(image: GraphicImage, **more: Any) -> Graphic:
 
 @pytest.fixture
 def draw_all(picture: Callable) -> Callable[..., np.ndarray]:
-    """Fixture: `draw_all(renderer, graphics, {address: value})` draws a picture with graphics, not dithered."""
+    """Fixture: `draw_all(renderer, graphics, {address: value})` draws a picture with graphics, not
+    dithered."""
 
     def draw(renderer: Renderer, graphics: Any, changes: Any = None, frames: int = 1) -> np.ndarray:
         renderer.resize(*SIZE)
         for frame in range(frames):
-            renderer.draw(replace(picture(changes or {}, time_s=frame / 30), graphics=tuple(graphics)))
+            renderer.draw(
+                replace(picture(changes or {}, time_s=frame / 30), graphics=tuple(graphics))
+            )
             renderer.wait()
         return np.round(renderer.read_rgba16() / 257).astype(int)
 
@@ -63,12 +73,15 @@ def draw_all(picture: Callable) -> Callable[..., np.ndarray]:
 
 @pytest.fixture
 def new_maker(tmp_path: Path) -> Iterator[Callable[..., GraphicsMaker]]:
-    """Fixture: `new_maker(is_offline=...)` creates a GraphicsMaker with its reports in `.lines` and `.has_reported`."""
+    """Fixture: `new_maker(is_offline=...)` creates a GraphicsMaker with its reports in `.lines` and
+    `.has_reported`."""
     makers = []
 
     def make(*, is_offline: bool = True) -> GraphicsMaker:
         lines: list[str] = []
-        one = GraphicsMaker(tmp_path, print, lambda key, line: lines.append(line), is_offline=is_offline)
+        one = GraphicsMaker(
+            tmp_path, print, lambda key, line: lines.append(line), is_offline=is_offline
+        )
         one.lines = lines  # type: ignore[attr-defined]  # for the test
         makers.append(one)
         return one
@@ -78,23 +91,33 @@ def new_maker(tmp_path: Path) -> Iterator[Callable[..., GraphicsMaker]]:
         each.close()
 
 
-def show(maker: GraphicsMaker, changes: dict[str, Any], beat: float = 0.0, **more: Any) -> tuple[Graphic, ...]:
+def show(
+    maker: GraphicsMaker, changes: dict[str, Any], beat: float = 0.0, **more: Any
+) -> tuple[Graphic, ...]:
     values = DEFAULTS | changes
     return maker.graphics(values, values, beat=beat, size_px=SIZE, **more)
 
 
-def test_both_renderers_lay_turned_and_scaled_graphics_alike(gl: Renderer, cpu: Renderer, draw_all: Callable) -> None:
+def test_both_renderers_lay_turned_and_scaled_graphics_alike(
+    gl: Renderer, cpu: Renderer, draw_all: Callable
+) -> None:
     random = np.random.default_rng(5)
-    soft = random.integers(0, 256, (6, 9, 1), np.uint8).repeat(5, 0).repeat(5, 1) // np.array([1, 2, 3, 1], np.uint8)
+    soft = random.integers(0, 256, (6, 9, 1), np.uint8).repeat(5, 0).repeat(5, 1) // np.array(
+        [1, 2, 3, 1], np.uint8
+    )
     logo = GraphicImage(pixels=np.minimum(soft, soft[..., 3:]), height_px=30)
     for blend in osc_schema.lookup("/logo/blend").menu:
         laid = [
-            graphic(logo, slot=0, x=0.3, angle_deg=33, height_px=47.0, ink=picture_ink(0.8), blend=blend),
+            graphic(
+                logo, slot=0, x=0.3, angle_deg=33, height_px=47.0, ink=picture_ink(0.8), blend=blend
+            ),
             graphic(block(180, 60), x=0.95, y=0.1, angle_deg=-70, height_px=31.0, blend=blend),
         ]
         one, other = (draw_all(renderer, laid, {"/post/vignette": 0.3}) for renderer in (gl, cpu))
         assert (np.abs(one - other) <= 2).mean() > 0.995, blend
-        assert np.abs(one - draw_all(gl, [], {"/post/vignette": 0.3})).mean() > 0.5, f"{blend}: nothing is seen"
+        assert np.abs(one - draw_all(gl, [], {"/post/vignette": 0.3})).mean() > 0.5, (
+            f"{blend}: nothing is seen"
+        )
 
 
 def test_a_text_leaves_no_trail_behind_it(renderer: Renderer, draw_all: Callable) -> None:
@@ -121,10 +144,22 @@ def test_texts_and_logo_equal_the_checked_golden_image(
     y, x = np.mgrid[:64, :64] - 31.5
     ring[abs(np.hypot(x, y) - 24) < 6] = (255, 120, 0, 255)
     Image.fromarray(ring).save(tmp_path / "logos" / "ring.png")
-    text = {"/text/1/text": "AIM|low", "/text/1/size": 30.0, "/text/1/y": 0.45, "/text/1/outline": 8.0}
-    rest = {"/text/1/outline_colour": "hue", "/text/1/hue": 0.6, "/text/2/text": "invert", "/text/2/blend": "invert"}
+    text = {
+        "/text/1/text": "AIM|low",
+        "/text/1/size": 30.0,
+        "/text/1/y": 0.45,
+        "/text/1/outline": 8.0,
+    }
+    rest = {
+        "/text/1/outline_colour": "hue",
+        "/text/1/hue": 0.6,
+        "/text/2/text": "invert",
+        "/text/2/blend": "invert",
+    }
     maker = new_maker()
-    laid = show(maker, text | rest | {"/text/2/size": 20.0, "/logo/file": "ring.png", "/logo/size": 30.0})
+    laid = show(
+        maker, text | rest | {"/text/2/size": 20.0, "/logo/file": "ring.png", "/logo/size": 30.0}
+    )
     assert maker.lines == []
     pixels = draw_all(renderer, laid)
     assert 0.03 < (pixels[10:70, 30:130, :3].min(axis=2) > 250).mean() < 0.4, "white letters"
@@ -148,7 +183,9 @@ def test_words_come_one_after_another_from_the_beat_of_the_text_on(new_maker: Ca
     assert lines.image.pixels.shape[1] > seen[4].pixels.shape[1], "a whole line"
 
 
-def test_a_text_that_comes_around_its_beat_begins_with_its_first_word_each_time(new_maker: Callable) -> None:
+def test_a_text_that_comes_around_its_beat_begins_with_its_first_word_each_time(
+    new_maker: Callable,
+) -> None:
     maker = new_maker()
     text = {"/text/1/text": "one two three", "/text/1/show": "word"}
 
@@ -156,15 +193,24 @@ def test_a_text_that_comes_around_its_beat_begins_with_its_first_word_each_time(
         show(maker, changes, beat)
         return " ".join(maker._in_use[1, False][0].lines[0].split()) if changes else ""
 
-    assert [first_line(beat) for beat in (7.9, 8.0, 8.9, 9.0)] == ["one", "one", "one", "two"], "a little early"
-    first_line(10.0, {})
-    assert [first_line(beat) for beat in (12.02, 11.98, 12.5, 13.0)] == ["one", "one", "one", "two"], (
-        "the tempo was put right"
+    assert [first_line(beat) for beat in (7.9, 8.0, 8.9, 9.0)] == ["one", "one", "one", "two"], (
+        "a little early"
     )
-    assert first_line(1.0) != first_line(2.0), "the words continue when the beats are counted from one"
+    first_line(10.0, {})
+    assert [first_line(beat) for beat in (12.02, 11.98, 12.5, 13.0)] == [
+        "one",
+        "one",
+        "one",
+        "two",
+    ], "the tempo was put right"
+    assert first_line(1.0) != first_line(2.0), (
+        "the words continue when the beats are counted from one"
+    )
 
 
-def test_the_letters_of_a_prepared_look_are_there_when_it_is_taken(new_maker: Callable, wait_for: Callable) -> None:
+def test_the_letters_of_a_prepared_look_are_there_when_it_is_taken(
+    new_maker: Callable, wait_for: Callable
+) -> None:
     maker = new_maker(is_offline=False)
     show(maker, {"/text/1/text": "before"})
     wait_for(lambda: show(maker, {"/text/1/text": "before"}), "the text that plays")
@@ -176,7 +222,9 @@ def test_the_letters_of_a_prepared_look_are_there_when_it_is_taken(new_maker: Ca
 
 
 def test_a_text_that_is_too_wide_is_made_smaller(new_maker: Callable) -> None:
-    (graphic,) = show(new_maker(), {"/text/1/text": "a long long text for a small picture", "/text/1/size": 90.0})
+    (graphic,) = show(
+        new_maker(), {"/text/1/text": "a long long text for a small picture", "/text/1/size": 90.0}
+    )
     assert 0.85 * SIZE[0] < graphic.image.pixels.shape[1] <= SIZE[0]
 
 
@@ -185,11 +233,18 @@ def test_what_is_missing_is_reported_in_one_line_and_the_last_picture_stays(
 ) -> None:
     maker = new_maker()
     (before,) = show(maker, {"/text/1/text": "A"})
-    (after,) = show(maker, {"/text/1/text": "A", "/text/1/font": "No Such Font", "/logo/file": "none.png"})
+    (after,) = show(
+        maker, {"/text/1/text": "A", "/text/1/font": "No Such Font", "/logo/file": "none.png"}
+    )
     assert after.image is before.image
     font, logo = sorted(maker.lines, reverse=True)
-    assert font.startswith("/text/1/font: font 'No Such Font' is not among the ") and "fonts" in font
-    assert logo == f"/logo/file: {tmp_path / 'logos' / 'none.png'}: not found (put it into {tmp_path / 'logos'})"
+    assert (
+        font.startswith("/text/1/font: font 'No Such Font' is not among the ") and "fonts" in font
+    )
+    assert (
+        logo == f"/logo/file: {tmp_path / 'logos' / 'none.png'}: not found (put it into "
+        f"{tmp_path / 'logos'})"
+    )
     show(maker, {"/text/1/text": "Жук"})
     assert maker.lines[-1].startswith("/text/1/font: the built-in font lacks 'Жку'; ")
     assert all("\n" not in line for line in maker.lines)
@@ -212,7 +267,10 @@ def test_a_font_that_hangs_stops_neither_the_picture_nor_the_other_texts(
     assert show(maker, hangs | {"/text/2/text": "C"})[0].image is graphic.image, (
         "the last one until the next is finished"
     )
-    wait_for(lambda: show(maker, {"/text/2/text": "C"} | hangs)[0].image is not graphic.image, "the next one")
+    wait_for(
+        lambda: show(maker, {"/text/2/text": "C"} | hangs)[0].image is not graphic.image,
+        "the next one",
+    )
     first = maker._process.pid
     show(maker, hangs | {"/text/1/text": "B"})
     wait_for(lambda: len(maker.lines) == 2, "the same line for another text with this font")
@@ -227,12 +285,18 @@ def test_a_process_that_cannot_start_is_no_fault_of_the_font(
 ) -> None:
     maker, cannot = (
         new_maker(),
-        "/text/1/font: the process that draws letters cannot be started ({}); the next text tries again",
+        "/text/1/font: the process that draws letters cannot be started ({}); the next text tries "
+        "again",
     )
-    for program, why in ((str(tmp_path / "none"), "No such file or directory"), (shutil.which("false"), "exit code 1")):
+    for program, why in (
+        (str(tmp_path / "none"), "No such file or directory"),
+        (shutil.which("false"), "exit code 1"),
+    ):
         with monkeypatch.context() as broken:
             broken.setattr(sys, "executable", program)
-            assert show(maker, {"/text/1/text": why}) == () and maker.lines.pop() == cannot.format(why)
+            assert show(maker, {"/text/1/text": why}) == () and maker.lines.pop() == cannot.format(
+                why
+            )
         assert len(show(maker, {"/text/1/text": f"after {why}"})) == 1
         show(maker, {})
         maker._process.kill()
@@ -244,18 +308,26 @@ def test_a_process_that_cannot_start_is_no_fault_of_the_font(
         assert len(show(maker, {"/text/1/text": "killed once"})) == 1 and maker.lines == []
 
 
-def test_each_hostile_font_and_logo_is_drawn_small_or_named_in_one_line(new_maker: Callable, tmp_path: Path) -> None:
+def test_each_hostile_font_and_logo_is_drawn_small_or_named_in_one_line(
+    new_maker: Callable, tmp_path: Path
+) -> None:
     write_hostile(tmp_path)
     maker = new_maker()
     for name in (hostile_fonts() | hostile_logos()).keys() - {FAN_OUT}:
-        of = {"/text/1/text": "AB", "/text/1/font": name} if name in hostile_fonts() else {"/logo/file": name}
+        of = (
+            {"/text/1/text": "AB", "/text/1/font": name}
+            if name in hostile_fonts()
+            else {"/logo/file": name}
+        )
         maker.lines.clear()
         before = psutil.Process().memory_info().rss
         graphics = show(maker, of | {"/text/1/size": 100.0, "/logo/size": 100.0})
         assert len(graphics) or len(maker.lines) == 1, name
         assert not graphics or max(graphics[0].image.pixels.shape) <= 4096
         assert psutil.Process().memory_info().rss - before < 80 << 20, name
-        assert all(name in line and "\n" not in line and len(line) < 300 for line in maker.lines), maker.lines
+        assert all(name in line and "\n" not in line and len(line) < 300 for line in maker.lines), (
+            maker.lines
+        )
         show(maker, {})
 
 
@@ -268,10 +340,14 @@ def test_the_cache_of_all_sizes_together_is_limited(
     monkeypatch.setattr(graphics_maker, "MAX_CACHED_BYTES", 2 * 4 * 90 * 90)
     for size in (100.0, 98.0, 96.0, 94.0):
         show(maker, {"/logo/file": "a.png", "/logo/size": size})
-    assert [each.height_px for each in maker._cache.values()] == [86, 85], "the shown one, and the one before it"
+    assert [each.height_px for each in maker._cache.values()] == [86, 85], (
+        "the shown one, and the one before it"
+    )
     monkeypatch.setattr(graphics_maker, "MAX_CACHED_BYTES", 0)
     texts = {"/text/1/text": "one two", "/text/1/show": "word", "/logo/file": "a.png"}
-    assert len({id(show(maker, texts, beat=beat)[0].image) for beat in (0.0, 0.3, 0.6)}) == 1, "what is shown is kept"
+    assert len({id(show(maker, texts, beat=beat)[0].image) for beat in (0.0, 0.3, 0.6)}) == 1, (
+        "what is shown is kept"
+    )
     leaves = {"/text/1/text": "leaves"}
     show(maker, leaves)
     for text in ("one", "two"):
@@ -282,7 +358,9 @@ def test_the_cache_of_all_sizes_together_is_limited(
     assert [each.lines for each in maker._cache] == [("four",)], "after the dissolve"
 
 
-def test_texts_dissolve_with_their_looks_also_in_a_fade_of_three(renderer: Renderer, picture: Callable) -> None:
+def test_texts_dissolve_with_their_looks_also_in_a_fade_of_three(
+    renderer: Renderer, picture: Callable
+) -> None:
     dark = {"/multiverse/brightness": 0.0, "/multiverse/bias": 0.0}
     looks = [replace(picture(dark), graphics=(graphic(block(255), x=x),)) for x in (0.2, 0.5, 0.8)]
     first = OutgoingLook(number=1, mix=0.5, picture=looks[0])
@@ -311,7 +389,9 @@ def test_a_text_is_drawn_although_the_system_kills_the_process_that_draws_it(
     pid, deadline_s = maker._process.pid, maker._process._end_s
     os.kill(pid, signal.SIGSTOP)
     counts: list[int] = []
-    drawing = threading.Thread(target=lambda: counts.append(len(show(maker, {"/text/1/text": "B"}))))
+    drawing = threading.Thread(
+        target=lambda: counts.append(len(show(maker, {"/text/1/text": "B"})))
+    )
     drawing.start()
     wait_for(lambda: maker._process._end_s > deadline_s, "the order")
     os.kill(pid, signal.SIGKILL)

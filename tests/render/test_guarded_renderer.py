@@ -14,7 +14,14 @@ from engine.render.look import Look, PostLook
 from engine.render.opening import open_renderer
 from engine.render.picture import OutgoingLook, PictureInput, Renderer
 from engine.system.clock import SteppedClock
-from engine.values import ChannelFeatures, FoundObject, LazyPicture, Segmentation, VideoFrame, silent_waves
+from engine.values import (
+    ChannelFeatures,
+    FoundObject,
+    LazyPicture,
+    Segmentation,
+    VideoFrame,
+    silent_waves,
+)
 from osc_schema.declare import number
 from tests.support.needed import needs
 
@@ -73,7 +80,9 @@ def test_a_lost_renderer_is_reopened_and_draws_the_same(
     drawing.draw(picture)
     before = drawing.reader()()
     renewals = []
-    drawing.add_context_user(SimpleNamespace(renew_context=lambda: renewals.append(len(driver.opened))))
+    drawing.add_context_user(
+        SimpleNamespace(renew_context=lambda: renewals.append(len(driver.opened)))
+    )
     driver.reset()
     drawing.draw(picture)  # the loss happens here
     assert np.array_equal(drawing.reader()(), before)  # the last picture is held
@@ -85,7 +94,11 @@ def test_a_lost_renderer_is_reopened_and_draws_the_same(
 
 
 def test_while_it_cannot_be_opened_the_picture_freezes_and_retries_back_off(
-    drawing: GuardedRenderer, driver: Driver, clock: SteppedClock, picture: PictureInput, reports: Callable
+    drawing: GuardedRenderer,
+    driver: Driver,
+    clock: SteppedClock,
+    picture: PictureInput,
+    reports: Callable,
 ) -> None:
     drawing.draw(picture)
     before = drawing.reader()()
@@ -139,21 +152,34 @@ def test_an_effect_that_only_opengl_draws_is_reported_each_time_it_is_switched_o
     driver: Driver, clock: SteppedClock, picture: PictureInput, reports: Callable
 ) -> None:
     effect = number("/post/glow", 0, 0, 1, "As if Numba did not draw it.", needs_opengl=True)
-    drawing = GuardedRenderer(driver.open, (64, 48), clock=clock, report=reports, opengl_only=(effect,))
+    drawing = GuardedRenderer(
+        driver.open, (64, 48), clock=clock, report=reports, opengl_only=(effect,)
+    )
     counts = []
     for glow, bloom in ((0.0, 0.5), (0.4, 0.0), (0.6, 0.5), (0.0, 0.0), (0.2, 0.0)):
-        drawing.draw(replace(picture, look=replace(picture.look, post=PostLook(glow=glow, bloom=bloom))))
+        drawing.draw(
+            replace(picture, look=replace(picture.look, post=PostLook(glow=glow, bloom=bloom)))
+        )
         counts.append(len(reports.lines))
     for blend in ("dissolve", "add", "add"):
-        drawing.draw(replace(picture, outgoing=OutgoingLook(number=1, mix=0.5, picture=None, blend=blend)))
+        drawing.draw(
+            replace(picture, outgoing=OutgoingLook(number=1, mix=0.5, picture=None, blend=blend))
+        )
     drawing.close()
     assert counts == ([0, 1, 1, 1, 2] if driver.kind == "numba" else [0] * 5)
-    assert all(line.startswith("/post/glow 0.") and "--renderer gl" in line for _, line in reports.lines[:2])
-    assert [line[:18] for _, line in reports.lines[2:]] == ["/preset/blend add:"] * (driver.kind == "numba")
+    assert all(
+        line.startswith("/post/glow 0.") and "--renderer gl" in line
+        for _, line in reports.lines[:2]
+    )
+    assert [line[:18] for _, line in reports.lines[2:]] == ["/preset/blend add:"] * (
+        driver.kind == "numba"
+    )
 
 
 def sd_picture(level: int, side: int = 16) -> VideoFrame:
-    return VideoFrame(pixels=np.full((side, side, 3), level, np.uint8), index=level, time_s=0.0, source="sd")
+    return VideoFrame(
+        pixels=np.full((side, side, 3), level, np.uint8), index=level, time_s=0.0, source="sd"
+    )
 
 
 def seen(level: int) -> Segmentation:
@@ -163,16 +189,24 @@ def seen(level: int) -> Segmentation:
     return Segmentation(objects=(whole,), masks=masks, picture_px=(16, 16), index=0, time_s=0.0)
 
 
-def show_masks(drawing: GuardedRenderer, source: VideoFrame | None, found: Segmentation | None) -> LazyPicture:
+def show_masks(
+    drawing: GuardedRenderer, source: VideoFrame | None, found: Segmentation | None
+) -> LazyPicture:
     return drawing.overlay_picture(source, found, is_hard=True, opacity=1.0, size_px=(24, 12))
 
 
-def test_before_the_first_result_masks_show_the_source_alone(drawing: GuardedRenderer, picture: PictureInput) -> None:
+def test_before_the_first_result_masks_show_the_source_alone(
+    drawing: GuardedRenderer, picture: PictureInput
+) -> None:
     drawing.draw(picture)
     nothing = show_masks(drawing, None, seen(255))
-    assert nothing.read_rgba().shape == (12, 24, 4) and (nothing.read_rgba() == (0, 0, 0, 255)).all()
+    assert (
+        nothing.read_rgba().shape == (12, 24, 4) and (nothing.read_rgba() == (0, 0, 0, 255)).all()
+    )
     source = show_masks(drawing, sd_picture(90), None)
-    assert (source.width, source.height) == (16, 16) and (source.read_rgba() == (90, 90, 90, 255)).all()
+    assert (source.width, source.height) == (16, 16) and (
+        source.read_rgba() == (90, 90, 90, 255)
+    ).all()
     nobody = drawing.id_picture(None, size_px=(24, 12))
     assert nobody.read_rgba().shape == (12, 24, 4) and (nobody.read_rgba() == (0, 0, 0, 255)).all()
 
@@ -197,7 +231,11 @@ def test_extra_pictures_are_read_once_and_invalid_after_the_next_draw(
     assert (masks == masks[0, 0]).all() and masks[0, 0].tolist() != [90, 90, 90, 255]
     for one in extras:
         texture = one.draw_texture()
-        assert texture is None if driver.kind == "numba" else (texture.width, texture.height) == (16, 16)
+        assert (
+            texture is None
+            if driver.kind == "numba"
+            else (texture.width, texture.height) == (16, 16)
+        )
         assert (one.width, one.height) == (16, 16)
     drawing.draw(picture)
     assert all(one.read_rgba() is rgba for one, rgba in zip(extras, first, strict=True))
@@ -237,4 +275,7 @@ def test_before_its_first_frame_an_extra_picture_is_black_of_its_size(
     for width, height in ((32, 16), (16, 16), (16, 16)):
         black = drawing.layer5_picture(None, size_px=(width, height))
         assert (black.width, black.height) == (width, height)
-        assert black.read_rgba().shape == (height, width, 4) and (black.read_rgba() == (0, 0, 0, 255)).all()
+        assert (
+            black.read_rgba().shape == (height, width, 4)
+            and (black.read_rgba() == (0, 0, 0, 255)).all()
+        )

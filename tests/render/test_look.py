@@ -1,4 +1,5 @@
-"""The look from values, the arithmetic of effects, and the last steps: fade, blackout, freeze and alpha."""
+"""The look from values, the arithmetic of effects, and the last steps: fade, blackout, freeze and
+alpha."""
 
 import colorsys
 from collections.abc import Callable
@@ -26,7 +27,9 @@ def weights(look: Look) -> list[float]:
 
 def test_an_octave_is_one_turn_of_the_hue_circle_of_hsv() -> None:
     for octave in range(-3, 6):
-        assert min(pitch_hue(261.63 * 2**octave), 1 - pitch_hue(261.63 * 2**octave)) == pytest.approx(0, abs=1e-9)
+        assert min(
+            pitch_hue(261.63 * 2**octave), 1 - pitch_hue(261.63 * 2**octave)
+        ) == pytest.approx(0, abs=1e-9)
     assert pitch_hue(261.63 * 2**0.25) == pytest.approx(0.25)
     assert pitch_hue(1.0) == pitch_hue(20.0) and pitch_hue(48_000.0) == pitch_hue(20_000.0)
     for hue in [0, 1 / 12, 1 / 3, 0.4, 0.75, 0.99, 1.0, 2.3, -0.2]:
@@ -43,12 +46,20 @@ def test_schemes_base_hue_and_shift_set_the_hue_of_every_layer(look: Callable) -
         assert [scheme_hue(scheme, channel) for channel in range(4)] == pytest.approx(hues), scheme
     for mode in ["pitch", "fixed"]:
         channels = tuple(ChannelFeatures(pitch_hz=261.63) for _ in range(4))
-        assert layer_colours(look(coloured(mode, 1 / 3)), channels)[0] == pytest.approx((0, 1, 0)), mode
-        assert layer_colours(look(coloured(mode, 1 / 3, shift=1 / 3)), channels)[0] == pytest.approx((0, 0, 1)), mode
+        assert layer_colours(look(coloured(mode, 1 / 3)), channels)[0] == pytest.approx(
+            (0, 1, 0)
+        ), mode
+        assert layer_colours(look(coloured(mode, 1 / 3, shift=1 / 3)), channels)[
+            0
+        ] == pytest.approx((0, 0, 1)), mode
 
 
 def coloured(mode: str, base_hue: float, **more: float) -> dict[str, Any]:
-    return {"/colour/mode": mode, "/colour/base_hue": base_hue, **{f"/colour/{key}": more[key] for key in more}}
+    return {
+        "/colour/mode": mode,
+        "/colour/base_hue": base_hue,
+        **{f"/colour/{key}": more[key] for key in more},
+    }
 
 
 def test_spread_and_a_gliding_hue_move_the_hues_of_the_layers(look: Callable) -> None:
@@ -72,16 +83,28 @@ def test_mute_solo_and_a_small_intensity_weigh_the_layers(look: Callable) -> Non
     assert weights(look({"/layer/2/solo": True, "/layer/4/solo": True})) == [0, 1, 0, 1]
     assert weights(look({"/layer/2/solo": True, "/layer/2/mute": True})) == [0, 0, 0, 0]
     for intensity, weight in [(0, 0), (0.0125, 0.15625), (0.025, 0.5), (0.05, 1), (1.5, 1)]:
-        assert look({"/layer/1/intensity": intensity}).layers[0].weight == pytest.approx(weight), intensity
+        assert look({"/layer/1/intensity": intensity}).layers[0].weight == pytest.approx(weight), (
+            intensity
+        )
 
 
-def test_only_effects_that_are_on_spread_light_between_two_looks_in_the_shape_of_the_one_with_a_bloom() -> None:
+def test_only_effects_that_are_on_spread_light_between_two_looks_in_the_shape_of_the_one_with_a_bloom() -> (
+    None
+):
     assert not spreads(PostLook(), 1080, 8)
-    assert [spread.threshold for spread in spreads(PostLook(bloom=1.0, glow=0.5), 1080, 8)] == [0.6, -1.0]
+    assert [spread.threshold for spread in spreads(PostLook(bloom=1.0, glow=0.5), 1080, 8)] == [
+        0.6,
+        -1.0,
+    ]
     assert PostLook(bloom_radius=1.0, bloom_threshold=0.1).is_off
-    assert not any(PostLook(**{name: 0.1}).is_off for name in PostLook.__slots__ if not getattr(NO_POST, name))
+    assert not any(
+        PostLook(**{name: 0.1}).is_off for name in PostLook.__slots__ if not getattr(NO_POST, name)
+    )
     with_bloom = PostLook(bloom=0.8, bloom_radius=0.9, bloom_threshold=0.2, grain=0.2)
-    for mixed in (interpolate_post(with_bloom, PostLook(), 0.25), interpolate_post(PostLook(), with_bloom, 0.75)):
+    for mixed in (
+        interpolate_post(with_bloom, PostLook(), 0.25),
+        interpolate_post(PostLook(), with_bloom, 0.75),
+    ):
         assert (mixed.bloom_radius, mixed.bloom_threshold) == pytest.approx((0.9, 0.2))
         assert (mixed.bloom, mixed.grain) == pytest.approx((0.6, 0.15))
 
@@ -97,7 +120,9 @@ def test_fade_dims_the_finished_picture(renderer: Renderer, draw: Callable) -> N
         assert (rgba[..., 3] == 255).all(), fade
 
 
-def test_blackout_is_black_within_one_frame_also_while_the_guard_is_holding(renderer: Renderer, draw: Callable) -> None:
+def test_blackout_is_black_within_one_frame_also_while_the_guard_is_holding(
+    renderer: Renderer, draw: Callable
+) -> None:
     for guard in [False, True]:
         changes = SIMPLE | {"/safety/flash_guard": guard}
         renderer.resize(8, 6)
@@ -115,32 +140,48 @@ def test_blackout_is_black_within_one_frame_also_while_the_guard_is_holding(rend
     assert (rgba == (0, 0, 0, 255)).all()
 
 
-def test_freeze_holds_the_picture_while_sound_and_camera_continue(renderer: Renderer, draw: Callable) -> None:
+def test_freeze_holds_the_picture_while_sound_and_camera_continue(
+    renderer: Renderer, draw: Callable
+) -> None:
     frozen = draw(renderer, size=(64, 36)).copy()
     for hz in (90.0, 300.0):
         assert (draw(renderer, {"/master/freeze": True}, pitches_hz=(hz,) * 4) == frozen).all()
     assert (draw(renderer, pitches_hz=(300.0,) * 4) != frozen).any()
 
 
-def test_a_frozen_picture_still_fades_and_the_first_is_drawn(renderer: Renderer, draw: Callable) -> None:
+def test_a_frozen_picture_still_fades_and_the_first_is_drawn(
+    renderer: Renderer, draw: Callable
+) -> None:
     draw(renderer, SIMPLE, size=(8, 6), layer5=grey(200))
     frozen = SIMPLE | {"/master/freeze": True}
-    levels = [draw(renderer, frozen | {"/master/fade": fade}, layer5=grey(7))[0, 0, 0] for fade in (0.5, 0.0, 1.0)]
+    levels = [
+        draw(renderer, frozen | {"/master/fade": fade}, layer5=grey(7))[0, 0, 0]
+        for fade in (0.5, 0.0, 1.0)
+    ]
     assert levels == [100, 0, 200]
     rgba = draw(renderer, SIMPLE | {"/master/freeze": True}, size=(8, 6), layer5=grey(90))
     assert (rgba[..., :3] == 90).all()
 
 
-def test_luma_alpha_is_the_largest_channel_so_that_colour_is_premultiplied(renderer: Renderer, draw: Callable) -> None:
+def test_luma_alpha_is_the_largest_channel_so_that_colour_is_premultiplied(
+    renderer: Renderer, draw: Callable
+) -> None:
     for fade in [1.0, 0.5]:
         colours = np.zeros((6, 8, 3), np.uint8)
         colours[:, :4] = (200, 100, 0)
-        rgba = draw(renderer, SIMPLE | {"/multiverse/alpha": "luma", "/master/fade": fade}, size=(8, 6), layer5=colours)
+        rgba = draw(
+            renderer,
+            SIMPLE | {"/multiverse/alpha": "luma", "/master/fade": fade},
+            size=(8, 6),
+            layer5=colours,
+        )
         assert rgba[0, 0].tolist() == [200 * fade, 100 * fade, 0, 200 * fade], fade
         assert rgba[0, 7].tolist() == [0, 0, 0, 0], fade
 
 
-def test_a_layer_that_fades_away_does_not_make_the_picture_jump(renderer: Renderer, draw: Callable) -> None:
+def test_a_layer_that_fades_away_does_not_make_the_picture_jump(
+    renderer: Renderer, draw: Callable
+) -> None:
     for blend in (0.0, 1.0, 2.0, 3.0):
         means = []
         for intensity in np.linspace(0.08, 0, 17):

@@ -1,4 +1,5 @@
-"""Found objects over their source picture, the picture of their ids; coverage, colours and boxes of masks."""
+"""Found objects over their source picture, the picture of their ids; coverage, colours and boxes of
+masks."""
 
 import colorsys
 from collections.abc import Callable
@@ -19,7 +20,9 @@ MIN_EQUAL_FRACTION = 0.99
 
 
 def noise(size: tuple[int, int], seed: int = 0) -> VideoFrame:
-    return frame_of(np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8))
+    return frame_of(
+        np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    )
 
 
 def levels(probabilities: np.ndarray) -> np.ndarray:
@@ -27,9 +30,12 @@ def levels(probabilities: np.ndarray) -> np.ndarray:
 
 
 def values_of(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Values of a mask, (height, width) 0..1, interpolated for each pixel of a picture of this size."""
+    """Values of a mask, (height, width) 0..1, interpolated for each pixel of a picture of this
+    size."""
     side = len(mask)
-    column, row = ((np.arange(pixels, dtype=np.float32) + np.float32(0.5)) * side / pixels for pixels in size)
+    column, row = (
+        (np.arange(pixels, dtype=np.float32) + np.float32(0.5)) * side / pixels for pixels in size
+    )
     column, row = np.broadcast_arrays(column[None, :], row[:, None])
     return bilinear(mask[..., None].repeat(3, axis=-1), column, row)[0]
 
@@ -46,13 +52,21 @@ def painted(source: np.ndarray, seen: Segmentation, is_hard: bool, opacity: floa
 
 
 def agree(one: np.ndarray, other: np.ndarray) -> bool:
-    return bool((np.abs(one.astype(float) - other) <= TOLERANCE).mean(axis=(0, 1)).min() >= MIN_EQUAL_FRACTION)
+    return bool(
+        (np.abs(one.astype(float) - other) <= TOLERANCE).mean(axis=(0, 1)).min()
+        >= MIN_EQUAL_FRACTION
+    )
 
 
-def test_all_three_paint_the_same_objects(gl: Renderer, cpu: Renderer, found: Callable, smooth_masks: Callable) -> None:
+def test_all_three_paint_the_same_objects(
+    gl: Renderer, cpu: Renderer, found: Callable, smooth_masks: Callable
+) -> None:
     for size in SIZES.values():
         for count in [1, 5, 16]:
-            source, seen = noise(size), found(levels(smooth_masks(count, 48)), ids=range(3, 3 + count))
+            source, seen = (
+                noise(size),
+                found(levels(smooth_masks(count, 48)), ids=range(3, 3 + count)),
+            )
             for is_hard in (False, True):
                 by_gl, by_numba = (
                     renderer.lazy_picture(
@@ -66,18 +80,24 @@ def test_all_three_paint_the_same_objects(gl: Renderer, cpu: Renderer, found: Ca
                 assert agree(by_gl[..., :3], expected) and agree(by_numba[..., :3], expected), size
 
 
-def test_all_three_paint_the_same_ids(gl: Renderer, cpu: Renderer, found: Callable, smooth_masks: Callable) -> None:
+def test_all_three_paint_the_same_ids(
+    gl: Renderer, cpu: Renderer, found: Callable, smooth_masks: Callable
+) -> None:
     for size in SIZES.values():
         for count in [1, 16]:
             scores = [1 - 0.03 * n for n in range(count)]
-            seen = found(levels(smooth_masks(count, 48)), ids=range(250, 250 + count), scores=scores)
+            seen = found(
+                levels(smooth_masks(count, 48)), ids=range(250, 250 + count), scores=scores
+            )
             expected = np.zeros((size[1], size[0], 4))
             for number, (mask, each) in enumerate(zip(seen.masks, seen.objects, strict=True)):
                 value = values_of(mask, size)
                 soft = 255 * coverage(value, is_hard=False)
                 is_free = expected[..., 0] == 0
                 is_here = is_free & (value > 0.5)
-                expected[..., 2] = np.where(is_free, np.maximum(expected[..., 2], soft), expected[..., 2])
+                expected[..., 2] = np.where(
+                    is_free, np.maximum(expected[..., 2], soft), expected[..., 2]
+                )
                 expected[is_here] = 0
                 expected[is_here, 0] = 1 + (249 + number) % 255
                 expected[is_here, 1] = 255 * each.score
@@ -87,45 +107,63 @@ def test_all_three_paint_the_same_ids(gl: Renderer, cpu: Renderer, found: Callab
                 assert (rgba[..., 3] == 255).all() and agree(rgba[..., :3], expected[..., :3]), size
 
 
-def test_a_hard_edge_is_where_full_masks_have_it(gl: Renderer, cpu: Renderer, found: Any, smooth_masks: Any) -> None:
-    """Compared with PyTorch's interpolation of the probabilities, which the model's own code thresholds."""
+def test_a_hard_edge_is_where_full_masks_have_it(
+    gl: Renderer, cpu: Renderer, found: Any, smooth_masks: Any
+) -> None:
+    """Compared with PyTorch's interpolation of the probabilities, which the model's own code
+    thresholds."""
     import torch
 
     torch.set_num_threads(1)
     probabilities = smooth_masks(8, 288, seed=5)
-    full = torch.nn.functional.interpolate(torch.from_numpy(probabilities)[None], (720, 1280), mode="bilinear")[0]
+    full = torch.nn.functional.interpolate(
+        torch.from_numpy(probabilities)[None], (720, 1280), mode="bilinear"
+    )[0]
     is_inside = full.numpy() > 0.5
     expected = np.where(is_inside.any(axis=0), 1 + is_inside.argmax(axis=0), 0)
     assert 0.1 < (expected > 0).mean() < 0.9
     seen = found(levels(probabilities), picture_px=(1280, 720))
     for renderer in (gl, cpu):
         assert (
-            renderer.lazy_picture(IdPicture(segmentation=seen, size_px=(1280, 720))).read_rgba()[..., 0] != expected
+            renderer.lazy_picture(IdPicture(segmentation=seen, size_px=(1280, 720))).read_rgba()[
+                ..., 0
+            ]
+            != expected
         ).mean() < 0.001
     # The same in the picture, with opaque colours.
     alone = found(levels(probabilities[:1]))
     for renderer in (gl, cpu):
         black = frame_of(np.zeros((720, 1280, 3)).astype(np.uint8))
-        rgba = renderer.lazy_picture(Overlay(source=black, segmentation=alone, is_hard=True, opacity=1.0)).read_rgba()
+        rgba = renderer.lazy_picture(
+            Overlay(source=black, segmentation=alone, is_hard=True, opacity=1.0)
+        ).read_rgba()
         assert ((rgba[..., 0] == 255) != is_inside[0]).mean() < 0.001
 
 
-def test_a_mask_stands_upright_over_its_picture(renderer: Renderer, found: Callable, f_card: Callable) -> None:
+def test_a_mask_stands_upright_over_its_picture(
+    renderer: Renderer, found: Callable, f_card: Callable
+) -> None:
     card = f_card(48, 48)
     is_letter = card[..., 0] == 160
     seen = found([255 * is_letter], picture_px=(48, 48))
     overlay = Overlay(source=frame_of(card[..., :3]), segmentation=seen, is_hard=True, opacity=1.0)
     rgba = renderer.lazy_picture(overlay).read_rgba()
-    assert (rgba[is_letter] == (255, 64, 64, 255)).all() and (rgba[~is_letter] == card[~is_letter]).all()
+    assert (rgba[is_letter] == (255, 64, 64, 255)).all() and (
+        rgba[~is_letter] == card[~is_letter]
+    ).all()
     ids = renderer.lazy_picture(IdPicture(segmentation=seen, size_px=(48, 48))).read_rgba()
-    assert (ids[is_letter] == (1, 255, 255, 255)).all() and (ids[~is_letter] == (0, 0, 0, 255)).all()
+    assert (ids[is_letter] == (1, 255, 255, 255)).all() and (
+        ids[~is_letter] == (0, 0, 0, 255)
+    ).all()
 
 
 def test_without_objects_the_source_is_drawn_and_ids_are_0(renderer: Renderer, found: Any) -> None:
     for size in [(64, 48), (512, 512), (7, 5), (1, 1)]:
         source = noise(size)
         for seen in (None, found([]), found([np.zeros((32, 32))]), found([np.full((32, 32), 63)])):
-            overlay = renderer.lazy_picture(Overlay(source=source, segmentation=seen, is_hard=False, opacity=1.0))
+            overlay = renderer.lazy_picture(
+                Overlay(source=source, segmentation=seen, is_hard=False, opacity=1.0)
+            )
             assert (overlay.width, overlay.height) == size, size
             assert (overlay.read_rgba()[..., :3] == source.pixels).all(), size
             if seen is not None:

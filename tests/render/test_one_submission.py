@@ -1,4 +1,5 @@
-"""A usual picture is one submission to the GPU, waited for once; several publishing passes give the same bits."""
+"""A usual picture is one submission to the GPU, waited for once; several publishing passes give the
+same bits."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -53,10 +54,13 @@ class Watched:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
         self.waits = self.passes = 0
-        # As on a GPU: all is queued, and read through buffers. The others are drawn as by a software rasteriser.
+        # As on a GPU: all is queued, and read through buffers. The others are drawn as by a
+        # software rasteriser.
         monkeypatch.setattr("engine.render.gl_renderer.is_software", lambda name: kind != "gpu")
         if kind == "8 bits":
-            monkeypatch.setattr("engine.render.gl_publish.deepest_dtype", lambda context: PLAIN_DTYPE)
+            monkeypatch.setattr(
+                "engine.render.gl_publish.deepest_dtype", lambda context: PLAIN_DTYPE
+            )
         monkeypatch.setattr("engine.render.gl_renderer.load_finish", lambda: self._finish)
         self._gl_finish = load_finish()
         renderer = open_renderer("gl", *SIZE)
@@ -78,7 +82,8 @@ class Watched:
         self._gl_finish()
 
     def show(self, picture: PictureInput) -> tuple[int, int]:
-        """Draw a picture. Returns how often the program waited, and how many passes published it."""
+        """Draw a picture. Returns how often the program waited, and how many passes published
+        it."""
         self.waits = self.passes = 0
         self.renderer.draw(replace(picture, fitted_px=FITTED))
         self.renderer.wait()
@@ -89,24 +94,28 @@ class Watched:
         renderer = self.renderer
         self._again(renderer._current, renderer._final, self._spare, is_luma=renderer._is_luma)
         self._gl_finish()
-        return np.frombuffer(self._spare.framebuffer.read(components=4), np.uint8).reshape(SIZE[1], SIZE[0], 4)
+        return np.frombuffer(self._spare.framebuffer.read(components=4), np.uint8).reshape(
+            SIZE[1], SIZE[0], 4
+        )
 
     def expected_deep(self) -> np.ndarray:
         renderer = self.renderer
-        renderer._publisher.draw_deep(renderer._current, renderer._final, self._deep, is_luma=renderer._is_luma)
-        self._gl_finish()
-        return np.frombuffer(self._deep.framebuffer.read(components=4, dtype="nu2"), np.uint16).reshape(
-            SIZE[1], SIZE[0], 4
+        renderer._publisher.draw_deep(
+            renderer._current, renderer._final, self._deep, is_luma=renderer._is_luma
         )
+        self._gl_finish()
+        return np.frombuffer(
+            self._deep.framebuffer.read(components=4, dtype="nu2"), np.uint16
+        ).reshape(SIZE[1], SIZE[0], 4)
 
     def require_equal(self) -> None:
         waits = self.waits
         source = self.renderer.read_fitted(FITTED)
         assert self.waits == waits, "it was transferred with the drawing"
         if not self.renderer.is_software:
-            expected = as_rgb(crop_and_resize(self.expected()[None, ..., :3].copy(), *FITTED, torch.device("cpu")))[
-                0
-            ].numpy()
+            expected = as_rgb(
+                crop_and_resize(self.expected()[None, ..., :3].copy(), *FITTED, torch.device("cpu"))
+            )[0].numpy()
             assert source.shape == (FITTED[1], FITTED[0], 4) and (source[..., 3] == 255).all()
             assert np.abs(source[..., :3].astype(int) - expected).max() <= 1
         assert np.array_equal(self.renderer.read_rgba(), self.expected())
@@ -129,7 +138,9 @@ def opened(request: pytest.FixtureRequest) -> Iterator[Watched]:
 def watched(opened: Watched) -> Iterator[Watched]:
     opened.renderer.resize(*SIZE)
     yield opened
-    with opened.renderer._context:  # on Windows no context is current after another has been released
+    with (
+        opened.renderer._context
+    ):  # on Windows no context is current after another has been released
         assert opened.renderer._context.error == "GL_NO_ERROR"
 
 
@@ -138,23 +149,39 @@ def is_gpu(watched: Watched) -> bool:
     return not watched.renderer.is_software
 
 
-def test_a_look_is_drawn_and_published_at_once(watched: Watched, picture: Callable[..., PictureInput]) -> None:
+def test_a_look_is_drawn_and_published_at_once(
+    watched: Watched, picture: Callable[..., PictureInput]
+) -> None:
     for changes in LOOKS:
         for frame in range(2):
-            request = picture(changes, layer5=CARD, pitches_hz=(110.0 + frame,) * 4, time_s=frame / 30)
+            request = picture(
+                changes, layer5=CARD, pitches_hz=(110.0 + frame,) * 4, time_s=frame / 30
+            )
             assert watched.show(request) == (1, 0), changes
             watched.require_equal()
 
 
-def test_what_is_drawn_on_a_look_is_published_afterwards(watched: Watched, picture: Any, is_gpu: bool) -> None:
-    """Effects, shaders, a still picture and a dissolve, one after the other; on a GPU in one submission, too."""
+def test_what_is_drawn_on_a_look_is_published_afterwards(
+    watched: Watched, picture: Any, is_gpu: bool
+) -> None:
+    """Effects, shaders, a still picture and a dissolve, one after the other; on a GPU in one
+    submission, too."""
     old, new = picture(TRAIL), picture(LUMA)
     for _ in range(8):  # the shader is built
         watched.show(replace(old, shaders=(SLOT,)))
-    dissolve = [replace(new, outgoing=OutgoingLook(number=1, mix=mix, picture=old)) for mix in (0.0, 0.5)]
+    dissolve = [
+        replace(new, outgoing=OutgoingLook(number=1, mix=mix, picture=old)) for mix in (0.0, 0.5)
+    ]
     still = replace(new, outgoing=OutgoingLook(number=1, mix=0.7, picture=None))
     frozen = picture({"/master/freeze": True, "/master/fade": 0.7})
-    for request in (replace(old, shaders=(SLOT,)), picture(EFFECTS | LUMA), *dissolve, still, frozen, frozen):
+    for request in (
+        replace(old, shaders=(SLOT,)),
+        picture(EFFECTS | LUMA),
+        *dissolve,
+        still,
+        frozen,
+        frozen,
+    ):
         waits, passes = watched.show(request)
         assert passes == 1 and (waits == 1 or not is_gpu)
         watched.require_equal()
@@ -175,12 +202,16 @@ def test_a_limited_picture_is_published_again(
     was_limited, limited, fits = False, 0, []
     if is_gpu:
         fit = watched.renderer._fitted.queue
-        monkeypatch.setattr(watched.renderer._fitted, "queue", lambda *rest: (fits.append(rest), fit(*rest)))
+        monkeypatch.setattr(
+            watched.renderer._fitted, "queue", lambda *rest: (fits.append(rest), fit(*rest))
+        )
     for frame in range(20):
         flash = np.full((6, 8, 3), 255 * (frame % 2), np.uint8)
         request = picture(SIMPLE | GUARDED | {"/master/fade": 0.9}, layer5=flash, time_s=frame / 30)
         if is_dissolving:
-            still = picture(SIMPLE | GUARDED, layer5=np.full((6, 8, 3), 80, np.uint8), time_s=frame / 30)
+            still = picture(
+                SIMPLE | GUARDED, layer5=np.full((6, 8, 3), 80, np.uint8), time_s=frame / 30
+            )
             request = replace(request, outgoing=OutgoingLook(number=1, mix=0.8, picture=still))
         fits.clear()
         waits, passes = watched.show(request)
@@ -193,25 +224,39 @@ def test_a_limited_picture_is_published_again(
                 assert waits == 1 + (is_limited or was_limited)
         else:
             assert (waits, passes) == (1 + is_limited, is_limited)
-        assert len(fits) == is_gpu * (passes if is_dissolving else 1 + is_limited), "only what is published is fitted"
+        assert len(fits) == is_gpu * (passes if is_dissolving else 1 + is_limited), (
+            "only what is published is fitted"
+        )
         assert np.abs(watched.renderer.read_rgba().astype(int) - cpu.read_rgba()).max() <= 1
         watched.require_equal()
         was_limited = is_limited
         limited += is_limited
     assert 3 < limited < 20
-    watched.show(picture(SIMPLE | GUARDED | {"/master/blackout": True}, layer5=flash, time_s=frame / 30))
-    assert not watched.renderer.read_rgba()[..., :3].any() and not watched.renderer.read_rgba16()[..., :3].any()
+    watched.show(
+        picture(SIMPLE | GUARDED | {"/master/blackout": True}, layer5=flash, time_s=frame / 30)
+    )
+    assert (
+        not watched.renderer.read_rgba()[..., :3].any()
+        and not watched.renderer.read_rgba16()[..., :3].any()
+    )
     watched.require_equal()
     watched.show(request)
-    assert watched.renderer.flash_guard.is_limiting, "the return from black is a rise like any other"
+    assert watched.renderer.flash_guard.is_limiting, (
+        "the return from black is a rise like any other"
+    )
     watched.require_equal()
 
 
-def test_a_gpu_gets_the_bytes_of_a_picture_as_they_are(watched: Watched, picture: Any, is_gpu: bool) -> None:
-    """Its driver would put a fourth channel into RGB on the CPU. A picture may be too high for that."""
+def test_a_gpu_gets_the_bytes_of_a_picture_as_they_are(
+    watched: Watched, picture: Any, is_gpu: bool
+) -> None:
+    """Its driver would put a fourth channel into RGB on the CPU. A picture may be too high for
+    that."""
     too_high = watched.renderer._context.info["GL_MAX_TEXTURE_SIZE"] // 3 + 1
     for width, height in ((1, 1), (3, 5), (2, too_high), (64, 48), (77, 31), SIZE):
-        pixels = np.random.default_rng(width).integers(0, 256, (height, width, 3), dtype=np.uint8)[::-1]
+        pixels = np.random.default_rng(width).integers(0, 256, (height, width, 3), dtype=np.uint8)[
+            ::-1
+        ]
         lazy = watched.renderer.lazy_picture(
             PictureCrossfade.of(VideoFrame(pixels=pixels, index=0, time_s=0.0, source="test"))
         )

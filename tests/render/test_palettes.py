@@ -1,4 +1,5 @@
-"""Palettes: clean colours, smooth on their way from one to the next, and a ramp that begins in black."""
+"""Palettes: clean colours, smooth on their way from one to the next, and a ramp that begins in
+black."""
 
 import colorsys
 import math
@@ -54,8 +55,12 @@ def test_colours_are_those_of_oklch_and_outside_srgb_keep_their_lightness_and_hu
 def test_there_are_sixteen_distinct_palettes_without_mud_that_rise_from_black() -> None:
     assert len(NAMES) == len(set(NAMES)) >= 16
     for one, other in combinations(PALETTES, 2):
-        labs = [[np.array(oklab_of(colour)) for colour in (*p.colours, p.ramp[1])] for p in (one, other)]
-        apart = max(min(float(np.linalg.norm(mine - theirs)) for theirs in labs[1]) for mine in labs[0])
+        labs = [
+            [np.array(oklab_of(colour)) for colour in (*p.colours, p.ramp[1])] for p in (one, other)
+        ]
+        apart = max(
+            min(float(np.linalg.norm(mine - theirs)) for theirs in labs[1]) for mine in labs[0]
+        )
         assert apart > 0.08, f"{one.name} looks like {other.name}"
     for palette in PALETTES:
         assert 3 <= len(palette.colours) <= 5, palette
@@ -85,7 +90,9 @@ def test_a_position_that_runs_round_a_palette_meets_no_jump_and_stays_clear() ->
 def look(values: Callable) -> Callable[..., Look]:
     def put_together(**changes: object) -> Look:
         colours = {f"/colour/{key}": value for key, value in changes.items()}
-        return Look.from_values(values({"/colour/mode": "palette", "/colour/spread": 1.0} | colours))
+        return Look.from_values(
+            values({"/colour/mode": "palette", "/colour/spread": 1.0} | colours)
+        )
 
     return put_together
 
@@ -102,17 +109,33 @@ def test_dimmed_warm_colours_go_to_red_and_not_to_brown(cpu: Renderer, draw: Cal
     fades = np.tile(np.linspace(0, 1, 1024, dtype=np.float32), (4, 1))
     for name in ("sodium", "ember", "sunset", "fire_and_ice", "laser"):
         for light in ("classic", "linear"):
-            look = {"/colour/mode": "palette", "/colour/palette": name, "/colour/spread": 1.0, "/multiverse/bias": 0.0}
-            look |= {"/multiverse/light": light, "/multiverse/tone": "clip", "/multiverse/brightness": 1.0}
+            look = {
+                "/colour/mode": "palette",
+                "/colour/palette": name,
+                "/colour/spread": 1.0,
+                "/multiverse/bias": 0.0,
+            }
+            look |= {
+                "/multiverse/light": light,
+                "/multiverse/tone": "clip",
+                "/multiverse/brightness": 1.0,
+            }
             for layer in (1, 2, 3, 4):
                 alone = look | {f"/layer/{layer}/solo": True, f"/layer/{layer}/angle": 0.0}
                 rgba = draw(cpu, alone, waves=fades, size=(64, 1))
-                assert not any(is_mud(tuple(rgb / 255)) for rgb in rgba[0, :, :3]), (name, light, layer)
+                assert not any(is_mud(tuple(rgb / 255)) for rgb in rgba[0, :, :3]), (
+                    name,
+                    light,
+                    layer,
+                )
 
 
 def test_another_palette_glides_in_without_a_jump_and_arrives_within_a_second() -> None:
     store, slew = ParamStore(), Slew()
-    store.set_many([("/colour/mode", "palette"), ("/colour/palette", "ember"), ("/colour/shift", 0.0)], by="test")
+    store.set_many(
+        [("/colour/mode", "palette"), ("/colour/palette", "ember"), ("/colour/shift", 0.0)],
+        by="test",
+    )
     slew.jump(store.snapshot())
     seen = [layer_colours(Look.from_values(slew.step(store.snapshot(), 1 / 60)), FOUR)[0]]
     store.set_many([("/colour/palette", "ice")], by="test")

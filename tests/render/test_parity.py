@@ -26,12 +26,19 @@ OTHER_AREAS = {"fx", "text", "logo", "mod", "lfo"}
 IN_BOTH = ("default", "angles", "regions", "kaleidoscope", "feedback", "everything")
 """Looks whose arithmetic depends on the size most; the others are drawn in one size."""
 
-EVERYTHING_BUT_EDGES = LOOKS["everything"] | {"/post/bloom": 0.3, "/mirror/mode": "off", "/layer/1/shape": "stripes"}
+EVERYTHING_BUT_EDGES = LOOKS["everything"] | {
+    "/post/bloom": 0.3,
+    "/mirror/mode": "off",
+    "/layer/1/shape": "stripes",
+}
 
 
 @pytest.fixture
-def compare(gl: Renderer, cpu: Renderer, picture: Callable, values: Callable, tones: Callable) -> Callable[..., None]:
-    """Draw one look with OpenGL, Numba and the formula over frames of changing sound, and compare the last pictures."""
+def compare(
+    gl: Renderer, cpu: Renderer, picture: Callable, values: Callable, tones: Callable
+) -> Callable[..., None]:
+    """Draw one look with OpenGL, Numba and the formula over frames of changing sound, and compare
+    the last pictures."""
     random = np.random.default_rng(3)
     camera = random.integers(0, 256, (12, 17, 3), dtype=np.uint8).repeat(7, 0).repeat(7, 1)
     regions = random.integers(0, 4, (9, 16), dtype=np.uint8).repeat(5, 0).repeat(5, 1)
@@ -40,12 +47,20 @@ def compare(gl: Renderer, cpu: Renderer, picture: Callable, values: Callable, to
         last = None
         for frame in range(FRAMES_OF_FEEDBACK if "/feedback/amount" in changes else 1):
             pitches_hz = (110.0 * 1.06**frame, 164.8, 220.0, 277.2 / 1.03**frame)
-            request = picture(changes, pitches_hz=pitches_hz, layer5=camera, region=regions, time_s=frame / 30)
+            request = picture(
+                changes, pitches_hz=pitches_hz, layer5=camera, region=regions, time_s=frame / 30
+            )
             for renderer in (gl, cpu):
                 renderer.draw(request)
                 renderer.wait()
             last = draw_deep_reference(
-                values(changes), request.waves, pitches_hz, *size, layer5=camera, region=regions, last=last
+                values(changes),
+                request.waves,
+                pitches_hz,
+                *size,
+                layer5=camera,
+                region=regions,
+                last=last,
             )
         yield from (gl.read_rgba(), cpu.read_rgba(), np.round(last / 257))
 
@@ -60,7 +75,9 @@ def compare(gl: Renderer, cpu: Renderer, picture: Callable, values: Callable, to
             ("Numba and NumPy", by_numba, by_numpy),
         ):
             fraction = (np.abs(one - other) <= TOLERANCE).mean(axis=(0, 1))
-            assert (fraction >= MIN_EQUAL_FRACTION).all(), f"{look}: {name} agree at only {fraction} of the pixels"
+            assert (fraction >= MIN_EQUAL_FRACTION).all(), (
+                f"{look}: {name} agree at only {fraction} of the pixels"
+            )
 
     return check
 
@@ -80,7 +97,10 @@ def test_a_sharp_layer_5_is_what_opencv_calls_cubic(renderer: Renderer, picture:
     size = seen["sharp"].shape[1::-1]
     assert size == (64, 36)
     for how, interpolation in (("sharp", cv2.INTER_CUBIC), ("soft", cv2.INTER_LINEAR)):
-        assert np.abs(seen[how] - cv2.resize(small, size, interpolation=interpolation)).max() <= TOLERANCE, how
+        assert (
+            np.abs(seen[how] - cv2.resize(small, size, interpolation=interpolation)).max()
+            <= TOLERANCE
+        ), how
     assert np.abs(seen["sharp"] - seen["soft"]).max() > 20
 
 
@@ -91,7 +111,9 @@ def extremes(param: Param) -> list[Value]:
     return [not param.default] if param.type is ParamType.BOOL else [param.low, param.high]
 
 
-def test_no_parameter_of_a_look_is_drawn_by_one_renderer_alone(gl: Renderer, cpu: Renderer, picture: Callable) -> None:
+def test_no_parameter_of_a_look_is_drawn_by_one_renderer_alone(
+    gl: Renderer, cpu: Renderer, picture: Callable
+) -> None:
     for area in sorted({param.area for param in PARAMS if param.is_look} - OTHER_AREAS):
         random = np.random.default_rng(3)
         camera = random.integers(0, 256, (12, 17, 3), dtype=np.uint8).repeat(7, 0).repeat(7, 1)
@@ -102,7 +124,10 @@ def test_no_parameter_of_a_look_is_drawn_by_one_renderer_alone(gl: Renderer, cpu
                 continue
             for value in extremes(param):
                 request = picture(
-                    EVERYTHING_BUT_EDGES | {param.address: value}, layer5=camera, region=regions, time_s=0.4
+                    EVERYTHING_BUT_EDGES | {param.address: value},
+                    layer5=camera,
+                    region=regions,
+                    time_s=0.4,
                 )
                 seen = []
                 for renderer in (gl, cpu):

@@ -15,7 +15,8 @@ SHAPES = [param for param in post.AREA.params if param.default != 0]
 EFFECTS = {
     **{amount.address: {amount.address: amount.high} for amount in AMOUNTS},
     **{
-        f"all at {name} {shape.address}": {amount.address: 0.7 for amount in AMOUNTS} | {shape.address: value}
+        f"all at {name} {shape.address}": {amount.address: 0.7 for amount in AMOUNTS}
+        | {shape.address: value}
         for shape in SHAPES
         for name, value in (("least", shape.low), ("most", shape.high))
     },
@@ -41,9 +42,13 @@ def test_black_stays_black(renderer: Renderer, draw: Callable) -> None:
         assert (renderer.read_rgba() == (0, 0, 0, 255)).all()
 
 
-def test_bloom_shines_beyond_bright_parts_in_their_hue_by_its_radius(renderer: Renderer, draw: Callable) -> None:
+def test_bloom_shines_beyond_bright_parts_in_their_hue_by_its_radius(
+    renderer: Renderer, draw: Callable
+) -> None:
     look = SIMPLE | {"/post/bloom": 0.6}
-    line = draw(renderer, look, size=SIZE, layer5=spot())[SIZE[1] // 2, SIZE[0] // 2 :, 0].astype(int)
+    line = draw(renderer, look, size=SIZE, layer5=spot())[SIZE[1] // 2, SIZE[0] // 2 :, 0].astype(
+        int
+    )
     assert line[0] == 255 and line[8] > 60  # the disc itself is white, its edge shines
     assert (np.diff(line[8:]) <= 1).all() and line[60] < 0.3 * line[8]
     dim = draw(renderer, look, size=SIZE, layer5=spot(100))  # below the threshold
@@ -72,16 +77,23 @@ def test_bloom_looks_the_same_in_any_resolution(renderer: Renderer, draw: Callab
         for times in (1, 3)
     )
     for x in (0.6, 0.65, 0.75, 0.9):
-        one, other = (int(rgba[rgba.shape[0] // 2, round(rgba.shape[1] * x), 0]) for rgba in (small, large))
+        one, other = (
+            int(rgba[rgba.shape[0] // 2, round(rgba.shape[1] * x), 0]) for rgba in (small, large)
+        )
         assert abs(one - other) <= 6
 
 
-def test_a_vignette_darkens_the_corners_and_grain_the_middle_tones(renderer: Renderer, draw: Callable) -> None:
+def test_a_vignette_darkens_the_corners_and_grain_the_middle_tones(
+    renderer: Renderer, draw: Callable
+) -> None:
     rgba = draw(renderer, SIMPLE | {"/post/vignette": 1.0}, size=SIZE, layer5=grey(200)).astype(int)
     assert rgba[54, 96, 0] == 200 and 48 <= rgba[0, 0, 0] <= 56
     assert rgba[54, 60, 0] > 190 and (np.diff(rgba[54, 96:, 0]) <= 0).all()
     look = SIMPLE | {"/post/grain": 1.0}
-    deviation = [draw(renderer, look, size=SIZE, layer5=grey(level))[..., 1].std() for level in (20, 128, 255)]
+    deviation = [
+        draw(renderer, look, size=SIZE, layer5=grey(level))[..., 1].std()
+        for level in (20, 128, 255)
+    ]
     assert deviation[1] > 8 > deviation[0] > deviation[2] == 0
     assert draw(renderer, look, layer5=grey(128))[..., 1].mean() == pytest.approx(128, abs=1)
 
@@ -96,10 +108,17 @@ def test_exposure_fades_the_picture_to_black_and_lifts_the_dark_by_two_stops(
         ]
         for at in (-1.0, -0.5, 0.0, 1.0)
     }
-    assert levels == {-1.0: [0, 0, 0], -0.5: [10, 64, 127], 0.0: [20, 128, 254], 1.0: [40, 193, 255]}
+    assert levels == {
+        -1.0: [0, 0, 0],
+        -0.5: [10, 64, 127],
+        0.0: [20, 128, 254],
+        1.0: [40, 193, 255],
+    }
 
 
-def test_grain_moves_like_film_grain_and_is_the_same_at_the_same_time(renderer: Renderer, draw: Callable) -> None:
+def test_grain_moves_like_film_grain_and_is_the_same_at_the_same_time(
+    renderer: Renderer, draw: Callable
+) -> None:
     look = SIMPLE | {"/post/grain": 0.5}
 
     def at(time_s: float, changes: dict[str, object] | None = None) -> np.ndarray:
@@ -114,7 +133,9 @@ def test_grain_moves_like_film_grain_and_is_the_same_at_the_same_time(renderer: 
     assert (at(10.0) == first).all()
 
 
-def test_the_flash_guard_measures_the_picture_with_its_effects(renderer: Renderer, draw: Callable) -> None:
+def test_the_flash_guard_measures_the_picture_with_its_effects(
+    renderer: Renderer, draw: Callable
+) -> None:
     look = SIMPLE | {"/safety/flash_guard": True}
     thin = grey(0)
     thin[::24] = 170  # too little light to flash

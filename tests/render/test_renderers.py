@@ -53,16 +53,21 @@ def run_python(code: str, **environment: str) -> str:
     return done.stdout.strip()
 
 
-def test_importing_the_package_loads_no_graphics_library_and_the_gl_renderer_only_its_own(gl: Renderer) -> None:
+def test_importing_the_package_loads_no_graphics_library_and_the_gl_renderer_only_its_own(
+    gl: Renderer,
+) -> None:
     code = (
-        "import sys; from engine.render.opening import open_renderer; heavy = {'moderngl', 'numba', 'cv2'};"
+        "import sys; from engine.render.opening import open_renderer; heavy = {'moderngl', "
+        "'numba', 'cv2'};"
         "print(*heavy.intersection(sys.modules)); open_renderer('gl', 64, 36).close();"
         "print(*heavy.intersection(sys.modules))"
     )
     assert run_python(code).splitlines() == ["moderngl"]
 
 
-def test_the_window_behind_the_context_gets_its_messages(gl: Renderer, picture: Any, monkeypatch: Any) -> None:
+def test_the_window_behind_the_context_gets_its_messages(
+    gl: Renderer, picture: Any, monkeypatch: Any
+) -> None:
     pumped: list[None] = []
     monkeypatch.setattr(gl, "_pump_messages", lambda: pumped.append(None))
     gl.draw(picture())
@@ -87,13 +92,17 @@ def test_without_moderngl_or_a_driver_auto_takes_numba_and_gives_the_reason() ->
         "except NoGLError as error: print(error)\n"
     )
     nowhere = "/nonexistent"
-    lines = run_python(code, __EGL_VENDOR_LIBRARY_FILENAMES=nowhere, LIBGL_DRIVERS_PATH=nowhere).splitlines()
+    lines = run_python(
+        code, __EGL_VENDOR_LIBRARY_FILENAMES=nowhere, LIBGL_DRIVERS_PATH=nowhere
+    ).splitlines()
     assert lines[0].startswith("numba | no OpenGL: import of moderngl halted")
     assert lines[1].startswith("numba | no OpenGL: ") and "libgl1-mesa-dri" in lines[1]
     assert lines[2] == lines[1].removeprefix("numba | ")
 
 
-def test_numba_takes_over_if_the_driver_rejects_a_shader(gl: Renderer, monkeypatch: Any, tmp_path: Path) -> None:
+def test_numba_takes_over_if_the_driver_rejects_a_shader(
+    gl: Renderer, monkeypatch: Any, tmp_path: Path
+) -> None:
     for shader in (ROOT / "engine/render/shaders").iterdir():
         (tmp_path / shader.name).write_text(shader.read_text().replace("u_waves;", "u_waves"))
     monkeypatch.setattr("engine.render.shader_source.FOLDER", tmp_path)
@@ -147,7 +156,9 @@ def test_the_context_stays_current_for_the_sinks(gl: Renderer, draw: Callable) -
     assert current() == own
 
 
-def test_a_closed_renderer_raises_and_can_be_closed_again(renderer: Renderer, draw: Any, picture: Any) -> None:
+def test_a_closed_renderer_raises_and_can_be_closed_again(
+    renderer: Renderer, draw: Any, picture: Any
+) -> None:
     draw(renderer, size=(64, 36))
     lazy = renderer.lazy_picture(PictureCrossfade.of(frame_of(np.zeros((4, 4, 3), np.uint8))))
     lazy.read_rgba()
@@ -167,7 +178,9 @@ def test_a_closed_renderer_raises_and_can_be_closed_again(renderer: Renderer, dr
             call()
 
 
-def test_a_lost_context_is_a_render_error_wherever_it_is_noticed(gl: Renderer, draw: Any, picture: Any) -> None:
+def test_a_lost_context_is_a_render_error_wherever_it_is_noticed(
+    gl: Renderer, draw: Any, picture: Any
+) -> None:
     draw(gl, size=(64, 36))
     lost = open_renderer("gl", 64, 36)
     lost.draw(picture())
@@ -182,7 +195,9 @@ def test_a_lost_context_is_a_render_error_wherever_it_is_noticed(gl: Renderer, d
     draw(gl)
 
 
-def test_a_gl_error_or_state_left_by_a_sink_does_not_affect_the_picture(gl: Renderer, draw: Callable) -> None:
+def test_a_gl_error_or_state_left_by_a_sink_does_not_affect_the_picture(
+    gl: Renderer, draw: Callable
+) -> None:
     expected = draw(gl, size=(64, 36)).copy()
     gl._context.enable_direct(0xFFFF)
     assert (draw(gl) == expected).all()
@@ -198,7 +213,9 @@ def test_a_gl_error_or_state_left_by_a_sink_does_not_affect_the_picture(gl: Rend
 
 @pytest.mark.only_on("linux", reason="memory limits are only enforced on Linux")
 @pytest.mark.parametrize("kind", ["gl", "numba"])
-def test_without_memory_for_a_new_size_the_old_one_stays(request: pytest.FixtureRequest, kind: str) -> None:
+def test_without_memory_for_a_new_size_the_old_one_stays(
+    request: pytest.FixtureRequest, kind: str
+) -> None:
     if kind == "gl":
         request.getfixturevalue("gl")
     code = SHORT_OF_MEMORY.replace("sys.argv[1]", repr(kind))
@@ -216,7 +233,11 @@ def test_once_open_no_picture_reads_a_shader_or_waits_for_the_compiler(
         for weight in (0.0, 1.0):
             for blend in (0.0, 2.0):
                 for mirror in ("off", "x"):
-                    look = {"/feedback/amount": feedback, "/layer/5/intensity": weight, "/multiverse/blend": blend}
+                    look = {
+                        "/feedback/amount": feedback,
+                        "/layer/5/intensity": weight,
+                        "/multiverse/blend": blend,
+                    }
                     for part in (None, matte):
                         draw(gl, {**look, "/mirror/mode": mirror}, layer5=image, matte=part)
     gl.resize(48, 27)
@@ -229,7 +250,9 @@ def test_once_open_no_picture_reads_a_shader_or_waits_for_the_compiler(
         gl.lazy_picture(request).read_rgba()
 
 
-def test_a_size_that_cannot_be_drawn_is_rejected_and_the_old_one_stays(renderer: Renderer, draw: Callable) -> None:
+def test_a_size_that_cannot_be_drawn_is_rejected_and_the_old_one_stays(
+    renderer: Renderer, draw: Callable
+) -> None:
     before = draw(renderer, size=(64, 36)).copy()
     with pytest.raises(RenderError, match="1000000x36"):
         renderer.resize(1_000_000, 36)
@@ -239,7 +262,11 @@ def test_a_size_that_cannot_be_drawn_is_rejected_and_the_old_one_stays(renderer:
 def test_any_size_is_drawn_and_read(renderer: Renderer, draw: Callable) -> None:
     for size in [(1, 1), (3, 5), (641, 361), (512, 256)]:
         rgba = draw(renderer, size=size)
-        assert rgba.shape == (size[1], size[0], 4) and rgba.dtype == np.uint8 and rgba.flags.c_contiguous, size
+        assert (
+            rgba.shape == (size[1], size[0], 4)
+            and rgba.dtype == np.uint8
+            and rgba.flags.c_contiguous
+        ), size
         assert (rgba[..., 3] == 255).all(), size
 
 
@@ -257,16 +284,23 @@ def test_a_stored_picture_is_not_overwritten(renderer: Renderer, picture: Callab
                 views.append((frame, memoryview(rgba[::2, :, :3])))
             del rgba
         assert all((rgba == copies[frame]).all() for frame, rgba in reads), read
-        assert all((np.asarray(view) == copies[frame][::2, :, :3]).all() for frame, view in views), read
+        assert all(
+            (np.asarray(view) == copies[frame][::2, :, :3]).all() for frame, view in views
+        ), read
 
 
-def test_reading_twice_reads_back_once_and_is_of_this_frame(renderer: Renderer, draw: Callable) -> None:
+def test_reading_twice_reads_back_once_and_is_of_this_frame(
+    renderer: Renderer, draw: Callable
+) -> None:
     draw(renderer, size=(64, 36))
     assert renderer.read_rgba() is renderer.read_rgba()
     assert renderer.read_rgba16() is renderer.read_rgba16()
     renderer.resize(16, 16)
     for level in (10, 250, 90):
-        assert draw(renderer, {"/mode": "simple"}, layer5=np.full((4, 4, 3), level, np.uint8))[8, 8, 0] == level
+        assert (
+            draw(renderer, {"/mode": "simple"}, layer5=np.full((4, 4, 3), level, np.uint8))[8, 8, 0]
+            == level
+        )
 
 
 class Heartbeat:
@@ -296,7 +330,12 @@ class Heartbeat:
 def test_other_threads_run_while_a_picture_is_waited_for(gl: Renderer, picture: Callable) -> None:
     """moderngl alone would hold the GIL during the whole draw, so no other thread would run."""
     gl.resize(1920, 1080)
-    look = {"/multiverse/blend": 2.5, "/feedback/amount": 0.9, "/mirror/mode": "kaleidoscope", "/layer/1/curve": 0.4}
+    look = {
+        "/multiverse/blend": 2.5,
+        "/feedback/amount": 0.9,
+        "/mirror/mode": "kaleidoscope",
+        "/layer/1/curve": 0.4,
+    }
     standstills = []
     with Heartbeat() as heartbeat:
         for _ in range(8):
@@ -307,4 +346,6 @@ def test_other_threads_run_while_a_picture_is_waited_for(gl: Renderer, picture: 
             standstills.append(heartbeat.longest_gap_s / (time.perf_counter() - started_s))
             if standstills[-1] < 0.5:
                 break
-    assert standstills[-1] < 0.5, standstills  # the best of eight: a busy machine delays threads as well
+    assert standstills[-1] < 0.5, (
+        standstills
+    )  # the best of eight: a busy machine delays threads as well

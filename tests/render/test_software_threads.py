@@ -9,7 +9,14 @@ from engine.render.software_threads import draw_without_threads, drawing_threads
 
 @pytest.mark.parametrize(
     ("cores", "chosen", "variable", "threads"),
-    [(2, "", "0", 1), (1, "", "0", 1), (2, "2", "2", 2), (8, "", "", 8), (8, "3", "3", 3), (4, "many", "many", 4)],
+    [
+        (2, "", "0", 1),
+        (1, "", "0", 1),
+        (2, "2", "2", 2),
+        (8, "", "", 8),
+        (8, "3", "3", 3),
+        (4, "many", "many", 4),
+    ],
 )
 def test_few_cores_draw_on_the_calling_thread_unless_the_user_has_chosen(
     monkeypatch: pytest.MonkeyPatch, cores: int, chosen: str, variable: str, threads: int

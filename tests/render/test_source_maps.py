@@ -25,12 +25,16 @@ def textured(seed: int = 1) -> np.ndarray:
     """A wall with a fine grain, (240, 400, 3) uint8."""
     import cv2
 
-    grain = cv2.GaussianBlur(np.random.default_rng(seed).normal(0, 1, (240, 400, 1)).astype(np.float32), (0, 0), 2)
+    grain = cv2.GaussianBlur(
+        np.random.default_rng(seed).normal(0, 1, (240, 400, 1)).astype(np.float32), (0, 0), 2
+    )
     return np.repeat((60 + 90 * grain).clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
 
 
 def request(pixels: np.ndarray, number: int = 0, **changes: object) -> SourceRequest:
-    frame = VideoFrame(pixels=np.ascontiguousarray(pixels), index=number, time_s=number / FPS, source="camera")
+    frame = VideoFrame(
+        pixels=np.ascontiguousarray(pixels), index=number, time_s=number / FPS, source="camera"
+    )
     plain = {"segmentation": None, "size_px": SHOW_PX, "is_mirrored": False, "time_s": number / FPS}
     return SourceRequest(picture=frame, **{**plain, **changes})  # type: ignore[arg-type]
 
@@ -51,17 +55,26 @@ def test_a_person_who_moves_is_found_whole_and_stays_when_it_stands_still(pan_px
         picture = wall[20:200, shift : shift + 320].copy()
         left = 60 + 3 * min(number, 45)
         picture[60:160, left : left + 50] = 200, 60, 40
-        found.append(overlap(analysis.compute(request(picture, number)).mask[..., 0], (left, 60, left + 50, 160)))
+        found.append(
+            overlap(
+                analysis.compute(request(picture, number)).mask[..., 0], (left, 60, left + 50, 160)
+            )
+        )
     assert min(found[30:45]) > 0.7 and min(found[50:]) > 0.7
 
 
 def test_an_empty_room_has_nobody() -> None:
     wall, analysis = textured()[20:200, :320], SourceAnalysis()
     noisy = (
-        np.clip(wall + np.random.default_rng(number).normal(0, 3, wall.shape), 0, 255).astype(np.uint8)
+        np.clip(wall + np.random.default_rng(number).normal(0, 3, wall.shape), 0, 255).astype(
+            np.uint8
+        )
         for number in range(12)
     )
-    covered = [(analysis.compute(request(each, number)).mask[..., 0] > 127).mean() for number, each in enumerate(noisy)]
+    covered = [
+        (analysis.compute(request(each, number)).mask[..., 0] > 127).mean()
+        for number, each in enumerate(noisy)
+    ]
     assert max(covered) < 0.01
 
 
@@ -76,7 +89,10 @@ def test_a_lamp_that_moves_is_nobody_and_who_dances_in_its_light_is_found() -> N
             picture[100:160, left + 10 : left + 30] = 45, 45, 60
         lamp = 0.6 + 0.6 * np.exp(-(((columns - 160 - 110 * np.sin(number / 20)) / 60) ** 2))
         picture *= lamp[None, :, None] * [1.0, 0.9 + 0.1 * np.sin(number / 25), 0.8]
-        mask = analysis.compute(request(picture.clip(0, 255).astype(np.uint8), number)).mask[..., 0] > 127
+        mask = (
+            analysis.compute(request(picture.clip(0, 255).astype(np.uint8), number)).mask[..., 0]
+            > 127
+        )
         true = np.zeros(mask.shape, bool)
         if number >= 90:
             true[50:100, left : left + 40] = true[100:160, left + 10 : left + 30] = True
@@ -87,48 +103,77 @@ def test_a_lamp_that_moves_is_nobody_and_who_dances_in_its_light_is_found() -> N
 def test_the_flow_is_the_shift_in_widths_and_heights_with_y_up() -> None:
     wall, analysis = textured(), SourceAnalysis()
     analysis.compute(request(wall[20:200, 20:340]))
-    maps = analysis.compute(request(wall[16:196, 12:332], 1))  # the wall moves 8 px to the right and 4 px down
+    maps = analysis.compute(
+        request(wall[16:196, 12:332], 1)
+    )  # the wall moves 8 px to the right and 4 px down
     across, up = np.median(maps.flow.reshape(-1, 2), axis=0)
     assert across == pytest.approx(8 / 320, rel=0.1) and up == pytest.approx(-4 / 180, rel=0.1)
-    assert maps.interval_s == pytest.approx(1 / FPS) and (maps.previous[..., :3] == wall[20:200, 20:340]).all()
+    assert (
+        maps.interval_s == pytest.approx(1 / FPS)
+        and (maps.previous[..., :3] == wall[20:200, 20:340]).all()
+    )
 
 
 def test_the_analysis_begins_again_after_a_gap_and_for_another_size() -> None:
     wall, analysis = textured(), SourceAnalysis()
     analysis.compute(request(wall[20:200, 20:340]))
-    for late in (request(wall[16:196, 12:332], 1, time_s=RESTART_S + 1.0), request(wall[:200, :333], 2)):
+    for late in (
+        request(wall[16:196, 12:332], 1, time_s=RESTART_S + 1.0),
+        request(wall[:200, :333], 2),
+    ):
         maps = analysis.compute(late)
         assert maps.interval_s == 0.0 and not maps.flow.any() and maps.previous is maps.picture
 
 
 def found_at(ids: list[int]) -> Segmentation:
-    """Objects of a picture of 400 x 240: the first in its left third, the second over its right half."""
+    """Objects of a picture of 400 x 240: the first in its left third, the second over its right
+    half."""
     masks = np.zeros((2, 60, 60), np.uint8)
     masks[0, :, :20] = masks[1, :, 30:] = 255
     boxes = (1 / 6, 0.5, 1 / 3, 1.0), (0.75, 0.5, 0.5, 1.0)
-    objects = tuple(FoundObject(id=id, prompt=1, score=0.9, box=box) for id, box in zip(ids, boxes, strict=True))
+    objects = tuple(
+        FoundObject(id=id, prompt=1, score=0.9, box=box) for id, box in zip(ids, boxes, strict=True)
+    )
     return Segmentation(objects=objects, masks=masks, picture_px=(400, 240), index=0, time_s=0.0)
 
 
 @pytest.mark.parametrize("is_mirrored", [False, True])
-def test_found_objects_lie_where_the_cropped_and_mirrored_picture_shows_them(is_mirrored: bool) -> None:
+def test_found_objects_lie_where_the_cropped_and_mirrored_picture_shows_them(
+    is_mirrored: bool,
+) -> None:
     square = 240, 240  # shows the middle 240 of 400 px: from 80 to 320
-    cropped = request(textured(), segmentation=found_at([7, 3]), size_px=square, is_mirrored=is_mirrored)
+    cropped = request(
+        textured(), segmentation=found_at([7, 3]), size_px=square, is_mirrored=is_mirrored
+    )
     maps = SourceAnalysis().compute(cropped)
     row = maps.mask[len(maps.mask) // 2]
     row = row[::-1] if is_mirrored else row
     assert (row[:50, 1] == 7).all() and not row[60:115, 1].any() and (row[125:, 1] == 3).all()
     assert (row[:50, 0] == 255).all() and (row[..., 2:] == 255).all()
     x = (1 / 6 - 0.2) / 0.6
-    assert maps.objects[2, 0] == pytest.approx([1 - x if is_mirrored else x, 0.5, 1 / 3 / 0.6, 1.0], abs=1e-6)
+    assert maps.objects[2, 0] == pytest.approx(
+        [1 - x if is_mirrored else x, 0.5, 1 / 3 / 0.6, 1.0], abs=1e-6
+    )
     assert maps.objects[1, 0] == pytest.approx([7, 0.9, 1, 1]) and maps.objects[1, 2:].any() == 0
 
 
 def test_a_model_that_finds_nobody_gives_an_empty_mask_and_no_side_is_a_power_of_two() -> None:
-    nobody = Segmentation(objects=(), masks=np.zeros((0, 60, 60), np.uint8), picture_px=(400, 240), index=0, time_s=0.0)
-    maps = SourceAnalysis().compute(request(textured()[:128, :256], segmentation=nobody, size_px=(512, 256)))
+    nobody = Segmentation(
+        objects=(),
+        masks=np.zeros((0, 60, 60), np.uint8),
+        picture_px=(400, 240),
+        index=0,
+        time_s=0.0,
+    )
+    maps = SourceAnalysis().compute(
+        request(textured()[:128, :256], segmentation=nobody, size_px=(512, 256))
+    )
     assert not maps.mask[..., :2].any() and (maps.mask[..., 2] == 255).all()
-    sides = {side for plane in (maps.picture, maps.mask, maps.flow, maps.echo) for side in plane.shape[:2]}
+    sides = {
+        side
+        for plane in (maps.picture, maps.mask, maps.flow, maps.echo)
+        for side in plane.shape[:2]
+    }
     assert all(side & (side - 1) for side in sides)
 
 
@@ -147,9 +192,13 @@ def test_a_mirrored_picture_or_one_of_another_source_is_no_movement(change: str)
         analysis.compute(request(pixels, number))
     other = request(pixels, 10, is_mirrored=True)
     if change == "source":
-        other = replace(request(pixels[:, ::-1], 10), picture=replace(other.picture, source="another camera"))
+        other = replace(
+            request(pixels[:, ::-1], 10), picture=replace(other.picture, source="another camera")
+        )
     maps = analysis.compute(other)
-    assert not maps.flow.any() and (maps.mask[..., 0] > 127).mean() < 0.01 and maps.interval_s == 0.0
+    assert (
+        not maps.flow.any() and (maps.mask[..., 0] > 127).mean() < 0.01 and maps.interval_s == 0.0
+    )
 
 
 def test_only_a_live_mapper_rests_after_a_picture(
@@ -157,24 +206,41 @@ def test_only_a_live_mapper_rests_after_a_picture(
 ) -> None:
     rests: list[float] = []
     monkeypatch.setattr(source_maps, "SLOW_S", 0.0)
-    monkeypatch.setattr(source_maps, "time", SimpleNamespace(sleep=rests.append, perf_counter=time.perf_counter))
+    monkeypatch.setattr(
+        source_maps, "time", SimpleNamespace(sleep=rests.append, perf_counter=time.perf_counter)
+    )
     with closing(SourceMapper(reports)) as mapper:
-        assert mapper.maps(request(textured(), 0), readers=(), time_s=0.0, is_offline=True) is not None
+        assert (
+            mapper.maps(request(textured(), 0), readers=(), time_s=0.0, is_offline=True) is not None
+        )
         assert rests == [], "a video waits for nothing"
         for number in (1, 2):
-            before = mapper.maps(request(textured(), number), readers=(), time_s=number / FPS, is_offline=False)
+            before = mapper.maps(
+                request(textured(), number), readers=(), time_s=number / FPS, is_offline=False
+            )
         mapper.begin()
         wait_for(lambda: rests, "the rest, after drawing")
         after = mapper.maps(request(textured(), 2), readers=(), time_s=3 / FPS, is_offline=False)
-    assert (before.time_s, after.time_s) == (0.0, 2 / FPS), "the newest is mapped, and none while a picture is drawn"
+    assert (before.time_s, after.time_s) == (0.0, 2 / FPS), (
+        "the newest is mapped, and none while a picture is drawn"
+    )
     assert 0.0 < rests[0] <= source_maps.MAX_REST_S
 
 
-def test_what_a_look_misses_is_told_once_after_two_seconds_and_again_when_the_camera_is_lost(reports: Any) -> None:
+def test_what_a_look_misses_is_told_once_after_two_seconds_and_again_when_the_camera_is_lost(
+    reports: Any,
+) -> None:
     mapper, camera = SourceMapper(reports), request(textured())
-    scenes = [None] * 100 + [camera] * 200 + [replace(camera, segmentation=found_at([1, 2]))] * 100 + [None] * 100
+    scenes = (
+        [None] * 100
+        + [camera] * 200
+        + [replace(camera, segmentation=found_at([1, 2]))] * 100
+        + [None] * 100
+    )
     for number, scene in enumerate(scenes):
-        readers = ["Silhouette"] if number % 100 < 70 else ["Echo"]  # which misses the same, and is no news
+        readers = (
+            ["Silhouette"] if number % 100 < 70 else ["Echo"]
+        )  # which misses the same, and is no news
         maps = mapper.maps(scene, readers=readers, time_s=number / FPS, is_offline=True)
         assert (maps is None) is (scene is None)
     lines = [line for _, line in reports.lines]

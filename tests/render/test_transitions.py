@@ -37,16 +37,24 @@ def built_in(name: str, **inputs: float) -> tuple[ShaderSlot, ...]:
 
 @pytest.fixture
 def fade(picture: Callable[..., PictureInput]) -> Callable[..., np.ndarray]:
-    """`fade(renderer, mix, slots, alpha, ...)`: the picture in 16 bits, (48, 64, 4) int, of the first frame of a fade
-    from ONE to OTHER; the slots have been built before it."""
+    """`fade(renderer, mix, slots, alpha, ...)`: the picture in 16 bits, (48, 64, 4) int, of the
+    first frame of a fade from ONE to OTHER; the slots have been built before it."""
 
-    def play(renderer: Renderer, mix: float, slots: Any = (), alpha: str = "opaque", **how: Any) -> np.ndarray:
+    def play(
+        renderer: Renderer, mix: float, slots: Any = (), alpha: str = "opaque", **how: Any
+    ) -> np.ndarray:
         renderer.resize(*SIZE)
         look = {"/mode": "simple", "/multiverse/alpha": alpha}
-        going, coming = (replace(picture(look, layer5=card.astype(np.uint8)), shaders=slots) for card in (ONE, OTHER))
+        going, coming = (
+            replace(picture(look, layer5=card.astype(np.uint8)), shaders=slots)
+            for card in (ONE, OTHER)
+        )
         for _ in range(8):
             draw_once(renderer, going)
-        draw_once(renderer, replace(coming, outgoing=OutgoingLook(number=1, mix=mix, picture=going, **how)))
+        draw_once(
+            renderer,
+            replace(coming, outgoing=OutgoingLook(number=1, mix=mix, picture=going, **how)),
+        )
         return renderer.read_rgba16().astype(int)
 
     return play
@@ -61,13 +69,19 @@ def test_a_transition_begins_with_one_look_and_ends_with_the_other_exactly(
         for seen, card in ((begin, ONE), (end, OTHER)):
             opacity = card.max(2) if alpha == "luma" else np.full(SIZE[::-1], 255)
             assert np.array_equal(seen, np.dstack([card, opacity]) * 257)
-        assert min(np.abs(middle - each).mean() for each in (begin, end)) > 1000, "in the middle it is neither"
+        assert min(np.abs(middle - each).mean() for each in (begin, end)) > 1000, (
+            "in the middle it is neither"
+        )
     assert renderer.shader_state.failures == {}
 
 
-def test_a_wipe_is_half_of_each_look_in_the_middle_in_its_direction(renderer: Renderer, fade: Any) -> None:
+def test_a_wipe_is_half_of_each_look_in_the_middle_in_its_direction(
+    renderer: Renderer, fade: Any
+) -> None:
     right = fade(renderer, 0.5, built_in("Wipe", softness=0.1))[..., :3] / 257
-    assert np.array_equal(right[:, :28], OTHER[:, :28]) and np.array_equal(right[:, 36:], ONE[:, 36:])
+    assert np.array_equal(right[:, :28], OTHER[:, :28]) and np.array_equal(
+        right[:, 36:], ONE[:, 36:]
+    )
     up = fade(renderer, 0.5, built_in("Wipe", softness=0.1, direction_deg=90.0))[..., :3] / 257
     assert np.array_equal(up[28:], OTHER[28:]) and np.array_equal(up[:20], ONE[:20])
 
@@ -109,7 +123,9 @@ def blended(blend: str, one: np.ndarray, other: np.ndarray, mix: float) -> np.nd
 
 
 @pytest.mark.parametrize("blend", BLENDS[1:])
-def test_a_blend_follows_its_formula_and_each_look_is_alone_at_its_end(gl: Renderer, fade: Any, blend: str) -> None:
+def test_a_blend_follows_its_formula_and_each_look_is_alone_at_its_end(
+    gl: Renderer, fade: Any, blend: str
+) -> None:
     for mix in (0.0, 0.2, 0.5, 0.8, 1.0):
         seen = fade(gl, mix, blend=blend, key=KEY)
         expected = blended(blend, ONE / 255, OTHER / 255, mix) * 65535

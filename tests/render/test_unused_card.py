@@ -1,4 +1,5 @@
-"""Tests the report of an unused graphics card: which card, why, and the fix. Machines are folders with known files."""
+"""Tests the report of an unused graphics card: which card, why, and the fix. Machines are folders
+with known files."""
 
 import re
 from collections.abc import Callable
@@ -34,9 +35,13 @@ def without(files: dict[str, str], part: str) -> dict[str, str]:
     return {name: content for name, content in files.items() if part not in name}
 
 
-def test_cards_are_found_by_their_files_in_a_sandbox_too(machine: Callable[[dict[str, str]], Path]) -> None:
+def test_cards_are_found_by_their_files_in_a_sandbox_too(
+    machine: Callable[[dict[str, str]], Path],
+) -> None:
     root = machine(RADEON_MACHINE)
-    assert [(card.name, card.file) for card in find_cards(root, {})] == [("AMD card", root / "dev/dri/renderD129")]
+    assert [(card.name, card.file) for card in find_cards(root, {})] == [
+        ("AMD card", root / "dev/dri/renderD129")
+    ]
     machine(NVIDIA_MACHINE)
     assert [card.name for card in find_cards(root, {})] == ["NVIDIA H100 PCIe", "AMD card"]
 
@@ -49,14 +54,21 @@ def test_the_hosts_cards_are_not_the_containers(machine: Callable[[dict[str, str
 
 
 def test_the_page_names_the_capabilities_that_a_container_must_request() -> None:
-    page = Path(__file__).parents[2].joinpath("docs", "reference", "platforms.md").read_text(encoding="utf-8")
+    page = (
+        Path(__file__)
+        .parents[2]
+        .joinpath("docs", "reference", "platforms.md")
+        .read_text(encoding="utf-8")
+    )
     section = page.partition("### In a container")[2].partition("\n## ")[0]
     assert ",".join(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == REQUIRED_CAPABILITIES
     assert CONTAINER_OPTION in section
 
 
 @pytest.mark.parametrize("name", CASES["causes"])
-def test_each_cause_is_reported_with_its_fix(name: str, machine: Callable[[dict[str, str]], Path]) -> None:
+def test_each_cause_is_reported_with_its_fix(
+    name: str, machine: Callable[[dict[str, str]], Path]
+) -> None:
     cause = CASES["causes"][name]
     files = dict(CASES["machines"].get(cause.get("machine"), {}))
     for part in cause.get("without", ()):
@@ -71,4 +83,8 @@ def test_each_cause_is_reported_with_its_fix(name: str, machine: Callable[[dict[
     )
     (card,) = find_cards(root, environ)
     line = str(explain_unused(card, facts))
-    assert line.startswith("software, although there is a card (") and cause["line"] in line and "\n" not in line
+    assert (
+        line.startswith("software, although there is a card (")
+        and cause["line"] in line
+        and "\n" not in line
+    )

@@ -1,4 +1,5 @@
-"""Creates `blue_noise.npy` by void-and-cluster (R. Ulichney 1993): `python -m tests.render.void_and_cluster`, 1 s."""
+"""Creates `blue_noise.npy` by void-and-cluster (R. Ulichney 1993): `python -m
+tests.render.void_and_cluster`, 1 s."""
 
 import numpy as np
 
@@ -30,7 +31,9 @@ def make_ranks() -> np.ndarray:
     count = round(SIDE * SIDE * FIRST_FRACTION)
     for pixel in np.random.default_rng(SEED).choice(SIDE * SIDE, count, replace=False):
         put(int(pixel), True)
-    while put(cluster(), False) != put(void(), True):  # until the tightest cluster's pixel leaves the largest void
+    while put(cluster(), False) != put(
+        void(), True
+    ):  # until the tightest cluster's pixel leaves the largest void
         pass
     first = pixels.copy()
     ranks = np.zeros(SIDE * SIDE, np.uint16)
@@ -44,7 +47,8 @@ def make_ranks() -> np.ndarray:
 
 
 def _extreme(values: np.ndarray) -> int:
-    """Index of the largest value, rounded so that the order of additions does not decide between equals."""
+    """Index of the largest value, rounded so that the order of additions does not decide between
+    equals."""
     return int(np.argmax(np.round(values, 9)))
 
 

@@ -43,7 +43,8 @@ def make_format(tmp_path: Path) -> Callable[..., OutputFormat]:
 
 @pytest.fixture
 def make_frame() -> Callable[..., PublishedFrame]:
-    """`make_frame(index, pixels=..., time_s=..., audio=..., texture=...)`; `reads` collects what was read back."""
+    """`make_frame(index, pixels=..., time_s=..., audio=..., texture=...)`; `reads` collects what
+    was read back."""
 
     def make(
         index: int = 0,
@@ -78,7 +79,12 @@ def tone() -> Callable[..., np.ndarray]:
     """(frames, channels) float32: silence, then from `starts_s` a sine of half scale."""
 
     def make(
-        seconds: float, *, hz: float = 1000, starts_s: float = 0, rate_hz: int = 48_000, channels: int = 2
+        seconds: float,
+        *,
+        hz: float = 1000,
+        starts_s: float = 0,
+        rate_hz: int = 48_000,
+        channels: int = 2,
     ) -> np.ndarray:
         at_s = np.arange(round(seconds * rate_hz)) / rate_hz
         wave = np.where(at_s >= starts_s, 0.5 * np.sin(2 * np.pi * hz * at_s), 0)
@@ -120,16 +126,24 @@ def fake_syphon(monkeypatch: pytest.MonkeyPatch) -> LibraryStub:
     servers = api["modules"]["syphon.server"]["classes"]
     for name in ("SyphonOpenGLServer", "SyphonMetalServer"):
         methods = {**servers["BaseSyphonServer"]["methods"], **servers[name]["methods"]}
-        signatures = {method: python_signature(parameters) for method, parameters in methods.items()}
+        signatures = {
+            method: python_signature(parameters) for method, parameters in methods.items()
+        }
         assert "server_description" in servers["BaseSyphonServer"]["properties"]
-        members = {"device": "the default device", "server_description": property(lambda _: describe())}
+        members = {
+            "device": "the default device",
+            "server_description": property(lambda _: describe()),
+        }
         setattr(modules["syphon"], name, library.klass(name, signatures, members))
 
     def describe() -> types.SimpleNamespace:
-        """The application's name as in SyphonServerBase.m: the running application's, else the process's."""
+        """The application's name as in SyphonServerBase.m: the running application's, else the
+        process's."""
         named = library.named("NSProcessInfo.setProcessName_")
         running = library.answers.get("NSRunningApplication.localizedName", lambda: "Python")()
-        return types.SimpleNamespace(app_name=running or (named[-1]["name"] if named else "python3.12"))
+        return types.SimpleNamespace(
+            app_name=running or (named[-1]["name"] if named else "python3.12")
+        )
 
     objc = types.ModuleType("objc")
     opaque = inspect.Signature(
@@ -139,23 +153,39 @@ def fake_syphon(monkeypatch: pytest.MonkeyPatch) -> LibraryStub:
         ]
     )
     objc.createOpaquePointerType = library.callable("objc.createOpaquePointerType", opaque)
-    library.answers["objc.createOpaquePointerType"] = lambda **_: lambda *, c_void_p: ("CGLContextObj", c_void_p)
-    pool = {name: python_signature(p) for name, p in api["pyobjc"]["objc.autorelease_pool"]["methods"].items()}
+    library.answers["objc.createOpaquePointerType"] = lambda **_: (
+        lambda *, c_void_p: ("CGLContextObj", c_void_p)
+    )
+    pool = {
+        name: python_signature(p)
+        for name, p in api["pyobjc"]["objc.autorelease_pool"]["methods"].items()
+    }
     pool["__exit__"] = inspect.signature(lambda kind, error, traceback: None)
     objc.autorelease_pool = library.klass("objc.autorelease_pool", pool, {})
 
     core = types.ModuleType("CoreFoundation")
     core.kCFRunLoopDefaultMode = "kCFRunLoopDefaultMode"
     count = api["pyobjc"]["CoreFoundation.CFRunLoopRunInMode"]
-    positional = [inspect.Parameter(f"argument_{n}", inspect.Parameter.POSITIONAL_ONLY) for n in range(count)]
-    core.CFRunLoopRunInMode = library.callable("CoreFoundation.CFRunLoopRunInMode", inspect.Signature(positional))
+    positional = [
+        inspect.Parameter(f"argument_{n}", inspect.Parameter.POSITIONAL_ONLY) for n in range(count)
+    ]
+    core.CFRunLoopRunInMode = library.callable(
+        "CoreFoundation.CFRunLoopRunInMode", inspect.Signature(positional)
+    )
 
     foundation = types.ModuleType("Foundation")
-    set_name = library.callable("NSProcessInfo.setProcessName_", inspect.signature(lambda name, /: None))
+    set_name = library.callable(
+        "NSProcessInfo.setProcessName_", inspect.signature(lambda name, /: None)
+    )
     information = types.SimpleNamespace(setProcessName_=set_name)
     foundation.NSProcessInfo = types.SimpleNamespace(processInfo=lambda: information)
 
-    for name, module in {**modules, "objc": objc, "CoreFoundation": core, "Foundation": foundation}.items():
+    for name, module in {
+        **modules,
+        "objc": objc,
+        "CoreFoundation": core,
+        "Foundation": foundation,
+    }.items():
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr("engine.sinks.registry.PLATFORM", "darwin")
     monkeypatch.setattr("engine.sinks.registry.find_spec", lambda name: object())
@@ -174,7 +204,9 @@ def fake_syphon(monkeypatch: pytest.MonkeyPatch) -> LibraryStub:
     )
     opened = library.callable("CDLL", inspect.signature(lambda name, /: None))
     library.answers["CDLL"] = lambda **_: framework
-    monkeypatch.setattr("engine.sinks.syphon.ctypes", types.SimpleNamespace(CDLL=opened, c_void_p=ctypes.c_void_p))
+    monkeypatch.setattr(
+        "engine.sinks.syphon.ctypes", types.SimpleNamespace(CDLL=opened, c_void_p=ctypes.c_void_p)
+    )
     return library
 
 
@@ -226,25 +258,34 @@ def fake_spout(monkeypatch: pytest.MonkeyPatch) -> LibraryStub:
 def receivers(request: pytest.FixtureRequest) -> Callable[..., dict[tuple[int, int], np.ndarray]]:
     """`receivers(kind, read)`: what receivers of fake Syphon or Spout see, by size.
 
-    `read(glo, width, height)` reads the texture by GL; the rows are flipped according to the libraries' source code:
-    Syphon takes memory row 0 as the bottom unless `is_flipped`, Spout's row 0 is the top unless inverted.
+    `read(glo, width, height)` reads the texture by GL; the rows are flipped according to the
+    libraries' source code: Syphon takes memory row 0 as the bottom unless `is_flipped`, Spout's row
+    0 is the top unless inverted.
     """
 
-    def see(kind: str, read: Callable[[int, int, int], np.ndarray]) -> dict[tuple[int, int], np.ndarray]:
+    def see(
+        kind: str, read: Callable[[int, int, int], np.ndarray]
+    ) -> dict[tuple[int, int], np.ndarray]:
         library = request.getfixturevalue(f"fake_{kind}")
         seen: dict[tuple[int, int], np.ndarray] = {}
 
-        def publish(texture: int, region: Any, size: tuple[int, int], is_flipped: bool, target: int) -> None:
+        def publish(
+            texture: int, region: Any, size: tuple[int, int], is_flipped: bool, target: int
+        ) -> None:
             rows = read(texture, *size)
             seen[size] = rows if is_flipped else rows[::-1]
 
-        def send(texture: int, target: int, width: int, height: int, is_inverted: bool, host_fbo: int) -> bool:
+        def send(
+            texture: int, target: int, width: int, height: int, is_inverted: bool, host_fbo: int
+        ) -> bool:
             rows = read(texture, width, height)
             seen[width, height] = rows[::-1] if is_inverted else rows
             return True
 
         library.answers["SyphonOpenGLServer.publish_frame_texture"] = publish
-        library.answers["glGetError"] = ctypes.CDLL("opengl32" if sys.platform == "win32" else _gl_library()).glGetError
+        library.answers["glGetError"] = ctypes.CDLL(
+            "opengl32" if sys.platform == "win32" else _gl_library()
+        ).glGetError
         library.answers["SpoutReceiver.getSenderList"] = lambda: []
         library.answers["SpoutSender.sendTexture"] = send
         return seen

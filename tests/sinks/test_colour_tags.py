@@ -1,4 +1,5 @@
-"""The colours of films that we write, read as players do: by the tags of the file, and by BT.601 without them."""
+"""The colours of films that we write, read as players do: by the tags of the file, and by BT.601
+without them."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +16,12 @@ from engine.sources.pixels import UNTAGGED, VideoLook
 from tests.jobs.segment.disc_movie import write_movie
 from tests.jobs.video.writing.written import write
 
-HEIGHTS = (480, 576, 578, 1080)  # up to 576 lines players take BT.601 for granted, some of them above, too
+HEIGHTS = (
+    480,
+    576,
+    578,
+    1080,
+)  # up to 576 lines players take BT.601 for granted, some of them above, too
 COLOURS = np.array([(255, 0, 0), (0, 200, 30), (20, 40, 230), (200, 60, 20)], np.uint8)
 MATRICES = {1: Colorspace.ITU709, 2: Colorspace.ITU601, 5: Colorspace.ITU601, 6: Colorspace.ITU601}
 
@@ -26,21 +32,28 @@ def stripes(height: int) -> np.ndarray:
 
 
 def played(path: Path) -> np.ndarray:
-    """Colours in the middle of the stripes, (4, 3), decoded by the tags that ffprobe reports of the file."""
+    """Colours in the middle of the stripes, (4, 3), decoded by the tags that ffprobe reports of the
+    file."""
     with av.open(str(path)) as container:
         codec = container.streams.video[0].codec_context
         frame = next(container.decode(video=0))
         pixels = frame.to_ndarray(
             format="rgb24",
             src_colorspace=MATRICES[codec.colorspace],
-            src_color_range=ColorRange.JPEG if codec.color_range == ColorRange.JPEG else ColorRange.MPEG,
+            src_color_range=ColorRange.JPEG
+            if codec.color_range == ColorRange.JPEG
+            else ColorRange.MPEG,
         )
     return pixels[240, 8::16].astype(int)
 
 
 def test_videos_made_from_rgb_play_in_the_colours_of_their_pictures(tmp_path: Path) -> None:
     look = VideoLook(
-        rate=Fraction(25), time_base=Fraction(1, 25), pixel_aspect=Fraction(1), tags=UNTAGGED, has_tracks=False
+        rate=Fraction(25),
+        time_base=Fraction(1, 25),
+        pixel_aspect=Fraction(1),
+        tags=UNTAGGED,
+        has_tracks=False,
     )
     for suffix in VIDEO_FORMATS:
         for height in HEIGHTS:
@@ -56,9 +69,17 @@ def test_recordings_play_in_the_colours_of_their_pictures(tmp_path: Path) -> Non
         for height in HEIGHTS:
             path = tmp_path / f"{height}{suffix}"
             movie = MovieFile(
-                path, width=64, height=height, fps=25, sample_rate_hz=0, sound_channels=0, is_offline=True
+                path,
+                width=64,
+                height=height,
+                fps=25,
+                sample_rate_hz=0,
+                sound_channels=0,
+                is_offline=True,
             )
-            movie.add_picture(np.dstack([stripes(height), np.full((height, 64), 255, np.uint8)]), 0.0)
+            movie.add_picture(
+                np.dstack([stripes(height), np.full((height, 64), 255, np.uint8)]), 0.0
+            )
             movie.close()
             assert np.abs(played(path) - COLOURS).max() < 8, path.name
 
@@ -70,7 +91,12 @@ def test_a_painted_video_plays_in_the_colours_of_its_source(
     tmp_path: Path, codec: str, pixels: str, colours: tuple[int, int, int, int] | None
 ) -> None:
     source = write_movie(
-        tmp_path / "in.mov", [stripes(720)], codec=codec, pixel_format=pixels, colours=colours, sound=None
+        tmp_path / "in.mov",
+        [stripes(720)],
+        codec=codec,
+        pixel_format=pixels,
+        colours=colours,
+        sound=None,
     )
     before = open_pictures(source).first.pixels[240, 8::16].astype(int)
     for suffix in (".mp4", ".mkv", ".webm"):

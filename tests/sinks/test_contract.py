@@ -70,8 +70,12 @@ def test_a_sink_survives_changes_of_size_and_closes_twice(
 
 
 @pytest.mark.parametrize("kind", AVAILABLE)
-def test_no_sink_reads_a_frame_after_the_next_one(kind: str, make_format, make_frame, tmp_path: Path) -> None:
-    argument = {"record": str(tmp_path / "new.mp4"), "snapshot": str(tmp_path / "new.png")}.get(kind, "new")
+def test_no_sink_reads_a_frame_after_the_next_one(
+    kind: str, make_format, make_frame, tmp_path: Path
+) -> None:
+    argument = {"record": str(tmp_path / "new.mp4"), "snapshot": str(tmp_path / "new.png")}.get(
+        kind, "new"
+    )
     sink = make_sink(SinkSpec(kind=kind, argument=argument))
     sink.start(make_format(is_offline=True), may_wait=True)
     newest = 0
@@ -87,13 +91,27 @@ def test_no_sink_reads_a_frame_after_the_next_one(kind: str, make_format, make_f
     assert sink.status().frames == {"snapshot": 1}.get(kind, 12)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "record"])  # named at its start: test_four_pictures
+@pytest.mark.parametrize(
+    "kind", [kind for kind in KINDS if kind != "record"]
+)  # named at its start: test_four_pictures
 def test_without_an_argument_each_picture_has_its_own_name(kind: str) -> None:
     names = [sink_class(kind)("", picture).name for picture in PICTURES]
     if kind == "snapshot":
-        assert names == ["snapshot", "sd:snapshot", "sam3:snapshot", "sam3_mask:snapshot", "2:snapshot"]
+        assert names == [
+            "snapshot",
+            "sd:snapshot",
+            "sam3:snapshot",
+            "sam3_mask:snapshot",
+            "2:snapshot",
+        ]
     else:
-        assert names == ["Multiverse", "Multiverse SD", "Multiverse SAM3", "Multiverse SAM3 mask", "Multiverse 2"]
+        assert names == [
+            "Multiverse",
+            "Multiverse SD",
+            "Multiverse SAM3",
+            "Multiverse SAM3 mask",
+            "Multiverse 2",
+        ]
 
 
 def test_a_sink_that_needs_another_system_or_package_is_listed_and_rejected_with_its_reason(
@@ -110,15 +128,22 @@ def test_a_sink_that_needs_another_system_or_package_is_listed_and_rejected_with
             sink.start(make_format())
         sink.close()
     monkeypatch.setattr("engine.sinks.registry.PLATFORM", "darwin")
-    monkeypatch.setattr("engine.sinks.registry.find_spec", lambda name: None if name == "OpenGL" else object())
-    with pytest.raises(SinkUnavailableError, match=r"syphon: .*OpenGL: .* -m pip install .*'syphon-python\[opengl\]'"):
+    monkeypatch.setattr(
+        "engine.sinks.registry.find_spec", lambda name: None if name == "OpenGL" else object()
+    )
+    with pytest.raises(
+        SinkUnavailableError,
+        match=r"syphon: .*OpenGL: .* -m pip install .*'syphon-python\[opengl\]'",
+    ):
         make_sink(SinkSpec(kind="syphon"))
 
 
 def test_a_spec_is_a_kind_and_an_argument_for_one_of_the_pictures() -> None:
     assert SinkSpec.parse("null") == SinkSpec(kind="null", argument="", picture="main")
     assert SinkSpec.parse("record=a=b.mp4") == SinkSpec(kind="record", argument="a=b.mp4")
-    assert SinkSpec.parse("sd:record=sd:b.mp4") == SinkSpec(kind="record", argument="sd:b.mp4", picture="sd")
+    assert SinkSpec.parse("sd:record=sd:b.mp4") == SinkSpec(
+        kind="record", argument="sd:b.mp4", picture="sd"
+    )
     assert SinkSpec.labelled("sd:null", "x") == SinkSpec(kind="null", argument="x", picture="sd")
     for label in ("null", "sd:null"):
         assert SinkSpec.parse(label).label == label
@@ -130,7 +155,10 @@ def test_a_spec_is_a_kind_and_an_argument_for_one_of_the_pictures() -> None:
 def test_creating_sinks_loads_none_of_their_libraries() -> None:
     code = (
         "import sys; from engine.sinks import registry, sink_set; registry.available_kinds();"
-        "print([name for name in ('av', 'cv2', 'syphon', 'SpoutGL', 'cyndilib', 'moderngl') if name in sys.modules])"
+        "print([name for name in ('av', 'cv2', 'syphon', 'SpoutGL', 'cyndilib', 'moderngl') if "
+        "name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "[]"

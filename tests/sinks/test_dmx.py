@@ -28,7 +28,9 @@ def node() -> Iterator[socket.socket]:
 
 
 @pytest.fixture
-def opened(make_format, node: socket.socket, tmp_path: Path, monkeypatch) -> Iterator[Callable[..., DmxSink]]:
+def opened(
+    make_format, node: socket.socket, tmp_path: Path, monkeypatch
+) -> Iterator[Callable[..., DmxSink]]:
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path))
     sinks: list[DmxSink] = []
 
@@ -45,7 +47,9 @@ def opened(make_format, node: socket.socket, tmp_path: Path, monkeypatch) -> Ite
 
 def picture(*colours: tuple[int, int, int]) -> np.ndarray:
     """A picture of vertical bars in these colours, 48 rows."""
-    return np.repeat(np.array([[(*colour, 255) for colour in colours]], np.uint8).repeat(16, 1), 48, 0)
+    return np.repeat(
+        np.array([[(*colour, 255) for colour in colours]], np.uint8).repeat(16, 1), 48, 0
+    )
 
 
 def test_a_red_frame_gives_red_pixels(opened, make_frame, node: socket.socket, wait_for) -> None:
@@ -65,13 +69,28 @@ def test_parameters_change_while_it_runs_and_the_argument_overrides_them(
     opened, make_frame, node: socket.socket
 ) -> None:
     sink = opened(",width=1,height=1,gamma=linear")
-    detail = {"/sink/dmx/protocol": "artnet", "/sink/dmx/universe": 5, "/sink/dmx/channel": 3, "/sink/dmx/width": 9}
+    detail = {
+        "/sink/dmx/protocol": "artnet",
+        "/sink/dmx/universe": 5,
+        "/sink/dmx/channel": 3,
+        "/sink/dmx/width": 9,
+    }
     sink.publish(make_frame(0, picture((64, 128, 255))))
     assert received(node).levels == bytes((64, 128, 255))
-    sink.publish(dataclasses.replace(make_frame(1, picture((64, 128, 255)), time_s=1.0), values=VALUES | detail))
-    assert [received(node).is_end for _ in range(3)] == [True] * 3, "the old protocol's universe ends"
+    sink.publish(
+        dataclasses.replace(
+            make_frame(1, picture((64, 128, 255)), time_s=1.0), values=VALUES | detail
+        )
+    )
+    assert [received(node).is_end for _ in range(3)] == [True] * 3, (
+        "the old protocol's universe ends"
+    )
     packet = received(node)
-    assert (packet.protocol, packet.universe, packet.levels) == ("artnet", 5, bytes((0, 0, 64, 128, 255, 0)))
+    assert (packet.protocol, packet.universe, packet.levels) == (
+        "artnet",
+        5,
+        bytes((0, 0, 64, 128, 255, 0)),
+    )
 
 
 def test_forty_pictures_a_second_are_read_at_most(opened, make_frame, node: socket.socket) -> None:
@@ -131,9 +150,16 @@ def test_rows_orders_and_white() -> None:
 def test_no_pixel_is_cut_in_two_between_universes() -> None:
     levels = np.arange(400 * 4, dtype=np.int64).astype(np.uint8).reshape(400, 4)
     universes = dict(universes_of(levels, 7, 100))
-    assert {universe: len(data) for universe, data in universes.items()} == {7: 99 + 412, 8: 512, 9: 512, 10: 164}
+    assert {universe: len(data) for universe, data in universes.items()} == {
+        7: 99 + 412,
+        8: 512,
+        9: 512,
+        10: 164,
+    }
     assert b"".join(universes.values())[99:] == levels.tobytes()
-    assert dict(universes_of(levels[:1], 7, 511)) == {8: levels[0].tobytes()}, "no room left in the first universe"
+    assert dict(universes_of(levels[:1], 7, 511)) == {8: levels[0].tobytes()}, (
+        "no room left in the first universe"
+    )
 
 
 def test_colours_levels_and_the_beat() -> None:
@@ -147,7 +173,9 @@ def test_colours_levels_and_the_beat() -> None:
     assert np.array_equal(colours_of("beat", VALUES, channels, beat, 8), colours), "on the beat"
     assert np.allclose(colours_of("beat", VALUES, channels, BeatFeatures(beat=8.5), 8), colours / 4)
     assert not colours_of("palette", VALUES | {"/master/blackout": True}, channels, beat, 4).any()
-    assert np.allclose(colours_of("palette", VALUES | {"/master/fade": 0.5}, channels, beat, 8), colours / 2)
+    assert np.allclose(
+        colours_of("palette", VALUES | {"/master/fade": 0.5}, channels, beat, 8), colours / 2
+    )
 
 
 def test_offline_nothing_is_sent_and_that_is_reported(make_format, make_frame) -> None:

@@ -19,9 +19,17 @@ from engine.system.clock import SteppedClock
 from engine.values import LazyPicture, TextureRef
 from tests.jobs.segment.disc_movie import pictures_of
 
-SIZES: dict[PictureName, tuple[int, int]] = {"sd": (32, 24), "sam3": (48, 32), "sam3_mask": (40, 16)}
+SIZES: dict[PictureName, tuple[int, int]] = {
+    "sd": (32, 24),
+    "sam3": (48, 32),
+    "sam3_mask": (40, 16),
+}
 LEVELS: dict[PictureName, int] = {"sd": 60, "sam3": 120, "sam3_mask": 180}
-OPTIONS: dict[PictureName, str] = {"sd": "--sd MODEL", "sam3": "--sam3 MODEL", "sam3_mask": "--sam3 MODEL"}
+OPTIONS: dict[PictureName, str] = {
+    "sd": "--sd MODEL",
+    "sam3": "--sam3 MODEL",
+    "sam3_mask": "--sam3 MODEL",
+}
 BESIDE_MAIN = tuple(SIZES)
 PICTURES = ("main", *BESIDE_MAIN)
 
@@ -30,7 +38,9 @@ def unasked() -> None:
     raise AssertionError("this picture was not requested")
 
 
-def grey_picture(picture: PictureName, size: tuple[int, int] | None = None, level: int | None = None) -> LazyPicture:
+def grey_picture(
+    picture: PictureName, size: tuple[int, int] | None = None, level: int | None = None
+) -> LazyPicture:
     """A picture of one grey, without a texture."""
     width, height = size or SIZES[picture]
     pixels = np.full((height, width, 4), 255, np.uint8)
@@ -74,15 +84,21 @@ def sinks(open_set) -> SinkSet:
 
 
 @pytest.mark.parametrize("picture", BESIDE_MAIN)
-def test_a_picture_missing_in_the_run_is_an_error_that_names_its_option(open_set, picture: PictureName) -> None:
+def test_a_picture_missing_in_the_run_is_an_error_that_names_its_option(
+    open_set, picture: PictureName
+) -> None:
     sinks = open_set(*(other for other in BESIDE_MAIN if other != picture))
-    with pytest.raises(SinkError, match=rf"^{picture}:record: this run has no .*; start it with {OPTIONS[picture]}"):
+    with pytest.raises(
+        SinkError, match=rf"^{picture}:record: this run has no .*; start it with {OPTIONS[picture]}"
+    ):
         sinks.start(SinkSpec.parse(f"{picture}:record"))
     assert sinks.status() == ()
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(("sinks", *BESIDE_MAIN)))[::3])
-def test_in_any_order_a_texture_publishes_all_pictures_of_the_run(open_set, make_frame, order) -> None:
+def test_in_any_order_a_texture_publishes_all_pictures_of_the_run(
+    open_set, make_frame, order
+) -> None:
     sinks = open_set()
     for step in order:
         if step == "sinks":
@@ -91,9 +107,16 @@ def test_in_any_order_a_texture_publishes_all_pictures_of_the_run(open_set, make
         else:
             for _ in range(2):  # what is there already stays
                 sinks.add_picture(step, *SIZES[step])
-    expected = {picture_name(picture, main) for main in ("Multiverse", "left") for picture in PICTURES}
+    expected = {
+        picture_name(picture, main) for main in ("Multiverse", "left") for picture in PICTURES
+    }
     assert {status.name for status in sinks.status() if status.kind == "shared"} == expected
-    assert sinks.kinds == {"record", "null", "shared", *(f"{picture}:shared" for picture in BESIDE_MAIN)}
+    assert sinks.kinds == {
+        "record",
+        "null",
+        "shared",
+        *(f"{picture}:shared" for picture in BESIDE_MAIN),
+    }
     sinks.publish(make_frame(), all_pictures())
     for picture in BESIDE_MAIN:
         reader = FrameRing.open(picture_name(picture, "left"))
@@ -105,7 +128,9 @@ def test_in_any_order_a_texture_publishes_all_pictures_of_the_run(open_set, make
 
 
 @pytest.mark.parametrize("picture", BESIDE_MAIN)
-def test_an_extra_sink_is_stopped_by_its_label_and_the_others_stay(open_set, picture: PictureName) -> None:
+def test_an_extra_sink_is_stopped_by_its_label_and_the_others_stay(
+    open_set, picture: PictureName
+) -> None:
     sinks = open_set(*BESIDE_MAIN)
     sinks.start(SinkSpec(kind="shared"))
     assert sinks.stop(f"{picture}:shared", "Multiverse") == 0
@@ -144,9 +169,16 @@ def test_each_texture_is_drawn_once_for_all_its_sinks(fake_syphon, open_set, mak
     sinks.publish(frame, {picture: drawable(picture) for picture in BESIDE_MAIN})
     assert rendered == list(BESIDE_MAIN)
     published = [
-        (call["texture"], call["size"]) for call in fake_syphon.named("SyphonOpenGLServer.publish_frame_texture")
+        (call["texture"], call["size"])
+        for call in fake_syphon.named("SyphonOpenGLServer.publish_frame_texture")
     ]
-    assert published == [(7, (64, 48)), (60, (32, 24)), (120, (48, 32)), (120, (48, 32)), (180, (40, 16))]
+    assert published == [
+        (7, (64, 48)),
+        (60, (32, 24)),
+        (120, (48, 32)),
+        (120, (48, 32)),
+        (180, (40, 16)),
+    ]
 
 
 @pytest.mark.parametrize("picture", BESIDE_MAIN)
@@ -202,7 +234,9 @@ def test_what_is_published_of_each_picture_is_that_picture(
     assert reports.lines == []
 
 
-def test_unnamed_files_of_all_pictures_have_different_names(open_set, make_frame, make_format) -> None:
+def test_unnamed_files_of_all_pictures_have_different_names(
+    open_set, make_frame, make_format
+) -> None:
     sinks = open_set(*BESIDE_MAIN, is_offline=True)
     for picture in PICTURES:
         for kind in ("record", "snapshot"):
@@ -219,10 +253,17 @@ def test_unnamed_files_of_all_pictures_have_different_names(open_set, make_frame
 
 
 def test_an_sd_sink_started_by_name_is_independent(sinks: SinkSet) -> None:
-    for order in (("shared", "sd:shared"), ("sd:shared", "shared"), ("shared", "sd:shared=Multiverse SD")):
+    for order in (
+        ("shared", "sd:shared"),
+        ("sd:shared", "shared"),
+        ("shared", "sd:shared=Multiverse SD"),
+    ):
         for spec in order:
             sinks.start(SinkSpec.parse(spec))
-        assert sorted(named(sinks)) == [("shared", "main", "Multiverse"), ("shared", "sd", "Multiverse SD")]
+        assert sorted(named(sinks)) == [
+            ("shared", "main", "Multiverse"),
+            ("shared", "sd", "Multiverse SD"),
+        ]
         sinks.stop("shared")
         assert named(sinks) == [("shared", "sd", "Multiverse SD")]
         assert sinks.stop("sd:shared") == 1
@@ -230,7 +271,8 @@ def test_an_sd_sink_started_by_name_is_independent(sinks: SinkSet) -> None:
 
 
 def own(reports: Any) -> list[tuple[str, str]]:
-    """Reports without those about the engine of another test, which may run now and publish the same name."""
+    """Reports without those about the engine of another test, which may run now and publish the
+    same name."""
     return [(key, line) for key, line in reports.lines if "another engine" not in line]
 
 
@@ -266,7 +308,9 @@ def test_a_recording_of_it_has_every_frame_black_until_there_is_one_and_a_file_a
         assert [picture.mean() > 100 for picture in found] == [False] * 5 + [True] * 15
 
 
-def test_an_sd_texture_that_cannot_start_is_retried(sinks: SinkSet, clock, make_frame, monkeypatch) -> None:
+def test_an_sd_texture_that_cannot_start_is_retried(
+    sinks: SinkSet, clock, make_frame, monkeypatch
+) -> None:
     real = FrameRing.create
 
     def refuse(name: str, *args: Any, **options: Any) -> FrameRing:
@@ -277,7 +321,10 @@ def test_an_sd_texture_that_cannot_start_is_retried(sinks: SinkSet, clock, make_
     with monkeypatch.context() as broken:
         broken.setattr(FrameRing, "create", refuse)
         sinks.start(SinkSpec(kind="shared"), may_wait=True)
-    assert [(status.picture, status.state) for status in sinks.status()] == [("main", "running"), ("sd", "retrying")]
+    assert [(status.picture, status.state) for status in sinks.status()] == [
+        ("main", "running"),
+        ("sd", "retrying"),
+    ]
     clock.advance(1)
     sinks.pump()
     sinks.publish(make_frame(), {"sd": grey_picture("sd", level=1)})

@@ -1,4 +1,5 @@
-"""Metadata of pictures: prompt, settings, model and version come back as other programs read them."""
+"""Metadata of pictures: prompt, settings, model and version come back as other programs read
+them."""
 
 import re
 from pathlib import Path
@@ -48,14 +49,18 @@ def test_a_picture_says_how_it_was_generated_and_equal_ones_have_equal_bytes(
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".bmp"])
-def test_without_metadata_a_picture_says_nothing(suffix: str, about: GenerationInfo, tmp_path: Path) -> None:
+def test_without_metadata_a_picture_says_nothing(
+    suffix: str, about: GenerationInfo, tmp_path: Path
+) -> None:
     save_picture(tmp_path / f"out{suffix}", PIXELS)
     assert b"multiverse" not in (tmp_path / f"out{suffix}").read_bytes()
     save_picture(tmp_path / f"out{suffix}", PIXELS, about)  # BMP has no place for it
     assert (b"multiverse" in (tmp_path / f"out{suffix}").read_bytes()) == (suffix != ".bmp")
 
 
-def test_a_png_encoded_elsewhere_gets_the_same_text_and_keeps_its_pixels(about: GenerationInfo, tmp_path: Path) -> None:
+def test_a_png_encoded_elsewhere_gets_the_same_text_and_keeps_its_pixels(
+    about: GenerationInfo, tmp_path: Path
+) -> None:
     for name, text in (("plain.png", None), ("told.png", about)):
         save_picture(tmp_path / name, PIXELS, text)
     path = tmp_path / "later.png"
@@ -66,7 +71,11 @@ def test_a_png_encoded_elsewhere_gets_the_same_text_and_keeps_its_pixels(about: 
 
 def test_a_prompt_of_any_length_can_be_written(tmp_path: Path) -> None:
     long = "\U0001f30a" * 100_000
-    save_picture(tmp_path / "out.jpg", PIXELS, generation_info("1.2", long, {"Seed": 7, "Model": long[:250]}, long))
+    save_picture(
+        tmp_path / "out.jpg",
+        PIXELS,
+        generation_info("1.2", long, {"Seed": 7, "Model": long[:250]}, long),
+    )
     assert text_of(tmp_path / "out.jpg")[0].startswith(
         long[:8000] + "\nNegative prompt: " + long[:8000] + "\nSeed: 7, "
     )

@@ -1,4 +1,5 @@
-"""Sinks that use textures, with a real renderer: the F card as a receiver sees it (`receivers`), and new contexts."""
+"""Sinks that use textures, with a real renderer: the F card as a receiver sees it (`receivers`),
+and new contexts."""
 
 import ctypes
 import sys
@@ -17,7 +18,11 @@ from engine.system.clock import SteppedClock
 from engine.values import TextureRef, VideoFrame
 
 LIFE = {
-    "syphon": ["SyphonOpenGLServer.__init__", "SyphonOpenGLServer.publish_frame_texture", "SyphonOpenGLServer.stop"],
+    "syphon": [
+        "SyphonOpenGLServer.__init__",
+        "SyphonOpenGLServer.publish_frame_texture",
+        "SyphonOpenGLServer.stop",
+    ],
     "spout": ["SpoutSender.setSenderName", "SpoutSender.sendTexture", "SpoutSender.releaseSender"],
 }
 
@@ -42,7 +47,9 @@ def open_gl(require) -> Iterator[Callable[[], Renderer]]:
 def current_context() -> int:
     is_windows = sys.platform == "win32"
     current = (
-        ctypes.CDLL("opengl32").wglGetCurrentContext if is_windows else ctypes.CDLL("libEGL.so.1").eglGetCurrentContext
+        ctypes.CDLL("opengl32").wglGetCurrentContext
+        if is_windows
+        else ctypes.CDLL("libEGL.so.1").eglGetCurrentContext
     )
     current.restype = ctypes.c_void_p
     return current()
@@ -52,7 +59,9 @@ def current_context() -> int:
 def texture_kind(request: pytest.FixtureRequest) -> tuple[str, Any]:
     """Syphon and Spout, with fakes that use the real current context."""
     library = request.getfixturevalue(f"fake_{request.param}")
-    library.answers["CGLGetCurrentContext"] = library.answers["wglGetCurrentContext"] = current_context
+    library.answers["CGLGetCurrentContext"] = library.answers["wglGetCurrentContext"] = (
+        current_context
+    )
     library.answers["SpoutReceiver.getSenderList"] = lambda: []
     library.answers["SpoutSender.sendTexture"] = lambda *_: True
     return request.param, library
@@ -73,9 +82,14 @@ def test_a_new_renderer_gets_new_servers_of_its_own_context(
     sinks.renew_context()
     assert current_context() is not None
     sinks.publish(make_frame(1, texture=renderer.texture))
-    assert [call for call, _ in library.calls if call in LIFE[kind]] == [*LIFE[kind], *LIFE[kind][:2]]
+    assert [call for call, _ in library.calls if call in LIFE[kind]] == [
+        *LIFE[kind],
+        *LIFE[kind][:2],
+    ]
     if kind == "syphon":
-        contexts = [call["cgl_context_obj"] for call in library.named("SyphonOpenGLServer.__init__")]
+        contexts = [
+            call["cgl_context_obj"] for call in library.named("SyphonOpenGLServer.__init__")
+        ]
         assert contexts[1] == ("CGLContextObj", current_context())
     assert [(status.kind, status.frames) for status in sinks.status()] == [(kind, 2), ("null", 2)]
     sinks.close()
@@ -98,7 +112,9 @@ def test_a_receiver_sees_the_main_texture_and_that_of_a_model_upright(
     sinks = SinkSet(make_format(), SteppedClock(), reports)
     sinks.add_picture("sd", 48, 32)
     sinks.start(SinkSpec(kind=kind))
-    picture = VideoFrame(pixels=np.ascontiguousarray(of_model[..., :3]), index=0, time_s=0.0, source="sd")
+    picture = VideoFrame(
+        pixels=np.ascontiguousarray(of_model[..., :3]), index=0, time_s=0.0, source="sd"
+    )
     for index in range(2):
         frame = make_frame(index, texture=TextureRef(glo=texture.glo, width=64, height=48))
         sinks.publish(frame, {"sd": renderer.lazy_picture(PictureCrossfade.of(picture))})

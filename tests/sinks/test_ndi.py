@@ -48,7 +48,9 @@ def surfaces(card: np.ndarray) -> dict[str, np.ndarray]:
         "bottom left": card[-rows:, :columns],
         "bottom right": card[-rows:, -columns:],
         "stem of the F": stem,
-        "right of the stem": card[height * 2 // 3 : height * 3 // 4, width * 2 // 3 : width * 3 // 4],
+        "right of the stem": card[
+            height * 2 // 3 : height * 3 // 4, width * 2 // 3 : width * 3 // 4
+        ],
     }
     return {name: part.reshape(-1, 4).mean(axis=0) for name, part in corners.items()}
 
@@ -56,7 +58,9 @@ def surfaces(card: np.ndarray) -> dict[str, np.ndarray]:
 def assert_same_surfaces(seen: np.ndarray, sent: np.ndarray) -> None:
     expected = surfaces(sent)
     for name, colour in surfaces(seen).items():
-        assert np.abs(colour - expected[name]).max() <= TOLERANCE, f"{name}: {colour} instead of {expected[name]}"
+        assert np.abs(colour - expected[name]).max() <= TOLERANCE, (
+            f"{name}: {colour} instead of {expected[name]}"
+        )
 
 
 def test_another_program_sees_the_picture_upright_in_its_colours_and_follows_a_new_size_and_rate(
@@ -116,17 +120,23 @@ def test_live_only_the_newest_picture_is_sent_and_offline_none_is_lost(
         assert (status.dropped == 0) == is_offline
 
 
-def test_a_name_in_use_is_rejected_and_free_again_after_that_program_exits(opened, make_format) -> None:
+def test_a_name_in_use_is_rejected_and_free_again_after_that_program_exits(
+    opened, make_format
+) -> None:
     name = unique("taken")
     first = opened(name)
     code = (
         "import sys; from pathlib import Path; from engine.sinks.ndi import NdiSink, OutputFormat\n"
-        "output_format = OutputFormat(width=64, height=48, fps=30, sample_rate_hz=0, audio_channels=0,"
+        "output_format = OutputFormat(width=64, height=48, fps=30, sample_rate_hz=0, "
+        "audio_channels=0,"
         " is_offline=False, record_folder=Path())\n"
         "NdiSink(sys.argv[1]).start(output_format, may_wait=True)"
     )
     done = subprocess.run([sys.executable, "-c", code, name], capture_output=True, text=True)
-    refusal = f"SinkError: ndi: this machine already has a source called {name}; give this one another name"
+    refusal = (
+        f"SinkError: ndi: this machine already has a source called {name}; give this one "
+        "another name"
+    )
     assert done.stderr.strip().endswith(refusal)
     assert done.returncode == 1, "not the library's segmentation fault"
     first.close()
@@ -134,11 +144,15 @@ def test_a_name_in_use_is_rejected_and_free_again_after_that_program_exits(opene
 
 
 def test_ndi_is_opened_only_on_request() -> None:
-    with open_engine(Config(width=64, height=64, audio="demo", sinks=None, renderer="numba")) as engine:
+    with open_engine(
+        Config(width=64, height=64, audio="demo", sinks=None, renderer="numba")
+    ) as engine:
         assert "ndi" not in {sink.kind for sink in engine.status().sinks}
 
 
 def test_straight_alpha_divides_colours_and_keeps_opaque_and_empty_pixels() -> None:
-    rgba = np.array([[(10, 20, 30, 255), (0, 0, 0, 0), (64, 32, 0, 64), (1, 2, 3, 6), (9, 9, 9, 0)]], np.uint8)
+    rgba = np.array(
+        [[(10, 20, 30, 255), (0, 0, 0, 0), (64, 32, 0, 64), (1, 2, 3, 6), (9, 9, 9, 0)]], np.uint8
+    )
     expected = [(10, 20, 30, 255), (0, 0, 0, 0), (255, 128, 0, 64), (42, 85, 128, 6), (0, 0, 0, 0)]
     assert to_straight_alpha(rgba).tolist() == [[list(pixel) for pixel in expected]]

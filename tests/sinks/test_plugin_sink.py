@@ -14,7 +14,9 @@ from tests.support import failing_plugins
 
 
 @pytest.fixture
-def sinks(make_format: Any, clock: SteppedClock, reports: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[SinkSet]:
+def sinks(
+    make_format: Any, clock: SteppedClock, reports: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[SinkSet]:
     for name, kind in failing_plugins.KINDS.items():
         monkeypatch.setitem(declared.KINDS, name, kind)
     sink_set = SinkSet(make_format(), clock, reports)
@@ -82,7 +84,11 @@ def test_a_plug_in_whose_close_blocks_holds_up_neither_the_show_nor_its_end(
 
 
 def test_a_plug_in_gets_each_picture_of_an_offline_run(
-    make_format: Any, make_frame: Any, clock: SteppedClock, reports: Any, monkeypatch: pytest.MonkeyPatch
+    make_format: Any,
+    make_frame: Any,
+    clock: SteppedClock,
+    reports: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(declared.KINDS, "sound", failing_plugins.SOUND)
     offline = SinkSet(make_format(is_offline=True), clock, reports)

@@ -1,9 +1,10 @@
-"""Syphon and Spout cannot run here, so fakes that accept only their published interfaces take every call of our sinks.
+"""Syphon and Spout cannot run here, so fakes that accept only their published interfaces take every
+call of our sinks.
 
-A member, an argument or a type that the libraries do not have fails in the fake (`fake_syphon`, `fake_spout`).
-The interfaces were read from the wheels that `published_api/*.json` name, without running them: from Python's sources
-by `ast`, from compiled modules by the signature texts of pybind11. `published_api/record.py` reads them for a new
-pinned version.
+A member, an argument or a type that the libraries do not have fails in the fake (`fake_syphon`,
+`fake_spout`). The interfaces were read from the wheels that `published_api/*.json` name, without
+running them: from Python's sources by `ast`, from compiled modules by the signature texts of
+pybind11. `published_api/record.py` reads them for a new pinned version.
 """
 
 from pathlib import Path
@@ -33,12 +34,17 @@ def test_we_install_and_pass_what_syphons_gl_server_requires(published_api) -> N
     assert api["cgl_context_encoding"].encode() == syphon.CGL_CONTEXT_ENCODING
 
 
-def test_syphon_publishes_the_texture_flipped_with_its_size(fake_syphon, make_format, make_frame) -> None:
+def test_syphon_publishes_the_texture_flipped_with_its_size(
+    fake_syphon, make_format, make_frame
+) -> None:
     sink = SyphonSink("")
     sink.start(make_format())
     assert fake_syphon.named("NSProcessInfo.setProcessName_") == [{"name": "Multiverse"}]
     assert fake_syphon.named("SyphonOpenGLServer.__init__")[0]["name"] == "Multiverse"
-    assert fake_syphon.named("SyphonOpenGLServer.__init__")[0]["cgl_context_obj"] == ("CGLContextObj", 0xC0FFEE)
+    assert fake_syphon.named("SyphonOpenGLServer.__init__")[0]["cgl_context_obj"] == (
+        "CGLContextObj",
+        0xC0FFEE,
+    )
     reads: list[int] = []
     for index in range(3):
         sink.publish(make_frame(index, texture=TEXTURE, reads=reads))
@@ -46,7 +52,11 @@ def test_syphon_publishes_the_texture_flipped_with_its_size(fake_syphon, make_fo
     published = fake_syphon.named("SyphonOpenGLServer.publish_frame_texture")
     assert len(published) == 3
     assert published[0]["texture"] == 7
-    assert (published[0]["size"], published[0]["is_flipped"], published[0]["target"]) == ((64, 48), True, 0x0DE1)
+    assert (published[0]["size"], published[0]["is_flipped"], published[0]["target"]) == (
+        (64, 48),
+        True,
+        0x0DE1,
+    )
     assert (
         fake_syphon.named("CoreFoundation.CFRunLoopRunInMode")
         == [{"argument_0": "kCFRunLoopDefaultMode", "argument_1": 0, "argument_2": True}] * 3
@@ -54,7 +64,10 @@ def test_syphon_publishes_the_texture_flipped_with_its_size(fake_syphon, make_fo
     pools = fake_syphon.named("objc.autorelease_pool.__enter__")
     assert len(pools) == len(fake_syphon.named("objc.autorelease_pool.__exit__")) == 6
     assert reads == []
-    assert (sink.status().frames, sink.status().detail) == (3, "on the GPU; application name: Python")
+    assert (sink.status().frames, sink.status().detail) == (
+        3,
+        "on the GPU; application name: Python",
+    )
     sink.publish(make_frame(3))  # the renderer could not draw
     assert len(fake_syphon.named("SyphonOpenGLServer.publish_frame_texture")) == 3
     sink.close()
@@ -63,10 +76,14 @@ def test_syphon_publishes_the_texture_flipped_with_its_size(fake_syphon, make_fo
 
 
 @pytest.mark.parametrize(
-    ("running", "listed"), [("Python", "Python"), ("python3.12", "python3.12"), (None, "Multiverse")]
+    ("running", "listed"),
+    [("Python", "Python"), ("python3.12", "python3.12"), (None, "Multiverse")],
 )
-def test_syphon_reports_its_application_name_for_receivers(fake_syphon, make_format, running, listed) -> None:
-    """SyphonServerBase.m: NSRunningApplication's name has priority; ours counts only if there is none."""
+def test_syphon_reports_its_application_name_for_receivers(
+    fake_syphon, make_format, running, listed
+) -> None:
+    """SyphonServerBase.m: NSRunningApplication's name has priority; ours counts only if there is
+    none."""
     fake_syphon.answers["NSRunningApplication.localizedName"] = lambda: running
     sink = SyphonSink("")
     sink.start(make_format())
@@ -92,10 +109,14 @@ def test_syphon_restores_the_context_after_publishing_and_after_the_end_of_its_s
     assert fake_syphon.named("CGLSetCurrentContext") == [{"args": (0xC0FFEE,)}, {"args": (0xBEEF,)}]
 
 
-def test_syphon_changes_to_metal_after_three_gl_errors_in_a_row(fake_syphon, make_format, make_frame, f_card) -> None:
+def test_syphon_changes_to_metal_after_three_gl_errors_in_a_row(
+    fake_syphon, make_format, make_frame, f_card
+) -> None:
     errors: list[int] = []
     fake_syphon.answers["glGetError"] = lambda: errors.pop() if errors else 0
-    fake_syphon.answers["SyphonOpenGLServer.publish_frame_texture"] = lambda **_: errors.extend(to_come.pop(0))
+    fake_syphon.answers["SyphonOpenGLServer.publish_frame_texture"] = lambda **_: errors.extend(
+        to_come.pop(0)
+    )
     fake_syphon.answers["syphon.utils.raw.create_mtl_texture"] = lambda width, height, **_: object()
     to_come = [[], [0x502], [0x502], [], [0x502], [0x502, 0x506], [0x502]]
     sink = SyphonSink("wall")
@@ -143,7 +164,10 @@ def test_a_server_or_context_that_cannot_be_made_is_one_clear_line(
 
     fake_syphon.answers["SyphonOpenGLServer.__init__"] = refuse
     spout_answers(fake_spout)
-    fake_spout.answers |= {"wglGetCurrentContext": lambda: None, "SpoutSender.createOpenGL": lambda: False}
+    fake_spout.answers |= {
+        "wglGetCurrentContext": lambda: None,
+        "SpoutSender.createOpenGL": lambda: False,
+    }
     for kind, sink, line in (
         ("syphon", SyphonSink(""), "^syphon: Syphon could not create the server$"),
         ("spout", SpoutSink(""), "could not make an OpenGL context"),
@@ -170,7 +194,9 @@ def spout_answers(library: Any, *, name: str = "Multiverse") -> None:
     library.answers["SpoutSender.createOpenGL"] = lambda: True
 
 
-def test_spout_sends_the_texture_unflipped_and_reports_the_sharing_mode(fake_spout, make_format, make_frame) -> None:
+def test_spout_sends_the_texture_unflipped_and_reports_the_sharing_mode(
+    fake_spout, make_format, make_frame
+) -> None:
     spout_answers(fake_spout)
     sink = SpoutSink("")
     sink.start(make_format())
@@ -184,7 +210,11 @@ def test_spout_sends_the_texture_unflipped_and_reports_the_sharing_mode(fake_spo
     ]
     assert reads == []
     status = sink.status()
-    assert (status.name, status.frames, status.detail) == ("Multiverse", 2, "GL/DX interop ready, CPU share off")
+    assert (status.name, status.frames, status.detail) == (
+        "Multiverse",
+        2,
+        "GL/DX interop ready, CPU share off",
+    )
     sink.close()
     sink.close()
     assert len(fake_spout.named("SpoutSender.releaseSender")) == 1
@@ -212,7 +242,10 @@ def test_where_numba_draws_beside_the_context_of_its_shaders_receivers_get_pixel
 ) -> None:
     spout_answers(fake_spout)
     card = f_card(64, 48)
-    sinks: list[tuple[str, SpoutSink | SyphonSink]] = [("spout", SpoutSink("")), ("syphon", SyphonSink(""))]
+    sinks: list[tuple[str, SpoutSink | SyphonSink]] = [
+        ("spout", SpoutSink("")),
+        ("syphon", SyphonSink("")),
+    ]
     for kind, sink in sinks:
         monkeypatch.setattr("engine.sinks.registry.PLATFORM", KINDS[kind].platform)
         sink.start(make_format())
@@ -220,12 +253,16 @@ def test_where_numba_draws_beside_the_context_of_its_shaders_receivers_get_pixel
         sink.publish(make_frame(1, card))
         assert sink.status().frames == 2
     sent = [call["args"][0] for call in fake_spout.named("SpoutSender.sendImage")]
-    copied = [call["image"] for call in fake_syphon.named("syphon.utils.numpy.copy_image_to_mtl_texture")]
+    copied = [
+        call["image"] for call in fake_syphon.named("syphon.utils.numpy.copy_image_to_mtl_texture")
+    ]
     assert [np.array_equal(pixels, card) for pixels in (*sent, *copied)] == [True] * 4
     assert "Numba draws: through Metal" in sinks[1][1].status().detail
 
 
-def test_two_spout_senders_share_the_context_that_spout_makes(fake_spout, make_format, make_frame) -> None:
+def test_two_spout_senders_share_the_context_that_spout_makes(
+    fake_spout, make_format, make_frame
+) -> None:
     spout_answers(fake_spout)
     current: list[int] = []
     fake_spout.answers["wglGetCurrentContext"] = lambda: current[0] if current else None
@@ -236,7 +273,9 @@ def test_two_spout_senders_share_the_context_that_spout_makes(fake_spout, make_f
         for sink in sinks:
             sink.start(make_format())
             sink.publish(make_frame())
-            assert sink.status().frames == 1  # as pixels: Spout's context is not mistaken for a renderer's
+            assert (
+                sink.status().frames == 1
+            )  # as pixels: Spout's context is not mistaken for a renderer's
         sinks[order[0]].close()
         sinks[order[1]].publish(make_frame())
         assert current, "the other sender still needs it"

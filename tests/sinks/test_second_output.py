@@ -18,7 +18,8 @@ FPS, SECONDS = 30, 60
 
 
 def run_show(first_ms: float, second_ms: Callable[[int], float]) -> dict[str, int]:
-    """A minute of frames that cost as much: the real schedule, and a clock that only these costs move."""
+    """A minute of frames that cost as much: the real schedule, and a clock that only these costs
+    move."""
     schedule, pace, now_s = Schedule(FPS), SparePace(), 0.0
     counts = {"frames": 0, "late": 0, "second": 0}
     while now_s < SECONDS:
@@ -37,11 +38,16 @@ def run_show(first_ms: float, second_ms: Callable[[int], float]) -> dict[str, in
 
 def test_a_second_output_that_fits_gets_every_frame() -> None:
     counts = run_show(10, lambda n: 20)
-    assert counts["second"] == counts["frames"] >= FPS * SECONDS and counts["late"] == counts["dropped"] == 0
+    assert (
+        counts["second"] == counts["frames"] >= FPS * SECONDS
+        and counts["late"] == counts["dropped"] == 0
+    )
 
 
 @pytest.mark.parametrize(("first_ms", "second_ms"), [(20, 18), (10, 100)])
-def test_one_that_does_not_fit_becomes_rare_and_delays_the_first_only_by_itself(first_ms: int, second_ms: int) -> None:
+def test_one_that_does_not_fit_becomes_rare_and_delays_the_first_only_by_itself(
+    first_ms: int, second_ms: int
+) -> None:
     counts = run_show(first_ms, lambda n: second_ms)
     assert 6 <= counts["second"] <= 10, "after 1, 2, 4, 8 and each 10 s"
     lost = 0 if first_ms + second_ms < 40 else 3 * counts["second"]
@@ -51,7 +57,9 @@ def test_one_that_does_not_fit_becomes_rare_and_delays_the_first_only_by_itself(
 def test_after_one_slow_picture_it_returns_within_a_second() -> None:
     counts = run_show(10, lambda n: 200 if n == 300 else 5)
     assert counts["frames"] - counts["second"] <= FPS + 1
-    assert run_show(40, lambda n: 5)["second"] >= 6, "also beside a first one that is too slow itself"
+    assert run_show(40, lambda n: 5)["second"] >= 6, (
+        "also beside a first one that is too slow itself"
+    )
 
 
 @pytest.fixture
@@ -66,7 +74,9 @@ def latest(name: str) -> np.ndarray:
         return reader.latest().pixels.copy()
 
 
-def test_only_a_sink_that_names_the_second_output_gets_it(sinks: SinkSet, make_frame: Callable) -> None:
+def test_only_a_sink_that_names_the_second_output_gets_it(
+    sinks: SinkSet, make_frame: Callable
+) -> None:
     for spec in ("2:shared=second", "shared=first"):
         sinks.start(SinkSpec.parse(spec))
     assert sinks.wants("2") and [status.picture for status in sinks.status()] == ["2", "main"]
@@ -75,7 +85,9 @@ def test_only_a_sink_that_names_the_second_output_gets_it(sinks: SinkSet, make_f
     assert sinks.stop("2:shared") == 1 and not sinks.wants("2")
 
 
-def test_the_first_outputs_shape_is_on_screens_but_not_in_files(sinks: SinkSet, make_frame: Callable) -> None:
+def test_the_first_outputs_shape_is_on_screens_but_not_in_files(
+    sinks: SinkSet, make_frame: Callable
+) -> None:
     for spec in ("shared=screen", "snapshot"):
         sinks.start(SinkSpec.parse(spec))
     reads: list[int] = []

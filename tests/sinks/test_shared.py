@@ -138,7 +138,11 @@ def test_a_torn_picture_is_not_returned(make_format, make_frame, reports) -> Non
 def test_a_reader_that_waits_is_woken_by_each_picture_and_by_a_new_size() -> None:
     from engine.sinks.shared_reader import SharedReader
 
-    reader, writer, requests = SharedReader("woken"), FrameRing.create("woken", 4, 4), threading.Semaphore(0)
+    reader, writer, requests = (
+        SharedReader("woken"),
+        FrameRing.create("woken", 4, 4),
+        threading.Semaphore(0),
+    )
 
     def read() -> None:
         for number in range(200):
@@ -171,13 +175,16 @@ def test_the_reader_is_at_most_75_lines_and_needs_numpy_only() -> None:
 def test_another_engine_with_the_same_name_is_reported(make_format, reports) -> None:
     sinks = SinkSet(make_format(), SteppedClock(), reports)
     command = [sys.executable, "-c", PUBLISHER]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=READER.parents[2]) as other:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=READER.parents[2]
+    ) as other:
         other.stdout.readline()
         sinks.start(SinkSpec(kind="shared", argument="Multiverse once"))
         sinks.start(SinkSpec(kind="shared", argument="Multiverse twice"))
         other.communicate()
     line = (
-        f"shared: another engine (process {other.pid}) also publishes 'Multiverse twice'; readers use the newer "
+        f"shared: another engine (process {other.pid}) also publishes 'Multiverse twice'; readers "
+        "use the newer "
         "one; choose another name with --sink shared=NAME"
     )
     assert reports.lines == [("sink.shared", line)]

@@ -104,7 +104,9 @@ def test_several_run_at_once_each_with_its_own_name_and_stop_ends_one_or_all_of_
     assert [status.name for status in sinks.status() if status.kind != "record"] == ["one"]
 
 
-def test_a_sink_that_cannot_start_is_closed_and_not_kept(sinks: SinkSet, fragile: type[Fragile]) -> None:
+def test_a_sink_that_cannot_start_is_closed_and_not_kept(
+    sinks: SinkSet, fragile: type[Fragile]
+) -> None:
     fragile.fails_in = {"start"}
     with pytest.raises(SinkError, match="broken"):
         sinks.start(SinkSpec(kind="fragile"))
@@ -197,7 +199,9 @@ def test_a_stopped_recording_finishes_in_the_background_and_leaves_the_list(
     assert len(pictures_of(path)) == 10
 
 
-def test_after_the_end_the_status_shows_how_each_ended(make_format, clock, reports, make_frame, tmp_path) -> None:
+def test_after_the_end_the_status_shows_how_each_ended(
+    make_format, clock, reports, make_frame, tmp_path
+) -> None:
     sinks = SinkSet(make_format(is_offline=True), clock, reports)
     sinks.start(SinkSpec(kind="record", argument=str(tmp_path / "a.mp4")))
     sinks.start(SinkSpec(kind="snapshot", argument=str(tmp_path / "a.png")))
@@ -212,7 +216,9 @@ def test_after_the_end_the_status_shows_how_each_ended(make_format, clock, repor
         ("snapshot", "ended", 1),
         ("snapshot", "failed", 0),
     ]
-    assert reports.lines == [("sink.snapshot", "snapshot: the run ended at 0.133333 s, before 99 s: no picture")]
+    assert reports.lines == [
+        ("sink.snapshot", "snapshot: the run ended at 0.133333 s, before 99 s: no picture")
+    ]
     assert sinks.status()[2].detail == reports.lines[0][1]
     sinks.publish(make_frame(6))
     sinks.pump()
@@ -246,11 +252,17 @@ def test_a_failed_sink_that_has_data_to_write_is_not_waited_for_and_counts_once(
     lasting.fails_in = {"publish"}
     sinks.publish(make_frame(1))
     lasting.fails_in = set()
-    assert [(status.state, status.frames) for status in sinks.status()] == [("retrying", 0), ("finishing", 1)]
+    assert [(status.state, status.frames) for status in sinks.status()] == [
+        ("retrying", 0),
+        ("finishing", 1),
+    ]
     clock.advance(0.5)
     sinks.pump()
     sinks.publish(make_frame(2))
-    assert [(status.state, status.frames) for status in sinks.status()] == [("running", 1), ("finishing", 1)]
+    assert [(status.state, status.frames) for status in sinks.status()] == [
+        ("running", 1),
+        ("finishing", 1),
+    ]
     lasting.drains = lambda sink: True
     sinks.pump()
     assert [(status.state, status.frames) for status in sinks.status()] == [("running", 1)]
@@ -270,16 +282,27 @@ def test_at_shutdown_a_hanging_sink_is_abandoned_and_the_others_are_completed(
     sinks.finish_files()
     sinks.close()
     assert [each.state for each in sinks.status()] == ["failed", "ended", "ended"]
-    assert sinks.status()[0].detail == f"fragile: b not finished after {MAX_END_S:g} s; is the disk connected?"
+    assert (
+        sinks.status()[0].detail
+        == f"fragile: b not finished after {MAX_END_S:g} s; is the disk connected?"
+    )
     assert len(pictures_of(path)) == 10
 
 
 def test_another_thread_finishes_the_files_and_leaves_the_sinks_of_the_gpu_alone(
-    make_format, clock, reports, make_frame, lasting: type[Lasting], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_format,
+    clock,
+    reports,
+    make_frame,
+    lasting: type[Lasting],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     touched: list[Lasting] = []
     lasting.drains = lambda sink: touched.append(sink) is None
-    monkeypatch.setitem(KINDS, "fragile", SinkKind(help_name="a texture", argument="name", is_on_gpu=True))
+    monkeypatch.setitem(
+        KINDS, "fragile", SinkKind(help_name="a texture", argument="name", is_on_gpu=True)
+    )
     sinks = SinkSet(make_format(), clock, reports)
     sinks.start(SinkSpec(kind="fragile"))
     sinks.start(SinkSpec(kind="record", argument=str(tmp_path / "a.mp4")), may_wait=True)
@@ -293,11 +316,28 @@ def test_another_thread_finishes_the_files_and_leaves_the_sinks_of_the_gpu_alone
 
 @pytest.mark.parametrize(
     ("writes_s", "asked_s", "ends_s", "state"),
-    [(10.0, 0.0, 10.0, "ended"), (5.0, 0.0, 7.0, "failed"), (1000.0, 0.0, 60.0, "failed"), (0.0, 4.5, 4.5, "failed")],
-    ids=["until it is whole", "until it stands still", "for a minute", "not again if it hung since it was asked"],
+    [
+        (10.0, 0.0, 10.0, "ended"),
+        (5.0, 0.0, 7.0, "failed"),
+        (1000.0, 0.0, 60.0, "failed"),
+        (0.0, 4.5, 4.5, "failed"),
+    ],
+    ids=[
+        "until it is whole",
+        "until it stands still",
+        "for a minute",
+        "not again if it hung since it was asked",
+    ],
 )
 def test_at_shutdown_a_file_still_being_written_is_waited_for(
-    make_format, clock, reports, lasting: type[Lasting], writes_s: float, asked_s: float, ends_s: float, state: str
+    make_format,
+    clock,
+    reports,
+    lasting: type[Lasting],
+    writes_s: float,
+    asked_s: float,
+    ends_s: float,
+    state: str,
 ) -> None:
     stopwatch = SteppedClock()
 
@@ -342,7 +382,9 @@ def test_only_the_latest_stopped_sinks_are_remembered(sinks: SinkSet) -> None:
     assert [status.name for status in sinks.status()] == [str(n) for n in range(3, MAX_ENDED + 3)]
 
 
-def test_a_snapshot_is_taken_from_every_snapshot_sink(sinks: SinkSet, make_frame, wait_for, tmp_path) -> None:
+def test_a_snapshot_is_taken_from_every_snapshot_sink(
+    sinks: SinkSet, make_frame, wait_for, tmp_path
+) -> None:
     assert sinks.take_snapshot() == 0
     sinks.start(SinkSpec(kind="snapshot", argument=str(tmp_path / "a.png")))
     sinks.start(SinkSpec(kind="snapshot"))
@@ -383,7 +425,14 @@ def test_the_number_of_sinks_is_limited_without_those_that_come_along(sinks: Sin
 
 @pytest.mark.parametrize("spec", ["record=nowhere/a.mp4", "snapshot=nowhere/a.png"])
 def test_an_impossible_file_fails_the_start_before_a_show_and_is_reported_later_during_it(
-    make_format, clock: SteppedClock, reports, make_frame, wait_for, monkeypatch, tmp_path: Path, spec: str
+    make_format,
+    clock: SteppedClock,
+    reports,
+    make_frame,
+    wait_for,
+    monkeypatch,
+    tmp_path: Path,
+    spec: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "nowhere").touch()  # in place of the folder
@@ -422,15 +471,22 @@ def test_in_a_show_the_render_thread_neither_opens_files_nor_imports(tmp_path: P
     assert done.stdout.strip() == "[] [] 5"
 
 
-@pytest.mark.only_on("linux", reason="elsewhere a limit of the file size does not hold for shared memory")
+@pytest.mark.only_on(
+    "linux", reason="elsewhere a limit of the file size does not hold for shared memory"
+)
 def test_a_second_output_that_was_too_large_comes_again_in_the_size_that_it_has_by_then(
     make_format, clock: SteppedClock, reports, make_frame
 ) -> None:
     def picture(width: int, height: int) -> LazyPicture:
         pixels = np.full((height, width, 4), 7, np.uint8)
-        return LazyPicture(width=width, height=height, draw_texture=lambda: None, read_rgba=lambda: pixels)
+        return LazyPicture(
+            width=width, height=height, draw_texture=lambda: None, read_rgba=lambda: pixels
+        )
 
-    sinks, spec = SinkSet(make_format(), clock, reports), SinkSpec(kind="shared", argument="two", picture="2")
+    sinks, spec = (
+        SinkSet(make_format(), clock, reports),
+        SinkSpec(kind="shared", argument="two", picture="2"),
+    )
     sinks.start(spec)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, limits[1]))

@@ -37,7 +37,9 @@ def test_a_named_file_gets_the_last_frame_or_each_take_and_only_those_are_read_b
     make_format, make_frame, tmp_path: Path
 ) -> None:
     reads: list[int] = []
-    sink = run(tmp_path / "a.png", make_format(), (make_frame(n, shade(n), reads=reads) for n in range(10)))
+    sink = run(
+        tmp_path / "a.png", make_format(), (make_frame(n, shade(n), reads=reads) for n in range(10))
+    )
     assert reads == [9]
     assert png(tmp_path / "a.png")[0, 0, 0] == 9
     assert (sink.status().frames, sink.status().detail) == (1, str(tmp_path / "a.png"))
@@ -61,7 +63,9 @@ def test_the_last_picture_of_the_second_output_is_written_though_later_frames_ha
     assert png(tmp_path / "a.png")[0, 0, 0] == 3 and reads == [3]
 
 
-def test_without_a_name_takes_are_dated_and_the_last_frame_is_not_kept(make_format, make_frame) -> None:
+def test_without_a_name_takes_are_dated_and_the_last_frame_is_not_kept(
+    make_format, make_frame
+) -> None:
     output_format = make_format()
     run("", output_format, (make_frame(n, shade(n)) for n in range(4)), takes=(1,))
     (path,) = output_format.record_folder.iterdir()
@@ -73,7 +77,11 @@ def test_a_time_gives_the_first_frame_at_or_after_it_and_one_after_the_end_is_an
     make_format, make_frame, tmp_path: Path
 ) -> None:
     reads: list[int] = []
-    run(f"{tmp_path / 'a.png'}@0.5", make_format(), (make_frame(n, shade(n), reads=reads) for n in range(30)))
+    run(
+        f"{tmp_path / 'a.png'}@0.5",
+        make_format(),
+        (make_frame(n, shade(n), reads=reads) for n in range(30)),
+    )
     assert reads == [15]
     assert png(tmp_path / "a.png")[0, 0, 0] == 15
     sink = SnapshotSink(f"{tmp_path / 'b.png'}@2.5")
@@ -96,7 +104,9 @@ def test_existing_files_are_never_overwritten_and_no_partial_file_remains(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a 2.png", "a.png"]
 
 
-def test_offline_no_take_is_lost_even_if_many_come_at_once(make_format, make_frame, tmp_path: Path) -> None:
+def test_offline_no_take_is_lost_even_if_many_come_at_once(
+    make_format, make_frame, tmp_path: Path
+) -> None:
     frames = (make_frame(n, shade(n)) for n in range(3))
     sink = run(tmp_path / "a.png", make_format(is_offline=True), frames, takes=(0,) * 9 + (1,) * 9)
     assert (sink.status().frames, sink.status().dropped) == (18, 0)
@@ -123,14 +133,21 @@ def deep_frame(make_frame, levels: np.ndarray):
     return replace(make_frame(0, (rgba >> 8).astype(np.uint8)), read_rgba16=lambda: rgba)
 
 
-def test_a_name_with_16_keeps_the_levels_between_two_of_8_bits(make_format, make_frame, tmp_path: Path) -> None:
+def test_a_name_with_16_keeps_the_levels_between_two_of_8_bits(
+    make_format, make_frame, tmp_path: Path
+) -> None:
     levels = np.arange(20_000, 20_600, dtype=np.uint16)
     for name in ("a.16.png", "a.png"):
         run(tmp_path / name, make_format(), [deep_frame(make_frame, levels)] * 2, takes=(0,))
     pixels = cv2.imread(str(tmp_path / "a.16.png"), cv2.IMREAD_UNCHANGED)
     assert pixels.dtype == np.uint16
     assert pixels[0, :, 2].tolist() == levels.tolist()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a 2.16.png", "a 2.png", "a.16.png", "a.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "a 2.16.png",
+        "a 2.png",
+        "a.16.png",
+        "a.png",
+    ]
     assert png(tmp_path / "a.png")[0, :, 0].tolist() == (levels >> 8).tolist()
 
 
@@ -138,16 +155,26 @@ def test_a_name_with_16_keeps_the_levels_between_two_of_8_bits(make_format, make
     ("pixels", "written"),
     [
         (
-            np.array([[64, 32, 0, 128], [10, 20, 30, 255], [0, 0, 0, 0], [200, 9, 9, 100]], np.uint8),
+            np.array(
+                [[64, 32, 0, 128], [10, 20, 30, 255], [0, 0, 0, 0], [200, 9, 9, 100]], np.uint8
+            ),
             [[128, 64, 0, 128], [10, 20, 30, 255], [0, 0, 0, 0], [255, 23, 23, 100]],
         ),
-        (np.array([[100, 50, 0, 32768], [65535, 65535, 65535, 65535]], np.uint16), [[200, 100, 0, 32768], [65535] * 4]),
+        (
+            np.array([[100, 50, 0, 32768], [65535, 65535, 65535, 65535]], np.uint16),
+            [[200, 100, 0, 32768], [65535] * 4],
+        ),
     ],
     ids=["8 bits", "16 bits"],
 )
-def test_colours_under_alpha_are_divided_by_it(pixels: np.ndarray, written: list[list[int]], tmp_path: Path) -> None:
+def test_colours_under_alpha_are_divided_by_it(
+    pixels: np.ndarray, written: list[list[int]], tmp_path: Path
+) -> None:
     (tmp_path / "a.png").write_bytes(encode_png(pixels[None]))
-    assert cv2.imread(str(tmp_path / "a.png"), cv2.IMREAD_UNCHANGED)[0][:, [2, 1, 0, 3]].tolist() == written
+    assert (
+        cv2.imread(str(tmp_path / "a.png"), cv2.IMREAD_UNCHANGED)[0][:, [2, 1, 0, 3]].tolist()
+        == written
+    )
 
 
 def test_the_time_follows_the_last_at_sign() -> None:

@@ -29,7 +29,9 @@ def run(track: SoundTrack, blocks, start: int = 0) -> np.ndarray:
     return np.concatenate([track.align(sound, (start + n) / FPS) for n, sound in enumerate(blocks)])
 
 
-def test_live_the_track_begins_with_the_first_frame_and_offline_every_sample_is_appended_unchanged() -> None:
+def test_live_the_track_begins_with_the_first_frame_and_offline_every_sample_is_appended_unchanged() -> (
+    None
+):
     track = live_track()
     assert track.align(block(9999), 5.0).shape == (0, 2)
     assert track.align(block(1600), 5.0 + 1 / FPS).shape == (1600, 2)
@@ -37,7 +39,9 @@ def test_live_the_track_begins_with_the_first_frame_and_offline_every_sample_is_
     assert len(run(track, [block(1600), block(0), None, block(99_999)])) == 101_599
 
 
-def test_a_late_frame_changes_nothing_and_a_disconnected_device_leaves_silence_of_the_same_length() -> None:
+def test_a_late_frame_changes_nothing_and_a_disconnected_device_leaves_silence_of_the_same_length() -> (
+    None
+):
     track = live_track()
     late = [block(1600)] * 10 + [block(1600 + 9600)] + [block(0)] * 6 + [block(1600)] * 60
     assert len(run(track, late)) == 76 * 1600
@@ -69,10 +73,14 @@ def test_mono_stays_mono_and_more_than_two_channels_are_panned_alternately() -> 
     mixed = stereo(one)
     assert mixed.dtype == np.float32
     level = np.sqrt(2)  # of four channels: half their number, square root
-    assert mixed == pytest.approx(np.array([[0.8, 0.6], [0.6, 0.8], [0.8, 0.6], [0.6, 0.8]]) / level)
+    assert mixed == pytest.approx(
+        np.array([[0.8, 0.6], [0.6, 0.8], [0.8, 0.6], [0.6, 0.8]]) / level
+    )
     track = live_track(channels=4)
     track.align(None, 0)
-    assert track.align(block(1600, 0.5, channels=1), 1 / FPS).tolist() == [[0.5, 0.5]] * 1600, "it becomes mono"
+    assert track.align(block(1600, 0.5, channels=1), 1 / FPS).tolist() == [[0.5, 0.5]] * 1600, (
+        "it becomes mono"
+    )
 
 
 def mixed_offline(path, reports) -> tuple[np.ndarray, str]:
@@ -86,13 +94,16 @@ def mixed_offline(path, reports) -> tuple[np.ndarray, str]:
 
 
 def test_a_video_in_51_is_mixed_to_stereo_by_the_gains_of_bs775(tmp_path, reports) -> None:
-    """L + 0.71 C + 0.71 Ls (BS.775-3, table 2), wherever the format keeps its centre, and if it names none."""
+    """L + 0.71 C + 0.71 Ls (BS.775-3, table 2), wherever the format keeps its centre, and if it
+    names none."""
     parts = np.full((6, 4800), 0.0, np.float32)
     parts += np.float32([[0.1], [0.01], [0.2], [0.4], [0.04], [0.02]])
     for name, order in (("a.wav", range(6)), ("a.aiff", range(6)), ("a.ogg", (0, 2, 1, 4, 5, 3))):
         soundfile.write(tmp_path / name, parts.T[:, list(order)], RATE_HZ)
         sound, choice = mixed_offline(tmp_path / name, reports)
-        assert sound[500:] == pytest.approx(np.tile(BY_BS775, (1900, 1)), abs=0.02 if name == "a.ogg" else 1e-3), name
+        assert sound[500:] == pytest.approx(
+            np.tile(BY_BS775, (1900, 1)), abs=0.02 if name == "a.ogg" else 1e-3
+        ), name
         assert choice.endswith(", mixed to stereo as 5.1")
     soundfile.write(tmp_path / "stems.wav", parts.T[:, :4], RATE_HZ)
     assert mixed_offline(tmp_path / "stems.wav", reports)[0] == pytest.approx(
@@ -102,7 +113,9 @@ def test_a_video_in_51_is_mixed_to_stereo_by_the_gains_of_bs775(tmp_path, report
         with av.open(str(tmp_path / f"film{suffix}"), "w") as container:
             codec = "flac" if suffix == ".flac" else "pcm_s16le"
             stream = container.add_stream(codec, rate=RATE_HZ, layout=layout)
-            frame = av.AudioFrame.from_ndarray(np.round(parts * 32767).astype(np.int16).T.reshape(1, -1), "s16", layout)
+            frame = av.AudioFrame.from_ndarray(
+                np.round(parts * 32767).astype(np.int16).T.reshape(1, -1), "s16", layout
+            )
             frame.rate = RATE_HZ
             container.mux(stream.encode(frame))
             container.mux(stream.encode(None))

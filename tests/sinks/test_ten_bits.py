@@ -32,7 +32,9 @@ def luma_levels(path: Path) -> np.ndarray:
         return luma[plane.height // 2, : plane.width].astype(int)
 
 
-def record(path: Path, make_format: Callable, make_frame: Callable, gradient: np.ndarray) -> list[str]:
+def record(
+    path: Path, make_format: Callable, make_frame: Callable, gradient: np.ndarray
+) -> list[str]:
     """Record one picture that can be read in both depths; returns the depths that were read."""
     read: list[str] = []
     eight = np.round(gradient / 257).astype(np.uint8)
@@ -42,7 +44,9 @@ def record(path: Path, make_format: Callable, make_frame: Callable, gradient: np
         return pixels
 
     frame = replace(
-        make_frame(0, eight), read_rgba=lambda: read_as("8", eight), read_rgba16=lambda: read_as("16", gradient)
+        make_frame(0, eight),
+        read_rgba=lambda: read_as("8", eight),
+        read_rgba16=lambda: read_as("16", gradient),
     )
     sink = RecordSink(str(path))
     sink.start(make_format(width=SIZE[0], height=SIZE[1], is_offline=True))
@@ -53,14 +57,21 @@ def record(path: Path, make_format: Callable, make_frame: Callable, gradient: np
 
 @pytest.mark.parametrize(("name", "pixels"), [("a.mov", "yuv422p10le"), ("a.mkv", "yuv420p10le")])
 def test_a_slow_gradient_keeps_more_than_256_levels(
-    make_format: Callable, make_frame: Callable, gradient: np.ndarray, tmp_path: Path, name: str, pixels: str
+    make_format: Callable,
+    make_frame: Callable,
+    gradient: np.ndarray,
+    tmp_path: Path,
+    name: str,
+    pixels: str,
 ) -> None:
     path = tmp_path / name
     assert record(path, make_format, make_frame, gradient) == ["16"]
     with av.open(str(path)) as movie:
         assert movie.streams.video[0].codec_context.pix_fmt == pixels
         picture = next(movie.decode(video=0))
-        assert (picture.color_primaries, picture.color_trc, picture.colorspace) == (1, 1, 1), "BT.709, as players ask"
+        assert (picture.color_primaries, picture.color_trc, picture.colorspace) == (1, 1, 1), (
+            "BT.709, as players ask"
+        )
     levels = luma_levels(path)
     assert len(np.unique(levels)) > 400
     expected = 64 + gradient[0, :, 0] / 65535 * 876  # BT.709 in video range, 10 bits

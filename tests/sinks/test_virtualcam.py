@@ -1,4 +1,5 @@
-"""The virtual camera, with a camera in its process that keeps to the library's recorded interface."""
+"""The virtual camera, with a camera in its process that keeps to the library's recorded
+interface."""
 
 import json
 import re
@@ -68,15 +69,25 @@ def test_the_camera_keeps_its_size_and_shows_another_picture_in_the_middle(
     def rows() -> list[tuple[int, ...]]:
         return [tuple(map(int, row[32])) for row in np.load(camera / "sent.npy")]
 
-    wait_for(lambda: rows() == [(0, 0, 0)] * 12 + [(255, 0, 0)] * 24 + [(0, 0, 0)] * 12, "the second one between bars")
-    wait_for(lambda: sink.status().detail == "/dev/video7, 64x48, scaled from 64x24", "what it says")
+    wait_for(
+        lambda: rows() == [(0, 0, 0)] * 12 + [(255, 0, 0)] * 24 + [(0, 0, 0)] * 12,
+        "the second one between bars",
+    )
+    wait_for(
+        lambda: sink.status().detail == "/dev/video7, 64x48, scaled from 64x24", "what it says"
+    )
 
 
 def test_without_a_package_a_driver_or_a_camera_one_line_says_what_to_do(
     make_format, make_frame, wait_for, camera: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TEST_CAMERA_REFUSES", "'v4l2loopback' backend: No device found.\nDid you run 'modprobe'?")
-    problem = "virtualcam: no virtual camera ('v4l2loopback' backend: No device found. Did you run 'modprobe'?); "
+    monkeypatch.setenv(
+        "TEST_CAMERA_REFUSES", "'v4l2loopback' backend: No device found.\nDid you run 'modprobe'?"
+    )
+    problem = (
+        "virtualcam: no virtual camera ('v4l2loopback' backend: No device found. Did you "
+        "run 'modprobe'?); "
+    )
     with pytest.raises(SinkError, match=f"^{re.escape(problem + SETUP[sys.platform])}$"):
         VirtualcamSink("").start(make_format(), may_wait=True)
     sink = VirtualcamSink("")
@@ -92,12 +103,17 @@ def test_without_a_package_a_driver_or_a_camera_one_line_says_what_to_do(
     wait_for(is_reported, "the error, during a show")
     sink.close()
     monkeypatch.setattr("engine.sinks.registry.find_spec", lambda name: None)
-    with pytest.raises(SinkUnavailableError, match=r"pyvirtualcam: .* -m pip install .*pyvirtualcam"):
+    with pytest.raises(
+        SinkUnavailableError, match=r"pyvirtualcam: .* -m pip install .*pyvirtualcam"
+    ):
         make_sink(SinkSpec(kind="virtualcam"))
     monkeypatch.setattr("engine.sinks.virtualcam.sys.platform", "linux")
     monkeypatch.setattr("engine.sinks.virtualcam.LINUX_DEVICES", camera / "none")
     assert missing_driver().startswith("needs the driver v4l2loopback: sudo apt install")
     monkeypatch.setattr("engine.sinks.registry.find_spec", lambda name: object())
-    assert judge_sink("virtualcam", sink_problem("virtualcam"), "linux").detail == f"unavailable ({missing_driver()})"
+    assert (
+        judge_sink("virtualcam", sink_problem("virtualcam"), "linux").detail
+        == f"unavailable ({missing_driver()})"
+    )
     monkeypatch.setattr("engine.sinks.virtualcam.LINUX_DEVICES", camera)
     assert missing_driver() == ""

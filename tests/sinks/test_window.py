@@ -1,4 +1,5 @@
-"""The window on a real X screen: the pixels that an audience sees, while its process and the engine live and die."""
+"""The window on a real X screen: the pixels that an audience sees, while its process and the engine
+live and die."""
 
 import json
 import os
@@ -53,7 +54,8 @@ def screen(require, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator
 
 
 def window_processes() -> list[psutil.Process]:
-    """The processes of windows that this test process started, also those that outlived their engine."""
+    """The processes of windows that this test process started, also those that outlived their
+    engine."""
     found = []
     for process in psutil.process_iter(["cmdline", "environ"]):
         if "main()" in " ".join(process.info["cmdline"] or ()):
@@ -109,7 +111,9 @@ def play(screen: Screen) -> Callable[[WindowSink, PublishedFrame], None]:
 def card(make_frame) -> PublishedFrame:
     """A 4:3 picture of four quarters: red, green; blue, white."""
     pixels = np.full((48, 64, 4), 255, np.uint8)
-    for (name, colour), (row, column) in zip(QUARTERS.items(), ((0, 0), (0, 1), (1, 0), (1, 1)), strict=True):
+    for (name, colour), (row, column) in zip(
+        QUARTERS.items(), ((0, 0), (0, 1), (1, 0), (1, 1)), strict=True
+    ):
         assert name
         pixels[row * 24 : row * 24 + 24, column * 32 : column * 32 + 32, :3] = colour
     return make_frame(0, pixels)
@@ -119,24 +123,38 @@ def colour_at(picture: np.ndarray, x: float, y: float) -> str:
     """The name of the colour at this place, 0..1 from the top left."""
     found = picture[round(y * (SCREEN[1] - 1)), round(x * (SCREEN[0] - 1))].astype(int)
     names = {**QUARTERS, "black": (0, 0, 0), "desktop": (128, 128, 128)}
-    return next((name for name, colour in names.items() if np.abs(found - colour).max() < 8), str(found))
+    return next(
+        (name for name, colour in names.items() if np.abs(found - colour).max() < 8), str(found)
+    )
 
 
 def corners_of(picture: np.ndarray) -> list[str]:
-    return [colour_at(picture, x, y) for x, y in ((0.05, 0.05), (0.95, 0.05), (0.95, 0.95), (0.05, 0.95))]
+    return [
+        colour_at(picture, x, y)
+        for x, y in ((0.05, 0.05), (0.95, 0.05), (0.95, 0.95), (0.05, 0.95))
+    ]
 
 
-def test_the_picture_fills_the_display_and_turns_and_is_pinned(screen: Screen, window, card, play, wait_for) -> None:
+def test_the_picture_fills_the_display_and_turns_and_is_pinned(
+    screen: Screen, window, card, play, wait_for
+) -> None:
     sink = window()
     play(sink, card)
     wait_for(lambda: corners_of(screen.look()) == ["red", "green", "white", "blue"], "the picture")
     turned = dict(sink.window_state.values) | {"/window/rotate": 90, "/window/fit": "stretch"}
     sink.adjust(turned)
-    wait_for(lambda: corners_of(screen.look()) == ["blue", "red", "green", "white"], "a quarter turn clockwise")
+    wait_for(
+        lambda: corners_of(screen.look()) == ["blue", "red", "green", "white"],
+        "a quarter turn clockwise",
+    )
     sink.adjust(turned | {"/window/fit": "fit"})
     wait_for(lambda: corners_of(screen.look()) == ["black"] * 4, "bars at both sides")
     assert colour_at(screen.look(), 0.4, 0.02) in ("blue", "red")
-    pinned = dict(sink.window_state.values) | {"/window/pin/1/x": 0.5, "/window/pin/1/y": 0.25, "/window/pin/3/y": 0.75}
+    pinned = dict(sink.window_state.values) | {
+        "/window/pin/1/x": 0.5,
+        "/window/pin/1/y": 0.25,
+        "/window/pin/3/y": 0.75,
+    }
     sink.adjust(pinned)
     wait_for(lambda: colour_at(screen.look(), 0.3, 0.15) == "black", "the upper left corner, moved")
     seen = screen.look()
@@ -150,7 +168,9 @@ def test_the_picture_fills_the_display_and_turns_and_is_pinned(screen: Screen, w
 def test_the_shape_is_saved_with_the_display(screen: Screen, window, card, play, wait_for) -> None:
     first = window()
     play(first, card)
-    first.adjust(dict(first.window_state.values) | {"/window/rotate": 180, "/window/test_card": True})
+    first.adjust(
+        dict(first.window_state.values) | {"/window/rotate": 180, "/window/test_card": True}
+    )
     (file,) = (Path(os.environ["MULTIVERSE_HOME"]) / "displays").iterdir()
     wait_for(lambda: json.loads(file.read_text())["values"]["/window/rotate"] == 180, "the file")
     first.close()
@@ -158,13 +178,18 @@ def test_the_shape_is_saved_with_the_display(screen: Screen, window, card, play,
     values = second.window_state.values
     assert values["/window/rotate"] == 180 and values["/window/test_card"] is False
     play(second, card)
-    wait_for(lambda: corners_of(screen.look()) == ["white", "blue", "red", "green"], "the picture upside down")
+    wait_for(
+        lambda: corners_of(screen.look()) == ["white", "blue", "red", "green"],
+        "the picture upside down",
+    )
     file.write_text('{"values": {"/window/rotate": 7, "/engine/width": 3}}')
     second.close()
     assert window().window_state.values["/window/rotate"] == 0
 
 
-def test_the_test_card_names_the_corners_and_the_display(screen: Screen, window, card, play, wait_for) -> None:
+def test_the_test_card_names_the_corners_and_the_display(
+    screen: Screen, window, card, play, wait_for
+) -> None:
     sink = window(FULL | {"/window/test_card": True})
     play(sink, card)
     colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0)]
@@ -176,17 +201,23 @@ def test_the_test_card_names_the_corners_and_the_display(screen: Screen, window,
     wait_for(lambda: np.abs(np.array(marks()) - colours).max() < 8, "four coloured corners")
     assert screen.look()[300, 0].min() > 200, "the frame is on the last pixel"
     sink.adjust(dict(sink.window_state.values) | {"/window/test_card": False})
-    wait_for(lambda: corners_of(screen.look()) == ["red", "green", "white", "blue"], "the picture again")
+    wait_for(
+        lambda: corners_of(screen.look()) == ["red", "green", "white", "blue"], "the picture again"
+    )
 
 
-def test_keys_leave_full_screen_and_never_end_the_show(screen: Screen, window, card, play, wait_for) -> None:
+def test_keys_leave_full_screen_and_never_end_the_show(
+    screen: Screen, window, card, play, wait_for
+) -> None:
     sink = window()
     play(sink, card)
     wait_for(lambda: corners_of(screen.look())[0] == "red", "the picture")
     screen.press(ord("q"))
     screen.press(ord("f"))
     wait_for(lambda: sink.window_state.values["/window/fullscreen"] is False, "the key F")
-    wait_for(lambda: corners_of(screen.look()) == ["desktop"] * 4, "a window smaller than the screen")
+    wait_for(
+        lambda: corners_of(screen.look()) == ["desktop"] * 4, "a window smaller than the screen"
+    )
     screen.press(ord("f"))
     wait_for(lambda: sink.window_state.values["/window/fullscreen"] is True, "the key F again")
     screen.press(ESCAPE)
@@ -199,12 +230,16 @@ def test_a_full_screen_is_black_after_the_engine_and_gives_way_to_the_next(
 ) -> None:
     """An engine that hangs, dies or ends leaves black, not the desktop."""
     code = (
-        "import sys, time, numpy as np; from pathlib import Path; from engine.sinks.window import WindowSink;"
+        "import sys, time, numpy as np; from pathlib import Path; from engine.sinks.window import "
+        "WindowSink;"
         "from engine.sinks.sink import OutputFormat; from engine.ipc import FrameRing;"
-        "output_format = OutputFormat(width=64, height=48, fps=30, sample_rate_hz=0, audio_channels=0,"
-        " is_offline=False, record_folder=Path('.')); sink = WindowSink(''); sink.adjust({'/window/fullscreen': True});"
+        "output_format = OutputFormat(width=64, height=48, fps=30, sample_rate_hz=0, "
+        "audio_channels=0,"
+        " is_offline=False, record_folder=Path('.')); sink = WindowSink(''); "
+        "sink.adjust({'/window/fullscreen': True});"
         "sink.start(output_format, may_wait=True)\n"
-        "while True: sink._ring.write(np.full((48, 64, 4), 200, np.uint8), index=0, time_s=0.0); time.sleep(0.02)"
+        "while True: sink._ring.write(np.full((48, 64, 4), 200, np.uint8), index=0, time_s=0.0); "
+        "time.sleep(0.02)"
     )
     engine = subprocess.Popen([sys.executable, "-c", code], cwd=REPOSITORY)
     wait_for(lambda: (screen.look() > 190).all(), "the first engine's picture")
@@ -261,22 +296,33 @@ def test_a_killed_window_comes_back_with_its_settings_while_frames_continue(
     folder = Path(os.environ["MULTIVERSE_HOME"]) / "displays"
 
     def saved_turns() -> list[int]:
-        return [json.loads(file.read_text())["values"]["/window/rotate"] for file in folder.glob("*.json")]
+        return [
+            json.loads(file.read_text())["values"]["/window/rotate"]
+            for file in folder.glob("*.json")
+        ]
 
     wait_for(lambda: saved_turns() == [180], "the file")
     process.kill()
     wait_for(lambda: (shows_picture(), lines)[1], "its end")
     before = frames
-    wait_for(lambda: shows_picture() and window_processes() not in ([], [process]), "the next window, on all of it")
+    wait_for(
+        lambda: shows_picture() and window_processes() not in ([], [process]),
+        "the next window, on all of it",
+    )
     assert frames > before and lines == ["window: its process ended (killed by SIGKILL)"]
     sinks.close()
 
 
-def test_the_parameters_show_what_is_saved_and_follow_the_keys(screen: Screen, make_format, card, wait_for) -> None:
-    """What a run is started with counts more than what is saved; then faders move the window, and keys the switch."""
+def test_the_parameters_show_what_is_saved_and_follow_the_keys(
+    screen: Screen, make_format, card, wait_for
+) -> None:
+    """What a run is started with counts more than what is saved; then faders move the window, and
+    keys the switch."""
     folder = Path(os.environ["MULTIVERSE_HOME"]) / "displays"
     folder.mkdir()
-    (folder / "screen.json").write_text('{"values": {"/window/rotate": 180, "/window/pin/1/x": 0.25}}')
+    (folder / "screen.json").write_text(
+        '{"values": {"/window/rotate": 180, "/window/pin/1/x": 0.25}}'
+    )
     store, lines = ParamStore(), list[str]()
     store.set_many([("/window/pin/1/x", 0.5), ("/window/fullscreen", True)], by="configuration")
     sinks = SinkSet(make_format(), SystemClock(), lambda key, line: lines.append(line))
@@ -289,9 +335,14 @@ def test_the_parameters_show_what_is_saved_and_follow_the_keys(screen: Screen, m
         sinks.publish(card)
         return condition()
 
-    wait_for(lambda: frame(lambda: store.get("/window/rotate") == 180), "the saved value on the page")
+    wait_for(
+        lambda: frame(lambda: store.get("/window/rotate") == 180), "the saved value on the page"
+    )
     assert store.get("/window/pin/1/x") == 0.5
-    wait_for(lambda: frame(lambda: colour_at(screen.look(), 0.2, 0.05) == "black"), "the corner of this run")
+    wait_for(
+        lambda: frame(lambda: colour_at(screen.look(), 0.2, 0.05) == "black"),
+        "the corner of this run",
+    )
     store.set("/window/pin/1/x", 0.0, by="somebody")
     wait_for(lambda: frame(lambda: corners_of(screen.look())[0] == "white"), "the fader")
     store.set("/window/display", "another", by="somebody")
@@ -299,9 +350,14 @@ def test_the_parameters_show_what_is_saved_and_follow_the_keys(screen: Screen, m
     for _ in range(3):
         frame(bool)
     store.set("/window/display", "scr", by="somebody")
-    wait_for(lambda: frame(lambda: store.get("/window/rotate") == 180), "the values of the chosen window")
+    wait_for(
+        lambda: frame(lambda: store.get("/window/rotate") == 180), "the values of the chosen window"
+    )
     screen.press(ord("f"))
-    wait_for(lambda: frame(lambda: store.get("/window/fullscreen") is False), "the switch that the key F moved")
+    wait_for(
+        lambda: frame(lambda: store.get("/window/fullscreen") is False),
+        "the switch that the key F moved",
+    )
     store.set_many([("/window/pin/1/x", 1.4), ("/window/pin/1/y", 1.4)], by="somebody")
     wait_for(lambda: frame(lambda: bool(lines)), "the line about crossed corners")
     assert len(lines) == 1 and lines[0].startswith("window: the four corners of /window/pin cross")
@@ -324,7 +380,10 @@ def test_a_display_that_returns_gets_its_window_back(
         wait_for(lambda: "not connected" in sink.status().detail, "one line about it")
         wait_for(lambda: corners_of(screen.look())[0] == "desktop", "nothing on the other displays")
         away.unlink()
-        wait_for(lambda: corners_of(screen.look())[0] == "red", "the picture on the display that returned")
+        wait_for(
+            lambda: corners_of(screen.look())[0] == "red",
+            "the picture on the display that returned",
+        )
         wait_for(lambda: "not connected" not in sink.status().detail, "the end of the line")
     finally:
         sink.close()
@@ -340,7 +399,10 @@ BESIDE = Display(number=0, name=GENERIC, model=GENERIC, path="P1")
     [
         ((BESIDE, PROJECTOR), PROJECTOR),
         ((BESIDE,), None),
-        ((replace(PROJECTOR, number=0, name=BESIDE.name), replace(BESIDE, name=PROJECTOR.name)), "P2"),
+        (
+            (replace(PROJECTOR, number=0, name=BESIDE.name), replace(BESIDE, name=PROJECTOR.name)),
+            "P2",
+        ),
         ((replace(PROJECTOR, position=(0, 0)), BESIDE), "P2"),
         ((BESIDE, replace(PROJECTOR, path="P3")), "P3"),
         ((replace(PROJECTOR, path="P4", position=(0, 0)), replace(PROJECTOR, path="P3")), "P3"),
@@ -348,7 +410,9 @@ BESIDE = Display(number=0, name=GENERIC, model=GENERIC, path="P1")
     ],
     ids=["there", "pulled", "renamed", "moved", "other socket", "its place", "another one"],
 )
-def test_a_pulled_projector_never_takes_the_display_of_another_output(now: tuple[Display, ...], found: Any) -> None:
+def test_a_pulled_projector_never_takes_the_display_of_another_output(
+    now: tuple[Display, ...], found: Any
+) -> None:
     again = find_again(PROJECTOR, now, {"P1"})
     assert again == found or (again is not None and again.path == found)
 
@@ -376,14 +440,20 @@ def test_a_projector_that_changes_its_mode_is_followed(
         sink.close()
 
 
-def test_a_wrong_display_and_no_screen_are_errors_of_one_line(screen: Screen, make_format, monkeypatch) -> None:
+def test_a_wrong_display_and_no_screen_are_errors_of_one_line(
+    screen: Screen, make_format, monkeypatch
+) -> None:
     sink = WindowSink("HDMI")
-    with pytest.raises(SinkError, match=r"^window: no display 'HDMI'; there are: 0 screen, 640x480 at 0,0$"):
+    with pytest.raises(
+        SinkError, match=r"^window: no display 'HDMI'; there are: 0 screen, 640x480 at 0,0$"
+    ):
         sink.start(make_format(), may_wait=True)
     sink.close()
     monkeypatch.setenv("DISPLAY", ":99999")
     sink = WindowSink("")
-    with pytest.raises(SinkError, match=r"^window: no screen to open a window on \(.*\): start it in a desktop"):
+    with pytest.raises(
+        SinkError, match=r"^window: no screen to open a window on \(.*\): start it in a desktop"
+    ):
         sink.start(make_format(), may_wait=True)
     sink.close()
     monkeypatch.delenv("DISPLAY")
@@ -393,7 +463,9 @@ def test_a_wrong_display_and_no_screen_are_errors_of_one_line(screen: Screen, ma
     sink.close()
 
 
-def test_what_is_adjusted_while_its_process_begins_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_adjusted_while_its_process_begins_reaches_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     lines: list[bytes] = []
 
     class Process:
@@ -419,7 +491,10 @@ def test_what_is_adjusted_while_its_process_begins_reaches_it(monkeypatch: pytes
     sink.adjust({"/window/test_card": False})
     with pytest.raises(SinkError, match="its process ended"):
         sink._run()
-    assert [json.loads(line)["values"].get("/window/test_card") for line in lines[:-1]] == [False, True]
+    assert [json.loads(line)["values"].get("/window/test_card") for line in lines[:-1]] == [
+        False,
+        True,
+    ]
 
 
 def test_a_shape_maps_each_corner_of_the_display_into_the_picture() -> None:
@@ -430,9 +505,13 @@ def test_a_shape_maps_each_corner_of_the_display_into_the_picture() -> None:
     assert at(Shape(rotate=270, fit="stretch"), 0, 90) == (0.0, 0.0)
     pin = ((0.1, 0.2), (0.8, 0.0), (1.0, 1.0), (0.0, 0.9))
     for corner, position in zip(pin, ((0, 0), (1, 0), (1, 1), (0, 1)), strict=True):
-        assert at(Shape(pin=pin), corner[0] * 160, corner[1] * 90) == pytest.approx(position, abs=1e-5)
+        assert at(Shape(pin=pin), corner[0] * 160, corner[1] * 90) == pytest.approx(
+            position, abs=1e-5
+        )
     assert (
-        is_convex(pin) and not is_convex((pin[1], pin[0], *pin[2:])) and not is_convex((*pin[:2], (0.3, 0.3), pin[3]))
+        is_convex(pin)
+        and not is_convex((pin[1], pin[0], *pin[2:]))
+        and not is_convex((*pin[:2], (0.3, 0.3), pin[3]))
     )
 
 
@@ -445,18 +524,29 @@ def test_a_picture_is_fitted_into_the_middle_of_a_window() -> None:
     assert fit_rectangle((1280, 720), (640, 480), "stretch") == (0, 0, 640, 480)
 
 
-def test_a_display_is_chosen_from_the_list_during_the_show(screen: Screen, tmp_path, monkeypatch, wait_for) -> None:
+def test_a_display_is_chosen_from_the_list_during_the_show(
+    screen: Screen, tmp_path, monkeypatch, wait_for
+) -> None:
     def entries() -> list[tuple]:
-        return [message.args for message in session.ask("/window/list") if message.address == "/window/entry"]
+        return [
+            message.args
+            for message in session.ask("/window/list")
+            if message.address == "/window/entry"
+        ]
 
     with open_client(tmp_path, fps=30.0) as session:
         assert entries() == [("none", "no window", 1), ("screen", "0 screen, 640x480 at 0,0", 0)]
         session.engine.params.set("/window/fullscreen", True, by="test")
         assert "there are: 0 screen" in session.failed("/window/open", "HDMI")
         assert "takes an entry of /window/list" in session.failed("/window/open")
-        assert session.done("/window/open", "scr") == ("/window/open", "screen"), "by a part of its name"
+        assert session.done("/window/open", "scr") == ("/window/open", "screen"), (
+            "by a part of its name"
+        )
         wait_for(lambda: corners_of(screen.look())[0] != "desktop", "the window on it")
-        wait_for(lambda: session.engine.params.get("/window/display") == "screen", "the parameter to know")
+        wait_for(
+            lambda: session.engine.params.get("/window/display") == "screen",
+            "the parameter to know",
+        )
         assert entries()[1][2] == 1
         assert session.done("/window/open", 0)[1] == "screen", "again: it stays"
         assert session.done("/window/open", "none")[1] == "none"

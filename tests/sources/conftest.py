@@ -57,7 +57,9 @@ class PipedCamera:
             answering.start()
             # FFmpeg reads ahead to probe a stream; keep that minimal.
             options = {"probesize": "32", "fpsprobesize": "0"}
-            container = av.open(f"tcp://127.0.0.1:{server.getsockname()[1]}", format="mjpeg", options=options)
+            container = av.open(
+                f"tcp://127.0.0.1:{server.getsockname()[1]}", format="mjpeg", options=options
+            )
             answering.join()
         return container
 
@@ -67,7 +69,9 @@ class PipedCamera:
         self.send(1)
 
     def send(self, level: int) -> None:
-        self._writer.sendall(simplejpeg.encode_jpeg(np.full((32, 48, 3), level, np.uint8), quality=95))
+        self._writer.sendall(
+            simplejpeg.encode_jpeg(np.full((32, 48, 3), level, np.uint8), quality=95)
+        )
 
     def unplug(self) -> None:
         self.is_plugged = False

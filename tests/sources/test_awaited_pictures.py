@@ -54,7 +54,9 @@ def test_pictures_of_a_clean_video_are_shown_at_once(awaited: Await, lost: list[
     assert (pictures.flush(), lost) == ([], [])
 
 
-def test_a_picture_too_late_counts_as_lost_and_is_dropped_on_arrival(awaited: Await, lost: list[float]) -> None:
+def test_a_picture_too_late_counts_as_lost_and_is_dropped_on_arrival(
+    awaited: Await, lost: list[float]
+) -> None:
     pictures = awaited(*range(10))
     early = list(range(2, 3 + MAX_EARLY))
     assert ready_stamps(pictures, 0, *early) == [0, *early]

@@ -39,7 +39,9 @@ def test_the_newest_picture_is_shown_and_a_damaged_one_skipped(camera, device, w
     assert camera.status().state == "playing"
 
 
-def test_an_unplugged_camera_holds_its_picture_for_two_seconds_and_reconnects(camera, device, clock, wait_for, reports):
+def test_an_unplugged_camera_holds_its_picture_for_two_seconds_and_reconnects(
+    camera, device, clock, wait_for, reports
+):
     wait_for(camera.latest_frame, "the first picture")
     device.unplug()
     wait_for(lambda: camera.status().state == "lost", "the loss")
@@ -52,7 +54,9 @@ def test_an_unplugged_camera_holds_its_picture_for_two_seconds_and_reconnects(ca
     assert camera.status().state == "playing"
     assert camera.status().lost >= 2
     lines = [line for _, line in reports.lines]
-    assert len(lines) == len(set(lines)) == 2 and all("retrying" in line for line in lines), "each reason once"
+    assert len(lines) == len(set(lines)) == 2 and all("retrying" in line for line in lines), (
+        "each reason once"
+    )
 
 
 def test_a_silent_camera_shows_nothing_and_reports_it(camera, clock, wait_for):
@@ -89,7 +93,9 @@ class Stuttering:
         self._container.close()
 
 
-def test_a_device_that_answers_try_again_is_retried_for_five_seconds(clock, reports, wait_for, write_video):
+def test_a_device_that_answers_try_again_is_retried_for_five_seconds(
+    clock, reports, wait_for, write_video
+):
     opened = []
 
     def open_container():

@@ -1,4 +1,5 @@
-"""Switching from one source to another with a stepped clock; the sources are textures of other programs."""
+"""Switching from one source to another with a stepped clock; the sources are textures of other
+programs."""
 
 import threading
 import time
@@ -83,7 +84,9 @@ def test_the_old_source_plays_until_the_new_one_has_a_picture(rig: Rig) -> None:
     assert rig.current.argument == "Arena" and chosen.is_open and not rig.before.is_open
 
 
-def test_a_missing_sender_does_not_interrupt_the_picture_and_times_out_after_ten_seconds(rig: Rig) -> None:
+def test_a_missing_sender_does_not_interrupt_the_picture_and_times_out_after_ten_seconds(
+    rig: Rig,
+) -> None:
     chosen = rig.choose("nobody", level=200, at_s=1000.0)
     for _ in range(int(MAX_WAIT_S * 2)):
         assert rig.displayed_level() == 10
@@ -91,7 +94,10 @@ def test_a_missing_sender_does_not_interrupt_the_picture_and_times_out_after_ten
         rig.clock.advance(0.5)
     assert rig.displayed_level() == 10
     [(_, reason)] = rig.ended
-    assert reason.startswith("texture nobody: not found (available: none)") and "the picture is unchanged" in reason
+    assert (
+        reason.startswith("texture nobody: not found (available: none)")
+        and "the picture is unchanged" in reason
+    )
     rig.clock.advance(1000.0)
     rig.displayed_level()
     assert not chosen.is_open, "it is not reopened"
@@ -123,14 +129,20 @@ def test_a_source_chosen_during_shutdown_is_closed_and_answered(rig: Rig, report
         card = MovingCard(offline=False, clock=rig.clock, report=reports)
         card.close = partial(closed.append, name)
         rig.current.take(
-            SelectedSource(argument=name, source=card), lambda reason, name=name: rig.ended.append((name, reason))
+            SelectedSource(argument=name, source=card),
+            lambda reason, name=name: rig.ended.append((name, reason)),
         )
         rig.current.close()
-    assert rig.ended == [("early", "the engine is shutting down"), ("late", "the engine is shutting down")]
+    assert rig.ended == [
+        ("early", "the engine is shutting down"),
+        ("late", "the engine is shutting down"),
+    ]
     assert closed == ["early", "late"]
 
 
-def test_several_sources_that_hang_delay_the_end_by_no_more_than_one(rig: Rig, monkeypatch, reports) -> None:
+def test_several_sources_that_hang_delay_the_end_by_no_more_than_one(
+    rig: Rig, monkeypatch, reports
+) -> None:
     monkeypatch.setattr(current, "MAX_CLOSE_S", 0.2)
     answering = threading.Event()
     for name in ("first", "second", "third", "fourth"):

@@ -8,7 +8,13 @@ import pytest
 
 from engine.errors import SourceError
 from engine.sources import devices, opening
-from engine.sources.devices import CameraDevice, attempts, find_camera, list_through_ffmpeg, list_video4linux
+from engine.sources.devices import (
+    CameraDevice,
+    attempts,
+    find_camera,
+    list_through_ffmpeg,
+    list_video4linux,
+)
 from engine.sources.opening import is_offered, open_source
 from engine.system.clock import SteppedClock
 
@@ -39,7 +45,10 @@ def test_cameras_are_listed_by_another_process_with_a_timeout(monkeypatch):
     monkeypatch.setattr(av, "enumerate_input_devices", None)  # it would hold this process's GIL
     with contextlib.suppress(SourceError):  # if this FFmpeg lacks the format
         assert isinstance(list_through_ffmpeg("v4l2"), tuple)
-    with pytest.raises(SourceError, match=r"^cameras cannot be listed \(nothing: no such input format: 'nothing'\)$"):
+    with pytest.raises(
+        SourceError,
+        match=r"^cameras cannot be listed \(nothing: no such input format: 'nothing'\)$",
+    ):
         list_through_ffmpeg("nothing")
     monkeypatch.setattr(devices, "LIST_TIMEOUT_S", 0.001)
     with pytest.raises(SourceError, match=r"no answer within 0\.001 s"):
@@ -50,9 +59,13 @@ def test_a_camera_is_found_by_index_by_name_and_by_part_of_its_name():
     assert find_camera(1, (HD, PHONE)) is PHONE
     assert find_camera("facetime hd camera", (HD, PHONE)) is HD
     assert find_camera("phone", (HD, PHONE)) is PHONE
-    with pytest.raises(SourceError, match=r"several match; give an index or the full name \(0 FaceTime"):
+    with pytest.raises(
+        SourceError, match=r"several match; give an index or the full name \(0 FaceTime"
+    ):
         find_camera("camera", (HD, PHONE))
-    with pytest.raises(SourceError, match=r"camera 7: not found \(available: 0 FaceTime HD Camera\)"):
+    with pytest.raises(
+        SourceError, match=r"camera 7: not found \(available: 0 FaceTime HD Camera\)"
+    ):
         find_camera(7, (HD,))
 
 
@@ -66,7 +79,9 @@ def test_each_system_tries_its_best_pictures_first_and_anything_last():
     moniker = "@device_pnp_\\\\?\\usb#vid_1"
     on_windows = attempts(CameraDevice(index=0, name="Webcam", id=moniker), "win32")
     assert {a.file for a in on_windows} == {f"video={moniker}"}
-    assert all(int(a.options["rtbufsize"]) > 4 * 1280 * 720 * 3 for a in on_windows), "a buffer that holds pictures"
+    assert all(int(a.options["rtbufsize"]) > 4 * 1280 * 720 * 3 for a in on_windows), (
+        "a buffer that holds pictures"
+    )
     assert set(on_windows[-1].options) == {"rtbufsize"}
     on_linux = attempts(CameraDevice(index=2, name="x", id="/dev/video2"), "linux")
     assert on_linux[0].options["input_format"] == "mjpeg", "compressed"
@@ -89,7 +104,14 @@ def test_no_network_path_is_checked_to_distinguish_it_from_a_camera_name(monkeyp
     checked: list[str] = []
     monkeypatch.setattr(opening, "Path", PureWindowsPath)
     monkeypatch.setattr("os.path.exists", lambda path: checked.append(str(path)))
-    for path in ("\\\\10.0.0.9\\share", "\\\\10.0.0.9\\share\\clip", "//10.0.0.9/share", "C:", "C:clip", "\\clip"):
+    for path in (
+        "\\\\10.0.0.9\\share",
+        "\\\\10.0.0.9\\share\\clip",
+        "//10.0.0.9/share",
+        "C:",
+        "C:clip",
+        "\\clip",
+    ):
         assert not is_offered(path)
     assert checked == []
     assert is_offered("FaceTime HD Camera") and checked == ["FaceTime HD Camera"]

@@ -1,4 +1,5 @@
-"""Live pictures for a slow job, as Motion JPEG through a socket: always the newest; dropped ones are counted."""
+"""Live pictures for a slow job, as Motion JPEG through a socket: always the newest; dropped ones
+are counted."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -33,7 +34,9 @@ def level_of(picture: InputPicture) -> int:
     return int(picture.pixels.mean() + 0.5)
 
 
-def test_pictures_are_timed_by_their_arrival(open_live: Open, device: PipedCamera, clock: SteppedClock) -> None:
+def test_pictures_are_timed_by_their_arrival(
+    open_live: Open, device: PipedCamera, clock: SteppedClock
+) -> None:
     live = open_live()
     assert (live.kind, live.expected, live.look.has_tracks) == ("live", None, False)
     assert live.first.pixels.shape == (32, 48, 3)
@@ -45,7 +48,12 @@ def test_pictures_are_timed_by_their_arrival(open_live: Open, device: PipedCamer
         device.send(level)
         picture = next(read)
         times.append((level_of(picture), float(picture.start_s), float(picture.end_s)))
-    assert times == [(1, 0, float(1 / live.look.rate)), (10, 0.25, 0.5), (20, 0.75, 1.25), (30, 0.751, 0.752)]
+    assert times == [
+        (1, 0, float(1 / live.look.rate)),
+        (10, 0.25, 0.5),
+        (20, 0.75, 1.25),
+        (30, 0.751, 0.752),
+    ]
 
 
 @pytest.mark.parametrize(("every", "dropped", "passed_over"), [(1, 40, 0), (3, 12, 28)])
@@ -59,7 +67,10 @@ def test_a_slow_job_gets_the_newest_picture_and_dropped_ones_are_counted(
     for level in range(101, 141):
         device.send(level)
     device.unplug()
-    wait_for(lambda: all(thread.name != live.label for thread in threading.enumerate()), "the end of the stream")
+    wait_for(
+        lambda: all(thread.name != live.label for thread in threading.enumerate()),
+        "the end of the stream",
+    )
     (last,) = read
     counts = live.counts
     assert level_of(last) == {1: 140, 3: 138}[every]
@@ -69,7 +80,9 @@ def test_a_slow_job_gets_the_newest_picture_and_dropped_ones_are_counted(
     assert counts.notes == ["camera piped: ended; the run stops here"]
 
 
-def test_closing_ends_a_job_that_waits_for_a_picture(open_live: Open, device: PipedCamera, wait_for: Any) -> None:
+def test_closing_ends_a_job_that_waits_for_a_picture(
+    open_live: Open, device: PipedCamera, wait_for: Any
+) -> None:
     live = open_live()
     read: list[InputPicture] = []
     job = threading.Thread(target=lambda: read.extend(live.read(1, None)))
@@ -98,7 +111,9 @@ def test_a_reconnected_camera_continues_in_time_and_the_gap_is_noted(
     before, back = next(read), next(read)
     assert (level_of(before), before.start_s) == (10, MAX_AWAY_S / 2)
     assert (level_of(back), back.number) == (1, 2)
-    assert live.counts.notes == ["camera piped: disconnected; reconnected 0.0 s after its last picture"]
+    assert live.counts.notes == [
+        "camera piped: disconnected; reconnected 0.0 s after its last picture"
+    ]
 
 
 def test_a_camera_that_stays_disconnected_ends_the_job_and_its_pictures_are_kept(

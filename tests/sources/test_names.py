@@ -1,8 +1,8 @@
 """Finding a sender by name, with the real names of Resolume's programs.
 
-Arena's with Spout and Syphon: github.com/from-vacuum/push2resolume, `Display.EnsureTextureSources` ("confirmed live on
-Windows"); Avenue's: github.com/MikanseiLaboratory/sp2-rs, README, with a picture; over NDI: `(Arena - Composition)`
-after the machine's name, as OBS lists it.
+Arena's with Spout and Syphon: github.com/from-vacuum/push2resolume, `Display.EnsureTextureSources`
+("confirmed live on Windows"); Avenue's: github.com/MikanseiLaboratory/sp2-rs, README, with a
+picture; over NDI: `(Arena - Composition)` after the machine's name, as OBS lists it.
 """
 
 import pytest
@@ -17,7 +17,8 @@ NDI = ["STAGE (Arena - Preview)", "STAGE (Arena - Composition)", "STAGE (OBS)"]
 @pytest.mark.parametrize("program", ["Arena", "Avenue"])
 @pytest.mark.parametrize("names", [SPOUT, SYPHON, NDI], ids=["spout", "syphon", "ndi"])
 @pytest.mark.parametrize(
-    "query", ["Arena", "ARENA composition", "Arena:Composition", "Arena - Composition", "Composition"]
+    "query",
+    ["Arena", "ARENA composition", "Arena:Composition", "Arena - Composition", "Composition"],
 )
 def test_resolumes_composition_is_found_in_any_spelling_and_not_its_preview(
     program: str, names: list[str], query: str
@@ -43,5 +44,7 @@ def test_a_search_for_resolume_names_its_senders() -> None:
     assert best_match("Resolume", SPOUT) is None
     line = missing_message("spout", "Resolume", SPOUT)
     assert "available: Arena - Preview; Arena - Composition; TDSyphonSpoutOut" in line
-    assert line.endswith("Resolume's senders are called Arena or Avenue: give spout:Arena or spout:Avenue")
+    assert line.endswith(
+        "Resolume's senders are called Arena or Avenue: give spout:Arena or spout:Avenue"
+    )
     assert missing_message("ndi", "stage", []) == "ndi stage: not found (available: none)"

@@ -38,7 +38,12 @@ def corners(pixels: np.ndarray) -> np.ndarray:
     """Mean colours of the corners, (4, 3), row by row."""
     height, width = pixels.shape[:2]
     rows, columns = height // 12, width // 12
-    parts = pixels[:rows, :columns], pixels[:rows, -columns:], pixels[-rows:, :columns], pixels[-rows:, -columns:]
+    parts = (
+        pixels[:rows, :columns],
+        pixels[:rows, -columns:],
+        pixels[-rows:, :columns],
+        pixels[-rows:, -columns:],
+    )
     return np.array([part[..., :3].reshape(-1, 3).mean(axis=0) for part in parts])
 
 
@@ -76,9 +81,13 @@ def test_it_reconnects_after_the_other_program_was_killed(
     assert source.status().state == "playing"
 
 
-def test_without_the_library_the_line_says_what_to_install(reports, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_library_the_line_says_what_to_install(
+    reports, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "cyndilib.finder", None)
-    with pytest.raises(SourceError, match=r"^ndi stage: needs cyndilib .*: .* -m pip install .*cyndilib$"):
+    with pytest.raises(
+        SourceError, match=r"^ndi stage: needs cyndilib .*: .* -m pip install .*cyndilib$"
+    ):
         open_source("ndi:stage", offline=False, clock=SystemClock(), report=reports)
 
 
@@ -89,7 +98,12 @@ def test_ndi_senders_are_listed_only_while_requested(send, f_card, wait_for) -> 
     assert not any(one.kind == "ndi" for one in lists.now)
     lists.wants_ndi = True
     argument = f"ndi:{sender.full_name}"
-    wait_for(lambda: (lists.refresh(), argument in [one.word for one in lists.now])[1], "the sender")
+    wait_for(
+        lambda: (lists.refresh(), argument in [one.word for one in lists.now])[1], "the sender"
+    )
     sender.end()
-    wait_for(lambda: (lists.refresh(), argument not in [one.word for one in lists.now])[1], "the sender to go")
+    wait_for(
+        lambda: (lists.refresh(), argument not in [one.word for one in lists.now])[1],
+        "the sender to go",
+    )
     lists.close()

@@ -66,7 +66,9 @@ def test_slow_decoding_plays_every_picture_slower_with_a_report(play, clock, wai
         clock.advance(LATE_S + 0.2)
         assert playout.latest_frame().pixels[0, 0, 0] == number - 1
         gate.release()
-        frame = wait_for(lambda number=number: (f := playout.latest_frame()).index == number and f, "the next")
+        frame = wait_for(
+            lambda number=number: (f := playout.latest_frame()).index == number and f, "the next"
+        )
         assert frame.pixels[0, 0, 0] == number
     assert "source slow" in reports.keys
     gate.release(100)
@@ -85,7 +87,12 @@ def test_each_failure_is_reported_once_and_playing_resumes(play, clock, wait_for
 
     playout = play(shots)
     wait_for(lambda: len(tries) == 3, "the third try")
-    frame = wait_for(lambda: (f := playout.latest_frame()) and f.index == 1 and f, "the picture after it")
+    frame = wait_for(
+        lambda: (f := playout.latest_frame()) and f.index == 1 and f, "the picture after it"
+    )
     assert frame.pixels[0, 0, 0] == 3
     assert playout._status("", 2, 2, 30.0).state == "playing"
-    assert [line for _, line in reports.lines] == ["numbers: ValueError: a decoder's surprise", "the disk is gone"]
+    assert [line for _, line in reports.lines] == [
+        "numbers: ValueError: a decoder's surprise",
+        "the disk is gone",
+    ]

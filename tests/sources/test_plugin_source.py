@@ -1,4 +1,5 @@
-"""A plug-in's source that fails while it plays: it is left out with one line, and the show continues."""
+"""A plug-in's source that fails while it plays: it is left out with one line, and the show
+continues."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +28,11 @@ NO_PICTURE = "is no picture of (height, width, 3) uint8, up to 8192 px"
     ],
 )
 def test_a_plug_in_that_fails_twice_is_left_out_in_one_line(
-    reports: Any, wait_for: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, name: str, line: str
+    reports: Any,
+    wait_for: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    line: str,
 ) -> None:
     monkeypatch.setitem(FROM_PROGRAMS, "bad", f"{failing_plugins.__name__}:BadSource")
     clock = SteppedClock()
@@ -45,7 +50,9 @@ def test_a_plug_in_that_fails_twice_is_left_out_in_one_line(
     wait_for(is_left_out, "the end of it")
     lines = [lines for _, lines in reports.lines]
     assert lines[-1] == f"bad {name}: {line}; failed twice, so it is left out until chosen again"
-    assert lines[:-1] == ([] if name == "blocks" else [f"bad {name}: {line}"]), "a thread that blocks cannot try again"
+    assert lines[:-1] == ([] if name == "blocks" else [f"bad {name}: {line}"]), (
+        "a thread that blocks cannot try again"
+    )
     clock.advance(HOLD_S)
     assert camera.latest_frame() is None
     camera.close()

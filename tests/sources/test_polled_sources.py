@@ -12,7 +12,9 @@ from engine.sources import opening
 from engine.sources.texture import TextureSource
 
 
-def test_a_texture_of_another_program_is_polled_on_the_thread_that_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_texture_of_another_program_is_polled_on_the_thread_that_draws(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     seen: list[str] = []
 
     class Texture(TextureSource):
@@ -35,7 +37,14 @@ def test_a_texture_of_another_program_is_polled_on_the_thread_that_draws(monkeyp
     module.Texture = Texture  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "texture_library", module)
     monkeypatch.setitem(opening.FROM_PROGRAMS, "texture", "texture_library:Texture")
-    config = Config(width=64, height=64, audio="demo", camera="texture:composition", sinks=("null",), renderer="numba")
+    config = Config(
+        width=64,
+        height=64,
+        audio="demo",
+        camera="texture:composition",
+        sinks=("null",),
+        renderer="numba",
+    )
     with open_engine(config) as engine:
         engine.run(count=5)
         status = engine.status().camera

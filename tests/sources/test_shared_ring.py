@@ -1,4 +1,5 @@
-"""Another engine's picture as a source: a separate process creates the ring, is killed and restarted."""
+"""Another engine's picture as a source: a separate process creates the ring, is killed and
+restarted."""
 
 import os
 import subprocess
@@ -85,10 +86,13 @@ def publish() -> Iterator[Callable[..., Publisher]]:
 
 
 def received(source: Source, publisher: Publisher) -> tuple[int, ...] | None:
-    """Publish again; returns (height, width, red at the top, red at the bottom) of the source's picture."""
+    """Publish again; returns (height, width, red at the top, red at the bottom) of the source's
+    picture."""
     publisher.command()
     frame = source.latest_frame()
-    return None if frame is None else (*frame.pixels.shape[:2], *frame.pixels[[0, -1], 0, 0].tolist())
+    return (
+        None if frame is None else (*frame.pixels.shape[:2], *frame.pixels[[0, -1], 0, 0].tolist())
+    )
 
 
 def test_another_engines_picture_is_upright_and_follows_its_size(publish, watch, wait_for) -> None:
@@ -101,14 +105,18 @@ def test_another_engines_picture_is_upright_and_follows_its_size(publish, watch,
 
 
 @pytest.mark.parametrize("ending", ["end", "kill"])
-def test_it_reconnects_when_the_other_engine_restarts(ending: str, publish, watch, wait_for, reports) -> None:
+def test_it_reconnects_when_the_other_engine_restarts(
+    ending: str, publish, watch, wait_for, reports
+) -> None:
     first = publish("comeback", level=100)
     source = watch("shared:comeback")
     wait_for(lambda: received(source, first) == (48, 64, 100, 0), "the first picture")
     getattr(first, ending)()
     wait_for(lambda: source.status().state == "lost", "the loss")
     second = publish("comeback", level=200)
-    wait_for(lambda: received(source, second) == (48, 64, 200, 0), "the picture of the second engine")
+    wait_for(
+        lambda: received(source, second) == (48, 64, 200, 0), "the picture of the second engine"
+    )
     assert source.status().lost == 1
 
 
@@ -137,7 +145,9 @@ def test_a_picture_wider_than_a_renderer_takes_is_reduced_and_told_once(reports,
     frame = source.latest_frame()
     assert frame is not None and frame.pixels.shape == (1, 4096, 3) and frame.pixels.max() == 20
     ((_, line),) = reports.lines
-    assert line.startswith("shared panorama: 16384x2 px, shown with 4096x1: 4096 px a side are the most; choose")
+    assert line.startswith(
+        "shared panorama: 16384x2 px, shown with 4096x1: 4096 px a side are the most; choose"
+    )
 
 
 LIES: list[dict[str, object]] = [
@@ -168,7 +178,9 @@ def test_segments_whose_headers_lie_hide_no_other_picture() -> None:
     liars = []
     try:
         for number, lie in enumerate(LIES):
-            header = np.frombuffer(bytearray(whole[: layout.HEADER_BYTES]), layout.FRAME_RING.header)
+            header = np.frombuffer(
+                bytearray(whole[: layout.HEADER_BYTES]), layout.FRAME_RING.header
+            )
             header[0]["created_ns"] += 10**9
             for field, value in lie.items():
                 header[0][field] = value
@@ -182,7 +194,9 @@ def test_segments_whose_headers_lie_hide_no_other_picture() -> None:
                     attached.close()
         assert mine.segment in [picture.segment for picture in list_shared()]
         mine.beat()
-        done = subprocess.run([sys.executable, "-c", READ, "mine"], capture_output=True, text=True, timeout=120)
+        done = subprocess.run(
+            [sys.executable, "-c", READ, "mine"], capture_output=True, text=True, timeout=120
+        )
         assert done.stdout == "9\n", done.stderr
     finally:
         for liar in liars:

@@ -19,7 +19,9 @@ def open_still(reports):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_photograph_stands_upright_whatever_its_orientation_tag(tmp_path, open_still, f_card, orientation):
+def test_a_photograph_stands_upright_whatever_its_orientation_tag(
+    tmp_path, open_still, f_card, orientation
+):
     card = f_card(96, 64)[..., :3]
     # The picture as the camera stored it: the inverse of the tag's rotation (Exif 2.3, tag 0x0112).
     stored = {
@@ -43,9 +45,19 @@ def test_transparency_lies_over_black_and_16_bits_keep_their_shades(tmp_path, op
     palette = Image.fromarray(np.array([[0, 1]], np.uint8), "P")
     palette.putpalette([255, 0, 0, 0, 255, 0])
     for name, image, options, pixels in (
-        ("logo.png", Image.fromarray(np.full((1, 1, 4), (200, 100, 50, 128), np.uint8)), {}, [[100, 50, 25]]),
+        (
+            "logo.png",
+            Image.fromarray(np.full((1, 1, 4), (200, 100, 50, 128), np.uint8)),
+            {},
+            [[100, 50, 25]],
+        ),
         ("old.gif", palette, {"transparency": 0}, [[0, 0, 0], [0, 255, 0]]),
-        ("deep.png", Image.fromarray(np.array([[0, 257, 32768]], np.uint16)), {}, [[0] * 3, [1] * 3, [128] * 3]),
+        (
+            "deep.png",
+            Image.fromarray(np.array([[0, 257, 32768]], np.uint16)),
+            {},
+            [[0] * 3, [1] * 3, [128] * 3],
+        ),
     ):
         image.save(tmp_path / name, **options)
         assert open_still(tmp_path / name).latest_frame().pixels[0].tolist() == pixels, name
@@ -59,7 +71,9 @@ def test_a_large_photograph_is_reduced_to_4096_pixels(tmp_path, open_still):
     assert (pixels == (10, 200, 30)).all()
 
 
-def test_a_broken_picture_or_an_unplayable_animation_is_an_error_of_one_line_with_its_name(tmp_path, open_still):
+def test_a_broken_picture_or_an_unplayable_animation_is_an_error_of_one_line_with_its_name(
+    tmp_path, open_still
+):
     path = tmp_path / "a.png"
     for size in (3000, 20):  # cut, header only
         Image.fromarray(np.random.default_rng(1).integers(0, 255, (64, 64, 3), np.uint8)).save(path)
@@ -68,13 +82,17 @@ def test_a_broken_picture_or_an_unplayable_animation_is_an_error_of_one_line_wit
             open_still(path)
         assert str(path) in str(caught.value) and "\n" not in str(caught.value)
     path = tmp_path / "a.webp"
-    Image.new("RGB", (8, 8)).save(path, save_all=True, append_images=[Image.new("RGB", (8, 8), (255, 0, 0))])
+    Image.new("RGB", (8, 8)).save(
+        path, save_all=True, append_images=[Image.new("RGB", (8, 8), (255, 0, 0))]
+    )
     with pytest.raises(SourceError, match="animated WEBP cannot be played"):
         open_still(path)
 
 
 @pytest.mark.only_on("linux", "darwin", reason="Windows has no FIFO in a folder")
-def test_a_fifo_among_the_pictures_of_a_folder_is_reported_and_the_others_are_read(tmp_path: Path) -> None:
+def test_a_fifo_among_the_pictures_of_a_folder_is_reported_and_the_others_are_read(
+    tmp_path: Path,
+) -> None:
     os.mkfifo(tmp_path / "a.png")
     Image.new("RGB", (4, 3), "red").save(tmp_path / "b.png")
     pictures = open_pictures(tmp_path)

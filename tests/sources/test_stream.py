@@ -1,4 +1,5 @@
-"""Streams by address: a real HTTP server sends Motion JPEG and MPEG-TS, ends, stalls and resumes."""
+"""Streams by address: a real HTTP server sends Motion JPEG and MPEG-TS, ends, stalls and
+resumes."""
 
 import http.server
 import socket
@@ -49,7 +50,9 @@ class Listener(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.connections += 1
-        send: Callable[[], None] = getattr(self, f"send_{self.path.partition('?')[0].rpartition('.')[2]}")
+        send: Callable[[], None] = getattr(
+            self, f"send_{self.path.partition('?')[0].rpartition('.')[2]}"
+        )
         try:
             send()
         except OSError:  # the client disconnected
@@ -97,7 +100,9 @@ def broadcast() -> Iterator[Broadcast]:
 
 
 @pytest.fixture
-def listen(broadcast: Broadcast, watch: Callable[[str], Source]) -> Iterator[Callable[[str], Source]]:
+def listen(
+    broadcast: Broadcast, watch: Callable[[str], Source]
+) -> Iterator[Callable[[str], Source]]:
     yield lambda path: watch(f"http://artist:secret@127.0.0.1:{broadcast.server_port}/{path}")
     broadcast.is_closing.set()
 
@@ -108,7 +113,9 @@ def level_of(source: Source) -> int | None:
 
 
 @pytest.mark.parametrize("kind", ["mjpg", "ts"])
-def test_the_newest_picture_of_a_stream_is_shown(kind: str, broadcast: Broadcast, listen, wait_for) -> None:
+def test_the_newest_picture_of_a_stream_is_shown(
+    kind: str, broadcast: Broadcast, listen, wait_for
+) -> None:
     source = listen(f"stage.{kind}")
     wait_for(lambda: level_of(source) in range(97, 104), "the first picture")
     broadcast.level = 200
@@ -145,7 +152,10 @@ def test_a_stalled_stream_is_reopened(
 
 def test_a_silent_server_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.sources.camera.OPEN_TIMEOUT_S", 0.2)
-    with socket.create_server(("127.0.0.1", 0)) as server, pytest.raises(SourceError, match="no answer within"):
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        pytest.raises(SourceError, match="no answer within"),
+    ):
         open_stream(f"http://127.0.0.1:{server.getsockname()[1]}/silent.mjpg")
 
 
@@ -159,4 +169,6 @@ def test_neither_passwords_nor_tokens_are_shown() -> None:
     assert redact_url("rtsp://me:pass@cam.local:554/live?key=1") == "rtsp://cam.local:554/live"
     assert redact_url("udp://@:1234") == "udp://:1234"
     with pytest.raises(SourceError, match=r"^camera \[hall/cam: not an address$"):
-        open_source("rtsp://me:secret@[hall/cam?key=1", offline=False, clock=SystemClock(), report=print)
+        open_source(
+            "rtsp://me:secret@[hall/cam?key=1", offline=False, clock=SystemClock(), report=print
+        )

@@ -26,15 +26,25 @@ def packet(stream: Stream, pts: int, dts: int | None) -> Packet:
     return packet
 
 
-def test_the_first_pictures_get_the_ticks_before_the_first_known_decoding_time(stream: Stream) -> None:
+def test_the_first_pictures_get_the_ticks_before_the_first_known_decoding_time(
+    stream: Stream,
+) -> None:
     packets = [(0, None), (3, None), (1, 0), (2, 1)]
     timed = with_decoding_times(packet(stream, *times) for times in packets)
     assert [(each.pts, each.dts) for each in timed] == [(0, -2), (3, -1), (1, 0), (2, 1)]
 
 
-def test_the_subtitles_of_a_long_video_are_not_all_read_at_its_first_picture(tmp_path: Path) -> None:
-    path, count, times = tmp_path / "words.mkv", 600, "00:{0:02}:{1:02},000 --> 00:{0:02}:{1:02},900"
-    texts = [f"{n + 1}\n{times.format(n // 12, n % 12 * 5)}\n{'word ' * 100}\n" for n in range(count)]
+def test_the_subtitles_of_a_long_video_are_not_all_read_at_its_first_picture(
+    tmp_path: Path,
+) -> None:
+    path, count, times = (
+        tmp_path / "words.mkv",
+        600,
+        "00:{0:02}:{1:02},000 --> 00:{0:02}:{1:02},900",
+    )
+    texts = [
+        f"{n + 1}\n{times.format(n // 12, n % 12 * 5)}\n{'word ' * 100}\n" for n in range(count)
+    ]
     (tmp_path / "words.srt").write_text("\n".join(texts))
     with av.open(str(tmp_path / "words.srt")) as read, av.open(str(path), "w") as written:
         track = written.add_stream_from_template(read.streams[0])
@@ -51,4 +61,6 @@ def test_the_subtitles_of_a_long_video_are_not_all_read_at_its_first_picture(tmp
         copy.source.close()
     with av.open(str(tmp_path / "out.mkv")) as container:
         copied = [packet.pts for packet in container.demux() if packet.size]
-    assert copied == [5000 * n for n in range(len(copied))] and count * 0.4 < len(copied) < count * 0.6
+    assert (
+        copied == [5000 * n for n in range(len(copied))] and count * 0.4 < len(copied) < count * 0.6
+    )

@@ -23,7 +23,9 @@ def test_the_card_shows_orientation(card, wait_for):
     assert pixels[-5, -5].tolist() == [255, 255, 255]
 
 
-def test_the_marker_moves_right_with_every_picture_and_starts_again_after_four_seconds(reports, clock):
+def test_the_marker_moves_right_with_every_picture_and_starts_again_after_four_seconds(
+    reports, clock
+):
     source = open_source("test", offline=True, clock=clock, report=reports)
     columns = [source.frame_at(index / 30).pixels[620].min(axis=1).argmax() for index in range(121)]
     assert columns[0] == columns[120] == 0

@@ -1,4 +1,5 @@
-"""Syphon and Spout as sources, with fakes that accept only the libraries' published interfaces: neither runs here."""
+"""Syphon and Spout as sources, with fakes that accept only the libraries' published interfaces:
+neither runs here."""
 
 import ctypes
 import sys
@@ -44,8 +45,12 @@ class Mac:
         api = load_api("syphon")
         directory = api["modules"]["syphon.server_directory"]["classes"]["SyphonServerDirectory"]
         clients = api["modules"]["syphon.client"]["classes"]
-        assert {"servers"} <= set(directory["properties"]) and "run_loop_interval" in directory["attributes"]
-        described = api["modules"]["syphon.server_directory"]["classes"]["SyphonServerDescription"]["attributes"]
+        assert {"servers"} <= set(directory["properties"]) and "run_loop_interval" in directory[
+            "attributes"
+        ]
+        described = api["modules"]["syphon.server_directory"]["classes"]["SyphonServerDescription"][
+            "attributes"
+        ]
         assert {"name", "app_name"} <= set(described)
         properties = {
             "is_valid": property(lambda _: self.is_valid),
@@ -56,15 +61,24 @@ class Mac:
 
         syphon, numpy_part = types.ModuleType("syphon"), types.ModuleType("syphon.utils.numpy")
         for name, methods, members in (
-            ("SyphonServerDirectory", directory["methods"], {"servers": property(lambda _: self._described())}),
+            (
+                "SyphonServerDirectory",
+                directory["methods"],
+                {"servers": property(lambda _: self._described())},
+            ),
             (
                 "SyphonMetalClient",
-                {**clients["BaseSyphonClient"]["methods"], **clients["SyphonMetalClient"]["methods"]},
+                {
+                    **clients["BaseSyphonClient"]["methods"],
+                    **clients["SyphonMetalClient"]["methods"],
+                },
                 properties,
             ),
         ):
             assert name in api["exported"]
-            signatures = {method: python_signature(parameters) for method, parameters in methods.items()}
+            signatures = {
+                method: python_signature(parameters) for method, parameters in methods.items()
+            }
             setattr(syphon, name, self.library.klass(name, signatures, members))
         copying = api["modules"]["syphon.utils.numpy"]["functions"]["copy_mtl_texture_to_image"]
         copy = self.library.callable("copy_mtl_texture_to_image", python_signature(copying))
@@ -79,11 +93,18 @@ class Mac:
         metal.MTLPixelFormatBGRA8Unorm = BGRA  # type: ignore[attr-defined]
         pool = api["pyobjc"]["objc.autorelease_pool"]["methods"]
         objc.autorelease_pool = self.library.klass(  # type: ignore[attr-defined]
-            "objc.autorelease_pool", {name: python_signature(parameters) for name, parameters in pool.items()}, {}
+            "objc.autorelease_pool",
+            {name: python_signature(parameters) for name, parameters in pool.items()},
+            {},
         )
         syphon.utils = types.ModuleType("syphon.utils")  # type: ignore[attr-defined]
         modules = {"syphon": syphon, "syphon.utils": syphon.utils, "syphon.utils.numpy": numpy_part}
-        for name, module in {**modules, "CoreFoundation": core, "Metal": metal, "objc": objc}.items():
+        for name, module in {
+            **modules,
+            "CoreFoundation": core,
+            "Metal": metal,
+            "objc": objc,
+        }.items():
             monkeypatch.setitem(sys.modules, name, module)
         monkeypatch.setattr("engine.sources.syphon.PLATFORM", "darwin")
         monkeypatch.setattr("engine.sources.senders.PLATFORM", "darwin")
@@ -113,7 +134,10 @@ class Windows:
         enums.GL_RGBA = 0x1908  # type: ignore[attr-defined]
         module.enums = enums  # type: ignore[attr-defined]
         published = api["classes"]["SpoutReceiver"]
-        members = {name: self._checked(name, signatures[0]["parameters"]) for name, signatures in published.items()}
+        members = {
+            name: self._checked(name, signatures[0]["parameters"])
+            for name, signatures in published.items()
+        }
         module.SpoutReceiver = type("SpoutReceiver", (), members)  # type: ignore[attr-defined]
         self.library.answers |= {
             "getSenderList": lambda: list(self.senders),
@@ -135,7 +159,12 @@ class Windows:
         monkeypatch.setattr("engine.sources.spout.ctypes", fake)
 
     def _checked(self, name: str, kinds: list[str]) -> Callable[..., Any]:
-        accepts = {"int": (int,), "bool": (bool,), "str": (str, bytes), "Buffer": (np.ndarray, type(None))}
+        accepts = {
+            "int": (int,),
+            "bool": (bool,),
+            "str": (str, bytes),
+            "Buffer": (np.ndarray, type(None)),
+        }
 
         def call(_: object, *arguments: Any) -> Any:
             assert len(arguments) == len(kinds), f"{name} takes {kinds}"
@@ -146,8 +175,11 @@ class Windows:
 
         return call
 
-    def _receive(self, buffer: np.ndarray | None, gl_format: int, is_inverted: bool, host_fbo: int) -> bool:
-        """Behave like Spout: a sender that is new or has another size is announced first, without a picture."""
+    def _receive(
+        self, buffer: np.ndarray | None, gl_format: int, is_inverted: bool, host_fbo: int
+    ) -> bool:
+        """Behave like Spout: a sender that is new or has another size is announced first, without a
+        picture."""
         assert (gl_format, is_inverted) == (0x1908, False)
         if self.received_size != self.picture.shape:
             self.received_size, self._is_updated = self.picture.shape, True
@@ -174,7 +206,9 @@ def windows(monkeypatch: pytest.MonkeyPatch) -> Windows:
 # -- behaviour, on the fakes --------------------------------------------------------------------
 
 
-def test_a_syphon_server_is_found_by_a_part_and_its_picture_is_upright(mac: Mac, opened, f_card) -> None:
+def test_a_syphon_server_is_found_by_a_part_and_its_picture_is_upright(
+    mac: Mac, opened, f_card
+) -> None:
     card = f_card(48, 32)
     mac.texture = card[::-1, :, [2, 1, 0, 3]].copy()
     source = opened("syphon:arena comp")
@@ -201,7 +235,9 @@ def test_a_restarted_syphon_server_is_found_again(mac: Mac, opened, clock, repor
     clock.advance(HOLD_S)
     source.poll()
     assert source.latest_frame() is None
-    assert reports.lines[-1][1] == "syphon composition: not found (available: none); still searching"
+    assert (
+        reports.lines[-1][1] == "syphon composition: not found (available: none); still searching"
+    )
     mac.is_valid, mac.has_news, mac.servers = True, True, [("Arena", "Composition 2")]
     clock.advance(1.0)
     source.poll()
@@ -209,7 +245,9 @@ def test_a_restarted_syphon_server_is_found_again(mac: Mac, opened, clock, repor
     assert len(mac.library.named("SyphonMetalClient.__init__")) == 2
 
 
-def test_a_spout_sender_is_found_by_a_part_and_follows_its_size(windows: Windows, opened, f_card) -> None:
+def test_a_spout_sender_is_found_by_a_part_and_follows_its_size(
+    windows: Windows, opened, f_card
+) -> None:
     windows.picture = f_card(48, 32)
     source = opened("spout:composition")
     source.poll()
@@ -246,7 +284,9 @@ def test_one_sender_whose_name_is_not_utf8_takes_no_other_away(
     assert open_list()() == ["Arena - Composition", "B\u00fchne", "B\u00fchne 2"]
 
 
-def test_errors_of_the_library_do_not_abort_a_frame(windows: Windows, opened, clock, reports) -> None:
+def test_errors_of_the_library_do_not_abort_a_frame(
+    windows: Windows, opened, clock, reports
+) -> None:
     def crash(*_: object) -> bool:
         raise OSError("driver reset")
 

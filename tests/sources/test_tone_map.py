@@ -21,8 +21,9 @@ IN_BT2020 = np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.016
 IN_P3 = np.array([[0.8225, 0.1774, 0.0], [0.0332, 0.9669, 0.0], [0.0171, 0.0724, 0.9108]])
 STRIPE_PX = 32
 
-# Black, the grey card, 100 cd/m2, diffuse white, 1000 and 10 000 cd/m2 (ITU-R BT.2408), and what is shown for them:
-# (light / 203 cd/m2) ^ (1 / 2.4) up to 89 cd/m2, from there to 1000 cd/m2 the curve of BT.2390.
+# Black, the grey card, 100 cd/m2, diffuse white, 1000 and 10 000 cd/m2 (ITU-R BT.2408), and what is
+# shown for them: (light / 203 cd/m2) ^ (1 / 2.4) up to 89 cd/m2, from there to 1000 cd/m2 the curve
+# of BT.2390.
 GREYS = {PQ: [0.0, 0.380, 0.508, 0.581, 0.752, 1.0], HLG: [0.0, 0.379, 0.630, 0.750, 1.0, 1.0]}
 EXPECTED = [0, 108, 189, 230, 255, 255]
 # Dark and light skin, foliage, sky and night in SDR, all below 89 cd/m2 when white has 203.
@@ -41,8 +42,8 @@ def write_video(
     pixel_format: str = "yuv420p10le",
     size: tuple[int, int] | None = None,
 ) -> Path:
-    """Two pictures of vertical stripes with these codes, (stripes, 3) RGB in 0..1, without loss. An alpha channel
-    falls from 1 at the left stripe to 0 at the right one."""
+    """Two pictures of vertical stripes with these codes, (stripes, 3) RGB in 0..1, without loss. An
+    alpha channel falls from 1 at the left stripe to 0 at the right one."""
     luma = codes @ LUMINANCE
     chroma = [(codes[:, 2] - luma) / 1.8814, (codes[:, 0] - luma) / 1.4746]
     black, luma_span, chroma_span = (0, 1023, 1023) if colour_range == FULL else (64, 876, 896)
@@ -52,7 +53,9 @@ def write_video(
         np.linspace(1023, 0, len(codes)),
     ]
     options = (
-        {"x265-params": "lossless=1:bframes=0:log-level=none", "preset": "ultrafast"} if codec == "libx265" else {}
+        {"x265-params": "lossless=1:bframes=0:log-level=none", "preset": "ultrafast"}
+        if codec == "libx265"
+        else {}
     )
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=30, options=options)
@@ -80,14 +83,17 @@ def grey(codes: list[float] | np.ndarray) -> np.ndarray:
 
 
 def hdr_codes(sdr: np.ndarray, transfer: int, matrix: np.ndarray = IN_BT2020) -> np.ndarray:
-    """Codes for the light that a display with a white of 203 cd/m2 shows for these SDR colours, 0..255."""
+    """Codes for the light that a display with a white of 203 cd/m2 shows for these SDR colours,
+    0..255."""
     light = 203 * (sdr / 255) ** 2.4 @ matrix.T
     if transfer == PQ:
         power = (light / 10_000) ** 0.1593017578125
         return ((0.8359375 + 18.8515625 * power) / (1 + 18.6875 * power)) ** 78.84375
     scene = light / 1000 * (light @ LUMINANCE / 1000)[:, None] ** (1 / 1.2 - 1)
     return np.where(
-        scene <= 1 / 12, np.sqrt(3 * scene), 0.17883277 * np.log(np.maximum(12 * scene - 0.28466892, 0.1)) + 0.55991073
+        scene <= 1 / 12,
+        np.sqrt(3 * scene),
+        0.17883277 * np.log(np.maximum(12 * scene - 0.28466892, 0.1)) + 0.55991073,
     )
 
 
@@ -126,16 +132,24 @@ def test_greys_of_a_phones_video_are_shown_as_the_standards_require(
 
 
 @pytest.mark.parametrize("transfer", [PQ, HLG])
-def test_sdr_colours_inside_an_hdr_video_come_back_as_themselves(tmp_path: Path, transfer: int) -> None:
-    video = write_video(tmp_path / "in.mp4", hdr_codes(COLOURS, transfer), transfer=transfer, codec="libx265")
+def test_sdr_colours_inside_an_hdr_video_come_back_as_themselves(
+    tmp_path: Path, transfer: int
+) -> None:
+    video = write_video(
+        tmp_path / "in.mp4", hdr_codes(COLOURS, transfer), transfer=transfer, codec="libx265"
+    )
     assert np.abs(stripes_of(read(video)) - COLOURS).max() <= 2
 
 
-@pytest.mark.parametrize(("primaries", "codes"), [(P3, IN_P3), (BT709, np.eye(3)), (UNTAGGED, IN_BT2020)])
+@pytest.mark.parametrize(
+    ("primaries", "codes"), [(P3, IN_P3), (BT709, np.eye(3)), (UNTAGGED, IN_BT2020)]
+)
 def test_primaries_are_those_of_the_tag_and_without_one_those_of_bt2020(
     tmp_path: Path, primaries: int, codes: np.ndarray
 ) -> None:
-    video = write_video(tmp_path / "in.mkv", hdr_codes(COLOURS, PQ, codes), transfer=PQ, primaries=primaries)
+    video = write_video(
+        tmp_path / "in.mkv", hdr_codes(COLOURS, PQ, codes), transfer=PQ, primaries=primaries
+    )
     assert np.abs(stripes_of(read(video)) - COLOURS).max() <= 2
 
 

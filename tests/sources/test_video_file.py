@@ -39,19 +39,27 @@ def test_offline_every_picture_of_three_loops_is_the_right_one(
     write_video, open_file, number_in, name, codec, pixel_format
 ):
     rate = 25 if name == "a.gif" else 30  # GIF times are in hundredths of a second
-    source = open_file(write_video(12, name=name, codec=codec, pixel_format=pixel_format, rate=rate), True)
-    assert [number_in(source.frame_at(index / rate).pixels) for index in range(36)] == list(range(12)) * 3
+    source = open_file(
+        write_video(12, name=name, codec=codec, pixel_format=pixel_format, rate=rate), True
+    )
+    assert [number_in(source.frame_at(index / rate).pixels) for index in range(36)] == list(
+        range(12)
+    ) * 3
     assert (source.status().state, source.status().frames) == ("playing", 36)
 
 
-def test_offline_a_picture_stays_until_the_exact_start_of_the_next(write_video, open_file, number_in):
+def test_offline_a_picture_stays_until_the_exact_start_of_the_next(
+    write_video, open_file, number_in
+):
     # Uneven times: 0, 1, 4, 5 thirtieths; the last lasts one thirtieth, so a loop is six.
     source = open_file(write_video(4, times=[0, 1, 4, 5], name="uneven.mkv", codec="libx264"), True)
     frames = [number_in(source.frame_at(index / 60).pixels) for index in range(24)]
     assert frames == [0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 3, 3] * 2
 
 
-def test_offline_going_back_and_far_ahead_shows_the_same_pictures(write_video, open_file, number_in):
+def test_offline_going_back_and_far_ahead_shows_the_same_pictures(
+    write_video, open_file, number_in
+):
     path = write_video(10)
     for order in (7, 2, 9, 0, 10_000_003, 5, 4), (25, 3):  # the first request may be loops ahead
         source = open_file(path, True)
@@ -70,7 +78,9 @@ def test_a_looped_video_changes_its_picture_with_the_frame_that_is_due(
         clock.advance(1 / 30)
         due = clock.now_s() - first.time_s + 1e-9
         frame = wait_for(
-            lambda due=due: (newest := source.latest_frame()).time_s - first.time_s > due - 1 / 30 and newest,
+            lambda due=due: (
+                (newest := source.latest_frame()).time_s - first.time_s > due - 1 / 30 and newest
+            ),
             "the picture that is due",
         )
         frames.append(number_in(frame.pixels))
@@ -80,15 +90,25 @@ def test_a_looped_video_changes_its_picture_with_the_frame_that_is_due(
     assert source.status().state == "playing" and source.status().lost == 0
 
 
-def test_pictures_not_requested_in_time_are_counted_and_skipped(write_video, open_file, number_in, clock, wait_for):
-    for wait_s, lost in ((3 / 30 + 1e-6, 2), (60.0, 0)):  # after a long pause playback continues where it was
+def test_pictures_not_requested_in_time_are_counted_and_skipped(
+    write_video, open_file, number_in, clock, wait_for
+):
+    for wait_s, lost in (
+        (3 / 30 + 1e-6, 2),
+        (60.0, 0),
+    ):  # after a long pause playback continues where it was
         source = open_file(write_video(30))
         wait_for(source.latest_frame, "the first picture")
         wait_for(lambda source=source: source.status().frames >= 4, "three pictures ready")
         clock.advance(wait_s)
         assert number_in(source.latest_frame().pixels) == 3
         assert lost == 0 or source.status().lost == lost
-    assert number_in(wait_for(lambda: (f := source.latest_frame()).index > 3 and f, "a later one").pixels) == 4
+    assert (
+        number_in(
+            wait_for(lambda: (f := source.latest_frame()).index > 3 and f, "a later one").pixels
+        )
+        == 4
+    )
 
 
 @pytest.mark.only_on("linux", "darwin", reason="Windows keeps an open file from being moved away")
@@ -115,7 +135,9 @@ def test_a_file_removed_during_playback_is_lost_and_reopened_when_it_returns(
     assert source.status().state == "playing"
 
 
-def test_damage_in_the_middle_is_counted_and_playback_continues(write_video, open_file, number_in, reports):
+def test_damage_in_the_middle_is_counted_and_playback_continues(
+    write_video, open_file, number_in, reports
+):
     path = write_video(40, name="a.avi", codec="mjpeg", pixel_format="yuvj420p")
     data = bytearray(path.read_bytes())
     starts = [match.start() for match in re.finditer(b"00dc....\xff\xd8", data, re.DOTALL)]
@@ -131,14 +153,20 @@ def test_damage_in_the_middle_is_counted_and_playback_continues(write_video, ope
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder", "empty", "text", "noise", "cut"])
-def test_a_file_without_pictures_is_an_error_of_one_line_with_its_name(kind, tmp_path, write_video, open_file):
+def test_a_file_without_pictures_is_an_error_of_one_line_with_its_name(
+    kind, tmp_path, write_video, open_file
+):
     path = tmp_path / "a.mp4"
     if kind == "folder":
         path.mkdir()
     elif kind != "missing":
         whole = write_video(10).read_bytes()
         noise = np.random.default_rng(1).bytes(100_000)
-        path.write_bytes({"empty": b"", "text": b"no\n" * 99, "noise": noise, "cut": whole[: len(whole) // 2]}[kind])
+        path.write_bytes(
+            {"empty": b"", "text": b"no\n" * 99, "noise": noise, "cut": whole[: len(whole) // 2]}[
+                kind
+            ]
+        )
     with pytest.raises(SourceError) as caught:
         open_file(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
@@ -157,7 +185,9 @@ ORANGE = (200, 60, 20)
     ],
     ids=["odd sides", "opaque", "transparency over black", "ten bits in eight"],
 )
-def test_odd_sizes_transparency_and_ten_bits_play(write_video, open_file, colour, size, pixel_format, rgb, tolerance):
+def test_odd_sizes_transparency_and_ten_bits_play(
+    write_video, open_file, colour, size, pixel_format, rgb, tolerance
+):
     pictures = [np.full((*size, len(colour)), colour, np.uint8)] * 3
     path = write_video(pictures=pictures, name="film.mkv", codec="ffv1", pixel_format=pixel_format)
     pixels = open_file(path, True).frame_at(0.0).pixels
@@ -166,7 +196,8 @@ def test_odd_sizes_transparency_and_ten_bits_play(write_video, open_file, colour
 
 
 def rotate_in_place(path: Path, matrix: tuple[int, int, int, int]) -> None:
-    """Set a, b, c, d of the track header's display matrix (ISO 14496-12, 8.3.2), 16.16 fixed point."""
+    """Set a, b, c, d of the track header's display matrix (ISO 14496-12, 8.3.2), 16.16 fixed
+    point."""
     data = bytearray(path.read_bytes())
     at = data.index(b"tkhd") + 44
     a, b, c, d = (value << 16 for value in matrix)
@@ -174,7 +205,8 @@ def rotate_in_place(path: Path, matrix: tuple[int, int, int, int]) -> None:
     path.write_bytes(data)
 
 
-ORIENTATIONS = {  # by EXIF's number: a, b, c, d of the display matrix, and the card as it shall be shown
+# by EXIF's number: a, b, c, d of the display matrix, and the card as it shall be shown
+ORIENTATIONS = {
     1: ((1, 0, 0, 1), lambda card: card),
     2: ((-1, 0, 0, 1), np.fliplr),
     3: ((-1, 0, 0, -1), lambda card: np.rot90(card, 2)),
@@ -207,13 +239,19 @@ def test_a_video_and_a_camera_of_any_orientation_are_shown_upright(
 
 
 def crop_in_place(path: Path, box: tuple[int, int, int, int], size: tuple[int, int]) -> None:
-    """Add `clap` to an MP4 (ISO 14496-12, 12.1.4): left, top, width and height of the part to show."""
+    """Add `clap` to an MP4 (ISO 14496-12, 12.1.4): left, top, width and height of the part to
+    show."""
     left, top, width, height = box
     from_centre = 2 * left + width - size[0], 2 * top + height - size[1]
-    clap = struct.pack(">I4s8i", 40, b"clap", width, 1, height, 1, from_centre[0], 2, from_centre[1], 2)
+    clap = struct.pack(
+        ">I4s8i", 40, b"clap", width, 1, height, 1, from_centre[0], 2, from_centre[1], 2
+    )
     data = bytearray(path.read_bytes())
     coded = next(name for name in (b"mp4v", b"vp09") if name in data)
-    boxes = [data.index(name) - 4 for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", coded)]
+    boxes = [
+        data.index(name) - 4
+        for name in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", coded)
+    ]
     assert boxes[0] > data.index(b"mdat"), "the samples stay where they are"
     for at in boxes:
         length = struct.unpack_from(">I", data, at)[0]
@@ -233,8 +271,12 @@ def remux(source: Path, into: Path) -> Path:
     return into
 
 
-@pytest.mark.parametrize(("suffix", "codec"), [(".mp4", "mpeg4"), (".mkv", "mpeg4"), (".webm", "libvpx-vp9")])
-def test_a_film_is_cropped_as_its_container_says(write_video, open_file, f_card, tmp_path, suffix, codec):
+@pytest.mark.parametrize(
+    ("suffix", "codec"), [(".mp4", "mpeg4"), (".mkv", "mpeg4"), (".webm", "libvpx-vp9")]
+)
+def test_a_film_is_cropped_as_its_container_says(
+    write_video, open_file, f_card, tmp_path, suffix, codec
+):
     """Live and offline."""
     card = f_card(96, 64)[..., :3]
     path = write_video(pictures=[card] * 3, codec=codec)
@@ -252,7 +294,9 @@ def test_a_film_is_cropped_as_its_container_says(write_video, open_file, f_card,
 
 
 def test_wide_pixels_are_made_square(write_video, open_file):
-    path = write_video(pictures=[np.zeros((57, 72, 3), np.uint8)] * 2, codec="mpeg4", pixel_aspect=Fraction(64, 45))
+    path = write_video(
+        pictures=[np.zeros((57, 72, 3), np.uint8)] * 2, codec="mpeg4", pixel_aspect=Fraction(64, 45)
+    )
     assert open_file(path, True).frame_at(0.0).pixels.shape == (57, 102, 3)
 
 

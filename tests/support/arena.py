@@ -1,13 +1,15 @@
 """A fake Resolume Arena: sends messages like its "Output All OSC Messages", second by second.
 
-After the capture of an Arena 7.23.2 with 18 layers, 3 groups, 14 columns and 3 decks in ShowMeshSystems/showmesh,
-docs/bench/resolume-control-surface.md, section 6.3: 236 datagrams per second while nothing plays, 481 with a clip; 1545
-addresses in 22 s (here 1400), 39 messages among them with an empty address; bare `/name`, `/colorid`, `/beatsnap`,
-`/cliptarget` and `/ignorecolumntrigger`; playheads, transitions and mixer opacities without end; numbers normalised to
-0..1; of a clip `connect` (the mouse, 1 and 0) and `connected` (its state: 1 stopped, 3 playing). Addresses without a
-slash are in it too.
+After the capture of an Arena 7.23.2 with 18 layers, 3 groups, 14 columns and 3 decks in
+ShowMeshSystems/showmesh, docs/bench/resolume-control-surface.md, section 6.3: 236 datagrams per
+second while nothing plays, 481 with a clip; 1545 addresses in 22 s (here 1400), 39 messages among
+them with an empty address; bare `/name`, `/colorid`, `/beatsnap`, `/cliptarget` and
+`/ignorecolumntrigger`; playheads, transitions and mixer opacities without end; numbers normalised
+to 0..1; of a clip `connect` (the mouse, 1 and 0) and `connected` (its state: 1 stopped, 3 playing).
+Addresses without a slash are in it too.
 
-    python -m tests.support.arena --to 127.0.0.1:9000 --seconds 60      # plays it in real time at an engine
+    python -m tests.support.arena --to 127.0.0.1:9000 --seconds 60      # plays it in real time at
+                                                                        an engine
 """
 
 import argparse
@@ -43,7 +45,10 @@ def second(number: int, *, has_clip: bool = False) -> list[bytes]:
     """The 236 or 481 datagrams that are sent in the second with this number. Deterministic."""
     count = PLAYING_PER_SECOND if has_clip else IDLE_PER_SECOND
     odd = [message("", 0.5)] * EMPTY_PER_SECOND
-    odd += [message(BARE[number % len(BARE)], 0), message(WITHOUT_SLASH[number % len(WITHOUT_SLASH)], "Layer #")]
+    odd += [
+        message(BARE[number % len(BARE)], 0),
+        message(WITHOUT_SLASH[number % len(WITHOUT_SLASH)], "Layer #"),
+    ]
     packets = list(itertools.islice(_moving(number, has_clip), count - len(odd)))
     for index, packet in enumerate(odd):  # interleaved, as in the capture
         packets.insert((index + 1) * len(packets) // (len(odd) + 1), packet)
@@ -51,7 +56,8 @@ def second(number: int, *, has_clip: bool = False) -> list[bytes]:
 
 
 def _moving(number: int, has_clip: bool) -> Iterator[bytes]:
-    """Playheads, transitions and mixers of every layer, and in each second another part of the remaining states."""
+    """Playheads, transitions and mixers of every layer, and in each second another part of the
+    remaining states."""
     states = _states()
     for index in range(STATES_PER_SECOND):
         address, value = states[(number * STATES_PER_SECOND + index) % len(states)]
@@ -73,7 +79,10 @@ def _states() -> list[tuple[str, float | int | str]]:
     states: list[tuple[str, float | int | str]] = []
     for layer in range(5, LAYERS + 1):  # the other layers are left to the tests
         at = f"/composition/layers/{layer}"
-        states += [(f"{at}/{name}", 0) for name in ("smpte1quickselect", "smpte2quickselect", "bypassed", "solo")]
+        states += [
+            (f"{at}/{name}", 0)
+            for name in ("smpte1quickselect", "smpte2quickselect", "bypassed", "solo")
+        ]
         states += [(f"{at}/master", 1.0), (f"{at}/video/opacity", 1.0), (f"{at}/name", "Layer #")]
         for clip in range(1, COLUMNS + 1):
             states += [
@@ -100,10 +109,14 @@ def _padded(text: str) -> bytes:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Plays a capture's shape at an engine, in real time.")
+    parser = argparse.ArgumentParser(
+        description="Plays a capture's shape at an engine, in real time."
+    )
     parser.add_argument("--to", default="127.0.0.1:9000", metavar="HOST:PORT")
     parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--idle", action="store_true", help="nothing plays: 236 datagrams per second, not 481")
+    parser.add_argument(
+        "--idle", action="store_true", help="nothing plays: 236 datagrams per second, not 481"
+    )
     args = parser.parse_args()
     host, _, port = args.to.rpartition(":")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:

@@ -9,7 +9,8 @@ import numpy as np
 CHROMIUM = shutil.which("chromium") if os.name == "posix" else None
 """The full browser, as users have it."""
 SHELL = (shutil.which("chromium-headless-shell") or CHROMIUM) if os.name == "posix" else None
-"""The headless shell, if it is installed: half the work, but it does not draw at a display's regular rate."""
+"""The headless shell, if it is installed: half the work, but it does not draw at a display's
+regular rate."""
 
 
 def canvas_mean(page: Any, name: str) -> np.ndarray:

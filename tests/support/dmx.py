@@ -1,4 +1,5 @@
-"""Builds Art-Net and sACN packets field by field, from the layouts in their standards, and receives levels."""
+"""Builds Art-Net and sACN packets field by field, from the layouts in their standards, and receives
+levels."""
 
 import socket
 import struct
@@ -12,8 +13,11 @@ DESK_CID = uuid.UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
 SPARE_CID = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")
 
 
-def art_dmx(universe: int, levels: bytes, *, sequence: int = 0, version: int = 14, length: int | None = None) -> bytes:
-    """ArtDmx (Art-Net 4, "ArtDmx"): the OpCode and the port address have their low byte first, the rest not."""
+def art_dmx(
+    universe: int, levels: bytes, *, sequence: int = 0, version: int = 14, length: int | None = None
+) -> bytes:
+    """ArtDmx (Art-Net 4, "ArtDmx"): the OpCode and the port address have their low byte first, the
+    rest not."""
     return b"".join(
         (
             b"Art-Net\0",
@@ -26,7 +30,9 @@ def art_dmx(universe: int, levels: bytes, *, sequence: int = 0, version: int = 1
     )
 
 
-def art_timecode(hours: int, minutes: int, seconds: int, frames: int, kind: int = 1, stream: int = 0) -> bytes:
+def art_timecode(
+    hours: int, minutes: int, seconds: int, frames: int, kind: int = 1, stream: int = 0
+) -> bytes:
     """ArtTimeCode; `kind`: 0 film (24), 1 EBU (25), 2 drop frame (29.97), 3 SMPTE (30)."""
     head = b"Art-Net\0" + struct.pack("<H", 0x9700) + struct.pack(">H", 14)
     return head + bytes((0, stream, frames, seconds, minutes, hours, kind))
@@ -35,7 +41,9 @@ def art_timecode(hours: int, minutes: int, seconds: int, frames: int, kind: int 
 def art_poll(*, flags: int = 0, targets: tuple[int, int] | None = None) -> bytes:
     """ArtPoll; `targets`: the highest and the lowest port address of a targeted one."""
     tail = b"" if targets is None else struct.pack(">HH", *targets)
-    return b"Art-Net\0" + struct.pack("<H", 0x2000) + struct.pack(">H", 14) + bytes((flags, 0)) + tail
+    return (
+        b"Art-Net\0" + struct.pack("<H", 0x2000) + struct.pack(">H", 14) + bytes((flags, 0)) + tail
+    )
 
 
 def sacn(
@@ -49,7 +57,8 @@ def sacn(
     options: int = 0,
     start_code: int = 0,
 ) -> bytes:
-    """An E1.31 data packet (ANSI E1.31-2018, table 4-1). Options: 0x80 preview, 0x40 stream terminated."""
+    """An E1.31 data packet (ANSI E1.31-2018, table 4-1). Options: 0x80 preview, 0x40 stream
+    terminated."""
     properties = bytes((start_code,)) + levels
     dmp = bytes((0x02, 0xA1)) + struct.pack(">HHH", 0, 1, len(properties)) + properties
     framing = (

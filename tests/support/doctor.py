@@ -22,4 +22,6 @@ def checked(name: str, *answers: Any) -> Check | None:
 def first_hour_checks() -> list[Check]:
     """The checks that only this system has, apart from those that ask another process."""
     rows = (row for row in ROWS if row.system)
-    return run_checks(row for row in rows if not any(isinstance(each, str) for each in row.questions))
+    return run_checks(
+        row for row in rows if not any(isinstance(each, str) for each in row.questions)
+    )

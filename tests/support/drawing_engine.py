@@ -1,4 +1,5 @@
-"""A running engine for tests of the whole: it draws on its own thread, and a client plays it over OSC."""
+"""A running engine for tests of the whole: it draws on its own thread, and a client plays it over
+OSC."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -17,10 +18,16 @@ from tests.support.slow_sound import slow_sound
 
 
 class DrawingEngine(EngineClient):
-    """An engine that draws on its own thread, and a client that plays it. The sound is `slow_sound` by default."""
+    """An engine that draws on its own thread, and a client that plays it. The sound is `slow_sound`
+    by default."""
 
     def __init__(
-        self, config: dict[str, Any], wait_for: Callable[..., Any], *, child: str = "sd", plays_sound: bool = False
+        self,
+        config: dict[str, Any],
+        wait_for: Callable[..., Any],
+        *,
+        child: str = "sd",
+        plays_sound: bool = False,
     ) -> None:
         self.wait_for = wait_for
         self._child = child
@@ -36,7 +43,9 @@ class DrawingEngine(EngineClient):
 
         def play() -> None:
             try:
-                with open_engine(build_config(config), sound=None if plays_sound else slow_sound()) as self.engine:
+                with open_engine(
+                    build_config(config), sound=None if plays_sound else slow_sound()
+                ) as self.engine:
                     opened.set()
                     for frame in self.engine.frames():
                         self.indices.append(frame.index)
@@ -70,14 +79,21 @@ class DrawingEngine(EngineClient):
     def await_results(self, count: int = 1) -> None:
         """Until so many more results than now have been published."""
         before = self.child.results
-        self.wait_for(lambda: self.child.results >= before + count, f"{count} results ({self.child})", ceiling_s=180.0)
+        self.wait_for(
+            lambda: self.child.results >= before + count,
+            f"{count} results ({self.child})",
+            ceiling_s=180.0,
+        )
 
     def colour(self) -> np.ndarray:
         """Mean of the newest picture, RGB."""
         return self.pictures[0][..., :3].reshape(-1, 3).mean(axis=0)
 
     def shows(self, rgb: tuple[int, int, int], what: str, within: float = 30.0) -> None:
-        self.wait_for(lambda: self.pictures and np.abs(self.colour() - rgb).max() < within, f"{what} on screen")
+        self.wait_for(
+            lambda: self.pictures and np.abs(self.colour() - rgb).max() < within,
+            f"{what} on screen",
+        )
 
     def draw(self, frames: int) -> None:
         end = self.engine.times.frames + frames
@@ -95,11 +111,19 @@ class DrawingEngine(EngineClient):
 def small_config(folder: Path, **more: Any) -> dict[str, Any]:
     files = {name: str(folder / name) for name in ("presets", "recordings")}
     size = {"width": 128, "height": 72, "fps": 12.0}
-    return {"audio": "demo", "renderer": "numba", "osc": {"listen": "127.0.0.1:0"}} | size | files | more
+    return (
+        {"audio": "demo", "renderer": "numba", "osc": {"listen": "127.0.0.1:0"}}
+        | size
+        | files
+        | more
+    )
 
 
-def opened_once(config: dict[str, Any], child: str, **options: Any) -> Iterator[Callable[..., DrawingEngine]]:
-    """For a fixture of a module: `open_drawing(wait_for)` returns the same engine to all its tests."""
+def opened_once(
+    config: dict[str, Any], child: str, **options: Any
+) -> Iterator[Callable[..., DrawingEngine]]:
+    """For a fixture of a module: `open_drawing(wait_for)` returns the same engine to all its
+    tests."""
     engines: list[DrawingEngine] = []
 
     def open_drawing(wait_for: Callable[..., Any]) -> DrawingEngine:

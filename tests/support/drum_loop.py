@@ -1,4 +1,5 @@
-"""A drum loop in four channels (drums, bass, pad, arpeggio), silence, and measures of how a picture follows drums."""
+"""A drum loop in four channels (drums, bass, pad, arpeggio), silence, and measures of how a picture
+follows drums."""
 
 from functools import cache
 from itertools import pairwise
@@ -23,7 +24,8 @@ MAX_LAG_S: Final = 0.1  # a picture may answer that much later
 
 @cache
 def drum_loop(seconds: float) -> np.ndarray:
-    """(frames, 4) float32 at RATE_HZ: drums from 0.35 s on, with the bass, pad and arpeggio of the demo loop."""
+    """(frames, 4) float32 at RATE_HZ: drums from 0.35 s on, with the bass, pad and arpeggio of the
+    demo loop."""
     score = beat_songs.Score(name="drum loop", pattern=DRUMS, bpm=BPM, level_db=-6.0)
     drums = beat_songs.compose(score, seconds).sound
     others = demo.synthesise_loop()[:, 1:]
@@ -37,13 +39,16 @@ def write_drum_loop(path: Path, seconds: float) -> Path:
 
 
 def write_silence(path: Path, seconds: float) -> Path:
-    soundfile.write(path, np.zeros((round(seconds * SILENT_RATE_HZ), 4), np.float32), SILENT_RATE_HZ)
+    soundfile.write(
+        path, np.zeros((round(seconds * SILENT_RATE_HZ), 4), np.float32), SILENT_RATE_HZ
+    )
     return path
 
 
 def onset_envelope(sound: np.ndarray, fps: float) -> np.ndarray:
-    """(video frames,) >= 0, of (frames,) at RATE_HZ: how much the amplitude rises from one video frame to the next, in
-    octaves and summed (spectral flux, Bello et al. 2005), falling with FALL_S."""
+    """(video frames,) >= 0, of (frames,) at RATE_HZ: how much the amplitude rises from one video
+    frame to the next, in octaves and summed (spectral flux, Bello et al. 2005), falling with
+    FALL_S."""
     count = int(len(sound) / RATE_HZ * fps)
     padded = np.concatenate([np.zeros(WINDOW, np.float32), sound])
     ends = ((np.arange(count) + 1) / fps * RATE_HZ).astype(int)
@@ -59,13 +64,19 @@ def onset_envelope(sound: np.ndarray, fps: float) -> np.ndarray:
 
 
 def motion_energy(pictures: np.ndarray) -> np.ndarray:
-    """(n,): mean absolute difference to the picture before; the first is 0. `pictures`: (n, height, width, 3) uint8."""
+    """(n,): mean absolute difference to the picture before; the first is 0. `pictures`: (n, height,
+    width, 3) uint8."""
     pairs = pairwise(pictures)
-    return np.array([0.0, *(np.abs(after.astype(np.int16) - before).mean() for before, after in pairs)])
+    return np.array(
+        [0.0, *(np.abs(after.astype(np.int16) - before).mean() for before, after in pairs)]
+    )
 
 
 def correlation(motion: np.ndarray, envelope: np.ndarray, fps: float) -> float:
-    """Pearson's r of the motion, as the mean of two frames, with the envelope, at the best lag of 0..MAX_LAG_S."""
+    """Pearson's r of the motion, as the mean of two frames, with the envelope, at the best lag of
+    0..MAX_LAG_S."""
     motion = np.convolve(motion, (0.5, 0.5))[: len(motion)]
     lags = range(int(MAX_LAG_S * fps) + 1)
-    return max(float(np.corrcoef(motion[lag:], envelope[: len(envelope) - lag])[0, 1]) for lag in lags)
+    return max(
+        float(np.corrcoef(motion[lag:], envelope[: len(envelope) - lag])[0, 1]) for lag in lags
+    )

@@ -33,7 +33,8 @@ class EngineClient:
         return answers
 
     def answers_up_to(self, *addresses: str) -> list[Message]:
-        """All messages up to the first one with one of these addresses. Heartbeats do not extend the timeout."""
+        """All messages up to the first one with one of these addresses. Heartbeats do not extend
+        the timeout."""
         end_s = time.perf_counter() + CEILING_S
         answers = [self.answer()]
         while answers[-1].address not in addresses:
@@ -63,8 +64,11 @@ class EngineClient:
 
 
 @contextlib.contextmanager
-def open_client(folder: Path, *, plays_sound: bool = False, **changes: Any) -> Iterator[EngineClient]:
-    """An engine with files in `folder` that draws 64 x 64 pixels at 20 fps; its sound is `slow_sound` by default."""
+def open_client(
+    folder: Path, *, plays_sound: bool = False, **changes: Any
+) -> Iterator[EngineClient]:
+    """An engine with files in `folder` that draws 64 x 64 pixels at 20 fps; its sound is
+    `slow_sound` by default."""
     config = build_config(
         {
             "width": 64, "height": 64, "fps": 20.0, "audio": "demo", "osc": {"listen": "127.0.0.1:0"},

@@ -1,4 +1,5 @@
-"""Sinks and sources of plug-ins that fail while they run, each in a way of its own, and a model that never rests."""
+"""Sinks and sources of plug-ins that fail while they run, each in a way of its own, and a model
+that never rests."""
 
 import sys
 import threading
@@ -16,16 +17,26 @@ from tests.live.plugin.multiverse_plasma import LaserSink
 AREA = Area(
     title="Eager",
     description="Repaints without a rest.",
-    params=(switch("/eager/enable", False, "Switches it on.", stored=False, resumed=False, child="eager"),),
+    params=(
+        switch(
+            "/eager/enable", False, "Switches it on.", stored=False, resumed=False, child="eager"
+        ),
+    ),
 )
-ENTRY = LiveEntry(name="eager", title="Eager", no_model="none", not_offline="live", paint=f"{__name__}:paint")
+ENTRY = LiveEntry(
+    name="eager", title="Eager", no_model="none", not_offline="live", paint=f"{__name__}:paint"
+)
 SINKS = ("raises", "silent", "blocks", "hangs", "leaves")
 KINDS = {
-    name: SinkKind(help_name="a sink that fails", argument="name", class_path=f"{__name__}:{name.capitalize()}")
+    name: SinkKind(
+        help_name="a sink that fails", argument="name", class_path=f"{__name__}:{name.capitalize()}"
+    )
     for name in SINKS
 }
 RAISES, SILENT, BLOCKS, HANGS, LEAVES = KINDS.values()
-SOUND = SinkKind(help_name="a sink without a fault", argument="name", class_path=f"{__name__}:Failing")
+SOUND = SinkKind(
+    help_name="a sink without a fault", argument="name", class_path=f"{__name__}:Failing"
+)
 POINTS = {
     "multiverse.models": {"eager": f"{__name__}:ENTRY"},
     "multiverse.parameters": {"eager": f"{__name__}:AREA"},
@@ -74,7 +85,8 @@ class Leaves(Failing):
 
 
 class BadSource:
-    """`bad:NAME`: a source whose `latest_frame` does what NAME says once it has played for ten pictures."""
+    """`bad:NAME`: a source whose `latest_frame` does what NAME says once it has played for ten
+    pictures."""
 
     def __init__(self, name: str, *, clock: Any = None, report: Any = None) -> None:
         from engine.values import VideoFrame

@@ -1,5 +1,5 @@
-"""A fake process of a virtual camera, without a driver. It allows only pyvirtualcam's recorded interface, and stores
-its arguments and its newest picture in a folder."""
+"""A fake process of a virtual camera, without a driver. It allows only pyvirtualcam's recorded
+interface, and stores its arguments and its newest picture in a folder."""
 
 import json
 import os
@@ -35,7 +35,11 @@ def main() -> None:
 
     api = load_api("virtualcam")["classes"]["Camera"]
     methods = {name: python_signature(parameters) for name, parameters in api["methods"].items()}
-    properties = {"device": "/dev/video7", "width": property(lambda _: size[1]), "height": property(lambda _: size[0])}
+    properties = {
+        "device": "/dev/video7",
+        "width": property(lambda _: size[1]),
+        "height": property(lambda _: size[0]),
+    }
     assert set(properties) <= set(api["properties"])
     library.answers |= {"Camera.__init__": open_camera, "Camera.send": send, "Camera.close": close}
     module = types.ModuleType("pyvirtualcam")

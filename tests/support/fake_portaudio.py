@@ -1,4 +1,5 @@
-"""Replacement for the PortAudio of another system, below the real sounddevice: device tables, and streams with a tone.
+"""Replacement for the PortAudio of another system, below the real sounddevice: device tables, and
+streams with a tone.
 
 The C structures are those declared by sounddevice, so names are bytes and settings are flags.
 """
@@ -12,9 +13,18 @@ from typing import Any
 import pytest
 import sounddevice
 
-UNSUPPORTED_RATE = -9997  # paInvalidSampleRate: pa_win_wasapi.c returns it for a format that the mixer does not support
+UNSUPPORTED_RATE = (
+    -9997
+)  # paInvalidSampleRate: pa_win_wasapi.c returns it for a format that the mixer does not support
 INVALID_DEVICE = -9996  # paInvalidDevice: returned if CreateAudioClient failed
-MME, DIRECTSOUND, WDMKS, WASAPI, ASIO, CORE_AUDIO = 2, 1, 11, 13, 3, 5  # PaHostApiTypeId (portaudio.h)
+MME, DIRECTSOUND, WDMKS, WASAPI, ASIO, CORE_AUDIO = (
+    2,
+    1,
+    11,
+    13,
+    3,
+    5,
+)  # PaHostApiTypeId (portaudio.h)
 OUTPUT_BUFFER_S = 0.05
 AUTO_CONVERT = 1 << 6  # paWinWasapiAutoConvert (pa_win_wasapi.h)
 
@@ -65,7 +75,9 @@ class FakePortAudio:
     _allocated: list[Any] = field(default_factory=list)
 
     @classmethod
-    def installed(cls, monkeypatch: pytest.MonkeyPatch, hostapis: Sequence[HostApi]) -> "FakePortAudio":
+    def installed(
+        cls, monkeypatch: pytest.MonkeyPatch, hostapis: Sequence[HostApi]
+    ) -> "FakePortAudio":
         fake = cls(hostapis)
         monkeypatch.setattr(sounddevice, "_lib", fake)
         return fake
@@ -74,7 +86,9 @@ class FakePortAudio:
         return getattr(_REAL, name)  # constants and texts
 
     def _devices(self) -> list[tuple[int, Device]]:
-        return [(index, device) for index, api in enumerate(self.hostapis) for device in api.devices]
+        return [
+            (index, device) for index, api in enumerate(self.hostapis) for device in api.devices
+        ]
 
     def _first(self, hostapi: int) -> int:
         return sum(len(api.devices) for api in self.hostapis[:hostapi])
@@ -112,7 +126,10 @@ class FakePortAudio:
         name = self._new("char[]", device.name.encode(errors="surrogateescape"))
         period = device.period_s
         latencies = (period, period, period, period)
-        return self._new("PaDeviceInfo*", (2, name, hostapi, device.inputs, device.outputs, *latencies, device.rate_hz))
+        return self._new(
+            "PaDeviceInfo*",
+            (2, name, hostapi, device.inputs, device.outputs, *latencies, device.rate_hz),
+        )
 
     def Pa_GetDefaultInputDevice(self) -> int:
         return self._default(0, "inputs")
@@ -121,7 +138,15 @@ class FakePortAudio:
         return self._default(0, "outputs")
 
     def Pa_OpenStream(
-        self, stream: Any, inputs: Any, outputs: Any, rate_hz: float, block: int, flags: int, called: Any, user: Any
+        self,
+        stream: Any,
+        inputs: Any,
+        outputs: Any,
+        rate_hz: float,
+        block: int,
+        flags: int,
+        called: Any,
+        user: Any,
     ) -> int:
         parameters = inputs or outputs
         extra = parameters.hostApiSpecificStreamInfo
@@ -178,7 +203,7 @@ class FakePortAudio:
 
 
 _REAL = sounddevice._lib
-# Never freed: a stream that a failed test left open passes its handle to the real library, which reads that memory to
-# refuse it (PaUtil_ValidateStreamPointer).
+# Never freed: a stream that a failed test left open passes its handle to the real library, which
+# reads that memory to refuse it (PaUtil_ValidateStreamPointer).
 _HANDLES: list[Any] = []
 _FFI = sounddevice._ffi

@@ -16,7 +16,8 @@ def no_file_over(size_bytes: int) -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
     try:
         with pytest.MonkeyPatch.context() as patch:
-            # Bytecode that was cut off would fail the next import, here or in a process that is started now.
+            # Bytecode that was cut off would fail the next import, here or in a process that is
+            # started now.
             patch.setattr(sys, "dont_write_bytecode", True)
             patch.setenv("PYTHONDONTWRITEBYTECODE", "1")
             yield

@@ -1,8 +1,9 @@
 """A program outside the engine that watches for gaps between its pictures.
 
-Started by path with the folder of a copied `shared_reader.py` and the ring's name. Prints `watching` at the first
-picture; when its standard input closes, one JSON object: `pictures` (how many it noticed), `seconds` (from the first
-to the last), `gaps` (the longest five as [length, seconds since the first picture], the time until the end included).
+Started by path with the folder of a copied `shared_reader.py` and the ring's name. Prints
+`watching` at the first picture; when its standard input closes, one JSON object: `pictures` (how
+many it noticed), `seconds` (from the first to the last), `gaps` (the longest five as [length,
+seconds since the first picture], the time until the end included).
 """
 
 import heapq

@@ -1,4 +1,5 @@
-"""Fonts and logos that try to hang, crash or fill the machine, by file name: always the same bytes."""
+"""Fonts and logos that try to hang, crash or fill the machine, by file name: always the same
+bytes."""
 
 import io
 import struct
@@ -24,8 +25,14 @@ def hostile_fonts() -> dict[str, bytes]:
     square = simple_glyph([(0, 0), (0, 700), (600, 700), (600, 0)])
     good = font([square] * 2)
     return {
-        FAN_OUT: font([b"", b"", *(composite(level, 1000) for level in range(1, 7))], glyph_index=7),
-        "vast.ttf": font([simple_glyph([(-32000, -32000), (-32000, 32000), (32000, 32000), (32000, -32000)])] * 2, 16),
+        FAN_OUT: font(
+            [b"", b"", *(composite(level, 1000) for level in range(1, 7))], glyph_index=7
+        ),
+        "vast.ttf": font(
+            [simple_glyph([(-32000, -32000), (-32000, 32000), (32000, 32000), (32000, -32000)])]
+            * 2,
+            16,
+        ),
         "wide.ttf": font([square] * 2, units=16, advance=65535),
         "cut.ttf": good[: len(good) // 2],
         "lost.ttf": good.replace(b"glyf", b"gone"),
@@ -45,12 +52,18 @@ def hostile_logos() -> dict[str, bytes]:
 
 
 def png(width: int, height: int) -> bytes:
-    """A PNG of this size, whose pixels are all white as far as they are in the file: 64 MB at most."""
+    """A PNG of this size, whose pixels are all white as far as they are in the file: 64 MB at
+    most."""
     data = b"\x00" + b"\xff" * ((width + 7) // 8)
     rows = zlib.compress(data * min(height, 4096), 9)
-    parts = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)), (b"IDAT", rows), (b"IEND", b"")]
+    parts = [
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)),
+        (b"IDAT", rows),
+        (b"IEND", b""),
+    ]
     chunks = (
-        struct.pack(">I", len(each)) + kind + each + struct.pack(">I", zlib.crc32(kind + each)) for kind, each in parts
+        struct.pack(">I", len(each)) + kind + each + struct.pack(">I", zlib.crc32(kind + each))
+        for kind, each in parts
     )
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
@@ -61,8 +74,11 @@ def saved(image: Image.Image, kind: str) -> bytes:
     return stream.getvalue()
 
 
-def font(glyphs: list[bytes], units: int = 1000, *, advance: int = 650, glyph_index: int = 1) -> bytes:
-    """A TrueType font of these glyphs in which one glyph stands for all letters from the space to the tilde."""
+def font(
+    glyphs: list[bytes], units: int = 1000, *, advance: int = 650, glyph_index: int = 1
+) -> bytes:
+    """A TrueType font of these glyphs in which one glyph stands for all letters from the space to
+    the tilde."""
     offsets, data = [0], b""
     for glyph in glyphs:
         data += glyph + bytes(-len(glyph) % 4)
@@ -72,11 +88,17 @@ def font(glyphs: list[bytes], units: int = 1000, *, advance: int = 650, glyph_in
     tables = {
         b"cmap": cmap + struct.pack(">H", glyph_index) * 95,
         b"glyf": data or bytes(4),
-        b"head": struct.pack(">IIIIHHQQhhhhHHhhh", 1 << 16, 0, 0, 0x5F0F3CF5, 0, units, 0, 0, *[0] * 5, 8, 0, 1, 0),
-        b"hhea": struct.pack(">IhhhHhhhhhhhhhhhH", 1 << 16, units, 0, 0, advance, *[0] * 11, len(glyphs)),
+        b"head": struct.pack(
+            ">IIIIHHQQhhhhHHhhh", 1 << 16, 0, 0, 0x5F0F3CF5, 0, units, 0, 0, *[0] * 5, 8, 0, 1, 0
+        ),
+        b"hhea": struct.pack(
+            ">IhhhHhhhhhhhhhhhH", 1 << 16, units, 0, 0, advance, *[0] * 11, len(glyphs)
+        ),
         b"hmtx": metrics,
         b"loca": struct.pack(f">{len(offsets)}I", *offsets),
-        b"maxp": struct.pack(">IHHHHHHHHHHHHHH", 1 << 16, len(glyphs), 64, 8, 64, 8, 2, *[0] * 6, 2000, 16),
+        b"maxp": struct.pack(
+            ">IHHHHHHHHHHHHHH", 1 << 16, len(glyphs), 64, 8, 64, 8, 2, *[0] * 6, 2000, 16
+        ),
     }
     offset, records, body = 12 + 16 * len(tables), b"", b""
     for name, table in tables.items():
@@ -89,7 +111,9 @@ def simple_glyph(points: list[tuple[int, int]]) -> bytes:
     """One contour of straight lines."""
     xs, ys = ([point[axis] for point in points] for axis in (0, 1))
     head = struct.pack(">hhhhh", 1, min(xs), min(ys), max(xs), max(ys))
-    steps = [[now - before for before, now in zip([0, *each], each, strict=False)] for each in (xs, ys)]
+    steps = [
+        [now - before for before, now in zip([0, *each], each, strict=False)] for each in (xs, ys)
+    ]
     wrapped = [(step + 32768) % 65536 - 32768 for each in steps for step in each]
     count = len(points)
     return head + struct.pack(f">HH{count}B{2 * count}h", count - 1, 0, *[1] * count, *wrapped)

@@ -1,4 +1,5 @@
-"""Generates shaders that try to hang, crash or fill the machine: one for each number, always the same.
+"""Generates shaders that try to hang, crash or fill the machine: one for each number, always the
+same.
 
 Some wait until they play: what a trial of a few pictures at TIME 0 to 2.5 sees of them is harmless.
 """
@@ -26,16 +27,25 @@ def _file(body: str, **header: Any) -> str:
 
 
 def _main(body: str) -> str:
-    return f"void main() {{ float c = 0.0; {body} gl_FragColor = vec4(fract(c), isf_FragNormCoord, 1.0); }}"
+    return (
+        f"void main() {{ float c = 0.0; {body} gl_FragColor = vec4(fract(c), "
+        "isf_FragNormCoord, 1.0); }"
+    )
 
 
 def _endless(rng: random.Random) -> str:
-    loops = ["while (true) { c += TIME; }", "for (;;) { c += 0.1; }", "do { c += 0.1; } while (c > -1.0);"]
+    loops = [
+        "while (true) { c += TIME; }",
+        "for (;;) { c += 0.1; }",
+        "do { c += 0.1; } while (c > -1.0);",
+    ]
     return _file(_main(rng.choice(loops)))
 
 
 def _long(rng: random.Random) -> str:
-    return _file(_main(f"for (int i = 0; i < {10 ** rng.randint(6, 9)}; i++) {{ c += sin(c + float(i)); }}"))
+    return _file(
+        _main(f"for (int i = 0; i < {10 ** rng.randint(6, 9)}; i++) {{ c += sin(c + float(i)); }}")
+    )
 
 
 def _nested_calls(rng: random.Random) -> str:
@@ -54,12 +64,17 @@ def _slider_loop(rng: random.Random) -> str:
 
 def _giant_target(rng: random.Random) -> str:
     side = rng.choice([16384, 32768, 10**9, "$WIDTH * 1000", "9 ^ 99"])
-    return _file(_main(""), PASSES=[{"TARGET": "a", "WIDTH": str(side), "HEIGHT": str(side), "FLOAT": True}, {}])
+    return _file(
+        _main(""),
+        PASSES=[{"TARGET": "a", "WIDTH": str(side), "HEIGHT": str(side), "FLOAT": True}, {}],
+    )
 
 
 def _many_targets(rng: random.Random) -> str:
     count = rng.randint(20, 64)
-    passes = [{"TARGET": f"t{n}", "WIDTH": 8000, "HEIGHT": 8000, "PERSISTENT": True} for n in range(count)]
+    passes = [
+        {"TARGET": f"t{n}", "WIDTH": 8000, "HEIGHT": 8000, "PERSISTENT": True} for n in range(count)
+    ]
     return _file(_main(""), PASSES=passes)
 
 
@@ -90,14 +105,14 @@ def _deep_brackets(rng: random.Random) -> str:
 
 def _macro_bomb(rng: random.Random) -> str:
     levels = rng.randint(12, 30)
-    macros = "#define M0 c += 0.1;\n" + "".join(f"#define M{n} M{n - 1} M{n - 1} M{n - 1}\n" for n in range(1, levels))
+    macros = "#define M0 c += 0.1;\n" + "".join(
+        f"#define M{n} M{n - 1} M{n - 1} M{n - 1}\n" for n in range(1, levels)
+    )
     return _file(macros + _main(f"M{levels - 1}"))
 
 
 def _noise(rng: random.Random) -> str:
-    tokens = (
-        "float vec4 ( ) { } ; = + gl_FragColor while for 1.0 # define uniform \\ \" ' $ @ / * IMG_PIXEL [ ] é".split()
-    )
+    tokens = "float vec4 ( ) { } ; = + gl_FragColor while for 1.0 # define uniform \\ \" ' $ @ / * IMG_PIXEL [ ] é".split()
     return _file(_main(" ".join(rng.choices(tokens, k=rng.randint(5, 400)))))
 
 
@@ -107,7 +122,9 @@ def _giant_array(rng: random.Random) -> str:
 
 
 def _recursion(rng: random.Random) -> str:
-    return _file("float f(float x); float f(float x) { return f(x + 1.0); }\n" + _main("c = f(0.0);"))
+    return _file(
+        "float f(float x); float f(float x) { return f(x + 1.0); }\n" + _main("c = f(0.0);")
+    )
 
 
 def _wild_inputs(rng: random.Random) -> str:
@@ -115,18 +132,24 @@ def _wild_inputs(rng: random.Random) -> str:
         "NAME": rng.choice(["a", "", "gl_a", 7, "a;", "x" * 99]),
         "TYPE": rng.choice(["float", "long", "color", 3]),
     }
-    entry |= {key: rng.choice([1e308, "NaN", [], {}, None, -1, "x"]) for key in ("DEFAULT", "MIN", "MAX", "VALUES")}
+    entry |= {
+        key: rng.choice([1e308, "NaN", [], {}, None, -1, "x"])
+        for key in ("DEFAULT", "MIN", "MAX", "VALUES")
+    }
     return _file(_main(""), INPUTS=[entry])
 
 
 def _late_calls(rng: random.Random) -> str:
     """Nothing in it looks long, and no trial sees it."""
     functions = "float f0(float x) { return sin(x); }\n" + "".join(
-        f"float f{n}(float x) {{ for (int i = 0; i < 1000; i++) x += f{n - 1}(x); return x; }}\n" for n in range(1, 4)
+        f"float f{n}(float x) {{ for (int i = 0; i < 1000; i++) x += f{n - 1}(x); return x; }}\n"
+        for n in range(1, 4)
     )
     when = rng.choice(["TIME > 0.2", "FRAMEINDEX > 6", "mod(DATE.w, 2.0) < 1.0"])
     passes = [{"TARGET": f"t{n}", "PERSISTENT": True} for n in range(rng.randint(0, 20))]
-    return _file(functions + _main(f"if ({when}) {{ c = f3(isf_FragNormCoord.x); }}"), PASSES=[*passes, {}])
+    return _file(
+        functions + _main(f"if ({when}) {{ c = f3(isf_FragNormCoord.x); }}"), PASSES=[*passes, {}]
+    )
 
 
 def _slow_header(rng: random.Random) -> str:
@@ -150,14 +173,19 @@ def _hidden_loops(rng: random.Random) -> str:
 def _late_doubling(rng: random.Random) -> str:
     """No loop: each function calls the one before twice, 2^26 sines."""
     code = "float d0(float x) { return sin(x) + TIME * 1e-6; }\n"
-    code += "".join(f"float d{n}(float x) {{ return d{n - 1}(x) + d{n - 1}(x + 0.1); }}\n" for n in range(1, 27))
+    code += "".join(
+        f"float d{n}(float x) {{ return d{n - 1}(x) + d{n - 1}(x + 0.1); }}\n" for n in range(1, 27)
+    )
     return _file(code + _main(f"if ({_LATE}) c = d26(c);"))
 
 
 def _late_passes(rng: random.Random) -> str:
     """32 passes of the picture's size, each with what one pass may just do."""
     passes = [{"TARGET": f"p{n}", "FLOAT": True, "PERSISTENT": True} for n in range(31)]
-    body = "for (int i = 0; i < 1000; i++) c += IMG_NORM_PIXEL(p0, vec2(fract(c), fract(c * 7.0 + float(i) * 0.01))).r;"
+    body = (
+        "for (int i = 0; i < 1000; i++) c += IMG_NORM_PIXEL(p0, vec2(fract(c), fract(c * 7.0 + "
+        "float(i) * 0.01))).r;"
+    )
     return _file(_main(f"if (DATE.w > 0.0 && ({_LATE})) {{ {body} }}"), PASSES=[*passes, {}])
 
 
@@ -174,14 +202,17 @@ def _memory_of_the_last_picture(rng: random.Random) -> str:
 def _late_nan(rng: random.Random) -> str:
     """A loop with NaN in its condition."""
     body = (
-        "float nan = TIME > 8.0 ? 0.0 / (TIME - TIME) : 1.0;for (float x = 0.0; !(x > nan); x += 1.0) c = fract(c + x);"
+        "float nan = TIME > 8.0 ? 0.0 / (TIME - TIME) : 1.0;for (float x = 0.0; !(x > nan); x "
+        "+= 1.0) c = fract(c + x);"
     )
     return _file(_main(body))
 
 
 def _images(rng: random.Random) -> str:
     """One picture of 4096 x 4096, which lies beside it, with sixteen names."""
-    imported = {f"i{n}": {"PATH": "large.png" if n % 2 else f"./././{'./' * n}large.png"} for n in range(16)}
+    imported = {
+        f"i{n}": {"PATH": "large.png" if n % 2 else f"./././{'./' * n}large.png"} for n in range(16)
+    }
     return _file(_main("c += IMG_NORM_PIXEL(i0, vec2(c)).r;"), IMPORTED=imported)
 
 

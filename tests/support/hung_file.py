@@ -20,12 +20,15 @@ with open(sys.argv[1], "r+b") as file:
 
 @contextlib.contextmanager
 def hung(path: Path) -> Iterator[None]:
-    """Make every open of the file block until the context ends (or for 45 s, the kernel's limit). Another process holds
-    a lease on it and does not release it on request."""
+    """Make every open of the file block until the context ends (or for 45 s, the kernel's limit).
+    Another process holds a lease on it and does not release it on request."""
     if sys.platform != "linux":
         pytest.skip("only Linux has leases, which make a file hang")
     holder = subprocess.Popen(
-        [sys.executable, "-c", _HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", _HOLD, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     try:
         assert holder.stdout.readline() == "held\n"

@@ -1,7 +1,9 @@
-"""Synthetic LTC with a known answer: the bits of SMPTE 12M-1, biphase mark, at any speed, forward and backward.
+"""Synthetic LTC with a known answer: the bits of SMPTE 12M-1, biphase mark, at any speed, forward
+and backward.
 
-Samples are averages over their sample period, as an ideal converter takes them, so an edge between two samples can be
-found to a small part of one. The generator has its own label arithmetic, so it can also check the engine's.
+Samples are averages over their sample period, as an ideal converter takes them, so an edge between
+two samples can be found to a small part of one. The generator has its own label arithmetic, so it
+can also check the engine's.
 """
 
 from collections.abc import Callable
@@ -23,11 +25,13 @@ class LtcSignal:
     labels: list[Label]
     """All frames on the tape, in tape order."""
     starts: np.ndarray
-    """Sample position of the first edge of each of `labels`; NaN if it is missing. Sample n is the mean around n."""
+    """Sample position of the first edge of each of `labels`; NaN if it is missing. Sample n is the
+    mean around n."""
 
 
 def next_label(label: Label, rate: str) -> Label:
-    """The label after this one; in drop frame, frames 0 and 1 of each minute but the tenth ones are left out."""
+    """The label after this one; in drop frame, frames 0 and 1 of each minute but the tenth ones are
+    left out."""
     hours, minutes, seconds, frames = label
     frames += 1
     if frames == COUNTS[rate]:
@@ -75,11 +79,16 @@ def ltc_signal(
     user_bits: int = 0,
     lead_s: float = 0.0,
 ) -> LtcSignal:
-    """LTC of `frames` frames. `speed` may be a function of the time in seconds (an array); below 0 the tape is played
-    from its end. `lead_s`: silence before it. `starts` hold for a tape that does not turn round."""
+    """LTC of `frames` frames. `speed` may be a function of the time in seconds (an array); below 0
+    the tape is played from its end. `lead_s`: silence before it. `starts` hold for a tape that does
+    not turn round."""
     labels = labels_from(first, frames, rate)
-    bits = np.array([frame_bits(label, is_drop=rate == "29.97df", user_bits=user_bits) for label in labels]).ravel()
-    flips = np.ones(2 * bits.size, int)  # of the level, at the start of each half cell: always one at the cell's start
+    bits = np.array(
+        [frame_bits(label, is_drop=rate == "29.97df", user_bits=user_bits) for label in labels]
+    ).ravel()
+    flips = np.ones(
+        2 * bits.size, int
+    )  # of the level, at the start of each half cell: always one at the cell's start
     flips[1::2] = bits
     levels = 1.0 - 2.0 * (np.cumsum(flips) % 2)
     fps = FPS[rate]
@@ -87,7 +96,9 @@ def ltc_signal(
     is_backward = float(speed_at(np.zeros(1))[0]) < 0.0
     longest_s = frames / fps / 0.4 + 1.0
     times_s = np.arange(round(longest_s * sample_rate_hz)) / sample_rate_hz
-    moved = np.cumsum(speed_at(times_s)) * fps / sample_rate_hz  # in frames, at the end of each sample period
+    moved = (
+        np.cumsum(speed_at(times_s)) * fps / sample_rate_hz
+    )  # in frames, at the end of each sample period
     position = np.concatenate([[0.0], moved]) + (frames if is_backward else 0.0)
     inside = (position >= 0.0) & (position <= frames)
     position = position[: int(np.argmin(inside)) if not inside.all() else None]
@@ -99,8 +110,14 @@ def ltc_signal(
     lead = round(lead_s * sample_rate_hz)
     edges = np.arange(frames, dtype=float)
     ascending = position if not is_backward else position[::-1]
-    numbers = np.arange(position.size, dtype=float) if not is_backward else np.arange(position.size, dtype=float)[::-1]
-    starts = np.interp(edges, ascending, numbers, left=np.nan, right=np.nan) + lead - 0.5  # a sample's middle
+    numbers = (
+        np.arange(position.size, dtype=float)
+        if not is_backward
+        else np.arange(position.size, dtype=float)[::-1]
+    )
+    starts = (
+        np.interp(edges, ascending, numbers, left=np.nan, right=np.nan) + lead - 0.5
+    )  # a sample's middle
     return LtcSignal(np.concatenate([np.zeros(lead), sound]).astype(np.float32), labels, starts)
 
 

@@ -7,11 +7,15 @@ from tests.support.ltc_signal import FPS, Label, labels_from
 RATE_CODES = {"24": 0, "25": 1, "29.97df": 2, "30": 3}
 
 
-def quarter_frames(first: Label, frames: int, *, rate: str = "25", speed: float = 1.0) -> Iterator[tuple[float, int]]:
-    """(seconds, data byte of 0xF1) from the start of the label `first` on, a label for every second of `frames` frames;
-    with a speed below 0 from the end of them, backward."""
+def quarter_frames(
+    first: Label, frames: int, *, rate: str = "25", speed: float = 1.0
+) -> Iterator[tuple[float, int]]:
+    """(seconds, data byte of 0xF1) from the start of the label `first` on, a label for every second
+    of `frames` frames; with a speed below 0 from the end of them, backward."""
     pieces = []
-    for number, (hours, minutes, seconds, part) in list(enumerate(labels_from(first, frames, rate)))[::2]:
+    for number, (hours, minutes, seconds, part) in list(
+        enumerate(labels_from(first, frames, rate))
+    )[::2]:
         hours |= RATE_CODES[rate] << 5
         for piece in range(8):
             value = (part, seconds, minutes, hours)[piece // 2]
@@ -27,4 +31,6 @@ def quarter_frames(first: Label, frames: int, *, rate: str = "25", speed: float 
 def full_frame(label: Label, *, rate: str = "25", device: int = 0x7F) -> bytes:
     """The whole system exclusive message."""
     hours, minutes, seconds, frames = label
-    return bytes([0xF0, 0x7F, device, 1, 1, hours | RATE_CODES[rate] << 5, minutes, seconds, frames, 0xF7])
+    return bytes(
+        [0xF0, 0x7F, device, 1, 1, hours | RATE_CODES[rate] << 5, minutes, seconds, frames, 0xF7]
+    )

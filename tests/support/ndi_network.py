@@ -1,7 +1,8 @@
-"""NDI between processes of this machine: discovery over loopback, and sender and receiver programs in child processes.
+"""NDI between processes of this machine: discovery over loopback, and sender and receiver programs
+in child processes.
 
-The library reads its configuration when it is loaded. Without an mDNS daemon it finds no senders unless it is
-configured where to look.
+The library reads its configuration when it is loaded. Without an mDNS daemon it finds no senders
+unless it is configured where to look.
 """
 
 import json
@@ -15,7 +16,9 @@ import pytest
 
 from tests.support.programs import program
 
-NDI_CLOSES = pytest.mark.only_on("linux", "darwin", reason="Wine 8: NDI's library never returns from closing a sender")
+NDI_CLOSES = pytest.mark.only_on(
+    "linux", "darwin", reason="Wine 8: NDI's library never returns from closing a sender"
+)
 
 RECEIVER = program("ndi_network_receiver")
 
@@ -23,7 +26,8 @@ SENDER = program("ndi_network_sender")
 
 
 def use_loopback(folder: Path) -> None:
-    """Make the library in this process and its children search for senders on 127.0.0.1. Call before it is loaded."""
+    """Make the library in this process and its children search for senders on 127.0.0.1. Call
+    before it is loaded."""
     if "NDI_CONFIG_DIR" not in os.environ:
         configuration = {"ndi": {"machinename": "stage", "networks": {"ips": "127.0.0.1,"}}}
         (folder / "ndi-config.v1.json").write_text(json.dumps(configuration))
@@ -43,7 +47,8 @@ class NdiReceiver:
         )
 
     def look(self) -> str:
-        """`RGBX 64x48 30.000`, or `-` while there is no picture. Waits until the source was found."""
+        """`RGBX 64x48 30.000`, or `-` while there is no picture. Waits until the source was
+        found."""
         assert self._process.stdin and self._process.stdout
         print("look", file=self._process.stdin, flush=True)
         return self._process.stdout.readline().strip()
@@ -65,7 +70,9 @@ class NdiSender:
         source = folder / f"sent {name}.npy"
         np.save(source, picture)
         self._process = subprocess.Popen(
-            [sys.executable, "-c", SENDER, name, str(source), fourcc], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", SENDER, name, str(source), fourcc],
+            stdout=subprocess.PIPE,
+            text=True,
         )
         assert self._process.stdout
         self.full_name = self._process.stdout.readline().strip()

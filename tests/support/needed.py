@@ -1,7 +1,9 @@
-"""What some tests need beside the packages of pip: whether it is here, and the command that brings it.
+"""What some tests need beside the packages of pip: whether it is here, and the command that brings
+it.
 
-`@needs("OpenGL")` leaves a test out where there is none, and `require(found, "PulseAudio")` where the test finds out
-for itself. Both fail with MULTIVERSE_REQUIRE_ALL=1. The last lines of a run tell what was left out, and one command."""
+`@needs("OpenGL")` leaves a test out where there is none, and `require(found, "PulseAudio")` where
+the test finds out for itself. Both fail with MULTIVERSE_REQUIRE_ALL=1. The last lines of a run tell
+what was left out, and one command."""
 
 import os
 import re
@@ -111,14 +113,18 @@ def require_marked(item: pytest.Item) -> None:
 
 
 def left_out_lines(reasons: Iterable[str]) -> list[str]:
-    """Lines about the tests that were left out for these reasons, and the command that brings all that they need."""
+    """Lines about the tests that were left out for these reasons, and the command that brings all
+    that they need."""
     found = (re.match(r"(?:Skipped: )?needs ([^(]+?)(?: \(|$)", reason) for reason in reasons)
     counts = Counter(match[1] for match in found if match and match[1] in NEEDED)
     if not counts:
         return []
     what = ", ".join(f"{name} ({count})" for name, count in counts.most_common())
     command = _command([NEEDED[name] for name in counts])
-    return [f"tests left out, by what they need: {what}", *([f"all of it: {command}"] if command else [])]
+    return [
+        f"tests left out, by what they need: {what}",
+        *([f"all of it: {command}"] if command else []),
+    ]
 
 
 def _command(all_needed: list[Needed]) -> str:
@@ -127,5 +133,7 @@ def _command(all_needed: list[Needed]) -> str:
     commands = [needed.command for needed in all_needed if needed.command]
     if packages and shutil.which("apt-get"):
         as_root = "" if os.geteuid() == 0 else "sudo "
-        commands.insert(0, f"{as_root}apt-get install -y --no-install-recommends {' '.join(packages)}")
+        commands.insert(
+            0, f"{as_root}apt-get install -y --no-install-recommends {' '.join(packages)}"
+        )
     return " && ".join(commands)

@@ -25,14 +25,18 @@ def tell(value):
 
 
 def run_disguised(code: str, folder: Path, *, is_light: bool = False) -> Any:
-    """Run Python code as on a Mac, in a folder with a foreign name. Returns the value that the code passes to `tell`.
-    Fails if the process does. `is_light`: torch and other slow packages are replaced by empty modules (`heavy`). Its
-    child processes are disguised as well."""
+    """Run Python code as on a Mac, in a folder with a foreign name. Returns the value that the code
+    passes to `tell`. Fails if the process does. `is_light`: torch and other slow packages are
+    replaced by empty modules (`heavy`). Its child processes are disguised as well."""
     working_folder, result_file = folder / FOREIGN, folder / "result.json"
     temporary = working_folder / "temp"
     temporary.mkdir(parents=True)
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "LC_", "MULTIVERSE_"))},
+        **{
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("PYTHON", "LC_", "MULTIVERSE_"))
+        },
         "DISGUISE_FOLDER": str(working_folder),
         "DISGUISE_LIGHT": "1" if is_light else "",
         "PYTHONPATH": os.pathsep.join([str(ROOT / "tests" / "support" / "disguise"), str(ROOT)]),
@@ -55,8 +59,9 @@ def run_disguised(code: str, folder: Path, *, is_light: bool = False) -> Any:
 
 
 def played_show(folder: Path) -> tuple[dict[str, Any], dict[str, list[list[Any]]]]:
-    """Play a show (`disguise/program.py`) to its end. Returns what its audience has seen, and which functions of the
-    system were called, with the arguments of each call. Fails if a part of it failed."""
+    """Play a show (`disguise/program.py`) to its end. Returns what its audience has seen, and which
+    functions of the system were called, with the arguments of each call. Fails if a part of it
+    failed."""
     code = "import disguise; from program import play, echo; tell([play(), echo(), disguise.CALLS])"
     seen, echo, calls = run_disguised(code, folder)
     assert (seen["faults"], seen["code"]) == ([], 0), (seen["faults"], seen["err"])
@@ -70,7 +75,12 @@ def played_show(folder: Path) -> tuple[dict[str, Any], dict[str, list[list[Any]]
         "夜の森 🌲 Bär": "ended",
         "recordings/Bühne.png": "ended",
     }
-    expected = {"録画 ö/live.mp4", "録画 ö/bild.png", "recordings/Bühne.png", "home/presets/夜の森 🌲 Bär.toml"}
+    expected = {
+        "録画 ö/live.mp4",
+        "録画 ö/bild.png",
+        "recordings/Bühne.png",
+        "home/presets/夜の森 🌲 Bär.toml",
+    }
     assert expected <= set(seen["files"])
     assert [name for name in seen["files"] if name.endswith((".partial", ".tmp"))] == []
     assert not seen["torch"]
@@ -82,11 +92,17 @@ def played_show(folder: Path) -> tuple[dict[str, Any], dict[str, list[list[Any]]
 
 
 def assert_modules_and_commands_work(folder: Path) -> None:
-    """Every module can be imported, commands of `disguise/program.py` end as expected, the doctor names the system."""
+    """Every module can be imported, commands of `disguise/program.py` end as expected, the doctor
+    names the system."""
     code = "import program; tell([program.import_all(), program.say_all()])"
     failed, results = run_disguised(code, folder, is_light=True)
     assert failed == {}
-    assert [(arguments, code, err) for arguments, expected, code, _, err in results if code != expected] == []
+    assert [
+        (arguments, code, err) for arguments, expected, code, _, err in results if code != expected
+    ] == []
     assert [(arguments, err) for arguments, *_, err in results if "Traceback" in err] == []
     out = {arguments: out for arguments, _, _, out, _ in results}
-    assert "夜の森 🌲 Bär" in out["preset list"].splitlines() and "on macOS-14.5-arm64" in out["doctor"]
+    assert (
+        "夜の森 🌲 Bär" in out["preset list"].splitlines()
+        and "on macOS-14.5-arm64" in out["doctor"]
+    )

@@ -1,10 +1,12 @@
-"""A program outside the engine that times it: sends values over UDP and sees them in the shared picture.
+"""A program outside the engine that times it: sends values over UDP and sees them in the shared
+picture.
 
-Started by path with the folder of a copied `shared_reader.py`, the ring's name, OSC host and port, the number of
-packets and their rate. Each packet sets `/master/fade` of a white picture to the next of 127 grey levels, so the mean
-of each picture tells the newest packet in it. It prints one JSON object of milliseconds from sending to the picture.
-`low` counts from after the call that sent, `high` from before it, both to the time at which the ring was written;
-`seen` to that at which it was noticed here.
+Started by path with the folder of a copied `shared_reader.py`, the ring's name, OSC host and port,
+the number of packets and their rate. Each packet sets `/master/fade` of a white picture to the next
+of 127 grey levels, so the mean of each picture tells the newest packet in it. It prints one JSON
+object of milliseconds from sending to the picture. `low` counts from after the call that sent,
+`high` from before it, both to the time at which the ring was written; `seen` to that at which it
+was noticed here.
 """
 
 import itertools
@@ -37,7 +39,9 @@ def main() -> None:
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     sock.connect((host, int(port)))
     sent: list[tuple[float, float]] = []
-    frames: list[tuple[float, float, int]] = []  # written, noticed, number of the newest packet in it
+    frames: list[
+        tuple[float, float, int]
+    ] = []  # written, noticed, number of the newest packet in it
 
     def send() -> None:
         started_s = time.perf_counter()
@@ -45,7 +49,9 @@ def main() -> None:
             pause_s = started_s + number / float(rate) - time.perf_counter()
             if pause_s > 0:
                 time.sleep(pause_s)
-            while number - frames[-1][2] > MAX_UNSEEN:  # else its grey could be one of the round before
+            while (
+                number - frames[-1][2] > MAX_UNSEEN
+            ):  # else its grey could be one of the round before
                 time.sleep(POLL_S)
             before_s = time.perf_counter()
             sock.send(packet(number))
@@ -58,7 +64,10 @@ def main() -> None:
         while reader.field(BEAT) == beat:
             assert time.perf_counter() < end_s, "no picture"
             time.sleep(POLL_S)
-        noticed_s, written_s = time.perf_counter(), reader.field(BEAT) * 1e-9 - (time.time() - time.perf_counter())
+        noticed_s, written_s = (
+            time.perf_counter(),
+            reader.field(BEAT) * 1e-9 - (time.time() - time.perf_counter()),
+        )
         picture = reader.latest()
         level = round(float(picture[..., :3].mean()) / STEP)
         newest += (level - newest) % LEVELS
@@ -77,7 +86,9 @@ def main() -> None:
     sender.start()
     newest = 0
     while newest < int(count):
-        assert time.perf_counter() < end_s + 2 * int(count) / float(rate), f"only {newest} packets were seen"
+        assert time.perf_counter() < end_s + 2 * int(count) / float(rate), (
+            f"only {newest} packets were seen"
+        )
         newest = look(newest)
     sender.join()
     low, high, seen = [], [], []

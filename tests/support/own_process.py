@@ -1,4 +1,5 @@
-"""Runs code on hostile files in a process of its own, which may neither hang nor fill the memory."""
+"""Runs code on hostile files in a process of its own, which may neither hang nor fill the
+memory."""
 
 import subprocess
 import sys
@@ -19,7 +20,8 @@ else:
 
 
 def lines_of(code: str, *arguments: object) -> tuple[list[str], int]:
-    """The lines that `code` prints, with `arguments` in sys.argv[1:], and the peak memory of its process in MiB."""
+    """The lines that `code` prints, with `arguments` in sys.argv[1:], and the peak memory of its
+    process in MiB."""
     command = [sys.executable, "-c", code + PEAK, *map(str, arguments)]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S)
     assert ran.returncode == 0, ran.stderr

@@ -1,4 +1,5 @@
-"""The process of a window whose only display is unplugged, or has another mode, while a file exists."""
+"""The process of a window whose only display is unplugged, or has another mode, while a file
+exists."""
 
 import os
 from pathlib import Path

@@ -1,7 +1,8 @@
 """An OSC client that loses nothing, however late the test reads.
 
-A subscriber gets 400 values within a tenth of a second. A test that waits for something else meanwhile reads too late:
-the usual receive buffer of 212 992 bytes holds 256 small packets, and only an administrator may enlarge it.
+A subscriber gets 400 values within a tenth of a second. A test that waits for something else
+meanwhile reads too late: the usual receive buffer of 212 992 bytes holds 256 small packets, and
+only an administrator may enlarge it.
 """
 
 import queue
@@ -18,11 +19,15 @@ from engine.osc.framing import Framing
 class ReadingClient(OscClient):
     """Over UDP a thread reads all the time. TCP does not need it: the sender waits."""
 
-    def __init__(self, host: str, port: int, *, tcp: bool = False, framing: Framing = Framing.SLIP) -> None:
+    def __init__(
+        self, host: str, port: int, *, tcp: bool = False, framing: Framing = Framing.SLIP
+    ) -> None:
         super().__init__(host, port, tcp=tcp, framing=framing)
         self._arrived: queue.SimpleQueue[Message | OSError] = queue.SimpleQueue()
         self._is_closing = False
-        self._thread = None if tcp else threading.Thread(target=self._read, name="reading client", daemon=True)
+        self._thread = (
+            None if tcp else threading.Thread(target=self._read, name="reading client", daemon=True)
+        )
         if self._thread is not None:
             self._thread.start()
 

@@ -1,7 +1,9 @@
-"""The effect of a virus scanner on Windows: files that it has open can be neither replaced nor deleted.
+"""The effect of a virus scanner on Windows: files that it has open can be neither replaced nor
+deleted.
 
-It opens them for real, as CreateFileW does without FILE_SHARE_DELETE, so Windows itself refuses: MoveFileExW and
-DeleteFileW fail with ERROR_SHARING_VIOLATION (32) or ERROR_ACCESS_DENIED (5), which CPython makes PermissionError.
+It opens them for real, as CreateFileW does without FILE_SHARE_DELETE, so Windows itself refuses:
+MoveFileExW and DeleteFileW fail with ERROR_SHARING_VIOLATION (32) or ERROR_ACCESS_DENIED (5), which
+CPython makes PermissionError.
 """
 
 import builtins
@@ -28,8 +30,9 @@ INVALID = ctypes.c_void_p(-1).value
 
 
 class Scanner:
-    """Use it as `scanner = Scanner.installed(monkeypatch)`, on Windows. What it holds is open during each call of ours
-    that replaces, deletes or opens the file. Waiting takes no time; it is added up in `waited_s`."""
+    """Use it as `scanner = Scanner.installed(monkeypatch)`, on Windows. What it holds is open
+    during each call of ours that replaces, deletes or opens the file. Waiting takes no time; it is
+    added up in `waited_s`."""
 
     def __init__(self) -> None:
         self.refused: list[str] = []
@@ -53,7 +56,8 @@ class Scanner:
         return scanner
 
     def hold(self, name: str, times: float = math.inf, *, from_opening: bool = False) -> None:
-        """Hold files whose name matches during this many calls; `from_opening`: nobody else can open them either."""
+        """Hold files whose name matches during this many calls; `from_opening`: nobody else can
+        open them either."""
         self._times[name] = times
         self._share_modes[name] = 0 if from_opening else SHARE_READ_AND_WRITE
 
@@ -62,7 +66,11 @@ class Scanner:
 
     def _guarded(self, call: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def guarded(*arguments: Any, **options: Any) -> Any:
-            paths = [Path(path) for path in arguments[: 1 + (call == "replace")] if isinstance(path, str | os.PathLike)]
+            paths = [
+                Path(path)
+                for path in arguments[: 1 + (call == "replace")]
+                if isinstance(path, str | os.PathLike)
+            ]
             pattern, path, handle = next(self._open_files(call, paths), ("", Path(), 0))
             if not handle:
                 return real(*arguments, **options)
@@ -82,6 +90,8 @@ class Scanner:
             share_mode = self._share_modes[pattern]
             if left > 0 and fnmatch(path.name, pattern) and (call != "open" or share_mode == 0):
                 access = ctypes.c_uint32(GENERIC_READ)
-                handle = self._create(str(path), access, share_mode, None, OPEN_EXISTING, BACKUP_SEMANTICS, None)
+                handle = self._create(
+                    str(path), access, share_mode, None, OPEN_EXISTING, BACKUP_SEMANTICS, None
+                )
                 if handle != INVALID:  # it is there
                     yield pattern, path, handle

@@ -1,20 +1,26 @@
-"""Hand-set weights with which the tiny SAM3's detector really detects colours: exact arithmetic, no training.
+"""Hand-set weights with which the tiny SAM3's detector really detects colours: exact arithmetic, no
+training.
 
-For any prompt it finds one object per kind of colour: query 0 finds white or red (red above a half), query 1 green,
-query 2 blue or cyan. Masks are exact to a quarter of a patch. A box has the centre of the mask and is four standard
-deviations wide, which fits an ellipse. Scores are above 0.9 if more than 0.7 % of the picture is of that kind, and
-below 0.01 if none is. This holds for every picture size; in bfloat16 the box sizes are rough.
+For any prompt it finds one object per kind of colour: query 0 finds white or red (red above a
+half), query 1 green, query 2 blue or cyan. Masks are exact to a quarter of a patch. A box has the
+centre of the mask and is four standard deviations wide, which fits an ellipse. Scores are above 0.9
+if more than 0.7 % of the picture is of that kind, and below 0.01 if none is. This holds for every
+picture size; in bfloat16 the box sizes are rough.
 
-How a signal survives the many normalisations: constants of fifty times its size, in a pair of channels of opposite
-sign, make LayerNorm's divisor constant; an empty channel absorbs the mean. To compute a quotient, the trick is
-reversed: the divisor dominates the vector. All other sublayers add zero.
+How a signal survives the many normalisations: constants of fifty times its size, in a pair of
+channels of opposite sign, make LayerNorm's divisor constant; an empty channel absorbs the mean. To
+compute a quotient, the trick is reversed: the divisor dominates the vector. All other sublayers add
+zero.
 
-- ViT: each token holds, a kind, the 4 x 4 means of its patch: `KIND_WEIGHTS` of (R, G, B) - 1/2, above zero inside.
+- ViT: each token holds, a kind, the 4 x 4 means of its patch: `KIND_WEIGHTS` of (R, G, B) - 1/2,
+  above zero inside.
 - Neck: transposed convolutions unfold the means to the 4x level; the 1x level keeps all sixteen.
-- DETR encoder: its MLP cuts them at zero and counts: channel AREA + kind is the covered part of a patch.
-- DETR decoder: cross-attention by relative position alone. A head whose bias is log(w(x)) answers the mean of
-  w(x) area(x): with w of 1, 1 + x and 1 + 4 x squared these are the moments of the shape. The MLP keeps those of the
-  query's own kind; LayerNorm divides by the area; box_head turns centre and variance into a box.
+- DETR encoder: its MLP cuts them at zero and counts: channel AREA + kind is the covered part of a
+  patch.
+- DETR decoder: cross-attention by relative position alone. A head whose bias is log(w(x)) answers
+  the mean of w(x) area(x): with w of 1, 1 + x and 1 + 4 x squared these are the moments of the
+  shape. The MLP keeps those of the query's own kind; LayerNorm divides by the area; box_head turns
+  centre and variance into a box.
 - Mask decoder: the 4x level alone; the query says which kind.
 """
 
@@ -24,14 +30,15 @@ from typing import Any
 import torch
 
 SHAPE_KINDS = 3
-# A colour is of a kind if its weighted sum is above 0, from RGB in 0..1: red > 1/2; green - red - blue > 1/2; blue -
-# red > 1/2.
+# A colour is of a kind if its weighted sum is above 0, from RGB in 0..1: red > 1/2; green - red -
+# blue > 1/2; blue - red > 1/2.
 KIND_WEIGHTS = ((1.0, 0.0, 0.0), (-1.0, 1.0, -1.0), (-1.0, 0.0, 1.0))
 KIND_THRESHOLD = 0.5
 SUBBLOCKS = 16  # subblocks of a patch: 4 x 4, one for each texel of the low-resolution mask
 FEATURES = SHAPE_KINDS * SUBBLOCKS
 
-# References: the last channels of every width. NOTHING stays empty; PLUS and MINUS hold the constants.
+# References: the last channels of every width. NOTHING stays empty; PLUS and MINUS hold the
+# constants.
 NOTHING, PLUS, MINUS = -3, -2, -1
 REFERENCE = 50.0
 
@@ -41,17 +48,24 @@ GELU_SHIFT = 4.0  # GELU(x + 4) - 4 is x within 0.02 for x above -1.5
 AREA = 64  # encoder channels
 OTHER = 40  # query channels: 1 in OTHER + kind for every query that does not look for this kind
 HEADS = 8  # seven are used, one a moment
-MOMENTS = 7  # of the weights 1, 1 + x', 1 + y', 1 - x', 1 - y', 1 + 4 x'^2, 1 + 4 y'^2; x' from the middle, -1/2..1/2
+# of the weights 1, 1 + x', 1 + y', 1 - x', 1 - y', 1 + 4 x'^2, 1 + 4 y'^2; x' from the middle,
+# -1/2..1/2
+MOMENTS = 7
 MIN_AREA = 0.001  # of the picture; at four times it the score is a half
 AREA_LEAD = 16.0  # the area against the moments it divides
-SELECTED, SELECTED_SCALE = 64, 1e4  # pairs of channels: area, x, y, xx, yy, the least area, own kind
+SELECTED, SELECTED_SCALE = (
+    64,
+    1e4,
+)  # pairs of channels: area, x, y, xx, yy, the least area, own kind
 LONE_PAIR = 8.0  # what LayerNorm makes of 128 channels of which one pair is set: sqrt(128 / 2)
 
 
 def set_detector_weights(detector: Any, patch_size: int, native_side: int) -> None:
-    """Set the weights of a Sam3Model with ViT width 64, width 128 elsewhere, one layer per part, 8 heads and 128 units
-    in its decoder. native_side: patches along a side of the native picture."""
-    silence(detector.vision_encoder, detector.detr_encoder, detector.detr_decoder, detector.mask_decoder)
+    """Set the weights of a Sam3Model with ViT width 64, width 128 elsewhere, one layer per part, 8
+    heads and 128 units in its decoder. native_side: patches along a side of the native picture."""
+    silence(
+        detector.vision_encoder, detector.detr_encoder, detector.detr_decoder, detector.mask_decoder
+    )
     silence(detector.dot_product_scoring)
     cut_patches(detector.vision_encoder.backbone, patch_size)
     unfold(detector.vision_encoder.neck.fpn_layers[0])
@@ -87,18 +101,25 @@ def set_references(bias: torch.Tensor, reference: float = REFERENCE) -> None:
 
 
 def cut_patches(vit: Any, patch_size: int) -> None:
-    """Token channel 16 kind + 4 row + column: the mean of that quarter x quarter of the patch, by its kind."""
+    """Token channel 16 kind + 4 row + column: the mean of that quarter x quarter of the patch, by
+    its kind."""
     step = patch_size / 4
     starts = torch.arange(4)[:, None] * step
     pixels = torch.arange(patch_size)[None]
-    fraction = (torch.minimum(starts + step, pixels + 1.0) - torch.maximum(starts, pixels)).clamp(min=0) / step
+    fraction = (torch.minimum(starts + step, pixels + 1.0) - torch.maximum(starts, pixels)).clamp(
+        min=0
+    ) / step
     blocks = torch.einsum("iy,jx->ijyx", fraction, fraction).flatten(0, 1)  # (16, patch, patch)
-    positions = vit.embeddings.position_embeddings  # the projection has no bias, so constants are added here
+    positions = (
+        vit.embeddings.position_embeddings
+    )  # the projection has no bias, so constants are added here
     for kind, weights in enumerate(KIND_WEIGHTS):
         channels = slice(kind * SUBBLOCKS, (kind + 1) * SUBBLOCKS)
         # Pixels come as 2 RGB - 1.
         halves = torch.tensor(weights) / 2
-        vit.embeddings.patch_embeddings.projection.weight[channels] = blocks[:, None] * halves[:, None, None]
+        vit.embeddings.patch_embeddings.projection.weight[channels] = (
+            blocks[:, None] * halves[:, None, None]
+        )
         positions[..., channels] = float(halves.sum()) - KIND_THRESHOLD
     positions[..., PLUS], positions[..., MINUS] = 2 * REFERENCE, -2 * REFERENCE
     keep_scale(vit.layer_norm, reference=2 * REFERENCE)
@@ -112,7 +133,9 @@ def unfold(level: Any) -> None:
         for row in range(4):
             for column in range(4):
                 inner = 4 * kind + 2 * (row % 2) + column % 2
-                first.weight[kind * SUBBLOCKS + 4 * row + column, inner, row // 2, column // 2] = 1.0
+                first.weight[kind * SUBBLOCKS + 4 * row + column, inner, row // 2, column // 2] = (
+                    1.0
+                )
                 first.weight[NOTHING, inner] = -1.0
                 first.bias[inner] = GELU_SHIFT
                 second.weight[inner, kind, row % 2, column % 2] = 1.0
@@ -129,7 +152,8 @@ def keep_subblocks(level: Any) -> None:
 
 
 def count_subblocks(layer: Any) -> None:
-    """Channel AREA + kind: the covered fraction of the patch, 0..1, each quarter thresholded at 0."""
+    """Channel AREA + kind: the covered fraction of the patch, 0..1, each quarter thresholded at
+    0."""
     keep_scale(layer.layer_norm3)
     steepness = 8.0
     for channel in range(FEATURES):
@@ -142,13 +166,16 @@ def count_subblocks(layer: Any) -> None:
 
 
 def measure_moments(decoder: Any, native_side: int) -> None:
-    """Query channel 3 moment + kind: the mean over patches of w area, by the mean of w, in the order of MOMENTS. The
+    """Query channel 3 moment + kind: the mean over patches of w area, by the mean of w, in the
+    order of MOMENTS. The
     position bias is a curve in sign(d) log2(|d| + 1) / 3, d eight times the distance from the reference box's left edge
     at 1/4: straight between the patches of 24, 48 and 72 a side, exact at each."""
     decoder.reference_points.weight.zero_()  # logits: the box in the middle, half the picture wide
     sides = (native_side, 2 * native_side, 3 * native_side)
     edges = torch.unique(
-        torch.cat([torch.arange(side, dtype=torch.float64) / side for side in sides]).round(decimals=9)
+        torch.cat([torch.arange(side, dtype=torch.float64) / side for side in sides]).round(
+            decimals=9
+        )
     )
     distance = 8 * (edges - 0.25)
     coded = distance.sign() * torch.log2(distance.abs() + 1) / 3
@@ -158,7 +185,9 @@ def measure_moments(decoder: Any, native_side: int) -> None:
         units = hinges(embed.layer1, 0, only(0, 1.0, 2), 0.0, coded)
         for number, curve in enumerate(curves):
             head = 1 + 2 * number + axis
-            embed.layer2.bias[head] = straight_pieces(embed.layer2.weight[head], units, coded, curve)
+            embed.layer2.bias[head] = straight_pieces(
+                embed.layer2.weight[head], units, coded, curve
+            )
     attention = decoder.layers[0].vision_cross_attn
     for moment in range(MOMENTS):
         for kind in range(SHAPE_KINDS):
@@ -167,24 +196,34 @@ def measure_moments(decoder: Any, native_side: int) -> None:
             attention.o_proj.weight[SHAPE_KINDS * moment + kind, lane] = 1.0
 
 
-def hinges(layer: Any, first_unit: int, inputs: torch.Tensor, constant: float, knots: torch.Tensor) -> slice:
-    """Units relu(v - knot) from the middle knot up and relu(knot - v) down; which units, one less than knots. v is
-    `inputs` times the layer's input, plus `constant`. Outwards from the middle, so that values near it are not
-    differences of large ones."""
+def hinges(
+    layer: Any, first_unit: int, inputs: torch.Tensor, constant: float, knots: torch.Tensor
+) -> slice:
+    """Units relu(v - knot) from the middle knot up and relu(knot - v) down; which units, one less
+    than knots. v is `inputs` times the layer's input, plus `constant`. Outwards from the middle, so
+    that values near it are not differences of large ones."""
     units = slice(first_unit, first_unit + len(knots) - 1)
     middle = len(knots) // 2
     rising = knots[middle:-1].float()
     falling = knots[1 : middle + 1].flip(0).float()
-    layer.weight[units] = torch.cat([inputs.expand(len(rising), -1), -inputs.expand(len(falling), -1)])
+    layer.weight[units] = torch.cat(
+        [inputs.expand(len(rising), -1), -inputs.expand(len(falling), -1)]
+    )
     layer.bias[units] = torch.cat([constant - rising, falling - constant])
     return units
 
 
-def straight_pieces(row: torch.Tensor, units: slice, knots: torch.Tensor, values: torch.Tensor) -> float:
-    """Set the weights over `hinges` of a piecewise linear function through (knots, values). Returns its offset."""
+def straight_pieces(
+    row: torch.Tensor, units: slice, knots: torch.Tensor, values: torch.Tensor
+) -> float:
+    """Set the weights over `hinges` of a piecewise linear function through (knots, values). Returns
+    its offset."""
     middle = len(knots) // 2
     weights = []
-    for at, to in ((knots[middle:], values[middle:]), (-knots[: middle + 1].flip(0), values[: middle + 1].flip(0))):
+    for at, to in (
+        (knots[middle:], values[middle:]),
+        (-knots[: middle + 1].flip(0), values[: middle + 1].flip(0)),
+    ):
         slopes = torch.diff(to) / torch.diff(at)
         weights.append(torch.diff(slopes, prepend=torch.zeros(1, dtype=slopes.dtype)))
     row[units] = torch.cat(weights).to(row.dtype)
@@ -198,12 +237,13 @@ def only(channel: int, value: float, width: int) -> torch.Tensor:
 
 
 def choose_moments(decoder: Any) -> None:
-    """Select the query's own moments, in pairs of channels from SELECTED. The area dominates, so LayerNorm divides by
-    it.
+    """Select the query's own moments, in pairs of channels from SELECTED. The area dominates, so
+    LayerNorm divides by it.
 
-    Away from the native size x' is off by a little, the same for all patches, and with it the mean of w. In half the
-    difference of 1 + x' and 1 - x' the two cancel; the second moment is off by twice the first times that little,
-    which is what 1 + x' and 1 - x' together lack to twice the area.
+    Away from the native size x' is off by a little, the same for all patches, and with it the mean
+    of w. In half the difference of 1 + x' and 1 - x' the two cancel; the second moment is off by
+    twice the first times that little, which is what 1 + x' and 1 - x' together lack to twice the
+    area.
     """
     layer = decoder.layers[0]
     queries = decoder.query_embed.weight
@@ -211,14 +251,25 @@ def choose_moments(decoder: Any) -> None:
     for kind in range(SHAPE_KINDS):
         queries[kind, OTHER + kind] = 0.0
     queries[:, PLUS], queries[:, MINUS] = REFERENCE, -REFERENCE
-    for norm in (layer.self_attn_layer_norm, layer.text_cross_attn_layer_norm, layer.vision_cross_attn_layer_norm):
+    for norm in (
+        layer.self_attn_layer_norm,
+        layer.text_cross_attn_layer_norm,
+        layer.vision_cross_attn_layer_norm,
+    ):
         divisor = keep_scale(norm)
     layer.vision_cross_attn_layer_norm.weight.zero_()
-    for channels in (slice(0, MOMENTS * SHAPE_KINDS), slice(OTHER, OTHER + SHAPE_KINDS), slice(NOTHING, NOTHING + 1)):
+    for channels in (
+        slice(0, MOMENTS * SHAPE_KINDS),
+        slice(OTHER, OTHER + SHAPE_KINDS),
+        slice(NOTHING, NOTHING + 1),
+    ):
         layer.vision_cross_attn_layer_norm.weight[channels] = divisor
-    # Units: the moments of each kind, closed for the queries of other kinds; then one per kind, open for its own query.
+    # Units: the moments of each kind, closed for the queries of other kinds; then one per kind,
+    # open for its own query.
     for kind in range(SHAPE_KINDS):
-        area, x, y, less_x, less_y, xx, yy = (SHAPE_KINDS * moment + kind for moment in range(MOMENTS))
+        area, x, y, less_x, less_y, xx, yy = (
+            SHAPE_KINDS * moment + kind for moment in range(MOMENTS)
+        )
         own = SHAPE_KINDS * MOMENTS + kind
         for unit in (area, x, y, less_x, less_y, xx, yy):
             layer.mlp.fc1.weight[unit, unit] = 1.0
@@ -246,21 +297,27 @@ def set_pair(column: torch.Tensor, pair: int, value: float) -> None:
 
 
 def draw_boxes(box_head: Any, native_side: int) -> None:
-    """Logits of centre and size from the quotients: centre = 1/2 + x', variance = 4 x'^2 / 4 - x'^2 of the centre."""
+    """Logits of centre and size from the quotients: centre = 1/2 + x', variance = 4 x'^2 / 4 - x'^2
+    of the centre."""
     width = box_head.layer1.weight.shape[1]
     unscale = AREA_LEAD / LONE_PAIR  # a channel's value times this is its quotient by the area
     offsets = torch.linspace(-0.5, 0.5, 61, dtype=torch.float64)
     centre_logits = torch.logit(offsets + 0.5, eps=0.005)
-    # The straight pieces lie above the parabola, by the sixth of a square of their length in the mean.
+    # The straight pieces lie above the parabola, by the sixth of a square of their length in the
+    # mean.
     squares = offsets**2 - (offsets[1] - offsets[0]) ** 2 / 6
     variances = torch.logspace(-4.5, -1.0, 25, dtype=torch.float64)
     size_logits = torch.logit(4 * variances.sqrt(), eps=0.005)
     for axis in range(2):
         second_moment, centre = 120 + axis, axis
-        units = hinges(box_head.layer1, 60 * axis, only(SELECTED + 2 + 2 * axis, unscale, width), 0.0, offsets)
+        units = hinges(
+            box_head.layer1, 60 * axis, only(SELECTED + 2 + 2 * axis, unscale, width), 0.0, offsets
+        )
         box_head.layer1.weight[second_moment, SELECTED + 6 + 2 * axis] = unscale / 4
         row = box_head.layer2.weight[centre]
-        box_head.layer2.bias[centre] = LONE_PAIR + straight_pieces(row, units, offsets, centre_logits)
+        box_head.layer2.bias[centre] = LONE_PAIR + straight_pieces(
+            row, units, offsets, centre_logits
+        )
         box_head.layer3.weight[axis, centre] = 1.0
         box_head.layer3.bias[axis] = -LONE_PAIR
         variance = only(second_moment, 1.0, width)
@@ -272,7 +329,8 @@ def draw_boxes(box_head: Any, native_side: int) -> None:
 
 
 def score_areas(detector: Any) -> None:
-    """Scores decrease with the fraction of the least area in the query; the prompt has no effect."""
+    """Scores decrease with the fraction of the least area in the query; the prompt has no
+    effect."""
     scoring = detector.dot_product_scoring
     score_at_half = LONE_PAIR / math.hypot(1.0, 4.0)
     scoring.text_proj.bias[0] = 1 / scoring.scale
@@ -282,7 +340,8 @@ def score_areas(detector: Any) -> None:
 
 
 def draw_masks(decoder: Any) -> None:
-    """Mask logits: MASK_GAIN times the query's kind at the 4x level; -10 everywhere for a query that has none."""
+    """Mask logits: MASK_GAIN times the query's kind at the 4x level; -10 everywhere for a query
+    that has none."""
     pixels, last = decoder.pixel_decoder, decoder.pixel_decoder.conv_layers[1]
     group = last.weight.shape[0] // pixels.norms[1].num_groups
     nothing, plus, minus, constant = group - 3, group - 2, group - 1, SHAPE_KINDS

@@ -1,12 +1,14 @@
 """Hand-set weights with which the tiny SAM3's tracker tracks the detected objects by colour.
 
-- The memory stores for each patch its kinds under the object's mask. Attention reads them from all memories' patches
-  that have any, and LayerNorm turns them into a one-hot code, the same for every patch of the new picture.
+- The memory stores for each patch its kinds under the object's mask. Attention reads them from all
+  memories' patches that have any, and LayerNorm turns them into a one-hot code, the same for every
+  patch of the new picture.
 - The code selects one of the three kinds in the high-resolution features, which gives the mask.
-- The object is present in patches whose kind equals the code; the tracker's score is above a half if there are any.
+- The object is present in patches whose kind equals the code; the tracker's score is above a half
+  if there are any.
 
-So an object may move any distance between two pictures, and may disappear and return. A tracked mask covers everything
-of its colour: two shapes of one colour are one object.
+So an object may move any distance between two pictures, and may disappear and return. A tracked
+mask covers everything of its colour: two shapes of one colour are one object.
 """
 
 import math
@@ -25,15 +27,21 @@ from tests.support.seeing_detector import (
     unfold,
 )
 
-ANY_KIND = 30  # memory channel: the position encoding that is added to it, the slowest sine, is about 0
-CODE = 40  # pairs of channels: about 8 and -8 for the kind remembered, 0 for the others, in every patch
-CODE_LEAD = 100.0  # the code's value before LayerNorm, far above the patch's means: it is the divisor
+ANY_KIND = (
+    30  # memory channel: the position encoding that is added to it, the slowest sine, is about 0
+)
+# pairs of channels: about 8 and -8 for the kind remembered, 0 for the others, in every patch
+CODE = 40
+CODE_LEAD = (
+    100.0  # the code's value before LayerNorm, far above the patch's means: it is the divisor
+)
 CODE_REFERENCE = 30.0  # a divisor for patches without a code
 PRESENT = 50  # a pair of channels: about 3 and -3 where the patch is of the kind remembered, else 0
 
 
 def set_tracker_weights(model: Any) -> None:
-    """Set the tracker's weights in a Sam3VideoModel of width 128, with one layer each of memory attention and fuser."""
+    """Set the tracker's weights in a Sam3VideoModel of width 128, with one layer each of memory
+    attention and fuser."""
     tracker = model.tracker_model
     silence(tracker, model.tracker_neck)
     unfold(model.tracker_neck.fpn_layers[0])
@@ -48,15 +56,18 @@ def average_subblocks(level: Any) -> None:
     """The 1x level, channels 2 kind and 2 kind + 1: the patch's mean and its negative."""
     for kind in range(SHAPE_KINDS):
         for channel, sign in ((2 * kind, 1.0), (2 * kind + 1, -1.0)):
-            level.proj1.weight[channel, kind * SUBBLOCKS : (kind + 1) * SUBBLOCKS] = sign / SUBBLOCKS
+            level.proj1.weight[channel, kind * SUBBLOCKS : (kind + 1) * SUBBLOCKS] = (
+                sign / SUBBLOCKS
+            )
             level.proj1.weight[channel, NOTHING] = -sign
             level.proj2.weight[channel, channel, 1, 1] = 3.0
     set_references(level.proj2.bias, CODE_REFERENCE)
 
 
 def remember_kinds(encoder: Any) -> None:
-    """Memory channel kind: 2 where the mask covers three fifths of a patch and the patch is of that kind, else 0. A
-    lower limit would include the other kind where two shapes touch; so a shape must cover that much of some patch."""
+    """Memory channel kind: 2 where the mask covers three fifths of a patch and the patch is of that
+    kind, else 0. A lower limit would include the other kind where two shapes touch; so a shape must
+    cover that much of some patch."""
     mask, remembered = 10, 20
     last = encoder.mask_downsampler.layers[-1]
     for number, layer in enumerate(encoder.mask_downsampler.layers):
@@ -71,7 +82,8 @@ def remember_kinds(encoder: Any) -> None:
         layer.layer_norm.weight[1:] = 0.0
         layer.layer_norm.weight[0] = divisor
         layer.layer_norm.bias[0] = GELU_SHIFT
-    # GELU(x) - GELU(x - 4) is 4 above 4 and 0 below 0: a step from a half to five eighths of the patch.
+    # GELU(x) - GELU(x - 4) is 4 above 4 and 0 below 0: a step from a half to five eighths of the
+    # patch.
     for channel, offset, sign in ((0, 0.0, 0.25), (2, -4.0, -0.25)):
         last.layer_norm.weight[channel] = 16.0 * divisor
         last.layer_norm.bias[channel] = offset
@@ -98,7 +110,8 @@ def recall_kinds(attention: Any) -> None:
     """CODE from the memories, then PRESENT from the code and the patch's own means."""
     layer = attention.layers[0]
     across = layer.cross_attn_image
-    # The last pair of channels turns least with the position: a hundredth of a radian across the picture.
+    # The last pair of channels turns least with the position: a hundredth of a radian across the
+    # picture.
     slow = across.q_proj.bias.shape[0] - 1
     across.q_proj.bias[slow] = 10 / across.scaling
     across.k_proj.weight[slow, ANY_KIND] = 1.0
@@ -119,13 +132,17 @@ def recall_kinds(attention: Any) -> None:
 
 
 def draw_tracked_masks(decoder: Any) -> None:
-    """Mask logits: MASK_GAIN times the high-resolution features of the kinds that the code opens."""
+    """Mask logits: MASK_GAIN times the high-resolution features of the kinds that the code
+    opens."""
     shut, margin, constant = 5.0, 8.0, SHAPE_KINDS
     set_references(decoder.upscale_conv1.bias)
     divisor = keep_scale(decoder.upscale_layer_norm)
     decoder.upscale_layer_norm.weight.zero_()
     for kind in range(SHAPE_KINDS):
-        for channel, sign in ((kind, 1.0), (SHAPE_KINDS + kind, -1.0)):  # in pairs, so that the mean stays 0
+        for channel, sign in (
+            (kind, 1.0),
+            (SHAPE_KINDS + kind, -1.0),
+        ):  # in pairs, so that the mean stays 0
             decoder.upscale_conv1.weight[CODE + 2 * kind, channel] = sign / (2 * LONE_PAIR)
             decoder.upscale_conv1.weight[CODE + 2 * kind + 1, channel] = -sign / (2 * LONE_PAIR)
         decoder.upscale_layer_norm.weight[kind] = -2 * shut * divisor
@@ -141,14 +158,16 @@ def draw_tracked_masks(decoder: Any) -> None:
 
 
 def score_presence(decoder: Any) -> None:
-    """The score's token reads the patches that are PRESENT; its logit is 10 times their value, minus 10."""
+    """The score's token reads the patches that are PRESENT; its logit is 10 times their value,
+    minus 10."""
     blocks = decoder.transformer.layers
     across = blocks[0].cross_attn_token_to_image
     across.q_proj.bias[0] = 1 / across.scaling
     across.k_proj.weight[0, PRESENT], across.k_proj.weight[0, PRESENT + 1] = 1.5, -1.5
     across.v_proj.weight[0, PRESENT] = 1.0
     across.o_proj.weight[0, 0], across.o_proj.weight[1, 0] = 1.0, -1.0
-    # The tokens are empty until then: the first norm's bias brings the references for those that follow.
+    # The tokens are empty until then: the first norm's bias brings the references for those that
+    # follow.
     set_references(blocks[0].layer_norm1.bias)
     for block in blocks:
         for norm in (block.layer_norm1, block.layer_norm2, block.layer_norm3):

@@ -1,4 +1,5 @@
-"""The demo sound, nearly stopped, for tests that do not need sound: analysing it would take a fifth of a core."""
+"""The demo sound, nearly stopped, for tests that do not need sound: analysing it would take a fifth
+of a core."""
 
 from engine.audio.chosen import ChosenAudio, ChosenSound
 from engine.audio.demo import demo_feed

@@ -1,4 +1,5 @@
-"""Stubs of libraries of other systems that allow only the interfaces recorded in tests/sinks/published_api."""
+"""Stubs of libraries of other systems that allow only the interfaces recorded in
+tests/sinks/published_api."""
 
 import inspect
 import json
@@ -10,7 +11,8 @@ PUBLISHED_API = Path(__file__).parents[1] / "sinks" / "published_api"
 
 
 class LibraryStub:
-    """Stub of a library that is not installed: accepts only calls that its recorded interface allows; records them."""
+    """Stub of a library that is not installed: accepts only calls that its recorded interface
+    allows; records them."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
@@ -29,7 +31,9 @@ class LibraryStub:
 
         return call
 
-    def klass(self, name: str, methods: dict[str, inspect.Signature], properties: dict[str, Any]) -> type:
+    def klass(
+        self, name: str, methods: dict[str, inspect.Signature], properties: dict[str, Any]
+    ) -> type:
         members: dict[str, Any] = dict(properties)
         for method, signature in methods.items():
             call = self.callable(f"{name}.{method}", signature)
@@ -43,7 +47,9 @@ def python_signature(parameters: list[dict[str, Any]]) -> inspect.Signature:
             inspect.Parameter(
                 entry["name"],
                 getattr(inspect.Parameter, entry["kind"]),
-                default=f"<default of {entry['name']}>" if entry["has_default"] else inspect.Parameter.empty,
+                default=f"<default of {entry['name']}>"
+                if entry["has_default"]
+                else inspect.Parameter.empty,
             )
             for entry in parameters
         ]

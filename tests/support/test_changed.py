@@ -17,5 +17,7 @@ from tests.support.changed import ROOT, own_tests
         ([], None),
     ],
 )
-def test_a_change_inside_one_part_runs_its_own_tests_and_any_other_change_all(files: list[str], folder: str) -> None:
+def test_a_change_inside_one_part_runs_its_own_tests_and_any_other_change_all(
+    files: list[str], folder: str
+) -> None:
     assert own_tests(files) == (ROOT / folder if folder else None)

@@ -1,4 +1,5 @@
-"""The fake CUDA device names each kind of fault with its line. That it computes and counts, the walks on it show."""
+"""The fake CUDA device names each kind of fault with its line. That it computes and counts, the
+walks on it show."""
 
 import inspect
 from collections.abc import Callable
@@ -53,7 +54,8 @@ def a_missing_wait_stream(card: FakeCuda) -> None:
 
 @planted(FaultKind.POOL_OVERWRITTEN)
 def a_result_of_a_pool_after_another_graph_ran(card: FakeCuda) -> None:
-    """Use a result whose memory another graph of the pool has overwritten, with an intermediate one of its own."""
+    """Use a result whose memory another graph of the pool has overwritten, with an intermediate one
+    of its own."""
     there, stream, pool, results, graphs = numbers(4), torch.cuda.Stream(), None, [], []
     for _ in range(2):
         graphs.append(torch.cuda.CUDAGraph())
@@ -97,7 +99,9 @@ def test_a_planted_fault_is_named_with_its_line(
 ) -> None:
     fault(fake_cuda)
     lines, first = inspect.getsourcelines(fault)
-    (marked,) = [first + offset for offset, line in enumerate(lines) if line.rstrip().endswith("# here")]
+    (marked,) = [
+        first + offset for offset, line in enumerate(lines) if line.rstrip().endswith("# here")
+    ]
     (found,) = fake_cuda.faults
     fake_cuda.faults.clear()
     assert (found.kind, found.line) == (kind, f"tests/support/test_fake_cuda.py:{marked}")

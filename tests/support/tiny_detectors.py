@@ -19,7 +19,9 @@ def build_tiny_depth(folder: Path, **changes: Any) -> Path:
     from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation
 
     with seeded(0):
-        network = DepthAnythingForDepthEstimation(DepthAnythingConfig(**CONFIGURATIONS["depth"] | changes))
+        network = DepthAnythingForDepthEstimation(
+            DepthAnythingConfig(**CONFIGURATIONS["depth"] | changes)
+        )
         network.head.conv3.bias.data.fill_(1.0)  # above 0, where its answer ends
         _spread(network).save_pretrained(folder)
     return folder
@@ -43,7 +45,9 @@ def network_of(kind: str, folder: Path, **changes: int) -> Any:
 
     weights = find_weights(folder)
     assert weights is not None
-    return load_network(kind, weights, read_config("x", folder), torch.float32, "x", changes=changes).eval()
+    return load_network(
+        kind, weights, read_config("x", folder), torch.float32, "x", changes=changes
+    ).eval()
 
 
 def _spread(network: Any) -> Any:
@@ -68,7 +72,9 @@ class BrightnessAsDepth(torch.nn.Module):
     def forward(self, pixel_values: torch.Tensor) -> Any:
         self.seen = pixel_values
         near = pixel_values.mean(dim=1) + 3.0  # above 0
-        return SimpleNamespace(predicted_depth=1.0 / near if self.config.depth_estimation_type == "metric" else near)
+        return SimpleNamespace(
+            predicted_depth=1.0 / near if self.config.depth_estimation_type == "metric" else near
+        )
 
 
 class KnownPose(torch.nn.Module):
@@ -79,7 +85,9 @@ class KnownPose(torch.nn.Module):
     def __init__(self, positions: torch.Tensor, scores: torch.Tensor) -> None:
         """`positions` (17, 2): x and y in pixels of the heatmaps; `scores` (17,)."""
         super().__init__()
-        self.config = SimpleNamespace(backbone_config=SimpleNamespace(image_size=[256, 192], num_experts=1))
+        self.config = SimpleNamespace(
+            backbone_config=SimpleNamespace(image_size=[256, 192], num_experts=1)
+        )
         x, y = torch.arange(48.0), torch.arange(64.0)[:, None]
         apart = (x - positions[:, 0, None, None]) ** 2 + (y - positions[:, 1, None, None]) ** 2
         self.heatmaps = (torch.exp(-apart / (2 * 2.0**2)) * scores[:, None, None])[None]

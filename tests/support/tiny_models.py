@@ -1,9 +1,11 @@
-"""Tiny Stable Diffusion models with random weights: the structure of the real ones, a few megabytes each.
+"""Tiny Stable Diffusion models with random weights: the structure of the real ones, a few megabytes
+each.
 
-`python -m tests.support.tiny_models FOLDER [--kind sd15] [--vae analytic]` writes one; the tests build theirs through
-the fixtures. The same arguments give the same weights. The analytic VAE is exact arithmetic in TAESD's layers: encoding
-averages each 8 x 8 block into the first three latent channels, decoding fills the block with it. So a picture survives
-the round trip, and a test can recognize the origin of a latent.
+`python -m tests.support.tiny_models FOLDER [--kind sd15] [--vae analytic]` writes one; the tests
+build theirs through the fixtures. The same arguments give the same weights. The analytic VAE is
+exact arithmetic in TAESD's layers: encoding averages each 8 x 8 block into the first three latent
+channels, decoding fills the block with it. So a picture survives the round trip, and a test can
+recognize the origin of a latent.
 """
 
 import json
@@ -29,22 +31,35 @@ SAMPLERS: dict[str, tuple[str, dict[str, Any]]] = {
 """diffusers' scheduler and its options."""
 TEXT_WIDTH = 32
 CONTEXT_TOKENS = 77
-NOISE_TABLE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000}
+NOISE_TABLE = {
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "num_train_timesteps": 1000,
+}
 
 
 def build_tiny_sd(
-    folder: Path, *, kind: str = "sd15", vae: str = "analytic", sampler: str | None = None, seed: int = 0
+    folder: Path,
+    *,
+    kind: str = "sd15",
+    vae: str = "analytic",
+    sampler: str | None = None,
+    seed: int = 0,
 ) -> Path:
     """Write a diffusers folder, and return it.
 
-    sd15: epsilon, LCM scheduler. turbo: the shape of SD 2.x, epsilon, EulerDiscrete with trailing steps, as SD-Turbo
-    ships. sdxl: two text encoders, EulerAncestral with trailing steps, as SDXL-Turbo ships. sd21: v-prediction, DDIM.
-    `sampler` (one of SAMPLERS) replaces the scheduler that belongs to the kind.
+    sd15: epsilon, LCM scheduler. turbo: the shape of SD 2.x, epsilon, EulerDiscrete with trailing
+    steps, as SD-Turbo ships. sdxl: two text encoders, EulerAncestral with trailing steps, as
+    SDXL-Turbo ships. sd21: v-prediction, DDIM. `sampler` (one of SAMPLERS) replaces the scheduler
+    that belongs to the kind.
     """
     from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionXLImg2ImgPipeline
 
     usual = {"sd15": "lcm", "turbo": "turbo", "sdxl": "turbo_ancestral", "sd21": "ddim"}
-    scheduler = tiny_scheduler(sampler or usual[kind], "v_prediction" if kind == "sd21" else "epsilon")
+    scheduler = tiny_scheduler(
+        sampler or usual[kind], "v_prediction" if kind == "sd21" else "epsilon"
+    )
     with seeded(seed):
         parts: dict[str, Any] = {
             "vae": analytic_vae()
@@ -52,7 +67,9 @@ def build_tiny_sd(
             else tiny_kl(scaling_factor=0.13025 if kind == "sdxl" else 0.18215),
             "unet": tiny_unet(kind),
             "scheduler": scheduler,
-            "tokenizer": tiny_tokenizer(folder / "tokenizer", pad_token=None if kind == "sd15" else "!"),
+            "tokenizer": tiny_tokenizer(
+                folder / "tokenizer", pad_token=None if kind == "sd15" else "!"
+            ),
             "text_encoder": tiny_text_encoder(with_projection=False),
         }
         if kind == "sdxl":
@@ -77,7 +94,8 @@ def tiny_scheduler(sampler: str, prediction_type: str) -> Any:
 
 
 def tiny_unet(kind: str) -> Any:
-    """A UNet of two levels, 32 and 64 channels, with attention at the lower one. Latents need even sides."""
+    """A UNet of two levels, 32 and 64 channels, with attention at the lower one. Latents need even
+    sides."""
     from diffusers import UNet2DConditionModel
 
     shape: dict[str, Any] = {
@@ -104,13 +122,18 @@ def tiny_unet(kind: str) -> Any:
 
 
 def tiny_tokenizer(folder: Path, *, pad_token: str | None) -> Any:
-    """CLIP's byte-level tokenizer with four merges. `pad_token` "!" as SD 2.x and the second encoder of SDXL have."""
+    """CLIP's byte-level tokenizer with four merges. `pad_token` "!" as SD 2.x and the second
+    encoder of SDXL have."""
     from transformers import CLIPTokenizer
     from transformers.convert_slow_tokenizer import bytes_to_unicode
 
     letters = list(bytes_to_unicode().values())
     merges = [("t", "h"), ("th", "e</w>"), ("i", "n"), ("a", "n")]
-    tokens = [*letters, *(f"{letter}</w>" for letter in letters), *("".join(pair) for pair in merges)]
+    tokens = [
+        *letters,
+        *(f"{letter}</w>" for letter in letters),
+        *("".join(pair) for pair in merges),
+    ]
     tokens += ["<|startoftext|>", "<|endoftext|>"]
     vocabulary = {token: number for number, token in enumerate(dict.fromkeys(tokens))}
     folder.mkdir(parents=True, exist_ok=True)
@@ -118,7 +141,9 @@ def tiny_tokenizer(folder: Path, *, pad_token: str | None) -> Any:
     lines = "\n".join(" ".join(pair) for pair in merges)
     (folder / "merges.txt").write_text(f"#version: 0.2\n{lines}\n", encoding="utf-8")
     options = {} if pad_token is None else {"pad_token": pad_token}
-    return CLIPTokenizer.from_pretrained(folder, model_max_length=CONTEXT_TOKENS, local_files_only=True, **options)
+    return CLIPTokenizer.from_pretrained(
+        folder, model_max_length=CONTEXT_TOKENS, local_files_only=True, **options
+    )
 
 
 def tiny_text_encoder(*, with_projection: bool) -> Any:
@@ -140,9 +165,11 @@ def tiny_text_encoder(*, with_projection: bool) -> Any:
 
 
 def analytic_vae() -> Any:
-    """AutoencoderTiny whose latent channels 0..2 are the 8 x 8 block means of R, G, B in -0.5..0.5; channel 3 is 0.
+    """AutoencoderTiny whose latent channels 0..2 are the 8 x 8 block means of R, G, B in -0.5..0.5;
+    channel 3 is 0.
 
-    Decoding paints each latent over its 8 x 8 pixels; within 1 % (TAESD's decoder passes latents through 3 tanh(z/3)).
+    Decoding paints each latent over its 8 x 8 pixels; within 1 % (TAESD's decoder passes latents
+    through 3 tanh(z/3)).
     """
     from diffusers import AutoencoderTiny
 
@@ -159,7 +186,9 @@ def analytic_vae() -> Any:
         decoding = [layer for layer in vae.decoder.layers if isinstance(layer, torch.nn.Conv2d)]
         for channel in range(3):
             for halving in encoding[1:-1]:
-                halving.weight[channel, channel, 1:, 1:] = 0.25  # stride 2: the mean of 2 x 2 pixels
+                halving.weight[channel, channel, 1:, 1:] = (
+                    0.25  # stride 2: the mean of 2 x 2 pixels
+                )
             for copying in (encoding[0], encoding[-1], *decoding):
                 copying.weight[channel, channel, 1, 1] = 1.0
         encoding[-1].bias[:3] = -0.5
@@ -181,8 +210,8 @@ def tiny_kl(*, channels: tuple[int, ...] = (8, 16, 16, 16), groups: int = 8, **v
 
 
 def build_tiny_controlnet(folder: Path, sd_folder: Path, *, seed: int = 1, kinds: int = 0) -> Path:
-    """A ControlNet of the model in `sd_folder`, written to `folder`; its zero convolutions are random, so that it has
-    an effect. `kinds`: those of a ControlNet Union, 0 for a plain one."""
+    """A ControlNet of the model in `sd_folder`, written to `folder`; its zero convolutions are
+    random, so that it has an effect. `kinds`: those of a ControlNet Union, 0 for a plain one."""
     from diffusers import ControlNetModel, ControlNetUnionModel, UNet2DConditionModel
 
     unet = UNet2DConditionModel.from_pretrained(sd_folder, subfolder="unet", local_files_only=True)
@@ -190,13 +219,21 @@ def build_tiny_controlnet(folder: Path, sd_folder: Path, *, seed: int = 1, kinds
         controlnet = ControlNetModel.from_unet(unet)
         for convolution in (*controlnet.controlnet_down_blocks, controlnet.controlnet_mid_block):
             convolution.weight.normal_(0.0, 0.3)
-        # With the default initialisation the layers shrink the picture to nothing: all pictures have the same effect.
-        for convolution in (controlnet.controlnet_cond_embedding.conv_in, *controlnet.controlnet_cond_embedding.blocks):
+        # With the default initialisation the layers shrink the picture to nothing: all pictures
+        # have the same effect.
+        for convolution in (
+            controlnet.controlnet_cond_embedding.conv_in,
+            *controlnet.controlnet_cond_embedding.blocks,
+        ):
             convolution.weight.mul_(2.0)
         controlnet.controlnet_cond_embedding.conv_out.weight.normal_(0.0, 0.3)
         if kinds:
             plain, width = controlnet, controlnet.config.block_out_channels[0]
-            widths = {"num_control_type": kinds, "num_trans_channel": width, "num_proj_channel": width}
+            widths = {
+                "num_control_type": kinds,
+                "num_trans_channel": width,
+                "num_proj_channel": width,
+            }
             times = {"addition_time_embed_dim": plain.config.addition_time_embed_dim or 8}
             controlnet = ControlNetUnionModel.from_config({**plain.config, **widths, **times})
             controlnet.load_state_dict(plain.state_dict(), strict=False)
@@ -206,11 +243,14 @@ def build_tiny_controlnet(folder: Path, sd_folder: Path, *, seed: int = 1, kinds
 
 
 def build_tiny_t2i_adapter(folder: Path, *, channels: int = 3, seed: int = 1) -> Path:
-    """A T2I-Adapter for the UNet of the tiny SDXL, with random weights large enough for an effect."""
+    """A T2I-Adapter for the UNet of the tiny SDXL, with random weights large enough for an
+    effect."""
     from diffusers import T2IAdapter
 
     with seeded(seed):
-        adapter = T2IAdapter(channels, [32, 64, 64], downscale_factor=16, adapter_type="full_adapter_xl")
+        adapter = T2IAdapter(
+            channels, [32, 64, 64], downscale_factor=16, adapter_type="full_adapter_xl"
+        )
         for weight in adapter.parameters():
             if weight.ndim > 1:
                 torch.nn.init.normal_(weight, std=0.1)
@@ -227,20 +267,24 @@ def build_tiny_lora(
     with_conv: bool = False,
     seed: int = 2,
 ) -> Path:
-    """Rank-4 deltas for the attention of the UNet (and the text encoder, and convolutions), alpha 2, written to `file`.
-    style: "diffusers" (peft's names, alpha folded into the weights) or "kohya" (lora_unet_..., alpha beside them; not
-    for XL)."""
+    """Rank-4 deltas for the attention of the UNet (and the text encoder, and convolutions), alpha
+    2, written to `file`. style: "diffusers" (peft's names, alpha folded into the weights) or
+    "kohya" (lora_unet_..., alpha beside them; not for XL)."""
     from diffusers import UNet2DConditionModel
     from safetensors.torch import save_file
     from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
     unet = UNet2DConditionModel.from_pretrained(sd_folder, subfolder="unet", local_files_only=True)
-    parts: dict[str, tuple[Any, tuple[str, ...]]] = {"unet": (unet, ("to_q", "to_k", "to_v", "to_out.0"))}
+    parts: dict[str, tuple[Any, tuple[str, ...]]] = {
+        "unet": (unet, ("to_q", "to_k", "to_v", "to_out.0"))
+    }
     if with_conv:
         parts["unet"] = (unet, (*parts["unet"][1], "conv1", "proj_in"))
     if with_text:
         projections = ("q_proj", "k_proj", "v_proj", "out_proj")
-        text = CLIPTextModel.from_pretrained(sd_folder, subfolder="text_encoder", local_files_only=True)
+        text = CLIPTextModel.from_pretrained(
+            sd_folder, subfolder="text_encoder", local_files_only=True
+        )
         parts["text_encoder"] = (text, projections)
         if (sd_folder / "text_encoder_2").is_dir():
             second = CLIPTextModelWithProjection.from_pretrained(
@@ -276,9 +320,12 @@ def kohya_name(part: str, name: str) -> str:
     return name.replace(".", "_")
 
 
-def build_tiny_ip_adapter(folder: Path, sd_folder: Path, *, kind: str = "standard", seed: int = 3) -> Path:
-    """Write `ip-adapter.safetensors` and `image_encoder/` into `folder`; 4 image tokens. Returns the adapter's file.
-    kind: "standard" (linear projection of the image embedding) or "plus" (resampler over the patches)."""
+def build_tiny_ip_adapter(
+    folder: Path, sd_folder: Path, *, kind: str = "standard", seed: int = 3
+) -> Path:
+    """Write `ip-adapter.safetensors` and `image_encoder/` into `folder`; 4 image tokens. Returns
+    the adapter's file. kind: "standard" (linear projection of the image embedding) or "plus"
+    (resampler over the patches)."""
     from diffusers import UNet2DConditionModel
     from safetensors.torch import save_file
     from transformers import CLIPImageProcessor
@@ -297,8 +344,11 @@ def build_tiny_ip_adapter(folder: Path, sd_folder: Path, *, kind: str = "standar
     return file
 
 
-def adapter_tensors(unet: Any, projection: dict[str, torch.Tensor], width: int = 0) -> dict[str, torch.Tensor]:
-    """Tensors of an IP-Adapter for this UNet; `width`: text width that it was made for, if not the UNet's."""
+def adapter_tensors(
+    unet: Any, projection: dict[str, torch.Tensor], width: int = 0
+) -> dict[str, torch.Tensor]:
+    """Tensors of an IP-Adapter for this UNet; `width`: text width that it was made for, if not the
+    UNet's."""
     width = width or unet.config.cross_attention_dim
     tensors = {f"image_proj.{name}": tensor for name, tensor in projection.items()}
     crossing = [name for name in unet.attn_processors if name.endswith("attn2.processor")]
@@ -334,7 +384,8 @@ def standard_projection(width: int) -> dict[str, torch.Tensor]:
 
 
 def plus_projection(width: int) -> dict[str, torch.Tensor]:
-    """Tensors of an IP-Adapter's resampler of four layers, one head of 64, named as in ip-adapter-plus."""
+    """Tensors of an IP-Adapter's resampler of four layers, one head of 64, named as in
+    ip-adapter-plus."""
     inner = 64
     tensors = {
         "latents": torch.randn(1, 4, inner) * 0.2,
@@ -360,4 +411,10 @@ def plus_projection(width: int) -> dict[str, torch.Tensor]:
 
 
 if __name__ == "__main__":
-    write_toy(build_tiny_sd, "Write a tiny random Stable Diffusion model.", kind=KINDS, vae=VAES, sampler=SAMPLERS)
+    write_toy(
+        build_tiny_sd,
+        "Write a tiny random Stable Diffusion model.",
+        kind=KINDS,
+        vae=VAES,
+        sampler=SAMPLERS,
+    )

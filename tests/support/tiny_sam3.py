@@ -1,18 +1,23 @@
-"""A tiny SAM3 for tests: the shape of facebook/sam3, 18 MB, native picture 336 x 336 (24 x 24 patches of 14).
+"""A tiny SAM3 for tests: the shape of facebook/sam3, 18 MB, native picture 336 x 336 (24 x 24
+patches of 14).
 
-`python -m tests.support.tiny_sam3 FOLDER [--kind seeing]` writes one; the tests build theirs through the fixtures. The
-same arguments give the same weights. The folder contains a Sam3VideoModel (detector and tracker) and a CLIP tokenizer
-of 32 tokens, like the one on the Hub. It loads as Sam3VideoModel or, only the detector, as Sam3Model.
+`python -m tests.support.tiny_sam3 FOLDER [--kind seeing]` writes one; the tests build theirs
+through the fixtures. The same arguments give the same weights. The folder contains a Sam3VideoModel
+(detector and tracker) and a CLIP tokenizer of 32 tokens, like the one on the Hub. It loads as
+Sam3VideoModel or, only the detector, as Sam3Model.
 
-Another size, before building (checked with transformers 5.23): read the configuration with Sam3VideoConfig, then
+Another size, before building (checked with transformers 5.23): read the configuration with
+Sam3VideoConfig, then
 
-- `config.image_size = size` sets the detector's ViT and, in the tracker, the prompt encoder, backbone_feature_sizes and
-  memory_attention_rope_feat_sizes as well;
-- `config.low_res_mask_size = 4 * size // 14` must be set separately; it is only read for empty results, whose masks
-  otherwise have the old size;
-- the detector's vision_config.backbone_feature_sizes is never read, the position embeddings are tiled, and the
-  positions of attention are created when the model is built, so the weights fit every size;
-- `Sam3Model.from_pretrained(folder, config=config)` takes the same configuration and finds the detector's part itself.
+- `config.image_size = size` sets the detector's ViT and, in the tracker, the prompt encoder,
+  backbone_feature_sizes and memory_attention_rope_feat_sizes as well;
+- `config.low_res_mask_size = 4 * size // 14` must be set separately; it is only read for empty
+  results, whose masks otherwise have the old size;
+- the detector's vision_config.backbone_feature_sizes is never read, the position embeddings are
+  tiled, and the positions of attention are created when the model is built, so the weights fit
+  every size;
+- `Sam3Model.from_pretrained(folder, config=config)` takes the same configuration and finds the
+  detector's part itself.
 """
 
 import json
@@ -31,18 +36,23 @@ from tests.support.toy_program import write_toy
 KINDS = ("random", "seeing")
 NATIVE_SIZE = 336
 PATCH_SIZE = 14
-WIDTH = 128  # the minimum: object pointers are split into memories of 64 channels, which fails with a single one
+# the minimum: object pointers are split into memories of 64 channels, which fails with a single one
+WIDTH = 128
 PROMPT_TOKENS = 32
 
 
-def build_tiny_sam3(folder: Path, *, kind: str = "random", seed: int = 0, side_px: int = NATIVE_SIZE) -> Path:
-    """Write a sam3_video folder with its tokenizer and return it; about 18 MB, with the thresholds of the real model.
+def build_tiny_sam3(
+    folder: Path, *, kind: str = "random", seed: int = 0, side_px: int = NATIVE_SIZE
+) -> Path:
+    """Write a sam3_video folder with its tokenizer and return it; about 18 MB, with the thresholds
+    of the real model.
 
     `side_px`: its native picture side, and its attention window: resolutions are multiples of it.
 
-    random: every prompt finds more than 16 of the 48 queries above 0.5; masks are scattered specks. seeing: for any
-    prompt, finds white or red, green, and blue areas on dark ground, one object each, and tracks them; see
-    seeing_detector.py and seeing_tracker.py. `seed` has no effect on its results.
+    random: every prompt finds more than 16 of the 48 queries above 0.5; masks are scattered specks.
+    seeing: for any prompt, finds white or red, green, and blue areas on dark ground, one object
+    each, and tracks them; see seeing_detector.py and seeing_tracker.py. `seed` has no effect on its
+    results.
     """
     from transformers import Sam3VideoModel
 
@@ -66,8 +76,9 @@ def build_tiny_sam3(folder: Path, *, kind: str = "random", seed: int = 0, side_p
 
 
 def build_tiny_lite_text(folder: Path, *, side_px: int = NATIVE_SIZE, seed: int = 2) -> Path:
-    """Write a folder of SAM3-LiteText with its tokenizer, like `build_tiny_sam3`'s random one, and return it. Its text
-    encoder has convolutions over 5 tokens in the first and last of three layers, with their full effect."""
+    """Write a folder of SAM3-LiteText with its tokenizer, like `build_tiny_sam3`'s random one, and
+    return it. Its text encoder has convolutions over 5 tokens in the first and last of three
+    layers, with their full effect."""
     from transformers import Sam3LiteTextConfig, Sam3LiteTextModel
 
     config = tiny_config("random", side_px).detector_config.to_dict() | {
@@ -91,7 +102,10 @@ def tiny_config(kind: str, side_px: int = NATIVE_SIZE) -> Any:
 
     parts, patches = read_config(), side_px // PATCH_SIZE
     vision, tracker = parts["vision"], parts["tracker"]
-    vision["backbone_config"] |= {"hidden_size": 64 if kind == "seeing" else 32, "image_size": side_px}
+    vision["backbone_config"] |= {
+        "hidden_size": 64 if kind == "seeing" else 32,
+        "image_size": side_px,
+    }
     vision["backbone_config"] |= {"window_size": patches, "pretrain_image_size": side_px}
     vision["backbone_feature_sizes"] = [[scale * patches] * 2 for scale in (4, 2, 1)]
     tracker["prompt_encoder_config"]["image_size"] = side_px
@@ -108,7 +122,8 @@ def read_config() -> dict[str, Any]:
 
 
 def scatter_weights(model: Any) -> None:
-    """Draw every matrix again so that it preserves the signal level; else all results would be alike."""
+    """Draw every matrix again so that it preserves the signal level; else all results would be
+    alike."""
     for module in model.modules():
         if isinstance(module, (torch.nn.Linear, torch.nn.Conv2d)):
             module.weight.normal_(0.0, module.weight[0].numel() ** -0.5)
@@ -119,7 +134,8 @@ def scatter_weights(model: Any) -> None:
 
 
 def score_above_half(detector: Any) -> None:
-    """Raise the scores: their spread stays, and their mean is well above a half for every prompt."""
+    """Raise the scores: their spread stays, and their mean is well above a half for every
+    prompt."""
     scoring = detector.dot_product_scoring
     direction = torch.ones(WIDTH)
     scoring.text_proj.weight.mul_(0.2)
@@ -132,7 +148,8 @@ def score_above_half(detector: Any) -> None:
 
 
 def thin_masks(detector: Any) -> None:
-    """Lower every mask with a constant channel, so that each covers a few percent and they hardly overlap."""
+    """Lower every mask with a constant channel, so that each covers a few percent and they hardly
+    overlap."""
     decoder = detector.mask_decoder
     decoder.instance_projection.weight[0] = 0.0
     decoder.instance_projection.bias[0] = 1.0

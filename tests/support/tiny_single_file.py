@@ -10,19 +10,21 @@ from typing import Any
 import torch
 
 NAMES = json.loads(Path(__file__).with_name("original_names.json").read_text(encoding="utf-8"))
-"""Of each part of a model: diffusers' and transformers' names, and those of the original code, in the order of their
-replacement."""
+"""Of each part of a model: diffusers' and transformers' names, and those of the original code, in
+the order of their replacement."""
 
 
 def build_tiny_single_file(file: Path, sd_folder: Path) -> Path:
-    """Write the model in `sd_folder` (full VAE) as one checkpoint with the original tensor names. Its configuration
-    (JSON and tokenizer only) goes into a folder of the same name beside it."""
+    """Write the model in `sd_folder` (full VAE) as one checkpoint with the original tensor names.
+    Its configuration (JSON and tokenizer only) goes into a folder of the same name beside it."""
     save_tensors(file, original_tensors(sd_folder))
     copy_configuration(sd_folder, file.with_suffix(""))
     return file
 
 
-def save_tensors(file: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None) -> Path:
+def save_tensors(
+    file: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None = None
+) -> Path:
     from safetensors.torch import save_file
 
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -42,30 +44,44 @@ def copy_configuration(sd_folder: Path, target_folder: Path) -> Path:
 def original_tensors(sd_folder: Path) -> dict[str, torch.Tensor]:
     """The tensors of the model in `sd_folder` (full VAE), by their names in a checkpoint."""
     unet, config = _part(sd_folder, "unet")
-    is_xl, is_2 = config.get("addition_embed_type") == "text_time", bool(config.get("use_linear_projection"))
-    tensors = with_prefix("model.diffusion_model.", original_unet_tensors(unet, config["layers_per_block"]))
+    is_xl, is_2 = (
+        config.get("addition_embed_type") == "text_time",
+        bool(config.get("use_linear_projection")),
+    )
+    tensors = with_prefix(
+        "model.diffusion_model.", original_unet_tensors(unet, config["layers_per_block"])
+    )
     vae, config = _part(sd_folder, "vae")
-    tensors |= with_prefix("first_stage_model.", original_vae_tensors(vae, len(config["block_out_channels"])))
+    tensors |= with_prefix(
+        "first_stage_model.", original_vae_tensors(vae, len(config["block_out_channels"]))
+    )
     if is_2 and not is_xl:
         text, config = _part(sd_folder, "text_encoder")
         tensors |= with_prefix("cond_stage_model.model.", open_clip_tensors(text, extra_layers=1))
         return tensors
     start = "conditioner.embedders.0.transformer." if is_xl else "cond_stage_model.transformer."
     text, config = _part(sd_folder, "text_encoder")
-    tensors |= {f"{start}text_model.{name.removeprefix('text_model.')}": tensor for name, tensor in text.items()}
+    tensors |= {
+        f"{start}text_model.{name.removeprefix('text_model.')}": tensor
+        for name, tensor in text.items()
+    }
     if is_xl:
         text, config = _part(sd_folder, "text_encoder_2")
         tensors |= with_prefix("conditioner.embedders.1.model.", open_clip_tensors(text))
     return tensors
 
 
-def original_unet_tensors(tensors: dict[str, torch.Tensor], layers_per_block: int) -> dict[str, torch.Tensor]:
-    return {original_unet_name(name, layers_per_block + 1): tensor for name, tensor in tensors.items()}
+def original_unet_tensors(
+    tensors: dict[str, torch.Tensor], layers_per_block: int
+) -> dict[str, torch.Tensor]:
+    return {
+        original_unet_name(name, layers_per_block + 1): tensor for name, tensor in tensors.items()
+    }
 
 
 def original_vae_tensors(tensors: dict[str, torch.Tensor], levels: int) -> dict[str, torch.Tensor]:
-    """Tensors of a VAE by their original names; `levels`: number of entries of block_out_channels. The attention was
-    made of 1 x 1 convolutions."""
+    """Tensors of a VAE by their original names; `levels`: number of entries of block_out_channels.
+    The attention was made of 1 x 1 convolutions."""
     found = {}
     for name, tensor in tensors.items():
         is_matrix = ".attentions." in name and tensor.ndim == 2
@@ -77,16 +93,20 @@ def _part(sd_folder: Path, part: str) -> tuple[dict[str, torch.Tensor], dict[str
     from safetensors.torch import load_file
 
     (file,) = (sd_folder / part).glob("*.safetensors")
-    return load_file(file), json.loads((sd_folder / part / "config.json").read_text(encoding="utf-8"))
+    return load_file(file), json.loads(
+        (sd_folder / part / "config.json").read_text(encoding="utf-8")
+    )
 
 
 def with_prefix(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {f"{prefix}{name}": tensor for name, tensor in tensors.items()}
 
 
-def open_clip_tensors(text: dict[str, torch.Tensor], *, extra_layers: int = 0) -> dict[str, torch.Tensor]:
-    """Tensors of a transformers text encoder by OpenCLIP's names, plus `extra_layers` unused layers. Query, key and
-    value are one matrix, and the projection is transposed."""
+def open_clip_tensors(
+    text: dict[str, torch.Tensor], *, extra_layers: int = 0
+) -> dict[str, torch.Tensor]:
+    """Tensors of a transformers text encoder by OpenCLIP's names, plus `extra_layers` unused
+    layers. Query, key and value are one matrix, and the projection is transposed."""
     text = {name.removeprefix("text_model."): tensor for name, tensor in text.items()}
     tensors: dict[str, torch.Tensor] = {"logit_scale": torch.tensor(4.6)}
     for name, tensor in text.items():
@@ -101,12 +121,17 @@ def open_clip_tensors(text: dict[str, torch.Tensor], *, extra_layers: int = 0) -
             layer, kind = name.split(".")[2], name.rpartition(".")[2]
             tensors[f"transformer.resblocks.{layer}.attn.in_proj_{kind}"] = torch.cat(rows)
     width = text["final_layer_norm.weight"].shape[0]
-    tensors.setdefault("text_projection", torch.randn(width, width, generator=torch.Generator().manual_seed(0)))
+    tensors.setdefault(
+        "text_projection", torch.randn(width, width, generator=torch.Generator().manual_seed(0))
+    )
     layers = 1 + max(int(name.split(".")[2]) for name in tensors if "resblocks" in name)
     for extra in range(layers, layers + extra_layers):
         start = f"transformer.resblocks.{extra - 1}."
         last = {name: tensor for name, tensor in tensors.items() if name.startswith(start)}
-        tensors |= {name.replace(start, f"transformer.resblocks.{extra}."): each.clone() for name, each in last.items()}
+        tensors |= {
+            name.replace(start, f"transformer.resblocks.{extra}."): each.clone()
+            for name, each in last.items()
+        }
     return tensors
 
 
@@ -119,8 +144,12 @@ def original_unet_name(name: str, parts_a_block: int) -> str:
     index = int(block) * parts_a_block + int(layer)
     if kind == "down_blocks":
         if part == "downsamplers":
-            return f"input_blocks.{(int(block) + 1) * parts_a_block}.0.op.{rest.removeprefix('conv.')}"
-        return with_resnet_names(f"input_blocks.{index + 1}.{int(part == 'attentions')}.{rest}", part)
+            return (
+                f"input_blocks.{(int(block) + 1) * parts_a_block}.0.op.{rest.removeprefix('conv.')}"
+            )
+        return with_resnet_names(
+            f"input_blocks.{index + 1}.{int(part == 'attentions')}.{rest}", part
+        )
     if part == "upsamplers":
         return f"output_blocks.{(int(block) + 1) * parts_a_block - 1}.2.{rest}"
     return with_resnet_names(f"output_blocks.{index}.{int(part == 'attentions')}.{rest}", part)

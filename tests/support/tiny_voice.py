@@ -1,12 +1,13 @@
 """A tiny RVC voice for tests: the layout of a published one, a few megabytes.
 
-`python -m tests.support.tiny_voice FOLDER [--kind singing]` writes one; the tests build theirs through the fixtures.
-The same arguments give the same weights. The folder contains
+`python -m tests.support.tiny_voice FOLDER [--kind singing]` writes one; the tests build theirs
+through the fixtures. The same arguments give the same weights. The folder contains
 
-- `voice.pth`: a dictionary as extracted by RVC: float16 tensors with weight norm, and a config of 18 items that always
-  says 109 speakers;
+- `voice.pth`: a dictionary as extracted by RVC: float16 tensors with weight norm, and a config of
+  18 items that always says 109 speakers;
 - `voice.index`: FAISS `IVF4,Flat` over ROWS random embeddings, 256 (v1) or 768 (v2) channels wide;
-- `content/`: a HuBERT of two layers, 768 wide, with its final projection to 256, in the layout of transformers.
+- `content/`: a HuBERT of two layers, 768 wide, with its final projection to 256, in the layout of
+  transformers.
 """
 
 import dataclasses
@@ -48,9 +49,10 @@ def build_tiny_voice(
     vocoder: Vocoder = "HiFi-GAN",
     seed: int = 0,
 ) -> Path:
-    """Write `voice.pth`, `voice.index` and `content/` into `folder` and return it. random: noise that depends on all
-    inputs. singing: a sine at the given pitch, whatever the content: amplitude 0.38 (0.1 of the source, tanh, GAIN and
-    tanh) with noise 30 dB below it in voiced frames, and noise of 0.13 rms in unvoiced ones."""
+    """Write `voice.pth`, `voice.index` and `content/` into `folder` and return it. random: noise
+    that depends on all inputs. singing: a sine at the given pitch, whatever the content: amplitude
+    0.38 (0.1 of the source, tanh, GAIN and tanh) with noise 30 dB below it in voiced frames, and
+    noise of 0.13 rms in unvoiced ones."""
     shape = tiny_shape(version, rate_hz, speakers=speakers, has_pitch=has_pitch, vocoder=vocoder)
     if kind not in KINDS:
         raise ValueError(f"{kind}: not one of {', '.join(KINDS)}")
@@ -84,7 +86,10 @@ def published(synthesizer: Synthesizer) -> dict[str, Any]:
     config[-3] = 109
     named = {rate_hz: name for name, rate_hz in RATES.items()}
     return {
-        "weight": {name: tensor.half() for name, tensor in with_weight_norm(synthesizer.state_dict()).items()},
+        "weight": {
+            name: tensor.half()
+            for name, tensor in with_weight_norm(synthesizer.state_dict()).items()
+        },
         "config": config,
         "info": "1epoch",
         "sr": named[shape.rate_hz],
@@ -110,8 +115,9 @@ def with_weight_norm(
 
 
 def let_the_source_through(synthesizer: Synthesizer) -> None:
-    """Make the decoder's last stage pass on only the source and its negative: their leaky rectified difference is 1.01
-    times the source. RefineGAN's are rectified four times, with less left: 1.002 times."""
+    """Make the decoder's last stage pass on only the source and its negative: their leaky rectified
+    difference is 1.01 times the source. RefineGAN's are rectified four times, with less left: 1.002
+    times."""
     decoder = synthesizer.dec
     for parameter in decoder.parameters():
         parameter.zero_()
@@ -150,8 +156,9 @@ def tiny_content() -> Any:
 
 
 def write_index(file: Path, embeddings: np.ndarray) -> None:
-    """FAISS `IVF4,Flat` over (n, channels) float32, laid out as in `engine.models.rvc.index_file`. Written without
-    faiss, which cannot be loaded together with torch on a Mac. Rows are assigned to the lists in turn."""
+    """FAISS `IVF4,Flat` over (n, channels) float32, laid out as in `engine.models.rvc.index_file`.
+    Written without faiss, which cannot be loaded together with torch on a Mac. Rows are assigned to
+    the lists in turn."""
     count, width = embeddings.shape
     rows = [np.arange(cell, count, CELLS) for cell in range(CELLS)]
     sizes = [len(each) for each in rows]
@@ -160,11 +167,26 @@ def write_index(file: Path, embeddings: np.ndarray) -> None:
         return kind + struct.pack("<iqqq?i", width, vectors, 1 << 20, 1 << 20, True, METRIC_L2)
 
     content = header(b"IwFl", count) + struct.pack("<QQ", CELLS, 1)
-    content += header(b"IxF2", CELLS) + struct.pack("<Q", CELLS * width) + embeddings[:CELLS].tobytes()
+    content += (
+        header(b"IxF2", CELLS) + struct.pack("<Q", CELLS * width) + embeddings[:CELLS].tobytes()
+    )
     content += struct.pack("<bQ", 0, 0)
-    content += b"ilar" + struct.pack("<QQ", CELLS, 4 * width) + b"full" + struct.pack(f"<Q{CELLS}Q", CELLS, *sizes)
-    file.write_bytes(content + b"".join(embeddings[each].tobytes() + each.tobytes() for each in rows))
+    content += (
+        b"ilar"
+        + struct.pack("<QQ", CELLS, 4 * width)
+        + b"full"
+        + struct.pack(f"<Q{CELLS}Q", CELLS, *sizes)
+    )
+    file.write_bytes(
+        content + b"".join(embeddings[each].tobytes() + each.tobytes() for each in rows)
+    )
 
 
 if __name__ == "__main__":
-    write_toy(build_tiny_voice, "Write a tiny RVC voice.", kind=KINDS, version=VERSIONS, rate_hz=sorted(RATES.values()))
+    write_toy(
+        build_tiny_voice,
+        "Write a tiny RVC voice.",
+        kind=KINDS,
+        version=VERSIONS,
+        rate_hz=sorted(RATES.values()),
+    )

@@ -1,4 +1,5 @@
-"""WAV and FLAC files without their true size, as programs leave them that were killed or cannot seek back."""
+"""WAV and FLAC files without their true size, as programs leave them that were killed or cannot
+seek back."""
 
 import struct
 from pathlib import Path
@@ -10,7 +11,8 @@ SIZES = (0, 0x7FFF_F000, 0xFFFF_FFFF)  # a killed recorder; sox and FFmpeg into 
 
 
 def sounds_of_no_size(folder: Path, sound: np.ndarray, rate_hz: int = 16_000) -> list[Path]:
-    """The same sound, 16 bits, with each of these sizes in its header, and in a FLAC that does not tell its length."""
+    """The same sound, 16 bits, with each of these sizes in its header, and in a FLAC that does not
+    tell its length."""
     paths = []
     for size in SIZES:
         path = folder / f"{size}.wav"

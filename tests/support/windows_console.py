@@ -1,8 +1,8 @@
 """Programs in consoles of their own on Windows, and what ends them.
 
-`python -m tests.support.windows_console END PID` ends one, from a process that may change its console. It exits when
-the program has been told. Wine 8 sends only Ctrl-C from a console: the thread that Windows starts for the other events
-is started here.
+`python -m tests.support.windows_console END PID` ends one, from a process that may change its
+console. It exits when the program has been told. Wine 8 sends only Ctrl-C from a console: the
+thread that Windows starts for the other events is started here.
 """
 
 import ctypes
@@ -24,11 +24,14 @@ def start(*arguments: str, **options: Any) -> "subprocess.Popen[str]":
     """Start Python in a console of its own; its streams are pipes."""
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     command, flags = [sys.executable, *arguments], subprocess.CREATE_NEW_CONSOLE
-    return subprocess.Popen(command, creationflags=flags, encoding="utf-8", **{"cwd": ROOT, **pipes, **options})
+    return subprocess.Popen(
+        command, creationflags=flags, encoding="utf-8", **{"cwd": ROOT, **pipes, **options}
+    )
 
 
 def end(how: object, process: "subprocess.Popen[Any]") -> "subprocess.Popen[bytes]":
-    """Begin to end a program: by CTRL_C, CTRL_BREAK, CLOSE (its console), SESSION (a log-off) or TASKKILL."""
+    """Begin to end a program: by CTRL_C, CTRL_BREAK, CLOSE (its console), SESSION (a log-off) or
+    TASKKILL."""
     return subprocess.Popen([sys.executable, "-m", __name__, str(how), str(process.pid)], cwd=ROOT)
 
 
@@ -47,7 +50,9 @@ def _windows_of(pid: int) -> list[int]:
     call = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_ssize_t)(look)
     end_s = time.monotonic() + 120.0
     while not found:
-        assert psutil.pid_exists(pid) and time.monotonic() < end_s, f"process {pid} has no window for messages"
+        assert psutil.pid_exists(pid) and time.monotonic() < end_s, (
+            f"process {pid} has no window for messages"
+        )
         time.sleep(0.02)
         user32.EnumWindows(call, 1)
     found.clear()
@@ -64,7 +69,9 @@ def _end(how: str, pid: int) -> None:
     elif how == SESSION:
         for message, is_ending in ((WM_QUERYENDSESSION, 0), (WM_ENDSESSION, 1)):
             for window in _windows_of(pid):
-                user32.SendMessageW(pointer(window), message, is_ending, ctypes.c_ssize_t(ENDSESSION_LOGOFF))
+                user32.SendMessageW(
+                    pointer(window), message, is_ending, ctypes.c_ssize_t(ENDSESSION_LOGOFF)
+                )
     elif int(how) == CTRL_C:
         kernel32.FreeConsole()
         assert kernel32.AttachConsole(pid), ctypes.get_last_error()
@@ -76,7 +83,9 @@ def _end(how: str, pid: int) -> None:
         process = pointer(kernel32.OpenProcess(0x1F0FFF, 0, pid))  # PROCESS_ALL_ACCESS
         module = pointer(kernel32.GetModuleHandleW("kernelbase"))
         routine = pointer(kernel32.GetProcAddress(module, b"CtrlRoutine"))
-        thread = kernel32.CreateRemoteThread(process, None, pointer(0), routine, pointer(int(how)), 0, None)
+        thread = kernel32.CreateRemoteThread(
+            process, None, pointer(0), routine, pointer(int(how)), 0, None
+        )
         assert thread, ctypes.get_last_error()
         kernel32.WaitForSingleObject(pointer(thread), -1)
 

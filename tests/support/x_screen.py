@@ -19,7 +19,16 @@ class Screen:
     def __init__(self) -> None:
         reading, writing = os.pipe()
         self._server = subprocess.Popen(
-            ["Xvfb", "-displayfd", str(writing), "-screen", "0", f"{SCREEN[0]}x{SCREEN[1]}x24", "-nolisten", "tcp"],
+            [
+                "Xvfb",
+                "-displayfd",
+                str(writing),
+                "-screen",
+                "0",
+                f"{SCREEN[0]}x{SCREEN[1]}x24",
+                "-nolisten",
+                "tcp",
+            ],
             pass_fds=[writing],
             stderr=subprocess.DEVNULL,
         )
@@ -46,7 +55,8 @@ class Screen:
         self._x.XSync(self._connection, 0)
 
     def press(self, keysym: int) -> None:
-        """Press a key, which goes to the window under the pointer; the pointer is moved to the middle."""
+        """Press a key, which goes to the window under the pointer; the pointer is moved to the
+        middle."""
         code = self._x.XKeysymToKeycode(self._connection, ctypes.c_ulong(keysym))
         self._test.XTestFakeMotionEvent(self._connection, 0, SCREEN[0] // 2, SCREEN[1] // 2, 0)
         for is_down in (1, 0):

@@ -11,7 +11,9 @@ import pytest
 
 from engine.system.atomic_file import move_into_place, sync_file, write_atomic
 
-HAS_FOLDERS_THAT_FLUSH = pytest.mark.only_on("linux", "darwin", reason="Windows flushes no folders, and needs not")
+HAS_FOLDERS_THAT_FLUSH = pytest.mark.only_on(
+    "linux", "darwin", reason="Windows flushes no folders, and needs not"
+)
 WRITER = """
 import os, sys
 from pathlib import Path
@@ -40,7 +42,9 @@ def flushed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return calls
 
 
-def test_after_a_kill_in_the_middle_the_old_file_is_there_and_can_be_replaced(tmp_path: Path) -> None:
+def test_after_a_kill_in_the_middle_the_old_file_is_there_and_can_be_replaced(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "file"
     write_atomic(path, "old")
     command = [sys.executable, "-c", WRITER, str(path)]
@@ -48,7 +52,9 @@ def test_after_a_kill_in_the_middle_the_old_file_is_there_and_can_be_replaced(tm
         assert writer.stdout is not None and writer.stdout.readline()
         writer.kill()
     assert path.read_text() == "old"
-    assert [other.name[0] for other in tmp_path.iterdir() if other != path] == ["."], "hidden: no preset, no picture"
+    assert [other.name[0] for other in tmp_path.iterdir() if other != path] == ["."], (
+        "hidden: no preset, no picture"
+    )
     write_atomic(path, "newer")
     assert path.read_text() == "newer"
 
@@ -67,7 +73,9 @@ def test_content_is_flushed_before_the_rename_and_the_rename_before_it_is_report
     assert (tmp_path / "text").read_text(encoding="utf-8") == "näme"
 
 
-@pytest.mark.parametrize(("number", "is_raised"), [(errno.EINVAL, False), (errno.ENOTSUP, False), (errno.EIO, True)])
+@pytest.mark.parametrize(
+    ("number", "is_raised"), [(errno.EINVAL, False), (errno.ENOTSUP, False), (errno.EIO, True)]
+)
 def test_a_file_system_without_flush_is_accepted_and_a_failing_flush_is_an_error(
     number: int, is_raised: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -101,12 +109,21 @@ def test_a_volume_that_refuses_to_flush_folders_still_takes_files(
     write_atomic(tmp_path / "text", "saved")
     (tmp_path / "new").write_bytes(b"whole")
     move_into_place(tmp_path / "new", tmp_path / "out")
-    assert (tmp_path / "text").read_text() == "saved" and (tmp_path / "out").read_bytes() == b"whole"
+    assert (tmp_path / "text").read_text() == "saved" and (
+        tmp_path / "out"
+    ).read_bytes() == b"whole"
     assert [record.levelname for record in caplog.records] == ["WARNING"] * 2
     assert "cannot be flushed to the disk (Input/output error)" in caplog.text
 
 
 def test_writers_of_many_files_flush_their_folder() -> None:
-    """All others move each file into place, which flushes it: nobody else may rename (tests/test_architecture.py)."""
-    for path in ("jobs/segment/pictures.py", "sinks/record.py", "jobs/video/writing/frame_folder.py"):
-        assert "sync_folder(" in (Path(__file__).parents[2] / "engine" / path).read_text(encoding="utf-8"), path
+    """All others move each file into place, which flushes it: nobody else may rename
+    (tests/test_architecture.py)."""
+    for path in (
+        "jobs/segment/pictures.py",
+        "sinks/record.py",
+        "jobs/video/writing/frame_folder.py",
+    ):
+        assert "sync_folder(" in (Path(__file__).parents[2] / "engine" / path).read_text(
+            encoding="utf-8"
+        ), path

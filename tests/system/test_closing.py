@@ -46,9 +46,22 @@ def test_all_parts_are_signalled_to_end_before_any_wait_and_closed_in_reverse_or
     events: list[str] = []
     all_stopping = threading.Barrier(3)
     with Closing() as closing:
-        for part in (Part("a", events), *(Slow(name, events, all_stopping) for name in "bcd"), Part("e", events)):
+        for part in (
+            Part("a", events),
+            *(Slow(name, events, all_stopping) for name in "bcd"),
+            Part("e", events),
+        ):
             assert closing(part) is part
-    assert events == ["ask d", "ask c", "ask b", "close e", "close d", "close c", "close b", "close a"]
+    assert events == [
+        "ask d",
+        "ask c",
+        "ask b",
+        "close e",
+        "close d",
+        "close c",
+        "close b",
+        "close a",
+    ]
 
 
 def test_hung_parts_share_one_deadline_are_named_and_do_not_keep_the_others_open(
@@ -67,7 +80,9 @@ def test_hung_parts_share_one_deadline_are_named_and_do_not_keep_the_others_open
         disk.answer.set()
 
 
-def test_a_part_that_belongs_to_a_thread_is_closed_on_it_and_an_error_does_not_stop_the_others() -> None:
+def test_a_part_that_belongs_to_a_thread_is_closed_on_it_and_an_error_does_not_stop_the_others() -> (
+    None
+):
     events: list[str] = []
 
     class Here(Part):

@@ -19,7 +19,11 @@ print("hangs")
 
 def test_a_program_ends_although_a_task_hangs() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", HANGS], cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=30
+        [sys.executable, "-c", HANGS],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=30,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "hangs\n", "")
 

@@ -16,7 +16,11 @@ from engine.system.disk_store import DiskQueue, DiskStore
 def stuck(monkeypatch: pytest.MonkeyPatch, reports: Any, tmp_path: Path) -> Iterator[DiskQueue]:
     """A queue whose running job hangs until the end of the test; its timeout is 0.05 s."""
     monkeypatch.setattr(disk_store, "MAX_S", 0.05)
-    disk, is_begun, is_over = DiskStore(reports).open("slow", tmp_path), threading.Event(), threading.Event()
+    disk, is_begun, is_over = (
+        DiskStore(reports).open("slow", tmp_path),
+        threading.Event(),
+        threading.Event(),
+    )
     disk.post(lambda: (is_begun.set(), is_over.wait(120.0)), pytest.fail)
     assert is_begun.wait(120.0)
     yield disk
@@ -38,12 +42,17 @@ def test_jobs_are_done_in_order_and_their_failures_reported(reports: Any, tmp_pa
     disk.post(lambda: 1 / 0, log.append)
     disk.close()
     assert log == [*range(50), "full", "internal error: ZeroDivisionError (see the log)"]
-    assert reports.lines == [("disk", "disk: disk access failed: ZeroDivisionError: division by zero")]
+    assert reports.lines == [
+        ("disk", "disk: disk access failed: ZeroDivisionError: division by zero")
+    ]
 
 
 def test_a_hung_folder_does_not_delay_other_folders(reports: Any, tmp_path: Path) -> None:
     store, is_over, done = DiskStore(reports), threading.Event(), []
-    hung, well = store.open("hung", tmp_path / "share", poll=lambda: is_over.wait(120.0)), store.open("well", tmp_path)
+    hung, well = (
+        store.open("hung", tmp_path / "share", poll=lambda: is_over.wait(120.0)),
+        store.open("well", tmp_path),
+    )
     well.post(lambda: done.append(hung.has_polled.is_set()), pytest.fail)
     well.close()
     assert done == [False]
@@ -72,7 +81,9 @@ def test_the_queue_is_bounded(stuck: DiskQueue, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(disk_store, "MAX_S", 0.05)
 
 
-def test_files_of_one_folder_share_a_thread_that_ends_with_the_last_of_them(reports: Any, tmp_path: Path) -> None:
+def test_files_of_one_folder_share_a_thread_that_ends_with_the_last_of_them(
+    reports: Any, tmp_path: Path
+) -> None:
     store, threads = DiskStore(reports), []
     first, second = store.open("first", tmp_path), store.open("second", tmp_path)
     for queue in (first, second):
@@ -88,7 +99,9 @@ def test_files_of_one_folder_share_a_thread_that_ends_with_the_last_of_them(repo
 
 
 @pytest.mark.only_on("linux", reason="only Linux has a device that is always full")
-def test_an_error_of_the_system_names_the_file_without_its_folder_and_what_to_do(reports: Any, tmp_path: Path) -> None:
+def test_an_error_of_the_system_names_the_file_without_its_folder_and_what_to_do(
+    reports: Any, tmp_path: Path
+) -> None:
     (tmp_path / "file").touch()
     failures: list[str] = []
     disk = DiskStore(reports).open("disk", tmp_path)

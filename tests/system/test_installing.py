@@ -1,4 +1,5 @@
-"""The command in an error line installs what is missing into this installation, however it was made."""
+"""The command in an error line installs what is missing into this installation, however it was
+made."""
 
 import re
 import subprocess
@@ -31,8 +32,13 @@ def without_torch(monkeypatch: pytest.MonkeyPatch, system: str, card: str) -> No
     monkeypatch.setattr(sys, "platform", system)
 
 
-def test_a_checkout_is_installed_again_with_the_extra_by_this_python_and_within_the_constraints() -> None:
-    assert install_line("[midi]") == f'{sys.executable} -m pip install {CONSTRAINTS} -e "{CHECKOUT}[midi]"'
+def test_a_checkout_is_installed_again_with_the_extra_by_this_python_and_within_the_constraints() -> (
+    None
+):
+    assert (
+        install_line("[midi]")
+        == f'{sys.executable} -m pip install {CONSTRAINTS} -e "{CHECKOUT}[midi]"'
+    )
     assert install_line("glfw") == f"{sys.executable} -m pip install {CONSTRAINTS} glfw"
 
 
@@ -46,11 +52,16 @@ def test_a_wheel_gets_the_packages_of_the_extra(wheel: Path) -> None:
     assert "Requirement already satisfied" in done.stdout, done.stderr
 
 
-def test_what_a_tool_of_pipx_gets_stays_after_its_upgrades(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_tool_of_pipx_gets_stays_after_its_upgrades(
+    wheel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (wheel / "pipx_metadata.json").touch()
     assert install_line("glfw") == "pipx inject multiverse-engine glfw"
     assert install_line("[midi]") == 'pipx inject multiverse-engine "pylibremidi>=5.4"'
-    assert install_line("--force-reinstall av") == "pipx runpip multiverse-engine install --force-reinstall av"
+    assert (
+        install_line("--force-reinstall av")
+        == "pipx runpip multiverse-engine install --force-reinstall av"
+    )
     without_torch(monkeypatch, "linux", "")
     index = f'--pip-args="--extra-index-url {TORCH_INDEX}cpu"'
     assert install_line("torch") == f"pipx inject multiverse-engine {index} torch"
@@ -68,7 +79,8 @@ SOURCES = {
 def test_what_a_tool_of_uv_gets_stays_after_its_upgrades(
     wheel: Path, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
-    """The receipt as uv 0.13.9 writes it. `uv tool install` forgets what its command does not name."""
+    """The receipt as uv 0.13.9 writes it. `uv tool install` forgets what its command does not
+    name."""
     monkeypatch.setattr(installing, "find_spec", lambda name: None)  # uv's environments have no pip
     own = f'{{ name = "multiverse-engine", extras = ["view"], {source} }}'
     receipt = f'[tool]\nrequirements = [{own}, {{ name = "cyndilib", specifier = ">=0.1" }}]\n'
@@ -77,22 +89,36 @@ def test_what_a_tool_of_uv_gets_stays_after_its_upgrades(
     assert install_line("glfw") == f'uv tool install --with "cyndilib>=0.1" --with glfw {origin}'
     with_midi = origin.replace("[view]", "[view,midi]")
     assert install_line("[midi]") == f'uv tool install --with "cyndilib>=0.1" {with_midi}'
-    assert install_line("--force-reinstall av") == f"uv pip install --python {sys.executable} --force-reinstall av"
+    assert (
+        install_line("--force-reinstall av")
+        == f"uv pip install --python {sys.executable} --force-reinstall av"
+    )
     without_torch(monkeypatch, "linux", "")
     assert install_line("torch").startswith("uv tool install --torch-backend cpu --with ")
 
 
-def test_an_environment_of_uv_without_pip_is_shown_uvs_command(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_environment_of_uv_without_pip_is_shown_uvs_command(
+    wheel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(installing, "find_spec", lambda name: None)
     monkeypatch.setattr(sys, "executable", "/home/ann lee/tools/bin/python")
-    assert install_line("glfw") == f'uv pip install --python "{Path("/home/ann lee/tools/bin/python")}" glfw'
+    assert (
+        install_line("glfw")
+        == f'uv pip install --python "{Path("/home/ann lee/tools/bin/python")}" glfw'
+    )
     without_torch(monkeypatch, "linux", "")
     assert install_line("torch").endswith("--torch-backend cpu torch")
 
 
 @pytest.mark.parametrize(
     ("system", "card", "build"),
-    [("linux", "", "cpu"), ("linux", "RTX", ""), ("win32", "RTX", "cu130"), ("win32", "", ""), ("darwin", "", "")],
+    [
+        ("linux", "", "cpu"),
+        ("linux", "RTX", ""),
+        ("win32", "RTX", "cu130"),
+        ("win32", "", ""),
+        ("darwin", "", ""),
+    ],
 )
 def test_torch_comes_from_the_index_for_this_machine(
     system: str, card: str, build: str, wheel: Path, monkeypatch: pytest.MonkeyPatch
@@ -105,14 +131,23 @@ def test_torch_comes_from_the_index_for_this_machine(
 
 
 def test_no_line_and_no_page_asks_for_a_package_that_nobody_can_fetch() -> None:
-    """Own texts with `pip install`: the doctor's and Blender's new environments, and what each sink needs."""
-    own = {"engine/system/installing.py", "engine/cli/doctor_machine.py", "engine/dataset/cycles/finding.py"}
+    """Own texts with `pip install`: the doctor's and Blender's new environments, and what each sink
+    needs."""
+    own = {
+        "engine/system/installing.py",
+        "engine/cli/doctor_machine.py",
+        "engine/dataset/cycles/finding.py",
+    }
     texts = {
         file.relative_to(CHECKOUT).as_posix(): file.read_text(encoding="utf-8")
         for pattern in ("engine/**/*.py", "osc_schema/**/*.py", "docs/*.md", "README.md")
         for file in CHECKOUT.glob(pattern)
     }
     assert not [name for name, text in texts.items() if "multiverse-engine[" in text]
-    naming = {name for name, text in texts.items() if name.startswith("engine") and re.search("pip install [^']", text)}
+    naming = {
+        name
+        for name, text in texts.items()
+        if name.startswith("engine") and re.search("pip install [^']", text)
+    }
     assert naming - own == set()
     assert all("pip install " in remedy for kind in KINDS.values() for _, remedy in kind.packages)

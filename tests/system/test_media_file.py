@@ -17,7 +17,9 @@ REPLACED = program("media_file_replaced")
 
 
 @pytest.mark.only_on("linux", "darwin", reason="Windows has no such files")
-def test_whatever_is_named_as_a_video_or_sound_is_opened_only_if_it_is_one_file(tmp_path: Path) -> None:
+def test_whatever_is_named_as_a_video_or_sound_is_opened_only_if_it_is_one_file(
+    tmp_path: Path,
+) -> None:
     os.mkfifo(tmp_path / "fifo.mp4")
     due = {
         tmp_path / "fifo.mp4": "a FIFO, where a file is needed",
@@ -30,10 +32,16 @@ def test_whatever_is_named_as_a_video_or_sound_is_opened_only_if_it_is_one_file(
     }
     os.mkfifo(tmp_path / "fifo.wav")
     (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile fifo.mp4\n")
-    (tmp_path / "dash.mp4").write_text('<?xml version="1.0"?>\n<MPD xmlns="urn:mpeg:dash:schema:mpd:2011"></MPD>')
-    (tmp_path / "hls.mkv").write_text("#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nfifo.mp4\n#EXT-X-ENDLIST\n")
+    (tmp_path / "dash.mp4").write_text(
+        '<?xml version="1.0"?>\n<MPD xmlns="urn:mpeg:dash:schema:mpd:2011"></MPD>'
+    )
+    (tmp_path / "hls.mkv").write_text(
+        "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nfifo.mp4\n#EXT-X-ENDLIST\n"
+    )
     with socket.socket(socket.AF_UNIX) as server:
-        server.bind(os.path.relpath(tmp_path / "socket"))  # the whole path may be too long for its address
+        server.bind(
+            os.path.relpath(tmp_path / "socket")
+        )  # the whole path may be too long for its address
         lines, peak_mb = lines_of(OPENED, *due)
     assert len(lines) == 4 * len(due), lines
     for number, line in enumerate(lines):
@@ -43,7 +51,9 @@ def test_whatever_is_named_as_a_video_or_sound_is_opened_only_if_it_is_one_file(
 
 
 @pytest.mark.only_on("linux", "darwin", reason="Windows has no such files")
-def test_a_looped_sound_that_becomes_a_fifo_and_a_certificate_that_is_one_are_not_waited_for(tmp_path: Path) -> None:
+def test_a_looped_sound_that_becomes_a_fifo_and_a_certificate_that_is_one_are_not_waited_for(
+    tmp_path: Path,
+) -> None:
     lines, _ = lines_of(REPLACED, tmp_path / "loop.wav")
     assert any("a FIFO, where a file is needed" in line for line in lines[:-1]), lines
     assert lines[-1].endswith("cannot be used (a FIFO, where a file is needed)")

@@ -1,4 +1,5 @@
-"""OpenMP settings take effect, as the libraries report them, and the user's environment has priority."""
+"""OpenMP settings take effect, as the libraries report them, and the user's environment has
+priority."""
 
 import importlib.util
 import os
@@ -26,7 +27,8 @@ print("left in the environment:", os.environ.get("OMP_WAIT_POLICY"))
 
 
 def library_settings(code: str, *arguments: str, **environment: str) -> str:
-    """Runs code with libgomp; returns the settings that libgomp prints when loaded, and the output of the code."""
+    """Runs code with libgomp; returns the settings that libgomp prints when loaded, and the output
+    of the code."""
     clean = {name: value for name, value in os.environ.items() if name not in openmp.VARIABLES}
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
@@ -51,7 +53,9 @@ def test_models_get_threads_that_spin_briefly_unless_the_user_has_chosen() -> No
 
 @LINUX_ONLY
 def test_the_drawing_threads_sleep_and_children_do_not_inherit_that() -> None:
-    settings = library_settings("import engine.models" + LIKE_NUMBA)  # which chooses that threads spin
+    settings = library_settings(
+        "import engine.models" + LIKE_NUMBA
+    )  # which chooses that threads spin
     assert "OMP_WAIT_POLICY = 'PASSIVE'" in settings and "GOMP_SPINCOUNT = '0'" in settings
     assert "left in the environment: None" in settings
     assert "OMP_WAIT_POLICY = 'ACTIVE'" in library_settings(LIKE_NUMBA, OMP_WAIT_POLICY="active")

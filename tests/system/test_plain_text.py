@@ -11,7 +11,9 @@ from engine.system.plain_text import MAX_LINE_BYTES, LineFormatter, one_line
 def test_control_characters_are_written_as_python_writes_them() -> None:
     for character in map(chr, range(0x3000)):
         escaped_line = one_line(character)
-        assert escaped_line == (character if escaped_line == character else character.encode("unicode_escape").decode())
+        assert escaped_line == (
+            character if escaped_line == character else character.encode("unicode_escape").decode()
+        )
     for text, escaped_line in (
         ("\x00\x07\x7f\x9b2J", r"\x00\x07\x7f\x9b2J"),
         ("\u2028\u202egnp.exe\u2066", r"\u2028\u202egnp.exe\u2066"),
@@ -42,4 +44,6 @@ def test_a_message_and_a_traceback_cannot_forge_a_line() -> None:
         logger.exception("file %s", "b\n12:00:01 forged")
     text = written.getvalue()
     assert "\x1b" not in text and r"a\x1b[2J" in text
-    assert [line for line in text.splitlines() if not line.startswith("    ")] == [r"12:00:00 file b\n12:00:01 forged"]
+    assert [line for line in text.splitlines() if not line.startswith("    ")] == [
+        r"12:00:00 file b\n12:00:01 forged"
+    ]

@@ -31,7 +31,11 @@ def test_a_rate_becomes_the_exact_fraction(written: float, exact: Fraction) -> N
     [
         ((5.0, 5.0, 5.15, 5.2), (5.0, 5.1, 5.2, 5.3), 0),
         ((0.0, 0.17, 0.18), (0.0, 0.1, 0.2), 0),
-        ((0.0, 0.65, 0.66), (0.0, 0.65, 0.75), 5),  # due times 0.1 to 0.5 are dropped, without a burst to catch up
+        (
+            (0.0, 0.65, 0.66),
+            (0.0, 0.65, 0.75),
+            5,
+        ),  # due times 0.1 to 0.5 are dropped, without a burst to catch up
     ],
     ids=["one period apart", "a short hiccup keeps the grid", "a long one begins another"],
 )
@@ -42,4 +46,6 @@ def test_frames_are_due_on_a_grid_of_one_period(
     assert [schedule.next_due_s(now_s) for now_s in asked_s] == pytest.approx(due_s)
     assert schedule.dropped == dropped
     schedule.set_fps(50)
-    assert schedule.next_due_s(0.0) == pytest.approx(due_s[-1] + 0.02), "a new rate counts from the last due time"
+    assert schedule.next_due_s(0.0) == pytest.approx(due_s[-1] + 0.02), (
+        "a new rate counts from the last due time"
+    )

@@ -40,7 +40,10 @@ def bound(host: str, port: int = 0) -> socket.socket:
     return sock
 
 
-@pytest.mark.only_on("linux", reason="a Mac shows the sockets of other programs only to root, Wine not whose they are")
+@pytest.mark.only_on(
+    "linux",
+    reason="a Mac shows the sockets of other programs only to root, Wine not whose they are",
+)
 @pytest.mark.parametrize("system", ["linux", "win32"])
 @pytest.mark.parametrize(
     ("ours", "theirs", "is_shared"),
@@ -56,7 +59,9 @@ def bound(host: str, port: int = 0) -> socket.socket:
 def test_another_program_on_the_port_is_found_if_it_takes_unicast(
     system: str, ours: str, theirs: str, is_shared: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared_udp_port, "sys", SimpleNamespace(platform=system, byteorder=sys.byteorder))
+    monkeypatch.setattr(
+        shared_udp_port, "sys", SimpleNamespace(platform=system, byteorder=sys.byteorder)
+    )
     with bound(ours) as own:
         if has_other_program(own) is None:
             pytest.skip("Wine's table of sockets tells no owners")

@@ -53,20 +53,35 @@ def test_toml_that_would_cost_seconds_is_refused_at_once_in_a_short_line(
     file.write_text(text)
     with pytest.raises(ValueError) as caught:  # tomllib takes 20 s for 20 000 parts
         read_toml(file)
-    assert reason in str(caught.value) and "\n" not in str(caught.value) and len(str(caught.value)) <= 300
-    dots = '"a.b" = "' + "word. " * 1000 + '" # ' + ". " * 1000 + "\n" + "".join(f"k{n}.x = 1.5\n" for n in range(99))
+    assert (
+        reason in str(caught.value)
+        and "\n" not in str(caught.value)
+        and len(str(caught.value)) <= 300
+    )
+    dots = (
+        '"a.b" = "'
+        + "word. " * 1000
+        + '" # '
+        + ". " * 1000
+        + "\n"
+        + "".join(f"k{n}.x = 1.5\n" for n in range(99))
+    )
     file.write_text(dots)
     assert len(read_toml(file)) == 100, "dots outside of keys"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_toml_is_read_as_notepad_and_powershell_write_it(encoding: str, tmp_path: Path) -> None:
-    (tmp_path / "show.toml").write_bytes("folder = 'C:\\Users\\Jörg'\r\nfps = 25\r\n".encode(encoding))
+    (tmp_path / "show.toml").write_bytes(
+        "folder = 'C:\\Users\\Jörg'\r\nfps = 25\r\n".encode(encoding)
+    )
     assert read_toml(tmp_path / "show.toml") == {"folder": "C:\\Users\\Jörg", "fps": 25}
 
 
 @pytest.mark.parametrize("path", [r"C:\Users\Ann", r"D:\shows"])
-def test_a_path_with_backslashes_in_double_quotes_is_told_how_to_write_it(path: str, tmp_path: Path) -> None:
+def test_a_path_with_backslashes_in_double_quotes_is_told_how_to_write_it(
+    path: str, tmp_path: Path
+) -> None:
     (tmp_path / "show.toml").write_text(f'presets = "{path}"\n')
     with pytest.raises(ValueError, match=r"line 1, column \d+\); write a path in 'single quotes'$"):
         read_toml(tmp_path / "show.toml")
@@ -88,7 +103,9 @@ def test_json_is_read_up_to_64_levels_deep(tmp_path: Path) -> None:
         parse_json(b"\xff")
 
 
-def test_names_that_only_resemble_devices_and_folders_that_the_user_chose_are_read(tmp_path: Path) -> None:
+def test_names_that_only_resemble_devices_and_folders_that_the_user_chose_are_read(
+    tmp_path: Path,
+) -> None:
     chosen = tmp_path / ("aux" if os.name != "nt" else "any")
     for name in ("console.png", "nul_1.bin", "comet/COM10", "auxiliary"):
         (chosen / name).parent.mkdir(parents=True, exist_ok=True)

@@ -44,7 +44,9 @@ def test_a_frame_of_half_a_second_is_reported_once_with_its_stack_and_its_end(sh
     for now_s in (10.6, 11.0, 13.0):
         show.watchdog.step(now_s)
     (line,) = show.lines
-    assert line.startswith("standstill: no picture for 0.6 s: drawing, with Ripple in generator; stack: ")
+    assert line.startswith(
+        "standstill: no picture for 0.6 s: drawing, with Ripple in generator; stack: "
+    )
     assert "test_a_frame_of_half_a_second" in line and "\n" not in line
     show.mark.end(is_published=True)
     show.watchdog.step(13.1)
@@ -55,8 +57,12 @@ def test_a_frame_of_half_a_second_is_reported_once_with_its_stack_and_its_end(sh
 
 
 @pytest.mark.parametrize("is_first", [False, True])
-def test_the_end_of_a_run_waits_three_seconds_for_a_standing_frame(show: Show, is_first: bool) -> None:
-    show.mark.is_watched = not is_first  # the first frame may compile for long, which is no standstill
+def test_the_end_of_a_run_waits_three_seconds_for_a_standing_frame(
+    show: Show, is_first: bool
+) -> None:
+    show.mark.is_watched = (
+        not is_first
+    )  # the first frame may compile for long, which is no standstill
     show.mark.begin(1.0)
     show.watchdog.step(2.0)
     show.is_stopping = True

@@ -18,7 +18,9 @@ def test_a_file_is_read_and_none_holds_nothing(tmp_path: Path) -> None:
 def test_what_cannot_be_read_or_written_is_one_line_with_the_path(tmp_path: Path) -> None:
     path = tmp_path / "cues.toml"
     path.mkdir()
-    with pytest.raises(CueError, match=r"cues\.toml: cannot be read as a cue list \(Is a directory\)$"):
+    with pytest.raises(
+        CueError, match=r"cues\.toml: cannot be read as a cue list \(Is a directory\)$"
+    ):
         StoredFile(path, "cue list", CueError).read()
     path.rmdir()
     path.write_text("[x")
@@ -38,7 +40,9 @@ def test_the_first_write_keeps_what_was_there_under_the_other_name(tmp_path: Pat
     assert (tmp_path / "cues.previous.toml").read_text() == "half of it is wrong"
 
 
-def test_a_text_is_written_once_and_again_if_somebody_removed_or_edited_the_file(tmp_path: Path) -> None:
+def test_a_text_is_written_once_and_again_if_somebody_removed_or_edited_the_file(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "cues.toml"
     file = StoredFile(path, "cue list", CueError)
     file.write("first")

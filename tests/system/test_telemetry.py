@@ -18,12 +18,19 @@ def test_late_and_dropped_frames_are_counted_over_the_last_ten_seconds() -> None
         if index == 30 * 30:
             assert times.recent_faults() == FrameFaults(due=300 + 10, late=30, dropped=10)
             assert times.recent_faults().is_overloaded
-    assert times.recent_faults() == FrameFaults(due=300, late=0, dropped=0), "older frames do not count"
-    assert FrameTimes().recent_faults() == FrameFaults() and not FrameFaults(due=300, late=29).is_overloaded
+    assert times.recent_faults() == FrameFaults(due=300, late=0, dropped=0), (
+        "older frames do not count"
+    )
+    assert (
+        FrameTimes().recent_faults() == FrameFaults()
+        and not FrameFaults(due=300, late=29).is_overloaded
+    )
     assert not FrameFaults().is_overloaded, "no frame is due yet"
 
 
-def test_other_lines_of_a_cause_are_logged_too_but_few_a_second(caplog: pytest.LogCaptureFixture) -> None:
+def test_other_lines_of_a_cause_are_logged_too_but_few_a_second(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     clock = SteppedClock()
     warnings = Warnings(clock)
     with caplog.at_level(logging.WARNING):
@@ -38,7 +45,9 @@ def test_other_lines_of_a_cause_are_logged_too_but_few_a_second(caplog: pytest.L
     assert caplog.records[-1].message == "no depth model (and 97 more like it)"
 
 
-def test_a_cause_is_logged_once_a_second_and_always_counted(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_cause_is_logged_once_a_second_and_always_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     clock = SteppedClock()
     warnings = Warnings(clock)
     with caplog.at_level(logging.WARNING):
@@ -47,7 +56,11 @@ def test_a_cause_is_logged_once_a_second_and_always_counted(caplog: pytest.LogCa
         warnings.report("sink", "disk full")
         clock.advance(1.0)
         warnings.report("osc", "not OSC")
-    assert [record.message for record in caplog.records] == ["not OSC", "disk full", "not OSC (and 999 more like it)"]
+    assert [record.message for record in caplog.records] == [
+        "not OSC",
+        "disk full",
+        "not OSC (and 999 more like it)",
+    ]
     assert warnings.counts == {"osc": 1001, "sink": 1}
     assert warnings.latest[-1] == "not OSC (and 999 more like it)"
 

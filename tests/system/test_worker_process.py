@@ -21,7 +21,8 @@ CEILING_S = 120.0
 
 
 def echo(*lines: str) -> None:
-    """A worker that answers each line, and also prints; `die` ends it, `nap` starts a process that sleeps."""
+    """A worker that answers each line, and also prints; `die` ends it, `nap` starts a process that
+    sleeps."""
     answers = claim_output()
     for line in sys.stdin.buffer:
         print("a driver says hello", flush=True)
@@ -29,7 +30,9 @@ def echo(*lines: str) -> None:
             sys.stderr.write("out of luck\n")
             sys.exit(7)
         if line == b"nap\n":
-            napper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"], start_new_session=True)
+            napper = subprocess.Popen(
+                [sys.executable, "-c", "import time; time.sleep(1000)"], start_new_session=True
+            )
             line = f"{napper.pid}\n".encode()
         if line == b"half\n":
             answers.write(b"whole\nhal")
@@ -69,9 +72,14 @@ def test_answers_come_back_as_lines_and_the_end_as_an_error_with_its_reason(tmp_
 
 
 @pytest.mark.only_on("linux", "darwin", reason="signals of POSIX")
-def test_what_a_worker_sends_last_is_a_whole_line_or_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_worker_sends_last_is_a_whole_line_or_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(worker_process, "MAX_LINE_BYTES", 1000)
-    for line, answer in ((b"half\n", b"whole\n"), (b"x" * 999 + b"\n" + b"y" * 1000 + b"\n", b"x" * 999 + b"\n")):
+    for line, answer in (
+        (b"half\n", b"whole\n"),
+        (b"x" * 999 + b"\n" + b"y" * 1000 + b"\n", b"x" * 999 + b"\n"),
+    ):
         worker = start("echo()")
         worker.send(line)
         assert worker.receive(CEILING_S) == answer
@@ -108,10 +116,13 @@ def test_a_kill_takes_the_processes_that_it_has_started_and_names_those_that_sta
     assert not is_live(napper)
 
 
-def test_a_worker_that_works_ends_with_a_parent_that_is_killed(wait_for: Callable[..., Any]) -> None:
+def test_a_worker_that_works_ends_with_a_parent_that_is_killed(
+    wait_for: Callable[..., Any],
+) -> None:
     code = (
         "from tests.system.test_worker_process import *; import time\n"
-        "worker = start('sleep()'); worker.receive(CEILING_S); print(worker.pid, flush=True); time.sleep(1000)"
+        "worker = start('sleep()'); worker.receive(CEILING_S); print(worker.pid, flush=True); "
+        "time.sleep(1000)"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None

@@ -1,4 +1,5 @@
-"""Fixtures: a live engine, and the fake TouchDesigner with the component, on free ports of 127.0.0.1."""
+"""Fixtures: a live engine, and the fake TouchDesigner with the component, on free ports of
+127.0.0.1."""
 
 import importlib
 import sys
@@ -37,7 +38,9 @@ class RunningEngine:
         self._opened = threading.Event()
         self._thread = threading.Thread(target=self._play)
         self._thread.start()
-        assert self._opened.wait(120.0)  # in a fresh checkout it compiles first: 33 s on a busy machine
+        assert self._opened.wait(
+            120.0
+        )  # in a fresh checkout it compiles first: 33 s on a busy machine
         if self._error is not None:
             raise self._error
         # One that is closed while it still imports the page's libraries holds its ports for longer.
@@ -127,13 +130,17 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
 
 @pytest.fixture
 def connected(rig: ComponentRig, engine: RunningEngine, until: Callable[..., Any]) -> ComponentRig:
-    """The component, connected, showing every value of the engine, and receiving no audio features."""
+    """The component, connected, showing every value of the engine, and receiving no audio
+    features."""
     rig.set("Audiochop", 0)
     rig.set("Port", engine.osc_port)
     rig.set("Webport", engine.web_port)
     until(lambda: rig.value("Connected"), "the connection")
     # Values arrive in the order of the schema, so the last one shows that all have arrived.
-    until(lambda: rig.value("Engwidth") == engine.engine.params.get("/engine/width") == 64, "the engine's values")
+    until(
+        lambda: rig.value("Engwidth") == engine.engine.params.get("/engine/width") == 64,
+        "the engine's values",
+    )
     return rig
 
 

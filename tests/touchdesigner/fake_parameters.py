@@ -10,10 +10,24 @@ from typing import Any
 
 NAME = re.compile(r"[A-Z][a-z0-9]*")
 SUFFIXES = {"RGB": "rgb", "RGBA": "rgba", "XY": "xy", "XYZ": "xyz"}
-STYLES = ("Float", "Int", "Str", "StrMenu", "Menu", "DAT", "Toggle", "Pulse", "Momentary", "File", "Header", *SUFFIXES)
+STYLES = (
+    "Float",
+    "Int",
+    "Str",
+    "StrMenu",
+    "Menu",
+    "DAT",
+    "Toggle",
+    "Pulse",
+    "Momentary",
+    "File",
+    "Header",
+    *SUFFIXES,
+)
 NUMBERS = ("Float", "Int", *SUFFIXES)
 CUSTOM_ONLY = frozenset(
-    "name label startSection readOnly help min max clampMin clampMax default normMin normMax enable order page"
+    "name label startSection readOnly help min max clampMin clampMax default normMin normMax "
+    "enable order page"
     " menuNames menuLabels".split()
 )
 SETTABLE = CUSTOM_ONLY | {"val", "expr", "mode", "menuIndex", "enableExpr"}
@@ -100,7 +114,9 @@ class Par:
     def _living(self) -> Slot:
         slot = object.__getattribute__(self, "_slot")
         if object.__getattribute__(self, "_generation") != slot.owner.par_generation:
-            raise tdError(f"{slot.name}: this Par is not valid any more: a parameter was destroyed since")
+            raise tdError(
+                f"{slot.name}: this Par is not valid any more: a parameter was destroyed since"
+            )
         return slot
 
     def __getattr__(self, name: str) -> Any:
@@ -204,18 +220,30 @@ class Page:
         self, style: str, name: str, *, label: str | None = None, size: int = 1, order: float | None = None,
         replace: bool = True,
     ) -> ParGroup:  # fmt: skip
-        if not NAME.fullmatch(name):  # of any length: docs.derivative.ca/Custom_Parameters only advises below 12
+        if not NAME.fullmatch(
+            name
+        ):  # of any length: docs.derivative.ca/Custom_Parameters only advises below 12
             raise tdError(f"{name!r}: not a name for a custom parameter")
-        suffixes = list(SUFFIXES.get(style, "")) or ([str(n + 1) for n in range(size)] if size > 1 else [""])
+        suffixes = list(SUFFIXES.get(style, "")) or (
+            [str(n + 1) for n in range(size)] if size > 1 else [""]
+        )
         slots = []
         for suffix in suffixes:
             whole = name + suffix
             if whole in self.owner.slots and not replace:
                 raise tdError(f"{whole}: exists")
-            default = {"Str": "", "StrMenu": "", "DAT": "", "File": "", "Menu": "", "Toggle": False, "Int": 0}.get(
-                style, 0.0
+            default = {
+                "Str": "",
+                "StrMenu": "",
+                "DAT": "",
+                "File": "",
+                "Menu": "",
+                "Toggle": False,
+                "Int": 0,
+            }.get(style, 0.0)
+            slot = Slot(
+                self.owner, whole, style, True, None if style in ("Pulse", "Header") else default
             )
-            slot = Slot(self.owner, whole, style, True, None if style in ("Pulse", "Header") else default)
             slot.page, slot.label = self, label or name
             self.owner.slots[whole] = slot
             slots.append(slot)

@@ -5,7 +5,8 @@ from typing import Any
 from tests.touchdesigner.fake_parameters import ParMode, Slot
 
 SLOT_MEMBERS = (
-    "label default value expr min max normMin normMax clampMin clampMax readOnly startSection help menuNames menuLabels"
+    "label default value expr min max normMin normMax clampMin clampMax readOnly startSection "
+    "help menuNames menuLabels"
 ).split()
 
 
@@ -15,12 +16,20 @@ def saved(op: Any) -> dict[str, Any]:
         | {"style": slot.style, "page": slot.page and slot.page.name, "mode": slot.mode.name}
         for name, slot in op.slots.items()
     }
-    own = {"kind": op.OPType, "name": op.name, "slots": slots, "inputs": [source.name for source in op.inputs]}
+    own = {
+        "kind": op.OPType,
+        "name": op.name,
+        "slots": slots,
+        "inputs": [source.name for source in op.inputs],
+    }
     own |= {"tags": sorted(op.tags), "dock": op.dock and op.dock.name}
     if op.isDAT:
         own |= {"text": op.text, "rows": op.rows}
     if op.isCOMP:
-        own |= {"pages": [page.name for page in op.customPages], "children": [saved(child) for child in op.children]}
+        own |= {
+            "pages": [page.name for page in op.customPages],
+            "children": [saved(child) for child in op.children],
+        }
     return own
 
 
@@ -40,5 +49,7 @@ def restore(op: Any, own: dict[str, Any]) -> None:
     for child in own.get("children", ()):
         restore(op.create(child["kind"], child["name"], initialize=False), child)
     for child in own.get("children", ()):
-        op.op(child["name"]).inputs[:] = [op.op(source) for source in child["inputs"] if op.op(source)]
+        op.op(child["name"]).inputs[:] = [
+            op.op(source) for source in child["inputs"] if op.op(source)
+        ]
         op.op(child["name"]).dock = child["dock"] and op.op(child["dock"])

@@ -1,8 +1,9 @@
 """A fake of the parts of TouchDesigner that the component uses; anything else raises.
 
-`TouchDesigner` is the program: it makes the `td` module, runs texts, and advances frame by frame. As in the real one,
-a change of a parameter is reported once a frame, afterwards, for any cause. An exception in a callback ends the test;
-the real one would write it into its textport. OSC goes over real sockets, packed and unpacked by python-osc.
+`TouchDesigner` is the program: it makes the `td` module, runs texts, and advances frame by frame.
+As in the real one, a change of a parameter is reported once a frame, afterwards, for any cause. An
+exception in a callback ends the test; the real one would write it into its textport. OSC goes over
+real sockets, packed and unpacked by python-osc.
 
 Each member of the fake is on these pages of docs.derivative.ca (or derivative.ca/UserGuide):
 
@@ -31,19 +32,30 @@ from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from tests.touchdesigner import fake_project
-from tests.touchdesigner.fake_parameters import Page, Par, ParCollection, ParMode, Slot, tdAttributeError, tdError
+from tests.touchdesigner.fake_parameters import (
+    Page,
+    Par,
+    ParCollection,
+    ParMode,
+    Slot,
+    tdAttributeError,
+    tdError,
+)
 
 PARAMETERS: dict[str, dict[str, Any]] = json.loads(
     (Path(__file__).parent / "published/op_types.json").read_text(encoding="utf-8")
 )
-"""The operators that the component uses, and those of their parameters that it may set, with their menus: as in
-TouchDesigner's documentation (docs.derivative.ca, one page per operator), also where it spells `strech`."""
+"""The operators that the component uses, and those of their parameters that it may set, with their
+menus: as in TouchDesigner's documentation (docs.derivative.ca, one page per operator), also where
+it spells `strech`."""
 MEMBERS_TO_SET = {"name", "text", "nodeX", "nodeY", "viewer", "comment", "color", "dock"}
 MAX_PACKET = 65_536
 
 
 class OP:
-    def __init__(self, program: "TouchDesigner", kind: str, name: str, parent: "COMP | None") -> None:
+    def __init__(
+        self, program: "TouchDesigner", kind: str, name: str, parent: "COMP | None"
+    ) -> None:
         hold = self.__dict__.__setitem__
         hold("program", program)
         hold("OPType", kind)
@@ -105,12 +117,17 @@ class OP:
         return self._parent if n == 1 or self._parent is None else self._parent.parent(n - 1)
 
     def find(self, path: str) -> "OP | None":
-        """The operator at a path in a parameter of this one: `..` its parent, `./x` a child, `x` a sibling."""
+        """The operator at a path in a parameter of this one: `..` its parent, `./x` a child, `x` a
+        sibling."""
         if path.startswith("/"):
             return self.program.root.op(path)
         if path == "..":
             return self._parent
-        return self.op(path[2:]) if path.startswith("./") else (self._parent.op(path) if path else None)
+        return (
+            self.op(path[2:])
+            if path.startswith("./")
+            else (self._parent.op(path) if path else None)
+        )
 
     def evaluate(self, expression: str) -> Any:
         return eval(expression, self.program.names_for(self) | {"op": self.find})
@@ -159,7 +176,9 @@ class OutputConnector:
 class COMP(OP):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.__dict__.update(children=[], customPages=[], extensions=[], ext=types.SimpleNamespace())
+        self.__dict__.update(
+            children=[], customPages=[], extensions=[], ext=types.SimpleNamespace()
+        )
         del self.__dict__["inputConnectors"]
 
     def __getattr__(self, name: str) -> Any:
@@ -368,7 +387,8 @@ class OscInDAT(DAT):
 
 
 class TOP(OP):
-    """A TOP that cooks only when viewed. Without its sender it has the size of before, and gives no warning."""
+    """A TOP that cooks only when viewed. Without its sender it has the size of before, and gives no
+    warning."""
 
     _cooked_px = (128, 128)
     width = property(lambda self: self._cooked_px[0])
@@ -377,19 +397,26 @@ class TOP(OP):
     def cook(self, force: bool = False, recurse: bool = False) -> None:
         if self.OPType != "syphonspoutinTOP":
             raise tdError(f"{self.OPType}: its size is not in this fake")
-        self.__dict__["_cooked_px"] = self.program.senders.get(self.par.sendername.eval(), self._cooked_px)
+        self.__dict__["_cooked_px"] = self.program.senders.get(
+            self.par.sendername.eval(), self._cooked_px
+        )
 
 
 class CHOP(OP):
     def channels(self) -> dict[str, float]:
         if self.OPType in ("inCHOP", "resampleCHOP"):
-            return {f"chan{row}": float(values[-1]) for row, values in enumerate(self.numpyArray(), start=1)}
+            return {
+                f"chan{row}": float(values[-1])
+                for row, values in enumerate(self.numpyArray(), start=1)
+            }
         if self.OPType in ("outCHOP", "nullCHOP"):
             return self.inputs[0].channels()
         if self.OPType == "renameCHOP":
             names = (getattr(self.par, name).eval().split() for name in ("renamefrom", "renameto"))
             renamed = dict(zip(*names, strict=True))
-            return {renamed.get(name, name): value for name, value in self.inputs[0].channels().items()}
+            return {
+                renamed.get(name, name): value for name, value in self.inputs[0].channels().items()
+            }
         if self.OPType == "replaceCHOP":
             first, second = (source.channels() for source in self.inputs)
             return {name: second.get(name, value) for name, value in first.items()}
@@ -411,16 +438,20 @@ class CHOP(OP):
 
 
 class OscInCHOP(CHOP):
-    """A fake OSC In CHOP: each channel begins to exist with its first message. It takes numbers only."""
+    """A fake OSC In CHOP: each channel begins to exist with its first message. It takes numbers
+    only."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.__dict__.update(receiver=Receiver(self), queues={}, values={})
 
     def hear(self) -> None:
-        """With a queue every message of a channel is a sample, one a frame; without, the last one of a frame counts."""
+        """With a queue every message of a channel is a sample, one a frame; without, the last one
+        of a frame counts."""
         for message, _ in self.receiver.messages():
-            assert all(isinstance(value, int | float) for value in message.params), f"{message.address}: a warning"
+            assert all(isinstance(value, int | float) for value in message.params), (
+                f"{message.address}: a warning"
+            )
             (value,) = message.params
             name = "/".join(message.address.split("/")[1 + self.par.stripsegments.eval() :])
             queue = self.queues.setdefault(name, collections.deque())
@@ -491,7 +522,9 @@ class TouchDesigner:
         self.root = COMP(self, "baseCOMP", "", None)
         self.project = self.root.create("baseCOMP", "project1")
         self.module = types.ModuleType("td")
-        self.module.__dict__.update(op=self.root.op, root=self.root, ParMode=ParMode, Par=Par, tdError=tdError)
+        self.module.__dict__.update(
+            op=self.root.op, root=self.root, ParMode=ParMode, Par=Par, tdError=tdError
+        )
         self.module.__dict__.update(app=self.app, licenses=self.licenses)
         self.module.__dict__["project"] = types.SimpleNamespace(folder=folder)
 
@@ -499,7 +532,12 @@ class TouchDesigner:
         """The globals for a text or an expression of this operator."""
         abs_time = types.SimpleNamespace(frame=self.frames, seconds=self.frames / 60)
         names = {"me": op, "parent": op.parent, "op": self.root.op, "root": self.root}
-        return names | {"absTime": abs_time, "ParMode": ParMode, "app": self.app, "licenses": self.licenses}
+        return names | {
+            "absTime": abs_time,
+            "ParMode": ParMode,
+            "app": self.app,
+            "licenses": self.licenses,
+        }
 
     def run_text(self, text: str) -> None:
         """Paste the text into a Text DAT of the project and choose Run Script."""
@@ -552,13 +590,19 @@ class TouchDesigner:
             return False
         is_kind_watched = dat.par.custom if owner.slots[name].is_custom else dat.par.builtin
         patterns = dat.par.pars.eval().split()
-        return is_kind_watched.eval() and any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+        return is_kind_watched.eval() and any(
+            fnmatch.fnmatchcase(name, pattern) for pattern in patterns
+        )
 
     def _each(self, kind: type[OP], op_type: str = "") -> list[Any]:
         found, left = [], [self.root]
         while left:
             children = left.pop().children
-            found += [op for op in children if isinstance(op, kind) and (not op_type or op.OPType == op_type)]
+            found += [
+                op
+                for op in children
+                if isinstance(op, kind) and (not op_type or op.OPType == op_type)
+            ]
             left += [op for op in children if isinstance(op, COMP)]
         return found
 

@@ -33,7 +33,9 @@ def test_the_builder_makes_every_page_from_the_declarations(rig: ComponentRig) -
         (*_, par) = [getattr(rig.comp.par, name) for name in names_of(control)]
         declared = osc_schema.lookup(control.address)
         assert par.label == control.label and control.address in par.help
-        assert par.page.name == next(area.title for area in osc_schema.AREAS if declared in area.params)
+        assert par.page.name == next(
+            area.title for area in osc_schema.AREAS if declared in area.params
+        )
         if control.style in ("Float", "Int"):
             assert (par.min, par.normMax) == (declared.low, declared.high)
             assert (par.clampMin, par.clampMax) == (declared.out_of_range == "clip",) * 2
@@ -45,33 +47,59 @@ def controls(rig: ComponentRig) -> list[Any]:
     return [control for page in read_pages(rig.comp.op("pages").text) for control in page.controls]
 
 
-def test_every_text_is_ascii_for_an_old_python_and_imports_the_standard_library_only(rig: ComponentRig) -> None:
-    """`open()` without an encoding decodes by the locale: cp949, cp936 (gbk) and cp932 refuse or misread UTF-8.
+def test_every_text_is_ascii_for_an_old_python_and_imports_the_standard_library_only(
+    rig: ComponentRig,
+) -> None:
+    """`open()` without an encoding decodes by the locale: cp949, cp936 (gbk) and cp932 refuse or
+    misread UTF-8.
 
-    The builder runs with the Python of TouchDesigner 2022 (3.9), the embedded texts with that of 2023 (3.11).
+    The builder runs with the Python of TouchDesigner 2022 (3.9), the embedded texts with that of
+    2023 (3.11).
     """
     built = BUILDER.read_text(encoding="utf-8")
     texts = {dat.name: dat.text for dat in rig.comp.children if dat.isDAT and dat.text}
     assert len(texts) > 15 and built.isascii() and all(text.isascii() for text in texts.values())
-    modules = [dat.name for dat in rig.comp.children if dat.OPType in ("textDAT", "executeDAT", "parameterexecuteDAT")]
+    modules = [
+        dat.name
+        for dat in rig.comp.children
+        if dat.OPType in ("textDAT", "executeDAT", "parameterexecuteDAT")
+    ]
     parsed = {
-        name: ast.parse(texts[name], feature_version=(3, 11)) for name in modules if name not in ("pages", "readme")
+        name: ast.parse(texts[name], feature_version=(3, 11))
+        for name in modules
+        if name not in ("pages", "readme")
     }
     parsed["the builder"] = ast.parse(built, feature_version=(3, 9))
     for name, tree in parsed.items():
         for node in ast.walk(tree):
             imported = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             imported += [node.module] if isinstance(node, ast.ImportFrom) else []
-            assert {each.partition(".")[0] for each in imported} <= sys.stdlib_module_names | {"td"}, name
-    hints = [node.annotation for node in ast.walk(parsed["the builder"]) if isinstance(node, ast.arg | ast.AnnAssign)]
-    hints += [node.returns for node in ast.walk(parsed["the builder"]) if isinstance(node, ast.FunctionDef)]
-    assert hints and not any(isinstance(node, ast.BinOp) for hint in hints if hint for node in ast.walk(hint))
+            assert {each.partition(".")[0] for each in imported} <= sys.stdlib_module_names | {
+                "td"
+            }, name
+    hints = [
+        node.annotation
+        for node in ast.walk(parsed["the builder"])
+        if isinstance(node, ast.arg | ast.AnnAssign)
+    ]
+    hints += [
+        node.returns
+        for node in ast.walk(parsed["the builder"])
+        if isinstance(node, ast.FunctionDef)
+    ]
+    assert hints and not any(
+        isinstance(node, ast.BinOp) for hint in hints if hint for node in ast.walk(hint)
+    )
     with pytest.raises(ValueError, match=r"link, line 2: is not ASCII"):
         one_file("", {"link": "first\n\N{RIGHTWARDS ARROW}\n"})
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("text", [BUILDER, ROOT / "touchdesigner/README.md", ROOT / "docs/how-to/touchdesigner.md"])
+@pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+@pytest.mark.parametrize(
+    "text", [BUILDER, ROOT / "touchdesigner/README.md", ROOT / "docs/how-to/touchdesigner.md"]
+)
 def test_the_textport_line_builds_the_component(program: TouchDesigner, text: Path) -> None:
     (line,) = re.findall(r"exec\(open\(.*\)", text.read_text(encoding="utf-8"))[:1]
     assert 'encoding="utf-8"' in line and 'open(r"' in line
@@ -92,7 +120,10 @@ def test_a_touchdesigner_that_is_too_old_gets_one_error_line(
     monkeypatch.setitem(sys.modules, "td", program.module)
     program.run_text(BUILDER.read_text(encoding="utf-8"))
     assert (program.project.op("multiverse") is not None) is is_built
-    line = f"multiverse: not built: this is TouchDesigner {build}, but 2023.11000 or newer is needed (Python 3.11)"
+    line = (
+        f"multiverse: not built: this is TouchDesigner {build}, but 2023.11000 or newer is "
+        "needed (Python 3.11)"
+    )
     if not is_built:
         assert [printed.partition(": install")[0] for printed in program.printed] == [line]
     program.close()
@@ -118,14 +149,18 @@ def test_building_again_updates_the_texts_and_keeps_the_values(rig: ComponentRig
     ]
 
 
-def test_building_again_updates_a_renamed_component_and_makes_no_second_one(rig: ComponentRig) -> None:
+def test_building_again_updates_a_renamed_component_and_makes_no_second_one(
+    rig: ComponentRig,
+) -> None:
     rig.comp.name = "vj"
     rig.comp.op("echo").text = "broken"
     rig.program.run_text(BUILDER.read_text(encoding="utf-8"))
     assert rig.program.project.op("multiverse") is None and rig.comp.op("echo").text != "broken"
 
 
-def test_it_sends_nothing_but_its_subscription_which_it_retries_every_two_seconds(rig: ComponentRig) -> None:
+def test_it_sends_nothing_but_its_subscription_which_it_retries_every_two_seconds(
+    rig: ComponentRig,
+) -> None:
     def subscriptions() -> int:
         return len([message for message in rig.program.sent if message[-1] == "values"])
 
@@ -145,18 +180,22 @@ def test_an_extension_that_cannot_start_is_shown_on_the_component(program: Touch
     text = BUILDER.read_text(encoding="utf-8")
     program.run_text(text.replace("class EngineLink:", "class Engine_Link:"))
     comp = program.project.op("multiverse")
-    reason = "the component did not start: AttributeError: module 'link' has no attribute 'EngineLink'"
+    reason = (
+        "the component did not start: AttributeError: module 'link' has no attribute 'EngineLink'"
+    )
     assert comp.errors().startswith(reason) and comp.par.Message.eval().startswith(reason)
-    failed = [line for line in program.printed if line.startswith("multiverse:") and "FAILED" in line]
+    failed = [
+        line for line in program.printed if line.startswith("multiverse:") and "FAILED" in line
+    ]
     assert len(failed) == 1 and failed[0].startswith(f"multiverse: 4/5 extension: FAILED: {reason}")
     assert program.printed[-1] == "multiverse: built with 1 failures: /project1/multiverse"
     before = len(program.printed)
     program.frame()
     assert len(program.printed) == before, "no traceback in each frame"
     program.run_text(text)
-    assert comp.errors() == "" and program.printed[-1] == "multiverse: built: /project1/multiverse", program.printed[
-        -6:
-    ]
+    assert (
+        comp.errors() == "" and program.printed[-1] == "multiverse: built: /project1/multiverse"
+    ), program.printed[-6:]
 
 
 def test_an_error_in_every_frame_is_printed_once_and_counted(
@@ -167,7 +206,10 @@ def test_an_error_in_every_frame_is_printed_once_and_counted(
         rig.skipped_s += 2.0
         rig.program.frame()
     assert capsys.readouterr().out.count("Traceback") == 1
-    start = "on_frame: AttributeError: 'NoneType' object has no attribute 'sendOSC' (10 times; the first traceback is"
+    start = (
+        "on_frame: AttributeError: 'NoneType' object has no attribute 'sendOSC' (10 times; "
+        "the first traceback is"
+    )
     assert rig.value("Message").startswith(start) and rig.comp.errors().startswith(start)
 
 
@@ -206,7 +248,11 @@ def test_pictures_follow_the_senders_that_appear(rig: ComponentRig, until: Until
     rig.skipped_s += 2.0
     rig.program.frame()
     ndi = rig.comp.op("ndi_in").par
-    assert (ndi.active.eval(), ndi.extraips.eval(), ndi.name.eval()) == (True, "192.168.1.7", "STUDIO (Multiverse)")
+    assert (ndi.active.eval(), ndi.extraips.eval(), ndi.name.eval()) == (
+        True,
+        "192.168.1.7",
+        "STUDIO (Multiverse)",
+    )
 
 
 @pytest.fixture
@@ -233,7 +279,8 @@ def test_a_missing_sender_is_reported_and_found_again(playing: ComponentRig) -> 
     """TouchDesigner shows a placeholder of 128 x 128 without a warning."""
     assert look(playing).startswith("connected to"), "it may be a moment late"
     assert look(playing) == (
-        "no Syphon or Spout sender contains 'Multiverse': output 1 shows TouchDesigner's placeholder, 128 x 128; "
+        "no Syphon or Spout sender contains 'Multiverse': output 1 shows TouchDesigner's "
+        "placeholder, 128 x 128; "
         "see Sinks on the Status page"
     )
     playing.set("Message", "")
@@ -252,7 +299,8 @@ def test_a_missing_engine_and_a_listen_port_in_use_are_reported_once(rig: Compon
         return rig.value("Message")
 
     assert polled(2) == (
-        f"no engine answers at 127.0.0.1:{rig.value('Port')}: pulse Start Engine, or start it with `multiverse run`"
+        f"no engine answers at 127.0.0.1:{rig.value('Port')}: pulse Start Engine, or start it "
+        "with `multiverse run`"
     )
     rig.set("Message", "")
     assert polled(1) == ""
@@ -260,7 +308,10 @@ def test_a_missing_engine_and_a_listen_port_in_use_are_reported_once(rig: Compon
         other.bind(("127.0.0.1", 0))
         port = other.getsockname()[1]
         rig.set("Listenport", port)
-        assert polled(3) == f"Listen port {port} cannot be opened (Unable to bind to port): choose a free one"
+        assert (
+            polled(3)
+            == f"Listen port {port} cannot be opened (Unable to bind to port): choose a free one"
+        )
 
 
 class TreeServer(HTTPServer):
@@ -282,12 +333,19 @@ class TreeHandler(BaseHTTPRequestHandler):
         pass
 
 
-def test_pages_are_rebuilt_for_an_engine_with_other_parameters(rig: ComponentRig, until: Until) -> None:
+def test_pages_are_rebuilt_for_an_engine_with_other_parameters(
+    rig: ComponentRig, until: Until
+) -> None:
     tree = json.loads(QueryTree(ParamStore(), {}).answer("/", None, {}).body)
     layer = tree["CONTENTS"]["layer"]["CONTENTS"]["1"]["CONTENTS"]
     layer["curve"]["RANGE"] = [{"MIN": 0.0, "MAX": 2.0}]
     del layer["phase"]
-    own = {**layer["curve"]["MULTIVERSE"], "type": "colour", "default": [0.0, 0.5, 1.0, 1.0], "area_title": "Scene"}
+    own = {
+        **layer["curve"]["MULTIVERSE"],
+        "type": "colour",
+        "default": [0.0, 0.5, 1.0, 1.0],
+        "area_title": "Scene",
+    }
     tree["CONTENTS"]["scene"] = {
         "FULL_PATH": "/scene", "CONTENTS": {"tint": {"FULL_PATH": "/scene/tint", "TYPE": "ffff", "DESCRIPTION": "New.",
         "RANGE": [{"MIN": 0, "MAX": 1}] * 4, "MULTIVERSE": own}},
@@ -302,7 +360,9 @@ def test_pages_are_rebuilt_for_an_engine_with_other_parameters(rig: ComponentRig
         until(lambda: rig.value("Message").startswith("pages updated"), "the new pages")
         thread.join()
     assert server.token == "Bearer secret"
-    assert rig.value("Message").endswith(f"{len(osc_schema.PARAMS)} parameters, 2 of them new or changed")
+    assert rig.value("Message").endswith(
+        f"{len(osc_schema.PARAMS)} parameters, 2 of them new or changed"
+    )
     assert rig.comp.par.L1curve.max == 2.0
     assert rig.comp.par["L1phase"] is None
     assert [rig.value(f"Scenetint{part}") for part in "rgba"] == [0.0, 0.5, 1.0, 1.0]

@@ -19,7 +19,9 @@ onConnect = onLook = onCue = onBeat = onSection = onLost = note
 
 
 @pytest.fixture
-def calls(rig: ComponentRig, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, dict[str, Any]]]:
+def calls(
+    rig: ComponentRig, monkeypatch: pytest.MonkeyPatch
+) -> list[tuple[str, str, dict[str, Any]]]:
     """The calls of the callbacks: name, component, info."""
     calls_received: list[tuple[str, str, dict[str, Any]]] = []
     monkeypatch.setattr("builtins.heard", calls_received, raising=False)
@@ -34,11 +36,20 @@ def infos(calls: list[tuple[str, str, dict[str, Any]]], name: str) -> list[dict[
 
 
 def test_a_patch_hears_of_the_connection_looks_cues_beats_and_the_loss(
-    calls: list[Any], connected: ComponentRig, engine: RunningEngine, until: Until, free_port: Callable[[], int]
+    calls: list[Any],
+    connected: ComponentRig,
+    engine: RunningEngine,
+    until: Until,
+    free_port: Callable[[], int],
 ) -> None:
     assert infos(calls, "onConnect") == [{"host": "127.0.0.1", "port": engine.osc_port}]
     until(lambda: infos(calls, "onSection"), "the section")
-    assert {info["section"] for info in infos(calls, "onSection")} <= {"quiet", "build", "drop", "break"}
+    assert {info["section"] for info in infos(calls, "onSection")} <= {
+        "quiet",
+        "build",
+        "drop",
+        "break",
+    }
     connected.comp.Send("/preset/load", "Aurora")
     until(lambda: {"name": "Aurora", "isEdited": False} in infos(calls, "onLook"), "the look")
     connected.comp.Send("/cue/set", 7, "Aurora")
@@ -46,12 +57,20 @@ def test_a_patch_hears_of_the_connection_looks_cues_beats_and_the_loss(
     until(lambda: infos(calls, "onCue"), "the cue")
     assert infos(calls, "onCue") == [{"number": 7, "name": "Aurora"}]
     engine.engine.params.set("/tempo/source", "manual")
-    until(lambda: engine.engine.params.get("/tempo/state") == "manual", "the end of the beat in the sound")
+    until(
+        lambda: engine.engine.params.get("/tempo/state") == "manual",
+        "the end of the beat in the sound",
+    )
     engine.engine.params.set("/tempo/bpm", 240.0)
     connected.set("Audiochop", 1)
-    until(lambda: {info["beat"] for info in infos(calls, "onBeat")} == {1, 2, 3, 4}, "each beat of the bar")
+    until(
+        lambda: {info["beat"] for info in infos(calls, "onBeat")} == {1, 2, 3, 4},
+        "each beat of the bar",
+    )
     numbers = [info["beat"] for info in infos(calls, "onBeat")]
-    assert all(before != after for before, after in pairwise(numbers)), "a slow machine may miss one, not repeat it"
+    assert all(before != after for before, after in pairwise(numbers)), (
+        "a slow machine may miss one, not repeat it"
+    )
     until(lambda: not infos(calls, "onBeat")[-1]["isFree"], "a beat of the new tempo")
     connected.skipped_s += 4.0
     until(lambda: infos(calls, "onLost") == [{}], "the loss")
@@ -69,7 +88,10 @@ def test_an_error_in_a_callback_is_a_line_on_the_component_and_stops_nothing(
     extension = connected.comp.ext.MultiverseExt
     for name in ("a", "b"):
         extension.on_message("/preset/current", [name, 0])
-    line = "/project1/multiverse_callbacks: onLook: AttributeError: 'NoneType' object has no attribute 'par' (1 times"
+    line = (
+        "/project1/multiverse_callbacks: onLook: AttributeError: 'NoneType' object has no "
+        "attribute 'par' (1 times"
+    )
     assert connected.comp.errors().startswith(line) and connected.value("Message").startswith(line)
     assert capsys.readouterr().out.count("Traceback") == 1
     connected.skipped_s += 2.0
@@ -97,7 +119,10 @@ def test_the_status_chop_has_the_engines_state_and_a_flag_for_each_kind_of_error
         "err_sound": ("/engine/status/audio", ["lost", "device 'Desk'"]),
         "err_camera": ("/engine/status/camera", ["lost", "ndi Arena"]),
         "err_children": ("/engine/status/child/sd/state", ["restarting"]),
-        "err_shaders": ("/engine/status/shader/generator", ["plasma.fs", "bypassed", "too slow", 30.0]),
+        "err_shaders": (
+            "/engine/status/shader/generator",
+            ["plasma.fs", "bypassed", "too slow", 30.0],
+        ),
         "err_sinks": ("/engine/status/sink/record", ["show.mp4", "failed", "the disk is full"]),
         "guard": ("/engine/status/flash_guard", ["limiting", 0.5, 0.1]),
         "tempo_free": ("/engine/status/beat", ["link", "free", 121.5, 0.0]),
@@ -107,8 +132,16 @@ def test_the_status_chop_has_the_engines_state_and_a_flag_for_each_kind_of_error
         hear(address, args)
     hear("/done", ["/engine/status"])
     assert {name: chop[name] for name in flags} == dict.fromkeys(flags, 1.0)
-    assert (chop["bypassed"], chop["children"], chop["children_lost"], chop["bpm"], chop["err"]) == (1, 1, 1, 121.5, 1)
-    assert connected.value("Tempo") == "121.5 bpm, FREE: link is silent or unsure, the tempo runs on"
+    assert (
+        chop["bypassed"],
+        chop["children"],
+        chop["children_lost"],
+        chop["bpm"],
+        chop["err"],
+    ) == (1, 1, 1, 121.5, 1)
+    assert (
+        connected.value("Tempo") == "121.5 bpm, FREE: link is silent or unsure, the tempo runs on"
+    )
     connected.set("Port", free_port())
     until(lambda: chop["err_link"] == 1.0, "the loss")
     assert chop["connected"] == chop["fps"] == chop["err_sound"] == 0.0 and chop["err"] == 1.0
@@ -119,7 +152,11 @@ def test_a_beat_is_found_once_with_its_position_in_the_bar(module_named: Callabl
     positions = [0.5, 0.9, 1.02, 1.0, 1.9, 2.1, 2.95, 3.95, 4.99, 6.1]
     beats = [watch.take(at % 1.0, at / 3 % 1.0, 3) for at in positions]
     assert beats == [None, None, 2, None, None, 3, None, None, None, 1]
-    for beats_a_bar in (1, 4, 7):  # at 180 beats/min; the tempo is corrected back by up to a tenth of a beat
+    for beats_a_bar in (
+        1,
+        4,
+        7,
+    ):  # at 180 beats/min; the tempo is corrected back by up to a tenth of a beat
         watch = module_named("callbacks").BeatWatch()
         positions = [frame / 20 - 0.1 * (frame % 3 == 0) for frame in range(20 * 17)]
         beats = [watch.take(at % 1.0, at / beats_a_bar % 1.0, beats_a_bar) for at in positions]

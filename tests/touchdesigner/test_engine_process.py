@@ -1,4 +1,5 @@
-"""Start Engine and Stop Engine with the installed program, an engine that restarts, and a project that is reopened."""
+"""Start Engine and Stop Engine with the installed program, an engine that restarts, and a project
+that is reopened."""
 
 import sysconfig
 import time
@@ -17,7 +18,8 @@ Until = Callable[..., Any]
 
 PROGRAM = Path(sysconfig.get_path("scripts")) / "multiverse"
 QUIET = (
-    f"--audio demo --size 64x64 --fps 30 --renderer {quick_renderer()} --sink null --web off --set /layer/1/angle=21"
+    f"--audio demo --size 64x64 --fps 30 --renderer {quick_renderer()} --sink null --web off "
+    "--set /layer/1/angle=21"
 )
 
 
@@ -36,7 +38,9 @@ def home(rig: ComponentRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_engine_is_started_without_touchdesigners_python_and_ended(
     rig: ComponentRig, until: Until, home: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PYTHONHOME", "/nowhere")  # as TouchDesigner sets it; any other Python crashes with it
+    monkeypatch.setenv(
+        "PYTHONHOME", "/nowhere"
+    )  # as TouchDesigner sets it; any other Python crashes with it
     rig.set("Command", str(PROGRAM))
     rig.set("Options", QUIET)
     rig.pulse("Startengine")
@@ -48,7 +52,9 @@ def test_the_engine_is_started_without_touchdesigners_python_and_ended(
     until(lambda: rig.value("Message") == "the engine has ended", "its end")
 
 
-def test_an_engine_that_does_not_answer_is_terminated(rig: ComponentRig, until: Until, home: None) -> None:
+def test_an_engine_that_does_not_answer_is_terminated(
+    rig: ComponentRig, until: Until, home: None
+) -> None:
     rig.set("Command", str(PROGRAM))
     rig.set("Options", f"{QUIET} --osc off")
     rig.pulse("Startengine")
@@ -59,7 +65,10 @@ def test_an_engine_that_does_not_answer_is_terminated(rig: ComponentRig, until: 
     until(lambda: "stopping the engine" in rig.value("Message"), "the request")
     rig.skipped_s += 5.0
     until(lambda: "terminated" in rig.value("Message"), "the signal")
-    until(lambda: "has ended" in rig.value("Message") or "ended with code" in rig.value("Message"), "its end")
+    until(
+        lambda: "has ended" in rig.value("Message") or "ended with code" in rig.value("Message"),
+        "its end",
+    )
 
 
 def test_an_engine_that_cannot_start_says_why(
@@ -81,12 +90,17 @@ def test_an_engine_that_cannot_start_says_why(
         ('"C:\\My Show\\loop 1.wav"', ["C:\\My Show\\loop 1.wav"]),
         ("'C:\\My Show\\loop 1.wav'", ["C:\\My Show\\loop 1.wav"]),
         ('--record "D:\\out\\" --fps 30', ["--record", "D:\\out\\", "--fps", "30"]),
-        ("--audio 'device:CABLE Output' # no comment", ["--audio", "device:CABLE Output", "#", "no", "comment"]),
+        (
+            "--audio 'device:CABLE Output' # no comment",
+            ["--audio", "device:CABLE Output", "#", "no", "comment"],
+        ),
         ('--set="/layer/1/text=it\'s"', ["--set=/layer/1/text=it's"]),
         ("", []),
     ],
 )
-def test_on_windows_options_lose_their_quotes_and_keep_their_backslashes(options: str, arguments: list[str]) -> None:
+def test_on_windows_options_lose_their_quotes_and_keep_their_backslashes(
+    options: str, arguments: list[str]
+) -> None:
     assert split_options(options, "win32") == arguments
 
 
@@ -111,7 +125,9 @@ def test_a_restarted_engine_is_found_again_and_its_values_win(
         until(lambda: rig.value("Connected") and rig.value("L1angle") == 10.0, "the first engine")
         notify = first.engine._parts.control_hub.dispatcher.feedback.notify
         found = lambda: notify("/sam3/objects", 3) or rig.comp.op("out7_objects")["objects"] == 3.0  # noqa: E731
-        until(found, "what its SAM3 finds")  # again and again: on a slow machine the connection may be lost meanwhile
+        until(
+            found, "what its SAM3 finds"
+        )  # again and again: on a slow machine the connection may be lost meanwhile
     finally:
         first.close()
     rig.skipped_s += 3.5
@@ -124,7 +140,10 @@ def test_a_restarted_engine_is_found_again_and_its_values_win(
     try:
         second.engine.params.set("/layer/1/angle", -30.0)
         rig.skipped_s += 2.0
-        until(lambda: rig.value("Connected") and rig.value("L1angle") == -30.0, "the second engine's values")
+        until(
+            lambda: rig.value("Connected") and rig.value("L1angle") == -30.0,
+            "the second engine's values",
+        )
         rig.set("L1angle", 5.0)
         until(lambda: second.engine.params.get("/layer/1/angle") == 5.0, "a move")
     finally:
@@ -148,4 +167,6 @@ def test_a_saved_project_plays_the_engine_without_this_checkout(
     engine.engine.params.set("/layer/2/angle", 61.0)
     until(lambda: connected.value("L2angle") == 61.0, "a value in the reopened project")
     connected.set("L2angle", 62.0)
-    until(lambda: engine.engine.params.get("/layer/2/angle") == 62.0, "a move in the reopened project")
+    until(
+        lambda: engine.engine.params.get("/layer/2/angle") == 62.0, "a move in the reopened project"
+    )

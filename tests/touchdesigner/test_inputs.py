@@ -37,7 +37,9 @@ def test_every_sample_of_the_chop_at_input_2_reaches_the_engine(
     assert capture.state == "lost", "off by default"
     rig.set("Audioin", 1)
     before = capture.ring.newest
-    until(lambda: capture.ring.read(before)[1].any() and capture.ring.newest - before > 4_000, "sound")
+    until(
+        lambda: capture.ring.read(before)[1].any() and capture.ring.newest - before > 4_000, "sound"
+    )
     sound = capture.ring.read(before)[1]
     sound = np.round(sound[np.flatnonzero(sound[:, 0])[0] :] * 32_768).astype(int)
     assert (sound[:, 1] == -sound[:, 0]).all()
@@ -45,7 +47,9 @@ def test_every_sample_of_the_chop_at_input_2_reaches_the_engine(
     assert capture.lost_blocks == 0 and reports.lines == []
 
 
-def test_the_top_at_input_1_is_offered_by_a_name_of_its_own_and_opened(connected: ComponentRig, until: Until) -> None:
+def test_the_top_at_input_1_is_offered_by_a_name_of_its_own_and_opened(
+    connected: ComponentRig, until: Until
+) -> None:
     comp, sent = connected.comp, lambda: connected.sent_to("/camera/open")
     level = connected.program.project.create("levelTOP", "mine")
     comp.inputConnectors[0].connect(level)
@@ -55,16 +59,28 @@ def test_the_top_at_input_1_is_offered_by_a_name_of_its_own_and_opened(connected
     connected.set("Picturein", "local")
     connected.program.frame()
     out = comp.op("picture_out")
-    assert (out.OPType, out.par.sendername.eval(), out.inputs) == ("syphonspoutoutTOP", name, [comp.op("in1_picture")])
-    assert comp.op("in1_picture").inputs == [level] and sent() == [("/camera/open", f"{kind}:{name}")]
-    assert "multiverse" not in name.lower(), "else the component would take it for the engine's picture"
-    until(lambda: "/camera/open" in connected.value("Fault"), "that nobody offers this picture here")
+    assert (out.OPType, out.par.sendername.eval(), out.inputs) == (
+        "syphonspoutoutTOP",
+        name,
+        [comp.op("in1_picture")],
+    )
+    assert comp.op("in1_picture").inputs == [level] and sent() == [
+        ("/camera/open", f"{kind}:{name}")
+    ]
+    assert "multiverse" not in name.lower(), (
+        "else the component would take it for the engine's picture"
+    )
+    until(
+        lambda: "/camera/open" in connected.value("Fault"), "that nobody offers this picture here"
+    )
     connected.set("Picturein", "off")
     connected.program.frame()
     assert comp.op("picture_out") is None and sent()[-1] == ("/camera/open", "start")
 
 
-def test_the_timeline_leads_timecode_and_beat(connected: ComponentRig, engine: RunningEngine, until: Until) -> None:
+def test_the_timeline_leads_timecode_and_beat(
+    connected: ComponentRig, engine: RunningEngine, until: Until
+) -> None:
     class Timeline:
         """It plays in real time, from 01:00:00."""
 
@@ -105,15 +121,23 @@ def test_two_components_from_the_saved_tox_play_one_engine(
 ) -> None:
     program, first = connected.program, connected.comp
     tox = tmp_path / "multiverse.tox"
-    assert program.printed[-2] == f"multiverse: 6/6 saved: {tmp_path}/multiverse.tox" and tox.is_file()
+    assert (
+        program.printed[-2] == f"multiverse: 6/6 saved: {tmp_path}/multiverse.tox" and tox.is_file()
+    )
     second = program.project.loadTox(str(tox))
     assert second.name == "multiverse1" and second.par.Callbackdat.eval() is None
-    ports = [[getattr(comp.par, name).eval() for name in ("Listenport", "Featport")] for comp in (first, second)]
+    ports = [
+        [getattr(comp.par, name).eval() for name in ("Listenport", "Featport")]
+        for comp in (first, second)
+    ]
     assert not set(ports[0]) & set(ports[1])
     second.ext.MultiverseExt.now_s = first.ext.MultiverseExt.now_s
     second.par.Port, second.par.Picturein = engine.osc_port, "local"
     first.par.Picturein = "local"
-    until(lambda: second.par.Connected.eval() and second.par.Engwidth.eval() == 64, "all values in the second")
+    until(
+        lambda: second.par.Connected.eval() and second.par.Engwidth.eval() == 64,
+        "all values in the second",
+    )
     names = [comp.op("picture_out").par.sendername.eval() for comp in (first, second)]
     assert names[0] != names[1]
     second.par.L1angle = 44.0

@@ -1,4 +1,5 @@
-"""The whole component in the fake TouchDesigner, with a live engine over UDP, in both directions."""
+"""The whole component in the fake TouchDesigner, with a live engine over UDP, in both
+directions."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -47,7 +48,10 @@ def test_a_moved_parameter_and_a_pulse_reach_the_engine(
     for (name, _), value in moves.items():
         connected.set(name, value)
     for (name, address), value in moves.items():
-        until(lambda address=address, value=value: params.get(address) == value, f"{name} at {address}")
+        until(
+            lambda address=address, value=value: params.get(address) == value,
+            f"{name} at {address}",
+        )
     assert [message[0] for message in connected.sent_to("/layer")].count("/layer/1/angle") == 1
     connected.set("L4angle", 190.0)
     until(lambda: params.get("/layer/4/angle") == pytest.approx(-170.0), "the wrapped value")
@@ -67,7 +71,10 @@ def test_a_change_by_another_client_is_shown_and_not_sent_back(
                ("/sd/prompt", "wölfe"), ("/multiverse/blend", 0.3))  # fmt: skip
     for address, value in changes:
         fader_box.send(encode_message(address, value))
-    until(lambda: connected.value("L1angle") == -77.25 and connected.value("Sdprompt") == "wölfe", "both values")
+    until(
+        lambda: connected.value("L1angle") == -77.25 and connected.value("Sdprompt") == "wölfe",
+        "both values",
+    )
     until(lambda: connected.value("Mvblend") == pytest.approx(0.3, rel=1e-6), "the last of them")
     assert connected.value("L3mute") is True
     assert (connected.value("Mirrormode"), connected.value("Mirrorsegs")) == ("xy", 5)
@@ -86,12 +93,16 @@ def test_an_older_echo_does_not_pull_the_fader_from_the_hand(
     hear("/layer/2/angle", [10.0])  # sent before this movement
     assert connected.value("L2angle") == 20.0
     connected.skipped_s += 1.0
-    until(lambda: ("/get", "/layer/2/angle") in connected.program.sent, "the question what it is now")
+    until(
+        lambda: ("/get", "/layer/2/angle") in connected.program.sent, "the question what it is now"
+    )
     until(lambda: engine.engine.params.get("/layer/2/angle") == 20.0, "the second move")
     assert connected.value("L2angle") == 20.0
 
 
-def test_presets_are_listed_saved_and_loaded(connected: ComponentRig, engine: RunningEngine, until: Until) -> None:
+def test_presets_are_listed_saved_and_loaded(
+    connected: ComponentRig, engine: RunningEngine, until: Until
+) -> None:
     menu = lambda: connected.comp.par.Preset.menuNames  # noqa: E731
     until(lambda: "VAV original" in menu(), "the built-in presets")
     connected.set("L1ratio", 4.0)
@@ -111,7 +122,9 @@ def test_presets_are_listed_saved_and_loaded(connected: ComponentRig, engine: Ru
     assert connected.sent_to("/preset/load") == [("/preset/load", "wide open", pytest.approx(0.2))]
 
 
-def test_the_pulses_of_a_show_send_their_commands_without_a_value(connected: ComponentRig, until: Until) -> None:
+def test_the_pulses_of_a_show_send_their_commands_without_a_value(
+    connected: ComponentRig, until: Until
+) -> None:
     pressed = {
         "Take": "/preset/take",
         "Cut": "/preset/cut",
@@ -144,7 +157,9 @@ def test_the_status_page_shows_the_status_of_the_engine_and_a_refused_command(
     assert connected.value("Size") == "64 x 64"
     assert connected.value("Sound").startswith("playing")
     assert connected.value("Children") == "none in this run"
-    until(lambda: 0.0 < connected.value("Latencyp50") <= connected.value("Latencyp99"), "the latency")
+    until(
+        lambda: 0.0 < connected.value("Latencyp50") <= connected.value("Latencyp99"), "the latency"
+    )
     assert connected.value("Latencyworst") >= connected.value("Latencyp99")
     assert connected.comp.op("status")["frames", 1] is not None
     ext = connected.comp.ext.MultiverseExt
@@ -167,14 +182,19 @@ def test_a_late_value_does_not_undo_the_rate_that_was_requested(rig: ComponentRi
     assert rig.sent_to("/get") == [("/get", "/audio/features/rate_hz")]
 
 
-def test_audio_channels_run_by_default(rig: ComponentRig, engine: RunningEngine, until: Until, wait_for: Until) -> None:
+def test_audio_channels_run_by_default(
+    rig: ComponentRig, engine: RunningEngine, until: Until, wait_for: Until
+) -> None:
     params = engine.engine.params
     params.set("/audio/features/rate_hz", 0.0)
     rig.set("Afeatratehz", 60.0)  # like a saved project whose engine was restarted
     rig.program.frame()
     rig.program.sent.clear()
     audio = rig.comp.op("out4_audio")
-    assert list(audio.channels()) == list(rig.comp.op("features").module.NAMES) and audio["rms1"] == 0.0
+    assert (
+        list(audio.channels()) == list(rig.comp.op("features").module.NAMES)
+        and audio["rms1"] == 0.0
+    )
     rig.set("Port", engine.osc_port)
     until(lambda: audio["rms1"] > 0.0 and audio["pitch2"] > 0.0, "levels of the demo loop")
     assert params.get("/audio/features/rate_hz") == rig.value("Afeatratehz") == 60.0
@@ -187,7 +207,9 @@ def test_audio_channels_run_by_default(rig: ComponentRig, engine: RunningEngine,
     assert rig.sent_to("/audio") == [("/audio/features/rate_hz", 60.0)]
     params.set("/audio/features/rate_hz", 0.0)
     until(lambda: rig.value("Afeatratehz") == 0.0, "the rate that somebody else has set")
-    assert rig.sent_to("/audio") == [("/audio/features/rate_hz", 60.0)], "requested only when connecting"
+    assert rig.sent_to("/audio") == [("/audio/features/rate_hz", 60.0)], (
+        "requested only when connecting"
+    )
 
 
 def test_sam3_objects_arrive_as_a_table_and_channels(
@@ -200,8 +222,26 @@ def test_sam3_objects_arrive_as_a_table_and_channels(
     for k in range(1, 6):
         notify(f"/sam3/object/{k}", 10 + k, 1, 1 - k / 8, k / 8, 0.25, 0.125, 0.5)
     until(lambda: table.numRows == 6, "five objects")
-    assert [table[0, column] for column in range(8)] == ["k", "id", "prompt", "score", "cx", "cy", "w", "h"]
-    assert [table[5, column] for column in range(8)] == ["5", "15", "1", "0.375", "0.625", "0.25", "0.125", "0.5"]
+    assert [table[0, column] for column in range(8)] == [
+        "k",
+        "id",
+        "prompt",
+        "score",
+        "cx",
+        "cy",
+        "w",
+        "h",
+    ]
+    assert [table[5, column] for column in range(8)] == [
+        "5",
+        "15",
+        "1",
+        "0.375",
+        "0.625",
+        "0.25",
+        "0.125",
+        "0.5",
+    ]
     assert (table[1, "id"], table[2, "cx"]) == ("11", "0.25")
     assert channels["objects"] == 5.0
     last = {name: channels[f"o4_{name}"] for name in ("id", "cx", "cy", "w", "h", "score")}
@@ -217,13 +257,17 @@ def test_sam3_objects_arrive_as_a_table_and_channels(
     assert table.numRows == 1 and channels["objects"] == channels["o1_cx"] == 0.0
 
 
-def test_the_pages_fit_the_running_engine(connected: ComponentRig, engine: RunningEngine, until: Until) -> None:
+def test_the_pages_fit_the_running_engine(
+    connected: ComponentRig, engine: RunningEngine, until: Until
+) -> None:
     engine.engine.params.set("/layer/1/curve", 0.5)
     until(lambda: connected.value("L1curve") == 0.5, "the engine's value")
     connected.comp.par.L1curve.destroy()
     connected.pulse("Fit")
     until(lambda: "pages updated" in connected.value("Message"), "the new pages")
-    assert connected.value("Message").endswith(" 1 of them new or changed"), connected.value("Message")
+    assert connected.value("Message").endswith(" 1 of them new or changed"), connected.value(
+        "Message"
+    )
     until(lambda: connected.value("L1curve") == 0.5, "the engine's value on the new page")
     connected.set("L1curve", 0.25)
     until(lambda: engine.engine.params.get("/layer/1/curve") == 0.25, "a move after it")
@@ -238,6 +282,9 @@ def test_the_example_runs(connected: ComponentRig, engine: RunningEngine, until:
     assert project.op("picture").par.brightness1.eval() == 1.0 + project.op("levels")["rms1"]
     angle = engine.engine.params.get("/layer/1/angle")
     until(lambda: engine.engine.params.get("/layer/1/angle") not in (angle, 0.0), "a turn")
-    until(lambda: -180.0 < engine.engine.params.get("/layer/1/angle") < -170.0, "the expression's angle")
+    until(
+        lambda: -180.0 < engine.engine.params.get("/layer/1/angle") < -170.0,
+        "the expression's angle",
+    )
     connected.set("L1angle", 0.0)
     connected.set("Afeatratehz", 0.0)

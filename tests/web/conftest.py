@@ -53,13 +53,18 @@ def assert_is_card(f_card: Callable[..., np.ndarray]) -> Callable[[np.ndarray], 
 
 @pytest.fixture(scope="module")
 def rig(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, require: Callable[[object, str], None]
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    require: Callable[[object, str], None],
 ) -> Iterator[PageRig]:
     require(SHELL, "Chromium")
     folder = tmp_path_factory.mktemp("page")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("MULTIVERSE_HOME", str(folder))  # presets, cues and mappings of these tests only
-        # Tests press as fast as the page answers: within 60 ms the second press would be a worn button's bounce.
+        patch.setenv(
+            "MULTIVERSE_HOME", str(folder)
+        )  # presets, cues and mappings of these tests only
+        # Tests press as fast as the page answers: within 60 ms the second press would be a worn
+        # button's bounce.
         patch.setattr(bank, "BOUNCE_S", 0.0)
         rig = PageRig(folder, getattr(request.module, "PLAYS_SOUND", False))
         yield rig
@@ -85,11 +90,15 @@ def live(rig: PageRig, wait_for: Callable[..., Any]) -> LiveEngine:
 
 @contextlib.contextmanager
 def shared(visit: Visit, size: dict[str, int]) -> Iterator[Visit]:
-    """A window on the tab `play` that has received all values; it is left with nothing open and no errors."""
+    """A window on the tab `play` that has received all values; it is left with nothing open and no
+    errors."""
     if visit.page.viewport_size != size:
         visit.page.set_viewport_size(size)
     visit.page.locator("#play-tab").click()
-    for is_on in ("true", "false"):  # changes arrive in their order: with these the page has received the reset
+    for is_on in (
+        "true",
+        "false",
+    ):  # changes arrive in their order: with these the page has received the reset
         visit.live.engine.params.set("/master/freeze", is_on == "true", by="test")
         visit.page.locator(f"#freeze[aria-pressed={is_on}]").wait_for(state="attached")
     yield visit

@@ -18,16 +18,19 @@ from tests.support.slow_sound import slow_sound
 
 STARTED_WITHIN_S = 120.0
 FPS = 6.0
-STILL = {"/tempo/source": "manual", "/cue/go_pause_s": 0.0} | {f"/mod/{n}/target": "" for n in ROUTES}
-"""The beat would write /tempo/bpm now and then, and the first look's routes would move ghosts all the time. Tests press
-GO twice at once."""
+STILL = {"/tempo/source": "manual", "/cue/go_pause_s": 0.0} | {
+    f"/mod/{n}/target": "" for n in ROUTES
+}
+"""The beat would write /tempo/bpm now and then, and the first look's routes would move ghosts all
+the time. Tests press GO twice at once."""
 
 
 class LiveEngine:
     """The engine: 160 x 90, demo sound, OSC and the page on free ports of 127.0.0.1.
 
-    Only 6 pictures per second, and a sound that is held unless the file says `PLAYS_SOUND = True`: analysing the sound
-    and showing levels and pictures would take 0.6 cores for as long as a test takes, mostly waiting on a busy machine.
+    Only 6 pictures per second, and a sound that is held unless the file says `PLAYS_SOUND = True`:
+    analysing the sound and showing levels and pictures would take 0.6 cores for as long as a test
+    takes, mostly waiting on a busy machine.
     """
 
     engine: Engine
@@ -97,7 +100,9 @@ class LiveEngine:
     def reset(self) -> None:
         """Reset every value to that of the start."""
         params = [
-            param for param in osc_schema.PARAMS if param.type != "trigger" and param.area not in ("engine", "sink")
+            param
+            for param in osc_schema.PARAMS
+            if param.type != "trigger" and param.area not in ("engine", "sink")
         ]
         values = {param.address: param.default for param in params} | STILL
         self.engine.params.set_many(list(values.items()), by="test")
@@ -107,7 +112,11 @@ class LiveEngine:
 
     def becomes(self, address: str, value: object) -> None:
         """Wait until the engine has this value."""
-        self.until(lambda: self.get(address) == value, f"{address} to be {value} in the engine", rest_s=0.005)
+        self.until(
+            lambda: self.get(address) == value,
+            f"{address} to be {value} in the engine",
+            rest_s=0.005,
+        )
 
     def send(self, address: str, *args: object) -> None:
         """Send over UDP, like any controller."""
@@ -188,10 +197,13 @@ class Visit:
 
     def shows(self, address: str, value: object) -> None:
         """Wait until the fader's text is this number."""
-        self.until(lambda: self.fader_value(address) == value, f"{address} to be {value} on the page")
+        self.until(
+            lambda: self.fader_value(address) == value, f"{address} to be {value} on the page"
+        )
 
     def grab(self, address: str) -> Callable[[float], None]:
-        """Press the mouse on the fader's handle; the returned function moves it by a fraction of the fader's length."""
+        """Press the mouse on the fader's handle; the returned function moves it by a fraction of
+        the fader's length."""
         box = self.slider(address).bounding_box()
         handle = self.control(address).locator(".handle").bounding_box()
         x, y = handle["x"] + handle["width"] / 2, handle["y"] + handle["height"] / 2

@@ -1,4 +1,5 @@
-"""A WebSocket client on a bare socket (RFC 6455), which can also break the protocol, unlike a library's."""
+"""A WebSocket client on a bare socket (RFC 6455), which can also break the protocol, unlike a
+library's."""
 
 import base64
 import json
@@ -19,7 +20,9 @@ class Refused(Exception):
 
 
 class SocketClient:
-    def __init__(self, address: tuple[str, int], path: str, *, receive_bytes: int = 0, **headers: str) -> None:
+    def __init__(
+        self, address: tuple[str, int], path: str, *, receive_bytes: int = 0, **headers: str
+    ) -> None:
         """`receive_bytes`: size of the system's receive buffer, for a slow client."""
         self.socket = socket.socket()
         self.socket.settimeout(120)
@@ -40,7 +43,9 @@ class SocketClient:
         answer = self._read_until(b"\r\n\r\n").decode()
         status = int(answer.split()[1])
         if status != 101:
-            body = self._read(int(answer.lower().partition("content-length: ")[2].partition("\r\n")[0])).decode()
+            body = self._read(
+                int(answer.lower().partition("content-length: ")[2].partition("\r\n")[0])
+            ).decode()
             self.close()
             raise Refused(status, body)
 
@@ -50,7 +55,9 @@ class SocketClient:
         else:
             self.send_frame(BINARY, data)
 
-    def send_frame(self, opcode: int, payload: bytes, *, is_last: bool = True, is_masked: bool = True) -> None:
+    def send_frame(
+        self, opcode: int, payload: bytes, *, is_last: bool = True, is_masked: bool = True
+    ) -> None:
         size = len(payload)
         if size < 126:
             length = bytes([size])
@@ -62,12 +69,15 @@ class SocketClient:
         if is_masked:
             mask = os.urandom(4)
             repeated = (mask * (size // 4 + 1))[:size]
-            payload = (int.from_bytes(payload, "big") ^ int.from_bytes(repeated, "big")).to_bytes(size, "big")
+            payload = (int.from_bytes(payload, "big") ^ int.from_bytes(repeated, "big")).to_bytes(
+                size, "big"
+            )
             head += mask
         self.socket.sendall(head + payload)
 
     def read(self) -> bytes | str:
-        """The next message; pings are answered. Raises ConnectionError, with code and reason, if the server closes."""
+        """The next message; pings are answered. Raises ConnectionError, with code and reason, if
+        the server closes."""
         while True:
             opcode, payload = self.read_frame()
             if opcode == PING:
@@ -81,7 +91,8 @@ class SocketClient:
                 return payload
 
     def read_json(self, key: str) -> Any:
-        """The next JSON message that has `key`; it must be among the next 300, about twelve seconds of /live."""
+        """The next JSON message that has `key`; it must be among the next 300, about twelve seconds
+        of /live."""
         for _ in range(300):
             if key in (message := json.loads(self.read())):
                 return message

@@ -22,7 +22,9 @@ def stranger(serve, f_card):
 
 def test_only_programs_of_this_machine_are_local():
     assert all(map(is_loopback, ("127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1")))
-    assert not any(map(is_loopback, ("192.168.1.5", "fe80::1%eth0", "::ffff:10.0.0.1", "::", "", "localhost")))
+    assert not any(
+        map(is_loopback, ("192.168.1.5", "fe80::1%eth0", "::ffff:10.0.0.1", "::", "", "localhost"))
+    )
 
 
 def test_only_a_page_of_ours_has_the_origin_of_the_request():
@@ -53,7 +55,9 @@ def test_a_remote_client_without_the_token_gets_nothing(stranger, reports):
     assert "127.0.0.1" in reports.lines[0][1] and TOKEN not in str(reports.lines)
 
 
-@pytest.mark.parametrize("wrong", ["", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), "%C3%A9", "%ff", "%00", "\xe9"])
+@pytest.mark.parametrize(
+    "wrong", ["", TOKEN[:-1], TOKEN + "x", TOKEN.upper(), "%C3%A9", "%ff", "%00", "\xe9"]
+)
 def test_a_wrong_token_is_refused(stranger, wrong):
     cookie = f"multiverse_{stranger.server.address[1]}={wrong}"
     assert stranger.get("/status.json", Authorization=f"Bearer {wrong}")[0] == 401
@@ -107,10 +111,17 @@ def test_dns_rebinding_is_refused(serve, f_card):
             web.connect(path, Host="evil.example")
 
 
-def test_a_page_of_another_site_cannot_open_a_socket_though_it_runs_on_this_machine(serve, stranger):
+def test_a_page_of_another_site_cannot_open_a_socket_though_it_runs_on_this_machine(
+    serve, stranger
+):
     web = serve()
     port = web.server.address[1]
-    for origin in ("https://evil.example", "null", "http://localhost:1", f"http://127.0.0.1:{port}"):
+    for origin in (
+        "https://evil.example",
+        "null",
+        "http://localhost:1",
+        f"http://127.0.0.1:{port}",
+    ):
         for path in SOCKET_PATHS:
             with pytest.raises(Refused, match="403: pages of another site"):
                 web.connect(path, Origin=origin)
@@ -123,7 +134,13 @@ def test_a_page_of_another_site_cannot_open_a_socket_though_it_runs_on_this_mach
 # -- hosts whose OSC is accepted ---------------------------------------------------------------
 
 OSC_PATHS = ("/?HOST_INFO", "/?HOST_INFO=1", "/", "/layer", "/layer/1/angle?VALUE")
-OTHER_PATHS = ("/page/index.html", "/status.json", "/frame.jpg", "/stream.mjpg", "/presets/pictures.json")
+OTHER_PATHS = (
+    "/page/index.html",
+    "/status.json",
+    "/frame.jpg",
+    "/stream.mjpg",
+    "/presets/pictures.json",
+)
 
 
 @pytest.fixture
@@ -134,11 +151,13 @@ def osc_web(serve, f_card):
 
 
 def test_hosts_whose_osc_is_accepted_may_use_oscquery_without_a_token_and_nothing_else(osc_web):
-    """Neither Chataigne (GenericOSCQueryModule.cpp, requestHostInfo), libossia (http_client.hpp) nor VRChat's library
-    (vrc-oscquery-lib, Extensions.cs) can send one."""
+    """Neither Chataigne (GenericOSCQueryModule.cpp, requestHostInfo), libossia (http_client.hpp)
+    nor VRChat's library (vrc-oscquery-lib, Extensions.cs) can send one."""
     for path in OSC_PATHS:
         status, headers, body = osc_web.get(path)
-        assert (status, headers["Content-Type"]) == (200, "application/json") and body.startswith(b"{"), path
+        assert (status, headers["Content-Type"]) == (200, "application/json") and body.startswith(
+            b"{"
+        ), path
     client = osc_web.connect("/")
     client.send(json.dumps({"COMMAND": "LISTEN", "DATA": "/layer/1/angle"}))
     assert decode_packet(client.read()).args == (0.0,)
@@ -152,7 +171,11 @@ def test_hosts_whose_osc_is_accepted_may_use_oscquery_without_a_token_and_nothin
 
 def test_pages_of_other_sites_may_not_use_oscquery(osc_web):
     port = osc_web.server.address[1]
-    evil = {"Host": "evil.example"}, {"Origin": "https://evil.example"}, sec_fetch("cross-site", "cors", "empty")
+    evil = (
+        {"Host": "evil.example"},
+        {"Origin": "https://evil.example"},
+        sec_fetch("cross-site", "cors", "empty"),
+    )
     for headers in evil:
         for path in OSC_PATHS:
             assert osc_web.get(path, **headers)[0] == 403, (path, headers)
@@ -184,7 +207,9 @@ def sec_fetch(site, mode="no-cors", destination="image"):
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
-def test_a_page_of_another_site_gets_no_picture_and_does_not_count_as_a_viewer(serve, stranger, f_card, site):
+def test_a_page_of_another_site_gets_no_picture_and_does_not_count_as_a_viewer(
+    serve, stranger, f_card, site
+):
     web = serve(f_card())
     for path in HTTP_PATHS:
         for how in (("no-cors", "image"), ("navigate", "iframe"), ("cors", "empty"), ("", "")):

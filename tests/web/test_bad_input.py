@@ -1,4 +1,5 @@
-"""Malformed input to the real server: it keeps running, counts the input, and keeps its log short."""
+"""Malformed input to the real server: it keeps running, counts the input, and keeps its log
+short."""
 
 import contextlib
 import logging
@@ -15,9 +16,13 @@ GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
 
 
 def talk(web, request, *, hangs_up=True):
-    """Send these bytes and return the server's whole answer. After `hangs_up` it may close before it answers."""
+    """Send these bytes and return the server's whole answer. After `hangs_up` it may close before
+    it answers."""
     answer = b""
-    with socket.create_connection(web.server.address, timeout=120) as client, contextlib.suppress(OSError):
+    with (
+        socket.create_connection(web.server.address, timeout=120) as client,
+        contextlib.suppress(OSError),
+    ):
         client.sendall(request)
         if hangs_up:
             client.shutdown(socket.SHUT_WR)
@@ -55,7 +60,9 @@ def test_garbage_is_refused_counted_and_not_logged(serve, f_card, caplog, report
     assert set(reports.keys) <= {"web request", "web refused"} and "web request" in reports.keys
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND"])
+@pytest.mark.parametrize(
+    "method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND"]
+)
 def test_only_get_is_allowed(serve, reports, method):
     web = serve()
     for path in ("/", "/layer/1/angle", "/status.json", "/preview", "/page/index.html"):
@@ -75,7 +82,9 @@ def test_only_get_is_allowed(serve, reports, method):
         ("http://evil.example/status.json", "evil.example", b"403"),
     ],
 )
-def test_an_absolute_request_target_must_name_the_same_host_as_the_host_header(serve, target, host, status):
+def test_an_absolute_request_target_must_name_the_same_host_as_the_host_header(
+    serve, target, host, status
+):
     web = serve()
     request = f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
     assert talk(web, request.encode(), hangs_up=False).split(b" ")[1] == status
@@ -108,7 +117,9 @@ def test_an_idle_connection_is_closed(serve, monkeypatch):
         assert dribbling.recv(10) == b""
 
 
-def test_one_connection_too_many_is_refused_and_the_others_stay(serve, monkeypatch, wait_for, reports):
+def test_one_connection_too_many_is_refused_and_the_others_stay(
+    serve, monkeypatch, wait_for, reports
+):
     monkeypatch.setattr("engine.web.serving.web_thread.MAX_CONNECTIONS", 4)
     web = serve()
     live = web.connect("/live")
@@ -142,7 +153,9 @@ RUDE = {
 
 @pytest.mark.parametrize("path", ["/live", *in_long_form("/", "/preview")])
 @pytest.mark.parametrize("rudeness", RUDE)
-def test_a_protocol_violation_closes_a_websocket_with_the_right_code(serve, reports, caplog, wait_for, rudeness, path):
+def test_a_protocol_violation_closes_a_websocket_with_the_right_code(
+    serve, reports, caplog, wait_for, rudeness, path
+):
     web = serve()
     bystander = web.connect("/live")
     client = web.connect(path)
@@ -157,10 +170,14 @@ def test_a_protocol_violation_closes_a_websocket_with_the_right_code(serve, repo
     assert not caplog.records
 
 
-def test_a_message_in_many_pieces_is_one_message_and_offered_protocols_are_not_logged(serve, wait_for, caplog):
+def test_a_message_in_many_pieces_is_one_message_and_offered_protocols_are_not_logged(
+    serve, wait_for, caplog
+):
     web = serve()
     packed = "permessage-deflate"
-    client = web.connect("/live", Sec_WebSocket_Protocol="oscquery, x", Sec_WebSocket_Extensions=packed)
+    client = web.connect(
+        "/live", Sec_WebSocket_Protocol="oscquery, x", Sec_WebSocket_Extensions=packed
+    )
     pieces = [bytes([byte]) for byte in b'{"monitor": true}']
     for number, piece in enumerate(pieces):
         client.send_frame(TEXT if number == 0 else 0, piece, is_last=number == len(pieces) - 1)
@@ -172,11 +189,20 @@ def test_a_message_in_many_pieces_is_one_message_and_offered_protocols_are_not_l
 
 @pytest.mark.parametrize(
     "headers",
-    [{"Sec_WebSocket_Key": "short"}, {"Sec_WebSocket_Version": "99"}, {"Upgrade": "h2c"}, {"Connection": "close"}],
+    [
+        {"Sec_WebSocket_Key": "short"},
+        {"Sec_WebSocket_Version": "99"},
+        {"Upgrade": "h2c"},
+        {"Connection": "close"},
+    ],
 )
 def test_an_invalid_handshake_is_answered_in_one_line(serve, reports, headers):
     web = serve()
-    head = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec_WebSocket_Version": "13"} | headers
+    head = {
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec_WebSocket_Version": "13",
+    } | headers
     status, _, body = web.get("/live", **head)
     assert status == 400 and body.count(b"\n") <= 2
     assert "web" not in reports.keys
@@ -190,7 +216,9 @@ def test_a_client_that_disconnects_before_the_answer_is_not_an_error(serve, repo
     )
     for path in (b"GET / ", b"GET /live ", b"GET /preview ") * 30:
         with socket.create_connection(web.server.address, timeout=120) as client:
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # closed with a reset
+            client.setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )  # closed with a reset
             client.sendall(handshake.replace(b"GET / ", path))
     assert web.get("/status.json")[0] == 200
     assert not caplog.records

@@ -73,9 +73,13 @@ def test_the_monitor_is_sent_only_to_clients_that_requested_it(serve, wait_for):
     lines = watching.read_json("osc")["osc"]
     while len(lines) < 4:
         lines += watching.read_json("osc")["osc"]
-    assert lines.pop(2)["refused"].startswith("/no/such: no such parameter"), "right behind its message"
+    assert lines.pop(2)["refused"].startswith("/no/such: no such parameter"), (
+        "right behind its message"
+    )
     assert [(line["from"], line.get("unmapped", False)) for line in lines] == [
-        *((SENDER.name, is_unmapped) for is_unmapped in (False, True, True))  # though only the first is reported
+        *(
+            (SENDER.name, is_unmapped) for is_unmapped in (False, True, True)
+        )  # though only the first is reported
     ]
     assert [line["args"] for line in lines] == [
         [5.5],
@@ -130,9 +134,12 @@ def test_levels_are_still_sent_if_the_status_fails(serve, reports, caplog):
 
 
 @pytest.mark.parametrize(
-    "nonsense", ["", "null", "[]", "{", '{"monitor": "yes"}', b"\x00\xff", "[" * 60000, '{"x": ' + "[" * 60000]
+    "nonsense",
+    ["", "null", "[]", "{", '{"monitor": "yes"}', b"\x00\xff", "[" * 60000, '{"x": ' + "[" * 60000],
 )
-def test_an_invalid_message_is_reported_and_the_connection_stays_open(serve, reports, wait_for, nonsense):
+def test_an_invalid_message_is_reported_and_the_connection_stays_open(
+    serve, reports, wait_for, nonsense
+):
     client = serve().connect("/live")
     client.send(nonsense)
     wait_for(lambda: reports.keys == ["web request"], "the report")

@@ -1,4 +1,5 @@
-"""OSC and OSCQuery over a WebSocket at any path without another endpoint: a transport like UDP and TCP."""
+"""OSC and OSCQuery over a WebSocket at any path without another endpoint: a transport like UDP and
+TCP."""
 
 import sys
 import time
@@ -29,7 +30,9 @@ def test_too_many_websocket_messages_leave_time_for_the_picture(serve, wait_for,
     assert time.perf_counter() - started_s >= pauses * 0.05
 
 
-def test_a_client_that_reads_nothing_uses_little_memory_and_does_not_affect_others(serve, monkeypatch, wait_for):
+def test_a_client_that_reads_nothing_uses_little_memory_and_does_not_affect_others(
+    serve, monkeypatch, wait_for
+):
     monkeypatch.setattr("engine.web.serving.sockets.STUCK_S", 0.3)
     web = serve()
     stuck, other = web.connect("/", receive_bytes=4096), web.connect("/")
@@ -53,7 +56,11 @@ def test_a_message_of_the_maximum_size_is_executed(serve, wait_for):
     web = serve()
     packet = encode_message(ANGLE, 5.0)
     element = len(packet).to_bytes(4, "big") + packet
-    bundle = b"#bundle\0" + (1).to_bytes(8, "big") + element * ((MAX_BYTES_PER_MESSAGE - 16) // len(element))
+    bundle = (
+        b"#bundle\0"
+        + (1).to_bytes(8, "big")
+        + element * ((MAX_BYTES_PER_MESSAGE - 16) // len(element))
+    )
     web.connect("/").send(bundle)
     wait_for(lambda: web.store.get(ANGLE) == 5.0, "the value")
     assert web.dispatcher.counters.malformed == 0

@@ -22,7 +22,9 @@ PLAYS_SOUND = True
 def write_music(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     for name, hz in (("one.wav", 220.0), ("two.wav", 880.0)):
-        soundfile.write(folder / name, 0.5 * np.sin(2 * np.pi * hz * np.arange(48_000 * 60) / 48_000), 48_000)
+        soundfile.write(
+            folder / name, 0.5 * np.sin(2 * np.pi * hz * np.arange(48_000 * 60) / 48_000), 48_000
+        )
     (folder / "set.m3u").write_text("one.wav\ntwo.wav\n")
     (folder / "broken.wav").write_bytes(b"no sound")
 
@@ -30,7 +32,10 @@ def write_music(folder: Path) -> None:
 def test_a_list_of_files_is_chosen_and_played_with_keys(visit: Visit, live: LiveEngine) -> None:
     write_music(live.music)
     row = visit.control("/audio/file/loop")
-    files, tracks = row.locator("select[data-at='/audio/file']"), row.locator("select[data-at='/audio/track']")
+    files, tracks = (
+        row.locator("select[data-at='/audio/file']"),
+        row.locator("select[data-at='/audio/track']"),
+    )
     bar = row.locator(".transport")
     inputs = visit.page.locator("select[data-at='/audio/input']")
     assert not bar.is_visible(), "no list plays"
@@ -45,7 +50,10 @@ def test_a_list_of_files_is_chosen_and_played_with_keys(visit: Visit, live: Live
     position = bar.locator("input[type=range]")
     live.until(position.is_enabled, "its length")
     position.press("End")
-    live.until(lambda: bar.locator(".name").inner_text() == "2 of 2: two.wav", "the next file, after the end of this")
+    live.until(
+        lambda: bar.locator(".name").inner_text() == "2 of 2: two.wav",
+        "the next file, after the end of this",
+    )
     live.until(lambda: float(position.input_value()) < 2.0, "the handle to go back")
     position.press("PageUp")
     live.until(lambda: bar.locator(".time").inner_text().endswith("/ 1:00"), "minutes and seconds")
@@ -73,7 +81,9 @@ def test_meters_show_the_sound(visit: Visit) -> None:
     visit.until(lambda: float(meters.nth(1).get_attribute("aria-valuenow")) > -50, "a level")
 
 
-def test_the_beat_shows_its_tempo_and_its_clock_can_be_chosen(visit: Visit, live: LiveEngine) -> None:
+def test_the_beat_shows_its_tempo_and_its_clock_can_be_chosen(
+    visit: Visit, live: LiveEngine
+) -> None:
     live.send("/tempo/source", "beat")
     beat = visit.page.locator("#strip-beat .beat")
     live.until(lambda: re.fullmatch(r"\d+\.\d", beat.locator(".bpm").inner_text()), "the tempo")
@@ -96,7 +106,11 @@ CHOOSE_A_SOURCE = "#modulate-menu button[data-source='{}']"
 
 @pytest.fixture(autouse=True)
 def no_routes(live: LiveEngine) -> None:
-    off = [(f"/mod/{n}/{part}", value) for n in ROUTES for part, value in (("source", "off"), ("target", ""))]
+    off = [
+        (f"/mod/{n}/{part}", value)
+        for n in ROUTES
+        for part, value in (("source", "off"), ("target", ""))
+    ]
     live.engine.params.set_many(off, by="test")
 
 
@@ -106,14 +120,24 @@ def route(live: LiveEngine, n: int) -> tuple[Any, ...]:
 
 def ghost(visit: Visit, address: str) -> float:
     """Position of the mark for the modulated value, in percent of the fader."""
-    return float(visit.control(address).locator(".ghost").evaluate("mark => parseFloat(mark.style.translate) + 100"))
+    return float(
+        visit.control(address)
+        .locator(".ghost")
+        .evaluate("mark => parseFloat(mark.style.translate) + 100")
+    )
 
 
-def test_a_route_is_made_by_touching_a_control_and_choosing_a_source(visit: Visit, live: LiveEngine) -> None:
+def test_a_route_is_made_by_touching_a_control_and_choosing_a_source(
+    visit: Visit, live: LiveEngine
+) -> None:
     page = visit.page
     live.engine.params.set_many([("/lfo/1/shape", "saw"), ("/lfo/1/tempo_sync", "beat")], by="test")
-    live.engine.params.set("/tempo/bpm", 97.0, by="test")  # at 120 each third picture would show the same
-    live.engine.params.set_many([("/mod/1/source", "rms"), ("/mod/1/target", "/layer/1/curve")], by="test")
+    live.engine.params.set(
+        "/tempo/bpm", 97.0, by="test"
+    )  # at 120 each third picture would show the same
+    live.engine.params.set_many(
+        [("/mod/1/source", "rms"), ("/mod/1/target", "/layer/1/curve")], by="test"
+    )
     page.locator("#routes li[data-route='1']").wait_for(state="attached")
     before = visit.fader_value(CURVE)
     page.locator("#modulate").click()
@@ -128,7 +152,10 @@ def test_a_route_is_made_by_touching_a_control_and_choosing_a_source(visit: Visi
     assert visit.fader_value(CURVE) == before, "the touch moves nothing"
     bar = page.locator(CHOOSE_A_SOURCE.format("lfo1")).locator("i")
     seen: set[str] = set()
-    live.until(lambda: len(seen.add(bar.evaluate("bar => bar.style.transform")) or seen) > 3, "a meter that moves")
+    live.until(
+        lambda: len(seen.add(bar.evaluate("bar => bar.style.transform")) or seen) > 3,
+        "a meter that moves",
+    )
     page.locator(CHOOSE_A_SOURCE.format("lfo1")).click()
     live.until(lambda: route(live, 2)[:2] == ("lfo1", CURVE), "the first free route")
     visit.control(CURVE).locator(".ghost").wait_for(state="attached")
@@ -175,4 +202,6 @@ def test_all_routes_are_one_list_that_the_keyboard_can_edit(visit: Visit, live: 
         keys.press("Enter")
         live.until(done, label)
         page.locator("#routes").locator("li:visible").nth(int(label.startswith("copy"))).wait_for()
-    assert page.locator("#routes li[data-route='2'] select").evaluate("list => list === document.activeElement")
+    assert page.locator("#routes li[data-route='2'] select").evaluate(
+        "list => list === document.activeElement"
+    )

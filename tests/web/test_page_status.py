@@ -1,4 +1,5 @@
-"""The page's status (warnings, facts, sinks, meters, timecode) and its pictures: of a run, of looks, of shaders.
+"""The page's status (warnings, facts, sinks, meters, timecode) and its pictures: of a run, of
+looks, of shaders.
 
 In one file, because each file of page tests starts an engine and a browser of its own.
 """
@@ -48,34 +49,55 @@ def test_notices_are_listed_but_not_counted_as_warnings(visit: Visit, live: Live
     page.locator("#presets-tab").click()
     for pid in (7, 8):
         live.engine._parts.warnings.notice(f"sam3: ready (process {pid})")
-    live.until(lambda: page.locator("#warnings li", has_text="sam3: ready").count() == 2, "the news")
+    live.until(
+        lambda: page.locator("#warnings li", has_text="sam3: ready").count() == 2, "the news"
+    )
     assert badge.is_hidden()
     warning = page.locator("#warnings li", has_text="/layer/1/good")
     live.until(lambda: (live.send("/layer/1/good"), warning.count())[1], "a warning beside them")
-    live.until(lambda: badge.inner_text() == str(warning.count()), "the warnings alone to be counted")
+    live.until(
+        lambda: badge.inner_text() == str(warning.count()), "the warnings alone to be counted"
+    )
 
 
-UNIVERSE = {"number": 1, "state": "live", "source": "artnet 2.0.0.5", "sources": 2, "packets_hz": 43.6}
+UNIVERSE = {
+    "number": 1,
+    "state": "live",
+    "source": "artnet 2.0.0.5",
+    "sources": 2,
+    "packets_hz": 43.6,
+}
 SESSION = {"state": "following", "peers": 1, "bpm": 133.0, "detail": ""}
 NO_LIBRARY = {"state": "missing", "peers": 0, "bpm": 0, "detail": "not installed"}
-ADDED_UP = [{**UNIVERSE, "number": number, "state": "held" if number < 2 else "live"} for number in range(64)]
+ADDED_UP = [
+    {**UNIVERSE, "number": number, "state": "held" if number < 2 else "live"}
+    for number in range(64)
+]
 UNUSED = {"listen": "artnet", "universes": [], "shared_ports": [6454]}
-FACTS = {"fps": 12.34, "decode_ms": 4, "pictures": 0, "nan": 0, "skipped": 0, "memory_mb": 17, "slice_p99_ms": 55.93}
+FACTS = {
+    "fps": 12.34,
+    "decode_ms": 4,
+    "pictures": 0,
+    "nan": 0,
+    "skipped": 0,
+    "memory_mb": 17,
+    "slice_p99_ms": 55.93,
+}
 LATENCY = {"p50": 9.26, "p99": 18.04, "worst": 43.96}
 TEXTS: list[tuple[str, list[object], object]] = [
     ("newIn", [["a", "b"], []], 2),
     ("newIn", [["b", "c", "d"], ["a", "b"]], 2),
     ("newIn", [["a", "a", "a"], ["a", "a"]], 1),
-    ("factsOf", [FACTS], "fps 12.34 · decode 4.0 ms · pictures 0 · memory 17 MB · slice p99 55.9 ms"),
+    ("factsOf", [FACTS], "fps 12.34 · decode 4.0 ms · pictures 0 · memory 17 MB · slice p99 55.9 " "ms"),
     ("factsOf", [{"nan": 2, "skipped": 1, "duty": 0.125}], "nan 2 · skipped 1 · duty 0.13"),
     ("factsOf", [{"input_db": -12.3, "speaker_hz": 110.4, "transposed_semitones": 12}],
      "input -12 dB · speaker 110 Hz · transposed 12.0 semitones"),
-    ("latencyOf", [LATENCY], "9.3 ms median, 1 in 100 takes more than 18.0 ms, worst 44.0 ms (last minute)"),
-    ("leftOut", [{"replaced": 7, "discarded": 0, "lost": 2}], "7 replaced by newer values, 2 lost by the system"),
+    ("latencyOf", [LATENCY], "9.3 ms median, 1 in 100 takes more than 18.0 ms, worst 44.0 ms " "(last minute)"),
+    ("leftOut", [{"replaced": 7, "discarded": 0, "lost": 2}], "7 replaced by newer values, 2 lost " "by the system"),
     ("universeOf", [UNIVERSE], "artnet 2.0.0.5, 44 packets per second, of 2 desks"),
-    ("universeOf", [{**UNIVERSE, "state": "held"}], "nothing arrives; the levels of artnet 2.0.0.5 are held"),
+    ("universeOf", [{**UNIVERSE, "state": "held"}], "nothing arrives; the levels of artnet " "2.0.0.5 are held"),
     ("linkOf", [SESSION], "133.00 beats/min, with 1 other program"),
-    ("linkOf", [{**SESSION, "state": "alone", "peers": 0}], "133.00 beats/min, no other program yet"),
+    ("linkOf", [{**SESSION, "state": "alone", "peers": 0}], "133.00 beats/min, no other program " "yet"),
     ("linkOf", [NO_LIBRARY], "not installed"),
     ("lightingRows", [None], []),
     ("lightingRows", [UNUSED], [["lighting", "nothing received yet (artnet)", False],
@@ -100,7 +122,9 @@ REASONS = {info.kind: info.reason for info in available_kinds() if not info.is_a
 
 
 def test_unavailable_switches_are_disabled_with_the_reason(visit: Visit, live: LiveEngine) -> None:
-    reasons = {f"/sink/{kind}/enable": reason for kind, reason in REASONS.items()} | {"/sd/enable": "--sd MODEL"}
+    reasons = {f"/sink/{kind}/enable": reason for kind, reason in REASONS.items()} | {
+        "/sd/enable": "--sd MODEL"
+    }
     for address, reason in reasons.items():
         row = visit.control(address)
         row.locator(".reason", has_text=reason).wait_for()
@@ -114,8 +138,14 @@ def test_dropped_frames_are_a_warning(visit: Visit, live: LiveEngine) -> None:
     visit.page.locator("#status-tab").click()
     live.engine._loop.schedule.dropped += 1282
     late = visit.page.locator("#late")
-    line = r"In the last 10 s (\d+) of \d+ frames were dropped and \d+ were late .* Since the start (\d+) of \d+ frames"
-    seen = live.until(lambda: (found := re.match(line, late.inner_text())) and int(found[1]) >= 1282 and found, "them")
+    line = (
+        r"In the last 10 s (\d+) of \d+ frames were dropped and \d+ were late .* Since the "
+        r"start (\d+) of \d+ frames"
+    )
+    seen = live.until(
+        lambda: (found := re.match(line, late.inner_text())) and int(found[1]) >= 1282 and found,
+        "them",
+    )
     assert int(seen[2]) >= int(seen[1])
     assert visit.page.locator("#late-mark").is_visible()
     assert "No warnings" not in visit.page.locator("#status-panel").inner_text()
@@ -124,10 +154,19 @@ def test_dropped_frames_are_a_warning(visit: Visit, live: LiveEngine) -> None:
 def test_a_lamp_is_lit_while_the_flash_guard_limits(visit: Visit, live: LiveEngine) -> None:
     lamp = visit.page.locator("#flash-guard")
     # At least two pictures per cycle: a faster strobe would alias to a slower one.
-    strobe = {"/lfo/1/shape": "square", "/lfo/1/rate_hz": 5.0, "/mod/1/source": "lfo1", "/mod/1/amount": -1.0}
-    # Between full brightness and black, on a background that is not black: most looks are too dark to flash, and a busy
-    # machine draws fewer pictures than it should.
-    light = {"/mod/1/target": "/multiverse/brightness", "/multiverse/brightness": 4.0, "/multiverse/bias": 1.0}
+    strobe = {
+        "/lfo/1/shape": "square",
+        "/lfo/1/rate_hz": 5.0,
+        "/mod/1/source": "lfo1",
+        "/mod/1/amount": -1.0,
+    }
+    # Between full brightness and black, on a background that is not black: most looks are too dark
+    # to flash, and a busy machine draws fewer pictures than it should.
+    light = {
+        "/mod/1/target": "/multiverse/brightness",
+        "/multiverse/brightness": 4.0,
+        "/multiverse/bias": 1.0,
+    }
     live.send("/engine/fps", 24)
     live.send("/preset/load", "VAV original")
     for address, value in {**strobe, **light}.items():
@@ -141,13 +180,17 @@ def test_a_lamp_is_lit_while_the_flash_guard_limits(visit: Visit, live: LiveEngi
     live.send("/engine/fps", FPS)
 
 
-def test_a_cue_gets_its_timecode_typed_or_taken_from_the_clock(visit: Visit, live: LiveEngine) -> None:
+def test_a_cue_gets_its_timecode_typed_or_taken_from_the_clock(
+    visit: Visit, live: LiveEngine
+) -> None:
     page = visit.page
     page.locator("#cues-tab").click()
     live.send("/cue/set", 1, "default")
     row = page.locator("#cues li").first
     row.wait_for()
-    assert page.locator("#timecode").is_hidden() and row.locator(".take").is_hidden(), "there is nothing to take"
+    assert page.locator("#timecode").is_hidden() and row.locator(".take").is_hidden(), (
+        "there is nothing to take"
+    )
     live.send("/timecode/source", "mtc")
     page.locator("#timecode-state", has_text="MTC none").wait_for()
     live.send("/sysex", full_frame((1, 2, 3, 4)).hex(" "))
@@ -161,27 +204,38 @@ def test_a_cue_gets_its_timecode_typed_or_taken_from_the_clock(visit: Visit, liv
         page.locator(f"#cues input[value='{formatted}']").wait_for()
     assert field.input_value() == "02:00:00:00", "an edit keeps it"
     page.locator("#status-tab").click()
-    page.locator("#facts", has_text="MTC locked, 01:02:03:04, 25 frames per second, standing").wait_for()
+    page.locator(
+        "#facts", has_text="MTC locked, 01:02:03:04, 25 frames per second, standing"
+    ).wait_for()
     live.send("/timecode/source", "off")
     live.send("/cue/delete", 1)
     page.locator("#cues li").wait_for(state="detached")
 
 
-def test_the_facts_show_the_beat_its_clock_and_the_latency_of_osc(visit: Visit, live: LiveEngine) -> None:
+def test_the_facts_show_the_beat_its_clock_and_the_latency_of_osc(
+    visit: Visit, live: LiveEngine
+) -> None:
     page = visit.page
     page.locator("#status-tab").click()
     facts = page.locator("#facts")
-    beat = facts.locator("dt", has_text=re.compile("^beat$")).locator("xpath=following-sibling::dd[1]")
+    beat = facts.locator("dt", has_text=re.compile("^beat$")).locator(
+        "xpath=following-sibling::dd[1]"
+    )
     live.send("/tempo/source", "manual")
     live.send("/tempo/bpm", 97.0)
     beat.get_by_text("97.0 beats/min from taps").wait_for()
-    live.until(lambda: "ms median, 1 in 100 takes more than" in facts.inner_text().partition("latency")[2], "it")
+    live.until(
+        lambda: "ms median, 1 in 100 takes more than" in facts.inner_text().partition("latency")[2],
+        "it",
+    )
     assert "OSC left out" not in facts.inner_text()
     live.send("/tempo/source", "midi")
     beat.get_by_text("97.0 beats/min, running on: nothing to follow from MIDI clock").wait_for()
 
 
-def test_sinks_start_and_stop_and_text_from_the_network_is_never_markup(visit: Visit, live: LiveEngine) -> None:
+def test_sinks_start_and_stop_and_text_from_the_network_is_never_markup(
+    visit: Visit, live: LiveEngine
+) -> None:
     page = visit.page
     page.locator("#status-tab").click()
     page.locator("#sinks li", has_text="null").get_by_role("button").click()
@@ -190,7 +244,10 @@ def test_sinks_start_and_stop_and_text_from_the_network_is_never_markup(visit: V
     page.locator("#sink-form button").click()
     page.locator("#sinks li", has_text="snapshot").wait_for()
     page.locator("#monitor-tab").click()
-    live.until(lambda: (live.send("/layer/<b>bold</b>", "<i>"), page.locator("#monitor li").count())[1], "the monitor")
+    live.until(
+        lambda: (live.send("/layer/<b>bold</b>", "<i>"), page.locator("#monitor li").count())[1],
+        "the monitor",
+    )
     assert "/layer/<b>bold</b>" in page.locator("#monitor").inner_text()
     page.locator("#status-tab").click()
     warning = page.locator("#warnings li", has_text="<b>bold</b>")
@@ -208,17 +265,29 @@ def kind_of_picture(visit: Visit, name: str) -> str:
     return "loop" if src.startswith("blob:") else "still"
 
 
-def test_looks_stand_in_groups_by_their_worlds_and_saved_ones_before_them(visit: Visit, live: LiveEngine) -> None:
+def test_looks_stand_in_groups_by_their_worlds_and_saved_ones_before_them(
+    visit: Visit, live: LiveEngine
+) -> None:
     page = visit.page
     page.locator("#presets-tab").click()
     live.send("/preset/save", "Mine")
     picture = page.locator("#presets li[data-name=Mine] img")
-    live.until(lambda: picture.evaluate("img => img.complete && img.naturalWidth"), "its picture, before it is gone")
+    live.until(
+        lambda: picture.evaluate("img => img.complete && img.naturalWidth"),
+        "its picture, before it is gone",
+    )
     rows = page.locator("#presets > li").evaluate_all(
         "rows => rows.map((row) => row.dataset.name ?? `# ${row.textContent}`)"
     )
     worlds = [row for world, looks in WORLDS.items() for row in (f"# {world}", *looks)]
-    assert rows[: len(worlds) + 5] == ["# saved", "Mine", "# plain", "default", "VAV original", *worlds]
+    assert rows[: len(worlds) + 5] == [
+        "# saved",
+        "Mine",
+        "# plain",
+        "default",
+        "VAV original",
+        *worlds,
+    ]
     live.send("/preset/delete", "Mine")
     page.locator("#presets li.world", has_text="saved").wait_for(state="detached")
 
@@ -237,7 +306,10 @@ def test_with_a_mouse_only_the_look_under_it_moves(visit: Visit) -> None:
     look.focus()
     for _ in range(2):  # past the button that puts it on a pad
         page.keyboard.press("Tab")
-    visit.until(lambda: kind_of_picture(visit, SECOND) == "loop", "the loop of the look that the keyboard has reached")
+    visit.until(
+        lambda: kind_of_picture(visit, SECOND) == "loop",
+        "the loop of the look that the keyboard has reached",
+    )
 
 
 def test_who_wants_less_motion_sees_still_pictures(visit: Visit) -> None:
@@ -255,7 +327,9 @@ def test_who_wants_less_motion_sees_still_pictures(visit: Visit) -> None:
     page.emulate_media(reduced_motion="no-preference")
 
 
-def test_a_chosen_shader_shows_its_inputs_and_a_broken_one_its_line_in_red(visit: Visit, live: LiveEngine) -> None:
+def test_a_chosen_shader_shows_its_inputs_and_a_broken_one_its_line_in_red(
+    visit: Visit, live: LiveEngine
+) -> None:
     folder: Path = live.shaders
     folder.mkdir(exist_ok=True)
     (folder / "Glow.fs").write_text(shader())
@@ -269,7 +343,9 @@ def test_a_chosen_shader_shows_its_inputs_and_a_broken_one_its_line_in_red(visit
     speed.press("End")
     live.becomes("/fx/1/1", 1.0)
     live.send("/fx/1/shape", "star")
-    card.locator('.inputs [data-address="/fx/1/shape"] input[value=star]:checked').wait_for(state="attached")
+    card.locator('.inputs [data-address="/fx/1/shape"] input[value=star]:checked').wait_for(
+        state="attached"
+    )
     card.locator('.inputs [data-address="/fx/1/flash"] .pull').click()
     card.locator(".shader-now").click()
     card.locator("li .look", has_text="Broken").click()
@@ -280,7 +356,9 @@ def test_a_chosen_shader_shows_its_inputs_and_a_broken_one_its_line_in_red(visit
     assert visit.errors == []
 
 
-def test_a_bypassed_shader_is_named_on_every_tab_until_it_plays_again(visit: Visit, live: LiveEngine) -> None:
+def test_a_bypassed_shader_is_named_on_every_tab_until_it_plays_again(
+    visit: Visit, live: LiveEngine
+) -> None:
     folder: Path = live.shaders
     folder.mkdir(exist_ok=True)
     (folder / "Veil.fs").write_text(shader(image=False))
@@ -308,7 +386,9 @@ def test_on_a_phone_the_looks_in_view_move(phone: Visit) -> None:
     phone.page.locator(f"#presets li[data-name='{FIRST}']").scroll_into_view_if_needed()
     phone.until(lambda: kind_of_picture(phone, FIRST) == "loop", "the loop in view")
     phone.page.locator(f"#presets li[data-name='{list(LOOKS)[-1]}']").scroll_into_view_if_needed()
-    phone.until(lambda: kind_of_picture(phone, FIRST) == "still", "the still of the look that left the view")
+    phone.until(
+        lambda: kind_of_picture(phone, FIRST) == "still", "the still of the look that left the view"
+    )
 
 
 # -- an engine with children; the last tests here, which alone keep its page open ----------------
@@ -322,11 +402,14 @@ CHILDREN: list[Any] = []
 def long_guest(rig: PageRig) -> Iterator[Visit]:
     """The page of an engine with all pictures, each in its own grey, and a sink for each."""
     sinks = tuple(
-        SinkStatus(kind="shared", name=name, state="running", frames=1, dropped=0, picture=name) for name in LEVELS
+        SinkStatus(kind="shared", name=name, state="running", frames=1, dropped=0, picture=name)
+        for name in LEVELS
     )
 
     def status() -> object:
-        now = tuple(each if isinstance(each, ChildStatus) else ChildStatus(name=each) for each in CHILDREN)
+        now = tuple(
+            each if isinstance(each, ChildStatus) else ChildStatus(name=each) for each in CHILDREN
+        )
         return dataclasses.replace(rig.live.engine.status(), children=now, sinks=sinks)
 
     web = WebRig(Reports(), {"status": status, "pictures": LEVELS})
@@ -364,16 +447,22 @@ def test_the_voice_shows_levels_and_the_parts_of_its_delay_beside_its_switch(gue
     CHILDREN.append(ChildStatus(name="rvc", facts=VOICE))
     guest.until(voice.is_visible, "the voice")
     assert voice.locator("p").inner_text() == (
-        "delay 412 ms: block 310, computing 60, devices 42 · load 31 % · 2 late blocks · speaker 110 Hz, transposed by "
+        "delay 412 ms: block 310, computing 60, devices 42 · load 31 % · 2 late blocks · speaker "
+        "110 Hz, transposed by "
         "12.0 semitones"
     )
-    levels = {each.get_attribute("title"): each.evaluate("each => each.value") for each in voice.locator("meter").all()}
+    levels = {
+        each.get_attribute("title"): each.evaluate("each => each.value")
+        for each in voice.locator("meter").all()
+    }
     assert levels == {"voice in": -12.0, "voice out": -6.5}
     CHILDREN[-1] = ChildStatus(name="rvc", facts={**VOICE, "rtf": 0.93})
     guest.until(lambda: voice.locator("p.is-bad").count() == 1, "that the load is too high")
 
 
-def test_each_picture_and_each_sink_is_offered_by_its_full_name_and_each_picture_shown(guest: Visit) -> None:
+def test_each_picture_and_each_sink_is_offered_by_its_full_name_and_each_picture_shown(
+    guest: Visit,
+) -> None:
     guest.until(lambda: offered(guest) == ["main", "SD", "SAM3", "SAM3 mask"], "the names")
     for name, level in zip(offered(guest), LEVELS.values(), strict=True):
         guest.page.get_by_role("radio", name=name, exact=True).check()

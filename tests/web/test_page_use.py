@@ -25,7 +25,9 @@ MEAN_COLOUR = """async image => {
 }"""
 
 
-def test_blackout_and_freeze_are_keys_everywhere_but_in_a_text(visit: Visit, live: LiveEngine) -> None:
+def test_blackout_and_freeze_are_keys_everywhere_but_in_a_text(
+    visit: Visit, live: LiveEngine
+) -> None:
     page, search = visit.page, visit.page.locator("#search")
     page.keyboard.press("/")
     page.keyboard.type("curve")
@@ -57,7 +59,8 @@ def test_blackout_and_freeze_are_keys_everywhere_but_in_a_text(visit: Visit, liv
 
 
 def test_an_answer_from_before_a_toggle_does_not_turn_the_next_one_round(visit: Visit) -> None:
-    """The page asks the engine a moment after each change; the user may press again before the answer comes."""
+    """The page asks the engine a moment after each change; the user may press again before the
+    answer comes."""
     seen = visit.page.evaluate(
         """async () => {
             const { Values } = await import("/page/values.js");
@@ -84,7 +87,9 @@ def test_an_answer_from_before_a_toggle_does_not_turn_the_next_one_round(visit: 
     assert seen == [False, True]
 
 
-def test_a_cue_without_its_preset_is_marked_and_fails_until_another_plays(visit: Visit, live: LiveEngine) -> None:
+def test_a_cue_without_its_preset_is_marked_and_fails_until_another_plays(
+    visit: Visit, live: LiveEngine
+) -> None:
     page = visit.page
     page.locator("#cues-tab").click()
     live.send("/cue/insert", 1, "Overture", 0.0, 0.0)
@@ -95,7 +100,9 @@ def test_a_cue_without_its_preset_is_marked_and_fails_until_another_plays(visit:
     page.locator("#cues li.is-current[data-number='2']").wait_for()
     live.send("/cue/1")
     page.locator("#cues li.is-failed[data-number='1']").wait_for()
-    assert page.locator("#cue-failed").inner_text().startswith("Cue 1, Overture, failed: not found in")
+    assert (
+        page.locator("#cue-failed").inner_text().startswith("Cue 1, Overture, failed: not found in")
+    )
     assert page.locator("#cue-now").inner_text() == "Now: cue 2, default", "which is on still"
     page.reload()
     page.locator("#cues li.is-failed[data-number='1']").wait_for()
@@ -149,7 +156,9 @@ def test_a_preset_button_fades_in_the_set_time(visit: Visit, live: LiveEngine) -
     page.locator("#presets li[data-name='Aurora'] button.look").click()
     live.until(lambda: looks.fade is not None, "the fade")
     assert looks.fade.mix < 0.2
-    assert live.get("/feedback/amount") == AURORA["/feedback/amount"], "the faders show the new look at once"
+    assert live.get("/feedback/amount") == AURORA["/feedback/amount"], (
+        "the faders show the new look at once"
+    )
     assert looks.fade.before["/feedback/amount"] != AURORA["/feedback/amount"]
     page.locator("#status-tab").click()
     page.locator("#facts dd", has_text="looks are drawn").or_(
@@ -159,7 +168,9 @@ def test_a_preset_button_fades_in_the_set_time(visit: Visit, live: LiveEngine) -
     live.until(lambda: looks.fade is None, "panic to end it")
 
 
-def test_a_saved_preset_is_current_and_has_a_picture_everywhere(visit: Visit, rig: PageRig, live: LiveEngine) -> None:
+def test_a_saved_preset_is_current_and_has_a_picture_everywhere(
+    visit: Visit, rig: PageRig, live: LiveEngine
+) -> None:
     page = visit.page
     page.locator("#presets-tab").click()
     live.until(lambda: visit.picture_mean() > 8, "a bright picture on the page")
@@ -192,7 +203,9 @@ def test_a_saved_preset_is_current_and_has_a_picture_everywhere(visit: Visit, ri
     item.wait_for(state="detached")
 
 
-def test_overwriting_a_preset_is_confirmed_and_can_be_undone(visit: Visit, live: LiveEngine) -> None:
+def test_overwriting_a_preset_is_confirmed_and_can_be_undone(
+    visit: Visit, live: LiveEngine
+) -> None:
     page = visit.page
     page.locator("#presets-tab").click()
     field, button = page.locator("#preset-name"), page.locator("#preset-save")
@@ -219,7 +232,9 @@ def test_overwriting_a_preset_is_confirmed_and_can_be_undone(visit: Visit, live:
     button.click()
     assert curve() == 0.25, "not before it was answered"
     button.click()
-    undo = page.locator(".toast", has_text="“Kept” was overwritten").locator("button", has_text="undo")
+    undo = page.locator(".toast", has_text="“Kept” was overwritten").locator(
+        "button", has_text="undo"
+    )
     undo.wait_for()
     assert curve() == 0.75
     undo.click()
@@ -229,7 +244,9 @@ def test_overwriting_a_preset_is_confirmed_and_can_be_undone(visit: Visit, live:
     page.locator("#presets li[data-name=Kept]").wait_for(state="detached")
 
 
-def test_the_current_preset_is_marked_even_if_another_client_loaded_it(visit: Visit, live: LiveEngine) -> None:
+def test_the_current_preset_is_marked_even_if_another_client_loaded_it(
+    visit: Visit, live: LiveEngine
+) -> None:
     page = visit.page
     page.locator("#presets-tab").click()
     live.send("/preset/load", "Cathedral")
@@ -241,7 +258,9 @@ def test_the_current_preset_is_marked_even_if_another_client_loaded_it(visit: Vi
     assert marked.locator(".on").inner_text() == "on, edited"
 
 
-def test_the_monitor_shows_the_time_of_day_and_refusals_behind_their_messages(visit: Visit, live: LiveEngine) -> None:
+def test_the_monitor_shows_the_time_of_day_and_refusals_behind_their_messages(
+    visit: Visit, live: LiveEngine
+) -> None:
     page = visit.page
     page.locator("#monitor-tab").click()
     line = page.locator("#monitor li", has_text="/layer/9/curve 0.5")
@@ -251,24 +270,36 @@ def test_the_monitor_shows_the_time_of_day_and_refusals_behind_their_messages(vi
     assert refused.first.locator(".from").inner_text().startswith("udp 127.0.0.1:")
     for _ in range(5):
         live.send("/layer/9/curve", 0.5)
-    live.until(lambda: page.locator("#monitor li.is-bad").count() == line.count() >= 6, "each message to be refused")
+    live.until(
+        lambda: page.locator("#monitor li.is-bad").count() == line.count() >= 6,
+        "each message to be refused",
+    )
     before = page.locator("#monitor li.is-bad").evaluate_all(
-        "rows => rows.map((row) => row.previousElementSibling.querySelector('.message').textContent)"
+        "rows => rows.map((row) => "
+        "row.previousElementSibling.querySelector('.message').textContent)"
     )
     assert set(before) == {"/layer/9/curve 0.5"}
 
 
-def test_messages_of_another_program_are_listed_and_mapped_with_two_presses(visit: Visit, live: LiveEngine) -> None:
+def test_messages_of_another_program_are_listed_and_mapped_with_two_presses(
+    visit: Visit, live: LiveEngine
+) -> None:
     page = visit.page
     for number in range(30):
         live.send(f"/desk/fader/{number}", number / 32)
     page.locator("#mapping-tab").click()
     page.locator("#heard-part summary").click()
     rows = page.locator("#heard li", has_text="/desk/fader/")
-    live.until(lambda: (page.locator("#heard-again").click(), rows.count() == 30)[1], "all that the desk sends")
+    live.until(
+        lambda: (page.locator("#heard-again").click(), rows.count() == 30)[1],
+        "all that the desk sends",
+    )
     page.locator("#heard-filter").fill("fader/16")
     assert [row.locator("strong").inner_text() for row in rows.all()] == ["/desk/fader/16"]
-    assert rows.locator(".what").inner_text() == "0.5" and "1 × from udp 127.0.0.1:" in rows.first.inner_text()
+    assert (
+        rows.locator(".what").inner_text() == "0.5"
+        and "1 × from udp 127.0.0.1:" in rows.first.inner_text()
+    )
     page.get_by_label("map /desk/fader/16").click()
     assert "osc /desk/fader/16" in page.locator("#learn-line").inner_text()
     visit.slider("/layer/3/curve").click(position={"x": 100, "y": 10})
@@ -283,7 +314,9 @@ def test_messages_of_another_program_are_listed_and_mapped_with_two_presses(visi
     page.locator("#maps li").first.wait_for(state="detached")
 
 
-def test_while_learning_a_key_selects_a_control_and_changes_nothing(visit: Visit, live: LiveEngine) -> None:
+def test_while_learning_a_key_selects_a_control_and_changes_nothing(
+    visit: Visit, live: LiveEngine
+) -> None:
     page = visit.page
     page.locator("#learn").click()
     for part, keys in (
@@ -331,10 +364,14 @@ def test_a_page_older_than_the_engine_offers_to_reload(visit: Visit) -> None:
     page.unroute(url)
     assert page.locator("#banner").is_hidden()
     errors, visit.errors[:] = list(visit.errors), []
-    assert errors and all("TypeError" in error for error in errors), "what broke, for a developer's console"
+    assert errors and all("TypeError" in error for error in errors), (
+        "what broke, for a developer's console"
+    )
 
 
-def test_a_refused_list_is_retried_and_its_notice_vanishes_but_stays_in_status(rig: PageRig, live: LiveEngine) -> None:
+def test_a_refused_list_is_retried_and_its_notice_vanishes_but_stays_in_status(
+    rig: PageRig, live: LiveEngine
+) -> None:
     visit = rig.visit(viewport={"width": 1280, "height": 800})
     page = visit.page
     requests = {"/cue/list": 0, "/map/list": 0}
@@ -367,7 +404,9 @@ def test_a_refused_list_is_retried_and_its_notice_vanishes_but_stays_in_status(r
     notice = notices.filter(has_text="/map/list: asked too often")
     notice.hover()
     assert (requests["/cue/list"], requests["/map/list"]) == (3, 5)
-    page.clock.fast_forward(60_000)  # the page takes this for a silent engine, reconnects and requests its lists anew
+    page.clock.fast_forward(
+        60_000
+    )  # the page takes this for a silent engine, reconnects and requests its lists anew
     assert notice.is_visible()
     page.mouse.move(5, 5)
     page.clock.run_for(11_000)
@@ -378,7 +417,9 @@ def test_a_refused_list_is_retried_and_its_notice_vanishes_but_stays_in_status(r
     visit.close()
 
 
-def test_a_new_sender_can_be_chosen_and_a_wrong_one_keeps_the_picture(visit: Visit, live: LiveEngine) -> None:
+def test_a_new_sender_can_be_chosen_and_a_wrong_one_keeps_the_picture(
+    visit: Visit, live: LiveEngine
+) -> None:
     row = visit.control("/layer/5/source")
     menu, note = row.locator(".choice select"), row.locator(".opening")
     sender = "shared:stage left"
@@ -388,16 +429,23 @@ def test_a_new_sender_can_be_chosen_and_a_wrong_one_keeps_the_picture(visit: Vis
         option.wait_for(state="attached")
         assert option.inner_text() == "stage left (shared memory)"
         menu.select_option(sender)
-        live.until(lambda: "until the new one arrives" in note.inner_text(), "a line that it is being opened")
+        live.until(
+            lambda: "until the new one arrives" in note.inner_text(),
+            "a line that it is being opened",
+        )
         live.until(lambda: (publisher.command(), live.engine.status().camera)[1], "the source")
-        live.until(lambda: (menu.input_value(), note.inner_text()) == (sender, ""), "the line to go")
+        live.until(
+            lambda: (menu.input_value(), note.inner_text()) == (sender, ""), "the line to go"
+        )
         visit.page.locator(".toast", has_text="raise /layer/5/intensity to see it").wait_for()
     finally:
         publisher.end()
     live.until(lambda: option.inner_text() == f"{sender} (not available)", "the sender to go")
     live.send("/camera/open", "test")
     live.until(lambda: menu.input_value() == "test", "the choice of another surface")
-    menu.evaluate("list => { list.add(new Option('wrong', '/no/such/file')); list.value = '/no/such/file' }")
+    menu.evaluate(
+        "list => { list.add(new Option('wrong', '/no/such/file')); list.value = '/no/such/file' }"
+    )
     menu.dispatch_event("change")
     visit.page.locator(".toast.fail", has_text="is not offered in the video folders").wait_for()
     live.until(lambda: (menu.input_value(), note.inner_text()) == ("test", ""), "the truth")
@@ -412,7 +460,9 @@ FIRST_HIT = """() => [...document.querySelectorAll("#areas .control")].find(row 
 
 def test_the_first_hit_of_a_search_is_the_control_that_does_it(visit: Visit) -> None:
     page = visit.page
-    in_order = "() => [...document.querySelectorAll('#areas .control')].map(row => row.dataset.address)"
+    in_order = (
+        "() => [...document.querySelectorAll('#areas .control')].map(row => row.dataset.address)"
+    )
     before, hits = page.evaluate(in_order), {}
     searched = dict(list(FIRST_HITS.items())[:: 1 if IS_SOAK else 4])
     for text in searched:

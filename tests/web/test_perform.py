@@ -1,4 +1,5 @@
-"""The perform view as it is played: pads, take, crossfader, macros, safety, lock; with mouse, keys and fingers."""
+"""The perform view as it is played: pads, take, crossfader, macros, safety, lock; with mouse, keys
+and fingers."""
 
 import re
 from collections.abc import Iterator
@@ -48,7 +49,8 @@ def shows(live: LiveEngine, look: str) -> None:
 
 
 def leave_beats(live: LiveEngine) -> None:
-    """Slow the tempo to 3 s a beat, so that what waits for four bars from here on waits 24 s or longer."""
+    """Slow the tempo to 3 s a beat, so that what waits for four bars from here on waits 24 s or
+    longer."""
     live.send("/tempo/bpm", 20.0)
     pulse = live.engine._parts.control_hub.tempo.read_pulse
     live.until(lambda: pulse().bpm == 20.0, "a frame at this tempo")
@@ -98,7 +100,9 @@ def test_a_tablet_has_all_that_a_wide_screen_has_and_no_word_leaves_its_button(
     for width in (1180, 1024, 870):
         page.set_viewport_size({"width": width, "height": 768})
         for part in (".nudge", ".section", "#hand-strobe", "#redo", "#still"):
-            seen = page.locator(part).evaluate_all("all => all.every((each) => each.checkVisibility())")
+            seen = page.locator(part).evaluate_all(
+                "all => all.every((each) => each.checkVisibility())"
+            )
             assert seen, (width, part)  # the section has no words before one is heard
         assert page.evaluate(OVERFLOWING) == [], width
         assert page.evaluate(COVERED) == [], width
@@ -138,7 +142,9 @@ def test_pads_are_played_with_keys_alone(perform: Visit, live: LiveEngine) -> No
     shows(live, name)
 
 
-def test_what_waits_for_its_beat_counts_down_and_is_taken_back(perform: Visit, live: LiveEngine) -> None:
+def test_what_waits_for_its_beat_counts_down_and_is_taken_back(
+    perform: Visit, live: LiveEngine
+) -> None:
     page = perform.page
     leave_beats(live)
     page.locator("#quantise").select_option("4_bars")
@@ -156,7 +162,12 @@ def test_transition_and_blend_are_chosen_beside_the_take(perform: Visit, live: L
     options = perform.page.locator("#transition option")
     options.filter(has_text="Wipe").wait_for(state="attached")
     assert options.all_inner_texts() == ["no transition", "Melt", "Through", "Wipe"]
-    for name, item in (("transition", "Melt"), ("transition", "dissolve"), ("blend", "screen"), ("blend", "dissolve")):
+    for name, item in (
+        ("transition", "Melt"),
+        ("transition", "dissolve"),
+        ("blend", "screen"),
+        ("blend", "dissolve"),
+    ):
         perform.page.locator(f"#{name}").select_option(item)
         live.becomes(f"/preset/{name}", item)
 
@@ -184,7 +195,9 @@ def test_macros_have_the_names_of_the_look_and_move_it(perform: Visit, live: Liv
     live.becomes("/post/bloom", 0.0)
 
 
-def test_undo_and_redo_take_back_a_drag_and_a_look_also_those_of_others(perform: Visit, live: LiveEngine) -> None:
+def test_undo_and_redo_take_back_a_drag_and_a_look_also_those_of_others(
+    perform: Visit, live: LiveEngine
+) -> None:
     page = perform.page
     pad(perform, "Cathedral").click()
     pad(perform, "Cathedral").click()
@@ -195,7 +208,9 @@ def test_undo_and_redo_take_back_a_drag_and_a_look_also_those_of_others(perform:
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] / 2, steps=4)
     page.mouse.up()
-    live.until(lambda: live.get(address) > 0.85, "the end of the drag")  # later than its first steps
+    live.until(
+        lambda: live.get(address) > 0.85, "the end of the drag"
+    )  # later than its first steps
     moved = live.get(address)
     page.keyboard.press("Control+z")
     page.locator(".toast", has_text=f"undone: {address}").wait_for()
@@ -268,7 +283,9 @@ def test_the_lock_leaves_the_strip_and_the_safety_buttons(perform: Visit, live: 
     assert page.locator("[inert]").count() == 0
 
 
-def test_the_lock_works_with_keys_and_stops_those_that_play(perform: Visit, live: LiveEngine) -> None:
+def test_the_lock_works_with_keys_and_stops_those_that_play(
+    perform: Visit, live: LiveEngine
+) -> None:
     page, lock = perform.page, perform.page.locator("#lock")
     live.send("/cue/set", 1, "Cathedral", 0.0, 0.0)
     page.locator("#cues-tab").click()
@@ -293,7 +310,10 @@ def test_nothing_moves_while_a_look_waits_and_records(perform: Visit, live: Live
     page = perform.page
     page.locator("#look-now", has_text="Aurora").wait_for()
     page.set_viewport_size({"width": 900, "height": 800})
-    where = "[document.getElementById('pads').getBoundingClientRect().top, document.documentElement.scrollWidth]"
+    where = (
+        "[document.getElementById('pads').getBoundingClientRect().top, "
+        "document.documentElement.scrollWidth]"
+    )
     before = page.evaluate(where)
     leave_beats(live)
     live.send("/preset/load", "Riso", 0.0, "4_bars")
@@ -331,7 +351,9 @@ def test_pads_are_moved_by_a_drag_and_edited(perform: Visit, live: LiveEngine) -
     write("#bank-name", "Bank 3")
     page.locator("#banks button", has_text="Bank 3").wait_for()
     page.locator("#bank-add").click()
-    page.locator("#banks button[aria-pressed=true]", has_text="Bank 4").wait_for()  # the third: a name that is free
+    page.locator(
+        "#banks button[aria-pressed=true]", has_text="Bank 4"
+    ).wait_for()  # the third: a name that is free
     live.send("/bank/remove", 3)
     live.send("/bank/shown", 1)
     page.locator("#banks button[aria-pressed=true]", has_text="Bank 3").wait_for()
@@ -384,8 +406,14 @@ def test_the_lock_ends_what_other_fingers_hold(phone: Visit, live: LiveEngine) -
         box = found.bounding_box()
         return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
-    lock, fader = centre_of(page.locator("#lock")), centre_of(page.locator("#macros [role=slider]").first)
-    ink, take = centre_of(page.locator('.pad[data-preset="Mandala"]')), centre_of(page.locator("#take"))
+    lock, fader = (
+        centre_of(page.locator("#lock")),
+        centre_of(page.locator("#macros [role=slider]").first),
+    )
+    ink, take = (
+        centre_of(page.locator('.pad[data-preset="Mandala"]')),
+        centre_of(page.locator("#take")),
+    )
     live.becomes("/preset/crossfader", 0.0)
     before = live.get("/macro/1")
     fingers("touchStart", fader)
@@ -420,7 +448,10 @@ def test_a_swipe_that_begins_on_a_pad_is_no_press(phone: Visit, live: LiveEngine
     touch = page.context.new_cdp_session(page)
 
     def finger(kind: str, *points: tuple[float, float]) -> None:
-        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]})
+        touch.send(
+            "Input.dispatchTouchEvent",
+            {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]},
+        )
 
     for along in ((0, 1), (1, 0)):  # one scrolls the page, the other nothing
         finger("touchStart", (x, y))
@@ -436,14 +467,18 @@ def test_a_swipe_that_begins_on_a_pad_is_no_press(phone: Visit, live: LiveEngine
 
 
 @pytest.mark.parametrize("phone", [(390, 844)], indirect=True, ids=["upright"])
-def test_a_pad_without_its_shader_says_why(phone: Visit, live: LiveEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pad_without_its_shader_says_why(
+    phone: Visit, live: LiveEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     page = phone.page
     live.send("/preset/load", "Cathedral")
     live.send("/preset/prepare")
     page.locator("#perform-tab").tap()
     page.locator("#prepared.is-empty").wait_for(state="attached")
     monkeypatch.setattr(
-        live.engine._parts.control_hub.preset_control.faults, "_fault_of", lambda file: "Gone.fs: is missing"
+        live.engine._parts.control_hub.preset_control.faults,
+        "_fault_of",
+        lambda file: "Gone.fs: is missing",
     )
     aurora = pad(phone, "Aurora", ".is-faulty")
     assert aurora.get_attribute("aria-label").endswith(": Aurora (Gone.fs: is missing)")
@@ -454,13 +489,25 @@ def test_a_pad_without_its_shader_says_why(phone: Visit, live: LiveEngine, monke
 
 
 @pytest.mark.parametrize("phone", [(360, 640)], indirect=True, ids=["upright"])
-def test_a_phone_has_picture_take_pads_macros_safety_crossfader_and_the_beat(phone: Visit, live: LiveEngine) -> None:
+def test_a_phone_has_picture_take_pads_macros_safety_crossfader_and_the_beat(
+    phone: Visit, live: LiveEngine
+) -> None:
     page = phone.page
     live.send("/preset/load", "Aurora")
     live.send("/preset/prepare", "Cathedral")
     page.locator("#perform-tab").tap()
     page.locator("#prepared-name", has_text="Cathedral").wait_for(state="attached")
-    for part in ("#picture", "#take", "#hand-hit", "#hand-strobe", "#hand-blackout", ".bpm", ".tap", "#redo", "#still"):
+    for part in (
+        "#picture",
+        "#take",
+        "#hand-hit",
+        "#hand-strobe",
+        "#hand-blackout",
+        ".bpm",
+        ".tap",
+        "#redo",
+        "#still",
+    ):
         assert page.locator(part).first.is_visible(), part
     pads = page.locator(".pad:visible")
     assert pads.count() == 8 and page.locator(".macro:visible").count() == 2
@@ -468,7 +515,9 @@ def test_a_phone_has_picture_take_pads_macros_safety_crossfader_and_the_beat(pho
     assert page.evaluate(OVERFLOWING) == []
     leave_beats(live)
     live.send("/preset/load", "Riso", 0.0, "4_bars")
-    assert page.locator("#look", has_text="Aurora").evaluate("look => look.scrollWidth <= look.clientWidth")
+    assert page.locator("#look", has_text="Aurora").evaluate(
+        "look => look.scrollWidth <= look.clientWidth"
+    )
     page.locator(".queue").tap()
     page.locator(".queue").wait_for(state="hidden")
     live.send("/tempo/bpm", 90.0)
@@ -492,7 +541,9 @@ def test_a_phone_has_picture_take_pads_macros_safety_crossfader_and_the_beat(pho
     pad(phone, name, ".is-on")
 
 
-def test_one_switch_lets_the_autopilot_play_and_its_lamp_shows_that(perform: Visit, live: LiveEngine) -> None:
+def test_one_switch_lets_the_autopilot_play_and_its_lamp_shows_that(
+    perform: Visit, live: LiveEngine
+) -> None:
     perform.page.locator("#autopilot").click()
     live.becomes("/autopilot/enable", True)
     live.send("/layer/1/angle", 5.0)

@@ -11,7 +11,9 @@ import simplejpeg
 from engine.web.preview import encode_preview
 from tests.web.socket_client import Refused
 
-NOISE = np.random.default_rng(1).integers(0, 255, (720, 1280, 4), np.uint8)  # 1.4 MB a JPEG: fills any buffer
+NOISE = np.random.default_rng(1).integers(
+    0, 255, (720, 1280, 4), np.uint8
+)  # 1.4 MB a JPEG: fills any buffer
 SLOW_BYTES = 4096
 
 
@@ -50,11 +52,15 @@ def grey(level, width=64, height=64):
     return np.full((height, width, 4), level, np.uint8)
 
 
-def test_stream_and_preview_show_each_picture_of_the_run_by_its_name_the_right_way_up(serve, f_card, assert_is_card):
+def test_stream_and_preview_show_each_picture_of_the_run_by_its_name_the_right_way_up(
+    serve, f_card, assert_is_card
+):
     web = serve(f_card(192, 128))
     web.play(f_card(128, 128), "sd")
     viewer = Viewer(web)
-    clients = [web.connect(f"/preview{query}") for query in ("", "?picture=main&fps=60", "?picture=sd")]
+    clients = [
+        web.connect(f"/preview{query}") for query in ("", "?picture=main&fps=60", "?picture=sd")
+    ]
     for _ in range(3):
         assert_is_card(viewer.read_picture())
         for client, width in zip(clients, (192, 192, 128), strict=True):
@@ -137,7 +143,8 @@ def test_a_viewer_that_never_reads_blocks_nobody_and_gets_few_pictures(serve, wa
 
 
 def test_a_slow_viewer_gets_recent_pictures_not_a_queue(serve, wait_for):
-    """Pictures of 1.4 MB and a reader that pauses: when it continues, it reads recently drawn pictures."""
+    """Pictures of 1.4 MB and a reader that pauses: when it continues, it reads recently drawn
+    pictures."""
     web = serve(NOISE)
     slow = web.connect("/preview?fps=60", receive_bytes=SLOW_BYTES)
     other = web.connect("/preview?fps=60")
@@ -161,7 +168,9 @@ def test_a_viewer_that_reads_nothing_for_long_is_disconnected(serve, wait_for, m
     stuck.close()
 
 
-def test_a_picture_that_cannot_be_encoded_is_skipped(serve, f_card, reports, wait_for, assert_is_card):
+def test_a_picture_that_cannot_be_encoded_is_skipped(
+    serve, f_card, reports, wait_for, assert_is_card
+):
     web = serve(np.zeros((0, 0, 4), np.uint8))
     viewers = web.connect("/preview"), Viewer(web)
     wait_for(lambda: "web" in reports.keys, "the report")

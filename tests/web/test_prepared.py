@@ -39,20 +39,33 @@ CEILING_S = 120.0
 RATE_HZ = 48_000
 SOUND_S = 3
 TIME_S = np.arange(SOUND_S * RATE_HZ) / RATE_HZ
-TONES = np.stack([0.5 * np.sin(2 * np.pi * hz * TIME_S) for hz in (100, 200, 300, 400)], axis=1).astype(np.float32)
+TONES = np.stack(
+    [0.5 * np.sin(2 * np.pi * hz * TIME_S) for hz in (100, 200, 300, 400)], axis=1
+).astype(np.float32)
 """A whole number of periods, and of hops: it ends where it begins."""
-STEADY: dict[str, Any] = {f"/audio/{n}/auto": False for n in (1, 2, 3, 4)} | {"/audio/2/gain_db": -6.0}
+STEADY: dict[str, Any] = {f"/audio/{n}/auto": False for n in (1, 2, 3, 4)} | {
+    "/audio/2/gain_db": -6.0
+}
 """Of the venue: no preset has them."""
 STILL: dict[str, Any] = PLAIN | {"/colour/glide_ms": 0.0}
-WIDE = LoadedPreset(name="wide", values=entries_of((STILL | {"/multiverse/window_ms": 60.0}).items()))
-DARK = LoadedPreset(name="dark", values=entries_of((STILL | {"/multiverse/brightness": 0.0}).items()))
+WIDE = LoadedPreset(
+    name="wide", values=entries_of((STILL | {"/multiverse/window_ms": 60.0}).items())
+)
+DARK = LoadedPreset(
+    name="dark", values=entries_of((STILL | {"/multiverse/brightness": 0.0}).items())
+)
 
 
 class Show:
     """The picture of what is prepared, its viewers, and the time."""
 
     def __init__(self, reports: Reports) -> None:
-        self.store, self.tap, self.gate, self.reports = ParamStore(), PreviewTap(), Gate.create(), reports
+        self.store, self.tap, self.gate, self.reports = (
+            ParamStore(),
+            PreviewTap(),
+            Gate.create(),
+            reports,
+        )
         self.store.set_many(STEADY.items(), by="test")
         sound = OfflineAudio(LoopFeed(TONES, RATE_HZ, "tones"), "tones")
         sound.advance_to(SOUND_S)
@@ -67,7 +80,12 @@ class Show:
             tempo=Tempo(self.store, SystemClock()),
             size_px=lambda: (1280, 720),
             setup=PreparedSetup(
-                renderer="gl", gpu=None, shaders=(), gate=self.gate.segment, sample_rate_hz=RATE_HZ, channels=4
+                renderer="gl",
+                gpu=None,
+                shaders=(),
+                gate=self.gate.segment,
+                sample_rate_hz=RATE_HZ,
+                channels=4,
             ),
             report=reports,
             keep=lambda preset, rgba: self.stills.append(preset),
@@ -93,7 +111,9 @@ class Show:
         """The next picture, (height, width, 3), 0..255, as a viewer takes it."""
         self.poll(lambda: self.picture.pid)
         offered: list[np.ndarray] = []
-        reader = threading.Thread(target=lambda: offered.append(self.tap.read_offered().rgba), daemon=True)  # type: ignore[union-attr]
+        reader = threading.Thread(
+            target=lambda: offered.append(self.tap.read_offered().rgba), daemon=True
+        )  # type: ignore[union-attr]
         reader.start()
         self.poll(lambda: offered)
         self.viewer.is_ready = True
@@ -110,10 +130,13 @@ class Show:
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Show]:
-    """The show that all tests here share: each needs a process that draws, and starts one if there is none."""
+    """The show that all tests here share: each needs a process that draws, and starts one if there
+    is none."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MULTIVERSE_HOME", str(tmp_path_factory.mktemp("home")))
-        patch.setattr(prepared, "PROGRAM", ("engine.cli.prepared_program", "main()"))  # not idle beside other tests
+        patch.setattr(
+            prepared, "PROGRAM", ("engine.cli.prepared_program", "main()")
+        )  # not idle beside other tests
         show = Show(Reports())
         yield show
         show.picture.close()
@@ -129,11 +152,15 @@ def show(played: Show) -> Iterator[Show]:
     played.tap.leave(played.viewer)
 
 
-def test_it_is_the_picture_of_the_same_look_and_sound_drawn_here(show: Show, tmp_path: Path) -> None:
+def test_it_is_the_picture_of_the_same_look_and_sound_drawn_here(
+    show: Show, tmp_path: Path
+) -> None:
     path = tmp_path / "tones.wav"
     soundfile.write(path, TONES, RATE_HZ, subtype="FLOAT")
     params = WIDE.by_address() | STEADY
-    config = Config(width=320, height=180, fps=10.0, audio=str(path), offline=True, renderer="gl", params=params)
+    config = Config(
+        width=320, height=180, fps=10.0, audio=str(path), offline=True, renderer="gl", params=params
+    )
     with open_engine(config) as engine:
         *_, last = engine.frames(seconds=SOUND_S)
         here = last.read_rgba()[..., :3].astype(int)
@@ -142,11 +169,19 @@ def test_it_is_the_picture_of_the_same_look_and_sound_drawn_here(show: Show, tmp
     show.preset = WIDE
     wide = show.read_until(lambda picture: bool(picture.max() > 2))
     assert here.std() > 20 and np.abs(here - here.mean(axis=(0, 1))).mean() > 10, "stripes"
-    assert np.abs(wide - here).mean() < 1, "the first one of another look has nothing of the one before"
-    show.store.set_many([("/macro/moves/1", "/multiverse/brightness 0 0.1"), ("/macro/1", 0.5)], by="test")
+    assert np.abs(wide - here).mean() < 1, (
+        "the first one of another look has nothing of the one before"
+    )
+    show.store.set_many(
+        [("/macro/moves/1", "/multiverse/brightness 0 0.1"), ("/macro/1", 0.5)], by="test"
+    )
     show.read()
-    assert np.abs(show.read() - here).mean() < 1, "a macro that moves the show moves nothing that waits"
-    show.store.set_many([("/text/2/text", "NEXT"), ("/text/2/size", 60.0)], by="test")  # no look has the second text
+    assert np.abs(show.read() - here).mean() < 1, (
+        "a macro that moves the show moves nothing that waits"
+    )
+    show.store.set_many(
+        [("/text/2/text", "NEXT"), ("/text/2/size", 60.0)], by="test"
+    )  # no look has the second text
     show.read_until(lambda picture: bool(np.abs(picture - here).mean() > 3))
     show.store.set("/text/2/text", "", by="test")
 
@@ -205,7 +240,14 @@ def test_it_has_the_beat_of_the_show(played: Show) -> None:
     ) as engine:
         at_s = time.perf_counter()
         order = DrawOrder(
-            size_px=(80, 64), values={}, is_cut=False, inputs={}, sound=b"", beat=130.25, bpm=90.0, at_s=at_s
+            size_px=(80, 64),
+            values={},
+            is_cut=False,
+            inputs={},
+            sound=b"",
+            beat=130.25,
+            bpm=90.0,
+            at_s=at_s,
         )
         follow(engine, order)
         (frame,) = engine.frames(count=1)
@@ -219,7 +261,9 @@ def test_viewers_of_a_run_see_it_beside_the_show(played: Show) -> None:
         engine.control_hub.preset_control.mixer.prepare("Poster")
         assert engine.page_url is not None
         address = urlsplit(engine.page_url)
-        client = SocketClient((str(address.hostname), int(str(address.port))), "/preview?picture=prepared")
+        client = SocketClient(
+            (str(address.hostname), int(str(address.port))), "/preview?picture=prepared"
+        )
         jpegs: list[bytes] = []
 
         def read() -> None:

@@ -41,14 +41,18 @@ def frames(tap, times, fps=30):
 def test_every_picture_of_a_jittering_thirty_is_requested():
     jitter_s = np.random.default_rng(1).uniform(-0.004, 0.004, 300)
     assert frames(PreviewTap(), 5 + np.arange(300) / 30 + jitter_s) == list(range(300))
-    assert frames(PreviewTap(), [10 + index / 60 for index in range(60)]) == list(range(0, 60, 2)), "half of 60 fps"
+    assert frames(PreviewTap(), [10 + index / 60 for index in range(60)]) == list(
+        range(0, 60, 2)
+    ), "half of 60 fps"
 
 
 def test_the_rate_never_exceeds_the_requested_one():
     for fps in (1, 7, 25, 30, 59, 60):
         for frame_rate_hz in (24, 50, 60, 144, 240):
             times = [3 + index / frame_rate_hz for index in range(10 * frame_rate_hz)]
-            assert min(fps, frame_rate_hz) * 9 <= len(frames(PreviewTap(), times, fps)) <= fps * 10 + 1
+            assert (
+                min(fps, frame_rate_hz) * 9 <= len(frames(PreviewTap(), times, fps)) <= fps * 10 + 1
+            )
 
 
 def test_after_a_pause_there_is_no_burst():
@@ -82,7 +86,9 @@ def test_nothing_is_requested_while_the_encoder_is_busy_and_offering_never_block
     assert tap.wants_frame(30.0)
 
 
-def test_one_frame_serves_all_requests_for_a_still_and_a_dark_one_is_not_delivered(reports, wait_for):
+def test_one_frame_serves_all_requests_for_a_still_and_a_dark_one_is_not_delivered(
+    reports, wait_for
+):
     tap = PreviewTap()
     camera, encoder, stills = StillCamera(tap), EncoderThread("main", tap, reports), []
     encoder.start()

@@ -20,7 +20,9 @@ def test_a_browser_gets_the_page_and_every_other_program_oscquery(serve):
     status, headers, page = web.get("/", Accept=browser)
     assert status == 200 and headers["Content-Type"].startswith("text/html") and b"<html" in page
     rules = headers["Content-Security-Policy"].split("; ")
-    assert {"default-src 'self'", "frame-ancestors 'self'"} <= set(rules) and "script" not in str(rules)
+    assert {"default-src 'self'", "frame-ancestors 'self'"} <= set(rules) and "script" not in str(
+        rules
+    )
     for accept in ("application/json", "*/*"):
         status, headers, body = web.get("/", Accept=accept)
         assert headers["Content-Type"].startswith("application/json")
@@ -36,12 +38,16 @@ def test_the_page_references_only_served_files(serve):
     for name in names:
         status, headers, body = web.get(f"/page/{name}")
         assert status == 200 and body and headers["X-Content-Type-Options"] == "nosniff", name
-        content_type = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}[name.rpartition(".")[2]]
+        content_type = {"js": "text/javascript", "css": "text/css", "svg": "image/svg+xml"}[
+            name.rpartition(".")[2]
+        ]
         assert headers["Content-Type"].startswith(content_type)
 
 
 def test_the_pictures_of_presets_are_served_by_their_names(serve):
-    pictures = {"Füße 1.5 #2?": PresetPicture(jpeg=b"\xff\xd8 a picture", version="5f2a", file=None)}
+    pictures = {
+        "Füße 1.5 #2?": PresetPicture(jpeg=b"\xff\xd8 a picture", version="5f2a", file=None)
+    }
     web = serve(preset_pictures=lambda: pictures)
     assert json.loads(web.get("/presets/pictures.json")[2]) == {"Füße 1.5 #2?": "5f2a"}
     status, headers, body = web.get(f"/presets/{quote('Füße 1.5 #2?')}.jpg?5f2a")
@@ -52,7 +58,10 @@ def test_the_pictures_of_presets_are_served_by_their_names(serve):
 
 def test_a_failing_status_is_an_error_after_which_the_server_keeps_running(serve, reports, caplog):
     _, headers, body = serve().get("/status.json")
-    assert headers["Content-Type"].startswith("application/json") and headers["Cache-Control"] == "no-store"
+    assert (
+        headers["Content-Type"].startswith("application/json")
+        and headers["Cache-Control"] == "no-store"
+    )
     assert json.loads(body) == {"fps": 30.0, "level_db": None, "warnings": ["a warning"]}
 
     def broken():
@@ -99,7 +108,9 @@ def test_closing_disconnects_clients_frees_the_port_and_is_idempotent(serve, f_c
     again.close()
 
 
-def test_a_client_that_answers_no_ping_is_disconnected_and_the_others_stay(serve, monkeypatch, wait_for, reports):
+def test_a_client_that_answers_no_ping_is_disconnected_and_the_others_stay(
+    serve, monkeypatch, wait_for, reports
+):
     web = serve()
     awake = web.connect("/")
     monkeypatch.setattr("engine.web.serving.sockets.PING_S", 0.1)
@@ -128,6 +139,8 @@ def test_a_page_without_a_network_is_left_after_two_seconds_and_nothing_it_sends
         page.send(encode_message("/layer/1/angle", 20.0))
         page.send(encode_message("/layer/1/angle", 20.0))
     program.send(encode_message("/layer/2/angle", 30.0))
-    wait_for(lambda: web.store.get("/layer/2/angle") == 30.0, "another program, which sleeps for longer")
+    wait_for(
+        lambda: web.store.get("/layer/2/angle") == 30.0, "another program, which sleeps for longer"
+    )
     assert web.store.get("/layer/1/angle") == 10.0
     assert reports.keys == []

@@ -55,10 +55,14 @@ class WebRig:
     def __init__(self, report: Any, options: dict[str, Any]) -> None:
         self.store, self.commands, self.modulation = ParamStore(), CommandTable(), Modulation()
         for command in osc_schema.COMMANDS:
-            if command.address.endswith("/list"):  # a page asks for them at once, and shows each refusal as a notice
+            if command.address.endswith(
+                "/list"
+            ):  # a page asks for them at once, and shows each refusal as a notice
                 self.commands.add(command.address, lambda args, reply: reply.done())
         self.dispatcher = Dispatcher(self.store, self.commands, SystemClock(), report)
-        self.dispatcher.feedback.publish_features(tuple(ChannelFeatures(rms=number / 4) for number in range(4)))
+        self.dispatcher.feedback.publish_features(
+            tuple(ChannelFeatures(rms=number / 4) for number in range(4))
+        )
         self.sending = SendingThread(self.dispatcher)
         self.hub = QueryClients(self.dispatcher)
         self.tree = QueryTree(self.store, self.dispatcher.feedback.last_published)
@@ -76,7 +80,9 @@ class WebRig:
                 shader_pictures=options.pop("shader_pictures", dict),
                 tree=self.tree,
                 hub=self.hub,
-                host_info=options.pop("host_info", lambda address, own: {"NAME": "multiverse", "OSC_IP": address}),
+                host_info=options.pop(
+                    "host_info", lambda address, own: {"NAME": "multiverse", "OSC_IP": address}
+                ),
                 dispatcher=self.dispatcher,
             ),
             report=report,
@@ -103,7 +109,9 @@ class WebRig:
     def get(self, path: str, method: str = "GET", **headers: str) -> tuple[int, Any, bytes]:
         """(status, headers, body) of any answer."""
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
-        request = urllib.request.Request(self.server.url.rstrip("/") + path, headers=headers, method=method)
+        request = urllib.request.Request(
+            self.server.url.rstrip("/") + path, headers=headers, method=method
+        )
         try:
             with urllib.request.urlopen(request, timeout=120) as response:
                 return response.status, response.headers, response.read()

@@ -1,5 +1,5 @@
-"""Calls the patch's own functions in the DAT that Callback DAT names, each with one dictionary. TouchDesigner's own
-components do so, too (docs.derivative.ca/CallbacksExt_Extension).
+"""Calls the patch's own functions in the DAT that Callback DAT names, each with one dictionary.
+TouchDesigner's own components do so, too (docs.derivative.ca/CallbacksExt_Extension).
 
 An error in one of them is a line on the component, and stops nothing.
 """
@@ -13,9 +13,13 @@ BELOW = 130  # network editor units
 
 class Callbacks:
     def __init__(
-        self, comp: Any, on_error: Callable[[str, Exception], None], on_success: Callable[[str], None]
+        self,
+        comp: Any,
+        on_error: Callable[[str, Exception], None],
+        on_success: Callable[[str], None],
     ) -> None:
-        """`on_error(which, error)`; `on_success(which)` when a callback that had failed works again."""
+        """`on_error(which, error)`; `on_success(which)` when a callback that had failed works
+        again."""
         self._comp = comp
         self._on_error = on_error
         self._on_success = on_success
@@ -23,7 +27,8 @@ class Callbacks:
         """Names of the callbacks whose last call failed."""
 
     def call(self, callback: str, /, **info: Any) -> None:
-        """Call the patch's function of this name, if there is one, with `info` and the component that calls."""
+        """Call the patch's function of this name, if there is one, with `info` and the component
+        that calls."""
         dat = self._comp.par.Callbackdat.eval()
         if dat is None:
             return
@@ -50,9 +55,10 @@ class BeatWatch:
         """That of the last beat found; 0 from the middle of that beat on."""
 
     def take(self, beat: float, bar: float, beats_a_bar: int) -> int | None:
-        """The number of the beat in its bar, from 1, if one has begun since the last call; else None. `beat`, `bar`:
-        position in them, 0 to 1."""
-        before, self._beat = self._beat, beat
+        """The number of the beat in its bar, from 1, if one has begun since the last call; else
+        None. `beat`, `bar`: position in them, 0 to 1."""
+        before = self._beat
+        self._beat = beat
         if 0.25 < beat < 0.75:
             self._number = 0
         if before is None or beat - before > -0.5:  # a small step back is a tempo that is corrected
@@ -64,18 +70,21 @@ class BeatWatch:
         return number
 
     def forget(self) -> None:
-        self._beat, self._number = None, 0
+        self._beat = None
+        self._number = 0
 
 
 def create(comp: Any) -> str:
-    """Put a DAT with the templates beside the component, dock it there, and name it in Callback DAT. Keeps one that is
-    there. Returns a message."""
-    network, name = comp.parent(), f"{comp.name}_callbacks"
+    """Put a DAT with the templates beside the component, dock it there, and name it in Callback
+    DAT. Keeps one that is there. Returns a message."""
+    network = comp.parent()
+    name = f"{comp.name}_callbacks"
     dat = network.op(name)
     if dat is None:
         dat = network.create("textDAT", name)
         dat.text = comp.op(TEMPLATE).text
-        dat.nodeX, dat.nodeY = comp.nodeX, comp.nodeY - BELOW
+        dat.nodeX = comp.nodeX
+        dat.nodeY = comp.nodeY - BELOW
         dat.dock = comp
     comp.par.Callbackdat = dat.name
     return f"callbacks are in {dat.path}"

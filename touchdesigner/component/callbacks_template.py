@@ -1,6 +1,8 @@
-"""Callbacks of the multiverse component. Each gets one dictionary: info['ownerComp'] is the component.
+"""Callbacks of the multiverse component. Each gets one dictionary: info['ownerComp'] is the
+component.
 
-Write your own code into them, and delete those that you do not need. An error is shown on the component.
+Write your own code into them, and delete those that you do not need. An error is shown on the
+component.
 """
 
 
@@ -9,7 +11,8 @@ def onConnect(info):
 
 
 def onLook(info):
-    """A preset was loaded or saved, by anyone: info['name']. info['isEdited'] is True once a value was moved since."""
+    """A preset was loaded or saved, by anyone: info['name']. info['isEdited'] is True once a value
+    was moved since."""
 
 
 def onCue(info):
@@ -17,7 +20,8 @@ def onCue(info):
 
 
 def onBeat(info):
-    """A beat: info['beat'] in its bar, from 1; info['bpm']. info['isFree'] is True while the tempo has lost its clock.
+    """A beat: info['beat'] in its bar, from 1; info['bpm']. info['isFree'] is True while the tempo
+    has lost its clock.
 
     Needs Audio CHOP (page Connect). Within a frame of the beat.
     """

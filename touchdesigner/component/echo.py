@@ -1,12 +1,14 @@
-"""Echo suppression between parameters and engine, so that a value never loops. Pure: time is an argument.
+"""Echo suppression between parameters and engine, so that a value never loops. Pure: time is an
+argument.
 
-TouchDesigner reports a change once per frame, without its cause. A flag set while a value from the engine is applied
-would be cleared long before the callback runs. So changes are compared by value: the value shown last is stored, and a
-change to exactly that value is ignored.
+TouchDesigner reports a change once per frame, without its cause. A flag set while a value from the
+engine is applied would be cleared long before the callback runs. So changes are compared by value:
+the value shown last is stored, and a change to exactly that value is ignored.
 
-The engine does not send a client its own changes, but another client's change may arrive while someone moves the same
-control here. So for a moment after each sent value, incoming values for that address are not shown. When the control
-has stopped moving, the engine is asked for the current value.
+The engine does not send a client its own changes, but another client's change may arrive while
+someone moves the same control here. So for a moment after each sent value, incoming values for that
+address are not shown. When the control has stopped moving, the engine is asked for the current
+value.
 """
 
 import math
@@ -31,7 +33,8 @@ class Echo:
         self._outdated: dict[str, tuple[float, float]] = {}
 
     def show(self, address: str, value: Value) -> None:
-        """Store the value displayed after an update from the engine, so that it is not sent back."""
+        """Store the value displayed after an update from the engine, so that it is not sent
+        back."""
         self._displayed[address] = value
 
     def wants_sending(self, address: str, value: Value, now_s: float) -> bool:
@@ -47,7 +50,8 @@ class Echo:
         self._held_until_s[address] = now_s + HOLD_S
 
     def may_show(self, address: str, now_s: float) -> bool:
-        """True if a value from the engine should be shown; if not, `take_outdated` will return the address."""
+        """True if a value from the engine should be shown; if not, `take_outdated` will return the
+        address."""
         if now_s < self._held_until_s.get(address, -math.inf):
             self._outdated[address] = now_s, ARRIVAL_S
             return False
@@ -55,14 +59,19 @@ class Echo:
         return True
 
     def expect(self, addresses: Iterable[str], now_s: float) -> None:
-        """Have `take_outdated` return those of these addresses whose value does not arrive within 2 s."""
+        """Have `take_outdated` return those of these addresses whose value does not arrive within 2
+        s."""
         self._outdated |= dict.fromkeys(addresses, (now_s + ARRIVAL_S, ARRIVAL_S))
 
     def take_outdated(self, now_s: float) -> list[str]:
-        """Addresses that are no longer held back and whose current value the engine must be asked for; again after 2 s,
-        4 s and so on, up to 32 s, if the answer is lost, too."""
+        """Addresses that are no longer held back and whose current value the engine must be asked
+        for; again after 2 s, 4 s and so on, up to 32 s, if the answer is lost, too."""
         held_s = self._held_until_s
-        due = [name for name, (ask_s, _) in self._outdated.items() if now_s >= max(ask_s, held_s.get(name, -math.inf))]
+        due = [
+            name
+            for name, (ask_s, _) in self._outdated.items()
+            if now_s >= max(ask_s, held_s.get(name, -math.inf))
+        ]
         for address in due:
             _, wait_s = self._outdated[address]
             if wait_s > MAX_ARRIVAL_S:

@@ -1,8 +1,10 @@
-"""A picture, sound, timecode and beat from TouchDesigner to the engine. TouchDesigner's main thread.
+"""A picture, sound, timecode and beat from TouchDesigner to the engine. TouchDesigner's main
+thread.
 
-The picture goes by Syphon, Spout or NDI, and the engine opens it as its camera: layer 5, and a source of SD. The sender
-exists only while Picture In is on, because Spout limits their number. Sound is read once a frame: what has come since
-the last one. Timecode is text, `/mtc hh:mm:ss:ff 30`.
+The picture goes by Syphon, Spout or NDI, and the engine opens it as its camera: layer 5, and a
+source of SD. The sender exists only while Picture In is on, because Spout limits their number.
+Sound is read once a frame: what has come since the last one. Timecode is text, `/mtc hh:mm:ss:ff
+30`.
 """
 
 import sys
@@ -16,7 +18,9 @@ TIMECODE_FPS = 30
 
 
 class EngineInputs:
-    def __init__(self, comp: Any, sender: Any, send: Callable[..., None], put: Callable[[str, Any], None]) -> None:
+    def __init__(
+        self, comp: Any, sender: Any, send: Callable[..., None], put: Callable[[str, Any], None]
+    ) -> None:
         """`send`: sends an OSC message; `put`: moves a parameter of the engine here."""
         self._comp = comp
         self._sender = sender
@@ -43,8 +47,8 @@ class EngineInputs:
         (out.par.name if kind == "ndioutTOP" else out.par.sendername).val = name
 
     def open_picture(self) -> str:
-        """Have the engine open what `offer_picture` offers, or its own camera again. Returns a message, or "". Call it
-        when connected, and after each change while connected."""
+        """Have the engine open what `offer_picture` offers, or its own camera again. Returns a
+        message, or "". Call it when connected, and after each change while connected."""
         way = self._own("Picturein")
         if way == "off":
             if self._opened:
@@ -60,7 +64,8 @@ class EngineInputs:
 
     def forget(self) -> None:
         """Forget what was opened, because another engine, or none, is connected."""
-        self._opened, self._bpm = "", None
+        self._opened = ""
+        self._bpm = None
 
     def send_sound(self) -> None:
         """Send what input 2 has brought since the last frame, if Audio In is on."""
@@ -68,7 +73,12 @@ class EngineInputs:
             return
         sound = self._comp.op("audio_resampled")
         if sound.numChans:
-            self._sender.send(sound.numpyArray(), self._own("Audioinchan"), self._own("Host"), self._own("Audioinport"))
+            self._sender.send(
+                sound.numpyArray(),
+                self._own("Audioinchan"),
+                self._own("Host"),
+                self._own("Audioinport"),
+            )
 
     @property
     def audio_option(self) -> str:
@@ -76,7 +86,8 @@ class EngineInputs:
         return f"rtp:{self._own('Audioinport')}/48000/{self._own('Audioinchan')}"
 
     def sound_trouble(self, engines_sound: str) -> str:
-        """The reason why Audio In is not heard, or "". `engines_sound`: the description of its source by the engine."""
+        """The reason why Audio In is not heard, or "". `engines_sound`: the description of its
+        source by the engine."""
         if not self._own("Audioin"):
             return ""
         if not self._comp.op("in2_audio").numChans:
@@ -84,10 +95,14 @@ class EngineInputs:
         channels = self._own("Audioinchan")
         if f":{self._own('Audioinport')} ({channels} channels, 48000 Hz)" in engines_sound:
             return ""
-        return f"Audio In is not heard: start the engine with --audio {self.audio_option} (it has {engines_sound})"
+        return (
+            f"Audio In is not heard: start the engine with --audio {self.audio_option} (it has "
+            f"{engines_sound})"
+        )
 
     def send_time(self) -> None:
-        """Send the position of the component's timeline when its label changes, and its tempo, as Send Time says."""
+        """Send the position of the component's timeline when its label changes, and its tempo, as
+        Send Time says."""
         way = self._own("Timeto")
         if way == "off":
             return
@@ -101,7 +116,8 @@ class EngineInputs:
             self._put("/tempo/bpm", float(time.tempo))
 
     def choose_clocks(self) -> None:
-        """Have the engine follow what `send_time` sends. Call it when connected, and when Send Time changes."""
+        """Have the engine follow what `send_time` sends. Call it when connected, and when Send Time
+        changes."""
         way = self._own("Timeto")
         if way != "off":
             self._put("/timecode/source", "mtc")
@@ -112,7 +128,8 @@ class EngineInputs:
         self._sender.close()
 
     def _picture_name(self) -> str:
-        """One for each component; without "multiverse", by which the component finds the engine's own pictures."""
+        """One for each component; without "multiverse", by which the component finds the engine's
+        own pictures."""
         return f"TouchDesigner {self._own('Listenport')}"
 
     def _own(self, name: str) -> Any:

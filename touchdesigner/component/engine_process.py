@@ -1,8 +1,8 @@
 """Starts the installed `multiverse run` and detects its end.
 
-TouchDesigner sets PYTHONHOME and PYTHONPATH for its own Python: any other Python that inherits them loads the wrong
-standard library and crashes at start. The engine outlives TouchDesigner, so it writes its output to a file: a pipe
-without a reader would end it in the middle of the show.
+TouchDesigner sets PYTHONHOME and PYTHONPATH for its own Python: any other Python that inherits them
+loads the wrong standard library and crashes at start. The engine outlives TouchDesigner, so it
+writes its output to a file: a pipe without a reader would end it in the middle of the show.
 """
 
 import os
@@ -23,7 +23,8 @@ TOUCHDESIGNERS_OWN = (
     "__PYVENV_LAUNCHER__",
 )
 COMMAND_MISSING = (
-    "{command}: no such program. Programs started from the Dock or the Start menu have a short PATH: enter the full "
+    "{command}: no such program. Programs started from the Dock or the Start menu have a short "
+    "PATH: enter the full "
     "path in Command, in a checkout .venv/bin/multiverse (Windows: .venv\\Scripts\\multiverse.exe)"
 )
 
@@ -33,14 +34,15 @@ class StartError(Exception):
 
 
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """`environment` without the variables of TouchDesigner's Python, and with UTF-8 for the engine's log: the code page
-    of Windows cannot encode every name."""
+    """`environment` without the variables of TouchDesigner's Python, and with UTF-8 for the
+    engine's log: the code page of Windows cannot encode every name."""
     inherited = {key: value for key, value in environment.items() if key not in TOUCHDESIGNERS_OWN}
     return {**inherited, "PYTHONUTF8": "1"}
 
 
 def split_options(options: str, platform: str) -> list[str]:
-    """The words of `options`; single or double quotes group a word with blanks. ValueError for an unclosed quote.
+    """The words of `options`; single or double quotes group a word with blanks. ValueError for an
+    unclosed quote.
 
     `platform` is `sys.platform`: on Windows a backslash separates folders and does not escape.
     """
@@ -60,9 +62,12 @@ class EngineProcess:
         self._log_file = Path()
 
     def start(self, command: str, options: str, osc: str, web: str) -> str:
-        """Start `command run --osc OSC --web WEB OPTIONS` and return a message. Raises StartError."""
+        """Start `command run --osc OSC --web WEB OPTIONS` and return a message. Raises
+        StartError."""
         if self._process is not None:
-            raise StartError(f"the engine started here is already running (process {self._process.pid})")
+            raise StartError(
+                f"the engine started here is already running (process {self._process.pid})"
+            )
         command = command.strip().strip('"')  # "Copy as path" on Windows adds quotes
         path = os.path.expanduser(command)
         # Python 3.11 adds .exe to a name in PATH, but not to a path.
@@ -74,9 +79,12 @@ class EngineProcess:
         except ValueError as error:
             raise StartError(f"Options: {error}") from None
         self._log_file = Path(tempfile.gettempdir()) / f"multiverse-{osc.rpartition(':')[2]}.log"
-        # In its own process group: Ctrl-C in the console that started TouchDesigner must not stop the engine.
+        # In its own process group: Ctrl-C in the console that started TouchDesigner must not stop
+        # the engine.
         if sys.platform == "win32":
-            own_group = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}
+            own_group = {
+                "creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
+            }
         else:
             own_group = {"start_new_session": True}
         try:
@@ -99,10 +107,12 @@ class EngineProcess:
         return self._process is not None
 
     def ended(self) -> str:
-        """A message if the engine ended since the last call, with the last line of its log; else empty."""
+        """A message if the engine ended since the last call, with the last line of its log; else
+        empty."""
         if self._process is None or self._process.poll() is None:
             return ""
-        code, self._process = self._process.returncode, None
+        code = self._process.returncode
+        self._process = None
         if code == 0:
             return "the engine has ended"
         lines = self._log_file.read_text(encoding="utf-8", errors="replace").split("\n")
@@ -110,7 +120,8 @@ class EngineProcess:
         return f"the engine ended with code {code}: {last}"
 
     def terminate(self) -> bool:
-        """End the engine started here: by SIGTERM it finishes its files, Windows kills it. True if there is one."""
+        """End the engine started here: by SIGTERM it finishes its files, Windows kills it. True if
+        there is one."""
         if self._process is None:
             return False
         self._process.terminate()

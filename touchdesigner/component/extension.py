@@ -1,4 +1,5 @@
-"""The component's extension: connects its parts with operators and parameters. TouchDesigner's main thread.
+"""The component's extension: connects its parts with operators and parameters. TouchDesigner's main
+thread.
 
 parameters -> on_value, on_pulse -> echo -> osc_out -> engine
 engine -> osc_in -> on_message -> echo -> parameters, status, tables of audio and objects, callbacks
@@ -25,13 +26,17 @@ MAX_DEPTH = 100
 
 
 def opened(comp: Any) -> "MultiverseExt":
-    """Create the component's extension. If it cannot start, the component's error flag and Message say why: an
-    extension that raises shows nothing on the component, only a traceback in the textport."""
+    """Create the component's extension. If it cannot start, the component's error flag and Message
+    say why: an extension that raises shows nothing on the component, only a traceback in the
+    textport."""
     comp.clearScriptErrors()
     try:
         return MultiverseExt(comp)
     except Exception as error:
-        line = f"the component did not start: {described(error)}; build it again with the build_component.py it is from"
+        line = (
+            f"the component did not start: {described(error)}; build it again with the "
+            "build_component.py it is from"
+        )
         comp.addScriptError(line)
         comp.par.Message = line
         raise
@@ -42,7 +47,8 @@ def described(error: Exception) -> str:
 
 
 def guarded(callback: Callable[..., None]) -> Callable[..., None]:
-    """Report a callback's first traceback, then count: TouchDesigner would print one 60 times per second."""
+    """Report a callback's first traceback, then count: TouchDesigner would print one 60 times per
+    second."""
 
     @functools.wraps(callback)
     def call(self: "MultiverseExt", *args: Any) -> None:
@@ -55,8 +61,10 @@ def guarded(callback: Callable[..., None]) -> Callable[..., None]:
 
 
 def free_ports(requested: dict[str, int], used: set[int]) -> dict[str, int]:
-    """The requested ports; each one that another component uses is replaced by the next free one."""
-    used, chosen = set(used), {}
+    """The requested ports; each one that another component uses is replaced by the next free
+    one."""
+    used = set(used)
+    chosen = {}
     for name, port in requested.items():
         while port in used:
             port = port + 1 if port < 65_535 else 1024
@@ -82,7 +90,9 @@ class MultiverseExt:
         self._inputs = part("engine_inputs").EngineInputs(
             ownerComp, part("rtp_sender").RtpSender(), self.Send, self._put
         )
-        self._callbacks = part("callbacks").Callbacks(ownerComp, self._note_fault, self._forget_fault)
+        self._callbacks = part("callbacks").Callbacks(
+            ownerComp, self._note_fault, self._forget_fault
+        )
         self._beats = part("callbacks").BeatWatch()
         self._look: list[Any] = []
         """Name of the current preset, and 1 if a value was moved since."""
@@ -103,7 +113,8 @@ class MultiverseExt:
         self._inputs.offer_picture()
 
     def onDestroyTD(self) -> None:
-        """Unsubscribe from the engine. If the component itself was deleted, its operators no longer exist."""
+        """Unsubscribe from the engine. If the component itself was deleted, its operators no longer
+        exist."""
         self._inputs.close()
         if self.ownerComp.op("osc_out") is not None:
             self._unsubscribe()
@@ -111,7 +122,8 @@ class MultiverseExt:
     # -- for patches ---------------------------------------------------------------------------
 
     def Send(self, address: str, *args: float | int | str) -> None:
-        """Send any OSC message to the engine: `op('multiverse').Send('/sink/start', 'record', 'show.mp4')`."""
+        """Send any OSC message to the engine: `op('multiverse').Send('/sink/start', 'record',
+        'show.mp4')`."""
         self.ownerComp.op("osc_out").sendOSC(address, list(args))
 
     # -- callbacks -----------------------------------------------------------------------------
@@ -202,7 +214,10 @@ class MultiverseExt:
         if count == 1:
             print(f"multiverse: {self.ownerComp.path}: {traceback.format_exc()}")
         if count == 10 ** (len(str(count)) - 1):
-            line = f"{callback}: {described(error)} ({count} times; the first traceback is in the textport)"
+            line = (
+                f"{callback}: {described(error)} ({count} times; the first traceback is in the "
+                "textport)"
+            )
             self.ownerComp.clearScriptErrors()
             self.ownerComp.addScriptError(line)
             self._show_message(line)
@@ -215,19 +230,25 @@ class MultiverseExt:
     # -- parameters ----------------------------------------------------------------------------
 
     def _read_pages(self) -> None:
-        """Index the embedded pages by address and by parameter name; the values shown now are not sent."""
+        """Index the embedded pages by address and by parameter name; the values shown now are not
+        sent."""
         pages = self._layout.read_pages(self.ownerComp.op("pages").text)
         self._by_address = {control.address: control for page in pages for control in page.controls}
         self._by_name = {
-            name: control for control in self._by_address.values() for name in self._layout.names_of(control)
+            name: control
+            for control in self._by_address.values()
+            for name in self._layout.names_of(control)
         }
         for control in self._by_address.values():
             if control.style != "Pulse":
                 self._echo.show(control.address, self._value(control))
 
     def _value(self, control: Any) -> Any:
-        """The value to send: ints and switches as int, menu items by name, a colour as four numbers."""
-        values = [getattr(self.ownerComp.par, name).eval() for name in self._layout.names_of(control)]
+        """The value to send: ints and switches as int, menu items by name, a colour as four
+        numbers."""
+        values = [
+            getattr(self.ownerComp.par, name).eval() for name in self._layout.names_of(control)
+        ]
         if control.style == "RGBA":
             return tuple(values)
         return int(values[0]) if control.style in ("Toggle", "Int") else values[0]
@@ -242,7 +263,9 @@ class MultiverseExt:
             if par.mode != ParMode.CONSTANT:  # noqa: F821  TouchDesigner's
                 return False
             if control.style == "Menu" and value not in par.menuNames:
-                self._show_message(f"{control.address} is {value}, which is not on this page: pulse Fit Pages")
+                self._show_message(
+                    f"{control.address} is {value}, which is not on this page: pulse Fit Pages"
+                )
                 return False
             par.val = value
         self._echo.show(control.address, self._value(control))
@@ -257,13 +280,24 @@ class MultiverseExt:
             pages = self._layout.control_pages(self._layout.leaves_of(tree))
             if not pages:
                 raise ValueError("it contains no parameter of this engine")
-        except (AttributeError, LookupError, TypeError, ValueError) as error:  # an unknown server may send anything
+        except (
+            AttributeError,
+            LookupError,
+            TypeError,
+            ValueError,
+        ) as error:  # an unknown server may send anything
             self._show_message(f"pages not changed: the OSCQuery tree cannot be used ({error})")
             return
         parameters = self._part("parameters")
         before = {control.address: control for control in self._by_address.values()}
-        names = {name for page in pages for control in page.controls for name in self._layout.names_of(control)}
-        # Destroying a parameter invalidates all Par objects held elsewhere, so destroy all before creating any.
+        names = {
+            name
+            for page in pages
+            for control in page.controls
+            for name in self._layout.names_of(control)
+        }
+        # Destroying a parameter invalidates all Par objects held elsewhere, so destroy all before
+        # creating any.
         for name in set(self._by_name) - names:
             if hasattr(self.ownerComp.par, name):
                 getattr(self.ownerComp.par, name).destroy()
@@ -277,16 +311,20 @@ class MultiverseExt:
         self.ownerComp.op("pages").text = self._layout.pages_json(pages)
         self._read_pages()
         self._link.start_over()
-        self._show_message(f"pages updated: {len(self._by_address)} parameters, {changed} of them new or changed")
+        self._show_message(
+            f"pages updated: {len(self._by_address)} parameters, {changed} of them new or changed"
+        )
 
     def _request_features(self) -> None:
-        """Switch audio features on if the engine sends none, so that the CHOP output works by default."""
+        """Switch audio features on if the engine sends none, so that the CHOP output works by
+        default."""
         control = self._by_address.get(FEATURES_RATE)
         if control is None or not self._own("Audiochop"):
             return
         par = getattr(self.ownerComp.par, control.name)
         if par.mode == ParMode.CONSTANT and par.eval() == 0.0:  # noqa: F821  TouchDesigner's
-            # Sent here: in a project saved with 60 the change from 60 to 0 to 60 in one frame is not reported.
+            # Sent here: in a project saved with 60 the change from 60 to 0 to 60 in one frame is
+            # not reported.
             self._put(FEATURES_RATE, FEATURES_HZ)
 
     # -- the connection ------------------------------------------------------------------------
@@ -312,7 +350,9 @@ class MultiverseExt:
         if not self._link.note_heartbeat(self.now_s()):
             return
         self._unanswered_polls = 0
-        self._echo.expect((one.address for one in self._by_address.values() if one.style != "Pulse"), self.now_s())
+        self._echo.expect(
+            (one.address for one in self._by_address.values() if one.style != "Pulse"), self.now_s()
+        )
         self._set("Connected", 1)
         self.ownerComp.op("features_in").par.resetvalues = False
         self._status.show_connected(f"{self._target[0]}:{self._target[1]}")
@@ -348,7 +388,8 @@ class MultiverseExt:
     def _apply_target(self) -> None:
         host, port, listen_port, features_port = self._target
         out = self.ownerComp.op("osc_out").par
-        out.address, out.port = host, port
+        out.address = host
+        out.port = port
         self.ownerComp.op("osc_in").par.port = listen_port
         self.ownerComp.op("features_in").par.port = features_port
 
@@ -367,14 +408,21 @@ class MultiverseExt:
             for comp in self.ownerComp.op("/").findChildren(tags=[TAG], maxDepth=MAX_DEPTH)
             if comp.path != self.ownerComp.path and hasattr(comp.par, PORTS[0])
         ]
-        used = {getattr(comp.par, name).eval() for comp in others for name in PORTS if hasattr(comp.par, name)}
+        used = {
+            getattr(comp.par, name).eval()
+            for comp in others
+            for name in PORTS
+            if hasattr(comp.par, name)
+        }
         requested = {name: self._own(name) for name in PORTS}
         chosen = free_ports(requested, used)
         for name, port in chosen.items():
             self._set(name, port)
         if chosen != requested:
             ports = " and ".join(str(port) for port in chosen.values())
-            self._show_message(f"receives on ports {ports}: another component of this project has those before")
+            self._show_message(
+                f"receives on ports {ports}: another component of this project has those before"
+            )
 
     def _forget_engine(self) -> None:
         self._inputs.forget()
@@ -399,8 +447,8 @@ class MultiverseExt:
             self._watch_beat()
 
     def _put(self, address: str, value: Any) -> None:
-        """Move a parameter of the engine, here and there; not one that an expression sets. Sent in any case: the value
-        shown may be that of a saved project."""
+        """Move a parameter of the engine, here and there; not one that an expression sets. Sent in
+        any case: the value shown may be that of a saved project."""
         control = self._by_address.get(address)
         if control is None:
             self._show_message(f"{address}: this engine has no such parameter; pulse Fit Pages")
@@ -430,7 +478,9 @@ class MultiverseExt:
         beats_a_bar = self._value(control) if control is not None else 4
         beat = self._beats.take(float(audio["beat"]), float(audio["bar"]), beats_a_bar)
         if beat is not None:
-            self._callbacks.call("onBeat", beat=beat, bpm=self._status.bpm, isFree=self._status.is_free)
+            self._callbacks.call(
+                "onBeat", beat=beat, bpm=self._status.bpm, isFree=self._status.is_free
+            )
 
     def _on_look(self, args: list[Any]) -> None:
         if args != self._look:
@@ -469,7 +519,9 @@ class MultiverseExt:
 
     def _pulses(self) -> dict[str, Callable[[], None]]:
         return {
-            "Fit": lambda: self._tree.start(self._own("Host"), self._own("Webport"), self._own("Token")),
+            "Fit": lambda: self._tree.start(
+                self._own("Host"), self._own("Webport"), self._own("Token")
+            ),
             "Startengine": self._start_engine,
             "Stopengine": self._stop_engine,
             "Presetload": self._load_preset,
@@ -486,7 +538,8 @@ class MultiverseExt:
         }
 
     def _show_presets(self) -> None:
-        names, self._presets = self._presets, []
+        names = self._presets
+        self._presets = []
         par = self.ownerComp.par.Preset
         chosen = par.eval()
         par.menuNames = par.menuLabels = names
@@ -510,14 +563,18 @@ class MultiverseExt:
         host, port = self._target[:2]
         if host not in LOOPBACK:
             self._show_message(
-                f"Start Engine starts it on this machine, but Host is {host}: start it there, or set Host to 127.0.0.1"
+                f"Start Engine starts it on this machine, but Host is {host}: start it there, or "
+                "set Host to 127.0.0.1"
             )
         elif self._link.is_connected:
             self._show_message(f"an engine is already running at {host}:{port}")
         else:
-            osc, web = f"127.0.0.1:{port}", f"127.0.0.1:{self._own('Webport')}"
+            osc = f"127.0.0.1:{port}"
+            web = f"127.0.0.1:{self._own('Webport')}"
             try:
-                self._show_message(self._process.start(self._own("Command"), self._options(), osc, web))
+                self._show_message(
+                    self._process.start(self._own("Command"), self._options(), osc, web)
+                )
             except process.StartError as error:
                 self._show_message(str(error))
 
@@ -544,10 +601,15 @@ class MultiverseExt:
 
     def _expected_px(self) -> tuple[int, int] | None:
         """Expected size of the Syphon or Spout picture; None without an engine on this machine."""
-        return self._status.size_px if self._link.is_connected and self._target[0] in LOOPBACK else None
+        return (
+            self._status.size_px
+            if self._link.is_connected and self._target[0] in LOOPBACK
+            else None
+        )
 
     def _report_no_engine(self) -> None:
-        """Show a message once if no engine has answered since the last poll and none is starting here."""
+        """Show a message once if no engine has answered since the last poll and none is starting
+        here."""
         if self._link.is_connected or self._process.is_running:
             return
         self._unanswered_polls += 1
@@ -559,15 +621,23 @@ class MultiverseExt:
         problem = " ".join((osc_in.errors() or osc_in.warnings()).split())
         features_problem = " ".join(features_in.errors().split())
         if problem:
-            self._show_message(f"Listen port {listen_port} cannot be opened ({problem}): choose a free one")
+            self._show_message(
+                f"Listen port {listen_port} cannot be opened ({problem}): choose a free one"
+            )
         elif features_problem:
-            self._show_message(f"Features port {features_port} cannot be opened ({features_problem}): choose another")
+            self._show_message(
+                f"Features port {features_port} cannot be opened ({features_problem}): choose "
+                "another"
+            )
         elif host in LOOPBACK:
             self._show_message(
-                f"no engine answers at {host}:{port}: pulse Start Engine, or start it with `multiverse run`"
+                f"no engine answers at {host}:{port}: pulse Start Engine, or start it with "
+                "`multiverse run`"
             )
         else:
-            self._show_message(f"no engine answers at {host}:{port}: start it there with `multiverse run --lan`")
+            self._show_message(
+                f"no engine answers at {host}:{port}: start it there with `multiverse run --lan`"
+            )
 
     # -- operators -----------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 """SAM3 objects, collected from messages until the next frame. Pure.
 
-Each result is a count followed by one message per object, best first. A message may be lost, and one from an older
-result may arrive after the count of a newer one: an object beyond the count is dropped.
+Each result is a count followed by one message per object, best first. A message may be lost, and
+one from an older result may arrive after the count of a newer one: an object beyond the count is
+dropped.
 """
 
 from typing import Any
@@ -9,9 +10,13 @@ from typing import Any
 COLUMNS = ("k", "id", "prompt", "score", "cx", "cy", "w", "h")
 CHANNEL_OBJECTS = 4
 CHANNEL_COLUMNS = ("id", "cx", "cy", "w", "h", "score")
-NAMES = ("objects", *(f"o{k}_{column}" for k in range(1, CHANNEL_OBJECTS + 1) for column in CHANNEL_COLUMNS))
+NAMES = (
+    "objects",
+    *(f"o{k}_{column}" for k in range(1, CHANNEL_OBJECTS + 1) for column in CHANNEL_COLUMNS),
+)
 
-_COUNT, _OBJECT = "/sam3/objects", "/sam3/object/"
+_COUNT = "/sam3/objects"
+_OBJECT = "/sam3/object/"
 
 
 class ObjectTable:
@@ -21,7 +26,8 @@ class ObjectTable:
         self._is_changed = True  # a saved project still shows old objects
 
     def take(self, address: str, args: list[Any]) -> bool:
-        """Take `/sam3/objects 2`, or `/sam3/object/1` with the values of COLUMNS after k. False for other messages."""
+        """Take `/sam3/objects 2`, or `/sam3/object/1` with the values of COLUMNS after k. False for
+        other messages."""
         rest = address.removeprefix(_OBJECT)
         if address == _COUNT:
             self._count = int(args[0])
@@ -38,7 +44,8 @@ class ObjectTable:
         self.take(_COUNT, [0])
 
     def take_changes(self) -> tuple[list[list[Any]], dict[str, float]] | None:
-        """Rows of the table, best first, and values by channel name; None if unchanged since the last call."""
+        """Rows of the table, best first, and values by channel name; None if unchanged since the
+        last call."""
         if not self._is_changed:
             return None
         self._is_changed = False
@@ -46,5 +53,7 @@ class ObjectTable:
         values = dict.fromkeys(NAMES, 0.0) | {"objects": float(self._count)}
         for k in range(1, CHANNEL_OBJECTS + 1):
             if k in self._rows:
-                values |= {f"o{k}_{column}": float(self._rows[k][column]) for column in CHANNEL_COLUMNS}
+                values |= {
+                    f"o{k}_{column}": float(self._rows[k][column]) for column in CHANNEL_COLUMNS
+                }
         return rows, values

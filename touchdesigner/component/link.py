@@ -1,8 +1,10 @@
-"""State of the connection to the engine, and timing of subscription and status polls. Pure: time is an argument.
+"""State of the connection to the engine, and timing of subscription and status polls. Pure: time is
+an argument.
 
-UDP does not report a lost connection. The engine sends a heartbeat per second to its subscribers. After three missing
-ones the connection counts as lost, and the subscription is retried until a heartbeat arrives. A restarted engine has no
-subscribers, so the same retries find it; it answers with all values, which replace the displayed ones.
+UDP does not report a lost connection. The engine sends a heartbeat per second to its subscribers.
+After three missing ones the connection counts as lost, and the subscription is retried until a
+heartbeat arrives. A restarted engine has no subscribers, so the same retries find it; it answers
+with all values, which replace the displayed ones.
 """
 
 import math
@@ -32,13 +34,14 @@ class EngineLink:
     def note_heartbeat(self, now_s: float) -> bool:
         """Record a heartbeat, or the answer to a subscription. True if the connection is new.
 
-        Before a subscription is sent, what arrives is the rest of an older one and is ignored: it would count as
-        connected, and the values would never be requested.
+        Before a subscription is sent, what arrives is the rest of an older one and is ignored: it
+        would count as connected, and the values would never be requested.
         """
         if self._next_subscription_s == -math.inf:
             return False
         self._received_s = now_s
-        is_new, self.is_connected = not self.is_connected, True
+        is_new = not self.is_connected
+        self.is_connected = True
         return is_new
 
     def step(self, now_s: float) -> Due:
@@ -57,6 +60,7 @@ class EngineLink:
         return Due(request_status=True)
 
     def start_over(self) -> None:
-        """Reset to not connected, and subscribe with the next step: after a loss, or for another host or port."""
+        """Reset to not connected, and subscribe with the next step: after a loss, or for another
+        host or port."""
         self.is_connected = False
         self._next_subscription_s = self._next_status_s = -math.inf

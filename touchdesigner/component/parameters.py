@@ -7,7 +7,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Own:
-    """A parameter of the component itself; has the members of `layout.CustomParameter` that `put` reads."""
+    """A parameter of the component itself; has the members of `layout.CustomParameter` that `put`
+    reads."""
 
     name: str
     label: str
@@ -60,20 +61,46 @@ OWN_PAGES: dict[str, tuple[Own, ...]] = {
         _text("Host", "Host", "The engine's address; 127.0.0.1 is this machine.", "127.0.0.1"),
         _port("Port", "OSC port", 9000, "OSC port of the engine: multiverse run --osc HOST:PORT."),
         _port(
-            "Listenport", "Listen port", 9010, "Port that this component receives on; a different one per component."
+            "Listenport",
+            "Listen port",
+            9010,
+            "Port that this component receives on; a different one per component.",
         ),
         _port(
-            "Featport", "Features port", 9011, "Port that the audio features arrive on; a different one per component."
+            "Featport",
+            "Features port",
+            9011,
+            "Port that the audio features arrive on; a different one per component.",
         ),
-        _port("Webport", "Web port", 9001, "Port of the page and of OSCQuery: multiverse run --web HOST:PORT."),
-        _text("Token", "Token", "For Fit Pages with an engine on another machine. That engine prints its token."),
-        _display("Connected", "Connected", "On while the engine's heartbeat arrives.", style="Toggle", default=0),
+        _port(
+            "Webport",
+            "Web port",
+            9001,
+            "Port of the page and of OSCQuery: multiverse run --web HOST:PORT.",
+        ),
+        _text(
+            "Token",
+            "Token",
+            "For Fit Pages with an engine on another machine. That engine prints its token.",
+        ),
+        _display(
+            "Connected",
+            "Connected",
+            "On while the engine's heartbeat arrives.",
+            style="Toggle",
+            default=0,
+        ),
         _display("Message", "Message", "The latest event, and what to do about it."),
-        _pulse("Fit", "Fit Pages", "Rebuild the pages for the running engine: reads its parameters over OSCQuery."),
+        _pulse(
+            "Fit",
+            "Fit Pages",
+            "Rebuild the pages for the running engine: reads its parameters over OSCQuery.",
+        ),
         _switch(
             "Audiochop",
             "Audio CHOP",
-            "Requests 60 audio features per second for output 4 if the engine sends none. Off: no request.",
+            "Requests 60 audio features per second for output 4 if the engine sends none. Off: no "
+            "request.",
             1,
         ),
         _text(
@@ -84,9 +111,15 @@ OWN_PAGES: dict[str, tuple[Own, ...]] = {
             starts_section=True,
         ),
         _text(
-            "Options", "Options", "Options after `multiverse run --osc ... --web ...`, such as --audio demo --camera 0."
+            "Options",
+            "Options",
+            "Options after `multiverse run --osc ... --web ...`, such as --audio demo --camera 0.",
         ),
-        _pulse("Startengine", "Start Engine", "Start the engine here. It keeps running when TouchDesigner quits."),
+        _pulse(
+            "Startengine",
+            "Start Engine",
+            "Start the engine here. It keeps running when TouchDesigner quits.",
+        ),
         _pulse("Stopengine", "Stop Engine", "Stop the engine; files being written are finished."),
     ),
     "Show": (
@@ -102,7 +135,11 @@ OWN_PAGES: dict[str, tuple[Own, ...]] = {
         ),
         _pulse("Presetload", "Load", "/preset/load: loads the chosen preset over the fade time."),
         _text("Presetname", "Name", "Name for Save."),
-        _pulse("Presetsave", "Save", "/preset/save: saves the current values; replaces a preset of that name."),
+        _pulse(
+            "Presetsave",
+            "Save",
+            "/preset/save: saves the current values; replaces a preset of that name.",
+        ),
         _display("Cuenow", "Cue", "The last cue started.", starts_section=True),
         _pulse("Cuego", "Go", "/cue/go: starts the next cue."),
         _pulse("Cueback", "Back", "/cue/back: starts the previous cue."),
@@ -130,17 +167,23 @@ OWN_PAGES: dict[str, tuple[Own, ...]] = {
         _switch(
             "Ndi",
             "NDI",
-            "Output 3: the picture of an engine on another machine. Searches the network, so off by default.",
+            "Output 3: the picture of an engine on another machine. Searches the network, so off "
+            "by default.",
             0,
             starts_section=True,
         ),
         _text("Ndisource", "NDI contains", "Part of the NDI source's name.", "Multiverse"),
-        _text("Ndiips", "NDI addresses", "Machines that NDI does not find by itself, separated by spaces."),
+        _text(
+            "Ndiips",
+            "NDI addresses",
+            "Machines that NDI does not find by itself, separated by spaces.",
+        ),
         _display("Ndifound", "NDI is", "The source that was found."),
         _text(
             "Sam3sender",
             "SAM3 contains",
-            "Output 5, the input of SAM3 with coloured masks over it: the sender whose name contains this.",
+            "Output 5, the input of SAM3 with coloured masks over it: the sender whose name "
+            "contains this.",
             "Multiverse SAM3",
             starts_section=True,
         ),
@@ -148,7 +191,8 @@ OWN_PAGES: dict[str, tuple[Own, ...]] = {
         _text(
             "Masksender",
             "SAM3 mask contains",
-            "Output 6, the masks of SAM3 as numbers: the sender whose name contains this. Red is the object's "
+            "Output 6, the masks of SAM3 as numbers: the sender whose name contains this. Red is "
+            "the object's "
             "id / 255, green its score, blue its coverage of the pixel.",
             "Multiverse SAM3 mask",
         ),
@@ -156,7 +200,8 @@ OWN_PAGES: dict[str, tuple[Own, ...]] = {
         _text(
             "Secondsender",
             "Second contains",
-            "Output 9, the engine's second output (its sinks begin with 2:): the sender whose name contains this.",
+            "Output 9, the engine's second output (its sinks begin with 2:): the sender whose "
+            "name contains this.",
             "Multiverse 2",
             starts_section=True,
         ),
@@ -166,7 +211,8 @@ OWN_PAGES: dict[str, tuple[Own, ...]] = {
         _choice(
             "Picturein",
             "Picture In",
-            "The TOP at input 1 is the engine's camera: layer 5, and a source of SD. local: by Syphon or Spout, for an "
+            "The TOP at input 1 is the engine's camera: layer 5, and a source of SD. local: by "
+            "Syphon or Spout, for an "
             "engine on this machine; ndi: for one on another machine.",
             "off",
             "local",
@@ -175,12 +221,18 @@ OWN_PAGES: dict[str, tuple[Own, ...]] = {
         _switch(
             "Audioin",
             "Audio In",
-            "The CHOP at input 2 is the engine's sound. The engine must be started for it: Start Engine does, or "
+            "The CHOP at input 2 is the engine's sound. The engine must be started for it: Start "
+            "Engine does, or "
             "multiverse run --audio rtp:9014/48000/2.",
             0,
             starts_section=True,
         ),
-        _port("Audioinport", "Audio In port", 9014, "The port in the engine's --audio rtp:PORT/48000/CHANNELS."),
+        _port(
+            "Audioinport",
+            "Audio In port",
+            9014,
+            "The port in the engine's --audio rtp:PORT/48000/CHANNELS.",
+        ),
         Own(
             name="Audioinchan",
             label="Audio In channels",
@@ -193,7 +245,8 @@ OWN_PAGES: dict[str, tuple[Own, ...]] = {
         _choice(
             "Timeto",
             "Send Time",
-            "timecode: the engine follows this component's timeline, cues included; beat: also its beat and tempo.",
+            "timecode: the engine follows this component's timeline, cues included; beat: also "
+            "its beat and tempo.",
             "off",
             "timecode",
             "beat",
@@ -207,7 +260,9 @@ OWN_PAGES: dict[str, tuple[Own, ...]] = {
             style="DAT",
             help="A DAT with your own onConnect, onLook, onCue, onBeat, onSection, onLost.",
         ),
-        _pulse("Createcb", "Create Callbacks", "Puts a DAT with these functions beside the component."),
+        _pulse(
+            "Createcb", "Create Callbacks", "Puts a DAT with these functions beside the component."
+        ),
     ),
     "Status": (
         _display("State", "State", "State of the connection."),
@@ -215,7 +270,9 @@ OWN_PAGES: dict[str, tuple[Own, ...]] = {
         _rate("Framep50", "Frame (ms)", "Median frame time."),
         _rate("Framep99", "Slowest (ms)", "99 of 100 frames take less time."),
         _rate(
-            "Latencyp50", "Latency (ms)", "From a packet's arrival to the published picture, median of the last minute."
+            "Latencyp50",
+            "Latency (ms)",
+            "From a packet's arrival to the published picture, median of the last minute.",
         ),
         _rate("Latencyp99", "99 of 100 (ms)", "99 of 100 packets take less."),
         _rate("Latencyworst", "Worst (ms)", "The worst of the last minute."),
@@ -232,7 +289,11 @@ OWN_PAGES: dict[str, tuple[Own, ...]] = {
         _display("Fault", "Refused", "Latest command that failed, and why."),
     ),
     "Pads": tuple(
-        _pulse(f"Pad{n}", f"Pad {n}", f"/pad/{n} of the shown bank: the first tap prepares, the next takes.")
+        _pulse(
+            f"Pad{n}",
+            f"Pad {n}",
+            f"/pad/{n} of the shown bank: the first tap prepares, the next takes.",
+        )
         for n in range(1, 17)
     ),
 }
@@ -252,7 +313,8 @@ def put(page: Any, control: Any) -> list[Any]:
     group = getattr(page, f"append{control.style}")(control.name, label=control.label, replace=True)
     pars = [group[at] for at in range(4 if control.style == "RGBA" else 1)]
     for at, par in enumerate(pars):
-        # The documentation of Par.help says both "Get or set" and "Read Only" (docs.derivative.ca/Par_Class).
+        # The documentation of Par.help says both "Get or set" and "Read Only"
+        # (docs.derivative.ca/Par_Class).
         with suppress(AttributeError):
             par.help = control.help
         par.startSection = control.starts_section

@@ -1,4 +1,5 @@
-"""Sends sound to the engine, which receives it with `--audio rtp:PORT/48000/CHANNELS`. RTP (RFC 3550), 16-bit samples.
+"""Sends sound to the engine, which receives it with `--audio rtp:PORT/48000/CHANNELS`. RTP (RFC
+3550), 16-bit samples.
 
 A packet is lost rather than waited for: the engine reports it, and plays silence instead.
 """
@@ -21,7 +22,8 @@ class Packets:
     def __init__(self, stream: int) -> None:
         """`stream`: 32 bits, another for each component."""
         self._stream = stream
-        self._sequence = self._sample = 0
+        self._sequence = 0
+        self._sample = 0
 
     def of(self, samples: bytes, channels: int) -> list[bytes]:
         """The packets of interleaved 16-bit samples, high byte first."""
@@ -44,8 +46,9 @@ class RtpSender:
         self._socket: socket.socket | None = None
 
     def send(self, samples: Any, channels: int, host: str, port: int) -> None:
-        """Send a NumPy array (source channels, frames) of floats, -1 to 1. The last source channel is repeated if there
-        are fewer than `channels`; more are left out. Raises OSError for a host that does not exist."""
+        """Send a NumPy array (source channels, frames) of floats, -1 to 1. The last source channel
+        is repeated if there are fewer than `channels`; more are left out. Raises OSError for a host
+        that does not exist."""
         if self._target != (host, port):
             self.close()
             family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
@@ -65,4 +68,5 @@ class RtpSender:
     def close(self) -> None:
         if self._socket is not None:
             self._socket.close()
-        self._socket = self._target = None
+        self._socket = None
+        self._target = None

@@ -12,8 +12,8 @@ VALUES = {
 }
 """Channels that are numbers of the status."""
 FLAGS = ("tempo_free", "guard", "bypassed", "children_lost")
-"""1 while: the tempo runs on without its clock; the flash guard holds light back; a shader is left out because it
-failed or is too slow. children_lost is a number."""
+"""1 while: the tempo runs on without its clock; the flash guard holds light back; a shader is left
+out because it failed or is too slow. children_lost is a number."""
 ERRORS = (
     "err_link",
     "err_sound",
@@ -38,9 +38,12 @@ LOST = {
 
 
 def channels_of(lines: Iterable[tuple[str, list[Any]]]) -> dict[str, float]:
-    """Values of the channels of output 8 from a complete status; `lines` without `/engine/status/`."""
+    """Values of the channels of output 8 from a complete status; `lines` without
+    `/engine/status/`."""
     values = dict.fromkeys((*VALUES, "bpm", "beat_sure", "children", *FLAGS), 0.0)
-    values |= dict.fromkeys(("err_sound", "err_camera", "err_children", "err_shaders", "err_sinks"), 0.0)
+    values |= dict.fromkeys(
+        ("err_sound", "err_camera", "err_children", "err_shaders", "err_sinks"), 0.0
+    )
     for key, args in lines:
         kind, _, rest = key.partition("/")
         if kind == "beat":
@@ -65,6 +68,10 @@ def channels_of(lines: Iterable[tuple[str, list[Any]]]) -> dict[str, float]:
 
 
 def tempo_text(source: str, state: str, bpm: float) -> str:
-    """The text that Status shows for the tempo: a free one looks different from one that follows its clock."""
-    how = {"following": f"follows {source}", "free": f"FREE: {source} is silent or unsure, the tempo runs on"}
+    """The text that Status shows for the tempo: a free one looks different from one that follows
+    its clock."""
+    how = {
+        "following": f"follows {source}",
+        "free": f"FREE: {source} is silent or unsure, the tempo runs on",
+    }
     return f"{bpm:.1f} bpm, {how.get(state, 'by hand')}"

@@ -1,4 +1,5 @@
-"""Shows `/engine/status` on the Status page, in the table `status` and in the channels of output 8."""
+"""Shows `/engine/status` on the Status page, in the table `status` and in the channels of output
+8."""
 
 from typing import Any
 
@@ -21,7 +22,9 @@ class StatusPage:
         self._comp = comp
         self._channels = channels
         self._displayed: dict[str, float] = {}
-        self.set(dict.fromkeys(channels.NAMES, 0.0) | {"err_link": 1.0})  # a saved project still has others
+        self.set(
+            dict.fromkeys(channels.NAMES, 0.0) | {"err_link": 1.0}
+        )  # a saved project still has others
         self._lines: list[tuple[str, list[Any]]] = []
         self.size_px: tuple[int, int] | None = None
         """Width and height of the engine's picture; None until the first status."""
@@ -66,7 +69,8 @@ class StatusPage:
 
     def show(self) -> None:
         """Show the complete answer."""
-        lines, self._lines = self._lines, []
+        lines = self._lines
+        self._lines = []
         par = self._comp.par
         facts = dict(lines)
         for key, name in PARAMETERS.items():
@@ -87,7 +91,11 @@ class StatusPage:
             if key.startswith("child/") and key.endswith("/state")
         ]
         par.Children = ", ".join(children) or "none in this run"
-        sinks = [f"{key.split('/')[1]} {args[0]} {args[1]}" for key, args in lines if key.startswith("sink/")]
+        sinks = [
+            f"{key.split('/')[1]} {args[0]} {args[1]}"
+            for key, args in lines
+            if key.startswith("sink/")
+        ]
         par.Sinks = ", ".join(sinks) or "none"
         table = self._comp.op("status")
         table.clear()

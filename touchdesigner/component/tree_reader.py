@@ -9,8 +9,8 @@ TIMEOUT_S = 3.0
 
 
 class TreeReader:
-    """Reads the OSCQuery tree of a running engine on a thread. Call `start` and `take_result` on TouchDesigner's
-    thread; the reading thread touches no operator."""
+    """Reads the OSCQuery tree of a running engine on a thread. Call `start` and `take_result` on
+    TouchDesigner's thread; the reading thread touches no operator."""
 
     def __init__(self) -> None:
         self._result: dict[str, Any] | str | None = None
@@ -19,12 +19,15 @@ class TreeReader:
     def start(self, host: str, port: int, token: str) -> None:
         """Start reading; does nothing while a read is running."""
         if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._read, args=(host, port, token), daemon=True)
+            self._thread = threading.Thread(
+                target=self._read, args=(host, port, token), daemon=True
+            )
             self._thread.start()
 
     def take_result(self) -> dict[str, Any] | str | None:
         """The tree or an error line, returned once; None if there is no result."""
-        result, self._result = self._result, None
+        result = self._result
+        self._result = None
         return result
 
     def _read(self, host: str, port: int, token: str) -> None:

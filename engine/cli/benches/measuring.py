@@ -1,6 +1,8 @@
-"""The progress of a measurement, and how it runs in a separate process with the environment of child processes.
+"""The progress of a measurement, and how it runs in a separate process with the environment of
+child processes.
 
-On Linux this environment includes allocator settings that make large temporaries cheap, for all contenders alike.
+On Linux this environment includes allocator settings that make large temporaries cheap, for all
+contenders alike.
 """
 
 import base64
@@ -32,7 +34,8 @@ KEY = "multiverse bench"
 
 
 class Progress:
-    """Progress of a measurement: call it with the name of the part that begins and the fraction done, 0..1.
+    """Progress of a measurement: call it with the name of the part that begins and the fraction
+    done, 0..1.
 
     One thread. Keeps the figures found so far, which are reported even if a later part fails."""
 
@@ -65,14 +68,20 @@ def show_config(options: LoopBench, **others: Any) -> Config:
 
 def percentiles(values: Sequence[float], **percents: float) -> dict[str, float]:
     """Each percentile under its name, with three decimals."""
-    return {name: round(float(np.percentile(values, percent)), 3) for name, percent in percents.items()}
+    return {
+        name: round(float(np.percentile(values, percent)), 3) for name, percent in percents.items()
+    }
 
 
-def stage_times(stages_ms: dict[str, float], total_ms: float, pieces: int = 1) -> dict[str, dict[str, float]]:
-    """Time of each stage for one of `pieces`, and its fraction of the total; `other` is the rest."""
+def stage_times(
+    stages_ms: dict[str, float], total_ms: float, pieces: int = 1
+) -> dict[str, dict[str, float]]:
+    """Time of each stage for one of `pieces`, and its fraction of the total; `other` is the
+    rest."""
     rest = {"other": max(total_ms - sum(stages_ms.values()), 0.0)}
     return {
-        name: {"ms": round(ms / pieces, 3), "share": round(ms / total_ms, 4)} for name, ms in (stages_ms | rest).items()
+        name: {"ms": round(ms / pieces, 3), "share": round(ms / total_ms, 4)}
+        for name, ms in (stages_ms | rest).items()
     }
 
 
@@ -83,7 +92,8 @@ def draw(
     until: Callable[[], bool] = lambda: False,
     on_frame: Callable[[], object] = lambda: None,
 ) -> list[float]:
-    """Draw for `seconds`, or until `until()`; call `on_frame()` after each frame. Returns ms of work per frame."""
+    """Draw for `seconds`, or until `until()`; call `on_frame()` after each frame. Returns ms of
+    work per frame."""
     work_ms = []
     for _ in engine.frames(count=round(seconds * engine.status().target_fps)):
         on_frame()
@@ -94,13 +104,18 @@ def draw(
 
 
 def device_facts(target: "MeasuredDevice", unverified: Sequence[str]) -> dict[str, Any]:
-    """The device, its precision and its speed of a matrix product: the first figures of a model's benchmark.
-    `unverified`: what cannot be measured on a CPU.
+    """The device, its precision and its speed of a matrix product: the first figures of a model's
+    benchmark. `unverified`: what cannot be measured on a CPU.
 
-    `matmul_tflops`: work per second of a large matrix product here, for comparison; a convolution may exceed it."""
+    `matmul_tflops`: work per second of a large matrix product here, for comparison; a convolution
+    may exceed it."""
     from engine.models.measuring import matmul_tflops
 
-    facts: dict[str, Any] = {"device": target.name, "dtype": target.dtype_name, "threads": target.threads}
+    facts: dict[str, Any] = {
+        "device": target.name,
+        "dtype": target.dtype_name,
+        "threads": target.threads,
+    }
     facts["matmul_tflops"] = round(matmul_tflops(target), 3)
     if target.kind == "cpu":
         facts["unverified without a device"] = list(unverified)
@@ -110,16 +125,20 @@ def device_facts(target: "MeasuredDevice", unverified: Sequence[str]) -> dict[st
 def in_own_process(
     measure: Callable[[Any, Progress], dict[str, Any]], options: Any, progress: Progress
 ) -> dict[str, Any]:
-    """Call `measure`, a function of a module, in a separate process; returns its result. `options` has `threads`.
+    """Call `measure`, a function of a module, in a separate process; returns its result. `options`
+    has `threads`.
 
-    If it fails or dies: what it found before, with FAILED; without that, ModelError in one line. What libraries print
-    between the lines of JSON only counts in errors."""
+    If it fails or dies: what it found before, with FAILED; without that, ModelError in one line.
+    What libraries print between the lines of JSON only counts in errors."""
     environment = {**os.environ, **child_environment(), "OMP_NUM_THREADS": str(options.threads)}
     printed = ""
     with (
         stderr_file.create() as errors,
         subprocess.Popen(
-            [*command(__name__, "answer()"), base64.b64encode(pickle.dumps((measure, options))).decode()],
+            [
+                *command(__name__, "answer()"),
+                base64.b64encode(pickle.dumps((measure, options))).decode(),
+            ],
             stdout=subprocess.PIPE,
             stderr=errors,
             encoding="utf-8",
@@ -144,14 +163,19 @@ def in_own_process(
         except KeyboardInterrupt:
             process.kill()  # it would keep the device until its next line
             raise
-        reasons = [exit_reason(process.wait()), stderr_file.crash_summary(stderr_file.read_tail(errors)), printed]
+        reasons = [
+            exit_reason(process.wait()),
+            stderr_file.crash_summary(stderr_file.read_tail(errors)),
+            printed,
+        ]
     return _failed(progress, f"the measurement ended early: {'; '.join(filter(None, reasons))}")
 
 
 def _failed(progress: Progress, reason: str) -> dict[str, Any]:
     """The findings up to the error; raises it if there are none."""
     error = ModelError(reason)
-    if not (found := progress.failed(error)):
+    found = progress.failed(error)
+    if not found:
         raise error
     return found
 
@@ -159,12 +183,15 @@ def _failed(progress: Progress, reason: str) -> dict[str, Any]:
 def answer() -> None:
     """Main function of the measuring process: prints JSON lines.
 
-    Any error hands over what was found up to it. An unexpected one ends the process with its traceback, too."""
+    Any error hands over what was found up to it. An unexpected one ends the process with its
+    traceback, too."""
     faulthandler.enable()
 
     def write_line(**line: Any) -> None:
         # The newline before it: a library may have printed a line that it has not ended.
-        sys.stdout.write("\n" + json.dumps({KEY: {"figures": progress.figures, "is_done": False} | line}) + "\n")
+        sys.stdout.write(
+            "\n" + json.dumps({KEY: {"figures": progress.figures, "is_done": False} | line}) + "\n"
+        )
         sys.stdout.flush()
 
     progress = Progress(lambda part, done: write_line(part=part, done=done))

@@ -1,4 +1,5 @@
-"""The options of `multiverse bench NAME`: a dataclass for each, from which the command line is made.
+"""The options of `multiverse bench NAME`: a dataclass for each, from which the command line is
+made.
 
 Each is run by `run(options, progress)` of the module `engine.cli.benches.NAME`.
 """
@@ -43,7 +44,9 @@ def number(low: int, high: int, *, step: int = 1, kind: type = int) -> Callable[
         except ValueError:
             value = low - 1
         if not low <= value <= high or (value % step and step > 1):
-            raise UsageError(f"takes {low} to {high}" + (f", in steps of {step}" if step > 1 else ""))
+            raise UsageError(
+                f"takes {low} to {high}" + (f", in steps of {step}" if step > 1 else "")
+            )
         return value
 
     return parse
@@ -71,7 +74,8 @@ class LoopBench:
 def gpu() -> Any:
     return option(
         None,
-        "Linux: draw with this GPU; part of the name is enough. `multiverse devices` lists them. [MULTIVERSE_GPU]",
+        "Linux: draw with this GPU; part of the name is enough. `multiverse devices` lists them. "
+        "[MULTIVERSE_GPU]",
         metavar="INDEX|NAME",
     )
 
@@ -90,25 +94,42 @@ class RenderBench(LoopBench):
 
     gpu: str | None = gpu()
     frames: int = option(120, "Frames a renderer draws.", low=10)
-    seconds: float = option(10.0, "Length of a quiet and of a loaded loop; 120 shows that memory stays flat.", low=1.0)
+    seconds: float = option(
+        10.0, "Length of a quiet and of a loaded loop; 120 shows that memory stays flat.", low=1.0
+    )
     cold: bool = option(
-        False, "Only start Numba without compiled code, and again: takes half a minute.", flags="--cold"
+        False,
+        "Only start Numba without compiled code, and again: takes half a minute.",
+        flags="--cold",
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SdBench(ModelBench):
-    """Compare live diffusion, with random weights of the real shapes, with diffusers' own pipelines."""
+    """Compare live diffusion, with random weights of the real shapes, with diffusers' own
+    pipelines."""
 
     shape: tuple[str, ...] = option(
         (), "Repeatable. (default: tiny on a CPU, the first three elsewhere)", metavar=SD_SHAPES
     )
     size: tuple[int, ...] = option(
-        (512, 768), "Side of the picture, repeatable. (default: 512 768)", metavar="PX", parse=number(64, 8192, step=64)
+        (512, 768),
+        "Side of the picture, repeatable. (default: 512 768)",
+        metavar="PX",
+        parse=number(64, 8192, step=64),
     )
-    steps: tuple[int, ...] = option((1, 2, 4), "Repeatable. (default: 1 2 4)", metavar="COUNT", parse=number(1, 10))
-    pan: int = option(24, "Frames of a pan; 0: none, nor regions, ControlNets, IP-Adapter.", low=0, metavar="FRAMES")
-    is_compiled: bool = option(False, "Compile our UNet before it is measured: minutes.", flags="--compile")
+    steps: tuple[int, ...] = option(
+        (1, 2, 4), "Repeatable. (default: 1 2 4)", metavar="COUNT", parse=number(1, 10)
+    )
+    pan: int = option(
+        24,
+        "Frames of a pan; 0: none, nor regions, ControlNets, IP-Adapter.",
+        low=0,
+        metavar="FRAMES",
+    )
+    is_compiled: bool = option(
+        False, "Compile our UNet before it is measured: minutes.", flags="--compile"
+    )
     seconds: float = option(5.0, "Length of each size and number of steps.", metavar="SECONDS")
 
 

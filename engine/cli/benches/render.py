@@ -1,7 +1,9 @@
-"""Cost of drawing by OpenGL and Numba, overhead of a frame, jitter of the loop, first picture, memory growth.
+"""Cost of drawing by OpenGL and Numba, overhead of a frame, jitter of the loop, first picture,
+memory growth.
 
-`publish_ms` is the pass that only effects, a dissolve, a still and a limited picture need; `lines_ms` a picture of four
-lines. Calls alternate in one run, so that a busy machine slows all of them. Times are medians in ms.
+`publish_ms` is the pass that only effects, a dissolve, a still and a limited picture need;
+`lines_ms` a picture of four lines. Calls alternate in one run, so that a busy machine slows all of
+them. Times are medians in ms.
 """
 
 import os
@@ -48,7 +50,8 @@ COMPILE = ("engine.render.numba_code", "Compilation(print).wait()")  # what a st
 
 
 def run(options: RenderBench, progress: Progress) -> dict[str, Any]:
-    """Measure the renderers, then a start, then a live loop; with `cold` only two starts of Numba."""
+    """Measure the renderers, then a start, then a live loop; with `cold` only two starts of
+    Numba."""
     with chosen_gpu(options.gpu):
         if options.cold:
             progress("first frame", 0.0)
@@ -63,7 +66,8 @@ def run(options: RenderBench, progress: Progress) -> dict[str, Any]:
 
 
 def renderers(size: Size, frames: int, progress: Progress) -> dict[str, Any]:
-    """Time each renderer on four plain waves of four tones. An unavailable one is listed with the reason."""
+    """Time each renderer on four plain waves of four tones. An unavailable one is listed with the
+    reason."""
     result = progress.begin({"width": size.width, "height": size.height, "frames": frames})
     for number, (kind, measure) in enumerate({"gl": _gl, "numba": _numba}.items()):
         progress(kind, number / 4)
@@ -74,15 +78,19 @@ def renderers(size: Size, frames: int, progress: Progress) -> dict[str, Any]:
             continue
         try:
             figures = measure(renderer, frames)
-            result[kind] = {"renderer": renderer.description} | {name: round(ms, 4) for name, ms in figures.items()}
+            result[kind] = {"renderer": renderer.description} | {
+                name: round(ms, 4) for name, ms in figures.items()
+            }
         finally:
             renderer.close()
     return result
 
 
 def _gl(renderer: Renderer, frames: int) -> dict[str, float]:
-    unguarded, guarded = WholeFrame(renderer, UNGUARDED), WholeFrame(renderer, {})
-    with_effects, lines = WholeFrame(renderer, UNGUARDED | EFFECTS), WholeFrame(renderer, UNGUARDED | LINES)
+    unguarded = WholeFrame(renderer, UNGUARDED)
+    guarded = WholeFrame(renderer, {})
+    with_effects = WholeFrame(renderer, UNGUARDED | EFFECTS)
+    lines = WholeFrame(renderer, UNGUARDED | LINES)
     still = WholeFrame(renderer, UNGUARDED | {"/master/freeze": True})  # only published again
     ms = medians_ms(
         {
@@ -97,7 +105,12 @@ def _gl(renderer: Renderer, frames: int) -> dict[str, float]:
         frames,
     )
     renderer.resize(TINY_PX, TINY_PX)
-    calls = {"frame": unguarded.draw, "still": still.draw, "guarded": guarded.draw, "lines": lines.draw}
+    calls = {
+        "frame": unguarded.draw,
+        "still": still.draw,
+        "guarded": guarded.draw,
+        "lines": lines.draw,
+    }
     host_ms = medians_ms(calls, frames)
     return _common_figures(ms, host_ms) | {
         "look_ms": ms["frame"] - host_ms["frame"],
@@ -109,12 +122,16 @@ def _gl(renderer: Renderer, frames: int) -> dict[str, float]:
 
 
 def _numba(renderer: Renderer, frames: int) -> dict[str, float]:
-    unguarded, guarded = WholeFrame(renderer, UNGUARDED), WholeFrame(renderer, {})
-    with_effects, lines = WholeFrame(renderer, UNGUARDED | EFFECTS), WholeFrame(renderer, UNGUARDED | LINES)
+    unguarded = WholeFrame(renderer, UNGUARDED)
+    guarded = WholeFrame(renderer, {})
+    with_effects = WholeFrame(renderer, UNGUARDED | EFFECTS)
+    lines = WholeFrame(renderer, UNGUARDED | LINES)
     calls = {"frame": unguarded.draw, "effects": with_effects.draw, "lines": lines.draw}
     ms = medians_ms(calls | {"contours": Contours(renderer).find}, min(frames, NUMBA_FRAMES))
     renderer.resize(TINY_PX, TINY_PX)
-    host_ms = medians_ms({"frame": unguarded.draw, "guarded": guarded.draw, "lines": lines.draw}, frames)
+    host_ms = medians_ms(
+        {"frame": unguarded.draw, "guarded": guarded.draw, "lines": lines.draw}, frames
+    )
     return _common_figures(ms, host_ms)
 
 
@@ -155,18 +172,26 @@ class WholeFrame:
 
 
 class Contours:
-    """Measures the work for one result of contours with outlines, on both threads; by default ten per second."""
+    """Measures the work for one result of contours with outlines, on both threads; by default ten
+    per second."""
 
     def __init__(self, renderer: Renderer) -> None:
-        self._renderer, self._count = renderer, 0
+        self._renderer = renderer
+        self._count = 0
         self.size_px = renderer.read_rgba().shape[1::-1]
-        self._values = plain_values() | {"/contour/count": 8, "/contour/overlay": 1.0, "/contour/threshold": 0.2}
+        self._values = plain_values() | {
+            "/contour/count": 8,
+            "/contour/overlay": 1.0,
+            "/contour/threshold": 0.2,
+        }
         self._finder = ContourFinder(lambda *message: None, lambda key, line: None, is_offline=True)
 
     def find(self) -> None:
         self._count += 1
         self._finder.outlines(self._values, self.size_px)
-        self._finder.follow(self._values, self, FrameId(index=self._count, time_s=float(self._count)), None)
+        self._finder.follow(
+            self._values, self, FrameId(index=self._count, time_s=float(self._count)), None
+        )
 
     def read_look(self, longest_px: int) -> np.ndarray:
         return self._renderer.read_behind(fitted_size(self.size_px, longest_px), is_bare=True)
@@ -175,7 +200,9 @@ class Contours:
 def tones() -> np.ndarray:
     """Four sines in the analyser's format, (4, 1024) float32."""
     time_s = np.arange(1024) / 1024 * WINDOW_S
-    return np.stack([0.7 * np.sin(2 * np.pi * pitch * time_s) for pitch in PITCHES_HZ]).astype(np.float32)
+    return np.stack([0.7 * np.sin(2 * np.pi * pitch * time_s) for pitch in PITCHES_HZ]).astype(
+        np.float32
+    )
 
 
 def plain_values() -> dict[str, Any]:
@@ -194,9 +221,12 @@ def medians_ms(calls: Mapping[str, Callable[[], object]], frames: int) -> dict[s
 
 
 def live_loop(options: RenderBench, progress: Progress) -> dict[str, Any]:
-    """Measure a live loop with the demo sound, published to `null` and `shared`; times in ms, memory in MiB. Quiet
-    rounds alternate with loaded ones, in which another program keeps each core busy."""
-    process, cores, settled_mib = psutil.Process(), os.cpu_count() or 1, 0.0
+    """Measure a live loop with the demo sound, published to `null` and `shared`; times in ms,
+    memory in MiB. Quiet rounds alternate with loaded ones, in which another program keeps each core
+    busy."""
+    process = psutil.Process()
+    cores = os.cpu_count() or 1
+    settled_mib = 0.0
     times_ms: tuple[list[tuple[float, float]], ...] = ([], [])  # quiet and loaded: work, overhead
     missed = np.zeros((2, 2), int)  # late, dropped
     with open_engine(show_config(options, sinks=SINKS)) as engine:
@@ -206,8 +236,15 @@ def live_loop(options: RenderBench, progress: Progress) -> dict[str, Any]:
                 with busy_programs(load * cores):
                     draw(engine, SETTLING_S)
                     missed[load] -= engine.times.late, engine.times.dropped
-                    for _ in engine.frames(count=round(options.seconds / LOOP_ROUNDS * options.fps)):
-                        own_ms.append((engine.times.work_ms(newest=1).max, engine.times.overhead_ms(newest=1).max))
+                    for _ in engine.frames(
+                        count=round(options.seconds / LOOP_ROUNDS * options.fps)
+                    ):
+                        own_ms.append(
+                            (
+                                engine.times.work_ms(newest=1).max,
+                                engine.times.overhead_ms(newest=1).max,
+                            )
+                        )
                     missed[load] += engine.times.late, engine.times.dropped
             settled_mib = settled_mib or process.memory_info().rss / 2**20
         renderer = engine.status().renderer
@@ -229,7 +266,8 @@ def _loop_figures(times_ms: list[tuple[float, float]], missed: list[int]) -> dic
 
 
 def cold_start(size: Size) -> dict[str, Any]:
-    """Seconds to Numba's first frame without compiled code, and at the next start; functions that each compiles."""
+    """Seconds to Numba's first frame without compiled code, and at the next start; functions that
+    each compiles."""
     with TemporaryDirectory() as folder:
         cache = {"NUMBA_CACHE_DIR": folder}
         cold_s = _one_frame_s(size, "--renderer", "numba", **cache)
@@ -247,16 +285,40 @@ def cold_start(size: Size) -> dict[str, Any]:
 def _one_frame_s(size: Size, *options: str, **environment: str) -> float:
     """MultiverseError with the engine's last line if it does not run."""
     program = [
-        *(*command("engine.cli.main", "main()"), "run", "--size", str(size), "--frames", "1", "--json"),
-        *("--osc", "127.0.0.1:0", "--web", "127.0.0.1:0", "--audio", "demo", "--sink", "shared=bench", *options),
+        *(
+            *command("engine.cli.main", "main()"),
+            "run",
+            "--size",
+            str(size),
+            "--frames",
+            "1",
+            "--json",
+        ),
+        *(
+            "--osc",
+            "127.0.0.1:0",
+            "--web",
+            "127.0.0.1:0",
+            "--audio",
+            "demo",
+            "--sink",
+            "shared=bench",
+            *options,
+        ),
     ]
     started_s = time.perf_counter()
     done = subprocess.run(
-        program, capture_output=True, encoding="utf-8", errors="replace", env=os.environ | environment
+        program,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        env=os.environ | environment,
     )
     if done.returncode:
         lines = done.stderr.strip().splitlines()
-        raise MultiverseError(f"an engine of one frame: {lines[-1] if lines else exit_reason(done.returncode)}")
+        raise MultiverseError(
+            f"an engine of one frame: {lines[-1] if lines else exit_reason(done.returncode)}"
+        )
     return round(time.perf_counter() - started_s, 3)
 
 
@@ -267,7 +329,9 @@ def _cached_functions(folder: str) -> int:
 @contextmanager
 def busy_programs(count: int) -> Iterator[None]:
     """Keep `count` cores busy."""
-    programs = [subprocess.Popen([sys.executable, "-P", "-c", "while True: pass"]) for _ in range(count)]
+    programs = [
+        subprocess.Popen([sys.executable, "-P", "-c", "while True: pass"]) for _ in range(count)
+    ]
     try:
         yield
     finally:

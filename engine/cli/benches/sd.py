@@ -1,10 +1,12 @@
-"""Live diffusion compared with diffusers' own pipelines, in alternating calls, on the same modules, device and run.
+"""Live diffusion compared with diffusers' own pipelines, in alternating calls, on the same modules,
+device and run.
 
-Ours is the child's work for one picture: uint8 in, uint8 out, all steps of consecutive pictures in one call. Theirs is
-measured twice: as a user calls it (text and PIL picture in, PIL picture out), and with everything prepared (embeddings
-and tensor in, tensor out). On a CPU that is faster in bfloat16, both are also measured in float32. `ms` is the latency
-of a call alone, with a wait before and after it. `fps` is the rate of calls in a row. Ours and their usual call end
-with the picture in main memory, so `fps` is nearly 1000 / `ms`. Their tensors stay on the device, where the next call
+Ours is the child's work for one picture: uint8 in, uint8 out, all steps of consecutive pictures in
+one call. Theirs is measured twice: as a user calls it (text and PIL picture in, PIL picture out),
+and with everything prepared (embeddings and tensor in, tensor out). On a CPU that is faster in
+bfloat16, both are also measured in float32. `ms` is the latency of a call alone, with a wait before
+and after it. `fps` is the rate of calls in a row. Ours and their usual call end with the picture in
+main memory, so `fps` is nearly 1000 / `ms`. Their tensors stay on the device, where the next call
 may begin before they are finished: their advantage.
 """
 
@@ -40,7 +42,8 @@ MIN_RUNS = 2
 CALLS_A_RUN = 4  # calls in a row; more of short ones
 WARM_UP_CALLS = 3
 PAN_AMOUNT = 0.75
-UPSCALER, SMALL_UPSCALER = (18, 64, 4), (3, 8, 2)
+UPSCALER = (18, 64, 4)
+SMALL_UPSCALER = (3, 8, 2)
 """Layers, channels and factor: of realesr-animevideov3; of one for a CPU."""
 PROMPT = "a forest of glass at dawn"
 
@@ -62,8 +65,12 @@ def _measure(options: SdBench, progress: Progress) -> dict[str, Any]:
     from engine.models.measuring import measured_device
 
     target = measured_device(options.device, options.threads)
-    shapes = options.shape or (("tiny",) if target.kind == "cpu" else ("sd15", "sd-turbo", "sdxl-turbo"))
-    result = progress.begin(device_facts(target, UNVERIFIED) | {"accelerator": _accelerator_of(options)})
+    shapes = options.shape or (
+        ("tiny",) if target.kind == "cpu" else ("sd15", "sd-turbo", "sdxl-turbo")
+    )
+    result = progress.begin(
+        device_facts(target, UNVERIFIED) | {"accelerator": _accelerator_of(options)}
+    )
     cases = [(size, count) for size in options.size for count in options.steps]
     for done, shape in enumerate(shapes):
         progress(f"{shape}: loading", done / len(shapes))
@@ -88,7 +95,8 @@ def _measure(options: SdBench, progress: Progress) -> dict[str, Any]:
 
 
 def panorama(side: int, frames: int) -> np.ndarray:
-    """A made-up landscape (side, width, 3) uint8 with details of all sizes, wide enough for a pan."""
+    """A made-up landscape (side, width, 3) uint8 with details of all sizes, wide enough for a
+    pan."""
     random = np.random.default_rng(3)
     wide = side + 8 * frames
     landscape = np.zeros((side, wide, 3), np.float32)
@@ -112,7 +120,9 @@ class _ShapeBench:
         from engine.models.sd.accelerators import accelerate, require_accelerator
         from engine.models.sd.timing import DiffusersBaseline
 
-        self._shape, self._target, self._seconds = shape, target, options.seconds
+        self._shape = shape
+        self._target = target
+        self._seconds = options.seconds
         self._baseline = DiffusersBaseline(shape, target, PROMPT)
         self._model = self._baseline.model
         self._model.spec = replace(self._model.spec, accelerator=_accelerator_of(options))
@@ -123,7 +133,8 @@ class _ShapeBench:
         self._exact = DiffusersBaseline(shape, exact, PROMPT) if exact else None
 
     def measure(self, side: int, steps: int) -> dict[str, Any]:
-        """One size and number of real steps: ours with and without graphs, theirs both ways, alternating."""
+        """One size and number of real steps: ours with and without graphs, theirs both ways,
+        alternating."""
         from engine.models.sd.shapes import gflop
 
         picture = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
@@ -139,7 +150,10 @@ class _ShapeBench:
             calls["without_graphs"] = lambda: without.paint(picture)
         if self._exact:
             exact = self._painter(side, steps, has_graphs=True, model=self._exact.model)
-            calls |= {"float32": lambda: exact.paint(picture), "float32_call": self._exact.call(picture, steps)}
+            calls |= {
+                "float32": lambda: exact.paint(picture),
+                "float32_call": self._exact.call(picture, steps),
+            }
         parts_ms: list[dict[str, float]] = []
 
         def read(name: str) -> None:
@@ -153,7 +167,10 @@ class _ShapeBench:
         result: dict[str, Any] = {
             "fps": round(fps["ours"], 2),
             "ms": round(ms["ours"], 3),
-            **{f"{part}_ms": round(statistics.median(each[part] for each in parts_ms), 3) for part in parts_ms[0]},
+            **{
+                f"{part}_ms": round(statistics.median(each[part] for each in parts_ms), 3)
+                for part in parts_ms[0]
+            },
             "gflop": round(work_gflop, 2),
             "tflops": round(work_gflop * fps["ours"] / 1000.0, 4),
             "memory_mb": painter.model.used_mb,
@@ -169,7 +186,8 @@ class _ShapeBench:
         return result
 
     def pan(self, side: int, frames: int) -> dict[str, Any]:
-        """A pan by eight pixels per frame, with and without /sd/consistency: flicker, times; also prompts by region."""
+        """A pan by eight pixels per frame, with and without /sd/consistency: flicker, times; also
+        prompts by region."""
         from engine.models.sd.consistency import flicker
 
         world = panorama(side, frames)
@@ -179,7 +197,10 @@ class _ShapeBench:
             for amount in (0.0, PAN_AMOUNT)
         }
         steady, usual = (
-            flicker([copy_pixels(painters[amount].paint(source)) for source in sources][frames // 4 :], (8, 0))
+            flicker(
+                [copy_pixels(painters[amount].paint(source)) for source in sources][frames // 4 :],
+                (8, 0),
+            )
             for amount in (PAN_AMOUNT, 0.0)
         )
 
@@ -188,7 +209,9 @@ class _ShapeBench:
             return lambda: painter.paint(next(turn), regions=quarters)
 
         quarters = np.arange(4, dtype=np.uint8).reshape(2, 2).repeat(32, axis=0).repeat(32, axis=1)
-        of_regions = {f"/sd/prompts/{n}/text": f"{PROMPT}, {n}" for n in range(1, 5)} | {"/sd/regions": True}
+        of_regions = {f"/sd/prompts/{n}/text": f"{PROMPT}, {n}" for n in range(1, 5)} | {
+            "/sd/regions": True
+        }
         calls = {str(amount): paint(painter) for amount, painter in painters.items()}
         calls["regions"] = paint(self._painter(side, 2, has_graphs=True, **of_regions))
         times = self._times_ms(calls)
@@ -202,7 +225,8 @@ class _ShapeBench:
         }
 
     def controls(self, side: int) -> dict[str, Any]:
-        """The time of a picture with a ControlNet, by what it sees, compared with that without one, in turn."""
+        """The time of a picture with a ControlNet, by what it sees, compared with that without one,
+        in turn."""
         plain = self._painter(side, 2, has_graphs=True)
         self._baseline.add_controls()
         black = np.zeros((side, side, 3), np.uint8)
@@ -211,38 +235,60 @@ class _ShapeBench:
             values = {"/sd/controlnet/1/enable": True, "/sd/controlnet/1/source": sees}
             calls[sees] = partial(self._painter(side, 2, has_graphs=True, **values).paint, black)
         times = self._times_ms(calls)
-        self._model.controlnets, self._model.detectors = (), {}
-        ratios = {f"{sees}_times_the_time": round(times[sees] / times["none"], 3) for sees in times if sees != "none"}
+        self._model.controlnets = ()
+        self._model.detectors = {}
+        ratios = {
+            f"{sees}_times_the_time": round(times[sees] / times["none"], 3)
+            for sees in times
+            if sees != "none"
+        }
         return {"size": side, **ratios}
 
     def reference(self, side: int) -> dict[str, Any] | None:
-        """The time of a picture with an IP-Adapter, by whether its reference picture moves, compared with that without
-        one, in turn; None if there is none for this model."""
+        """The time of a picture with an IP-Adapter, by whether its reference picture moves,
+        compared with that without one, in turn; None if there is none for this model."""
         from engine.models.sd.timing import model_with_adapter
 
         adapted = model_with_adapter(self._shape, self._target) if self._is_plain else None
         if adapted is None:
             return None
         picture = panorama(side, 0)
-        with tempfile.TemporaryDirectory(prefix="multiverse-bench-", ignore_cleanup_errors=True) as folder:
+        with tempfile.TemporaryDirectory(
+            prefix="multiverse-bench-", ignore_cleanup_errors=True
+        ) as folder:
             file = str(Path(folder, "reference.png"))
             cv2.imwrite(file, picture)
-            still = self._painter(side, 2, has_graphs=True, model=adapted, **{"/sd/ip_adapter/image": file})
-        live = self._painter(side, 2, has_graphs=True, model=adapted, **{"/sd/ip_adapter/live": "source"})
+            still = self._painter(
+                side, 2, has_graphs=True, model=adapted, **{"/sd/ip_adapter/image": file}
+            )
+        live = self._painter(
+            side, 2, has_graphs=True, model=adapted, **{"/sd/ip_adapter/live": "source"}
+        )
         painters = {"none": self._painter(side, 2, has_graphs=True), "still": still, "live": live}
-        calls: dict[str, Call] = {name: partial(painter.paint, picture) for name, painter in painters.items()}
+        calls: dict[str, Call] = {
+            name: partial(painter.paint, picture) for name, painter in painters.items()
+        }
         times = self._times_ms(calls)
-        ratios = {f"{name}_times_the_time": round(times[name] / times["none"], 3) for name in ("still", "live")}
+        ratios = {
+            f"{name}_times_the_time": round(times[name] / times["none"], 3)
+            for name in ("still", "live")
+        }
         return {"size": side, **ratios}
 
     def upscale(self, side: int) -> dict[str, Any]:
-        """The time of /sd/upscale 2x, with as many random weights as realesr-animevideov3 has; on a CPU with few."""
+        """The time of /sd/upscale 2x, with as many random weights as realesr-animevideov3 has; on a
+        CPU with few."""
         from engine.models.device_work import in_fastest_layout
         from engine.models.sd.upscaler import Upscaler
 
         device = self._model.device
         layers, width, factor = SMALL_UPSCALER if device.type == "cpu" else UPSCALER
-        network = Upscaler(layers, width, factor).requires_grad_(False).eval().to(device, self._model.dtype)
+        network = (
+            Upscaler(layers, width, factor)
+            .requires_grad_(False)
+            .eval()
+            .to(device, self._model.dtype)
+        )
         self._model.upscaler = in_fastest_layout(network, device)
         painter = self._painter(side, 1, has_graphs=True, **{"/sd/upscale": "2x"})
         black = np.zeros((side, side, 3), np.uint8)
@@ -252,7 +298,12 @@ class _ShapeBench:
             elapsed_ms.append(painter.clock.read_ms()["upscale"])
         self._model.upscaler = None
         median_ms = statistics.median(elapsed_ms[WARM_UP_CALLS:])
-        return {"size": side, "layers": layers, "channels": width, "upscale_ms": round(median_ms, 3)}
+        return {
+            "size": side,
+            "layers": layers,
+            "channels": width,
+            "upscale_ms": round(median_ms, 3),
+        }
 
     def close(self) -> None:
         """Free the memory for the next shape."""
@@ -261,18 +312,29 @@ class _ShapeBench:
             baseline.close()
 
     def _times_ms(
-        self, calls: dict[str, Call], *, rounds: int = MIN_RUNS, min_calls: int = CALLS_A_RUN, **more: Any
+        self,
+        calls: dict[str, Call],
+        *,
+        rounds: int = MIN_RUNS,
+        min_calls: int = CALLS_A_RUN,
+        **more: Any,
     ) -> dict[str, float]:
-        """Ms of each call in a row, or alone with `min_calls` 0, interleaved with the others: see `interleaved_ms`."""
+        """Ms of each call in a row, or alone with `min_calls` 0, interleaved with the others: see
+        `interleaved_ms`."""
         from engine.models.measuring import interleaved_ms
 
-        wait, seconds = self._baseline.wait, self._seconds / 2
-        times_ms = interleaved_ms(calls, wait, rounds=rounds, seconds=seconds, min_calls=min_calls, **more)
+        wait = self._baseline.wait
+        seconds = self._seconds / 2
+        times_ms = interleaved_ms(
+            calls, wait, rounds=rounds, seconds=seconds, min_calls=min_calls, **more
+        )
         return {name: statistics.median(each) for name, each in times_ms.items()}
 
-    def _painter(self, side: int, steps: int, *, has_graphs: bool, model: Any = None, **more: Any) -> Any:
-        """A painter as in the child, past its first picture. `steps` real steps: twice as many at half strength.
-        `model`: another one than the measured."""
+    def _painter(
+        self, side: int, steps: int, *, has_graphs: bool, model: Any = None, **more: Any
+    ) -> Any:
+        """A painter as in the child, past its first picture. `steps` real steps: twice as many at
+        half strength. `model`: another one than the measured."""
         from engine.live.sd.painter import Painter
         from engine.live.sd.settings import read_settings
         from engine.models.graphs import DirectRunner, runner_for

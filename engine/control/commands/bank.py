@@ -1,10 +1,11 @@
-"""Banks of pads over OSC: press, list, edit; and the state of each pad, for the lights of controllers.
+"""Banks of pads over OSC: press, list, edit; and the state of each pad, for the lights of
+controllers.
 
     press ─► prepared;  a second press of the same pad ─► taken, on the beat;  long press ─► flashed until the release
 
-Presses come on OSC's threads; `step` on the frame loop's detects long presses. Neither uses the disk: presets are in
-memory, and the disk store writes the banks. Invalid entries of the file are reported and left out; the file is then
-renamed to `banks.previous.toml` before the first write.
+Presses come on OSC's threads; `step` on the frame loop's detects long presses. Neither uses the
+disk: presets are in memory, and the disk store writes the banks. Invalid entries of the file are
+reported and left out; the file is then renamed to `banks.previous.toml` before the first write.
 """
 
 import threading
@@ -61,25 +62,36 @@ class _PressedPad:
 
 
 class BankControl:
-    """The banks and their commands. Commands on OSC's threads, `step` on the frame loop's, `displayed_bank` on any."""
+    """The banks and their commands. Commands on OSC's threads, `step` on the frame loop's,
+    `displayed_bank` on any."""
 
-    def __init__(self, context: CommandContext, path: Path, *, presets: PresetControl, queue: LaunchQueue) -> None:
+    def __init__(
+        self, context: CommandContext, path: Path, *, presets: PresetControl, queue: LaunchQueue
+    ) -> None:
         """Reads the banks; if there is no file, fills them with the presets."""
-        self._store, self._clock = context.store, context.clock
-        self._notify, self._report = context.notify, context.report
-        self._presets, self._mixer, self._launch_queue = presets, presets.mixer, queue
+        self._store = context.store
+        self._clock = context.clock
+        self._notify = context.notify
+        self._report = context.report
+        self._presets = presets
+        self._mixer = presets.mixer
+        self._launch_queue = queue
         read, problems = read_banks(path)
         own = [name for name in presets.cache.names() if name not in FACTORY_NAMES]
         self.banks = first_banks(own, LOOKS) if read is None else read
         """The current banks. Any thread."""
         report_problems(context.report, "banks", problems)
-        self._file = StoredFile(path, "list of banks", BankError, previous=PREVIOUS_NAME if problems else "")
+        self._file = StoredFile(
+            path, "list of banks", BankError, previous=PREVIOUS_NAME if problems else ""
+        )
         self._armed = ("", 0)
-        """The preset that the next press of its pad takes, while `PresetMixer.changes` is still this."""
+        """The preset that the next press of its pad takes, while `PresetMixer.changes` is still
+        this."""
         self._pressed: dict[tuple[int, int], _PressedPad] = {}
         self._last_presses: dict[tuple[int, int], _PressedPad] = {}
         self._down: dict[int, int] = {}
-        """The bank of each pad that `/pad/<n>` has pressed: another bank may be displayed when it is released."""
+        """The bank of each pad that `/pad/<n>` has pressed: another bank may be displayed when it
+        is released."""
         self._lock = threading.Lock()  # protects these four and edits of `banks`
         self._disk = context.disk.open("banks", path.parent)
         presets.watch(self._on_preset)
@@ -90,7 +102,11 @@ class BankControl:
     def add_commands(self, table: CommandTable) -> None:
         table.add("/pad/<n>", self._on_pad)
         for verb, step in (("next", 1), ("previous", -1)):
-            table.add(f"/preset/{verb}", partial(self._on_walk, step), plan_launch=partial(self._plan_walk, step))
+            table.add(
+                f"/preset/{verb}",
+                partial(self._on_walk, step),
+                plan_launch=partial(self._plan_walk, step),
+            )
         table.add("/bank/press", self._on_press)
         table.add("/bank/list", self._on_list, is_listing=True)
         table.add("/bank/put", self._on_put)
@@ -113,7 +129,8 @@ class BankControl:
 
     def _on_press(self, args: Args, reply: Reply) -> None:
         is_pressed = _is_pressed(args, 2)
-        bank, pad = require_number("bank", args[0], MAX_BANKS), require_number("pad", args[1], PADS)
+        bank = require_number("bank", args[0], MAX_BANKS)
+        pad = require_number("pad", args[1], PADS)
         self._press(bank, pad, is_pressed, reply)
 
     def _press(self, bank: int, pad: int, is_pressed: bool | None, reply: Reply) -> None:
@@ -122,7 +139,8 @@ class BankControl:
         if content is not None and not self._presets.cache.has(content.preset):
             content = None
         with self._lock:
-            if (pressed := self._pressed.get((bank, pad))) is not None:
+            pressed = self._pressed.get((bank, pad))
+            if pressed is not None:
                 if is_pressed is False:  # even if the pad was emptied meanwhile
                     del self._pressed[bank, pad]
                     self._release(pressed)
@@ -136,13 +154,16 @@ class BankControl:
 
     def _press_down(self, bank: int, pad: int, preset: str, *, is_tap: bool, reply: Reply) -> None:
         """The caller holds `_lock`."""
-        name, before = self._presets.cache.get(preset).name, self._mixer.prepared
+        name = self._presets.cache.get(preset).name
+        before = self._mixer.prepared
         is_second = (name, self._mixer.changes) == self._armed and name == before
         now_s = self._clock.now_s()
         pressed = self._last_presses.get((bank, pad))
         is_bounce = pressed is not None and now_s - pressed.since_s < BOUNCE_S
         if pressed is None or not is_bounce:
-            pressed = _PressedPad(name=name, since_s=now_s, before=before, by=reply.sender, may_flash=not is_second)
+            pressed = _PressedPad(
+                name=name, since_s=now_s, before=before, by=reply.sender, may_flash=not is_second
+            )
             self._last_presses[bank, pad] = pressed
         if not is_tap:
             self._pressed[bank, pad] = pressed
@@ -166,15 +187,24 @@ class BankControl:
         if quantum == "now":
             take(name)
         else:
-            run, drop = lambda name: reply.attempt(partial(take, name)), partial(reply.fail, is_logged=False)
-            self._launch_queue.add_look(name, quantum, run, drop, preset=name, is_cut=time.is_at_once)
+            self._launch_queue.add_look(
+                name,
+                quantum,
+                lambda name: reply.attempt(partial(take, name)),
+                partial(reply.fail, is_logged=False),
+                preset=name,
+                is_cut=time.is_at_once,
+            )
 
     def _walk(self, step: int) -> str:
-        """The look `step` pads after the one that waits, else the one on screen, in the displayed bank. A look on
-        several pads counts at the first of them."""
-        number, banks = self._shown_bank, self.banks.banks
+        """The look `step` pads after the one that waits, else the one on screen, in the displayed
+        bank. A look on several pads counts at the first of them."""
+        number = self._shown_bank
+        banks = self.banks.banks
         pads = sorted_pads(banks[number - 1]) if number <= len(banks) else []
-        names = list(dict.fromkeys(pad.preset for _, pad in pads if self._presets.cache.has(pad.preset)))
+        names = list(
+            dict.fromkeys(pad.preset for _, pad in pads if self._presets.cache.has(pad.preset))
+        )
         if not names:
             raise BankError(f"bank {number} is empty (/bank/shown chooses another)")
         on = self._launch_queue.waiting_preset or self._presets.current.name
@@ -190,14 +220,18 @@ class BankControl:
         if _is_pressed(args, 0) is False:
             return None
         self._presets.expect(name := self._walk(step))
-        return LaunchPlan(name, name, time_of(self._store.get(TAKE_FADE)).is_at_once, partial(self._on_walk, step))
+        return LaunchPlan(
+            name, name, time_of(self._store.get(TAKE_FADE)).is_at_once, partial(self._on_walk, step)
+        )
 
     def _release(self, pressed: _PressedPad) -> None:
         """The caller holds `_lock`."""
         if not pressed.is_flashing:
             return
         self._mixer.flash(pressed.name, is_pressed=False)
-        for other in self._pressed.values():  # pressed while this one was: what was prepared before both stays
+        for other in (
+            self._pressed.values()
+        ):  # pressed while this one was: what was prepared before both stays
             if other.before == pressed.name:
                 other.before = pressed.before
         if self._mixer.prepared == pressed.name:  # a flash leaves what was prepared
@@ -218,8 +252,11 @@ class BankControl:
         try:
             for pressed in self._pressed.values():
                 is_long = pressed.may_flash and now_s - pressed.since_s > FLASH_AFTER_S
-                if is_long and not self._presets.awaited_shader(pressed.name):  # else it flashes once that is tested
-                    pressed.may_flash, self._armed = False, ("", 0)
+                if is_long and not self._presets.awaited_shader(
+                    pressed.name
+                ):  # else it flashes once that is tested
+                    pressed.may_flash = False
+                    self._armed = ("", 0)
                     self._mixer.flash(pressed.name, is_pressed=True, by=pressed.by)
                     pressed.is_flashing = True
         except PresetError as error:
@@ -242,10 +279,12 @@ class BankControl:
 
     def displayed_bank(self) -> BankState:
         """The pads of the displayed bank with their current states. Any thread."""
-        banks, number = self.banks.banks, self._shown_bank
+        banks = self.banks.banks
+        number = self._shown_bank
         pads = banks[number - 1].pads if number <= len(banks) else {}
         faulty = self._presets.faults.last_published
-        queued, on_air = self._launch_queue.waiting_preset, self._presets.current.name
+        queued = self._launch_queue.waiting_preset
+        on_air = self._presets.current.name
         prepared = self._mixer.prepared
 
         def state_of(pad: Pad | None) -> tuple[PadState, str]:
@@ -282,11 +321,15 @@ class BankControl:
         def put(banks: Banks) -> Banks:
             before = banks.pad_at(bank, pad)
             old_colour = before.colour if before is not None else ""
-            content = None if preset == "" else Pad.parse(preset, colour[0] if colour else old_colour)
+            content = (
+                None if preset == "" else Pad.parse(preset, colour[0] if colour else old_colour)
+            )
             return banks.with_pad(bank, pad, content)
 
         number = self._edit(put, bank, reply)
-        if isinstance(preset, str) and preset:  # only a warning: the banks may be written before the presets
+        if (
+            isinstance(preset, str) and preset
+        ):  # only a warning: the banks may be written before the presets
             missing = f"bank {number}: there is no preset {preset!r} yet"
             self._presets.if_missing(preset, lambda: self._report(f"banks.{number}", missing))
 
@@ -319,7 +362,8 @@ class BankControl:
             self._store.set(SHOWN_BANK, displayed - 1)
 
     def _edit(self, edit: Callable[[Banks], Banks], bank: object, reply: Reply) -> int:
-        """Change the banks at once, and answer when they are written. Returns the number of the bank."""
+        """Change the banks at once, and answer when they are written. Returns the number of the
+        bank."""
         with self._lock:
             before = self.banks
             self.banks = after = edit(before)
@@ -329,16 +373,22 @@ class BankControl:
         self._on_changed(number, lambda: reply.done(number), reply.fail)
         return number
 
-    def _exchange(self, before: Banks, after: Banks, title: str, number: int, is_undo: bool, reply: Reply) -> None:
+    def _exchange(
+        self, before: Banks, after: Banks, title: str, number: int, is_undo: bool, reply: Reply
+    ) -> None:
         """Undo or redo an edit."""
         expected, new = (after, before) if is_undo else (before, after)
         with self._lock:
             if self.banks != expected:
-                raise BankError(f"{title}: the pads have changed since, as a preset was saved or renamed")
+                raise BankError(
+                    f"{title}: the pads have changed since, as a preset was saved or renamed"
+                )
             self.banks = new
         self._on_changed(number, lambda: reply.done(title), reply.fail)
 
-    def _on_changed(self, bank: int, saved: Callable[[], None], fail: Callable[[str], None]) -> None:
+    def _on_changed(
+        self, bank: int, saved: Callable[[], None], fail: Callable[[str], None]
+    ) -> None:
         self._notify("/bank/changed", bank)
 
         def save() -> None:
@@ -358,7 +408,8 @@ class BankControl:
     def _on_saved(self, name: str) -> None:
         """Put a new or restored preset on a pad."""
         with self._lock:
-            number, is_added = self._shown_bank, False
+            number = self._shown_bank
+            is_added = False
             if not self.banks.holds(name):
                 try:
                     self.banks, number, is_added = self.banks.with_new(name, self.has_preset)
@@ -378,11 +429,14 @@ class BankControl:
         self._follow_presets(self._shown_bank)
 
     def _follow_presets(self, bank: int) -> None:
-        self._on_changed(bank, lambda: None, lambda reason: self._report("banks", f"banks {reason}"))
+        self._on_changed(
+            bank, lambda: None, lambda reason: self._report("banks", f"banks {reason}")
+        )
 
 
 def _is_pressed(args: Args, before: int) -> bool | None:
-    """The argument after the first `before` ones: True for pressed, False for released, None if it is missing."""
+    """The argument after the first `before` ones: True for pressed, False for released, None if it
+    is missing."""
     if not before <= len(args) <= before + 1 or (len(args) > before and args[before] not in (0, 1)):
         numbers = "a bank, a pad, then " if before else ""
         raise BankError(f"takes {numbers}1 for pressed or 0 for released, or nothing for a tap")

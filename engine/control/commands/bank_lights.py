@@ -1,4 +1,5 @@
-"""Lights the pads of grid controllers like the displayed bank; sends only changes, and everything after a replug."""
+"""Lights the pads of grid controllers like the displayed bank; sends only changes, and everything
+after a replug."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -10,7 +11,9 @@ from engine.control.outgoing.sender import Sender
 from engine.params.banks import BankState
 from engine.params.mapping.controls import Control
 
-INTERVAL_S: Final = 1 / 30  # at most 32 lights each: fewer than the 1040 messages per second that a MIDI cable carries
+INTERVAL_S: Final = (
+    1 / 30
+)  # at most 32 lights each: fewer than the 1040 messages per second that a MIDI cable carries
 
 
 @dataclass(slots=True, eq=False)
@@ -23,7 +26,8 @@ class _LitGrid:
 
 
 class BankLights:
-    """The lights of all connected grid controllers. `poll` on the sending thread, the rest on the MIDI thread."""
+    """The lights of all connected grid controllers. `poll` on the sending thread, the rest on the
+    MIDI thread."""
 
     def __init__(
         self,
@@ -32,9 +36,11 @@ class BankLights:
         beat: Callable[[float], float],
         mapped: Callable[[], Mapping[Control, bool]],
     ) -> None:
-        """`beat(now_s)`: the beat at that time; queued pads are lit in its first half. `mapped()`: as
-        `ControlMap.controls`; the map's feedback lights these controls."""
-        self._displayed_bank, self._beat, self._mapped = displayed_bank, beat, mapped
+        """`beat(now_s)`: the beat at that time; queued pads are lit in its first half. `mapped()`:
+        as `ControlMap.controls`; the map's feedback lights these controls."""
+        self._displayed_bank = displayed_bank
+        self._beat = beat
+        self._mapped = mapped
         self._grids: dict[str, _LitGrid] = {}
         """The lit controllers by the target's name; replaced as a whole."""
         self._lock = threading.Lock()
@@ -42,7 +48,8 @@ class BankLights:
 
     def begin(self, target: Sender, device: str) -> None:
         """Take over the pads of a device that was plugged in, if it is a grid."""
-        if (grid := grid_of(device)) is None:
+        grid = grid_of(device)
+        if grid is None:
             return
         with self._lock:
             for midi in grid.begin:
@@ -57,14 +64,17 @@ class BankLights:
         """Send what has changed; False while there is no grid."""
         if self._grids and now_s >= self._next_s:
             self._next_s = now_s + INTERVAL_S
-            bank, mapped = self._displayed_bank(), self._mapped()
+            bank = self._displayed_bank()
+            mapped = self._mapped()
             is_first_half = self._beat(now_s) % 1.0 < 0.5
             with self._lock:
                 for grid in self._grids.values():
                     self._light(grid, grid.layout.lights(bank, is_first_half=is_first_half), mapped)
         return bool(self._grids)
 
-    def _light(self, grid: _LitGrid, velocities: dict[int, int], mapped: Mapping[Control, bool]) -> None:
+    def _light(
+        self, grid: _LitGrid, velocities: dict[int, int], mapped: Mapping[Control, bool]
+    ) -> None:
         for note, velocity in velocities.items():
             control = Control("note", channel=1, number=note)
             has_feedback = mapped.get(control._replace(source=grid.device), mapped.get(control))

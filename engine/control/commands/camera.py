@@ -3,10 +3,11 @@
     /camera/open ─► the worker opens and starts it ─► the frame loop switches to it at its first picture ─► /done
                           └─ it fails: /fail, and the previous source plays on
 
-A worker thread opens devices and lists sources; it polls the list once per second. If a request has waited 5 s behind a
-driver that hangs, that thread is abandoned and replaced. Over OSC, video and picture files can only be chosen below the
-video folders, and addresses not at all: the person who starts the engine sets these, not everyone who can send it a
-message. `start` is the source that the engine was started with.
+A worker thread opens devices and lists sources; it polls the list once per second. If a request has
+waited 5 s behind a driver that hangs, that thread is abandoned and replaced. Over OSC, video and
+picture files can only be chosen below the video folders, and addresses not at all: the person who
+starts the engine sets these, not everyone who can send it a message. `start` is the source that the
+engine was started with.
 """
 
 import logging
@@ -66,12 +67,14 @@ class _Worker:
 
 
 def first_entry(spec: str) -> str:
-    """The source of `--camera` as OSC lists it: `start` for addresses and paths, which may contain passwords."""
+    """The source of `--camera` as OSC lists it: `start` for addresses and paths, which may contain
+    passwords."""
     return spec if is_offered(spec) else FIRST
 
 
 def video_folders(configured: Iterable[str], camera: str) -> list[Path]:
-    """The configured folders, else the user's own; and the folder of the file that the run was started with."""
+    """The configured folders, else the user's own; and the folder of the file that the run was
+    started with."""
     import platformdirs
 
     is_file = not is_offered(camera) and not _is_address(camera)
@@ -83,7 +86,8 @@ def _is_address(spec: str) -> bool:
 
 
 class CameraControl:
-    """The commands of `/camera`. They run on OSC's threads; answers come from the worker and the render thread."""
+    """The commands of `/camera`. They run on OSC's threads; answers come from the worker and the
+    render thread."""
 
     def __init__(
         self,
@@ -97,12 +101,18 @@ class CameraControl:
         is_offline: bool,
         notice: Callable[[str], None],
     ) -> None:
-        """`first`: the configured source. `videos`: folders of files that may be opened. `notice(line)` logs a line."""
-        self._clock, self._notify = context.clock, context.notify
-        self._current, self._senders, self._first = current, senders, first
+        """`first`: the configured source. `videos`: folders of files that may be opened.
+        `notice(line)` logs a line."""
+        self._clock = context.clock
+        self._notify = context.notify
+        self._current = current
+        self._senders = senders
+        self._first = first
         self._videos = OfferedFiles("video", videos, MEDIA_SUFFIXES, "/camera/list")
         self._listed_videos: tuple[str, ...] | None = None
-        self._open_source, self._is_offline, self._notice = open_source, is_offline, notice
+        self._open_source = open_source
+        self._is_offline = is_offline
+        self._notice = notice
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._worker = _Worker(self._run)
         self._abandoned = 0
@@ -123,7 +133,8 @@ class CameraControl:
     def close(self) -> None:
         """End the worker thread. If a driver blocks it, it ends with the process."""
         with self._lock:  # `poll` may be about to replace it
-            self._is_closed, worker = True, self._worker
+            self._is_closed = True
+            worker = self._worker
         self._jobs.put(None)
         if worker.thread.is_alive():
             worker.thread.join(timeout=1.0)
@@ -137,23 +148,35 @@ class CameraControl:
 
     def _on_open(self, args: Args, reply: Reply) -> None:
         if len(args) != 1 or not isinstance(args[0], str | int):
-            raise SourceError("takes an entry of /camera/list: none, test, a camera's index, or KIND:NAME")
+            raise SourceError(
+                "takes an entry of /camera/list: none, test, a camera's index, or KIND:NAME"
+            )
         if self._is_offline:
             raise SourceError(NOT_OFFLINE)
-        spec, entry = (self._first, first_entry(self._first)) if args[0] == FIRST else (str(args[0]), str(args[0]))
-        if len(entry) > MAX_NAME_CHARACTERS and (len(entry) > MAX_PATH_CHARACTERS or is_offered(entry)):
+        spec, entry = (
+            (self._first, first_entry(self._first))
+            if args[0] == FIRST
+            else (str(args[0]), str(args[0]))
+        )
+        if len(entry) > MAX_NAME_CHARACTERS and (
+            len(entry) > MAX_PATH_CHARACTERS or is_offered(entry)
+        ):
             raise SourceError(f"{printable(entry, 40)!r} is longer than any source's name")
         if _is_address(entry):
             kinds = ", ".join(f"{kind}:NAME" for kind in FROM_PROGRAMS)
             raise SourceError(
-                f"camera {printable(entry.rpartition('@')[2])!r}: an address can only be given at the start (--camera)"
-                f", and is `{FIRST}` then; possible here: none, test, a camera's index or name, a video, {kinds}"
+                f"camera {printable(entry.rpartition('@')[2])!r}: an address can only be given at "
+                "the start (--camera)"
+                f", and is `{FIRST}` then; possible here: none, test, a camera's index or name, a "
+                f"video, {kinds}"
             )
         if not is_offered(entry):
             spec = ""
         busy_s = self._busy_s(self._clock.now_s())
         if self._abandoned >= MAX_ABANDONED and busy_s > MAX_BUSY_S:
-            raise SourceError(f"camera {entry}: an earlier source has not answered for {busy_s:.0f} s")
+            raise SourceError(
+                f"camera {entry}: an earlier source has not answered for {busy_s:.0f} s"
+            )
         with self._lock:
             before = self._request
             is_opening = self._opening is not None and self._opening.entry == entry
@@ -166,20 +189,31 @@ class CameraControl:
             reply.fail("is being opened already", is_logged=False)
 
     def poll(self, now_s: float) -> bool:
-        """Replace the worker if a request waits behind a hung driver. The sending thread, at least once per second.
-        Returns False: no faster polling is needed."""
-        if self._request is None or self._busy_s(now_s) <= MAX_BUSY_S or self._abandoned >= MAX_ABANDONED:
+        """Replace the worker if a request waits behind a hung driver. The sending thread, at least
+        once per second. Returns False: no faster polling is needed."""
+        if (
+            self._request is None
+            or self._busy_s(now_s) <= MAX_BUSY_S
+            or self._abandoned >= MAX_ABANDONED
+        ):
             return False
         with self._lock:
             if self._request is None or self._is_closed:
                 return False
-            hung = self._opening if self._opening is not None and not self._opening.is_open else None
+            hung = (
+                self._opening if self._opening is not None and not self._opening.is_open else None
+            )
             self._abandoned += 1
             self._worker = _Worker(self._run)
             self._worker.thread.start()
-        log.warning("camera: a source has not answered for %.0f s; the next one is opened without it", MAX_BUSY_S)
+        log.warning(
+            "camera: a source has not answered for %.0f s; the next one is opened without it",
+            MAX_BUSY_S,
+        )
         if hung is not None:
-            self._answer(hung, f"has not answered for {MAX_BUSY_S:.0f} s; the next source is opened")
+            self._answer(
+                hung, f"has not answered for {MAX_BUSY_S:.0f} s; the next source is opened"
+            )
         return False
 
     def _busy_s(self, now_s: float) -> float:
@@ -191,7 +225,9 @@ class CameraControl:
         if self._is_offline or self._listed_videos is not None:
             self._list(reply)
         else:  # on a thread of its own: a folder on a slow disk must not hold up a choice
-            call_on_thread("camera list", self._guard.attempt, partial(self._list, reply, with_videos=True))
+            call_on_thread(
+                "camera list", self._guard.attempt, partial(self._list, reply, with_videos=True)
+            )
 
     def _list(self, reply: Reply, *, with_videos: bool = False) -> None:
         if with_videos:
@@ -200,7 +236,9 @@ class CameraControl:
             reply.send("/camera/entry", entry, title, int(is_on))
         reply.send("/camera/ndi", int(self._senders.wants_ndi))
         reply.done()
-        if not self._is_offline and not self._is_listing_cameras:  # /camera/changed announces new ones
+        if (
+            not self._is_offline and not self._is_listing_cameras
+        ):  # /camera/changed announces new ones
             self._is_listing_cameras = True
             self._jobs.put(partial(self._poll_sources, with_cameras=True))
 
@@ -210,29 +248,54 @@ class CameraControl:
         if self._is_offline:
             raise SourceError(NOT_OFFLINE)
         with self._lock:
-            before, self._search = self._search, (bool(args[0]), reply)
+            before = self._search
+            self._search = (bool(args[0]), reply)
         if before is None:
             self._jobs.put(self._look_for_ndi)
         else:  # its job is still queued and does the newer one
             before[1].fail(SUPERSEDED, is_logged=False)
 
     def entries(self) -> list[tuple[str, str, bool]]:
-        """Entries of every source that can be selected: (entry, title, True if it is in use). Any thread."""
-        current, senders = self._current.argument, self._senders.now
+        """Entries of every source that can be selected: (entry, title, True if it is in use). Any
+        thread."""
+        current = self._current.argument
+        senders = self._senders.now
         videos = self._listed_videos or ()
-        on = current if current in (FIRST, "none", "test", *videos) else self._sender_of(current, senders)
-        fixed = [*FIXED, *([(FIRST, "what the engine was started with")] if first_entry(self._first) == FIRST else [])]
-        entries = [*fixed, *((each.word, each.title) for each in senders), *((video, video) for video in videos)]
+        on = (
+            current
+            if current in (FIRST, "none", "test", *videos)
+            else self._sender_of(current, senders)
+        )
+        fixed = [
+            *FIXED,
+            *(
+                [(FIRST, "what the engine was started with")]
+                if first_entry(self._first) == FIRST
+                else []
+            ),
+        ]
+        entries = [
+            *fixed,
+            *((each.word, each.title) for each in senders),
+            *((video, video) for video in videos),
+        ]
         if on is None:
-            on, status = current, self._current.status()
-            is_camera = current.partition(":")[0] not in FROM_PROGRAMS  # it may just not be listed yet
+            on = current
+            status = self._current.status()
+            is_camera = (
+                current.partition(":")[0] not in FROM_PROGRAMS
+            )  # it may just not be listed yet
             is_away = not is_camera or status is None or status.state == "lost"
             entries.append((current, f"{current} (not available)" if is_away else current))
         return [(entry, title, entry == on) for entry, title in entries]
 
     def _sender_of(self, entry: str, senders: tuple[PictureSender, ...]) -> str | None:
         """The entry of the source whose name contains the name in `entry`, or None."""
-        kind, _, name = entry.partition(":") if entry.partition(":")[0] in FROM_PROGRAMS else ("camera", "", entry)
+        kind, _, name = (
+            entry.partition(":")
+            if entry.partition(":")[0] in FROM_PROGRAMS
+            else ("camera", "", entry)
+        )
         of_kind = {sender.name: sender.word for sender in senders if sender.kind == kind}
         if entry in of_kind.values():
             return entry
@@ -251,14 +314,17 @@ class CameraControl:
                 self._senders.close()
                 return
             worker.busy_since_s = self._clock.now_s()
-            self._guard.attempt(job)  # an error in one driver must not make all other sources unavailable
+            self._guard.attempt(
+                job
+            )  # an error in one driver must not make all other sources unavailable
             worker.busy_since_s = None
         with self._lock:  # another worker has taken over
             self._abandoned -= 1
 
     def _open(self) -> None:
         with self._lock:
-            request, self._request = self._request, None
+            request = self._request
+            self._request = None
             if request is None:  # the source that is being opened was requested again
                 return
             self._opening = request
@@ -269,7 +335,8 @@ class CameraControl:
             return
         try:
             request.spec = request.spec or str(self._videos.path_of(request.entry))
-            if (source := self._open_source(request.spec)) is not None:
+            source = self._open_source(request.spec)
+            if source is not None:
                 source.start()
         except MultiverseError as error:
             self._answer(request, str(error))
@@ -278,7 +345,8 @@ class CameraControl:
             self._answer(request, f"internal error: {type(error).__name__} (see the log)")
             raise
         with self._lock:
-            is_superseded, request.is_open = request.is_answered, True
+            is_superseded = request.is_answered
+            request.is_open = True
         if not is_superseded:
             self._current.take(SelectedSource(argument=request.entry, source=source), ended)
         elif source is not None:
@@ -286,7 +354,8 @@ class CameraControl:
 
     def _look_for_ndi(self) -> None:
         with self._lock:
-            search, self._search = self._search, None
+            search = self._search
+            self._search = None
         assert search is not None, "a job for each search"
         self._senders.wants_ndi, reply = search
         try:
@@ -298,7 +367,8 @@ class CameraControl:
         reply.done(int(search[0]))
 
     def _answer(self, request: _Request, reason: str) -> None:
-        """Answer a request, once. `reason`: why it failed; "" if its picture is on screen. Any thread."""
+        """Answer a request, once. `reason`: why it failed; "" if its picture is on screen. Any
+        thread."""
         with self._lock:
             if request.is_answered:
                 return
@@ -327,4 +397,6 @@ class CameraControl:
             self._notice(f"camera: {sender.title} is available; {how}")
 
     def _list_videos(self) -> None:
-        self._listed_videos = tuple(name for name, is_folder in self._videos.listed().items() if not is_folder)
+        self._listed_videos = tuple(
+            name for name, is_folder in self._videos.listed().items() if not is_folder
+        )

@@ -1,8 +1,8 @@
-"""The commands `/child/<name>/start`, `stop` and `restart`, and those that a child executes itself. They are answered
-when they have succeeded or failed, however long that takes.
+"""The commands `/child/<name>/start`, `stop` and `restart`, and those that a child executes itself.
+They are answered when they have succeeded or failed, however long that takes.
 
-A pending `start` waits while a child that crashes is restarted. It is answered when the child is ready, when it has
-failed for good, or when a later command requests the opposite.
+A pending `start` waits while a child that crashes is restarted. It is answered when the child is
+ready, when it has failed for good, or when a later command requests the opposite.
 """
 
 import threading
@@ -39,7 +39,8 @@ class _Request:
 
 
 class ChildControl:
-    """The commands of child processes. They run on OSC's threads; answers come from the supervisors' threads."""
+    """The commands of child processes. They run on OSC's threads; answers come from the
+    supervisors' threads."""
 
     def __init__(
         self,
@@ -49,10 +50,13 @@ class ChildControl:
         calls: Mapping[str, tuple[str, str]],
         lists: Mapping[str, Entries] = MappingProxyType({}),
     ) -> None:
-        """`missing`: for every child's name, why its commands fail if this run does not have it. `notice(line)` is
-        called when a child is ready again. `calls`: command -> (child, call), for commands that a child executes.
-        `lists`: AT -> the entries of AT/list."""
-        self._lists, self._supervisors, self._missing, self._notice = lists, supervisors, missing, notice
+        """`missing`: for every child's name, why its commands fail if this run does not have it.
+        `notice(line)` is called when a child is ready again. `calls`: command -> (child, call), for
+        commands that a child executes. `lists`: AT -> the entries of AT/list."""
+        self._lists = lists
+        self._supervisors = supervisors
+        self._missing = missing
+        self._notice = notice
         self._calls = calls
         self._away = set(supervisors)
         self._pids: dict[str, int] = {}
@@ -79,7 +83,8 @@ class ChildControl:
         call_on_thread(f"{at.split('/')[1]} list", reply.attempt, send_entries)
 
     def _on_command(self, name: str, verb: str, args: tuple[object, ...], reply: Reply) -> None:
-        if (supervisor := self._supervisors.get(name)) is None:
+        supervisor = self._supervisors.get(name)
+        if supervisor is None:
             reply.fail(self._missing[name])
             return
         with self._lock:
@@ -95,10 +100,13 @@ class ChildControl:
             request.reply.fail(f"superseded by {reply.command}", is_logged=False)
 
     def _on_call(self, name: str, call: str, args: tuple[object, ...], reply: Reply) -> None:
-        if (supervisor := self._supervisors.get(name)) is None:
+        supervisor = self._supervisors.get(name)
+        if supervisor is None:
             reply.fail(self._missing[name])
         else:
-            supervisor.call(call, on_answer=lambda is_done, text: (reply.done if is_done else reply.fail)(text))
+            supervisor.call(
+                call, on_answer=lambda is_done, text: (reply.done if is_done else reply.fail)(text)
+            )
 
     def _on_change(self, name: str, status: ChildStatus) -> None:
         self._report_return(name, status)
@@ -108,15 +116,20 @@ class ChildControl:
             done = [request for request in current if request.is_done(status)]
             failed = [request for request in current if request.has_failed(status)]
             self._requests[name] = [
-                request for request in self._requests[name] if request not in done and request not in failed
+                request
+                for request in self._requests[name]
+                if request not in done and request not in failed
             ]
         for request in done:
             request.reply.done()
         for request in failed:
-            request.reply.fail(status.detail or f"{name} is {status.state}", is_logged=not status.detail)
+            request.reply.fail(
+                status.detail or f"{name} is {status.state}", is_logged=not status.detail
+            )
 
     def _report_return(self, name: str, status: ChildStatus) -> None:
-        """Log that a child is ready (again) or that another process has taken over; the supervisor reports faults."""
+        """Log that a child is ready (again) or that another process has taken over; the supervisor
+        reports faults."""
         if status.is_away:
             self._away.add(name)
         elif status.is_at_work and name in self._away:

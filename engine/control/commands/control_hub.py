@@ -1,4 +1,5 @@
-"""The control hub: builds and connects the parts that execute commands and the parts that commands change."""
+"""The control hub: builds and connects the parts that execute commands and the parts that commands
+change."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -69,7 +70,8 @@ class RunContext:
     gate: Gate
     """Signals to the children when the picture is being drawn."""
     closing: Closing
-    """Closes what was passed to it at the end of the run, in reverse order; with `here` on the opening thread."""
+    """Closes what was passed to it at the end of the run, in reverse order; with `here` on the
+    opening thread."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,14 +127,19 @@ def open_control_hub(
     senders: SenderLists,
     take_picture: TakePicture | None,
 ) -> ControlHub:
-    """Read the files of presets, cues, banks and mappings, and register the commands. Does not start shaders, cameras
-    and sounds. `take_picture`: takes the pictures of presets."""
-    config, closing, report = run.config, run.closing, run.warnings.report
+    """Read the files of presets, cues, banks and mappings, and register the commands. Does not
+    start shaders, cameras and sounds. `take_picture`: takes the pictures of presets."""
+    config = run.config
+    closing = run.closing
+    report = run.warnings.report
     folder = PresetFolder(Path(config.presets) if config.presets else folders.presets_folder())
     beside = folder.path.absolute().parent
     texts = TextFeedback(run.announcements.notify)
-    context = CommandContext(store=store, clock=run.clock, disk=DiskStore(report), notify=texts.notify, report=report)
-    commands, feedback = CommandTable(), Feedback(store, report, run.announcements)
+    context = CommandContext(
+        store=store, clock=run.clock, disk=DiskStore(report), notify=texts.notify, report=report
+    )
+    commands = CommandTable()
+    feedback = Feedback(store, report, run.announcements)
     tempo = Tempo(store, run.clock, run.warnings.notice)
     crossfade = Crossfade(store, tempo.read_pulse)
     player = ShaderPlayer(store, crossfade)
@@ -151,11 +158,17 @@ def open_control_hub(
             take_picture=take_picture,
         )
     )
-    queue = LaunchQueue(store, tempo.read_pulse, context.notify, presets.values_of, presets.must_wait)
+    queue = LaunchQueue(
+        store, tempo.read_pulse, context.notify, presets.values_of, presets.must_wait
+    )
     presets.queue = queue
     presets.watch(queue.rename)
     cues_path = Path(config.cues) if config.cues else beside / CUES_FILE
-    cues = closing(CueControl(context, cues_path, presets=presets, pulse=tempo.read_pulse, rename_waiting=queue.rename))
+    cues = closing(
+        CueControl(
+            context, cues_path, presets=presets, pulse=tempo.read_pulse, rename_waiting=queue.rename
+        )
+    )
     banks = closing(BankControl(context, beside / BANKS_FILE, presets=presets, queue=queue))
     stills = StillControl(context, renderer, shaders, banks)
     timecode = TimecodeControl(
@@ -168,13 +181,24 @@ def open_control_hub(
     mapping, map_feedback = _open_mapping(run, context, feedback, tempo, timecode)
     on_disconnect = partial(_release, map_feedback, banks, presets)
     dispatcher = Dispatcher(
-        store, commands, run.clock, report, mapping, feedback=feedback, on_disconnect=on_disconnect, launch_queue=queue
+        store,
+        commands,
+        run.clock,
+        report,
+        mapping,
+        feedback=feedback,
+        on_disconnect=on_disconnect,
+        launch_queue=queue,
     )
     dispatcher.add_query("/map/feedback", map_feedback.on_feedback)
     cameras = closing(_open_cameras(run, context, camera, senders))
     sounds = closing(SoundControl(context, audio, music_folders(config.music, config.audio)))
     show = ShowControl(context, slew=slew, sinks=sinks, presets=presets)
-    others = (ModulationControl(store), UndoControl(context, presets=presets, crossfade=crossfade), stills)
+    others = (
+        ModulationControl(store),
+        UndoControl(context, presets=presets, crossfade=crossfade),
+        stills,
+    )
     for part in (show, presets, cues, banks, timecode, mapping, shaders, cameras, sounds, *others):
         part.add_commands(commands)
     commands.add("/launch/drop", queue.on_drop)
@@ -209,11 +233,18 @@ def open_control_hub(
 
 
 def _open_mapping(
-    run: RunContext, context: CommandContext, feedback: Feedback, tempo: Tempo, timecode: TimecodeControl
+    run: RunContext,
+    context: CommandContext,
+    feedback: Feedback,
+    tempo: Tempo,
+    timecode: TimecodeControl,
 ) -> tuple[MapControl, MapFeedback]:
     config = run.config
     map_feedback = MapFeedback(
-        context.store, listener_of=feedback.listener_of, is_behind=feedback.outbox.is_behind, report=context.report
+        context.store,
+        listener_of=feedback.listener_of,
+        is_behind=feedback.outbox.is_behind,
+        report=context.report,
     )
     mapping = MapControl(
         context,
@@ -234,7 +265,9 @@ def _open_mapping(
     return run.closing(mapping), map_feedback
 
 
-def _release(map_feedback: MapFeedback, banks: BankControl, presets: PresetControl, sender: str) -> None:
+def _release(
+    map_feedback: MapFeedback, banks: BankControl, presets: PresetControl, sender: str
+) -> None:
     """End the feedback and release the pads and flashes of a sender that has disconnected."""
     map_feedback.unsubscribe(sender)
     for holder in (sender, mapped_by(sender)):
@@ -244,11 +277,21 @@ def _release(map_feedback: MapFeedback, banks: BankControl, presets: PresetContr
 
 
 def _open_shaders(
-    run: RunContext, context: CommandContext, feedback: Feedback, player: ShaderPlayer, drawing: GuardedRenderer
+    run: RunContext,
+    context: CommandContext,
+    feedback: Feedback,
+    player: ShaderPlayer,
+    drawing: GuardedRenderer,
 ) -> ShaderControl:
-    """`drawing`: gives a test its size and driver. Without OpenGL, and offline, test results are not recorded."""
+    """`drawing`: gives a test its size and driver. Without OpenGL, and offline, test results are
+    not recorded."""
     config = run.config
-    shader_folders = [*map(Path, config.shaders), *folders.isf_folders(), folders.stills_folder(), OWN_SHADERS]
+    shader_folders = [
+        *map(Path, config.shaders),
+        *folders.isf_folders(),
+        folders.stills_folder(),
+        OWN_SHADERS,
+    ]
     records_folder = folders.data_folder() / "shaders"
     has_records = drawing.shader_driver and not config.offline
     return ShaderControl(
@@ -259,7 +302,9 @@ def _open_shaders(
         testing=partial(
             ShaderTestScheduler,
             open_tester=partial(Vetter, context.report, gate=run.gate.segment),
-            records=run.closing(context.disk.open("fx.records", records_folder)) if has_records else None,
+            records=run.closing(context.disk.open("fx.records", records_folder))
+            if has_records
+            else None,
             folder=records_folder,
             circumstances=f"{package_version()}, {drawing.shader_driver}",
             own_folder=OWN_SHADERS,
@@ -282,7 +327,9 @@ def _open_cameras(
         senders,
         first=config.camera,
         videos=video_folders(config.video_folders, config.camera),
-        open_source=partial(open_source, offline=config.offline, clock=run.clock, report=context.report),
+        open_source=partial(
+            open_source, offline=config.offline, clock=run.clock, report=context.report
+        ),
         is_offline=config.offline,
         notice=run.warnings.notice,
     )

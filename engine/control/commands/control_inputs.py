@@ -1,4 +1,5 @@
-"""The inputs of the control hub: OSC, Ableton Link, DMX from lighting desks, MIDI; and the thread that sends."""
+"""The inputs of the control hub: OSC, Ableton Link, DMX from lighting desks, MIDI; and the thread
+that sends."""
 
 import time
 from dataclasses import dataclass
@@ -31,7 +32,8 @@ class ControlInputs:
 
 def open_control_inputs(run: RunContext, hub: ControlHub) -> ControlInputs:
     """Build the configured inputs without binding a port or starting one."""
-    config, closing = run.config, run.closing
+    config = run.config
+    closing = run.closing
     sending = SendingThread(hub.dispatcher)
     for part in (hub.map_feedback, hub.bank_lights, hub.cameras, hub.sounds):
         sending.poll(part.poll)
@@ -39,14 +41,20 @@ def open_control_inputs(run: RunContext, hub: ControlHub) -> ControlInputs:
     if not config.offline:
         link = closing(
             LinkFollower(
-                hub.store, hub.tempo.follow, clock=run.clock, report=run.warnings.report, notice=run.warnings.notice
+                hub.store,
+                hub.tempo.follow,
+                clock=run.clock,
+                report=run.warnings.report,
+                notice=run.warnings.notice,
             )
         )
         sending.poll(link.poll)
     osc = None
     if config.osc.listen != "off":
         at = split_host_port(config.osc.listen, "--osc")
-        osc = closing(OscServer(hub.dispatcher, sending, *at, config.osc.allow, run.warnings.report))
+        osc = closing(
+            OscServer(hub.dispatcher, sending, *at, config.osc.allow, run.warnings.report)
+        )
     dmx = closing(_open_dmx(run, hub)) if config.dmx.listen != "off" else None
     midi = closing(_open_midi(run, hub)) if config.midi and not config.offline else None
     closing(sending)  # closed before the sockets, through which it sends what is still queued
@@ -62,11 +70,14 @@ def subscribe_configured(run: RunContext, hub: ControlHub, osc: OscServer) -> No
             to = osc.target_at(target.host, target.port, "osc.feedback")
             hub.map_feedback.subscribe(to, target.send, is_configured=True)
     for text in run.config.osc.text:
-        hub.texts.add_target(text.shows, osc.target_at(text.host, text.port, "osc.text"), text.address)
+        hub.texts.add_target(
+            text.shows, osc.target_at(text.host, text.port, "osc.text"), text.address
+        )
 
 
 def _unanswered(source: str) -> Sender:
-    """A sender without replies: a lighting desk cannot be answered, and a controller only by its lights."""
+    """A sender without replies: a lighting desk cannot be answered, and a controller only by its
+    lights."""
     return Sender(name=source, post=lambda packet: None, at_port=None)
 
 

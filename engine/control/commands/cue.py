@@ -1,8 +1,9 @@
 """The cue list over OSC: go, back, jump, edit; and cues that follow automatically.
 
-A cue starts on the calling thread: OSC's for a command, the frame loop's for an automatic follow. Neither uses the
-disk: presets are in memory, and loading one takes 0.25 ms. The disk store writes the list. Invalid entries of the file
-are reported and left out; the file is then renamed to `cues.previous.toml` before the first write.
+A cue starts on the calling thread: OSC's for a command, the frame loop's for an automatic follow.
+Neither uses the disk: presets are in memory, and loading one takes 0.25 ms. The disk store writes
+the list. Invalid entries of the file are reported and left out; the file is then renamed to
+`cues.previous.toml` before the first write.
 """
 
 import threading
@@ -34,7 +35,9 @@ GO_PAUSE = "/cue/go_pause_s"
 QUANTISE = ", then now, beat, bar or 4_bars"
 LAYER_5 = "layer5"
 """Argument of commands, for a cue that leaves layer 5 as it is."""
-MIN_FOLLOW = FadeTime(0.001)  # of a recalled cue whose follow time has passed: the next cue starts in the next frame
+MIN_FOLLOW = FadeTime(
+    0.001
+)  # of a recalled cue whose follow time has passed: the next cue starts in the next frame
 
 
 class CueControl:
@@ -49,10 +52,12 @@ class CueControl:
         pulse: ReadPulse = Pulse,
         rename_waiting: Callable[[str, str], None] = lambda title, new: None,
     ) -> None:
-        """Reads the list; `path` need not exist. `pulse()`: the beat of this frame. `rename_waiting` gets both names of
-        a cue whose preset was renamed."""
-        self._store, self._clock = context.store, context.clock
-        self._notify, self._report = context.notify, context.report
+        """Reads the list; `path` need not exist. `pulse()`: the beat of this frame.
+        `rename_waiting` gets both names of a cue whose preset was renamed."""
+        self._store = context.store
+        self._clock = context.clock
+        self._notify = context.notify
+        self._report = context.report
         self._presets = presets
         self._go_s = float("-inf")
         """When the last cue was started by a go or an automatic follow."""
@@ -61,26 +66,37 @@ class CueControl:
         self.cues, problems = read_cues(path)
         """The current list. Any thread."""
         report_problems(context.report, "cues", problems)
-        self._file = StoredFile(path, "cue list", CueError, previous=PREVIOUS_NAME if problems else "")
+        self._file = StoredFile(
+            path, "cue list", CueError, previous=PREVIOUS_NAME if problems else ""
+        )
         self._current = 0
-        """Number of the current cue; 0 before the first. `_lock` protects this, `_follow` and edits of `cues`."""
+        """Number of the current cue; 0 before the first. `_lock` protects this, `_follow` and edits
+        of `cues`."""
         self._on_screen = 0
-        """Number of the cue whose preset is on screen; 0 if none. Differs from `_current` if that one failed."""
+        """Number of the cue whose preset is on screen; 0 if none. Differs from `_current` if that
+        one failed."""
         self._failure = ""
         """Why the current cue failed, or ""."""
         self._follow: FadeTimer | None = None
-        """Progress of the time from the first frame of the current cue to the automatic start of the next one."""
+        """Progress of the time from the first frame of the current cue to the automatic start of
+        the next one."""
         self._panics: object = None
         """Value of the panic trigger when the current cue started."""
         self.chased = 0
-        """Number of the cue that the timecode started last; 0 if a person has started another one since. Any thread."""
+        """Number of the cue that the timecode started last; 0 if a person has started another one
+        since. Any thread."""
         self._lock = threading.Lock()  # an automatic follow may coincide with a command
         self._disk = context.disk.open("cues", path.parent)
-        presets.watch(lambda name, new: self._on_preset_renamed(name, new) if new else self._on_preset_deleted(name))
+        presets.watch(
+            lambda name, new: (
+                self._on_preset_renamed(name, new) if new else self._on_preset_deleted(name)
+            )
+        )
         self._watchers: list[Callable[[CueList], object]] = []
 
     def watch(self, changed: Callable[[CueList], object]) -> None:
-        """Call `changed` after each edit, on the editing thread; it must not block. Before the engine starts."""
+        """Call `changed` after each edit, on the editing thread; it must not block. Before the
+        engine starts."""
         self._watchers.append(changed)
 
     def close(self) -> None:
@@ -90,7 +106,11 @@ class CueControl:
 
     def add_commands(self, table: CommandTable) -> None:
         for verb, chosen in (("go", self._next), ("back", self._last)):
-            table.add(f"/cue/{verb}", self._command(chosen), plan_launch=partial(self._plan_launch, chosen))
+            table.add(
+                f"/cue/{verb}",
+                self._command(chosen),
+                plan_launch=partial(self._plan_launch, chosen),
+            )
         table.add(
             "/cue/<n>",
             lambda args, reply: self._command(lambda: self.cues.at(args[0]))(args[1:], reply),
@@ -105,7 +125,8 @@ class CueControl:
     # -- starting cues -------------------------------------------------------------------------
 
     def _next(self) -> Cue:
-        passed_s, pause_s = self._clock.now_s() - self._go_s, float(str(self._store.get(GO_PAUSE)))
+        passed_s = self._clock.now_s() - self._go_s
+        pause_s = float(str(self._store.get(GO_PAUSE)))
         if passed_s < pause_s:
             needed = f"{pause_s:g} s are needed between two ({GO_PAUSE})"
             raise CueError(f"ignored, {passed_s:.2f} s after the last go: {needed}")
@@ -115,7 +136,8 @@ class CueControl:
         return self.cues.before(self._current)
 
     def _plan_launch(self, chosen: Callable[[], Cue], args: Args) -> LaunchPlan | None:
-        """The cue that a command starts when its beat comes; None for a button that was released."""
+        """The cue that a command starts when its beat comes; None for a button that was
+        released."""
         if is_release(args, QUANTISE):
             return None
         cue = chosen()
@@ -136,21 +158,26 @@ class CueControl:
         return on_command
 
     def _go(self, cue: Cue, ended: Ended) -> None:
-        """Start a cue. Raises CueError, without changing any value, if its preset is missing. The caller holds `_lock`.
+        """Start a cue. Raises CueError, without changing any value, if its preset is missing. The
+        caller holds `_lock`.
 
-        A failed cue still becomes the current one, and its follow time counts: a missing preset must not stop the show.
+        A failed cue still becomes the current one, and its follow time counts: a missing preset
+        must not stop the show.
         """
         self._current = cue.number
         self._follow = None if cue.follow.is_at_once else FadeTimer(cue.follow, self._pulse)
         self._panics = self._store.get(PANIC)
         try:
             keep = "/layer/5/" if cue.keep_layer5 else ""
-            self._presets.load(cue.preset, cue.fade, ended, keep=keep, is_picture=not cue.glide, is_by_hand=False)
+            self._presets.load(
+                cue.preset, cue.fade, ended, keep=keep, is_picture=not cue.glide, is_by_hand=False
+            )
         except PresetError as error:
             self._failure = str(error)
             self._notify("/cue/failed", cue.number, cue.preset, self._failure)
             raise CueError(f"cue {cue.number}: {error}") from None
-        self._on_screen, self._failure = cue.number, ""
+        self._on_screen = cue.number
+        self._failure = ""
         self._notify("/cue/current", cue.number, cue.preset)
 
     def step(self, now_s: float) -> None:
@@ -170,21 +197,24 @@ class CueControl:
 
     def _start_next(self) -> None:
         """Start the cue after the current one. The caller holds `_lock`."""
-        self._follow, self._go_s = None, self._clock.now_s()
+        self._follow = None
+        self._go_s = self._clock.now_s()
         try:
             self._go(self.cues.after(self._current), lambda superseded_by: None)
         except CueError as error:
             self._report("cues", f"automatic follow: {error}")
 
     def chase(self, due: DueCue) -> bool:
-        """Start a cue that the timecode has reached. Render thread; False if a command is running: try again."""
+        """Start a cue that the timecode has reached. Render thread; False if a command is running:
+        try again."""
         if not self._lock.acquire(blocking=False):
             return False
         try:
             cue = self.cues.at(due.number)
             pulse = self._pulse()
             fade, follow = (
-                time.shortened(due.passed_s, pulse.bpm, pulse.beats_a_bar) for time in (cue.fade, cue.follow)
+                time.shortened(due.passed_s, pulse.bpm, pulse.beats_a_bar)
+                for time in (cue.fade, cue.follow)
             )
             if follow.is_at_once:
                 follow = AT_ONCE if cue.follow.is_at_once else MIN_FOLLOW
@@ -199,7 +229,8 @@ class CueControl:
     # -- editing -------------------------------------------------------------------------------
 
     def set_timecode(self, number: object, timecode: str, reply: Reply) -> None:
-        """Set the timecode of a cue, "" to remove it, and answer. CueError if there is no such cue, or for the text."""
+        """Set the timecode of a cue, "" to remove it, and answer. CueError if there is no such cue,
+        or for the text."""
         self._change(number, lambda cue: replace(cue, timecode=canonical_label(timecode)), reply)
 
     def _on_note(self, args: Args, reply: Reply) -> None:
@@ -217,7 +248,8 @@ class CueControl:
     def _on_set(self, args: Args, reply: Reply) -> None:
         cue = _cue_of(args)
         with self._lock:
-            if (old := self.cues.cues.get(cue.number)) is not None:
+            old = self.cues.cues.get(cue.number)
+            if old is not None:
                 cue = replace(cue, note=old.note)
                 if len(args) < MAX_CUE_ARGUMENTS - 1:
                     cue = replace(cue, timecode=old.timecode)
@@ -229,8 +261,13 @@ class CueControl:
     def _on_insert(self, args: Args, reply: Reply) -> None:
         cue = _cue_of(args)
         with self._lock:
-            before, cues = self.cues, self.cues.with_inserted(cue)
-            self._current, self._on_screen, self.chased = (  # a cue that has moved, has moved by one number
+            before = self.cues
+            cues = self.cues.with_inserted(cue)
+            (
+                self._current,
+                self._on_screen,
+                self.chased,
+            ) = (  # a cue that has moved, has moved by one number
                 number + (cues.cues.get(number) is not before.cues.get(number))
                 for number in (self._current, self._on_screen, self.chased)
             )
@@ -247,14 +284,22 @@ class CueControl:
 
     def _on_list(self, args: Args, reply: Reply) -> None:
         with self._lock:
-            cues, current, on_screen = self.cues, self.cues.cues.get(self._current), self.cues.cues.get(self._on_screen)
+            cues = self.cues
+            current = self.cues.cues.get(self._current)
+            on_screen = self.cues.cues.get(self._on_screen)
             failure = self._failure
         for cue in cues:
             more = [cue.timecode, LAYER_5 if cue.keep_layer5 else "", cue.note]
             while more and not more[-1]:  # left out at the end
                 more.pop()
             reply.send(
-                "/cue/entry", cue.number, cue.preset, cue.fade.written, cue.follow.written, int(cue.glide), *more
+                "/cue/entry",
+                cue.number,
+                cue.preset,
+                cue.fade.written,
+                cue.follow.written,
+                int(cue.glide),
+                *more,
             )
         if on_screen is not None:
             reply.send("/cue/current", on_screen.number, on_screen.preset)
@@ -263,11 +308,14 @@ class CueControl:
         reply.done()
 
     def _on_changed(self, number: int, reply: Reply, new_cue: Cue | None = None) -> None:
-        """Announce an edit, and answer when it is written. `new_cue`: a cue whose preset is checked."""
+        """Announce an edit, and answer when it is written. `new_cue`: a cue whose preset is
+        checked."""
         self._notify_changed()
         if new_cue is not None:  # only a warning: the cue list may be written before the presets
             missing = f"cue {number}: there is no preset {new_cue.preset!r} yet"
-            self._presets.if_missing(new_cue.preset, lambda: self._report(f"cues.{number}", missing))
+            self._presets.if_missing(
+                new_cue.preset, lambda: self._report(f"cues.{number}", missing)
+            )
 
         def save() -> None:
             self._save()
@@ -295,7 +343,9 @@ class CueControl:
         if renamed:
             self._notify_changed()
             unsaved = f"cues now load {new!r} in place of {name!r}, but the list is not saved"
-            self._disk.post(self._save, lambda reason: self._report("cues.renamed", f"{unsaved}: {reason}"))
+            self._disk.post(
+                self._save, lambda reason: self._report("cues.renamed", f"{unsaved}: {reason}")
+            )
 
     def _on_preset_deleted(self, name: str) -> None:
         if numbers := [cue.number for cue in self.cues if cue.preset == name]:
@@ -310,7 +360,9 @@ def _title(cue: Cue) -> str:
 
 def _cue_of(args: Args) -> Cue:
     if not 2 <= len(args) <= MAX_CUE_ARGUMENTS:
-        raise CueError("takes a number, a preset and optionally fade, follow, glide, timecode and keep")
+        raise CueError(
+            "takes a number, a preset and optionally fade, follow, glide, timecode and keep"
+        )
     keep = args[-1] if len(args) == MAX_CUE_ARGUMENTS else ""
     if keep not in ("", LAYER_5):
         raise CueError(f"keep {keep!r} is neither {LAYER_5} nor empty")

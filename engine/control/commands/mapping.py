@@ -3,9 +3,9 @@
     message ─► read_midi ─┬─► clock ticks ─► tempo;  MTC ─► timecode (of ports of the engine: `take_time`)
                           └─► movements ─► learner;  the map ─► our own messages;  feedback: the control is being moved
 
-Mapped controls keep working while a new one is learned. The movement that is learned has no effect itself, so that a
-cue can be assigned to a pad during the show. Learning times out if nothing moves. After the start only the disk store's
-threads use the disk.
+Mapped controls keep working while a new one is learned. The movement that is learned has no effect
+itself, so that a cue can be assigned to a pad during the show. Learning times out if nothing moves.
+After the start only the disk store's threads use the disk.
 """
 
 import threading
@@ -23,9 +23,21 @@ from engine.control.foreign.midi_bridges import read_midi
 from engine.control.outgoing.sender import host_of
 from engine.errors import MappingError
 from engine.osc.decode import Message, printable
-from engine.params.mapping.built_in_maps import BUILT_IN, built_in, is_built_in, is_from, map_of_root
+from engine.params.mapping.built_in_maps import (
+    BUILT_IN,
+    built_in,
+    is_built_in,
+    is_from,
+    map_of_root,
+)
 from engine.params.mapping.control_map import ControlMap
-from engine.params.mapping.controls import MAX_CHARACTERS, TIMECODE_KINDS, Control, MidiEvent, Movement
+from engine.params.mapping.controls import (
+    MAX_CHARACTERS,
+    TIMECODE_KINDS,
+    Control,
+    MidiEvent,
+    Movement,
+)
 from engine.params.mapping.entry import NUMERIC, MapEntry, make_entry, with_change
 from engine.params.mapping.learner import Learner
 from engine.params.mapping.map_file import LoadedMap, map_text, read_map, read_tables
@@ -47,7 +59,8 @@ MAX_IGNORED = 256
 _NUMBERS = frozenset("fihdTFNI")
 
 StartTimer = Callable[[float, Callable[[], None]], Callable[[], None]]
-"""`start_timer(seconds, ended)` calls `ended()` after that time, on any thread; returns a function that cancels it."""
+"""`start_timer(seconds, ended)` calls `ended()` after that time, on any thread; returns a function
+that cancels it."""
 
 
 def start_timer(seconds: float, ended: Callable[[], None]) -> Callable[[], None]:
@@ -84,25 +97,36 @@ class MapControl:
         on_song_position: Callable[[int], None] = lambda sixteenths: None,
         unmapped: Callable[[MidiEvent], tuple[Message, ...] | None] = lambda event: None,
     ) -> None:
-        """Reads the map; `path` need not exist. MappingError if it is not a map, or a named map does not exist.
+        """Reads the map; `path` need not exist. MappingError if it is not a map, or a named map
+        does not exist.
 
-        `names`: maps to add; an entry is left out if the file has one for its control and target. `clock`: handlers for
-        MIDI's `clock`, `start`, `continue` and `stop`, called with the time. `on_timecode(event, now_s)` gets MTC,
-        `on_song_position` sixteenths. `feedback` gets entries and movements. `unmapped(event)`: the messages of a
-        control of a port that is not in the map, or None if it has none. `mappable(target)`: the parameter to map for
-        the name of a shader's input, and the mode; else the target and ""."""
-        self._store, self._notify, self._report = context.store, context.notify, context.report
-        self._folder, self._clock, self._on_timecode = path.parent / MAPS_FOLDER, clock, on_timecode
-        self._on_song_position, self._unmapped = on_song_position, unmapped
+        `names`: maps to add; an entry is left out if the file has one for its control and target.
+        `clock`: handlers for MIDI's `clock`, `start`, `continue` and `stop`, called with the time.
+        `on_timecode(event, now_s)` gets MTC, `on_song_position` sixteenths. `feedback` gets entries
+        and movements. `unmapped(event)`: the messages of a control of a port that is not in the
+        map, or None if it has none. `mappable(target)`: the parameter to map for the name of a
+        shader's input, and the mode; else the target and ""."""
+        self._store = context.store
+        self._notify = context.notify
+        self._report = context.report
+        self._folder = path.parent / MAPS_FOLDER
+        self._clock = clock
+        self._on_timecode = on_timecode
+        self._on_song_position = on_song_position
+        self._unmapped = unmapped
         self.leading_clock = OneClock("MIDI clock", context.report)
         self._leading_timecode = OneClock("MIDI timecode", context.report)
         self._two_ways = TwoWays()
-        self._feedback, self._start_timer, self._mappable = feedback, start_timer, mappable
+        self._feedback = feedback
+        self._start_timer = start_timer
+        self._mappable = mappable
         self._lock = threading.Lock()  # messages and commands come on different threads
         self._map = ControlMap()
         self._movements = MovementReader()
         self._learner = Learner()
-        self._ignored: deque[tuple[Message, float]] = deque(maxlen=MAX_IGNORED)  # typing errors, perhaps of a program
+        self._ignored: deque[tuple[Message, float]] = deque(
+            maxlen=MAX_IGNORED
+        )  # typing errors, perhaps of a program
         self._learn_request: _LearnRequest | None = None
         self._has_reported_unmapped_midi = False
         self._names: tuple[str, ...] = tuple(BUILT_IN)
@@ -112,7 +136,9 @@ class MapControl:
         self._map.add_all(loaded.entries)
         for name in names:
             named = self._report_problems(self._load(name), f"map {name}").entries
-            known = {(entry.control, entry.target) for entry in loaded.entries if entry not in named}
+            known = {
+                (entry.control, entry.target) for entry in loaded.entries if entry not in named
+            }
             new = [entry for entry in named if (entry.control, entry.target) not in known]
             # Replaces the entries that an earlier run added, perhaps for other layers.
             self._map.add_all(new, instead_of=partial(is_from, name))
@@ -142,13 +168,17 @@ class MapControl:
         table.add("/map/save", self._on_save)
 
     def waiting(self, now_s: float) -> dict[str, float]:
-        """Faders that wait for pickup, as `ControlMap.waiting` lists them. Any thread; takes no lock."""
+        """Faders that wait for pickup, as `ControlMap.waiting` lists them. Any thread; takes no
+        lock."""
         return self._map.waiting(now_s)
 
     # -- incoming messages ---------------------------------------------------------------------
 
-    def translate(self, message: Message, sender_name: str, now_s: float) -> tuple[Message, ...] | None:
-        """Our messages that a foreign message is mapped to, or None if it is not mapped. Never None for MIDI."""
+    def translate(
+        self, message: Message, sender_name: str, now_s: float
+    ) -> tuple[Message, ...] | None:
+        """Our messages that a foreign message is mapped to, or None if it is not mapped. Never None
+        for MIDI."""
         event = read_midi(message)
         if event is not None and self.take_time(event, sender_name, now_s):
             return ()
@@ -176,17 +206,23 @@ class MapControl:
         return () if event is not None or (is_learning and bool(movements)) else None
 
     def ignores(self, message: Message, now_s: float) -> bool:
-        """True if nothing is mapped to the message's address and nothing is being learned. The next `/map/learn` reads
-        the last MAX_IGNORED of them, to detect what moves all the time. OSC's threads."""
+        """True if nothing is mapped to the message's address and nothing is being learned. The next
+        `/map/learn` reads the last MAX_IGNORED of them, to detect what moves all the time. OSC's
+        threads."""
         with self._lock:
-            if self._learn_request is not None or "m" in message.type_tags or self._map.is_mapped(message.address):
+            if (
+                self._learn_request is not None
+                or "m" in message.type_tags
+                or self._map.is_mapped(message.address)
+            ):
                 return False
             if _NUMBERS.issuperset(message.type_tags) and len(message.address) <= MAX_CHARACTERS:
                 self._ignored.append((message, now_s))
         return True
 
     def take_time(self, event: MidiEvent, sender_name: str, now_s: float) -> bool:
-        """Execute a message of a clock or of timecode that arrived at `now_s`; False if it is another one.
+        """Execute a message of a clock or of timecode that arrived at `now_s`; False if it is
+        another one.
 
         Also called on the MIDI thread."""
         if event.kind in self._clock or event.kind == "song_position":
@@ -203,7 +239,8 @@ class MapControl:
         return False
 
     def map_for(self, root: str) -> str | None:
-        """The built-in map of the program whose addresses begin with `root`, or None; "" if some are mapped already.
+        """The built-in map of the program whose addresses begin with `root`, or None; "" if some
+        are mapped already.
 
         Takes no lock: the map replaces its table of roots as a whole."""
         return map_of_root(root, self._map.has_root)
@@ -213,15 +250,19 @@ class MapControl:
             return self._map.is_mapped(address)
 
     def addresses(self) -> frozenset[str]:
-        """The mapped OSC addresses, patterns included; the same object until the map changes. Takes no lock."""
+        """The mapped OSC addresses, patterns included; the same object until the map changes. Takes
+        no lock."""
         return self._map.addresses
 
     def controls(self) -> Mapping[Control, bool]:
         """The mapped controls; True for those with feedback. Takes no lock."""
         return self._map.controls
 
-    def _learn(self, movements: list[Movement], now_s: float) -> tuple[_LearnRequest, MapEntry | None, str] | None:
-        """Pass movements to the learner. If one completes a `/map/learn`, return it with its entry or the error.
+    def _learn(
+        self, movements: list[Movement], now_s: float
+    ) -> tuple[_LearnRequest, MapEntry | None, str] | None:
+        """Pass movements to the learner. If one completes a `/map/learn`, return it with its entry
+        or the error.
 
         The caller holds the lock, and answers after releasing it."""
         for movement in movements:
@@ -233,7 +274,9 @@ class MapControl:
             control, mode = learned
             try:
                 entry = _entry(control.name, request.target, request.argument, request.mode or mode)
-                self._map.add(entry, last_value=movement.value if movement.control == control else None)
+                self._map.add(
+                    entry, last_value=movement.value if movement.control == control else None
+                )
             except (MappingError, osc_schema.Rejected) as error:
                 return request, None, str(error)
             return request, entry, ""
@@ -252,17 +295,23 @@ class MapControl:
             self._has_reported_unmapped_midi = True
             control = f"{movement.control.name} (from {sender_name})"
             self._report(
-                "map.unmapped", f"{control} is not mapped; /map/learn ADDRESS maps the control that moves next"
+                "map.unmapped",
+                f"{control} is not mapped; /map/learn ADDRESS maps the control that moves next",
             )
 
     # -- commands ------------------------------------------------------------------------------
 
     def _on_learn(self, args: Args, reply: Reply) -> None:
-        target, argument, *_ = *texts(args, "a parameter's or command's address and optionally an argument", 1, 2), ""
+        target, argument, *_ = (
+            *texts(args, "a parameter's or command's address and optionally an argument", 1, 2),
+            "",
+        )
         target, mode = self._mappable(target)
         entry = _entry("osc /anything", target, argument)
         stop_timer = self._start_timer(LEARN_TIMEOUT_S, lambda: self._on_nothing_moved(request))
-        request = _LearnRequest(target=target, argument=argument, mode=mode, reply=reply, stop_timer=stop_timer)
+        request = _LearnRequest(
+            target=target, argument=argument, mode=mode, reply=reply, stop_timer=stop_timer
+        )
         with self._lock:
             superseded = self._end_learning()
             self._learn_request = request
@@ -270,7 +319,9 @@ class MapControl:
                 ignored, received_s = self._ignored.popleft()
                 for movement in self._movements.of_osc(ignored):
                     self._learner.process(movement, received_s)
-            self._learner.begin(may_turn=not mode and entry.param is not None and entry.param.type in NUMERIC)
+            self._learner.begin(
+                may_turn=not mode and entry.param is not None and entry.param.type in NUMERIC
+            )
         if superseded is not None:
             superseded.reply.fail("superseded", is_logged=False)
 
@@ -291,7 +342,8 @@ class MapControl:
 
     def _end_learning(self) -> _LearnRequest | None:
         """End and return the running `/map/learn`, if there is one. The caller holds the lock."""
-        request, self._learn_request = self._learn_request, None
+        request = self._learn_request
+        self._learn_request = None
         self._learner.end()
         if request is not None:
             request.stop_timer()
@@ -308,7 +360,10 @@ class MapControl:
         reply.done()
 
     def _on_add(self, args: Args, reply: Reply) -> None:
-        control, target, argument, *_ = *texts(args, "a control, an address and optionally an argument", 2, 3), ""
+        control, target, argument, *_ = (
+            *texts(args, "a control, an address and optionally an argument", 2, 3),
+            "",
+        )
         target, mode = self._mappable(target)
         entry = _entry(control, target, argument, mode)
         with self._lock:
@@ -323,7 +378,9 @@ class MapControl:
         if key == "target" and isinstance(value, str):
             value, _ = self._mappable(value)
         with self._lock:
-            self._map.replace(_whole(number), with_change(self._map.entry(_whole(number)), key, value))
+            self._map.replace(
+                _whole(number), with_change(self._map.entry(_whole(number)), key, value)
+            )
         self._on_changed()
         reply.done(_whole(number), key)
 
@@ -359,8 +416,11 @@ class MapControl:
 
     def _on_save(self, args: Args, reply: Reply) -> None:
         (name,) = texts(args, "the name of a map", 1, 1)
-        if (path := self._file_of(name)) is None:
-            raise MappingError(f"map {name!r} is built in and cannot be changed; choose another name")
+        path = self._file_of(name)
+        if path is None:
+            raise MappingError(
+                f"map {name!r} is built in and cannot be changed; choose another name"
+            )
         with self._lock:
             entries = self._map.entries
 
@@ -390,12 +450,15 @@ class MapControl:
             self._saved = entries
 
     def _report_problems(self, loaded: LoadedMap, origin: str) -> LoadedMap:
-        report_problems(self._report, "map", [f"{origin}: {problem}" for problem in loaded.problems])
+        report_problems(
+            self._report, "map", [f"{origin}: {problem}" for problem in loaded.problems]
+        )
         return loaded
 
     def _load(self, name: str) -> LoadedMap:
         """The map with this name, or MappingError. Uses the disk, unless it is built in."""
-        if (path := self._file_of(name)) is None:
+        path = self._file_of(name)
+        if path is None:
             return read_tables(built_in(name))
         if not path.exists():
             self._list_maps()
@@ -425,14 +488,27 @@ def _clock_of(event: MidiEvent, sender_name: str) -> str:
 
 def _entry(control: str, target: str, argument: str, mode: str | None = None) -> MapEntry:
     """A checked entry of the map; `mode` None: as the control and the target suggest."""
-    return make_entry({"control": control, "target": target, "argument": argument, **({"mode": mode} if mode else {})})
+    return make_entry(
+        {
+            "control": control,
+            "target": target,
+            "argument": argument,
+            **({"mode": mode} if mode else {}),
+        }
+    )
 
 
 def _name_to_load(args: Args) -> str:
-    """The name in the arguments: `resolume`, or `resolume:5` with the first layer as second argument."""
-    if not 1 <= len(args) <= 2 or not isinstance(args[0], str) or not isinstance(args[-1], str | int | float):
+    """The name in the arguments: `resolume`, or `resolume:5` with the first layer as second
+    argument."""
+    if (
+        not 1 <= len(args) <= 2
+        or not isinstance(args[0], str)
+        or not isinstance(args[-1], str | int | float)
+    ):
         raise MappingError(
-            "takes the name of a map and, for resolume, the number of Resolume's layer that is layer 1 here"
+            "takes the name of a map and, for resolume, the number of Resolume's layer that is "
+            "layer 1 here"
         )
     if len(args) == 1:
         return args[0]
@@ -443,7 +519,8 @@ def _name_to_load(args: Args) -> str:
 
 
 def texts(args: Args, what: str, least: int, most: int) -> tuple[str, ...]:
-    """The arguments, if they are `least` to `most` texts, else MappingError, which says that `what` is expected."""
+    """The arguments, if they are `least` to `most` texts, else MappingError, which says that `what`
+    is expected."""
     strings = tuple(arg for arg in args if isinstance(arg, str))
     if not least <= len(args) <= most or len(strings) < len(args):
         raise MappingError(f"takes {what}")

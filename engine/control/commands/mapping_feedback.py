@@ -2,16 +2,20 @@
 
     store changed, map changed ─► pending ─► not being moved ─► sent, at most 60 times per second
 
-Problem: the page, a preset, a cue or another controller may change a parameter, and then its mapped fader and light
-show the wrong value. Sending every value back at once fails: a motor fader fights with the hand on it.
+Problem: the page, a preset, a cue or another controller may change a parameter, and then its mapped
+fader and light show the wrong value. Sending every value back at once fails: a motor fader fights
+with the hand on it.
 
-- Only subscribers get feedback (`/map/feedback`, `[[osc.feedback]]` with `send`), never an address that only sends.
-- A fader gets nothing until `REST_S` after its last movement, then the current value, even if it sent that itself: a
-  motor fader without feedback returns to its last received position. A button's light and an encoder's ring get their
-  value at once, and again when the button is released, because many devices then switch the light off themselves.
-- A new subscriber gets everything, then only values that differ from those sent last. When the map changes, everything
-  is sent again.
-- A program may echo a value that it was just sent. That is not a movement and is not answered, to prevent a loop.
+- Only subscribers get feedback (`/map/feedback`, `[[osc.feedback]]` with `send`), never an address
+  that only sends.
+- A fader gets nothing until `REST_S` after its last movement, then the current value, even if it
+  sent that itself: a motor fader without feedback returns to its last received position. A button's
+  light and an encoder's ring get their value at once, and again when the button is released,
+  because many devices then switch the light off themselves.
+- A new subscriber gets everything, then only values that differ from those sent last. When the map
+  changes, everything is sent again.
+- A program may echo a value that it was just sent. That is not a movement and is not answered, to
+  prevent a loop.
 - A control that moves several parameters shows the first one that has a value to show.
 """
 
@@ -36,9 +40,13 @@ from osc_schema.mapping import FORMS
 
 REST_S = 0.5
 INTERVAL_S = 1 / 60
-MAX_PACKETS_A_TURN = 16  # to one subscriber: 960 per second; a MIDI cable carries 1040 controller messages per second
+# to one subscriber: 960 per second; a MIDI cable carries 1040 controller messages per second
+MAX_PACKETS_A_TURN = 16
 MAX_SUBSCRIBERS = 16
-TAKES: Final = f"takes 1 or 0, optionally the port 1..65535 that you listen on, and a form ({', '.join(FORMS)})"
+TAKES: Final = (
+    "takes 1 or 0, optionally the port 1..65535 that you listen on, and a form "
+    f"({', '.join(FORMS)})"
+)
 
 
 @dataclass(slots=True, eq=False)
@@ -52,11 +60,15 @@ class _Output:
 
     def is_being_moved(self, now_s: float) -> bool:
         """True if this is a fader that was just moved, so that feedback would fight the hand."""
-        return now_s - self.moved_s < REST_S and any(entry.is_fader for entry in self.entries.values())
+        return now_s - self.moved_s < REST_S and any(
+            entry.is_fader for entry in self.entries.values()
+        )
 
     def values(self, store: ParamStore) -> tuple[float, ...] | None:
         """The values to show, or None for an OSC address with an argument that is not mapped."""
-        values = [self.entries[number] for number in range(len(self.entries)) if number in self.entries]
+        values = [
+            self.entries[number] for number in range(len(self.entries)) if number in self.entries
+        ]
         if len(values) < len(self.entries):
             return None
         return tuple(control_value(entry, store.get(entry.target)) for entry in values)
@@ -67,9 +79,11 @@ class _Subscriber:
     target: Sender
     form: str
     is_configured: bool
-    """True for a subscriber from the configuration: it never subscribes again, so it is removed last."""
+    """True for a subscriber from the configuration: it never subscribes again, so it is removed
+    last."""
     device: str = ""
-    """The device of one of the engine's MIDI ports, "" for others: it gets bytes, for itself or for every device."""
+    """The device of one of the engine's MIDI ports, "" for others: it gets bytes, for itself or for
+    every device."""
     sent: dict[Control, tuple[float, ...]] = field(default_factory=dict)
     pending: dict[Control, None] = field(default_factory=dict)
 
@@ -90,8 +104,12 @@ class MapFeedback:
         is_behind: Callable[[str], bool],
         report: Report,
     ) -> None:
-        """`listener_of(sender)`: the target for its answers. `is_behind(name)`: True if many packets for it wait."""
-        self._store, self._listener_of, self._is_behind, self._report = store, listener_of, is_behind, report
+        """`listener_of(sender)`: the target for its answers. `is_behind(name)`: True if many
+        packets for it wait."""
+        self._store = store
+        self._listener_of = listener_of
+        self._is_behind = is_behind
+        self._report = report
         self._lock = threading.Lock()
         self._outputs: dict[Control, _Output] = {}
         self._outputs_of: dict[str, list[_Output]] = {}
@@ -100,20 +118,28 @@ class MapFeedback:
         self._version = store.version
         self._next_s = float("-inf")
 
-    def subscribe(self, target: Sender, form: str, *, is_configured: bool = False, device: str = "") -> None:
-        """Send `target` everything in one of `osc_schema.mapping.FORMS`, then changes. A repeated call starts over.
+    def subscribe(
+        self, target: Sender, form: str, *, is_configured: bool = False, device: str = ""
+    ) -> None:
+        """Send `target` everything in one of `osc_schema.mapping.FORMS`, then changes. A repeated
+        call starts over.
 
-        `is_configured`: it is in the configuration. `device`: of a port of the engine, with the form `PORT_FORM`."""
+        `is_configured`: it is in the configuration. `device`: of a port of the engine, with the
+        form `PORT_FORM`."""
         with self._lock:
             before = self._subscribers.pop(target.name, None)
             is_configured = is_configured or (before is not None and before.is_configured)
             if len(self._subscribers) >= MAX_SUBSCRIBERS:
-                # `min` returns the first of equals: the oldest subscription that is not in the configuration.
-                oldest = min(self._subscribers, key=lambda name: self._subscribers[name].is_configured)
+                # `min` returns the first of equals: the oldest subscription that is not in the
+                # configuration.
+                oldest = min(
+                    self._subscribers, key=lambda name: self._subscribers[name].is_configured
+                )
                 del self._subscribers[oldest]
                 self._report(
                     "map.feedback",
-                    f"more than {MAX_SUBSCRIBERS} subscribers of /map/feedback: {oldest}, the oldest, is removed",
+                    f"more than {MAX_SUBSCRIBERS} subscribers of /map/feedback: {oldest}, the "
+                    "oldest, is removed",
                 )
             self._subscribers[target.name] = _Subscriber(
                 target, form, is_configured, device, pending=dict.fromkeys(self._outputs)
@@ -135,7 +161,12 @@ class MapFeedback:
         port = rest[0] if rest and isinstance(rest[0], int | float) else None
         rest = rest if port is None else rest[1:]
         form = rest.pop(0) if rest else FORMS[0]
-        if not isinstance(is_on, int | float) or rest or form not in FORMS or not (port is None or 1 <= port < 65_536):
+        if (
+            not isinstance(is_on, int | float)
+            or rest
+            or form not in FORMS
+            or not (port is None or 1 <= port < 65_536)
+        ):
             reply.fail(TAKES)
             return
         target = self._listener_of(sender) if port is None else sender.at(port)
@@ -151,11 +182,19 @@ class MapFeedback:
     def set_entries(self, entries: Iterable[MapEntry]) -> None:
         """Use a changed map; everything is sent again."""
         with self._lock:
-            before, self._outputs, self._outputs_of = self._outputs, {}, {}
+            before = self._outputs
+            self._outputs = {}
+            self._outputs_of = {}
             for entry in entries:
-                if not entry.feedback or is_pattern(entry.control):  # no control listens at an address with a *
+                if not entry.feedback or is_pattern(
+                    entry.control
+                ):  # no control listens at an address with a *
                     continue
-                control = entry.control._replace(number=0) if entry.control.kind == "osc" else entry.control
+                control = (
+                    entry.control._replace(number=0)
+                    if entry.control.kind == "osc"
+                    else entry.control
+                )
                 output = self._outputs.setdefault(control, _Output(control))
                 argument = entry.control.number if entry.control.kind == "osc" else 0
                 if output.entries.setdefault(argument, entry) is entry:
@@ -165,15 +204,19 @@ class MapFeedback:
                     output.moved_s = before[control].moved_s
             for subscriber in self._subscribers.values():
                 subscriber.pending = dict.fromkeys(self._outputs)
-                # Movements of unmapped controls are not tracked: their position is unknown once they are mapped again.
+                # Movements of unmapped controls are not tracked: their position is unknown once
+                # they are mapped again.
                 subscriber.sent = {
-                    control: sent for control, sent in subscriber.sent.items() if control in self._outputs
+                    control: sent
+                    for control, sent in subscriber.sent.items()
+                    if control in self._outputs
                 }
 
     def note_movements(self, movements: Iterable[Movement], now_s: float) -> dict[Control, float]:
         """Record that these controls are being moved, so that they get no feedback until they rest.
 
-        Returns the last value sent to each of them since its previous movement, by the control of its entry."""
+        Returns the last value sent to each of them since its previous movement, by the control of
+        its entry."""
         sent_to: dict[Control, float] = {}
         if not self._subscribers:
             return sent_to
@@ -181,12 +224,18 @@ class MapFeedback:
             for movement in movements:
                 control = movement.control
                 is_osc = control.kind == "osc"
-                for known in (control._replace(number=0),) if is_osc else {control, control._replace(source="")}:
-                    if (output := self._outputs.get(known)) is None:
+                for known in (
+                    (control._replace(number=0),)
+                    if is_osc
+                    else {control, control._replace(source="")}
+                ):
+                    output = self._outputs.get(known)
+                    if output is None:
                         continue
                     argument = control.number if is_osc else 0
                     for subscriber in self._subscribers.values():
-                        if (sent := subscriber.sent_to(known, argument)) is not None:
+                        sent = subscriber.sent_to(known, argument)
+                        if sent is not None:
                             sent_to[known._replace(number=control.number)] = sent
                             if _is_same(movement, sent):
                                 continue
@@ -221,7 +270,11 @@ class MapFeedback:
                 continue
             values = output.values(self._store)
             is_for_it = not subscriber.device or control.source in ("", subscriber.device)
-            packets = _packets(control, values, subscriber.form) if values is not None and is_for_it else []
+            packets = (
+                _packets(control, values, subscriber.form)
+                if values is not None and is_for_it
+                else []
+            )
             if len(packets) > room:
                 return
             del subscriber.pending[control]
@@ -234,15 +287,18 @@ class MapFeedback:
 
 
 def _is_same(movement: Movement, sent: float) -> bool:
-    """True if a movement echoes a sent value, perhaps rounded (whole number, 32 bits) or only its high 7 bits."""
-    kind, value = movement.control.kind, movement.value
+    """True if a movement echoes a sent value, perhaps rounded (whole number, 32 bits) or only its
+    high 7 bits."""
+    kind = movement.control.kind
+    value = movement.value
     if kind in ("cc14", "nrpn") and movement.bits < 14:
         return round(value) >> 7 == round(sent) >> 7
     return math.isclose(value, sent, rel_tol=1e-6, abs_tol=1e-6 if kind == "osc" else 0.5)
 
 
 def _packets(control: Control, values: tuple[float, ...], form: str) -> list[bytes]:
-    """The packets for a control: MIDI in the bridge's form, OSC as the values at the control's own address."""
+    """The packets for a control: MIDI in the bridge's form, OSC as the values at the control's own
+    address."""
     if control.kind != "osc":
         # FORMS are `osc` and the forms of MIDI.
         return [] if form == "osc" else midi_packets(control, values[0], form)  # type: ignore[arg-type]  # see above

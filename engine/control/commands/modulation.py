@@ -1,4 +1,5 @@
-"""Commands that edit the moves of macros and the routes of the modulation, both of which are parameters, too."""
+"""Commands that edit the moves of macros and the routes of the modulation, both of which are
+parameters, too."""
 
 from collections.abc import Mapping
 
@@ -27,40 +28,58 @@ class ModulationControl:
     def _on_add(self, args: Args, reply: Reply) -> None:
         numbers = [float(value) for value in args[2:] if isinstance(value, int | float)]
         if len(args) not in (2, 4, 5) or len(numbers) < len(args) - 2:
-            raise MultiverseError("takes the macro's number, an address, and optionally low, high and curve")
-        number, address = _macro_number(args[0]), str(args[1])
+            raise MultiverseError(
+                "takes the macro's number, an address, and optionally low, high and curve"
+            )
+        number = _macro_number(args[0])
+        address = str(args[1])
         low, high = numbers[:2] if numbers else (None, None)
-        new = Move(address=address, low=low, high=high, curve=numbers[2] if len(numbers) > 2 else 0.0)
+        new = Move(
+            address=address, low=low, high=high, curve=numbers[2] if len(numbers) > 2 else 0.0
+        )
         moves_of(str(new))
-        self._write(number, [*(move for move in self._moves(number) if move.address != new.address), new])
+        self._write(
+            number, [*(move for move in self._moves(number) if move.address != new.address), new]
+        )
         reply.done(number, new.address)
 
     def _on_remove(self, args: Args, reply: Reply) -> None:
         if not 1 <= len(args) <= 2:
             raise MultiverseError("takes the macro's number and optionally an address")
-        number, address = _macro_number(args[0]), args[1] if len(args) > 1 else None
-        remaining = [move for move in self._moves(number) if address is not None and move.address != address]
+        number = _macro_number(args[0])
+        address = args[1] if len(args) > 1 else None
+        remaining = [
+            move for move in self._moves(number) if address is not None and move.address != address
+        ]
         if address is not None and len(remaining) == len(self._moves(number)):
             raise MultiverseError(f"macro {number} does not move {address}")
         self._write(number, remaining)
         reply.done(number)
 
     def _moves(self, number: int) -> list[Move]:
-        return list(dict.fromkeys(move for _, move in moves_of(str(self._store.get(MOVES[f"/macro/{number}"])))))
+        return list(
+            dict.fromkeys(
+                move for _, move in moves_of(str(self._store.get(MOVES[f"/macro/{number}"])))
+            )
+        )
 
     def _write(self, number: int, moves: list[Move]) -> None:
-        address, text = MOVES[f"/macro/{number}"], "; ".join(map(str, moves))
+        address = MOVES[f"/macro/{number}"]
+        text = "; ".join(map(str, moves))
         most = osc_schema.lookup(address)
         assert most is not None
         if len(text) > most.high:
             raise MultiverseError(
-                f"macro {number} would move too much: its moves are a text of {most.high:g} characters"
+                f"macro {number} would move too much: its moves are a text of {most.high:g} "
+                "characters"
             )
         self._store.set(address, text, by="/macro")
 
     def _on_copy(self, args: Args, reply: Reply) -> None:
         if not 1 <= len(args) <= 2 or any(number not in ROUTES for number in args):
-            raise MultiverseError(f"takes a route and optionally the one to copy it to, {ROUTES[0]}..{ROUTES[-1]}")
+            raise MultiverseError(
+                f"takes a route and optionally the one to copy it to, {ROUTES[0]}..{ROUTES[-1]}"
+            )
         values = self._store.snapshot()
         source, target = args if len(args) == 2 else (args[0], _free_route(values))
         copies = [(f"/mod/{target:g}/{part}", values[f"/mod/{source:g}/{part}"]) for part in _PARTS]
@@ -80,4 +99,6 @@ def _free_route(values: Mapping[str, Value]) -> int:
     for n in ROUTES:
         if values[f"/mod/{n}/source"] == "off" and not values[f"/mod/{n}/target"]:
             return n
-    raise MultiverseError(f"all {len(ROUTES)} routes are in use; /mod/<n>/source off and an empty target free one")
+    raise MultiverseError(
+        f"all {len(ROUTES)} routes are in use; /mod/<n>/source off and an empty target free one"
+    )

@@ -1,7 +1,9 @@
-"""Preset commands over OSC: save, load, fade, copy layers. Those of the vision mixer are in `preset_mixer.py`.
+"""Preset commands over OSC: save, load, fade, copy layers. Those of the vision mixer are in
+`preset_mixer.py`.
 
-Presets are loaded at once, from memory (`PresetCache`), so that later messages of the same bundle act on the loaded
-values. Only the disk store uses the disk, so a slow or hung disk blocks no command, such as a panic.
+Presets are loaded at once, from memory (`PresetCache`), so that later messages of the same bundle
+act on the loaded values. Only the disk store uses the disk, so a slow or hung disk blocks no
+command, such as a panic.
 """
 
 import logging
@@ -40,7 +42,8 @@ from osc_schema.layers import LAYERS
 log = logging.getLogger(__name__)
 
 TakePicture = Callable[[Callable[[bytes], None]], None]
-"""`take(deliver)` calls `deliver(jpeg)` with the next picture on screen, on any thread, or never."""
+"""`take(deliver)` calls `deliver(jpeg)` with the next picture on screen, on any thread, or
+never."""
 
 MAX_START_S = 2.0
 """Timeout for reading the folder at the start; presets that are read later can be loaded later."""
@@ -48,7 +51,8 @@ TOLD_AFTER_FRAMES = 10  # a shader that is only read is ready earlier
 WAITS_FOR = "waits for the first test of its shader {shader} on this machine"
 READ_ON_S = 0.02  # between two parts of a folder, in which what waits for the disk is done
 _SHADER_FILES = frozenset(map(file_address, LOOK_SLOTS))
-_TEXT, _OWN_TEXT = "/text/1/text", "/text/words"
+_TEXT = "/text/1/text"
+_OWN_TEXT = "/text/words"
 _PARTS = tuple(param.address.removeprefix("/layer/1/") for param in osc_schema.match("/layer/1/*"))
 
 
@@ -65,9 +69,11 @@ class PresetControl:
         upcoming: Upcoming,
         take_picture: TakePicture | None = None,
     ) -> None:
-        """Reads the folder, for at most 2 s. `views`: the inputs of the shaders, whose names are saved. `take_picture`
-        None: saved presets get no pictures."""
-        self._store, self._notify, self._report = context.store, context.notify, context.report
+        """Reads the folder, for at most 2 s. `views`: the inputs of the shaders, whose names are
+        saved. `take_picture` None: saved presets get no pictures."""
+        self._store = context.store
+        self._notify = context.notify
+        self._report = context.report
         self._views = views
         self._upcoming = upcoming
         self.cache = PresetCache(presets)
@@ -95,7 +101,9 @@ class PresetControl:
         """The look that `load` has put there last."""
         self._held_frames: dict[str, int] = {}
         """By the look that waits for its shader: how often it was asked for."""
-        self._guard = Guard(log, context.report, "preset.trail", "the look that waits gets no trail")
+        self._guard = Guard(
+            log, context.report, "preset.trail", "the look that waits gets no trail"
+        )
         self._order = LookOrder(context.store)
         self._watchers: list[Callable[[str, str], None]] = []
         self._disk = context.disk.open("presets", presets.path, poll=self._read_folder)
@@ -108,8 +116,9 @@ class PresetControl:
         self._disk.close()
 
     def watch(self, changed: Callable[[str, str], None]) -> None:
-        """Call `changed(name, new)` on the disk's thread after a preset was renamed, deleted (`new` is ""), or saved as
-        a new one or restored (`name` is ""). It must not block. Before the engine starts."""
+        """Call `changed(name, new)` on the disk's thread after a preset was renamed, deleted (`new`
+        is ""), or saved as a new one or restored (`name` is ""). It must not block. Before the
+        engine starts."""
         self._watchers.append(changed)
 
     def add_commands(self, table: CommandTable) -> None:
@@ -141,30 +150,40 @@ class PresetControl:
         may_wait: bool = True,
         begun: Callable[[], object] = lambda: None,
     ) -> None:
-        """Crossfade to a preset's picture within that time; invalid entries are reported. Does not use the disk. One
-        whose shader is still being tested waits in the launch queue, if it `may_wait`; `begun()` is called when its
-        values are set.
+        """Crossfade to a preset's picture within that time; invalid entries are reported. Does not
+        use the disk. One whose shader is still being tested waits in the launch queue, if it
+        `may_wait`; `begun()` is called when its values are set.
 
-        Raises PresetError, without any change, if there is no such preset. `ended`: as in `Crossfade.start`. `keep`:
-        the beginning of addresses that stay as they are. `ticket`: of a preset that had to be read first. Not
-        `is_picture`: interpolates the values instead of two pictures; menus change at the beginning. `is_by_hand`:
-        `/undo` restores the values before."""
-        loaded, ticket = self._get(name), ticket or self._order.new_ticket()
+        Raises PresetError, without any change, if there is no such preset. `ended`: as in
+        `Crossfade.start`. `keep`: the beginning of addresses that stay as they are. `ticket`: of a
+        preset that had to be read first. Not `is_picture`: interpolates the values instead of two
+        pictures; menus change at the beginning. `is_by_hand`: `/undo` restores the values
+        before."""
+        loaded = self._get(name)
+        ticket = ticket or self._order.new_ticket()
         if may_wait and self.queue is not None and self.awaited_shader(loaded.name):
-            again = partial(self.load, time=time, ended=ended, keep=keep, ticket=ticket, begun=begun)
+            again = partial(
+                self.load, time=time, ended=ended, keep=keep, ticket=ticket, begun=begun
+            )
             run = partial(again, is_picture=is_picture, is_by_hand=is_by_hand)
             is_cut = is_picture and time.is_at_once
             self.expect(loaded.name)
             self._deferred = loaded.name
-            self.queue.add_look(loaded.name, NOW, run, partial(_drop, ended), preset=loaded.name, is_cut=is_cut)
+            self.queue.add_look(
+                loaded.name, NOW, run, partial(_drop, ended), preset=loaded.name, is_cut=is_cut
+            )
             return
         if keep:
-            loaded = replace(loaded, values=[entry for entry in loaded.values if not entry[0].address.startswith(keep)])
+            loaded = replace(
+                loaded,
+                values=[entry for entry in loaded.values if not entry[0].address.startswith(keep)],
+            )
         with self.mixer.lock:
             if by := self._order.arrive(ticket, f"preset {loaded.name}"):
                 ended(by)
                 return
-            deferred, self._deferred = self._deferred, ""
+            deferred = self._deferred
+            self._deferred = ""
             if deferred and self.queue is not None:
                 self.queue.take_back(deferred, f"superseded by preset {loaded.name}")
             previous = self.mixer.on_screen
@@ -181,7 +200,8 @@ class PresetControl:
             begun()
 
     def awaited_shader(self, name: str) -> str:
-        """The shader for whose test this preset waits; "" if it can be shown, or there is none. Any thread."""
+        """The shader for whose test this preset waits; "" if it can be shown, or there is none. Any
+        thread."""
         loaded = self.cache.find(name)
         return "" if loaded is None else self._upcoming.awaited_by(loaded.by_address())
 
@@ -190,31 +210,40 @@ class PresetControl:
             raise PresetError(f"preset {name}: {WAITS_FOR.format(shader=shader)}")
 
     def must_wait(self, name: str, was_expected: bool) -> bool:
-        """True while a preset whose beat has come waits for its shader, which is told. Render thread.
+        """True while a preset whose beat has come waits for its shader, which is told. Render
+        thread.
 
         `was_expected`: Its shader was read before, so it is not that which takes some frames."""
         shader = self.awaited_shader(name)
         frames = self._held_frames.get(name, 0) + 1 if shader else 0
         self._held_frames = {name: frames} if shader else {}
         if frames == (1 if was_expected else TOLD_AFTER_FRAMES):
-            self._report("preset.waits", f"preset {name}: {WAITS_FOR.format(shader=shader)}; the look before plays on")
+            self._report(
+                "preset.waits",
+                f"preset {name}: {WAITS_FOR.format(shader=shader)}; the look before plays on",
+            )
         return bool(shader)
 
     def numbered(self, number: int) -> str | None:
-        """The name of the preset with this number: that begins with it, else the built-in look at that position."""
+        """The name of the preset with this number: that begins with it, else the built-in look at
+        that position."""
         is_it = re.compile(rf"0*{number}(?!\d)")
         own = next((name for name in self.cache.names() if is_it.match(name)), None)
         return own or next(islice(LOOKS, number - 1, number), None)
 
     def _get(self, name: str) -> LoadedPreset:
         """The preset with its values arranged. PresetError if it is missing or cannot be used."""
-        loaded, text = self.cache.get(name), self._store.get(_TEXT)
+        loaded = self.cache.get(name)
+        text = self._store.get(_TEXT)
         if self.current.name in WORDED and text not in ("", self.current.loaded_value(_TEXT)):
-            self._store.set(_OWN_TEXT, text, by="preset")  # somebody has written it into the look that goes
+            self._store.set(
+                _OWN_TEXT, text, by="preset"
+            )  # somebody has written it into the look that goes
         return self._arrange(loaded)
 
     def _arrange(self, loaded: LoadedPreset) -> LoadedPreset:
-        """The preset with its values in the current order of the shaders' inputs, and with the performer's words."""
+        """The preset with its values in the current order of the shaders' inputs, and with the
+        performer's words."""
         values = self._views.arrange(loaded.values, loaded.inputs)
         text = self._store.get(_OWN_TEXT)
         if text and loaded.name in WORDED:
@@ -231,7 +260,8 @@ class PresetControl:
             self.current.forget(self.current.name)
 
     def if_missing(self, name: str, warn: Callable[[], None]) -> None:
-        """Read the folder again, on the disk's thread, and call `warn()` if it has no preset of that name."""
+        """Read the folder again, on the disk's thread, and call `warn()` if it has no preset of
+        that name."""
         if self.cache.has(name):
             return
 
@@ -240,7 +270,9 @@ class PresetControl:
             if not self.cache.has(name):
                 warn()
 
-        self._disk.post(look_again, lambda reason: self._report("preset", f"preset {name}: {reason}"))
+        self._disk.post(
+            look_again, lambda reason: self._report("preset", f"preset {name}: {reason}")
+        )
 
     def apply(
         self,
@@ -252,14 +284,20 @@ class PresetControl:
         is_picture: bool = True,
         hand: Hand | None = None,
     ) -> None:
-        """Start a crossfade (or a glide, if not `is_picture`) to loaded values, and report invalid entries.
+        """Start a crossfade (or a glide, if not `is_picture`) to loaded values, and report invalid
+        entries.
 
         `hand`: as in `Crossfade.start`.
 
-        A slot whose shader is missing is emptied: the one of the look before does not belong to this look."""
+        A slot whose shader is missing is emptied: the one of the look before does not belong to
+        this look."""
         missing = self._missing_shaders(loaded)
-        values = [(param, "" if param.address in missing else value) for param, value in loaded.values]
-        rejected = self._crossfade.start(values, time, by=origin, ended=ended, is_picture=is_picture, hand=hand)
+        values = [
+            (param, "" if param.address in missing else value) for param, value in loaded.values
+        ]
+        rejected = self._crossfade.start(
+            values, time, by=origin, ended=ended, is_picture=is_picture, hand=hand
+        )
         for problem in (*loaded.problems, *missing.values(), *rejected):
             self._report("preset", f"{origin}: {problem}")
 
@@ -277,7 +315,8 @@ class PresetControl:
     # -- the disk's thread ---------------------------------------------------------------------
 
     def _read_folder(self, name: str = "") -> None:
-        """Poll the folder for changes by other programs, and read the file of the preset `name` in any case."""
+        """Poll the folder for changes by other programs, and read the file of the preset `name` in
+        any case."""
         self._read_some(name)
         while self.cache.has_more and not self._is_open:
             self._read_some()
@@ -302,7 +341,8 @@ class PresetControl:
 
     def _on_save(self, args: Args, reply: Reply) -> None:
         """Save the current values without modulation."""
-        name, values = preset_name(args), self._store.snapshot()
+        name = preset_name(args)
+        values = self._store.snapshot()
         change = self.cache.save(name, values, self._views.names_in(values))
         assert change.content is not None
         self.current.begin(change.content)
@@ -317,14 +357,20 @@ class PresetControl:
             self._take_picture(partial(self.save_picture, name))
 
     def _save_still(self, name: str, jpeg: bytes) -> None:
-        """Save the frame that follows a save as the preset's picture, if the preset is still current. Any thread."""
+        """Save the frame that follows a save as the preset's picture, if the preset is still
+        current. Any thread."""
         if self.current.name == name:
             self.save_picture(name, jpeg)
 
     def needs_picture(self, preset: LoadedPreset) -> bool:
-        """True if it is one of the folder's presets, as it is now, and has no picture. Any thread."""
+        """True if it is one of the folder's presets, as it is now, and has no picture. Any
+        thread."""
         name = preset.name
-        return not is_factory(name) and name not in self.cache.pictures and self.cache.find(name) is preset
+        return (
+            not is_factory(name)
+            and name not in self.cache.pictures
+            and self.cache.find(name) is preset
+        )
 
     def save_picture(self, name: str, jpeg: bytes) -> None:
         """Save the picture of a preset. Any thread."""
@@ -333,7 +379,9 @@ class PresetControl:
             self.cache.write_picture(name, jpeg)
             self._notify("/preset/changed", name)
 
-        self._disk.post(write, lambda reason: self._report("presets", f"the picture of preset {name}: {reason}"))
+        self._disk.post(
+            write, lambda reason: self._report("presets", f"the picture of preset {name}: {reason}")
+        )
 
     def _on_delete(self, args: Args, reply: Reply) -> None:
         self._write_change(self.cache.delete(preset_name(args)), reply)
@@ -356,7 +404,8 @@ class PresetControl:
 
         def fail(reason: str) -> None:
             self.cache.drop(change)
-            if (stored := self.cache.find(change.name)) is None:
+            stored = self.cache.find(change.name)
+            if stored is None:
                 self.current.forget(change.name)
             else:
                 self.current.follow(stored)
@@ -369,9 +418,11 @@ class PresetControl:
             changed(name, new)
 
     def _plan_launch(self, handler: Handler, args: Args) -> LaunchPlan | DiskLookup:
-        """How a preset that a command names waits for its beat. Raises PresetError for an invalid name."""
+        """How a preset that a command names waits for its beat. Raises PresetError for an invalid
+        name."""
         name, time = name_and_time(args)
-        if (loaded := self.cache.find(name)) is None:
+        loaded = self.cache.find(name)
+        if loaded is None:
             return partial(self._look_for, name)
         self.expect(name)
 
@@ -391,21 +442,29 @@ class PresetControl:
         self._disk.post(look, fail)
 
     def expect(self, name: str) -> None:
-        """Prepare the shaders and the letters of a preset that waits for its beat or is prepared."""
-        if (loaded := self.cache.find(name)) is not None:
+        """Prepare the shaders and the letters of a preset that waits for its beat or is
+        prepared."""
+        loaded = self.cache.find(name)
+        if loaded is not None:
             self._upcoming.prepare({**self._store.snapshot(), **self._arrange(loaded).by_address()})
 
     def values_of(self, name: str) -> Mapping[str, Value] | None:
-        """The values of the preset; None if there is none of that name. Render thread; raises nothing."""
+        """The values of the preset; None if there is none of that name. Render thread; raises
+        nothing."""
         loaded = self.cache.find(name)
-        return None if loaded is None else self._guard.attempt(lambda: self._arrange(loaded).by_address())
+        return (
+            None
+            if loaded is None
+            else self._guard.attempt(lambda: self._arrange(loaded).by_address())
+        )
 
     def _fade_command(self, *, is_picture: bool) -> Handler:
         """The handler of `/preset/load`, or of `/preset/glide`."""
 
         def on_command(args: Args, reply: Reply) -> None:
             name, time = name_and_time(args)
-            ended, ticket = answer(reply, name), self._order.new_ticket()
+            ended = answer(reply, name)
+            ticket = self._order.new_ticket()
             go = partial(self.load, name, time, ended, ticket=ticket, is_picture=is_picture)
             if self.cache.find(name) is not None:
                 go()
@@ -415,7 +474,8 @@ class PresetControl:
         return on_command
 
     def _on_prepare(self, args: Args, reply: Reply) -> None:
-        name, mixer = preset_name(args) if args else "", self.mixer
+        name = preset_name(args) if args else ""
+        mixer = self.mixer
         prepares = mixer.prepares
 
         def prepare() -> None:
@@ -424,7 +484,9 @@ class PresetControl:
 
         def prepare_if_newest() -> None:
             if mixer.prepares != prepares:
-                raise PresetError(f"superseded by preset {mixer.prepared}" if mixer.prepared else "superseded")
+                raise PresetError(
+                    f"superseded by preset {mixer.prepared}" if mixer.prepared else "superseded"
+                )
             prepare()
 
         if not name or self.cache.find(name) is not None:
@@ -447,7 +509,8 @@ class PresetControl:
     def _on_rename(self, args: Args, reply: Reply) -> None:
         if len(args) != 2:
             raise PresetError("takes the preset's name and its new one")
-        name, new = preset_name(args[:1]), preset_name(args[1:])
+        name = preset_name(args[:1])
+        new = preset_name(args[1:])
 
         def rename() -> None:
             old, renamed = self.cache.rename(name, new)
@@ -474,7 +537,9 @@ class PresetControl:
         reply.done()
 
     def _on_copy(self, args: Args, reply: Reply) -> None:
-        numbers = [int(number) for number in args if isinstance(number, int | float) and number in LAYERS]
+        numbers = [
+            int(number) for number in args if isinstance(number, int | float) and number in LAYERS
+        ]
         if len(args) != 2 or len(set(numbers)) != 2:
             raise PresetError(f"takes two different layers, from and to, {LAYERS[0]}..{LAYERS[-1]}")
         source, target = numbers

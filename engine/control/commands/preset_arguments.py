@@ -8,7 +8,8 @@ from engine.params.fade_time import AT_ONCE, FadeTime
 
 
 def preset_name(args: Args) -> str:
-    """The argument of a command that takes only a preset's name. Raises PresetError for anything else.
+    """The argument of a command that takes only a preset's name. Raises PresetError for anything
+    else.
 
     A shell and most patches send the name 2 as an int."""
     if len(args) != 1 or not isinstance(args[0], str | int) or isinstance(args[0], bool):
@@ -19,7 +20,9 @@ def preset_name(args: Args) -> str:
 def name_and_time(args: Args) -> tuple[str, FadeTime]:
     """The arguments of a command that fades to a preset. Raises PresetError."""
     if len(args) > 2:
-        raise PresetError("takes the preset's name and optionally a time, then now, beat, bar or 4_bars")
+        raise PresetError(
+            "takes the preset's name and optionally a time, then now, beat, bar or 4_bars"
+        )
     return preset_name(args[:1]), time_of(args[1]) if len(args) > 1 else AT_ONCE
 
 
@@ -32,15 +35,16 @@ def time_of(value: object) -> FadeTime:
 
 
 def is_release(args: Args, then: str = "") -> bool:
-    """True if a button sends 0, its release; another number presses it, as does no argument. Raises PresetError for
-    anything else, such as a misspelt beat to wait for; `then`: what may follow."""
+    """True if a button sends 0, its release; another number presses it, as does no argument. Raises
+    PresetError for anything else, such as a misspelt beat to wait for; `then`: what may follow."""
     if len(args) > 1 or any(not isinstance(each, int | float) for each in args):
         raise PresetError(f"takes 1 for pressed or 0 for released, or nothing{then}")
     return args == (0,)
 
 
 def answer(reply: Reply, *values: ReplyValue) -> Ended:
-    """An `ended` callback that answers `/done` after a fade, or `/fail` if the fade was superseded."""
+    """An `ended` callback that answers `/done` after a fade, or `/fail` if the fade was
+    superseded."""
 
     def ended(superseded_by: str) -> None:
         if superseded_by:

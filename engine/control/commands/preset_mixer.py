@@ -1,11 +1,13 @@
-"""The vision mixer of looks: one is on screen, one is prepared; a take, a cut or a hand brings that in.
+"""The vision mixer of looks: one is on screen, one is prepared; a take, a cut or a hand brings that
+in.
 
     /preset/prepare Day          Night is on screen, Day waits
     /preset/take 2bars           Day comes in two bars; Night is the prepared one then
-    /preset/crossfader 0.4       40 % of Night, by hand; at 1 it is on screen, back at 0 all is as it was
+    /preset/crossfader 0.4       40 % of Night, by hand; at 1 it is on screen, back at 0 all is as
+                                 it was
 
-A flash shows another look while its button is pressed. It changes only the look, no sound and no model; the release
-restores the look before, with what others have set meanwhile.
+A flash shows another look while its button is pressed. It changes only the look, no sound and no
+model; the release restores the look before, with what others have set meanwhile.
 """
 
 import threading
@@ -66,7 +68,8 @@ class _Flash:
 
 
 class PresetMixer:
-    """The mixer of looks: prepares, takes, cuts and flashes presets. Any thread; `step` the render thread."""
+    """The mixer of looks: prepares, takes, cuts and flashes presets. Any thread; `step` the render
+    thread."""
 
     def __init__(
         self,
@@ -82,10 +85,15 @@ class PresetMixer:
         expect: Callable[[str], None],
         require_ready: Callable[[str], None],
     ) -> None:
-        """`get(name)`: the preset arranged for the current inputs of the shaders, else PresetError; `load`, `apply`,
-        `expect`, `require_ready`: those of `PresetControl`."""
-        self._store, self._notify, self._report = context.store, context.notify, context.report
-        self._cache, self._get, self._current, self._crossfade = cache, get, current, crossfade
+        """`get(name)`: the preset arranged for the current inputs of the shaders, else PresetError;
+        `load`, `apply`, `expect`, `require_ready`: those of `PresetControl`."""
+        self._store = context.store
+        self._notify = context.notify
+        self._report = context.report
+        self._cache = cache
+        self._get = get
+        self._current = current
+        self._crossfade = crossfade
         self._load = load
         self._apply = apply
         self._expect = expect
@@ -100,18 +108,22 @@ class PresetMixer:
         self.changes = 0
         """How often the prepared preset has changed."""
         self._begin = self._position
-        """Where a fade by hand begins: the crossfader as it stood when the look was prepared or the last fade ended."""
+        """Where a fade by hand begins: the crossfader as it stood when the look was prepared or the
+        last fade ended."""
         self._has_hand = False
         """True while a fade by hand runs."""
         self._is_undone = False
-        """True if the last fade by hand was undone; if the old look dissolves back, the hand waits for it."""
+        """True if the last fade by hand was undone; if the old look dissolves back, the hand waits
+        for it."""
         self._flash: _Flash | None = None
         self.lock = threading.RLock()
-        """Locked for no longer than a preset is loaded from memory; while another look is loaded, no flash begins."""
+        """Locked for no longer than a preset is loaded from memory; while another look is loaded,
+        no flash begins."""
 
     @property
     def awaited(self) -> str:
-        """The preset that was prepared at the newest `step`, unless a hand is already fading to it. Any thread."""
+        """The preset that was prepared at the newest `step`, unless a hand is already fading to it.
+        Any thread."""
         return "" if self._has_hand else self._awaited
 
     @property
@@ -119,21 +131,30 @@ class PresetMixer:
         return float(self._store.get(CROSSFADER))  # type: ignore[arg-type]  # a FLOAT
 
     def prepare(self, name: str) -> None:
-        """Prepare a preset for the next take, with its shaders; "": none. PresetError if it cannot be loaded."""
+        """Prepare a preset for the next take, with its shaders; "": none. PresetError if it cannot
+        be loaded."""
         if name:
             name = self._cache.get(name).name
             self._expect(name)
         self._set_prepared(name)
 
     def take(
-        self, time: FadeTime, ended: Ended = lambda superseded_by: None, *, name: str = "", is_by_hand: bool = True
+        self,
+        time: FadeTime,
+        ended: Ended = lambda superseded_by: None,
+        *,
+        name: str = "",
+        is_by_hand: bool = True,
     ) -> str:
-        """Crossfade to the prepared preset, or to the one that was prepared when the take was queued. Returns its name.
+        """Crossfade to the prepared preset, or to the one that was prepared when the take was
+        queued. Returns its name.
 
-        The preset that was on screen is the prepared one afterwards, unless another one was prepared while the take was
-        queued, or waited for its shader. Raises PresetError if none is prepared."""
+        The preset that was on screen is the prepared one afterwards, unless another one was
+        prepared while the take was queued, or waited for its shader. Raises PresetError if none is
+        prepared."""
         with self.lock:
-            preset, before = name or self.prepared, self.on_screen
+            preset = name or self.prepared
+            before = self.on_screen
             if not preset:
                 raise PresetError(NOTHING_PREPARED)
 
@@ -147,14 +168,16 @@ class PresetMixer:
     def follow_change(self, name: str, new: str) -> None:
         """Follow the renaming or deletion (`new` is "") of a preset."""
         with self.lock:
-            if (flash := self._flash) is not None:
+            flash = self._flash
+            if flash is not None:
                 flash.current = new if flash.current == name else flash.current
                 flash.name = new if new and flash.name == name else flash.name
             if self.prepared == name:
                 self._set_prepared(new)
 
     def step(self, now_s: float) -> None:
-        """Begin a fade by hand when the crossfader has been moved; `Crossfade` steps it. Render thread."""
+        """Begin a fade by hand when the crossfader has been moved; `Crossfade` steps it. Render
+        thread."""
         self._awaited = self.prepared
         if self._has_hand or self._position == self._begin or not self.lock.acquire(blocking=False):
             return  # a command is running: the next frame tries again
@@ -178,12 +201,14 @@ class PresetMixer:
             self._report("preset.crossfader", f"{CROSSFADER}: {error}")
             return
         hand = Hand(self._begin, lambda: self._position, at)
-        self._has_hand, self._is_undone = True, False
+        self._has_hand = True
+        self._is_undone = False
         resume = self._current.pause()
 
         def on_end(superseded_by: str) -> None:
             with self.lock:
-                self._has_hand, self._is_undone = False, superseded_by == UNDONE
+                self._has_hand = False
+                self._is_undone = superseded_by == UNDONE
                 self._begin = hand.begin if superseded_by == UNDONE else self._position
                 resume()
                 if not superseded_by:
@@ -198,7 +223,8 @@ class PresetMixer:
 
     def swap(self, name: str) -> None:
         """A hand or an undo has brought another preset on screen. The caller holds the lock."""
-        before, self._begin = self._current.name, self._position
+        before = self._current.name
+        self._begin = self._position
         self.show_current(name)
         if name and self.prepared == name:  # else another one was prepared meanwhile
             self._set_prepared(self._if_exists(before))
@@ -206,14 +232,18 @@ class PresetMixer:
     # -- flash -----------------------------------------------------------------------------------
 
     def flash(self, name: str, is_pressed: bool, by: str = "") -> None:
-        """Show the picture of a preset while it is pressed, then the look before. PresetError if it cannot be loaded.
+        """Show the picture of a preset while it is pressed, then the look before. PresetError if it
+        cannot be loaded.
 
-        Of several, the last one pressed is shown; its release returns to the look before all. `by`: the
-        sender, for `release_of`."""
+        Of several, the last one pressed is shown; its release returns to the look before all. `by`:
+        the sender, for `release_of`."""
         with self.lock:
             if is_pressed:
                 self._press(name, by)
-            elif self._flash is not None and self._own_spelling(name) in (self._flash.name, self._flash.pressed_as):
+            elif self._flash is not None and self._own_spelling(name) in (
+                self._flash.name,
+                self._flash.pressed_as,
+            ):
                 self._release(self._flash)
 
     def release_of(self, sender: str) -> None:
@@ -223,8 +253,10 @@ class PresetMixer:
                 self._release(self._flash)
 
     def end_flash(self) -> None:
-        """Forget the flash because another look is loaded: its release changes nothing. The caller holds the lock."""
-        self._flash, self._is_undone = None, False
+        """Forget the flash because another look is loaded: its release changes nothing. The caller
+        holds the lock."""
+        self._flash = None
+        self._is_undone = False
 
     @property
     def _is_flashing(self) -> bool:
@@ -233,12 +265,18 @@ class PresetMixer:
     @property
     def on_screen(self) -> str:
         """The current preset, without a flash. Any thread."""
-        return self._flash.current if self._flash is not None and self._is_flashing else self._current.name
+        return (
+            self._flash.current
+            if self._flash is not None and self._is_flashing
+            else self._current.name
+        )
 
     def _press(self, name: str, by: str) -> None:
         """Cut to a preset's picture. The caller holds the lock."""
         self._require_ready(name)
-        loaded, flash, current = self._get(name), self._flash, self.on_screen
+        loaded = self._get(name)
+        flash = self._flash
+        current = self.on_screen
         if flash is not None and self._is_flashing:
             if flash.name == loaded.name:
                 return
@@ -249,15 +287,25 @@ class PresetMixer:
             before = self._store.snapshot().to_dict()
         self._history.leave()
         self._current.begin(loaded)
-        self._apply(replace(loaded, values=[entry for entry in loaded.values if entry[0].is_look]), FLASH)
-        panics, since = self._store.get(PANIC), self._store.version
+        self._apply(
+            replace(loaded, values=[entry for entry in loaded.values if entry[0].is_look]), FLASH
+        )
+        panics = self._store.get(PANIC)
+        since = self._store.version
         self._flash = _Flash(
-            name=loaded.name, pressed_as=loaded.name, by=by, before=before, since=since, panics=panics, current=current
+            name=loaded.name,
+            pressed_as=loaded.name,
+            by=by,
+            before=before,
+            since=since,
+            panics=panics,
+            current=current,
         )
 
     def _release(self, flash: _Flash) -> None:
         """Cut back to the look before. The caller holds the lock."""
-        is_flashing, self._flash = self._is_flashing, None
+        is_flashing = self._is_flashing
+        self._flash = None
         if not is_flashing:
             return
         values = flash.before | self._set_by_others(flash)
@@ -303,7 +351,10 @@ class PresetMixer:
             raise PresetError(NOTHING_PREPARED)
         name = self._cache.get(self.prepared).name
         self._expect(name)
-        is_cut = handler == self._on_cut or time_of(args[0] if args else self._store.get(TAKE_FADE)).is_at_once
+        is_cut = (
+            handler == self._on_cut
+            or time_of(args[0] if args else self._store.get(TAKE_FADE)).is_at_once
+        )
         return LaunchPlan(name, name, is_cut, handler)
 
     def _on_flash(self, args: Args, reply: Reply) -> None:
@@ -317,7 +368,8 @@ class PresetMixer:
 
     def _set_prepared(self, name: str) -> None:
         with self.lock:
-            is_new, self.prepared = name != self.prepared, name
+            is_new = name != self.prepared
+            self.prepared = name
             self.prepares += 1
             if is_new and not self._has_hand and not self._is_flashing:
                 self._begin = self._position

@@ -3,18 +3,22 @@
     /fx/<slot>/file ─► found in the catalog ─► read ─► parsed, tested in a process of its own ─► played
                            └─ not found                    └─ refused or too slow: the last good one plays on
 
-A look is taken once its shaders are tested (`awaited_by`). Where one is on screen without (the first of a run, one
-whose shader is refused), its fallback stands in for the shader: that of the look before plays under no other name.
+A look is taken once its shaders are tested (`awaited_by`). Where one is on screen without (the
+first of a run, one whose shader is refused), its fallback stands in for the shader: that of the
+look before plays under no other name.
 
-Everything slow is on other threads: files on their folder's disk thread, the rest on `shaders`, which also follows the
-store. The frame loop only takes the finished shader (`ShaderPlayer`). A text that has passed is not tested again, not
-in later runs either. `shader_test_scheduler.py` decides what is tested when.
+Everything slow is on other threads: files on their folder's disk thread, the rest on `shaders`,
+which also follows the store. The frame loop only takes the finished shader (`ShaderPlayer`). A text
+that has passed is not tested again, not in later runs either. `shader_test_scheduler.py` decides
+what is tested when.
 
-The shaders of a look that is prepared, or waits for its beat, are read, tested and compiled (`prepare`). So they are on
-screen in the frame of the beat. One that cannot be shown is listed as a fault of its preset from then on.
+The shaders of a look that is prepared, or waits for its beat, are read, tested and compiled
+(`prepare`). So they are on screen in the frame of the beat. One that cannot be shown is listed as a
+fault of its preset from then on.
 
-When a shader is played, the aliases of its slot are set to its defaults. Exceptions are those that were set in the same
-group (bundle, preset, cue) as the file, or later. After a file is saved, each input keeps its value.
+When a shader is played, the aliases of its slot are set to its defaults. Exceptions are those that
+were set in the same group (bundle, preset, cue) as the file, or later. After a file is saved, each
+input keeps its value.
 """
 
 import logging
@@ -57,7 +61,9 @@ BY: Final = "shader"
 POLL_S: Final = 0.02  # while a shader is tested
 IDLE_S: Final = 0.25
 CLOSED_WITHIN_S: Final = 2.0
-CPU_RIVALS: Final = 2.0  # live on a CPU: the bare picture, the sound and the camera take the same cores
+CPU_RIVALS: Final = (
+    2.0  # live on a CPU: the bare picture, the sound and the camera take the same cores
+)
 SETTLED_WITHIN_S: Final = 60.0  # offline: until a line says that the video waits
 MAX_REASON: Final = 300
 _SWITCHED: Final = ("playing", "bypassed")
@@ -78,26 +84,33 @@ class ShaderControl:
         has_driver: bool = True,
         threads: int = 0,
     ) -> None:
-        """`catalog(post=..., on_changed=..., on_saved=...)` and `testing(post=...)` build these parts. `threads`:
-        number of threads that draw on a CPU during the show, of which a test has one; 0 on a GPU. `has_driver`: shaders
-        can be drawn."""
-        self._store, self._notify, self._report = context.store, context.notify, context.report
+        """`catalog(post=..., on_changed=..., on_saved=...)` and `testing(post=...)` build these
+        parts. `threads`: number of threads that draw on a CPU during the show, of which a test has
+        one; 0 on a GPU. `has_driver`: shaders can be drawn."""
+        self._store = context.store
+        self._notify = context.notify
+        self._report = context.report
         self._views = views
         self._player = player
-        self._is_offline, self._threads = is_offline, threads
+        self._is_offline = is_offline
+        self._threads = threads
         self._tests_first = has_driver and not is_offline
         """Looks wait for their shaders; offline the video does."""
-        self.catalog = catalog(post=self._post, on_changed=self._on_list_changed, on_saved=self._on_saved)
+        self.catalog = catalog(
+            post=self._post, on_changed=self._on_list_changed, on_saved=self._on_saved
+        )
         self._slots = {slot: Slot(name=slot) for slot in fx.SLOTS}
         self._prepared: dict[str, PreparedShader] = {}
-        """The prepared shaders by slot; with SECOND_SUFFIX those of the second output, which are read alike; with that
-        and a name those for which looks wait."""
+        """The prepared shaders by slot; with SECOND_SUFFIX those of the second output, which are
+        read alike; with that and a name those for which looks wait."""
         self._second_files: dict[str, str] = {}
         self._faults: dict[str, str] = {}
         """Why shaders were refused or bypassed in this run, by `_key`; replaced as a whole."""
         self._has_played: set[str] = set()
         """Shaders, by `_key`, whose drawing time is known because they have played."""
-        self._step_lock = threading.Lock()  # locked by its thread during a step; the render thread only tries it
+        self._step_lock = (
+            threading.Lock()
+        )  # locked by its thread during a step; the render thread only tries it
         self._files = {slot: "" for slot in fx.SLOTS}
         """The chosen file of each slot as of the newest frame."""
         self._failing: dict[str, tuple[PlayingShader | None, str]] = {}
@@ -112,13 +125,17 @@ class ShaderControl:
         self._thread = GuardedThread("shaders", self._run, self._guard)
         store = context.store
         store.remember_groups(fx.file_address(slot) for slot in fx.SLOTS)
-        store.count_sets(address(slot) for slot in fx.SLOTS for address in (fx.enable_address, fx.file_address))
+        store.count_sets(
+            address(slot) for slot in fx.SLOTS for address in (fx.enable_address, fx.file_address)
+        )
         for slot in fx.SLOTS:
             store.add_condition(fx.file_address(slot), partial(self._check_file, slot))
 
     def start(self) -> None:
         for slot in fx.LOOK_SLOTS if self._tests_first else ():
-            if fx.chosen_file(slot, self._store.snapshot()):  # no look was before, and its layers alone may be black
+            if fx.chosen_file(
+                slot, self._store.snapshot()
+            ):  # no look was before, and its layers alone may be black
                 self._player.stand_in(slot)
         self.catalog.start()
         self._thread.start()
@@ -141,7 +158,9 @@ class ShaderControl:
             ShaderStatus(
                 slot=slot.name,
                 file=slot.chosen_name,
-                state="off" if slot.state in _SWITCHED and not snapshot[fx.enable_address(slot.name)] else slot.state,
+                state="off"
+                if slot.state in _SWITCHED and not snapshot[fx.enable_address(slot.name)]
+                else slot.state,
                 detail=slot.detail or self._player.quality_line(slot.playing),
                 shown=slot.playing.name if slot.playing is not None else "",
                 draw_ms=self._player.draw_ms.get(slot.name, 0.0),
@@ -150,18 +169,30 @@ class ShaderControl:
         )
 
     def prepare(self, values: Mapping[str, Value]) -> None:
-        """Read, test and compile the shaders of a look with these values before it is on. Replaces the last one."""
-        self._post(partial(self._on_prepare, {slot: str(values[fx.file_address(slot)]) for slot in fx.LOOK_SLOTS}))
+        """Read, test and compile the shaders of a look with these values before it is on. Replaces
+        the last one."""
+        self._post(
+            partial(
+                self._on_prepare,
+                {slot: str(values[fx.file_address(slot)]) for slot in fx.LOOK_SLOTS},
+            )
+        )
 
     def awaited_by(self, values: Mapping[str, Value]) -> str:
-        """The shader for whose test a look with these values waits, since this machine has not drawn it yet; "" for
-        none. It is tested soon. Any thread; never waits."""
+        """The shader for whose test a look with these values waits, since this machine has not
+        drawn it yet; "" for none. It is tested soon. Any thread; never waits."""
         for slot in fx.LOOK_SLOTS if self._tests_first else ():
-            name = str(values.get(fx.file_address(slot), "")) if values.get(fx.enable_address(slot)) else ""
+            name = (
+                str(values.get(fx.file_address(slot), ""))
+                if values.get(fx.enable_address(slot))
+                else ""
+            )
             entry = self.catalog.find(name) if name else None
             if not name or (entry is None and self.catalog.has_read_all):
                 continue
-            if entry is not None and (entry.name in self._testing.passed or self._key(name) in self._faults):
+            if entry is not None and (
+                entry.name in self._testing.passed or self._key(name) in self._faults
+            ):
                 continue
             at = f"{slot}{SECOND_SUFFIX}{name}"
             if at not in self._prepared:
@@ -170,7 +201,8 @@ class ShaderControl:
         return ""
 
     def fault_of(self, name: str) -> str:
-        """Why the shader of that name cannot be shown (missing, refused, too slow in this run); or "". Any thread."""
+        """Why the shader of that name cannot be shown (missing, refused, too slow in this run); or
+        "". Any thread."""
         if self.catalog.has_read_all and self.catalog.find(name) is None:
             return f"{name}: is missing"
         return self._faults.get(self._key(name), "")
@@ -204,12 +236,13 @@ class ShaderControl:
     # -- the render thread -------------------------------------------------------------------------
 
     def before_frame(self) -> None:
-        """Detect chosen files, and bypassed shaders that are to be tried again. Call it before the values are read.
+        """Detect chosen files, and bypassed shaders that are to be tried again. Call it before the
+        values are read.
 
         Offline: wait until it plays or has failed, so that a video does not depend on time.
 
-        Raises IsfError if a video begins with a shader that fails: nobody wants to render it without. Later failures
-        are reported."""
+        Raises IsfError if a video begins with a shader that fails: nobody wants to render it
+        without. Later failures are reported."""
         for slot_name in self._player.retry_bypassed():
             self._post(partial(self._try_again, slot_name))
         snapshot = self._store.snapshot()
@@ -221,15 +254,23 @@ class ShaderControl:
         self._wake.set()
         if self._is_offline:
             with self._settled:
-                while not self._settled.wait_for(partial(self._is_settled, files), SETTLED_WITHIN_S):
+                while not self._settled.wait_for(
+                    partial(self._is_settled, files), SETTLED_WITHIN_S
+                ):
                     names = ", ".join(filter(None, files.values()))
-                    self._report("fx.settled", f"{names}: still being tested; this machine is busy, the video waits")
+                    self._report(
+                        "fx.settled",
+                        f"{names}: still being tested; this machine is busy, the video waits",
+                    )
             for slot in self._slots.values():
                 if slot.state == "failed" and self._begins_video:
-                    raise IsfError(f"{fx.file_address(slot.name)}: {slot.chosen_name}: {slot.detail}")
+                    raise IsfError(
+                        f"{fx.file_address(slot.name)}: {slot.chosen_name}: {slot.detail}"
+                    )
 
     def _play_prepared(self, files: Mapping[str, str]) -> None:
-        """Play the shaders that were prepared for these files. If the thread is busy, it plays them a little later."""
+        """Play the shaders that were prepared for these files. If the thread is busy, it plays them
+        a little later."""
         if not self._prepared or not self._step_lock.acquire(blocking=False):
             return
         try:
@@ -239,9 +280,16 @@ class ShaderControl:
         finally:
             self._step_lock.release()
 
-    def second_shaders(self, values: Mapping[str, Any], snapshot: Snapshot) -> tuple[ShaderSlot, ...]:
-        """The shaders of the second output's look, as soon as they are read and tested. Render thread."""
-        names = {slot: str(values[fx.file_address(slot)]) for slot in fx.LOOK_SLOTS if values[fx.enable_address(slot)]}
+    def second_shaders(
+        self, values: Mapping[str, Any], snapshot: Snapshot
+    ) -> tuple[ShaderSlot, ...]:
+        """The shaders of the second output's look, as soon as they are read and tested. Render
+        thread."""
+        names = {
+            slot: str(values[fx.file_address(slot)])
+            for slot in fx.LOOK_SLOTS
+            if values[fx.enable_address(slot)]
+        }
         files = {slot + SECOND_SUFFIX: names.get(slot, "") for slot in fx.LOOK_SLOTS}
         if files != self._second_files and self.catalog.has_read_all:
             self._second_files = files
@@ -251,36 +299,59 @@ class ShaderControl:
             prepared = self._prepared.get(slot + SECOND_SUFFIX)
             outcome = prepared and self._outcome_of(prepared)
             if prepared and outcome and (file := outcome.file) and not wrong_kind(slot, file):
-                shader = PlayingShader(name=prepared.name, file=file, inputs=inputs_of(slot, file.inputs)[0], version=0)
-                shaders.append(slot_of(slot, shader, values, snapshot, values, clock=self._player.clock))
+                shader = PlayingShader(
+                    name=prepared.name, file=file, inputs=inputs_of(slot, file.inputs)[0], version=0
+                )
+                shaders.append(
+                    slot_of(slot, shader, values, snapshot, values, clock=self._player.clock)
+                )
         return tuple(shaders)
 
     def after_frame(self, state: ShaderState, period_s: float, draw_s: float = 0.0) -> None:
-        """Bypass shaders that take too much of a frame's time, unless an offline video waits for each; note those that
-        are not drawn. draw_s: Of the whole picture. Raises IsfError if the first frame of a video lacks one."""
-        begins_video, self._begins_video = self._begins_video, False
+        """Bypass shaders that take too much of a frame's time, unless an offline video waits for
+        each; note those that are not drawn. draw_s: Of the whole picture. Raises IsfError if the
+        first frame of a video lacks one."""
+        begins_video = self._begins_video
+        self._begins_video = False
         self._player.note_frame(self._store.snapshot(), state.building)
         for render_slot, reason in state.failures.items() if begins_video else ():
             failed = self._slots[render_slot.removesuffix(SECOND_SUFFIX)]
             raise IsfError(f"{fx.file_address(failed.name)}: {failed.chosen_name}: {reason}")
         slow = self._player.note_costs(
-            state.costs_ms, period_s, state.overruns, picture_ms=draw_s * 1000, is_offline=self._is_offline
+            state.costs_ms,
+            period_s,
+            state.overruns,
+            picture_ms=draw_s * 1000,
+            is_offline=self._is_offline,
         )
         too_slow = {each.slot: each.draw_ms for each in slow if each.quality is None}
         for slot_name in self._player.bypass(too_slow):
             self._post(partial(self._bypass, slot_name, too_slow[slot_name], period_s))
         for each in slow:
-            if each.quality is not None and (shader := self._player.shader_at(each.slot)) is not None:
+            if (
+                each.quality is not None
+                and (shader := self._player.shader_at(each.slot)) is not None
+            ):
                 self._tell_quality(each.slot, shader)
         if not state.failures and not self._failing:
             return
-        failing = {slot: (self._player.shader_at(slot), reason) for slot, reason in state.failures.items()}
+        failing = {
+            slot: (self._player.shader_at(slot), reason) for slot, reason in state.failures.items()
+        }
         for render_slot, (shader, reason) in failing.items():
             if shader is not None and self._failing.get(render_slot) != (shader, reason):
-                self._post(partial(self._fail_drawing, render_slot.removesuffix(SECOND_SUFFIX), shader, reason))
+                self._post(
+                    partial(
+                        self._fail_drawing, render_slot.removesuffix(SECOND_SUFFIX), shader, reason
+                    )
+                )
         self._failing = failing
         # The last good shader may play on; if nothing does, the look's fallback holds the picture.
-        self._player.bypass(slot.removesuffix(SECOND_SUFFIX) for slot in state.missing if failing[slot][0] is not None)
+        self._player.bypass(
+            slot.removesuffix(SECOND_SUFFIX)
+            for slot in state.missing
+            if failing[slot][0] is not None
+        )
 
     def _is_settled(self, files: Mapping[str, str]) -> bool:
         return all(
@@ -298,7 +369,8 @@ class ShaderControl:
                 self._guard.attempt(self.step)
 
     def step(self) -> None:
-        """Run posted actions, follow chosen files and test what is due. Called on its thread; never waits."""
+        """Run posted actions, follow chosen files and test what is due. Called on its thread; never
+        waits."""
         for _ in range(self._inbox.qsize()):
             self._guard.attempt(self._inbox.get_nowait())
         snapshot = self._store.snapshot()
@@ -313,7 +385,11 @@ class ShaderControl:
             self._settled.notify_all()
 
     def _choose(self, slot: Slot, name: str) -> None:
-        slot.chosen_name, slot.is_reload, slot.entry, slot.text, slot.ticket = name, False, None, None, None
+        slot.chosen_name = name
+        slot.is_reload = False
+        slot.entry = None
+        slot.text = None
+        slot.ticket = None
         slot.version, slot.together = self._store.group_of(fx.file_address(slot.name))
         slot.is_reported = False
         if not name:
@@ -354,7 +430,9 @@ class ShaderControl:
         for slot_name, name in files.items():
             self._prepared.pop(slot_name, None)
             entry = self.catalog.find(name) if name else None
-            if entry is not None and (slot_name not in fx.SLOTS or name != self._slots[slot_name].chosen_name):
+            if entry is not None and (
+                slot_name not in fx.SLOTS or name != self._slots[slot_name].chosen_name
+            ):
                 self._read_prepared(slot_name, name, entry)
         self._watch()
 
@@ -370,7 +448,8 @@ class ShaderControl:
         return self._testing.outcome_of(prepared.text) if prepared.text is not None else None
 
     def _read(self, slot: Slot) -> None:
-        entry, ticket = slot.entry, object()
+        entry = slot.entry
+        ticket = object()
         assert entry is not None
         slot.ticket = ticket
         if not slot.is_reload:
@@ -399,15 +478,25 @@ class ShaderControl:
 
     def _test(self) -> None:
         """Play the shaders whose test has ended, and begin the next test."""
-        texts = [slot.text for slot in self._slots.values() if slot.state == "testing" and slot.text is not None]
-        texts += [each.text for each in reversed(self._prepared.values()) if each.text is not None]  # newest first
+        texts = [
+            slot.text
+            for slot in self._slots.values()
+            if slot.state == "testing" and slot.text is not None
+        ]
+        texts += [
+            each.text for each in reversed(self._prepared.values()) if each.text is not None
+        ]  # newest first
         for tested, outcome in self._testing.step(texts, self.catalog):
             if outcome.is_late:
                 line = f"{tested.entry.name}: {outcome.reason}; its test begins again"
                 self._report(f"fx.late.{tested.entry.name}", line)
                 continue
             if outcome.file is None:  # reported when it is chosen
-                refused = [name for name, each in self._prepared.items() if each.text and each.text.key == tested.key]
+                refused = [
+                    name
+                    for name, each in self._prepared.items()
+                    if each.text and each.text.key == tested.key
+                ]
                 for name in refused:
                     self._set_fault(self._prepared[name].name, outcome.reason)
                     del self._prepared[name]
@@ -427,18 +516,28 @@ class ShaderControl:
         passed = {name: self._outcome_of(prepared) for name, prepared in self._prepared.items()}
         for slot_name, known in passed.items():
             if known is not None and known.file is not None:
-                self._judge(slot_name.partition(SECOND_SUFFIX)[0], self._prepared[slot_name], known, known.file)
+                self._judge(
+                    slot_name.partition(SECOND_SUFFIX)[0],
+                    self._prepared[slot_name],
+                    known,
+                    known.file,
+                )
                 if slot_name.partition(SECOND_SUFFIX)[2]:  # nothing else waits for it
                     del self._prepared[slot_name]
         self._player.upcoming = tuple(
             prepared_slot(name, outcome.file)
             for name, outcome in passed.items()
-            if name in fx.SLOTS and outcome is not None and outcome.file and not wrong_kind(name, outcome.file)
+            if name in fx.SLOTS
+            and outcome is not None
+            and outcome.file
+            and not wrong_kind(name, outcome.file)
         )
 
     def _stand_in(self, slot: Slot) -> None:
         """Tell once what is drawn while a chosen shader is tested for the first time."""
-        is_testing = slot.state == "testing" and slot.text is not None and self._testing.must_test(slot.text)
+        is_testing = (
+            slot.state == "testing" and slot.text is not None and self._testing.must_test(slot.text)
+        )
         if slot.is_reported or not is_testing or self._is_offline:
             return
         slot.is_reported = True
@@ -446,24 +545,43 @@ class ShaderControl:
             "until then looks dissolve without it" if slot.name == fx.TRANSITION else ""
         )
         if holds:
-            line = f"{fx.file_address(slot.name)}: {slot.chosen_name}: is tested for the first time on this machine"
+            line = (
+                f"{fx.file_address(slot.name)}: {slot.chosen_name}: is tested for the first "
+                "time on this machine"
+            )
             self._report(f"fx.{slot.name}", f"{line}; {holds}")
 
     def _let_stand_in(self, slot: Slot) -> str:
-        """If a look has chosen this slot's file, draw no shader of another look in it. Returns what is drawn, or ""."""
+        """If a look has chosen this slot's file, draw no shader of another look in it. Returns what
+        is drawn, or ""."""
         own = f"/fx/{slot.name}/"
-        if slot.is_reload or slot.name == fx.TRANSITION or all(each.startswith(own) for each in slot.together):
+        if (
+            slot.is_reload
+            or slot.name == fx.TRANSITION
+            or all(each.startswith(own) for each in slot.together)
+        ):
             return ""
         slot.playing = None
         self._player.stand_in(slot.name)
-        return f"{self._stand_in_name()} holds the picture" if slot.name == fx.GENERATOR else "it is left out"
+        return (
+            f"{self._stand_in_name()} holds the picture"
+            if slot.name == fx.GENERATOR
+            else "it is left out"
+        )
 
     def _stand_in_name(self) -> str:
         fallback = str(self._store.get(fx.FALLBACK))
-        return "the picture beneath" if fallback == fx.OWN_LAYERS else f"{fallback.capitalize()} (/fx/fallback)"
+        return (
+            "the picture beneath"
+            if fallback == fx.OWN_LAYERS
+            else f"{fallback.capitalize()} (/fx/fallback)"
+        )
 
-    def _judge(self, slot_name: str, prepared: PreparedShader, outcome: Outcome, file: IsfFile) -> None:
-        """Note, once, if a prepared shader that has passed will not be shown, judging by its test."""
+    def _judge(
+        self, slot_name: str, prepared: PreparedShader, outcome: Outcome, file: IsfFile
+    ) -> None:
+        """Note, once, if a prepared shader that has passed will not be shown, judging by its
+        test."""
         if prepared.is_judged:
             return
         prepared.is_judged = True
@@ -490,12 +608,17 @@ class ShaderControl:
             return
         inputs, left_out = inputs_of(slot.name, file.inputs)
         version = self._set_aliases(slot, inputs)
-        slot.playing = PlayingShader(name=slot.chosen_name, file=file, inputs=inputs, version=version)
+        slot.playing = PlayingShader(
+            name=slot.chosen_name, file=file, inputs=inputs, version=version
+        )
         self._has_played.add(self._key(slot.chosen_name))
         self._player.play(slot.name, slot.playing, *self._first_form(file, tested_ms))
         self._views.show(slot.name, inputs, slot.chosen_name)
         if left_out:
-            reason = f"{slot.chosen_name}: {', '.join(left_out)}: no alias is left; these inputs keep their defaults"
+            reason = (
+                f"{slot.chosen_name}: {', '.join(left_out)}: no alias is left; these inputs "
+                "keep their defaults"
+            )
             self._report(f"fx.{slot.name}.inputs", f"/fx/{slot.name}: {reason}")
         self._notify("/fx/playing", slot.name, slot.chosen_name)
         for line in lost_routes(slot.name, self._store.snapshot(), self._views):
@@ -504,24 +627,39 @@ class ShaderControl:
         self._tell_quality(slot.name, slot.playing)
 
     def _first_form(self, file: IsfFile, tested_ms: float) -> tuple[float, float, float]:
-        """Return the quality with which a shader begins, the time of its full form, and a frame's."""
-        period_ms, draw_ms = 1000.0 / self._store.snapshot().number("/engine/fps"), tested_ms / max(1, self._threads)
+        """Return the quality with which a shader begins, the time of its full form, and a
+        frame's."""
+        period_ms = 1000.0 / self._store.snapshot().number("/engine/fps")
+        draw_ms = tested_ms / max(1, self._threads)
         expected_ms = draw_ms * (CPU_RIVALS if self._threads else 1.0)
-        return 1.0 if self._is_offline else first_quality(file, expected_ms, period_ms), draw_ms, period_ms
+        return (
+            1.0 if self._is_offline else first_quality(file, expected_ms, period_ms),
+            draw_ms,
+            period_ms,
+        )
 
     def _set_aliases(self, slot: Slot, inputs: tuple[ShaderInput, ...]) -> int:
-        """Set the aliases of a shader that is about to play; returns the version of the store that has them."""
+        """Set the aliases of a shader that is about to play; returns the version of the store that
+        has them."""
         snapshot = self._store.snapshot()
         aliases = [fx.alias_address(slot.name, number) for number in fx.ALIASES]
         if slot.is_reload and slot.playing is not None:
             at = {alias: snapshot.number(alias) for alias in aliases}
-            positions, since = carry_over(slot.playing.inputs, inputs, at), snapshot.version
+            positions = carry_over(slot.playing.inputs, inputs, at)
+            since = snapshot.version
         else:
-            positions, since = dict.fromkeys(aliases, 0.0), slot.version
-            positions |= {alias: at for each in inputs for alias, at in zip(each.aliases, each.default, strict=True)}
+            positions = dict.fromkeys(aliases, 0.0)
+            since = slot.version
+            positions |= {
+                alias: at
+                for each in inputs
+                for alias, at in zip(each.aliases, each.default, strict=True)
+            }
             positions = {alias: at for alias, at in positions.items() if alias not in slot.together}
             names = self._views.expected(slot.name, slot.chosen_name)
-            positions_by_name = {alias: snapshot.number(alias) for alias in slot.together if alias in names}
+            positions_by_name = {
+                alias: snapshot.number(alias) for alias in slot.together if alias in names
+            }
             if positions_by_name:
                 positions |= rearrange(inputs, names, positions_by_name)
         params = [(osc_schema.lookup(alias), position) for alias, position in positions.items()]
@@ -536,27 +674,37 @@ class ShaderControl:
         )
         last = f"; {holds}" if holds else ""
         if not self._begins_video:  # else it is raised
-            self._report(f"fx.{slot.name}", f"{fx.file_address(slot.name)}: {slot.chosen_name}: {reason}{last}")
+            self._report(
+                f"fx.{slot.name}",
+                f"{fx.file_address(slot.name)}: {slot.chosen_name}: {reason}{last}",
+            )
         self._set_state(slot, "failed", reason)
 
     def _fail_drawing(self, slot_name: str, shader: PlayingShader, reason: str) -> None:
         """The renderer cannot draw a shader that has passed the test."""
         slot = self._slots[slot_name]
         if slot.playing is shader and slot.state == "playing":
-            self._report(f"fx.{slot_name}", f"{fx.file_address(slot_name)}: {slot.chosen_name}: {reason}")
+            self._report(
+                f"fx.{slot_name}", f"{fx.file_address(slot_name)}: {slot.chosen_name}: {reason}"
+            )
             self._set_state(slot, "failed", reason)
 
     def _bypass(self, slot_name: str, draw_ms: float, period_s: float) -> None:
         slot = self._slots[slot_name]
-        if not slot.chosen_name or slot.state in ("waiting", "testing"):  # emptied, or another was chosen meanwhile
+        if not slot.chosen_name or slot.state in (
+            "waiting",
+            "testing",
+        ):  # emptied, or another was chosen meanwhile
             return
         holds = {
             fx.GENERATOR: f"; {self._stand_in_name()} holds the picture",
             fx.TRANSITION: "; looks dissolve without it",
         }
         reason = (
-            f"takes {draw_ms:.0f} ms of the {period_s * 1000:.0f} ms of a frame{holds.get(slot_name, '')}; "
-            f"/fx/{slot_name}/enable 1 tries it again, at a smaller /engine/size or lower /engine/fps it may pass"
+            f"takes {draw_ms:.0f} ms of the {period_s * 1000:.0f} ms of a "
+            f"frame{holds.get(slot_name, '')}; "
+            f"/fx/{slot_name}/enable 1 tries it again, at a smaller /engine/size or lower "
+            "/engine/fps it may pass"
         )
         self._report(f"fx.{slot_name}", f"/fx/{slot_name}: {slot.chosen_name}: bypassed: {reason}")
         self._set_state(slot, "bypassed", reason)
@@ -574,7 +722,8 @@ class ShaderControl:
     def _set_state(self, slot: Slot, state: str, detail: str = "") -> None:
         if slot.detail != detail:
             self._notify(f"/fx/{slot.name}/error", detail)
-        slot.state, slot.detail = state, detail
+        slot.state = state
+        slot.detail = detail
         if state in ("playing", "failed", "bypassed"):
             self._set_fault(slot.chosen_name, detail)
 
@@ -590,4 +739,6 @@ class ShaderControl:
 
     def _watch(self) -> None:
         playing = [slot.entry.path for slot in self._slots.values() if slot.entry is not None]
-        self.catalog.watch([*playing, *(prepared.entry.path for prepared in self._prepared.values())])
+        self.catalog.watch(
+            [*playing, *(prepared.entry.path for prepared in self._prepared.values())]
+        )

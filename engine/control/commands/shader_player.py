@@ -2,22 +2,24 @@
 
     ShaderControl ─ play(slot, shader) ─► the next frame that has its values ─► shaders(values) ─► renderer
 
-A shader that is chosen is not ready yet: the last one plays on, with the values that it had, because the new ones in
-the same group are not meant for it. If the new one fails, the last one follows its aliases again. That of another look
-does not play on (`stand_in`), nor does a transition. When a whole look replaces another at once, the picture on screen
-stays until its shaders are ready.
+A shader that is chosen is not ready yet: the last one plays on, with the values that it had,
+because the new ones in the same group are not meant for it. If the new one fails, the last one
+follows its aliases again. That of another look does not play on (`stand_in`), nor does a
+transition. When a whole look replaces another at once, the picture on screen stays until its
+shaders are ready.
 
-Inputs that cannot be interpolated, switches and menus, are not smoothed. While one look dissolves into another, each
-has its own shaders, so a slot has two render slots, `1` and `1-`: the old shader stays in its render slot, where it is
-compiled. If both looks have the same shaders in all slots, each is drawn once, with inputs
-between those of both looks.
+Inputs that cannot be interpolated, switches and menus, are not smoothed. While one look dissolves
+into another, each has its own shaders, so a slot has two render slots, `1` and `1-`: the old shader
+stays in its render slot, where it is compiled. If both looks have the same shaders in all slots,
+each is drawn once, with inputs between those of both looks.
 
-A transition belongs to no look. It is in each frame's shaders, so that it is built before a fade begins. With it, or
-with a blend, both looks are drawn with their own shaders, even if these are the same.
+A transition belongs to no look. It is in each frame's shaders, so that it is built before a fade
+begins. With it, or with a blend, both looks are drawn with their own shaders, even if these are the
+same.
 
-A shader that is bypassed leaves in a dissolve: the picture on screen is frozen and becomes what replaces it
-(`params/bypass.py`). It is tried again, and comes back in a dissolve, when its slot is switched on or its file is
-chosen, even if neither changes.
+A shader that is bypassed leaves in a dissolve: the picture on screen is frozen and becomes what
+replaces it (`params/bypass.py`). It is tried again, and comes back in a dissolve, when its slot is
+switched on or its file is chosen, even if neither changes.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -37,7 +39,9 @@ from osc_schema import fx
 
 BYPASS_S: Final = 0.5  # of the dissolves to the fallback and back
 CUT_S: Final = 2.0  # at most, from a new look until its shaders are ready
-CUT_FRAMES: Final = 40  # or, on a busy machine, so many pictures: a shader is built in steps, one in each
+CUT_FRAMES: Final = (
+    40  # or, on a busy machine, so many pictures: a shader is built in steps, one in each
+)
 HELD_FRAMES: Final = 300  # at most, for which a dissolve waits for the shaders of the new look
 MAX_CACHED_SHADERS: Final = 32  # that outgoing looks may need
 _MIXED: Final = ("float", "point2D", "color")
@@ -76,39 +80,51 @@ class ShaderPlayer:
         self._cuts: int | None = None
         self._cut_s = -CUT_S
         self._cut_frame = -CUT_FRAMES
-        self._frames = self._held_frames = 0
+        self._frames = 0
+        self._held_frames = 0
         self._awaits_tests = False
         self.holds_up_fade = False
         """True if drawing a shader of the old look was aborted in the newest frame."""
         self.upcoming: tuple[ShaderSlot, ...] = ()
-        """Shaders of a look that waits for its beat, for the renderer to compile. Set on any thread."""
+        """Shaders of a look that waits for its beat, for the renderer to compile. Set on any
+        thread."""
         self.draw_ms: Mapping[str, float] = {}
         """Milliseconds of drawing each slot in the newest frame. Any thread."""
 
     # -- any thread ----------------------------------------------------------------------------
 
     def play(
-        self, slot: str, shader: PlayingShader, quality: float = 1.0, draw_ms: float = 0.0, period_ms: float = 0.0
+        self,
+        slot: str,
+        shader: PlayingShader,
+        quality: float = 1.0,
+        draw_ms: float = 0.0,
+        period_ms: float = 0.0,
     ) -> None:
-        """Play a shader from the first frame whose values choose it. The numbers are those of `SlowShaders.limit`."""
+        """Play a shader from the first frame whose values choose it. The numbers are those of
+        `SlowShaders.limit`."""
         self._slow.limit(shader, quality, draw_ms, period_ms)
         self._next[slot] = shader
         self._awaited.discard(slot)
 
     def stand_in(self, slot: str) -> None:
-        """Until `play`, draw no shader here but what replaces a bypassed one: the present one is another look's."""
+        """Until `play`, draw no shader here but what replaces a bypassed one: the present one is
+        another look's."""
         self._awaited.add(slot)
 
     def keep_last(self, slot: str, failed: str) -> None:
-        """Keep playing the last good shader, as the file `failed` cannot be played; it follows its aliases again."""
+        """Keep playing the last good shader, as the file `failed` cannot be played; it follows its
+        aliases again."""
         self._failed[slot] = failed
 
     def quality_line(self, shader: PlayingShader | None) -> str:
-        """The line on the smaller form in which a shader is drawn, with what the larger one took; or ""."""
+        """The line on the smaller form in which a shader is drawn, with what the larger one took;
+        or ""."""
         return self._slow.line_of(shader) if shader is not None else ""
 
     def alias_of(self, target: str, values: Mapping[str, Any]) -> str:
-        """The alias of a named input of the shader that these values choose; "" for none or several. Render thread."""
+        """The alias of a named input of the shader that these values choose; "" for none or
+        several. Render thread."""
         slot = target.split("/")[2]
         shader = self._chosen(slot, fx.chosen_file(slot, values)) or self._now.get(slot)
         for each in shader.inputs if shader is not None else ():
@@ -119,7 +135,8 @@ class ShaderPlayer:
     # -- the render thread -------------------------------------------------------------------------
 
     def bypass(self, slots: Iterable[str]) -> list[str]:
-        """Draw no shader in these slots from the next frame on. Returns those that were not bypassed yet."""
+        """Draw no shader in these slots from the next frame on. Returns those that were not
+        bypassed yet."""
         new = [slot for slot in slots if slot in self._now and slot not in self._bypass.slots]
         if new and (new != [fx.TRANSITION] or self._crossfade.progress is not None):
             self._crossfade.freeze(BYPASS_S)
@@ -132,16 +149,19 @@ class ShaderPlayer:
             self._bypass.begin(slot)
 
     def retry_bypassed(self) -> list[str]:
-        """Begin what stands in, and resume drawing the bypassed slots that have another shader, or whose shader is to
-        be tried again. Call it before a frame's values are read. Returns those that play the same shader again."""
+        """Begin what stands in, and resume drawing the bypassed slots that have another shader, or
+        whose shader is to be tried again. Call it before a frame's values are read. Returns those
+        that play the same shader again."""
         for slot in self._awaited - self._bypass.slots:
             self._now.pop(slot, None)
             self._last.pop(slot, None)
             self._begin_bypass([slot])
         snapshot = self._store.snapshot()
-        again, other = [], []
+        again = []
+        other = []
         for slot in self._bypass.slots:
-            upcoming, now = self._next.get(slot), self._now.get(slot)
+            upcoming = self._next.get(slot)
+            now = self._now.get(slot)
             if upcoming is not None and upcoming.version <= snapshot.version:
                 other.append(slot)
             elif (
@@ -159,7 +179,8 @@ class ShaderPlayer:
         return again
 
     def _undo_dissolve(self, snapshot: Snapshot) -> None:
-        """Restore the shaders of the old look in their render slots, because its dissolve was undone."""
+        """Restore the shaders of the old look in their render slots, because its dissolve was
+        undone."""
         self._returns = self._crossfade.returns
         for slot in fx.LOOK_SLOTS:
             shader = self._chosen(slot, snapshot[fx.file_address(slot)])
@@ -169,7 +190,8 @@ class ShaderPlayer:
                 self._suffixes[slot] = _other_suffix(self._suffixes[slot])
 
     def follow(self, snapshot: Snapshot, jump: Jump) -> None:
-        """Start the shaders that are ready. `jump(snapshot, addresses)`: apply these values without a glide."""
+        """Start the shaders that are ready. `jump(snapshot, addresses)`: apply these values without
+        a glide."""
         if self._crossfade.returns != self._returns:
             self._undo_dissolve(snapshot)
         for slot, shader in list(self._next.items()):
@@ -202,18 +224,24 @@ class ShaderPlayer:
         outgoing: Mapping[str, Any] | None = None,
         clock: tuple[float, float] = (0.0, 120.0),
     ) -> tuple[ShaderSlot, ...]:
-        """The shaders to draw, in order. `values`: smoothed and modulated; `moved`: the modulated ones alone.
+        """The shaders to draw, in order. `values`: smoothed and modulated; `moved`: the modulated
+        ones alone.
 
-        `fade`: the running dissolve; `outgoing`: the old look's values, if it still moves; `clock`: beats and bpm."""
+        `fade`: the running dissolve; `outgoing`: the old look's values, if it still moves; `clock`:
+        beats and bpm."""
         self.clock = clock
         now = {each.slot: each for each in self._playing(values, snapshot, moved)}
         playing = (now.pop(fx.TRANSITION),) if fx.TRANSITION in now else ()
         transition = () if fade is not None and fade.is_repair else playing
         if fade is None:
-            return *(replace(each, slot=slot + self._suffixes[slot]) for slot, each in now.items()), *transition
+            return *(
+                replace(each, slot=slot + self._suffixes[slot]) for slot, each in now.items()
+            ), *transition
         self._old = fade.before
         before = self._outgoing_shaders(fade.before, fade.before if outgoing is None else outgoing)
-        is_composed = bool(transition) or (not fade.is_repair and values["/preset/blend"] != fx.DISSOLVE)
+        is_composed = bool(transition) or (
+            not fade.is_repair and values["/preset/blend"] != fx.DISSOLVE
+        )
         if outgoing is not None and not is_composed and is_same(before, now):
             return morph_shaders(before, now, fade.mix, self._suffixes)
         for slot in now.keys() & before.keys():
@@ -222,13 +250,15 @@ class ShaderPlayer:
             if self._switched.get(slot) is not fade.before and not is_continued:
                 self._switched[slot] = fade.before
                 self._suffixes[slot] = _other_suffix(self._suffixes[slot])
-        return *dissolve_shaders({} if outgoing is None else before, now, self._suffixes), *transition
+        return *dissolve_shaders(
+            {} if outgoing is None else before, now, self._suffixes
+        ), *transition
 
     def is_cutting(self, time_s: float) -> bool:
         """True for two seconds, and some pictures, after a look has replaced another at once.
 
-        Meanwhile the picture on screen stays until all shaders of the new look are ready: its layers alone, or with the
-        shader of the old look, belong to neither look."""
+        Meanwhile the picture on screen stays until all shaders of the new look are ready: its
+        layers alone, or with the shader of the old look, belong to neither look."""
         cuts = self._crossfade.cuts
         if self._cuts is not None and cuts != self._cuts:
             self._cut_s = time_s
@@ -238,22 +268,29 @@ class ShaderPlayer:
         return time_s - self._cut_s < CUT_S or self._frames - self._cut_frame < CUT_FRAMES
 
     def awaits_tests(self, values: Mapping[str, Any], time_s: float) -> bool:
-        """True after a cut while a shader of the new look is being tested; not for one that is chosen later."""
+        """True after a cut while a shader of the new look is being tested; not for one that is
+        chosen later."""
         is_cutting = self.is_cutting(time_s)
         self._awaits_tests = self._awaits_tests and is_cutting and self._is_testing(values)
         return self._awaits_tests
 
     def note_frame(self, values: Mapping[str, Any], building: Collection[str]) -> None:
-        """Let a dissolve wait at its beginning for the shaders of the look with these values, which have passed their
-        test: they are read and built. `building`: render slots that the renderer builds."""
+        """Let a dissolve wait at its beginning for the shaders of the look with these values, which
+        have passed their test: they are read and built. `building`: render slots that the renderer
+        builds."""
         self._frames += 1
-        is_building = any(slot + suffix in building for slot, suffix in self._suffixes.items() if slot != fx.TRANSITION)
+        is_building = any(
+            slot + suffix in building
+            for slot, suffix in self._suffixes.items()
+            if slot != fx.TRANSITION
+        )
         self._held_frames = self._held_frames + 1 if is_building or self._is_testing(values) else 0
         self._crossfade.waits_for_shaders = 0 < self._held_frames < HELD_FRAMES
 
     def _is_testing(self, values: Mapping[str, Any]) -> bool:
         for slot in fx.LOOK_SLOTS:
-            chosen, now = values[fx.file_address(slot)], self._now.get(slot)
+            chosen = values[fx.file_address(slot)]
+            now = self._now.get(slot)
             if not chosen or not values[fx.enable_address(slot)] or slot in self._bypass.slots:
                 continue
             if self._failed.get(slot) != chosen and (now is None or now.key != _key(chosen)):
@@ -266,7 +303,8 @@ class ShaderPlayer:
         playing = []
         raised: list[str] = []
         for slot in fx.SLOTS:
-            shader, is_on = self._now.get(slot), values[fx.enable_address(slot)]
+            shader = self._now.get(slot)
+            is_on = values[fx.enable_address(slot)]
             if is_on and not self._enabled.get(slot, True):
                 self._slow.begin_anew(slot, shader)
             self._enabled[slot] = is_on
@@ -279,27 +317,50 @@ class ShaderPlayer:
                     playing.append(self._last[slot])
                 continue
             now = slot_of(
-                slot, shader, values, snapshot, moved, clock=self.clock, quality=self._slow.quality_of(shader)
+                slot,
+                shader,
+                values,
+                snapshot,
+                moved,
+                clock=self.clock,
+                quality=self._slow.quality_of(shader),
             )
             events = {
-                each.name: self._has_fired(each, now.inputs[each.name], snapshot, raised) for each in _events(shader)
+                each.name: self._has_fired(each, now.inputs[each.name], snapshot, raised)
+                for each in _events(shader)
             }
             self._last[slot] = replace(now, inputs={**now.inputs, **dict.fromkeys(events, False)})
-            playing.append(replace(now, inputs={**now.inputs, **events}) if any(events.values()) else self._last[slot])
+            playing.append(
+                replace(now, inputs={**now.inputs, **events})
+                if any(events.values())
+                else self._last[slot]
+            )
         if raised:  # released, unless somebody has set them since
             params = [osc_schema.lookup(alias) for alias in raised]
             released = [(param, 0.0) for param in params if param is not None]
             self._store.glide(released, by="fx", since=snapshot.version)
         return tuple(playing)
 
-    def _outgoing_shaders(self, before: Snapshot, values: Mapping[str, Any]) -> dict[str, ShaderSlot]:
+    def _outgoing_shaders(
+        self, before: Snapshot, values: Mapping[str, Any]
+    ) -> dict[str, ShaderSlot]:
         """The shaders of the look that is dissolved, without events."""
         slots = {}
         for slot in fx.LOOK_SLOTS:
             shader = self._chosen(slot, before[fx.file_address(slot)])
             if shader is not None and before[fx.enable_address(slot)]:
-                old = slot_of(slot, shader, values, before, {}, clock=self.clock, quality=self._slow.quality_of(shader))
-                slots[slot] = replace(old, inputs={**old.inputs, **{each.name: False for each in _events(shader)}})
+                old = slot_of(
+                    slot,
+                    shader,
+                    values,
+                    before,
+                    {},
+                    clock=self.clock,
+                    quality=self._slow.quality_of(shader),
+                )
+                slots[slot] = replace(
+                    old, inputs={**old.inputs, **{each.name: False for each in _events(shader)}}
+                )
         return slots
 
     def note_costs(
@@ -311,11 +372,12 @@ class ShaderPlayer:
         picture_ms: float = 0.0,
         is_offline: bool = False,
     ) -> list[SlowShader]:
-        """Record the drawing times of a frame by render slot; returns those that were too slow, none if `is_offline`.
+        """Record the drawing times of a frame by render slot; returns those that were too slow,
+        none if `is_offline`.
 
-        `picture_ms`: of the whole picture; if that is too slow, so is the slowest shader that has a smaller form.
-        `overruns`: render slots that the renderer aborted in the middle of the picture. Those of an old look that is
-        dissolved bypass nothing: `holds_up_fade`."""
+        `picture_ms`: of the whole picture; if that is too slow, so is the slowest shader that has a
+        smaller form. `overruns`: render slots that the renderer aborted in the middle of the
+        picture. Those of an old look that is dissolved bypass nothing: `holds_up_fade`."""
         own = {slot + suffix: slot for slot, suffix in self._suffixes.items() if slot in self._now}
         self.draw_ms = draw_ms = {own[name]: ms for name, ms in costs_ms.items() if name in own}
         over = {own[name] for name in overruns if name in own}
@@ -331,7 +393,9 @@ class ShaderPlayer:
         if slow or len(draw_ms) < len(costs_ms):  # in a dissolve the other look takes time, too
             return [
                 SlowShader(
-                    slot=slot, draw_ms=(ms := draw_ms[slot]), quality=None if slot in over else smaller(slot, ms)
+                    slot=slot,
+                    draw_ms=(ms := draw_ms[slot]),
+                    quality=None if slot in over else smaller(slot, ms),
                 )
                 for slot in slow
             ]
@@ -345,14 +409,19 @@ class ShaderPlayer:
     def _chosen(self, slot: str, name: object) -> PlayingShader | None:
         return self._cached_shaders.get((slot, _key(str(name)))) if name else None
 
-    def _has_fired(self, each: ShaderInput, value: InputValue, snapshot: Snapshot, raised: list[str]) -> bool:
+    def _has_fired(
+        self, each: ShaderInput, value: InputValue, snapshot: Snapshot, raised: list[str]
+    ) -> bool:
         """True in one frame for each press of an event, by a sender or by modulation."""
         (alias,) = each.aliases
-        was_up, is_up = self._pressed.get(each.address, False), bool(value)
+        was_up = self._pressed.get(each.address, False)
+        is_up = bool(value)
         is_set = snapshot.number(alias) >= ON_FROM
         if is_set:
             raised.append(alias)
-        self._pressed[each.address] = is_up and not is_set  # reset in this frame: if it is up again, that is a press
+        self._pressed[each.address] = (
+            is_up and not is_set
+        )  # reset in this frame: if it is up again, that is a press
         return is_up and not was_up
 
 
@@ -364,13 +433,21 @@ def prepared_slot(slot: str, file: IsfFile) -> ShaderSlot:
 
 def is_same(before: Mapping[str, ShaderSlot], now: Mapping[str, ShaderSlot]) -> bool:
     """True if two looks have the same shaders in the same slots, and any. Pure."""
-    return bool(now) and before.keys() == now.keys() and all(before[slot].file is now[slot].file for slot in now)
+    return (
+        bool(now)
+        and before.keys() == now.keys()
+        and all(before[slot].file is now[slot].file for slot in now)
+    )
 
 
 def morph_shaders(
-    before: Mapping[str, ShaderSlot], now: Mapping[str, ShaderSlot], fraction: float, suffixes: Mapping[str, str]
+    before: Mapping[str, ShaderSlot],
+    now: Mapping[str, ShaderSlot],
+    fraction: float,
+    suffixes: Mapping[str, str],
 ) -> tuple[ShaderSlot, ...]:
-    """Interpolate the inputs of the shaders that two looks have in common; `fraction` of the second look. Pure.
+    """Interpolate the inputs of the shaders that two looks have in common; `fraction` of the second
+    look. Pure.
 
     `suffixes`: the suffix of each slot's render slot."""
     result = []
@@ -382,7 +459,15 @@ def morph_shaders(
             if _is_mixed(each) and each.name in old.inputs and each.name in new.inputs
         }
         mix = old.mix + (new.mix - old.mix) * fraction
-        result.append(replace(new, slot=slot + suffixes[slot], inputs={**new.inputs, **mixed}, mix=mix, is_shared=True))
+        result.append(
+            replace(
+                new,
+                slot=slot + suffixes[slot],
+                inputs={**new.inputs, **mixed},
+                mix=mix,
+                is_shared=True,
+            )
+        )
     return tuple(result)
 
 
@@ -391,7 +476,8 @@ def dissolve_shaders(
 ) -> tuple[ShaderSlot, ...]:
     """List the shaders of two looks in the order of the slots. Pure.
 
-    `suffixes`: the suffix of each render slot of the second look, or of the only look that has a shader there."""
+    `suffixes`: the suffix of each render slot of the second look, or of the only look that has a
+    shader there."""
     result = []
     for slot in fx.LOOK_SLOTS:
         old, new = before.get(slot), now.get(slot)
@@ -422,7 +508,8 @@ def slot_of(
     clock: tuple[float, float],
     quality: float = 1.0,
 ) -> ShaderSlot:
-    """The slot of a shader that plays with these values; arguments as of `ShaderPlayer.shaders`. `quality`: factor."""
+    """The slot of a shader that plays with these values; arguments as of `ShaderPlayer.shaders`.
+    `quality`: factor."""
     inputs: dict[str, InputValue] = {}
     for each in shader.inputs:
         if _is_mixed(each):
@@ -430,7 +517,11 @@ def slot_of(
         else:
             positions = [moved.get(alias, snapshot.number(alias)) for alias in each.aliases]
         inputs[each.name] = each.value_at(positions)
-    own = [each.name for each in shader.file.inputs if each.type == "color" and each.name in fx.PALETTE_INPUTS]
+    own = [
+        each.name
+        for each in shader.file.inputs
+        if each.type == "color" and each.name in fx.PALETTE_INPUTS
+    ]
     if own:
         colours = shader_colours(item_weights(values["/colour/palette"]), values["/colour/shift"])
         inputs.update((name, colours[fx.PALETTE_INPUTS.index(name)]) for name in own)
@@ -440,8 +531,12 @@ def slot_of(
         elif fed.type == "float" and fed.name == fx.QUALITY:
             value = inputs.get(fed.name, fed.default)
             assert isinstance(value, float) and isinstance(fed.minimum, float)
-            inputs[fed.name] = max(fed.minimum, round(16.0 * value * quality) / 16.0)  # each value allocates targets
-    return ShaderSlot(slot=slot, file=shader.file, inputs=inputs, mix=values.get(f"/fx/{slot}/mix", 0.0))
+            inputs[fed.name] = max(
+                fed.minimum, round(16.0 * value * quality) / 16.0
+            )  # each value allocates targets
+    return ShaderSlot(
+        slot=slot, file=shader.file, inputs=inputs, mix=values.get(f"/fx/{slot}/mix", 0.0)
+    )
 
 
 def _interpolate(old: Any, new: Any, fraction: float) -> InputValue:
@@ -451,7 +546,8 @@ def _interpolate(old: Any, new: Any, fraction: float) -> InputValue:
 
 
 def _is_mixed(each: ShaderInput | IsfInput) -> bool:
-    """True if an input takes values in between; each value of `quality` allocates other textures."""
+    """True if an input takes values in between; each value of `quality` allocates other
+    textures."""
     return each.type in _MIXED and each.name != fx.QUALITY
 
 

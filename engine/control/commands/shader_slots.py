@@ -73,11 +73,16 @@ class PreparedShader:
 
 
 def wrong_kind(slot: str, file: IsfFile) -> str:
-    """Why a shader cannot play in this slot; "" if it can. A generator may be an effect: it covers the picture."""
+    """Why a shader cannot play in this slot; "" if it can. A generator may be an effect: it covers
+    the picture."""
     if slot == TRANSITION:
         has_progress = any(each.name == PROGRESS and each.type == "float" for each in file.inputs)
         needed = "images startImage and endImage, and a float progress"
-        return "" if file.is_transition and has_progress else f"is no transition (it needs the {needed})"
+        return (
+            ""
+            if file.is_transition and has_progress
+            else f"is no transition (it needs the {needed})"
+        )
     if file.is_transition:
         return "is a transition between two pictures; choose it for /preset/transition"
     if slot == GENERATOR and not file.is_generator:
@@ -86,12 +91,21 @@ def wrong_kind(slot: str, file: IsfFile) -> str:
 
 
 def lost_routes(slot: str, snapshot: Snapshot, views: InputViews) -> Iterator[str]:
-    """One line for each route of the modulation to an input that the slot's shader does not have."""
+    """One line for each route of the modulation to an input that the slot's shader does not
+    have."""
     for n in ROUTES:
         target = str(snapshot[f"/mod/{n}/target"])
-        if snapshot[f"/mod/{n}/source"] == "off" or not is_input_address(target) or target.split("/")[2] != slot:
+        if (
+            snapshot[f"/mod/{n}/source"] == "off"
+            or not is_input_address(target)
+            or target.split("/")[2] != slot
+        ):
             continue
-        if (view := views.find(target)) is None:
+        view = views.find(target)
+        if view is None:
             yield f"/mod/{n}/target: {views.missing(target)}; it moves nothing"
         elif len(view.aliases) > 1:
-            yield f"/mod/{n}/target: {target} has several numbers; choose one of {', '.join(view.aliases)}"
+            yield (
+                f"/mod/{n}/target: {target} has several numbers; choose one of "
+                f"{', '.join(view.aliases)}"
+            )

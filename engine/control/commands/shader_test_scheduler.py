@@ -3,10 +3,11 @@
     chosen for a slot ─► known in this run? ─► a record on the disk? ─► tested in a process of its own
     put into a folder ─────┘ (low priority, one at a time) ────┘                └─► record, thumbnail
 
-Somebody waits for a chosen shader: its test has a share of a busy machine, and ends one in advance. When there is
-nothing else to do, shaders are tested before anybody chooses them, at the lowest priority: the built-in ones, those
-that are put into a folder during the run, and all others once somebody has requested the list. So they have a picture
-on the page, and play at once when they are chosen.
+Somebody waits for a chosen shader: its test has a share of a busy machine, and ends one in advance.
+When there is nothing else to do, shaders are tested before anybody chooses them, at the lowest
+priority: the built-in ones, those that are put into a folder during the run, and all others once
+somebody has requested the list. So they have a picture on the page, and play at once when they are
+chosen.
 """
 
 import logging
@@ -24,7 +25,13 @@ import numpy as np
 from engine.errors import IsfError, MultiverseError
 from engine.params.shader_catalog import ShaderCatalog, ShaderEntry, ShaderSource
 from engine.render.isf.isf_file import IsfFile
-from engine.render.isf.vet_record import VetRecord, prune_records, read_record, record_path, write_record
+from engine.render.isf.vet_record import (
+    VetRecord,
+    prune_records,
+    read_record,
+    record_path,
+    write_record,
+)
 from engine.render.isf.vetter import VetResult, Vetter, with_path
 from engine.system.disk_store import DiskQueue
 from engine.system.priority import MAX_NICENESS
@@ -35,8 +42,12 @@ MAX_CACHED_TESTS: Final = 512
 MAX_CACHED_PICTURES: Final = 512  # of 110 kB each
 MAX_DRAW_MS: Final = 1000.0  # as the trial refuses
 IDLE_AFTER_S: Final = 5.0  # the start of a show has other things to do
-NICENESS: Final = 2  # of the test of a chosen shader: two fifths of a core beside a thread of the show
-WALL_DEADLINES: Final = 3.0  # by the clock, in deadlines of processor time; doubled with each test that was late
+NICENESS: Final = (
+    2  # of the test of a chosen shader: two fifths of a core beside a thread of the show
+)
+WALL_DEADLINES: Final = (
+    3.0  # by the clock, in deadlines of processor time; doubled with each test that was late
+)
 REST: Final = 1.0  # pause relative to the test's length: at most half of a core's idle time is used
 
 Post = Callable[[Callable[[], None]], None]
@@ -58,13 +69,15 @@ class ShaderText:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     file: IsfFile | None
-    """The file to play, always the same object, which the renderer has compiled. None: refused, or late."""
+    """The file to play, always the same object, which the renderer has compiled. None: refused, or
+    late."""
     is_late: bool = False
     """The test was out of time by the clock alone; it begins again."""
     reason: str = ""
     note: str = ""
     draw_ms: float = 0.0
-    """Time to draw a picture of the show's size, on a software rasteriser processor time; 0 if not measured."""
+    """Time to draw a picture of the show's size, on a software rasteriser processor time; 0 if not
+    measured."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -88,8 +101,8 @@ class _AdvanceTests:
 
 
 class ShaderTestScheduler:
-    """Runs the tests of shaders, one at a time, and stores their outcomes. On the thread `shaders` only, except
-    `pictures` and `request_all`."""
+    """Runs the tests of shaders, one at a time, and stores their outcomes. On the thread `shaders`
+    only, except `pictures` and `request_all`."""
 
     def __init__(
         self,
@@ -104,13 +117,19 @@ class ShaderTestScheduler:
         is_offline: bool = False,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`open_tester(niceness)` starts a process. `records`: the disk thread of `folder`; None: no records and no
-        tests in advance (an offline run, or a renderer without shaders). `circumstances`: version and driver.
-        `own_folder`: of the built-in shaders. `post` runs an action on this thread. `is_offline`: no shader is too
-        slow, since the video waits."""
-        self._open_tester, self._size_px, self._post, self._now_s = open_tester, size_px, post, now_s
-        self._records, self._folder, self._circumstances = records, folder, circumstances
-        self._own_folder, self._is_offline = own_folder, is_offline
+        """`open_tester(niceness)` starts a process. `records`: the disk thread of `folder`; None:
+        no records and no tests in advance (an offline run, or a renderer without shaders).
+        `circumstances`: version and driver. `own_folder`: of the built-in shaders. `post` runs an
+        action on this thread. `is_offline`: no shader is too slow, since the video waits."""
+        self._open_tester = open_tester
+        self._size_px = size_px
+        self._post = post
+        self._now_s = now_s
+        self._records = records
+        self._folder = folder
+        self._circumstances = circumstances
+        self._own_folder = own_folder
+        self._is_offline = is_offline
         self._tester: Vetter | None = None
         """Tests chosen shaders."""
         self._running: _RunningTest | None = None
@@ -121,7 +140,8 @@ class ShaderTestScheduler:
         self._late: dict[object, int] = {}
         """How often the test of a text was late."""
         self.pictures: Mapping[str, np.ndarray] = {}
-        """Thumbnails of the shaders that have been tested, (height, width, 3) uint8, by name. Any thread."""
+        """Thumbnails of the shaders that have been tested, (height, width, 3) uint8, by name. Any
+        thread."""
         self.passed: set[str] = set()
         """Names of the shaders whose newest text is known to have passed. Any thread."""
         self._idle = _AdvanceTests()
@@ -152,15 +172,20 @@ class ShaderTestScheduler:
         """The outcome of this text if it has passed in this run or in an earlier one, else None."""
         return self._outcomes.get(text.key)
 
-    def step(self, texts: Sequence[ShaderText], catalog: ShaderCatalog) -> list[tuple[ShaderText, Outcome]]:
-        """Begin the due test, and return those that have ended. `texts`: what slots wait for, most urgent first."""
+    def step(
+        self, texts: Sequence[ShaderText], catalog: ShaderCatalog
+    ) -> list[tuple[ShaderText, Outcome]]:
+        """Begin the due test, and return those that have ended. `texts`: what slots wait for, most
+        urgent first."""
         ended = self._poll()
         texts = [text for text in texts if all(text.key != over.key for over, _ in ended)]
         for text in texts:
             self._look_up(text)
         if self._running is None or self._running.tester is self._idle.tester:
             waiting = filter(self.must_test, texts)
-            due = min(waiting, key=lambda text: self._late.get(text.key, 0), default=None)  # a late one after others
+            due = min(
+                waiting, key=lambda text: self._late.get(text.key, 0), default=None
+            )  # a late one after others
             if due is not None:
                 try:
                     self._end_idle(due)
@@ -184,13 +209,19 @@ class ShaderTestScheduler:
             path=text.entry.path,
             size_px=size_px,
             is_sound=is_sound,
-            wall_deadlines=math.inf if is_sound else WALL_DEADLINES * 2 ** self._late.get(text.key, 0),
+            wall_deadlines=math.inf
+            if is_sound
+            else WALL_DEADLINES * 2 ** self._late.get(text.key, 0),
         )
-        self._running = _RunningTest(text=text, size_px=size_px, began_s=self._now_s(), tester=tester)
+        self._running = _RunningTest(
+            text=text, size_px=size_px, began_s=self._now_s(), tester=tester
+        )
 
     def _end_idle(self, due: ShaderText | None = None) -> None:
-        """End the process that tests in advance; what it tests begins again later, unless it is due now."""
-        tester, self._idle.tester = self._idle.tester, None
+        """End the process that tests in advance; what it tests begins again later, unless it is due
+        now."""
+        tester = self._idle.tester
+        self._idle.tester = None
         if tester is None:
             return
         tester.close()
@@ -219,7 +250,11 @@ class ShaderTestScheduler:
             file = replace(file, band_px=0)
         reason = "" if result.ok else str(IsfError(result.reason, result.line or None))
         outcome = Outcome(
-            file=file, is_late=result.is_late, reason=reason, note=result.note, draw_ms=result.draw_ms or 0.0
+            file=file,
+            is_late=result.is_late,
+            reason=reason,
+            note=result.note,
+            draw_ms=result.draw_ms or 0.0,
         )
         self._keep(ran.text, outcome, result.thumbnail)
         return [(ran.text, outcome)]
@@ -254,16 +289,23 @@ class ShaderTestScheduler:
         def accept(record: VetRecord | None, file: IsfFile | None) -> None:
             if record is not None and file is not None:
                 draw_ms = record.draw_ms_at(self._size_px())
-                self._keep(text, Outcome(file=file, note=record.note, draw_ms=draw_ms), record.thumbnail)
+                self._keep(
+                    text, Outcome(file=file, note=record.note, draw_ms=draw_ms), record.thumbnail
+                )
             self._reading.discard(key)
             self._looked_up[key] = record is not None and not record.ok
             while len(self._looked_up) > MAX_CACHED_TESTS:
                 del self._looked_up[next(iter(self._looked_up))]
 
         def read() -> None:  # the disk's thread
-            record, file = read_record(self._path_of(text)), None
+            record = read_record(self._path_of(text))
+            file = None
             is_sound = not self._is_users_shader(text.entry)
-            if record is not None and record.ok and (is_sound or record.draw_ms_at(self._size_px()) <= MAX_DRAW_MS):
+            if (
+                record is not None
+                and record.ok
+                and (is_sound or record.draw_ms_at(self._size_px()) <= MAX_DRAW_MS)
+            ):
                 file = with_path(record.file, text.entry.path) if record.file is not None else None
             self._post(partial(accept, record, file))
 
@@ -282,17 +324,26 @@ class ShaderTestScheduler:
             file=file,
             thumbnail=result.thumbnail,
         )
-        self._records.post(partial(write_record, self._path_of(ran.text), record), self._records.report_failure)
+        self._records.post(
+            partial(write_record, self._path_of(ran.text), record), self._records.report_failure
+        )
 
     # -- tests in advance ----------------------------------------------------------------------
 
     def _step_idle(self, catalog: ShaderCatalog) -> None:
         idle = self._idle
         self._find_new(catalog)
-        if (text := idle.text) is not None:
-            if text.key in self._outcomes or self._looked_up.get(text.key):  # a refused one may pass once it is chosen
+        text = idle.text
+        if text is not None:
+            if text.key in self._outcomes or self._looked_up.get(
+                text.key
+            ):  # a refused one may pass once it is chosen
                 idle.text = None
-            elif text.key in self._looked_up and self._running is None and self._now_s() >= idle.rests_until_s:
+            elif (
+                text.key in self._looked_up
+                and self._running is None
+                and self._now_s() >= idle.rests_until_s
+            ):
                 idle.text = None
                 try:
                     idle.tester = idle.tester or self._open_tester(MAX_NICENESS)
@@ -317,7 +368,9 @@ class ShaderTestScheduler:
         is_early = self._now_s() - self._began_s < IDLE_AFTER_S
         if not self._has_listed:
             self._has_listed = True
-            idle.known_paths = {each.path for each in catalog.entries if self._is_users_shader(each)}
+            idle.known_paths = {
+                each.path for each in catalog.entries if self._is_users_shader(each)
+            }
             if self._has_user_folder(catalog):
                 self._tester = self._tester or self._open_tester(NICENESS)
                 self._tester.warm()
@@ -336,7 +389,8 @@ class ShaderTestScheduler:
         idle.reading = entry
 
         def accept(source: ShaderSource | None) -> None:
-            idle.reading, idle.text = None, ShaderText(entry=entry, source=source) if source else None
+            idle.reading = None
+            idle.text = ShaderText(entry=entry, source=source) if source else None
             if idle.text is not None:
                 self._look_up(idle.text)
 
@@ -347,5 +401,6 @@ class ShaderTestScheduler:
         return entry.root != self._own_folder
 
     def _has_user_folder(self, catalog: ShaderCatalog) -> bool:
-        """True if the user has a shader folder; then the test process stays ready, since its start takes a second."""
+        """True if the user has a shader folder; then the test process stays ready, since its start
+        takes a second."""
         return any(root != self._own_folder for root in catalog.roots)

@@ -1,6 +1,7 @@
 """Commands and switches of the engine itself: size, sinks, smoothing, status, quit.
 
-Commands arrive on an OSC thread. Work for the GL context is posted to the frame loop, which answers (`/done`, `/fail`).
+Commands arrive on an OSC thread. Work for the GL context is posted to the frame loop, which answers
+(`/done`, `/fail`).
 """
 
 import sys
@@ -49,7 +50,9 @@ OscValue = int | float | str
 
 SYSTEM_SINK = {"darwin": "syphon", "win32": "spout"}  # elsewhere: shared memory
 SIZE = ("/engine/width", "/engine/height")
-_FIXTURE = tuple(channel.address for channel in CHANNELS if channel.param is not None and channel.param.is_look)
+_FIXTURE = tuple(
+    channel.address for channel in CHANNELS if channel.param is not None and channel.param.is_look
+)
 """The parameters of the look that a lighting desk moves."""
 SINK_SWITCHES = tuple(param.address for param in osc_schema.match("/sink/*/enable"))
 _SWITCHES = tuple(param for param in osc_schema.PARAMS if param.type is osc_schema.ParamType.BOOL)
@@ -82,7 +85,8 @@ class EngineStatus:
     beat: TempoStatus
     timecode: TimecodeStatus
     autopilot_waits_s: float | None
-    """Seconds until the autopilot plays again after a hand; 0 while it plays, None while it is off."""
+    """Seconds until the autopilot plays again after a hand; 0 while it plays, None while it is
+    off."""
     camera: SourceStatus | None
     children: tuple[ChildStatus, ...]
     sinks: tuple[SinkStatus, ...]
@@ -102,11 +106,13 @@ class EngineStatus:
     warnings: tuple[str, ...]
     """The newest logged lines, oldest first."""
     told: tuple[str, ...]
-    """The lines of `warnings` that are not warnings, such as a child's recovery; not to be counted."""
+    """The lines of `warnings` that are not warnings, such as a child's recovery; not to be
+    counted."""
     warning_counts: dict[str, int]
 
     def osc_lines(self) -> list[tuple[str, tuple[OscValue, ...]]]:
-        """The status as OSC messages (address, values), one per item; values are int, float and string only."""
+        """The status as OSC messages (address, values), one per item; values are int, float and
+        string only."""
         guard = self.flash_guard
         guard_state = "limiting" if guard.is_limiting else "watching" if guard.is_on else "off"
         lines: list[tuple[str, tuple[OscValue, ...]]] = [
@@ -128,14 +134,25 @@ class EngineStatus:
             ("/engine/status/flash_guard", (guard_state, guard.held_share, guard.lately_share)),
             ("/engine/status/audio", (self.audio.state, self.audio.description)),
         ]
-        if (monitor := self.audio.monitor) is not None and monitor.state != "none":
-            lines.append(("/engine/status/monitor", (monitor.state, monitor.description, monitor.delay_ms)))
+        monitor = self.audio.monitor
+        if monitor is not None and monitor.state != "none":
+            lines.append(
+                ("/engine/status/monitor", (monitor.state, monitor.description, monitor.delay_ms))
+            )
         beat = self.beat
-        lines.append(("/engine/status/beat", (beat.source, beat.state, beat.bpm, beat.heard_confidence)))
+        lines.append(
+            ("/engine/status/beat", (beat.source, beat.state, beat.bpm, beat.heard_confidence))
+        )
         if self.timecode.source != "off":
             time = self.timecode
-            lines.append(("/engine/status/timecode", (time.source, time.state, time.position, time.rate, time.speed)))
-        if (waits_s := self.autopilot_waits_s) is not None:
+            lines.append(
+                (
+                    "/engine/status/timecode",
+                    (time.source, time.state, time.position, time.rate, time.speed),
+                )
+            )
+        waits_s = self.autopilot_waits_s
+        if waits_s is not None:
             lines.append(("/engine/status/autopilot", ("waits" if waits_s else "plays", waits_s)))
         if self.osc is not None:
             for name in ("messages", "replaced", "discarded", "lost"):
@@ -145,7 +162,9 @@ class EngineStatus:
         for child in self.children:
             lines += _child_lines(child)
         for sink in self.sinks:
-            lines.append((f"/engine/status/sink/{sink.label}", (sink.name, sink.state, sink.detail)))
+            lines.append(
+                (f"/engine/status/sink/{sink.label}", (sink.name, sink.state, sink.detail))
+            )
         if self.second is not None:
             lines.append(("/engine/status/output/2", tuple(self.second)))
         for shader in self.shaders:
@@ -154,15 +173,28 @@ class EngineStatus:
                 lines.append((f"/engine/status/shader/{shader.slot}", values))
         if self.dmx is not None:
             for each in self.dmx.universes:
-                lines.append((f"/engine/status/dmx/{each.number}", (each.state, each.source, each.packets_hz)))
+                lines.append(
+                    (
+                        f"/engine/status/dmx/{each.number}",
+                        (each.state, each.source, each.packets_hz),
+                    )
+                )
             if self.dmx.shared_ports:
                 lines.append(("/engine/status/dmx/shared", self.dmx.shared_ports))
         if self.midi is not None:
             lines.append(
-                ("/engine/status/midi", (len(self.midi.devices), " ".join(self.midi.waiting), self.midi.detail))
+                (
+                    "/engine/status/midi",
+                    (len(self.midi.devices), " ".join(self.midi.waiting), self.midi.detail),
+                )
             )
             for device in self.midi.devices:
-                counts = (int(device.is_read), int(device.is_sent_to), device.messages, device.left_out)
+                counts = (
+                    int(device.is_read),
+                    int(device.is_sent_to),
+                    device.messages,
+                    device.left_out,
+                )
                 lines.append((f"/engine/status/midi/{device.name}", counts))
         if self.link is not None:
             link = self.link
@@ -201,12 +233,20 @@ class Hooks:
 class ShowControl:
     """Executes the engine's own commands and switches."""
 
-    def __init__(self, context: CommandContext, *, slew: Slew, sinks: SinkSet, presets: PresetControl) -> None:
-        self._store, self._notify, self._report = context.store, context.notify, context.report
-        self._slew, self._sinks, self._presets = slew, sinks, presets
+    def __init__(
+        self, context: CommandContext, *, slew: Slew, sinks: SinkSet, presets: PresetControl
+    ) -> None:
+        self._store = context.store
+        self._notify = context.notify
+        self._report = context.report
+        self._slew = slew
+        self._sinks = sinks
+        self._presets = presets
         self._hooks: Hooks
         self._unavailable_sinks = {
-            f"/sink/{info.kind}/enable": info.reason for info in available_kinds() if not info.is_available
+            f"/sink/{info.kind}/enable": info.reason
+            for info in available_kinds()
+            if not info.is_available
         }
         self._takes: object = 0
         self._windows = WindowControl(context.store, sinks, context.report)
@@ -228,7 +268,9 @@ class ShowControl:
         table.add("/sink/stop", self._on_sink_stop)
         table.add("/smooth", self._on_smooth)
         table.add("/window/list", self._on_window_list, is_listing=True)
-        table.add("/window/open", self._on_window_open, is_listing=True)  # it lists the displays, too
+        table.add(
+            "/window/open", self._on_window_open, is_listing=True
+        )  # it lists the displays, too
 
     # -- before the first frame ----------------------------------------------------------------
 
@@ -243,29 +285,46 @@ class ShowControl:
         return reasons
 
     def set_first_values(
-        self, config: Config, fps: float, autosave: Autosave, model_values: Iterable[tuple[str, object]] = ()
+        self,
+        config: Config,
+        fps: float,
+        autosave: Autosave,
+        model_values: Iterable[tuple[str, object]] = (),
     ) -> None:
-        """Set the initial values: the last run's, then the preset's, then the configuration's. Errors are fatal.
+        """Set the initial values: the last run's, then the preset's, then the configuration's.
+        Errors are fatal.
 
         `model_values`: the values that follow from the live models' configuration."""
         if config.resume:
             self._presets.resume(autosave.load())
         if config.preset is not None:
-            self._presets.load(config.preset, is_by_hand=False, may_wait=False)  # the values after it hold
-        first_values = [("/engine/width", config.width), ("/engine/height", config.height), ("/engine/fps", fps)]
-        for result in self._store.set_many([*first_values, *model_values, *config.params.items()], by="configuration"):
+            self._presets.load(
+                config.preset, is_by_hand=False, may_wait=False
+            )  # the values after it hold
+        first_values = [
+            ("/engine/width", config.width),
+            ("/engine/height", config.height),
+            ("/engine/fps", fps),
+        ]
+        for result in self._store.set_many(
+            [*first_values, *model_values, *config.params.items()], by="configuration"
+        ):
             if isinstance(result, osc_schema.Rejected):
                 raise ConfigError(str(result))
 
     def start_first_sinks(self, specs: tuple[str, ...] | None) -> None:
-        """Start the given sinks (errors are fatal, but not of output 2), or by default the system's texture sharing."""
+        """Start the given sinks (errors are fatal, but not of output 2), or by default the system's
+        texture sharing."""
         self._sinks.values = self._store.snapshot()
         if specs is None:
             kind = SYSTEM_SINK.get(sys.platform, "shared")
             try:
                 self._sinks.start(SinkSpec(kind=kind), may_wait=True)
             except SinkError as error:
-                self._report(f"sink.{kind}", f"{error}; no texture is published; the page still shows the picture")
+                self._report(
+                    f"sink.{kind}",
+                    f"{error}; no texture is published; the page still shows the picture",
+                )
         else:
             for spec in map(SinkSpec.parse, specs):
                 try:
@@ -273,7 +332,9 @@ class ShowControl:
                 except SinkError as error:
                     if spec.picture != SECOND.name:
                         raise
-                    self._report(f"sink.{spec.label}", f"{error}; output 2 stays off, output 1 goes on")
+                    self._report(
+                        f"sink.{spec.label}", f"{error}; output 2 stays off, output 1 goes on"
+                    )
         self.show_sinks()
 
     # -- the render thread -------------------------------------------------------------------------
@@ -298,17 +359,24 @@ class ShowControl:
             self.show_sinks()
 
     def _load_numbered(self, number: int, snapshot: Snapshot) -> None:
-        """Load the preset; parameters that a lighting desk moved in the same frame are applied to the new look."""
+        """Load the preset; parameters that a lighting desk moved in the same frame are applied to
+        the new look."""
         name = self._presets.numbered(number) if number else None
         if name is None:
             if number:
                 hint = f"name a preset {number} and more, such as '{number} Finale'"
-                self._report("preset.number", f"/preset/number: no preset has number {number}; {hint}")
+                self._report(
+                    "preset.number", f"/preset/number: no preset has number {number}; {hint}"
+                )
             return
         fade_s = snapshot["/preset/fade_s"]
         assert isinstance(fade_s, float)
         since = snapshot.version if self._before is None else self._before.version
-        changes = [change for change in self._store.changes_since(since)[0] if change.by not in (MACRO, FADE)]
+        changes = [
+            change
+            for change in self._store.changes_since(since)[0]
+            if change.by not in (MACRO, FADE)
+        ]
         moved = [(change.address, change.value) for change in changes if change.address in _FIXTURE]
         try:
             begun = partial(self._store.set_many, moved, by="fixture")
@@ -329,7 +397,9 @@ class ShowControl:
 
     def _switch_sink(self, address: str, is_on: bool, snapshot: Snapshot) -> None:
         kind = address.split("/")[2]
-        if is_on == (kind in self._sinks.kinds):  # the engine set the switch itself, to show this state
+        if is_on == (
+            kind in self._sinks.kinds
+        ):  # the engine set the switch itself, to show this state
             return
         if not is_on:
             self._sinks.stop(kind)
@@ -356,7 +426,8 @@ class ShowControl:
             name = clean_name(name)
         except ValueError as reason:
             raise SinkError(
-                f"{kind}: {name!r}: {reason}; over OSC, files are written to the recordings folder only"
+                f"{kind}: {name!r}: {reason}; over OSC, files are written to the recordings "
+                "folder only"
             ) from None
         return str(self._sinks.output_format.record_folder / name)
 
@@ -377,7 +448,9 @@ class ShowControl:
         if len(args) != 2:
             raise MultiverseError("takes width and height in pixels")
         sides = [osc_schema.accept(address, side) for address, side in zip(SIZE, args, strict=True)]
-        if notes := [side.note for side in sides if side.note]:  # a typo must not become the largest picture
+        if notes := [
+            side.note for side in sides if side.note
+        ]:  # a typo must not become the largest picture
             raise osc_schema.Rejected("; ".join(note.partition(" (clipped")[0] for note in notes))
         width, height = (side.value for side in sides if isinstance(side.value, int))
 
@@ -396,7 +469,8 @@ class ShowControl:
         if not args:
             kinds = ", ".join(info.kind for info in available_kinds())
             raise SinkError(f"takes a kind ({kinds}) and optionally a name or file")
-        kind, argument = str(args[0]), str(args[1]) if len(args) > 1 else ""
+        kind = str(args[0])
+        argument = str(args[1]) if len(args) > 1 else ""
 
         def start() -> None:
             self._start_sink(kind, argument)
@@ -426,9 +500,11 @@ class ShowControl:
             on = self._windows.display
             try:
                 with self._display_lock:
-                    displays, why = query_displays(), ""
+                    displays = query_displays()
+                    why = ""
             except SinkError as error:
-                displays, why = DisplayAnswer(), f" ({error})"
+                displays = DisplayAnswer()
+                why = f" ({error})"
             reply.send("/window/entry", "none", f"no window{why}", int(not on))
             for name, title in zip(displays.names, displays.titles, strict=True):
                 reply.send("/window/entry", name, title, int(name == on))
@@ -438,7 +514,9 @@ class ShowControl:
 
     def _on_window_open(self, args: Args, reply: Reply) -> None:
         if len(args) != 1 or not str(args[0]).strip() or len(str(args[0])) > NAME_CHARACTERS:
-            raise SinkError("takes an entry of /window/list: none, or a display's number, name or a part of it")
+            raise SinkError(
+                "takes an entry of /window/list: none, or a display's number, name or a part of it"
+            )
         entry = str(args[0]).strip()
 
         def find() -> None:
@@ -458,7 +536,8 @@ class ShowControl:
     def _on_smooth(self, args: Args, reply: Reply) -> None:
         if len(args) != 2 or not isinstance(args[1], int | float):
             raise MultiverseError("takes a parameter's address and a time in ms, 0 to 60000")
-        address, smoothing_ms = str(args[0]), float(args[1])
+        address = str(args[0])
+        smoothing_ms = float(args[1])
 
         def change() -> None:
             self._slew.set_smoothing(address, smoothing_ms)

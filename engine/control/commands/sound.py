@@ -1,8 +1,10 @@
-"""`/audio/input`, `/audio/file`, `/audio/track`, `/audio/monitor`: selects the sound during the show.
+"""`/audio/input`, `/audio/file`, `/audio/track`, `/audio/monitor`: selects the sound during the
+show.
 
-Opening a device or a file takes time, so a worker thread does it, in order; the former sound plays until then. Of the
-choices that wait behind a slow one only the newest of each kind is opened; the others are answered. Files can only be
-chosen below the music folders, because the person who starts the engine decides what its senders may read.
+Opening a device or a file takes time, so a worker thread does it, in order; the former sound plays
+until then. Of the choices that wait behind a slow one only the newest of each kind is opened; the
+others are answered. Files can only be chosen below the music folders, because the person who starts
+the engine decides what its senders may read.
 """
 
 import logging
@@ -22,14 +24,22 @@ from engine.control.commands import CommandContext
 from engine.errors import AudioError
 from engine.osc.decode import printable
 from engine.system.daemon_worker import DaemonWorker, call_on_thread
-from engine.system.folder_files import MAX_ENTRIES, MAX_PATH_CHARACTERS, OfferedFiles, folders_offered
+from engine.system.folder_files import (
+    MAX_ENTRIES,
+    MAX_PATH_CHARACTERS,
+    OfferedFiles,
+    folders_offered,
+)
 from engine.system.guarded_thread import Guard
 
 SUPERSEDED: Final = "superseded by another choice"
-EAGER_S: Final = 1.5  # after a command the next states are published at once; longer than most devices delay the sound
+# after a command the next states are published at once; longer than most devices delay the sound
+EAGER_S: Final = 1.5
 POSITION_INTERVAL_S: Final = 0.5
 NOT_OFFLINE: Final = "the sound cannot be changed in an offline run: start with another --audio"
-NO_LIST: Final = "no sound file plays: choose one (/audio/file/open), or the last list (/audio/input/open files)"
+NO_LIST: Final = (
+    "no sound file plays: choose one (/audio/file/open), or the last list (/audio/input/open files)"
+)
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +48,8 @@ Entry = tuple[str | int, str, bool]
 
 
 class SoundControl:
-    """The commands of `/audio`, on OSC's threads; answers come from the worker, lists from a thread of their own."""
+    """The commands of `/audio`, on OSC's threads; answers come from the worker, lists from a thread
+    of their own."""
 
     def __init__(self, context: CommandContext, audio: AudioInput, folders: Sequence[Path]) -> None:
         """`folders`: the music folders, whose files may be played."""
@@ -46,7 +57,9 @@ class SoundControl:
         self._offered = OfferedFiles("music", folders, SOUNDS | LISTS, "/audio/file/list")
         self._notify = context.notify
         self._worker = DaemonWorker("sound") if self._sound is not None else None
-        self._guard = Guard(log, context.report, "audio.choose", "a sound could not be opened or listed")
+        self._guard = Guard(
+            log, context.report, "audio.choose", "a sound could not be opened or listed"
+        )
         self._waiting: dict[str, tuple[Reply, Callable[[], None]]] = {}
         """The newest request of each kind that the worker has not begun."""
         self._lock = threading.Lock()  # protects it
@@ -76,11 +89,13 @@ class SoundControl:
         table.add("/audio/devices", self._on_devices)
 
     def poll(self, now_s: float) -> bool:
-        """Publish the playing track and its position. The sending thread, at least once per second; True: 60 times."""
+        """Publish the playing track and its position. The sending thread, at least once per second;
+        True: 60 times."""
         if self._sound is None:
             return False
         if self._is_eager:
-            self._is_eager, self._eager_until_s = False, now_s + EAGER_S
+            self._is_eager = False
+            self._eager_until_s = now_s + EAGER_S
         at = self._sound.track_position
         now = (0, 0, "", "off") if at is None else (at.number, at.tracks, at.name, at.state)
         is_new = now != self._last_published and (at is not None or bool(self._last_published[0]))
@@ -94,7 +109,9 @@ class SoundControl:
 
     # -- commands ----------------------------------------------------------------------------------
 
-    def _on_open(self, kind: str, open_: Callable[[ChosenSound, str], str | int], args: Args, reply: Reply) -> None:
+    def _on_open(
+        self, kind: str, open_: Callable[[ChosenSound, str], str | int], args: Args, reply: Reply
+    ) -> None:
         if len(args) != 1 or not isinstance(args[0], str | int | float):
             raise AudioError(f"takes an entry of /audio/{kind}/list")
         entry = f"{args[0]:g}" if isinstance(args[0], int | float) else args[0]
@@ -131,7 +148,9 @@ class SoundControl:
             reply, work = self._waiting.pop(kind)
         reply.attempt(work)
 
-    def _on_list(self, kind: str, entries: Callable[[ChosenSound], Iterable[Entry]], args: Args, reply: Reply) -> None:
+    def _on_list(
+        self, kind: str, entries: Callable[[ChosenSound], Iterable[Entry]], args: Args, reply: Reply
+    ) -> None:
         sound = self._require_sound()
 
         def send_entries() -> None:
@@ -171,7 +190,8 @@ class SoundControl:
         self._submit("devices", reply, look)
 
     def _feed(self) -> PlaylistFeed:
-        if (feed := self._require_sound().playlist) is None:
+        feed = self._require_sound().playlist
+        if feed is None:
             raise AudioError(NO_LIST)
         return feed
 
@@ -213,17 +233,24 @@ class SoundControl:
 
     def _files(self, sound: ChosenSound) -> Iterable[Entry]:
         for entry, is_folder in self._offered.listed().items():
-            yield entry, f"{entry}/" if is_folder else entry, entry == self._file and sound.source == FILES
+            yield (
+                entry,
+                f"{entry}/" if is_folder else entry,
+                entry == self._file and sound.source == FILES,
+            )
 
     def _open_track(self, sound: ChosenSound, entry: str) -> int:
         feed = self._feed()
         if not entry.isdecimal() or not 1 <= int(entry) <= len(feed.tracks):
-            raise AudioError(f"{printable(entry, 40)!r} is no file of the list: it has 1 to {len(feed.tracks)}")
+            raise AudioError(
+                f"{printable(entry, 40)!r} is no file of the list: it has 1 to {len(feed.tracks)}"
+            )
         feed.queue_command(partial(feed.go, int(entry)))
         return int(entry)
 
     def _tracks(self, sound: ChosenSound) -> Iterable[Entry]:
-        feed, position = sound.playlist, sound.track_position
+        feed = sound.playlist
+        position = sound.track_position
         for number, track in enumerate(feed.tracks[:MAX_ENTRIES] if feed else (), start=1):
             yield number, track.name, position is not None and position.number == number
 
@@ -261,7 +288,8 @@ def _entries(
 
 
 def music_folders(configured: Sequence[str], audio: str | None) -> list[Path]:
-    """The configured folders, else the user's own; and the folder that the run began with, or its file's."""
+    """The configured folders, else the user's own; and the folder that the run began with, or its
+    file's."""
     import platformdirs
 
     is_file = audio not in (None, DEMO) and not audio.startswith(("device:", RTP_PREFIX))

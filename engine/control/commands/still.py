@@ -38,17 +38,26 @@ void main() {
 """
 _MOVES: Final = {"zoom": 2, "turn": 3, "ripple": 4, "hue": 5}
 """The macro that moves each input; the others move what all pictures have."""
-_PLAIN: Final = {param.address: param.default for param in osc_schema.DECLARED if param.is_look and param.stored}
+_PLAIN: Final = {
+    param.address: param.default for param in osc_schema.DECLARED if param.is_look and param.stored
+}
 
 
 class StillControl:
     """The command. On OSC's threads; `step` on the render thread."""
 
     def __init__(
-        self, context: CommandContext, renderer: GuardedRenderer, shaders: ShaderControl, banks: BankControl
+        self,
+        context: CommandContext,
+        renderer: GuardedRenderer,
+        shaders: ShaderControl,
+        banks: BankControl,
     ) -> None:
-        self._store, self._folder, self._renderer = context.store, folders.stills_folder(), renderer
-        self._catalog, self._banks = shaders.catalog, banks
+        self._store = context.store
+        self._folder = folders.stills_folder()
+        self._renderer = renderer
+        self._catalog = shaders.catalog
+        self._banks = banks
         self._disk = context.disk.open("stills", self._folder)
         self._requested: deque[tuple[int, Reply]] = deque()
         self._written: deque[tuple[str, int, Reply]] = deque()
@@ -62,7 +71,9 @@ class StillControl:
 
     def _on_take(self, args: Args, reply: Reply) -> None:
         if args not in ((), (0,), (1,)):
-            raise Rejected("takes 1 for pressed or 0 for released, or nothing; /still/to PAD puts it on a pad")
+            raise Rejected(
+                "takes 1 for pressed or 0 for released, or nothing; /still/to PAD puts it on a pad"
+            )
         if args != (0,):
             self._take(0, reply)
 
@@ -73,13 +84,17 @@ class StillControl:
 
     def _take(self, pad: int, reply: Reply) -> None:
         if not self._renderer.shader_driver:
-            raise Rejected("a still is shown by a shader, which needs OpenGL (multiverse doctor says how to get it)")
+            raise Rejected(
+                "a still is shown by a shader, which needs OpenGL (multiverse doctor says how to "
+                "get it)"
+            )
         if self._requested or self._disk.waiting:
             raise Rejected("the last still is not written yet: try again in a moment")
         self._requested.append((pad, reply))
 
     def step(self) -> None:
-        """Read the picture that was drawn, without a blackout, and make presets of stills whose shader is listed."""
+        """Read the picture that was drawn, without a blackout, and make presets of stills whose
+        shader is listed."""
         while self._requested:
             pad, reply = self._requested.popleft()
             pixels = self._renderer.behind_reader(min(MAX_IMPORT_PX, max(self._renderer.size_px)))()
@@ -89,7 +104,9 @@ class StillControl:
                 continue
             self._written.remove((name, pad, reply))
             look = _PLAIN | {file_address(GENERATOR): name, f"/fx/{GENERATOR}/mix": 1.0}
-            look |= {f"/layer/{number}/intensity": 0.0 for number in range(1, 5)}  # black until it is tested
+            look |= {
+                f"/layer/{number}/intensity": 0.0 for number in range(1, 5)
+            }  # black until it is tested
             macros: dict[str, Value] = {"/macro/moves/6": "/post/glow 0 1", "/macro/name/6": "Haze"}
             for number, (each, macro) in enumerate(_MOVES.items(), start=1):
                 macros[f"/macro/moves/{macro}"] = f"/fx/{GENERATOR}/{number} 0 1"
@@ -103,7 +120,9 @@ class StillControl:
         self._folder.mkdir(parents=True, exist_ok=True)
         names = (f"Still {number}" for number in count(1))
         name = next(
-            name for name in names if not ((self._folder / f"{name}.fs").exists() or self._banks.has_preset(name))
+            name
+            for name in names
+            if not ((self._folder / f"{name}.fs").exists() or self._banks.has_preset(name))
         )
         write_atomic(self._folder / f"{name}.png", encode_png(pixels))
         header: dict[str, object] = {
@@ -111,6 +130,8 @@ class StillControl:
             "DESCRIPTION": "A still.",
             "IMPORTED": {"still": {"PATH": f"{name}.png"}},
         }
-        header["INPUTS"] = [{"NAME": each, "TYPE": "float", "DEFAULT": 0, "MIN": 0, "MAX": 1} for each in _MOVES]
+        header["INPUTS"] = [
+            {"NAME": each, "TYPE": "float", "DEFAULT": 0, "MIN": 0, "MAX": 1} for each in _MOVES
+        ]
         write_atomic(self._folder / f"{name}.fs", _SHADER % json.dumps(header))
         self._written.append((name, pad, reply))

@@ -1,9 +1,11 @@
-"""The show's timecode: reads LTC, MTC and Art-Net's, starts cues, leads the beat, and sends subscribers the time.
+"""The show's timecode: reads LTC, MTC and Art-Net's, starts cues, leads the beat, and sends
+subscribers the time.
 
     LTC (audio thread), MTC (OSC's threads), Art-Net (its own) ─► queues ─► clock ─┬─► cues, beat
                                                                 └─► /timecode/now, status
 
-Everything but the queues runs on the render thread, once per frame, so a cue starts in the frame that reaches its time.
+Everything but the queues runs on the render thread, once per frame, so a cue starts in the frame
+that reaches its time.
 """
 
 from collections import deque
@@ -19,7 +21,15 @@ from engine.params.cue_chase import CueChase, DueCue, TimedCue
 from engine.params.mapping.controls import MidiEvent
 from engine.params.mapping.routes import OneClock
 from engine.params.mtc import MtcAssembler, full_frame, text_frame
-from engine.params.timecode import Offset, TimecodeRate, parse_label, parse_offset, seconds_of, show_time, text_at
+from engine.params.timecode import (
+    Offset,
+    TimecodeRate,
+    parse_label,
+    parse_offset,
+    seconds_of,
+    show_time,
+    text_at,
+)
 from engine.params.timecode_clock import TimecodeClock, TimecodeState
 from engine.values import TimecodeReading
 from osc_schema import Rejected, Value
@@ -48,23 +58,30 @@ OFF = TimecodeStatus(source="off", state="none", rate="", position="", seconds=0
 
 
 def conditions(*, receives_artnet: bool = True) -> Iterator[tuple[str, Callable[[Value], None]]]:
-    """Conditions for `ParamStore.add_condition`: reject a source that never arrives, an offset that is no timecode."""
+    """Conditions for `ParamStore.add_condition`: reject a source that never arrives, an offset that
+    is no timecode."""
 
     def check_source(value: Value) -> None:
         if value == "artnet" and not receives_artnet:
-            raise Rejected(f"/timecode/source {value}: this run does not listen to Art-Net; start it with --dmx artnet")
+            raise Rejected(
+                f"/timecode/source {value}: this run does not listen to Art-Net; start it with "
+                "--dmx artnet"
+            )
 
     def check_offset(value: Value) -> None:
         if parse_offset(str(value)) is None:
             text = repr(str(value))[:40]
-            raise Rejected(f"/timecode/offset: {text} is neither hh:mm:ss:ff (01:00:00:00) nor seconds (-0.04)")
+            raise Rejected(
+                f"/timecode/offset: {text} is neither hh:mm:ss:ff (01:00:00:00) nor seconds (-0.04)"
+            )
 
     yield "/timecode/source", check_source
     yield "/timecode/offset", check_offset
 
 
 class TimecodeControl:
-    """Follows the timecode source. `on_midi` on OSC's threads, `status` on any, the rest on the frame loop's."""
+    """Follows the timecode source. `on_midi` on OSC's threads, `status` on any, the rest on the
+    frame loop's."""
 
     def __init__(
         self,
@@ -75,9 +92,14 @@ class TimecodeControl:
         sound_channels: Callable[[], int],
         follow_beat: Callable[..., None],
     ) -> None:
-        """`take_ltc()` returns the LTC frames decoded since its last call. `follow_beat`: `Tempo.follow`."""
-        self._store, self._notify, self._report = context.store, context.notify, context.report
-        self._cues, self._take_ltc, self._sound_channels = cues, take_ltc, sound_channels
+        """`take_ltc()` returns the LTC frames decoded since its last call. `follow_beat`:
+        `Tempo.follow`."""
+        self._store = context.store
+        self._notify = context.notify
+        self._report = context.report
+        self._cues = cues
+        self._take_ltc = take_ltc
+        self._sound_channels = sound_channels
         self._follow_beat = follow_beat
         self._midi: deque[tuple[MidiEvent, float]] = deque(maxlen=MAX_QUEUED)
         self.artnet: deque[TimecodeReading] = deque(maxlen=MAX_QUEUED)
@@ -91,10 +113,12 @@ class TimecodeControl:
         self._timed: tuple[TimedCue, ...] = ()
         self._timed_for: tuple[CueList, TimecodeRate] | None = None
         """The cue list and rate that `_timed` was computed for."""
-        self._offset_text, self._offset = "", ZERO
+        self._offset_text = ""
+        self._offset = ZERO
         self._last_channel = 0
         self._free_since_s: float | None = None
-        """When the tempo began to wait for timecode that nothing reads; infinite once that was reported."""
+        """When the tempo began to wait for timecode that nothing reads; infinite once that was
+        reported."""
         self._reported_ignored: set[str] = set()
         self._last_text = ""
         self._next_notify_s = float("-inf")
@@ -111,8 +135,10 @@ class TimecodeControl:
         return self._status
 
     def position_at(self, now_s: float) -> tuple[float, float, str] | None:
-        """Seconds, speed and the rate's name at `now_s`, from the last frame's; None without timecode. Any thread."""
-        if (running := self._running) is None:
+        """Seconds, speed and the rate's name at `now_s`, from the last frame's; None without
+        timecode. Any thread."""
+        running = self._running
+        if running is None:
             return None
         at_s, seconds, speed, rate = running
         return seconds + (now_s - at_s) * speed, speed, rate
@@ -122,7 +148,8 @@ class TimecodeControl:
         self._midi.append((event, now_s))
 
     def step(self, now_s: float) -> None:
-        """Read the timecode that has arrived, and start cues and lead the beat by it. Once per frame."""
+        """Read the timecode that has arrived, and start cues and lead the beat by it. Once per
+        frame."""
         source = str(self._store.get("/timecode/source"))
         if source != self._status.source:
             self._restart(source)
@@ -147,7 +174,12 @@ class TimecodeControl:
         if state != self._status.state:
             self._notify("/timecode/state", state)
         self._status = TimecodeStatus(
-            source=source, state=state, rate=self._clock.rate.name, position=text, seconds=seconds, speed=speed
+            source=source,
+            state=state,
+            rate=self._clock.rate.name,
+            position=text,
+            seconds=seconds,
+            speed=speed,
         )
         self._running = (now_s, seconds, speed, self._clock.rate.name) if state != "lost" else None
         if state != "lost":
@@ -159,28 +191,39 @@ class TimecodeControl:
 
     def _restart(self, source: str) -> None:
         """Reset the clock for another source; the picture stays."""
-        self._clock, self._mtc, self._due = TimecodeClock(), MtcAssembler(), None
+        self._clock = TimecodeClock()
+        self._mtc = MtcAssembler()
+        self._due = None
         self._chase.forget()
         self._running = None
-        self._status = TimecodeStatus(source=source, state="none", rate="", position="", seconds=0.0, speed=0.0)
+        self._status = TimecodeStatus(
+            source=source, state="none", rate="", position="", seconds=0.0, speed=0.0
+        )
         self._notify("/timecode/state", "none")
 
     def _readings(self, source: str) -> list[TimecodeReading]:
         """Empty all queues; returns the readings of `source`."""
-        ltc, mtc, artnet = self._take_ltc(), [], [self.artnet.popleft() for _ in range(len(self.artnet))]
+        ltc = self._take_ltc()
+        mtc = []
+        artnet = [self.artnet.popleft() for _ in range(len(self.artnet))]
         for _ in range(len(self._midi)):
             event, at_s = self._midi.popleft()
             if event.kind == "mtc":
                 reading = self._mtc.quarter_frame(event.value, at_s)
             else:
-                reading = (full_frame if event.kind == "mtc_full" else text_frame)(event.value, at_s)
+                reading = (full_frame if event.kind == "mtc_full" else text_frame)(
+                    event.value, at_s
+                )
             if reading is not None:
                 mtc.append(reading)
         for name, protocol, readings in (("mtc", "MIDI", mtc), ("artnet", "Art-Net", artnet)):
             if readings and source != name and name not in self._reported_ignored:
                 self._reported_ignored.add(name)
                 reason = f"/timecode/source is {source}; /timecode/source {name} follows it"
-                self._report(f"timecode.ignored.{name}", f"{protocol} timecode arrives and is ignored: {reason}")
+                self._report(
+                    f"timecode.ignored.{name}",
+                    f"{protocol} timecode arrives and is ignored: {reason}",
+                )
         return {"ltc": ltc, "mtc": mtc, "artnet": artnet}.get(source, [])
 
     def _check_tempo(self, source: str, now_s: float) -> None:
@@ -191,7 +234,10 @@ class TimecodeControl:
             self._free_since_s = now_s
         elif now_s - self._free_since_s >= MIN_FREE_S:
             self._free_since_s = float("inf")
-            reason = "nothing reads timecode, the beat runs free; set /timecode/source to ltc, mtc or artnet"
+            reason = (
+                "nothing reads timecode, the beat runs free; set /timecode/source to ltc, "
+                "mtc or artnet"
+            )
             self._report("timecode.tempo", f"/tempo/source timecode: {reason}")
 
     def _check_channel(self, source: str) -> None:
@@ -203,12 +249,15 @@ class TimecodeControl:
         self._last_channel = channel
         if channel > (channels := self._sound_channels()):
             has = f"the sound has {channels} channel{'s' if channels > 1 else ''}"
-            self._report("timecode", f"/timecode/ltc_channel {channel}: {has}; choose 1..{channels}")
+            self._report(
+                "timecode", f"/timecode/ltc_channel {channel}: {has}; choose 1..{channels}"
+            )
 
     def _current_offset(self) -> Offset:
         text = str(self._store.get("/timecode/offset"))
         if text != self._offset_text:
-            self._offset_text, self._offset = text, parse_offset(text) or ZERO
+            self._offset_text = text
+            self._offset = parse_offset(text) or ZERO
             self._chase.forget()
         return self._offset
 
@@ -217,17 +266,26 @@ class TimecodeControl:
             self._chase.forget()
             self._due = None
             return
-        self._due = self._chase.step(seconds, speed, self._timed_cues(), self._cues.chased) or self._due
+        self._due = (
+            self._chase.step(seconds, speed, self._timed_cues(), self._cues.chased) or self._due
+        )
         if self._due is not None and self._cues.chase(self._due):
             self._due = None
 
     def _timed_cues(self) -> tuple[TimedCue, ...]:
-        cues, rate = self._cues.cues, self._clock.rate
-        if self._timed_for is None or self._timed_for[0] is not cues or self._timed_for[1] is not rate:
+        cues = self._cues.cues
+        rate = self._clock.rate
+        if (
+            self._timed_for is None
+            or self._timed_for[0] is not cues
+            or self._timed_for[1] is not rate
+        ):
             self._timed_for = (cues, rate)
             labels = ((cue.number, parse_label(cue.timecode)) for cue in cues)
             self._timed = tuple(
-                TimedCue(number=number, at_s=seconds_of(label, rate)) for number, label in labels if label is not None
+                TimedCue(number=number, at_s=seconds_of(label, rate))
+                for number, label in labels
+                if label is not None
             )
         return self._timed
 
@@ -240,10 +298,15 @@ class TimecodeControl:
 
     def _on_cue_timecode(self, args: Args, reply: Reply) -> None:
         if len(args) != 2 or not isinstance(args[1], str):
-            raise CueError('takes the cue\'s number and a timecode hh:mm:ss:ff, now, or "" to remove it')
-        number, text = args[0], args[1]
+            raise CueError(
+                'takes the cue\'s number and a timecode hh:mm:ss:ff, now, or "" to remove it'
+            )
+        number = args[0]
+        text = args[1]
         if text.strip().lower() == "now":
             text = self._status.position
             if not text or text.startswith("-"):
-                raise CueError("there is no timecode now: set /timecode/source and wait until it is locked")
+                raise CueError(
+                    "there is no timecode now: set /timecode/source and wait until it is locked"
+                )
         self._cues.set_timecode(number, text, reply)

@@ -1,4 +1,5 @@
-"""`/undo`, `/redo` and `/gesture`: take back what hands have changed, whichever page or controller they used."""
+"""`/undo`, `/redo` and `/gesture`: take back what hands have changed, whichever page or controller
+they used."""
 
 from functools import partial
 
@@ -13,8 +14,12 @@ from osc_schema import Rejected
 class UndoControl:
     """The commands for the history of `PresetControl`. OSC's threads."""
 
-    def __init__(self, context: CommandContext, *, presets: PresetControl, crossfade: Crossfade) -> None:
-        self._report, self._presets, self._crossfade = context.report, presets, crossfade
+    def __init__(
+        self, context: CommandContext, *, presets: PresetControl, crossfade: Crossfade
+    ) -> None:
+        self._report = context.report
+        self._presets = presets
+        self._crossfade = crossfade
 
     def add_commands(self, table: CommandTable) -> None:
         table.add("/undo", partial(self._on_command, True))
@@ -26,7 +31,8 @@ class UndoControl:
             return
         mixer = self._presets.mixer
         with mixer.lock:
-            if (found := self._presets.history.take(is_undo=is_undo)) is None:
+            found = self._presets.history.take(is_undo=is_undo)
+            if found is None:
                 raise Rejected("no step is left of this look")
             gesture, entries, absent = found
             if is_picture := bool(gesture.preset):

@@ -1,4 +1,5 @@
-"""Prepares looks before they are on screen, and finds presets with a shader that cannot be shown."""
+"""Prepares looks before they are on screen, and finds presets with a shader that cannot be
+shown."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,12 +16,14 @@ class Upcoming:
     """The parts that read, test, compile or draw something for a look before it is on screen."""
 
     preparers: tuple[Callable[[Mapping[str, Value]], None], ...] = ()
-    """Each is called with all values of a look that waits for its beat or is prepared. Any thread; never waits."""
+    """Each is called with all values of a look that waits for its beat or is prepared. Any thread;
+    never waits."""
     fault_of: Callable[[str], str] = lambda file: ""
     """`fault_of(file)`: why the shader of that name cannot be shown, "" if it can. Any thread."""
 
     awaited_by: Callable[[Mapping[str, Value]], str] = lambda values: ""
-    """`awaited_by(values)`: the shader for whose test a look with these values waits, "" for none. Any thread."""
+    """`awaited_by(values)`: the shader for whose test a look with these values waits, "" for none.
+    Any thread."""
 
     def prepare(self, values: Mapping[str, Value]) -> None:
         for prepare in self.preparers:
@@ -28,10 +31,13 @@ class Upcoming:
 
 
 class PresetFaults:
-    """Finds presets with a shader that cannot play, and announces changes. `step`: the disk's thread; the rest any."""
+    """Finds presets with a shader that cannot play, and announces changes. `step`: the disk's
+    thread; the rest any."""
 
     def __init__(self, cache: PresetCache, fault_of: Callable[[str], str], notify: Notify) -> None:
-        self._cache, self._fault_of, self._notify = cache, fault_of, notify
+        self._cache = cache
+        self._fault_of = fault_of
+        self._notify = notify
         self.last_published: dict[str, str] = {}
         """The reason by preset, as last published. Replaced as a whole. Any thread."""
 

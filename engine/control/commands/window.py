@@ -1,4 +1,5 @@
-"""The parameters below `/window`, which control one window at a time and have the values saved with its display."""
+"""The parameters below `/window`, which control one window at a time and have the values saved with
+its display."""
 
 from engine.params import ParamStore
 from engine.params.store import Snapshot
@@ -16,17 +17,21 @@ class WindowControl:
     """Connects the parameters of `/window` with one of the open windows."""
 
     def __init__(self, store: ParamStore, sinks: SinkSet, report: Report) -> None:
-        self._store, self._sinks, self._report = store, sinks, report
+        self._store = store
+        self._sinks = sinks
+        self._report = report
         self._displayed: tuple[WindowSink | None, int] = None, 0
-        """The window that the parameters belong to, and the revision of its values that they have."""
+        """The window that the parameters belong to, and the revision of its values that they
+        have."""
         self._is_first = True
         self._problems: dict[SinkSpec, str] = {}
 
     def follow(self, snapshot: Snapshot) -> bool:
-        """Pass the parameters to their window, or load the values of another one. Once per frame; never waits. True if
-        a window was closed by hand."""
+        """Pass the parameters to their window, or load the values of another one. Once per frame;
+        never waits. True if a window was closed by hand."""
         self._sinks.values = snapshot
-        windows, has_closed = self._sinks.adjustable, False
+        windows = self._sinks.adjustable
+        has_closed = False
         for spec, sink in windows:
             state = sink.window_state
             if state.problem != self._problems.get(spec, ""):
@@ -50,7 +55,9 @@ class WindowControl:
     def display(self) -> str:
         """The display of the main picture's window; "" without one. Any thread."""
         states = [sink.window_state for spec, sink in self._sinks.adjustable if spec.label == KIND]
-        return next((state.display for state in states if state.display and not state.is_closed), "")
+        return next(
+            (state.display for state in states if state.display and not state.is_closed), ""
+        )
 
     def show_on(self, display: str) -> None:
         """Show the main picture on this display only; "" on none. Render thread. SinkError."""
@@ -63,12 +70,18 @@ class WindowControl:
             self._sinks.start(SinkSpec(kind=KIND, argument=display))
 
     def _show(self, chosen: WindowSink, snapshot: Snapshot) -> None:
-        """Set the parameters to the window's values. Values that the run was started with override saved ones."""
+        """Set the parameters to the window's values. Values that the run was started with override
+        saved ones."""
         state = chosen.window_state
-        values, self._displayed = dict(state.values), (chosen, state.revision)
+        values = dict(state.values)
+        self._displayed = (chosen, state.revision)
         if self._is_first:
             self._is_first = False
-            values |= {address: snapshot[address] for address in DEFAULTS if snapshot[address] != DEFAULTS[address]}
+            values |= {
+                address: snapshot[address]
+                for address in DEFAULTS
+                if snapshot[address] != DEFAULTS[address]
+            }
         self._store.set_many(values.items(), by="window")
 
 

@@ -1,15 +1,17 @@
-"""Chooses the DMX channels that are passed on to the map: only changed ones, mapped ones first. Pure.
+"""Chooses the DMX channels that are passed on to the map: only changed ones, mapped ones first.
+Pure.
 
-64 universes of 512 channels at 44 Hz are 1.4 million levels per second, of which few are mapped. So the levels last
-passed on are stored beside the newest, and each turn passes on a limited number of channels that differ: mapped ones
-first, in turns between universes; then a few others, for learning and for `/map/heard`. The rest follows in later
-turns, with the level it has then.
+64 universes of 512 channels at 44 Hz are 1.4 million levels per second, of which few are mapped. So
+the levels last passed on are stored beside the newest, and each turn passes on a limited number of
+channels that differ: mapped ones first, in turns between universes; then a few others, for learning
+and for `/map/heard`. The rest follows in later turns, with the level it has then.
 
-The first packet of a universe sets mapped channels, as a fader does that is touched; its other channels are only noted,
-because otherwise `/map/learn` would take them instead of the fader that moves.
+The first packet of a universe sets mapped channels, as a fader does that is touched; its other
+channels are only noted, because otherwise `/map/learn` would take them instead of the fader that
+moves.
 
-`/dmx/1/17` is channel 17 of universe 1, 0..1 in steps of 1/255. `/dmx/1/17/16bit` is channels 17 (coarse) and 18 (fine)
-as one value; it exists only if it is mapped.
+`/dmx/1/17` is channel 17 of universe 1, 0..1 in steps of 1/255. `/dmx/1/17/16bit` is channels 17
+(coarse) and 18 (fine) as one value; it exists only if it is mapped.
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,7 +27,9 @@ from engine.params.mapping.controls import DMX
 PAIR: Final = "16bit"
 MAX_MAPPED: Final = 256  # channels in one turn
 MAX_OTHERS: Final = 32  # in one turn, for learning and the list
-RESTING: Final = -1.0  # a pair that was mapped during the show: it sets nothing until its fader moves
+RESTING: Final = (
+    -1.0
+)  # a pair that was mapped during the show: it sets nothing until its fader moves
 
 
 class _Channels:
@@ -45,8 +49,11 @@ class _Channels:
         self.next_at = {True: 0, False: 0}
         """Index where the next turn continues, for mapped channels (True) and for others."""
 
-    def some(self, has_changed: np.ndarray, most: int, *, is_mapped: bool) -> tuple[np.ndarray, bool]:
-        """Ascending indices of at most `most` changed channels, in turns; and True if some are left."""
+    def some(
+        self, has_changed: np.ndarray, most: int, *, is_mapped: bool
+    ) -> tuple[np.ndarray, bool]:
+        """Ascending indices of at most `most` changed channels, in turns; and True if some are
+        left."""
         changed = np.flatnonzero(has_changed)
         at = int(np.searchsorted(changed, self.next_at[is_mapped]))
         found = np.roll(changed, -at)[: max(0, most)]
@@ -67,7 +74,8 @@ class Forwarder:
         self._turn = 0
 
     def set_mapped(self, addresses: Iterable[str]) -> None:
-        """Use a changed map: all its addresses, also those of other programs, and patterns with `*` as a part."""
+        """Use a changed map: all its addresses, also those of other programs, and patterns with `*`
+        as a part."""
         for channels in self._channels.values():
             channels.is_mapped[:] = False
         pairs: dict[int, set[int]] = {number: set() for number in self._channels}
@@ -82,11 +90,16 @@ class Forwarder:
             channels.has_mapped = bool(found) or bool(channels.is_mapped.any())
             first = RESTING if channels.noted else None
             new: dict[int, float | None] = {pair: first for pair in found}
-            channels.pairs = new | {pair: value for pair, value in channels.pairs.items() if pair in found}
+            channels.pairs = new | {
+                pair: value for pair, value in channels.pairs.items() if pair in found
+            }
 
-    def take(self, universes: Mapping[int, Universe]) -> tuple[list[tuple[Universe, list[Message]]], frozenset[int]]:
-        """Messages of changed channels, for each universe; and the numbers of universes with more for the next turn.
-        `universes`: those with new levels, and those that had more in the last turn."""
+    def take(
+        self, universes: Mapping[int, Universe]
+    ) -> tuple[list[tuple[Universe, list[Message]]], frozenset[int]]:
+        """Messages of changed channels, for each universe; and the numbers of universes with more
+        for the next turn. `universes`: those with new levels, and those that had more in the last
+        turn."""
         numbers = sorted(universes)
         first = self._turn % max(1, len(numbers))
         self._turn += 1
@@ -100,9 +113,13 @@ class Forwarder:
                 allowance -= len(found)
                 if is_left:
                     left.add(number)
-        return [(universes[number], messages) for number, messages in by_universe.items() if messages], frozenset(left)
+        return [
+            (universes[number], messages) for number, messages in by_universe.items() if messages
+        ], frozenset(left)
 
-    def _take_mapped(self, own: _Channels, universe: Universe, most: int) -> tuple[list[Message], bool]:
+    def _take_mapped(
+        self, own: _Channels, universe: Universe, most: int
+    ) -> tuple[list[Message], bool]:
         levels = universe.levels
         if own.noted < universe.channels:
             new = slice(own.noted, universe.channels)
@@ -124,7 +141,9 @@ class Forwarder:
                     messages.append(Message(f"{own.addresses[pair]}/{PAIR}", (value,), "f"))
         return messages, is_left
 
-    def _take_others(self, own: _Channels, universe: Universe, most: int) -> tuple[list[Message], bool]:
+    def _take_others(
+        self, own: _Channels, universe: Universe, most: int
+    ) -> tuple[list[Message], bool]:
         if most <= 0:  # too many in this turn: the next ones continue
             return [], True
         has_changed = (universe.levels != own.sent) & ~own.is_mapped
@@ -132,7 +151,8 @@ class Forwarder:
         return own.messages(universe.levels, found), is_left
 
     def _channels_at(self, address: str) -> Iterable[tuple[int, int, bool]]:
-        """(universe, index of the channel, True for a pair) of every channel that a mapped address denotes."""
+        """(universe, index of the channel, True for a pair) of every channel that a mapped address
+        denotes."""
         parts = address.split("/")
         if len(parts) not in (4, 5) or parts[0] or parts[1] not in (DMX, "*"):
             return

@@ -2,9 +2,10 @@
 
     sockets ─► packets.py ─► Universe (newest levels) ─► Forwarder (changed channels) ─► deliver
 
-Levels are read as they come, but passed on at most a hundred times per second: of those between two frames only the
-newest counts. Each turn reads and passes on a limited number, then rests, so that many packets take no time from the
-picture; what the socket's buffer cannot hold is lost, and a newer packet follows within 25 ms.
+Levels are read as they come, but passed on at most a hundred times per second: of those between two
+frames only the newest counts. Each turn reads and passes on a limited number, then rests, so that
+many packets take no time from the picture; what the socket's buffer cannot hold is lost, and a
+newer packet follows within 25 ms.
 """
 
 import logging
@@ -45,15 +46,17 @@ MAX_WAITING: Final = 16  # hosts whose polls are not answered yet
 MAX_DELAY_S: Final = 1.0
 
 ReadPacket = Callable[[bytes, str, int], LevelsPacket | TimecodeReading | None]
-"""`read(data, host, port)`: the levels or the timecode in a packet, None if it has neither, or DmxDecodeError."""
+"""`read(data, host, port)`: the levels or the timecode in a packet, None if it has neither, or
+DmxDecodeError."""
 Reader = BatchReader | SingleReader
 
 
 class WaitingPolls:
-    """The queue of ArtPolls that wait for their reply. One thread at a time. Pure: time is an argument. The reply goes
-    to the host that asked, at Art-Net's port ("Discovery Packets"). A random delay of up to a second saves a console
-    from a hundred replies at once. The sender's address may be forged, and a reply is seventeen times as large as a
-    poll: a host gets one reply per second, and at most 16 hosts wait."""
+    """The queue of ArtPolls that wait for their reply. One thread at a time. Pure: time is an
+    argument. The reply goes to the host that asked, at Art-Net's port ("Discovery Packets"). A
+    random delay of up to a second saves a console from a hundred replies at once. The sender's
+    address may be forged, and a reply is seventeen times as large as a poll: a host gets one reply
+    per second, and at most 16 hosts wait."""
 
     def __init__(self, delay_s: Callable[[], float]) -> None:
         """`delay_s()`: the delay of one reply, 0..`MAX_DELAY_S`."""
@@ -63,7 +66,11 @@ class WaitingPolls:
 
     def add(self, poll: Poll, host: str, now_s: float) -> None:
         """Answer this poll later, unless its host asks too often."""
-        if host in self._waiting or len(self._waiting) >= MAX_WAITING or not self._limit[host].take(now_s):
+        if (
+            host in self._waiting
+            or len(self._waiting) >= MAX_WAITING
+            or not self._limit[host].take(now_s)
+        ):
             return
         self._waiting[host] = now_s + self._delay_s(), poll
 
@@ -80,7 +87,8 @@ class WaitingPolls:
 
 
 class DmxReceiver:
-    """The DMX receiver, from `start` to `close`. `start` raises MultiverseError with the port if it cannot bind."""
+    """The DMX receiver, from `start` to `close`. `start` raises MultiverseError with the port if it
+    cannot bind."""
 
     def __init__(
         self,
@@ -100,25 +108,35 @@ class DmxReceiver:
         merge: Merge = "newest",
         on_timecode: Callable[[TimecodeReading], None] = lambda reading: None,
     ) -> None:
-        """`listen`: `artnet`, `sacn` or `both`. `mapped()`: the addresses in the map; the same object until it changes.
-        `deliver(messages, source)` executes mapped messages and lists the others; called on the receiving thread, as
-        `on_timecode(reading)` with Art-Net's timecode. `name`: what a console lists this node as. `interface`: an IPv4
-        address of this machine; None: all. Port 0: the system chooses. `reply_delay_s`: random by default. `merge`:
-        among senders of one priority."""
+        """`listen`: `artnet`, `sacn` or `both`. `mapped()`: the addresses in the map; the same
+        object until it changes. `deliver(messages, source)` executes mapped messages and lists the
+        others; called on the receiving thread, as `on_timecode(reading)` with Art-Net's timecode.
+        `name`: what a console lists this node as. `interface`: an IPv4 address of this machine;
+        None: all. Port 0: the system chooses. `reply_delay_s`: random by default. `merge`: among
+        senders of one priority."""
         self.listen = listen
         first = 1 if listen == "sacn" else 0
         self._numbers = tuple(number for number in dict.fromkeys(universes) if number >= first)
         self._merge: Merge = merge
-        self._on_timecode, self._deliver, self._mapped = on_timecode, deliver, mapped
-        self._clock, self._report, self._notice = clock, report, notice
-        self._name, self._interface = name, interface
-        self.artnet_port, self.sacn_port = artnet_port, sacn_port
+        self._on_timecode = on_timecode
+        self._deliver = deliver
+        self._mapped = mapped
+        self._clock = clock
+        self._report = report
+        self._notice = notice
+        self._name = name
+        self._interface = interface
+        self.artnet_port = artnet_port
+        self.sacn_port = sacn_port
         """The ports in use, after `start`."""
         self._lock = threading.Lock()  # the status is read on other threads
         self._universes: dict[int, Universe] = {}
         self._forwarder = Forwarder(self._numbers)
         self._known_map: frozenset[str] | None = None
-        self._packets = self._malformed = self._ignored = self._answered = 0
+        self._packets = 0
+        self._malformed = 0
+        self._ignored = 0
+        self._answered = 0
         self._reported_universes: set[int] = set()
         self._polls = WaitingPolls(reply_delay_s or (lambda: random.uniform(0.0, MAX_DELAY_S)))
         self._forward_s = self._step_s = self._ports_s = float("-inf")
@@ -147,7 +165,9 @@ class DmxReceiver:
             raise
         self._check_shared_ports()
         self._wake_end, self._woken_end = socket.socketpair()
-        self._selector.register(self._woken_end, selectors.EVENT_READ, (self._woken_end, None, None))
+        self._selector.register(
+            self._woken_end, selectors.EVENT_READ, (self._woken_end, None, None)
+        )
         self._thread = threading.Thread(target=self._run, name="dmx", daemon=True)
         self._thread.start()
 
@@ -186,7 +206,9 @@ class DmxReceiver:
                 ignored=self._ignored,
                 polls=self._answered,
                 shared_ports=tuple(each.port for each in self._shared if each.is_shared),
-                universes=tuple(self._universes[number].status(now_s) for number in sorted(self._universes)),
+                universes=tuple(
+                    self._universes[number].status(now_s) for number in sorted(self._universes)
+                ),
             )
 
     # -- the receiving thread ------------------------------------------------------------------
@@ -198,7 +220,11 @@ class DmxReceiver:
 
     def _turn(self) -> None:
         # Until something is due without a packet.
-        due_s = min(self._step_s, self._polls.next_due_s(), self._forward_s if self._changed else float("inf"))
+        due_s = min(
+            self._step_s,
+            self._polls.next_due_s(),
+            self._forward_s if self._changed else float("inf"),
+        )
         ready = self._selector.select(max(0.0, due_s - self._clock.now_s()))
         for key, _ in ready:
             _, reader, read = key.data
@@ -235,10 +261,13 @@ class DmxReceiver:
             elif packet is not None:
                 self._take(packet)
 
-    def _read_artnet(self, data: bytes, host: str, port: int) -> LevelsPacket | TimecodeReading | None:
+    def _read_artnet(
+        self, data: bytes, host: str, port: int
+    ) -> LevelsPacket | TimecodeReading | None:
         if ("artnet", f"{host}:{port}") in own.own_sources:
             return None  # the sink dmx of this process, of which a poll needs no reply either
-        if (packet := read_artnet(data, host, port)) is None:
+        packet = read_artnet(data, host, port)
+        if packet is None:
             own.nodes.note_reply(data, host, time.monotonic())
         if isinstance(packet, Poll):
             self._polls.add(packet, host, self._clock.now_s())
@@ -256,11 +285,13 @@ class DmxReceiver:
             return
         now_s = self._clock.now_s()
         with self._lock:
-            if (universe := self._universes.get(packet.universe)) is None:
+            universe = self._universes.get(packet.universe)
+            if universe is None:
                 if packet.is_end or packet.is_priorities:
                     return
                 universe = self._universes[packet.universe] = Universe(packet.universe, self._merge)
-            was_silent, before = not universe.has_sources, universe.source
+            was_silent = not universe.has_sources
+            before = universe.source
             is_used = universe.take(packet, now_s)
             self._packets += 1
             self._ignored += not is_used
@@ -270,18 +301,27 @@ class DmxReceiver:
         if universe.stuck:
             self._report(
                 f"dmx.stuck.{universe.number}",
-                f"dmx: universe {universe.number}: packets from {universe.stuck} all have number {packet.sequence}, so"
+                f"dmx: universe {universe.number}: packets from {universe.stuck} all have number "
+                f"{packet.sequence}, so"
                 " they count as repeated and are left out; its program must count them",
             )
         if packet.is_end and is_holding and not was_silent:
-            self._report(f"dmx.silent.{universe.number}", f"{_lost(universe)} has ended it; its last levels are held")
+            self._report(
+                f"dmx.silent.{universe.number}",
+                f"{_lost(universe)} has ended it; its last levels are held",
+            )
         elif was_silent and not is_holding:
             again = " again" if before else ""
-            self._notice(f"dmx: universe {universe.number} is received{again}, from {universe.source}")
+            self._notice(
+                f"dmx: universe {universe.number} is received{again}, from {universe.source}"
+            )
 
     def _report_unconfigured(self, packet: LevelsPacket) -> None:
         """Report once that a universe arrives that is not configured."""
-        if packet.universe in self._reported_universes or len(self._reported_universes) >= MAX_REPORTED_UNIVERSES:
+        if (
+            packet.universe in self._reported_universes
+            or len(self._reported_universes) >= MAX_REPORTED_UNIVERSES
+        ):
             return
         self._reported_universes.add(packet.universe)
         known = ", ".join(map(str, self._numbers[:8])) + (" ..." if len(self._numbers) > 8 else "")
@@ -292,7 +332,8 @@ class DmxReceiver:
 
     def _check_shared_ports(self) -> None:
         for each in self._shared:
-            if (line := each.check()) is not None:
+            line = each.check()
+            if line is not None:
                 if each.is_shared:
                     self._report(f"dmx.shared.{each.port}", line)
                 else:
@@ -301,12 +342,18 @@ class DmxReceiver:
     def _find_silent(self, now_s: float) -> None:
         with self._lock:
             silent = [universe for universe in self._universes.values() if universe.step(now_s)]
-            self._changed |= {each.number: each for each in self._universes.values() if each.has_news}
+            self._changed |= {
+                each.number: each for each in self._universes.values() if each.has_news
+            }
         for universe in silent:
-            self._report(f"dmx.silent.{universe.number}", f"{_lost(universe)} is silent; its last levels are held")
+            self._report(
+                f"dmx.silent.{universe.number}",
+                f"{_lost(universe)} is silent; its last levels are held",
+            )
 
     def _forward(self, now_s: float) -> None:
-        if (known := self._mapped()) is not self._known_map:
+        known = self._mapped()
+        if known is not self._known_map:
             self._known_map = known
             self._forwarder.set_mapped(known)
         if not self._changed:
@@ -318,19 +365,27 @@ class DmxReceiver:
         for universe, messages in changes:
             by_source.setdefault(universe.source, []).extend(messages)
         for source, messages in by_source.items():
-            self._deliver(messages, source)  # a console's faders move in one frame, in whichever universe they are
+            self._deliver(
+                messages, source
+            )  # a console's faders move in one frame, in whichever universe they are
 
     def _answer_polls(self, now_s: float) -> None:
         for host, poll in self._polls.take_due(now_s):
             self._answered += 1
-            live = [universe.number for universe in self._universes.values() if not universe.holds_last_levels]
+            live = [
+                universe.number
+                for universe in self._universes.values()
+                if not universe.holds_last_levels
+            ]
             address = self._interface or address_towards(host)
             for packet in poll_replies(poll, self._numbers, live, address=address, name=self._name):
                 assert self._artnet is not None  # only its packets are polls
                 try:
                     self._artnet.sendto(packet, (host, self.artnet_port))
                 except OSError as error:
-                    self._report("dmx.reply", f"dmx: ArtPollReply to {host}: {error.strerror or error}")
+                    self._report(
+                        "dmx.reply", f"dmx: ArtPollReply to {host}: {error.strerror or error}"
+                    )
 
     def _close_sockets(self) -> None:
         for key in list(self._selector.get_map().values()):

@@ -1,12 +1,15 @@
-"""Merges the senders of one DMX universe: the highest priority wins, among equals the newest packet or level. Pure.
+"""Merges the senders of one DMX universe: the highest priority wins, among equals the newest packet
+or level. Pure.
 
-sACN gives each packet a priority; Art-Net counts as 100, sACN's default. A console may also send a priority for each
-channel (start code 0xDD), where 0 means that it does not send that channel. Senders of one priority are not merged:
-each packet replaces the levels of all its channels, so that two consoles flicker, which shows the mistake. With
-`highest`, the highest level among them counts, for each channel.
+sACN gives each packet a priority; Art-Net counts as 100, sACN's default. A console may also send a
+priority for each channel (start code 0xDD), where 0 means that it does not send that channel.
+Senders of one priority are not merged: each packet replaces the levels of all its channels, so that
+two consoles flicker, which shows the mistake. With `highest`, the highest level among them counts,
+for each channel.
 
-A sender is forgotten after 2.5 s of silence (sACN; E1.31, 6.7.1), or 10 s (Art-Net). Without any sender the last levels
-stay. Late packets are left out by their sequence number (E1.31, 6.7.2); Art-Net lets a number repeat.
+A sender is forgotten after 2.5 s of silence (sACN; E1.31, 6.7.1), or 10 s (Art-Net). Without any
+sender the last levels stay. Late packets are left out by their sequence number (E1.31, 6.7.2);
+Art-Net lets a number repeat.
 """
 
 from dataclasses import dataclass, replace
@@ -21,7 +24,9 @@ from engine.system.rate import Rate
 SILENT_S: Final[dict[Protocol, float]] = {"sacn": 2.5, "artnet": 10.0}
 MAX_SOURCES: Final = 8  # of one universe; then the one received longest ago is forgotten
 STUCK_PACKETS: Final = 20  # in a row with the same number: no network repeats a packet so often
-LATE_PACKETS: Final = 20  # a number up to this much behind is late; further behind, the sender has restarted
+LATE_PACKETS: Final = (
+    20  # a number up to this much behind is late; further behind, the sender has restarted
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +57,8 @@ class DmxStatus:
     """Well-formed packets with levels for configured universes."""
     malformed: int
     ignored: int
-    """Packets with levels for other universes, late ones, and those of a sender with lower priority."""
+    """Packets with levels for other universes, late ones, and those of a sender with lower
+    priority."""
     polls: int
     """Answered ArtPolls."""
     shared_ports: tuple[int, ...]
@@ -68,7 +74,8 @@ class _Source:
     packet: LevelsPacket
     received_s: float
     priorities: np.ndarray | None = None
-    """Priority per channel, (512,) int16, -1 where it sends none; None: the packets' own priority counts."""
+    """Priority per channel, (512,) int16, -1 where it sends none; None: the packets' own priority
+    counts."""
     priorities_s: float = 0.0
     repeats: int = 0
     """Number of packets in a row with the sequence number of the newest one."""
@@ -87,7 +94,8 @@ class Universe:
         self.has_news = False
         """True if the packet taken last changed levels."""
         self.stuck = ""
-        """The sender of the last packet, if its sequence numbers stand still: then packets count as repeated."""
+        """The sender of the last packet, if its sequence numbers stand still: then packets count as
+        repeated."""
         self.source = ""
         """The sender of `levels`: `artnet 2.0.0.5`."""
         self._sources: dict[str, _Source] = {}
@@ -105,7 +113,8 @@ class Universe:
         return self.channels > 0 and not self._sources
 
     def take(self, packet: LevelsPacket, now_s: float) -> bool:
-        """Apply a packet of this universe. False if it is late or has lower priority than another sender."""
+        """Apply a packet of this universe. False if it is late or has lower priority than another
+        sender."""
         self._rate.count(now_s)
         self.has_news = False
         key = f"{packet.protocol} {packet.source}"
@@ -125,16 +134,19 @@ class Universe:
         if packet.is_priorities:
             if known is not None:
                 known.packet = replace(known.packet, sequence=packet.sequence)
-                known.priorities, known.priorities_s = _per_channel(packet.levels), now_s
+                known.priorities = _per_channel(packet.levels)
+                known.priorities_s = now_s
             return known is not None
         source = self._sources[key] = known or _Source(packet, now_s)
-        source.packet, source.received_s = packet, now_s
+        source.packet = packet
+        source.received_s = now_s
         self._forget_silent(now_s)
         if self._is_merged():
             return self._take_merged(packet, source)
         if packet.priority < max(source.packet.priority for source in self._sources.values()):
             return False
-        self.source, self._priority = f"{packet.protocol} {packet.name}", packet.priority
+        self.source = f"{packet.protocol} {packet.name}"
+        self._priority = packet.priority
         self.has_news = packet.levels != self._newest
         if not self.has_news:
             return True
@@ -145,10 +157,15 @@ class Universe:
         return True
 
     def step(self, now_s: float) -> bool:
-        """Forget senders whose packets stopped. True if the last one was forgotten now, so that the levels are held."""
+        """Forget senders whose packets stopped. True if the last one was forgotten now, so that the
+        levels are held."""
         had = len(self._sources)
         self._forget_silent(now_s)
-        self.has_news = 0 < len(self._sources) < had and self._merge == "highest" and self._use(self._merged()[0])
+        self.has_news = (
+            0 < len(self._sources) < had
+            and self._merge == "highest"
+            and self._use(self._merged()[0])
+        )
         return had > 0 and not self._sources
 
     def status(self, now_s: float) -> DmxUniverseStatus:
@@ -163,7 +180,9 @@ class Universe:
 
     def _forget_silent(self, now_s: float) -> None:
         silent = [
-            key for key, source in self._sources.items() if now_s - source.received_s > SILENT_S[source.packet.protocol]
+            key
+            for key, source in self._sources.items()
+            if now_s - source.received_s > SILENT_S[source.packet.protocol]
         ]
         for key in silent:
             del self._sources[key]
@@ -181,23 +200,32 @@ class Universe:
     def _take_merged(self, packet: LevelsPacket, source: _Source) -> bool:
         levels, is_used = self._merged(source)
         if is_used:
-            self.source, self._priority = f"{packet.protocol} {packet.name}", packet.priority
+            self.source = f"{packet.protocol} {packet.name}"
+            self._priority = packet.priority
         self.channels = max(self.channels, len(packet.levels))
         self.has_news = self._use(levels)
         return is_used
 
     def _merged(self, newest: _Source | None = None) -> tuple[np.ndarray, bool]:
-        """The merged levels, where channels that nobody sends are unchanged; and True if `newest` provides some."""
+        """The merged levels, where channels that nobody sends are unchanged; and True if `newest`
+        provides some."""
         best = np.full(CHANNELS, -1, np.int16)
-        levels, is_of_newest = self.levels.copy(), np.zeros(CHANNELS, np.bool_)
-        for source in sorted(self._sources.values(), key=lambda source: (source is newest, source.received_s)):
-            if (own := source.priorities) is None:
+        levels = self.levels.copy()
+        is_of_newest = np.zeros(CHANNELS, np.bool_)
+        for source in sorted(
+            self._sources.values(), key=lambda source: (source is newest, source.received_s)
+        ):
+            own = source.priorities
+            if own is None:
                 own = np.full(CHANNELS, source.packet.priority, np.int16)
             own = np.where(np.arange(CHANNELS) < len(source.packet.levels), own, -1)
             new = np.zeros(CHANNELS, np.uint8)
             new[: len(source.packet.levels)] = np.frombuffer(source.packet.levels, np.uint8)
-            wins = (own > best) | ((own == best) & (own >= 0) & ((new >= levels) | (self._merge == "newest")))
-            levels, best = np.where(wins, new, levels), np.maximum(own, best)
+            wins = (own > best) | (
+                (own == best) & (own >= 0) & ((new >= levels) | (self._merge == "newest"))
+            )
+            levels = np.where(wins, new, levels)
+            best = np.maximum(own, best)
             is_of_newest = wins if source is newest else is_of_newest & ~wins
         return levels, bool(is_of_newest.any())
 

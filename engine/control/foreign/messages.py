@@ -1,7 +1,8 @@
 """Recognises messages that are not parameters, and translates those of other programs by the map.
 
-An address is foreign if its first part is not the first part of any of ours. If the first part is ours, the rest is a
-typing error (`/layer/1/intensty`), unless it is mapped; if it is nearly ours, it may be one (`/layr/1/angle`).
+An address is foreign if its first part is not the first part of any of ours. If the first part is
+ours, the rest is a typing error (`/layer/1/intensty`), unless it is mapped; if it is nearly ours,
+it may be one (`/layr/1/angle`).
 """
 
 import dataclasses
@@ -18,11 +19,16 @@ from engine.params.shader_inputs import is_input_address
 from engine.system.clock import Clock
 from osc_schema import Rejected
 
-MIN_LIKENESS = 0.8  # similarity of two first parts, 0..1: /layers resembles /layer, /composition none of ours
+MIN_LIKENESS = (
+    0.8  # similarity of two first parts, 0..1: /layers resembles /layer, /composition none of ours
+)
 MAX_CACHED_ADDRESSES = 4096
 MAX_CACHED_CHARACTERS = 240  # per address; no control has a longer one
 MAX_ROOT_CHARACTERS = 40  # a longer one is not a typing error
-_ADDRESSES = (*(param.address for param in osc_schema.PARAMS), *(command.address for command in osc_schema.COMMANDS))
+_ADDRESSES = (
+    *(param.address for param in osc_schema.PARAMS),
+    *(command.address for command in osc_schema.COMMANDS),
+)
 _LAST_PARTS = frozenset(address.rpartition("/")[2] for address in _ADDRESSES)
 
 
@@ -37,7 +43,8 @@ class AddressKind(Enum):
     PATTERN = "pattern"
     """A pattern that matches parameters, or is malformed."""
     INPUT = "input"
-    """The name of a shader's input, or a pattern that matches no parameter: such inputs may exist now."""
+    """The name of a shader's input, or a pattern that matches no parameter: such inputs may exist
+    now."""
     UNKNOWN = "unknown"
     """A typing error, if it is not mapped."""
 
@@ -50,15 +57,19 @@ def mapped_by(sender_name: str) -> str:
 class ForeignMap(Protocol):
     """The map of other programs' messages, as the dispatcher uses it. OSC's threads."""
 
-    def translate(self, message: Message, sender_name: str, now_s: float) -> tuple[Message, ...] | None:
+    def translate(
+        self, message: Message, sender_name: str, now_s: float
+    ) -> tuple[Message, ...] | None:
         """Our messages that a foreign message is mapped to, or None if it is not mapped."""
 
     def ignores(self, message: Message, now_s: float) -> bool:
-        """True if a message is neither mapped nor learned from now: then it need not be translated."""
+        """True if a message is neither mapped nor learned from now: then it need not be
+        translated."""
         ...
 
     def map_for(self, root: str) -> str | None:
-        """The built-in map with addresses that begin with `root`, "" if some are mapped already, or None."""
+        """The built-in map with addresses that begin with `root`, "" if some are mapped already, or
+        None."""
 
     def is_mapped(self, address: str) -> bool:
         """True if a message to this address is mapped to something."""
@@ -66,7 +77,8 @@ class ForeignMap(Protocol):
 
 
 def root_of(address: str) -> str:
-    """The first part of an address: `layer` for `/layer/1/angle` and `layer/1/angle`, "" for an empty one."""
+    """The first part of an address: `layer` for `/layer/1/angle` and `layer/1/angle`, "" for an
+    empty one."""
     start = 1 if address[:1] == "/" else 0
     end = address.find("/", start)
     return address[start:] if end < 0 else address[start:end]
@@ -76,9 +88,12 @@ OUR_ROOTS = frozenset(map(root_of, _ADDRESSES))
 
 
 def is_like_ours(address: str) -> bool:
-    """True if a foreign address may be a typing error: `/layers/1/angle`, or `/panic` for `/master/panic`."""
+    """True if a foreign address may be a typing error: `/layers/1/angle`, or `/panic` for
+    `/master/panic`."""
     root = root_of(address.lower())
-    return (len(root) == len(address) - 1 and root in _LAST_PARTS) or _resembles_a_root(root[:MAX_ROOT_CHARACTERS])
+    return (len(root) == len(address) - 1 and root in _LAST_PARTS) or _resembles_a_root(
+        root[:MAX_ROOT_CHARACTERS]
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -99,16 +114,20 @@ class ForeignMessages:
         views: InputViews,
         clock: Clock,
     ) -> None:
-        """`kind_of_command(address)`: QUERY or COMMAND, or None. `has_commands(root)`: True if the first part of some
-        command's address is `root`. `views`: the inputs of the shaders that play."""
+        """`kind_of_command(address)`: QUERY or COMMAND, or None. `has_commands(root)`: True if the
+        first part of some command's address is `root`. `views`: the inputs of the shaders that
+        play."""
         self._map = foreign_map
-        self._kind_of_command, self._has_commands, self._views = kind_of_command, has_commands, views
+        self._kind_of_command = kind_of_command
+        self._has_commands = has_commands
+        self._views = views
         self._kinds: dict[str, AddressKind] = {}
         self._clock = clock
 
     def kind_of(self, address: str) -> AddressKind:
         """The kind of an address that is no parameter. Hot path."""
-        if (kind := self._kinds.get(address)) is None:
+        kind = self._kinds.get(address)
+        if kind is None:
             kind = self._kind_of_command(address) or self._kind_of_other(address)
             if len(address) > MAX_CACHED_CHARACTERS:  # at 64 KiB each they would fill 256 MiB
                 return kind
@@ -121,7 +140,12 @@ class ForeignMessages:
         root = root_of(address)
         if address[:1] != "/":
             return AddressKind.FOREIGN
-        if root not in OUR_ROOTS and not self._has_commands(root) and root and not osc_schema.is_pattern(root):
+        if (
+            root not in OUR_ROOTS
+            and not self._has_commands(root)
+            and root
+            and not osc_schema.is_pattern(root)
+        ):
             return AddressKind.FOREIGN
         if osc_schema.is_pattern(address):
             try:
@@ -133,7 +157,9 @@ class ForeignMessages:
     def is_unknown(self, address: str) -> bool:
         """True if nothing of ours is at an address with our first part. The map may know it."""
         kind = self.kind_of(address)
-        return kind is AddressKind.UNKNOWN or (kind is AddressKind.INPUT and not self._views.match(address))
+        return kind is AddressKind.UNKNOWN or (
+            kind is AddressKind.INPUT and not self._views.match(address)
+        )
 
     def is_mistyped(self, message: Message) -> bool:
         """True if nothing is at the address, it is not mapped, and no control is being learned."""
@@ -141,20 +167,29 @@ class ForeignMessages:
             self._map is None or self._map.ignores(message, self._clock.now_s())
         )
 
-    def translate(self, message: Message, sender: Sender, arrived_s: float) -> tuple[list[Message], Sender] | None:
-        """The translation of a foreign message and the sender to attribute it to, or None if it is not mapped.
-        `arrived_s`: when it arrived, by `time.perf_counter`."""
+    def translate(
+        self, message: Message, sender: Sender, arrived_s: float
+    ) -> tuple[list[Message], Sender] | None:
+        """The translation of a foreign message and the sender to attribute it to, or None if it is
+        not mapped. `arrived_s`: when it arrived, by `time.perf_counter`."""
         at_s = self._clock.time_of(arrived_s)
         mapped = self._map.translate(message, sender.name, at_s) if self._map else None
-        return None if mapped is None else (list(mapped), dataclasses.replace(sender, name=mapped_by(sender.name)))
+        return (
+            None
+            if mapped is None
+            else (list(mapped), dataclasses.replace(sender, name=mapped_by(sender.name)))
+        )
 
     def translate_all(
         self, messages: list[Message], sender: Sender, arrived_s: float
     ) -> Iterator[tuple[int, Message, Sender]]:
-        """Translate the foreign ones among `messages`; yields (number of the original message, message, sender)."""
+        """Translate the foreign ones among `messages`; yields (number of the original message,
+        message, sender)."""
         by_map: Sender | None = None
         for number, message in enumerate(messages):
-            found = self.translate(message, sender, arrived_s) if self._may_be_mapped(message) else None
+            found = (
+                self.translate(message, sender, arrived_s) if self._may_be_mapped(message) else None
+            )
             if found is None:
                 yield number, message, sender
                 continue
@@ -167,4 +202,6 @@ class ForeignMessages:
             return False
         if self.kind_of(message.address) is AddressKind.FOREIGN:
             return True
-        return self.is_unknown(message.address) and not self._map.ignores(message, self._clock.now_s())
+        return self.is_unknown(message.address) and not self._map.ignores(
+            message, self._clock.now_s()
+        )

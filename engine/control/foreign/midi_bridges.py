@@ -1,4 +1,5 @@
-"""MIDI in OSC, in the form of the bridges: reads messages, and writes those that set a control's light. Pure.
+"""MIDI in OSC, in the form of the bridges: reads messages, and writes those that set a control's
+light. Pure.
 
 Received, by address and arguments:
 
@@ -16,8 +17,9 @@ Received, by address and arguments:
 | patches of one's own | `/mtc` | the data byte of a quarter frame |
 | the same | `/mtc` | `hh:mm:ss:ff` and 24, 25 or 30: the frame that begins |
 
-A bend is one number of 14 bits. Numbers may be floats: Open Stage Control sends floats by default. Sources: Open Stage
-Control's manual ("MIDI messages") and its mtc.py, osmid's midiinprocessor.cpp, Sonic Pi's tutorial 11.1, and MIDI 1.0.
+A bend is one number of 14 bits. Numbers may be floats: Open Stage Control sends floats by default.
+Sources: Open Stage Control's manual ("MIDI messages") and its mtc.py, osmid's midiinprocessor.cpp,
+Sonic Pi's tutorial 11.1, and MIDI 1.0.
 
 Sent, to set a control's light, ring or motor:
 
@@ -29,9 +31,9 @@ Sent, to set a control's light, ring or motor:
 
 Open Stage Control needs a custom module that passes them on.
 
-Sources: Open Stage Control's `main.py` (`send_midi`; `/control` is taken with and without its option `rpn`), osmid's
-`oscinprocessor.cpp`: whole numbers only, a device as its `safeOscString` writes it and `*` for all of them. A note with
-velocity 0 switches a light off in all three forms.
+Sources: Open Stage Control's `main.py` (`send_midi`; `/control` is taken with and without its
+option `rpn`), osmid's `oscinprocessor.cpp`: whole numbers only, a device as its `safeOscString`
+writes it and `*` for all of them. A note with velocity 0 switches a light off in all three forms.
 """
 
 from collections.abc import Sequence
@@ -84,22 +86,43 @@ _CHANNEL_STATUS: Final[dict[int, _Event]] = {
     0xD0: "pressure",
     0xE0: "bend",
 }
-SYSTEM_STATUS: Final[dict[int, MidiKind]] = {0xF8: "clock", 0xFA: "start", 0xFB: "continue", 0xFC: "stop"}
+SYSTEM_STATUS: Final[dict[int, MidiKind]] = {
+    0xF8: "clock",
+    0xFA: "start",
+    0xFB: "continue",
+    0xFC: "stop",
+}
 PORT_FORM: Final = "port"
 """The form for a port of the engine: bytes of MIDI instead of OSC."""
-_STAGE_CONTROL: Final = {"cc": "/control", "note": "/note", "bend": "/pitch", "pressure": "/channel_pressure"}
-_O2M: Final = {"cc": "control_change", "note": "note_on", "bend": "pitch_bend", "pressure": "channel_pressure"}
+_STAGE_CONTROL: Final = {
+    "cc": "/control",
+    "note": "/note",
+    "bend": "/pitch",
+    "pressure": "/channel_pressure",
+}
+_O2M: Final = {
+    "cc": "control_change",
+    "note": "note_on",
+    "bend": "pitch_bend",
+    "pressure": "channel_pressure",
+}
 _STATUS: Final = {"cc": 0xB0, "note": 0x90, "bend": 0xE0, "pressure": 0xD0}
 
 
 def read_midi(message: Message) -> MidiEvent | None:
-    """The MIDI message in an OSC message, or None if it is not MIDI or not in the form that its bridge sends."""
+    """The MIDI message in an OSC message, or None if it is not MIDI or not in the form that its
+    bridge sends."""
     address, args, _ = message
     if len(args) == 1 and isinstance(args[0], Midi):
         return _of_bytes(args[0])
-    if (known := _OPEN_STAGE_CONTROL.get(address)) is not None:
+    known = _OPEN_STAGE_CONTROL.get(address)
+    if known is not None:
         numbers = _numbers(args)
-        return _channel_event(known[0], numbers[0], numbers[1:], "") if len(numbers) == known[1] + 1 else None
+        return (
+            _channel_event(known[0], numbers[0], numbers[1:], "")
+            if len(numbers) == known[1] + 1
+            else None
+        )
     if address in ("/mtc", "/sysex"):
         return timecode_event(address[1:], args, "")
     if address.startswith(("/midi:", "/midi/")):
@@ -108,7 +131,8 @@ def read_midi(message: Message) -> MidiEvent | None:
 
 
 def _of_named(address: str, args: tuple[object, ...]) -> MidiEvent | None:
-    """Read an address from Sonic Pi or osmid: device, channel and, as the last part, the kind of event."""
+    """Read an address from Sonic Pi or osmid: device, channel and, as the last part, the kind of
+    event."""
     device_path, _, what = address[6:].rpartition("/")
     if what in _TIMECODE:
         return timecode_event(_TIMECODE[what], args, _device(device_path))
@@ -136,24 +160,42 @@ def _of_bytes(midi: Midi) -> MidiEvent:
         return MidiEvent(kind=SYSTEM_STATUS.get(midi.status, "other"))
     kind = _CHANNEL_STATUS[midi.status & 0xF0]
     first, second = midi.data1 & 0x7F, midi.data2 & 0x7F
-    data = [second << 7 | first] if kind == "bend" else [first] if kind in ("program", "pressure") else [first, second]
+    data = (
+        [second << 7 | first]
+        if kind == "bend"
+        else [first]
+        if kind in ("program", "pressure")
+        else [first, second]
+    )
     event = _channel_event(kind, (midi.status & 0x0F) + 1, data, "")
     assert event is not None  # seven bits are always in range
     return event
 
 
 def timecode_event(what: str, args: tuple[object, ...], device: str) -> MidiEvent | None:
-    """Read a quarter frame (`mtc`) or a system exclusive message (`sysex`); None if it is not in a known form."""
+    """Read a quarter frame (`mtc`) or a system exclusive message (`sysex`); None if it is not in a
+    known form."""
     if what == "mtc" and len(args) == 1 and isinstance(args[0], str):
         label = parse_label(args[0])
-        return None if label is None else MidiEvent(kind="mtc_text", value=_pack(label), device=device)
+        return (
+            None if label is None else MidiEvent(kind="mtc_text", value=_pack(label), device=device)
+        )
     if what == "mtc" and len(args) == 2 and isinstance(args[0], str):
-        label, rate = parse_label(args[0]), text_rate(args[1])
-        return MidiEvent(kind="mtc_text", value=_pack(label) | rate, device=device) if label and rate else None
+        label = parse_label(args[0])
+        rate = text_rate(args[1])
+        return (
+            MidiEvent(kind="mtc_text", value=_pack(label) | rate, device=device)
+            if label and rate
+            else None
+        )
     data = _bytes(args)
     if what == "mtc":
         data = data[1:] if data[:1] == [0xF1] else data
-        return MidiEvent(kind="mtc", value=data[0], device=device) if len(data) == 1 and data[0] < 0x80 else None
+        return (
+            MidiEvent(kind="mtc", value=data[0], device=device)
+            if len(data) == 1 and data[0] < 0x80
+            else None
+        )
     data = data[1:] if data[:1] == [0xF0] else data
     data = data[:-1] if data[-1:] == [0xF7] else data
     if len(data) == 8 and data[0] == 0x7F and tuple(data[2:4]) == _FULL_FRAME and max(data) < 0x80:
@@ -162,7 +204,8 @@ def timecode_event(what: str, args: tuple[object, ...], device: str) -> MidiEven
 
 
 def _bytes(args: tuple[object, ...]) -> list[int]:
-    """The bytes of a message: one blob, hex digits, or numbers (after the port and its name in an early osmid)."""
+    """The bytes of a message: one blob, hex digits, or numbers (after the port and its name in an
+    early osmid)."""
     if len(args) == 1 and isinstance(args[0], bytes):
         return list(args[0])
     if len(args) == 1 and isinstance(args[0], str):
@@ -189,7 +232,9 @@ def _channel_event(kind: _Event, channel: int, data: list[int], device: str) -> 
     if kind == "note_off":
         return MidiEvent(kind="note", channel=channel, number=data[0], device=device)
     if kind == "rpn":
-        return MidiEvent(kind="other", channel=channel, number=data[0], value=data[1], device=device)
+        return MidiEvent(
+            kind="other", channel=channel, number=data[0], value=data[1], device=device
+        )
     if kind in ("bend", "pressure"):
         return MidiEvent(kind=kind, channel=channel, value=data[0], device=device)
     value = data[1] if len(data) == 2 else 0
@@ -198,7 +243,9 @@ def _channel_event(kind: _Event, channel: int, data: list[int], device: str) -> 
 
 def _numbers(args: tuple[object, ...]) -> list[int]:
     """The arguments as whole numbers; empty if one of them is not a whole number."""
-    numbers = [value for value in args if isinstance(value, int | float) and type(value) in (int, float)]
+    numbers = [
+        value for value in args if isinstance(value, int | float) and type(value) in (int, float)
+    ]
     return [int(value) for value in numbers] if [value // 1 for value in numbers] == [*args] else []
 
 
@@ -206,12 +253,13 @@ MidiForm = Literal["stage", "o2m", "midi", "port"]
 
 
 def midi_packets(control: Control, value: float, form: MidiForm) -> list[bytes]:
-    """The OSC packets, for a port the MIDI messages, in sending order; `value` is in the control's own unit. Empty for
-    a program change."""
+    """The OSC packets, for a port the MIDI messages, in sending order; `value` is in the control's
+    own unit. Empty for a program change."""
     if control.kind not in MAX_VALUES or control.kind in ("osc", "program"):
         return []
     number = round(min(max(value, 0.0), MAX_VALUES[control.kind]))
-    coarse, fine = number >> 7, number & 0x7F
+    coarse = number >> 7
+    fine = number & 0x7F
     if control.kind == "cc14":
         data = [(control.number, coarse), (control.number + FIRST_FINE, fine)]
     elif control.kind == "nrpn":
@@ -229,7 +277,13 @@ def midi_packets(control: Control, value: float, form: MidiForm) -> list[bytes]:
 def _packet(kind: str, control: Control, number: int, value: int, form: MidiForm) -> bytes:
     has_number = kind in ("cc", "note")
     if form in ("midi", "port"):
-        data = (number, value) if has_number else (value & 0x7F, value >> 7) if kind == "bend" else (value, 0)
+        data = (
+            (number, value)
+            if has_number
+            else (value & 0x7F, value >> 7)
+            if kind == "bend"
+            else (value, 0)
+        )
         status = _STATUS[kind] | (control.channel - 1)
         if form == "port":
             return bytes((status, *data[: 1 if kind == "pressure" else 2]))
@@ -241,6 +295,7 @@ def _packet(kind: str, control: Control, number: int, value: int, form: MidiForm
 
 
 def _without_port(device: str) -> str:
-    """The device without the port number that m2o and Sonic Pi append: `nanokey2` of `nanokey2:0`."""
+    """The device without the port number that m2o and Sonic Pi append: `nanokey2` of
+    `nanokey2:0`."""
     name, _, port = device.rpartition(":")
     return (name if name and port.isdecimal() else device) or "*"

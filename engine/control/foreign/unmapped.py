@@ -1,13 +1,14 @@
-"""Messages that set nothing: counts and lists unmapped ones of other programs, and explains mistakes.
+"""Messages that set nothing: counts and lists unmapped ones of other programs, and explains
+mistakes.
 
-Resolume Arena sends 236 datagrams per second while nothing plays, to 1545 addresses. A warning for each would drown all
-others. So such a message costs one look-up and is listed with its sender, last arguments and rate, in bounded memory
-(`/map/heard`). One line mentions the sender, unless some of that program's addresses are mapped.
+Resolume Arena sends 236 datagrams per second while nothing plays, to 1545 addresses. A warning for
+each would drown all others. So such a message costs one look-up and is listed with its sender, last
+arguments and rate, in bounded memory (`/map/heard`). One line mentions the sender, unless some of
+that program's addresses are mapped.
 
-Mistakes are counted, reported, and explained to their sender: ten at once, then one per second for each sender, fifty
-in all. An unknown
-address that resembles ours is a typing error only while its sender has sent few unmapped addresses: a person mistypes
-some, a program sends hundreds.
+Mistakes are counted, reported, and explained to their sender: ten at once, then one per second for
+each sender, fifty in all. An unknown address that resembles ours is a typing error only while its
+sender has sent few unmapped addresses: a person mistypes some, a program sends hundreds.
 """
 
 import threading
@@ -34,12 +35,17 @@ MAX_ADDRESS_CHARACTERS = 240
 MAX_ARGUMENTS = 8  # stored of a message
 MAX_TEXT = 64  # stored of one text or blob
 DEFAULT_ENTRIES = 1000
-INTERVAL_S, MAX_AT_ONCE = 1.0, 10  # of one sender
-MAX_PER_SECOND = 50  # for all senders together: an explanation costs a search for the nearest address
+# of one sender
+INTERVAL_S = 1.0
+MAX_AT_ONCE = 10
+MAX_PER_SECOND = (
+    50  # for all senders together: an explanation costs a search for the nearest address
+)
 MAX_MISTYPED = 16  # different addresses of one sender
 MAX_ENTRIES = 4000  # in one listing: half of the outbox's capacity
 MTC_FORMS = "hh:mm:ss:ff, the same and 24, 25 or 30, or the data byte of a quarter frame (0..127)"
-LINE_INTERVAL_S = 60.0  # between two log lines about senders on one host: a script may open a new port for each message
+# between two log lines about senders on one host: a script may open a new port for each message
+LINE_INTERVAL_S = 60.0
 
 
 @dataclass(slots=True)
@@ -55,7 +61,8 @@ class UnmappedAddress:
     def add(self, args: tuple[object, ...], now_s: float) -> None:
         self.rate.count(now_s)
         self.count += 1
-        self.args, self.received_s = args, now_s
+        self.args = args
+        self.received_s = now_s
 
 
 @dataclass(slots=True)
@@ -68,14 +75,18 @@ class UnmappedSender:
 class UnmappedMessages:
     """Lists the unmapped messages by sender and address. Any thread."""
 
-    def __init__(self, clock: Clock, is_mapped: Callable[[str], bool] = lambda address: False) -> None:
-        """`is_mapped(address)`: True if it has been mapped since it was received, so that it is no longer listed."""
+    def __init__(
+        self, clock: Clock, is_mapped: Callable[[str], bool] = lambda address: False
+    ) -> None:
+        """`is_mapped(address)`: True if it has been mapped since it was received, so that it is no
+        longer listed."""
         self._clock = clock
         self._is_mapped = is_mapped
         self._lock = threading.Lock()  # one thread may list while another counts
         self._senders: OrderedDict[str, UnmappedSender] = OrderedDict()
         self._lines = SharedLimit(
-            TokenBuckets(1, 1 / LINE_INTERVAL_S), TokenBucket(MAX_SENDERS, MAX_SENDERS / LINE_INTERVAL_S)
+            TokenBuckets(1, 1 / LINE_INTERVAL_S),
+            TokenBucket(MAX_SENDERS, MAX_SENDERS / LINE_INTERVAL_S),
         )
 
     def record(self, message: Message, sender_name: str) -> UnmappedSender:
@@ -87,12 +98,14 @@ class UnmappedMessages:
             args = tuple(_short(value) for value in args[:MAX_ARGUMENTS])
         now_s = self._clock.now_s()
         with self._lock:
-            if (sender := self._senders.get(sender_name)) is None:
+            sender = self._senders.get(sender_name)
+            if sender is None:
                 if len(self._senders) >= MAX_SENDERS:
                     self._senders.popitem(last=False)
                 sender = self._senders[sender_name] = UnmappedSender()
             self._senders.move_to_end(sender_name)
-            if (entry := sender.addresses.get(address)) is None:
+            entry = sender.addresses.get(address)
+            if entry is None:
                 if len(sender.addresses) >= MAX_ADDRESSES:
                     sender.addresses.popitem(last=False)
                 entry = sender.addresses[address] = UnmappedAddress()
@@ -108,11 +121,13 @@ class UnmappedMessages:
         return is_noted and not self._is_mapped(address)
 
     def may_report(self, sender_name: str) -> bool:
-        """True if the log may mention this sender now: one line per minute for each host, 16 per minute in all."""
+        """True if the log may mention this sender now: one line per minute for each host, 16 per
+        minute in all."""
         return self._lines.take(host_of(sender_name), self._clock.now_s())
 
     def newest(self, limit: int) -> tuple[list[tuple[str, str, UnmappedAddress]], int]:
-        """The `limit` newest entries as (address, sender, UnmappedAddress), newest first; and the number of all."""
+        """The `limit` newest entries as (address, sender, UnmappedAddress), newest first; and the
+        number of all."""
         with self._lock:
             found = [
                 (address, name, each)
@@ -130,12 +145,21 @@ class UnmappedMessages:
         """Answer the query `/map/heard`."""
         limit = args[0] if args else DEFAULT_ENTRIES
         if len(args) > 1 or not isinstance(limit, int | float) or not 1 <= limit <= MAX_ENTRIES:
-            raise MultiverseError(f"takes the number of addresses to list, 1..{MAX_ENTRIES}, or nothing")
+            raise MultiverseError(
+                f"takes the number of addresses to list, 1..{MAX_ENTRIES}, or nothing"
+            )
         now_s = self._clock.now_s()
         entries, total = self.newest(int(limit))
         for address, sender, entry in entries:
             arguments = " ".join(_argument_text(value) for value in entry.args)
-            reply.send("/map/unmapped", printable(address, 240), sender, entry.count, entry.rate.hz(now_s), arguments)
+            reply.send(
+                "/map/unmapped",
+                printable(address, 240),
+                sender,
+                entry.count,
+                entry.rate.hz(now_s),
+                arguments,
+            )
         reply.done(len(entries), total)
 
 
@@ -176,7 +200,8 @@ class Mistakes:
         """`report(key, reason, sender)`."""
         self._messages = messages
         self._map = foreign_map
-        self._counters, self._feedback = feedback.counters, feedback
+        self._counters = feedback.counters
+        self._feedback = feedback
         self._clock = clock
         self._report = report
         self._limit = SharedLimit(
@@ -187,21 +212,28 @@ class Mistakes:
         self.on_refused("osc.rejected", message.address, str(rejection), sender)
         self._feedback.queue_echo(sender.name, (message.address,))  # the value that holds
 
-    def on_refused(self, key: str, address: str, reason: str, sender: Sender, count: int = 1) -> None:
-        """Count `count` messages that are left out for this reason, and explain it. `key`: of the report."""
+    def on_refused(
+        self, key: str, address: str, reason: str, sender: Sender, count: int = 1
+    ) -> None:
+        """Count `count` messages that are left out for this reason, and explain it. `key`: of the
+        report."""
         self._counters.add("rejected", count)
         self._explain(key, address, reason, sender)
 
     def on_unknown(self, message: Message, sender: Sender) -> None:
-        """Explain a message to an unknown address; for an input that no shader has now, list the existing ones."""
+        """Explain a message to an unknown address; for an input that no shader has now, list the
+        existing ones."""
         if message.address.startswith("/fx/") and is_input_address(message.address):
-            self.on_rejected(message, Rejected(self._feedback.views.missing(message.address)), sender)
+            self.on_rejected(
+                message, Rejected(self._feedback.views.missing(message.address)), sender
+            )
             return
         self._counters.unknown += 1
         self._explain("osc.unknown", message.address, "", sender)
 
     def on_unmapped(self, message: Message, sender: Sender) -> None:
-        """Handle a foreign message that is not mapped. Hot path: another program sends hundreds per second."""
+        """Handle a foreign message that is not mapped. Hot path: another program sends hundreds per
+        second."""
         address = message.address
         if address == "/mtc":
             sent = " ".join(map(_argument_text, message.args[:MAX_ARGUMENTS])) or "no argument"
@@ -215,7 +247,11 @@ class Mistakes:
             return
         record = self._messages.record(message, sender.name)
         map_name = self._map.map_for(root) if self._map else None
-        if map_name != "" and address[:1] == "/" and self._is_explained(address, record.addresses, sender):
+        if (
+            map_name != ""
+            and address[:1] == "/"
+            and self._is_explained(address, record.addresses, sender)
+        ):
             self.on_unknown(message, sender)
             return
         self._counters.unmapped += 1
@@ -229,17 +265,21 @@ class Mistakes:
         return len(addresses) <= MAX_MISTYPED and is_like_ours(address)
 
     def _report_sender(self, address: str, map_name: str | None, sender: Sender) -> None:
-        """Report a sender in one line, and answer it, because a person may have typed this address."""
+        """Report a sender in one line, and answer it, because a person may have typed this
+        address."""
         what = f"{printable(address)}: no such parameter" if address else "an empty address"
         loads = f"; `/map/load {map_name}` loads a map for that program" if map_name else ""
         if self._messages.may_report(sender.name):
             rest = "its other unmapped messages are only counted: `multiverse osc heard` lists them"
-            self._report("osc.unmapped", f"{what}, and nothing is mapped to it{loads}; {rest}", sender)
+            self._report(
+                "osc.unmapped", f"{what}, and nothing is mapped to it{loads}; {rest}", sender
+            )
         if self._limit.take(sender.name, self._clock.now_s()):
             self._feedback.listener_of(sender).post(_failure(address, f"{unknown(address)}{loads}"))
 
     def _explain(self, key: str, address: str, reason: str, sender: Sender) -> None:
-        """Report a mistake and, within the rate limit, answer `/fail <address> <reason>`; "": unknown address."""
+        """Report a mistake and, within the rate limit, answer `/fail <address> <reason>`; "":
+        unknown address."""
         if not self._limit.take(sender.name, self._clock.now_s()):
             self._report(key, reason or f"{printable(address)}: no such parameter", sender)
             return
@@ -251,7 +291,9 @@ class Mistakes:
         self._feedback.listener_of(sender).post(packet)
 
 
-@lru_cache(maxsize=256)  # who mistypes an address once sends it again; the search for the nearest takes milliseconds
+@lru_cache(
+    maxsize=256
+)  # who mistypes an address once sends it again; the search for the nearest takes milliseconds
 def _unknown(address: str) -> tuple[str, bytes]:
     """The explanation for an unknown address, and the answer with it."""
     reason = unknown(address)

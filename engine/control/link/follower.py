@@ -3,8 +3,9 @@
     /tempo/source link ─► process (program.py) ──reports, 25 per second──► Tempo.follow
     /tempo/bpm, beats_a_bar, start_stop_sync set by someone ──orders──► the session
 
-The process may be missing, hang or die: then the beat runs on at its last tempo, and the process is started again with
-growing delays. All waiting is done on a thread of its own, which exists only while Link is the source.
+The process may be missing, hang or die: then the beat runs on at its last tempo, and the process is
+started again with growing delays. All waiting is done on a thread of its own, which exists only
+while Link is the source.
 """
 
 import logging
@@ -12,7 +13,15 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from engine.control.link.messages import MISSING, LinkState, LinkStatus, Order, SessionReport, line_of, message_of
+from engine.control.link.messages import (
+    MISSING,
+    LinkState,
+    LinkStatus,
+    Order,
+    SessionReport,
+    line_of,
+    message_of,
+)
 from engine.errors import ChildError
 from engine.params import ParamStore
 from engine.params.store import Change, Snapshot
@@ -36,17 +45,22 @@ ORDERED: Final = ("/tempo/bpm", "/tempo/beats_a_bar", "/tempo/start_stop_sync")
 
 
 class Orders:
-    """Decides which parameter values are sent to the Link session, and which of its reports count meanwhile. Pure.
-    Anyone in a Link session may change its tempo, so a new value of `/tempo/bpm` changes it for all; values that the
-    engine itself wrote there do not count. Reports from before the session adopted it would pull the beat back, so
-    orders are numbered, and a report names the newest one that it includes."""
+    """Decides which parameter values are sent to the Link session, and which of its reports count
+    meanwhile. Pure. Anyone in a Link session may change its tempo, so a new value of `/tempo/bpm`
+    changes it for all; values that the engine itself wrote there do not count. Reports from before
+    the session adopted it would pull the beat back, so orders are numbered, and a report names the
+    newest one that it includes."""
 
     def __init__(self) -> None:
         self._newest = 0
 
     def of_changes(self, changes: Iterable[Change], values: Snapshot) -> Order | None:
         """The order that follows from changes of parameters, or None. `values`: all parameters."""
-        set_by_someone = {each.address: each.value for each in changes if each.by != ENGINE and each.address in ORDERED}
+        set_by_someone = {
+            each.address: each.value
+            for each in changes
+            if each.by != ENGINE and each.address in ORDERED
+        }
         if not set_by_someone:
             return None
         self._newest += 1
@@ -64,7 +78,8 @@ class Orders:
 
 
 class LinkFollower:
-    """Follows a Link session through its process. `poll` on any one thread; `close` waits for the process to end."""
+    """Follows a Link session through its process. `poll` on any one thread; `close` waits for the
+    process to end."""
 
     def __init__(
         self,
@@ -75,9 +90,13 @@ class LinkFollower:
         report: Report,
         notice: Callable[[str], None],
     ) -> None:
-        """`follow`: `Tempo.follow`. `clock` must be real time: its seconds are those of `time.perf_counter`."""
-        self._store, self._follow, self._clock = store, follow, clock
-        self._report, self._notice = report, notice
+        """`follow`: `Tempo.follow`. `clock` must be real time: its seconds are those of
+        `time.perf_counter`."""
+        self._store = store
+        self._follow = follow
+        self._clock = clock
+        self._report = report
+        self._notice = notice
         self._guard = Guard(log, report, "link.error", "link")
         self._status = LinkStatus()
         self._is_enabled = False
@@ -88,10 +107,16 @@ class LinkFollower:
     def poll(self, now_s: float) -> bool:
         """Start or end following as `/tempo/source` says. Never waits; returns False."""
         is_enabled = self._store.get("/tempo/source") == SOURCE
-        if is_enabled and not self._is_enabled and (self._thread is None or not self._thread.is_alive()):
+        if (
+            is_enabled
+            and not self._is_enabled
+            and (self._thread is None or not self._thread.is_alive())
+        ):
             self._is_enabled = True
             self._end = threading.Event()
-            self._thread = threading.Thread(target=self._run, args=(self._end,), name="link", daemon=True)
+            self._thread = threading.Thread(
+                target=self._run, args=(self._end,), name="link", daemon=True
+            )
             self._thread.start()
         elif not is_enabled and self._is_enabled:
             self._is_enabled = False
@@ -117,7 +142,9 @@ class LinkFollower:
         while not end.is_set():
             self._status = LinkStatus(state="starting", detail=self._status.detail)
             self._has_reported = False
-            fault = self._guard.attempt(lambda: self._session(end)) or "its thread failed (see the log)"
+            fault = (
+                self._guard.attempt(lambda: self._session(end)) or "its thread failed (see the log)"
+            )
             failures = 1 if self._has_reported else failures + 1
             if self._status.state == "missing":
                 return
@@ -146,27 +173,39 @@ class LinkFollower:
         return process.reason
 
     def _read_reports(self, process: WorkerProcess, end: threading.Event, version: int) -> None:
-        """Follow the reports until `end`. EOFError when the process ends, and for one that hangs, which is killed."""
-        orders, peers, received_s = Orders(), 0, self._clock.now_s()
+        """Follow the reports until `end`. EOFError when the process ends, and for one that hangs,
+        which is killed."""
+        orders = Orders()
+        peers = 0
+        received_s = self._clock.now_s()
         while not end.is_set():
             if self._clock.now_s() - received_s > (HUNG_S if self._has_reported else MAX_START_S):
                 process.kill()
                 raise EOFError
-            if (line := process.receive(WAIT_S)) is None:
+            line = process.receive(WAIT_S)
+            if line is None:
                 continue
             if line == MISSING:
-                missing = f"Ableton Link is not installed; {install_line('[link]')}, then /tempo/source link again"
+                missing = (
+                    f"Ableton Link is not installed; {install_line('[link]')}, then "
+                    "/tempo/source link again"
+                )
                 self._status = LinkStatus(state="missing", detail=missing)
                 self._report("link", missing)
                 return
             report = message_of(line, SessionReport)
             now_s = self._clock.now_s()
             if report is None or not -MAX_AGE_S <= report.at_s - now_s <= MAX_AGE_S:
-                self._report("link", f"Ableton Link: report {line[:80]!r} left out (is another clock in use?)")
+                self._report(
+                    "link",
+                    f"Ableton Link: report {line[:80]!r} left out (is another clock in use?)",
+                )
                 continue
-            received_s, self._has_reported = now_s, True
+            received_s = now_s
+            self._has_reported = True
             changes, version = self._store.changes_since(version)
-            if (order := orders.of_changes(changes, self._store.snapshot())) is not None:
+            order = orders.of_changes(changes, self._store.snapshot())
+            if order is not None:
                 process.send(line_of(order))
             if not orders.are_in(report):
                 continue
@@ -178,7 +217,9 @@ class LinkFollower:
                 is_playing=report.is_playing,
                 count=report.count,
             )
-            state: LinkState = "alone" if not report.peers else "following" if report.is_playing else "stopped"
+            state: LinkState = (
+                "alone" if not report.peers else "following" if report.is_playing else "stopped"
+            )
             self._status = LinkStatus(state=state, peers=report.peers, bpm=report.bpm)
             self._log_peers(report, peers)
             peers = report.peers

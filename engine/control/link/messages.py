@@ -1,4 +1,5 @@
-"""The messages between the engine and the process that joins the Link session: one JSON object per line."""
+"""The messages between the engine and the process that joins the Link session: one JSON object per
+line."""
 
 from dataclasses import dataclass
 from typing import Final, Literal, TypeVar
@@ -12,12 +13,15 @@ MISSING: Final = b'{"missing": true}\n'
 
 class SessionReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     at_s: float
-    """`time.perf_counter`, which is the same for all processes of a machine (its documentation: system-wide)."""
+    """`time.perf_counter`, which is the same for all processes of a machine (its documentation:
+    system-wide)."""
     beat: float
-    """A multiple of the ordered beats a bar is a downbeat for all programs in the session that count such bars."""
+    """A multiple of the ordered beats a bar is a downbeat for all programs in the session that
+    count such bars."""
     bpm: float
     is_playing: bool
-    """False while the session's transport is stopped and start/stop sync is on. The beat continues."""
+    """False while the session's transport is stopped and start/stop sync is on. The beat
+    continues."""
     count: int
     """Changes when the beat count restarts, from a start or in other bars."""
     peers: int
@@ -57,9 +61,9 @@ LinkState = Literal["off", "starting", "alone", "following", "stopped", "missing
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkStatus:
     state: LinkState = "off"
-    """`off`: /tempo/source names another clock; `alone`: no other program is in the session; `stopped`: start/stop sync
-    is on, and the session does not play; `missing`: the library is not installed; `failed`: the process ended, and is
-    started again after a delay."""
+    """`off`: /tempo/source names another clock; `alone`: no other program is in the session;
+    `stopped`: start/stop sync is on, and the session does not play; `missing`: the library is not
+    installed; `failed`: the process ended, and is started again after a delay."""
     peers: int = 0
     """Other programs in the session."""
     bpm: float = 0.0

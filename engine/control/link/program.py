@@ -1,13 +1,16 @@
-"""The process that joins the Link session: reports its beat on stdout, takes orders from stdin, and ends with it.
+"""The process that joins the Link session: reports its beat on stdout, takes orders from stdin, and
+ends with it.
 
-Ableton Link's library is under the GNU General Public License 2 or later (or a licence from Ableton). It is loaded in
-this process only, which talks to the engine in lines of text and is useful alone:
+Ableton Link's library is under the GNU General Public License 2 or later (or a licence from
+Ableton). It is loaded in this process only, which talks to the engine in lines of text and is
+useful alone:
 
     python -c "from engine.control.link.program import main; main(120.0)"
 
-Link's own clock runs up to 0.05 % apart from `time.perf_counter`. So each report reads both together: of several
-readings the shortest, which bounds the error to half its time, usually a microsecond. With start/stop sync, beat 0 is
-set where the session started to play, often a little before that is known; Link moves it to the session's next "one".
+Link's own clock runs up to 0.05 % apart from `time.perf_counter`. So each report reads both
+together: of several readings the shortest, which bounds the error to half its time, usually a
+microsecond. With start/stop sync, beat 0 is set where the session started to play, often a little
+before that is known; Link moves it to the session's next "one".
 """
 
 import importlib
@@ -17,7 +20,14 @@ import time
 from collections import deque
 from typing import Any, Final
 
-from engine.control.link.messages import MAX_LINE_BYTES, MISSING, Order, SessionReport, line_of, message_of
+from engine.control.link.messages import (
+    MAX_LINE_BYTES,
+    MISSING,
+    Order,
+    SessionReport,
+    line_of,
+    message_of,
+)
 
 REPORT_INTERVAL_S: Final = 0.04  # a report stays true until somebody changes the tempo
 CLOCK_READINGS: Final = 5
@@ -32,7 +42,9 @@ def main(bpm: float, beats_a_bar: int = 4, start_stop_sync: bool = False) -> Non
         sys.stdout.buffer.flush()
         return
     link.enabled = True
-    orders = deque([Order(bpm=None, beats_a_bar=beats_a_bar, start_stop_sync=start_stop_sync, order=0)])
+    orders = deque(
+        [Order(bpm=None, beats_a_bar=beats_a_bar, start_stop_sync=start_stop_sync, order=0)]
+    )
     has_ended = threading.Event()
     threading.Thread(target=_read_orders, args=(orders, has_ended), daemon=True).start()
     session = _Session(link)
@@ -52,7 +64,8 @@ class _Session:
     def __init__(self, link: Any) -> None:
         self._link = link
         self._quantum = 4.0
-        self._count = self._order = 0
+        self._count = 0
+        self._order = 0
         self._started: int | None = None
         """Link's time of the start from which beats are counted."""
 
@@ -60,7 +73,9 @@ class _Session:
         self._order = order.order
         self._link.startStopSyncEnabled = order.start_stop_sync
         if order.beats_a_bar != self._quantum:
-            self._quantum, self._count, self._started = float(order.beats_a_bar), self._count + 1, None
+            self._quantum = float(order.beats_a_bar)
+            self._count = self._count + 1
+            self._started = None
         if order.bpm is not None:
             state = self._link.captureAppSessionState()
             state.setTempo(order.bpm, self._link.clock().micros())
@@ -76,7 +91,8 @@ class _Session:
                 state.requestBeatAtStartPlayingTime(0.0, self._quantum)
                 self._link.commitAppSessionState(state)
                 self._count += 1
-            self._started, is_playing = starts, starts is not None and starts <= micros
+            self._started = starts
+            is_playing = starts is not None and starts <= micros
         return SessionReport(
             at_s=at_s,
             beat=state.beatAtTime(micros, self._quantum),
@@ -102,6 +118,7 @@ def _read_clocks(clock: Any) -> tuple[float, int]:
 
 def _read_orders(orders: deque[Order], has_ended: threading.Event) -> None:
     while line := sys.stdin.buffer.readline(MAX_LINE_BYTES):
-        if (order := message_of(line, Order)) is not None:
+        order = message_of(line, Order)
+        if order is not None:
             orders.append(order)
     has_ended.set()

@@ -1,4 +1,5 @@
-"""The MIDI clock and MIDI timecode that the engine sends: the messages due at a beat or a position. Pure."""
+"""The MIDI clock and MIDI timecode that the engine sends: the messages due at a beat or a position.
+Pure."""
 
 import math
 from typing import Final
@@ -7,17 +8,20 @@ from engine.params.mtc import MTC_RATES, PIECES
 from engine.params.tempo_sources import TICKS_PER_BEAT
 from engine.params.timecode import TimecodeRate, label_at
 
-CLOCK, START, STOP = b"\xf8", b"\xfa", b"\xfc"
+CLOCK = b"\xf8"
+START = b"\xfa"
+STOP = b"\xfc"
 MAX_LATE_TICKS: Final = 6  # a quarter of a beat: more is a jump of the beat, not a late thread
 _ROUNDING = 1e-6
 MAX_LATE_PIECES: Final = 8  # two frames
 
 
 class ClockOut:
-    """Generates MIDI clock: 24 ticks per beat, and a start on the first beat of a bar. Receivers set their tempo by the
-    ticks and their bar by the start, which means that the next tick is beat one. When the beat jumps (a tap, a reset, a
-    clock that moved to another position), they are started again at the next bar; until then they run on. A receiver
-    that connects later is started by itself (`for_late`)."""
+    """Generates MIDI clock: 24 ticks per beat, and a start on the first beat of a bar. Receivers
+    set their tempo by the ticks and their bar by the start, which means that the next tick is beat
+    one. When the beat jumps (a tap, a reset, a clock that moved to another position), they are
+    started again at the next bar; until then they run on. A receiver that connects later is started
+    by itself (`for_late`)."""
 
     def __init__(self) -> None:
         self._tick: int | None = None
@@ -31,7 +35,8 @@ class ClockOut:
         self._bar_at = None
         ticks_a_bar = beats_a_bar * TICKS_PER_BEAT
         tick = math.floor(beat * TICKS_PER_BEAT + _ROUNDING)
-        before, self._tick = self._tick, tick
+        before = self._tick
+        self._tick = tick
         if before is None or not 0 <= tick - before <= MAX_LATE_TICKS:
             self._is_started = False
             # A reset goes to beat 0, which may be seen a tick late.
@@ -47,7 +52,8 @@ class ClockOut:
         return messages
 
     def for_late(self, due: list[bytes]) -> list[bytes]:
-        """The messages of the last `due` for a receiver that connected later: it gets a start on this bar, too."""
+        """The messages of the last `due` for a receiver that connected later: it gets a start on
+        this bar, too."""
         at = self._bar_at
         return due if at is None or START in due else [*due[:at], START, *due[at:]]
 
@@ -58,13 +64,17 @@ class ClockOut:
 
     def stop(self) -> list[bytes]:
         """The messages to send when it is switched off; empty if it was not on."""
-        was_on, self._tick, self._is_started, self._bar_at = self._tick is not None, None, False, None
+        was_on = self._tick is not None
+        self._tick = None
+        self._is_started = False
+        self._bar_at = None
         return [STOP] if was_on else []
 
 
 class TimecodeOut:
-    """Generates MIDI timecode: quarter frames while it runs forward, eight for every two frames. Sends a full frame
-    where it stands, when it jumps, and at most ten times per second while it runs backward."""
+    """Generates MIDI timecode: quarter frames while it runs forward, eight for every two frames.
+    Sends a full frame where it stands, when it jumps, and at most ten times per second while it
+    runs backward."""
 
     FULL_INTERVAL_S: Final = 0.1
 
@@ -82,7 +92,8 @@ class TimecodeOut:
             self._quarter = None
             return []
         quarter = math.floor(seconds * rate.fps * 4 + _ROUNDING)
-        before, self._quarter = self._quarter, quarter
+        before = self._quarter
+        self._quarter = quarter
         if speed <= 0.0 or before is None or not 0 <= quarter - before <= MAX_LATE_PIECES:
             self._is_in_step = False
             return self._full(quarter // 4, rate, now_s)
@@ -102,7 +113,8 @@ class TimecodeOut:
 
     def stop(self) -> None:
         """Forget the position, so that the next one is sent as a full frame."""
-        self._quarter, self._full_frame = None, b""
+        self._quarter = None
+        self._full_frame = b""
 
     def _full(self, frame: int, rate: TimecodeRate, now_s: float) -> list[bytes]:
         label = label_at(frame, rate)
@@ -110,12 +122,14 @@ class TimecodeOut:
         full = bytes((0xF0, 0x7F, 0x7F, 0x01, 0x01, hours, *label[1:], 0xF7))
         if full == self._full_frame or now_s - self._full_s < self.FULL_INTERVAL_S:
             return []
-        self._full_frame, self._full_s = full, now_s
+        self._full_frame = full
+        self._full_s = now_s
         return [full]
 
 
 def _quarter_frame(number: int, rate: TimecodeRate) -> bytes:
-    """The quarter frame of that number; its label is that of the frame in which its piece 0 is sent."""
+    """The quarter frame of that number; its label is that of the frame in which its piece 0 is
+    sent."""
     piece = number % PIECES
     hours, minutes, seconds, frames = label_at((number - piece) // 4, rate)
     value = (frames, seconds, minutes, hours | MTC_RATES.index(rate.name) << 5)[piece // 2]

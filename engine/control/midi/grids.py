@@ -1,21 +1,25 @@
 """Grid controllers that play banks without a map: the note and the light of each pad. Pure.
 
-The upper left 4 x 4 of the grid is the displayed bank, the 4 x 4 to its right chooses a bank; the rest can be mapped.
+The upper left 4 x 4 of the grid is the displayed bank, the 4 x 4 to its right chooses a bank; the
+rest can be mapped.
 
         1  2  3  4 | 1  2  3  4
     pad 5  6  7  8 | 5  6  7  8  bank
         9 10 11 12 | 9 10 11 12
        13 14 15 16 |13 14 15 16
 
-A light is a note on; its velocity is a colour. The devices with colours share one palette: 1 and 3 are grey and white,
-then four brightnesses of each of 14 hues follow, the second full and the third dim. What is queued is blinked by the
-engine, on its beat: the devices' own blinking follows a MIDI clock that they may not get.
+A light is a note on; its velocity is a colour. The devices with colours share one palette: 1 and 3
+are grey and white, then four brightnesses of each of 14 hues follow, the second full and the third
+dim. What is queued is blinked by the engine, on its beat: the devices' own blinking follows a MIDI
+clock that they may not get.
 
-Sources. Novation: "Launchpad Mini [MK3]", "Launchpad X", "Launchpad Pro [MK3] Programmer's reference manual":
+Sources. Novation: "Launchpad Mini [MK3]", "Launchpad X", "Launchpad Pro [MK3] Programmer's
+reference manual":
 Programmer mode has notes 11 (lower left) to 88, 10 per row; `F0 00 20 29 02 <0D | 0C | 0E> 0E <1 | 0> F7` enters and
-leaves it; channel 1 is a static colour. Akai: "APC mini mk2 Communication Protocol 1.0": notes 0 (lower left) to 63, 8
-per row; the channel is the brightness, 7 the full one. "APC40 Mk2 Communication Protocol 1.2": notes 0 to 39, channel 1
-is a solid colour. APC mini's LED values: 1 green, 3 red, 5 yellow, 6 yellow blinking.
+leaves it; channel 1 is a static colour. Akai: "APC mini mk2 Communication Protocol 1.0": notes 0
+(lower left) to 63, 8 per row; the channel is the brightness, 7 the full one. "APC40 Mk2
+Communication Protocol 1.2": notes 0 to 39, channel 1 is a solid colour. APC mini's LED values: 1
+green, 3 red, 5 yellow, 6 yellow blinking.
 """
 
 import colorsys
@@ -28,16 +32,29 @@ from engine.osc.decode import Message
 from engine.params.banks import BankState, PadState
 from engine.params.mapping.controls import MidiEvent
 
-ROWS, COLUMNS, PADS_A_ROW = 4, 8, 4
-OFF, GREY, WHITE = 0, 1, 3
-RED, AMBER, GREEN = 5, 9, 21
+ROWS = 4
+COLUMNS = 8
+PADS_A_ROW = 4
+OFF = 0
+GREY = 1
+WHITE = 3
+RED = 5
+AMBER = 9
+GREEN = 21
 HUES: Final = (0, 20, 60, 100, 120, 126, 140, 156, 200, 220, 240, 260, 300, 340)
 """Hues of the full colours 5, 9, 13 ..., in degrees (Akai's table)."""
 MIN_SATURATION: Final = 0.25  # below it a colour is grey
 _PALETTE: Final[dict[PadState, int]] = {
     "empty": OFF, "idle": GREY, "faulty": RED, "prepared": AMBER, "queued": GREEN, "on_air": GREEN,
 }  # fmt: skip
-_MINI: Final[dict[PadState, int]] = {"empty": 0, "idle": 5, "faulty": 3, "prepared": 6, "queued": 1, "on_air": 1}
+_MINI: Final[dict[PadState, int]] = {
+    "empty": 0,
+    "idle": 5,
+    "faulty": 3,
+    "prepared": 6,
+    "queued": 1,
+    "on_air": 1,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +81,15 @@ class Grid:
     @property
     def notes(self) -> tuple[int, ...]:
         """Notes of the upper four rows, row by row."""
-        return tuple(self.first - self.down * row + column for row in range(ROWS) for column in range(COLUMNS))
+        return tuple(
+            self.first - self.down * row + column
+            for row in range(ROWS)
+            for column in range(COLUMNS)
+        )
 
     def lights(self, bank: BankState, *, is_first_half: bool) -> dict[int, int]:
-        """Velocity of each light, by note. `is_first_half`: of the beat, in which queued pads are lit."""
+        """Velocity of each light, by note. `is_first_half`: of the beat, in which queued pads are
+        lit."""
         lights = {}
         for index, note in enumerate(self.notes):
             number, is_pad = _number_at(index)
@@ -112,7 +134,8 @@ def grid_of(device: str) -> Grid | None:
 
 
 def pad_messages(event: MidiEvent) -> tuple[Message, ...] | None:
-    """The messages for a pressed or released pad of a grid; empty for a bank's release, None for other controls."""
+    """The messages for a pressed or released pad of a grid; empty for a bank's release, None for
+    other controls."""
     grid = grid_of(event.device) if event.kind == "note" and event.channel == 1 else None
     if grid is None or event.number not in grid.notes:
         return None

@@ -1,4 +1,5 @@
-"""Converts MIDI messages for the rest of the engine: controls to the OSC of a bridge, clocks to events. Pure."""
+"""Converts MIDI messages for the rest of the engine: controls to the OSC of a bridge, clocks to
+events. Pure."""
 
 import re
 from collections.abc import Sequence, Set
@@ -18,21 +19,30 @@ _NAMES: Final = {
     0xE0: "pitch_bend",
 }
 _BETWEEN_WORDS: Final = re.compile(r"[^a-z0-9.+()-]+")
-_PASSING: Final = (0xB0, 0xD0, 0xE0)  # controllers, pressure, bend: of these only the newest value counts
-_SELECTING: Final = frozenset((6, 38, 96, 97, 98, 99, 100, 101))  # controllers of NRPNs: their order counts
+_PASSING: Final = (
+    0xB0,
+    0xD0,
+    0xE0,
+)  # controllers, pressure, bend: of these only the newest value counts
+_SELECTING: Final = frozenset(
+    (6, 38, 96, 97, 98, 99, 100, 101)
+)  # controllers of NRPNs: their order counts
 MAX_IN_ORDER: Final = 32  # messages of one device in one turn; a cable carries 3 in that time
 Timed = tuple[bytes, float]
 """A message and its time of arrival, in seconds of the engine's clock."""
 
 
 def device_slug(name: str) -> str:
-    """The name of a device without blanks, for its controls' names and addresses: `launchpad_mini_mk3`."""
+    """The name of a device without blanks, for its controls' names and addresses:
+    `launchpad_mini_mk3`."""
     return _BETWEEN_WORDS.sub("_", name.casefold()).strip("_") or "midi"
 
 
 def control_message(midi: bytes, device: str) -> Message | None:
-    """A channel message in the form of osmid (`/midi/nanokontrol2/1/control_change 7 64`); None for other messages."""
-    if (address := _address(midi[0], device)) is None:
+    """A channel message in the form of osmid (`/midi/nanokontrol2/1/control_change 7 64`); None for
+    other messages."""
+    address = _address(midi[0], device)
+    if address is None:
         return None
     data: Sequence[int] = (midi[2] << 7 | midi[1],) if midi[0] >= 0xE0 else midi[1:]
     return Message(address, tuple(data), "i" * len(data))
@@ -57,12 +67,14 @@ def time_event(midi: bytes, device: str) -> MidiEvent | None:
 
 
 def coalesce(waiting: list[Timed], down: set[bytes]) -> list[Timed]:
-    """Coalesce waiting messages; all are kept if few wait. Of each controller, bend and pressure the newest is kept, of
-    the others the newest `MAX_IN_ORDER` and the releases of keys that stay up. `down`: keys of the device whose press
-    was executed but not yet their release; updated here."""
+    """Coalesce waiting messages; all are kept if few wait. Of each controller, bend and pressure
+    the newest is kept, of the others the newest `MAX_IN_ORDER` and the releases of keys that stay
+    up. `down`: keys of the device whose press was executed but not yet their release; updated
+    here."""
     retained = waiting if len(waiting) <= MAX_IN_ORDER else _newest(waiting, down)
     for midi, _ in retained:
-        if (key := _key_of(midi)) is not None:
+        key = _key_of(midi)
+        if key is not None:
             down.discard(key) if _is_release(midi) else down.add(key)
     return retained
 

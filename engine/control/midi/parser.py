@@ -1,11 +1,14 @@
 """Parses the bytes of a MIDI port into whole messages (MIDI 1.0 detailed specification). Pure.
 
-Drivers hand over whole messages, halves, or a system exclusive message in pieces; broken devices send anything. So:
+Drivers hand over whole messages, halves, or a system exclusive message in pieces; broken devices
+send anything. So:
 
 - Real-time bytes (0xF8 and above) may come within any message, and come out before it.
-- Running status: data without a status byte has that of the last channel message; a system message ends it.
+- Running status: data without a status byte has that of the last channel message; a system message
+  ends it.
 - A message that another one interrupts is left out, and so is data that belongs to none.
-- A system exclusive message longer than `MAX_SYSEX_BYTES` is skipped without being stored: nothing here reads one.
+- A system exclusive message longer than `MAX_SYSEX_BYTES` is skipped without being stored: nothing
+  here reads one.
 """
 
 import re
@@ -14,9 +17,21 @@ from typing import Final
 
 MAX_SYSEX_BYTES: Final = 256  # MTC's full frame has 10
 _STATUS = re.compile(rb"[\x80-\xff]")
-_DATA_BYTES: Final = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2, 0xF1: 1, 0xF2: 2, 0xF3: 1}
+_DATA_BYTES: Final = {
+    0x80: 2,
+    0x90: 2,
+    0xA0: 2,
+    0xB0: 2,
+    0xC0: 1,
+    0xD0: 1,
+    0xE0: 2,
+    0xF1: 1,
+    0xF2: 2,
+    0xF3: 1,
+}
 _REAL_TIME: Final = frozenset((0xF8, 0xFA, 0xFB, 0xFC, 0xFE, 0xFF))
-SYSEX, SYSEX_END = 0xF0, 0xF7
+SYSEX = 0xF0
+SYSEX_END = 0xF7
 
 
 class MidiParser:
@@ -28,7 +43,8 @@ class MidiParser:
         self._data = bytearray()
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The messages that these bytes complete: a status byte and its data, without running status."""
+        """The messages that these bytes complete: a status byte and its data, without running
+        status."""
         at = 0
         while at < len(data):
             if data[at] >= 0x80:
@@ -55,7 +71,8 @@ class MidiParser:
         if self._status == SYSEX:
             self._data += data[: MAX_SYSEX_BYTES + 1 - len(self._data)]
             return
-        at, needs = 0, self._needs(self._status)
+        at = 0
+        needs = self._needs(self._status)
         while needs and at < len(data):
             piece = data[at : at + needs - len(self._data)]
             at += len(piece)

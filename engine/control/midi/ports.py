@@ -1,12 +1,13 @@
-"""The thread of the MIDI ports: finds them by name, reads them, lights their controls, sends the clock.
+"""The thread of the MIDI ports: finds them by name, reads them, lights their controls, sends the
+clock.
 
     system (C threads) ─► bytes ─► parser ─┬─► clock, timecode: with the time of their arrival
                                            └─► controls ─► deliver (the dispatcher, the map)
     map feedback, beat, timecode ─► queues ─► ports
 
-A device is all ports with its name. If it is plugged in again, it is opened and lit again. A broken device may send as
-fast as USB carries: its bytes wait in a bounded queue, the newest values of a turn are executed (`messages.coalesce`),
-and the next turn is later.
+A device is all ports with its name. If it is plugged in again, it is opened and lit again. A broken
+device may send as fast as USB carries: its bytes wait in a bounded queue, the newest values of a
+turn are executed (`messages.coalesce`), and the next turn is later.
 """
 
 import logging
@@ -40,9 +41,12 @@ log = logging.getLogger(__name__)
 
 ALL: Final = "all"
 NO_HARDWARE: Final = re.compile(
-    r"midi through|\biac\b|loopmidi|loopbe|app loopback|gs wavetable|fluidsynth|fluid synth|timidity", re.I
+    r"midi through|\biac\b|loopmidi|loopbe|app loopback|gs wavetable|fluidsynth|fluid "
+    r"synth|timidity",
+    re.I,
 )
-"""Loops of ALSA, macOS and Windows, where all that is sent comes back, and synthesisers that are programs."""
+"""Loops of ALSA, macOS and Windows, where all that is sent comes back, and synthesisers that are
+programs."""
 READ_INTERVAL_S: Final = 0.002
 OVERLOAD_INTERVAL_S: Final = 0.01  # of the more messages that wait then, fewer are executed
 SEARCH_INTERVAL_S: Final = 0.25
@@ -78,17 +82,22 @@ class MidiStatus:
 
 
 class ArrivalTimes:
-    """Converts a driver's timestamps to the engine's clock. Pure. A message is read up to some milliseconds after it
-    arrived, so the smallest delay so far is the distance of the two clocks. It follows their drift; a delay far above
-    it means a driver without timestamps, or a restarted one: then the distance is measured again."""
+    """Converts a driver's timestamps to the engine's clock. Pure. A message is read up to some
+    milliseconds after it arrived, so the smallest delay so far is the distance of the two clocks.
+    It follows their drift; a delay far above it means a driver without timestamps, or a restarted
+    one: then the distance is measured again."""
 
     def __init__(self) -> None:
         self._distance_s: float | None = None
 
     def at_s(self, stamp_s: float, now_s: float) -> float:
-        """Arrival time of a message that has the driver's timestamp `stamp_s` and is read at `now_s`."""
+        """Arrival time of a message that has the driver's timestamp `stamp_s` and is read at
+        `now_s`."""
         late_s = now_s - stamp_s
-        if self._distance_s is None or not self._distance_s <= late_s <= self._distance_s + MAX_DELAY_S:
+        if (
+            self._distance_s is None
+            or not self._distance_s <= late_s <= self._distance_s + MAX_DELAY_S
+        ):
             self._distance_s = late_s
         else:
             self._distance_s = min(late_s, self._distance_s + DRIFT_S)
@@ -100,7 +109,8 @@ class _Reader:
 
     def __init__(self) -> None:
         self.waiting: deque[tuple[bytes, float]] = deque(maxlen=MAX_WAITING)
-        self.times, self.parser = ArrivalTimes(), MidiParser()
+        self.times = ArrivalTimes()
+        self.parser = MidiParser()
         self.input: Input | None = None
 
     def take(self, data: bytes, stamp_s: float) -> None:
@@ -133,7 +143,8 @@ class _Device:
 
 
 class MidiPorts:
-    """The MIDI ports, from `start` to `close`. `status` and `post` on any thread, the rest on its own, `midi`."""
+    """The MIDI ports, from `start` to `close`. `status` and `post` on any thread, the rest on its
+    own, `midi`."""
 
     def __init__(
         self,
@@ -153,32 +164,43 @@ class MidiPorts:
         report: Report,
         notice: Callable[[str], None],
     ) -> None:
-        """`deliver(messages, sender_name, at_s)` executes controls, `take_time(event, sender_name, at_s)` clocks.
-        `subscribe(sender, device)` sends the device its lights as MIDI bytes, `farewell(device)` gives what is sent to
-        it at the end. `clock_owner()`: the device that leads the beat, which gets no clock back. `timecode(now_s)`:
-        seconds, speed and the rate's name, or None."""
+        """`deliver(messages, sender_name, at_s)` executes controls, `take_time(event, sender_name,
+        at_s)` clocks. `subscribe(sender, device)` sends the device its lights as MIDI bytes,
+        `farewell(device)` gives what is sent to it at the end. `clock_owner()`: the device that
+        leads the beat, which gets no clock back. `timecode(now_s)`: seconds, speed and the rate's
+        name, or None."""
         self._port_names = tuple(port_names)
         self._open_system = open_system
-        self._deliver, self._take_time = deliver, take_time
-        self._subscribe, self._unsubscribe, self._farewell = subscribe, unsubscribe, farewell
+        self._deliver = deliver
+        self._take_time = take_time
+        self._subscribe = subscribe
+        self._unsubscribe = unsubscribe
+        self._farewell = farewell
         self._clock_owner = clock_owner
-        self._store, self._tempo, self._timecode = store, tempo, timecode
-        self._clock, self._report, self._notice = clock, report, notice
+        self._store = store
+        self._tempo = tempo
+        self._timecode = timecode
+        self._clock = clock
+        self._report = report
+        self._notice = notice
         self._system: LibremidiSystem | None = None
         self._devices: dict[str, _Device] = {}
         """Replaced as a whole, so read on any thread."""
         self._refused: dict[Port, float] = {}
-        """When a port that could not be opened is tried again, by port; includes one that is being opened."""
+        """When a port that could not be opened is tried again, by port; includes one that is being
+        opened."""
         self._waiting: tuple[str, ...] | None = None
         self._detail = ""
         self._search_s = self._read_s = float("-inf")
-        self._clock_out, self._timecode_out = ClockOut(), TimecodeOut()
+        self._clock_out = ClockOut()
+        self._timecode_out = TimecodeOut()
         self._is_closing = threading.Event()
         self._guard = Guard(log, report, "midi.error", "midi")
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start the thread. Never fails: what is missing is reported in one line, and the engine runs without MIDI."""
+        """Start the thread. Never fails: what is missing is reported in one line, and the engine
+        runs without MIDI."""
         self._thread = threading.Thread(target=self._run, name="midi", daemon=True)
         self._thread.start()
 
@@ -199,11 +221,18 @@ class MidiPorts:
             )
             for each in self._devices.values()
         )
-        return MidiStatus(wanted=self._port_names, waiting=self._waiting or (), devices=devices, detail=self._detail)
+        return MidiStatus(
+            wanted=self._port_names,
+            waiting=self._waiting or (),
+            devices=devices,
+            detail=self._detail,
+        )
 
     def post(self, device: str, midi: bytes) -> None:
-        """Queue one message for a device: a light, a colour. Nothing happens if it is not connected."""
-        if (found := self._devices.get(device)) is not None:
+        """Queue one message for a device: a light, a colour. Nothing happens if it is not
+        connected."""
+        found = self._devices.get(device)
+        if found is not None:
             found.to_send.append(midi)
 
     # -- the thread --------------------------------------------------------------------------------
@@ -236,11 +265,19 @@ class MidiPorts:
         if not self._devices:
             return SEARCH_INTERVAL_S
         if now_s >= self._read_s:
-            is_behind = any([self._guard.attempt(partial(self._read, each, now_s)) for each in self._devices.values()])
+            is_behind = any(
+                [
+                    self._guard.attempt(partial(self._read, each, now_s))
+                    for each in self._devices.values()
+                ]
+            )
             self._read_s = now_s + OVERLOAD_INTERVAL_S if is_behind else now_s
         wait_s = min(READ_INTERVAL_S, self._send_times())
         for device in list(self._devices.values()):
-            self._send(device, [device.to_send.popleft() for _ in range(min(SENT_A_TURN, len(device.to_send)))])
+            self._send(
+                device,
+                [device.to_send.popleft() for _ in range(min(SENT_A_TURN, len(device.to_send)))],
+            )
         return wait_s
 
     def _read(self, device: _Device, now_s: float) -> bool:
@@ -249,7 +286,8 @@ class MidiPorts:
         for reader in device.readers.values():
             for midi, at_s in reader.read(now_s):
                 device.messages += 1
-                if (event := time_event(midi, device.name)) is None:
+                event = time_event(midi, device.name)
+                if event is None:
                     controls.append((midi, at_s))
                 else:
                     self._take_time(event, PORT + device.name, at_s)
@@ -265,8 +303,10 @@ class MidiPorts:
     # -- sending -----------------------------------------------------------------------------------
 
     def _send_times(self) -> float:
-        """Send the clock and the timecode that are due; returns the seconds until the next of them."""
-        now_s, wait_s = self._clock.now_s(), float("inf")
+        """Send the clock and the timecode that are due; returns the seconds until the next of
+        them."""
+        now_s = self._clock.now_s()
+        wait_s = float("inf")
         due: list[bytes] = []
         if self._store.get("/tempo/midi_out"):
             beat = self._tempo.beat_at(now_s)
@@ -298,7 +338,9 @@ class MidiPorts:
                     for output in device.outputs.values():
                         output.send(midi)
             except OSError as error:
-                self._report(f"midi.send.{device.name}", f"midi: {device.name} takes nothing ({error})")
+                self._report(
+                    f"midi.send.{device.name}", f"midi: {device.name} takes nothing ({error})"
+                )
 
         self._guard.attempt(send)
 
@@ -307,7 +349,9 @@ class MidiPorts:
     def _search(self, now_s: float) -> None:
         assert self._system is not None
         present = self._system.ports()
-        matching = [port for port in present if any(_matches(name, port) for name in self._port_names)]
+        matching = [
+            port for port in present if any(_matches(name, port) for name in self._port_names)
+        ]
         for device in list(self._devices.values()):
             self._close_missing(device, frozenset(matching))
         for port in matching:
@@ -316,19 +360,27 @@ class MidiPorts:
                 continue
             if self._refused.get(port, float("-inf")) <= now_s:
                 self._refused[port] = now_s + RETRY_S
-                self._guard.attempt(partial(self._open, port))  # a broken driver must not stop the others
+                self._guard.attempt(
+                    partial(self._open, port)
+                )  # a broken driver must not stop the others
         self._log_waiting(present)
 
     def _close_missing(self, device: _Device, present: frozenset[Port]) -> None:
         removed = [port for port in (*device.readers, *device.outputs) if port not in present]
         for port in removed:
-            if (closing := device.outputs.pop(port, None) or device.readers.pop(port).input) is not None:
+            closing = device.outputs.pop(port, None) or device.readers.pop(port).input
+            if closing is not None:
                 self._guard.attempt(closing.close)
         if removed and not device.outputs:
             self._unsubscribe(PORT + device.name)
         if removed and not device.readers and not device.outputs:
-            self._devices = {name: each for name, each in self._devices.items() if each is not device}
-            self._report(f"midi.gone.{device.name}", f"midi: {device.name} is gone; it works again once it is back")
+            self._devices = {
+                name: each for name, each in self._devices.items() if each is not device
+            }
+            self._report(
+                f"midi.gone.{device.name}",
+                f"midi: {device.name} is gone; it works again once it is back",
+            )
 
     def _open(self, port: Port) -> None:
         assert self._system is not None
@@ -342,30 +394,42 @@ class MidiPorts:
             else:
                 device.outputs[port] = self._system.open_output(port)
         except OSError as error:
-            self._report(f"midi.open.{name}", f"midi: {error}; has another program taken it? Tried again")
+            self._report(
+                f"midi.open.{name}", f"midi: {error}; has another program taken it? Tried again"
+            )
             return
         self._refused.pop(port, None)
         if name not in self._devices:
             self._devices = {**self._devices, name: device}
             self._notice(f"midi: {name} is connected")
         if not port.is_input:
-            self._subscribe(Sender(name=PORT + name, post=partial(self.post, name), at_port=None), name)
+            self._subscribe(
+                Sender(name=PORT + name, post=partial(self.post, name), at_port=None), name
+            )
 
     def _log_waiting(self, present: list[Port]) -> None:
         """Log which names no port has, when that changes."""
-        waiting = tuple(name for name in self._port_names if not any(_matches(name, port) for port in present))
+        waiting = tuple(
+            name for name in self._port_names if not any(_matches(name, port) for port in present)
+        )
         if waiting == self._waiting:
             return
-        before, self._waiting = self._waiting or (), waiting
+        before = self._waiting or ()
+        self._waiting = waiting
         if new := [name for name in waiting if name not in before]:
             known = some_of(dict.fromkeys(port.name for port in present)) if present else "none"
-            self._notice(f"midi: no port is named {', '.join(new)} (there: {known}); waiting for it")
+            self._notice(
+                f"midi: no port is named {', '.join(new)} (there: {known}); waiting for it"
+            )
 
     def _close_ports(self) -> None:
         for device in self._devices.values():
             if device.outputs:
                 self._send(device, (*self._clock_out.stop(), *self._farewell(device.name)))
-            for closing in (*device.outputs.values(), *(reader.input for reader in device.readers.values())):
+            for closing in (
+                *device.outputs.values(),
+                *(reader.input for reader in device.readers.values()),
+            ):
                 if closing is not None:
                     self._guard.attempt(closing.close)
         self._devices = {}
@@ -377,4 +441,7 @@ class MidiPorts:
 def _matches(name: str, port: Port) -> bool:
     if name.casefold() == ALL:
         return not any(NO_HARDWARE.search(each) for each in (port.name, port.device))
-    return any(name.casefold() in each.casefold() for each in (port.name, port.device, device_slug(port.device)))
+    return any(
+        name.casefold() in each.casefold()
+        for each in (port.name, port.device, device_slug(port.device))
+    )

@@ -1,11 +1,12 @@
 """The system's MIDI ports, through libremidi (`pylibremidi`): ALSA, CoreMIDI, Windows.
 
-libremidi reads on threads of its own, which do not run Python, into a queue that `poll` empties on ours: no C thread
-waits for the interpreter, and the frame loop for no driver. Each piece of data has the driver's time, so that a clock's
-ticks keep their distance however late they are read. It reports new and removed ports; only then they are listed.
+libremidi reads on threads of its own, which do not run Python, into a queue that `poll` empties on
+ours: no C thread waits for the interpreter, and the frame loop for no driver. Each piece of data
+has the driver's time, so that a clock's ticks keep their distance however late they are read. It
+reports new and removed ports; only then they are listed.
 
-Traps of the library: a callback that raises ends the process, so ours only append. `send_message` with two numbers
-takes the second for a length: messages are sent as a list.
+Traps of the library: a callback that raises ends the process, so ours only append. `send_message`
+with two numbers takes the second for a length: messages are sent as a list.
 """
 
 import ctypes
@@ -21,7 +22,9 @@ from typing import Any, Final
 from engine.errors import MultiverseError
 from engine.system.installing import install_line
 
-OWN: Final = "libremidi"  # begins the name of the ports of our own connections, which others may list
+OWN: Final = (
+    "libremidi"  # begins the name of the ports of our own connections, which others may list
+)
 _FURTHER_PORT: Final = re.compile(r"(?:\d+- )?MIDI(?:IN|OUT)\d+ \((.+?)\)?")
 NONE_HERE: Final = "this system has no MIDI: ALSA's sequencer is missing (sudo modprobe snd-seq)"
 
@@ -37,12 +40,14 @@ class Port:
     number: tuple[int, int] = (0, 0)
     """The system's own number, which distinguishes two devices of one name. JACK has none."""
     plugged: int = 0
-    """How often a port of this name was unplugged: one that was replugged at once has to be opened again."""
+    """How often a port of this name was unplugged: one that was replugged at once has to be opened
+    again."""
     handle: Any = field(compare=False)
 
 
 TakeBytes = Callable[[bytes, float], None]
-"""`take(data, stamp_s)`; `stamp_s`: the driver's time in seconds, with any origin. Must not raise."""
+"""`take(data, stamp_s)`; `stamp_s`: the driver's time in seconds, with any origin. Must not
+raise."""
 
 
 class Input:
@@ -70,7 +75,8 @@ class Input:
 
 
 class Output:
-    """A port that is sent to. OSError if another program has it, or if the device does not take a message."""
+    """A port that is sent to. OSError if another program has it, or if the device does not take a
+    message."""
 
     def __init__(self, lib: Any, api: Any, port: Port) -> None:
         self._port: Any = lib.MidiOut(lib.OutputConfiguration(), api)
@@ -91,25 +97,32 @@ def _check(error: Any, port: Port) -> None:
 
 
 class LibremidiSystem:
-    """The system's MIDI, for the MIDI thread. Raises MultiverseError if the library or the system's MIDI is missing."""
+    """The system's MIDI, for the MIDI thread. Raises MultiverseError if the library or the system's
+    MIDI is missing."""
 
     def __init__(self, api: str = "") -> None:
         """`api`: libremidi's name of one, `JACK_MIDI` for example; "": the system's own."""
         self._is_jack = is_jack = api.startswith("JACK")
         if is_jack and sys.platform == "linux":
-            with suppress(OSError):  # the system's, which knows its server; the package has an old one with it
+            with suppress(
+                OSError
+            ):  # the system's, which knows its server; the package has an old one with it
                 ctypes.CDLL("libjack.so.0", ctypes.RTLD_GLOBAL)
         try:
             self._lib: Any = importlib.import_module("pylibremidi")
         except ImportError:
-            raise MultiverseError(f"needs the package pylibremidi: {install_line('[midi]')}") from None
+            raise MultiverseError(
+                f"needs the package pylibremidi: {install_line('[midi]')}"
+            ) from None
         lib = self._lib
         self._ports: list[Port] | None = None
         self._pulled: Counter[tuple[bool, str]] = Counter()
         self._api = getattr(lib.API, api) if api else lib.midi1_default_api()
         watching = lib.ObserverConfiguration()
         watching.track_virtual = True
-        news: deque[tuple[bool, str] | None] = deque()  # None: a new port; else (is_input, name) of a removed one
+        news: deque[tuple[bool, str] | None] = (
+            deque()
+        )  # None: a new port; else (is_input, name) of a removed one
         self._news = news
         # They hold the deque, not us: the garbage collector does not see what a C++ callback holds.
         watching.input_added = watching.output_added = lambda port: news.append(None)
@@ -124,7 +137,8 @@ class LibremidiSystem:
         self._observer.poll()
         is_new = bool(self._news) or self._ports is None
         while self._news:
-            if (pulled := self._news.popleft()) is not None:
+            pulled = self._news.popleft()
+            if pulled is not None:
                 self._pulled[pulled] += 1
         if is_new:
             found = [self._port(port, True) for port in self._observer.get_input_ports()]
@@ -143,9 +157,11 @@ class LibremidiSystem:
 
     def _port(self, port: Any, is_input: bool) -> Port:
         name = _name(port, self._is_jack)
-        device, number = port.device_name or windows_device(port.port_name) or name, (port.client, port.port)
+        device = port.device_name or windows_device(port.port_name) or name
+        number = (port.client, port.port)
         if self._is_jack:  # JACK reports those of our own client
-            device, number = name.partition(":")[0], (0, 0)
+            device = name.partition(":")[0]
+            number = (0, 0)
         return Port(
             name=name or port.port_name,
             device=device,
@@ -157,8 +173,9 @@ class LibremidiSystem:
 
 
 def windows_device(name: str) -> str:
-    """The device of a port that Windows names by itself (WinMM): `Launchpad X` also for its second port,
-    `MIDIIN2 (Launchpad X)`, cut after 31 characters, and for `2- Launchpad X`, its name in another socket."""
+    """The device of a port that Windows names by itself (WinMM): `Launchpad X` also for its second
+    port, `MIDIIN2 (Launchpad X)`, cut after 31 characters, and for `2- Launchpad X`, its name in
+    another socket."""
     within = _FURTHER_PORT.fullmatch(name)
     return re.sub(r"^\d+- ", "", within[1] if within else name)
 

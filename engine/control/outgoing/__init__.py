@@ -1,1 +1,2 @@
-"""The outgoing half of OSC: replies, announcements, feedback to subscribers, and the bounded queue of packets."""
+"""The outgoing half of OSC: replies, announcements, feedback to subscribers, and the bounded queue
+of packets."""

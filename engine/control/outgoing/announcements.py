@@ -1,6 +1,8 @@
-"""Messages to every subscriber, queued by any thread and sent in the next turn of the sending thread.
+"""Messages to every subscriber, queued by any thread and sent in the next turn of the sending
+thread.
 
-The queue needs neither the store nor a socket, so it is built before the parts that announce something.
+The queue needs neither the store nor a socket, so it is built before the parts that announce
+something.
 """
 
 import threading
@@ -28,7 +30,8 @@ class Notify(Protocol):
 
 
 class Announcements:
-    """A bounded queue; when it is full, the oldest message is dropped. Takes no lock, because callers may hold one."""
+    """A bounded queue; when it is full, the oldest message is dropped. Takes no lock, because
+    callers may hold one."""
 
     def __init__(self) -> None:
         self._queue: deque[Announcement] = deque(maxlen=MAX_QUEUED)
@@ -57,9 +60,10 @@ class Announcements:
 
 
 class TextFeedback:
-    """Forwards announcements, and sends the current preset or cue as text to other programs (`[[osc.text]]`). A program
-    with its own address space, such as Resolume, cannot use `/preset/current night 0`. On every change it is sent
-    `night`, at the address of one of its own texts. Any thread."""
+    """Forwards announcements, and sends the current preset or cue as text to other programs
+    (`[[osc.text]]`). A program with its own address space, such as Resolume, cannot use
+    `/preset/current night 0`. On every change it is sent `night`, at the address of one of its own
+    texts. Any thread."""
 
     def __init__(self, notify: Notify) -> None:
         """`notify` gets every message that is announced here."""
@@ -69,14 +73,16 @@ class TextFeedback:
         self._targets: dict[str, list[tuple[Sender, str]]] = {}
 
     def add_target(self, what: str, target: Sender, address: str) -> None:
-        """Send `target` the preset's name, or the cue's number and preset, at `address`: now and on each change."""
+        """Send `target` the preset's name, or the cue's number and preset, at `address`: now and on
+        each change."""
         with self._lock:
             self._targets.setdefault(what, []).append((target, address))
             if what in self._texts:
                 target.post(encode_reply(address, self._texts[what]))
 
     def notify(self, address: str, *args: ReplyValue) -> None:
-        """Announce to all subscribers, and send the text to the targets that display it. Never blocks."""
+        """Announce to all subscribers, and send the text to the targets that display it. Never
+        blocks."""
         self._notify(address, *args)
         if address not in _TEXT_OF:
             return

@@ -1,16 +1,20 @@
 """Feedback: sends subscribers every value when they subscribe, then every change by other senders.
 
-A subscriber gets values, audio features, or both (`/engine/notify`), and single addresses (OSCQuery's LISTEN).
+A subscriber gets values, audio features, or both (`/engine/notify`), and single addresses
+(OSCQuery's LISTEN).
 
-- Changes are sent at most 60 times per second, of each address the newest, as plain messages, readable by all programs.
-  A subscriber gets at most 64 packets per tick (a receive buffer of Linux holds 256), and none while its last ones wait
-  in the outbox (backpressure); all together get at most 256, in turn.
-- A subscriber's own change is not echoed: a fader under a finger would fight with its echo. If the accepted value
-  differs from the sent one, `queue_echo` sends it back after all.
-- A subscriber is identified by the address where it listens, the author of a change by the address it came from; they
-  differ for programs that listen on another port (`/engine/notify 1 PORT`).
-- UDP does not report a disconnected subscriber. When the table is full, the oldest is removed, WebSockets last.
-- The inputs of the playing shaders have two addresses, one by name and an alias. A change is sent under both.
+- Changes are sent at most 60 times per second, of each address the newest, as plain messages,
+  readable by all programs. A subscriber gets at most 64 packets per tick (a receive buffer of Linux
+  holds 256), and none while its last ones wait in the outbox (backpressure); all together get at
+  most 256, in turn.
+- A subscriber's own change is not echoed: a fader under a finger would fight with its echo. If the
+  accepted value differs from the sent one, `queue_echo` sends it back after all.
+- A subscriber is identified by the address where it listens, the author of a change by the address
+  it came from; they differ for programs that listen on another port (`/engine/notify 1 PORT`).
+- UDP does not report a disconnected subscriber. When the table is full, the oldest is removed,
+  WebSockets last.
+- The inputs of the playing shaders have two addresses, one by name and an alias. A change is sent
+  under both.
 """
 
 import threading
@@ -51,7 +55,8 @@ class Subscriber:
     addresses: set[str] = field(default_factory=set)
     """Single addresses that it subscribed to."""
     pending: dict[str, None] = field(default_factory=dict)
-    """Addresses whose current value is sent with the next tick, in this order, even if this subscriber set it."""
+    """Addresses whose current value is sent with the next tick, in this order, even if this
+    subscriber set it."""
     waiting: dict[str, bytes] = field(default_factory=dict)
     """Newest unsent packet of each address, in the order of the changes."""
 
@@ -60,10 +65,13 @@ class Subscriber:
 
 
 class Feedback:
-    """The subscribers and what is sent to them. `tick` runs on the sending thread, everything else on any. Built before
-    the dispatcher, whose parts send their answers through the outbox and share the counters."""
+    """The subscribers and what is sent to them. `tick` runs on the sending thread, everything else
+    on any. Built before the dispatcher, whose parts send their answers through the outbox and share
+    the counters."""
 
-    def __init__(self, store: ParamStore, report: Report, announcements: Announcements | None = None) -> None:
+    def __init__(
+        self, store: ParamStore, report: Report, announcements: Announcements | None = None
+    ) -> None:
         """`announcements` None: creates one."""
         self.views = InputViews(store)
         """The inputs of the playing shaders by name."""
@@ -72,13 +80,16 @@ class Feedback:
         self.outbox = Outbox(self.counters, report)
         self._announcements = announcements or Announcements()
         self.notify = self._announcements.notify
-        """Sends a message to everyone subscribed to everything. Takes no lock, because the caller may hold one."""
+        """Sends a message to everyone subscribed to everything. Takes no lock, because the caller
+        may hold one."""
         self.last_published = self._announcements.last
         """The last values of each published message, by address."""
         self._store = store
         self._report = report
         self._lock = threading.Lock()
-        self._subscribers: dict[str, Subscriber] = {}  # by the target's name, oldest subscription first
+        self._subscribers: dict[
+            str, Subscriber
+        ] = {}  # by the target's name, oldest subscription first
         self._by_origin: dict[str, Subscriber] = {}
         self._pending_echoes: deque[tuple[str, str]] = deque(maxlen=MAX_PENDING_ECHOES)
         self._version = 0
@@ -95,50 +106,66 @@ class Feedback:
 
     # -- any thread ----------------------------------------------------------------------------
 
-    def subscribe(self, target: Sender, origin: str, *, values: bool = True, features: bool = True) -> None:
-        """Send `target` every value, then every change not made by `origin`. A repeated call starts over. `values` and
-        `features`: the requested parts. A subscriber to features alone gets its answers where it sends from."""
+    def subscribe(
+        self, target: Sender, origin: str, *, values: bool = True, features: bool = True
+    ) -> None:
+        """Send `target` every value, then every change not made by `origin`. A repeated call starts
+        over. `values` and `features`: the requested parts. A subscriber to features alone gets its
+        answers where it sends from."""
         with self._lock:
             if not any(each.receives_all for each in self._subscribers.values()):
-                self._announcements.clear()  # those from before the first subscriber are out of date
+                # those from before the first subscriber are out of date
+                self._announcements.clear()
             listened = self._forget(target.name)
-            requested = Subscriber(target, origin, receives_all=values, receives_features=features, addresses=listened)
+            requested = Subscriber(
+                target, origin, receives_all=values, receives_features=features, addresses=listened
+            )
             subscriber = self._remember(requested)
             if values:
-                subscriber.pending = dict.fromkeys((*_PARAMS, *(view.address for view in self.views.every)))
+                subscriber.pending = dict.fromkeys(
+                    (*_PARAMS, *(view.address for view in self.views.every))
+                )
 
     def queue_inputs(self, views: Iterable[ShaderInput]) -> None:
-        """Send the values of these inputs, those of the shaders that play now, to their subscribers."""
+        """Send the values of these inputs, those of the shaders that play now, to their
+        subscribers."""
         with self._lock:
             for subscriber in self._subscribers.values():
-                subscriber.pending |= {view.address: None for view in views if subscriber.receives(view.address)}
+                subscriber.pending |= {
+                    view.address: None for view in views if subscriber.receives(view.address)
+                }
 
     def unsubscribe(self, name: str) -> None:
         """End the subscription of the target or origin with this name."""
         with self._lock:
             for subscriber in (self._subscribers.get(name), self._by_origin.get(name)):
                 if subscriber is not None:
-                    subscriber.receives_all = subscriber.receives_features = False
+                    subscriber.receives_all = False
+                    subscriber.receives_features = False
                     self._drop_unsubscribed(subscriber)
 
     def listen(self, target: Sender, origin: str, address: str) -> None:
         """Send `target` a parameter's value, then its changes not made by `origin`."""
         with self._lock:
-            subscriber = self._subscribers.get(target.name) or self._remember(Subscriber(target, origin))
+            subscriber = self._subscribers.get(target.name) or self._remember(
+                Subscriber(target, origin)
+            )
             subscriber.addresses.add(address)
             subscriber.pending[address] = None
 
     def ignore(self, target_name: str, address: str) -> None:
         """End what `listen` began. Idempotent."""
         with self._lock:
-            if (subscriber := self._subscribers.get(target_name)) is not None:
+            subscriber = self._subscribers.get(target_name)
+            if subscriber is not None:
                 subscriber.addresses.discard(address)
                 self._drop_unsubscribed(subscriber)
 
     def resend(self, target_name: str) -> None:
         """Send a target all values that it subscribed to, because packets to it were lost."""
         with self._lock:
-            if (subscriber := self._subscribers.get(target_name)) is not None:
+            subscriber = self._subscribers.get(target_name)
+            if subscriber is not None:
                 known = (*_PARAMS, *(view.address for view in self.views.every))
                 subscriber.pending = dict.fromkeys(filter(subscriber.receives, known))
 
@@ -150,11 +177,16 @@ class Feedback:
         if not self._subscribers:  # earlier changes are part of the current values that are sent
             self._version = self._store.version
         if len(self._subscribers) >= MAX_SUBSCRIBERS:
-            # UDP and TCP targets are removed first: an open page never subscribes again; its WebSocket ends with it.
-            # `min` returns the first of equals: the oldest subscription.
-            oldest = min(self._subscribers, key=lambda name: self._subscribers[name].target.at_port is None)
+            # UDP and TCP targets are removed first: an open page never subscribes again; its
+            # WebSocket ends with it. `min` returns the first of equals: the oldest subscription.
+            oldest = min(
+                self._subscribers, key=lambda name: self._subscribers[name].target.at_port is None
+            )
             self._forget(oldest)
-            self._report("osc.subscribers", f"over {MAX_SUBSCRIBERS} subscribers: {oldest}, the oldest, is removed")
+            self._report(
+                "osc.subscribers",
+                f"over {MAX_SUBSCRIBERS} subscribers: {oldest}, the oldest, is removed",
+            )
         self._subscribers[subscriber.target.name] = subscriber
         if subscriber.receives_all or not subscriber.receives_features:
             self._by_origin[subscriber.origin] = subscriber
@@ -169,30 +201,37 @@ class Feedback:
 
     def _forget(self, target_name: str) -> set[str]:
         """Remove a subscriber; returns the single addresses that it subscribed to."""
-        if (subscriber := self._subscribers.pop(target_name, None)) is None:
+        subscriber = self._subscribers.pop(target_name, None)
+        if subscriber is None:
             return set()
         if self._by_origin.get(subscriber.origin) is subscriber:
             del self._by_origin[subscriber.origin]
         return subscriber.addresses
 
     def listener_of(self, sender: Sender) -> Sender:
-        """The target for answers to `sender`: the address that it subscribed for, else the one it sends from."""
+        """The target for answers to `sender`: the address that it subscribed for, else the one it
+        sends from."""
         subscriber = self._by_origin.get(sender.name)
         return sender if subscriber is None else subscriber.target
 
     def is_subscribed(self, origin: str) -> bool:
-        """True if the sender with this name is subscribed to everything, so it reads its answers."""
+        """True if the sender with this name is subscribed to everything, so it reads its
+        answers."""
         subscriber = self._by_origin.get(origin)
         return subscriber is not None and subscriber.receives_all
 
     def queue_echo(self, origin: str, addresses: Iterable[str]) -> None:
-        """Send `origin` the values at `addresses` although it set them, because they were not accepted as sent."""
+        """Send `origin` the values at `addresses` although it set them, because they were not
+        accepted as sent."""
         if origin in self._by_origin:
             self._pending_echoes.extend((origin, address) for address in addresses)
 
-    def publish_features(self, channels: tuple[ChannelFeatures, ...], beat: BeatFeatures | None = None) -> None:
+    def publish_features(
+        self, channels: tuple[ChannelFeatures, ...], beat: BeatFeatures | None = None
+    ) -> None:
         """Publish a frame's audio features. Render thread, every frame: only stores references."""
-        self.features, self.beat = channels, beat or self.beat
+        self.features = channels
+        self.beat = beat or self.beat
 
     @staticmethod
     def reply_values(param: Param, value: Value) -> tuple[ReplyValue, ...]:
@@ -204,7 +243,8 @@ class Feedback:
     # -- the sending thread --------------------------------------------------------------------
 
     def next_due_s(self) -> float | None:
-        """Time of the next `tick` that has something to do, or None while there are no subscribers."""
+        """Time of the next `tick` that has something to do, or None while there are no
+        subscribers."""
         if not self._subscribers:
             return None
         due_s = min(self._next_change_s, self._next_heartbeat_s)
@@ -232,11 +272,15 @@ class Feedback:
         changes, self._version = self._store.changes_since(self._version)
         for change in changes:
             param = _PARAMS[change.address]
-            values = (1,) if param.type is ParamType.TRIGGER else self.reply_values(param, change.value)
+            values = (
+                (1,) if param.type is ParamType.TRIGGER else self.reply_values(param, change.value)
+            )
             self._queue_change(change.address, change.by, encode_reply(change.address, *values))
             view = self.views.of_alias(change.address)
             if view is not None:  # an event is sent when it fires; its reset is not
-                values = (1,) if view.type == "event" and change.value else self.views.values_now(view)
+                values = (
+                    (1,) if view.type == "event" and change.value else self.views.values_now(view)
+                )
                 if view.type != "event" or change.value:
                     self._queue_change(view.address, change.by, encode_reply(view.address, *values))
         for _ in range(len(self._pending_echoes)):
@@ -246,12 +290,14 @@ class Feedback:
                     subscriber.pending[address] = None
         for subscriber in self._subscribers.values():
             for address in subscriber.pending:
-                if (packet := self._packet_of_now(address)) is not None:
+                packet = self._packet_of_now(address)
+                if packet is not None:
                     subscriber.waiting[address] = packet
             subscriber.pending = {}
 
     def _queue_change(self, address: str, by: str, packet: bytes) -> None:
-        """Queue a changed value for everyone who is subscribed to the address, except its author."""
+        """Queue a changed value for everyone who is subscribed to the address, except its
+        author."""
         for subscriber in self._subscribers.values():
             if by == subscriber.origin:
                 subscriber.waiting.pop(address, None)
@@ -260,7 +306,8 @@ class Feedback:
 
     def _packet_of_now(self, address: str) -> bytes | None:
         """The current value; None for an input of a shader that no longer plays."""
-        if (param := _PARAMS.get(address)) is not None:
+        param = _PARAMS.get(address)
+        if param is not None:
             return encode_reply(address, *self.reply_values(param, self._store.get(address)))
         view = self.views.find(address)
         return None if view is None else encode_reply(address, *self.views.values_now(view))
@@ -268,9 +315,12 @@ class Feedback:
     def _send_waiting(self) -> None:
         """Send to the subscribers in turn, starting where the last tick reached its limit."""
         subscribers = list(self._subscribers.values())
-        first, room = self._turn % len(subscribers), PACKETS_TO_ALL
+        first = self._turn % len(subscribers)
+        room = PACKETS_TO_ALL
         for subscriber in subscribers[first:] + subscribers[:first]:
-            if self.outbox.is_behind(subscriber.target.name):  # queued here, where newer values replace older ones
+            if self.outbox.is_behind(
+                subscriber.target.name
+            ):  # queued here, where newer values replace older ones
                 continue
             waiting = subscriber.waiting
             portion = list(waiting)[: min(PACKETS_A_SENDING, room)]
@@ -304,10 +354,14 @@ class Feedback:
         return 1.0 / rate_hz if rate_hz > 0.0 and self.features else 0.0
 
     def _send_features(self, now_s: float) -> None:
-        """Send all features if they are due. `onset` is 1 in the first message after an onset, else 0: none is lost."""
-        if not (interval_s := self._features_interval_s()):
+        """Send all features if they are due. `onset` is 1 in the first message after an onset, else
+        0: none is lost."""
+        interval_s = self._features_interval_s()
+        if not interval_s:
             return
-        self._features_due_s = min(self._features_due_s, now_s + interval_s)  # the rate may have been raised since
+        self._features_due_s = min(
+            self._features_due_s, now_s + interval_s
+        )  # the rate may have been raised since
         if now_s < self._features_due_s:
             return
         is_behind = now_s - self._features_due_s > interval_s
@@ -330,8 +384,11 @@ class Feedback:
                 self._send_feature(f"/audio/{number}/{name}", value)
         beat = self.beat
         self._send_feature("/audio/beat", beat.beat % 1.0)
-        self._send_feature("/audio/bar", beat.beat / self._store.snapshot().number("/tempo/beats_a_bar") % 1.0)
+        self._send_feature(
+            "/audio/bar", beat.beat / self._store.snapshot().number("/tempo/beats_a_bar") % 1.0
+        )
         hits = {"kick": beat.kick_count, "snare": beat.snare_count, "hat": beat.hat_count}
-        known_hits, self._hit_counts = self._hit_counts or hits, hits
+        known_hits = self._hit_counts or hits
+        self._hit_counts = hits
         for name, count in hits.items():
             self._send_feature(f"/audio/{name}", float(count > known_hits[name]))

@@ -1,7 +1,8 @@
 """The queue of packets to send, from any thread to the sending thread: bounded and fair.
 
-Datagrams are rate limited for each receiver: a receive buffer of Linux holds 256 small packets, and the system drops
-the rest silently. At 64 packets per 1/60 s, a receiver that reads only 15 times per second still gets everything.
+Datagrams are rate limited for each receiver: a receive buffer of Linux holds 256 small packets, and
+the system drops the rest silently. At 64 packets per 1/60 s, a receiver that reads only 15 times
+per second still gets everything.
 """
 
 import threading
@@ -23,10 +24,12 @@ MAX_CACHED_RECEIVERS: Final = 1024
 
 @dataclass(slots=True)
 class OscCounters:
-    """Counts since the start, of both directions; readable from any thread. Each field is written by one thread, the
-    receiving or the sending one, or through `add`."""
+    """Counts since the start, of both directions; readable from any thread. Each field is written
+    by one thread, the receiving or the sending one, or through `add`."""
 
-    _adding: ClassVar[threading.Lock] = threading.Lock()  # a class variable, so that a copy holds only the counters
+    _adding: ClassVar[threading.Lock] = (
+        threading.Lock()
+    )  # a class variable, so that a copy holds only the counters
 
     packets: int = 0
     """Datagrams and stream packets from allowed senders that were executed."""
@@ -37,7 +40,8 @@ class OscCounters:
     """Accepted values; a pattern counts once for each parameter that it matches."""
     commands: int = 0
     rejected: int = 0
-    """Messages with unusable values, and bundles refused because they are too far ahead or the queue is full."""
+    """Messages with unusable values, and bundles refused because they are too far ahead or the
+    queue is full."""
     unknown: int = 0
     """Unknown addresses that resemble ours or come from a subscriber: treated as typing errors."""
     unmapped: int = 0
@@ -50,25 +54,29 @@ class OscCounters:
     late_bundles: int = 0
     """Bundles that arrived after their time tag; applied at once."""
     lost: int = 0
-    """Datagrams that the system dropped because the receive buffer was full (counted on Linux only)."""
+    """Datagrams that the system dropped because the receive buffer was full (counted on Linux
+    only)."""
     replaced: int = 0
-    """Messages dropped by backpressure, undecoded, because newer ones set the same values. Not in `messages`."""
+    """Messages dropped by backpressure, undecoded, because newer ones set the same values. Not in
+    `messages`."""
     discarded: int = 0
-    """Messages dropped by backpressure although no newer value replaces them: repeated triggers, unmapped messages of
-    other programs, and the oldest commands beyond 16 MiB."""
+    """Messages dropped by backpressure although no newer value replaces them: repeated triggers,
+    unmapped messages of other programs, and the oldest commands beyond 16 MiB."""
     sent: int = 0
     """Packets sent: answers, feedback, heartbeats, features."""
     feedback_sent: int = 0
     """Values sent to subscribers; part of `sent`."""
     dropped: int = 0
-    """Packets that could not be sent: queue full, receiver disconnected, too large for a datagram."""
+    """Packets that could not be sent: queue full, receiver disconnected, too large for a
+    datagram."""
     receive_buffer_bytes: int = 0
     """Size of the receive buffer that the system granted (32 MiB are requested). Not a count."""
     errors: int = 0
     """Errors in the engine's own code while it handled a packet; the log has the tracebacks."""
 
     def add(self, field: str, count: int = 1) -> int:
-        """Add to a field that several threads write (`rejected`, `dropped`, `errors`, `commands`); the new total."""
+        """Add to a field that several threads write (`rejected`, `dropped`, `errors`, `commands`);
+        the new total."""
         with self._adding:
             total: int = getattr(self, field) + count
             setattr(self, field, total)
@@ -94,17 +102,24 @@ class Outbox:
         self._queues: dict[str, _Queue] = {}  # by receiver; the first one is next
         self._waiting = 0
         self._has_work = threading.Event()
-        self._limits = TokenBuckets(PACKETS_A_SENDING, PACKETS_A_SENDING / SENDING_INTERVAL_S, MAX_CACHED_RECEIVERS)
+        self._limits = TokenBuckets(
+            PACKETS_A_SENDING, PACKETS_A_SENDING / SENDING_INTERVAL_S, MAX_CACHED_RECEIVERS
+        )
 
-    def put(self, receiver: str, deliver: Deliver, packet: bytes, *, is_paced: bool = False) -> None:
-        """Queue `packet`; the sending thread calls `deliver(packet)`. Any thread; never blocks. `is_paced`: rate
-        limited, for datagrams, which are lost if the receiver's buffer is full. Once 8192 packets are queued, a
-        receiver that already has its fair part of them gets no more; the queue never exceeds 16384."""
+    def put(
+        self, receiver: str, deliver: Deliver, packet: bytes, *, is_paced: bool = False
+    ) -> None:
+        """Queue `packet`; the sending thread calls `deliver(packet)`. Any thread; never blocks.
+        `is_paced`: rate limited, for datagrams, which are lost if the receiver's buffer is full.
+        Once 8192 packets are queued, a receiver that already has its fair part of them gets no
+        more; the queue never exceeds 16384."""
         with self._lock:
-            if (queue := self._queues.get(receiver)) is None:
+            queue = self._queues.get(receiver)
+            if queue is None:
                 queue = self._queues[receiver] = _Queue(is_paced)
             is_full = self._waiting >= MAX_PACKETS and (
-                len(queue.waiting) >= MAX_PACKETS // len(self._queues) or self._waiting >= 2 * MAX_PACKETS
+                len(queue.waiting) >= MAX_PACKETS // len(self._queues)
+                or self._waiting >= 2 * MAX_PACKETS
             )
             if not is_full:
                 queue.waiting.append((deliver, packet))
@@ -113,7 +128,10 @@ class Outbox:
                 del self._queues[receiver]
         if is_full:
             self._counters.add("dropped")
-            self._report("osc.dropped", f"OSC: {MAX_PACKETS} packets are queued; some to {receiver} are dropped")
+            self._report(
+                "osc.dropped",
+                f"OSC: {MAX_PACKETS} packets are queued; some to {receiver} are dropped",
+            )
         else:
             self._has_work.set()
 
@@ -126,14 +144,16 @@ class Outbox:
         self._has_work.set()
 
     def wait(self, longest_s: float | None) -> None:
-        """Block until there is something to do, or for `longest_s` seconds (None: no limit). The sending thread."""
+        """Block until there is something to do, or for `longest_s` seconds (None: no limit). The
+        sending thread."""
         self._has_work.wait(longest_s)
         self._has_work.clear()
 
     def send(self, now_s: float | None, packets: int = PACKETS_A_PASS) -> float | None:
-        """Deliver about `packets` packets, to every receiver in turn; `wait` returns at once if more are left. `now_s`
-        None: without the rate limit for datagrams, as at the end. The sending thread. Returns the time when the rate
-        limit allows more packets to a receiver that has used it up, or None."""
+        """Deliver about `packets` packets, to every receiver in turn; `wait` returns at once if
+        more are left. `now_s` None: without the rate limit for datagrams, as at the end. The
+        sending thread. Returns the time when the rate limit allows more packets to a receiver that
+        has used it up, or None."""
         with self._lock:
             turns = deque(self._queues)
         limited_until_s: float | None = None
@@ -142,8 +162,13 @@ class Outbox:
             with self._lock:
                 queue = self._queues.pop(receiver)
                 limit = self._limits[receiver] if queue.is_paced and now_s is not None else None
-                room = PACKETS_A_TURN if limit is None or now_s is None else limit.whole_tokens(now_s)
-                batch = [queue.waiting.popleft() for _ in range(min(len(queue.waiting), PACKETS_A_TURN, room))]
+                room = (
+                    PACKETS_A_TURN if limit is None or now_s is None else limit.whole_tokens(now_s)
+                )
+                batch = [
+                    queue.waiting.popleft()
+                    for _ in range(min(len(queue.waiting), PACKETS_A_TURN, room))
+                ]
                 self._waiting -= len(batch)
                 is_left = bool(queue.waiting)
                 if is_left:
@@ -158,7 +183,9 @@ class Outbox:
                 is_limited = limit.whole_tokens(now_s) < 1
                 if is_left and is_limited:
                     free_s = now_s + limit.wait_s(now_s, PACKETS_A_SENDING)
-                    limited_until_s = free_s if limited_until_s is None else min(limited_until_s, free_s)
+                    limited_until_s = (
+                        free_s if limited_until_s is None else min(limited_until_s, free_s)
+                    )
             if is_left and not is_limited:
                 turns.append(receiver)
         if turns:

@@ -23,13 +23,15 @@ class Sender:
     name: str
     """`udp 127.0.0.1:5000`, `tcp ...`, `ws ...`: recorded in the store as the author of a value."""
     post: Callable[[bytes], None]
-    """Queues one packet for this peer. Any thread; never blocks: if the queue is full, drops and counts the packet."""
+    """Queues one packet for this peer. Any thread; never blocks: if the queue is full, drops and
+    counts the packet."""
     at_port: "Callable[[int], Sender] | None"
-    """The same host at another UDP port; never another host, so that nobody can direct many packets at a third party.
-    None if it can be answered over its own connection only (a WebSocket)."""
+    """The same host at another UDP port; never another host, so that nobody can direct many packets
+    at a third party. None if it can be answered over its own connection only (a WebSocket)."""
 
     def at(self, port: float) -> "Sender | None":
-        """The same host at another UDP port, or None if it can be answered over its own connection only."""
+        """The same host at another UDP port, or None if it can be answered over its own connection
+        only."""
         return None if self.at_port is None else self.at_port(int(port))
 
 
@@ -45,7 +47,8 @@ class Reply:
         log: Callable[[str], None] = lambda line: None,
         sender: str = "",
     ) -> None:
-        """`log(line)` also shows a failure to the operator; it must not block. `sender`: name of the sender."""
+        """`log(line)` also shows a failure to the operator; it must not block. `sender`: name of
+        the sender."""
         self.command = command
         self.sender = sender
         self.sent = 0
@@ -64,8 +67,8 @@ class Reply:
         self._end()
 
     def fail(self, reason: str, *, is_logged: bool = True) -> None:
-        """Answer `/fail <command> <reason>`. Set `is_logged` to False for superseded commands, which are not mistakes,
-        and for failures that are reported elsewhere."""
+        """Answer `/fail <command> <reason>`. Set `is_logged` to False for superseded commands,
+        which are not mistakes, and for failures that are reported elsewhere."""
         if is_logged:
             self._log(f"{self.command}: {one_line(reason)}")
         self._post(failure(self.command, reason))
@@ -76,12 +79,14 @@ class Reply:
         self._ended = action
 
     def _end(self) -> None:
-        ended, self._ended = self._ended, None
+        ended = self._ended
+        self._ended = None
         if ended is not None:
             ended()
 
     def attempt(self, action: Callable[[], None]) -> None:
-        """Run a part of the command, and answer `/fail` with any error; an unforeseen one is raised again."""
+        """Run a part of the command, and answer `/fail` with any error; an unforeseen one is raised
+        again."""
         try:
             action()
         except (MultiverseError, Rejected) as error:
@@ -103,11 +108,14 @@ def host_of(sender_name: str) -> str:
 
 
 def numeric_localhost(host: str) -> str:
-    """Replace `localhost` by 127.0.0.1, the address that programs send to: the name may resolve to ::1 first."""
+    """Replace `localhost` by 127.0.0.1, the address that programs send to: the name may resolve to
+    ::1 first."""
     return "127.0.0.1" if host.casefold() == "localhost" else host
 
 
-def addresses_of(host: str, port: int, kind: socket.SocketKind, family: int = socket.AF_UNSPEC) -> list[Any]:
+def addresses_of(
+    host: str, port: int, kind: socket.SocketKind, family: int = socket.AF_UNSPEC
+) -> list[Any]:
     """`socket.getaddrinfo` that also raises OSError, with a reason, for malformed host names."""
     try:
         return socket.getaddrinfo(numeric_localhost(host), port, family=family, type=kind)

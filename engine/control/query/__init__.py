@@ -1,7 +1,9 @@
-"""OSCQuery (github.com/Vidvox/OSCQueryProposal): every parameter described as JSON, and OSC over a WebSocket.
+"""OSCQuery (github.com/Vidvox/OSCQueryProposal): every parameter described as JSON, and OSC over a
+WebSocket.
 
-Start with `describe.py` (one parameter), then `tree.py` (answers to a GET) and `websocket_clients.py` (WebSocket
-clients). HTTP is not here: the page's server calls these modules. `announcer.py` announces the services by mDNS.
+Start with `describe.py` (one parameter), then `tree.py` (answers to a GET) and
+`websocket_clients.py` (WebSocket clients). HTTP is not here: the page's server calls these modules.
+`announcer.py` announces the services by mDNS.
 """
 
 from engine.control.query.announcer import Announcer, host_info, service_name

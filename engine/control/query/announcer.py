@@ -1,6 +1,8 @@
-"""Lets other programs find the engine: its name, HOST_INFO, and the announcement by mDNS (RFC 6762, RFC 6763).
+"""Lets other programs find the engine: its name, HOST_INFO, and the announcement by mDNS (RFC 6762,
+RFC 6763).
 
-A firewall or macOS may ask the user for permission, so it runs only if the user has opened the engine to the network.
+A firewall or macOS may ask the user for permission, so it runs only if the user has opened the
+engine to the network.
 """
 
 import ipaddress
@@ -22,20 +24,28 @@ CLOSED_WITHIN_S: Final = 3.0
 FAILED: Final = "mDNS: OSC and OSCQuery are not announced"
 POLL_INTERVAL_S: Final = 2.0  # poll interval while there is no network
 EXTENSIONS: Final = {
-    **dict.fromkeys("ACCESS VALUE RANGE DESCRIPTION TAGS EXTENDED_TYPE UNIT CRITICAL CLIPMODE OVERLOADS".split(), True),
-    **dict.fromkeys("DEFAULT_VALUE MULTIVERSE LISTEN IGNORE PATH_CHANGED PATH_ADDED PATH_REMOVED".split(), True),
+    **dict.fromkeys(
+        "ACCESS VALUE RANGE DESCRIPTION TAGS EXTENDED_TYPE UNIT CRITICAL CLIPMODE OVERLOADS".split(),
+        True,
+    ),
+    **dict.fromkeys(
+        "DEFAULT_VALUE MULTIVERSE LISTEN IGNORE PATH_CHANGED PATH_ADDED PATH_REMOVED".split(), True
+    ),
     "HTML": False,
     "PATH_RENAMED": False,  # a cue that moves to another number counts as a change of both
 }
-MAX_NAME_BYTES: Final = 60  # mDNS allows 63 (RFC 6763, 4.1.1); a second engine of that name becomes `NAME-2`
+MAX_NAME_BYTES: Final = (
+    60  # mDNS allows 63 (RFC 6763, 4.1.1); a second engine of that name becomes `NAME-2`
+)
 
 
 class Announcer:
-    """Announces from `start` to `close`, on its own thread, because checking that the name is free takes seconds.
-    `name`: the name of both services. `host`: the machine's name, such as `multiverse-studio.local`, announced with its
-    addresses. `web_port`: the port of OSCQuery. `osc_port`: the UDP port of OSC, or None if it is off.
-    `find_interfaces()`: this machine's IPv4 addresses on the networks to announce to; it raises MultiverseError if
-    there are none, and is called again until there are."""
+    """Announces from `start` to `close`, on its own thread, because checking that the name is free
+    takes seconds. `name`: the name of both services. `host`: the machine's name, such as
+    `multiverse-studio.local`, announced with its addresses. `web_port`: the port of OSCQuery.
+    `osc_port`: the UDP port of OSC, or None if it is off. `find_interfaces()`: this machine's IPv4
+    addresses on the networks to announce to; it raises MultiverseError if there are none, and is
+    called again until there are."""
 
     def __init__(
         self,
@@ -47,14 +57,19 @@ class Announcer:
         find_interfaces: Callable[[], Sequence[str]],
         report: Report,
     ) -> None:
-        self._name, self._host = name, host
-        self._ports = {OSCQUERY: web_port} if osc_port is None else {OSCQUERY: web_port, OSC: osc_port}
-        self._find_interfaces, self._report = find_interfaces, report
+        self._name = name
+        self._host = host
+        self._ports = (
+            {OSCQUERY: web_port} if osc_port is None else {OSCQUERY: web_port, OSC: osc_port}
+        )
+        self._find_interfaces = find_interfaces
+        self._report = report
         self._is_closing = threading.Event()
         self._thread = GuardedThread("mdns", self._run, Guard(log, report, "mdns", FAILED))
 
     def start(self) -> None:
-        """Begin to announce; returns at once, the announcement follows seconds later. Errors are reported."""
+        """Begin to announce; returns at once, the announcement follows seconds later. Errors are
+        reported."""
         self._thread.start()
 
     def close(self) -> None:
@@ -78,14 +93,19 @@ class Announcer:
             except MultiverseError as error:
                 if not is_reported:
                     self._report(
-                        "mdns", f"mDNS: {error}; OSC and OSCQuery will be announced when a network is connected"
+                        "mdns",
+                        f"mDNS: {error}; OSC and OSCQuery will be announced when a network is "
+                        "connected",
                     )
                 is_reported = True
             self._is_closing.wait(POLL_INTERVAL_S)
         return []
 
     def _announce(self, interfaces: list[str]) -> None:
-        from zeroconf import ServiceInfo, Zeroconf  # the import takes 0.1 s, which would delay the first picture
+        from zeroconf import (
+            ServiceInfo,
+            Zeroconf,
+        )  # the import takes 0.1 s, which would delay the first picture
 
         for address in interfaces:  # zeroconf leaks its socket if an address is not this machine's
             with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
@@ -101,7 +121,8 @@ class Announcer:
                     port=port,
                     properties={"txtvers": "1"},
                     parsed_addresses=interfaces,
-                    # The default is the service's name, whose spaces and underscores no resolver looks up.
+                    # The default is the service's name, whose spaces and underscores no resolver
+                    # looks up.
                     server=f"{self._host}.",
                 )
                 zeroconf.register_service(info, allow_name_change=True)
@@ -111,31 +132,47 @@ class Announcer:
 
 
 def service_name(chosen: str | None = None) -> str:
-    """The engine's name on the network: `chosen`, or by default `Multiverse HOST`, such as `Multiverse studio`.
-    Raises ConfigError if `chosen` cannot be announced."""
+    """The engine's name on the network: `chosen`, or by default `Multiverse HOST`, such as
+    `Multiverse studio`. Raises ConfigError if `chosen` cannot be announced."""
     if chosen is None:
         name = f"Multiverse {socket.gethostname().partition('.')[0]}".strip()
         return name.encode()[:MAX_NAME_BYTES].decode(errors="ignore")
     # python-zeroconf splits a name at a dot into two labels, which no browser joins again.
     # It takes `_sub` for the beginning of a subtype (RFC 6763, 7.1) and rejects it.
-    if not chosen.isprintable() or chosen != chosen.strip() or "." in chosen or chosen in ("", "_sub"):
+    if (
+        not chosen.isprintable()
+        or chosen != chosen.strip()
+        or "." in chosen
+        or chosen in ("", "_sub")
+    ):
         advice = {"": "it is empty", "_sub": "DNS-SD reserves this word"}
         wrong = advice.get(chosen, "remove dots, line breaks, and spaces at its ends")
         raise ConfigError(f"--name: {chosen!r} cannot be announced: {wrong}")
     if len(chosen.encode()) > MAX_NAME_BYTES:
-        raise ConfigError(f"--name: {chosen!r} has {len(chosen.encode())} bytes; the limit is {MAX_NAME_BYTES} (mDNS)")
+        raise ConfigError(
+            f"--name: {chosen!r} has {len(chosen.encode())} bytes; the limit is {MAX_NAME_BYTES} "
+            "(mDNS)"
+        )
     return chosen
 
 
-def host_info(reached_at: str, *, name: str, osc: tuple[str, int] | None, web: tuple[str, int]) -> dict[str, object]:
-    """The HOST_INFO object for a client that reached this machine at that address. `name`: from `service_name`. `osc`,
-    `web`: numeric host and port in use; `osc` None: OSC over WebSocket only."""
+def host_info(
+    reached_at: str, *, name: str, osc: tuple[str, int] | None, web: tuple[str, int]
+) -> dict[str, object]:
+    """The HOST_INFO object for a client that reached this machine at that address. `name`: from
+    `service_name`. `osc`, `web`: numeric host and port in use; `osc` None: OSC over WebSocket
+    only."""
     info: dict[str, object] = {"NAME": name, "EXTENSIONS": EXTENSIONS}
     if osc is not None:
-        info |= {"OSC_IP": _reachable(osc[0], reached_at), "OSC_PORT": osc[1], "OSC_TRANSPORT": "UDP"}
+        info |= {
+            "OSC_IP": _reachable(osc[0], reached_at),
+            "OSC_PORT": osc[1],
+            "OSC_TRANSPORT": "UDP",
+        }
     return info | {"WS_IP": _reachable(web[0], reached_at), "WS_PORT": web[1]}
 
 
 def _reachable(host: str, reached_at: str) -> str:
-    """The address to give a client: for a server on all interfaces (0.0.0.0, ::) the one that the client used."""
+    """The address to give a client: for a server on all interfaces (0.0.0.0, ::) the one that the
+    client used."""
     return reached_at if ipaddress.ip_address(host.partition("%")[0]).is_unspecified else host

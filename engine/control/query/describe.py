@@ -1,8 +1,9 @@
 """Describes parameters, commands and messages for OSCQuery, without their values. Pure.
 
-TYPE defines what a client sends and how it draws the control (OSCQuery, "Data Types and UI Item conventions"): `T` is a
-toggle, `I` a button, `s` with VALS a menu. OVERLOADS lists the plain numbers that are also accepted; feedback is sent
-as i, f and s. MULTIVERSE holds attributes for our own pages beyond the proposal.
+TYPE defines what a client sends and how it draws the control (OSCQuery, "Data Types and UI Item
+conventions"): `T` is a toggle, `I` a button, `s` with VALS a menu. OVERLOADS lists the plain
+numbers that are also accepted; feedback is sent as i, f and s. MULTIVERSE holds attributes for our
+own pages beyond the proposal.
 """
 
 import math
@@ -38,7 +39,9 @@ _OWN: Final = (
 )
 """Fields of a parameter that our own pages need beyond the proposal."""
 _STREAMED: Final = {ParamType.FLOAT, ParamType.STOPS, ParamType.INT, ParamType.COLOUR}
-_NAMES: Final = {name: name.upper() for name in CHILDREN} | {  # container titles that capitalising does not give
+_NAMES: Final = {
+    name: name.upper() for name in CHILDREN
+} | {  # container titles that capitalising does not give
     "lfo": "LFO",
     "mod": "Modulation",
     "controlnet": "ControlNet",
@@ -64,7 +67,8 @@ def describe_param(param: Param, area: Area) -> Attributes:
         "ACCESS": READ_AND_WRITE,
         "DESCRIPTION": param.description,
         "TAGS": list(_tags(param, area)),
-        # A lost fader value is corrected by the next one; after a lost switch or name the value stays wrong.
+        # A lost fader value is corrected by the next one; after a lost switch or name the value
+        # stays wrong.
         "CRITICAL": param.type not in _STREAMED,
         "MULTIVERSE": {
             "type": str(param.type),
@@ -76,7 +80,9 @@ def describe_param(param: Param, area: Area) -> Attributes:
     }
     count = len(_TYPE[param.type])
     if param.type is not ParamType.TRIGGER:
-        attributes["DEFAULT_VALUE"] = list(param.default) if isinstance(param.default, tuple) else [param.default]
+        attributes["DEFAULT_VALUE"] = (
+            list(param.default) if isinstance(param.default, tuple) else [param.default]
+        )
     if param.type in _STREAMED:
         attributes["RANGE"] = [{"MIN": param.low, "MAX": param.high}] * count
         attributes["CLIPMODE"] = ["both" if param.out_of_range == "clip" else "none"] * count
@@ -95,12 +101,17 @@ def describe_param(param: Param, area: Area) -> Attributes:
 
 
 def describe_container(path: str, area: Area) -> Attributes:
-    """The attributes of a container: `Layer 1`, `LFO 3`, `Sink ndi`. At the top level with the area's text. Chataigne
-    shows DESCRIPTION as the container's name, and merges siblings with the same one (juce_organicui,
-    OSCQueryHelpers::updateContainerFromData), so it must be short and unique among siblings."""
+    """The attributes of a container: `Layer 1`, `LFO 3`, `Sink ndi`. At the top level with the
+    area's text. Chataigne shows DESCRIPTION as the container's name, and merges siblings with the
+    same one (juce_organicui, OSCQueryHelpers::updateContainerFromData), so it must be short and
+    unique among siblings."""
     attributes: Attributes = {"FULL_PATH": path, "ACCESS": NO_VALUE, "DESCRIPTION": title_of(path)}
     if path.count("/") == 1:
-        attributes["MULTIVERSE"] = {"type": "container", "area_title": area.title, "about": area.description}
+        attributes["MULTIVERSE"] = {
+            "type": "container",
+            "area_title": area.title,
+            "about": area.description,
+        }
     return attributes
 
 
@@ -145,7 +156,8 @@ def _overloads(param: Param) -> Iterator[Attributes]:
 
 
 def describe_input(view: ShaderInput, area: Area) -> Attributes:
-    """The attributes of an input of a playing shader, by its name. Inputs of one label differ by their first number."""
+    """The attributes of an input of a playing shader, by its name. Inputs of one label differ by
+    their first number."""
     if view.param is not None:
         attributes = describe_param(view.param, area)
     else:
@@ -157,7 +169,9 @@ def describe_input(view: ShaderInput, area: Area) -> Attributes:
             "DESCRIPTION": view.label,
             "TAGS": [area.title],
             "CRITICAL": False,
-            "RANGE": [{"MIN": low, "MAX": high} for low, high in zip(view.lows, view.highs, strict=True)],
+            "RANGE": [
+                {"MIN": low, "MAX": high} for low, high in zip(view.lows, view.highs, strict=True)
+            ],
             "CLIPMODE": ["both"] * count,
             "DEFAULT_VALUE": list(view.value_at(view.default)),  # type: ignore[arg-type]
             "MULTIVERSE": {"type": "point", "area_title": area.title},
@@ -176,7 +190,8 @@ def describe_input(view: ShaderInput, area: Area) -> Attributes:
 
 
 def describe_command(command: Command, area: Area) -> Attributes:
-    """The attributes of a command: write-only, answered by OSC messages. A command without arguments has no TYPE."""
+    """The attributes of a command: write-only, answered by OSC messages. A command without
+    arguments has no TYPE."""
     tags = "".join(argument.type for argument in command.arguments)
     fewest = sum(not argument.is_optional for argument in command.arguments)
     attributes: Attributes = {"FULL_PATH": command.address}
@@ -200,7 +215,8 @@ def describe_command(command: Command, area: Area) -> Attributes:
 
 
 def describe_message(message: PublishedMessage, area: Area) -> Attributes:
-    """The attributes of a message to subscribers except VALUE. A message without arguments is an impulse."""
+    """The attributes of a message to subscribers except VALUE. A message without arguments is an
+    impulse."""
     tags = "".join(argument.type for argument in message.arguments) or "I"
     return {
         "FULL_PATH": message.address,
@@ -209,12 +225,19 @@ def describe_message(message: PublishedMessage, area: Area) -> Attributes:
         "DESCRIPTION": message.description,
         "TAGS": [area.title, "told"],
         "CRITICAL": False,
-        "MULTIVERSE": {"type": "told", "arguments": _arguments(message.arguments), "area_title": area.title},
+        "MULTIVERSE": {
+            "type": "told",
+            "arguments": _arguments(message.arguments),
+            "area_title": area.title,
+        },
     }
 
 
 def _arguments(arguments: Iterable[Argument]) -> list[Attributes]:
-    return [{"name": each.name, "type": each.type, "is_optional": each.is_optional} for each in arguments]
+    return [
+        {"name": each.name, "type": each.type, "is_optional": each.is_optional}
+        for each in arguments
+    ]
 
 
 def describe_cue(cue: Cue, area: Area) -> Attributes:
@@ -223,8 +246,8 @@ def describe_cue(cue: Cue, area: Area) -> Attributes:
         "FULL_PATH": f"/cue/{cue.number}",
         "TYPE": "I",
         "ACCESS": WRITE_ONLY,
-        "DESCRIPTION": f"Cue {cue.number}: {cue.preset}, {'glide' if cue.glide else 'fade'} {cue.fade}"
-        + ("" if cue.follow.is_at_once else f", next after {cue.follow}"),
+        "DESCRIPTION": f"Cue {cue.number}: {cue.preset}, {'glide' if cue.glide else 'fade'} "
+        f"{cue.fade}" + ("" if cue.follow.is_at_once else f", next after {cue.follow}"),
         "TAGS": [area.title],
         "CRITICAL": True,
         "MULTIVERSE": {

@@ -1,7 +1,8 @@
 """The address space as OSCQuery's JSON: answers a GET of a path or of one of its attributes.
 
-Only values, cues and the inputs of shaders change. So a node's JSON is encoded once, with a placeholder for each value,
-and split at the placeholders; an answer joins the pieces with the values of one snapshot.
+Only values, cues and the inputs of shaders change. So a node's JSON is encoded once, with a
+placeholder for each value, and split at the placeholders; an answer joins the pieces with the
+values of one snapshot.
 """
 
 import json
@@ -32,7 +33,8 @@ from osc_schema import Area, Param, ParamType, PublishedMessage, fx
 from osc_schema import cues as cues_schema
 
 ATTRIBUTES: Final = frozenset(
-    "FULL_PATH CONTENTS TYPE ACCESS VALUE RANGE DESCRIPTION TAGS EXTENDED_TYPE UNIT CRITICAL CLIPMODE OVERLOADS "
+    "FULL_PATH CONTENTS TYPE ACCESS VALUE RANGE DESCRIPTION TAGS EXTENDED_TYPE UNIT CRITICAL "
+    "CLIPMODE OVERLOADS "
     "DEFAULT_VALUE MULTIVERSE".split()
 )
 
@@ -42,7 +44,8 @@ _encode: Final = json.JSONEncoder(separators=(",", ":")).encode
 
 
 Valued = Param | ShaderInput | PublishedMessage
-"""A node with a value: a parameter, a shader's input by name, or a published message with its last values."""
+"""A node with a value: a parameter, a shader's input by name, or a published message with its last
+values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +88,16 @@ class _Template:
 
 @dataclass(frozen=True, slots=True)
 class _Space:
-    """The nodes by path, with their encoded templates. Always replaced as a whole, so that any thread may read it."""
+    """The nodes by path, with their encoded templates. Always replaced as a whole, so that any
+    thread may read it."""
 
     nodes: dict[str, _Node]
     templates: dict[tuple[str, str | None], _Template] = field(default_factory=dict)
 
 
 class QueryTree:
-    """The tree of all parameters with current values, commands, pads, cues, and published messages. Any thread."""
+    """The tree of all parameters with current values, commands, pads, cues, and published messages.
+    Any thread."""
 
     def __init__(
         self,
@@ -100,15 +105,20 @@ class QueryTree:
         last_values: Mapping[str, Sequence[ReplyValue]],
         pad_looks: Callable[[], Sequence[str]] = tuple,
     ) -> None:
-        """`last_values`: those of each published message by its address, as `Announcements` stores them.
-        `pad_looks()`: the presets of the pads that /pad/1 and so on press, "" for an empty one."""
+        """`last_values`: those of each published message by its address, as `Announcements` stores
+        them. `pad_looks()`: the presets of the pads that /pad/1 and so on press, "" for an empty
+        one."""
         self._store = store
         self._pad_looks = pad_looks
         self._shown_pad_looks = pad_looks()
         self._last_values = last_values
         nodes: dict[str, _Node] = {
             "/": _Node(
-                {"FULL_PATH": "/", "ACCESS": NO_VALUE, "DESCRIPTION": "Every parameter and command of the engine."}
+                {
+                    "FULL_PATH": "/",
+                    "ACCESS": NO_VALUE,
+                    "DESCRIPTION": "Every parameter and command of the engine.",
+                }
             )
         }
         for area in osc_schema.AREAS:
@@ -131,34 +141,57 @@ class QueryTree:
     def show_cues(self, cues: Iterable[Cue]) -> tuple[PathEvent, ...]:
         """Replace the cues, `/cue/1` and so on; returns the changes. Any thread."""
         with self._lock:
-            before, self._cues = self._cues, {cue.number: cue for cue in cues}
+            before = self._cues
+            self._cues = {cue.number: cue for cue in cues}
             now = self._cues
             if now == before:
                 return ()
-            root, container = self._space.nodes["/"], self._space.nodes["/cue"]
+            root = self._space.nodes["/"]
+            container = self._space.nodes["/cue"]
             verbs = {name: node for name, node in container.contents.items() if not name.isdigit()}
-            leaves = {str(number): _Node(describe_cue(now[number], cues_schema.AREA)) for number in sorted(now)}
+            leaves = {
+                str(number): _Node(describe_cue(now[number], cues_schema.AREA))
+                for number in sorted(now)
+            }
             container = replace(container, contents=verbs | leaves)
             root = replace(root, contents={**root.contents, "cue": container})
-            fixed = {path: node for path, node in self._space.nodes.items() if not _CUE.fullmatch(path)}
+            fixed = {
+                path: node for path, node in self._space.nodes.items() if not _CUE.fullmatch(path)
+            }
             moved = {f"/cue/{number}": node for number, node in leaves.items()}
             self._space = _Space({**fixed, **moved, "/": root, "/cue": container})
-        removed = tuple(PathEvent("PATH_REMOVED", f"/cue/{number}") for number in sorted(before.keys() - now.keys()))
-        added = tuple(PathEvent("PATH_ADDED", f"/cue/{number}") for number in sorted(now.keys() - before.keys()))
+        removed = tuple(
+            PathEvent("PATH_REMOVED", f"/cue/{number}")
+            for number in sorted(before.keys() - now.keys())
+        )
+        added = tuple(
+            PathEvent("PATH_ADDED", f"/cue/{number}")
+            for number in sorted(now.keys() - before.keys())
+        )
         if removed or added:  # required by the proposal; also covers changed cues
             return (*removed, *added, PathEvent("PATH_CHANGED", "/cue"))
-        return tuple(PathEvent("PATH_CHANGED", f"/cue/{number}") for number in now if now[number] != before[number])
+        return tuple(
+            PathEvent("PATH_CHANGED", f"/cue/{number}")
+            for number in now
+            if now[number] != before[number]
+        )
 
     def show_inputs(self, inputs: Iterable[ShaderInput]) -> tuple[PathEvent, ...]:
-        """Replace the inputs of the shaders, `/fx/<slot>/<input>`; returns the changes. Any thread."""
+        """Replace the inputs of the shaders, `/fx/<slot>/<input>`; returns the changes. Any
+        thread."""
         with self._lock:
-            before, self._inputs = self._inputs, {each.address: each for each in inputs}
+            before = self._inputs
+            self._inputs = {each.address: each for each in inputs}
             now = self._inputs
             nodes = {path: node for path, node in self._space.nodes.items() if path not in before}
             slots = {}
             for slot in fx.SLOTS:
                 path = f"/fx/{slot}"
-                contents = {name: n for name, n in nodes[path].contents.items() if f"{path}/{name}" not in before}
+                contents = {
+                    name: n
+                    for name, n in nodes[path].contents.items()
+                    if f"{path}/{name}" not in before
+                }
                 slots[slot] = nodes[path] = replace(nodes[path], contents=contents)
             for each in now.values():
                 _, _, slot, name = each.address.split("/")
@@ -167,37 +200,60 @@ class QueryTree:
             container = replace(nodes["/fx"], contents={**nodes["/fx"].contents, **slots})
             root = replace(nodes["/"], contents={**nodes["/"].contents, "fx": container})
             self._space = _Space({**nodes, "/": root, "/fx": container})
-        changed = [path for path in now.keys() & before.keys() if _shape(now[path]) != _shape(before[path])]
-        lost = [*(before.keys() - now.keys()), *changed]  # a client keeps the range of a path that it knows
+        changed = [
+            path for path in now.keys() & before.keys() if _shape(now[path]) != _shape(before[path])
+        ]
+        lost = [
+            *(before.keys() - now.keys()),
+            *changed,
+        ]  # a client keeps the range of a path that it knows
         return (
             *(PathEvent("PATH_REMOVED", path) for path in before if path in lost),
-            *(PathEvent("PATH_ADDED", path) for path in now if path not in before or path in changed),
+            *(
+                PathEvent("PATH_ADDED", path)
+                for path in now
+                if path not in before or path in changed
+            ),
         )
 
     def show_pads(self) -> tuple[PathEvent, ...]:
-        """The changes of the pads' descriptions, which name their looks, since the last call. One thread."""
+        """The changes of the pads' descriptions, which name their looks, since the last call. One
+        thread."""
         before = self._shown_pad_looks
         self._shown_pad_looks = now = self._pad_looks()
         pairs = enumerate(zip(before, now, strict=True), start=1)
-        return tuple(PathEvent("PATH_CHANGED", f"/pad/{number}") for number, (was, look) in pairs if was != look)
+        return tuple(
+            PathEvent("PATH_CHANGED", f"/pad/{number}")
+            for number, (was, look) in pairs
+            if was != look
+        )
 
-    def answer(self, path: str, attribute: str | None, host_info: Mapping[str, object]) -> QueryAnswer:
-        """The answer to `GET <path>` or `GET <path>?<attribute>`. The path is percent-decoded, the attribute is raw. A
-        known attribute that the node lacks gives an empty object, as the proposal demands."""
+    def answer(
+        self, path: str, attribute: str | None, host_info: Mapping[str, object]
+    ) -> QueryAnswer:
+        """The answer to `GET <path>` or `GET <path>?<attribute>`. The path is percent-decoded, the
+        attribute is raw. A known attribute that the node lacks gives an empty object, as the
+        proposal demands."""
         if attribute == "HOST_INFO":  # the same for every path
             return _json(200, host_info)
         self._describe_pads()
         space = self._space
         path = path.removesuffix("/") or "/"
-        if (node := space.nodes.get(path)) is None:
+        node = space.nodes.get(path)
+        if node is None:
             return _json(404, {"error": f"{printable(path)}: no such path"})
         if attribute is not None and attribute not in ATTRIBUTES:
             return _json(
-                400, {"error": f"{printable(attribute, 40)}: no such attribute (known: {' '.join(sorted(ATTRIBUTES))})"}
+                400,
+                {
+                    "error": f"{printable(attribute, 40)}: no such attribute (known: "
+                    f"{' '.join(sorted(ATTRIBUTES))})"
+                },
             )
         if attribute == "VALUE" and node.valued is None:
             return QueryAnswer(204, b"")
-        if (template := space.templates.get((path, attribute))) is None:
+        template = space.templates.get((path, attribute))
+        if template is None:
             template = space.templates[path, attribute] = _template(space, node, attribute)
         return QueryAnswer(200, template.fill(self._store.snapshot(), self._last_values))
 
@@ -213,9 +269,11 @@ class QueryTree:
 
 
 def _add_leaf(node: _Node, area: Area, nodes: dict[str, _Node]) -> None:
-    """Add a leaf to the tree, with the containers above it. One that is a container, too, keeps its name."""
+    """Add a leaf to the tree, with the containers above it. One that is a container, too, keeps its
+    name."""
     address = str(node.attributes["FULL_PATH"])
-    parent, path = nodes["/"], ""
+    parent = nodes["/"]
+    path = ""
     *above, name = address.split("/")[1:]
     for part in above:
         path += f"/{part}"
@@ -229,7 +287,8 @@ def _add_leaf(node: _Node, area: Area, nodes: dict[str, _Node]) -> None:
 
 
 def _make_unique(siblings: Collection[_Node]) -> None:
-    """Make equal descriptions of siblings unique by their titles: some clients use the description as a name."""
+    """Make equal descriptions of siblings unique by their titles: some clients use the description
+    as a name."""
     counts = Counter(str(node.attributes["DESCRIPTION"]).lower() for node in siblings)
     for attributes in (node.attributes for node in siblings):
         text = str(attributes["DESCRIPTION"])
@@ -260,9 +319,11 @@ def _as_json(node: _Node) -> Attributes:
     return whole
 
 
-def _value(valued: Valued, snapshot: Snapshot, last_values: Mapping[str, Sequence[ReplyValue]]) -> list[object]:
-    """The VALUE of a node, one item per type tag; null for a trigger, as the proposal demands. Zeros and empty texts
-    before the first message."""
+def _value(
+    valued: Valued, snapshot: Snapshot, last_values: Mapping[str, Sequence[ReplyValue]]
+) -> list[object]:
+    """The VALUE of a node, one item per type tag; null for a trigger, as the proposal demands.
+    Zeros and empty texts before the first message."""
     if isinstance(valued, PublishedMessage):
         empty = [{"s": "", "i": 0, "f": 0.0}[each.type] for each in valued.arguments]
         return list(last_values.get(valued.address) or empty or [None])
@@ -271,7 +332,8 @@ def _value(valued: Valued, snapshot: Snapshot, last_values: Mapping[str, Sequenc
             return [None]
         input_value = valued.display_value([snapshot.number(alias) for alias in valued.aliases])
         return list(input_value) if isinstance(input_value, tuple) else [input_value]
-    param, value = valued, snapshot[valued.address]
+    param = valued
+    value = snapshot[valued.address]
     if param.type is ParamType.TRIGGER:
         return [None]
     return list(value) if isinstance(value, tuple) else [value]

@@ -1,7 +1,8 @@
-"""OSC over WebSockets, beside UDP and TCP: binary messages are OSC packets, text messages are OSCQuery's JSON.
+"""OSC over WebSockets, beside UDP and TCP: binary messages are OSC packets, text messages are
+OSCQuery's JSON.
 
-Each client is a `QueryClient`: a packet sender with a bounded queue of outgoing messages. The page's server owns the
-socket; it passes received messages to the client and sends the queued ones.
+Each client is a `QueryClient`: a packet sender with a bounded queue of outgoing messages. The
+page's server owns the socket; it passes received messages to the client and sends the queued ones.
 """
 
 import json
@@ -40,21 +41,29 @@ class _Command(msgspec.Struct, frozen=True):
 
 
 class QueryClient:
-    """One WebSocket client of OSCQuery. `receive_*`, `take` and `close` on the web thread, the rest on any."""
+    """One WebSocket client of OSCQuery. `receive_*`, `take` and `close` on the web thread, the rest
+    on any."""
 
     def __init__(
-        self, name: str, dispatcher: Dispatcher, wake: Callable[[], None], forget: Callable[[], object]
+        self,
+        name: str,
+        dispatcher: Dispatcher,
+        wake: Callable[[], None],
+        forget: Callable[[], object],
     ) -> None:
         self._dispatcher = dispatcher
         self._wake = wake
         self._forget = forget
-        self.sender = Sender(name=name, post=partial(dispatcher.outbox.put, name, self._deliver), at_port=None)
+        self.sender = Sender(
+            name=name, post=partial(dispatcher.outbox.put, name, self._deliver), at_port=None
+        )
         self.dropped = 0
         """Number of packets dropped because the client did not read."""
         self._lock = threading.Lock()
         self._waiting: deque[Data] = deque()
         self._waiting_bytes = 0
-        self._has_lost = self._has_lost_text = False
+        self._has_lost = False
+        self._has_lost_text = False
         self._is_open = True
 
     # -- the web thread ------------------------------------------------------------------------
@@ -64,13 +73,18 @@ class QueryClient:
         self._dispatcher.receive(data, self.sender)
 
     def receive_text(self, text: str) -> None:
-        """Execute LISTEN or IGNORE. Never raises, and never answers, because a client takes any OSC message for a
-        value. Harmless requests are ignored: listening to a node without a value (Chataigne's "Listen to all" includes
-        commands), and OSC over UDP (libossia's START_OSC_STREAMING; it listens here as well). Other invalid requests
-        are counted and reported."""
+        """Execute LISTEN or IGNORE. Never raises, and never answers, because a client takes any OSC
+        message for a value. Harmless requests are ignored: listening to a node without a value
+        (Chataigne's "Listen to all" includes commands), and OSC over UDP (libossia's
+        START_OSC_STREAMING; it listens here as well). Other invalid requests are counted and
+        reported."""
         try:
             command = msgspec.json.decode(text, type=_Command)
-        except (msgspec.DecodeError, RecursionError, ValueError) as error:  # ValueError: half a surrogate pair
+        except (
+            msgspec.DecodeError,
+            RecursionError,
+            ValueError,
+        ) as error:  # ValueError: half a surrogate pair
             self._refuse(printable(text, 40), f"not an OSCQuery command ({error})")
             return
         if command.COMMAND in _STREAMING:
@@ -87,24 +101,33 @@ class QueryClient:
             else:
                 feedback.ignore(self.sender.name, command.DATA)
         else:
-            has_no_value = command.DATA in _CONTAINERS or osc_schema.lookup_command(command.DATA) is not None
-            if not has_no_value and not is_input_address(command.DATA):  # an input: its shader has just ended
+            has_no_value = (
+                command.DATA in _CONTAINERS or osc_schema.lookup_command(command.DATA) is not None
+            )
+            if not has_no_value and not is_input_address(
+                command.DATA
+            ):  # an input: its shader has just ended
                 self._refuse(command.COMMAND, f"{printable(command.DATA)} has no value")
 
     def _has_value(self, address: str) -> bool:
         """True for a parameter, a published message, and an input of a playing shader."""
-        is_declared = osc_schema.lookup(address) is not None or osc_schema.lookup_message(address) is not None
+        is_declared = (
+            osc_schema.lookup(address) is not None or osc_schema.lookup_message(address) is not None
+        )
         return is_declared or self._dispatcher.views.find(address) is not None
 
     def take(self) -> list[Data]:
-        """Remove and return the queued messages, oldest first: OSC as bytes, JSON as text. If packets were dropped, the
-        current values are sent again. If a tree event was dropped, PATH_CHANGED is sent."""
+        """Remove and return the queued messages, oldest first: OSC as bytes, JSON as text. If
+        packets were dropped, the current values are sent again. If a tree event was dropped,
+        PATH_CHANGED is sent."""
         with self._lock:
             messages = list(self._waiting)
             self._waiting.clear()
             self._waiting_bytes = 0
-            has_lost, has_lost_text = self._has_lost, self._has_lost_text
-            self._has_lost = self._has_lost_text = False
+            has_lost = self._has_lost
+            has_lost_text = self._has_lost_text
+            self._has_lost = False
+            self._has_lost_text = False
         if has_lost_text:
             messages.append(_text_of(PathEvent("PATH_CHANGED", "/")))
         if has_lost:
@@ -138,14 +161,17 @@ class QueryClient:
             self._dispatcher.counters.sent += 1
 
     def _queue(self, data: Data) -> bool:
-        """Queue a message, dropping the oldest ones if the queue is full. False if the client has disconnected."""
+        """Queue a message, dropping the oldest ones if the queue is full. False if the client has
+        disconnected."""
         with self._lock:
             was_empty = not self._waiting
             lost = 0 if self._is_open else 1
             if self._is_open:
                 self._waiting.append(data)
                 self._waiting_bytes += len(data)
-            while len(self._waiting) > MAX_WAITING_PACKETS or self._waiting_bytes > MAX_WAITING_BYTES:
+            while (
+                len(self._waiting) > MAX_WAITING_PACKETS or self._waiting_bytes > MAX_WAITING_BYTES
+            ):
                 oldest = self._waiting.popleft()
                 self._waiting_bytes -= len(oldest)
                 self._has_lost = True
@@ -156,7 +182,9 @@ class QueryClient:
         if lost:
             self._dispatcher.counters.add("dropped", lost)
         if is_open and lost:
-            self._dispatcher.report("query.slow", f"{self.sender.name} does not read; its oldest packets are dropped")
+            self._dispatcher.report(
+                "query.slow", f"{self.sender.name} does not read; its oldest packets are dropped"
+            )
         if is_open and was_empty:
             self._wake()
         return is_open
@@ -174,8 +202,8 @@ class QueryClients:
         self._peers: dict[str, QueryClient] = {}
 
     def connect(self, name: str, wake: Callable[[], None]) -> QueryClient:
-        """Add a client with a unique name `ws HOST:PORT`. `wake()` is called on any thread when there are new messages
-        to `take`; it must neither block nor raise."""
+        """Add a client with a unique name `ws HOST:PORT`. `wake()` is called on any thread when
+        there are new messages to `take`; it must neither block nor raise."""
         peer = QueryClient(name, self._dispatcher, wake, partial(self._peers.pop, name, None))
         self._peers[name] = peer
         return peer

@@ -1,4 +1,5 @@
-"""Gives each face of a model one colour, of few in all: a drone's pixel is 1 to 4 cm, so a thing shows few texels."""
+"""Gives each face of a model one colour, of few in all: a drone's pixel is 1 to 4 cm, so a thing
+shows few texels."""
 
 from typing import Any
 
@@ -34,8 +35,10 @@ def srgb_codes(light: np.ndarray) -> np.ndarray:
 
 
 def face_colors(mesh: Any, *, is_gltf: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Albedo, (t, 3) linear light, and opacity, (t,), of a trimesh.Trimesh. Only glTF has linear colours at corners."""
-    visual, faces = mesh.visual, np.asarray(mesh.faces)
+    """Albedo, (t, 3) linear light, and opacity, (t,), of a trimesh.Trimesh. Only glTF has linear
+    colours at corners."""
+    visual = mesh.visual
+    faces = np.asarray(mesh.faces)
     rgba = np.ones((len(faces), 4))
     if visual.kind == "texture":
         rgba *= _of_material(visual, faces, is_gltf)
@@ -55,12 +58,15 @@ def face_colors(mesh: Any, *, is_gltf: bool) -> tuple[np.ndarray, np.ndarray]:
 def finish_of(mesh: Any) -> tuple[float, float]:
     """Metalness and roughness of its material; matt if the file does not say."""
     material = getattr(mesh.visual, "material", None)
-    metallic, rough = (getattr(material, name, None) for name in ("metallicFactor", "roughnessFactor"))
+    metallic, rough = (
+        getattr(material, name, None) for name in ("metallicFactor", "roughnessFactor")
+    )
     return 0.0 if metallic is None else float(metallic), 1.0 if rough is None else float(rough)
 
 
 def reduce_colors(albedo: np.ndarray, areas: np.ndarray, most: int = MAX_COLORS) -> np.ndarray:
-    """Reduce to at most `most` colours: (t, 3) albedo of each face. Groups are of whole numbers, safe from rounding."""
+    """Reduce to at most `most` colours: (t, 3) albedo of each face. Groups are of whole numbers,
+    safe from rounding."""
     codes = srgb_codes(albedo)
     colors, owner = np.unique(codes, axis=0, return_inverse=True)
     owner = owner.reshape(-1)
@@ -75,17 +81,20 @@ def reduce_colors(albedo: np.ndarray, areas: np.ndarray, most: int = MAX_COLORS)
 
 
 def _cut(colors: np.ndarray, weights: np.ndarray, most: int) -> list[np.ndarray]:
-    """Index groups of colours: the widest, by its spread and weight, is cut in the middle, again and again."""
+    """Index groups of colours: the widest, by its spread and weight, is cut in the middle, again
+    and again."""
     groups = [np.arange(len(colors))]
     while len(groups) < most:
         spreads = [np.ptp(colors[group], axis=0) for group in groups]
         worth = [
-            int(spread.max()) ** 2 * int(weights[group].sum()) for spread, group in zip(spreads, groups, strict=True)
+            int(spread.max()) ** 2 * int(weights[group].sum())
+            for spread, group in zip(spreads, groups, strict=True)
         ]
         widest = int(np.argmax(worth))
         if worth[widest] == 0:
             break
-        group, axis = groups[widest], int(np.argmax(spreads[widest]))
+        group = groups[widest]
+        axis = int(np.argmax(spreads[widest]))
         order = group[np.argsort(colors[group, axis], kind="stable")]
         values = colors[order, axis]
         at = int(np.searchsorted(values, (values[0] + values[-1]) // 2, side="right"))
@@ -96,10 +105,12 @@ def _cut(colors: np.ndarray, weights: np.ndarray, most: int) -> list[np.ndarray]
 def _of_material(visual: Any, faces: np.ndarray, is_gltf: bool) -> np.ndarray:
     material = visual.material
     if is_gltf:
-        base, image = getattr(material, "baseColorFactor", None), getattr(material, "baseColorTexture", None)
+        base = getattr(material, "baseColorFactor", None)
+        image = getattr(material, "baseColorTexture", None)
         factor = np.ones(4) if base is None else np.asarray(base) / 255
     else:
-        base, image = getattr(material, "diffuse", None), getattr(material, "image", None)
+        base = getattr(material, "diffuse", None)
+        image = getattr(material, "image", None)
         if base is None:
             base = getattr(material, "main_color", None)
         factor = np.ones(4) if base is None else _decode(np.asarray(base) / 255, False)
@@ -126,7 +137,10 @@ def check_texture(size_px: tuple[int, int] | None) -> None:
     """ValueError for a picture with too long a side."""
     if size_px is not None and max(size_px) > MAX_TEXTURE_PX:
         size = "x".join(map(str, size_px))
-        raise ValueError(f"a texture of {size} px; sides of up to {MAX_TEXTURE_PX} px are possible: save it smaller")
+        raise ValueError(
+            f"a texture of {size} px; sides of up to {MAX_TEXTURE_PX} px are possible: save it "
+            "smaller"
+        )
 
 
 def _decode(rgba: np.ndarray, is_linear: bool) -> np.ndarray:

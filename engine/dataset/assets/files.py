@@ -1,4 +1,5 @@
-"""A model's file: its header, read before anything is decoded, and the other files that it names."""
+"""A model's file: its header, read before anything is decoded, and the other files that it
+names."""
 
 import hashlib
 import json
@@ -14,18 +15,22 @@ from engine.system.file_names import escaped
 from engine.system.foreign_data import picture_size_px
 from engine.system.small_file import read_small
 
-MAGIC, JSON_CHUNK = 0x46546C67, 0x4E4F534A
+MAGIC = 0x46546C67
+JSON_CHUNK = 0x4E4F534A
 TRIANGLE_MODES = {4: 3, 5: 1, 6: 1}  # corners per triangle of lists; strips and fans have about one
 FAN = 6  # the mode of a primitive
 COMPRESSIONS = ("KHR_draco_mesh_compression", "EXT_meshopt_compression", "KHR_texture_basisu")
 Json = dict[str, Any]
 MAX_BYTES = 1 << 30
 SUFFIXES = (".glb", ".gltf", ".obj", ".ply", ".stl")
-MATERIAL = b"newmtl"  # in every file of materials (.mtl); .obj and .ply name these and textures alone
+MATERIAL = (
+    b"newmtl"  # in every file of materials (.mtl); .obj and .ply name these and textures alone
+)
 
 
 def header_of(content: bytes, suffix: str) -> Json:
-    """The JSON of a glTF file, .glb or .gltf. ValueError in plain words for anything else, and if it is cut short."""
+    """The JSON of a glTF file, .glb or .gltf. ValueError in plain words for anything else, and if
+    it is cut short."""
     if suffix == ".gltf":
         text = content
     else:
@@ -49,7 +54,11 @@ def with_header(content: bytes, header: Json, suffix: str) -> bytes:
         return text
     text += b" " * (-len(text) % 4)
     rest = content[20 + struct.unpack("<I", content[12:16])[0] :]
-    return struct.pack("<5I", MAGIC, 2, 20 + len(text) + len(rest), len(text), JSON_CHUNK) + text + rest
+    return (
+        struct.pack("<5I", MAGIC, 2, 20 + len(text) + len(rest), len(text), JSON_CHUNK)
+        + text
+        + rest
+    )
 
 
 def triangles_of_meshes(header: Json) -> list[int]:
@@ -68,7 +77,8 @@ def triangles_of_meshes(header: Json) -> list[int]:
 
 
 def declared_triangles(content: bytes, suffix: str) -> int:
-    """Number of triangles that a file declares; for glTF with every node that shows a mesh. 0 without a declaration."""
+    """Number of triangles that a file declares; for glTF with every node that shows a mesh. 0
+    without a declaration."""
     if suffix in (".glb", ".gltf"):
         header = header_of(content, suffix)
         each = triangles_of_meshes(header)
@@ -86,8 +96,8 @@ def declared_triangles(content: bytes, suffix: str) -> int:
 
 
 def with_plain_materials(header: Json) -> Json:
-    """Name the materials of a glTF header by their indices, and add a white one for what has colours at its corners
-    alone. Without a material trimesh takes 16 bits for 8."""
+    """Name the materials of a glTF header by their indices, and add a white one for what has
+    colours at its corners alone. Without a material trimesh takes 16 bits for 8."""
     materials = list(header.get("materials", []))
     white = len(materials)
     is_used = False
@@ -99,29 +109,45 @@ def with_plain_materials(header: Json) -> Json:
     if is_used:
         materials.append({"pbrMetallicRoughness": {"metallicFactor": 0.0}})
     if materials:
-        header["materials"] = [material | {"name": str(number)} for number, material in enumerate(materials)]
+        header["materials"] = [
+            material | {"name": str(number)} for number, material in enumerate(materials)
+        ]
     return header
 
 
-def prepare_gltf(content: bytes, suffix: str, prefix: str) -> tuple[bytes, set[str], tuple[str, ...]]:
-    """Prepare a glTF file for trimesh. Returns the file, the indices of materials with a texture for their colour, and
-    remarks about what is not drawn. UsageError, which begins with `prefix`, for what cannot be read here."""
+def prepare_gltf(
+    content: bytes, suffix: str, prefix: str
+) -> tuple[bytes, set[str], tuple[str, ...]]:
+    """Prepare a glTF file for trimesh. Returns the file, the indices of materials with a texture
+    for their colour, and remarks about what is not drawn. UsageError, which begins with `prefix`,
+    for what cannot be read here."""
     header = header_of(content, suffix)
     for name in COMPRESSIONS:
         if name in header.get("extensionsRequired", ()):
             raise UsageError(f"{prefix}: is compressed with {name}; export it without compression")
-    if any(each.get("mode") == FAN for mesh in header.get("meshes", []) for each in mesh["primitives"]):
+    if any(
+        each.get("mode") == FAN for mesh in header.get("meshes", []) for each in mesh["primitives"]
+    ):
         raise UsageError(f"{prefix}: has triangle fans; export it with triangle lists")
-    moving = [label for label, name in (("animated", "animations"), ("skinned", "skins")) if header.get(name)]
+    moving = [
+        label
+        for label, name in (("animated", "animations"), ("skinned", "skins"))
+        if header.get(name)
+    ]
     notes = (f"is {' and '.join(moving)}: drawn in its rest pose",) if moving else ()
     plain = with_header(content, with_plain_materials(header), suffix)
     found = enumerate(header.get("materials", []))
-    pictured = {str(number) for number, each in found if "baseColorTexture" in each.get("pbrMetallicRoughness", {})}
+    pictured = {
+        str(number)
+        for number, each in found
+        if "baseColorTexture" in each.get("pbrMetallicRoughness", {})
+    }
     return plain, pictured, notes
 
 
 def read_content(path: Path, prefix: str) -> bytes:
-    """Read the model's file. UsageError, which begins with `prefix`, if it is none, too large or unreadable."""
+    """Read the model's file. UsageError, which begins with `prefix`, if it is none, too large or
+    unreadable."""
     if path.suffix.lower() not in SUFFIXES:
         raise UsageError(f"{prefix}: is not a {', '.join(SUFFIXES)} file")
     try:
@@ -131,7 +157,8 @@ def read_content(path: Path, prefix: str) -> bytes:
 
 
 class Neighbours:
-    """The files beside a model, as trimesh asks for them: in its folder, at most MAX_BYTES in all; remembers faults."""
+    """The files beside a model, as trimesh asks for them: in its folder, at most MAX_BYTES in all;
+    remembers faults."""
 
     def __init__(self, path: Path) -> None:
         self._folder = path.parent
@@ -158,7 +185,8 @@ class Neighbours:
     __getitem__ = get
 
     def _check_picture(self, content: bytes) -> None:
-        """Raise ValueError for a texture that is too large, and for what trimesh would take for none in silence."""
+        """Raise ValueError for a texture that is too large, and for what trimesh would take for
+        none in silence."""
         names_pictures = self._names_pictures and MATERIAL not in content
         size = picture_size_px(content, TEXTURES if names_pictures else ("PNG", "JPEG"))
         if names_pictures and size is None:
@@ -174,5 +202,8 @@ class Neighbours:
         if self._read:
             digest = hashlib.sha256(digest.digest())
             for name in sorted(self._read):
-                digest.update(name.encode("utf-8", "surrogateescape") + hashlib.sha256(self._read[name]).digest())
+                digest.update(
+                    name.encode("utf-8", "surrogateescape")
+                    + hashlib.sha256(self._read[name]).digest()
+                )
         return digest.hexdigest()

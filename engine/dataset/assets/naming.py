@@ -16,7 +16,8 @@ SETTINGS = ("scale", "count", "class", "up")
 MAX_COUNT = 1000
 MIN_SIZE_M, MAX_SIZE_M = 0.02, 60.0
 UP_OF: dict[str, UpAxis] = {".ply": "z", ".stl": "z"}
-"""Formats of measuring and of machine parts have z up; glTF by its standard, and OBJ by custom, have y up."""
+"""Formats of measuring and of machine parts have z up; glTF by its standard, and OBJ by custom,
+have y up."""
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 
 
@@ -29,13 +30,15 @@ class ChosenAsset:
 
     def __str__(self) -> str:
         """The option's text, without the folder."""
-        own, count = self.asset, "" if self.count is None else f",count={self.count[0]}..{self.count[1]}"
+        own = self.asset
+        count = "" if self.count is None else f",count={self.count[0]}..{self.count[1]}"
         text = f"{own.name}={Path(own.path).name},scale={own.scale:g}{count},class={own.category},up={own.up}"
         return escaped(text)
 
 
 def parse_asset(text: str) -> ChosenAsset:
-    """`crane=crane.glb,scale=0.01,count=1..3,class=machine` -> the model, read and measured. UsageError in one line."""
+    """`crane=crane.glb,scale=0.01,count=1..3,class=machine` -> the model, read and measured.
+    UsageError in one line."""
     quoted = escaped(text)
     name, equals, rest = text.partition("=")
     if not equals or not rest:
@@ -43,7 +46,8 @@ def parse_asset(text: str) -> ChosenAsset:
     _check_name(name, f"{OPTION} {quoted}")
     if name in CATEGORIES or name in (*DistractorKind, *PileKind):
         raise UsageError(
-            f"{OPTION} {quoted}: {name} is a thing that there is already; give another name, or class={name}"
+            f"{OPTION} {quoted}: {name} is a thing that there is already; give another name, or "
+            f"class={name}"
         )
     file, settings = _settings(rest, quoted)
     path = Path(file).expanduser().absolute()
@@ -60,11 +64,19 @@ def parse_asset(text: str) -> ChosenAsset:
     model = read_model(path, up, scale, prefix)
     if not MIN_SIZE_M <= max(model.size_m) <= MAX_SIZE_M:
         raise UsageError(
-            f"{prefix}: is {' x '.join(f'{side_m:.3g}' for side_m in model.size_m)} m; its longest side may be "
-            f"{MIN_SIZE_M:g} to {MAX_SIZE_M:g} m; give scale=, such as scale=0.01 for a file in centimetres"
+            f"{prefix}: is {' x '.join(f'{side_m:.3g}' for side_m in model.size_m)} m; its "
+            "longest side may be "
+            f"{MIN_SIZE_M:g} to {MAX_SIZE_M:g} m; give scale=, such as scale=0.01 for a file in "
+            "centimetres"
         )
     asset = Asset(
-        name=name, path=str(path), sha256=model.sha256, category=category, scale=scale, up=up, size_m=model.size_m
+        name=name,
+        path=str(path),
+        sha256=model.sha256,
+        category=category,
+        scale=scale,
+        up=up,
+        size_m=model.size_m,
     )
     return ChosenAsset(asset=asset, count=count)
 
@@ -87,7 +99,8 @@ def _settings(text: str, quoted: str) -> tuple[str, dict[str, str]]:
 def _check_name(name: str, prefix: str) -> None:
     if not NAME.fullmatch(name):
         raise UsageError(
-            f"{prefix}: {escaped(name)!r} is no name; use up to 40 letters, digits, _ and -, beginning with a letter"
+            f"{prefix}: {escaped(name)!r} is no name; use up to 40 letters, digits, _ and -, "
+            "beginning with a letter"
         )
 
 
@@ -107,5 +120,7 @@ def _count(text: str, quoted: str) -> Count:
     except UsageError as error:
         raise UsageError(f"{OPTION} {quoted}: count: {error}") from None
     if low != int(low) or high != int(high) or low < 0 or high > MAX_COUNT:
-        raise UsageError(f"{OPTION} {quoted}: count={text} is not a whole number or range within 0..{MAX_COUNT}")
+        raise UsageError(
+            f"{OPTION} {quoted}: count={text} is not a whole number or range within 0..{MAX_COUNT}"
+        )
     return int(low), int(high)

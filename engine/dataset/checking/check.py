@@ -1,4 +1,5 @@
-"""Checks datasets: every picture, label and hash; duplicates within and between them; distance from real pictures."""
+"""Checks datasets: every picture, label and hash; duplicates within and between them; distance from
+real pictures."""
 
 import os
 import time
@@ -60,7 +61,8 @@ class FolderReport:
     unlabelled: int  # pictures without a label file; trainers take them as pictures without things
     formats: dict[str, int]  # label files by format; for COCO the annotated pictures
     subsets: dict[str, int]
-    tiles: str  # the folder of its tiles, a dataset of its own that was not checked here; "" if there is none
+    # the folder of its tiles, a dataset of its own that was not checked here; "" if there is none
+    tiles: str
     problems: tuple[CheckProblem, ...]
     figures: FolderFigures
 
@@ -70,7 +72,9 @@ class LikeReport:
     path: str
     distances: tuple[FigureDistance, ...]
     proposals: tuple[str, ...]
-    faults: tuple[CheckProblem, ...]  # pictures and labels of it that cannot be used, and are not in the distances
+    faults: tuple[
+        CheckProblem, ...
+    ]  # pictures and labels of it that cannot be used, and are not in the distances
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -85,7 +89,10 @@ class CheckReport:
 
     def as_json(self) -> dict[str, Any]:
         folders = [
-            {name: getattr(each, name) for name in ("path", "pictures", "unlabelled", "formats", "subsets", "tiles")}
+            {
+                name: getattr(each, name)
+                for name in ("path", "pictures", "unlabelled", "formats", "subsets", "tiles")
+            }
             | {
                 "sizes_px": each.figures.sizes_px,
                 "classes": each.figures.classes,
@@ -106,7 +113,9 @@ class _Contents:
     facts: dict[str, PictureFacts]  # by picture, without damaged ones
     labels: dict[str, dict[str, ReadLabels]]
     problems: list[CheckProblem]
-    coco_ids: dict[str, set[int] | None] = field(default_factory=dict)  # image ids by COCO file; None if unreadable
+    coco_ids: dict[str, set[int] | None] = field(
+        default_factory=dict
+    )  # image ids by COCO file; None if unreadable
 
 
 def check_folders(
@@ -116,10 +125,12 @@ def check_folders(
     on_progress: OnProgress[CheckProgress] = lambda progress: None,
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> CheckReport:
-    """Check these datasets, and compare the first with `like`. UsageError if one holds no picture; KeyboardInterrupt
-    once `is_stopped`, because an incomplete check has no result."""
+    """Check these datasets, and compare the first with `like`. UsageError if one holds no picture;
+    KeyboardInterrupt once `is_stopped`, because an incomplete check has no result."""
     folders = [find_folder(path) for path in (*paths, *([like] if like else []))]
-    done, expected, began_s = count(1), sum(len(folder.pictures) for folder in folders), time.perf_counter()
+    done = count(1)
+    expected = sum(len(folder.pictures) for folder in folders)
+    began_s = time.perf_counter()
 
     def report_picture(problems: int) -> None:
         if is_stopped():
@@ -132,14 +143,19 @@ def check_folders(
     reports = [_report(each) for each in own]
     compared = None
     if like is not None:
-        first, real = reports[0].figures, _figures(contents[-1])
+        first = reports[0].figures
+        real = _figures(contents[-1])
         compared = LikeReport(
             path=str(like),
             distances=tuple(compare(first, real)),
             proposals=tuple(proposals(first, real, folders[0].options)),
-            faults=tuple(problem for problem in contents[-1].problems if problem.kind in ("damaged", "label")),
+            faults=tuple(
+                problem for problem in contents[-1].problems if problem.kind in ("damaged", "label")
+            ),
         )
-    return CheckReport(folders=tuple(reports), shared=tuple(_duplicates_between(own)), like=compared)
+    return CheckReport(
+        folders=tuple(reports), shared=tuple(_duplicates_between(own)), like=compared
+    )
 
 
 def _read_folder(folder: FoundFolder, on_picture: Callable[[int], None]) -> _Contents:
@@ -173,7 +189,9 @@ def _read_folder(folder: FoundFolder, on_picture: Callable[[int], None]) -> _Con
 def _add_coco(contents: _Contents) -> None:
     for name in contents.folder.coco:
         coco = read_coco(contents.folder.path / name)
-        contents.coco_ids[name] = None if isinstance(coco, str) else {image.id for image in coco.images}
+        contents.coco_ids[name] = (
+            None if isinstance(coco, str) else {image.id for image in coco.images}
+        )
         if isinstance(coco, str):
             contents.problems.append(CheckProblem("damaged", name, coco))
             continue
@@ -181,7 +199,9 @@ def _add_coco(contents: _Contents) -> None:
         contents.problems += coco_problems(name, coco, contents.facts, matched)
         for picture, labels in coco_labels(coco, matched).items():
             if picture in contents.facts:
-                contents.problems += label_problems(f"{name}, {picture}", labels, contents.facts[picture])
+                contents.problems += label_problems(
+                    f"{name}, {picture}", labels, contents.facts[picture]
+                )
                 contents.labels[picture]["COCO"] = labels
 
 
@@ -197,7 +217,8 @@ def _duplicates_within(contents: _Contents) -> Iterator[CheckProblem]:
     scene_subsets = [
         (key, subsets[name])
         for entry in contents.folder.manifest.values()
-        if (key := scene_key(entry)) and (name := next(reversed(entry.get("sha256") or {"": ""}))) in subsets
+        if (key := scene_key(entry))
+        and (name := next(reversed(entry.get("sha256") or {"": ""}))) in subsets
     ]
     for scene, parts in shared_scenes(scene_subsets).items():
         text = f"scene {scene} is in {' and '.join(parts)}: what is tried was trained on"
@@ -205,20 +226,29 @@ def _duplicates_within(contents: _Contents) -> Iterator[CheckProblem]:
 
 
 def _duplicates_between(reads: list[_Contents]) -> Iterator[CheckProblem]:
-    everything = [(str(read.folder.path), name, facts) for read in reads for name, facts in read.facts.items()]
+    everything = [
+        (str(read.folder.path), name, facts) for read in reads for name, facts in read.facts.items()
+    ]
     for first, second, how in _duplicate_pictures([facts for _, _, facts in everything]):
-        one, other = everything[first], everything[second]
+        one = everything[first]
+        other = everything[second]
         if one[0] != other[0]:
             yield CheckProblem("duplicate", f"{other[0]}/{other[1]}", f"is {how} {one[0]}/{one[1]}")
-    entries = [(entry, str(read.folder.path)) for read in reads for entry in read.folder.manifest.values()]
-    for scene, folders in shared_scenes((key, path) for entry, path in entries if (key := scene_key(entry))).items():
+    entries = [
+        (entry, str(read.folder.path)) for read in reads for entry in read.folder.manifest.values()
+    ]
+    for scene, folders in shared_scenes(
+        (key, path) for entry, path in entries if (key := scene_key(entry))
+    ).items():
         yield CheckProblem("shared", folders[-1], f"scene {scene} is in {folders[0]}, too")
 
 
 def _duplicate_pictures(facts: list[PictureFacts]) -> Iterator[tuple[int, int, str]]:
     first_of: dict[str, int] = {}
     same = [(first_of.setdefault(each.sha256, index), index) for index, each in enumerate(facts)]
-    yield from ((first, second, "the same file as") for first, second in sorted(same) if first != second)
+    yield from (
+        (first, second, "the same file as") for first, second in sorted(same) if first != second
+    )
     if facts:
         for first, second in near_duplicates(np.stack([each.perceptual_hash for each in facts])):
             if facts[first].sha256 != facts[second].sha256:
@@ -240,10 +270,12 @@ def _report(contents: _Contents) -> FolderReport:
 
 def _figures(contents: _Contents) -> FolderFigures:
     return figures_of(
-        list(contents.facts.values()), [_own_boxes(list(each.values())) for each in contents.labels.values()]
+        list(contents.facts.values()),
+        [_own_boxes(list(each.values())) for each in contents.labels.values()],
     )
 
 
 def _own_boxes(labels: list[ReadLabels]) -> ReadLabels | None:
-    """Labels with the boxes of the things themselves, if there are any; None for a picture without labels."""
+    """Labels with the boxes of the things themselves, if there are any; None for a picture without
+    labels."""
     return next((each for each in labels if not each.is_rotated), labels[0] if labels else None)

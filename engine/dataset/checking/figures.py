@@ -1,4 +1,5 @@
-"""Statistics of a dataset by picture or box, distances between two datasets, and options that reduce these."""
+"""Statistics of a dataset by picture or box, distances between two datasets, and options that
+reduce these."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,7 +16,9 @@ from engine.dataset.sensor.effects import EFFECTS
 
 GRID_SIZE = 8  # the heatmap of boxes has 8 x 8 cells
 QUANTILES = np.linspace(0.005, 0.995, 199)
-NOTABLE_DISTANCE = 0.25  # a distance of a quarter of the real pictures' own spread is worth an option
+NOTABLE_DISTANCE = (
+    0.25  # a distance of a quarter of the real pictures' own spread is worth an option
+)
 MAX_SIZE_RATIO = 1.25  # of the sides of two pictures that may be windows of the same size
 EXPOSURE = EFFECTS["exposure"]
 FIGURES = {
@@ -39,14 +42,19 @@ class FolderFigures:
     sizes_px: dict[str, int]  # number of pictures by their size, `5280x3956`
     classes: dict[str, int]  # number of boxes by class
     values: dict[str, np.ndarray]  # by name, the keys of FIGURES
-    unlabelled: int  # pictures without labels, which may show anything: they are not in the numbers of boxes
-    heatmap: np.ndarray  # (8, 8) fraction of the boxes with their centre in the cell, row 0 at the top
+    # pictures without labels, which may show anything: they are not in the numbers of boxes
+    unlabelled: int
+    heatmap: (
+        np.ndarray
+    )  # (8, 8) fraction of the boxes with their centre in the cell, row 0 at the top
 
 
 def figures_of(facts: Sequence[PictureFacts], labels: Sequence[ReadLabels | None]) -> FolderFigures:
     """Compute the statistics of a folder. `labels`: per picture; None for one without."""
     sizes = Counter(f"{each.width_px}x{each.height_px}" for each in facts)
-    classes = Counter(name for labelled in labels if labelled is not None for name in labelled.names)
+    classes = Counter(
+        name for labelled in labels if labelled is not None for name in labelled.names
+    )
     relative_sizes = []
     heatmap = np.zeros((GRID_SIZE, GRID_SIZE))
     boxes = []
@@ -56,7 +64,9 @@ def figures_of(facts: Sequence[PictureFacts], labels: Sequence[ReadLabels | None
         own = labelled.boxes
         boxes.append(own)
         extents = own[:, 2:] - own[:, :2]
-        relative_sizes.append(np.sqrt(np.clip(extents.prod(axis=1), 0, None) / (each.width_px * each.height_px)))
+        relative_sizes.append(
+            np.sqrt(np.clip(extents.prod(axis=1), 0, None) / (each.width_px * each.height_px))
+        )
         middles = (own[:, :2] + own[:, 2:]) / 2 / (each.width_px, each.height_px)
         cells = np.clip(middles * GRID_SIZE, 0, GRID_SIZE - 1).astype(int)
         np.add.at(heatmap, (cells[:, 1], cells[:, 0]), 1)
@@ -95,8 +105,12 @@ class FigureDistance:
     figure: str
     own: dict[str, float] | None  # mean and quantiles (5, 50, 95 %)
     real: dict[str, float] | None
-    distance: float | None  # 1-D Wasserstein distance, by the real values' range from 5 to 95 %; None without values
-    overlap: float | None  # 1 - the Kolmogorov-Smirnov statistic: 1 for equal distributions, 0 if they do not touch
+    distance: (
+        float | None
+    )  # 1-D Wasserstein distance, by the real values' range from 5 to 95 %; None without values
+    overlap: (
+        float | None
+    )  # 1 - the Kolmogorov-Smirnov statistic: 1 for equal distributions, 0 if they do not touch
 
 
 def compare(own: FolderFigures, real: FolderFigures) -> list[FigureDistance]:
@@ -104,16 +118,22 @@ def compare(own: FolderFigures, real: FolderFigures) -> list[FigureDistance]:
 
 
 def proposals(own: FolderFigures, real: FolderFigures, options: dict[str, Any]) -> list[str]:
-    """Sentences that propose options to change. `options`: those of the manifest; {} if there is none."""
+    """Sentences that propose options to change. `options`: those of the manifest; {} if there is
+    none."""
     lines = []
-    far = {each.figure for each in compare(own, real) if each.distance is not None and each.distance > NOTABLE_DISTANCE}
-    is_window = options.get("view") is not None and not 1 / MAX_SIZE_RATIO < _side_px(real) / _side_px(own) < (
-        MAX_SIZE_RATIO
-    )
+    far = {
+        each.figure
+        for each in compare(own, real)
+        if each.distance is not None and each.distance > NOTABLE_DISTANCE
+    }
+    is_window = options.get("view") is not None and not 1 / MAX_SIZE_RATIO < _side_px(
+        real
+    ) / _side_px(own) < (MAX_SIZE_RATIO)
     if is_window:
         sizes = [max(each.sizes_px, key=lambda size: each.sizes_px[size]) for each in (own, real)]
         lines.append(
-            f"pictures are {sizes[0]} px here and {sizes[1]} there, so sizes of boxes are compared in px: train with "
+            f"pictures are {sizes[0]} px here and {sizes[1]} there, so sizes of boxes are "
+            "compared in px: train with "
             "the real ones cut to windows, or draw without --view"
         )
     size = "box width" if is_window else "box share"
@@ -121,22 +141,39 @@ def proposals(own: FolderFigures, real: FolderFigures, options: dict[str, Any]) 
         lines.append(_propose_altitude(own.values[size], real.values[size], options))
     counts, real_counts = (each.values["boxes a picture"] for each in (own, real))
     if "boxes a picture" in far:
-        lines.append(_propose_piles(real_counts, options, _side_px(real) ** 2 if is_window else None))
+        lines.append(
+            _propose_piles(real_counts, options, _side_px(real) ** 2 if is_window else None)
+        )
     if real.unlabelled:
         everything = sum(real.sizes_px.values())
-        lines.append(f"{real.unlabelled} of {everything} real pictures have no labels, and tell nothing about boxes")
-    elif not is_window and len(counts) and abs((counts == 0).mean() - (real_counts == 0).mean()) > 0.05:
-        empty, real_empty = float((counts == 0).mean()), float((real_counts == 0).mean())
         lines.append(
-            f"{real_empty:.0%} of the real pictures show no pile, here {empty:.0%}: --empty-share {real_empty:.2g}"
+            f"{real.unlabelled} of {everything} real pictures have no labels, and tell nothing "
+            "about boxes"
+        )
+    elif (
+        not is_window
+        and len(counts)
+        and abs((counts == 0).mean() - (real_counts == 0).mean()) > 0.05
+    ):
+        empty = float((counts == 0).mean())
+        real_empty = float((real_counts == 0).mean())
+        lines.append(
+            f"{real_empty:.0%} of the real pictures show no pile, here {empty:.0%}: --empty-share "
+            f"{real_empty:.2g}"
         )
     if "brightness" in far:
         lines.append(_propose_exposure(own.values["brightness"], real.values["brightness"]))
     if "hue" in far or "saturation" in far:
-        lines.append("the ground of the real pictures has other colours: choose looks of the ground that are like it")
+        lines.append(
+            "the ground of the real pictures has other colours: choose looks of the ground that "
+            "are like it"
+        )
     if "sharpness" in far:
         softer = np.median(real.values["sharpness"]) < np.median(own.values["sharpness"])
-        lines.append(f"real pictures are {'softer: more blur' if softer else 'sharper: less blur'} in --camera-effects")
+        lines.append(
+            f"real pictures are {'softer: more blur' if softer else 'sharper: less blur'} in "
+            "--camera-effects"
+        )
     return lines
 
 
@@ -149,15 +186,22 @@ def _distance(name: str, own: np.ndarray, real: np.ndarray) -> FigureDistance:
         low, high = np.quantile(real, [0.05, 0.95])
         scale = max(float(high - low), 0.1 * abs(float(np.median(real))), 1e-9)
         # The 1-D Wasserstein distance, and 1 - the Kolmogorov-Smirnov statistic.
-        distance = float(np.abs(np.quantile(own, QUANTILES) - np.quantile(real, QUANTILES)).mean()) / scale
+        distance = (
+            float(np.abs(np.quantile(own, QUANTILES) - np.quantile(real, QUANTILES)).mean()) / scale
+        )
         points = np.concatenate([own, real])
-        below = [np.searchsorted(np.sort(each), points, side="right") / len(each) for each in (own, real)]
+        below = [
+            np.searchsorted(np.sort(each), points, side="right") / len(each) for each in (own, real)
+        ]
         overlap = 1 - float(np.abs(below[0] - below[1]).max())
-    return FigureDistance(figure=name, own=spread(own), real=spread(real), distance=distance, overlap=overlap)
+    return FigureDistance(
+        figure=name, own=spread(own), real=spread(real), distance=distance, overlap=overlap
+    )
 
 
 def _propose_altitude(own: np.ndarray, real: np.ndarray, options: dict[str, Any]) -> str:
-    """Propose altitudes at which boxes would have the real sizes: a box shrinks with the altitude."""
+    """Propose altitudes at which boxes would have the real sizes: a box shrinks with the
+    altitude."""
     altitude = options.get("altitude")
     low, high = ALTITUDE_M if altitude is None else (float(altitude[0]), float(altitude[1]))
     largest, smallest = (np.quantile(own, q) / np.quantile(real, q) for q in (0.9, 0.1))
@@ -170,16 +214,19 @@ def _propose_altitude(own: np.ndarray, real: np.ndarray, options: dict[str, Any]
 def _side_px(figures: FolderFigures) -> float:
     """Side of a square of the pictures' median area."""
     sizes = [(size.split("x"), count) for size, count in figures.sizes_px.items()]
-    areas = np.repeat([int(width) * int(height) for (width, height), _ in sizes], [count for _, count in sizes])
+    areas = np.repeat(
+        [int(width) * int(height) for (width, height), _ in sizes], [count for _, count in sizes]
+    )
     return float(np.sqrt(np.median(areas)))
 
 
 def _propose_piles(real: np.ndarray, options: dict[str, Any], real_px: float | None) -> str:
-    """Propose numbers of piles with which pictures would have the real numbers of boxes. `real_px`: area of the real
-    pictures, if our windows show a part of them."""
+    """Propose numbers of piles with which pictures would have the real numbers of boxes. `real_px`:
+    area of the real pictures, if our windows show a part of them."""
     low, high = np.quantile(real, [0.02, 0.98]).tolist()
     text = f"real pictures have {low:.0f} to {high:.0f} boxes"
-    view, scale = options.get("view"), 1.0
+    view = options.get("view")
+    scale = 1.0
     if real_px is not None:
         scale = options["width"] * options["height"] / real_px
     elif view is not None:
@@ -190,9 +237,14 @@ def _propose_piles(real: np.ndarray, options: dict[str, Any], real_px: float | N
 
 
 def _propose_exposure(own: np.ndarray, real: np.ndarray) -> str:
-    """Propose an exposure range: stops by which the darkest and the brightest tenth of the pictures differ."""
-    own, real = (np.maximum(each, 1e-3) ** 2.2 for each in (own, real))  # linear light, nearly, of sRGB values
-    low, middle, high = (np.log2(np.quantile(real, q) / np.quantile(own, q)) for q in (0.1, 0.5, 0.9))
+    """Propose an exposure range: stops by which the darkest and the brightest tenth of the pictures
+    differ."""
+    own, real = (
+        np.maximum(each, 1e-3) ** 2.2 for each in (own, real)
+    )  # linear light, nearly, of sRGB values
+    low, middle, high = (
+        np.log2(np.quantile(real, q) / np.quantile(own, q)) for q in (0.1, 0.5, 0.9)
+    )
     span = sorted(float(np.clip(end, EXPOSURE.low, EXPOSURE.high)) for end in (low, high))
     comparison = "brighter" if middle > 0 else "darker"
     effect = f"exposure={span[0]:.1f}..{span[1]:.1f}"

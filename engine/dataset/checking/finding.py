@@ -1,6 +1,7 @@
-"""Finds the pictures of a dataset, ours or foreign, and the files about them. Pictures are all picture files below a
-folder of PICTURE_FOLDERS (`images/train/a.jpg`, `train/images/a.jpg`), or else all there are. A YOLO label has the path
-with the last `images` replaced by `labels`, as Ultralytics finds it, or lies beside the picture."""
+"""Finds the pictures of a dataset, ours or foreign, and the files about them. Pictures are all
+picture files below a folder of PICTURE_FOLDERS (`images/train/a.jpg`, `train/images/a.jpg`), or
+else all there are. A YOLO label has the path with the last `images` replaced by `labels`, as
+Ultralytics finds it, or lies beside the picture."""
 
 import json
 import os
@@ -28,7 +29,9 @@ SUBSETS = {
     "test": "test",
 }
 TILES = "tiles"
-OTHER_FOLDERS = frozenset({TILES, "card", "masks", "depth", "normals", "webdataset", "hdf5", "piles", "scenes"})
+OTHER_FOLDERS = frozenset(
+    {TILES, "card", "masks", "depth", "normals", "webdataset", "hdf5", "piles", "scenes"}
+)
 """Folders of a dataset without pictures of its own; `tiles` is another dataset."""
 LABEL_FOLDERS = (
     ("YOLO", "labels", ".txt"),
@@ -44,13 +47,19 @@ LABEL_FOLDERS = (
 """Format, folder and suffix of label files."""
 LABEL_SUFFIXES = frozenset({".txt", ".xml", ".json", ".jsonl", ".csv", ".tsv", ".mat"})
 NO_LABELS = frozenset({"requirements.txt", "trainval.txt", *(f"{part}.txt" for part in SUBSETS)})
-"""Files with such a suffix that are no labels of a picture. `train.csv` and `train_labels.csv` are tables of labels."""
-LAYOUTS = "YOLO (images/, labels/), COCO (a .json), Pascal VOC (JPEGImages/, Annotations/), KITTI (image_2/, label_2/)"
+"""Files with such a suffix that are no labels of a picture. `train.csv` and `train_labels.csv` are
+tables of labels."""
+LAYOUTS = (
+    "YOLO (images/, labels/), COCO (a .json), Pascal VOC (JPEGImages/, Annotations/), KITTI "
+    "(image_2/, label_2/)"
+)
 MAX_MANIFEST_BYTES = 4 << 30  # 100,000 pictures of 768 piles take 6 kB each
 MAX_LINE_BYTES = 16 << 20
 MANIFEST_FILE = "manifest.jsonl"
 CLASS_FILES = ("dataset.yaml", "data.yaml", "obj.names", "data/obj.names")
-LIST_FILES = tuple(f"{folder}{part}.txt" for folder in ("", "data/") for part in ("train", "val", "valid", "test"))
+LIST_FILES = tuple(
+    f"{folder}{part}.txt" for folder in ("", "data/") for part in ("train", "val", "valid", "test")
+)
 """Lists of pictures, a path in each line, as Darknet and Ultralytics read them."""
 WHOLE_NUMBER = re.compile(r"\d{1,19}")  # Python refuses those of 4300 digits
 COCO_KEYS = (b'"images"', b'"annotations"', b'"categories"')
@@ -67,7 +76,9 @@ class FoundPicture:
 class FoundFolder:
     path: Path
     pictures: list[FoundPicture]
-    manifest: dict[int, dict[str, Any]] = field(default_factory=dict)  # last line by picture; {} in a foreign folder
+    manifest: dict[int, dict[str, Any]] = field(
+        default_factory=dict
+    )  # last line by picture; {} in a foreign folder
     bad_lines: int = 0  # lines of the manifest that cannot be read
     coco: list[str] = field(default_factory=list)  # COCO files
     class_names: dict[int, str] = field(default_factory=dict)  # names of YOLO's classes
@@ -76,7 +87,9 @@ class FoundFolder:
     class_fault: str = ""  # why that file cannot be read
     keypoints: Keypoints = (0, 0)  # of a YOLO label, in further columns
     lone_labels: list[str] = field(default_factory=list)  # label files without a picture
-    unknown: list[str] = field(default_factory=list)  # files that may be labels, if there are none of a known layout
+    unknown: list[str] = field(
+        default_factory=list
+    )  # files that may be labels, if there are none of a known layout
 
     @property
     def options(self) -> dict[str, Any]:
@@ -91,7 +104,11 @@ def find_folder(path: Path) -> FoundFolder:
     files = sorted(_files(path))
     present = set(files)
     pictures = [name for name in files if _suffix(name) in PICTURE_SUFFIXES]
-    below_images = [name for name in pictures if not set(PurePosixPath(name).parts[:-1]).isdisjoint(PICTURE_FOLDERS)]
+    below_images = [
+        name
+        for name in pictures
+        if not set(PurePosixPath(name).parts[:-1]).isdisjoint(PICTURE_FOLDERS)
+    ]
     chosen = below_images or pictures
     if not chosen:
         raise UsageError(f"{path}: holds no pictures ({', '.join(sorted(PICTURE_SUFFIXES))})")
@@ -103,7 +120,9 @@ def find_folder(path: Path) -> FoundFolder:
     if not (labels or found.coco):
         for name in files:
             own = PurePosixPath(name).name.lower()
-            is_of_no_picture = own in NO_LABELS or own.startswith(("classes.", "readme", "license", "notice"))
+            is_of_no_picture = own in NO_LABELS or own.startswith(
+                ("classes.", "readme", "license", "notice")
+            )
             if _suffix(name) in LABEL_SUFFIXES and not is_of_no_picture:
                 found.unknown.append(name)
     _read_manifest(found)
@@ -115,20 +134,27 @@ def _files(path: Path) -> Iterator[str]:
     """Paths of all files below, without hidden ones and those of OTHER_FOLDERS."""
     for folder, folders, names in os.walk(path):
         own = Path(folder).relative_to(path)
-        folders[:] = [name for name in folders if not name.startswith(".") and name not in OTHER_FOLDERS]
+        folders[:] = [
+            name for name in folders if not name.startswith(".") and name not in OTHER_FOLDERS
+        ]
         yield from ((own / name).as_posix() for name in names if not name.startswith("."))
 
 
 def _find_labels(name: str, present: set[str]) -> FoundPicture:
     path = PurePosixPath(name)
     labels = {
-        form: label for form, folder, suffix in LABEL_FOLDERS if (label := _label_path(path, folder, suffix)) in present
+        form: label
+        for form, folder, suffix in LABEL_FOLDERS
+        if (label := _label_path(path, folder, suffix)) in present
     }
     for form, suffix in (("YOLO", ".txt"), ("VOC", ".xml")):
-        if (twin := path.with_suffix(suffix).as_posix()) in present:
+        twin = path.with_suffix(suffix).as_posix()
+        if twin in present:
             labels.setdefault(form, twin)
     return FoundPicture(
-        name=name, subset=next((SUBSETS[part] for part in path.parts[:-1] if part in SUBSETS), ""), labels=labels
+        name=name,
+        subset=next((SUBSETS[part] for part in path.parts[:-1] if part in SUBSETS), ""),
+        labels=labels,
     )
 
 
@@ -143,7 +169,8 @@ def _label_path(path: PurePosixPath, folder: str, suffix: str) -> str:
 
 
 def _is_label(name: str) -> bool:
-    """True for a path that only the label of a picture has; trainers and editors keep other files beside them."""
+    """True for a path that only the label of a picture has; trainers and editors keep other files
+    beside them."""
     path = PurePosixPath(name)
     return path.name != "classes.txt" and any(  # labelImg's names of classes
         path.suffix == suffix and f"/{folder}/" in f"/{name}" for _, folder, suffix in LABEL_FOLDERS
@@ -155,8 +182,8 @@ def _suffix(name: str) -> str:
 
 
 def _may_be_coco(path: Path) -> bool:
-    """False for a file that is whole and something else. What cannot be read, or is cut off, is for `read_coco` to
-    name: labels that are damaged are not absent."""
+    """False for a file that is whole and something else. What cannot be read, or is cut off, is for
+    `read_coco` to name: labels that are damaged are not absent."""
     try:
         with open_regular(path) as file:
             start = file.read(1 << 16)
@@ -184,11 +211,14 @@ def _read_manifest(folder: FoundFolder) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise UsageError(f"{folder.path / MANIFEST_FILE}: cannot be read ({error.strerror or error})") from error
+        raise UsageError(
+            f"{folder.path / MANIFEST_FILE}: cannot be read ({error.strerror or error})"
+        ) from error
 
 
 def _name_classes(folder: FoundFolder) -> None:
-    """Read class names from the manifest if it has them, else from a file, which may be edited or damaged."""
+    """Read class names from the manifest if it has them, else from a file, which may be edited or
+    damaged."""
     text = ""
     for name in CLASS_FILES:
         try:
@@ -198,13 +228,18 @@ def _name_classes(folder: FoundFolder) -> None:
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise UsageError(f"{folder.path / name}: cannot be read ({error.strerror or error})") from error
+            raise UsageError(
+                f"{folder.path / name}: cannot be read ({error.strerror or error})"
+            ) from error
     if folder.class_file.endswith(".names"):
-        folder.class_names = dict(enumerate(line.strip() for line in text.splitlines() if line.strip()))
+        folder.class_names = dict(
+            enumerate(line.strip() for line in text.splitlines() if line.strip())
+        )
     else:
         folder.class_names, folder.keypoints, folder.class_fault = read_yaml(text)
     if classes := folder.options.get("classes"):
-        folder.class_names, folder.class_file = dict(enumerate(classes)), MANIFEST_FILE
+        folder.class_names = dict(enumerate(classes))
+        folder.class_file = MANIFEST_FILE
         folder.keypoints = (1, 3) if folder.options.get("write") == "yolo-pose" else (0, 0)
 
 
@@ -215,8 +250,25 @@ def read_yaml(text: str) -> tuple[dict[int, str], Keypoints, str]:
     except (yaml.YAMLError, RecursionError) as error:
         return {}, (0, 0), f"is not YAML: {' '.join(str(error).split())[:200]}"
     values = found if isinstance(found, dict) else {}
-    names, shape = values.get("names"), values.get("kpt_shape")
-    numbered = names if isinstance(names, dict) else dict(enumerate(names)) if isinstance(names, list) else {}
-    class_names = {int(key): str(name) for key, name in numbered.items() if WHOLE_NUMBER.fullmatch(str(key))}
-    sizes = [int(each) for each in shape if WHOLE_NUMBER.fullmatch(str(each))] if isinstance(shape, list) else []
-    return class_names, (sizes[0], sizes[1]) if len(sizes) == 2 and sizes[1] in (2, 3) else (0, 0), ""
+    names = values.get("names")
+    shape = values.get("kpt_shape")
+    numbered = (
+        names
+        if isinstance(names, dict)
+        else dict(enumerate(names))
+        if isinstance(names, list)
+        else {}
+    )
+    class_names = {
+        int(key): str(name) for key, name in numbered.items() if WHOLE_NUMBER.fullmatch(str(key))
+    }
+    sizes = (
+        [int(each) for each in shape if WHOLE_NUMBER.fullmatch(str(each))]
+        if isinstance(shape, list)
+        else []
+    )
+    return (
+        class_names,
+        (sizes[0], sizes[1]) if len(sizes) == 2 and sizes[1] in (2, 3) else (0, 0),
+        "",
+    )

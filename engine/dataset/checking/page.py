@@ -1,4 +1,5 @@
-"""Writes an HTML page that shows a dataset's pictures with their boxes; one file, without a server."""
+"""Writes an HTML page that shows a dataset's pictures with their boxes; one file, without a
+server."""
 
 import base64
 import io
@@ -10,7 +11,13 @@ import cv2
 from PIL import Image
 
 from engine.dataset.checking.finding import FoundFolder, FoundPicture, find_folder
-from engine.dataset.checking.pictures import PictureFacts, large_pictures, open_picture, read_picture, upright
+from engine.dataset.checking.pictures import (
+    PictureFacts,
+    large_pictures,
+    open_picture,
+    read_picture,
+    upright,
+)
 from engine.dataset.checking.problems import coco_labels, match_coco, read_labels
 from engine.dataset.labels.reading import ReadLabels, read_coco
 from engine.errors import UsageError
@@ -32,12 +39,14 @@ class LabelPage:
 
 
 def label_page(path: Path, first: int, last: int) -> LabelPage:
-    """The page of the pictures first..last (from 0, both included); UsageError if there are none. COCO's boxes are
-    preferred, since they say what is hidden."""
+    """The page of the pictures first..last (from 0, both included); UsageError if there are none.
+    COCO's boxes are preferred, since they say what is hidden."""
     folder = find_folder(path)
     chosen = folder.pictures[first : last + 1]
     if not chosen:
-        raise UsageError(f"--pictures {first}..{last}: {path} has {len(folder.pictures)}, counted from 0")
+        raise UsageError(
+            f"--pictures {first}..{last}: {path} has {len(folder.pictures)}, counted from 0"
+        )
     unreadable: list[str] = []
     annotated: dict[str, ReadLabels] = {}
     for name in folder.coco:
@@ -56,20 +65,35 @@ def label_page(path: Path, first: int, last: int) -> LabelPage:
             if isinstance(facts, str):
                 damaged += 1
                 unreadable.append(f"{folder.path / picture.name}: {facts}")
-                figures.append(f"<figure><figcaption>{escape(f'{picture.name} {facts}')}</figcaption></figure>")
+                figures.append(
+                    f"<figure><figcaption>{escape(f'{picture.name} {facts}')}</figcaption></figure>"
+                )
                 continue
             labels, figure = _figure(folder, picture, facts, annotated.get(picture.name), classes)
             boxes += len(labels.boxes)
             figures.append(figure)
     filters = "".join(
-        f'<label style="--c:{colour}"><input type="checkbox" data-class="{escape(name)}" checked>{escape(name)}</label>'
+        f'<label style="--c:{colour}"><input type="checkbox" data-class="{escape(name)}" '
+        f"checked>{escape(name)}</label>"
         for name, colour in classes.items()
     )
-    title = f"{path.resolve().name}: pictures {first} to {first + len(chosen) - 1} of {len(folder.pictures)}"
+    title = (
+        f"{path.resolve().name}: pictures {first} to {first + len(chosen) - 1} of "
+        f"{len(folder.pictures)}"
+    )
     text = TEMPLATE.read_text(encoding="utf-8")
-    for mark, value in (("title", escape(title)), ("filters", filters), ("pictures", "\n".join(figures))):
+    for mark, value in (
+        ("title", escape(title)),
+        ("filters", filters),
+        ("pictures", "\n".join(figures)),
+    ):
         text = text.replace(f"<!-- {mark} -->", value)
-    return LabelPage(html=escaped(text), pictures=len(chosen) - damaged, boxes=boxes, unreadable=tuple(unreadable))
+    return LabelPage(
+        html=escaped(text),
+        pictures=len(chosen) - damaged,
+        boxes=boxes,
+        unreadable=tuple(unreadable),
+    )
 
 
 def _figure(
@@ -82,19 +106,27 @@ def _figure(
     labels = annotated or next(iter(read_labels(folder, picture, facts).values()), ReadLabels())
     hidden = labels.hidden or [False] * len(labels.boxes)
     rects = []
-    for name, (x0, y0, x1, y1), is_hidden in zip(labels.names, labels.boxes.tolist(), hidden, strict=True):
+    for name, (x0, y0, x1, y1), is_hidden in zip(
+        labels.names, labels.boxes.tolist(), hidden, strict=True
+    ):
         colour = classes.setdefault(name, COLOURS[len(classes) % len(COLOURS)])
         kinds = " ".join(["hidden"] * is_hidden + ["small"] * (min(x1 - x0, y1 - y0) < SMALL_PX))
         rects.append(
             f'<rect x="{x0:g}" y="{y0:g}" width="{max(x1 - x0, 0):g}" height="{max(y1 - y0, 0):g}" '
-            f'stroke="{colour}" data-class="{escape(name)}" class="{kinds}"><title>{escape(name)}, {x1 - x0:.0f} x '
+            f'stroke="{colour}" data-class="{escape(name)}" '
+            f'class="{kinds}"><title>{escape(name)}, {x1 - x0:.0f} x '
             f"{y1 - y0:.0f} px{', hidden' if is_hidden else ''}</title></rect>"
         )
     size = f"{facts.width_px} {facts.height_px}"
-    caption = f"{escape(picture.name)} &nbsp; {len(rects)} boxes &nbsp; {facts.width_px}x{facts.height_px}"
+    caption = (
+        f"{escape(picture.name)} &nbsp; {len(rects)} boxes &nbsp; "
+        f"{facts.width_px}x{facts.height_px}"
+    )
     return labels, (
-        f'<figure><figcaption>{caption}</figcaption><svg viewBox="0 0 {size}"><image width="{facts.width_px}" '
-        f'height="{facts.height_px}" href="{_embedded(folder.path / picture.name)}"/>{"".join(rects)}</svg></figure>'
+        f'<figure><figcaption>{caption}</figcaption><svg viewBox="0 0 {size}"><image '
+        f'width="{facts.width_px}" '
+        f'height="{facts.height_px}" '
+        f'href="{_embedded(folder.path / picture.name)}"/>{"".join(rects)}</svg></figure>'
     )
 
 

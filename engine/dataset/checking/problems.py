@@ -13,7 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from engine.dataset.checking.finding import LAYOUTS, PICTURE_SUFFIXES, TILES, FoundFolder, FoundPicture, read_yaml
+from engine.dataset.checking.finding import (
+    LAYOUTS,
+    PICTURE_SUFFIXES,
+    TILES,
+    FoundFolder,
+    FoundPicture,
+    read_yaml,
+)
 from engine.dataset.checking.pictures import PictureFacts
 from engine.dataset.labels.reading import (
     HEAD,
@@ -35,9 +42,12 @@ from engine.system.translate_errors import reason_of
 from engine.system.work_folder import sha256_of
 
 MAX_OUTSIDE_PX = 0.6  # rounding of six decimals and of whole pixels, VOC's half pixel
-MAX_APART_PX = 1.5  # between two formats: rounding, and outlines that go through the middles of pixels
+MAX_APART_PX = (
+    1.5  # between two formats: rounding, and outlines that go through the middles of pixels
+)
 PICTURE_FORMATS = ("YOLO", "YOLO-seg", "YOLO-pose", "VOC", "Pascal VOC", "KITTI")
-"""Formats whose boxes must agree. Of formats with rotated boxes only the number of boxes is compared."""
+"""Formats whose boxes must agree. Of formats with rotated boxes only the number of boxes is
+compared."""
 MAX_PART_BYTES = 64 << 20
 MAX_LIST_BYTES = 128 << 20  # two million pictures
 LISTED = re.compile(rf".*?({'|'.join(map(re.escape, PICTURE_SUFFIXES))})(?=\s|$)", re.IGNORECASE)
@@ -55,7 +65,9 @@ class CheckProblem:
         return f"{self.path}: {self.text}"
 
 
-def read_labels(folder: FoundFolder, picture: FoundPicture, facts: PictureFacts) -> dict[str, ReadLabels]:
+def read_labels(
+    folder: FoundFolder, picture: FoundPicture, facts: PictureFacts
+) -> dict[str, ReadLabels]:
     """Read the picture's labels in every format that has a file per picture."""
     found = {}
     for form, name in picture.labels.items():
@@ -81,7 +93,9 @@ def label_problems(path: str, labels: ReadLabels, facts: PictureFacts) -> Iterat
     beyond = np.maximum(-labels.boxes, labels.boxes - size).max(axis=1, initial=0)
     for index in np.flatnonzero(beyond > MAX_OUTSIDE_PX).tolist():
         yield CheckProblem(
-            "label", path, f"box {index + 1} extends {beyond[index]:.7g} px beyond the picture of {_size(facts)}"
+            "label",
+            path,
+            f"box {index + 1} extends {beyond[index]:.7g} px beyond the picture of {_size(facts)}",
         )
     extents = labels.boxes[:, 2:] - labels.boxes[:, :2]
     for index in np.flatnonzero(~(extents > 0).all(axis=1)).tolist():
@@ -89,7 +103,8 @@ def label_problems(path: str, labels: ReadLabels, facts: PictureFacts) -> Iterat
 
 
 def layout_problems(folder: FoundFolder) -> Iterator[CheckProblem]:
-    """Find faults of class names and of lists of pictures, and a folder whose labels are of no known layout."""
+    """Find faults of class names and of lists of pictures, and a folder whose labels are of no
+    known layout."""
     if folder.unknown:
         others = f" and {len(folder.unknown) - 1} more" if len(folder.unknown) > 1 else ""
         text = f"is no label of a known layout{others}; known are {LAYOUTS}"
@@ -98,12 +113,20 @@ def layout_problems(folder: FoundFolder) -> Iterator[CheckProblem]:
         yield CheckProblem("damaged", folder.class_file, folder.class_fault)
     known = sorted(folder.class_names)
     if lacking := [index for index, number in enumerate(known) if number != index]:
-        text = f"class {lacking[0]} has no name, but {known[-1]} has: trainers number classes without gaps"
+        text = (
+            f"class {lacking[0]} has no name, but {known[-1]} has: trainers number classes "
+            "without gaps"
+        )
         yield CheckProblem("label", folder.class_file, text)
-    pictures = {name for each in folder.pictures for name in (each.name, PurePosixPath(each.name).stem)}
+    pictures = {
+        name for each in folder.pictures for name in (each.name, PurePosixPath(each.name).stem)
+    }
     for name in folder.lists:
         labels = ReadLabels()
-        lines = [line.strip().replace("\\", "/") for _, line in text_lines(folder.path / name, labels, MAX_LIST_BYTES)]
+        lines = [
+            line.strip().replace("\\", "/")
+            for _, line in text_lines(folder.path / name, labels, MAX_LIST_BYTES)
+        ]
         if missing := [line for line in lines if pictures.isdisjoint(_possible_paths(line))]:
             yield _lacking(name, missing, what="names pictures that are not in the folder:")
         if twice := [line for line, count in Counter(lines).items() if count > 1]:
@@ -112,8 +135,8 @@ def layout_problems(folder: FoundFolder) -> Iterator[CheckProblem]:
 
 
 def _possible_paths(line: str) -> Iterator[str]:
-    """`a/b/c.jpg`, `b/c.jpg`, `c.jpg`: lists are written for another folder to start from. Behind a path may stand
-    classes or another path; VOC's lists have a picture's name without its suffix."""
+    """`a/b/c.jpg`, `b/c.jpg`, `c.jpg`: lists are written for another folder to start from. Behind a
+    path may stand classes or another path; VOC's lists have a picture's name without its suffix."""
     listed = LISTED.match(line)
     for path in (listed[0],) if listed else (line, line.split()[0]):
         parts = PurePosixPath(path[-4096:]).parts  # the time grows with their square
@@ -125,7 +148,9 @@ def disagreements(path: str, labels: dict[str, ReadLabels]) -> Iterator[CheckPro
     forms = [form for form in labels if not labels[form].faults]
     if len(forms) < 2:
         return
-    first, *others = sorted(forms, key=lambda form: (labels[form].is_rotated, form not in PICTURE_FORMATS))
+    first, *others = sorted(
+        forms, key=lambda form: (labels[form].is_rotated, form not in PICTURE_FORMATS)
+    )
     for other in others:
         reason = _difference(labels[first], labels[other])
         if reason:
@@ -145,8 +170,15 @@ def coco_problems(
             yield CheckProblem("missing", name, f"{image.file_name} is not in the folder")
             continue
         own = facts.get(matched[image.id])
-        if own is not None and (image.width, image.height) not in ((None, None), (own.width_px, own.height_px)):
-            yield CheckProblem("label", name, f"{image.file_name} is {_size(own)}, not {image.width}x{image.height}")
+        if own is not None and (image.width, image.height) not in (
+            (None, None),
+            (own.width_px, own.height_px),
+        ):
+            yield CheckProblem(
+                "label",
+                name,
+                f"{image.file_name} is {_size(own)}, not {image.width}x{image.height}",
+            )
     kinds = {kind.id for kind in coco.categories}
     own_ids = (annotation.id for annotation in coco.annotations if annotation.id is not None)
     for what, ids in (("category", (kind.id for kind in coco.categories)), ("annotation", own_ids)):
@@ -167,16 +199,31 @@ def coco_problems(
             yield CheckProblem(kind, name, f"annotation {position}{fault}")
 
 
-def _shape_faults(annotation: CocoAnnotation, facts: PictureFacts | None) -> Iterator[tuple[str, str]]:
-    """Find faults of an annotation's area, keypoints and segmentation, as far as it has them: kinds and texts."""
+def _shape_faults(
+    annotation: CocoAnnotation, facts: PictureFacts | None
+) -> Iterator[tuple[str, str]]:
+    """Find faults of an annotation's area, keypoints and segmentation, as far as it has them: kinds
+    and texts."""
     x, y, width, height = annotation.bbox
     most = (width + MAX_APART_PX) * (height + MAX_APART_PX)
     if annotation.area is not None and not 0 < annotation.area <= most:
-        yield "label", f": its area of {annotation.area:g} px is none of a thing in its box of {width:g}x{height:g} px"
+        yield (
+            "label",
+            f": its area of {annotation.area:g} px is none of a thing in its box of "
+            f"{width:g}x{height:g} px",
+        )
     points = zip(*[iter(annotation.keypoints or ())] * 3, strict=False)
     for number, (right, down, is_labelled) in enumerate(points, 1):
-        if facts is not None and is_labelled and not (0 <= right <= facts.width_px and 0 <= down <= facts.height_px):
-            yield "label", f": keypoint {number} ({right:g}, {down:g}) is outside the picture of {_size(facts)}"
+        if (
+            facts is not None
+            and is_labelled
+            and not (0 <= right <= facts.width_px and 0 <= down <= facts.height_px)
+        ):
+            yield (
+                "label",
+                f": keypoint {number} ({right:g}, {down:g}) is outside the picture of "
+                f"{_size(facts)}",
+            )
     extent = read_extent(bytes(annotation.segmentation))
     if extent is None:
         return
@@ -184,7 +231,11 @@ def _shape_faults(annotation: CocoAnnotation, facts: PictureFacts | None) -> Ite
         yield "label", f": its segmentation {extent}"
         return
     if facts is not None and extent.size_px not in (None, (facts.width_px, facts.height_px)):
-        yield "label", f": its segmentation is of a picture of {'{}x{}'.format(*extent.size_px)}, not {_size(facts)}"
+        yield (
+            "label",
+            f": its segmentation is of a picture of {'{}x{}'.format(*extent.size_px)}, not "
+            f"{_size(facts)}",
+        )
     apart = max(abs(a - b) for a, b in zip(extent.box, (x, y, x + width, y + height), strict=True))
     if apart > MAX_APART_PX:
         yield "disagree", f": its box differs by {apart:.1f} px from its segmentation's"
@@ -209,7 +260,8 @@ def coco_labels(coco: CocoLabels, matched: dict[int, str]) -> dict[str, ReadLabe
 
 
 def match_coco(coco: CocoLabels, pictures: list[FoundPicture]) -> dict[int, str]:
-    """Match images to pictures by path, or else by file name if it is unique. Returns picture names by image id."""
+    """Match images to pictures by path, or else by file name if it is unique. Returns picture names
+    by image id."""
     names = {picture.name for picture in pictures}
     by_file: dict[str, list[str]] = {}
     for picture in pictures:
@@ -228,14 +280,19 @@ def match_coco(coco: CocoLabels, pictures: list[FoundPicture]) -> dict[int, str]
 
 
 def manifest_problems(folder: FoundFolder, digests: dict[str, str]) -> Iterator[CheckProblem]:
-    """Find files that differ from the manifest, are missing, or not in it. `digests`: known SHA-256 by path."""
+    """Find files that differ from the manifest, are missing, or not in it. `digests`: known SHA-256
+    by path."""
     if folder.bad_lines:
-        yield CheckProblem("damaged", "manifest.jsonl", f"{folder.bad_lines} line(s) truncated or unreadable")
+        yield CheckProblem(
+            "damaged", "manifest.jsonl", f"{folder.bad_lines} line(s) truncated or unreadable"
+        )
     listed: set[str] = set()
     for index, entry in sorted(folder.manifest.items()):
         if entry.get("status") != "done":
             yield CheckProblem(
-                "missing", "manifest.jsonl", f"picture {index} was not made: {entry.get('reason') or 'unknown reason'}"
+                "missing",
+                "manifest.jsonl",
+                f"picture {index} was not made: {entry.get('reason') or 'unknown reason'}",
             )
         sha256: dict[str, Any] = entry.get("sha256") or {}
         for name, digest in sha256.items():
@@ -279,13 +336,15 @@ def _size(facts: PictureFacts) -> str:
 
 
 # -- files about a whole dataset, which trainers read: dataset.yaml, COCO's, piles.jsonl, tar shards -----
-# The manifest has no hash of them, as they change with every run. But it names the files of each picture, and those say
-# which whole files there are and what is in them.
+# The manifest has no hash of them, as they change with every run. But it names the files of each
+# picture, and those say which whole files there are and what is in them.
 
 
-def whole_file_problems(folder: FoundFolder, coco_ids: dict[str, set[int] | None]) -> Iterator[CheckProblem]:
-    """Find faults of the files about a whole dataset of ours and about its tiles; none for a foreign one. `coco_ids`:
-    image ids of COCO files that were read already; None if damaged."""
+def whole_file_problems(
+    folder: FoundFolder, coco_ids: dict[str, set[int] | None]
+) -> Iterator[CheckProblem]:
+    """Find faults of the files about a whole dataset of ours and about its tiles; none for a
+    foreign one. `coco_ids`: image ids of COCO files that were read already; None if damaged."""
     pictures: list[FinishedPicture] = []
     digests: Digests = {}
     for index, entry in sorted(folder.manifest.items()):
@@ -294,7 +353,11 @@ def whole_file_problems(folder: FoundFolder, coco_ids: dict[str, set[int] | None
             pictures.append(FinishedPicture(index=index, paths=paths))
             digests |= entry["sha256"]
     tiles = [tile for picture in pictures for tile in finished_tiles(picture)]
-    inner = {name.removeprefix(f"{TILES}/"): digest for name, digest in digests.items() if name.startswith(f"{TILES}/")}
+    inner = {
+        name.removeprefix(f"{TILES}/"): digest
+        for name, digest in digests.items()
+        if name.startswith(f"{TILES}/")
+    }
     for prefix, some, known in (("", pictures, digests), (f"{TILES}/", tiles, inner)):
         root = folder.path / prefix
         for problem in (
@@ -306,22 +369,31 @@ def whole_file_problems(folder: FoundFolder, coco_ids: dict[str, set[int] | None
             yield CheckProblem(problem.kind, prefix + problem.path, problem.text)
 
 
-def _yaml_problems(root: Path, pictures: list[FinishedPicture], options: dict[str, Any]) -> Iterator[CheckProblem]:
+def _yaml_problems(
+    root: Path, pictures: list[FinishedPicture], options: dict[str, Any]
+) -> Iterator[CheckProblem]:
     expected = dict(enumerate(options.get("classes", ["pile"])))
     folders = {path.partition("/")[0] for picture in pictures for path in picture.paths}
-    for labels in sorted(name for name in folders if name == "labels" or name.startswith("labels-")):
+    for labels in sorted(
+        name for name in folders if name == "labels" or name.startswith("labels-")
+    ):
         path = f"{labels.replace('labels', 'dataset')}.yaml"
         text = _content(root / path)
         if text is None:
             yield _missing(path)
             continue
         names, keypoints, fault = read_yaml(text.decode("utf-8", "replace"))
-        has_heads = labels == "labels-pose" or (labels, options.get("write")) == ("labels", "yolo-pose")
+        has_heads = labels == "labels-pose" or (labels, options.get("write")) == (
+            "labels",
+            "yolo-pose",
+        )
         if fault:
             yield CheckProblem("damaged", path, fault)
         elif any(names.get(number) != name for number, name in expected.items()):
             actual, due = (", ".join(each.values()) or "none" for each in (names, expected))
-            yield CheckProblem("damaged", path, f"names the classes {actual}; those of the labels: {due}")
+            yield CheckProblem(
+                "damaged", path, f"names the classes {actual}; those of the labels: {due}"
+            )
         elif has_heads and keypoints != HEAD:
             yield CheckProblem("damaged", path, "lacks kpt_shape: [1, 3] of the heads")
 
@@ -332,7 +404,11 @@ def _whole_coco_problems(
     expected: dict[str, set[int]] = {}
     for picture in pictures:
         if picture.paths_in("annotations"):
-            name = f"coco_annotations_{picture.subset}.json" if picture.subset else "coco_annotations.json"
+            name = (
+                f"coco_annotations_{picture.subset}.json"
+                if picture.subset
+                else "coco_annotations.json"
+            )
             expected.setdefault(name, set()).add(picture.index)
     for name, indices in expected.items():
         if not (root / name).exists():
@@ -350,7 +426,9 @@ def _whole_coco_problems(
             yield _lacking(name, [f"image id {index}" for index in sorted(lacking)])
 
 
-def _piles_problems(root: Path, pictures: list[FinishedPicture], digests: Digests) -> Iterator[CheckProblem]:
+def _piles_problems(
+    root: Path, pictures: list[FinishedPicture], digests: Digests
+) -> Iterator[CheckProblem]:
     parts = [path for picture in pictures for path in picture.paths_in("piles")]
     if not parts:
         return
@@ -367,7 +445,9 @@ def _piles_problems(root: Path, pictures: list[FinishedPicture], digests: Digest
         yield CheckProblem("damaged", "piles.jsonl", "is not the lines of the files in piles/")
 
 
-def _shard_problems(root: Path, pictures: list[FinishedPicture], digests: Digests) -> Iterator[CheckProblem]:
+def _shard_problems(
+    root: Path, pictures: list[FinishedPicture], digests: Digests
+) -> Iterator[CheckProblem]:
     samples = [sample_of(root, picture) for picture in pictures if picture.paths_in("webdataset")]
     if not samples:
         return
@@ -396,10 +476,14 @@ def _shard_problems(root: Path, pictures: list[FinishedPicture], digests: Digest
             for member, digest in _members(root / path):
                 if member in seen or member not in expected:
                     yield CheckProblem(
-                        "extra", path, f"{member} {'stands twice' if member in seen else 'is of no picture'}"
+                        "extra",
+                        path,
+                        f"{member} {'stands twice' if member in seen else 'is of no picture'}",
                     )
                 elif digest != expected[member]:
-                    yield CheckProblem("damaged", path, f"{member} differs from its SHA-256 in the manifest")
+                    yield CheckProblem(
+                        "damaged", path, f"{member} differs from its SHA-256 in the manifest"
+                    )
                 seen.add(member)
         except (tarfile.TarError, OSError, EOFError, ValueError, MemoryError) as error:
             yield CheckProblem("damaged", path, f"cannot be read ({reason_of(error)})")
@@ -424,7 +508,9 @@ def _shards_of(index: bytes) -> list[str] | None:
         named = json.loads(index)
     except (ValueError, RecursionError):
         return None
-    is_index = isinstance(named, dict) and all(re.fullmatch(r"[^/\\]*\.tar", name) for name in named)
+    is_index = isinstance(named, dict) and all(
+        re.fullmatch(r"[^/\\]*\.tar", name) for name in named
+    )
     return list(named) if is_index else None
 
 
@@ -436,9 +522,13 @@ def _content(path: Path) -> bytes | None:
 
 
 def _missing(path: str) -> CheckProblem:
-    return CheckProblem("missing", path, "is not in the folder; the command that made the dataset writes it again")
+    return CheckProblem(
+        "missing", path, "is not in the folder; the command that made the dataset writes it again"
+    )
 
 
-def _lacking(path: str, names: list[str], *, kind: str = "missing", what: str = "lacks") -> CheckProblem:
+def _lacking(
+    path: str, names: list[str], *, kind: str = "missing", what: str = "lacks"
+) -> CheckProblem:
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     return CheckProblem(kind, path, f"{what} {names[0]}{more}")

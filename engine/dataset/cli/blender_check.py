@@ -15,14 +15,19 @@ def ask() -> dict[str, Any]:
 
 
 def judge(blender: Answer) -> Check:
-    """Turn the answer of `ask` into a row. Blender is optional: only `multiverse dataset` needs it."""
+    """Turn the answer of `ask` into a row. Blender is optional: only `multiverse dataset` needs
+    it."""
     if blender.error:
         return warning(blender.error, install_command())
     if not blender.values:
-        return note("not installed: `multiverse dataset` can only use --engine raster", install_command())
+        return note(
+            "not installed: `multiverse dataset` can only use --engine raster", install_command()
+        )
     found = blender.values
     devices = ", ".join(found["gpus"]) or "the CPU"
-    return ok(f"{found['version']} with Python {found['python']}, Cycles on {devices} ({found['path']})")
+    return ok(
+        f"{found['version']} with Python {found['python']}, Cycles on {devices} ({found['path']})"
+    )
 
 
 BLENDER = CheckRow("Blender", ("engine.dataset.cli.blender_check:ask",), judge, "")

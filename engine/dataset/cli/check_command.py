@@ -1,4 +1,5 @@
-"""The commands `multiverse dataset check` and `view`, and their dispatch beside `multiverse dataset OUT`."""
+"""The commands `multiverse dataset check` and `view`, and their dispatch beside `multiverse dataset
+OUT`."""
 
 import json
 import threading
@@ -23,9 +24,12 @@ MAX_PRINTED = 20  # problems of one kind in one folder that are printed; --json 
 
 
 class DatasetCommand(TyperCommand):
-    """Dispatches `dataset check` and `dataset view`; anything else is the folder of `dataset OUT`, such as ./check."""
+    """Dispatches `dataset check` and `dataset view`; anything else is the folder of `dataset OUT`,
+    such as ./check."""
 
-    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
         if args and args[0] in VERBS:
             verb = typer.main.get_command(VERBS[args[0]])
             return verb.make_context(f"{info_name} {args[0]}", args[1:], parent=parent, **extra)
@@ -36,20 +40,23 @@ class DatasetCommand(TyperCommand):
 
 def check(
     folders: Annotated[
-        list[Path], typer.Argument(metavar="FOLDER [FOLDER ...]", help="Datasets, ours or foreign ones.")
+        list[Path],
+        typer.Argument(metavar="FOLDER [FOLDER ...]", help="Datasets, ours or foreign ones."),
     ],
     *,
     like: Annotated[
         Path | None,
-        typer.Option(metavar="REAL_FOLDER", help="Compare the first with real pictures, and propose options."),
+        typer.Option(
+            metavar="REAL_FOLDER", help="Compare the first with real pictures, and propose options."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=JSON)] = False,
 ) -> None:
     """Read every picture, label and SHA-256 of datasets, and report what is wrong with them.
 
-    Finds damaged, missing and extra files, boxes that are empty or outside, formats that disagree, pictures that are
-    the same or nearly so, and scenes that two folders (or two parts of a split) share. Reads YOLO, COCO, Pascal VOC and
-    KITTI. The exit code is 1 if anything is wrong.
+    Finds damaged, missing and extra files, boxes that are empty or outside, formats that disagree,
+    pictures that are the same or nearly so, and scenes that two folders (or two parts of a split)
+    share. Reads YOLO, COCO, Pascal VOC and KITTI. The exit code is 1 if anything is wrong.
 
     Example: multiverse dataset check site --like real_pictures"""
     from engine.cli.signals import Signals
@@ -59,7 +66,9 @@ def check(
     Signals().connect(stop.set)
     try:
         with show_progress(CHECK, as_json, stop) as (on_progress, _):
-            report = check_folders(folders, like=like, on_progress=on_progress, is_stopped=stop.is_set)
+            report = check_folders(
+                folders, like=like, on_progress=on_progress, is_stopped=stop.is_set
+            )
     except KeyboardInterrupt:
         complain("interrupted; nothing was found out")
         raise typer.Exit(FAILED) from None
@@ -72,15 +81,23 @@ def check(
 
 
 def view(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A dataset, ours or a foreign one.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="A dataset, ours or a foreign one.")
+    ],
     *,
-    pictures: Annotated[str, typer.Option(metavar="0..20", help="Pictures to show, counted from 0.")] = "0..20",
+    pictures: Annotated[
+        str, typer.Option(metavar="0..20", help="Pictures to show, counted from 0.")
+    ] = "0..20",
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where to write the page. (default: a temporary file)")
+        Path | None,
+        typer.Option(metavar="FILE", help="Where to write the page. (default: a temporary file)"),
     ] = None,
-    opens: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
+    opens: Annotated[
+        bool, typer.Option("--open/--no-open", help="Open the page in the browser.")
+    ] = True,
 ) -> None:
-    """Show pictures of a dataset with their boxes: one HTML file to zoom, and to filter by class, hidden and small.
+    """Show pictures of a dataset with their boxes: one HTML file to zoom, and to filter by class,
+    hidden and small.
 
     Example: multiverse dataset view site --pictures 40..60"""
     import tempfile
@@ -125,7 +142,10 @@ def check_lines(report: "CheckReport") -> list[str]:
     if report.like is not None:
         lines += _like_lines(report.like)
     wrong = len(report.problems)
-    return [*lines, "nothing is wrong" if not wrong else f"{wrong} problem{'s' if wrong > 1 else ''}"]
+    return [
+        *lines,
+        "nothing is wrong" if not wrong else f"{wrong} problem{'s' if wrong > 1 else ''}",
+    ]
 
 
 def _folder_lines(folder: "FolderReport") -> list[str]:
@@ -141,7 +161,10 @@ def _folder_lines(folder: "FolderReport") -> list[str]:
         f"  boxes      {list_counts(folder.figures.classes)}",
     ]
     if folder.unlabelled:
-        lines.append(f"  unlabelled {folder.unlabelled} pictures: trainers take them as pictures without things")
+        lines.append(
+            f"  unlabelled {folder.unlabelled} pictures: trainers take them as pictures without "
+            "things"
+        )
     if folder.subsets:
         lines.append(f"  split      {list_counts(folder.subsets)}")
     if folder.tiles:
@@ -168,24 +191,38 @@ def _problem_lines(problems: Any) -> list[str]:
 
 
 def _like_lines(like: "LikeReport") -> list[str]:
-    lines = [f"compared with {like.path}", f"  {'':<18} {'here':>9} {'there':>9} {'distance':>9} {'overlap':>9}"]
+    lines = [
+        f"compared with {like.path}",
+        f"  {'':<18} {'here':>9} {'there':>9} {'distance':>9} {'overlap':>9}",
+    ]
     if like.faults:
         fault_line = f"  it has {len(like.faults)} faults, the first: {like.faults[0].line()}"
         lines.append(f"{fault_line}; to see all: dataset check {like.path}")
     for each in like.distances:
         if each.own and each.real and each.distance is not None and each.overlap is not None:
             medians = f"{each.own['median']:>9.3g} {each.real['median']:>9.3g}"
-            lines.append(f"  {each.figure:<18} {medians} {each.distance:>9.2f} {each.overlap:>9.0%}")
-    lines.append("  medians; distance 1: as far apart as the real pictures from each other; overlap 100 %: the same")
+            lines.append(
+                f"  {each.figure:<18} {medians} {each.distance:>9.2f} {each.overlap:>9.0%}"
+            )
+    lines.append(
+        "  medians; distance 1: as far apart as the real pictures from each other; overlap 100 %: "
+        "the same"
+    )
     return lines + [f"  {line}" for line in like.proposals or ("nothing to propose",)]
 
 
 def _check_line(progress: "CheckProgress") -> str:
-    return f"{progress.done} of {progress.expected} pictures checked, {progress.problems} problems{time_left(progress)}"
+    return (
+        f"{progress.done} of {progress.expected} pictures checked, {progress.problems} "
+        f"problems{time_left(progress)}"
+    )
 
 
 CHECK: "ProgressLook[CheckProgress]" = ProgressLook(
-    nothing="no picture read yet", doing="checking", line=_check_line, pace=lambda progress: time_left(progress, "")
+    nothing="no picture read yet",
+    doing="checking",
+    line=_check_line,
+    pace=lambda progress: time_left(progress, ""),
 )
 
 

@@ -1,4 +1,5 @@
-"""`multiverse dataset`: synthetic pictures of a construction site with their labels, one process per picture."""
+"""`multiverse dataset`: synthetic pictures of a construction site with their labels, one process
+per picture."""
 
 import contextlib
 import json
@@ -33,12 +34,16 @@ VARIED: dict[str, Any] = {each.name: each.default_factory for each in fields(Rec
 
 
 def plain_names(name: str) -> str:
-    """Accept `--image_index` for `--image-index`, as in the original script, and `--no-resume` for `--overwrite`."""
+    """Accept `--image_index` for `--image-index`, as in the original script, and `--no-resume` for
+    `--overwrite`."""
     plain = name.replace("_", "-")
     return "overwrite" if plain == "no-resume" else plain
 
 
-COMMAND_SETTINGS: Final = {"cls": DatasetCommand, "context_settings": {"token_normalize_func": plain_names}}
+COMMAND_SETTINGS: Final = {
+    "cls": DatasetCommand,
+    "context_settings": {"token_normalize_func": plain_names},
+}
 """Settings with which typer registers this command."""
 
 
@@ -46,31 +51,41 @@ COMMAND_SETTINGS: Final = {"cls": DatasetCommand, "context_settings": {"token_no
 @job_options(DatasetJob, SceneOptions, LabelOptions, *VARIED.values(), EngineOptions)
 def dataset(
     context: typer.Context,
-    output: Annotated[Path, typer.Argument(metavar="OUT", help="Output folder: a new one, or one to resume.")],
+    output: Annotated[
+        Path, typer.Argument(metavar="OUT", help="Output folder: a new one, or one to resume.")
+    ],
     *,
     as_json: Annotated[bool, typer.Option("--json", help=JSON)] = False,
     **options: Any,
 ) -> None:
-    """Render labelled pictures of a construction site from above: foundation piles among machines and bags.
+    """Render labelled pictures of a construction site from above: foundation piles among machines
+    and bags.
 
-    Writes images/ and labels/ (YOLO), dataset.yaml (Ultralytics), manifest.jsonl and a log per picture. The same
-    options and seed give the same bytes, with any number of jobs and interruptions.
+    Writes images/ and labels/ (YOLO), dataset.yaml (Ultralytics), manifest.jsonl and a log per
+    picture. The same options and seed give the same bytes, with any number of jobs and
+    interruptions.
 
     Example: multiverse dataset site --count 20 --jobs 2 --seed 1000
 
-    Ctrl-C finishes the pictures in progress; the same command resumes. A picture that fails is retried and reported,
-    and the run continues; the exit code is 1 if one is missing at the end. Options may also be written with _.
+    Ctrl-C finishes the pictures in progress; the same command resumes. A picture that fails is
+    retried and reported, and the run continues; the exit code is 1 if one is missing at the end.
+    Options may also be written with _.
 
-    multiverse dataset check FOLDER finds what is wrong with a dataset, multiverse dataset view FOLDER shows it; an
-    output folder with such a name is written ./check."""
+    multiverse dataset check FOLDER finds what is wrong with a dataset, multiverse dataset view
+    FOLDER shows it; an output folder with such a name is written ./check."""
     from engine.cli.signals import Signals
     from engine.dataset import check_job, make_dataset
 
     if options["image_index"] is not None:
         for name in ("count", "jobs", "devices", "timeout_s", "retries", "cluster"):
             if is_on_command_line(context, name):
-                raise UsageError(f"--{name.removesuffix('_s')}: has no effect, --image-index makes one picture here")
-    engine = choose_engine(pop_options(EngineOptions, options), is_remote=options["cluster"] is not None)
+                raise UsageError(
+                    f"--{name.removesuffix('_s')}: has no effect, --image-index makes one picture "
+                    "here"
+                )
+    engine = choose_engine(
+        pop_options(EngineOptions, options), is_remote=options["cluster"] is not None
+    )
     scene = pop_options(SceneOptions, options)
     files = [file for part in options.get("scene", ()) for file in part]
     if files and not is_on_command_line(context, "count"):
@@ -100,7 +115,10 @@ def dataset(
         Signals().connect(lambda: _end(stop))
         with show_progress(DATASET, as_json, stop) as (on_progress, say):
             report = make_dataset(
-                job, on_progress=on_progress, on_message=lambda line: say(f"multiverse: {line}"), is_stopped=stop.is_set
+                job,
+                on_progress=on_progress,
+                on_message=lambda line: say(f"multiverse: {line}"),
+                is_stopped=stop.is_set,
             )
     for line in note_lines(report):
         complain(line)
@@ -114,8 +132,12 @@ def dataset(
 
 def _end(stop: threading.Event) -> None:
     if not stop.is_set() and not sys.stderr.isatty():  # a progress bar shows this itself
-        with contextlib.suppress(OSError):  # not sys.stderr: the signal may have interrupted a write to it
-            os.write(2, b"multiverse: finishing the pictures in progress; Ctrl-C again stops at once\n")
+        with contextlib.suppress(
+            OSError
+        ):  # not sys.stderr: the signal may have interrupted a write to it
+            os.write(
+                2, b"multiverse: finishing the pictures in progress; Ctrl-C again stops at once\n"
+            )
     stop.set()
 
 
@@ -123,10 +145,18 @@ def note_lines(report: "DatasetReport") -> list[str]:
     lines = list(report.notes)
     if report.failed:
         named = ", ".join(f"{failed.index:06d}" for failed in report.failed[:MAX_NAMED])
-        more = f" and {len(report.failed) - MAX_NAMED} more" if len(report.failed) > MAX_NAMED else ""
-        lines.append(f"{len(report.failed)} failed: {named}{more}; their logs are {report.folder}/image_NNNNNN.log")
+        more = (
+            f" and {len(report.failed) - MAX_NAMED} more" if len(report.failed) > MAX_NAMED else ""
+        )
+        lines.append(
+            f"{len(report.failed)} failed: {named}{more}; their logs are "
+            f"{report.folder}/image_NNNNNN.log"
+        )
     if report.is_interrupted:
-        lines.append(f"interrupted with {report.missing} pictures left; run the same command again to continue")
+        lines.append(
+            f"interrupted with {report.missing} pictures left; run the same command again to "
+            "continue"
+        )
     return lines
 
 
@@ -135,7 +165,11 @@ def report_lines(report: "DatasetReport") -> list[str]:
     existing = f", {report.kept} existed" if report.kept else ""
     missing = f", {report.missing} missing" if report.missing else ""
     retried = f", {report.retried} retried" if report.retried else ""
-    each = f", {report.seconds_a_picture:.1f} s per picture" if report.seconds_a_picture is not None else ""
+    each = (
+        f", {report.seconds_a_picture:.1f} s per picture"
+        if report.seconds_a_picture is not None
+        else ""
+    )
     at_once = f", {report.jobs} at a time" if report.jobs else ""
     lines = [
         f"pictures    {report.made} made{existing}{missing}{retried}",
@@ -155,7 +189,8 @@ def progress_line(progress: "DatasetProgress") -> str:
 
 
 def pace(progress: "DatasetProgress") -> str:
-    """Format pictures per minute and the time left; before the first is finished, the number in progress."""
+    """Format pictures per minute and the time left; before the first is finished, the number in
+    progress."""
     if not progress.created:
         return f"{progress.in_progress} in progress"
     left = "" if progress.is_finishing else time_left(progress)

@@ -1,1 +1,2 @@
-"""Renders with Cycles, Blender's path tracer, in a separate process and usually a separate environment."""
+"""Renders with Cycles, Blender's path tracer, in a separate process and usually a separate
+environment."""

@@ -1,11 +1,12 @@
 """Renders a scene with Cycles. Runs in Blender's Python, which cannot import this package:
 
-    python -I blender_main.py -- FOLDER     (or blender --background --python blender_main.py -- FOLDER)
+    python -I blender_main.py -- FOLDER     (or blender --background --python blender_main.py --
+                                            FOLDER)
 
-FOLDER holds the files of files.py. Written to it: colors.png, passes.exr (pile number and depth at the centre of
-each pixel) and last answer.json, which holds `{"failure": ...}` after an error. With `--ask` instead of a folder the
-answer is one line on standard output: versions and devices, or a failure.
-Cycles uses OMP_NUM_THREADS threads, or all cores; the pixels are the same.
+FOLDER holds the files of files.py. Written to it: colors.png, passes.exr (pile number and depth at
+the centre of each pixel) and last answer.json, which holds `{"failure": ...}` after an error. With
+`--ask` instead of a folder the answer is one line on standard output: versions and devices, or a
+failure. Cycles uses OMP_NUM_THREADS threads, or all cores; the pixels are the same.
 
 The process ends when its parent ends (standard input closes), and deletes the folder then.
 """
@@ -33,11 +34,14 @@ Json = dict[str, Any]
 Arrays = Mapping[str, np.ndarray]
 
 ORPHANED = 70
-OLDEST = (4, 2)  # the first long-term release with AgX, "Specular IOR Level", and normals without auto smooth
+OLDEST = (
+    4,
+    2,
+)  # the first long-term release with AgX, "Specular IOR Level", and normals without auto smooth
 BOUNCES = 4
 MAX_THREADS = 1024  # Blender's limit
-# By default Cycles takes 64 samples before it compares a pixel's noise with a threshold of 0.01, so with 50 samples no
-# pixel would end early. With this value it compares after 16, 32, ...
+# By default Cycles takes 64 samples before it compares a pixel's noise with a threshold of 0.01, so
+# with 50 samples no pixel would end early. With this value it compares after 16, 32, ...
 MIN_SAMPLES = 8
 CLOUDS_ABOVE_M = 50.0  # above the camera
 CLOUDS_HALF_M = 1000.0
@@ -61,7 +65,9 @@ def main(arguments: list[str]) -> None:
     folder = Path(arguments[0])
     orders = os.dup(0)  # Windows loads no library that asks what 0 is while a thread reads from it
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    threading.Thread(target=end_with_parent, args=(folder, orders), name="parent watch", daemon=True).start()
+    threading.Thread(
+        target=end_with_parent, args=(folder, orders), name="parent watch", daemon=True
+    ).start()
     try:
         answer = draw(folder)
     except Exception as error:  # the top of a process: the parent logs the traceback
@@ -72,13 +78,18 @@ def main(arguments: list[str]) -> None:
             "errno": error.errno if isinstance(error, OSError) else None,
             "trace": "" if is_usage else traceback.format_exc(),
         }
-    # The parent reads it after this process has ended; after a kill during writing the JSON is incomplete.
+    # The parent reads it after this process has ended; after a kill during writing the JSON is
+    # incomplete.
     (folder / "answer.json").write_text(json.dumps(answer), encoding="utf-8")
 
 
 def ask() -> Json:
     begin()
-    return {"version": bpy.app.version_string, "python": platform.python_version(), "gpus": gpus()[1]}
+    return {
+        "version": bpy.app.version_string,
+        "python": platform.python_version(),
+        "gpus": gpus()[1],
+    }
 
 
 def draw(folder: Path) -> Json:
@@ -104,12 +115,15 @@ def begin() -> None:
     """Start with an empty scene and factory settings, without the user's."""
     if bpy.app.version < OLDEST:
         oldest = ".".join(map(str, OLDEST))
-        raise UnavailableError(f"Blender {bpy.app.version_string} is older than {oldest}, the oldest supported version")
+        raise UnavailableError(
+            f"Blender {bpy.app.version_string} is older than {oldest}, the oldest supported version"
+        )
     bpy.ops.wm.read_factory_settings(use_empty=True)
 
 
 def gpus() -> tuple[str, list[str]]:
-    """Kind of GPU that Cycles can use here, or "", and the names of its devices, or of the chosen one."""
+    """Kind of GPU that Cycles can use here, or "", and the names of its devices, or of the chosen
+    one."""
     preferences = bpy.context.preferences.addons["cycles"].preferences
     known = {kind for kind, *_ in preferences.get_device_types(bpy.context)}
     for kind in GPU_KINDS:
@@ -141,7 +155,9 @@ def choose_device(scene: bpy.types.Scene, use_gpu: bool | None) -> str:
     scene.render.engine = "CYCLES"
     kind, names = ("", []) if use_gpu is False else gpus()
     if use_gpu and not names:
-        raise UnavailableError("--use-gpu: Cycles has no GPU here, only the CPU; leave the option out")
+        raise UnavailableError(
+            "--use-gpu: Cycles has no GPU here, only the CPU; leave the option out"
+        )
     scene.cycles.device = "GPU" if names else "CPU"
     return f"{', '.join(names)} ({kind})" if names else "CPU"
 
@@ -158,15 +174,24 @@ def used_settings(scene: bpy.types.Scene) -> Json:
     is_adaptive = cycles.use_adaptive_sampling
     return {
         "max_samples": cycles.samples,
-        "least_samples": min(cycles.adaptive_min_samples, cycles.samples) if is_adaptive else cycles.samples,
+        "least_samples": min(cycles.adaptive_min_samples, cycles.samples)
+        if is_adaptive
+        else cycles.samples,
         "noise_threshold": cycles.adaptive_threshold if is_adaptive else 0.0,
-        "bounces": min(cycles.max_bounces, cycles.diffuse_bounces, cycles.glossy_bounces, cycles.transmission_bounces),
+        "bounces": min(
+            cycles.max_bounces,
+            cycles.diffuse_bounces,
+            cycles.glossy_bounces,
+            cycles.transmission_bounces,
+        ),
         "denoiser": cycles.denoiser if cycles.use_denoising else "no denoiser",
         "threads": scene.render.threads,
     }
 
 
-def add_mesh(name: str, positions: np.ndarray, normals: np.ndarray, triangles: np.ndarray) -> bpy.types.Mesh:
+def add_mesh(
+    name: str, positions: np.ndarray, normals: np.ndarray, triangles: np.ndarray
+) -> bpy.types.Mesh:
     mesh = bpy.data.meshes.new(name)
     corners = np.ascontiguousarray(triangles, np.int32).ravel()
     mesh.vertices.add(len(positions))
@@ -182,10 +207,15 @@ def add_mesh(name: str, positions: np.ndarray, normals: np.ndarray, triangles: n
 
 
 def add_ground(scene: bpy.types.Scene, arrays: Arrays, spec: Json, picture: Path) -> None:
-    mesh = add_mesh("ground", arrays["ground_positions"], arrays["ground_normals"], arrays["ground_triangles"])
+    mesh = add_mesh(
+        "ground", arrays["ground_positions"], arrays["ground_normals"], arrays["ground_triangles"]
+    )
     material, nodes, links, shader = new_material("ground")
-    side_m, middle_m = spec["ground_side_m"], spec["ground_middle_m"]
-    image = add_picture(nodes, links, picture, side_m, [0.5 - middle / side_m for middle in (*middle_m, 0)])
+    side_m = spec["ground_side_m"]
+    middle_m = spec["ground_middle_m"]
+    image = add_picture(
+        nodes, links, picture, side_m, [0.5 - middle / side_m for middle in (*middle_m, 0)]
+    )
     image.extension = "MIRROR" if any(middle_m) else "EXTEND"  # beyond the plan
     links.new(image.outputs["Color"], shader.inputs["Base Color"])
     shader.inputs["Roughness"].default_value = 1.0
@@ -195,7 +225,8 @@ def add_ground(scene: bpy.types.Scene, arrays: Arrays, spec: Json, picture: Path
 
 
 def add_picture(nodes: Any, links: Any, picture: Path, side_m: float, shift: list[float]) -> Any:
-    """Add an image texture of this width, mapped by world coordinates in metres; its top row is north, v = 1."""
+    """Add an image texture of this width, mapped by world coordinates in metres; its top row is
+    north, v = 1."""
     image = nodes.new("ShaderNodeTexImage")
     image.image = bpy.data.images.load(str(picture))
     scaled = nodes.new("ShaderNodeVectorMath")
@@ -211,9 +242,15 @@ def add_batches(scene: bpy.types.Scene, arrays: Arrays, spec: Json) -> None:
     """Add an object per instance; the objects of a batch share the mesh."""
     materials = {name: surface_material(name, look) for name, look in spec["surfaces"].items()}
     for number, batch in enumerate(spec["batches"]):
-        mesh = add_mesh(batch["name"], *(arrays[f"{number}_{part}"] for part in ("positions", "normals", "triangles")))
+        mesh = add_mesh(
+            batch["name"],
+            *(arrays[f"{number}_{part}"] for part in ("positions", "normals", "triangles")),
+        )
         mesh.materials.append(materials[batch["surface"]])
-        each = zip(*(arrays[f"{number}_{part}"].tolist() for part in ("transforms", "instances", "tints")), strict=True)
+        each = zip(
+            *(arrays[f"{number}_{part}"].tolist() for part in ("transforms", "instances", "tints")),
+            strict=True,
+        )
         for index, (transform, instance, tint) in enumerate(each):
             thing = bpy.data.objects.new(f"{number}_{index:06d}", mesh)
             thing.matrix_world = Matrix(transform)
@@ -239,7 +276,8 @@ def node_tree_of(thing: bpy.types.Material | bpy.types.World) -> bpy.types.NodeT
 
 
 def surface_material(name: str, look: Json) -> bpy.types.Material:
-    """Make a material: albedo times the object's tint times noise in world space, so that instances differ."""
+    """Make a material: albedo times the object's tint times noise in world space, so that instances
+    differ."""
     material, nodes, links, shader = new_material(name)
     shader.inputs["Roughness"].default_value = look["roughness"]
     shader.inputs["Metallic"].default_value = look["metallic"]
@@ -307,8 +345,8 @@ def add_lights(scene: bpy.types.Scene, spec: Json) -> None:
 
 
 def add_clouds(scene: bpy.types.Scene, spec: Json, picture: Path) -> None:
-    """Add a sheet above the scene that only shadows the sun's light. Its transparency is the picture, repeated, sampled
-    where the sun's ray meets z = 0."""
+    """Add a sheet above the scene that only shadows the sun's light. Its transparency is the
+    picture, repeated, sampled where the sun's ray meets z = 0."""
     east, north, up = spec["sun_direction"]
     high_m = spec["camera_m"][2] + CLOUDS_ABOVE_M
     middle = (high_m * east / up, high_m * north / up)
@@ -320,10 +358,13 @@ def add_clouds(scene: bpy.types.Scene, spec: Json, picture: Path) -> None:
     mesh.from_pydata(corners, [], [(0, 1, 2, 3)])
     material = bpy.data.materials.new("clouds")
     tree = node_tree_of(material)
-    nodes, links = tree.nodes, tree.links
+    nodes = tree.nodes
+    links = tree.links
     nodes.clear()
     period_m = spec["clouds_period_m"]
-    image = add_picture(nodes, links, picture, period_m, [-middle[0] / period_m, -middle[1] / period_m, 0.0])
+    image = add_picture(
+        nodes, links, picture, period_m, [-middle[0] / period_m, -middle[1] / period_m, 0.0]
+    )
     image.image.colorspace_settings.name = "Non-Color"
     image.extension = "REPEAT"
     clear = nodes.new("ShaderNodeBsdfTransparent")
@@ -331,7 +372,10 @@ def add_clouds(scene: bpy.types.Scene, spec: Json, picture: Path) -> None:
     links.new(clear.outputs[0], nodes.new("ShaderNodeOutputMaterial").inputs["Surface"])
     mesh.materials.append(material)
     sheet = bpy.data.objects.new("clouds", mesh)
-    sheet.visible_camera = sheet.visible_diffuse = sheet.visible_glossy = sheet.visible_transmission = False
+    sheet.visible_camera = False
+    sheet.visible_diffuse = False
+    sheet.visible_glossy = False
+    sheet.visible_transmission = False
     scene.collection.objects.link(sheet)
 
 
@@ -348,7 +392,8 @@ def draw_colors(scene: bpy.types.Scene, spec: Json, path: Path) -> None:
         setattr(cycles, f"{kind}_bounces", BOUNCES)
     cycles.use_light_tree = False  # there is one light
     scene.world.cycles.sampling_method = "NONE"  # and a sky of one colour
-    cycles.caustics_reflective = cycles.caustics_refractive = False
+    cycles.caustics_reflective = False
+    cycles.caustics_refractive = False
     scene.view_settings.view_transform = "AgX"
     scene.view_settings.look = "AgX - Medium High Contrast"
     scene.view_settings.exposure = float(np.log2(spec["exposure"])) + VIEW_STOPS
@@ -363,10 +408,12 @@ def draw_passes(scene: bpy.types.Scene, path: Path) -> None:
     """Render index and depth of the first hit, with one sample at the centre of each pixel."""
     layer = scene.view_layers[0]
     layer.use_pass_combined = False
-    layer.use_pass_z = layer.use_pass_object_index = True
+    layer.use_pass_z = True
+    layer.use_pass_object_index = True
     cycles = scene.cycles
     cycles.samples = 1
-    cycles.use_adaptive_sampling = cycles.use_denoising = False
+    cycles.use_adaptive_sampling = False
+    cycles.use_denoising = False
     cycles.pixel_filter_type = "BOX"
     cycles.filter_width = 0.01  # the minimum: the sample lies within 0.01 px of the centre
     cycles.max_bounces = 0

@@ -1,4 +1,5 @@
-"""Renders a picture with Cycles: starts Blender, passes the scene through a folder, and logs its output."""
+"""Renders a picture with Cycles: starts Blender, passes the scene through a folder, and logs its
+output."""
 
 import errno
 import json
@@ -40,20 +41,25 @@ def render(
     *,
     folder: Path | None = None,
 ) -> Rendered:
-    """Render a scene with Blender. `ground_rgb`: (side, side, 3) uint8, sRGB albedo of the `texture_area`, row 0
-    north. Its files, in a new folder within `folder` (None: the system's), are deleted even after a kill. UsageError
-    for a feature that this Blender lacks; RenderError, in one line; OSError for disk errors, also inside Blender."""
+    """Render a scene with Blender. `ground_rgb`: (side, side, 3) uint8, sRGB albedo of the
+    `texture_area`, row 0 north. Its files, in a new folder within `folder` (None: the system's),
+    are deleted even after a kill. UsageError for a feature that this Blender lacks; RenderError, in
+    one line; OSError for disk errors, also inside Blender."""
     settings.check()
     largest = max((int(batch.instances.max(initial=0)) for batch in geometry.batches), default=0)
     if largest > MAX_INSTANCES:
-        raise UsageError(f"--engine cycles: {largest} piles are too many; Blender numbers {MAX_INSTANCES} at most")
+        raise UsageError(
+            f"--engine cycles: {largest} piles are too many; Blender numbers {MAX_INSTANCES} at "
+            "most"
+        )
     work = Path(tempfile.mkdtemp(prefix="multiverse-cycles-", dir=folder)).absolute()
     output_lines: deque[str] = deque(maxlen=LAST_LINES)
     try:
         write_scene_files(work, geometry, ground_rgb, settings)
         answer = _run(blender, work, output_lines)
         passes = read_passes(work / "passes.exr")
-        camera, depths = geometry.scene.camera, _channel(passes, "Depth")
+        camera = geometry.scene.camera
+        depths = _channel(passes, "Depth")
         return Rendered(
             colors=_read_png(work / "colors.png", camera.height_px, camera.width_px),
             instances=np.rint(_channel(passes, "Index")).astype(np.uint16),
@@ -69,9 +75,12 @@ def render(
 
 
 def query_blender(blender: Path, timeout_s: float = 60.0) -> dict[str, Any]:
-    """Query `version`, `python` and `gpus` (names). UsageError if it is too old; RenderError if it does not start."""
+    """Query `version`, `python` and `gpus` (names). UsageError if it is too old; RenderError if it
+    does not start."""
     with (
-        tempfile.TemporaryDirectory(prefix="multiverse-blender-", ignore_cleanup_errors=True) as folder,
+        tempfile.TemporaryDirectory(
+            prefix="multiverse-blender-", ignore_cleanup_errors=True
+        ) as folder,
         _start_blender(blender, "--ask", Path(folder)) as process,
     ):
         try:
@@ -127,9 +136,12 @@ def _run(blender: Path, work: Path, output_lines: deque[str]) -> dict[str, Any]:
             log.error("%s", answer["trace"].rstrip())
         if number := answer["errno"]:
             raise OSError(number, os.strerror(number), str(work.parent))
-        raise (UsageError if answer["is_usage"] else RenderError)(" ".join(answer["failure"].split()))
+        raise (UsageError if answer["is_usage"] else RenderError)(
+            " ".join(answer["failure"].split())
+        )
     log.info(
-        "%(max_samples)d samples at most, %(least_samples)d at least, noise %(noise_threshold)g, %(bounces)d bounces,"
+        "%(max_samples)d samples at most, %(least_samples)d at least, noise %(noise_threshold)g, "
+        "%(bounces)d bounces,"
         " %(denoiser)s, threads: %(threads)d, %(device)s",
         answer["used"] | {"device": answer["device"]},
     )
@@ -137,7 +149,8 @@ def _run(blender: Path, work: Path, output_lines: deque[str]) -> dict[str, Any]:
 
 
 def _disk_errno(work: Path, output_lines: Iterable[str]) -> int:
-    """The errno if Blender failed because of the disk, else 0. Blender only prints such errors and continues."""
+    """The errno if Blender failed because of the disk, else 0. Blender only prints such errors and
+    continues."""
     if shutil.disk_usage(work).free < NO_ROOM_BYTES:
         return errno.ENOSPC
     output = " ".join(output_lines)
@@ -148,13 +161,16 @@ def _exit_error(blender: Path, code: int, output_lines: Iterable[str]) -> Render
     """The error for a process that ended without an answer: exit code and last output."""
     output = "; ".join(list(output_lines)[-LAST_LINES:])
     if "no bpy" in output:
-        return RenderError(f"{blender}: has {output}; install a Python with bpy: {install_command()}")
+        return RenderError(
+            f"{blender}: has {output}; install a Python with bpy: {install_command()}"
+        )
     hint = " (out of memory?)" if code == -getattr(signal, "SIGKILL", 9) else ""
     return RenderError(f"Blender ({blender}) ended too early: {exit_reason(code)}{hint}; {output}")
 
 
 def _channel(passes: dict[str, np.ndarray], channel: str) -> np.ndarray:
-    """The channel whose name contains `channel`; names differ by version: `IndexOB` or `Object Index`, `.X` or `.V`."""
+    """The channel whose name contains `channel`; names differ by version: `IndexOB` or `Object
+    Index`, `.X` or `.V`."""
     found = [values for name, values in passes.items() if channel in name]
     if len(found) != 1:
         raise RenderError(f"passes.exr: no single channel for {channel} among {', '.join(passes)}")

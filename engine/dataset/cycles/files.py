@@ -1,7 +1,7 @@
-"""Files shared with Blender. It reads `scene.json`, `scene.npz` (the arrays of `Mesh` and `InstanceBatch`, as
-`0_positions` or `ground_positions`), `ground.png`, and for cloud shadows `clouds.png`. It writes `passes.exr`, with
-uncompressed scan lines of 32-bit floats (OpenCV reads no layers):
-https://openexr.com/en/latest/OpenEXRFileLayout.html"""
+"""Files shared with Blender. It reads `scene.json`, `scene.npz` (the arrays of `Mesh` and
+`InstanceBatch`, as `0_positions` or `ground_positions`), `ground.png`, and for cloud shadows
+`clouds.png`. It writes `passes.exr`, with uncompressed scan lines of 32-bit floats (OpenCV reads no
+layers): https://openexr.com/en/latest/OpenEXRFileLayout.html"""
 
 import json
 import struct
@@ -22,10 +22,14 @@ FLOAT = 2
 HAS_TILES_OR_PARTS = 0x1A00
 
 
-def write_scene_files(folder: Path, geometry: SceneGeometry, ground_rgb: np.ndarray, settings: RenderSettings) -> None:
-    """Write Blender's input files. `ground_rgb`: (side, side, 3) uint8, sRGB, row 0 north. Raises OSError."""
+def write_scene_files(
+    folder: Path, geometry: SceneGeometry, ground_rgb: np.ndarray, settings: RenderSettings
+) -> None:
+    """Write Blender's input files. `ground_rgb`: (side, side, 3) uint8, sRGB, row 0 north. Raises
+    OSError."""
     scene = geometry.scene
-    light, plan = light_of(scene.sun, scene.ground), texture_area(scene)
+    light = light_of(scene.sun, scene.ground)
+    plan = texture_area(scene)
     arrays = _mesh_arrays("ground", geometry.terrain)
     for number, batch in enumerate(geometry.batches):
         arrays |= _mesh_arrays(str(number), batch.mesh)
@@ -34,7 +38,10 @@ def write_scene_files(folder: Path, geometry: SceneGeometry, ground_rgb: np.ndar
         arrays[f"{number}_tints"] = batch.tints
     values: dict[str, Any] = {
         "batches": [{"name": batch.name, "surface": batch.surface} for batch in geometry.batches],
-        "surfaces": {name: asdict(LOOKS[name]) for name in sorted({each.surface for each in geometry.batches})},
+        "surfaces": {
+            name: asdict(LOOKS[name])
+            for name in sorted({each.surface for each in geometry.batches})
+        },
         "ground_side_m": plan.side_m,
         "ground_middle_m": plan.middle_m,
         "width_px": scene.camera.width_px,
@@ -57,12 +64,19 @@ def write_scene_files(folder: Path, geometry: SceneGeometry, ground_rgb: np.ndar
         np.savez(file, **arrays)  # type: ignore[arg-type]  # mypy also checks them against allow_pickle
     _write_png(folder / "ground.png", ground_rgb[..., ::-1])
     if scene.sun.clouds is not None:
-        _write_png(folder / "clouds.png", np.rint(cloud_map(scene.sun.clouds)[::-1] * 65535).astype(np.uint16))
+        _write_png(
+            folder / "clouds.png",
+            np.rint(cloud_map(scene.sun.clouds)[::-1] * 65535).astype(np.uint16),
+        )
     (folder / "scene.json").write_text(json.dumps(values), encoding="utf-8")
 
 
 def _mesh_arrays(name: str, mesh: Mesh) -> dict[str, np.ndarray]:
-    return {f"{name}_positions": mesh.positions, f"{name}_normals": mesh.normals, f"{name}_triangles": mesh.triangles}
+    return {
+        f"{name}_positions": mesh.positions,
+        f"{name}_normals": mesh.normals,
+        f"{name}_triangles": mesh.triangles,
+    }
 
 
 def _write_png(path: Path, pixels: np.ndarray) -> None:
@@ -74,7 +88,8 @@ def _write_png(path: Path, pixels: np.ndarray) -> None:
 
 
 def read_passes(path: Path) -> dict[str, np.ndarray]:
-    """All channels by name (`ViewLayer.Depth.Z`), (height, width) float32, row 0 at the top. RenderError if damaged."""
+    """All channels by name (`ViewLayer.Depth.Z`), (height, width) float32, row 0 at the top.
+    RenderError if damaged."""
     try:
         return _parse_exr(np.fromfile(path, np.uint8), path)
     except (struct.error, IndexError, KeyError, ValueError) as error:
@@ -116,7 +131,8 @@ def _attributes(head: bytes, at: int) -> tuple[dict[str, bytes], int]:
 
 
 def _float_channels(listed: bytes, path: Path) -> list[str]:
-    names, at = [], 0
+    names = []
+    at = 0
     while listed[at]:
         name, at = _text(listed, at)
         if struct.unpack_from("<i", listed, at)[0] != FLOAT:

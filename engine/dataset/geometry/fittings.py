@@ -1,4 +1,5 @@
-"""Equipment of a site, and what looks like piles from the air: barrels, tyres, lids, containers, people, ..."""
+"""Equipment of a site, and what looks like piles from the air: barrels, tyres, lids, containers,
+people, ..."""
 
 from itertools import pairwise
 
@@ -16,8 +17,17 @@ FENCE_M = 3.0  # length of one panel
 
 @model_of(Kind.BARREL, shapes=5)
 def barrel(kit: Kit, variant: int) -> None:
-    """A 200 l drum, 0.58 m wide and 0.88 m high: closed, domed, open and empty, full of water, or on its side."""
-    wall = [(0.28, 0), (0.285, 0.3), (0.295, 0.31), (0.285, 0.33), (0.285, 0.58), (0.295, 0.59), (0.285, 0.61)]
+    """A 200 l drum, 0.58 m wide and 0.88 m high: closed, domed, open and empty, full of water, or
+    on its side."""
+    wall = [
+        (0.28, 0),
+        (0.285, 0.3),
+        (0.295, 0.31),
+        (0.285, 0.33),
+        (0.285, 0.58),
+        (0.295, 0.59),
+        (0.285, 0.61),
+    ]
     is_open = variant in (2, 3)
     if is_open:
         top = [(0.285, 0.86), (0.292, 0.88), (0.272, 0.88), (0.268, 0.1), (0, 0.1)]
@@ -44,9 +54,31 @@ def barrel(kit: Kit, variant: int) -> None:
 def bucket(kit: Kit, variant: int) -> None:
     """A 20 l bucket, 0.31 m wide: empty, with mortar, with a lid, or fallen over."""
     if variant == 2:
-        body = revolve([(0, 0), (0.13, 0), (0.15, 0.36), (0.158, 0.36), (0.158, 0.385), (0.14, 0.385), (0, 0.38)], 20)
+        body = revolve(
+            [
+                (0, 0),
+                (0.13, 0),
+                (0.15, 0.36),
+                (0.158, 0.36),
+                (0.158, 0.385),
+                (0.14, 0.385),
+                (0, 0.38),
+            ],
+            20,
+        )
     else:
-        body = revolve([(0, 0), (0.13, 0), (0.15, 0.37), (0.157, 0.38), (0.145, 0.38), (0.12, 0.03), (0, 0.03)], 20)
+        body = revolve(
+            [
+                (0, 0),
+                (0.13, 0),
+                (0.15, 0.37),
+                (0.157, 0.38),
+                (0.145, 0.38),
+                (0.12, 0.03),
+                (0, 0.03),
+            ],
+            20,
+        )
     if variant == 3:
         kit.add(Surface.PAINT, moved(body, sideways((1.0, 1.0, 1.0), (0.0, 0.3, 0.12))))
         return
@@ -56,14 +88,17 @@ def bucket(kit: Kit, variant: int) -> None:
     elif variant == 0:
         kit.solid(Surface.DARK, cylinder(16), (0.24, 0.24, 0.03), (0, 0, 0.0))
     arc = np.linspace(0.15, np.pi - 0.15, 7)
-    points = [(0.15 * np.cos(a), -0.06 - 0.1 * np.sin(a), 0.33) for a in arc]  # the handle, folded down
+    points = [
+        (0.15 * np.cos(a), -0.06 - 0.1 * np.sin(a), 0.33) for a in arc
+    ]  # the handle, folded down
     for start, end in pairwise(points):
         kit.stick(Surface.STEEL, start, end, 0.012)
 
 
 @model_of(Kind.RING, shapes=6)
 def concrete_ring(kit: Kit, variant: int) -> None:
-    """A manhole ring 1 m wide: low, tall, filled with earth, two of them, on its side, or under its cover."""
+    """A manhole ring 1 m wide: low, tall, filled with earth, two of them, on its side, or under its
+    cover."""
     high = (0.5, 0.95, 0.4, 0.5, 0.6, 0.45)[variant % 6]
     bore = (0.8, 0.8, 0.76, 0.8, 0.8, 0.7)[variant % 6]
     if variant == 4:
@@ -88,11 +123,21 @@ def concrete_ring(kit: Kit, variant: int) -> None:
 
 def _tyre(kit: Kit, surface: Surface, at: tuple[float, float, float], has_rim: bool) -> None:
     """A tyre 0.64 m wide and 0.2 m thick, flat on the ground."""
-    profile = [(0.2, 0.03), (0.26, 0.0), (0.3, 0.02), (0.32, 0.06), (0.32, 0.15), (0.3, 0.19), (0.26, 0.21)]
+    profile = [
+        (0.2, 0.03),
+        (0.26, 0.0),
+        (0.3, 0.02),
+        (0.32, 0.06),
+        (0.32, 0.15),
+        (0.3, 0.19),
+        (0.26, 0.21),
+    ]
     profile += [(0.2, 0.18), (0.19, 0.1), (0.2, 0.03)]
     kit.solid(surface, revolve(profile, 24), (1, 1, 1), at)
     if has_rim:
-        rim = revolve([(0, 0.06), (0.205, 0.04), (0.205, 0.165), (0.17, 0.16), (0.15, 0.1), (0, 0.11)], 20)
+        rim = revolve(
+            [(0, 0.06), (0.205, 0.04), (0.205, 0.165), (0.17, 0.16), (0.15, 0.1), (0, 0.11)], 20
+        )
         kit.solid(Surface.STEEL, rim, (1, 1, 1), at)
         kit.solid(Surface.DARK, cylinder(10), (0.1, 0.1, 0.06), (at[0], at[1], at[2] + 0.07))
     elif at[2] < 0.1:
@@ -111,7 +156,9 @@ def tyre(kit: Kit, variant: int) -> None:
         large = Kit()
         _tyre(large, Surface.BLACK_RUBBER, (0, 0, 0), False)
         for angle in around(20):
-            lug = put((0.05, 0.04, 0.2), (0.315 * np.cos(angle), 0.315 * np.sin(angle), 0.005), angle)
+            lug = put(
+                (0.05, 0.04, 0.2), (0.315 * np.cos(angle), 0.315 * np.sin(angle), 0.005), angle
+            )
             large.add(Surface.BLACK_RUBBER, moved(cylinder(4), lug))
         kit.include(large, put((2.0, 2.0, 2.0), (0, 0, -SUNK_M)))
     elif variant == 4:
@@ -119,12 +166,18 @@ def tyre(kit: Kit, variant: int) -> None:
         _tyre(standing, Surface.BLACK_RUBBER, (0, 0, 0.1), False)
         kit.include(standing, sideways((1.0, 1.0, 1.0), (0.0, 0.3, 0.32 - SUNK_M)))
     else:
-        _tyre(kit, Surface.PAINT if variant == 5 else Surface.BLACK_RUBBER, (0, 0, -SUNK_M), variant == 1)
+        _tyre(
+            kit,
+            Surface.PAINT if variant == 5 else Surface.BLACK_RUBBER,
+            (0, 0, -SUNK_M),
+            variant == 1,
+        )
 
 
 @model_of(Kind.CABLE_DRUM, shapes=4)
 def cable_drum(kit: Kit, variant: int) -> None:
-    """A wooden drum 1.4 m wide and 0.76 m long: lying with and without cable, standing with and without."""
+    """A wooden drum 1.4 m wide and 0.76 m long: lying with and without cable, standing with and
+    without."""
     is_wound = variant % 2 == 0
     drum = Kit()
     for low in (0.0, 0.7):
@@ -133,7 +186,9 @@ def cable_drum(kit: Kit, variant: int) -> None:
     if is_wound:
         for level in range(6):
             profile = [(0.29, 0), (0.555, 0), (0.575, 0.05), (0.555, 0.1), (0.29, 0.1), (0.29, 0)]
-            drum.solid(Surface.BLACK_RUBBER, revolve(profile, 24), (1, 1, 1), (0, 0, 0.07 + 0.105 * level))
+            drum.solid(
+                Surface.BLACK_RUBBER, revolve(profile, 24), (1, 1, 1), (0, 0, 0.07 + 0.105 * level)
+            )
     for low in (-0.006, 0.756):
         for y in np.linspace(-0.58, 0.58, 9):  # gaps between planks
             half = float(np.sqrt(0.68**2 - y * y))
@@ -150,7 +205,8 @@ def cable_drum(kit: Kit, variant: int) -> None:
 
 @model_of(Kind.LID, shapes=5)
 def lid(kit: Kit, variant: int) -> None:
-    """A cover 0.7 m wide: cast iron, iron in a concrete collar, plastic, square; or a vent with its cap."""
+    """A cover 0.7 m wide: cast iron, iron in a concrete collar, plastic, square; or a vent with its
+    cap."""
     if variant == 4:
         kit.solid(Surface.PAINT, cylinder(14), (0.2, 0.2, 0.55), (0, 0, -0.1))
         cap = revolve([(0, 0), (0.2, 0), (0.2, 0.04), (0.06, 0.13), (0, 0.14)], 20)
@@ -167,14 +223,21 @@ def lid(kit: Kit, variant: int) -> None:
     kit.solid(around, tube(0.66 / collar, 28), (collar, collar, 0.18), (0, 0, -0.1))
     kit.solid(plate, cylinder(28), (0.65, 0.65, 0.16), (0, 0, -0.1))
     for turn in np.arange(4) * (np.pi / 4):
-        kit.solid(Surface.RUST if variant != 2 else Surface.PAINT, cylinder(4), (0.5, 0.05, 0.02), (0, 0, 0.055), turn)
+        kit.solid(
+            Surface.RUST if variant != 2 else Surface.PAINT,
+            cylinder(4),
+            (0.5, 0.05, 0.02),
+            (0, 0, 0.055),
+            turn,
+        )
     for x in (-0.22, 0.22):
         kit.solid(Surface.DARK, cylinder(8), (0.05, 0.05, 0.02), (x, 0, 0.06))
 
 
 @model_of(Kind.CONTAINER, shapes=2)
 def container(kit: Kit, variant: int) -> None:
-    """A shipping container, 6.06 x 2.44 x 2.59 m, or one of half the length. Radius at most 3.3 m."""
+    """A shipping container, 6.06 x 2.44 x 2.59 m, or one of half the length. Radius at most 3.3
+    m."""
     half = (3.03, 1.5)[variant % 2]
     kit.box(Surface.PAINT, (-half, half), (-1.2, 1.2), (-0.1, 2.52))
     corrugation = np.arange(-half + 0.22, half - 0.1, 0.28)
@@ -215,7 +278,8 @@ def toilet(kit: Kit, variant: int) -> None:
 
 @model_of(Kind.FENCE, shapes=3)
 def fence(kit: Kit, variant: int) -> None:
-    """A panel 3 m long, along x: mesh on concrete feet, wire on posts, or sheet metal. Radius at most 1.6 m."""
+    """A panel 3 m long, along x: mesh on concrete feet, wire on posts, or sheet metal. Radius at
+    most 1.6 m."""
     half = FENCE_M / 2
     if variant == 2:
         for x in np.arange(-half + 0.1, half, 0.2):
@@ -241,17 +305,28 @@ def fence(kit: Kit, variant: int) -> None:
 
 @model_of(Kind.PERSON, shapes=6)
 def person(kit: Kit, variant: int) -> None:
-    """Someone in a helmet and a vest: standing, walking, bent over, with a shovel. Radius at most 0.75 m."""
+    """Someone in a helmet and a vest: standing, walking, bent over, with a shovel. Radius at most
+    0.75 m."""
     rng = np.random.default_rng([73, variant])
     stride = (0.06, 0.28, 0.1, 0.12, 0.25, 0.05)[variant % 6]
     bent = (0.0, 0.06, 0.42, 0.25, 0.08, 0.0)[variant % 6]
-    hip, shoulder = 0.88 - 0.15 * bent, 1.42 - 0.6 * bent
+    hip = 0.88 - 0.15 * bent
+    shoulder = 1.42 - 0.6 * bent
     trousers = Surface.DARK_PAINT if variant % 2 else Surface.BARK
     for side in (-1, 1):
         foot = (side * stride, side * 0.1, -0.03)
         kit.stick(trousers, foot, (0.0, side * 0.09, hip), (0.12, 0.18), 6)
-        kit.box(Surface.DARK_PAINT, (foot[0] - 0.08, foot[0] + 0.19), (foot[1] - 0.05, foot[1] + 0.05), (-0.05, 0.09))
-        hand = (bent * 0.8 + rng.uniform(0.0, 0.3), side * rng.uniform(0.22, 0.36), shoulder - rng.uniform(0.45, 0.6))
+        kit.box(
+            Surface.DARK_PAINT,
+            (foot[0] - 0.08, foot[0] + 0.19),
+            (foot[1] - 0.05, foot[1] + 0.05),
+            (-0.05, 0.09),
+        )
+        hand = (
+            bent * 0.8 + rng.uniform(0.0, 0.3),
+            side * rng.uniform(0.22, 0.36),
+            shoulder - rng.uniform(0.45, 0.6),
+        )
         kit.stick(Surface.CLOTH, (bent, side * 0.22, shoulder), hand, (0.13, 0.08), 6)
     middle = np.linspace(0, 1, 5)
     angles = around(14)
@@ -264,8 +339,15 @@ def person(kit: Kit, variant: int) -> None:
     kit.add(Surface.CLOTH, loft(sections))
     kit.stick(Surface.BARK, (bent, 0.0, shoulder), (bent + 0.04, 0.0, shoulder + 0.16), 0.13, 8)
     head = (bent + 0.05, 0.0, shoulder + 0.14)
-    helmet = revolve([(0, 0), (0.16, 0), (0.155, 0.03), (0.13, 0.04), (0.11, 0.13), (0.05, 0.18), (0, 0.185)], 16)
-    kit.solid((Surface.BAG, Surface.YELLOW_PAINT, Surface.STEEL)[variant % 3], helmet, (1.12, 1.0, 1.0), head)
+    helmet = revolve(
+        [(0, 0), (0.16, 0), (0.155, 0.03), (0.13, 0.04), (0.11, 0.13), (0.05, 0.18), (0, 0.185)], 16
+    )
+    kit.solid(
+        (Surface.BAG, Surface.YELLOW_PAINT, Surface.STEEL)[variant % 3],
+        helmet,
+        (1.12, 1.0, 1.0),
+        head,
+    )
     if variant == 3:
         kit.stick(Surface.TIMBER, (0.15, 0.3, 0.9), (0.66, -0.2, 0.05), 0.035)
 

@@ -1,11 +1,21 @@
-"""Material that lies about: piles, stacks, tubes, boards, bags, debris, bars, covers, solar modules."""
+"""Material that lies about: piles, stacks, tubes, boards, bags, debris, bars, covers, solar
+modules."""
 
 import numpy as np
 
 from engine.dataset.geometry.batches import Mesh, Surface
 from engine.dataset.geometry.kit import Kit, both_sides, model_of
 from engine.dataset.geometry.meshes import around, moved, put, standing, turned
-from engine.dataset.geometry.primitives import beam, box, cylinder, loft, ring, stacked_rings, tube, waves
+from engine.dataset.geometry.primitives import (
+    beam,
+    box,
+    cylinder,
+    loft,
+    ring,
+    stacked_rings,
+    tube,
+    waves,
+)
 from engine.dataset.scene.things import DistractorKind as Kind
 
 PHC_BORE = 0.55  # share of the diameter, as in pile_parts.py
@@ -15,7 +25,14 @@ MODULE_M = (1.13, 2.28)
 TABLE_TILT = 0.26  # radians; the lower edge is towards -y
 TABLE_LOW_M = 0.25  # height of the middle of the modules' lower edge above the piles' heads
 LEG_M = 1.6
-_MOUNTED = ((0, 1, 2, 3), (0, 1), (), (0, 2, 3), (1, 2), (3,))  # mounted ones of a table's four modules, by variant
+_MOUNTED = (
+    (0, 1, 2, 3),
+    (0, 1),
+    (),
+    (0, 2, 3),
+    (1, 2),
+    (3,),
+)  # mounted ones of a table's four modules, by variant
 
 
 @model_of(Kind.BAG, shapes=6)
@@ -57,11 +74,15 @@ def broken_concrete(kit: Kit, variant: int) -> None:
         if k == 0 and variant % 2:
             lie = np.array([[1.0, rng.uniform(-0.4, 0.4), 0.3]])
             bar = standing(np.array([[0.1, 0.0, 0.5 * size]]), lie, np.zeros(1))[0]
-            kit.add(Surface.RUST, moved(cylinder(6), transform @ bar @ put((0.02, 0.02, 0.5), (0, 0, 0))))
+            kit.add(
+                Surface.RUST,
+                moved(cylinder(6), transform @ bar @ put((0.02, 0.02, 0.5), (0, 0, 0))),
+            )
 
 
 def _piece(rng: np.random.Generator, size: float) -> Mesh:
-    """A slab with five or six uneven corners, `size` from centre to tip; its lower face is below the ground."""
+    """A slab with five or six uneven corners, `size` from centre to tip; its lower face is below
+    the ground."""
     corners = int(rng.integers(4, 7))
     angles = (np.arange(corners) + rng.uniform(-0.3, 0.3, corners)) * (2 * np.pi / corners)
     narrow = rng.uniform(0.45, 0.7)
@@ -86,19 +107,25 @@ def rebar(kit: Kit, variant: int) -> None:
         layer, column = divmod(k, 6)
         y = (column - 2.5) * 0.042 + rng.uniform(-0.012, 0.012)
         along = np.array([[1.0, rng.uniform(-0.012, 0.012), rng.uniform(-0.003, 0.003)]])
-        foot = np.array([[-3.0 + rng.uniform(-0.12, 0.12), y - 3.0 * along[0, 1], 0.075 + 0.03 * layer]])
+        foot = np.array(
+            [[-3.0 + rng.uniform(-0.12, 0.12), y - 3.0 * along[0, 1], 0.075 + 0.03 * layer]]
+        )
         bar = standing(foot, along, np.zeros(1))[0]
         kit.add(Surface.RUST, moved(cylinder(6), bar @ put((0.03, 0.03, 6.0), (0, 0, 0))))
 
 
-def _lay(mesh: Mesh, diameter: float, length: float, at: tuple[float, float, float], turn: float = 0.0) -> Mesh:
+def _lay(
+    mesh: Mesh, diameter: float, length: float, at: tuple[float, float, float], turn: float = 0.0
+) -> Mesh:
     """A round solid on its side, along x; `at`: its middle."""
     matrix = turned(np.array([turn]))[0] @ np.diag([length, diameter, diameter, 1.0]) @ ALONG_X
     matrix[:3, 3] += at
     return moved(mesh, matrix)
 
 
-def _phc(kit: Kit, diameter: float, length: float, at: tuple[float, float, float], turn: float = 0.0) -> None:
+def _phc(
+    kit: Kit, diameter: float, length: float, at: tuple[float, float, float], turn: float = 0.0
+) -> None:
     """A concrete tube with steel plates at its ends and the dark bore."""
     kit.add(Surface.CONCRETE, _lay(tube(PHC_BORE, 18), diameter, length - 0.02, at, turn))
     kit.add(Surface.DARK, _lay(cylinder(12), diameter * PHC_BORE * 1.02, length - 0.3, at, turn))
@@ -112,7 +139,13 @@ def _phc(kit: Kit, diameter: float, length: float, at: tuple[float, float, float
 def lying_pile(kit: Kit, variant: int) -> None:
     """One to three piles on their sides, 2.5 to 6.5 m long, along x. Radius at most 3.4 m."""
     rng = np.random.default_rng([41, variant])
-    diameter, length, count = ((0.4, 6.0, 1), (0.3, 4.5, 2), (0.5, 6.5, 1), (0.4, 5.0, 3), (0.3, 2.5, 1))[variant % 5]
+    diameter, length, count = (
+        (0.4, 6.0, 1),
+        (0.3, 4.5, 2),
+        (0.5, 6.5, 1),
+        (0.4, 5.0, 3),
+        (0.3, 2.5, 1),
+    )[variant % 5]
     top = 0.08 if variant % 2 else -0.03
     if top > 0:
         half = count * diameter / 2 + 0.2
@@ -127,7 +160,9 @@ def lying_pile(kit: Kit, variant: int) -> None:
 def pile_stack(kit: Kit, variant: int) -> None:
     """Piles stacked on sleepers, along x: four, three and two. Radius at most 3.4 m."""
     rng = np.random.default_rng([42, variant])
-    diameter, length, wide, layers = ((0.4, 6.0, 4, 3), (0.3, 5.0, 6, 2), (0.5, 6.0, 3, 2))[variant % 3]
+    diameter, length, wide, layers = ((0.4, 6.0, 4, 3), (0.3, 5.0, 6, 2), (0.5, 6.0, 3, 2))[
+        variant % 3
+    ]
     half = wide * diameter / 2 + 0.25
     kit.bars(Surface.TIMBER, (-length * 0.3, 0.0, length * 0.3), 0.06, (-half, half), (-0.12, 0.1))
     for layer in range(layers):
@@ -139,7 +174,8 @@ def pile_stack(kit: Kit, variant: int) -> None:
 
 @model_of(Kind.CUT_OFF, shapes=5)
 def cut_off(kit: Kit, variant: int) -> None:
-    """A piece of a pile 0.35 to 1.2 m long on its side, half in the ground. Radius at most 0.75 m."""
+    """A piece of a pile 0.35 to 1.2 m long on its side, half in the ground. Radius at most 0.75
+    m."""
     diameter, length = ((0.4, 0.5), (0.4, 0.9), (0.3, 0.35), (0.5, 0.7), (0.3, 1.2))[variant % 5]
     at = (0.0, 0.0, diameter * 0.4)
     kit.add(Surface.CONCRETE, _lay(tube(PHC_BORE, 16), diameter, length, at))
@@ -157,7 +193,9 @@ def steel_tubes(kit: Kit, variant: int) -> None:
     """A bundle of steel tubes, galvanised or rusty, 3 m long, along x. Radius at most 1.8 m."""
     rng = np.random.default_rng([44, variant])
     surface = (Surface.STEEL, Surface.RUST, Surface.STEEL, Surface.RUST)[variant % 4]
-    diameter, wide, layers = ((0.114, 7, 4), (0.159, 5, 2), (0.089, 4, 1), (0.114, 3, 1))[variant % 4]
+    diameter, wide, layers = ((0.114, 7, 4), (0.159, 5, 2), (0.089, 4, 1), (0.114, 3, 1))[
+        variant % 4
+    ]
     half = wide * diameter / 2 + 0.12
     kit.bars(Surface.TIMBER, (-0.9, 0.9), 0.06, (-half, half), (-0.12, 0.1))
     for layer in range(layers):
@@ -174,7 +212,8 @@ def steel_tubes(kit: Kit, variant: int) -> None:
 
 @model_of(Kind.FORMWORK, shapes=3)
 def formwork(kit: Kit, variant: int) -> None:
-    """Panels of plywood 2.4 x 1.2 m: a neat stack, a slipped one, or some that lie about. Radius at most 1.8 m."""
+    """Panels of plywood 2.4 x 1.2 m: a neat stack, a slipped one, or some that lie about. Radius at
+    most 1.8 m."""
     rng = np.random.default_rng([45, variant])
     count = (9, 6, 3)[variant % 3]
     loose = (0.01, 0.12, 0.3)[variant % 3]
@@ -191,7 +230,8 @@ def formwork(kit: Kit, variant: int) -> None:
 
 @model_of(Kind.BOARDS, shapes=4)
 def boards(kit: Kit, variant: int) -> None:
-    """Boards or a pallet, flat, on what is below them: the lowest face is at z = 0. Radius at most 0.95 m."""
+    """Boards or a pallet, flat, on what is below them: the lowest face is at z = 0. Radius at most
+    0.95 m."""
     rng = np.random.default_rng([46, variant])
     if variant == 3:
         for y in np.linspace(-0.36, 0.36, 6):
@@ -206,7 +246,8 @@ def boards(kit: Kit, variant: int) -> None:
 
 @model_of(Kind.COVER, shapes=6)
 def cover(kit: Kit, variant: int) -> None:
-    """A tarpaulin or straw over the head of something: its top is at z = 0, its hem 1.4 m below. Radius 0.8 m."""
+    """A tarpaulin or straw over the head of something: its top is at z = 0, its hem 1.4 m below.
+    Radius 0.8 m."""
     rng = np.random.default_rng([47, variant])
     sides = 36
     angles = around(sides)
@@ -220,24 +261,35 @@ def cover(kit: Kit, variant: int) -> None:
         )
     relative_radii = np.array([0.62, 0.6, 0.54, 0.44, 0.3, 0.14])
     levels = np.array([-1.4, -0.55, -0.3, -0.12, -0.03, 0.0])
-    folds = 1 + 0.07 * waves(rng, angles, (6, 8, 11)) * np.linspace(1.2, 0.2, len(relative_radii))[:, None]
+    folds = (
+        1
+        + 0.07
+        * waves(rng, angles, (6, 8, 11))
+        * np.linspace(1.2, 0.2, len(relative_radii))[:, None]
+    )
     radii = np.minimum(relative_radii[:, None] * edge * folds, 0.8)
     heights = np.repeat(levels[:, None], sides, axis=1)
-    heights[1:-1] += 0.05 * waves(rng, angles, (2, 3, 4)) * np.array([1.0, 1.0, 0.6, 0.2])[:, None] - 0.02
+    heights[1:-1] += (
+        0.05 * waves(rng, angles, (2, 3, 4)) * np.array([1.0, 1.0, 0.6, 0.2])[:, None] - 0.02
+    )
     kit.add(Surface.CLOTH, stacked_rings(radii, np.minimum(heights, 0.0)))
     if is_straw:
         for _ in range(70):
-            at, away = rng.uniform(0, 2 * np.pi), rng.uniform(0.05, 0.72)
+            at = rng.uniform(0, 2 * np.pi)
+            away = rng.uniform(0.05, 0.72)
             low = float(np.interp(away, relative_radii[::-1], levels[::-1]))
             lie = rng.uniform(0, np.pi)
-            half = np.array([np.cos(lie), np.sin(lie), rng.uniform(-0.3, 0.3)]) * rng.uniform(0.05, 0.12)
+            half = np.array([np.cos(lie), np.sin(lie), rng.uniform(-0.3, 0.3)]) * rng.uniform(
+                0.05, 0.12
+            )
             middle = np.array([away * np.cos(at), away * np.sin(at), max(low, -0.5) + 0.01])
             kit.stick(Surface.CLOTH, middle - half, middle + half, 0.016, 3)
 
 
 @model_of(Kind.TABLE, shapes=6)
 def table(kit: Kit, variant: int) -> None:
-    """Part of a mounting table along x, 4.6 x 2.2 m, foot at the piles' heads, legs LEG_M below. Radius 2.7 m."""
+    """Part of a mounting table along x, 4.6 x 2.2 m, foot at the piles' heads, legs LEG_M below.
+    Radius 2.7 m."""
     cos, sin = float(np.cos(TABLE_TILT)), float(np.sin(TABLE_TILT))
     half = MODULE_M[1] / 2
 
@@ -247,7 +299,9 @@ def table(kit: Kit, variant: int) -> None:
 
     reach = 2 * MODULE_M[0] + 0.04
     for along in (-0.65, 0.65):
-        kit.stick(Surface.STEEL, on_plane(-reach, along, -0.07), on_plane(reach, along, -0.07), 0.09)
+        kit.stick(
+            Surface.STEEL, on_plane(-reach, along, -0.07), on_plane(reach, along, -0.07), 0.09
+        )
     for x in (-1.75, 1.75):
         kit.stick(Surface.STEEL, on_plane(x, -1.0, -0.14), on_plane(x, 1.0, -0.14), 0.1)
         for along in (-0.65, 0.65):
@@ -265,24 +319,38 @@ def table(kit: Kit, variant: int) -> None:
 
 
 def _add_module(kit: Kit) -> None:
-    """A module around the origin: glass in a frame, a pale line across its middle between the two halves of cells."""
-    wide, long_m = MODULE_M[0] / 2, MODULE_M[1] / 2
-    kit.box(Surface.MODULE, (-wide + 0.02, wide - 0.02), (-long_m + 0.02, long_m - 0.02), (0.0, 0.03))
-    kit.bars(Surface.STEEL, (-wide + 0.0125, wide - 0.0125), 0.0125, (-long_m, long_m), (-0.005, 0.034))
-    kit.pair(Surface.STEEL, (-wide + 0.02, wide - 0.02), both_sides(long_m - 0.0125, 0.025), (-0.005, 0.034))
+    """A module around the origin: glass in a frame, a pale line across its middle between the two
+    halves of cells."""
+    wide = MODULE_M[0] / 2
+    long_m = MODULE_M[1] / 2
+    kit.box(
+        Surface.MODULE, (-wide + 0.02, wide - 0.02), (-long_m + 0.02, long_m - 0.02), (0.0, 0.03)
+    )
+    kit.bars(
+        Surface.STEEL, (-wide + 0.0125, wide - 0.0125), 0.0125, (-long_m, long_m), (-0.005, 0.034)
+    )
+    kit.pair(
+        Surface.STEEL,
+        (-wide + 0.02, wide - 0.02),
+        both_sides(long_m - 0.0125, 0.025),
+        (-0.005, 0.034),
+    )
     kit.box(Surface.STEEL, (-wide + 0.02, wide - 0.02), (-0.008, 0.008), (0.01, 0.0305))
 
 
 @model_of(Kind.MODULE_PALLET, shapes=3)
 def module_pallet(kit: Kit, variant: int) -> None:
-    """Modules on a pallet, 2.3 x 1.15 m: in cardboard, opened, or half empty. Radius at most 1.4 m."""
+    """Modules on a pallet, 2.3 x 1.15 m: in cardboard, opened, or half empty. Radius at most 1.4
+    m."""
     high = (1.25, 1.25, 0.55)[variant % 3]
     for y in (-0.5, 0.0, 0.42):
         kit.box(Surface.TIMBER, (-1.15, 1.15), (y, y + 0.09), (-0.05, 0.12))
     kit.bars(Surface.TIMBER, np.linspace(-1.05, 1.05, 6), 0.05, (-0.55, 0.55), (0.12, 0.14))
     if variant % 3 == 2:
         for k in range(7):
-            kit.box(Surface.STEEL, (-1.14, 1.14), (-0.56, 0.56), (0.15 + 0.055 * k, 0.18 + 0.055 * k))
+            kit.box(
+                Surface.STEEL, (-1.14, 1.14), (-0.56, 0.56), (0.15 + 0.055 * k, 0.18 + 0.055 * k)
+            )
         kit.box(Surface.MODULE, (-1.11, 1.11), (-0.53, 0.53), (0.5, 0.515))
         return
     kit.box(Surface.PAINT, (-1.14, 1.14), (-0.55, 0.55), (0.14, high))

@@ -1,4 +1,5 @@
-"""Transforms, joins and shades meshes. Matrices are for column vectors; (k, 4, 4) is one per instance."""
+"""Transforms, joins and shades meshes. Matrices are for column vectors; (k, 4, 4) is one per
+instance."""
 
 from collections.abc import Sequence
 
@@ -6,12 +7,14 @@ import numpy as np
 
 from engine.dataset.geometry.batches import Mesh
 
-Axes = tuple[float | np.ndarray, float | np.ndarray, float | np.ndarray]  # a number per axis: one, or (count,)
+Axes = tuple[
+    float | np.ndarray, float | np.ndarray, float | np.ndarray
+]  # a number per axis: one, or (count,)
 
 
 def standing(feet: np.ndarray, axes: np.ndarray, turns: np.ndarray) -> np.ndarray:
-    """Transforms, (k, 4, 4) float64: rotate by `turns`, (k,) radians, about the own z axis, tilt it the shortest way
-    onto `axes`, (k, 3), move to `feet`, (k, 3) m."""
+    """Transforms, (k, 4, 4) float64: rotate by `turns`, (k,) radians, about the own z axis, tilt it
+    the shortest way onto `axes`, (k, 3), move to `feet`, (k, 3) m."""
     axes = axes / np.linalg.norm(axes, axis=1, keepdims=True)
     x, y, z = axes.T
     lean = np.empty((len(feet), 3, 3))
@@ -40,13 +43,17 @@ def around(sides: int) -> np.ndarray:
     return np.arange(sides) * (2 * np.pi / sides)
 
 
-def polar(radius: float | np.ndarray, angle: float | np.ndarray, z: float | np.ndarray) -> np.ndarray:
-    """Points, (..., 3), from their distance from the z axis, their angle around it, and their height."""
+def polar(
+    radius: float | np.ndarray, angle: float | np.ndarray, z: float | np.ndarray
+) -> np.ndarray:
+    """Points, (..., 3), from their distance from the z axis, their angle around it, and their
+    height."""
     return np.stack(np.broadcast_arrays(radius * np.cos(angle), radius * np.sin(angle), z), axis=-1)
 
 
 def sized(count: int, size: Axes, at: Axes = (0, 0, 0)) -> np.ndarray:
-    """Scale along the own axes, then move: (count, 4, 4). Each number is for all instances, or (count,)."""
+    """Scale along the own axes, then move: (count, 4, 4). Each number is for all instances, or
+    (count,)."""
     matrices = np.tile(np.eye(4), (count, 1, 1))
     for axis in range(3):
         matrices[:, axis, axis] = size[axis]
@@ -54,7 +61,9 @@ def sized(count: int, size: Axes, at: Axes = (0, 0, 0)) -> np.ndarray:
     return matrices
 
 
-def put(size: tuple[float, float, float], at: tuple[float, float, float], turn: float = 0.0) -> np.ndarray:
+def put(
+    size: tuple[float, float, float], at: tuple[float, float, float], turn: float = 0.0
+) -> np.ndarray:
     """Scale, rotate around z, then move: (4, 4)."""
     matrix: np.ndarray = turned(np.array([turn]))[0] @ np.diag([*size, 1.0])
     matrix[:3, 3] = at
@@ -62,7 +71,8 @@ def put(size: tuple[float, float, float], at: tuple[float, float, float], turn: 
 
 
 def sideways(size: tuple[float, float, float], at: tuple[float, float, float]) -> np.ndarray:
-    """(4, 4): lay the own z axis along y: a cylinder of length 1 is an axle around `at`; `size` in the world."""
+    """(4, 4): lay the own z axis along y: a cylinder of length 1 is an axle around `at`; `size` in
+    the world."""
     lay = np.array([[1, 0, 0, 0], [0, 0, 1, -0.5], [0, -1, 0, 0], [0, 0, 0, 1]], np.float64)
     matrix = np.diag([*size, 1.0]) @ lay
     matrix[:3, 3] += at
@@ -82,7 +92,8 @@ def join(meshes: Sequence[Mesh]) -> Mesh:
 
 
 def moved(mesh: Mesh, matrix: np.ndarray) -> Mesh:
-    """Transform a mesh by a (4, 4) matrix that does not mirror; normals by its inverse transpose."""
+    """Transform a mesh by a (4, 4) matrix that does not mirror; normals by its inverse
+    transpose."""
     matrix = np.asarray(matrix, np.float64)
     normals = mesh.normals @ np.linalg.inv(matrix[:3, :3])
     return Mesh(
@@ -109,7 +120,8 @@ def flat_shaded(corners: np.ndarray) -> Mesh:
 
 
 def smooth_shaded(positions: np.ndarray, triangles: np.ndarray) -> Mesh:
-    """A mesh from (v, 3) positions and (t, 3) triangles; vertex normals average face normals, weighted by area."""
+    """A mesh from (v, 3) positions and (t, 3) triangles; vertex normals average face normals,
+    weighted by area."""
     positions = np.asarray(positions, np.float64)
     corners = positions[triangles]
     faces = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])

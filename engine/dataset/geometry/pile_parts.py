@@ -1,4 +1,5 @@
-"""Solids from which piles are assembled. Diameter 1 and z 0..1 unless noted; each is built once and cached."""
+"""Solids from which piles are assembled. Diameter 1 and z 0..1 unless noted; each is built once and
+cached."""
 
 from functools import cache
 
@@ -26,13 +27,25 @@ STEEL_BORE = 0.9
 HOOP_BORE = 0.93
 FLANGE_THICK_M = 0.016
 FLANGE_BORE = 0.28  # share of the flange's diameter; 62 mm of 220, less than the thinnest tube
-PROUD_M = 0.004  # offset of a dark patch from its surface; more than the depth buffer's error at 100 m
+PROUD_M = (
+    0.004  # offset of a dark patch from its surface; more than the depth buffer's error at 100 m
+)
 BLADE_TURNS = 1.25
 VARIANTS = 4  # number of shapes of pads, of heaps and of poured posts, used in turn
-STUBS = ((0.41, 6), (0.75, 10), (np.inf, 16))  # number of bars up to a diameter of the pile in metres
-BAR_THICK = {6: 0.06, 10: 0.04, 16: 0.028}  # shares of the pile's diameter: 18 to 34 mm, more than real, to show
+STUBS = (
+    (0.41, 6),
+    (0.75, 10),
+    (np.inf, 16),
+)  # number of bars up to a diameter of the pile in metres
+BAR_THICK = {
+    6: 0.06,
+    10: 0.04,
+    16: 0.028,
+}  # shares of the pile's diameter: 18 to 34 mm, more than real, to show
 CRACK_ANGLES = (0.0, 2.2)
-END_PLATE_BORE = 0.6  # bore of the steel ring on the head of a PHC pile, to which the next one is welded
+END_PLATE_BORE = (
+    0.6  # bore of the steel ring on the head of a PHC pile, to which the next one is welded
+)
 FOOT_VARIANTS = 6
 PIT_FRACTION = 0.6
 
@@ -40,16 +53,21 @@ PIT_FRACTION = 0.6
 @cache
 def h_section(thicker: float = 1.0) -> Mesh:
     """Two flanges across x and a web. `thicker`: factor for its plates, for a coat over it."""
-    flange, web = 0.075 * thicker, 0.05 * thicker
+    flange = 0.075 * thicker
+    web = 0.05 * thicker
     return _plates(
-        (-0.5, -0.5 + flange, -0.5, 0.5), (0.5 - flange, 0.5, -0.5, 0.5), (-0.5 + flange, 0.5 - flange, -web, web)
+        (-0.5, -0.5 + flange, -0.5, 0.5),
+        (0.5 - flange, 0.5, -0.5, 0.5),
+        (-0.5 + flange, 0.5 - flange, -web, web),
     )
 
 
 @cache
 def c_section(thicker: float = 1.0) -> Mesh:
     """A web along x, two flanges along y, two lips."""
-    thin, wide, lip = 0.05 * thicker, 0.11 * thicker, 0.16
+    thin = 0.05 * thicker
+    wide = 0.11 * thicker
+    lip = 0.16
     return _plates(
         (-0.5, 0.5, -0.5, -0.5 + wide),
         (-0.5, -0.5 + thin, -0.5 + wide, 0.5),
@@ -62,7 +80,12 @@ def c_section(thicker: float = 1.0) -> Mesh:
 def _plates(*plates: Rect) -> Mesh:
     return join(
         [
-            moved(box(), put((east - west, north - south, 1.0), ((west + east) / 2, (south + north) / 2, 0.0)))
+            moved(
+                box(),
+                put(
+                    (east - west, north - south, 1.0), ((west + east) / 2, (south + north) / 2, 0.0)
+                ),
+            )
             for west, east, south, north in plates
         ]
     )
@@ -71,7 +94,8 @@ def _plates(*plates: Rect) -> Mesh:
 @cache
 def flange_holes() -> Mesh:
     """The flange's dark bore and its six bolt holes, in the flange's own space."""
-    wide, bolt_wide = FLANGE_BORE * 1.02, 0.1
+    wide = FLANGE_BORE * 1.02
+    bolt_wide = 0.1
     high = 0.2 + PROUD_M / FLANGE_THICK_M
     holes = [moved(cylinder(STEEL_SIDES), put((wide, wide, 0.4), (0, 0, 0.1)))]
     for angle in around(6):
@@ -109,12 +133,17 @@ def heap(variant: int) -> Mesh:
 
 @cache
 def stubs(count: int = 6) -> Mesh:
-    """Bars around the axis, starting a little inside the concrete (z = 0); they lean and differ in height."""
+    """Bars around the axis, starting a little inside the concrete (z = 0); they lean and differ in
+    height."""
     rng = np.random.default_rng([7])
-    thick, radius = BAR_THICK[count], 0.33 if count == 6 else 0.4
+    thick = BAR_THICK[count]
+    radius = 0.33 if count == 6 else 0.4
     bars = []
     for angle in around(count):
-        matrix = put((thick, thick, rng.uniform(0.75, 1.1)), (radius * np.cos(angle), radius * np.sin(angle), -0.1))
+        matrix = put(
+            (thick, thick, rng.uniform(0.75, 1.1)),
+            (radius * np.cos(angle), radius * np.sin(angle), -0.1),
+        )
         matrix[:2, 2] = rng.uniform(-0.08, 0.08, 2)
         bars.append(moved(cylinder(4), matrix))
     return join(bars)
@@ -122,8 +151,10 @@ def stubs(count: int = 6) -> Mesh:
 
 @cache
 def ring_crack() -> Mesh:
-    """Wedges over the ring of a PHC head, open to the outside; x and y in diameters, z in metres from the top."""
-    inner, outer = PHC_BORE / 2 - 0.005, 0.505
+    """Wedges over the ring of a PHC head, open to the outside; x and y in diameters, z in metres
+    from the top."""
+    inner = PHC_BORE / 2 - 0.005
+    outer = 0.505
     outline = [(inner, -0.012), (outer, -0.04), (outer, 0.04), (inner, 0.012)]
     wedge = slab(outline, -0.01, PROUD_M)
     return join([moved(wedge, put((1, 1, 1), (0, 0, 0), angle)) for angle in CRACK_ANGLES])
@@ -131,7 +162,8 @@ def ring_crack() -> Mesh:
 
 @cache
 def side_crack() -> Mesh:
-    """A zigzag crack down the side of a cylinder of diameter 1: wide at z = 1, closed at its lower end."""
+    """A zigzag crack down the side of a cylinder of diameter 1: wide at z = 1, closed at its lower
+    end."""
     rng = np.random.default_rng([8])
     cracks = []
     for angle, low in zip(CRACK_ANGLES, (0.0, 0.35), strict=True):
@@ -153,7 +185,13 @@ def cap() -> Mesh:
 def collar(variant: int) -> Mesh:
     """Grout that was poured around a pile: flat, its edge runs out unevenly."""
     rng = np.random.default_rng([21, variant])
-    return uneven_disc(rng, 0.14 + 0.05 * variant, rings=(1.0, 1.0, 0.93, 0.7), levels=(0.0, 0.75, 0.95, 1.0), sides=24)
+    return uneven_disc(
+        rng,
+        0.14 + 0.05 * variant,
+        rings=(1.0, 1.0, 0.93, 0.7),
+        levels=(0.0, 0.75, 0.95, 1.0),
+        sides=24,
+    )
 
 
 @cache
@@ -166,7 +204,16 @@ def formed_pad(variant: int) -> Mesh:
 def spoil_ring(variant: int) -> Mesh:
     """Loose earth around a pile, with clods; on one side only in some variants."""
     rng = np.random.default_rng([22, variant])
-    profile = ((0.12, 0.2), (0.3, 0.45), (0.45, 0.8), (0.58, 0.9), (0.7, 0.6), (0.8, 0.3), (0.9, 0.0), (1.0, -0.5))
+    profile = (
+        (0.12, 0.2),
+        (0.3, 0.45),
+        (0.45, 0.8),
+        (0.58, 0.9),
+        (0.7, 0.6),
+        (0.8, 0.3),
+        (0.9, 0.0),
+        (1.0, -0.5),
+    )
     earth = mound(rng, profile, rough=0.7, ragged=0.55, one_sided=(0.15, 0.5, 0.95)[variant % 3])
     return join([earth, *(_clod(rng, 0.15, 0.55) for _ in range(18))])
 
@@ -175,7 +222,15 @@ def spoil_ring(variant: int) -> Mesh:
 def hole_rim(variant: int) -> Mesh:
     """Earth around a drilled hole of PIT_FRACTION of its diameter, more of it on one side."""
     rng = np.random.default_rng([23, variant])
-    profile = ((0.5, -0.1), (0.54, 0.5), (0.62, 0.8), (0.72, 0.7), (0.82, 0.35), (0.92, 0.0), (1.0, -0.5))
+    profile = (
+        (0.5, -0.1),
+        (0.54, 0.5),
+        (0.62, 0.8),
+        (0.72, 0.7),
+        (0.82, 0.35),
+        (0.92, 0.0),
+        (1.0, -0.5),
+    )
     earth = mound(rng, profile, rough=0.6, ragged=0.3, one_sided=(0.2, 0.45)[variant % 2])
     return join([earth, *(_clod(rng, 0.36, 0.58) for _ in range(10))])
 
@@ -184,13 +239,24 @@ def hole_rim(variant: int) -> Mesh:
 def puddle(variant: int) -> Mesh:
     """A flat patch with a ragged edge."""
     rng = np.random.default_rng([24, variant])
-    profile = ((0.03, 0.5), (0.25, 0.5), (0.45, 0.5), (0.6, 0.45), (0.72, 0.3), (0.84, 0.05), (1.0, -0.8))
+    profile = (
+        (0.03, 0.5),
+        (0.25, 0.5),
+        (0.45, 0.5),
+        (0.6, 0.45),
+        (0.72, 0.3),
+        (0.84, 0.05),
+        (1.0, -0.8),
+    )
     return mound(rng, profile, rough=0.2, ragged=0.6, one_sided=0.3)
 
 
 def _clod(rng: np.random.Generator, nearest: float, farthest: float) -> Mesh:
-    """An irregular piece of earth on the ground (z = MOUND_GROUND), between two distances from the axis."""
-    size, away, angle = rng.uniform(0.015, 0.05), rng.uniform(nearest, farthest) * 0.8, rng.uniform(0, 2 * np.pi)
+    """An irregular piece of earth on the ground (z = MOUND_GROUND), between two distances from the
+    axis."""
+    size = rng.uniform(0.015, 0.05)
+    away = rng.uniform(nearest, farthest) * 0.8
+    angle = rng.uniform(0, 2 * np.pi)
     corners = (np.arange(5) + rng.uniform(-0.3, 0.3, 5)) * (2 * np.pi / 5)
     low = polar(size * rng.uniform(0.7, 1.0, 5), corners, 0.4) + polar(away, angle, 0.0)
     middle = low.mean(axis=0)

@@ -1,6 +1,7 @@
-"""Foundation piles as batches; every part of a pile carries its number, the loose ground at its foot none. Its frame
-has the origin at the foot, z along the axis, x in the direction of its `turn`; the post starts 0.3 m, its foot, on the
-slope of the ground, 0.25 m or more below it, so that nothing floats."""
+"""Foundation piles as batches; every part of a pile carries its number, the loose ground at its
+foot none. Its frame has the origin at the foot, z along the axis, x in the direction of its `turn`;
+the post starts 0.3 m, its foot, on the slope of the ground, 0.25 m or more below it, so that
+nothing floats."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,7 +14,15 @@ from engine.dataset.geometry.batches import LOOKS, InstanceBatch, Mesh, Surface
 from engine.dataset.geometry.meshes import Axes, around, polar, sized, standing
 from engine.dataset.geometry.primitives import MOUND_GROUND, box, cylinder, tube
 from engine.dataset.scene.description import GroundLook, Terrain
-from engine.dataset.scene.things import CapKind, Filling, FootKind, PaintColor, PaintPlace, Pile, PileKind
+from engine.dataset.scene.things import (
+    CapKind,
+    Filling,
+    FootKind,
+    PaintColor,
+    PaintPlace,
+    Pile,
+    PileKind,
+)
 
 POST_DEPTH_M = 0.3
 BASE_DEPTH_M = 0.25
@@ -93,17 +102,24 @@ class PileGroup:
         return self.sized((self.diameter, self.width, top + POST_DEPTH_M), (0, 0, -POST_DEPTH_M))
 
     def sleeve(self, low: np.ndarray | float, high: np.ndarray | float, out_m: float) -> np.ndarray:
-        """Transforms of a sleeve around the post between two heights, `out_m` larger on all sides."""
-        return self.sized((self.diameter + 2 * out_m, self.width + 2 * out_m, high - low), (0, 0, low))
+        """Transforms of a sleeve around the post between two heights, `out_m` larger on all
+        sides."""
+        return self.sized(
+            (self.diameter + 2 * out_m, self.width + 2 * out_m, high - low), (0, 0, low)
+        )
 
     def base(self) -> np.ndarray:
         """Transforms of a foot that reaches into the ground."""
         wide = self.each("base_diameter_m")
-        return self.sized((wide, wide, self.each("base_height_m") + self.base_depth), (0, 0, -self.base_depth))
+        return self.sized(
+            (wide, wide, self.each("base_height_m") + self.base_depth), (0, 0, -self.base_depth)
+        )
 
     def material(self, tints: np.ndarray | float = 1.0) -> np.ndarray:
         """Tints of the pile's material, (k, 3), times `tints`: (k, 3), or one for all."""
-        shaded: np.ndarray = np.ones((1, 3)) * tints * self.each("shade")[:, None] * self.each("tint").reshape(-1, 3)
+        shaded: np.ndarray = (
+            np.ones((1, 3)) * tints * self.each("shade")[:, None] * self.each("tint").reshape(-1, 3)
+        )
         return shaded
 
     def batch(
@@ -117,8 +133,9 @@ class PileGroup:
         on_slope: bool = False,
         is_soil: bool = False,
     ) -> InstanceBatch:
-        """One part of all piles. `local`: (k, 4, 4) from mesh space to the pile's frame, or, with `on_slope`, to that
-        on the slope. `tints`: (k, 3), or one; None: the material's. `is_soil`: it has no number."""
+        """One part of all piles. `local`: (k, 4, 4) from mesh space to the pile's frame, or, with
+        `on_slope`, to that on the slope. `tints`: (k, 3), or one; None: the material's. `is_soil`:
+        it has no number."""
         tints = self.material() if tints is None else tints
         return InstanceBatch(
             name=name,
@@ -174,22 +191,33 @@ def group_of(piles: tuple[Pile, ...], terrain: Terrain) -> PileGroup:
 def _depth_m(base_frames: np.ndarray, radii: np.ndarray, terrain: Terrain) -> np.ndarray:
     """(k,) depth of each base below its plane, so that its whole edge is in the ground."""
     edge = polar(1.0, around(16), 0.0)  # (16, 3)
-    points = radii[:, None, None] * (edge @ base_frames[:, :3, :3].transpose(0, 2, 1)) + base_frames[:, None, :3, 3]
-    gaps = (points[..., 2] - terrain.height_at(points[..., 0], points[..., 1])) * base_frames[:, None, 2, 2]
+    points = (
+        radii[:, None, None] * (edge @ base_frames[:, :3, :3].transpose(0, 2, 1))
+        + base_frames[:, None, :3, 3]
+    )
+    gaps = (points[..., 2] - terrain.height_at(points[..., 0], points[..., 1])) * base_frames[
+        :, None, 2, 2
+    ]
     depths_m: np.ndarray = np.maximum(gaps.max(axis=1) + UNDER_M, BASE_DEPTH_M)
     return depths_m
 
 
-def build_piles(piles: tuple[Pile, ...], terrain: Terrain, ground_look: GroundLook) -> Iterator[InstanceBatch]:
-    """All parts of all piles, one non-empty batch per part and surface. Spoil has the colour of the ground."""
+def build_piles(
+    piles: tuple[Pile, ...], terrain: Terrain, ground_look: GroundLook
+) -> Iterator[InstanceBatch]:
+    """All parts of all piles, one non-empty batch per part and surface. Spoil has the colour of the
+    ground."""
     if not piles:
         return
     everyone = group_of(piles, terrain)
     where = everyone.where
-    is_screwed, is_phc = where("kind", PileKind.SPIRAL_STEEL), where("kind", PileKind.PHC)
-    is_cracked, is_own = where("is_cracked", True), where("foot", FootKind.OWN)
+    is_screwed = where("kind", PileKind.SPIRAL_STEEL)
+    is_phc = where("kind", PileKind.PHC)
+    is_cracked = where("is_cracked", True)
+    is_own = where("foot", FootKind.OWN)
     is_dirty = everyone.each("dirt_m") > 0
-    subsoil, soil = np.array(ground_look.subsoil), np.array(ground_look.soil)
+    subsoil = np.array(ground_look.subsoil)
+    soil = np.array(ground_look.soil)
     spoil = SPOIL_SHADE * subsoil / LOOKS[Surface.SPOIL].albedo
     earth = FRESH * subsoil / LOOKS[Surface.SPOIL].albedo
     mud = WET * (0.5 * soil + 0.5 * subsoil)
@@ -198,15 +226,27 @@ def build_piles(piles: tuple[Pile, ...], terrain: Terrain, ground_look: GroundLo
         (is_phc, _phc_posts),
         (is_screwed, partial(_steel_posts, has_blade=True)),
         (where("kind", PileKind.STEEL_TUBE), partial(_steel_posts, has_blade=False)),
-        (where("kind", PileKind.H_SECTION), partial(_sections, name="h section", mesh=parts.h_section())),
-        (where("kind", PileKind.C_SECTION), partial(_sections, name="c section", mesh=parts.c_section())),
+        (
+            where("kind", PileKind.H_SECTION),
+            partial(_sections, name="h section", mesh=parts.h_section()),
+        ),
+        (
+            where("kind", PileKind.C_SECTION),
+            partial(_sections, name="c section", mesh=parts.c_section()),
+        ),
         (where("kind", PileKind.CAST_IN_PLACE), _poured_posts),
         (everyone.each("flange_diameter_m") > 0, _flanges),
         (where("has_hoop", True), _hoops),
         (is_cracked & is_phc, _ring_cracks),
         (is_cracked, _side_cracks),
-        (is_own & ~is_screwed, partial(_own_foot, shape=parts.pad, surface=Surface.CONCRETE, tint=PAD_TINT)),
-        (is_own & is_screwed, partial(_own_foot, shape=parts.heap, surface=Surface.SPOIL, tint=spoil)),
+        (
+            is_own & ~is_screwed,
+            partial(_own_foot, shape=parts.pad, surface=Surface.CONCRETE, tint=PAD_TINT),
+        ),
+        (
+            is_own & is_screwed,
+            partial(_own_foot, shape=parts.heap, surface=Surface.SPOIL, tint=spoil),
+        ),
         # Finishes and feet of recipe 2.
         (where("has_end_plate", True), _end_plates),
         (where("paint", PaintPlace.HEAD), partial(_paint, paint_place=PaintPlace.HEAD)),
@@ -214,11 +254,20 @@ def build_piles(piles: tuple[Pile, ...], terrain: Terrain, ground_look: GroundLo
         (is_dirty, partial(_dirt, soil=soil)),
         (where("cap", CapKind.PLASTIC), _plastic_caps),
         (where("cap", CapKind.PLATE), _cap_plates),
-        (where("foot", FootKind.SPOIL), partial(_feet, "spoil", parts.spoil_ring, Surface.SPOIL, earth)),
+        (
+            where("foot", FootKind.SPOIL),
+            partial(_feet, "spoil", parts.spoil_ring, Surface.SPOIL, earth),
+        ),
         (where("foot", FootKind.HOLE), partial(_pits, earth=earth)),
         (where("foot", FootKind.MUD), partial(_feet, "mud", parts.puddle, Surface.MUD, mud)),
-        (where("foot", FootKind.GROUT), partial(_feet, "grout", parts.collar, Surface.CONCRETE, GROUT_RGB / concrete)),
-        (where("foot", FootKind.PAD), partial(_feet, "pad", parts.formed_pad, Surface.CONCRETE, PAD_RGB / concrete)),
+        (
+            where("foot", FootKind.GROUT),
+            partial(_feet, "grout", parts.collar, Surface.CONCRETE, GROUT_RGB / concrete),
+        ),
+        (
+            where("foot", FootKind.PAD),
+            partial(_feet, "pad", parts.formed_pad, Surface.CONCRETE, PAD_RGB / concrete),
+        ),
     )
     for chosen, build in builders:
         if chosen.any():
@@ -226,21 +275,27 @@ def build_piles(piles: tuple[Pile, ...], terrain: Terrain, ground_look: GroundLo
 
 
 def _phc_posts(group: PileGroup) -> Iterator[InstanceBatch]:
-    yield group.batch("phc post", tube(parts.PHC_BORE, parts.SIDES), Surface.CONCRETE, group.post(group.length))
+    yield group.batch(
+        "phc post", tube(parts.PHC_BORE, parts.SIDES), Surface.CONCRETE, group.post(group.length)
+    )
     yield from _plugs(group, "phc", cylinder(parts.SIDES), parts.PHC_BORE)
 
 
 def _steel_posts(group: PileGroup, *, has_blade: bool) -> Iterator[InstanceBatch]:
     has_flange = group.each("flange_diameter_m") > 0
     top = group.length - np.where(has_flange, FLANGE_INSIDE_M, 0.0)
-    yield from group.in_metal("steel post", tube(parts.STEEL_BORE, parts.STEEL_SIDES), group.post(top))
+    yield from group.in_metal(
+        "steel post", tube(parts.STEEL_BORE, parts.STEEL_SIDES), group.post(top)
+    )
     if has_blade:
         base_m = group.each("base_height_m")
         blade_m = np.clip((group.length - base_m) * 0.5, 0.02, 0.14)
         local = group.sized((group.diameter, group.diameter, blade_m), (0, 0, base_m - 0.02))
         yield from group.in_metal("screw blade", parts.screw_blade(), local)
     if not has_flange.all():
-        yield from _plugs(group.at(~has_flange), "steel", cylinder(parts.STEEL_SIDES), parts.STEEL_BORE)
+        yield from _plugs(
+            group.at(~has_flange), "steel", cylinder(parts.STEEL_SIDES), parts.STEEL_BORE
+        )
 
 
 def _plugs(group: PileGroup, name: str, mesh: Mesh, bore: float) -> Iterator[InstanceBatch]:
@@ -251,7 +306,9 @@ def _plugs(group: PileGroup, name: str, mesh: Mesh, bore: float) -> Iterator[Ins
         (Filling.EARTH, "earth", Surface.SPOIL, EARTH_BELOW_TOP_M),
         (Filling.CONCRETE, "core", Surface.CONCRETE, PLUG_BELOW_TOP_M),
     ):
-        local = group.sized((wide, wide, group.length - below_m + BASE_DEPTH_M), (0, 0, -BASE_DEPTH_M))
+        local = group.sized(
+            (wide, wide, group.length - below_m + BASE_DEPTH_M), (0, 0, -BASE_DEPTH_M)
+        )
         chosen = group.where("filling", filling)
         if chosen.any():
             yield group.at(chosen).batch(f"{name} {part}", mesh, surface, local[chosen])
@@ -263,9 +320,17 @@ def _sections(group: PileGroup, name: str, mesh: Mesh) -> Iterator[InstanceBatch
 
 def _poured_posts(group: PileGroup) -> Iterator[InstanceBatch]:
     for variant, some in group.by_shape(parts.VARIANTS):
-        post, tints = parts.poured_post(variant), some.material(POURED_TINT)
-        yield some.batch(f"poured post {variant}", post, Surface.CONCRETE, some.post(some.length), tints)
-    bars = np.array([next(count for widest_m, count in parts.STUBS if wide <= widest_m) for wide in group.diameter])
+        post = parts.poured_post(variant)
+        tints = some.material(POURED_TINT)
+        yield some.batch(
+            f"poured post {variant}", post, Surface.CONCRETE, some.post(some.length), tints
+        )
+    bars = np.array(
+        [
+            next(count for widest_m, count in parts.STUBS if wide <= widest_m)
+            for wide in group.diameter
+        ]
+    )
     for count in np.unique(bars).tolist():
         some = group.at(bars == count)
         local = some.sized((some.diameter, some.diameter, some.each("bars_m")), (0, 0, some.length))
@@ -273,7 +338,8 @@ def _poured_posts(group: PileGroup) -> Iterator[InstanceBatch]:
 
 
 def _flanges(group: PileGroup) -> Iterator[InstanceBatch]:
-    wide, base_m = group.each("flange_diameter_m"), group.length - parts.FLANGE_THICK_M
+    wide = group.each("flange_diameter_m")
+    base_m = group.length - parts.FLANGE_THICK_M
     local = group.sized((wide, wide, parts.FLANGE_THICK_M), (0, 0, base_m))
     yield from group.in_metal("flange", tube(parts.FLANGE_BORE, parts.STEEL_SIDES), local)
     yield group.batch("flange holes", parts.flange_holes(), Surface.DARK, local)
@@ -281,7 +347,9 @@ def _flanges(group: PileGroup) -> Iterator[InstanceBatch]:
 
 def _hoops(group: PileGroup) -> Iterator[InstanceBatch]:
     wide = group.diameter + 2 * HOOP_OUT_M
-    bottom_m = group.length - HOOP_HIGH_M - 0.003  # slightly below the rim: coplanar faces would flicker
+    bottom_m = (
+        group.length - HOOP_HIGH_M - 0.003
+    )  # slightly below the rim: coplanar faces would flicker
     local = group.sized((wide, wide, HOOP_HIGH_M), (0, 0, bottom_m))
     yield from group.in_metal("hoop", tube(parts.HOOP_BORE, parts.SIDES), local)
 
@@ -302,7 +370,8 @@ def _own_foot(
     group: PileGroup, shape: Callable[[int], Mesh], surface: Surface, tint: np.ndarray
 ) -> Iterator[InstanceBatch]:
     for variant, some in group.by_shape(parts.VARIANTS):
-        name, tints = f"{shape.__name__} {variant}", some.material(tint)
+        name = f"{shape.__name__} {variant}"
+        tints = some.material(tint)
         yield some.batch(name, shape(variant), surface, some.base(), tints, on_slope=True)
 
 
@@ -313,11 +382,19 @@ def _end_plates(group: PileGroup) -> Iterator[InstanceBatch]:
 
 def _paint(group: PileGroup, paint_place: PaintPlace) -> Iterator[InstanceBatch]:
     long_m = np.minimum(group.each("paint_m"), 0.8 * group.length)
-    high = group.length + (0.002 if paint_place is PaintPlace.HEAD else -np.minimum(0.1, 0.15 * group.length))
+    high = group.length + (
+        0.002 if paint_place is PaintPlace.HEAD else -np.minimum(0.1, 0.15 * group.length)
+    )
     local = group.sleeve(np.maximum(high - long_m, 0.0), high, PAINT_OUT_M)
     for chosen, mesh in _coats(group):
         some = group.at(chosen)
-        yield some.batch(f"paint {paint_place}", mesh, Surface.SPRAY, local[chosen], _paint_colors(some, "paint_color"))
+        yield some.batch(
+            f"paint {paint_place}",
+            mesh,
+            Surface.SPRAY,
+            local[chosen],
+            _paint_colors(some, "paint_color"),
+        )
 
 
 def _dirt(group: PileGroup, soil: np.ndarray) -> Iterator[InstanceBatch]:
@@ -328,7 +405,8 @@ def _dirt(group: PileGroup, soil: np.ndarray) -> Iterator[InstanceBatch]:
 
 
 def _coats(group: PileGroup) -> Iterator[tuple[np.ndarray, Mesh]]:
-    """Piles by the shape of a coat around their post: chosen ones, (k,) bool, and a mesh like the post's."""
+    """Piles by the shape of a coat around their post: chosen ones, (k,) bool, and a mesh like the
+    post's."""
     shapes = (
         ((PileKind.PHC,), tube(parts.PHC_BORE, parts.SIDES)),
         ((PileKind.SPIRAL_STEEL, PileKind.STEEL_TUBE), tube(parts.STEEL_BORE, parts.STEEL_SIDES)),
@@ -367,10 +445,19 @@ def _feet(
     for variant, some in group.by_shape(parts.FOOT_VARIANTS):
         local = some.base()
         if is_loose:
-            wide, high = some.each("base_diameter_m"), some.each("base_height_m") / (1 - MOUND_GROUND)
+            wide = some.each("base_diameter_m")
+            high = some.each("base_height_m") / (1 - MOUND_GROUND)
             local = some.sized((wide, wide, high), (0, 0, -MOUND_GROUND * high))
         tints = tint * some.each("foot_shade")[:, None]
-        yield some.batch(f"{name} {variant}", shape(variant), surface, local, tints, on_slope=True, is_soil=is_loose)
+        yield some.batch(
+            f"{name} {variant}",
+            shape(variant),
+            surface,
+            local,
+            tints,
+            on_slope=True,
+            is_soil=is_loose,
+        )
 
 
 def _pits(group: PileGroup, earth: np.ndarray) -> Iterator[InstanceBatch]:
@@ -378,4 +465,6 @@ def _pits(group: PileGroup, earth: np.ndarray) -> Iterator[InstanceBatch]:
     wide = parts.PIT_FRACTION * group.each("base_diameter_m")
     local = group.sized((wide, wide, PIT_UP_M + group.base_depth), (0, 0, -group.base_depth))
     pit = cylinder(parts.SIDES)
-    yield group.batch("pit", pit, Surface.SPOIL, local, PIT_DARK * earth, on_slope=True, is_soil=True)
+    yield group.batch(
+        "pit", pit, Surface.SPOIL, local, PIT_DARK * earth, on_slope=True, is_soil=True
+    )

@@ -1,17 +1,26 @@
-"""Bushes, trees and stumps. Crowns are clumps of leaves, so that their outlines and shadows are ragged."""
+"""Bushes, trees and stumps. Crowns are clumps of leaves, so that their outlines and shadows are
+ragged."""
 
 import numpy as np
 
 from engine.dataset.geometry.batches import Surface
 from engine.dataset.geometry.kit import Kit, Point, model_of
 from engine.dataset.geometry.meshes import around, flat_shaded, moved, put, turned
-from engine.dataset.geometry.primitives import cylinder, octahedron, rough_cylinder, stacked_rings, waves
+from engine.dataset.geometry.primitives import (
+    cylinder,
+    octahedron,
+    rough_cylinder,
+    stacked_rings,
+    waves,
+)
 from engine.dataset.scene.things import DistractorKind as Kind
 
 CLUMP_M = (0.10, 0.24)
 
 
-def _lobe(kit: Kit, rng: np.random.Generator, at: tuple[float, float, float], size: Point, clumps: int) -> None:
+def _lobe(
+    kit: Kit, rng: np.random.Generator, at: tuple[float, float, float], size: Point, clumps: int
+) -> None:
     """A rounded mass of leaves with these diameters around `at`: a core, and clumps all over it."""
     sides = 10
     angles = around(sides)
@@ -22,7 +31,9 @@ def _lobe(kit: Kit, rng: np.random.Generator, at: tuple[float, float, float], si
     up = rng.uniform(-0.35, 1.0, clumps)
     angle = rng.uniform(0, 2 * np.pi, clumps)
     flat = np.sqrt(1 - up * up)
-    way = np.stack([flat * np.cos(angle), flat * np.sin(angle), up], axis=1) * rng.uniform(0.43, 0.52, (clumps, 1))
+    way = np.stack([flat * np.cos(angle), flat * np.sin(angle), up], axis=1) * rng.uniform(
+        0.43, 0.52, (clumps, 1)
+    )
     wide = rng.uniform(*CLUMP_M, (clumps, 3)) * min(1.0, 0.35 + 0.35 * min(size))
     axes = turned(rng.uniform(0, 2 * np.pi, clumps))[:, :3, :3] * wide[:, None]
     lean = rng.uniform(-0.6, 0.6, (clumps, 2, 1))
@@ -63,7 +74,8 @@ def tree(kit: Kit, variant: int) -> None:
     _lobe(kit, rng, (0.0, 0.0, trunk + 1.1), (1.9, 1.9, 1.7), 150)
     for k in range(lobes):
         angle = 2 * np.pi * k / lobes + rng.uniform(-0.3, 0.3)
-        away, wide = rng.uniform(0.75, 1.05), rng.uniform(1.1, 1.5)
+        away = rng.uniform(0.75, 1.05)
+        wide = rng.uniform(1.1, 1.5)
         at = (away * np.cos(angle), away * np.sin(angle), trunk + rng.uniform(0.4, 1.0))
         kit.stick(Surface.BARK, (0.03, 0.0, trunk - 0.2), at, (0.1, 0.05))
         _lobe(kit, rng, at, (wide, wide, rng.uniform(0.8, 1.1)), 90)
@@ -90,7 +102,9 @@ def bare_tree(kit: Kit, variant: int) -> None:
                 reach *= 0.8
             grow(start, turn, reach, 0.5 * thick, order + 1)
 
-    grow(np.array([0.0, 0.0, -0.4]), np.array([0.03, 0.0, 1.0]), (2.6, 2.2, 2.9)[variant % 3], 0.2, 0)
+    grow(
+        np.array([0.0, 0.0, -0.4]), np.array([0.03, 0.0, 1.0]), (2.6, 2.2, 2.9)[variant % 3], 0.2, 0
+    )
 
 
 @model_of(Kind.STUMP, shapes=3)

@@ -1,5 +1,6 @@
-"""Closed solids of about one unit: round ones have diameter 1 and z 0..1. Triangles run counter-clockwise seen from
-outside; a vertex is repeated for each of its normals, so edges stay sharp."""
+"""Closed solids of about one unit: round ones have diameter 1 and z 0..1. Triangles run
+counter-clockwise seen from outside; a vertex is repeated for each of its normals, so edges stay
+sharp."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -16,8 +17,8 @@ MOUND_GROUND = 0.6  # the part of a mound's height that is in the ground
 
 
 def revolve(profile: Sequence[tuple[float, float]], sides: int = ROUND_SIDES) -> Mesh:
-    """Revolve the outline (radius, z) around z, sharp between its segments; the solid is to its left. It is closed if
-    both ends are on the axis, or coincide."""
+    """Revolve the outline (radius, z) around z, sharp between its segments; the solid is to its
+    left. It is closed if both ends are on the axis, or coincide."""
     angles = around(sides)
     here = np.arange(sides, dtype=np.uint32)
     there = np.roll(here, -1)
@@ -59,19 +60,22 @@ def box() -> Mesh:
 
 
 def extrude(profile: Sequence[tuple[float, float]], width: float) -> Mesh:
-    """A prism of this width around y = 0 from a convex outline (x, z), counter-clockwise with x right and z up."""
+    """A prism of this width around y = 0 from a convex outline (x, z), counter-clockwise with x
+    right and z up."""
     near = np.insert(np.asarray(profile, np.float64), 1, -width / 2, axis=1)
     return loft(np.stack([near + np.array([0, width, 0]), near]))
 
 
 def slab(outline: Sequence[tuple[float, float]], low: float, high: float) -> Mesh:
-    """An upright prism between two heights from a convex outline (x, y), counter-clockwise from above."""
+    """An upright prism between two heights from a convex outline (x, y), counter-clockwise from
+    above."""
     bottom = np.insert(np.asarray(outline, np.float64), 2, low, axis=1)
     return loft(np.stack([bottom, bottom + np.array([0, 0, high - low])]))
 
 
 def star_slab(radii: np.ndarray, low: float, high: float) -> Mesh:
-    """An upright prism whose outline has these radii, (sides,), counter-clockwise from above; it may be concave."""
+    """An upright prism whose outline has these radii, (sides,), counter-clockwise from above; it
+    may be concave."""
     bottom, top = (polar(radii, around(len(radii)), z) for z in (low, high))
     next_bottom, next_top = (np.roll(ring, -1, axis=0) for ring in (bottom, top))
     below, above = (np.tile([0.0, 0.0, z], (len(radii), 1)) for z in (low, high))
@@ -84,19 +88,29 @@ def star_slab(radii: np.ndarray, low: float, high: float) -> Mesh:
     return flat_shaded(np.concatenate([np.stack(face, axis=1) for face in faces]))
 
 
-def beam(points: Sequence[tuple[float, float]], width: float, thick: float | Sequence[float]) -> Mesh:
-    """A beam along points (x, z) in the plane y = 0, `width` across it; `thick` in it, one for all or one per point."""
+def beam(
+    points: Sequence[tuple[float, float]], width: float, thick: float | Sequence[float]
+) -> Mesh:
+    """A beam along points (x, z) in the plane y = 0, `width` across it; `thick` in it, one for all
+    or one per point."""
     line = np.asarray(points, np.float64)
     steps = unit(np.diff(line, axis=0))
     along = unit(np.vstack([steps[:1], steps[:-1] + steps[1:], steps[-1:]]))
-    across = np.stack([-along[:, 1], along[:, 0]], axis=1) * np.broadcast_to(np.asarray(thick) / 2, len(line))[:, None]
-    low, high = np.insert(line - across, 1, -width / 2, axis=1), np.insert(line + across, 1, -width / 2, axis=1)
+    across = (
+        np.stack([-along[:, 1], along[:, 0]], axis=1)
+        * np.broadcast_to(np.asarray(thick) / 2, len(line))[:, None]
+    )
+    low, high = (
+        np.insert(line - across, 1, -width / 2, axis=1),
+        np.insert(line + across, 1, -width / 2, axis=1),
+    )
     over = np.array([0, width, 0])
     return loft(np.stack([low, low + over, high + over, high], axis=1))
 
 
 def loft(sections: np.ndarray) -> Mesh:
-    """Join convex outlines, (levels, m, 3), counter-clockwise seen from the last, into a solid with flat faces."""
+    """Join convex outlines, (levels, m, 3), counter-clockwise seen from the last, into a solid with
+    flat faces."""
     count = sections.shape[1]
     triangles = []
     for below, above in pairwise(sections):
@@ -120,7 +134,8 @@ def ring(thickness: float, sides: int = ROUND_SIDES, tube_sides: int = 6) -> Mes
 
 
 def rough_ring(rng: np.random.Generator, inner: float, unevenness: float, sides: int = 20) -> Mesh:
-    """A heap around a hole: outer diameter 1, its hole `inner` wide, z 0..1; ends below in a flat ring at z = -1."""
+    """A heap around a hole: outer diameter 1, its hole `inner` wide, z 0..1; ends below in a flat
+    ring at z = -1."""
     angles = around(sides)
     edge = 1 - unevenness * (0.5 - 0.5 * waves(rng, angles, (1, 2, 3, 5)))
     high = 1 - unevenness * (0.5 - 0.5 * waves(rng, angles, (1, 2, 4, 7)))
@@ -149,16 +164,19 @@ def octahedron() -> Mesh:
 
 
 def _wrapped_cells(rows: int, columns: int) -> np.ndarray:
-    """(t, 3) triangles of a grid that wraps in both directions: rows around z, columns outside, up, inside, down."""
+    """(t, 3) triangles of a grid that wraps in both directions: rows around z, columns outside, up,
+    inside, down."""
     row, column = np.divmod(np.arange(rows * columns), columns)
-    right, up = (row + 1) % rows, (column + 1) % columns
+    right = (row + 1) % rows
+    up = (column + 1) % columns
     a, b = row * columns + column, right * columns + column
     c, d = right * columns + up, row * columns + up
     return np.concatenate([np.stack([a, b, c], axis=1), np.stack([a, c, d], axis=1)])
 
 
 def stacked_rings(radii: np.ndarray, heights: np.ndarray) -> Mesh:
-    """A smooth closed solid of rings along z. radii, heights: (rings, sides), counter-clockwise from above."""
+    """A smooth closed solid of rings along z. radii, heights: (rings, sides), counter-clockwise
+    from above."""
     rings, sides = radii.shape
     ends = np.array([[0, 0, heights[0].mean()], [0, 0, heights[-1].mean()]])
     positions = np.concatenate([polar(radii, around(sides), heights).reshape(-1, 3), ends])
@@ -173,12 +191,22 @@ def stacked_rings(radii: np.ndarray, heights: np.ndarray) -> Mesh:
 
 
 def uneven_disc(
-    rng: np.random.Generator, unevenness: float, rings: Sequence[float], levels: Sequence[float], sides: int = 20
+    rng: np.random.Generator,
+    unevenness: float,
+    rings: Sequence[float],
+    levels: Sequence[float],
+    sides: int = 20,
 ) -> Mesh:
-    """A low disc with a random edge: diameter 1, z 0..1. unevenness: largest dent by the radius. rings, levels: radius
-    and height per ring from below; the two uppermost are uneven in height too."""
+    """A low disc with a random edge: diameter 1, z 0..1. unevenness: largest dent by the radius.
+    rings, levels: radius and height per ring from below; the two uppermost are uneven in height
+    too."""
     edge = 1 - unevenness * (0.5 - 0.5 * waves(rng, around(sides), (2, 3, 5, 8)))
-    radii = 0.5 * edge * np.asarray(rings)[:, None] * (1 - rng.uniform(0, unevenness / 4, (len(rings), sides)))
+    radii = (
+        0.5
+        * edge
+        * np.asarray(rings)[:, None]
+        * (1 - rng.uniform(0, unevenness / 4, (len(rings), sides)))
+    )
     heights = np.repeat(np.asarray(levels, np.float64)[:, None], sides, axis=1)
     heights[-2:] -= rng.uniform(0, 0.4 * unevenness, (2, sides))
     heights[-1] += 1 - heights[-1].max()
@@ -186,11 +214,17 @@ def uneven_disc(
 
 
 def mound(
-    rng: np.random.Generator, profile: Sequence[tuple[float, float]], *, rough: float, ragged: float, one_sided: float
+    rng: np.random.Generator,
+    profile: Sequence[tuple[float, float]],
+    *,
+    rough: float,
+    ragged: float,
+    one_sided: float,
 ) -> Mesh:
-    """Loose earth around the axis, open along it: diameter about 1, z 0..1, the ground at MOUND_GROUND. profile:
-    (radius, height) from the inside out as shares, height 1 at the crest, 0 on the ground. rough, ragged: how much
-    height and outline vary. one_sided: 1 if it fades on one side."""
+    """Loose earth around the axis, open along it: diameter about 1, z 0..1, the ground at
+    MOUND_GROUND. profile: (radius, height) from the inside out as shares, height 1 at the crest, 0
+    on the ground. rough, ragged: how much height and outline vary. one_sided: 1 if it fades on one
+    side."""
     sides = MOUND_SIDES
     angles = around(sides)
     rings, heights = np.array(profile).T
@@ -199,9 +233,13 @@ def mound(
     grid = np.empty((sides, len(profile) + 2, 3))
     for level, (ring, height) in enumerate(zip(rings, heights, strict=True), 1):
         radius = 0.5 * ring * (1 + (edge - 1) * ring) * (1 + 0.04 * rng.uniform(-1, 1, sides))
-        lumps = 1 + rough * (0.6 * waves(rng, angles, (3, 4, 6, 9)) + 0.5 * rng.uniform(-1, 1, sides))
+        lumps = 1 + rough * (
+            0.6 * waves(rng, angles, (3, 4, 6, 9)) + 0.5 * rng.uniform(-1, 1, sides)
+        )
         high = height * side * lumps if height > 0 else height - (1 - side)
-        grid[:, level] = polar(radius, angles, MOUND_GROUND + (1 - MOUND_GROUND) * np.clip(high, -1.5, 1.0))
+        grid[:, level] = polar(
+            radius, angles, MOUND_GROUND + (1 - MOUND_GROUND) * np.clip(high, -1.5, 1.0)
+        )
     for level, like in ((0, 1), (-1, -2)):
         grid[:, level] = grid[:, like]
         grid[:, level, 2] = 0.0
@@ -215,7 +253,8 @@ def rough_cylinder(rng: np.random.Generator, sides: int = 20) -> Mesh:
     radii = np.stack([0.485 + 0.02 * waves(rng, angles, (2, 3, 5)) for _ in levels])
     radii = np.minimum(radii * (1 + rng.uniform(-0.015, 0.015, radii.shape)), 0.5)
     wall = stacked_rings(
-        np.vstack([radii, radii[-1] * 0.97]), np.repeat(np.append(levels, 0.995)[:, None], sides, axis=1)
+        np.vstack([radii, radii[-1] * 0.97]),
+        np.repeat(np.append(levels, 0.995)[:, None], sides, axis=1),
     )
     # The uppermost ring and its centre become a flat lid with normals, and so vertices, of its own.
     lid = np.flatnonzero(wall.positions[:, 2] > 0.99)
@@ -224,7 +263,9 @@ def rough_cylinder(rng: np.random.Generator, sides: int = 20) -> Mesh:
     wall.triangles[is_lid] = len(wall.positions) + np.searchsorted(lid, wall.triangles[is_lid])
     return Mesh(
         positions=np.concatenate([wall.positions, wall.positions[lid]]),
-        normals=np.concatenate([wall.normals, np.tile(np.array([0, 0, 1], np.float32), (len(lid), 1))]),
+        normals=np.concatenate(
+            [wall.normals, np.tile(np.array([0, 0, 1], np.float32), (len(lid), 1))]
+        ),
         triangles=wall.triangles,
     )
 

@@ -1,4 +1,5 @@
-"""Turns a scene into the geometry that renderers draw: piles, distractors, and models of the user's."""
+"""Turns a scene into the geometry that renderers draw: piles, distractors, and models of the
+user's."""
 
 from collections.abc import Iterator, Sequence
 
@@ -21,13 +22,22 @@ VARIANTS = {kind: BUILDERS[kind][0] for kind in (*_KINDS[:_NEXT], *_AFTER_PUDDLE
 """Number of shapes of each kind, in the order of drawing."""
 EARTH_SHADES = {Surface.SPOIL: 0.72, Surface.DARK_SOIL: 0.38}
 """Factors for the subsoil's colour: fresh earth is moist, a puddle's rim is wet."""
-SURFACES: dict[Finish, Surface] = {"matt": Surface.MODEL, "shiny": Surface.SHINY_MODEL, "metal": Surface.METAL_MODEL}
+SURFACES: dict[Finish, Surface] = {
+    "matt": Surface.MODEL,
+    "shiny": Surface.SHINY_MODEL,
+    "metal": Surface.METAL_MODEL,
+}
 HORIZON_M = 6000.0  # distance of the horizon, where a view shows it
-LOW_DROP = 0.25  # metres by which a ray falls per metre of depth, below which it may pass over the edge of the terrain
+# metres by which a ray falls per metre of depth, below which it may pass over the edge of the
+# terrain
+LOW_DROP = 0.25
 
 
-def build_distractors(distractors: tuple[Distractor, ...], look: GroundLook) -> Iterator[InstanceBatch]:
-    """Batches ordered by kind and variant; shape_seed selects the variant. Earth has the colour of the ground."""
+def build_distractors(
+    distractors: tuple[Distractor, ...], look: GroundLook
+) -> Iterator[InstanceBatch]:
+    """Batches ordered by kind and variant; shape_seed selects the variant. Earth has the colour of
+    the ground."""
     alike: dict[tuple[DistractorKind, int], list[Distractor]] = {}
     for one in distractors:
         alike.setdefault((one.kind, one.shape_seed % VARIANTS[one.kind]), []).append(one)
@@ -35,7 +45,8 @@ def build_distractors(distractors: tuple[Distractor, ...], look: GroundLook) -> 
         for variant in range(variants):
             if (kind, variant) in alike:
                 for surface, mesh in build_model(kind, variant):
-                    name, tints = f"{kind} {variant} {surface}", _tints(surface, alike[kind, variant], look)
+                    name = f"{kind} {variant} {surface}"
+                    tints = _tints(surface, alike[kind, variant], look)
                     yield _standing_batch(name, mesh, surface, alike[kind, variant], tints)
 
 
@@ -47,7 +58,11 @@ def build_all_models() -> None:
 
 
 def _standing_batch(
-    name: str, mesh: Mesh, surface: Surface, alike: Sequence[Distractor | PlacedAsset], tints: np.ndarray
+    name: str,
+    mesh: Mesh,
+    surface: Surface,
+    alike: Sequence[Distractor | PlacedAsset],
+    tints: np.ndarray,
 ) -> InstanceBatch:
     """A part of models that lean with the ground."""
     feet = np.array([(one.x_m, one.y_m, one.ground_m + one.lift_m) for one in alike])
@@ -73,7 +88,9 @@ def _tints(surface: Surface, alike: list[Distractor], look: GroundLook) -> np.nd
     return shades
 
 
-def build_assets(placed_assets: tuple[PlacedAsset, ...], assets: tuple[Asset, ...]) -> Iterator[InstanceBatch]:
+def build_assets(
+    placed_assets: tuple[PlacedAsset, ...], assets: tuple[Asset, ...]
+) -> Iterator[InstanceBatch]:
     """Batches in the order of the assets. UsageError if a file has changed or is missing."""
     for asset in assets:
         alike = [one for one in placed_assets if one.asset == asset.name]
@@ -86,11 +103,14 @@ def build_assets(placed_assets: tuple[PlacedAsset, ...], assets: tuple[Asset, ..
                 normals=part.normals.reshape(-1, 3),
                 triangles=np.arange(3 * len(part.corners), dtype=np.uint32).reshape(-1, 3),
             )
-            yield _standing_batch(f"{asset.name} {number}", mesh, SURFACES[part.finish], alike, shades * part.albedo)
+            yield _standing_batch(
+                f"{asset.name} {number}", mesh, SURFACES[part.finish], alike, shades * part.albedo
+            )
 
 
 def build_geometry(scene: SiteScene) -> SceneGeometry:
-    """Build the geometry. The same scene gives the same bytes. Unit meshes are built once per process and shared."""
+    """Build the geometry. The same scene gives the same bytes. Unit meshes are built once per
+    process and shared."""
     sees_horizon = scene.camera.drops_of(scene.camera.corners_px).min() < LOW_DROP
     return SceneGeometry(
         scene=scene,

@@ -14,12 +14,14 @@ MAX_DEPTHS = 4.0  # reach of the plan towards the horizon, in heights of the cam
 
 
 def build_terrain_mesh(terrain: Terrain, reach_m: float = 0.0) -> Mesh:
-    """A mesh with vertices in [row, column] order like the heights, cells split as in `Terrain.height_at`; open at the
-    bottom. The outermost are pulled out to `reach_m` from the middle, if that is farther, for views of the horizon."""
+    """A mesh with vertices in [row, column] order like the heights, cells split as in
+    `Terrain.height_at`; open at the bottom. The outermost are pulled out to `reach_m` from the
+    middle, if that is farther, for views of the horizon."""
     count = terrain.heights_m.shape[0]
     along = np.arange(count) * terrain.cell_m - terrain.side_m / 2
     if reach_m > terrain.side_m / 2:
-        along[0], along[-1] = -reach_m, reach_m
+        along[0] = -reach_m
+        along[-1] = reach_m
     positions = np.empty((count, count, 3), np.float32)
     positions[..., 0] = along[None, :]
     positions[..., 1] = along[:, None]
@@ -28,9 +30,13 @@ def build_terrain_mesh(terrain: Terrain, reach_m: float = 0.0) -> Mesh:
     normals = np.stack([-east, -north, np.ones_like(east)], axis=-1)
     normals /= np.sqrt((normals * normals).sum(axis=-1, keepdims=True))
     index = np.arange(count * count, dtype=np.uint32).reshape(count, count)
-    south_west, south_east = index[:-1, :-1], index[:-1, 1:]
-    north_west, north_east = index[1:, :-1], index[1:, 1:]
-    triangles = np.stack([south_west, south_east, north_east, south_west, north_east, north_west], axis=-1)
+    south_west = index[:-1, :-1]
+    south_east = index[:-1, 1:]
+    north_west = index[1:, :-1]
+    north_east = index[1:, 1:]
+    triangles = np.stack(
+        [south_west, south_east, north_east, south_west, north_east, north_west], axis=-1
+    )
     return Mesh(
         positions=positions.reshape(-1, 3),
         normals=normals.reshape(-1, 3).astype(np.float32),
@@ -48,18 +54,23 @@ class TextureArea:
 
 
 def texture_area(scene: SiteScene) -> TextureArea:
-    """The whole terrain for a camera that sees it from above the origin; else the square that the window shows."""
+    """The whole terrain for a camera that sees it from above the origin; else the square that the
+    window shows."""
     camera = scene.camera
     if camera.is_plain and camera.sensor_px is None:
         side_px = min(MAX_BAKED_PX, 1 << (camera.width_px - 1).bit_length())
         return TextureArea(side_px=side_px, side_m=scene.terrain.side_m)
     heights_m = scene.terrain.heights_m
-    seen = camera.slab(float(heights_m.min()), float(heights_m.max()), MAX_DEPTHS * camera.height_m)[:, :2]
+    seen = camera.slab(
+        float(heights_m.min()), float(heights_m.max()), MAX_DEPTHS * camera.height_m
+    )[:, :2]
     low, high = seen.min(axis=0) - MARGIN_M, seen.max(axis=0) + MARGIN_M
     side_m = float((high - low).max())
     pixel_m = camera.gsd_m / max(float(camera.drops_of(camera.corners_px).max()), 0.1)
     side_px = int(np.clip(side_m / pixel_m, MIN_BAKED_PX, MAX_BAKED_PX))
     side_m = max(side_m, side_px * pixel_m)
-    step_m = side_m / side_px  # bake_ground_texture moves its window by whole pixels, so the middle lies on one
+    step_m = (
+        side_m / side_px
+    )  # bake_ground_texture moves its window by whole pixels, so the middle lies on one
     x_m, y_m = (float(np.round(middle / step_m) * step_m) for middle in (low + high) / 2)
     return TextureArea(side_px=side_px, side_m=side_m, middle_m=(x_m, y_m))

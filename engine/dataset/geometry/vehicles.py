@@ -1,4 +1,5 @@
-"""Machines and road vehicles as seen from the air, at 4 cm per pixel; x to the front. They sink in a little."""
+"""Machines and road vehicles as seen from the air, at 4 cm per pixel; x to the front. They sink in
+a little."""
 
 import numpy as np
 
@@ -9,7 +10,12 @@ from engine.dataset.geometry.primitives import loft, revolve, slab, uneven_disc
 from engine.dataset.scene.things import DistractorKind as Kind
 
 SUNK_M = 0.08
-SWINGS = (0.0, 0.7, -1.2, 2.7)  # rotation of an excavator's house on its tracks in radians, by variant
+SWINGS = (
+    0.0,
+    0.7,
+    -1.2,
+    2.7,
+)  # rotation of an excavator's house on its tracks in radians, by variant
 CAR_SUNK_M = 0.05
 _ROUNDED = ((0.0, 0.0, 0.82), (0.06, 0.0, 1.0), (0.94, 0.0, 1.0), (1.0, 0.0, 0.84))
 
@@ -19,7 +25,9 @@ def excavator(kit: Kit, variant: int) -> None:
     """A 20 t excavator. Radius 4.7 m."""
     for y in both_sides(1.15, 0.6):
         kit.prism(Surface.BLACK_RUBBER, _crawler(1.65, 0.45), y)
-        kit.bars(Surface.STEEL, np.arange(-1.6, 1.7, 0.4), 0.06, (y[0] - 0.02, y[1] + 0.02), (0.8, 0.85))
+        kit.bars(
+            Surface.STEEL, np.arange(-1.6, 1.7, 0.4), 0.06, (y[0] - 0.02, y[1] + 0.02), (0.8, 0.85)
+        )
     kit.box(Surface.DARK_PAINT, (-1.2, 1.2), (-0.9, 0.9), (0.3, 0.75))
     kit.pipe(Surface.DARK_PAINT, (0.0, 0.0), 0.6, (0.7, 1.05))
     house = Kit()
@@ -31,17 +39,33 @@ def excavator(kit: Kit, variant: int) -> None:
 def _crawler(half_m: float, radius_m: float) -> list[tuple[float, float]]:
     """The outline of a crawler's track from the side, (x, z)."""
     ends = np.linspace(-np.pi / 2, np.pi / 2, 6)
-    front = [(half_m + radius_m * np.cos(a), radius_m + radius_m * np.sin(a) - SUNK_M) for a in ends]
-    rear = [(-half_m - radius_m * np.cos(a), radius_m - radius_m * np.sin(a) - SUNK_M) for a in ends]
+    front = [
+        (half_m + radius_m * np.cos(a), radius_m + radius_m * np.sin(a) - SUNK_M) for a in ends
+    ]
+    rear = [
+        (-half_m - radius_m * np.cos(a), radius_m - radius_m * np.sin(a) - SUNK_M) for a in ends
+    ]
     return front + rear
 
 
 def _add_house(kit: Kit) -> None:
-    kit.add(Surface.DARK_PAINT, slab([(-1.9, -1.3), (1.4, -1.3), (1.4, 1.3), (-1.9, 1.3)], 1.0, 1.25))
-    counterweight = [(-2.75, -0.6), (-2.35, -1.25), (-1.85, -1.3), (-1.85, 1.3), (-2.35, 1.25), (-2.75, 0.6)]
+    kit.add(
+        Surface.DARK_PAINT, slab([(-1.9, -1.3), (1.4, -1.3), (1.4, 1.3), (-1.9, 1.3)], 1.0, 1.25)
+    )
+    counterweight = [
+        (-2.75, -0.6),
+        (-2.35, -1.25),
+        (-1.85, -1.3),
+        (-1.85, 1.3),
+        (-2.35, 1.25),
+        (-2.75, 0.6),
+    ]
     kit.add(Surface.DARK_PAINT, slab(counterweight, 0.95, 1.5))
     kit.add(Surface.YELLOW_PAINT, slab(counterweight, 1.5, 2.0))
-    kit.add(Surface.YELLOW_PAINT, slab([(-1.87, -1.3), (-0.45, -1.3), (-0.45, 1.3), (-1.87, 1.3)], 1.2, 2.2))
+    kit.add(
+        Surface.YELLOW_PAINT,
+        slab([(-1.87, -1.3), (-0.45, -1.3), (-0.45, 1.3), (-1.87, 1.3)], 1.2, 2.2),
+    )
     kit.box(Surface.YELLOW_PAINT, (-0.5, 0.9), (-1.3, -0.5), (1.2, 1.75))  # tank and tool box
     kit.box(Surface.DARK_PAINT, (-1.6, -0.8), (-1.0, -0.1), (2.15, 2.24))  # grille
     kit.box(Surface.DARK_PAINT, (-1.5, -0.9), (0.3, 1.0), (2.15, 2.22))
@@ -50,10 +74,13 @@ def _add_house(kit: Kit) -> None:
 
 
 def _add_arm(kit: Kit) -> None:
-    boom, side = (-0.35, 0.1), (-0.28, 0.03)
+    boom = (-0.35, 0.1)
+    side = (-0.28, 0.03)
     kit.beam(Surface.YELLOW_PAINT, [(0.5, 1.5), (2.1, 4.1), (4.1, 4.0)], boom, (0.5, 0.8, 0.45))
     kit.beam(Surface.YELLOW_PAINT, [(4.35, 4.6), (4.05, 3.7), (3.75, 1.2)], side, (0.3, 0.5, 0.3))
-    kit.beam(Surface.STEEL, [(2.3, 4.75), (4.3, 4.6)], (-0.2, -0.05), 0.15)  # hydraulic ram of the stick
+    kit.beam(
+        Surface.STEEL, [(2.3, 4.75), (4.3, 4.6)], (-0.2, -0.05), 0.15
+    )  # hydraulic ram of the stick
     for y in ((-0.5, -0.37), (0.12, 0.25)):
         kit.beam(Surface.STEEL, [(1.1, 1.4), (2.0, 3.6)], y, 0.14)
     bucket = [(3.3, 0.25), (3.7, -0.05), (4.25, 0.05), (4.55, 0.6), (4.1, 1.25), (3.55, 1.25)]
@@ -62,12 +89,21 @@ def _add_arm(kit: Kit) -> None:
 
 @model_of(Kind.RIG, shapes=2)
 def rig(kit: Kit, variant: int) -> None:
-    """A crawler that drives piles, its mast upright in front or lowered over its back. Radius at most 4.3 m."""
+    """A crawler that drives piles, its mast upright in front or lowered over its back. Radius at
+    most 4.3 m."""
     for y in both_sides(0.95, 0.5):
         kit.prism(Surface.BLACK_RUBBER, _crawler(1.3, 0.38), y)
-        kit.bars(Surface.STEEL, np.arange(-1.2, 1.3, 0.35), 0.05, (y[0] - 0.02, y[1] + 0.02), (0.66, 0.72))
+        kit.bars(
+            Surface.STEEL,
+            np.arange(-1.2, 1.3, 0.35),
+            0.05,
+            (y[0] - 0.02, y[1] + 0.02),
+            (0.66, 0.72),
+        )
     kit.box(Surface.DARK_PAINT, (-1.1, 1.1), (-0.75, 0.75), (0.35, 0.85))
-    kit.add(Surface.YELLOW_PAINT, slab([(-1.7, -1.0), (0.6, -1.0), (0.6, 0.1), (-1.7, 0.1)], 0.85, 1.7))
+    kit.add(
+        Surface.YELLOW_PAINT, slab([(-1.7, -1.0), (0.6, -1.0), (0.6, 0.1), (-1.7, 0.1)], 0.85, 1.7)
+    )
     kit.box(Surface.DARK_PAINT, (-1.5, -0.6), (-0.85, -0.1), (1.65, 1.75))  # grille
     kit.pipe(Surface.STEEL, (-0.3, -0.5), 0.06, (1.7, 2.2))
     kit.box(Surface.DARK_PAINT, (-1.7, -0.5), (0.15, 1.0), (0.85, 1.3))
@@ -91,14 +127,18 @@ def loader(kit: Kit, variant: int) -> None:
     for x in (-1.5, 1.4):
         for y in both_sides(1.05, 0.55):
             kit.wheel(Surface.BLACK_RUBBER, (x, 0.72 - SUNK_M), 0.72, y)
-            kit.wheel(Surface.YELLOW_PAINT, (x, 0.72 - SUNK_M), 0.34, (y[0] - 0.03, y[1] + 0.03), 12)
+            kit.wheel(
+                Surface.YELLOW_PAINT, (x, 0.72 - SUNK_M), 0.34, (y[0] - 0.03, y[1] + 0.03), 12
+            )
     hood = [(-3.5, 0.8), (-0.8, 0.8), (-0.8, 2.15), (-3.0, 2.05), (-3.5, 1.6)]
     kit.prism(Surface.YELLOW_PAINT, hood, (-0.75, 0.75))
     kit.box(Surface.DARK_PAINT, (-3.7, -3.4), (-1.05, 1.05), (0.6, 1.2))  # counterweight
     kit.box(Surface.DARK_PAINT, (-2.8, -1.9), (-0.5, 0.5), (2.05, 2.15))  # grille
     kit.pipe(Surface.STEEL, (-1.3, -0.5), 0.08, (2.1, 2.8))
     for y in both_sides(1.0, 0.6):
-        kit.beam(Surface.YELLOW_PAINT, [(-2.3, 1.25), (-1.9, 1.5), (-1.0, 1.5), (-0.7, 1.2)], y, 0.08)  # mudguards
+        kit.beam(
+            Surface.YELLOW_PAINT, [(-2.3, 1.25), (-1.9, 1.5), (-1.0, 1.5), (-0.7, 1.2)], y, 0.08
+        )  # mudguards
     kit.box(Surface.DARK_PAINT, (-0.9, 0.9), (-0.5, 0.5), (0.6, 1.2))
     kit.cab((-0.8, 0.75), (-0.75, 0.75), (1.2, 3.2))
     kit.box(Surface.YELLOW_PAINT, (0.8, 2.1), (-0.4, 0.4), (0.6, 1.5))
@@ -135,7 +175,8 @@ def roller(kit: Kit, variant: int) -> None:
 
 def _body(kit: Kit, surface: Surface, x: Span, half: float, z: Span, narrow: float = 1.0) -> None:
     """A box with cut corners, its top `narrow` times as large as its bottom."""
-    long_m, middle = x[1] - x[0], (x[0] + x[1]) / 2
+    long_m = x[1] - x[0]
+    middle = (x[0] + x[1]) / 2
     outline = [(x[0] + fraction * long_m, -half * wide) for fraction, _, wide in _ROUNDED]
     outline += [(far, -y) for far, y in reversed(outline)]
     low = np.array([(far, y, z[0]) for far, y in outline])
@@ -152,7 +193,14 @@ def _cabin(kit: Kit, x: Span, roof: Span, half: float, z: Span) -> None:
     kit.add(Surface.GLASS, loft(sections))
     for (x0, y0), (x1, y1) in zip(low, high, strict=True):
         kit.stick(Surface.PAINT, (x0, y0, z[0]), (x1, y1, z[1]), 0.11)
-    _body(kit, Surface.PAINT, (roof[0] - 0.06, roof[1] + 0.06), top + 0.03, (z[1] - 0.03, z[1] + 0.05), 0.95)
+    _body(
+        kit,
+        Surface.PAINT,
+        (roof[0] - 0.06, roof[1] + 0.06),
+        top + 0.03,
+        (z[1] - 0.03, z[1] + 0.05),
+        0.95,
+    )
 
 
 def _wheels(kit: Kit, centres: tuple[float, ...], half: float, radius: float, wide: float) -> None:
@@ -184,13 +232,17 @@ def car(kit: Kit, variant: int) -> None:
     kit.pair(Surface.PAINT, (0.75, 0.88), both_sides(0.98, 0.16), (0.9, 1.02))
     if variant == 2:
         kit.pair(Surface.DARK_PAINT, (-1.7, 0.2), both_sides(0.58, 0.05), (1.64, 1.7))
-    kit.box(Surface.DARK_PAINT, (cabin[1] - 0.1, cabin[1] + 0.05), (-0.6, 0.6), (0.845, 0.875))  # wipers' gap
+    kit.box(
+        Surface.DARK_PAINT, (cabin[1] - 0.1, cabin[1] + 0.05), (-0.6, 0.6), (0.845, 0.875)
+    )  # wipers' gap
 
 
 @model_of(Kind.VAN, shapes=2)
 def van(kit: Kit, variant: int) -> None:
     """A van with a box behind, or a minibus. Radius at most 2.95 m."""
-    half, back, front = 1.0, -2.7, 2.7
+    half = 1.0
+    back = -2.7
+    front = 2.7
     _body(kit, Surface.PAINT, (back, front), half, (0.3, 1.0))
     roof = (back + 0.05, 1.35)
     _cabin(kit, (back + 0.02, 2.15), roof, 0.96, (0.98, 2.15))
@@ -205,7 +257,9 @@ def van(kit: Kit, variant: int) -> None:
 @model_of(Kind.PICKUP, shapes=3)
 def pickup(kit: Kit, variant: int) -> None:
     """A pickup: empty, with a load of earth, with boxes. Radius at most 2.85 m."""
-    half, back, front = 0.93, -2.65, 2.65
+    half = 0.93
+    back = -2.65
+    front = 2.65
     _body(kit, Surface.PAINT, (back, front), half, (0.35, 0.75))
     _body(kit, Surface.PAINT, (-0.6, front - 0.03), half * 0.98, (0.73, 1.02), 0.96)
     _cabin(kit, (-0.65, 1.45), (-0.5, 0.65), 0.8, (1.0, 1.72))
@@ -213,7 +267,9 @@ def pickup(kit: Kit, variant: int) -> None:
     kit.box(Surface.PAINT, (back, back + 0.07), (-0.9, 0.9), (0.7, 1.15))
     kit.box(Surface.DARK_PAINT, (back + 0.05, -0.6), (-0.87, 0.87), (0.7, 0.78))
     if variant == 1:
-        heap = uneven_disc(np.random.default_rng([61]), 0.3, (1.0, 1.0, 0.75, 0.35), (0.0, 0.45, 0.75, 1.0))
+        heap = uneven_disc(
+            np.random.default_rng([61]), 0.3, (1.0, 1.0, 0.75, 0.35), (0.0, 0.45, 0.75, 1.0)
+        )
         kit.solid(Surface.SPOIL, heap, (1.85, 1.6, 0.5), (-1.6, 0, 0.75))
     elif variant == 2:
         kit.box(Surface.TIMBER, (-1.6, -0.8), (-0.7, 0.1), (0.75, 1.25))
@@ -236,10 +292,18 @@ def truck(kit: Kit, variant: int) -> None:
     if variant == 0:
         for y in both_sides(1.18, 0.08):
             kit.box(Surface.PAINT, (-4.0, 1.9), y, (1.0, 2.3))
-            kit.bars(Surface.PAINT, np.linspace(-3.6, 1.5, 6), 0.06, (y[0] - 0.05, y[1] + 0.05), (1.0, 2.2))
+            kit.bars(
+                Surface.PAINT,
+                np.linspace(-3.6, 1.5, 6),
+                0.06,
+                (y[0] - 0.05, y[1] + 0.05),
+                (1.0, 2.2),
+            )
         kit.bars(Surface.PAINT, (-3.96, 1.86), 0.04, (-1.2, 1.2), (1.0, 2.4))
         kit.box(Surface.DARK_PAINT, (-4.0, 1.9), (-1.15, 1.15), (0.95, 1.3))
-        heap = uneven_disc(np.random.default_rng([62]), 0.15, (1.0, 1.0, 0.75, 0.3), (0.0, 0.5, 0.8, 1.0))
+        heap = uneven_disc(
+            np.random.default_rng([62]), 0.15, (1.0, 1.0, 0.75, 0.3), (0.0, 0.5, 0.8, 1.0)
+        )
         kit.solid(Surface.SPOIL, heap, (5.5, 2.2, 0.9), (-1.05, 0, 1.35))
     elif variant == 1:
         kit.box(Surface.TIMBER, (-4.0, 1.9), (-1.2, 1.2), (0.95, 1.12))

@@ -11,8 +11,17 @@ from engine.jobs.kit import option
 
 Names = tuple[str, ...]
 YOLO_FORMATS: Names = ("yolo", "yolo-obb", "yolo-seg", "yolo-pose")
-FORMATS: Names = (*YOLO_FORMATS, "coco", "piles", "webdataset", "masks", "depth")  # writers in labels/writers/
-REMOVED_FORMATS = frozenset({"voc", "kitti", "hdf5", "normals"})  # earlier versions wrote these, in folders so named
+FORMATS: Names = (
+    *YOLO_FORMATS,
+    "coco",
+    "piles",
+    "webdataset",
+    "masks",
+    "depth",
+)  # writers in labels/writers/
+REMOVED_FORMATS = frozenset(
+    {"voc", "kitti", "hdf5", "normals"}
+)  # earlier versions wrote these, in folders so named
 TILE_OPTIONS = ("overlap", "tile_min_area", "tile_quality")
 MIN_TILE_PX = 64
 RANGES = {
@@ -25,8 +34,12 @@ RANGES = {
 
 
 def removed_format_line(option: str, instead: str = "--write coco,masks,depth") -> str:
-    """Error line for a format that was removed. `instead`: the option that writes what can be converted."""
-    how = "and convert these with supervision or datumaro: docs/how-to/dataset-labels.md, Other formats"
+    """Error line for a format that was removed. `instead`: the option that writes what can be
+    converted."""
+    how = (
+        "and convert these with supervision or datumaro: docs/how-to/dataset-labels.md, Other "
+        "formats"
+    )
     return f"{option}: is no longer written; {instead}, {how}"
 
 
@@ -44,25 +57,35 @@ class LabelOptions:
         parse=parse_names,
     )
     min_visible: float = option(
-        0.2, "Things of which a smaller share is visible get no label; in COCO iscrowd 1.", metavar="0..1"
+        0.2,
+        "Things of which a smaller share is visible get no label; in COCO iscrowd 1.",
+        metavar="0..1",
     )
     write: Names | None = option(
         None,
-        f"Label formats: {', '.join(FORMATS)}. The first of YOLO's is written into labels. (default: yolo)",
+        f"Label formats: {', '.join(FORMATS)}. The first of YOLO's is written into labels. "
+        "(default: yolo)",
         metavar="NAME,NAME",
         parse=parse_names,
     )
     tiles: int | None = option(
-        None, "Write each picture in square tiles, too, as a dataset of its own in tiles/.", metavar="PX"
+        None,
+        "Write each picture in square tiles, too, as a dataset of its own in tiles/.",
+        metavar="PX",
     )
     overlap: float = option(0.2, "Share of a tile that the next one shows again.", metavar="0..0.9")
     tile_min_area: float = option(
-        0.3, "A thing keeps its label in a tile with this share of its visible area.", metavar="0..1"
+        0.3,
+        "A thing keeps its label in a tile with this share of its visible area.",
+        metavar="0..1",
     )
-    tile_quality: int | None = option(None, "JPEG quality of the tiles. (default: PNG)", metavar="1..100")
+    tile_quality: int | None = option(
+        None, "JPEG quality of the tiles. (default: PNG)", metavar="1..100"
+    )
 
     def check(self, own: Iterable[str] = ()) -> None:
-        """Raise UsageError for an unknown or repeated name or a fraction outside 0..1. `own`: classes of own models."""
+        """Raise UsageError for an unknown or repeated name or a fraction outside 0..1. `own`:
+        classes of own models."""
         _check_names("--classes", self.class_names, dict.fromkeys((*CATEGORIES, *own)))
         for name in self.formats:
             if name in REMOVED_FORMATS:
@@ -71,7 +94,9 @@ class LabelOptions:
         check_ranges(self, RANGES)
         for name in TILE_OPTIONS:
             if self.tiles is None and getattr(self, name) != getattr(LabelOptions(), name):
-                raise UsageError(f"{option_name(name)}: has no effect without --tiles, such as --tiles 640")
+                raise UsageError(
+                    f"{option_name(name)}: has no effect without --tiles, such as --tiles 640"
+                )
 
     @property
     def class_names(self) -> Names:
@@ -94,7 +119,8 @@ class LabelOptions:
 
     @property
     def key(self) -> dict[str, Any]:
-        """The part of a picture's fingerprint: all that changes a label file's content. A run may add formats."""
+        """The part of a picture's fingerprint: all that changes a label file's content. A run may
+        add formats."""
         key: dict[str, Any] = {"classes": list(self.class_names), "min_visible": self.min_visible}
         if self.tiles is not None:
             key |= {"tiles": self.tiles} | {name: getattr(self, name) for name in TILE_OPTIONS}

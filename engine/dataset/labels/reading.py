@@ -1,8 +1,9 @@
 """Reads boxes from label files of several formats. All faults are returned; `read_labels` raises.
 
-A run-length encoding (`rleFrString` in pycocotools/common/maskApi.c) is decoded here, as pycocotools reads beyond the
-end of a truncated string. It gives the lengths of the runs off, on, off... down the columns: characters of 5 bits, the
-lowest first, with a bit above them if more follow; from the fourth number on the difference from the one two before it.
+A run-length encoding (`rleFrString` in pycocotools/common/maskApi.c) is decoded here, as
+pycocotools reads beyond the end of a truncated string. It gives the lengths of the runs off, on,
+off... down the columns: characters of 5 bits, the lowest first, with a bit above them if more
+follow; from the fourth number on the difference from the one two before it.
 """
 
 import codecs
@@ -20,14 +21,18 @@ import numpy as np
 from engine.errors import SourceError
 from engine.system.small_file import open_regular, read_small
 
-MAX_LABEL_BYTES = 8 << 20  # of one picture: 100,000 boxes; XML takes thirty times its size in memory
+MAX_LABEL_BYTES = (
+    8 << 20
+)  # of one picture: 100,000 boxes; XML takes thirty times its size in memory
 MAX_COCO_BYTES = 8 << 30
 PIECE_BYTES = 16 << 20
 MAX_FAULTS = 10_000  # of one file; what has more is another kind of file
 BOX_COLUMNS = 5  # class, centre, size
 ROTATED_COLUMNS = 9  # class, four corners
 KITTI_COLUMNS = 15
-Keypoints = tuple[int, int]  # how many, and the numbers of each: x, y and maybe 0 for one that is not labelled
+Keypoints = tuple[
+    int, int
+]  # how many, and the numbers of each: x, y and maybe 0 for one that is not labelled
 HEAD: Keypoints = (1, 3)  # of a pile
 ROUNDING_NORM = 1e-6  # rounding of a centre and of half a size to six decimals
 FIRST_CHARACTER = 48
@@ -35,7 +40,9 @@ NOT_YET_FETCHED = (
     (b"version https://git-lfs", "Git-LFS", "git lfs pull"),
     (b"/annex/objects/", "git-annex", "git annex get"),
 )
-MORE, NEGATIVE, VALUE = 0x20, 0x10, 0x1F
+MORE = 0x20
+NEGATIVE = 0x10
+VALUE = 0x1F
 MAX_CHARACTERS = 12  # of a number; 60 bits
 MIN_POLYGON = 6  # numbers: three points
 
@@ -51,13 +58,18 @@ def pointer_line(content: bytes | bytearray) -> str:
 @dataclass(slots=True, kw_only=True)
 class ReadLabels:
     names: list[str] = field(default_factory=list)  # class per box
-    boxes: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))  # (k, 4) float64: x0 y0 x1 y1 in px, exclusive
+    boxes: np.ndarray = field(
+        default_factory=lambda: np.zeros((0, 4))
+    )  # (k, 4) float64: x0 y0 x1 y1 in px, exclusive
     faults: list[str] = field(default_factory=list)  # lines that cannot be read, as text
     repeated: list[str] = field(default_factory=list)  # of YOLO: duplicate lines, as text
     lines: list[int] = field(default_factory=list)  # of YOLO: line per box, from 1
-    hidden: list[bool] = field(default_factory=list)  # of each box; empty if the format has no such flag
+    hidden: list[bool] = field(
+        default_factory=list
+    )  # of each box; empty if the format has no such flag
     is_rotated: bool = False
-    """True if lines are rotated boxes. `boxes` then enclose these, and are larger than the things."""
+    """True if lines are rotated boxes. `boxes` then enclose these, and are larger than the
+    things."""
 
 
 class CocoImage(msgspec.Struct, frozen=True):
@@ -76,7 +88,9 @@ class CocoAnnotation(msgspec.Struct, frozen=True):
     area: float | None = None
     keypoints: list[float] | None = None  # x, y and 0 for none, 1 for hidden, 2 for seen, of each
     is_hidden: bool = False  # our own further field
-    segmentation: msgspec.Raw = msgspec.Raw()  # a part of the file's content, which is decoded when it is needed
+    segmentation: msgspec.Raw = (
+        msgspec.Raw()
+    )  # a part of the file's content, which is decoded when it is needed
 
 
 class CocoCategory(msgspec.Struct, frozen=True):
@@ -97,7 +111,10 @@ def read_coco(path: Path) -> CocoLabels | str:
         with open_regular(path, max_bytes=MAX_COCO_BYTES) as file:
             while piece := file.read(PIECE_BYTES):
                 if b"\0" in piece:  # a file with holes is not read to its end
-                    return "is not a COCO file: it holds bytes of 0; if it is in UTF-16, save it as UTF-8"
+                    return (
+                        "is not a COCO file: it holds bytes of 0; if it is in UTF-16, save it "
+                        "as UTF-8"
+                    )
                 content += piece
         if line := pointer_line(content):
             return line
@@ -114,25 +131,38 @@ def read_coco(path: Path) -> CocoLabels | str:
         return f"is not a COCO file: {error}"
 
 
-def read_labels(path: Path, width_px: int, height_px: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Read a label file of our own in any YOLO format: boxes, (k, 4) float64 x0 y0 x1 y1 in px, and classes, (k,)
-    int64. SourceError, with the file, for other columns, classes and numbers, and for points outside the picture."""
+def read_labels(
+    path: Path, width_px: int, height_px: int, classes: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Read a label file of our own in any YOLO format: boxes, (k, 4) float64 x0 y0 x1 y1 in px, and
+    classes, (k,) int64. SourceError, with the file, for other columns, classes and numbers, and for
+    points outside the picture."""
     names = {number: str(number) for number in range(classes)}
     class_text = f"the {classes} classes, which are numbered from 0"
     read = read_yolo(path, width_px, height_px, names, HEAD, class_text=class_text)
     if read.faults:
         raise SourceError(f"{path}: {read.faults[0]}")
     relative = read.boxes / (width_px, height_px, width_px, height_px)
-    is_inside = (relative >= -ROUNDING_NORM).all(axis=1) & (relative <= 1 + ROUNDING_NORM).all(axis=1)
+    is_inside = (relative >= -ROUNDING_NORM).all(axis=1) & (relative <= 1 + ROUNDING_NORM).all(
+        axis=1
+    )
     is_sound = is_inside & (relative[:, 2:] > relative[:, :2]).all(axis=1)
     if not is_sound.all():
         line = read.lines[int(is_sound.argmin())]
-        raise SourceError(f"{path}: line {line}: the box is not inside the picture (0..1), or has no size")
+        raise SourceError(
+            f"{path}: line {line}: the box is not inside the picture (0..1), or has no size"
+        )
     return read.boxes, np.array(read.names, np.int64)
 
 
 def read_yolo(
-    path: Path, width_px: int, height_px: int, class_names: dict[int, str], keypoints: Keypoints, *, class_text: str
+    path: Path,
+    width_px: int,
+    height_px: int,
+    class_names: dict[int, str],
+    keypoints: Keypoints,
+    *,
+    class_text: str,
 ) -> ReadLabels:
     """Read YOLO boxes, poses, and polygons and rotated boxes as the box around them."""
     keypoint_columns = math.prod(keypoints)
@@ -141,8 +171,11 @@ def read_yolo(
     read = ReadLabels()
     seen: dict[tuple[str, ...], int] = {}
     for number, line in text_lines(path, read):
-        if (first := seen.setdefault(tuple(line.split()), number)) != number:
-            read.repeated.append(f"line {number} is the same as line {first}; trainers leave it out")
+        first = seen.setdefault(tuple(line.split()), number)
+        if first != number:
+            read.repeated.append(
+                f"line {number} is the same as line {first}; trainers leave it out"
+            )
         try:
             kind, *values = _numbers(line.split())
         except ValueError:
@@ -150,21 +183,34 @@ def read_yolo(
             continue
         box = _yolo_box(values, keypoint_columns)
         if box is None or not kind.is_integer():
-            read.faults.append(f"line {number}: {len(values) + 1} columns are no box, polygon or pose")
+            read.faults.append(
+                f"line {number}: {len(values) + 1} columns are no box, polygon or pose"
+            )
             continue
         if len(values) == BOX_COLUMNS - 1 + keypoint_columns:
             for at in range(BOX_COLUMNS - 1, len(values), keypoints[1] or 1):
                 x, y, *is_labelled = values[at : at + keypoints[1]]
-                if is_labelled != [0] and (min(x, y) < -ROUNDING_NORM or max(x, y) > 1 + ROUNDING_NORM):
-                    read.faults.append(f"line {number}: the keypoint {x:g} {y:g} is outside the picture (0..1)")
+                if is_labelled != [0] and (
+                    min(x, y) < -ROUNDING_NORM or max(x, y) > 1 + ROUNDING_NORM
+                ):
+                    read.faults.append(
+                        f"line {number}: the keypoint {x:g} {y:g} is outside the picture (0..1)"
+                    )
         if class_names and int(kind) not in class_names:
             read.faults.append(f"line {number}: class {int(kind)} is not among {class_text}")
         read.names.append(class_names.get(int(kind), str(int(kind))))
         read.lines.append(number)
         rows.append(box)
         columns.add(len(values) + 1)
-    read.is_rotated = columns == {ROTATED_COLUMNS} and BOX_COLUMNS + keypoint_columns != ROTATED_COLUMNS
-    read.boxes = np.array(rows, np.float64).reshape(-1, 4) * (width_px, height_px, width_px, height_px)
+    read.is_rotated = (
+        columns == {ROTATED_COLUMNS} and BOX_COLUMNS + keypoint_columns != ROTATED_COLUMNS
+    )
+    read.boxes = np.array(rows, np.float64).reshape(-1, 4) * (
+        width_px,
+        height_px,
+        width_px,
+        height_px,
+    )
     return read
 
 
@@ -178,7 +224,9 @@ def read_voc(path: Path) -> ReadLabels:
         return read
     for number, one in enumerate(root.iter("object"), 1):
         try:
-            x0, y0, x1, y1 = _numbers(one.findtext(f"bndbox/{edge}", "") for edge in ("xmin", "ymin", "xmax", "ymax"))
+            x0, y0, x1, y1 = _numbers(
+                one.findtext(f"bndbox/{edge}", "") for edge in ("xmin", "ymin", "xmax", "ymax")
+            )
         except ValueError:
             read.faults.append(f"object {number}: bndbox lacks a number")
             continue
@@ -214,8 +262,11 @@ def _numbers(texts: Iterable[str]) -> list[float]:
     return numbers
 
 
-def text_lines(path: Path, read: ReadLabels, max_bytes: int = MAX_LABEL_BYTES) -> Iterator[tuple[int, str]]:
-    """Yield number, from 1, and text of each line that is not empty, until there are too many faults."""
+def text_lines(
+    path: Path, read: ReadLabels, max_bytes: int = MAX_LABEL_BYTES
+) -> Iterator[tuple[int, str]]:
+    """Yield number, from 1, and text of each line that is not empty, until there are too many
+    faults."""
     for number, line in enumerate(io.StringIO(_text(path, read, max_bytes), newline=None), 1):
         if len(read.faults) >= MAX_FAULTS:
             read.faults.append(f"line {number}: too many faults; the rest is not read")
@@ -227,7 +278,8 @@ def text_lines(path: Path, read: ReadLabels, max_bytes: int = MAX_LABEL_BYTES) -
 def _text(path: Path, read: ReadLabels, max_bytes: int = MAX_LABEL_BYTES) -> str:
     try:
         content = read_small(path, max_bytes=max_bytes)
-        if not (line := pointer_line(content)):
+        line = pointer_line(content)
+        if not line:
             return content.decode("utf-8-sig")
         read.faults.append(line)
     except UnicodeDecodeError:
@@ -237,13 +289,17 @@ def _text(path: Path, read: ReadLabels, max_bytes: int = MAX_LABEL_BYTES) -> str
     return ""
 
 
-def _yolo_box(values: list[float], keypoint_columns: int) -> tuple[float, float, float, float] | None:
+def _yolo_box(
+    values: list[float], keypoint_columns: int
+) -> tuple[float, float, float, float] | None:
     """Box of a label's columns after the class, relative; None for an unknown number of columns."""
     columns = len(values) + 1
     if columns in (BOX_COLUMNS, BOX_COLUMNS + keypoint_columns):
         x, y, width, height = values[:4]
         return (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-    if columns >= 7 and columns % 2:  # a polygon of three or more points, or the four corners of a rotated box
+    if (
+        columns >= 7 and columns % 2
+    ):  # a polygon of three or more points, or the four corners of a rotated box
         xs, ys = values[0::2], values[1::2]
         return (min(xs), min(ys), max(xs), max(ys))
     return None
@@ -264,9 +320,14 @@ class MaskExtent:
 
 
 def read_extent(content: bytes) -> MaskExtent | str | None:
-    """Extent of a `segmentation` in JSON; the fault as text if it is invalid, None if there is no segmentation."""
+    """Extent of a `segmentation` in JSON; the fault as text if it is invalid, None if there is no
+    segmentation."""
     try:
-        found = msgspec.json.decode(content, type=RunLengths | list[list[float]] | None) if content else None
+        found = (
+            msgspec.json.decode(content, type=RunLengths | list[list[float]] | None)
+            if content
+            else None
+        )
     except ValueError:
         return "is neither a run-length encoding nor polygons"
     if not found:
@@ -287,7 +348,11 @@ def _of_polygons(polygons: list[list[float]]) -> MaskExtent | str:
 
 def _of_runs(runs: RunLengths) -> MaskExtent | str:
     height, width = runs.size
-    counts = _decode_counts(runs.counts) if isinstance(runs.counts, str) else np.array(runs.counts, np.int64)
+    counts = (
+        _decode_counts(runs.counts)
+        if isinstance(runs.counts, str)
+        else np.array(runs.counts, np.int64)
+    )
     if counts is None or (counts < 0).any():
         return "cannot be decoded"
     ends = np.cumsum(counts)
@@ -301,7 +366,9 @@ def _of_runs(runs: RunLengths) -> MaskExtent | str:
     (left, top), (right, bottom) = np.divmod(first, height), np.divmod(last, height)
     is_broken = left != right  # it continues at the top of the next column
     y0, y1 = (0, height - 1) if is_broken.any() else (int(top.min()), int(bottom.max()))
-    return MaskExtent(size_px=(width, height), box=(int(left.min()), y0, int(right.max()) + 1, y1 + 1))
+    return MaskExtent(
+        size_px=(width, height), box=(int(left.min()), y0, int(right.max()) + 1, y1 + 1)
+    )
 
 
 def _decode_counts(text: str) -> np.ndarray | None:

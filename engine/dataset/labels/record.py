@@ -1,4 +1,5 @@
-"""The record of a picture: all facts about its labelled things (in recipe 1 box and mask), for all label formats."""
+"""The record of a picture: all facts about its labelled things (in recipe 1 box and mask), for all
+label formats."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,23 +20,37 @@ class LabelledThing:
     number: int  # its value in the instance picture; the same in all views of a scene
     category: str  # the class: `pile`, `bag`, `machine`, ..
     class_id: int = -1  # index of the category in the classes to label; -1: it is not labelled
-    is_crowd: bool = False  # True if its class is labelled, but too little of it is visible (--min-visible)
-    position_m: tuple[float, float, float] = (0.0, 0.0, 0.0)  # foot: east, north and height in metres
-    attributes: dict[str, str | float] = field(default_factory=dict)  # kind, sizes, looks: rounded JSON values
+    is_crowd: bool = (
+        False  # True if its class is labelled, but too little of it is visible (--min-visible)
+    )
+    position_m: tuple[float, float, float] = (
+        0.0,
+        0.0,
+        0.0,
+    )  # foot: east, north and height in metres
+    attributes: dict[str, str | float] = field(
+        default_factory=dict
+    )  # kind, sizes, looks: rounded JSON values
     head_px: tuple[float, float] | None = None
-    """Middle of its top in the picture, also if hidden; None outside the picture and for things without a head."""
+    """Middle of its top in the picture, also if hidden; None outside the picture and for things
+    without a head."""
     is_head_visible: bool = False
     box: Box  # bounds of the visible pixels; whole numbers
-    whole_box: Box  # bounds of the whole thing with hidden parts (amodal); may extend beyond the picture
+    whole_box: (
+        Box  # bounds of the whole thing with hidden parts (amodal); may extend beyond the picture
+    )
     area_px: int  # visible pixels
-    visible_share: float = 1.0  # visible fraction of its outline, above 0; 1 if nothing hides or cuts it
+    visible_share: float = (
+        1.0  # visible fraction of its outline, above 0; 1 if nothing hides or cuts it
+    )
     is_cut: bool = False  # True if the picture's edge cuts it
     is_hidden: bool = False  # True if something occludes a part of it
     mask: np.ndarray  # (y1 - y0, x1 - x0) bool: the visible pixels within `box`
 
     @property
     def values(self) -> dict[str, Any]:
-        """Number, kind, sizes, looks, position, visibility as JSON values, rounded so that all machines agree."""
+        """Number, kind, sizes, looks, position, visibility as JSON values, rounded so that all
+        machines agree."""
         return {
             "number": self.number,
             **self.attributes,
@@ -57,7 +72,8 @@ class PictureRecord:
     width_px: int
     height_px: int
     camera: dict[str, Any]
-    """Intrinsics and extrinsics of camera_values (scene/camera.py), and `lens`, its distortion or None; JSON values."""
+    """Intrinsics and extrinsics of camera_values (scene/camera.py), and `lens`, its distortion or
+    None; JSON values."""
     classes: tuple[str, ...]  # categories to label, by class_id
     things: tuple[LabelledThing, ...]  # ascending by number
 
@@ -79,7 +95,9 @@ class LabelSource:
     record: PictureRecord  # all things that can be seen; `record.labelled` are those to label
     colors: np.ndarray  # (height, width, 3) uint8
     depth_m: np.ndarray  # (height, width) float32
-    content: bytes | None = None  # the picture's file if it is a JPEG, which does not hold quite these colours
+    content: bytes | None = (
+        None  # the picture's file if it is a JPEG, which does not hold quite these colours
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,5 +123,7 @@ class DatasetContents:
     folder: Path
     recipe: int = 2
     options: LabelOptions
-    subsets: tuple[str, ...]  # names of the split's parts, also of those that have no picture yet; () without a split
+    subsets: tuple[
+        str, ...
+    ]  # names of the split's parts, also of those that have no picture yet; () without a split
     pictures: Sequence[FinishedPicture]  # ascending by index

@@ -23,22 +23,31 @@ Thing = Pile | Distractor | PlacedAsset
 NUMBERS = 2**16  # values of a uint16
 
 
-def make_record(geometry: SceneGeometry, photo: Photograph, options: LabelOptions, *, file_name: str) -> PictureRecord:
+def make_record(
+    geometry: SceneGeometry, photo: Photograph, options: LabelOptions, *, file_name: str
+) -> PictureRecord:
     """Record every numbered thing that is visible in the photograph of the site."""
     scene = geometry.scene
-    numbers, depth_m = photo.rendered.instances, photo.rendered.depth_m
+    numbers = photo.rendered.instances
+    depth_m = photo.rendered.depth_m
     height, width = numbers.shape
     visible = find_instances(numbers)
-    known: dict[int, Thing] = {pile.number or position: pile for position, pile in enumerate(scene.piles, 1)}
+    known: dict[int, Thing] = {
+        pile.number or position: pile for position, pile in enumerate(scene.piles, 1)
+    }
     others: tuple[Thing, ...] = (*scene.distractors, *scene.placed_assets)
     known |= {thing.number: thing for thing in others if thing.number}
     own_categories = {asset.name: asset.category for asset in scene.assets}
     outlines = find_outlines(geometry, visible.numbers, photo.to_picture)
     heads = _heads(scene, photo, [known[number] for number in visible.numbers.tolist()])
     things = []
-    for number, (x0, y0, x1, y1), area, head in zip(*(each.tolist() for each in visible), heads, strict=True):
+    for number, (x0, y0, x1, y1), area, head in zip(
+        *(each.tolist() for each in visible), heads, strict=True
+    ):
         thing = known[number]
-        visibility = measure_visibility(outlines.get(number), number, (x0, y0, x1, y1), area, numbers, depth_m)
+        visibility = measure_visibility(
+            outlines.get(number), number, (x0, y0, x1, y1), area, numbers, depth_m
+        )
         if isinstance(thing, PlacedAsset):
             category = own_categories[thing.asset]
         else:
@@ -53,9 +62,12 @@ def make_record(geometry: SceneGeometry, photo: Photograph, options: LabelOption
                 class_id=class_id,
                 is_crowd=class_id >= 0 and visibility.visible_share < options.min_visible,
                 position_m=(thing.x_m, thing.y_m, thing.ground_m),
-                attributes={"kind": thing.kind.value} if isinstance(thing, Distractor) else thing.label_attributes,
+                attributes={"kind": thing.kind.value}
+                if isinstance(thing, Distractor)
+                else thing.label_attributes,
                 head_px=head,
-                is_head_visible=head is not None and _is_head_visible(scene, thing, number, head, numbers, depth_m),
+                is_head_visible=head is not None
+                and _is_head_visible(scene, thing, number, head, numbers, depth_m),
                 box=(x0, y0, x1, y1),
                 area_px=area,
                 **asdict(visibility),
@@ -72,8 +84,11 @@ def make_record(geometry: SceneGeometry, photo: Photograph, options: LabelOption
     )
 
 
-def facts_of(task: PictureTask, scene: SiteScene, photograph: Photograph, record: PictureRecord) -> dict[str, Any]:
-    """Facts of a picture for the manifest, as JSON values; the whole scene is in the file that `scene` names."""
+def facts_of(
+    task: PictureTask, scene: SiteScene, photograph: Photograph, record: PictureRecord
+) -> dict[str, Any]:
+    """Facts of a picture for the manifest, as JSON values; the whole scene is in the file that
+    `scene` names."""
     labelled = record.labelled
     per_class = Counter(thing.category for thing in labelled)
     return {
@@ -85,7 +100,9 @@ def facts_of(task: PictureTask, scene: SiteScene, photograph: Photograph, record
         "ground": plain(scene.ground) | {"cover": scene.ground.cover},
         "sun": plain(scene.sun),
         "effects": plain(photograph.effects),
-        "look": {name: round(value, 4) for name, value in look_of(photograph.rendered.colors).items()},
+        "look": {
+            name: round(value, 4) for name, value in look_of(photograph.rendered.colors).items()
+        },
         "counts": {
             "piles": len(scene.piles),
             "others": len(scene.distractors) + len(scene.placed_assets),
@@ -100,7 +117,8 @@ def facts_of(task: PictureTask, scene: SiteScene, photograph: Photograph, record
 
 
 def record_of_piles(numbers: np.ndarray, *, file_name: str) -> PictureRecord:
-    """Make the record of recipe 1: the visible piles of (height, width) uint16 instances, each of which is labelled."""
+    """Make the record of recipe 1: the visible piles of (height, width) uint16 instances, each of
+    which is labelled."""
     found = find_instances(numbers)
     things = [
         LabelledThing(
@@ -125,7 +143,9 @@ def record_of_piles(numbers: np.ndarray, *, file_name: str) -> PictureRecord:
     )
 
 
-def _heads(scene: SiteScene, photograph: Photograph, things: Sequence[Thing]) -> list[tuple[float, float] | None]:
+def _heads(
+    scene: SiteScene, photograph: Photograph, things: Sequence[Thing]
+) -> list[tuple[float, float] | None]:
     tops = [thing.head_m for thing in things if isinstance(thing, Pile)]
     pixels = photograph.to_picture(scene.camera.pixel_of(np.array(tops).reshape(-1, 3)))
     pairs = ((x, y) for x, y in pixels.tolist())
@@ -133,10 +153,17 @@ def _heads(scene: SiteScene, photograph: Photograph, things: Sequence[Thing]) ->
 
 
 def _is_head_visible(
-    scene: SiteScene, thing: Thing, number: int, head: tuple[float, float], numbers: np.ndarray, depth_m: np.ndarray
+    scene: SiteScene,
+    thing: Thing,
+    number: int,
+    head: tuple[float, float],
+    numbers: np.ndarray,
+    depth_m: np.ndarray,
 ) -> bool:
-    """True if the pixel shows the pile, or something clearly behind its head, through an open section."""
-    column, row = int(head[0]), int(head[1])
+    """True if the pixel shows the pile, or something clearly behind its head, through an open
+    section."""
+    column = int(head[0])
+    row = int(head[1])
     if numbers[row, column] == number or not isinstance(thing, Pile):
         return True
     head_depth_m = float(scene.camera.depth_of(np.array([thing.head_m]))[0])
@@ -152,15 +179,17 @@ class Instances(NamedTuple):
 
 
 def find_instances(picture: np.ndarray) -> Instances:
-    """Find every number other than 0 in `picture`, (height, width) uint16; separate parts share one box. It works on
-    runs along the rows, a thousand times fewer than pixels."""
+    """Find every number other than 0 in `picture`, (height, width) uint16; separate parts share one
+    box. It works on runs along the rows, a thousand times fewer than pixels."""
     height, width = picture.shape
     is_edge = np.ones((height, width + 1), bool)  # a row begins and ends with an edge
     np.not_equal(picture[:, 1:], picture[:, :-1], out=is_edge[:, 1:width])
     rows, columns = np.divmod(np.flatnonzero(is_edge), width + 1)
     begins = np.flatnonzero(columns < width)  # the last edge of a row does not begin a run
     begins = begins[picture[rows[begins], columns[begins]] > 0]
-    rows, starts, ends = rows[begins], columns[begins], columns[begins + 1]
+    rows = rows[begins]
+    starts = columns[begins]
+    ends = columns[begins + 1]
     numbers = picture[rows, starts]
     lows = np.full((2, NUMBERS), np.iinfo(np.int64).max)  # x0, y0
     highs = np.zeros((2, NUMBERS), np.int64)  # x1, y1
@@ -171,4 +200,8 @@ def find_instances(picture: np.ndarray) -> Instances:
     np.maximum.at(highs[1], numbers, rows + 1)
     np.add.at(areas, numbers, ends - starts)
     seen = np.flatnonzero(areas)
-    return Instances(numbers=seen, boxes=np.concatenate([lows[:, seen], highs[:, seen]]).T.copy(), areas=areas[seen])
+    return Instances(
+        numbers=seen,
+        boxes=np.concatenate([lows[:, seen], highs[:, seen]]).T.copy(),
+        areas=areas[seen],
+    )

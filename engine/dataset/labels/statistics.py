@@ -8,13 +8,20 @@ from typing import Any
 import numpy as np
 
 REAL_WIDTH_PX = 5280
-REAL = {"piles_mean": 322.7, "piles_min": 14, "piles_max": 768, "box_width_mean_px": 35.0, "box_height_mean_px": 38.0}
+REAL = {
+    "piles_mean": 322.7,
+    "piles_min": 14,
+    "piles_max": 768,
+    "box_width_mean_px": 35.0,
+    "box_height_mean_px": 38.0,
+}
 """Figures of drone pictures, 5280 px wide (spec/dataset.md)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """Statistics of piles and boxes; a value is None if there is no data, such as box sizes without a pile."""
+    """Statistics of piles and boxes; a value is None if there is no data, such as box sizes without
+    a pile."""
 
     pictures: int
     piles: int
@@ -28,15 +35,32 @@ class Statistics:
     empty_share: float | None  # fraction of pictures without a pile, 0..1
 
     def lines(self) -> list[str]:
-        """Lines for a terminal: a heading, then one figure per line with the real one next to it."""
+        """Lines for a terminal: a heading, then one figure per line with the real one next to
+        it."""
         rows = [
             ("", "these", "real"),
             ("pictures", str(self.pictures), ""),
             ("piles per picture", _figure(self.piles_mean), "322.7"),
-            ("fewest and most", "-" if self.piles_min is None else f"{self.piles_min}..{self.piles_max}", "14..768"),
-            (f"mean box, px at {REAL_WIDTH_PX}", _box(self.box_width_mean_px, self.box_height_mean_px), "35.0 x 38.0"),
-            (f"median box, px at {REAL_WIDTH_PX}", _box(self.box_width_median_px, self.box_height_median_px), ""),
-            ("pictures without piles", "-" if self.empty_share is None else f"{self.empty_share:.1%}", ""),
+            (
+                "fewest and most",
+                "-" if self.piles_min is None else f"{self.piles_min}..{self.piles_max}",
+                "14..768",
+            ),
+            (
+                f"mean box, px at {REAL_WIDTH_PX}",
+                _box(self.box_width_mean_px, self.box_height_mean_px),
+                "35.0 x 38.0",
+            ),
+            (
+                f"median box, px at {REAL_WIDTH_PX}",
+                _box(self.box_width_median_px, self.box_height_median_px),
+                "",
+            ),
+            (
+                "pictures without piles",
+                "-" if self.empty_share is None else f"{self.empty_share:.1%}",
+                "",
+            ),
         ]
         return [f"{name:<24} {these:>14} {real:>14}".rstrip() for name, these, real in rows]
 
@@ -46,17 +70,22 @@ class Statistics:
 
 
 def measure(pictures: Iterable[np.ndarray], width: int) -> Statistics:
-    """Compute the statistics from each picture's boxes, (k, 4) x0 y0 x1 y1 in px of pictures `width` px wide.
+    """Compute the statistics from each picture's boxes, (k, 4) x0 y0 x1 y1 in px of pictures
+    `width` px wide.
 
-    Boxes are whole px except for the rounding of a label's six decimals. One picture is in memory at a time."""
+    Boxes are whole px except for the rounding of a label's six decimals. One picture is in memory
+    at a time."""
     counts: list[int] = []
-    widths, heights = Counter[int](), Counter[int]()  # of lengths in whole px
+    # of lengths in whole px
+    widths = Counter[int]()
+    heights = Counter[int]()
     for boxes in pictures:
         counts.append(len(boxes))
         sizes = np.rint(boxes[:, 2:] - boxes[:, :2]).astype(np.int64)  # (k, 2)
         widths.update(sizes[:, 0].tolist())
         heights.update(sizes[:, 1].tolist())
-    seen, piles = len(counts), sum(counts)
+    seen = len(counts)
+    piles = sum(counts)
     middles = [_mean_and_median(of, REAL_WIDTH_PX / width) for of in (widths, heights)]
     return Statistics(
         pictures=seen,

@@ -1,4 +1,5 @@
-"""Measures how much of a thing is visible, from its outline and the picture's instance numbers and depths."""
+"""Measures how much of a thing is visible, from its outline and the picture's instance numbers and
+depths."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,23 +14,35 @@ MAX_SOLIDS = 24  # of one mesh; one of more, such as a crown of leaves, counts a
 WELD_M = 1e-4
 MIN_CORNERS = 3
 Solid = tuple[np.ndarray, np.ndarray]
-"""A connected part of a mesh: (v, 3) corners in object space, each once, and (e, 2) edges of them."""
-ToPicture = Callable[[np.ndarray], np.ndarray]  # moves (n, 2) pixels of the pinhole to those of the photograph
-FINE_PX, COARSE_PX = 128, 512  # sides of a thing up to which 5 and 3 samples are taken along each side of a pixel
+"""A connected part of a mesh: (v, 3) corners in object space, each once, and (e, 2) edges of
+them."""
+ToPicture = Callable[
+    [np.ndarray], np.ndarray
+]  # moves (n, 2) pixels of the pinhole to those of the photograph
+# sides of a thing up to which 5 and 3 samples are taken along each side of a pixel
+FINE_PX = 128
+COARSE_PX = 512
 BEYOND_PX = 0.5  # a shorter part beyond the edge covers no centre of a pixel
 AHEAD_M = 0.03  # a point must be this much nearer than the farthest of a thing to hide it
-GROUND_AHEAD_M = 0.2  # the same for bare ground and the nearest of a thing: only a crest before it hides it
+GROUND_AHEAD_M = (
+    0.2  # the same for bare ground and the nearest of a thing: only a crest before it hides it
+)
 
 
 @dataclass(slots=True, kw_only=True)
 class Outline:
-    solids: list[np.ndarray] = field(default_factory=list)  # (n, 2) float64 px each, convex; may leave the picture
+    solids: list[np.ndarray] = field(
+        default_factory=list
+    )  # (n, 2) float64 px each, convex; may leave the picture
     near_m: float = np.inf  # smallest and largest depth of its corners
     far_m: float = -np.inf
 
 
-def find_outlines(geometry: SceneGeometry, numbers: np.ndarray, to_picture: ToPicture) -> dict[int, Outline]:
-    """Project the outlines of the things with these numbers, (k,). A thing without geometry above ground has none."""
+def find_outlines(
+    geometry: SceneGeometry, numbers: np.ndarray, to_picture: ToPicture
+) -> dict[int, Outline]:
+    """Project the outlines of the things with these numbers, (k,). A thing without geometry above
+    ground has none."""
     is_chosen = np.zeros(2**16, bool)
     is_chosen[numbers] = True
     hulls: list[np.ndarray] = []
@@ -44,7 +57,8 @@ def find_outlines(geometry: SceneGeometry, numbers: np.ndarray, to_picture: ToPi
             solids[id(batch.mesh)] = _solids_of(batch.mesh)
         for number, hull, near_m, far_m in _hulls(geometry, batch, chosen, solids[id(batch.mesh)]):
             outline = outlines.setdefault(number, Outline())
-            outline.near_m, outline.far_m = min(outline.near_m, near_m), max(outline.far_m, far_m)
+            outline.near_m = min(outline.near_m, near_m)
+            outline.far_m = max(outline.far_m, far_m)
             hulls.append(hull)
             owners.append(number)
     if hulls:
@@ -59,28 +73,41 @@ def find_outlines(geometry: SceneGeometry, numbers: np.ndarray, to_picture: ToPi
 def _hulls(
     geometry: SceneGeometry, batch: InstanceBatch, chosen: np.ndarray, solids: list[Solid]
 ) -> Iterator[tuple[int, np.ndarray, float, float]]:
-    """Yield number, hull in px of the pinhole, and depth range of each solid of each chosen instance."""
+    """Yield number, hull in px of the pinhole, and depth range of each solid of each chosen
+    instance."""
     import cv2
 
-    camera, terrain = geometry.scene.camera, geometry.scene.terrain
+    camera = geometry.scene.camera
+    terrain = geometry.scene.terrain
     transforms = batch.transforms[chosen].astype(np.float64)
     for corners, edges in solids:
-        corners_m = corners @ transforms[:, :3, :3].transpose(0, 2, 1) + transforms[:, None, :3, 3]  # (k, v, 3)
-        over_m = corners_m[..., 2] - terrain.height_at(corners_m[..., 0], corners_m[..., 1])  # (k, v)
+        corners_m = (
+            corners @ transforms[:, :3, :3].transpose(0, 2, 1) + transforms[:, None, :3, 3]
+        )  # (k, v, 3)
+        over_m = corners_m[..., 2] - terrain.height_at(
+            corners_m[..., 0], corners_m[..., 1]
+        )  # (k, v)
         is_over = over_m > 0
         first, last = edges.T
-        instance, edge = np.nonzero(is_over[:, first] != is_over[:, last])  # (c,) edges that meet the ground
+        instance, edge = np.nonzero(
+            is_over[:, first] != is_over[:, last]
+        )  # (c,) edges that meet the ground
         low_m, high_m = over_m[instance, first[edge]], over_m[instance, last[edge]]
         start, end = corners_m[instance, first[edge]], corners_m[instance, last[edge]]
-        points = np.concatenate([corners_m[is_over], start + (end - start) * (low_m / (low_m - high_m))[:, None]])
+        points = np.concatenate(
+            [corners_m[is_over], start + (end - start) * (low_m / (low_m - high_m))[:, None]]
+        )
         owner = np.concatenate([np.nonzero(is_over)[0], instance])
         depths = camera.depth_of(points)
         chosen_points = np.flatnonzero(depths > NEAREST_M)
         chosen_points = chosen_points[np.argsort(owner[chosen_points], kind="stable")]
-        depths, owner = depths[chosen_points], owner[chosen_points]
+        depths = depths[chosen_points]
+        owner = owner[chosen_points]
         pixels = camera.pixel_of(points[chosen_points]).astype(np.float32)
         ends = np.searchsorted(owner, np.arange(len(chosen) + 1)).tolist()
-        for number, begin, finish in zip(batch.instances[chosen].tolist(), ends, ends[1:], strict=False):
+        for number, begin, finish in zip(
+            batch.instances[chosen].tolist(), ends, ends[1:], strict=False
+        ):
             if finish - begin >= MIN_CORNERS:
                 own = depths[begin:finish]
                 hull = cv2.convexHull(pixels[begin:finish])[:, 0].astype(np.float64)
@@ -92,7 +119,9 @@ def _solids_of(mesh: Mesh) -> list[Solid]:
     # Three whole numbers in one, since NumPy sorts rows ten times more slowly.
     step_m = max(WELD_M, float(np.abs(mesh.positions).max()) / 2**19)
     grid = np.rint(mesh.positions.astype(np.float64) / step_m).astype(np.int64)
-    _, chosen, corner_index = np.unique(grid @ [1 << 42, 1 << 21, 1], return_index=True, return_inverse=True)
+    _, chosen, corner_index = np.unique(
+        grid @ [1 << 42, 1 << 21, 1], return_index=True, return_inverse=True
+    )
     corners = mesh.positions[chosen].astype(np.float64)
     triangles = corner_index.reshape(-1)[mesh.triangles.astype(np.int64)]  # (t, 3)
     owner = np.arange(len(corners))
@@ -104,13 +133,17 @@ def _solids_of(mesh: Mesh) -> list[Solid]:
         owner = owner[owner]
         if np.array_equal(owner, before):
             break
-    sides = np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]))
+    sides = np.sort(
+        np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+    )
     edges = np.stack(np.divmod(np.unique(sides @ [len(corners), 1]), len(corners)), axis=1)
     names = np.unique(owner[edges[:, 0]])
     if len(names) > MAX_SOLIDS:
         return [(corners, edges)]
     parts = [np.flatnonzero(owner == name) for name in names.tolist()]
-    return [(corners[own], np.searchsorted(own, edges[owner[edges[:, 0]] == own[0]])) for own in parts]
+    return [
+        (corners[own], np.searchsorted(own, edges[owner[edges[:, 0]] == own[0]])) for own in parts
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,15 +157,22 @@ class Visibility:
 
 
 def measure_visibility(
-    outline: Outline | None, number: int, box: Box, area_px: int, numbers: np.ndarray, depth_m: np.ndarray
+    outline: Outline | None,
+    number: int,
+    box: Box,
+    area_px: int,
+    numbers: np.ndarray,
+    depth_m: np.ndarray,
 ) -> Visibility:
-    """Compare an outline with the picture, (height, width) numbers and depths. A hull covers a little more than its
-    solid, so bare ground within hides nothing unless it is nearer; the fraction is 1 unless hidden or cut."""
+    """Compare an outline with the picture, (height, width) numbers and depths. A hull covers a
+    little more than its solid, so bare ground within hides nothing unless it is nearer; the
+    fraction is 1 unless hidden or cut."""
     if outline is None:
         return Visibility(whole_box=box)
     height, width = numbers.shape
     everything = np.concatenate(outline.solids)
-    # Not farther than the picture's own size beyond its edges: enough to tell what is cut, and bounded in memory.
+    # Not farther than the picture's own size beyond its edges: enough to tell what is cut, and
+    # bounded in memory.
     low = np.clip(everything.min(axis=0), (-width, -height), (2 * width, 2 * height))
     high = np.clip(everything.max(axis=0), (-width, -height), (2 * width, 2 * height))
     is_cut = bool((low < -BEYOND_PX).any() or (high > np.array([width, height]) + BEYOND_PX).any())
@@ -142,7 +182,9 @@ def measure_visibility(
     fine = _fill(outline.solids, first, last - first)
     samples = fine.shape[0] // int(last[1] - first[1])
     start, end = np.maximum(first, 0), np.minimum(last, (width, height))
-    covered = fine[samples // 2 :: samples, samples // 2 :: samples]  # samples at the centres of pixels
+    covered = fine[
+        samples // 2 :: samples, samples // 2 :: samples
+    ]  # samples at the centres of pixels
     (x0, y0), (x1, y1) = start - first, end - first
     visible_px = hidden_px = 0
     if (end > start).all():
@@ -151,7 +193,9 @@ def measure_visibility(
         visible_px = int(covered[y0:y1, x0:x1].sum()) - hidden_px
     outside_px = 0.0
     if is_cut:
-        in_picture = fine[y0 * samples : max(y0, y1) * samples, x0 * samples : max(x0, x1) * samples]
+        in_picture = fine[
+            y0 * samples : max(y0, y1) * samples, x0 * samples : max(x0, x1) * samples
+        ]
         outside_px = (int(fine.sum()) - int(in_picture.sum())) / samples**2
     if not is_cut and not hidden_px:
         return Visibility(whole_box=box)
@@ -159,8 +203,14 @@ def measure_visibility(
     rows, columns = np.flatnonzero(covered.any(axis=1)), np.flatnonzero(covered.any(axis=0))
     whole = box
     if len(rows):
-        x0, y0 = np.minimum(box[:2], [first[0] + columns[0], first[1] + rows[0]]).astype(float).tolist()
-        x1, y1 = np.maximum(box[2:], [first[0] + columns[-1] + 1, first[1] + rows[-1] + 1]).astype(float).tolist()
+        x0, y0 = (
+            np.minimum(box[:2], [first[0] + columns[0], first[1] + rows[0]]).astype(float).tolist()
+        )
+        x1, y1 = (
+            np.maximum(box[2:], [first[0] + columns[-1] + 1, first[1] + rows[-1] + 1])
+            .astype(float)
+            .tolist()
+        )
         whole = (x0, y0, x1, y1)
     return Visibility(
         whole_box=whole,
@@ -171,7 +221,8 @@ def measure_visibility(
 
 
 def _fill(solids: list[np.ndarray], first: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Rasterise the union of the solids: (height, width) uint8 0 or 1, with 1, 3 or 5 samples per pixel and axis."""
+    """Rasterise the union of the solids: (height, width) uint8 0 or 1, with 1, 3 or 5 samples per
+    pixel and axis."""
     import cv2
 
     longest = int(size.max())
@@ -184,13 +235,18 @@ def _fill(solids: list[np.ndarray], first: np.ndarray, size: np.ndarray) -> np.n
     return filled
 
 
-def _hidden_px(covered: np.ndarray, number: int, numbers: np.ndarray, depth_m: np.ndarray, outline: Outline) -> int:
-    """Count pixels of the outline, (h, w) uint8, where something occludes the thing; 0 if only its rim is occluded."""
+def _hidden_px(
+    covered: np.ndarray, number: int, numbers: np.ndarray, depth_m: np.ndarray, outline: Outline
+) -> int:
+    """Count pixels of the outline, (h, w) uint8, where something occludes the thing; 0 if only its
+    rim is occluded."""
     import cv2
 
     near = np.where(numbers == 0, outline.near_m - GROUND_AHEAD_M, outline.far_m - AHEAD_M)
     is_hiding = (numbers != number) & (depth_m < near) & (covered > 0)
     if not is_hiding.any():
         return 0
-    inner = cv2.erode(covered, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=1)
+    inner = cv2.erode(
+        covered, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=1
+    )
     return int(is_hiding.sum()) if (is_hiding & (inner > 0)).any() else 0

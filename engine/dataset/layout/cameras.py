@@ -1,4 +1,5 @@
-"""Cameras of recipe 2: height, direction, lens, ground sample, window, and the views of one scene."""
+"""Cameras of recipe 2: height, direction, lens, ground sample, window, and the views of one
+scene."""
 
 import math
 from contextlib import suppress
@@ -16,47 +17,70 @@ from engine.jobs.kit import Span, check_number, check_span, interpolate, option,
 from engine.system.picture_size import parse_size
 
 ALTITUDE_M: Span = (40.0, 160.0)
-ALTITUDES_M: Span = (15.0, 500.0)  # lowest and highest allowed; below, machines and trees reach up to the camera
+ALTITUDES_M: Span = (
+    15.0,
+    500.0,
+)  # lowest and highest allowed; below, machines and trees reach up to the camera
 YAW_DEG: Span = (0.0, 360.0)
 TILT_DEG: Span = (0.0, 3.0)
 FIELDS_OF_VIEW_DEG: Span = (10.0, 110.0)
 LENSES_DEG = (70.3, 73.7, 65.5, 77.6, 69.8, 66.6, 60.0)
-"""Field of view across the picture by focal length and sensor of the makers' data sheets: Mavic 3 Enterprise (12.3 mm,
-17.3 mm), Phantom 4 Pro (8.8, 13.2), Mavic 2 Pro (10.3, 13.2), Air 2S (22.4 equivalent), Mini 3 Pro (24 equivalent,
-4:3), Mavic Pro (26 equivalent, 4:3), Zenmuse X5S (15, 17.3)."""
-STEADY_DEG = 10.0  # tilt up to which it is the gimbal's error, any way; beyond, the pilot looks ahead, horizon level
+"""Field of view across the picture by focal length and sensor of the makers' data sheets: Mavic 3
+Enterprise (12.3 mm, 17.3 mm), Phantom 4 Pro (8.8, 13.2), Mavic 2 Pro (10.3, 13.2), Air 2S (22.4
+equivalent), Mini 3 Pro (24 equivalent, 4:3), Mavic Pro (26 equivalent, 4:3), Zenmuse X5S (15,
+17.3)."""
+# tilt up to which it is the gimbal's error, any way; beyond, the pilot looks ahead, horizon level
+STEADY_DEG = 10.0
 LEVEL_DEG = 1.5  # greatest roll against the horizon then
-SCATTER = 0.3  # distance of a view's middle from that of the scene, as a share of the smallest view's shorter side
+# distance of a view's middle from that of the scene, as a share of the smallest view's shorter side
+SCATTER = 0.3
 STRIP_OVERLAP = 0.7
 MAX_STRIP_M = 2000.0
 PILE_M = 0.4
 
 
 def parse_heading(text: str) -> Span:
-    """`-10..10` -> (-10.0, 10.0). UsageError if it is no range; for `350..10` it proposes the way through north."""
+    """`-10..10` -> (-10.0, 10.0). UsageError if it is no range; for `350..10` it proposes the way
+    through north."""
     first, _, last = text.partition("..")
     with suppress(ValueError):
         low, high = float(first), float(last)
         if low > high:
             same = (low - 360, high) if 0 < low <= high + 360 else (low, high + 360)
-            raise UsageError(f"--yaw {text}: the range is upside down; write {same[0]:g}..{same[1]:g}")
+            raise UsageError(
+                f"--yaw {text}: the range is upside down; write {same[0]:g}..{same[1]:g}"
+            )
     return parse_span(text)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraOptions:
-    altitude: Span | None = option(None, "Metres above the site. (default: 40..160)", metavar="M", parse=parse_span)
+    altitude: Span | None = option(
+        None, "Metres above the site. (default: 40..160)", metavar="M", parse=parse_span
+    )
     yaw: Span | None = option(
-        None, "Compass direction of the picture's top, degrees. (default: any)", metavar="DEG", parse=parse_heading
+        None,
+        "Compass direction of the picture's top, degrees. (default: any)",
+        metavar="DEG",
+        parse=parse_heading,
     )
     tilt: Span | None = option(
-        None, "Degrees off straight down; 30..45 for oblique pictures. (default: 0..3)", metavar="DEG", parse=parse_span
+        None,
+        "Degrees off straight down; 30..45 for oblique pictures. (default: 0..3)",
+        metavar="DEG",
+        parse=parse_span,
     )
     field_of_view: Span | None = option(
-        None, "Degrees across the sensor. (default: of real drone cameras, 60 to 78)", metavar="DEG", parse=parse_span
+        None,
+        "Degrees across the sensor. (default: of real drone cameras, 60 to 78)",
+        metavar="DEG",
+        parse=parse_span,
     )
     gsd: Span | None = option(
-        None, "Ground sample distance, cm per pixel; sets the altitude, or the lens.", metavar="CM", parse=parse_span
+        None,
+        "Ground sample distance, cm per pixel; sets the altitude, or the lens.",
+        metavar="CM",
+        parse=parse_span,
     )
     view: tuple[int, int] | None = option(
         None,
@@ -64,16 +88,23 @@ class CameraOptions:
         metavar="WxH",
         parse=partial(parse_size, option="--view: "),
     )
-    views: int = option(1, "Pictures of each scene, from other heights, directions and places.", metavar="N")
+    views: int = option(
+        1, "Pictures of each scene, from other heights, directions and places.", metavar="N"
+    )
     strip: bool = option(
-        False, "Take the views of a scene on a straight line, one after the other, in the same light.", flags="--strip"
+        False,
+        "Take the views of a scene on a straight line, one after the other, in the same light.",
+        flags="--strip",
     )
     strip_overlap: float | None = option(
-        None, "Share of a view that the next one of a strip shows, too. (default: 0.7)", metavar="0..0.95"
+        None,
+        "Share of a view that the next one of a strip shows, too. (default: 0.7)",
+        metavar="0..0.95",
     )
 
     def check(self) -> None:
-        """Raise UsageError for a number out of its range, and for options that exclude one another."""
+        """Raise UsageError for a number out of its range, and for options that exclude one
+        another."""
         check_span("--altitude", self.altitude, *ALTITUDES_M)
         check_span("--yaw", self.yaw, -360, 360)
         check_span("--tilt", self.tilt, 0, 60)
@@ -84,7 +115,9 @@ class CameraOptions:
                 check_number("--view", side, 16, 16384)
         check_number("--views", self.views, 1, 1000)
         if self.gsd is not None and self.altitude is not None and self.field_of_view is not None:
-            raise UsageError("--gsd: follows from --altitude and --field-of-view; leave one of the three out")
+            raise UsageError(
+                "--gsd: follows from --altitude and --field-of-view; leave one of the three out"
+            )
         if self.strip and self.views == 1:
             raise UsageError("--strip: is for several views of a scene; give --views 2 or more")
         if self.strip_overlap is not None:
@@ -98,7 +131,8 @@ def check_cameras(options: SceneOptions, camera: CameraOptions) -> None:
     width, height = options.width, options.height
     if camera.view is not None and (camera.view[0] > width or camera.view[1] > height):
         raise UsageError(
-            f"--view {camera.view[0]}x{camera.view[1]}: is larger than the sensor, --width {width} --height {height}"
+            f"--view {camera.view[0]}x{camera.view[1]}: is larger than the sensor, --width "
+            f"{width} --height {height}"
         )
     if camera.strip:
         _check_strip(options, camera)
@@ -111,7 +145,8 @@ def check_cameras(options: SceneOptions, camera: CameraOptions) -> None:
         high_m = high_cm / 100 * _focal_px(width, fields[0])
         if low_m < ALTITUDES_M[0] or high_m > ALTITUDES_M[1]:
             raise UsageError(
-                f"--gsd {_span_text(camera.gsd)}: with --width {width} the camera would be {low_m:.0f} to {high_m:.0f} "
+                f"--gsd {_span_text(camera.gsd)}: with --width {width} the camera would be "
+                f"{low_m:.0f} to {high_m:.0f} "
                 f"m above the site, allowed are {ALTITUDES_M[0]:g} to {ALTITUDES_M[1]:g}; "
                 "change --width (with --view for a part of the picture), or give --altitude, too"
             )
@@ -122,15 +157,19 @@ def check_cameras(options: SceneOptions, camera: CameraOptions) -> None:
     )
     if low_deg < FIELDS_OF_VIEW_DEG[0] or high_deg > FIELDS_OF_VIEW_DEG[1]:
         raise UsageError(
-            f"--gsd {_span_text(camera.gsd)} --altitude {_span_text(camera.altitude)}: with --width {width} the field "
-            f"of view would be {low_deg:.0f} to {high_deg:.0f} degrees, allowed are {FIELDS_OF_VIEW_DEG[0]:g} to "
+            f"--gsd {_span_text(camera.gsd)} --altitude {_span_text(camera.altitude)}: with "
+            f"--width {width} the field "
+            f"of view would be {low_deg:.0f} to {high_deg:.0f} degrees, allowed are "
+            f"{FIELDS_OF_VIEW_DEG[0]:g} to "
             f"{FIELDS_OF_VIEW_DEG[1]:g}"
         )
 
 
-def draw_cameras(options: SceneOptions, camera: CameraOptions, seed: Seed) -> tuple[SiteCamera, ...]:
-    """Draw one camera per view; the ground under the middle of the views is the origin. UsageError if sensor, lens and
-    window do not fit together."""
+def draw_cameras(
+    options: SceneOptions, camera: CameraOptions, seed: Seed
+) -> tuple[SiteCamera, ...]:
+    """Draw one camera per view; the ground under the middle of the views is the origin. UsageError
+    if sensor, lens and window do not fit together."""
     check_cameras(options, camera)
     lens = float(stream(seed, "camera lens").random())
     height, sample, yaw, tilt, lean = (
@@ -144,7 +183,10 @@ def draw_cameras(options: SceneOptions, camera: CameraOptions, seed: Seed) -> tu
         same = 0 if camera.strip else view
         altitude_m, field_deg = _height_and_lens(options, camera, height[same], sample[same], lens)
         sensor = SiteCamera(
-            width_px=options.width, height_px=options.height, height_m=altitude_m, field_of_view_deg=field_deg
+            width_px=options.width,
+            height_px=options.height,
+            height_m=altitude_m,
+            field_of_view_deg=field_deg,
         )
         window = _window(sensor, camera.view, windows[same])
         cameras.append(_turn(window, camera, yaw[same], tilt[same], lean[same]))
@@ -154,7 +196,8 @@ def draw_cameras(options: SceneOptions, camera: CameraOptions, seed: Seed) -> tu
 
 
 def ground_sample_text(options: SceneOptions, camera: CameraOptions) -> str:
-    """One line that says how large a pixel and a pile are, from the lowest altitude to the highest."""
+    """One line that says how large a pixel and a pile are, from the lowest altitude to the
+    highest."""
     low_cm, high_cm = _samples_cm(options, camera)
     sizes_px = [100 * PILE_M / high_cm, 100 * PILE_M / low_cm]
     one, pile = (_from_to(*pair) for pair in ((low_cm, high_cm), sizes_px))
@@ -166,7 +209,9 @@ def _samples_cm(options: SceneOptions, camera: CameraOptions) -> Span:
         return camera.gsd
     fields = camera.field_of_view or (min(LENSES_DEG), max(LENSES_DEG))
     low, high = camera.altitude or ALTITUDE_M
-    return 100 * low / _focal_px(options.width, fields[0]), 100 * high / _focal_px(options.width, fields[1])
+    return 100 * low / _focal_px(options.width, fields[0]), 100 * high / _focal_px(
+        options.width, fields[1]
+    )
 
 
 def _overlap(camera: CameraOptions) -> float:
@@ -175,10 +220,17 @@ def _overlap(camera: CameraOptions) -> float:
 
 def _check_strip(options: SceneOptions, camera: CameraOptions) -> None:
     high_px = options.height if camera.view is None else camera.view[1]
-    length_m = (camera.views - 1) * (1 - _overlap(camera)) * high_px * _samples_cm(options, camera)[1] / 100
+    length_m = (
+        (camera.views - 1)
+        * (1 - _overlap(camera))
+        * high_px
+        * _samples_cm(options, camera)[1]
+        / 100
+    )
     if length_m > MAX_STRIP_M:
         raise UsageError(
-            f"--views {camera.views} --strip: the strip may be {length_m:.0f} m long, allowed are {MAX_STRIP_M:.0f}; "
+            f"--views {camera.views} --strip: the strip may be {length_m:.0f} m long, allowed are "
+            f"{MAX_STRIP_M:.0f}; "
             "take fewer views, a larger --strip-overlap, or a lower --altitude"
         )
 
@@ -223,14 +275,19 @@ def _window(sensor: SiteCamera, size: tuple[int, int] | None, fractions: np.ndar
         return sensor
     left, top = (
         min(int(fraction * (whole - part + 1)), whole - part)
-        for fraction, whole, part in zip(fractions, (sensor.width_px, sensor.height_px), size, strict=True)
+        for fraction, whole, part in zip(
+            fractions, (sensor.width_px, sensor.height_px), size, strict=True
+        )
     )
     return sensor.window(left, top, *size)
 
 
-def _turn(window: SiteCamera, camera: CameraOptions, yaw: float, tilt: float, lean: float) -> SiteCamera:
-    """Turn the camera: `yaw`, `tilt` and its direction, `lean`, as shares 0..1. Unless the requested tilt begins beyond
-    it, the horizon and what is farther than MAX_REACH_M stay out of view."""
+def _turn(
+    window: SiteCamera, camera: CameraOptions, yaw: float, tilt: float, lean: float
+) -> SiteCamera:
+    """Turn the camera: `yaw`, `tilt` and its direction, `lean`, as shares 0..1. Unless the
+    requested tilt begins beyond it, the horizon and what is farther than MAX_REACH_M stay out of
+    view."""
     heading_deg = interpolate(camera.yaw or YAW_DEG, yaw)
     span = camera.tilt or TILT_DEG
     tilt_deg = interpolate(span, tilt)
@@ -239,19 +296,23 @@ def _turn(window: SiteCamera, camera: CameraOptions, yaw: float, tilt: float, le
         aside_deg = 360 * lean if 0 < tilt_deg <= STEADY_DEG else 0.0
         roll_deg = LEVEL_DEG * (2 * lean - 1) if tilt_deg > STEADY_DEG else 0.0
         # It turns to the side, leans, and turns back: so the top still points to the heading.
-        yaw_deg, spin_deg = (heading_deg + aside_deg) % 360, (roll_deg - aside_deg + 180) % 360 - 180
+        yaw_deg = (heading_deg + aside_deg) % 360
+        spin_deg = (roll_deg - aside_deg + 180) % 360 - 180
         return replace(window, yaw_deg=yaw_deg, pitch_deg=tilt_deg, roll_deg=spin_deg)
 
     while True:
         turned = at(tilt_deg)
         reach_m = np.linalg.norm(turned.on_level(turned.corners_px) - _looks_at(turned), axis=1)
-        if tilt_deg <= span[0] or (reach_m < MAX_REACH_M).all():  # False for NaN, which is the horizon
+        if (
+            tilt_deg <= span[0] or (reach_m < MAX_REACH_M).all()
+        ):  # False for NaN, which is the horizon
             return turned
         tilt_deg = max(tilt_deg - 0.5, span[0])
 
 
 def _looks_at(camera: SiteCamera) -> np.ndarray:
-    """(2,) where the middle of the window meets z = 0, or a point below it if that is too far away."""
+    """(2,) where the middle of the window meets z = 0, or a point below it if that is too far
+    away."""
     pixels = np.array([[camera.width_px, camera.height_px]]) / 2
     ray = camera.rays_of(pixels)[0]
     depth = camera.height_m / max(-ray[2], 0.2)
@@ -259,8 +320,12 @@ def _looks_at(camera: SiteCamera) -> np.ndarray:
 
 
 def _aim(camera: SiteCamera, target_m: np.ndarray) -> SiteCamera:
-    """Move the camera so that the middle of its window shows the target. Rounded: trigonometry differs in last bits."""
-    x_m, y_m = (round(float(value), 6) + 0.0 for value in camera.position_m[:2] + target_m - _looks_at(camera))
+    """Move the camera so that the middle of its window shows the target. Rounded: trigonometry
+    differs in last bits."""
+    x_m, y_m = (
+        round(float(value), 6) + 0.0
+        for value in camera.position_m[:2] + target_m - _looks_at(camera)
+    )
     return replace(camera, x_m=x_m, y_m=y_m)
 
 
@@ -269,13 +334,16 @@ def _scatter(cameras: list[SiteCamera], fractions: np.ndarray) -> tuple[SiteCame
         return (_aim(cameras[0], np.zeros(2)),)
     shorter_m = min(min(camera.width_px, camera.height_px) * camera.gsd_m for camera in cameras)
     angles = 2 * np.pi * fractions[:, 1]
-    targets = (SCATTER * shorter_m * np.sqrt(fractions[:, :1])) * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    targets = (SCATTER * shorter_m * np.sqrt(fractions[:, :1])) * np.stack(
+        [np.cos(angles), np.sin(angles)], axis=1
+    )
     targets -= targets.mean(axis=0)
     return tuple(_aim(camera, target) for camera, target in zip(cameras, targets, strict=True))
 
 
 def _in_a_line(camera: SiteCamera, count: int, overlap: float) -> tuple[SiteCamera, ...]:
-    """Views along the direction of the picture's top; each shows this share of the one before it."""
+    """Views along the direction of the picture's top; each shows this share of the one before
+    it."""
     heading = math.radians(camera.heading_deg)
     forth = np.array([math.sin(heading), math.cos(heading)])
     step_m = (1 - overlap) * camera.height_px * camera.gsd_m

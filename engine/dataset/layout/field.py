@@ -1,6 +1,7 @@
-"""Layout of recipe 2: rows of any direction that run over the picture's edge, with 0 to 768 piles in a picture. A plan
-of rows, blocks and roads (field_plan.py) is built over the ground of the whole sensor, as a crew would build it. It
-grows until the picture shows as many piles as were drawn. A small window gets a random part with at least one pile."""
+"""Layout of recipe 2: rows of any direction that run over the picture's edge, with 0 to 768 piles
+in a picture. A plan of rows, blocks and roads (field_plan.py) is built over the ground of the whole
+sensor, as a crew would build it. It grows until the picture shows as many piles as were drawn. A
+small window gets a random part with at least one pile."""
 
 from dataclasses import dataclass, replace
 
@@ -9,7 +10,13 @@ import numpy as np
 from engine.dataset.layout.field_plan import MIN_PITCH_M, Field, FieldRequest, plan_field
 from engine.dataset.layout.rows_and_clusters import SiteLayout, Strip, lay_clusters, lay_rows
 from engine.dataset.layout.settling import OF_CLUSTERS, Settled
-from engine.dataset.layout.sight import is_detail, is_in_picture, terrain_under, visible_m2, whole_sensor
+from engine.dataset.layout.sight import (
+    is_detail,
+    is_in_picture,
+    terrain_under,
+    visible_m2,
+    whole_sensor,
+)
 from engine.dataset.options import SceneOptions, option_name
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import Terrain
@@ -20,19 +27,26 @@ from engine.jobs.kit import Span, check_number, check_span, interpolate, option,
 ROAD_MARGIN_M = 25.0  # length of a road beyond what the cameras see
 EMPTY_FRACTION = 0.1
 PILES: Span = (14, 768)  # fewest and most piles of a real picture
-PILES_SKEW = 1.4435  # exponent for a uniform number; the mean of PILES becomes that of real pictures, 322.7
-MARGIN_M = 8.0  # ground around the pictures that is built, too: its posts and their shadows lean into the picture
-EDGE_FRACTION = 0.08  # margin of a window, as a share of its size, where the pile that it must show does not stand
+PILES_SKEW = (
+    1.4435  # exponent for a uniform number; the mean of PILES becomes that of real pictures, 322.7
+)
+# ground around the pictures that is built, too: its posts and their shadows lean into the picture
+MARGIN_M = 8.0
+# margin of a window, as a share of its size, where the pile that it must show does not stand
+EDGE_FRACTION = 0.08
 MAX_PILES = 30_000  # limit for a whole scene; Blender numbers 32767 things
 _COUNTED = ("num_rows", "piles_per_row", *OF_CLUSTERS)
 """Options that fix the layout of recipe 1, which recipe 2 turns in any direction."""
 
 
 def to_layout(planned: Field, chosen: np.ndarray, covers: np.ndarray) -> SiteLayout:
-    """Turn the chosen piles of a field into strips, one per row, with the roads in sight. `covers`: of FieldRequest."""
+    """Turn the chosen piles of a field into strips, one per row, with the roads in sight. `covers`:
+    of FieldRequest."""
     roads = []
     for road in planned.roads_m:
-        inside = ((road > covers[0] - ROAD_MARGIN_M) & (road < covers[1] + ROAD_MARGIN_M)).all(axis=1)
+        inside = ((road > covers[0] - ROAD_MARGIN_M) & (road < covers[1] + ROAD_MARGIN_M)).all(
+            axis=1
+        )
         edges = np.flatnonzero(np.diff(inside, prepend=False, append=False))
         roads += [road[begin:end] for begin, end in edges.reshape(-1, 2) if end - begin >= 2]
     index = np.flatnonzero(chosen)
@@ -62,7 +76,12 @@ def rotate_layout(layout: SiteLayout, angle: float) -> SiteLayout:
 
     return SiteLayout(
         strips=tuple(
-            replace(strip, points_m=turn(strip.points_m), axis_m=turn(strip.axis_m), heading=strip.heading + angle)
+            replace(
+                strip,
+                points_m=turn(strip.points_m),
+                axis_m=turn(strip.axis_m),
+                heading=strip.heading + angle,
+            )
             for strip in layout.strips
         ),
         roads_m=tuple(map(turn, layout.roads_m)),
@@ -71,7 +90,9 @@ def rotate_layout(layout: SiteLayout, angle: float) -> SiteLayout:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldOptions:
-    empty_share: float | None = option(None, "Share of pictures without any pile. (default: 0.1)", metavar="0..1")
+    empty_share: float | None = option(
+        None, "Share of pictures without any pile. (default: 0.1)", metavar="0..1"
+    )
     piles: Span | None = option(
         None,
         "Piles that a full picture shows, as many as fit. (default: 14..768, mean 323)",
@@ -85,7 +106,9 @@ class FieldOptions:
             check_number("--empty-share", self.empty_share, 0, 1)
         check_span("--piles", self.piles, 0, MAX_PILES)
         if self.empty_share == 1 and self.piles is not None and self.piles[1] > 0:
-            raise UsageError("--piles: no picture has piles with --empty-share 1; leave one of them out")
+            raise UsageError(
+                "--piles: no picture has piles with --empty-share 1; leave one of them out"
+            )
 
 
 def lay_field(
@@ -99,16 +122,23 @@ def lay_field(
     min_pitch_m: float = MIN_PITCH_M,
     views: tuple[SiteCamera, ...] | None = None,
 ) -> SiteLayout:
-    """Lay lines of piles over the ground that the cameras see, `min_pitch_m` apart. UsageError for options that exclude
-    one another. `views`: the cameras with all that their lens may show."""
+    """Lay lines of piles over the ground that the cameras see, `min_pitch_m` apart. UsageError for
+    options that exclude one another. `views`: the cameras with all that their lens may show."""
     counted = [name for name in _COUNTED if getattr(options, name) is not None]
     if counted and field.piles is not None:
-        raise UsageError(f"--piles: {option_name(counted[0])} fixes the number of piles already; leave one of them out")
+        raise UsageError(
+            f"--piles: {option_name(counted[0])} fixes the number of piles already; leave one of "
+            "them out"
+        )
     default = 0.0 if counted else EMPTY_FRACTION
     empty_fraction = default if field.empty_share is None else field.empty_share
     is_empty = bool(stream(seed, "field empty").random() < empty_fraction)
     if counted:
-        layout = lay_clusters(settled, terrain, seed) if settled.use_clusters else lay_rows(settled, seed)
+        layout = (
+            lay_clusters(settled, terrain, seed)
+            if settled.use_clusters
+            else lay_rows(settled, seed)
+        )
         layout = rotate_layout(layout, float(stream(seed, "field turn").uniform(0, 2 * np.pi)))
         return replace(layout, strips=()) if is_empty else layout
     target_count = _target_count(field, seed)

@@ -1,5 +1,6 @@
-"""Plans rows of piles in blocks with roads between, and builds a part of them. A plan has coordinates u along the rows
-and v across them, metres; it is bent as a whole (`Bend`): rows and roads stay parallel. Then it is turned."""
+"""Plans rows of piles in blocks with roads between, and builds a part of them. A plan has
+coordinates u along the rows and v across them, metres; it is bent as a whole (`Bend`): rows and
+roads stay parallel. Then it is turned."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -13,9 +14,16 @@ from engine.dataset.scene.description import Terrain
 from engine.dataset.scene.streams import Seed, stream
 
 MIN_PITCH_M = 1.15  # minimum distance of two piles; machines that set piles work at 1.2 m and more
-MAX_SLANT = 0.5  # maximum slope of a bent row against a straight one. Rows come closer by its cosine.
-MIN_BENT_RATIO = float(np.cos(np.arctan(MAX_SLANT))) * 0.999  # distance of two piles by their planned one, at least
-COVERED = (0.45, 0.95)  # share of the picture that the built blocks take up, if the number of piles allows it
+MAX_SLANT = (
+    0.5  # maximum slope of a bent row against a straight one. Rows come closer by its cosine.
+)
+MIN_BENT_RATIO = (
+    float(np.cos(np.arctan(MAX_SLANT))) * 0.999
+)  # distance of two piles by their planned one, at least
+COVERED = (
+    0.45,
+    0.95,
+)  # share of the picture that the built blocks take up, if the number of piles allows it
 DENSER = 0.85  # factor for all distances until the target number fits
 MAX_TRIES = 16
 MAX_MISSING = 0.08
@@ -35,7 +43,10 @@ class FieldStyle(StrEnum):
     RAFT = "raft"  # a close grid under a building, staggered or not
 
 
-BARE = {FieldStyle.TABLES: 0.4, FieldStyle.BLOCKS: 0.12}  # share of blocks that stay free; tables stand in clusters
+BARE = {
+    FieldStyle.TABLES: 0.4,
+    FieldStyle.BLOCKS: 0.12,
+}  # share of blocks that stay free; tables stand in clusters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +59,9 @@ class Bend:
     phase: float = 0.0
 
     def shift_m(self, u: np.ndarray) -> np.ndarray:
-        shift: np.ndarray = self.curve * u * u / 2 + self.wave_m * np.sin(2 * np.pi / self.length_m * u + self.phase)
+        shift: np.ndarray = self.curve * u * u / 2 + self.wave_m * np.sin(
+            2 * np.pi / self.length_m * u + self.phase
+        )
         return shift
 
     def slant(self, u: np.ndarray) -> np.ndarray:
@@ -71,11 +84,14 @@ class Pattern:
         return self.along_m * self.across_m / (2 if self.pair_m else 1)
 
     def scaled(self, factor: float, *, keeps_across: bool = False) -> "Pattern":
-        """All distances times `factor`, none below `min_pitch_m`. `keeps_across`: the distance of rows was given."""
+        """All distances times `factor`, none below `min_pitch_m`. `keeps_across`: the distance of
+        rows was given."""
         pair_m = self.pair_m and max(self.pair_m * factor, self.min_pitch_m)
         across_m = max(self.across_m * factor, 2 * pair_m if pair_m else self.min_pitch_m)
         scaled = replace(
-            self, along_m=max(self.along_m * factor, self.min_pitch_m), road_m=max(self.road_m * factor, 2.5)
+            self,
+            along_m=max(self.along_m * factor, self.min_pitch_m),
+            road_m=max(self.road_m * factor, 2.5),
         )
         return scaled if keeps_across else replace(scaled, across_m=across_m, pair_m=pair_m)
 
@@ -107,7 +123,8 @@ def plot(pattern: Pattern, reach_m: float, draw: np.random.Generator) -> Plots:
     bare = draw.random(len(blocks)) < bare_share
     blocks = [block for block, is_bare in zip(blocks, bare, strict=True) if not is_bare] or blocks
     begin = draw.uniform(-0.6, 0.6, 2) * reach_m
-    spread, disorder = draw.uniform(0.3, 3.0), draw.uniform(0.05, 0.8)
+    spread = draw.uniform(0.3, 3.0)
+    disorder = draw.uniform(0.05, 0.8)
     parts: list[tuple[np.ndarray, ...]] = []
     next_row = 0
     for number, block in enumerate(blocks):
@@ -123,13 +140,23 @@ def plot(pattern: Pattern, reach_m: float, draw: np.random.Generator) -> Plots:
         fill = np.full(len(row), number)
         parts.append((points, np.full(len(row), turn), fill, row + next_row, column, order))
         next_row += rows
-    points, turns, numbers, rows_, columns_, orders = (np.concatenate(each) for each in zip(*parts, strict=True))
+    points, turns, numbers, rows_, columns_, orders = (
+        np.concatenate(each) for each in zip(*parts, strict=True)
+    )
     return Plots(
-        points=points, turns=turns, blocks=numbers, rows=rows_, columns=columns_, order=orders, roads=tuple(roads)
+        points=points,
+        turns=turns,
+        blocks=numbers,
+        rows=rows_,
+        columns=columns_,
+        order=orders,
+        roads=tuple(roads),
     )
 
 
-def _partition(pattern: Pattern, reach_m: float, draw: np.random.Generator) -> tuple[list[_Block], list[np.ndarray]]:
+def _partition(
+    pattern: Pattern, reach_m: float, draw: np.random.Generator
+) -> tuple[list[_Block], list[np.ndarray]]:
     """Rectangles with a road's width between them, and the centre lines of these roads."""
     is_long = pattern.style in (FieldStyle.ROWS, FieldStyle.CONTOURS)
     blocks: list[_Block] = []
@@ -139,42 +166,60 @@ def _partition(pattern: Pattern, reach_m: float, draw: np.random.Generator) -> t
         deep = int(draw.integers(4, 13 if is_long else 16)) * pattern.across_m
         west = -reach_m - draw.random() * 20 * pattern.along_m
         while west < reach_m:
-            wide = 2.2 * reach_m if is_long and draw.random() < 0.7 else int(draw.integers(8, 40)) * pattern.along_m
+            wide = (
+                2.2 * reach_m
+                if is_long and draw.random() < 0.7
+                else int(draw.integers(8, 40)) * pattern.along_m
+            )
             blocks.append(_Block(west=west, south=south, width=wide, depth=deep))
             west += wide + pattern.road_m
             if west < reach_m:
-                roads.append(_line((west - pattern.road_m / 2, south), (west - pattern.road_m / 2, south + deep)))
+                roads.append(
+                    _line(
+                        (west - pattern.road_m / 2, south),
+                        (west - pattern.road_m / 2, south + deep),
+                    )
+                )
         south += deep + pattern.road_m
         if south < reach_m:
-            roads.append(_line((-reach_m, south - pattern.road_m / 2), (reach_m, south - pattern.road_m / 2)))
+            roads.append(
+                _line((-reach_m, south - pattern.road_m / 2), (reach_m, south - pattern.road_m / 2))
+            )
     return blocks, roads
 
 
 def _fill(
     block: _Block, pattern: Pattern, draw: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
-    """Points (n, 2), row and column (n,), and the direction of one block, which lies inside its rectangle."""
+    """Points (n, 2), row and column (n,), and the direction of one block, which lies inside its
+    rectangle."""
     is_own = pattern.style in (FieldStyle.BLOCKS, FieldStyle.TABLES, FieldStyle.RAFT)
     crosswise, lean, along, across, start = draw.random(5)
     turn = 0.0
-    wide, deep = block.width, block.depth
+    wide = block.width
+    deep = block.depth
     if is_own and crosswise < 0.08:
         turn, wide, deep = np.pi / 2, deep, wide
     if is_own:  # its corners may use half of the road
         turn += (2 * lean - 1) * min(0.12, 0.8 * pattern.road_m / max(wide, deep))
     along_m = pattern.along_m * (0.94 + 0.12 * along if is_own else 1.0)
     across_m = pattern.across_m * (0.94 + 0.12 * across if is_own else 1.0)
-    columns, lines = max(int(wide / along_m), 1), max(int(deep / across_m), 1)
+    columns = max(int(wide / along_m), 1)
+    lines = max(int(deep / across_m), 1)
     offsets = np.array([-pattern.pair_m / 2, pattern.pair_m / 2]) if pattern.pair_m else np.zeros(1)
     vs = ((np.arange(lines) - (lines - 1) / 2)[:, None] * across_m + offsets).reshape(-1)
-    us = (np.arange(columns) - (columns - 1) / 2) * along_m + (start - 0.5) * max(wide - columns * along_m, 0)
+    us = (np.arange(columns) - (columns - 1) / 2) * along_m + (start - 0.5) * max(
+        wide - columns * along_m, 0
+    )
     u, v = np.meshgrid(us, vs)
     if pattern.is_staggered:
         u = u + (np.arange(len(vs)) % 2 * along_m / 2)[:, None]
     row, column = np.divmod(np.arange(u.size), columns)
     cos, sin = np.cos(turn), np.sin(turn)
     middle = (block.west + block.width / 2, block.south + block.depth / 2)
-    points = np.stack([middle[0] + cos * u - sin * v, middle[1] + sin * u + cos * v], axis=-1).reshape(-1, 2)
+    points = np.stack(
+        [middle[0] + cos * u - sin * v, middle[1] + sin * u + cos * v], axis=-1
+    ).reshape(-1, 2)
     return points, row, column, float(turn)
 
 
@@ -184,7 +229,8 @@ def _line(begin: tuple[float, float], end: tuple[float, float], step_m: float = 
 
 
 def far_apart(points: np.ndarray, least_m: float) -> np.ndarray:
-    """Mask of the points that are at least `least_m` from all such points before them, (n,) bool."""
+    """Mask of the points that are at least `least_m` from all such points before them, (n,)
+    bool."""
     is_used = np.ones(len(points), bool)
     for first, second in close_pairs(points, least_m).tolist():
         if is_used[first]:
@@ -193,7 +239,8 @@ def far_apart(points: np.ndarray, least_m: float) -> np.ndarray:
 
 
 def close_pairs(points: np.ndarray, within_m: float) -> np.ndarray:
-    """Index pairs, (k, 2), of all points nearer to each other than `within_m`; lower index first, ascending."""
+    """Index pairs, (k, 2), of all points nearer to each other than `within_m`; lower index first,
+    ascending."""
     order = np.argsort(points[:, 0], kind="stable")
     ordered = points[order]
     pairs = [np.empty((0, 2), int)]
@@ -258,7 +305,8 @@ class _Course:
     bend: Bend
 
     def world(self, straight: np.ndarray) -> np.ndarray:
-        """(n, 2) u and v to (n, 2) x and y, rounded to 0.1 mm against rounding differences of processors."""
+        """(n, 2) u and v to (n, 2) x and y, rounded to 0.1 mm against rounding differences of
+        processors."""
         forth = np.array([np.cos(self.heading), np.sin(self.heading)])
         aside = np.array([-forth[1], forth[0]])
         v = straight[:, 1] + self.bend.shift_m(straight[:, 0])
@@ -266,7 +314,8 @@ class _Course:
 
 
 def plan_field(request: FieldRequest) -> Field:
-    """Plan a field around what the cameras see, and build it until they show the target number of piles on average."""
+    """Plan a field around what the cameras see, and build it until they show the target number of
+    piles on average."""
     low, high = request.covers
     reach_m = min(float(np.hypot(*(high - low))) / 2 * 1.1 + 10, MAX_REACH_M)
     pattern = pattern_of(request)
@@ -284,13 +333,16 @@ def plan_field(request: FieldRequest) -> Field:
 
 
 def pattern_of(request: FieldRequest) -> Pattern:
-    """Style and distances, close enough for the target number on the ground that the cameras see."""
+    """Style and distances, close enough for the target number on the ground that the cameras
+    see."""
     keeps_across = request.row_spacing is not None
     seen = float(np.mean([visible_m2(camera) for camera in request.cameras]))
     style_roll, gap, *sizes = stream(request.seed, "field pattern").random(8).tolist()
     styles = STYLES if request.use_clusters is None else IN_ROWS
     style = FieldStyle.TABLES if request.use_clusters else FieldStyle(pick(styles, style_roll))
-    along_m, across_m, pair_m = 1.8 + 5.0 * sizes[0] ** 1.5, 3.0 + 8.0 * sizes[1] ** 1.5, 0.0
+    along_m = 1.8 + 5.0 * sizes[0] ** 1.5
+    across_m = 3.0 + 8.0 * sizes[1] ** 1.5
+    pair_m = 0.0
     if style is FieldStyle.RAFT:
         along_m = 1.5 + 2.5 * sizes[0]
         across_m = along_m * (0.8 + 0.4 * sizes[1])
@@ -316,12 +368,20 @@ def pattern_of(request: FieldRequest) -> Pattern:
     return pattern.scaled((largest / pattern.cell_m2) ** power, keeps_across=keeps_across)
 
 
-def _course(request: FieldRequest, style: FieldStyle, middle: np.ndarray, reach_m: float) -> _Course:
-    turn, bow, wave, length, phase, wave_roll = stream(request.seed, "field course").random(6).tolist()
+def _course(
+    request: FieldRequest, style: FieldStyle, middle: np.ndarray, reach_m: float
+) -> _Course:
+    turn, bow, wave, length, phase, wave_roll = (
+        stream(request.seed, "field course").random(6).tolist()
+    )
     heading = turn * 2 * np.pi
     if style is not FieldStyle.CONTOURS:
         is_bent = style is FieldStyle.ROWS and wave_roll < 0.5
-        return _Course(middle=middle, heading=heading, bend=Bend(curve=(2 * bow - 1) * 0.06 / reach_m * is_bent))
+        return _Course(
+            middle=middle,
+            heading=heading,
+            bend=Bend(curve=(2 * bow - 1) * 0.06 / reach_m * is_bent),
+        )
     along, rise = _contour(request.terrain, middle, min(reach_m, 80.0))
     limit = (MAX_SLANT - WAVE_SLANT) / reach_m
     length_m = 60.0 + 120.0 * length
@@ -335,13 +395,15 @@ def _course(request: FieldRequest, style: FieldStyle, middle: np.ndarray, reach_
 
 
 def _contour(terrain: Terrain, middle: np.ndarray, half_m: float) -> tuple[float, float | None]:
-    """Direction and curvature of the contour through `middle`: of the quadric of least squares through the ground."""
+    """Direction and curvature of the contour through `middle`: of the quadric of least squares
+    through the ground."""
     steps = np.linspace(-half_m, half_m, 15)
     dx, dy = (each.reshape(-1) for each in np.meshgrid(steps, steps))
     z = terrain.height_at(middle[0] + dx, middle[1] + dy)
     # The sums over a symmetric grid decouple, so no solver is needed.
     xx = float((steps * steps).mean())
-    east, north = float((z * dx).mean()) / xx, float((z * dy).mean()) / xx
+    east = float((z * dx).mean()) / xx
+    north = float((z * dy).mean()) / xx
     slope = float(np.hypot(east, north))
     if slope < MIN_SLOPE:
         return 0.0, None
@@ -363,7 +425,9 @@ def _build(request: FieldRequest, plots: Plots, pattern: Pattern, course: _Cours
     points = np.concatenate([test_points, course.world(plots.points[first])])
     grounded = request.terrain.on_surface(points)
     weight = np.mean([is_in_picture(camera, grounded) for camera in request.cameras], axis=0)
-    chosen, visible_piles = _first_piles(points, weight, request.target_count, pattern.min_pitch_m * MIN_BENT_RATIO)
+    chosen, visible_piles = _first_piles(
+        points, weight, request.target_count, pattern.min_pitch_m * MIN_BENT_RATIO
+    )
 
     def select(values: np.ndarray, of_tests: np.ndarray) -> np.ndarray:
         found: np.ndarray = np.concatenate([of_tests, values[first]])[chosen]
@@ -381,8 +445,11 @@ def _build(request: FieldRequest, plots: Plots, pattern: Pattern, course: _Cours
     )
 
 
-def _first_piles(points: np.ndarray, weight: np.ndarray, target_count: int, apart_m: float) -> tuple[np.ndarray, float]:
-    """Indices of the piles to build, in order and `apart_m` apart, until they weigh `target_count`; and the weight."""
+def _first_piles(
+    points: np.ndarray, weight: np.ndarray, target_count: int, apart_m: float
+) -> tuple[np.ndarray, float]:
+    """Indices of the piles to build, in order and `apart_m` apart, until they weigh `target_count`;
+    and the weight."""
     ahead = np.searchsorted(np.cumsum(weight), target_count * 1.1 + 5, side="right") + 1
     while True:
         some = np.flatnonzero(far_apart(points[:ahead], apart_m))
@@ -415,6 +482,9 @@ def _is_present(plots: Plots, seed: Seed) -> np.ndarray:
 def _test_piles(request: FieldRequest) -> np.ndarray:
     """(k, 2) single piles anywhere, set before the others to test the ground; often none."""
     draw = stream(request.seed, "field tests")
-    count = min(max(int(2 * MAX_TEST_PILES * draw.random()) - MAX_TEST_PILES + 1, 0), request.target_count // 4)
+    count = min(
+        max(int(2 * MAX_TEST_PILES * draw.random()) - MAX_TEST_PILES + 1, 0),
+        request.target_count // 4,
+    )
     low, high = request.covers
     return np.asarray(np.round(low + (high - low) * draw.random((MAX_TEST_PILES, 2))[:count], 4))

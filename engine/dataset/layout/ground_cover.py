@@ -1,5 +1,6 @@
-"""Looks of the ground in recipe 2: one, or two in patches. Hue, saturation and brightness are drawn apart, each from a
-range that holds what is found on sites; their middles follow no rule over all looks."""
+"""Looks of the ground in recipe 2: one, or two in patches. Hue, saturation and brightness are drawn
+apart, each from a range that holds what is found on sites; their middles follow no rule over all
+looks."""
 
 import colorsys
 from dataclasses import dataclass, replace
@@ -30,13 +31,17 @@ OF_PRESETS: dict[Preset, CoverKind] = {"loess": CoverKind.LOESS, "hills": CoverK
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoverRange:
-    """Ranges of one look. Hue in degrees, saturation as in HSV, brightness as luminance; of linear light."""
+    """Ranges of one look. Hue in degrees, saturation as in HSV, brightness as luminance; of linear
+    light."""
 
     hue_deg: Span
     saturation: Span
     brightness: Span
     accent_hue_deg: Span | None = None  # None: near the first colour's
-    accent_saturation: Span = (0.5, 1.2)  # as a factor of the first colour's, unless the accent has a hue of its own
+    accent_saturation: Span = (
+        0.5,
+        1.2,
+    )  # as a factor of the first colour's, unless the accent has a hue of its own
     accent_brightness: Span = (0.7, 1.5)  # as a factor
     grain_m: Span = (0.05, 0.05)
     amount: Span = (0.2, 0.8)
@@ -100,9 +105,15 @@ GRASS = CoverRange(hue_deg=(60, 94), saturation=(0.4, 0.75), brightness=(0.03, 0
 def draw_cover(kind: CoverKind, draw: np.random.Generator) -> tuple[Cover, Rgb]:
     """Draw a look's numbers; also the colour of the earth below it."""
     limits = COVERS[kind]
-    hue, saturation, brightness, turn, dull, light, grain, amount, contrast, heading = draw.random(10).tolist()
+    hue, saturation, brightness, turn, dull, light, grain, amount, contrast, heading = draw.random(
+        10
+    ).tolist()
     hue_deg = interpolate(limits.hue_deg, hue)
-    color = color_of(hue_deg, interpolate(limits.saturation, saturation), interpolate(limits.brightness, brightness))
+    color = color_of(
+        hue_deg,
+        interpolate(limits.saturation, saturation),
+        interpolate(limits.brightness, brightness),
+    )
     dullness = interpolate(limits.accent_saturation, dull)
     if limits.accent_hue_deg is None:
         accent_hue = hue_deg + ACCENT_TURN_DEG * (2 * turn - 1)
@@ -110,7 +121,9 @@ def draw_cover(kind: CoverKind, draw: np.random.Generator) -> tuple[Cover, Rgb]:
     else:
         accent_hue = interpolate(limits.accent_hue_deg, turn)
     accent = color_of(
-        accent_hue, dullness, interpolate(limits.brightness, brightness) * interpolate(limits.accent_brightness, light)
+        accent_hue,
+        dullness,
+        interpolate(limits.brightness, brightness) * interpolate(limits.accent_brightness, light),
     )
     earth = draw_color(EARTH, draw)
     if limits.is_earth:
@@ -132,11 +145,17 @@ def draw_cover(kind: CoverKind, draw: np.random.Generator) -> tuple[Cover, Rgb]:
 
 def draw_color(limits: CoverRange, draw: np.random.Generator) -> Rgb:
     spans = (limits.hue_deg, limits.saturation, limits.brightness)
-    return color_of(*(interpolate(span, roll) for span, roll in zip(spans, draw.random(3).tolist(), strict=True)))
+    return color_of(
+        *(
+            interpolate(span, roll)
+            for span, roll in zip(spans, draw.random(3).tolist(), strict=True)
+        )
+    )
 
 
 def color_of(hue_deg: float, saturation: float, brightness: float) -> Rgb:
-    """The colour of this hue and saturation (HSV) with this luminance; darker if it would pass MAX_ALBEDO."""
+    """The colour of this hue and saturation (HSV) with this luminance; darker if it would pass
+    MAX_ALBEDO."""
     pure = colorsys.hsv_to_rgb(hue_deg / 360 % 1, min(saturation, 0.95), 1.0)
     scale = brightness / sum(part * weight for part, weight in zip(pure, LUMINANCE, strict=True))
     scale = min(scale, MAX_ALBEDO)
@@ -144,20 +163,25 @@ def color_of(hue_deg: float, saturation: float, brightness: float) -> Rgb:
 
 
 def parse_looks(text: str) -> tuple[CoverWeight, ...]:
-    """`gravel,snow=0.3` -> (("gravel", 1.0), ("snow", 0.3)). UsageError for an unknown look or a wrong share."""
+    """`gravel,snow=0.3` -> (("gravel", 1.0), ("snow", 0.3)). UsageError for an unknown look or a
+    wrong share."""
     found: dict[CoverKind, float] = {}
     for part in text.split(","):
         name, equals, weight = (piece.strip() for piece in part.partition("="))
         try:
             kind = CoverKind(name)
         except ValueError:
-            raise UsageError(f"--ground {name or text!r}: is no look; there are {', '.join(CoverKind)}") from None
+            raise UsageError(
+                f"--ground {name or text!r}: is no look; there are {', '.join(CoverKind)}"
+            ) from None
         if kind in found:
             raise UsageError(f"--ground {text}: {name} is there twice")
         try:
             found[kind] = float(weight) if equals else 1.0
         except ValueError:
-            raise UsageError(f"--ground {part}: {weight!r} is not a number; write {name}=0.3") from None
+            raise UsageError(
+                f"--ground {part}: {weight!r} is not a number; write {name}=0.3"
+            ) from None
         if not 0 < found[kind] < 1e6:
             raise UsageError(f"--ground {part}: a share is more than 0")
     return tuple(found.items())
@@ -171,10 +195,13 @@ class GroundOptions:
         metavar="NAME,...",
         parse=parse_looks,
     )
-    ground_patches: float = option(PATCHES_FRACTION, "Share of scenes with a second look in patches.", metavar="0..1")
+    ground_patches: float = option(
+        PATCHES_FRACTION, "Share of scenes with a second look in patches.", metavar="0..1"
+    )
     ground_texture: tuple[GroundPicture, ...] = option(
         (),
-        "A JPEG or PNG tiled over the ground, METRES wide (default: 4); may be repeated. It is the look `picture`.",
+        "A JPEG or PNG tiled over the ground, METRES wide (default: 4); may be repeated. It is "
+        "the look `picture`.",
         metavar="FILE[,METRES]",
         parse=parse_ground_texture,
     )
@@ -186,16 +213,24 @@ class GroundOptions:
         if CoverKind.PICTURE in kinds and not self.ground_texture:
             raise UsageError("--ground picture: needs --ground-texture FILE")
         if self.ground_texture and self.ground and CoverKind.PICTURE not in kinds:
-            raise UsageError("--ground-texture: has no effect, since --ground does not name the look `picture`; add it")
+            raise UsageError(
+                "--ground-texture: has no effect, since --ground does not name the look "
+                "`picture`; add it"
+            )
 
 
-def draw_ground_look(options: SceneOptions, ground_options: GroundOptions, seed: Seed) -> GroundLook:
-    """Draw the look of the ground: hue, saturation and brightness independent of one another and of exposure."""
+def draw_ground_look(
+    options: SceneOptions, ground_options: GroundOptions, seed: Seed
+) -> GroundLook:
+    """Draw the look of the ground: hue, saturation and brightness independent of one another and of
+    exposure."""
     weights = _cover_weights(options.geological_preset, ground_options)
     draw = stream(seed, "ground looks")
     first_at, second_at, is_patched, second_share, patch_m = draw.random(5).tolist()
     first = CoverKind(pick(weights, first_at))
-    partners = weights if len(weights) > 1 else [(kind, 1.0) for kind in COVERS]  # the same ones if several were named
+    partners = (
+        weights if len(weights) > 1 else [(kind, 1.0) for kind in COVERS]
+    )  # the same ones if several were named
     others = tuple(each for each in partners if each[0] not in (first, CoverKind.PICTURE))
     kinds = [first]
     if is_patched < ground_options.ground_patches and others:
@@ -211,7 +246,8 @@ def draw_ground_look(options: SceneOptions, ground_options: GroundOptions, seed:
     weeds_at, weedless_roll = plants.random(2).tolist()
     weeds = interpolate(COVERS[first].weeds, weeds_at) if first in COVERS else 0.0
     if options.geological_preset == "hills" and ground_options.ground is None:
-        weeds, weedless_roll = interpolate(GRASSY_HILLS, weeds_at), 1.0
+        weeds = interpolate(GRASSY_HILLS, weeds_at)
+        weedless_roll = 1.0
     return GroundLook(
         soil=covers[0].color,
         subsoil=covers_and_earths[0][1],
@@ -221,7 +257,9 @@ def draw_ground_look(options: SceneOptions, ground_options: GroundOptions, seed:
         covers=covers,
         second_share=interpolate(SECOND_FRACTION, second_share) if len(covers) > 1 else 0.0,
         patch_m=interpolate(PATCH_M, patch_m),
-        picture=_place_picture(ground_options.ground_texture, seed) if first is CoverKind.PICTURE else None,
+        picture=_place_picture(ground_options.ground_texture, seed)
+        if first is CoverKind.PICTURE
+        else None,
     )
 
 
@@ -238,4 +276,9 @@ def _cover_weights(preset: Preset | None, ground_options: GroundOptions) -> tupl
 def _place_picture(pictures: tuple[GroundPicture, ...], seed: Seed) -> GroundPicture:
     draw = stream(seed, "ground picture")
     which, turn, shift_x, shift_y = draw.random(4).tolist()
-    return replace(pictures[int(which * len(pictures))], turn=2 * float(np.pi) * turn, shift_x=shift_x, shift_y=shift_y)
+    return replace(
+        pictures[int(which * len(pictures))],
+        turn=2 * float(np.pi) * turn,
+        shift_x=shift_x,
+        shift_y=shift_y,
+    )

@@ -1,4 +1,5 @@
-"""How each kind of thing occurs on a site: how often, how large, in which colours, alone or in groups, where."""
+"""How each kind of thing occurs on a site: how often, how large, in which colours, alone or in
+groups, where."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +8,12 @@ from functools import partial
 from engine.dataset.scene.things import DistractorKind as Kind
 
 Tint = tuple[float, float, float]
-MACHINES: tuple[Kind, ...] = (Kind.EXCAVATOR, Kind.RIG, Kind.LOADER, Kind.ROLLER)  # from the largest to the smallest
+MACHINES: tuple[Kind, ...] = (
+    Kind.EXCAVATOR,
+    Kind.RIG,
+    Kind.LOADER,
+    Kind.ROLLER,
+)  # from the largest to the smallest
 MACHINE_WEIGHTS = (0.4, 0.25, 0.2, 0.15)
 USUAL_AREA_M2 = 30_000.0  # a picture of 200 x 150 m
 
@@ -19,23 +25,30 @@ def _palette(text: str) -> tuple[Tint, ...]:
 
 
 CAR_PAINTS = _palette(
-    "1 1 1, 0.95 0.95 0.93, 0.42 0.43 0.45, 0.06 0.06 0.065, 0.2 0.21 0.22, 0.5 0.03 0.03, 0.03 0.08 0.3, "
+    "1 1 1, 0.95 0.95 0.93, 0.42 0.43 0.45, 0.06 0.06 0.065, 0.2 0.21 0.22, 0.5 0.03 0.03, 0.03 "
+    "0.08 0.3, "
     "0.05 0.12 0.08, 0.45 0.36 0.24"
 )
 SITE_PAINTS = _palette(
-    "0.02 0.08 0.4, 0.45 0.03 0.02, 0.04 0.22 0.07, 0.03 0.03 0.03, 0.85 0.55 0.03, 0.95 0.95 0.93, 0.8 0.2 0.02, "
+    "0.02 0.08 0.4, 0.45 0.03 0.02, 0.04 0.22 0.07, 0.03 0.03 0.03, 0.85 0.55 0.03, 0.95 0.95 "
+    "0.93, 0.8 0.2 0.02, "
     "0.26 0.1 0.05, 0.35 0.36 0.36, 0.12 0.3 0.45"
 )
 CABIN_PAINTS = _palette(
-    "0.95 0.95 0.93, 0.02 0.1 0.35, 0.35 0.05 0.03, 0.05 0.16 0.1, 0.3 0.12 0.06, 0.4 0.42 0.42, 0.75 0.68 0.5, "
+    "0.95 0.95 0.93, 0.02 0.1 0.35, 0.35 0.05 0.03, 0.05 0.16 0.1, 0.3 0.12 0.06, 0.4 0.42 0.42, "
+    "0.75 0.68 0.5, "
     "0.6 0.25 0.03"
 )
 VESTS = _palette("1.1 0.28 0.02, 0.75 1.1 0.05, 1.1 0.42 0.02, 0.05 0.1 0.4, 0.3 0.3 0.3")
 LEAVES = _palette(
-    "0.62 0.62 0.7, 0.36 0.46 0.55, 0.9 0.8 0.75, 1.25 0.9 0.75, 0.85 0.75 1.5, 1.7 0.85 0.7, 0.6 0.42 0.5"
+    "0.62 0.62 0.7, 0.36 0.46 0.55, 0.9 0.8 0.75, 1.25 0.9 0.75, 0.85 0.75 1.5, 1.7 0.85 0.7, 0.6 "
+    "0.42 0.5"
 )
-"""From fresh green over olive, grey and yellow to brown; light that comes from whole crowns is half that of a leaf."""
-WINTER_LEAVES = _palette("0.3 0.36 0.5, 0.45 0.45 0.7, 1 0.5 0.8, 0.75 0.45 0.9")  # under snow: conifers, dead leaves
+"""From fresh green over olive, grey and yellow to brown; light that comes from whole crowns is half
+that of a leaf."""
+WINTER_LEAVES = _palette(
+    "0.3 0.36 0.5, 0.45 0.45 0.7, 1 0.5 0.8, 0.75 0.45 0.9"
+)  # under snow: conifers, dead leaves
 CONCRETES = _palette("1 1 1, 0.8 0.8 0.8, 1.15 1.14 1.1, 0.7 0.66 0.6, 0.95 0.9 0.8")
 GRAVELS = _palette("0.7 0.7 0.72, 1 0.85 0.55, 0.45 0.44 0.44, 0.8 0.65 0.45, 1.1 1.1 1.1")
 BAGS = _palette("1 1 1, 1 1 1, 0.9 0.86 0.74, 0.75 0.76 0.78, 0.5 0.6 0.45")
@@ -44,7 +57,8 @@ YELLOWS = _palette("1 1 1, 1 1 1, 1 1.05 1.2, 1.1 0.5 1, 1.05 1.8 32, 0.75 0.12 
 WATERS = _palette("1 1 1, 3.2 2.5 1.7, 2 1.8 1.6, 4.5 4.9 5.6, 6.5 7.2 8.6, 4.5 3.2 1.9")
 """Clear, muddy, and bright with the sky."""
 TARPAULINS = _palette(
-    "0.05 0.16 0.5, 0.75 0.6 0.22, 0.06 0.25 0.1, 0.6 0.46 0.16, 0.8 0.25 0.05, 0.9 0.9 0.88, 0.05 0.05 0.05"
+    "0.05 0.16 0.5, 0.75 0.6 0.22, 0.06 0.25 0.1, 0.6 0.46 0.16, 0.8 0.25 0.05, 0.9 0.9 0.88, "
+    "0.05 0.05 0.05"
 )
 BOARDS = _palette("1 1 1, 1.7 1.75 1.7, 0.7 0.72 0.8, 1.3 1.2 1")
 PLYWOOD = _palette("0.5 0.3 0.12, 0.14 0.06 0.03, 0.75 0.5 0.08, 0.4 0.3 0.2")
@@ -73,10 +87,13 @@ class Habit:
     scales: tuple[float, float] = (0.85, 1.0)
     tints: tuple[Tint, ...] = NEUTRAL
     apart_m: float = 0.0  # distance of a group's members on a lattice; 0: close together
-    from_pile_m: float = 1.0  # least distance from its footprint to a pile's axis: more for what leans over in pictures
+    # least distance from its footprint to a pile's axis: more for what leans over in pictures
+    from_pile_m: float = 1.0
     max_slope: float = 0.3
     is_upright: bool = False  # True if it grows or stands plumb instead of leaning with the ground
-    is_flat: bool = False  # True if it lies on the ground like paint: the ground must not show through
+    is_flat: bool = (
+        False  # True if it lies on the ground like paint: the ground must not show through
+    )
     lift_m: float = 0.0  # height of its foot above the ground
     where: Where = Where.ANYWHERE
 

@@ -1,5 +1,6 @@
-"""Things that hide a part of a pile: tables over rows, crowns and bushes, a boom, covers, boards, bags beside them.
-Everything else keeps clear of piles, so these alone decide how many are partly hidden."""
+"""Things that hide a part of a pile: tables over rows, crowns and bushes, a boom, covers, boards,
+bags beside them. Everything else keeps clear of piles, so these alone decide how many are partly
+hidden."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,11 +14,22 @@ from engine.dataset.scene.things import Distractor, DistractorKind, Pile
 
 TABLE_PILES = (1, 3)  # sections of a table in a row
 TABLE_PIECE_M = 4.65
-TABLE_OVER_M = (0.4, 1.05)  # how far a table's middle is off the row, so that its edge crosses the piles' heads
+TABLE_OVER_M = (
+    0.4,
+    1.05,
+)  # how far a table's middle is off the row, so that its edge crosses the piles' heads
 TABLE_HALF_M = 1.1
-TABLE_COVERS_M = {0: 2.3, 4: 1.15}  # half the length that a table's modules cover, by its shape: all four, or two
-FULL_BAGS, FULL_BUSHES = (0, 3), (0, 2, 3)  # shapes that are as high as their kind gets
-BOOM_AT_M = (2.5, -0.12)  # point under the boom of an excavator of shape 0: in front of its middle, and to its left
+TABLE_COVERS_M = {
+    0: 2.3,
+    4: 1.15,
+}  # half the length that a table's modules cover, by its shape: all four, or two
+# shapes that are as high as their kind gets
+FULL_BAGS = (0, 3)
+FULL_BUSHES = (0, 2, 3)
+BOOM_AT_M = (
+    2.5,
+    -0.12,
+)  # point under the boom of an excavator of shape 0: in front of its middle, and to its left
 HOUSE_FREE_M = 3.1  # free distance that the house of that machine needs
 
 
@@ -29,7 +41,11 @@ class _Piles:
         self.piles = piles
         self.at_m = placer.piles_m
         self.is_hidden = np.zeros(len(piles), bool)
-        inside = np.abs(self.at_m).max(axis=1, initial=0) < placer.half_m if len(piles) else self.is_hidden
+        inside = (
+            np.abs(self.at_m).max(axis=1, initial=0) < placer.half_m
+            if len(piles)
+            else self.is_hidden
+        )
         self.order = stream(seed, "clutter hidden piles").permutation(len(piles))
         self.order = self.order[inside[self.order]]
 
@@ -38,9 +54,14 @@ class _Piles:
         return np.flatnonzero((away * away).sum(axis=1) < radius_m**2)
 
     def direction(self, pile: int) -> float | None:
-        """Direction of the row in which a pile stands, radians: that in which the piles of its table spread most."""
+        """Direction of the row in which a pile stands, radians: that in which the piles of its
+        table spread most."""
         one = self.piles[pile]
-        row = [other for other in self.near(one.x_m, one.y_m, 15.0).tolist() if self.piles[other].table == one.table]
+        row = [
+            other
+            for other in self.near(one.x_m, one.y_m, 15.0).tolist()
+            if self.piles[other].table == one.table
+        ]
         if len(row) < 2:
             return None
         x, y = (self.at_m[row] - self.at_m[row].mean(axis=0)).T
@@ -49,14 +70,18 @@ class _Piles:
     def beside(self, pile: int, angle: float, off_m: float) -> tuple[float, float]:
         """The point `off_m` from the pile's axis; `angle`: in full turns."""
         one = self.piles[pile]
-        return one.x_m + off_m * float(np.cos(2 * np.pi * angle)), one.y_m + off_m * float(np.sin(2 * np.pi * angle))
+        return one.x_m + off_m * float(np.cos(2 * np.pi * angle)), one.y_m + off_m * float(
+            np.sin(2 * np.pi * angle)
+        )
 
     def seat_at(self, x: float, y: float) -> Seat:
         level = float(self.placer.terrain.height_at(np.array(x), np.array(y)))
         return Seat(x_m=x, y_m=y, ground_m=level, slope_x=0.0, slope_y=0.0, lift_m=-0.02)
 
 
-def hide_piles(placer: Placer, piles: tuple[Pile, ...], fraction: float, seed: Seed) -> list[Distractor]:
+def hide_piles(
+    placer: Placer, piles: tuple[Pile, ...], fraction: float, seed: Seed
+) -> list[Distractor]:
     """Place things that hide parts of about this fraction of the piles in the extent."""
     site = _Piles(placer, piles, seed)
     draw = stream(seed, "clutter hiding")
@@ -96,7 +121,9 @@ def _table(site: _Piles, pile: int, room: int, draw: np.random.Generator) -> lis
         away = site.at_m - middle
         along, across = away @ forth, away @ aside
         mounted = 4 if section == 0 and shape < 0.35 else 0
-        is_within = (np.abs(along) < TABLE_COVERS_M[mounted]) & (np.abs(across) < TABLE_HALF_M + 0.2)
+        is_within = (np.abs(along) < TABLE_COVERS_M[mounted]) & (
+            np.abs(across) < TABLE_HALF_M + 0.2
+        )
         under = np.flatnonzero(is_within)
         if not len(under) or len({*hidden, *under.tolist()}) > room + 1:
             break
@@ -106,12 +133,21 @@ def _table(site: _Piles, pile: int, room: int, draw: np.random.Generator) -> lis
         x, y = middle.tolist()
         seat = site.seat_at(x, y)
         corners = (
-            middle + forth * np.array([[-2.3], [2.3], [-2.3], [2.3]]) + aside * np.array([[-1.1]] * 2 + [[1.1]] * 2)
+            middle
+            + forth * np.array([[-2.3], [2.3], [-2.3], [2.3]])
+            + aside * np.array([[-1.1]] * 2 + [[1.1]] * 2)
         )
         highest_m = float(site.placer.terrain.height_at(corners[:, 0], corners[:, 1]).max())
         if not (highest_m < top_m + 0.1 and top_m - seat.ground_m < 1.4):
             break
-        own = stand(DistractorKind.TABLE, seat, draw, scale=1.0, turn=turn, lift_m=top_m - seat.ground_m + 0.05)
+        own = stand(
+            DistractorKind.TABLE,
+            seat,
+            draw,
+            scale=1.0,
+            turn=turn,
+            lift_m=top_m - seat.ground_m + 0.05,
+        )
         things.append(replace(own, shape_seed=mounted))
         hidden += under.tolist()
         site.placer.take(middle[None] + forth * np.array([[-1.3], [0.0], [1.3]]), 1.3)
@@ -125,7 +161,9 @@ def _bush(site: _Piles, pile: int, room: int, draw: np.random.Generator) -> list
     scale = float(np.clip(one.exposed_m * 1.9 * (0.9 + 0.4 * size), 0.8, 2.6))
     off_m = max(0.3 * scale + one.diameter_m * (0.4 - 0.6 * near), 0.12)
     at = site.beside(pile, angle, off_m)
-    return _stand_at(site, pile, room, draw, DistractorKind.BUSH, at, 0.3 * scale, scale, FULL_BUSHES)
+    return _stand_at(
+        site, pile, room, draw, DistractorKind.BUSH, at, 0.3 * scale, scale, FULL_BUSHES
+    )
 
 
 def _tree(site: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:
@@ -157,7 +195,8 @@ def _stand_at(
     scale: float,
     shapes: tuple[int, ...] = (),
 ) -> list[Distractor]:
-    """A thing at this point, which hides the ground within `reach_m` of it. `shapes`: those it may have; (): any."""
+    """A thing at this point, which hides the ground within `reach_m` of it. `shapes`: those it may
+    have; (): any."""
     under = site.near(*at, reach_m + 0.5 * site.piles[pile].diameter_m)
     if len(under) > room + 1 or not site.placer.is_clear(np.array([at]), 0.0, 0.5):
         return []
@@ -188,12 +227,19 @@ def _boards(site: _Piles, pile: int, room: int, draw: np.random.Generator) -> li
     one = site.piles[pile]
     along, across, turn = draw.random(3).tolist()
     turn *= 2 * np.pi
-    off = np.array([0.8 * (along - 0.5), 0.09 + 0.5 * one.diameter_m * (across - 0.5)])  # the lowest board is at -0.1
-    x, y = (site.at_m[pile] + np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ off).tolist()
+    off = np.array(
+        [0.8 * (along - 0.5), 0.09 + 0.5 * one.diameter_m * (across - 0.5)]
+    )  # the lowest board is at -0.1
+    x, y = (
+        site.at_m[pile]
+        + np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ off
+    ).tolist()
     site.is_hidden[pile] = True
     site.placer.take(np.array([x, y]), 0.9)
     lift_m = one.exposed_m + 0.004
-    return [stand(DistractorKind.BOARDS, site.seat_at(x, y), draw, scale=0.9, turn=turn, lift_m=lift_m)]
+    return [
+        stand(DistractorKind.BOARDS, site.seat_at(x, y), draw, scale=0.9, turn=turn, lift_m=lift_m)
+    ]
 
 
 def _boom(site: _Piles, pile: int, room: int, draw: np.random.Generator) -> list[Distractor]:

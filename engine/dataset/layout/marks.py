@@ -1,4 +1,5 @@
-"""Marks on the ground: tracks of crawlers and lorries, footpaths; lines, crosses and dots of lime."""
+"""Marks on the ground: tracks of crawlers and lorries, footpaths; lines, crosses and dots of
+lime."""
 
 import numpy as np
 
@@ -21,7 +22,10 @@ VEHICLES = (DistractorKind.CAR, DistractorKind.VAN, DistractorKind.PICKUP, Distr
 CRAWLERS = (DistractorKind.EXCAVATOR, DistractorKind.RIG)
 MAX_WANDERING = 5  # tracks and paths across the extent that follow nothing
 MAX_SPOTS = 30
-CRAWLER = (0.7, 1.8)  # width of a band and distance of the two; so car tyres, a lorry's, a path, which is one band
+CRAWLER = (
+    0.7,
+    1.8,
+)  # width of a band and distance of the two; so car tyres, a lorry's, a path, which is one band
 TYRES = (0.22, 1.5)
 LORRY = (0.5, 2.0)
 FOOTPATH = (0.45, 0.0)
@@ -48,33 +52,42 @@ def lay_lime(layout: SiteLayout, seed: Seed) -> tuple[LimeLine, ...]:
 def driven_path(way: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     """The path as driven: it wanders a little to both sides and overshoots both ends."""
     first, last = way[0] - way[1], way[-1] - way[-2]
-    ends = [end + OVERSHOT_M * out / np.hypot(*out) for end, out in ((way[0], first), (way[-1], last))]
+    ends = [
+        end + OVERSHOT_M * out / np.hypot(*out) for end, out in ((way[0], first), (way[-1], last))
+    ]
     whole = np.concatenate([ends[:1], way, ends[1:]])
     forth = np.gradient(whole, axis=0)
     forth /= np.hypot(forth[:, 0], forth[:, 1])[:, None]
     length = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(whole, axis=0).T))])
-    phase, wave_m = draw.uniform(0, 2 * np.pi), draw.uniform(25, 60)
+    phase = draw.uniform(0, 2 * np.pi)
+    wave_m = draw.uniform(25, 60)
     aside = WANDER_M * np.sin(2 * np.pi * length / wave_m + phase)
     return np.asarray(whole + aside[:, None] * np.stack([-forth[:, 1], forth[:, 0]], axis=1))
 
 
-def route_to(to: np.ndarray, ways: np.ndarray, piles: np.ndarray, site: Site, draw: np.random.Generator) -> np.ndarray:
+def route_to(
+    to: np.ndarray, ways: np.ndarray, piles: np.ndarray, site: Site, draw: np.random.Generator
+) -> np.ndarray:
     """A curve from a path to this point: of several candidates the one farthest from the piles."""
     nearest = np.argsort(np.hypot(*(ways - to).T), kind="stable")[:MAX_ROUTES]
     best: np.ndarray | None = None
     best_room_m = -1.0
     for attempt in range(MAX_ROUTES):
         start = ways[nearest[attempt % len(nearest)]]
-        swing, fraction = draw.uniform(-0.5, 0.5), draw.uniform(0.3, 0.7)
+        swing = draw.uniform(-0.5, 0.5)
+        fraction = draw.uniform(0.3, 0.7)
         forth = to - start
         bow = start + fraction * forth + swing * np.array([-forth[1], forth[0]])
-        bow = np.clip(bow, [-site.width_m / 2, -site.depth_m / 2], [site.width_m / 2, site.depth_m / 2])
+        bow = np.clip(
+            bow, [-site.width_m / 2, -site.depth_m / 2], [site.width_m / 2, site.depth_m / 2]
+        )
         t = np.linspace(0, 1, ROUTE_POINTS)[:, None]
         route = (1 - t) ** 2 * start + 2 * t * (1 - t) * bow + t * t * to
         away = route[3:, None] - piles[None]
         room_m = float(np.sqrt((away * away).sum(axis=2)).min()) if len(piles) else TRACK_CLEAR_M
         if room_m > best_room_m:
-            best, best_room_m = route, room_m
+            best = route
+            best_room_m = room_m
         if best_room_m >= TRACK_CLEAR_M:
             break
     assert best is not None
@@ -82,7 +95,8 @@ def route_to(to: np.ndarray, ways: np.ndarray, piles: np.ndarray, site: Site, dr
 
 
 def lay_tracks(site: PiledSite, things: tuple[Distractor, ...]) -> tuple[Track, ...]:
-    """Tracks along some of the roads and lanes, to some machines and vehicles, and across the extent; often none."""
+    """Tracks along some of the roads and lanes, to some machines and vehicles, and across the
+    extent; often none."""
     draw = stream(site.seed, "varied tracks")
     busy = float(draw.random())
     tracks = []
@@ -111,7 +125,8 @@ def lay_tracks(site: PiledSite, things: tuple[Distractor, ...]) -> tuple[Track, 
 
 
 def strew_lime(site: PiledSite) -> tuple[LimeLine, ...]:
-    """Lines of lime along some rows, and in some scenes crosses, dots and strokes where nothing stands."""
+    """Lines of lime along some rows, and in some scenes crosses, dots and strokes where nothing
+    stands."""
     draw = stream(site.seed, "varied lime")
     lime_roll, marks_roll, many, size = draw.random(4).tolist()
     lines = list(lay_lime(site.layout, site.seed)) if lime_roll < 0.6 else []
@@ -121,12 +136,17 @@ def strew_lime(site: PiledSite) -> tuple[LimeLine, ...]:
     count = int(many * MAX_SPOTS * min(half_m / 40, 1.0)) + 1
     at = (draw.random((count, 2)) * 2 - 1) * half_m
     for point, (turn, long_m, strength, kind) in zip(at, draw.random((count, 4)), strict=True):
-        forth = np.array([np.cos(2 * np.pi * turn), np.sin(2 * np.pi * turn)]) * (0.2 + 0.3 * long_m)
+        forth = np.array([np.cos(2 * np.pi * turn), np.sin(2 * np.pi * turn)]) * (
+            0.2 + 0.3 * long_m
+        )
         aside = np.array([-forth[1], forth[0]])
         wide_m = 0.05 + 0.06 * size
         visibility = float(0.4 + 0.6 * strength)
         if kind < 0.4:
-            lines += [_line(point, forth, wide_m, visibility), _line(point, aside, wide_m, visibility)]
+            lines += [
+                _line(point, forth, wide_m, visibility),
+                _line(point, aside, wide_m, visibility),
+            ]
         elif kind < 0.75:
             lines.append(_line(point, forth * 0.02, 0.1 + 0.25 * long_m, visibility))
         else:
@@ -135,7 +155,11 @@ def strew_lime(site: PiledSite) -> tuple[LimeLine, ...]:
 
 
 def _line(middle: np.ndarray, half: np.ndarray, width_m: float, strength: float) -> LimeLine:
-    return LimeLine(points=_tuples(np.stack([middle - half, middle + half])), width_m=float(width_m), strength=strength)
+    return LimeLine(
+        points=_tuples(np.stack([middle - half, middle + half])),
+        width_m=float(width_m),
+        strength=strength,
+    )
 
 
 def _across(half_m: float, draw: np.random.Generator) -> np.ndarray:
@@ -144,7 +168,9 @@ def _across(half_m: float, draw: np.random.Generator) -> np.ndarray:
     aside = np.array([-forth[1], forth[0]])
     off, bow, phase = draw.random(3).tolist()
     along = np.linspace(-1.45, 1.45, PATH_POINTS)[:, None] * half_m
-    sway = (2 * off - 1) * 0.8 * half_m + bow * 0.35 * half_m * np.sin(1.6 * along / half_m + 6.28 * phase)
+    sway = (2 * off - 1) * 0.8 * half_m + bow * 0.35 * half_m * np.sin(
+        1.6 * along / half_m + 6.28 * phase
+    )
     return np.asarray(along * forth + sway * aside)
 
 

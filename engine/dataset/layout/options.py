@@ -22,7 +22,8 @@ from engine.jobs.kit import option
 class SceneFileOptions:
     scene: tuple[tuple[FrozenFile, ...], ...] = option(
         (),
-        "Draw these scenes again, of scenes/*.json, as they are or edited by hand; picture i is of file i. A folder "
+        "Draw these scenes again, of scenes/*.json, as they are or edited by hand; picture i is "
+        "of file i. A folder "
         "stands for its .json files; may be repeated.",
         metavar="FILE[,FILE...]",
         parse=parse_frozen,
@@ -39,7 +40,9 @@ class SceneFileOptions:
     @property
     def key(self) -> str:
         """Hash of all scenes: where their files lie is of no importance."""
-        return hashlib.sha256("".join(file.sha256 for file in self.files).encode("ascii")).hexdigest()
+        return hashlib.sha256(
+            "".join(file.sha256 for file in self.files).encode("ascii")
+        ).hexdigest()
 
     def check(self) -> None:
         """Raise UsageError for pictures of several sizes."""
@@ -47,15 +50,18 @@ class SceneFileOptions:
             if file.size_px != self.size_px:
                 sizes = ["{}x{}".format(*size) for size in (file.size_px, self.size_px)]
                 raise UsageError(
-                    f"--scene {file.path}: its picture is {sizes[0]} px, that of {self.files[0].path} {sizes[1]}; "
+                    f"--scene {file.path}: its picture is {sizes[0]} px, that of "
+                    f"{self.files[0].path} {sizes[1]}; "
                     "draw them in two runs"
                 )
 
     def check_seed(self, seed: int) -> None:
-        """Raise UsageError for a --seed that no scene would use: each holds that of its camera effects."""
+        """Raise UsageError for a --seed that no scene would use: each holds that of its camera
+        effects."""
         if seed and all(file.site for file in self.files):
             raise UsageError(
-                f'--seed {seed}: has no effect with --scene; leave it out, or write "effects_seed": [] into the scenes '
+                f"--seed {seed}: has no effect with --scene; leave it out, or write "
+                '"effects_seed": [] into the scenes '
                 "for other camera effects"
             )
 
@@ -65,18 +71,21 @@ class SceneFileOptions:
         for file in self.files:
             if file.site and file.site in known_views:
                 raise UsageError(
-                    f"--split: {known_views[file.site]} and {file} of --scene are views of one scene, and might be "
+                    f"--split: {known_views[file.site]} and {file} of --scene are views of one "
+                    "scene, and might be "
                     "trained on and validated with; name one of them, or leave --split out"
                 )
             known_views[file.site] = file
 
     def check_alone(self, *others: Any) -> None:
-        """Raise UsageError for options of scenes in these dataclasses, which would have no effect."""
+        """Raise UsageError for options of scenes in these dataclasses, which would have no
+        effect."""
         for part in others if self.scene else ():
             for each in fields(part):
                 if getattr(part, each.name) != each.default:
                     raise UsageError(
-                        f"{option_name(each.name)}: has no effect with --scene, which holds everything but the "
+                        f"{option_name(each.name)}: has no effect with --scene, which holds "
+                        "everything but the "
                         "camera's effects and the labels; leave it out, or edit the scene"
                     )
 
@@ -97,7 +106,15 @@ class Recipe2Options:
 
     def check(self) -> None:
         """Raise UsageError for the first option that is out of its range."""
-        of_scenes = (self.camera, self.sky, self.ground, self.layout, self.piles, self.clutter, self.assets)
+        of_scenes = (
+            self.camera,
+            self.sky,
+            self.ground,
+            self.layout,
+            self.piles,
+            self.clutter,
+            self.assets,
+        )
         for part in (*of_scenes, self.scene_files, self.sensor):
             part.check()
         self.scene_files.check_alone(*of_scenes)
@@ -108,4 +125,6 @@ class Recipe2Options:
     @property
     def own_classes(self) -> tuple[str, ...]:
         file_classes = (name for file in self.scene_files.files for name in file.classes)
-        return tuple(dict.fromkeys((*(asset.category for asset in self.assets.assets), *file_classes)))
+        return tuple(
+            dict.fromkeys((*(asset.category for asset in self.assets.assets), *file_classes))
+        )

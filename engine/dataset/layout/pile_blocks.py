@@ -1,4 +1,5 @@
-"""Sizes and finishes of each kind of pile, and what the piles of a site and of its blocks have in common."""
+"""Sizes and finishes of each kind of pile, and what the piles of a site and of its blocks have in
+common."""
 
 from dataclasses import dataclass
 
@@ -20,13 +21,38 @@ ALIASES = {
 }
 """Names of the kinds on the command line."""
 FAVOURED: dict[Preset, tuple[str, float]] = {"loess": ("screw", 0.7), "hills": ("phc", 0.6)}
-FEET: Weights = (("none", 0.40), ("spoil", 0.18), ("hole", 0.10), ("grout", 0.12), ("mud", 0.10), ("pad", 0.10))
+FEET: Weights = (
+    ("none", 0.40),
+    ("spoil", 0.18),
+    ("hole", 0.10),
+    ("grout", 0.12),
+    ("mud", 0.10),
+    ("pad", 0.10),
+)
 FOOT_NAMES = tuple(name for name, _ in FEET)
-PAINTS: Weights = (("red", 0.35), ("orange", 0.2), ("blue", 0.12), ("white", 0.13), ("yellow", 0.12), ("green", 0.08))
-CAPS: Weights = (("black", 0.3), ("orange", 0.2), ("red", 0.15), ("blue", 0.15), ("yellow", 0.12), ("white", 0.08))
-SECOND_KIND = 0.45  # share of sites with a second kind of pile; it stands in a quarter of the blocks
+PAINTS: Weights = (
+    ("red", 0.35),
+    ("orange", 0.2),
+    ("blue", 0.12),
+    ("white", 0.13),
+    ("yellow", 0.12),
+    ("green", 0.08),
+)
+CAPS: Weights = (
+    ("black", 0.3),
+    ("orange", 0.2),
+    ("red", 0.15),
+    ("blue", 0.15),
+    ("yellow", 0.12),
+    ("white", 0.08),
+)
+SECOND_KIND = (
+    0.45  # share of sites with a second kind of pile; it stands in a quarter of the blocks
+)
 USUAL_BLOCKS = 0.75
-LEVEL_FRACTION = 0.7  # of blocks: tops are level along a row; elsewhere each pile was driven to another depth
+LEVEL_FRACTION = (
+    0.7  # of blocks: tops are level along a row; elsewhere each pile was driven to another depth
+)
 JITTER_M = (0.005, 0.08)  # deviation from the planned place, by block
 PAINTED_FRACTION = 0.38
 CAPPED_FRACTION = 0.2
@@ -61,13 +87,28 @@ TYPES = {
     ),
     PileKind.CAST_IN_PLACE: PileType(
         site_fraction=0.23,
-        diameters_m=((0.3, 0.26), (0.4, 0.24), (0.5, 0.17), (0.6, 0.16), (0.8, 0.1), (1.0, 0.04), (1.2, 0.03)),
+        diameters_m=(
+            (0.3, 0.26),
+            (0.4, 0.24),
+            (0.5, 0.17),
+            (0.6, 0.16),
+            (0.8, 0.1),
+            (1.0, 0.04),
+            (1.2, 0.03),
+        ),
         exposed_m=(0.2, 1.8),
         shade=(0.4, 1.4),
     ),
     PileKind.STEEL_TUBE: PileType(
         site_fraction=0.16,
-        diameters_m=((0.076, 0.1), (0.114, 0.16), (0.168, 0.22), (0.219, 0.24), (0.273, 0.16), (0.325, 0.12)),
+        diameters_m=(
+            (0.076, 0.1),
+            (0.114, 0.16),
+            (0.168, 0.22),
+            (0.219, 0.24),
+            (0.273, 0.16),
+            (0.325, 0.12),
+        ),
         exposed_m=(0.4, 2.5),
         shade=(0.5, 1.5),
         flanged=0.35,
@@ -96,12 +137,16 @@ KIND_WEIGHTS: Weights = tuple((name, TYPES[kind].site_fraction) for name, kind i
 
 
 def kind_weights(preset: Preset | None, usual: Weights = KIND_WEIGHTS) -> Weights:
-    """Weights of the kinds on a site. A preset fixes the kind it favours; the others keep their proportion."""
+    """Weights of the kinds on a site. A preset fixes the kind it favours; the others keep their
+    proportion."""
     weights = dict(usual)
     if preset is not None:
         favoured, fraction = FAVOURED[preset]
         rest = sum(weights.values()) - weights[favoured]
-        weights = {name: fraction if name == favoured else own * (1 - fraction) / rest for name, own in weights.items()}
+        weights = {
+            name: fraction if name == favoured else own * (1 - fraction) / rest
+            for name, own in weights.items()
+        }
     return tuple(weights.items())
 
 
@@ -122,7 +167,9 @@ class PileBlock:
     shade: float
     contrast: float  # how much single piles differ in shade
     tint: tuple[float, float, float]
-    feet: tuple[FootKind, FootKind, float]  # usual kind of foot, another one, and the share of the other one
+    feet: tuple[
+        FootKind, FootKind, float
+    ]  # usual kind of foot, another one, and the share of the other one
     foot_size: float
     rust: int
     has_flange: bool
@@ -143,7 +190,8 @@ class PileSite:
     """Draws what the piles of a block have in common; a block's number decides."""
 
     def __init__(self, kinds: Weights, feet: Weights, seed: Seed, clear_m: float = 0.0) -> None:
-        """`clear_m`: diameter from which a pile is clearly visible in the pictures; thinner ones become rarer."""
+        """`clear_m`: diameter from which a pile is clearly visible in the pictures; thinner ones
+        become rarer."""
         self._seed = seed
         self._kinds = kinds
         self._clear_m = clear_m
@@ -165,10 +213,13 @@ class PileSite:
         rolls = iter(stream(self._seed, f"piles block {number}").random(40).tolist())
         kind = self._usual if next(rolls) < USUAL_BLOCKS else self._second
         type_ = TYPES[kind]
-        filling, cap = next(rolls), next(rolls)
+        filling = next(rolls)
+        cap = next(rolls)
         shade = interpolate(type_.shade, next(rolls))
-        hue, gray = 2 * next(rolls) - 1, next(rolls)
-        paint_roll, cap_roll = next(rolls), next(rolls)
+        hue = 2 * next(rolls) - 1
+        gray = next(rolls)
+        paint_roll = next(rolls)
+        cap_roll = next(rolls)
         return PileBlock(
             kind=kind,
             type=type_,
@@ -193,7 +244,11 @@ class PileSite:
             has_flange=next(rolls) < type_.flanged,
             hooped=(0.9, 0.0)[next(rolls) < 0.2],
             plated=(0.95, 0.0)[next(rolls) < 0.3],
-            filling=Filling.OPEN if filling < 0.55 else Filling.EARTH if filling < 0.85 else Filling.CONCRETE,
+            filling=Filling.OPEN
+            if filling < 0.55
+            else Filling.EARTH
+            if filling < 0.85
+            else Filling.CONCRETE,
             painted=0.0 if paint_roll >= PAINTED_FRACTION else 0.15 + 0.85 * next(rolls),
             paint=PaintPlace.HEAD if next(rolls) < 0.6 else PaintPlace.RING,
             paint_color=PaintColor(pick(PAINTS, next(rolls))),
@@ -206,8 +261,11 @@ class PileSite:
 
 
 def visible_weights(type_: PileType, clear_m: float) -> tuple[float, ...]:
-    """Weights of a kind's diameters where those from `clear_m` show clearly; thinner ones fall by the cube."""
-    clear = [(weight, min(1.0, wide_m / max(clear_m, 1e-6))) for wide_m, weight in type_.diameters_m]
+    """Weights of a kind's diameters where those from `clear_m` show clearly; thinner ones fall by
+    the cube."""
+    clear = [
+        (weight, min(1.0, wide_m / max(clear_m, 1e-6))) for wide_m, weight in type_.diameters_m
+    ]
     return tuple(weight * clarity * clarity * clarity for weight, clarity in clear)
 
 

@@ -1,5 +1,6 @@
-"""Piles of recipe 2. A site has a usual kind of pile, often a second one; a block has one kind, size, finish and mostly
-one kind of foot; single piles differ in tilt, shade, dirt, and a few in everything."""
+"""Piles of recipe 2. A site has a usual kind of pile, often a second one; a block has one kind,
+size, finish and mostly one kind of foot; single piles differ in tilt, shade, dirt, and a few in
+everything."""
 
 import math
 from dataclasses import dataclass, replace
@@ -28,13 +29,17 @@ from engine.dataset.scene.things import CapKind, FootKind, PaintPlace, Pile, Pil
 from engine.errors import UsageError
 from engine.jobs.kit import Span, check_span, interpolate, option, parse_span
 
-ODD_FRACTION = 0.01  # share of piles that are of another kind or size than their block: repairs, tests
+ODD_FRACTION = (
+    0.01  # share of piles that are of another kind or size than their block: repairs, tests
+)
 TABLE_PILES = 8
 TOP_M = 0.015  # deviation of a top from the line of its table
 LEANING_FRACTION = 0.05
 MAX_UPRIGHT_DEG = 1.0
 MAX_TILT_DEG = 5.0
-JITTER_FRACTION = 0.04  # maximum deviation from the planned place by the distance to the nearest pile
+JITTER_FRACTION = (
+    0.04  # maximum deviation from the planned place by the distance to the nearest pile
+)
 MAX_DIAMETER_FRACTION = 0.45  # maximum diameter by that distance; feet: MAX_FOOT_FRACTION
 MAX_FOOT_FRACTION = 0.9
 CLEAR_PX = 4.5  # diameter of a pile that can be distinguished from the ground
@@ -52,7 +57,8 @@ _ROLLS = (
 
 
 class FootSize(NamedTuple):
-    """Range of the feet of one kind: width is the pile's times `ratio`, plus `least_m`, and at most `more_m` more."""
+    """Range of the feet of one kind: width is the pile's times `ratio`, plus `least_m`, and at most
+    `more_m` more."""
 
     ratio: float
     least_m: float
@@ -80,16 +86,21 @@ class PileOptions:
     )
     pile_diameter: Span | None = option(
         None,
-        "Metres; a section's depth. Thick piles stand farther apart. (default: by kind, 0.076..1.2)",
+        "Metres; a section's depth. Thick piles stand farther apart. (default: by kind, "
+        "0.076..1.2)",
         metavar="M",
         parse=parse_span,
     )
     exposed: Span | None = option(
-        None, "Metres that a pile stands out of the ground. (default: by kind, 0.2..2.5)", metavar="M", parse=parse_span
+        None,
+        "Metres that a pile stands out of the ground. (default: by kind, 0.2..2.5)",
+        metavar="M",
+        parse=parse_span,
     )
     feet: Weights | None = option(
         None,
-        "Ground or concrete around piles, such as none,spoil or none=0.7,pad=0.3. (default: none in 40 %)",
+        "Ground or concrete around piles, such as none,spoil or none=0.7,pad=0.3. (default: none "
+        "in 40 %)",
         metavar="none|spoil|hole|grout|mud|pad,...",
         parse=weights_parser("--feet", FOOT_NAMES),
     )
@@ -107,10 +118,16 @@ class PileOptions:
 
 
 def plant_piles(
-    options: SceneOptions, piles: PileOptions, layout: SiteLayout, terrain: Terrain, seed: Seed, gsd_m: float = 0.0
+    options: SceneOptions,
+    piles: PileOptions,
+    layout: SiteLayout,
+    terrain: Terrain,
+    seed: Seed,
+    gsd_m: float = 0.0,
 ) -> tuple[Pile, ...]:
-    """Place all piles of the layout, numbered from 1. `gsd_m`: ground sample distance; nobody surveys thin posts from
-    so high that they cannot be seen, so these are rare there unless requested."""
+    """Place all piles of the layout, numbered from 1. `gsd_m`: ground sample distance; nobody
+    surveys thin posts from so high that they cannot be seen, so these are rare there unless
+    requested."""
     strips = [strip for strip in layout.strips if len(strip.points_m)]
     if not strips:
         return ()
@@ -120,14 +137,20 @@ def plant_piles(
         kinds = kind_weights(options.geological_preset)
         if piles.pile_diameter is None:  # less of what is too thin to be seen
             types = {name: TYPES[ALIASES[name]] for name, _ in kinds}
-            wholes = {name: sum(weight for _, weight in type_.diameters_m) for name, type_ in types.items()}
+            wholes = {
+                name: sum(weight for _, weight in type_.diameters_m)
+                for name, type_ in types.items()
+            }
             kinds = tuple(
-                (name, weight * (sum(visible_weights(types[name], clear_m)) / wholes[name])) for name, weight in kinds
+                (name, weight * (sum(visible_weights(types[name], clear_m)) / wholes[name]))
+                for name, weight in kinds
             )
     site = PileSite(kinds, piles.feet or FEET, seed, clear_m)
     planted: list[Pile] = []
     points = np.concatenate([strip.points_m for strip in strips])
-    room_m = _room_m(points, max(REACH_M, (piles.pile_diameter or (0.0, 0.0))[1] / MAX_DIAMETER_FRACTION))
+    room_m = _room_m(
+        points, max(REACH_M, (piles.pile_diameter or (0.0, 0.0))[1] / MAX_DIAMETER_FRACTION)
+    )
     _check_room(piles, float(room_m.min()))
     rolls = stream(seed, "piles each").random((len(points), len(_ROLLS)))
     first = 0
@@ -140,12 +163,15 @@ def plant_piles(
 
 
 def _check_room(piles: PileOptions, room_m: float) -> None:
-    """Raise UsageError if the thinnest requested piles are too thick for a layout of given distances."""
+    """Raise UsageError if the thinnest requested piles are too thick for a layout of given
+    distances."""
     largest_m = MAX_DIAMETER_FRACTION * room_m
     if piles.pile_diameter is not None and piles.pile_diameter[0] > largest_m:
         raise UsageError(
-            f"--pile-diameter {piles.pile_diameter[0]:g}: piles of {math.floor(100 * largest_m) / 100:g} m fit, "
-            f"with {room_m:.2g} m from one to the next on this site; give less, or let the layout be drawn"
+            f"--pile-diameter {piles.pile_diameter[0]:g}: piles of "
+            f"{math.floor(100 * largest_m) / 100:g} m fit, "
+            f"with {room_m:.2g} m from one to the next on this site; give less, or let the layout "
+            "be drawn"
         )
 
 
@@ -182,12 +208,17 @@ def _plant_strip(
     table = np.minimum(np.arange(count) * tables // count, tables - 1)
     for number in range(tables):
         own = table == number
-        off = off_plane_m(points[own], ground_m[own]) if block.is_level else block.uneven_m * (2 * rolls[own, 2] - 1)
+        off = (
+            off_plane_m(points[own], ground_m[own])
+            if block.is_level
+            else block.uneven_m * (2 * rolls[own, 2] - 1)
+        )
         exposed[own] = np.clip(usual - off + TOP_M * (2 * rolls[own, 3] - 1), low, high)
     number, first_table = (first.number + 1, first.table + 1) if first else (1, 0)
     piles = []
     for index in range(count):
-        own_block, exposed_m = block, float(exposed[index])
+        own_block = block
+        exposed_m = float(exposed[index])
         if each[index]["odd"] < ODD_FRACTION:
             own_block = site.block(-(number + index))
             exposed_m = interpolate(options.exposed or own_block.type.exposed_m, own_block.level)
@@ -204,7 +235,9 @@ def _plant_strip(
             number=number + index,
         )
         pile = _with_foot(pile, own_block, each[index], float(room_m[index]))
-        piles.append(_with_finish(pile, own_block, each[index], float(room_m[index]), strip.heading))
+        piles.append(
+            _with_finish(pile, own_block, each[index], float(room_m[index]), strip.heading)
+        )
     return piles
 
 
@@ -216,7 +249,8 @@ def _with_foot(pile: Pile, block: PileBlock, rolls: dict[str, float], room_m: fl
     tilt_deg = MAX_UPRIGHT_DEG * rolls["lean"] ** 2
     if rolls["leaning"] < LEANING_FRACTION:
         tilt_deg = MAX_UPRIGHT_DEG + (MAX_TILT_DEG - MAX_UPRIGHT_DEG) * rolls["lean"]
-    slope, direction = math.tan(math.radians(tilt_deg)), 2 * math.pi * rolls["towards"]
+    slope = math.tan(math.radians(tilt_deg))
+    direction = 2 * math.pi * rolls["towards"]
     return replace(
         pile,
         foot=foot,
@@ -228,19 +262,31 @@ def _with_foot(pile: Pile, block: PileBlock, rolls: dict[str, float], room_m: fl
     )
 
 
-def _with_finish(pile: Pile, block: PileBlock, rolls: dict[str, float], room_m: float, heading: float) -> Pile:
+def _with_finish(
+    pile: Pile, block: PileBlock, rolls: dict[str, float], room_m: float, heading: float
+) -> Pile:
     is_phc = pile.kind is PileKind.PHC
     is_section = pile.kind in (PileKind.H_SECTION, PileKind.C_SECTION)
-    is_capped = rolls["cap"] < block.capped and pile.kind is not PileKind.CAST_IN_PLACE and not block.has_flange
+    is_capped = (
+        rolls["cap"] < block.capped
+        and pile.kind is not PileKind.CAST_IN_PLACE
+        and not block.has_flange
+    )
     is_painted = rolls["paint"] < block.painted and not is_capped
     rust = block.rust
     if rolls["rust"] > OTHER_RUST:
         rust = min(rust + 1, 3) if rolls["rust"] > (1 + OTHER_RUST) / 2 else max(rust - 1, 0)
     shade = block.shade * (1 + block.contrast * (2 * rolls["shade"] - 1))
-    turn = heading + block.turn + 0.12 * (rolls["turn"] - 0.5) if is_section else 2 * math.pi * rolls["turn"]
+    turn = (
+        heading + block.turn + 0.12 * (rolls["turn"] - 0.5)
+        if is_section
+        else 2 * math.pi * rolls["turn"]
+    )
     return replace(
         pile,
-        flange_diameter_m=min(max(FLANGE_M, pile.diameter_m + 0.1), 0.8 * room_m) if block.has_flange else 0.0,
+        flange_diameter_m=min(max(FLANGE_M, pile.diameter_m + 0.1), 0.8 * room_m)
+        if block.has_flange
+        else 0.0,
         has_hoop=is_phc and rolls["hoop"] < block.hooped,
         is_cracked=is_phc and rolls["crack"] < CRACKED_FRACTION,
         rust=rust,
@@ -261,7 +307,8 @@ def _with_finish(pile: Pile, block: PileBlock, rolls: dict[str, float], room_m: 
 
 
 def _diameter_m(block: PileBlock, options: PileOptions, room_m: float) -> float:
-    """A standard diameter of the kind, or one in the given range; smaller where the next pile is near."""
+    """A standard diameter of the kind, or one in the given range; smaller where the next pile is
+    near."""
     if options.pile_diameter is not None:
         diameter_m = interpolate(options.pile_diameter, block.diameter_roll)
     else:

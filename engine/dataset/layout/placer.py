@@ -17,7 +17,9 @@ REACH_M = 8.0  # upper limit of the stored distances; larger than any thing need
 BEYOND_M = 4.0  # things stand up to this far beyond the pictures' edges and reach into them
 APART_M = 0.3  # minimum distance between two footprints
 TRIES = 60  # random positions tried for each thing
-UNEVEN_M = 0.08  # by how much the ground under a thing may leave a plane, plus a tenth of its radius
+UNEVEN_M = (
+    0.08  # by how much the ground under a thing may leave a plane, plus a tenth of its radius
+)
 FLAT_UNEVEN_M = 0.07
 SUNK_M = 0.03  # how deep every model that leans with the ground reaches into it, at least
 _SLOPE_POINTS = np.array([(0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)], np.float64)
@@ -27,7 +29,8 @@ _RIM_POINTS = np.concatenate([0.5 * _RIM, 0.95 * _RIM])
 
 
 class Clearance:
-    """Tracks which ground is free: one random point per cell of a lattice over the site. Occupied areas are discs."""
+    """Tracks which ground is free: one random point per cell of a lattice over the site. Occupied
+    areas are discs."""
 
     def __init__(self, site: Site, draw: np.random.Generator) -> None:
         self._columns = max(int(site.width_m / CELL_M), 1)
@@ -35,19 +38,26 @@ class Clearance:
         shape = (self._rows * self._columns, 2)
         row, column = np.divmod(np.arange(shape[0]), self._columns)
         self._corner = np.array([-self._columns, -self._rows]) * CELL_M / 2
-        self.points_m = self._corner + (np.stack([column, row], axis=1) + draw.random(shape)) * CELL_M  # (n, 2)
+        self.points_m = (
+            self._corner + (np.stack([column, row], axis=1) + draw.random(shape)) * CELL_M
+        )  # (n, 2)
         self.room_m = np.full(shape[0], REACH_M)
-        """(n,) distance from each point to the nearest disc's edge, at most REACH_M; negative inside a disc."""
+        """(n,) distance from each point to the nearest disc's edge, at most REACH_M; negative
+        inside a disc."""
 
     def cells(self, points_m: np.ndarray) -> np.ndarray:
-        """Index, (n,), of the lattice's cell that holds each point, (n, 2); the nearest one outside the site."""
+        """Index, (n,), of the lattice's cell that holds each point, (n, 2); the nearest one outside
+        the site."""
         cell = np.floor((points_m - self._corner) / CELL_M).astype(int)
         column, row = np.clip(cell, 0, (self._columns - 1, self._rows - 1)).T
         return np.asarray(row * self._columns + column)
 
     def take(self, middles_m: np.ndarray, radius_m: float) -> None:
         """Mark discs of one radius as occupied; middles: (k, 2)."""
-        steps = np.arange(-int(np.ceil((REACH_M + radius_m) / CELL_M)), int(np.ceil((REACH_M + radius_m) / CELL_M)) + 1)
+        steps = np.arange(
+            -int(np.ceil((REACH_M + radius_m) / CELL_M)),
+            int(np.ceil((REACH_M + radius_m) / CELL_M)) + 1,
+        )
         cell = np.floor((middles_m - self._corner) / CELL_M).astype(int)
         column = cell[:, 0, None, None] + steps[None, None, :]  # (k, 1, steps)
         row = cell[:, 1, None, None] + steps[None, :, None]  # (k, steps, 1)
@@ -94,10 +104,12 @@ class PiledSite:
 
 
 class Placer:
-    """Tracks which ground is occupied. All positions are points of a lattice, one random point per cell of a metre."""
+    """Tracks which ground is occupied. All positions are points of a lattice, one random point per
+    cell of a metre."""
 
     def __init__(self, site: PiledSite) -> None:
-        self.terrain, self.piles_m = site.terrain, site.piles_m
+        self.terrain = site.terrain
+        self.piles_m = site.piles_m
         self.half_m = min(site.half_m + BEYOND_M, site.terrain.side_m / 2 - 1)
         square = Site(width_m=2 * self.half_m, depth_m=2 * self.half_m)
         self._things = Clearance(square, stream(site.seed, "clutter places"))
@@ -113,12 +125,15 @@ class Placer:
         near: np.ndarray | None = None,
         spread_m: float = 0.0,
     ) -> Seat | None:
-        """A free position, random over the extent or around a point; None if none of some tries is free and level."""
+        """A free position, random over the extent or around a point; None if none of some tries is
+        free and level."""
         if near is None:
             chosen = draw.integers(0, len(self._things.points_m), TRIES)
         else:
             away = draw.random((TRIES, 2)) * 2 - 1
-            chosen = self._things.cells(near + away * spread_m * np.linspace(0.5, 1.6, TRIES)[:, None])
+            chosen = self._things.cells(
+                near + away * spread_m * np.linspace(0.5, 1.6, TRIES)[:, None]
+            )
         radius_m = habit.footprint_m * scale
         is_free = self._things.room_m[chosen] >= radius_m + APART_M
         is_free &= self._from_piles.room_m[chosen] >= min(radius_m + habit.from_pile_m, 7.9)
@@ -130,7 +145,8 @@ class Placer:
         return None
 
     def is_clear(self, points_m: np.ndarray, from_pile_m: float, from_thing_m: float) -> bool:
-        """True if no pile is nearer than that to any of the points, (n, 2), and roughly nothing else is either."""
+        """True if no pile is nearer than that to any of the points, (n, 2), and roughly nothing
+        else is either."""
         if np.abs(points_m).max() > self.half_m:
             return False
         if len(self.piles_m):
@@ -148,18 +164,34 @@ class Placer:
         off = np.concatenate([_SLOPE_POINTS * half_m, _RIM_POINTS * radius_m])
         heights = self.terrain.height_at(x + off[:, 0], y + off[:, 1])
         ground_m, towards_east, towards_west, towards_north, towards_south = heights[:5].tolist()
-        east, north = (towards_east - towards_west) / (2 * half_m), (towards_north - towards_south) / (2 * half_m)
+        east = (towards_east - towards_west) / (2 * half_m)
+        north = (towards_north - towards_south) / (2 * half_m)
         steep = float(np.hypot(east, north))
         if steep > habit.max_slope:
             return None
         if habit.is_upright:
-            return Seat(x_m=x, y_m=y, ground_m=ground_m, slope_x=0.0, slope_y=0.0, lift_m=-min(0.25 * steep, 0.1))
+            return Seat(
+                x_m=x,
+                y_m=y,
+                ground_m=ground_m,
+                slope_x=0.0,
+                slope_y=0.0,
+                lift_m=-min(0.25 * steep, 0.1),
+            )
         gaps = heights[5:] - (ground_m + off[5:] @ (east, north))
-        lowest, highest = min(float(gaps.min()), 0.0), max(float(gaps.max()), 0.0)
+        lowest = min(float(gaps.min()), 0.0)
+        highest = max(float(gaps.max()), 0.0)
         if highest - lowest > (FLAT_UNEVEN_M if habit.is_flat else UNEVEN_M) + 0.1 * radius_m:
             return None
         lift_m = highest if habit.is_flat else min(lowest + SUNK_M, 0.0)
-        return Seat(x_m=x, y_m=y, ground_m=ground_m, slope_x=east, slope_y=north, lift_m=lift_m + habit.lift_m)
+        return Seat(
+            x_m=x,
+            y_m=y,
+            ground_m=ground_m,
+            slope_x=east,
+            slope_y=north,
+            lift_m=lift_m + habit.lift_m,
+        )
 
 
 def stand(
@@ -172,7 +204,8 @@ def stand(
     tint: tuple[float, float, float] | None = None,
     lift_m: float | None = None,
 ) -> Distractor:
-    """Create a thing at this position, the rest of it random. Always draws the same count of random numbers."""
+    """Create a thing at this position, the rest of it random. Always draws the same count of random
+    numbers."""
     own_turn, shade, color = draw.random(3).tolist()
     tints = HABITS[kind].tints
     return Distractor(
@@ -189,4 +222,6 @@ def stand(
 def require_all(option: str, things: str, requested_count: int, fit: int) -> None:
     """Raise UsageError if fewer things fit than were requested."""
     if fit < requested_count:
-        raise UsageError(f"{option} {requested_count}: {fit} {things} fit between the piles of this site")
+        raise UsageError(
+            f"{option} {requested_count}: {fit} {things} fit between the piles of this site"
+        )

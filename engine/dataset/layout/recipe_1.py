@@ -1,5 +1,6 @@
-"""Recipe 1: scenes of one camera, with the piles, distractors and marks of earlier versions, byte for byte. A table's
-plane follows the ground under its piles (least squares); a line is cut where posts would differ too much."""
+"""Recipe 1: scenes of one camera, with the piles, distractors and marks of earlier versions, byte
+for byte. A table's plane follows the ground under its piles (least squares); a line is cut where
+posts would differ too much."""
 
 import math
 from typing import Any
@@ -20,7 +21,8 @@ from engine.dataset.scene.streams import Seed, stream
 from engine.dataset.scene.things import Distractor, DistractorKind, Pile, PileKind
 
 EXPOSED_M = (0.3, 1.0)
-TOP_M = 0.015  # greatest deviation of a top from the table's plane: tops are within 30 mm; 40 are allowed
+# greatest deviation of a top from the table's plane: tops are within 30 mm; 40 are allowed
+TOP_M = 0.015
 MAX_COLUMNS = 10
 UNEVEN_M = EXPOSED_M[1] - EXPOSED_M[0] - 2 * TOP_M
 JITTER_M = 0.005
@@ -36,9 +38,16 @@ FLANGE_M = 0.22
 HOOPED_FRACTION = 0.8
 CRACKED_FRACTION = 0.2
 RUST_WEIGHTS = (0.5, 0.3, 0.15, 0.05)
-BASE_M = (1.22, 1.5)  # determines a pile's box: 32 to 40 px in a picture 5280 px wide; real ones are 35 x 38 px
+BASE_M = (
+    1.22,
+    1.5,
+)  # determines a pile's box: 32 to 40 px in a picture 5280 px wide; real ones are 35 x 38 px
 BASE_HIGH_M = (0.06, 0.2)
-MACHINES = (DistractorKind.EXCAVATOR, DistractorKind.LOADER, DistractorKind.ROLLER)  # from the largest
+MACHINES = (
+    DistractorKind.EXCAVATOR,
+    DistractorKind.LOADER,
+    DistractorKind.ROLLER,
+)  # from the largest
 LOOSE = (DistractorKind.DEBRIS, DistractorKind.REBAR)
 FOOTPRINT_M = {kind: HABITS[kind].footprint_m for kind in (DistractorKind.BAG, *MACHINES, *LOOSE)}
 """Bounding radius at scale 1, for any rotation."""
@@ -49,23 +58,30 @@ DEBRIS_PIECES = (10, 40)
 REBAR_BUNDLES = (2, 8)
 LEVEL_SLOPE = 0.3  # rise per metre above which ground is used only when no flatter ground is left
 SCALES = (0.85, 1.0)
-DRIVEN_FRACTION = 0.7  # share of the roads and of the lanes between rows that have tracks; the first always does
+DRIVEN_FRACTION = (
+    0.7  # share of the roads and of the lanes between rows that have tracks; the first always does
+)
 LOESS = np.array([(0.42, 0.30, 0.16), (0.50, 0.38, 0.22), (0.15, 0.17, 0.05)])
 """Soil, subsoil, grass: yellow-brown silt, lighter where it is cut."""
-HILLS = np.array([(0.26, 0.125, 0.065), (0.36, 0.175, 0.09), (0.08, 0.13, 0.03)])  # weathered red earth, more grass
+HILLS = np.array(
+    [(0.26, 0.125, 0.065), (0.36, 0.175, 0.09), (0.08, 0.13, 0.03)]
+)  # weathered red earth, more grass
 GRASS_LOESS = (0.08, 0.28)
 GRASS_HILLS = (0.30, 0.55)
 
 
 def cut_tables(points_m: np.ndarray, ground_m: np.ndarray, columns: np.ndarray) -> list[slice]:
-    """Cut the line, (n, 2), (n,) and (n,) sorted by column, into even runs in order; single piles only if need be."""
+    """Cut the line, (n, 2), (n,) and (n,) sorted by column, into even runs in order; single piles
+    only if need be."""
     count = int(columns[-1]) + 1
     starts = np.searchsorted(columns, np.arange(count + 1)).tolist()
     longest = math.ceil(count / math.ceil(count / MAX_COLUMNS))
     for fewest in (2, 1):
         hopeless: set[int] = set()
 
-        def rest(first: int, fewest: int = fewest, hopeless: set[int] = hopeless) -> list[slice] | None:
+        def rest(
+            first: int, fewest: int = fewest, hopeless: set[int] = hopeless
+        ) -> list[slice] | None:
             if first == count:
                 return []
             if first in hopeless:
@@ -89,14 +105,17 @@ def cut_tables(points_m: np.ndarray, ground_m: np.ndarray, columns: np.ndarray) 
 
 
 def expose_m(off_m: np.ndarray, level: float, misses_m: np.ndarray) -> np.ndarray:
-    """Heights of tops above ground, (n,): in one plane, `level` (0..1) high, plus `misses_m`. `off_m`: off_plane_m."""
+    """Heights of tops above ground, (n,): in one plane, `level` (0..1) high, plus `misses_m`.
+    `off_m`: off_plane_m."""
     low = EXPOSED_M[0] + TOP_M + off_m.max()
     high = EXPOSED_M[1] - TOP_M + off_m.min()
     exposed_m: np.ndarray = low + (high - low) * level - off_m + misses_m
     return exposed_m
 
 
-def plant(layout: SiteLayout, terrain: Terrain, preset: Preset | None, seed: Seed) -> tuple[Pile, ...]:
+def plant(
+    layout: SiteLayout, terrain: Terrain, preset: Preset | None, seed: Seed
+) -> tuple[Pile, ...]:
     """Place all piles of the layout, strip by strip; tables are numbered from 0."""
     strips = [strip for strip in layout.strips if len(strip.points_m)]
     if not strips:
@@ -132,7 +151,8 @@ def plant(layout: SiteLayout, terrain: Terrain, preset: Preset | None, seed: See
         kind = KINDS[kinds[number]]
         diameters = DIAMETERS_M[kind]
         diameter_m = diameters[int(sizes[number] * len(diameters))]
-        is_steel, is_phc = kind is PileKind.SPIRAL_STEEL, kind is PileKind.PHC
+        is_steel = kind is PileKind.SPIRAL_STEEL
+        is_phc = kind is PileKind.PHC
         for i in range(table.start, table.stop):
             own_look: dict[str, Any] = {name: float(values[i]) for name, values in look.items()}
             piles.append(
@@ -159,7 +179,8 @@ def _looks(seed: Seed, count: int) -> dict[str, np.ndarray]:
         return stream(seed, f"piles {part}")
 
     tilt = draw("tilt")
-    lean, towards = TILT * np.sqrt(tilt.random(count)), tilt.uniform(0, 2 * np.pi, count)
+    lean = TILT * np.sqrt(tilt.random(count))
+    towards = tilt.uniform(0, 2 * np.pi, count)
     return {
         "base_diameter_m": draw("base").uniform(*BASE_M, count),
         "base_height_m": draw("base high").uniform(*BASE_HIGH_M, count),
@@ -173,23 +194,31 @@ def _looks(seed: Seed, count: int) -> dict[str, np.ndarray]:
 def place_distractors(
     settled: Settled, terrain: Terrain, piles: tuple[Pile, ...], seed: Seed
 ) -> tuple[Distractor, ...]:
-    """Place machines, bags and debris. UsageError if there is no room for the requested machines or bags."""
+    """Place machines, bags and debris. UsageError if there is no room for the requested machines or
+    bags."""
     clearance = Clearance(settled.site, stream(seed, "distractors places"))
     if piles:
         clearance.take(np.array([(pile.x_m, pile.y_m) for pile in piles]), FROM_PILE_M)
     placer = _Placer(clearance, terrain, seed)
-    kinds = stream(seed, "distractors machines").choice(len(MACHINES), settled.num_machinery, p=MACHINE_WEIGHTS)
+    kinds = stream(seed, "distractors machines").choice(
+        len(MACHINES), settled.num_machinery, p=MACHINE_WEIGHTS
+    )
     machines: list[Distractor] = []
     for kind in kinds:
-        # Fall back to a smaller machine where a larger one does not fit; crowded sites have rollers on their roads.
-        added = next((found for smaller in MACHINES[kind:] if (found := placer.fill(smaller, 1))), [])
+        # Fall back to a smaller machine where a larger one does not fit; crowded sites have rollers
+        # on their roads.
+        added = next(
+            (found for smaller in MACHINES[kind:] if (found := placer.fill(smaller, 1))), []
+        )
         machines += added
         if not added:
             break
     if settled.must_machinery_fit:
         require_all("--num-machinery", "machines", settled.num_machinery, len(machines))
     draw = stream(seed, "distractors counts")
-    bundles, pieces = (int(draw.integers(low, high + 1)) for low, high in (REBAR_BUNDLES, DEBRIS_PIECES))
+    bundles, pieces = (
+        int(draw.integers(low, high + 1)) for low, high in (REBAR_BUNDLES, DEBRIS_PIECES)
+    )
     rebar = placer.fill(DistractorKind.REBAR, bundles)
     bags = placer.fill(DistractorKind.BAG, settled.num_bags)
     if settled.must_bags_fit:
@@ -204,7 +233,9 @@ class _Placer:
         self._clearance = clearance
         self._terrain = terrain
         self._seed = seed
-        self._east, self._north = terrain.slope_at(clearance.points_m[:, 0], clearance.points_m[:, 1])
+        self._east, self._north = terrain.slope_at(
+            clearance.points_m[:, 0], clearance.points_m[:, 1]
+        )
         self._is_steep = np.hypot(self._east, self._north) > LEVEL_SLOPE
         self._draws: dict[DistractorKind, np.random.Generator] = {}
         self._orders: dict[DistractorKind, np.ndarray] = {}
@@ -214,7 +245,8 @@ class _Placer:
             self._draws[kind] = stream(self._seed, f"distractors {kind.value}")
             order = self._draws[kind].permutation(len(self._is_steep))
             self._orders[kind] = order[np.argsort(self._is_steep[order], kind="stable")]
-        draw, order = self._draws[kind], self._orders[kind]
+        draw = self._draws[kind]
+        order = self._orders[kind]
         order = order[self._clearance.room_m[order] >= FOOTPRINT_M[kind]]
         things: list[Distractor] = []
         attempts = 0
@@ -224,7 +256,9 @@ class _Placer:
             attempts += 1
             if self._clearance.room_m[point] >= FOOTPRINT_M[kind]:
                 things.append(self._stand(kind, point, draw))
-                self._clearance.take(self._clearance.points_m[point][None], FOOTPRINT_M[kind] + APART_M)
+                self._clearance.take(
+                    self._clearance.points_m[point][None], FOOTPRINT_M[kind] + APART_M
+                )
         self._orders[kind] = order[attempts:]  # skipped positions stay occupied
         return things
 
@@ -246,16 +280,23 @@ class _Placer:
 
 
 def describe_recipe_1(options: SceneOptions, seed: int) -> SiteScene:
-    """Build the scene, identical on every machine. UsageError, with the number that fits, if something does not fit."""
+    """Build the scene, identical on every machine. UsageError, with the number that fits, if
+    something does not fit."""
     settled = settle(options, seed)
     terrain = make_terrain(settled, seed)
-    layout = lay_clusters(settled, terrain, seed) if settled.use_clusters else lay_rows(settled, seed)
+    layout = (
+        lay_clusters(settled, terrain, seed) if settled.use_clusters else lay_rows(settled, seed)
+    )
     piles = plant(layout, terrain, settled.geological_preset, seed)
     distractors = place_distractors(settled, terrain, piles, seed)
     return SiteScene(
         seed=seed,
         camera=SiteCamera(width_px=settled.width, height_px=settled.height),
-        sun=Sun(elevation_deg=settled.sun_elevation, azimuth_deg=settled.sun_azimuth, energy=settled.sun_energy),
+        sun=Sun(
+            elevation_deg=settled.sun_elevation,
+            azimuth_deg=settled.sun_azimuth,
+            energy=settled.sun_energy,
+        ),
         terrain=terrain,
         ground=ground_look(settled.geological_preset, seed),
         piles=piles,
@@ -266,13 +307,18 @@ def describe_recipe_1(options: SceneOptions, seed: int) -> SiteScene:
 
 
 def lay_tracks_of_recipe_1(
-    layout: SiteLayout, site: Site, piles: tuple[Pile, ...], distractors: tuple[Distractor, ...], seed: Seed
+    layout: SiteLayout,
+    site: Site,
+    piles: tuple[Pile, ...],
+    distractors: tuple[Distractor, ...],
+    seed: Seed,
 ) -> tuple[Track, ...]:
     """Lay tracks along roads and between tables, and from the nearest of these to each machine."""
     draw = stream(seed, "tracks ways")
     tracks = []
     for number, way in enumerate(layout.roads_m):
-        is_driven, depth = draw.random() < DRIVEN_FRACTION, draw.uniform(0.5, 1.0)
+        is_driven = draw.random() < DRIVEN_FRACTION
+        depth = draw.uniform(0.5, 1.0)
         wander = driven_path(way, draw)
         if is_driven or number == 0:
             tracks.append(track_of(wander, depth))
@@ -283,7 +329,8 @@ def lay_tracks_of_recipe_1(
         if machine.kind in MACHINES:
             tracks.append(
                 track_of(
-                    route_to(np.array([machine.x_m, machine.y_m]), ways, standing, site, draw), draw.uniform(0.6, 1.0)
+                    route_to(np.array([machine.x_m, machine.y_m]), ways, standing, site, draw),
+                    draw.uniform(0.6, 1.0),
                 )
             )
     return tuple(tracks)
@@ -295,7 +342,9 @@ def ground_look(preset: Preset | None, seed: Seed) -> GroundLook:
     mix, light, grass_roll = draw.random(3)
     towards_hills = {"loess": 0.0, "hills": 1.0}.get(preset or "", mix)
     colors = (LOESS + (HILLS - LOESS) * towards_hills) * (0.9 + 0.2 * light)
-    low, high = np.array(GRASS_LOESS) + (np.array(GRASS_HILLS) - np.array(GRASS_LOESS)) * towards_hills
+    low, high = (
+        np.array(GRASS_LOESS) + (np.array(GRASS_HILLS) - np.array(GRASS_LOESS)) * towards_hills
+    )
     soil, subsoil, grass = ((float(red), float(green), float(blue)) for red, green, blue in colors)
     return GroundLook(
         soil=soil,

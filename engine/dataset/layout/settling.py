@@ -1,5 +1,6 @@
-"""Determines every number of a site: given ones, and random ones for the rest, so that all fit together. How many rows,
-clusters, piles and terraces fit is arithmetic on the plan, on which layouts rely."""
+"""Determines every number of a site: given ones, and random ones for the rest, so that all fit
+together. How many rows, clusters, piles and terraces fit is arithmetic on the plan, on which
+layouts rely."""
 
 import math
 from dataclasses import dataclass
@@ -17,8 +18,12 @@ PILE_SPACING_M = (3.6, 4.7)  # minimum and maximum along a row
 ROWS_TO_A_ROAD = 5
 ROAD_M = (4.0, 5.0)  # extra distance between two rows for a road
 
-ROW_PITCH_M = 3.6  # distance of the two rows of piles under one table; minimum distance between tables or clusters
-TABLE_PITCH_M = (2 * ROW_PITCH_M, 8.0)  # minimum and maximum distance between tables across the rows
+# distance of the two rows of piles under one table; minimum distance between tables or clusters
+ROW_PITCH_M = 3.6
+TABLE_PITCH_M = (
+    2 * ROW_PITCH_M,
+    8.0,
+)  # minimum and maximum distance between tables across the rows
 CLUSTER_PITCH = 1.5  # minimum distance between centres of clusters, in cluster sizes
 STEEPEST_RISE = 0.35  # maximum total rise of the terraces per metre of the site's shorter side
 MAX_RISE_M = 60.0  # the camera is 100 m above the middle of the rise
@@ -34,10 +39,13 @@ CLUSTERS = (1, 5)
 SUN_ELEVATION_DEG = (30.0, 60.0)
 SUN_AZIMUTH_DEG = (0.0, 360.0)
 SUN_ENERGY = (1.5, 2.5)
-USUAL_BAGS, USUAL_MACHINES = 30, 15
+USUAL_BAGS = 30
+USUAL_MACHINES = 15
 USUAL_CLUSTER_M = 30.0
 USUAL_PILES_PER_CLUSTER = (50, 100)
-CLUSTERED_FRACTION = 0.65  # of pictures. Clusters hold about 225 piles, rows about 500: near the real mean of 322.7
+CLUSTERED_FRACTION = (
+    0.65  # of pictures. Clusters hold about 225 piles, rows about 500: near the real mean of 322.7
+)
 _OF_ROWS = ("num_rows", "piles_per_row", "row_spacing")
 OF_CLUSTERS = ("num_clusters", "cluster_size", "min_piles_per_cluster", "max_piles_per_cluster")
 
@@ -66,7 +74,8 @@ class Site:
 
     def cluster_lattice(self, cluster_size_m: float) -> tuple[int, int]:
         """Columns and rows of clusters at minimum distance; 0 if none fits."""
-        pitch, own = CLUSTER_PITCH * cluster_size_m, territory_m(cluster_size_m)
+        pitch = CLUSTER_PITCH * cluster_size_m
+        own = territory_m(cluster_size_m)
         columns = math.floor((self.width_m - own + _ROUNDING) / pitch) + 1
         rows = math.floor((self.depth_m - own + _ROUNDING) / pitch) + 1
         return max(columns, 0), max(rows, 0)
@@ -84,10 +93,12 @@ class Site:
 
 
 def site_of(terrain_size_m: float, width_px: int, height_px: int) -> Site:
-    """The terrain clipped to the camera's view at mean height, minus a margin; a side may be 0 or negative."""
+    """The terrain clipped to the camera's view at mean height, minus a margin; a side may be 0 or
+    negative."""
     seen_m = SEEN_ACROSS_M * height_px / width_px
     return Site(
-        width_m=min(terrain_size_m, SEEN_ACROSS_M) - 2 * MARGIN_M, depth_m=min(terrain_size_m, seen_m) - 2 * MARGIN_M
+        width_m=min(terrain_size_m, SEEN_ACROSS_M) - 2 * MARGIN_M,
+        depth_m=min(terrain_size_m, seen_m) - 2 * MARGIN_M,
     )
 
 
@@ -111,7 +122,8 @@ def piles_per_cluster(cluster_size_m: float) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """`SceneOptions` with every value chosen. Values of the layout that is not used have no meaning."""
+    """`SceneOptions` with every value chosen. Values of the layout that is not used have no
+    meaning."""
 
     use_clusters: bool
     num_clusters: int
@@ -126,7 +138,8 @@ class Settled:
     sun_energy: float
     num_bags: int
     num_machinery: int
-    must_bags_fit: bool  # True if the number was given, so that placing fewer is an error. The same for machines.
+    # True if the number was given, so that placing fewer is an error. The same for machines.
+    must_bags_fit: bool
     must_machinery_fit: bool
     min_piles_per_cluster: int
     max_piles_per_cluster: int
@@ -141,7 +154,8 @@ class Settled:
 
 
 def settle(options: SceneOptions, seed: Seed) -> Settled:
-    """Complete the options with random values; fast. UsageError, with the number that fits, if they do not fit."""
+    """Complete the options with random values; fast. UsageError, with the number that fits, if they
+    do not fit."""
     options.check()
     draw = _Draw(options, seed)
     use_clusters = _settle_layout(options, seed)
@@ -183,8 +197,8 @@ def settle(options: SceneOptions, seed: Seed) -> Settled:
 
 @dataclass(frozen=True, slots=True)
 class _Draw:
-    """Draws random values. Each is clipped to what fits only afterwards, so giving one option explicitly with the value
-    it would have drawn changes none of the others."""
+    """Draws random values. Each is clipped to what fits only afterwards, so giving one option
+    explicitly with the value it would have drawn changes none of the others."""
 
     options: SceneOptions
     seed: Seed
@@ -212,7 +226,9 @@ def _settle_layout(options: SceneOptions, seed: Seed) -> bool:
         idle = rows if options.use_clusters else clusters
         if idle:
             layout = "--use-clusters" if options.use_clusters else "--no-use-clusters"
-            raise UsageError(f"{option_name(idle[0])} {getattr(options, idle[0])}: has no effect with {layout}")
+            raise UsageError(
+                f"{option_name(idle[0])} {getattr(options, idle[0])}: has no effect with {layout}"
+            )
         return options.use_clusters
     if bool(rows) != bool(clusters):
         return bool(clusters)
@@ -240,19 +256,23 @@ def _settle_terrain(options: SceneOptions, draw: _Draw, use_clusters: bool) -> f
     return TERRAIN_SIZE_M[1]
 
 
-def _settle_rows(options: SceneOptions, draw: _Draw, site: Site, use_clusters: bool) -> tuple[int, float, int]:
+def _settle_rows(
+    options: SceneOptions, draw: _Draw, site: Site, use_clusters: bool
+) -> tuple[int, float, int]:
     widest_m = ROW_SPACING_M[1]
     if options.num_rows is not None and options.num_rows > 1:
         roads_m = (options.num_rows - 1) // ROWS_TO_A_ROAD * ROAD_M[0]
         widest_m = (site.depth_m - roads_m) / (options.num_rows - 1)
     spacing_m = draw.number("row_spacing", *ROW_SPACING_M, most=max(widest_m, ROW_SPACING_M[0]))
-    rows_fit, piles_fit = site.rows(spacing_m), site.piles_per_row()
+    rows_fit = site.rows(spacing_m)
+    piles_fit = site.piles_per_row()
     num_rows = draw.whole("num_rows", *ROWS, rows_fit)
     piles_per_row = draw.whole("piles_per_row", *PILES_PER_ROW, piles_fit)
     if not use_clusters:
         if num_rows > rows_fit:
             raise UsageError(
-                f"--num-rows {num_rows}: {rows_fit} rows fit on {site.description} at --row-spacing {spacing_m:g}"
+                f"--num-rows {num_rows}: {rows_fit} rows fit on {site.description} at "
+                f"--row-spacing {spacing_m:g}"
             )
         if piles_per_row > piles_fit:
             raise UsageError(
@@ -264,7 +284,8 @@ def _settle_rows(options: SceneOptions, draw: _Draw, site: Site, use_clusters: b
 
 def _settle_clusters(options: SceneOptions, draw: _Draw, site: Site, use_clusters: bool) -> int:
     size_m = _cluster_size(options)
-    clusters_fit, piles_fit = site.clusters(size_m), piles_per_cluster(size_m)
+    clusters_fit = site.clusters(size_m)
+    piles_fit = piles_per_cluster(size_m)
     num_clusters = draw.whole("num_clusters", *CLUSTERS, clusters_fit)
     if use_clusters:
         if clusters_fit == 0:
@@ -278,7 +299,8 @@ def _settle_clusters(options: SceneOptions, draw: _Draw, site: Site, use_cluster
             requested = getattr(options, field)
             if requested is not None and requested > piles_fit:
                 raise UsageError(
-                    f"{option_name(field)} {requested}: {piles_fit} piles fit in a cluster at --cluster-size {size_m:g}"
+                    f"{option_name(field)} {requested}: {piles_fit} piles fit in a cluster at "
+                    f"--cluster-size {size_m:g}"
                 )
     return num_clusters
 
@@ -288,10 +310,14 @@ def _cluster_size(options: SceneOptions) -> float:
 
 
 def _piles_per_cluster(options: SceneOptions) -> tuple[int, int]:
-    """Minimum and maximum: as given, else the defaults, clipped to each other and to the number that fits a cluster."""
-    fewest, most = options.min_piles_per_cluster, options.max_piles_per_cluster
+    """Minimum and maximum: as given, else the defaults, clipped to each other and to the number
+    that fits a cluster."""
+    fewest = options.min_piles_per_cluster
+    most = options.max_piles_per_cluster
     if most is None:
-        most = max(min(USUAL_PILES_PER_CLUSTER[1], piles_per_cluster(_cluster_size(options))), fewest or 0)
+        most = max(
+            min(USUAL_PILES_PER_CLUSTER[1], piles_per_cluster(_cluster_size(options))), fewest or 0
+        )
     return min(USUAL_PILES_PER_CLUSTER[0], most) if fewest is None else fewest, most
 
 

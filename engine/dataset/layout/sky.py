@@ -1,8 +1,9 @@
 """Sun and sky of recipe 2: by latitude, date and weather.
 
-Declination: the Astronomical Almanac's low-precision formulas (section C), within 0.01 degrees from 1950 to 2050; solar
-time is taken for universal time (0.2 degrees at most). Elevation and azimuth: Meeus, "Astronomical Algorithms", chapter
-13, 15 degrees an hour from solar noon, without refraction (0.15 at 6 degrees).
+Declination: the Astronomical Almanac's low-precision formulas (section C), within 0.01 degrees from
+1950 to 2050; solar time is taken for universal time (0.2 degrees at most). Elevation and azimuth:
+Meeus, "Astronomical Algorithms", chapter 13, 15 degrees an hour from solar noon, without refraction
+(0.15 at 6 degrees).
 """
 
 import datetime
@@ -32,7 +33,8 @@ CLOUD_COVER: Span = (0.2, 0.65)
 CLOUD_DEPTH: Span = (0.45, 0.9)
 CLOUD_SIZE_M: Span = (60.0, 220.0)
 METERING_STOPS = 0.3  # standard deviation of the camera's exposure
-CLEAR_AIR = 0.7  # share of the sun's light that reaches the ground when it is overhead (Meinel and Meinel, 1976)
+# share of the sun's light that reaches the ground when it is overhead (Meinel and Meinel, 1976)
+CLEAR_AIR = 0.7
 USUAL_ELEVATION_DEG = 45.0  # elevation at which the sun has the energy that recipe 1 draws
 Dates = tuple[str, str]  # first and last day, YYYY-MM-DD
 
@@ -41,16 +43,21 @@ def declination_deg(day: date, solar_hour: float = 12.0) -> float:
     """Angle of the sun north of the equator's plane."""
     days = day.toordinal() - EPOCH.toordinal() + (solar_hour - 12) / 24
     anomaly = math.radians(357.528 + 0.9856003 * days)
-    longitude_deg = 280.460 + 0.9856474 * days + 1.915 * math.sin(anomaly) + 0.020 * math.sin(2 * anomaly)
+    longitude_deg = (
+        280.460 + 0.9856474 * days + 1.915 * math.sin(anomaly) + 0.020 * math.sin(2 * anomaly)
+    )
     obliquity = math.radians(23.439 - 0.0000004 * days)
     return math.degrees(math.asin(math.sin(obliquity) * math.sin(math.radians(longitude_deg))))
 
 
 def sun_at(latitude_deg: float, day: date, solar_hour: float) -> tuple[float, float]:
     """Elevation above the horizon, and azimuth clockwise from north, 0..360; degrees."""
-    latitude, tilt = math.radians(latitude_deg), math.radians(declination_deg(day, solar_hour))
+    latitude = math.radians(latitude_deg)
+    tilt = math.radians(declination_deg(day, solar_hour))
     hour = math.radians(15 * (solar_hour - 12))
-    high = math.sin(latitude) * math.sin(tilt) + math.cos(latitude) * math.cos(tilt) * math.cos(hour)
+    high = math.sin(latitude) * math.sin(tilt) + math.cos(latitude) * math.cos(tilt) * math.cos(
+        hour
+    )
     south = math.cos(hour) * math.sin(latitude) - math.tan(tilt) * math.cos(latitude)
     azimuth = math.degrees(math.atan2(math.sin(hour), south)) + 180
     return math.degrees(math.asin(min(max(high, -1.0), 1.0))), azimuth % 360
@@ -58,9 +65,12 @@ def sun_at(latitude_deg: float, day: date, solar_hour: float) -> tuple[float, fl
 
 def hours_above(elevation_deg: float, latitude_deg: float, day: date) -> tuple[float, float] | None:
     """First and last solar hour with the sun this high; None if it never is."""
-    latitude, tilt = math.radians(latitude_deg), math.radians(declination_deg(day))
+    latitude = math.radians(latitude_deg)
+    tilt = math.radians(declination_deg(day))
     flat = math.cos(latitude) * math.cos(tilt)
-    cosine = (math.sin(math.radians(elevation_deg)) - math.sin(latitude) * math.sin(tilt)) / max(flat, 1e-12)
+    cosine = (math.sin(math.radians(elevation_deg)) - math.sin(latitude) * math.sin(tilt)) / max(
+        flat, 1e-12
+    )
     if cosine > 1:
         return None
     half = math.degrees(math.acos(max(cosine, -1.0))) / 15
@@ -71,9 +81,14 @@ def parse_dates(text: str) -> Dates:
     """`2024-03-01..2024-06-30` or one day. UsageError for anything else, or if upside down."""
     first, dots, last = text.partition("..")
     try:
-        days = datetime.date.fromisoformat(first), datetime.date.fromisoformat(last if dots else first)
+        days = (
+            datetime.date.fromisoformat(first),
+            datetime.date.fromisoformat(last if dots else first),
+        )
     except ValueError:
-        raise UsageError(f"--date {text}: is not a day such as 2024-06-21, or two with .. between them") from None
+        raise UsageError(
+            f"--date {text}: is not a day such as 2024-06-21, or two with .. between them"
+        ) from None
     if days[0] > days[1]:
         raise UsageError(f"--date {text}: the range is upside down; write {last}..{first}")
     return days[0].isoformat(), days[1].isoformat()
@@ -81,9 +96,14 @@ def parse_dates(text: str) -> Dates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkyOptions:
-    latitude: Span | None = option(None, "Degrees north. (default: 20..55)", metavar="DEG", parse=parse_span)
+    latitude: Span | None = option(
+        None, "Degrees north. (default: 20..55)", metavar="DEG", parse=parse_span
+    )
     date: Dates | None = option(
-        None, "Day or range of days, YYYY-MM-DD..YYYY-MM-DD. (default: any)", metavar="DAY", parse=parse_dates
+        None,
+        "Day or range of days, YYYY-MM-DD..YYYY-MM-DD. (default: any)",
+        metavar="DAY",
+        parse=parse_dates,
     )
     time: Span | None = option(
         None,
@@ -91,9 +111,13 @@ class SkyOptions:
         metavar="H",
         parse=parse_span,
     )
-    overcast: float = option(OVERCAST_FRACTION, "Share of pictures under an overcast sky.", metavar="0..1")
+    overcast: float = option(
+        OVERCAST_FRACTION, "Share of pictures under an overcast sky.", metavar="0..1"
+    )
     cloud_shadows: float = option(
-        CLOUD_SHADOWS_FRACTION, "Share of the other pictures with the shadows of single clouds.", metavar="0..1"
+        CLOUD_SHADOWS_FRACTION,
+        "Share of the other pictures with the shadows of single clouds.",
+        metavar="0..1",
     )
 
     def check(self) -> None:
@@ -104,8 +128,10 @@ class SkyOptions:
         check_number("--cloud-shadows", self.cloud_shadows, 0, 1)
         if self._highest() is None:
             raise UsageError(
-                f"--latitude {_span_text(self.latitude or LATITUDE_DEG)} --date {'..'.join(self.date or DATES)} "
-                f"--time {_span_text(self.time or SOLAR_HOURS)}: the sun stays below {MIN_ELEVATION_DEG:g} degrees; "
+                f"--latitude {_span_text(self.latitude or LATITUDE_DEG)} --date "
+                f"{'..'.join(self.date or DATES)} "
+                f"--time {_span_text(self.time or SOLAR_HOURS)}: the sun stays below "
+                f"{MIN_ELEVATION_DEG:g} degrees; "
                 "give another range"
             )
 
@@ -116,16 +142,19 @@ class SkyOptions:
         return first, (last - first).days + 1
 
     def _highest(self) -> tuple[float, datetime.date, Span] | None:
-        """Latitude, day and hours on which the sun is high enough for longest; None if it never is."""
+        """Latitude, day and hours on which the sun is high enough for longest; None if it never
+        is."""
         first, count = self.days
         low, high = self.latitude or LATITUDE_DEG
-        best, found = -1.0, None
+        best = -1.0
+        found = None
         for number in range(min(count, 366)):
             day = first + datetime.timedelta(days=number)
             for latitude in {low, high, min(max(0.0, low), high), (low + high) / 2}:
                 hours = self.hours_of(latitude, day)
                 if hours is not None and hours[1] - hours[0] > best:
-                    best, found = hours[1] - hours[0], (latitude, day, hours)
+                    best = hours[1] - hours[0]
+                    found = (latitude, day, hours)
         return found
 
     def hours_of(self, latitude_deg: float, day: datetime.date) -> Span | None:
@@ -138,15 +167,19 @@ class SkyOptions:
         return (low, high) if low <= high else None
 
 
-def draw_sun(options: SceneOptions, sky: SkyOptions, settled: Settled, seed: Seed, view: int) -> Sun:
-    """Sun and weather of a view, at its own time. UsageError if a sun's angle is given beside its latitude or time."""
+def draw_sun(
+    options: SceneOptions, sky: SkyOptions, settled: Settled, seed: Seed, view: int
+) -> Sun:
+    """Sun and weather of a view, at its own time. UsageError if a sun's angle is given beside its
+    latitude or time."""
     sun = _sun_for_view(options, sky, settled, seed, view)
     overcast_at, thick, veil_roll, thin, is_cloudy, cover, depth, size = (
         stream(seed, f"sky weather {view}").random(8).tolist()
     )
     noise_seed = int(stream(seed, f"sky clouds {view}").integers(2**32))
     stops = float(stream(seed, f"sky metering {view}").normal(0, METERING_STOPS))
-    overcast, clouds = 0.0, None
+    overcast = 0.0
+    clouds = None
     if overcast_at < sky.overcast:
         overcast = interpolate(THICK, thick)
     elif is_cloudy < sky.cloud_shadows:
@@ -162,15 +195,26 @@ def draw_sun(options: SceneOptions, sky: SkyOptions, settled: Settled, seed: See
     return replace(sun, overcast=overcast, clouds=clouds, exposure_stops=stops)
 
 
-def _sun_for_view(options: SceneOptions, sky: SkyOptions, settled: Settled, seed: Seed, view: int) -> Sun:
-    angles = [name for name in ("sun_elevation", "sun_azimuth") if getattr(options, name) is not None]
+def _sun_for_view(
+    options: SceneOptions, sky: SkyOptions, settled: Settled, seed: Seed, view: int
+) -> Sun:
+    angles = [
+        name for name in ("sun_elevation", "sun_azimuth") if getattr(options, name) is not None
+    ]
     if angles:
-        sky_options = [name for name in ("latitude", "date", "time") if getattr(sky, name) is not None]
+        sky_options = [
+            name for name in ("latitude", "date", "time") if getattr(sky, name) is not None
+        ]
         if sky_options:
             raise UsageError(
-                f"--{angles[0].replace('_', '-')} and --{sky_options[0]}: exclude one another; leave one of them out"
+                f"--{angles[0].replace('_', '-')} and --{sky_options[0]}: exclude one another; "
+                "leave one of them out"
             )
-        return Sun(elevation_deg=settled.sun_elevation, azimuth_deg=settled.sun_azimuth, energy=settled.sun_energy)
+        return Sun(
+            elevation_deg=settled.sun_elevation,
+            azimuth_deg=settled.sun_azimuth,
+            energy=settled.sun_energy,
+        )
     latitude, day, hour = _when(sky, seed, view)
     elevation, azimuth = sun_at(latitude, day, hour)
     energy = settled.sun_energy
@@ -205,7 +249,8 @@ def _when(sky: SkyOptions, seed: Seed, view: int) -> tuple[float, datetime.date,
 
 
 def _through_air(elevation_deg: float) -> float:
-    """Share of the sun's light that passes the air, by its length of way (Meinel and Meinel, 1976)."""
+    """Share of the sun's light that passes the air, by its length of way (Meinel and Meinel,
+    1976)."""
     masses = 1 / math.sin(math.radians(max(elevation_deg, 3.0)))
     return float(CLEAR_AIR ** (masses**0.678))
 

@@ -12,15 +12,24 @@ from engine.dataset.scene.streams import Seed, smooth_noise, stream
 FINEST_CELL_M = 0.5
 MAX_CELLS = 499
 MAX_WIDE_CELLS = 1200  # the same for a side that follows the views
-RISER_PER_HEIGHT = 1.6  # length of the slope between terraces by height: 1:1.07 at its steepest, as cut loam holds
+RISER_PER_HEIGHT = (
+    1.6  # length of the slope between terraces by height: 1:1.07 at its steepest, as cut loam holds
+)
 RISER_FRACTION = 0.5  # maximum share of the slope in the distance from one terrace to the next
 CURVE_M = 6.0
-WAVES_M = (56.0, 28.0, 14.0, 7.0, 3.5)  # wavelengths of the rolling ground, each half as high as the one before
+WAVES_M = (
+    56.0,
+    28.0,
+    14.0,
+    7.0,
+    3.5,
+)  # wavelengths of the rolling ground, each half as high as the one before
 ROLLING_M = (0.25, 0.6)  # amplitude of the longest wave
 
 
 def make_terrain(settled: Settled, seed: Seed, side_m: float | None = None) -> Terrain:
-    """Make the height field, 0 m on average. `side_m`: None for a side beyond the view of recipe 1's camera."""
+    """Make the height field, 0 m on average. `side_m`: None for a side beyond the view of recipe
+    1's camera."""
     most = MAX_CELLS
     if side_m is None:
         taller = max(1.0, settled.height / settled.width)
@@ -34,8 +43,13 @@ def make_terrain(settled: Settled, seed: Seed, side_m: float | None = None) -> T
     site = settled.site
     inside = np.ix_(np.abs(along_m) <= site.depth_m / 2, np.abs(along_m) <= site.width_m / 2)
     heights -= heights[inside].mean()
-    # Rounded to 0.1 mm, which removes rounding differences of processors before anything is placed on it.
-    return Terrain(size_m=settled.terrain_size, cell_m=cell_m, heights_m=np.round(heights, 4).astype(np.float32))
+    # Rounded to 0.1 mm, which removes rounding differences of processors before anything is placed
+    # on it.
+    return Terrain(
+        size_m=settled.terrain_size,
+        cell_m=cell_m,
+        heights_m=np.round(heights, 4).astype(np.float32),
+    )
 
 
 def deepest_m(settled: Settled) -> float:
@@ -48,10 +62,12 @@ def _terraces(settled: Settled, seed: Seed, along_m: np.ndarray) -> np.ndarray:
     """(n, n) metres: flat terraces separated by slopes; contour lines meander a little."""
     draw = stream(seed, "terrain terraces")
     uphill, phase = draw.uniform(0, 2 * np.pi, 2)
-    winding_m, wave_m = draw.uniform(0.2, 1.0) * CURVE_M, draw.uniform(120.0, 220.0)
+    winding_m = draw.uniform(0.2, 1.0) * CURVE_M
+    wave_m = draw.uniform(120.0, 220.0)
     if settled.num_terraces == 1:
         return np.zeros((len(along_m), len(along_m)))
-    east, north = np.cos(uphill), np.sin(uphill)
+    east = np.cos(uphill)
+    north = np.sin(uphill)
     site = settled.site
     climb_m = abs(east) * site.width_m + abs(north) * site.depth_m
     pitch_m = climb_m / settled.num_terraces
@@ -66,7 +82,8 @@ def _terraces(settled: Settled, seed: Seed, along_m: np.ndarray) -> np.ndarray:
 
 
 def _rolling(seed: Seed, along_m: np.ndarray) -> np.ndarray:
-    """(n, n) metres: value noise in octaves. Its lattice starts at the origin, for any side of the terrain."""
+    """(n, n) metres: value noise in octaves. Its lattice starts at the origin, for any side of the
+    terrain."""
     draw = stream(seed, "terrain rolling")
     height_m = draw.uniform(*ROLLING_M)
     table = draw.uniform(-1, 1, (64, 64))
@@ -77,7 +94,8 @@ def _rolling(seed: Seed, along_m: np.ndarray) -> np.ndarray:
 
 
 def off_plane_m(points_m: np.ndarray, heights_m: np.ndarray) -> np.ndarray:
-    """Deviation of each height from the least-squares plane, (n,), or from a line if the points are collinear."""
+    """Deviation of each height from the least-squares plane, (n,), or from a line if the points are
+    collinear."""
     x, y = (points_m - points_m.mean(axis=0)).T
     off_m: np.ndarray
     z = heights_m - heights_m.mean()

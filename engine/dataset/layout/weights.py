@@ -1,4 +1,5 @@
-"""Weights of several kinds, as written on the command line: `none,spoil` (equal), or `none=0.7,spoil=0.3`."""
+"""Weights of several kinds, as written on the command line: `none,spoil` (equal), or
+`none=0.7,spoil=0.3`."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -11,7 +12,8 @@ Weights = tuple[tuple[str, float], ...]  # kinds and their weights; the weights 
 
 
 def weights_parser(option: str, kinds: Iterable[str]) -> Callable[[str], Weights]:
-    """A parser for an option that takes these kinds. It raises UsageError for unknown kinds and impossible shares."""
+    """A parser for an option that takes these kinds. It raises UsageError for unknown kinds and
+    impossible shares."""
     known = tuple(kinds)
 
     def parse(text: str) -> Weights:
@@ -25,13 +27,17 @@ def weights_parser(option: str, kinds: Iterable[str]) -> Callable[[str], Weights
             except ValueError:
                 weight = math.nan
             if not (math.isfinite(weight) and weight >= 0):
-                raise UsageError(f"{option} {part}: the share is not a number of 0 or more, such as {name}=0.3")
+                raise UsageError(
+                    f"{option} {part}: the share is not a number of 0 or more, such as {name}=0.3"
+                )
             if name in found:
                 raise UsageError(f"{option} {text}: {name} is given twice")
             found[name] = weight
         total = sum(found.values())
         if total <= 0:
-            raise UsageError(f"{option} {text!r}: no kind has a share; choose from {', '.join(known)}")
+            raise UsageError(
+                f"{option} {text!r}: no kind has a share; choose from {', '.join(known)}"
+            )
         return tuple((name, weight / total) for name, weight in found.items())
 
     return parse

@@ -11,7 +11,9 @@ from engine.dataset.raster.targets import Tile, boxes_in_picture, corners_of
 from engine.dataset.scene.camera import SiteCamera
 from engine.dataset.scene.description import SiteScene, Terrain
 
-TRACK, LIME, SHADE = 0, 1, 2
+TRACK = 0
+LIME = 1
+SHADE = 2
 PIECE_M = 4.0  # maximum length, so that the box around a piece of a track stays flat
 SLACK_M = 0.3
 SHADE_REACH = 0.8  # radius of contact shade as a share of a thing's height
@@ -21,21 +23,32 @@ SHADE_LIFT_M = 0.5  # a thing at this height above the ground shades a third as 
 VERTEX_FORMAT = ("/i", "4f in_ends", "4f in_form", "4f in_kind")
 _SHAPES = {"begin_m": (2,), "end_m": (2,), "half_width_m": (), "reach_m": (), "z_m": (2,), "kind": (), "strength": (),
            "half_gauge_m": (), "start_m": ()}  # fmt: skip
-"""Fields of a mark in the order of VERTEX_FORMAT: the ends of a piece, half its width, how far it reaches beyond that,
-lowest and highest z of the ground there, TRACK, LIME or SHADE, ..., and metres from its track's start."""
-MARK, MARK_64 = (np.dtype([(name, form, shape) for name, shape in _SHAPES.items()]) for form in ("f4", "f8"))
+"""Fields of a mark in the order of VERTEX_FORMAT: the ends of a piece, half its width, how far it
+reaches beyond that, lowest and highest z of the ground there, TRACK, LIME or SHADE, ..., and metres
+from its track's start."""
+MARK, MARK_64 = (
+    np.dtype([(name, form, shape) for name, shape in _SHAPES.items()]) for form in ("f4", "f8")
+)
 BOX_VERTICES = 36
 
 
 class Marks:
     """Draws marks, (k,) of MARK, as the boxes of marks_vertex.glsl."""
 
-    def __init__(self, device: Device, program: moderngl.Program, marks: np.ndarray, camera: SiteCamera | None) -> None:
+    def __init__(
+        self,
+        device: Device,
+        program: moderngl.Program,
+        marks: np.ndarray,
+        camera: SiteCamera | None,
+    ) -> None:
         """Without a camera (in a plan) each tile draws all marks."""
         self._device = device
         self._marks = marks
         self._boxes_px = None if camera is None else boxes_in_picture(camera, _corners(marks))
-        self._buffer = device.own(device.context.buffer(reserve=max(marks.nbytes, MARK.itemsize), dynamic=True))
+        self._buffer = device.own(
+            device.context.buffer(reserve=max(marks.nbytes, MARK.itemsize), dynamic=True)
+        )
         self._array = device.array(program, (self._buffer, VERTEX_FORMAT))
 
     def draw(self, tile: Tile) -> None:
@@ -52,15 +65,25 @@ class Marks:
         context.blend_equation = moderngl.FUNC_ADD  # type: ignore[assignment]  # the same
 
 
-def tracks_and_lime(scene: SiteScene, bounds_m: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
-    """Marks of the scene's tracks and lime lines. `bounds_m`: low and high x and y; only those that reach there."""
+def tracks_and_lime(
+    scene: SiteScene, bounds_m: tuple[np.ndarray, np.ndarray] | None = None
+) -> np.ndarray:
+    """Marks of the scene's tracks and lime lines. `bounds_m`: low and high x and y; only those that
+    reach there."""
     parts: list[np.ndarray] = []
     for track in scene.tracks:
         parts += _pieces(
-            track.points, TRACK, track.width_m / 2, bounds_m, strength=track.depth, gauge=track.gauge_m / 2
+            track.points,
+            TRACK,
+            track.width_m / 2,
+            bounds_m,
+            strength=track.depth,
+            gauge=track.gauge_m / 2,
         )
     for line in scene.lime_lines:
-        parts += _pieces(line.points, LIME, line.width_m / 2, bounds_m, strength=line.strength, gauge=0.0)
+        parts += _pieces(
+            line.points, LIME, line.width_m / 2, bounds_m, strength=line.strength, gauge=0.0
+        )
     if not parts:
         return np.empty(0, MARK)
     marks = np.concatenate(parts)
@@ -70,7 +93,8 @@ def tracks_and_lime(scene: SiteScene, bounds_m: tuple[np.ndarray, np.ndarray] | 
 
 
 def contact_shades(boxes: Sequence[np.ndarray], terrain: Terrain) -> np.ndarray:
-    """Marks for the sky that boxes hide from the ground; (k, 8, 3) corners in the order of `corners_of`."""
+    """Marks for the sky that boxes hide from the ground; (k, 8, 3) corners in the order of
+    `corners_of`."""
     if not boxes:
         return np.empty(0, MARK)
     corners = np.concatenate(boxes)
@@ -92,7 +116,8 @@ def contact_shades(boxes: Sequence[np.ndarray], terrain: Terrain) -> np.ndarray:
     marks = np.zeros(len(corners), MARK_64)
     marks["half_width_m"] = np.minimum(half_long, half_wide)
     inset = along * (half_long - marks["half_width_m"])[:, None]
-    marks["begin_m"], marks["end_m"] = middle[:, :2] - inset, middle[:, :2] + inset
+    marks["begin_m"] = middle[:, :2] - inset
+    marks["end_m"] = middle[:, :2] + inset
     marks["reach_m"] = np.clip(top * SHADE_REACH, *SHADE_REACH_M)
     marks["z_m"] = _heights(terrain, middle[:, :2], half_long + marks["reach_m"])
     marks["kind"] = SHADE
@@ -119,16 +144,22 @@ def _pieces(
         driven_m, before_m = driven_m + length_m, driven_m
         if bounds_m is not None:
             low, high = bounds_m
-            if (np.maximum(begin, end) < low - wide).any() or (np.minimum(begin, end) > high + wide).any():
+            if (np.maximum(begin, end) < low - wide).any() or (
+                np.minimum(begin, end) > high + wide
+            ).any():
                 continue
         count = max(int(np.ceil(length_m / PIECE_M)), 1)
         fractions = np.linspace(0, 1, count + 1)[:, None]
         joints = begin + (end - begin) * fractions
         part = np.zeros(count, MARK_64)
-        part["begin_m"], part["end_m"] = joints[:-1], joints[1:]
-        part["half_width_m"], part["reach_m"] = half_width, SLACK_M
+        part["begin_m"] = joints[:-1]
+        part["end_m"] = joints[1:]
+        part["half_width_m"] = half_width
+        part["reach_m"] = SLACK_M
         part["z_m"][:, 0] = length_m / count / 2
-        part["kind"], part["strength"], part["half_gauge_m"] = kind, strength, gauge
+        part["kind"] = kind
+        part["strength"] = strength
+        part["half_gauge_m"] = gauge
         part["start_m"] = before_m + fractions[:-1, 0] * length_m
         marks.append(part)
     return marks
@@ -146,7 +177,11 @@ def _heights(terrain: Terrain, middles: np.ndarray, reach_m: np.ndarray) -> np.n
 
 def _corners(marks: np.ndarray) -> np.ndarray:
     """(k, 8, 3): bounding boxes of those that marks_vertex.glsl draws."""
-    wide = (marks["half_width_m"] + marks["reach_m"] + marks["half_gauge_m"])[:, None] * np.sqrt(2.0)
+    wide = (marks["half_width_m"] + marks["reach_m"] + marks["half_gauge_m"])[:, None] * np.sqrt(
+        2.0
+    )
     low = np.minimum(marks["begin_m"], marks["end_m"]) - wide
     high = np.maximum(marks["begin_m"], marks["end_m"]) + wide
-    return corners_of(np.column_stack([low, marks["z_m"][:, 0]]), np.column_stack([high, marks["z_m"][:, 1]]))
+    return corners_of(
+        np.column_stack([low, marks["z_m"][:, 0]]), np.column_stack([high, marks["z_m"][:, 1]])
+    )

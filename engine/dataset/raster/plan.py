@@ -17,10 +17,13 @@ _MARKS, _TERRAIN, _NO_DEPTH, _CLOUDS, _PICTURE = range(5)
 
 
 def bake_ground_texture(
-    geometry: SceneGeometry, side_px: int, side_m: float | None = None, middle_m: tuple[float, float] = (0.0, 0.0)
+    geometry: SceneGeometry,
+    side_px: int,
+    side_m: float | None = None,
+    middle_m: tuple[float, float] = (0.0, 0.0),
 ) -> np.ndarray:
-    """Bake the albedo over a square (None: the whole terrain): (side_px, side_px, 3) uint8 sRGB, row 0 north, column 0
-    west. Raises RenderError, NoGLError."""
+    """Bake the albedo over a square (None: the whole terrain): (side_px, side_px, 3) uint8 sRGB,
+    row 0 north, column 0 west. Raises RenderError, NoGLError."""
     scene = geometry.scene
     pixel_m = (scene.terrain.side_m if side_m is None else side_m) / side_px
     left_px, top_px = round(middle_m[0] / pixel_m), -round(middle_m[1] / pixel_m)
@@ -37,9 +40,15 @@ def bake_ground_texture(
         no_depth = device.texture((1, 1), 1, "f4")
         program = device.program("marks", "marks_vertex", u_ground_depth=_NO_DEPTH)
         marks = Marks(device, program, tracks_and_lime(scene), None)
-        cover = GroundCover(device, scene.ground, scene.sun, clouds_unit=_CLOUDS, picture_unit=_PICTURE)
+        cover = GroundCover(
+            device, scene.ground, scene.sun, clouds_unit=_CLOUDS, picture_unit=_PICTURE
+        )
         ground_pass = device.pass_over_all(
-            "ground_plan", defines=cover.ground_defines, u_marks=_MARKS, u_terrain=_TERRAIN, **cover.units
+            "ground_plan",
+            defines=cover.ground_defines,
+            u_marks=_MARKS,
+            u_terrain=_TERRAIN,
+            **cover.units,
         )
         camera = SiteCamera(width_px=side_px, height_px=side_px)
         view = View(

@@ -1,6 +1,7 @@
-"""Two shadow maps: a fine one of the things and a coarse one of the ground, which needs a larger bias. They project
-along the sun's rays onto z = 0 (a shear) and keep the highest z: texels have the same size at any elevation of the sun,
-a bias is a height in metres, and a map covers exactly the window's view."""
+"""Two shadow maps: a fine one of the things and a coarse one of the ground, which needs a larger
+bias. They project along the sun's rays onto z = 0 (a shear) and keep the highest z: texels have the
+same size at any elevation of the sun, a bias is a height in metres, and a map covers exactly the
+window's view."""
 
 import math
 
@@ -21,9 +22,15 @@ STEEPEST = math.tan(math.radians(86))  # limits shadows to their length at 4 deg
 
 
 def fit(
-    camera: SiteCamera, sun: Sun, ground_m: tuple[float, float], highest_m: float, farthest_m: float, largest_px: int
+    camera: SiteCamera,
+    sun: Sun,
+    ground_m: tuple[float, float],
+    highest_m: float,
+    farthest_m: float,
+    largest_px: int,
 ) -> ShadowSpace:
-    """Fit the maps around the camera's view between the lowest ground and the highest z, to the depth `farthest_m`."""
+    """Fit the maps around the camera's view between the lowest ground and the highest z, to the
+    depth `farthest_m`."""
     flat = 1 / max(math.tan(math.radians(sun.elevation_deg)), 1 / STEEPEST)
     azimuth = math.radians(sun.azimuth_deg)
     shear_x, shear_y = flat * math.sin(azimuth), flat * math.cos(azimuth)
@@ -49,10 +56,13 @@ def fit(
     )
 
 
-def make_map(device: Device, space: ShadowSpace, texel_m: float) -> tuple[moderngl.Texture, moderngl.Framebuffer]:
+def make_map(
+    device: Device, space: ShadowSpace, texel_m: float
+) -> tuple[moderngl.Texture, moderngl.Framebuffer]:
     """Make an empty map, in which nothing casts a shadow, and its target."""
     width_px, height_px = (
-        min(math.ceil(side_m / texel_m), MAX_PX, device.largest_px) for side_m in (space.width_m, space.height_m)
+        min(math.ceil(side_m / texel_m), MAX_PX, device.largest_px)
+        for side_m in (space.width_m, space.height_m)
     )
     texture = device.own(device.context.depth_texture((width_px, height_px)))
     texture.filter = (moderngl.LINEAR, moderngl.LINEAR)

@@ -26,10 +26,14 @@ class Tile:
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        return (slice(self.top_px, self.top_px + self.height_px), slice(self.left_px, self.left_px + self.width_px))
+        return (
+            slice(self.top_px, self.top_px + self.height_px),
+            slice(self.left_px, self.left_px + self.width_px),
+        )
 
     def sees(self, boxes_px: np.ndarray) -> np.ndarray:
-        """Mask of boxes that may be visible in the tile, (k,) bool; boxes (k, 4): left, top, right, bottom in px."""
+        """Mask of boxes that may be visible in the tile, (k,) bool; boxes (k, 4): left, top, right,
+        bottom in px."""
         left, top, right, bottom = boxes_px.T
         is_seen: np.ndarray = (
             (right >= self.left_px)
@@ -41,10 +45,17 @@ class Tile:
 
 
 def tiles_of(width_px: int, height_px: int, largest_px: int) -> list[Tile]:
-    """Cut into tiles of nearly equal size, at most `largest_px` per side; the first is the largest."""
-    wide, high = _side(width_px, largest_px), _side(height_px, largest_px)
+    """Cut into tiles of nearly equal size, at most `largest_px` per side; the first is the
+    largest."""
+    wide = _side(width_px, largest_px)
+    high = _side(height_px, largest_px)
     return [
-        Tile(left_px=left, top_px=top, width_px=min(wide, width_px - left), height_px=min(high, height_px - top))
+        Tile(
+            left_px=left,
+            top_px=top,
+            width_px=min(wide, width_px - left),
+            height_px=min(high, height_px - top),
+        )
         for top in range(0, height_px, high)
         for left in range(0, width_px, wide)
     ]
@@ -55,8 +66,8 @@ def _side(length: int, largest: int) -> int:
 
 
 def boxes_in_picture(camera: SiteCamera, corners: np.ndarray) -> np.ndarray:
-    """Project (k, c, 3) metres to bounding boxes, (k, 4) left, top, right, bottom in pixels, with 1 px margin:
-    everywhere for one that reaches behind the camera, nowhere for one behind it."""
+    """Project (k, c, 3) metres to bounding boxes, (k, 4) left, top, right, bottom in pixels, with 1
+    px margin: everywhere for one that reaches behind the camera, nowhere for one behind it."""
     points = corners.reshape(-1, 3).astype(np.float64)
     is_before = (camera.depth_of(points) > NEAREST_M).reshape(corners.shape[:2])
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -81,7 +92,9 @@ class RasterTargets:
         self.size_px = size_px
         self._framebuffers: list[moderngl.Framebuffer] = []
 
-        def framebuffer(colors: list[Attachment], depth: moderngl.Renderbuffer | None = None) -> moderngl.Framebuffer:
+        def framebuffer(
+            colors: list[Attachment], depth: moderngl.Renderbuffer | None = None
+        ) -> moderngl.Framebuffer:
             target = device.framebuffer(colors, depth)
             self._framebuffers.append(target)
             return target
@@ -89,9 +102,12 @@ class RasterTargets:
         depth = device.own(context.depth_renderbuffer(size_px))
         self.ground_depth = device.texture(size_px, 1, "f4")
         self.terrain = framebuffer([self.ground_depth], depth)
-        self.numbers = framebuffer([device.texture(size_px, 1, "u2"), device.texture(size_px, 1, "f4")], depth)
+        self.numbers = framebuffer(
+            [device.texture(size_px, 1, "u2"), device.texture(size_px, 1, "f4")], depth
+        )
         self.depth_alone = framebuffer([], depth)
-        """The depth buffer of `numbers` alone, because integer colours cannot be cleared together with depth."""
+        """The depth buffer of `numbers` alone, because integer colours cannot be cleared together
+        with depth."""
         self.marks_texture = device.texture(size_px, 4)
         self.marks = framebuffer([self.marks_texture])
         self.shaded_ground = device.texture(size_px, 4)
@@ -109,7 +125,8 @@ class RasterTargets:
 
 
 def confine(framebuffer: moderngl.Framebuffer, tile: Tile) -> None:
-    """Restrict drawing to the tile's part, with a viewport that is wider on each side (camera.glsl)."""
+    """Restrict drawing to the tile's part, with a viewport that is wider on each side
+    (camera.glsl)."""
     width, height = framebuffer.size
     framebuffer.viewport = (-SPARE_PX, -SPARE_PX, width + 2 * SPARE_PX, height + 2 * SPARE_PX)
     framebuffer.scissor = (0, 0, tile.width_px, tile.height_px)
@@ -122,5 +139,7 @@ def read_pixels(
     shape = (tile.height_px, tile.width_px, components)
     pixels = np.empty(shape, {"f1": np.uint8, "u2": np.uint16, "f4": np.float32}[dtype])
     viewport = (0, 0, tile.width_px, tile.height_px)
-    framebuffer.read_into(pixels, viewport, components=components, attachment=attachment, alignment=1, dtype=dtype)
+    framebuffer.read_into(
+        pixels, viewport, components=components, attachment=attachment, alignment=1, dtype=dtype
+    )
     return pixels

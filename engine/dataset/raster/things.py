@@ -27,7 +27,8 @@ class _BatchBuffers:
 
 
 class Things:
-    """Draws what stands on the ground, by the programs numbers.glsl, things_shade.glsl and shadow_map.glsl."""
+    """Draws what stands on the ground, by the programs numbers.glsl, things_shade.glsl and
+    shadow_map.glsl."""
 
     def __init__(
         self,
@@ -40,11 +41,19 @@ class Things:
     ) -> None:
         self._shaded = shaded
         self._device = device
-        self._meshes: dict[int, moderngl.Buffer] = {}  # vertices, shared between batches, by the mesh's id
+        self._meshes: dict[
+            int, moderngl.Buffer
+        ] = {}  # vertices, shared between batches, by the mesh's id
         self._programs = (numbered, shaded, shadowed)
         batches = [batch for batch in batches if len(batch.transforms)]
-        self.corners = [box_corners(batch) for batch in batches]  # bounding boxes of instances, (k, 8, 3) metres
-        self.shading = [corners for batch, corners in zip(batches, self.corners, strict=True) if not batch.is_soil]
+        self.corners = [
+            box_corners(batch) for batch in batches
+        ]  # bounding boxes of instances, (k, 8, 3) metres
+        self.shading = [
+            corners
+            for batch, corners in zip(batches, self.corners, strict=True)
+            if not batch.is_soil
+        ]
         """Those of them that darken the ground at their foot."""
         self._loaded = [
             self._load(batch, boxes_in_picture(camera, corners))
@@ -68,7 +77,8 @@ class Things:
             loaded.shadowed.render(moderngl.TRIANGLES, instances=len(loaded.rows))
 
     def _choose(self, loaded: _BatchBuffers, tile: Tile) -> int:
-        """Write the instances that may be visible in the tile to the buffer; returns their number."""
+        """Write the instances that may be visible in the tile to the buffer; returns their
+        number."""
         rows = loaded.rows[tile.sees(loaded.boxes_px)]
         if len(rows):
             loaded.instances.write(rows)
@@ -84,7 +94,8 @@ class Things:
             self._meshes[id(batch.mesh)] = self._device.buffer(unroll(batch.mesh))
         vertices = self._meshes[id(batch.mesh)]
         numbered, shaded, shadowed = (
-            self._device.array(program, (vertices, VERTEX), (instances, INSTANCE)) for program in self._programs
+            self._device.array(program, (vertices, VERTEX), (instances, INSTANCE))
+            for program in self._programs
         )
         look = LOOKS[batch.surface]
         return _BatchBuffers(
@@ -94,14 +105,20 @@ class Things:
             numbered=numbered,
             shaded=shaded,
             shadowed=shadowed,
-            look=((*look.albedo, look.roughness), (look.metallic, look.mottle, look.mottle_m, look.cleanness)),
+            look=(
+                (*look.albedo, look.roughness),
+                (look.metallic, look.mottle, look.mottle_m, look.cleanness),
+            ),
         )
 
 
 def unroll(mesh: Mesh) -> np.ndarray:
-    """Vertices, three per triangle, each with its corner, the next two corners, and its normal: (3 t, 12) float32."""
+    """Vertices, three per triangle, each with its corner, the next two corners, and its normal: (3
+    t, 12) float32."""
     corners = mesh.positions[mesh.triangles]  # (t, 3, 3)
-    vertices = np.stack([corners, np.roll(corners, -1, 1), np.roll(corners, -2, 1), mesh.normals[mesh.triangles]], 2)
+    vertices = np.stack(
+        [corners, np.roll(corners, -1, 1), np.roll(corners, -2, 1), mesh.normals[mesh.triangles]], 2
+    )
     return vertices.reshape(-1, 12).astype(np.float32)
 
 
@@ -110,5 +127,7 @@ def box_corners(batch: InstanceBatch) -> np.ndarray:
     positions = batch.mesh.positions.astype(np.float64)
     corners = corners_of(positions.min(axis=0)[None], positions.max(axis=0)[None])[0]  # (8, 3)
     transforms = batch.transforms.astype(np.float64)
-    transformed: np.ndarray = corners @ transforms[:, :3, :3].transpose(0, 2, 1) + transforms[:, None, :3, 3]
+    transformed: np.ndarray = (
+        corners @ transforms[:, :3, :3].transpose(0, 2, 1) + transforms[:, None, :3, 3]
+    )
     return transformed

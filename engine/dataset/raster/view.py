@@ -18,9 +18,12 @@ GRASS_NOISE_DEVIATION = 0.32  # of the grass noise in ground_look.glsl
 
 
 class GroundCover:
-    """Shader defines, samplers and textures of a scene's ground; empty in recipe 1, whose programs stay the same."""
+    """Shader defines, samplers and textures of a scene's ground; empty in recipe 1, whose programs
+    stay the same."""
 
-    def __init__(self, device: Device, look: GroundLook, sun: Sun, *, clouds_unit: int, picture_unit: int) -> None:
+    def __init__(
+        self, device: Device, look: GroundLook, sun: Sun, *, clouds_unit: int, picture_unit: int
+    ) -> None:
         self.ground_defines: tuple[str, ...] = ()
         self.light_defines: tuple[str, ...] = ()
         self.units = {"u_picture": picture_unit, "u_clouds": clouds_unit}
@@ -40,7 +43,9 @@ class GroundCover:
             self._textures.append((picture, picture_unit))
         if sun.clouds is not None:
             self.light_defines = ("CLOUDS",)
-            self._textures.append((_tiled_texture(device, cloud_map(sun.clouds)[..., None], "f4"), clouds_unit))
+            self._textures.append(
+                (_tiled_texture(device, cloud_map(sun.clouds)[..., None], "f4"), clouds_unit)
+            )
 
     def use(self) -> None:
         for texture, unit in self._textures:
@@ -48,15 +53,21 @@ class GroundCover:
 
 
 def cover_rows(ground_look: GroundLook, sun: Sun) -> np.ndarray:
-    """The rows `u_cover` of view.glsl, (10, 4) float32. Three rows per cover, patches, two of the picture, clouds."""
+    """The rows `u_cover` of view.glsl, (10, 4) float32. Three rows per cover, patches, two of the
+    picture, clouds."""
     rows = np.zeros((ROWS, 4), np.float32)
     for index, cover in enumerate(ground_look.covers):
         way = (float(np.cos(cover.heading)), float(np.sin(cover.heading)))
-        looks = [(*cover.color, cover.share), (*cover.accent, cover.contrast), (cover.grain_m, *way, 0)]
+        looks = [
+            (*cover.color, cover.share),
+            (*cover.accent, cover.contrast),
+            (cover.grain_m, *way, 0),
+        ]
         rows[3 * index : 3 * index + 3] = looks
     level = NormalDist().inv_cdf(min(max(ground_look.second_share, 1e-3), 0.999))
     rows[6, :2] = ground_look.patch_m, -PATCH_NOISE_DEVIATION * level
-    if (picture := ground_look.picture) is not None:
+    picture = ground_look.picture
+    if picture is not None:
         texels = read_ground_texture(picture)
         height_m = picture.size_m * texels.shape[0] / texels.shape[1]
         rows[7] = (1 / picture.size_m, 1 / height_m, texels.shape[1] / picture.size_m, 0)
@@ -76,7 +87,8 @@ def _tiled_texture(device: Device, texels: np.ndarray, dtype: str) -> moderngl.T
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShadowSpace:
-    """Bounds of the shadow maps in sheared metres: x and y where the sun's ray through a point meets z = 0."""
+    """Bounds of the shadow maps in sheared metres: x and y where the sun's ray through a point
+    meets z = 0."""
 
     west_m: float = 0.0
     south_m: float = 0.0
@@ -96,18 +108,33 @@ class View:
     nearest_m: float  # near and far: the range of depths along the camera's axis
     farthest_m: float
     shadow: ShadowSpace = ShadowSpace()
-    tile_px: tuple[int, int, int, int] = (0, 0, 1, 1)  # left and top of the tile, width and height of the target
-    plan_pixel_m: float = 0.0  # 0 for the camera's picture, else for a plan of the ground, of the camera's size
+    tile_px: tuple[int, int, int, int] = (
+        0,
+        0,
+        1,
+        1,
+    )  # left and top of the tile, width and height of the target
+    plan_pixel_m: float = (
+        0.0  # 0 for the camera's picture, else for a plan of the ground, of the camera's size
+    )
 
     def pack(self) -> bytes:
         """The block as 26 rows of 16 bytes, std140."""
-        scene, shadow = self.scene, self.shadow
-        camera, ground_look, light = scene.camera, scene.ground, light_of(scene.sun, scene.ground)
+        scene = self.scene
+        shadow = self.shadow
+        camera = scene.camera
+        ground_look = scene.ground
+        light = light_of(scene.sun, scene.ground)
         rows = [
             (*camera.center_px, camera.focal_px, 0),
             *np.column_stack([camera.rotation, camera.position_m]),
             self.tile_px,
-            (self.nearest_m, self.farthest_m, self.plan_pixel_m, scene.terrain.side_m + scene.terrain.cell_m),
+            (
+                self.nearest_m,
+                self.farthest_m,
+                self.plan_pixel_m,
+                scene.terrain.side_m + scene.terrain.cell_m,
+            ),
             (*scene.sun.direction, 0),
             (*light.sun_rgb, 0),
             (*light.sky_rgb, light.exposure),
@@ -119,7 +146,11 @@ class View:
             (*ground_look.grass, _grass_threshold(ground_look.grass_share)),
         ]
         seed = np.array([ground_look.noise_seed, 0, 0, 0], np.uint32)
-        return np.array(rows, np.float32).tobytes() + seed.tobytes() + cover_rows(ground_look, scene.sun).tobytes()
+        return (
+            np.array(rows, np.float32).tobytes()
+            + seed.tobytes()
+            + cover_rows(ground_look, scene.sun).tobytes()
+        )
 
 
 def _grass_threshold(fraction: float) -> float:

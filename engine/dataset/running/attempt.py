@@ -1,5 +1,6 @@
-"""Runs each picture in a process: starts it, watches it, kills it on timeout. The process runs `main` here, for one
-picture, or is a fork of forking.py. Requests are lines with `task`, `folder`, `log`; answers: `made` or `failure`."""
+"""Runs each picture in a process: starts it, watches it, kills it on timeout. The process runs
+`main` here, for one picture, or is a fork of forking.py. Requests are lines with `task`, `folder`,
+`log`; answers: `made` or `failure`."""
 
 import json
 import logging
@@ -36,8 +37,10 @@ class PictureWorker:
     """Makes one picture at a time, each in a new process. Used by one thread at a time."""
 
     def __init__(self, environment: Mapping[str, str], *, warm_log: Path | None = None) -> None:
-        """`warm_log`: fork processes from one that the first picture starts, which writes there; else start Pythons."""
-        self._environment, self._warm_log = environment, warm_log
+        """`warm_log`: fork processes from one that the first picture starts, which writes there;
+        else start Pythons."""
+        self._environment = environment
+        self._warm_log = warm_log
         self._process: WorkerProcess | None = None
 
     def attempt(
@@ -49,8 +52,9 @@ class PictureWorker:
         timeout_s: float,
         is_stopped: Callable[[], bool] = lambda: False,
     ) -> PictureResult | Failure:
-        """Make the picture; returns the result or the failure. OSError if a disk error prevents the start. A process
-        that takes longer than `timeout_s`, or is running when `is_stopped`, is killed with its children."""
+        """Make the picture; returns the result or the failure. OSError if a disk error prevents the
+        start. A process that takes longer than `timeout_s`, or is running when `is_stopped`, is
+        killed with its children."""
         end_s = time.perf_counter() + timeout_s
         if self._process is None:
             module = "attempt" if self._warm_log is None else "forking"
@@ -61,29 +65,47 @@ class PictureWorker:
                 environment=self._environment,
             )
         process = self._process
-        process.send(json.dumps({"task": task.as_json(), "folder": str(folder), "log": str(log_path)}).encode() + b"\n")
+        process.send(
+            json.dumps(
+                {"task": task.as_json(), "folder": str(folder), "log": str(log_path)}
+            ).encode()
+            + b"\n"
+        )
         result: PictureResult | Failure | None = None
         while True:
             try:
                 line = process.receive(POLL_INTERVAL_S)
             except EOFError:
-                code, self._process = process.end(EXITING_S), None
+                code = process.end(EXITING_S)
+                self._process = None
                 if result is None and self._warm_log is not None:
-                    return Failure(reason=f"the process that starts pictures ended: {process.reason}")
+                    return Failure(
+                        reason=f"the process that starts pictures ended: {process.reason}"
+                    )
                 return result or _unexplained(code, folder, log_path)
             if line is None:
                 if is_stopped():
                     return self._killed(Failure(reason="interrupted", is_final=True))
                 if time.perf_counter() > end_s:
-                    return self._killed(Failure(reason=f"hung: no picture after {timeout_s:g} s (--timeout); killed"))
+                    return self._killed(
+                        Failure(
+                            reason=f"hung: no picture after {timeout_s:g} s (--timeout); killed"
+                        )
+                    )
                 continue
             try:
                 answer = json.loads(line)
             except ValueError:
-                return self._killed(Failure(reason="its process was killed in the middle of its answer"))
+                return self._killed(
+                    Failure(reason="its process was killed in the middle of its answer")
+                )
             if "ended" in answer:  # the exit code of a forked process
                 return result or _unexplained(answer["ended"], folder, log_path)
-            result = Failure(**answer["failure"]) if "failure" in answer else PictureResult(**answer["made"])
+            result = (
+                Failure(**answer["failure"])
+                if "failure" in answer
+                else PictureResult(**answer["made"])
+            )
 
     def close(self) -> None:
         """End the worker's processes. Idempotent."""
@@ -92,19 +114,24 @@ class PictureWorker:
             self._process = None
 
     def _killed(self, failure: Failure) -> Failure:
-        process, self._process = self._process, None
+        process = self._process
+        self._process = None
         assert process is not None
         process.kill()
         if process.stuck_pids:
             stuck = ", ".join(map(str, process.stuck_pids))
-            return Failure(reason=f"{failure.reason}; process {stuck} cannot be killed (stuck in a driver)")
+            return Failure(
+                reason=f"{failure.reason}; process {stuck} cannot be killed (stuck in a driver)"
+            )
         return failure
 
 
 def _unexplained(code: int | None, folder: Path, log_path: Path) -> Failure:
     """The failure of a process that ended with this exit code and gave no result."""
     if shutil.disk_usage(folder).free < NO_ROOM_BYTES:
-        return Failure(reason=f"{folder.parent.parent}: the disk is full or cannot be written", ends_run=True)
+        return Failure(
+            reason=f"{folder.parent.parent}: the disk is full or cannot be written", ends_run=True
+        )
     reason = f"its process ended without a result: {exit_reason(code)}"
     reason += next((hint for name, hint in HINTS.items() if code == -getattr(signal, name, 0)), "")
     last_output = last_line(log_path)
@@ -127,9 +154,13 @@ def make_requested(request: dict[str, str], answers: BinaryIO) -> None:
     folder = Path(request["folder"])
     try:
         answer(answers, {"made": asdict(make_picture(task_of(request["task"]), folder))})
-    except Exception as error:  # top of a process: the run receives a failure, the log the traceback
+    except (
+        Exception
+    ) as error:  # top of a process: the run receives a failure, the log the traceback
         failure = failure_of(error, folder, left_bytes=memory_left_bytes())
-        logging.getLogger(__name__).error("failed: %s", failure.reason, exc_info=not failure.is_final)
+        logging.getLogger(__name__).error(
+            "failed: %s", failure.reason, exc_info=not failure.is_final
+        )
         answer(answers, {"failure": asdict(failure)})
 
 

@@ -1,5 +1,5 @@
-"""Assigns graphics cards to the jobs, by environment variables: those of `--devices`, else all of NVIDIA's if there are
-several. Untested with more than one card."""
+"""Assigns graphics cards to the jobs, by environment variables: those of `--devices`, else all of
+NVIDIA's if there are several. Untested with more than one card."""
 
 import os
 import sys
@@ -25,7 +25,8 @@ def device_environment(device: int | None) -> dict[str, str]:
 
 
 def devices_of(job: DatasetJob, jobs: int) -> tuple[int, ...]:
-    """Devices for the jobs in turn; () for the default: GL's best, or all of Cycles' (also if more than jobs)."""
+    """Devices for the jobs in turn; () for the default: GL's best, or all of Cycles' (also if more
+    than jobs)."""
     if job.devices:
         return job.devices
     if jobs < 2 or job.drawing.use_gpu is False or any(os.environ.get(name) for name in CHOSEN):
@@ -44,8 +45,12 @@ def devices_of(job: DatasetJob, jobs: int) -> tuple[int, ...]:
 
 
 def location_line(devices: tuple[int, ...], jobs: int) -> str:
-    """Which job uses which device: `pictures are drawn on device 0 (jobs 1, 3), device 1 (job 2)`; "" by default."""
-    jobs_of = {device: range(index + 1, jobs + 1, len(devices)) for index, device in enumerate(devices[:jobs])}
+    """Which job uses which device: `pictures are drawn on device 0 (jobs 1, 3), device 1 (job 2)`;
+    "" by default."""
+    jobs_of = {
+        device: range(index + 1, jobs + 1, len(devices))
+        for index, device in enumerate(devices[:jobs])
+    }
     parts = (
         f"device {device} (job{'s' if len(own) > 1 else ''} {', '.join(map(str, own))})"
         for device, own in jobs_of.items()
@@ -54,13 +59,16 @@ def location_line(devices: tuple[int, ...], jobs: int) -> str:
 
 
 def check_devices(job: DatasetJob) -> None:
-    """Raise UsageError for a device that the job's engine does not find. Takes a second for each, none without any."""
+    """Raise UsageError for a device that the job's engine does not find. Takes a second for each,
+    none without any."""
     if not job.devices:
         return
     if job.drawing.engine == "raster":
         for device in job.devices:
             if reason := _call_in_process("main()", device_environment(device)):
-                raise UsageError(f"--devices {device}: {reason.removeprefix(f'gpu {str(device)!r}: ')}")
+                raise UsageError(
+                    f"--devices {device}: {reason.removeprefix(f'gpu {str(device)!r}: ')}"
+                )
         return
     names = query_blender(find_blender(job.blender))["gpus"]
     for device in job.devices:
@@ -79,20 +87,27 @@ def _call_in_process(call: str, environment: dict[str, str]) -> str:
     finally:
         process.kill()
     return (
-        f"its driver does not answer within {ANSWER_S:g} s" if line is None else line.decode("utf-8", "replace").strip()
+        f"its driver does not answer within {ANSWER_S:g} s"
+        if line is None
+        else line.decode("utf-8", "replace").strip()
     )
 
 
 def list_cards() -> None:
     """Answer with the numbers of the cards that NVIDIA's driver draws with."""
     answers = claim_output()
-    answers.write((" ".join(str(device.index) for device in list_egl_devices() if device.is_cuda) + "\n").encode())
+    answers.write(
+        (
+            " ".join(str(device.index) for device in list_egl_devices() if device.is_cuda) + "\n"
+        ).encode()
+    )
     answers.flush()
 
 
 def main() -> None:
     """Answer with the reason why the card cannot be used, or an empty line."""
-    answers, reason = claim_output(), ""
+    answers = claim_output()
+    reason = ""
     try:
         open_context().release()
     except NoGLError as error:

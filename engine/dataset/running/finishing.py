@@ -35,13 +35,17 @@ def write_outputs(folder: DatasetFolder, job: DatasetJob, whole: WholeFiles) -> 
     whole.write_last()
     if not folder.finished:
         return finished
-    folders = sorted(name for name in folders_of(job.task(job.indices[0])) if (folder.path / name).is_dir())
+    folders = sorted(
+        name for name in folders_of(job.task(job.indices[0])) if (folder.path / name).is_dir()
+    )
     finished.outputs = [*folders, MANIFEST, *whole.names]
     finished.notes += whole.notes
     present = {picture.subset for picture in folder.finished_files(frozenset())}
     for subset in job.subsets:
         if subset and subset not in present:
-            finished.notes.append(f"{subset}: no picture belongs to it yet; a larger --count adds some")
+            finished.notes.append(
+                f"{subset}: no picture belongs to it yet; a larger --count adds some"
+            )
     if job.recipe == 2 and not job.labels.main_format:
         return finished  # the figures are made from YOLO's files
     try:
@@ -50,21 +54,27 @@ def write_outputs(folder: DatasetFolder, job: DatasetJob, whole: WholeFiles) -> 
         finished.statistics = figures_of(job, boxes)
         if job.recipe == 2:
             engine = ", ".join(folder.engines(job.indices))
-            finished.outputs += write_card(_pictures(folder, job), job, engine, command_options(job))
+            finished.outputs += write_card(
+                _pictures(folder, job), job, engine, command_options(job)
+            )
     except SourceError as error:  # a file in the folder was edited
         finished.notes.append(f"{error}; no figures")
     return finished
 
 
 def figures_of(job: DatasetJob, boxes: Iterator[tuple[int, np.ndarray]]) -> Statistics:
-    """Statistics of pictures from index and boxes, (k, 4) px of each; at the width of the (largest) whole sensor."""
-    widths = [file.sensor_width_px for file in job.recipe_2.scene_files.files] or [job.options.width]
+    """Statistics of pictures from index and boxes, (k, 4) px of each; at the width of the (largest)
+    whole sensor."""
+    widths = [file.sensor_width_px for file in job.recipe_2.scene_files.files] or [
+        job.options.width
+    ]
     most = max(widths)
     return measure((each * (most / widths[index % len(widths)]) for index, each in boxes), most)
 
 
 def _labels(folder: DatasetFolder, job: DatasetJob) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Index, boxes and classes of each picture with a label of YOLO's. SourceError for an edited one."""
+    """Index, boxes and classes of each picture with a label of YOLO's. SourceError for an edited
+    one."""
     for index, path in folder.finished_labels():
         yield index, *read_labels(path, *job.task(0).picture_px, len(job.labels.class_names))
 
@@ -73,12 +83,18 @@ def _labels(folder: DatasetFolder, job: DatasetJob) -> Iterator[tuple[int, np.nd
 
 
 def command_options(job: DatasetJob) -> dict[str, str]:
-    """Options that affect the pictures and differ from their defaults, as on the command line; always the engine."""
+    """Options that affect the pictures and differ from their defaults, as on the command line;
+    always the engine."""
     of_scene = () if job.recipe_2.scene_files.scene else (job.options,)
-    parts = [*of_scene, *(getattr(job.recipe_2, part.name) for part in fields(job.recipe_2)), job.labels]
+    parts = [
+        *of_scene,
+        *(getattr(job.recipe_2, part.name) for part in fields(job.recipe_2)),
+        job.labels,
+    ]
     options: dict[str, str] = {"--engine": job.drawing.engine}
     for name in ("max_samples", "noise_threshold", "use_gpu"):
-        if (value := getattr(job.drawing, name)) is not None:
+        value = getattr(job.drawing, name)
+        if value is not None:
             options |= _named(name, value)
     if job.split is not None:
         options["--split"] = job.split.text

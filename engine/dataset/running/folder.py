@@ -1,13 +1,18 @@
-"""The output folder of a dataset. Locked by one run at a time; never contains a picture without its label.
+"""The output folder of a dataset. Locked by one run at a time; never contains a picture without its
+label.
 
-images/000000.png (with --split images/train/000000.png)  labels/000000.txt  annotations/000000.json (parts for COCO)
-scenes/000000.json  README.md  card/  tiles/  and folders and files of further formats (recipe 2; labels/writers/)
-image_000000.log  manifest.jsonl  dataset.yaml  coco_annotations.json  .work/ (the lock, unfinished pictures)
+images/000000.png (with --split images/train/000000.png)  labels/000000.txt  annotations/000000.json
+                                                          (parts for COCO)
+scenes/000000.json  README.md  card/  tiles/  and folders and files of further formats (recipe 2;
+                    labels/writers/)
+image_000000.log  manifest.jsonl  dataset.yaml  coco_annotations.json  .work/ (the lock, unfinished
+                  pictures)
 
-A picture's files are written to .work and renamed when all are complete, the label first and the picture last: trainers
-list the pictures, and one without a label would count as one without piles. The next run removes the label if a killed
-run left it without a picture. Files are flushed to the disk before they enter the manifest, and a resumed run compares
-each with its SHA-256 there: a damaged picture is drawn again."""
+A picture's files are written to .work and renamed when all are complete, the label first and the
+picture last: trainers list the pictures, and one without a label would count as one without piles.
+The next run removes the label if a killed run left it without a picture. Files are flushed to the
+disk before they enter the manifest, and a resumed run compares each with its SHA-256 there: a
+damaged picture is drawn again."""
 
 import os
 import re
@@ -34,12 +39,16 @@ from engine.system.work_folder import LOCK, WorkFolder
 
 WORK = ".work"
 YAML_FILE = "dataset.yaml"
-IMAGES, LABELS, PARTS = "images", "labels", "annotations"
-SCENES, TILES = "scenes", "tiles"
+IMAGES = "images"
+LABELS = "labels"
+PARTS = "annotations"
+SCENES = "scenes"
+TILES = "tiles"
 FOLDERS = (IMAGES, LABELS, PARTS, SCENES)
 MAX_NAMED = 4
 POLL_INTERVAL_S = 0.02
-# 000005.png, and 000005_1_2.png for a part of picture 5. Anything else is the user's and is never removed.
+# 000005.png, and 000005_1_2.png for a part of picture 5. Anything else is the user's and is never
+# removed.
 NUMBERED = re.compile(r"(\d{6,})(?:_\d+)*\.[a-z0-9]+")
 SYSTEM_FILES = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "lost+found"})
 
@@ -50,18 +59,24 @@ class RunPlan:
 
     finished: frozenset[int]  # indices of intact pictures, also beyond those of the run
     existing: int  # number of pictures of the run that are complete
-    missing: tuple[int, ...]  # indices to draw: those of the run that are not finished, and damaged ones beyond it
+    missing: tuple[
+        int, ...
+    ]  # indices to draw: those of the run that are not finished, and damaged ones beyond it
     forgotten: frozenset[int]  # indices whose files are removed because they will be made again
-    broken: frozenset[int]  # indices of pictures with a damaged or missing file; their other files are removed
+    broken: frozenset[
+        int
+    ]  # indices of pictures with a damaged or missing file; their other files are removed
     is_checked: bool  # False if the check was interrupted: then the folder's content is unknown
     notes: tuple[str, ...]
 
 
 class DatasetFolder:
-    """A dataset's folder, locked until `close`. FolderBusyError if another run has it, SinkError for disk errors."""
+    """A dataset's folder, locked until `close`. FolderBusyError if another run has it, SinkError
+    for disk errors."""
 
     def __init__(self, path: Path, *, patience_s: float = 0.0) -> None:
-        """Lock the folder, waiting up to `patience_s` for another run. UsageError if it holds other files."""
+        """Lock the folder, waiting up to `patience_s` for another run. UsageError if it holds other
+        files."""
         self.path = path
         _require_own_folder(path)
         end_s = time.perf_counter() + patience_s
@@ -73,7 +88,9 @@ class DatasetFolder:
                 if time.perf_counter() > end_s:
                     raise
                 time.sleep(POLL_INTERVAL_S)
-        self._sound: set[int] = set()  # indices of pictures that were read and verified, or made by this run
+        self._sound: set[int] = (
+            set()
+        )  # indices of pictures that were read and verified, or made by this run
         self._had: dict[int, frozenset[str]] = {}
         try:
             for name in (IMAGES, LABELS):
@@ -93,13 +110,15 @@ class DatasetFolder:
         on_checked: Callable[[int, int], object] = lambda checked, of: None,
         is_stopped: Callable[[], bool] = lambda: False,
     ) -> RunPlan:
-        """Plan the run; changes nothing. UsageError if existing pictures were made with other options. With
-        `is_resuming`, all their files are read once, reported to `on_checked(pictures, of_all)`, until `is_stopped`;
-        else they are dropped: all of the folder if `is_whole`, else those of the indices."""
+        """Plan the run; changes nothing. UsageError if existing pictures were made with other
+        options. With `is_resuming`, all their files are read once, reported to
+        `on_checked(pictures, of_all)`, until `is_stopped`; else they are dropped: all of the folder
+        if `is_whole`, else those of the indices."""
         notes = []
         if self.manifest.unreadable:
             notes.append(
-                f"{self.manifest.path}: {self.manifest.unreadable} line(s) truncated or unreadable, ignored; "
+                f"{self.manifest.path}: {self.manifest.unreadable} line(s) truncated or "
+                "unreadable, ignored; "
                 "pictures without a line are made again"
             )
         lines = self.manifest.lines
@@ -108,12 +127,18 @@ class DatasetFolder:
         first = task(indices[0])
         self._require_same(first, forgotten)
         finished = [index for index in known if lines[index].is_done and index not in forgotten]
-        intact, complete, incomplete = set[int](), set[int](), set[int]()  # complete: with all files that the run wants
+        # complete: with all files that the run wants
+        intact = set[int]()
+        complete = set[int]()
+        incomplete = set[int]()
         damaged: dict[int, str] = {}
         try:
             # Files of formats that the run does not need may be removed from a finished dataset.
-            needed, optional = folders_of(first), (folders_of(first, FORMATS) | REMOVED_FORMATS) - {LABELS}
-            checked = verify(self.path, self.manifest, finished, needed, optional, on_checked, is_stopped)
+            needed = folders_of(first)
+            optional = (folders_of(first, FORMATS) | REMOVED_FORMATS) - {LABELS}
+            checked = verify(
+                self.path, self.manifest, finished, needed, optional, on_checked, is_stopped
+            )
             for index, fault, lost in checked:
                 if fault:
                     damaged[index] = fault
@@ -160,13 +185,23 @@ class DatasetFolder:
             raise unwritable(self.path, error) from error
 
     def task_again(self, task: PictureTask) -> PictureTask:
-        """Add to the task the file formats that the picture had before `prepare`, so that none is lost."""
+        """Add to the task the file formats that the picture had before `prepare`, so that none is
+        lost."""
         had = self._had.get(task.index, frozenset())
-        lost = [name for name in FORMATS if name not in task.labels.formats and had & folders_of(task, (name,))]
-        return replace(task, labels=replace(task.labels, write=(*task.labels.formats, *lost))) if lost else task
+        lost = [
+            name
+            for name in FORMATS
+            if name not in task.labels.formats and had & folders_of(task, (name,))
+        ]
+        return (
+            replace(task, labels=replace(task.labels, write=(*task.labels.formats, *lost)))
+            if lost
+            else task
+        )
 
     def staging(self, task: PictureTask) -> Path:
-        """Make a new folder for one attempt: an earlier attempt's process may still be running. Raises OSError."""
+        """Make a new folder for one attempt: an earlier attempt's process may still be running.
+        Raises OSError."""
         return Path(tempfile.mkdtemp(prefix=f"{task.name}-", dir=self._work.path))
 
     def log_path(self, task: PictureTask) -> Path:
@@ -177,19 +212,30 @@ class DatasetFolder:
         """The log of processes that make more than one picture; deleted at the end."""
         return self._work.path / "workers.log"
 
-    def commit(self, task: PictureTask, finished: FinishedAttempt, *, earlier: tuple[str, ...] = ()) -> None:
-        """Move an attempt's files into place and add it to the manifest. `earlier`: former failures. OSError."""
+    def commit(
+        self, task: PictureTask, finished: FinishedAttempt, *, earlier: tuple[str, ...] = ()
+    ) -> None:
+        """Move an attempt's files into place and add it to the manifest. `earlier`: former
+        failures. OSError."""
         picture = finished.picture
         for path in picture.sha256:
             target = self.path / path
             target.parent.mkdir(parents=True, exist_ok=True)
             move_into_place(finished.folder / path, target)
         if self._is_done(task.index):
-            for path in set(self.manifest.lines[task.index].paths(task.index)) - set(picture.sha256):
-                remove_file(self.path / path, missing_ok=True)  # of a format that is no longer written
+            for path in set(self.manifest.lines[task.index].paths(task.index)) - set(
+                picture.sha256
+            ):
+                remove_file(
+                    self.path / path, missing_ok=True
+                )  # of a format that is no longer written
         shutil.rmtree(finished.folder, ignore_errors=True)
         values = {name: getattr(picture, name) for name in ("sha256", "bytes", "piles", "labelled")}
-        values |= {"drawn": picture.scene_facts, "engine": picture.renderer, "seconds": round(finished.seconds, 3)}
+        values |= {
+            "drawn": picture.scene_facts,
+            "engine": picture.renderer,
+            "seconds": round(finished.seconds, 3),
+        }
         values |= {"attempts": len(earlier) + 1, "reason": "; ".join(earlier)}
         self.manifest.append(entry_line(task, status=DONE, **values))
         self._sound.add(task.index)
@@ -227,7 +273,11 @@ class DatasetFolder:
 
     def folders_named(self) -> set[str]:
         """Folders of all files in the manifest."""
-        return {pattern.partition("/")[0] for line in self.manifest.lines.values() for pattern in line.patterns}
+        return {
+            pattern.partition("/")[0]
+            for line in self.manifest.lines.values()
+            for pattern in line.patterns
+        }
 
     @property
     def finished(self) -> int:
@@ -235,10 +285,13 @@ class DatasetFolder:
         return len(self._sound)
 
     def trust_existing(self, but: frozenset[int] = frozenset()) -> None:
-        """Count pictures as intact if their files exist, `but` these, without reading them. Raises OSError."""
+        """Count pictures as intact if their files exist, `but` these, without reading them. Raises
+        OSError."""
         for index, line in self.manifest.lines.items():
             if line.is_done and index not in but:
-                paths = (path for path in line.paths(index) if path.partition("/")[0] in (IMAGES, LABELS))
+                paths = (
+                    path for path in line.paths(index) if path.partition("/")[0] in (IMAGES, LABELS)
+                )
                 if all((self.path / path).exists() for path in paths):
                     self._sound.add(index)
 
@@ -249,9 +302,13 @@ class DatasetFolder:
     def _require_same(self, task: PictureTask, forgotten: frozenset[int]) -> None:
         requested = task.key
         origins = (
-            line.origin for index, line in self.manifest.lines.items() if index not in forgotten and line.is_done
+            line.origin
+            for index, line in self.manifest.lines.items()
+            if index not in forgotten and line.is_done
         )
-        for known in {id(origin): origin.options for origin in origins}.values():  # few: equal ones are shared
+        for known in {
+            id(origin): origin.options for origin in origins
+        }.values():  # few: equal ones are shared
             if known.get("write") == "":  # without YOLO's labels, which a run may add
                 known = known | {"write": requested.get("write")}
             if known == requested:
@@ -262,10 +319,13 @@ class DatasetFolder:
                 if known.get(decisive) != requested[decisive]:
                     names = [decisive]
                     break
-            compared = [{option_name(name): each.get(name) for name in names} for each in (known, requested)]
+            compared = [
+                {option_name(name): each.get(name) for name in names} for each in (known, requested)
+            ]
             changed = differences(*compared)
             raise UsageError(
-                f"{self.path}: its pictures were made with other options ({changed}); give the same, another "
+                f"{self.path}: its pictures were made with other options ({changed}); give the "
+                "same, another "
                 "folder, or --overwrite to make all again"
             )
 
@@ -280,13 +340,15 @@ class DatasetFolder:
         older = sum(lines[index].origin.version != version for index in whole)
         if older:
             notes.append(
-                f"{older} pictures were made by another version of this program, which may have drawn them otherwise; "
+                f"{older} pictures were made by another version of this program, which may have "
+                "drawn them otherwise; "
                 "--overwrite makes all again"
             )
         return notes
 
     def _foreign_pictures(self, indices: range) -> list[str]:
-        """A note about foreign pictures, neither in the manifest nor of this run, because trainers would use them."""
+        """A note about foreign pictures, neither in the manifest nor of this run, because trainers
+        would use them."""
         strange = []
         for path, index in numbered_files(self.path, IMAGES):
             known = set(self.manifest.lines[index].paths(index)) if self._is_done(index) else ()
@@ -295,13 +357,18 @@ class DatasetFolder:
         if not strange:
             return []
         example = min(strange).removeprefix(f"{IMAGES}/")
-        return [f"{self.path}/{IMAGES}: {len(strange)} picture(s) without a line in the manifest, such as {example}"]
+        return [
+            f"{self.path}/{IMAGES}: {len(strange)} picture(s) without a line in the manifest, "
+            f"such as {example}"
+        ]
 
     def _remove_halves(self, plan: RunPlan) -> None:
-        """Remove files of incomplete pictures, the pictures before their labels. A complete one that is drawn again
-        stays until it is replaced."""
+        """Remove files of incomplete pictures, the pictures before their labels. A complete one
+        that is drawn again stays until it is replaced."""
         missing = frozenset(plan.missing)
-        retained = plan.finished | {index for index in missing - plan.broken if self._is_done(index)}
+        retained = plan.finished | {
+            index for index in missing - plan.broken if self._is_done(index)
+        }
         for folder in dict.fromkeys((*FOLDERS, *sorted(self.folders_named()))):
             for path, index in numbered_files(self.path, folder):
                 if index not in retained and (index in missing or index in plan.broken):
@@ -313,14 +380,16 @@ class DatasetFolder:
 
     def _forget(self, indices: frozenset[int]) -> None:
         for index in sorted(indices):
-            for path in reversed([f"image_{index:06d}.log", *self.manifest.lines[index].paths(index)]):
+            for path in reversed(
+                [f"image_{index:06d}.log", *self.manifest.lines[index].paths(index)]
+            ):
                 remove_file(self.path / path, missing_ok=True)
             self.manifest.forget(index)
 
 
 def numbered_files(root: Path, folder: str) -> Iterator[tuple[str, int]]:
-    """Yield path in the dataset and index of files in and below this folder that are named after a picture. Links to
-    folders are not followed. Raises OSError."""
+    """Yield path in the dataset and index of files in and below this folder that are named after a
+    picture. Links to folders are not followed. Raises OSError."""
     inner = []
     try:
         with os.scandir(root / folder) as entries:
@@ -358,6 +427,13 @@ def _require_own_folder(path: Path) -> None:
         if path.is_file():
             raise UsageError(f"{path}: is a file; name a folder") from None
         raise unwritable(path, error) from error
-    refused = {name for name in (IMAGES, LABELS) if (path / name).is_dir() and not any((path / name).iterdir())}
-    if present - refused and not present & {MANIFEST, WORK}:  # a run that was refused at its start leaves these
+    refused = {
+        name
+        for name in (IMAGES, LABELS)
+        if (path / name).is_dir() and not any((path / name).iterdir())
+    }
+    if present - refused and not present & {
+        MANIFEST,
+        WORK,
+    }:  # a run that was refused at its start leaves these
         raise UsageError(f"{path}: is not empty and holds no dataset of ours; name another folder")

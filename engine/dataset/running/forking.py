@@ -1,15 +1,16 @@
 """Forks a process for each picture from one that has loaded everything. Linux only.
 
-Requests and answers are those of attempt.py, with a line `ended` and the exit code after each. Drawing a
-picture of 640 px takes less time than starting Python, importing NumPy and OpenCV, loading kernels and building models.
-But several pictures in one process would share state of drivers and memory. So this process does all that is the same
-for every picture, draws none, and forks: each child begins with the same state, and a crash affects no other picture.
-The forkserver of `multiprocessing` would take 2.8 times as long, as it builds no models while it waits. It is one for
-all jobs with their cards, and its children outlive a killed parent.
+Requests and answers are those of attempt.py, with a line `ended` and the exit code after each.
+Drawing a picture of 640 px takes less time than starting Python, importing NumPy and OpenCV,
+loading kernels and building models. But several pictures in one process would share state of
+drivers and memory. So this process does all that is the same for every picture, draws none, and
+forks: each child begins with the same state, and a crash affects no other picture. The forkserver
+of `multiprocessing` would take 2.8 times as long, as it builds no models while it waits. It is one
+for all jobs with their cards, and its children outlive a killed parent.
 
-A GL context cannot be inherited: Mesa stores compiled shaders by threads that a child lacks. glibc (2.36) counts them
-there as waiting, so pthread_cond_signal soon blocks forever. Threads do not survive a fork, so this process has none:
-it waits with `select`.
+A GL context cannot be inherited: Mesa stores compiled shaders by threads that a child lacks. glibc
+(2.36) counts them there as waiting, so pthread_cond_signal soon blocks forever. Threads do not
+survive a fork, so this process has none: it waits with `select`.
 """
 
 import contextlib
@@ -47,7 +48,8 @@ from engine.errors import UsageError
 from engine.system.python_process import wake_with_parent
 from engine.system.worker_process import claim_output, end_with_parent
 
-LONG_RUN = 3  # pictures after which the models of all things are built: 0.7 s, which speeds up later pictures
+# pictures after which the models of all things are built: 0.7 s, which speeds up later pictures
+LONG_RUN = 3
 SMALL_PX = 96
 DEPTH_M = 100.0
 
@@ -83,8 +85,9 @@ def main() -> None:
 
 
 def rehearse(task: PictureTask) -> None:
-    """Make a throw-away picture of the task's recipe and formats, so that forks inherit imports, Numba's kernels,
-    meshes and the user's models. It is not drawn: OpenGL must be opened after the fork. Starts no thread."""
+    """Make a throw-away picture of the task's recipe and formats, so that forks inherit imports,
+    Numba's kernels, meshes and the user's models. It is not drawn: OpenGL must be opened after the
+    fork. Starts no thread."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(0)
     try:
@@ -96,7 +99,9 @@ def rehearse(task: PictureTask) -> None:
         # The picture itself reports a full disk.
         with (
             contextlib.suppress(OSError),
-            tempfile.TemporaryDirectory(prefix="multiverse-rehearsal-", ignore_cleanup_errors=True) as folder,
+            tempfile.TemporaryDirectory(
+                prefix="multiverse-rehearsal-", ignore_cleanup_errors=True
+            ) as folder,
         ):
             make_picture(_small(task), Path(folder), draw=_grey)
     finally:
@@ -126,7 +131,8 @@ def _grey(geometry: SceneGeometry, task: PictureTask, folder: Path) -> Rendered:
 
 
 def _make(request: dict[str, str], answers: BinaryIO) -> NoReturn:
-    """Make one picture in the forked child. An error here ends the child with a traceback in its log."""
+    """Make one picture in the forked child. An error here ends the child with a traceback in its
+    log."""
     wake_with_parent()
     output = os.open(request["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     os.dup2(output, 1)

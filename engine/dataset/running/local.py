@@ -1,5 +1,5 @@
-"""Runs pictures on this machine, in slots that each make one at a time, with one graphics card. Each picture has a
-process of its own, forked where that is possible and a slot makes several."""
+"""Runs pictures on this machine, in slots that each make one at a time, with one graphics card.
+Each picture has a process of its own, forked where that is possible and a slot makes several."""
 
 import logging
 import queue
@@ -14,7 +14,13 @@ from engine.dataset.running.attempt import HAS_FORK, PictureWorker
 from engine.dataset.running.devices import device_environment, location_line
 from engine.dataset.running.estimate import cores
 from engine.dataset.running.folder import DatasetFolder
-from engine.dataset.running.policy import Failure, FinishedAttempt, PictureOutcome, failure_of, is_retried
+from engine.dataset.running.policy import (
+    Failure,
+    FinishedAttempt,
+    PictureOutcome,
+    failure_of,
+    is_retried,
+)
 from engine.dataset.task import PictureTask
 from engine.system.atomic_file import remove_file
 
@@ -24,7 +30,8 @@ log = logging.getLogger(__name__)
 
 
 class LocalRunner:
-    """Runs pictures in parallel. Its threads only wait for processes; the iterating thread handles results."""
+    """Runs pictures in parallel. Its threads only wait for processes; the iterating thread handles
+    results."""
 
     def __init__(
         self,
@@ -36,24 +43,36 @@ class LocalRunner:
         is_long: bool,
         devices: tuple[int, ...] = (),
     ) -> None:
-        """`is_long`: most slots make more than one picture. `devices`: numbers of graphics cards, taken in turn."""
-        self.jobs, self.location_line = jobs, location_line(devices, jobs)  # line: "" for the default card
-        self.devices = tuple(devices[slot % len(devices)] for slot in range(jobs)) if devices else ()  # of each job
-        self._folder, self._timeout_s, self._retries = folder, timeout_s, retries
+        """`is_long`: most slots make more than one picture. `devices`: numbers of graphics cards,
+        taken in turn."""
+        # line: "" for the default card
+        self.jobs = jobs
+        self.location_line = location_line(devices, jobs)
+        self.devices = (
+            tuple(devices[slot % len(devices)] for slot in range(jobs)) if devices else ()
+        )  # of each job
+        self._folder = folder
+        self._timeout_s = timeout_s
+        self._retries = retries
         threads = str(max(1, cores() // jobs))
-        # Otherwise Mesa's rasteriser and NumPy would use all cores in every process. The pictures are the same.
+        # Otherwise Mesa's rasteriser and NumPy would use all cores in every process. The pictures
+        # are the same.
         environment = {"LP_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
         self._is_closing = threading.Event()
         self._idle: queue.SimpleQueue[PictureWorker] = queue.SimpleQueue()
         for device in self.devices or (None,) * jobs:
             own = environment | device_environment(device)
-            self._idle.put(PictureWorker(own, warm_log=folder.worker_log if HAS_FORK and is_long else None))
+            self._idle.put(
+                PictureWorker(own, warm_log=folder.worker_log if HAS_FORK and is_long else None)
+            )
         self._pool = ThreadPoolExecutor(jobs, thread_name_prefix="picture")
         self.in_progress = 0  # number of pictures in progress
 
-    def run(self, tasks: Iterable[PictureTask], is_stopped: Callable[[], bool]) -> Iterator[PictureOutcome | None]:
-        """Yield outcomes as they come, and None after every 0.1 s without one. Once `is_stopped`, no picture is
-        started; those in progress are finished."""
+    def run(
+        self, tasks: Iterable[PictureTask], is_stopped: Callable[[], bool]
+    ) -> Iterator[PictureOutcome | None]:
+        """Yield outcomes as they come, and None after every 0.1 s without one. Once `is_stopped`,
+        no picture is started; those in progress are finished."""
         waiting = iter(tasks)
         running: set[Future[PictureOutcome]] = set()
         while True:
@@ -97,7 +116,11 @@ class LocalRunner:
                 remove_file(log_path, missing_ok=True)
             staged = self._folder.staging(task)
             result = worker.attempt(
-                task, staged, log_path, timeout_s=self._timeout_s, is_stopped=self._is_closing.is_set
+                task,
+                staged,
+                log_path,
+                timeout_s=self._timeout_s,
+                is_stopped=self._is_closing.is_set,
             )
         except OSError as error:
             log.info("an attempt at picture %s could not start", task.name, exc_info=True)

@@ -1,6 +1,6 @@
-"""The manifest of a dataset: one line of JSON per picture, appended by one call each as pictures end. A kill truncates
-at most the last line, and that picture counts as not made. It may be gigabytes; only an index of lines and files is in
-memory, about 200 bytes per picture."""
+"""The manifest of a dataset: one line of JSON per picture, appended by one call each as pictures
+end. A kill truncates at most the last line, and that picture counts as not made. It may be
+gigabytes; only an index of lines and files is in memory, about 200 bytes per picture."""
 
 import json
 import os
@@ -21,13 +21,14 @@ from engine.system.small_file import open_regular
 
 MANIFEST = "manifest.jsonl"
 MAX_LINE_BYTES = 64 << 20  # a thousand times the line of a scene with 768 piles
-DONE, FAILED = "done", "failed"
+DONE = "done"
+FAILED = "failed"
 NAME = "{}"  # stands for the picture's name in the patterns of its paths
 
 
 class ManifestEntry(msgspec.Struct, frozen=True):
-    """A line of the manifest; unreadable if a field without default is missing or has another type. Long values stay
-    undecoded, because every start reads `sha256` and `bytes` of every picture."""
+    """A line of the manifest; unreadable if a field without default is missing or has another type.
+    Long values stay undecoded, because every start reads `sha256` and `bytes` of every picture."""
 
     index: int
     seed: msgspec.Raw  # of any size; msgspec decodes numbers of up to 64 bits
@@ -43,7 +44,8 @@ class ManifestEntry(msgspec.Struct, frozen=True):
     piles: int = 0
     labelled: int = 0
     scene_facts: msgspec.Raw = msgspec.field(default=msgspec.Raw(b"{}"), name="drawn")
-    """Every number of its scene in recipe 1; in recipe 2 facts of the picture, and the file that has its scene."""
+    """Every number of its scene in recipe 1; in recipe 2 facts of the picture, and the file that
+    has its scene."""
     reason: str = ""  # reason for a failure or a retry
 
 
@@ -63,7 +65,8 @@ class ManifestLine:
     is_done: bool
     origin: LineOrigin  # the same object for equal values
     patterns: tuple[str, ...]
-    """Paths of its files, in the order of commit, with `{}` for the picture's name; the same object for equal ones."""
+    """Paths of its files, in the order of commit, with `{}` for the picture's name; the same object
+    for equal ones."""
     offset: int  # bytes before the line in the file
 
     def paths(self, index: int) -> Iterator[str]:
@@ -72,7 +75,8 @@ class ManifestLine:
 
 
 def entry_line(task: PictureTask, *, status: str, **values: Any) -> bytes:
-    """Encode a new line, with the version of this package. `values`: further fields of ManifestEntry."""
+    """Encode a new line, with the version of this package. `values`: further fields of
+    ManifestEntry."""
     line = {
         "index": task.index,
         "seed": task.seed,
@@ -97,7 +101,9 @@ class Manifest:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.lines: dict[int, ManifestLine] = {}  # by index; if there are several lines, the last one counts
+        self.lines: dict[
+            int, ManifestLine
+        ] = {}  # by index; if there are several lines, the last one counts
         self.unreadable = 0  # number of truncated or unreadable lines
         self.is_tidy = True  # False if `tidy` has something to do
         self._last = -1  # index of the last line
@@ -127,19 +133,25 @@ class Manifest:
             self.is_tidy = False
 
     def tidy(self) -> None:
-        """Rewrite the file: one line per picture, in order, without unreadable lines. Raises OSError."""
+        """Rewrite the file: one line per picture, in order, without unreadable lines. Raises
+        OSError."""
         if self.is_tidy:
             return
         offsets = {}
         self.path.touch()
-        with replacement_path(self.path) as new, self.path.open("rb") as old, new.open("wb") as file:
+        with (
+            replacement_path(self.path) as new,
+            self.path.open("rb") as old,
+            new.open("wb") as file,
+        ):
             for index in sorted(self.lines):
                 offsets[index] = file.tell()
                 file.write(self._line(old, index))
         for index, offset in offsets.items():
             self.lines[index] = replace(self.lines[index], offset=offset)
         self._last = max(offsets, default=-1)
-        self.is_tidy, self.unreadable = True, 0
+        self.is_tidy = True
+        self.unreadable = 0
 
     def load(self, file: BufferedReader) -> None:
         """Read all lines from the start of the file. Raises OSError."""
@@ -148,7 +160,9 @@ class Manifest:
             try:
                 if line.strip():
                     self._index_line(self._decoder.decode(line), offset)
-                is_read = line.endswith(b"\n")  # else the next line would be appended to the truncated one
+                is_read = line.endswith(
+                    b"\n"
+                )  # else the next line would be appended to the truncated one
             except (ValueError, RecursionError):  # msgspec raises ValueError too
                 is_read = False
             self.unreadable += not is_read
@@ -161,13 +175,16 @@ class Manifest:
         return line if line.endswith(b"\n") else line + b"\n"
 
     def _index_line(self, entry: ManifestEntry, offset: int) -> None:
-        """Add a line to the index. Equal values are shared: for 100,000 pictures the options would be gigabytes."""
+        """Add a line to the index. Equal values are shared: for 100,000 pictures the options would
+        be gigabytes."""
         origin = self._shared.get(key := (bytes(entry.options), entry.version, entry.engine))
         if origin is None:
             options = msgspec.convert(json.loads(bytes(entry.options)), dict[str, Any])
             origin = self._shared[key] = LineOrigin(options, entry.version, entry.engine)
         name = f"{entry.index:06d}"
-        if any(".." in path or ":" in path or path.startswith(("/", "\\")) for path in entry.sha256):
+        if any(
+            ".." in path or ":" in path or path.startswith(("/", "\\")) for path in entry.sha256
+        ):
             raise ValueError("a path leaves the folder")  # such a file would be removed
         patterns = tuple(path.replace(name, NAME) for path in entry.sha256)
         patterns = self._shared.setdefault(patterns, patterns)
@@ -177,7 +194,8 @@ class Manifest:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read the manifest of a folder; empty if there is none. Raises OSError, also for anything but a regular file."""
+    """Read the manifest of a folder; empty if there is none. Raises OSError, also for anything but
+    a regular file."""
     manifest = Manifest(folder / MANIFEST)
     try:
         with open_regular(manifest.path) as file:

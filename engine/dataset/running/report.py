@@ -14,11 +14,13 @@ class DatasetProgress(JobProgress):
     created: int = 0  # pictures made by this run
     failed: int = 0
     in_progress: int = 0
-    is_checking: bool = False  # before drawing: `done` of `expected` existing pictures were compared with the manifest
+    # before drawing: `done` of `expected` existing pictures were compared with the manifest
+    is_checking: bool = False
 
     @property
     def seconds_left(self) -> float | None:
-        """Time for the pictures that have neither been made nor failed; None before the first is made."""
+        """Time for the pictures that have neither been made nor failed; None before the first is
+        made."""
         if not self.rate or self.expected is None:
             return None
         return max(self.expected - self.done - self.failed, 0) / self.rate
@@ -44,8 +46,12 @@ class DatasetReport:
     jobs: int
     devices: tuple[int, ...] = ()  # the graphics card of each job, by number; empty for the default
     seconds: float
-    seconds_a_picture: float | None = None  # median of the pictures made by this run, including their processes
-    statistics: Statistics | None = None  # statistics of all labels in the folder; None if there are none
+    seconds_a_picture: float | None = (
+        None  # median of the pictures made by this run, including their processes
+    )
+    statistics: Statistics | None = (
+        None  # statistics of all labels in the folder; None if there are none
+    )
     outputs: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 

@@ -1,4 +1,5 @@
-"""Runs a dataset job: `make_dataset(job)`. Checks what cannot succeed before any file is changed."""
+"""Runs a dataset job: `make_dataset(job)`. Checks what cannot succeed before any file is
+changed."""
 
 import shutil
 import statistics
@@ -44,7 +45,8 @@ MAX_ZOOM = 1.5
 MAX_SETTLED = 2000  # scenes; takes 0.2 s
 MAX_BUILD_S = 0.5  # a window takes 0.03 s, a whole picture 0.2
 PLAIN_CAMERA = CameraOptions(
-    altitude=(CAMERA_HEIGHT_M, CAMERA_HEIGHT_M), field_of_view=(FIELD_OF_VIEW_DEG, FIELD_OF_VIEW_DEG)
+    altitude=(CAMERA_HEIGHT_M, CAMERA_HEIGHT_M),
+    field_of_view=(FIELD_OF_VIEW_DEG, FIELD_OF_VIEW_DEG),
 )
 """The camera of recipe 1."""
 OnMessage = Callable[[str], None]
@@ -57,9 +59,9 @@ def make_dataset(
     on_message: OnMessage = lambda line: None,
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> DatasetReport:
-    """Run the whole job. MultiverseError, in one line, if it fails; finished pictures stay. `on_progress` gets the
-    progress, `on_message` one line per failure, on this thread. Once `is_stopped`, pictures in progress are finished
-    (not with `image_index`)."""
+    """Run the whole job. MultiverseError, in one line, if it fails; finished pictures stay.
+    `on_progress` gets the progress, `on_message` one line per failure, on this thread. Once
+    `is_stopped`, pictures in progress are finished (not with `image_index`)."""
     check_job(job)
     check_devices(job)
     job = job.with_scene_size()
@@ -83,8 +85,9 @@ def check_job(job: DatasetJob) -> None:
 
 
 def check_scenes(job: DatasetJob, now_s: Callable[[], float] = time.perf_counter) -> None:
-    """Raise UsageError for the first scene that does not fit. Checks the numbers of up to MAX_SETTLED pictures and
-    builds the first scene. If an option requests a number, it builds further scenes for up to MAX_BUILD_S."""
+    """Raise UsageError for the first scene that does not fit. Checks the numbers of up to
+    MAX_SETTLED pictures and builds the first scene. If an option requests a number, it builds
+    further scenes for up to MAX_BUILD_S."""
     begin = job.indices[0]
     if job.recipe_2.scene_files.scene:
         scene_of(job.task(begin))
@@ -92,9 +95,18 @@ def check_scenes(job: DatasetJob, now_s: Callable[[], float] = time.perf_counter
     for index in islice(job.indices, MAX_SETTLED):
         settle(job.options, job.task(index).seed)
     scene_of(job.task(begin))
-    options, recipe_2 = job.options, job.recipe_2  # numbers and sizes that fit into some scenes and not into others
-    requested = (options.num_bags, options.num_machinery, recipe_2.layout.piles, recipe_2.piles.pile_diameter)
-    if job.recipe == 1 or not (recipe_2.assets.asset or any(each is not None for each in requested)):
+    # numbers and sizes that fit into some scenes and not into others
+    options = job.options
+    recipe_2 = job.recipe_2
+    requested = (
+        options.num_bags,
+        options.num_machinery,
+        recipe_2.layout.piles,
+        recipe_2.piles.pile_diameter,
+    )
+    if job.recipe == 1 or not (
+        recipe_2.assets.asset or any(each is not None for each in requested)
+    ):
         return
     end_s = now_s() + MAX_BUILD_S
     for index in islice(job.indices, job.recipe_2.camera.views, None, job.recipe_2.camera.views):
@@ -117,33 +129,47 @@ class _Run:
         on_message: OnMessage,
         is_stopped: Callable[[], bool],
     ) -> None:
-        self._job, self._folder, self._on_progress, self._on_message = job, folder, on_progress, on_message
+        self._job = job
+        self._folder = folder
+        self._on_progress = on_progress
+        self._on_message = on_message
         self._is_stop_requested = is_stopped
         self._began_s = time.perf_counter()
         self._seconds: list[float] = []
         self._failed: list[FailedPicture] = []
-        self._retried = self._existing = 0
+        self._retried = 0
+        self._existing = 0
         self._whole = WholeFiles(folder, job)
         self._end_reason = ""  # reason why no more pictures are started
 
     def make(self) -> DatasetReport:
-        job, folder, on_progress = self._job, self._folder, self._on_progress
+        job = self._job
+        folder = self._folder
+        on_progress = self._on_progress
         plan = folder.plan(
             job.indices,
             job.task,
             is_resuming=job.resume,
-            on_checked=lambda done, of: on_progress(DatasetProgress(done=done, expected=of, rate=0, is_checking=True)),
+            on_checked=lambda done, of: on_progress(
+                DatasetProgress(done=done, expected=of, rate=0, is_checking=True)
+            ),
             is_stopped=self._is_stop_requested,
         )
         self._existing = plan.existing
         if plan.missing and job.cluster is None:
-            line = check_disk_space(job, plan, folder.bytes_of(plan.forgotten | plan.broken), local_jobs(job))
+            line = check_disk_space(
+                job, plan, folder.bytes_of(plan.forgotten | plan.broken), local_jobs(job)
+            )
             if len(plan.missing) > 1:
                 self._on_message(line)
         if len(plan.missing) > 1 and (line_text := ground_sample_line(job)):
             self._on_message(line_text)
         finished = FolderOutputs()
-        with closing(open_runner(job, folder, len(plan.missing))) if plan.missing else nullcontext() as runner:
+        with (
+            closing(open_runner(job, folder, len(plan.missing)))
+            if plan.missing
+            else nullcontext() as runner
+        ):
             self._begin(plan)
             if runner is not None:
                 self._work_off(runner, plan.missing)
@@ -156,7 +182,10 @@ class _Run:
                 raise unwritable(folder.path, error) from error
         notes = [*plan.notes, *finished.notes]
         if self._end_reason:
-            notes.append(f"{self._end_reason}; no more pictures were started; run the same command to continue")
+            notes.append(
+                f"{self._end_reason}; no more pictures were started; run the same command to "
+                "continue"
+            )
         return DatasetReport(
             folder=str(self._folder.path),
             expected=plan.existing + len(plan.missing),
@@ -164,7 +193,8 @@ class _Run:
             made=len(self._seconds),
             failed=tuple(sorted(self._failed, key=lambda failed: failed.index)),
             retried=self._retried,
-            is_interrupted=self._is_stop_requested() and len(self._seconds) + len(self._failed) < len(plan.missing),
+            is_interrupted=self._is_stop_requested()
+            and len(self._seconds) + len(self._failed) < len(plan.missing),
             engine=", ".join(folder.engines(job.indices)) or job.drawing.engine,
             jobs=runner.jobs if runner is not None else 0,
             devices=runner.devices if runner is not None else (),
@@ -177,7 +207,8 @@ class _Run:
 
     def _begin(self, plan: RunPlan) -> None:
         """Write the whole-dataset files without the pictures to be removed, then remove these."""
-        folder, job = self._folder, self._job
+        folder = self._folder
+        job = self._job
         try:
             if plan.is_checked:
                 self._whole.begin(is_changed=bool(plan.forgotten or plan.broken))
@@ -213,7 +244,9 @@ class _Run:
         return bool(self._end_reason) or self._is_stop_requested()
 
     def _take(self, outcome: PictureOutcome) -> None:
-        task, result, attempts = outcome.task, outcome.result, len(outcome.earlier) + 1
+        task = outcome.task
+        result = outcome.result
+        attempts = len(outcome.earlier) + 1
         self._retried += len(outcome.earlier)
         for reason in outcome.earlier:
             self._on_message(f"picture {task.name} was retried: {reason}")
@@ -233,7 +266,8 @@ class _Run:
         self._on_message(f"picture {task.name} failed: {reason}")
 
     def _refresh(self) -> None:
-        """Write the files about the whole dataset if they are due; no picture fails if that fails."""
+        """Write the files about the whole dataset if they are due; no picture fails if that
+        fails."""
         try:
             self._whole.write_if_due()
         except OSError as error:
@@ -241,7 +275,8 @@ class _Run:
 
 
 def ground_sample_line(job: DatasetJob) -> str:
-    """One line about the size of a pixel on the ground; "" for recipe 1 at about the width of the real pictures."""
+    """One line about the size of a pixel on the ground; "" for recipe 1 at about the width of the
+    real pictures."""
     camera = job.recipe_2.camera
     if job.recipe_2.scene_files.files:
         samples_cm = [file.gsd_cm for file in job.recipe_2.scene_files.files]
@@ -253,7 +288,9 @@ def ground_sample_line(job: DatasetJob) -> str:
     return ground_sample_text(job.options, camera)
 
 
-def open_runner(job: DatasetJob, folder: DatasetFolder, pictures: int) -> "LocalRunner | ClusterRunner":
+def open_runner(
+    job: DatasetJob, folder: DatasetFolder, pictures: int
+) -> "LocalRunner | ClusterRunner":
     """Open a runner for this many pictures, on this machine or on a cluster."""
     timeout_s = job.timeout_s or default_timeout_s(job.drawing, job.options)
     if job.cluster is not None:
@@ -278,12 +315,15 @@ def local_jobs(job: DatasetJob) -> int:
 
 
 def check_disk_space(job: DatasetJob, plan: RunPlan, freed_bytes: int, jobs: int) -> str:
-    """One line about the time and disk that the run takes. SinkError if the disk is clearly too small."""
+    """One line about the time and disk that the run takes. SinkError if the disk is clearly too
+    small."""
     pictures = len(plan.missing)
     seconds, disk_bytes = estimate(job.task(plan.missing[0]), pictures, jobs=jobs, cores=cores())
     free_bytes = shutil.disk_usage(job.output).free + freed_bytes
     need = f"about {duration_text(seconds)} and {size_text(disk_bytes)} for {pictures} pictures"
     line = f"{need}; {size_text(free_bytes)} free"
     if disk_bytes * MIN_FREE_FRACTION > free_bytes:
-        raise SinkError(f"{job.output}: too little space: {line}; give a smaller --count or another disk")
+        raise SinkError(
+            f"{job.output}: too little space: {line}; give a smaller --count or another disk"
+        )
     return line

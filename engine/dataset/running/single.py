@@ -1,5 +1,6 @@
-"""Makes one picture (`--image-index`). Several such processes may share a folder: each locks it only while it plans,
-and while it commits files and writes those about the whole dataset. Card and figures are left to a whole run."""
+"""Makes one picture (`--image-index`). Several such processes may share a folder: each locks it
+only while it plans, and while it commits files and writes those about the whole dataset. Card and
+figures are left to a whole run."""
 
 import math
 import os
@@ -24,8 +25,11 @@ from engine.dataset.running.whole_files import WholeFiles
 from engine.system.atomic_file import remove_file
 
 PATIENCE_S = 30.0  # a run of the whole dataset locks the folder until its end
-COMMIT_PATIENCE_S = 600.0  # for a picture that is drawn: others may be writing a COCO file of thousands of pictures
-HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"  # only on the same host can we check if the process is alive
+COMMIT_PATIENCE_S = (
+    600.0  # for a picture that is drawn: others may be writing a COCO file of thousands of pictures
+)
+# only on the same host can we check if the process is alive
+HOST = f"{zlib.crc32(socket.gethostname().encode()):08x}"
 STAGING = f".picture-{HOST}-"
 
 
@@ -47,16 +51,24 @@ def make_picture_in_process(job: DatasetJob, on_message: Callable[[str], None]) 
                 if pid.isdigit() and not psutil.pid_exists(int(pid)):  # that process was killed
                     shutil.rmtree(path, ignore_errors=True)
         report = DatasetReport(
-            folder=str(job.output), expected=1, engine=job.drawing.engine, jobs=1, seconds=0.0, notes=plan.notes
+            folder=str(job.output),
+            expected=1,
+            engine=job.drawing.engine,
+            jobs=1,
+            seconds=0.0,
+            notes=plan.notes,
         )
         if not plan.missing:
             return replace(report, kept=1, seconds=_since(began_s))
         prefix = f"{STAGING}{os.getpid()}-"
         with (
-            tempfile.TemporaryDirectory(prefix=prefix, dir=job.output, ignore_cleanup_errors=True) as name,
+            tempfile.TemporaryDirectory(
+                prefix=prefix, dir=job.output, ignore_cleanup_errors=True
+            ) as name,
             closing(PictureWorker({})) as worker,
         ):
-            staged, log = Path(name), folder.log_path(task)
+            staged = Path(name)
+            log = folder.log_path(task)
             remove_file(log, missing_ok=True)
             result = worker.attempt(task, staged, log, timeout_s=math.inf)
             with closing(DatasetFolder(job.output, patience_s=COMMIT_PATIENCE_S)) as folder:
@@ -65,7 +77,9 @@ def make_picture_in_process(job: DatasetJob, on_message: Callable[[str], None]) 
                     folder.note_failure(task, result.reason, attempts=1)
                     failed = FailedPicture(index=task.index, reason=result.reason, attempts=1)
                     return replace(report, failed=(failed,), seconds=_since(began_s))
-                folder.commit(task, FinishedAttempt(folder=staged, seconds=_since(began_s), picture=result))
+                folder.commit(
+                    task, FinishedAttempt(folder=staged, seconds=_since(began_s), picture=result)
+                )
                 folder.trust_existing()
                 whole = WholeFiles(folder, job)
                 whole.write_last()
@@ -78,7 +92,10 @@ def make_picture_in_process(job: DatasetJob, on_message: Callable[[str], None]) 
         engine=result.renderer,
         seconds=seconds,
         seconds_a_picture=seconds,
-        outputs=(*(path for path in reversed(result.sha256) if not path.startswith(PARTS)), *whole.names),
+        outputs=(
+            *(path for path in reversed(result.sha256) if not path.startswith(PARTS)),
+            *whole.names,
+        ),
         notes=(*plan.notes, *whole.notes),
     )
 

@@ -18,21 +18,29 @@ WindowOffset = Annotated[int, Meta(ge=-8 * MAX_SIDE_PX, le=8 * MAX_SIDE_PX)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteCamera:
-    """A pinhole above the site; without yaw, pitch and roll it looks straight down, north at the top. Camera space: x
-    right and y up in the picture, z against the view; a depth is along the axis. The window may be any part of the
-    sensor, or extend beyond it."""
+    """A pinhole above the site; without yaw, pitch and roll it looks straight down, north at the
+    top. Camera space: x right and y up in the picture, z against the view; a depth is along the
+    axis. The window may be any part of the sensor, or extend beyond it."""
 
-    width_px: Annotated[int, Meta(ge=16, le=MAX_SIDE_PX)]  # size of the window, which is the picture
+    width_px: Annotated[
+        int, Meta(ge=16, le=MAX_SIDE_PX)
+    ]  # size of the window, which is the picture
     height_px: Annotated[int, Meta(ge=16, le=MAX_SIDE_PX)]
     height_m: Annotated[float, Meta(ge=1, le=2000)] = CAMERA_HEIGHT_M  # above z = 0
-    field_of_view_deg: Annotated[float, Meta(ge=1, le=150)] = FIELD_OF_VIEW_DEG  # across the width of the sensor
+    field_of_view_deg: Annotated[float, Meta(ge=1, le=150)] = (
+        FIELD_OF_VIEW_DEG  # across the width of the sensor
+    )
     x_m: Number = 0.0
     y_m: Number = 0.0
     yaw_deg: Turn = 0.0  # compass direction of the picture's top: 0 north, 90 east
     pitch_deg: Annotated[float, Meta(ge=-89, le=89)] = 0.0
     """Angle between the axis and straight down, towards the picture's top. Below 90."""
-    roll_deg: Turn = 0.0  # rotation of the camera around its axis after that, clockwise seen from behind it
-    sensor_px: tuple[SensorSide, SensorSide] | None = None  # width and height; None: the window is the sensor
+    roll_deg: Turn = (
+        0.0  # rotation of the camera around its axis after that, clockwise seen from behind it
+    )
+    sensor_px: tuple[SensorSide, SensorSide] | None = (
+        None  # width and height; None: the window is the sensor
+    )
     strip_overlap: Annotated[float, Meta(ge=0, le=0.95)] | None = None
     """Share of the view that the next one of a strip of views shows, too; None outside strips."""
     left_px: WindowOffset = 0  # column and row of the sensor where the window begins
@@ -57,12 +65,14 @@ class SiteCamera:
 
     @property
     def heading_deg(self) -> float:
-        """Compass direction of the picture's top, 0..360; exact if the camera looks straight down."""
+        """Compass direction of the picture's top, 0..360; exact if the camera looks straight
+        down."""
         return (self.yaw_deg + self.roll_deg) % 360
 
     @property
     def gsd_m(self) -> float:
-        """Ground sample distance: metres of level ground at z = 0 across one pixel at the axis, looking down."""
+        """Ground sample distance: metres of level ground at z = 0 across one pixel at the axis,
+        looking down."""
         return self.height_m / self.focal_px
 
     @property
@@ -72,12 +82,18 @@ class SiteCamera:
 
     @property
     def rotation(self) -> np.ndarray:
-        """Rotation from world to camera space, (3, 3) float64; exactly the identity without yaw, pitch and roll."""
+        """Rotation from world to camera space, (3, 3) float64; exactly the identity without yaw,
+        pitch and roll."""
         yaw, pitch, roll = np.radians([self.yaw_deg, self.pitch_deg, self.roll_deg])
         turn = np.array([[np.cos(yaw), -np.sin(yaw), 0], [np.sin(yaw), np.cos(yaw), 0], [0, 0, 1]])
-        lean = np.array([[1, 0, 0], [0, np.cos(pitch), np.sin(pitch)], [0, -np.sin(pitch), np.cos(pitch)]])
-        spin = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
-        # Rounded, because processors differ in the last bit of a cosine; `+ 0.0` leaves no negative zeros.
+        lean = np.array(
+            [[1, 0, 0], [0, np.cos(pitch), np.sin(pitch)], [0, -np.sin(pitch), np.cos(pitch)]]
+        )
+        spin = np.array(
+            [[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]]
+        )
+        # Rounded, because processors differ in the last bit of a cosine; `+ 0.0` leaves no negative
+        # zeros.
         rotation: np.ndarray = np.round(spin @ lean @ turn, 12) + 0.0
         return rotation
 
@@ -95,19 +111,23 @@ class SiteCamera:
     def depth_of(self, points: np.ndarray) -> np.ndarray:
         """Depth of points, (n,) metres along the axis; negative behind the camera."""
         back = self.rotation[2]
-        x, y, z = (np.asarray(points[:, axis], np.float64) - self.position_m[axis] for axis in range(3))
+        x, y, z = (
+            np.asarray(points[:, axis], np.float64) - self.position_m[axis] for axis in range(3)
+        )
         depths: np.ndarray = -(x * back[0] + y * back[1] + z * back[2])
         return depths
 
     def pixel_of(self, points: np.ndarray) -> np.ndarray:
-        """Project (n, 3) metres before the camera to (n, 2) column and row of the window, whose corner is (0, 0)."""
+        """Project (n, 3) metres before the camera to (n, 2) column and row of the window, whose
+        corner is (0, 0)."""
         local = (np.asarray(points, np.float64) - self.position_m) @ self.rotation.T
         scale = self.focal_px / -local[:, 2]
         column, row = self.center_px
         return np.stack([column + local[:, 0] * scale, row - local[:, 1] * scale], axis=1)
 
     def on_level(self, pixels: np.ndarray, z_m: float = 0.0) -> np.ndarray:
-        """(n, 2) x and y where the rays of (n, 2) pixels meet the level at `z_m`; NaN for rays that do not fall."""
+        """(n, 2) x and y where the rays of (n, 2) pixels meet the level at `z_m`; NaN for rays that
+        do not fall."""
         ways = self.rays_of(pixels)
         with np.errstate(divide="ignore", invalid="ignore"):
             far = np.where(ways[:, 2] < 0, (z_m - self.height_m) / ways[:, 2], np.nan)
@@ -115,19 +135,24 @@ class SiteCamera:
         return met
 
     def drops_of(self, pixels: np.ndarray) -> np.ndarray:
-        """Metres, (n,), by which the rays through these pixels fall per metre of depth; 1 if the camera looks straight
-        down, 0 and less from the horizon upwards."""
+        """Metres, (n,), by which the rays through these pixels fall per metre of depth; 1 if the
+        camera looks straight down, 0 and less from the horizon upwards."""
         return -self.rays_of(pixels)[:, 2]
 
     def rays_of(self, pixels: np.ndarray) -> np.ndarray:
-        """Directions in the world, (n, 3), of the rays through these pixels, (n, 2), per metre of depth."""
-        local = np.column_stack([self._off_axis(pixels) / self.focal_px, np.full(len(pixels), -1.0)])
+        """Directions in the world, (n, 3), of the rays through these pixels, (n, 2), per metre of
+        depth."""
+        local = np.column_stack(
+            [self._off_axis(pixels) / self.focal_px, np.full(len(pixels), -1.0)]
+        )
         rays: np.ndarray = local @ self.rotation  # the inverse of a rotation is its transpose
         return rays
 
     def slab(self, low_m: float, high_m: float, farthest_m: float) -> np.ndarray:
-        """(8, 3) metres: the corner rays at the levels `low_m` (first four) and `high_m`, at most `farthest_m` deep."""
-        off_px, drops = self._off_axis(self.corners_px), self.drops_of(self.corners_px)
+        """(8, 3) metres: the corner rays at the levels `low_m` (first four) and `high_m`, at most
+        `farthest_m` deep."""
+        off_px = self._off_axis(self.corners_px)
+        drops = self.drops_of(self.corners_px)
         ends = []
         for z_m in (low_m, high_m):
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -158,8 +183,9 @@ class SiteCamera:
 
 
 def camera_values(camera: SiteCamera) -> dict[str, Any]:
-    """Intrinsics (fx, fy, cx, cy in px; the top left corner is (0, 0)) and extrinsics: pixels = K (R (X - place)), with
-    OpenCV's axes: x right, y down, z along the view. The world is x east, y north, z up, in metres."""
+    """Intrinsics (fx, fy, cx, cy in px; the top left corner is (0, 0)) and extrinsics: pixels = K
+    (R (X - place)), with OpenCV's axes: x right, y down, z along the view. The world is x east, y
+    north, z up, in metres."""
     cx, cy = camera.center_px
     x_axis, y_axis, z_axis = camera.rotation
     values: dict[str, Any] = {

@@ -1,5 +1,6 @@
-"""Data classes of a construction site from above, with the limits of their numbers. x points right in the picture
-(east), y up (north), z to the camera; metres and radians unless named; origin: the picture's middle, mean height."""
+"""Data classes of a construction site from above, with the limits of their numbers. x points right
+in the picture (east), y up (north), z to the camera; metres and radians unless named; origin: the
+picture's middle, mean height."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -32,7 +33,9 @@ class Asset:
 
     name: str
     path: str
-    sha256: str  # hash of the file; with other files that it names (buffers, textures), of all of them
+    sha256: (
+        str  # hash of the file; with other files that it names (buffers, textures), of all of them
+    )
     category: str  # its class in labels
     scale: Annotated[float, Meta(ge=1e-6, le=1e6)] = 1.0  # metres per unit of the file
     up: UpAxis = "y"  # the file's axis that points up
@@ -65,18 +68,24 @@ class Sun:
     elevation_deg: Annotated[float, Meta(ge=1, le=90)]
     azimuth_deg: Annotated[float, Meta(ge=-360, le=720)]  # clockwise from north
     energy: Annotated[float, Meta(ge=0, le=20)]
-    overcast: UnitFloat = 0.0  # share of its light that clouds scatter: 0 in a clear sky; with 1 nothing casts a shadow
+    # share of its light that clouds scatter: 0 in a clear sky; with 1 nothing casts a shadow
+    overcast: UnitFloat = 0.0
     clouds: "CloudShadows | None" = None
-    exposure_stops: Annotated[float, Meta(ge=-5, le=5)] = 0.0  # error of the metering: 1 is one stop brighter
+    exposure_stops: Annotated[float, Meta(ge=-5, le=5)] = (
+        0.0  # error of the metering: 1 is one stop brighter
+    )
     latitude_deg: Annotated[float, Meta(ge=-90, le=90)] | None = None
     """Place, day and time that the sun stands for, if it was found by them."""
     date: str = ""  # YYYY-MM-DD
-    solar_hour: Annotated[float, Meta(ge=0, le=24)] | None = None  # local solar time: 12 when the sun is highest
+    solar_hour: Annotated[float, Meta(ge=0, le=24)] | None = (
+        None  # local solar time: 12 when the sun is highest
+    )
 
     @property
     def direction(self) -> np.ndarray:
         """Unit vector from the ground to the sun, (3,) float64."""
-        elevation, azimuth = np.radians(self.elevation_deg), np.radians(self.azimuth_deg)
+        elevation = np.radians(self.elevation_deg)
+        azimuth = np.radians(self.azimuth_deg)
         flat = np.cos(elevation)
         return np.array([flat * np.sin(azimuth), flat * np.cos(azimuth), np.sin(elevation)])
 
@@ -93,11 +102,14 @@ class CloudShadows:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Terrain:
-    """A square height field around the origin, larger than the site, so that no picture shows its edge."""
+    """A square height field around the origin, larger than the site, so that no picture shows its
+    edge."""
 
     size_m: Annotated[float, Meta(ge=1, le=10_000)]  # side of the site, which contains all things
     cell_m: Annotated[float, Meta(ge=0.01, le=100)]
-    heights_m: np.ndarray  # (n, n) float32: [0, 0] is the south-west corner, rows go north; the side is (n - 1) cells
+    heights_m: (
+        np.ndarray
+    )  # (n, n) float32: [0, 0] is the south-west corner, rows go north; the side is (n - 1) cells
 
     @property
     def side_m(self) -> float:
@@ -105,7 +117,8 @@ class Terrain:
         return cells * self.cell_m
 
     def height_at(self, x_m: np.ndarray, y_m: np.ndarray) -> np.ndarray:
-        """Height of the drawn surface, shaped as x and y, clamped to the edge; cells are split to the north-east."""
+        """Height of the drawn surface, shaped as x and y, clamped to the edge; cells are split to
+        the north-east."""
         last = self.heights_m.shape[0] - 1
         column = np.clip((np.asarray(x_m, np.float64) + self.side_m / 2) / self.cell_m, 0, last)
         row = np.clip((np.asarray(y_m, np.float64) + self.side_m / 2) / self.cell_m, 0, last)
@@ -113,17 +126,22 @@ class Terrain:
         j = np.minimum(row.astype(int), last - 1)
         u, v = column - i, row - j
         heights = self.heights_m
-        south_west, north_east = heights[j, i], heights[j + 1, i + 1]
+        south_west = heights[j, i]
+        north_east = heights[j + 1, i + 1]
         corner = np.where(u >= v, heights[j, i + 1], heights[j + 1, i])
         along, across = np.minimum(u, v), np.abs(u - v)
-        found: np.ndarray = south_west + (corner - south_west) * across + (north_east - south_west) * along
+        found: np.ndarray = (
+            south_west + (corner - south_west) * across + (north_east - south_west) * along
+        )
         return found
 
     def on_surface(self, points_m: np.ndarray) -> np.ndarray:
         """Points on the terrain, (n, 3), from their x and y, (n, 2)."""
         return np.column_stack([points_m, self.height_at(points_m[:, 0], points_m[:, 1])])
 
-    def slope_at(self, x_m: np.ndarray, y_m: np.ndarray, over_m: float = 4.0) -> tuple[np.ndarray, np.ndarray]:
+    def slope_at(
+        self, x_m: np.ndarray, y_m: np.ndarray, over_m: float = 4.0
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Rise per metre to the east and to the north, measured over `over_m` metres."""
         half = over_m / 2
         east = (self.height_at(x_m + half, y_m) - self.height_at(x_m - half, y_m)) / over_m
@@ -155,7 +173,8 @@ class Cover:
     kind: CoverKind
     color: Rgb
     accent: Rgb  # its second colour: dust between stones, dry blades, muddy water, ..
-    share: UnitFloat  # amount of its own feature, 0..1: stalks, puddles, ripples, bare spots in snow, ..
+    # amount of its own feature, 0..1: stalks, puddles, ripples, bare spots in snow, ..
+    share: UnitFloat
     contrast: Factor  # factor for the differences of brightness within it; 1 is usual
     grain_m: Annotated[float, Meta(ge=0.0001, le=100)]  # size of its stones, tufts or rows
     heading: Number  # direction of its stalks, rows or ripples, in radians from east
@@ -185,9 +204,13 @@ class GroundLook:
     grass: Rgb
     grass_share: UnitFloat  # share of the ground that grass covers, 0..1
     noise_seed: Uint32  # 32 bits
-    covers: tuple[Cover, ...] = ()  # recipe 2: one look, or two in patches; recipe 1: none: bare earth with grass
+    covers: tuple[
+        Cover, ...
+    ] = ()  # recipe 2: one look, or two in patches; recipe 1: none: bare earth with grass
     second_share: UnitFloat = 0.0  # share of the ground under the second cover, 0..1
-    patch_m: Annotated[float, Meta(ge=0.1, le=1000)] = 20.0  # from one patch of the second cover to the next
+    patch_m: Annotated[float, Meta(ge=0.1, le=1000)] = (
+        20.0  # from one patch of the second cover to the next
+    )
     picture: GroundPicture | None = None  # replaces the first cover's colours
 
     @property
@@ -229,4 +252,5 @@ class SiteScene:
     assets: tuple[Asset, ...] = ()  # models of the user's that stand in the scene
     placed_assets: tuple[PlacedAsset, ...] = ()
     effects_seed: tuple[Annotated[int, Meta(ge=0)], ...] = ()
-    """Seed of the camera's effects: base seed, scene, view. (): that of the picture that is made of it."""
+    """Seed of the camera's effects: base seed, scene, view. (): that of the picture that is made of
+    it."""

@@ -1,5 +1,5 @@
-"""The things on a site: foundation piles, and everything that must not be mistaken for one; and the limits of a scene's
-numbers, which msgspec checks when it is read from JSON."""
+"""The things on a site: foundation piles, and everything that must not be mistaken for one; and the
+limits of a scene's numbers, which msgspec checks when it is read from JSON."""
 
 import math
 from dataclasses import dataclass
@@ -25,7 +25,8 @@ PILE_CATEGORY = "pile"
 
 
 class FootKind(StrEnum):
-    OWN = "own"  # recipe 1: a concrete pad around concrete, a heap of spoil around steel; part of the pile
+    # recipe 1: a concrete pad around concrete, a heap of spoil around steel; part of the pile
+    OWN = "own"
     NONE = "none"
     SPOIL = "spoil"  # a ring of loose earth. Ground, not part of the pile.
     HOLE = "hole"  # a drilled hole, wider than the pile, with earth around it. Ground.
@@ -66,7 +67,8 @@ class PileKind(StrEnum):
     PHC = "phc"  # prestressed concrete tube, 300, 400 or 500 mm
     SPIRAL_STEEL = "spiral_steel"  # screw pile, 76 to 159 mm, with a flange of 220 mm on top
     CAST_IN_PLACE = "cast_in_place"  # concrete post with bars, 300 mm in recipe 1
-    STEEL_TUBE = "steel_tube"  # driven tube, with or without a flange. This and the next kinds are in recipe 2 only
+    # driven tube, with or without a flange. This and the next kinds are in recipe 2 only
+    STEEL_TUBE = "steel_tube"
     H_SECTION = "h_section"  # rolled section, driven: a post of a solar table
     C_SECTION = "c_section"  # cold-formed section with lips, driven
 
@@ -155,7 +157,8 @@ def category_of(kind: DistractorKind) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pile:
-    """One foundation pile: post, base, hoop and flange are one instance, numbered from 1 in the order of the scene."""
+    """One foundation pile: post, base, hoop and flange are one instance, numbered from 1 in the
+    order of the scene."""
 
     kind: PileKind
     x_m: Number
@@ -163,22 +166,34 @@ class Pile:
     ground_m: Number  # z of the ground at its axis
     exposed_m: Annotated[float, Meta(ge=0.01, le=20)]  # height of the top above that, along z
     diameter_m: Annotated[float, Meta(ge=0.01, le=5)]  # a section's depth, its larger side
-    base_diameter_m: Annotated[float, Meta(ge=0, le=20)]  # of the collar or heap around the foot, see `foot`
+    base_diameter_m: Annotated[
+        float, Meta(ge=0, le=20)
+    ]  # of the collar or heap around the foot, see `foot`
     base_height_m: Annotated[float, Meta(ge=0, le=5)]
     flange_diameter_m: Annotated[float, Meta(ge=0, le=5)] = 0.0  # 0 if there is no flange
     has_hoop: bool = False  # True if a steel ring is around the head of a PHC pile
     is_cracked: bool = False
-    rust: Annotated[int, Meta(ge=0, le=3)] = 0  # grade of rust of steel: 0 bright, 1 spotted, 2 brown, 3 flaking
+    rust: Annotated[int, Meta(ge=0, le=3)] = (
+        0  # grade of rust of steel: 0 bright, 1 spotted, 2 brown, 3 flaking
+    )
     tilt_x: Annotated[float, Meta(ge=-1, le=1)] = 0.0  # tilt of the axis to the east, radians
     tilt_y: Annotated[float, Meta(ge=-1, le=1)] = 0.0  # tilt to the north, radians
     turn: Number = 0.0  # rotation around its axis, radians
     shade: Factor = 1.0  # factor for the brightness of its material
-    table: SignedInteger = 0  # number of the table that it carries; the tops of a table's piles are coplanar
-    number: InstanceNumber = 0  # its instance number in every picture of the scene; 0: its index in the scene, from 1
+    table: SignedInteger = (
+        0  # number of the table that it carries; the tops of a table's piles are coplanar
+    )
+    number: InstanceNumber = (
+        0  # its instance number in every picture of the scene; 0: its index in the scene, from 1
+    )
     foot: FootKind = FootKind.OWN
     foot_shade: Factor = 1.0  # factor for the brightness of its foot
-    width_m: Annotated[float, Meta(ge=0, le=5)] = 0.0  # the smaller side of a section; 0 for round piles
-    bars_m: Annotated[float, Meta(ge=0, le=5)] = 0.22  # length of the bars above the head; only of piles cast in place
+    width_m: Annotated[float, Meta(ge=0, le=5)] = (
+        0.0  # the smaller side of a section; 0 for round piles
+    )
+    bars_m: Annotated[float, Meta(ge=0, le=5)] = (
+        0.22  # length of the bars above the head; only of piles cast in place
+    )
     has_end_plate: bool = False  # True if the head of a PHC pile has its steel end plate
     filling: Filling = Filling.OPEN  # inside a tube
     cap: CapKind = CapKind.NONE
@@ -192,7 +207,8 @@ class Pile:
     @property
     def head_m(self) -> tuple[float, float, float]:
         """Middle of its top: x, y and z."""
-        east, north = self.exposed_m * math.tan(self.tilt_x), self.exposed_m * math.tan(self.tilt_y)
+        east = self.exposed_m * math.tan(self.tilt_x)
+        north = self.exposed_m * math.tan(self.tilt_y)
         return self.x_m + east, self.y_m + north, self.top_m
 
     @property
@@ -210,8 +226,12 @@ class Pile:
             "exposed_m": round(self.exposed_m, 4),
             "tilt_deg": round(self.tilt_deg, 3),
             "foot": self.foot.value,
-            "paint": "none" if self.paint is PaintPlace.NONE else f"{self.paint_color.value} {self.paint.value}",
-            "cap": "none" if self.cap is CapKind.NONE else f"{self.cap_color.value} {self.cap.value}",
+            "paint": "none"
+            if self.paint is PaintPlace.NONE
+            else f"{self.paint_color.value} {self.paint.value}",
+            "cap": "none"
+            if self.cap is CapKind.NONE
+            else f"{self.cap_color.value} {self.cap.value}",
             "filling": self.filling.value,
             "rust": self.rust,
         }
@@ -233,9 +253,17 @@ class Distractor:
     slope_x: Slope = 0.0  # rise of the ground under it per metre to the east
     slope_y: Slope = 0.0
     scale: Annotated[float, Meta(ge=0.01, le=20)] = 1.0
-    shape_seed: Uint32 = 0  # 32 bits; seeds the shape of things that differ each time, such as debris
+    shape_seed: Uint32 = (
+        0  # 32 bits; seeds the shape of things that differ each time, such as debris
+    )
     shade: Factor = 1.0
-    number: InstanceNumber = 0  # its number in every picture of the scene; 0: none, and it cannot be labelled
-    tint: Tint = (1.0, 1.0, 1.0)  # factors for what is painted, woven or grown on it; not glass, rubber or steel
+    number: InstanceNumber = (
+        0  # its number in every picture of the scene; 0: none, and it cannot be labelled
+    )
+    tint: Tint = (
+        1.0,
+        1.0,
+        1.0,
+    )  # factors for what is painted, woven or grown on it; not glass, rubber or steel
     lift_m: Annotated[float, Meta(ge=-20, le=50)] = 0.0
     """Height of its foot above `ground_m`: a table stands on piles, a lid lies on uneven ground."""

@@ -1,5 +1,6 @@
-"""The camera effects by name, their presets, and how `--camera-effects` is read. Presets are from survey drones with
-sensors of 1" to 4/3" (20 megapixels, 60 to 120 m above ground). `mild`: good light; `strong`: the worst usable."""
+"""The camera effects by name, their presets, and how `--camera-effects` is read. Presets are from
+survey drones with sensors of 1" to 4/3" (20 megapixels, 60 to 120 m above ground). `mild`: good
+light; `strong`: the worst usable."""
 
 import math
 from dataclasses import dataclass
@@ -21,18 +22,38 @@ class Effect:
     mild: Span
     strong: Span
     is_whole: bool = False  # True for whole numbers
-    is_of_camera: bool = False  # True for a property of the camera, which is the same in all views of a scene
+    is_of_camera: bool = (
+        False  # True for a property of the camera, which is the same in all views of a scene
+    )
 
 
 EFFECTS = {
     effect.name: effect
     for effect in (
-        Effect("distortion", "% at the corner, below 0: barrel", -10, 10, (-1.2, 0.8), (-6, 3), is_of_camera=True),
-        Effect("aberration", "px at the corner, red outwards", -8, 8, (-0.5, 0.5), (-2.5, 2.5), is_of_camera=True),
+        Effect(
+            "distortion",
+            "% at the corner, below 0: barrel",
+            -10,
+            10,
+            (-1.2, 0.8),
+            (-6, 3),
+            is_of_camera=True,
+        ),
+        Effect(
+            "aberration",
+            "px at the corner, red outwards",
+            -8,
+            8,
+            (-0.5, 0.5),
+            (-2.5, 2.5),
+            is_of_camera=True,
+        ),
         Effect("haze", "% of the light at 100 m", 0, 90, (0, 3), (0, 18)),
         Effect("exposure", "EV", -4, 4, (-0.25, 0.25), (-1.5, 1.1)),
         Effect("blur", "px, standard deviation", 0, 10, (0.25, 0.6), (0.2, 1.6)),
-        Effect("demosaic", "px, softness of colour", 0, 3, (0.2, 0.5), (0.2, 0.9), is_of_camera=True),
+        Effect(
+            "demosaic", "px, softness of colour", 0, 3, (0.2, 0.5), (0.2, 0.9), is_of_camera=True
+        ),
         Effect("motion", "px along the flight", 0, 60, (0, 0.8), (0, 5)),
         Effect("vignette", "EV at the corner", 0, 4, (0.05, 0.5), (0, 1.6), is_of_camera=True),
         Effect("noise", "of white, in middle grey", 0, 0.3, (0.004, 0.012), (0.004, 0.025)),
@@ -47,8 +68,9 @@ EFFECTS = {
 
 
 def parse_effects(text: str) -> dict[str, Span]:
-    """Parse `mild,blur=2`: the range of each effect that is used, in the order of EFFECTS. UsageError, in one line, for
-    an unknown name, a value out of range, a reversed range, and duplicates."""
+    """Parse `mild,blur=2`: the range of each effect that is used, in the order of EFFECTS.
+    UsageError, in one line, for an unknown name, a value out of range, a reversed range, and
+    duplicates."""
     spans_by_name: dict[str, Span | None] = {}
     preset = ""
     for item in text.split(","):
@@ -59,19 +81,29 @@ def parse_effects(text: str) -> dict[str, Span]:
             preset = name
             continue
         if name not in EFFECTS:
-            known = "; ".join(f"{each.name} ({each.low:g}..{each.high:g} {each.unit})" for each in EFFECTS.values())
+            known = "; ".join(
+                f"{each.name} ({each.low:g}..{each.high:g} {each.unit})"
+                for each in EFFECTS.values()
+            )
             raise UsageError(
-                f"--camera-effects: {item.strip()!r} is unknown; give {'|'.join(PRESETS)} or one of {known}"
+                f"--camera-effects: {item.strip()!r} is unknown; give {'|'.join(PRESETS)} or one "
+                f"of {known}"
             )
         if name in spans_by_name:
             raise UsageError(f"--camera-effects: {name} is given twice")
         if not separator:
             low, high = EFFECTS[name].mild
-            raise UsageError(f"--camera-effects: {name} has no value; such as {name}={low:g}..{high:g}")
+            raise UsageError(
+                f"--camera-effects: {name} has no value; such as {name}={low:g}..{high:g}"
+            )
         spans_by_name[name] = None if value == OFF else _span(EFFECTS[name], value)
     if preset == "none" and spans_by_name:
-        raise UsageError(f"--camera-effects: none excludes {', '.join(spans_by_name)}; leave none out")
-    spans = {name: getattr(effect, preset, None) for name, effect in EFFECTS.items()} | spans_by_name
+        raise UsageError(
+            f"--camera-effects: none excludes {', '.join(spans_by_name)}; leave none out"
+        )
+    spans = {
+        name: getattr(effect, preset, None) for name, effect in EFFECTS.items()
+    } | spans_by_name
     return {name: span for name in EFFECTS if (span := spans[name]) is not None}
 
 
@@ -80,7 +112,11 @@ def draw_effects(text: str, seed: Seed) -> dict[str, float]:
     values = {}
     for name, span in parse_effects(text).items():
         effect = EFFECTS[name]
-        u = float(stream(seed_of_camera(seed) if effect.is_of_camera else seed, f"camera effect {name}").random())
+        u = float(
+            stream(
+                seed_of_camera(seed) if effect.is_of_camera else seed, f"camera effect {name}"
+            ).random()
+        )
         value = interpolate(span, u)
         values[name] = round(value) if effect.is_whole else round(value, 6)
     return values

@@ -1,9 +1,10 @@
 """Numba kernels for pixels of a photograph, cached on the disk.
 
-`develop` applies all effects row by row, in plain loops that the compiler vectorises; ring buffers hold only the rows
-that the next effect needs, so that values stay in the processor's cache. All is float32 without reordering ("fastmath"
-is off), and random numbers are hashes of position and key: the result depends neither on threads nor on vector length.
-All is in one file, because Numba recompiles cached code only if the kernel's own file changes."""
+`develop` applies all effects row by row, in plain loops that the compiler vectorises; ring buffers
+hold only the rows that the next effect needs, so that values stay in the processor's cache. All is
+float32 without reordering ("fastmath" is off), and random numbers are hashes of position and key:
+the result depends neither on threads nor on vector length. All is in one file, because Numba
+recompiles cached code only if the kernel's own file changes."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
@@ -19,24 +20,39 @@ Function = TypeVar("Function", bound=Callable[..., object])
 F: Callable[[float], float] = np.float32  # type: ignore[assignment]  # see above
 U: Callable[[int], int] = np.uint32  # type: ignore[assignment]  # see above
 INT: Callable[[float], int] = np.int32  # type: ignore[assignment]  # see above
-ZERO, HALF, ONE = F(0), F(0.5), F(1)
+ZERO = F(0)
+HALF = F(0.5)
+ONE = F(1)
 WHITE = F(255)
 RED_LUMA, GREEN_LUMA, BLUE_LUMA = F(0.299), F(0.587), F(0.114)  # Rec. 601, as JPEG's
 SUBPIXELS = 32  # steps of OpenCV's fixed-point maps (INTER_TAB_SIZE)
 POSITIVE_OFFSET = 1 << 25  # makes coordinates positive, so that truncation rounds down
-# Noise of neighbouring pixels is correlated, because their colours are interpolated from the same photosites: weight of
-# the next pixel by that of the pixel itself, and the fraction of green's noise in red and blue.
-GREEN_SPREAD, OTHER_SPREAD = F(0.2), F(0.55)
-SHARED, OWN = F(0.8), F(0.6)
+# Noise of neighbouring pixels is correlated, because their colours are interpolated from the same
+# photosites: weight of the next pixel by that of the pixel itself, and the fraction of green's
+# noise in red and blue.
+GREEN_SPREAD = F(0.2)
+OTHER_SPREAD = F(0.55)
+SHARED = F(0.8)
+OWN = F(0.6)
 BYTE_VARIANCE = (256.0**2 - 1) / 12
 GREEN_SCALE = F(1 / np.sqrt(2 * BYTE_VARIANCE) / (1 + 2 * 0.2**2))
 OTHER_SCALE = F(1 / np.sqrt(BYTE_VARIANCE) / (1 + 2 * 0.55**2))
 UNSHARP = (F(0.4026), F(0.2442), F(0.0545))  # Gaussian of 1 px: middle, next, second next
 
 # Indices of `numbers`, the float32 parameters of `develop`.
-(CENTER_X, CENTER_Y, PER_FOCAL, VIGNETTE, PER_CORNER, SHOT, READ, TONE_SCALE, SATURATION, SHARPENING, HAZE_SCALE) = (
-    range(11)
-)
+(
+    CENTER_X,
+    CENTER_Y,
+    PER_FOCAL,
+    VIGNETTE,
+    PER_CORNER,
+    SHOT,
+    READ,
+    TONE_SCALE,
+    SATURATION,
+    SHARPENING,
+    HAZE_SCALE,
+) = range(11)
 NUMBERS = 11
 # Indices of `keys`, the uint32 parameters.
 NOISE_KEY, DITHER_KEY = range(2)
@@ -51,7 +67,11 @@ def kernel(function: Function) -> Function:
 
 def subkernel(function: Function) -> Function:
     """Compile a function that only kernels call: faster without wrappers for calls from Python."""
-    options: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy"}
+    options: dict[str, Any] = {
+        "no_cpython_wrapper": True,
+        "no_cfunc_wrapper": True,
+        "error_model": "numpy",
+    }
     compiled: Any = njit(**options)(function)
     return cast(Function, compiled)
 
@@ -99,14 +119,23 @@ def noise_row(white: np.ndarray, hashes: np.ndarray, row: int, key: int) -> None
 
 @subkernel
 def add_noise(
-    light: np.ndarray, above: np.ndarray, here: np.ndarray, below: np.ndarray, shot: float, read: float
+    light: np.ndarray,
+    above: np.ndarray,
+    here: np.ndarray,
+    below: np.ndarray,
+    shot: float,
+    read: float,
 ) -> None:
     """Add noise to a row of light, (3, w): its variance is `shot` times the light, plus `read`."""
     width = light.shape[1]
     for x in range(width):
         green = (here[1, x] + (above[1, x] + below[1, x]) * GREEN_SPREAD) * GREEN_SCALE
-        red = (here[0, x] + (above[0, x] + below[0, x]) * OTHER_SPREAD) * OTHER_SCALE * OWN + green * SHARED
-        blue = (here[2, x] + (above[2, x] + below[2, x]) * OTHER_SPREAD) * OTHER_SCALE * OWN + green * SHARED
+        red = (
+            here[0, x] + (above[0, x] + below[0, x]) * OTHER_SPREAD
+        ) * OTHER_SCALE * OWN + green * SHARED
+        blue = (
+            here[2, x] + (above[2, x] + below[2, x]) * OTHER_SPREAD
+        ) * OTHER_SCALE * OWN + green * SHARED
         light[0, x] += np.sqrt(light[0, x] * shot + read) * red
         light[1, x] += np.sqrt(light[1, x] * shot + read) * green
         light[2, x] += np.sqrt(light[2, x] * shot + read) * blue
@@ -131,25 +160,32 @@ def veil_row(
     numbers: np.ndarray,
     passing: np.ndarray,
 ) -> None:
-    """Mix a row with the airlight. `clear` (n,): transmittance by distance; `passing` (w,): scratch."""
-    center, per_focal, scale = numbers[CENTER_X], numbers[PER_FOCAL], numbers[HAZE_SCALE]
+    """Mix a row with the airlight. `clear` (n,): transmittance by distance; `passing` (w,):
+    scratch."""
+    center = numbers[CENTER_X]
+    per_focal = numbers[PER_FOCAL]
+    scale = numbers[HAZE_SCALE]
     y = (F(row) + HALF - numbers[CENTER_Y]) * per_focal
     last = F(clear.size - 1)
     width = light.shape[1]
     for x in range(width):
         across = (F(x) + HALF - center) * per_focal
-        passing[x] = min(max(depth_m[x] * np.sqrt(ONE + across * across + y * y) * scale, ZERO), last)
+        passing[x] = min(
+            max(depth_m[x] * np.sqrt(ONE + across * across + y * y) * scale, ZERO), last
+        )
     for x in range(width):
         passing[x] = clear[INT(passing[x])]
     for c in range(3):
-        line, veil = light[c], airlight[c]
+        line = light[c]
+        veil = airlight[c]
         for x in range(width):
             line[x] = veil + (line[x] - veil) * passing[x]
 
 
 @subkernel
 def shade_row(light: np.ndarray, row: int, numbers: np.ndarray) -> None:
-    """Vignette: the light falls off as 1 / (1 + v s)^2, as the law of cos^4 does, where s is r^2 by the corner's."""
+    """Vignette: the light falls off as 1 / (1 + v s)^2, as the law of cos^4 does, where s is r^2 by
+    the corner's."""
     y = (F(row) + HALF - numbers[CENTER_Y]) * numbers[PER_CORNER]
     for x in range(light.shape[1]):
         across = (F(x) + HALF - numbers[CENTER_X]) * numbers[PER_CORNER]
@@ -166,9 +202,11 @@ def clamp(index: int, count: int) -> int:
 
 
 @subkernel
-def blur_row(out: np.ndarray, ring: np.ndarray, weights: np.ndarray, row: int, count: int, column: np.ndarray) -> None:
-    """Blur by `weights`, (3, 2 k + 1), along columns, then along the row. `ring` (rows, 3, w); `column` (w + 2 k,):
-    scratch. Pixels at the edge are repeated beyond it."""
+def blur_row(
+    out: np.ndarray, ring: np.ndarray, weights: np.ndarray, row: int, count: int, column: np.ndarray
+) -> None:
+    """Blur by `weights`, (3, 2 k + 1), along columns, then along the row. `ring` (rows, 3, w);
+    `column` (w + 2 k,): scratch. Pixels at the edge are repeated beyond it."""
     size = weights.shape[1]
     reach = size // 2
     width = out.shape[1]
@@ -178,7 +216,8 @@ def blur_row(out: np.ndarray, ring: np.ndarray, weights: np.ndarray, row: int, c
         for x in range(width):
             inner[x] = first[x] * weights[c, reach]
         for k in range(1, reach + 1):
-            up, down = ring[clamp(row - k, count) % ring.shape[0], c], ring[clamp(row + k, count) % ring.shape[0], c]
+            up = ring[clamp(row - k, count) % ring.shape[0], c]
+            down = ring[clamp(row + k, count) % ring.shape[0], c]
             weight = weights[c, reach + k]
             for x in range(width):
                 inner[x] += (up[x] + down[x]) * weight
@@ -188,7 +227,10 @@ def blur_row(out: np.ndarray, ring: np.ndarray, weights: np.ndarray, row: int, c
         for x in range(width):
             line[x] = inner[x] * weights[c, reach]
         for k in range(1, reach + 1):
-            left, right = column[reach - k : reach - k + width], column[reach + k : reach + k + width]
+            left, right = (
+                column[reach - k : reach - k + width],
+                column[reach + k : reach + k + width],
+            )
             weight = weights[c, reach + k]
             for x in range(width):
                 line[x] += (left[x] + right[x]) * weight
@@ -196,9 +238,16 @@ def blur_row(out: np.ndarray, ring: np.ndarray, weights: np.ndarray, row: int, c
 
 @subkernel
 def smear_row(
-    out: np.ndarray, ring: np.ndarray, taps: np.ndarray, weights: np.ndarray, row: int, count: int, column: np.ndarray
+    out: np.ndarray,
+    ring: np.ndarray,
+    taps: np.ndarray,
+    weights: np.ndarray,
+    row: int,
+    count: int,
+    column: np.ndarray,
 ) -> None:
-    """Motion blur: the sum of pixels at `taps`, (n, 2) rows and columns away, row by row, times `weights`."""
+    """Motion blur: the sum of pixels at `taps`, (n, 2) rows and columns away, row by row, times
+    `weights`."""
     width = out.shape[1]
     reach = (column.size - width) // 2
     for c in range(3):
@@ -218,14 +267,21 @@ def smear_row(
 
 @subkernel
 def tone_map_row(
-    display: np.ndarray, light: np.ndarray, gains: np.ndarray, tone: np.ndarray, scale: float, saturation: float
+    display: np.ndarray,
+    light: np.ndarray,
+    gains: np.ndarray,
+    tone: np.ndarray,
+    scale: float,
+    saturation: float,
 ) -> None:
-    """White balance, tone and saturation: a row of light to display values of 0..255, both (3, w)."""
+    """White balance, tone and saturation: a row of light to display values of 0..255, both (3,
+    w)."""
     last = F(tone.size - 1)
     width = light.shape[1]
     for c in range(3):
         gain = gains[c]
-        source, target = light[c], display[c]
+        source = light[c]
+        target = display[c]
         for x in range(width):
             source[x] = min(np.sqrt(max(source[x] * gain, ZERO)) * scale + HALF, last)
         for x in range(width):
@@ -243,7 +299,8 @@ def tone_map_row(
 def soften_luma(luma: np.ndarray, display: np.ndarray, padded: np.ndarray) -> None:
     """Luma of a row, (2, w): as it is, and blurred along the row; `padded` (w + 4,): scratch."""
     width = luma.shape[1]
-    plain, soft = luma[0], luma[1]
+    plain = luma[0]
+    soft = luma[1]
     red, green, blue = display[0], display[1], display[2]
     for x in range(width):
         plain[x] = red[x] * RED_LUMA + green[x] * GREEN_LUMA + blue[x] * BLUE_LUMA
@@ -260,13 +317,20 @@ def soften_luma(luma: np.ndarray, display: np.ndarray, padded: np.ndarray) -> No
 
 @subkernel
 def sharpen_row(display: np.ndarray, luma: np.ndarray, row: int, count: int, amount: float) -> None:
-    """Sharpen: add the detail that blurring removes from the luma, times `amount`; `luma` (5, 2, w): a ring of rows."""
+    """Sharpen: add the detail that blurring removes from the luma, times `amount`; `luma` (5, 2,
+    w): a ring of rows."""
     width = display.shape[1]
     first, second = luma[clamp(row - 2, count) % 5, 1], luma[clamp(row - 1, count) % 5, 1]
-    third, fourth = luma[clamp(row + 1, count) % 5, 1], luma[clamp(row + 2, count) % 5, 1]
-    plain, soft = luma[row % 5, 0], luma[row % 5, 1]
+    third = luma[clamp(row + 1, count) % 5, 1]
+    fourth = luma[clamp(row + 2, count) % 5, 1]
+    plain = luma[row % 5, 0]
+    soft = luma[row % 5, 1]
     for x in range(width):
-        blurred = soft[x] * UNSHARP[0] + (second[x] + third[x]) * UNSHARP[1] + (first[x] + fourth[x]) * UNSHARP[2]
+        blurred = (
+            soft[x] * UNSHARP[0]
+            + (second[x] + third[x]) * UNSHARP[1]
+            + (first[x] + fourth[x]) * UNSHARP[2]
+        )
         detail = (plain[x] - blurred) * amount
         display[0, x] += detail
         display[1, x] += detail
@@ -300,8 +364,9 @@ def develop(
     numbers: np.ndarray,
     keys: np.ndarray,
 ) -> None:
-    """Develop (h, w, 3) uint8 into `out`: haze, exposure, blur, motion, vignette, noise, white balance, tone,
-    sharpening. An empty `clear` means no haze, a single tap no motion. All arrays are C-contiguous."""
+    """Develop (h, w, 3) uint8 into `out`: haze, exposure, blur, motion, vignette, noise, white
+    balance, tone, sharpening. An empty `clear` means no haze, a single tap no motion. All arrays
+    are C-contiguous."""
     height, width = colors.shape[0], colors.shape[1]
     blur_reach = weights.shape[1] // 2
     motion_reach = np.abs(taps).max()
@@ -329,16 +394,30 @@ def develop(
                 veil_row(here, depth_m[row], clear, airlight, row, numbers, column)
         row = step - blur_lag
         if 0 <= row < height:
-            blur_row(soft[row % soft.shape[0]], lit, weights, row, height, column[: width + 2 * blur_reach])
+            blur_row(
+                soft[row % soft.shape[0]],
+                lit,
+                weights,
+                row,
+                height,
+                column[: width + 2 * blur_reach],
+            )
         row = step - motion_lag
         if 0 <= row < height:
-            smear_row(light, soft, taps, tap_weights, row, height, column[: width + 2 * motion_reach])
+            smear_row(
+                light, soft, taps, tap_weights, row, height, column[: width + 2 * motion_reach]
+            )
             if numbers[VIGNETTE] != ZERO:
                 shade_row(light, row, numbers)
             if is_noisy:
                 noise_row(white[(row + 1) % 3], hashes, row + 1, keys[NOISE_KEY])
                 add_noise(
-                    light, white[(row - 1) % 3], white[row % 3], white[(row + 1) % 3], numbers[SHOT], numbers[READ]
+                    light,
+                    white[(row - 1) % 3],
+                    white[row % 3],
+                    white[(row + 1) % 3],
+                    numbers[SHOT],
+                    numbers[READ],
                 )
             display = display_rows[row % 5]
             tone_map_row(display, light, gains, tone, numbers[TONE_SCALE], numbers[SATURATION])
@@ -363,10 +442,10 @@ def map_rows(
     shift: np.ndarray,
     sizes: np.ndarray,
 ) -> None:
-    """Fill OpenCV's fixed-point maps of some rows for n colours: `coordinates` (n, rows, w) int32, row << 16 | column
-    (CV_16SC2 on a little-endian machine), and `fractions` (n, rows, w) uint16. `series`: of Lens.ratio by the square of
-    the distance in px; `center`: principal point in the window; `shift`: where the window begins; `sizes`: of each
-    colour's picture. All float64."""
+    """Fill OpenCV's fixed-point maps of some rows for n colours: `coordinates` (n, rows, w) int32,
+    row << 16 | column (CV_16SC2 on a little-endian machine), and `fractions` (n, rows, w) uint16.
+    `series`: of Lens.ratio by the square of the distance in px; `center`: principal point in the
+    window; `shift`: where the window begins; `sizes`: of each colour's picture. All float64."""
     width = coordinates.shape[2]
     ratios = np.empty(width)
     degree = series.size - 1
@@ -399,12 +478,16 @@ def pick_nearest(
     fractions: np.ndarray,
     top: int,
 ) -> None:
-    """Move instance numbers and depth by a map of `map_rows`, (rows, w) each, to the nearest pixel."""
+    """Move instance numbers and depth by a map of `map_rows`, (rows, w) each, to the nearest
+    pixel."""
     height, width = source_numbers.shape
     for i in range(coordinates.shape[0]):
         for x in range(coordinates.shape[1]):
-            coordinate, fraction = INT(coordinates[i, x]), INT(fractions[i, x])
-            column = clamp(((coordinate & 0xFFFF) ^ 0x8000) - 0x8000 + ((fraction & 31) >> 4), width)
+            coordinate = INT(coordinates[i, x])
+            fraction = INT(fractions[i, x])
+            column = clamp(
+                ((coordinate & 0xFFFF) ^ 0x8000) - 0x8000 + ((fraction & 31) >> 4), width
+            )
             row = clamp((coordinate >> 16) + (fraction >> 9), height)
             numbers[top + i, x] = source_numbers[row, column]
             depths_m[top + i, x] = source_depths_m[row, column]

@@ -22,12 +22,16 @@ WARM_UP_PX = 16
 class Photograph:
     """A photograph: the picture as in the camera's file."""
 
-    rendered: Rendered  # colours with all effects but JPEG; numbers and depth moved by the lens, too
+    rendered: (
+        Rendered  # colours with all effects but JPEG; numbers and depth moved by the lens, too
+    )
     effects: dict[str, Any] = field(default_factory=dict)
     """The drawn value of each effect, for the manifest; the lens under "lens"."""
     lens: Lens | None = None  # None without effects
     suffix: str = ".png"  # suffix of the picture's file
-    content: bytes | None = None  # the file, if an effect made it (JPEG); None: the caller encodes a PNG
+    content: bytes | None = (
+        None  # the file, if an effect made it (JPEG); None: the caller encodes a PNG
+    )
 
     def to_picture(self, pixels: np.ndarray) -> np.ndarray:
         """Move (n, 2) pixels of the pinhole camera to where the lens puts them."""
@@ -37,9 +41,10 @@ class Photograph:
 def photograph(
     scene: SiteScene, options: SensorOptions, seed: Seed, render: Callable[[SiteScene], Rendered]
 ) -> Photograph:
-    """Draw the effects, render the scene (with a wider window if the lens needs it), and apply them. `seed`: base seed,
-    scene and view; all views have one camera. The same rendered bytes and seed give the same bytes with the same
-    versions of NumPy, OpenCV and, for JPEG, simplejpeg and Pillow."""
+    """Draw the effects, render the scene (with a wider window if the lens needs it), and apply
+    them. `seed`: base seed, scene and view; all views have one camera. The same rendered bytes and
+    seed give the same bytes with the same versions of NumPy, OpenCV and, for JPEG, simplejpeg and
+    Pillow."""
     values = draw_effects(options.camera_effects, seed)
     if not values:
         return Photograph(rendered=render(scene))
@@ -47,16 +52,23 @@ def photograph(
     camera = scene.camera
     if "motion" in values:
         effects["motion_direction_deg"] = flight_direction_deg(seed)
-    k2_ratio = round(float(stream(seed_of_camera(seed), "camera effect distortion, k2").random()) * MIN_K2_RATIO, 6)
+    k2_ratio = round(
+        float(stream(seed_of_camera(seed), "camera effect distortion, k2").random()) * MIN_K2_RATIO,
+        6,
+    )
     lens = lens_of(camera, values.get("distortion", 0.0), values.get("aberration", 0.0), k2_ratio)
     effects["lens"] = lens.as_json()
     if lens.k1 == 0 and lens.red == 1:
         rendered = render(scene)
     else:
         left, top, right, bottom = lens.margins()
-        wide = camera.window(-left, -top, camera.width_px + left + right, camera.height_px + top + bottom)
+        wide = camera.window(
+            -left, -top, camera.width_px + left + right, camera.height_px + top + bottom
+        )
         rendered = apply_lens(render(replace(scene, camera=wide)), lens, left, top)
-    rendered = replace(rendered, colors=develop(rendered.colors, rendered.depth_m, camera, values, seed))
+    rendered = replace(
+        rendered, colors=develop(rendered.colors, rendered.depth_m, camera, values, seed)
+    )
     if "jpeg" not in values:
         return Photograph(rendered=rendered, effects=effects, lens=lens)
     content = encode_jpeg(rendered.colors, int(values["jpeg"]), scene, effects)
@@ -64,7 +76,8 @@ def photograph(
 
 
 def warm_up() -> None:
-    """Import Numba, OpenCV, codecs; load or compile kernels: 0.6 s, first 5 s. Starts no thread: forks lack it."""
+    """Import Numba, OpenCV, codecs; load or compile kernels: 0.6 s, first 5 s. Starts no thread:
+    forks lack it."""
     import cv2
     import PIL.Image  # noqa: F401  for the metadata
 

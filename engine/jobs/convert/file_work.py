@@ -1,4 +1,5 @@
-"""A file in progress: it is read, converted span by span, finished. Its temporary audio is in a hidden folder."""
+"""A file in progress: it is read, converted span by span, finished. Its temporary audio is in a
+hidden folder."""
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,13 +29,18 @@ from engine.system.atomic_file import MAX_JOB_WAIT_S, move_into_place
 from engine.system.undoing import undo_on_error
 from engine.system.work_folder import file_key
 
-SHAPES: tuple[Shape, ...] = ({"heard": dict[str, Any]}, {"done": dict[str, int]}, {"published": list[int]})
+SHAPES: tuple[Shape, ...] = (
+    {"heard": dict[str, Any]},
+    {"done": dict[str, int]},
+    {"published": list[int]},
+)
 """The shapes of its journal entries."""
 
 
 @dataclass(slots=True, kw_only=True)
 class FileState:
-    """Progress of a file, as read from the journal: the last `heard` entry and all `done` entries combined."""
+    """Progress of a file, as read from the journal: the last `heard` entry and all `done` entries
+    combined."""
 
     source_samples: int = 0
     """0 until the whole source has been read."""
@@ -68,30 +74,44 @@ def read_state(entries: Iterable[dict[str, Any]]) -> FileState | None:
 
 
 class FileWork:
-    """A file in progress, passed from the reader thread to the converting thread to the writer; never used by two at
-    once. Each step raises MultiverseError, in one line, if this file cannot be read or written."""
+    """A file in progress, passed from the reader thread to the converting thread to the writer;
+    never used by two at once. Each step raises MultiverseError, in one line, if this file cannot be
+    read or written."""
 
     def __init__(
-        self, task: Task, sound: Sound, voice: VoiceFacts, high_pass: HighPass, settings: Fingerprint, *, resume: bool
+        self,
+        task: Task,
+        sound: Sound,
+        voice: VoiceFacts,
+        high_pass: HighPass,
+        settings: Fingerprint,
+        *,
+        resume: bool,
     ) -> None:
         """`settings`: the fingerprint without the source."""
-        self.task, self.sound = task, sound
+        self.task = task
+        self.sound = sound
         self.waiting: list[Span] = []
         """Not yet converted, in order."""
         self.is_closed = False
         """True once it was finished or given up; its temporary audio can no longer be read."""
-        self._voice, self._high_pass = voice, high_pass
+        self._voice = voice
+        self._high_pass = high_pass
         self._source_before = self._source_key()
         self._work = JobFolder(
-            task.output, fingerprint_of(settings | {"the source": self._source_before}), shapes=SHAPES
+            task.output,
+            fingerprint_of(settings | {"the source": self._source_before}),
+            shapes=SHAPES,
         )
         self._folder = self._work.path
         with undo_on_error(self._work.leave):
             self._state = self._stored_state(resume=resume)
-            self._source, self._converted = Scratch(self._folder / "heard.f32"), Scratch(self._folder / "converted.f32")
+            self._source = Scratch(self._folder / "heard.f32")
+            self._converted = Scratch(self._folder / "converted.f32")
 
     def _stored_state(self, *, resume: bool) -> FileState:
-        """The state of an interrupted run. Starts from the beginning if there is none, or with a note if it differs."""
+        """The state of an interrupted run. Starts from the beginning if there is none, or with a
+        note if it differs."""
         before = self._work.stored_fingerprint if resume else None
         if before is not None:
             difference = differences(before, self._work.fingerprint)
@@ -120,19 +140,25 @@ class FileWork:
         return bool(self._state.done)
 
     def read_source(self, is_stopped: Callable[[], bool]) -> bool:
-        """Read the source as input for the model, and cut it into spans; False if it was stopped."""
-        state, voice = self._state, self._voice
+        """Read the source as input for the model, and cut it into spans; False if it was
+        stopped."""
+        state = self._state
+        voice = self._voice
         is_damaged = bool(state.source_samples) and self._source.crc() != state.heard_crc
         if not state.source_samples or is_damaged:
             self._source.empty()
-            if (input_facts := write_input(self.sound, self._source, self._high_pass, is_stopped)) is None:
+            input_facts = write_input(self.sound, self._source, self._high_pass, is_stopped)
+            if input_facts is None:
                 return False
             self._check_source()
-            state.source_samples, state.peak = input_facts.source_samples, input_facts.peak
+            state.source_samples = input_facts.source_samples
+            state.peak = input_facts.peak
             state.heard_crc = self._source.crc()
-            state.begins_s, state.notes = str(self.sound.begins_s), self.sound.notes
+            state.begins_s = str(self.sound.begins_s)
+            state.notes = self.sound.notes
             self._work.append(next(state.entries()))
-        self.sound.begins_s, self.sound.notes = Fraction(state.begins_s), list(state.notes)
+        self.sound.begins_s = Fraction(state.begins_s)
+        self.sound.notes = list(state.notes)
         spans = cut_into_spans(self._source.read, self._source.samples, voice.cutting)
         self._voice_on_disk = ConvertedVoice(
             source_16k=self._source,
@@ -148,15 +174,21 @@ class FileWork:
         return True
 
     def _drop_damaged(self, is_source_damaged: bool) -> None:
-        """Count a span as done only if its checksum matches; damaged ones get a note and are converted again."""
-        done, stored = self._state.done, self._converted
+        """Count a span as done only if its checksum matches; damaged ones get a note and are
+        converted again."""
+        done = self._state.done
+        stored = self._converted
         for number, span in enumerate(self._voice_on_disk.spans):
             if span.start not in done:
                 continue
-            part = stored.read(self._voice_on_disk.first_sample_of(number), span.frames * self._voice_on_disk.hop)
+            part = stored.read(
+                self._voice_on_disk.first_sample_of(number), span.frames * self._voice_on_disk.hop
+            )
             if zlib.crc32(part.data) != done[span.start]:
                 del done[span.start]
-                self.sound.notes.append(f"{stored.path}: piece {number + 1} is damaged; it is converted again")
+                self.sound.notes.append(
+                    f"{stored.path}: piece {number + 1} is damaged; it is converted again"
+                )
         if is_source_damaged:
             self.sound.notes.append(f"{self._source.path}: was damaged; the source was read again")
 
@@ -168,7 +200,9 @@ class FileWork:
     def store_spans(self, spans: Sequence[Span], parts: Sequence[np.ndarray]) -> None:
         """Store the converted spans, and record them in the journal."""
         for span, part in zip(spans, parts, strict=True):
-            self._converted.write(self._voice_on_disk.first_sample_of(self._voice_on_disk.spans.index(span)), part)
+            self._converted.write(
+                self._voice_on_disk.first_sample_of(self._voice_on_disk.spans.index(span)), part
+            )
             self.waiting.remove(span)
             self._state.done[span.start] = zlib.crc32(np.ascontiguousarray(part, np.float32).data)
         self._work.append({"done": {span.start: self._state.done[span.start] for span in spans}})
@@ -181,7 +215,9 @@ class FileWork:
         requested_hz = rate_hz if isinstance(rate_hz, int) else own_hz
         rate = rate_for(form, min(max(requested_hz, RATES_HZ[0]), RATES_HZ[1]))
         is_float = subtype_of(self.sound, form) == "FLOAT"
-        finished = FinishedVoice(self._voice_on_disk, settings=self._voice.settings, rate_hz=rate, is_float=is_float)
+        finished = FinishedVoice(
+            self._voice_on_disk, settings=self._voice.settings, rate_hz=rate, is_float=is_float
+        )
         new = self._folder / f"new{output.suffix}"
         has_pictures = bool(form.codec) and self.sound.has_video
         if has_pictures:
@@ -195,9 +231,13 @@ class FileWork:
             self._check_source()
         self.sound.notes += finished.notes + writer.notes
         if rate != requested_hz:
-            self.sound.notes.append(f"{output.suffix} cannot have {requested_hz} Hz: it has {rate} Hz")
+            self.sound.notes.append(
+                f"{output.suffix} cannot have {requested_hz} Hz: it has {rate} Hz"
+            )
         if output.exists() and not overwrite:
-            raise UsageError(f"{output}: was created meanwhile by another program; it was not replaced")
+            raise UsageError(
+                f"{output}: was created meanwhile by another program; it was not replaced"
+            )
         self._work.append({"published": mark_of(new)})
         try:
             move_into_place(new, output, timeout_s=MAX_JOB_WAIT_S)
@@ -215,7 +255,8 @@ class FileWork:
         self._work.remove()
 
     def _check_source(self) -> None:
-        """AudioError if the source was changed since it was read: voice and video would not belong together."""
+        """AudioError if the source was changed since it was read: voice and video would not belong
+        together."""
         if self._source_key() != self._source_before:
             self._state.done.clear()  # nothing to resume
             raise AudioError(f"{self.task.source}: changed during the conversion; convert it again")
@@ -224,7 +265,9 @@ class FileWork:
         try:
             return file_key(self.task.source)
         except OSError as error:
-            raise AudioError(f"{self.task.source}: no longer exists ({error.strerror or error})") from error
+            raise AudioError(
+                f"{self.task.source}: no longer exists ({error.strerror or error})"
+            ) from error
 
     def _close_sounds(self) -> None:
         self.is_closed = True
@@ -240,7 +283,9 @@ def remove_leftover(output: Path) -> None:
         work = JobFolder(output, {}, shapes=SHAPES)
     except SinkError:  # another run uses it, or it cannot be removed
         return
-    if work.stored_fingerprint is None or any(entry.get("published") == mark_of(output) for entry in work.entries()):
+    if work.stored_fingerprint is None or any(
+        entry.get("published") == mark_of(output) for entry in work.entries()
+    ):
         work.remove()
     else:
         work.leave()

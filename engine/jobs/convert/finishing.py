@@ -1,8 +1,9 @@
-"""Turns the model's output into the final sound: spans joined, as loud as set, silent in pauses, never clipped.
+"""Turns the model's output into the final sound: spans joined, as loud as set, silent in pauses,
+never clipped.
 
-Its true peak (ITU-R BS.1770, annex 2: oversampled to 192 kHz) is at most -1 dBTP, as EBU R 128 has it. A float file
-holds more than full scale: there it may be as high as the source's. The sound is read from the disk in blocks, three
-times: for loudness, for the peak, for writing.
+Its true peak (ITU-R BS.1770, annex 2: oversampled to 192 kHz) is at most -1 dBTP, as EBU R 128 has
+it. A float file holds more than full scale: there it may be as high as the source's. The sound is
+read from the disk in blocks, three times: for loudness, for the peak, for writing.
 """
 
 import itertools
@@ -49,13 +50,18 @@ class ConvertedVoice:
         return np.float32(limiting_gain(self.source_peak, MAX_PEAK_IN))
 
     def first_sample_of(self, number: int) -> int:
-        """Index of a span's first sample in `converted`, where spans are stored in order, including their overlaps."""
+        """Index of a span's first sample in `converted`, where spans are stored in order, including
+        their overlaps."""
         return (self.spans[number].start + number) * self.hop
 
     def blocks(self) -> Iterator[np.ndarray]:
-        """Yield the voice with spans merged, (n,) float32 at the model's rate, as long as the source."""
-        read, spans = self.converted.read, enumerate(self.spans)
-        parts = (read(self.first_sample_of(number), span.frames * self.hop) for number, span in spans)
+        """Yield the voice with spans merged, (n,) float32 at the model's rate, as long as the
+        source."""
+        read = self.converted.read
+        spans = enumerate(self.spans)
+        parts = (
+            read(self.first_sample_of(number), span.frames * self.hop) for number, span in spans
+        )
         left = round(self.source_s * self.rate_hz)
         for block in crossfade_spans(self.spans, parts, self.hop):
             yield block[:left]
@@ -67,14 +73,25 @@ class ConvertedVoice:
 class FinishedVoice:
     """The voice at its final loudness and rate, block by block."""
 
-    def __init__(self, voice: ConvertedVoice, *, settings: VoiceSettings, rate_hz: int, is_float: bool = False) -> None:
+    def __init__(
+        self,
+        voice: ConvertedVoice,
+        *,
+        settings: VoiceSettings,
+        rate_hz: int,
+        is_float: bool = False,
+    ) -> None:
         """`rate_hz`: of the output file. `is_float`: it holds more than full scale."""
-        self._voice, self._settings, self._rate_hz = voice, settings, rate_hz
+        self._voice = voice
+        self._settings = settings
+        self._rate_hz = rate_hz
         self._points = self._rms_points()
         max_peak = max(MAX_TRUE_PEAK, voice.source_peak * is_float)
         self._gain = np.float32(limiting_gain(self._true_peak(), max_peak))
         softer_db = -20 * math.log10(self._gain)
-        self.notes = [f"would clip: the voice is {softer_db:.1f} dB softer than the source"] * (softer_db > NOTED_DB)
+        self.notes = [f"would clip: the voice is {softer_db:.1f} dB softer than the source"] * (
+            softer_db > NOTED_DB
+        )
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Yield the sound, (n,) float32 at the file's rate, exactly as long as the source."""
@@ -87,19 +104,27 @@ class FinishedVoice:
 
         from engine.models.rvc.loudness import RunningPoints, open_points, silence_db
 
-        source, output = RunningPoints(FRAME), RunningPoints(self._voice.hop)
+        source = RunningPoints(FRAME)
+        output = RunningPoints(self._voice.hop)
         for block in self._voice.source_16k.blocks():
             source.add(torch.from_numpy(block))
         for block in self._voice.blocks():
             output.add(torch.from_numpy(block))
-        return open_points(source.points(), silence_db(self._settings.threshold_db)), output.points()
+        return open_points(
+            source.points(), silence_db(self._settings.threshold_db)
+        ), output.points()
 
     def _true_peak(self) -> float:
         oversampler = soxr.ResampleStream(self._rate_hz, max(PEAK_RATE_HZ, self._rate_hz), 1)
         peak = 0.0
         for block in itertools.chain(self._resampled(), (None,)):
             samples = np.zeros(0, np.float32) if block is None else block
-            peak = max(peak, float(np.abs(oversampler.resample_chunk(samples, last=block is None)).max(initial=0.0)))
+            peak = max(
+                peak,
+                float(
+                    np.abs(oversampler.resample_chunk(samples, last=block is None)).max(initial=0.0)
+                ),
+            )
         return peak
 
     def _loud(self) -> Iterator[np.ndarray]:
@@ -107,7 +132,12 @@ class FinishedVoice:
 
         first = 0
         for block in self._voice.blocks():
-            yield block * gains(*self._points, self._voice.hop, self._settings.rms_mix, len(block), first)[0].numpy()
+            yield (
+                block
+                * gains(*self._points, self._voice.hop, self._settings.rms_mix, len(block), first)[
+                    0
+                ].numpy()
+            )
             first += len(block)
 
     def _resampled(self) -> Iterator[np.ndarray]:

@@ -33,7 +33,8 @@ class VoiceFacts(LoadedModel):
 
 
 def load_converter(job: ConvertJob, environ: Mapping[str, str] = os.environ) -> "VoiceConverter":
-    """Load the model on its device. ModelError in one line; ConfigError for wrong values in `environ`."""
+    """Load the model on its device. ModelError in one line; ConfigError for wrong values in
+    `environ`."""
     from engine.models.card_memory import translate_load_oom
     from engine.models.device_work import resolve_device, use_threads
     from engine.models.rvc.load import load
@@ -53,7 +54,10 @@ def load_converter(job: ConvertJob, environ: Mapping[str, str] = os.environ) -> 
 def facts_of(converter: "VoiceConverter") -> VoiceFacts:
     model = converter.model
     return VoiceFacts(
-        **{name: getattr(converter, name) for name in ("settings", "options", "cutting", "hop", "rate_hz")},
+        **{
+            name: getattr(converter, name)
+            for name in ("settings", "options", "cutting", "hop", "rate_hz")
+        },
         device=str(model.device),
         dtype=model.dtype_name,
         pitch=model.pitch.name,

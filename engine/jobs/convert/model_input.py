@@ -1,11 +1,12 @@
 """Converts any sound to the model's input, on the disk: mixed to mono, 16 kHz, without rumble.
 
-The loudspeakers are mixed with the weights of ITU-R BS.775. The loudness of the source is measured first, and the mix
-is scaled to it. Two sides of opposite phase would cancel each other out; then only the louder one is taken. Loudness is
-BS.1770's: K-weighted, in blocks of 400 ms, without those below -70 LUFS or 10 LU below the mean. One matrix per block,
-the K-weighted covariance of the channels, gives the loudness of the source and of any mix of it. A mono sound is played
-from the centre, or without one from all loudspeakers of the source. So it counts twice for a stereo sound, and two
-equal channels give a voice equal to each."""
+The loudspeakers are mixed with the weights of ITU-R BS.775. The loudness of the source is measured
+first, and the mix is scaled to it. Two sides of opposite phase would cancel each other out; then
+only the louder one is taken. Loudness is BS.1770's: K-weighted, in blocks of 400 ms, without those
+below -70 LUFS or 10 LU below the mean. One matrix per block, the K-weighted covariance of the
+channels, gives the loudness of the source and of any mix of it. A mono sound is played from the
+centre, or without one from all loudspeakers of the source. So it counts twice for a stereo sound,
+and two equal channels give a voice equal to each."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,16 +22,31 @@ from engine.jobs.convert.sounds import Sound
 from engine.models.rvc.cutting import RATE_HZ
 
 SIDE = 0.5**0.5
-DOWNMIX = {"FC": 1.0, "FL": SIDE, "FR": SIDE, "DL": SIDE, "DR": SIDE, "FLC": SIDE, "FRC": SIDE, "LFE": 0.0, "LFE2": 0.0}
+DOWNMIX = {
+    "FC": 1.0,
+    "FL": SIDE,
+    "FR": SIDE,
+    "DL": SIDE,
+    "DR": SIDE,
+    "FLC": SIDE,
+    "FRC": SIDE,
+    "LFE": 0.0,
+    "LFE2": 0.0,
+}
 """Weight of each loudspeaker in the mono mix, by FFmpeg's names (BS.775-3, annex 4)."""
 SURROUND_WEIGHT = 0.5  # of all others
 MAX_LOSS = 4.0  # in power, 6 LU: front sides whose mix loses more have opposite phase
 
 BLOCK_S = 0.4
-LOWEST_LUFS, RELATIVE_GATE_LU, LEVELS = -70, 10, 100
+LOWEST_LUFS = -70
+RELATIVE_GATE_LU = 10
+LEVELS = 100
 OFFSET_LU = -0.691
 SURROUND_GAIN = 1.41
-HIGH_SHELF = (1.53512485958697, -2.69169618940638, 1.19839281085285), (1.0, -1.69065929318241, 0.73248077421585)
+HIGH_SHELF = (
+    (1.53512485958697, -2.69169618940638, 1.19839281085285),
+    (1.0, -1.69065929318241, 0.73248077421585),
+)
 HIGH_PASS = (1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621)
 """Numerators and denominators at 48 kHz (BS.1770-4, annex 1)."""
 
@@ -47,9 +63,13 @@ class Mix:
     notes: tuple[str, ...]
 
 
-def mono_blocks(sound: Sound, is_stopped: Callable[[], bool] = lambda: False) -> Iterator[np.ndarray]:
-    """Yield a sound mixed to mono, (n,) float32; nothing if stopped before. NaN and infinity become silence."""
-    if (mix := mix_of(sound, is_stopped)) is None:
+def mono_blocks(
+    sound: Sound, is_stopped: Callable[[], bool] = lambda: False
+) -> Iterator[np.ndarray]:
+    """Yield a sound mixed to mono, (n,) float32; nothing if stopped before. NaN and infinity become
+    silence."""
+    mix = mix_of(sound, is_stopped)
+    if mix is None:
         return
     sound.notes += mix.notes
     for block in _finite_blocks(sound):
@@ -57,7 +77,8 @@ def mono_blocks(sound: Sound, is_stopped: Callable[[], bool] = lambda: False) ->
 
 
 def mix_of(sound: Sound, is_stopped: Callable[[], bool]) -> Mix | None:
-    """Find the weights for mixing a sound to mono, reading it once; None if that was stopped. AudioError."""
+    """Find the weights for mixing a sound to mono, reading it once; None if that was stopped.
+    AudioError."""
     if sound.channels == 1:
         return Mix(weights=np.ones(1, np.float32), notes=())
     speakers, note = _speakers_of(sound)
@@ -72,7 +93,9 @@ def mix_of(sound: Sound, is_stopped: Callable[[], bool]) -> Mix | None:
     sound.notes[:] = notes  # it is read again, which finds the same
     covariance = meter.gated()
     note = _drop_opposite_side(weights, covariance, speakers) or note
-    playing = 1 if "FC" in speakers else np.count_nonzero([DOWNMIX.get(name, 1.0) for name in speakers])
+    playing = (
+        1 if "FC" in speakers else np.count_nonzero([DOWNMIX.get(name, 1.0) for name in speakers])
+    )
     power = playing * (weights @ covariance @ weights)
     if power > 0:
         weights *= np.sqrt(gains @ np.diag(covariance) / power)
@@ -80,13 +103,16 @@ def mix_of(sound: Sound, is_stopped: Callable[[], bool]) -> Mix | None:
 
 
 class Covariance:
-    """The K-weighted covariance of a sound's channels, summed by loudness, so that the gates need no second pass."""
+    """The K-weighted covariance of a sound's channels, summed by loudness, so that the gates need
+    no second pass."""
 
     def __init__(self, rate_hz: int, gains: np.ndarray) -> None:
         """`gains`: (channels,), of the channels' powers in the loudness."""
         self._gains = gains
         self._block = round(BLOCK_S * rate_hz)
-        self._weighting = _k_weighting(np.fft.rfftfreq(self._block, 1 / rate_hz)).astype(np.float32)[:, None]
+        self._weighting = _k_weighting(np.fft.rfftfreq(self._block, 1 / rate_hz)).astype(
+            np.float32
+        )[:, None]
         self._rest = np.zeros((0, len(gains)), np.float32)
         self._sums = np.zeros((LEVELS, len(gains), len(gains)))
         """The sum of the blocks at each LUFS, from LOWEST_LUFS on."""
@@ -101,7 +127,8 @@ class Covariance:
         self._rest = sound[whole:]
 
     def gated(self) -> np.ndarray:
-        """The sum over all blocks above the gates, (channels, channels). Called once, at the end."""
+        """The sum over all blocks above the gates, (channels, channels). Called once, at the
+        end."""
         if len(self._rest):
             self._add_block(np.pad(self._rest, ((0, self._block - len(self._rest)), (0, 0))))
         mean = self._sums.sum(axis=0) / max(self._counts.sum(), 1)
@@ -109,7 +136,9 @@ class Covariance:
         return total
 
     def _add_block(self, sound: np.ndarray) -> None:
-        spectrum = np.fft.rfft(sound, axis=0) * self._weighting  # (frequencies, channels); no power at either end
+        spectrum = (
+            np.fft.rfft(sound, axis=0) * self._weighting
+        )  # (frequencies, channels); no power at either end
         covariance = (spectrum.conj().T @ spectrum).real * (2 / self._block**2)
         level = self._level(covariance)
         if level >= 0:
@@ -137,34 +166,47 @@ def _finite_blocks(sound: Sound) -> Iterator[np.ndarray]:
 
 def _speakers_of(sound: Sound) -> tuple[tuple[str, ...], str]:
     """The loudspeaker of each channel, and a note on their mix."""
-    layout, text = sound.layout, ""
+    layout = sound.layout
+    text = ""
     speakers = speakers_in(layout)
     if "NONE" in speakers:
         text = f"{sound.channels} channels without names of loudspeakers, "
         if sound.channels not in ASSUMED:
             return speakers, text + "mixed in equal parts to one voice that is as loud"
-        layout, text = ASSUMED[sound.channels], text + "taken as "
+        layout = ASSUMED[sound.channels]
+        text = text + "taken as "
         speakers = speakers_in(layout)
     return speakers, f"{text}{layout}, mixed to one voice that is as loud (ITU-R BS.775)"
 
 
 def _loudness_gains(speakers: tuple[str, ...]) -> np.ndarray:
-    """Weights of the channels' powers in the loudness: more for loudspeakers at the sides, none for bass."""
+    """Weights of the channels' powers in the loudness: more for loudspeakers at the sides, none for
+    bass."""
     sides = ("SL", "SR") if "SL" in speakers else ("BL", "BR")
-    return np.array([SURROUND_GAIN if name in sides else float(DOWNMIX.get(name, 1.0) > 0) for name in speakers])
+    return np.array(
+        [SURROUND_GAIN if name in sides else float(DOWNMIX.get(name, 1.0) > 0) for name in speakers]
+    )
 
 
-def _drop_opposite_side(weights: np.ndarray, covariance: np.ndarray, speakers: tuple[str, ...]) -> str:
-    """Set the softer front side's weight to 0 if both have opposite phase, and return a note; else ""."""
+def _drop_opposite_side(
+    weights: np.ndarray, covariance: np.ndarray, speakers: tuple[str, ...]
+) -> str:
+    """Set the softer front side's weight to 0 if both have opposite phase, and return a note; else
+    ""."""
     if not {"FL", "FR"} <= set(speakers):
         return ""
     left, right = speakers.index("FL"), speakers.index("FR")
-    of_left, of_right, of_both = covariance[left, left], covariance[right, right], covariance[left, right]
+    of_left = covariance[left, left]
+    of_right = covariance[right, right]
+    of_both = covariance[left, right]
     if MAX_LOSS * (of_left + of_right + 2 * of_both) >= of_left + of_right:
         return ""
     is_left = of_left >= of_right
     weights[right if is_left else left] = 0
-    opposite = f"left and right have opposite phase (correlation {of_both / np.sqrt(of_left * of_right):.2f})"
+    opposite = (
+        "left and right have opposite phase (correlation "
+        f"{of_both / np.sqrt(of_left * of_right):.2f})"
+    )
     side = "left" if is_left else "right"
     return f"{opposite} and would cancel each other out: of the two only {side} is converted"
 
@@ -186,9 +228,13 @@ class InputFacts:
     """Peak at 16 kHz before the high-pass filter; RVC normalises by it."""
 
 
-def write_input(sound: Sound, into: Scratch, high_pass: HighPass, is_stopped: Callable[[], bool]) -> InputFacts | None:
-    """Write the model's input to `into`; None if stopped. AudioError: unreadable source; SinkError: disk full."""
-    source_samples, peak = 0, 0.0
+def write_input(
+    sound: Sound, into: Scratch, high_pass: HighPass, is_stopped: Callable[[], bool]
+) -> InputFacts | None:
+    """Write the model's input to `into`; None if stopped. AudioError: unreadable source; SinkError:
+    disk full."""
+    source_samples = 0
+    peak = 0.0
     resampler = soxr.ResampleStream(sound.rate_hz, RATE_HZ, 1)
 
     def at_16k() -> Iterator[np.ndarray]:
@@ -213,16 +259,20 @@ def write_input(sound: Sound, into: Scratch, high_pass: HighPass, is_stopped: Ca
 
 
 def filter_blocks(blocks: Iterator[np.ndarray], high_pass: HighPass) -> Iterator[np.ndarray]:
-    """Filter block by block, with enough context that the result equals filtering everything at once."""
+    """Filter block by block, with enough context that the result equals filtering everything at
+    once."""
     from engine.models.rvc.highpass import REACH
 
-    waiting, lead = np.zeros(0, np.float32), 0  # `lead` samples of it have been yielded already
+    # `lead` samples of it have been yielded already
+    waiting = np.zeros(0, np.float32)
+    lead = 0
     for block in blocks:
         waiting = np.concatenate((waiting, block))
         while len(waiting) >= lead + FILTERED_AT_ONCE + REACH:
             end = lead + FILTERED_AT_ONCE
             yield high_pass(waiting[: end + REACH])[lead:end]
             dropped = max(0, end - REACH)
-            waiting, lead = waiting[dropped:], end - dropped
+            waiting = waiting[dropped:]
+            lead = end - dropped
     if len(waiting) > lead:
         yield high_pass(waiting)[lead:]

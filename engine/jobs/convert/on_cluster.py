@@ -1,6 +1,8 @@
-"""Converts on the machines of a Ray cluster. Spans of several files are converted at once, on several actors.
+"""Converts on the machines of a Ray cluster. Spans of several files are converted at once, on
+several actors.
 
-Reading, cutting, finishing and the high-pass filter (on the CPU) run on this machine, with the code of a local run.
+Reading, cutting, finishing and the high-pass filter (on the CPU) run on this machine, with the code
+of a local run.
 """
 
 import os
@@ -29,7 +31,8 @@ Output = TypeVar("Output")
 
 
 class VoiceWorker:
-    """Runs in each actor: converts spans of one size, given with their sound, with the voice of a local run."""
+    """Runs in each actor: converts spans of one size, given with their sound, with the voice of a
+    local run."""
 
     def __init__(self, converter: "VoiceConverter") -> None:
         self._converter = converter
@@ -53,7 +56,8 @@ class VoiceWorker:
 
 
 def open_worker(job: ConvertJob) -> PieceWorker:
-    """Load the worker in an actor. `job`: fully resolved on the driver; the actor's environment is ignored."""
+    """Load the worker in an actor. `job`: fully resolved on the driver; the actor's environment is
+    ignored."""
     return VoiceWorker(load_converter(job, {}))
 
 
@@ -76,12 +80,18 @@ class FileSpans:
 
 
 class ClusterVoice:
-    """The voice on a cluster. Single-threaded, except `high_pass`, which another thread may call."""
+    """The voice on a cluster. Single-threaded, except `high_pass`, which another thread may
+    call."""
 
     def __init__(
-        self, job: ConvertJob, *, sounds_s: list[float] | None, environ: Mapping[str, str] = os.environ
+        self,
+        job: ConvertJob,
+        *,
+        sounds_s: list[float] | None,
+        environ: Mapping[str, str] = os.environ,
     ) -> None:
-        """See `open_pool`; ConfigError for wrong values in `environ`. `sounds_s`: of the files; None if unknown."""
+        """See `open_pool`; ConfigError for wrong values in `environ`. `sounds_s`: of the files;
+        None if unknown."""
         from engine.models.rvc.highpass import high_pass_on_host
 
         max_actors = None
@@ -100,16 +110,20 @@ class ClusterVoice:
         self._pool = open_pool(job, recipe_of, piece_bytes=PIECE_BYTES, max_actors=max_actors)
         self.facts = cast(VoiceFacts, self._pool.first)
         self.high_pass = high_pass_on_host
-        self.memory_mb, self.close = self._pool.memory_mb, self._pool.close
+        self.memory_mb = self._pool.memory_mb
+        self.close = self._pool.close
 
     @property
     def notes(self) -> list[str]:
         return self._pool.notes("converted", "sounds")
 
     def pieces(self, work: FileWork) -> Iterator[WorkPiece[FileSpans]]:
-        """Yield the waiting spans of a file, in batches of one size; one batch without spans if nothing waits."""
+        """Yield the waiting spans of a file, in batches of one size; one batch without spans if
+        nothing waits."""
         waiting = list(work.waiting)
-        groups = group_by_size([span.size for span in waiting], self.facts.options.batch_size) or [[]]
+        groups = group_by_size([span.size for span in waiting], self.facts.options.batch_size) or [
+            []
+        ]
         for numbers in groups:
             spans = tuple(waiting[number] for number in numbers)
             item = FileSpans(work=work, spans=spans, is_last=numbers is groups[-1])
@@ -118,12 +132,16 @@ class ClusterVoice:
             yield WorkPiece(item=item, payload=item.sounds, name=name, size=len(spans))
 
     def convert(
-        self, pieces: Iterator[WorkPiece[FileSpans]], receive: Callable[[FileSpans, list[np.ndarray]], Output]
+        self,
+        pieces: Iterator[WorkPiece[FileSpans]],
+        receive: Callable[[FileSpans, list[np.ndarray]], Output],
     ) -> Generator[Output | None, None, None]:
-        """Like `ActorPool.map`, with converted sounds. ModelError if actors use different pitch methods."""
+        """Like `ActorPool.map`, with converted sounds. ModelError if actors use different pitch
+        methods."""
 
         def received(actor: Actor, piece: WorkPiece[FileSpans], parts: list[np.ndarray]) -> Output:
-            own, first = cast(VoiceFacts, actor.loaded).pitch, self.facts.pitch
+            own = cast(VoiceFacts, actor.loaded).pitch
+            first = self.facts.pitch
             if own != first:
                 differs = f"pitch detection uses {own}, elsewhere {first}"
                 raise ModelError(f"on {actor.machine}: {differs}; choose one with --f0")

@@ -6,8 +6,9 @@ from typing import Any, Literal
 from engine.jobs.kit.report import JobProgress, JobReport
 
 State = Literal["converted", "kept", "failed", "interrupted", "not begun", "waiting"]
-"""kept: it existed already and --resume skips it, or another run wrote it meanwhile. interrupted: --resume continues
-it. waiting: another run is converting it; reported during the run, never at the end."""
+"""kept: it existed already and --resume skips it, or another run wrote it meanwhile. interrupted:
+--resume continues it. waiting: another run is converting it; reported during the run, never at the
+end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,15 @@
-"""Runs a job. `convert_files` does everything; its three steps are for callers that load a model once for many jobs:
+"""Runs a job. `convert_files` does everything; its three steps are for callers that load a model
+once for many jobs:
 
-work = open_job(job)                  UsageError, SinkError, ModelError: everything known before loading
+work = open_job(job)                  UsageError, SinkError, ModelError: everything known before
+                                      loading
 voice = load_voice(job, work)         seconds; None if nothing is to be converted
 report = run_job(job, work, voice)
 
-A run reads files a little ahead, converts their spans and finishes files on three threads; see jobs/kit/pipeline.py.
-Spans of one size, of several files, are converted in a batch. Two runs on one folder share its files: a file that the
-other has locked is left for the end and polled then, until it exists or has been given up.
+A run reads files a little ahead, converts their spans and finishes files on three threads; see
+jobs/kit/pipeline.py. Spans of one size, of several files, are converted in a batch. Two runs on one
+folder share its files: a file that the other has locked is left for the end and polled then, until
+it exists or has been given up.
 """
 
 import itertools
@@ -67,11 +70,14 @@ def convert_files(
     on_file: OnFile = lambda report: None,
     stop: threading.Event | None = None,
 ) -> ConvertReport:
-    """Run a conversion job: convert all its files. MultiverseError in one line if nothing can be done. `on_file` is
-    called, on any thread, as soon as a file is done or has failed; `on_progress` after each batch, on this thread.
-    `stop` ends the run between two batches: converted files are written, and the rest can be resumed."""
+    """Run a conversion job: convert all its files. MultiverseError in one line if nothing can be
+    done. `on_file` is called, on any thread, as soon as a file is done or has failed; `on_progress`
+    after each batch, on this thread. `stop` ends the run between two batches: converted files are
+    written, and the rest can be resumed."""
     work = open_job(job, on_file=on_file)
-    return run_job(job, work, load_voice(job, work), on_progress=on_progress, on_file=on_file, stop=stop)
+    return run_job(
+        job, work, load_voice(job, work), on_progress=on_progress, on_file=on_file, stop=stop
+    )
 
 
 def open_job(job: ConvertJob, *, on_file: OnFile = lambda report: None) -> OpenedFiles:
@@ -106,21 +112,25 @@ def open_job(job: ConvertJob, *, on_file: OnFile = lambda report: None) -> Opene
         if isinstance(job.rate_hz, int) and rate_for(form, job.rate_hz) != job.rate_hz:
             allowed = ", ".join(map(str, form.rates_hz))
             raise UsageError(f"--rate: {task.output.suffix} takes {allowed} Hz, not {job.rate_hz}")
-        work.sounds[task], work.before[task] = sound, mark_of(task.output)
+        work.sounds[task] = sound
+        work.before[task] = mark_of(task.output)
     return work
 
 
 def load_voice(
     job: ConvertJob, work: OpenedFiles, environ: Mapping[str, str] = os.environ
 ) -> "VoiceConverter | ClusterVoice | None":
-    """Load the model on its device or a cluster, from which `run_job` disconnects; None if no file needs it."""
+    """Load the model on its device or a cluster, from which `run_job` disconnects; None if no file
+    needs it."""
     if not work.sounds:
         return None
     if job.cluster is None:
         return load_converter(job, environ)
     known = [sound.promised_s for sound in work.sounds.values()]
     sounds_s = [seconds for seconds in known if seconds is not None]
-    return ClusterVoice(job, sounds_s=sounds_s if len(sounds_s) == len(known) else None, environ=environ)
+    return ClusterVoice(
+        job, sounds_s=sounds_s if len(sounds_s) == len(known) else None, environ=environ
+    )
 
 
 def run_job(
@@ -132,13 +142,16 @@ def run_job(
     on_file: OnFile = lambda report: None,
     stop: threading.Event | None = None,
 ) -> ConvertReport:
-    """Convert the files of an open job with a model, which may be shared; see `convert_files`. Closes a cluster."""
+    """Convert the files of an open job with a model, which may be shared; see `convert_files`.
+    Closes a cluster."""
     stop = stop or threading.Event()
     if voice is None:
         return _empty_report(job, work)
     began_s = time.perf_counter()
     facts = voice.facts if isinstance(voice, ClusterVoice) else facts_of(voice)
-    run = ConvertRun(job, work, voice, facts, on_progress=on_progress, on_file=on_file, is_stopped=stop.is_set)
+    run = ConvertRun(
+        job, work, voice, facts, on_progress=on_progress, on_file=on_file, is_stopped=stop.is_set
+    )
     try:
         reports = work.reports | run.run()
     finally:
@@ -148,7 +161,9 @@ def run_job(
     return replace(
         _empty_report(job, work),
         files=tuple(reports[task] for task in work.tasks),
-        is_interrupted=any(report.state in ("interrupted", "not begun") for report in reports.values()),
+        is_interrupted=any(
+            report.state in ("interrupted", "not begun") for report in reports.values()
+        ),
         rate_hz=facts.rate_hz,
         device=facts.device,
         dtype=facts.dtype,
@@ -178,10 +193,17 @@ class ConvertRun:
         on_file: OnFile,
         is_stopped: Callable[[], bool],
     ) -> None:
-        """`on_file` is called, on any of the three threads, as soon as a file is finished or has failed."""
-        self._job, self._sounds, self._before = job, opened.sounds, opened.before
-        self._voice, self._facts, self._settings = voice, facts, _settings_fingerprint(job, facts)
-        self._on_progress, self._on_file, self._is_stopped = on_progress, on_file, is_stopped
+        """`on_file` is called, on any of the three threads, as soon as a file is finished or has
+        failed."""
+        self._job = job
+        self._sounds = opened.sounds
+        self._before = opened.before
+        self._voice = voice
+        self._facts = facts
+        self._settings = _settings_fingerprint(job, facts)
+        self._on_progress = on_progress
+        self._on_file = on_file
+        self._is_stopped = is_stopped
         self._ahead = 2 * facts.options.batch_size
         self._pipeline: Pipeline[FileWork, FileWork] = Pipeline(
             "convert", ahead=self._ahead, unwritten=UNWRITTEN, is_stopped=is_stopped
@@ -196,9 +218,15 @@ class ConvertRun:
         self._is_ending = threading.Event()  # stops the reader from waiting for another run
 
     def run(self) -> dict[Task, FileReport]:
-        """Return a report per file; re-raises a thread's error, after which unfinished files can be resumed, too."""
+        """Return a report per file; re-raises a thread's error, after which unfinished files can be
+        resumed, too."""
         try:
-            self._pipeline.run(self._read_files, self._convert_all, self._write_files, stop_reading=self._is_ending.set)
+            self._pipeline.run(
+                self._read_files,
+                self._convert_all,
+                self._write_files,
+                stop_reading=self._is_ending.set,
+            )
         finally:
             for task in list(self._works):
                 self._give_up(task, "interrupted")
@@ -209,7 +237,8 @@ class ConvertRun:
 
     def _read_files(self) -> Iterator[FileWork]:
         """Run on the reader thread."""
-        left, elsewhere = list(self._sounds), set[Task]()
+        left = list(self._sounds)
+        elsewhere = set[Task]()
         while left:
             busy = []
             for task in left:
@@ -232,10 +261,13 @@ class ConvertRun:
                 break
 
     def _read_file(self, task: Task, *, was_elsewhere: bool) -> FileWork | None:
-        """The file, read; None if its output exists already or the run was stopped. FolderBusyError if another run is
-        converting it; what that leaves unfinished is resumed."""
-        sound, resume = self._sounds[task], self._job.resume or was_elsewhere
-        work = FileWork(task, sound, self._facts, self._voice.high_pass, self._settings, resume=resume)
+        """The file, read; None if its output exists already or the run was stopped. FolderBusyError
+        if another run is converting it; what that leaves unfinished is resumed."""
+        sound = self._sounds[task]
+        resume = self._job.resume or was_elsewhere
+        work = FileWork(
+            task, sound, self._facts, self._voice.high_pass, self._settings, resume=resume
+        )
         if mark_of(task.output) not in (None, self._before[task]):
             work.discard()
             sound.notes.append("another program wrote it meanwhile; left unchanged")
@@ -254,7 +286,9 @@ class ConvertRun:
             return self._convert_on_cluster(self._voice, files)
         return self._convert_here(self._voice, files)
 
-    def _convert_on_cluster(self, voice: ClusterVoice, files: Iterator[FileWork]) -> Iterator[FileWork]:
+    def _convert_on_cluster(
+        self, voice: ClusterVoice, files: Iterator[FileWork]
+    ) -> Iterator[FileWork]:
         with closing(voice.convert(self._pieces(voice, files), self._keep)) as converted:
             for each in converted:
                 self.device_mb = max(self.device_mb, voice.memory_mb() or 0.0)
@@ -266,8 +300,11 @@ class ConvertRun:
                     self.times.end_batch(each.seconds)
                     self._on_progress(self._progress())
 
-    def _pieces(self, voice: ClusterVoice, files: Iterator[FileWork]) -> Iterator[WorkPiece[FileSpans]]:
-        """Run on the pool's thread. Uses nothing of a file but its waiting spans, before any is converted."""
+    def _pieces(
+        self, voice: ClusterVoice, files: Iterator[FileWork]
+    ) -> Iterator[WorkPiece[FileSpans]]:
+        """Run on the pool's thread. Uses nothing of a file but its waiting spans, before any is
+        converted."""
         for work in files:
             self.times.resumed_s += work.seconds - work.waiting_s
             for piece in voice.pieces(work):
@@ -285,10 +322,13 @@ class ConvertRun:
                 self._give_up(work.task, "failed", str(error))
         return spans
 
-    def _convert_here(self, converter: "VoiceConverter", files: Iterator[FileWork]) -> Iterator[FileWork]:
+    def _convert_here(
+        self, converter: "VoiceConverter", files: Iterator[FileWork]
+    ) -> Iterator[FileWork]:
         while not self._is_stopped():
             if not self._open or (len(self._pipeline.pieces) and len(self._open) < self._ahead):
-                if (work := next(files, None)) is None:
+                work = next(files, None)
+                if work is None:
                     return
                 self.times.resumed_s += work.seconds - work.waiting_s
                 self._open.append(work)
@@ -312,14 +352,18 @@ class ConvertRun:
 
         size = batch[0][1].size
         if size != self._last_size and not any(work.is_begun for work in self._open):
-            free_memory(converter.model.device)  # the allocator's cached blocks do not fit the next size
+            free_memory(
+                converter.model.device
+            )  # the allocator's cached blocks do not fit the next size
         self._last_size = size
         with translate_oom(full_line(len(batch), size)):
             parts = converter.convert([work.piece(span) for work, span in batch])
         for work in {id(work): work for work, _ in batch}.values():
             own = [number for number, (other, _) in enumerate(batch) if other is work]
             try:
-                work.store_spans([batch[number][1] for number in own], [parts[number] for number in own])
+                work.store_spans(
+                    [batch[number][1] for number in own], [parts[number] for number in own]
+                )
             except MultiverseError as error:
                 self._open.remove(work)
                 self._give_up(work.task, "failed", str(error))
@@ -343,13 +387,17 @@ class ConvertRun:
             self._report(work.task, "converted", seconds=work.seconds)
 
     def _give_up(self, task: Task, state: State, reason: str = "") -> None:
-        """Give a file up. Converted spans stay on the disk for --resume; without any, the folder is removed."""
-        if (work := self._works.pop(task, None)) is not None:
+        """Give a file up. Converted spans stay on the disk for --resume; without any, the folder is
+        removed."""
+        work = self._works.pop(task, None)
+        if work is not None:
             work.close() if work.is_begun else work.discard()
         if state == "failed":
             self._promised_s[task] = 0.0
             if work is not None and work.is_begun:
-                self._sounds[task].notes.append("the converted part is kept; --resume continues from there")
+                self._sounds[task].notes.append(
+                    "the converted part is kept; --resume continues from there"
+                )
         elif work is None or not work.is_begun:
             state = "not begun"
         self._report(task, state, reason, work.seconds if work else 0.0)
@@ -358,8 +406,14 @@ class ConvertRun:
         self._reports[task] = report = self._report_of(task, state, reason, seconds)
         self._on_file(report)
 
-    def _report_of(self, task: Task, state: State, reason: str = "", seconds: float = 0.0) -> FileReport:
-        return replace(_file_report(task, state, reason), seconds=seconds, notes=tuple(self._sounds[task].notes))
+    def _report_of(
+        self, task: Task, state: State, reason: str = "", seconds: float = 0.0
+    ) -> FileReport:
+        return replace(
+            _file_report(task, state, reason),
+            seconds=seconds,
+            notes=tuple(self._sounds[task].notes),
+        )
 
     def _progress(self) -> ConvertProgress:
         done_s = self.times.sound_s + self.times.resumed_s
@@ -376,14 +430,16 @@ class _Times:
     """Speed without the first batch, during which kernels are selected and memory is allocated."""
 
     def __init__(self) -> None:
-        self.sound_s = self.resumed_s = 0.0
+        self.sound_s = 0.0
+        self.resumed_s = 0.0
         self._began_s = time.perf_counter()
         self._first_s = 0.0
         """Seconds of sound in the first batch."""
 
     def end_batch(self, sound_s: float) -> None:
         if not self.sound_s:
-            self._ended_first_s, self._first_s = time.perf_counter(), sound_s
+            self._ended_first_s = time.perf_counter()
+            self._first_s = sound_s
         self.sound_s += sound_s
 
     @property
@@ -418,11 +474,16 @@ def _settings_fingerprint(job: ConvertJob, facts: VoiceFacts) -> Fingerprint:
     spec = job.spec
     named = (spec.model, spec.index, facts.content, spec.rmvpe)
     settings = asdict(facts.settings)
-    chosen = {f"{name}|spec": value for name, value in asdict(replace(spec, index_note="", pitch="auto")).items()}
+    chosen = {
+        f"{name}|spec": value
+        for name, value in asdict(replace(spec, index_note="", pitch="auto")).items()
+    }
     values = {OPTIONS.get(name, name): value for name, value in (settings | chosen).items()}
     return {f"--{name.replace('_', '-')}": value for name, value in values.items()} | {
         "--f0": spec.pitch,
-        "a file of the model": digest_of_files(path for name in named for path in model_files(name)),
+        "a file of the model": digest_of_files(
+            path for name in named for path in model_files(name)
+        ),
         "the pitch method": facts.pitch,
         "the precision": f"torch.{facts.dtype}",
         "the cutting": asdict(facts.cutting),

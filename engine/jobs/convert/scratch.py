@@ -47,7 +47,8 @@ class Scratch:
         """Read (count,) float32 into a new array; fewer at the end."""
         sound = np.empty(count, np.float32)
         self._file.seek(first * BYTES)
-        left, got = sound.data.cast("B"), 0
+        left = sound.data.cast("B")
+        got = 0
         while got < len(left) and (more := self._file.readinto(left[got:])):
             got += more
         return sound[: got // BYTES]

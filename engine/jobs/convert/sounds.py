@@ -1,6 +1,7 @@
 """Reads sound from any file that libsndfile or FFmpeg supports, block by block.
 
-Each is opened twice: to check it before the model is loaded, and to read it. Reads up to any damage, with a note.
+Each is opened twice: to check it before the model is loaded, and to read it. Reads up to any
+damage, with a note.
 """
 
 from collections.abc import Iterator
@@ -29,14 +30,16 @@ class Sound(Protocol):
     rate_hz: int
     channels: int
     layout: str
-    """FFmpeg's name of its channel layout: mono, stereo, 5.1(side); 6 channels, if they name no loudspeakers."""
+    """FFmpeg's name of its channel layout: mono, stereo, 5.1(side); 6 channels, if they name no
+    loudspeakers."""
     promised_s: float | None
     """Length according to its header."""
     has_video: bool
     index: int
     """Index of the audio track among all streams of the file."""
     subtype: str
-    """libsndfile's name of the sample format; "" for lossy ones that it cannot read, and for 16 bits."""
+    """libsndfile's name of the sample format; "" for lossy ones that it cannot read, and for 16
+    bits."""
     begins_s: Fraction
     """Time of the first sample from the start of the file. Valid after the first block."""
     notes: list[str]
@@ -55,10 +58,14 @@ class DecodedSound(DecodedTrack):
         super().__init__(path)
         if same:
             self.subtype = same.subtype
-            self.promised_s, self.knows_its_length = same.promised_s, True
+            self.promised_s = same.promised_s
+            self.knows_its_length = True
 
     def blocks(self) -> Iterator[np.ndarray]:
-        at_once, gathered, count, read = round(BLOCK_S * self.rate_hz), [], 0, 0
+        at_once = round(BLOCK_S * self.rate_hz)
+        gathered = []
+        count = 0
+        read = 0
         for piece in self.pieces():
             gathered.append(piece)
             count += piece.shape[1]
@@ -82,7 +89,10 @@ def open_sound(path: Path) -> Sound:
         with open_sound_file(path) as file:
             plain = FileSound(path, file)
         sound: Sound = plain
-    except (soundfile.LibsndfileError, OSError):  # FFmpeg may be able to read it, and has the better error message
+    except (
+        soundfile.LibsndfileError,
+        OSError,
+    ):  # FFmpeg may be able to read it, and has the better error message
         sound = DecodedSound(path)
     else:
         if not plain.promised_s:
@@ -91,12 +101,16 @@ def open_sound(path: Path) -> Sound:
                 if next(pieces, None) is None:
                     raise AudioError(f"{path}: there is no sound in it")
         elif sound.channels > 2:
-            with suppress(AudioError):  # libsndfile does not tell the loudspeakers, whose order depends on the format
+            with suppress(
+                AudioError
+            ):  # libsndfile does not tell the loudspeakers, whose order depends on the format
                 sound = DecodedSound(path, same=plain)
     if not RATES_HZ[0] <= sound.rate_hz <= RATES_HZ[1]:
         raise AudioError(f"{path}: {sound.rate_hz} Hz is outside {RATES_HZ[0]}..{RATES_HZ[1]} Hz")
     if sound.channels > MAX_CHANNELS:
-        raise AudioError(f"{path}: {sound.channels} channels; at most {MAX_CHANNELS} can be converted")
+        raise AudioError(
+            f"{path}: {sound.channels} channels; at most {MAX_CHANNELS} can be converted"
+        )
     sound.notes += filter(None, [unread_part_line(path)])
     return sound
 
@@ -110,7 +124,9 @@ class FileSound:
 
     def __init__(self, path: Path, file: "soundfile.SoundFile") -> None:
         self.path = path
-        self.rate_hz, self.channels, self.subtype = file.samplerate, file.channels, file.subtype
+        self.rate_hz = file.samplerate
+        self.channels = file.channels
+        self.subtype = file.subtype
         self.layout = {1: "mono", 2: "stereo"}.get(self.channels, f"{self.channels} channels")
         self.notes: list[str] = []
         self.promised_s = promised_frames(file, path) / self.rate_hz
@@ -121,12 +137,20 @@ class FileSound:
         read = 0
         try:
             with open_sound_file(self.path) as file:
-                while len(block := file.read(round(BLOCK_S * self.rate_hz), dtype="float32", always_2d=True)):
+                while len(
+                    block := file.read(
+                        round(BLOCK_S * self.rate_hz), dtype="float32", always_2d=True
+                    )
+                ):
                     read += len(block)
                     yield block
         except (soundfile.LibsndfileError, OSError) as error:
             if not read:
-                reason = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
+                reason = (
+                    getattr(error, "error_string", None)
+                    or getattr(error, "strerror", None)
+                    or str(error)
+                )
                 raise AudioError(f"{self.path}: {reason.rstrip('.')}") from None
             self.notes.append(f"damaged at {read / self.rate_hz:.1f} s; the rest is ignored")
             return

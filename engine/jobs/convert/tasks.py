@@ -1,4 +1,5 @@
-"""Maps inputs to outputs before the model is loaded, and checks that no file is overwritten or written twice."""
+"""Maps inputs to outputs before the model is loaded, and checks that no file is overwritten or
+written twice."""
 
 import os
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ from engine.system.folder_files import list_files
 from engine.system.work_folder import check_writable
 
 Mark = tuple[int, int, int] | None
-"""Identity of a file (inode, size, time), to detect that it was replaced; None if it does not exist."""
+"""Identity of a file (inode, size, time), to detect that it was replaced; None if it does not
+exist."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,8 @@ def mark_of(output: Path) -> Mark:
 
 
 def tasks_of(job: ConvertJob) -> list[Task]:
-    """All tasks in the order of the command line, folders sorted by name. UsageError or SinkError for bad outputs."""
+    """All tasks in the order of the command line, folders sorted by name. UsageError or SinkError
+    for bad outputs."""
     check_no_stream(job.output, *job.sources)
     if _is_file(job):
         tasks = [_task(job.sources[0], Path(job.output))]
@@ -48,7 +51,9 @@ def _is_file(job: ConvertJob) -> bool:
     path = Path(job.output)
     if job.output.endswith(("/", os.sep)) or path.is_dir() or not path.suffix:
         if path.exists() and not path.is_dir():
-            raise UsageError(f"{job.output}: is a file in a format that cannot be written; name another output")
+            raise UsageError(
+                f"{job.output}: is a file in a format that cannot be written; name another output"
+            )
         return False
     if len(job.sources) == 1 and not job.sources[0].is_dir():
         return True
@@ -69,11 +74,15 @@ def _into_folder(sources: tuple[Path, ...], folder: Path) -> Iterator[Task]:
         for problem in problems:
             yield Task(source=source, output=folder, problem=problem)
         if not found and not problems:
-            yield Task(source=source, output=folder, problem=f"{source}: no sound or video in this folder")
+            yield Task(
+                source=source, output=folder, problem=f"{source}: no sound or video in this folder"
+            )
 
 
 def _task(source: Path, output: Path) -> Task:
-    problem = "" if source.exists() else f"{source}: no such file or folder"  # else `open_sound` says why
+    problem = (
+        "" if source.exists() else f"{source}: no such file or folder"
+    )  # else `open_sound` says why
     return Task(source=source, output=output, problem=problem)
 
 
@@ -85,8 +94,12 @@ def _check(tasks: list[Task], job: ConvertJob) -> None:
         output = task.output
         if output.exists() and output.samefile(task.source):
             raise UsageError(f"{output}: is the input; name another output")
-        if (other := sources.setdefault(output.absolute(), task.source)) is not task.source:
-            raise UsageError(f"{output}: {other} and {task.source} have the same output name; convert them separately")
+        other = sources.setdefault(output.absolute(), task.source)
+        if other is not task.source:
+            raise UsageError(
+                f"{output}: {other} and {task.source} have the same output name; convert them "
+                "separately"
+            )
         if output.is_dir():
             raise UsageError(f"{output}: is a folder")
         if output.exists() and not (job.overwrite or job.resume):

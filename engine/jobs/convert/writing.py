@@ -1,7 +1,9 @@
-"""Writes the converted voice: as a sound file, or in place of a video's voice track, with other streams copied.
+"""Writes the converted voice: as a sound file, or in place of a video's voice track, with other
+streams copied.
 
-A video keeps its pictures, its other audio tracks, subtitles, chapters and tags; the new voice starts at the time of
-the old one. Notes name the tracks that are not converted, and those that are left out.
+A video keeps its pictures, its other audio tracks, subtitles, chapters and tags; the new voice
+starts at the time of the old one. Notes name the tracks that are not converted, and those that are
+left out.
 """
 
 import contextlib
@@ -19,7 +21,14 @@ from av.stream import Disposition
 from engine.errors import SinkError
 from engine.jobs.convert.formats import FORMS, Form
 from engine.jobs.convert.sounds import Sound
-from engine.jobs.convert.tags import Tags, TagSource, copy_with_tags, lost_line, read_tags, set_serial_number
+from engine.jobs.convert.tags import (
+    Tags,
+    TagSource,
+    copy_with_tags,
+    lost_line,
+    read_tags,
+    set_serial_number,
+)
 from engine.sinks.movie_file import SAME_BYTES
 from engine.sources import stream_copy
 from engine.system.atomic_file import MAX_JOB_WAIT_S, remove_file, replace_file
@@ -37,7 +46,8 @@ AT_ONCE = 4096  # samples; libsndfile's Vorbis encoder puts a whole block on its
 
 
 class SoundWriter(Protocol):
-    """Interface of output files. Single-threaded. SinkError, in one line, if the file cannot be written."""
+    """Interface of output files. Single-threaded. SinkError, in one line, if the file cannot be
+    written."""
 
     notes: list[str]
 
@@ -56,23 +66,31 @@ def open_writer(path: Path, form: Form, rate_hz: int, sound: Sound) -> SoundWrit
 
 
 def check_pictures(output: Path, sound: Sound) -> None:
-    """Raise SinkError if the output format cannot hold the video's pictures. Called before the conversion."""
+    """Raise SinkError if the output format cannot hold the video's pictures. Called before the
+    conversion."""
     form = FORMS[output.suffix.lower()]
     if not (form.codec and sound.has_video):
         return
     with open_media(sound.path) as source:
         for stream in source.streams.video:
-            if Disposition.attached_pic not in stream.disposition and not stream_copy.can_hold(form.container, stream):
+            if Disposition.attached_pic not in stream.disposition and not stream_copy.can_hold(
+                form.container, stream
+            ):
                 pictures = f"the pictures of {sound.path} ({stream_copy.codec_name(stream)})"
                 hint = "cannot be copied into this format; name an .mkv, which holds any"
                 raise SinkError(f"{output}: {pictures} {hint}")
-        if form.container not in stream_copy.HIDES and source.streams.video and stream_copy.begins_between_keys(source):
+        if (
+            form.container not in stream_copy.HIDES
+            and source.streams.video
+            and stream_copy.begins_between_keys(source)
+        ):
             cut = f"{sound.path} begins with a cut between two key frames (an edit list)"
             raise SinkError(f"{output}: {cut}, which this format cannot hold; name an .mp4 or .mov")
 
 
 def subtype_of(sound: Sound, form: Form) -> str:
-    """libsndfile's sample format of the output: the source's, if that has the same format; 24 bits for more than 16."""
+    """libsndfile's sample format of the output: the source's, if that has the same format; 24 bits
+    for more than 16."""
     is_same = FORMS.get(sound.path.suffix.lower()) == form
     if is_same and sound.subtype in form.subtypes:
         return sound.subtype
@@ -92,8 +110,11 @@ class FileWriter:
         self._failures = soundfile.LibsndfileError, OSError
         with self._one_line():
             self._written = 0
-            self._form, self._source = form, sound.path
-            self._file = soundfile.SoundFile(name_for_libsndfile(path), "w", rate_hz, 1, subtype, format=form.container)
+            self._form = form
+            self._source = sound.path
+            self._file = soundfile.SoundFile(
+                name_for_libsndfile(path), "w", rate_hz, 1, subtype, format=form.container
+            )
 
     def write(self, sound: np.ndarray) -> None:
         with self._one_line():
@@ -107,7 +128,9 @@ class FileWriter:
         tags = read_tags(self._source)
         if self._form.container == "OGG":
             set_serial_number(self._path)
-        if tags or self._is_float:  # libsndfile writes the time of day into a float sound, FFmpeg does not
+        if (
+            tags or self._is_float
+        ):  # libsndfile writes the time of day into a float sound, FFmpeg does not
             self._carry(tags)
 
     def _carry(self, tags: Tags) -> None:
@@ -117,7 +140,11 @@ class FileWriter:
             if self._form.tagger:
                 copy_with_tags(self._path, self._source, tagged, self._form.tagger, self._written)
                 replace_file(tagged, self._path, timeout_s=MAX_JOB_WAIT_S)
-        except (av.error.FFmpegError, OSError, ValueError) as error:  # ValueError: a codec that the format lacks
+        except (
+            av.error.FFmpegError,
+            OSError,
+            ValueError,
+        ) as error:  # ValueError: a codec that the format lacks
             with contextlib.suppress(OSError):  # it is removed with its folder
                 remove_file(tagged, missing_ok=True)
             reason = getattr(error, "strerror", None) or error
@@ -138,8 +165,10 @@ class ContainerWriter:
 
     def __init__(self, path: Path, form: Form, rate_hz: int, sound: Sound) -> None:
         self.notes: list[str] = []
-        self._path, self._rate_hz = path, rate_hz
-        self._written = self._begins = 0
+        self._path = path
+        self._rate_hz = rate_hz
+        self._written = 0
+        self._begins = 0
         self._copy: stream_copy.StreamCopy | None = None
         self._tags: TagSource | None = None
         options = dict(SAME_BYTES)
@@ -147,14 +176,18 @@ class ContainerWriter:
             options |= form.options | {"movie_timescale": str(rate_hz)}
         name = name_for_ffmpeg(path)
         with self._one_line():
-            self._container: OutputContainer = av.open(name, "w", format=form.container, options=options)
+            self._container: OutputContainer = av.open(
+                name, "w", format=form.container, options=options
+            )
         with undo_on_error(self.discard), self._one_line():
             if sound.has_video:
                 self._copy_from(sound, form)
             else:
                 self.notes += _left_out(sound)
                 self._voice = self._add_voice(form, sound)
-            with contextlib.suppress(av.error.FFmpegError, OSError):  # libsndfile reads more files than FFmpeg
+            with contextlib.suppress(
+                av.error.FFmpegError, OSError
+            ):  # libsndfile reads more files than FFmpeg
                 self._tags = TagSource(sound.path)
             if self._tags is not None:
                 self._tags.add_to(self._container, self._voice)
@@ -165,8 +198,11 @@ class ContainerWriter:
                 self._tags.mux_cover(self._container)
             for begin in range(0, len(sound), AT_ONCE):
                 part = sound[begin : begin + AT_ONCE]
-                frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(part[None]), format="fltp", layout="mono")
-                frame.rate, frame.time_base = self._rate_hz, Fraction(1, self._rate_hz)
+                frame = av.AudioFrame.from_ndarray(
+                    np.ascontiguousarray(part[None]), format="fltp", layout="mono"
+                )
+                frame.rate = self._rate_hz
+                frame.time_base = Fraction(1, self._rate_hz)
                 frame.pts = self._begins + self._written
                 if self._copy is not None:
                     self._copy.copy_until(Fraction(frame.pts, self._rate_hz))
@@ -180,9 +216,13 @@ class ContainerWriter:
                 self._copy.copy_until(None)
                 self._copy.source.close()
                 if lost := self._copy.lost + self._copy.refused:
-                    self.notes.append(f"nothing to copy {stream_copy.at_times(lost)}: damaged, or without sound")
+                    self.notes.append(
+                        f"nothing to copy {stream_copy.at_times(lost)}: damaged, or without sound"
+                    )
                 if self._copy.damage:
-                    self.notes.append(f"damaged: parts of its video cannot be read ({self._copy.damage[0]})")
+                    self.notes.append(
+                        f"damaged: parts of its video cannot be read ({self._copy.damage[0]})"
+                    )
             self._container.close()
         if self._tags is not None:
             self._tags.close()
@@ -212,7 +252,9 @@ class ContainerWriter:
     def _copy_from(self, sound: Sound, form: Form) -> None:
         """Add all streams in the source's order, the new voice in place of the old."""
         self._begins = round(sound.begins_s * self._rate_hz)
-        self._copy = copy = stream_copy.StreamCopy(sound.path, self._container, has_early=form.container != "avi")
+        self._copy = copy = stream_copy.StreamCopy(
+            sound.path, self._container, has_early=form.container != "avi"
+        )
         for stream in copy.source.streams:
             if stream.index == sound.index:
                 self._voice = self._add_voice(form, sound)
@@ -220,12 +262,17 @@ class ContainerWriter:
                 self._voice.disposition = stream.disposition
             elif Disposition.attached_pic in stream.disposition or copy.is_chapters(stream):
                 continue  # covers are copied with the tags
-            elif stream.type == "data" and "timecode" in stream.metadata and form.container != "avi":
+            elif (
+                stream.type == "data" and "timecode" in stream.metadata and form.container != "avi"
+            ):
                 continue  # FFmpeg writes it with the pictures, which have the same tag
             elif stream.type not in ("video", "audio", "subtitle"):
                 self.notes.append(f"{stream_copy.track_name(stream)} is left out")
             elif not copy.add(stream):
-                self.notes.append(f"{stream_copy.track_name(stream)} cannot be copied into this format: it is left out")
+                self.notes.append(
+                    f"{stream_copy.track_name(stream)} cannot be copied into this format: it is "
+                    "left out"
+                )
             elif stream.type == "audio":
                 self.notes.append(f"{stream_copy.track_name(stream)} is copied, not converted")
 
@@ -242,7 +289,8 @@ def _one_line(path: Path, *failures: type[Exception]) -> AbstractContextManager[
 
 
 def _left_out(sound: Sound) -> list[str]:
-    """A note on the other sound tracks and the subtitles of a source of which only the voice is written."""
+    """A note on the other sound tracks and the subtitles of a source of which only the voice is
+    written."""
     with contextlib.suppress(av.error.FFmpegError, OSError), open_media(sound.path) as source:
         others = [
             stream_copy.track_name(stream)

@@ -1,9 +1,10 @@
-"""A hidden, locked working folder for an output, with a journal of the finished work, so that an interrupted run can be
-resumed, even after kill -9.
+"""A hidden, locked working folder for an output, with a journal of the finished work, so that an
+interrupted run can be resumed, even after kill -9.
 
-The journal is lines of JSON, appended: a head with the run's fingerprint, then one entry per finished item, written
-after the item itself. A truncated last line is ignored, and removed when the run is resumed. Nothing calls fsync: after
-a power cut the newest entries may be lost, or files damaged, so entries carry a checksum of them.
+The journal is lines of JSON, appended: a head with the run's fingerprint, then one entry per
+finished item, written after the item itself. A truncated last line is ignored, and removed when the
+run is resumed. Nothing calls fsync: after a power cut the newest entries may be lost, or files
+damaged, so entries carry a checksum of them.
 """
 
 import contextlib
@@ -38,8 +39,9 @@ def work_folder_of(output: Path) -> Path:
 
 
 class JobFolder:
-    """The working folder of an output, locked by one run at a time, across processes. Single-threaded. SinkError, in
-    one line that names the output, if another run has it or it cannot be written."""
+    """The working folder of an output, locked by one run at a time, across processes.
+    Single-threaded. SinkError, in one line that names the output, if another run has it or it
+    cannot be written."""
 
     def __init__(
         self,
@@ -50,29 +52,36 @@ class JobFolder:
         at: Path | None = None,
         can_resume: bool = True,
     ) -> None:
-        """Keeps the files of an interrupted run until `begin`. `shapes`: of its journal entries. `at`: the folder,
-        unless beside the output. `can_resume`: False for a live source, which cannot be read again."""
+        """Keeps the files of an interrupted run until `begin`. `shapes`: of its journal entries.
+        `at`: the folder, unless beside the output. `can_resume`: False for a live source, which
+        cannot be read again."""
         self._shapes = shapes
         self._is_logged = False
-        self.output, self.fingerprint, self._can_resume = output, fingerprint, can_resume
+        self.output = output
+        self.fingerprint = fingerprint
+        self._can_resume = can_resume
         self._folder = WorkFolder(output, at=at or work_folder_of(output))
         self.path = self._folder.path
         self._journal = self.path / NAME
         self._is_begun = False
         self.dtype = ""
-        """The data type in which the model computes. `resume` sets that of the interrupted run, so that the rest is
-        computed in the same one; otherwise whoever loads the model sets it, before the first result."""
+        """The data type in which the model computes. `resume` sets that of the interrupted run, so
+        that the rest is computed in the same one; otherwise whoever loads the model sets it, before
+        the first result."""
 
     @property
     def stored_fingerprint(self) -> Fingerprint | None:
-        """The fingerprint of the run that was interrupted, or None if there was none or its journal is unreadable."""
+        """The fingerprint of the run that was interrupted, or None if there was none or its journal
+        is unreadable."""
         head = next(self._lines(), {})
         fingerprint = head.get("fingerprint")
-        return fingerprint if head.get("format") == FORMAT and isinstance(fingerprint, dict) else None
+        return (
+            fingerprint if head.get("format") == FORMAT and isinstance(fingerprint, dict) else None
+        )
 
     def entries(self) -> Iterator[dict[str, Any]]:
-        """The journal entries of the finished work, as passed to `append`; read lazily because there may be many. They
-        end before the first that has another shape, which is told once."""
+        """The journal entries of the finished work, as passed to `append`; read lazily because
+        there may be many. They end before the first that has another shape, which is told once."""
         for number, entry in enumerate(islice(self._lines(), 1, None), start=2):
             if not any(_has_shape(entry, shape) for shape in self._shapes):
                 if not self._is_logged:
@@ -87,13 +96,15 @@ class JobFolder:
         return next(self.entries(), None) is not None
 
     def begin(self) -> None:
-        """Empty the folder and begin a new journal; does nothing after `resume` or the first call."""
+        """Empty the folder and begin a new journal; does nothing after `resume` or the first
+        call."""
         if not self._is_begun:
             self._folder.empty()
             self._replace_journal(())
 
     def resume(self, entries: Iterable[dict[str, Any]]) -> None:
-        """Resume the interrupted run with its intact `entries`, which may be an iterator over the old journal."""
+        """Resume the interrupted run with its intact `entries`, which may be an iterator over the
+        old journal."""
         self.dtype = str(next(self._lines(), {}).get("dtype", ""))
         with self.one_line():
             self._replace_journal(entries)
@@ -114,8 +125,9 @@ class JobFolder:
                     remove_file(path)
 
     def close(self, *, keeps_files: bool = False) -> None:
-        """Unlock the job's folder. Delete it unless there is something to resume, or this run has not touched what an
-        earlier one left. `keeps_files`: keep it in any case, as a sign of the interrupted run."""
+        """Unlock the job's folder. Delete it unless there is something to resume, or this run has
+        not touched what an earlier one left. `keeps_files`: keep it in any case, as a sign of the
+        interrupted run."""
         keeps_files = keeps_files or self.has_entries
         if keeps_files and (self._can_resume or not self._is_begun):
             self._folder.close()
@@ -134,7 +146,9 @@ class JobFolder:
         new = self._journal.with_suffix(".new")
         with one_line(self.output):
             with new.open("w", encoding="utf-8", newline="\n") as file:
-                file.write(_line({"format": FORMAT, "fingerprint": self.fingerprint, "dtype": self.dtype}))
+                file.write(
+                    _line({"format": FORMAT, "fingerprint": self.fingerprint, "dtype": self.dtype})
+                )
                 file.writelines(map(_line, entries))
             move_into_place(new, self._journal, timeout_s=MAX_JOB_WAIT_S)
         self._is_begun = True

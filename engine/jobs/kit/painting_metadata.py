@@ -18,8 +18,8 @@ def painting_metadata(
     size: tuple[int, int],
     dtype: str,
 ) -> GenerationInfo:
-    """Metadata of a painting. `model`: as named by the user. `sampler`: without auto. `size`: width, height in px.
-    `dtype`: in which the model computed; "" if unknown."""
+    """Metadata of a painting. `model`: as named by the user. `sampler`: without auto. `size`:
+    width, height in px. `dtype`: in which the model computed; "" if unknown."""
     values = {
         "Steps": steps,
         "Sampler": None if sampler == "auto" else sampler,

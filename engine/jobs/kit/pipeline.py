@@ -4,10 +4,10 @@
     caller's thread  work(pieces)    yields results, in the order to be written
     writer thread    write(results)  takes each result   at most `unwritten` queued
 
-The two bounded queues give backpressure: a slow writer blocks the work, slow work blocks the reader. `work` gets an
-iterator and returns one, so it may keep several pieces in flight in other processes or on other machines. An error on
-any thread ends the other two and is raised by `run`. A stop (`is_stopped`) ends the work between two results; results
-made until then are still written.
+The two bounded queues give backpressure: a slow writer blocks the work, slow work blocks the
+reader. `work` gets an iterator and returns one, so it may keep several pieces in flight in other
+processes or on other machines. An error on any thread ends the other two and is raised by `run`. A
+stop (`is_stopped`) ends the work between two results; results made until then are still written.
 """
 
 import time
@@ -24,20 +24,26 @@ MIN_WAITING, MAX_WAITING = 2, 8
 
 
 class Pipeline(Generic[Piece, Result]):
-    """One run of the reading, working and writing threads, with bounded queues between them. `pieces` and `results`
-    report lengths of the queues and wait times of their sides, on any thread."""
+    """One run of the reading, working and writing threads, with bounded queues between them.
+    `pieces` and `results` report lengths of the queues and wait times of their sides, on any
+    thread."""
 
-    def __init__(self, name: str, *, ahead: int, unwritten: int, is_stopped: Callable[[], bool]) -> None:
-        """`name`: of the job, used as thread names. `is_stopped` is called on the caller's thread."""
+    def __init__(
+        self, name: str, *, ahead: int, unwritten: int, is_stopped: Callable[[], bool]
+    ) -> None:
+        """`name`: of the job, used as thread names. `is_stopped` is called on the caller's
+        thread."""
         self.pieces: BoundedQueue[Piece] = BoundedQueue(ahead)
         self.results: BoundedQueue[Result] = BoundedQueue(unwritten)
         self.is_interrupted = False
-        """True if the work ended before all pieces were taken. Valid once the writer sees the end of the results."""
+        """True if the work ended before all pieces were taken. Valid once the writer sees the end
+        of the results."""
         self.read_s = 0.0
         """Seconds spent reading pieces."""
         self.last_wait_s = 0.0
         """Seconds the caller waited at the end for the writer."""
-        self._name, self._is_stopped = name, is_stopped
+        self._name = name
+        self._is_stopped = is_stopped
 
     def run(
         self,
@@ -49,11 +55,14 @@ class Pipeline(Generic[Piece, Result]):
         on_worked: Callable[[], object] = lambda: None,
         stop_reading: Callable[[], object] = lambda: None,
     ) -> None:
-        """Run to the end; re-raises an error of any of the threads. `on_result` is called on this thread after each
-        result is queued for the writer, `on_worked` after the last one. `stop_reading` must unblock a reader that waits
-        for its source; it is called after the work, and after an error."""
+        """Run to the end; re-raises an error of any of the threads. `on_result` is called on this
+        thread after each result is queued for the writer, `on_worked` after the last one.
+        `stop_reading` must unblock a reader that waits for its source; it is called after the work,
+        and after an error."""
         reader = Worker(f"{self._name} reader", lambda: self._read(read()), self.pieces)
-        writer = Worker(f"{self._name} writer", lambda: write(self.results.items()), self.results, self.pieces)
+        writer = Worker(
+            f"{self._name} writer", lambda: write(self.results.items()), self.results, self.pieces
+        )
         reader.start()
         writer.start()
         try:
@@ -94,5 +103,6 @@ class Pipeline(Generic[Piece, Result]):
 
 
 def waiting_for(piece_bytes: int, budget_bytes: int) -> int:
-    """Length of a queue: long enough to absorb one slow piece, within the memory budget, but at least MIN_WAITING."""
+    """Length of a queue: long enough to absorb one slow piece, within the memory budget, but at
+    least MIN_WAITING."""
     return min(max(budget_bytes // piece_bytes, MIN_WAITING), MAX_WAITING)

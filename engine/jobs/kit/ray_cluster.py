@@ -1,7 +1,9 @@
-"""Connects to a Ray cluster (`--cluster`), or starts one on this machine alone, which ends with the run.
+"""Connects to a Ray cluster (`--cluster`), or starts one on this machine alone, which ends with the
+run.
 
-Ray's own `auto` joins any Ray process on the machine, even the private cluster of another run, with which our run would
-die. So our `auto` uses only a cluster the user has named: RAY_ADDRESS, or the last `ray start`.
+Ray's own `auto` joins any Ray process on the machine, even the private cluster of another run, with
+which our run would die. So our `auto` uses only a cluster the user has named: RAY_ADDRESS, or the
+last `ray start`.
 """
 
 import contextlib
@@ -32,11 +34,14 @@ MIN_STORE_BYTES, MAX_STORE_BYTES = 80 * 2**20, 2 * 2**30  # Ray refuses less tha
 MAX_STORE_FRACTION = 0.3  # of the main memory, Ray's own default
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # without this Ray prints dead workers on stdout, into our JSON
+    # without this Ray prints dead workers on stdout, into our JSON
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
 }
 ALONE = QUIET | {
-    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # with multi-node clusters off, Ray binds 127.0.0.1, on Linux too
-    "RAY_prestart_worker_first_driver": "0",  # without this it starts one process per core, even for one actor
+    # with multi-node clusters off, Ray binds 127.0.0.1, on Linux too
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    # without this it starts one process per core, even for one actor
+    "RAY_prestart_worker_first_driver": "0",
     "RAY_AUTH_MODE": "token",
     "RAY_AUTH_TOKEN": secrets.token_hex(32),  # Ray itself would store one in the user's home
 }
@@ -47,10 +52,13 @@ REASONS = (  # Ray's wording and ours
     ("its worker process has died", "its process was killed or crashed"),
     ("is temporarily unavailable", "its machine does not answer"),
 )
-LACKS_MODULE = re.compile(r"\bip=(?P<address>[^,)]+).*No module named '(?P<module>[^']+)'", re.DOTALL)
+LACKS_MODULE = re.compile(
+    r"\bip=(?P<address>[^,)]+).*No module named '(?P<module>[^']+)'", re.DOTALL
+)
 COLOURS = re.compile("\x1b\\[[0-9;]*m")
 WANTS_TOKEN = (
-    "it requires a token: run `ray get-auth-token` on its head node, store the output in ~/.ray/auth_token here, "
+    "it requires a token: run `ray get-auth-token` on its head node, store the output in "
+    "~/.ray/auth_token here, "
     "and set RAY_AUTH_MODE=token"
 )
 
@@ -63,7 +71,8 @@ class Connection:
     """Disconnects; stops our own cluster and deletes its files."""
 
     def close(self) -> None:
-        """Disconnect from the Ray cluster. Idempotent. Does nothing if another part of this process had connected."""
+        """Disconnect from the Ray cluster. Idempotent. Does nothing if another part of this process
+        had connected."""
         self.ending.close()
 
     def machines(self) -> list[dict[str, float]]:
@@ -78,54 +87,74 @@ def require_ray() -> None:
 
 
 def connect(cluster: str, *, cpus: int | None = None, actor_bytes: int = 0) -> Connection:
-    """Connect to `cluster`, auto or HOST:PORT. UsageError or ChildError, in one line, if there is none. For our own
-    cluster: `cpus`, None for all; `actor_bytes`, the space each actor needs in the object store."""
+    """Connect to `cluster`, auto or HOST:PORT. UsageError or ChildError, in one line, if there is
+    none. For our own cluster: `cpus`, None for all; `actor_bytes`, the space each actor needs in
+    the object store."""
     require_ray()
-    address, named = cluster, f"--cluster {cluster}"
+    address = cluster
+    named = f"--cluster {cluster}"
     if cluster == "auto":
         address, named_by = running_address(os.environ)
         named = f"--cluster auto: {named_by} {address}"
     if address or cluster != "auto":
         check_answer(address, named)
-        # Without an address Ray finds the same cluster and sends its token; to an explicit address it sends none.
+        # Without an address Ray finds the same cluster and sends its token; to an explicit address
+        # it sends none.
         options: dict[str, Any] = {"address": None if cluster == "auto" else address}
     else:
         default_bytes = int(psutil.virtual_memory().total * MAX_STORE_FRACTION)
-        store_bytes = min(actor_bytes * (cpus or os.cpu_count() or 1), default_bytes, MAX_STORE_BYTES)
+        store_bytes = min(
+            actor_bytes * (cpus or os.cpu_count() or 1), default_bytes, MAX_STORE_BYTES
+        )
         options = {"address": "local", "num_cpus": cpus, "include_dashboard": False}
         options["object_store_memory"] = max(store_bytes, MIN_STORE_BYTES)
-    earlier, ending = set(psutil.Process().children()), contextlib.ExitStack()
+    earlier = set(psutil.Process().children())
+    ending = contextlib.ExitStack()
     with _preserve_process_state(QUIET if address else ALONE) as captured_text:
         try:
             import ray.exceptions
         except ImportError as error:
             raise UsageError(f"--cluster: ray cannot be imported: {ray_reason(error)}") from error
-        if ray.is_initialized():  # by another part of this process, which can have only one connection
-            return Connection(ray=ray, cluster_name="the Ray cluster that this program is already connected to")
+        if (
+            ray.is_initialized()
+        ):  # by another part of this process, which can have only one connection
+            return Connection(
+                ray=ray, cluster_name="the Ray cluster that this program is already connected to"
+            )
         try:
             context: Any = ray.init(log_to_driver=False, logging_level=logging.ERROR, **options)
         except (ray.exceptions.RayError, OSError, RuntimeError, TypeError, ValueError) as error:
             if not address:
-                raise ChildError(f"--cluster auto: Ray does not start here: {ray_reason(error)}") from error
+                raise ChildError(
+                    f"--cluster auto: Ray does not start here: {ray_reason(error)}"
+                ) from error
             hint = f"this machine must be part of it: ray start --address={address}"
-            reason = WANTS_TOKEN if "AuthToken" in captured_text() else f"{ray_reason(error)} ({hint})"
+            reason = (
+                WANTS_TOKEN if "AuthToken" in captured_text() else f"{ray_reason(error)} ({hint})"
+            )
             raise ChildError(f"{named}: {reason}") from error
         except KeyboardInterrupt:  # ray.shutdown does not know the started processes yet
             if not address:
                 sessions = ray_folder(os.environ).glob(f"session_*_{os.getpid()}")
-                _end_own_cluster(ray, set(psutil.Process().children()) - earlier, [*sessions], grace_s=0.0)
+                _end_own_cluster(
+                    ray, set(psutil.Process().children()) - earlier, [*sessions], grace_s=0.0
+                )
             raise
     if address:
         ending.callback(ray.shutdown)
         return Connection(ray=ray, cluster_name=f"the Ray cluster at {address}", ending=ending)
     session = Path(context.address_info["session_dir"])
     ending.callback(_end_own_cluster, ray, set(psutil.Process().children()) - earlier, [session])
-    description = "a Ray cluster of this machine alone, because neither RAY_ADDRESS nor `ray start` names another"
+    description = (
+        "a Ray cluster of this machine alone, because neither RAY_ADDRESS nor `ray "
+        "start` names another"
+    )
     return Connection(ray=ray, cluster_name=description, ending=ending)
 
 
 def running_address(environment: Mapping[str, str]) -> tuple[str, str]:
-    """The address of the cluster that the user has named, and the setting it comes from; both "" if there is none."""
+    """The address of the cluster that the user has named, and the setting it comes from; both "" if
+    there is none."""
     named = environment.get("RAY_ADDRESS", "")
     if named == "local":
         return "", ""
@@ -143,7 +172,10 @@ def check_answer(address: str, named: str) -> None:
     """UsageError unless `address` is HOST:PORT, ChildError if nothing answers there."""
     host, _, port = address.rpartition(":")
     if "//" in address:
-        hint = "make this machine part of the cluster (ray start --address=HOST:6379), then give --cluster auto"
+        hint = (
+            "make this machine part of the cluster (ray start --address=HOST:6379), then give "
+            "--cluster auto"
+        )
         raise UsageError(f"{named}: Ray Client addresses are not supported; {hint}")
     if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
         raise UsageError(f"{named}: neither auto nor HOST:PORT (for example 10.0.0.1:6379)")
@@ -151,13 +183,16 @@ def check_answer(address: str, named: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), ANSWER_S).close()
     except OSError as error:
         dead = f"nothing answers there ({error.strerror or error})"
-        raise ChildError(f"{named}: {dead}; start it with: ray start --head --port={port}") from None
+        raise ChildError(
+            f"{named}: {dead}; start it with: ray start --head --port={port}"
+        ) from None
     except ValueError:  # such as two dots in a row or a label of more than 63 characters
         raise UsageError(f"{named}: not a host name") from None
 
 
 def ray_reason(error: BaseException) -> str:
-    """The root cause of an error of Ray in one line: in our words, or Ray's, at most MAX_REASON characters."""
+    """The root cause of an error of Ray in one line: in our words, or Ray's, at most MAX_REASON
+    characters."""
     while error.__cause__ is not None:
         error = error.__cause__
     text = str(error)
@@ -165,7 +200,10 @@ def ray_reason(error: BaseException) -> str:
         if ray_text in text:
             return ours
     if lacking := LACKS_MODULE.search(text):
-        return f"the Python of {lacking['address']} lacks {lacking['module']}: install the engine there as it is here"
+        return (
+            f"the Python of {lacking['address']} lacks {lacking['module']}: install the engine "
+            "there as it is here"
+        )
     text = " ".join(COLOURS.sub("", text).partition("Traceback")[0].split()) or type(error).__name__
     return text if len(text) <= MAX_REASON else f"{text[:MAX_REASON].rsplit(' ', 1)[0]} ..."
 
@@ -173,13 +211,21 @@ def ray_reason(error: BaseException) -> str:
 def ray_folder(environment: Mapping[str, str]) -> Path:
     """Ray's folder for temporary files; RAY_TMPDIR overrides the default."""
     default = environment.get("TMPDIR", "/tmp") if sys.platform == "linux" else "/tmp"
-    return Path(environment.get("RAY_TMPDIR", tempfile.gettempdir() if sys.platform == "win32" else default)) / "ray"
+    return (
+        Path(
+            environment.get(
+                "RAY_TMPDIR", tempfile.gettempdir() if sys.platform == "win32" else default
+            )
+        )
+        / "ray"
+    )
 
 
 def _end_own_cluster(
     ray: Any, processes: set[psutil.Process], sessions: list[Path], *, grace_s: float = ENDING_S
 ) -> None:
-    """Disconnect, end `processes` and all their descendants, and delete the `sessions`, folders of logs and sockets."""
+    """Disconnect, end `processes` and all their descendants, and delete the `sessions`, folders of
+    logs and sockets."""
     family = [*processes]
     for process in processes:
         with contextlib.suppress(psutil.Error):
@@ -201,8 +247,8 @@ def _end_own_cluster(
 
 @contextlib.contextmanager
 def _preserve_process_state(variables: Mapping[str, str]) -> Iterator[Callable[[], str]]:
-    """Preserve signals and stderr around Ray's import and start. Adds these variables to the user's.
-    Yields a function that returns what was written to stderr, by Python or C++, so far."""
+    """Preserve signals and stderr around Ray's import and start. Adds these variables to the
+    user's. Yields a function that returns what was written to stderr, by Python or C++, so far."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     added = {name: value for name, value in variables.items() if name not in os.environ}
 
@@ -210,13 +256,16 @@ def _preserve_process_state(variables: Mapping[str, str]) -> Iterator[Callable[[
         for name in added:
             os.environ.pop(name, None)
         for number, handler in handlers.items():
-            if handler is not None and threading.current_thread() is threading.main_thread():  # None: set in C
+            if (
+                handler is not None and threading.current_thread() is threading.main_thread()
+            ):  # None: set in C
                 signal.signal(number, handler)
 
     with contextlib.ExitStack() as undo:
         undo.callback(restore)
         os.environ.update(added)
-        # Ray puts the working directory first on its workers' path: another `engine` there would shadow ours.
+        # Ray puts the working directory first on its workers' path: another `engine` there would
+        # shadow ours.
         undo.enter_context(contextlib.chdir(HOME))
         captured = undo.enter_context(tempfile.TemporaryFile())
         with contextlib.suppress(OSError):  # a program without a console has no stderr

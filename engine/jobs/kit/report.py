@@ -10,7 +10,8 @@ OnProgress = Callable[[Progress], object]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobProgress:
-    """Progress of a job, in its own unit, such as pictures or seconds of sound; reported on the calling thread."""
+    """Progress of a job, in its own unit, such as pictures or seconds of sound; reported on the
+    calling thread."""
 
     done: float
     """Includes work that an earlier, interrupted run finished."""
@@ -19,12 +20,17 @@ class JobProgress:
     rate: float
     """Units done per second."""
     is_finishing: bool = False
-    """True once nothing more is read, because all is done or the run was stopped, and only writing remains."""
+    """True once nothing more is read, because all is done or the run was stopped, and only writing
+    remains."""
 
     @property
     def seconds_left(self) -> float | None:
         """Estimate from the current rate; None if the length of the source is unknown."""
-        return None if self.expected is None or not self.rate else max(self.expected - self.done, 0) / self.rate
+        return (
+            None
+            if self.expected is None or not self.rate
+            else max(self.expected - self.done, 0) / self.rate
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +47,10 @@ class JobReport:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values; seconds, rates and memory rounded to three digits."""
-        return {name: round(value, 3) if isinstance(value, float) else value for name, value in asdict(self).items()}
+        return {
+            name: round(value, 3) if isinstance(value, float) else value
+            for name, value in asdict(self).items()
+        }
 
 
 def expected_count(whole: int | None, every: int, limit: int | None) -> int | None:

@@ -1,7 +1,8 @@
 """Rules for resuming, the same for all jobs: how `--resume` and `--overwrite` treat existing files.
 
 neither        an existing output or interrupted run is an error, which names the option to give
---resume       continue the interrupted run if it had the same fingerprint; its unfinished output is replaced
+--resume       continue the interrupted run if it had the same fingerprint; its unfinished output is
+               replaced
 --overwrite    start again and replace existing files
 both           continue, and replace an output even if the interrupted run did not write it
 """
@@ -23,9 +24,10 @@ def check_start(
     is_ours: Callable[[Path], bool],
     may_differ: Iterable[str] = (),
 ) -> str:
-    """Raise UsageError if the existing files may be neither replaced nor resumed. Returns a note if `resume` finds
-    nothing to continue, else "". `existing`: the outputs that exist. `is_ours`: True for one that the interrupted run
-    wrote. `may_differ`: keys of the fingerprint that may change when a run is resumed."""
+    """Raise UsageError if the existing files may be neither replaced nor resumed. Returns a note if
+    `resume` finds nothing to continue, else "". `existing`: the outputs that exist. `is_ours`: True
+    for one that the interrupted run wrote. `may_differ`: keys of the fingerprint that may change
+    when a run is resumed."""
     before = work.stored_fingerprint
     difference = "" if before is None else differences(before, work.fingerprint, but=may_differ)
     can_resume = before is not None and not difference

@@ -10,7 +10,8 @@ Span = tuple[float, float]
 
 
 def parse_span(text: str) -> Span:
-    """Parse a range: `40..160` -> (40.0, 160.0), `7` -> (7.0, 7.0). UsageError if it is neither, or reversed."""
+    """Parse a range: `40..160` -> (40.0, 160.0), `7` -> (7.0, 7.0). UsageError if it is neither, or
+    reversed."""
     low, separator, high = text.partition("..")
     try:
         span = (float(low), float(high if separator else low))

@@ -1,7 +1,9 @@
-"""Finds and tracks objects, described in words, in a video, a picture or a folder of pictures. START HERE.
+"""Finds and tracks objects, described in words, in a video, a picture or a folder of pictures.
+START HERE.
 
     job.py          the job and its options, checked before anything is loaded
-    run.py          runs a job on three threads (jobs/kit/pipeline.py): `segment_file(job)`, or its three steps
+    run.py          runs a job on three threads (jobs/kit/pipeline.py): `segment_file(job)`, or its
+                    three steps
     backend.py      loads the model and runs it in this process; on_cluster.py: on a Ray cluster
     finished.py     stores results on the disk, for --resume
     writing.py      the writer thread; results.py: one picture, its masks drawn once for all outputs
@@ -11,8 +13,8 @@
 Inputs and their batches: engine/sources/pictures.py.
 
     from engine.jobs.segment import SegmentJob, segment_file
-    job = SegmentJob(source=Path("in.mp4"), outputs=("out.mp4",), prompts=("person",), model="facebook/sam3")
-    print(segment_file(job).fps)
+    job = SegmentJob(source=Path("in.mp4"), outputs=("out.mp4",), prompts=("person",),
+    model="facebook/sam3") print(segment_file(job).fps)
 """
 
 from typing import TYPE_CHECKING
@@ -24,5 +26,9 @@ if TYPE_CHECKING:
     from engine.jobs.segment.report import SegmentProgress, SegmentReport
     from engine.jobs.segment.run import segment_file
 
-_HOMES = {"job": ("SegmentJob",), "report": ("SegmentProgress", "SegmentReport"), "run": ("segment_file",)}
+_HOMES = {
+    "job": ("SegmentJob",),
+    "report": ("SegmentProgress", "SegmentReport"),
+    "run": ("segment_file",),
+}
 __getattr__ = lazy_names(__name__, _HOMES)

@@ -1,4 +1,5 @@
-"""Loads the model and runs it in this process: batches in, found objects out. On a cluster: on_cluster.py."""
+"""Loads the model and runs it in this process: batches in, found objects out. On a cluster:
+on_cluster.py."""
 
 import time
 from collections import deque
@@ -34,8 +35,11 @@ class SegmentBackend(Protocol):
         """Notes for the user, one line each; may grow."""
         ...
 
-    def segment(self, batches: Iterator[Batch], is_stopped: Callable[[], bool]) -> Iterator[SegmentedBatch]:
-        """Segment the batches in order. `is_stopped` returns True once `batches` has been ended early."""
+    def segment(
+        self, batches: Iterator[Batch], is_stopped: Callable[[], bool]
+    ) -> Iterator[SegmentedBatch]:
+        """Segment the batches in order. `is_stopped` returns True once `batches` has been ended
+        early."""
         ...
 
     def restore_tracker(self, state: bytes) -> None:
@@ -56,40 +60,63 @@ class LocalSegmentBackend:
 
     def __init__(self, job: SegmentJob, segmenter: "Segmenter", mode: Mode) -> None:
         """Set the model up for this job."""
-        self._job, self._segmenter, self._mode = job, segmenter, mode
+        self._job = job
+        self._segmenter = segmenter
+        self._mode = mode
         segmenter.mode = mode
         segmenter.reset()
-        segmenter.threshold, segmenter.max_objects, segmenter.boxes = job.threshold, job.max_objects, job.boxes
-        segmenter.memories, segmenter.detect_every = job.memories, job.detect_every
-        self.forget, self.tracker_state = segmenter.reset, segmenter.tracker_state
+        segmenter.threshold = job.threshold
+        segmenter.max_objects = job.max_objects
+        segmenter.boxes = job.boxes
+        segmenter.memories = job.memories
+        segmenter.detect_every = job.detect_every
+        self.forget = segmenter.reset
+        self.tracker_state = segmenter.tracker_state
         self.restore_tracker = segmenter.restore_tracker
         model = segmenter.model
-        self.device, self.dtype = str(model.device), model.dtype_name
-        self.notes = model.notes + segmenter.set_prompts(job.prompts) + emulation_notes(self.dtype, self.device)
+        self.device = str(model.device)
+        self.dtype = model.dtype_name
+        self.notes = (
+            model.notes
+            + segmenter.set_prompts(job.prompts)
+            + emulation_notes(self.dtype, self.device)
+        )
 
-    def segment(self, batches: Iterator[Batch], is_stopped: Callable[[], bool]) -> Iterator[SegmentedBatch]:
+    def segment(
+        self, batches: Iterator[Batch], is_stopped: Callable[[], bool]
+    ) -> Iterator[SegmentedBatch]:
         saved_s = time.monotonic()
-        # On CUDA the next batch is queued first: the device works while the host tidies up, and waits for the reader.
+        # On CUDA the next batch is queued first: the device works while the host tidies up, and
+        # waits for the reader.
         in_flight = 1 if self._mode == "image" and self.device.startswith("cuda") else 0
         flights: deque[tuple[Batch, Callable[[], BatchResult]]] = deque()
         for batch in chain(batches, [None] * in_flight):
             if batch is not None:
                 first = batch.pictures[0]
-                flights.append((batch, self.launch(batch.pixels, first.number, float(first.start_s))))
+                flights.append(
+                    (batch, self.launch(batch.pixels, first.number, float(first.start_s)))
+                )
             if len(flights) <= (0 if batch is None else in_flight):
                 continue
             landed, finish = flights.popleft()
-            result, state = finish(), None
-            if self._mode == "track" and (time.monotonic() - saved_s >= CHECKPOINT_S or is_stopped()):
-                state, saved_s = self.tracker_state(), time.monotonic()
+            result = finish()
+            state = None
+            if self._mode == "track" and (
+                time.monotonic() - saved_s >= CHECKPOINT_S or is_stopped()
+            ):
+                state = self.tracker_state()
+                saved_s = time.monotonic()
             yield SegmentedBatch(batch=landed, result=result, tracker=state)
 
     def launch(self, pixels: np.ndarray, index: int, time_s: float) -> Callable[[], BatchResult]:
-        """Queue one batch; the returned function waits for its result. `index`, `time_s`: of its first picture."""
+        """Queue one batch; the returned function waits for its result. `index`, `time_s`: of its
+        first picture."""
         from engine.models.card_memory import translate_oom
 
         full = f"no memory for {len(pixels)} x {self._job.resolution} px"
-        explain_full = partial(translate_oom, f"{full}; choose a smaller --batch or --resolution, or --offload")
+        explain_full = partial(
+            translate_oom, f"{full}; choose a smaller --batch or --resolution, or --offload"
+        )
         with explain_full():
             results = self._segmenter.launch(pixels, index=index, time_s=time_s)
         clock = self._segmenter.clock
@@ -97,7 +124,11 @@ class LocalSegmentBackend:
         def finish() -> BatchResult:
             with explain_full():
                 found = results()
-            return BatchResult(segmentations=found, not_finite=self._segmenter.not_finite, stages_ms=clock.read_ms())
+            return BatchResult(
+                segmentations=found,
+                not_finite=self._segmenter.not_finite,
+                stages_ms=clock.read_ms(),
+            )
 
         return finish
 
@@ -109,7 +140,8 @@ class LocalSegmentBackend:
 
 
 def load_segmenter(job: SegmentJob) -> "Segmenter":
-    """Load the model on its device. ModelError in one line; for boxes without torchvision before loading."""
+    """Load the model on its device. ModelError in one line; for boxes without torchvision before
+    loading."""
     if job.boxes:
         from engine.models.sam3.detector import require_roi_align
 

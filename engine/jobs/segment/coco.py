@@ -1,7 +1,9 @@
-"""COCO: images, categories and annotations in one JSON file, masks as compressed RLE (cocodataset.org, format-results).
+"""COCO: images, categories and annotations in one JSON file, masks as compressed RLE
+(cocodataset.org, format-results).
 
-Annotations are written as they arrive, so that hours of video need memory for one line per picture only. The file
-is ASCII: pycocotools opens it in the machine's own encoding, and a picture's name may not be valid UTF-8.
+Annotations are written as they arrive, so that hours of video need memory for one line per picture
+only. The file is ASCII: pycocotools opens it in the machine's own encoding, and a picture's name
+may not be valid UTF-8.
 """
 
 import json
@@ -23,10 +25,16 @@ BOX_CATEGORY = "like the box"  # category for example boxes without a prompt
 
 
 class CocoFile:
-    """Writes a COCO file. Category ids are prompt numbers; `track_id` is written in track mode only."""
+    """Writes a COCO file. Category ids are prompt numbers; `track_id` is written in track mode
+    only."""
 
     def __init__(
-        self, path: Path, pictures: Pictures, prompts: tuple[str, ...], metadata: GenerationInfo | None, has_ids: bool
+        self,
+        path: Path,
+        pictures: Pictures,
+        prompts: tuple[str, ...],
+        metadata: GenerationInfo | None,
+        has_ids: bool,
     ) -> None:
         self.path = path
         self.notes: list[str] = []
@@ -54,7 +62,12 @@ class CocoFile:
     def add(self, result: MaskedPicture) -> None:
         height, width = result.picture.pixels.shape[:2]
         number = result.picture.number
-        image = {"id": number + 1, "file_name": result.picture.file_name, "width": width, "height": height}
+        image = {
+            "id": number + 1,
+            "file_name": result.picture.file_name,
+            "width": width,
+            "height": height,
+        }
         if not self._is_folder:
             image |= {"frame": number, "time_s": round(float(result.picture.start_s), 6)}
         self._images.append(image)
@@ -66,7 +79,9 @@ class CocoFile:
 
     def finish(self, on_whole: OnWhole) -> None:
         with one_line(self.path):
-            self._file.write('\n],\n"images": [\n' + ",\n".join(map(json.dumps, self._images)) + "\n]}\n")
+            self._file.write(
+                '\n],\n"images": [\n' + ",\n".join(map(json.dumps, self._images)) + "\n]}\n"
+            )
             self._file.close()
         on_whole(self._whole.unfinished)
         self._whole.publish()
@@ -82,13 +97,19 @@ class CocoFile:
         each = result.segmentation.objects[index]
         height, width = result.picture.pixels.shape[:2]
         counts = run_lengths(*result.mask(index), height, width)
-        lengths: Any = {"size": [height, width], "counts": counts}  # in its stubs only the packed form has both
+        lengths: Any = {
+            "size": [height, width],
+            "counts": counts,
+        }  # in its stubs only the packed form has both
         encoded = rle.frPyObjects(lengths, height, width)
         values = {
             "id": self._annotations,
             "image_id": result.picture.number + 1,
             "category_id": each.prompt,
-            "segmentation": {"size": list(encoded["size"]), "counts": encoded["counts"].decode("ascii")},
+            "segmentation": {
+                "size": list(encoded["size"]),
+                "counts": encoded["counts"].decode("ascii"),
+            },
             "area": int(rle.area(encoded)),
             "bbox": [float(number) for number in rle.toBbox(encoded)],
             "iscrowd": 0,
@@ -98,11 +119,14 @@ class CocoFile:
 
 
 def run_lengths(part: np.ndarray, left_px: int, top_px: int, height: int, width: int) -> list[int]:
-    """Encode COCO's uncompressed RLE: pixels outside, inside, outside ... down each column and then to the next. `part`
-    (rows, columns) of 0 and 1 is at `left_px`, `top_px` in a picture (height, width) that is 0 elsewhere."""
+    """Encode COCO's uncompressed RLE: pixels outside, inside, outside ... down each column and then
+    to the next. `part` (rows, columns) of 0 and 1 is at `left_px`, `top_px` in a picture (height,
+    width) that is 0 elsewhere."""
     columns = np.zeros((part.shape[1], part.shape[0] + 2), np.int8)
     columns[:, 1:-1] = part.T
-    xs, ys = np.nonzero(np.diff(columns, axis=1))  # alternating: first pixel of a run, first pixel after it
+    xs, ys = np.nonzero(
+        np.diff(columns, axis=1)
+    )  # alternating: first pixel of a run, first pixel after it
     edges = (left_px + xs) * height + top_px + ys
     # runs that continue from the bottom of a column at the top of the next
     goes_on = np.flatnonzero(np.diff(edges) == 0)

@@ -2,9 +2,10 @@
 
     .out.mp4.segment/    lock, journal.jsonl, masks.bin, tracker_000123.pt
 
-The masks of each finished batch are appended to masks.bin, then a journal entry records their offset. A resumed run
-reads them, and writes all outputs from the first picture on, byte-identical to those of an uninterrupted run. In track
-mode the tracker's exact state is saved every CHECKPOINT_S, and pictures after it are segmented again.
+The masks of each finished batch are appended to masks.bin, then a journal entry records their
+offset. A resumed run reads them, and writes all outputs from the first picture on, byte-identical
+to those of an uninterrupted run. In track mode the tracker's exact state is saved every
+CHECKPOINT_S, and pictures after it are segmented again.
 """
 
 import zlib
@@ -29,7 +30,9 @@ from engine.system.package_version import package_version
 from engine.system.small_file import open_regular
 from engine.values import FoundObject, Segmentation
 
-CHECKPOINT_S = 30.0  # between tracker states; a kill loses at most this much work, and saving takes 0.1 s
+CHECKPOINT_S = (
+    30.0  # between tracker states; a kill loses at most this much work, and saving takes 0.1 s
+)
 MASKS = "masks.bin"
 QUICK = 1  # zlib level; masks are flat and compress well
 
@@ -56,10 +59,12 @@ SHAPES: tuple[Shape, ...] = (
 
 
 class FinishedBatches:
-    """Stored results of a run. One thread. SinkError, in one line that says how to resume, if the disk is full."""
+    """Stored results of a run. One thread. SinkError, in one line that says how to resume, if the
+    disk is full."""
 
     def __init__(self, work: JobFolder, *, is_tracked: bool, is_resumed: bool) -> None:
-        """`is_resumed`: True if the results in `work` belong to this job. Only `restored` raises SourceError."""
+        """`is_resumed`: True if the results in `work` belong to this job. Only `restored` raises
+        SourceError."""
         self.work = work
         self.count = 0
         """Number of batches that need not be segmented again."""
@@ -77,11 +82,14 @@ class FinishedBatches:
         """Yield the first `count` batches with their stored results, read one at a time."""
         entries = (entry for entry in self.work.entries() if "pictures" in entry)
         for _ in range(self.count):
-            if (batch := next(batches, None)) is None:  # the run was stopped
+            batch = next(batches, None)
+            if batch is None:  # the run was stopped
                 return
             entry = next(entries)
             if [picture.number for picture in batch.pictures] != entry["pictures"]:
-                changed = f"{self.work.output}: cannot resume, the pictures of the source have changed"
+                changed = (
+                    f"{self.work.output}: cannot resume, the pictures of the source have changed"
+                )
                 raise SourceError(f"{changed}; --overwrite instead of --resume starts again")
             content = self._content(entry["masks"])
             assert content is not None  # checked when the run was resumed
@@ -135,9 +143,15 @@ class FinishedBatches:
             elif "tracker" in entry:
                 name, size, crc = entry["tracker"]
                 state = _read(self.work.path / name)
-                if not lost and state is not None and (len(state), zlib.crc32(state)) == (size, crc):
+                if (
+                    not lost
+                    and state is not None
+                    and (len(state), zlib.crc32(state)) == (size, crc)
+                ):
                     intact.append(entry)
-                    self.tracker, self._checkpoint, last = state, name, len(intact)
+                    self.tracker = state
+                    self._checkpoint = name
+                    last = len(intact)
             elif lost or self._content(entry["masks"]) is None:
                 lost += 1
                 pictures += len(entry["pictures"])
@@ -151,7 +165,8 @@ class FinishedBatches:
         self._end = batches[-1]["masks"][0] + batches[-1]["masks"][1] if batches else 0
         self.work.resume(self._intact_entries(self.count))
         if not self.count:
-            self.tracker = self._checkpoint = None
+            self.tracker = None
+            self._checkpoint = None
 
     def _intact_entries(self, count: int) -> Iterator[dict[str, Any]]:
         """Yield the first `count` entries of the old journal, read one at a time."""
@@ -160,7 +175,9 @@ class FinishedBatches:
                 if not count:
                     continue
                 count -= 1
-            if "pictures" in entry or ("tracker" in entry and entry["tracker"][0] == self._checkpoint):
+            if "pictures" in entry or (
+                "tracker" in entry and entry["tracker"][0] == self._checkpoint
+            ):
                 yield entry
         if self._published:
             yield {"published": self._published}
@@ -190,7 +207,9 @@ def segment_fingerprint(job: SegmentJob, pictures: Pictures, mode: Mode) -> Fing
 
 
 def _entry_of(segmentation: Segmentation) -> dict[str, Any]:
-    values = {name: getattr(segmentation, name) for name in ("objects", "picture_px", "index", "time_s")}
+    values = {
+        name: getattr(segmentation, name) for name in ("objects", "picture_px", "index", "time_s")
+    }
     described: dict[str, Any] = msgspec.to_builtins(values | {"masks": segmentation.masks.shape})
     return described
 

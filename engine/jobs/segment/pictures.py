@@ -1,7 +1,8 @@
-"""Writes the source with coloured masks (a video with its sound, or one picture), a folder of masks whose values are
-ids, or a folder of the pictures.
+"""Writes the source with coloured masks (a video with its sound, or one picture), a folder of masks
+whose values are ids, or a folder of the pictures.
 
-A video has one size, that of the first picture; others are scaled into it and padded. Other outputs keep each size.
+A video has one size, that of the first picture; others are scaled into it and padded. Other outputs
+keep each size.
 """
 
 from collections.abc import Callable
@@ -18,10 +19,18 @@ from engine.sinks.picture_file import save_picture
 from engine.sinks.picture_video import PictureVideo
 from engine.sinks.whole_file import WholeFile
 from engine.sources.pictures import Pictures, fit, resize_note
-from engine.system.atomic_file import MAX_JOB_WAIT_S, remove_file, replace_file, sync_file, sync_folder
+from engine.system.atomic_file import (
+    MAX_JOB_WAIT_S,
+    remove_file,
+    replace_file,
+    sync_file,
+    sync_folder,
+)
 from engine.system.work_folder import WorkFolder, one_line
 
-PNG_EFFORT = 1  # PNG compression level; a higher one saves little on flat masks and takes five times as long
+PNG_EFFORT = (
+    1  # PNG compression level; a higher one saves little on flat masks and takes five times as long
+)
 
 
 class OverlayPicture:
@@ -47,7 +56,10 @@ class PngFolder:
     """Writes one PNG per picture, each moved to its name when complete."""
 
     def __init__(
-        self, path: Path, metadata: GenerationInfo | None, draw: Callable[[MaskedPicture], np.ndarray]
+        self,
+        path: Path,
+        metadata: GenerationInfo | None,
+        draw: Callable[[MaskedPicture], np.ndarray],
     ) -> None:
         """`draw`: renders the pixels to write."""
         self.path = path
@@ -60,7 +72,8 @@ class PngFolder:
         """Names in the folder: pictures, and subfolders with pictures."""
         self._new: list[Path] = []
         self._is_new = not path.exists()
-        # Inside the folder, not beside it: a rename must stay on one disk, and the folder may be a mount point.
+        # Inside the folder, not beside it: a rename must stay on one disk, and the folder may be a
+        # mount point.
         self._work_folder = WorkFolder(path, at=path / WORK)
         self._work_folder.empty()
         self._unfinished = self._work_folder.path / "picture.png"
@@ -70,7 +83,9 @@ class PngFolder:
         path = self.path / f"{result.picture.name}{MASK}"
         with one_line(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._folders.update(parent for parent in path.parents if parent.is_relative_to(self.path))
+            self._folders.update(
+                parent for parent in path.parents if parent.is_relative_to(self.path)
+            )
             image = Image.fromarray(np.ascontiguousarray(self._draw(result)))
             image.save(self._unfinished, format="PNG", compress_level=PNG_EFFORT, **self._text)
             sync_file(self._unfinished)
@@ -97,8 +112,8 @@ class PngFolder:
 
 
 class MaskFolder(PngFolder):
-    """Writes ids in 8 bits, which every program reads unchanged, and in 16 from the first id above 255 on. OpenCV would
-    turn a palette into colours and lose the ids."""
+    """Writes ids in 8 bits, which every program reads unchanged, and in 16 from the first id above
+    255 on. OpenCV would turn a palette into colours and lose the ids."""
 
     def __init__(self, path: Path, metadata: GenerationInfo | None) -> None:
         super().__init__(path, metadata, self._ids)
@@ -108,17 +123,27 @@ class MaskFolder(PngFolder):
         ids = result.ids()
         if ids.dtype == np.uint16 and not self._is_wide:
             self._is_wide = True
-            self.notes.append(f"{self.path}: 16 bits from {result.picture.name}{MASK} on, because ids are above 255")
+            self.notes.append(
+                f"{self.path}: 16 bits from {result.picture.name}{MASK} on, because ids are above "
+                "255"
+            )
         return ids.astype(np.uint16) if self._is_wide else ids
 
 
 class OverlayVideo:
     def __init__(
-        self, path: Path, pictures: Pictures, metadata: GenerationInfo | None, *, every: int, limit: int | None = None
+        self,
+        path: Path,
+        pictures: Pictures,
+        metadata: GenerationInfo | None,
+        *,
+        every: int,
+        limit: int | None = None,
     ) -> None:
         height, width = pictures.first.pixels.shape[:2]
         self.path = path
-        self._size_px, self._counts = (width, height), pictures.counts
+        self._size_px = (width, height)
+        self._counts = pictures.counts
         self._file = WholeFile(path)
         try:
             self._video = PictureVideo(

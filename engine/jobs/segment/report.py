@@ -9,7 +9,8 @@ from engine.jobs.segment.job import Mode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentProgress(JobProgress):
-    """Progress in pictures, reported after each batch. `rate`: without the first batch, which includes the warm-up."""
+    """Progress in pictures, reported after each batch. `rate`: without the first batch, which
+    includes the warm-up."""
 
     read_ahead: tuple[int, int]
     unwritten: tuple[int, int]
@@ -31,7 +32,8 @@ class StageTime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SegmentReport(JobReport):
-    """Report of a run. read = written + unwritten + passed_over; unreadable pictures are not counted as read."""
+    """Report of a run. read = written + unwritten + passed_over; unreadable pictures are not
+    counted as read."""
 
     source: str
     outputs: tuple[str, ...]
@@ -77,5 +79,11 @@ class SegmentReport(JobReport):
 
     def as_json(self) -> dict[str, Any]:
         values = JobReport.as_json(self)
-        rows = {each.name: {"ms": round(each.ms, 3), "share": round(each.fraction, 4)} for each in self.stages}
-        return values | {"stages": rows, "hidden_ms": {name: round(ms, 3) for name, ms in self.hidden_ms.items()}}
+        rows = {
+            each.name: {"ms": round(each.ms, 3), "share": round(each.fraction, 4)}
+            for each in self.stages
+        }
+        return values | {
+            "stages": rows,
+            "hidden_ms": {name: round(ms, 3) for name, ms in self.hidden_ms.items()},
+        }

@@ -1,4 +1,5 @@
-"""Results of the model, passed to the outputs; the masks of a picture are drawn once for all outputs."""
+"""Results of the model, passed to the outputs; the masks of a picture are drawn once for all
+outputs."""
 
 from dataclasses import dataclass, field
 
@@ -43,9 +44,13 @@ class MaskedPicture:
     """A picture with its masks, drawn on first use. Single-threaded."""
 
     def __init__(self, picture: InputPicture, segmentation: Segmentation, look: PaintLook) -> None:
-        self.picture, self.segmentation, self._look = picture, segmentation, look
+        self.picture = picture
+        self.segmentation = segmentation
+        self._look = look
         self._boxes = mask_boxes(segmentation.masks)
-        self._masks = np.require(segmentation.masks, requirements=["C", "W"])  # one layout: Numba compiles once
+        self._masks = np.require(
+            segmentation.masks, requirements=["C", "W"]
+        )  # one layout: Numba compiles once
         self._overlay: Rgb | None = None
 
     def overlay(self) -> Rgb:
@@ -59,20 +64,25 @@ class MaskedPicture:
             self._overlay = np.empty_like(source)
             colours = object_colours([each.id for each in self.segmentation.objects])
             look = self._look
-            paint_masks(self._overlay, source, self._masks, self._boxes, colours, look.opacity, look.is_hard)
+            paint_masks(
+                self._overlay, source, self._masks, self._boxes, colours, look.opacity, look.is_hard
+            )
         return self._overlay
 
     def ids(self) -> np.ndarray:
-        """Ids, (height, width): that of the object in front, 0 for none. uint16 if one is above 255, else uint8.
-        After 65535, the highest in a PNG, they begin again at 1."""
-        ids = [0, *(encoded_id(each.id, np.iinfo(np.uint16).max) for each in self.segmentation.objects)]
+        """Ids, (height, width): that of the object in front, 0 for none. uint16 if one is above
+        255, else uint8. After 65535, the highest in a PNG, they begin again at 1."""
+        ids = [
+            0,
+            *(encoded_id(each.id, np.iinfo(np.uint16).max) for each in self.segmentation.objects),
+        ]
         indices = self._paint_ids(slice(None), list(range(1, len(ids))))  # up to MAX_OBJECTS
         numbers: np.ndarray = np.array(ids, np.uint8 if max(ids) < 256 else np.uint16)[indices]
         return numbers
 
     def mask(self, index: int) -> tuple[np.ndarray, int, int]:
-        """Full mask of the object at `index`, with occluded pixels: (height, width) uint8, 1 inside, cropped to
-        the object's part of the picture; and the left and top of that part."""
+        """Full mask of the object at `index`, with occluded pixels: (height, width) uint8, 1
+        inside, cropped to the object's part of the picture; and the left and top of that part."""
         from engine.render.numba_masks import pixels_touching
 
         height, width = self.picture.pixels.shape[:2]

@@ -1,10 +1,13 @@
-"""Runs a job. `segment_file` does everything; its three steps are for callers that load a model once for many files:
+"""Runs a job. `segment_file` does everything; its three steps are for callers that load a model
+once for many files:
 
-opened = open_job(job)                UsageError, SourceError, SinkError, ModelError: everything known before loading
+opened = open_job(job)                UsageError, SourceError, SinkError, ModelError: everything
+                                      known before loading
 model = load_model(job, opened)       seconds
 report = run_job(job, opened, model)
 
-A run reads batches ahead, segments them, paints and encodes on three threads; see jobs/kit/pipeline.py.
+A run reads batches ahead, segments them, paints and encodes on three threads; see
+jobs/kit/pipeline.py.
 """
 
 import threading
@@ -29,7 +32,14 @@ from engine.jobs.segment.report import SegmentProgress, SegmentReport
 from engine.jobs.segment.results import BatchResult, SegmentedBatch
 from engine.jobs.segment.times import RunTimes, advise_resolution
 from engine.jobs.segment.writing import Writer
-from engine.sources.pictures import Batch, Pictures, batches, batches_waiting, fit_all, open_pictures
+from engine.sources.pictures import (
+    Batch,
+    Pictures,
+    batches,
+    batches_waiting,
+    fit_all,
+    open_pictures,
+)
 from engine.system.process_memory import peak_process_mb
 
 if TYPE_CHECKING:
@@ -55,12 +65,16 @@ class OpenedSource:
 
 
 def segment_file(
-    job: SegmentJob, *, on_progress: OnProgress = lambda progress: None, stop: threading.Event | None = None
+    job: SegmentJob,
+    *,
+    on_progress: OnProgress = lambda progress: None,
+    stop: threading.Event | None = None,
 ) -> SegmentReport:
-    """Segment a whole source. MultiverseError in one line if it fails; then no output is left behind, and results stay
-    on the disk for `resume`. If one of several outputs cannot be written, the others continue: see
-    `SegmentReport.failed`. `on_progress` is called after each batch, on this thread. `stop` ends the run early:
-    pictures segmented by then are written, and `resume` continues."""
+    """Segment a whole source. MultiverseError in one line if it fails; then no output is left
+    behind, and results stay on the disk for `resume`. If one of several outputs cannot be written,
+    the others continue: see `SegmentReport.failed`. `on_progress` is called after each batch, on
+    this thread. `stop` ends the run early: pictures segmented by then are written, and `resume`
+    continues."""
     opened = open_job(job)
     try:
         model = load_model(job, opened)
@@ -71,7 +85,8 @@ def segment_file(
 
 
 def open_job(job: SegmentJob) -> OpenedSource:
-    """Open the source and decode its first picture. Raises errors of the job, its outputs, source and model."""
+    """Open the source and decode its first picture. Raises errors of the job, its outputs, source
+    and model."""
     job.check()
     if job.cluster is not None:
         require_ray()
@@ -83,7 +98,11 @@ def open_job(job: SegmentJob) -> OpenedSource:
         raise UsageError(f"{existing[0]}: exists already; --overwrite replaces it{hint}")
     folders = [Path(name) for name, form in forms if form in ("masks", "frames")]
     pictures = open_pictures(
-        job.source, is_recursive=job.recursive, but=folders, fps=job.fps, deinterlace=job.deinterlace
+        job.source,
+        is_recursive=job.recursive,
+        but=folders,
+        fps=job.fps,
+        deinterlace=job.deinterlace,
     )
     check_forms(forms, pictures)
     mode = mode_for(job, pictures, can_follow=_can_follow(job))
@@ -93,12 +112,21 @@ def open_job(job: SegmentJob) -> OpenedSource:
     try:
 
         def is_ours(path: Path) -> bool:
-            """True if the interrupted run wrote this output; a folder counts as its own while the journal exists."""
-            marks = [entry["published"].get(str(path)) for entry in work.entries() if "published" in entry]
+            """True if the interrupted run wrote this output; a folder counts as its own while the
+            journal exists."""
+            marks = [
+                entry["published"].get(str(path))
+                for entry in work.entries()
+                if "published" in entry
+            ]
             return path.is_dir() or mark_of(path) in marks
 
-        note = check_start(work, resume=job.resume, overwrite=job.overwrite, existing=existing, is_ours=is_ours)
-        finished = FinishedBatches(work, is_tracked=mode == "track", is_resumed=job.resume and not note)
+        note = check_start(
+            work, resume=job.resume, overwrite=job.overwrite, existing=existing, is_ours=is_ours
+        )
+        finished = FinishedBatches(
+            work, is_tracked=mode == "track", is_resumed=job.resume and not note
+        )
     except BaseException:
         work.close()
         raise
@@ -107,13 +135,15 @@ def open_job(job: SegmentJob) -> OpenedSource:
 
 
 def load_model(job: SegmentJob, opened: OpenedSource) -> "Segmenter | ClusterSegmentBackend":
-    """Load the model on its device, or on the machines of a cluster, in the data type of the run that is resumed.
-    `run_job` disconnects from a cluster."""
+    """Load the model on its device, or on the machines of a cluster, in the data type of the run
+    that is resumed. `run_job` disconnects from a cluster."""
     job = replace(job, dtype=opened.finished.work.dtype or job.dtype)
     if job.cluster is None:
         return load_segmenter(job)
     expected = expected_count(opened.pictures.expected, job.every, job.frames)
-    return ClusterSegmentBackend(job, opened.mode, picture_bytes=opened.pictures.first.pixels.nbytes, expected=expected)
+    return ClusterSegmentBackend(
+        job, opened.mode, picture_bytes=opened.pictures.first.pixels.nbytes, expected=expected
+    )
 
 
 def run_job(
@@ -124,7 +154,8 @@ def run_job(
     on_progress: OnProgress = lambda progress: None,
     stop: threading.Event | None = None,
 ) -> SegmentReport:
-    """Segment a source with a model, maybe shared, on its thread; see `segment_file`. Closes a cluster."""
+    """Segment a source with a model, maybe shared, on its thread; see `segment_file`. Closes a
+    cluster."""
     work = opened.finished.work
     try:
         if isinstance(model, ClusterSegmentBackend):
@@ -135,7 +166,9 @@ def run_job(
             backend = LocalSegmentBackend(job, model, mode)
         work.dtype = backend.dtype
         with closing(backend):
-            report = SegmentRun(job, opened, backend, mode, on_progress, stop or threading.Event()).run()
+            report = SegmentRun(
+                job, opened, backend, mode, on_progress, stop or threading.Event()
+            ).run()
     except BaseException as error:
         if work.has_entries and "--resume" not in str(error):
             error.add_note(f"{work.output}: {RESUME_HINT}")
@@ -160,15 +193,25 @@ class SegmentRun:
         on_progress: OnProgress,
         stop: threading.Event,
     ) -> None:
-        self._job, self._opened, self._pictures, self._finished = job, opened, opened.pictures, opened.finished
+        self._job = job
+        self._opened = opened
+        self._pictures = opened.pictures
+        self._finished = opened.finished
         self._mode: Mode = mode
-        self._backend, self._on_progress, self._stop = backend, on_progress, stop
+        self._backend = backend
+        self._on_progress = on_progress
+        self._stop = stop
         waiting = batches_waiting(opened.pictures.first, job.batch)
         self._pipeline: Pipeline[Batch, SegmentedBatch] = Pipeline(
             "segment", ahead=waiting, unwritten=waiting, is_stopped=stop.is_set
         )
         self._writer = Writer(job, opened.pictures, mode, opened.finished)
-        self._frames = self._objects = self._most_objects = self._not_finite = self._resumed = self._batches = 0
+        self._frames = 0
+        self._objects = 0
+        self._most_objects = 0
+        self._not_finite = 0
+        self._resumed = 0
+        self._batches = 0
         self._ids: set[int] = set()
         self._advice: str | None = None
         self._device_mb = 0.0
@@ -184,7 +227,8 @@ class SegmentRun:
 
     def _read(self) -> Iterator[Batch]:
         """Run on the reader thread."""
-        job, pictures = self._job, self._pictures
+        job = self._job
+        pictures = self._pictures
         read = pictures.read(job.every, job.frames)
         if pictures.kind == "video":
             height, width = pictures.first.pixels.shape[:2]
@@ -210,7 +254,8 @@ class SegmentRun:
             self._resumed += len(found)
         else:
             self._time(segmented.result)
-        pieces, results = self._pipeline.pieces, self._pipeline.results
+        pieces = self._pipeline.pieces
+        results = self._pipeline.results
         self._on_progress(
             SegmentProgress(
                 done=self._frames,
@@ -229,14 +274,20 @@ class SegmentRun:
         # the first batch includes minutes of compilation
         if self._backend.is_local and self._batches == (2 if self._job.is_compiled else 1):
             picture_s = sum(result.stages_ms.values()) / 1000 / len(result.segmentations)
-            self._advice = advise_resolution(self._job.resolution, self._backend.device.partition(":")[0], picture_s)
+            self._advice = advise_resolution(
+                self._job.resolution, self._backend.device.partition(":")[0], picture_s
+            )
         self._device_mb = max(self._device_mb, self._backend.memory_mb() or 0.0)
 
     def _report(self) -> SegmentReport:
-        job, counts, writer = self._job, self._pictures.counts, self._writer
+        job = self._job
+        counts = self._pictures.counts
+        writer = self._writer
         own_notes = [note for output in writer.outputs for note in output.notes]
         if self._not_finite:
-            own_notes.append(f"{self._not_finite} pictures: the model answered with NaN; try --dtype float32")
+            own_notes.append(
+                f"{self._not_finite} pictures: the model answered with NaN; try --dtype float32"
+            )
         own_notes += [self._advice] if self._advice else []
         own_notes += [f"{self._finished.work.output}: {RESUME_HINT}"] * bool(writer.failed)
         height, width = self._pictures.first.pixels.shape[:2]
@@ -255,7 +306,10 @@ class SegmentRun:
             written=writer.written,
             resumed=self._resumed,
             unwritten=counts.decoded - counts.passed_over - writer.written,
-            **{name: getattr(counts, name) for name in ("passed_over", "damaged", "unreadable", "refitted")},
+            **{
+                name: getattr(counts, name)
+                for name in ("passed_over", "damaged", "unreadable", "refitted")
+            },
             objects=self._objects,
             identities=len(self._ids),
             most_objects=self._most_objects,
@@ -276,14 +330,15 @@ class SegmentRun:
 
 
 def mode_for(job: SegmentJob, pictures: Pictures, *, can_follow: bool) -> Mode:
-    """The requested mode; else track for a video, unless boxes or batches are given, which need image mode."""
+    """The requested mode; else track for a video, unless boxes or batches are given, which need
+    image mode."""
     can_track = pictures.kind == "video" and can_follow and job.batch == 1 and not job.boxes
     return job.mode or ("track" if can_track else "image")
 
 
 def _can_follow(job: SegmentJob) -> bool:
-    """True if the model has a tracker; ModelError if files are missing. On a cluster the model may be on other machines
-    only: returns True then, and they raise the error."""
+    """True if the model has a tracker; ModelError if files are missing. On a cluster the model may
+    be on other machines only: returns True then, and they raise the error."""
     from engine.models.sam3.check import NO_TRACKER, check
 
     spec = spec_of(job)

@@ -1,4 +1,5 @@
-"""Measures the calling thread: time in the model's stages and waiting for other threads; advice on a slow run."""
+"""Measures the calling thread: time in the model's stages and waiting for other threads; advice on
+a slow run."""
 
 import time
 from typing import Any
@@ -6,7 +7,9 @@ from typing import Any
 from engine.jobs.segment.report import StageTime
 from engine.system.bounded_queue import BoundedQueue
 
-READ, WRITE, OTHER = "read (wait)", "write (wait)", "other"
+READ = "read (wait)"
+WRITE = "write (wait)"
+OTHER = "other"
 COARSEST_PX = 336
 SLOW_S = 2.0  # per picture; a minute of video then takes an hour
 # at COARSEST_PX; computed with models/sam3/shapes.py
@@ -14,11 +17,13 @@ WORK_FRACTIONS = {1008: "a tenth", 840: "a seventh", 672: "a quarter", 504: "a t
 
 
 class RunTimes:
-    """Average times without the first batch, in which kernels are selected and captured, unless it is the only one."""
+    """Average times without the first batch, in which kernels are selected and captured, unless it
+    is the only one."""
 
     def __init__(self, read: BoundedQueue[Any], results: BoundedQueue[Any]) -> None:
         """Start the clock. `read`: the model's input queue; `results`: its output queue."""
-        self._read, self._results = read, results
+        self._read = read
+        self._results = results
         self._whole = _Span(read, results)
         self._steady: _Span | None = None
         self._end_s: float | None = None
@@ -33,7 +38,8 @@ class RunTimes:
             self._steady.add(frames, stages_ms)
 
     def end(self, last_wait_s: float) -> None:
-        """Stop measuring at the end of the run. `last_wait_s`: time spent at the end waiting for the writer."""
+        """Stop measuring at the end of the run. `last_wait_s`: time spent at the end waiting for
+        the writer."""
         self._end_s = time.perf_counter()
         self._last_wait_s = last_wait_s
 
@@ -61,13 +67,21 @@ class RunTimes:
 
     def table(self) -> tuple[StageTime, ...]:
         """One row per stage, in processing order; they add up to `ms_a_frame`."""
-        span, total_ms = self._counted, (self._now_s() - self._counted.began_s) * 1000
+        span = self._counted
+        total_ms = (self._now_s() - self._counted.began_s) * 1000
         read_ms = (self._read.take_wait_s - span.take_wait_s) * 1000
         write_ms = (self._results.put_wait_s - span.put_wait_s + self._last_wait_s) * 1000
         spare_ms = max(total_ms - sum(span.stages_ms.values()), 0.0)
-        wait_fraction = min(1.0, spare_ms / max(read_ms + write_ms, 1e-9))  # the rest passed while the device worked
+        wait_fraction = min(
+            1.0, spare_ms / max(read_ms + write_ms, 1e-9)
+        )  # the rest passed while the device worked
         rest_ms = spare_ms - wait_fraction * (read_ms + write_ms)
-        rows = {READ: wait_fraction * read_ms, **span.stages_ms, OTHER: rest_ms, WRITE: wait_fraction * write_ms}
+        rows = {
+            READ: wait_fraction * read_ms,
+            **span.stages_ms,
+            OTHER: rest_ms,
+            WRITE: wait_fraction * write_ms,
+        }
         return tuple(
             StageTime(name=name, ms=ms / max(span.frames, 1), fraction=ms / max(total_ms, 1e-9))
             for name, ms in rows.items()
@@ -86,7 +100,9 @@ class _Span:
 
     def __init__(self, read: BoundedQueue[Any], results: BoundedQueue[Any]) -> None:
         self.began_s = time.perf_counter()
-        self.take_wait_s, self.empty_takes, self.put_wait_s = read.take_wait_s, read.empty_takes, results.put_wait_s
+        self.take_wait_s = read.take_wait_s
+        self.empty_takes = read.empty_takes
+        self.put_wait_s = results.put_wait_s
         self.frames = 0
         self.stages_ms: dict[str, float] = {}
 

@@ -20,10 +20,13 @@ from engine.system.package_version import package_version
 
 
 class Writer:
-    """Stores results, then feeds all outputs; leaves no incomplete output behind. One that cannot be written is
-    discarded and reported in `failed`, and the others continue. SinkError if none is left."""
+    """Stores results, then feeds all outputs; leaves no incomplete output behind. One that cannot
+    be written is discarded and reported in `failed`, and the others continue. SinkError if none is
+    left."""
 
-    def __init__(self, job: SegmentJob, pictures: Pictures, mode: Mode, finished: FinishedBatches) -> None:
+    def __init__(
+        self, job: SegmentJob, pictures: Pictures, mode: Mode, finished: FinishedBatches
+    ) -> None:
         self.written = 0
         self.work_s = 0.0
         """Seconds spent painting and encoding."""
@@ -34,7 +37,10 @@ class Writer:
         self._open: list[SegmentOutput] = []
         """Outputs still being written."""
         self._forms = forms_of(job.outputs, job.pictures)
-        self._job, self._pictures, self._mode, self._finished = job, pictures, mode, finished
+        self._job = job
+        self._pictures = pictures
+        self._mode = mode
+        self._finished = finished
         self._metadata = _metadata_of(job, mode, finished.work.dtype) if job.metadata else None
         self._look = PaintLook(opacity=job.opacity, is_hard=job.edge == "hard")
 
@@ -48,7 +54,9 @@ class Writer:
                 began_s = time.perf_counter()
                 if not segmented.is_restored:
                     self._finished.store(segmented)
-                for picture, found in zip(segmented.batch.pictures, segmented.result.segmentations, strict=True):
+                for picture, found in zip(
+                    segmented.batch.pictures, segmented.result.segmentations, strict=True
+                ):
                     result = MaskedPicture(picture, found, self._look)
                     for output in list(self._open):
                         with self._or_fail(output):
@@ -86,12 +94,16 @@ class Writer:
 
     def _opened(self, path: Path, form: Form) -> SegmentOutput:
         if form == "video":
-            return OverlayVideo(path, self._pictures, self._metadata, every=self._job.every, limit=self._job.frames)
+            return OverlayVideo(
+                path, self._pictures, self._metadata, every=self._job.every, limit=self._job.frames
+            )
         if form == "picture":
             return OverlayPicture(path, self._metadata)
         if form == "coco":
             has_ids = self._mode == "track"
-            return CocoFile(path, self._pictures, self._job.prompts, self._metadata, has_ids=has_ids)
+            return CocoFile(
+                path, self._pictures, self._job.prompts, self._metadata, has_ids=has_ids
+            )
         if form == "frames":  # as they were segmented, under their names in the COCO file
             return PngFolder(path, None, lambda result: result.picture.pixels)
         return MaskFolder(path, self._metadata)
@@ -106,4 +118,6 @@ def _metadata_of(job: SegmentJob, mode: Mode, dtype: str) -> GenerationInfo:
         "Precision": dtype,
         "Box": " ".join(",".join(f"{number:g}" for number in box) for box in job.boxes) or None,
     }
-    return generation_info(package_version(), ", ".join(filter(None, map(str.strip, job.prompts))), values)
+    return generation_info(
+        package_version(), ", ".join(filter(None, map(str.strip, job.prompts))), values
+    )

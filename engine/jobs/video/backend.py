@@ -1,5 +1,5 @@
-"""Interface for painting, in this process or on other machines, and its input batches: pictures, scaled to the painted
-size, in groups of equal length."""
+"""Interface for painting, in this process or on other machines, and its input batches: pictures,
+scaled to the painted size, in groups of equal length."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +23,8 @@ class StageFigures:
     """Busy time, summed over all its processes."""
     workers: int = 1
     turns: str = ""
-    """Stages with the same name here take turns on one worker. "" if the stage has its own workers."""
+    """Stages with the same name here take turns on one worker. "" if the stage has its own
+    workers."""
     waiting: int = 0
     """Batches in the queue before it."""
     most: int = 0
@@ -50,7 +51,8 @@ class PaintedBatch:
 
 
 class PaintBackend(Protocol):
-    """Interface for painting; loaded and warm once constructed (ModelError in one line). One thread, except `times`."""
+    """Interface for painting; loaded and warm once constructed (ModelError in one line). One
+    thread, except `times`."""
 
     name: str
     """fused or cluster."""
@@ -85,7 +87,8 @@ class PaintBackend(Protocol):
 def video_batches(
     pictures: Iterator[InputPicture], size: int, painted_size: tuple[int, int], *, first: int = 0
 ) -> Iterator[VideoBatch]:
-    """Batches of `size` pictures, in order. `painted_size`: width and height; `first`: number of the first batch."""
+    """Batches of `size` pictures, in order. `painted_size`: width and height; `first`: number of
+    the first batch."""
     width, height = painted_size
     number = first
     waiting: list[InputPicture] = []
@@ -101,18 +104,22 @@ def video_batches(
         waiting.append(replace(picture, pixels=resize_to_cover(picture.pixels, painted_size)))
         if len(waiting) == size:
             yield batch()
-            number, waiting = number + 1, []
+            number = number + 1
+            waiting = []
     if waiting:
         yield batch()
 
 
 def resize_to_cover(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Scale (h, w, 3) uint8 proportionally to cover this width and height, and crop to the centre."""
+    """Scale (h, w, 3) uint8 proportionally to cover this width and height, and crop to the
+    centre."""
     height, width = pixels.shape[:2]
     if (width, height) == size:
         return pixels
     scale = max(size[0] / width, size[1] / height)
     inner = max(size[0], round(width * scale)), max(size[1], round(height * scale))
-    grown = cv2.resize(pixels, inner, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    grown = cv2.resize(
+        pixels, inner, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    )
     left, top = (inner[0] - size[0]) // 2, (inner[1] - size[1]) // 2
     return grown[top : top + size[1], left : left + size[0]]

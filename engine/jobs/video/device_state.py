@@ -1,6 +1,8 @@
-"""Reads the state of a job's graphics card from NVML: memory, load, temperature, and reasons for throttling.
+"""Reads the state of a job's graphics card from NVML: memory, load, temperature, and reasons for
+throttling.
 
-NVML numbers cards differently from CUDA, so a card is identified by its UUID, which CUDA reports. Untested on a device.
+NVML numbers cards differently from CUDA, so a card is identified by its UUID, which CUDA reports.
+Untested on a device.
 """
 
 from collections.abc import Callable
@@ -32,7 +34,8 @@ def describe_throttling(bits: int) -> str:
 
 
 class DeviceWatch:
-    """Reads a card's state. Not thread-safe. Without a card `state()` is None and `reason` says why."""
+    """Reads a card's state. Not thread-safe. Without a card `state()` is None and `reason` says
+    why."""
 
     def __init__(self, device: str) -> None:
         """`device`: torch's name of it."""
@@ -59,13 +62,17 @@ class DeviceWatch:
             self._end(f"NVML: {error.args[0] if isinstance(error, LookupError) else error}")
 
     def state(self) -> DeviceState | None:
-        """Read the state; takes milliseconds. Values that a card does not report are None (MIG instances: load)."""
+        """Read the state; takes milliseconds. Values that a card does not report are None (MIG
+        instances: load)."""
         if self._card is None:
             return None
-        nvml, card = self._nvml, self._card
+        nvml = self._nvml
+        card = self._card
         used_bytes = self._value_or_none(lambda: nvml.nvmlDeviceGetMemoryInfo(card).used)
         percent = self._value_or_none(lambda: nvml.nvmlDeviceGetUtilizationRates(card).gpu)
-        temperature_c = self._value_or_none(lambda: nvml.nvmlDeviceGetTemperature(card, nvml.NVML_TEMPERATURE_GPU))
+        temperature_c = self._value_or_none(
+            lambda: nvml.nvmlDeviceGetTemperature(card, nvml.NVML_TEMPERATURE_GPU)
+        )
         bits = self._value_or_none(lambda: nvml.nvmlDeviceGetCurrentClocksThrottleReasons(card))
         return DeviceState(
             name=self._name,
@@ -81,7 +88,8 @@ class DeviceWatch:
             self._end("closed")
 
     def _end(self, reason: str) -> None:
-        self._card, self.reason = None, reason
+        self._card = None
+        self.reason = reason
         self._value_or_none(self._nvml.nvmlShutdown)  # the driver may have ended
 
     def _value_or_none(self, ask: Callable[[], Any]) -> Any:

@@ -32,11 +32,17 @@ class FusedPaintBackend:
             keep_freed_memory()
         self._model = job.painting.spec.model
         with self._one_line():
-            painter = load_painter(job.painting, self.device, self.dtype, *size, read_picture=read_still)
+            painter = load_painter(
+                job.painting, self.device, self.dtype, *size, read_picture=read_still
+            )
             self._painter: BatchPainter | None = painter
             painter.warm_up(job.batch)
         self.real_steps = painter.real_steps
-        self.notes = [*painter.model.notes, *painter.notes, *emulation_notes(self.dtype, self.device)]
+        self.notes = [
+            *painter.model.notes,
+            *painter.notes,
+            *emulation_notes(self.dtype, self.device),
+        ]
         self._frames = 0
         self._last = self.times()
         self.load_s = time.perf_counter() - began_s
@@ -67,12 +73,17 @@ class FusedPaintBackend:
             yield PaintedBatch(batch=batch, pixels=result[0], outcomes=result[1])
 
     def times(self) -> tuple[StageFigures, ...]:
-        if (painter := self._painter) is None:
+        painter = self._painter
+        if painter is None:
             return self._last
         seconds = painter.stage_s
-        turns = "" if self.device.startswith("cuda") else "paint"  # on CUDA each stage has its own stream
+        turns = (
+            "" if self.device.startswith("cuda") else "paint"
+        )  # on CUDA each stage has its own stream
         return tuple(
-            StageFigures(name=name, frames=self._frames, seconds=seconds.get(name, 0.0), turns=turns)
+            StageFigures(
+                name=name, frames=self._frames, seconds=seconds.get(name, 0.0), turns=turns
+            )
             for name in STAGE_NAMES
         )
 
@@ -85,12 +96,14 @@ class FusedPaintBackend:
         from engine.models.device_work import free_memory
 
         self._last = self.times()
-        device, self._painter = self._painter.model.device, None
+        device = self._painter.model.device
+        self._painter = None
         free_memory(device)  # a caller may load the next model
 
     @contextmanager
     def _one_line(self, of_source: Callable[[], Exception | None] = lambda: None) -> Iterator[None]:
-        """Turn library errors into ModelError, DeviceLostError if it was the device; errors of the source pass."""
+        """Turn library errors into ModelError, DeviceLostError if it was the device; errors of the
+        source pass."""
         from engine.models.device_work import is_device_lost
 
         try:

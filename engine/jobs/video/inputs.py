@@ -20,16 +20,19 @@ def open_input(
     fps: float | None = None,
     deinterlace: Deinterlace | None = None,
 ) -> Pictures:
-    """Open a video, a picture, a folder of pictures, a camera's index or name, or an address. A file on a server is
-    read like one on disk; streams and cameras are live. For a file named like a camera use `./0`. SourceError, in one
-    line, if it is missing or has no picture. The caller calls `close()`. The options: see `open_pictures`."""
+    """Open a video, a picture, a folder of pictures, a camera's index or name, or an address. A
+    file on a server is read like one on disk; streams and cameras are live. For a file named like a
+    camera use `./0`. SourceError, in one line, if it is missing or has no picture. The caller calls
+    `close()`. The options: see `open_pictures`."""
     is_address = re.match(ADDRESS, source, re.IGNORECASE)
     try:
         camera = None if is_address else camera_of(source)
     except (OSError, ValueError):  # not a valid file name; open_pictures reports it
         camera = None
     if not is_address and camera is None:
-        return open_pictures(Path(source), is_recursive=is_recursive, but=but, fps=fps, deinterlace=deinterlace)
+        return open_pictures(
+            Path(source), is_recursive=is_recursive, but=but, fps=fps, deinterlace=deinterlace
+        )
     kind: Kind = "video" if camera is None else "live"  # an address may be a video file
     label = redact_url(source) if camera is None else source
     check_options(label, kind, is_recursive=is_recursive, fps=fps, deinterlace=deinterlace)

@@ -1,4 +1,5 @@
-"""A video job: source, output, painting and settings. Plain values, so a job can be sent to another process."""
+"""A video job: source, output, painting and settings. Plain values, so a job can be sent to another
+process."""
 
 from dataclasses import dataclass
 
@@ -24,9 +25,12 @@ class VideoJob:
     source: str
     """A video, a picture, a folder of pictures, a camera's index or name, or an address."""
     output: str
-    """A video (.mp4 .m4v .mov .mkv .webm .avi), or a folder of frames: no suffix, or a trailing slash."""
+    """A video (.mp4 .m4v .mov .mkv .webm .avi), or a folder of frames: no suffix, or a trailing
+    slash."""
     painting: Painting
-    scale: float = option(1.0, "Factor of the source's size; sides are rounded to 8 px.", metavar="0.05..8")
+    scale: float = option(
+        1.0, "Factor of the source's size; sides are rounded to 8 px.", metavar="0.05..8"
+    )
     batch: int = option(1, "Pictures per batch.", metavar="1..64")
     recursive: bool = option(False, options.RECURSIVE, flags="--recursive")
     fps: float | None = option(None, options.FPS, metavar="RATE", parse=parse_rate)
@@ -52,7 +56,9 @@ class VideoJob:
         check_number("--batch", self.batch, 1, MAX_BATCH)
         check_number("--scale", self.scale, 0.05, 8.0)
         check_number("--frames", 1 if self.frames is None else self.frames, 1)
-        check_number("--fps", MIN_VIDEO_FPS if self.fps is None else self.fps, MIN_VIDEO_FPS, MAX_VIDEO_FPS)
+        check_number(
+            "--fps", MIN_VIDEO_FPS if self.fps is None else self.fps, MIN_VIDEO_FPS, MAX_VIDEO_FPS
+        )
         check_number("--threads", 1 if self.threads is None else self.threads, 1)
 
     def size_for(self, width: int, height: int) -> tuple[int, int]:
@@ -64,7 +70,10 @@ class VideoJob:
         if min(width, height) * self.scale >= MIN_SIDE_PX - SIDE_STEP_PX / 2:
             return []
         size = "{}x{}".format(*self.size_for(width, height))
-        return [f"painted at {size}: sides are at least {MIN_SIDE_PX} px, so the proportions have changed"]
+        return [
+            f"painted at {size}: sides are at least {MIN_SIDE_PX} px, so the proportions have "
+            "changed"
+        ]
 
 
 def painted_size(width: float, height: float) -> tuple[int, int]:
@@ -80,7 +89,9 @@ def check_painting(painting: Painting) -> None:
     if painting.sampler not in SAMPLERS:
         raise UsageError(f"--sampler {painting.sampler}: not one of {', '.join(SAMPLERS)}")
     check_number("--steps", painting.steps, 1, MAX_STEPS)
-    check_number("--strength", painting.strength, declared("strength").low, declared("strength").high)
+    check_number(
+        "--strength", painting.strength, declared("strength").low, declared("strength").high
+    )
     check_number("--cfg", painting.cfg, 0.0, MAX_GUIDANCE)
     check_number("--seed", painting.seed, 0, MAX_SEED)
     check_number("--ip-scale", painting.ip_scale, 0.0, MAX_SCALE)

@@ -24,17 +24,20 @@ class DeviceState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoProgress(JobProgress):
-    """Progress of a video job, in pictures. `done` counts those written or queued for the writer."""
+    """Progress of a video job, in pictures. `done` counts those written or queued for the
+    writer."""
 
     seconds: float
     """Time since the first picture was requested, without loading and warm-up."""
     stage_figures: tuple[StageFigures, ...]
-    """`read`, the stages of the PaintBackend, `save`: frames and seconds so far, and the queue before each."""
+    """`read`, the stages of the PaintBackend, `save`: frames and seconds so far, and the queue
+    before each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoReport(JobReport):
-    """Report of a run. read = resumed + painted + unpainted + skipped + dropped, without unreadable pictures."""
+    """Report of a run. read = resumed + painted + unpainted + skipped + dropped, without unreadable
+    pictures."""
 
     source: str
     output: str
@@ -79,7 +82,9 @@ class VideoReport(JobReport):
     @property
     def busy(self) -> dict[str, float]:
         """Fraction of the run in which each stage was busy, 0..1."""
-        return {time.name: time.seconds / max(self.seconds * time.workers, 1e-9) for time in self.times}
+        return {
+            time.name: time.seconds / max(self.seconds * time.workers, 1e-9) for time in self.times
+        }
 
     @property
     def busiest(self) -> tuple[str, float]:

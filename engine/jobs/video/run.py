@@ -1,10 +1,13 @@
-"""Runs a job. `paint_video` does everything; its three steps are for callers that report progress in between:
+"""Runs a job. `paint_video` does everything; its three steps are for callers that report progress
+in between:
 
-opened = open_job(job)                    UsageError, SourceError, SinkError, ModelError: everything known at once
+opened = open_job(job)                    UsageError, SourceError, SinkError, ModelError: everything
+                                          known at once
 backend = open_backend(job, opened)       seconds: the model and its warm-up
 report = run_job(job, opened, backend)    closes both
 
-A run reads batches ahead, paints them and writes the pictures on three threads; see jobs/kit/pipeline.py.
+A run reads batches ahead, paints them and writes the pictures on three threads; see
+jobs/kit/pipeline.py.
 """
 
 import threading
@@ -16,7 +19,13 @@ from pathlib import Path
 from engine.jobs.kit.job_folder import RESUME_HINT
 from engine.jobs.kit.pipeline import Pipeline, waiting_for
 from engine.jobs.kit.report import expected_count
-from engine.jobs.video.backend import PaintBackend, PaintedBatch, StageFigures, VideoBatch, video_batches
+from engine.jobs.video.backend import (
+    PaintBackend,
+    PaintedBatch,
+    StageFigures,
+    VideoBatch,
+    video_batches,
+)
 from engine.jobs.video.fused import FusedPaintBackend, check_model
 from engine.jobs.video.inputs import open_input
 from engine.jobs.video.job import VideoJob
@@ -50,11 +59,15 @@ class OpenedJob:
 
 
 def paint_video(
-    job: VideoJob, *, on_progress: OnProgress = lambda progress: None, stop: threading.Event | None = None
+    job: VideoJob,
+    *,
+    on_progress: OnProgress = lambda progress: None,
+    stop: threading.Event | None = None,
 ) -> VideoReport:
-    """Paint a whole video. MultiverseError in one line if it fails; finished parts then stay for `resume`.
-    `on_progress` is called after each batch, and once when all are painted, on this thread. `stop` ends the run early:
-    pictures painted by then form a playable output, and `resume` continues."""
+    """Paint a whole video. MultiverseError in one line if it fails; finished parts then stay for
+    `resume`. `on_progress` is called after each batch, and once when all are painted, on this
+    thread. `stop` ends the run early: pictures painted by then form a playable output, and `resume`
+    continues."""
     opened = open_job(job)
     with undo_on_error(opened.close):
         backend = open_backend(job, opened)
@@ -62,7 +75,8 @@ def paint_video(
 
 
 def open_job(job: VideoJob) -> OpenedJob:
-    """Open source and output, and decode the first picture. Raises errors of the job, its model, source or output."""
+    """Open source and output, and decode the first picture. Raises errors of the job, its model,
+    source or output."""
     job.check()
     if job.cluster is None:
         check_model(job.painting.spec)
@@ -71,7 +85,11 @@ def open_job(job: VideoJob) -> OpenedJob:
 
         require_ray()
     pictures = open_input(
-        job.source, is_recursive=job.recursive, but=(Path(job.output),), fps=job.fps, deinterlace=job.deinterlace
+        job.source,
+        is_recursive=job.recursive,
+        but=(Path(job.output),),
+        fps=job.fps,
+        deinterlace=job.deinterlace,
     )
     with undo_on_error(pictures.close):
         height, width = pictures.first.pixels.shape[:2]
@@ -81,7 +99,8 @@ def open_job(job: VideoJob) -> OpenedJob:
 
 
 def open_backend(job: VideoJob, opened: OpenedJob) -> PaintBackend:
-    """Load and warm up the model, here or on a cluster; in the data type of the run that is resumed."""
+    """Load and warm up the model, here or on a cluster; in the data type of the run that is
+    resumed."""
     work = opened.output.work
     job = replace(job, dtype=work.dtype or job.dtype)
     backend: PaintBackend
@@ -104,8 +123,9 @@ def run_job(
     watch: Watch = lambda progress: None,
     stop: threading.Event | None = None,
 ) -> VideoReport:
-    """Run an opened job, on the thread that opened the backend, and close both; see `paint_video`. `watch` receives a
-    progress getter that is safe to call from any thread, because a batch may take minutes."""
+    """Run an opened job, on the thread that opened the backend, and close both; see `paint_video`.
+    `watch` receives a progress getter that is safe to call from any thread, because a batch may
+    take minutes."""
     try:
         run = VideoRun(job, opened, backend, on_progress, stop or threading.Event())
         watch(run.progress)
@@ -127,27 +147,41 @@ class VideoRun:
     """One run of an opened job. The backend is warm, and no other thread uses it."""
 
     def __init__(
-        self, job: VideoJob, opened: OpenedJob, backend: PaintBackend, on_progress: OnProgress, stop: threading.Event
+        self,
+        job: VideoJob,
+        opened: OpenedJob,
+        backend: PaintBackend,
+        on_progress: OnProgress,
+        stop: threading.Event,
     ) -> None:
-        self._job, self._opened, self._backend = job, opened, backend
-        self._pictures, self._output = opened.pictures, opened.output
-        self._on_progress, self._stop = on_progress, stop
+        self._job = job
+        self._opened = opened
+        self._backend = backend
+        self._pictures = opened.pictures
+        self._output = opened.output
+        self._on_progress = on_progress
+        self._stop = stop
         # A queue would delay live pictures.
         batch_bytes = opened.size[0] * opened.size[1] * 3 * job.batch
         waiting = 1 if opened.pictures.kind == "live" else waiting_for(batch_bytes, WAITING_BYTES)
         self._pipeline: Pipeline[VideoBatch, PaintedBatch] = Pipeline(
             "video", ahead=waiting, unwritten=waiting, is_stopped=stop.is_set
         )
-        self.painted = self.rerun = self.passed_through = 0
+        self.painted = 0
+        self.rerun = 0
+        self.passed_through = 0
         self.first_passed = ""
         """Name of the first picture that was passed through; "" if there was none."""
-        self._save_s, self._read_frames, self._is_painted = 0.0, 0, False
+        self._save_s = 0.0
+        self._read_frames = 0
+        self._is_painted = False
         self._before = {time.name: time for time in backend.times()}  # of earlier runs
         self._began_s = time.perf_counter()
         self._end_s: float | None = None
 
     def run(self) -> None:
-        """Run to the end; re-raises an error of any thread, but keeps the finished parts of the output for `resume`."""
+        """Run to the end; re-raises an error of any thread, but keeps the finished parts of the
+        output for `resume`."""
         self._began_s = time.perf_counter()
         self._pipeline.run(
             self._batches,
@@ -155,7 +189,8 @@ class VideoRun:
             self._write,
             on_result=lambda painted: self._on_progress(self.progress()),
             on_worked=self._end_painting,
-            stop_reading=self._pictures.close,  # otherwise the run would wait for a camera that sends nothing
+            # otherwise the run would wait for a camera that sends nothing
+            stop_reading=self._pictures.close,
         )
         self._end_s = time.perf_counter()
 
@@ -169,23 +204,33 @@ class VideoRun:
 
     def times(self) -> tuple[StageFigures, ...]:
         """Frames and seconds of each stage so far. Any thread."""
-        pieces, results = self._pipeline.pieces, self._pipeline.results
+        pieces = self._pipeline.pieces
+        results = self._pipeline.results
         read = StageFigures(name="read", frames=self._read_frames, seconds=self._pipeline.read_s)
 
         def since(now: StageFigures) -> StageFigures:
             before = self._before[now.name]
-            return replace(now, frames=now.frames - before.frames, seconds=now.seconds - before.seconds)
+            return replace(
+                now, frames=now.frames - before.frames, seconds=now.seconds - before.seconds
+            )
 
         first, *others = map(since, self._backend.times())
-        first = replace(first, waiting=first.waiting + len(pieces), most=first.most + pieces.max_items)
+        first = replace(
+            first, waiting=first.waiting + len(pieces), most=first.most + pieces.max_items
+        )
         save = StageFigures(
-            name="save", frames=self.painted, seconds=self._save_s, waiting=len(results), most=results.max_items
+            name="save",
+            frames=self.painted,
+            seconds=self._save_s,
+            waiting=len(results),
+            most=results.max_items,
         )
         return read, first, *others, save
 
     def progress(self) -> VideoProgress:
         """Progress of the run, in pictures; may be called on any thread."""
-        times, seconds = self.times(), self.seconds
+        times = self.times()
+        seconds = self.seconds
         done = times[-2].frames
         return VideoProgress(
             done=self._output.done + done,
@@ -198,7 +243,8 @@ class VideoRun:
 
     def _batches(self) -> Iterator[VideoBatch]:
         """Run on the reader thread."""
-        job, done = self._job, self._output.done
+        job = self._job
+        done = self._output.done
         read = self._pictures.read(job.every, job.frames, start=done)
         height, width = self._pictures.first.pixels.shape[:2]
         whole = fit_all(read, (width, height), self._pictures.counts)
@@ -223,7 +269,8 @@ class VideoRun:
 
     def _save(self, painted: PaintedBatch) -> None:
         for row, picture in enumerate(painted.batch.pictures):
-            outcome, pixels = int(painted.outcomes[row]), painted.pixels[row]
+            outcome = int(painted.outcomes[row])
+            pixels = painted.pixels[row]
             if outcome == RERUN:
                 self.rerun += 1
             elif outcome != GOOD:
@@ -235,11 +282,15 @@ class VideoRun:
 
 
 def _report(job: VideoJob, opened: OpenedJob, backend: PaintBackend, run: VideoRun) -> VideoReport:
-    counts, output, painting = opened.pictures.counts, opened.output, job.painting
+    counts = opened.pictures.counts
+    output = opened.output
+    painting = job.painting
     height, width = opened.pictures.first.pixels.shape[:2]
     notes = [*job.notes(width, height), *backend.notes, *counts.notes, *output.notes]
     if run.rerun:
-        notes.append(f"{run.rerun} pictures were painted twice, because the first attempt gave no picture")
+        notes.append(
+            f"{run.rerun} pictures were painted twice, because the first attempt gave no picture"
+        )
     if run.passed_through:
         advice = "" if backend.dtype == "float32" else "; try --dtype float32"
         left = f"{run.passed_through} pictures were left unpainted, the first is {run.first_passed}"
@@ -259,9 +310,16 @@ def _report(job: VideoJob, opened: OpenedJob, backend: PaintBackend, run: VideoR
         read=counts.decoded,
         kept=output.resumable,
         painted=run.painted,
-        unpainted=counts.decoded - counts.passed_over - counts.dropped - counts.resumed - run.painted,
+        unpainted=counts.decoded
+        - counts.passed_over
+        - counts.dropped
+        - counts.resumed
+        - run.painted,
         skipped=counts.passed_over,
-        **{name: getattr(counts, name) for name in ("resumed", "dropped", "damaged", "unreadable", "refitted")},
+        **{
+            name: getattr(counts, name)
+            for name in ("resumed", "dropped", "damaged", "unreadable", "refitted")
+        },
         rerun=run.rerun,
         passed_through=run.passed_through,
         load_s=backend.load_s,

@@ -1,7 +1,8 @@
-"""Base class of every live model's link, the engine's end of one child: supervisor, values, model swaps, rings.
+"""Base class of every live model's link, the engine's end of one child: supervisor, values, model
+swaps, rings.
 
-Nothing in it blocks: rings hold only the newest picture, the supervisor has its own thread, and a worker thread does
-all disk access and memory allocation.
+Nothing in it blocks: rings hold only the newest picture, the supervisor has its own thread, and a
+worker thread does all disk access and memory allocation.
 """
 
 import threading
@@ -30,7 +31,8 @@ Build = TypeVar("Build")
 
 
 class Requests(Generic[Build]):
-    """Pending requests for loading another model, and the build in force meanwhile. They end in order. Thread-safe."""
+    """Pending requests for loading another model, and the build in force meanwhile. They end in
+    order. Thread-safe."""
 
     def __init__(self, in_force: Build) -> None:
         self._in_force = in_force
@@ -42,7 +44,8 @@ class Requests(Generic[Build]):
             self._open.append(build)
 
     def end(self, is_done: bool) -> tuple[Build, bool]:
-        """End the oldest request. Returns it, and True if no other is pending. If `is_done`, it is now in force."""
+        """End the oldest request. Returns it, and True if no other is pending. If `is_done`, it is
+        now in force."""
         with self._lock:
             build = self._open.popleft()
             if is_done:
@@ -62,13 +65,20 @@ class Requests(Generic[Build]):
 
 
 class ChildLink(ABC, Generic[Build]):
-    """The engine's end of one child. Render thread, except `supervisor` and `status`: any thread. `Build`: the settings
-    fixed when a model is loaded; changing them needs a new process."""
+    """The engine's end of one child. Render thread, except `supervisor` and `status`: any thread.
+    `Build`: the settings fixed when a model is loaded; changing them needs a new process."""
 
     def __init__(
-        self, spec: ChildSpec, *, in_force: Build, gate: Gate, report: Report, obsoleting: Set[str] = frozenset()
+        self,
+        spec: ChildSpec,
+        *,
+        in_force: Build,
+        gate: Gate,
+        report: Report,
+        obsoleting: Set[str] = frozenset(),
     ) -> None:
-        """Does not start the process. `in_force`: the build in `spec.settings`. `obsoleting`: see SentValues."""
+        """Does not start the process. `in_force`: the build in `spec.settings`. `obsoleting`: see
+        SentValues."""
         self.name = spec.name
         self.supervisor = Supervisor(spec, report=report, gate=gate, on_swap=self._on_swap)
         self._report = report
@@ -137,25 +147,38 @@ class ChildLink(ABC, Generic[Build]):
         """`build` failed and `stays` stays in force: restore the parameters. Any thread."""
 
     def _in_background(self, change: Callable[..., None], *arguments: object, of: str) -> None:
-        """Call `change(*arguments)` on the worker thread. An error is reported with `of` as the name of the files."""
+        """Call `change(*arguments)` on the worker thread. An error is reported with `of` as the
+        name of the files."""
 
         def report(done: Future[None]) -> None:
-            if (error := done.exception()) is not None:
-                self._report(f"{self.name}.files", f"cannot look up {of}: {type(error).__name__}: {error}")
+            error = done.exception()
+            if error is not None:
+                self._report(
+                    f"{self.name}.files", f"cannot look up {of}: {type(error).__name__}: {error}"
+                )
 
         self._worker.submit(change, *arguments).add_done_callback(report)
 
 
 class PictureLink(ChildLink[Build]):
-    """A link whose child takes its pictures from `/NAME/source`: the camera, a video, the finished picture."""
+    """A link whose child takes its pictures from `/NAME/source`: the camera, a video, the finished
+    picture."""
 
     def __init__(
-        self, spec: ChildSpec, around: Surroundings, *, in_force: Build, video: str, obsoleting: Set[str]
+        self,
+        spec: ChildSpec,
+        around: Surroundings,
+        *,
+        in_force: Build,
+        video: str,
+        obsoleting: Set[str],
     ) -> None:
         """`video`: name of the file, stream or program for the source `video`; "" for none."""
         self._video = around.open_video(video)
         self._has_camera = around.has_camera
-        super().__init__(spec, in_force=in_force, gate=around.gate, report=around.report, obsoleting=obsoleting)
+        super().__init__(
+            spec, in_force=in_force, gate=around.gate, report=around.report, obsoleting=obsoleting
+        )
         self._input = self._open_input("source")
         self._is_loop = False
 
@@ -163,7 +186,13 @@ class PictureLink(ChildLink[Build]):
     def source(self) -> str:
         """/NAME/source, with `auto` and the first picture of a feedback resolved."""
         chosen = str(self._values[f"/{self.name}/source"])
-        return chosen if chosen not in ("auto", "feedback") else "camera" if self._has_camera() else "multiverse"
+        return (
+            chosen
+            if chosen not in ("auto", "feedback")
+            else "camera"
+            if self._has_camera()
+            else "multiverse"
+        )
 
     def _from_outside(self, camera: VideoFrame | None) -> VideoFrame | None:
         """The newest picture of the source `camera` or `video`."""
@@ -179,8 +208,8 @@ class PictureLink(ChildLink[Build]):
 
 
 def require_complete(spec: Any, check: Callable[[Any], Any]) -> None:
-    """Raise ModelError, in one line, for a missing or broken file, before a child spends seconds loading. `check`: that
-    of the model's files."""
+    """Raise ModelError, in one line, for a missing or broken file, before a child spends seconds
+    loading. `check`: that of the model's files."""
     require_libraries()
     if not spec.random_shape:
         check(spec).require_complete()

@@ -45,9 +45,13 @@ class Drawing:
         beat: float,
         shaders: tuple[ShaderSlot, ...],
     ) -> PictureInput:
-        """The renderer's input: the look on screen with its shaders, in a dissolve also the outgoing one."""
-        looks, slots = self.looks, self.slots
-        values, old, fade = looks.current.values, looks.outgoing_values, looks.fade
+        """The renderer's input: the look on screen with its shaders, in a dissolve also the
+        outgoing one."""
+        looks = self.looks
+        slots = self.slots
+        values = looks.current.values
+        old = looks.outgoing_values
+        fade = looks.fade
         region = self._region_map(scene)
         graphics = partial(self.graphics.graphics, beat=beat, size_px=self.renderer.size_px)
         picture = picture_of(values, features, scene, region, frame_id)
@@ -66,11 +70,17 @@ class Drawing:
         if slots.awaits_tests(values, frame_id.time_s):
             picture = replace(picture, look=replace(picture.look, is_frozen=True))
         if looks.upcoming is not None:
-            upcoming = picture_of(looks.upcoming.values, features.for_outgoing(), scene, region, frame_id)
+            upcoming = picture_of(
+                looks.upcoming.values, features.for_outgoing(), scene, region, frame_id
+            )
             return replace(picture, upcoming=upcoming)
         if fade is None:
             return picture
-        before = None if old is None else picture_of(old, features.for_outgoing(), scene, region, frame_id)
+        before = (
+            None
+            if old is None
+            else picture_of(old, features.for_outgoing(), scene, region, frame_id)
+        )
         if before is not None and old is not None:
             before = replace(before, graphics=graphics(old, fade.before, is_outgoing=True))
         outgoing = OutgoingLook(
@@ -85,15 +95,28 @@ class Drawing:
         return replace(picture, outgoing=outgoing)
 
     def _source_maps(
-        self, scene: Scene, values: Mapping[str, Any], frame_id: FrameId, shaders: tuple[ShaderSlot, ...]
+        self,
+        scene: Scene,
+        values: Mapping[str, Any],
+        frame_id: FrameId,
+        shaders: tuple[ShaderSlot, ...],
     ) -> SourceMaps | None:
         """The maps of the picture of layer 5's source, if a shader reads them."""
         playing = (*shaders, *self.slots.upcoming)  # a prepared look begins with its people, too
-        readers = {each.file.title for each in playing if each.file.source_maps} | self.sources.other_readers
-        masks, layer5, request = scene.masks, scene.layer5(values), None
+        readers = {
+            each.file.title for each in playing if each.file.source_maps
+        } | self.sources.other_readers
+        masks = scene.masks
+        layer5 = scene.layer5(values)
+        request = None
         if layer5 is not None and readers:
-            picture, found = layer5.picture, masks.picture if masks.segmentation is not None else None
-            if found is not None and found.source == picture.source and values["/layer/5/matte_sync"]:
+            picture = layer5.picture
+            found = masks.picture if masks.segmentation is not None else None
+            if (
+                found is not None
+                and found.source == picture.source
+                and values["/layer/5/matte_sync"]
+            ):
                 picture = found
             request = SourceRequest(
                 picture=picture,
@@ -103,7 +126,9 @@ class Drawing:
                 is_of_finished=masks.is_of_finished,
                 time_s=frame_id.time_s,
             )
-        return self.sources.maps(request, readers=readers, time_s=frame_id.time_s, is_offline=self.is_offline)
+        return self.sources.maps(
+            request, readers=readers, time_s=frame_id.time_s, is_offline=self.is_offline
+        )
 
     def _region_map(self, scene: Scene) -> RegionMap | None:
         """The newest region map of the scene; offline the one of this frame's scene."""
@@ -121,7 +146,11 @@ class Drawing:
 
 
 def picture_of(
-    values: Mapping[str, Any], features: AudioFeatures, scene: Scene, region: RegionMap | None, frame_id: FrameId
+    values: Mapping[str, Any],
+    features: AudioFeatures,
+    scene: Scene,
+    region: RegionMap | None,
+    frame_id: FrameId,
 ) -> PictureInput:
     """The renderer's input for a look with these values. `features`: as this look shows them."""
     layer5 = scene.layer5(values)

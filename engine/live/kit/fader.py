@@ -1,8 +1,9 @@
 """Crossfades from one painted picture to the next. Deterministic; the time is an argument.
 
-Painted pictures arrive much less often than frames are drawn, so each fades in over the old one in the shader. If a
-picture arrives before the last one has faded in, the fade starts from the mixture on display, which is computed here
-once. A fade lasts no longer than the interval between the last two pictures, or it would never finish.
+Painted pictures arrive much less often than frames are drawn, so each fades in over the old one in
+the shader. If a picture arrives before the last one has faded in, the fade starts from the mixture
+on display, which is computed here once. A fade lasts no longer than the interval between the last
+two pictures, or it would never finish.
 """
 
 from dataclasses import dataclass
@@ -36,7 +37,8 @@ class Fader:
         self._interval_s: float | None = None
 
     def show(self, picture: VideoFrame, now_s: float, crossfade_s: float) -> None:
-        """Start a fade from the current display to this picture; the first picture is shown immediately."""
+        """Start a fade from the current display to this picture; the first picture is shown
+        immediately."""
         displayed = self.at(now_s, crossfade_s)
         self._interval_s = now_s - self._started_s if self._fade is not None else None
         self._started_s = now_s
@@ -63,15 +65,21 @@ class Fader:
 
     def _flatten(self, displayed: Fade, picture: VideoFrame) -> VideoFrame:
         """The current display as one picture, in the size of the next picture."""
-        frame, before = displayed.picture, displayed.before
+        frame = displayed.picture
+        before = displayed.before
         pixels = frame.pixels
         if before is not None:
-            pixels = self._cv2.addWeighted(before.pixels, 1.0 - displayed.mix, pixels, displayed.mix, 0.0)
+            pixels = self._cv2.addWeighted(
+                before.pixels, 1.0 - displayed.mix, pixels, displayed.mix, 0.0
+            )
         height, width = picture.pixels.shape[:2]
         if pixels.shape != picture.pixels.shape:
             pixels = self._cv2.resize(pixels, (width, height), interpolation=self._cv2.INTER_LINEAR)
         if pixels is frame.pixels:
             return frame  # the same object, which is already on the GPU
         return VideoFrame(
-            pixels=np.ascontiguousarray(pixels), index=frame.index, time_s=frame.time_s, source=frame.source
+            pixels=np.ascontiguousarray(pixels),
+            index=frame.index,
+            time_s=frame.time_s,
+            source=frame.source,
         )

@@ -1,8 +1,9 @@
 """Finds the source picture of a result among the pictures that the child may have read. Pure.
 
-A child reads the newest picture at a moment that the engine cannot observe. So those that it may have read are cached:
-the first picture after a result or after the child began to ask; the newest one, and the one before it (the engine
-notices one frame late), when a result arrives and when the child stops asking.
+A child reads the newest picture at a moment that the engine cannot observe. So those that it may
+have read are cached: the first picture after a result or after the child began to ask; the newest
+one, and the one before it (the engine notices one frame late), when a result arrives and when the
+child stops asking.
 """
 
 from collections import deque
@@ -34,7 +35,9 @@ class FedPictures:
             self._marked.append(number)
             self._is_first = False
         retained = {*self._marked, *self._newest_numbers}
-        self._pictures = {each: picture for each, picture in self._pictures.items() if each in retained}
+        self._pictures = {
+            each: picture for each, picture in self._pictures.items() if each in retained
+        }
 
     def follow_wish(self, is_asking: bool) -> None:
         """Record whether the child requests a picture now. Call every frame."""
@@ -45,8 +48,11 @@ class FedPictures:
         self._was_asking = is_asking
 
     def answered(self, number: int) -> VideoFrame | None:
-        """The picture that the result with this number was made from; None if it was dropped. Numbers must increase."""
-        self._pictures = {each: picture for each, picture in self._pictures.items() if each >= number}
+        """The picture that the result with this number was made from; None if it was dropped.
+        Numbers must increase."""
+        self._pictures = {
+            each: picture for each, picture in self._pictures.items() if each >= number
+        }
         self._mark_newest()
         self._is_first = True
         return self._pictures.get(number)

@@ -26,7 +26,9 @@ class StageTimes:
         self._names |= dict.fromkeys(self._durations[-1])
         newest = self._durations[-1]
         return {
-            f"{name}_ms": round(sum(call.get(name, 0.0) for call in self._durations) / len(self._durations), 2)
+            f"{name}_ms": round(
+                sum(call.get(name, 0.0) for call in self._durations) / len(self._durations), 2
+            )
             if name in newest
             else 0.0
             for name in self._names
@@ -71,8 +73,9 @@ class Figures(StageTimes):
         self.call_s = call_s
 
     def delay_s(self, calls: int) -> float:
-        """Time from the arrival of a value until the result of `calls` calls with it is published (95th percentile). It
-        includes the wait for the end of the call in progress. 0 before the second call."""
+        """Time from the arrival of a value until the result of `calls` calls with it is published
+        (95th percentile). It includes the wait for the end of the call in progress. 0 before the
+        second call."""
         ordered = sorted(self._periods_s)
         return (1 + calls) * ordered[int(0.95 * (len(ordered) - 1) + 0.5)] if ordered else 0.0
 
@@ -83,8 +86,15 @@ class Figures(StageTimes):
 
     def fps(self, now_s: float) -> float:
         """Published results per second over the last five seconds; 0 before the second result."""
-        recent = [published_s for published_s in self._published_s if now_s - published_s <= FPS_WINDOW_S]
+        recent = [
+            published_s for published_s in self._published_s if now_s - published_s <= FPS_WINDOW_S
+        ]
         return (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 else 0.0
 
     def facts(self, now_s: float) -> Facts:
-        return {"fps": round(self.fps(now_s), 2), **self.stages_ms(), "pictures": self.pictures, "nan": self.nan}
+        return {
+            "fps": round(self.fps(now_s), 2),
+            **self.stages_ms(),
+            "pictures": self.pictures,
+            "nan": self.nan,
+        }

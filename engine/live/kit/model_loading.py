@@ -1,4 +1,5 @@
-"""Loads a child's model on the device from its settings. If that fails, the child ends with a one-line reason."""
+"""Loads a child's model on the device from its settings. If that fails, the child ends with a
+one-line reason."""
 
 import traceback
 from collections.abc import Callable, Iterator
@@ -20,16 +21,18 @@ M = TypeVar("M", bound="ModelOnDevice")
 
 
 def loader(function: str, spec: Any) -> Callable[[str, str], Any]:
-    """The `load` of `load_on_device` that calls `function` with `spec` first. Its import takes seconds of LOADING."""
+    """The `load` of `load_on_device` that calls `function` with `spec` first. Its import takes
+    seconds of LOADING."""
     return lambda device, dtype: resolve_name(function)(spec, device, dtype)
 
 
 def load_on_device(
     port: ChildPort, name: str, load: Callable[[str, str], M], *, half: str, gives_way: bool = True
 ) -> M:
-    """Call `load(device, dtype)` with the device and dtype from `port.settings`; `half`: the dtype for `auto` on a GPU.
-    `name`: name of the model, for messages. Its notes are sent to the engine. `gives_way`: on a CPU, run the child at
-    the lowest priority; wrong for sound, which is also float32 there. On Windows every child loads at that priority."""
+    """Call `load(device, dtype)` with the device and dtype from `port.settings`; `half`: the dtype
+    for `auto` on a GPU. `name`: name of the model, for messages. Its notes are sent to the engine.
+    `gives_way`: on a CPU, run the child at the lowest priority; wrong for sound, which is also
+    float32 there. On Windows every child loads at that priority."""
     port.enter(Phase.LOADING)
     own_class = priority.enter_idle_class()  # torch is imported next
     from engine.models import device_work
@@ -42,12 +45,16 @@ def load_on_device(
         is_behind = device == "cpu" and gives_way  # otherwise it takes CPU time from the renderer
         if is_behind:
             priority.run_when_idle()
-        port.start_trial("model", name)  # not before: a driver that ends this process is not the model's fault
+        port.start_trial(
+            "model", name
+        )  # not before: a driver that ends this process is not the model's fault
         suspect = "model"
         dtype = resolve_dtype(port.settings["dtype"], device, half=half, is_exact=not gives_way)
         with translate_load_oom(name, device, dtype):
             model = load(device, dtype)
-    except DeviceFullError as error:  # the kind for which a swap stops the running model and tries again
+    except (
+        DeviceFullError
+    ) as error:  # the kind for which a swap stops the running model and tries again
         port.fail("memory", str(error), is_final=True)
     except DeviceLostError as error:  # it may come back: drivers reset themselves
         port.fail("driver", str(error), is_final=False)
@@ -60,9 +67,11 @@ def load_on_device(
     return model
 
 
-def with_less_memory(work: Callable[[], T], free: Callable[[], object], reduce: Callable[[], object]) -> T:
-    """The result of `work()`. If the device runs out of memory, it is repeated after `free()`, and then each time also
-    after `reduce()`, which raises if no less will do."""
+def with_less_memory(
+    work: Callable[[], T], free: Callable[[], object], reduce: Callable[[], object]
+) -> T:
+    """The result of `work()`. If the device runs out of memory, it is repeated after `free()`, and
+    then each time also after `reduce()`, which raises if no less will do."""
     from engine.models.device_work import is_out_of_memory
 
     is_second = False
@@ -80,8 +89,8 @@ def with_less_memory(work: Callable[[], T], free: Callable[[], object], reduce: 
 
 @contextmanager
 def fail_on_lost_device(port: ChildPort) -> Iterator[None]:
-    """End the process with a fault of its driver if a call of CUDA fails. Other errors pass. The next process may have
-    more luck: drivers reset themselves."""
+    """End the process with a fault of its driver if a call of CUDA fails. Other errors pass. The
+    next process may have more luck: drivers reset themselves."""
     try:
         yield
     except RuntimeError as error:

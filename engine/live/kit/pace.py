@@ -24,7 +24,8 @@ class ChildPace:
 
 
 def value_reader(values: Mapping[str, Any], area: str) -> Callable[[str], Any]:
-    """Return `read(name)`: the value at `area`/`name` as `osc_schema` accepted it, or its default if it is missing."""
+    """Return `read(name)`: the value at `area`/`name` as `osc_schema` accepted it, or its default
+    if it is missing."""
 
     def read(name: str) -> Any:
         address = f"{area}/{name}"
@@ -38,8 +39,11 @@ def value_reader(values: Mapping[str, Any], area: str) -> Callable[[str], Any]:
 
 
 def build_settings(kind: type[T], read: Callable[[str], Any], **others: Any) -> T:
-    """Build a dataclass of type `kind`: each field is the parameter of its name, unless it is among `others`."""
-    return kind(**{name: read(name) for name in kind.__annotations__ if name not in others}, **others)
+    """Build a dataclass of type `kind`: each field is the parameter of its name, unless it is among
+    `others`."""
+    return kind(
+        **{name: read(name) for name in kind.__annotations__ if name not in others}, **others
+    )
 
 
 def read_pace(values: Mapping[str, Any], area: str) -> ChildPace:

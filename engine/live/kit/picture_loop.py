@@ -1,9 +1,10 @@
-"""The main loop of a child that processes pictures: read the newest picture, process it, publish the result, repeat.
+"""The main loop of a child that processes pictures: read the newest picture, process it, publish
+the result, repeat.
 
-First it warms the model up with a made-up picture. A child implements the abstract methods. If the device runs out of
-memory, caches are freed and the work is retried once; then the child decides. An output with NaN is not shown. Every
-other error ends the process, because the device's context may be broken after it. No model and no prompt is blamed for
-a lost device (`fail_on_lost_device`).
+First it warms the model up with a made-up picture. A child implements the abstract methods. If the
+device runs out of memory, caches are freed and the work is retried once; then the child decides. An
+output with NaN is not shown. Every other error ends the process, because the device's context may
+be broken after it. No model and no prompt is blamed for a lost device (`fail_on_lost_device`).
 """
 
 import threading
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from engine.models.device_work import StageClock
 
 POLL_S = 0.002  # poll interval for a new picture
-LEAD_S = 0.1  # three frames at 30 fps: the engine notices one frame later, and reads back one frame after that
+# three frames at 30 fps: the engine notices one frame later, and reads back one frame after that
+LEAD_S = 0.1
 
 Picture = TypeVar("Picture")
 Result = TypeVar("Result")
@@ -62,17 +64,26 @@ class PictureLoop(ABC, Generic[Picture, Result]):
     """Set by each child."""
 
     def __init__(
-        self, port: ChildPort, *, area: str, output: str, model: Any, networks: Iterable[Any], is_compiled: bool
+        self,
+        port: ChildPort,
+        *,
+        area: str,
+        output: str,
+        model: Any,
+        networks: Iterable[Any],
+        is_compiled: bool,
     ) -> None:
-        """`area`: first part of the child's OSC addresses, with the slash. `output`: name of its output ring. `model`:
-        as loaded, with `spec`, `device` and `dtype`. `networks`: its networks, which are interrupted on a CPU unless
-        they are compiled; None is left out."""
+        """`area`: first part of the child's OSC addresses, with the slash. `output`: name of its
+        output ring. `model`: as loaded, with `spec`, `device` and `dtype`. `networks`: its
+        networks, which are interrupted on a CPU unless they are compiled; None is left out."""
         from engine.models.device_work import call_before_layers, device_wait
 
         device: torch.device = model.device
         gate = None if device.type == "cpu" else port.gate
-        self._port, self._output = port, output
-        self._loaded, self._model_name = model, model.spec.model
+        self._port = port
+        self._output = output
+        self._loaded = model
+        self._model_name = model.spec.model
         self._figures = Figures()
         self._progress = CallProgress(
             port,
@@ -105,7 +116,11 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         self._progress.end_piece()
         port.pass_trial("model", self._model_name)
         model = self._loaded
-        facts: dict[str, Fact] = {"device": str(model.device), "dtype": model.dtype_name, "memory_mb": model.used_mb}
+        facts: dict[str, Fact] = {
+            "device": str(model.device),
+            "dtype": model.dtype_name,
+            "memory_mb": model.used_mb,
+        }
         port.ready(model=self._model_name, **self._facts_once(), **facts)
         while not port.should_stop:
             port.poll()
@@ -125,11 +140,13 @@ class PictureLoop(ABC, Generic[Picture, Result]):
 
     @abstractmethod
     def _warm_up(self) -> None:
-        """Compute one result that is not published: this compiles, captures, and shows that the model works."""
+        """Compute one result that is not published: this compiles, captures, and shows that the
+        model works."""
 
     @abstractmethod
     def _take_values(self) -> None:
-        """Apply the port's values. Called when they arrive for the first time and after each change."""
+        """Apply the port's values. Called when they arrive for the first time and after each
+        change."""
 
     @abstractmethod
     def _next_picture(self) -> Picture | None:
@@ -137,7 +154,8 @@ class PictureLoop(ABC, Generic[Picture, Result]):
 
     @abstractmethod
     def _work_on(self, picture: Picture) -> Result | None:
-        """The result for this picture, or None if there is none yet. Called again if the device ran out of memory."""
+        """The result for this picture, or None if there is none yet. Called again if the device ran
+        out of memory."""
 
     @abstractmethod
     def _publish(self, result: Result) -> None:
@@ -198,7 +216,9 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         if alarm is not None:
             alarm.cancel()
         stages_ms = self._worker.clock.read_ms()
-        stages_ms["other"] = max(0.0, work_ms - sum(stages_ms.values())) + stages_ms.pop("copy", 0.0)
+        stages_ms["other"] = max(0.0, work_ms - sum(stages_ms.values())) + stages_ms.pop(
+            "copy", 0.0
+        )
         self._figures.count_call(stages_ms, time.perf_counter() - began_s)
         self._port.enter(Phase.IDLE)
 
@@ -210,14 +230,17 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         return with_less_memory(work, self._free_memory, self._reduce_memory)
 
     def _name_suspects(self, texts: Mapping[str, str]) -> None:
-        """Tell the engine which texts are in use from now on, by address. They are suspects for quarantine if the
-        process dies before the next result."""
+        """Tell the engine which texts are in use from now on, by address. They are suspects for
+        quarantine if the process dies before the next result."""
         for address, text in texts.items():
             self._port.start_trial(address, text)
         self._trial = dict(texts)
 
-    def _publish_pixels(self, pixels: np.ndarray, *, generation: int, index: int, time_s: float) -> None:
-        """Publish a result, (height, width, channels) uint8. The texts in use are cleared of suspicion."""
+    def _publish_pixels(
+        self, pixels: np.ndarray, *, generation: int, index: int, time_s: float
+    ) -> None:
+        """Publish a result, (height, width, channels) uint8. The texts in use are cleared of
+        suspicion."""
         height, width, channels = pixels.shape
         if self._writer is None or self._writer.shape != pixels.shape:
             self._writer = self._port.open_output(self._output, width, height, channels)
@@ -232,7 +255,8 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         self._trial.clear()
 
     def _drop(self, reason: str) -> None:
-        """Count a result that contains NaN and is not published; send one note until the next good result."""
+        """Count a result that contains NaN and is not published; send one note until the next good
+        result."""
         if not self._is_nan:
             self._port.note("nan", f"{self._model_name}: {reason}")
         self._is_nan = True
@@ -253,7 +277,8 @@ class PictureLoop(ABC, Generic[Picture, Result]):
         self._port.wants_frame = is_useful and time.perf_counter() >= self._ask_from_s
 
     def _request_picture(self) -> threading.Timer | None:
-        """Ask for a picture now, or later by a timer, because the call may block this thread for seconds."""
+        """Ask for a picture now, or later by a timer, because the call may block this thread for
+        seconds."""
         self._update_wants_frame()
         wait_s = self._ask_from_s - time.perf_counter()
         if wait_s <= 0.0 or not self._uses_source:
@@ -270,7 +295,9 @@ class PictureLoop(ABC, Generic[Picture, Result]):
 
     @property
     def _ask_from_s(self) -> float:
-        return ask_from_s(call_began_s=self._call_began_s, call_s=self._figures.call_s, due_s=self._due_s)
+        return ask_from_s(
+            call_began_s=self._call_began_s, call_s=self._figures.call_s, due_s=self._due_s
+        )
 
     def _report_facts(self) -> None:
         now_s = time.perf_counter()
@@ -291,8 +318,9 @@ class PictureLoop(ABC, Generic[Picture, Result]):
 
 
 def ask_from_s(*, call_began_s: float, call_s: float, due_s: float) -> float:
-    """The time to ask for the next picture. A call of about `call_s` began at `call_began_s`, and the next one begins
-    at `due_s` at the earliest. All in seconds of one clock. If a child asks all the time, the engine reads back
-    pictures that are never used; if it asks only after it has finished, it waits for one. So a slow child asks shortly
-    before it will finish, and a fast child all the time."""
+    """The time to ask for the next picture. A call of about `call_s` began at `call_began_s`, and
+    the next one begins at `due_s` at the earliest. All in seconds of one clock. If a child asks all
+    the time, the engine reads back pictures that are never used; if it asks only after it has
+    finished, it waits for one. So a slow child asks shortly before it will finish, and a fast child
+    all the time."""
     return max(call_began_s + call_s, due_s) - LEAD_S

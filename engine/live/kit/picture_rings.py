@@ -1,7 +1,9 @@
-"""The pictures that go to a child and come back, in rings that are allocated without blocking the frame loop.
+"""The pictures that go to a child and come back, in rings that are allocated without blocking the
+frame loop.
 
-The system zeroes newly allocated shared memory: 25 MB for 1080p RGBA takes 15 ms, nearly a frame at 60 fps. So a worker
-thread allocates the ring, pictures are dropped until it is ready, and the rings of the last few shapes are cached.
+The system zeroes newly allocated shared memory: 25 MB for 1080p RGBA takes 15 ms, nearly a frame at
+60 fps. So a worker thread allocates the ring, pictures are dropped until it is ready, and the rings
+of the last few shapes are cached.
 """
 
 from collections.abc import Callable
@@ -23,19 +25,27 @@ Shape = tuple[int, ...]
 
 
 class SourceRings:
-    """Rings for one input of a child. `connect(segment)` is called when writing switches rings. Render thread."""
+    """Rings for one input of a child. `connect(segment)` is called when writing switches rings.
+    Render thread."""
 
-    def __init__(self, name: str, worker: DaemonWorker, connect: Callable[[str], None], report: Report) -> None:
-        self._name, self._worker, self._connect, self._report = name, worker, connect, report
+    def __init__(
+        self, name: str, worker: DaemonWorker, connect: Callable[[str], None], report: Report
+    ) -> None:
+        self._name = name
+        self._worker = worker
+        self._connect = connect
+        self._report = report
         self._rings: dict[Shape, RingOwner] = {}  # least recently used first
         self._allocating: tuple[Shape, Future[RingOwner]] | None = None
         self._retry_at_s = 0.0
         self._connected = ""
 
     def write(self, pixels: np.ndarray, frame_id: FrameId, now_s: float) -> bool:
-        """Publish a picture, (height, width, channels) uint8. False if there is no ring of its shape yet."""
+        """Publish a picture, (height, width, channels) uint8. False if there is no ring of its
+        shape yet."""
         self._take_allocated(now_s)
-        if (ring := self._rings.pop(pixels.shape, None)) is None:
+        ring = self._rings.pop(pixels.shape, None)
+        if ring is None:
             if self._allocating is None and now_s >= self._retry_at_s:
                 self._allocating = pixels.shape, self._worker.submit(self._allocate, pixels.shape)
             return False
@@ -48,7 +58,11 @@ class SourceRings:
 
     def close(self) -> None:
         """Close all rings of this input. Call it after the worker has ended."""
-        if self._allocating is not None and self._allocating[1].done() and self._allocating[1].exception() is None:
+        if (
+            self._allocating is not None
+            and self._allocating[1].done()
+            and self._allocating[1].exception() is None
+        ):
             self._allocating[1].result().close()
         for ring in self._rings.values():
             ring.close()
@@ -62,7 +76,9 @@ class SourceRings:
             self._rings[shape] = allocation.result()
         except SharedMemoryError as error:
             self._retry_at_s = now_s + RETRY_S
-            self._report(self._name.replace(" ", "."), f"{self._name}: no pictures are sent: {error}")
+            self._report(
+                self._name.replace(" ", "."), f"{self._name}: no pictures are sent: {error}"
+            )
             return
         while len(self._rings) > MAX_CACHED_SHAPES:
             self._worker.submit(self._rings.pop(next(iter(self._rings))).close)
@@ -74,26 +90,31 @@ class SourceRings:
 
 
 class OutputRing:
-    """The engine's end of one output of a child: the newest picture of its current process. Reopens the ring when the
-    process or the picture's shape changes. Single thread."""
+    """The engine's end of one output of a child: the newest picture of its current process. Reopens
+    the ring when the process or the picture's shape changes. Single thread."""
 
     def __init__(self, supervisor: Supervisor, name: str) -> None:
-        self._supervisor, self._name = supervisor, name
+        self._supervisor = supervisor
+        self._name = name
         self._reader: RingReader | None = None
         self._segment = ""
         self._sequence = 0
 
     def newest(self, *, generation: int = 0) -> RingFrame | None:
-        """The child's newest picture if it is of this generation or later and was not returned before, else None. The
-        caller may keep it."""
+        """The child's newest picture if it is of this generation or later and was not returned
+        before, else None. The caller may keep it."""
         segment = self._supervisor.outputs.get(self._name, "")
         if segment != self._segment:
             try:
                 reader = FrameRing.attach(segment) if segment else None
-            except SharedMemoryError:  # the process was replaced in the meantime; the next call finds the new one
+            except (
+                SharedMemoryError
+            ):  # the process was replaced in the meantime; the next call finds the new one
                 return None
             self.close()
-            self._reader, self._segment, self._sequence = reader, segment, 0
+            self._reader = reader
+            self._segment = segment
+            self._sequence = 0
         if self._reader is None:
             return None
         frame = self._reader.latest()
@@ -112,6 +133,7 @@ def finished_picture(rgba: np.ndarray, frame_id: FrameId) -> VideoFrame:
     """A copy of `rgba` (height, width, 4) uint8 without alpha."""
     import cv2  # takes 0.1 s: a link imports it before the first frame
 
-    # 0.2 ms at 1080p. NumPy takes 12 ms to copy three of four channels, which would delay the next frame.
+    # 0.2 ms at 1080p. NumPy takes 12 ms to copy three of four channels, which would delay the next
+    # frame.
     rgb = cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB)
     return VideoFrame(pixels=rgb, index=frame_id.index, time_s=frame_id.time_s, source=FINISHED)

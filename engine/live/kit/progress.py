@@ -1,4 +1,5 @@
-"""Splits a child's work into pieces and reports the phase, a heartbeat and the expected time of each to the engine."""
+"""Splits a child's work into pieces and reports the phase, a heartbeat and the expected time of
+each to the engine."""
 
 import time
 from collections import deque
@@ -11,11 +12,13 @@ from engine.live.kit.pace import ChildPace
 from engine.live.kit.pacing import Pacer
 
 MAX_NAP_S = 0.05  # poll interval of the control pipe: the longest time before a command is read
-RECENT_PIECES = 64  # about seven pictures of SD; after that a single long piece, such as a capture, is forgotten
+# about seven pictures of SD; after that a single long piece, such as a capture, is forgotten
+RECENT_PIECES = 64
 
 
 class Stopped(Exception):
-    """Raised to abort the current call when the engine asks the child to stop. Caught by the child's `run`."""
+    """Raised to abort the current call when the engine asks the child to stop. Caught by the
+    child's `run`."""
 
 
 class CallProgress:
@@ -32,11 +35,14 @@ class CallProgress:
         kind: Callable[[], Hashable],
         capture_phase: Phase,
     ) -> None:
-        """`turns`: as in `Pacer`. `work()`: the amount of work in a call; the time of its pieces is proportional to it.
-        `kind()`: what the number of its pieces and their times depend on. `capture_phase`: CAPTURING or COMPILING, the
-        phase of the work done once for each shape."""
+        """`turns`: as in `Pacer`. `work()`: the amount of work in a call; the time of its pieces is
+        proportional to it. `kind()`: what the number of its pieces and their times depend on.
+        `capture_phase`: CAPTURING or COMPILING, the phase of the work done once for each shape."""
         self.pacer = Pacer(port.gate, wait_device=wait_device, rest=self._rest, turns=turns)
-        self._port, self._read_pace, self._work, self._kind = port, read_pace, work, kind
+        self._port = port
+        self._read_pace = read_pace
+        self._work = work
+        self._kind = kind
         self._capture_phase = capture_phase
         self._pieces = PieceTimes()
         self._phase = self._usual_phase = Phase.COMPILING  # until the warm-up is over
@@ -50,7 +56,8 @@ class CallProgress:
         return pace
 
     def _take_duty(self) -> ChildPace:
-        """Read the duty from the values; 1 during a pause, so that the current picture is finished without rests."""
+        """Read the duty from the values; 1 during a pause, so that the current picture is finished
+        without rests."""
         self._paced_version = self._port.values_version
         pace = self._read_pace(self._port.values)
         self.pacer.fixed_duty = 1.0 if pace.is_paused else pace.duty
@@ -64,7 +71,8 @@ class CallProgress:
         self.begin_piece()
 
     def between(self) -> None:
-        """End one piece and begin the next: yield to the renderer and the voice, send the heartbeat. Raises Stopped."""
+        """End one piece and begin the next: yield to the renderer and the voice, send the
+        heartbeat. Raises Stopped."""
         if self._port.should_stop:
             raise Stopped
         self.pacer.between()
@@ -90,7 +98,8 @@ class CallProgress:
 
     def begin_piece(self) -> None:
         self._port.enter(self._phase)
-        self._piece_began_s, self._idle_before_s = time.perf_counter(), self.pacer.idle_s
+        self._piece_began_s = time.perf_counter()
+        self._idle_before_s = self.pacer.idle_s
 
     def end_piece(self) -> None:
         """Record how long the piece took, without waits and rests."""
@@ -98,8 +107,8 @@ class CallProgress:
         self._pieces.count(time.perf_counter() - self._piece_began_s - idle_s, self._work())
 
     def _rest(self, seconds: float) -> None:
-        """Sleep while polling the control pipe and sending the heartbeat. Returns early when values arrive: a new duty
-        applies immediately, other values from the next picture on."""
+        """Sleep while polling the control pipe and sending the heartbeat. Returns early when values
+        arrive: a new duty applies immediately, other values from the next picture on."""
         end_s = time.perf_counter() + seconds
         while (left_s := end_s - time.perf_counter()) > 0.0:
             time.sleep(min(left_s, MAX_NAP_S))
@@ -113,8 +122,9 @@ class CallProgress:
 
 
 class PieceTimes:
-    """Durations of the newest pieces, each with the amount of work of its call, so that slow work is not mistaken for a
-    hang. The first call with larger pictures takes longer than any before it."""
+    """Durations of the newest pieces, each with the amount of work of its call, so that slow work
+    is not mistaken for a hang. The first call with larger pictures takes longer than any before
+    it."""
 
     def __init__(self) -> None:
         self._pieces: deque[tuple[float, float]] = deque(maxlen=RECENT_PIECES)
@@ -124,6 +134,8 @@ class PieceTimes:
         self._pieces.append((piece_s, work))
 
     def longest_s(self, work: float) -> float:
-        """The longest expected piece in a call with this amount of work; scaled up if it exceeds the measured amounts.
-        0 before the first piece."""
-        return max((piece_s * max(1.0, work / before) for piece_s, before in self._pieces), default=0.0)
+        """The longest expected piece in a call with this amount of work; scaled up if it exceeds
+        the measured amounts. 0 before the first piece."""
+        return max(
+            (piece_s * max(1.0, work / before) for piece_s, before in self._pieces), default=0.0
+        )

@@ -1,7 +1,7 @@
 """Conditions and look-ups that the entries of the live models share.
 
-The command line and the configuration may name any file. Over OSC only files in the configured folders are allowed, so
-that no sender can make the engine read the rest of the disk.
+The command line and the configuration may name any file. Over OSC only files in the configured
+folders are allowed, so that no sender can make the engine read the rest of the disk.
 """
 
 import difflib
@@ -16,11 +16,15 @@ from engine.system.file_names import clean_name
 from osc_schema import Rejected, Value
 
 MAX_COMPARED = 200  # 4 ms: this runs on a thread that the picture shares the interpreter with
-WITHOUT_CAMERA = "no camera is open: choose one (/camera/open), or start with `multiverse run --camera INDEX` or a file"
+WITHOUT_CAMERA = (
+    "no camera is open: choose one (/camera/open), or start with `multiverse run "
+    "--camera INDEX` or a file"
+)
 
 
 def refusing(address: str, reason: str, *values: Value) -> tuple[str, Check]:
-    """A condition that refuses these values of a parameter; without any, all but the default, which presets contain."""
+    """A condition that refuses these values of a parameter; without any, all but the default, which
+    presets contain."""
     param = osc_schema.lookup(address)
     assert param is not None
 
@@ -31,11 +35,15 @@ def refusing(address: str, reason: str, *values: Value) -> tuple[str, Check]:
     return address, check
 
 
-def refuse_missing_source(name: str, video: str, has_camera: Callable[[], bool]) -> tuple[str, Check]:
-    """A condition that refuses the items `video` and `camera` of `/NAME/source` while there is none."""
+def refuse_missing_source(
+    name: str, video: str, has_camera: Callable[[], bool]
+) -> tuple[str, Check]:
+    """A condition that refuses the items `video` and `camera` of `/NAME/source` while there is
+    none."""
     address = f"/{name}/source"
     without_video = (
-        f"no video is configured: start with `multiverse run --{name}-video FILE`, or set video under [{name}]"
+        f"no video is configured: start with `multiverse run --{name}-video FILE`, or "
+        f"set video under [{name}]"
     )
 
     def check(source: Value) -> None:
@@ -60,10 +68,14 @@ def refuse_unresolved(address: str, find: Callable[[str], object]) -> tuple[str,
 
 
 def find_named(
-    name: str, folders: Iterable[str | Path], *, may_be_folder: bool = True, searched: Iterable[str | Path] = ()
+    name: str,
+    folders: Iterable[str | Path],
+    *,
+    may_be_folder: bool = True,
+    searched: Iterable[str | Path] = (),
 ) -> Path:
-    """Path of the named file or folder in the first of `folders` that contains it; else ValueError, which names
-    `searched` instead of them if that is given."""
+    """Path of the named file or folder in the first of `folders` that contains it; else ValueError,
+    which names `searched` instead of them if that is given."""
     name = clean_name(name)
     seen = []
     for folder in folders:
@@ -83,8 +95,11 @@ def _inside(folder: Path) -> Iterator[Path]:
         yield from folder.iterdir()
 
 
-def names_in(folders: Iterable[str | Path], suffixes: Collection[str], holding: str = "") -> list[str]:
-    """The names for `find_named`: files with these suffixes, folders with a file named `holding`. Reads the disk."""
+def names_in(
+    folders: Iterable[str | Path], suffixes: Collection[str], holding: str = ""
+) -> list[str]:
+    """The names for `find_named`: files with these suffixes, folders with a file named `holding`.
+    Reads the disk."""
     found: dict[str, None] = {}
     for folder in folders:
         with suppress(OSError):  # a drive that is not connected

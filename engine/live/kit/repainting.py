@@ -1,9 +1,10 @@
-"""A live model of one function, `LiveEntry(paint="module:function")`, that repaints pictures in a child process.
+"""A live model of one function, `LiveEntry(paint="module:function")`, that repaints pictures in a
+child process.
 
-`paint(picture, values)` gets an RGB or RGBA picture, (height, width, channels) uint8, and the values of the model's
-parameters by address, with `model` as configured; it returns one of any size with values 0..255. The picture is the
-camera's, or the finished one if there is no camera. It is called as often as the show leaves room for: it rests after
-late frames, as SD does.
+`paint(picture, values)` gets an RGB or RGBA picture, (height, width, channels) uint8, and the
+values of the model's parameters by address, with `model` as configured; it returns one of any size
+with values 0..255. The picture is the camera's, or the finished one if there is no camera. It is
+called as often as the show leaves room for: it rests after late frames, as SD does.
 """
 
 import time
@@ -48,18 +49,27 @@ class RepaintingModel(ChildLink[None]):
     def extra_pictures(self, snapshot: Snapshot) -> Mapping[str, tuple[int, int]]:
         return {picture.name: SIZE_PX for picture in BY_NAME[self.name].pictures}
 
-    def follow(self, snapshot: Snapshot, values: Mapping[str, object], moved: Mapping[str, float]) -> None:
+    def follow(
+        self, snapshot: Snapshot, values: Mapping[str, object], moved: Mapping[str, float]
+    ) -> None:
         self.supervisor.set_values(self._sent.changes(snapshot, moved))
 
     def show(self, scene: Scene, values: Mapping[str, object], now_s: float) -> None:
-        if (frame := self._output.newest()) is not None:
-            newest = VideoFrame(pixels=frame.pixels, index=frame.index, time_s=frame.time_s, source=self.name)
+        frame = self._output.newest()
+        if frame is not None:
+            newest = VideoFrame(
+                pixels=frame.pixels, index=frame.index, time_s=frame.time_s, source=self.name
+            )
             self._fader.show(newest, now_s, CROSSFADE_S)
         fade = self._fader.at(now_s, CROSSFADE_S)
         if BY_NAME[self.name].paints_layer5:
             is_automatic = self._is_enabled and fade is not None
             scene.layer5_offers[self.name] = Layer5Offer(fade=fade, is_automatic=is_automatic)
-        size_px = SIZE_PX if fade is None else (fade.picture.pixels.shape[1], fade.picture.pixels.shape[0])
+        size_px = (
+            SIZE_PX
+            if fade is None
+            else (fade.picture.pixels.shape[1], fade.picture.pixels.shape[0])
+        )
         for picture in BY_NAME[self.name].pictures:
             scene.extra_pictures[picture.name] = partial(draw_fade, fade, size_px)
 
@@ -73,10 +83,12 @@ class RepaintingModel(ChildLink[None]):
 
 
 def run(port: ChildPort) -> None:
-    """The child's main function. Settings: `name`, `paint` and `model`. Input `source`, output `picture`."""
+    """The child's main function. Settings: `name`, `paint` and `model`. Input `source`, output
+    `picture`."""
     port.enter(Phase.LOADING)
     paint: Any = resolve_name(port.settings["paint"])
-    name, model = port.settings["name"], port.settings["model"]
+    name = port.settings["name"]
+    model = port.settings["model"]
     declared = {param.address: param.default for param in osc_schema.PARAMS if param.child == name}
     port.ready(model=model)
     pacer = Pacer(port.gate, rest=partial(_rest, port))
@@ -97,7 +109,10 @@ def run(port: ChildPort) -> None:
         began_s = time.perf_counter()
         painted = np.asarray(paint(frame.pixels, values))
         if painted.ndim != 3 or painted.shape[2] not in (3, 4):
-            raise ValueError(f"{port.settings['paint']} gave the shape {painted.shape}, not (height, width, 3 or 4)")
+            raise ValueError(
+                f"{port.settings['paint']} gave the shape {painted.shape}, not (height, width, 3 "
+                "or 4)"
+            )
         painted = np.ascontiguousarray(painted[..., :3], np.uint8)
         if writer is None or writer.shape != painted.shape:
             writer = port.open_output("picture", painted.shape[1], painted.shape[0], 3)

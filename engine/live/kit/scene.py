@@ -1,4 +1,5 @@
-"""The scene of a frame: the camera picture, and everything that the live models add to it, one after the other.
+"""The scene of a frame: the camera picture, and everything that the live models add to it, one
+after the other.
 
 Each may use the results of the models before it. Models interact only through the Scene.
 """
@@ -20,7 +21,8 @@ Values = Mapping[str, object]
 DrawPicture = Callable[[GuardedRenderer], LazyPicture]
 """Draws an extra picture. Called after the frame is drawn."""
 WriteControlImage = Callable[[np.ndarray, FrameId, float], bool]
-"""`write(picture, frame, now_s)` sends a control image, (height, width, 3) uint8, to a model; False: not yet."""
+"""`write(picture, frame, now_s)` sends a control image, (height, width, 3) uint8, to a model;
+False: not yet."""
 
 
 def draw_fade(fade: Fade | None, size_px: tuple[int, int], drawing: GuardedRenderer) -> LazyPicture:
@@ -45,7 +47,8 @@ class MasksView:
     """The objects that a model has found in one frame, and their effect on the picture."""
 
     segmentation: Segmentation | None = None
-    """The same object until the next result; None before the first one and while the model is off."""
+    """The same object until the next result; None before the first one and while the model is
+    off."""
     picture: VideoFrame | None = None
     """The picture they were found in; without masks, the newest picture of the source."""
     edge: str = ""
@@ -53,7 +56,8 @@ class MasksView:
 
     @property
     def is_of_finished(self) -> bool:
-        """True if they were found in the finished picture; False if in a picture that layer 5 may crop and mirror."""
+        """True if they were found in the finished picture; False if in a picture that layer 5 may
+        crop and mirror."""
         return self.picture is not None and self.picture.source == FINISHED
 
     def matte(self, values: Values) -> Matte | None:
@@ -62,20 +66,36 @@ class MasksView:
         if keeps not in ("subject", "background") or self.segmentation is None:
             return None
         is_hard = values[self.edge] == "hard"
-        return Matte(segmentation=self.segmentation, keeps=keeps, is_hard=is_hard, is_of_finished=self.is_of_finished)
+        return Matte(
+            segmentation=self.segmentation,
+            keeps=keeps,
+            is_hard=is_hard,
+            is_of_finished=self.is_of_finished,
+        )
 
     def synced_layer5(self, layer5: Fade | None, values: Values) -> Fade | None:
-        """`layer5`, or, while layer 5 is cut out and has the same source, the picture that the masks were found in."""
-        if layer5 is None or self.segmentation is None or self.picture is None or values["/layer/5/matte"] == "all":
+        """`layer5`, or, while layer 5 is cut out and has the same source, the picture that the
+        masks were found in."""
+        if (
+            layer5 is None
+            or self.segmentation is None
+            or self.picture is None
+            or values["/layer/5/matte"] == "all"
+        ):
             return layer5
         if not values["/layer/5/matte_sync"] or self.picture.source != layer5.picture.source:
             return layer5
         return Fade(picture=self.picture, before=None, mix=1.0)
 
     def region_settings(self, values: Values) -> RegionSettings:
-        """The settings from the parameters, except that masks of the finished picture are not mirrored with layer 5."""
+        """The settings from the parameters, except that masks of the finished picture are not
+        mirrored with layer 5."""
         settings = RegionSettings.from_values(values)
-        return replace(settings, is_mirrored=False) if settings.is_of_objects and self.is_of_finished else settings
+        return (
+            replace(settings, is_mirrored=False)
+            if settings.is_of_objects and self.is_of_finished
+            else settings
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -94,7 +114,8 @@ class Scene:
     regions: RegionMap | None = None
     """The region map, once it was computed."""
     fitted_px: tuple[int, int] | None = None
-    """Set by a model that will read the finished picture in this size, as `PictureInput.fitted_px`."""
+    """Set by a model that will read the finished picture in this size, as
+    `PictureInput.fitted_px`."""
 
     @property
     def automatic_layer5(self) -> Fade | None:

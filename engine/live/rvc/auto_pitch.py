@@ -1,13 +1,15 @@
 """Chooses the transposition that brings the speaker's median pitch to a target. Pure.
 
-The median is that of the logarithm of the newest MEDIAN_FRAMES voiced frames: in silence it stays. Trackers take some
-frames an octave too low or too high: frames more than half an octave from the median are first moved by whole octaves.
+The median is that of the logarithm of the newest MEDIAN_FRAMES voiced frames: in silence it stays.
+Trackers take some frames an octave too low or too high: frames more than half an octave from the
+median are first moved by whole octaves.
 
-The transposition glides for GLIDE_S to its target, and stays there while the speaker moves by less than DEAD_BAND: a
-melody must not pull it along. At a start nothing was received yet, so it begins without a glide (`settle`).
+The transposition glides for GLIDE_S to its target, and stays there while the speaker moves by less
+than DEAD_BAND: a melody must not pull it along. At a start nothing was received yet, so it begins
+without a glide (`settle`).
 
-The pitch of the model's own voice is not in its file, and cannot be measured from its weights: the decoder follows any
-pitch that it is given. So the target is set by hand (`/rvc/pitch_target_hz`).
+The pitch of the model's own voice is not in its file, and cannot be measured from its weights: the
+decoder follows any pitch that it is given. So the target is set by hand (`/rvc/pitch_target_hz`).
 """
 
 from collections import deque
@@ -48,15 +50,19 @@ class AutoPitch:
     def aim(self, target_hz: float | None, now_s: float) -> float:
         """The transposition in semitones at `now_s`; it glides to 0 if there is no target."""
         semitones = self._target_semitones(target_hz)
-        is_moved, self._target_hz = target_hz != self._target_hz, target_hz
+        is_moved = target_hz != self._target_hz
+        self._target_hz = target_hz
         if abs(semitones - self._to) > (0.0 if is_moved else DEAD_BAND):
-            self._from, self._to, self._since_s = self._at(now_s), semitones, now_s
+            self._from = self._at(now_s)
+            self._to = semitones
+            self._since_s = now_s
         return self._at(now_s)
 
     def settle(self, target_hz: float | None, now_s: float) -> float:
         """Like `aim` without a glide, while nothing is audible."""
         self._from = self._to = self._target_semitones(target_hz)
-        self._since_s, self._target_hz = now_s, target_hz
+        self._since_s = now_s
+        self._target_hz = target_hz
         return self._to
 
     def _target_semitones(self, target_hz: float | None) -> float:
@@ -67,4 +73,6 @@ class AutoPitch:
 
     def _at(self, now_s: float) -> float:
         part = min(max((now_s - self._since_s) / GLIDE_S, 0.0), 1.0)
-        return self._from + (self._to - self._from) * part * part * (3.0 - 2.0 * part)  # smoothstep: no corners
+        return self._from + (self._to - self._from) * part * part * (
+            3.0 - 2.0 * part
+        )  # smoothstep: no corners

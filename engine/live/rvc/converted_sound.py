@@ -1,7 +1,8 @@
 """Reads the output of a sound child by sample number, across restarts and swaps of its process.
 
-Each process writes its own ring. When a new process takes over, the previous ring stays open until the read position
-has passed the start of the new one. There the two are crossfaded, because the new process may have another voice.
+Each process writes its own ring. When a new process takes over, the previous ring stays open until
+the read position has passed the start of the new one. There the two are crossfaded, because the new
+process may have another voice.
 """
 
 import math
@@ -15,24 +16,29 @@ from engine.errors import SharedMemoryError
 from engine.ipc import AudioRing, AudioRingReader
 
 CROSSFADE_S: Final = 0.01
-MAX_RINGS: Final = 4  # open rings: processes within one delay; samples of older ones have been played
+MAX_RINGS: Final = (
+    4  # open rings: processes within one delay; samples of older ones have been played
+)
 
 
 class ConvertedSound:
-    """Reads a sound child's output by sample number, whichever of its processes wrote it. Channel 0 of the rings is the
-    sound, channel 1 its presence, 0.0 or 1.0. One thread."""
+    """Reads a sound child's output by sample number, whichever of its processes wrote it. Channel 0
+    of the rings is the sound, channel 1 its presence, 0.0 or 1.0. One thread."""
 
     def __init__(self, supervisor: Supervisor, name: str) -> None:
-        self._supervisor, self._name = supervisor, name
+        self._supervisor = supervisor
+        self._name = name
         self._segment = ""
         self._rings: deque[_Ring] = deque()
         """The newest last."""
 
     def read(self, first: int, frames: int) -> tuple[np.ndarray, np.ndarray]:
-        """The sound from sample `first` on and its presence, each (frames,) float32; both 0.0 if missing. `first` must
-        increase from call to call, so that the start of each new process is noticed."""
+        """The sound from sample `first` on and its presence, each (frames,) float32; both 0.0 if
+        missing. `first` must increase from call to call, so that the start of each new process is
+        noticed."""
         self._follow()
-        sound, presence = np.zeros(frames, np.float32), np.zeros(frames, np.float32)
+        sound = np.zeros(frames, np.float32)
+        presence = np.zeros(frames, np.float32)
         for ring in self._rings:
             ring.overlay(first, sound, presence)
         for _ in range(len(self._rings) - 1):
@@ -42,12 +48,14 @@ class ConvertedSound:
         return sound, presence
 
     def has(self, sample: int) -> bool:
-        """True if this sample is present in one of the open rings. It may be older than the current read position."""
+        """True if this sample is present in one of the open rings. It may be older than the current
+        read position."""
         return any(ring.has(sample) for ring in self._rings)
 
     @property
     def end(self) -> int:
-        """Number of the newest sample of the newest process plus 1; 0 before the first `read` that found a process."""
+        """Number of the newest sample of the newest process plus 1; 0 before the first `read` that
+        found a process."""
         return self._rings[-1].end if self._rings else 0
 
     def close(self) -> None:
@@ -61,7 +69,9 @@ class ConvertedSound:
             return
         try:
             ring = _Ring(AudioRing.open(segment))
-        except SharedMemoryError:  # the process was replaced in the meantime; the next call finds the new one
+        except (
+            SharedMemoryError
+        ):  # the process was replaced in the meantime; the next call finds the new one
             return
         self._segment = segment
         self._rings.append(ring)
@@ -95,7 +105,11 @@ class _Ring:
 
     def has(self, sample: int) -> bool:
         end = self._reader.end_sample
-        samples = self._reader.read(sample, 1) if max(end - self._reader.capacity, 0) <= sample < end else None
+        samples = (
+            self._reader.read(sample, 1)
+            if max(end - self._reader.capacity, 0) <= sample < end
+            else None
+        )
         return samples is not None and bool(samples[0, 1])
 
     @property

@@ -3,11 +3,13 @@
     spoken ── device ──► ring ── block, crossfade, search ── computing ──► mixed ── device ──► output
               `device_s`         `algorithmic_s`             `compute_s`            `device_s`
 
-A gap is worse than a few more milliseconds of delay, so each part starts long: computing with AT_FIRST times the
-longest of the first blocks, the devices with GENEROUS_S until they have run undisturbed for MEASURED_S, then with their
-measured need plus ROOM_S. A part that proves too short is lengthened immediately, and shrinks to its worst measurement
-of the last ten minutes (CALM_S). Each change is audible as a crossfade, so reductions are at least APART_S apart and at
-least MARGIN_S long. The wait before the next one doubles if a part proves too short after it was shortened.
+A gap is worse than a few more milliseconds of delay, so each part starts long: computing with
+AT_FIRST times the longest of the first blocks, the devices with GENEROUS_S until they have run
+undisturbed for MEASURED_S, then with their measured need plus ROOM_S. A part that proves too short
+is lengthened immediately, and shrinks to its worst measurement of the last ten minutes (CALM_S).
+Each change is audible as a crossfade, so reductions are at least APART_S apart and at least
+MARGIN_S long. The wait before the next one doubles if a part proves too short after it was
+shortened.
 """
 
 import math
@@ -25,7 +27,8 @@ APART_S = 60.0
 MINUTE_S = 60.0
 MARGIN_S = 0.01
 ROOM_S = 0.03  # added to the worst case, because MEASURED_S is short
-HAND_OVER_S = 0.03  # a block's last sample waits for the next device buffer, the pipeline's poll and the child's poll
+# a block's last sample waits for the next device buffer, the pipeline's poll and the child's poll
+HAND_OVER_S = 0.03
 MAX_SHORT_S = 0.1  # a longer shortage was a stall, which a longer delay would not prevent
 MAX_BLOCKS = 2.0  # a child that needs more is too slow at any delay
 
@@ -65,7 +68,8 @@ class VoiceDelay:
     def follow(self, timing: VoiceTiming, requested_ms: float) -> None:
         """Use the child's timing and the requested total delay; 0: as short as possible."""
         self._requested_s = requested_ms / 1000.0
-        former, self._timing = self._timing, timing
+        former = self._timing
+        self._timing = timing
         if former is None or (former.block_s, former.lag_s) != (timing.block_s, timing.lag_s):
             self._computing = None
         if timing.work_p99_s is not None and self._computing is None:
@@ -81,11 +85,13 @@ class VoiceDelay:
         """Record that a block arrived this long after it was due."""
         if self._computing is None:
             self._computing = _DelayPart(self._shortest_compute_s)
-        self._computing.was_short(self.parts.compute_s + late_s, now_s, longest_s=self._longest_compute_s)
+        self._computing.was_short(
+            self.parts.compute_s + late_s, now_s, longest_s=self._longest_compute_s
+        )
 
     def had_spare(self, spare_s: float, disturbances: int, now_s: float) -> None:
-        """Record the smallest recent margin between mixing and playback; negative: samples were missing. `disturbances`
-        is the running count of clock disturbances."""
+        """Record the smallest recent margin between mixing and playback; negative: samples were
+        missing. `disturbances` is the running count of clock disturbances."""
         if disturbances != self._disturbances:  # margins measured so far no longer apply
             self._disturbances = disturbances
             self._devices.restart_measurement()
@@ -108,7 +114,12 @@ class VoiceDelay:
     def shortest_s(self) -> float:
         """The shortest total delay that is possible now."""
         assert self._timing is not None
-        return self._timing.block_s + self._timing.lag_s + self._shortest_compute_s + self._devices.length_s
+        return (
+            self._timing.block_s
+            + self._timing.lag_s
+            + self._shortest_compute_s
+            + self._devices.length_s
+        )
 
     @property
     def parts(self) -> DelayParts:
@@ -129,14 +140,19 @@ class VoiceDelay:
     @property
     def _shortest_compute_s(self) -> float:
         assert self._timing is not None
-        return self._timing.block_s + HAND_OVER_S if self._computing is None else self._computing.length_s
+        return (
+            self._timing.block_s + HAND_OVER_S
+            if self._computing is None
+            else self._computing.length_s
+        )
 
 
 class _DelayPart:
     """One part of the delay: the recent worst-case need plus a margin."""
 
     def __init__(self, length_s: float, *, measured_s: float | None = None) -> None:
-        """`measured_s`: time after which the generous initial length is replaced by a measured one; None: never."""
+        """`measured_s`: time after which the generous initial length is replaced by a measured one;
+        None: never."""
         self.length_s = length_s
         self._measured_s = measured_s
         """None once the length has been measured."""
@@ -150,7 +166,8 @@ class _DelayPart:
         return self._measured_s is None
 
     def restart_measurement(self) -> None:
-        """Discard the recorded needs, because they no longer apply. A measured part keeps its length."""
+        """Discard the recorded needs, because they no longer apply. A measured part keeps its
+        length."""
         self._minutes.clear()
 
     def was_enough(self, need_s: float, now_s: float) -> None:
@@ -168,15 +185,21 @@ class _DelayPart:
         self._was_shortened = False
 
     def shorten(self, now_s: float) -> bool:
-        """Shorten the part if enough time has passed and it saves enough. True if it was shortened."""
-        lasts_s, room_s = (self._calm_s, MARGIN_S) if self._measured_s is None else (self._measured_s, ROOM_S)
+        """Shorten the part if enough time has passed and it saves enough. True if it was
+        shortened."""
+        lasts_s, room_s = (
+            (self._calm_s, MARGIN_S) if self._measured_s is None else (self._measured_s, ROOM_S)
+        )
         if now_s < self._minutes[0].since_s + lasts_s:
             return False
         recent = [minute for minute in self._minutes if minute.since_s > now_s - lasts_s - MINUTE_S]
         worst_s = max(minute.worst_s for minute in recent)
         mean_s = sum(minute.sum_s for minute in recent) / sum(minute.count for minute in recent)
-        shorter_s = worst_s + max(room_s, (worst_s - mean_s) / 2.0)  # a short measurement does not show the worst case
-        was_measured, self._measured_s = self.is_measured, None
+        shorter_s = worst_s + max(
+            room_s, (worst_s - mean_s) / 2.0
+        )  # a short measurement does not show the worst case
+        was_measured = self.is_measured
+        self._measured_s = None
         if self.length_s - shorter_s < MARGIN_S:
             return False
         self.length_s = shorter_s
@@ -189,7 +212,8 @@ class _Minute:
 
     def __init__(self, since_s: float) -> None:
         self.since_s = since_s
-        self.worst_s = self.sum_s = 0.0
+        self.worst_s = 0.0
+        self.sum_s = 0.0
         self.count = 0
 
     def add(self, need_s: float) -> None:

@@ -1,4 +1,5 @@
-"""The entry of live voice conversion: its configuration, its options, and the values that a run refuses."""
+"""The entry of live voice conversion: its configuration, its options, and the values that a run
+refuses."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -15,44 +16,52 @@ if TYPE_CHECKING:
 MODEL = "/rvc/model"
 
 NO_MODEL = (
-    "no voice model is configured: start with `multiverse run --rvc MODEL.pth` (a published .pth or a .safetensors "
+    "no voice model is configured: start with `multiverse run --rvc MODEL.pth` (a published .pth "
+    "or a .safetensors "
     'file), or set model = "..." under [rvc] in the configuration'
 )
 
 
 class RvcConfig(DeviceTable, frozen=True, forbid_unknown_fields=True, kw_only=True):
     model: Annotated[
-        str, option("Live voice conversion: a published RVC model, .pth or .safetensors.", "MODEL.pth")
+        str,
+        option("Live voice conversion: a published RVC model, .pth or .safetensors.", "MODEL.pth"),
     ] = ""
     index: Annotated[
         str,
         option(
-            "FAISS index of the voice. (default: the one with the voice's name, or the only one in its folder)",
+            "FAISS index of the voice. (default: the one with the voice's name, or the only one "
+            "in its folder)",
             "FILE.index|none",
         ),
     ] = ""
-    content: Annotated[str, option("Speech encoder: HuBERT, ContentVec. (default: the voice's own)", "PATH|ID")] = ""
-    """A HuBERT or ContentVec folder, a Hugging Face id or file, a `.pt` or `.bin` file; "": the one that the voice was
-    trained on, or `lengyue233/content-vec-best` if the voice names none."""
+    content: Annotated[
+        str, option("Speech encoder: HuBERT, ContentVec. (default: the voice's own)", "PATH|ID")
+    ] = ""
+    """A HuBERT or ContentVec folder, a Hugging Face id or file, a `.pt` or `.bin` file; "": the one
+    that the voice was trained on, or `lengyue233/content-vec-best` if the voice names none."""
     rmvpe: str = "lj1995/VoiceConversionWebUI/rmvpe.pt"
     """Checkpoint of the pitch network RMVPE: a file, or one in the Hugging Face cache."""
     input: Annotated[
         str,
         option(
-            "Source of the voice; audio: a channel of the sound input (/rvc/input_channel). (default: audio)",
+            "Source of the voice; audio: a channel of the sound input (/rvc/input_channel). "
+            "(default: audio)",
             "audio|device:NAME|FILE",
         ),
     ] = "audio"
     output: Annotated[
-        str, option("Sound output for the converted voice. (default: none)", "none|default|device:NAME")
+        str,
+        option("Sound output for the converted voice. (default: none)", "none|default|device:NAME"),
     ] = "none"
     folders: tuple[str, ...] = ()
     """Folders of the models that `/rvc/model` may name over OSC."""
 
 
 def files_named(config: RvcConfig, name: str) -> "tuple[str, IndexChoice]":
-    """Path of the named model in the first model folder that contains it, and its index (see `choose_index`). "" gives
-    the configured pair. Raises ValueError with the reason if there is no such model."""
+    """Path of the named model in the first model folder that contains it, and its index (see
+    `choose_index`). "" gives the configured pair. Raises ValueError with the reason if there is no
+    such model."""
     from engine.models.rvc.index_choice import choose_index, for_other_voice
 
     if not name:
@@ -64,7 +73,8 @@ def files_named(config: RvcConfig, name: str) -> "tuple[str, IndexChoice]":
 
 
 def voice_title(config: RvcConfig, name: str) -> str:
-    """The name of a voice in the folders, with its version, rate and index, or why it is none. Reads its header."""
+    """The name of a voice in the folders, with its version, rate and index, or why it is none.
+    Reads its header."""
     from engine.errors import ModelError
     from engine.models.rvc.check import headline
 
@@ -96,7 +106,9 @@ def implied(options: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, An
         return {}
     from engine.models.rvc.index_choice import setting_for
 
-    return {"rvc.index": setting_for(options["rvc.model"], voice.get("model"), voice.get("index", ""))}
+    return {
+        "rvc.index": setting_for(options["rvc.model"], voice.get("model"), voice.get("index", ""))
+    }
 
 
 ENTRY = LiveEntry(

@@ -1,15 +1,17 @@
 """The voice child: converts each block of the voice as soon as it is complete.
 
-START HERE, then `engine.models.rvc.stream` (how a block is converted), `arrivals` (when the next block will be
-complete), `settings`.
+START HERE, then `engine.models.rvc.stream` (how a block is converted), `arrivals` (when the next
+block will be complete), `settings`.
 
-Samples keep their numbers: sample n of `converted` is made from sample n of `voice`, and a second channel says whether
-it was converted. All blocks are aligned to one grid, so that two processes produce the same blocks while one takes over
-from the other. No sample is published twice, and a child that is more than one block behind skips blocks. A conversion
-that starts in the middle of a phrase first processes the preceding sound.
+Samples keep their numbers: sample n of `converted` is made from sample n of `voice`, and a second
+channel says whether it was converted. All blocks are aligned to one grid, so that two processes
+produce the same blocks while one takes over from the other. No sample is published twice, and a
+child that is more than one block behind skips blocks. A conversion that starts in the middle of a
+phrase first processes the preceding sound.
 
-If the model cannot be loaded, or the device stays out of memory, the child exits and is not restarted. NaN and infinite
-input samples are replaced by silence; a block whose output is not finite is skipped.
+If the model cannot be loaded, or the device stays out of memory, the child exits and is not
+restarted. NaN and infinite input samples are replaced by silence; a block whose output is not
+finite is skipped.
 """
 
 import math
@@ -38,20 +40,27 @@ if TYPE_CHECKING:
     from engine.models.rvc.stream import LiveVoice
 
 RECENT_BLOCKS: Final = 512
-MIN_BLOCKS: Final = 8  # measured before the machine is reported as too slow: the first blocks include warm-up
-MAX_NAP_S: Final = 0.05  # poll interval of the control pipe: the longest time before a value is read
+MIN_BLOCKS: Final = (
+    8  # measured before the machine is reported as too slow: the first blocks include warm-up
+)
+MAX_NAP_S: Final = (
+    0.05  # poll interval of the control pipe: the longest time before a value is read
+)
 MAX_WAITING: Final = 2  # complete blocks that the window holds: the newest, and one that is late
-RING_S: Final = 8.0  # length of the converted ring: more than the longest delay (5 s) plus the longest block
+RING_S: Final = (
+    8.0  # length of the converted ring: more than the longest delay (5 s) plus the longest block
+)
 CHANNELS: Final = 2  # the sound and its presence
 
 T = TypeVar("T")
 
 
 def run(port: ChildPort) -> None:
-    """The child's main function; returns when it must stop. `port.settings`: `spec` (the fields of VoiceSpec), `device`
-    and `dtype` (or auto), `gpu_retrieval` (auto, on, off), `environment` (the engine's RVC_*), `threads`. Values:
-    `/rvc/*`. Input `voice`: mono, of any rate. Output `converted`, at the same rate: the sound in channel 0, its
-    presence in channel 1. Command `empty_cache`."""
+    """The child's main function; returns when it must stop. `port.settings`: `spec` (the fields of
+    VoiceSpec), `device` and `dtype` (or auto), `gpu_retrieval` (auto, on, off), `environment` (the
+    engine's RVC_*), `threads`. Values: `/rvc/*`. Input `voice`: mono, of any rate. Output
+    `converted`, at the same rate: the sound in channel 0, its presence in channel 1. Command
+    `empty_cache`."""
     with fail_on_lost_device(port):
         model = load_model(port)
         while not port.should_stop and port.audio_input("voice") is None:
@@ -67,7 +76,8 @@ class VoiceLoop:
 
     def __init__(self, port: ChildPort, model: "VoiceModel") -> None:
         """`port` must have the input `voice`."""
-        self._port, self._model = port, model
+        self._port = port
+        self._model = model
         chosen = OptimizationConfig.resolve(model.device.type, port.settings["environment"])
         self._is_always_profiled = chosen.profiling
         self._settings = read_settings(port.values)
@@ -97,8 +107,13 @@ class VoiceLoop:
             self._follow_values()
             time.sleep(min(self._step(), MAX_NAP_S))
             self._report_facts()
-        # Finish this block before stopping: the next process takes over after it, and no block is missing.
-        if self._settings.is_enabled and self._next is not None and self._read(self._next) is not None:
+        # Finish this block before stopping: the next process takes over after it, and no block is
+        # missing.
+        if (
+            self._settings.is_enabled
+            and self._next is not None
+            and self._read(self._next) is not None
+        ):
             self._convert(self._next)
 
     # -- values
@@ -107,7 +122,8 @@ class VoiceLoop:
         if self._port.values_version == self._values_version:
             return
         self._values_version = self._port.values_version
-        before, self._settings = self._settings, read_settings(self._port.values)
+        before = self._settings
+        self._settings = read_settings(self._port.values)
         if self._settings.window != before.window:
             self._reopen_stream()
         if before.is_profiled and not self._is_profiled:
@@ -115,8 +131,10 @@ class VoiceLoop:
         self._live.settings = self._voice()
 
     def _follow_input(self) -> bool:
-        """Open the voice ring that the engine writes to now; True if there is one. New rings count samples from 0."""
-        if (reader := self._port.audio_input("voice")) is None:
+        """Open the voice ring that the engine writes to now; True if there is one. New rings count
+        samples from 0."""
+        reader = self._port.audio_input("voice")
+        if reader is None:
             return False
         if reader is not self._reader:
             self._open_rings(reader)
@@ -159,12 +177,15 @@ class VoiceLoop:
 
     def _voice(self) -> VoiceSettings:
         """The requested settings, with the speaker replaced if the model does not have it."""
-        voice, speakers = self._settings.voice, self._model.synthesizer.shape.speakers
+        voice = self._settings.voice
+        speakers = self._model.synthesizer.shape.speakers
         if self._settings.is_pitch_auto and not self._model.has_pitch:
             self._note("asked", "/rvc/pitch_auto: the model takes no pitch; nothing is transposed")
         if voice.speaker < speakers:
             return voice
-        self._note("asked", f"/rvc/speaker {voice.speaker}: the model has 0..{speakers - 1}; using 0")
+        self._note(
+            "asked", f"/rvc/speaker {voice.speaker}: the model has 0..{speakers - 1}; using 0"
+        )
         return replace(voice, speaker=0)
 
     @property
@@ -196,16 +217,20 @@ class VoiceLoop:
         return self._arrivals.wait_s((self._next + 1) * frames, now_s)
 
     def _start_blocks(self) -> int:
-        """Prepare the stream and return the number of the first block, which is not complete yet. The block before it
-        is converted but not published, so that the first block continues seamlessly."""
+        """Prepare the stream and return the number of the first block, which is not complete yet.
+        The block before it is converted but not published, so that the first block continues
+        seamlessly."""
         self._joined_from = number = 0
         with self._occupying_device():
             for _ in range(2):  # first the window, then the samples that arrived during that
-                listened, number = number, self._reader.end_sample // self._live.grid.block
+                listened = number
+                number = self._reader.end_sample // self._live.grid.block
                 self._listen(listened - 1, number - 1)
             if number > 0:
                 self._auto_pitch.add_pitch(self._live.window_hz())
-                self._live.lift_at_once(self._auto_pitch.settle(self._target_hz, self._end_s(number - 1)))
+                self._live.lift_at_once(
+                    self._auto_pitch.settle(self._target_hz, self._end_s(number - 1))
+                )
                 self._convert_block(number - 1)
         return number
 
@@ -224,10 +249,12 @@ class VoiceLoop:
         return number * self._live.grid.block - self._live.grid.lag
 
     def _listen(self, first: int, end: int) -> None:
-        """Feed blocks `first` to `end` to the stream without output, if they are within a window and in the ring."""
+        """Feed blocks `first` to `end` to the stream without output, if they are within a window
+        and in the ring."""
         in_window = math.ceil(self._settings.window.extra_ms / self._block_ms)
         for number in range(max(first, end - in_window, 0), end):
-            if (sound := self._read(number)) is not None:
+            sound = self._read(number)
+            if sound is not None:
                 self._live.listen(sound, first_sample=number * self._live.grid.block)
 
     def _convert(self, number: int) -> None:
@@ -251,14 +278,19 @@ class VoiceLoop:
             self._port.result(work_ms)
 
     def _convert_block(self, number: int) -> np.ndarray | None:
-        """Convert a block: (grid.block,), or None if its input was already overwritten in the ring."""
-        live, sound = self._live, self._read(number)
+        """Convert a block: (grid.block,), or None if its input was already overwritten in the
+        ring."""
+        live = self._live
+        sound = self._read(number)
         if sound is None:
             return None
-        return self._retry_after_freeing(live, lambda: live.convert(sound, first_sample=number * live.grid.block))
+        return self._retry_after_freeing(
+            live, lambda: live.convert(sound, first_sample=number * live.grid.block)
+        )
 
     def _read(self, number: int) -> np.ndarray | None:
-        """A block of the voice, (grid.block,), or None if it is incomplete or was already overwritten in the ring."""
+        """A block of the voice, (grid.block,), or None if it is incomplete or was already
+        overwritten in the ring."""
         sound = self._reader.read(number * self._live.grid.block, self._live.grid.block)
         return None if sound is None else sound[:, 0]
 
@@ -277,7 +309,8 @@ class VoiceLoop:
         self._enter(Phase.IDLE)
 
     def _write(self, sound: np.ndarray, first: int) -> bool:
-        """Write `sound` from sample `first` on, without samples already written or fading in. True if any are left."""
+        """Write `sound` from sample `first` on, without samples already written or fading in. True
+        if any are left."""
         begin = max(first, self._joined_from, self._writer.end_sample)
         if begin >= first + len(sound):
             return False
@@ -289,15 +322,20 @@ class VoiceLoop:
     # -- memory
 
     def _retry_after_freeing(self, live: "LiveVoice", work: Callable[[], T]) -> T:
-        """The result of `work()`, retried once after freeing memory if the device ran out of memory."""
+        """The result of `work()`, retried once after freeing memory if the device ran out of
+        memory."""
 
         def free() -> None:
             live.free_memory()
             live.reset()
 
-        full = f"{self._model.device}: no memory for a window of {self._settings.window.extra_ms:g} ms"
+        full = (
+            f"{self._model.device}: no memory for a window of {self._settings.window.extra_ms:g} ms"
+        )
         advice = f"{full}; set a smaller /rvc/extra_ms or /rvc/block_ms"
-        return with_less_memory(work, free, lambda: self._port.fail("memory", advice, is_final=True))
+        return with_less_memory(
+            work, free, lambda: self._port.fail("memory", advice, is_final=True)
+        )
 
     # -- reports
 
@@ -336,28 +374,41 @@ class VoiceLoop:
 
         self._warn_of_slowness()
         durations = self._figures.stages_ms() if self._is_profiled else {}
-        counts: dict[str, Fact] = {"cleaned": self._live.invalid_samples, "nan": self._live.invalid_blocks}
+        counts: dict[str, Fact] = {
+            "cleaned": self._live.invalid_samples,
+            "nan": self._live.invalid_blocks,
+        }
         pitch: dict[str, Fact] = {
             "speaker_hz": round(self._auto_pitch.speaker_hz or 0.0, 1),
             "target_hz": self._settings.pitch_target_hz,
             "transposed_semitones": round(self._settings.voice.pitch + self._live.lift, 2),
         }
-        memory: dict[str, Fact] = {"memory_mb": self._model.used_mb, **card_facts(self._model.device)}
-        self._port.facts(**self._figures.facts(self._block_ms), **counts, **pitch, **durations, **memory)
+        memory: dict[str, Fact] = {
+            "memory_mb": self._model.used_mb,
+            **card_facts(self._model.device),
+        }
+        self._port.facts(
+            **self._figures.facts(self._block_ms), **counts, **pitch, **durations, **memory
+        )
 
     def _warn_of_slowness(self) -> None:
-        """Warn once for each window that is too slow for real time: most of the voice would stay unconverted."""
+        """Warn once for each window that is too slow for real time: most of the voice would stay
+        unconverted."""
         work_ms = self._figures.too_slow_ms(self._block_ms)
         if work_ms is not None and self._settings.window != self._slow_window:
             self._slow_window = self._settings.window
             advice = "set a longer /rvc/block_ms or a shorter /rvc/extra_ms"
-            self._port.note("slow", f"a block of {self._block_ms:g} ms takes {work_ms:.0f} ms here; {advice}")
+            self._port.note(
+                "slow", f"a block of {self._block_ms:g} ms takes {work_ms:.0f} ms here; {advice}"
+            )
 
 
 def load_model(port: ChildPort) -> "VoiceModel":
-    """Load the voice named in `port.settings` on the device given there. Ends the child if that fails. Settings of
-    `auto` are decided by the environment (RVC_USE_FP16, RVC_GPU_RETRIEVAL), then by the device."""
-    spec, settings = VoiceSpec(**port.settings["spec"]), port.settings
+    """Load the voice named in `port.settings` on the device given there. Ends the child if that
+    fails. Settings of `auto` are decided by the environment (RVC_USE_FP16, RVC_GPU_RETRIEVAL), then
+    by the device."""
+    spec = VoiceSpec(**port.settings["spec"])
+    settings = port.settings
 
     def loaded(device: str, _: str) -> "VoiceModel":
         from engine.models.rvc.load import load  # takes seconds, so inside the phase LOADING
@@ -389,12 +440,14 @@ class VoiceFigures(StageTimes):
         self._durations.clear()
 
     def count_block(self, work_ms: float, stages_ms: Mapping[str, float]) -> None:
-        """Record a block: its time from complete input to published output, and the milliseconds of each stage."""
+        """Record a block: its time from complete input to published output, and the milliseconds of
+        each stage."""
         self._work_ms.append(work_ms)
         self._durations.append(stages_ms)
 
     def too_slow_ms(self, block_ms: float) -> float | None:
-        """The median processing time if it is longer than a block; None if the conversion keeps up."""
+        """The median processing time if it is longer than a block; None if the conversion keeps
+        up."""
         p50_ms = self._percentile_ms(50) if len(self._work_ms) >= MIN_BLOCKS else 0.0
         return p50_ms if p50_ms > block_ms else None
 
@@ -402,8 +455,13 @@ class VoiceFigures(StageTimes):
         """p50 and p99 over the newest 512 blocks; `rtf`: p50 as a fraction of a block's length."""
         if not self._work_ms:
             return {"skipped": self.skipped}
-        p50_ms, p99_ms = self._percentile_ms(50), self._percentile_ms(99)
-        times = {"work_p50_ms": round(p50_ms, 2), "work_p99_ms": round(p99_ms, 2), "rtf": round(p50_ms / block_ms, 3)}
+        p50_ms = self._percentile_ms(50)
+        p99_ms = self._percentile_ms(99)
+        times = {
+            "work_p50_ms": round(p50_ms, 2),
+            "work_p99_ms": round(p99_ms, 2),
+            "rtf": round(p50_ms / block_ms, 3),
+        }
         return {**times, "skipped": self.skipped}
 
     def _percentile_ms(self, percent: int) -> float:

@@ -4,9 +4,10 @@
           └────────────► dry ───────────────────┴─► mix ─► `mixed` ─► SteadyReader ─► output device
                                                                   └─► SteadyReader ─► the analyser's channel
 
-One thread, woken 100 times per second. All samples are numbered by the voice: sample n of `mixed` is the output for
-sample n of the voice, written as late as the delay allows. The readers' lag is the total delay from microphone to
-output, which `delay` decides. This thread never blocks on another one, and no thread blocks on it.
+One thread, woken 100 times per second. All samples are numbered by the voice: sample n of `mixed`
+is the output for sample n of the voice, written as late as the delay allows. The readers' lag is
+the total delay from microphone to output, which `delay` decides. This thread never blocks on
+another one, and no thread blocks on it.
 """
 
 import logging
@@ -40,16 +41,27 @@ logger = logging.getLogger(__name__)
 
 
 class VoicePipeline:
-    """The path of the voice from its capture through the child to the output. `follow`, `delay` and `facts` may be used
-    on any thread, `start` only once. The caller starts and closes the capture and the output."""
+    """The path of the voice from its capture through the child to the output. `follow`, `delay` and
+    `facts` may be used on any thread, `start` only once. The caller starts and closes the capture
+    and the output."""
 
     def __init__(
-        self, link: VoiceLink, capture: Capture, output: DeviceOutput | None, *, clock: Clock, report: Report
+        self,
+        link: VoiceLink,
+        capture: Capture,
+        output: DeviceOutput | None,
+        *,
+        clock: Clock,
+        report: Report,
     ) -> None:
         rate_hz = capture.ring.sample_rate_hz
         self.mixed = SampleRing(rate_hz, 1, MIXED_S)
-        self._link, self._capture, self._output, self._clock = link, capture, output, clock
-        self._report, self._rate_hz = report, rate_hz
+        self._link = link
+        self._capture = capture
+        self._output = output
+        self._clock = clock
+        self._report = report
+        self._rate_hz = rate_hz
         self._dry = SampleRing(rate_hz, 1, MIXED_S)
         self._one_channel = ChannelSelector(rate_hz)
         self._mix = VoiceMix(rate_hz)
@@ -58,7 +70,8 @@ class VoicePipeline:
         self._delay.follow(link.timing, 0.0)
         self._parts = self._delay.parts
         self._settings = MixSettings()
-        self._requested_ms = self._reported_ms = 0.0
+        self._requested_ms = 0.0
+        self._reported_ms = 0.0
         """The requested delay, and the last one that was reported as too short."""
         self._channel = 1
         self._longest_step = round(MAX_STEP_S * rate_hz)
@@ -78,7 +91,8 @@ class VoicePipeline:
             output.play(self.listen(output.rate_hz))
 
     def listen(self, to_hz: int) -> SteadyReader:
-        """A reader that plays the output steadily on the clock of another thread. Call before `start`."""
+        """A reader that plays the output steadily on the clock of another thread. Call before
+        `start`."""
         reader = SteadyReader(self.mixed, to_hz, self._parts.total_s)
         self._readers = (*self._readers, reader)
         return reader
@@ -94,7 +108,8 @@ class VoicePipeline:
         """Use these parameters from now on."""
         self._settings = MixSettings.from_values(values)
         self._requested_ms = float(values["/rvc/delay_ms"])
-        former, self._channel = self._channel, int(values["/rvc/input_channel"])
+        former = self._channel
+        self._channel = int(values["/rvc/input_channel"])
         used = self._capture.ring.used_channels
         if self._channel != former and self._channel > used:
             silent = f"the voice is silent, {self._capture.description} has only {used}"
@@ -104,12 +119,17 @@ class VoicePipeline:
     def delay(self) -> DelayParts:
         """The delay from microphone to output; `device_s` is 0 if nothing plays the output."""
         parts = self._parts
-        return parts if any(reader.is_settled for reader in self._readers) else replace(parts, device_s=0.0)
+        return (
+            parts
+            if any(reader.is_settled for reader in self._readers)
+            else replace(parts, device_s=0.0)
+        )
 
     def facts(self) -> dict[str, Fact]:
-        """Facts about the pipeline for the status, beside those of the child. `input_db`, `output_db`: peak levels of
-        the voice and of the output. `underruns`: times that converted samples were missing while the conversion was on;
-        `gaps`: times that a device found no samples at all, not even dry ones."""
+        """Facts about the pipeline for the status, beside those of the child. `input_db`,
+        `output_db`: peak levels of the voice and of the output. `underruns`: times that converted
+        samples were missing while the conversion was on; `gaps`: times that a device found no
+        samples at all, not even dry ones."""
         delay = self.delay
         return {
             "algorithmic_ms": round(delay.algorithmic_s * 1000.0, 1),
@@ -151,15 +171,21 @@ class VoicePipeline:
         ring = self._capture.ring
         if self._samples_read is None:
             self._samples_read = ring.newest
-        first, samples = ring.read(self._samples_read, min(ring.newest, self._samples_read + self._longest_step))
+        first, samples = ring.read(
+            self._samples_read, min(ring.newest, self._samples_read + self._longest_step)
+        )
         if len(samples):
             voice = self._one_channel.select(samples, self._channel)
             self._link.write_voice(voice)
             self._dry.write(voice[:, None])
             self._level_in.take(voice)
-        self._samples_read = first + len(samples)  # last, so that a failed step is repeated with the same numbers
-        # Samples overwritten before they were read get no number; the mark aligns the ones after them.
-        if (mark := ring.mark) is not None:
+        self._samples_read = first + len(
+            samples
+        )  # last, so that a failed step is repeated with the same numbers
+        # Samples overwritten before they were read get no number; the mark aligns the ones after
+        # them.
+        mark = ring.mark
+        if mark is not None:
             self.mixed.set_mark(mark[0] - (self._samples_read - self._dry.newest), mark[1])
 
     def _mix_up_to(self, due: int) -> None:
@@ -175,10 +201,14 @@ class VoicePipeline:
             self._late = first + int(np.flatnonzero(presence <= 0.0)[0]), self._clock.now_s()
 
     def _watch_spare_of_blocks(self, needed: int) -> None:
-        """Measure how long before its first sample was due each new block arrived. `needed`: the end of this step."""
-        first, self._block_start = self._block_start, self._link.converted.end
+        """Measure how long before its first sample was due each new block arrived. `needed`: the
+        end of this step."""
+        first = self._block_start
+        self._block_start = self._link.converted.end
         spare_s = (first - needed) / self._rate_hz
-        is_next = 0 < first < self._block_start and spare_s > -POLL_S  # not the first block, also after a pause
+        is_next = (
+            0 < first < self._block_start and spare_s > -POLL_S
+        )  # not the first block, also after a pause
         if is_next and self._late is None:
             self._delay.was_in_time(spare_s, self._clock.now_s())
 
@@ -192,14 +222,23 @@ class VoicePipeline:
             self._late = None
             self._delay.was_late(late_s, self._clock.now_s())
             self._parts = self._delay.parts  # immediately, so that the next block is in time
-            self._report("rvc.late", f"rvc: a block arrived {late_s * 1000:.0f} ms late; the delay grew by that amount")
+            self._report(
+                "rvc.late",
+                f"rvc: a block arrived {late_s * 1000:.0f} ms late; the delay grew by that amount",
+            )
         elif late_s > WAITED_S:
             self._late = None
 
     def _report_shortest(self) -> None:
-        """Report once that the requested delay is too short, as soon as the shortest possible delay is known."""
-        requested_ms, shortest_ms = self._requested_ms, self._delay.shortest_s * 1000.0
-        if requested_ms != self._reported_ms and 0.0 < requested_ms < shortest_ms and self._delay.is_settled:
+        """Report once that the requested delay is too short, as soon as the shortest possible delay
+        is known."""
+        requested_ms = self._requested_ms
+        shortest_ms = self._delay.shortest_s * 1000.0
+        if (
+            requested_ms != self._reported_ms
+            and 0.0 < requested_ms < shortest_ms
+            and self._delay.is_settled
+        ):
             self._reported_ms = requested_ms
             least = f"too short; using the minimum, {math.ceil(shortest_ms)} ms"
             self._report("rvc.delay", f"/rvc/delay_ms {requested_ms:g}: {least}")
@@ -212,4 +251,6 @@ class VoicePipeline:
             return
         for reader in listening:
             reader.least_spare_s = math.inf
-        self._delay.had_spare(spare_s, sum(reader.disturbances for reader in listening), self._clock.now_s())
+        self._delay.had_spare(
+            spare_s, sum(reader.disturbances for reader in listening), self._clock.now_s()
+        )

@@ -1,8 +1,8 @@
 """The `/rvc/*` values as typed settings of the voice child. Pure.
 
-A change takes effect in one of three ways: a new window needs a new stream in the same process, which starts over;
-voice settings apply from the next block; a parameter that is fixed when the model is loaded (`link.BUILT`) needs a new
-process.
+A change takes effect in one of three ways: a new window needs a new stream in the same process,
+which starts over; voice settings apply from the next block; a parameter that is fixed when the
+model is loaded (`link.BUILT`) needs a new process.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,8 @@ from engine.live.kit.pace import build_settings, value_reader
 from engine.models.rvc import VoiceSettings
 
 PRELOAD: Final = (
-    "engine.models",  # first: it registers the replacement for torchaudio before its users are imported
+    # first: it registers the replacement for torchaudio before its users are imported
+    "engine.models",
     "torch",
     "transformers.models.hubert.modeling_hubert",
     "engine.live.rvc.loop",
@@ -46,7 +47,8 @@ class VoiceChildSettings:
 
 
 def read_settings(values: Mapping[str, Any]) -> VoiceChildSettings:
-    """The settings from values by address, as `osc_schema` accepted them; a missing one has its default."""
+    """The settings from values by address, as `osc_schema` accepted them; a missing one has its
+    default."""
     value = value_reader(values, "/rvc")
     return VoiceChildSettings(
         is_enabled=value("enable"),
@@ -54,5 +56,7 @@ def read_settings(values: Mapping[str, Any]) -> VoiceChildSettings:
         window=build_settings(Window, value),
         is_pitch_auto=value("pitch_auto"),
         pitch_target_hz=value("pitch_target_hz"),
-        voice=build_settings(VoiceSettings, value, is_autotuned=value("autotune"), threshold_db=value("threshold")),
+        voice=build_settings(
+            VoiceSettings, value, is_autotuned=value("autotune"), threshold_db=value("threshold")
+        ),
     )

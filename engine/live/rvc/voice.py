@@ -1,4 +1,5 @@
-"""The LiveModel of voice conversion: the link to the child, the pipeline, and the voice's own audio devices."""
+"""The LiveModel of voice conversion: the link to the child, the pipeline, and the voice's own audio
+devices."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -25,7 +26,8 @@ class LiveRvc(VoiceLink):
     """The LiveModel of voice conversion; it has no pictures, so `show` and `feed` do nothing."""
 
     def __init__(self, entry: LiveEntry, around: Surroundings) -> None:
-        """Open the voice's pipeline and devices. Of these, only the voice's own capture is already started."""
+        """Open the voice's pipeline and devices. Of these, only the voice's own capture is already
+        started."""
         config: RvcConfig = around.config.models[entry.name]
         audio = around.audio
         assert isinstance(audio, LiveAudio)  # live voice conversion does not run offline
@@ -35,7 +37,8 @@ class LiveRvc(VoiceLink):
         with ExitStack() as undo:
             undo.callback(super().close)
             self._capture = None
-            """The voice's own input device; None if the voice is a channel of the run's main input."""
+            """The voice's own input device; None if the voice is a channel of the run's main
+            input."""
             if config.input != "audio":
                 self._capture = open_capture(config.input, clock=around.clock, report=around.report)
                 undo.callback(self._capture.close)
@@ -44,7 +47,9 @@ class LiveRvc(VoiceLink):
                 undo.callback(self._output.close)
             capture = self._capture or audio.capture
             self.open_voice(capture.ring.sample_rate_hz)
-            self.pipeline = VoicePipeline(self, capture, self._output, clock=around.clock, report=around.report)
+            self.pipeline = VoicePipeline(
+                self, capture, self._output, clock=around.clock, report=around.report
+            )
             audio.voice = self.pipeline.listen(audio.sample_rate_hz)
             if self._capture is not None:
                 self._capture.start()
@@ -53,7 +58,10 @@ class LiveRvc(VoiceLink):
     def describe(self, snapshot: Snapshot) -> list[str]:
         lines = [self.model]
         if self._output is None and not snapshot["/rvc/channel"]:
-            lines.append("(the voice is not heard yet: --rvc-output default plays it, /rvc/channel 1 draws it)")
+            lines.append(
+                "(the voice is not heard yet: --rvc-output default plays it, /rvc/channel 1 draws "
+                "it)"
+            )
         return lines
 
     def extra_pictures(self, snapshot: Snapshot) -> Mapping[str, tuple[int, int]]:
@@ -64,7 +72,10 @@ class LiveRvc(VoiceLink):
         self.pipeline.start()
 
     def follow(
-        self, snapshot: Snapshot, values: Mapping[str, object] = NOTHING, moved: Mapping[str, float] = NOTHING
+        self,
+        snapshot: Snapshot,
+        values: Mapping[str, object] = NOTHING,
+        moved: Mapping[str, float] = NOTHING,
     ) -> None:
         super().follow(snapshot, values, moved)
         self.pipeline.follow(values)

@@ -10,21 +10,31 @@ from osc_schema import Value
 from osc_schema.sam3 import CHILD, PROMPTS
 
 NO_MODEL = (
-    "no SAM3 model is configured: start with `multiverse run --sam3 MODEL` (a folder or a Hugging Face id, for example "
+    "no SAM3 model is configured: start with `multiverse run --sam3 MODEL` (a folder or a Hugging "
+    "Face id, for example "
     '--sam3 facebook/sam3), or set model = "..." under [sam3] in the configuration'
 )
 
 
 class Sam3Config(DeviceTable, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    model: Annotated[str, option("Live SAM3 segmentation: a folder or a Hugging Face id (facebook/sam3).", "MODEL")] = (
-        ""
-    )
+    model: Annotated[
+        str,
+        option("Live SAM3 segmentation: a folder or a Hugging Face id (facebook/sam3).", "MODEL"),
+    ] = ""
     prompt: Annotated[
         tuple[str, ...],
-        option("What SAM3 should find, repeatable up to four times. (default: person)", "WORDS", max_length=4),
+        option(
+            "What SAM3 should find, repeatable up to four times. (default: person)",
+            "WORDS",
+            max_length=4,
+        ),
     ] = ()
     video: Annotated[
-        str, option("Video, picture, stream or another program's picture for /sam3/source video.", "FILE|URL|KIND:NAME")
+        str,
+        option(
+            "Video, picture, stream or another program's picture for /sam3/source video.",
+            "FILE|URL|KIND:NAME",
+        ),
     ] = ""
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
 
@@ -33,7 +43,9 @@ def first_values(config: Sam3Config) -> Iterator[tuple[str, Value]]:
     """Initial prompts from the configuration; the remaining ones are cleared."""
     if config.prompt:
         prompts = [*config.prompt, *[""] * len(PROMPTS)]
-        yield from ((f"/sam3/prompt/{n}", prompt) for n, prompt in zip(PROMPTS, prompts, strict=False))
+        yield from (
+            (f"/sam3/prompt/{n}", prompt) for n, prompt in zip(PROMPTS, prompts, strict=False)
+        )
 
 
 def implied(options: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, Any]:
@@ -41,7 +53,10 @@ def implied(options: Mapping[str, Any], file: Mapping[str, Any]) -> dict[str, An
     prompts = options.get("sam3.prompt", ())
     if len(prompts) > len(PROMPTS):
         raise UsageError(f"--sam3-prompt: at most {len(PROMPTS)}")
-    return {f"params.{address}": prompt for address, prompt in first_values(Sam3Config(prompt=tuple(prompts)))}
+    return {
+        f"params.{address}": prompt
+        for address, prompt in first_values(Sam3Config(prompt=tuple(prompts)))
+    }
 
 
 def conditions(config: Sam3Config, has_camera: Callable[[], bool]) -> Iterator[tuple[str, Check]]:

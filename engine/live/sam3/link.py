@@ -1,4 +1,5 @@
-"""The engine's end of the SAM3 child: sends parameters and pictures, receives masks, each with its source picture."""
+"""The engine's end of the SAM3 child: sends parameters and pictures, receives masks, each with its
+source picture."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -37,7 +38,8 @@ AS_DECLARED: Final[Build] = {
 }
 
 PRELOAD = (
-    "engine.models",  # first: it registers the replacement for torchaudio before its users are imported
+    # first: it registers the replacement for torchaudio before its users are imported
+    "engine.models",
     "torch",
     "transformers.models.clip.modeling_clip",
     "transformers.models.clip.tokenization_clip",
@@ -53,7 +55,10 @@ PRELOAD = (
 LOOP = "engine.live.sam3.loop:run"
 SOURCE = "/sam3/source"
 # an object that is cut away is no longer found, so it reappears
-SEES_ITS_MATTE = "/layer/5/matte cuts the finished picture that SAM3 segments: feedback; choose another /sam3/source"
+SEES_ITS_MATTE = (
+    "/layer/5/matte cuts the finished picture that SAM3 segments: feedback; choose "
+    "another /sam3/source"
+)
 REPEAT_S = 0.1  # interval at which an unchanged picture is segmented again, because prompts change
 
 
@@ -70,8 +75,12 @@ class SegmentationLink(PictureLink[Build]):
 
         self._config = config
         self._spec = spec_of(config)
-        spec = ChildSpec(name=CHILD, loop=LOOP, settings=self._settings(AS_DECLARED), preload=PRELOAD)
-        super().__init__(spec, around, in_force=AS_DECLARED, video=config.video, obsoleting={SOURCE})
+        spec = ChildSpec(
+            name=CHILD, loop=LOOP, settings=self._settings(AS_DECLARED), preload=PRELOAD
+        )
+        super().__init__(
+            spec, around, in_force=AS_DECLARED, video=config.video, obsoleting={SOURCE}
+        )
         self._store = around.store
         self._size_px = around.config.width, around.config.height
         """Size of the extra pictures until the first result."""
@@ -105,11 +114,17 @@ class SegmentationLink(PictureLink[Build]):
     # -- parameters ----------------------------------------------------------------------------
 
     def follow(
-        self, snapshot: Snapshot, values: Mapping[str, object] = NOTHING, moved: Mapping[str, float] = NOTHING
+        self,
+        snapshot: Snapshot,
+        values: Mapping[str, object] = NOTHING,
+        moved: Mapping[str, float] = NOTHING,
     ) -> None:
-        """Send the values that changed since the last frame. A change of a BUILT parameter starts a planned swap."""
+        """Send the values that changed since the last frame. A change of a BUILT parameter starts a
+        planned swap."""
         changes = self._sent.changes(snapshot, moved)
-        if plain := {address: value for address, value in changes.items() if address not in BUILT.values()}:
+        if plain := {
+            address: value for address, value in changes.items() if address not in BUILT.values()
+        }:
             self.supervisor.set_values(plain)
             self._prompts = tuple(str(snapshot[f"/sam3/prompt/{n}"]) for n in PROMPTS)
         if len(plain) < len(changes):
@@ -121,7 +136,9 @@ class SegmentationLink(PictureLink[Build]):
             self._swap(build, self._settings(build))
 
     def _refuse(self, build: Build, stays: Build, reason: str) -> None:
-        self._store.set_many(list(stays.items()), by=CHILD)  # the supervisor has already reported the reason
+        self._store.set_many(
+            list(stays.items()), by=CHILD
+        )  # the supervisor has already reported the reason
 
     def _settings(self, build: Build) -> dict[str, Any]:
         spec = replace(self._spec, **{field: build[address] for field, address in BUILT.items()})
@@ -130,7 +147,8 @@ class SegmentationLink(PictureLink[Build]):
     # -- pictures to the child -----------------------------------------------------------------
 
     def feed(self, frame: PublishedFrame, scene: Scene, now_s: float) -> None:
-        """Send the child a picture if it requests one, and the masks to a model that uses them as control image."""
+        """Send the child a picture if it requests one, and the masks to a model that uses them as
+        control image."""
         self._feed_picture(frame, scene, now_s)
         for write in scene.control_images:
             self._outputs.update_control_image(write, self._view, self._prompts, frame.id, now_s)
@@ -139,7 +157,9 @@ class SegmentationLink(PictureLink[Build]):
         is_requested = self._is_enabled and self.supervisor.wants_frame
         self._fed.follow_wish(is_requested)
         source = self.source
-        is_cut = self._is_enabled and source == "multiverse" and self._values["/layer/5/matte"] != "all"
+        is_cut = (
+            self._is_enabled and source == "multiverse" and self._values["/layer/5/matte"] != "all"
+        )
         self._warn_of_loop(is_cut, SEES_ITS_MATTE)
         if source in ("camera", "video"):
             picture = self._from_outside(scene.camera)
@@ -150,7 +170,9 @@ class SegmentationLink(PictureLink[Build]):
         elif self._is_enabled:
             return
         else:
-            picture = None  # otherwise the last result would stay on display, frozen, until SAM3 is switched on again
+            # otherwise the last result would stay on display, frozen, until SAM3 is switched on
+            # again
+            picture = None
         self._newest = picture
         if picture is None or not is_requested:
             return
@@ -172,20 +194,24 @@ class SegmentationLink(PictureLink[Build]):
         """The masks to show in this frame. Reads the newest result."""
         self._take_newest()
         if not self._is_enabled:  # results from before or during a pause are not shown after it
-            self._segmentation = self._picture = None
+            self._segmentation = None
+            self._picture = None
         if not self._is_enabled or self._shows_source:
             return MasksView(segmentation=None, picture=self._newest)
-        return MasksView(segmentation=self._segmentation, picture=self._picture, edge="/sam3/mask_edge")
+        return MasksView(
+            segmentation=self._segmentation, picture=self._picture, edge="/sam3/mask_edge"
+        )
 
     @property
     def _shows_source(self) -> bool:
-        """True if the source is shown without masks: before the first result, or while the child is down and the
-        fallback is `source`."""
+        """True if the source is shown without masks: before the first result, or while the child is
+        down and the fallback is `source`."""
         is_away = self._values["/sam3/fallback"] == "source" and self.supervisor.status().is_away
         return self._segmentation is None or is_away
 
     def _take_newest(self) -> None:
-        if (sheet := self._output.newest(generation=self._sent.valid_from)) is None:
+        sheet = self._output.newest(generation=self._sent.valid_from)
+        if sheet is None:
             return
         try:
             self._segmentation = read_sheet(sheet.pixels, index=sheet.index, time_s=sheet.time_s)

@@ -1,6 +1,8 @@
-"""The outputs derived from the masks: OSC messages, layer 5's matte, the region map, two textures, a control image.
+"""The outputs derived from the masks: OSC messages, layer 5's matte, the region map, two textures,
+a control image.
 
-The same Segmentation object is passed until there is a new result, which is detected by object identity.
+The same Segmentation object is passed until there is a new result, which is detected by object
+identity.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +19,8 @@ Broadcast = Callable[..., None]
 
 
 class MaskOutputs:
-    """Publishes the masks as OSC, pictures and control image, which another thread draws. Render thread."""
+    """Publishes the masks as OSC, pictures and control image, which another thread draws. Render
+    thread."""
 
     def __init__(self, broadcast: Broadcast) -> None:
         """`broadcast(address, *args)` sends an OSC message to every subscriber."""
@@ -33,15 +36,19 @@ class MaskOutputs:
         self._worker.shutdown()
 
     def add_to(self, scene: Scene, view: MasksView, values: Mapping[str, object]) -> None:
-        """Add the masks and their two extra pictures to the scene. They are drawn only when a sink requests them."""
+        """Add the masks and their two extra pictures to the scene. They are drawn only when a sink
+        requests them."""
         scene.masks = view
         if view.picture is not None:
             self._size_px = view.picture.pixels.shape[1], view.picture.pixels.shape[0]
         scene.extra_pictures["sam3"] = partial(self._draw_masks, view, values)
-        scene.extra_pictures["sam3_mask"] = lambda drawing: drawing.id_picture(view.segmentation, size_px=self._size_px)
+        scene.extra_pictures["sam3_mask"] = lambda drawing: drawing.id_picture(
+            view.segmentation, size_px=self._size_px
+        )
 
     def broadcast_objects(self, view: MasksView) -> None:
-        """Send each result once over OSC: the number of objects, then each object, best first; 0 when the masks end."""
+        """Send each result once over OSC: the number of objects, then each object, best first; 0
+        when the masks end."""
         if view.segmentation is self._last_sent:
             return
         self._last_sent = view.segmentation
@@ -51,20 +58,36 @@ class MaskOutputs:
             self._broadcast(f"/sam3/object/{rank}", each.id, each.prompt, each.score, *each.box)
 
     def update_control_image(
-        self, write: WriteControlImage, view: MasksView, prompts: tuple[str, ...], frame: FrameId, now_s: float
+        self,
+        write: WriteControlImage,
+        view: MasksView,
+        prompts: tuple[str, ...],
+        frame: FrameId,
+        now_s: float,
     ) -> None:
-        """Write the newest result as a control image, black while there are no masks. A separate thread draws it."""
+        """Write the newest result as a control image, black while there are no masks. A separate
+        thread draws it."""
         self._paint(view.segmentation, prompts)
         if self._painted is not None and self._painted is not self._last_written:
-            picture = self._painted[1] if view.segmentation is not None else np.zeros_like(self._painted[1])
+            picture = (
+                self._painted[1]
+                if view.segmentation is not None
+                else np.zeros_like(self._painted[1])
+            )
             if write(picture, frame, now_s):
                 self._last_written = self._painted
 
-    def _draw_masks(self, view: MasksView, values: Mapping[str, object], drawing: GuardedRenderer) -> LazyPicture:
-        opacity, is_hard = values["/sam3/opacity"], values["/sam3/mask_edge"] == "hard"
+    def _draw_masks(
+        self, view: MasksView, values: Mapping[str, object], drawing: GuardedRenderer
+    ) -> LazyPicture:
+        opacity = values["/sam3/opacity"]
+        is_hard = values["/sam3/mask_edge"] == "hard"
         assert isinstance(opacity, float)
-        objects, size_px = view.segmentation, self._size_px
-        return drawing.overlay_picture(view.picture, objects, is_hard=is_hard, opacity=opacity, size_px=size_px)
+        objects = view.segmentation
+        size_px = self._size_px
+        return drawing.overlay_picture(
+            view.picture, objects, is_hard=is_hard, opacity=opacity, size_px=size_px
+        )
 
     def _paint(self, segmentation: Segmentation | None, prompts: tuple[str, ...]) -> None:
         """Take a finished control image, and start drawing the newest result."""
@@ -76,7 +99,14 @@ class MaskOutputs:
             painted_segmentation, last = self._painted
             if segmentation is None and painted_segmentation is not None:
                 self._painted = None, last
-        if segmentation is not None and segmentation is not painted_segmentation and self._painting is None:
+        if (
+            segmentation is not None
+            and segmentation is not painted_segmentation
+            and self._painting is None
+        ):
             from engine.render.control_picture import segmentation_picture
 
-            self._painting = segmentation, self._worker.submit(segmentation_picture, segmentation, prompts)
+            self._painting = (
+                segmentation,
+                self._worker.submit(segmentation_picture, segmentation, prompts),
+            )

@@ -1,6 +1,8 @@
-"""Entries of the Stable Diffusion lists: each file's family, its sampler, and if it fits; read from headers only.
+"""Entries of the Stable Diffusion lists: each file's family, its sampler, and if it fits; read from
+headers only.
 
-`/sd/list` lists the models, `/sd/KIND/list` the parts that go with them. A summary is cached until its file changes.
+`/sd/list` lists the models, `/sd/KIND/list` the parts that go with them. A summary is cached until
+its file changes.
 """
 
 import threading
@@ -13,7 +15,14 @@ import psutil
 
 from engine.live.kit.live_model import ListEntry, ListRequest
 from engine.live.kit.refusing import names_in
-from engine.live.sd.entry import BUILD, CONTROLNET_FILES, IMAGES, LORA_FILES, SdConfig, pictures_folder
+from engine.live.sd.entry import (
+    BUILD,
+    CONTROLNET_FILES,
+    IMAGES,
+    LORA_FILES,
+    SdConfig,
+    pictures_folder,
+)
 from engine.live.sd.folders import MODELS, is_single_kind, models_in
 from engine.live.sd.header_program import HeaderReader, Question
 from engine.live.sd.link import spec_of
@@ -41,15 +50,22 @@ def model_entries(at: str, request: ListRequest) -> Iterator[ListEntry]:
         return Question(kind=MODELS, path=path, spec=spec_of(request.table, path, chosen))
 
     found = _read(MODELS, request.table, question)
-    return request.models(BUILD[0], ((name, f"{name} ({_describe_model(request, each)})") for name, _, each in found))
+    return request.models(
+        BUILD[0], ((name, f"{name} ({_describe_model(request, each)})") for name, _, each in found)
+    )
 
 
 def part_entries(at: str, request: ListRequest) -> Iterator[ListEntry]:
     """List the parts of one kind for `/sd/KIND/list`, each with its family."""
     kind = at.rpartition("/")[2]
-    used = {str(request.value(at)) for at in {"loras": LORA_FILES, "controlnets": CONTROLNET_FILES}.get(kind, ())}
+    used = {
+        str(request.value(at))
+        for at in {"loras": LORA_FILES, "controlnets": CONTROLNET_FILES}.get(kind, ())
+    }
     family = FAMILIES.get(str(request.facts.get("family")), "")
-    for name, folder, headline in _read(kind, request.table, lambda path: Question(kind=kind, path=path)):
+    for name, folder, headline in _read(
+        kind, request.table, lambda path: Question(kind=kind, path=path)
+    ):
         if headline.fault and not is_single_kind(kind, folder):
             continue  # in a folder of all kinds the file is of another kind
         yield name, f"{name} ({_describe_part(headline, family)})", name in used
@@ -62,7 +78,9 @@ def picture_entries(at: str, request: ListRequest) -> Iterator[ListEntry]:
         yield name, name, name in used
 
 
-def _read(kind: str, config: SdConfig, question: Callable[[str], Question]) -> Iterator[tuple[str, Path, ModelSummary]]:
+def _read(
+    kind: str, config: SdConfig, question: Callable[[str], Question]
+) -> Iterator[tuple[str, Path, ModelSummary]]:
     """Yield name, folder and summary of each model of a kind."""
     with _one_at_a_time, closing(HeaderReader()) as reader:
         for name, path in models_in(kind, config.folders).items():
@@ -88,12 +106,20 @@ def _summary(reader: HeaderReader, question: Callable[[str], Question], path: Pa
 def _parts(spec: ModelSpec | None) -> Iterator[str]:
     """The names of what a model is used with."""
     if spec is not None:
-        named = (spec.vae, spec.unet, spec.ip_adapter, spec.image_encoder, *spec.controlnets, *spec.embeddings)
+        named = (
+            spec.vae,
+            spec.unet,
+            spec.ip_adapter,
+            spec.image_encoder,
+            *spec.controlnets,
+            *spec.embeddings,
+        )
         yield from (name for name in (*named, *(path for path, _ in spec.loras)) if name)
 
 
 def _stamp(path: Path) -> object:
-    """A value that changes with the file, or with any file of the folder; None for a name not on disk (an id)."""
+    """A value that changes with the file, or with any file of the folder; None for a name not on
+    disk (an id)."""
     if path.is_dir():
         return [(str(each), _stamp(each)) for each in sorted(path.rglob("*")) if each.is_file()]
     if not path.exists():
@@ -137,7 +163,8 @@ def _fault(headline: ModelSummary) -> str:
 
 
 def _dtype(config: SdConfig, facts: Any) -> str:
-    """The data type of the weights; until the child has reported its own, that of the usual device."""
+    """The data type of the weights; until the child has reported its own, that of the usual
+    device."""
     if config.dtype != "auto":
         return config.dtype
     reported = str(facts.get("dtype", ""))
@@ -145,7 +172,8 @@ def _dtype(config: SdConfig, facts: Any) -> str:
 
 
 def _room_bytes(facts: Any) -> int | None:
-    """Memory available to a model that replaces the one in use; None if the device is not known yet."""
+    """Memory available to a model that replaces the one in use; None if the device is not known
+    yet."""
     if "device" not in facts:
         return None
     own = int(facts.get("memory_mb", 0)) * MIB

@@ -1,4 +1,5 @@
-"""Registers live Stable Diffusion: its configuration, its options, and the values that a run refuses."""
+"""Registers live Stable Diffusion: its configuration, its options, and the values that a run
+refuses."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -17,15 +18,19 @@ from osc_schema.sd import CHILD, CONTROLNETS, LARGER, LISTS, LORAS, REFERENCES
 LORA_FILES = tuple(f"/sd/lora/{n}/file" for n in LORAS)
 CONTROLNET_FILES = tuple(f"/sd/controlnet/{n}/file" for n in CONTROLNETS)
 UPSCALE = "/sd/upscale"
-IMAGES, LIVE = tuple(f"/sd/ip_adapter/image{end}" for end in REFERENCES), "/sd/ip_adapter/live"
+IMAGES = tuple(f"/sd/ip_adapter/image{end}" for end in REFERENCES)
+LIVE = "/sd/ip_adapter/live"
 BUILD = ("/sd/model", *LORA_FILES, *CONTROLNET_FILES)
 """The parameters that a process is loaded with; changing one needs a new process."""
 
-Sampler = Literal["auto", "lcm", "turbo", "lightning", "hyper", "tcd", "scheduler", "deis", "euler", "dpm"]
+Sampler = Literal[
+    "auto", "lcm", "turbo", "lightning", "hyper", "tcd", "scheduler", "deis", "euler", "dpm"
+]
 
 
 class LoraConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Configuration of one LoRA: a table `[[sd.loras]]`. Its weight while running is `/sd/lora/<n>/weight`."""
+    """Configuration of one LoRA: a table `[[sd.loras]]`. Its weight while running is
+    `/sd/lora/<n>/weight`."""
 
     path: str
     """A `.safetensors` file, a folder or a Hugging Face id."""
@@ -33,15 +38,21 @@ class LoraConfig(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class SdConfig(DeviceTable, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Configuration of live Stable Diffusion: the table `[sd]`. `multiverse sd` and `multiverse video` read it, too."""
+    """Configuration of live Stable Diffusion: the table `[sd]`. `multiverse sd` and `multiverse
+    video` read it, too."""
 
     model: Annotated[
-        str, option("Live Stable Diffusion: a diffusers folder, a .safetensors file or a Hugging Face id.", "MODEL")
+        str,
+        option(
+            "Live Stable Diffusion: a diffusers folder, a .safetensors file or a Hugging Face id.",
+            "MODEL",
+        ),
     ] = ""
     vae: Annotated[
         str,
         option(
-            "VAE: auto: TAESD if it is on this machine; full: the model's own, slower, more detail; or a folder, file "
+            "VAE: auto: TAESD if it is on this machine; full: the model's own, slower, more "
+            "detail; or a folder, file "
             "or id.",
             "auto|taesd|full|PATH",
         ),
@@ -49,28 +60,41 @@ class SdConfig(DeviceTable, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     unet: Annotated[
         str,
         option(
-            "UNet in place of the model's own, as SDXL-Lightning, DMD2 or Hyper-SD publish it: a file, folder or id.",
+            "UNet in place of the model's own, as SDXL-Lightning, DMD2 or Hyper-SD publish it: a "
+            "file, folder or id.",
             "PATH|ID",
         ),
     ] = ""
     sampler: Annotated[
         Sampler,
         option(
-            "Sampler the model was distilled for; scheduler: none. (default: detected from the model's files)",
+            "Sampler the model was distilled for; scheduler: none. (default: detected from the "
+            "model's files)",
             "|".join(get_args(Sampler)),
         ),
     ] = "auto"
     prediction: Annotated[
         Literal["auto", "epsilon", "v", "flow"],
-        option("What the model's UNet predicts. (default: detected from the model's files)", "auto|epsilon|v|flow"),
+        option(
+            "What the model's UNet predicts. (default: detected from the model's files)",
+            "auto|epsilon|v|flow",
+        ),
     ] = "auto"
     loras: Annotated[tuple[LoraConfig, ...], Meta(max_length=len(LORAS))] = ()
     controlnets: Annotated[tuple[str, ...], Meta(max_length=len(CONTROLNETS))] = ()
     depth: Annotated[
-        str, option("DepthAnything model for /sd/controlnet/<n>/source depth: a folder or Hugging Face id.", "PATH|ID")
+        str,
+        option(
+            "DepthAnything model for /sd/controlnet/<n>/source depth: a folder or Hugging Face id.",
+            "PATH|ID",
+        ),
     ] = ""
     pose: Annotated[
-        str, option("ViTPose model for /sd/controlnet/<n>/source pose: a folder or Hugging Face id.", "PATH|ID")
+        str,
+        option(
+            "ViTPose model for /sd/controlnet/<n>/source pose: a folder or Hugging Face id.",
+            "PATH|ID",
+        ),
     ] = ""
     ip_adapter: str = ""
     image_encoder: str = ""
@@ -78,24 +102,35 @@ class SdConfig(DeviceTable, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     embeddings: tuple[str, ...] = ()
     """Textual inversion embeddings for use in prompts: `.safetensors`, `.pt` or `.bin` files."""
     upscaler: str = ""
-    """A small network for /sd/upscale 2x: a `.pth` or `.safetensors` file, as realesr-animevideov3.pth."""
+    """A small network for /sd/upscale 2x: a `.pth` or `.safetensors` file, as
+    realesr-animevideov3.pth."""
     clip_skip: Annotated[int, Meta(ge=0, le=12)] = 0
-    """Layer of the text encoder to read, counted from the end: 1 is the last; 0: the model's own."""
+    """Layer of the text encoder to read, counted from the end: 1 is the last; 0: the model's
+    own."""
     dtype: Literal["auto", "float32", "float16", "bfloat16"] = "auto"
     accelerator: Literal["auto", "none", "inductor", "deepcache"] = "auto"
-    """The compiler of the UNet, which works beside the picture; auto: inductor on CUDA, if Triton and a C compiler are
-    installed."""
+    """The compiler of the UNet, which works beside the picture; auto: inductor on CUDA, if Triton
+    and a C compiler are installed."""
     video: Annotated[
-        str, option("Video, picture, stream or another program's picture for /sd/source video.", "FILE|URL|KIND:NAME")
+        str,
+        option(
+            "Video, picture, stream or another program's picture for /sd/source video.",
+            "FILE|URL|KIND:NAME",
+        ),
     ] = ""
     second: Annotated[
         str,
-        option("The same for ControlNets and the IP-Adapter: /sd/controlnet/<n>/from second.", "FILE|URL|KIND:NAME"),
+        option(
+            "The same for ControlNets and the IP-Adapter: /sd/controlnet/<n>/from second.",
+            "FILE|URL|KIND:NAME",
+        ),
     ] = ""
     folders: tuple[str, ...] = ()
-    """Folders of the models that `/sd/model` may name over OSC. The command line may name any model."""
+    """Folders of the models that `/sd/model` may name over OSC. The command line may name any
+    model."""
     pictures: str | None = None
-    """Folder of the pictures for `/sd/ip_adapter/image` to `image_d`; None: `pictures` in the working folder."""
+    """Folder of the pictures for `/sd/ip_adapter/image` to `image_d`; None: `pictures` in the
+    working folder."""
 
 
 def first_values(config: SdConfig) -> Iterator[tuple[str, Value]]:
@@ -135,23 +170,34 @@ def conditions(config: SdConfig, has_camera: Callable[[], bool]) -> Iterator[tup
 
 
 def unconfigured(config: SdConfig) -> dict[str, str]:
-    """Why a value has no effect until a file is chosen, by address, for unconfigured ControlNets and LoRAs."""
-    nets = ((f"/sd/controlnet/{n}/", "enable", f"ControlNet {n}", "to controlnets under [sd]") for n in CONTROLNETS)
-    loras = ((f"/sd/lora/{n}/", "weight", f"LoRA {n}", "as [[sd.loras]] with a path") for n in LORAS)
+    """Why a value has no effect until a file is chosen, by address, for unconfigured ControlNets
+    and LoRAs."""
+    nets = (
+        (f"/sd/controlnet/{n}/", "enable", f"ControlNet {n}", "to controlnets under [sd]")
+        for n in CONTROLNETS
+    )
+    loras = (
+        (f"/sd/lora/{n}/", "weight", f"LoRA {n}", "as [[sd.loras]] with a path") for n in LORAS
+    )
     return {
-        f"{at}{end}": f"no {what} is configured: add it {how}, or set folders under [sd] and choose it by {at}file"
-        for at, end, what, how in (*[*nets][len(config.controlnets) :], *[*loras][len(config.loras) :])
+        f"{at}{end}": f"no {what} is configured: add it {how}, or set folders under [sd] and "
+        f"choose it by {at}file"
+        for at, end, what, how in (
+            *[*nets][len(config.controlnets) :],
+            *[*loras][len(config.loras) :],
+        )
     }
 
 
 def model_path(config: SdConfig, name: str) -> str:
-    """Path of the named model in the first model folder that contains it; "" gives the configured model."""
+    """Path of the named model in the first model folder that contains it; "" gives the configured
+    model."""
     return path_of(MODELS, name, config.folders) if name else config.model
 
 
 def part_path(config: SdConfig, address: str, name: str) -> str:
-    """Path of the LoRA or ControlNet named by /sd/lora/<n>/file or /sd/controlnet/<n>/file. The name "" gives the
-    configured one, or "" if none is configured."""
+    """Path of the LoRA or ControlNet named by /sd/lora/<n>/file or /sd/controlnet/<n>/file. The
+    name "" gives the configured one, or "" if none is configured."""
     _, _, kind, number, _ = address.split("/")
     own = config.controlnets if kind == "controlnet" else [lora.path for lora in config.loras]
     if name:
@@ -181,7 +227,8 @@ ENTRY = LiveEntry(
     name=CHILD,
     title="Stable Diffusion",
     table=SdConfig,
-    no_model="no Stable Diffusion model is configured: start with `multiverse run --sd MODEL` (a diffusers folder, a "
+    no_model="no Stable Diffusion model is configured: start with `multiverse run --sd MODEL` (a "
+    "diffusers folder, a "
     ".safetensors file or a Hugging Face id, for example --sd stabilityai/sd-turbo), "
     'or set model = "..." under [sd] in the configuration',
     not_offline="live Stable Diffusion cannot be repeated offline; `multiverse sd` paints pictures",

@@ -1,4 +1,5 @@
-"""A worker process that reads model headers for the lists, so that long headers do not delay the frames.
+"""A worker process that reads model headers for the lists, so that long headers do not delay the
+frames.
 
 It answers each question (one line of JSON) with one line of JSON, and ends when its input closes.
 """
@@ -33,12 +34,18 @@ def main() -> None:
     lower_priority(NICENESS)
     with contextlib.suppress(OSError):  # the engine has ended
         while line := sys.stdin.buffer.readline():
-            answers.write(msgspec.json.encode(summary_of(msgspec.json.decode(line, type=Question))) + b"\n")
+            answers.write(
+                msgspec.json.encode(summary_of(msgspec.json.decode(line, type=Question))) + b"\n"
+            )
             answers.flush()
 
 
 def summary_of(question: Question) -> ModelSummary:
-    return summarize_model(question.spec) if question.spec else summarize_part(question.kind, question.path)
+    return (
+        summarize_model(question.spec)
+        if question.spec
+        else summarize_part(question.kind, question.path)
+    )
 
 
 class HeaderReader:
@@ -48,17 +55,22 @@ class HeaderReader:
         self._process: WorkerProcess | None = None
 
     def read(self, question: Question) -> ModelSummary:
-        """Ask for a summary; its `fault` says why there is none. Starts the process if it does not run."""
+        """Ask for a summary; its `fault` says why there is none. Starts the process if it does not
+        run."""
         try:
             if self._process is None:
-                self._process = WorkerProcess("engine.live.sd.header_program", "main()", niceness=NICENESS)
+                self._process = WorkerProcess(
+                    "engine.live.sd.header_program", "main()", niceness=NICENESS
+                )
             self._process.send(msgspec.json.encode(question) + b"\n")
             line = self._process.receive(DEADLINE_S)
         except (ChildError, OSError) as error:
             return ModelSummary(fault=f"its header cannot be read ({in_one_line(error)})")
         except EOFError:  # an unexpected header, or the process was killed
             self.close()
-            return ModelSummary(fault="its header cannot be read: the process that reads it has ended")
+            return ModelSummary(
+                fault="its header cannot be read: the process that reads it has ended"
+            )
         if line is None:
             self.close()
             return ModelSummary(fault=f"its header was not read within {DEADLINE_S:g} s")

@@ -1,4 +1,5 @@
-"""The engine's end of the SD child: sends parameters and pictures, receives painted pictures, applies the fallback."""
+"""The engine's end of the SD child: sends parameters and pictures, receives painted pictures,
+applies the fallback."""
 
 import math
 from collections.abc import Hashable, Mapping, Sequence
@@ -45,16 +46,25 @@ MODEL = BUILD[0]
 Build = tuple[str, ...]
 AS_CONFIGURED: Build = ("",) * len(BUILD)
 SIZE = frozenset({"/sd/width", "/sd/height", UPSCALE})
-SLOW, LOOKED_UP = SIZE.union(BUILD), frozenset((*BUILD, *IMAGES))
+SLOW = SIZE.union(BUILD)
+LOOKED_UP = frozenset((*BUILD, *IMAGES))
 REPAINTS_ITSELF = (
-    "/mode simple shows SD alone and /sd/source is the Multiverse: SD repaints itself; choose another source, or /mode "
+    "/mode simple shows SD alone and /sd/source is the Multiverse: SD repaints itself; choose "
+    "another source, or /mode "
     "multiverse"
 )
-FRAMES_AHEAD = 2  # from a picture in the ring to the frame that shows it, and from a value to the control pipe
-MAX_LEAD_S = 4.0  # a slower child is late: its last picture must not stand still for bars before the beat
-REPEAT_S = 0.1  # interval at which an unchanged picture is painted again, because prompts and seeds change
+FRAMES_AHEAD = (
+    2  # from a picture in the ring to the frame that shows it, and from a value to the control pipe
+)
+MAX_LEAD_S = (
+    4.0  # a slower child is late: its last picture must not stand still for bars before the beat
+)
+REPEAT_S = (
+    0.1  # interval at which an unchanged picture is painted again, because prompts and seeds change
+)
 PRELOAD = (
-    "engine.models",  # first: it registers the replacement for torchaudio before its users are imported
+    # first: it registers the replacement for torchaudio before its users are imported
+    "engine.models",
     "torch",
     "diffusers.pipelines.stable_diffusion.pipeline_stable_diffusion_img2img",
     "transformers.models.clip.modeling_clip",
@@ -73,8 +83,9 @@ PRELOAD = (
 
 
 def spec_of(config: SdConfig, model: str, chosen: Mapping[str, str] = NOTHING) -> ModelSpec:
-    """The ModelSpec of `model` with the configured VAE, LoRAs, ControlNets and so on. `chosen`: names that replace some
-    of them, by the addresses in BUILD. Reads the disk. ValueError for an unknown name, or an empty slot before one."""
+    """The ModelSpec of `model` with the configured VAE, LoRAs, ControlNets and so on. `chosen`:
+    names that replace some of them, by the addresses in BUILD. Reads the disk. ValueError for an
+    unknown name, or an empty slot before one."""
     loras = _parts(config, LORA_FILES, chosen)
     weights = {lora.path: lora.weight for lora in config.loras}
     return ModelSpec(
@@ -110,9 +121,16 @@ class DiffusionLink(PictureLink[Build]):
 
     def __init__(self, config: SdConfig, around: Surroundings) -> None:
         self._config = config
-        self._set_value, self._require = partial(around.store.set, by=CHILD), around.store.require
-        self._coming, self._pulse = around.coming, around.pulse
-        spec = ChildSpec(name=CHILD, loop=LOOP, settings=self._settings(spec_of(config, config.model)), preload=PRELOAD)
+        self._set_value = partial(around.store.set, by=CHILD)
+        self._require = around.store.require
+        self._coming = around.coming
+        self._pulse = around.pulse
+        spec = ChildSpec(
+            name=CHILD,
+            loop=LOOP,
+            settings=self._settings(spec_of(config, config.model)),
+            preload=PRELOAD,
+        )
         super().__init__(spec, around, in_force=AS_CONFIGURED, video=config.video, obsoleting=SIZE)
         self._output = self._open_output("picture")
         self._segments = self._open_input("segments")
@@ -149,25 +167,36 @@ class DiffusionLink(PictureLink[Build]):
     # -- parameters ----------------------------------------------------------------------------
 
     def follow(
-        self, snapshot: Snapshot, values: Mapping[str, object] = NOTHING, moved: Mapping[str, float] = NOTHING
+        self,
+        snapshot: Snapshot,
+        values: Mapping[str, object] = NOTHING,
+        moved: Mapping[str, float] = NOTHING,
     ) -> None:
-        """Send the values that changed since the last frame. Values that wait for a beat are sent earlier, by the time
-        that a picture takes. A change of BUILD starts a planned swap."""
+        """Send the values that changed since the last frame. Values that wait for a beat are sent
+        earlier, by the time that a picture takes. A change of BUILD starts a planned swap."""
         self._moved = moved
         is_first = self._sent.snapshot is None
         lead_s = self._lead_s(snapshot)
         weights, steps = self._travel.follow(values or snapshot, self._pulse(), lead_s)
         is_idle = bool(snapshot["/sd/travel/enable"]) and not weights
         if is_idle and not self._is_idle:
-            self._report("sd.travel", "/sd/travel/enable: none of the prompts 1 to 8 has a text to travel through")
+            self._report(
+                "sd.travel",
+                "/sd/travel/enable: none of the prompts 1 to 8 has a text to travel through",
+            )
         self._is_idle = is_idle
         ahead = self._ahead.send([*steps, *self._upcoming_changes(lead_s)])
         changes = self._sent.changes(snapshot, {**moved, **weights, **ahead})
         for address, reason in self._unconfigured.items():
             default = declared(address.removeprefix("/sd/")).default
-            if changes.get(address, default) != default and not snapshot[f"{address.rpartition('/')[0]}/file"]:
+            if (
+                changes.get(address, default) != default
+                and not snapshot[f"{address.rpartition('/')[0]}/file"]
+            ):
                 self._report(f"sd{address}", f"{address}: {reason}")
-        if plain := {address: value for address, value in changes.items() if address not in LOOKED_UP}:
+        if plain := {
+            address: value for address, value in changes.items() if address not in LOOKED_UP
+        }:
             self.supervisor.set_values(plain)
         self._reset(snapshot, lead_s)
         for address in IMAGES:
@@ -177,37 +206,51 @@ class DiffusionLink(PictureLink[Build]):
         if not changes.keys().isdisjoint(BUILD):
             build = tuple(str(snapshot[at]) for at in BUILD)
             if not (is_first and build == AS_CONFIGURED):
-                self._in_background(self._change_build, build, of=", ".join(f'"{name}"' for name in build if name))
+                self._in_background(
+                    self._change_build, build, of=", ".join(f'"{name}"' for name in build if name)
+                )
 
     def _reset(self, snapshot: Snapshot, lead_s: float) -> None:
         """Let the temporal consistency start over with the picture of each beat or bar."""
-        every, pulse = snapshot["/sd/consistency_reset"], self._pulse()
+        every = snapshot["/sd/consistency_reset"]
+        pulse = self._pulse()
         if every != "cut" and snapshot["/sd/consistency"]:
             beats = pulse.beat + pulse.step / 2 + lead_s * pulse.bpm / 60.0
-            self.supervisor.set_values({RESETS: math.floor(beats / (pulse.beats_a_bar if every == "bar" else 1))})
+            self.supervisor.set_values(
+                {RESETS: math.floor(beats / (pulse.beats_a_bar if every == "bar" else 1))}
+            )
 
     def _lead_s(self, snapshot: Snapshot) -> float:
-        """Longest time from sending a value until the picture with it is shown, as the child measures it. It gets
-        shorter no faster than time passes, so that a value sent ahead is not sent again."""
-        delay_ms, fps = self.supervisor.status().facts.get("delay_ms", 0.0), snapshot["/engine/fps"]
+        """Longest time from sending a value until the picture with it is shown, as the child
+        measures it. It gets shorter no faster than time passes, so that a value sent ahead is not
+        sent again."""
+        delay_ms = self.supervisor.status().facts.get("delay_ms", 0.0)
+        fps = snapshot["/engine/fps"]
         assert isinstance(delay_ms, int | float) and isinstance(fps, float)
         measured_s = min(delay_ms / 1000.0 + FRAMES_AHEAD / fps, MAX_LEAD_S)
         self._last_lead_s = max(measured_s, self._last_lead_s - 1.0 / fps) if delay_ms else 0.0
         return self._last_lead_s
 
     def _upcoming_changes(self, lead_s: float) -> list[UpcomingValues]:
-        """The changes for the child that wait for a beat within `lead_s`. Each is checked once for usable values."""
+        """The changes for the child that wait for a beat within `lead_s`. Each is checked once for
+        usable values."""
         coming = self._coming(lead_s) if lead_s else ()
 
         def usable(change: UpcomingValues) -> UpcomingValues:
-            return replace(change, values={at: to for at, to in change.values.items() if self._is_sent_ahead(at, to)})
+            return replace(
+                change,
+                values={at: to for at, to in change.values.items() if self._is_sent_ahead(at, to)},
+            )
 
         near = self._upcoming
-        self._upcoming = {each.key: each if each.is_due else near.get(each.key) or usable(each) for each in coming}
+        self._upcoming = {
+            each.key: each if each.is_due else near.get(each.key) or usable(each) for each in coming
+        }
         return [change for change in self._upcoming.values() if change.values or change.is_due]
 
     def _is_sent_ahead(self, address: str, value: Any) -> bool:
-        """True for a value of the child that this run can use. A model or a size takes too long to be sent ahead."""
+        """True for a value of the child that this run can use. A model or a size takes too long to
+        be sent ahead."""
         param = osc_schema.lookup(address)
         if param is None or address not in self._sent.addresses or address in SLOW:
             return False
@@ -224,12 +267,18 @@ class DiffusionLink(PictureLink[Build]):
         try:
             self.supervisor.set_values({address: picture_path(self._config, name)})
         except ValueError as reason:  # the file existed when the parameter was set
-            self._report("sd.picture", f'{address} "{name}": {reason}; keeping the previous picture')
+            self._report(
+                "sd.picture", f'{address} "{name}": {reason}; keeping the previous picture'
+            )
 
     def _change_build(self, build: Build) -> None:
         """The worker's thread."""
         try:
-            spec = spec_of(self._config, model_path(self._config, build[0]), dict(zip(BUILD, build, strict=True)))
+            spec = spec_of(
+                self._config,
+                model_path(self._config, build[0]),
+                dict(zip(BUILD, build, strict=True)),
+            )
             require_complete(spec, plan_model)
         except (ValueError, ModelError) as reason:
             self._refuse(build, self._builds.newest, str(reason))
@@ -237,7 +286,9 @@ class DiffusionLink(PictureLink[Build]):
             self._swap(build, self._settings(spec))
 
     def _refuse(self, build: Build, stays: Build, reason: str) -> None:
-        changed = [(at, new, old) for at, new, old in zip(BUILD, build, stays, strict=True) if new != old]
+        changed = [
+            (at, new, old) for at, new, old in zip(BUILD, build, stays, strict=True) if new != old
+        ]
         listed = ", ".join(f'{at} "{new}"' for at, new, _ in changed)
         self._report("sd.model", f"{listed or MODEL}: {reason}; keeping the previous model")
         for at, _, old in changed:
@@ -270,11 +321,16 @@ class DiffusionLink(PictureLink[Build]):
             return
         is_due = picture is not self._fed or now_s - self._fed_s >= REPEAT_S
         if is_due and self._input.write(picture.pixels, frame.id, now_s):
-            self._fed, self._fed_s = picture, now_s
+            self._fed = picture
+            self._fed_s = now_s
 
     def _feed_second(self, frame_id: FrameId, now_s: float) -> None:
-        """Send the newest second picture before the source, if a ControlNet or the IP-Adapter uses it."""
-        seen = [self._values["/sd/ip_adapter/live"], *(self._values[f"{at}/from"] for at in self._used_controlnets())]
+        """Send the newest second picture before the source, if a ControlNet or the IP-Adapter uses
+        it."""
+        seen = [
+            self._values["/sd/ip_adapter/live"],
+            *(self._values[f"{at}/from"] for at in self._used_controlnets()),
+        ]
         if self._second is None or "second" not in seen:
             return
         picture = self._second.latest_frame()
@@ -285,12 +341,19 @@ class DiffusionLink(PictureLink[Build]):
 
     def _used_controlnets(self) -> list[str]:
         """Address prefixes of the ControlNets that are on."""
-        return [f"/sd/controlnet/{n}" for n in CONTROLNETS if self._values[f"/sd/controlnet/{n}/enable"]]
+        return [
+            f"/sd/controlnet/{n}" for n in CONTROLNETS if self._values[f"/sd/controlnet/{n}/enable"]
+        ]
 
     def _send_regions(self, frame: PublishedFrame, scene: Scene, now_s: float) -> None:
-        """Send a new map of the layers' regions, aligned with SD's picture, which layer 5 may mirror."""
+        """Send a new map of the layers' regions, aligned with SD's picture, which layer 5 may
+        mirror."""
         regions = scene.regions
-        if not self._values["/sd/regions"] or regions is None or regions.indices is self._region_map:
+        if (
+            not self._values["/sd/regions"]
+            or regions is None
+            or regions.indices is self._region_map
+        ):
             return
         is_mirrored = scene.masks.region_settings(self._values).is_mirrored
         indices = regions.indices[:, ::-1] if is_mirrored else regions.indices
@@ -339,7 +402,9 @@ class DiffusionLink(PictureLink[Build]):
         frame = self._ahead.show(self._output.newest(generation=valid_from), valid_from=valid_from)
         is_black = self._values["/sd/fallback"] == "black" and self._is_away
         if frame is not None:
-            self._newest = VideoFrame(pixels=frame.pixels, index=frame.index, time_s=frame.time_s, source=CHILD)
+            self._newest = VideoFrame(
+                pixels=frame.pixels, index=frame.index, time_s=frame.time_s, source=CHILD
+            )
         elif self._newest is None or is_black == self._is_black:
             return
         self._is_black = is_black and frame is None
@@ -349,11 +414,14 @@ class DiffusionLink(PictureLink[Build]):
         self._fader.show(picture, now_s, crossfade_s)
 
     def _fit(self, frame: VideoFrame) -> VideoFrame:
-        """Crop the middle of `frame` to the size of SD's pictures, so that their sinks see a constant size."""
+        """Crop the middle of `frame` to the size of SD's pictures, so that their sinks see a
+        constant size."""
         width, height = shown_size_of(self._values)
         source, cropped = self._cropped_source or (None, frame)
         if source is not frame or cropped.pixels.shape[:2] != (height, width):
-            cropped = replace(frame, pixels=self._fader.fit(frame.pixels, width, height), source=CHILD)
+            cropped = replace(
+                frame, pixels=self._fader.fit(frame.pixels, width, height), source=CHILD
+            )
             self._cropped_source = frame, cropped
         return cropped
 

@@ -1,8 +1,9 @@
 """The diffusion child: repaints the newest picture from the engine, again and again.
 
-START HERE, then `picture_loop` (the main loop), `painter` (how a picture is painted), `pacing` (how the device is
-shared), `settings`. If the device stays out of memory, the picture is made smaller if `/sd/oom` allows it. Otherwise,
-and if the model cannot be loaded, the child exits and is not restarted.
+START HERE, then `picture_loop` (the main loop), `painter` (how a picture is painted), `pacing` (how
+the device is shared), `settings`. If the device stays out of memory, the picture is made smaller if
+`/sd/oom` allows it. Otherwise, and if the model cannot be loaded, the child exits and is not
+restarted.
 """
 
 import time
@@ -37,25 +38,36 @@ GREY_AFTER_S = 0.5  # wait for the engine's first picture, which takes a few fra
 
 
 def run(port: ChildPort) -> None:
-    """The child's main function; returns when it must stop. `port.settings`: `spec` (the fields of ModelSpec), `device`
-    and `dtype` (or auto), `threads`. Values: `/sd/*`. Inputs `source`: RGB or RGBA pictures; `second`: others for
-    ControlNets; `segments`: RGB segmentation pictures for those with source `sam3`; `regions`: (H, W, 1), the index of
-    the layer whose region a pixel is in. Output `picture`: (height, width, 3)."""
+    """The child's main function; returns when it must stop. `port.settings`: `spec` (the fields of
+    ModelSpec), `device` and `dtype` (or auto), `threads`. Values: `/sd/*`. Inputs `source`: RGB or
+    RGBA pictures; `second`: others for ControlNets; `segments`: RGB segmentation pictures for those
+    with source `sam3`; `regions`: (H, W, 1), the index of the layer whose region a pixel is in.
+    Output `picture`: (height, width, 3)."""
     with fail_on_lost_device(port), suppress(Stopped):
         DiffusionLoop(port, load_model(port)).run()
 
 
 class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
-    """Main loop of the SD child. A picture is (H, W, 3 or 4) uint8; tensors are on the model's device."""
+    """Main loop of the SD child. A picture is (H, W, 3 or 4) uint8; tensors are on the model's
+    device."""
 
     def __init__(self, port: ChildPort, model: "DiffusionModel") -> None:
         from engine.live.sd.painter import Painter
 
         detectors = [detector.network for detector in model.detectors.values()]
-        controlnets = model.controlnets[: model.controlnet_count]  # without other views of the same layers
+        controlnets = model.controlnets[
+            : model.controlnet_count
+        ]  # without other views of the same layers
         networks = (model.unet, model.vae, *controlnets, *detectors, model.upscaler)
         is_compiled = model.spec.accelerator != "none"
-        super().__init__(port, area="/sd", output="picture", model=model, networks=networks, is_compiled=is_compiled)
+        super().__init__(
+            port,
+            area="/sd",
+            output="picture",
+            model=model,
+            networks=networks,
+            is_compiled=is_compiled,
+        )
         self._model = model
         self._painter = self._worker = Painter(
             model,
@@ -75,7 +87,9 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
 
     def _warm_up(self) -> None:
         prompts = PromptSettings(prompt="", negative="", prompt_b="", mix=0.0)
-        self._painter.apply(replace(self._settings, prompts=prompts, references=()).with_size(self._size))
+        self._painter.apply(
+            replace(self._settings, prompts=prompts, references=()).with_size(self._size)
+        )
         picture = blank(self._size)
         while self._painter.paint(picture) is None:
             pass
@@ -84,26 +98,32 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
     # -- values
 
     def _take_values(self) -> None:
-        before, self._settings = self._settings, read_settings(self._port.values)
+        before = self._settings
+        self._settings = read_settings(self._port.values)
         settings = self._settings
         self._is_changed = True
         if settings.size != before.size:
             self._shrunk = None  # the new size may fit into memory
         if settings.problem and settings.problem != before.problem:
             self._port.note("t_index", settings.problem)
-        if settings.similarity is None or settings.is_feedback:  # a skipped picture would stop the feedback
+        if (
+            settings.similarity is None or settings.is_feedback
+        ):  # a skipped picture would stop the feedback
             self._similarity = None
         elif self._similarity is None:
             from engine.models.sd.similarity import SimilarityFilter
 
-            self._similarity = SimilarityFilter(settings.similarity, max(0, Seeds.of(settings.sampling.seed).seed))
+            self._similarity = SimilarityFilter(
+                settings.similarity, max(0, Seeds.of(settings.sampling.seed).seed)
+            )
         else:
             self._similarity.threshold = settings.similarity
             self._similarity.forget()  # with new settings the same picture may come out differently
 
     @property
     def _size(self) -> tuple[int, int]:
-        """Width and height in use: the requested ones, or smaller if the device ran out of memory."""
+        """Width and height in use: the requested ones, or smaller if the device ran out of
+        memory."""
         return self._shrunk or self._settings.size
 
     # -- painting
@@ -111,7 +131,8 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
     def _next_picture(self) -> "np.ndarray | torch.Tensor | None":
         if self._settings.is_feedback:
             return self._next_of_feedback()
-        if (frame := self._newest()) is None:
+        frame = self._newest()
+        if frame is None:
             return None
         if self._similarity is not None and self._similarity.should_skip(thumbnail(frame.pixels)):
             self._skipped += 1
@@ -119,11 +140,14 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         return frame.pixels
 
     def _next_of_feedback(self) -> "np.ndarray | torch.Tensor | None":
-        """The last picture zoomed and rotated; at the start the engine's, or grey if none arrives in time."""
-        if (moved := self._painter.feedback(self._settings.zoom, self._settings.rotate_deg)) is not None:
+        """The last picture zoomed and rotated; at the start the engine's, or grey if none arrives
+        in time."""
+        moved = self._painter.feedback(self._settings.zoom, self._settings.rotate_deg)
+        if moved is not None:
             self._grey_from_s = None
             return moved
-        if (frame := self._newest() or self._source) is not None:
+        frame = self._newest() or self._source
+        if frame is not None:
             return frame.pixels
         now_s = time.perf_counter()
         if self._grey_from_s is None:
@@ -146,7 +170,9 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         regions = self._newest_of("regions") if self._settings.prompts.has_regions else None
         if regions is not None:
             regions = regions[..., 0]
-        return self._painter.paint(picture, segmentation=found, second=second, regions=regions, time_s=time_s)
+        return self._painter.paint(
+            picture, segmentation=found, second=second, regions=regions, time_s=time_s
+        )
 
     def _newest_of(self, name: str) -> np.ndarray | None:
         """The newest picture of an input besides the source; None before the first."""
@@ -165,7 +191,10 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
             self._drop("the picture is not finite; keeping the previous one")
             return
         self._publish_pixels(
-            result.pixels, generation=self._generation, index=self._figures.pictures, time_s=result.time_s
+            result.pixels,
+            generation=self._generation,
+            index=self._figures.pictures,
+            time_s=result.time_s,
         )
 
     # -- memory
@@ -178,7 +207,9 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         if shrunk is None:
             fix = "set a smaller /sd/width and /sd/height, or /sd/oom shrink"
             self._port.fail("memory", f"{full}; {fix}", is_final=True)
-        self._port.note("memory", f"{full}; continuing with {shrunk[0]}x{shrunk[1]} (/sd/oom shrink)")
+        self._port.note(
+            "memory", f"{full}; continuing with {shrunk[0]}x{shrunk[1]} (/sd/oom shrink)"
+        )
         self._shrunk = shrunk
         self._is_changed = True
 
@@ -208,7 +239,8 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
 
 
 def load_model(port: ChildPort) -> "DiffusionModel":
-    """Load the model named in `port.settings` on the device given there. Ends the child if that fails."""
+    """Load the model named in `port.settings` on the device given there. Ends the child if that
+    fails."""
     spec = msgspec.convert(port.settings["spec"], ModelSpec)
     load: Callable[[str, str], DiffusionModel] = loader("engine.models.sd.load:load", spec)
     return load_on_device(port, spec.model, load, half="float16")

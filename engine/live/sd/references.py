@@ -26,7 +26,8 @@ class ReferencePictures:
 
     def __init__(self, model: "DiffusionModel", note: Note) -> None:
         """`note`: see `Painter`."""
-        self._adapter, self._note = model.ip_adapter, note
+        self._adapter = model.ip_adapter
+        self._note = note
         self._files = [""] * len(REFERENCES)
         self._pictures: list[np.ndarray | None] = [None] * len(REFERENCES)
         self.still: tuple[tuple[np.ndarray, float], ...] = ()
@@ -43,8 +44,11 @@ class ReferencePictures:
                 self._files[index] = file
                 self._pictures[index] = self._read(file, index)
         pairs = zip(self._pictures, settings.references, strict=False)
-        self.still = tuple((picture, weight) for picture, (_, weight) in pairs if picture is not None)
-        adapter, self.live = self._adapter, ""
+        self.still = tuple(
+            (picture, weight) for picture, (_, weight) in pairs if picture is not None
+        )
+        adapter = self._adapter
+        self.live = ""
         if adapter is None:
             return
         adapter.set_scale(settings.reference_scale, settings.reference_blocks)
@@ -58,17 +62,27 @@ class ReferencePictures:
         try:
             return read_still(Path(file)) if file else None
         except SourceError as error:
-            self._note("picture", f"/sd/ip_adapter/image{REFERENCES[index]}: {error}; keeping the previous picture")
+            self._note(
+                "picture",
+                f"/sd/ip_adapter/image{REFERENCES[index]}: {error}; keeping the previous picture",
+            )
             return self._pictures[index]
 
     def inputs(self, rgb: "torch.Tensor") -> "State":
         """Inputs of `encode_tokens`. `rgb`: the live picture, (1, H, W, 3) uint8 on the device."""
         return {"rgb": rgb, **self._static_state}
 
-    def encode_tokens(self, resize: "Callable[[torch.Tensor], torch.Tensor]", state: "State") -> "State":
-        """Encode the mix to tokens; may be captured as a graph. `resize`: `Pixels.crop_and_resize`."""
+    def encode_tokens(
+        self, resize: "Callable[[torch.Tensor], torch.Tensor]", state: "State"
+    ) -> "State":
+        """Encode the mix to tokens; may be captured as a graph. `resize`:
+        `Pixels.crop_and_resize`."""
         assert self._adapter is not None
-        return {"tokens": self._adapter.encode_live(resize(state["rgb"]), state["fraction"], state["mixed"])}
+        return {
+            "tokens": self._adapter.encode_live(
+                resize(state["rgb"]), state["fraction"], state["mixed"]
+            )
+        }
 
     def with_tokens(self, cond: "Conditioning", tokens: "torch.Tensor") -> "Conditioning":
         """Replace the image embeds of `cond` with these tokens."""

@@ -1,6 +1,8 @@
-"""Converts the `/sd/*` values to typed settings of the diffusion child; see `pace` for the rest. Pure.
+"""Converts the `/sd/*` values to typed settings of the diffusion child; see `pace` for the rest.
+Pure.
 
-Cost of a change, from high to low: a new schedule (the stream refills), new conditioning (the text encoders run), none.
+Cost of a change, from high to low: a new schedule (the stream refills), new conditioning (the text
+encoders run), none.
 """
 
 from collections.abc import Mapping
@@ -44,9 +46,11 @@ class PromptSettings:
 
     @property
     def mix_weights(self) -> tuple[float, ...]:
-        """Weight of each of `texts` in the picture, adding up to 1. The plain prompts have weight 0 as soon as one of
-        the prompts 1 to 8 has a text and a weight above 0."""
-        weights = [weight if text and not self.has_regions else 0.0 for text, weight in self.numbered]
+        """Weight of each of `texts` in the picture, adding up to 1. The plain prompts have weight 0
+        as soon as one of the prompts 1 to 8 has a text and a weight above 0."""
+        weights = [
+            weight if text and not self.has_regions else 0.0 for text, weight in self.numbered
+        ]
         plain = (0.0, 0.0) if any(weights) else (1.0 - self.mix, self.mix)
         together = sum(plain) + sum(weights)
         return tuple(weight / together for weight in (*plain, *weights))
@@ -54,7 +58,9 @@ class PromptSettings:
     @property
     def mixed_prompts(self) -> tuple[tuple[str, float], ...]:
         """Text and weight of each prompt with a weight above 0."""
-        return tuple(pair for pair in zip(self.texts, self.mix_weights, strict=True) if pair[1] > 0.0)
+        return tuple(
+            pair for pair in zip(self.texts, self.mix_weights, strict=True) if pair[1] > 0.0
+        )
 
     @property
     def region_prompts(self) -> tuple[str, ...]:
@@ -80,9 +86,11 @@ class ControlNetSettings:
     scale: float
     """0..2; 0 if it is switched off."""
     image_kind: str
-    """Kind of its control image: `input`, the picture itself; `edges`, `soft`, `depth`, `pose`; or MASKS_SOURCE."""
+    """Kind of its control image: `input`, the picture itself; `edges`, `soft`, `depth`, `pose`; or
+    MASKS_SOURCE."""
     image_source: str
-    """The picture that it is computed from: `source`, `second` or `last`; not used for MASKS_SOURCE."""
+    """The picture that it is computed from: `source`, `second` or `last`; not used for
+    MASKS_SOURCE."""
     mode: str = "auto"
     """Mode of a ControlNet Union (`control_nets.KINDS`), or auto."""
 
@@ -134,59 +142,83 @@ class DiffusionSettings:
 
     @property
     def texts_by_address(self) -> dict[str, str]:
-        """The texts encoded for a picture, by address, without empty ones: suspects for quarantine if the process dies.
-        A plain prompt with weight 0 is omitted: a picture painted without it would wrongly clear it. The negative
-        prompt and the prompts 1 to 8 are always encoded, so that a higher weight needs no encoding."""
+        """The texts encoded for a picture, by address, without empty ones: suspects for quarantine
+        if the process dies. A plain prompt with weight 0 is omitted: a picture painted without it
+        would wrongly clear it. The negative prompt and the prompts 1 to 8 are always encoded, so
+        that a higher weight needs no encoding."""
         prompts = self.prompts
         weight, weight_b = prompts.mix_weights[:2]
         texts = {
             "/sd/prompt": prompts.prompt if weight else "",
             "/sd/negative": prompts.negative,
             "/sd/prompt_b": prompts.prompt_b if weight_b else "",
-            **{f"/sd/prompts/{number}/text": text for number, (text, _) in enumerate(prompts.numbered, start=1)},
-            **{f"/sd/ip_adapter/image{end}": file for end, (file, _) in zip(REFERENCES, self.references, strict=True)},
+            **{
+                f"/sd/prompts/{number}/text": text
+                for number, (text, _) in enumerate(prompts.numbered, start=1)
+            },
+            **{
+                f"/sd/ip_adapter/image{end}": file
+                for end, (file, _) in zip(REFERENCES, self.references, strict=True)
+            },
         }
         return {address: text for address, text in texts.items() if text}
 
     @property
     def uses_segments(self) -> bool:
         """True if a ControlNet in use takes the masks as its control image."""
-        return any(control.scale != 0.0 and control.image_kind == MASKS_SOURCE for control in self.controls)
+        return any(
+            control.scale != 0.0 and control.image_kind == MASKS_SOURCE for control in self.controls
+        )
 
     @property
     def uses_second(self) -> bool:
         """True if a ControlNet in use, or the IP-Adapter, takes the second picture."""
-        seen = [each.image_source for each in self.controls if each.scale != 0.0 and each.image_kind != MASKS_SOURCE]
+        seen = [
+            each.image_source
+            for each in self.controls
+            if each.scale != 0.0 and each.image_kind != MASKS_SOURCE
+        ]
         return "second" in (self.live_reference, *seen)
 
 
 def read_settings(values: Mapping[str, Any]) -> DiffusionSettings:
-    """Read the settings from values by address, already accepted by `osc_schema`; missing ones have defaults."""
+    """Read the settings from values by address, already accepted by `osc_schema`; missing ones have
+    defaults."""
     value = value_reader(values, "/sd")
     problem = ""
     try:
         t_index = parse_t_index(value("t_index"))
     except ModelError as error:
-        t_index, problem = (), str(error)
+        t_index = ()
+        problem = str(error)
     return DiffusionSettings(
         prompts=build_settings(
             PromptSettings,
             value,
             mix=value("prompt_mix") if value("prompt_b") else 0.0,
             has_regions=value("regions"),
-            numbered=tuple((value(f"prompts/{n}/text"), value(f"prompts/{n}/weight")) for n in PROMPTS),
+            numbered=tuple(
+                (value(f"prompts/{n}/text"), value(f"prompts/{n}/weight")) for n in PROMPTS
+            ),
         ),
-        references=tuple((value(f"ip_adapter/image{end}"), value(f"ip_adapter/weight{end}")) for end in REFERENCES),
+        references=tuple(
+            (value(f"ip_adapter/image{end}"), value(f"ip_adapter/weight{end}"))
+            for end in REFERENCES
+        ),
         live_reference=value("ip_adapter/live"),
         live_weight=value("ip_adapter/weight_live"),
         reference_scale=value("ip_adapter/scale"),
         reference_blocks=tuple(value(f"ip_adapter/{block}") for block in ("down", "mid", "up")),
         is_stream=value("mode") == "stream",
-        sampling=build_settings(StreamSettings, value, t_index=t_index, seed=build_settings(Seeds, value)),
+        sampling=build_settings(
+            StreamSettings, value, t_index=t_index, seed=build_settings(Seeds, value)
+        ),
         controls=tuple(
             ControlNetSettings(
                 number=number,
-                scale=value(f"controlnet/{number}/scale") if value(f"controlnet/{number}/enable") else 0.0,
+                scale=value(f"controlnet/{number}/scale")
+                if value(f"controlnet/{number}/enable")
+                else 0.0,
                 image_kind=value(f"controlnet/{number}/source"),
                 image_source=value(f"controlnet/{number}/from"),
                 mode=value(f"controlnet/{number}/mode"),
@@ -207,12 +239,15 @@ def read_settings(values: Mapping[str, Any]) -> DiffusionSettings:
 
 
 def parse_t_index(text: str) -> tuple[int, ...]:
-    """Parse `"32 45"` or `"32,45"` to (32, 45). ModelError unless they are increasing indices of the 50-step table."""
+    """Parse `"32 45"` or `"32,45"` to (32, 45). ModelError unless they are increasing indices of
+    the 50-step table."""
     try:
         indices = tuple(int(token) for token in text.replace(",", " ").split())
     except ValueError:
         indices = (-1,)
-    if any(not 0 <= index < TABLE_STEPS for index in indices) or list(indices) != sorted(set(indices)):
+    if any(not 0 <= index < TABLE_STEPS for index in indices) or list(indices) != sorted(
+        set(indices)
+    ):
         rule = f"must be increasing numbers in 0..{TABLE_STEPS - 1}, such as 32 45"
         raise ModelError(f"/sd/t_index: {text!r} {rule} (not used)")
     return indices

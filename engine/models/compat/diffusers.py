@@ -5,7 +5,8 @@ from engine.system.lazy_names import lazy_names
 __getattr__ = lazy_names(
     "diffusers",
     {
-        # The public `from_single_file` downloads configurations, and ignores tensors that are missing or left over.
+        # The public `from_single_file` downloads configurations, and ignores tensors that are
+        # missing or left over.
         "loaders.single_file_utils": ("convert_ldm_vae_checkpoint",),
         # The layers themselves: `attn_processors` gives their processors only.
         "models.attention_processor": ("Attention",),

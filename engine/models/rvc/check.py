@@ -1,9 +1,10 @@
 """Checks a voice from file headers, in milliseconds: its kind and what is missing.
 
-Does not load torch, and never executes code from a file. A voice is a dictionary: `weight` (tensors by name, usually
-float16), `config` (18 items, see `shape_of`), `version` (default "v1"), `f0` (default 1: with pitch), `sr`, and texts.
-A `.safetensors` file holds the tensors of `weight`, and the rest as its metadata, all as text: `config` (a JSON list of
-the 18 items), `version`, and `f0` ("1" or "0").
+Does not load torch, and never executes code from a file. A voice is a dictionary: `weight` (tensors
+by name, usually float16), `config` (18 items, see `shape_of`), `version` (default "v1"), `f0`
+(default 1: with pitch), `sr`, and texts. A `.safetensors` file holds the tensors of `weight`, and
+the rest as its metadata, all as text: `config` (a JSON list of the 18 items), `version`, and `f0`
+("1" or "0").
 """
 
 import importlib.util
@@ -20,7 +21,13 @@ from engine.models.not_a_model import is_safetensors
 from engine.models.part_report import ModelReport, PartReport, Problems, describe_part
 from engine.models.pickle_file import TRAINING, PickledFile, read_pickle, refuse_code, short_repr
 from engine.models.rvc import shapes
-from engine.models.rvc.content_folder import LAYER_KEY, OTHER_KEY, PROJECTION, choose_content, find_content
+from engine.models.rvc.content_folder import (
+    LAYER_KEY,
+    OTHER_KEY,
+    PROJECTION,
+    choose_content,
+    find_content,
+)
 from engine.models.rvc.index_file import count_vectors
 from engine.models.rvc.pitch import choose
 from engine.models.rvc.spec import VoiceSpec
@@ -28,14 +35,17 @@ from engine.models.weight_files import TensorInfo, read_header, read_header_and_
 from engine.system.installing import install_line
 from engine.system.small_file import open_regular, parse_json
 
-_TABLES: Final = tomllib.loads(Path(__file__).with_name("other_voices.toml").read_text(encoding="utf-8"))
+_TABLES: Final = tomllib.loads(
+    Path(__file__).with_name("other_voices.toml").read_text(encoding="utf-8")
+)
 VOCODER_NAMES: Final[dict[str, str]] = _TABLES["vocoders"]
 _VOCODER_TENSORS: Final[dict[str, str]] = _TABLES["vocoder_tensors"]
 _TRAINED: Final[dict[str, str]] = _TABLES["trained"]
 _FILE_KINDS: Final[dict[str, str]] = _TABLES["file_kinds"]
 GPT_SOVITS: Final = "a GPT-SoVITS voice, not RVC's"
 _VITS2: Final = (".pre_transformer.", "enc_p.encoder.spk_emb_linear.")
-"""Parts of tensor names that only VITS2 has: transformers in the flow, and the speaker in the text encoder."""
+"""Parts of tensor names that only VITS2 has: transformers in the flow, and the speaker in the text
+encoder."""
 OF_TRAINING: Final = "enc_q."
 """Prefix of the tensors that only training needs."""
 MAX_STAGES: Final = 16  # limit for upsampling stages, blocks per stage, and dilations per block
@@ -64,14 +74,17 @@ class VoiceReport(ModelReport):
 
 
 def check(spec: VoiceSpec) -> VoiceReport:
-    """Check a voice on disk. ModelError if `spec.model` is not found or not a voice, as from `read_checkpoint`, which
-    also compares all tensors. Every other problem is listed in the report."""
+    """Check a voice on disk. ModelError if `spec.model` is not found or not a voice, as from
+    `read_checkpoint`, which also compares all tensors. Every other problem is listed in the
+    report."""
     path = locate.find(spec.model, files=("*.pth",))
     shape, metadata, tensors = _shape_in(path)
     weights = {name: tensor for name, tensor in tensors.items() if not name.startswith(OF_TRAINING)}
-    parts, missing = [describe_part("synthesizer", weights, (str(path),))], Problems()
+    parts = [describe_part("synthesizer", weights, (str(path),))]
+    missing = Problems()
     notes: list[str] = []
-    pitch, vectors = choose(spec), 0
+    pitch = choose(spec)
+    vectors = 0
     with missing.collect():
         content_choice = choose_content(str(path), metadata, spec.content)
         notes.append(content_choice.note)
@@ -79,7 +92,9 @@ def check(spec: VoiceSpec) -> VoiceReport:
     notes += [spec.index_note, pitch.reason]
     if spec.index:
         with missing.collect():
-            vectors = count_vectors(locate.find(spec.index, files=("*.index",)), shape.content_channels)
+            vectors = count_vectors(
+                locate.find(spec.index, files=("*.index",)), shape.content_channels
+            )
     if pitch.name == "fcpe" and importlib.util.find_spec("torchfcpe") is None:
         missing.append(f"pitch fcpe: torchfcpe is not installed; {install_line('[fcpe]')}")
     if pitch.name == "rmvpe":
@@ -102,15 +117,25 @@ def check(spec: VoiceSpec) -> VoiceReport:
 
 
 def headline(model: str) -> str:
-    """The version, rate and, if unusual, vocoder of a voice, from its header. ModelError if it is not a voice."""
+    """The version, rate and, if unusual, vocoder of a voice, from its header. ModelError if it is
+    not a voice."""
     shape = _shape_in(Path(model))[0]
     vocoder = "" if shape.vocoder == "HiFi-GAN" else f", {shape.vocoder}"
-    return f"{shape.version}, {shape.rate_hz / 1000:g} kHz{vocoder}{'' if shape.has_pitch else ', no pitch'}"
+    return (
+        f"{shape.version}, {shape.rate_hz / 1000:g} "
+        f"kHz{vocoder}{'' if shape.has_pitch else ', no pitch'}"
+    )
 
 
-def _shape_in(path: Path) -> tuple[shapes.SynthesizerShape, Mapping[str, Any], dict[str, TensorInfo]]:
+def _shape_in(
+    path: Path,
+) -> tuple[shapes.SynthesizerShape, Mapping[str, Any], dict[str, TensorInfo]]:
     metadata, tensors = _read_voice(path)
-    return shape_of(str(path), metadata, {name: tensor.shape for name, tensor in tensors.items()}), metadata, tensors
+    return (
+        shape_of(str(path), metadata, {name: tensor.shape for name, tensor in tensors.items()}),
+        metadata,
+        tensors,
+    )
 
 
 def _content_part(spec: VoiceSpec, name: str, version: shapes.Version) -> PartReport:
@@ -122,7 +147,9 @@ def _content_part(spec: VoiceSpec, name: str, version: shapes.Version) -> PartRe
     if not any("encoder.layers.0." in key for key in tensors):
         raise ModelError(f"{name}: no HuBERT")
     if version == "v1" and f"{PROJECTION}weight" not in tensors:
-        raise ModelError(f"{name}: has no final projection, which v1 voices need, and {spec.model} is v1")
+        raise ModelError(
+            f"{name}: has no final projection, which v1 voices need, and {spec.model} is v1"
+        )
     return describe_part("content", tensors, tuple(map(str, files)))
 
 
@@ -143,16 +170,22 @@ def _pickled_content(file: Path) -> dict[str, TensorInfo]:
 
 
 def require_voice_file(path: Path) -> None:
-    """Raise ModelError if the path cannot be a voice (a folder, archive, index or export), with what to use instead."""
+    """Raise ModelError if the path cannot be a voice (a folder, archive, index or export), with
+    what to use instead."""
     if path.is_dir():
         voices = sorted(file.name for file in path.glob("*.pth"))
-        raise ModelError(f"{path}: is a folder; a voice is a .pth or .safetensors file{_inside(voices)}")
+        raise ModelError(
+            f"{path}: is a folder; a voice is a .pth or .safetensors file{_inside(voices)}"
+        )
     if not path.is_file():
         raise ModelError(f"{path}: no such file")
     if kind := _FILE_KINDS.get(path.suffix.lower()):
         raise ModelError(f"{path}: is {kind}")
     if path.suffix.lower() == ".zip":
-        raise ModelError(f"{path}: is a zip archive; unpack it, and name the .pth file{_inside(voices_in_zip(path))}")
+        raise ModelError(
+            f"{path}: is a zip archive; unpack it, and name the .pth "
+            f"file{_inside(voices_in_zip(path))}"
+        )
 
 
 def voices_in_zip(path: Path) -> list[str]:
@@ -169,11 +202,15 @@ def _inside(names: list[str]) -> str:
 
 
 def read_safetensors_voice(path: Path) -> tuple[dict[str, Any], dict[str, TensorInfo]]:
-    """The metadata of a `.safetensors` file, with `config` as a list, and its tensors; ModelError if there is none."""
+    """The metadata of a `.safetensors` file, with `config` as a list, and its tensors; ModelError
+    if there is none."""
     tensors, strings = read_header_and_metadata(path)
     metadata: dict[str, Any] = dict(strings)
     if "config" not in metadata:
-        raise ModelError(f"{path}: not an RVC voice: its metadata must have `config` (a JSON list), `version` and `f0`")
+        raise ModelError(
+            f"{path}: not an RVC voice: its metadata must have `config` (a JSON list), `version` "
+            "and `f0`"
+        )
     try:
         metadata["config"] = parse_json(metadata["config"])
     except ValueError:
@@ -182,39 +219,55 @@ def read_safetensors_voice(path: Path) -> tuple[dict[str, Any], dict[str, Tensor
 
 
 def require_plain_values(path: Path, file: PickledFile) -> None:
-    """Raise ModelError if a pickle imports more than tensors and plain values need. Does not execute it."""
+    """Raise ModelError if a pickle imports more than tensors and plain values need. Does not
+    execute it."""
     if any(name.endswith(".HParams") for name in file.foreign):
         raise ModelError(f"{path}: is {GPT_SOVITS} (its config is a class of that program)")
     refuse_code(path, file.foreign, "voice")
 
 
 def require_voice(name: str, stored: Any) -> Mapping[str, Any]:
-    """The content of a pickle, after checking that it has weights and a config. ModelError says what it is instead."""
+    """The content of a pickle, after checking that it has weights and a config. ModelError says
+    what it is instead."""
     if not isinstance(stored, Mapping):
-        raise ModelError(f"{name}: no RVC voice (needs `weight` and `config`; holds a {type(stored).__name__})")
+        raise ModelError(
+            f"{name}: no RVC voice (needs `weight` and `config`; holds a {type(stored).__name__})"
+        )
     if "config" not in stored or not isinstance(stored.get("weight"), Mapping):
         what = _describe_checkpoint(stored["model"]) if "model" in stored else "no RVC voice"
-        raise ModelError(f"{name}: {what} (needs `weight` and `config`; holds {short_repr(list(stored))})")
+        raise ModelError(
+            f"{name}: {what} (needs `weight` and `config`; holds {short_repr(list(stored))})"
+        )
     if isinstance(stored["config"], Mapping):
-        raise ModelError(f"{name}: is {GPT_SOVITS} (its config is not a list of {shapes.CONFIG_ITEMS} items)")
+        raise ModelError(
+            f"{name}: is {GPT_SOVITS} (its config is not a list of {shapes.CONFIG_ITEMS} items)"
+        )
     return stored
 
 
 def _describe_checkpoint(tensors: Any) -> str:
     """Description of a training checkpoint with these tensors."""
-    names = [name for name in tensors if isinstance(name, str)] if isinstance(tensors, Mapping) else []
+    names = (
+        [name for name in tensors if isinstance(name, str)] if isinstance(tensors, Mapping) else []
+    )
     for start, what in _TRAINED.items():
         if any(name.startswith(start) for name in names):
             return f"is {what}"
     return "a training checkpoint, not a voice: extract the voice with RVC"
 
 
-def find_vocoder(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides]) -> shapes.Vocoder:
-    """The decoder that the voice was trained with; ModelError if it is not implemented here. Called before the tensors
-    are counted, because "155 tensors are missing" would not help the user."""
+def find_vocoder(
+    name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides]
+) -> shapes.Vocoder:
+    """The decoder that the voice was trained with; ModelError if it is not implemented here. Called
+    before the tensors are counted, because "155 tensors are missing" would not help the user."""
     stored_name = metadata.get("vocoder")
     kind = next(
-        (vocoder for start, vocoder in _VOCODER_TENSORS.items() if any(k.startswith(start) for k in tensors)),
+        (
+            vocoder
+            for start, vocoder in _VOCODER_TENSORS.items()
+            if any(k.startswith(start) for k in tensors)
+        ),
         "HiFi-GAN",
     )
     if isinstance(stored_name, str) and VOCODER_NAMES.get(stored_name.lower()) != "HiFi-GAN":
@@ -222,34 +275,55 @@ def find_vocoder(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, S
     found: shapes.Vocoder | None = next((each for each in shapes.VOCODERS if each == kind), None)
     if found is None:
         raise ModelError(
-            f"{name}: was made with Applio's vocoder {kind}; only {' and '.join(shapes.VOCODERS)} are built here: take "
+            f"{name}: was made with Applio's vocoder {kind}; only {' and '.join(shapes.VOCODERS)} "
+            "are built here: take "
             f"one of the same voice that was trained with one of them, or convert with Applio"
         )
     return found
 
 
-def _require_refinegan(name: str, shape: shapes.SynthesizerShape, tensors: Mapping[str, Sides]) -> None:
-    first = next((sides for key, sides in tensors.items() if key.startswith("dec.pre_conv.") and len(sides) == 3), None)
+def _require_refinegan(
+    name: str, shape: shapes.SynthesizerShape, tensors: Mapping[str, Sides]
+) -> None:
+    first = next(
+        (
+            sides
+            for key, sides in tensors.items()
+            if key.startswith("dec.pre_conv.") and len(sides) == 3
+        ),
+        None,
+    )
     if first and first[0] == shape.initial // 2 != shape.refine_channels:
         raise ModelError(
-            f"{name}: was made with RefineGAN as Applio 3.2.9 had it, which 3.3.0 replaced; train it again with "
+            f"{name}: was made with RefineGAN as Applio 3.2.9 had it, which 3.3.0 replaced; train "
+            "it again with "
             "a newer Applio, or convert with 3.2.9"
         )
     if not shape.has_pitch:
-        raise ModelError(f"{name}: says that it was made with RefineGAN and without pitch, which no program makes")
+        raise ModelError(
+            f"{name}: says that it was made with RefineGAN and without pitch, which no program "
+            "makes"
+        )
 
 
-def shape_of(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides]) -> shapes.SynthesizerShape:
-    """The shape of the voice `name` from its metadata and the shapes of its tensors. ModelError if they do not fit."""
+def shape_of(
+    name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides]
+) -> shapes.SynthesizerShape:
+    """The shape of the voice `name` from its metadata and the shapes of its tensors. ModelError if
+    they do not fit."""
     vocoder = find_vocoder(name, metadata, tensors)
     if vits2 := next((key for key in tensors if any(part in key for part in _VITS2)), ""):
         raise ModelError(
-            f"{name}: a VITS2 voice, as Codename-RVC-Fork trains them ({vits2[:33]}); only VITS1, RVC's own, is built "
+            f"{name}: a VITS2 voice, as Codename-RVC-Fork trains them ({vits2[:33]}); only VITS1, "
+            "RVC's own, is built "
             "here: convert it there"
         )
     config = metadata["config"]
     if isinstance(config, list | tuple) and len(config) == shapes.CONFIG_ITEMS + 1:
-        config = [*config[:-2], config[-1]]  # rvc-webui puts the channels, which the tensors have too, before the rate
+        config = [
+            *config[:-2],
+            config[-1],
+        ]  # rvc-webui puts the channels, which the tensors have too, before the rate
     if not isinstance(config, list | tuple) or len(config) != shapes.CONFIG_ITEMS:
         raise ModelError(f"{name}: its config is no list of {shapes.CONFIG_ITEMS} items")
     _, _, latent, hidden, inner, heads, layers, kernel, _, kind, widths, dilations, *others = config
@@ -263,8 +337,11 @@ def shape_of(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides
         vocoder=vocoder,
         has_pitch=_has_pitch(name, metadata),
         rate_hz=_positive_int(name, "sample rate", rate_hz, MAX_HZ),
-        # The config of merged and extracted files keeps the 109 of the base model, whatever they hold.
-        speakers=_positive_int(name, "speakers", embeddings[0] if len(embeddings) == 2 else speakers),
+        # The config of merged and extracted files keeps the 109 of the base model, whatever they
+        # hold.
+        speakers=_positive_int(
+            name, "speakers", embeddings[0] if len(embeddings) == 2 else speakers
+        ),
         latent=_positive_int(name, "latent", latent),
         hidden=_positive_int(name, "hidden", hidden),
         filter=_positive_int(name, "filter", inner),
@@ -276,10 +353,13 @@ def shape_of(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides
         upsample_rates=_positive_ints(name, "upsample rates", rates),
         upsample_kernels=_positive_ints(name, "upsample kernels", kernels),
         resblock_kernels=_positive_ints(name, "resblock kernels", widths),
-        resblock_dilations=tuple(_positive_ints(name, "resblock dilations", each) for each in _as_list(dilations)),
+        resblock_dilations=tuple(
+            _positive_ints(name, "resblock dilations", each) for each in _as_list(dilations)
+        ),
     )
     _require_consistent(name, shape)
-    layer, ours = metadata.get(LAYER_KEY), shapes.LAYERS[shape.version]
+    layer = metadata.get(LAYER_KEY)
+    ours = shapes.LAYERS[shape.version]
     if layer is not None and not (isinstance(layer, int | str) and layer in (ours, str(ours))):
         raise ModelError(
             f"{name}: was trained on layer {short_repr(layer)} of its speech encoder; voices with "
@@ -290,20 +370,27 @@ def shape_of(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides
     return shape
 
 
-def _version(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides]) -> shapes.Version:
+def _version(
+    name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides]
+) -> shapes.Version:
     """The version named in the file, else the one that its tensors imply, else "v1"."""
     own = metadata.get("version")
     channels = tensors.get("enc_p.emb_phone.weight", (0,))[-1:]
     known = shapes.CONTENT_CHANNELS
-    implied: shapes.Version | None = next((version for version, wide in known.items() if (wide,) == channels), None)
-    version: shapes.Version | None = next((each for each in known if isinstance(own, str) and each == own), None)
+    implied: shapes.Version | None = next(
+        (version for version, wide in known.items() if (wide,) == channels), None
+    )
+    version: shapes.Version | None = next(
+        (each for each in known if isinstance(own, str) and each == own), None
+    )
     if own is not None and version is None:
         raise ModelError(f"{name}: version {short_repr(own)}; supported: v1 and v2")
     if implied and OTHER_KEY in metadata:  # there the version is that of the upsampling
         return implied
     if version and implied and version != implied:
         raise ModelError(
-            f"{name}: calls itself {version}, but takes features of {channels[0]} channels, as {implied} does"
+            f"{name}: calls itself {version}, but takes features of {channels[0]} channels, as "
+            f"{implied} does"
         )
     return version or implied or "v1"
 
@@ -311,7 +398,11 @@ def _version(name: str, metadata: Mapping[str, Any], tensors: Mapping[str, Sides
 def _has_pitch(name: str, metadata: Mapping[str, Any]) -> bool:
     value = metadata.get("f0", 1)
     # str() only for these types: hostile nested lists could expand without limit.
-    text = str(value).lower() if isinstance(value, str) or (isinstance(value, int) and value in (0, 1)) else ""
+    text = (
+        str(value).lower()
+        if isinstance(value, str) or (isinstance(value, int) and value in (0, 1))
+        else ""
+    )
     if text not in ("0", "1", "true", "false"):
         raise ModelError(f"{name}: f0 is {short_repr(value)}, not 0 or 1")
     return text in ("1", "true")
@@ -327,26 +418,35 @@ def _positive_ints(name: str, what: str, values: Any) -> tuple[int, ...]:
 
 def _positive_int(name: str, what: str, value: Any, max_value: int = shapes.MAX_SIZE) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= max_value:
-        raise ModelError(f"{name}: {what} of its config: {short_repr(value)} is not a whole number in 1..{max_value}")
+        raise ModelError(
+            f"{name}: {what} of its config: {short_repr(value)} is not a whole number in "
+            f"1..{max_value}"
+        )
     return value
 
 
 def _require_consistent(name: str, shape: shapes.SynthesizerShape) -> None:
-    rates, kernels, widths = shape.upsample_rates, shape.upsample_kernels, shape.resblock_kernels
+    rates = shape.upsample_rates
+    kernels = shape.upsample_kernels
+    widths = shape.resblock_kernels
     level_count = len(rates) + (shape.vocoder == "RefineGAN")
     are_equally_many = len(widths) == len(shape.resblock_dilations)
     problems = {
         f"it has more than {MAX_STAGES} stages": max(len(rates), len(widths)) > MAX_STAGES,
         "the rates and kernels of its upsampling are not equally many": len(kernels) != len(rates),
         "the kernels and dilations of its residual blocks are not equally many": not are_equally_many,
-        f"makes {shape.hop} samples of a frame, at {shape.rate_hz} Hz it has {shape.rate_hz / 100:g}": (
-            shape.hop * 100 != shape.rate_hz
+        f"makes {shape.hop} samples of a frame, at {shape.rate_hz} Hz it has "
+        f"{shape.rate_hz / 100:g}": (shape.hop * 100 != shape.rate_hz),
+        f"{shape.hidden} hidden channels are no multiple of {shape.heads} heads": bool(
+            shape.hidden % shape.heads
         ),
-        f"{shape.hidden} hidden channels are no multiple of {shape.heads} heads": bool(shape.hidden % shape.heads),
         f"{shape.latent} latent channels cannot be halved": bool(shape.latent % 2),
-        f"{shape.initial} channels cannot be halved {level_count} times": shape.initial % 2**level_count > 0,
+        f"{shape.initial} channels cannot be halved {level_count} times": shape.initial
+        % 2**level_count
+        > 0,
         "a kernel of its upsampling is shorter than its step, or odd where that is even": any(
-            kernel < rate or (kernel - rate) % 2 for rate, kernel in zip(rates, kernels, strict=False)
+            kernel < rate or (kernel - rate) % 2
+            for rate, kernel in zip(rates, kernels, strict=False)
         ),
         "a kernel of its residual blocks is even": any(kernel % 2 == 0 for kernel in widths),
     }

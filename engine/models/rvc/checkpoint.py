@@ -1,7 +1,7 @@
 """Reads a published RVC voice. Never executes code from the file.
 
-A `.pth` file is a pickle. It is scanned first (pickle_file.py), and then only read by torch's restricted unpickler,
-which runs no code. check.py says what it must contain.
+A `.pth` file is a pickle. It is scanned first (pickle_file.py), and then only read by torch's
+restricted unpickler, which runs no code. check.py says what it must contain.
 """
 
 from collections.abc import Mapping
@@ -29,23 +29,40 @@ from engine.models.tensor_file import read_tensors, reading_device
 from engine.models.tensor_rule import require_known
 from engine.models.weight_files import format_shape
 
-NORMED: Final = (("weight_v", "weight_g"), ("parametrizations.weight.original1", "parametrizations.weight.original0"))
-"""Name suffixes of the direction and the length of a weight, which training stores separately (weight norm)."""
-_UNREADABLE = (UnpicklingError, OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, AttributeError)
+NORMED: Final = (
+    ("weight_v", "weight_g"),
+    ("parametrizations.weight.original1", "parametrizations.weight.original0"),
+)
+"""Name suffixes of the direction and the length of a weight, which training stores separately
+(weight norm)."""
+_UNREADABLE = (
+    UnpicklingError,
+    OSError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+)
 
 
 def read_checkpoint(path: Path) -> tuple[Synthesizer, dict[str, Any]]:
-    """The synthesizer of the voice in a `.pth` or `.safetensors` file, float32 on the CPU with weight norm folded, and
-    the file's metadata. ModelError in one line if it is not a voice, is truncated, would run code, or its tensors do
-    not fit its configuration."""
+    """The synthesizer of the voice in a `.pth` or `.safetensors` file, float32 on the CPU with
+    weight norm folded, and the file's metadata. ModelError in one line if it is not a voice, is
+    truncated, would run code, or its tensors do not fit its configuration."""
     name = str(path)
     require_voice_file(path)
     stored = _from_safetensors(path) if is_safetensors(path) else _from_pickle(path)
-    tensors = {str(key): tensor for key, tensor in stored["weight"].items() if isinstance(tensor, Tensor)}
+    tensors = {
+        str(key): tensor for key, tensor in stored["weight"].items() if isinstance(tensor, Tensor)
+    }
     shape = shape_of(name, stored, {key: tuple(tensor.shape) for key, tensor in tensors.items()})
     with torch.device("meta"):
         synthesizer = Synthesizer(shape)
-    weights = _weights(name, tensors, {key: tuple(each.shape) for key, each in synthesizer.state_dict().items()})
+    weights = _weights(
+        name, tensors, {key: tuple(each.shape) for key, each in synthesizer.state_dict().items()}
+    )
     synthesizer.load_state_dict(weights, assign=True)
     return synthesizer, {key: value for key, value in stored.items() if key != "weight"}
 
@@ -67,25 +84,40 @@ def _from_safetensors(path: Path) -> Mapping[Any, Any]:
         return metadata | {"weight": read_tensors(path)}
 
 
-def _weights(name: str, tensors: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
-    """The weights with these shapes, in float32. Of others only `enc_q.*`, which is for training, may be there.
-    Everything is checked before anything is computed, because a broken file can declare a tensor of any size in a few
-    bytes."""
+def _weights(
+    name: str, tensors: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, Tensor]:
+    """The weights with these shapes, in float32. Of others only `enc_q.*`, which is for training,
+    may be there. Everything is checked before anything is computed, because a broken file can
+    declare a tensor of any size in a few bytes."""
     found = {key: _find_parts(key, tensors) for key in shapes}
     if missing := [key for key, parts in found.items() if not parts]:
         raise ModelError(f"{name}: {len(missing)} tensors are missing, the first is {missing[0]}")
     for key, parts in found.items():
         sides = shapes[key]
-        for part, expected in zip(parts, (sides, (sides[0], *(1 for _ in sides[1:]))), strict=False):
+        for part, expected in zip(
+            parts, (sides, (sides[0], *(1 for _ in sides[1:]))), strict=False
+        ):
             if part.shape != expected:
                 raise ModelError(
-                    f"{name}: {key} is {format_shape(part.shape)}, its config asks for {format_shape(expected)}"
+                    f"{name}: {key} is {format_shape(part.shape)}, its config asks for "
+                    f"{format_shape(expected)}"
                 )
-            if part.layout != torch.strided or part.device.type not in ("cpu", "meta") or not part.is_floating_point():
+            if (
+                part.layout != torch.strided
+                or part.device.type not in ("cpu", "meta")
+                or not part.is_floating_point()
+            ):
                 raise ModelError(f"{name}: {key} is not a floating-point array")
     own = {id(part) for parts in found.values() for part in parts}
-    surplus = (key for key, tensor in tensors.items() if id(tensor) not in own and not key.startswith(OF_TRAINING))
-    require_known(name, "an RVC voice", surplus, why="another program made it: convert with that one")
+    surplus = (
+        key
+        for key, tensor in tensors.items()
+        if id(tensor) not in own and not key.startswith(OF_TRAINING)
+    )
+    require_known(
+        name, "an RVC voice", surplus, why="another program made it: convert with that one"
+    )
     weights = {key: _fold_weight_norm(*parts) for key, parts in found.items()}
     require_finite(name, weights)
     return weights
@@ -103,7 +135,8 @@ def _find_parts(key: str, tensors: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
 
 
 def _fold_weight_norm(direction: Tensor, length: Tensor | None = None) -> Tensor:
-    """The weight in float32. From a direction v and a length g: g v / |v| (weight norm, Salimans and Kingma 2016)."""
+    """The weight in float32. From a direction v and a length g: g v / |v| (weight norm, Salimans
+    and Kingma 2016)."""
     weight = direction.float()
     if length is None:
         return weight

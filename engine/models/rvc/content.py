@@ -1,8 +1,9 @@
 """Speaker-independent features of speech: HuBERT's hidden layers, 50 vectors per second.
 
-It is loaded from folders as on the Hub, and from the single files distributed with RVC. Fairseq's format
-(hubert_base.pt, checkpoint_best_legacy_500.pt) also pickles classes of the training code: these are replaced by stubs
-while the file is read, and a file that imports any other name is refused before torch opens it.
+It is loaded from folders as on the Hub, and from the single files distributed with RVC. Fairseq's
+format (hubert_base.pt, checkpoint_best_legacy_500.pt) also pickles classes of the training code:
+these are replaced by stubs while the file is read, and a file that imports any other name is
+refused before torch opens it.
 """
 
 import re
@@ -30,7 +31,10 @@ HOP: Final = 320
 MIN_SAMPLES: Final = 400
 """Samples that the first vector needs. A shorter sound gives no vectors."""
 HEAD_WIDTH = 64  # the same in every HuBERT, whether its layers are 768 or 1024 wide
-_WEIGHT_NORM = {".weight_g": ".parametrizations.weight.original0", ".weight_v": ".parametrizations.weight.original1"}
+_WEIGHT_NORM = {
+    ".weight_g": ".parametrizations.weight.original0",
+    ".weight_v": ".parametrizations.weight.original1",
+}
 _FIRST = "feature_extractor.conv_layers."
 _POSITIONS = "encoder.pos_conv_embed.conv."
 _LAYER = re.compile(r"encoder\.layers\.(\d+)\.")
@@ -40,8 +44,10 @@ MARK = "post_extract_proj.weight"
 # Published name -> name in transformers 5, in the order of the forward pass; `#` is a number.
 RENAMED = {
     "feature_extractor.conv_layers.#.0": "feature_extractor.conv_layers.#.conv",
-    "feature_extractor.conv_layers.#.2": "feature_extractor.conv_layers.#.layer_norm",  # layer 0, group norm
-    "feature_extractor.conv_layers.#.2.1": "feature_extractor.conv_layers.#.layer_norm",  # all layers, large models
+    # layer 0, group norm
+    "feature_extractor.conv_layers.#.2": "feature_extractor.conv_layers.#.layer_norm",
+    # all layers, large models
+    "feature_extractor.conv_layers.#.2.1": "feature_extractor.conv_layers.#.layer_norm",
     "layer_norm": "feature_projection.layer_norm",
     "post_extract_proj": "feature_projection.projection",
     "encoder.pos_conv.0": "encoder.pos_conv_embed.conv",
@@ -62,7 +68,8 @@ _OF_TRAINING = re.compile(r"^(masked_spec_embed|mask_emb|label_embs_concat|lm_he
 
 
 class ContentEncoder:
-    """HuBERT (Hsu et al., 2021) or ContentVec (Qian et al., 2022), for inference on its device. Not thread-safe."""
+    """HuBERT (Hsu et al., 2021) or ContentVec (Qian et al., 2022), for inference on its device. Not
+    thread-safe."""
 
     def __init__(self, hubert: HubertModel, final_projection: nn.Linear | None) -> None:
         self._hubert = hubert
@@ -75,16 +82,19 @@ class ContentEncoder:
         return self
 
     def __call__(self, sound: Tensor, *, version: Literal["v1", "v2"]) -> Tensor:
-        """(B, n) at 16 kHz, n >= 400 -> (B, (n - 80) // 320, channels) in the encoder's dtype. v1: hidden layer 9
-        through the final projection (256 channels); v2: hidden layer 12 (768). If there are fewer layers, the last one.
-        Vector k depends on samples 320 k to 320 k + 400. Higher layers are not run. All sounds of a batch must have the
-        same length, because there is no mask. Can be captured in a CUDA graph."""
+        """(B, n) at 16 kHz, n >= 400 -> (B, (n - 80) // 320, channels) in the encoder's dtype. v1:
+        hidden layer 9 through the final projection (256 channels); v2: hidden layer 12 (768). If
+        there are fewer layers, the last one. Vector k depends on samples 320 k to 320 k + 400.
+        Higher layers are not run. All sounds of a batch must have the same length, because there is
+        no mask. Can be captured in a CUDA graph."""
         hubert = self._hubert
         features = hubert.feature_extractor(sound.to(self.dtype)).transpose(1, 2)  # (B, T, 512)
         hidden: Tensor = hubert.feature_projection(features)  # (B, T, 768)
         encoder = hubert.encoder
         hidden = hidden + encoder.pos_conv_embed(hidden)
-        if not hubert.config.do_stable_layer_norm:  # pre-norm models normalise after the last layer instead
+        if (
+            not hubert.config.do_stable_layer_norm
+        ):  # pre-norm models normalise after the last layer instead
             hidden = encoder.layer_norm(hidden)
         for layer in encoder.layers[: LAYERS[version]]:
             hidden = layer(hidden)
@@ -105,34 +115,57 @@ class ContentEncoder:
 
     @property
     def networks(self) -> tuple[nn.Module, ...]:
-        return (self._hubert,) if self._final_projection is None else (self._hubert, self._final_projection)
+        return (
+            (self._hubert,)
+            if self._final_projection is None
+            else (self._hubert, self._final_projection)
+        )
 
 
 def load_content(name: str, device: torch.device, dtype: torch.dtype) -> ContentEncoder:
-    """Load the encoder in a folder, a Hugging Face id or a file (.pt, .bin, .safetensors) onto its device. ModelError
-    in one line if it is missing (with how to get it), not a HuBERT, truncated, lacks a tensor, holds NaN, or would run
-    code as a pickle. A file without `config.json` is described by its tensors' shapes."""
+    """Load the encoder in a folder, a Hugging Face id or a file (.pt, .bin, .safetensors) onto its
+    device. ModelError in one line if it is missing (with how to get it), not a HuBERT, truncated,
+    lacks a tensor, holds NaN, or would run code as a pickle. A file without `config.json` is
+    described by its tensors' shapes."""
     found = find_content(name)
-    weights = {_new_name(key): tensor.float() for file in found.weights for key, tensor in _file_tensors(file).items()}
-    projection = {key.removeprefix(PROJECTION): weights.pop(key) for key in list(weights) if key.startswith(PROJECTION)}
+    weights = {
+        _new_name(key): tensor.float()
+        for file in found.weights
+        for key, tensor in _file_tensors(file).items()
+    }
+    projection = {
+        key.removeprefix(PROJECTION): weights.pop(key)
+        for key in list(weights)
+        if key.startswith(PROJECTION)
+    }
     with one_line(name):
-        config = _config_of(weights) if found.config is None else build_config(HubertConfig, found.config, name)
+        config = (
+            _config_of(weights)
+            if found.config is None
+            else build_config(HubertConfig, found.config, name)
+        )
         if config.num_hidden_layers != _layers(weights):
             raise ModelError(
-                f"{name}: config.json says {config.num_hidden_layers} layers, but the weights have {_layers(weights)}"
+                f"{name}: config.json says {config.num_hidden_layers} layers, but the weights "
+                f"have {_layers(weights)}"
             )
-        config.mask_time_prob = config.mask_feature_prob = 0.0  # only used in training; 0 avoids its tensor
+        # only used in training; 0 avoids its tensor
+        config.mask_time_prob = 0.0
+        config.mask_feature_prob = 0.0
         with torch.device("meta"):
             hubert = HubertModel(config)
         load_weights(hubert, weights, name, "a HuBERT", may_ignore=_OF_TRAINING.search)
         require_finite(name, {f"{PROJECTION}{key}": tensor for key, tensor in projection.items()})
         final_projection = None
         if projection:
-            wide, narrow = projection["weight"].shape[1], projection["weight"].shape[0]
+            wide = projection["weight"].shape[1]
+            narrow = projection["weight"].shape[0]
             final_projection = nn.Linear(wide, narrow, device="meta")
             final_projection.load_state_dict(projection, assign=True)
     if not config.conv_pos_batch_norm:
-        parametrize.remove_parametrizations(hubert.encoder.pos_conv_embed.conv, "weight")  # folded, in float32
+        parametrize.remove_parametrizations(
+            hubert.encoder.pos_conv_embed.conv, "weight"
+        )  # folded, in float32
     return ContentEncoder(hubert, final_projection).freeze_to(device, dtype)
 
 
@@ -161,18 +194,23 @@ def _new_name(key: str) -> str:
 
 
 def _config_of(weights: Mapping[str, Tensor]) -> HubertConfig:
-    """The architecture for tensors of these shapes. Large models normalise each layer of the feature extractor, and use
-    pre-norm in the encoder. Attention heads are 64 wide in small and large ones."""
+    """The architecture for tensors of these shapes. Large models normalise each layer of the
+    feature extractor, and use pre-norm in the encoder. Attention heads are 64 wide in small and
+    large ones."""
     convolutions = sorted({int(key.split(".")[2]) for key in weights if key.startswith(_FIRST)})
     kernels = [weights[f"{_FIRST}{number}.conv.weight"] for number in convolutions]
     is_large = f"{_FIRST}1.layer_norm.weight" in weights
     hidden = weights["feature_projection.projection.weight"].shape[0]
-    positions = weights[f"{_POSITIONS}parametrizations.weight.original1"]  # (hidden, hidden / groups, width)
+    positions = weights[
+        f"{_POSITIONS}parametrizations.weight.original1"
+    ]  # (hidden, hidden / groups, width)
     return HubertConfig(
         hidden_size=hidden,
         num_hidden_layers=_layers(weights),
         num_attention_heads=max(1, hidden // HEAD_WIDTH),
-        intermediate_size=weights["encoder.layers.0.feed_forward.intermediate_dense.weight"].shape[0],
+        intermediate_size=weights["encoder.layers.0.feed_forward.intermediate_dense.weight"].shape[
+            0
+        ],
         conv_dim=[kernel.shape[0] for kernel in kernels],
         conv_kernel=[kernel.shape[2] for kernel in kernels],
         conv_bias=f"{_FIRST}0.conv.bias" in weights,
@@ -194,10 +232,13 @@ def _table(*arguments: Any) -> dict[Any, Any]:
 
 
 def _read_pickled(file: Path) -> Mapping[str, Any]:
-    """The dict that torch.save wrote. ModelError in one line if it holds another type, or would run code."""
+    """The dict that torch.save wrote. ModelError in one line if it holds another type, or would run
+    code."""
     foreign = read_pickle(file).foreign
     refuse_code(file, [name for name in foreign if not TRAINING.fullmatch(name)], "HuBERT")
-    stubs: list[Any] = [(_table if name == "collections.defaultdict" else PickleStub, name) for name in foreign]
+    stubs: list[Any] = [
+        (_table if name == "collections.defaultdict" else PickleStub, name) for name in foreign
+    ]
     with one_line(str(file)), torch.serialization.safe_globals(stubs):
         stored = torch.load(file, map_location=reading_device(), weights_only=True)
     if not isinstance(stored, Mapping):

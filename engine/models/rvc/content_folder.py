@@ -1,9 +1,10 @@
 """Chooses the HuBERT of a voice and finds its files on this machine. Does not load torch.
 
-Applio stores the name of the HuBERT that a voice was trained with as `embedder_model` (extract_model.py, load_embedding
-in rvc/lib/utils.py). rvc-webui stores it as `embedder_name`, with 768 behind it for a wide one (lib/rvc/checkpoints.py,
-modules/models.py); the WebUI stores none and trains with ContentVec, which is its hubert_base.pt. All of them give
-vectors of the same size at the same rate: with the wrong one a voice runs without an error, but is unintelligible.
+Applio stores the name of the HuBERT that a voice was trained with as `embedder_model`
+(extract_model.py, load_embedding in rvc/lib/utils.py). rvc-webui stores it as `embedder_name`, with
+768 behind it for a wide one (lib/rvc/checkpoints.py, modules/models.py); the WebUI stores none and
+trains with ContentVec, which is its hubert_base.pt. All of them give vectors of the same size at
+the same rate: with the wrong one a voice runs without an error, but is unintelligible.
 """
 
 import tomllib
@@ -30,7 +31,9 @@ OTHER_KEY: Final = "embedder_name"
 LAYER_KEY: Final = "embedder_output_layer"
 """Keys in the metadata of voices: KEY is Applio's, the other two are rvc-webui's."""
 CONTENT_VEC: Final = ("contentvec", "contentvec_base", "content_vec_best", "hubert_base")
-_TABLES: Final = tomllib.loads(Path(__file__).with_name("other_voices.toml").read_text(encoding="utf-8"))
+_TABLES: Final = tomllib.loads(
+    Path(__file__).with_name("other_voices.toml").read_text(encoding="utf-8")
+)
 PUBLISHED: Final[dict[str, str]] = _TABLES["contents"]
 """Repositories of published HuBERTs, by name with `_` for `-`."""
 
@@ -39,12 +42,14 @@ PUBLISHED: Final[dict[str, str]] = _TABLES["contents"]
 class ContentFolder:
     weights: tuple[Path, ...]
     config: dict[str, Any] | None
-    """transformers' configuration; None for a single file without a HuBERT's configuration beside it."""
+    """transformers' configuration; None for a single file without a HuBERT's configuration beside
+    it."""
 
 
 def find_content(name: str) -> ContentFolder:
-    """Find a folder, a Hugging Face id or a single file (.pt, .bin, .safetensors). ModelError in one line if it is not
-    on this machine (with how to get it), has no weights, or is another kind of model."""
+    """Find a folder, a Hugging Face id or a single file (.pt, .bin, .safetensors). ModelError in
+    one line if it is not on this machine (with how to get it), has no weights, or is another kind
+    of model."""
     try:
         path = locate.find(name, files=FILES)
     except ModelError as error:
@@ -52,8 +57,11 @@ def find_content(name: str) -> ContentFolder:
     if path.is_file():
         beside = path.parent / CONFIG
         config = read_config(name, path.parent) if beside.is_file() else {}
-        return ContentFolder(weights=(path,), config=config if config.get("model_type") == MODEL_TYPE else None)
-    config, weights = read_config(name, path), find_weights(path)
+        return ContentFolder(
+            weights=(path,), config=config if config.get("model_type") == MODEL_TYPE else None
+        )
+    config = read_config(name, path)
+    weights = find_weights(path)
     if config.get("model_type") != MODEL_TYPE:
         kind = config.get("model_type") or "nothing"
         raise ModelError(f"{name}: {CONFIG} says model_type {kind}; a voice needs {MODEL_TYPE}")
@@ -71,15 +79,22 @@ class ContentChoice:
 
 
 def choose_content(name: str, metadata: Mapping[str, Any], requested: str) -> ContentChoice:
-    """Choose the HuBERT for the voice `name` with the metadata `metadata`: `requested` unless it is "", else the one
-    that the voice was trained with, or ContentVec if it names none. ModelError in one line, with the command that
-    fetches it, if the voice needs another one that is not on this machine."""
+    """Choose the HuBERT for the voice `name` with the metadata `metadata`: `requested` unless it is
+    "", else the one that the voice was trained with, or ContentVec if it names none. ModelError in
+    one line, with the command that fetches it, if the voice needs another one that is not on this
+    machine."""
     stored_name = metadata.get(KEY, metadata.get(OTHER_KEY))
     own = _normalize(stored_name) if isinstance(stored_name, str) else ""
-    is_short = isinstance(stored_name, str) and stored_name.isprintable() and len(stored_name) <= locate.MAX_NAME
+    is_short = (
+        isinstance(stored_name, str)
+        and stored_name.isprintable()
+        and len(stored_name) <= locate.MAX_NAME
+    )
     trained_on = stored_name if is_short else short_repr(stored_name)
     if requested:
-        is_own = _normalize(Path(requested).name) == own or (own in CONTENT_VEC and requested not in PUBLISHED.values())
+        is_own = _normalize(Path(requested).name) == own or (
+            own in CONTENT_VEC and requested not in PUBLISHED.values()
+        )
         note = f"the voice was trained on {trained_on}; {requested} is used instead, as requested"
         return ContentChoice(requested, "" if is_own or not stored_name else note)
     if not stored_name or own in CONTENT_VEC:
@@ -87,14 +102,16 @@ def choose_content(name: str, metadata: Mapping[str, Any], requested: str) -> Co
     start = f"{name}: was trained on {trained_on}, not on ContentVec"
     if own not in PUBLISHED:
         raise ModelError(
-            f"{start}; ask its author for that HuBERT and name it with {OPTIONS} ({CONTENT} where you know better)"
+            f"{start}; ask its author for that HuBERT and name it with {OPTIONS} ({CONTENT} where "
+            "you know better)"
         )
     content = PUBLISHED[own]
     try:
         locate.find(content, files=())
     except ModelError:
         raise ModelError(
-            f"{start}; fetch it once: {locate.download_command(content, ())}; or name what you have with {OPTIONS}"
+            f"{start}; fetch it once: {locate.download_command(content, ())}; or name what you "
+            f"have with {OPTIONS}"
         ) from None
     return ContentChoice(content, f"the voice was trained on {trained_on}: {content} is used")
 

@@ -1,10 +1,12 @@
-"""Cuts a long sound at quiet positions, adds the context that each piece needs, and limits peaks. Does not load torch.
+"""Cuts a long sound at quiet positions, adds the context that each piece needs, and limits peaks.
+Does not load torch.
 
-Only `frames` frames of a `Span` are part of the result. Its window has `lead` frames of context before them and the
-rest after them: the neighbouring sound, or its reflection at the ends of the sound. Windows come in few sizes (steps of
-a sixteenth), and only windows of equal size are batched: padding would change the result, because the base HuBERT
-normalises over the whole window. The window of a span depends only on the sound. Spans overlap by one frame of 10 ms,
-which is crossfaded.
+Only `frames` frames of a `Span` are part of the result. Its window has `lead` frames of context
+before them and the rest after them: the neighbouring sound, or its reflection at the ends of the
+sound. Windows come in few sizes (steps of a sixteenth), and only windows of equal size are batched:
+padding would change the result, because the base HuBERT normalises over the whole window. The
+window of a span depends only on the sound. Spans overlap by one frame of 10 ms, which is
+crossfaded.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -43,7 +45,8 @@ FULL = CutLengths(pad_s=1, query_s=6, center_s=38, max_s=41)
 SMALL = CutLengths(pad_s=1, query_s=5, center_s=30, max_s=32)
 """For float32 on a device with 4 GB or less."""
 SHORT = CutLengths(pad_s=1, query_s=2, center_s=12, max_s=16)
-"""For devices whose convolutions are limited to 65 536 outputs: HuBERT's first one has one output per five samples."""
+"""For devices whose convolutions are limited to 65 536 outputs: HuBERT's first one has one output
+per five samples."""
 HALF = CutLengths(pad_s=3, query_s=10, center_s=60, max_s=65)
 """For float16."""
 
@@ -55,7 +58,8 @@ class Span:
     start: int
     """Start of the part that is used."""
     frames: int
-    """Length of the used part. Its last frame belongs to the next span too, except at the end of the sound."""
+    """Length of the used part. Its last frame belongs to the next span too, except at the end of
+    the sound."""
     lead: int
     """Frames of the window before the used part."""
     size: int
@@ -73,7 +77,8 @@ class Piece:
 
 
 def cut_into_spans(read: Read, samples: int, cutting: CutLengths) -> list[Span]:
-    """Cut a sound of `samples` at 16 kHz into spans, in order. An incomplete last frame is completed by reflection."""
+    """Cut a sound of `samples` at 16 kHz into spans, in order. An incomplete last frame is
+    completed by reflection."""
     total = -(-samples // FRAME)
     pad = round(cutting.pad_s * RATE_HZ / FRAME)
     edges = [0, *(cut for cut in _cuts(read, samples, cutting) if 0 < cut < total), total]
@@ -85,7 +90,9 @@ def cut_into_spans(read: Read, samples: int, cutting: CutLengths) -> list[Span]:
         more = size - (end - start) - 2 * pad
         behind = min(more, max(0, total - end - pad))  # prefer real sound to reflection
         before = min(more - behind, max(0, start - pad))
-        spans.append(Span(start=start, frames=end - start, lead=pad + before, size=size, is_last=is_last))
+        spans.append(
+            Span(start=start, frames=end - start, lead=pad + before, size=size, is_last=is_last)
+        )
     return spans
 
 
@@ -96,18 +103,24 @@ def read_piece(span: Span, read: Read, samples: int) -> Piece:
 
 
 def group_by_size(sizes: Sequence[int], max_count: int) -> list[list[int]]:
-    """Indices grouped by equal size, at most `max_count` per group, ordered by their first index."""
+    """Indices grouped by equal size, at most `max_count` per group, ordered by their first
+    index."""
     groups: dict[int, list[list[int]]] = {}
     for index, size in enumerate(sizes):
         of_size = groups.setdefault(size, [[]])
         if len(of_size[-1]) == max_count:
             of_size.append([])
         of_size[-1].append(index)
-    return sorted((group for of_size in groups.values() for group in of_size), key=lambda group: group[0])
+    return sorted(
+        (group for of_size in groups.values() for group in of_size), key=lambda group: group[0]
+    )
 
 
-def crossfade_spans(spans: Iterable[Span], parts: Iterable[np.ndarray], hop: int) -> Iterator[np.ndarray]:
-    """Crossfade and yield the converted spans, each (frames * hop,). Together they have exactly the sound's frames."""
+def crossfade_spans(
+    spans: Iterable[Span], parts: Iterable[np.ndarray], hop: int
+) -> Iterator[np.ndarray]:
+    """Crossfade and yield the converted spans, each (frames * hop,). Together they have exactly the
+    sound's frames."""
     rise = ((np.arange(hop) + 0.5) / hop).astype(np.float32)
     tail: np.ndarray | None = None
     for span, part in zip(spans, parts, strict=True):
@@ -125,7 +138,8 @@ def _cuts(read: Read, samples: int, cutting: CutLengths) -> Iterator[int]:
     """Yield the quietest frame near each multiple of the centre."""
     if samples <= cutting.max_s * RATE_HZ:
         return
-    center, query = round(cutting.center_s * RATE_HZ), round(cutting.query_s * RATE_HZ)
+    center = round(cutting.center_s * RATE_HZ)
+    query = round(cutting.query_s * RATE_HZ)
     for middle in range(center, samples, center):
         low, high = middle - query, min(middle + query, samples)
         loudness = np.abs(_read_reflected(read, samples, low - FRAME // 2, high - low + FRAME))
@@ -145,7 +159,8 @@ def _read_reflected(read: Read, samples: int, first: int, count: int) -> np.ndar
 
 
 def _window_size(frames: int) -> int:
-    """The next larger window size: longer by less than a sixteenth, or by less than 32 frames if that is more."""
+    """The next larger window size: longer by less than a sixteenth, or by less than 32 frames if
+    that is more."""
     step = max(MIN_STEP, (1 << frames.bit_length() - 1) // STEPS_PER_OCTAVE)
     return -(-frames // step) * step
 

@@ -1,8 +1,8 @@
 """The block grid of a stream, aligned to sample 0. Plain numbers; does not load torch.
 
-A hop is 10 ms: 160 samples at 16 kHz, one column of everything the model computes. A block is a whole number of hops
-and of samples, a multiple of the `grain`, so positions stay exact for hours: any number of hops at 44.1 and 48 kHz, an
-even number at 22.05 kHz.
+A hop is 10 ms: 160 samples at 16 kHz, one column of everything the model computes. A block is a
+whole number of hops and of samples, a multiple of the `grain`, so positions stay exact for hours:
+any number of hops at 44.1 and 48 kHz, an even number at 22.05 kHz.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,8 @@ SEARCH_HOPS = 1
 class BlockGrid:
     rate_hz: int
     grain_hops: int
-    """The smallest number of hops that is a whole number of samples: 1 at 48 and 44.1 kHz, 2 at 22.05 kHz."""
+    """The smallest number of hops that is a whole number of samples: 1 at 48 and 44.1 kHz, 2 at
+    22.05 kHz."""
     block_hops: int
     """A multiple of the grain."""
     crossfade: int
@@ -29,11 +30,17 @@ class BlockGrid:
     """Context before the audible part; a multiple of the grain."""
 
     @classmethod
-    def of(cls, rate_hz: int, *, block_ms: float, crossfade_ms: float, extra_ms: float) -> "BlockGrid":
-        """The grid whose lengths are nearest to the given ones; at least one grain, and one sample of crossfade.
-        ModelError for a rate that is not a multiple of 25 Hz, which no audio device has."""
+    def of(
+        cls, rate_hz: int, *, block_ms: float, crossfade_ms: float, extra_ms: float
+    ) -> "BlockGrid":
+        """The grid whose lengths are nearest to the given ones; at least one grain, and one sample
+        of crossfade. ModelError for a rate that is not a multiple of 25 Hz, which no audio device
+        has."""
         if rate_hz <= 0 or rate_hz % RATES_HZ:
-            raise ModelError(f"a voice at {rate_hz} Hz: must be a multiple of {RATES_HZ} Hz, as 44100 and 48000 are")
+            raise ModelError(
+                f"a voice at {rate_hz} Hz: must be a multiple of {RATES_HZ} Hz, as 44100 and "
+                "48000 are"
+            )
         grain = HOPS_PER_SECOND // gcd(rate_hz, HOPS_PER_SECOND)
         return cls(
             rate_hz=rate_hz,
@@ -82,5 +89,6 @@ class BlockGrid:
         return hops * self.rate_hz // HOPS_PER_SECOND
 
     def end_hop(self, first_sample: int) -> int:
-        """The hop, counted from the start of the sound, at which the block that starts at `first_sample` ends."""
+        """The hop, counted from the start of the sound, at which the block that starts at
+        `first_sample` ends."""
         return (first_sample + self.block) * HOPS_PER_SECOND // self.rate_hz

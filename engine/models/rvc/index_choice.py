@@ -1,9 +1,10 @@
 """Chooses the index for a voice if the user does not name one. Does not load torch.
 
-RVC's WebUI writes `added_IVF256_Flat_nprobe_1_NAME_v2.index` (train/train_index.py) to `logs/NAME`, and the voice,
-`NAME.pth` or `NAME_e200_s4000.pth`, to `weights` or `assets/weights`. Later versions also link the index to
-`assets/indices/NAME_IVF256_Flat_nprobe_1_NAME_v2.index` (infer-web.py, train_index). Applio writes `NAME.index`
-(rvc/train/process/extract_index.py) beside `NAME_200e_4000s.pth`. The WebUI's `trained_*` files hold no vectors.
+RVC's WebUI writes `added_IVF256_Flat_nprobe_1_NAME_v2.index` (train/train_index.py) to `logs/NAME`,
+and the voice, `NAME.pth` or `NAME_e200_s4000.pth`, to `weights` or `assets/weights`. Later versions
+also link the index to `assets/indices/NAME_IVF256_Flat_nprobe_1_NAME_v2.index` (infer-web.py,
+train_index). Applio writes `NAME.index` (rvc/train/process/extract_index.py) beside
+`NAME_200e_4000s.pth`. The WebUI's `trained_*` files hold no vectors.
 """
 
 import re
@@ -35,7 +36,8 @@ class IndexChoice:
 
 
 def for_other_voice(configured: str) -> str:
-    """The index setting for a voice other than the configured one: `none` stays `none`, a file becomes ""."""
+    """The index setting for a voice other than the configured one: `none` stays `none`, a file
+    becomes ""."""
     return NONE if configured == NONE else ""
 
 
@@ -45,9 +47,10 @@ def setting_for(model: str, voice: str | None, index: str) -> str:
 
 
 def choose_index(model: str, index: str) -> IndexChoice:
-    """The index to use with `model`: `index` if it is a file, no index if it is `none`. If `index` is empty, the first
-    of these: the file with the voice's own name beside it; the `added_*.index` there that is named after it; the only
-    index there, unless it is named after another voice there; the one in the WebUI's `logs` or `assets/indices`."""
+    """The index to use with `model`: `index` if it is a file, no index if it is `none`. If `index`
+    is empty, the first of these: the file with the voice's own name beside it; the `added_*.index`
+    there that is named after it; the only index there, unless it is named after another voice
+    there; the one in the WebUI's `logs` or `assets/indices`."""
     if index:
         return IndexChoice("" if index == NONE else index)
     voice = Path(model).expanduser()
@@ -64,11 +67,17 @@ def choose_index(model: str, index: str) -> IndexChoice:
     logs = _logs_of(voice, name)
     if logs is not None and (added := _added(_files_in(logs))):
         return _of_logs(name, added, logs)
-    links = voice.absolute().parent.parent / "indices"  # the WebUI's, to all indices, beside the folder of the voices
+    links = (
+        voice.absolute().parent.parent / "indices"
+    )  # the WebUI's, to all indices, beside the folder of the voices
     linked = _trained_as(name, _added(_files_in(links))) if voice.parent.name == "weights" else []
     if len(linked) == 1:
         return _choice(linked[0], f"the only one of its name in {linked[0].parent}")
-    others = [file for file in there if file.suffix == SUFFIX and not file.name.lower().startswith("trained_")]
+    others = [
+        file
+        for file in there
+        if file.suffix == SUFFIX and not file.name.lower().startswith("trained_")
+    ]
     return _no_choice("not the voice's name", others) if others else IndexChoice()
 
 
@@ -76,7 +85,11 @@ def _of_added(voice: Path, name: str, added: list[Path], there: list[Path]) -> I
     """Choose among one or more indices beside the voice."""
     named = _matching_name(name, added) or _matching_name(voice.stem, added)
     if len(added) == 1:
-        others = {_trained_name(file) for file in there if file.suffix == voice.suffix and not _STATE.match(file.name)}
+        others = {
+            _trained_name(file)
+            for file in there
+            if file.suffix == voice.suffix and not _STATE.match(file.name)
+        }
         if not named and any(_matching_name(other, added) for other in others):
             return _no_choice("named for another voice", added)
         return _choice(added[0], "the only one beside the voice")
@@ -116,7 +129,11 @@ def _matching_name(name: str, added: list[Path]) -> list[Path]:
 
 def _trained_as(name: str, added: list[Path]) -> list[Path]:
     own = name.casefold()
-    return [file for file in added if (match := _TRAINED_AS.search(file.stem)) and match["name"].casefold() == own]
+    return [
+        file
+        for file in added
+        if (match := _TRAINED_AS.search(file.stem)) and match["name"].casefold() == own
+    ]
 
 
 def _added(files: list[Path]) -> list[Path]:

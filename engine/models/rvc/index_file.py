@@ -1,16 +1,21 @@
-"""Reads the feature vectors of a FAISS `.index` file with NumPy alone. Does not load torch or faiss.
+"""Reads the feature vectors of a FAISS `.index` file with NumPy alone. Does not load torch or
+faiss.
 
-The macOS wheels of PyTorch and faiss each bring an OpenMP runtime, and the second one loaded ends the process ("OMP:
-Error #15"). RVC only uses the vectors of an index, which its files store unchanged, so faiss is not needed.
+The macOS wheels of PyTorch and faiss each bring an OpenMP runtime, and the second one loaded ends
+the process ("OMP: Error #15"). RVC only uses the vectors of an index, which its files store
+unchanged, so faiss is not needed.
 
 The layout is that of faiss/impl/index_write.cpp (write_index, write_ivf_header, write_direct_map,
 write_InvertedLists), little-endian, without gaps; `count`, `lists` and sizes are 64 bits:
 
     index  = "IxF2" | "IxFI" | "IxFl"  header  count  float32[count]
            | "IwFl"  header  lists  probed  index of the lists' centres  map  inverted
-    header = width int32, vectors, two unused, trained int8, metric int32 (above 1: and its argument, float32)
-    map    = kind int8 (0 none, 1 array, 2 hash table)  count  int64[count]  (2: and  count  (int64, int64)[count])
-    inverted = "ilar"  lists  bytes per vector  sizes  and, for each non-empty list, float32[size, width]
+    header = width int32, vectors, two unused, trained int8, metric int32 (above 1: and its
+    argument, float32)
+    map    = kind int8 (0 none, 1 array, 2 hash table)  count  int64[count]  (2: and  count  (int64,
+           int64)[count])
+    inverted = "ilar"  lists  bytes per vector  sizes  and, for each non-empty list, float32[size,
+                       width]
                int64[size]: the ids that its vectors were added with
     sizes  = "full"  count  uint64[count] | "sprs"  count  (list, size)[count / 2]
 
@@ -66,15 +71,16 @@ class _Block:
 
 
 def count_vectors(path: Path, channels: int) -> int:
-    """Number of vectors in the index, in milliseconds: reads everything except the vectors. ModelError in one line for
-    everything that `read_index` refuses, except NaN and infinity."""
+    """Number of vectors in the index, in milliseconds: reads everything except the vectors.
+    ModelError in one line for everything that `read_index` refuses, except NaN and infinity."""
     with _open(path) as stream:
         return sum(len(block.rows) for block in _IndexParser(path, stream, channels).blocks())
 
 
 def read_index(path: Path, channels: int) -> np.ndarray:
-    """The vectors (n, channels) float32, in the order they were added. Needs the memory of the result plus 4 MiB.
-    ModelError in one line if it is not an index, is empty or broken, or belongs to features of another width."""
+    """The vectors (n, channels) float32, in the order they were added. Needs the memory of the
+    result plus 4 MiB. ModelError in one line if it is not an index, is empty or broken, or belongs
+    to features of another width."""
     with _open(path) as stream:
         walk = _IndexParser(path, stream, channels)
         blocks = walk.blocks()
@@ -83,7 +89,9 @@ def read_index(path: Path, channels: int) -> np.ndarray:
             vectors = np.empty((count, channels), np.float32)
         except MemoryError as error:
             size_mb = count * channels * _NUMBER_BYTES / 2**20
-            raise ModelError(f"{path}: {count} vectors take {size_mb:.0f} MB of memory, more than is free") from error
+            raise ModelError(
+                f"{path}: {count} vectors take {size_mb:.0f} MB of memory, more than is free"
+            ) from error
         buffer = np.empty((max(1, _BUFFER_BYTES // (channels * _NUMBER_BYTES)), channels), "<f4")
         for block in blocks:
             stream.seek(block.offset)
@@ -110,11 +118,14 @@ class _IndexParser:
     """Parses an index from the start, without reading its vectors."""
 
     def __init__(self, path: Path, stream: BufferedReader, channels: int) -> None:
-        self._path, self._stream, self._channels = path, stream, channels
+        self._path = path
+        self._stream = stream
+        self._channels = channels
         self._size = os.fstat(stream.fileno()).st_size
 
     def blocks(self) -> tuple[_Block, ...]:
-        """All vectors in file order; their rows are 0 to n - 1, each once. ModelError for anything wrong."""
+        """All vectors in file order; their rows are 0 to n - 1, each once. ModelError for anything
+        wrong."""
         kind = self._stream.read(4)
         if not kind.startswith(b"I"):
             raise ModelError(f"{self._path}: no FAISS index")
@@ -123,12 +134,14 @@ class _IndexParser:
         count, width = self._read_header()
         if count == 0:
             raise ModelError(
-                f"{self._path}: the index is empty; RVC's trained_*.index always is, the vectors are in added_*.index"
+                f"{self._path}: the index is empty; RVC's trained_*.index always is, the vectors "
+                "are in added_*.index"
             )
         if width != self._channels:
             raise ModelError(
                 f"{self._path}: its vectors have {width} numbers, the voice's {self._channels}: "
-                "it belongs to another version of RVC; name the right one with --index, or --index none"
+                "it belongs to another version of RVC; name the right one with --index, or "
+                "--index none"
             )
         return self._parse_flat(count) if kind in _FLAT else self._parse_inverted_lists(count)
 
@@ -165,10 +178,13 @@ class _IndexParser:
         if self._unpack("<QQ") != (lists, self._channels * _NUMBER_BYTES):
             raise self._truncated()
         sizes = self._read_list_sizes(lists)
-        total = sum(sizes)  # Python integers, because the sizes in a broken file can overflow 64 bits
+        total = sum(
+            sizes
+        )  # Python integers, because the sizes in a broken file can overflow 64 bits
         if total != count:
             raise ModelError(
-                f"{self._path}: declares {count} vectors, but its lists hold {total}: damaged, or trained on "
+                f"{self._path}: declares {count} vectors, but its lists hold {total}: damaged, or "
+                "trained on "
                 "NaN; copy it again, or train it again"
             )
         blocks = []
@@ -182,7 +198,10 @@ class _IndexParser:
     def _skip_centres(self) -> None:
         kind = self._unpack("<4s")[0]
         if kind not in _FLAT:
-            raise ModelError(f"{self._path}: finds its lists with {_label(kind)}, which is not supported; {_ADVICE}")
+            raise ModelError(
+                f"{self._path}: finds its lists with {_label(kind)}, which is not supported; "
+                f"{_ADVICE}"
+            )
         self._read_header()
         self._skip(self._unpack("<Q")[0] * _NUMBER_BYTES)
 
@@ -196,7 +215,9 @@ class _IndexParser:
     def _require_lists(self) -> None:
         kind = self._unpack("<4s")[0]
         if kind == b"ilod":
-            raise ModelError(f"{self._path}: names another file for its vectors, which is not opened; {_ADVICE}")
+            raise ModelError(
+                f"{self._path}: names another file for its vectors, which is not opened; {_ADVICE}"
+            )
         if kind == b"il00":
             raise ModelError(f"{self._path}: was written without its vectors; {_ADVICE}")
         if kind != b"ilar":
@@ -209,7 +230,8 @@ class _IndexParser:
         if kind == b"full" and count == lists:
             return [size for size in numbers.tolist() if size]
         if kind == b"sprs" and count % 2 == 0:
-            list_numbers, sizes = numbers[::2], numbers[1::2]
+            list_numbers = numbers[::2]
+            sizes = numbers[1::2]
             if (list_numbers < lists).all() and (list_numbers[1:] > list_numbers[:-1]).all():
                 return [size for size in sizes.tolist() if size]
         raise self._truncated()
@@ -221,11 +243,15 @@ class _IndexParser:
                 break
             is_there[block.rows] = True
         if not is_there.all():
-            raise ModelError(f"{self._path}: its vectors are not numbered consecutively; train the index again")
+            raise ModelError(
+                f"{self._path}: its vectors are not numbered consecutively; train the index again"
+            )
 
     def _require_room(self, count: int) -> None:
         if count * self._channels * _NUMBER_BYTES > self._size:
-            raise ModelError(f"{self._path}: truncated; it declares {count} vectors and is too short for them")
+            raise ModelError(
+                f"{self._path}: truncated; it declares {count} vectors and is too short for them"
+            )
 
     def _read_array(self, count: int, dtype: str) -> np.ndarray:
         """Read an array (count,) from the current position."""

@@ -44,11 +44,13 @@ _RANDOM_INDEX = re.compile(rf"{RANDOM}(\d+)")
 
 
 def load(spec: VoiceSpec, device: str, dtype: str) -> VoiceModel:
-    """Load the voice onto `device` (cpu, cuda, cuda:1, mps), its networks in `dtype` (a name for `dtype_named`).
-    `random:SHAPE` draws the synthesizer's weights, and HuBERT's too unless `spec.content` is set; `random:N` as the
-    index means N vectors. Downloads nothing, and never executes code from a file. ModelError in one line names what is
-    missing and how to get it. Does not catch `torch.OutOfMemoryError`."""
-    torch_dtype, torch_device = dtype_named(dtype), torch.device(device)
+    """Load the voice onto `device` (cpu, cuda, cuda:1, mps), its networks in `dtype` (a name for
+    `dtype_named`). `random:SHAPE` draws the synthesizer's weights, and HuBERT's too unless
+    `spec.content` is set; `random:N` as the index means N vectors. Downloads nothing, and never
+    executes code from a file. ModelError in one line names what is missing and how to get it. Does
+    not catch `torch.OutOfMemoryError`."""
+    torch_dtype = dtype_named(dtype)
+    torch_device = torch.device(device)
     silence_libs("transformers")
 
     def weigh() -> int:
@@ -66,19 +68,25 @@ def trials(spec: VoiceSpec) -> Iterator[Callable[[], Any]]:
     """Functions that load one network of the voice each, for `tensor_problems`."""
     meta = torch.device("meta")
     yield lambda: _synthesizer(spec, meta, torch.float32)
-    yield lambda: load_content(_synthesizer(spec, meta, torch.float32)[1].content, meta, torch.float32)
+    yield lambda: load_content(
+        _synthesizer(spec, meta, torch.float32)[1].content, meta, torch.float32
+    )
     if choose(spec).name == "rmvpe":
         yield lambda: read_network(locate.find(spec.rmvpe, files=()), spec.rmvpe)
 
 
-def _load_networks(spec: VoiceSpec, torch_device: torch.device, torch_dtype: torch.dtype) -> VoiceModel:
+def _load_networks(
+    spec: VoiceSpec, torch_device: torch.device, torch_dtype: torch.dtype
+) -> VoiceModel:
     synthesizer, hubert_choice = _synthesizer(spec, torch_device, torch_dtype)
     content = _content(spec, hubert_choice.content, torch_device, torch_dtype)
-    version, channels = synthesizer.shape.version, synthesizer.shape.content_channels
+    version = synthesizer.shape.version
+    channels = synthesizer.shape.content_channels
     actual_channels = content.channels(version)
     if actual_channels != channels:
         raise ModelError(
-            f"{hubert_choice.content}: gives {version} vectors of {actual_channels} numbers, {spec.model} wants "
+            f"{hubert_choice.content}: gives {version} vectors of {actual_channels} numbers, "
+            f"{spec.model} wants "
             f"{channels}"
         )
     notes = (hubert_choice.note, spec.index_note, choose(spec).reason)
@@ -97,20 +105,24 @@ def _load_networks(spec: VoiceSpec, torch_device: torch.device, torch_dtype: tor
     return model
 
 
-def _synthesizer(spec: VoiceSpec, device: torch.device, dtype: torch.dtype) -> tuple[Synthesizer, ContentChoice]:
+def _synthesizer(
+    spec: VoiceSpec, device: torch.device, dtype: torch.dtype
+) -> tuple[Synthesizer, ContentChoice]:
     """The synthesizer, and the HuBERT that belongs to it."""
     if spec.random_shape:
         log.info("%s: weights drawn from seed 0, not those of a voice", spec.model)
-        return random_synthesizer(shape_named(spec.random_shape)).freeze_to(device, dtype), ContentChoice(
-            spec.content or CONTENT
-        )
+        return random_synthesizer(shape_named(spec.random_shape)).freeze_to(
+            device, dtype
+        ), ContentChoice(spec.content or CONTENT)
     path = locate.find(spec.model, files=("*.pth",))
     synthesizer, metadata = read_checkpoint(path)
     hubert_choice = choose_content(str(path), metadata, spec.content)  # fails before anything slow
     return synthesizer.freeze_to(device, dtype), hubert_choice
 
 
-def _content(spec: VoiceSpec, name: str, device: torch.device, dtype: torch.dtype) -> ContentEncoder:
+def _content(
+    spec: VoiceSpec, name: str, device: torch.device, dtype: torch.dtype
+) -> ContentEncoder:
     if not spec.random_shape or spec.content:
         return load_content(name, device, dtype)
     with seeded(0):
@@ -124,7 +136,8 @@ def _hubert(spec: VoiceSpec) -> HubertModel:
 
 
 def load_pitch(spec: VoiceSpec, device: torch.device, dtype: torch.dtype) -> F0Tracker:
-    """The tracker for `spec.pitch`, its network in `dtype`. ModelError in one line if it is not available."""
+    """The tracker for `spec.pitch`, its network in `dtype`. ModelError in one line if it is not
+    available."""
     match choose(spec).name:
         case "rmvpe":
             return load_rmvpe(spec.rmvpe, device, dtype)
@@ -142,12 +155,15 @@ def _retrieval(spec: VoiceSpec, device: torch.device, channels: int) -> Retrieva
     if count is not None and int(count[1]) > 0:
         with seeded(0):
             return Retrieval(torch.randn(int(count[1]), channels), torch_device)
-    return Retrieval(torch.from_numpy(read_index(locate.find(spec.index, files=("*.index",)), channels)), torch_device)
+    return Retrieval(
+        torch.from_numpy(read_index(locate.find(spec.index, files=("*.index",)), channels)),
+        torch_device,
+    )
 
 
 def random_synthesizer(shape: SynthesizerShape, seed: int = 0) -> Synthesizer:
-    """A synthesizer with random weights, as fast as a voice of this shape; its sound is noise. The weights are drawn on
-    the CPU, so that the same seed gives the same weights for every device."""
+    """A synthesizer with random weights, as fast as a voice of this shape; its sound is noise. The
+    weights are drawn on the CPU, so that the same seed gives the same weights for every device."""
     with seeded(seed):
         synthesizer = Synthesizer(shape)
         reinitialize(synthesizer)
@@ -155,7 +171,8 @@ def random_synthesizer(shape: SynthesizerShape, seed: int = 0) -> Synthesizer:
 
 
 def reinitialize(synthesizer: Synthesizer) -> None:
-    """Draw every matrix again so that it preserves the signal level. With torch's defaults the sound fades out."""
+    """Draw every matrix again so that it preserves the signal level. With torch's defaults the
+    sound fades out."""
     with torch.no_grad():
         for name, parameter in synthesizer.named_parameters():
             if name.endswith("bias"):

@@ -17,8 +17,8 @@ from engine.models.rvc.synthesizer import Synthesizer
 
 @dataclass(slots=True, kw_only=True)
 class VoiceModel(ModelOnDevice):
-    """A loaded voice: its networks, index, device and notes. `dtype`: of the content encoder and the synthesizer. Pitch
-    and retrieval always use float32."""
+    """A loaded voice: its networks, index, device and notes. `dtype`: of the content encoder and
+    the synthesizer. Pitch and retrieval always use float32."""
 
     spec: VoiceSpec
     synthesizer: Synthesizer

@@ -1,8 +1,8 @@
 """Converts whole sounds, cut into pieces, in batches of equal length.
 
-The result of a piece depends only on its window, not on the batch or the order of work: its noise is seeded by its
-position in the sound. Sounds that do not fit into memory are passed piece by piece (engine/jobs/convert);
-`convert_sound` converts one that fits.
+The result of a piece depends only on its window, not on the batch or the order of work: its noise
+is seeded by its position in the sound. Sounds that do not fit into memory are passed piece by piece
+(engine/jobs/convert); `convert_sound` converts one that fits.
 """
 
 import sys
@@ -43,7 +43,8 @@ class ProfiledStage(NamedTuple):
 
 
 class PerformanceProfiler:
-    """Measures the time of each stage. Waits for the device after each, which slows a run down slightly. One thread."""
+    """Measures the time of each stage. Waits for the device after each, which slows a run down
+    slightly. One thread."""
 
     def __init__(self, device: torch.device, *, is_on: bool = True) -> None:
         self._wait = device_wait(device) if is_on else None
@@ -69,20 +70,31 @@ class PerformanceProfiler:
         if not self._times_s:
             return []
         whole_s = self._last_s - self._first_s
-        rows = {stage_name: (len(times_s), sum(times_s)) for stage_name, times_s in self._times_s.items()}
-        rows["other"] = max(calls for calls, _ in rows.values()), max(0.0, whole_s - sum(s for _, s in rows.values()))
+        rows = {
+            stage_name: (len(times_s), sum(times_s))
+            for stage_name, times_s in self._times_s.items()
+        }
+        rows["other"] = (
+            max(calls for calls, _ in rows.values()),
+            max(0.0, whole_s - sum(s for _, s in rows.values())),
+        )
         return [
-            ProfiledStage(name, calls, s, 1000.0 * s / calls, s / (whole_s or 1.0)) for name, (calls, s) in rows.items()
+            ProfiledStage(name, calls, s, 1000.0 * s / calls, s / (whole_s or 1.0))
+            for name, (calls, s) in rows.items()
         ]
 
     def as_json(self) -> list[dict[str, Any]]:
         """The rows of `report` as plain values, rounded to a microsecond."""
         rows = [row._asdict().items() for row in self.report()]
-        return [{name: round(each, 6) if isinstance(each, float) else each for name, each in row} for row in rows]
+        return [
+            {name: round(each, 6) if isinstance(each, float) else each for name, each in row}
+            for row in rows
+        ]
 
 
 class VoiceConverter:
-    """Converts whole sounds with one voice and its settings. One thread; `high_pass`: also one other."""
+    """Converts whole sounds with one voice and its settings. One thread; `high_pass`: also one
+    other."""
 
     def __init__(
         self,
@@ -93,11 +105,14 @@ class VoiceConverter:
         profiler: PerformanceProfiler | None = None,
         cutting: cut.CutLengths | None = None,
     ) -> None:
-        """`cutting` None: chosen by precision and memory, as RVC does. ModelError if the model lacks the speaker."""
+        """`cutting` None: chosen by precision and memory, as RVC does. ModelError if the model
+        lacks the speaker."""
         speakers = model.synthesizer.shape.speakers
         if settings.speaker >= speakers:
             raise ModelError(f"speaker {settings.speaker}: the model has {speakers}, from 0 on")
-        self.model, self.settings, self.options = model, settings, options
+        self.model = model
+        self.settings = settings
+        self.options = options
         self.profiler = profiler or PerformanceProfiler(model.device, is_on=options.profiling)
         self.cutting = cutting or cutting_for(model.device, model.dtype)
 
@@ -111,24 +126,29 @@ class VoiceConverter:
         return self.model.synthesizer.shape.hop
 
     def high_pass(self, sound: np.ndarray) -> np.ndarray:
-        """Remove frequencies below 48 Hz from (n,) at 16 kHz, on the device or the host as the options say."""
+        """Remove frequencies below 48 Hz from (n,) at 16 kHz, on the device or the host as the
+        options say."""
         if not self.options.gpu_filter:
             return high_pass_on_host(sound)
         with torch.inference_mode():
             return high_pass(torch.from_numpy(sound).to(self.model.device)[None])[0].cpu().numpy()
 
     def convert(self, pieces: Sequence[cut.Piece]) -> list[np.ndarray]:
-        """Convert pieces of sound. Returns the used part of each, (span.frames * hop,) float32, in the same order.
-        Pieces of one size are batched. ModelError if the model returns NaN or infinity."""
+        """Convert pieces of sound. Returns the used part of each, (span.frames * hop,) float32, in
+        the same order. Pieces of one size are batched. ModelError if the model returns NaN or
+        infinity."""
         parts: dict[int, np.ndarray] = {}
-        for numbers in cut.group_by_size([piece.span.size for piece in pieces], self.options.batch_size):
+        for numbers in cut.group_by_size(
+            [piece.span.size for piece in pieces], self.options.batch_size
+        ):
             with torch.inference_mode():
                 sounds = self._convert([pieces[number] for number in numbers])
             parts.update(zip(numbers, sounds, strict=True))
         return [parts[number] for number in range(len(pieces))]
 
     def convert_sound(self, sound: np.ndarray) -> np.ndarray:
-        """Convert (n > 0,) float32 at 16 kHz to (n * rate_hz // 16000,) float32 of the set loudness, peak <= 0.99."""
+        """Convert (n > 0,) float32 at 16 kHz to (n * rate_hz // 16000,) float32 of the set
+        loudness, peak <= 0.99."""
         sound = sound * np.float32(cut.limiting_gain(float(np.abs(sound).max()), cut.MAX_PEAK_IN))
         filtered = self.high_pass(sound)
 
@@ -143,27 +163,39 @@ class VoiceConverter:
         voices = torch.from_numpy(filtered)[None], torch.from_numpy(output)[None]
         below_db = silence_db(self.settings.threshold_db)
         output = mix_loudness(*voices, self.hop, self.settings.rms_mix, below_db)[0].numpy()
-        return output * np.float32(cut.limiting_gain(float(np.abs(output).max(initial=0.0)), cut.MAX_PEAK_OUT))
+        return output * np.float32(
+            cut.limiting_gain(float(np.abs(output).max(initial=0.0)), cut.MAX_PEAK_OUT)
+        )
 
     def _convert(self, pieces: list[cut.Piece]) -> list[np.ndarray]:
         """Convert pieces of one size as one batch."""
-        model, settings, profiler = self.model, self.settings, self.profiler
+        model = self.model
+        settings = self.settings
+        profiler = self.profiler
         spans = [piece.span for piece in pieces]
         size = spans[0].size
-        sound = torch.from_numpy(np.stack([piece.sound for piece in pieces])).to(model.device)  # (B, size * 160)
+        sound = torch.from_numpy(np.stack([piece.sound for piece in pieces])).to(
+            model.device
+        )  # (B, size * 160)
         sound = gate(sound, settings.threshold_db)
         with profiler.measure("content"):
-            original = features = model.content(sound, version=model.version)  # (B, size / 2 - 1, C)
+            original = features = model.content(
+                sound, version=model.version
+            )  # (B, size / 2 - 1, C)
         if model.retrieval is not None and settings.index_rate > 0.0:
             with profiler.measure("retrieval"):
-                features = model.retrieval.blend(original, settings.index_rate, settings.retrieval_power)
+                features = model.retrieval.blend(
+                    original, settings.index_rate, settings.retrieval_power
+                )
         with profiler.measure("pitch"):
             f0 = self._pitch(sound)
         with profiler.measure("encode"):
             phone = _repeat_to_frames(features, size)
             if f0 is not None and features is not original:
                 phone = protect(phone, _repeat_to_frames(original, size), f0, settings.protect)
-            mean, log_sd = model.synthesizer.encode(phone.to(model.dtype), None if f0 is None else coarse(f0))
+            mean, log_sd = model.synthesizer.encode(
+                phone.to(model.dtype), None if f0 is None else coarse(f0)
+            )
         decoded = self._frames_to_decode(spans)
         z = torch.addcmul(mean, log_sd.exp(), _noise(spans, mean).to(mean.dtype), value=NOISE_SCALE)
         sounds = self._synthesize(z, f0, spans, decoded).float().cpu().numpy()
@@ -176,7 +208,8 @@ class VoiceConverter:
         ]
 
     def _pitch(self, sound: Tensor) -> Tensor | None:
-        """The pitch to synthesize, (B, size) Hz, lowered by as much as the formant raises it; None without pitch."""
+        """The pitch to synthesize, (B, size) Hz, lowered by as much as the formant raises it; None
+        without pitch."""
         if not self.model.has_pitch:
             return None
         f0 = self.model.pitch.track(sound)
@@ -189,59 +222,89 @@ class VoiceConverter:
         return self.model.synthesizer.shape.stretched_hop(self.settings.formant)
 
     def _frames_to_decode(self, spans: list[cut.Span]) -> slice:
-        """Frames of the window to decode: those that any span uses, rounded up so that few different lengths occur. All
-        frames if a formant stretches the window, because frames then change position."""
+        """Frames of the window to decode: those that any span uses, rounded up so that few
+        different lengths occur. All frames if a formant stretches the window, because frames then
+        change position."""
         if self._stretched_hop != self.hop:
             return slice(0, spans[0].size)
-        begin, end = min(span.lead for span in spans), max(span.lead + span.frames for span in spans)
+        begin, end = (
+            min(span.lead for span in spans),
+            max(span.lead + span.frames for span in spans),
+        )
         return slice(begin - min(begin, -(end - begin) % LENGTH_STEP), end)
 
-    def _synthesize(self, z: Tensor, f0: Tensor | None, spans: list[cut.Span], decoded: slice) -> Tensor:
-        """Latent (B, latent, size) of any speaker and pitch (B, size) in Hz -> (B, decoded frames * hop)."""
-        synthesizer, profiler, hop, stretched = self.model.synthesizer, self.profiler, self.hop, self._stretched_hop
+    def _synthesize(
+        self, z: Tensor, f0: Tensor | None, spans: list[cut.Span], decoded: slice
+    ) -> Tensor:
+        """Latent (B, latent, size) of any speaker and pitch (B, size) in Hz -> (B, decoded frames *
+        hop)."""
+        synthesizer = self.model.synthesizer
+        profiler = self.profiler
+        hop = self.hop
+        stretched = self._stretched_hop
         lead_in = synthesizer.shape.lead_in_frames
         with profiler.measure("flow"):
             g = synthesizer.speaker(torch.full((1,), self.settings.speaker, device=z.device))
             first = max(0, decoded.start - lead_in - FLOW_LEAD_IN_FRAMES)
-            z = synthesizer.reverse_flow(z[..., first : decoded.stop + lead_in + FLOW_LEAD_IN_FRAMES], g)
+            z = synthesizer.reverse_flow(
+                z[..., first : decoded.stop + lead_in + FLOW_LEAD_IN_FRAMES], g
+            )
         with profiler.measure("decode"):
             last = decoded.stop
             if stretched != hop:
                 last = -(-decoded.stop * stretched // hop)
                 positions = frame_positions(last, hop / stretched, decoded.stop, z.device)
-                z, f0 = interpolate(positions, z), None if f0 is None else _interpolate_pitch(positions, f0)
-            source, before = None, 0
+                z, f0 = (
+                    interpolate(positions, z),
+                    None if f0 is None else _interpolate_pitch(positions, f0),
+                )
+            source = None
+            before = 0
             if f0 is not None:
                 lead = synthesizer.shape.source_lead_frames
                 frames = slice(max(0, first - lead), min(first + z.shape[2] + lead, f0.shape[1]))
                 start = synthesizer.source.phases(f0)[:, frames.start]
                 noise = _noise(spans, f0, hop)
-                source = synthesizer.source(f0[:, frames], start, noise[..., frames.start * hop : frames.stop * hop])
+                source = synthesizer.source(
+                    f0[:, frames], start, noise[..., frames.start * hop : frames.stop * hop]
+                )
                 before = first - frames.start
-            sound = synthesizer.decode(z, g, source, range(decoded.start - first, last - first), before=before)[:, 0]
+            sound = synthesizer.decode(
+                z, g, source, range(decoded.start - first, last - first), before=before
+            )[:, 0]
             if stretched != hop:
-                sound = Resampler(stretched, hop, z.device)(sound[:, : decoded.stop * stretched].float())
+                sound = Resampler(stretched, hop, z.device)(
+                    sound[:, : decoded.stop * stretched].float()
+                )
         return sound
 
 
 def cutting_for(device: torch.device, dtype: torch.dtype) -> cut.CutLengths:
-    """Lengths as in RVC: shorter with little memory, longer in half precision, shortest if convolutions are limited."""
+    """Lengths as in RVC: shorter with little memory, longer in half precision, shortest if
+    convolutions are limited."""
     if max_conv_length(device) < sys.maxsize:
         return cut.SHORT
     if dtype == torch.float16:
         return cut.HALF
-    if device.type == "cuda" and torch.cuda.get_device_properties(device).total_memory <= SMALL_MEMORY:
+    if (
+        device.type == "cuda"
+        and torch.cuda.get_device_properties(device).total_memory <= SMALL_MEMORY
+    ):
         return cut.SMALL
     return cut.FULL
 
 
 def _repeat_to_frames(features: Tensor, frames: int) -> Tensor:
-    """(B, T, C) at 50 per second -> (B, frames, C) at 100: each vector twice, the last one repeated to the end."""
-    return features[:, (torch.arange(frames, device=features.device) // 2).clamp(max=features.shape[1] - 1)]
+    """(B, T, C) at 50 per second -> (B, frames, C) at 100: each vector twice, the last one repeated
+    to the end."""
+    return features[
+        :, (torch.arange(frames, device=features.device) // 2).clamp(max=features.shape[1] - 1)
+    ]
 
 
 def _noise(spans: list[cut.Span], like: Tensor, columns: int = 1) -> Tensor:
-    """Standard normal float32 noise of each span, as long and wide as `like`. Independent of the batch."""
+    """Standard normal float32 noise of each span, as long and wide as `like`. Independent of the
+    batch."""
     shape = like.shape[1:] if columns == 1 else (1, like.shape[1] * columns)
     parts = []
     for span in spans:
@@ -251,6 +314,7 @@ def _noise(spans: list[cut.Span], like: Tensor, columns: int = 1) -> Tensor:
 
 
 def _interpolate_pitch(positions: Tensor, f0: Tensor) -> Tensor:
-    """Like `interpolate` for a pitch. Between a voiced and an unvoiced frame, takes the nearer one."""
+    """Like `interpolate` for a pitch. Between a voiced and an unvoiced frame, takes the nearer
+    one."""
     is_steady = interpolate(positions, (f0 > 0.0).float()) == 1.0
     return torch.where(is_steady, interpolate(positions, f0), f0[:, positions.round().long()])

@@ -1,4 +1,5 @@
-"""Performance options of the conversion: from a command line option, else the environment, else device defaults.
+"""Performance options of the conversion: from a command line option, else the environment, else
+device defaults.
 
     RVC_GPU_RETRIEVAL  RVC_USE_FP16  RVC_GPU_FILTER  RVC_PROFILING      true or false
     RVC_BATCH_SIZE                                                      1..64
@@ -33,18 +34,24 @@ class OptimizationConfig:
 
     @classmethod
     def for_device(cls, device: str) -> Self:
-        """Defaults for `cuda`, `cuda:1`, `mps` or `cpu`. Half precision gains little on Apple silicon; on a CPU one
-        piece already fills the caches, so a batch is slower."""
+        """Defaults for `cuda`, `cuda:1`, `mps` or `cpu`. Half precision gains little on Apple
+        silicon; on a CPU one piece already fills the caches, so a batch is slower."""
         kind = device.partition(":")[0]
         is_cuda = kind == "cuda"
         return cls(
-            gpu_retrieval=True, fp16=is_cuda, gpu_filter=kind != "cpu", batch_size=4 if is_cuda else 1, profiling=False
+            gpu_retrieval=True,
+            fp16=is_cuda,
+            gpu_filter=kind != "cpu",
+            batch_size=4 if is_cuda else 1,
+            profiling=False,
         )
 
     @classmethod
-    def resolve(cls, device: str, environ: Mapping[str, str], **overrides: bool | int | None) -> Self:
-        """Defaults for the device, overridden by the environment, and that by every argument that is not None. An empty
-        variable counts as not set. ConfigError names an invalid one."""
+    def resolve(
+        cls, device: str, environ: Mapping[str, str], **overrides: bool | int | None
+    ) -> Self:
+        """Defaults for the device, overridden by the environment, and that by every argument that
+        is not None. An empty variable counts as not set. ConfigError names an invalid one."""
         found: dict[str, Any] = {
             name: read(variable, environ[variable])
             for name, (variable, read) in VARIABLES.items()

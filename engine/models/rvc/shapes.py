@@ -1,4 +1,5 @@
-"""Sizes of RVC synthesizers: those of a checkpoint's `config`, those of the published models, and the fixed ones.
+"""Sizes of RVC synthesizers: those of a checkpoint's `config`, those of the published models, and
+the fixed ones.
 
 Importing this module does not load torch.
 """
@@ -27,10 +28,14 @@ ATTENTION_WINDOW: Final = 10  # frames: the farthest relative position that atte
 FLOW_COUPLINGS: Final = 4
 FLOW_LAYERS: Final = 3
 FLOW_KERNEL: Final = 5
-FLOW_LEAD_IN_FRAMES: Final = 2 * FLOW_COUPLINGS * FLOW_LAYERS  # 24: two frames for each convolution of the flow
+FLOW_LEAD_IN_FRAMES: Final = (
+    2 * FLOW_COUPLINGS * FLOW_LAYERS
+)  # 24: two frames for each convolution of the flow
 OUTER_KERNEL: Final = 7  # the decoder's first and last convolution
 DOWN_KERNEL: Final = 7  # RefineGAN's convolutions on the way down
-GRAIN_FRAMES: Final = 8  # RefineGAN's noise is delayed by up to this: over a sample for each of 6 x 256 channels
+GRAIN_FRAMES: Final = (
+    8  # RefineGAN's noise is delayed by up to this: over a sample for each of 6 x 256 channels
+)
 SINC_ZEROS: Final = 64  # of RefineGAN's filters, on both sides
 SINC_ROLLOFF: Final = 0.9475937167399596
 _PUBLISHED: Final[list[tuple[Version, int, tuple[int, ...], tuple[int, ...]]]] = [
@@ -79,38 +84,48 @@ class SynthesizerShape:
         return math.prod(self.upsample_rates)
 
     def stretched_hop(self, formant: float) -> int:
-        """Samples that the decoder creates per frame, which are then played in 10 ms; `formant` in semitones. A formant
-        above 0 means more samples, which sounds like a smaller vocal tract."""
+        """Samples that the decoder creates per frame, which are then played in 10 ms; `formant` in
+        semitones. A formant above 0 means more samples, which sounds like a smaller vocal tract."""
         return round(self.hop * float(2.0 ** (formant / 12.0)))
 
     @property
     def lead_in_frames(self) -> int:
-        """Frames of the latent before and after a frame that its samples depend on: 10 to 13 for the published shapes.
-        It is the decoder's receptive field, computed backwards from the last convolution."""
+        """Frames of the latent before and after a frame that its samples depend on: 10 to 13 for
+        the published shapes. It is the decoder's receptive field, computed backwards from the last
+        convolution."""
         samples = OUTER_KERNEL // 2  # conv_post
         widest = max(
             sum((kernel - 1) // 2 * (dilation + 1) for dilation in dilations)
-            for kernel, dilations in zip(self.resblock_kernels, self.resblock_dilations, strict=True)
+            for kernel, dilations in zip(
+                self.resblock_kernels, self.resblock_dilations, strict=True
+            )
         )
-        for rate, kernel in zip(reversed(self.upsample_rates), reversed(self.upsample_kernels), strict=True):
+        for rate, kernel in zip(
+            reversed(self.upsample_rates), reversed(self.upsample_kernels), strict=True
+        ):
             samples += widest
             if self.vocoder == "RefineGAN":
-                samples = (samples + OUTER_KERNEL // 2 + (rate - 1) // 2) // rate + 1  # linear interpolation
+                samples = (
+                    samples + OUTER_KERNEL // 2 + (rate - 1) // 2
+                ) // rate + 1  # linear interpolation
             else:
                 samples = (samples + kernel - 1 - (kernel - rate) // 2) // rate
         return samples + OUTER_KERNEL // 2  # conv_pre
 
     @property
     def refine_channels(self) -> int:
-        """Channels of RefineGAN's first convolution; each downsampling doubles them, up to half of `initial`."""
+        """Channels of RefineGAN's first convolution; each downsampling doubles them, up to half of
+        `initial`."""
         return self.initial >> len(self.upsample_rates) + 1
 
     @property
     def source_lead_frames(self) -> int:
-        """Frames of the source before and after the latent that RefineGAN's filters see; 0 for HiFi-GAN."""
+        """Frames of the source before and after the latent that RefineGAN's filters see; 0 for
+        HiFi-GAN."""
         if self.vocoder != "RefineGAN":
             return 0
-        reach, rate = 0.0, 1
+        reach = 0.0
+        rate = 1
         for each in self.upsample_rates:
             reach += (DOWN_KERNEL // 2 + 0.0) / rate
             rate *= each
@@ -120,7 +135,9 @@ class SynthesizerShape:
     def config(self) -> list[Any]:
         """The 18 items as in a checkpoint."""
         return [
-            self.rate_hz // 32 + 1 if self.rate_hz < 40_000 else 1025,  # bins of the spectrum used in training
+            self.rate_hz // 32 + 1
+            if self.rate_hz < 40_000
+            else 1025,  # bins of the spectrum used in training
             32,  # frames per training segment
             self.latent,
             self.hidden,
@@ -152,9 +169,12 @@ SHAPES: Final[dict[str, SynthesizerShape]] = {
     )
     for version, rate_hz, rates, kernels in _PUBLISHED
 }
-SHAPES["tiny"] = replace(SHAPES["v2-40k"], speakers=2, latent=16, hidden=32, filter=64, layers=2, initial=64, gin=16)
+SHAPES["tiny"] = replace(
+    SHAPES["v2-40k"], speakers=2, latent=16, hidden=32, filter=64, layers=2, initial=64, gin=16
+)
 SHAPES["tiny-refinegan"] = replace(SHAPES["tiny"], vocoder="RefineGAN")
-"""Published shapes are named VERSION-RATE. `tiny` is not published: it is fast enough for one CPU thread."""
+"""Published shapes are named VERSION-RATE. `tiny` is not published: it is fast enough for one CPU
+thread."""
 
 
 def shape_named(name: str) -> SynthesizerShape:

@@ -1,4 +1,5 @@
-"""The files and the settings of a voice: plain values that can be sent to other processes. Does not load torch."""
+"""The files and the settings of a voice: plain values that can be sent to other processes. Does not
+load torch."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -17,10 +18,11 @@ class VoiceSpec:
     index: str = ""
     """FAISS .index file of the same voice; "" for none."""
     index_note: str = ""
-    """Note for the user on how `index` was chosen (see index_choice.py); "" if the user chose it."""
+    """Note for the user on how `index` was chosen (see index_choice.py); "" if the user chose
+    it."""
     content: str = ""
-    """HuBERT or ContentVec: a folder, a Hugging Face id, or a .pt or .bin file. "" means the one that the voice was
-    trained on (see content_folder.py), or CONTENT if the voice names none."""
+    """HuBERT or ContentVec: a folder, a Hugging Face id, or a .pt or .bin file. "" means the one
+    that the voice was trained on (see content_folder.py), or CONTENT if the voice names none."""
     pitch: Pitch = "auto"
     """auto: rmvpe if its checkpoint is on this machine, else fcpe if it is installed, else yin."""
     rmvpe: str = RMVPE

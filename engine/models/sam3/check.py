@@ -1,4 +1,5 @@
-"""Checks a SAM3 folder from file headers, in milliseconds: its kind, and what is missing. Does not load torch."""
+"""Checks a SAM3 folder from file headers, in milliseconds: its kind, and what is missing. Does not
+load torch."""
 
 from dataclasses import dataclass
 
@@ -10,12 +11,19 @@ from engine.models.sam3.meta_file import open_model
 from engine.models.sam3.model_folder import Sam3Folder, find
 from engine.models.weight_files import TensorInfo
 
-# Tensor name prefixes by part. In a folder with only the detector, names lack "detector_model.". Tensors that match no
-# prefix belong to the detector.
+# Tensor name prefixes by part. In a folder with only the detector, names lack "detector_model.".
+# Tensors that match no prefix belong to the detector.
 DETECTOR = "detector_model."
-PARTS = {"vision": ("vision_encoder.",), "text": ("text_encoder.", "text_projection."), "detector": ("",)}
+PARTS = {
+    "vision": ("vision_encoder.",),
+    "text": ("text_encoder.", "text_projection."),
+    "detector": ("",),
+}
 TRACKER = ("tracker_model.", "tracker_neck.", "interactive_neck.")
-NO_TRACKER = "no tracker: detects objects in each picture, but cannot track them (mode track); facebook/sam3 has one"
+NO_TRACKER = (
+    "no tracker: detects objects in each picture, but cannot track them (mode track); "
+    "facebook/sam3 has one"
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -25,7 +33,8 @@ class SegmentationReport(ModelReport):
 
 
 def check(spec: SegmentationSpec) -> SegmentationReport:
-    """Check a model folder. ModelError if it is not found or not SAM3; every other problem is in the report."""
+    """Check a model folder. ModelError if it is not found or not SAM3; every other problem is in
+    the report."""
     require_libraries()
     path = find(spec.model)
     folder = open_model(path, spec.model)
@@ -37,7 +46,9 @@ def check(spec: SegmentationSpec) -> SegmentationReport:
         folder.require_tokenizer()
     with missing.collect():
         parts = _parts(folder)
-        absent = {"vision", "text", "detector", "tracker"} if folder.kind == "sam3_video" else set(PARTS)
+        absent = (
+            {"vision", "text", "detector", "tracker"} if folder.kind == "sam3_video" else set(PARTS)
+        )
         for name in sorted(absent - {part.name for part in parts}):
             missing.append(f"{folder.name}: the weights of the {name} are not in its files")
     return SegmentationReport(
@@ -67,4 +78,6 @@ def _parts(folder: Sam3Folder) -> tuple[PartReport, ...]:
 def _part_of(tensor: str) -> str:
     if tensor.startswith(TRACKER):
         return "tracker"
-    return next(part for part, starts in PARTS.items() if tensor.removeprefix(DETECTOR).startswith(starts))
+    return next(
+        part for part, starts in PARTS.items() if tensor.removeprefix(DETECTOR).startswith(starts)
+    )

@@ -1,14 +1,17 @@
-"""Objects detected in one picture, on the host, and `tidy`, which removes duplicates, holes and specks. No torch.
+"""Objects detected in one picture, on the host, and `tidy`, which removes duplicates, holes and
+specks. No torch.
 
-transformers does this for videos only, with a package that it downloads, and silently skips it without that package;
-`post_process_instance_segmentation` does not do it.
+transformers does this for videos only, with a package that it downloads, and silently skips it
+without that package; `post_process_instance_segmentation` does not do it.
 
-Its NMS drops a mask that overlaps a better one by more than 0.1, because in a video the tracker recovers occluded
-objects. For a single picture that would lose objects, so here only an object found twice is dropped: IoU above 0.7 for
-results of one prompt; above 0.9 for two prompts, because a jacket may cover most of its wearer.
+Its NMS drops a mask that overlaps a better one by more than 0.1, because in a video the tracker
+recovers occluded objects. For a single picture that would lose objects, so here only an object
+found twice is dropped: IoU above 0.7 for results of one prompt; above 0.9 for two prompts, because
+a jacket may cover most of its wearer.
 
-A hole or a speck is a component (8 neighbours) of at most 16 px at a side of 288; a speck also has at most half the
-pixels of its mask. Changed pixels get a value just above or below the threshold, like transformers' logits of 0.1 and
+A hole or a speck is a component (8 neighbours) of at most 16 px at a side of 288; a speck also has
+at most half the pixels of its mask. Changed pixels get a value just above or below the threshold,
+like transformers' logits of 0.1 and
 -0.1.
 """
 
@@ -19,9 +22,12 @@ import numpy as np
 
 SAME_IOU = 0.7
 SAME_IOU_ACROSS = 0.9
-SMALL_PX, SMALL_AT_SIDE = 16, 288
+SMALL_PX = 16
+SMALL_AT_SIDE = 288
 INSIDE = 127  # pixels above this value are inside
-FILLED, REMOVED = 134, 121  # 255 sigmoid(0.1) and 255 sigmoid(-0.1)
+# 255 sigmoid(0.1) and 255 sigmoid(-0.1)
+FILLED = 134
+REMOVED = 121
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,15 +37,18 @@ class DetectedObjects:
     scores: np.ndarray
     """(n,) float32, 0..1."""
     boxes: np.ndarray
-    """(n, 4) float32: left, top, right and bottom in 0..1 of the picture; may extend beyond its edges."""
+    """(n, 4) float32: left, top, right and bottom in 0..1 of the picture; may extend beyond its
+    edges."""
     prompts: np.ndarray
     """(n,) int64: index of the prompt in the given sequence."""
     masks: np.ndarray
-    """(n, side, side) uint8: 255 x probability, rounded, halves down: above 127.5 where probability > 0.5."""
+    """(n, side, side) uint8: 255 x probability, rounded, halves down: above 127.5 where probability
+    > 0.5."""
     ids: np.ndarray | None = None
     """(n,) int64 for tracked objects; otherwise None."""
     shared: np.ndarray | None = None
-    """(n, n) float32: pixels that two masks shared before the device cleaned them; None: `tidy` cleans them."""
+    """(n, n) float32: pixels that two masks shared before the device cleaned them; None: `tidy`
+    cleans them."""
     is_finite: bool = True
     """False if the model returned NaN or infinity; then there are no objects."""
 
@@ -87,8 +96,8 @@ def tidy(objects: DetectedObjects) -> DetectedObjects:
 
 
 def keep_oldest(objects: DetectedObjects) -> DetectedObjects:
-    """Drop tracked objects that another prompt also found, except the oldest, with the smallest id. Selecting by score
-    could alternate between two objects."""
+    """Drop tracked objects that another prompt also found, except the oldest, with the smallest id.
+    Selecting by score could alternate between two objects."""
     if len(objects) < 2:
         return objects
     by_age = np.argsort(objects.tracked_ids)
@@ -96,7 +105,8 @@ def keep_oldest(objects: DetectedObjects) -> DetectedObjects:
 
 
 def nms_indices(objects: DetectedObjects, same_iou: float) -> np.ndarray:
-    """Indices of the objects that greedy NMS selects, (n,) int64 in order: none overlaps a better one too much."""
+    """Indices of the objects that greedy NMS selects, (n,) int64 in order: none overlaps a better
+    one too much."""
     limits = np.where(objects.prompts[:, None] == objects.prompts, same_iou, SAME_IOU_ACROSS)
     shared = shared_pixels(objects.masks) if objects.shared is None else objects.shared
     areas = shared.diagonal()
@@ -115,7 +125,9 @@ def shared_pixels(masks: np.ndarray) -> np.ndarray:
     packed_words = np.zeros((count, -(-packed.shape[1] // 8)), np.uint64)
     packed_words.view(np.uint8)[:, : packed.shape[1]] = packed
     # Row by row: the whole (n, n) words does not fit into the processor's cache.
-    rows = [np.bitwise_count(packed_words & row).sum(axis=1, dtype=np.int64) for row in packed_words]
+    rows = [
+        np.bitwise_count(packed_words & row).sum(axis=1, dtype=np.int64) for row in packed_words
+    ]
     return np.array(rows, np.int64).reshape(count, count)
 
 
@@ -130,15 +142,19 @@ def clean_mask(mask: np.ndarray) -> None:
     left, top, width, height = cv2.boundingRect(inside)
     if not width:
         return
-    # Only the bounding box of the inside is processed, with a border of one pixel for everything outside.
+    # Only the bounding box of the inside is processed, with a border of one pixel for everything
+    # outside.
     rows, columns = mask.shape
     top, bottom = max(top - 1, 0), min(top + height + 1, rows)
     left, right = max(left - 1, 0), min(left + width + 1, columns)
-    part, inside = mask[top:bottom, left:right], np.ascontiguousarray(inside[top:bottom, left:right])
+    part = mask[top:bottom, left:right]
+    inside = np.ascontiguousarray(inside[top:bottom, left:right])
     limit = small_limit(rows, columns)
-    # If an edge of the box is not an edge of the mask, the outside continues beyond it, which is too large for a hole.
+    # If an edge of the box is not an edge of the mask, the outside continues beyond it, which is
+    # too large for a hole.
     open_edges = (top > 0, bottom < rows, left > 0, right < columns)
-    if (holes := small_components(1 - inside, limit, open_edges)) is not None:
+    holes = small_components(1 - inside, limit, open_edges)
+    if holes is not None:
         part[holes] = FILLED
         inside[holes] = 1
     specks = small_components(inside, min(limit, cv2.countNonZero(inside) // 2), (False,) * 4)
@@ -146,9 +162,12 @@ def clean_mask(mask: np.ndarray) -> None:
         part[specks] = REMOVED
 
 
-def small_components(shape: np.ndarray, limit: int, open_edges: tuple[bool, ...]) -> np.ndarray | None:
-    """Mask (H, W) bool of the components of `shape` (H, W) uint8 0 or 1 with at most `limit` px; None for none. Those
-    on an open edge (top, bottom, left, right) continue beyond it and are not small."""
+def small_components(
+    shape: np.ndarray, limit: int, open_edges: tuple[bool, ...]
+) -> np.ndarray | None:
+    """Mask (H, W) bool of the components of `shape` (H, W) uint8 0 or 1 with at most `limit` px;
+    None for none. Those on an open edge (top, bottom, left, right) continue beyond it and are not
+    small."""
     if limit < 1:
         return None
     count, numbered = cv2.connectedComponentsWithAlgorithm(shape, 8, cv2.CV_16U, cv2.CCL_DEFAULT)
@@ -157,7 +176,9 @@ def small_components(shape: np.ndarray, limit: int, open_edges: tuple[bool, ...]
         return None  # label 0 is the background; a single large component is the usual case
     is_small = np.bincount(labels.ravel(), minlength=count) <= limit
     is_small[0] = False
-    for is_open, edge in zip(open_edges, (labels[0], labels[-1], labels[:, 0], labels[:, -1]), strict=True):
+    for is_open, edge in zip(
+        open_edges, (labels[0], labels[-1], labels[:, 0], labels[:, -1]), strict=True
+    ):
         if is_open:
             is_small[edge] = False
     return is_small[labels] if is_small.any() else None

@@ -1,8 +1,8 @@
 """The parts of the decoder: scored boxes from features and a prompt, and masks for the best boxes.
 
-They call transformers' layers in the same order, but do not copy Python lists to the device, use no masks, and compute
-boxes, positions and scores in float32: a box in bfloat16 is off by up to 4 px of 1008, and each layer refines the box
-of the previous layer.
+They call transformers' layers in the same order, but do not copy Python lists to the device, use no
+masks, and compute boxes, positions and scores in float32: a box in bfloat16 is off by up to 4 px of
+1008, and each layer refines the box of the previous layer.
 """
 
 import math
@@ -15,15 +15,23 @@ from engine.models.graphs import Part, State
 from engine.models.sam3.norms import group_norm
 
 LAYERS_PER_SLICE = 3  # layers per part, of 6
-LOG_SCALE = 8.0  # scale: deltas of 1/8 become 1 after the logarithm (Sam3DetrDecoder._get_rpb_matrix)
+LOG_SCALE = (
+    8.0  # scale: deltas of 1/8 become 1 after the logarithm (Sam3DetrDecoder._get_rpb_matrix)
+)
 
 
-def decoder_chain(detector: Any, texels: torch.Tensor, position: torch.Tensor, max_queries: int) -> tuple[Part, ...]:
-    """Encoder and decoder as parts. In: vision (B, C, g, g), prompt (1 or B, tokens, C). Out: the state of `decode`.
-    `texels`: positions of the rows and of the columns of the coarsest level, (g,) float32 in 0..1."""
+def decoder_chain(
+    detector: Any, texels: torch.Tensor, position: torch.Tensor, max_queries: int
+) -> tuple[Part, ...]:
+    """Encoder and decoder as parts. In: vision (B, C, g, g), prompt (1 or B, tokens, C). Out: the
+    state of `decode`. `texels`: positions of the rows and of the columns of the coarsest level,
+    (g,) float32 in 0..1."""
     flat = position.flatten(2).transpose(1, 2)  # (1, g * g, C)
     layers = list(detector.detr_encoder.layers)
-    slices = [layers[first : first + LAYERS_PER_SLICE] for first in range(0, len(layers), LAYERS_PER_SLICE)]
+    slices = [
+        layers[first : first + LAYERS_PER_SLICE]
+        for first in range(0, len(layers), LAYERS_PER_SLICE)
+    ]
 
     def begin(state: State) -> State:
         encoded = state["vision"].flatten(2).transpose(1, 2)  # (B, g * g, C)
@@ -48,19 +56,31 @@ def encode(layers: list[Any], state: State, position: torch.Tensor) -> State:
     return {"encoded": encoded, "prompt": state["prompt"]}
 
 
-def decode(detector: Any, state: State, position: torch.Tensor, texels: torch.Tensor, max_queries: int) -> State:
-    """Run the decoder, from vision and prompt to scored boxes. Out: encoded (B, g * g, C); scores (B, k) float32,
-    descending; boxes (B, k, 4) float32 xyxy 0..1; queries (B, k, C); is_finite (B,): True if the numbers of all queries
-    are finite. k is `max_queries`, or the number of queries if that is smaller."""
+def decode(
+    detector: Any, state: State, position: torch.Tensor, texels: torch.Tensor, max_queries: int
+) -> State:
+    """Run the decoder, from vision and prompt to scored boxes. Out: encoded (B, g * g, C); scores
+    (B, k) float32, descending; boxes (B, k, 4) float32 xyxy 0..1; queries (B, k, C); is_finite
+    (B,): True if the numbers of all queries are finite. k is `max_queries`, or the number of
+    queries if that is smaller."""
     from engine.models.compat.transformers import inverse_sigmoid
 
-    decoder, encoded, prompt = detector.detr_decoder, state["encoded"], state["prompt"]
-    batch, dtype = len(encoded), encoded.dtype
-    boxes = decoder.reference_points.weight.float().sigmoid().expand(batch, -1, -1)  # (B, Q, 4) cxcywh
-    hidden = torch.cat((decoder.presence_token.weight, decoder.query_embed.weight)).expand(batch, -1, -1)
+    decoder = detector.detr_decoder
+    encoded = state["encoded"]
+    prompt = state["prompt"]
+    batch = len(encoded)
+    dtype = encoded.dtype
+    boxes = (
+        decoder.reference_points.weight.float().sigmoid().expand(batch, -1, -1)
+    )  # (B, Q, 4) cxcywh
+    hidden = torch.cat((decoder.presence_token.weight, decoder.query_embed.weight)).expand(
+        batch, -1, -1
+    )
     queries = hidden
     for layer in decoder.layers:
-        query_position = decoder.ref_point_head(decoder.position_encoding.encode_boxes(boxes).to(dtype))
+        query_position = decoder.ref_point_head(
+            decoder.position_encoding.encode_boxes(boxes).to(dtype)
+        )
         bias = box_bias(decoder, boxes, texels, dtype)
         hidden = layer(
             hidden,
@@ -73,7 +93,9 @@ def decode(detector: Any, state: State, position: torch.Tensor, texels: torch.Te
         queries = decoder.output_layer_norm(hidden[:, 1:])
         boxes = (decoder.box_head(queries).float() + inverse_sigmoid(boxes)).sigmoid()
     limit = decoder.clamp_presence_logit_max_val
-    presence = decoder.presence_head(decoder.presence_layer_norm(hidden[:, :1])).squeeze(-1).float()  # (B, 1)
+    presence = (
+        decoder.presence_head(decoder.presence_layer_norm(hidden[:, :1])).squeeze(-1).float()
+    )  # (B, 1)
     logits = detector.dot_product_scoring(queries[None], prompt)[0].squeeze(-1).float()  # (B, Q)
     scores = logits.sigmoid() * presence.clamp(-limit, limit).sigmoid()
     is_finite = torch.isfinite(scores).all(dim=1) & torch.isfinite(boxes).flatten(1).all(dim=1)
@@ -89,7 +111,8 @@ def decode(detector: Any, state: State, position: torch.Tensor, texels: torch.Te
 
 def corners_of(boxes: torch.Tensor) -> torch.Tensor:
     """Boxes (..., 4), cxcywh, as xyxy."""
-    middle, half = boxes[..., :2], 0.5 * boxes[..., 2:]
+    middle = boxes[..., :2]
+    half = 0.5 * boxes[..., 2:]
     return torch.cat((middle - half, middle + half), dim=-1)
 
 
@@ -98,11 +121,15 @@ def gather_rows(rows: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
     return rows.gather(1, indices[..., None].expand(-1, -1, rows.shape[-1]))
 
 
-def box_bias(decoder: Any, boxes: torch.Tensor, texels: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """Attention bias of each query for each texel, from the distance of the texel to the edges of the box: (B, heads, 1
-    + Q, g * g). The first row belongs to the presence token and is zero."""
+def box_bias(
+    decoder: Any, boxes: torch.Tensor, texels: torch.Tensor, dtype: torch.dtype
+) -> torch.Tensor:
+    """Attention bias of each query for each texel, from the distance of the texel to the edges of
+    the box: (B, heads, 1 + Q, g * g). The first row belongs to the presence token and is zero."""
     edges = corners_of(boxes)[:, :, None]  # (B, Q, 1, 4)
-    down = log_scale(texels[:, None] - edges[..., 1::2]).to(dtype)  # (B, Q, g, 2): from top and bottom
+    down = log_scale(texels[:, None] - edges[..., 1::2]).to(
+        dtype
+    )  # (B, Q, g, 2): from top and bottom
     along = log_scale(texels[:, None] - edges[..., 0::2]).to(dtype)
     rows, columns = (
         F.pad(edge.permute(0, 3, 1, 2), (0, 0, 1, 0))  # (B, heads, 1 + Q, g)
@@ -117,16 +144,20 @@ def log_scale(deltas: torch.Tensor) -> torch.Tensor:
 
 
 def mask_part(detector: Any) -> Part:
-    """The part that computes masks. In: levels (three), encoded, prompt (1 or B, tokens, C), queries (B, k, C). Out:
-    logits (B, k, side, side) in the model's dtype."""
+    """The part that computes masks. In: levels (three), encoded, prompt (1 or B, tokens, C),
+    queries (B, k, C). Out: logits (B, k, side, side) in the model's dtype."""
     decoder = detector.mask_decoder
 
     def part(state: State) -> State:
         encoded = state["encoded"]
         prompt = state["prompt"].expand(len(encoded), -1, -1)
-        attended, _ = decoder.prompt_cross_attn(decoder.prompt_cross_attn_norm(encoded), prompt, prompt)
+        attended, _ = decoder.prompt_cross_attn(
+            decoder.prompt_cross_attn_norm(encoded), prompt, prompt
+        )
         fine, middle, coarse = state["levels"]
-        encoded = (encoded + attended).unflatten(1, coarse.shape[2:]).permute(0, 3, 1, 2)  # (B, C, g, g), channels last
+        encoded = (
+            (encoded + attended).unflatten(1, coarse.shape[2:]).permute(0, 3, 1, 2)
+        )  # (B, C, g, g), channels last
         pixels = decode_pixels(decoder.pixel_decoder, encoded, (middle, fine))  # (B, C, 4 g, 4 g)
         # Project the few queries instead of every pixel: (W x + b) . q = x . (W' q) + b . q
         projection = decoder.instance_projection
@@ -138,8 +169,11 @@ def mask_part(detector: Any) -> Part:
     return part
 
 
-def decode_pixels(decoder: Any, pixels: torch.Tensor, levels: tuple[torch.Tensor, ...]) -> torch.Tensor:
-    """Sam3PixelDecoder: upsamples `pixels` to the size of each of `levels`, coarsest first, and adds the level."""
+def decode_pixels(
+    decoder: Any, pixels: torch.Tensor, levels: tuple[torch.Tensor, ...]
+) -> torch.Tensor:
+    """Sam3PixelDecoder: upsamples `pixels` to the size of each of `levels`, coarsest first, and
+    adds the level."""
     # The decoder has one more layer.
     for level, conv, norm in zip(levels, decoder.conv_layers, decoder.norms, strict=False):
         grown = F.interpolate(pixels, size=level.shape[-2:], mode="nearest")
@@ -148,5 +182,6 @@ def decode_pixels(decoder: Any, pixels: torch.Tensor, levels: tuple[torch.Tensor
 
 
 def to_uint8(logits: torch.Tensor) -> torch.Tensor:
-    """Mask logits as uint8: 255 x sigmoid, rounded, halves down. Above 127.5 exactly for a probability above 0.5."""
+    """Mask logits as uint8: 255 x sigmoid, rounded, halves down. Above 127.5 exactly for a
+    probability above 0.5."""
     return logits.float().sigmoid().mul_(255.0).sub_(0.5).ceil_().to(torch.uint8)

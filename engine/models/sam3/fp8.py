@@ -1,7 +1,8 @@
-"""Products of SAM3's ViT in 8-bit floating point (e4m3), twice as fast as in bfloat16 on cards that multiply it.
+"""Products of SAM3's ViT in 8-bit floating point (e4m3), twice as fast as in bfloat16 on cards that
+multiply it.
 
-Each row of the weights and of the input is scaled by its own largest value. Compiled, the scaling is part of the kernel
-before; without a compiler it costs more than it gains.
+Each row of the weights and of the input is scaled by its own largest value. Compiled, the scaling
+is part of the kernel before; without a compiler it costs more than it gains.
 """
 
 import sys
@@ -15,14 +16,21 @@ from engine.errors import ModelError
 
 KIND = torch.float8_e4m3fn
 TOP = torch.finfo(KIND).max
-NEEDS = "fp8: needs a CUDA card that multiplies it (compute capability 8.9: RTX 40, L4, H100 or later); leave it out"
+NEEDS = (
+    "fp8: needs a CUDA card that multiplies it (compute capability 8.9: RTX 40, L4, H100 or "
+    "later); leave it out"
+)
 NOT_ON_WINDOWS = "fp8: PyTorch has no such products on Windows; use bfloat16"
 
 
 def require_fp8(device: torch.device | str) -> None:
     """Raise ModelError unless the device multiplies 8-bit floating point."""
     device = torch.device(device)
-    if device.type != "cuda" or torch.version.hip or torch.cuda.get_device_capability(device) < (8, 9):
+    if (
+        device.type != "cuda"
+        or torch.version.hip
+        or torch.cuda.get_device_capability(device) < (8, 9)
+    ):
         raise ModelError(NEEDS)
     if sys.platform == "win32":
         raise ModelError(NOT_ON_WINDOWS)
@@ -38,14 +46,18 @@ class Fp8Linear(nn.Module):
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor) -> None:
         super().__init__()
         small, scale = scaled(weight)
-        self.register_buffer("weight", small.t())  # (K, N), column by column, as the product wants it
+        self.register_buffer(
+            "weight", small.t()
+        )  # (K, N), column by column, as the product wants it
         self.register_buffer("scale", scale.t().contiguous())  # (1, N)
         self.register_buffer("bias", bias.to(torch.bfloat16))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         rows, scale = scaled(x.flatten(0, -2))
         by_row = F.ScalingType.RowWise
-        out = F.scaled_mm(rows, self.weight, scale, by_row, self.scale, by_row, bias=self.bias)  # in bfloat16
+        out = F.scaled_mm(
+            rows, self.weight, scale, by_row, self.scale, by_row, bias=self.bias
+        )  # in bfloat16
         return torch.unflatten(out.to(x.dtype), 0, x.shape[:-1])
 
 
@@ -58,9 +70,12 @@ def scaled(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 def use_fp8(layers: Any) -> None:
     """Replace the products of ViT layers, whose projections have been fused."""
     for layer in layers:
-        attention, mlp = layer.attention, layer.mlp
+        attention = layer.attention
+        mlp = layer.mlp
         attention.fused_qkv = Fp8Linear(*attention.fused_qkv)
-        attention.q_proj = attention.k_proj = attention.v_proj = None
+        attention.q_proj = None
+        attention.k_proj = None
+        attention.v_proj = None
         attention.o_proj, mlp.fc1, mlp.fc2 = (
             Fp8Linear(each.weight, each.bias) for each in (attention.o_proj, mlp.fc1, mlp.fc2)
         )

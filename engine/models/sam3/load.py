@@ -11,7 +11,14 @@ from engine.errors import ModelError
 from engine.models.card_memory import reserve_memory
 from engine.models.compiling import require_compiler
 from engine.models.device_work import bytes_of, dtype_named, weights_of
-from engine.models.pretrained import ATTENTION, load_network, load_tokenizer, one_line, require_finite, silence_libs
+from engine.models.pretrained import (
+    ATTENTION,
+    load_network,
+    load_tokenizer,
+    one_line,
+    require_finite,
+    silence_libs,
+)
 from engine.models.quantized import read_exact
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.backbone import fuse_qkv_projections
@@ -26,15 +33,19 @@ from engine.models.weight_files import find_weights
 
 log = logging.getLogger(__name__)
 
-CLASSES = {"sam3_video": "Sam3VideoModel", "sam3": "Sam3Model", "sam3_lite_text": "Sam3LiteTextModel"}
+CLASSES = {
+    "sam3_video": "Sam3VideoModel",
+    "sam3": "Sam3Model",
+    "sam3_lite_text": "Sam3LiteTextModel",
+}
 """transformers' class for each of KINDS."""
 NOTHING_TO_OFFLOAD = "offload: has no effect, because the weights are already in main memory"
 
 
 def load(spec: SegmentationSpec, device: str, dtype: str) -> SegmentationModel:
-    """Load the model onto `device` (cpu, cuda, cuda:1, mps), its weights in `dtype` (a name for `dtype_named`).
-    Downloads nothing; reads weights from safetensors files. ModelError in one line names what is missing and how to get
-    it. Does not catch `torch.OutOfMemoryError`."""
+    """Load the model onto `device` (cpu, cuda, cuda:1, mps), its weights in `dtype` (a name for
+    `dtype_named`). Downloads nothing; reads weights from safetensors files. ModelError in one line
+    names what is missing and how to get it. Does not catch `torch.OutOfMemoryError`."""
     torch_dtype = dtype_named(dtype)
     for name, is_on in (("compile", spec.is_compiled), ("fp8", spec.is_fp8)):
         if is_on and spec.is_offloaded:
@@ -70,7 +81,9 @@ def trials(spec: SegmentationSpec) -> Iterator[Callable[[], Any]]:
 
 def prepare(model: SegmentationModel) -> None:
     """Lay out the weights of a model on its device as its spec asks, and as our code reads them."""
-    if model.device.type != "mps":  # tensor cores want channels last; CPUs' convolutions are twice as fast
+    if (
+        model.device.type != "mps"
+    ):  # tensor cores want channels last; CPUs' convolutions are twice as fast
         for network in model.networks:
             network.to(memory_format=torch.channels_last)
     if model.is_offloaded:
@@ -84,7 +97,9 @@ def prepare(model: SegmentationModel) -> None:
         model.notes += (NOTHING_TO_OFFLOAD,)
 
 
-def from_folder(path: Path, spec: SegmentationSpec, device: torch.device, dtype: torch.dtype) -> SegmentationModel:
+def from_folder(
+    path: Path, spec: SegmentationSpec, device: torch.device, dtype: torch.dtype
+) -> SegmentationModel:
     folder = open_model(path, spec.model)
     folder.require_resolution(spec.resolution)
     folder.require_tokenizer()
@@ -119,24 +134,39 @@ def _network(folder: Sam3Folder, resolution: int, dtype: torch.dtype, *, is_vide
     listed = folder.weights()
     tensors = None
     if folder.quantized or folder.is_mlx(listed):  # which the library would read as they are
-        tensors = {name: each for file in weights.files for name, each in read_exact(file, STARTS, dtype).items()}
+        tensors = {
+            name: each
+            for file in weights.files
+            for name, each in read_exact(file, STARTS, dtype).items()
+        }
         if folder.is_mlx(listed):
             tensors = {name: _from_mlx(name, each) for name, each in tensors.items()}
     # image_size is not passed on to the tracker's masks
-    changes = {"image_size": resolution} | ({"low_res_mask_size": 4 * resolution // 14} if is_video else {})
+    changes = {"image_size": resolution} | (
+        {"low_res_mask_size": 4 * resolution // 14} if is_video else {}
+    )
     kind = CLASSES[folder.kind]
-    network = load_network(kind, weights, folder.config, dtype, folder.name, changes=changes, tensors=tensors)
-    # The library tells nothing of these: the classes of detector and tracker ignore each other's tensors.
+    network = load_network(
+        kind, weights, folder.config, dtype, folder.name, changes=changes, tensors=tensors
+    )
+    # The library tells nothing of these: the classes of detector and tracker ignore each other's
+    # tensors.
     own = network.state_dict().keys()
-    strange = [name for name in listed if name not in own and name.removeprefix(DETECTOR) not in own]
-    allowed = HARMLESS.search if is_video else lambda name: name.startswith(TRACKER) or HARMLESS.search(name)
+    strange = [
+        name for name in listed if name not in own and name.removeprefix(DETECTOR) not in own
+    ]
+    allowed = (
+        HARMLESS.search
+        if is_video
+        else lambda name: name.startswith(TRACKER) or HARMLESS.search(name)
+    )
     require_known(folder.name, "a SAM3", strange, may_ignore=allowed, why=OTHER_PROGRAM)
     return network
 
 
 def _from_mlx(name: str, tensor: torch.Tensor) -> torch.Tensor:
-    """A tensor of a file of MLX in torch's layout. There a kernel is (out, height, width, in), as mlx-vlm's
-    models/sam3 turns it."""
+    """A tensor of a file of MLX in torch's layout. There a kernel is (out, height, width, in), as
+    mlx-vlm's models/sam3 turns it."""
     if tensor.ndim != 4 or name.endswith("memory_temporal_positional_encoding"):
         return tensor
     is_transposed = any(part in name for part in ("scale_layers.", "upscale_conv"))
@@ -144,8 +174,8 @@ def _from_mlx(name: str, tensor: torch.Tensor) -> torch.Tensor:
 
 
 def offload(model: SegmentationModel) -> None:
-    """Keep the ViT and the text encoder, 96 % of all weights, in main memory: a layer's are copied to the device while
-    it runs. All other weights, and all buffers, stay on the device."""
+    """Keep the ViT and the text encoder, 96 % of all weights, in main memory: a layer's are copied
+    to the device while it runs. All other weights, and all buffers, stay on the device."""
     from accelerate import cpu_offload
 
     offloaded = (model.detector.vision_encoder.backbone, model.detector.text_encoder)
@@ -153,7 +183,9 @@ def offload(model: SegmentationModel) -> None:
     def weigh() -> int:
         left_out = {id(each) for network in offloaded for each in network.parameters()}
         weights = (each for each in weights_of(model.networks) if id(each) not in left_out)
-        return bytes_of(each for each in weights if each.device.type == "cpu")  # random weights are on the device
+        return bytes_of(
+            each for each in weights if each.device.type == "cpu"
+        )  # random weights are on the device
 
     with reserve_memory(model.device, weigh, model.spec.model):
         for network in offloaded:

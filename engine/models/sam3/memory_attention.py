@@ -1,10 +1,12 @@
-"""Attention of a picture's patches to one picture at a time, so that cuDNN's attention needs few plans.
+"""Attention of a picture's patches to one picture at a time, so that cuDNN's attention needs few
+plans.
 
-cuDNN's attention is the fastest on cards from Hopper on, but makes a plan for each shape. A memory grows from 1 to 10
-pictures and to some 30 pointers, so there would be hundreds of shapes. Here each pair of an object and a picture in its
-memory is a row of one batch, in batches of a few fixed sizes; the pointers are a small product of their own. Each
-answer comes with the logarithm of its sum of exponentials, from which the answers are joined without any approximation
-(as in Flash-Decoding, Dao et al. 2023).
+cuDNN's attention is the fastest on cards from Hopper on, but makes a plan for each shape. A memory
+grows from 1 to 10 pictures and to some 30 pointers, so there would be hundreds of shapes. Here each
+pair of an object and a picture in its memory is a row of one batch, in batches of a few fixed
+sizes; the pointers are a small product of their own. Each answer comes with the logarithm of its
+sum of exponentials, from which the answers are joined without any approximation (as in
+Flash-Decoding, Dao et al. 2023).
 """
 
 from typing import Any
@@ -15,17 +17,25 @@ from engine.models.compat.torch import attend_with_sums, can_use_cudnn_attention
 
 BATCH_SIZES = (32, 16, 8, 4, 2, 1)
 """Rows in one call. For each of them cuDNN makes a plan, once."""
-MIN_CUDNN = 91501  # before, lengths that 128 does not divide could fail (github.com/pytorch/pytorch/issues/169849)
-MAX_PLAIN_SCORES = 2**25  # up to here two products were measured to be faster than torch's kernel on a CPU
+# before, lengths that 128 does not divide could fail (github.com/pytorch/pytorch/issues/169849)
+MIN_CUDNN = 91501
+MAX_PLAIN_SCORES = (
+    2**25
+)  # up to here two products were measured to be faster than torch's kernel on a CPU
 
 
 def is_cudnn_faster(sample: torch.Tensor) -> bool:
-    """True if torch, too, would choose cuDNN's attention on this card for such queries (1, heads, tokens, d)."""
+    """True if torch, too, would choose cuDNN's attention on this card for such queries (1, heads,
+    tokens, d)."""
     if sample.device.type != "cuda" or torch.version.hip:
         return False
     cudnn: Any = torch.backends.cudnn
     is_new = (cudnn.version() or 0) >= MIN_CUDNN
-    return is_new and torch.cuda.get_device_capability(sample.device)[0] in (9, 10) and can_use_cudnn_attention(sample)
+    return (
+        is_new
+        and torch.cuda.get_device_capability(sample.device)[0] in (9, 10)
+        and can_use_cudnn_attention(sample)
+    )
 
 
 def make_plans(sample: torch.Tensor) -> None:
@@ -34,42 +44,58 @@ def make_plans(sample: torch.Tensor) -> None:
         attend_pictures(*[sample.new_zeros(size, *sample.shape[1:])] * 3)
 
 
-def attend_pictures(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Attention (n, heads, area, d) of queries to as many keys and values, all (n, area, heads, d); and of each query
-    the logarithm of the sum of exp(score), (n, heads, area) float32."""
-    sizes, count = [], len(query)
+def attend_pictures(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Attention (n, heads, area, d) of queries to as many keys and values, all (n, area, heads, d);
+    and of each query the logarithm of the sum of exp(score), (n, heads, area) float32."""
+    sizes = []
+    count = len(query)
     for size in BATCH_SIZES:
         sizes += [size] * (count // size)
         count %= size
-    # Through one axis, because a plan is for certain strides, and an axis of length 1 would keep that of its source.
-    rows = (torch.split(each.flatten().view(each.shape).transpose(1, 2), sizes) for each in (query, key, value))
+    # Through one axis, because a plan is for certain strides, and an axis of length 1 would keep
+    # that of its source.
+    rows = (
+        torch.split(each.flatten().view(each.shape).transpose(1, 2), sizes)
+        for each in (query, key, value)
+    )
     parts = [attend_with_sums(*batch) for batch in zip(*rows, strict=True)]
     answers = torch.cat([answer for answer, _ in parts]) if len(parts) > 1 else parts[0][0]
     return answers, torch.cat([sums for _, sums in parts]).view(answers.shape[:3])
 
 
-def attend_memory(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, pictures: int) -> torch.Tensor:
-    """Attention (n, area, C) of the queries (n, area, heads, d) of a picture's patches to the memories of n objects:
-    `key` and `value` (n, pictures * area + pointers, heads, d), with at least one pointer."""
+def attend_memory(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, pictures: int
+) -> torch.Tensor:
+    """Attention (n, area, C) of the queries (n, area, heads, d) of a picture's patches to the
+    memories of n objects: `key` and `value` (n, pictures * area + pointers, heads, d), with at
+    least one pointer."""
     area = query.shape[1]
     parts = [each.tensor_split([pictures * area], dim=1) for each in (key, value)]
     pairs = [torch.unflatten(each, 1, (pictures, area)).flatten(0, 1) for each, _ in parts]
     answers, sums = attend_pictures(query.repeat_interleave(pictures, dim=0), *pairs)
     pointers = [each.transpose(1, 2).float() for each in (query, *(late for _, late in parts))]
-    scores = pointers[0] @ pointers[1].transpose(2, 3) * query.shape[3] ** -0.5  # (n, heads, area, pointers)
+    scores = (
+        pointers[0] @ pointers[1].transpose(2, 3) * query.shape[3] ** -0.5
+    )  # (n, heads, area, pointers)
     of_all = torch.unflatten(sums, 0, (-1, pictures)), scores.logsumexp(-1)[:, None]
-    weights = torch.softmax(torch.cat(of_all, dim=1), dim=1)[..., None]  # (n, pictures + 1, heads, area, 1)
+    weights = torch.softmax(torch.cat(of_all, dim=1), dim=1)[
+        ..., None
+    ]  # (n, pictures + 1, heads, area, 1)
     joined = (torch.unflatten(answers, 0, (-1, pictures)) * weights[:, :-1]).sum(dim=1)
     joined += torch.softmax(scores, dim=-1) @ pointers[2] * weights[:, -1]
     return joined.to(query.dtype).transpose(1, 2).flatten(2)
 
 
 def is_small(query: torch.Tensor, key: torch.Tensor) -> bool:
-    """True if `attend_plainly` is fast for these queries and keys (n, tokens, heads, d): they have few scores."""
+    """True if `attend_plainly` is fast for these queries and keys (n, tokens, heads, d): they have
+    few scores."""
     return query.shape[1] * key.shape[1] <= MAX_PLAIN_SCORES
 
 
 def attend_plainly(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
-    """Attention (tokens, d) by two products: on a CPU in bfloat16 half the time of torch's own kernel, which
-    multiplies in small pieces. Scores are rounded to bfloat16, as in transformers' eager attention."""
+    """Attention (tokens, d) by two products: on a CPU in bfloat16 half the time of torch's own
+    kernel, which multiplies in small pieces. Scores are rounded to bfloat16, as in transformers'
+    eager attention."""
     return torch.softmax((query * query.shape[-1] ** -0.5) @ key.mT, dim=-1) @ value

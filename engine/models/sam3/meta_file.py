@@ -1,10 +1,11 @@
 """Reads Meta's own checkpoints of SAM3 and SAM 3.1 (sam3.pt, sam3.1_multiplex.pt, or .safetensors).
 
-The detector of both is that of transformers, under other names (`meta_names.py`; `detector.` before each).
-Queries, keys and values are stored as one tensor, CLIP's projection is transposed, and the ViT's positions begin with
-that of a class token. SAM 3.1 lacks the level of the pyramid that is never read. It has two more necks for its tracker,
-Object Multiplex (sam3/model/necks.py, Sam3TriViTDetNeck), which is read as well (`multiplex_model.py`); SAM 3's is not.
-Checkpoints of its training lack `detector.`, or have `module.` before each name (facebookresearch/sam3 issue 606).
+The detector of both is that of transformers, under other names (`meta_names.py`; `detector.` before
+each). Queries, keys and values are stored as one tensor, CLIP's projection is transposed, and the
+ViT's positions begin with that of a class token. SAM 3.1 lacks the level of the pyramid that is
+never read. It has two more necks for its tracker, Object Multiplex (sam3/model/necks.py,
+Sam3TriViTDetNeck), which is read as well (`multiplex_model.py`); SAM 3's is not. Checkpoints of its
+training lack `detector.`, or have `module.` before each name (facebookresearch/sam3 issue 606).
 """
 
 import re
@@ -24,29 +25,41 @@ from engine.models.weight_files import TensorInfo, find_weights, read_header
 if TYPE_CHECKING:
     import torch
 
-NOTE: Final = "Meta's own checkpoint, without the tracker of SAM 3.1, Object Multiplex: its detector alone is read"
+NOTE: Final = (
+    "Meta's own checkpoint, without the tracker of SAM 3.1, Object Multiplex: its "
+    "detector alone is read"
+)
 _OF_TRACKER: Final = ("tracker_", "interactive_")
 _UNREAD: Final = re.compile(
     r"^(tracker|inst_interactive_predictor|backbone\.vision_backbone\.(sam2|interactive|propagation)_convs)\."
     r"|^geometry_encoder\.points_|\.(freqs_cis|attn_mask)$|(^|\.)logit_scale$"
 )
-"""Tensors of Meta's program that are not needed: its tracker (see NOTE), prompts by points, and tables."""
+"""Tensors of Meta's program that are not needed: its tracker (see NOTE), prompts by points, and
+tables."""
 OTHER_PROGRAM: Final = "another program made it, or changed it"
 
 
 class MetaCheckpoint(Sam3Folder):
-    """One of Meta's checkpoints. The tokenizer is in the same folder. Without a config.json of transformers' sam3 or
-    sam3_video there, the model has the published configuration."""
+    """One of Meta's checkpoints. The tokenizer is in the same folder. Without a config.json of
+    transformers' sam3 or sam3_video there, the model has the published configuration."""
 
     @property
     def kind(self) -> str:
         return "sam3_video" if self._has_tracker else "sam3"
 
     def __init__(self, file: Path, name: str) -> None:
-        self.file, self.path, self.name = file, file.parent, name
+        self.file = file
+        self.path = file.parent
+        self.name = name
         self.quantized = {}
-        self._has_tracker = any(each.startswith(HAS_MULTIPLEX) for each in _strip_prefixes(self._header()))
-        config = read_config(name, self.path, "config.json") if (self.path / "config.json").is_file() else {}
+        self._has_tracker = any(
+            each.startswith(HAS_MULTIPLEX) for each in _strip_prefixes(self._header())
+        )
+        config = (
+            read_config(name, self.path, "config.json")
+            if (self.path / "config.json").is_file()
+            else {}
+        )
         is_known = config.pop("model_type", "") in ("sam3", "sam3_video")
         of_detector = config.get("detector_config", config) if is_known else {}
         of_both = config if "detector_config" in config else {"detector_config": of_detector}
@@ -57,7 +70,9 @@ class MetaCheckpoint(Sam3Folder):
 
     def weights(self) -> dict[str, TensorInfo]:
         """The tensors under the names of their parts in transformers."""
-        pairs = [pair for pair in NAME_PAIRS if self._has_tracker or not pair[0].startswith(_OF_TRACKER)]
+        pairs = [
+            pair for pair in NAME_PAIRS if self._has_tracker or not pair[0].startswith(_OF_TRACKER)
+        ]
         listed: dict[str, TensorInfo] = {}
         tensors, quantized = exact_header(self.file, STARTS)
         self.quantized = {name: tensors[name].dtype for name in quantized.scales}
@@ -71,8 +86,8 @@ class MetaCheckpoint(Sam3Folder):
         return (self.file,)
 
     def network(self, resolution: int, dtype: "torch.dtype", **options: Any) -> Any:
-        """The Sam3VideoModel, or the Sam3Model without a tracker, for pictures of this size, on the CPU. ModelError if
-        tensors are missing or do not fit."""
+        """The Sam3VideoModel, or the Sam3Model without a tracker, for pictures of this size, on the
+        CPU. ModelError if tensors are missing or do not fit."""
         import torch
         from transformers import AutoModel, Sam3Config, Sam3VideoConfig
 
@@ -87,7 +102,8 @@ class MetaCheckpoint(Sam3Folder):
         model = kind.from_config(config, dtype=dtype, **options)
         if self._has_tracker:
             add_multiplex(model)
-        stored, absent = _strip_prefixes(read_exact(self.file, STARTS, dtype)), []
+        stored = _strip_prefixes(read_exact(self.file, STARTS, dtype))
+        absent = []
         used = set()
         with torch.no_grad():
             for name, parameter in model.state_dict(keep_vars=True).items():
@@ -97,21 +113,28 @@ class MetaCheckpoint(Sam3Folder):
                 if tensor is None and ".fpn_layers.3." in name:
                     continue  # never read, and not in SAM 3.1
                 if tensor is not None:
-                    tensor = _match_layout(theirs, tensor if third is None else tensor.chunk(3)[third], parameter)
+                    tensor = _match_layout(
+                        theirs, tensor if third is None else tensor.chunk(3)[third], parameter
+                    )
                 if tensor is None or tensor.shape != parameter.shape:
                     absent.append(theirs)
                 else:
                     parameter.copy_(tensor)
         require_present(self.name, absent)
-        require_known(self.name, "a SAM3", stored.keys() - used, may_ignore=_UNREAD.search, why=OTHER_PROGRAM)
+        require_known(
+            self.name, "a SAM3", stored.keys() - used, may_ignore=_UNREAD.search, why=OTHER_PROGRAM
+        )
         return model
 
     def _header(self) -> Mapping[str, TensorInfo]:
-        return read_header(self.file) if is_safetensors(self.file) else read_pickled_tensors(self.file)
+        return (
+            read_header(self.file) if is_safetensors(self.file) else read_pickled_tensors(self.file)
+        )
 
 
 def open_model(path: Path, name: str = "") -> Sam3Folder:
-    """Open a folder, or Meta's checkpoint: a file, or the only weights of a folder. ModelError as from Sam3Folder."""
+    """Open a folder, or Meta's checkpoint: a file, or the only weights of a folder. ModelError as
+    from Sam3Folder."""
     name = name or str(path)
     if path.is_file() and is_meta_checkpoint(path):
         return MetaCheckpoint(path, name)

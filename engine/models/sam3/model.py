@@ -17,19 +17,22 @@ class SegmentationModel(ModelOnDevice):
     detector: Any
     """transformers' Sam3Model, built for `spec.resolution`."""
     video: Any
-    """transformers' Sam3VideoModel, whose detector_model is `detector`; None if the folder has no tracker."""
+    """transformers' Sam3VideoModel, whose detector_model is `detector`; None if the folder has no
+    tracker."""
     tokenizer: Any
     mask_side: int
     """4 * resolution / 14: 288 at 1008."""
 
     @property
     def networks(self) -> tuple[Any, ...]:
-        """Networks that together contain every layer exactly once, for `device_work.call_before_layers`."""
+        """Networks that together contain every layer exactly once, for
+        `device_work.call_before_layers`."""
         return (self.detector if self.video is None else self.video,)
 
     @property
     def is_offloaded(self) -> bool:
-        """True if weights are in main memory and copied to the device layer by layer. Always False on a CPU."""
+        """True if weights are in main memory and copied to the device layer by layer. Always False
+        on a CPU."""
         return self.spec.is_offloaded and self.device.type != "cpu"
 
     def tensors(self) -> Iterator[torch.Tensor]:

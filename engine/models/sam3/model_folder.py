@@ -1,9 +1,11 @@
-"""Checks a SAM3 model folder from its JSON files and file headers. Reads no weights and does not load torch.
+"""Checks a SAM3 model folder from its JSON files and file headers. Reads no weights and does not
+load torch.
 
-Supported is SAM3 in transformers' format: config.json and model.safetensors of facebook/sam3. That repository also
-holds sam3.pt, the same weights with the names of Meta's own program (github.com/facebookresearch/sam3,
-model_builder.py); facebook/sam3.1 has only such a file (huggingface/transformers pull request 45110,
-facebookresearch/sam3 issue 521). Their detector is read by `meta_file.py`.
+Supported is SAM3 in transformers' format: config.json and model.safetensors of facebook/sam3. That
+repository also holds sam3.pt, the same weights with the names of Meta's own program
+(github.com/facebookresearch/sam3, model_builder.py); facebook/sam3.1 has only such a file
+(huggingface/transformers pull request 45110, facebookresearch/sam3 issue 521). Their detector is
+read by `meta_file.py`.
 """
 
 import re
@@ -22,7 +24,8 @@ from engine.models.quantized import exact_header
 from engine.models.weight_files import TensorInfo, find_weights, read_header
 
 FILES = ("*.json", "*.txt", "*.safetensors")
-"""All files needed from a repository on the Hub that `known_repositories` does not list; sam3.pt is not."""
+"""All files needed from a repository on the Hub that `known_repositories` does not list; sam3.pt is
+not."""
 LITE_TEXT = "sam3_lite_text"
 KINDS = ("sam3_video", "sam3", LITE_TEXT)
 SAM3 = "facebook/sam3"
@@ -32,15 +35,22 @@ STARTS: Final = ("detector_model.", "tracker_model.", "detector.", "tracker.mode
 """Prefixes of names in transformers' files and in Meta's."""
 _PATCHES: Final = "vision_encoder.backbone.embeddings.patch_embeddings.projection.weight"
 COLOURS: Final = 3
-_TABLES: Final = tomllib.loads(Path(__file__).with_name("other_models.toml").read_text(encoding="utf-8"))
+_TABLES: Final = tomllib.loads(
+    Path(__file__).with_name("other_models.toml").read_text(encoding="utf-8")
+)
 MODEL_TYPES: Final[dict[str, str]] = _TABLES["model_types"]
 """Descriptions of transformers models by `model_type`."""
 _SAM31: Final = "Meta's own checkpoint of SAM 3.1"
-_SAM3_FILE: Final = "Meta's own checkpoint of SAM 3, not the model.safetensors and config.json for transformers"
+_SAM3_FILE: Final = (
+    "Meta's own checkpoint of SAM 3, not the model.safetensors and config.json for transformers"
+)
 _TRUNK: Final = ".vision_backbone.trunk."
-_EFFICIENT: Final = "EfficientSAM3, a SAM3 with another, small vision encoder, which is not built here"
+_EFFICIENT: Final = (
+    "EfficientSAM3, a SAM3 with another, small vision encoder, which is not built here"
+)
 BEFORE_META: Final = re.compile(r"((module|model)\.)*(detector\.)?")
-"""Prefix of the names of Meta's detector, from a wrapper for several cards, a dict or the whole model; may be ""."""
+"""Prefix of the names of Meta's detector, from a wrapper for several cards, a dict or the whole
+model; may be ""."""
 _SUFFIXES: Final = (*PICKLES, *SAFETENSORS)
 
 
@@ -59,7 +69,11 @@ class Sam3Folder:
                 else f"{self.name}: is a file; name the folder with config.json: {path.parent}"
             )
         if not (path / "config.json").is_file():
-            what = "a diffusers folder (Stable Diffusion?)" if (path / locate.INDEX).is_file() else "not a model folder"
+            what = (
+                "a diffusers folder (Stable Diffusion?)"
+                if (path / locate.INDEX).is_file()
+                else "not a model folder"
+            )
             if what_is_there := checkpoint_in(path):
                 raise ModelError(f"{self.name}: {what_is_there}{use_sam3_advice()}")
             raise ModelError(f"{self.name}: {what}, config.json is missing; SAM3 is facebook/sam3")
@@ -69,38 +83,48 @@ class Sam3Folder:
         require_no_adapter(self.name, path)
         self.notes = notes_on_code(self.name, self.config)
         if known := MODEL_TYPES.get(self.kind):
-            raise ModelError(f"{self.name}: is {known} (config.json says model_type {self.kind}){use_sam3_advice()}")
+            raise ModelError(
+                f"{self.name}: is {known} (config.json says model_type "
+                f"{self.kind}){use_sam3_advice()}"
+            )
         if self.kind not in KINDS and (what := checkpoint_in(path)):
             raise ModelError(f"{self.name}: {what}{use_sam3_advice()}")
         if self.kind not in KINDS and how_to_get(self.name) and find_weights(path) is None:
             self.files()  # a part of a download
         if self.kind not in KINDS:
             raise ModelError(
-                f"{self.name}: config.json says model_type {self.kind or 'nothing'}; supported: {', '.join(KINDS)}"
+                f"{self.name}: config.json says model_type {self.kind or 'nothing'}; supported: "
+                f"{', '.join(KINDS)}"
             )
 
     @property
     def kind(self) -> str:
-        """sam3_video (detector and tracker), sam3 (detector alone), sam3_lite_text (the same, another text encoder)."""
+        """sam3_video (detector and tracker), sam3 (detector alone), sam3_lite_text (the same,
+        another text encoder)."""
         return str(self.config.get("model_type", ""))
 
     @property
     def vision(self) -> dict[str, Any]:
         """The configuration of the detector's ViT. Missing entries have transformers' defaults."""
-        detector = self.config.get("detector_config") or {} if self.kind == "sam3_video" else self.config
+        detector = (
+            self.config.get("detector_config") or {} if self.kind == "sam3_video" else self.config
+        )
         return (detector.get("vision_config") or {}).get("backbone_config") or {}
 
     def require_resolution(self, resolution: int) -> None:
-        """Raise ModelError unless `resolution` px is a multiple of half the attention window, from a window on."""
+        """Raise ModelError unless `resolution` px is a multiple of half the attention window, from
+        a window on."""
         window_px = self.vision.get("patch_size", PATCH_PX) * self.vision.get("window_size", 24)
         if resolution < window_px or resolution % (window_px // 2):
             raise ModelError(
-                f"resolution {resolution}: not a multiple of {window_px // 2} px, half this model's window, from "
+                f"resolution {resolution}: not a multiple of {window_px // 2} px, half this "
+                "model's window, from "
                 f"{window_px}"
             )
 
     def require_tokenizer(self) -> None:
-        """Raise ModelError if the tokenizer is missing. Otherwise transformers would silently create an empty one."""
+        """Raise ModelError if the tokenizer is missing. Otherwise transformers would silently
+        create an empty one."""
         if (self.path / "tokenizer.json").is_file():
             return
         absent = [file for file in ("vocab.json", "merges.txt") if not (self.path / file).is_file()]
@@ -112,14 +136,17 @@ class Sam3Folder:
             )
 
     def weights(self) -> dict[str, TensorInfo]:
-        """All tensors by name, from the headers of the safetensors files; ModelError if one is missing or truncated."""
+        """All tensors by name, from the headers of the safetensors files; ModelError if one is
+        missing or truncated."""
         listed: dict[str, TensorInfo] = {}
         for file in self.files():
             try:
                 tensors, quantized = exact_header(file, STARTS)
             except ModelError as error:
                 is_damaged = AGAIN in str(error)
-                again = (how_to_get(self.name, again=True) or "; copy it again") if is_damaged else ""
+                again = (
+                    (how_to_get(self.name, again=True) or "; copy it again") if is_damaged else ""
+                )
                 raise ModelError(f"{error}{again}") from None
             listed |= tensors
             self.quantized |= {name: tensors[name].dtype for name in quantized.scales}
@@ -137,13 +164,15 @@ class Sam3Folder:
             raise ModelError(f"{self.name}: {what}{use_sam3_advice()}")
         if weights is None or weights.is_pickle:
             raise ModelError(
-                f"{self.name}: has no weights (model.safetensors){how_to_get(self.name) or '; copy it there'}"
+                f"{self.name}: has no weights "
+                f"(model.safetensors){how_to_get(self.name) or '; copy it there'}"
             )
         return weights.files
 
 
 def find(name: str) -> Path:
-    """The folder for a path or id, like `locate.find`. ModelError, with how to get access, if it is not here."""
+    """The folder for a path or id, like `locate.find`. ModelError, with how to get access, if it is
+    not here."""
     try:
         return locate.find(name, files=_files_of(name))
     except ModelError as error:
@@ -155,7 +184,8 @@ def find(name: str) -> Path:
 
 
 def use_sam3_advice() -> str:
-    """The end of an error message, "; use facebook/sam3", with how to get it if it is not on this machine."""
+    """The end of an error message, "; use facebook/sam3", with how to get it if it is not on this
+    machine."""
     here = locate.cached_folder(SAM3)
     if here is not None and (here / "config.json").is_file() and find_weights(here) is not None:
         return f"; use {SAM3}, which is on this machine"
@@ -163,7 +193,8 @@ def use_sam3_advice() -> str:
 
 
 def how_to_get(name: str, *, again: bool = False) -> str:
-    """The end of an error, "; fetch it: ...", if `name` is an id, with the steps if gated. "" for a folder."""
+    """The end of an error, "; fetch it: ...", if `name` is an id, with the steps if gated. "" for a
+    folder."""
     command = locate.fetch_command(name, files=_files_of(name))
     if Path(name).expanduser().exists() or not command:
         return ""
@@ -171,7 +202,9 @@ def how_to_get(name: str, *, again: bool = False) -> str:
         return f"; fetch it again: {command}"
     if not name.startswith(GATED):
         return f"; fetch it: {command}"
-    return f"; ask for access at https://huggingface.co/{name}, then `hf auth login`, then `{command}`"
+    return (
+        f"; ask for access at https://huggingface.co/{name}, then `hf auth login`, then `{command}`"
+    )
 
 
 def _files_of(name: str) -> tuple[str, ...]:
@@ -180,19 +213,30 @@ def _files_of(name: str) -> tuple[str, ...]:
 
 def what_id_is(name: str) -> str:
     """Description of a published id that is known to be unsupported; "" for any other."""
-    return next((what for pattern, what in _TABLES["ids"].items() if re.fullmatch(pattern, name)), "")
+    return next(
+        (what for pattern, what in _TABLES["ids"].items() if re.fullmatch(pattern, name)), ""
+    )
 
 
 def what_file_is(path: Path) -> str:
-    """Description of a single file with the weights of a SAM, recognized by its tensor names; "" for any other file,
-    and for one that cannot be read, unless it is called sam3: then ModelError."""
+    """Description of a single file with the weights of a SAM, recognized by its tensor names; ""
+    for any other file, and for one that cannot be read, unless it is called sam3: then
+    ModelError."""
     names = _tensor_names(path)
     starts = {name.split(".")[0] for name in names}
-    of_vision = [name for name in names if BEFORE_META.sub("", name, count=1).startswith("backbone.vision_backbone.")]
-    if any(_TRUNK in name for name in of_vision) and not any(f"{_TRUNK}blocks." in name for name in of_vision):
+    of_vision = [
+        name
+        for name in names
+        if BEFORE_META.sub("", name, count=1).startswith("backbone.vision_backbone.")
+    ]
+    if any(_TRUNK in name for name in of_vision) and not any(
+        f"{_TRUNK}blocks." in name for name in of_vision
+    ):
         return _EFFICIENT
     if of_vision:
-        is_newer = "multiplex" in path.name.lower() or any(name.startswith("tracker.model.") for name in names)
+        is_newer = "multiplex" in path.name.lower() or any(
+            name.startswith("tracker.model.") for name in names
+        )
         return _SAM31 if is_newer else _SAM3_FILE
     if "spatial_perceiver" in starts:
         return MODEL_TYPES["edgetam"]
@@ -205,13 +249,16 @@ def what_file_is(path: Path) -> str:
 
 
 def is_meta_checkpoint(path: Path) -> bool:
-    """True for a file with the detector of SAM3 or SAM 3.1 under the names of Meta's own program."""
+    """True for a file with the detector of SAM3 or SAM 3.1 under the names of Meta's own
+    program."""
     return what_file_is(path) in (_SAM31, _SAM3_FILE)
 
 
 def is_of_transformers(path: Path) -> bool:
     """True if the file contains SAM3's weights in the supported format."""
-    return any(name.startswith(("detector_model.", "tracker_model.")) for name in _tensor_names(path))
+    return any(
+        name.startswith(("detector_model.", "tracker_model.")) for name in _tensor_names(path)
+    )
 
 
 def checkpoint_in(folder: Path) -> str:

@@ -1,7 +1,8 @@
-"""Runs the networks of SAM 3.1's tracker: propagates buckets of 16 objects, and encodes their memories.
+"""Runs the networks of SAM 3.1's tracker: propagates buckets of 16 objects, and encodes their
+memories.
 
-Like `propagation.py`, for B buckets instead of objects, with the results of Meta's program. T: tokens of a bucket's
-memory, those of its pictures first.
+Like `propagation.py`, for B buckets instead of objects, with the results of Meta's program. T:
+tokens of a bucket's memory, those of its pictures first.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -29,8 +30,8 @@ from engine.models.sam3.propagation import (
 )
 
 ObjectMask = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
-"""A mask of 0 and 1 at the encoder's size (4 side, 4 side), or its logits; the object's logit of being visible; and its
-pointer (C,)."""
+"""A mask of 0 and 1 at the encoder's size (4 side, 4 side), or its logits; the object's logit of
+being visible; and its pointer (C,)."""
 STEADY = 1 << 20  # a frame late enough that ages of pointers are fractions of the longest
 
 
@@ -47,8 +48,8 @@ class BucketPropagation(Propagation):
         *,
         count: int,
     ) -> TrackerOutput:
-        """Propagate the objects of all groups to the picture of index `frame`. `slots` (n,), on the device: the slot of
-        each object, counted through all buckets."""
+        """Propagate the objects of all groups to the picture of index `frame`. `slots` (n,), on the
+        device: the slot of each object, counted through all buckets."""
         lengths, *memories = zip(*self._memories(groups, frame, count), strict=True)
         found: dict[int, torch.Tensor] = {}
         with sdpa_kernel(WITHOUT_PLANS):
@@ -59,9 +60,13 @@ class BucketPropagation(Propagation):
                 for length, members in groupby(batch, lengths.__getitem__):
                     between()
                     indices = list(members)
-                    tokens, context = (torch.stack([part[each] for each in indices]) for part in memories)
+                    tokens, context = (
+                        torch.stack([part[each] for each in indices]) for part in memories
+                    )
                     counts = [length] * len(indices)
-                    conditioned = self._condition(hidden, query, context, tokens, counts, vision, between)
+                    conditioned = self._condition(
+                        hidden, query, context, tokens, counts, vision, between
+                    )
                     found |= zip(indices, torch.split(conditioned, 1), strict=True)
             between()
             pixels = torch.cat([found[index] for index in range(len(lengths))])
@@ -70,44 +75,71 @@ class BucketPropagation(Propagation):
     def _memories(
         self, groups: list[Group], frame: int, count: int
     ) -> list[tuple[tuple[int, int], torch.Tensor, torch.Tensor]]:
-        """For each bucket its numbers of pictures and pointers, tokens (T, C), and their context (2, T, C): positions
-        with encoded ages, and the remembered pictures' features, 0 for pointers."""
-        pointers = [[(frame - each, found) for each, found in group.pointers.items()] for group in groups]
+        """For each bucket its numbers of pictures and pointers, tokens (T, C), and their context
+        (2, T, C): positions with encoded ages, and the remembered pictures' features, 0 for
+        pointers."""
+        pointers = [
+            [(frame - each, found) for each, found in group.pointers.items()] for group in groups
+        ]
         ages = self._ages([age for of_group in pointers for age, _ in of_group], STEADY)
-        encoded = self._tracker.temporal_positional_encoding_projection_layer(ages).repeat_interleave(BUCKET, dim=0)
+        encoded = self._tracker.temporal_positional_encoding_projection_layer(
+            ages
+        ).repeat_interleave(BUCKET, dim=0)
         since = torch.split(encoded, [BUCKET * len(of_group) for of_group in pointers])
         found = []
         for group, of_group, own in zip(groups, pointers, since, strict=True):
             where, masks, pictures = zip(*group.read(frame, self.config, count), strict=True)
             positions = torch.cat([*(self._positions[each][:, 0] for each in where), own])
-            context = torch.stack((positions, F.pad(torch.cat(pictures, dim=1)[0], (0, 0, 0, len(own)))))
+            context = torch.stack(
+                (positions, F.pad(torch.cat(pictures, dim=1)[0], (0, 0, 0, len(own))))
+            )
             for index in range(len(group.buckets)):
-                tokens = [each[index].to(self._dtype) for each in masks] + [each[index] for _, each in of_group]
+                tokens = [each[index].to(self._dtype) for each in masks] + [
+                    each[index] for _, each in of_group
+                ]
                 found.append(((len(masks), len(of_group)), torch.cat(tokens), context))
         return found
 
     def _query(self, layer: Any, hidden: torch.Tensor, vision: VisionFeatures) -> torch.Tensor:
         across = layer.cross_attn_image
-        query = across.image_q_proj(vision.coarse.transpose(0, 1)) + across.q_proj(layer.layer_norm2(hidden))
+        query = across.image_q_proj(vision.coarse.transpose(0, 1)) + across.q_proj(
+            layer.layer_norm2(hidden)
+        )
         return apply_rotary(self._heads(across, query), self._rotary)
 
     def _cross_attend(
-        self, across: Any, query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, runs: Sequence[Any]
+        self,
+        across: Any,
+        query: torch.Tensor,
+        keys: torch.Tensor,
+        values: torch.Tensor,
+        runs: Sequence[Any],
     ) -> torch.Tensor:
-        """Attention of n buckets to memories of one length: `keys` (n, 2, T, C), contexts; `values` (n, T, C)."""
+        """Attention of n buckets to memories of one length: `keys` (n, 2, T, C), contexts; `values`
+        (n, T, C)."""
         key = across.image_k_proj(keys[:, 1]) + across.k_proj(values) + keys[:, 0]
         key, (((pictures, _), _),) = self._heads(across, key), runs
         turning = torch.unflatten(key[:, : self._grid**2 * pictures], 1, (pictures, -1))
         turning.copy_(apply_rotary(turning, self._rotary))
         return self._attend(query, key, self._heads(across, across.v_proj(values)), pictures)
 
-    def _decode_slots(self, vision: VisionFeatures, pixels: torch.Tensor, slots: torch.Tensor) -> TrackerOutput:
+    def _decode_slots(
+        self, vision: VisionFeatures, pixels: torch.Tensor, slots: torch.Tensor
+    ) -> TrackerOutput:
         """The objects' masks from the conditioned features (B, C, g, g) of their buckets."""
-        tracker, decoder, count = self._tracker, self._tracker.mask_decoder, len(pixels)
-        occupied = slots.new_zeros(count * BUCKET, dtype=torch.bool).index_fill_(0, slots, True).view(count, BUCKET, 1)
+        tracker = self._tracker
+        decoder = self._tracker.mask_decoder
+        count = len(pixels)
+        occupied = (
+            slots.new_zeros(count * BUCKET, dtype=torch.bool)
+            .index_fill_(0, slots, True)
+            .view(count, BUCKET, 1)
+        )
         marks = torch.where(occupied, tracker.taken_slot, tracker.free_slot)[:, :, None]
         of_masks = torch.unflatten(decoder.mask_tokens.weight, 0, (BUCKET, -1)) + marks
-        others = torch.cat((decoder.obj_score_token.weight, decoder.iou_token.weight)).expand(count, -1, -1)
+        others = torch.cat((decoder.obj_score_token.weight, decoder.iou_token.weight)).expand(
+            count, -1, -1
+        )
         tokens, image = decoder.transformer(
             point_embeddings=torch.cat((others, of_masks.flatten(1, 2)), dim=1)[:, None],
             image_embeddings=pixels,
@@ -118,73 +150,109 @@ class BucketPropagation(Propagation):
         large = decoder.upscale_conv1(image[:, 0].transpose(1, 2).reshape(pixels.shape)) + middle
         large = decoder.upscale_conv2(decoder.activation(decoder.upscale_layer_norm(large))) + fine
         large = decoder.activation(large)
-        scores, ious, of_masks = tokens[:, 0].split([BUCKET, BUCKET, MASKS_PER_OBJECT * BUCKET], dim=1)
+        scores, ious, of_masks = tokens[:, 0].split(
+            [BUCKET, BUCKET, MASKS_PER_OBJECT * BUCKET], dim=1
+        )
         of_masks = torch.unflatten(of_masks, 1, (BUCKET, -1)).flatten(0, 1)[slots]  # (n, 3, C)
         best = decoder.iou_prediction_head(ious.flatten(0, 1)[slots]).argmax(dim=-1)[:, None, None]
-        weights = torch.stack([mlp(of_masks[:, n]) for n, mlp in enumerate(decoder.output_hypernetworks_mlps)], dim=1)
+        weights = torch.stack(
+            [mlp(of_masks[:, n]) for n, mlp in enumerate(decoder.output_hypernetworks_mlps)], dim=1
+        )
         masks = weights.take_along_dim(best, 1) @ large.flatten(2)[slots // BUCKET]
         score = decoder.pred_obj_score_head(scores.flatten(0, 1)[slots])
         masks = torch.where((score > 0)[..., None], masks.view(-1, *large.shape[2:]), NO_OBJ_SCORE)
         pointers = tracker.object_pointer_proj(of_masks.take_along_dim(best, 1)[:, 0])
-        return TrackerOutput(masks=masks, pointers=where_absent(tracker, pointers, score > 0), scores=score[:, 0])
+        return TrackerOutput(
+            masks=masks, pointers=where_absent(tracker, pointers, score > 0), scores=score[:, 0]
+        )
 
 
 class BucketEncoder(MemoryEncoder):
-    """Encodes the memories of buckets in a picture. Stateless. Single thread, single device; never waits for it."""
+    """Encodes the memories of buckets in a picture. Stateless. Single thread, single device; never
+    waits for it."""
 
     def __init__(self, model: SegmentationModel) -> None:
         super().__init__(model)
         prompts = self._tracker.prompt_encoder
-        texels = (torch.arange(model.mask_side // 4, device=model.device) + 0.5) / (model.mask_side // 4)
+        texels = (torch.arange(model.mask_side // 4, device=model.device) + 0.5) / (
+            model.mask_side // 4
+        )
         grid = torch.stack(torch.meshgrid(texels, texels, indexing="xy"), dim=-1)
-        self._image_positions = prompts.shared_embedding(grid).permute(2, 0, 1)[None].to(model.dtype)
+        self._image_positions = (
+            prompts.shared_embedding(grid).permute(2, 0, 1)[None].to(model.dtype)
+        )
         self._no_click = prompts.not_a_point_embed.weight.expand(1, 1, 2, -1)
 
-    def start(self, vision: VisionFeatures, logits: Mapping[int, torch.Tensor]) -> dict[int, ObjectMask]:
+    def start(
+        self, vision: VisionFeatures, logits: Mapping[int, torch.Tensor]
+    ) -> dict[int, ObjectMask]:
         """The objects of these masks (side, side) of the detector."""
         if not logits:
             return {}
-        tracker, neck = self._tracker, self._video.interactive_neck
+        tracker = self._tracker
+        neck = self._video.interactive_neck
         small = torch.stack(list(logits.values()))
         cut = (scale(small, 4 * small.shape[-1]) > 0).to(vision.coarse.dtype)
         fine, middle, coarse = (layer(vision.picture) for layer in neck.fpn_layers[: COARSEST + 1])
-        decoder, count = tracker.interactive_decoder, len(cut)
+        decoder = tracker.interactive_decoder
+        count = len(cut)
         _, _, tokens, score = decoder(
-            image_embeddings=(coarse + tracker.no_memory_embedding.view(1, -1, 1, 1)).expand(count, -1, -1, -1),
+            image_embeddings=(coarse + tracker.no_memory_embedding.view(1, -1, 1, 1)).expand(
+                count, -1, -1, -1
+            ),
             image_positional_embeddings=self._image_positions.expand(count, -1, -1, -1),
             sparse_prompt_embeddings=self._no_click.expand(count, -1, -1, -1),
-            dense_prompt_embeddings=tracker.prompt_encoder.mask_embed(tracker.mask_downsample(cut[:, None])),
+            dense_prompt_embeddings=tracker.prompt_encoder.mask_embed(
+                tracker.mask_downsample(cut[:, None])
+            ),
             multimask_output=False,
             high_resolution_features=[decoder.conv_s0(fine), decoder.conv_s1(middle)],
         )
         is_visible = cut.flatten(1).any(dim=1, keepdim=True)
-        pointers = where_absent(tracker, tracker.interactive_pointer_proj(tokens[:, 0, 0]), score.flatten(1) > 0)
+        pointers = where_absent(
+            tracker, tracker.interactive_pointer_proj(tokens[:, 0, 0]), score.flatten(1) > 0
+        )
         scores = torch.where(is_visible, SURE_LOGIT, -SURE_LOGIT)[:, 0]
         return dict(
-            zip(logits, zip(cut, scores, where_absent(tracker, pointers, is_visible), strict=True), strict=True)
+            zip(
+                logits,
+                zip(cut, scores, where_absent(tracker, pointers, is_visible), strict=True),
+                strict=True,
+            )
         )
 
-    def settle(self, masks: Sequence[torch.Tensor], prompts: Sequence[int]) -> list[list[torch.Tensor]]:
-        """Logits (side, side) at the encoder's size (4 side, 4 side), and of being visible. Those of a mask that mostly
-        belongs to another object of the same prompt are emptied."""
+    def settle(
+        self, masks: Sequence[torch.Tensor], prompts: Sequence[int]
+    ) -> list[list[torch.Tensor]]:
+        """Logits (side, side) at the encoder's size (4 side, 4 side), and of being visible. Those
+        of a mask that mostly belongs to another object of the same prompt are emptied."""
         large = scale(torch.stack(list(masks)), 4 * masks[0].shape[-1])
         settled = torch.cat(self._suppress_overlaps(list(large), prompts))
         return [list(settled), list(settled.flatten(1).amax(dim=1))]
 
     def separate(self, masks: Sequence[torch.Tensor], prompts: Sequence[int]) -> list[torch.Tensor]:
-        """Logits (side, side) at the picture's size (size, size), of which only the largest at each place, among
-        objects of the same prompt, is above -SURE_LOGIT."""
+        """Logits (side, side) at the picture's size (size, size), of which only the largest at each
+        place, among objects of the same prompt, is above -SURE_LOGIT."""
         large = scale(torch.stack(list(masks)), self._tracker.image_size)
         return list(torch.cat(self._by_prompt(list(large), prompts, largest_alone)))
 
     def encode_buckets(
-        self, vision: VisionFeatures, masks: dict[int, Any], conditioning: Collection[int], buckets: list[list[int]]
+        self,
+        vision: VisionFeatures,
+        masks: dict[int, Any],
+        conditioning: Collection[int],
+        buckets: list[list[int]],
     ) -> torch.Tensor:
-        """The memories (B, g * g, C) of buckets, which have an object's index for each slot, or -1. `masks`, by index:
-        logits (size, size), and of being visible; `conditioning`: indices of the objects with a detector's mask."""
-        tracker, config = self._tracker, self._tracker.config
+        """The memories (B, g * g, C) of buckets, which have an object's index for each slot, or -1.
+        `masks`, by index: logits (size, size), and of being visible; `conditioning`: indices of the
+        objects with a detector's mask."""
+        tracker = self._tracker
+        config = self._tracker.config
         logits, scores = (torch.stack(each) for each in zip(*masks.values(), strict=True))
-        levels = torch.sigmoid(logits) * config.sigmoid_scale_for_mem_enc + config.sigmoid_bias_for_mem_enc
+        levels = (
+            torch.sigmoid(logits) * config.sigmoid_scale_for_mem_enc
+            + config.sigmoid_bias_for_mem_enc
+        )
         planes = torch.zeros_like(levels[0]), torch.ones_like(levels[0])
         plane_of = {-1: planes[0]} | dict(zip(masks, levels, strict=True))
         absence = (scores <= 0).to(vision.coarse.dtype)
@@ -192,12 +260,22 @@ class BucketEncoder(MemoryEncoder):
         fused = tracker.memory_encoder.feature_projection(coarse_image(vision))
         found = []
         for bucket in buckets:
-            channels = [plane_of[each] for each in bucket] + [planes[each in conditioning] for each in bucket]
-            scaled = scale(torch.stack(channels), 16 * fused.shape[-1], antialias=True).to(fused.dtype)
-            mixed = tracker.memory_encoder.memory_fuser(fused + tracker.memory_encoder.mask_downsampler(scaled[None]))
+            channels = [plane_of[each] for each in bucket] + [
+                planes[each in conditioning] for each in bucket
+            ]
+            scaled = scale(torch.stack(channels), 16 * fused.shape[-1], antialias=True).to(
+                fused.dtype
+            )
+            mixed = tracker.memory_encoder.memory_fuser(
+                fused + tracker.memory_encoder.mask_downsampler(scaled[None])
+            )
             absent = torch.stack([absence_of[each] for each in bucket])
-            found.append(mixed + (absent @ tracker.occlusion_spatial_embedding_parameter)[:, None, None])
-        stored: torch.Tensor = torch.cat(found).flatten(2).transpose(1, 2).to(torch.bfloat16)  # as in Meta's program
+            found.append(
+                mixed + (absent @ tracker.occlusion_spatial_embedding_parameter)[:, None, None]
+            )
+        stored: torch.Tensor = (
+            torch.cat(found).flatten(2).transpose(1, 2).to(torch.bfloat16)
+        )  # as in Meta's program
         return stored.contiguous()
 
 
@@ -216,5 +294,7 @@ def scale(masks: torch.Tensor, side: int, *, antialias: bool = False) -> torch.T
     """Scale masks (n, h, h) to (n, side, side)."""
     if masks.shape[-1] == side:
         return masks
-    large = F.interpolate(masks[:, None].float(), (side, side), mode="bilinear", antialias=antialias)
+    large = F.interpolate(
+        masks[:, None].float(), (side, side), mode="bilinear", antialias=antialias
+    )
     return large[:, 0].to(masks.dtype)

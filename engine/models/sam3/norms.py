@@ -1,8 +1,9 @@
 """Norms of large pictures, where PyTorch's are slow.
 
-On a card GroupNorm has one thread block per group, so one picture in eight groups uses 8 of an H100's 132
-multiprocessors; LayerNorm has one thread block per pixel, even with four channels, and on a CPU a call per pixel. Here
-both are computed in float32 by reductions and products, which preserve the picture's memory layout.
+On a card GroupNorm has one thread block per group, so one picture in eight groups uses 8 of an
+H100's 132 multiprocessors; LayerNorm has one thread block per pixel, even with four channels, and
+on a CPU a call per pixel. Here both are computed in float32 by reductions and products, which
+preserve the picture's memory layout.
 """
 
 from typing import Any
@@ -12,7 +13,8 @@ import torch
 from engine.models.compat.transformers import Sam3TrackerVideoLayerNorm
 
 CHANNELS = {"cuda": 64, "cpu": 16}
-"""With more, a card's blocks of threads have enough to do, and a CPU's loop over the channels of a pixel is fast."""
+"""With more, a card's blocks of threads have enough to do, and a CPU's loop over the channels of a
+pixel is fast."""
 
 
 class ThinLayerNorm(Sam3TrackerVideoLayerNorm):  # type: ignore[misc]  # imported at first use
@@ -26,18 +28,25 @@ class ThinLayerNorm(Sam3TrackerVideoLayerNorm):  # type: ignore[misc]  # importe
             mean = x.mean(dim=1, keepdim=True)
             variance = (x - mean).square_().mean(dim=1, keepdim=True)
         weight, bias = (each.float().view(-1, 1, 1) for each in (self.weight, self.bias))
-        result: torch.Tensor = torch.addcmul(bias, (x - mean).mul_(torch.rsqrt(variance + self.eps)), weight)
+        result: torch.Tensor = torch.addcmul(
+            bias, (x - mean).mul_(torch.rsqrt(variance + self.eps)), weight
+        )
         return result.to(features.dtype)
 
 
 def thin_layer_norms(encoder: Any, device: torch.device) -> None:
-    """Replace the class of the LayerNorms of few channels in SAM3's memory encoder. The weights do not change."""
+    """Replace the class of the LayerNorms of few channels in SAM3's memory encoder. The weights do
+    not change."""
     for layer in encoder.mask_downsampler.layers:
         norm = layer.layer_norm
-        if type(norm) is Sam3TrackerVideoLayerNorm and norm.normalized_shape[0] <= CHANNELS.get(device.type, 0):
+        if type(norm) is Sam3TrackerVideoLayerNorm and norm.normalized_shape[0] <= CHANNELS.get(
+            device.type, 0
+        ):
             norm.__class__ = ThinLayerNorm
             if device.type == "cpu":
-                layer.conv.to(memory_format=torch.contiguous_format)  # channel by channel, as the norm reads it
+                layer.conv.to(
+                    memory_format=torch.contiguous_format
+                )  # channel by channel, as the norm reads it
 
 
 def group_norm(norm: torch.nn.GroupNorm, pixels: torch.Tensor) -> torch.Tensor:

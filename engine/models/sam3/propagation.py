@@ -1,16 +1,19 @@
-"""The tracker's networks: propagate the masks of tracked objects to the next picture, and encode memories of it.
+"""The tracker's networks: propagate the masks of tracked objects to the next picture, and encode
+memories of it.
 
-Runs the layers of transformers' Sam3TrackerVideoModel without its session, for many objects at a time. Their memories
-are concatenated and may have different lengths: only the attention to them is computed by length. Values that depend on
-neither picture nor object are computed once, values that depend only on the picture once for all objects. Full-size
-masks are computed only in a picture with a new object. Nothing here waits for the device.
+Runs the layers of transformers' Sam3TrackerVideoModel without its session, for many objects at a
+time. Their memories are concatenated and may have different lengths: only the attention to them is
+computed by length. Values that depend on neither picture nor object are computed once, values that
+depend only on the picture once for all objects. Full-size masks are computed only in a picture with
+a new object. Nothing here waits for the device.
 
-The memory that an object attends to grows, and cuDNN's attention, which torch tries first on recent cards, creates a
-plan for each length. So it is used picture by picture (`memory_attention`), and the other kernels elsewhere.
+The memory that an object attends to grows, and cuDNN's attention, which torch tries first on recent
+cards, creates a plan for each length. So it is used picture by picture (`memory_attention`), and
+the other kernels elsewhere.
 
-The memory of a picture (`MemoryEncoder`) follows the rules of transformers' Sam3VideoModel: masks that mostly belong to
-another object of the same prompt are emptied before; in a picture with new objects all memories are encoded from the
-full-size masks, cut at 0.
+The memory of a picture (`MemoryEncoder`) follows the rules of transformers' Sam3VideoModel: masks
+that mostly belong to another object of the same prompt are emptied before; in a picture with new
+objects all memories are encoded from the full-size masks, cut at 0.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -28,7 +31,13 @@ from engine.models.compat.transformers import NO_OBJ_SCORE, get_1d_sine_pe
 from engine.models.device_work import upload
 from engine.models.graphs import noop
 from engine.models.sam3 import MAX_MEMORIES, memory_attention
-from engine.models.sam3.backbone import COARSEST, Features, apply_rotary, fuse_qkv_projections, project_qkv
+from engine.models.sam3.backbone import (
+    COARSEST,
+    Features,
+    apply_rotary,
+    fuse_qkv_projections,
+    project_qkv,
+)
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.norms import thin_layer_norms
 from engine.models.sam3.tracked_object import AgedTensors, ObjectMemory
@@ -36,8 +45,9 @@ from engine.models.sam3.tracked_object import AgedTensors, ObjectMemory
 WITHOUT_PLANS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 SURE_LOGIT = 10.0  # of an object with a mask, and negative without one (Sam3VideoModel)
 SCORES_AT_ONCE = 3 * 10 * 5184**2
-"""Maximum attention scores that a layer computes at a time: those of 3 objects with 10 pictures in memory at 1008 px,
-3 ms on an H100. One object has too few queries for such a card; all 16 would block the renderer. At 336 px all fit."""
+"""Maximum attention scores that a layer computes at a time: those of 3 objects with 10 pictures in
+memory at 1008 px, 3 ms on an H100. One object has too few queries for such a card; all 16 would
+block the renderer. At 336 px all fit."""
 Memory = tuple[torch.Tensor, torch.Tensor]
 """Pointer (1, C) and mask memory (g * g, 1, D)."""
 
@@ -69,14 +79,18 @@ class TrackerOutput:
 
 
 class Propagation:
-    """Propagates tracked objects. Stateless; single thread and device. `between` is called every few milliseconds."""
+    """Propagates tracked objects. Stateless; single thread and device. `between` is called every
+    few milliseconds."""
 
     def __init__(self, model: SegmentationModel) -> None:
-        self._video, self._tracker = model.video, model.video.tracker_model
+        self._video = model.video
+        self._tracker = model.video.tracker_model
         self.config = self._tracker.config
-        self._device, self._dtype = model.device, model.dtype
+        self._device = model.device
+        self._dtype = model.dtype
         self._grid = model.mask_side // 4
-        attention, prompts = self._tracker.memory_attention, self._tracker.prompt_encoder
+        attention = self._tracker.memory_attention
+        prompts = self._tracker.prompt_encoder
         fuse_qkv_projections(layer.self_attn for layer in attention.layers)
         across = attention.layers[0].cross_attn_image
         width = across.v_proj.out_features // across.num_attention_heads
@@ -87,29 +101,43 @@ class Propagation:
         if self._uses_cudnn:
             memory_attention.make_plans(sample)
         thin_layer_norms(self._tracker.memory_encoder, self._device)
-        decoder, pyramid = self._tracker.mask_decoder, model.video.tracker_neck.fpn_layers
+        decoder = self._tracker.mask_decoder
+        pyramid = model.video.tracker_neck.fpn_layers
         self._levels = folded(pyramid[0], decoder.conv_s0), folded(pyramid[1], decoder.conv_s1)
         empty = torch.empty(1, device=self._device, dtype=self._dtype)
-        cosine, sine = attention.rotary_emb(empty, attention.position_ids)  # (1, g * g, d), each number twice
-        self._rotary = torch.complex(cosine[0, :, None, ::2], sine[0, :, None, ::2])  # (g * g, 1, d / 2)
+        cosine, sine = attention.rotary_emb(
+            empty, attention.position_ids
+        )  # (1, g * g, d), each number twice
+        self._rotary = torch.complex(
+            cosine[0, :, None, ::2], sine[0, :, None, ::2]
+        )  # (g * g, 1, d / 2)
         encoder = self._tracker.memory_encoder
         shape = torch.Size((1, self._tracker.mem_dim, self._grid, self._grid))
-        positions = encoder.position_encoding(shape, self._device, torch.float32).to(self._dtype).flatten(2)
-        self._positions = positions.permute(2, 0, 1) + self._tracker.memory_temporal_positional_encoding[:, None, 0]
+        positions = (
+            encoder.position_encoding(shape, self._device, torch.float32).to(self._dtype).flatten(2)
+        )
+        self._positions = (
+            positions.permute(2, 0, 1)
+            + self._tracker.memory_temporal_positional_encoding[:, None, 0]
+        )
         self._image_positions = self._tracker.get_image_wide_positional_embeddings()
         point = torch.zeros(1, 1, 1, 2, device=self._device, dtype=self._dtype)
         label = -torch.ones(1, 1, 1, device=self._device, dtype=torch.int32)
         self._no_click, self._no_mask = prompts(point, label, None, None)
         self._has_choice = private.use_multimask(self._tracker)(False, None)
 
-    def compute_features(self, features: Features, between: Callable[[], None] = noop) -> VisionFeatures:
+    def compute_features(
+        self, features: Features, between: Callable[[], None] = noop
+    ) -> VisionFeatures:
         """Compute the tracker's features of one picture."""
         picture = features.last_hidden_state.view(1, self._grid, self._grid, -1).permute(0, 3, 1, 2)
         levels = [reduce(lambda x, step: step(x), steps, picture) for steps in self._levels]
         between()
         flat = self._video.tracker_neck.fpn_layers[COARSEST](picture).flatten(2).permute(2, 0, 1)
         hidden = flat + 0.1 * features.position.flatten(2).permute(2, 0, 1)
-        return VisionFeatures(levels=levels, coarse=flat, hidden=hidden.transpose(0, 1), picture=picture)
+        return VisionFeatures(
+            levels=levels, coarse=flat, hidden=hidden.transpose(0, 1), picture=picture
+        )
 
     def propagate(
         self,
@@ -120,12 +148,14 @@ class Propagation:
         *,
         count: int = MAX_MEMORIES,
     ) -> TrackerOutput:
-        """Propagate the objects to the picture of index `frame`; their masks may have small holes and specks. `count`:
-        see `ObjectMemory.masks`."""
+        """Propagate the objects to the picture of index `frame`; their masks may have small holes
+        and specks. `count`: see `ObjectMemory.masks`."""
         masks = [memory.masks(frame, self.config, count) for memory in memories]
         pointers = [memory.pointers(frame, self.config) for memory in memories]
         tokens = self._pointers(pointers, frame)
-        lengths = [(len(of_masks), len(dated)) for of_masks, dated in zip(masks, pointers, strict=True)]
+        lengths = [
+            (len(of_masks), len(dated)) for of_masks, dated in zip(masks, pointers, strict=True)
+        ]
         found: dict[int, torch.Tensor] = {}
         with sdpa_kernel(WITHOUT_PLANS):
             layer = self._tracker.memory_attention.layers[0]
@@ -133,21 +163,30 @@ class Propagation:
             query = self._query(layer, hidden, vision)
             for indices in batch_by_length(lengths, self._grid**2):
                 between()
-                keys, values = self._memory([masks[each] for each in indices], [tokens[each] for each in indices])
+                keys, values = self._memory(
+                    [masks[each] for each in indices], [tokens[each] for each in indices]
+                )
                 counts = [lengths[each] for each in indices]
                 conditioned = self._condition(hidden, query, keys, values, counts, vision, between)
                 found |= zip(indices, torch.split(conditioned, 1), strict=True)
             between()
             return self._decode(vision, torch.cat([found[index] for index in range(len(memories))]))
 
-    def _pointers(self, pointers: Sequence[AgedTensors], frame: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """The pointers in each object's memory, as tokens (m, 1, D), and the encodings of their ages."""
+    def _pointers(
+        self, pointers: Sequence[AgedTensors], frame: int
+    ) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """The pointers in each object's memory, as tokens (m, 1, D), and the encodings of their
+        ages."""
         ages = self._ages([age for dated in pointers for age, _ in dated], frame)
         parts = self._tracker.hidden_dim // self._tracker.mem_dim
-        since = self._tracker.temporal_positional_encoding_projection_layer(ages).repeat_interleave(parts, dim=0)
+        since = self._tracker.temporal_positional_encoding_projection_layer(ages).repeat_interleave(
+            parts, dim=0
+        )
         tokens = torch.cat([pointer for dated in pointers for _, pointer in dated])  # (m, C)
         counts = [parts * len(dated) for dated in pointers]
-        of_each = (torch.split(each.view(-1, 1, self._tracker.mem_dim), counts) for each in (tokens, since))
+        of_each = (
+            torch.split(each.view(-1, 1, self._tracker.mem_dim), counts) for each in (tokens, since)
+        )
         return list(zip(*of_each, strict=True))
 
     def _ages(self, ages: list[int], frame: int) -> torch.Tensor:
@@ -160,12 +199,20 @@ class Propagation:
     def _memory(
         self, masks: Sequence[AgedTensors], pointers: Sequence[tuple[torch.Tensor, torch.Tensor]]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Keys and values (tokens, D) of the memories of some objects: for each object its masks, then its pointers."""
+        """Keys and values (tokens, D) of the memories of some objects: for each object its masks,
+        then its pointers."""
         inputs = zip(masks, pointers, strict=True)
-        pairs = [([*(mask for _, mask in dated), tokens], dated, since) for dated, (tokens, since) in inputs]
+        pairs = [
+            ([*(mask for _, mask in dated), tokens], dated, since)
+            for dated, (tokens, since) in inputs
+        ]
         values = torch.cat([each for parts, _, _ in pairs for each in parts])[:, 0]
         # The encodings of ages are counted from 1, and that of age 0 is the last.
-        where = [each for _, dated, since in pairs for each in (*(self._positions[age - 1] for age, _ in dated), since)]
+        where = [
+            each
+            for _, dated, since in pairs
+            for each in (*(self._positions[age - 1] for age, _ in dated), since)
+        ]
         return values + torch.cat(where)[:, 0], values
 
     def _condition(
@@ -178,9 +225,9 @@ class Propagation:
         vision: VisionFeatures,
         between: Callable[[], None],
     ) -> torch.Tensor:
-        """The picture's features (n, C, g, g), conditioned on the memory of each of n objects. `hidden` (1, g * g, C):
-        the features after the first self-attention; `query`: computed from them. `lengths`: the numbers of pictures and
-        pointers in each memory."""
+        """The picture's features (n, C, g, g), conditioned on the memory of each of n objects.
+        `hidden` (1, g * g, C): the features after the first self-attention; `query`: computed from
+        them. `lengths`: the numbers of pictures and pointers in each memory."""
         attention = self._tracker.memory_attention
         runs = [(length, len(list(each))) for length, each in groupby(lengths)]
         for index, layer in enumerate(attention.layers):
@@ -189,26 +236,41 @@ class Propagation:
                 hidden = self._self_attend(layer, hidden)
                 query = self._query(layer, hidden, vision)
             across = layer.cross_attn_image
-            recalled = self._cross_attend(across, query.expand(len(lengths), -1, -1, -1), keys, values, runs)
+            recalled = self._cross_attend(
+                across, query.expand(len(lengths), -1, -1, -1), keys, values, runs
+            )
             hidden = hidden + across.o_proj(recalled)
-            hidden = hidden + layer.linear2(layer.activation(layer.linear1(layer.layer_norm3(hidden))))
+            hidden = hidden + layer.linear2(
+                layer.activation(layer.linear1(layer.layer_norm3(hidden)))
+            )
         normed: torch.Tensor = attention.layer_norm(hidden)
         return torch.unflatten(normed.transpose(1, 2), 2, (self._grid, self._grid))
 
     def _query(self, layer: Any, hidden: torch.Tensor, vision: VisionFeatures) -> torch.Tensor:
         """The queries of the picture's patches to the memory, (n, g * g, heads, d)."""
         across = layer.cross_attn_image
-        return apply_rotary(self._heads(across, across.q_proj(layer.layer_norm2(hidden))), self._rotary)
+        return apply_rotary(
+            self._heads(across, across.q_proj(layer.layer_norm2(hidden))), self._rotary
+        )
 
     def _cross_attend(
-        self, across: Any, query: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, runs: Sequence[Any]
+        self,
+        across: Any,
+        query: torch.Tensor,
+        keys: torch.Tensor,
+        values: torch.Tensor,
+        runs: Sequence[Any],
     ) -> torch.Tensor:
-        """Cross-attention of each object's queries to its memory, (n, g * g, C). Only the attention runs separately for
-        memories of different lengths: `runs` are lengths (pictures, pointers), each with its number of objects. The
-        weights of a patch have the sum 1, so on a CPU not all values are projected but the patch's mean of them."""
-        area, parts = self._grid**2, self._tracker.hidden_dim // self._tracker.mem_dim
+        """Cross-attention of each object's queries to its memory, (n, g * g, C). Only the attention
+        runs separately for memories of different lengths: `runs` are lengths (pictures, pointers),
+        each with its number of objects. The weights of a patch have the sum 1, so on a CPU not all
+        values are projected but the patch's mean of them."""
+        area = self._grid**2
+        parts = self._tracker.hidden_dim // self._tracker.mem_dim
         key = self._heads(across, across.k_proj(keys))
-        tokens = [(area * pictures + parts * pointers) * count for (pictures, pointers), count in runs]
+        tokens = [
+            (area * pictures + parts * pointers) * count for (pictures, pointers), count in runs
+        ]
         counts = [count for _, count in runs]
         split = torch.split(query, counts), torch.split(key, tokens), torch.split(values, tokens)
         answers = []
@@ -216,11 +278,23 @@ class Propagation:
             memory_keys, content = (torch.unflatten(each, 0, (count, -1)) for each in object_memory)
             turning = torch.unflatten(memory_keys[:, : area * pictures], 1, (pictures, -1))
             turning.copy_(apply_rotary(turning, self._rotary))
-            if self._is_on_cpu and across.num_attention_heads == 1 and memory_attention.is_small(own, memory_keys):
+            if (
+                self._is_on_cpu
+                and across.num_attention_heads == 1
+                and memory_attention.is_small(own, memory_keys)
+            ):
                 rows = zip(own[:, :, 0], memory_keys[:, :, 0], content, strict=True)
-                answers.append(across.v_proj(torch.stack([memory_attention.attend_plainly(*each) for each in rows])))
+                answers.append(
+                    across.v_proj(
+                        torch.stack([memory_attention.attend_plainly(*each) for each in rows])
+                    )
+                )
             else:
-                answers.append(self._attend(own, memory_keys, self._heads(across, across.v_proj(content)), pictures))
+                answers.append(
+                    self._attend(
+                        own, memory_keys, self._heads(across, across.v_proj(content)), pictures
+                    )
+                )
         return torch.cat(answers) if len(answers) > 1 else answers[0]
 
     def _self_attend(self, layer: Any, hidden: torch.Tensor) -> torch.Tensor:
@@ -232,18 +306,28 @@ class Propagation:
         return torch.unflatten(x, -1, (attention.num_attention_heads, -1))  # (n, tokens, heads, d)
 
     def _attend(
-        self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, pictures: int | None = None
+        self,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        pictures: int | None = None,
     ) -> torch.Tensor:
         """Attention (n, g * g, C) to a memory of `pictures`; None: of a picture to itself."""
         if self._uses_cudnn and pictures is None:
             return memory_attention.attend_pictures(query, key, value)[0].transpose(1, 2).flatten(2)
         if self._uses_cudnn and pictures:
             return memory_attention.attend_memory(query, key, value, pictures)
-        is_plain = self._is_on_cpu and self._dtype == torch.bfloat16 and memory_attention.is_small(query, key)
+        is_plain = (
+            self._is_on_cpu
+            and self._dtype == torch.bfloat16
+            and memory_attention.is_small(query, key)
+        )
         query, key, value = (each.transpose(1, 2) for each in (query, key, value))
         if is_plain:
             rows = zip(*(each.flatten(0, 1) for each in (query, key, value)), strict=True)
-            answers = torch.stack([memory_attention.attend_plainly(*each) for each in rows]).view(query.shape)
+            answers = torch.stack([memory_attention.attend_plainly(*each) for each in rows]).view(
+                query.shape
+            )
         else:
             answers = F.scaled_dot_product_attention(query, key, value)
         return answers.transpose(1, 2).flatten(2)
@@ -270,18 +354,24 @@ class Propagation:
 
 
 def folded(layer: Any, after: Any) -> list[Callable[[torch.Tensor], torch.Tensor]]:
-    """The steps of a layer of the neck's pyramid and the 1 x 1 convolution after it. The layer ends with a convolution,
-    too: both are one, with as few channels as the decoder reads, which is an eighth of the work."""
-    last, matrix = layer.proj2, after.weight[:, :, 0, 0].float()
+    """The steps of a layer of the neck's pyramid and the 1 x 1 convolution after it. The layer ends
+    with a convolution, too: both are one, with as few channels as the decoder reads, which is an
+    eighth of the work."""
+    last = layer.proj2
+    matrix = after.weight[:, :, 0, 0].float()
     product = torch.einsum("oc,cihw->oihw", matrix, last.weight.float())
     weight = torch.empty_like(last.weight[: len(matrix)]).copy_(product)  # in its memory layout
     bias = (matrix @ last.bias.float() + after.bias.float()).to(weight.dtype)
-    return [*layer.scale_layers, layer.proj1, partial(F.conv2d, weight=weight, bias=bias, padding=last.padding)]
+    return [
+        *layer.scale_layers,
+        layer.proj1,
+        partial(F.conv2d, weight=weight, bias=bias, padding=last.padding),
+    ]
 
 
 def batch_by_length(lengths: Sequence[tuple[int, int]], area: int) -> list[list[int]]:
-    """Group indices into batches of at most SCORES_AT_ONCE scores, equal lengths side by side. `lengths`: numbers of
-    pictures and pointers in each memory; `area`: tokens of a picture."""
+    """Group indices into batches of at most SCORES_AT_ONCE scores, equal lengths side by side.
+    `lengths`: numbers of pictures and pointers in each memory; `area`: tokens of a picture."""
     pieces: list[list[int]] = []
     room = 0
     for index in sorted(range(len(lengths)), key=lengths.__getitem__):
@@ -295,10 +385,12 @@ def batch_by_length(lengths: Sequence[tuple[int, int]], area: int) -> list[list[
 
 
 class MemoryEncoder:
-    """Encodes the memories of objects in a picture. Stateless. Single thread, single device; never waits for it."""
+    """Encodes the memories of objects in a picture. Stateless. Single thread, single device; never
+    waits for it."""
 
     def __init__(self, model: SegmentationModel) -> None:
-        self._video, self._tracker = model.video, model.video.tracker_model
+        self._video = model.video
+        self._tracker = model.video.tracker_model
 
     def encode(
         self,
@@ -310,9 +402,9 @@ class MemoryEncoder:
         new: Sequence[torch.Tensor],
         between: Callable[[], None],
     ) -> list[Memory]:
-        """Encode the memories of the tracked objects, then of the new ones. `masks`: displayed logits (side, side) of
-        the tracked ones; `prompts`: their prompts' numbers; `reconditioned`: indices of those with a mask from the
-        detector; `new`: masks (side, side) of 0 and 1."""
+        """Encode the memories of the tracked objects, then of the new ones. `masks`: displayed
+        logits (side, side) of the tracked ones; `prompts`: their prompts' numbers; `reconditioned`:
+        indices of those with a mask from the detector; `new`: masks (side, side) of 0 and 1."""
         pointers = list(torch.split(tracked.pointers, 1)) if tracked else []
         from_shown_masks = list(reconditioned) if new else list(range(len(masks)))
         memories: dict[int, torch.Tensor] = {}
@@ -321,34 +413,51 @@ class MemoryEncoder:
             of_all = self._suppress_overlaps(masks, prompts)
             chosen = torch.stack([of_all[index] for index in from_shown_masks])
             logits = torch.where((chosen > 0).any(dim=(-1, -2)), SURE_LOGIT, -SURE_LOGIT)[..., None]
-            memories |= zip(from_shown_masks, self._encode_masks(vision, chosen, logits, is_cut=False), strict=True)
+            memories |= zip(
+                from_shown_masks,
+                self._encode_masks(vision, chosen, logits, is_cut=False),
+                strict=True,
+            )
         if new:
             raw = [index for index in range(len(masks)) if index not in from_shown_masks]
             between()
             large, scores, started = self._start_objects(vision, torch.stack(list(new)))
             pointers += torch.split(started, 1)
             if tracked and raw:
-                large = torch.cat((self._enlarge(torch.stack([tracked.masks[index] for index in raw])), large))
-                scores = torch.cat((torch.stack([tracked.scores[index] for index in raw]).view(-1, 1, 1), scores))
+                large = torch.cat(
+                    (self._enlarge(torch.stack([tracked.masks[index] for index in raw])), large)
+                )
+                scores = torch.cat(
+                    (torch.stack([tracked.scores[index] for index in raw]).view(-1, 1, 1), scores)
+                )
             between()
             encoded = self._encode_masks(vision, large, scores, is_cut=True)
             memories |= zip([*raw, *range(len(masks), len(masks) + len(new))], encoded, strict=True)
         return [(pointer, memories[index]) for index, pointer in enumerate(pointers)]
 
-    def _start_objects(self, vision: VisionFeatures, masks: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """The first masks (n, side, side) of new objects at full size (n, 1, size, size), the logits (n, 1, 1) of
-        their being visible, and their pointers (n, C)."""
-        picture, *levels = (each.expand(len(masks), -1, -1, -1) for each in (coarse_image(vision), *vision.levels))
+    def _start_objects(
+        self, vision: VisionFeatures, masks: torch.Tensor
+    ) -> tuple[torch.Tensor, ...]:
+        """The first masks (n, side, side) of new objects at full size (n, 1, size, size), the
+        logits (n, 1, 1) of their being visible, and their pointers (n, C)."""
+        picture, *levels = (
+            each.expand(len(masks), -1, -1, -1) for each in (coarse_image(vision), *vision.levels)
+        )
         output = private.use_mask_as_output(self._tracker)(picture, levels, masks[:, None])
         # transformers multiplies the pointers of all with the visibility of all: (n, n, C).
         return output.high_res_masks, output.object_score_logits, output.object_pointer.diagonal().T
 
-    def _suppress_overlaps(self, masks: Sequence[torch.Tensor], prompts: Sequence[int]) -> list[torch.Tensor]:
-        """Masks (1, side, side); a mask that mostly belongs to another object of the same prompt is emptied."""
+    def _suppress_overlaps(
+        self, masks: Sequence[torch.Tensor], prompts: Sequence[int]
+    ) -> list[torch.Tensor]:
+        """Masks (1, side, side); a mask that mostly belongs to another object of the same prompt is
+        emptied."""
         return self._by_prompt(masks, prompts, private.suppress_overlaps(self._video))
 
     @staticmethod
-    def _by_prompt(masks: Sequence[torch.Tensor], prompts: Sequence[int], change: Any) -> list[torch.Tensor]:
+    def _by_prompt(
+        masks: Sequence[torch.Tensor], prompts: Sequence[int], change: Any
+    ) -> list[torch.Tensor]:
         result = [mask[None] for mask in masks]
         for prompt in set(prompts):
             indices = [index for index, each in enumerate(prompts) if each == prompt]
@@ -360,14 +469,19 @@ class MemoryEncoder:
     def _enlarge(self, masks: torch.Tensor) -> torch.Tensor:
         """Scale masks (n, side, side) to the size of the model's picture, (n, 1, size, size)."""
         size = (self._tracker.image_size,) * 2
-        return F.interpolate(masks[:, None].float(), size=size, mode="bilinear", align_corners=False).to(masks.dtype)
+        return F.interpolate(
+            masks[:, None].float(), size=size, mode="bilinear", align_corners=False
+        ).to(masks.dtype)
 
     def _encode_masks(
         self, vision: VisionFeatures, masks: torch.Tensor, logits: torch.Tensor, *, is_cut: bool
     ) -> list[torch.Tensor]:
-        """The mask memory of each mask (n, 1, height, width), cut at 0 or not; `logits` (n, 1, 1) of being visible."""
+        """The mask memory of each mask (n, 1, height, width), cut at 0 or not; `logits` (n, 1, 1)
+        of being visible."""
         features, _ = private.encode_new_memory(self._tracker)(vision.coarse, masks, logits, is_cut)
-        apart = features.transpose(0, 1).to(vision.coarse.dtype).contiguous()  # (n, g * g, D): each is read as a whole
+        apart = (
+            features.transpose(0, 1).to(vision.coarse.dtype).contiguous()
+        )  # (n, g * g, D): each is read as a whole
         return list(apart[:, :, None].unbind())
 
 

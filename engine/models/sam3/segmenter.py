@@ -26,10 +26,11 @@ MODES = ("image", "track")
 
 
 class Segmenter:
-    """Segments pictures, alone or as a stream, with one SAM3 model. Single thread, single device. Only copying the
-    result to the host waits for the device. `between` is called between slices of the device's work. `before_capture`
-    is called before work that takes seconds and is done once per shape (a CUDA graph, a compilation). `idle_s` returns
-    the total seconds that `between` has waited on purpose; `clock` does not count them to any stage."""
+    """Segments pictures, alone or as a stream, with one SAM3 model. Single thread, single device.
+    Only copying the result to the host waits for the device. `between` is called between slices of
+    the device's work. `before_capture` is called before work that takes seconds and is done once
+    per shape (a CUDA graph, a compilation). `idle_s` returns the total seconds that `between` has
+    waited on purpose; `clock` does not count them to any stage."""
 
     def __init__(
         self,
@@ -40,19 +41,22 @@ class Segmenter:
         idle_s: Callable[[], float] = lambda: 0.0,
         runner: ChainRunner | None = None,
     ) -> None:
-        """`runner` runs chains of parts. Default: captured graphs on CUDA, also of a compiled backbone, which is
-        compiled in the runs before its capture; direct calls elsewhere and with offloaded weights."""
+        """`runner` runs chains of parts. Default: captured graphs on CUDA, also of a compiled
+        backbone, which is compiled in the runs before its capture; direct calls elsewhere and with
+        offloaded weights."""
         self.model = model
         self._idle_s = idle_s
         self.clock = StageClock(model.device, idle_s)
-        """Times of the last call's stages: preprocess, backbone, decoder, masks, tracker (track mode only), and copy.
-        None includes cleaning up the result on the host."""
+        """Times of the last call's stages: preprocess, backbone, decoder, masks, tracker (track
+        mode only), and copy. None includes cleaning up the result on the host."""
         self.threshold = 0.5
         self.max_objects = 16
-        self.memories, self.detect_every = MAX_MEMORIES, 1
+        self.memories = MAX_MEMORIES
+        self.detect_every = 1
         """For the tracker; see there. Track mode only."""
         self.boxes: tuple[Box, ...] = ()
-        """Box prompts, examples of the objects to find: centre x, centre y, width and height, 0..1. Image mode only."""
+        """Box prompts, examples of the objects to find: centre x, centre y, width and height, 0..1.
+        Image mode only."""
         self.tidy_s = 0.0
         """Total seconds that the host has spent on duplicates, holes and specks."""
         self.not_finite = 0
@@ -70,7 +74,9 @@ class Segmenter:
         self._is_made_per_shape = is_slow or not isinstance(self._runner, DirectRunner)
         self._detector = Detector(model, self._runner)
         self._encoder = PromptEncoder(model)
-        self._copies = cycle(DeviceCopy(model.device) for _ in range(2))  # one may still be read when the next is sent
+        self._copies = cycle(
+            DeviceCopy(model.device) for _ in range(2)
+        )  # one may still be read when the next is sent
         self._prompts: list[tuple[int, EncodedPrompt]] = []
         self._mode = "image"
         self._tracker: Any = None
@@ -92,27 +98,40 @@ class Segmenter:
             from engine.models.sam3.multiplex_tracker import tracker_for
 
             self._before_capture()  # cuDNN's plans
-            self._tracker = tracker_for(self.model, self._detector)  # once, because it installs hooks in the model
+            self._tracker = tracker_for(
+                self.model, self._detector
+            )  # once, because it installs hooks in the model
         if mode != self._mode:
             self.reset()
         self._mode = mode
 
     def set_prompts(self, texts: Sequence[str]) -> tuple[str, ...]:
-        """Set the text prompts; returns notes about truncated ones. Empty texts are skipped, others keep numbers."""
+        """Set the text prompts; returns notes about truncated ones. Empty texts are skipped, others
+        keep numbers."""
         numbered = [(number, text.strip()) for number, text in enumerate(texts, 1)]
         self._prompts = [(number, self._encoder.encode(text)) for number, text in numbered if text]
         if not self._prompts:
             self.reset()
-        return tuple(truncation_note(number, prompt) for number, prompt in self._prompts if prompt.is_truncated)
+        return tuple(
+            truncation_note(number, prompt)
+            for number, prompt in self._prompts
+            if prompt.is_truncated
+        )
 
-    def segment(self, pictures: np.ndarray, *, index: int = 0, time_s: float = 0.0) -> list[Segmentation]:
+    def segment(
+        self, pictures: np.ndarray, *, index: int = 0, time_s: float = 0.0
+    ) -> list[Segmentation]:
         """Call `launch` and wait for its results."""
         return self.launch(pictures, index=index, time_s=time_s)()
 
-    def launch(self, pictures: np.ndarray, *, index: int = 0, time_s: float = 0.0) -> Callable[[], list[Segmentation]]:
-        """Queue the work; the returned function waits for it and cleans up its results, and may be called once the next
-        is queued. In image mode on CUDA nothing else waits. One result per picture of (H, W, 3 or 4) or (B, H, W, 3 or
-        4) uint8, with the given `index` and `time_s`. In track mode pass one picture at a time, in order. ModelError
+    def launch(
+        self, pictures: np.ndarray, *, index: int = 0, time_s: float = 0.0
+    ) -> Callable[[], list[Segmentation]]:
+        """Queue the work; the returned function waits for it and cleans up its results, and may be
+        called once the next is queued. In image mode on CUDA nothing else waits. One result per
+        picture of (H, W, 3 or 4) or (B, H, W, 3 or
+        4) uint8, with the given `index` and `time_s`. In track mode pass one picture at a time, in
+           order. ModelError
         for an empty picture, for boxes without torchvision, and for boxes in track mode."""
         batch = pictures if pictures.ndim == 4 else pictures[None]
         height, width = batch.shape[1:3]
@@ -132,26 +151,33 @@ class Segmenter:
         def results() -> list[Segmentation]:
             found = launched()
             self.not_finite = sum(not each.is_finite for each in found)
-            return [to_segmentation(each, numbers, (width, height), index, time_s) for each in found]
+            return [
+                to_segmentation(each, numbers, (width, height), index, time_s) for each in found
+            ]
 
         return results
 
     def reset(self) -> None:
-        """Drop all tracked objects, for a new scene; so do a change of size or mode, and an empty list of prompts."""
+        """Drop all tracked objects, for a new scene; so do a change of size or mode, and an empty
+        list of prompts."""
         self._batch_size = 0
         if self._tracker is not None:
             self._tracker.reset()
 
     def tracker_state(self) -> bytes:
-        """The tracker's complete state besides prompts and settings, for `restore_tracker`; track mode only."""
+        """The tracker's complete state besides prompts and settings, for `restore_tracker`; track
+        mode only."""
         content = io.BytesIO()
         torch.save(self._tracker.state(), content)
         return content.getvalue()
 
     def restore_tracker(self, state: bytes) -> None:
-        """Continue in track mode from another segmenter's state. Later results are bit-identical to its own."""
+        """Continue in track mode from another segmenter's state. Later results are bit-identical to
+        its own."""
         # weights_only: only tensors and plain values, so that no code from a file is executed.
-        self._tracker.restore(torch.load(io.BytesIO(state), map_location=self.model.device, weights_only=True))
+        self._tracker.restore(
+            torch.load(io.BytesIO(state), map_location=self.model.device, weights_only=True)
+        )
 
     @property
     def work(self) -> float:
@@ -160,8 +186,13 @@ class Segmenter:
 
     @property
     def kind(self) -> tuple[object, ...]:
-        """A key that is equal for pictures with the same pieces of work, except where new objects are found."""
-        tracked = (self._tracker.count, self._tracker.detects, self.memories) if self._mode == "track" else ()
+        """A key that is equal for pictures with the same pieces of work, except where new objects
+        are found."""
+        tracked = (
+            (self._tracker.count, self._tracker.detects, self.memories)
+            if self._mode == "track"
+            else ()
+        )
         return self.work, self._mode, tracked
 
     def free_memory(self) -> None:
@@ -174,7 +205,9 @@ class Segmenter:
             return [(1, self._encoder.encode(BOXES_ONLY_TEXT))]
         return self._prompts
 
-    def _launch(self, batch: np.ndarray, prompts: list[EncodedPrompt]) -> Callable[[], list[DetectedObjects]]:
+    def _launch(
+        self, batch: np.ndarray, prompts: list[EncodedPrompt]
+    ) -> Callable[[], list[DetectedObjects]]:
         if not prompts:
             return lambda: [no_objects(self.model.mask_side)] * len(batch)
         # Copies read-only arrays: torch has no read-only tensors and would warn.
@@ -201,15 +234,17 @@ class Segmenter:
         return lambda: self._tidied(tidy, launched()[: len(batch)])
 
     def _fill_batch(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Repeat the last picture of (B, 3, S, S) up to the size of the previous batch, so that the last batch of a
-        video needs no graph of its own."""
-        missing, self._batch_size = self._batch_size - len(pixels), len(pixels)
+        """Repeat the last picture of (B, 3, S, S) up to the size of the previous batch, so that the
+        last batch of a video needs no graph of its own."""
+        missing = self._batch_size - len(pixels)
+        self._batch_size = len(pixels)
         if missing <= 0 or not self._is_made_per_shape:
             return pixels
         return torch.cat((pixels, pixels[-1:].expand(missing, -1, -1, -1)))
 
     def _track(self, features: Features, prompts: list[EncodedPrompt]) -> DetectedObjects:
-        self._tracker.memories, self._tracker.detect_every = self.memories, self.detect_every
+        self._tracker.memories = self.memories
+        self._tracker.detect_every = self.detect_every
         found: DetectedObjects = self._tracker.step(
             features,
             prompts,
@@ -232,18 +267,32 @@ class Segmenter:
 def truncation_note(number: int, prompt: EncodedPrompt) -> str:
     count = len(prompt.text.split())
     end = prompt.read_text[-40:]
-    return f'prompt {number}: {count} words; the model reads {prompt.tokens} tokens, up to "...{end}"'
+    return (
+        f'prompt {number}: {count} words; the model reads {prompt.tokens} tokens, up to "...{end}"'
+    )
 
 
 def to_segmentation(
-    result: DetectedObjects, numbers: Sequence[int], picture_px: tuple[int, int], index: int, time_s: float
+    result: DetectedObjects,
+    numbers: Sequence[int],
+    picture_px: tuple[int, int],
+    index: int,
+    time_s: float,
 ) -> Segmentation:
-    """Convert detected objects to a Segmentation. `numbers`: the prompts' numbers, by index in the request."""
-    left_top, right_bottom = result.boxes[:, :2].clip(0.0, 1.0), result.boxes[:, 2:].clip(0.0, 1.0)
-    boxes = np.concatenate(((left_top + right_bottom) / 2.0, right_bottom - left_top), axis=1).tolist()
+    """Convert detected objects to a Segmentation. `numbers`: the prompts' numbers, by index in the
+    request."""
+    left_top = result.boxes[:, :2].clip(0.0, 1.0)
+    right_bottom = result.boxes[:, 2:].clip(0.0, 1.0)
+    boxes = np.concatenate(
+        ((left_top + right_bottom) / 2.0, right_bottom - left_top), axis=1
+    ).tolist()
     ids = range(1, len(result) + 1) if result.ids is None else result.ids.tolist()
     objects = tuple(
         FoundObject(id=each, prompt=numbers[prompt], score=score, box=tuple(box))
-        for each, prompt, score, box in zip(ids, result.prompts.tolist(), result.scores.tolist(), boxes, strict=True)
+        for each, prompt, score, box in zip(
+            ids, result.prompts.tolist(), result.scores.tolist(), boxes, strict=True
+        )
     )
-    return Segmentation(objects=objects, masks=result.masks, picture_px=picture_px, index=index, time_s=time_s)
+    return Segmentation(
+        objects=objects, masks=result.masks, picture_px=picture_px, index=index, time_s=time_s
+    )

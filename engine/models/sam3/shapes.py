@@ -1,7 +1,7 @@
 """Models of the published size with random weights, built in memory. They run as fast as real ones.
 
-The configuration is that of the published model. Purely random weights would detect nothing or everything. So they are
-adjusted: every prompt finds OBJECTS objects in every picture.
+The configuration is that of the published model. Purely random weights would detect nothing or
+everything. So they are adjusted: every prompt finds OBJECTS objects in every picture.
 """
 
 from math import isqrt
@@ -21,7 +21,8 @@ from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.multiplex_model import add_multiplex, configure
 
 SHAPES = ("sam3", "sam3.1", "tiny", "tiny3.1")
-"""`tiny` is not a published shape; it is small enough for a CPU. With 3.1: the tracker of SAM 3.1."""
+"""`tiny` is not a published shape; it is small enough for a CPU. With 3.1: the tracker of SAM
+3.1."""
 OBJECTS = 16
 PROMPT_TOKENS = 32
 COUNTED_TOKENS = 4  # for a prompt of two words, including start and end
@@ -46,9 +47,10 @@ def build(
     has_tracker: bool = True,
     objects: int = OBJECTS,
 ) -> SegmentationModel:
-    """A model of this shape that finds `objects` objects per prompt. ModelError for an unknown shape. The same
-    arguments give the same weights on the same kind of device. On the device `meta` it has only shapes, for counting.
-    Without a tracker it is only a detector; the tiny one then has a quarter of the width, 32 channels."""
+    """A model of this shape that finds `objects` objects per prompt. ModelError for an unknown
+    shape. The same arguments give the same weights on the same kind of device. On the device `meta`
+    it has only shapes, for counting. Without a tracker it is only a detector; the tiny one then has
+    a quarter of the width, 32 channels."""
     from transformers import AutoModel
 
     silence_libs("transformers")
@@ -63,7 +65,9 @@ def build(
         video = kind.from_config(config, dtype=dtype) if has_tracker else None
         if has_tracker and name.endswith("3.1"):
             add_multiplex(video)
-        detector = video.detector_model if video else kind.from_config(config.detector_config, dtype=dtype)
+        detector = (
+            video.detector_model if video else kind.from_config(config.detector_config, dtype=dtype)
+        )
         whole = video or detector
         _reinitialize(whole)
         _find_objects(detector, objects)
@@ -84,27 +88,35 @@ def build(
 
 
 def require_shape(name: str, resolution: int) -> None:
-    """Raise ModelError for an unknown shape, or a resolution that is not a multiple of half the attention window."""
+    """Raise ModelError for an unknown shape, or a resolution that is not a multiple of half the
+    attention window."""
     if name not in SHAPES:
         raise ModelError(f"shape {name}: not one of {', '.join(SHAPES)}")
     if resolution < WINDOW_PX or resolution % (WINDOW_PX // 2):
         half_px = WINDOW_PX // 2
         raise ModelError(
-            f"resolution {resolution}: not a multiple of {half_px} px, half this model's window, from {WINDOW_PX}"
+            f"resolution {resolution}: not a multiple of {half_px} px, half this model's window, "
+            f"from {WINDOW_PX}"
         )
 
 
 def gflop(name: str, resolution: int, prompts: int) -> dict[str, float]:
-    """GFLOP per picture (2 x multiply-adds / 1e9): `backbone`, `decoder`, and `masks` of OBJECTS. Counted, not run."""
+    """GFLOP per picture (2 x multiply-adds / 1e9): `backbone`, `decoder`, and `masks` of OBJECTS.
+    Counted, not run."""
     detector = build(name, resolution, "meta", torch.float32, has_tracker=False).detector
     with torch.no_grad(), torch.device("meta"):
-        backbone, vision = count_gflop(lambda: detector.vision_encoder(torch.empty(1, 3, resolution, resolution)))
+        backbone, vision = count_gflop(
+            lambda: detector.vision_encoder(torch.empty(1, 3, resolution, resolution))
+        )
         levels = [level.expand(prompts, -1, -1, -1) for level in vision.fpn_hidden_states[:-1]]
         positions = vision.fpn_position_encoding[-2].expand(prompts, -1, -1, -1)
         text = torch.empty(prompts, COUNTED_TOKENS, detector.config.detr_encoder_config.hidden_size)
         encoder, encoded = count_gflop(
             lambda: detector.detr_encoder(
-                vision_features=[levels[-1]], text_features=text, vision_pos_embeds=[positions], text_mask=None
+                vision_features=[levels[-1]],
+                text_features=text,
+                vision_pos_embeds=[positions],
+                text_mask=None,
             )
         )
         # On the CPU, because the decoder reads the values, and a meta tensor has none.
@@ -120,7 +132,10 @@ def gflop(name: str, resolution: int, prompts: int) -> dict[str, float]:
         )
         queries = decoded.intermediate_hidden_states[-1]
         heads, _ = count_gflop(
-            lambda: (detector.detr_decoder.box_head(queries), detector.dot_product_scoring(queries[None], text))
+            lambda: (
+                detector.detr_decoder.box_head(queries),
+                detector.dot_product_scoring(queries[None], text),
+            )
         )
         masks, _ = count_gflop(
             lambda: detector.mask_decoder(
@@ -135,21 +150,25 @@ def gflop(name: str, resolution: int, prompts: int) -> dict[str, float]:
 
 
 def tracker_gflop(name: str, resolution: int) -> dict[str, float]:
-    """GFLOP per picture of the tracker, in addition to those of `gflop`: `picture`, and for each `object` with the
-    usual seven pictures in memory. Counted, not run."""
+    """GFLOP per picture of the tracker, in addition to those of `gflop`: `picture`, and for each
+    `object` with the usual seven pictures in memory. Counted, not run."""
     from engine.models.graphs import noop
     from engine.models.sam3.backbone import Features
     from engine.models.sam3.propagation import MemoryEncoder, Propagation
     from engine.models.sam3.tracked_object import ObjectMemory
 
     model = build(name, resolution, "meta", torch.float32)
-    tracker, side = model.video.tracker_model, resolution // PATCH_PX
+    tracker = model.video.tracker_model
+    side = resolution // PATCH_PX
     frame = tracker.config.max_object_pointers_in_encoder
 
     def gflop_for(count: int) -> float:
-        propagation, memory_encoder = Propagation(model), MemoryEncoder(model)
+        propagation = Propagation(model)
+        memory_encoder = MemoryEncoder(model)
         frame_memory = torch.empty(1, tracker.hidden_dim), torch.empty(side**2, 1, tracker.mem_dim)
-        memory = ObjectMemory(conditioning={0: frame_memory}, passing=dict.fromkeys(range(1, frame), frame_memory))
+        memory = ObjectMemory(
+            conditioning={0: frame_memory}, passing=dict.fromkeys(range(1, frame), frame_memory)
+        )
         width = model.detector.vision_encoder.backbone.config.hidden_size
         features = Features(
             fpn_hidden_states=(),
@@ -160,12 +179,15 @@ def tracker_gflop(name: str, resolution: int) -> dict[str, float]:
         def step() -> None:
             vision = propagation.compute_features(features)
             propagated = propagation.propagate(vision, [memory] * count, frame)
-            memory_encoder.encode(vision, propagated, list(propagated.masks), [1] * count, (), (), noop)
+            memory_encoder.encode(
+                vision, propagated, list(propagated.masks), [1] * count, (), (), noop
+            )
 
         return count_gflop(step)[0]
 
     with torch.no_grad(), torch.device("meta"):
-        one, two = gflop_for(1), gflop_for(2)
+        one = gflop_for(1)
+        two = gflop_for(2)
     return {"picture": 2 * one - two, "object": two - one}
 
 
@@ -174,13 +196,21 @@ def _config(name: str, resolution: int, has_tracker: bool) -> Any:
 
     require_shape(name, resolution)
     is_tiny = name.startswith("tiny")
-    config = _tiny_config(TRACKER_WIDTH if has_tracker else TINY_VIT_WIDTH) if is_tiny else Sam3VideoConfig()
+    config = (
+        _tiny_config(TRACKER_WIDTH if has_tracker else TINY_VIT_WIDTH)
+        if is_tiny
+        else Sam3VideoConfig()
+    )
     if name.endswith("3.1"):
         configure(config)
-        config.hotstart_delay, config.assoc_iou_thresh = 0, 2.0  # because an untrained tracker soon loses all objects
+        # because an untrained tracker soon loses all objects
+        config.hotstart_delay = 0
+        config.assoc_iou_thresh = 2.0
     config.image_size = resolution
     config.low_res_mask_size = 4 * resolution // PATCH_PX
-    config.max_num_objects = OBJECTS  # because an untrained tracker loses all objects in every picture
+    config.max_num_objects = (
+        OBJECTS  # because an untrained tracker loses all objects in every picture
+    )
     config.det_nms_thresh = 0.7  # because its masks overlap more than those of real objects
     return config
 
@@ -215,7 +245,12 @@ def _tiny_config(width: int) -> Any:
         "max_position_embeddings": PROMPT_TOKENS,
         "hidden_act": "gelu",
     }
-    layers = {"hidden_size": width, "num_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    layers = {
+        "hidden_size": width,
+        "num_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 64,
+    }
     detector = {
         "model_type": "sam3",
         "vision_config": vision,
@@ -248,8 +283,9 @@ def _tiny_config(width: int) -> Any:
 
 
 def _reinitialize(model: Any) -> None:
-    """Draw matrices again so that they preserve the signal level. With the default initialisation the signal fades out.
-    The DETR parts are not changed: they must distinguish queries by their initial embeddings."""
+    """Draw matrices again so that they preserve the signal level. With the default initialisation
+    the signal fades out. The DETR parts are not changed: they must distinguish queries by their
+    initial embeddings."""
     for name, module in model.named_modules():
         if "detr_" in name or "text_encoder" in name:
             continue
@@ -260,7 +296,8 @@ def _reinitialize(model: Any) -> None:
 
 
 def _find_objects(detector: Any, count: int) -> None:
-    """Make the first `count` queries score about 0.9 for every prompt, the others 0.1, with masks of some percent."""
+    """Make the first `count` queries score about 0.9 for every prompt, the others 0.1, with masks
+    of some percent."""
     queries = detector.detr_decoder.query_embed.weight  # (queries, width)
     width = queries.shape[1]
     direction = torch.ones(width, dtype=queries.dtype)
@@ -268,7 +305,9 @@ def _find_objects(detector: Any, count: int) -> None:
     queries.normal_()
     for name, module in detector.detr_decoder.layers.named_modules():
         if name.endswith(("o_proj", "fc2")):
-            module.weight *= 0.1  # otherwise six layers of shared content hide the differences between queries
+            module.weight *= (
+                0.1  # otherwise six layers of shared content hide the differences between queries
+            )
     queries[:count] += direction
     queries[count:] -= direction
     scoring = detector.dot_product_scoring
@@ -292,12 +331,16 @@ def _find_objects(detector: Any, count: int) -> None:
 
 
 def _smooth_masks(detector: Any) -> None:
-    """Give masks a few whole areas, as those of a trained model have, in place of thousands of specks: positions that
-    change slowly, the coarsest level of the pyramid before the others, and blurring kernels up to the masks."""
+    """Give masks a few whole areas, as those of a trained model have, in place of thousands of
+    specks: positions that change slowly, the coarsest level of the pyramid before the others, and
+    blurring kernels up to the masks."""
     vision = detector.vision_encoder
-    positions, pyramid = vision.backbone.embeddings.position_embeddings, vision.neck.fpn_layers
+    positions = vision.backbone.embeddings.position_embeddings
+    pyramid = vision.neck.fpn_layers
     side = isqrt(positions.shape[1])
-    cells = torch.randn(1, positions.shape[2], POSITION_CELLS, POSITION_CELLS, device=positions.device)
+    cells = torch.randn(
+        1, positions.shape[2], POSITION_CELLS, POSITION_CELLS, device=positions.device
+    )
     slow = F.interpolate(cells, (side, side), mode="bicubic")
     positions.copy_(POSITION_GAIN * slow.flatten(2).transpose(1, 2))
     for name, part in (*vision.backbone.named_modules(), *detector.detr_encoder.named_modules()):
@@ -305,6 +348,11 @@ def _smooth_masks(detector: Any) -> None:
             part.weight *= 0.1  # otherwise the mean of all tokens hides their differences
     for layer in pyramid[:COARSEST]:
         layer.proj2.weight *= FINE_GAIN
-    kernels = [*(layer.proj2 for layer in pyramid), *detector.mask_decoder.pixel_decoder.conv_layers]
-    for weight in (kernel.weight for kernel in kernels):  # (C, C, 3, 3); the level of a random signal stays
+    kernels = [
+        *(layer.proj2 for layer in pyramid),
+        *detector.mask_decoder.pixel_decoder.conv_layers,
+    ]
+    for weight in (
+        kernel.weight for kernel in kernels
+    ):  # (C, C, 3, 3); the level of a random signal stays
         weight.copy_(3.0 * weight.mean(dim=(2, 3), keepdim=True).expand_as(weight))

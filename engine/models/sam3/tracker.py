@@ -1,7 +1,7 @@
 """Tracks objects from picture to picture, as transformers' Sam3VideoModel does for streams.
 
-The host waits for the device twice per picture: for the scores and overlaps of all masks, from which it decides
-everything (`association.py`), and for the masks of the result.
+The host waits for the device twice per picture: for the scores and overlaps of all masks, from
+which it decides everything (`association.py`), and for the masks of the result.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -15,7 +15,14 @@ from engine.models.compat.transformers import fill_holes_in_mask_scores
 from engine.models.device_work import HostBuffers
 from engine.models.graphs import noop
 from engine.models.sam3 import MAX_MEMORIES
-from engine.models.sam3.association import LOST_AFTER, MaskStats, TrackingDecision, count_missed, decide, surplus_ids
+from engine.models.sam3.association import (
+    LOST_AFTER,
+    MaskStats,
+    TrackingDecision,
+    count_missed,
+    decide,
+    surplus_ids,
+)
 from engine.models.sam3.backbone import Features
 from engine.models.sam3.detected_objects import DetectedObjects
 from engine.models.sam3.detector import Detector, Mark, ignore_stage
@@ -24,12 +31,18 @@ from engine.models.sam3.mask_kernel import install
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.multiplex_model import is_multiplex
 from engine.models.sam3.prompts import EncodedPrompt
-from engine.models.sam3.propagation import SURE_LOGIT, MemoryEncoder, Propagation, TrackerOutput, VisionFeatures
+from engine.models.sam3.propagation import (
+    SURE_LOGIT,
+    MemoryEncoder,
+    Propagation,
+    TrackerOutput,
+    VisionFeatures,
+)
 from engine.models.sam3.tracked_object import TrackedObject, restore_object
 
 CANDIDATES = 64
-"""Number of queries per prompt, or as many as objects are wanted, for which masks are computed before duplicates are
-dropped. The model has 200."""
+"""Number of queries per prompt, or as many as objects are wanted, for which masks are computed
+before duplicates are dropped. The model has 200."""
 EDGE = 0.025  # of the picture: SAM 3.1 ignores detections with their centre there
 INSIDE = 0.5  # the detector's logits are cut here to become an object's mask (Sam3VideoModel)
 
@@ -58,27 +71,31 @@ class Candidates:
 
 
 class Tracker:
-    """Tracks the prompted objects through the pictures of one source. Single thread, single device. An object has the
-    same id, from 1, as long as it is tracked; ids are never reused. Memory is bounded (`tracked_object.py`). The rules
-    for dropping objects are in `association.py`. Pictures of any size are scaled to the same square before, so a change
-    of size has no effect here."""
+    """Tracks the prompted objects through the pictures of one source. Single thread, single device.
+    An object has the same id, from 1, as long as it is tracked; ids are never reused. Memory is
+    bounded (`tracked_object.py`). The rules for dropping objects are in `association.py`. Pictures
+    of any size are scaled to the same square before, so a change of size has no effect here."""
 
     NETWORKS: ClassVar[tuple[Any, Any]] = Propagation, MemoryEncoder
 
     def __init__(self, model: SegmentationModel, detector: Detector) -> None:
-        """`model` must have a tracker. From now on all of transformers' SAM3 video models in this process use our NMS
-        and hole filling."""
+        """`model` must have a tracker. From now on all of transformers' SAM3 video models in this
+        process use our NMS and hole filling."""
         self._model = model
         self._detector = detector
         self._is_multiplex = np.bool(is_multiplex(model.video))
         self._propagation, self._memory_encoder = (make(model) for make in self.NETWORKS)
-        self._stats_copy, self._mask_copy = HostBuffers(model.device), HostBuffers(model.device)
+        self._stats_copy = HostBuffers(model.device)
+        self._mask_copy = HostBuffers(model.device)
         self.memories = MAX_MEMORIES
-        """Frames that the next one reads of each object, itself included: MIN_MEMORIES to MAX_MEMORIES."""
+        """Frames that the next one reads of each object, itself included: MIN_MEMORIES to
+        MAX_MEMORIES."""
         self.detect_every = 1
-        """Objects are looked for in each N-th picture; in those between the known ones are tracked only."""
+        """Objects are looked for in each N-th picture; in those between the known ones are tracked
+        only."""
         self._numbers: dict[str, int] = {}
-        self._last_number = self._last_id = 0
+        self._last_number = 0
+        self._last_id = 0
         install(model.video.fill_hole_area)
         self.reset()
 
@@ -116,11 +133,14 @@ class Tracker:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Continue from the state of another tracker. The next steps are bit-identical to its steps."""
+        """Continue from the state of another tracker. The next steps are bit-identical to its
+        steps."""
         self._objects = [restore_object(each) for each in state["objects"]]
-        self._frames, self._last_id = state["frames"], state["last_id"]
+        self._frames = state["frames"]
+        self._last_id = state["last_id"]
         self._missed = state["absence"]
-        self._numbers, self._last_number = dict(state["numbers"]), state["last_number"]
+        self._numbers = dict(state["numbers"])
+        self._last_number = state["last_number"]
 
     @torch.no_grad()
     def step(
@@ -133,28 +153,36 @@ class Tracker:
         between: Callable[[], None] = noop,
         mark: Mark = ignore_stage,
     ) -> DetectedObjects:
-        """Process the next picture, whose `features` these are. Returns its visible objects, with `ids`: at most
-        `max_objects`, highest score first. Boxes enclose the masks.
+        """Process the next picture, whose `features` these are. Returns its visible objects, with
+        `ids`: at most `max_objects`, highest score first. Boxes enclose the masks.
 
-        As in transformers' processor, an object's score is that of its first detection. `threshold`: minimum score of a
-        detection; while objects are tracked, a new one needs more (`threshold_for_new`: 0.7 at 0.5). `threshold`,
-        `max_objects` and `prompts` may change at any time: objects with a lower score, too many objects, and objects of
-        removed texts are dropped. A repeated text is processed once.
+        As in transformers' processor, an object's score is that of its first detection.
+        `threshold`: minimum score of a detection; while objects are tracked, a new one needs more
+        (`threshold_for_new`: 0.7 at 0.5). `threshold`, `max_objects` and `prompts` may change at
+        any time: objects with a lower score, too many objects, and objects of removed texts are
+        dropped. A repeated text is processed once.
 
-        `between` is called between the parts of detector and tracker, several times for a few objects; `mark` after
-        each stage: decoder and masks for each prompt, then tracker and copy. `is_finite` is False if the detector
-        returned NaN or infinity: the result is then empty, and tracking continues with the next picture."""
+        `between` is called between the parts of detector and tracker, several times for a few
+        objects; `mark` after each stage: decoder and masks for each prompt, then tracker and copy.
+        `is_finite` is False if the detector returned NaN or infinity: the result is then empty, and
+        tracking continues with the next picture."""
         known = self._last_number
-        if not (prompt_indices := self._number_prompts(prompts)):
+        prompt_indices = self._number_prompts(prompts)
+        if not prompt_indices:
             return self._visible_objects([], [], prompt_indices)
-        self._drop(surplus_ids({each.id: each.score for each in self._objects}, threshold, max_objects))
+        self._drop(
+            surplus_ids({each.id: each.score for each in self._objects}, threshold, max_objects)
+        )
         chosen = [prompts[index] for index in prompt_indices.values()]
         detects = self.detects or self._last_number > known
         count = max(CANDIDATES, -(-max_objects // 16) * 16) if detects else 0
         candidates = self._candidates(features, chosen, count, between, mark)
         vision = self._propagation.compute_features(features, between) if self._objects else None
-        tracked, clean_masks = self._propagate(vision, between) if vision else (None, candidates.logits[0][:0])
-        if (stats := self._fetch_stats(candidates, tracked, clean_masks)) is None:
+        tracked, clean_masks = (
+            self._propagate(vision, between) if vision else (None, candidates.logits[0][:0])
+        )
+        stats = self._fetch_stats(candidates, tracked, clean_masks)
+        if stats is None:
             return self._visible_objects([], [], prompt_indices, is_finite=False)
         every = self._model.video.recondition_every_nth_frame
         decision = decide(
@@ -176,7 +204,9 @@ class Tracker:
             memories = self._encode_memories(vision, candidates, tracked, masks, decision, between)
         mark("tracker")
         if decision.new:
-            visible += self._fill_holes(torch.stack([candidates.mask(row) for row in decision.rows]))
+            visible += self._fill_holes(
+                torch.stack([candidates.mask(row) for row in decision.rows])
+            )
         found = self._visible_objects([*self._objects, *decision.new], visible, prompt_indices)
         mark("copy")
         self._store_memories(decision, memories)  # from here on nothing fails
@@ -189,7 +219,8 @@ class Tracker:
     def _settle(
         self, masks: list[torch.Tensor], candidates: Candidates, decision: TrackingDecision
     ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-        """Masks (side, side) of the tracked objects without the hidden ones, for the memory, and to show."""
+        """Masks (side, side) of the tracked objects without the hidden ones, for the memory, and to
+        show."""
         for index in decision.hidden:
             masks[index] = torch.full_like(masks[index], -SURE_LOGIT)
         visible = list(masks)
@@ -198,14 +229,24 @@ class Tracker:
         return masks, visible
 
     def _candidates(
-        self, features: Features, prompts: Sequence[EncodedPrompt], count: int, between: Callable[[], None], mark: Mark
+        self,
+        features: Features,
+        prompts: Sequence[EncodedPrompt],
+        count: int,
+        between: Callable[[], None],
+        mark: Mark,
     ) -> Candidates:
         if not count:
             return self._no_candidates(features, len(prompts))
         found = {}
         options: dict[str, Any] = {"max_queries": count, "between": between, "mark": mark}
         for index, best in self._detector.best_of_each(features, prompts, **options):
-            found[index] = best.logits[0].clone(), best.scores.clone(), best.boxes.clone(), best.is_finite.clone()
+            found[index] = (
+                best.logits[0].clone(),
+                best.scores.clone(),
+                best.boxes.clone(),
+                best.is_finite.clone(),
+            )
             mark("masks")
         between()
         logits, *others = zip(*(found[index] for index in range(len(prompts))), strict=True)
@@ -213,7 +254,8 @@ class Tracker:
         return Candidates(logits=list(logits), scores=scores, boxes=boxes, is_finite=is_finite)
 
     def _no_candidates(self, features: Features, prompts: int) -> Candidates:
-        hidden, side = features.last_hidden_state, self._model.mask_side
+        hidden = features.last_hidden_state
+        side = self._model.mask_side
         boxes = hidden.new_zeros(prompts, 0, 4, dtype=torch.float32)
         return Candidates(
             logits=list(hidden.new_zeros(prompts, 0, side, side)),
@@ -222,28 +264,40 @@ class Tracker:
             is_finite=torch.isfinite(hidden).all().expand(prompts),
         )
 
-    def _propagate(self, vision: VisionFeatures, between: Callable[[], None]) -> tuple[TrackerOutput, torch.Tensor]:
-        """Propagate the tracked objects to the next picture; also their logits (m, side, side) without small holes."""
+    def _propagate(
+        self, vision: VisionFeatures, between: Callable[[], None]
+    ) -> tuple[TrackerOutput, torch.Tensor]:
+        """Propagate the tracked objects to the next picture; also their logits (m, side, side)
+        without small holes."""
         tracked = self._propagation.propagate(
-            vision, [each.memory for each in self._objects], self._frames, between, count=self.memories
+            vision,
+            [each.memory for each in self._objects],
+            self._frames,
+            between,
+            count=self.memories,
         )
         return tracked, self._fill_holes(tracked.masks)
 
     def _fill_holes(self, masks: torch.Tensor) -> torch.Tensor:
         """Masks (n, side, side) with small holes filled and small specks removed."""
-        filled: torch.Tensor = fill_holes_in_mask_scores(masks[:, None], max_area=self._model.video.fill_hole_area)
+        filled: torch.Tensor = fill_holes_in_mask_scores(
+            masks[:, None], max_area=self._model.video.fill_hole_area
+        )
         return filled[:, 0]
 
     def _fetch_stats(
         self, candidates: Candidates, tracked: TrackerOutput | None, masks: torch.Tensor
     ) -> MaskStats | None:
-        """Copy the statistics of all masks to the host: waits for it. None if the detector returned NaN or infinity."""
+        """Copy the statistics of all masks to the host: waits for it. None if the detector returned
+        NaN or infinity."""
         inside = torch.cat([(mask > 0).flatten(1) for mask in (*candidates.logits, masks)]).float()
         logits = tracked.scores.float() if tracked else candidates.scores[0, :0]
         shared = inside @ inside.T  # counts exactly, in TF32 as well
         copied = shared, candidates.scores, logits, candidates.boxes, candidates.is_finite
         *stats, boxes, is_finite = self._stats_copy.fetch(*copied)
-        offsets = np.abs(boxes[..., :2] + boxes[..., 2:] - 1.0)  # of the centre from the picture's, times 2
+        offsets = np.abs(
+            boxes[..., :2] + boxes[..., 2:] - 1.0
+        )  # of the centre from the picture's, times 2
         stats.append(np.all(offsets < 1.0 - 2 * EDGE, axis=-1) | ~self._is_multiplex)
         names = "shared", "scores", "logits", "is_inside"
         return MaskStats(**dict(zip(names, stats, strict=True))) if is_finite.all() else None
@@ -277,7 +331,13 @@ class Tracker:
         self._add_objects(decision)
         for index, (each, (pointer, mask)) in enumerate(zip(self._objects, memories, strict=True)):
             is_conditioning = index >= count or index in decision.reconditioned
-            each.memory.add(self._frames, pointer, mask, self._propagation.config, is_conditioning=is_conditioning)
+            each.memory.add(
+                self._frames,
+                pointer,
+                mask,
+                self._propagation.config,
+                is_conditioning=is_conditioning,
+            )
 
     def _add_objects(self, decision: TrackingDecision) -> None:
         for index in decision.empty:
@@ -286,8 +346,8 @@ class Tracker:
         self._last_id += len(decision.new)
 
     def _number_prompts(self, prompts: Sequence[EncodedPrompt]) -> dict[int, int]:
-        """Assign each text a number, the same while the text is in use, and return its index in `prompts` by number.
-        Drops objects of removed texts."""
+        """Assign each text a number, the same while the text is in use, and return its index in
+        `prompts` by number. Drops objects of removed texts."""
         indices: dict[str, int] = {}
         for index, prompt in enumerate(prompts):
             indices.setdefault(prompt.text, index)
@@ -305,7 +365,9 @@ class Tracker:
 
     def _drop_lost(self, confirmed: set[int]) -> None:
         """Drop objects that have been missing for long."""
-        self._missed = count_missed(self._missed, {each.id: each.id in confirmed for each in self._objects})
+        self._missed = count_missed(
+            self._missed, {each.id: each.id in confirmed for each in self._objects}
+        )
         self._drop([each for each, count in self._missed.items() if count >= LOST_AFTER])
 
     def _visible_objects(
@@ -316,11 +378,16 @@ class Tracker:
         *,
         is_finite: bool = True,
     ) -> DetectedObjects:
-        """The visible objects. `masks`: logits (side, side) of each. `prompt_indices`: by the prompts' numbers."""
-        ranked = sorted(range(len(objects)), key=lambda each: (-objects[each].score, objects[each].id))
+        """The visible objects. `masks`: logits (side, side) of each. `prompt_indices`: by the
+        prompts' numbers."""
+        ranked = sorted(
+            range(len(objects)), key=lambda each: (-objects[each].score, objects[each].id)
+        )
         levels = np.zeros((0, self._model.mask_side, self._model.mask_side), np.uint8)
         if ranked:
-            (levels,) = self._mask_copy.fetch(to_uint8(torch.stack([masks[each] for each in ranked])))
+            (levels,) = self._mask_copy.fetch(
+                to_uint8(torch.stack([masks[each] for each in ranked]))
+            )
         tracked = DetectedObjects(
             scores=np.array([objects[each].score for each in ranked], np.float32),
             boxes=boxes_around(levels),
@@ -333,8 +400,8 @@ class Tracker:
 
 
 def boxes_around(masks: np.ndarray) -> np.ndarray:
-    """Bounding boxes (left, top, right, bottom), 0..1, of values above 127.5 in masks (n, side, side) uint8. (n, 4)
-    float32; zeros for an empty mask."""
+    """Bounding boxes (left, top, right, bottom), 0..1, of values above 127.5 in masks (n, side,
+    side) uint8. (n, 4) float32; zeros for an empty mask."""
     inside = masks > 127
     boxes = np.zeros((len(masks), 4), np.float32)
     for axis in (0, 1):

@@ -7,8 +7,8 @@
     ...                                                             # run a schedule on z
     rgb, is_finite = pixels.decode(z)
 
-Read `plan/model_plan.py` (decides how a model is run), `model.py` (its networks), `load.py`, then the schedules.
-Importing this package does not load torch; `spec.py` and `plan/` never do.
+Read `plan/model_plan.py` (decides how a model is run), `model.py` (its networks), `load.py`, then
+the schedules. Importing this package does not load torch; `spec.py` and `plan/` never do.
 """
 
 from engine.models.sd.spec import ModelSpec

@@ -1,4 +1,5 @@
-"""Runs the three stages of a batch on the device without waiting, checks their results and measures their times.
+"""Runs the three stages of a batch on the device without waiting, checks their results and measures
+their times.
 
 A Painting says how the latents are painted. Encoded texts and schedules are cached.
 """
@@ -50,12 +51,17 @@ class BatchPipeline:
     ) -> None:
         self.device = model.device
         self.seconds = StageSeconds(model.device)
-        self.steps = self.evaluations = 0
+        self.steps = 0
+        self.evaluations = 0
         """UNet calls per picture, and those of them that run the whole UNet."""
-        self._model, self._size, self._report = model, size, note
+        self._model = model
+        self._size = size
+        self._report = note
         self._read_picture = read_picture
         self._pixels = Pixels(model, *size)
-        self._encode_calls, self._decode_calls = ((calls or runner_for)(model.device) for _ in range(2))
+        self._encode_calls, self._decode_calls = (
+            (calls or runner_for)(model.device) for _ in range(2)
+        )
         self._denoiser = Denoiser(model, calls=None if calls is None else calls(model.device))
         self._note: Note = lambda key, line: note(line)
         self._conditioner = Conditioner(model, note=self._note)
@@ -65,21 +71,26 @@ class BatchPipeline:
         self._painting: Painting | None = None
 
     def change(self, painting: Painting) -> None:
-        """Use this Painting from now on. Recent texts and pictures are cached. ModelError if the model does not support
-        it. A prompt tag (`with_tags`) sets the weight of its LoRA. LoRA weights and the IP-Adapter's scale are state of
-        the model: if several painters share it, call this before each batch."""
+        """Use this Painting from now on. Recent texts and pictures are cached. ModelError if the
+        model does not support it. A prompt tag (`with_tags`) sets the weight of its LoRA. LoRA
+        weights and the IP-Adapter's scale are state of the model: if several painters share it,
+        call this before each batch."""
         model = self._model
         _require_counts(painting, model)
         schedule = self._schedule_for(painting)
-        steps, evaluations = schedule.steps, schedule.evaluations
+        steps = schedule.steps
+        evaluations = schedule.evaluations
         if model.loras is not None:
             weights = painting.lora_weights or tuple(weight for _, weight in model.spec.loras)
-            model.loras.set_weights(with_tags(painting.prompt, model.loras.names, weights, self._note))
+            model.loras.set_weights(
+                with_tags(painting.prompt, model.loras.names, weights, self._note)
+            )
         else:
             tag_weights(painting.prompt, (), self._note)
         if model.ip_adapter is not None:
             model.ip_adapter.set_scale(painting.ip_scale)
-        # LoRAs may change the text and image encoders, so their weights are in the key; the scale affects the UNet.
+        # LoRAs may change the text and image encoders, so their weights are in the key; the scale
+        # affects the UNet.
         key = painting.prompt, painting.negative, painting.lora_weights, painting.ip_image
         self._cond = _cached(self._conds, key, lambda: self._encode_prompt(painting))
         before = self._painting
@@ -90,14 +101,18 @@ class BatchPipeline:
                 self._report(f"--cfg: {line}")
             if line := unused_negative_note(model, sampler, painting.cfg, painting.negative):
                 self._report(f"--negative: {line}")
-        self.steps, self.evaluations = steps, evaluations
-        self._schedule, self._painting = schedule, painting
+        self.steps = steps
+        self.evaluations = evaluations
+        self._schedule = schedule
+        self._painting = painting
 
     def encode(self, rgb: np.ndarray, uploads: DeviceCopies) -> torch.Tensor:
         """Encode (B, height, width, 3) uint8 to latents (B, 4, h, w) float32 on the device."""
         with self.seconds.measure("encode"):
             sent = uploads.send("encoded", rgb)
-            z: torch.Tensor = self._encode_calls.run(("encode", sent.shape), (self._encode,), {"rgb": sent})["z"]
+            z: torch.Tensor = self._encode_calls.run(
+                ("encode", sent.shape), (self._encode,), {"rgb": sent}
+            )["z"]
             return z.clone()  # a copy, because the next replay of the graph overwrites its result
 
     @torch.no_grad()
@@ -108,25 +123,35 @@ class BatchPipeline:
             return self._schedule.run(z, self._cond, controls)
 
     def controls(self, rgb: np.ndarray, uploads: DeviceCopies) -> list[ControlInput]:
-        """The inputs of all ControlNets with a scale above 0, for pictures (B, height, width, 3) uint8."""
+        """The inputs of all ControlNets with a scale above 0, for pictures (B, height, width, 3)
+        uint8."""
         assert self._painting is not None
         with self.seconds.measure("process"):
-            seen: dict[str, torch.Tensor] = {}  # (B, 3, height, width), shared by ControlNets with the same input
+            seen: dict[
+                str, torch.Tensor
+            ] = {}  # (B, 3, height, width), shared by ControlNets with the same input
             inputs = []
             for index, use in enumerate(self._painting.control_uses):
                 if use.scale:
                     if use.sees not in seen:
-                        is_edges, size = use.sees == "edges", self._size
-                        pictures = np.stack([canny_edges(each, size) for each in rgb]) if is_edges else rgb
-                        resized = crop_and_resize(uploads.send(use.sees, pictures), *self._size, self._model.device)
+                        is_edges = use.sees == "edges"
+                        size = self._size
+                        pictures = (
+                            np.stack([canny_edges(each, size) for each in rgb]) if is_edges else rgb
+                        )
+                        resized = crop_and_resize(
+                            uploads.send(use.sees, pictures), *self._size, self._model.device
+                        )
                         image = soft_edges(resized) if use.sees == "soft" else resized
                         seen[use.sees] = image.to(self._model.dtype)
-                    inputs.append(ControlInput(index=index, picture=seen[use.sees], scale=use.scale))
+                    inputs.append(
+                        ControlInput(index=index, picture=seen[use.sees], scale=use.scale)
+                    )
             return inputs
 
     def decode(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Decode to (B, height, width, 3) uint8, and (B,) uint8 GOOD, NOT_FINITE or BLACK, both on the device. They may
-        be in buffers that the next call overwrites."""
+        """Decode to (B, height, width, 3) uint8, and (B,) uint8 GOOD, NOT_FINITE or BLACK, both on
+        the device. They may be in buffers that the next call overwrites."""
         with self.seconds.measure("decode"):
             done = self._decode_calls.run(("decode", z.shape), (self._decode,), {"z": z})
             return done["rgb"], done["fates"]
@@ -143,7 +168,10 @@ class BatchPipeline:
     def _decode(self, state: State) -> State:
         rgb, is_finite = self._pixels.decode(state["z"])
         outcomes = latent_outcomes(state["z"])
-        return {"rgb": rgb, "fates": torch.where(outcomes == GOOD, picture_outcomes(rgb, is_finite), outcomes)}
+        return {
+            "rgb": rgb,
+            "fates": torch.where(outcomes == GOOD, picture_outcomes(rgb, is_finite), outcomes),
+        }
 
     def _schedule_for(self, painting: Painting) -> BatchSchedule:
         options: dict[str, Any] = {
@@ -167,7 +195,9 @@ class BatchPipeline:
         if painting.ip_image:
             assert self._read_picture is not None
             images = [(self._read_picture(Path(painting.ip_image)), 1.0)]
-        return self._conditioner.encode(painting.prompt, painting.negative, ip_images=images, size=self._size)
+        return self._conditioner.encode(
+            painting.prompt, painting.negative, ip_images=images, size=self._size
+        )
 
 
 class StageSeconds:
@@ -188,12 +218,15 @@ class StageSeconds:
         self._marks.append(clock)
 
     def pop_marks(self) -> list[StageClock]:
-        """Remove and return the marks since the last call, to `read` when the device has finished them."""
-        marks, self._marks = self._marks, []
+        """Remove and return the marks since the last call, to `read` when the device has finished
+        them."""
+        marks = self._marks
+        self._marks = []
         return marks
 
     def read(self, marks: list[StageClock] | None = None) -> None:
-        """Add these marks, by default all that were not popped, to the totals. Waits for the device."""
+        """Add these marks, by default all that were not popped, to the totals. Waits for the
+        device."""
         for clock in self.pop_marks() if marks is None else marks:
             for name, ms in clock.read_ms().items():
                 self._total[name] += ms / 1000.0
@@ -208,32 +241,44 @@ class StageSeconds:
 
 
 def latent_outcomes(z: torch.Tensor) -> torch.Tensor:
-    """Outcome of latents (B, 4, h, w): (B,) uint8, GOOD, NOT_FINITE or BLACK. A constant in each channel is BLACK."""
+    """Outcome of latents (B, 4, h, w): (B,) uint8, GOOD, NOT_FINITE or BLACK. A constant in each
+    channel is BLACK."""
     is_flat = (z == z[:, :, :1, :1]).flatten(1).all(dim=1)
     return (is_flat.to(torch.uint8) * BLACK).masked_fill(~is_finite(z), NOT_FINITE)
 
 
 def picture_outcomes(rgb: torch.Tensor, are_finite: torch.Tensor) -> torch.Tensor:
-    """Outcome of pictures (B, h, w, 3) uint8: (B,) uint8, GOOD, NOT_FINITE or BLACK. `are_finite`: (B,) bool."""
+    """Outcome of pictures (B, h, w, 3) uint8: (B,) uint8, GOOD, NOT_FINITE or BLACK. `are_finite`:
+    (B,) bool."""
     is_black = rgb.flatten(1).amax(dim=1) == 0
     return (is_black.to(torch.uint8) * BLACK).masked_fill(~are_finite, NOT_FINITE)
 
 
 def merge_rerun(outcomes: np.ndarray, again: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Final outcomes (B,) uint8 after a second attempt with outcomes `again`, and (B,) bool: True to use its result."""
+    """Final outcomes (B,) uint8 after a second attempt with outcomes `again`, and (B,) bool: True
+    to use its result."""
     is_fixed = (outcomes != GOOD) & (again == GOOD)
     return np.where(is_fixed, RERUN, outcomes).astype(np.uint8), is_fixed
 
 
 def _require_counts(painting: Painting, model: "DiffusionModel") -> None:
     """Raise ModelError if the Painting uses parts that were not loaded with the model."""
-    name, uses, weights = model.spec.model, painting.control_uses, painting.lora_weights
+    name = model.spec.model
+    uses = painting.control_uses
+    weights = painting.lora_weights
     if len(uses) != model.controlnet_count:
-        raise ModelError(f"{name}: has {model.controlnet_count} ControlNets, but settings for {len(uses)} are given")
+        raise ModelError(
+            f"{name}: has {model.controlnet_count} ControlNets, but settings for {len(uses)} are "
+            "given"
+        )
     if weights and len(weights) != len(model.spec.loras):
-        raise ModelError(f"{name}: has {len(model.spec.loras)} LoRAs, but weights for {len(weights)} are given")
+        raise ModelError(
+            f"{name}: has {len(model.spec.loras)} LoRAs, but weights for {len(weights)} are given"
+        )
     if painting.ip_image and model.ip_adapter is None:
-        raise ModelError(f"{painting.ip_image}: a picture prompt needs an IP-Adapter; name one with --ip-adapter")
+        raise ModelError(
+            f"{painting.ip_image}: a picture prompt needs an IP-Adapter; name one with --ip-adapter"
+        )
 
 
 def _cached(memory: dict[Hashable, Cached], key: Hashable, make: Callable[[], Cached]) -> Cached:

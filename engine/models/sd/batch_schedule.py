@@ -12,18 +12,30 @@ from torch.overrides import TorchFunctionMode
 from engine.errors import ModelError
 from engine.models.device_work import upload
 from engine.models.graphs import noop
-from engine.models.sd.coefficients import StepCoefficients, guidance_per_step, real_steps, step_coefficients
+from engine.models.sd.coefficients import (
+    StepCoefficients,
+    guidance_per_step,
+    real_steps,
+    step_coefficients,
+)
 from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.noise import Noise, NoiseSource, SeededNoise
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
-from engine.models.sd.plan.scheduler_config import FLOW_EULER, FLOW_SCHEDULERS, NO_FLOW, ZERO_SNR_SCHEDULERS
+from engine.models.sd.plan.scheduler_config import (
+    FLOW_EULER,
+    FLOW_SCHEDULERS,
+    NO_FLOW,
+    ZERO_SNR_SCHEDULERS,
+)
 from engine.models.sd.seeds import Seeds
 
 if TYPE_CHECKING:
     from engine.models.sd.conditioner import Conditioning
     from engine.models.sd.model import DiffusionModel
 
-Sampler = Literal["auto", "lcm", "turbo", "lightning", "hyper", "tcd", "scheduler", "deis", "euler", "dpm"]
+Sampler = Literal[
+    "auto", "lcm", "turbo", "lightning", "hyper", "tcd", "scheduler", "deis", "euler", "dpm"
+]
 Progress = Callable[[int, int], None]
 """(steps done, total steps)."""
 
@@ -40,7 +52,8 @@ def ignore(done: int, steps: int) -> None:
 
 
 class BatchSchedule:
-    """Runs the steps of whole batches. Single thread. A picture depends only on its latents and the seed."""
+    """Runs the steps of whole batches. Single thread. A picture depends only on its latents and the
+    seed."""
 
     def __init__(
         self,
@@ -55,13 +68,16 @@ class BatchSchedule:
         seed: int | Seeds = 0,
         sampler: Sampler = "auto",
     ) -> None:
-        """`steps` x `strength` steps are run, at least one. `guidance`: see `DiffusionModel.guidance_for`; it acts
-        between two fractions of the steps, 0..1. `seed` -1: new noise for each run. `sampler` auto: the model's own."""
+        """`steps` x `strength` steps are run, at least one. `guidance`: see
+        `DiffusionModel.guidance_for`; it acts between two fractions of the steps, 0..1. `seed` -1:
+        new noise for each run. `sampler` auto: the model's own."""
         self._model = model
         self._denoiser = denoiser
         self._sampler = model.sampler if sampler == "auto" else sampler
         self.guidance = model.guidance_for(self._sampler, guidance)
-        self._steps, self._strength, self._seeds = steps, strength, Seeds.of(seed)
+        self._steps = steps
+        self._strength = strength
+        self._seeds = Seeds.of(seed)
         self._between = guidance_begin, guidance_end
         self._settings = {
             "steps": steps,
@@ -75,7 +91,8 @@ class BatchSchedule:
         self._noise_source = NoiseSource(denoiser.device)
 
     def with_settings(self, **settings: Any) -> "BatchSchedule":
-        """A schedule with other settings, as in the constructor: this one if none differs. Keeps the noise."""
+        """A schedule with other settings, as in the constructor: this one if none differs. Keeps
+        the noise."""
         if self._settings == self._settings | settings:
             return self
         other = BatchSchedule(self._model, self._denoiser, **self._settings | settings)
@@ -108,8 +125,9 @@ class BatchSchedule:
         between: Callable[[], None] = noop,
         progress: Progress = ignore,
     ) -> torch.Tensor:
-        """Run all steps. Returns the finished latents (F, 4, h, w) float32; `z` (F, 4, h, w): scaled latents of frames.
-        `generator` (on the CPU) replaces a new one from the seed, for callers that have already drawn from it."""
+        """Run all steps. Returns the finished latents (F, 4, h, w) float32; `z` (F, 4, h, w):
+        scaled latents of frames. `generator` (on the CPU) replaces a new one from the seed, for
+        callers that have already drawn from it."""
         noise = self._noise_for(z, generator)
         run = self._run_consistency if self._is_consistency else self._run_scheduler
         return run(z.float(), cond, control, noise, between, progress)
@@ -132,12 +150,16 @@ class BatchSchedule:
         between: Callable[[], None],
         progress: Progress,
     ) -> torch.Tensor:
-        rows, last = self._rows, self._coefficients.steps - 1
+        rows = self._rows
+        last = self._coefficients.steps - 1
         self._begin(self._coefficients.timesteps)
         guidances = self._guidance_of_steps
-        clean, guess = z, None
+        clean = z
+        guess = None
         keeps_noise = any(self._coefficients.reuse.tolist())
-        noises = noise.first(max(step + 1 for step, weight in enumerate(self._coefficients.fresh.tolist()) if weight))
+        noises = noise.first(
+            max(step + 1 for step, weight in enumerate(self._coefficients.fresh.tolist()) if weight)
+        )
         for step in range(last + 1):
             if step:
                 between()
@@ -147,7 +169,9 @@ class BatchSchedule:
             if guess is not None:
                 x = x + rows.noise[step] * rows.reuse[step] * guess
             t = rows.timesteps[step].expand(len(z))
-            output = self._denoiser.guided_output(x, t, cond, control, guidance=guidances[step], between=between)
+            output = self._denoiser.guided_output(
+                x, t, cond, control, guidance=guidances[step], between=between
+            )
             x0 = self._denoiser.x0(x, t, output)
             clean = rows.c_out[step] * x0 + rows.c_skip[step] * x
             if keeps_noise:
@@ -168,7 +192,8 @@ class BatchSchedule:
         scheduler = copy.deepcopy(steps.scheduler)  # it keeps state for the steps of one batch
         self._begin(steps.timesteps)
         x = steps.signal * z + steps.noise * noise.draw(0)
-        later, guidances = StepNoise(noise), self._guidance_of_steps
+        later = StepNoise(noise)
+        guidances = self._guidance_of_steps
         for done, (t, row) in enumerate(zip(steps.timesteps, steps.rows, strict=True)):
             if done:
                 between()
@@ -197,7 +222,9 @@ class BatchSchedule:
 
     @property
     def _timesteps(self) -> torch.Tensor:
-        return self._coefficients.timesteps if self._is_consistency else self._library_steps.timesteps
+        return (
+            self._coefficients.timesteps if self._is_consistency else self._library_steps.timesteps
+        )
 
     @cached_property
     def _coefficients(self) -> StepCoefficients:
@@ -225,11 +252,15 @@ class BatchSchedule:
             name = FLOW_EULER if self._sampler == "euler" else name
             if name not in FLOW_SCHEDULERS:
                 raise ModelError(f"{self._model.spec.model}: {NO_FLOW}")
-        if (kind := getattr(diffusers, name, None)) is None:
-            raise ModelError(f"{self._model.spec.model}: the installed version of diffusers has no {name}")
+        kind = getattr(diffusers, name, None)
+        if kind is None:
+            raise ModelError(
+                f"{self._model.spec.model}: the installed version of diffusers has no {name}"
+            )
         if config.get("rescale_betas_zero_snr") and name not in ZERO_SNR_SCHEDULERS:
             raise ModelError(
-                f"{self._model.spec.model}: trained with zero terminal SNR, with which {name} cannot start; use "
+                f"{self._model.spec.model}: trained with zero terminal SNR, with which {name} "
+                "cannot start; use "
                 "--sampler euler, dpm or auto"
             )
         try:
@@ -245,12 +276,15 @@ class BatchSchedule:
             scheduler.scale_model_input = lambda x, t: x
             scheduler.add_noise = lambda x, noise, t: scheduler.scale_noise(x, t, noise)
         start = (self._steps - real_steps(self._steps, self._strength)) * scheduler.order
-        if hasattr(scheduler, "set_begin_index"):  # these count their steps; DDIM and PNDM look up the timestep
+        if hasattr(
+            scheduler, "set_begin_index"
+        ):  # these count their steps; DDIM and PNDM look up the timestep
             scheduler.set_begin_index(start)
         timesteps = scheduler.timesteps[start:]
         if timesteps.is_floating_point():
             timesteps = timesteps.float()  # the UNet takes float32; MPS has no float64
-        none, one = torch.zeros(1), torch.ones(1)
+        none = torch.zeros(1)
+        one = torch.ones(1)
         return LibrarySteps(
             scheduler=scheduler,
             timesteps=timesteps,
@@ -262,7 +296,8 @@ class BatchSchedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LibrarySteps:
-    """The steps of a diffusers scheduler, which stays on the CPU: on the device its look-ups would block the host."""
+    """The steps of a diffusers scheduler, which stays on the CPU: on the device its look-ups would
+    block the host."""
 
     scheduler: Any
     """The scheduler, in its state before the first step."""
@@ -277,14 +312,18 @@ class LibrarySteps:
 
 
 class StepNoise(TorchFunctionMode):
-    """In the `with` block, `torch.randn` without a generator returns the noise of the next step, the same for each row.
-    Schedulers call it so if they get no generator; with a CPU generator they would upload noise in each step."""
+    """In the `with` block, `torch.randn` without a generator returns the noise of the next step,
+    the same for each row. Schedulers call it so if they get no generator; with a CPU generator they
+    would upload noise in each step."""
 
     def __init__(self, noise: Noise) -> None:
         super().__init__()
-        self._noise, self._step = noise, 0
+        self._noise = noise
+        self._step = 0
 
-    def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         kwargs = kwargs or {}
         if function is not torch.randn or kwargs.get("generator") is not None:
             return function(*args, **kwargs)

@@ -1,4 +1,5 @@
-"""Encodes texts and a picture into the UNet's conditioning. Runs when an input changes, not for every frame."""
+"""Encodes texts and a picture into the UNet's conditioning. Runs when an input changes, not for
+every frame."""
 
 import logging
 from collections.abc import Callable, Hashable, Sequence
@@ -28,31 +29,38 @@ TextEmbeds = tuple[torch.Tensor, torch.Tensor | None]
 
 @dataclass(slots=True, kw_only=True)
 class Conditioning:
-    """The conditioning of a UNet call, in the model's dtype on its device. D: 768 (SD 1.5), 1024 (2.x), 2048 (XL)."""
+    """The conditioning of a UNet call, in the model's dtype on its device. D: 768 (SD 1.5), 1024
+    (2.x), 2048 (XL)."""
 
     prompt_embeds: torch.Tensor
     """(1, 77 n, D): n chunks of 75 tokens."""
     negative_embeds: torch.Tensor | None = None
     """Shaped like `prompt_embeds`, or None if not requested."""
     region_embeds: torch.Tensor | None = None
-    """(R, 77 n, D): the texts of R regions; `prompt_embeds` is the text of the rest; None without regions."""
+    """(R, 77 n, D): the texts of R regions; `prompt_embeds` is the text of the rest; None without
+    regions."""
     pooled_embeds: torch.Tensor | None = None
     """(1, 1280), SDXL only."""
     negative_pooled: torch.Tensor | None = None
     time_ids: torch.Tensor | None = None
     """(1, 6), SDXL only: height, width, 0, 0, height, width in pixels."""
     image_embeds: tuple[torch.Tensor, ...] | None = None
-    """(1, 1, tokens, D) for each IP-Adapter, the UNet's `image_embeds`; zeros have no effect; None without adapter."""
+    """(1, 1, tokens, D) for each IP-Adapter, the UNet's `image_embeds`; zeros have no effect; None
+    without adapter."""
     negative_image_embeds: tuple[torch.Tensor, ...] | None = None
 
 
 class Conditioner:
-    """Encodes texts, bit-identical to diffusers' `encode_prompt`, plus A1111's brackets, chunks, embeddings and clip
-    skip. Caches the last texts, so that their blend can change without running the text encoder. LoRA tags are removed
-    from the texts; the caller applies them (`with_tags`). Single thread."""
+    """Encodes texts, bit-identical to diffusers' `encode_prompt`, plus A1111's brackets, chunks,
+    embeddings and clip skip. Caches the last texts, so that their blend can change without running
+    the text encoder. LoRA tags are removed from the texts; the caller applies them (`with_tags`).
+    Single thread."""
 
-    def __init__(self, model: "DiffusionModel", *, note: Callable[[str, str], None] | None = None) -> None:
-        """`note(key, line)` is called if a text is too long or has unsupported syntax; by default a log warning."""
+    def __init__(
+        self, model: "DiffusionModel", *, note: Callable[[str, str], None] | None = None
+    ) -> None:
+        """`note(key, line)` is called if a text is too long or has unsupported syntax; by default a
+        log warning."""
         self._model = model
         self._note = note or (lambda key, line: log.warning("%s: %s", key, line))
         self._triggers = Triggers(model.embeddings)
@@ -70,26 +78,37 @@ class Conditioner:
         size: tuple[int, int] = (512, 512),
         clip_skip: int | None = None,
     ) -> Conditioning:
-        """Encode the prompts to a Conditioning. `prompt`: one, or several with weights above 0, which are blended token
-        by token. A negative of None is omitted; an empty one is encoded as in training: zeros for SDXL, else the empty
-        text. `regions`: the texts of regions. `ip_images`: each (height, width, 3) uint8 RGB with its weight; without
-        any the IP-Adapter has no effect. `size`: width and height of the pictures. `clip_skip`: counted as in A1111; 0:
-        the model's default, None: the ModelSpec's."""
+        """Encode the prompts to a Conditioning. `prompt`: one, or several with weights above 0,
+        which are blended token by token. A negative of None is omitted; an empty one is encoded as
+        in training: zeros for SDXL, else the empty text. `regions`: the texts of regions.
+        `ip_images`: each (height, width, 3) uint8 RGB with its weight; without any the IP-Adapter
+        has no effect. `size`: width and height of the pictures. `clip_skip`: counted as in A1111;
+        0: the model's default, None: the ModelSpec's."""
         skipped = self._skipped(clip_skip)
-        text, pooled = self._encode_mix([(prompt, 1.0)] if isinstance(prompt, str) else prompt, blend, skipped)
-        negative_embeds, negative_pooled = None, None
-        if negative is not None and self._model.zeroes_empty_negative and not parse_prompt(negative).text:
+        text, pooled = self._encode_mix(
+            [(prompt, 1.0)] if isinstance(prompt, str) else prompt, blend, skipped
+        )
+        negative_embeds = None
+        negative_pooled = None
+        if (
+            negative is not None
+            and self._model.zeroes_empty_negative
+            and not parse_prompt(negative).text
+        ):
             negative_embeds = torch.zeros_like(text)
             negative_pooled = None if pooled is None else torch.zeros_like(pooled)
         elif negative is not None:
-            negative_embeds, negative_pooled = self._encode_cached(negative, skipped, is_negative=True)
+            negative_embeds, negative_pooled = self._encode_cached(
+                negative, skipped, is_negative=True
+            )
             text, negative_embeds = self._pad_chunks((text, negative_embeds), skipped)
         if parts := [self._encode_cached(each, skipped)[0] for each in regions]:
             main = (text,) if negative_embeds is None else (text, negative_embeds)
             text, *others = self._pad_chunks((*main, *parts), skipped)
             negative_embeds = others.pop(0) if negative_embeds is not None else None
             parts = others
-        image_embeds, negative_image = None, None
+        image_embeds = None
+        negative_image = None
         if self._model.ip_adapter is not None:
             image_embeds, negative_image = self._model.ip_adapter.encode(ip_images)
         # Copies, because the result may become the buffers that later results are copied into.
@@ -110,12 +129,17 @@ class Conditioner:
 
     def _skipped(self, clip_skip: int | None) -> int:
         model = self._model
-        return layers_skipped(model.family, model.spec.clip_skip if clip_skip is None else clip_skip)
+        return layers_skipped(
+            model.family, model.spec.clip_skip if clip_skip is None else clip_skip
+        )
 
-    def _encode_mix(self, prompts: Sequence[tuple[str, float]], blend: Blend, skipped: int) -> TextEmbeds:
+    def _encode_mix(
+        self, prompts: Sequence[tuple[str, float]], blend: Blend, skipped: int
+    ) -> TextEmbeds:
         encoded = [self._encode_cached(text, skipped) for text, _ in prompts]
         weights = [weight for _, weight in prompts]
-        texts, pooled = [text for text, _ in encoded], [each for _, each in encoded if each is not None]
+        texts = [text for text, _ in encoded]
+        pooled = [each for _, each in encoded if each is not None]
         text = interpolate(self._pad_chunks(texts, skipped), weights, blend)
         return text, interpolate(pooled, weights, blend) if pooled else None
 
@@ -133,34 +157,46 @@ class Conditioner:
 
     @torch.no_grad()
     def _encode_text(self, text: str, skipped: int, is_negative: bool) -> TextEmbeds:
-        """Embeds (1, 77 n, D) and pooled (1, P) or None, with notes on unsupported syntax and on truncation."""
-        model, prompt = self._model, parse_prompt(text)
+        """Embeds (1, 77 n, D) and pooled (1, P) or None, with notes on unsupported syntax and on
+        truncation."""
+        model = self._model
+        prompt = parse_prompt(text)
         for line in prompt.notes:
             self._note("prompt", line)
         if is_negative and prompt.loras:
-            self._note("prompt", f"<lora:{prompt.loras[0].name[:80]}> has no effect in the negative prompt")
+            self._note(
+                "prompt", f"<lora:{prompt.loras[0].name[:80]}> has no effect in the negative prompt"
+            )
         rows_of = [
             token_rows(tokenizer, number, prompt, self._triggers, model.device)
             for number, tokenizer in enumerate(model.tokenizers)
         ]
         if left_out := rows_of[0][0].left_out:
             used = sum(int(row.mask.sum()) - 2 for row in rows_of[0])
-            self._note("prompt", f"{used} tokens of the prompt are used; ignored: {left_out[:MAX_NOTE_CHARS]}")
+            self._note(
+                "prompt",
+                f"{used} tokens of the prompt are used; ignored: {left_out[:MAX_NOTE_CHARS]}",
+            )
         chunks = [self._chunk(rows, skipped) for rows in zip(*rows_of, strict=False)]
         return torch.cat([hidden for hidden, _ in chunks], dim=1).to(model.dtype), chunks[0][1]
 
     def _chunk(self, rows: Sequence["TokenRow"], skipped: int) -> TextEmbeds:
-        """Embeds (1, 77, D) and pooled (1, P) or None of one chunk; `rows`: one for each text encoder."""
+        """Embeds (1, 77, D) and pooled (1, P) or None of one chunk; `rows`: one for each text
+        encoder."""
         model = self._model
         if model.family != "sdxl":
-            return apply_emphasis(_hidden(model.text_encoders[0], rows[0], skipped), rows[0].weights), None
+            return apply_emphasis(
+                _hidden(model.text_encoders[0], rows[0], skipped), rows[0].weights
+            ), None
         outputs = []
         for encoder, row in zip(model.text_encoders, rows, strict=True):
             with inject_vectors(encoder, row.vectors):
                 outputs.append(encoder(row.ids, output_hidden_states=True))
         # The second to last state, as in training.
         states = [output.hidden_states[-2 - _limit_skip(skipped, output, 2)] for output in outputs]
-        parts = [apply_emphasis(state, row.weights) for state, row in zip(states, rows, strict=True)]
+        parts = [
+            apply_emphasis(state, row.weights) for state, row in zip(states, rows, strict=True)
+        ]
         return torch.cat(parts, dim=-1), outputs[-1].text_embeds
 
     def _pad_chunks(self, texts: Sequence[torch.Tensor], skipped: int) -> list[torch.Tensor]:
@@ -169,11 +205,17 @@ class Conditioner:
         if all(text.shape[1] == longest for text in texts):
             return list(texts)
         empty, _ = self._encode_cached("", skipped)
-        return [torch.cat((text, *[empty] * ((longest - text.shape[1]) // empty.shape[1])), dim=1) for text in texts]
+        return [
+            torch.cat((text, *[empty] * ((longest - text.shape[1]) // empty.shape[1])), dim=1)
+            for text in texts
+        ]
 
     def _time_ids(self, width: int, height: int) -> torch.Tensor:
         # Full size, uncropped, for a picture of this size (SDXL, Podell et al. 2023, section 2.2).
-        return upload(torch.tensor([[height, width, 0, 0, height, width]], dtype=self._model.dtype), self._model.device)
+        return upload(
+            torch.tensor([[height, width, 0, 0, height, width]], dtype=self._model.dtype),
+            self._model.device,
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -195,10 +237,17 @@ class TokenRow:
 def token_rows(
     tokenizer: Any, encoder: int, prompt: ParsedPrompt, triggers: Triggers, device: torch.device
 ) -> list[TokenRow]:
-    """Tokenize a prompt, in chunks of 75 tokens, as A1111 does. `encoder`: index of the text encoder, which selects the
-    embedding vectors. Plain text that fits into one chunk is tokenized as a whole, else each fragment separately."""
-    parts = [(part, fragment.weight) for fragment in prompt.fragments for part in triggers.split(fragment.text)]
-    if not (prompt.is_weighted or prompt.is_broken) and all(isinstance(part, str) for part, _ in parts):
+    """Tokenize a prompt, in chunks of 75 tokens, as A1111 does. `encoder`: index of the text
+    encoder, which selects the embedding vectors. Plain text that fits into one chunk is tokenized
+    as a whole, else each fragment separately."""
+    parts = [
+        (part, fragment.weight)
+        for fragment in prompt.fragments
+        for part in triggers.split(fragment.text)
+    ]
+    if not (prompt.is_weighted or prompt.is_broken) and all(
+        isinstance(part, str) for part, _ in parts
+    ):
         whole = _plain(tokenizer, prompt.text, device)
         if not whole.left_out:
             return [whole]
@@ -255,7 +304,9 @@ class _Chunks:
 
     def add_vectors(self, rows: torch.Tensor, weight: float) -> bool:
         """Add the vectors of an embedding, which stay in one chunk. False if they do not fit."""
-        if len(self.all[-1].ids) + len(rows) > self._room and not (len(rows) <= self._room and self.end()):
+        if len(self.all[-1].ids) + len(rows) > self._room and not (
+            len(rows) <= self._room and self.end()
+        ):
             return False
         chunk = self.all[-1]
         chunk.vectors[len(chunk.ids) + 1] = rows  # after the start token
@@ -267,32 +318,46 @@ class _Chunks:
 def _row(tokenizer: Any, chunk: _Chunk, device: torch.device, *, is_weighted: bool) -> TokenRow:
     length = tokenizer.model_max_length
     filled = length - 2 - len(chunk.ids)
-    row = [tokenizer.bos_token_id, *chunk.ids, tokenizer.eos_token_id, *[tokenizer.pad_token_id] * filled]
+    row = [
+        tokenizer.bos_token_id,
+        *chunk.ids,
+        tokenizer.eos_token_id,
+        *[tokenizer.pad_token_id] * filled,
+    ]
     return TokenRow(
         ids=torch.tensor([row], device=device),
         mask=torch.tensor([[1] * (length - filled) + [0] * filled], device=device),
-        weights=torch.tensor([1.0, *chunk.weights, *[1.0] * (filled + 1)], device=device) if is_weighted else None,
+        weights=torch.tensor([1.0, *chunk.weights, *[1.0] * (filled + 1)], device=device)
+        if is_weighted
+        else None,
         vectors=chunk.vectors,
     )
 
 
 def _plain(tokenizer: Any, text: str, device: torch.device) -> TokenRow:
     length = tokenizer.model_max_length
-    tokens = tokenizer(text, padding="max_length", max_length=length, truncation=True, return_tensors="pt").to(device)
+    tokens = tokenizer(
+        text, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
+    ).to(device)
     everything = tokenizer(text).input_ids
-    left_out = tokenizer.decode(everything[length - 1 : -1]).strip() if len(everything) > length else ""
+    left_out = (
+        tokenizer.decode(everything[length - 1 : -1]).strip() if len(everything) > length else ""
+    )
     return TokenRow(ids=tokens.input_ids, mask=tokens.attention_mask, left_out=left_out)
 
 
 def apply_emphasis(hidden: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
-    """Multiply each token of (1, T, D) by its weight (T,), and restore the overall mean. A1111's "Original"
-    (modules/sd_emphasis.py, EmphasisOriginal), applied to each of SDXL's encoders separately."""
+    """Multiply each token of (1, T, D) by its weight (T,), and restore the overall mean. A1111's
+    "Original" (modules/sd_emphasis.py, EmphasisOriginal), applied to each of SDXL's encoders
+    separately."""
     if weights is None:
         return hidden
     plain = hidden.float()
     weighted = plain * weights[None, :, None]
     ratio = plain.mean() / weighted.mean()
-    return (weighted * torch.where(ratio.isfinite(), ratio, torch.ones_like(ratio))).to(hidden.dtype)
+    return (weighted * torch.where(ratio.isfinite(), ratio, torch.ones_like(ratio))).to(
+        hidden.dtype
+    )
 
 
 def _hidden(encoder: Any, row: TokenRow, skipped: int) -> torch.Tensor:
@@ -303,12 +368,15 @@ def _hidden(encoder: Any, row: TokenRow, skipped: int) -> torch.Tensor:
             last: torch.Tensor = encoder(row.ids, attention_mask=mask)[0]
             return last
         output = encoder(row.ids, attention_mask=mask, output_hidden_states=True)
-    hidden: torch.Tensor = encoder.final_layer_norm(output.hidden_states[-1 - _limit_skip(skipped, output, 1)])
+    hidden: torch.Tensor = encoder.final_layer_norm(
+        output.hidden_states[-1 - _limit_skip(skipped, output, 1)]
+    )
     return hidden
 
 
 def _limit_skip(skipped: int, output: Any, own: int) -> int:
-    """`skipped`, limited so that the first layer remains. `own`: number of layers that the model itself skips."""
+    """`skipped`, limited so that the first layer remains. `own`: number of layers that the model
+    itself skips."""
     return min(skipped, len(output.hidden_states) - 1 - own)
 
 

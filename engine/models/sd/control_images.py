@@ -1,7 +1,7 @@
 """Draws the control images of ControlNets on the device: edges, soft edges, depth and poses.
 
-Nothing here waits for the device, so that it can be captured. Pictures are prepared by hand, because transformers'
-processors work on the CPU.
+Nothing here waits for the device, so that it can be captured. Pictures are prepared by hand,
+because transformers' processors work on the CPU.
 """
 
 import math
@@ -12,11 +12,18 @@ from torch.nn import functional as F
 
 from engine.models.sd.edges import EDGE_HIGH, EDGE_LOW
 
-TAN_22_5, TAN_67_5 = 13573 / 32768, 13573 / 32768 + 2  # OpenCV's fixed-point tangents of 22.5 and 67.5 degrees
+# OpenCV's fixed-point tangents of 22.5 and 67.5 degrees
+TAN_22_5 = 13573 / 32768
+TAN_67_5 = 13573 / 32768 + 2
 GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601, as OpenCV's RGB2GRAY
 GROWTH_PX = 32
-"""Weak edges count up to this far from a strong one. OpenCV follows them to their end, which would need a wait."""
-SCALES_PX = (1.0, 2.0, 4.0)  # standard deviations; HED has five scales, of which the finest matter at 512 px
+"""Weak edges count up to this far from a strong one. OpenCV follows them to their end, which would
+need a wait."""
+SCALES_PX = (
+    1.0,
+    2.0,
+    4.0,
+)  # standard deviations; HED has five scales, of which the finest matter at 512 px
 GAIN = 2.0
 """A straight step of half the brightness, from 0.25 to 0.75, is drawn white."""
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
@@ -24,8 +31,11 @@ TRAINED_PX = 518  # shorter side at which Depth Anything was trained
 MIN_METRES = 1e-3
 MIN_SPAN = 1e-3  # of the nearest: differences below it are those of rounding
 JOINTS = 17
-"""COCO's: nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles, each left before right."""
-LEFT_SHOULDER, RIGHT_SHOULDER, NECK = 5, 6, JOINTS
+"""COCO's: nose, eyes, ears, shoulders, elbows, wrists, hips, knees, ankles, each left before
+right."""
+LEFT_SHOULDER = 5
+RIGHT_SHOULDER = 6
+NECK = JOINTS
 OPENPOSE = (0, NECK, 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3)
 """Index of COCO's joint for each of OpenPose's joints."""
 LIMBS = (
@@ -45,8 +55,8 @@ MIN_SCORE = 0.3  # below it a joint is not drawn, as in transformers' and MMPose
 
 
 def hard_edges(rgb: torch.Tensor) -> torch.Tensor:
-    """Edges of (F, 3, H, W) float32 in 0..1, white on black: (F, 3, H, W) float32, 0 or 1. Canny's detector (1986), as
-    OpenCV's `Canny` computes it without `L2gradient`."""
+    """Edges of (F, 3, H, W) float32 in 0..1, white on black: (F, 3, H, W) float32, 0 or 1. Canny's
+    detector (1986), as OpenCV's `Canny` computes it without `L2gradient`."""
     levels = (rgb * 255.0).round()
     grey = sum(weight * levels[:, channel : channel + 1] for channel, weight in enumerate(GREY))
     assert isinstance(grey, torch.Tensor)
@@ -64,11 +74,14 @@ def _sobel(grey: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     padded = F.pad(grey, (1, 1, 1, 1), mode="replicate")
     smooth_down = padded[:, :, :-2] + 2 * padded[:, :, 1:-1] + padded[:, :, 2:]
     smooth_across = padded[..., :-2] + 2 * padded[..., 1:-1] + padded[..., 2:]
-    return smooth_down[..., 2:] - smooth_down[..., :-2], smooth_across[:, :, 2:] - smooth_across[:, :, :-2]
+    return smooth_down[..., 2:] - smooth_down[..., :-2], smooth_across[:, :, 2:] - smooth_across[
+        :, :, :-2
+    ]
 
 
 def _is_ridge(across: torch.Tensor, down: torch.Tensor, strength: torch.Tensor) -> torch.Tensor:
-    """True where the gradient is stronger than at both neighbours in its direction, which has four steps."""
+    """True where the gradient is stronger than at both neighbours in its direction, which has four
+    steps."""
     padded = F.pad(strength, (1, 1, 1, 1))
     height, width = strength.shape[2:]
 
@@ -82,15 +95,19 @@ def _is_ridge(across: torch.Tensor, down: torch.Tensor, strength: torch.Tensor) 
     above = (strength > at(-1, 0)) & (strength >= at(1, 0))
     rising = (strength > at(-1, -1)) & (strength > at(1, 1))
     falling = (strength > at(-1, 1)) & (strength > at(1, -1))
-    return torch.where(is_across, beside, torch.where(is_down, above, torch.where(is_falling, falling, rising)))
+    return torch.where(
+        is_across, beside, torch.where(is_down, above, torch.where(is_falling, falling, rising))
+    )
 
 
 def soft_edges(rgb: torch.Tensor) -> torch.Tensor:
-    """Outlines of (F, 3, H, W) float32 in 0..1: (F, 3, H, W) float32 in 0..1, brighter for a higher step.
+    """Outlines of (F, 3, H, W) float32 in 0..1: (F, 3, H, W) float32 in 0..1, brighter for a higher
+    step.
 
-    Replaces a network for soft edges (HED, PiDiNet) without weights: it adds the gradients of the brightness at three
-    scales. Each is multiplied by its scale, so that a step counts equally in all (Lindeberg 1998, "Edge detection and
-    ridge detection with automatic scale selection"). Fine texture shows at the finest scale only, so it stays dark."""
+    Replaces a network for soft edges (HED, PiDiNet) without weights: it adds the gradients of the
+    brightness at three scales. Each is multiplied by its scale, so that a step counts equally in
+    all (Lindeberg 1998, "Edge detection and ridge detection with automatic scale selection"). Fine
+    texture shows at the finest scale only, so it stays dark."""
     grey = sum(weight * rgb[:, channel : channel + 1] for channel, weight in enumerate(GREY))
     assert isinstance(grey, torch.Tensor)
     total = sum(_steps(grey, scale_px) for scale_px in SCALES_PX)
@@ -99,7 +116,8 @@ def soft_edges(rgb: torch.Tensor) -> torch.Tensor:
 
 
 def _steps(grey: torch.Tensor, scale_px: float) -> torch.Tensor:
-    """Heights (F, 1, H, W) of the steps of `grey` (F, 1, H, W) at this scale: of a straight step its height."""
+    """Heights (F, 1, H, W) of the steps of `grey` (F, 1, H, W) at this scale: of a straight step
+    its height."""
     reach_px = math.ceil(3 * scale_px)
     # Built on the device: copying a kernel there would wait for it.
     x = torch.arange(-reach_px, reach_px + 1, device=grey.device, dtype=torch.float32)
@@ -109,8 +127,12 @@ def _steps(grey: torch.Tensor, scale_px: float) -> torch.Tensor:
     slope = slope / slope.clamp(min=0.0).sum()  # of a step of 1 the largest answer is 1
     kernels = torch.stack((smooth, slope))[:, None]  # (2, 1, K)
     padded = F.pad(grey, (reach_px, reach_px, reach_px, reach_px), mode="replicate")
-    down = F.conv2d(padded, kernels[..., None])  # (F, 2, H, W + 2 r): blurred, and the slope downwards
-    across = F.conv2d(down, kernels.flip(0)[:, :, None], groups=2)  # (F, 2, H, W): the slopes across and downwards
+    down = F.conv2d(
+        padded, kernels[..., None]
+    )  # (F, 2, H, W + 2 r): blurred, and the slope downwards
+    across = F.conv2d(
+        down, kernels.flip(0)[:, :, None], groups=2
+    )  # (F, 2, H, W): the slopes across and downwards
     return across.square().sum(dim=1, keepdim=True).sqrt()
 
 
@@ -124,19 +146,24 @@ class DepthMaps:
 
     @torch.no_grad()
     def draw(self, rgb: torch.Tensor) -> torch.Tensor:
-        """Depth of (F, 3, H, W) in 0..1, float32 of the same shape: nearest point 1, farthest 0; 0 without depth."""
+        """Depth of (F, 3, H, W) in 0..1, float32 of the same shape: nearest point 1, farthest 0; 0
+        without depth."""
         height, width = rgb.shape[2:]
-        small = F.interpolate(rgb, self._input_size(height, width), mode="bicubic", antialias=True).clamp(0.0, 1.0)
+        small = F.interpolate(
+            rgb, self._input_size(height, width), mode="bicubic", antialias=True
+        ).clamp(0.0, 1.0)
         near = self.network(normalize(small).to(self.network.dtype)).predicted_depth.float()
         if self._is_metric:  # metres; other networks predict nearness
             near = 1.0 / near.clamp(min=MIN_METRES)
         near = F.interpolate(near[:, None], (height, width), mode="bicubic")
-        farthest, nearest = near.amin((2, 3), keepdim=True), near.amax((2, 3), keepdim=True)
+        farthest = near.amin((2, 3), keepdim=True)
+        nearest = near.amax((2, 3), keepdim=True)
         span = torch.maximum(nearest - farthest, nearest.abs() * MIN_SPAN + 1e-6)
         return ((near - farthest) / span).expand(-1, 3, -1, -1)
 
     def _input_size(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of the network's input: about the picture's, not larger than in training."""
+        """Height and width of the network's input: about the picture's, not larger than in
+        training."""
         scale = min(1.0, TRAINED_PX / min(height, width))
         rows, columns = (max(1, round(side * scale / self._patch_px)) for side in (height, width))
         return rows * self._patch_px, columns * self._patch_px
@@ -149,20 +176,25 @@ def normalize(rgb: torch.Tensor) -> torch.Tensor:
 
 
 class Skeletons:
-    """Draws a person's skeleton with a `VitPoseForPoseEstimation` (Xu et al. 2022) on its device. ViTPose looks for one
-    person in a box; here that is the whole picture, so of several people it finds one, or a mix.
+    """Draws a person's skeleton with a `VitPoseForPoseEstimation` (Xu et al. 2022) on its device.
+    ViTPose looks for one person in a box; here that is the whole picture, so of several people it
+    finds one, or a mix.
 
-    COCO's 17 joints become OpenPose's 18, whose neck is the middle of the shoulders. Joints, limbs and colours as the
-    annotator of ControlNet draws them (lllyasviel/ControlNet, annotator/openpose/util.py, `draw_bodypose`): limbs are
-    ellipses at 0.6 of their colour, joints are discs on top."""
+    COCO's 17 joints become OpenPose's 18, whose neck is the middle of the shoulders. Joints, limbs
+    and colours as the annotator of ControlNet draws them (lllyasviel/ControlNet,
+    annotator/openpose/util.py, `draw_bodypose`): limbs are ellipses at 0.6 of their colour, joints
+    are discs on top."""
 
     def __init__(self, network: Any) -> None:
         self.network = network
-        backbone, device = network.config.backbone_config, network.device
+        backbone = network.config.backbone_config
+        device = network.device
         self._input_px: tuple[int, int] = tuple(backbone.image_size)
         # ViTPose+ has an expert for each data set; the first is COCO's.
         is_mixed = backbone.num_experts > 1
-        self._options = {"dataset_index": torch.zeros(1, dtype=torch.int64, device=device)} if is_mixed else {}
+        self._options = (
+            {"dataset_index": torch.zeros(1, dtype=torch.int64, device=device)} if is_mixed else {}
+        )
         # On the device from now on: copying them in a call would wait.
         self._joint_order = torch.tensor(OPENPOSE, device=device)
         self._ends = torch.tensor(LIMBS, device=device).T.contiguous()  # (2, limbs)
@@ -181,26 +213,34 @@ class Skeletons:
 
     @torch.no_grad()
     def joints(self, rgb: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Find COCO's joints in (F, 3, H, W): positions (F, 17, 2), x and y in px, and scores (F, 17)."""
+        """Find COCO's joints in (F, 3, H, W): positions (F, 17, 2), x and y in px, and scores (F,
+        17)."""
         height, width = rgb.shape[2:]
         rows, columns = self._input_px
         px = max(height / rows, width / columns)  # of the picture in one of the network's
         inner = min(rows, round(height / px)), min(columns, round(width / px))
         small = F.interpolate(rgb, inner, mode="bilinear", antialias=True)
-        above, left = (rows - inner[0]) // 2, (columns - inner[1]) // 2
-        below, right = rows - inner[0] - above, columns - inner[1] - left
+        above = (rows - inner[0]) // 2
+        left = (columns - inner[1]) // 2
+        below = rows - inner[0] - above
+        right = columns - inner[1] - left
         seen = normalize(F.pad(small, (left, right, above, below))).to(self.network.dtype)
         heat = self.network(seen, **self._options).heatmaps.float()
         positions, scores = peaks(heat)
-        # As in transformers' post-processing, the outermost points of the heatmap lie on the edge of the box.
+        # As in transformers' post-processing, the outermost points of the heatmap lie on the edge
+        # of the box.
         x = positions[..., 0] * (px * columns / (heat.shape[3] - 1)) + (width - px * columns) / 2
         y = positions[..., 1] * (px * rows / (heat.shape[2] - 1)) + (height - px * rows) / 2
         return torch.stack((x, y), dim=-1), scores
 
-    def _draw_person(self, positions: torch.Tensor, scores: torch.Tensor, height: int, width: int) -> torch.Tensor:
+    def _draw_person(
+        self, positions: torch.Tensor, scores: torch.Tensor, height: int, width: int
+    ) -> torch.Tensor:
         """Draw one person, (3, height, width). Joints: positions (17, 2), scores (17,)."""
         shoulders = slice(LEFT_SHOULDER, RIGHT_SHOULDER + 1)
-        positions = torch.cat((positions, positions[shoulders].mean(dim=0, keepdim=True)))[self._joint_order]
+        positions = torch.cat((positions, positions[shoulders].mean(dim=0, keepdim=True)))[
+            self._joint_order
+        ]
         scores = torch.cat((scores, scores[shoulders].amin(dim=0, keepdim=True)))[self._joint_order]
         first, second = positions[self._ends[0]], positions[self._ends[1]]
         is_joint = scores > MIN_SCORE
@@ -216,7 +256,9 @@ class Skeletons:
         image = torch.zeros((3, height, width), device=positions.device)
         for index in range(len(self._colours)):
             dx, dy = x - middles[index, 0], y - middles[index, 1]
-            along = (dx * ahead[index, 0] + dy * ahead[index, 1]) / half[index]  # (height, width), 1 at both ends
+            along = (dx * ahead[index, 0] + dy * ahead[index, 1]) / half[
+                index
+            ]  # (height, width), 1 at both ends
             across = (dy * ahead[index, 0] - dx * ahead[index, 1]) / radius
             is_inside = (along.square() + across.square() <= 1.0) & is_seen[index]
             image = torch.where(is_inside, self._colours[index], image)
@@ -224,9 +266,9 @@ class Skeletons:
 
 
 def peaks(heat: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The highest point of each heatmap (F, J, h, w): positions (F, J, 2), x and y; heights (F, J). Between the pixels
-    by the parabola through the logarithms of the highest and its neighbours, which is exact for a Gaussian (as in DARK,
-    Zhang et al. 2020, without its blurring)."""
+    """The highest point of each heatmap (F, J, h, w): positions (F, J, 2), x and y; heights (F, J).
+    Between the pixels by the parabola through the logarithms of the highest and its neighbours,
+    which is exact for a Gaussian (as in DARK, Zhang et al. 2020, without its blurring)."""
     height, width = heat.shape[2:]
     flat = heat.flatten(2)
     top, at = flat.max(dim=2)
@@ -235,7 +277,8 @@ def peaks(heat: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Distance of the peak from `coordinate` along an axis with pixels `step` apart."""
         inner = (coordinate > 0) & (coordinate < most - 1)
         before, after = (
-            flat.gather(2, (at + way).clamp(0, height * width - 1)[..., None])[..., 0] for way in (-step, step)
+            flat.gather(2, (at + way).clamp(0, height * width - 1)[..., None])[..., 0]
+            for way in (-step, step)
         )
         low, mid, high = (value.clamp(min=1e-6).log() for value in (before, top, after))
         moved = (high - low) / (2.0 * (2.0 * mid - low - high)).clamp(min=1e-6)

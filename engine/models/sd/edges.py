@@ -3,12 +3,17 @@
 import cv2
 import numpy as np
 
-EDGE_LOW, EDGE_HIGH = 100, 200  # the two Canny thresholds with which ControlNet's canny models were trained
+EDGE_LOW, EDGE_HIGH = (
+    100,
+    200,
+)  # the two Canny thresholds with which ControlNet's canny models were trained
 
 
-def resize_to_cover(picture: np.ndarray, size: tuple[int, int], *, interpolation: int | None = None) -> np.ndarray:
-    """Crop the middle of `picture` to the aspect ratio of `size` (width, height), and scale it to that size.
-    `interpolation`: an OpenCV constant; None: area for shrinking, else bilinear."""
+def resize_to_cover(
+    picture: np.ndarray, size: tuple[int, int], *, interpolation: int | None = None
+) -> np.ndarray:
+    """Crop the middle of `picture` to the aspect ratio of `size` (width, height), and scale it to
+    that size. `interpolation`: an OpenCV constant; None: area for shrinking, else bilinear."""
     height, width = picture.shape[:2]
     scale = max(size[0] / width, size[1] / height)
     part_w, part_h = min(width, round(size[0] / scale)), min(height, round(size[1] / scale))
@@ -20,6 +25,7 @@ def resize_to_cover(picture: np.ndarray, size: tuple[int, int], *, interpolation
 
 
 def canny_edges(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Canny edges of RGB or RGBA, white on black, (height, width, 3) uint8; found at `size`: lines are 1 px wide."""
+    """Canny edges of RGB or RGBA, white on black, (height, width, 3) uint8; found at `size`: lines
+    are 1 px wide."""
     grey = cv2.cvtColor(resize_to_cover(picture[..., :3], size), cv2.COLOR_RGB2GRAY)
     return cv2.cvtColor(cv2.Canny(grey, EDGE_LOW, EDGE_HIGH), cv2.COLOR_GRAY2RGB)

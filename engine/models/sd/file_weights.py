@@ -19,23 +19,49 @@ from engine.models.quantized import dequantize
 from engine.models.sd.control_nets import T2IAdapterNet
 from engine.models.sd.plan.controlnet_file import ADAPTER, ControlNetFiles, to_diffusers_names
 from engine.models.sd.plan.model_folder import DiffusersFolder
-from engine.models.sd.plan.original_names import CLIP_PARTS, ENCODERS, UNET, diffusers_name, text_weights
-from engine.models.sd.plan.single_file import CLASSES, DEPTH, TEXT_CLASSES, VAE, SingleFile, text_parts
-from engine.models.sd.plan.vae_choice import TINY, VaeChoice, is_original_vae, join_halves, vae_tensors
+from engine.models.sd.plan.original_names import (
+    CLIP_PARTS,
+    ENCODERS,
+    UNET,
+    diffusers_name,
+    text_weights,
+)
+from engine.models.sd.plan.single_file import (
+    CLASSES,
+    DEPTH,
+    TEXT_CLASSES,
+    VAE,
+    SingleFile,
+    text_parts,
+)
+from engine.models.sd.plan.vae_choice import (
+    TINY,
+    VaeChoice,
+    is_original_vae,
+    join_halves,
+    vae_tensors,
+)
 from engine.models.tensor_file import read_tensors, reading_device, without_values
 from engine.models.tensor_rule import ANOTHER, require_known, require_same
 from engine.models.weight_files import WeightFiles, find_weights
 
 Tensors = dict[str, torch.Tensor]
-_OLD_VAE_NAMES = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
+_OLD_VAE_NAMES = {
+    ".query.": ".to_q.",
+    ".key.": ".to_k.",
+    ".value.": ".to_v.",
+    ".proj_attn.": ".to_out.0.",
+}
 """diffusers before 0.17 named a VAE's attention differently, as sd-vae-ft-mse still does."""
 
 
 def read_vae(single: SingleFile, folder: DiffusersFolder, dtype: torch.dtype) -> Any:
-    """Load the VAE of a checkpoint on the CPU, with the configuration in `folder`. Never converted through float16, in
-    which it would lose precision. ModelError in one line."""
+    """Load the VAE of a checkpoint on the CPU, with the configuration in `folder`. Never converted
+    through float16, in which it would lose precision. ModelError in one line."""
     tensors = vae_tensors(dict(_tensors(single, (VAE,))))
-    return _vae(CLASSES["vae"], tensors, folder.config("vae/config.json"), dtype, f"{single.path}: vae")
+    return _vae(
+        CLASSES["vae"], tensors, folder.config("vae/config.json"), dtype, f"{single.path}: vae"
+    )
 
 
 def read_unet(single: SingleFile | None, folder: DiffusersFolder, dtype: torch.dtype) -> Any:
@@ -50,7 +76,9 @@ def read_unet(single: SingleFile | None, folder: DiffusersFolder, dtype: torch.d
     return _build_network(CLASSES["unet"], folder.unet, tensors, dtype, f"{single.path}: unet")
 
 
-def read_text_encoders(single: SingleFile, folder: DiffusersFolder, dtype: torch.dtype) -> tuple[Any, ...]:
+def read_text_encoders(
+    single: SingleFile, folder: DiffusersFolder, dtype: torch.dtype
+) -> tuple[Any, ...]:
     """Load the text encoders of a checkpoint on the CPU. ModelError in one line."""
     parts = text_parts(single.family)
     starts = tuple(start for part in parts for start in ENCODERS[part])
@@ -59,21 +87,32 @@ def read_text_encoders(single: SingleFile, folder: DiffusersFolder, dtype: torch
     for part in parts:
         config = folder.config(f"{part}/config.json")
         own = text_weights(tensors, ENCODERS[part], config.get("num_hidden_layers", DEPTH))
-        named = {f"text_model.{name}" if name.startswith(CLIP_PARTS) else name: own[name] for name in own}
+        named = {
+            f"text_model.{name}" if name.startswith(CLIP_PARTS) else name: own[name] for name in own
+        }
         files = WeightFiles(files=(single.path,), variant=None, is_pickle=single.is_pickle)
-        encoders.append(load_network(TEXT_CLASSES[part], files, config, dtype, f"{single.path}: {part}", tensors=named))
+        encoders.append(
+            load_network(
+                TEXT_CLASSES[part], files, config, dtype, f"{single.path}: {part}", tensors=named
+            )
+        )
     return tuple(encoders)
 
 
 def weights_for(folder: Path, dtype: torch.dtype) -> WeightFiles:
-    """The weights of a folder to load in `dtype`: half precision if that is enough. ModelError if there are none."""
-    if (weights := find_weights(folder, wants_half=dtype != torch.float32)) is None:
+    """The weights of a folder to load in `dtype`: half precision if that is enough. ModelError if
+    there are none."""
+    weights = find_weights(folder, wants_half=dtype != torch.float32)
+    if weights is None:
         raise ModelError(f"{folder}: has no weights")
     return weights
 
 
-def _build_network(kind: str, config: Mapping[str, Any], tensors: Tensors, dtype: torch.dtype, what: str) -> Any:
-    """Build a network of diffusers' class `kind`. ModelError for a missing, unexpected or differently shaped tensor."""
+def _build_network(
+    kind: str, config: Mapping[str, Any], tensors: Tensors, dtype: torch.dtype, what: str
+) -> Any:
+    """Build a network of diffusers' class `kind`. ModelError for a missing, unexpected or
+    differently shaped tensor."""
     import diffusers
 
     with torch.device("meta"):
@@ -85,14 +124,18 @@ def _build_network(kind: str, config: Mapping[str, Any], tensors: Tensors, dtype
 
 
 def _tensors(single: SingleFile, starts: tuple[str, ...]) -> Iterator[tuple[str, torch.Tensor]]:
-    """The tensors whose names (in `single`) begin with one of `starts`; quantized ones times their scale, float32."""
+    """The tensors whose names (in `single`) begin with one of `starts`; quantized ones times their
+    scale, float32."""
     selected = {name: stored for name, stored in single.stored.items() if name.startswith(starts)}
-    scales, groups = single.quantized.scales, single.quantized.groups
+    scales = single.quantized.scales
+    groups = single.quantized.groups
     if reading_device() == "meta":
         yield from without_values({name: single.tensors[name] for name in selected}).items()
     elif single.is_pickle:
         # Its header was checked before: it imports only what tensors need.
-        stored = torch.load(single.path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(single.path))
+        stored = torch.load(
+            single.path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(single.path)
+        )
         state_dict = stored.get(STATE_DICT, stored)
         yield from ((name, state_dict[stored]) for name, stored in selected.items())
     elif single.is_gguf:
@@ -107,12 +150,15 @@ def _tensors(single: SingleFile, starts: tuple[str, ...]) -> Iterator[tuple[str,
             for name, stored in selected.items():
                 weight = file.get_tensor(stored)
                 if stored in scales:
-                    weight = dequantize(weight, file.get_tensor(scales[stored]), groups.get(stored, 1))
+                    weight = dequantize(
+                        weight, file.get_tensor(scales[stored]), groups.get(stored, 1)
+                    )
                 yield name, weight
 
 
 def load_vae(choice: VaeChoice, dtype: torch.dtype) -> Any:
-    """Load an AutoencoderKL or AutoencoderTiny that is not in the model's file, on the CPU. ModelError in one line."""
+    """Load an AutoencoderKL or AutoencoderTiny that is not in the model's file, on the CPU.
+    ModelError in one line."""
     if choice.weights is None:
         raise ModelError("the VAE is not in a separate file")
     files = choice.weights.files
@@ -127,25 +173,36 @@ def load_vae(choice: VaeChoice, dtype: torch.dtype) -> Any:
         return _vae(choice.kind, tensors, choice.config, dtype, what)
 
 
-def _vae(kind: str, tensors: Tensors, config: Mapping[str, Any], dtype: torch.dtype, what: str) -> Any:
-    """Build a VAE. `tensors`: by names without a prefix, those of the original code or of diffusers."""
+def _vae(
+    kind: str, tensors: Tensors, config: Mapping[str, Any], dtype: torch.dtype, what: str
+) -> Any:
+    """Build a VAE. `tensors`: by names without a prefix, those of the original code or of
+    diffusers."""
     if kind != TINY and is_original_vae(tensors):
         from engine.models.compat.diffusers import convert_ldm_vae_checkpoint
 
-        stored, tensors = tensors, convert_ldm_vae_checkpoint(tensors, config)
-        used = {id(tensor) for tensor in tensors.values()}  # it leaves out what it does not know; attention is reshaped
-        lost = [name for name, tensor in stored.items() if id(tensor) not in used and ".mid.attn_1." not in name]
+        stored = tensors
+        tensors = convert_ldm_vae_checkpoint(tensors, config)
+        used = {
+            id(tensor) for tensor in tensors.values()
+        }  # it leaves out what it does not know; attention is reshaped
+        lost = [
+            name
+            for name, tensor in stored.items()
+            if id(tensor) not in used and ".mid.attn_1." not in name
+        ]
         require_known(what, f"a {kind}", lost, why=ANOTHER)
     for old, new in _OLD_VAE_NAMES.items():
         tensors = {
-            name.replace(old, new) if ".attentions." in name else name: tensor for name, tensor in tensors.items()
+            name.replace(old, new) if ".attentions." in name else name: tensor
+            for name, tensor in tensors.items()
         }
     return _build_network(kind, config, tensors, dtype, what)
 
 
 def load_controlnet(files: ControlNetFiles, dtype: torch.dtype) -> Any:
-    """A diffusers ControlNetModel (Zhang et al. 2023), ControlNetUnionModel or T2IAdapter on the CPU; every tensor must
-    be used. ModelError in one line."""
+    """A diffusers ControlNetModel (Zhang et al. 2023), ControlNetUnionModel or T2IAdapter on the
+    CPU; every tensor must be used. ModelError in one line."""
     kind = files.config["_class_name"]
     weights = weights_for(files.path, dtype) if files.path.is_dir() else files.weights
     with one_line(files.name):

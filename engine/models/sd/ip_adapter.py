@@ -1,8 +1,10 @@
-"""IP-Adapter: a picture as a prompt in addition to the text (Ye et al. 2023). One adapter, standard or plus.
+"""IP-Adapter: a picture as a prompt in addition to the text (Ye et al. 2023). One adapter, standard
+or plus.
 
-It uses diffusers' attention processors, but a picture is projected to tokens once, when it changes; several are mixed
-before it. Zero tokens have no effect, because keys and values have no bias. The strength is multiplied into the value
-weights in place, W = scale W0: attention is linear in its values, and a captured graph sees the new weights.
+It uses diffusers' attention processors, but a picture is projected to tokens once, when it changes;
+several are mixed before it. Zero tokens have no effect, because keys and values have no bias. The
+strength is multiplied into the value weights in place, W = scale W0: attention is linear in its
+values, and a captured graph sees the new weights.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,7 +26,8 @@ BLOCKS = ("down", "mid", "up")
 
 
 class PassThrough(torch.nn.Module):
-    """Replaces the UNet's projection of image embeddings with the identity, because they are already tokens."""
+    """Replaces the UNet's projection of image embeddings with the identity, because they are
+    already tokens."""
 
     def forward(self, image_embeds: list[torch.Tensor]) -> list[torch.Tensor]:
         return image_embeds
@@ -33,13 +36,20 @@ class PassThrough(torch.nn.Module):
 class IpAdapter:
     """An IP-Adapter inside a UNet. Used on the model's thread only."""
 
-    def __init__(self, unet: Any, files: IpAdapterFiles, device: torch.device, dtype: torch.dtype) -> None:
-        """Put the adapter's attention processors into `unet`. ModelError if adapter and UNet do not fit each other."""
+    def __init__(
+        self, unet: Any, files: IpAdapterFiles, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        """Put the adapter's attention processors into `unet`. ModelError if adapter and UNet do not
+        fit each other."""
         from transformers import CLIPImageProcessor
 
-        self._device, self._dtype = device, dtype
-        weights, what = weights_for(files.encoder, dtype), str(files.encoder)
-        self._encoder = load_network("CLIPVisionModelWithProjection", weights, files.encoder_config, dtype, what)
+        self._device = device
+        self._dtype = dtype
+        weights = weights_for(files.encoder, dtype)
+        what = str(files.encoder)
+        self._encoder = load_network(
+            "CLIPVisionModelWithProjection", weights, files.encoder_config, dtype, what
+        )
         self._encoder.requires_grad_(False).eval().to(device)
         side = self._encoder.config.image_size
         self._processor = CLIPImageProcessor(size=side, crop_size=side)
@@ -60,9 +70,10 @@ class IpAdapter:
 
     @torch.no_grad()
     def encode(self, pictures: Sequence[tuple[np.ndarray, float]]) -> tuple[Tokens, Tokens]:
-        """Tokens (1, 1, tokens, D) of the mix of `pictures`, each (height, width, 3) uint8 RGB with its weight, and the
-        tokens without a picture, for guidance. Without pictures both are zeros, which gives exactly the result without
-        an IP-Adapter. Arrays are remembered until the next mix, so they must not be modified."""
+        """Tokens (1, 1, tokens, D) of the mix of `pictures`, each (height, width, 3) uint8 RGB with
+        its weight, and the tokens without a picture, for guidance. Without pictures both are zeros,
+        which gives exactly the result without an IP-Adapter. Arrays are remembered until the next
+        mix, so they must not be modified."""
         mixed, total = self.mix(pictures)
         if not total:
             return (torch.zeros_like(self.no_picture),), (torch.zeros_like(self.no_picture),)
@@ -70,9 +81,14 @@ class IpAdapter:
 
     @torch.no_grad()
     def mix(self, pictures: Sequence[tuple[np.ndarray, float]]) -> tuple[torch.Tensor, float]:
-        """Mix the encoder's results for `pictures` (see `encode`) by their weights. Also returns the sum of weights."""
-        results = [self._embed_cached(picture) for picture, _ in pictures]  # also at weight 0, for a later mix
-        self._encoded_pictures = [(picture, embeds) for (picture, _), embeds in zip(pictures, results, strict=True)]
+        """Mix the encoder's results for `pictures` (see `encode`) by their weights. Also returns
+        the sum of weights."""
+        results = [
+            self._embed_cached(picture) for picture, _ in pictures
+        ]  # also at weight 0, for a later mix
+        self._encoded_pictures = [
+            (picture, embeds) for (picture, _), embeds in zip(pictures, results, strict=True)
+        ]
         total = sum(weight for _, weight in pictures)
         mixed = torch.zeros_like(self._empty)
         for embeds, (_, weight) in zip(results, pictures, strict=True):
@@ -80,9 +96,12 @@ class IpAdapter:
         return mixed, total
 
     @torch.no_grad()
-    def encode_live(self, rgb: torch.Tensor, fraction: torch.Tensor, static: torch.Tensor) -> torch.Tensor:
-        """Tokens of a live picture (1, 3, H, W) float32 in 0..1 on the device, mixed with `static`, the result of
-        `mix`. `fraction` (): that of the live picture. Never waits for the device, so that it can be captured."""
+    def encode_live(
+        self, rgb: torch.Tensor, fraction: torch.Tensor, static: torch.Tensor
+    ) -> torch.Tensor:
+        """Tokens of a live picture (1, 3, H, W) float32 in 0..1 on the device, mixed with `static`,
+        the result of `mix`. `fraction` (): that of the live picture. Never waits for the device, so
+        that it can be captured."""
         side = self._encoder.config.image_size
         size = [length * side // min(rgb.shape[2:]) for length in rgb.shape[2:]]
         small = F.interpolate(rgb, size, mode="bicubic", antialias=True).clamp(0.0, 1.0)
@@ -95,7 +114,8 @@ class IpAdapter:
 
     @torch.no_grad()
     def set_scale(self, scale: float, blocks: Sequence[float] = (1.0, 1.0, 1.0)) -> None:
-        """Set the strength of the picture; 0 turns it off exactly. `blocks`: factors of the UNet's BLOCKS."""
+        """Set the strength of the picture; 0 turns it off exactly. `blocks`: factors of the UNet's
+        BLOCKS."""
         scales = {block: scale * factor for block, factor in zip(BLOCKS, blocks, strict=True)}
         for block, weight, original in self._values:
             if scales[block] != self._scales[block]:
@@ -110,7 +130,8 @@ class IpAdapter:
         yield from (original for _, _, original in self._values)
 
     def _put_into(self, unet: Any, file: Path) -> Any:
-        """Install the attention processors into the UNet with diffusers' loader. Returns the image projection."""
+        """Install the attention processors into the UNet with diffusers' loader. Returns the image
+        projection."""
         import diffusers
 
         kind: Any = diffusers.StableDiffusionImg2ImgPipeline  # pyright: ignore[reportPrivateImportUsage]  # not annotated
@@ -118,7 +139,11 @@ class IpAdapter:
         parts |= dict.fromkeys(("vae", "text_encoder", "tokenizer", "scheduler", "safety_checker"))
         pipeline = kind(**parts, requires_safety_checker=False)
         pipeline.load_ip_adapter(
-            str(file.parent), subfolder="", weight_name=file.name, image_encoder_folder=None, local_files_only=True
+            str(file.parent),
+            subfolder="",
+            weight_name=file.name,
+            image_encoder_folder=None,
+            local_files_only=True,
         )
         (projection,) = unet.encoder_hid_proj.image_projection_layers
         unet.encoder_hid_proj = PassThrough()
@@ -130,12 +155,14 @@ class IpAdapter:
         for known, embeds in self._encoded_pictures:
             if known is picture:
                 return embeds
-        return self._embed(self._processor(Image.fromarray(picture), return_tensors="pt").pixel_values)
+        return self._embed(
+            self._processor(Image.fromarray(picture), return_tensors="pt").pixel_values
+        )
 
     @torch.no_grad()
     def _embed(self, pixels: torch.Tensor, *, is_empty: bool = False) -> torch.Tensor:
-        """Input of the projection for a prepared picture (1, 3, side, side): (1, E), or (1, patches, E) for plus.
-        `is_empty`: for no picture, as in training."""
+        """Input of the projection for a prepared picture (1, 3, side, side): (1, E), or (1,
+        patches, E) for plus. `is_empty`: for no picture, as in training."""
         pixels = pixels.to(self._device, self._dtype)
         if isinstance(self._projection, ImageProjection):
             embeds: torch.Tensor = self._encoder(pixels).image_embeds

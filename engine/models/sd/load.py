@@ -33,20 +33,24 @@ log = logging.getLogger(__name__)
 def load(
     spec: ModelSpec, device: str, dtype: str, *, plan: ModelPlan | None = None, is_job: bool = False
 ) -> DiffusionModel:
-    """Load the model onto `device` (cpu, cuda, cuda:1, mps), its weights in `dtype` (a name for `dtype_named`).
+    """Load the model onto `device` (cpu, cuda, cuda:1, mps), its weights in `dtype` (a name for
+    `dtype_named`).
 
-    `plan`: the result of `plan_model(spec)`, if the caller has one: then only the weights of the folder are opened.
-    `is_job`: all steps of a picture run before those of the next.
+    `plan`: the result of `plan_model(spec)`, if the caller has one: then only the weights of the
+    folder are opened. `is_job`: all steps of a picture run before those of the next.
 
-    Nothing is downloaded. Weights are read from safetensors files, or from pickles with `weights_only` and a note.
-    ModelError in one line names what is missing and how to get it; `torch.OutOfMemoryError` passes through."""
+    Nothing is downloaded. Weights are read from safetensors files, or from pickles with
+    `weights_only` and a note. ModelError in one line names what is missing and how to get it;
+    `torch.OutOfMemoryError` passes through."""
     torch_dtype = dtype_named(dtype)
     require_accelerator(spec, torch.device(device), is_job=is_job)  # before anything slow
     if spec.random_shape:
         model = _build_random(spec, device, torch_dtype)
     else:
         model = _load_planned(plan or plan_model(spec), device, torch_dtype)
-    model.spec = replace(model.spec, accelerator=chosen_accelerator(spec, torch.device(device), is_job=is_job))
+    model.spec = replace(
+        model.spec, accelerator=chosen_accelerator(spec, torch.device(device), is_job=is_job)
+    )
     accelerate(model)
     return model
 
@@ -61,53 +65,78 @@ def _load_planned(plan: ModelPlan, device: str, dtype: torch.dtype) -> Diffusion
 def trials(plan: ModelPlan) -> Iterator[Callable[[], Any]]:
     """Functions that load one network of the model each, on the CPU, for `tensor_problems`."""
     loader = _Loader(plan, torch.device("cpu"), torch.float32)
-    folder, vae = plan.folder, plan.vae
+    folder = plan.folder
+    vae = plan.vae
     if folder is not None and vae is not None:
-        yield from (lambda: loader.vae(folder, vae), lambda: loader.text_encoders(folder), lambda: loader.unet(folder))
-    yield from (partial(file_weights.load_controlnet, net, loader.dtype) for net in plan.controlnets)
+        yield from (
+            lambda: loader.vae(folder, vae),
+            lambda: loader.text_encoders(folder),
+            lambda: loader.unet(folder),
+        )
+    yield from (
+        partial(file_weights.load_controlnet, net, loader.dtype) for net in plan.controlnets
+    )
     yield from (partial(loader.detector, each) for each in plan.detectors)
 
 
 def weight_bytes(plan: ModelPlan, dtype: torch.dtype) -> int:
     """Bytes of the weights that `load` puts onto the device; LoRAs are added to the others."""
-    return sum(part.parameters for part in plan.parts if not part.name.startswith("lora ")) * dtype.itemsize
+    return (
+        sum(part.parameters for part in plan.parts if not part.name.startswith("lora "))
+        * dtype.itemsize
+    )
 
 
 def _build_random(spec: ModelSpec, device: str, dtype: torch.dtype) -> DiffusionModel:
     if spec != ModelSpec(model=spec.model, accelerator=spec.accelerator):
         raise ModelError(
-            f"{spec.model}: random weights: no LoRA, ControlNet, depth, pose, IP-Adapter, VAE, sampler, embedding, "
+            f"{spec.model}: random weights: no LoRA, ControlNet, depth, pose, IP-Adapter, VAE, "
+            "sampler, embedding, "
             "upscaler or clip skip"
         )
     return build(spec.random_shape, device, dtype)
 
 
-def latent_scale(config: Any, device: torch.device) -> tuple[float | torch.Tensor, float | torch.Tensor]:
-    """Factor and shift of a VAE's latents: scaled = (latents - shift) * factor. With `latents_mean` and `latents_std`
-    (Playground 2.5's) one for each channel, (1, 4, 1, 1) float32 on the device, as in diffusers' SDXL pipelines."""
+def latent_scale(
+    config: Any, device: torch.device
+) -> tuple[float | torch.Tensor, float | torch.Tensor]:
+    """Factor and shift of a VAE's latents: scaled = (latents - shift) * factor. With `latents_mean`
+    and `latents_std` (Playground 2.5's) one for each channel, (1, 4, 1, 1) float32 on the device,
+    as in diffusers' SDXL pipelines."""
     mean, std = config.get("latents_mean"), config.get("latents_std")
     if mean is None or std is None:
         return config.scaling_factor, config.get("shift_factor") or 0.0
-    shift, spread = (torch.tensor(each, dtype=torch.float32, device=device).view(1, -1, 1, 1) for each in (mean, std))
+    shift, spread = (
+        torch.tensor(each, dtype=torch.float32, device=device).view(1, -1, 1, 1)
+        for each in (mean, std)
+    )
     return config.scaling_factor / spread, shift
 
 
 class _Loader:
     def __init__(self, plan: ModelPlan, device: torch.device, dtype: torch.dtype) -> None:
         """`plan` must be complete."""
-        self.plan, self.spec, self.device, self.dtype = plan, plan.spec, device, dtype
+        self.plan = plan
+        self.spec = plan.spec
+        self.device = device
+        self.dtype = dtype
 
     def model(self) -> DiffusionModel:
         import diffusers
 
-        plan, folder, sampler = self.plan, self.plan.folder, self.plan.sampler
+        plan = self.plan
+        folder = self.plan.folder
+        sampler = self.plan.sampler
         if folder is None or plan.vae is None:
             raise ModelError(f"{self.spec.model}: is not complete")
-        vae, encoders = self.vae(folder, plan.vae), self.text_encoders(folder)
+        vae = self.vae(folder, plan.vae)
+        encoders = self.text_encoders(folder)
         unet = self.unet(folder)  # last, so that a broken small part is reported before
         kind = plan.scheduler["_class_name"]
         with one_line(f"{folder.name}/scheduler"):
-            schedule = dict(getattr(diffusers, kind).from_config(plan.scheduler).config) | {"_class_name": kind}
+            schedule = dict(getattr(diffusers, kind).from_config(plan.scheduler).config) | {
+                "_class_name": kind
+            }
             table = noise_table(schedule)
         scaling, shift = latent_scale(vae.config, self.device)
         texts = [part for part in folder.parts if part.startswith("tokenizer")]
@@ -120,7 +149,9 @@ class _Loader:
             vae=fuse_blocks(self._to_device(vae, vae.dtype), self.device),
             is_tiny_vae=isinstance(vae, diffusers.AutoencoderTiny),  # pyright: ignore[reportPrivateImportUsage]
             text_encoders=tuple(self._to_device(encoder) for encoder in encoders),
-            tokenizers=tuple(load_tokenizer(f"{folder.name}/{part}", folder.tokenizer(part)) for part in texts),
+            tokenizers=tuple(
+                load_tokenizer(f"{folder.name}/{part}", folder.tokenizer(part)) for part in texts
+            ),
             scheduler_config=schedule,
             prediction_type=plan.prediction.value,
             prediction_reason=plan.prediction.reason,
@@ -147,15 +178,22 @@ class _Loader:
             from engine.models.sd.lora import LoraSet
 
             model.loras = LoraSet(
-                self.plan.loras, model=self.spec.model, unet=model.unet, text_encoders=model.text_encoders
+                self.plan.loras,
+                model=self.spec.model,
+                unet=model.unet,
+                text_encoders=model.text_encoders,
             )
         if self.plan.embeddings:
             from engine.models.sd.textual_inversion import load_embeddings
 
             files = self.plan.embeddings
-            model.embeddings = tuple(each for file in files for each in load_embeddings(file, self.device, self.dtype))
+            model.embeddings = tuple(
+                each for file in files for each in load_embeddings(file, self.device, self.dtype)
+            )
         if self.plan.controlnets:
-            nets = (file_weights.load_controlnet(files, self.dtype) for files in self.plan.controlnets)
+            nets = (
+                file_weights.load_controlnet(files, self.dtype) for files in self.plan.controlnets
+            )
             model.controlnets = tuple(map(self._to_device, nets))
         for each in self.plan.detectors:
             from engine.models.sd.control_images import DepthMaps, Skeletons
@@ -203,10 +241,18 @@ class _Loader:
         from engine.models.sd.control_images import JOINTS
 
         weights = file_weights.weights_for(files.weights.files[0].parent, self.dtype)
-        return load_network(files.kind, weights, files.config, self.dtype, files.name, changes={"num_labels": JOINTS})
+        return load_network(
+            files.kind,
+            weights,
+            files.config,
+            self.dtype,
+            files.name,
+            changes={"num_labels": JOINTS},
+        )
 
     def vae(self, folder: DiffusersFolder, choice: VaeChoice) -> Any:
-        # The full VAE of SDXL overflows in float16; its configuration requires float32, that of a fixed VAE does not.
+        # The full VAE of SDXL overflows in float16; its configuration requires float32, that of a
+        # fixed VAE does not.
         overflows = folder.family == "sdxl" and choice.wants_float32
         overflows |= choice.kind == FULL and self.device.type in device_work.HALF_PRODUCTS
         dtype = torch.float32 if overflows and self.dtype == torch.float16 else self.dtype

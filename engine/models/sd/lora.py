@@ -1,12 +1,16 @@
-"""Merges LoRAs into the weights (Hu et al. 2021): W = W0 + sum of w_i s_i B_i A_i, computed from W0 each time.
+"""Merges LoRAs into the weights (Hu et al. 2021): W = W0 + sum of w_i s_i B_i A_i, computed from W0
+each time.
 
-Adding and subtracting deltas would accumulate rounding errors, and separate adapter layers would slow down every call.
-So W0 is stored and weights are changed in place: a captured graph sees them at the same addresses, and with all w_i 0
-the weights are bit-identical to the file. `plan/lora_file.py` maps tensors to weights.
+Adding and subtracting deltas would accumulate rounding errors, and separate adapter layers would
+slow down every call. So W0 is stored and weights are changed in place: a captured graph sees them
+at the same addresses, and with all w_i 0 the weights are bit-identical to the file.
+`plan/lora_file.py` maps tensors to weights.
 
-The formulas are those of LyCORIS (lycoris/modules, lycoris/functional) and ComfyUI (comfy/weight_adapter). A delta is
+The formulas are those of LyCORIS (lycoris/modules, lycoris/functional) and ComfyUI
+(comfy/weight_adapter). A delta is
 proportional to the strength w, except with DoRA: there the weight becomes W + w (m (W + D) / |W + D| - W), as in
-ComfyUI (weight_decompose in base.py). peft scales D inside, so that strength 0 is not the original model.
+ComfyUI (weight_decompose in base.py). peft scales D inside, so that strength 0 is not the original
+model.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,7 +40,8 @@ class Delta:
     """See `LoraChange`."""
 
     def add_to(self, total: torch.Tensor, original: torch.Tensor, strength: float) -> torch.Tensor:
-        """Add strength times this delta to a copy of `total`, which like `original` is (out, in kh kw) float32."""
+        """Add strength times this delta to a copy of `total`, which like `original` is (out, in kh
+        kw) float32."""
         if self.dora_axis is None and self.kind == "lora":
             up, down = self._pair()
             return torch.addmm(total, up, down, alpha=strength * self.scale)
@@ -58,7 +63,8 @@ class Delta:
 
     def _pair(self) -> tuple[torch.Tensor, torch.Tensor]:
         """(out, rank) and (rank, in kh kw)."""
-        up, down = self._flat("up"), self._flat("down")
+        up = self._flat("up")
+        down = self._flat("down")
         if "mid" in self.factors:
             down = torch.einsum("mn...,ni->mi...", self.factors["mid"].float(), down).flatten(1)
         return up, down
@@ -69,7 +75,9 @@ class Delta:
             return self._flat(name)
         first, second = self._flat(f"{name}_a"), self._flat(f"{name}_b")
         if core in self.factors:
-            return torch.einsum("ij...,ip,jr->pr...", self.factors[core].float(), first, second).flatten(1)
+            return torch.einsum(
+                "ij...,ip,jr->pr...", self.factors[core].float(), first, second
+            ).flatten(1)
         return first @ second
 
     def _flat(self, role: str) -> torch.Tensor:
@@ -77,7 +85,11 @@ class Delta:
 
     def _dora(self, original: torch.Tensor) -> torch.Tensor:
         whole = torch.add(original, self.product(), alpha=self.scale)
-        magnitude = self.factors["magnitude" if "magnitude" in self.factors else "dora_scale"].float().flatten()
+        magnitude = (
+            self.factors["magnitude" if "magnitude" in self.factors else "dora_scale"]
+            .float()
+            .flatten()
+        )
         if self.dora_axis == 0:
             lengths = whole.norm(dim=1)
             whole.mul_((magnitude / (lengths + torch.finfo(torch.float32).eps))[:, None])
@@ -103,23 +115,34 @@ class MergedWeight:
 
 
 class LoraSet:
-    """The LoRAs of a model by name, each with its effective weight. Used on the model's thread only."""
+    """The LoRAs of a model by name, each with its effective weight. Used on the model's thread
+    only."""
 
-    def __init__(self, loras: Sequence[LoraFile], *, model: str, unet: Any, text_encoders: Sequence[Any]) -> None:
-        """Read the files and merge them into the networks with their weights. `model`: name of the model, for errors.
-        ModelError if a file is damaged, does not fit the networks, or two LoRAs have the same name."""
-        self._model, self._device, self._dtype = model, unet.device, unet.dtype
+    def __init__(
+        self, loras: Sequence[LoraFile], *, model: str, unet: Any, text_encoders: Sequence[Any]
+    ) -> None:
+        """Read the files and merge them into the networks with their weights. `model`: name of the
+        model, for errors. ModelError if a file is damaged, does not fit the networks, or two LoRAs
+        have the same name."""
+        self._model = model
+        self._device = unet.device
+        self._dtype = unet.dtype
         self._merged: dict[int, MergedWeight] = {}
         self.weights: dict[str, float] = {}
         self.text_version = 0
-        """Incremented when the weights of a text encoder change; texts must then be encoded again."""
+        """Incremented when the weights of a text encoder change; texts must then be encoded
+        again."""
         self.unet_version = 0
         """Incremented when the weights of the UNet change."""
         weights = _weights_of(unet, text_encoders)
         for lora in loras:
             if lora.name in self.weights:
                 is_same = any(other is not lora and other.file == lora.file for other in loras)
-                why = "is chosen twice" if is_same else f"two LoRAs have the name {lora.name}; rename one file"
+                why = (
+                    "is chosen twice"
+                    if is_same
+                    else f"two LoRAs have the name {lora.name}; rename one file"
+                )
                 raise ModelError(f"{lora.file}: {why}")
             self._read(weights, lora)
             self.weights[lora.name] = 0.0
@@ -161,15 +184,19 @@ class LoraSet:
         for change in lora.changes:
             weight = weights.get((change.target.part, change.target.layer))
             if weight is None or tuple(weight.shape) != change.target.shape:
-                raise ModelError(f"{lora.file}: {change.target.layer} of {self._model} is not as in its file")
+                raise ModelError(
+                    f"{lora.file}: {change.target.layer} of {self._model} is not as in its file"
+                )
             if id(weight) not in self._merged:
-                self._merged[id(weight)] = MergedWeight(weight, _lossless_copy(weight), change.target.part != UNET_PART)
+                self._merged[id(weight)] = MergedWeight(
+                    weight, _lossless_copy(weight), change.target.part != UNET_PART
+                )
             self._merged[id(weight)].deltas.append(_delta(lora, change, tensors, self._dtype))
 
 
 def _lossless_copy(weight: torch.Tensor) -> torch.Tensor:
-    """A copy of a weight; float32 is stored as half precision if that is lossless. Files are mostly float16, and these
-    copies are as large as a whole UNet."""
+    """A copy of a weight; float32 is stored as half precision if that is lossless. Files are mostly
+    float16, and these copies are as large as a whole UNet."""
     own = weight.detach()
     if own.dtype == torch.float32:
         for dtype in (torch.float16, torch.bfloat16):
@@ -203,13 +230,26 @@ def _read_factors(lora: LoraFile, device: torch.device) -> dict[str, torch.Tenso
     return tensors
 
 
-def _delta(lora: LoraFile, change: LoraChange, tensors: Mapping[str, torch.Tensor], dtype: torch.dtype) -> Delta:
+def _delta(
+    lora: LoraFile, change: LoraChange, tensors: Mapping[str, torch.Tensor], dtype: torch.dtype
+) -> Delta:
     factors = {role: tensors[name] for role, name in change.tensors.items()}
-    alpha, scale, rank = factors.pop("alpha", None), change.scale, change.shape.rank
+    alpha = factors.pop("alpha", None)
+    scale = change.scale
+    rank = change.shape.rank
     if scale is None:
         scale = 1.0 if alpha is None or rank is None else float(alpha) / rank
-    factors = {role: each if each.itemsize <= dtype.itemsize else each.to(dtype) for role, each in factors.items()}
-    return Delta(lora=lora.name, kind=change.shape.kind, scale=scale, factors=factors, dora_axis=change.dora_axis)
+    factors = {
+        role: each if each.itemsize <= dtype.itemsize else each.to(dtype)
+        for role, each in factors.items()
+    }
+    return Delta(
+        lora=lora.name,
+        kind=change.shape.kind,
+        scale=scale,
+        factors=factors,
+        dora_axis=change.dora_axis,
+    )
 
 
 def _merge(merged: MergedWeight) -> None:

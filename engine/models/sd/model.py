@@ -26,7 +26,8 @@ UNGUIDED = ("turbo", "lightning", "hyper")
 
 @dataclass(slots=True, kw_only=True)
 class DiffusionModel(ModelOnDevice):
-    """A Stable Diffusion model on its device. `dtype`: of all networks; if float16, SDXL's full VAE is float32."""
+    """A Stable Diffusion model on its device. `dtype`: of all networks; if float16, SDXL's full VAE
+    is float32."""
 
     spec: ModelSpec
     family: str
@@ -42,7 +43,8 @@ class DiffusionModel(ModelOnDevice):
     prediction_type: str
     """epsilon, v_prediction, flow_prediction or sample."""
     scaling_factor: float | torch.Tensor
-    """The UNet's latents are (VAE's latents - shift_factor) * scaling_factor; (1, 4, 1, 1) if it differs by channel."""
+    """The UNet's latents are (VAE's latents - shift_factor) * scaling_factor; (1, 4, 1, 1) if it
+    differs by channel."""
     shift_factor: float | torch.Tensor
     alphas_cumprod: torch.Tensor
     """(1000,) float64 on the CPU."""
@@ -55,7 +57,8 @@ class DiffusionModel(ModelOnDevice):
     controlnets: tuple[Any, ...] = ()
     """Those of the spec, then further views of the unions among them."""
     union_views: dict[tuple[int, str], int] = field(default_factory=dict)
-    """The index in `controlnets` of each view, by the index of its union and its kind (`control_nets.KINDS`)."""
+    """The index in `controlnets` of each view, by the index of its union and its kind
+    (`control_nets.KINDS`)."""
     detectors: "dict[str, DepthMaps | Skeletons]" = field(default_factory=dict)
     """Networks that compute control images, by `ControlNetSettings.image_kind`: `depth`, `pose`."""
     upscaler: Any = None
@@ -67,7 +70,8 @@ class DiffusionModel(ModelOnDevice):
     parts: UnetParts = PLAIN
     """The parts of a UNet call; compiled if the spec names an accelerator."""
     text_weight: torch.Tensor | None = None
-    """Result of `attention.install_attention` for the UNet; its layers' weights are views of it. None: takes text."""
+    """Result of `attention.install_attention` for the UNet; its layers' weights are views of it.
+    None: takes text."""
     bank: "FrameBank | None" = None
     """The bank of the UNet; None where it cannot have one."""
     regions: "RegionMasks | None" = None
@@ -90,12 +94,15 @@ class DiffusionModel(ModelOnDevice):
 
     @property
     def controlnet_count(self) -> int:
-        return len(self.controlnets) - sum(index != union for (union, _), index in self.union_views.items())
+        return len(self.controlnets) - sum(
+            index != union for (union, _), index in self.union_views.items()
+        )
 
     def guidance_for(self, sampler: str, requested: float) -> float:
-        """The effective guidance scale for a requested one; 1: off. Off for turbo, lightning and hyper models as
-        published, which were distilled with their guidance, but not for merges with them. A model with a guidance
-        embedding cannot turn it off: 1 and below give its authors' default."""
+        """The effective guidance scale for a requested one; 1: off. Off for turbo, lightning and
+        hyper models as published, which were distilled with their guidance, but not for merges with
+        them. A model with a guidance embedding cannot turn it off: 1 and below give its authors'
+        default."""
         if self.time_cond_proj_dim is not None:
             return requested if requested > 1.0 else EMBEDDED_GUIDANCE
         if sampler in UNGUIDED and not (sampler == self.sampler and self.takes_guidance):
@@ -103,7 +110,8 @@ class DiffusionModel(ModelOnDevice):
         return requested
 
     def tensors(self) -> Iterator[torch.Tensor]:
-        """All weights on the device, including LoRA factors and the original weights stored for them."""
+        """All weights on the device, including LoRA factors and the original weights stored for
+        them."""
         modules = [self.unet, self.vae, *self.text_encoders, *self.controlnets, self.upscaler]
         modules += [detector.network for detector in self.detectors.values()]
         if self.ip_adapter is not None:
@@ -120,16 +128,25 @@ def unused_guidance_note(model: DiffusionModel, sampler: str, requested: float) 
     """A note if the requested guidance has no effect, else ""."""
     if requested <= 1.0 or model.guidance_for(sampler, requested) == requested:
         return ""
-    return f"{requested:g} has no effect: {sampler} models were distilled with guidance; see --sampler"
+    return (
+        f"{requested:g} has no effect: {sampler} models were distilled with guidance; see --sampler"
+    )
 
 
-def unused_negative_note(model: DiffusionModel, sampler: str, requested: float, negative: str) -> str:
+def unused_negative_note(
+    model: DiffusionModel, sampler: str, requested: float, negative: str
+) -> str:
     """A note if the negative prompt has no effect with the requested guidance, else ""."""
-    if not negative.strip() or (model.guidance_for(sampler, requested) > 1.0 and model.time_cond_proj_dim is None):
+    if not negative.strip() or (
+        model.guidance_for(sampler, requested) > 1.0 and model.time_cond_proj_dim is None
+    ):
         return ""
     if requested <= 1.0 and model.time_cond_proj_dim is None:
         return "has no effect: it needs a guidance above 1"
-    return f"has no effect: {sampler} models like this one were distilled with guidance, and see no negative prompt"
+    return (
+        f"has no effect: {sampler} models like this one were distilled with guidance, and see "
+        "no negative prompt"
+    )
 
 
 def vae_channels(vae: Any) -> tuple[int, ...]:

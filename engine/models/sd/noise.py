@@ -8,21 +8,29 @@ from engine.models.sd.seeds import Blend, Seeds
 
 
 class SeededNoise:
-    """The noise (1, *size) of one seed for each step. Step k has the same values whatever the number of steps."""
+    """The noise (1, *size) of one seed for each step. Step k has the same values whatever the
+    number of steps."""
 
-    def __init__(self, generator: torch.Generator, size: tuple[int, ...], device: torch.device) -> None:
-        """Drawn on the generator's device when first needed. `size`: channels, height and width of the latents."""
-        self.size, self.device = size, device
+    def __init__(
+        self, generator: torch.Generator, size: tuple[int, ...], device: torch.device
+    ) -> None:
+        """Drawn on the generator's device when first needed. `size`: channels, height and width of
+        the latents."""
+        self.size = size
+        self.device = device
         self._generator = generator
         self._waiting: list[torch.Tensor] = []
         """Drawn, not yet uploaded: a failed upload must not lose numbers of the generator."""
         self._noise: list[torch.Tensor] = []
 
     def first(self, steps: int) -> torch.Tensor:
-        """The noise of the first steps, (steps, *size). Those not yet drawn are uploaded together."""
+        """The noise of the first steps, (steps, *size). Those not yet drawn are uploaded
+        together."""
         generator = self._generator
         while len(self._noise) + len(self._waiting) < steps:
-            self._waiting.append(torch.randn((1, *self.size), generator=generator, device=generator.device))
+            self._waiting.append(
+                torch.randn((1, *self.size), generator=generator, device=generator.device)
+            )
         if self._waiting:
             self._noise += torch.split(upload(torch.cat(self._waiting), self.device), 1)
             self._waiting.clear()
@@ -35,12 +43,13 @@ class SeededNoise:
 
 
 class BlendedNoise:
-    """The noise of two seeds, blended step by step. Two noises are almost orthogonal. So with slerp the blend is as
-    strong as either; with linear it is weaker in the middle, down to 0.71 times."""
+    """The noise of two seeds, blended step by step. Two noises are almost orthogonal. So with slerp
+    the blend is as strong as either; with linear it is weaker in the middle, down to 0.71 times."""
 
     def __init__(self, first: SeededNoise, second: SeededNoise, mix: float, blend: Blend) -> None:
         self._blend: Blend = blend
-        self._pair, self._mix = (first, second), mix
+        self._pair = (first, second)
+        self._mix = mix
 
     def first(self, steps: int) -> torch.Tensor:
         """The noise of the first steps, (steps, *size)."""
@@ -67,8 +76,14 @@ class NoiseSource:
     def noise(self, seeds: Seeds, size: tuple[int, ...]) -> Noise:
         """The noise of the next call. `size`: channels, height and width of the latents."""
         used = [self._seeded(seed, size) for seed in seeds.used]
-        self._cache = {seed: noise for seed, noise in zip(seeds.used, used, strict=True) if seed >= 0}
-        return used[0] if len(used) == 1 else BlendedNoise(used[0], used[1], seeds.seed_mix, seeds.blend)
+        self._cache = {
+            seed: noise for seed, noise in zip(seeds.used, used, strict=True) if seed >= 0
+        }
+        return (
+            used[0]
+            if len(used) == 1
+            else BlendedNoise(used[0], used[1], seeds.seed_mix, seeds.blend)
+        )
 
     def _seeded(self, seed: int, size: tuple[int, ...]) -> SeededNoise:
         cached = self._cache.get(seed)

@@ -1,15 +1,20 @@
-"""Overlaps the three stages of consecutive batches, each stage on its own CUDA stream. Tested only with a device.
+"""Overlaps the three stages of consecutive batches, each stage on its own CUDA stream. Tested only
+with a device.
 
-While the UNet paints one batch, the next is uploaded and encoded, and the previous one is decoded and downloaded. The
-host waits only for the oldest of a few batches in flight. This works with lcm, turbo, deis, euler and dpm, and with a
-model's own DDIM, PNDM, LCM, Euler or DPM scheduler. Other diffusers schedulers, such as UniPC, and DeepCache wait for
-the device in each step: then the stages overlap less, with the same pictures.
+While the UNet paints one batch, the next is uploaded and encoded, and the previous one is decoded
+and downloaded. The host waits only for the oldest of a few batches in flight. This works with lcm,
+turbo, deis, euler and dpm, and with a model's own DDIM, PNDM, LCM, Euler or DPM scheduler. Other
+diffusers schedulers, such as UniPC, and DeepCache wait for the device in each step: then the stages
+overlap less, with the same pictures.
 
 Why this is safe:
-- Events order the stages of one batch; a stream orders the batches of one stage. A captured graph overwrites its
-  buffers at its next replay, but the copy out of them is queued before that replay on the same stream.
-- A tensor that passes to another stream is recorded there; otherwise the allocator would reuse its memory too early.
-- No stream is shared, not even with a captured graph: they would share a cuBLAS workspace (see `graphs`).
+- Events order the stages of one batch; a stream orders the batches of one stage. A captured graph
+  overwrites its buffers at its next replay, but the copy out of them is queued before that replay
+  on the same stream.
+- A tensor that passes to another stream is recorded there; otherwise the allocator would reuse its
+  memory too early.
+- No stream is shared, not even with a captured graph: they would share a cuBLAS workspace (see
+  `graphs`).
 - Each batch in flight has its own pinned buffers for upload and download.
 """
 
@@ -45,8 +50,8 @@ class LaunchedBatch:
 def paint_overlapped(
     pipeline: BatchPipeline, batches: Iterator[np.ndarray], repaint: Repaint
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Paint batches, in order. Yields (B, height, width, 3) uint8 and outcomes (B,) uint8 for each. An error raised by
-    `batches` is re-raised after the results of the previous batches."""
+    """Paint batches, in order. Yields (B, height, width, 3) uint8 and outcomes (B,) uint8 for each.
+    An error raised by `batches` is re-raised after the results of the previous batches."""
     streams = [own_stream(pipeline.device) for _ in range(3)]
     uploads = [DeviceCopies(pipeline.device) for _ in range(IN_FLIGHT)]
     flights: deque[LaunchedBatch] = deque()
@@ -57,9 +62,11 @@ def paint_overlapped(
     def finish(flight: LaunchedBatch) -> tuple[np.ndarray, np.ndarray]:
         flight.done.synchronize()
         pipeline.seconds.read(flight.marks)
-        pixels, outcomes = flight.pixels.numpy(), flight.outcomes.numpy()
+        pixels = flight.pixels.numpy()
+        outcomes = flight.outcomes.numpy()
         if outcomes.any():
-            # A second attempt runs the same graphs on the caller's stream: later batches must be finished first.
+            # A second attempt runs the same graphs on the caller's stream: later batches must be
+            # finished first.
             for stream in streams:
                 before.wait_stream(stream)
         return repaint(flight.source, pixels, outcomes)
@@ -78,12 +85,15 @@ def paint_overlapped(
             break
         if len(flights) == IN_FLIGHT:
             yield finish(flights.popleft())
-        # Reuse the upload buffers of the finished batch: the device has read them, so nothing waits.
+        # Reuse the upload buffers of the finished batch: the device has read them, so nothing
+        # waits.
         flights.append(launch(pipeline, streams, uploads[number % IN_FLIGHT], source))
     yield from drain()
 
 
-def launch(pipeline: BatchPipeline, streams: list[Any], uploads: DeviceCopies, source: np.ndarray) -> LaunchedBatch:
+def launch(
+    pipeline: BatchPipeline, streams: list[Any], uploads: DeviceCopies, source: np.ndarray
+) -> LaunchedBatch:
     """Queue all three stages of a batch on the device."""
     encoding, processing, decoding = streams
     with torch.cuda.stream(encoding):
@@ -98,9 +108,14 @@ def launch(pipeline: BatchPipeline, streams: list[Any], uploads: DeviceCopies, s
         decoding.wait_stream(processing)
         latents.record_stream(decoding)
         rgb, outcomes = pipeline.decode(latents)
-        # New pinned memory is cheap: torch caches freed blocks, and reuses them only after these copies.
-        pixels = torch.empty(rgb.shape, dtype=rgb.dtype, pin_memory=True).copy_(rgb, non_blocking=True)
-        verdicts = torch.empty(outcomes.shape, dtype=outcomes.dtype, pin_memory=True).copy_(outcomes, non_blocking=True)
+        # New pinned memory is cheap: torch caches freed blocks, and reuses them only after these
+        # copies.
+        pixels = torch.empty(rgb.shape, dtype=rgb.dtype, pin_memory=True).copy_(
+            rgb, non_blocking=True
+        )
+        verdicts = torch.empty(outcomes.shape, dtype=outcomes.dtype, pin_memory=True).copy_(
+            outcomes, non_blocking=True
+        )
         cuda: Any = torch.cuda  # torch does not annotate its events
         done = cuda.Event(blocking=True)  # without it the driver busy-waits
         done.record(decoding)

@@ -1,4 +1,5 @@
-"""Settings for painting pictures: those of a job, of one client, or of a stream. Does not load torch."""
+"""Settings for painting pictures: those of a job, of one client, or of a stream. Does not load
+torch."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,7 +14,8 @@ MAX_SEED = 2**31 - 1
 MAX_GUIDANCE = 30.0
 MAX_STEPS = 1000  # of the noise schedule
 GOOD, RERUN, NOT_FINITE, BLACK = range(4)
-"""The outcome of a picture: painted; painted at the second attempt; both attempts not finite; both all black."""
+"""The outcome of a picture: painted; painted at the second attempt; both attempts not finite; both
+all black."""
 
 CfgType = Literal["none", "full", "self", "initialise"]
 
@@ -59,7 +61,8 @@ class Painting:
     """Total steps; only the last `strength` fraction of them is run."""
     strength: float = default_of("strength")
     cfg: float = 6.0
-    """Guidance scale; 1: off. Turbo, lightning and hyper models ignore it, merges with them do not."""
+    """Guidance scale; 1: off. Turbo, lightning and hyper models ignore it, merges with them do
+    not."""
     seed: int = 0
     sampler: str = "auto"
     """One of `sampler_choice.SAMPLERS`; auto: the model's own."""
@@ -77,7 +80,9 @@ class Painting:
         return self.controls or (ControlUse(),) * len(self.spec.controlnets)
 
 
-def accept_black_sources(outcomes: np.ndarray, pictures: np.ndarray, sources: np.ndarray) -> np.ndarray:
+def accept_black_sources(
+    outcomes: np.ndarray, pictures: np.ndarray, sources: np.ndarray
+) -> np.ndarray:
     """Change BLACK to GOOD in `outcomes` (B,) uint8 where the source is black too."""
     if not (outcomes == BLACK).any():
         return outcomes

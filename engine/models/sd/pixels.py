@@ -1,4 +1,5 @@
-"""Converts pictures to latents and back on the device. Only uint8 crosses the bus; never waits for the device."""
+"""Converts pictures to latents and back on the device. Only uint8 crosses the bus; never waits for
+the device."""
 
 import math
 from collections.abc import Callable
@@ -30,19 +31,22 @@ class Pixels:
         self._model = model
         self._vae = model.vae
         self._dtype = next(model.vae.parameters()).dtype
-        # One picture at a time: the activations of many do not fit into a CPU's caches (8 of 640 x 360: twice as slow).
+        # One picture at a time: the activations of many do not fit into a CPU's caches (8 of 640 x
+        # 360: twice as slow).
         self._is_cpu = model.device.type == "cpu"
         self.width, self.height = width, height
 
     def encode(self, rgb: Pictures) -> torch.Tensor:
-        """Encode (F, H, W, 3) uint8 of any size to scaled latents (F, 4, height / 8, width / 8) float32.
-        Centre-cropped, not stretched. Deterministic: uses the mode of a full VAE's distribution."""
+        """Encode (F, H, W, 3) uint8 of any size to scaled latents (F, 4, height / 8, width / 8)
+        float32. Centre-cropped, not stretched. Deterministic: uses the mode of a full VAE's
+        distribution."""
         if self._is_cpu and len(rgb) > 1:
             return torch.cat([self._latents(rgb[row : row + 1], None) for row in range(len(rgb))])
         return self._latents(rgb, None)
 
     def encode_sampled(self, rgb: Pictures, generator: torch.Generator | None) -> torch.Tensor:
-        """Like `encode`, but sampled from a full VAE's distribution, as in diffusers' pipelines. TAESD has none."""
+        """Like `encode`, but sampled from a full VAE's distribution, as in diffusers' pipelines.
+        TAESD has none."""
         return self._latents(rgb, lambda distribution: distribution.sample(generator))
 
     @torch.no_grad()
@@ -57,8 +61,9 @@ class Pixels:
 
     @torch.no_grad()
     def decode(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Decode scaled latents (F, 4, h, w) to (F, 8 h, 8 w, 3) uint8, and (F,) bool, both on the device. The bool is
-        True if there was no NaN or infinity before and after the VAE; otherwise the picture is black or white."""
+        """Decode scaled latents (F, 4, h, w) to (F, 8 h, 8 w, 3) uint8, and (F,) bool, both on the
+        device. The bool is True if there was no NaN or infinity before and after the VAE; otherwise
+        the picture is black or white."""
         if self._is_cpu and len(z) > 1:
             pictures, verdicts = zip(*map(self.decode, torch.split(z, 1)), strict=True)
             return torch.cat(pictures), torch.cat(verdicts)
@@ -68,14 +73,17 @@ class Pixels:
         return as_rgb(x * 0.5 + 0.5), are_latents_finite & is_finite(x)
 
     def prepare_control(self, rgb: Pictures) -> torch.Tensor:
-        """Convert (F, H, W, 3) uint8 to a ControlNet's input (F, 3, height, width) in 0..1, in the model's dtype."""
+        """Convert (F, H, W, 3) uint8 to a ControlNet's input (F, 3, height, width) in 0..1, in the
+        model's dtype."""
         return self.crop_and_resize(rgb).to(self._model.dtype)
 
     def prepare_edges(self, rgb: torch.Tensor) -> torch.Tensor:
         """Draw edges as a ControlNet's input, white on black; computed where the pictures are."""
         if not self._is_cpu:
             return hard_edges(self.crop_and_resize(rgb)).to(self._model.dtype)
-        outlines = [edges.canny_edges(picture.numpy(), (self.width, self.height)) for picture in rgb]
+        outlines = [
+            edges.canny_edges(picture.numpy(), (self.width, self.height)) for picture in rgb
+        ]
         return self.prepare_control(np.stack(outlines))
 
     def prepare_soft_edges(self, rgb: torch.Tensor) -> torch.Tensor:
@@ -83,7 +91,8 @@ class Pixels:
         return soft_edges(self.crop_and_resize(rgb)).to(self._model.dtype)
 
     def resize(self, rgb: Pictures) -> torch.Tensor:
-        """Scale (F, H, W, 3) uint8 to (F, height, width, 3) uint8 on the device, cropped to the middle."""
+        """Scale (F, H, W, 3) uint8 to (F, height, width, 3) uint8 on the device, cropped to the
+        middle."""
         return as_rgb(self.crop_and_resize(rgb))
 
     def crop_and_resize(self, rgb: Pictures) -> torch.Tensor:
@@ -92,7 +101,8 @@ class Pixels:
 
 
 def crop_and_resize(rgb: Pictures, width: int, height: int, device: torch.device) -> torch.Tensor:
-    """Crop the middle of pictures and resize it: (F, 3, height, width) float32 in 0..1, antialiased when shrunk."""
+    """Crop the middle of pictures and resize it: (F, 3, height, width) float32 in 0..1, antialiased
+    when shrunk."""
     if isinstance(rgb, np.ndarray):
         # Copy a read-only array: torch has no read-only tensors and would warn.
         rgb = torch.from_numpy(np.require(rgb, requirements=("C", "W")))
@@ -110,18 +120,23 @@ def as_rgb(x: torch.Tensor) -> torch.Tensor:
 
 
 def draw_soft_edges(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Draw the soft edges of a picture (H, W, 3) uint8 on the CPU: (height, width, 3) uint8 of `size`."""
-    outlines: np.ndarray = as_rgb(soft_edges(crop_and_resize(picture[None], *size, torch.device("cpu"))))[0].numpy()
+    """Draw the soft edges of a picture (H, W, 3) uint8 on the CPU: (height, width, 3) uint8 of
+    `size`."""
+    outlines: np.ndarray = as_rgb(
+        soft_edges(crop_and_resize(picture[None], *size, torch.device("cpu")))
+    )[0].numpy()
     return outlines
 
 
 def is_finite(pictures: torch.Tensor) -> torch.Tensor:
-    """True for each of `pictures` (F, ...) without NaN and infinity: (F,) bool on the device, without waiting."""
+    """True for each of `pictures` (F, ...) without NaN and infinity: (F,) bool on the device,
+    without waiting."""
     return torch.isfinite(pictures).flatten(1).all(dim=1)
 
 
 def crop_to_aspect(rgb: torch.Tensor, width: int, height: int) -> torch.Tensor:
-    """Crop `rgb` (F, H, W, 3) to its largest centred part with this aspect ratio, (F, H', W', 3); a view."""
+    """Crop `rgb` (F, H, W, 3) to its largest centred part with this aspect ratio, (F, H', W', 3); a
+    view."""
     full_height, full_width = rgb.shape[1:3]
     part_width = min(full_width, max(1, round(full_height * width / height)))
     part_height = min(full_height, max(1, round(full_width * height / width)))
@@ -130,8 +145,9 @@ def crop_to_aspect(rgb: torch.Tensor, width: int, height: int) -> torch.Tensor:
 
 
 def zoom_and_rotate(rgb: torch.Tensor, zoom: float, angle_deg: float) -> torch.Tensor:
-    """Zoom `rgb` (F, H, W, 3) uint8 about its middle and rotate it clockwise, mirrored at its edges. For tunnel effects
-    by feedback. Bilinear, on the picture's device. Returns the input if there is no zoom and no rotation."""
+    """Zoom `rgb` (F, H, W, 3) uint8 about its middle and rotate it clockwise, mirrored at its
+    edges. For tunnel effects by feedback. Bilinear, on the picture's device. Returns the input if
+    there is no zoom and no rotation."""
     if zoom == 1.0 and angle_deg % 360.0 == 0.0:
         return rgb
     height, width = rgb.shape[1:3]
@@ -139,10 +155,14 @@ def zoom_and_rotate(rgb: torch.Tensor, zoom: float, angle_deg: float) -> torch.T
     cosine, sine = math.cos(angle) / zoom, math.sin(angle) / zoom
     # Pixel centres in -1..1, built on the device: copying a matrix there would wait for it.
     x = (torch.arange(width, device=rgb.device, dtype=torch.float32) + 0.5) * (2.0 / width) - 1.0
-    y = ((torch.arange(height, device=rgb.device, dtype=torch.float32) + 0.5) * (2.0 / height) - 1.0)[:, None]
+    y = (
+        (torch.arange(height, device=rgb.device, dtype=torch.float32) + 0.5) * (2.0 / height) - 1.0
+    )[:, None]
     from_x = cosine * x + (sine * height / width) * y  # (H, W): where each pixel comes from
     from_y = (-sine * width / height) * x + cosine * y
     grid = torch.stack((from_x, from_y), dim=-1).expand(len(rgb), -1, -1, -1)
     picture = rgb.permute(0, 3, 1, 2).float()
-    turned = F.grid_sample(picture, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    turned = F.grid_sample(
+        picture, grid, mode="bilinear", padding_mode="reflection", align_corners=False
+    )
     return turned.round().clamp(0.0, 255.0).to(torch.uint8).permute(0, 2, 3, 1).contiguous()

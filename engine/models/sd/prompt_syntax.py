@@ -1,12 +1,14 @@
 """Parses prompts like A1111's web UI: weights in brackets, escapes, LoRA tags. Does not load torch.
 
-`(text)` has weight 1.1, `[text]` 1/1.1, `(text:1.3)` 1.3; nested weights multiply; unclosed brackets extend to the end;
-a bracket after a backslash is literal (A1111, modules/prompt_parser.py, parse_prompt_attention). `<lora:name:0.8>` is
-removed from the text and overrides the weight of a LoRA that was loaded with the model while the prompt is used. Names
-are file names, case-insensitive; the last tag of a LoRA applies. BREAK begins a new chunk of 75 tokens.
+`(text)` has weight 1.1, `[text]` 1/1.1, `(text:1.3)` 1.3; nested weights multiply; unclosed
+brackets extend to the end; a bracket after a backslash is literal (A1111, modules/prompt_parser.py,
+parse_prompt_attention). `<lora:name:0.8>` is removed from the text and overrides the weight of a
+LoRA that was loaded with the model while the prompt is used. Names are file names,
+case-insensitive; the last tag of a LoRA applies. BREAK begins a new chunk of 75 tokens.
 
-Not supported, with a line in `notes`: prompt editing `[from:to:when]` and alternation `[a|b]` are read literally, at
-the surrounding weight. A backslash before any other character is kept; A1111 drops it. AND is an ordinary word.
+Not supported, with a line in `notes`: prompt editing `[from:to:when]` and alternation `[a|b]` are
+read literally, at the surrounding weight. A backslash before any other character is kept; A1111
+drops it. AND is an ordinary word.
 """
 
 import re
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
 
 ROUND = 1.1
 SQUARE = 1 / 1.1
-MAX_WEIGHT = 100.0  # maximum weight of a word: far above any useful weight, and far below the limit of float16
+# maximum weight of a word: far above any useful weight, and far below the limit of float16
+MAX_WEIGHT = 100.0
 MAX_LORA_WEIGHT = 4.0  # the same limit as for `--lora`
 _HUGE = 1e9  # limit while multiplying, so that no product becomes infinite, nor NaN times 0
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)"
@@ -77,7 +80,8 @@ class ParsedPrompt:
 
 
 def parse_prompt(prompt: str) -> ParsedPrompt:
-    """Parse any text. Without brackets, doubled backslashes, tags and BREAK it is one unchanged fragment."""
+    """Parse any text. Without brackets, doubled backslashes, tags and BREAK it is one unchanged
+    fragment."""
     return _Parsing(prompt).prompt()
 
 
@@ -148,7 +152,9 @@ class _Parsing:
         if self._squares and "|" in text:
             self._squares[-1].has_bar = True
         parts = _BREAK.split(text)
-        self._pieces.append(_Piece(CHUNK_END.join((*(part.rstrip() for part in parts[:-1]), parts[-1]))))
+        self._pieces.append(
+            _Piece(CHUNK_END.join((*(part.rstrip() for part in parts[:-1]), parts[-1])))
+        )
 
     def _multiply(self, piece: int, weight: float) -> None:
         for each in self._pieces[piece:]:
@@ -176,16 +182,23 @@ class _Parsing:
         if tag["kind"].lower() == "hypernet":
             self._note(f"{tag[0][:80]}: hypernetworks are not supported; ignored")
             return ""
-        weights = [_number(part.rpartition("=")[2]) for part in values if not part.startswith("dyn=")] or [1.0]
+        weights = [
+            _number(part.rpartition("=")[2]) for part in values if not part.startswith("dyn=")
+        ] or [1.0]
         if None in weights or len(weights) > 2:
             self._note(f"{tag[0][:80]}: is not a valid <lora:name:0.8>; ignored")
             return ""
         if len(set(weights)) > 1:
-            self._note(f"{tag[0][:80]}: text encoder and UNet have the same weight; using {weights[-1]:g}")
+            self._note(
+                f"{tag[0][:80]}: text encoder and UNet have the same weight; using {weights[-1]:g}"
+            )
         weight = weights[-1]
         assert weight is not None
         if abs(weight) > MAX_LORA_WEIGHT:
-            self._note(f"{tag[0][:80]}: a weight is -{MAX_LORA_WEIGHT:g} to {MAX_LORA_WEIGHT:g}; it is left out")
+            self._note(
+                f"{tag[0][:80]}: a weight is -{MAX_LORA_WEIGHT:g} to {MAX_LORA_WEIGHT:g}; it is "
+                "left out"
+            )
             return ""
         self._loras.append(LoraTag(name, weight))
         return ""
@@ -203,15 +216,18 @@ def _within(value: float, limit: float) -> float:
 
 
 def tag_weights(prompt: str, names: Sequence[str], note: Note) -> dict[int, float]:
-    """Weights of the LoRAs with a tag in the prompt, by index in `names`. `note(key, line)`: for unknown names."""
+    """Weights of the LoRAs with a tag in the prompt, by index in `names`. `note(key, line)`: for
+    unknown names."""
     indices = {name.lower(): index for index, name in enumerate(names)}
     weights: dict[int, float] = {}
     for tag in parse_prompt(prompt).loras:
-        if (index := indices.get(tag.name.lower())) is None:
+        index = indices.get(tag.name.lower())
+        if index is None:
             there = f"there are {', '.join(names)}" if names else "none was loaded"
             note(
                 "lora",
-                f"<lora:{tag.name[:80]}>: no LoRA of that name, {there}; choose it by /sd/lora/1/file, or "
+                f"<lora:{tag.name[:80]}>: no LoRA of that name, {there}; choose it by "
+                "/sd/lora/1/file, or "
                 "at start: --lora PATH, or [[sd.loras]] in the configuration",
             )
         else:
@@ -219,10 +235,16 @@ def tag_weights(prompt: str, names: Sequence[str], note: Note) -> dict[int, floa
     return weights
 
 
-def with_tags(prompt: str, names: Sequence[str], weights: Sequence[float], note: Note) -> dict[str, float]:
-    """The weight of each LoRA by name: from its tag, else from `weights` (in the order of `names`)."""
+def with_tags(
+    prompt: str, names: Sequence[str], weights: Sequence[float], note: Note
+) -> dict[str, float]:
+    """The weight of each LoRA by name: from its tag, else from `weights` (in the order of
+    `names`)."""
     tags = tag_weights(prompt, names, note)
-    return {name: tags.get(index, weight) for index, (name, weight) in enumerate(zip(names, weights, strict=True))}
+    return {
+        name: tags.get(index, weight)
+        for index, (name, weight) in enumerate(zip(names, weights, strict=True))
+    }
 
 
 @contextmanager

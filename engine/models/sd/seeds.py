@@ -8,7 +8,8 @@ Blend = Literal["slerp", "linear"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seeds:
-    """One seed, or two and their mix. Ranges as in the schema's /sd parameters of the same names."""
+    """One seed, or two and their mix. Ranges as in the schema's /sd parameters of the same
+    names."""
 
     seed: int = 0
     """-1: new noise for each call."""

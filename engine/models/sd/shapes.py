@@ -19,7 +19,12 @@ from engine.models.sd.spec import ModelSpec
 from engine.models.sd.tiny_vae import fuse_blocks
 
 CONTEXT_TOKENS = 77
-NOISE_TABLE = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
+NOISE_TABLE = {
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "steps_offset": 1,
+}
 TINY_BLOCKS = {
     "block_out_channels": (32, 64),
     "layers_per_block": 1,
@@ -51,10 +56,30 @@ SDXS_BLOCKS = {
     "mid_block_type": None,
     "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
 }
-OPENCLIP_H = {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 23, "num_attention_heads": 16}
-OPENCLIP_G = {"hidden_size": 1280, "intermediate_size": 5120, "num_hidden_layers": 32, "num_attention_heads": 20}
-CLIP_L = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}
-CLIP_TINY = {"hidden_size": 32, "intermediate_size": 37, "num_hidden_layers": 2, "num_attention_heads": 4}
+OPENCLIP_H = {
+    "hidden_size": 1024,
+    "intermediate_size": 4096,
+    "num_hidden_layers": 23,
+    "num_attention_heads": 16,
+}
+OPENCLIP_G = {
+    "hidden_size": 1280,
+    "intermediate_size": 5120,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 20,
+}
+CLIP_L = {
+    "hidden_size": 768,
+    "intermediate_size": 3072,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+}
+CLIP_TINY = {
+    "hidden_size": 32,
+    "intermediate_size": 37,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,21 +92,36 @@ class ModelShape:
 
 
 SHAPES = {
-    "sd15": ModelShape(family="sd15", sampler="lcm", unet={"cross_attention_dim": 768}, texts=(CLIP_L,)),
+    "sd15": ModelShape(
+        family="sd15", sampler="lcm", unet={"cross_attention_dim": 768}, texts=(CLIP_L,)
+    ),
     "sd-turbo": ModelShape(
         family="sd21",
         sampler="turbo",
-        unet={"cross_attention_dim": 1024, "attention_head_dim": (5, 10, 20, 20), "use_linear_projection": True},
+        unet={
+            "cross_attention_dim": 1024,
+            "attention_head_dim": (5, 10, 20, 20),
+            "use_linear_projection": True,
+        },
         texts=(OPENCLIP_H,),
     ),
     "sdxl-turbo": ModelShape(
-        family="sdxl", sampler="turbo", unet={"cross_attention_dim": 2048, **XL_BLOCKS}, texts=(CLIP_L, OPENCLIP_G)
+        family="sdxl",
+        sampler="turbo",
+        unet={"cross_attention_dim": 2048, **XL_BLOCKS},
+        texts=(CLIP_L, OPENCLIP_G),
     ),
     "ssd-1b": ModelShape(
-        family="sdxl", sampler="lcm", unet={"cross_attention_dim": 2048, **SSD_BLOCKS}, texts=(CLIP_L, OPENCLIP_G)
+        family="sdxl",
+        sampler="lcm",
+        unet={"cross_attention_dim": 2048, **SSD_BLOCKS},
+        texts=(CLIP_L, OPENCLIP_G),
     ),
     "sdxs": ModelShape(
-        family="sd15", sampler="turbo", unet={"cross_attention_dim": 768, **SDXS_BLOCKS}, texts=(CLIP_L,)
+        family="sd15",
+        sampler="turbo",
+        unet={"cross_attention_dim": 768, **SDXS_BLOCKS},
+        texts=(CLIP_L,),
     ),
     "tiny": ModelShape(
         family="sd15",
@@ -91,20 +131,27 @@ SHAPES = {
         taesd_channels=16,
     ),
 }
-"""ssd-1b: SSD-1B with its LCM LoRA. sdxs: SDXS-512-DreamShaper, one step. tiny: small enough for a CPU."""
+"""ssd-1b: SSD-1B with its LCM LoRA. sdxs: SDXS-512-DreamShaper, one step. tiny: small enough for a
+CPU."""
 
 
 def build(name: str, device: str, dtype: torch.dtype) -> DiffusionModel:
-    """Build a model of this shape with TAESD; without values on device `meta`. DeviceFullError if it does not fit."""
+    """Build a model of this shape with TAESD; without values on device `meta`. DeviceFullError if
+    it does not fit."""
     silence_libs("diffusers", "transformers")
     from engine.models.sd.attention import install_attention
 
     shape = _shape(name)
-    with reserve_memory(device, lambda: _float32_bytes(name), f"random:{name}"), torch.device(device):
+    with (
+        reserve_memory(device, lambda: _float32_bytes(name), f"random:{name}"),
+        torch.device(device),
+    ):
         with seeded(0):
             unet = build_unet(name)
         with seeded(0):
-            encoders = tuple(_text_encoder(config, number > 0) for number, config in enumerate(shape.texts))
+            encoders = tuple(
+                _text_encoder(config, number > 0) for number, config in enumerate(shape.texts)
+            )
         with seeded(0):
             vae = build_taesd(name)
     scheduler = build_scheduler(name)
@@ -163,7 +210,8 @@ def build_scheduler(name: str) -> Any:
 
 
 def build_pipeline(model: DiffusionModel, name: str) -> Any:
-    """diffusers' own img2img pipeline with the weights of `model` and its own attention, without a progress bar."""
+    """diffusers' own img2img pipeline with the weights of `model` and its own attention, without a
+    progress bar."""
     import diffusers
 
     library: Any = diffusers  # its pipelines are not annotated
@@ -175,28 +223,39 @@ def build_pipeline(model: DiffusionModel, name: str) -> Any:
         "unet": unet.requires_grad_(False).eval(),
         "scheduler": build_scheduler(name),
     }
-    for number, (encoder, tokenizer) in enumerate(zip(model.text_encoders, model.tokenizers, strict=True)):
+    for number, (encoder, tokenizer) in enumerate(
+        zip(model.text_encoders, model.tokenizers, strict=True)
+    ):
         suffix = f"_{number + 1}" if number else ""
         parts |= {f"text_encoder{suffix}": encoder, f"tokenizer{suffix}": tokenizer}
     if model.family == "sdxl":
         pipeline = library.StableDiffusionXLImg2ImgPipeline(**parts, add_watermarker=False)
     else:
-        options = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+        options = {
+            "safety_checker": None,
+            "feature_extractor": None,
+            "requires_safety_checker": False,
+        }
         pipeline = library.StableDiffusionImg2ImgPipeline(**parts, **options)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
 
 def gflop(name: str, width: int, height: int) -> dict[str, float]:
-    """2 x multiply-adds / 1e9 of one call for one picture: `unet`, `encode` and `decode`. Counted without running."""
+    """2 x multiply-adds / 1e9 of one call for one picture: `unet`, `encode` and `decode`. Counted
+    without running."""
     with torch.no_grad(), torch.device("meta"):
-        unet, vae = build_unet(name).eval(), build_taesd(name).eval()
+        unet = build_unet(name).eval()
+        vae = build_taesd(name).eval()
         z, t = torch.empty(1, 4, height // 8, width // 8), torch.empty(1)
         options: dict[str, Any] = {
             "encoder_hidden_states": torch.empty(1, CONTEXT_TOKENS, unet.config.cross_attention_dim)
         }
         if _shape(name).family == "sdxl":
-            options["added_cond_kwargs"] = {"text_embeds": torch.empty(1, 1280), "time_ids": torch.empty(1, 6)}
+            options["added_cond_kwargs"] = {
+                "text_embeds": torch.empty(1, 1280),
+                "time_ids": torch.empty(1, 6),
+            }
         return {
             "unet": count_gflop(lambda: unet(z, t, **options))[0],
             "encode": count_gflop(lambda: vae.encode(torch.empty(1, 3, height, width)))[0],

@@ -39,15 +39,24 @@ def paint(
     progress: Progress = ignore,
     note: Callable[[str], None] | None = None,
 ) -> np.ndarray:
-    """Repaint `image` (H, W, 3) uint8 of any size: (height, width, 3) uint8. Deterministic. `controls`: for each
-    ControlNet of the model its input (H, W, 3) uint8 of any size, and its scale. `ip_image` (H, W, 3) uint8.
-    `note(line)` is called for unsupported prompt syntax; by default a log warning. ModelError for sizes and settings
-    that the model does not support, and if the result contains NaN (float16)."""
+    """Repaint `image` (H, W, 3) uint8 of any size: (height, width, 3) uint8. Deterministic.
+    `controls`: for each ControlNet of the model its input (H, W, 3) uint8 of any size, and its
+    scale. `ip_image` (H, W, 3) uint8. `note(line)` is called for unsupported prompt syntax; by
+    default a log warning. ModelError for sizes and settings that the model does not support, and if
+    the result contains NaN (float16)."""
     if len(controls) > model.controlnet_count:
-        raise ModelError(f"{len(controls)} control pictures, but {model.spec.model} has {model.controlnet_count} nets")
-    report = (lambda key, line: log.warning("%s: %s", key, line)) if note is None else (lambda key, line: note(line))
+        raise ModelError(
+            f"{len(controls)} control pictures, but {model.spec.model} has "
+            f"{model.controlnet_count} nets"
+        )
+    report = (
+        (lambda key, line: log.warning("%s: %s", key, line))
+        if note is None
+        else (lambda key, line: note(line))
+    )
     pixels = Pixels(model, width, height)
-    # One generator for both draws, in the order of diffusers' pipelines: first for the full VAE, then the noise.
+    # One generator for both draws, in the order of diffusers' pipelines: first for the full VAE,
+    # then the noise.
     generator = torch.Generator().manual_seed(seed)
     z = pixels.encode_sampled(image[None], generator)
     inputs = [
@@ -56,11 +65,18 @@ def paint(
     ]
     # Direct calls on every device: capturing a graph takes longer than painting one picture.
     schedule = BatchSchedule(
-        model, Denoiser(model, calls=DirectRunner()), steps=steps, strength=strength, guidance=guidance, sampler=sampler
+        model,
+        Denoiser(model, calls=DirectRunner()),
+        steps=steps,
+        strength=strength,
+        guidance=guidance,
+        sampler=sampler,
     )
     with applied_tags(model, prompt, report):
         images = [] if ip_image is None else [(ip_image, 1.0)]
-        cond = Conditioner(model, note=report).encode(prompt, negative, ip_images=images, size=(width, height))
+        cond = Conditioner(model, note=report).encode(
+            prompt, negative, ip_images=images, size=(width, height)
+        )
         latents = schedule.run(z, cond, inputs, generator, progress=progress)
     rgb, is_finite = pixels.decode(latents)
     if not is_finite.item():

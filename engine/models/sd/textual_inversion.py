@@ -1,7 +1,9 @@
-"""Textual inversion embeddings (Gal et al. 2022): words whose token embeddings are replaced by trained vectors.
+"""Textual inversion embeddings (Gal et al. 2022): words whose token embeddings are replaced by
+trained vectors.
 
-diffusers adds tokens to the tokenizer and rows to the text encoder's table. A1111 and we insert the vectors after the
-table lookup: tokenizer and weights stay unchanged, and a word may have a weight in brackets.
+diffusers adds tokens to the tokenizer and rows to the text encoder's table. A1111 and we insert the
+vectors after the table lookup: tokenizer and weights stay unchanged, and a word may have a weight
+in brackets.
 """
 
 import re
@@ -25,12 +27,17 @@ class Embedding:
 
 
 class Triggers:
-    """Finds trigger words in a text: whole words, longest first, case-insensitive like CLIP's tokenizers."""
+    """Finds trigger words in a text: whole words, longest first, case-insensitive like CLIP's
+    tokenizers."""
 
     def __init__(self, embeddings: Sequence[Embedding]) -> None:
-        self._embeddings = {trigger.lower(): embedding for embedding in embeddings for trigger in embedding.triggers}
+        self._embeddings = {
+            trigger.lower(): embedding for embedding in embeddings for trigger in embedding.triggers
+        }
         triggers = sorted(self._embeddings, key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(_whole_word, triggers)), re.IGNORECASE) if triggers else None
+        self._pattern = (
+            re.compile("|".join(map(_whole_word, triggers)), re.IGNORECASE) if triggers else None
+        )
 
     def split(self, text: str) -> list[str | tuple[str, Embedding]]:
         """Split `text` into plain parts and (trigger word as written, its embedding), in order."""
@@ -49,15 +56,20 @@ def _whole_word(trigger: str) -> str:
     return f"{before}{re.escape(trigger)}{after}"
 
 
-def load_embeddings(file: EmbeddingFile, device: torch.device, dtype: torch.dtype) -> tuple[Embedding, ...]:
-    """Read the embeddings of a file. ModelError if the file cannot be read, or holds NaN or infinity."""
+def load_embeddings(
+    file: EmbeddingFile, device: torch.device, dtype: torch.dtype
+) -> tuple[Embedding, ...]:
+    """Read the embeddings of a file. ModelError if the file cannot be read, or holds NaN or
+    infinity."""
     with one_line(str(file.file)):
         stored: Any
         if file.is_pickle:
             with torch.serialization.safe_globals([torch.nn.ParameterDict]):
                 stored = torch.load(file.file, map_location="cpu", weights_only=True)
             stored = stored.get(WEBUI_PICKLE) or stored
-            if isinstance(stored, torch.nn.ParameterDict):  # torch before 1.12 wrote no list of its keys
+            if isinstance(
+                stored, torch.nn.ParameterDict
+            ):  # torch before 1.12 wrote no list of its keys
                 stored = dict(stored.named_parameters(remove_duplicate=False))
         else:
             from safetensors.torch import load_file
@@ -65,7 +77,9 @@ def load_embeddings(file: EmbeddingFile, device: torch.device, dtype: torch.dtyp
             stored = load_file(file.file)
         tensors = {key: stored[key].detach().to(device, dtype) for key in file.tensors}
     if not all(tensor.isfinite().all() for tensor in tensors.values()):
-        raise ModelError(f"{file.file}: contains NaN or infinity in {str(dtype).removeprefix('torch.')}")
+        raise ModelError(
+            f"{file.file}: contains NaN or infinity in {str(dtype).removeprefix('torch.')}"
+        )
     rows = {key: tensor.reshape(-1, tensor.shape[-1]) for key, tensor in tensors.items()}
     found = []
     for entry in file.entries:
@@ -76,7 +90,8 @@ def load_embeddings(file: EmbeddingFile, device: torch.device, dtype: torch.dtyp
 
 @contextmanager
 def inject_vectors(encoder: Any, vectors: Mapping[int, torch.Tensor]) -> Iterator[None]:
-    """In the `with` block, the text encoder uses these vectors (vectors, width) instead of tokens, from each index."""
+    """In the `with` block, the text encoder uses these vectors (vectors, width) instead of tokens,
+    from each index."""
 
     def put(module: Any, inputs: Any, embedded: torch.Tensor) -> torch.Tensor:
         embedded = embedded.clone()

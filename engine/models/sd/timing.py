@@ -16,14 +16,33 @@ from engine.models.sd.plan.ip_adapter_file import ADAPTERS, ENCODER, examine_ip_
 from engine.models.sd.shapes import SHAPES, build, build_pipeline
 
 SMALL_DEPTH: dict[str, Any] = {
-    "backbone_config": {"model_type": "dinov2", "hidden_size": 16, "num_attention_heads": 2, "num_hidden_layers": 4}
-    | {"image_size": 70, "patch_size": 14, "reshape_hidden_states": False, "out_indices": [1, 2, 3, 4]},
+    "backbone_config": {
+        "model_type": "dinov2",
+        "hidden_size": 16,
+        "num_attention_heads": 2,
+        "num_hidden_layers": 4,
+    }
+    | {
+        "image_size": 70,
+        "patch_size": 14,
+        "reshape_hidden_states": False,
+        "out_indices": [1, 2, 3, 4],
+    },
     "reassemble_hidden_size": 16,
     "neck_hidden_sizes": [4, 8, 12, 16],
     "fusion_hidden_size": 8,
 }
-SMALL_POSE: dict[str, Any] = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "out_indices": [2]}
-LARGE_VISION: dict[str, Any] = {"hidden_size": 1280, "intermediate_size": 5120, "num_hidden_layers": 32}
+SMALL_POSE: dict[str, Any] = {
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "out_indices": [2],
+}
+LARGE_VISION: dict[str, Any] = {
+    "hidden_size": 1280,
+    "intermediate_size": 5120,
+    "num_hidden_layers": 32,
+}
 LARGE_VISION |= {"num_attention_heads": 16, "patch_size": 14, "projection_dim": 1024}
 SMALL_VISION: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 37, "num_hidden_layers": 2}
 SMALL_VISION |= {"num_attention_heads": 4, "image_size": 32, "patch_size": 8, "projection_dim": 32}
@@ -52,17 +71,28 @@ class DiffusersBaseline:
         model = self.model
         with torch.no_grad():
             encoded = self.pipeline.encode_prompt(
-                self._prompt, device=model.device, num_images_per_prompt=1, do_classifier_free_guidance=False
+                self._prompt,
+                device=model.device,
+                num_images_per_prompt=1,
+                do_classifier_free_guidance=False,
             )
-        names = ("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds")
+        names = (
+            "prompt_embeds",
+            "negative_prompt_embeds",
+            "pooled_prompt_embeds",
+            "negative_pooled_prompt_embeds",
+        )
         embeds = dict(zip(names, encoded, strict=False))  # two for SD, four for SDXL
-        image = torch.from_numpy(picture).permute(2, 0, 1)[None].to(model.device, model.dtype) / 255.0
+        image = (
+            torch.from_numpy(picture).permute(2, 0, 1)[None].to(model.device, model.dtype) / 255.0
+        )
         options = embeds | self._options(steps) | {"output_type": "pt"}
         return lambda: self.pipeline(image=image, **options).images
 
     def add_controls(self) -> None:
-        """Give the model a ControlNet, and networks for depth and pose, with random weights: those of Depth Anything
-        small and ViTPose base, on a CPU small ones, because they would take seconds."""
+        """Give the model a ControlNet, and networks for depth and pose, with random weights: those
+        of Depth Anything small and ViTPose base, on a CPU small ones, because they would take
+        seconds."""
         from diffusers import ControlNetModel  # pyright: ignore[reportPrivateImportUsage]
         from transformers import (
             DepthAnythingConfig,
@@ -87,7 +117,9 @@ class DiffusersBaseline:
             DepthAnythingForDepthEstimation(depth),
             VitPoseForPoseEstimation(pose(backbone_config=backbone, num_labels=17)),
         )
-        net, depths, poses = (each.requires_grad_(False).eval().to(model.device, model.dtype) for each in networks)
+        net, depths, poses = (
+            each.requires_grad_(False).eval().to(model.device, model.dtype) for each in networks
+        )
         install_attention(net)
         model.controlnets = (net,)
         model.detectors = {"depth": DepthMaps(depths), "pose": Skeletons(poses)}
@@ -101,12 +133,17 @@ class DiffusersBaseline:
     def _options(self, steps: int) -> dict[str, Any]:
         """Pipeline options for `steps` real steps: twice as many steps at half strength."""
         generator = torch.Generator(self.model.device).manual_seed(1)
-        return {"num_inference_steps": 2 * steps, "strength": 0.5, "guidance_scale": 1.0, "generator": generator}
+        return {
+            "num_inference_steps": 2 * steps,
+            "strength": 0.5,
+            "guidance_scale": 1.0,
+            "generator": generator,
+        }
 
 
 def model_with_adapter(shape: str, measured: MeasuredDevice) -> DiffusionModel | None:
-    """Another model of this shape, with a standard IP-Adapter of random weights; None if its family has none. On a CPU
-    with a small image encoder, because the published one would take seconds."""
+    """Another model of this shape, with a standard IP-Adapter of random weights; None if its family
+    has none. On a CPU with a small image encoder, because the published one would take seconds."""
     from diffusers.models.attention_processor import AttnProcessor2_0
     from safetensors.torch import save_file
     from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
@@ -126,14 +163,19 @@ def model_with_adapter(shape: str, measured: MeasuredDevice) -> DiffusionModel |
     crossing = [layer for name, layer in model.unet.named_modules() if name.endswith(".attn2")]
     for number, layer in enumerate(crossing):
         for part in ("to_k_ip", "to_v_ip"):
-            tensors[f"ip_adapter.{2 * number + 1}.{part}.weight"] = 0.03 * torch.randn(layer.to_k.out_features, width)
+            tensors[f"ip_adapter.{2 * number + 1}.{part}.weight"] = 0.03 * torch.randn(
+                layer.to_k.out_features, width
+            )
     with TemporaryDirectory(prefix="multiverse-bench-", ignore_cleanup_errors=True) as folder:
-        file, encoder = Path(folder, "ip-adapter.safetensors"), Path(folder, ENCODER)
+        file = Path(folder, "ip-adapter.safetensors")
+        encoder = Path(folder, ENCODER)
         save_file(tensors, file)
         with torch.device(measured.device):
             vision: Any = CLIPVisionModelWithProjection(config)
         vision.to("cpu", measured.dtype).save_pretrained(encoder)
-        CLIPImageProcessor(size=config.image_size, crop_size=config.image_size).save_pretrained(encoder)
+        CLIPImageProcessor(size=config.image_size, crop_size=config.image_size).save_pretrained(
+            encoder
+        )
         files = examine_ip_adapter(str(file), str(encoder), None)
         model.ip_adapter = IpAdapter(model.unet, files, model.device, measured.dtype)
     model.text_weight = install_attention(model.unet)

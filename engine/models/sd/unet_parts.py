@@ -1,10 +1,11 @@
-"""The UNet's forward pass as a chain of parts, so that a call can be interrupted on a shared device.
+"""The UNet's forward pass as a chain of parts, so that a call can be interrupted on a shared
+device.
 
-The `PIECES`, one after the other, perform the same operations as `UNet2DConditionModel.forward` for Stable Diffusion
-1, 2 and XL (time and size embeddings, ControlNet residuals, IP-Adapter, guidance embedding): the results are
-bit-identical. The two outer blocks of each side, which work on the largest pictures, are pieces of their own. Before
-the first piece, `rows` lays out the batch and `controlled` adds the ControlNets' residuals. Every part takes and
-returns a State.
+The `PIECES`, one after the other, perform the same operations as `UNet2DConditionModel.forward` for
+Stable Diffusion 1, 2 and XL (time and size embeddings, ControlNet residuals, IP-Adapter, guidance
+embedding): the results are bit-identical. The two outer blocks of each side, which work on the
+largest pictures, are pieces of their own. Before the first piece, `rows` lays out the batch and
+`controlled` adds the ControlNets' residuals. Every part takes and returns a State.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,18 +22,21 @@ from engine.models.sd.control_nets import T2IAdapterNet
 CACHE_INTERVAL = 3  # from the example of the package DeepCache
 OUTERMOST = 0
 UnetPart = Callable[[Any, State], State]
-DOWN, UP = (slice(0, 1), slice(1, 2), slice(2, None)), (slice(0, -2), slice(-2, -1), slice(-1, None))
+DOWN = (slice(0, 1), slice(1, 2), slice(2, None))
+UP = (slice(0, -2), slice(-2, -1), slice(-1, None))
 
 
 class TextKeys(NamedTuple):
-    """Replaces a text in a UNet call: the keys and values of all its layers for the text (`attention`)."""
+    """Replaces a text in a UNet call: the keys and values of all its layers for the text
+    (`attention`)."""
 
     values: torch.Tensor
     """(B, 77, K): the keys and values of each layer in turn."""
 
 
 def with_regions(parts: tuple[Part, ...], regions: Any) -> tuple[Part, ...]:
-    """Wrap the parts of a UNet call to use `regions`, an `attention.RegionMasks`, with `masks` of the inputs."""
+    """Wrap the parts of a UNet call to use `regions`, an `attention.RegionMasks`, with `masks` of
+    the inputs."""
 
     def end(state: State) -> State:
         regions.end()
@@ -42,8 +46,9 @@ def with_regions(parts: tuple[Part, ...], regions: Any) -> tuple[Part, ...]:
 
 
 def with_bank(parts: tuple[Part, ...], bank: Any) -> tuple[Part, ...]:
-    """Wrap the parts of a UNet call so that they use the previous frame. `bank`: the UNet's `attention.FrameBank`; its
-    tensors are `before` and `strength` of the inputs, and `bank` of the result."""
+    """Wrap the parts of a UNet call so that they use the previous frame. `bank`: the UNet's
+    `attention.FrameBank`; its tensors are `before` and `strength` of the inputs, and `bank` of the
+    result."""
 
     def begin(state: State) -> None:
         bank.begin(state["before"], state["strength"])
@@ -51,7 +56,9 @@ def with_bank(parts: tuple[Part, ...], bank: Any) -> tuple[Part, ...]:
     return _around(parts, begin, lambda state: state | {"bank": bank.end()})
 
 
-def _around(parts: tuple[Part, ...], begin: Callable[[State], object], end: Part) -> tuple[Part, ...]:
+def _around(
+    parts: tuple[Part, ...], begin: Callable[[State], object], end: Part
+) -> tuple[Part, ...]:
     """Run `begin` before the first part and `end` after the last."""
 
     def first(state: State) -> State:
@@ -63,11 +70,17 @@ def _around(parts: tuple[Part, ...], begin: Callable[[State], object], end: Part
 
 
 def chain(
-    unet: Any, controlnets: Sequence[Any], negatives: int, *, is_split: bool, parts: "UnetParts | None" = None
+    unet: Any,
+    controlnets: Sequence[Any],
+    negatives: int,
+    *,
+    is_split: bool,
+    parts: "UnetParts | None" = None,
 ) -> tuple[Part, ...]:
-    """The parts of one UNet call; the last leaves `output` (N + B, 4, h, w) in the model's dtype, negatives first.
-    `controlnets`: the networks for `controls` in the inputs. `negatives`: number of rows, from the first on, that run a
-    second time with the negative prompt: 0, some or all. `parts`: replacements such as compiled functions."""
+    """The parts of one UNet call; the last leaves `output` (N + B, 4, h, w) in the model's dtype,
+    negatives first. `controlnets`: the networks for `controls` in the inputs. `negatives`: number
+    of rows, from the first on, that run a second time with the negative prompt: 0, some or all.
+    `parts`: replacements such as compiled functions."""
     functions = parts or PLAIN
     unet = functions.unet or unet
 
@@ -87,10 +100,11 @@ def chain(
 
 
 def lay_rows(state: State, negatives: int) -> State:
-    """Lay out the rows: first the `negatives` rows with the negative prompt, then all rows of `sample` (B, 4, h, w).
-    Input: sample, timesteps (B,), text (1, 77, D) or keys (1, 77, K; see `TextKeys`) or both. Optional: negative_text,
-    negative_keys, pooled (1, P), negative_pooled, time_ids (1, 6), ip (tuple of (1, ...)), negative_ip, guidance (1,
-    G), controls (tuple of ((B, 3, H, W), scale ()))."""
+    """Lay out the rows: first the `negatives` rows with the negative prompt, then all rows of
+    `sample` (B, 4, h, w). Input: sample, timesteps (B,), text (1, 77, D) or keys (1, 77, K; see
+    `TextKeys`) or both. Optional: negative_text, negative_keys, pooled (1, P), negative_pooled,
+    time_ids (1, 6), ip (tuple of (1, ...)), negative_ip, guidance (1, G), controls (tuple of ((B,
+    3, H, W), scale ()))."""
     count = state["sample"].shape[0]
 
     def repeat(value: torch.Tensor) -> torch.Tensor:
@@ -117,7 +131,9 @@ def lay_rows(state: State, negatives: int) -> State:
         "timesteps": repeat(state["timesteps"]),
         "hidden": None if state["text"] is None else spread(state["text"], state["negative_text"]),
         # Copied for each row, as layers would compute them: attention may not take a stride of 0.
-        "keys": None if state["keys"] is None else spread(state["keys"], state["negative_keys"]).contiguous(),
+        "keys": None
+        if state["keys"] is None
+        else spread(state["keys"], state["negative_keys"]).contiguous(),
         "added": added,
         "images": images,
         "guidance": guidance if guidance is None else guidance.expand(negatives + count, -1),
@@ -128,15 +144,20 @@ def lay_rows(state: State, negatives: int) -> State:
 
 
 def run_controlnets(controlnets: Sequence[Any], state: State, negatives: int = 0) -> State:
-    """Sum the residuals of all ControlNets, and the features of all T2I-Adapters, each times its scale. A ControlNet
-    that averages over the picture (shuffle) does not affect the first `negatives` rows (diffusers' guess mode)."""
+    """Sum the residuals of all ControlNets, and the features of all T2I-Adapters, each times its
+    scale. A ControlNet that averages over the picture (shuffle) does not affect the first
+    `negatives` rows (diffusers' guess mode)."""
     down_sum: list[torch.Tensor] = []
     mid_sum: Any = None
     features: list[torch.Tensor] = []
     for controlnet, (picture, scale) in zip(controlnets, state["controls"], strict=True):
         if isinstance(controlnet, T2IAdapterNet):
             more = [feature * scale for feature in controlnet(picture)]
-            features = [total + new for total, new in zip(features, more, strict=True)] if features else more
+            features = (
+                [total + new for total, new in zip(features, more, strict=True)]
+                if features
+                else more
+            )
             continue
         down_residuals, mid_residual = controlnet(
             state["sample"],
@@ -153,7 +174,8 @@ def run_controlnets(controlnets: Sequence[Any], state: State, negatives: int = 0
                 for residual in (*down_residuals, mid_residual)
             )
         if mid_sum is None:
-            down_sum, mid_sum = list(down_residuals), mid_residual
+            down_sum = list(down_residuals)
+            mid_sum = mid_residual
         else:
             down_sum = [total + more for total, more in zip(down_sum, down_residuals, strict=True)]
             mid_sum = mid_sum + mid_residual
@@ -182,7 +204,8 @@ def whole(unet: Any, state: State) -> State:
         added_cond_kwargs=with_images(state),
         down_block_additional_residuals=down_residuals,
         mid_block_additional_residual=mid_residual,
-        down_intrablock_additional_residuals=list(state["features"]) or None,  # it takes from the list
+        down_intrablock_additional_residuals=list(state["features"])
+        or None,  # it takes from the list
         return_dict=False,
     )
     return {"output": output[0]}
@@ -190,17 +213,22 @@ def whole(unet: Any, state: State) -> State:
 
 def begin(unet: Any, state: State) -> State:
     """Compute the embeddings and the first convolution."""
-    sample, added = state["sample"], with_images(state)
+    sample = state["sample"]
+    added = with_images(state)
     if unet.config.center_input_sample:
         sample = 2 * sample - 1.0
     time = unet.get_time_embed(sample=sample, timestep=state["timesteps"])
     embedding = unet.time_embedding(time, state["guidance"])
-    size = unet.get_aug_embed(emb=embedding, encoder_hidden_states=state["hidden"], added_cond_kwargs=added)
+    size = unet.get_aug_embed(
+        emb=embedding, encoder_hidden_states=state["hidden"], added_cond_kwargs=added
+    )
     if size is not None:
         embedding = embedding + size
     if unet.time_embed_act is not None:
         embedding = unet.time_embed_act(embedding)
-    hidden = unet.process_encoder_hidden_states(encoder_hidden_states=text_of(state), added_cond_kwargs=added)
+    hidden = unet.process_encoder_hidden_states(
+        encoder_hidden_states=text_of(state), added_cond_kwargs=added
+    )
     sample = unet.conv_in(sample)
     return {
         "sample": sample,
@@ -218,7 +246,8 @@ def down(blocks: slice) -> UnetPart:
     def part(unet: Any, state: State) -> State:
         if blocks.start == 0:
             state = begin(unet, state)
-        sample, skips = state["sample"], state["skips"]
+        sample = state["sample"]
+        skips = state["skips"]
         for index in range(len(unet.down_blocks))[blocks]:
             block = unet.down_blocks[index]
             sees_text = getattr(block, "has_cross_attention", False)
@@ -238,9 +267,12 @@ def down(blocks: slice) -> UnetPart:
 
 def mid(unet: Any, state: State) -> State:
     """Run the middle block."""
-    sample, skips = state["sample"], state["skips"]
+    sample = state["sample"]
+    skips = state["skips"]
     if state["residuals"] is not None:
-        skips = tuple(skip + residual for skip, residual in zip(skips, state["residuals"][0], strict=True))
+        skips = tuple(
+            skip + residual for skip, residual in zip(skips, state["residuals"][0], strict=True)
+        )
     if getattr(unet.mid_block, "has_cross_attention", False):
         sample = unet.mid_block(sample, state["embedding"], encoder_hidden_states=state["hidden"])
     elif unet.mid_block is not None:  # missing in BK-SDM small and tiny, SDXS and KOALA
@@ -257,16 +289,26 @@ def up(blocks: slice) -> UnetPart:
     """The part that runs these up blocks; after the last one, `end`."""
 
     def part(unet: Any, state: State) -> State:
-        sample, skips = state["sample"], state["skips"]
+        sample = state["sample"]
+        skips = state["skips"]
         count = len(unet.up_blocks)
         for index in range(count)[blocks]:
             block = unet.up_blocks[index]
-            own, skips = skips[-len(block.resnets) :], skips[: -len(block.resnets)]
-            # For sides that cannot be halved often enough: each block must match the size of the next one's skips.
-            options: dict[str, Any] = {"upsample_size": skips[-1].shape[2:] if index < count - 1 else None}
+            own = skips[-len(block.resnets) :]
+            skips = skips[: -len(block.resnets)]
+            # For sides that cannot be halved often enough: each block must match the size of the
+            # next one's skips.
+            options: dict[str, Any] = {
+                "upsample_size": skips[-1].shape[2:] if index < count - 1 else None
+            }
             if getattr(block, "has_cross_attention", False):
                 options["encoder_hidden_states"] = state["hidden"]
-            sample = block(hidden_states=sample, temb=state["embedding"], res_hidden_states_tuple=own, **options)
+            sample = block(
+                hidden_states=sample,
+                temb=state["embedding"],
+                res_hidden_states_tuple=own,
+                **options,
+            )
         state = state | {"sample": sample, "skips": skips}
         return end(unet, state) if blocks.stop is None else state
 
@@ -297,23 +339,28 @@ class UnetParts:
     """The UNet that they call instead of the given one, with the same weights."""
 
     def pieces_of(self, unet: Any) -> list[UnetPart]:
-        """The pieces in order, without those that have no block in this UNet: SDXS has only two blocks per side."""
+        """The pieces in order, without those that have no block in this UNet: SDXS has only two
+        blocks per side."""
         downs, ups = (
             [bool(range(len(blocks))[each]) for each in cuts]
             for blocks, cuts in ((unet.down_blocks, DOWN), (unet.up_blocks, UP))
         )
-        return [piece for piece, is_used in zip(self.pieces, (*downs, True, *ups), strict=True) if is_used]
+        return [
+            piece
+            for piece, is_used in zip(self.pieces, (*downs, True, *ups), strict=True)
+            if is_used
+        ]
 
 
 PLAIN = UnetParts()
 
 
 class DeepCache:
-    """Reuses the output of the UNet's deep blocks from one step of a batch in the next steps (arXiv 2312.00858).
-    Through its authors' PyPI package, which replaces the `forward` of the UNet's blocks: in every third step, starting
-    with the first, all blocks run; in between only the outermost down and up layer. It waits for the device in each
-    step to look up the step's index. The constructor installs it into `unet`. One batch at a time, all rows in one
-    step."""
+    """Reuses the output of the UNet's deep blocks from one step of a batch in the next steps (arXiv
+    2312.00858). Through its authors' PyPI package, which replaces the `forward` of the UNet's
+    blocks: in every third step, starting with the first, all blocks run; in between only the
+    outermost down and up layer. It waits for the device in each step to look up the step's index.
+    The constructor installs it into `unet`. One batch at a time, all rows in one step."""
 
     def __init__(self, unet: Any) -> None:
         from DeepCache import DeepCacheSDHelper
@@ -329,7 +376,8 @@ class DeepCache:
         self._pipeline.scheduler.timesteps = timesteps
 
     def full_steps(self, timesteps: Sequence[float]) -> int:
-        """Number of a batch's steps in which all blocks run. A timestep that a scheduler uses twice counts once."""
+        """Number of a batch's steps in which all blocks run. A timestep that a scheduler uses twice
+        counts once."""
         return sum(timesteps.index(timestep) % CACHE_INTERVAL == 0 for timestep in timesteps)
 
     @staticmethod

@@ -30,13 +30,15 @@ def is_pattern(control: Control) -> bool:
 
 
 class WildcardIndex(Generic[T]):
-    """Lookup of entries with wildcards: `*` is one whole part, as in `osc /composition/layers/1/clips/*/connected`.
-    Patterns are grouped by their number of parts and the positions of the stars. For each such group, the message's
-    address gets stars at the same positions and is looked up in a dictionary: a hundred patterns take one or two
-    look-ups. Results are cached. Each address that matches has its own state. One thread at a time."""
+    """Lookup of entries with wildcards: `*` is one whole part, as in `osc
+    /composition/layers/1/clips/*/connected`. Patterns are grouped by their number of parts and the
+    positions of the stars. For each such group, the message's address gets stars at the same
+    positions and is looked up in a dictionary: a hundred patterns take one or two look-ups. Results
+    are cached. Each address that matches has its own state. One thread at a time."""
 
     def __init__(self, patterns: Iterable[tuple[Control, Callable[[Control], T]]] = ()) -> None:
-        """`patterns`: pairs of a pattern and `make(control)`, which is called once for each matching control."""
+        """`patterns`: pairs of a pattern and `make(control)`, which is called once for each
+        matching control."""
         self._makers: dict[Control, list[Callable[[Control], T]]] = {}
         self._sources: set[str] = set()
         self._stars: dict[int, set[tuple[int, ...]]] = {}  # number of parts -> positions of stars
@@ -54,7 +56,10 @@ class WildcardIndex(Generic[T]):
 
     def has_match(self, address: str) -> bool:
         """True if a pattern matches an argument of that address."""
-        return any(pattern.source in self._sources for pattern in self._patterns_of(Control("osc", source=address)))
+        return any(
+            pattern.source in self._sources
+            for pattern in self._patterns_of(Control("osc", source=address))
+        )
 
     def cached(self) -> Iterator[tuple[Control, T]]:
         """The cached objects, each with its control."""
@@ -62,11 +67,16 @@ class WildcardIndex(Generic[T]):
 
     def matches(self, control: Control) -> tuple[T, ...]:
         """The objects for this control, one per matching pattern."""
-        if (found := self._matched.get(control)) is not None:
+        found = self._matched.get(control)
+        if found is not None:
             return found
         if control in self._unmatched:
             return ()
-        found = tuple(make(control) for pattern in self._patterns_of(control) for make in self._makers.get(pattern, ()))
+        found = tuple(
+            make(control)
+            for pattern in self._patterns_of(control)
+            for make in self._makers.get(pattern, ())
+        )
         if found:
             if len(self._matched) >= MAX_REMEMBERED:
                 self._matched.clear()
@@ -96,13 +106,18 @@ class ControlMap:
         self._entries: list[tuple[MapEntry, Pickup]] = []
         self._at: dict[Control, list[tuple[MapEntry, Pickup]]] = {}
         self._patterns: WildcardIndex[tuple[MapEntry, Pickup]] = WildcardIndex()
-        self._states: dict[tuple[MapEntry, Control], Pickup] = {}  # states of patterns before the last change
+        self._states: dict[
+            tuple[MapEntry, Control], Pickup
+        ] = {}  # states of patterns before the last change
         self.addresses: frozenset[str] = frozenset()
         """The mapped OSC addresses, patterns included. Replaced as a whole when the map changes."""
         self._roots: frozenset[str] = frozenset()
         self.controls: Mapping[Control, bool] = {}
-        """The mapped controls; True for those with feedback. Replaced as a whole when the map changes."""
-        self._waiting: dict[str, tuple[float, float]] = {}  # by target: position and time; replaced, never changed
+        """The mapped controls; True for those with feedback. Replaced as a whole when the map
+        changes."""
+        self._waiting: dict[
+            str, tuple[float, float]
+        ] = {}  # by target: position and time; replaced, never changed
 
     @property
     def entries(self) -> tuple[MapEntry, ...]:
@@ -123,17 +138,21 @@ class ControlMap:
         return address in self.addresses or self._patterns.has_match(address)
 
     def waiting(self, now_s: float) -> dict[str, float]:
-        """The faders that were moved in the last 3 s and have not taken over yet: their positions on the range of their
-        parameter, 0..1, by its address. Any thread."""
-        return {target: at for target, (at, moved_s) in self._waiting.items() if now_s - moved_s < WAITING_S}
+        """The faders that were moved in the last 3 s and have not taken over yet: their positions
+        on the range of their parameter, 0..1, by its address. Any thread."""
+        return {
+            target: at
+            for target, (at, moved_s) in self._waiting.items()
+            if now_s - moved_s < WAITING_S
+        }
 
     def has_root(self, root: str) -> bool:
         """True if a mapped OSC address starts with that part."""
         return root in self._roots
 
     def add(self, entry: MapEntry, last_value: float | None = None) -> int:
-        """Add an entry and return its number. It replaces one with the same control, target and argument. `last_value`:
-        the last value received from its control, if known."""
+        """Add an entry and return its number. It replaces one with the same control, target and
+        argument. `last_value`: the last value received from its control, if known."""
         pickup = Pickup(at=None if last_value is None else position(entry, last_value))
         for number, (known, _) in enumerate(self._entries, start=1):
             if _identity(known) == _identity(entry):
@@ -145,13 +164,20 @@ class ControlMap:
         return len(self._entries)
 
     def add_all(
-        self, entries: Iterable[MapEntry], instead_of: Callable[[MapEntry], bool] = lambda entry: False
+        self,
+        entries: Iterable[MapEntry],
+        instead_of: Callable[[MapEntry], bool] = lambda entry: False,
     ) -> None:
-        """Add all entries at once; if there is no room for all, raise MappingError and add none. Existing entries for
-        which `instead_of` is true are removed, unless they are among the new ones."""
+        """Add all entries at once; if there is no room for all, raise MappingError and add none.
+        Existing entries for which `instead_of` is true are removed, unless they are among the new
+        ones."""
         entries = tuple(entries)
-        new_entries = frozenset(entries)  # a set: a thousand entries may be compared with a thousand while OSC waits
-        pairs = [pair for pair in self._entries if pair[0] in new_entries or not instead_of(pair[0])]
+        new_entries = frozenset(
+            entries
+        )  # a set: a thousand entries may be compared with a thousand while OSC waits
+        pairs = [
+            pair for pair in self._entries if pair[0] in new_entries or not instead_of(pair[0])
+        ]
         indices = {_identity(known): index for index, (known, _) in enumerate(pairs)}
         for entry in entries:
             index = indices.setdefault(_identity(entry), len(pairs))
@@ -178,8 +204,8 @@ class ControlMap:
         now_s: float,
         sent_to: Mapping[Control, float] = MappingProxyType({}),
     ) -> tuple[Message, ...] | None:
-        """The messages for our parameters that the movements cause, or None if no entry has one of the controls.
-        `sent_to`: the values last sent to controls, from `MapFeedback`."""
+        """The messages for our parameters that the movements cause, or None if no entry has one of
+        the controls. `sent_to`: the values last sent to controls, from `MapFeedback`."""
         is_mapped = False
         messages = []
         for movement in movements:
@@ -189,19 +215,27 @@ class ControlMap:
             for entry, pickup in self._entries_for(movement.control):
                 is_mapped = True
                 now = value_of(entry.target) if entry.param is not None else None
-                arguments = arguments_for(entry, movement, now, pickup, now_s, sent_to.get(entry.control))
+                arguments = arguments_for(
+                    entry, movement, now, pickup, now_s, sent_to.get(entry.control)
+                )
                 if arguments is not None:
                     messages.append(_message(entry.target, arguments))
                 if pickup.is_waiting or entry.target in self._waiting:
                     self._note_waiting(entry, pickup, now_s)
             pair = pair_of(movement.control)
-            if pair is not None and self._entries_for(pair):  # one half of a pair: wait for the other
+            if pair is not None and self._entries_for(
+                pair
+            ):  # one half of a pair: wait for the other
                 is_mapped = True
         return tuple(messages) if is_mapped else None
 
     def _note_waiting(self, entry: MapEntry, pickup: Pickup, now_s: float) -> None:
         others = self._waiting.items()
-        waiting = {each: (at, s) for each, (at, s) in others if each != entry.target and now_s - s < WAITING_S}
+        waiting = {
+            each: (at, s)
+            for each, (at, s) in others
+            if each != entry.target and now_s - s < WAITING_S
+        }
         if pickup.is_waiting and pickup.at is not None:
             waiting[entry.target] = range_position(entry, pickup.at), now_s
         self._waiting = waiting
@@ -220,7 +254,11 @@ class ControlMap:
         self._waiting = {}
         self._at = {}
         current = frozenset(entry for entry, _ in entries)
-        cached = {(entry, control): pickup for control, (entry, pickup) in self._patterns.cached() if entry in current}
+        cached = {
+            (entry, control): pickup
+            for control, (entry, pickup) in self._patterns.cached()
+            if entry in current
+        }
         before = {key: pickup for key, pickup in self._states.items() if key[0] in current}
         self._states = cached if len(before) > MAX_REMEMBERED else before | cached
         patterns = []
@@ -234,11 +272,14 @@ class ControlMap:
         for entry, _ in entries:
             controls[entry.control] = entry.feedback or controls.get(entry.control, False)
         self.controls = controls
-        self.addresses = frozenset(entry.control.source for entry, _ in entries if entry.control.kind == "osc")
+        self.addresses = frozenset(
+            entry.control.source for entry, _ in entries if entry.control.kind == "osc"
+        )
         self._roots = frozenset(address.split("/", 2)[1] for address in self.addresses)
 
     def _with_state(self, entry: MapEntry, control: Control) -> tuple[MapEntry, Pickup]:
-        """The entry with its state from before a change of the map, so that a repeated value triggers nothing."""
+        """The entry with its state from before a change of the map, so that a repeated value
+        triggers nothing."""
         return entry, self._states.pop((entry, control), None) or Pickup()
 
 
@@ -251,5 +292,8 @@ def _too_many() -> MappingError:
 
 
 def _message(target: str, arguments: tuple[float | int | bool | str, ...]) -> Message:
-    tags = "".join(("T" if value else "F") if type(value) is bool else _TAGS[type(value)] for value in arguments)
+    tags = "".join(
+        ("T" if value else "F") if type(value) is bool else _TAGS[type(value)]
+        for value in arguments
+    )
     return Message(target, arguments, tags)

@@ -38,7 +38,8 @@ DMX: Final = "dmx"
 """First part of the addresses of lighting consoles: `/dmx/1/17`."""
 MAX_ARGUMENTS = 64
 MAX_CHARACTERS = 255
-FIRST_FINE, AFTER_FINE = 32, 64
+FIRST_FINE = 32
+AFTER_FINE = 64
 """Controllers 0..31 are the coarse halves of pairs, 32..63 the fine halves."""
 
 
@@ -52,9 +53,10 @@ class MidiEvent:
     number: int = 0
     """Note, controller or program, 0..127; an NRPN 0..16383."""
     value: int = 0
-    """0..127; 0..16383 for bend and NRPN; 0 for a note off. MTC: the data byte of a quarter frame; for a full frame or
-    a text hours, minutes, seconds and frames of seven bits each, hours first (bits 5 and 6 of a full frame's hours are
-    the rate). A song position: sixteenth notes since the start."""
+    """0..127; 0..16383 for bend and NRPN; 0 for a note off. MTC: the data byte of a quarter frame;
+    for a full frame or a text hours, minutes, seconds and frames of seven bits each, hours first
+    (bits 5 and 6 of a full frame's hours are the rate). A song position: sixteenth notes since the
+    start."""
     device: str = ""
     """Name of the port, or given by the bridge; "" for none."""
 
@@ -93,7 +95,8 @@ class Movement(NamedTuple):
     steps: int = 0
     """A relative movement: an NRPN's increment (1) or decrement (-1); 0 for an absolute value."""
     bits: int = 7
-    """Number of known bits of a cc, cc14 or nrpn: 7, 14, or 0 while its fine half is still to come."""
+    """Number of known bits of a cc, cc14 or nrpn: 7, 14, or 0 while its fine half is still to
+    come."""
     part_of: Control | None = None
     """The control that this is a part of, or None; entries for that control have priority."""
 
@@ -109,23 +112,34 @@ def control_of(name: str) -> Control:
     """Parse the name of a control. Raises Rejected."""
     tokens = name.split() if len(name) <= MAX_CHARACTERS else []
     if tokens[:1] == ["osc"] and 2 <= len(tokens) <= 3 and tokens[1].startswith("/"):
-        return Control("osc", 0, _number(name, tokens[2], MAX_ARGUMENTS - 1) if len(tokens) == 3 else 0, tokens[1])
+        return Control(
+            "osc",
+            0,
+            _number(name, tokens[2], MAX_ARGUMENTS - 1) if len(tokens) == 3 else 0,
+            tokens[1],
+        )
     if tokens[:1] == ["midi"] and len(tokens) >= 3:
-        channel, kind, rest = _number(name, tokens[1], 16, 1), tokens[2], tokens[3:]
+        channel = _number(name, tokens[1], 16, 1)
+        kind = tokens[2]
+        rest = tokens[3:]
         if kind in MAX_VALUES and kind != "osc":
             number = _number(name, rest.pop(0), NUMBERS[kind]) if kind in NUMBERS and rest else None
             if len(rest) <= 1 and (number is None) == (kind not in NUMBERS):
                 return Control(cast(ControlKind, kind), channel, number or 0, *rest)
     raise Rejected(
-        f"control {_short(name)!r}: is neither `osc /ADDRESS [ARGUMENT]` nor `midi CHANNEL KIND NUMBER [DEVICE]` "
-        f"with a kind of {', '.join(kind for kind in MAX_VALUES if kind != 'osc')} (bend and pressure have no number)"
+        f"control {_short(name)!r}: is neither `osc /ADDRESS [ARGUMENT]` nor `midi CHANNEL KIND "
+        "NUMBER [DEVICE]` "
+        f"with a kind of {', '.join(kind for kind in MAX_VALUES if kind != 'osc')} (bend and "
+        "pressure have no number)"
     )
 
 
 def _number(name: str, token: str, highest: int, lowest: int = 0) -> int:
     if token.isascii() and token.isdecimal() and len(token) < 6 and lowest <= int(token) <= highest:
         return int(token)
-    raise Rejected(f"control {_short(name)!r}: {_short(token)!r} is not a whole number {lowest}..{highest}")
+    raise Rejected(
+        f"control {_short(name)!r}: {_short(token)!r} is not a whole number {lowest}..{highest}"
+    )
 
 
 def _short(text: str) -> str:

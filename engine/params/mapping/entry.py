@@ -28,7 +28,8 @@ NOT_TARGETS: Final = ("/get", "/sync", "/engine/notify")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapEntry:
-    """One entry of the map: a control, its target and options. `make_entry` makes it and fills in defaults."""
+    """One entry of the map: a control, its target and options. `make_entry` makes it and fills in
+    defaults."""
 
     control: Control
     target: str
@@ -37,7 +38,8 @@ class MapEntry:
     """Argument for a command, or value for a text parameter; "" for none."""
     low: float
     high: float
-    """Values of the target at the control's lower and upper end, in its own unit; for a menu the index."""
+    """Values of the target at the control's lower and upper end, in its own unit; for a menu the
+    index."""
     curve: float
     """Exponent between low and high: 1 is linear, 2 slow at first, 0.5 fast at first."""
     invert: bool
@@ -74,7 +76,8 @@ class MapEntry:
 
 
 def make_entry(values: Mapping[str, object]) -> MapEntry:
-    """Make an entry from keys, of which `control` and `target` are required. Raises Rejected with one line."""
+    """Make an entry from keys, of which `control` and `target` are required. Raises Rejected with
+    one line."""
     for key in values:
         if key not in KEYS:
             raise Rejected(f"{key!r}: no such key (known: {', '.join(KEYS)})")
@@ -86,14 +89,17 @@ def make_entry(values: Mapping[str, object]) -> MapEntry:
         raise Rejected(f"mode {mode!r}: not one of {', '.join(MODES)}")
     entry = _default_entry(control, target, cast(Literal[Mode, ""], mode))
     known = {"control": control, "target": target, "mode": entry.mode}
-    read: dict[str, Any] = {key: _READ[key](entry, key, value) for key, value in values.items() if key not in known}
+    read: dict[str, Any] = {
+        key: _READ[key](entry, key, value) for key, value in values.items() if key not in known
+    }
     entry = dataclasses.replace(entry, **read)
     _check_combination(entry, values)
     return entry
 
 
 def with_change(entry: MapEntry, key: str, value: object) -> MapEntry:
-    """The entry with one key changed, and new defaults for the keys that depend on it. Raises Rejected."""
+    """The entry with one key changed, and new defaults for the keys that depend on it. Raises
+    Rejected."""
     keys = entry.chosen()
     if key == "target":
         keys = {"control": keys["control"]}
@@ -105,8 +111,14 @@ def with_change(entry: MapEntry, key: str, value: object) -> MapEntry:
         }
     elif key == "mode":
         lost = {"takeover", "curve", *(("in_low", "in_high") if value in RELATIVE else ("ticks",))}
-        keys = {name: keys[name] for name in keys if name not in lost and not (name == "low" and value in TRIGGERS)}
-    return make_entry({**keys, "control": keys.get("control", ""), "target": keys.get("target", ""), key: value})
+        keys = {
+            name: keys[name]
+            for name in keys
+            if name not in lost and not (name == "low" and value in TRIGGERS)
+        }
+    return make_entry(
+        {**keys, "control": keys.get("control", ""), "target": keys.get("target", ""), key: value}
+    )
 
 
 def _default_entry(control: Control, target: str, mode: Literal[Mode, ""]) -> MapEntry:
@@ -114,7 +126,9 @@ def _default_entry(control: Control, target: str, mode: Literal[Mode, ""]) -> Ma
     param = osc_schema.lookup(target)
     mode = mode or _default_mode(control, target)
     numeric = param is not None and param.type in NUMERIC
-    low, high = (float(param.low), float(param.high)) if param is not None and numeric else (0.0, 1.0)
+    low, high = (
+        (float(param.low), float(param.high)) if param is not None and numeric else (0.0, 1.0)
+    )
     return MapEntry(
         control=control,
         target=target,
@@ -123,7 +137,8 @@ def _default_entry(control: Control, target: str, mode: Literal[Mode, ""]) -> Ma
         high=high,
         curve=1.0,
         invert=False,
-        # Takeover is for hands. A lighting console sends the levels that it means, and after a restart only once.
+        # Takeover is for hands. A lighting console sends the levels that it means, and after a
+        # restart only once.
         takeover=mode == "fader" and numeric and control.kind != "note" and not control.is_console,
         mode=mode,
         in_low=0.0,
@@ -149,40 +164,57 @@ def _default_mode(control: Control, target: str) -> Mode:
 
 
 def _check_target(target: str) -> None:
-    if (param := osc_schema.lookup(target)) is not None:
+    param = osc_schema.lookup(target)
+    if param is not None:
         if param.type is ParamType.COLOUR:
             raise Rejected(f"target {target}: a colour has more than one value")
     elif "<" in target or osc_schema.lookup_command(target) is None:
         raise osc_schema.unknown_address(target)
     elif target in NOT_TARGETS or target.startswith("/map/"):
-        raise Rejected(f"target {target}: is a query or a mapping command, which a control cannot send")
+        raise Rejected(
+            f"target {target}: is a query or a mapping command, which a control cannot send"
+        )
 
 
 def _check_combination(entry: MapEntry, values: Mapping[str, object]) -> None:
     """Raise Rejected for keys that contradict each other or have no effect."""
-    param, mode, kind = entry.param, entry.mode, entry.control.kind
+    param = entry.param
+    mode = entry.mode
+    kind = entry.control.kind
     numeric = param is not None and param.type in NUMERIC
     switched = param is not None and param.type in SWITCHED
-    if not switched and mode not in TRIGGERS and not (mode == "momentary" and wants_release(entry.target)):
+    if (
+        not switched
+        and mode not in TRIGGERS
+        and not (mode == "momentary" and wants_release(entry.target))
+    ):
         raise Rejected(f"mode {mode}: {entry.target} can only be triggered")
     if mode in RELATIVE and (kind not in TURNED or not numeric):
         raise Rejected(
-            f"mode {mode}: is for an encoder ({', '.join(TURNED)}) that turns a number, not {entry.control.name}"
+            f"mode {mode}: is for an encoder ({', '.join(TURNED)}) that turns a number, not "
+            f"{entry.control.name}"
         )
     if kind == "program" and mode != "trigger":
         raise Rejected(f"mode {mode}: a program change can only trigger")
     if entry.takeover and (mode != "fader" or not numeric or kind == "note"):
-        raise Rejected(f"takeover: is for a fader that moves a number, not {entry.control.name} on {entry.target}")
+        raise Rejected(
+            f"takeover: is for a fader that moves a number, not {entry.control.name} on "
+            f"{entry.target}"
+        )
     for key in ("low", "high"):
         if key in values and (not switched or (key == "low" and mode in TRIGGERS)):
             raise Rejected(f"{key}: has no effect on {entry.target} in mode {mode}")
     if "curve" in values and (mode != "fader" or not numeric):
-        raise Rejected(f"curve: is for a fader that moves a number, not {entry.control.name} on {entry.target}")
+        raise Rejected(
+            f"curve: is for a fader that moves a number, not {entry.control.name} on {entry.target}"
+        )
     for key in ("in_low", "in_high"):
         if key in values and (mode in RELATIVE or kind == "program"):
             raise Rejected(f"{key}: has no effect on {entry.control.name} as {mode}")
     if "ticks" in values and mode not in RELATIVE:
-        raise Rejected(f"ticks: is for an encoder ({', '.join(RELATIVE)}), not {entry.control.name} as {mode}")
+        raise Rejected(
+            f"ticks: is for an encoder ({', '.join(RELATIVE)}), not {entry.control.name} as {mode}"
+        )
     if entry.feedback and not _can_show(entry.control, param):
         raise Rejected(f"feedback: {entry.target} has no value that {entry.control.name} can show")
     if entry.in_low == entry.in_high:
@@ -198,17 +230,22 @@ def _check_combination(entry: MapEntry, values: Mapping[str, object]) -> None:
 def wants_release(target: str) -> bool:
     """True for a command that is also sent at the release: its last argument is `pressed`."""
     command = osc_schema.lookup_command(target)
-    return command is not None and bool(command.arguments) and command.arguments[-1].name == "pressed"
+    return (
+        command is not None and bool(command.arguments) and command.arguments[-1].name == "pressed"
+    )
 
 
 def command_arguments(entry: MapEntry) -> tuple[str | int | float, ...]:
-    """The arguments for the entry's command, without `pressed`. Raises Rejected if they do not fit the command."""
+    """The arguments for the entry's command, without `pressed`. Raises Rejected if they do not fit
+    the command."""
     command = osc_schema.lookup_command(entry.target)
     assert command is not None  # checked by `_check_target`
     arguments = command.arguments[:-1] if wants_release(entry.target) else command.arguments
     needed = [argument for argument in arguments if not argument.is_optional]
     if len(needed) > 1:
-        raise Rejected(f"target {entry.target}: takes {len(needed)} arguments, a control can give one")
+        raise Rejected(
+            f"target {entry.target}: takes {len(needed)} arguments, a control can give one"
+        )
     if not entry.argument:
         if needed:
             raise Rejected(f"argument: {entry.target} needs one ({needed[0].name})")
@@ -222,7 +259,8 @@ def command_arguments(entry: MapEntry) -> tuple[str | int | float, ...]:
 
 
 def number_of(param: Param, value: Value) -> float:
-    """The value of a numeric parameter or a switch as a number; for a menu the index of the item."""
+    """The value of a numeric parameter or a switch as a number; for a menu the index of the
+    item."""
     if param.menu:
         return float(param.menu.index(str(value)))
     assert isinstance(value, int | float), param.address
@@ -235,7 +273,9 @@ def number_of(param: Param, value: Value) -> float:
 def _text(values: Mapping[str, object], key: str) -> str:
     value = values.get(key)
     if not isinstance(value, str) or not value:
-        raise Rejected(f"{key}: is missing" if value is None or value == "" else f"{key}: is not text")
+        raise Rejected(
+            f"{key}: is missing" if value is None or value == "" else f"{key}: is not text"
+        )
     return value
 
 
@@ -244,7 +284,8 @@ def _read_argument(entry: MapEntry, key: str, value: object) -> str:
 
 
 def _read_end(entry: MapEntry, key: str, value: object) -> float:
-    """Read an end of the target's range, in its own unit; names of menu items and stops are accepted."""
+    """Read an end of the target's range, in its own unit; names of menu items and stops are
+    accepted."""
     param = entry.param
     if param is None or param.type not in SWITCHED:
         return _finite(entry, key, value)

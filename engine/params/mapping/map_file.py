@@ -1,4 +1,5 @@
-"""A map as a TOML file that people can read and edit. Missing keys get the defaults of `make_entry`.
+"""A map as a TOML file that people can read and edit. Missing keys get the defaults of
+`make_entry`.
 
 [map]
 schema = 1
@@ -40,8 +41,8 @@ def map_text(entries: Iterable[MapEntry], unread: Iterable[dict[str, Any]] = ())
 
 
 def read_map(path: Path) -> LoadedMap:
-    """Load the map in `path`; an empty map if there is no such file. Raises MappingError if the file as a whole cannot
-    be used, so that it is not replaced by an empty one."""
+    """Load the map in `path`; an empty map if there is no such file. Raises MappingError if the
+    file as a whole cannot be used, so that it is not replaced by an empty one."""
     content = StoredFile(path, "map", MappingError).read() or {}
     tables = content.get("entry", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
@@ -54,7 +55,9 @@ def read_map(path: Path) -> LoadedMap:
 
 def read_tables(tables: Iterable[dict[str, Any]]) -> LoadedMap:
     """Make entries from plain tables; unusable ones are returned as they are."""
-    entries, unread, problems = [], [], []
+    entries = []
+    unread = []
+    problems = []
     for number, table in enumerate(tables, start=1):
         try:
             target = table.get("target")

@@ -1,10 +1,19 @@
-"""Turns messages into movements: one or two per MIDI message, as a 14-bit pair adds one, one per OSC argument."""
+"""Turns messages into movements: one or two per MIDI message, as a 14-bit pair adds one, one per
+OSC argument."""
 
 import math
 
 from engine.osc.decode import Impulse, Message, TimeTag
 from engine.params.mapping import nrpn
-from engine.params.mapping.controls import FIRST_FINE, MAX_ARGUMENTS, MAX_VALUES, Control, MidiEvent, Movement, pair_of
+from engine.params.mapping.controls import (
+    FIRST_FINE,
+    MAX_ARGUMENTS,
+    MAX_VALUES,
+    Control,
+    MidiEvent,
+    Movement,
+    pair_of,
+)
 
 MAX_ADDRESS = 240  # leaves room for `osc` and a number in the name of the control
 MAX_PAIRS = 1024  # twice all pairs of one device
@@ -13,7 +22,8 @@ NO_NUMBER = -1  # for the controllers that select an NRPN, or that set an RPN
 
 
 class MovementReader:
-    """Turns messages into movements; keeps the halves of pairs and the selected NRPNs. One thread at a time."""
+    """Turns messages into movements; keeps the halves of pairs and the selected NRPNs. One thread
+    at a time."""
 
     def __init__(self) -> None:
         self._pairs: dict[Control, nrpn.ControllerPair] = {}
@@ -22,8 +32,11 @@ class MovementReader:
         self._last: dict[Control, int] = {}
 
     def of_midi(self, event: MidiEvent, now_s: float) -> list[Movement]:
-        """The movements of a MIDI message; empty for a clock and other messages that are not from a control."""
-        device, channel, number = event.device, event.channel, event.number
+        """The movements of a MIDI message; empty for a clock and other messages that are not from a
+        control."""
+        device = event.device
+        channel = event.channel
+        number = event.number
         if event.kind == "cc":
             alone = Movement(Control("cc", channel, number, device), float(event.value))
             control = pair_of(alone.control)
@@ -40,7 +53,8 @@ class MovementReader:
         return []
 
     def of_osc(self, message: Message) -> list[Movement]:
-        """One movement per numeric argument; none for text, colours, blobs and addresses that cannot be named."""
+        """One movement per numeric argument; none for text, colours, blobs and addresses that
+        cannot be named."""
         address, args, _ = message
         if len(address) > MAX_ADDRESS or address.split() != [address]:
             return []
@@ -51,12 +65,17 @@ class MovementReader:
             control = Control("osc", 0, number, address)
             if value is None or isinstance(value, Impulse):
                 movements.append(Movement(control, 1.0, is_bang=True))
-            elif isinstance(value, float | int) and not isinstance(value, TimeTag) and math.isfinite(value):
+            elif (
+                isinstance(value, float | int)
+                and not isinstance(value, TimeTag)
+                and math.isfinite(value)
+            ):
                 movements.append(Movement(control, float(value)))
         return movements
 
     def _of_pair(self, control: Control, event: MidiEvent, now_s: float) -> list[Movement]:
-        if (pair := self._pairs.get(control)) is None:
+        pair = self._pairs.get(control)
+        if pair is None:
             if len(self._pairs) >= MAX_PAIRS:
                 self._pairs.clear()
             pair = self._pairs[control] = nrpn.ControllerPair()
@@ -64,8 +83,11 @@ class MovementReader:
         at = half(event.value, now_s)
         return [] if at is None else [Movement(control, float(at), bits=14 if pair.is_whole else 0)]
 
-    def _of_parameter(self, event: MidiEvent, plain: list[Movement], now_s: float) -> list[Movement]:
-        """The movements of a controller that may select or set an NRPN; `plain`: those as a plain controller."""
+    def _of_parameter(
+        self, event: MidiEvent, plain: list[Movement], now_s: float
+    ) -> list[Movement]:
+        """The movements of a controller that may select or set an NRPN; `plain`: those as a plain
+        controller."""
         key = event.channel, event.device
         if key not in self._selections and len(self._selections) >= MAX_SELECTIONS:
             self._selections.clear()
@@ -78,7 +100,9 @@ class MovementReader:
             if selection.is_empty:
                 return plain
         number = None if event.number in nrpn.SELECTING else selection.number
-        control = Control("nrpn", event.channel, NO_NUMBER if number is None else number, event.device)
+        control = Control(
+            "nrpn", event.channel, NO_NUMBER if number is None else number, event.device
+        )
         parts = [movement._replace(part_of=control) for movement in plain]
         if number is None:
             return parts
@@ -92,8 +116,9 @@ class MovementReader:
         return [Movement(control, value, is_bang=is_up, steps=1 if is_up else -1), *parts]
 
     def _of_whole(self, control: Control, value: int, now_s: float) -> list[Movement]:
-        """The movements of an NRPN that the bridge has already combined. Open Stage Control sends it after each half,
-        the first time with a fine half of 0, which is not a position of the fader (its `rpn.py`)."""
+        """The movements of an NRPN that the bridge has already combined. Open Stage Control sends
+        it after each half, the first time with a fine half of 0, which is not a position of the
+        fader (its `rpn.py`)."""
         entry = self._entry(control)
         coarse, fine = divmod(value, nrpn.HALF)
         position: nrpn.Position | None = entry.coarse(coarse, now_s)
@@ -110,4 +135,6 @@ class MovementReader:
 
 
 def _at(control: Control, position: nrpn.Position | None) -> list[Movement]:
-    return [] if position is None else [Movement(control, float(position.value), bits=position.bits)]
+    return (
+        [] if position is None else [Movement(control, float(position.value), bits=position.bits)]
+    )

@@ -1,4 +1,5 @@
-"""NRPNs: numbered parameters 0..16383 that a device selects and then sets; each is one control here. Pure.
+"""NRPNs: numbered parameters 0..16383 that a device selects and then sets; each is one control
+here. Pure.
 
 | controller | |
 |---|---|
@@ -7,23 +8,32 @@
 | 6, 38 | the value, coarse and fine |
 | 96, 97 | one up, one down |
 
-MIDI 1.0 specifies the order 99, 98, 6, 38. Some devices send 98 first, or 38 before 6, or no 38, or select only once;
-see Yoshimi's `Using_NRPNs.txt`, Open Stage Control's `rpn.py` and JUCE's `juce_MidiRPN.cpp`. So:
+MIDI 1.0 specifies the order 99, 98, 6, 38. Some devices send 98 first, or 38 before 6, or no 38, or
+select only once; see Yoshimi's `Using_NRPNs.txt`, Open Stage Control's `rpn.py` and JUCE's
+`juce_MidiRPN.cpp`. So:
 
-- A half of a number stays until it is sent again; one that was never sent is 0. 127 and 127 deselect and forget both.
-- While an NRPN is selected, 6, 38, 96 and 97 are its value; while an RPN is, they are ignored; otherwise they are plain
-  controllers. Keyboards leave an RPN selected, so a controller that keeps moving without another selection is a knob.
+- A half of a number stays until it is sent again; one that was never sent is 0. 127 and 127
+  deselect and forget both.
+- While an NRPN is selected, 6, 38, 96 and 97 are its value; while an RPN is, they are ignored;
+  otherwise they are plain controllers. Keyboards leave an RPN selected, so a controller that keeps
+  moving without another selection is a knob.
 - A device that sends no 38 still reaches the upper end: its 127 is 16383.
-- 98 to 101 may be knobs: one that is sent three times in a row, with none of the other seven in between, selects
-  nothing.
+- 98 to 101 may be knobs: one that is sent three times in a row, with none of the other seven in
+  between, selects nothing.
 """
 
 from typing import Final, Literal, NamedTuple
 
 PAUSE_S = 0.05  # halves of one position are a few ms apart, strokes of a hand much more
 HALF = 128
-DATA_COARSE, DATA_FINE, DATA_UP, DATA_DOWN = 6, 38, 96, 97
-NRPN_FINE, NRPN_COARSE, RPN_FINE, RPN_COARSE = 98, 99, 100, 101
+DATA_COARSE = 6
+DATA_FINE = 38
+DATA_UP = 96
+DATA_DOWN = 97
+NRPN_FINE = 98
+NRPN_COARSE = 99
+RPN_FINE = 100
+RPN_COARSE = 101
 SELECTING: Final = (NRPN_FINE, NRPN_COARSE, RPN_FINE, RPN_COARSE)
 SETTING: Final = (DATA_COARSE, DATA_FINE, DATA_UP, DATA_DOWN)
 NOTHING: Final = (HALF - 1, HALF - 1)
@@ -33,16 +43,18 @@ WHOLE_OF_COARSE = 129  # 127 * 129 is 16383
 
 
 class ControllerPair:
-    """Two controllers as one 14-bit fader: n is the coarse half (MSB), n + 32 the fine half (LSB). Pure.
+    """Two controllers as one 14-bit fader: n is the coarse half (MSB), n + 32 the fine half (LSB).
+    Pure.
 
-    The halves arrive one after the other, and the value in between may be off by 128. MIDI 1.0 requires the coarse half
-    first and allows omitting it while it does not change; some devices send the fine half first.
+    The halves arrive one after the other, and the value in between may be off by 128. MIDI 1.0
+    requires the coarse half first and allows omitting it while it does not change; some devices
+    send the fine half first.
 
-    - Coarse first: a new coarse half alone gives the nearest position that it allows, between the old one and the new
-      one.
+    - Coarse first: a new coarse half alone gives the nearest position that it allows, between the
+      old one and the new one.
     - Fine first: the fine half waits for the coarse half.
-    - The order is detected by the first half after a pause, because hands move in strokes. A coarse half first is
-      final, and so are two fine halves in a row, where the coarse half was omitted.
+    - The order is detected by the first half after a pause, because hands move in strokes. A coarse
+      half first is final, and so are two fine halves in a row, where the coarse half was omitted.
 
     `coarse` and `fine` take a half and return the position 0..16383, or None if not known yet."""
 
@@ -57,7 +69,8 @@ class ControllerPair:
         self._is_settled = False
         self._received_s = float("-inf")
         self.is_whole = False
-        """True if the last position is final, because both halves arrived or the other is left out."""
+        """True if the last position is final, because both halves arrived or the other is left
+        out."""
 
     def coarse(self, value: int, now_s: float) -> int:
         """Take a coarse half, 0..127."""
@@ -68,7 +81,8 @@ class ControllerPair:
         self.is_whole = self._waiting is not None and self._order != "coarse"
         if self._waiting is not None and self._order != "coarse":
             self._order = "fine"
-            self._fine, self._waiting = self._waiting, None
+            self._fine = self._waiting
+            self._waiting = None
         elif self._coarse is None or value > self._coarse:
             self._fine = 0
         elif value < self._coarse:
@@ -83,17 +97,20 @@ class ControllerPair:
                 self._order = "fine"
             self._waiting = None
         elif self._waiting is not None:
-            self._order, self._is_settled = "coarse", True
+            self._order = "coarse"
+            self._is_settled = True
         self.is_whole = self._order == "coarse" and self._coarse is not None
         if self._order == "coarse" and self._coarse is not None:
-            self._fine, self._waiting = value, None
+            self._fine = value
+            self._waiting = None
             return self._coarse * HALF + value
         self._waiting = value
         return None
 
     def _paused(self, now_s: float) -> bool:
         """Note the time of a half. True if it starts a new stroke."""
-        pause_s, self._received_s = now_s - self._received_s, now_s
+        pause_s = now_s - self._received_s
+        self._received_s = now_s
         return pause_s > PAUSE_S
 
 
@@ -106,7 +123,9 @@ class Selection:
         self._halves: dict[bool, tuple[int | None, int | None]] = {}
         """Coarse and fine half, by True for NRPN and False for RPN."""
         self._is_nrpn: bool | None = None
-        self._knob = self._times = self._settings = 0
+        self._knob = 0
+        self._times = 0
+        self._settings = 0
 
     @property
     def number(self) -> int | None:
@@ -124,7 +143,8 @@ class Selection:
     def select(self, controller: int, value: int) -> bool:
         """Process one of 98 to 101. False: it is a knob and selects nothing."""
         self._times = self._times + 1 if controller == self._knob else 1
-        self._knob, self._settings = controller, 0
+        self._knob = controller
+        self._settings = 0
         if self._times >= MIN_KNOB:
             self._forget(controller in (NRPN_FINE, NRPN_COARSE))
             return False
@@ -134,7 +154,8 @@ class Selection:
         if halves == NOTHING:
             self._forget(is_nrpn)
         else:
-            self._halves[is_nrpn], self._is_nrpn = halves, is_nrpn
+            self._halves[is_nrpn] = halves
+            self._is_nrpn = is_nrpn
         return True
 
     def was_set(self) -> None:
@@ -153,7 +174,8 @@ class Position(NamedTuple):
     value: int
     """0..16383."""
     bits: int
-    """Number of known bits: 14; 7 for a device without fine halves; 0 while the fine half is still to come."""
+    """Number of known bits: 14; 7 for a device without fine halves; 0 while the fine half is still
+    to come."""
 
 
 class DataEntry:
@@ -182,6 +204,8 @@ class DataEntry:
         """Take a value of 38, 0..127. None: it waits for its coarse half."""
         self._fines += 1
         at = self._pair.fine(value, now_s)
-        if at is None and not self._has_coarse and self._fines > 1:  # a device whose coarse half is always 0
+        if (
+            at is None and not self._has_coarse and self._fines > 1
+        ):  # a device whose coarse half is always 0
             at = value
         return None if at is None else Position(at, 14)

@@ -1,11 +1,12 @@
 """The value that a movement of a control sets: positions, takeover, encoders. Pure.
 
-A control's position is 0..1 from the entry's `in_low` to its `in_high`, reversed by `invert`. Raised to the power of
-`curve` it is the position between `low` and `high` on the parameter's scale.
+A control's position is 0..1 from the entry's `in_low` to its `in_high`, reversed by `invert`.
+Raised to the power of `curve` it is the position between `low` and `high` on the parameter's scale.
 
-Takeover (pickup): a fader sets nothing until it passes the position of the current value (or the nearer end of
-`low`..`high`), or comes within 1/127 of it. From then on it controls the parameter, until something else sets it. A
-fader that was sent a value (`/map/feedback`) and reports a position near it has a motor: its movement starts there.
+Takeover (pickup): a fader sets nothing until it passes the position of the current value (or the
+nearer end of `low`..`high`), or comes within 1/127 of it. From then on it controls the parameter,
+until something else sets it. A fader that was sent a value (`/map/feedback`) and reports a position
+near it has a motor: its movement starts there.
 """
 
 import math
@@ -13,14 +14,23 @@ from dataclasses import dataclass
 
 import osc_schema
 from engine.params.mapping.controls import MAX_VALUES, Movement
-from engine.params.mapping.entry import RELATIVE, SWITCHED, TRIGGERS, MapEntry, command_arguments, number_of
+from engine.params.mapping.entry import (
+    RELATIVE,
+    SWITCHED,
+    TRIGGERS,
+    MapEntry,
+    command_arguments,
+    number_of,
+)
 from osc_schema import ParamType, Value
 from osc_schema.scale import Scale, scale_of
 
 STEP = 1 / 127  # one step of a 7-bit control; with 30 ms of smoothing such a jump is invisible
 PRESSED_FROM = 0.5
 MOTOR_STEP = 0.1  # position: a hand does not move a fader further than this between two values
-UNSET_S = 0.005  # delay until a sent value is set: all movements of a bundle are handled before the first value is set
+# delay until a sent value is set: all movements of a bundle are handled before the first value is
+# set
+UNSET_S = 0.005
 
 Arguments = tuple[float | int | bool | str, ...]
 
@@ -40,10 +50,16 @@ class Pickup:
 
 
 def arguments_for(
-    entry: MapEntry, movement: Movement, now: Value | None, pickup: Pickup, now_s: float, sent_to: float | None = None
+    entry: MapEntry,
+    movement: Movement,
+    now: Value | None,
+    pickup: Pickup,
+    now_s: float,
+    sent_to: float | None = None,
 ) -> Arguments | None:
-    """The arguments to send to the entry's target, or None for nothing. `now`: the parameter's value, None for a
-    command. `sent_to`: the value last sent to the control, in its own unit, if that was after its last movement."""
+    """The arguments to send to the entry's target, or None for nothing. `now`: the parameter's
+    value, None for a command. `sent_to`: the value last sent to the control, in its own unit, if
+    that was after its last movement."""
     if sent_to is not None and entry.is_fader:
         _follow_motor(entry, movement, pickup, position(entry, sent_to))
     pickup.is_waiting = False
@@ -53,33 +69,44 @@ def arguments_for(
     arguments = _respond(entry, movement, now, pickup)
     if arguments is None or entry.param is None or entry.param.type not in SWITCHED:
         return arguments
-    pickup.sent, pickup.before, pickup.sent_s = arguments[0], before, now_s
+    pickup.sent = arguments[0]
+    pickup.before = before
+    pickup.sent_s = now_s
     return None if arguments[0] == now else arguments
 
 
-def _respond(entry: MapEntry, movement: Movement, now: Value | None, pickup: Pickup) -> Arguments | None:
+def _respond(
+    entry: MapEntry, movement: Movement, now: Value | None, pickup: Pickup
+) -> Arguments | None:
     """The target's new value as `osc_schema.accept` returns it, or a command's arguments."""
     if entry.mode in RELATIVE or (movement.steps and entry.is_fader):
         return _turn(entry, movement, now)
-    was, at = pickup.at, position(entry, movement.value)
+    was = pickup.at
+    at = position(entry, movement.value)
     pickup.at = at
     is_down = at >= PRESSED_FROM
     if entry.param is None and entry.mode == "momentary":
         if movement.is_bang:
             return command_arguments(entry)
         was_down = was is not None and was >= PRESSED_FROM
-        # A key sends each press once, and its release may be missing: it was pulled out while pressed.
+        # A key sends each press once, and its release may be missing: it was pulled out while
+        # pressed.
         is_repeated = is_down == was_down and entry.control.kind != "note"
         return None if is_repeated else (*command_arguments(entry), int(is_down))
     if entry.mode == "momentary":
         return _accept(entry, entry.high if is_down else entry.low)
     if entry.mode == "fader":
-        if entry.takeover and not _has_taken_over(now, pickup) and not picks_up(was, at, position_of(entry, now)):
+        if (
+            entry.takeover
+            and not _has_taken_over(now, pickup)
+            and not picks_up(was, at, position_of(entry, now))
+        ):
             pickup.is_waiting = True
             return None
         return _accept(entry, value_at(entry, at))
     is_pressed = is_down and (was is None or was < PRESSED_FROM)
-    # A repeated value is a second press of a button that sends no release. Faders never repeat a value, states do.
+    # A repeated value is a second press of a button that sends no release. Faders never repeat a
+    # value, states do.
     is_repeated = is_down and was == at and entry.mode != "rise"
     if not (movement.is_bang or is_pressed or is_repeated):
         return None
@@ -90,7 +117,9 @@ def _respond(entry: MapEntry, movement: Movement, now: Value | None, pickup: Pic
 
 def _follow_motor(entry: MapEntry, movement: Movement, pickup: Pickup, sent_to: float) -> None:
     at = position(entry, movement.value)
-    if abs(at - sent_to) <= (MOTOR_STEP if pickup.at is None else min(MOTOR_STEP, abs(at - pickup.at))):
+    if abs(at - sent_to) <= (
+        MOTOR_STEP if pickup.at is None else min(MOTOR_STEP, abs(at - pickup.at))
+    ):
         pickup.at = sent_to
 
 
@@ -101,7 +130,8 @@ def position(entry: MapEntry, value: float) -> float:
 
 
 def value_at(entry: MapEntry, at: float) -> float:
-    """The target's value for a control at position `at`, in its own unit; for a menu a number between two items."""
+    """The target's value for a control at position `at`, in its own unit; for a menu a number
+    between two items."""
     return _scale(entry).value_at(math.pow(at, entry.curve))
 
 
@@ -117,9 +147,9 @@ def position_of(entry: MapEntry, value: Value | None) -> float:
 
 
 def control_value(entry: MapEntry, value: Value) -> float:
-    """The value to send back to a control so that it shows `value`: the inverse of all of the above. A button shows its
-    upper end if the value is its `high`; the ring of an encoder shows the position. For entries with `feedback` only,
-    whose target is a number or a switch."""
+    """The value to send back to a control so that it shows `value`: the inverse of all of the
+    above. A button shows its upper end if the value is its `high`; the ring of an encoder shows the
+    position. For entries with `feedback` only, whose target is a number or a switch."""
     if entry.mode in RELATIVE:
         return position_of(entry, value) * MAX_VALUES[entry.control.kind]
     if entry.is_fader:
@@ -132,16 +162,18 @@ def control_value(entry: MapEntry, value: Value) -> float:
 
 
 def picks_up(was: float | None, at: float, target: float) -> bool:
-    """True if a fader that moved from `was` (None: unknown) to `at` picks up a parameter at position `target`."""
+    """True if a fader that moved from `was` (None: unknown) to `at` picks up a parameter at
+    position `target`."""
     if abs(at - target) <= STEP:
         return True
     return was is not None and min(was, at) <= target <= max(was, at)
 
 
 def ticks(mode: str, value: int, bits: int = 7) -> int:
-    """Number of ticks an encoder was turned, -64..63 with 7 bits, -8192..8191 with 14; `value`: its controller's value.
-    Ableton Live calls them Relative (Bin. Offset), (2's Comp.) and (Signed Bit); its Signed Bit 2 is `sign` with
-    `invert`. The V-Pots of Mackie Control are `sign`: bit 6 set is counter-clockwise."""
+    """Number of ticks an encoder was turned, -64..63 with 7 bits, -8192..8191 with 14; `value`: its
+    controller's value. Ableton Live calls them Relative (Bin. Offset), (2's Comp.) and (Signed
+    Bit); its Signed Bit 2 is `sign` with `invert`. The V-Pots of Mackie Control are `sign`: bit 6
+    set is counter-clockwise."""
     half = 1 << (bits - 1)
     if mode == "offset":
         return value - half
@@ -151,10 +183,13 @@ def ticks(mode: str, value: int, bits: int = 7) -> int:
 
 
 def _turn(entry: MapEntry, movement: Movement, now: Value | None) -> Arguments | None:
-    """The new value for a turned encoder. A tick is 1 / `ticks` of the range; for ints and menus at least one."""
+    """The new value for a turned encoder. A tick is 1 / `ticks` of the range; for ints and menus at
+    least one."""
     if not movement.steps and not movement.bits:  # the first half of a value has no direction
         return None
-    sent = round(movement.value * ((1 << movement.bits) - 1) / MAX_VALUES[movement.control.kind])  # by the device
+    sent = round(
+        movement.value * ((1 << movement.bits) - 1) / MAX_VALUES[movement.control.kind]
+    )  # by the device
     turned = movement.steps or ticks(entry.mode, sent, movement.bits)
     param = entry.param
     assert param is not None  # checked by `make_entry`
@@ -162,13 +197,16 @@ def _turn(entry: MapEntry, movement: Movement, now: Value | None) -> Arguments |
     if not turned or not span:
         return None
     unit = param.step / span if param.type in (ParamType.INT, ParamType.MENU) else 0.0
-    at = position_of(entry, now) + (-turned if entry.invert else turned) * max(1.0 / entry.ticks, unit)
+    at = position_of(entry, now) + (-turned if entry.invert else turned) * max(
+        1.0 / entry.ticks, unit
+    )
     is_circle = param.out_of_range == "wrap" and span == param.high - param.low
     return _accept(entry, value_at(entry, at % 1.0 if is_circle else min(1.0, max(0.0, at))))
 
 
 def _trigger(entry: MapEntry) -> Arguments:
-    if (param := entry.param) is None:
+    param = entry.param
+    if param is None:
         return command_arguments(entry)
     if param.type is ParamType.TRIGGER:
         return (1,)
@@ -199,4 +237,6 @@ def _is_nearer_high(entry: MapEntry, value: Value | None) -> bool:
 
 
 def _scale(entry: MapEntry) -> Scale:
-    return Scale(entry.low, entry.high, entry.param is not None and entry.param.scale == "exponential")
+    return Scale(
+        entry.low, entry.high, entry.param is not None and entry.param.scale == "exponential"
+    )

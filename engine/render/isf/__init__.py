@@ -1,4 +1,5 @@
-"""Shaders of the Interactive Shader Format (https://docs.isf.video): a JSON header and GLSL 1.20, drawn in GLSL 3.30.
+"""Shaders of the Interactive Shader Format (https://docs.isf.video): a JSON header and GLSL 1.20,
+drawn in GLSL 3.30.
 
 In the vetting process, the only one that looks into a file of others:
 parse.py        the header: inputs, passes, images        -> IsfFile

@@ -1,9 +1,10 @@
 """Limits the time that shaders may take per picture.
 
-Problem: a shader that is fast for an hour may be slow at midnight, and work on a GPU cannot be stopped. So a possibly
-slow shader is drawn in bands, each so small that its worst case (loops.py, speed.py) is short, and the clock is read in
-between. A shader over the limit is aborted in the middle of its picture. Passes and shaders that are fast even in the
-worst case are not waited for while their sum since the last reading stays below one band.
+Problem: a shader that is fast for an hour may be slow at midnight, and work on a GPU cannot be
+stopped. So a possibly slow shader is drawn in bands, each so small that its worst case (loops.py,
+speed.py) is short, and the clock is read in between. A shader over the limit is aborted in the
+middle of its picture. Passes and shaders that are fast even in the worst case are not waited for
+while their sum since the last reading stays below one band.
 """
 
 import math
@@ -20,11 +21,19 @@ DateAt = Callable[[float], datetime]
 
 OFFLINE_START = datetime(2000, 1, 1)
 LIMIT_S: Final = 0.15  # for all shaders of a picture
-BAND_S: Final = 0.05  # worst case of a band: together 0.2 s, which leaves a margin for a busy machine
-FIRST_POINTS: Final = 4  # of a pass: even if each takes milliseconds, the picture does not wait for them
-MAX_POINTS_FACTOR: Final = 8  # from one chunk of points to the next, as some may take longer than those before
+BAND_S: Final = (
+    0.05  # worst case of a band: together 0.2 s, which leaves a margin for a busy machine
+)
+FIRST_POINTS: Final = (
+    4  # of a pass: even if each takes milliseconds, the picture does not wait for them
+)
+MAX_POINTS_FACTOR: Final = (
+    8  # from one chunk of points to the next, as some may take longer than those before
+)
 POINTS_S: Final = 0.01  # of a chunk
-MAX_GROWTH_BYTES: Final = 64 << 20  # of a playing shader's textures in one picture: memory may come at 250 MB/s
+MAX_GROWTH_BYTES: Final = (
+    64 << 20
+)  # of a playing shader's textures in one picture: memory may come at 250 MB/s
 
 
 def date_live(time_s: float) -> datetime:
@@ -44,7 +53,8 @@ def isf_date(date: datetime) -> tuple[float, float, float, float]:
 
 
 def next_points(points: int, took_s: float) -> int:
-    """How many points to draw before the clock is read again, as so many of them took that long. Pure."""
+    """How many points to draw before the clock is read again, as so many of them took that long.
+    Pure."""
     return max(1, int(points * min(POINTS_S / max(took_s, 1e-9), MAX_POINTS_FACTOR)))
 
 
@@ -55,20 +65,25 @@ class OverrunError(IsfError):
 class DrawClock:
     """Measures and limits the time of one picture's shaders. Render thread."""
 
-    def __init__(self, limit_s: float = LIMIT_S, now_s: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(
+        self, limit_s: float = LIMIT_S, now_s: Callable[[], float] = time.perf_counter
+    ) -> None:
         """limit_s: Infinite where nothing waits for a picture."""
         self._limit_s = limit_s
         self.now_s = now_s
         self.max_growth_bytes: float = MAX_GROWTH_BYTES if math.isfinite(limit_s) else math.inf
         self._spent_s: dict[str, float] = {}
-        self._began_s = self._unchecked = 0.0
+        self._began_s = 0.0
+        self._unchecked = 0.0
 
     def begin(self) -> None:
         """Reset the clock for the next picture."""
-        self._spent_s, self._unchecked = {}, 0.0
+        self._spent_s = {}
+        self._unchecked = 0.0
 
     def is_due(self, band_fraction: float) -> bool:
-        """Return True if the clock must be read before this draw. band_fraction: Worst case relative to a band's."""
+        """Return True if the clock must be read before this draw. band_fraction: Worst case
+        relative to a band's."""
         is_due = self._unchecked > 0 and self._unchecked + band_fraction > 1
         self._unchecked = band_fraction if is_due else self._unchecked + band_fraction
         return is_due

@@ -1,9 +1,10 @@
 """Compiles size expressions of passes: `max(floor($WIDTH * 0.25), 1.0)`.
 
-The names are $WIDTH, $HEIGHT, the shader's number inputs, and its maps of layer 5, 1 with a source and else 0. A text
-of known tokens is parsed by Python's parser and compiled to a bounded list of stack operations, so that no file can
-make it slow. Python's `eval` is not used. Operators and functions are those of other ISF hosts' parsers (DDMathParser,
-exprtk), as far as public shaders use them.
+The names are $WIDTH, $HEIGHT, the shader's number inputs, and its maps of layer 5, 1 with a source
+and else 0. A text of known tokens is parsed by Python's parser and compiled to a bounded list of
+stack operations, so that no file can make it slow. Python's `eval` is not used. Operators and
+functions are those of other ISF hosts' parsers (DDMathParser, exprtk), as far as public shaders use
+them.
 """
 
 import ast
@@ -61,14 +62,17 @@ class Expression:
 
     @classmethod
     def compile(cls, text: str, names: Container[str]) -> "Expression":
-        """Compile the text of an expression. names: Allowed after a $. IsfError if it is no expression."""
+        """Compile the text of an expression. names: Allowed after a $. IsfError if it is no
+        expression."""
         if len(text) > MAX_CHARS:
             raise IsfError(f"a size expression has {len(text)} characters: at most {MAX_CHARS}")
         try:
             tree = ast.parse(" ".join(_python_tokens(text.rstrip(), names)), mode="eval")
             return cls(text, tuple(_postfix(tree.body, 0)))
         except SyntaxError:
-            raise IsfError(f"size expression {text[:80]!r}: it cannot be read as arithmetic") from None
+            raise IsfError(
+                f"size expression {text[:80]!r}: it cannot be read as arithmetic"
+            ) from None
         except ValueError as error:
             raise IsfError(f"size expression {text[:80]!r}: {error}") from None
 
@@ -90,10 +94,12 @@ class Expression:
 
 
 def _python_tokens(text: str, names: Container[str]) -> Iterator[str]:
-    """Tokenise in Python's spelling; names get a prefix, so that they are no Python keywords. ValueError."""
+    """Tokenise in Python's spelling; names get a prefix, so that they are no Python keywords.
+    ValueError."""
     position = 0
     while position < len(text):
-        if (token := _TOKEN.match(text, position)) is None:
+        token = _TOKEN.match(text, position)
+        if token is None:
             raise ValueError(f"{text[position:].strip()[:10]!r} cannot be read")
         position = token.end()
         if token["number"]:
@@ -131,7 +137,9 @@ def _postfix(node: ast.expr, depth: int) -> Iterator[str | float]:
             yield _SIGNS[type(op)]
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name[0] == "f":
             if len(arguments) != _FUNCTIONS[name[1:]][0]:
-                raise ValueError(f"{name[1:]} takes {_FUNCTIONS[name[1:]][0]}, not {len(arguments)}")
+                raise ValueError(
+                    f"{name[1:]} takes {_FUNCTIONS[name[1:]][0]}, not {len(arguments)}"
+                )
             for each in arguments:
                 yield from _postfix(each, depth + 1)
             yield name[1:]

@@ -27,8 +27,11 @@ FLOOR_DB = -80.0  # shown as 0; a full-scale sine is shown as 1
 _WINDOW = np.hanning(WAVE_POINTS + 1)[:-1].astype(np.float32)
 
 
-def target_sizes(file: IsfFile, values: Mapping[str, Input], size_px: tuple[int, int]) -> dict[str, tuple[int, int]]:
-    """Return (width, height) of each target for a picture of `size_px`. IsfError if one or all are too large."""
+def target_sizes(
+    file: IsfFile, values: Mapping[str, Input], size_px: tuple[int, int]
+) -> dict[str, tuple[int, int]]:
+    """Return (width, height) of each target for a picture of `size_px`. IsfError if one or all are
+    too large."""
     names = _numbers(file, values, size_px)
     sizes: dict[str, tuple[int, int]] = {}
     total_bytes = 0
@@ -37,12 +40,15 @@ def target_sizes(file: IsfFile, values: Mapping[str, Input], size_px: tuple[int,
             continue
         width, height = pass_size(each, names, size_px)
         if max(width, height) > MAX_SIDE_PX:
-            raise IsfError(f"target {each.target} is {width}x{height} px: at most {MAX_SIDE_PX} a side")
+            raise IsfError(
+                f"target {each.target} is {width}x{height} px: at most {MAX_SIDE_PX} a side"
+            )
         buffer_bytes = width * height * BYTES_OF[target_dtype(file, each.target)]
         if buffer_bytes > MAX_TARGET_BYTES:
             most = MAX_TARGET_BYTES >> 20
             raise IsfError(
-                f"target {each.target} of {width}x{height} px takes {buffer_bytes >> 20} MB: at most {most} MB"
+                f"target {each.target} of {width}x{height} px takes {buffer_bytes >> 20} MB: at "
+                f"most {most} MB"
             )
         sizes[each.target] = width, height
         total_bytes += buffer_bytes * BUFFERS
@@ -51,22 +57,33 @@ def target_sizes(file: IsfFile, values: Mapping[str, Input], size_px: tuple[int,
     return sizes
 
 
-def output_size(file: IsfFile, values: Mapping[str, Input], size_px: tuple[int, int]) -> tuple[int, int]:
-    """Return (width, height) of the last pass, bounded like a target. IsfError if it is too large."""
+def output_size(
+    file: IsfFile, values: Mapping[str, Input], size_px: tuple[int, int]
+) -> tuple[int, int]:
+    """Return (width, height) of the last pass, bounded like a target. IsfError if it is too
+    large."""
     last = file.passes[-1]
     if last.width is None and last.height is None:
         return size_px
-    width, height = (min(side, MAX_SIDE_PX) for side in pass_size(last, _numbers(file, values, size_px), size_px))
+    width, height = (
+        min(side, MAX_SIDE_PX) for side in pass_size(last, _numbers(file, values, size_px), size_px)
+    )
     if last.target is None and (needed := width * height * BYTES_OF[DEEP_DTYPE]) > MAX_TARGET_BYTES:
         most = MAX_TARGET_BYTES >> 20
-        raise IsfError(f"its last pass of {width}x{height} px takes {needed >> 20} MB: at most {most} MB")
+        raise IsfError(
+            f"its last pass of {width}x{height} px takes {needed >> 20} MB: at most {most} MB"
+        )
     return width, height
 
 
-def point_counts(file: IsfFile, values: Mapping[str, Input], size_px: tuple[int, int]) -> tuple[int, ...]:
+def point_counts(
+    file: IsfFile, values: Mapping[str, Input], size_px: tuple[int, int]
+) -> tuple[int, ...]:
     """Return the number of points that each pass draws; 0 for one that draws its whole target."""
     names = _numbers(file, values, size_px)
-    counts = (0.0 if each.points is None else each.points.evaluate(names) or 0.0 for each in file.passes)
+    counts = (
+        0.0 if each.points is None else each.points.evaluate(names) or 0.0 for each in file.passes
+    )
     return tuple(int(min(max(count, 0.0), MAX_POINTS)) for count in counts)
 
 
@@ -75,8 +92,11 @@ def target_dtype(file: IsfFile, target: str) -> str:
     return "f4" if any(each.is_float for each in file.passes if each.target == target) else "f1"
 
 
-def pass_size(each: IsfPass, names: Mapping[str, float], size_px: tuple[int, int]) -> tuple[int, int]:
-    """Return the size of a pass, at least 1 x 1; the picture's side for an undefined one (a division by zero)."""
+def pass_size(
+    each: IsfPass, names: Mapping[str, float], size_px: tuple[int, int]
+) -> tuple[int, int]:
+    """Return the size of a pass, at least 1 x 1; the picture's side for an undefined one (a
+    division by zero)."""
     return _side(each.width, names, size_px[0]), _side(each.height, names, size_px[1])
 
 
@@ -85,19 +105,25 @@ def _side(expression: Expression | None, names: Mapping[str, float], side_px: in
     return side_px if number is None else max(1, int(min(number, 1e9)))
 
 
-def _numbers(file: IsfFile, values: Mapping[str, Input], size_px: tuple[int, int]) -> dict[str, float]:
+def _numbers(
+    file: IsfFile, values: Mapping[str, Input], size_px: tuple[int, int]
+) -> dict[str, float]:
     names: dict[str, float] = {"WIDTH": float(size_px[0]), "HEIGHT": float(size_px[1])}
     for each in file.controls:
         value = values.get(each.name, each.default)
         if not isinstance(value, tuple):
             names[each.name] = float(value)
-    return names | {each.name: float(bool(values.get(each.name))) for each in file.inputs if each.is_source_map}
+    return names | {
+        each.name: float(bool(values.get(each.name))) for each in file.inputs if each.is_source_map
+    }
 
 
 def wave_image(waves: np.ndarray, columns: int = 0) -> np.ndarray:
-    """Return waves as an image, (4, columns) float32, 0..1, silence 0.5, oldest at the left. columns: 0 for all 1024.
+    """Return waves as an image, (4, columns) float32, 0..1, silence 0.5, oldest at the left.
+    columns: 0 for all 1024.
 
-    `waves`: (4, 1024) in [-1, 1]. Row 0 is channel 1. ISF's convention for `audio` (https://docs.isf.video/primer_chapter_8).
+    `waves`: (4, 1024) in [-1, 1]. Row 0 is channel 1. ISF's convention for `audio`
+    (https://docs.isf.video/primer_chapter_8).
     """
     levels = waves * 0.5 + 0.5
     if 0 < columns < WAVE_POINTS:
@@ -106,11 +132,13 @@ def wave_image(waves: np.ndarray, columns: int = 0) -> np.ndarray:
 
 
 def spectrum_image(waves: np.ndarray, columns: int = 0) -> np.ndarray:
-    """Return spectra as an image, (4, columns) float32, 0..1, lowest frequency at the left. columns: 0 for all 512.
+    """Return spectra as an image, (4, columns) float32, 0..1, lowest frequency at the left.
+    columns: 0 for all 512.
 
-    The level of each bin in dB, from -80 (0.0) to a full-scale sine (1.0), as Web Audio's AnalyserNode scales the
-    spectra of ISF in the browser. It is the spectrum of the displayed wave: at the usual window of 50 ms a bin is
-    20 Hz wide. With fewer columns each has the strongest of its bins. Row 0 is channel 1."""
+    The level of each bin in dB, from -80 (0.0) to a full-scale sine (1.0), as Web Audio's
+    AnalyserNode scales the spectra of ISF in the browser. It is the spectrum of the displayed wave:
+    at the usual window of 50 ms a bin is 20 Hz wide. With fewer columns each has the strongest of
+    its bins. Row 0 is channel 1."""
     levels = np.abs(np.fft.rfft(waves * _WINDOW, axis=1))[:, :BINS] * (2 / _WINDOW.sum())
     if 0 < columns < BINS:
         edges = np.arange(columns) * BINS // columns
@@ -120,18 +148,23 @@ def spectrum_image(waves: np.ndarray, columns: int = 0) -> np.ndarray:
 
 
 def unbind(context: moderngl.Context) -> None:
-    """Unbind the framebuffer. Call it before releasing one: moderngl rebinds the last one whenever it creates another,
-    and GL reports an error if that was released."""
+    """Unbind the framebuffer. Call it before releasing one: moderngl rebinds the last one whenever
+    it creates another, and GL reports an error if that was released."""
     context.detect_framebuffer(0).use()
 
 
 class PassTarget:
-    """A double-buffered texture: a pass draws into one buffer while it reads the last content from the other."""
+    """A double-buffered texture: a pass draws into one buffer while it reads the last content from
+    the other."""
 
-    def __init__(self, context: moderngl.Context, size_px: tuple[int, int], dtype: str, count: int = BUFFERS) -> None:
+    def __init__(
+        self, context: moderngl.Context, size_px: tuple[int, int], dtype: str, count: int = BUFFERS
+    ) -> None:
         """count: Textures to allocate now; `add_buffer` allocates the rest."""
-        self.size_px, self.is_float = size_px, dtype != "f1"
-        self._context, self._dtype = context, dtype
+        self.size_px = size_px
+        self.is_float = dtype != "f1"
+        self._context = context
+        self._dtype = dtype
         self._textures: list[moderngl.Texture] = []
         self._framebuffers: list[moderngl.Framebuffer] = []
         for _ in range(count):
@@ -170,7 +203,8 @@ class ShaderTargets:
     """All targets of one shader; allocated when their size changes, which drops their content."""
 
     def __init__(self, context: moderngl.Context, file: IsfFile, *, has_output: bool) -> None:
-        """has_output: The last pass may need a target, OUTPUT, as deep as `output_dtype` was set before `follow`."""
+        """has_output: The last pass may need a target, OUTPUT, as deep as `output_dtype` was set
+        before `follow`."""
         self._context = context
         names = [each.target for each in file.passes if each.target is not None]
         self._dtypes = {name: target_dtype(file, name) for name in names}
@@ -180,7 +214,8 @@ class ShaderTargets:
         self._targets: dict[str, PassTarget] = {}
 
     def follow(self, sizes: dict[str, tuple[int, int]], max_textures: int | None = None) -> int:
-        """Allocate missing or resized targets; returns the bytes. max_textures: At most; None for all."""
+        """Allocate missing or resized targets; returns the bytes. max_textures: At most; None for
+        all."""
         allocated_bytes = 0
         for name, size_px in sizes.items():
             target = self._targets.get(name)
@@ -188,7 +223,9 @@ class ShaderTargets:
                 self._targets.pop(name).release()
                 target = None
             if target is None:
-                target = self._targets[name] = PassTarget(self._context, size_px, self._dtype(name), count=0)
+                target = self._targets[name] = PassTarget(
+                    self._context, size_px, self._dtype(name), count=0
+                )
             while target.missing_buffers and max_textures != 0:
                 target.add_buffer()
                 allocated_bytes += self._buffer_bytes(name, size_px)
@@ -200,7 +237,9 @@ class ShaderTargets:
         missing = 0
         for name, size_px in sizes.items():
             target = self._targets.get(name)
-            buffers = BUFFERS if target is None or target.size_px != size_px else target.missing_buffers
+            buffers = (
+                BUFFERS if target is None or target.size_px != size_px else target.missing_buffers
+            )
             missing += buffers * self._buffer_bytes(name, size_px)
         return missing
 
@@ -222,7 +261,8 @@ class ShaderTargets:
 
 
 class SoundImages:
-    """Waves and spectra of the sound as textures, uploaded once per frame if a shader reads them."""
+    """Waves and spectra of the sound as textures, uploaded once per frame if a shader reads
+    them."""
 
     def __init__(self, context: moderngl.Context) -> None:
         self._context = context
@@ -233,16 +273,21 @@ class SoundImages:
 
     def follow(self, waves: np.ndarray) -> None:
         """Use these waves, (4, 1024) float32 in [-1, 1]."""
-        self._waves, self._newest = waves, set()
+        self._waves = waves
+        self._newest = set()
 
     def texture(self, each: IsfInput) -> moderngl.Texture:
         """Return the texture for an input of type audio or audioFFT."""
-        make: Callable[[np.ndarray, int], np.ndarray] = wave_image if each.type == "audio" else spectrum_image
+        make: Callable[[np.ndarray, int], np.ndarray] = (
+            wave_image if each.type == "audio" else spectrum_image
+        )
         assert isinstance(each.maximum, int)
         key = each.type, each.maximum
         texture = self._textures.get(key)
         if texture is None or key not in self._newest:
-            pixels = make(self._waves, each.maximum)[::-1]  # row 0 is the top, and ISF counts channels from the bottom
+            pixels = make(self._waves, each.maximum)[
+                ::-1
+            ]  # row 0 is the top, and ISF counts channels from the bottom
             if texture is None:
                 texture = self._context.texture((pixels.shape[1], CHANNELS), 1, dtype="f4")
                 texture.swizzle = "RRR1"

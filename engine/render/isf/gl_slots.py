@@ -1,10 +1,13 @@
-"""The shader slots of a picture: a generator over it, then four effects, each mixed with what was drawn before.
+"""The shader slots of a picture: a generator over it, then four effects, each mixed with what was
+drawn before.
 
-A new file is built in steps, one per frame, while the slot still plays its old one: compile and link, then one pixel of
-each pass, since drivers finish compiling at the first draw. The vetting process has compiled the same text before, and
-drivers keep compiled shaders on the disk, so a step takes milliseconds, not seconds (docs/reference/isf.md).
+A new file is built in steps, one per frame, while the slot still plays its old one: compile and
+link, then one pixel of each pass, since drivers finish compiling at the first draw. The vetting
+process has compiled the same text before, and drivers keep compiled shaders on the disk, so a step
+takes milliseconds, not seconds (docs/reference/isf.md).
 
-Frame: `begin`, then for each look `draw_generator` (before the pass, if layer 5 or another shader shows it) and `draw`.
+Frame: `begin`, then for each look `draw_generator` (before the pass, if layer 5 or another shader
+shows it) and `draw`.
 """
 
 import logging
@@ -31,14 +34,20 @@ from osc_schema.fx import PROGRESS
 
 log = logging.getLogger(__name__)
 
-RING = 5  # targets: the one drawn into, the one read, two finished pictures of looks that dissolve, and the last one
-one_slot_fails = partial(translate_errors, {Exception: "the GL driver refuses to draw it"}, as_=IsfError)
-"""Context in which whatever the driver or moderngl raises is an error of the slot: the renderer draws on."""
+# targets: the one drawn into, the one read, two finished pictures of looks that dissolve, and the
+# last one
+RING = 5
+one_slot_fails = partial(
+    translate_errors, {Exception: "the GL driver refuses to draw it"}, as_=IsfError
+)
+"""Context in which whatever the driver or moderngl raises is an error of the slot: the renderer
+draws on."""
 _SOURCE_INPUTS = (isf_file.SOURCE_IMAGE, isf_file.START_IMAGE)
 
 
 class SlotChain:
-    """Draws the shader slots of one renderer. Render thread, context current; `state` any thread."""
+    """Draws the shader slots of one renderer. Render thread, context current; `state` any
+    thread."""
 
     def __init__(
         self,
@@ -49,8 +58,12 @@ class SlotChain:
         dtype: str = "f1",
         date_at: DateAt = date_live,
     ) -> None:
-        """wait: Waits for the GPU without the GIL. dtype: Of the targets, "f1" or "f2". date_at: Source of DATE."""
-        self._context, self._wait, self._is_software, self._dtype = context, wait, is_software, dtype
+        """wait: Waits for the GPU without the GIL. dtype: Of the targets, "f1" or "f2". date_at:
+        Source of DATE."""
+        self._context = context
+        self._wait = wait
+        self._is_software = is_software
+        self._dtype = dtype
         self._date_at = date_at
         self._builds_at_once = date_at is not date_live  # offline a file is built within a picture
         self._slots: dict[str, _SlotPlayer] = {}
@@ -73,7 +86,8 @@ class SlotChain:
         self.state = isf_file.ShaderState()
         """State of the last picture; replaced as a whole. Any thread."""
         self.is_incomplete = False
-        """True if this picture must not be shown: a shader was aborted, failed, or is not built yet after a cut."""
+        """True if this picture must not be shown: a shader was aborted, failed, or is not built yet
+        after a cut."""
 
     def begin(
         self,
@@ -88,11 +102,13 @@ class SlotChain:
         source: SourceMaps | None = None,
         graphics: Sequence[Graphic] = (),
     ) -> None:
-        """Prepare a picture of this size: read the last one's costs, and do one step of building a new file.
+        """Prepare a picture of this size: read the last one's costs, and do one step of building a
+        new file.
 
-        waves: (4, 1024) float32. time_s: Due time of the picture. in_use: Earlier pictures that are still needed.
-        is_cutting: The picture is incomplete while a file is built. upcoming: Shaders that will play later; each is
-        built when nothing else is, and then plays at once. source, graphics: For shaders that read them."""
+        waves: (4, 1024) float32. time_s: Due time of the picture. in_use: Earlier pictures that are
+        still needed. is_cutting: The picture is incomplete while a file is built. upcoming: Shaders
+        that will play later; each is built when nothing else is, and then plays at once. source,
+        graphics: For shaders that read them."""
         self.is_incomplete = False
         if not slots and not upcoming and not self._slots and not self._ready:
             return
@@ -129,50 +145,67 @@ class SlotChain:
                 self._build(ready)
         for name in self._ready.keys() - {shader.slot for shader in upcoming}:
             self._ready.pop(name).release()
-        self.is_incomplete = is_cutting and any(self._slots[each.slot].is_building for each in self._slots_of(False))
+        self.is_incomplete = is_cutting and any(
+            self._slots[each.slot].is_building for each in self._slots_of(False)
+        )
         self.state = isf_file.ShaderState(
             costs_ms={name: cost_ms for name, cost_ms in costs_ms.items() if cost_ms is not None},
             failures={name: slot.failure for name, slot in self._slots.items() if slot.failure},
             overruns=overruns,
-            building=frozenset(each.slot for each in self._playing if self._slots[each.slot].is_building),
-            missing=frozenset(name for name, slot in self._slots.items() if slot.failure and slot.program is None),
+            building=frozenset(
+                each.slot for each in self._playing if self._slots[each.slot].is_building
+            ),
+            missing=frozenset(
+                name for name, slot in self._slots.items() if slot.failure and slot.program is None
+            ),
         )
 
     def draw_generator(self, *, is_outgoing: bool = False) -> Target | None:
-        """Draw the generator over black, for layer 5; None if the look has none. Drawn once per picture.
+        """Draw the generator over black, for layer 5; None if the look has none. Drawn once per
+        picture.
 
-        is_outgoing: In a dissolve, draw that of the outgoing look, else that of the incoming one."""
+        is_outgoing: In a dissolve, draw that of the outgoing look, else that of the incoming
+        one."""
         shader = next((each for each in self._slots_of(is_outgoing) if each.is_generator), None)
         slot = self._slots.get(shader.slot) if shader is not None else None
         if shader is None or slot is None or slot.program is None:
             return None
         if shader.slot not in self._drawn_generators:
-            into = self._generated.get(shader.slot) or Target(self._context, self._size_px, dtype=self._dtype)
+            into = self._generated.get(shader.slot) or Target(
+                self._context, self._size_px, dtype=self._dtype
+            )
             self._generated[shader.slot] = into
             black = self._black_target()
             canvas = self._canvas(into, black, EFFECT, 1.0, is_luma=False)
-            if not self._draw_slot(slot, shader, canvas, self._images(slot.program.file, black, black, None)):
+            if not self._draw_slot(
+                slot, shader, canvas, self._images(slot.program.file, black, black, None)
+            ):
                 return None
             self._drawn_generators.add(shader.slot)
         return self._generated[shader.slot]
 
     def plays(self, *, is_outgoing: bool = False) -> bool:
-        """Return True if this look has shaders. is_outgoing: In a dissolve, ask for the outgoing look."""
+        """Return True if this look has shaders. is_outgoing: In a dissolve, ask for the outgoing
+        look."""
         return bool(self._slots_of(is_outgoing))
 
     def _slots_of(self, is_outgoing: bool) -> list[isf_file.ShaderSlot]:
         of_looks = (each for each in self._playing if not each.is_transition)
         return [each for each in of_looks if each.is_shared or each.is_outgoing is is_outgoing]
 
-    def draw(self, look: Target, *, is_luma: bool, is_outgoing: bool, in_use: Collection[Target] = ()) -> Target:
+    def draw(
+        self, look: Target, *, is_luma: bool, is_outgoing: bool, in_use: Collection[Target] = ()
+    ) -> Target:
         """Draw all slots of a look over its picture; returns `look` itself if none plays.
 
-        The result is valid until the next call without it in `in_use`. is_luma: Alpha becomes the largest of red, green
-        and blue; otherwise 1. is_outgoing: As in `plays`."""
+        The result is valid until the next call without it in `in_use`. is_luma: Alpha becomes the
+        largest of red, green and blue; otherwise 1. is_outgoing: As in `plays`."""
         beneath = look
         playing = self._slots_of(is_outgoing)
         if is_luma and playing:
-            look.texture.swizzle = "RGB1"  # a shader that keeps its input's alpha would darken the picture
+            look.texture.swizzle = (
+                "RGB1"  # a shader that keeps its input's alpha would darken the picture
+            )
         generated = None
         if any(map(self._reads_other_images, playing)):
             generated = self.draw_generator(is_outgoing=is_outgoing)
@@ -181,10 +214,14 @@ class SlotChain:
             if slot.program is None or shader.mix <= 0:
                 continue
             into = self._free_target({beneath, *in_use})
-            canvas = self._canvas(into, beneath, OVER if shader.is_generator else EFFECT, shader.mix, is_luma=is_luma)
+            canvas = self._canvas(
+                into, beneath, OVER if shader.is_generator else EFFECT, shader.mix, is_luma=is_luma
+            )
             if shader.slot in self._drawn_generators:
                 self._copy_generated(canvas, self._generated[shader.slot])
-            elif not self._draw_slot(slot, shader, canvas, self._images(slot.program.file, beneath, look, generated)):
+            elif not self._draw_slot(
+                slot, shader, canvas, self._images(slot.program.file, beneath, look, generated)
+            ):
                 continue
             beneath = into
         if is_luma and playing:
@@ -194,8 +231,8 @@ class SlotChain:
     def draw_transition(
         self, outgoing: Target, incoming: Target, progress: float, into: Target, *, is_luma: bool
     ) -> bool:
-        """Draw the transition between two finished pictures. Returns False if none plays or it fails; then the caller
-        mixes them in its place."""
+        """Draw the transition between two finished pictures. Returns False if none plays or it
+        fails; then the caller mixes them in its place."""
         shader = next((each for each in self._playing if each.is_transition), None)
         slot = self._slots.get(shader.slot) if shader is not None else None
         if shader is None or slot is None or slot.program is None:
@@ -210,14 +247,18 @@ class SlotChain:
             each.texture.swizzle = "RGB1"  # as in `draw`
         inputs = shader.inputs if slot.program.file is shader.file else slot.last_inputs
         now = replace(shader, file=slot.program.file, inputs={**inputs, PROGRESS: progress})
-        succeeded = self._draw_slot(slot, now, self._canvas(into, outgoing, EFFECT, 1.0, is_luma=is_luma), image)
+        succeeded = self._draw_slot(
+            slot, now, self._canvas(into, outgoing, EFFECT, 1.0, is_luma=is_luma), image
+        )
         for each in (outgoing, incoming) if is_luma else ():
             each.texture.swizzle = "RGBA"
         self.is_incomplete = was_incomplete
         return succeeded
 
     def release(self) -> None:
-        release_all(*self._slots.values(), *self._ready.values(), self._sound, self._sources, self._copy)
+        release_all(
+            *self._slots.values(), *self._ready.values(), self._sound, self._sources, self._copy
+        )
         self._slots.clear()
         self._ready.clear()
         self._copy = None
@@ -233,10 +274,17 @@ class SlotChain:
         assert slot.program is not None
         if slot.has_overrun:
             return False
-        inputs = shader.inputs if slot.program.file is shader.file else {}  # the old file keeps its last values
-        maps = {each.name for each in slot.program.file.inputs if each.is_source_map}  # a colour may have such a name
-        presence = {name: is_there for name, is_there in self._sources.presence.items() if name in maps}
-        values, began_s = {**(inputs or slot.last_inputs), **presence}, time.perf_counter()
+        inputs = (
+            shader.inputs if slot.program.file is shader.file else {}
+        )  # the old file keeps its last values
+        maps = {
+            each.name for each in slot.program.file.inputs if each.is_source_map
+        }  # a colour may have such a name
+        presence = {
+            name: is_there for name, is_there in self._sources.presence.items() if name in maps
+        }
+        values = {**(inputs or slot.last_inputs), **presence}
+        began_s = time.perf_counter()
         try:
             with self._clock.running(shader.slot), one_slot_fails():
                 if self._is_software:
@@ -289,11 +337,17 @@ class SlotChain:
             with one_slot_fails():
                 if slot.next_program is None:
                     slot.next_program = IsfProgram(
-                        self._context, slot.next_file, self._wait, self._clock, waits_for_passes=self._is_software
+                        self._context,
+                        slot.next_file,
+                        self._wait,
+                        self._clock,
+                        waits_for_passes=self._is_software,
                     )
                     return
                 kind = OVER if slot.next_file.is_generator else EFFECT
-                canvas = self._canvas(self._free_target({black, *self._in_use}), black, kind, 1.0, is_luma=False)
+                canvas = self._canvas(
+                    self._free_target({black, *self._in_use}), black, kind, 1.0, is_luma=False
+                )
                 images = self._images(slot.next_file, black, black, None)
                 slot.next_program.warm(slot.warmed, canvas, slot.next_inputs, images)
                 slot.warmed += 1
@@ -305,9 +359,13 @@ class SlotChain:
     def _images(
         self, file: isf_file.IsfFile, beneath: Target, source: Target, generated: Target | None
     ) -> Callable[[str], moderngl.Texture]:
-        """Return the textures of a shader's image inputs: first the picture so far, then the generator's."""
+        """Return the textures of a shader's image inputs: first the picture so far, then the
+        generator's."""
         by_name = {each.name: each for each in file.inputs}
-        first = next((each.name for each in file.inputs if each.type == "image" and not each.is_source_map), None)
+        first = next(
+            (each.name for each in file.inputs if each.type == "image" and not each.is_source_map),
+            None,
+        )
 
         def texture(name: str) -> moderngl.Texture:
             image_input = by_name[name]
@@ -322,10 +380,16 @@ class SlotChain:
         return texture
 
     def _reads_other_images(self, shader: isf_file.ShaderSlot) -> bool:
-        images = [each.name for each in shader.file.inputs if each.type == "image" and not each.is_source_map]
+        images = [
+            each.name
+            for each in shader.file.inputs
+            if each.type == "image" and not each.is_source_map
+        ]
         return not shader.is_generator and shader.mix > 0 and len(images) > 1
 
-    def _canvas(self, into: Target, beneath: Target, finish: int, mix: float, *, is_luma: bool) -> Canvas:
+    def _canvas(
+        self, into: Target, beneath: Target, finish: int, mix: float, *, is_luma: bool
+    ) -> Canvas:
         return Canvas(
             framebuffer=into.framebuffer,
             size_px=self._size_px,
@@ -351,7 +415,9 @@ class SlotChain:
         if self._ring or self._black is not None:
             unbind(self._context)
         release_all(*self._ring, self._black, *self._generated.values())
-        self._ring, self._black, self._generated = [], None, {}
+        self._ring = []
+        self._black = None
+        self._generated = {}
 
 
 class _SlotPlayer:
@@ -369,9 +435,11 @@ class _SlotPlayer:
         self.is_timed = False
         self.cost_ms: float | None = None
         self.has_overrun = False
-        """True if its program was aborted in a picture; it is not drawn until it is switched off or replaced."""
+        """True if its program was aborted in a picture; it is not drawn until it is switched off or
+        replaced."""
         self._failed: isf_file.IsfFile | None = None
-        self._began_s = self._time_s = 0.0
+        self._began_s = 0.0
+        self._time_s = 0.0
         self._before_s: float | None = None
         self._frame = 0
         self._was_drawn = False
@@ -381,11 +449,13 @@ class _SlotPlayer:
         return self.next_file is not None
 
     def follow(self, shader: isf_file.ShaderSlot, time_s: float) -> None:
-        """Store the time, and start building a new file. The old one plays on, unless it belongs to an earlier look."""
+        """Store the time, and start building a new file. The old one plays on, unless it belongs to
+        an earlier look."""
         was_drawn = self._was_drawn
         if not was_drawn:
             self._before_s = None
-        self._time_s, self._was_drawn = time_s, False
+        self._time_s = time_s
+        self._was_drawn = False
         self.next_inputs = shader.inputs
         playing = self.program.file if self.program is not None else None
         if shader.file in (playing, self._failed):
@@ -395,7 +465,8 @@ class _SlotPlayer:
         if shader.file is not self.next_file:
             self._drop_next()
             self.next_file = shader.file
-            self.failure, self._failed = "", None
+            self.failure = ""
+            self._failed = None
             if not was_drawn:
                 release_all(self.program)
                 self.program = None
@@ -405,50 +476,69 @@ class _SlotPlayer:
         assert self.next_program is not None and self.next_file is not None
         before = self.program.file.path if self.program is not None else None
         if before is None or before != self.next_file.path:
-            self._began_s, self._before_s, self._frame = self._time_s, None, 0
+            self._began_s = self._time_s
+            self._before_s = None
+            self._frame = 0
         release_all(self.program)
-        self.program, self.next_program, self.next_file, self.warmed = self.next_program, None, None, 0
-        self.last_inputs, self.has_overrun = {}, False
+        self.program = self.next_program
+        self.next_program = None
+        self.next_file = None
+        self.warmed = 0
+        self.last_inputs = {}
+        self.has_overrun = False
 
     def take_over(self, ready: "_SlotPlayer") -> None:
         """Play the program of another slot if it belongs to the new file."""
         if ready.program is not None and ready.program.file is self.next_file:
             release_all(self.next_program)
-            self.next_program, ready.program = ready.program, None
+            self.next_program = ready.program
+            ready.program = None
             self.play_next()
 
     def pause(self) -> None:
         """Do not play in this picture: it is switched off, or belongs to no look on screen."""
-        self.has_overrun, self._was_drawn = False, False  # it may be tried again
+        # it may be tried again
+        self.has_overrun = False
+        self._was_drawn = False
 
     def overrun(self, spent_ms: float) -> None:
         """Record that its program exceeded the time limit."""
-        self.has_overrun, self.cost_ms, self.is_timed = True, spent_ms, False
+        self.has_overrun = True
+        self.cost_ms = spent_ms
+        self.is_timed = False
 
     def fail_next(self, reason: str) -> None:
         """Drop the new file; the old one continues."""
-        self.failure, self._failed = reason, self.next_file
+        self.failure = reason
+        self._failed = self.next_file
         self._drop_next()
 
     def fail_playing(self, reason: str) -> None:
         """Drop the playing file."""
         assert self.program is not None
-        self.failure, self._failed = reason, self.program.file
+        self.failure = reason
+        self._failed = self.program.file
         release_all(self.program)
         self.program = None
 
     def next_time(self, date: tuple[float, float, float, float]) -> ShaderTime:
-        """Return the shader's time for the next picture; call it once per picture. A pause is no TIMEDELTA."""
+        """Return the shader's time for the next picture; call it once per picture. A pause is no
+        TIMEDELTA."""
         delta_s = 0.0 if self._before_s is None else max(0.0, self._time_s - self._before_s)
-        self._before_s, self._was_drawn = self._time_s, True
+        self._before_s = self._time_s
+        self._was_drawn = True
         self._frame += 1
-        return ShaderTime(time_s=self._time_s - self._began_s, delta_s=delta_s, frame=self._frame - 1, date=date)
+        return ShaderTime(
+            time_s=self._time_s - self._began_s, delta_s=delta_s, frame=self._frame - 1, date=date
+        )
 
     def read_cost_ms(self) -> float | None:
         """Return the time of the last picture. The GPU has finished it, so this does not wait."""
         if self.is_timed and self.query is not None:
-            self.cost_ms, self.is_timed = self.query.elapsed / 1e6, False
-        cost_ms, self.cost_ms = self.cost_ms, None
+            self.cost_ms = self.query.elapsed / 1e6
+            self.is_timed = False
+        cost_ms = self.cost_ms
+        self.cost_ms = None
         return cost_ms
 
     def release(self) -> None:
@@ -458,7 +548,9 @@ class _SlotPlayer:
 
     def _drop_next(self) -> None:
         release_all(self.next_program)
-        self.next_program, self.next_file, self.warmed = None, None, 0
+        self.next_program = None
+        self.next_file = None
+        self.warmed = 0
 
 
 def _order(shader: isf_file.ShaderSlot) -> tuple[bool, str]:

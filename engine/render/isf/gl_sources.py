@@ -18,7 +18,9 @@ from osc_schema.graphics import TEXTS
 COLUMNS, ROWS = 8, 15  # ISF_CELLS in common.glsl: 62 MB at 480 x 270
 CELLS_PER_S: Final = 30.0
 TEXT_PX: Final = 478  # width of the texts: enough to find letters, and no power of two
-_NOTHING: Final = np.zeros((3, 3, 4), np.uint8)  # 3: as the sides of all maps no power of two (source_maps.py)
+_NOTHING: Final = np.zeros(
+    (3, 3, 4), np.uint8
+)  # 3: as the sides of all maps no power of two (source_maps.py)
 
 _PLANES: Final[dict[str, Callable[[SourceMaps], np.ndarray]]] = {
     "sourceImage": lambda maps: maps.picture,
@@ -35,12 +37,15 @@ class SourceImages:
         self._context = context
         self._textures: dict[str, moderngl.Texture] = {}
         self._uploaded: dict[str, Any] = {}
-        """The maps that each texture shows, with the flow its time; of texts, the graphics and the picture's size."""
+        """The maps that each texture shows, with the flow its time; of texts, the graphics and the
+        picture's size."""
         self._text: tuple[tuple[Graphic, ...], tuple[int, int]] = (), (0, 0)
         self._maps: SourceMaps | None = None
-        self._time_s = self._next_cell_s = 0.0
+        self._time_s = 0.0
+        self._next_cell_s = 0.0
         self.history = (-1.0, 0.0)
-        """Numbers of the newest and the oldest cell of the history, counted since it began; `isf_history`."""
+        """Numbers of the newest and the oldest cell of the history, counted since it began;
+        `isf_history`."""
 
     def follow(
         self,
@@ -50,10 +55,12 @@ class SourceImages:
         graphics: Sequence[Graphic] = (),
         size_px: tuple[int, int] = (0, 0),
     ) -> None:
-        """Show these maps from now on, and the texts and the logo of a picture of `size_px` (width, height).
+        """Show these maps from now on, and the texts and the logo of a picture of `size_px` (width,
+        height).
 
         time_s: Due time of the picture. names: The maps that playing shaders read."""
-        self._maps, self._time_s = maps, time_s
+        self._maps = maps
+        self._time_s = time_s
         self._text = tuple(each for each in graphics if each.slot <= TEXTS[-1]), size_px
         if HISTORY in names:
             self._continue_history()
@@ -69,7 +76,10 @@ class SourceImages:
         """Return the texture of a map; of black and transparent texels where there is no source."""
         if name == HISTORY:
             return self._textures.get(HISTORY) or self._upload("", _NOTHING)
-        source = self._text if name == TEXT else self._maps, self._time_s if name == "flowImage" else 0.0
+        source = (
+            self._text if name == TEXT else self._maps,
+            self._time_s if name == "flowImage" else 0.0,
+        )
         if name not in self._textures or self._uploaded.get(name) != source:
             self._upload(name, self._pixels(name))
             self._uploaded[name] = source
@@ -88,7 +98,8 @@ class SourceImages:
         self._textures.clear()
 
     def _upload(self, name: str, pixels: np.ndarray) -> moderngl.Texture:
-        size_px, dtype = (pixels.shape[1], pixels.shape[0]), "f1" if pixels.dtype == np.uint8 else "f4"
+        size_px = (pixels.shape[1], pixels.shape[0])
+        dtype = "f1" if pixels.dtype == np.uint8 else "f4"
         texture = self._textures.get(name)
         if texture is None or texture.size != size_px or texture.dtype != dtype:
             release_all(texture)
@@ -97,7 +108,8 @@ class SourceImages:
         return texture
 
     def _flow(self, maps: SourceMaps) -> np.ndarray:
-        """Return the flow with the time between its two pictures, and the progress to the next one, 0..1."""
+        """Return the flow with the time between its two pictures, and the progress to the next one,
+        0..1."""
         progress = (self._time_s - maps.time_s) / maps.interval_s if maps.interval_s > 0 else 1.0
         pixels = np.empty((*maps.flow.shape[:2], 4), np.float32)
         pixels[..., :2] = maps.flow
@@ -105,7 +117,8 @@ class SourceImages:
         return pixels
 
     def _continue_history(self) -> None:
-        """Add the newest picture to the history, thirty times a second. It ends where the show's size changes."""
+        """Add the newest picture to the history, thirty times a second. It ends where the show's
+        size changes."""
         if self._maps is None:
             return
         height, width = self._maps.echo.shape[:2]
@@ -114,13 +127,16 @@ class SourceImages:
             release_all(texture)
             texture = self._context.texture((width * COLUMNS, height * ROWS), 4)
             self._textures[HISTORY] = texture
-            self.history, self._next_cell_s = (-1.0, 0.0), self._time_s
+            self.history = (-1.0, 0.0)
+            self._next_cell_s = self._time_s
         cells = int((self._time_s - self._next_cell_s) * CELLS_PER_S + 1.001)
         if cells > COLUMNS:  # the picture stood still: what happened meanwhile is unknown
-            self._next_cell_s, cells = self._time_s, 1
+            self._next_cell_s = self._time_s
+            cells = 1
         for _ in range(cells):
             newest = self.history[0] + 1
-            column, row = int(newest) % COLUMNS, int(newest) // COLUMNS % ROWS
+            column = int(newest) % COLUMNS
+            row = int(newest) // COLUMNS % ROWS
             texture.write(self._maps.echo, viewport=(column * width, row * height, width, height))
             self.history = newest, max(0.0, newest - COLUMNS * ROWS + 1)
         self._next_cell_s += cells / CELLS_PER_S

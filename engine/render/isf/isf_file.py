@@ -11,20 +11,34 @@ import numpy as np
 from engine.render.isf.expression import Expression
 from osc_schema.fx import TRANSITION
 
-InputType = Literal["event", "bool", "long", "float", "point2D", "color", "image", "audio", "audioFFT"]
+InputType = Literal[
+    "event", "bool", "long", "float", "point2D", "color", "image", "audio", "audioFFT"
+]
 Input = bool | int | float | tuple[float, ...]
-"""Value of an input in its real unit: two numbers for a point2D, four (red, green, blue, alpha) for a color."""
+"""Value of an input in its real unit: two numbers for a point2D, four (red, green, blue, alpha) for
+a color."""
 
 IMAGE_TYPES = ("image", "audio", "audioFFT")
 SOURCE_IMAGE = "inputImage"
 START_IMAGE, END_IMAGE = "startImage", "endImage"
-HISTORY, TEXT = "historyImage", "textImage"
-SOURCE_MAPS: Final = ("sourceImage", "previousImage", "maskImage", "objectImage", "flowImage", HISTORY, TEXT)
-"""Image inputs of these names show layer 5's source, what is known of it, and the look's texts (gl_sources.py)."""
+HISTORY = "historyImage"
+TEXT = "textImage"
+SOURCE_MAPS: Final = (
+    "sourceImage",
+    "previousImage",
+    "maskImage",
+    "objectImage",
+    "flowImage",
+    HISTORY,
+    TEXT,
+)
+"""Image inputs of these names show layer 5's source, what is known of it, and the look's texts
+(gl_sources.py)."""
 MAX_CHARS: Final = 256 * 1024  # of a text: the largest of 321 public shaders has 24 KB
 MAX_IMPORT_PX: Final = 4096  # a side of an imported image
 MAX_BUDGET: Final = 2 << 20  # work units of all guarded loops of one pixel (loops.py)
-FRAGMENT_FILE, VERTEX_FILE = 0, 1
+FRAGMENT_FILE = 0
+VERTEX_FILE = 1
 """Numbers that a driver's message gives the author's two texts."""
 
 GENERATOR: Final = "generator"
@@ -44,7 +58,8 @@ class IsfInput:
     """Within the range. False for an event; meaningless for an image."""
     minimum: Input
     maximum: Input
-    """For a long: of `values`. For audio and audioFFT: the requested number of columns, 0 for any."""
+    """For a long: of `values`. For audio and audioFFT: the requested number of columns, 0 for
+    any."""
     identity: Input | None = None
     """The value at which the shader does nothing, if the file has it."""
     values: tuple[int, ...] = ()
@@ -76,7 +91,8 @@ class IsfPass:
     """Side of the target in pixels; None for the picture's."""
     height: Expression | None = None
     points: Expression | None = None
-    """Number of points that are drawn, added up, instead of the whole target; None for the whole target."""
+    """Number of points that are drawn, added up, instead of the whole target; None for the whole
+    target."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -129,7 +145,9 @@ class IsfFile:
     @property
     def is_transition(self) -> bool:
         """True if the shader mixes two pictures."""
-        return {START_IMAGE, END_IMAGE} <= {each.name for each in self.inputs if each.type == "image"}
+        return {START_IMAGE, END_IMAGE} <= {
+            each.name for each in self.inputs if each.type == "image"
+        }
 
     @property
     def is_generator(self) -> bool:
@@ -139,7 +157,9 @@ class IsfFile:
     @property
     def source_maps(self) -> frozenset[str]:
         """Names of the maps of layer 5's source that it reads."""
-        return frozenset(each.name for each in self.inputs if each.is_source_map and each.name != TEXT)
+        return frozenset(
+            each.name for each in self.inputs if each.is_source_map and each.name != TEXT
+        )
 
     @property
     def controls(self) -> tuple[IsfInput, ...]:
@@ -152,13 +172,14 @@ class ShaderSlot:
     """The shader that one slot of a picture plays."""
 
     slot: str
-    """"generator", "1" to "4", with SECOND_SUFFIX while two looks' shaders share the slot; or "transition"."""
+    """"generator", "1" to "4", with SECOND_SUFFIX while two looks' shaders share the slot; or
+    "transition"."""
     file: IsfFile
     inputs: Mapping[str, Input]
     """By the input's name; one that is missing has its default. An event is True for one frame."""
     mix: float
-    """Opacity of the shader's picture, 0..1. Of the generator: over the picture; 0 if only layer 5 shows it. Of a
-    transition: 0, it is drawn only in a dissolve."""
+    """Opacity of the shader's picture, 0..1. Of the generator: over the picture; 0 if only layer 5
+    shows it. Of a transition: 0, it is drawn only in a dissolve."""
     is_outgoing: bool = False
     """It belongs to the outgoing look."""
     is_shared: bool = False
@@ -190,15 +211,22 @@ class ShaderState:
 
 
 def fragment_text(declared: str, body: str) -> str:
-    """Return the fragment shader. declared: Its inputs. body: The author's text, with the function isf_main."""
+    """Return the fragment shader. declared: Its inputs. body: The author's text, with the function
+    isf_main."""
     common = _part("common") + declared
-    return f"{_part('fragment_begin')}{common}{_part('fragment')}#line 1 {FRAGMENT_FILE}\n{body}{_part('fragment_end')}"
+    return (
+        f"{_part('fragment_begin')}{common}{_part('fragment')}#line 1 "
+        f"{FRAGMENT_FILE}\n{body}{_part('fragment_end')}"
+    )
 
 
 def vertex_text(declared: str, body: str) -> str:
     """Return the vertex shader; arguments as in `fragment_text`."""
     common = _part("common") + declared
-    return f"{_part('vertex_begin')}{common}{_part('vertex')}#line 1 {VERTEX_FILE}\n{body}{_part('vertex_end')}"
+    return (
+        f"{_part('vertex_begin')}{common}{_part('vertex')}#line 1 "
+        f"{VERTEX_FILE}\n{body}{_part('vertex_end')}"
+    )
 
 
 @cache

@@ -1,19 +1,22 @@
 """Bounds the work per pixel, so that no slider, date or time of the show can hang the GPU.
 
-Problem: a loop whose end depends on an input may be short when the file is tried, and endless when an artist moves a
-slider, or eight seconds later. A GPU cannot be interrupted from outside: after two seconds the system resets the
-driver, which costs every program its pictures; a software rasteriser just never returns.
+Problem: a loop whose end depends on an input may be short when the file is tried, and endless when
+an artist moves a slider, or eight seconds later. A GPU cannot be interrupted from outside: after
+two seconds the system resets the driver, which costs every program its pictures; a software
+rasteriser just never returns.
 
-So the work of a pixel is estimated in units, roughly one operation on a vector of four. The tokens of each function are
-summed up, including all functions that it calls. A loop with constant bounds counts once per iteration. If that is
-little, its text stays: compilers unroll such loops, and a counter would prevent that. Every other loop calls
-`isf_go(units)` before each iteration, where `units` is the work of one; it ends once the pixel has spent its budget.
-The rest of the text is `straight`, each loop counted once. `straight` and the budget bound a pixel by construction,
-without testing any path, condition or time.
+So the work of a pixel is estimated in units, roughly one operation on a vector of four. The tokens
+of each function are summed up, including all functions that it calls. A loop with constant bounds
+counts once per iteration. If that is little, its text stays: compilers unroll such loops, and a
+counter would prevent that. Every other loop calls `isf_go(units)` before each iteration, where
+`units` is the work of one; it ends once the pixel has spent its budget. The rest of the text is
+`straight`, each loop counted once. `straight` and the budget bound a pixel by construction, without
+testing any path, condition or time.
 
-A constant number of iterations is only accepted where nothing in the loop can change it. The counter is declared in the
-loop, assigned nowhere else, and passed to no function that could assign it. Its values are far from the limits of 32
-bits, and its constants are declared once in the whole text.
+A constant number of iterations is only accepted where nothing in the loop can change it. The
+counter is declared in the loop, assigned nowhere else, and passed to no function that could assign
+it. Its values are far from the limits of 32 bits, and its constants are declared once in the whole
+text.
 """
 
 import math
@@ -24,8 +27,9 @@ from engine.errors import IsfError
 from engine.render.isf.preprocess import is_blank
 from engine.render.isf.structure import SIZES, Function, Structure, is_name
 
-# Work units of GLSL's tokens, measured on a software rasteriser and rounded up: a texture read takes as long as some
-# fifty additions there; on a GPU the difference is smaller. `speed.py` measures the unit on each machine.
+# Work units of GLSL's tokens, measured on a software rasteriser and rounded up: a texture read
+# takes as long as some fifty additions there; on a GPU the difference is smaller. `speed.py`
+# measures the unit on each machine.
 DEFAULT_CALL: Final = 2  # constructors, min, max
 SIGNS: Final[Mapping[str, int]] = {
     **dict.fromkeys(("+", "-", "<", ">", "<=", ">=", "==", "!=", "&", "|", "^", "!", "~", "?", ","), 1),
@@ -54,8 +58,12 @@ BUILTIN: Final[Mapping[str, int]] = {
 FREE_UNITS: Final = 65_536  # of a loop that keeps its text
 MAX_STRAIGHT: Final = 262_144  # above it loops lose that right
 MAX_UNITS: Final = 4 << 20  # of a text without loops: calls that call each other twice, thirty deep
-MIN_ROUND: Final = 33  # so that a budget ends before the 65535 rounds at which llvmpipe ends any loop silently
-MAX_LEVELS: Final = 120  # of statements in statements, and of functions called before they are defined
+MIN_ROUND: Final = (
+    33  # so that a budget ends before the 65535 rounds at which llvmpipe ends any loop silently
+)
+MAX_LEVELS: Final = (
+    120  # of statements in statements, and of functions called before they are defined
+)
 _FINISH: Final = (
     "clamp",
     "mix",
@@ -74,9 +82,11 @@ class LoopGuards:
     """Computes the guards that bound the work of a shader's loops."""
 
     def __init__(self, tokens: Sequence[str]) -> None:
-        """tokens: With all macros expanded. IsfError if they cannot be parsed, or do too much without any loop."""
+        """tokens: With all macros expanded. IsfError if they cannot be parsed, or do too much
+        without any loop."""
         self._indices = [index for index, token in enumerate(tokens) if not is_blank(token)]
-        line, lines = 1, []
+        line = 1
+        lines = []
         for token in tokens:
             if not is_blank(token):
                 lines.append(line)
@@ -92,7 +102,8 @@ class LoopGuards:
             free_units //= 8
         if self.straight > MAX_UNITS:
             raise IsfError(
-                f"a pixel takes {self.straight} operations without any loop, since functions call each other so often: "
+                f"a pixel takes {self.straight} operations without any loop, since functions call "
+                "each other so often: "
                 f"at most {MAX_UNITS}"
             )
         self.is_guarded = bool(weighing.guards)
@@ -107,21 +118,31 @@ class LoopGuards:
 
     def insert_into(self, tokens: Sequence[str]) -> list[str]:
         """Insert the guards into tokens that have the same indices as the constructor's."""
-        return [self._before.get(index, "") + token + self._behind.get(index, "") for index, token in enumerate(tokens)]
+        return [
+            self._before.get(index, "") + token + self._behind.get(index, "")
+            for index, token in enumerate(tokens)
+        ]
 
 
 class _WorkEstimate:
     """Estimates the work of a text, with one limit for unguarded loops."""
 
     def __init__(self, structure: Structure, free_units: int) -> None:
-        self._s, self._tokens, self._free_units = structure, structure.tokens, free_units
+        self._s = structure
+        self._tokens = structure.tokens
+        self._free_units = free_units
         self.guards: list[tuple[int, int, int]] = []
         """First and last + 1 token of a condition, and the units of one iteration."""
         self._weights: dict[int, int] = {}
         self._running: set[int] = set()
         self._copy = 1 + structure.largest // 16
         matrices = max(
-            [SIZES[token] for token in set(self._tokens) if token.startswith("mat") and token in SIZES], default=4
+            [
+                SIZES[token]
+                for token in set(self._tokens)
+                if token.startswith("mat") and token in SIZES
+            ],
+            default=4,
         )
         self._times = max(2, (matrices**2) // 8) if matrices > 4 else 2
 
@@ -133,12 +154,19 @@ class _WorkEstimate:
         around = sum(self._range(first, last, len(every), 0) for first, last in self._s.outside)
         ends = [function for name in _FINISH for function in self._s.functions.get(name, ())]
         mains = self._s.functions.get(entry, [])
-        return sum(self._weight_of(each, 0) for each in mains) + around + 4 * sum(self._weight_of(e, 0) for e in ends)
+        return (
+            sum(self._weight_of(each, 0) for each in mains)
+            + around
+            + 4 * sum(self._weight_of(e, 0) for e in ends)
+        )
 
     def _weight_of(self, function: Function, level: int) -> int:
-        if (weight := self._weights.get(function.number)) is None:
+        weight = self._weights.get(function.number)
+        if weight is None:
             if level > MAX_LEVELS:
-                raise self._s.refuse(f"functions call each other more than {MAX_LEVELS} deep", function.body[0])
+                raise self._s.refuse(
+                    f"functions call each other more than {MAX_LEVELS} deep", function.body[0]
+                )
             self._running.add(function.number)
             weight = 2 + self._block(*function.body, function.number, level)
             self._running.discard(function.number)
@@ -155,12 +183,16 @@ class _WorkEstimate:
         return units
 
     def _statement(self, at: int, end: int, number: int, level: int) -> tuple[int, int]:
-        """Return the index after the statement, and its units. number: Of the surrounding function."""
-        s, tokens = self._s, self._tokens
+        """Return the index after the statement, and its units. number: Of the surrounding
+        function."""
+        s = self._s
+        tokens = self._tokens
         if level > MAX_LEVELS:
             raise s.refuse("statements are nested too deeply", at)
         units = 0
-        while at < end and tokens[at] == "if":  # `else if` continues here, so that a long row is not deep
+        while (
+            at < end and tokens[at] == "if"
+        ):  # `else if` continues here, so that a long row is not deep
             opening, closing = self._brackets(at + 1)
             units += 1 + self._range(opening + 1, closing, number, level)
             at, more = self._statement(closing + 1, end, number, level + 1)
@@ -178,13 +210,17 @@ class _WorkEstimate:
         elif token == "while":
             opening, closing = self._brackets(at + 1)
             after, body = self._statement(closing + 1, end, number, level + 1)
-            more = self._guard(opening + 1, closing, body + self._range(opening + 1, closing, number, level))
+            more = self._guard(
+                opening + 1, closing, body + self._range(opening + 1, closing, number, level)
+            )
         elif token == "do":
             after, body = self._statement(at + 1, end, number, level + 1)
             if tokens[after : after + 1] != ["while"]:
                 raise s.refuse("a do has no while", at)
             opening, closing = self._brackets(after + 1)
-            more = self._guard(opening + 1, closing, body + self._range(opening + 1, closing, number, level))
+            more = self._guard(
+                opening + 1, closing, body + self._range(opening + 1, closing, number, level)
+            )
             after = closing + 1
         elif token == "switch":
             opening, closing = self._brackets(at + 1)
@@ -220,7 +256,9 @@ class _WorkEstimate:
         begin, condition, step = parts
         after, body = self._statement(closing + 1, end, number, level + 1)
         once = self._range(*begin, number, level)
-        units = 1 + body + self._range(*condition, number, level) + self._range(*step, number, level)
+        units = (
+            1 + body + self._range(*condition, number, level) + self._range(*step, number, level)
+        )
         rounds = self._rounds(begin, condition, step, (closing + 1, after))
         if rounds is not None and rounds * units <= self._free_units:
             return after, once + math.ceil(rounds) * units
@@ -230,7 +268,8 @@ class _WorkEstimate:
 
     def _range(self, first: int, last: int, number: int, level: int) -> int:
         """Return the units of tokens that are no statements."""
-        tokens, units = self._tokens, 0
+        tokens = self._tokens
+        units = 0
         for at in range(first, last):
             token = tokens[at]
             if token in _LOOPS or token in ("if", "switch", "else"):
@@ -246,7 +285,8 @@ class _WorkEstimate:
         return units
 
     def _call(self, name: str, at: int, number: int, level: int) -> int:
-        if (own := self._s.functions.get(name)) is None:
+        own = self._s.functions.get(name)
+        if own is None:
             return BUILTIN.get(name, DEFAULT_CALL)
         arity = len(self._s.parts(at + 2, self._s.partner[at + 1], ","))
         is_announced = name in self._s.prototypes
@@ -265,12 +305,22 @@ class _WorkEstimate:
     # -- loops with fixed ends -----------------------------------------------------------------
 
     def _rounds(
-        self, begin: tuple[int, int], condition: tuple[int, int], step: tuple[int, int], body: tuple[int, int]
+        self,
+        begin: tuple[int, int],
+        condition: tuple[int, int],
+        step: tuple[int, int],
+        body: tuple[int, int],
     ) -> float | None:
-        """Return the iterations of `for (int i = A; i < B; i += C)` with constants; None if i may change otherwise."""
-        tokens, s = self._tokens, self._s
+        """Return the iterations of `for (int i = A; i < B; i += C)` with constants; None if i may
+        change otherwise."""
+        tokens = self._tokens
+        s = self._s
         first = begin[0]
-        if begin[1] - first < 4 or tokens[first] not in ("int", "float") or tokens[first + 2] != "=":
+        if (
+            begin[1] - first < 4
+            or tokens[first] not in ("int", "float")
+            or tokens[first + 2] != "="
+        ):
             return None
         name = tokens[first + 1]
         if condition[1] - condition[0] < 3 or tokens[condition[0]] != name:
@@ -303,7 +353,8 @@ class _WorkEstimate:
 
     def _is_changed(self, name: str, condition: tuple[int, int], rest: tuple[int, int]) -> bool:
         """Return True if something other than the loop's own step could change the counter."""
-        tokens, s = self._tokens, self._s
+        tokens = self._tokens
+        s = self._s
         own_step = True
         for at in range(rest[0], rest[1]):
             if tokens[at] != name or tokens[at - 1] == ".":
@@ -314,7 +365,11 @@ class _WorkEstimate:
             if is_assigned and own_step and s.around[at] == s.around[condition[0]]:
                 own_step = False  # the loop's own
                 continue
-            if is_assigned or (is_name(before) and before not in ("return", "case", "else")) or before == "]":
+            if (
+                is_assigned
+                or (is_name(before) and before not in ("return", "case", "else"))
+                or before == "]"
+            ):
                 return True
             if self._may_be_assigned_by_call(at):
                 return True
@@ -322,7 +377,8 @@ class _WorkEstimate:
 
     def _may_be_assigned_by_call(self, at: int) -> bool:
         """Return True if a function gets this variable as an out argument."""
-        tokens, s = self._tokens, self._s
+        tokens = self._tokens
+        s = self._s
         opening = s.around[at]
         while opening > 0 and tokens[opening] == "(" and not is_name(tokens[opening - 1]):
             opening = s.around[opening]  # f((i))

@@ -1,14 +1,18 @@
-"""Expands the macros of a shader, so that the driver compiles exactly the text that is checked afterwards.
+"""Expands the macros of a shader, so that the driver compiles exactly the text that is checked
+afterwards.
 
-Problem: a file can hide a loop from a checker, or remove its guard: with `#define isf_go() true`, or with a `while`
-that is pasted together by `##` or split by a backslash at the end of a line. So nothing of a file's preprocessor
-reaches the driver: lines are joined, conditions decided and macros expanded here, by the rules of C that GLSL follows
-(a name is not expanded again inside its own expansion: the hide sets of Prosser's algorithm, ANSI X3J11/86-196).
-Lines stay where they are. What drivers define by themselves (`GL_ARB_...`) counts as undefined, `__VERSION__` is 330.
+Problem: a file can hide a loop from a checker, or remove its guard: with `#define isf_go() true`,
+or with a `while` that is pasted together by `##` or split by a backslash at the end of a line. So
+nothing of a file's preprocessor reaches the driver: lines are joined, conditions decided and macros
+expanded here, by the rules of C that GLSL follows (a name is not expanded again inside its own
+expansion: the hide sets of Prosser's algorithm, ANSI X3J11/86-196). Lines stay where they are. What
+drivers define by themselves (`GL_ARB_...`) counts as undefined, `__VERSION__` is 330.
 
-The text comes as tokens, without comments, so that names can be replaced without touching anything else.
+The text comes as tokens, without comments, so that names can be replaced without touching anything
+else.
 
-The published pcpp does the same for C, but grows without bounds with macros that double; the work here has a limit.
+The published pcpp does the same for C, but grows without bounds with macros that double; the work
+here has a limit.
 """
 
 import re
@@ -56,21 +60,34 @@ MAX_MACROS: Final = 2000
 MAX_CHARS_WRITTEN: Final = 1 << 20
 MAX_LEVELS: Final = 60  # of macros inside the arguments of macros
 
-_IGNORED: Final = ("version", "extension", "pragma", "line")  # dropped: they are only allowed at the very beginning
+_IGNORED: Final = (
+    "version",
+    "extension",
+    "pragma",
+    "line",
+)  # dropped: they are only allowed at the very beginning
 _NOTHING: Final[frozenset[str]] = frozenset()
 _Token = tuple[str, frozenset[str]]
 """A token and its hide set: the macros whose expansion it comes from."""
-_PREDEFINED: Final = {"__VERSION__": "330", "__FILE__": "0", "__LINE__": "0", "GL_core_profile": "1"}
+_PREDEFINED: Final = {
+    "__VERSION__": "330",
+    "__FILE__": "0",
+    "__LINE__": "0",
+    "GL_core_profile": "1",
+}
 
 
 def split_tokens(text: str) -> list[str]:
-    """Split into names, numbers, signs and blank space, without comments; a newline is a token of its own.
+    """Split into names, numbers, signs and blank space, without comments; a newline is a token of
+    its own.
 
-    A line that ends with a backslash continues in the next one, as GLSL has it; its newlines come at its end, so that
-    line numbers stay. IsfError at a character that GLSL does not know, at a comment that is not closed, and where
-    brackets are nested too deeply."""
+    A line that ends with a backslash continues in the next one, as GLSL has it; its newlines come
+    at its end, so that line numbers stay. IsfError at a character that GLSL does not know, at a
+    comment that is not closed, and where brackets are nested too deeply."""
     tokens: list[str] = []
-    depth, line, late = 0, 1, 0
+    depth = 0
+    line = 1
+    late = 0
     is_directive = is_begun = False
     text, spliced = _join_lines(text.replace("\r\n", "\n").replace("\r", "\n"))
     row = 0
@@ -82,7 +99,9 @@ def split_tokens(text: str) -> list[str]:
             row += 1
             line += 1 + late
             token = "\n" * (1 + late)
-            late, is_directive, is_begun = 0, False, False
+            late = 0
+            is_directive = False
+            is_begun = False
         elif kind == "comment":
             if token[1] == "*" and (len(token) < 4 or not token.endswith("*/")):
                 raise IsfError("a comment is not closed with */", line)
@@ -103,7 +122,8 @@ def split_tokens(text: str) -> list[str]:
             if depth > MAX_BRACKETS:
                 raise IsfError(f"brackets are nested more than {MAX_BRACKETS} deep", line)
         if kind in ("name", "number", "sign", "other") and not is_begun:
-            is_directive, is_begun = token == "#", True
+            is_directive = token == "#"
+            is_begun = True
         tokens.append(token)
         if len(tokens) > MAX_TOKENS:
             raise IsfError(f"the shader has more than {MAX_TOKENS} words and signs")
@@ -148,7 +168,8 @@ def is_blank(token: str) -> bool:
 
 
 def after_blank(tokens: Sequence[str], index: int) -> int:
-    """Return the index of the next token, from this one on, that is not blank; the length at the end."""
+    """Return the index of the next token, from this one on, that is not blank; the length at the
+    end."""
     while index < len(tokens) and is_blank(tokens[index]):
         index += 1
     return index
@@ -165,7 +186,8 @@ def evaluate_condition(tokens: Sequence[str], line: int) -> int:
 
 class _Reader:
     def __init__(self, tokens: Sequence[str], line: int) -> None:
-        self._tokens, self._line = tokens, line
+        self._tokens = tokens
+        self._line = line
         self.at = 0
 
     def value(self, precedence: int, depth: int) -> int:
@@ -220,7 +242,8 @@ class _Macro:
 
 
 def preprocess(text: str) -> list[str]:
-    """Expand all macros and directives; returns tokens, newlines included. IsfError with the line."""
+    """Expand all macros and directives; returns tokens, newlines included. IsfError with the
+    line."""
     expander = _Expander()
     expander.read(split_tokens(text))
     return expander.output
@@ -234,7 +257,8 @@ class _Expander:
         """Tokens since the last directive."""
         self._conditions: list[tuple[bool, bool, bool]] = []
         """Each open #if: whether its lines count, a branch was chosen, #else was seen."""
-        self._work = self._chars = 0
+        self._work = 0
+        self._chars = 0
         self._line = 1
 
     def read(self, tokens: list[str]) -> None:
@@ -263,12 +287,18 @@ class _Expander:
         return all(counts for counts, _, _ in self._conditions)
 
     def _flush(self) -> None:
-        group, self._group = self._group, []
+        group = self._group
+        self._group = []
         before = len(self.output)
-        self.output += [token for token, _ in self._expand([(token, _NOTHING) for token in group], 0)]
+        self.output += [
+            token for token, _ in self._expand([(token, _NOTHING) for token in group], 0)
+        ]
         self._chars += sum(len(token) for token in self.output[before:])
         if len(self.output) > MAX_TOKENS or self._chars > MAX_CHARS_WRITTEN:
-            raise IsfError(f"with its macros expanded the shader is too long: at most {MAX_TOKENS} words and signs")
+            raise IsfError(
+                f"with its macros expanded the shader is too long: at most {MAX_TOKENS} words and "
+                "signs"
+            )
 
     # -- directives ----------------------------------------------------------------------------
 
@@ -312,9 +342,13 @@ class _Expander:
         index = 0
         while index < len(tokens):
             if tokens[index] == "defined":
-                in_brackets = tokens[index + 1 : index + 2] == ["("] and tokens[index + 3 : index + 4] == [")"]
+                in_brackets = tokens[index + 1 : index + 2] == ["("] and tokens[
+                    index + 3 : index + 4
+                ] == [")"]
                 at = index + 2 if in_brackets else index + 1
-                marked.append(("1" if tokens[at : at + 1] and tokens[at] in self._macros else "0", _NOTHING))
+                marked.append(
+                    ("1" if tokens[at : at + 1] and tokens[at] in self._macros else "0", _NOTHING)
+                )
                 index = at + (2 if in_brackets else 1)
             else:
                 marked += [(tokens[index], _NOTHING), (" ", _NOTHING)]
@@ -331,15 +365,21 @@ class _Expander:
         parameters: list[str] | None = None
         if at < len(line) and line[at] == "(":
             end = line.index(")", at) if ")" in line[at:] else -1
-            inner = [token for token in line[at + 1 : end] if not is_blank(token)] if end > 0 else ["?"]
+            inner = (
+                [token for token in line[at + 1 : end] if not is_blank(token)] if end > 0 else ["?"]
+            )
             parameters = inner[::2]
             is_listed = all(token == "," for token in inner[1::2]) and len(inner) % 2 == bool(inner)
-            if not is_listed or not all(token[:1].isalpha() or token[:1] == "_" for token in parameters):
+            if not is_listed or not all(
+                token[:1].isalpha() or token[:1] == "_" for token in parameters
+            ):
                 raise IsfError(f"#define {name[:40]}: its parameters cannot be read", self._line)
             at = end + 1
         body = [token for token, _ in _trim([(token, _NOTHING) for token in line[at:]])]
         if body[:1] == ["##"] or body[-1:] == ["##"]:
-            raise IsfError(f"#define {name[:40]}: ## joins two words, and stands between them", self._line)
+            raise IsfError(
+                f"#define {name[:40]}: ## joins two words, and stands between them", self._line
+            )
         self._macros[name] = _Macro(None if parameters is None else tuple(parameters), tuple(body))
         if len(self._macros) > MAX_MACROS:
             raise IsfError(f"more than {MAX_MACROS} macros", self._line)
@@ -348,7 +388,9 @@ class _Expander:
 
     def _expand(self, tokens: Sequence[_Token], level: int) -> list[_Token]:
         if level > MAX_LEVELS:
-            raise IsfError(f"macros stand more than {MAX_LEVELS} deep in the arguments of macros", self._line)
+            raise IsfError(
+                f"macros stand more than {MAX_LEVELS} deep in the arguments of macros", self._line
+            )
         waiting = list(reversed(tokens))
         written: list[_Token] = []
         while waiting:
@@ -362,20 +404,24 @@ class _Expander:
             elif macro.parameters is None:
                 waiting += reversed(_pad(self._substitute(macro, {}, {}, hidden | {token})))
             else:
-                if (found := self._arguments(token, macro, waiting, hidden)) is None:
+                found = self._arguments(token, macro, waiting, hidden)
+                if found is None:
                     written.append((token, hidden))
                     continue
                 arguments, newlines, behind = found
                 expanded = {name: self._expand(each, level + 1) for name, each in arguments.items()}
                 if newlines:
                     waiting.append((newlines, _NOTHING))
-                waiting += reversed(_pad(self._substitute(macro, arguments, expanded, (hidden & behind) | {token})))
+                waiting += reversed(
+                    _pad(self._substitute(macro, arguments, expanded, (hidden & behind) | {token}))
+                )
         return written
 
     def _arguments(
         self, name: str, macro: _Macro, waiting: list[_Token], hidden: frozenset[str]
     ) -> tuple[dict[str, list[_Token]], str, frozenset[str]] | None:
-        """Pop the arguments off `waiting`, with their newlines and the hide set after them; None without a bracket."""
+        """Pop the arguments off `waiting`, with their newlines and the hide set after them; None
+        without a bracket."""
         opening = len(waiting) - 1
         while opening >= 0 and is_blank(waiting[opening][0]):
             opening -= 1
@@ -383,7 +429,9 @@ class _Expander:
             return None
         assert macro.parameters is not None
         each: list[list[_Token]] = [[]]
-        newlines, depth, at = sum(token.count("\n") for token, _ in waiting[opening:]), 1, opening - 1
+        newlines = sum(token.count("\n") for token, _ in waiting[opening:])
+        depth = 1
+        at = opening - 1
         while at >= 0:
             token, own = waiting[at]
             depth += (token in ("(", "[", "{")) - (token in (")", "]", "}"))
@@ -406,11 +454,17 @@ class _Expander:
             each = []
         if len(each) != len(macro.parameters):
             count = len(macro.parameters)
-            raise IsfError(f"macro {name[:40]} takes {count} arguments, not {len(each)}", self._line)
+            raise IsfError(
+                f"macro {name[:40]} takes {count} arguments, not {len(each)}", self._line
+            )
         return dict(zip(macro.parameters, each, strict=True)), "\n" * newlines, behind
 
     def _substitute(
-        self, macro: _Macro, plain: dict[str, list[_Token]], expanded: dict[str, list[_Token]], hidden: frozenset[str]
+        self,
+        macro: _Macro,
+        plain: dict[str, list[_Token]],
+        expanded: dict[str, list[_Token]],
+        hidden: frozenset[str],
     ) -> list[_Token]:
         """Insert the arguments into the macro's body; next to ## they are not expanded."""
         body = macro.body
@@ -428,7 +482,9 @@ class _Expander:
                 continue
             is_beside = pastes or index in beside
             if token in plain:
-                filled = [(each, own | hidden) for each, own in (plain if is_beside else expanded)[token]]
+                filled = [
+                    (each, own | hidden) for each, own in (plain if is_beside else expanded)[token]
+                ]
                 filled = _trim(filled) if is_beside else _pad(filled)
             else:
                 filled = [(token, hidden)]
@@ -436,7 +492,9 @@ class _Expander:
                 joined = written.pop()[0] + filled[0][0]
                 again = split_tokens(joined)
                 if len(again) != 1 or is_blank(again[0]):
-                    raise IsfError(f"## makes {joined[:40]!r}, which is no word of GLSL", self._line)
+                    raise IsfError(
+                        f"## makes {joined[:40]!r}, which is no word of GLSL", self._line
+                    )
                 filled[0] = (joined, hidden)
             pastes = False
             written += filled

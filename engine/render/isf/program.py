@@ -15,15 +15,24 @@ from engine.errors import IsfError
 from engine.render.gl_textures import release_all
 from engine.render.isf import isf_file
 from engine.render.isf.clocks import FIRST_POINTS, DrawClock, next_points
-from engine.render.isf.gl_images import OUTPUT, PassTarget, ShaderTargets, output_size, point_counts, target_sizes
+from engine.render.isf.gl_images import (
+    OUTPUT,
+    PassTarget,
+    ShaderTargets,
+    output_size,
+    point_counts,
+    target_sizes,
+)
 from engine.render.isf.isf_file import Input
 
 BENEATH: Final = "isf_beneath"
 MAX_REASON_CHARS: Final = 300
 
-# Mesa writes 0:14(3): error, NVIDIA and AMD 0(14) : error, Apple ERROR: 0:14: error; the 0 is the number from #line.
+# Mesa writes 0:14(3): error, NVIDIA and AMD 0(14) : error, Apple ERROR: 0:14: error; the 0 is the
+# number from #line.
 _COMPILER_ERROR = re.compile(
-    r"^(?:ERROR: )?(?P<file>\d+)[:(](?P<line>\d+)(?:\(\d+\))?\)?\s*:?\s*(?:error\s*)?:?\s*(?P<reason>.*)"
+    r"^(?:ERROR: "
+    r")?(?P<file>\d+)[:(](?P<line>\d+)(?:\(\d+\))?\)?\s*:?\s*(?:error\s*)?:?\s*(?P<reason>.*)"
 )
 RAW, OVER, EFFECT, COUNT, FLOAT = range(5)
 """Modes of the last pass: `isf_finish` in shaders/fragment.glsl."""
@@ -32,12 +41,15 @@ RAW, OVER, EFFECT, COUNT, FLOAT = range(5)
 class LinkedProgram:
     """The linked program of one pass, with the texture unit of each image that it reads.
 
-    Mesa's llvmpipe runs the branches of all passes in each of them, unless the compiler knows which one it is."""
+    Mesa's llvmpipe runs the branches of all passes in each of them, unless the compiler knows which
+    one it is."""
 
     def __init__(self, context: moderngl.Context, file: isf_file.IsfFile, number: int) -> None:
         """IsfError with the line of the driver's first complaint."""
-        # Not a constant: GLSL refuses an array's constant index outside of it, even where it is never read.
-        variable, known = "uniform int PASSINDEX;", f"int PASSINDEX = {number};"
+        # Not a constant: GLSL refuses an array's constant index outside of it, even where it is
+        # never read.
+        variable = "uniform int PASSINDEX;"
+        known = f"int PASSINDEX = {number};"
         try:
             self._program = context.program(
                 vertex_shader=file.texts.vertex.replace(variable, known),
@@ -54,7 +66,9 @@ class LinkedProgram:
         most = context.info["GL_MAX_TEXTURE_IMAGE_UNITS"]
         if len(samplers) > most:
             self.release()
-            raise IsfError(f"the shader reads {len(samplers)} images: this GPU binds at most {most}")
+            raise IsfError(
+                f"the shader reads {len(samplers)} images: this GPU binds at most {most}"
+            )
         self.units = {name: unit for unit, name in enumerate(samplers)}
         """Texture unit by the name in the file."""
         for name, unit in self.units.items():
@@ -68,7 +82,9 @@ class LinkedProgram:
 
     def draw(self, points: int = 0, first: int = 0) -> None:
         """Draw the strip of four corners, or so many points from number `first` on."""
-        self._vertices.render(moderngl.POINTS if points else moderngl.TRIANGLE_STRIP, points or 4, first=first)
+        self._vertices.render(
+            moderngl.POINTS if points else moderngl.TRIANGLE_STRIP, points or 4, first=first
+        )
 
     def release(self) -> None:
         release_all(self._vertices, self._program)
@@ -76,7 +92,11 @@ class LinkedProgram:
 
 def _explain_compiler_error(message: str) -> IsfError:
     """Convert a compiler message to the first error in the author's text."""
-    lines = [line.strip() for line in message.splitlines() if line.strip(" =") and not line.strip().isidentifier()]
+    lines = [
+        line.strip()
+        for line in message.splitlines()
+        if line.strip(" =") and not line.strip().isidentifier()
+    ]
     for line in lines:
         match = _COMPILER_ERROR.match(line)
         if match is not None and "warning" not in line:
@@ -85,7 +105,9 @@ def _explain_compiler_error(message: str) -> IsfError:
                 return IsfError(f"vertex shader, line {match['line']}: {reason}")
             if int(match["file"]) == isf_file.FRAGMENT_FILE:
                 return IsfError(reason, int(match["line"]))
-    summary = " ".join(line for line in lines if "warning" not in line and line != "GLSL Compiler failed")
+    summary = " ".join(
+        line for line in lines if "warning" not in line and line != "GLSL Compiler failed"
+    )
     return IsfError(f"the GL driver rejects the shader: {summary[:MAX_REASON_CHARS]}")
 
 
@@ -130,41 +152,65 @@ class IsfProgram:
         *,
         waits_for_passes: bool = True,
     ) -> None:
-        """Compile. IsfError with the line of the driver's first complaint. `wait` is called between bands, and, if
-        `waits_for_passes`, between passes: on a software rasteriser each would otherwise wait for the last one holding
-        the GIL. `clock` is read after each band; None aborts nothing."""
+        """Compile. IsfError with the line of the driver's first complaint. `wait` is called between
+        bands, and, if `waits_for_passes`, between passes: on a software rasteriser each would
+        otherwise wait for the last one holding the GIL. `clock` is read after each band; None
+        aborts nothing."""
         self.file = file
         self._context = context
-        self._wait, self._clock, self._waits_for_passes = wait, clock, waits_for_passes
+        self._wait = wait
+        self._clock = clock
+        self._waits_for_passes = waits_for_passes
         self._names = file.texts.names
-        self._uniforms: dict[str, Input] = {"isf_budget": file.budget, "isf_is_opaque": file.is_opaque}
+        self._uniforms: dict[str, Input] = {
+            "isf_budget": file.budget,
+            "isf_is_opaque": file.is_opaque,
+        }
         self._linked = {0: LinkedProgram(context, file, 0)}
-        """By the number of the pass: each has one variant; Mesa's cache finds only the first one of a program again."""
-        self._sampler = context.sampler(repeat_x=False, repeat_y=False, filter=(moderngl.LINEAR, moderngl.LINEAR))
+        """By the number of the pass: each has one variant; Mesa's cache finds only the first one of
+        a program again."""
+        self._sampler = context.sampler(
+            repeat_x=False, repeat_y=False, filter=(moderngl.LINEAR, moderngl.LINEAR)
+        )
         self._imports: dict[int, moderngl.Texture] = {}
         """Imported images by their array's identity: one texture for a file that has two names."""
         self._points = (0,) * len(file.passes)
         last = file.passes[-1]
         # Pixels that keep what was drawn before would not be mixed with the picture beneath.
         self._has_holes = file.texts.has_holes
-        is_copied = self._has_holes or last.target is not None or last.width is not None or last.height is not None
+        is_copied = (
+            self._has_holes
+            or last.target is not None
+            or last.width is not None
+            or last.height is not None
+        )
         self._copy = IsfProgram(context, copy_file(), wait) if is_copied else None
         self._has_output = is_copied and last.target is None
         self._targets = ShaderTargets(context, file, has_output=self._has_output)
 
     def draw(
-        self, canvas: Canvas, inputs: Mapping[str, Input], images: Callable[[str], moderngl.Texture], time: ShaderTime
+        self,
+        canvas: Canvas,
+        inputs: Mapping[str, Input],
+        images: Callable[[str], moderngl.Texture],
+        time: ShaderTime,
     ) -> bool:
-        """Draw all passes, the last one into the canvas. `images` gives the texture of an image input by its name.
+        """Draw all passes, the last one into the canvas. `images` gives the texture of an image
+        input by its name.
 
-        Returns False if its targets have grown so much that they are allocated over several pictures: nothing is drawn
-        then. IsfError if they are too large with these inputs; OverrunError where the clock ends it."""
-        sizes, last = self._sizes(inputs, canvas), len(self.file.passes) - 1
+        Returns False if its targets have grown so much that they are allocated over several
+        pictures: nothing is drawn then. IsfError if they are too large with these inputs;
+        OverrunError where the clock ends it."""
+        sizes = self._sizes(inputs, canvas)
+        last = len(self.file.passes) - 1
         has_size = sizes.get(OUTPUT, canvas.size_px) == canvas.size_px
         is_whole = has_size and self.file.passes[-1].target is None and not self._has_holes
         if is_whole:
             sizes.pop(OUTPUT, None)
-        if self._clock is not None and self._targets.missing_bytes(sizes) > self._clock.max_growth_bytes:
+        if (
+            self._clock is not None
+            and self._targets.missing_bytes(sizes) > self._clock.max_growth_bytes
+        ):
             self._targets.follow(sizes, max_textures=1)
             return False
         self._targets.follow(sizes)
@@ -182,8 +228,8 @@ class IsfProgram:
         return True
 
     def _sizes(self, inputs: Mapping[str, Input], canvas: Canvas) -> dict[str, tuple[int, int]]:
-        """Return the sizes of all targets, and of the last pass: as deep as the canvas, so that a pass compiled for one
-        is compiled for both."""
+        """Return the sizes of all targets, and of the last pass: as deep as the canvas, so that a
+        pass compiled for one is compiled for both."""
         sizes = target_sizes(self.file, inputs, canvas.size_px)
         self._targets.output_dtype = canvas.beneath.dtype
         output_px = output_size(self.file, inputs, canvas.size_px)
@@ -200,19 +246,29 @@ class IsfProgram:
         self._uniforms["isf_budget"] = budget
 
     def count(self, number: int, canvas: Canvas, images: Callable[[str], moderngl.Texture]) -> None:
-        """Draw the work of each pixel's loops in one pass, as a fraction of the budget. Call `draw` first."""
+        """Draw the work of each pixel's loops in one pass, as a fraction of the budget. Call `draw`
+        first."""
         self._run(number, canvas.framebuffer, canvas.size_px, images, canvas, COUNT)
 
     @property
     def warm_steps(self) -> int:
         """Number of `warm` calls until nothing is left to compile."""
-        return len(self.file.imports) + self._targets.steps + len(self.file.passes) + (self._copy is not None)
+        return (
+            len(self.file.imports)
+            + self._targets.steps
+            + len(self.file.passes)
+            + (self._copy is not None)
+        )
 
     def warm(
-        self, step: int, canvas: Canvas, inputs: Mapping[str, Input], images: Callable[[str], moderngl.Texture]
+        self,
+        step: int,
+        canvas: Canvas,
+        inputs: Mapping[str, Input],
+        images: Callable[[str], moderngl.Texture],
     ) -> None:
-        """Upload an image, allocate a texture, or draw one pixel of one pass: drivers finish compiling at the first
-        draw, for the bound formats. Steps from 0, each short by itself.
+        """Upload an image, allocate a texture, or draw one pixel of one pass: drivers finish
+        compiling at the first draw, for the bound formats. Steps from 0, each short by itself.
 
         The shader's textures are black after the last one. IsfError as in `draw`."""
         if step < len(self.file.imports):
@@ -232,7 +288,9 @@ class IsfProgram:
                 own = self._targets[OUTPUT]
             else:
                 own = self._targets[target] if target is not None else None
-            framebuffer, size_px = (own.back, own.size_px) if own else (canvas.framebuffer, canvas.size_px)
+            framebuffer, size_px = (
+                (own.back, own.size_px) if own else (canvas.framebuffer, canvas.size_px)
+            )
             framebuffer.scissor = (0, 0, 1, 1)
             self._run(step, framebuffer, size_px, images, canvas, RAW if own else canvas.finish)
             framebuffer.scissor = None  # type: ignore[assignment]  # None: all of it again
@@ -251,9 +309,15 @@ class IsfProgram:
         return self._linked[number]
 
     def _run_into(
-        self, target: PassTarget, number: int, images: Callable[[str], moderngl.Texture], canvas: Canvas
+        self,
+        target: PassTarget,
+        number: int,
+        images: Callable[[str], moderngl.Texture],
+        canvas: Canvas,
     ) -> None:
-        self._run(number, target.back, target.size_px, images, canvas, FLOAT if target.is_float else RAW)
+        self._run(
+            number, target.back, target.size_px, images, canvas, FLOAT if target.is_float else RAW
+        )
         target.swap()
         if self._wait is not None and self._waits_for_passes:
             self._wait()
@@ -267,7 +331,8 @@ class IsfProgram:
         canvas: Canvas,
         finish: int,
     ) -> None:
-        """Draw one pass. moderngl binds new textures to any unit, so all are bound before each draw."""
+        """Draw one pass. moderngl binds new textures to any unit, so all are bound before each
+        draw."""
         linked = self._linked_for(number)
         for name, unit in linked.units.items():
             texture = canvas.beneath if name == BENEATH else self._texture(name, images)
@@ -279,13 +344,23 @@ class IsfProgram:
         if self._has_holes or has_points:
             framebuffer.clear()
         pass_uniforms: dict[str, Input] = {"RENDERSIZE": size_px, "isf_finish": finish}
-        pass_uniforms |= {"isf_mix": canvas.mix, "isf_is_luma": canvas.is_luma, "isf_is_points": has_points}
+        pass_uniforms |= {
+            "isf_mix": canvas.mix,
+            "isf_is_luma": canvas.is_luma,
+            "isf_is_points": has_points,
+        }
         linked.set(self._uniforms | pass_uniforms)
         try:
             if has_points:
-                is_whole = framebuffer.scissor == (0, 0, *size_px)  # or to finish compiling, which no clock may end
+                is_whole = framebuffer.scissor == (
+                    0,
+                    0,
+                    *size_px,
+                )  # or to finish compiling, which no clock may end
                 count = self._points[number] if is_whole else min(self._points[number], 1)
-                self._draw_points(linked, count, moderngl.MAX if finish == COUNT else moderngl.FUNC_ADD)
+                self._draw_points(
+                    linked, count, moderngl.MAX if finish == COUNT else moderngl.FUNC_ADD
+                )
             else:
                 self._draw_bands(linked, framebuffer, size_px)
         finally:
@@ -295,10 +370,13 @@ class IsfProgram:
     def _draw_points(self, linked: LinkedProgram, count: int, equation: int) -> None:
         """Add up the colours of so many points, or keep the largest."""
         self._context.enable_only(moderngl.BLEND | moderngl.PROGRAM_POINT_SIZE)
-        self._context.blend_func, self._context.blend_equation = (moderngl.ONE, moderngl.ONE), (equation, equation)
+        self._context.blend_func = (moderngl.ONE, moderngl.ONE)
+        self._context.blend_equation = (equation, equation)
         try:
-            clock, wait = self._clock, self._wait
-            first, points = 0, count if clock is None or wait is None else FIRST_POINTS
+            clock = self._clock
+            wait = self._wait
+            first = 0
+            points = count if clock is None or wait is None else FIRST_POINTS
             while first < count:
                 began_s = clock.now_s() if clock is not None else 0.0
                 linked.draw(min(points, count - first), first)
@@ -311,10 +389,14 @@ class IsfProgram:
             self._context.blend_equation = moderngl.FUNC_ADD, moderngl.FUNC_ADD
             self._context.enable_only(moderngl.NOTHING)
 
-    def _draw_bands(self, linked: LinkedProgram, framebuffer: moderngl.Framebuffer, size_px: tuple[int, int]) -> None:
+    def _draw_bands(
+        self, linked: LinkedProgram, framebuffer: moderngl.Framebuffer, size_px: tuple[int, int]
+    ) -> None:
         """Draw the bound pass, at once if even its worst case is short."""
         width, height = size_px
-        band_px, clock, wait = self.file.band_px, self._clock, self._wait
+        band_px = self.file.band_px
+        clock = self._clock
+        wait = self._wait
         is_whole = framebuffer.scissor == (0, 0, width, height)  # or one pixel, to finish compiling
         if not band_px or clock is None or wait is None or not is_whole:
             linked.draw()
@@ -338,12 +420,15 @@ class IsfProgram:
         return images(name) if imported is None else self._imported(imported)
 
     def _imported(self, image: isf_file.IsfImport) -> moderngl.Texture:
-        if (texture := self._imports.get(id(image.pixels))) is None:
+        texture = self._imports.get(id(image.pixels))
+        if texture is None:
             texture = self._context.texture(image.pixels.shape[1::-1], 4, image.pixels)
             self._imports[id(image.pixels)] = texture
         return texture
 
-    def _set_values(self, inputs: Mapping[str, Input], time: ShaderTime, size_px: tuple[int, int]) -> None:
+    def _set_values(
+        self, inputs: Mapping[str, Input], time: ShaderTime, size_px: tuple[int, int]
+    ) -> None:
         self._uniforms["TIME"] = time.time_s
         self._uniforms["TIMEDELTA"] = time.delta_s
         self._uniforms["FRAMEINDEX"] = time.frame
@@ -358,7 +443,8 @@ class IsfProgram:
 
 
 def bands(size_px: tuple[int, int], band_px: int) -> Iterator[tuple[int, int, int, int]]:
-    """Yield rectangles (x, y, width, height) of about `band_px` pixels that cover the size; even, for derivatives."""
+    """Yield rectangles (x, y, width, height) of about `band_px` pixels that cover the size; even,
+    for derivatives."""
     width, height = size_px
     rows = max(2, band_px // width // 2 * 2)
     columns = width if band_px >= 2 * width else max(2, band_px // 4 * 2)
@@ -370,7 +456,9 @@ def bands(size_px: tuple[int, int], band_px: int) -> Iterator[tuple[int, int, in
 @cache
 def copy_file() -> isf_file.IsfFile:
     """Return a shader that draws its input, stretched."""
-    source = isf_file.IsfInput(name="inputImage", type="image", label="inputImage", default=0, minimum=0, maximum=0)
+    source = isf_file.IsfInput(
+        name="inputImage", type="image", label="inputImage", default=0, minimum=0, maximum=0
+    )
     declared = "uniform sampler2D inputImage;\n"
     return isf_file.IsfFile(
         path=None,

@@ -1,4 +1,5 @@
-"""Measures the time of a shader's work unit (loops.py) on this machine, with the most expensive operations."""
+"""Measures the time of a shader's work unit (loops.py) on this machine, with the most expensive
+operations."""
 
 import time
 from collections.abc import Callable
@@ -29,8 +30,11 @@ _BODIES: Final = {
 }
 
 
-def measure_unit_s(context: moderngl.Context, wait: Callable[[], None], *, is_software: bool) -> float:
-    """Return seconds per work unit of a pixel, for the slowest kind of operation. Takes 0.3 s on two CPU cores.
+def measure_unit_s(
+    context: moderngl.Context, wait: Callable[[], None], *, is_software: bool
+) -> float:
+    """Return seconds per work unit of a pixel, for the slowest kind of operation. Takes 0.3 s on
+    two CPU cores.
 
     On a software rasteriser processor time, so that other programs do not count."""
     clock_s = time.process_time if is_software else time.perf_counter
@@ -42,7 +46,9 @@ def measure_unit_s(context: moderngl.Context, wait: Callable[[], None], *, is_so
     try:
         for body in _BODIES.values():
             units = LoopGuards(split_tokens(_text(body))).straight  # as a shader's text is weighed
-            longest_s = max(longest_s, _kind_s(context, wait, clock_s, framebuffer, image, body) / units)
+            longest_s = max(
+                longest_s, _kind_s(context, wait, clock_s, framebuffer, image, body) / units
+            )
     finally:
         context.detect_framebuffer(0).use()
         for part in (framebuffer, target, image):

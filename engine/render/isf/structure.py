@@ -1,7 +1,7 @@
 """Finds the functions, brackets and constants in a shader's tokens, after its macros are expanded.
 
-Not a full parser: GLSL reserves `for`, `while`, `do` and the brackets, so without macros every loop is one of those
-tokens. Text that cannot be parsed as expected is rejected, never skipped.
+Not a full parser: GLSL reserves `for`, `while`, `do` and the brackets, so without macros every loop
+is one of those tokens. Text that cannot be parsed as expected is rejected, never skipped.
 """
 
 from collections.abc import Sequence
@@ -42,11 +42,13 @@ class Function:
 
 
 class Structure:
-    """Tokens with their matching brackets, functions and constants. IsfError where brackets do not match."""
+    """Tokens with their matching brackets, functions and constants. IsfError where brackets do not
+    match."""
 
     def __init__(self, tokens: Sequence[str], lines: Sequence[int]) -> None:
         """lines: Line of each token, for messages."""
-        self.tokens, self.lines = tokens, lines
+        self.tokens = tokens
+        self.lines = lines
         self.partner: list[int] = [-1] * len(tokens)
         """Index of the matching bracket."""
         self.around: list[int] = [-1] * len(tokens)
@@ -66,7 +68,9 @@ class Structure:
 
     def parts(self, first: int, last: int, sign: str) -> list[tuple[int, int]]:
         """Split a range at `sign` outside brackets; empty without tokens."""
-        ranges, begin, index = [], first, first
+        ranges = []
+        begin = first
+        index = first
         while index < last:
             if self.tokens[index] in _CLOSING:
                 index = self.partner[index]
@@ -93,7 +97,10 @@ class Structure:
             raise self.refuse(f"{self.tokens[opened[-1]]} is not closed", opened[-1])
 
     def _find_functions(self) -> None:
-        tokens, index, begin, count = self.tokens, 0, 0, 0
+        tokens = self.tokens
+        index = 0
+        begin = 0
+        count = 0
         while index < len(tokens):
             if tokens[index] == "(" and index > 0 and is_name(tokens[index - 1]):
                 end = self.partner[index]
@@ -101,10 +108,14 @@ class Structure:
                 if following == ["{"]:
                     body_end = self.partner[end + 1]
                     name = tokens[index - 1]
-                    function = Function(name, count, self._parameters(index + 1, end), (end + 2, body_end))
+                    function = Function(
+                        name, count, self._parameters(index + 1, end), (end + 2, body_end)
+                    )
                     self.functions.setdefault(name, []).append(function)
                     self.outside.append((begin, index - 1))
-                    index, begin, count = body_end + 1, body_end + 1, count + 1
+                    index = body_end + 1
+                    begin = body_end + 1
+                    count = count + 1
                     if count > MAX_FUNCTIONS:
                         raise self.refuse(f"more than {MAX_FUNCTIONS} functions", index - 1)
                     continue
@@ -114,14 +125,18 @@ class Structure:
         self.outside.append((begin, len(tokens)))
 
     def _parameters(self, first: int, last: int) -> tuple[tuple[int, int], ...]:
-        return () if list(self.tokens[first:last]) == ["void"] else tuple(self.parts(first, last, ","))
+        return (
+            () if list(self.tokens[first:last]) == ["void"] else tuple(self.parts(first, last, ","))
+        )
 
     # -- constants -----------------------------------------------------------------------------
 
     def _find_constants(self) -> tuple[dict[str, float], frozenset[str]]:
-        """Return constants by name (`const int N = 8;`), and the names of those that cannot be evaluated.
+        """Return constants by name (`const int N = 8;`), and the names of those that cannot be
+        evaluated.
 
-        A name that is declared or assigned anywhere else is not evaluated: it may hide the constant."""
+        A name that is declared or assigned anywhere else is not evaluated: it may hide the
+        constant."""
         tokens = self.tokens
         numbers: dict[str, float] = {}
         unread: set[str] = set()
@@ -138,37 +153,59 @@ class Structure:
                     name_at = self.partner[name_at] - 1
                 name = tokens[name_at]
                 number = self.number(declared[0] + 1, last, numbers) if declared else None
-                if number is None or name in numbers or name in unread or tokens[name_at + 1] != "=":
+                if (
+                    number is None
+                    or name in numbers
+                    or name in unread
+                    or tokens[name_at + 1] != "="
+                ):
                     unread.add(name)
                 else:
                     numbers[name] = number
         unread |= {name for name in numbers if self._is_hidden(name)}
-        return {name: number for name, number in numbers.items() if name not in unread}, frozenset(unread)
+        return {name: number for name, number in numbers.items() if name not in unread}, frozenset(
+            unread
+        )
 
     def _is_hidden(self, name: str) -> bool:
         """Return True if the name may refer to something other than its constant."""
-        tokens, declarations = self.tokens, 0
+        tokens = self.tokens
+        declarations = 0
         for index, token in enumerate(tokens):
             if token != name or (index > 0 and tokens[index - 1] == "."):
                 continue
-            before, after = tokens[index - 1] if index else "", tokens[index + 1] if index + 1 < len(tokens) else ""
-            if after == "=" or (is_name(before) and before not in ("return", "case", "else")) or before == "]":
+            before, after = (
+                tokens[index - 1] if index else "",
+                tokens[index + 1] if index + 1 < len(tokens) else "",
+            )
+            if (
+                after == "="
+                or (is_name(before) and before not in ("return", "case", "else"))
+                or before == "]"
+            ):
                 declarations += 1
             elif (
                 (after.endswith("=") and after not in ("==", "<=", ">=", "!="))
                 or after in ("++", "--", "[")
                 or before in ("++", "--")
-                or (before in (",", "}") and after in (",", ";") and tokens[max(0, self.around[index])] != "(")
+                or (
+                    before in (",", "}")
+                    and after in (",", ";")
+                    and tokens[max(0, self.around[index])] != "("
+                )
             ):
                 return True
         return declarations > 1
 
     def number(self, first: int, last: int, constants: dict[str, float]) -> float | None:
-        """Evaluate a range of tokens: numbers and constants with + - * / and brackets; None for others."""
+        """Evaluate a range of tokens: numbers and constants with + - * / and brackets; None for
+        others."""
         value, end = self._sum(first, last, constants, 0)
         return value if end == last else None
 
-    def _sum(self, at: int, last: int, constants: dict[str, float], depth: int) -> tuple[float | None, int]:
+    def _sum(
+        self, at: int, last: int, constants: dict[str, float], depth: int
+    ) -> tuple[float | None, int]:
         total, at = self._product(at, last, constants, depth)
         while total is not None and at < last and self.tokens[at] in ("+", "-"):
             sign = 1 if self.tokens[at] == "+" else -1
@@ -176,7 +213,9 @@ class Structure:
             total = None if right is None else total + sign * right
         return total, at
 
-    def _product(self, at: int, last: int, constants: dict[str, float], depth: int) -> tuple[float | None, int]:
+    def _product(
+        self, at: int, last: int, constants: dict[str, float], depth: int
+    ) -> tuple[float | None, int]:
         total, at = self._operand(at, last, constants, depth)
         while total is not None and at < last and self.tokens[at] in ("*", "/"):
             is_times = self.tokens[at] == "*"
@@ -188,7 +227,9 @@ class Structure:
                 return None, at
         return total, at
 
-    def _operand(self, at: int, last: int, constants: dict[str, float], depth: int) -> tuple[float | None, int]:
+    def _operand(
+        self, at: int, last: int, constants: dict[str, float], depth: int
+    ) -> tuple[float | None, int]:
         if at >= last or depth > 50:
             return None, at
         token = self.tokens[at]
@@ -202,7 +243,11 @@ class Structure:
             if token not in ("int", "uint", "float") or self.tokens[at + 1] != "(":
                 return None, at
             value, after = self._sum(at + 2, self.partner[at + 1], constants, depth + 1)
-            is_read = value is not None and after == self.partner[at + 1] and (token == "float" or value >= 0)
+            is_read = (
+                value is not None
+                and after == self.partner[at + 1]
+                and (token == "float" or value >= 0)
+            )
             number = value if token == "float" or value is None else value // 1
             return (number if is_read else None), self.partner[at + 1] + 1
         return (literal(token) if not is_name(token) else constants.get(token)), at + 1
@@ -210,9 +255,12 @@ class Structure:
     # -- sizes ---------------------------------------------------------------------------------
 
     def _measure(self) -> int:
-        """Return the floats of the largest array or struct. IsfError if too large, or if a size cannot be evaluated."""
+        """Return the floats of the largest array or struct. IsfError if too large, or if a size
+        cannot be evaluated."""
         sizes = dict(SIZES)
-        tokens, largest, longest = self.tokens, 16, 1
+        tokens = self.tokens
+        largest = 16
+        longest = 1
         for index, token in enumerate(tokens):
             if token == "struct":
                 opening = index + 1 if tokens[index + 1 : index + 2] == ["{"] else index + 2
@@ -231,13 +279,17 @@ class Structure:
         has_matrices = any(token.startswith("mat") and token in SIZES for token in tokens)
         largest = max(largest, longest * max(16 if has_matrices else 4, *own, 1))
         if largest > MAX_FLOATS:
-            raise IsfError(f"an array or a struct has up to {largest} numbers: at most {MAX_FLOATS}")
+            raise IsfError(
+                f"an array or a struct has up to {largest} numbers: at most {MAX_FLOATS}"
+            )
         return largest
 
     def _member(self, first: int, last: int, sizes: dict[str, int]) -> int:
         """Return the floats of one declaration in a struct."""
         known = [sizes[token] for token in self.tokens[first:last] if token in sizes]
-        size, count, at = max(known, default=16), 0, first
+        size = max(known, default=16)
+        count = 0
+        at = first
         for begin, end in self.parts(first, last, ","):
             length = 1
             for at in range(begin, end):
@@ -247,24 +299,33 @@ class Structure:
         return size * count
 
     def _length(self, index: int) -> int:
-        """Return the length of the array that this bracket may declare; 1 if it is a variable index."""
+        """Return the length of the array that this bracket may declare; 1 if it is a variable
+        index."""
         first, last = index + 1, self.partner[index]
         if first == last:  # its length is that of its values
             end = first
             while end < len(self.tokens) and self.tokens[end] != ";":
                 end += 1
             return min(MAX_ARRAY, self.tokens[first:end].count(",") + 1)
-        if (number := self.number(first, last, self.constants)) is not None:
+        number = self.number(first, last, self.constants)
+        if number is not None:
             if number > MAX_ARRAY:
                 raise self.refuse(f"an array of {number:.0f} elements: at most {MAX_ARRAY}", index)
             return max(1, int(number))
         size = " ".join(self.tokens[first:last])[:60]
         for at in range(first, last):
             token = self.tokens[at]
-            if token in self.unread or token.startswith("gl_Max") or (token == "length" and self.tokens[at - 1] == "."):
+            if (
+                token in self.unread
+                or token.startswith("gl_Max")
+                or (token == "length" and self.tokens[at - 1] == ".")
+            ):
                 raise self.refuse(f"the size of an array, {size!r}, cannot be read", at)
         is_variable = any(
-            is_name(token) and self.tokens[at + 1] != "(" and token not in self.constants and token not in SIZES
+            is_name(token)
+            and self.tokens[at + 1] != "("
+            and token not in self.constants
+            and token not in SIZES
             for at, token in enumerate(self.tokens[first:last], first)
         )
         if not is_variable:
@@ -283,7 +344,9 @@ def literal(token: str) -> float | None:
         if plain.startswith("0x"):
             return float(int(plain, 16))
         if plain.isdigit():
-            return float(int(plain[:40], 8) if plain[0] == "0" and len(plain) > 1 else int(plain[:40]))
+            return float(
+                int(plain[:40], 8) if plain[0] == "0" and len(plain) > 1 else int(plain[:40])
+            )
         return float(plain.removesuffix("f")) if plain[:1].isdigit() or plain[:1] == "." else None
     except ValueError:
         return None

@@ -1,14 +1,17 @@
-"""Translates an ISF shader, GLSL 1.20 with ISF's own names, to GLSL 3.30 core, in the vetting process.
+"""Translates an ISF shader, GLSL 1.20 with ISF's own names, to GLSL 3.30 core, in the vetting
+process.
 
-Macros are expanded (preprocess.py), the work of a pixel is bounded (loops.py), then names are replaced, by tokens. Line
-numbers stay the author's, so the compiler's messages name the file's own lines. The names are defined in front, as
-functions (`shaders/` in this folder). All names in there begin with `isf_`; an author's name that does is renamed,
-so that no file can access the guard of its loops.
+Macros are expanded (preprocess.py), the work of a pixel is bounded (loops.py), then names are
+replaced, by tokens. Line numbers stay the author's, so the compiler's messages name the file's own
+lines. The names are defined in front, as functions (`shaders/` in this folder). All names in there
+begin with `isf_`; an author's name that does is renamed, so that no file can access the guard of
+its loops.
 
-Row order: our textures have row 0 at the top, ISF's coordinates begin at the bottom left. Every texture of a shader,
-its own targets included, keeps our order, and every position is flipped: `gl_Position.y` at the end of the
-vertex shader, `gl_FragCoord.y`, the y of each texture read, and the sign of `dFdy`. So no picture is ever copied to
-flip it, also where a shader hands a sampler to a function.
+Row order: our textures have row 0 at the top, ISF's coordinates begin at the bottom left. Every
+texture of a shader, its own targets included, keeps our order, and every position is flipped:
+`gl_Position.y` at the end of the vertex shader, `gl_FragCoord.y`, the y of each texture read, and
+the sign of `dFdy`. So no picture is ever copied to flip it, also where a shader hands a sampler to
+a function.
 
 #line puts file number 0 (fragment) or 1 (vertex) before each line of the author.
 """
@@ -55,16 +58,32 @@ _NEW_RESERVED: Final = frozenset(
     """common partition active superp filter sample patch precise subroutine resource coherent volatile restrict
     readonly writeonly buffer shared row_major""".split()
 )
-# Renamed only where the author declares them as names: they may also be used with their meaning in 3.30.
-_NEW_KEYWORDS: Final = frozenset("smooth flat noperspective layout switch case default uint uvec2 uvec3 uvec4".split())
+# Renamed only where the author declares them as names: they may also be used with their meaning in
+# 3.30.
+_NEW_KEYWORDS: Final = frozenset(
+    "smooth flat noperspective layout switch case default uint uvec2 uvec3 uvec4".split()
+)
 _DECLARING: Final = re.compile(r"(float|int|bool|[bi]?vec[234]|mat[234])\Z")
-_IMAGE_MACROS: Final = {"_imgSize": "isf_size({0})", "_imgRect": "vec4(0.0, 0.0, isf_size({0}))", "_flip": "false"}
-_TYPES: Final = {"float": "float", "long": "int", "bool": "bool", "event": "bool", "point2D": "vec2", "color": "vec4"}
+_IMAGE_MACROS: Final = {
+    "_imgSize": "isf_size({0})",
+    "_imgRect": "vec4(0.0, 0.0, isf_size({0}))",
+    "_flip": "false",
+}
+_TYPES: Final = {
+    "float": "float",
+    "long": "int",
+    "bool": "bool",
+    "event": "bool",
+    "point2D": "vec2",
+    "color": "vec4",
+}
 _AUTOMATIC: Final = frozenset(
     "PASSINDEX RENDERSIZE TIME TIMEDELTA DATE FRAMEINDEX isf_FragNormCoord vv_FragNormCoord".split()
 )
 _OURS: Final = "isf_"
-_THEIRS: Final = frozenset(("isf_FragNormCoord", "isf_vertShaderInit"))  # ISF's own names of that kind
+_THEIRS: Final = frozenset(
+    ("isf_FragNormCoord", "isf_vertShaderInit")
+)  # ISF's own names of that kind
 _STORAGE: Final = ("uniform", "varying", "attribute", "in", "out")
 
 
@@ -76,7 +95,8 @@ def translate(
     passes: tuple[IsfPass, ...],
     images: Iterable[str],
 ) -> ShaderTexts:
-    """Translate a shader to GLSL 3.30 core. images: Names of the imported ones. IsfError with the line.
+    """Translate a shader to GLSL 3.30 core. images: Names of the imported ones. IsfError with the
+    line.
 
     20 ms for a file of 20 KB; the time grows in proportion to the text, and stops at MAX_TOKENS."""
     images = [*(each.name for each in inputs if each.is_image), *images]
@@ -84,11 +104,15 @@ def translate(
     controls = [each for each in inputs if not each.is_image]
     names = _glsl_names([*(each.name for each in controls), *images, *targets])
     declared = _declarations(controls, [*images, *targets], names)
-    body, guarded, has_discard = _body(fragment, names, storage={"varying": "in", "attribute": "in"})
+    body, guarded, has_discard = _body(
+        fragment, names, storage={"varying": "in", "attribute": "in"}
+    )
     if "isf_main" not in body:
         raise IsfError("the shader has no function main()")
     try:
-        corners, guarded_corners, _ = _body(vertex or _PLAIN_VERTEX, names, {"varying": "out", "attribute": "in"})
+        corners, guarded_corners, _ = _body(
+            vertex or _PLAIN_VERTEX, names, {"varying": "out", "attribute": "in"}
+        )
     except IsfError as error:
         raise IsfError(f"vertex shader{_at(error.line)}: {error.reason}") from None
     if "isf_main" not in corners:
@@ -99,7 +123,8 @@ def translate(
         names=names,
         straight_units=guarded.straight,
         is_guarded=guarded.is_guarded,
-        has_holes=has_discard or ("gl_Position" in corners and all(each.points is None for each in passes)),
+        has_holes=has_discard
+        or ("gl_Position" in corners and all(each.points is None for each in passes)),
     )
 
 
@@ -108,30 +133,47 @@ def _at(line: int | None) -> str:
 
 
 def _glsl_names(own: Iterable[str]) -> dict[str, str]:
-    """Map inputs and targets to GLSL names: another one where GLSL 3.30 or our own text uses the name."""
+    """Map inputs and targets to GLSL names: another one where GLSL 3.30 or our own text uses the
+    name."""
     reserved = _NEW_RESERVED | _NEW_KEYWORDS | _reserved()
-    return {name: f"isf_own_{name}" if name in reserved or name.startswith(_OURS) else name for name in own}
+    return {
+        name: f"isf_own_{name}" if name in reserved or name.startswith(_OURS) else name
+        for name in own
+    }
 
 
 @cache
 def _reserved() -> frozenset[str]:
-    """Return keywords that no input may use as its GLSL name, and names that our text in front uses."""
+    """Return keywords that no input may use as its GLSL name, and names that our text in front
+    uses."""
     types = (
-        "void bool int float vec2 vec3 vec4 ivec2 ivec3 ivec4 bvec2 bvec3 bvec4 mat2 mat3 mat4 sampler2D input output"
+        "void bool int float vec2 vec3 vec4 ivec2 ivec3 ivec4 bvec2 bvec3 bvec4 mat2 mat3 "
+        "mat4 sampler2D input output"
     )
-    keywords = "if else for while do return break continue discard const in out inout uniform varying attribute struct"
-    builtins = "texture textureLod textureProj textureSize texelFetch vec2 clamp mix max abs isnan isinf fract sin cos"
+    keywords = (
+        "if else for while do return break continue discard const in out inout uniform "
+        "varying attribute struct"
+    )
+    builtins = (
+        "texture textureLod textureProj textureSize texelFetch vec2 clamp mix max abs "
+        "isnan isinf fract sin cos"
+    )
     return frozenset(f"{types} {keywords} {builtins} min mod floor main".split())
 
 
-def _declarations(controls: Iterable[IsfInput], images: Iterable[str], names: dict[str, str]) -> str:
+def _declarations(
+    controls: Iterable[IsfInput], images: Iterable[str], names: dict[str, str]
+) -> str:
     lines = [f"uniform {_TYPES[each.type]} {names[each.name]};" for each in controls]
     lines += [f"uniform sampler2D {names[name]};" for name in images]
     return "\n".join(lines) + "\n"
 
 
-def _body(text: str, names: dict[str, str], storage: dict[str, str]) -> tuple[list[str], LoopGuards, bool]:
-    """Return the author's text as tokens of GLSL 3.30, the guards of its loops, and whether it discards pixels."""
+def _body(
+    text: str, names: dict[str, str], storage: dict[str, str]
+) -> tuple[list[str], LoopGuards, bool]:
+    """Return the author's text as tokens of GLSL 3.30, the guards of its loops, and whether it
+    discards pixels."""
     tokens = preprocess(text)
     if "#" in tokens or "##" in tokens:
         raise IsfError("# stands where no directive can")
@@ -151,7 +193,9 @@ def _body(text: str, names: dict[str, str], storage: dict[str, str]) -> tuple[li
                 tokens[index] = _RENAMED_CALLS[token]
         elif token in renamed and previous != ".":
             tokens[index] = renamed[token]
-        elif (token in used_keywords and previous != ".") or (token.startswith(_OURS) and token not in _THEIRS):
+        elif (token in used_keywords and previous != ".") or (
+            token.startswith(_OURS) and token not in _THEIRS
+        ):
             tokens[index] = f"isf_own_{token}"
         elif token == "gl_FragData":
             _rename_output(tokens, index)
@@ -162,7 +206,8 @@ def _body(text: str, names: dict[str, str], storage: dict[str, str]) -> tuple[li
 
 
 def _image_macro(token: str, names: dict[str, str]) -> str | None:
-    """Return the text that ISF hosts define for an image, such as `_inputImage_imgSize`; None for another name."""
+    """Return the text that ISF hosts define for an image, such as `_inputImage_imgSize`; None for
+    another name."""
     for ending, text in _IMAGE_MACROS.items():
         glsl = names.get(token[1 : -len(ending)]) if token.endswith(ending) else None
         if glsl is not None:
@@ -183,7 +228,9 @@ def _keywords_used_as_names(tokens: list[str]) -> frozenset[str]:
     """Return the new keywords that this author uses as names."""
     nonblank = [token for token in tokens if not is_blank(token)]
     declared = {
-        token for before, token in pairwise(nonblank) if token in _NEW_KEYWORDS and _DECLARING.match(before) is not None
+        token
+        for before, token in pairwise(nonblank)
+        if token in _NEW_KEYWORDS and _DECLARING.match(before) is not None
     }
     return _NEW_RESERVED.intersection(nonblank) | declared
 
@@ -200,6 +247,11 @@ def _drop_declarations(tokens: list[str], names: dict[str, str]) -> None:
                 indices.append(at)
             at += 1
         parts = [tokens[each] for each in indices]
-        if at < len(tokens) and tokens[at] == ";" and 3 <= len(parts) <= 4 and parts[-1] in _AUTOMATIC | names.keys():
+        if (
+            at < len(tokens)
+            and tokens[at] == ";"
+            and 3 <= len(parts) <= 4
+            and parts[-1] in _AUTOMATIC | names.keys()
+        ):
             for each in (*indices, at):
                 tokens[each] = ""

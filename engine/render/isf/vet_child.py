@@ -1,6 +1,7 @@
 """Main function of the vetting process: tests shader files, one at a time, until its input closes.
 
-The process may hang or crash in a driver at any time; its parent kills it then (`system/trial_process.py`).
+The process may hang or crash in a driver at any time; its parent kills it then
+(`system/trial_process.py`).
 """
 
 import time
@@ -21,7 +22,11 @@ POLL_S: Final = 0.0005
 
 def main(gate: str, niceness: int) -> None:
     """Answer requests until the input closes. gate: Name of the engine's gate, or ""."""
-    serve_orders(lambda: partial(_answer, _open_trial(gate)), niceness=niceness, max_growth_bytes=MAX_GROWTH_BYTES)
+    serve_orders(
+        lambda: partial(_answer, _open_trial(gate)),
+        niceness=niceness,
+        max_growth_bytes=MAX_GROWTH_BYTES,
+    )
 
 
 def _open_trial(gate_name: str) -> Any:
@@ -30,12 +35,18 @@ def _open_trial(gate_name: str) -> Any:
 
     context = open_context()
     is_on_cpu = is_software(context.info["GL_RENDERER"])
-    gate = Gate.open(gate_name) if gate_name and not is_on_cpu else None  # on a CPU the low priority is enough
-    return Trial(context, load_finish(), is_software=is_on_cpu, before_draw=partial(wait_for_gate, gate))
+    gate = (
+        Gate.open(gate_name) if gate_name and not is_on_cpu else None
+    )  # on a CPU the low priority is enough
+    return Trial(
+        context, load_finish(), is_software=is_on_cpu, before_draw=partial(wait_for_gate, gate)
+    )
 
 
 def wait_for_gate(
-    gate: Gate | None, now_ns: Callable[[], int] = time.perf_counter_ns, sleep: Callable[[float], None] = time.sleep
+    gate: Gate | None,
+    now_ns: Callable[[], int] = time.perf_counter_ns,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Wait while the engine draws, at most one frame: a GPU does not let its draws pass ours."""
     if gate is None:
@@ -46,7 +57,8 @@ def wait_for_gate(
 
 
 def _answer(trial: Any, request: dict[str, Any], phase: Any) -> Answer:
-    """Test one file. Returns the message and the pictures that follow it: thumbnail and imported images."""
+    """Test one file. Returns the message and the pictures that follow it: thumbnail and imported
+    images."""
     path = Path(request["path"]) if request["path"] else None
     try:
         phase("reading")
@@ -57,10 +69,15 @@ def _answer(trial: Any, request: dict[str, Any], phase: Any) -> Answer:
     except MemoryError:
         return {"ok": False, "reason": "the shader takes too much memory", "line": None}, []
     except Exception as error:
-        # moderngl raises plain exceptions; whatever a hostile file brings about is a reason to refuse it.
+        # moderngl raises plain exceptions; whatever a hostile file brings about is a reason to
+        # refuse it.
         if isinstance(error, BrokenPipeError):
             raise
-        return {"ok": False, "reason": f"the GL driver refuses it: {in_one_line(error)}", "line": None}, []
+        return {
+            "ok": False,
+            "reason": f"the GL driver refuses it: {in_one_line(error)}",
+            "line": None,
+        }, []
     images = {id(each.pixels): each.pixels for each in result.file.imports}
     pictures = [result.thumbnail, *images.values()]
     numbers = {each: number for number, each in enumerate(images, 1)}

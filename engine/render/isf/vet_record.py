@@ -1,11 +1,14 @@
-"""Serialises results of trials: for the pipe from the vetting process, and for the cache on the disk.
+"""Serialises results of trials: for the pipe from the vetting process, and for the cache on the
+disk.
 
-A shader that has passed once on this machine plays at once in every run. A file of the user's data folder holds one
-result; its name is a fingerprint of the shader's text, this engine's version and the GL driver. The driver belongs to
-it because a trial also fills the driver's cache of compiled shaders: without that, the first picture would be late. A
-record is advice: one that is missing or damaged only costs another trial.
+A shader that has passed once on this machine plays at once in every run. A file of the user's data
+folder holds one result; its name is a fingerprint of the shader's text, this engine's version and
+the GL driver. The driver belongs to it because a trial also fills the driver's cache of compiled
+shaders: without that, the first picture would be late. A record is advice: one that is missing or
+damaged only costs another trial.
 
-Imported images are not stored: a shader with images is tested again in each run, as only that process reads images.
+Imported images are not stored: a shader with images is tested again in each run, as only that
+process reads images.
 """
 
 import base64
@@ -47,8 +50,11 @@ class VetRecord:
     """(height, width, 3) uint8."""
 
     def draw_ms_at(self, size_px: tuple[int, int]) -> float:
-        """Expected time of a picture of another size: proportional to the pixels if it is larger."""
-        return self.draw_ms * max(1.0, size_px[0] * size_px[1] / (self.size_px[0] * self.size_px[1]))
+        """Expected time of a picture of another size: proportional to the pixels if it is
+        larger."""
+        return self.draw_ms * max(
+            1.0, size_px[0] * size_px[1] / (self.size_px[0] * self.size_px[1])
+        )
 
 
 def pack_file(file: IsfFile) -> str:
@@ -64,13 +70,17 @@ def unpack_file(packed: str | bytes) -> IsfFile:
 def record_path(folder: Path, text: str, vertex: str | None, circumstances: str) -> Path:
     """Return the path of a shader's record. circumstances: Version and driver."""
     key_text = "\0".join((str(FORMAT), circumstances, text, "" if vertex is None else f"v{vertex}"))
-    return folder / f"{hashlib.sha256(key_text.encode('utf-8', 'replace')).hexdigest()[:40]}{SUFFIX}"
+    return (
+        folder / f"{hashlib.sha256(key_text.encode('utf-8', 'replace')).hexdigest()[:40]}{SUFFIX}"
+    )
 
 
 def read_record(path: Path) -> VetRecord | None:
     """Read the record in this file; None if there is no usable one. Waits for the disk."""
     try:
-        record = msgspec.json.decode(read_small(path, max_bytes=MAX_BYTES), type=VetRecord, dec_hook=_unpacked)
+        record = msgspec.json.decode(
+            read_small(path, max_bytes=MAX_BYTES), type=VetRecord, dec_hook=_unpacked
+        )
     except (OSError, ValueError):
         return None
     return record if min(record.size_px) > 0 else None
@@ -79,7 +89,9 @@ def read_record(path: Path) -> VetRecord | None:
 def write_record(path: Path, record: VetRecord) -> None:
     """Write a record to the disk. OSError. Waits for the disk."""
     file = record.file
-    stored = replace(record, file=None if file is None or file.imports else replace(file, path=None))
+    stored = replace(
+        record, file=None if file is None or file.imports else replace(file, path=None)
+    )
     write_atomic(path, msgspec.json.encode(stored, enc_hook=_packed).decode("utf-8"))
 
 
@@ -87,7 +99,11 @@ def prune_records(folder: Path) -> None:
     """Delete the oldest records, those beyond MAX_RECORDS. OSError. Waits for the disk."""
     try:
         with os.scandir(folder) as entries:
-            files = [(each.stat().st_mtime_ns, each.path) for each in entries if each.name.endswith(SUFFIX)]
+            files = [
+                (each.stat().st_mtime_ns, each.path)
+                for each in entries
+                if each.name.endswith(SUFFIX)
+            ]
     except FileNotFoundError:
         return
     for _, path in sorted(files)[: max(0, len(files) - MAX_RECORDS)]:

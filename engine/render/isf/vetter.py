@@ -1,7 +1,7 @@
 """Tests shader files in a separate process, so that no file can stop or crash the show.
 
-The process stays for the next file. One that hangs past the deadline or crashes is killed and replaced
-(`system/trial_process.py`); the result names the reason. Its output is discarded.
+The process stays for the next file. One that hangs past the deadline or crashes is killed and
+replaced (`system/trial_process.py`); the result names the reason. Its output is discarded.
 """
 
 import logging
@@ -59,7 +59,9 @@ class VetResult:
 class VetProcess(TrialProcess):
     """The process that tests shader files."""
 
-    def __init__(self, niceness: int = MAX_NICENESS, *, deadline_s: float = DEADLINE_S, gate: str = "") -> None:
+    def __init__(
+        self, niceness: int = MAX_NICENESS, *, deadline_s: float = DEADLINE_S, gate: str = ""
+    ) -> None:
         """gate: Name of the engine's gate, for which its draws on a GPU wait."""
         super().__init__("engine.render.isf.vet_child", f"main({gate!r}, {niceness})", deadline_s)
 
@@ -77,9 +79,18 @@ class VetProcess(TrialProcess):
     ) -> VetResult:
         """Test a shader's text, with that of its vertex shader. Waits for two deadlines at most.
 
-        is_sound: It is known to end and to draw, so no clock refuses it. wall_deadlines: As in `order`. is_second: The
-        process has ended once, which may be the system's doing, as without memory."""
-        again = partial(self.vet, text, path=path, size_px=size_px, vertex=vertex, ticket=ticket, is_sound=is_sound)
+        is_sound: It is known to end and to draw, so no clock refuses it. wall_deadlines: As in
+        `order`. is_second: The process has ended once, which may be the system's doing, as without
+        memory."""
+        again = partial(
+            self.vet,
+            text,
+            path=path,
+            size_px=size_px,
+            vertex=vertex,
+            ticket=ticket,
+            is_sound=is_sound,
+        )
 
         def refuse(reason: str, line: int | None = None) -> VetResult:
             return VetResult(ticket=ticket, path=path, ok=False, reason=reason, line=line)
@@ -89,7 +100,13 @@ class VetProcess(TrialProcess):
                 return refuse(f"the file has {len(each)} characters: at most {MAX_CHARS}")
         phase = "starting with"
         try:
-            order = {"text": text, "vertex": vertex, "path": str(path or ""), "size_px": size_px, "is_sound": is_sound}
+            order = {
+                "text": text,
+                "vertex": vertex,
+                "path": str(path or ""),
+                "size_px": size_px,
+                "is_sound": is_sound,
+            }
             if refusal := self.order(order, wall_deadlines):
                 return refuse(f"shaders need OpenGL: {refusal}")
             while "ok" not in (answer := self.receive()):
@@ -98,19 +115,26 @@ class VetProcess(TrialProcess):
             pictures = [self.receive_picture(shape) for shape in answer.get("pictures", ())]
         except LateError:
             self.kill()
-            return replace(refuse(f"{phase} it was out of time by the clock: this machine is busy"), is_late=True)
+            return replace(
+                refuse(f"{phase} it was out of time by the clock: this machine is busy"),
+                is_late=True,
+            )
         except TimeoutError:
             self.kill()
             return refuse(f"{phase} it took more than {self.deadline_s:g} s of processor time")
         except (EOFError, OSError, ValueError) as error:
             log.debug("the vetting process ended: %s", error)
-            is_closed, ended = self.pid is None, self.kill()  # by another thread
+            # by another thread
+            is_closed = self.pid is None
+            ended = self.kill()
             if not is_second and not is_closed:
                 return again(wall_deadlines=wall_deadlines, is_second=True)
             return refuse(f"{phase} it ended the trial process ({ended})")
         if not answer["ok"]:
             return refuse(answer["reason"], answer["line"])
-        imports = tuple(IsfImport(name=name, pixels=pictures[number]) for name, number in answer["imports"])
+        imports = tuple(
+            IsfImport(name=name, pixels=pictures[number]) for name, number in answer["imports"]
+        )
         return VetResult(
             ticket=ticket,
             path=path,
@@ -123,10 +147,16 @@ class VetProcess(TrialProcess):
 
 
 class Vetter:
-    """Queues files for a VetProcess on its own thread. Any thread; `close` waits, the others never."""
+    """Queues files for a VetProcess on its own thread. Any thread; `close` waits, the others
+    never."""
 
     def __init__(
-        self, report: Report, niceness: int = MAX_NICENESS, *, deadline_s: float = DEADLINE_S, gate: str = ""
+        self,
+        report: Report,
+        niceness: int = MAX_NICENESS,
+        *,
+        deadline_s: float = DEADLINE_S,
+        gate: str = "",
     ) -> None:
         """The arguments are those of `VetProcess`."""
         self._process = VetProcess(niceness, deadline_s=deadline_s, gate=gate)
@@ -143,7 +173,8 @@ class Vetter:
         self._thread.start()
 
     def submit(self, text: str, *, path: Path | None, **how: Any) -> int:
-        """Queue a text; its result has the returned ticket. A waiting text of the same path is dropped.
+        """Queue a text; its result has the returned ticket. A waiting text of the same path is
+        dropped.
 
         how: The other arguments of `VetProcess.vet`."""
         with self._condition:
@@ -155,7 +186,9 @@ class Vetter:
             while len(self._requests) > MAX_QUEUE:
                 ticket, dropped, _ = self._requests.popleft()
                 reason = f"more than {MAX_QUEUE} files wait to be tried"
-                self._results.append(VetResult(ticket=ticket, path=dropped, ok=False, reason=reason))
+                self._results.append(
+                    VetResult(ticket=ticket, path=dropped, ok=False, reason=reason)
+                )
             self._condition.notify()
             return self._tickets
 
@@ -194,7 +227,8 @@ class Vetter:
         """Return the next task; None at the end."""
         with self._condition:
             self._condition.wait_for(lambda: self._requests or self._is_closed or self._next_action)
-            action, self._next_action = self._next_action, None
+            action = self._next_action
+            self._next_action = None
             if self._is_closed:
                 return None
             return self._requests.popleft()[2] if self._requests else action
@@ -202,4 +236,6 @@ class Vetter:
 
 def with_path(file: IsfFile, path: Path | None, imports: tuple[IsfImport, ...] = ()) -> IsfFile:
     """Add the path and images, which a record does not store, to a file."""
-    return replace(file, path=path, title=path.stem if path is not None else file.title, imports=imports)
+    return replace(
+        file, path=path, title=path.stem if path is not None else file.title, imports=imports
+    )

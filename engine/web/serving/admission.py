@@ -9,7 +9,11 @@ from aiohttp import web
 from engine.system.reporting import Report
 from engine.web.serving.access import Access, FetchMetadata
 
-HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
 
 THROUGH_A_PROXY = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 
@@ -40,20 +44,27 @@ class Admission:
                 mode=request.headers.get("Sec-Fetch-Mode"),
                 destination=request.headers.get("Sec-Fetch-Dest"),
             ),
-            osc_at=reached_at(request) if peer and self.is_osc(request) and not _is_forwarded(request) else None,
+            osc_at=reached_at(request)
+            if peer and self.is_osc(request) and not _is_forwarded(request)
+            else None,
         )
         if refusal is None:
             return await handler(request)
         self.report("web refused", f"page: {peer} refused: {refusal.reason}")
         if refusal.status == 401:
-            raise web.HTTPUnauthorized(text=f"{refusal.reason}\n", headers={"WWW-Authenticate": "Bearer"})
+            raise web.HTTPUnauthorized(
+                text=f"{refusal.reason}\n", headers={"WWW-Authenticate": "Bearer"}
+            )
         raise web.HTTPForbidden(text=f"{refusal.reason}\n")
 
     def remember(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Store the URL's token in a cookie, because later requests of the page do not have it in their URL."""
+        """Store the URL's token in a cookie, because later requests of the page do not have it in
+        their URL."""
         token = request.query.get("token")
         if token is not None and self.access.is_token(token):
-            response.set_cookie(self.cookie, token, httponly=True, samesite="Strict", secure=request.secure)
+            response.set_cookie(
+                self.cookie, token, httponly=True, samesite="Strict", secure=request.secure
+            )
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
@@ -73,9 +84,11 @@ def _is_forwarded(request: web.Request) -> bool:
 
 
 def _named_host(request: web.Request) -> str | None:
-    """The host that the request names: its Host header. None, which is refused, if the request target is an absolute
-    URL (RFC 9112, 3.2.2) of another host: aiohttp would serve its path, whatever the Host header says."""
-    host, target = request.headers.get("Host"), request.raw_path
+    """The host that the request names: its Host header. None, which is refused, if the request
+    target is an absolute URL (RFC 9112, 3.2.2) of another host: aiohttp would serve its path,
+    whatever the Host header says."""
+    host = request.headers.get("Host")
+    target = request.raw_path
     if target.startswith("/"):
         return host
     authority = re.split(r"[/?#]", target.partition("://")[2], maxsplit=1)[0]

@@ -1,4 +1,5 @@
-"""Private part of asyncio: the TCP transport below a TLS one. `abort` does nothing to a TLS transport closed twice."""
+"""Private part of asyncio: the TCP transport below a TLS one. `abort` does nothing to a TLS
+transport closed twice."""
 
 import asyncio
 

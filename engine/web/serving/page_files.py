@@ -1,13 +1,15 @@
 """A page's files, read once at the start. Requests look them up by name and never read the disk.
 
-`engine/web/page_kit` holds the JavaScript and CSS that both pages share, served together with the page's own files.
+`engine/web/page_kit` holds the JavaScript and CSS that both pages share, served together with the
+page's own files.
 """
 
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-# Python's mimetypes is not used: on Windows it reads the registry, where .js is text/plain on many machines.
+# Python's mimetypes is not used: on Windows it reads the registry, where .js is text/plain on many
+# machines.
 TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -18,7 +20,8 @@ TYPES = {
     ".png": "image/png",
     ".json": "application/json",
 }
-# The page shows text from the network (addresses, names, warnings), which must never run as a script.
+# The page shows text from the network (addresses, names, warnings), which must never run as a
+# script.
 ONLY_OUR_SCRIPTS = "; ".join(
     (
         "default-src 'self'",
@@ -40,7 +43,8 @@ class PageFile:
 
 def load_page(package: str) -> dict[str, PageFile]:
     """All files of the page in `package` and of the page kit, by path: `looks/haze.jpg`."""
-    kit, own = files_in(files("engine.web") / "page_kit"), files_in(files(package) / "page")
+    kit = files_in(files("engine.web") / "page_kit")
+    own = files_in(files(package) / "page")
     assert kit.keys().isdisjoint(own), "a file of the page has the same name as one of the page kit"
     return kit | own
 

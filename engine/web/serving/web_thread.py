@@ -1,4 +1,5 @@
-"""Runs a page's server on a thread with its own event loop: listening socket, limit on connections, errors."""
+"""Runs a page's server on a thread with its own event loop: listening socket, limit on connections,
+errors."""
 
 import asyncio
 import errno
@@ -27,15 +28,21 @@ log = logging.getLogger(__name__)
 
 BACKLOG = 64
 MAX_CONNECTIONS = 128  # WebSockets and requests: macOS gives a program 256 open files
-HANDSHAKE_S = 5.0  # for TLS: a distant phone takes one second; a slower client only counts towards the limit
+HANDSHAKE_S = (
+    5.0  # for TLS: a distant phone takes one second; a slower client only counts towards the limit
+)
 IDLE_S = 20.0  # keep-alive: an idle connection is closed
 CLOSED_WITHIN_S = 5.0
-DISCONNECTED = {errno.ECONNRESET, errno.ENOTCONN}  # `accept` on Windows, if the client has disconnected before
+DISCONNECTED = {
+    errno.ECONNRESET,
+    errno.ENOTCONN,
+}  # `accept` on Windows, if the client has disconnected before
 ENDED = "the page's server stopped"
 
 
 class WebThread:
-    """Serves a page from `start` to `close`, on a thread with its own event loop; the constructor binds the port."""
+    """Serves a page from `start` to `close`, on a thread with its own event loop; the constructor
+    binds the port."""
 
     def __init__(self, host: str, port: int, report: Report) -> None:
         """Bind the port; raises MultiverseError if that fails."""
@@ -45,14 +52,20 @@ class WebThread:
         self.fault = ""
         """Why the server stopped unexpectedly, in one line; empty otherwise."""
         self._report = report
-        # Not Windows' default, the Proactor: it closes a listening socket whose client resets (CPython issue 93821).
+        # Not Windows' default, the Proactor: it closes a listening socket whose client resets
+        # (CPython issue 93821).
         self._loop = asyncio.SelectorEventLoop()
         self._stopping = asyncio.Event()
-        self._thread = GuardedThread("web", self._run, Guard(log, report, "web", ENDED), self._set_fault)
+        self._thread = GuardedThread(
+            "web", self._run, Guard(log, report, "web", ENDED), self._set_fault
+        )
 
-    def start(self, build: Callable[[], "web.Application"], tls: ssl.SSLContext | None = None) -> None:
+    def start(
+        self, build: Callable[[], "web.Application"], tls: ssl.SSLContext | None = None
+    ) -> None:
         """Serve the application that `build` returns; it is called on the web thread."""
-        self._build, self._tls = build, tls
+        self._build = build
+        self._tls = tls
         self._thread.start()
 
     def close(self) -> None:
@@ -98,7 +111,8 @@ class WebThread:
             limit, sock=self._socket, backlog=BACKLOG, ssl=self._tls, ssl_handshake_timeout=within_s
         )
         await self._stopping.wait()
-        # Stop accepting, and let accepted sockets get their transports: asyncio would leak them if closed before.
+        # Stop accepting, and let accepted sockets get their transports: asyncio would leak them if
+        # closed before.
         self._loop.remove_reader(self._socket.fileno())
         await _run_loop(2)
         server.close()
@@ -106,7 +120,8 @@ class WebThread:
         await _abort_all(limit)
 
     def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Report in one line that nothing can be accepted: asyncio logs up to a hundred tracebacks per second."""
+        """Report in one line that nothing can be accepted: asyncio logs up to a hundred tracebacks
+        per second."""
         error = context.get("exception")
         if isinstance(error, OSError) and error.errno in EXHAUSTED:
             self._report("web", f"page: no connection can be accepted ({error.strerror})")
@@ -140,18 +155,22 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise PortTakenError(("--web", display_address(host, port))) from None
-        raise MultiverseError(f"{option}: {refusal_reason(error)}; choose another with --web HOST:PORT") from None
+        raise MultiverseError(
+            f"{option}: {refusal_reason(error)}; choose another with --web HOST:PORT"
+        ) from None
 
 
 class ConnectionLimit:
-    """Creates the protocol of each accepted connection, and refuses those above the limit. Event loop only."""
+    """Creates the protocol of each accepted connection, and refuses those above the limit. Event
+    loop only."""
 
     def __init__(self, answering: "web.Server", report: Report) -> None:
         self._answering = answering
         self._report = report
-        # Accepted, but not yet among the server's connections: a burst is accepted all at once, and TLS needs a
-        # handshake first. asyncio drops a failed handshake without a callback; before Python 3.11.8 the protocol then
-        # stays in a reference cycle (gh-109534), which may be collected minutes later.
+        # Accepted, but not yet among the server's connections: a burst is accepted all at once, and
+        # TLS needs a handshake first. asyncio drops a failed handshake without a callback; before
+        # Python 3.11.8 the protocol then stays in a reference cycle (gh-109534), which may be
+        # collected minutes later.
         self._pending: weakref.WeakSet[_Pending] = weakref.WeakSet()
         self._transports: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
         self._is_shut = False
@@ -160,20 +179,25 @@ class ConnectionLimit:
         if self._is_shut:
             return _Closed()
         if len(self._answering.connections) + self._count_pending() >= MAX_CONNECTIONS:
-            self._report("web connections", f"page: {MAX_CONNECTIONS} connections are open; another is refused")
+            self._report(
+                "web connections",
+                f"page: {MAX_CONNECTIONS} connections are open; another is refused",
+            )
             return _Closed()
         pending = _Pending(self._arrive)
         self._pending.add(pending)
         return pending
 
     def shut(self) -> None:
-        """Abort all connections, including those still being accepted, without waiting for their buffers."""
+        """Abort all connections, including those still being accepted, without waiting for their
+        buffers."""
         self._is_shut = True
         for transport in list(self._transports):
             transport.abort()
 
     def _count_pending(self) -> int:
-        """Number of connections still being made: asyncio gives up a handshake after `HANDSHAKE_S`."""
+        """Number of connections still being made: asyncio gives up a handshake after
+        `HANDSHAKE_S`."""
         since_s = time.monotonic() - HANDSHAKE_S
         return sum(pending.began_s >= since_s for pending in self._pending)
 
@@ -207,7 +231,8 @@ class _Closed(asyncio.Protocol):
 
 
 class _Reporting(logging.Handler):
-    """Passes each error to `report` in one line: aiohttp logs a traceback for each, and anybody can send garbage."""
+    """Passes each error to `report` in one line: aiohttp logs a traceback for each, and anybody can
+    send garbage."""
 
     def __init__(self, report: Report) -> None:
         super().__init__()

@@ -1,10 +1,12 @@
-"""Proof by training: a small detector is trained on recipe 1 and on recipe 2 of `multiverse dataset`, then tried on
-sets that differ from the training in one thing each. Beside it are rules of brightness and colour that learn nothing.
+"""Proof by training: a small detector is trained on recipe 1 and on recipe 2 of `multiverse
+dataset`, then tried on sets that differ from the training in one thing each. Beside it are rules of
+brightness and colour that learn nothing.
 
-Both trainings have the same network, steps, augmentation and number of pixels. The pictures are drawn by the command
-itself and stay in the work folder, so that an interrupted run draws them no second time. A pile counts as found by its
-box (AP50: COCO's average precision at an overlap of 0.5), and by its middle, which is kinder to the rules; precision,
-recall and F1 are those of the middles. The score from which a detector's boxes count is chosen on the plain set.
+Both trainings have the same network, steps, augmentation and number of pixels. The pictures are
+drawn by the command itself and stay in the work folder, so that an interrupted run draws them no
+second time. A pile counts as found by its box (AP50: COCO's average precision at an overlap of
+0.5), and by its middle, which is kinder to the rules; precision, recall and F1 are those of the
+middles. The score from which a detector's boxes count is chosen on the plain set.
 """
 
 import os
@@ -24,9 +26,24 @@ from engine.dataset.cycles.finding import install_command, locate_blender
 from tests.benchmarks.detector.network import FoundBoxes, build_network, count_weights, find
 from tests.benchmarks.detector.pictures import cut_views, draw_pictures, folder_name, read_pictures
 from tests.benchmarks.detector.scoring import Ranked, nearness, overlap, rank
-from tests.benchmarks.detector.sets import CYCLES, PLAIN, RECIPE_1, SETS, TRAINING, VIEW_PX, DetectorBench, read_sets
+from tests.benchmarks.detector.sets import (
+    CYCLES,
+    PLAIN,
+    RECIPE_1,
+    SETS,
+    TRAINING,
+    VIEW_PX,
+    DetectorBench,
+    read_sets,
+)
 from tests.benchmarks.detector.threshold import best_rule, find_spots
-from tests.benchmarks.detector.training import BATCH, CROP_PX, LabelledPicture, has_fast_bfloat16, train
+from tests.benchmarks.detector.training import (
+    BATCH,
+    CROP_PX,
+    LabelledPicture,
+    has_fast_bfloat16,
+    train,
+)
 
 TRAIN, TRY = "training", "set"
 VIEWS_A_PICTURE = 16  # views cut from a whole picture of recipe 1; 48 would fit beside one another
@@ -34,7 +51,17 @@ MAX_RULE_PICTURES = 24  # on which the rules are chosen, which takes a second a 
 DRAWING_PART = 0.5
 """Share of the progress bar for drawing; the rest is training and trying."""
 
-TABLE_HEAD = ("set", "piles", "recipe 1", "recipe 2", "of plain", "middle", "F1", "false positives", "rule's F1")
+TABLE_HEAD = (
+    "set",
+    "piles",
+    "recipe 1",
+    "recipe 2",
+    "of plain",
+    "middle",
+    "F1",
+    "false positives",
+    "rule's F1",
+)
 NO_FIGURE = "–"
 Pictures = list[LabelledPicture]
 Finder = Callable[[np.ndarray], FoundBoxes]
@@ -50,7 +77,11 @@ def _measure(options: DetectorBench, progress: Progress) -> dict[str, Any]:
     torch.set_num_threads(options.threads)
     sets, steps = read_sets(options.sets), options.steps
     names = [PLAIN, *(name for name in SETS if name != PLAIN and (not sets or name in sets))]
-    missing = {CYCLES: f"needs Blender: {install_command()}"} if CYCLES in names and not locate_blender() else {}
+    missing = (
+        {CYCLES: f"needs Blender: {install_command()}"}
+        if CYCLES in names and not locate_blender()
+        else {}
+    )
     available = [name for name in names if name not in missing]
     folders = _draw(options.work, options.views, options.pictures, available, progress)
     tried = {name: _views(folders[TRY, name], name, options.pictures) for name in available}
@@ -77,8 +108,13 @@ def _measure(options: DetectorBench, progress: Progress) -> dict[str, Any]:
         _add(result["sets"], f"rule, {recipe}", [_figures(tried, partial(find_spots, rule=rule))])
         runs = []
         for seed in range(options.seeds):
-            begun, span = (number + seed / options.seeds) / len(TRAINING), 1 / len(TRAINING) / options.seeds
-            network, seconds, loss = _train(some, steps, seed, partial(_say, progress, recipe, begun, span))
+            begun, span = (
+                (number + seed / options.seeds) / len(TRAINING),
+                1 / len(TRAINING) / options.seeds,
+            )
+            network, seconds, loss = _train(
+                some, steps, seed, partial(_say, progress, recipe, begun, span)
+            )
             runs.append(_figures(tried, partial(find, network)))
             facts.setdefault("seconds", []).append(round(seconds, 1))
             facts.setdefault("loss", []).append(round(loss, 3))
@@ -88,14 +124,20 @@ def _measure(options: DetectorBench, progress: Progress) -> dict[str, Any]:
     return result
 
 
-def _say(progress: Progress, recipe: str, begun: float, span: float, done: float, loss: float) -> None:
-    progress(f"training on {recipe}, loss {loss:.2f}", DRAWING_PART + (1 - DRAWING_PART) * (begun + done * span))
+def _say(
+    progress: Progress, recipe: str, begun: float, span: float, done: float, loss: float
+) -> None:
+    progress(
+        f"training on {recipe}, loss {loss:.2f}",
+        DRAWING_PART + (1 - DRAWING_PART) * (begun + done * span),
+    )
 
 
 def _train(
     pictures: Pictures, steps: int, seed: int, say: Callable[[float, float], None]
 ) -> tuple[torch.nn.Module, float, float]:
-    """The network, the seconds that its training took, and the mean loss of the last tenth of the steps."""
+    """The network, the seconds that its training took, and the mean loss of the last tenth of the
+    steps."""
     losses: list[float] = []
 
     def note(step: int, loss: float) -> None:
@@ -110,7 +152,8 @@ def _train(
 def _draw(
     work: Path, views: int, pictures: int, names: Sequence[str], progress: Progress
 ) -> dict[tuple[str, str], Path]:
-    """Draw the pictures to train on, and those of the sets; returns their folders by kind and name."""
+    """Draw the pictures to train on, and those of the sets; returns their folders by kind and
+    name."""
     needed = [(TRAIN, name, TRAINING[name], views) for name in TRAINING]
     needed += [(TRY, name, SETS[name], pictures) for name in names]
     folders = {}
@@ -127,7 +170,9 @@ def _views(folder: Path, name: str, count: int) -> Pictures:
         return list(read_pictures(folder, count))
     draw = np.random.default_rng(0)
     wholes = read_pictures(folder, _whole(count))
-    return [view for whole in wholes for view in cut_views(whole, VIEW_PX, VIEWS_A_PICTURE, draw)][:count]
+    return [view for whole in wholes for view in cut_views(whole, VIEW_PX, VIEWS_A_PICTURE, draw)][
+        :count
+    ]
 
 
 def _whole(views: int) -> int:
@@ -140,7 +185,9 @@ def _facts(options: str, pictures: Pictures) -> dict[str, Any]:
     return {
         "options": options,
         "pictures": len(pictures),
-        "megapixels": round(sum(picture.colors.shape[0] * picture.colors.shape[1] for picture in pictures) / 1e6, 1),
+        "megapixels": round(
+            sum(picture.colors.shape[0] * picture.colors.shape[1] for picture in pictures) / 1e6, 1
+        ),
         "piles": len(sides),
         "median_side_px": round(float(np.median(sides)), 1) if len(sides) else None,
     }
@@ -160,7 +207,11 @@ def _figures(tried: dict[str, Pictures], finder: Finder) -> dict[str, Any]:
         ranked[name] = rank(found, pictures, overlap), rank(found, pictures, nearness)
     threshold = ranked[PLAIN][1].best_threshold()
     return {
-        name: {"ap50": boxes.average_precision, "ap_middle": middles.average_precision, **asdict(middles.at(threshold))}
+        name: {
+            "ap50": boxes.average_precision,
+            "ap_middle": middles.average_precision,
+            **asdict(middles.at(threshold)),
+        }
         for name, (boxes, middles) in ranked.items()
     }
 
@@ -187,10 +238,16 @@ def goals(sets: dict[str, dict[str, Any]]) -> dict[str, Any]:
         if name != PLAIN and found["recipe 2"]["ap50"] is not None
     }
     worst = min(ratios, key=lambda name: ratios[name], default=None)
-    empty = {name: found["recipe 2"]["false_positives"] for name, found in sets.items() if not found["piles"]}
+    empty = {
+        name: found["recipe 2"]["false_positives"]
+        for name, found in sets.items()
+        if not found["piles"]
+    }
     rule = sets[PLAIN]["rule, recipe 2"]["f1"] / max(plain["f1"], 1e-9)
     return {
-        "lowest AP50 as a share of plain, at least 0.9": None if worst is None else round(ratios[worst], 3),
+        "lowest AP50 as a share of plain, at least 0.9": None
+        if worst is None
+        else round(ratios[worst], 3),
         "lowest set": worst,
         "false positives a picture without piles, below 1": max(empty.values(), default=None),
         "F1 of the rule as a share of the detector's, below 0.3": round(rule, 3),
@@ -198,17 +255,35 @@ def goals(sets: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def markdown(result: dict[str, Any]) -> str:
-    """Table in Markdown: a row for each set, AP50 of both recipes, the rest of recipe 2; then the goals."""
+    """Table in Markdown: a row for each set, AP50 of both recipes, the rest of recipe 2; then the
+    goals."""
     lines = [_row(TABLE_HEAD), _row(["---"] * len(TABLE_HEAD))]
     plain = next(iter(result["sets"].values()))["recipe 2"]["ap50"]
     for name, found in result["sets"].items():
         first, second, rule = found["recipe 1"], found["recipe 2"], found["rule, recipe 2"]
         of_plain = None if second["ap50"] is None or not plain else second["ap50"] / plain
         f1, rule_f1 = (each["f1"] if found["piles"] else None for each in (second, rule))
-        figures = [first["ap50"], second["ap50"], of_plain, second["ap_middle"], f1, second["false_positives"], rule_f1]
+        figures = [
+            first["ap50"],
+            second["ap50"],
+            of_plain,
+            second["ap_middle"],
+            f1,
+            second["false_positives"],
+            rule_f1,
+        ]
         lines.append(_row([name, str(found["piles"]), *map(_figure, figures)]))
-    lines += [_row([name, reason, *[""] * (len(TABLE_HEAD) - 2)]) for name, reason in result["missing"].items()]
-    lines += ["", *(f"- {name}: {NO_FIGURE if value is None else value}" for name, value in result["goals"].items())]
+    lines += [
+        _row([name, reason, *[""] * (len(TABLE_HEAD) - 2)])
+        for name, reason in result["missing"].items()
+    ]
+    lines += [
+        "",
+        *(
+            f"- {name}: {NO_FIGURE if value is None else value}"
+            for name, value in result["goals"].items()
+        ),
+    ]
     return "\n".join(lines)
 
 

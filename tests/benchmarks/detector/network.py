@@ -1,9 +1,11 @@
-"""A small detector of foundation piles, which measures how well a dataset trains: the network, and finding with it.
+"""A small detector of foundation piles, which measures how well a dataset trains: the network, and
+finding with it.
 
-Centre points with sizes (Zhou, Wang, Krähenbühl, "Objects as Points", 2019) on a small feature pyramid (Lin et al.,
-2017). Piles stand metres apart, so one cell for every 4x4 px separates them, and the offset of the centre within its
-cell makes boxes of 6 px exact enough. Most of the work is at 1/4 of the picture's size, most of the weights at 1/16,
-where a cell sees the shadow and the neighbours of a pile.
+Centre points with sizes (Zhou, Wang, Krähenbühl, "Objects as Points", 2019) on a small feature
+pyramid (Lin et al., 2017). Piles stand metres apart, so one cell for every 4x4 px separates them,
+and the offset of the centre within its cell makes boxes of 6 px exact enough. Most of the work is
+at 1/4 of the picture's size, most of the weights at 1/16, where a cell sees the shadow and the
+neighbours of a pile.
 """
 
 from dataclasses import dataclass
@@ -22,14 +24,18 @@ HEAD = 48
 SIDE_MULTIPLE = 32
 """Sides of a picture must be multiples of this."""
 CHANNELS = 5
-"""Centre (logit), offset x and y of the centre from its cell's corner, logarithm of width and height; in cells."""
+"""Centre (logit), offset x and y of the centre from its cell's corner, logarithm of width and
+height; in cells."""
 MAX_LOG_SIZE = 6.0
 """Larger answers for a size count as this one: 1600 px."""
 MIN_DEVIATION = 0.03
-RARE_LOGIT = -4.6  # centres are rare: the network starts with a probability of 0.01 (Lin et al., focal loss, 2017)
+RARE_LOGIT = (
+    -4.6
+)  # centres are rare: the network starts with a probability of 0.01 (Lin et al., focal loss, 2017)
 TILE_PX = 768
 OVERLAP_PX = 128
-"""Neighbouring tiles share a strip at least this wide; each gives the boxes whose middle is on its side of it."""
+"""Neighbouring tiles share a strip at least this wide; each gives the boxes whose middle is on its
+side of it."""
 MIN_SCORE = 0.02
 MAX_FOUND = 2000
 PEAK_CELLS = 3
@@ -37,7 +43,8 @@ PEAK_CELLS = 3
 
 
 def build_network(seed: int) -> nn.Module:
-    """Build the network with random weights of this seed: (B, 3, H, W) 0..1 to (B, 5, H / 4, W / 4)."""
+    """Build the network with random weights of this seed: (B, 3, H, W) 0..1 to (B, 5, H / 4, W /
+    4)."""
 
     def layer(inner: int, outer: int, stride: int = 1) -> nn.Sequential:
         convolution = nn.Conv2d(inner, outer, 3, stride=stride, padding=1, bias=False)
@@ -60,7 +67,9 @@ def build_network(seed: int) -> nn.Module:
             self.fine = nn.Sequential(layer(STEM, fine, stride=2), layer(fine, fine))
             self.middle = nn.Sequential(layer(fine, middle, stride=2), layer(middle, middle))
             self.coarse = nn.Sequential(layer(middle, coarse, stride=2), Residual(coarse))
-            self.whole = nn.Sequential(layer(coarse, whole, stride=2), Residual(whole), Residual(whole))
+            self.whole = nn.Sequential(
+                layer(coarse, whole, stride=2), Residual(whole), Residual(whole)
+            )
             self.to_coarse = nn.Conv2d(whole, coarse, 1)
             self.up_coarse = layer(coarse, coarse)
             self.to_middle = nn.Conv2d(coarse, middle, 1)
@@ -93,8 +102,12 @@ def count_weights(network: nn.Module) -> int:
 
 
 def _standardized(pictures: torch.Tensor) -> torch.Tensor:
-    """Each picture with a mean of 0 in each colour and a deviation of about 1: exposure, haze and tint hardly show."""
-    mean, deviation = pictures.mean(dim=(2, 3), keepdim=True), pictures.std(dim=(1, 2, 3), keepdim=True)
+    """Each picture with a mean of 0 in each colour and a deviation of about 1: exposure, haze and
+    tint hardly show."""
+    mean, deviation = (
+        pictures.mean(dim=(2, 3), keepdim=True),
+        pictures.std(dim=(1, 2, 3), keepdim=True),
+    )
     return (pictures - mean) / (deviation + MIN_DEVIATION)
 
 
@@ -126,23 +139,33 @@ def find(network: nn.Module, colors: np.ndarray, *, tile_px: int = TILE_PX) -> F
             scores.append(found.scores[is_own])
     every, rated = np.concatenate(boxes), np.concatenate(scores)
     order = np.argsort(-rated, kind="stable")[:MAX_FOUND]
-    return FoundBoxes(boxes=np.clip(every[order], 0, (width, height, width, height)), scores=rated[order])
+    return FoundBoxes(
+        boxes=np.clip(every[order], 0, (width, height, width, height)), scores=rated[order]
+    )
 
 
 def _find_in(network: nn.Module, colors: np.ndarray) -> FoundBoxes:
     height, width = colors.shape[:2]
-    padded = np.pad(colors, ((0, -height % SIDE_MULTIPLE), (0, -width % SIDE_MULTIPLE), (0, 0)), mode="edge")
+    padded = np.pad(
+        colors, ((0, -height % SIDE_MULTIPLE), (0, -width % SIDE_MULTIPLE), (0, 0)), mode="edge"
+    )
     with torch.inference_mode():
-        picture = torch.from_numpy(padded).permute(2, 0, 1)[None].to(torch.float32) / 255  # (1, 3, H, W)
+        picture = (
+            torch.from_numpy(padded).permute(2, 0, 1)[None].to(torch.float32) / 255
+        )  # (1, 3, H, W)
         answer = network(picture.contiguous(memory_format=torch.channels_last))[0]  # (5, H/4, W/4)
         scores = torch.sigmoid(answer[0])
-        highest = torch.nn.functional.max_pool2d(scores[None], PEAK_CELLS, stride=1, padding=PEAK_CELLS // 2)[0]
+        highest = torch.nn.functional.max_pool2d(
+            scores[None], PEAK_CELLS, stride=1, padding=PEAK_CELLS // 2
+        )[0]
         rows, columns = torch.nonzero((scores == highest) & (scores >= MIN_SCORE), as_tuple=True)
         rated = scores[rows, columns].numpy().astype(np.float64)
         offset_x, offset_y, wide, high = answer[1:, rows, columns].numpy().astype(np.float64)
     x, y = (columns.numpy() + offset_x) * STRIDE, (rows.numpy() + offset_y) * STRIDE
     half_x, half_y = (np.exp(np.minimum(size, MAX_LOG_SIZE)) * STRIDE / 2 for size in (wide, high))
-    return FoundBoxes(boxes=np.stack([x - half_x, y - half_y, x + half_x, y + half_y], axis=1), scores=rated)
+    return FoundBoxes(
+        boxes=np.stack([x - half_x, y - half_y, x + half_x, y + half_y], axis=1), scores=rated
+    )
 
 
 def _spans(length: int, tile_px: int) -> list[tuple[int, int, float, float]]:

@@ -1,4 +1,5 @@
-"""Pictures for the detector: drawn by `multiverse dataset` itself, and read back as a trainer would."""
+"""Pictures for the detector: drawn by `multiverse dataset` itself, and read back as a trainer
+would."""
 
 import json
 import os
@@ -19,44 +20,67 @@ MAX_PICTURE_BYTES = 256 << 20
 MIN_SIDE_PX = 4.0
 """Labels with a shorter side may be found or not, like those that the dataset marks `iscrowd`."""
 MIN_VISIBLE = 0.2
-"""A box cut by a view is ignored if less of its area is left, as the dataset does by `--min-visible`."""
+"""A box cut by a view is ignored if less of its area is left, as the dataset does by
+`--min-visible`."""
 
 
 def draw_pictures(options: str, folder: Path, count: int) -> None:
-    """Draw `count` pictures with these options of `multiverse dataset`; those that are there already are kept.
+    """Draw `count` pictures with these options of `multiverse dataset`; those that are there
+    already are kept.
 
     RenderError, in one line, if the command fails.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
-        [*command("engine.cli.main", "main()"), "dataset", str(folder), *shlex.split(options), "--count", str(count)],
+        [
+            *command("engine.cli.main", "main()"),
+            "dataset",
+            str(folder),
+            *shlex.split(options),
+            "--count",
+            str(count),
+        ],
         capture_output=True,
         encoding="utf-8",
         errors="replace",
         env=os.environ | utf8_environment(),
     )
     if done.returncode:
-        reason = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()[-1]
-        raise RenderError(f"multiverse dataset {folder} {options}: {reason.removeprefix('multiverse: ')}")
+        reason = (
+            done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}"
+        ).splitlines()[-1]
+        raise RenderError(
+            f"multiverse dataset {folder} {options}: {reason.removeprefix('multiverse: ')}"
+        )
 
 
 def read_pictures(folder: Path, count: int) -> Iterator[LabelledPicture]:
-    """Read the first `count` pictures of a dataset made with --save-coco, in order. SourceError names a bad file."""
+    """Read the first `count` pictures of a dataset made with --save-coco, in order. SourceError
+    names a bad file."""
     import cv2
 
     parts = sorted((folder / "annotations").glob("*.json"))[:count]
     if len(parts) < count:
-        raise SourceError(f"{folder}: {len(parts)} of {count} pictures have labels in annotations/; delete the folder")
+        raise SourceError(
+            f"{folder}: {len(parts)} of {count} pictures have labels in annotations/; delete the "
+            "folder"
+        )
     for path in parts:
         try:
             part = json.loads(read_small(path, max_bytes=MAX_JSON_BYTES))
             image = folder / "images" / part["image"]["file_name"]
-            boxes = np.array([each["bbox"] for each in part["annotations"]], np.float64).reshape(-1, 4)
+            boxes = np.array([each["bbox"] for each in part["annotations"]], np.float64).reshape(
+                -1, 4
+            )
             is_crowd = np.array([bool(each["iscrowd"]) for each in part["annotations"]], bool)
             data = np.frombuffer(read_small(image, max_bytes=MAX_PICTURE_BYTES), np.uint8)
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise SourceError(f"{path}: not the COCO part of a picture ({error}); delete {folder}") from error
-        colors = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None  # imread fails for names on Windows
+            raise SourceError(
+                f"{path}: not the COCO part of a picture ({error}); delete {folder}"
+            ) from error
+        colors = (
+            cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+        )  # imread fails for names on Windows
         if colors is None:
             raise SourceError(f"{image}: cannot be read; delete {folder}")
         boxes[:, 2:] += boxes[:, :2]
@@ -67,7 +91,9 @@ def read_pictures(folder: Path, count: int) -> Iterator[LabelledPicture]:
         )
 
 
-def cut_views(picture: LabelledPicture, side_px: int, count: int, draw: np.random.Generator) -> list[LabelledPicture]:
+def cut_views(
+    picture: LabelledPicture, side_px: int, count: int, draw: np.random.Generator
+) -> list[LabelledPicture]:
     """Cut `count` square views from random places."""
     height, width = picture.colors.shape[:2]
     views = []
@@ -76,7 +102,9 @@ def cut_views(picture: LabelledPicture, side_px: int, count: int, draw: np.rando
         boxes = np.clip(picture.boxes - (x, y, x, y), 0, side_px)
         visible = _sides(boxes).prod(axis=1) / np.maximum(_sides(picture.boxes).prod(axis=1), 1e-9)
         is_there = visible > 0
-        is_small = (visible < MIN_VISIBLE) | (_sides(boxes).min(axis=1, initial=np.inf) < MIN_SIDE_PX)
+        is_small = (visible < MIN_VISIBLE) | (
+            _sides(boxes).min(axis=1, initial=np.inf) < MIN_SIDE_PX
+        )
         views.append(
             LabelledPicture(
                 colors=picture.colors[y : y + side_px, x : x + side_px].copy(),

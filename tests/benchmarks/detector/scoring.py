@@ -16,9 +16,11 @@ MIN_OVERLAP = 0.5
 """Intersection over union from which a box counts as found, as in AP50."""
 MIN_DISTANCE_PX = 4.0
 MIDDLE_OF_SIZE = 0.5
-"""A middle counts as found within this fraction of the box's mean side, but at least within MIN_DISTANCE_PX."""
+"""A middle counts as found within this fraction of the box's mean side, but at least within
+MIN_DISTANCE_PX."""
 Likeness = Callable[[np.ndarray, LabelledPicture], np.ndarray]
-"""(n, 4) found boxes and the k labels of their picture to (n, k): MIN_OVERLAP or more for the same pile."""
+"""(n, 4) found boxes and the k labels of their picture to (n, k): MIN_OVERLAP or more for the same
+pile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +69,9 @@ class Ranked:
 class _Judge(COCOeval):  # type: ignore[misc]  # the package has no annotations
     """Judges boxes by any likeness in place of intersection over union."""
 
-    def __init__(self, found: Sequence[FoundBoxes], pictures: Sequence[LabelledPicture], likeness: Likeness) -> None:
+    def __init__(
+        self, found: Sequence[FoundBoxes], pictures: Sequence[LabelledPicture], likeness: Likeness
+    ) -> None:
         super().__init__(iouType="bbox")
         self._found, self._pictures, self._likeness = found, pictures, likeness
         self.params.imgIds, self.params.catIds = list(range(len(pictures))), [1]
@@ -76,16 +80,22 @@ class _Judge(COCOeval):  # type: ignore[misc]  # the package has no annotations
 
     def _prepare(self) -> None:
         for image, (boxes, picture) in enumerate(zip(self._found, self._pictures, strict=True)):
-            self._dts[image, 1] = [{"id": n, "area": 1, "score": s} for n, s in enumerate(boxes.scores.tolist(), 1)]
+            self._dts[image, 1] = [
+                {"id": n, "area": 1, "score": s} for n, s in enumerate(boxes.scores.tolist(), 1)
+            ]
             crowds = enumerate(picture.is_ignored.tolist(), 1)
-            self._gts[image, 1] = [{"id": n, "area": 1, "iscrowd": crowd, "ignore": crowd} for n, crowd in crowds]
+            self._gts[image, 1] = [
+                {"id": n, "area": 1, "iscrowd": crowd, "ignore": crowd} for n, crowd in crowds
+            ]
 
     def computeIoU(self, image: int, category: int) -> np.ndarray:
         order = np.argsort(-self._found[image].scores, kind="mergesort")
         return self._likeness(self._found[image].boxes[order], self._pictures[image])
 
 
-def rank(found: Sequence[FoundBoxes], pictures: Sequence[LabelledPicture], likeness: Likeness) -> Ranked:
+def rank(
+    found: Sequence[FoundBoxes], pictures: Sequence[LabelledPicture], likeness: Likeness
+) -> Ranked:
     """Match each picture's boxes, best first, to the likest label that is still free.
 
     A box that fits only ignored labels counts neither as right nor as wrong.
@@ -94,10 +104,16 @@ def rank(found: Sequence[FoundBoxes], pictures: Sequence[LabelledPicture], liken
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         judge.evaluate()
         judge.accumulate()
-    images = [image for image in judge.evalImgs if image is not None]  # None: neither boxes nor labels
-    is_counted = np.concatenate([np.zeros(0, bool), *(~image["dtIgnore"][0].astype(bool) for image in images)])
+    images = [
+        image for image in judge.evalImgs if image is not None
+    ]  # None: neither boxes nor labels
+    is_counted = np.concatenate(
+        [np.zeros(0, bool), *(~image["dtIgnore"][0].astype(bool) for image in images)]
+    )
     every = np.concatenate([np.zeros(0), *(image["dtScores"] for image in images)])[is_counted]
-    is_right = np.concatenate([np.zeros(0, bool), *(image["dtMatches"][0] > 0 for image in images)])[is_counted]
+    is_right = np.concatenate(
+        [np.zeros(0, bool), *(image["dtMatches"][0] > 0 for image in images)]
+    )[is_counted]
     order = np.argsort(-every, kind="stable")
     labelled = sum(int((~picture.is_ignored).sum()) for picture in pictures)
     return Ranked(
@@ -111,13 +127,17 @@ def rank(found: Sequence[FoundBoxes], pictures: Sequence[LabelledPicture], liken
 
 def overlap(found: np.ndarray, picture: LabelledPicture) -> np.ndarray:
     """Intersection over union, (n, k); with ignored labels intersection over the found box."""
-    sides = [np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1) for boxes in (found, picture.boxes)]
+    sides = [
+        np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
+        for boxes in (found, picture.boxes)
+    ]
     likeness: np.ndarray = mask.iou(*sides, picture.is_ignored.astype(np.uint8))
     return np.reshape(likeness, (len(found), len(picture.boxes)))
 
 
 def nearness(found: np.ndarray, picture: LabelledPicture) -> np.ndarray:
-    """Nearness of the middles of found and labelled boxes, (n, k): 1 at distance 0, 0.5 at the largest that counts."""
+    """Nearness of the middles of found and labelled boxes, (n, k): 1 at distance 0, 0.5 at the
+    largest that counts."""
     labelled = picture.boxes
     middles = [(boxes[:, :2] + boxes[:, 2:]) / 2 for boxes in (found, labelled)]
     away = np.sqrt(((middles[0][:, None] - middles[1][None]) ** 2).sum(axis=2))

@@ -1,5 +1,5 @@
-"""The detector learns what it is shown. Its sets are real options, its pictures are read as labelled, and its table has
-the results."""
+"""The detector learns what it is shown. Its sets are real options, its pictures are read as
+labelled, and its table has the results."""
 
 import json
 import shlex
@@ -25,7 +25,8 @@ from tests.cli.conftest import Cli
 
 
 def picture_of_discs(seed: int, *, side_px: int, pitch_px: int = 52) -> LabelledPicture:
-    """Discs of 10 to 40 px, at most one in each square of `pitch_px`; values over 150 on ground below 110."""
+    """Discs of 10 to 40 px, at most one in each square of `pitch_px`; values over 150 on ground
+    below 110."""
     draw = np.random.default_rng(seed)
     colors = draw.integers(50, 110, (side_px, side_px, 3)).astype(np.uint8)
     rows, columns = np.mgrid[:side_px, :side_px] + 0.5
@@ -35,11 +36,16 @@ def picture_of_discs(seed: int, *, side_px: int, pitch_px: int = 52) -> Labelled
             if draw.random() < 0.3:
                 continue
             radius = float(draw.uniform(5, 20))
-            x, y = (start + pitch_px / 2 + draw.uniform(-1, 1) * (pitch_px / 2 - radius - 2) for start in (left, top))
+            x, y = (
+                start + pitch_px / 2 + draw.uniform(-1, 1) * (pitch_px / 2 - radius - 2)
+                for start in (left, top)
+            )
             is_disc = (columns - x) ** 2 + (rows - y) ** 2 < radius**2
             colors[is_disc] = draw.integers(160, 220, (int(is_disc.sum()), 3))
             boxes.append([x - radius, y - radius, x + radius, y + radius])
-    return LabelledPicture(colors=colors, boxes=np.array(boxes).reshape(-1, 4), is_ignored=np.zeros(len(boxes), bool))
+    return LabelledPicture(
+        colors=colors, boxes=np.array(boxes).reshape(-1, 4), is_ignored=np.zeros(len(boxes), bool)
+    )
 
 
 # -- learning
@@ -49,7 +55,9 @@ def picture_of_discs(seed: int, *, side_px: int, pitch_px: int = 52) -> Labelled
 def network() -> torch.nn.Module:
     """Trained for seconds on discs of 10 to 40 px."""
     torch.set_num_threads(1)
-    return train([picture_of_discs(seed, side_px=160) for seed in range(8)], steps=60, seed=0, crop_px=128)
+    return train(
+        [picture_of_discs(seed, side_px=160) for seed in range(8)], steps=60, seed=0, crop_px=128
+    )
 
 
 def test_bright_discs_are_learned_in_seconds(network: torch.nn.Module) -> None:
@@ -71,14 +79,18 @@ def test_a_picture_in_tiles_gives_the_boxes_of_the_whole(network: torch.nn.Modul
 def test_the_same_seed_trains_the_same_weights() -> None:
     torch.set_num_threads(1)
     pictures = [picture_of_discs(seed, side_px=96) for seed in range(2)]
-    first, again, other = (train(pictures, steps=2, seed=seed, crop_px=64).state_dict() for seed in (3, 3, 4))
+    first, again, other = (
+        train(pictures, steps=2, seed=seed, crop_px=64).state_dict() for seed in (3, 3, 4)
+    )
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not torch.equal(first["head.weight"], other["head.weight"])
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_boxes_stay_on_their_discs_however_a_crop_is_turned(seed: int) -> None:
-    crop, boxes, is_ignored = random_crop([picture_of_discs(seed, side_px=120)], 80, np.random.default_rng(seed))
+    crop, boxes, is_ignored = random_crop(
+        [picture_of_discs(seed, side_px=120)], 80, np.random.default_rng(seed)
+    )
     light = crop.max(axis=2)
     bright = np.zeros(light.shape, bool)
     for x0, y0, x1, y1 in boxes.round().astype(int):
@@ -115,7 +127,9 @@ def test_a_middle_counts_within_half_a_pile_but_at_least_four_pixels() -> None:
         for x, precision in ((near_x, 1.0), (far_x, 0.0)):
             found = FoundBoxes(boxes=np.array([[x - 5, 15, x + 5, 25]]), scores=np.ones(1))
             ranked = rank([found], [picture_with(np.array([box], float))], nearness)
-            assert (ranked.is_right[0], ranked.average_precision) == pytest.approx((precision, precision)), (box, x)
+            assert (ranked.is_right[0], ranked.average_precision) == pytest.approx(
+                (precision, precision)
+            ), (box, x)
 
 
 def test_false_positives_are_counted_a_picture_where_there_is_no_pile() -> None:
@@ -129,14 +143,28 @@ def test_false_positives_are_counted_a_picture_where_there_is_no_pile() -> None:
 
 
 def test_both_recipes_are_trained_and_tried(bench_here: Cli, tmp_path: Path) -> None:
-    short = ("--steps", "3", "--views", "2", "--pictures", "2", "--sets", "negatives", "--threads", "1", "--json")
+    short = (
+        "--steps",
+        "3",
+        "--views",
+        "2",
+        "--pictures",
+        "2",
+        "--sets",
+        "negatives",
+        "--threads",
+        "1",
+        "--json",
+    )
     done = bench_here("detector", "--work", str(tmp_path / "work"), *short)
     assert done.code == 0, done.err
     result = json.loads(done.out)
     assert set(result["sets"]) == {"plain", "negatives"}
     assert 1_000_000 < result["weights"] < 3_000_000, "small: it trains in minutes on a CPU"
     for name in TRAINING:
-        assert result["training"][name]["pictures"] == 2 and len(result["training"][name]["loss"]) == 1
+        assert (
+            result["training"][name]["pictures"] == 2 and len(result["training"][name]["loss"]) == 1
+        )
         assert result["training"][name]["megapixels"] == 0.8
         assert {"ap50", "ap_middle", "f1", "false_positives"} <= set(result["sets"]["plain"][name])
     assert result["sets"]["negatives"]["piles"] == 0
@@ -144,16 +172,29 @@ def test_both_recipes_are_trained_and_tried(bench_here: Cli, tmp_path: Path) -> 
     assert markdown(result).count("\n") == 8
 
 
-def test_every_set_is_a_command_that_the_dataset_accepts_and_shows_no_scene_that_was_trained_on(tmp_path: Path) -> None:
+def test_every_set_is_a_command_that_the_dataset_accepts_and_shows_no_scene_that_was_trained_on(
+    tmp_path: Path,
+) -> None:
     group = typer.main.get_command(commands_of())
     command = group.commands["dataset"]  # type: ignore[attr-defined]
-    for seed, options in (*((1000, each) for each in TRAINING.values()), *((9000, each) for each in SETS.values())):
-        with command.make_context("dataset", [str(tmp_path / "out"), *shlex.split(options)]) as context:
+    for seed, options in (
+        *((1000, each) for each in TRAINING.values()),
+        *((9000, each) for each in SETS.values()),
+    ):
+        with command.make_context(
+            "dataset", [str(tmp_path / "out"), *shlex.split(options)]
+        ) as context:
             named = context.params
-            assert (named["recipe"] in (1, 2), named["save_coco"], named["seed"]) == (True, True, seed), options
+            assert (named["recipe"] in (1, 2), named["save_coco"], named["seed"]) == (
+                True,
+                True,
+                seed,
+            ), options
 
 
-def test_an_unknown_set_is_rejected_before_anything_is_drawn(bench_here: Cli, tmp_path: Path) -> None:
+def test_an_unknown_set_is_rejected_before_anything_is_drawn(
+    bench_here: Cli, tmp_path: Path
+) -> None:
     done = bench_here("detector", "--work", str(tmp_path / "work"), "--sets", "gravel,mars")
     assert done.code == 2
     assert done.err.startswith("multiverse: --sets: mars is not one of plain, no pads, gravel")
@@ -195,7 +236,11 @@ def test_views_keep_the_piles_that_they_show() -> None:
             is_pile[y0:y1, x0:x1] = True
         assert np.array_equal(is_pile, view.colors[:, :, 0] == 255)
     slivers = np.concatenate([view.boxes[view.is_ignored] for view in views])
-    assert len(views) == 30 and len(slivers) and (slivers[:, 2:] - slivers[:, :2]).min(axis=1).max() < 4.1
+    assert (
+        len(views) == 30
+        and len(slivers)
+        and (slivers[:, 2:] - slivers[:, :2]).min(axis=1).max() < 4.1
+    )
 
 
 def of_a_set(piles: int, ap50: float | None, false_positives: float = 0.5) -> dict[str, Any]:
@@ -203,11 +248,19 @@ def of_a_set(piles: int, ap50: float | None, false_positives: float = 0.5) -> di
         return {"ap50": ap50, "ap_middle": ap50, "f1": f1, "false_positives": false_positives}
 
     learned = {"recipe 1": found(ap50 and 0.2, 0.3), "recipe 2": found(ap50, 0.9)}
-    return {"piles": piles} | learned | {"rule, recipe 1": found(None, 0.1), "rule, recipe 2": found(None, 0.18)}
+    return (
+        {"piles": piles}
+        | learned
+        | {"rule, recipe 1": found(None, 0.1), "rule, recipe 2": found(None, 0.18)}
+    )
 
 
 def test_the_goals_are_those_of_the_worst_set() -> None:
-    sets = {"plain": of_a_set(50, 0.8), "snow": of_a_set(50, 0.6), "negatives": of_a_set(0, None, 1.5)}
+    sets = {
+        "plain": of_a_set(50, 0.8),
+        "snow": of_a_set(50, 0.6),
+        "negatives": of_a_set(0, None, 1.5),
+    }
     assert goals(sets) == {
         "lowest AP50 as a share of plain, at least 0.9": 0.75,
         "lowest set": "snow",

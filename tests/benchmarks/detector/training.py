@@ -1,7 +1,8 @@
 """Trains the network on crops of labelled pictures.
 
-Crops are changed at random, in place of cameras and weather that no training picture shows. Trainers do so, too:
-Ultralytics changes hue, saturation and brightness by default, Albumentations also blurs and adds noise.
+Crops are changed at random, in place of cameras and weather that no training picture shows.
+Trainers do so, too: Ultralytics changes hue, saturation and brightness by default, Albumentations
+also blurs and adds noise.
 """
 
 import math
@@ -45,21 +46,27 @@ AVERAGED = 0.998
 """Share of the old mean of the weights that each step keeps; the means are the result."""
 SIZE_WEIGHT, OFFSET_WEIGHT, OVERLAP_WEIGHT = 0.5, 0.8, 2.0
 MIN_COUNTED = 16
-"""Piles in a batch at least, when losses are divided by their number: those of empty ground would shake the weights."""
+"""Piles in a batch at least, when losses are divided by their number: those of empty ground would
+shake the weights."""
 
 
 def recolor(crop: np.ndarray, draw: np.random.Generator) -> np.ndarray:
-    """Change brightness, contrast, tint, saturation at random; may add blur, noise. A new (h, w, 3) float32 0..1."""
+    """Change brightness, contrast, tint, saturation at random; may add blur, noise. A new (h, w, 3)
+    float32 0..1."""
     gain = np.exp(GAIN * draw.uniform(-1, 1)) * (1 + TINT * draw.uniform(-1, 1, 3))
     contrast, saturation = 1 + CONTRAST * draw.uniform(-1, 1), draw.uniform(*SATURATION)
-    changing = saturation * np.eye(3) + (1 - saturation) * np.ones((3, 1)) * LUMA  # (3, 3): from RGB to RGB
+    changing = (
+        saturation * np.eye(3) + (1 - saturation) * np.ones((3, 1)) * LUMA
+    )  # (3, 3): from RGB to RGB
     changing = (contrast * gain[:, None] * changing).astype(np.float32)
     middle = float(crop.mean()) * (1 - contrast)
     crop = crop @ changing.T + np.float32(middle)
     if draw.random() < BLUR_PROBABILITY:
         crop = cv2.GaussianBlur(crop, (0, 0), draw.uniform(*BLUR_PX))
     if draw.random() < NOISE_PROBABILITY:
-        crop = crop + np.float32(draw.uniform(0, NOISE)) * draw.standard_normal(crop.shape, np.float32)
+        crop = crop + np.float32(draw.uniform(0, NOISE)) * draw.standard_normal(
+            crop.shape, np.float32
+        )
     clipped: np.ndarray = np.clip(crop, 0, 1, dtype=np.float32)
     return clipped
 
@@ -83,7 +90,8 @@ class CropTarget:
     weights: np.ndarray
     """(rows, columns) float32: 0 where anything may be answered, else 1."""
     cells: np.ndarray
-    """(n, 2) int64: row and column of the cells that answer with a box: those at a centre and around it."""
+    """(n, 2) int64: row and column of the cells that answer with a box: those at a centre and
+    around it."""
     factors: np.ndarray
     """(n,) float32: weight of each of these cells, 1 at a centre."""
     sizes: np.ndarray
@@ -93,7 +101,8 @@ class CropTarget:
 def random_crop(
     pictures: Sequence[LabelledPicture], side_px: int, draw: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Cut a crop, scaled, turned and mirrored at random: (side, side, 3) float32 0..1, its boxes, and which to ignore.
+    """Cut a crop, scaled, turned and mirrored at random: (side, side, 3) float32 0..1, its boxes,
+    and which to ignore.
 
     Half of the crops are around a random box, so that pictures with few piles teach something.
     """
@@ -119,10 +128,14 @@ def random_crop(
     boxes, is_ignored = inside[is_there], (picture.is_ignored | is_cut | is_small)[is_there]
     for _ in range(int(draw.integers(4))):
         crop = np.rot90(crop)  # counter-clockwise
-        boxes = np.stack([boxes[:, 1], side_px - boxes[:, 2], boxes[:, 3], side_px - boxes[:, 0]], axis=1)
+        boxes = np.stack(
+            [boxes[:, 1], side_px - boxes[:, 2], boxes[:, 3], side_px - boxes[:, 0]], axis=1
+        )
     if draw.random() < 0.5:
         crop = crop[:, ::-1]
-        boxes = np.stack([side_px - boxes[:, 2], boxes[:, 1], side_px - boxes[:, 0], boxes[:, 3]], axis=1)
+        boxes = np.stack(
+            [side_px - boxes[:, 2], boxes[:, 1], side_px - boxes[:, 0], boxes[:, 3]], axis=1
+        )
     return np.ascontiguousarray(crop), boxes, is_ignored
 
 
@@ -135,7 +148,10 @@ def make_target(boxes: np.ndarray, is_ignored: np.ndarray, side_px: int) -> Crop
     for x0, y0, x1, y1 in boxes[is_ignored] / STRIDE:
         weights[int(y0) : int(np.ceil(y1)), int(x0) : int(np.ceil(x1))] = 0
     real = boxes[~is_ignored] / STRIDE
-    middles, sides = (real[:, :2] + real[:, 2:]) / 2, np.maximum(real[:, 2:] - real[:, :2], MIN_SIDE_CELLS)
+    middles, sides = (
+        (real[:, :2] + real[:, 2:]) / 2,
+        np.maximum(real[:, 2:] - real[:, :2], MIN_SIDE_CELLS),
+    )
     at = np.minimum(middles.astype(np.int64), count - 1)  # (k, 2) column and row
     for (x, y), side in zip(at + 0.5, sides.min(axis=1), strict=True):
         sigma = max(MIN_SIGMA_CELLS, float(side) * SIGMA_OF_SIZE)
@@ -148,14 +164,24 @@ def make_target(boxes: np.ndarray, is_ignored: np.ndarray, side_px: int) -> Crop
     centres[at[:, 1], at[:, 0]] = 1
     weights[at[:, 1], at[:, 0]] = 1
     cells, pile, factors = _answer_cells(at, count)
-    answers = np.concatenate([middles[pile] - cells, np.log(sides[pile])], axis=1).astype(np.float32)
-    return CropTarget(centres=centres, weights=weights, cells=cells[:, ::-1].copy(), factors=factors, sizes=answers)
+    answers = np.concatenate([middles[pile] - cells, np.log(sides[pile])], axis=1).astype(
+        np.float32
+    )
+    return CropTarget(
+        centres=centres,
+        weights=weights,
+        cells=cells[:, ::-1].copy(),
+        factors=factors,
+        sizes=answers,
+    )
 
 
 def _answer_cells(at: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The cells at and around centres, (n, 2), the number of the pile of each, and its weight; each cell only once.
+    """The cells at and around centres, (n, 2), the number of the pile of each, and its weight; each
+    cell only once.
 
-    A peak may come out one cell off, so the neighbours answer for the same box, too (as in TTFNet, Liu et al., 2019).
+    A peak may come out one cell off, so the neighbours answer for the same box, too (as in TTFNet,
+    Liu et al., 2019).
     """
     around = np.stack(np.meshgrid((-1, 0, 1), (-1, 0, 1)), axis=-1).reshape(-1, 2)  # (9, 2)
     cells = (at[:, None] + around).reshape(-1, 2)
@@ -184,8 +210,8 @@ def train(
     on_step: Callable[[int, float], None] = lambda step, loss: None,
 ) -> nn.Module:
     """Train a new network on random crops of the pictures. `on_step(step, loss)` is called
-    after each step. `is_bfloat16`: convolve in bfloat16, which halves the time where the processor has instructions
-    for it. The same arguments give the same weights with one thread of torch."""
+    after each step. `is_bfloat16`: convolve in bfloat16, which halves the time where the processor
+    has instructions for it. The same arguments give the same weights with one thread of torch."""
     draw = np.random.default_rng(seed)
     network = build_network(seed)
     network.train()
@@ -198,7 +224,9 @@ def train(
             crop, boxes, is_ignored = random_crop(pictures, crop_px, draw)
             crops.append(recolor(crop, draw))
             targets.append(make_target(boxes, is_ignored, crop_px))
-        batch = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)  # (B, 3, side, side), channels last in memory
+        batch = torch.from_numpy(np.stack(crops)).permute(
+            0, 3, 1, 2
+        )  # (B, 3, side, side), channels last in memory
         with torch.autocast("cpu", torch.bfloat16, enabled=is_bfloat16):
             answer = network(batch)
         loss = _loss(answer.float(), targets)
@@ -229,14 +257,19 @@ def rate_factor(step: int, steps: int) -> float:
 
 
 def _average(mean: torch.Tensor, new: torch.Tensor, step: torch.Tensor | int) -> torch.Tensor:
-    decay = min(AVERAGED, (1 + float(step)) / (10 + float(step)))  # the first steps are forgotten soon
+    decay = min(
+        AVERAGED, (1 + float(step)) / (10 + float(step))
+    )  # the first steps are forgotten soon
     return (mean + (1 - decay) * (new - mean)).to(mean.dtype)
 
 
 def _loss(answer: torch.Tensor, targets: Sequence[CropTarget]) -> torch.Tensor:
-    """Focal loss of the centres (Law and Deng, CornerNet, 2018); for the boxes L1 of offset and logarithm of the size,
-    and one minus intersection over union, which weighs a pixel more for a small box (Yu et al., UnitBox, 2016)."""
-    expected = torch.from_numpy(np.stack([target.centres for target in targets]))  # (B, rows, columns)
+    """Focal loss of the centres (Law and Deng, CornerNet, 2018); for the boxes L1 of offset and
+    logarithm of the size, and one minus intersection over union, which weighs a pixel more for a
+    small box (Yu et al., UnitBox, 2016)."""
+    expected = torch.from_numpy(
+        np.stack([target.centres for target in targets])
+    )  # (B, rows, columns)
     weights = torch.from_numpy(np.stack([target.weights for target in targets]))
     logits = answer[:, 0]
     found = torch.sigmoid(logits)
@@ -258,7 +291,8 @@ def _loss(answer: torch.Tensor, targets: Sequence[CropTarget]) -> torch.Tensor:
 
 
 def _overlap(found: torch.Tensor, expected: torch.Tensor) -> torch.Tensor:
-    """Intersection over union of boxes with the same cell, (n, 4) offset and logarithm of the size, to (n,)."""
+    """Intersection over union of boxes with the same cell, (n, 4) offset and logarithm of the size,
+    to (n,)."""
     sides = [torch.exp(boxes[:, 2:].clamp(max=MAX_LOG_SIZE)) for boxes in (found, expected)]
     low = torch.maximum(found[:, :2] - sides[0] / 2, expected[:, :2] - sides[1] / 2)
     high = torch.minimum(found[:, :2] + sides[0] / 2, expected[:, :2] + sides[1] / 2)

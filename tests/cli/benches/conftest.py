@@ -1,4 +1,5 @@
-"""`multiverse bench` in this process: torch and the like are imported once, not again for each measurement."""
+"""`multiverse bench` in this process: torch and the like are imported once, not again for each
+measurement."""
 
 import faulthandler
 import io
@@ -26,7 +27,10 @@ class MeasuredHere:
         path, argv, out = sys.path[:], sys.argv, io.StringIO()
         sys.argv = ["-c", argument]
         try:
-            with redirect_stdout(out), redirect_stderr(io.TextIOWrapper(stderr, write_through=True)) as errors:
+            with (
+                redirect_stdout(out),
+                redirect_stderr(io.TextIOWrapper(stderr, write_through=True)) as errors,
+            ):
                 exec(code, {"__name__": "__main__"})
             errors.detach()
         finally:
@@ -42,11 +46,15 @@ class MeasuredHere:
 
 @pytest.fixture
 def bench_here(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """`bench_here("bench", "sd", ...)`, or `("sam3", ...)` of tests.benchmarks: output of the command,
-    measured in this process. One test per measurement uses a separate process."""
+    """`bench_here("bench", "sd", ...)`, or `("sam3", ...)` of tests.benchmarks: output of the
+    command, measured in this process. One test per measurement uses a separate process."""
     if not IS_SOAK:
-        monkeypatch.setattr("engine.models.measuring.MATMUL_RUNS", 3)  # takes a second; no test reads the figure
-    monkeypatch.setattr(measuring, "subprocess", SimpleNamespace(Popen=MeasuredHere, PIPE=subprocess.PIPE))
+        monkeypatch.setattr(
+            "engine.models.measuring.MATMUL_RUNS", 3
+        )  # takes a second; no test reads the figure
+    monkeypatch.setattr(
+        measuring, "subprocess", SimpleNamespace(Popen=MeasuredHere, PIPE=subprocess.PIPE)
+    )
     monkeypatch.setattr(faulthandler, "enable", lambda: None)  # pytest has enabled it already
 
     def start(*arguments: object) -> CliResult:

@@ -1,4 +1,5 @@
-"""A measurement runs in a separate process. The other tests here run measurements in this process."""
+"""A measurement runs in a separate process. The other tests here run measurements in this
+process."""
 
 import pytest
 
@@ -13,7 +14,10 @@ def measured(then: str, progress: Progress | None = None) -> dict[str, object]:
 
 def test_results_and_progress_come_from_a_separate_process_whatever_libraries_print() -> None:
     progress: list[tuple[str, float]] = []
-    assert measured("end", Progress(lambda *step: progress.append(step))) == {"threads": 2, "first": 1.5}
+    assert measured("end", Progress(lambda *step: progress.append(step))) == {
+        "threads": 2,
+        "first": 1.5,
+    }
     assert progress == [("first", 0.0), ("second", 0.5)]
 
 
@@ -30,7 +34,15 @@ def test_a_refused_measurement_says_why() -> None:
         ("die", "the measurement ended early: exit code 3; assertion failed in a driver", {}),
     ],
 )
-def test_figures_before_a_failure_are_handed_over(then: str, reason: str, found_since: dict[str, float]) -> None:
-    """Also what was found since the last line of progress, and after a line of a library that has no end."""
-    expected = {"threads": 2, "first": 1.5, **found_since, "failed": {"part": "second", "reason": reason}}
+def test_figures_before_a_failure_are_handed_over(
+    then: str, reason: str, found_since: dict[str, float]
+) -> None:
+    """Also what was found since the last line of progress, and after a line of a library that has
+    no end."""
+    expected = {
+        "threads": 2,
+        "first": 1.5,
+        **found_since,
+        "failed": {"part": "second", "reason": reason},
+    }
     assert measured(then) == expected

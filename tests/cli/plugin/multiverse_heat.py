@@ -22,7 +22,9 @@ class HeatJob:
 
 @kept_from_sleep("reading files")  # as any job that may take long
 @job_options(HeatJob)
-def heat(file: Annotated[Path, typer.Argument(help="A file with a number.")], **options: Any) -> None:
+def heat(
+    file: Annotated[Path, typer.Argument(help="A file with a number.")], **options: Any
+) -> None:
     """Tell whether a number is too hot."""
     job = HeatJob(file=file, **options)
     try:

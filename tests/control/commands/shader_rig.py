@@ -37,7 +37,9 @@ void main() {{ gl_FragColor = vec4(speed); }}
 
 
 def shader(speed: float = 2.5, more: str = "", *, image: bool = True) -> str:
-    return HEADER.format(image='{ "NAME": "inputImage", "TYPE": "image" },' if image else "", speed=speed, more=more)
+    return HEADER.format(
+        image='{ "NAME": "inputImage", "TYPE": "image" },' if image else "", speed=speed, more=more
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +56,9 @@ class Verdict:
 
 @dataclass
 class ScriptedTrials:
-    """Fake trials of shaders, which answer while `may_answer` is set; they refuse texts with `#error`, and measure half
-    a second for `// slow`. The first ones of a text with `// late` are out of time by the clock."""
+    """Fake trials of shaders, which answer while `may_answer` is set; they refuse texts with
+    `#error`, and measure half a second for `// slow`. The first ones of a text with `// late` are
+    out of time by the clock."""
 
     texts: list[str] = field(default_factory=list)
     wall_deadlines: list[float] = field(default_factory=list)
@@ -121,7 +124,9 @@ class Rig:
         self.player = ShaderPlayer(self.store, self.crossfade)
         self.messages: list[tuple[Any, ...]] = []
         self.tester.may_answer.set()
-        context = make_context(reports, self.store, notify=lambda *message: self.messages.append(message))
+        context = make_context(
+            reports, self.store, notify=lambda *message: self.messages.append(message)
+        )
         self.control = ShaderControl(
             context,
             catalog=partial(ShaderCatalog, [folder], context.disk),
@@ -178,7 +183,9 @@ class Rig:
         shaders = self.player.shaders(values, snapshot, {}, fade, leaving, clock=(12.5, 128.0))
         self.awaits_tests = self.player.awaits_tests(values, self.time_s)
         missing = frozenset(failures or {})
-        state = ShaderState(costs_ms=costs_ms or {}, failures=failures or {}, missing=missing, building=building)
+        state = ShaderState(
+            costs_ms=costs_ms or {}, failures=failures or {}, missing=missing, building=building
+        )
         self.control.after_frame(state, PERIOD_S, draw_s)
         return {each.slot: each for each in shaders}
 
@@ -186,7 +193,10 @@ class Rig:
         return next(each.state for each in self.control.status() if each.slot == slot)
 
     def is_playing(self, name: str, slot: str = "1") -> bool:
-        return any((each.slot, each.shown, each.state) == (slot, name, "playing") for each in self.control.status())
+        return any(
+            (each.slot, each.shown, each.state) == (slot, name, "playing")
+            for each in self.control.status()
+        )
 
     def detail(self, slot: str = "1") -> str:
         return next(each.detail for each in self.control.status() if each.slot == slot)

@@ -27,10 +27,15 @@ BRIGHTNESS = "/multiverse/brightness"
 
 
 def make_context(
-    report: Any, store: ParamStore | None = None, clock: Clock | None = None, notify: Any = lambda *message: None
+    report: Any,
+    store: ParamStore | None = None,
+    clock: Clock | None = None,
+    notify: Any = lambda *message: None,
 ) -> CommandContext:
     store, clock = store or ParamStore(), clock or SteppedClock()
-    return CommandContext(store=store, clock=clock, disk=DiskStore(report), notify=notify, report=report)
+    return CommandContext(
+        store=store, clock=clock, disk=DiskStore(report), notify=notify, report=report
+    )
 
 
 class PresetRig:
@@ -50,7 +55,9 @@ class PresetRig:
             presets=PresetFolder(folder),
             crossfade=self.crossfade,
             views=InputViews(self.store),
-            upcoming=Upcoming(fault_of=lambda file: self.faults.get(file, ""), awaited_by=self._awaited_by),
+            upcoming=Upcoming(
+                fault_of=lambda file: self.faults.get(file, ""), awaited_by=self._awaited_by
+            ),
         )
         self.queue = LaunchQueue(
             self.store, Pulse, self.notify, self.presets.values_of, must_wait=self.presets.must_wait
@@ -86,11 +93,14 @@ class PresetRig:
             reply.fail(str(error))
 
     def ask(self, address: str, *args: object) -> list[tuple]:
-        """Send a command. Returns all answers up to its /done or /fail, which may come from the disk's thread."""
+        """Send a command. Returns all answers up to its /done or /fail, which may come from the
+        disk's thread."""
         ends = (("/done", address), ("/fail", address))
         with self._has_answered:
             self.say(address, *args)
-            assert self._has_answered.wait_for(lambda: any(each[:2] in ends for each in self.answers), 120.0), address
+            assert self._has_answered.wait_for(
+                lambda: any(each[:2] in ends for each in self.answers), 120.0
+            ), address
             return self.take()
 
     def done(self, address: str, *args: object) -> tuple:
@@ -125,7 +135,10 @@ class CueRig(PresetRig):
         self.renamed: list[tuple[str, str]] = []
         """Both names of each cue whose preset was renamed."""
         self.cues = CueControl(
-            self.context, self.path, presets=self.presets, rename_waiting=lambda *names: self.renamed.append(names)
+            self.context,
+            self.path,
+            presets=self.presets,
+            rename_waiting=lambda *names: self.renamed.append(names),
         )
         self.cues.add_commands(self.commands)
 
@@ -141,17 +154,29 @@ class AutopilotRig(PresetRig):
         super().__init__(folder / "presets", reports)
         self.tempo = Tempo(self.store, self.clock)
         self.queue = LaunchQueue(
-            self.store, self.tempo.read_pulse, self.notify, self.presets.values_of, must_wait=self.presets.must_wait
+            self.store,
+            self.tempo.read_pulse,
+            self.notify,
+            self.presets.values_of,
+            must_wait=self.presets.must_wait,
         )
         self.presets.queue = self.queue
-        self.banks = BankControl(self.context, folder / "banks.toml", presets=self.presets, queue=self.queue)
-        parts: dict[str, Any] = {"presets": self.presets, "banks": self.banks, "queue": self.queue, "tempo": self.tempo}
+        self.banks = BankControl(
+            self.context, folder / "banks.toml", presets=self.presets, queue=self.queue
+        )
+        parts: dict[str, Any] = {
+            "presets": self.presets,
+            "banks": self.banks,
+            "queue": self.queue,
+            "tempo": self.tempo,
+        }
         self.autopilot = AutopilotControl(self.context, **parts)
         self.banks.add_commands(self.commands)
         self.presets.current.step(self.store.snapshot())
 
     def frame(self, now_s: float, at_s: float, beat: BeatFeatures) -> str:
-        """A frame whose sound was analysed at `at_s`. Returns the name of the look that begins in it, or ""."""
+        """A frame whose sound was analysed at `at_s`. Returns the name of the look that begins in
+        it, or ""."""
         self.clock.sleep_until(now_s)
         self.tempo.step(now_s)
         before = self.presets.current.name
@@ -159,7 +184,9 @@ class AutopilotRig(PresetRig):
             run()
         self.crossfade.step(now_s)
         after = self.presets.current.name
-        self.tempo.follow("beat", beat=beat.beat, bpm=beat.bpm, at_s=at_s, confidence=beat.confidence)
+        self.tempo.follow(
+            "beat", beat=beat.beat, bpm=beat.bpm, at_s=at_s, confidence=beat.confidence
+        )
         self.autopilot.follow(beat, at_s, now_s)
         return after if after != before else ""
 

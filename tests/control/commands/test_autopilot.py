@@ -1,4 +1,5 @@
-"""The autopilot on real presets and a real launch queue; the test is the clock, and the sound at 120 per minute."""
+"""The autopilot on real presets and a real launch queue; the test is the clock, and the sound at
+120 per minute."""
 
 import itertools
 from collections.abc import Iterator
@@ -24,13 +25,19 @@ class Rig(AutopilotRig):
     """Addresses that a program changes with every frame."""
 
     def hear(self, section: Section, bars: float, **more: float) -> list[tuple[float, str]]:
-        """Play that section for some bars. Returns the bars in which looks were taken, and their names."""
+        """Play that section for some bars. Returns the bars in which looks were taken, and their
+        names."""
         takes, end_s = [], self.now_s + bars * BAR_S
         while self.now_s < end_s - 1e-6:
             self.now_s += 0.02
             for address in self.streams:
                 self.store.set(address, self.now_s % 1.0, by="map desk")
-            features: dict[str, Any] = {"beat": self.now_s * 2.0, "bpm": 120.0, "confidence": 1.0, **more}
+            features: dict[str, Any] = {
+                "beat": self.now_s * 2.0,
+                "bpm": 120.0,
+                "confidence": 1.0,
+                **more,
+            }
             beat = BeatFeatures(section=section, **features)
             if name := self.frame(self.now_s, self.now_s, beat):
                 self.taken_s = self.now_s
@@ -47,7 +54,9 @@ def rig(tmp_path: Path, reports: Any) -> Iterator[Rig]:
 
 
 def test_a_look_that_fits_comes_on_the_bar_after_a_section_has_begun(rig: Rig) -> None:
-    assert rig.hear("drop", 3.2) + rig.hear("break", 0.2) + rig.hear("drop", 0.2) == [], "it was mistaken"
+    assert rig.hear("drop", 3.2) + rig.hear("break", 0.2) + rig.hear("drop", 0.2) == [], (
+        "it was mistaken"
+    )
     for bar, section in ((4.0, "quiet"), (6.0, "drop")):
         ((take_bar, name),) = rig.hear(section, 2.0)
         assert take_bar == bar and distance(LOOK_ENERGIES[name], section) <= FITS
@@ -61,18 +70,27 @@ def test_it_cuts_to_a_drop_and_dissolves_to_anything_else(rig: Rig) -> None:
         while not rig.hear(section, 0.01):
             pass
         dissolves.append(rig.crossfade.is_fading)
-    assert dissolves == [True, False, True, False, True], "the last one is another look in the same drop"
+    assert dissolves == [True, False, True, False, True], (
+        "the last one is another look in the same drop"
+    )
 
 
 def test_looks_come_in_another_order_each_time_and_none_again_soon(rig: Rig) -> None:
     rig.store.set("/autopilot/bars", 1)
     names = [name for _, name in rig.hear("quiet", 81.0)]
-    assert len(names) > 60 and all(names[at : at + 4].count(name) == 1 for at, name in enumerate(names))
-    followers = {name: {after for before, after in itertools.pairwise(names) if before == name} for name in names}
+    assert len(names) > 60 and all(
+        names[at : at + 4].count(name) == 1 for at, name in enumerate(names)
+    )
+    followers = {
+        name: {after for before, after in itertools.pairwise(names) if before == name}
+        for name in names
+    }
     assert all(len(each) > 1 for each in followers.values()), followers
 
 
-def test_a_drop_whose_build_was_heard_is_cut_to_on_the_next_beat_by_the_look_that_was_prepared(rig: Rig) -> None:
+def test_a_drop_whose_build_was_heard_is_cut_to_on_the_next_beat_by_the_look_that_was_prepared(
+    rig: Rig,
+) -> None:
     rig.hear("quiet", 3.9)
     assert [bar for bar, _ in rig.hear("build", 2.0)] == [4.0]
     prepared = rig.presets.mixer.prepared
@@ -86,7 +104,9 @@ def test_a_drop_whose_build_was_heard_is_cut_to_on_the_next_beat_by_the_look_tha
 
 
 @pytest.mark.parametrize("is_on", [True, False])
-def test_a_hand_tells_the_drop_and_the_break_at_once_until_another_section_is_heard(rig: Rig, is_on: bool) -> None:
+def test_a_hand_tells_the_drop_and_the_break_at_once_until_another_section_is_heard(
+    rig: Rig, is_on: bool
+) -> None:
     rig.store.set("/autopilot/enable", is_on)
     rig.hear("quiet", 3.3)
     rig.store.set(BRIGHTNESS, 2.0, by="desk")  # a hand has the show
@@ -119,15 +139,21 @@ def test_a_hand_has_the_show_for_a_minute(rig: Rig, touch: str) -> None:
 def test_a_stream_on_a_parameter_is_no_hand_and_a_hand_beside_it_is(rig: Rig) -> None:
     rig.store.set("/autopilot/hands_off", 4.0)
     rig.streams = ("/layer/1/angle", "/master/fade")
-    assert [bar for bar, _ in rig.hear("quiet", 7.3)] == [5.0], "5 s until it is known as a program, and 4 s"
+    assert [bar for bar, _ in rig.hear("quiet", 7.3)] == [5.0], (
+        "5 s until it is known as a program, and 4 s"
+    )
     rig.store.set(BRIGHTNESS, 2.0, by="map desk")
     assert rig.hear("drop", 1.9) == [] and [bar for bar, _ in rig.hear("drop", 1.2)] == [10.0]
 
 
-def test_a_bank_without_another_look_is_told_in_one_line_and_the_show_goes_on(rig: Rig, reports: Any) -> None:
+def test_a_bank_without_another_look_is_told_in_one_line_and_the_show_goes_on(
+    rig: Rig, reports: Any
+) -> None:
     rig.store.set("/autopilot/bank", 3)
     rig.hear("quiet", 0.1)
-    assert reports.lines[-1][1].startswith("/autopilot: there is no bank 3: it waits until there is one")
+    assert reports.lines[-1][1].startswith(
+        "/autopilot: there is no bank 3: it waits until there is one"
+    )
     assert rig.hear("quiet", 4.5) == []
     rig.done("/bank/name", 3, "One")
     rig.done("/bank/put", 3, 1, "Silk")
@@ -142,13 +168,19 @@ def test_a_look_whose_shader_fails_is_told_and_another_is_taken(rig: Rig, report
         rig.faults[str(LOOKS["Aurora"][file_address(slot)])] = "does not compile"
     rig.store.set("/autopilot/bars", 2)
     assert len(names := {name for _, name in rig.hear("quiet", 13.0)}) > 3 and "Aurora" not in names
-    assert sum("'Aurora' left out: does not compile" in message for _, message in reports.lines) == 1
+    assert (
+        sum("'Aurora' left out: does not compile" in message for _, message in reports.lines) == 1
+    )
 
 
 def test_only_looks_whose_shaders_are_tested_are_taken(rig: Rig, reports: Any) -> None:
     shaders = {str(look[file_address(slot)]) for look in LOOKS.values() for slot in LOOK_SLOTS}
     rig.untested |= shaders - {"", "Silk"}
-    ready = {name for name, look in LOOKS.items() if not rig.untested & {look[file_address(s)] for s in LOOK_SLOTS}}
+    ready = {
+        name
+        for name, look in LOOKS.items()
+        if not rig.untested & {look[file_address(s)] for s in LOOK_SLOTS}
+    }
     rig.store.set("/autopilot/bars", 2)
     names = [name for _, name in rig.hear("quiet", 21.0)]
     assert len(names) > 8 and set(names) <= ready

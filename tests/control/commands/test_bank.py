@@ -1,4 +1,5 @@
-"""Banks of pads over OSC: taps, holds and edits on real presets, at times that the test sets; the file; the engine."""
+"""Banks of pads over OSC: taps, holds and edits on real presets, at times that the test sets; the
+file; the engine."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from engine.control.commands.bank import BOUNCE_S, FILE_NAME, FLASH_AFTER_S, PREVIOUS_NAME, BankControl
+from engine.control.commands.bank import (
+    BOUNCE_S,
+    FILE_NAME,
+    FLASH_AFTER_S,
+    PREVIOUS_NAME,
+    BankControl,
+)
 from engine.control.commands.preset_mixer import TAKE_FADE
 from engine.control.launch_queue import LaunchQueue
 from engine.control.midi.grids import AMBER, GREEN, GREY
@@ -30,13 +37,17 @@ class Rig(PresetRig):
         self.launch_queue = LaunchQueue(self.store, lambda: self.pulse, self.notify)
         self.presets.watch(self.launch_queue.rename)
         self.store.set(TAKE_FADE, "0")
-        self.banks = BankControl(self.context, self.path, presets=self.presets, queue=self.launch_queue)
+        self.banks = BankControl(
+            self.context, self.path, presets=self.presets, queue=self.launch_queue
+        )
         self.banks.add_commands(self.commands)
 
     def listed(self) -> dict[int, list[tuple]]:
         """Number, preset and colour of the pads of each bank."""
         entries = self.ask("/bank/list")
-        banks: dict[int, list[tuple]] = {entry[1]: [] for entry in entries if entry[0] == "/bank/entry"}
+        banks: dict[int, list[tuple]] = {
+            entry[1]: [] for entry in entries if entry[0] == "/bank/entry"
+        }
         for entry in entries:
             if entry[0] == "/bank/pad":
                 banks[entry[1]].append(entry[2:])
@@ -79,11 +90,15 @@ def rig(tmp_path: Path, reports: Any) -> Iterator[Rig]:
 def test_at_first_there_are_ones_own_presets_by_name_and_then_the_looks(rig: Rig) -> None:
     banks = rig.listed()
     assert banks[1] == [(1, "high", ""), (2, "low", ""), (3, "mid", "")]
-    assert [preset for number in range(2, len(banks) + 1) for _, preset, _ in banks[number]] == list(LOOKS)
+    assert [
+        preset for number in range(2, len(banks) + 1) for _, preset, _ in banks[number]
+    ] == list(LOOKS)
     assert not rig.path.exists(), "nothing is written before the first edit"
 
 
-def test_a_tap_prepares_a_second_one_takes_and_what_left_is_not_taken_by_one_press(rig: Rig) -> None:
+def test_a_tap_prepares_a_second_one_takes_and_what_left_is_not_taken_by_one_press(
+    rig: Rig,
+) -> None:
     rig.done("/preset/load", "low")
     rig.tap(1)
     assert rig.presets.mixer.prepared == "high" and rig.after(0.1) == 1.0
@@ -146,7 +161,9 @@ def test_a_pad_that_bounces_is_pressed_once(rig: Rig) -> None:
     for _ in range(4):
         rig.done("/pad/1")
         rig.clock.advance(BOUNCE_S / 6)
-    assert rig.after(0.1) == 3.0 and rig.presets.mixer.prepared == "low", "taken, not prepared again"
+    assert rig.after(0.1) == 3.0 and rig.presets.mixer.prepared == "low", (
+        "taken, not prepared again"
+    )
     rig.tap(2)
     rig.clock.advance(-0.1)
     rig.tap(3)
@@ -194,7 +211,12 @@ def test_the_second_press_waits_for_the_beat_and_blinks_meanwhile(rig: Rig) -> N
     rig.say("/pad/1", 1)
     rig.say("/pad/1", 0)
     assert rig.launch_queue.step() == [] and rig.after(0.5) == 1.0
-    assert [state for state, _ in rig.banks.displayed_bank().pads[:4]] == ["queued", "on_air", "idle", "empty"]
+    assert [state for state, _ in rig.banks.displayed_bank().pads[:4]] == [
+        "queued",
+        "on_air",
+        "idle",
+        "empty",
+    ]
     rig.begin_bar()
     assert rig.after(0.1) == 3.0 and rig.banks.displayed_bank().pads[0][0] == "on_air"
 
@@ -208,7 +230,9 @@ def test_a_look_that_is_renamed_while_it_waits_is_taken_and_blinks_meanwhile(rig
     assert rig.banks.displayed_bank().pads[0][0] == "queued"
     rig.begin_bar()
     assert rig.after(0.1) == 3.0 and rig.presets.current.name == "higher"
-    rig.launch_queue.add_look("cue 1 low", "bar", lambda name: None, lambda reason: None, preset="low")
+    rig.launch_queue.add_look(
+        "cue 1 low", "bar", lambda name: None, lambda reason: None, preset="low"
+    )
     rig.done("/preset/rename", "low", "lower")
     assert rig.banks.displayed_bank().pads[1][0] == "queued", "of a cue, too"
 
@@ -224,7 +248,9 @@ def test_a_preset_that_is_renamed_while_it_is_held_is_released(rig: Rig) -> None
     assert rig.after(0.1) == 1.0 and rig.presets.mixer.prepared == "middle"
 
 
-def test_pads_are_put_swapped_and_coloured_and_the_file_keeps_them(rig: Rig, tmp_path: Path, reports: Any) -> None:
+def test_pads_are_put_swapped_and_coloured_and_the_file_keeps_them(
+    rig: Rig, tmp_path: Path, reports: Any
+) -> None:
     assert rig.done("/bank/put", 1, 16, "aurora", "#FF8800") == (1,)
     assert rig.done("/bank/swap", 1, 16, 2, 1) == (2,)
     assert rig.done("/bank/put", 1, 2, "mid") == (1,)
@@ -234,7 +260,9 @@ def test_pads_are_put_swapped_and_coloured_and_the_file_keeps_them(rig: Rig, tmp
     rig.done("/bank/put", last, 5, "it's new")
     assert [number for at, number in rig.messages if at == "/bank/changed"][:2] == [1, 2]
     before = rig.listed()
-    assert before[1] == [(1, "high", ""), (2, "mid", ""), (16, "Eclipse", "")] and before[last] == []
+    assert (
+        before[1] == [(1, "high", ""), (2, "mid", ""), (16, "Eclipse", "")] and before[last] == []
+    )
     assert before[2][0] == (1, "Aurora", "#ff8800")
     rig.close()
     again = Rig(tmp_path, reports)
@@ -262,7 +290,10 @@ def test_presets_find_their_pads_when_they_come_go_and_come_back(rig: Rig, wait_
     rig.store.set("/bank/shown", 2)
     for number in range(5, 18):
         rig.done("/preset/save", f"new {number}")
-    wait_for(lambda: rig.store.get("/bank/shown") == 3 and (1, "new 17", "") in rig.listed()[2], "a new bank")
+    wait_for(
+        lambda: rig.store.get("/bank/shown") == 3 and (1, "new 17", "") in rig.listed()[2],
+        "a new bank",
+    )
     assert rig.banks.banks.banks[1].name == "Presets 3", "a name that is free"
     assert rig.listed()[3][0][1] == next(iter(LOOKS)), "before the looks"
     rig.done("/preset/rename", "new 17", "Finale")
@@ -277,13 +308,18 @@ def test_mistakes_get_one_line(rig: Rig, reports: Any, wait_for: Any) -> None:
         (("/pad/17", 1), "pad 17 is not a whole number 1..16"),
         (("/pad/1", 2), "takes 1 for pressed or 0 for released, or nothing for a tap"),
         (("/pad/9", 1), "pad 9 of bank 1 is empty"),
-        (("/bank/put", 9, 1, "low"), f"there is no bank 9 (/bank/name {len(rig.banks.banks.banks) + 1} NAME makes"),
+        (
+            ("/bank/put", 9, 1, "low"),
+            f"there is no bank 9 (/bank/name {len(rig.banks.banks.banks) + 1} NAME makes",
+        ),
         (("/bank/put", 1, 1, "low", "orange"), "colour 'orange' is not #rrggbb"),
         (("/bank/name", 1, " "), "name ' ' is not a text of 1 to 64 characters"),
         (("/bank/name", 1, "looks 1"), "bank 'Looks 1': exists already; choose another name"),
     ):
         assert rig.failed(*command).startswith(expected), command
-    assert [bank.name for bank in rig.banks.banks.banks] == ["Presets 1", "Looks 1", "Looks 2"], "nothing has changed"
+    assert [bank.name for bank in rig.banks.banks.banks] == ["Presets 1", "Looks 1", "Looks 2"], (
+        "nothing has changed"
+    )
     rig.done("/bank/name", 1, "PRESETS 1")
     rig.done("/bank/put", 1, 9, "Nigth")
     wait_for(lambda: reports.lines, "the warning")
@@ -323,7 +359,9 @@ def test_a_learned_key_and_a_launchpad_play_the_engine(
 ) -> None:
     PresetFolder(tmp_path / "presets").save("bright", {BRIGHTNESS: 3.0})
     midi = FakeMidi()
-    monkeypatch.setattr("engine.control.commands.bank.BOUNCE_S", 0.0)  # the second press comes as soon as the light
+    monkeypatch.setattr(
+        "engine.control.commands.bank.BOUNCE_S", 0.0
+    )  # the second press comes as soon as the light
     monkeypatch.setattr("engine.control.commands.control_inputs.LibremidiSystem", lambda: midi)
     midi.plug("Launchpad X")
 
@@ -332,7 +370,9 @@ def test_a_learned_key_and_a_launchpad_play_the_engine(
 
     def is_lit(velocity: int) -> bool:
         """By the last light of the upper left pad."""
-        return [each[2] for each in list(midi.got["Launchpad X"]) if each[:2] == b"\x90\x51"][-1:] == [velocity]
+        return [each[2] for each in list(midi.got["Launchpad X"]) if each[:2] == b"\x90\x51"][
+            -1:
+        ] == [velocity]
 
     def devices(session: EngineClient) -> set[str]:
         status = session.engine.status().midi
@@ -363,14 +403,18 @@ def test_a_learned_key_and_a_launchpad_play_the_engine(
             wait_for(lambda: "nanokontrol2" in devices(session), "another controller")
             midi.pull("nanoKONTROL2")
             wait_for(lambda: "nanokontrol2" not in devices(session), "its end")
-            assert session.engine.params.get(BRIGHTNESS) == LOOKS["Cathedral"][BRIGHTNESS], "held by another one"
+            assert session.engine.params.get(BRIGHTNESS) == LOOKS["Cathedral"][BRIGHTNESS], (
+                "held by another one"
+            )
             midi.pull("Launchpad X")
             while session.hear("/preset/current")[0] != "bright":
                 pass
             midi.plug("Launchpad X")
             wait_for(lambda: is_lit(GREEN), "its lights")
     assert midi.got["Launchpad X"][0] == bytes.fromhex("f0002029020c0e01f7")
-    assert midi.got["Launchpad X"][-1] == bytes.fromhex("f0002029020c0e00f7"), "given back at the end"
+    assert midi.got["Launchpad X"][-1] == bytes.fromhex("f0002029020c0e00f7"), (
+        "given back at the end"
+    )
 
 
 def test_next_and_previous_walk_through_the_pads_of_the_shown_bank(rig: Rig) -> None:
@@ -379,9 +423,14 @@ def test_next_and_previous_walk_through_the_pads_of_the_shown_bank(rig: Rig) -> 
         rig.done("/bank/put", 4, pad, name)
     rig.store.set("/bank/shown", 4)
     walked = [rig.done("/preset/next")[0] for _ in range(4)]
-    assert walked == ["mid", "high", "low", "mid"], "a missing one is left out, and what stands on two pads comes once"
+    assert walked == ["mid", "high", "low", "mid"], (
+        "a missing one is left out, and what stands on two pads comes once"
+    )
     for wrong in (("foo",), (1, 1), (0.5,)):
-        assert rig.failed("/preset/next", *wrong) == "takes 1 for pressed or 0 for released, or nothing for a tap"
+        assert (
+            rig.failed("/preset/next", *wrong)
+            == "takes 1 for pressed or 0 for released, or nothing for a tap"
+        )
     rig.done("/preset/load", "Silk")
     assert [rig.done("/preset/previous", 1)[0] for _ in range(2)] == ["low", "high"]
     rig.say("/preset/next", 0)

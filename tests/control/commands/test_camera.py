@@ -29,15 +29,22 @@ from tests.support.engine_client import EngineClient, open_client
 
 def offered(session: EngineClient) -> dict[str, tuple[str, int]]:
     """Word -> (title, 1 if it is in use)."""
-    entries = [answer.args for answer in session.ask("/camera/list") if answer.address == "/camera/entry"]
+    entries = [
+        answer.args for answer in session.ask("/camera/list") if answer.address == "/camera/entry"
+    ]
     return {entry: (title, is_on) for entry, title, is_on in entries}
 
 
-def test_a_sender_that_appears_in_the_show_can_be_chosen_until_it_is_gone(tmp_path: Path, wait_for: Any) -> None:
+def test_a_sender_that_appears_in_the_show_can_be_chosen_until_it_is_gone(
+    tmp_path: Path, wait_for: Any
+) -> None:
     name = f"camera control {tmp_path.name}"
     chosen = f"shared:{name[:-1]}"  # a part of its name will do
     with open_client(tmp_path) as session:
-        assert {(entry, is_on) for entry, (_, is_on) in offered(session).items()} >= {("none", 1), ("test", 0)}
+        assert {(entry, is_on) for entry, (_, is_on) in offered(session).items()} >= {
+            ("none", 1),
+            ("test", 0),
+        }
         with pytest.raises(Rejected, match="no camera is open"):
             session.engine.params.set("/sam3/source", "camera", by="test")
         publisher = Publisher(name, level=200)
@@ -62,13 +69,20 @@ def test_a_sender_that_appears_in_the_show_can_be_chosen_until_it_is_gone(tmp_pa
             publisher.end()
         wait_for(lambda: f"shared:{name}" not in offered(session), "the sender to go")
         assert offered(session)[chosen] == (f"{chosen} (not available)", 1)
-        assert session.done("/camera/open", "start") == ("/camera/open", "none"), "what it was started with"
+        assert session.done("/camera/open", "start") == ("/camera/open", "none"), (
+            "what it was started with"
+        )
         assert session.engine.status().camera is None
 
 
-def test_a_video_of_the_video_folders_is_chosen_in_the_show_and_no_other_file(tmp_path: Path, wait_for: Any) -> None:
+def test_a_video_of_the_video_folders_is_chosen_in_the_show_and_no_other_file(
+    tmp_path: Path, wait_for: Any
+) -> None:
     videos = tmp_path / "films"
-    pictures = [*(videos / name for name in ("set/sea.png", ".private/sea.png", ".sea.png")), tmp_path / "secret.png"]
+    pictures = [
+        *(videos / name for name in ("set/sea.png", ".private/sea.png", ".sea.png")),
+        tmp_path / "secret.png",
+    ]
     for path in (*pictures, videos / "notes.png"):
         path.parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(path), np.full((90, 160, 3), 200, np.uint8))
@@ -85,8 +99,20 @@ def test_a_video_of_the_video_folders_is_chosen_in_the_show_and_no_other_file(tm
         assert offered(session)["set/sea.png"][1] == 1
         wait_for(lambda: session.engine.status().camera is not None, "its picture")
         assert session.engine.status().camera.description == "sea.png, picture 160x90"
-        outside = ("/etc/passwd", "../secret.png", str(tmp_path / "secret.png"), "set/../../secret.png")
-        for entry in (*outside, "none.mp4", "notes.txt", ".sea.png", ".private/sea.png", "set/../.private"):
+        outside = (
+            "/etc/passwd",
+            "../secret.png",
+            str(tmp_path / "secret.png"),
+            "set/../../secret.png",
+        )
+        for entry in (
+            *outside,
+            "none.mp4",
+            "notes.txt",
+            ".sea.png",
+            ".private/sea.png",
+            "set/../.private",
+        ):
             reason = session.failed("/camera/open", entry)
             visible, _, rest = reason.partition("' ")  # a long entry is shown in part
             assert repr(entry).startswith(visible)
@@ -112,7 +138,9 @@ def test_the_first_source_is_offered_without_its_password_or_path_and_stays_offl
     assert rig.answers[-1].address == "/done"
 
 
-def test_an_error_of_the_first_source_does_not_reveal_its_folder(tmp_path: Path, wait_for: Any) -> None:
+def test_an_error_of_the_first_source_does_not_reveal_its_folder(
+    tmp_path: Path, wait_for: Any
+) -> None:
     open_camera = partial(open_source, offline=False, clock=SteppedClock(), report=print)
     rig = Rig(open_camera, first=f"{tmp_path}/./clip.mp4")
     rig.control.start()
@@ -125,7 +153,11 @@ class Rig:
     """A CameraControl that records its answers; the test opens its sources."""
 
     def __init__(
-        self, open_source: Callable[[str], Source | None], *, first: str = "none", is_offline: bool = False
+        self,
+        open_source: Callable[[str], Source | None],
+        *,
+        first: str = "none",
+        is_offline: bool = False,
     ) -> None:
         self.clock, self.table, self.answers = SteppedClock(), CommandTable(), []
         self.current = CurrentSource(NOTHING, self.clock)
@@ -196,7 +228,9 @@ def rig(drivers: Drivers) -> Iterator[Rig]:
     created.current.close()
 
 
-def test_of_several_requests_the_last_one_is_opened(rig: Rig, drivers: Drivers, wait_for: Any) -> None:
+def test_of_several_requests_the_last_one_is_opened(
+    rig: Rig, drivers: Drivers, wait_for: Any
+) -> None:
     rig.send("/camera/open", "0")
     wait_for(lambda: drivers.requested == ["0"], "the first to be opened")
     for entry in ("0", "1", "2", "test"):
@@ -204,12 +238,19 @@ def test_of_several_requests_the_last_one_is_opened(rig: Rig, drivers: Drivers, 
     assert rig.messages == [("/fail", "is being opened already"), SUPERSEDED, SUPERSEDED]
     drivers.answering.set()
     wait_for(lambda: drivers.requested == ["0", "test"], "the last to be opened")
-    wait_for(lambda: (rig.current.poll(), rig.messages[-1] == SUPERSEDED)[1], "the first to be given up")
+    wait_for(
+        lambda: (rig.current.poll(), rig.messages[-1] == SUPERSEDED)[1], "the first to be given up"
+    )
     rig.clock.advance(11.0)
-    wait_for(lambda: (rig.current.poll(), "gave up after" in rig.messages[-1][-1])[1], "the last to be let go")
+    wait_for(
+        lambda: (rig.current.poll(), "gave up after" in rig.messages[-1][-1])[1],
+        "the last to be let go",
+    )
 
 
-def test_a_search_for_ndi_supersedes_one_that_waits(rig: Rig, drivers: Drivers, wait_for: Any) -> None:
+def test_a_search_for_ndi_supersedes_one_that_waits(
+    rig: Rig, drivers: Drivers, wait_for: Any
+) -> None:
     rig.send("/camera/open", "0")
     wait_for(lambda: drivers.requested == ["0"], "the source to be opened")
     for _ in range(2):
@@ -218,7 +259,9 @@ def test_a_search_for_ndi_supersedes_one_that_waits(rig: Rig, drivers: Drivers, 
     wait_for(lambda: rig.messages[:2] == [SUPERSEDED, ("/done", 0)], "the last")
 
 
-def test_a_driver_that_never_answers_does_not_block_the_next_choice(rig: Rig, drivers: Drivers, wait_for: Any) -> None:
+def test_a_driver_that_never_answers_does_not_block_the_next_choice(
+    rig: Rig, drivers: Drivers, wait_for: Any
+) -> None:
     rig.send("/camera/open", "0")
     wait_for(lambda: drivers.requested == ["0"], "the first to be opened")
     rig.send("/camera/open", "none")
@@ -227,8 +270,12 @@ def test_a_driver_that_never_answers_does_not_block_the_next_choice(rig: Rig, dr
     rig.clock.advance(6.0)
     rig.control.poll(rig.clock.now_s())
     assert rig.messages == [("/fail", "has not answered for 5 s; the next source is opened")]
-    wait_for(lambda: (rig.current.poll(), rig.messages[-1] == ("/done", "none"))[1], "the next choice")
+    wait_for(
+        lambda: (rig.current.poll(), rig.messages[-1] == ("/done", "none"))[1], "the next choice"
+    )
     drivers.answering.set()
-    wait_for(lambda: drivers.opened and drivers.opened[0].is_closed, "what came too late to be closed")
+    wait_for(
+        lambda: drivers.opened and drivers.opened[0].is_closed, "what came too late to be closed"
+    )
     rig.current.poll()
     assert not rig.current.has_source and len(rig.messages) == 2

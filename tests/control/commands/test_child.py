@@ -1,4 +1,5 @@
-"""Commands to a child over a real socket: each is answered once, when it has succeeded or can no longer succeed."""
+"""Commands to a child over a real socket: each is answered once, when it has succeeded or can no
+longer succeed."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,15 +17,21 @@ START, STOP, RESTART = (f"/child/sd/{verb}" for verb in ("start", "stop", "resta
 
 
 class ChildRig:
-    """A client of an engine with a toy child instead of a model; without a supervisor there is no child."""
+    """A client of an engine with a toy child instead of a model; without a supervisor there is no
+    child."""
 
     def __init__(self, supervisor: Supervisor | None, rig: Any) -> None:
         self.messages: list[str] = []
         supervisors = {} if supervisor is None else {supervisor.spec.name: supervisor}
         missing = dict.fromkeys(("sd", "sam3"), "there is no model")
         calls = {"/sam3/empty_cache": ("sam3", "empty_cache")}
-        lists = {"/sd": lambda: iter((("", "as configured: a", False), ("b", "b, large", True))), "/sd/loras": list}
-        ChildControl(supervisors, missing, self.messages.append, calls, lists).add_commands(rig.commands)
+        lists = {
+            "/sd": lambda: iter((("", "as configured: a", False), ("b", "b, large", True))),
+            "/sd/loras": list,
+        }
+        ChildControl(supervisors, missing, self.messages.append, calls, lists).add_commands(
+            rig.commands
+        )
         self._client = rig.client()
 
     def say(self, *addresses: str) -> None:
@@ -42,7 +49,9 @@ def rigs(open_rig: Any, reports: Any) -> Iterator[Callable[..., tuple[ChildRig, 
     """`rigs(settings)`: a client and its toy child, which is off at first."""
     opened: list[Supervisor] = []
 
-    def make(settings: dict[str, Any] | None = None, name: str = "sd") -> tuple[ChildRig, Supervisor]:
+    def make(
+        settings: dict[str, Any] | None = None, name: str = "sd"
+    ) -> tuple[ChildRig, Supervisor]:
         spec = ChildSpec(name=name, loop="tests.children.toy:run", settings=settings or {})
         opened.append(Supervisor(spec, report=reports, times=SOON, launcher=Launcher()))
         return ChildRig(opened[-1], open_rig()), opened[-1]
@@ -52,7 +61,9 @@ def rigs(open_rig: Any, reports: Any) -> Iterator[Callable[..., tuple[ChildRig, 
         supervisor.close()
 
 
-def test_each_command_is_answered_when_it_has_succeeded_and_a_line_says_when_it_is_ready_again(rigs: Any) -> None:
+def test_each_command_is_answered_when_it_has_succeeded_and_a_line_says_when_it_is_ready_again(
+    rigs: Any,
+) -> None:
     rig, supervisor = rigs()
     pids = []
     for command in (START, START, RESTART, STOP, STOP, START):  # also if it runs or is off already
@@ -77,7 +88,9 @@ def test_a_start_right_after_a_stop_wins_and_both_are_answered(rigs: Callable[..
         assert supervisor.status().pid != pid
 
 
-def test_a_start_waits_while_the_child_keeps_crashing(rigs: Callable[..., Any], wait_for: Any) -> None:
+def test_a_start_waits_while_the_child_keeps_crashing(
+    rigs: Callable[..., Any], wait_for: Any
+) -> None:
     rig, supervisor = rigs({"compiling": "raise"})
     rig.say(START)
     wait_for(lambda: supervisor.status().restarts >= 3, "a crash loop")
@@ -98,7 +111,11 @@ def test_the_number_of_waiting_commands_is_bounded(rigs: Callable[..., Any]) -> 
     rig, supervisor = rigs({"loading": "wait"})
     rig.say(*[START] * (MAX_WAITING + 5))
     for _ in range(5):
-        assert rig.hears() == ("/fail", START, f"{MAX_WAITING} of the same command are already waiting")
+        assert rig.hears() == (
+            "/fail",
+            START,
+            f"{MAX_WAITING} of the same command are already waiting",
+        )
     supervisor.set_values({"/toy/go": True})
     assert [rig.hears() for _ in range(MAX_WAITING)] == [("/done", START)] * MAX_WAITING
 
@@ -117,7 +134,9 @@ def test_a_line_reports_when_another_process_has_taken_over(rigs: Any, wait_for:
     first = supervisor.status()
     wait_for(lambda: supervisor.status().results > 0, "a result: else there is nothing to keep")
     supervisor.swap({"grey": 2})
-    second = wait_for(lambda: supervisor.status().pid not in (0, first.pid) and supervisor.status(), "the second")
+    second = wait_for(
+        lambda: supervisor.status().pid not in (0, first.pid) and supervisor.status(), "the second"
+    )
     ready, over = f"sd: ready (process {first.pid})", f"sd: process {second.pid} has taken over"
     wait_for(lambda: rig.messages == [ready, over], f"both said, once each ({rig.messages})")
 

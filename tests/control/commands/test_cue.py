@@ -1,4 +1,5 @@
-"""The cue list over OSC: values of frames at known times, and cues, taps and modulation end to end over UDP."""
+"""The cue list over OSC: values of frames at known times, and cues, taps and modulation end to end
+over UDP."""
 
 import os
 import threading
@@ -59,10 +60,16 @@ def test_go_and_back_walk_through_the_list_and_a_number_jumps(show: Rig) -> None
     show.say("/cue/back")
     assert [show.frame(now_s) for now_s in (0.0, 1.0, 2.0)] == pytest.approx([3.0, 2.5, 2.0])
     assert show.take() == [("/done", "/cue/back", 5, "mid")]
-    assert show.messages == [("/cue/current", 1, "low"), ("/cue/current", 7, "high"), ("/cue/current", 5, "mid")]
+    assert show.messages == [
+        ("/cue/current", 1, "low"),
+        ("/cue/current", 7, "high"),
+        ("/cue/current", 5, "mid"),
+    ]
 
 
-def test_a_cue_fades_its_picture_or_glides_its_values(show: Rig, tmp_path: Path, reports: Any) -> None:
+def test_a_cue_fades_its_picture_or_glides_its_values(
+    show: Rig, tmp_path: Path, reports: Any
+) -> None:
     set_cues(show, (8, "high", 2.0, 0, 1))
     show.say("/cue/5")
     show.frame(0.0)
@@ -73,7 +80,12 @@ def test_a_cue_fades_its_picture_or_glides_its_values(show: Rig, tmp_path: Path,
     assert show.frame(3.0) == show.store.get(BRIGHTNESS) == 2.5
     show.close()
     again = Rig(tmp_path, reports)
-    assert [entry[5] for entry in again.ask("/cue/list") if entry[0] == "/cue/entry"] == [0, 0, 0, 1]
+    assert [entry[5] for entry in again.ask("/cue/list") if entry[0] == "/cue/entry"] == [
+        0,
+        0,
+        0,
+        1,
+    ]
     assert "glide = true" in show.path.read_text() and "false" not in show.path.read_text()
     again.close()
 
@@ -97,30 +109,38 @@ def test_a_second_go_that_comes_at_once_is_ignored_with_a_line(show: Rig) -> Non
     assert "ignored, 0.00 s after" in show.failed("/cue/go"), "somebody pressed go as it started"
 
 
-def test_releasing_a_button_is_no_second_go_and_an_inserted_cue_starts_none_twice(show: Rig) -> None:
+def test_releasing_a_button_is_no_second_go_and_an_inserted_cue_starts_none_twice(
+    show: Rig,
+) -> None:
     show.say("/cue/go", 1.0)
     show.say("/cue/go", 0.0)
     show.say("/cue/7", 0)
     show.say("/cue/7", False)
     assert show.take() == [("/done", "/cue/go", 1, "low")]
     for wrong in (("/cue/go", "bars"), ("/cue/back", 1, "bars"), ("/cue/7", "4bars")):
-        assert show.failed(*wrong).startswith("takes 1 for pressed or 0 for released, or nothing"), (
-            "no beat to wait for"
-        )
+        assert show.failed(*wrong).startswith(
+            "takes 1 for pressed or 0 for released, or nothing"
+        ), "no beat to wait for"
     show.say("/cue/5")
     show.say("/cue/insert", 5, "low")
     show.say("/cue/go")
     assert show.messages[-1] == ("/cue/current", 7, "high")
 
 
-def test_a_cue_whose_preset_is_missing_fails_the_picture_stays_and_go_and_back_continue(show: Rig) -> None:
+def test_a_cue_whose_preset_is_missing_fails_the_picture_stays_and_go_and_back_continue(
+    show: Rig,
+) -> None:
     show.say("/cue/5")
     show.frame(0.0)
     set_cues(show, (6, "never saved"))
     assert show.failed("/cue/go").startswith("cue 6: preset 'never saved': not found")
     assert show.messages[-1][:3] == ("/cue/failed", 6, "never saved")
-    assert [rest for at, *rest in show.messages if at == "/cue/current"] == [[5, "mid"]], "it is on still"
-    assert show.frame(2.0) == 2.0 and show.take() == [("/done", "/cue/5", 5, "mid")], "its fade went on"
+    assert [rest for at, *rest in show.messages if at == "/cue/current"] == [[5, "mid"]], (
+        "it is on still"
+    )
+    assert show.frame(2.0) == 2.0 and show.take() == [("/done", "/cue/5", 5, "mid")], (
+        "its fade went on"
+    )
     for address, then in (("/cue/go", 7), ("/cue/back", 5)):
         listed = {message[:2]: message[2:] for message in show.ask("/cue/list")}
         assert listed["/cue/failed", 6][0] == "never saved" and ("/cue/current", 6) not in listed
@@ -129,7 +149,9 @@ def test_a_cue_whose_preset_is_missing_fails_the_picture_stays_and_go_and_back_c
         show.failed("/cue/6")
 
 
-def test_deleting_a_preset_says_which_cues_would_load_it(show: Rig, reports: Any, wait_for: Any) -> None:
+def test_deleting_a_preset_says_which_cues_would_load_it(
+    show: Rig, reports: Any, wait_for: Any
+) -> None:
     set_cues(show, (9, "low"))
     for name in ("low", "high"):
         show.done("/preset/delete", name)
@@ -140,8 +162,12 @@ def test_deleting_a_preset_says_which_cues_would_load_it(show: Rig, reports: Any
     ]
 
 
-def test_the_next_cue_follows_after_follow_s_although_a_preset_is_missing(rig: Rig, reports: Any) -> None:
-    set_cues(rig, (1, "low", 0, 2.0), (2, "mid", 1.0, 3.0), (3, "gone", 0, 2.0), (4, "high", 0, 2.0))
+def test_the_next_cue_follows_after_follow_s_although_a_preset_is_missing(
+    rig: Rig, reports: Any
+) -> None:
+    set_cues(
+        rig, (1, "low", 0, 2.0), (2, "mid", 1.0, 3.0), (3, "gone", 0, 2.0), (4, "high", 0, 2.0)
+    )
     rig.say("/cue/go")
     times_s = (10.0, 11.9, 12.0, 12.5, 13.0, 14.9, 15.0, 16.9, 17.0, 19.0, 99.0)
     seen = [rig.frame(now_s) for now_s in times_s]
@@ -161,13 +187,17 @@ def test_go_and_panic_cancel_an_automatic_follow(rig: Rig) -> None:
     rig.say("/cue/1")
     rig.frame(10.0)
     rig.store.set("/master/panic", 1)
-    assert [rig.frame(now_s) for now_s in (11.0, 12.0, 20.0)] == [osc_schema.lookup(BRIGHTNESS).default] * 3
+    assert [rig.frame(now_s) for now_s in (11.0, 12.0, 20.0)] == [
+        osc_schema.lookup(BRIGHTNESS).default
+    ] * 3
 
 
 def test_a_cue_list_that_cannot_be_saved_delays_no_cue(show: Rig, wait_for: Any) -> None:
     if not hasattr(os, "mkfifo"):
         pytest.skip("a file that cannot be opened (needs POSIX)")
-    (thread,) = [thread for thread in threading.enumerate() if thread.name == f"disk {show.path.parent.name}"]
+    (thread,) = [
+        thread for thread in threading.enumerate() if thread.name == f"disk {show.path.parent.name}"
+    ]
     unfinished = unfinished_path(show.path, thread.ident or 0)
     os.mkfifo(unfinished)  # opening a FIFO for writing blocks until it has a reader
     show.say("/cue/set", 1, "low", 0, 2.0)
@@ -212,12 +242,16 @@ def test_a_wrong_edit_is_refused_and_nothing_changes(show: Rig) -> None:
     assert show.messages == []
 
 
-def test_an_invalid_cue_file_is_renamed_before_it_is_overwritten(tmp_path: Path, reports: Any) -> None:
+def test_an_invalid_cue_file_is_renamed_before_it_is_overwritten(
+    tmp_path: Path, reports: Any
+) -> None:
     wrong = 'cue = [{number = 1, preset = "low"}, {number = 2, preset = 5}]'
     (tmp_path / "cues.toml").write_text(wrong)
     rig = Rig(tmp_path, reports)
     path = tmp_path / "cues.toml"
-    assert [line for _, line in reports.lines] == [f"{path}: entry 2: preset 5 is not a name (left out)"]
+    assert [line for _, line in reports.lines] == [
+        f"{path}: entry 2: preset 5 is not a name (left out)"
+    ]
     set_cues(rig, (3, "mid"), (4, "mid"))
     rig.close()
     assert (tmp_path / "cues.previous.toml").read_text() == wrong
@@ -237,7 +271,8 @@ def test_a_cue_goes_and_the_next_follows_over_udp(tmp_path: Path) -> None:
         session.done("/cue/set", 2, "high", 0.1)
         session.done("/engine/notify", 1)
         session.client.send(encode_message("/cue/go"))
-        # In any order. Cue 1 comes at once: the next one would end a fade that a busy machine delays.
+        # In any order. Cue 1 comes at once: the next one would end a fade that a busy machine
+        # delays.
         first = {("/cue/current", 1, "low"), ("/done", "/cue/go", 1, "low")}
         missing = first | {("/cue/current", 2, "high"), (BRIGHTNESS, 3.0)}
         while missing:
@@ -252,9 +287,21 @@ def test_a_cue_has_a_note_that_stays_with_it(show: Rig) -> None:
     show.done("/cue/set", 5, "mid", 3.0)
     show.done("/cue/set", 5, "mid", 3.0, 0, 0, "", "layer5")
     show.done("/cue/insert", 5, "low")
-    assert ("/cue/entry", 6, "mid", 3.0, 0.0, 0, "", "layer5", "when she lifts the guitar") in show.ask("/cue/list")
+    assert (
+        "/cue/entry",
+        6,
+        "mid",
+        3.0,
+        0.0,
+        0,
+        "",
+        "layer5",
+        "when she lifts the guitar",
+    ) in show.ask("/cue/list")
     show.done("/cue/set", 6, "mid", 3.0, 0, 0, "", "")
-    assert ("/cue/entry", 6, "mid", 3.0, 0.0, 0, "", "", "when she lifts the guitar") in show.ask("/cue/list")
+    assert ("/cue/entry", 6, "mid", 3.0, 0.0, 0, "", "", "when she lifts the guitar") in show.ask(
+        "/cue/list"
+    )
     assert read_cues(show.path)[0].at(6).note == "when she lifts the guitar"
     assert "at most 200 printable" in show.failed("/cue/note", 6, "a" * 201)
     assert "there is no cue 9" in show.failed("/cue/note", 9, "late")
@@ -269,7 +316,10 @@ def test_a_cue_may_keep_layer_5_and_follows_a_renamed_preset(rig: CueRig) -> Non
     rig.done("/cue/set", 1, "camera", 0, 0, 0, "", "layer5")
     rig.done("/cue/set", 1, "camera", 0)
     rig.done("/cue/go")
-    assert rig.store.get("/layer/5/intensity") == 0.75 and rig.presets.current.state == ("camera", 0)
+    assert rig.store.get("/layer/5/intensity") == 0.75 and rig.presets.current.state == (
+        "camera",
+        0,
+    )
     rig.done("/preset/rename", "camera", "close")
     assert ("/cue/entry", 1, "close", 0.0, 0.0, 0, "", "layer5") in rig.ask("/cue/list")
     assert rig.renamed == [("cue 1 camera", "cue 1 close")]
@@ -283,7 +333,12 @@ def test_a_cue_may_keep_layer_5_and_follows_a_renamed_preset(rig: CueRig) -> Non
 
 
 @pytest.mark.parametrize(
-    ("edit", "step"), [(("set", 7, "high"), "with_cue"), (("note", 7, "now"), "with_cue"), (("delete", 7), "without")]
+    ("edit", "step"),
+    [
+        (("set", 7, "high"), "with_cue"),
+        (("note", 7, "now"), "with_cue"),
+        (("delete", 7), "without"),
+    ],
 )
 def test_a_preset_that_is_renamed_while_a_cue_is_edited_is_followed(
     show: Rig, monkeypatch: pytest.MonkeyPatch, edit: tuple, step: str

@@ -1,4 +1,5 @@
-"""Timecode that a network brings late, twice, in pairs or from two senders: the right cues start at their time."""
+"""Timecode that a network brings late, twice, in pairs or from two senders: the right cues start at
+their time."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -93,7 +94,11 @@ NETWORKS: dict[str, Callable[[], Late]] = {
 @pytest.fixture
 def rig(tmp_path: Path, reports: Any) -> Iterator[TimecodeRig]:
     rig = TimecodeRig(tmp_path, reports)
-    for number, name, label in ((1, "low", "00:00:10:00"), (2, "mid", "00:00:12:00"), (3, "high", "00:05:00:00")):
+    for number, name, label in (
+        (1, "low", "00:00:10:00"),
+        (2, "mid", "00:00:12:00"),
+        (3, "high", "00:05:00:00"),
+    ):
         rig.done("/cue/set", number, name, 0.0, 0.0, 0, label)
     rig.store.set("/tempo/source", "timecode")
     yield rig
@@ -135,8 +140,8 @@ def play(rig: TimecodeRig, source: str, late: Late) -> None:
 
 
 def check_show(rig: TimecodeRig, *, begin_s: float = 0.9, stall_s: float = 0.0) -> None:
-    """Draw the show: cues 1 and 2 start within 0.1 s of their time, no other one, and position and beat are right.
-    `stall_s`: for so long no picture is drawn, once a second."""
+    """Draw the show: cues 1 and 2 start within 0.1 s of their time, no other one, and position and
+    beat are right. `stall_s`: for so long no picture is drawn, once a second."""
     started = rig.run(begin_s)
     assert started == []
     while rig.clock.now_s() < SECONDS - 0.3:
@@ -157,22 +162,30 @@ def check_show(rig: TimecodeRig, *, begin_s: float = 0.9, stall_s: float = 0.0) 
         for network in NETWORKS
         for source in ("artnet", "mtc text", "mtc of Open Stage Control", "mtc quarters")
         # No two cables become one, and nothing holds labels for 400 ms all the time.
-        if (network[:8], source) not in {("a backup", "mtc quarters"), ("groups o", "mtc of Open Stage Control")}
+        if (network[:8], source)
+        not in {("a backup", "mtc quarters"), ("groups o", "mtc of Open Stage Control")}
     ],
 )
-def test_late_labels_start_the_cues_at_their_time_and_no_other_cue(rig: TimecodeRig, source: str, network: str) -> None:
+def test_late_labels_start_the_cues_at_their_time_and_no_other_cue(
+    rig: TimecodeRig, source: str, network: str
+) -> None:
     play(rig, source, NETWORKS[network]())
-    check_show(rig, begin_s=1.3 if source.endswith("Control") else 0.9)  # its rate shows when a second ends
+    check_show(
+        rig, begin_s=1.3 if source.endswith("Control") else 0.9
+    )  # its rate shows when a second ends
 
 
 @pytest.mark.parametrize("source", ["artnet", "mtc text", "mtc quarters", "ltc"])
-def test_a_stall_of_our_own_moves_nothing_where_the_time_of_arrival_is_known(rig: TimecodeRig, source: str) -> None:
+def test_a_stall_of_our_own_moves_nothing_where_the_time_of_arrival_is_known(
+    rig: TimecodeRig, source: str
+) -> None:
     play(rig, source, lambda number, sent_s, interval_s: [sent_s])
     check_show(rig, stall_s=0.08)
 
 
 @pytest.mark.parametrize(
-    ("other", "host", "stream"), [("10.0.0.2, stream 0", "10.0.0.2", 0), ("10.0.0.1, stream 5", "10.0.0.1", 5)]
+    ("other", "host", "stream"),
+    [("10.0.0.2, stream 0", "10.0.0.2", 0), ("10.0.0.1, stream 5", "10.0.0.1", 5)],
 )
 def test_of_two_art_net_timecodes_the_first_leads_until_it_is_silent(
     rig: TimecodeRig, reports: Any, other: str, host: str, stream: int
@@ -191,4 +204,6 @@ def test_of_two_art_net_timecodes_the_first_leads_until_it_is_silent(
     rig.artnet = [(at_s + SECONDS, *rest) for at_s, *rest in second]
     rig.run(2 * SECONDS - 0.3)
     assert rig.control.status.seconds == pytest.approx(far_s + SECONDS - 0.3, abs=0.1)
-    assert reports.lines[1:] == [("clocks", f"Art-Net timecode of 10.0.0.1, stream 0 is silent: {other} leads now")]
+    assert reports.lines[1:] == [
+        ("clocks", f"Art-Net timecode of 10.0.0.1, stream 0 is silent: {other} leads now")
+    ]

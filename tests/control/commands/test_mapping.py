@@ -1,4 +1,5 @@
-"""The map over real sockets: learned from messages that liblo's `oscsend` sends like a MIDI bridge, edited, saved."""
+"""The map over real sockets: learned from messages that liblo's `oscsend` sends like a MIDI bridge,
+edited, saved."""
 
 import shutil
 import socket
@@ -14,7 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import osc_schema
-from engine.control import Announcements, CommandTable, Dispatcher, Feedback, OscServer, Reply, SendingThread
+from engine.control import (
+    Announcements,
+    CommandTable,
+    Dispatcher,
+    Feedback,
+    OscServer,
+    Reply,
+    SendingThread,
+)
 from engine.control.commands.mapping import MapControl
 from engine.control.commands.mapping_feedback import MapFeedback
 from engine.errors import MappingError
@@ -30,14 +39,19 @@ from tests.support.reading_client import ReadingClient
 from tests.support.time_tags import encode_bundle
 
 LINES = "/composition/layers/6/clips/1/video/source/blocktextgenerator/text/params/lines"
-"""The lines of a Text Block in Resolume, as many public programs send them (search for `blocktextgenerator`)."""
+"""The lines of a Text Block in Resolume, as many public programs send them (search for
+`blocktextgenerator`)."""
 
 
 class MapHub(engine_client.EngineClient):
     """The map behind a real OSC server, without a picture, and one client."""
 
     def __init__(
-        self, path: Path, report: Any, names: tuple[str, ...] = (), announcements: Announcements | None = None
+        self,
+        path: Path,
+        report: Any,
+        names: tuple[str, ...] = (),
+        announcements: Announcements | None = None,
     ) -> None:
         self.path = path
         self.timers: list[Callable[[], None]] = []
@@ -47,18 +61,30 @@ class MapHub(engine_client.EngineClient):
         self.store, table, clock = ParamStore(), CommandTable(), SystemClock()
         outgoing = Feedback(self.store, report, announcements)
         self.feedback = MapFeedback(
-            self.store, listener_of=outgoing.listener_of, is_behind=outgoing.outbox.is_behind, report=report
+            self.store,
+            listener_of=outgoing.listener_of,
+            is_behind=outgoing.outbox.is_behind,
+            report=report,
         )
         self.map = MapControl(
             make_context(report, self.store, clock, outgoing.notify),
             path,
             names=names,
             feedback=self.feedback,
-            clock={kind: lambda now_s, kind=kind: self.clock_ticks.append((kind, now_s)) for kind in ("clock", "stop")},
+            clock={
+                kind: lambda now_s, kind=kind: self.clock_ticks.append((kind, now_s))
+                for kind in ("clock", "stop")
+            },
             start_timer=self._start_timer,
         )
         self.dispatcher = Dispatcher(
-            self.store, table, clock, report, self.map, feedback=outgoing, on_disconnect=self.feedback.unsubscribe
+            self.store,
+            table,
+            clock,
+            report,
+            self.map,
+            feedback=outgoing,
+            on_disconnect=self.feedback.unsubscribe,
         )
         self.dispatcher.add_query("/map/feedback", self.feedback.on_feedback)
         self.map.add_commands(table)
@@ -83,7 +109,9 @@ class MapHub(engine_client.EngineClient):
         return super().done(address, *args)[1:]
 
     def entries(self) -> list[tuple]:
-        return [message.args for message in self.ask("/map/list") if message.address == "/map/entry"]
+        return [
+            message.args for message in self.ask("/map/list") if message.address == "/map/entry"
+        ]
 
     def close(self) -> None:
         self.client.close()
@@ -117,7 +145,11 @@ def oscsend(require: Any) -> Callable[..., None]:
     require(program, "liblo")
 
     def send(port: int, address: str, tags: str = "", *args: object) -> None:
-        subprocess.run([program, "127.0.0.1", str(port), address, tags, *map(str, args)], check=True, timeout=120)
+        subprocess.run(
+            [program, "127.0.0.1", str(port), address, tags, *map(str, args)],
+            check=True,
+            timeout=120,
+        )
 
     return send
 
@@ -125,7 +157,8 @@ def oscsend(require: Any) -> Callable[..., None]:
 def test_a_learned_control_of_a_bridge_moves_a_layer(
     tmp_path: Path, oscsend: Any, wait_for: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In a whole engine; after a restart the control is still mapped. Feedback moves its fader through osmid's o2m."""
+    """In a whole engine; after a restart the control is still mapped. Feedback moves its fader
+    through osmid's o2m."""
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path))
     o2m, text = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
     for listening in (o2m, text):  # `text` is a Text Block of Resolume, at its OSC input
@@ -150,14 +183,21 @@ def test_a_learned_control_of_a_bridge_moves_a_layer(
         send("/midi:nanokontrol2:0:1/clock")
         for value in (20, 24):
             turn(value)
-        assert rig.hear("/done") == ("/map/learn", "/layer/2/intensity", "midi 1 cc 5 nanokontrol2:0", "fader")
+        assert rig.hear("/done") == (
+            "/map/learn",
+            "/layer/2/intensity",
+            "midi 1 cc 5 nanokontrol2:0",
+            "fader",
+        )
         assert params.get("/layer/2/intensity") == 0.8
         for value in (100, 127):
             turn(value)
         wait_for(lambda: params.get("/layer/2/intensity") == 1.5, "the layer at its full strength")
         send("/composition/layers/3/video/opacity", "f", 0.25)
         wait_for(lambda: params.get("/layer/3/intensity") == 0.25, "Resolume's layer on ours")
-        assert decode_packet(text.recv(4096)) == Message(LINES, ("Eclipse",), "s"), "the look of the start"
+        assert decode_packet(text.recv(4096)) == Message(LINES, ("Eclipse",), "s"), (
+            "the look of the start"
+        )
         send("/preset/save", "s", "night")
         assert decode_packet(text.recv(4096)) == Message(LINES, ("night",), "s")
         send("/layer/1/curve", "f", 0.75)  # edited: announced to the page, under the same name
@@ -191,26 +231,43 @@ ARGUMENTS = st.one_of(
     st.just((1, (2.0,))),
 )
 ADDRESSES = st.one_of(
-    st.sampled_from(["/control", "/note", "/pitch", "/midi:a:0:1/control_change", "/midi/a/0/clock", "/x", "/a b"]),
+    st.sampled_from(
+        [
+            "/control",
+            "/note",
+            "/pitch",
+            "/midi:a:0:1/control_change",
+            "/midi/a/0/clock",
+            "/x",
+            "/a b",
+        ]
+    ),
     st.text(min_size=1, max_size=300).map(lambda text: f"/{text}"),
 )
 
 
 @given(st.lists(st.tuples(ADDRESSES, st.lists(ARGUMENTS, max_size=4)), max_size=8), st.booleans())
-def test_any_message_is_handled_without_an_error(hub: MapHub, sent: list[tuple[str, list]], is_learning: bool) -> None:
-    """Any input gives valid messages of our own, and the names of learned controls can be parsed."""
+def test_any_message_is_handled_without_an_error(
+    hub: MapHub, sent: list[tuple[str, list]], is_learning: bool
+) -> None:
+    """Any input gives valid messages of our own, and the names of learned controls can be
+    parsed."""
     reply = Reply("/map/learn", lambda packet: None)
     if is_learning:
         hub.map._on_learn(("/layer/1/angle",), reply)
     for number, (address, args) in enumerate(sent):
-        for message in hub.map.translate(Message(address, tuple(args), ""), "udp x", number * 0.1) or ():
+        for message in (
+            hub.map.translate(Message(address, tuple(args), ""), "udp x", number * 0.1) or ()
+        ):
             assert osc_schema.accept(message.address, message.args[0]).note == ""
     for entry in hub.map._map.entries:
         assert control_of(entry.control.name) == entry.control
 
 
 @pytest.mark.only_on("linux", reason="elsewhere the system does not tell when a packet arrived")
-def test_a_clock_of_a_bridge_counts_from_its_arrival_while_the_engine_is_busy(hub: MapHub, wait_for: Any) -> None:
+def test_a_clock_of_a_bridge_counts_from_its_arrival_while_the_engine_is_busy(
+    hub: MapHub, wait_for: Any
+) -> None:
     with hub.dispatcher._receiving:  # as while another packet is executed
         for _ in range(3):
             hub.say("/midi/drums/0/clock")
@@ -219,7 +276,9 @@ def test_a_clock_of_a_bridge_counts_from_its_arrival_while_the_engine_is_busy(hu
     assert all(at_s <= arrived_s for _, at_s in hub.clock_ticks)
 
 
-def test_learning_is_superseded_cancelled_or_times_out_if_nothing_moves(hub: MapHub, reports: Any) -> None:
+def test_learning_is_superseded_cancelled_or_times_out_if_nothing_moves(
+    hub: MapHub, reports: Any
+) -> None:
     hub.say("/map/learn", "/layer/1/curve")
     hub.say("/map/learn", "/layer/2/curve")
     assert hub.answer().args == ("/map/learn", "superseded")
@@ -259,7 +318,10 @@ def test_mapped_controls_keep_working_while_learning(hub: MapHub) -> None:
     for value in (0.5, 0.75):
         hub.say("/fader", value)
     assert hub.answer().args == ("/map/learn", "/layer/1/curve", "osc /fader", "fader")
-    assert (hub.store.get("/layer/1/intensity"), hub.store.get("/layer/1/curve")) == (0.75 * 1.5, 1.0)
+    assert (hub.store.get("/layer/1/intensity"), hub.store.get("/layer/1/curve")) == (
+        0.75 * 1.5,
+        1.0,
+    )
 
 
 def test_a_map_file_that_hangs_delays_nothing(hub: MapHub, wait_for: Any) -> None:
@@ -274,14 +336,31 @@ def test_a_map_file_that_hangs_delays_nothing(hub: MapHub, wait_for: Any) -> Non
 
 
 def test_entries_are_edited_and_the_change_is_announced(hub: MapHub) -> None:
-    other = ReadingClient(*hub.server.address, tcp=True)  # by UDP a busy machine loses some of the 400 values
+    other = ReadingClient(
+        *hub.server.address, tcp=True
+    )  # by UDP a busy machine loses some of the 400 values
     other.send(encode_message("/engine/notify", 1))
     assert other.receive(120.0) is not None, "subscribed"
     assert hub.done("/map/add", "midi 1 cc 7", "/layer/1/ratio") == (1,)
     assert hub.done("/map/set", 1, "high", 4.0) == (1, "high")
     assert hub.done("/map/set", 1, "mode", "twos") == (1, "mode")
     assert hub.entries() == [
-        (1, "midi 1 cc 7", "/layer/1/ratio", "", 0.0625, 4.0, 1.0, 0, 0, "twos", 0.0, 127.0, 1, 127.0)
+        (
+            1,
+            "midi 1 cc 7",
+            "/layer/1/ratio",
+            "",
+            0.0625,
+            4.0,
+            1.0,
+            0,
+            0,
+            "twos",
+            0.0,
+            127.0,
+            1,
+            127.0,
+        )
     ]
     assert "no such key" in hub.failed("/map/set", 1, "colour", 1)
     assert "outside 0.0625..16" in hub.failed("/map/set", 1, "low", 0.0)
@@ -324,7 +403,9 @@ def test_maps_are_loaded_by_name_and_saved_under_one(hub: MapHub) -> None:
 
 
 def test_a_map_that_does_not_fit_is_not_loaded_partially(hub: MapHub, tmp_path: Path) -> None:
-    entries = "".join(f'[[entry]]\ncontrol = "osc /x/{number}"\ntarget = "/mode"\n' for number in range(990))
+    entries = "".join(
+        f'[[entry]]\ncontrol = "osc /x/{number}"\ntarget = "/mode"\n' for number in range(990)
+    )
     (tmp_path / "maps").mkdir()
     (tmp_path / "maps" / "large.toml").write_text(entries)
     hub.done("/map/load", "large")
@@ -342,7 +423,9 @@ def test_a_closed_connection_is_sent_no_more_feedback(hub: MapHub, wait_for: Any
     assert wait_for(lambda: not hub.feedback.poll(hub.dispatcher.clock.now_s()))
 
 
-def test_the_last_change_is_saved_beside_an_invalid_entry(open_mapping: Any, tmp_path: Path, reports: Any) -> None:
+def test_the_last_change_is_saved_beside_an_invalid_entry(
+    open_mapping: Any, tmp_path: Path, reports: Any
+) -> None:
     file = tmp_path / "mapping.toml"
     file.write_text('[[entry]]\ncontrol = "midi 99 cc 1"\ntarget = "/mode"\n')
     first = open_mapping()
@@ -353,15 +436,21 @@ def test_the_last_change_is_saved_beside_an_invalid_entry(open_mapping: Any, tmp
         first.done("/map/add", f"midi 1 cc {number}", "/layer/1/curve")
     first.map.close()
     entries = open_mapping(("resolume",)).entries()
-    assert [entry[1] for entry in entries[:19]] == [f"midi 1 cc {number}" for number in range(1, 20)]
+    assert [entry[1] for entry in entries[:19]] == [
+        f"midi 1 cc {number}" for number in range(1, 20)
+    ]
     assert entries[19][1].startswith("osc /composition/")
     assert 'control = "midi 99 cc 1"' in file.read_text()
 
 
-def test_a_full_map_with_an_invalid_entry_can_be_read_again(open_mapping: Any, tmp_path: Path) -> None:
+def test_a_full_map_with_an_invalid_entry_can_be_read_again(
+    open_mapping: Any, tmp_path: Path
+) -> None:
     """Otherwise the engine would not start after a show in which the map became full."""
     wrong = '[[entry]]\ncontrol = "midi 99 cc 1"\ntarget = "/mode"\n'
-    entries = "".join(f'[[entry]]\ncontrol = "osc /x/{number}"\ntarget = "/mode"\n' for number in range(999))
+    entries = "".join(
+        f'[[entry]]\ncontrol = "osc /x/{number}"\ntarget = "/mode"\n' for number in range(999)
+    )
     (tmp_path / "mapping.toml").write_text(wrong + entries)
     first = open_mapping()
     first.done("/map/add", "osc /y", "/mode")
@@ -369,7 +458,9 @@ def test_a_full_map_with_an_invalid_entry_can_be_read_again(open_mapping: Any, t
     assert len(open_mapping().map._map) == 1000
 
 
-def test_an_invalid_map_file_and_an_unknown_map_name_are_fatal_at_the_start(open_mapping: Any, tmp_path: Path) -> None:
+def test_an_invalid_map_file_and_an_unknown_map_name_are_fatal_at_the_start(
+    open_mapping: Any, tmp_path: Path
+) -> None:
     with pytest.raises(MappingError, match="not found"):
         open_mapping(("resolum",))
     (tmp_path / "mapping.toml").write_text("[[entry")
@@ -377,7 +468,9 @@ def test_an_invalid_map_file_and_an_unknown_map_name_are_fatal_at_the_start(open
         open_mapping()
 
 
-def test_a_map_file_that_cannot_be_written_is_reported_and_the_map_still_works(hub: MapHub, reports: Any) -> None:
+def test_a_map_file_that_cannot_be_written_is_reported_and_the_map_still_works(
+    hub: MapHub, reports: Any
+) -> None:
     hub.path.mkdir()
     (hub.path / "in the way").touch()
     hub.done("/map/add", "osc /fader", "/layer/1/mute")

@@ -1,4 +1,5 @@
-"""Lights, rings and motor faders follow the parameters that they are mapped to: the real map on a stepped clock."""
+"""Lights, rings and motor faders follow the parameters that they are mapped to: the real map on a
+stepped clock."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,8 @@ from tests.control.commands.show_rig import make_context
 
 
 class FeedbackRig:
-    """A map and its feedback; `peer` is a bridge, which sends from one port and may listen on another."""
+    """A map and its feedback; `peer` is a bridge, which sends from one port and may listen on
+    another."""
 
     def __init__(self, path: Path, report: Any, peer: Any) -> None:
         self.peer = peer
@@ -31,11 +33,18 @@ class FeedbackRig:
         outgoing = Feedback(self.store, report)
         self.busy: set[str] = set()
         self.feedback = MapFeedback(
-            self.store, listener_of=outgoing.listener_of, is_behind=self.busy.__contains__, report=report
+            self.store,
+            listener_of=outgoing.listener_of,
+            is_behind=self.busy.__contains__,
+            report=report,
         )
-        self.map = MapControl(make_context(report, self.store, self.clock), path, clock={}, feedback=self.feedback)
+        self.map = MapControl(
+            make_context(report, self.store, self.clock), path, clock={}, feedback=self.feedback
+        )
         self.map.add_commands(table)
-        self.dispatcher = Dispatcher(self.store, table, self.clock, report, self.map, feedback=outgoing)
+        self.dispatcher = Dispatcher(
+            self.store, table, self.clock, report, self.map, feedback=outgoing
+        )
         self.dispatcher.add_query("/map/feedback", self.feedback.on_feedback)
 
     def say(self, address: str, *args: object) -> None:
@@ -106,7 +115,8 @@ def test_a_motor_fader_gets_nothing_while_it_is_being_moved(rig: FeedbackRig) ->
 
 
 def test_a_motor_fader_gets_its_own_last_position(rig: FeedbackRig) -> None:
-    """In Mackie's protocol, a motor fader without feedback returns to its last received position."""
+    """In Mackie's protocol, a motor fader without feedback returns to its last received
+    position."""
     rig.add("midi 1 bend", "/layer/1/curve", takeover=0)
     assert rig.follow() == [("/pitch", 1, 0)]
     rig.say("/pitch", 1, 12000)
@@ -114,7 +124,9 @@ def test_a_motor_fader_gets_its_own_last_position(rig: FeedbackRig) -> None:
 
 
 @pytest.mark.parametrize("was", [0, 16383, None])
-def test_a_motor_fader_takes_over_at_the_value_that_it_was_sent(rig: FeedbackRig, was: int | None) -> None:
+def test_a_motor_fader_takes_over_at_the_value_that_it_was_sent(
+    rig: FeedbackRig, was: int | None
+) -> None:
     rig.add("midi 1 bend", "/layer/1/curve")
     rig.follow()
     if was is not None:
@@ -122,7 +134,9 @@ def test_a_motor_fader_takes_over_at_the_value_that_it_was_sent(rig: FeedbackRig
         rig.after(1.0)
     rig.store.set("/layer/1/curve", 0.25, by="a cue")
     assert rig.after(1.0) == [("/pitch", 1, 4096)]
-    rig.say("/pitch", 1, 4096 + 800)  # fast: farther than the step within which any fader takes over
+    rig.say(
+        "/pitch", 1, 4096 + 800
+    )  # fast: farther than the step within which any fader takes over
     assert rig.store.get("/layer/1/curve") == pytest.approx(4896 / 16383)
 
 
@@ -176,8 +190,9 @@ def test_the_ring_of_an_encoder_follows_its_turns_as_an_absolute_value(rig: Feed
 
 
 def test_lights_and_rings_are_sent_values_in_the_range_of_their_device(rig: FeedbackRig) -> None:
-    """X-Touch Compact, "RX MIDI data": velocity 1 is on, 3 to 127 are ignored; rings have other controllers, 1 to 13.
-    Mackie Control: ring 1 is controller 48, 0x21 to 0x2B are bars (TouchMCU's mackie_control_protocol.md)."""
+    """X-Touch Compact, "RX MIDI data": velocity 1 is on, 3 to 127 are ignored; rings have other
+    controllers, 1 to 13. Mackie Control: ring 1 is controller 48, 0x21 to 0x2B are bars (TouchMCU's
+    mackie_control_protocol.md)."""
     rig.add("midi 1 note 16", "/layer/1/mute", in_high=1)
     rig.add("midi 1 cc 26", "/layer/1/curve", in_low=1, in_high=13)
     rig.add("midi 1 cc 48", "/layer/1/curve", in_low=0x21, in_high=0x2B)
@@ -232,7 +247,9 @@ def test_each_form_covers_the_controls_that_its_program_supports(rig: FeedbackRi
     assert rig.follow("osc") == [("/1/fader3", 0.0)]
 
 
-def test_another_port_gets_feedback_and_a_mistake_is_answered(rig: FeedbackRig, reports: Any) -> None:
+def test_another_port_gets_feedback_and_a_mistake_is_answered(
+    rig: FeedbackRig, reports: Any
+) -> None:
     rig.add("midi 1 cc 7", "/layer/1/curve")
     assert rig.follow(57200, "o2m") == []
     (message,) = rig.peer.others[57200].take()

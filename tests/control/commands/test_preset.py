@@ -74,7 +74,9 @@ def test_another_load_and_panic_supersede_a_fade(rig: PresetRig) -> None:
     assert rig.take() == [("/fail", "/preset/load", "superseded by /master/panic")]
 
 
-def test_after_a_panic_the_look_of_the_start_is_the_current_one_and_the_strobe_has_ended(rig: PresetRig) -> None:
+def test_after_a_panic_the_look_of_the_start_is_the_current_one_and_the_strobe_has_ended(
+    rig: PresetRig,
+) -> None:
     rig.presets.current.step(rig.store.snapshot())
     for name in ("Aurora", "Mercury"):
         rig.done("/preset/load", name)
@@ -83,7 +85,10 @@ def test_after_a_panic_the_look_of_the_start_is_the_current_one_and_the_strobe_h
         rig.store.set("/master/panic", 1)
         before = rig.store.snapshot()
         rig.presets.current.step(before)
-        assert published(rig, "/preset/current")[-1] == ("Eclipse", 0) and rig.presets.current.name == "Eclipse"
+        assert (
+            published(rig, "/preset/current")[-1] == ("Eclipse", 0)
+            and rig.presets.current.name == "Eclipse"
+        )
         assert rig.store.get("/master/strobe/enable") is False
         rig.store.set("/master/panic", 1)
         rig.done("/preset/load", "Silk")
@@ -100,7 +105,12 @@ def test_ones_own_words_stay_when_looks_change(rig: PresetRig) -> None:
     assert rig.store.get(text) == "" == rig.store.get("/text/words"), "nobody has written anything"
     rig.done("/preset/load", "Poster")
     rig.store.set(text, "ANNA|LIVE", by="udp 192.0.2.1:9000")
-    for name, written in (("Silk", ""), ("Swarm", "ANNA|LIVE"), ("Ink", ""), ("Poster", "ANNA|LIVE")):
+    for name, written in (
+        ("Silk", ""),
+        ("Swarm", "ANNA|LIVE"),
+        ("Ink", ""),
+        ("Poster", "ANNA|LIVE"),
+    ):
         rig.done("/preset/prepare", name)
         rig.done("/preset/take", 0.0)
         rig.presets.current.step(rig.store.snapshot())
@@ -115,7 +125,9 @@ def test_ones_own_words_stay_when_looks_change(rig: PresetRig) -> None:
     assert rig.store.get(text) == LOOKS["Poster"][text]
 
 
-def test_an_overwritten_or_deleted_preset_is_restored_and_that_undone(rig: PresetRig, wait_for: Any) -> None:
+def test_an_overwritten_or_deleted_preset_is_restored_and_that_undone(
+    rig: PresetRig, wait_for: Any
+) -> None:
     def brightness_of(name: str) -> object:
         rig.done("/preset/load", name)
         return rig.store.get(BRIGHTNESS)
@@ -125,7 +137,10 @@ def test_an_overwritten_or_deleted_preset_is_restored_and_that_undone(rig: Prese
     saved(rig, "night", **{BRIGHTNESS: 0.5})
     assert published(rig, "/preset/replaced") == [], "it says the same"
     saved(rig, "NIGHT", **{BRIGHTNESS: 3.5})
-    wait_for(lambda: published(rig, "/preset/replaced") == [("night",)], "the news that it was saved over another")
+    wait_for(
+        lambda: published(rig, "/preset/replaced") == [("night",)],
+        "the news that it was saved over another",
+    )
     for brightness in (0.5, 3.5):
         rig.done("/preset/restore", "night")
         assert brightness_of("night") == brightness
@@ -134,11 +149,17 @@ def test_an_overwritten_or_deleted_preset_is_restored_and_that_undone(rig: Prese
     wait_for(lambda: len(published(rig, "/preset/changed")) >= 10, "the news of each change")
     assert {*published(rig, "/preset/changed")} == {("night",)}, "as it is listed"
     assert brightness_of("night") == 3.5
-    for name, reason in (("never", "no overwritten or deleted preset"), ("Aurora", "is built in"), ("../x", "cannot")):
+    for name, reason in (
+        ("never", "no overwritten or deleted preset"),
+        ("Aurora", "is built in"),
+        ("../x", "cannot"),
+    ):
         assert reason in rig.failed("/preset/restore", name)
 
 
-def test_subscribers_are_sent_the_current_preset_and_if_it_was_edited(rig: PresetRig, wait_for: Any) -> None:
+def test_subscribers_are_sent_the_current_preset_and_if_it_was_edited(
+    rig: PresetRig, wait_for: Any
+) -> None:
     def frame(now_s: float = 0.0) -> None:
         rig.crossfade.step(now_s)
         rig.presets.current.step(rig.store.snapshot())
@@ -149,7 +170,11 @@ def test_subscribers_are_sent_the_current_preset_and_if_it_was_edited(rig: Prese
         return sent
 
     rig.say("/preset/current")
-    assert rig.take() == [("/preset/current", "", 0), ("/preset/prepared", ""), ("/done", "/preset/current")]
+    assert rig.take() == [
+        ("/preset/current", "", 0),
+        ("/preset/prepared", ""),
+        ("/done", "/preset/current"),
+    ]
     saved(rig, "night", **{BRIGHTNESS: 0.5, "/mirror/mode": "xy"})
     assert on() == [("night", 0)], "what is saved is on"
     frame()
@@ -170,7 +195,9 @@ def test_subscribers_are_sent_the_current_preset_and_if_it_was_edited(rig: Prese
     rig.take()
     rig.say("/preset/list")
     assert rig.take()[0] == ("/preset/current", "Aurora", 0)
-    rig.presets.resume(LoadedPreset(name="autosave", values=entries_of([(BRIGHTNESS, 0.75)]), current="night"))
+    rig.presets.resume(
+        LoadedPreset(name="autosave", values=entries_of([(BRIGHTNESS, 0.75)]), current="night")
+    )
     frame()
     assert on() == [("night", 0), ("night", 1)], "as the last run left it"
     rig.done("/preset/load", "night")
@@ -190,20 +217,30 @@ def test_a_layer_is_copied_whole_in_one_frame(rig: PresetRig) -> None:
         assert "two different layers" in rig.failed("/layer/copy", *wrong)
 
 
-def test_a_hanging_save_blocks_no_load_and_its_failure_is_undone(rig: PresetRig, tmp_path: Path, wait_for: Any) -> None:
+def test_a_hanging_save_blocks_no_load_and_its_failure_is_undone(
+    rig: PresetRig, tmp_path: Path, wait_for: Any
+) -> None:
     if not hasattr(os, "mkfifo"):
         pytest.skip("a file that cannot be opened (needs POSIX)")
     saved(rig, "night", **{BRIGHTNESS: 0.5})
-    (thread,) = [thread for thread in threading.enumerate() if thread.name == f"disk {tmp_path.name}"]
+    (thread,) = [
+        thread for thread in threading.enumerate() if thread.name == f"disk {tmp_path.name}"
+    ]
     unfinished = unfinished_path(tmp_path / "night.toml", thread.ident or 0)
     os.mkfifo(unfinished)  # opening a FIFO for writing blocks until it has a reader
     rig.store.set(BRIGHTNESS, 3.5)
     rig.say("/preset/save", "night")
     for name, brightness in (("default", osc_schema.lookup(BRIGHTNESS).default), ("night", 3.5)):
         rig.say("/preset/load", name)
-        assert rig.take() == [("/done", "/preset/load", name)] and rig.store.get(BRIGHTNESS) == brightness
+        assert (
+            rig.take() == [("/done", "/preset/load", name)]
+            and rig.store.get(BRIGHTNESS) == brightness
+        )
     assert rig.ask("/preset/list")[-2:] == [("/preset/name", "night"), ("/done", "/preset/list")]
-    wait_for(lambda: list((tmp_path / "replaced").glob("*night.toml")), "what is replaced to be put aside")
+    wait_for(
+        lambda: list((tmp_path / "replaced").glob("*night.toml")),
+        "what is replaced to be put aside",
+    )
     file = tmp_path / "night.toml"
     text = file.read_bytes()
     file.unlink()
@@ -238,7 +275,9 @@ def test_presets_of_other_programs_are_announced(
     assert "not found" in rig.failed("/preset/load", "nobody's")
 
 
-def test_a_look_without_its_shader_does_not_keep_the_one_before(rig: PresetRig, reports: Any) -> None:
+def test_a_look_without_its_shader_does_not_keep_the_one_before(
+    rig: PresetRig, reports: Any
+) -> None:
     saved(rig, "lost", **{"/fx/1/file": "Lost"})
     rig.store.set("/fx/1/file", "Glow")
 
@@ -249,7 +288,9 @@ def test_a_look_without_its_shader_does_not_keep_the_one_before(rig: PresetRig, 
     rig.store.add_condition("/fx/1/file", check)
     rig.say("/preset/load", "lost")
     assert rig.store.get("/fx/1/file") == ""
-    assert [line for _, line in reports.lines] == ["preset lost: /fx/1/file: 'Lost' is not in the shader folders"]
+    assert [line for _, line in reports.lines] == [
+        "preset lost: /fx/1/file: 'Lost' is not in the shader folders"
+    ]
     rig.presets.current.step(rig.store.snapshot())
     assert rig.presets.current.state == ("lost", 0), "which is no edit"
 
@@ -263,7 +304,9 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineClient]:
         yield session
 
 
-def test_a_look_waits_for_the_test_of_its_shader_and_the_look_before_plays_on(looks: PresetRig, reports: Any) -> None:
+def test_a_look_waits_for_the_test_of_its_shader_and_the_look_before_plays_on(
+    looks: PresetRig, reports: Any
+) -> None:
     saved(looks, "glass", **{"/fx/generator/file": "Prism", BRIGHTNESS: 3.0})
     looks.done("/preset/load", "night")
     looks.untested.add("Prism")
@@ -273,11 +316,24 @@ def test_a_look_waits_for_the_test_of_its_shader_and_the_look_before_plays_on(lo
     looks.store.set("/fx/generator/mix", 0.5, by="desk")
     for _ in range(TOLD_AFTER_FRAMES + 5):
         looks.start_launches()
-    assert (looks.store.get(BRIGHTNESS), looks.presets.current.name, looks.take()) == (0.5, "night", [])
-    assert looks.presets.mixer.prepared == "glass" and published(looks, "/launch/queued")[0] == ("glass", 0, "glass")
-    line = "preset glass: waits for the first test of its shader Prism on this machine; the look before plays on"
+    assert (looks.store.get(BRIGHTNESS), looks.presets.current.name, looks.take()) == (
+        0.5,
+        "night",
+        [],
+    )
+    assert looks.presets.mixer.prepared == "glass" and published(looks, "/launch/queued")[0] == (
+        "glass",
+        0,
+        "glass",
+    )
+    line = (
+        "preset glass: waits for the first test of its shader Prism on this machine; the look "
+        "before plays on"
+    )
     assert [message for _, message in reports.lines] == [line]
-    assert "waits for the first test of its shader Prism" in looks.failed("/preset/flash", "glass", 1)
+    assert "waits for the first test of its shader Prism" in looks.failed(
+        "/preset/flash", "glass", 1
+    )
     looks.store.set("/preset/crossfader", 0.5)
     looks.presets.mixer.step(0.0)
     assert looks.store.get(BRIGHTNESS) == 0.5 and "waits for the first test" in reports.lines[-1][1]
@@ -285,7 +341,9 @@ def test_a_look_waits_for_the_test_of_its_shader_and_the_look_before_plays_on(lo
     looks.start_launches()
     looks.crossfade.step(0.0)
     assert (looks.store.get(BRIGHTNESS), looks.presets.current.name) == (3.0, "glass")
-    assert looks.presets.mixer.prepared == "night" and ("/launch/started", "glass") in looks.messages
+    assert (
+        looks.presets.mixer.prepared == "night" and ("/launch/started", "glass") in looks.messages
+    )
 
 
 def test_a_look_that_waits_for_its_shader_is_replaced_by_the_next_one(looks: PresetRig) -> None:
@@ -297,7 +355,10 @@ def test_a_look_that_waits_for_its_shader_is_replaced_by_the_next_one(looks: Pre
         ask()
         looks.untested.clear()
         looks.start_launches()
-        assert looks.presets.current.name in ("night", "day") and ("/launch/dropped", "glass") in looks.messages
+        assert (
+            looks.presets.current.name in ("night", "day")
+            and ("/launch/dropped", "glass") in looks.messages
+        )
         fail = next(each for each in looks.take() if each[0] == "/fail")
         assert fail[2].removeprefix("superseded by ") in ("preset day", "/launch/drop")
         looks.untested.add("Prism")
@@ -323,16 +384,27 @@ def test_a_look_glides_and_fades_in_over_udp_its_faders_are_seen_to_move_and_the
     assert session.engine.params.get(BRIGHTNESS) == 0.5
 
     def description() -> str:
-        return next(message.args[0] for message in session.ask("/engine/status") if message.address.endswith("/fade"))
+        return next(
+            message.args[0]
+            for message in session.ask("/engine/status")
+            if message.address.endswith("/fade")
+        )
 
-    assert description() == "both looks are drawn" or description().startswith("the old look is frozen (")
+    assert description() == "both looks are drawn" or description().startswith(
+        "the old look is frozen ("
+    )
     cost = session.engine._parts.drawing.looks.cost
     session.engine.post(lambda: [cost.add(work_s=0.9, draw_s=0.8, looks=1) for _ in range(60)])
     assert session.done("/preset/load", "default", 0.1) == ("/preset/load", "default")
-    assert description() == "the old look is frozen (drawing both looks would take 1700 of 50 ms per frame)"
+    assert (
+        description()
+        == "the old look is frozen (drawing both looks would take 1700 of 50 ms per frame)"
+    )
 
 
-def test_a_preset_keeps_the_order_of_its_bundle_and_is_loaded_in_the_one_that_saves_it(session: EngineClient) -> None:
+def test_a_preset_keeps_the_order_of_its_bundle_and_is_loaded_in_the_one_that_saves_it(
+    session: EngineClient,
+) -> None:
     def send(*steps: tuple) -> None:
         session.client.send(encode_bundle(1, [encode_message(*step) for step in steps]))
 
@@ -344,7 +416,12 @@ def test_a_preset_keeps_the_order_of_its_bundle_and_is_loaded_in_the_one_that_sa
     session.done("/engine/status")
     assert session.engine.params.get("/layer/1/angle") == 5.0
     assert session.engine.params.get("/layer/1/phase") == 0.25
-    steps = [("/layer/1/angle", 77.0), ("/preset/save", "new"), ("/layer/1/angle", 2.0), ("/preset/load", "new")]
+    steps = [
+        ("/layer/1/angle", 77.0),
+        ("/preset/save", "new"),
+        ("/layer/1/angle", 2.0),
+        ("/preset/load", "new"),
+    ]
     send(*steps, ("/preset/delete", "new"))
     done = {session.answer().args for _ in range(3)}
     assert done == {(f"/preset/{verb}", "new") for verb in ("save", "load", "delete")}
@@ -352,7 +429,9 @@ def test_a_preset_keeps_the_order_of_its_bundle_and_is_loaded_in_the_one_that_sa
     assert "new" in session.failed("/preset/load", "new")
 
 
-def test_a_look_that_waits_for_its_beat_may_be_a_new_file_and_be_renamed(session: EngineClient, wait_for: Any) -> None:
+def test_a_look_that_waits_for_its_beat_may_be_a_new_file_and_be_renamed(
+    session: EngineClient, wait_for: Any
+) -> None:
     folder = Path(session.engine.config.presets)
     session.done("/preset/save", "plain")
     session.done("/engine/notify", 1)
@@ -373,7 +452,9 @@ def test_a_look_that_waits_for_its_beat_may_be_a_new_file_and_be_renamed(session
     session.done("/engine/notify", 0)
 
 
-def test_a_hanging_preset_file_does_not_block_panic(tmp_path: Path, wait_for: Any, monkeypatch: Any) -> None:
+def test_a_hanging_preset_file_does_not_block_panic(
+    tmp_path: Path, wait_for: Any, monkeypatch: Any
+) -> None:
     monkeypatch.setattr("engine.control.commands.preset.MAX_START_S", 0.2)
     folder = PresetFolder(tmp_path / "presets")
     for name in ("good", "held"):
@@ -382,7 +463,10 @@ def test_a_hanging_preset_file_does_not_block_panic(tmp_path: Path, wait_for: An
         stuck = stack.enter_context(contextlib.ExitStack())
         stuck.enter_context(hung(folder.path / "held.toml"))
         session = stack.enter_context(open_client(tmp_path, web="127.0.0.1:0"))
-        assert any("presets: still being read after 0.2 s" in line for line in session.engine.status().warnings)
+        assert any(
+            "presets: still being read after 0.2 s" in line
+            for line in session.engine.status().warnings
+        )
         session.client.send(encode_message("/preset/load", "held"))
         session.client.send(encode_message("/master/blackout", 1))
         wait_for(lambda: session.engine.params.get("/master/blackout"), "blackout")
@@ -395,7 +479,9 @@ def test_a_hanging_preset_file_does_not_block_panic(tmp_path: Path, wait_for: An
             session.done(f"/preset/{verb}", "Aurora")
         stuck.close()
         for verb in ("load", "prepare"):
-            assert session.answer().args == (f"/preset/{verb}", "superseded by preset Aurora"), "which was sent later"
+            assert session.answer().args == (f"/preset/{verb}", "superseded by preset Aurora"), (
+                "which was sent later"
+            )
         session.done("/preset/load", "good")
 
 
@@ -433,7 +519,11 @@ def test_a_flash_shows_a_look_while_it_is_held_and_keeps_what_others_set(rig: Pr
     rig.store.set("/layer/2/angle", 66.0, by="hand")
     for _ in range(2):  # released twice
         rig.done("/preset/flash", "noon", 0)
-        assert [rig.store.get(at) for at in (BRIGHTNESS, "/layer/1/angle", "/layer/2/angle")] == [0.7, 44.0, 66.0]
+        assert [rig.store.get(at) for at in (BRIGHTNESS, "/layer/1/angle", "/layer/2/angle")] == [
+            0.7,
+            44.0,
+            66.0,
+        ]
     assert rig.presets.current.name == "night"
 
 
@@ -455,7 +545,8 @@ def test_a_look_that_is_loaded_while_a_flash_begins_is_not_lost(looks: PresetRig
 
 
 def by_hand(rig: PresetRig, position: float, now_s: float) -> float | None:
-    """Move the crossfader and draw ten frames. Returns the mix of the prepared look, None without a fade."""
+    """Move the crossfader and draw ten frames. Returns the mix of the prepared look, None without a
+    fade."""
     rig.store.set("/preset/crossfader", position, by="midi")
     for frame in range(10):
         rig.presets.mixer.step(now_s + frame / 20)
@@ -477,9 +568,17 @@ def test_a_hand_fades_to_what_is_prepared_and_back(rig: PresetRig) -> None:
     assert by_hand(rig, 0.1, 2.0) == pytest.approx(0.5)
     rig.store.set(BRIGHTNESS, 2.2, by="hand")
     assert by_hand(rig, 0.2, 3.0) is None
-    assert (rig.store.get(BRIGHTNESS), rig.store.get("/mirror/mode"), rig.crossfade.returns) == (0.7, "xy", 1)
+    assert (rig.store.get(BRIGHTNESS), rig.store.get("/mirror/mode"), rig.crossfade.returns) == (
+        0.7,
+        "xy",
+        1,
+    )
     assert by_hand(rig, 0.0, 4.0) is None
-    assert (rig.store.get(BRIGHTNESS), rig.presets.current.name, rig.presets.mixer.prepared) == (2.0, "day", "night")
+    assert (rig.store.get(BRIGHTNESS), rig.presets.current.name, rig.presets.mixer.prepared) == (
+        2.0,
+        "day",
+        "night",
+    )
     assert by_hand(rig, 0.5, 5.0) == pytest.approx(0.5), "from the end where it stands"
     rig.done("/preset/cut")
     assert (rig.presets.current.name, rig.presets.mixer.prepared) == ("night", "day")
@@ -541,7 +640,9 @@ def test_a_renamed_preset_keeps_its_content_and_its_roles(rig: PresetRig, tmp_pa
     rig.done("/preset/cut")
     assert rig.store.get(BRIGHTNESS) == 0.5
     rig.done("/preset/rename", "Night Lyon", "NIGHT LYON")
-    assert "NIGHT LYON" in rig.presets.cache.names() and "Night Lyon" not in rig.presets.cache.names()
+    assert (
+        "NIGHT LYON" in rig.presets.cache.names() and "Night Lyon" not in rig.presets.cache.names()
+    )
 
 
 def test_presets_with_a_faulty_shader_are_announced(rig: PresetRig) -> None:
@@ -579,4 +680,6 @@ def test_a_save_and_a_load_come_before_hundreds_of_presets_that_are_still_being_
     assert rig.done("/preset/save", "Mine") == ("Mine",)
     assert rig.done("/preset/load", "PRESET 499") == ("PRESET 499",)
     rig.close()
-    assert is_reading == [True] and any("still being read after 0 s" in line for _, line in reports.lines)
+    assert is_reading == [True] and any(
+        "still being read after 0 s" in line for _, line in reports.lines
+    )

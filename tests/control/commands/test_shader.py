@@ -1,4 +1,5 @@
-"""The life of a shader, from its file to its values in a frame. A scripted trial replaces the GPU's."""
+"""The life of a shader, from its file to its values in a frame. A scripted trial replaces the
+GPU's."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,7 +26,9 @@ void main() { gl_FragColor = vec4(progress); }"""
 
 
 @pytest.fixture
-def rig(tmp_path: Path, reports: Any, wait_for: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
+def rig(
+    tmp_path: Path, reports: Any, wait_for: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Rig]:
     monkeypatch.setattr("engine.params.shader_catalog.POLL_S", 0.02)
     for name in ("Glow", "Wave"):
         (tmp_path / f"{name}.fs").write_text(shader(2.5 if name == "Glow" else 7.5))
@@ -49,17 +52,25 @@ def play(rig: Rig, wait_for: Any) -> Callable[..., dict[str, ShaderSlot]]:
     return play
 
 
-def test_a_chosen_shader_plays_with_its_own_defaults_and_is_listed_with_its_inputs(rig: Rig, play: Any) -> None:
+def test_a_chosen_shader_plays_with_its_own_defaults_and_is_listed_with_its_inputs(
+    rig: Rig, play: Any
+) -> None:
     rig.store.set("/fx/1/1", 0.9, by="test")
     shaders = play("glow")
     assert shaders["1"].file.title == "Glow" and shaders["1"].mix == 1.0
     assert shaders["1"].inputs == {"speed": 2.5, "flash": False, "shape": 1}
     assert rig.store.get("/fx/1/1") == 0.25 and rig.store.get("/fx/1/3") == 0.5
-    assert [view.address for view in rig.views.every] == ["/fx/1/speed", "/fx/1/flash", "/fx/1/shape"]
+    assert [view.address for view in rig.views.every] == [
+        "/fx/1/speed",
+        "/fx/1/flash",
+        "/fx/1/shape",
+    ]
     lines: list[Message] = []
     rig.control._on_list((), Reply("/fx/list", lambda packet: lines.append(decode_packet(packet))))
     listed = {(each.address, *each.args) for each in lines}
-    assert listed >= {("/fx/name", name, rig.folder.name) for name in ("Broken", "Dawn", "Glow", "Sky", "Wave")}
+    assert listed >= {
+        ("/fx/name", name, rig.folder.name) for name in ("Broken", "Dawn", "Glow", "Sky", "Wave")
+    }
     assert listed >= {
         ("/fx/slot", "1", "glow", "playing", ""),
         ("/fx/slot", "2", "", "off", ""),
@@ -68,14 +79,18 @@ def test_a_chosen_shader_plays_with_its_own_defaults_and_is_listed_with_its_inpu
     }
     values = rig.store.snapshot()
     targets = ("/fx/1/speed", "/fx/1/glitter", "/fx/2/speed")
-    assert [rig.player.alias_of(target, values) for target in targets] == ["/fx/1/1", "", ""], "for routes by name"
+    assert [rig.player.alias_of(target, values) for target in targets] == ["/fx/1/1", "", ""], (
+        "for routes by name"
+    )
     rig.store.set("/fx/1/enable", False, by="test")
     assert rig.state() == "off", "not said to play"
 
 
 @pytest.mark.parametrize("is_file_first", [True, False])
 @pytest.mark.parametrize("speed", [0.9, 0.0])  # the second is the value that the alias has anyway
-def test_numbers_of_a_bundle_hold_in_any_order(rig: Rig, wait_for: Any, is_file_first: bool, speed: float) -> None:
+def test_numbers_of_a_bundle_hold_in_any_order(
+    rig: Rig, wait_for: Any, is_file_first: bool, speed: float
+) -> None:
     group = [("/fx/1/file", "Glow"), ("/fx/1/1", speed)]
     rig.store.set_many(group if is_file_first else group[::-1], by="test")
     rig.frame()
@@ -83,10 +98,13 @@ def test_numbers_of_a_bundle_hold_in_any_order(rig: Rig, wait_for: Any, is_file_
     assert rig.frame()["1"].inputs == {"speed": 10 * speed, "flash": False, "shape": 1}
 
 
-def test_a_preset_with_another_order_of_inputs_gets_each_value_to_its_name(rig: Rig, play: Any, wait_for: Any) -> None:
+def test_a_preset_with_another_order_of_inputs_gets_each_value_to_its_name(
+    rig: Rig, play: Any, wait_for: Any
+) -> None:
     names = {"/fx/1/1": "shape", "/fx/1/2": "speed", "/fx/1/3": "flash"}
     preset = rig.views.arrange(
-        entries_of([("/fx/1/file", "Glow"), ("/fx/1/1", 1.0), ("/fx/1/2", 0.9), ("/fx/1/3", 0.0)]), names
+        entries_of([("/fx/1/file", "Glow"), ("/fx/1/1", 1.0), ("/fx/1/2", 0.9), ("/fx/1/3", 0.0)]),
+        names,
     )
     rig.store.apply(preset, by="preset")
     rig.frame()
@@ -105,7 +123,9 @@ def test_a_fader_moved_while_a_shader_is_tested_is_not_taken_back(rig: Rig, wait
     assert rig.frame()["1"].inputs["speed"] == pytest.approx(6.0)
 
 
-def test_the_last_shader_plays_on_unchanged_until_the_new_one_is_tested(rig: Rig, play: Any, wait_for: Any) -> None:
+def test_the_last_shader_plays_on_unchanged_until_the_new_one_is_tested(
+    rig: Rig, play: Any, wait_for: Any
+) -> None:
     before = play("Glow")["1"]
     rig.tester.may_answer.clear()
     rig.store.set_many([("/fx/1/file", "Wave"), ("/fx/1/1", 1.0), ("/fx/1/mix", 0.5)], by="preset")
@@ -118,7 +138,9 @@ def test_the_last_shader_plays_on_unchanged_until_the_new_one_is_tested(rig: Rig
     assert (now.file.title, now.inputs["speed"]) == ("Wave", 10.0)
 
 
-def test_a_failed_shader_is_reported_and_the_last_one_stays(rig: Rig, play: Any, wait_for: Any, reports: Any) -> None:
+def test_a_failed_shader_is_reported_and_the_last_one_stays(
+    rig: Rig, play: Any, wait_for: Any, reports: Any
+) -> None:
     play("Glow")
     rig.store.set("/fx/1/file", "Broken", by="test")
     wait_for(lambda: rig.state() == "failed", "the failure")
@@ -128,13 +150,22 @@ def test_a_failed_shader_is_reported_and_the_last_one_stays(rig: Rig, play: Any,
     assert shaders["1"].file.title == "Glow" and shaders["1"].inputs["speed"] == pytest.approx(5.0)
     assert rig.detail() == "line 9: 'glow' : undeclared"
     assert ("/fx/1/error", "line 9: 'glow' : undeclared") in rig.messages
-    assert reports.lines == [("fx.1", "/fx/1/file: Broken: line 9: 'glow' : undeclared; Glow plays on as it was")]
-    with pytest.raises(osc_schema.Rejected, match=r"/fx/1/file: 'Glw' is not in the shader folders \(nearest: Glow\)"):
+    assert reports.lines == [
+        ("fx.1", "/fx/1/file: Broken: line 9: 'glow' : undeclared; Glow plays on as it was")
+    ]
+    with pytest.raises(
+        osc_schema.Rejected,
+        match=r"/fx/1/file: 'Glw' is not in the shader folders \(nearest: Glow\)",
+    ):
         rig.store.set("/fx/1/file", "Glw", by="test")
-    assert rig.store.get("/fx/1/file") == "Broken", "an unknown name is refused at once and changes nothing"
+    assert rig.store.get("/fx/1/file") == "Broken", (
+        "an unknown name is refused at once and changes nothing"
+    )
 
 
-def test_a_file_saved_again_keeps_its_values_and_a_corrected_one_no_error(rig: Rig, play: Any, wait_for: Any) -> None:
+def test_a_file_saved_again_keeps_its_values_and_a_corrected_one_no_error(
+    rig: Rig, play: Any, wait_for: Any
+) -> None:
     play("Glow")
     rig.store.set("/fx/1/1", 0.5, by="test")
     wait_for(lambda: len(rig.tester.texts) == 1, "the first test")
@@ -145,10 +176,15 @@ def test_a_file_saved_again_keeps_its_values_and_a_corrected_one_no_error(rig: R
     wait_for(lambda: rig.state() == "playing" and len(rig.tester.texts) == 3, "the mended file")
     shaders = rig.frame()["1"]
     assert "mended" in shaders.file.texts.fragment and shaders.inputs["speed"] == pytest.approx(5.0)
-    assert rig.detail() == "" and rig.messages[-2:] == [("/fx/playing", "1", "Glow"), ("/fx/1/error", "")]
+    assert rig.detail() == "" and rig.messages[-2:] == [
+        ("/fx/playing", "1", "Glow"),
+        ("/fx/1/error", ""),
+    ]
 
 
-def test_an_event_is_true_for_one_frame_however_often_its_button_is_seen(rig: Rig, play: Any) -> None:
+def test_an_event_is_true_for_one_frame_however_often_its_button_is_seen(
+    rig: Rig, play: Any
+) -> None:
     play("Glow")
     assert not rig.frame()["1"].inputs["flash"]
     for _ in range(2):  # the second press needs no release by the sender
@@ -157,7 +193,9 @@ def test_an_event_is_true_for_one_frame_however_often_its_button_is_seen(rig: Ri
         assert rig.store.get("/fx/1/2") == 0.0
 
 
-def test_a_slow_shader_is_bypassed_until_it_is_switched_on(rig: Rig, play: Any, wait_for: Any, reports: Any) -> None:
+def test_a_slow_shader_is_bypassed_until_it_is_switched_on(
+    rig: Rig, play: Any, wait_for: Any, reports: Any
+) -> None:
     play("Glow")
     for _ in range(UNMEASURED_FRAMES + MAX_SLOW_FRAMES):
         rig.frame({"1": 0.6 * PERIOD_S * 1000})
@@ -192,13 +230,19 @@ def test_a_slow_shader_with_a_smaller_form_is_drawn_in_it_before_it_is_bypassed(
     assert seen == [1.0, 0.5, 0.25]
     wait_for(lambda: rig.state("generator") == "bypassed", "the bypass")
     lines = [line for _, line in reports.lines if "quality" in line]
-    assert lines[0] == "/fx/generator: Forms: drawn at quality 0.5: took 20 ms of the 33 ms of a frame"
+    assert (
+        lines[0] == "/fx/generator: Forms: drawn at quality 0.5: took 20 ms of the 33 ms of a frame"
+    )
     rig.store.set("/fx/generator/enable", False, by="test")
     rig.frame()
     rig.store.set("/fx/generator/enable", True, by="test")
-    assert rig.frame()["generator"].inputs["quality"] == 1.0, "switched on again, the full form is tried again"
+    assert rig.frame()["generator"].inputs["quality"] == 1.0, (
+        "switched on again, the full form is tried again"
+    )
     rig.store.set("/fx/generator/1", 0.66, by="test")
-    assert rig.frame()["generator"].inputs["quality"] == 0.75, "in steps of 1/16, and at once: each allocates targets"
+    assert rig.frame()["generator"].inputs["quality"] == 0.75, (
+        "in steps of 1/16, and at once: each allocates targets"
+    )
     wait_for(lambda: rig.state("generator") == "playing", "the second try")
     assert rig.detail("generator") == ""
 
@@ -227,14 +271,19 @@ def test_a_quick_shader_is_drawn_in_its_smaller_form_while_the_whole_picture_is_
     play("Forms", "generator")
 
     def qualities(fraction: float, *pictures: float) -> list[object]:
-        times = [dict(costs_ms={"generator": fraction * PERIOD_S * 1000}, draw_s=each * PERIOD_S) for each in pictures]
+        times = [
+            dict(costs_ms={"generator": fraction * PERIOD_S * 1000}, draw_s=each * PERIOD_S)
+            for each in pictures
+        ]
         return [rig.frame(**each)["generator"].inputs["quality"] for each in times]
 
     assert qualities(0.3, *[0.8, 0.5, 0.5] * 20) == [1.0] * 60, "one of three is the system's"
     assert qualities(0.1, *[0.8] * 2 * MAX_SLOW_FRAMES)[-1] == 1.0, "that shader would gain nothing"
     seen = qualities(0.3, *[0.8] * MAX_SLOW_FRAMES, 0.5, *[0.8] * (MAX_SLOW_FRAMES + 1))
     assert seen == [1.0] * MAX_SLOW_FRAMES + [0.5] * (MAX_SLOW_FRAMES + 1) + [0.25]
-    assert qualities(0.3, *[0.8] * 100) == [0.25] * 100 and rig.is_playing("Forms", "generator"), "never bypassed"
+    assert qualities(0.3, *[0.8] * 100) == [0.25] * 100 and rig.is_playing("Forms", "generator"), (
+        "never bypassed"
+    )
 
 
 def test_a_shader_whose_trial_was_slow_begins_in_a_smaller_form_and_reads_the_clock(
@@ -244,7 +293,9 @@ def test_a_shader_whose_trial_was_slow_begins_in_a_smaller_form_and_reads_the_cl
     wait_for(lambda: rig.control.catalog.find("Forms") is not None, "the scan")
     playing = play("Forms", "generator")["generator"]
     assert playing.inputs == {"quality": 0.25, "beats": 12.5, "bpm": 128.0}
-    assert [view.address for view in rig.views.every] == ["/fx/generator/quality"], "the clock is no control"
+    assert [view.address for view in rig.views.every] == ["/fx/generator/quality"], (
+        "the clock is no control"
+    )
 
 
 def test_an_offline_video_waits_for_a_slow_shader(rig: Rig, play: Any) -> None:
@@ -255,21 +306,34 @@ def test_an_offline_video_waits_for_a_slow_shader(rig: Rig, play: Any) -> None:
     assert shaders["1"].file.title == "Glow" and rig.store.get("/fx/1/enable") is True
 
 
-def test_a_shader_given_up_in_the_middle_of_a_picture_is_bypassed_at_once(rig: Rig, play: Any, wait_for: Any) -> None:
+def test_a_shader_given_up_in_the_middle_of_a_picture_is_bypassed_at_once(
+    rig: Rig, play: Any, wait_for: Any
+) -> None:
     for slot, name in (("generator", "Sky"), ("1", "Glow"), ("2", "Wave")):
         play(name, slot)
-    rig.control.after_frame(ShaderState(costs_ms={"1": 230.0, "2": 2.0}, overruns=frozenset({"1"})), PERIOD_S)
+    rig.control.after_frame(
+        ShaderState(costs_ms={"1": 230.0, "2": 2.0}, overruns=frozenset({"1"})), PERIOD_S
+    )
     wait_for(lambda: rig.state() == "bypassed", "the bypass")
     assert "takes 230 ms" in rig.detail() and set(rig.frame()) == {"generator", "2"}
     assert rig.state("generator") == rig.state("2") == "playing"
 
 
-LAYERS = ("/layer/1/shape", "/layer/1/intensity", "/feedback/amount", "/layer/5/intensity", "/mod/1/target")
+LAYERS = (
+    "/layer/1/shape",
+    "/layer/1/intensity",
+    "/feedback/amount",
+    "/layer/5/intensity",
+    "/mod/1/target",
+)
 
 
-def test_a_bypassed_generator_dissolves_into_the_look_that_its_look_names(rig: Rig, play: Any, wait_for: Any) -> None:
+def test_a_bypassed_generator_dissolves_into_the_look_that_its_look_names(
+    rig: Rig, play: Any, wait_for: Any
+) -> None:
     rig.store.set_many(
-        [("/fx/fallback", "mandala"), ("/colour/palette", "ice"), ("/layer/5/intensity", 1.0)], by="preset"
+        [("/fx/fallback", "mandala"), ("/colour/palette", "ice"), ("/layer/5/intensity", 1.0)],
+        by="preset",
     )
     play("Glow")
     play("Sky", "generator")
@@ -280,29 +344,48 @@ def test_a_bypassed_generator_dissolves_into_the_look_that_its_look_names(rig: R
     while not fractions or rig.fade is not None:
         assert rig.frame().keys() == {"1"}, "the effect plays on"
         if rig.fade is not None:
-            assert rig.fade.is_frozen, "the picture on screen has the shader in it, which cannot be drawn any more"
+            assert rig.fade.is_frozen, (
+                "the picture on screen has the shader in it, which cannot be drawn any more"
+            )
             fractions.append(rig.fade.mix)
-    assert len(fractions) == 15 and fractions == sorted(fractions), "half a second at 30 frames per second"
+    assert len(fractions) == 15 and fractions == sorted(fractions), (
+        "half a second at 30 frames per second"
+    )
     assert rig.store.snapshot() == before, "the values that the performer sees stay"
     look = LOOKS["Mandala"]
-    assert [rig.snapshot[at] for at in LAYERS] == [*map(look.get, LAYERS[:3]), 0.0, look["/mod/1/target"]]
+    assert [rig.snapshot[at] for at in LAYERS] == [
+        *map(look.get, LAYERS[:3]),
+        0.0,
+        look["/mod/1/target"],
+    ]
     assert rig.snapshot["/colour/palette"] == "ice"
     rig.store.set("/fx/generator/file", "sky", by="page")
     assert "generator" in rig.frame() and rig.fade is not None and not rig.fade.is_frozen
-    assert rig.fade.before["/layer/1/shape"] == look["/layer/1/shape"] and rig.snapshot is rig.store.snapshot()
+    assert (
+        rig.fade.before["/layer/1/shape"] == look["/layer/1/shape"]
+        and rig.snapshot is rig.store.snapshot()
+    )
     wait_for(lambda: rig.is_playing("sky", "generator"), "the second try")
 
 
-def test_a_bypass_in_a_long_fade_freezes_the_screen_and_the_fade_continues(rig: Rig, play: Any) -> None:
+def test_a_bypass_in_a_long_fade_freezes_the_screen_and_the_fade_continues(
+    rig: Rig, play: Any
+) -> None:
     play("Sky", "generator")
     ended: list[str] = []
     rig.crossfade.start(
-        entries_of([("/layer/1/intensity", 0.2)]), FadeTime(4.0), by="preset", ended=ended.append, is_picture=True
+        entries_of([("/layer/1/intensity", 0.2)]),
+        FadeTime(4.0),
+        by="preset",
+        ended=ended.append,
+        is_picture=True,
     )
     for _ in range(30):
         rig.frame()
     assert rig.fade is not None and not rig.fade.is_frozen
-    rig.control.after_frame(ShaderState(costs_ms={"generator": 1.0}, overruns=frozenset({"generator"})), PERIOD_S)
+    rig.control.after_frame(
+        ShaderState(costs_ms={"generator": 1.0}, overruns=frozenset({"generator"})), PERIOD_S
+    )
     number = rig.fade.number
     rig.frame()
     assert rig.fade.is_frozen and rig.fade.number > number and 0.2 < rig.fade.mix < 0.3
@@ -314,7 +397,9 @@ def test_a_bypass_in_a_long_fade_freezes_the_screen_and_the_fade_continues(rig: 
     assert rig.fade is None and ended == [""]
 
 
-def test_a_shader_that_cannot_be_drawn_is_reported_once(rig: Rig, play: Any, wait_for: Any, reports: Any) -> None:
+def test_a_shader_that_cannot_be_drawn_is_reported_once(
+    rig: Rig, play: Any, wait_for: Any, reports: Any
+) -> None:
     for name in ("Glow", "Wave"):
         (shader,) = play(name)
         for _ in range(5):
@@ -334,12 +419,20 @@ def test_the_shaders_of_two_looks_dissolve(rig: Rig, play: Any, wait_for: Any) -
     rig.frame()
     wait_for(lambda: rig.state() == "playing" and len(rig.frame()) == 2, "the new shader")
     shaders = rig.frame()
-    assert (shaders["1"].file, shaders["1"].mix, shaders["1"].is_outgoing) == (old, 1.0, True)  # where it is compiled
+    assert (shaders["1"].file, shaders["1"].mix, shaders["1"].is_outgoing) == (
+        old,
+        1.0,
+        True,
+    )  # where it is compiled
     assert (shaders["1-"].file.title, shaders["1-"].is_outgoing) == ("Glow", False)
-    assert shaders["1-"].mix == pytest.approx(0.8, abs=0.01), "its own, whatever the mix of its look"
+    assert shaders["1-"].mix == pytest.approx(0.8, abs=0.01), (
+        "its own, whatever the mix of its look"
+    )
     for _ in range(40):
         shaders = rig.frame()
-    assert [(slot, each.file.title, each.mix) for slot, each in shaders.items()] == [("1-", "Glow", 0.8)]
+    assert [(slot, each.file.title, each.mix) for slot, each in shaders.items()] == [
+        ("1-", "Glow", 0.8)
+    ]
 
 
 @pytest.mark.parametrize("name", ["Glow", "Broken"])
@@ -349,7 +442,9 @@ def test_a_cut_waits_until_the_shader_of_the_new_look_is_tested_and_for_none_tha
     play("Wave")
     assert not rig.awaits_tests
     rig.tester.may_answer.clear()
-    rig.crossfade.start(entries_of([("/fx/1/file", name)]), FadeTime(0.0), by="preset", is_picture=True)
+    rig.crossfade.start(
+        entries_of([("/fx/1/file", name)]), FadeTime(0.0), by="preset", is_picture=True
+    )
     cut_s = rig.time_s
     rig.frame()
     assert rig.awaits_tests
@@ -368,20 +463,28 @@ def test_a_cut_waits_until_the_shader_of_the_new_look_is_tested_and_for_none_tha
     rig.tester.may_answer.set()
 
 
-def test_colours_named_after_the_palette_follow_it_and_take_no_alias(rig: Rig, play: Any, wait_for: Any) -> None:
+def test_colours_named_after_the_palette_follow_it_and_take_no_alias(
+    rig: Rig, play: Any, wait_for: Any
+) -> None:
     colour = '{ "NAME": "%s", "TYPE": "color", "DEFAULT": [0.1, 0.2, 0.3, 1.0] },'
-    text = shader().replace('"INPUTS": [', '"INPUTS": [' + colour % "palette_1" + colour % "palette_4", 1)
+    text = shader().replace(
+        '"INPUTS": [', '"INPUTS": [' + colour % "palette_1" + colour % "palette_4", 1
+    )
     assert "palette_4" in text
     rig.write("Dyed", text)
     wait_for(lambda: rig.control.catalog.find("Dyed") is not None, "the new file")
     first = play("Dyed")["1"].inputs
     assert [view.aliases for view in rig.views.every] == [("/fx/1/1",), ("/fx/1/2",), ("/fx/1/3",)]
     ramp = ramp_rgb(((str(rig.store.get("/colour/palette")), 1.0),))
-    assert first["palette_4"] == pytest.approx((*ramp[-1], 1.0)) and sum(first["palette_1"]) < sum(first["palette_4"])
+    assert first["palette_4"] == pytest.approx((*ramp[-1], 1.0)) and sum(first["palette_1"]) < sum(
+        first["palette_4"]
+    )
     rig.store.set("/colour/palette", "ember", by="test")
     for _ in range(200):
         shaders = rig.frame()
-    assert shaders["1"].inputs["palette_4"] == pytest.approx((*ramp_rgb((("ember", 1.0),))[-1], 1.0), abs=1e-3)
+    assert shaders["1"].inputs["palette_4"] == pytest.approx(
+        (*ramp_rgb((("ember", 1.0),))[-1], 1.0), abs=1e-3
+    )
 
 
 @pytest.fixture
@@ -422,12 +525,21 @@ def test_a_look_on_screen_without_its_shader_shows_its_fallback_and_no_other_loo
     play("Sky", "generator")
     rig.tester.may_answer.clear()
     take(rig, generator=name, slot_1="Glow")
-    wait_for(lambda: rig.frame() is not None and rig.crossfade.bypass.slots == {"generator", "1"}, "the fallback")
+    wait_for(
+        lambda: rig.frame() is not None and rig.crossfade.bypass.slots == {"generator", "1"},
+        "the fallback",
+    )
     assert rig.frame() == {} and rig.snapshot["/layer/1/intensity"] > 0.0, "Eclipse stands in"
-    line = f"/fx/generator/file: {name}: is tested for the first time on this machine; Eclipse (/fx/fallback) holds"
+    line = (
+        f"/fx/generator/file: {name}: is tested for the first time on this machine; Eclipse "
+        "(/fx/fallback) holds"
+    )
     assert [message for _, message in reports.lines if message.startswith(line)]
     rig.tester.may_answer.set()
-    wait_for(lambda: rig.state("generator") in ("playing", "failed") and rig.is_playing("Glow"), "the tests")
+    wait_for(
+        lambda: rig.state("generator") in ("playing", "failed") and rig.is_playing("Glow"),
+        "the tests",
+    )
     wait_for(lambda: rig.frame() and rig.fade is None, "the dissolve")
     playing = {slot: each.file.title for slot, each in rig.frame().items()}
     titles = {"1": "Glow"} if name == "Broken" else {"generator": "Dawn", "1": "Glow"}
@@ -435,7 +547,9 @@ def test_a_look_on_screen_without_its_shader_shows_its_fallback_and_no_other_loo
     assert (rig.snapshot["/layer/1/intensity"] > 0.0) is (name == "Broken")
 
 
-def test_the_first_look_of_a_run_begins_with_its_fallback(tmp_path: Path, reports: Any, wait_for: Any) -> None:
+def test_the_first_look_of_a_run_begins_with_its_fallback(
+    tmp_path: Path, reports: Any, wait_for: Any
+) -> None:
     (tmp_path / "Sky.fs").write_text(shader(image=False))
     first = [("/fx/generator/file", "Sky"), *((f"/layer/{n}/intensity", 0.0) for n in range(1, 5))]
     rig = Rig(tmp_path, reports, first=first)
@@ -451,16 +565,23 @@ def test_the_first_look_of_a_run_begins_with_its_fallback(tmp_path: Path, report
         rig.control.close()
 
 
-def test_a_test_that_had_no_time_is_told_and_begins_again(rig: Rig, wait_for: Any, reports: Any) -> None:
+def test_a_test_that_had_no_time_is_told_and_begins_again(
+    rig: Rig, wait_for: Any, reports: Any
+) -> None:
     rig.write("Late", shader(more="// late"))
     wait_for(lambda: rig.control.catalog.find("Late") is not None, "the new file")
     rig.store.set("/fx/1/file", "Late", by="test")
     wait_for(lambda: rig.frame() is not None and rig.is_playing("Late"), "the shader")
     assert len(rig.tester.texts) == 3 and rig.tester.wall_deadlines == [3.0, 6.0, 12.0]
-    assert reports.lines[0] == ("fx.late.Late", "Late: it was out of time by the clock; its test begins again")
+    assert reports.lines[0] == (
+        "fx.late.Late",
+        "Late: it was out of time by the clock; its test begins again",
+    )
 
 
-def test_a_dissolve_waits_at_its_beginning_until_the_new_look_is_built(rig: Rig, play: Any, wait_for: Any) -> None:
+def test_a_dissolve_waits_at_its_beginning_until_the_new_look_is_built(
+    rig: Rig, play: Any, wait_for: Any
+) -> None:
     play("Glow")
     rig.control.awaited_by(look(rig, generator="Sky"))
     wait_for(lambda: not rig.control.awaited_by(look(rig, generator="Sky")), "the test")
@@ -478,38 +599,60 @@ def test_a_dissolve_waits_at_its_beginning_until_the_new_look_is_built(rig: Rig,
 
 def begin_fade(rig: Rig) -> set[str]:
     """Begin a fade of four seconds; the render slots of its second frame."""
-    rig.crossfade.start(entries_of([("/layer/1/intensity", 0.2)]), FadeTime(4.0), by="preset", is_picture=True)
+    rig.crossfade.start(
+        entries_of([("/layer/1/intensity", 0.2)]), FadeTime(4.0), by="preset", is_picture=True
+    )
     return set(rig.frame() and rig.frame())
 
 
-def test_a_transition_is_in_each_frame_or_refused(rig: Rig, slide: Any, wait_for: Any, reports: Any) -> None:
-    assert slide["transition"].mix == 0.0 and slide["transition"].inputs == {"edge": 0.25}, "before any fade"
+def test_a_transition_is_in_each_frame_or_refused(
+    rig: Rig, slide: Any, wait_for: Any, reports: Any
+) -> None:
+    assert slide["transition"].mix == 0.0 and slide["transition"].inputs == {"edge": 0.25}, (
+        "before any fade"
+    )
     assert [view.address for view in rig.views.every] == ["/fx/transition/edge"]
     for slot, name, reason in (
-        ("transition", "Glow", "is no transition (it needs the images startImage and endImage, and a float progress)"),
+        (
+            "transition",
+            "Glow",
+            "is no transition (it needs the images startImage and endImage, and a float progress)",
+        ),
         ("1", "Slide", "is a transition between two pictures; choose it for /preset/transition"),
     ):
         rig.store.set(file_address(slot), name, by="test")
         wait_for(lambda slot=slot: rig.frame() and rig.state(slot) == "failed", "the refusal")
-        assert reason in rig.detail(slot) and reports.lines[-1][1].startswith(f"{file_address(slot)}: {name}: {reason}")
+        assert reason in rig.detail(slot) and reports.lines[-1][1].startswith(
+            f"{file_address(slot)}: {name}: {reason}"
+        )
     assert rig.frame()["transition"].file is slide["transition"].file, "the last one plays on"
     rig.tester.may_answer.clear()
     rig.write("Burn", SLIDE.replace("0.25", "0.5"))
     wait_for(lambda: rig.control.catalog.find("Burn") is not None, "the new file")
     rig.store.set("/preset/transition", "Burn", by="test")
-    line = "/preset/transition: Burn: is tested for the first time on this machine; until then looks dissolve without"
+    line = (
+        "/preset/transition: Burn: is tested for the first time on this machine; until then "
+        "looks dissolve without"
+    )
     is_reported = lambda: reports.lines[-1][1].startswith(line)  # noqa: E731
     wait_for(lambda: "transition" not in rig.frame() and is_reported(), "a plain dissolve")
     rig.tester.may_answer.set()
     wait_for(lambda: rig.is_playing("Burn", "transition"), "the new one")
-    with pytest.raises(osc_schema.Rejected, match=r"/preset/transition: 'Slid' is not in .*nearest: Slide"):
+    with pytest.raises(
+        osc_schema.Rejected, match=r"/preset/transition: 'Slid' is not in .*nearest: Slide"
+    ):
         rig.store.set("/preset/transition", "Slid", by="test")
     for plain in ("dissolve", ""):
         rig.store.set("/preset/transition", plain, by="test")
-        wait_for(lambda: "transition" not in rig.frame() and rig.state("transition") == "off", "the dissolve")
+        wait_for(
+            lambda: "transition" not in rig.frame() and rig.state("transition") == "off",
+            "the dissolve",
+        )
 
 
-def test_looks_with_the_same_shaders_are_drawn_apart_for_a_transition_or_blend(rig: Rig, slide: Any, play: Any) -> None:
+def test_looks_with_the_same_shaders_are_drawn_apart_for_a_transition_or_blend(
+    rig: Rig, slide: Any, play: Any
+) -> None:
     play("Glow")
     rig.crossfade.dissolve(0.1)  # as where a shader that was bypassed comes back
     assert rig.frame().keys() == {"1"} and rig.fade is not None, "no transition within one look"
@@ -522,14 +665,21 @@ def test_looks_with_the_same_shaders_are_drawn_apart_for_a_transition_or_blend(r
     assert set(rig.frame()) == {"1", "1-"}
 
 
-def test_a_slow_transition_is_bypassed_and_only_a_running_fade_is_frozen(rig: Rig, slide: Any, wait_for: Any) -> None:
+def test_a_slow_transition_is_bypassed_and_only_a_running_fade_is_frozen(
+    rig: Rig, slide: Any, wait_for: Any
+) -> None:
     over = ShaderState(costs_ms={"transition": 300.0}, overruns=frozenset({"transition"}))
     for is_fading in (False, True):
         assert not is_fading or "transition" in begin_fade(rig)
         rig.control.after_frame(over, PERIOD_S)
         wait_for(lambda: rig.state("transition") == "bypassed", "the bypass")
-        assert "takes 300 ms of the 33 ms of a frame; looks dissolve without it" in rig.detail("transition")
-        assert "transition" not in rig.frame() and (rig.fade is not None and rig.fade.is_frozen) is is_fading
+        assert "takes 300 ms of the 33 ms of a frame; looks dissolve without it" in rig.detail(
+            "transition"
+        )
+        assert (
+            "transition" not in rig.frame()
+            and (rig.fade is not None and rig.fade.is_frozen) is is_fading
+        )
         rig.store.set("/fx/transition/enable", True, by="test")
         assert "transition" in rig.frame(), "tried again"
         assert is_fading or rig.fade is None

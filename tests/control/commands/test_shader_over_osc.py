@@ -1,4 +1,5 @@
-"""The inputs of a playing shader as addresses: over UDP, OSCQuery and the map, on a whole engine."""
+"""The inputs of a playing shader as addresses: over UDP, OSCQuery and the map, on a whole
+engine."""
 
 import contextlib
 import json
@@ -27,7 +28,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def rig(folder: Path) -> Iterator[EngineClient]:
     (folder / "isf").mkdir()
-    (folder / "isf" / "Glow.fs").write_text(shader().replace('  { "NAME": "flash"', f'{POINT}{{ "NAME": "flash"', 1))
+    (folder / "isf" / "Glow.fs").write_text(
+        shader().replace('  { "NAME": "flash"', f'{POINT}{{ "NAME": "flash"', 1)
+    )
     (folder / "isf" / "Sky.fs").write_text(shader(image=False))
     with open_client(folder, shaders=[str(folder / "isf")], web="127.0.0.1:0") as session:
         yield session
@@ -74,11 +77,14 @@ def test_an_input_is_set_and_read_by_name_and_by_number(session: EngineClient) -
             assert session.engine.params.get(f"/fx/1/{number}") == position, address
 
 
-def test_a_pattern_reaches_inputs_by_name_and_a_wrong_name_is_answered_with_the_names(session: EngineClient) -> None:
+def test_a_pattern_reaches_inputs_by_name_and_a_wrong_name_is_answered_with_the_names(
+    session: EngineClient,
+) -> None:
     answer = get(session, "/fx/1/sped")
     assert answer.address == "/fail"
     assert answer.args[1] == (
-        "/fx/1/sped: the shader in slot 1 has no such input (its inputs are speed, centre, flash, shape)"
+        "/fx/1/sped: the shader in slot 1 has no such input (its inputs are speed, centre, flash, "
+        "shape)"
     )
     session.client.send(encode_message("/fx/*/spe?d", 10.0))
     sync(session)
@@ -87,7 +93,9 @@ def test_a_pattern_reaches_inputs_by_name_and_a_wrong_name_is_answered_with_the_
     assert {session.answer().address, session.answer().address} == {"/fx/1/speed", "/fx/1/shape"}
 
 
-def test_oscquery_announces_inputs_that_come_and_go_and_a_look_on_a_pad(session: EngineClient, wait_for: Any) -> None:
+def test_oscquery_announces_inputs_that_come_and_go_and_a_look_on_a_pad(
+    session: EngineClient, wait_for: Any
+) -> None:
     node = query(session, "/fx/1/speed")
     assert (node["TYPE"], node["RANGE"], node["VALUE"]) == ("f", [{"MIN": 0.0, "MAX": 10.0}], [2.5])
     assert node["DESCRIPTION"] == "speed (1)"
@@ -100,13 +108,19 @@ def test_oscquery_announces_inputs_that_come_and_go_and_a_look_on_a_pad(session:
         session.engine.params.set("/fx/1/file", "", by="test")
         removed = [json.loads(client.read()) for _ in range(4)]
         assert removed == [
-            {"COMMAND": "PATH_REMOVED", "DATA": f"/fx/1/{name}"} for name in ("speed", "centre", "flash", "shape")
+            {"COMMAND": "PATH_REMOVED", "DATA": f"/fx/1/{name}"}
+            for name in ("speed", "centre", "flash", "shape")
         ]
         session.engine.params.set("/fx/1/file", "Sky", by="test")
         added = [json.loads(client.read()) for _ in range(3)]
-        assert added == [{"COMMAND": "PATH_ADDED", "DATA": f"/fx/1/{name}"} for name in ("speed", "flash", "shape")]
+        assert added == [
+            {"COMMAND": "PATH_ADDED", "DATA": f"/fx/1/{name}"}
+            for name in ("speed", "flash", "shape")
+        ]
         session.done("/bank/put", 1, 3, "Tunnel")
-        assert query(session, "/pad/3")["DESCRIPTION"] == "Pad 3: Tunnel"  # who asks first takes it from nobody
+        assert (
+            query(session, "/pad/3")["DESCRIPTION"] == "Pad 3: Tunnel"
+        )  # who asks first takes it from nobody
         assert json.loads(client.read()) == {"COMMAND": "PATH_CHANGED", "DATA": "/pad/3"}
 
 
@@ -119,7 +133,9 @@ def test_a_subscriber_hears_a_change_under_both_names(session: EngineClient) -> 
     session.done("/engine/notify", 0)
 
 
-def test_a_preset_brings_back_the_shader_and_its_values(session: EngineClient, wait_for: Any) -> None:
+def test_a_preset_brings_back_the_shader_and_its_values(
+    session: EngineClient, wait_for: Any
+) -> None:
     session.client.send(encode_message("/fx/1/speed", 9.0))
     sync(session)
     session.done("/preset/save", "fast glow")
@@ -133,8 +149,14 @@ def test_a_preset_brings_back_the_shader_and_its_values(session: EngineClient, w
 def test_a_control_is_mapped_and_a_route_led_to_an_input_by_its_name(session: EngineClient) -> None:
     session.done("/map/clear")
     session.done("/map/add", "midi 1 cc 7", "/fx/1/speed")
-    assert [each.args[2] for each in session.ask("/map/list") if each.address == "/map/entry"] == ["/fx/1/1"]
-    assert "map them one by one: /fx/1/2, /fx/1/3" in session.failed("/map/add", "midi 1 cc 8", "/fx/1/centre")
-    session.client.send(encode_message("/mod/5/target", "/fx/2/anything"))  # its shader does not play yet
+    assert [each.args[2] for each in session.ask("/map/list") if each.address == "/map/entry"] == [
+        "/fx/1/1"
+    ]
+    assert "map them one by one: /fx/1/2, /fx/1/3" in session.failed(
+        "/map/add", "midi 1 cc 8", "/fx/1/centre"
+    )
+    session.client.send(
+        encode_message("/mod/5/target", "/fx/2/anything")
+    )  # its shader does not play yet
     sync(session)
     assert session.engine.params.get("/mod/5/target") == "/fx/2/anything"

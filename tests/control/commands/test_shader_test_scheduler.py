@@ -1,4 +1,5 @@
-"""Which shaders are tested when: before they are chosen, once per machine, and never in the way of a chosen one."""
+"""Which shaders are tested when: before they are chosen, once per machine, and never in the way of
+a chosen one."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,7 +24,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def open_rig(folder: Path, reports: Any, wait_for: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenRig]:
+def open_rig(
+    folder: Path, reports: Any, wait_for: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[OpenRig]:
     """`open_rig(own_folder=None)`: a run with records; close it with `rig.control.close()`."""
     monkeypatch.setattr("engine.params.shader_catalog.POLL_S", 0.02)
     rigs = []
@@ -51,7 +54,9 @@ def records_in(folder: Path) -> list[Path]:
     return list((folder.parent / "records").glob("*.json"))
 
 
-def test_a_shader_that_passed_in_an_earlier_run_just_plays(open_rig: OpenRig, folder: Path, wait_for: Any) -> None:
+def test_a_shader_that_passed_in_an_earlier_run_just_plays(
+    open_rig: OpenRig, folder: Path, wait_for: Any
+) -> None:
     (folder / "Glow.fs").write_text(shader())
     first = open_rig()
     choose(first, "Glow", wait_for)
@@ -63,7 +68,9 @@ def test_a_shader_that_passed_in_an_earlier_run_just_plays(open_rig: OpenRig, fo
     assert second.control.pictures["Glow"].shape == (36, 64, 3)
 
 
-def test_a_file_put_into_the_folder_is_tested_in_advance(open_rig: OpenRig, folder: Path, wait_for: Any) -> None:
+def test_a_file_put_into_the_folder_is_tested_in_advance(
+    open_rig: OpenRig, folder: Path, wait_for: Any
+) -> None:
     (folder / "Glow.fs").write_text(shader())
     rig = open_rig()
     wait_for(lambda: rig.tester.is_warm, "the process, which is ready")
@@ -99,13 +106,25 @@ def test_a_shader_that_somebody_waits_for_is_tested_first_with_a_share_of_a_busy
     prepared = rig.control._prepared
     for count, name in enumerate(("Running", "Earlier", "Newest"), start=1):
         rig.control.awaited_by({"/fx/1/file": name, "/fx/1/enable": True})
-        wait_for(lambda count=count: len(prepared) == count and all(each.text for each in prepared.values()), name)
-        wait_for(lambda: len(rig.tester.texts) == 2, "the first one, before the test in advance has ended")
+        wait_for(
+            lambda count=count: (
+                len(prepared) == count and all(each.text for each in prepared.values())
+            ),
+            name,
+        )
+        wait_for(
+            lambda: len(rig.tester.texts) == 2,
+            "the first one, before the test in advance has ended",
+        )
     rig.tester.may_answer.set()
-    wait_for(lambda: len(rig.tester.texts) == 5 and not rig.control._testing.is_running, "all of them")
+    wait_for(
+        lambda: len(rig.tester.texts) == 5 and not rig.control._testing.is_running, "all of them"
+    )
     order = [text.rpartition("// ")[2] for text in rig.tester.texts]
     assert order == ["Library", "Running", "Newest", "Earlier", "Library"]
-    assert [number > 10 for number in rig.tester.niceness] == [False, True, True], "the user's are kept ready"
+    assert [number > 10 for number in rig.tester.niceness] == [False, True, True], (
+        "the user's are kept ready"
+    )
 
 
 def test_a_prepared_shader_that_cannot_be_shown_is_a_fault_before_it_is_on_air(
@@ -123,15 +142,22 @@ def test_a_prepared_shader_that_cannot_be_shown_is_a_fault_before_it_is_on_air(
     ):
         rig.prepare(slot, name)
         wait_for(lambda name=name: rig.control.fault_of(name), f"the fault of {name}")
-        assert rig.control.fault_of(name).startswith(f"{name}: {reason}"), rig.control.fault_of(name)
+        assert rig.control.fault_of(name).startswith(f"{name}: {reason}"), rig.control.fault_of(
+            name
+        )
     rig.prepare("1", "Good")
     wait_for(lambda: rig.player.upcoming, "the good one")
     assert rig.control.fault_of("Good") == ""
     choose(rig, "Slow", wait_for)
-    wait_for(lambda: rig.control.fault_of("Slow") == "", "no fault on air, where frames measure its cost")
+    wait_for(
+        lambda: rig.control.fault_of("Slow") == "", "no fault on air, where frames measure its cost"
+    )
     wait_for(lambda: len(records_in(folder)) >= 3, "the records")
     rig.control.close()
     later = open_rig()
     later.prepare("1", "Slow")
-    wait_for(lambda: "500 ms" in later.control.fault_of("Slow"), "the fault from its record, without a test")
+    wait_for(
+        lambda: "500 ms" in later.control.fault_of("Slow"),
+        "the fault from its record, without a test",
+    )
     assert later.tester.texts == []

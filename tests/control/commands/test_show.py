@@ -30,9 +30,23 @@ def test_status_has_the_rate_the_renderer_and_the_sound(session: EngineClient) -
     session.answers_up_to("/synced")
     *facts, end = session.ask("/engine/status")
     known = {message.address.removeprefix("/engine/status/"): message.args for message in facts}
-    assert {"fps", "frame_ms_p50", "frame_ms_p99", "late", "dropped", "size", "renderer", "audio"} <= set(known)
+    assert {
+        "fps",
+        "frame_ms_p50",
+        "frame_ms_p99",
+        "late",
+        "dropped",
+        "size",
+        "renderer",
+        "audio",
+    } <= set(known)
     assert known["size"] == (64, 64)
-    assert 0.0 < known["latency_ms_p50"][0] <= known["latency_ms_p99"][0] <= known["latency_ms_worst"][0]
+    assert (
+        0.0
+        < known["latency_ms_p50"][0]
+        <= known["latency_ms_p99"][0]
+        <= known["latency_ms_worst"][0]
+    )
     assert known["osc/messages"][0] > 0
     assert known["osc/replaced"] == known["osc/discarded"] == known["osc/lost"] == (0,)
     assert known["audio"][0] == "playing"
@@ -42,9 +56,14 @@ def test_status_has_the_rate_the_renderer_and_the_sound(session: EngineClient) -
 
 def test_width_and_height_change_together(session: EngineClient, wait_for: Any) -> None:
     assert session.done("/engine/size", 128, 96) == ("/engine/size", 128, 96)
-    wait_for(lambda: (session.engine.status().width, session.engine.status().height) == (128, 96), "the new size")
+    wait_for(
+        lambda: (session.engine.status().width, session.engine.status().height) == (128, 96),
+        "the new size",
+    )
     assert "width and height" in session.failed("/engine/size", 128)
-    assert session.failed("/engine/size", 100000, 96) == "100000 is outside 64..8192", "it is refused, not clipped"
+    assert session.failed("/engine/size", 100000, 96) == "100000 is outside 64..8192", (
+        "it is refused, not clipped"
+    )
     assert "/engine/width" in session.failed("/engine/size", "wide", 96)
     assert "/engine/width" in session.failed("/engine/size", float("nan"), 96)
     session.done("/engine/size", 64, 64)
@@ -55,7 +74,10 @@ def test_sinks_start_and_stop_while_it_runs_and_their_files_stay_in_the_recordin
 ) -> None:
     session.done("/sink/start", "record", "show.mp4")
     assert session.engine.params.get("/sink/record/enable") is True
-    wait_for(lambda: [sink for sink in session.engine.status().sinks if sink.frames > 5], "frames in the recording")
+    wait_for(
+        lambda: [sink for sink in session.engine.status().sinks if sink.frames > 5],
+        "frames in the recording",
+    )
     session.done("/sink/stop", "record")
     assert session.engine.params.get("/sink/record/enable") is False
     wait_for(lambda: not session.engine.status().sinks, "the end of the recording")
@@ -67,38 +89,61 @@ def test_sinks_start_and_stop_while_it_runs_and_their_files_stay_in_the_recordin
     file_kinds = [kind for kind, each in KINDS.items() if each.writes_files]
     assert file_kinds == [kind for kind, each in KINDS.items() if "file" in each.argument]
     for kind in file_kinds:
-        for escape in ("../out.mp4", "/tmp/out.mp4", "a/b.mp4", "C:out.mp4", ".hidden.mp4", "NUL.mp4", "a\nb.mp4"):
+        for escape in (
+            "../out.mp4",
+            "/tmp/out.mp4",
+            "a/b.mp4",
+            "C:out.mp4",
+            ".hidden.mp4",
+            "NUL.mp4",
+            "a\nb.mp4",
+        ):
             assert ONLY_THERE in session.failed("/sink/start", kind, escape)
     assert not (recordings.parent / "out.mp4").exists()
 
 
-def test_sinks_for_an_extra_picture_follow_the_same_rules(session: EngineClient, tmp_path: Path) -> None:
+def test_sinks_for_an_extra_picture_follow_the_same_rules(
+    session: EngineClient, tmp_path: Path
+) -> None:
     assert "no Stable Diffusion" in session.failed("/sink/start", "sd:record", "sd.mp4")
     session.engine.post(lambda: session.engine._parts.outputs.sinks.add_picture("sd", 64, 64))
     for escape in ("../a.mp4", str(tmp_path / "a.mp4")):
         assert ONLY_THERE in session.failed("/sink/start", "sd:record", escape)
     session.done("/sink/start", "sd:record", "sd.mp4")
-    assert [(sink.kind, sink.picture) for sink in session.engine.status().sinks] == [("record", "sd")]
+    assert [(sink.kind, sink.picture) for sink in session.engine.status().sinks] == [
+        ("record", "sd")
+    ]
     assert session.engine.params.get("/sink/record/enable") is False
     assert "no such sink" in session.failed("/sink/stop", "record")
     session.done("/sink/stop", "sd:record", "sd.mp4")
 
 
-def test_an_unavailable_sink_fails_with_its_reason_and_subscribers_are_sent_the_log(session: EngineClient) -> None:
+def test_an_unavailable_sink_fails_with_its_reason_and_subscribers_are_sent_the_log(
+    session: EngineClient,
+) -> None:
     kind, system = ("syphon", "macOS") if sys.platform == "win32" else ("spout", "Windows")
     assert "needs" in session.failed("/sink/start", kind)
     assert "unknown kind" in session.failed("/sink/start", "hologram")
     assert "takes a kind" in session.failed("/sink/start")
     session.done("/engine/notify", 1)
-    refused, answers = f"{kind}: unavailable (needs {system})", session.ask(f"/sink/{kind}/enable", 1)
+    refused, answers = (
+        f"{kind}: unavailable (needs {system})",
+        session.ask(f"/sink/{kind}/enable", 1),
+    )
     assert answers[-1].args == (f"/sink/{kind}/enable", refused)
     assert session.engine.params.get(f"/sink/{kind}/enable") is False
-    while not any(each.address == "/engine/warning" and refused in each.args[0] for each in answers):
-        answers = session.answers_up_to("/engine/warning")  # a busy machine warns of its late picture too
+    while not any(
+        each.address == "/engine/warning" and refused in each.args[0] for each in answers
+    ):
+        answers = session.answers_up_to(
+            "/engine/warning"
+        )  # a busy machine warns of its late picture too
     session.done("/engine/notify", 0)
 
 
-def test_a_snapshot_is_taken_on_a_trigger(session: EngineClient, wait_for: Any, recordings: Path) -> None:
+def test_a_snapshot_is_taken_on_a_trigger(
+    session: EngineClient, wait_for: Any, recordings: Path
+) -> None:
     for name in ("still.png", "second.png"):
         session.engine.params.set("/sink/snapshot/file", name)
         session.client.send(encode_message("/sink/snapshot/take", 1))

@@ -1,4 +1,5 @@
-"""Choosing the sound over OSC while the engine draws: files in place of the demo loop, with their transport."""
+"""Choosing the sound over OSC while the engine draws: files in place of the demo loop, with their
+transport."""
 
 import threading
 from pathlib import Path
@@ -18,7 +19,9 @@ from tests.support.engine_client import EngineClient, open_client
 RATE_HZ = 44_100  # the demo loop, which begins, has 48 000
 
 
-def write_tone(path: Path, hz: float, seconds: float, channels: int = 2, rate_hz: int = RATE_HZ) -> None:
+def write_tone(
+    path: Path, hz: float, seconds: float, channels: int = 2, rate_hz: int = RATE_HZ
+) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     tone = 0.5 * np.sin(2 * np.pi * hz * np.arange(round(seconds * rate_hz)) / rate_hz)
     soundfile.write(path, np.repeat(tone[:, None], channels, axis=1), rate_hz)
@@ -40,7 +43,9 @@ def test_a_set_of_files_replaces_the_demo_loop_and_is_moved_through(tmp_path, wa
     write_tone(music / "set" / "1 low.wav", 220.0, 30.0)
     write_tone(music / "set" / "2 high.flac", 880.0, 30.0, channels=1, rate_hz=32_000)
     (music / "set" / "3 broken.wav").write_bytes(b"no sound")
-    (music / "list.m3u").write_text("#EXTM3U\nset/2 high.flac\nhttp://radio.example/stream\nset/1 low.wav\n")
+    (music / "list.m3u").write_text(
+        "#EXTM3U\nset/2 high.flac\nhttp://radio.example/stream\nset/1 low.wav\n"
+    )
     (music / "gone.m3u").write_text("set/gone.wav\n")
     film_tone = 0.5 * np.sin(2 * np.pi * 440.0 * np.arange(3 * 48_000) / 48_000)
     write_track(music / "film71.mp4", np.tile(film_tone, (8, 1)), 48_000, layout="7.1", codec="aac")
@@ -54,7 +59,15 @@ def test_a_set_of_files_replaces_the_demo_loop_and_is_moved_through(tmp_path, wa
     with open_client(tmp_path, plays_sound=True, music=(str(music),)) as session:
         session.done("/engine/notify", 1)
         assert entries(session, "input")["demo"] == ("built-in demo loop", 1)
-        names = "set", "film71.mp4", "gone.m3u", "list.m3u", "set/1 low.wav", "set/2 high.flac", "set/3 broken.wav"
+        names = (
+            "set",
+            "film71.mp4",
+            "gone.m3u",
+            "list.m3u",
+            "set/1 low.wav",
+            "set/2 high.flac",
+            "set/3 broken.wav",
+        )
         assert tuple(entries(session, "file")) == names
         for verb in ("play", "pause", "next", "previous"):
             assert "no sound file plays" in session.failed(f"/audio/file/{verb}")
@@ -69,29 +82,59 @@ def test_a_set_of_files_replaces_the_demo_loop_and_is_moved_through(tmp_path, wa
         assert entries(session, "track")[1] == ("1 low.wav", 1)
 
         session.done("/audio/file/next")
-        wait_for(lambda: position()[2] == "2 high.flac" and abs(pitch_hz(session) - 880.0) < 9.0, "the second file")
+        wait_for(
+            lambda: position()[2] == "2 high.flac" and abs(pitch_hz(session) - 880.0) < 9.0,
+            "the second file",
+        )
         session.done("/audio/file/seek", 20.0)
         wait_for(lambda: session.engine.status().audio.place.position_s >= 20.0, "its 20th second")
         session.done("/audio/file/pause")
-        wait_for(lambda: position()[3] == "paused" and max(session.engine.status().audio.level) == 0.0, "silence")
+        wait_for(
+            lambda: position()[3] == "paused" and max(session.engine.status().audio.level) == 0.0,
+            "silence",
+        )
         paused_s = session.engine.status().audio.place.position_s
         session.done("/audio/file/play")
         wait_for(lambda: session.engine.status().audio.place.position_s > paused_s, "it to go on")
         session.done("/audio/track/open", 3)
-        wait_for(lambda: position() == (1, 3, "1 low.wav", "playing"), "the broken one to be skipped")
-        assert any("3 broken.wav" in line and line.endswith("skipped") for line in session.engine.status().warnings)
+        wait_for(
+            lambda: position() == (1, 3, "1 low.wav", "playing"), "the broken one to be skipped"
+        )
+        assert any(
+            "3 broken.wav" in line and line.endswith("skipped")
+            for line in session.engine.status().warnings
+        )
 
-        session.done("/audio/file/open", "film71.mp4")  # eight channels as planes, which once ended the process
+        session.done(
+            "/audio/file/open", "film71.mp4"
+        )  # eight channels as planes, which once ended the process
         wait_for(lambda: position() == (1, 1, "film71.mp4", "playing"), "the film")
         wait_for(lambda: abs(pitch_hz(session) - 440.0) < 5.0, "its pitch")
         session.done("/audio/file/open", "list.m3u")
-        wait_for(lambda: position() == (1, 2, "2 high.flac", "playing"), "the playlist, without the address")
-        for entry in ("../secret.wav", str(tmp_path / "secret.wav"), "nothing.wav", ".", "", ".cut.wav", "cut.bak"):
+        wait_for(
+            lambda: position() == (1, 2, "2 high.flac", "playing"),
+            "the playlist, without the address",
+        )
+        for entry in (
+            "../secret.wav",
+            str(tmp_path / "secret.wav"),
+            "nothing.wav",
+            ".",
+            "",
+            ".cut.wav",
+            "cut.bak",
+        ):
             reason = session.failed("/audio/file/open", entry)
-            assert reason.endswith("is not offered in the music folders; /audio/file/list shows what is")
-        assert session.failed("/audio/file/open", "gone.m3u").startswith(f"{Path('set/gone.wav')}: no such file")
+            assert reason.endswith(
+                "is not offered in the music folders; /audio/file/list shows what is"
+            )
+        assert session.failed("/audio/file/open", "gone.m3u").startswith(
+            f"{Path('set/gone.wav')}: no such file"
+        )
         broken = "set/3 broken.wav"
-        assert session.failed("/audio/file/open", broken).startswith(f"{Path(broken)}: not a readable sound")
+        assert session.failed("/audio/file/open", broken).startswith(
+            f"{Path(broken)}: not a readable sound"
+        )
         assert "it has 1 to 2" in session.failed("/audio/track/open", 3)
         assert "a position in seconds" in session.failed("/audio/file/seek", "far")
         assert "no audio input 'nowhere'" in session.failed("/audio/input/open", "nowhere")
@@ -99,7 +142,10 @@ def test_a_set_of_files_replaces_the_demo_loop_and_is_moved_through(tmp_path, wa
         assert position() == (1, 2, "2 high.flac", "playing"), "nothing of that changed the sound"
 
         assert session.done("/audio/input/open", "demo") == ("/audio/input/open", "demo")
-        wait_for(lambda: session.engine.status().audio.description.startswith("demo loop"), "the demo loop")
+        wait_for(
+            lambda: session.engine.status().audio.description.startswith("demo loop"),
+            "the demo loop",
+        )
         assert session.done("/audio/input/open", "files")[1] == "files"
         wait_for(lambda: position() == (1, 2, "2 high.flac", "playing"), "the list again")
 
@@ -123,15 +169,24 @@ def test_of_choices_that_wait_only_the_newest_is_opened(tmp_path, monkeypatch) -
         for _ in range(49):
             assert session.hear("/fail") == ("/audio/input/open", "superseded by another choice")
         may_end.set()
-        assert [session.hear("/fail")[1] for _ in range(2)] == ["no audio input 'first'", "no audio input '49'"]
+        assert [session.hear("/fail")[1] for _ in range(2)] == [
+            "no audio input 'first'",
+            "no audio input '49'",
+        ]
         assert opened == ["first", "49"]
-        assert "is not offered in the music folders" in session.failed("/audio/file/open", "x" * 300)
+        assert "is not offered in the music folders" in session.failed(
+            "/audio/file/open", "x" * 300
+        )
 
 
 def test_an_offline_run_keeps_its_sound(tmp_path) -> None:
     control, table = SoundControl(make_context(print), object(), [tmp_path]), CommandTable()
     control.add_commands(table)
-    for address, args in (("/audio/input/open", ("demo",)), ("/audio/file/play", ()), ("/audio/monitor/list", ())):
+    for address, args in (
+        ("/audio/input/open", ("demo",)),
+        ("/audio/file/play", ()),
+        ("/audio/monitor/list", ()),
+    ):
         with pytest.raises(AudioError, match="cannot be changed in an offline run"):
             table.find(address)(args, None)
     control.close()

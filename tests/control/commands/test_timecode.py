@@ -1,4 +1,5 @@
-"""Timecode in the show: cues start in the right picture, the beat follows, subscribers are notified."""
+"""Timecode in the show: cues start in the right picture, the beat follows, subscribers are
+notified."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +31,8 @@ def rig(tmp_path: Path, reports: Any) -> Iterator[TimecodeRig]:
 
 @pytest.fixture
 def show(rig: TimecodeRig) -> TimecodeRig:
-    """A rig with the cues 1 low at 10 s, 2 mid at 20 s fading for 4 s, 3 high without a timecode; the source is LTC."""
+    """A rig with the cues 1 low at 10 s, 2 mid at 20 s fading for 4 s, 3 high without a timecode;
+    the source is LTC."""
     rig.done("/cue/set", 1, "low", 0.0, 0.0, 0, "00:00:10:00")
     rig.done("/cue/set", 2, "mid", 4.0, 0.0, 0, "00:00:20:00")
     rig.done("/cue/set", 3, "high")
@@ -91,9 +93,13 @@ def test_subscribers_are_sent_the_time_at_their_rate(show: TimecodeRig) -> None:
 
 
 @pytest.mark.parametrize("address", ["/mtc", "/midi/dev/0/MTC"])
-def test_mtc_starts_a_cue_on_time_forward_and_none_backward(show: TimecodeRig, address: str) -> None:
+def test_mtc_starts_a_cue_on_time_forward_and_none_backward(
+    show: TimecodeRig, address: str
+) -> None:
     show.store.set("/timecode/source", "mtc")
-    show.midi = [(at_s, encode_message(address, data)) for at_s, data in quarter_frames((0, 0, 9, 0), 100)]
+    show.midi = [
+        (at_s, encode_message(address, data)) for at_s, data in quarter_frames((0, 0, 9, 0), 100)
+    ]
     ((began_s, number),) = show.run(3.9)
     assert number == 1 and began_s == pytest.approx(1.0, abs=FRAME_S)
     assert show.control.status.speed == pytest.approx(1.0)
@@ -123,8 +129,16 @@ def test_a_cue_gets_its_timecode_over_osc_and_keeps_it(show: TimecodeRig) -> Non
 @pytest.mark.parametrize(
     ("values", "key", "line"),
     [
-        ({"/timecode/source": "ltc", "/timecode/ltc_channel": 5}, "timecode", "has 2 channels; choose 1..2"),
-        ({"/tempo/source": "timecode"}, "timecode.tempo", "set /timecode/source to ltc, mtc or artnet"),
+        (
+            {"/timecode/source": "ltc", "/timecode/ltc_channel": 5},
+            "timecode",
+            "has 2 channels; choose 1..2",
+        ),
+        (
+            {"/tempo/source": "timecode"},
+            "timecode.tempo",
+            "set /timecode/source to ltc, mtc or artnet",
+        ),
         ({}, "timecode.ignored.mtc", "/timecode/source is off; /timecode/source mtc follows it"),
     ],
 )
@@ -134,7 +148,9 @@ def test_timecode_that_nothing_reads_or_brings_is_reported_once(
     for address, value in values.items():
         rig.store.set(address, value)
     if not values:
-        rig.midi = [(float(second), encode_message("/mtc", f"01:00:1{second}:00")) for second in (2, 3, 4)]
+        rig.midi = [
+            (float(second), encode_message("/mtc", f"01:00:1{second}:00")) for second in (2, 3, 4)
+        ]
     rig.run(1.5)
     assert len(reports.lines) == (key == "timecode"), "the other source may be set next"
     rig.run(8.0)
@@ -145,7 +161,9 @@ def test_timecode_that_nothing_reads_or_brings_is_reported_once(
 # -- end to end --------------------------------------------------------------------------------
 
 
-def test_a_cue_whose_preset_is_missing_is_reported_and_the_show_continues(show: TimecodeRig, reports: Any) -> None:
+def test_a_cue_whose_preset_is_missing_is_reported_and_the_show_continues(
+    show: TimecodeRig, reports: Any
+) -> None:
     show.done("/cue/set", 1, "gone", 0, 0, 0, "00:00:10:00")
     show.play_ltc((0, 0, 9, 0), 12.0, begin_s=0.0)
     assert show.run(12.0) == [(11.0, 2)]
@@ -153,7 +171,8 @@ def test_a_cue_whose_preset_is_missing_is_reported_and_the_show_continues(show: 
 
 
 def test_ltc_in_a_file_leads_an_offline_show(tmp_path: Path) -> None:
-    """Music on the left, LTC on the right: the cue starts in its picture, the beat is that of the timecode."""
+    """Music on the left, LTC on the right: the cue starts in its picture, the beat is that of the
+    timecode."""
     PresetFolder(tmp_path / "presets").save("dark", {BRIGHTNESS: 0.0})
     tape = ltc_signal((0, 59, 59, 0), 75, rate="25")
     music = 0.5 * np.sin(2 * np.pi * 220 / 48_000 * np.arange(tape.samples.size))
@@ -177,14 +196,20 @@ def test_ltc_in_a_file_leads_an_offline_show(tmp_path: Path) -> None:
         return float(engine.params.get(BRIGHTNESS))  # type: ignore[arg-type]
 
     with open_engine(config) as engine:
-        dark_from_s = next(frame.time_s for frame in engine.frames(count=140) if brightness_at(engine) == 0.0)
+        dark_from_s = next(
+            frame.time_s for frame in engine.frames(count=140) if brightness_at(engine) == 0.0
+        )
         assert dark_from_s == pytest.approx(1.4, abs=0.021)
         status = engine.status()
         assert status.timecode.state == "locked" and status.timecode.rate == "25"
-        assert status.audio.level[1] == pytest.approx(status.audio.level[0], rel=0.2), "both channels hear the music"
+        assert status.audio.level[1] == pytest.approx(status.audio.level[0], rel=0.2), (
+            "both channels hear the music"
+        )
         beat = engine._parts.control_hub.tempo.beat_at(dark_from_s)
         assert beat == pytest.approx(dark_from_s * 100.0 / 60.0, abs=0.01)
-        assert ("/engine/status/timecode", "ltc") in [(at, values[0]) for at, values in status.osc_lines()]
+        assert ("/engine/status/timecode", "ltc") in [
+            (at, values[0]) for at, values in status.osc_lines()
+        ]
 
 
 def test_a_locate_over_udp_recalls_a_cue(tmp_path: Path) -> None:
@@ -202,7 +227,10 @@ def test_a_locate_over_udp_recalls_a_cue(tmp_path: Path) -> None:
         assert session.ask("/cue/list")[-3].args == (2, "high", 0.0, 0.0, 0, "01:00:12:00")
         session.client.send(encode_message("/timecode/offset", "soon"))
         assert "neither hh:mm:ss:ff" in str(session.hear("/fail")[-1])
-        reason = "^/timecode/source artnet: this run does not listen to Art-Net; start it with --dmx artnet$"
+        reason = (
+            "^/timecode/source artnet: this run does not listen to Art-Net; start it with "
+            "--dmx artnet$"
+        )
         with pytest.raises(Rejected, match=reason):
             session.engine.params.set("/timecode/source", "artnet", by="test")
         assert session.engine.params.get("/timecode/source") == "mtc"
@@ -212,15 +240,24 @@ def test_cues_start_with_the_timecode_of_art_net(show: TimecodeRig, reports: Any
     show.midi = [(0.0, encode_message("/mtc", "01:00:12:00"))]
     show.run(0.05)
     assert "MIDI timecode arrives" in reports.lines[-1][1]
-    show.control.artnet.append(TimecodeReading(hours=0, minutes=0, seconds=9, frames=0, at_s=0.0, rate="25"))
+    show.control.artnet.append(
+        TimecodeReading(hours=0, minutes=0, seconds=9, frames=0, at_s=0.0, rate="25")
+    )
     show.run(0.1)
-    ignored = "Art-Net timecode arrives and is ignored: /timecode/source is ltc; /timecode/source artnet follows it"
+    ignored = (
+        "Art-Net timecode arrives and is ignored: /timecode/source is ltc; /timecode/source "
+        "artnet follows it"
+    )
     assert ("timecode.ignored.artnet", ignored) == reports.lines[-1]
     show.store.set("/timecode/source", "artnet")
     started = []
     for n in range(50):
         at_s, second = 0.1 + n / 25, 9 + n // 25
-        label = TimecodeReading(hours=0, minutes=0, seconds=second, frames=n % 25, at_s=at_s, rate="25")
+        label = TimecodeReading(
+            hours=0, minutes=0, seconds=second, frames=n % 25, at_s=at_s, rate="25"
+        )
         show.control.artnet.append(label)
         started += show.run(at_s + 0.04)
-    assert [number for _, number in started] == [1] and show.control.status.position == "00:00:11:00"
+    assert [number for _, number in started] == [
+        1
+    ] and show.control.status.position == "00:00:11:00"

@@ -1,4 +1,5 @@
-"""Timecode that starts cues and leads the beat, without an engine: the test is the sender and sets the time."""
+"""Timecode that starts cues and leads the beat, without an engine: the test is the sender and sets
+the time."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -64,7 +65,9 @@ class TimecodeRig(CueRig):
             self.control.step(now_s)
             for part in (self.cues, self.crossfade, self.tempo):
                 part.step(now_s)
-            started += [(round(now_s, 3), each[1]) for each in self.messages if each[0] == "/cue/current"]
+            started += [
+                (round(now_s, 3), each[1]) for each in self.messages if each[0] == "/cue/current"
+            ]
         return started
 
     def play_ltc(self, first: tuple, seconds: float, begin_s: float) -> None:

@@ -27,7 +27,9 @@ def test_the_bytes_of_another_program_are_read_and_written() -> None:
     assert packet.name == "2.0.0.5" and packet.priority == 100
     assert art_dmx(258, bytes((1, 2, 254, 255)), sequence=5) == AS_A_PROGRAM_SENDS_IT
     packet = read(art_dmx(0, bytes(512)))
-    assert isinstance(packet, LevelsPacket) and packet.sequence is None and len(packet.levels) == 512
+    assert (
+        isinstance(packet, LevelsPacket) and packet.sequence is None and len(packet.levels) == 512
+    )
     packet = read(art_dmx(1, b"\x07\x08\x09\x00", length=3))
     assert isinstance(packet, LevelsPacket) and packet.levels == b"\x07\x08\x09"
     assert read(b"Art-Net\0" + struct.pack("<H", 0x5200) + bytes((0, 14, 0, 0))) is None  # ArtSync
@@ -59,7 +61,9 @@ def test_no_bytes_do_more_than_be_refused(data: bytes, has_head: bool) -> None:
 
 
 def test_a_desk_lists_us_with_the_universes_that_we_take() -> None:
-    (reply,) = poll_replies(Poll(), [0x113, 0x110], [0x113], address="10.0.0.7", name="Multiverse stage")
+    (reply,) = poll_replies(
+        Poll(), [0x113, 0x110], [0x113], address="10.0.0.7", name="Multiverse stage"
+    )
     assert len(reply) == 239
     assert reply[:10] == b"Art-Net\0\x00\x21"
     assert reply[10:16] == bytes((10, 0, 0, 7)) + struct.pack("<H", 6454)
@@ -72,7 +76,9 @@ def test_a_desk_lists_us_with_the_universes_that_we_take() -> None:
     assert reply[182:186] == bytes((0, 0x80, 0, 0))  # the second one is active
     assert reply[190:194] == bytes((0, 3, 0, 0))  # low four bits of their universes
     assert reply[200] == 0  # a node
-    assert reply[207:213] == bytes((10, 0, 0, 7, 1, 0x08))  # bind address and index, 15 bit port addresses
+    assert reply[207:213] == bytes(
+        (10, 0, 0, 7, 1, 0x08)
+    )  # bind address and index, 15 bit port addresses
 
 
 def test_more_than_four_universes_take_several_replies_and_a_targeted_poll_only_its_own() -> None:

@@ -29,7 +29,9 @@ def test_only_changed_channels_are_forwarded_and_none_when_it_is_mapped_in_mid_s
     network = Network(1)
     network.forwarder.set_mapped({"/dmx/1/2", "/dmx/1/3"})
     network.send(1, bytes((0, 10, 20, 30)))
-    assert network.take() == {"/dmx/1/2": 10 / 255, "/dmx/1/3": 20 / 255}, "a fader that is touched sets its parameter"
+    assert network.take() == {"/dmx/1/2": 10 / 255, "/dmx/1/3": 20 / 255}, (
+        "a fader that is touched sets its parameter"
+    )
     network.send(1, bytes((0, 10, 255, 30)))
     assert network.take() == {"/dmx/1/3": 1.0}
     assert network.take() == {}

@@ -50,7 +50,9 @@ def test_a_packet_that_was_overtaken_is_left_out_and_an_art_net_number_may_repea
     assert not universe.take(of_artnet(3, sequence=6), 0.2)
 
 
-def test_a_desk_that_does_not_count_its_packets_is_reported_once_and_is_there_until_it_falls_silent() -> None:
+def test_a_desk_that_does_not_count_its_packets_is_reported_once_and_is_there_until_it_falls_silent() -> (
+    None
+):
     universe, reports = Universe(1), []
     for packet in range(44 * 6):
         assert universe.take(of_sacn(packet % 256), packet / 44) == (packet == 0)
@@ -61,13 +63,19 @@ def test_a_desk_that_does_not_count_its_packets_is_reported_once_and_is_there_un
     assert universe.take(of_sacn(7), 9.1)
 
 
-def test_a_short_packet_leaves_the_channels_after_it_and_levels_are_held_when_every_desk_is_gone() -> None:
+def test_a_short_packet_leaves_the_channels_after_it_and_levels_are_held_when_every_desk_is_gone() -> (
+    None
+):
     universe = Universe(1)
     universe.take(of_artnet(200), 0.0)
     assert not universe.step(10.0) and universe.status(10.0).state == "live"
     assert universe.step(10.1)
     assert not universe.step(10.2), "reported once"
-    assert universe.holds_last_levels and universe.levels[0] == 200 and universe.status(11.0).state == "held"
+    assert (
+        universe.holds_last_levels
+        and universe.levels[0] == 200
+        and universe.status(11.0).state == "held"
+    )
     universe = Universe(1)
     universe.take(of_artnet(9), 0.0)
     universe.take(of_sacn(1), 0.1)
@@ -110,4 +118,6 @@ def test_a_priority_for_each_channel_decides_channel_by_channel() -> None:
     assert list(universe.levels[:3]) == [21, 21, 11]
     universe.take(of(b"\x16\x16\x16", SPARE_CID, 4), 2.5)
     universe.take(of(b"\x17\x17\x17", SPARE_CID, 5), 2.7)
-    assert list(universe.levels[:3]) == [23, 23, 23], "without new priorities for 2.5 s those of the packets count"
+    assert list(universe.levels[:3]) == [23, 23, 23], (
+        "without new priorities for 2.5 s those of the packets count"
+    )

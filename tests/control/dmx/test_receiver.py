@@ -29,7 +29,9 @@ CEILING_S = 120.0
 class ReceiverRig:
     """A receiver on free ports of 127.0.0.1, and a desk that sends to it."""
 
-    def __init__(self, listen: str, universes: tuple[int, ...], mapped: frozenset[str], report: Any) -> None:
+    def __init__(
+        self, listen: str, universes: tuple[int, ...], mapped: frozenset[str], report: Any
+    ) -> None:
         self.values: dict[str, float] = {}
         self.sources: list[str] = []
         self.notices: list[str] = []
@@ -63,7 +65,11 @@ class ReceiverRig:
 
     def wait(self, is_so: Callable[[], object]) -> None:
         with self._came:
-            assert self._came.wait_for(is_so, CEILING_S), (self.values, self.notices, self.receiver.status())
+            assert self._came.wait_for(is_so, CEILING_S), (
+                self.values,
+                self.notices,
+                self.receiver.status(),
+            )
 
     def _on_messages(self, messages: list[Message], source: str) -> None:
         with self._came:
@@ -87,7 +93,9 @@ class ReceiverRig:
 
 
 @contextlib.contextmanager
-def rig(report: Any, listen: str = "both", universes: tuple[int, ...] = (1, 2), *mapped: str) -> Iterator[ReceiverRig]:
+def rig(
+    report: Any, listen: str = "both", universes: tuple[int, ...] = (1, 2), *mapped: str
+) -> Iterator[ReceiverRig]:
     opened = ReceiverRig(listen, universes, frozenset(mapped), report)
     try:
         yield opened
@@ -110,17 +118,23 @@ def test_a_fader_of_either_network_arrives_as_a_value_of_its_channel(reports: An
     assert reports.lines == []
 
 
-@pytest.mark.only_on("linux", reason="macOS has no 127.0.0.2, and Wine takes a UDP port on every address")
+@pytest.mark.only_on(
+    "linux", reason="macOS has no 127.0.0.2, and Wine takes a UDP port on every address"
+)
 def test_a_desk_that_looks_for_nodes_is_answered_once_at_the_port_of_art_net(reports: Any) -> None:
     with rig(reports, "artnet") as on, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as console:
         console.bind(("127.0.0.2", on.receiver.artnet_port))
         console.settimeout(CEILING_S)
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:  # many programs send from a port of their own
+        with socket.socket(
+            socket.AF_INET, socket.SOCK_DGRAM
+        ) as asking:  # many programs send from a port of their own
             asking.bind(("127.0.0.2", 0))
             asking.sendto(art_poll(), (HOST, on.receiver.artnet_port))
             reply, sender = console.recvfrom(1024)
             assert sender == (HOST, on.receiver.artnet_port) and len(reply) == 239
-            assert reply[10:14] == bytes((127, 0, 0, 1)) and reply[26:44].startswith(b"Multiverse test\0")
+            assert reply[10:14] == bytes((127, 0, 0, 1)) and reply[26:44].startswith(
+                b"Multiverse test\0"
+            )
             assert reply[173] == 2 and reply[190:192] == bytes((1, 2))
             on.receiver.close()  # nothing can follow
             for sock in (console, asking):
@@ -129,7 +143,11 @@ def test_a_desk_that_looks_for_nodes_is_answered_once_at_the_port_of_art_net(rep
                     sock.recv(1024)
 
 
-@pytest.mark.only_on("linux", "darwin", reason="Wine gives no multicast to a socket bound to one address, Windows does")
+@pytest.mark.only_on(
+    "linux",
+    "darwin",
+    reason="Wine gives no multicast to a socket bound to one address, Windows does",
+)
 def test_a_universe_arrives_by_multicast(reports: Any) -> None:
     with rig(reports, "sacn", (1, 300), "/dmx/300/1") as on:
         on.console.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(HOST))
@@ -145,13 +163,17 @@ def test_sacn_has_no_universe_0(reports: Any) -> None:
         assert on.receiver.status().configured == (0, 1)
 
 
-def test_damaged_packets_are_counted_and_an_unconfigured_universe_is_reported_once(reports: Any) -> None:
+def test_damaged_packets_are_counted_and_an_unconfigured_universe_is_reported_once(
+    reports: Any,
+) -> None:
     with rig(reports, "artnet", (1, 2), "/dmx/1/1") as on:
         for level in range(3):
             on.artnet(art_dmx(7, bytes((level,))))
         on.artnet(art_dmx(1, b"\xff"))
         on.wait(lambda: on.values)
-        assert on.notices[0].startswith("dmx: universe 7 from artnet 127.0.0.1 is not used (--dmx-universes: 1, 2)")
+        assert on.notices[0].startswith(
+            "dmx: universe 7 from artnet 127.0.0.1 is not used (--dmx-universes: 1, 2)"
+        )
         assert len(on.notices) == 2 and on.receiver.status().ignored == 3
     with rig(reports, "both", (1,), "/dmx/1/1") as on:
         for length in range(0, 40):
@@ -175,8 +197,13 @@ def test_timecode_of_art_net_arrives_with_its_rate_and_its_time(reports: Any) ->
         on.artnet(art_timecode(1, 0, 0, 29, kind=3))
         on.wait(lambda: on.readings and on.readings[-1].rate == "30")
         assert on.receiver.status().malformed == 6
-    labels = [(each.hours, each.minutes, each.seconds, each.frames, each.rate) for each in on.readings]
-    assert labels == [(1, 2, 3, 4, "29.97df"), (23, 59, 59, 24, "25"), (1, 0, 0, 29, "30")] and on.readings[0].at_s > 0
+    labels = [
+        (each.hours, each.minutes, each.seconds, each.frames, each.rate) for each in on.readings
+    ]
+    assert (
+        labels == [(1, 2, 3, 4, "29.97df"), (23, 59, 59, 24, "25"), (1, 0, 0, 29, "30")]
+        and on.readings[0].at_s > 0
+    )
     assert reports.lines[0][1].endswith("left out: ArtTimeCode 25:0:0:0 of type 1 is no time")
 
 
@@ -197,7 +224,9 @@ def test_a_port_that_another_program_keeps_for_itself_is_named(reports: Any) -> 
         bind_alone(other, (HOST, 0))
         port = other.getsockname()[1]
         receiver = receiver_on(port, reports, print)
-        with pytest.raises(MultiverseError, match=f"--dmx artnet: UDP port {port} .* by another program"):
+        with pytest.raises(
+            MultiverseError, match=f"--dmx artnet: UDP port {port} .* by another program"
+        ):
             receiver.start()
         receiver.close()
 
@@ -205,7 +234,9 @@ def test_a_port_that_another_program_keeps_for_itself_is_named(reports: Any) -> 
 SHARED = "another program has UDP port {port}, too: broadcast reaches both, unicast only one"
 
 
-def test_a_program_on_the_same_port_is_reported_at_the_start_and_in_the_status(reports: Any) -> None:
+def test_a_program_on_the_same_port_is_reported_at_the_start_and_in_the_status(
+    reports: Any,
+) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if sys.platform == "darwin":
@@ -216,10 +247,14 @@ def test_a_program_on_the_same_port_is_reported_at_the_start_and_in_the_status(r
         receiver.start()
         assert receiver.status().shared_ports == (port,)
         receiver.close()
-    assert reports.keys == [f"dmx.shared.{port}"] and SHARED.format(port=port) in reports.lines[0][1]
+    assert (
+        reports.keys == [f"dmx.shared.{port}"] and SHARED.format(port=port) in reports.lines[0][1]
+    )
 
 
-def receiver_on(port: int, report: Any, say: Callable[[str], None], clock: Clock | None = None) -> DmxReceiver:
+def receiver_on(
+    port: int, report: Any, say: Callable[[str], None], clock: Clock | None = None
+) -> DmxReceiver:
     return DmxReceiver(
         "artnet", (1,), deliver=lambda messages, source: None, mapped=frozenset, clock=clock or SystemClock(),
         report=report, notice=say, name="x", interface=HOST, artnet_port=port,
@@ -231,11 +266,16 @@ def intensity(session: EngineClient) -> object:
     return session.hear("/layer/1/intensity")[0]
 
 
-def test_a_fader_of_a_lighting_desk_is_learned_and_moves_the_picture(tmp_path: Path, free_port: Any) -> None:
+def test_a_fader_of_a_lighting_desk_is_learned_and_moves_the_picture(
+    tmp_path: Path, free_port: Any
+) -> None:
     port = free_port()
     dmx = {"listen": "artnet", "universes": [1], "interface": HOST, "artnet_port": port}
     changes = {"dmx": dmx, "mapping": str(tmp_path / "map.toml")}
-    with open_client(tmp_path, **changes) as session, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as lights:
+    with (
+        open_client(tmp_path, **changes) as session,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as lights,
+    ):
 
         def send(*levels: int) -> None:
             lights.sendto(art_dmx(1, bytes(levels)), (HOST, port))
@@ -248,7 +288,9 @@ def test_a_fader_of_a_lighting_desk_is_learned_and_moves_the_picture(tmp_path: P
         assert status.args[:2] == ("live", "artnet 127.0.0.1")
 
         done: list[tuple[object, ...]] = []
-        learning = threading.Thread(target=lambda: done.append(session.done("/map/learn", "/layer/1/intensity")))
+        learning = threading.Thread(
+            target=lambda: done.append(session.done("/map/learn", "/layer/1/intensity"))
+        )
         learning.start()
         level = 100
         while learning.is_alive():
@@ -262,7 +304,11 @@ def test_a_fader_of_a_lighting_desk_is_learned_and_moves_the_picture(tmp_path: P
 
         send(0, 99, 255)
         unmapped: list[Message] = []
-        while not any(message.args[0] == "/dmx/1/2" for message in unmapped if message.address == "/map/unmapped"):
+        while not any(
+            message.args[0] == "/dmx/1/2"
+            for message in unmapped
+            if message.address == "/map/unmapped"
+        ):
             unmapped = session.ask("/map/heard")
         (entry,) = [message for message in unmapped if message.address == "/map/unmapped"]
         assert entry.args[1] == "artnet 127.0.0.1" and entry.args[4] == f"{99 / 255:.6g}"

@@ -14,7 +14,8 @@ HEAD_OF_A_PROGRAM = bytes.fromhex(
     "7258" "00000002" "4465736b" + "00" * 60 + "78" "0000" "09" "00" "0007"
     "720b" "02" "a1" "0000" "0001" "0201" "00" "0102ff"
 )  # fmt: skip
-"""Universe 7, priority 120, sequence 9, levels 1, 2, 255, then 509 zeros, as sacn 1.11.0 sends it."""
+"""Universe 7, priority 120, sequence 9, levels 1, 2, 255, then 509 zeros, as sacn 1.11.0 sends
+it."""
 
 
 def damaged(at: int, value: int) -> bytes:

@@ -43,7 +43,9 @@ class FollowerRig:
         """(is playing, count)"""
         self.log: list[str] = []
         self._came = threading.Condition()
-        self.follower = LinkFollower(self.store, self._follow, clock=self.clock, report=reports, notice=self.log.append)
+        self.follower = LinkFollower(
+            self.store, self._follow, clock=self.clock, report=reports, notice=self.log.append
+        )
         self.session("peers 1")
 
     def session(self, text: str) -> None:
@@ -60,12 +62,18 @@ class FollowerRig:
         """Poll like the engine until the condition holds."""
         end_s = time.perf_counter() + CEILING_S
         while not is_so():
-            assert time.perf_counter() < end_s, (self.follower.status(), self.followed[-3:], self.reports.lines)
+            assert time.perf_counter() < end_s, (
+                self.follower.status(),
+                self.followed[-3:],
+                self.reports.lines,
+            )
             self.follower.poll(self.clock.now_s())
             with self._came:
                 self._came.wait(0.02)
 
-    def _follow(self, source: str, *, beat: float, bpm: float, at_s: float, is_playing: bool, count: int) -> None:
+    def _follow(
+        self, source: str, *, beat: float, bpm: float, at_s: float, is_playing: bool, count: int
+    ) -> None:
         assert source == "link"
         with self._came:
             self.transport.append((is_playing, count))
@@ -109,10 +117,14 @@ def test_a_tempo_that_somebody_sets_becomes_that_of_the_session(rig: FollowerRig
     count = len(rig.followed)
     rig.wait(lambda: len(rig.followed) > count + 3)
     tempos = [bpm for _, bpm, _ in rig.followed]
-    assert tempos == sorted(tempos) and set(tempos) == {120.0, 140.0}, "no report from before pulls it back"
+    assert tempos == sorted(tempos) and set(tempos) == {120.0, 140.0}, (
+        "no report from before pulls it back"
+    )
 
 
-def test_a_start_of_the_session_begins_the_count_and_a_stop_leaves_the_beat_running(rig: FollowerRig) -> None:
+def test_a_start_of_the_session_begins_the_count_and_a_stop_leaves_the_beat_running(
+    rig: FollowerRig,
+) -> None:
     rig.store.set("/tempo/start_stop_sync", True)
     rig.choose("link")
     rig.wait(lambda: rig.transport and rig.transport[-1] == (False, 0))
@@ -133,7 +145,9 @@ def test_the_process_is_started_again_after_it_died(rig: FollowerRig) -> None:
     rig.wait(lambda: rig.followed)
     rig.session("die")
     rig.wait(lambda: rig.follower.status().state == "failed")
-    assert rig.reports.lines == [("link", "Ableton Link: exit code 7; the beat runs on, next try in 0.5 s")]
+    assert rig.reports.lines == [
+        ("link", "Ableton Link: exit code 7; the beat runs on, next try in 0.5 s")
+    ]
     rig.session("peers 2")
     count = len(rig.followed)
     rig.wait(lambda: len(rig.followed) > count)
@@ -167,8 +181,13 @@ def test_without_the_library_one_line_says_how_to_install_it(rig: FollowerRig) -
 def test_the_process_ends_with_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "session.txt").write_text("peers 0", encoding="utf-8")
     monkeypatch.setenv("FAKE_LINK", str(tmp_path / "session.txt"))
-    call = f"import sys; sys.path.insert(0, {str(FAKE)!r}); from engine.control.link.program import main; main(120.0)"
-    with subprocess.Popen([sys.executable, "-c", call], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    call = (
+        f"import sys; sys.path.insert(0, {str(FAKE)!r}); from engine.control.link.program "
+        "import main; main(120.0)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", call], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
         assert process.stdout is not None and process.stdin is not None
         assert message_of(process.stdout.readline(), SessionReport) is not None
         process.stdin.close()
@@ -177,7 +196,9 @@ def test_the_process_ends_with_the_engine(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_damaged_line_is_no_report_and_no_order() -> None:
-    report = SessionReport(at_s=1.5, beat=2.0, bpm=120.0, is_playing=True, count=1, peers=1, order=3)
+    report = SessionReport(
+        at_s=1.5, beat=2.0, bpm=120.0, is_playing=True, count=1, peers=1, order=3
+    )
     assert message_of(line_of(report), SessionReport) == report
     for bpm in (120.0, None):
         order = Order(bpm=bpm, beats_a_bar=3, start_stop_sync=True, order=3)
@@ -203,17 +224,24 @@ while True:
 
 
 @pytest.mark.parametrize("seconds", [pytest.param(10.0, marks=ONLY_SOAK)])
-def test_the_beat_agrees_with_another_program_in_a_real_session(seconds: float, reports: Any) -> None:
-    """Needs the library, and multicast between programs of this machine. The bar's phase agrees within 5 ms."""
+def test_the_beat_agrees_with_another_program_in_a_real_session(
+    seconds: float, reports: Any
+) -> None:
+    """Needs the library, and multicast between programs of this machine. The bar's phase agrees
+    within 5 ms."""
     pytest.importorskip("link")
     store, followed = ParamStore(), []
 
-    def follow(source: str, *, beat: float, bpm: float, at_s: float, is_playing: bool, count: int) -> None:
+    def follow(
+        source: str, *, beat: float, bpm: float, at_s: float, is_playing: bool, count: int
+    ) -> None:
         followed.append((beat, bpm, at_s))
 
     peer = subprocess.Popen([sys.executable, "-c", PEER], stdout=subprocess.PIPE, text=True)
     lines_out: list[str] = []
-    follower = LinkFollower(store, follow, clock=SystemClock(), report=reports, notice=lines_out.append)
+    follower = LinkFollower(
+        store, follow, clock=SystemClock(), report=reports, notice=lines_out.append
+    )
     try:
         time.sleep(1.0)  # the one that was there first keeps its tempo
         store.set("/tempo/source", "link")
@@ -225,7 +253,9 @@ def test_the_beat_agrees_with_another_program_in_a_real_session(seconds: float, 
             lines.append([float(number) for number in peer.stdout.readline().split()])
         status = follower.status()
         assert (status.state, status.peers) == ("following", 1)
-        assert status.bpm == pytest.approx(133.0, abs=0.001)  # Link counts a beat in whole microseconds
+        assert status.bpm == pytest.approx(
+            133.0, abs=0.001
+        )  # Link counts a beat in whole microseconds
         store.set("/tempo/bpm", 141.0, by="ws 127.0.0.1:1")
         while abs(lines[-1][2] - 141.0) > 0.001:
             assert peer.stdout is not None

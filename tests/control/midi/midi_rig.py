@@ -35,7 +35,10 @@ class FakeMidi:
 
     def plug(self, name: str) -> None:
         self.got[name] = []
-        self.there += [Port(name=name, device=name, is_input=is_input, handle=None) for is_input in (True, False)]
+        self.there += [
+            Port(name=name, device=name, is_input=is_input, handle=None)
+            for is_input in (True, False)
+        ]
 
     def pull(self, name: str) -> None:
         self.there = [port for port in self.there if port.name != name]
@@ -82,18 +85,27 @@ class MidiRig:
         self.timecodes: list[tuple[MidiEvent, float]] = []
         outgoing = Feedback(self.store, report)
         self.feedback = MapFeedback(
-            self.store, listener_of=outgoing.listener_of, is_behind=lambda name: False, report=report
+            self.store,
+            listener_of=outgoing.listener_of,
+            is_behind=lambda name: False,
+            report=report,
         )
         self.map = MapControl(
             make_context(report, self.store, self.clock),
             folder / "mapping.toml",
-            clock={"clock": self.tempo.midi_clock, "start": self.tempo.midi_start, "stop": self.tempo.midi_stop},
+            clock={
+                "clock": self.tempo.midi_clock,
+                "start": self.tempo.midi_start,
+                "stop": self.tempo.midi_stop,
+            },
             feedback=self.feedback,
             unmapped=pad_messages,
             on_timecode=lambda event, now_s: self.timecodes.append((event, now_s)),
         )
         self.map.add_commands(table)
-        self.dispatcher = Dispatcher(self.store, table, self.clock, report, self.map, feedback=outgoing)
+        self.dispatcher = Dispatcher(
+            self.store, table, self.clock, report, self.map, feedback=outgoing
+        )
         self.commands, self.bank = table, BankState(bank=1, banks=1, pads=(("empty", ""),) * 16)
         self.bank_lights = BankLights(
             lambda: self.bank, beat=lambda now_s: (now_s - 100.0) * 2, mapped=self.map.controls
@@ -128,8 +140,11 @@ class MidiRig:
         self.bank_lights.end(name)
 
     def say(self, address: str, *args: object, host: str = "") -> None:
-        """Send an OSC message as a bridge or a person would; `host`: another one than the peer's."""
-        sender = replace(self.peer.sender(), name=f"udp {host}:5000") if host else self.peer.sender()
+        """Send an OSC message as a bridge or a person would; `host`: another one than the
+        peer's."""
+        sender = (
+            replace(self.peer.sender(), name=f"udp {host}:5000") if host else self.peer.sender()
+        )
         self.dispatcher.receive(encode_message(address, *args), sender)
 
     def hear(self, name: str, *data: bytes) -> None:

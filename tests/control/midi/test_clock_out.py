@@ -31,7 +31,9 @@ def test_a_reset_starts_the_receiver_again_and_a_late_thread_loses_no_tick() -> 
     out.due(4.0)
     assert out.due(4.0 + 5 / 24) == [CLOCK] * 5
     assert out.due(1.2 / 24) == [START, CLOCK, CLOCK], "beat 0, seen a tick late"
-    assert out.due(0.5 / 24 + 2.0) == [CLOCK], "a jump to the middle of a bar: no burst, and no start yet"
+    assert out.due(0.5 / 24 + 2.0) == [CLOCK], (
+        "a jump to the middle of a bar: no burst, and no start yet"
+    )
     assert START in [message for tick in range(49, 97) for message in out.due(tick / 24)]
 
 

@@ -34,10 +34,17 @@ def lit(messages: list[bytes]) -> list[bytes]:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        # Programmer mode; green, amber, red, grey; banks 1 and 3 grey, 2 white; the second row's first pad dim blue.
-        ("Launchpad Mini MK3", "f0002029020d0e01f7 905115 905209 905305 905401 905501 905603 905701 90472e"),
+        # Programmer mode; green, amber, red, grey; banks 1 and 3 grey, 2 white; the second row's
+        # first pad dim blue.
+        (
+            "Launchpad Mini MK3",
+            "f0002029020d0e01f7 905115 905209 905305 905401 905501 905603 905701 90472e",
+        ),
         ("LPX MIDI", "f0002029020c0e01f7 905115 905209 905305 905401 905501 905603 905701 90472e"),
-        ("LPProMK3 MIDI", "f0002029020e0e01f7 905115 905209 905305 905401 905501 905603 905701 90472e"),
+        (
+            "LPProMK3 MIDI",
+            "f0002029020e0e01f7 905115 905209 905305 905401 905501 905603 905701 90472e",
+        ),
         ("APC mini mk2", "963815 963909 963a05 963b01 963c01 963d03 963e01 96302e"),
         ("APC MINI", "903801 903906 903a03 903b05 903c05 903d01 903e05 903005"),
         ("APC40 mkII", "902015 902109 902205 902301 902401 902503 902601 90182e"),

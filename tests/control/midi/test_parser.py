@@ -4,11 +4,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.control.foreign.midi_bridges import read_midi
-from engine.control.midi.messages import MAX_IN_ORDER, coalesce, control_message, device_slug, time_event
+from engine.control.midi.messages import (
+    MAX_IN_ORDER,
+    coalesce,
+    control_message,
+    device_slug,
+    time_event,
+)
 from engine.control.midi.parser import MAX_SYSEX_BYTES, MidiParser
 from engine.params.mapping.controls import MidiEvent
 
-DATA_BYTES = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2, 0xF1: 1, 0xF2: 2, 0xF3: 1}
+DATA_BYTES = {
+    0x80: 2,
+    0x90: 2,
+    0xA0: 2,
+    0xB0: 2,
+    0xC0: 1,
+    0xD0: 1,
+    0xE0: 2,
+    0xF1: 1,
+    0xF2: 2,
+    0xF3: 1,
+}
 REAL_TIME = (0xF8, 0xFA, 0xFB, 0xFC, 0xFE, 0xFF)
 
 
@@ -21,7 +38,9 @@ def test_running_status_continues_over_a_clock_and_ends_with_a_system_message() 
     assert parsed(b"\xb0\x07\x40\x07\xf8\x41", b"\x08", b"\x01") == [
         b"\xb0\x07\x40", b"\xf8", b"\xb0\x07\x41", b"\xb0\x08\x01",
     ]  # fmt: skip
-    assert parsed(b"\xb0\x07\x40\xf1\x23\x07\x41") == [b"\xb0\x07\x40", b"\xf1\x23"], "data without a status"
+    assert parsed(b"\xb0\x07\x40\xf1\x23\x07\x41") == [b"\xb0\x07\x40", b"\xf1\x23"], (
+        "data without a status"
+    )
 
 
 def test_a_full_frame_comes_in_pieces_with_a_clock_in_the_middle() -> None:
@@ -82,16 +101,29 @@ def test_under_overload_the_newest_of_each_knob_and_the_order_of_the_rest_are_re
     knobs = [bytes((0xB0, knob, value)) for value in range(128) for knob in (20, 21)]
     notes = [b"\x90\x3c\x7f", b"\x90\x3c\x00"]
     selecting = [b"\xb0\x63\x01", b"\xb0\x62\x02", b"\xb0\x06\x03"]
-    assert retain([*knobs, *notes, *selecting], set()) == [b"\xb0\x14\x7f", b"\xb0\x15\x7f", *notes, *selecting]
+    assert retain([*knobs, *notes, *selecting], set()) == [
+        b"\xb0\x14\x7f",
+        b"\xb0\x15\x7f",
+        *notes,
+        *selecting,
+    ]
     assert len(retain([b"\x90\x3c\x7f"] * 100_000, set())) == MAX_IN_ORDER
 
 
 def test_a_key_that_is_down_is_released_under_any_overload() -> None:
     down: set[bytes] = set()
-    press, releases = b"\x90\x05\x7f", [bytes((0x80 | channel, key, 0)) for channel in range(16) for key in range(128)]
+    press, releases = (
+        b"\x90\x05\x7f",
+        [bytes((0x80 | channel, key, 0)) for channel in range(16) for key in range(128)],
+    )
     for release in (b"\x80\x05\x00", b"\x90\x05\x00"):
         assert retain([press], down) == [press]
-        assert retain([press, release, *releases[128:]], down) == [release, *releases[-MAX_IN_ORDER:]]
+        assert retain([press, release, *releases[128:]], down) == [
+            release,
+            *releases[-MAX_IN_ORDER:],
+        ]
         assert release not in retain([release, *releases[128:]], down), "it is up already"
     again = [b"\x80\x05\x00", press, *releases[128:]]
-    assert retain([press], down) == [press] and retain(again, down) == releases[-MAX_IN_ORDER:], "it is down again"
+    assert retain([press], down) == [press] and retain(again, down) == releases[-MAX_IN_ORDER:], (
+        "it is down again"
+    )

@@ -1,4 +1,5 @@
-"""Controllers at their ports: the real parser, map, feedback and tempo, on ports that a test plugs in and pulls."""
+"""Controllers at their ports: the real parser, map, feedback and tempo, on ports that a test plugs
+in and pulls."""
 
 import math
 import os
@@ -25,12 +26,16 @@ from engine.system.installing import install_line
 from tests.support.mtc_signal import quarter_frames
 
 
-def test_a_knob_moves_what_it_is_mapped_to_and_the_device_belongs_to_its_name(open_midi: Any) -> None:
+def test_a_knob_moves_what_it_is_mapped_to_and_the_device_belongs_to_its_name(
+    open_midi: Any,
+) -> None:
     rig = open_midi("KONTROL")
     rig.midi.plug("nanoKONTROL2")
     rig.midi.plug("Launchpad")
     rig.after(SEARCH_INTERVAL_S)
-    assert [device.name for device in rig.ports.status().devices] == ["nanokontrol2"], "only the named one"
+    assert [device.name for device in rig.ports.status().devices] == ["nanokontrol2"], (
+        "only the named one"
+    )
     rig.say("/map/add", "midi 1 cc 7 nanokontrol2", "/layer/1/intensity")
     rig.store.set("/layer/1/intensity", 0.5)
     rig.say("/map/set", 1, "takeover", 0)
@@ -56,8 +61,11 @@ def test_all_names_that_windows_gives_a_controller_are_one_device(name: str) -> 
 
 
 def test_a_windows_port_that_libremidi_numbers_has_its_device_without_the_number() -> None:
-    """As libremidi's observer_winmm.hpp lists them: no name of a device, and a name to show with a number."""
-    listed = SimpleNamespace(client=0, port=0, device_name="", port_name="nanoKONTROL2", display_name="nanoKONTROL2 1")
+    """As libremidi's observer_winmm.hpp lists them: no name of a device, and a name to show with a
+    number."""
+    listed = SimpleNamespace(
+        client=0, port=0, device_name="", port_name="nanoKONTROL2", display_name="nanoKONTROL2 1"
+    )
     system = LibremidiSystem.__new__(LibremidiSystem)
     system._is_jack, system._pulled = False, Counter()
     port = system._port(listed, True)
@@ -78,7 +86,9 @@ def test_all_leaves_out_loops_and_synthesisers_which_their_names_open(open_midi:
     assert [device.name for device in named.ports.status().devices] == ["loopmidi_port"]
 
 
-def test_a_controller_that_is_pulled_comes_back_with_its_lights(open_midi: Any, reports: Any) -> None:
+def test_a_controller_that_is_pulled_comes_back_with_its_lights(
+    open_midi: Any, reports: Any
+) -> None:
     rig = open_midi("pad")
     rig.after(SEARCH_INTERVAL_S)
     assert rig.lines == ["midi: no port is named pad (there: none); waiting for it"]
@@ -122,7 +132,9 @@ def test_the_same_knob_by_a_bridge_and_by_its_port_counts_once(open_midi: Any) -
     assert rig.store.get("/layer/1/mute") is before, "another press, by the bridge alone"
 
 
-def test_a_drum_machine_that_is_plugged_in_while_the_clock_runs_is_started_at_the_next_bar(open_midi: Any) -> None:
+def test_a_drum_machine_that_is_plugged_in_while_the_clock_runs_is_started_at_the_next_bar(
+    open_midi: Any,
+) -> None:
     rig = open_midi("all")
     rig.store.set("/tempo/source", "manual")
     rig.midi.plug("Drums")
@@ -139,7 +151,9 @@ def test_a_drum_machine_that_is_plugged_in_while_the_clock_runs_is_started_at_th
     assert begun % 96 in (0, 95), "on the first tick of a bar, or one that is about to be sent"
 
 
-def test_too_many_messages_of_a_broken_device_are_coalesced_and_a_button_among_them_counts(open_midi: Any) -> None:
+def test_too_many_messages_of_a_broken_device_are_coalesced_and_a_button_among_them_counts(
+    open_midi: Any,
+) -> None:
     rig = open_midi("all")
     rig.midi.plug("Launchpad")
     rig.after(SEARCH_INTERVAL_S)
@@ -148,7 +162,11 @@ def test_too_many_messages_of_a_broken_device_are_coalesced_and_a_button_among_t
     rig.say("/map/set", 1, "takeover", 0)
     rig.say("/map/add", "midi 1 note 36", "/layer/1/mute")
     before = rig.dispatcher.counters.messages
-    rig.hear("Launchpad", bytes((0xB0, *(byte for value in range(128) for byte in (7, value)))) * 100, b"\x90\x24\x7f")
+    rig.hear(
+        "Launchpad",
+        bytes((0xB0, *(byte for value in range(128) for byte in (7, value)))) * 100,
+        b"\x90\x24\x7f",
+    )
     assert rig.store.get("/layer/1/intensity") == 1.5 and rig.store.get("/layer/1/mute") is True
     assert rig.dispatcher.counters.messages - before < 10
     assert rig.ports.status().devices[0].left_out == 12_799
@@ -179,7 +197,11 @@ def test_taps_on_a_pad_count_from_their_arrival_however_late_they_are_read(open_
     rig.midi.takes["Launchpad"](b"\xb0\x07\x01", 4999.5)
     rig.ports.step(first_s - 0.5)
     for beat, late_s in enumerate((0.0, 0.035, 0.0, 0.018)):
-        for midi, after_s in ((b"\xb0\x07\x40", -0.01), (b"\x90\x24\x7f", 0.0), (b"\x80\x24\x40", 0.004)):
+        for midi, after_s in (
+            (b"\xb0\x07\x40", -0.01),
+            (b"\x90\x24\x7f", 0.0),
+            (b"\x80\x24\x40", 0.004),
+        ):
             rig.midi.takes["Launchpad"](midi, 5000.0 + beat * 60 / 124 + after_s)
         rig.ports.step(first_s + beat * 60 / 124 + 0.004 + late_s)
     assert rig.store.get("/tempo/tap") == 4
@@ -188,9 +210,12 @@ def test_taps_on_a_pad_count_from_their_arrival_however_late_they_are_read(open_
 
 
 @pytest.mark.skipif(
-    not (shutil.which("jackd") and shutil.which("jack_midiseq")), reason="needs JACK (apt-get install jackd2)"
+    not (shutil.which("jackd") and shutil.which("jack_midiseq")),
+    reason="needs JACK (apt-get install jackd2)",
 )
-def test_the_ports_of_other_programs_are_found_and_read_over_jack(wait_for: Any, monkeypatch: Any) -> None:
+def test_the_ports_of_other_programs_are_found_and_read_over_jack(
+    wait_for: Any, monkeypatch: Any
+) -> None:
     name = f"multiverse-test-{os.getpid()}"
     monkeypatch.setenv("JACK_DEFAULT_SERVER", name)
     monkeypatch.setenv("JACK_NO_AUDIO_RESERVATION", "1")
@@ -199,13 +224,22 @@ def test_the_ports_of_other_programs_are_found_and_read_over_jack(wait_for: Any,
     try:
         for command in (f"jackd -n {name} -r -d dummy", "jack_midiseq Keys 4800 0 60 2400"):
             started.append(subprocess.Popen(command.split(), **quiet))  # type: ignore[call-overload]
-            wait_for(lambda: subprocess.run(["jack_lsp", "-s", name], **quiet).returncode == 0, "the server")  # type: ignore[call-overload]
+            wait_for(
+                lambda: subprocess.run(["jack_lsp", "-s", name], **quiet).returncode == 0,
+                "the server",
+            )  # type: ignore[call-overload]
         listed = ["jack_lsp", "-s", name, "Keys"]
-        wait_for(lambda: b"Keys" in subprocess.run(listed, capture_output=True).stdout, "the other program")
-        done = subprocess.run([sys.executable, "-P", "-c", IN_JACK], capture_output=True, text=True, timeout=120)
+        wait_for(
+            lambda: b"Keys" in subprocess.run(listed, capture_output=True).stdout,
+            "the other program",
+        )
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", IN_JACK], capture_output=True, text=True, timeout=120
+        )
     finally:
         for program in reversed(started):
-            program.terminate()  # a server that is killed stays in the list of JACK's, which has eight places
+            # a server that is killed stays in the list of JACK's, which has eight places
+            program.terminate()
             program.wait()
     lines = [line for line in done.stdout.splitlines() if line.startswith("[")]
     assert lines == ["[('Keys:out', 'Keys', True)]", "[60] ['Keys:out']"], done
@@ -222,7 +256,9 @@ def test_without_the_library_one_line_says_how_to_get_it(
     rig.ports.start()
     wait_for(lambda: rig.ports.status().detail)
     rig.ports.close()
-    assert reports.lines == [("midi.missing", f"--midi: needs the package pylibremidi: {install_line('[midi]')}")]
+    assert reports.lines == [
+        ("midi.missing", f"--midi: needs the package pylibremidi: {install_line('[midi]')}")
+    ]
 
 
 def test_a_port_that_fails_leaves_the_others_alone(open_midi: Any, reports: Any) -> None:
@@ -259,7 +295,9 @@ def test_a_clock_by_two_ways_keeps_its_tempo_and_is_not_sent_back(open_midi: Any
     assert len(rig.lights("Bass")) >= 90 and rig.lights("Drums") == []
 
 
-@pytest.mark.parametrize("second", [("/midi/bass/0/clock", ""), ("/midi/drums/0/clock", "10.0.0.2")])
+@pytest.mark.parametrize(
+    "second", [("/midi/bass/0/clock", ""), ("/midi/drums/0/clock", "10.0.0.2")]
+)
 def test_of_two_clocks_through_bridges_the_first_leads_until_it_is_silent(
     open_midi: Any, reports: Any, second: tuple[str, str]
 ) -> None:
@@ -280,14 +318,21 @@ def test_of_two_clocks_through_bridges_the_first_leads_until_it_is_silent(
         rig.clock.advance(60 / (90 * 24))
         rig.say(address, host=host)
     assert rig.tempo.bpm == pytest.approx(90.0, abs=0.1)
-    assert reports.lines == [line, ("clocks", f"MIDI clock of {first} is silent: {other} leads now")]
+    assert reports.lines == [
+        line,
+        ("clocks", f"MIDI clock of {first} is silent: {other} leads now"),
+    ]
 
 
-def test_of_two_devices_with_timecode_through_bridges_one_is_read(open_midi: Any, reports: Any) -> None:
+def test_of_two_devices_with_timecode_through_bridges_one_is_read(
+    open_midi: Any, reports: Any
+) -> None:
     rig = open_midi()
     begin_s = rig.clock.now_s()
     first = [(at_s, "/midi/deck/0/MTC", data) for at_s, data in quarter_frames((1, 0, 0, 0), 20)]
-    second = [(at_s + 0.004, "/midi/desk/0/MTC", data) for at_s, data in quarter_frames((2, 0, 0, 10), 20)]
+    second = [
+        (at_s + 0.004, "/midi/desk/0/MTC", data) for at_s, data in quarter_frames((2, 0, 0, 10), 20)
+    ]
     for at_s, address, data in sorted(first + second):
         rig.clock.sleep_until(begin_s + at_s)
         rig.say(address, data)
@@ -296,7 +341,10 @@ def test_of_two_devices_with_timecode_through_bridges_one_is_read(open_midi: Any
     labels = [(each.hours, each.frames) for each in readings if each is not None]
     assert labels == [(1, frame) for frame in range(0, 20, 2)]
     (reported,) = reports.lines
-    assert "MIDI timecode of desk:0 (udp 192.0.2.1) is left out: deck:0 (udp 192.0.2.1) leads" in reported[1]
+    assert (
+        "MIDI timecode of desk:0 (udp 192.0.2.1) is left out: deck:0 (udp 192.0.2.1) leads"
+        in reported[1]
+    )
 
 
 def test_mtc_goes_out_while_it_is_switched_on(open_midi: Any) -> None:

@@ -21,7 +21,9 @@ class Site(WebRig):
         super().__init__(report, {"pictures": (), "status": dict, "host_info": self.host_info})
 
     def host_info(self, reached_at: str, own_address: tuple[str, int]) -> dict[str, object]:
-        return host_info(reached_at, name="Multiverse test", osc=("127.0.0.1", OSC_PORT), web=own_address)
+        return host_info(
+            reached_at, name="Multiverse test", osc=("127.0.0.1", OSC_PORT), web=own_address
+        )
 
     def show_cues(self, *cues: Cue) -> None:
         self.hub.send_paths(self.tree.show_cues(cues))

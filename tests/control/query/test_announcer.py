@@ -22,7 +22,10 @@ class Finds(ServiceListener):
     def add_service(self, zc: Zeroconf, type_: str, name: str) -> None:
         info = zc.get_service_info(type_, name)
         if info is not None and info.port is not None:
-            self.services[type_, name.removesuffix(f".{type_}")] = (info.parsed_addresses(), info.port)
+            self.services[type_, name.removesuffix(f".{type_}")] = (
+                info.parsed_addresses(),
+                info.port,
+            )
 
     update_service = add_service
 
@@ -41,7 +44,11 @@ def found() -> Iterator[dict]:
 
 
 def test_a_browser_finds_osc_and_oscquery_from_when_a_network_is_connected_until_the_end(
-    found: dict, reports: Any, wait_for: Callable[..., Any], free_port: Callable[[], int], monkeypatch: Any
+    found: dict,
+    reports: Any,
+    wait_for: Callable[..., Any],
+    free_port: Callable[[], int],
+    monkeypatch: Any,
 ) -> None:
     monkeypatch.setattr("engine.control.query.announcer.POLL_INTERVAL_S", 0.01)
     looks = []
@@ -69,7 +76,9 @@ def test_a_browser_finds_osc_and_oscquery_from_when_a_network_is_connected_until
     assert len(reports.lines) == 1 and "no network is connected; OSC and" in reports.lines[0][1]
 
 
-def test_an_address_that_is_not_this_machines_is_reported_and_closing_ends_a_wait(reports: Any, wait_for: Any) -> None:
+def test_an_address_that_is_not_this_machines_is_reported_and_closing_ends_a_wait(
+    reports: Any, wait_for: Any
+) -> None:
     announcer = announcer_of(lambda: ["192.0.2.77"], reports)
     announcer.start()
     wait_for(lambda: reports.lines, "the report")
@@ -86,5 +95,10 @@ def announcer_of(
     osc_port: int | None = None,
 ) -> Announcer:
     return Announcer(
-        name, host=HOST, web_port=web_port, osc_port=osc_port, find_interfaces=find_interfaces, report=report
+        name,
+        host=HOST,
+        web_port=web_port,
+        osc_port=osc_port,
+        find_interfaces=find_interfaces,
+        report=report,
     )

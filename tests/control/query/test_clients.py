@@ -40,9 +40,12 @@ def npm_client(require: Callable[..., None]) -> Callable[[tuple[str, int]], dict
     return find
 
 
-def test_npm_oscquery_lists_every_parameter_with_its_value(site: Any, npm_client: Callable[..., dict]) -> None:
+def test_npm_oscquery_lists_every_parameter_with_its_value(
+    site: Any, npm_client: Callable[..., dict]
+) -> None:
     site.store.set_many(
-        [(ANGLE, 12.5), ("/layer/1/mute", True), ("/mode", "simple"), ("/mirror/mode", "xy")], by="desk"
+        [(ANGLE, 12.5), ("/layer/1/mute", True), ("/mode", "simple"), ("/mirror/mode", "xy")],
+        by="desk",
     )
     found = npm_client(site.server.address)
     methods = {method["full_path"]: method for method in found["methods"]}
@@ -52,17 +55,24 @@ def test_npm_oscquery_lists_every_parameter_with_its_value(site: Any, npm_client
         value = None if param.type is ParamType.TRIGGER else site.store.get(param.address)
         assert argument["value"] == value
         assert methods[param.address]["access"] == 3
-        assert methods[param.address]["description"].endswith(param.description)  # twins begin with a title
+        assert methods[param.address]["description"].endswith(
+            param.description
+        )  # twins begin with a title
         if param.type is ParamType.FLOAT:
             assert argument["range"] == {"min": param.low, "max": param.high}
         elif param.type is ParamType.MENU:
             assert argument["range"]["vals"] == list(param.menu)
     commands = {each.address for command in osc_schema.COMMANDS for each in command.fixed()}
     published = {each.address for message in osc_schema.MESSAGES for each in message.fixed()}
-    assert methods.keys() - published == (commands | {param.address for param in osc_schema.PARAMS}) - published
+    assert (
+        methods.keys() - published
+        == (commands | {param.address for param in osc_schema.PARAMS}) - published
+    )
     host = found["host"]
     assert (host["oscIp"], host["oscPort"], host["oscTransport"]) == ("127.0.0.1", 9000, "UDP")
-    assert (host["wsIp"], host["wsPort"]) == site.server.address and host["extensions"]["LISTEN"] is True
+    assert (host["wsIp"], host["wsPort"]) == site.server.address and host["extensions"][
+        "LISTEN"
+    ] is True
 
 
 def test_python_oscquery_reads_parameters_and_host_information(site: Any) -> None:
@@ -70,7 +80,9 @@ def test_python_oscquery_reads_parameters_and_host_information(site: Any) -> Non
     site.store.set(ANGLE, 12.5)
     host, port = site.server.address
     kind = "_oscjson._tcp.local."
-    client = OSCQueryClient(ServiceInfo(kind, f"Multiverse.{kind}", port=port, parsed_addresses=[host]))
+    client = OSCQueryClient(
+        ServiceInfo(kind, f"Multiverse.{kind}", port=port, parsed_addresses=[host])
+    )
     assert client.query_node(ANGLE).value == [12.5]
     assert client.query_node("/feedback").find_subnode("/feedback/amount").value == [0.91]
     read = [client.query_node(param.address) for param in osc_schema.PARAMS[::8]]

@@ -1,7 +1,8 @@
 """All requests of libossia's client (ossia-max, ossia-pd, ossia-python, score), byte for byte.
 
-Taken from github.com/ossia/libossia: oscquery_mirror.cpp, oscquery_mirror_asio.cpp (when it sends requests, and how it
-uses the answers), http_client.hpp (the request), json_reader_detail.cpp (how it distinguishes the answers).
+Taken from github.com/ossia/libossia: oscquery_mirror.cpp, oscquery_mirror_asio.cpp (when it sends
+requests, and how it uses the answers), http_client.hpp (the request), json_reader_detail.cpp (how
+it distinguishes the answers).
 """
 
 import json
@@ -12,7 +13,8 @@ ANGLE = "/layer/1/angle"
 
 
 def ask(site: Any, path: str) -> tuple[str, dict[str, str], bytes]:
-    """Status line, headers and body, requested and read like `http_get_request`: to the end of the connection."""
+    """Status line, headers and body, requested and read like `http_get_request`: to the end of the
+    connection."""
     with socket.create_connection(site.server.address, timeout=120) as connection:
         connection.sendall(
             f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\nConnection: close\r\n\r\n".encode()
@@ -25,7 +27,12 @@ def ask(site: Any, path: str) -> tuple[str, dict[str, str], bytes]:
 
 def kind_of(answer: dict) -> str:
     """`json_parser::message_type`: the first key that exists decides."""
-    kinds = {"COMMAND": "command", "FULL_PATH": "namespace", "NAME": "host info", "OSC_PORT": "device"}
+    kinds = {
+        "COMMAND": "command",
+        "FULL_PATH": "namespace",
+        "NAME": "host info",
+        "OSC_PORT": "device",
+    }
     return next((kind for key, kind in kinds.items() if key in answer), "value")
 
 
@@ -47,6 +54,8 @@ def test_libossia_can_read_the_answers_to_its_requests(site: Any) -> None:
             assert isinstance(answer["OSC_IP"], str) and isinstance(answer["OSC_PORT"], int), path
             assert answer["OSC_TRANSPORT"] == "UDP", "else it sends no OSC"
             assert all(isinstance(has, bool) for has in answer["EXTENSIONS"].values()), path
-            assert not answer["EXTENSIONS"].get("OSC_STREAMING"), "else it sends START_OSC_STREAMING"
+            assert not answer["EXTENSIONS"].get("OSC_STREAMING"), (
+                "else it sends START_OSC_STREAMING"
+            )
         elif kind == "value":
             assert answer == {"VALUE": [0.0]}, path

@@ -55,8 +55,8 @@ def test_osc_goes_both_ways_over_the_websocket_as_over_udp(site: Any) -> None:
 
 
 def test_an_invalid_command_is_reported_and_never_answered(site: Any, reports: Any) -> None:
-    """libossia and Chataigne take any binary message for a value (oscquery_mirror.cpp, on_BinaryWSMessage;
-    GenericOSCQueryModule.cpp, dataReceived)."""
+    """libossia and Chataigne take any binary message for a value (oscquery_mirror.cpp,
+    on_BinaryWSMessage; GenericOSCQueryModule.cpp, dataReceived)."""
     client = site.client()
     wrong = {
         "": "not an OSCQuery command",
@@ -66,7 +66,10 @@ def test_an_invalid_command_is_reported_and_never_answered(site: Any, reports: A
         '{"COMMAND": "LISTEN", "DATA": 5}': "DATA is not a path",
         '{"COMMAND": "LISTEN", "DATA": "/layer/9/angle"}': "/layer/9/angle has no value",
         '{"COMMAND": "DANCE", "DATA": ""}': "unknown command (known: LISTEN, IGNORE)",
-        '{"COMMAND": "LISTEN", "DATA": "", "MORE": ' + "[" * 30_000 + "]" * 30_000 + "}": "recursion",
+        '{"COMMAND": "LISTEN", "DATA": "", "MORE": '
+        + "[" * 30_000
+        + "]" * 30_000
+        + "}": "recursion",
     }
     for text in wrong:
         client.send(text)
@@ -82,11 +85,14 @@ def test_an_invalid_command_is_reported_and_never_answered(site: Any, reports: A
 
 def test_harmless_requests_of_clients_are_ignored(site: Any, reports: Any) -> None:
     """Chataigne's "Listen to all" sends LISTEN for every control of a container, including commands
-    (GenericOSCQueryModule.cpp, updateListenToContainer). libossia's START_OSC_STREAMING has ports where others have a
-    path (json_writer_detail.cpp, start_osc_streaming)."""
+    (GenericOSCQueryModule.cpp, updateListenToContainer). libossia's START_OSC_STREAMING has ports
+    where others have a path (json_writer_detail.cpp, start_osc_streaming)."""
     client = site.client()
     site.show_cues(Cue(number=3, preset="finale"))
-    assert [json.loads(client.read())["COMMAND"] for _ in range(2)] == ["PATH_ADDED", "PATH_CHANGED"]
+    assert [json.loads(client.read())["COMMAND"] for _ in range(2)] == [
+        "PATH_ADDED",
+        "PATH_CHANGED",
+    ]
     commands = [each.address for command in osc_schema.COMMANDS for each in command.fixed()]
     for path in (*commands, "/cue/3", "/cue", "/layer/1", "/"):
         client.command("LISTEN", path)
@@ -97,7 +103,9 @@ def test_harmless_requests_of_clients_are_ignored(site: Any, reports: Any) -> No
     assert reports.lines == [] and site.dispatcher.counters.rejected == 0
 
 
-def test_a_disconnected_client_is_sent_nothing_more(site: Any, wait_for: Callable[..., Any]) -> None:
+def test_a_disconnected_client_is_sent_nothing_more(
+    site: Any, wait_for: Callable[..., Any]
+) -> None:
     client = site.client()
     client.command("LISTEN", ANGLE)
     client.hear()
@@ -112,7 +120,9 @@ class ClientRig:
         self.clock = SteppedClock()
         self.store = ParamStore()
         self.ended: list[str] = []
-        self.dispatcher = Dispatcher(self.store, CommandTable(), self.clock, reports, on_disconnect=self.ended.append)
+        self.dispatcher = Dispatcher(
+            self.store, CommandTable(), self.clock, reports, on_disconnect=self.ended.append
+        )
         self.hub = QueryClients(self.dispatcher)
         self.woken = 0
 
@@ -134,7 +144,9 @@ def rig(reports: Any) -> ClientRig:
     return ClientRig(reports)
 
 
-def test_a_client_that_does_not_read_loses_the_oldest_and_gets_the_current_values(rig: ClientRig, reports: Any) -> None:
+def test_a_client_that_does_not_read_loses_the_oldest_and_gets_the_current_values(
+    rig: ClientRig, reports: Any
+) -> None:
     peer = rig.connect()
     for address in (ANGLE, "/mode"):
         peer.receive_text(json.dumps({"COMMAND": "LISTEN", "DATA": address}))
@@ -148,7 +160,9 @@ def test_a_client_that_does_not_read_loses_the_oldest_and_gets_the_current_value
     assert peer.dropped == rig.dispatcher.counters.dropped == 10
     assert set(reports.keys) == {"query.slow"} and rig.woken == 2
     waiting = [decode_packet(packet) for packet in peer.take()]
-    assert [message.args[0] for message in waiting] == [number / 64 for number in range(9, MAX_WAITING_PACKETS + 9)]
+    assert [message.args[0] for message in waiting] == [
+        number / 64 for number in range(9, MAX_WAITING_PACKETS + 9)
+    ]
     rig.send_out()
     again = {decode_packet(packet) for packet in peer.take()}
     assert again == {Message(ANGLE, (0.0,), "f"), Message("/mode", ("simple",), "s")}
@@ -156,12 +170,17 @@ def test_a_client_that_does_not_read_loses_the_oldest_and_gets_the_current_value
     assert peer.take() == [] and peer.dropped == 10
 
 
-def test_the_queue_of_a_client_is_bounded_in_bytes_and_a_lost_change_of_the_tree_is_announced(rig: ClientRig) -> None:
+def test_the_queue_of_a_client_is_bounded_in_bytes_and_a_lost_change_of_the_tree_is_announced(
+    rig: ClientRig,
+) -> None:
     peer = rig.connect()
     for number in range(MAX_WAITING_PACKETS + 1):
         peer.queue_path(PathEvent("PATH_ADDED", f"/cue/{number}"))
     *rest, last = peer.take()
-    assert json.loads(last) == {"COMMAND": "PATH_CHANGED", "DATA": "/"} and len(rest) == MAX_WAITING_PACKETS
+    assert (
+        json.loads(last) == {"COMMAND": "PATH_CHANGED", "DATA": "/"}
+        and len(rest) == MAX_WAITING_PACKETS
+    )
     assert peer.take() == []
     peer = rig.connect()
     packet = b"/" + b"x" * 99_999

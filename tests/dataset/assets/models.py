@@ -40,7 +40,13 @@ def gltf(
         parts.append(colors.astype("<u2").tobytes())
         attributes["COLOR_0"] = 2
         accessors.append(
-            {"bufferView": 2, "componentType": 5123, "count": len(colors), "type": "VEC4", "normalized": True}
+            {
+                "bufferView": 2,
+                "componentType": 5123,
+                "count": len(colors),
+                "type": "VEC4",
+                "normalized": True,
+            }
         )
     starts = np.cumsum([0, *map(len, parts)]).tolist()
     primitive: dict[str, Any] = {"attributes": attributes, "indices": 1, "mode": mode}
@@ -59,7 +65,9 @@ def gltf(
     }
     if color is not None:
         primitive["material"] = 0
-        header["materials"] = [{"pbrMetallicRoughness": {"baseColorFactor": list(color), "metallicFactor": 0.0}}]
+        header["materials"] = [
+            {"pbrMetallicRoughness": {"baseColorFactor": list(color), "metallicFactor": 0.0}}
+        ]
     return header | further, b"".join(parts)
 
 
@@ -68,7 +76,12 @@ def packed(header: dict[str, Any], binary: bytes) -> bytes:
     text += b" " * (-len(text) % 4)
     binary += b"\0" * (-len(binary) % 4)
     length = 12 + 8 + len(text) + 8 + len(binary)
-    chunks = struct.pack("<II", len(text), 0x4E4F534A) + text + struct.pack("<II", len(binary), 0x004E4942) + binary
+    chunks = (
+        struct.pack("<II", len(text), 0x4E4F534A)
+        + text
+        + struct.pack("<II", len(binary), 0x004E4942)
+        + binary
+    )
     return struct.pack("<III", 0x46546C67, 2, length) + chunks
 
 

@@ -71,12 +71,20 @@ def unreadable_texture() -> tuple[dict[str, Any], bytes]:
         (packed(*gltf(corners=BOX * 0)), "has no triangle with an area"),
         (packed(*gltf(color=(1, 1, 1, 0.0))), "that is not transparent"),
         (packed(*gltf(faces=BOX_FACES + 2)), "is damaged: a triangle names a corner"),
-        (packed(*gltf(extensionsRequired=["KHR_draco_mesh_compression"])), "is compressed with KHR_draco"),
-        (packed(*unreadable_texture()), "has a texture that cannot be read; save it as JPEG or PNG"),
+        (
+            packed(*gltf(extensionsRequired=["KHR_draco_mesh_compression"])),
+            "is compressed with KHR_draco",
+        ),
+        (
+            packed(*unreadable_texture()),
+            "has a texture that cannot be read; save it as JPEG or PNG",
+        ),
         (huge(), "has 10000000 triangles, at most 500000 are possible; reduce it"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_refused_in_one_line(tmp_path: Path, content: bytes, message: str) -> None:
+def test_a_file_that_cannot_be_used_is_refused_in_one_line(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
     path = written(tmp_path / "box.glb", content)
     with pytest.raises(UsageError, match=rf"^--asset box: [^\n]*box\.glb: [^\n]*{message}"):
         parse_asset(f"box={path}")
@@ -97,12 +105,18 @@ def test_no_random_damage_ends_in_a_traceback(tmp_path: Path) -> None:
     assert refused > 30
 
 
-def test_a_model_whose_class_is_not_among_the_classes_is_reported_to_get_no_label(tmp_path: Path) -> None:
+def test_a_model_whose_class_is_not_among_the_classes_is_reported_to_get_no_label(
+    tmp_path: Path,
+) -> None:
     path = write_glb(tmp_path / "box.glb")
     recipe_2 = Recipe2Options(
-        assets=AssetOptions(asset=tuple(map(parse_asset, (f"box={path}", f"post={path},class=pile"))))
+        assets=AssetOptions(
+            asset=tuple(map(parse_asset, (f"box={path}", f"post={path},class=pile")))
+        )
     )
-    job = DatasetJob(output=tmp_path / "out", drawing=RenderSettings(engine="raster"), recipe_2=recipe_2)
+    job = DatasetJob(
+        output=tmp_path / "out", drawing=RenderSettings(engine="raster"), recipe_2=recipe_2
+    )
     assert job.notes == ("--asset box: gets no label; give --classes pile,box",)
     for chosen in (("pile", "box"), ("pile",)):  # what is named is wanted
         assert replace(job, labels=LabelOptions(classes=chosen)).notes == ()

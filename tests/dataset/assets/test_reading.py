@@ -25,7 +25,13 @@ def corners_of(model: ReadModel) -> np.ndarray:
 
 def volume_of(model: ReadModel) -> float:
     flat = corners_of(model).reshape(-1, 3)
-    return volume(Mesh(positions=flat, normals=flat, triangles=np.arange(len(flat), dtype=np.uint32).reshape(-1, 3)))
+    return volume(
+        Mesh(
+            positions=flat,
+            normals=flat,
+            triangles=np.arange(len(flat), dtype=np.uint32).reshape(-1, 3),
+        )
+    )
 
 
 def test_a_gltf_box_stands_upright_on_the_origin_in_metres(tmp_path: Path) -> None:
@@ -43,21 +49,29 @@ def test_a_gltf_box_stands_upright_on_the_origin_in_metres(tmp_path: Path) -> No
     "values",
     [
         {"node": {"scale": [-1, 1, 1]}},
-        {"node": {"matrix": [0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 7, 8, 9, 1]}},  # swaps x and y: a mirror, too
+        {
+            "node": {"matrix": [0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 7, 8, 9, 1]}
+        },  # swaps x and y: a mirror, too
         {"faces": BOX_FACES[:, ::-1]},  # inside out
     ],
 )
-def test_mirrored_and_inverted_models_are_seen_from_outside(tmp_path: Path, values: dict[str, object]) -> None:
+def test_mirrored_and_inverted_models_are_seen_from_outside(
+    tmp_path: Path, values: dict[str, object]
+) -> None:
     model = model_of(write_glb(tmp_path / "box.glb", **values))
     assert volume_of(model) == pytest.approx(30.0, rel=1e-4)
     for part in model.parts:
-        across = np.cross(part.corners[:, 1] - part.corners[:, 0], part.corners[:, 2] - part.corners[:, 0])
+        across = np.cross(
+            part.corners[:, 1] - part.corners[:, 0], part.corners[:, 2] - part.corners[:, 0]
+        )
         assert ((across[:, None] * part.normals).sum(axis=2) > 0).all()
 
 
 def test_a_sheet_is_seen_from_both_sides(tmp_path: Path) -> None:
     (part,) = model_of(write_glb(tmp_path / "sheet.glb", faces=BOX_FACES[:2])).parts
-    up = np.cross(part.corners[:, 1] - part.corners[:, 0], part.corners[:, 2] - part.corners[:, 0])[:, 0]
+    up = np.cross(part.corners[:, 1] - part.corners[:, 0], part.corners[:, 2] - part.corners[:, 0])[
+        :, 0
+    ]
     assert (up > 0).sum() == (up < 0).sum() == 2
     assert len(np.unique(part.corners[..., 0].round(4))) == 2  # a millimetre apart
 
@@ -78,7 +92,13 @@ def test_a_texture_becomes_a_colour_per_face(tmp_path: Path) -> None:
     texture[:4], texture[4:] = (0, 0, 200), (200, 0, 0)  # BGR: red above, blue below
     cv2.imwrite(str(tmp_path / "skin.png"), texture)
     (tmp_path / "box.mtl").write_text("newmtl skin\nKd 1 1 1\nmap_Kd skin.png\n", encoding="ascii")
-    lines = ["mtllib box.mtl", *(f"v {x:g} {y:g} {z:g}" for x, y, z in BOX), "vt 0.5 0.8", "vt 0.5 0.2", "usemtl skin"]
+    lines = [
+        "mtllib box.mtl",
+        *(f"v {x:g} {y:g} {z:g}" for x, y, z in BOX),
+        "vt 0.5 0.8",
+        "vt 0.5 0.2",
+        "usemtl skin",
+    ]
     lines += [
         "f " + " ".join(f"{corner + 1}/{1 if triangle < 6 else 2}" for corner in face)
         for triangle, face in enumerate(BOX_FACES)
@@ -120,8 +140,12 @@ def test_formats_of_measuring_have_z_up(tmp_path: Path, suffix: str) -> None:
 def test_a_buffer_of_its_own_is_read_hashed_and_missed(tmp_path: Path) -> None:
     path = write_gltf(tmp_path / "box.gltf", "box data.bin")
     asset = parse_asset(f"thing={path}").asset
-    (tmp_path / "box data.bin").write_bytes((tmp_path / "box data.bin").read_bytes()[:-4] + b"\1\0\0\0")
-    with pytest.raises(UsageError, match=r"^--asset thing: .*box\.gltf: has changed \(its SHA-256 was"):
+    (tmp_path / "box data.bin").write_bytes(
+        (tmp_path / "box data.bin").read_bytes()[:-4] + b"\1\0\0\0"
+    )
+    with pytest.raises(
+        UsageError, match=r"^--asset thing: .*box\.gltf: has changed \(its SHA-256 was"
+    ):
         read_asset(asset)
     (tmp_path / "box data.bin").unlink()
     with pytest.raises(UsageError, match=r"box\.gltf: names box data\.bin, which is not there$"):
@@ -129,7 +153,9 @@ def test_a_buffer_of_its_own_is_read_hashed_and_missed(tmp_path: Path) -> None:
 
 
 def test_what_moves_is_drawn_at_rest_with_a_note(tmp_path: Path) -> None:
-    path = write_glb(tmp_path / "box.glb", animations=[{"channels": [], "samplers": []}], skins=[{"joints": [0]}])
+    path = write_glb(
+        tmp_path / "box.glb", animations=[{"channels": [], "samplers": []}], skins=[{"joints": [0]}]
+    )
     model = model_of(path)
     assert model.notes == ("is animated and skinned: drawn in its rest pose",)
     assert volume_of(model) == pytest.approx(30.0)

@@ -22,7 +22,8 @@ def pixels_of(seed: int, boxes: list[Box], brightness: float = 0.5) -> np.ndarra
 
 def yolo_lines(boxes: list[Box]) -> str:
     return "".join(
-        f"0 {(x0 + x1) / 2 / WIDTH_PX:.6f} {(y0 + y1) / 2 / HEIGHT_PX:.6f} {(x1 - x0) / WIDTH_PX:.6f} "
+        f"0 {(x0 + x1) / 2 / WIDTH_PX:.6f} {(y0 + y1) / 2 / HEIGHT_PX:.6f} "
+        f"{(x1 - x0) / WIDTH_PX:.6f} "
         f"{(y1 - y0) / HEIGHT_PX:.6f}\n"
         for x0, y0, x1, y1 in boxes
     )
@@ -34,7 +35,13 @@ def boxes_of(seed: int, count: int, side_px: int = 8) -> list[Box]:
 
 
 def write_dataset(
-    folder: Path, seeds: list[int], *, count: int = 5, side_px: int = 8, brightness: float = 0.5, subset: str = ""
+    folder: Path,
+    seeds: list[int],
+    *,
+    count: int = 5,
+    side_px: int = 8,
+    brightness: float = 0.5,
+    subset: str = "",
 ) -> Path:
     """Pictures named after their seeds, with YOLO labels, dataset.yaml and a COCO file."""
     images, annotations = [], []
@@ -44,14 +51,25 @@ def write_dataset(
         image, label = folder / f"images/{name}.png", folder / f"labels/{name}.txt"
         for path in (image, label):
             path.parent.mkdir(parents=True, exist_ok=True)
-        image.write_bytes(cv2.imencode(".png", pixels_of(seed, boxes, brightness)[..., ::-1])[1].tobytes())
+        image.write_bytes(
+            cv2.imencode(".png", pixels_of(seed, boxes, brightness)[..., ::-1])[1].tobytes()
+        )
         label.write_text(yolo_lines(boxes), encoding="utf-8")
-        images.append({"id": seed, "file_name": f"images/{name}.png", "width": WIDTH_PX, "height": HEIGHT_PX})
+        images.append(
+            {"id": seed, "file_name": f"images/{name}.png", "width": WIDTH_PX, "height": HEIGHT_PX}
+        )
         annotations += [
-            {"id": len(annotations) + index, "image_id": seed, "category_id": 1, "bbox": [x0, y0, x1 - x0, y1 - y0]}
+            {
+                "id": len(annotations) + index,
+                "image_id": seed,
+                "category_id": 1,
+                "bbox": [x0, y0, x1 - x0, y1 - y0],
+            }
             for index, (x0, y0, x1, y1) in enumerate(boxes, 1)
         ]
-    (folder / "dataset.yaml").write_text("train: images\nval: images\nnames:\n  0: pile\n", encoding="utf-8")
+    (folder / "dataset.yaml").write_text(
+        "train: images\nval: images\nnames:\n  0: pile\n", encoding="utf-8"
+    )
     coco = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "pile"}]}
     (folder / f"coco_{subset or 'all'}.json").write_text(json.dumps(coco), encoding="utf-8")
     return folder

@@ -19,7 +19,15 @@ from engine.dataset.checking.check import check_folders
 from engine.dataset.checking.finding import find_folder
 from engine.dataset.labels.reading import MAX_COCO_BYTES, read_coco
 from engine.errors import UsageError
-from tests.dataset.checking.folders import HEIGHT_PX, WIDTH_PX, Box, boxes_of, pixels_of, write_dataset, yolo_lines
+from tests.dataset.checking.folders import (
+    HEIGHT_PX,
+    WIDTH_PX,
+    Box,
+    boxes_of,
+    pixels_of,
+    write_dataset,
+    yolo_lines,
+)
 
 WHOLE = json.dumps({"images": [], "annotations": [], "categories": []}, indent=1).encode()
 VOC = """<annotation><object><name>pile</name>
@@ -37,7 +45,10 @@ def test_a_sound_dataset_has_no_problems_and_its_figures(tmp_path: Path) -> None
     report = check_folders([write_dataset(tmp_path, [1, 2, 3])])
     assert report.problems == ()
     (folder,) = report.folders
-    assert (folder.pictures, folder.unlabelled) == (3, 0) and folder.formats == {"YOLO": 3, "COCO": 3}
+    assert (folder.pictures, folder.unlabelled) == (3, 0) and folder.formats == {
+        "YOLO": 3,
+        "COCO": 3,
+    }
     assert folder.figures.classes == {"pile": 15}
     assert folder.figures.sizes_px == {f"{WIDTH_PX}x{HEIGHT_PX}": 3}
     assert folder.figures.heatmap.sum() == pytest.approx(1)
@@ -64,9 +75,18 @@ def move_box(folder: Path) -> None:
 
 FAULTS = {
     "cut picture": (spoil_picture, ("damaged", "images/000002.png", "")),
-    "no number": (label("0 0.5 0.5 x 0.1\n"), ("label", "labels/000002.txt", "line 1: '0 0.5 0.5 x 0.1'")),
-    "columns": (label("0 0.5 0.5\n"), ("label", "labels/000002.txt", "line 1: 3 columns are no box")),
-    "class": (label("4 0.5 0.5 0.1 0.1\n"), ("label", "labels/000002.txt", "line 1: class 4 is not among")),
+    "no number": (
+        label("0 0.5 0.5 x 0.1\n"),
+        ("label", "labels/000002.txt", "line 1: '0 0.5 0.5 x 0.1'"),
+    ),
+    "columns": (
+        label("0 0.5 0.5\n"),
+        ("label", "labels/000002.txt", "line 1: 3 columns are no box"),
+    ),
+    "class": (
+        label("4 0.5 0.5 0.1 0.1\n"),
+        ("label", "labels/000002.txt", "line 1: class 4 is not among"),
+    ),
     "outside": (
         label("0 0.99 0.5 0.1 0.1\n"),
         ("label", "labels/000002.txt", "box 1 extends 6.4 px beyond the picture of 160x120"),
@@ -84,7 +104,10 @@ FAULTS = {
         label(yolo_lines(boxes_of(2, 4))),
         ("disagree", "images/000002.png", "YOLO and COCO disagree: 4 and 5 boxes"),
     ),
-    "moved box": (move_box, ("disagree", "images/000002.png", "YOLO and COCO disagree: a box differs by 4.0 px")),
+    "moved box": (
+        move_box,
+        ("disagree", "images/000002.png", "YOLO and COCO disagree: a box differs by 4.0 px"),
+    ),
     "lone label": (
         lambda folder: (folder / "images/000002.png").unlink(),
         ("extra", "labels/000002.txt", "is a label without a picture"),
@@ -106,16 +129,22 @@ def test_each_fault_is_reported_with_its_file(tmp_path: Path) -> None:
         folder = Path(shutil.copytree(tmp_path / "sound", tmp_path / name))
         spoil(folder)
         faults = found(folder)
-        assert any(each[:2] == (kind, path) and each[2].startswith(text) for each in faults), (name, faults)
+        assert any(each[:2] == (kind, path) and each[2].startswith(text) for each in faults), (
+            name,
+            faults,
+        )
 
 
 def diamonds(boxes: list[Box]) -> str:
-    """YOLO-OBB labels in which each box is a square on its corner, whose own box is twice as large."""
+    """YOLO-OBB labels in which each box is a square on its corner, whose own box is twice as
+    large."""
     lines = []
     for x0, y0, x1, y1 in boxes:
         x, y, side = (x0 + x1) / 2, (y0 + y1) / 2, x1 - x0
         corners = ((x, y - side), (x + side, y), (x, y + side), (x - side, y))
-        lines.append(f"0 {' '.join(f'{a / WIDTH_PX:.6f} {b / HEIGHT_PX:.6f}' for a, b in corners)}\n")
+        lines.append(
+            f"0 {' '.join(f'{a / WIDTH_PX:.6f} {b / HEIGHT_PX:.6f}' for a, b in corners)}\n"
+        )
     return "".join(lines)
 
 
@@ -133,12 +162,16 @@ def test_of_turned_boxes_only_the_number_is_compared(tmp_path: Path, folder: str
     path = tmp_path / folder / "000003.txt"
     path.write_text(diamonds(boxes), encoding="utf-8")
     report = check_folders([tmp_path])
-    assert report.problems == () and set(report.folders[0].figures.values["box width"].round()) == {8.0}
+    assert report.problems == () and set(report.folders[0].figures.values["box width"].round()) == {
+        8.0
+    }
     path.write_text(diamonds(boxes[:4]), encoding="utf-8")
     assert [each.kind for each in check_folders([tmp_path]).problems] == ["disagree"]
 
 
-def test_a_picture_stored_again_as_jpeg_is_nearly_the_same_and_another_is_not(tmp_path: Path) -> None:
+def test_a_picture_stored_again_as_jpeg_is_nearly_the_same_and_another_is_not(
+    tmp_path: Path,
+) -> None:
     write_dataset(tmp_path / "a", [1, 2, 3])
     write_dataset(tmp_path / "b", [4, 5])
     boxes = boxes_of(2, 5)
@@ -157,12 +190,21 @@ def test_a_picture_stored_again_as_jpeg_is_nearly_the_same_and_another_is_not(tm
 def test_files_that_trainers_and_editors_put_among_labels_are_no_labels(tmp_path: Path) -> None:
     write_dataset(tmp_path, [1])
     (tmp_path / "kitti/label_2").mkdir(parents=True)
-    for name in ("labels/train.cache", "labels/classes.txt", "labels/notes.json", "kitti/label_2/000007.txt"):
+    for name in (
+        "labels/train.cache",
+        "labels/classes.txt",
+        "labels/notes.json",
+        "kitti/label_2/000007.txt",
+    ):
         (tmp_path / name).write_text("[]" if name.endswith(".json") else "", encoding="utf-8")
-    assert found(tmp_path) == [("extra", "kitti/label_2/000007.txt", "is a label without a picture")]
+    assert found(tmp_path) == [
+        ("extra", "kitti/label_2/000007.txt", "is a label without a picture")
+    ]
 
 
-def test_only_pictures_larger_than_the_largest_that_can_be_drawn_are_refused(tmp_path: Path) -> None:
+def test_only_pictures_larger_than_the_largest_that_can_be_drawn_are_refused(
+    tmp_path: Path,
+) -> None:
     """Pillow alone refuses half of what we draw. To be quick, these are cut behind their size."""
     write_dataset(tmp_path, [1])
     header = bytearray((tmp_path / "images/000001.png").read_bytes()[:200])
@@ -198,7 +240,9 @@ def test_files_are_compared_with_the_manifest(tmp_path: Path) -> None:
     assert found(tmp_path) == []
     (tmp_path / "labels/000001.txt").write_text("", encoding="utf-8")
     (tmp_path / "labels/000002.txt").unlink()
-    (tmp_path / "images/000009.png").write_bytes(cv2.imencode(".png", pixels_of(9, []))[1].tobytes())
+    (tmp_path / "images/000009.png").write_bytes(
+        cv2.imencode(".png", pixels_of(9, []))[1].tobytes()
+    )
     (tmp_path / "coco_all.json").unlink()
     assert found(tmp_path) == [
         ("damaged", "labels/000001.txt", "differs from its SHA-256 in the manifest"),
@@ -211,7 +255,9 @@ def test_a_scene_in_two_folders_or_in_two_parts_of_a_split_is_a_leak(tmp_path: P
     first, second = write_ours(tmp_path / "a", [1, 2]), write_dataset(tmp_path / "b", [3, 4])
     lines = [manifest_line(second, 3, [0, 2]), manifest_line(second, 4, [1, 2])]
     (second / "manifest.jsonl").write_text("".join(lines), encoding="utf-8")
-    assert found(first, second) == [("shared", str(second), f"scene [[0, 2], 2] is in {first}, too")]
+    assert found(first, second) == [
+        ("shared", str(second), f"scene [[0, 2], 2] is in {first}, too")
+    ]
     split = write_dataset(write_dataset(tmp_path / "c", [5, 6], subset="train"), [7], subset="val")
     lines = [manifest_line(split, index, [0, index], "train") for index in (5, 6)] + [
         manifest_line(split, 7, [0, 5], "val")
@@ -223,12 +269,15 @@ def test_a_scene_in_two_folders_or_in_two_parts_of_a_split_is_a_leak(tmp_path: P
 
 @pytest.mark.parametrize("layout", ["train/images", "images/train", "."])
 def test_foreign_layouts_are_read(tmp_path: Path, layout: str) -> None:
-    """Ultralytics' and Roboflow's folders, and labels beside the pictures as labelImg writes them."""
+    """Ultralytics' and Roboflow's folders, and labels beside the pictures as labelImg writes
+    them."""
     boxes = boxes_of(1, 3)
     labels = layout.replace("images", "labels")
     for folder in (layout, labels):
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
-    (tmp_path / layout / "a.b.JPG").write_bytes(cv2.imencode(".jpg", pixels_of(1, boxes))[1].tobytes())
+    (tmp_path / layout / "a.b.JPG").write_bytes(
+        cv2.imencode(".jpg", pixels_of(1, boxes))[1].tobytes()
+    )
     (tmp_path / labels / "a.b.txt").write_text(yolo_lines(boxes), encoding="utf-8")
     (tmp_path / "data.yaml").write_text("names: ['Pile head', other]  # two\n", encoding="utf-8")
     (folder,) = check_folders([tmp_path]).folders
@@ -243,9 +292,13 @@ def test_a_folder_without_pictures_is_a_usage_error(tmp_path: Path) -> None:
         find_folder(tmp_path / "none")
 
 
-def test_real_pictures_with_larger_boxes_and_less_light_propose_a_lower_flight(tmp_path: Path) -> None:
+def test_real_pictures_with_larger_boxes_and_less_light_propose_a_lower_flight(
+    tmp_path: Path,
+) -> None:
     own = write_dataset(tmp_path / "own", list(range(4)), side_px=8)
-    real = write_dataset(tmp_path / "real", list(range(10, 14)), side_px=16, brightness=0.25, count=20)
+    real = write_dataset(
+        tmp_path / "real", list(range(10, 14)), side_px=16, brightness=0.25, count=20
+    )
     like = check_folders([own], like=real).like
     assert like is not None
     distances = {each.figure: each for each in like.distances}
@@ -264,18 +317,29 @@ def test_photos_without_labels_propose_nothing_about_piles(tmp_path: Path) -> No
     real = write_dataset(tmp_path / "real", [11, 12, 13], brightness=0.25)
     (real / "coco_all.json").unlink()
     (real / "labels/000011.txt").unlink()
-    for left, proposals in ((2, "1 of 3 real pictures have no labels, "), (0, "3 of 3 real pictures have no labels, ")):
+    for left, proposals in (
+        (2, "1 of 3 real pictures have no labels, "),
+        (0, "3 of 3 real pictures have no labels, "),
+    ):
         like = check_folders([own], like=real).like
         assert like is not None
         known = {each.figure: each.distance for each in like.distances}
         assert (known["boxes a picture"] == 0) if left else (known["boxes a picture"] is None)
-        assert any("exposure" in line for line in like.proposals) and any(proposals in line for line in like.proposals)
-        assert not any(option in line for line in like.proposals for option in ("--piles", "--empty", "--altitude"))
+        assert any("exposure" in line for line in like.proposals) and any(
+            proposals in line for line in like.proposals
+        )
+        assert not any(
+            option in line
+            for line in like.proposals
+            for option in ("--piles", "--empty", "--altitude")
+        )
         shutil.rmtree(real / "labels", ignore_errors=True)
     assert check_folders([real], like=own).like is not None
 
 
-@pytest.mark.only_on("linux", "darwin", reason="Windows reserves the disk of a file without content")
+@pytest.mark.only_on(
+    "linux", "darwin", reason="Windows reserves the disk of a file without content"
+)
 def test_a_coco_file_beyond_the_limit_is_not_read_into_memory(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.touch()
@@ -323,7 +387,10 @@ def test_a_coco_file_that_cannot_be_read_is_a_fault_and_not_an_absence(tmp_path:
         folder = Path(shutil.copytree(tmp_path / "sound", tmp_path / name))
         spoil(folder / "coco_all.json")
         ((kind, path, text),) = found(folder)
-        assert (kind, path) == ("damaged", "coco_all.json") and text.startswith(reason), (name, text)
+        assert (kind, path) == ("damaged", "coco_all.json") and text.startswith(reason), (
+            name,
+            text,
+        )
 
 
 def test_large_coco_files_and_those_with_a_byte_order_mark_are_read(tmp_path: Path) -> None:
@@ -353,7 +420,13 @@ def test_duplicate_ids_in_a_coco_file_are_reported(tmp_path: Path) -> None:
     ("picture", "label", "text", "form", "others"),
     [
         ("JPEGImages/1.png", "Annotations/1.xml", VOC, "Pascal VOC", ["SegmentationClass/1.png"]),
-        ("training/image_2/1.png", "training/label_2/1.txt", KITTI, "KITTI", ["training/image_3/1.png"]),
+        (
+            "training/image_2/1.png",
+            "training/label_2/1.txt",
+            KITTI,
+            "KITTI",
+            ["training/image_3/1.png"],
+        ),
     ],
 )
 def test_the_original_layouts_of_voc_and_kitti_are_read(
@@ -395,14 +468,23 @@ def test_lists_and_names_of_classes_are_checked(tmp_path: Path) -> None:
     folder = write_dataset(tmp_path, [1, 2])
     (folder / "coco_all.json").unlink()
     (folder / "dataset.yaml").write_text("\ufeffnames:\n  0: pile\n  2: crane\n", encoding="utf-8")
-    lines = ["./images/000001.png", "data/images/000002.png", "images/gone.png", "./images/000001.png"]
+    lines = [
+        "./images/000001.png",
+        "data/images/000002.png",
+        "images/gone.png",
+        "./images/000001.png",
+    ]
     (folder / "train.txt").write_text("\n".join(lines), encoding="utf-8")
     label = folder / "labels/000001.txt"
     first, *rest = label.read_text("ascii").splitlines(keepends=True)
     label.write_text("\ufeff" + "".join([first, *rest, first]), encoding="utf-8")
     assert found(folder) == [
         ("label", "labels/000001.txt", "line 6 is the same as line 1; trainers leave it out"),
-        ("label", "dataset.yaml", "class 1 has no name, but 2 has: trainers number classes without gaps"),
+        (
+            "label",
+            "dataset.yaml",
+            "class 1 has no name, but 2 has: trainers number classes without gaps",
+        ),
         ("missing", "train.txt", "names pictures that are not in the folder: images/gone.png"),
         ("duplicate", "train.txt", "names twice: ./images/000001.png"),
     ]
@@ -414,17 +496,34 @@ def test_lists_may_be_long_and_name_pictures_as_voc_and_classifiers_do(tmp_path:
     (folder / "images/000002.png").rename(folder / "images/my tree.png")
     (folder / "labels/000002.txt").rename(folder / "labels/my tree.txt")
     (folder / "coco_all.json").unlink()
-    lines = ["000001", "000001 -1", "images/000001.png 3", "images/000001.png masks/000001.png", "my tree"]
+    lines = [
+        "000001",
+        "000001 -1",
+        "images/000001.png 3",
+        "images/000001.png masks/000001.png",
+        "my tree",
+    ]
     longest = f"{'../' * 3_000_000}images/my tree.png 0"
-    (folder / "train.txt").write_text("\n".join([*lines, longest, "000003 1", "images/000009.png 4"]), encoding="utf-8")
+    (folder / "train.txt").write_text(
+        "\n".join([*lines, longest, "000003 1", "images/000009.png 4"]), encoding="utf-8"
+    )
     text = "names pictures that are not in the folder: 000003 1 and 1 more"
     assert found(folder) == [("missing", "train.txt", text)]
 
 
-def test_numbers_of_classes_that_no_dataset_has_take_no_memory_and_are_reported(tmp_path: Path) -> None:
+def test_numbers_of_classes_that_no_dataset_has_take_no_memory_and_are_reported(
+    tmp_path: Path,
+) -> None:
     folder = write_dataset(tmp_path, [1])
     (folder / "coco_all.json").unlink()
-    lines = ["names:", "  0: pile", "  99999999999999999: crane", f"  {'9' * 500}: a", "  ²: b", "kpt_shape: [²]"]
+    lines = [
+        "names:",
+        "  0: pile",
+        "  99999999999999999: crane",
+        f"  {'9' * 500}: a",
+        "  ²: b",
+        "kpt_shape: [²]",
+    ]
     (folder / "dataset.yaml").write_text("\n".join(lines), encoding="utf-8")
     text = "class 1 has no name, but 99999999999999999 has: trainers number classes without gaps"
     assert found(folder) == [("label", "dataset.yaml", text)]
@@ -446,10 +545,16 @@ def test_a_file_of_names_that_is_no_yaml_is_told(tmp_path: Path) -> None:
     (folder / "coco_all.json").unlink()
     (folder / "dataset.yaml").write_text("names: [pile\nval: [", encoding="utf-8")
     ((kind, path, text),) = found(folder)
-    assert (kind, path) == ("damaged", "dataset.yaml") and text.startswith("is not YAML: ") and "\n" not in text
+    assert (
+        (kind, path) == ("damaged", "dataset.yaml")
+        and text.startswith("is not YAML: ")
+        and "\n" not in text
+    )
 
 
-def test_keypoints_outside_the_picture_are_told_unless_they_are_not_labelled(tmp_path: Path) -> None:
+def test_keypoints_outside_the_picture_are_told_unless_they_are_not_labelled(
+    tmp_path: Path,
+) -> None:
     folder = write_dataset(tmp_path, [1])
     (folder / "coco_all.json").unlink()
     (folder / "dataset.yaml").write_text("names: [man]\nkpt_shape: [2, 3]\n", encoding="utf-8")
@@ -481,11 +586,15 @@ def test_sizes_areas_and_keypoints_of_a_coco_file_that_cannot_be_are_told(tmp_pa
     ]
 
 
-def test_a_coco_file_of_windows_names_pictures_of_the_same_name_in_two_folders(tmp_path: Path) -> None:
+def test_a_coco_file_of_windows_names_pictures_of_the_same_name_in_two_folders(
+    tmp_path: Path,
+) -> None:
     write_dataset(tmp_path / "val", [1], subset="val")
     folder = write_dataset(tmp_path / "all", [1], subset="train", brightness=0.9)
     shutil.copytree(tmp_path / "val", folder, dirs_exist_ok=True)
     for part in ("train", "val"):
         path = folder / f"coco_{part}.json"
-        path.write_text(path.read_text("utf-8").replace(f"images/{part}/", f"{part}\\\\"), encoding="utf-8")
+        path.write_text(
+            path.read_text("utf-8").replace(f"images/{part}/", f"{part}\\\\"), encoding="utf-8"
+        )
     assert "missing" not in [kind for kind, _, _ in found(folder)]

@@ -1,4 +1,5 @@
-"""Segmentations of COCO files: pycocotools' encodings have their known boxes, and damaged ones are reported."""
+"""Segmentations of COCO files: pycocotools' encodings have their known boxes, and damaged ones are
+reported."""
 
 import json
 from pathlib import Path
@@ -35,8 +36,12 @@ def test_encodings_of_pycocotools_have_their_boxes(seed: int) -> None:
 
 
 def test_lists_of_runs_and_polygons_have_their_boxes() -> None:
-    assert extent_of({"size": [4, 3], "counts": RUNS}) == MaskExtent(size_px=(3, 4), box=(0, 2, 2, 4))
-    assert extent_of([[1, 2, 5, 2.5, 3, 8], [0, 4, 1, 4, 1, 5]]) == MaskExtent(size_px=None, box=(0, 2, 5, 8))
+    assert extent_of({"size": [4, 3], "counts": RUNS}) == MaskExtent(
+        size_px=(3, 4), box=(0, 2, 2, 4)
+    )
+    assert extent_of([[1, 2, 5, 2.5, 3, 8], [0, 4, 1, 4, 1, 5]]) == MaskExtent(
+        size_px=None, box=(0, 2, 5, 8)
+    )
     assert extent_of([]) is None and extent_of(None) is None and read_extent(b"") is None
 
 

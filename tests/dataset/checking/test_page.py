@@ -16,7 +16,9 @@ from tests.dataset.checking.folders import boxes_of, write_dataset
 def test_the_page_shows_each_picture_with_its_boxes_at_their_positions(tmp_path: Path) -> None:
     page = label_page(write_dataset(tmp_path, [1, 2, 3]), 1, 20)
     assert (page.pictures, page.boxes) == (2, 10)
-    rects = re.findall(r'<rect x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="([\d.]+)"', page.html)
+    rects = re.findall(
+        r'<rect x="([\d.]+)" y="([\d.]+)" width="([\d.]+)" height="([\d.]+)"', page.html
+    )
     assert sorted(tuple(map(float, rect)) for rect in rects) == sorted(
         (x0, y0, x1 - x0, y1 - y0) for seed in (2, 3) for x0, y0, x1, y1 in boxes_of(seed, 5)
     )
@@ -41,7 +43,9 @@ def test_a_range_beyond_the_folder_is_one_line(tmp_path: Path) -> None:
         label_page(tmp_path, 3, 5)
 
 
-def test_a_picture_that_cannot_be_read_leaves_a_line_in_its_place_and_the_others_are_shown(tmp_path: Path) -> None:
+def test_a_picture_that_cannot_be_read_leaves_a_line_in_its_place_and_the_others_are_shown(
+    tmp_path: Path,
+) -> None:
     write_dataset(tmp_path, [1, 2, 3])
     path = tmp_path / "images/000002.png"
     path.write_bytes(b"<b>no picture</b>")

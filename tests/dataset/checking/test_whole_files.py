@@ -22,7 +22,8 @@ COCO, SHARD = "coco_annotations_val.json", "webdataset/train-000000.tar"
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two pictures for training and one for validation, with all whole files from the real writers."""
+    """Two pictures for training and one for validation, with all whole files from the real
+    writers."""
     folder = tmp_path_factory.mktemp("sound")
     entries, pictures = [], []
     for index, subset in enumerate(("train", "train", "val")):
@@ -30,7 +31,10 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / f"coco_{subset}.json").unlink()
         stem = f"{subset}/{index:06d}"
         size = {"width": WIDTH_PX, "height": HEIGHT_PX}
-        boxes = [{"image_id": index, "category_id": 1, "bbox": [x, y, 8, 8]} for x, y, _, _ in boxes_of(index, 5)]
+        boxes = [
+            {"image_id": index, "category_id": 1, "bbox": [x, y, 8, 8]}
+            for x, y, _, _ in boxes_of(index, 5)
+        ]
         image = {"id": index, "file_name": f"{stem}.png", **size}
         parts = {
             f"annotations/{stem}.json": {"image": image, "annotations": boxes},
@@ -44,10 +48,16 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pictures.append(FinishedPicture(index=index, paths=paths))
         sha256 = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in paths}
         key = {"recipe": 2, "classes": CLASSES, "write": "yolo"}
-        entries.append({"index": index, "seed": [0, index], "status": "done", "options": key, "sha256": sha256})
-    (folder / "manifest.jsonl").write_text("".join(json.dumps(each) + "\n" for each in entries), encoding="ascii")
+        entries.append(
+            {"index": index, "seed": [0, index], "status": "done", "options": key, "sha256": sha256}
+        )
+    (folder / "manifest.jsonl").write_text(
+        "".join(json.dumps(each) + "\n" for each in entries), encoding="ascii"
+    )
     options = LabelOptions(write=FORMATS, classes=CLASSES)
-    contents = DatasetContents(folder=folder, options=options, subsets=("train", "val"), pictures=pictures)
+    contents = DatasetContents(
+        folder=folder, options=options, subsets=("train", "val"), pictures=pictures
+    )
     for writer in writers_of(FORMATS):
         writer.finish(contents)
     return folder
@@ -85,7 +95,10 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], tuple[str, str, str]]] = {
     ),
     "YAML is cut": (cut("dataset.yaml", 0.97), ("damaged", "dataset.yaml", "is not YAML: ")),
     "YAML is gone": (without("dataset.yaml"), ("missing", "dataset.yaml", "is not in the folder")),
-    "piles are cut": (cut("piles.jsonl"), ("damaged", "piles.jsonl", "is not the lines of the files in piles/")),
+    "piles are cut": (
+        cut("piles.jsonl"),
+        ("damaged", "piles.jsonl", "is not the lines of the files in piles/"),
+    ),
     "piles are gone": (without("piles.jsonl"), ("missing", "piles.jsonl", "is not in the folder")),
     "shard is cut": (cut(SHARD), ("missing", "webdataset", "lacks 00000")),
     "shard is junk": (text(SHARD, "junk"), ("damaged", SHARD, "cannot be read")),
@@ -95,17 +108,29 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], tuple[str, str, str]]] = {
         ("extra", "webdataset/train-000001.tar", "000000.png stands twice"),
     ),
     "shard claims much": (claims_a_terabyte_of_names, ("damaged", SHARD, "cannot be read (")),
-    "index is junk": (text("webdataset/index.json", "{"), ("damaged", "webdataset/index.json", "is not the index")),
-    "index is gone": (without("webdataset/index.json"), ("missing", "webdataset/index.json", "is not in the folder")),
+    "index is junk": (
+        text("webdataset/index.json", "{"),
+        ("damaged", "webdataset/index.json", "is not the index"),
+    ),
+    "index is gone": (
+        without("webdataset/index.json"),
+        ("missing", "webdataset/index.json", "is not in the folder"),
+    ),
 }
 
 
-def test_damage_to_a_whole_file_is_reported_and_blames_no_picture(sound: Path, tmp_path: Path) -> None:
+def test_damage_to_a_whole_file_is_reported_and_blames_no_picture(
+    sound: Path, tmp_path: Path
+) -> None:
     report = check_folders([sound])
     assert report.problems == () and report.folders[0].formats == {"YOLO": 3, "COCO": 3}
     for name, (spoil, (kind, path, text)) in DAMAGE.items():
         folder = Path(shutil.copytree(sound, tmp_path / name))
         spoil(folder)
         found = check_folders([folder]).problems
-        problems = any((each.kind, each.path) == (kind, path) and each.text.startswith(text) for each in found)
-        assert problems and all(not each.path.startswith(("images/", "labels/")) for each in found), (name, found)
+        problems = any(
+            (each.kind, each.path) == (kind, path) and each.text.startswith(text) for each in found
+        )
+        assert problems and all(
+            not each.path.startswith(("images/", "labels/")) for each in found
+        ), (name, found)

@@ -25,9 +25,15 @@ RASTER = ["--engine", "raster"]
 
 
 @needs("OpenGL")
-def test_options_of_the_original_script_are_accepted_in_its_spelling(cli: Cli, tmp_path: Path) -> None:
+def test_options_of_the_original_script_are_accepted_in_its_spelling(
+    cli: Cli, tmp_path: Path
+) -> None:
     for layout, piles in [
-        ("--use_clusters --num_clusters 2 --cluster_size 30 --min_piles_per_cluster 9 --max_piles_per_cluster 9", 18),
+        (
+            "--use_clusters --num_clusters 2 --cluster_size 30 --min_piles_per_cluster 9 "
+            "--max_piles_per_cluster 9",
+            18,
+        ),
         ("--num_rows 5 --piles_per_row 7 --row_spacing 3.5", 35),
     ]:
         options = "--terrain_size 200 --num_terraces 8 --terrace_height 2 --geological_preset loess"
@@ -39,20 +45,40 @@ def test_options_of_the_original_script_are_accepted_in_its_spelling(cli: Cli, t
         assert json.loads(job)["made"] == 1, layout
         line = json.loads((out / "manifest.jsonl").read_text())
         assert (line["index"], line["seed"], line["piles"]) == (2, 1002, piles), layout
-        assert (line["options"]["geological_preset"], line["options"]["num_terraces"]) == ("loess", 8), layout
+        assert (line["options"]["geological_preset"], line["options"]["num_terraces"]) == (
+            "loess",
+            8,
+        ), layout
         assert (out / "annotations/000002.json").exists(), layout
 
 
-def test_an_option_without_effect_or_out_of_range_is_an_error_of_one_line(cli: Any, tmp_path: Path) -> None:
+def test_an_option_without_effect_or_out_of_range_is_an_error_of_one_line(
+    cli: Any, tmp_path: Path
+) -> None:
     for arguments, message in [
-        ("--max_samples 50 --engine raster", "--max-samples: only for Cycles; it has no effect with the raster engine"),
-        ("--image-index 3 --jobs 2 --engine raster", "--jobs: has no effect, --image-index makes one picture here"),
+        (
+            "--max_samples 50 --engine raster",
+            "--max-samples: only for Cycles; it has no effect with the raster engine",
+        ),
+        (
+            "--image-index 3 --jobs 2 --engine raster",
+            "--jobs: has no effect, --image-index makes one picture here",
+        ),
         ("--jobs 0 --engine raster", "--jobs: 0 is not 1 to 1024"),
         ("--num-rows 500 --no-use-clusters --engine raster", "--num-rows 500"),
         ("--seed -3 --engine raster", "--seed: -3 is not 0 or more"),
-        ("--write yolo,kitti --engine raster", "--write kitti: is no longer written; --write coco,masks,depth, and"),
-        ("--recipe 1 --save_hdf5 --engine raster", "--save-hdf5: is no longer written; --save-coco, and"),
-        ("--engine cycles --blender nowhere/blender", f"--blender: {Path('nowhere/blender')} is missing"),
+        (
+            "--write yolo,kitti --engine raster",
+            "--write kitti: is no longer written; --write coco,masks,depth, and",
+        ),
+        (
+            "--recipe 1 --save_hdf5 --engine raster",
+            "--save-hdf5: is no longer written; --save-coco, and",
+        ),
+        (
+            "--engine cycles --blender nowhere/blender",
+            f"--blender: {Path('nowhere/blender')} is missing",
+        ),
         ("--engine cycles --noise-threshold 7 --blender nowhere", "--blender: nowhere is missing"),
     ]:
         code, out, err = cli("dataset", str(tmp_path / "out"), *arguments.split())
@@ -67,19 +93,38 @@ def test_stdout_is_refused(cli: Cli) -> None:
 
 
 @needs("OpenGL")
-def test_without_blender_the_raster_engine_draws_and_a_note_says_so(cli: Any, tmp_path: Path, monkeypatch: Any) -> None:
+def test_without_blender_the_raster_engine_draws_and_a_note_says_so(
+    cli: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path))
     monkeypatch.delenv("MULTIVERSE_BLENDER", raising=False)
-    code, out, err = cli("dataset", str(tmp_path / "out"), "--image-index", "0", "--max_samples", "9", *SMALL)
+    code, out, err = cli(
+        "dataset", str(tmp_path / "out"), "--image-index", "0", "--max_samples", "9", *SMALL
+    )
     assert code == 0 and "engine      raster " in out
     assert err.startswith("multiverse: using the raster engine; for Cycles install Blender: ")
-    assert err.endswith("; --max-samples: only for Cycles; it has no effect with the raster engine\n")
+    assert err.endswith(
+        "; --max-samples: only for Cycles; it has no effect with the raster engine\n"
+    )
 
 
 @needs("OpenGL")
-def test_ctrl_c_finishes_the_pictures_in_progress_and_says_how_to_continue(tmp_path: Path, wait_for: Any) -> None:
-    command = [*MULTIVERSE, str(tmp_path / "out"), "--recipe", "1", "--count", "3", "--jobs", "1", *SMALL, *RASTER]
+def test_ctrl_c_finishes_the_pictures_in_progress_and_says_how_to_continue(
+    tmp_path: Path, wait_for: Any
+) -> None:
+    command = [
+        *MULTIVERSE,
+        str(tmp_path / "out"),
+        "--recipe",
+        "1",
+        "--count",
+        "3",
+        "--jobs",
+        "1",
+        *SMALL,
+        *RASTER,
+    ]
     if sys.platform == "win32":
         from tests.support import windows_console
 
@@ -95,7 +140,10 @@ def test_ctrl_c_finishes_the_pictures_in_progress_and_says_how_to_continue(tmp_p
     pictures = len(list((tmp_path / "out").glob("images/*.png")))
     assert run.returncode == 1 and 1 <= pictures < 3
     assert "finishing the pictures in progress; Ctrl-C again stops at once\n" in err
-    assert f"interrupted with {3 - pictures} pictures left; run the same command again to continue\n" in err
+    assert (
+        f"interrupted with {3 - pictures} pictures left; run the same command again to continue\n"
+        in err
+    )
     assert f"pictures    {pictures} made, {3 - pictures} missing" in out
     assert len(contents(tmp_path / "out")) == pictures * 2 + 1
 
@@ -118,7 +166,8 @@ def test_missing_pictures_are_named_with_the_place_of_their_logs() -> None:
         outputs=("images",),
     )
     assert note_lines(report) == [
-        f"12 failed: {', '.join(f'00000{index}' for index in range(10))} and 2 more; their logs are "
+        f"12 failed: {', '.join(f'00000{index}' for index in range(10))} and 2 more; their logs "
+        "are "
         "site/image_NNNNNN.log",
         "interrupted with 14 pictures left; run the same command again to continue",
     ]

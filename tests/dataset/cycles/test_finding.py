@@ -61,9 +61,15 @@ def test_a_given_blender_is_preferred_to_a_found_one(
     assert find_blender(str(tmp_path / "Blender.app")) == find_blender(str(argument)) == argument
 
 
-def test_a_wrong_path_is_reported_with_its_source(bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_path_is_reported_with_its_source(
+    bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "notes.txt").touch()
-    for name in ("nowhere", "programs", *(("notes.txt",) if os.name == "posix" else ())):  # Windows runs any file
+    for name in (
+        "nowhere",
+        "programs",
+        *(("notes.txt",) if os.name == "posix" else ()),
+    ):  # Windows runs any file
         with pytest.raises(UsageError, match=f"^--blender: .*{name}"):
             locate_blender(str(tmp_path / name))
     monkeypatch.setenv("MULTIVERSE_BLENDER", "nowhere")
@@ -78,13 +84,24 @@ def test_a_blender_program_and_a_python_with_bpy_have_their_own_command_lines() 
         "--background", "--factory-startup", "-noaudio", "--python-exit-code", "1",
         "--python", "draw.py", "--", "folder",
     ]  # fmt: skip
-    assert blender_command(Path("/opt/env/bin/python"), script, "folder")[1:] == ["-I", "draw.py", "--", "folder"]
+    assert blender_command(Path("/opt/env/bin/python"), script, "folder")[1:] == [
+        "-I",
+        "draw.py",
+        "--",
+        "folder",
+    ]
 
 
 def test_blender_reads_no_user_settings_and_writes_to_its_folder_only(tmp_path: Path) -> None:
-    users = {"PATH": "/bin", "OCIO": "/home/me/film.ocio", "BLENDER_USER_RESOURCES": "/home/me", "TMPDIR": "/var/tmp"}
+    users = {
+        "PATH": "/bin",
+        "OCIO": "/home/me/film.ocio",
+        "BLENDER_USER_RESOURCES": "/home/me",
+        "TMPDIR": "/var/tmp",
+    }
     environment = blender_environment(tmp_path, users)
     assert environment["PATH"] == "/bin" and "OCIO" not in environment
     assert all(
-        environment[name].startswith(str(tmp_path)) for name in ("BLENDER_USER_RESOURCES", "TMPDIR", "TEMP", "TMP")
+        environment[name].startswith(str(tmp_path))
+        for name in ("BLENDER_USER_RESOURCES", "TMPDIR", "TEMP", "TMP")
     )

@@ -10,18 +10,33 @@ from engine.dataset.cycles.files import read_passes
 from engine.errors import RenderError
 
 
-def exr(channels: dict[str, np.ndarray], flags: int = 2, compression: int = 0, kind: int = 2) -> bytes:
-    """An OpenEXR file written by the format's specification: attributes, table of offsets, lines."""
+def exr(
+    channels: dict[str, np.ndarray], flags: int = 2, compression: int = 0, kind: int = 2
+) -> bytes:
+    """An OpenEXR file written by the format's specification: attributes, table of offsets,
+    lines."""
 
     def attribute(name: str, type_name: str, value: bytes) -> bytes:
-        return name.encode() + b"\0" + type_name.encode() + b"\0" + struct.pack("<i", len(value)) + value
+        return (
+            name.encode()
+            + b"\0"
+            + type_name.encode()
+            + b"\0"
+            + struct.pack("<i", len(value))
+            + value
+        )
 
     names = sorted(channels)
     height, width = channels[names[0]].shape
-    listed = b"".join(name.encode() + b"\0" + struct.pack("<iiii", kind, 0, 1, 1) for name in names) + b"\0"
+    listed = (
+        b"".join(name.encode() + b"\0" + struct.pack("<iiii", kind, 0, 1, 1) for name in names)
+        + b"\0"
+    )
     window = struct.pack("<4i", 0, 0, width - 1, height - 1)
     head = struct.pack("<II", 20000630, flags)
-    head += attribute("channels", "chlist", listed) + attribute("compression", "compression", bytes([compression]))
+    head += attribute("channels", "chlist", listed) + attribute(
+        "compression", "compression", bytes([compression])
+    )
     head += attribute("dataWindow", "box2i", window) + b"\0"
     line_bytes = 8 + 4 * width * len(names)
     first = len(head) + 8 * height
@@ -53,7 +68,9 @@ def test_each_channel_is_read_back_unchanged(tmp_path: Path) -> None:
         ({"kind": 1}, "32-bit floats"),
     ],
 )
-def test_another_kind_of_file_is_refused_by_name(tmp_path: Path, changes: dict, reason: str) -> None:
+def test_another_kind_of_file_is_refused_by_name(
+    tmp_path: Path, changes: dict, reason: str
+) -> None:
     (tmp_path / "a.exr").write_bytes(exr({"Z": np.zeros((2, 2), np.float32)}, **changes))
     with pytest.raises(RenderError, match=rf"^a\.exr: .*{reason}"):
         read_passes(tmp_path / "a.exr")

@@ -19,7 +19,9 @@ from engine.errors import UsageError
 from tests.dataset.cycles.yard import SETTINGS, YardRenderer, quarters, yard
 
 
-def test_a_pixel_has_the_number_and_depth_at_its_centre(blender: Path, yard_renderer: YardRenderer) -> None:
+def test_a_pixel_has_the_number_and_depth_at_its_centre(
+    blender: Path, yard_renderer: YardRenderer
+) -> None:
     scene, rendered = yard(), yard_renderer(blender)
     assert set(np.unique(rendered.instances)) == set(range(37))
     camera, depth = scene.camera, rendered.depth_m.astype(np.float64)
@@ -32,7 +34,9 @@ def test_a_pixel_has_the_number_and_depth_at_its_centre(blender: Path, yard_rend
         assert (rendered.instances[row - 1 : row + 2, column - 1 : column + 2] == number).any()
 
 
-def test_both_engines_agree_through_a_turned_camera_and_a_window_of_its_sensor(blender: Path) -> None:
+def test_both_engines_agree_through_a_turned_camera_and_a_window_of_its_sensor(
+    blender: Path,
+) -> None:
     from engine.dataset.raster.drawing import render as render_by_raster
 
     scene = yard()
@@ -44,11 +48,17 @@ def test_both_engines_agree_through_a_turned_camera_and_a_window_of_its_sensor(b
     assert np.abs(np.subtract(found.boxes, found_too.boxes, dtype=int)).max() <= 1
     agrees = one.instances == other.instances
     assert (~agrees).sum() < 0.01 * (one.instances > 0).sum()
-    assert np.isfinite(one.depth_m).all() and np.median(np.abs(one.depth_m - other.depth_m)[agrees]) < 0.001
+    assert (
+        np.isfinite(one.depth_m).all()
+        and np.median(np.abs(one.depth_m - other.depth_m)[agrees]) < 0.001
+    )
 
 
 def test_the_same_scene_gives_the_same_bytes(blender: Path, yard_renderer: YardRenderer) -> None:
-    one, other = yard_renderer(blender, is_small=True), yard_renderer(blender, turn=1, is_small=True)
+    one, other = (
+        yard_renderer(blender, is_small=True),
+        yard_renderer(blender, turn=1, is_small=True),
+    )
     for name in ("colors", "instances", "depth_m"):
         assert getattr(one, name).tobytes() == getattr(other, name).tobytes(), name
 
@@ -58,7 +68,10 @@ def test_a_missing_gpu_is_refused_in_one_line(blender: Path, yard_renderer: Yard
     assert yard_renderer(blender).renderer == f"Cycles, Blender {found['version']}, CPU"
     settings = RenderSettings(engine="cycles", max_samples=1, noise_threshold=0.5, use_gpu=True)
     if found["gpus"]:
-        assert found["gpus"][0] in render(yard_renderer.geometry(), quarters(), settings, blender).renderer
+        assert (
+            found["gpus"][0]
+            in render(yard_renderer.geometry(), quarters(), settings, blender).renderer
+        )
         return
     with pytest.raises(UsageError, match=r"^--use-gpu: Cycles has no GPU here"):
         render(yard_renderer.geometry(), quarters(), settings, blender)
@@ -66,7 +79,11 @@ def test_a_missing_gpu_is_refused_in_one_line(blender: Path, yard_renderer: Yard
 
 def test_settings_out_of_range_are_refused_by_name(yard_renderer: YardRenderer) -> None:
     assert SETTINGS.check() is None
-    for changes in ({"max_samples": 0}, {"noise_threshold": 0.0}, {"noise_threshold": float("nan")}):
+    for changes in (
+        {"max_samples": 0},
+        {"noise_threshold": 0.0},
+        {"noise_threshold": float("nan")},
+    ):
         with pytest.raises(UsageError, match=f"^--{next(iter(changes)).replace('_', '-')}: "):
             RenderSettings(engine="cycles", **changes).check()
 
@@ -76,7 +93,12 @@ def test_a_site_has_the_same_labels_and_brightness_in_both_engines(
 ) -> None:
     caplog.set_level(logging.INFO)
     options = SceneOptions(
-        width=240, height=180, use_clusters=True, num_clusters=1, min_piles_per_cluster=20, max_piles_per_cluster=20
+        width=240,
+        height=180,
+        use_clusters=True,
+        num_clusters=1,
+        min_piles_per_cluster=20,
+        max_piles_per_cluster=20,
     )
     boxes, means = [], []
     for drawing in (
@@ -85,9 +107,13 @@ def test_a_site_has_the_same_labels_and_brightness_in_both_engines(
     ):
         folder = tmp_path / drawing.engine
         folder.mkdir()
-        task = PictureTask(options=options, drawing=drawing, base_seed=2**63, index=1, blender=str(blender))
+        task = PictureTask(
+            options=options, drawing=drawing, base_seed=2**63, index=1, blender=str(blender)
+        )
         assert make_picture(task, folder).labelled == 20
         boxes.append(read_labels(folder / task.path("labels", ".txt"), 240, 180, 1)[0])
         means.append(cv2.imread(str(folder / task.path("images", ".png"))).mean())
     assert np.abs(boxes[0] - boxes[1]).max() < 1.01 and abs(means[1] / means[0] - 1) < 0.1
-    assert any(line.startswith("4 samples at most, 4 at least, noise 0.1, ") for line in caplog.messages)
+    assert any(
+        line.startswith("4 samples at most, 4 at least, noise 0.1, ") for line in caplog.messages
+    )

@@ -20,17 +20,28 @@ from tests.dataset.cycles.yard import SETTINGS, YardRenderer, quarters
 from tests.support.long_form import IS_SOAK
 
 ROOT = Path(__file__).parents[3]
-posix_only = pytest.mark.only_on("linux", "darwin", reason="needs a shell script in place of Blender")
+posix_only = pytest.mark.only_on(
+    "linux", "darwin", reason="needs a shell script in place of Blender"
+)
 
 
 @posix_only
 def test_a_blender_that_dies_is_reported_with_its_last_output(
-    stand_in: Callable[[str], Path], yard_renderer: YardRenderer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    stand_in: Callable[[str], Path],
+    yard_renderer: YardRenderer,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     work = tmp_path / "work"
     work.mkdir()
     with caplog.at_level(logging.INFO), pytest.raises(RenderError) as caught:
-        render(yard_renderer.geometry(), quarters(), SETTINGS, stand_in("echo one; echo two >&2; exit 11"), folder=work)
+        render(
+            yard_renderer.geometry(),
+            quarters(),
+            SETTINGS,
+            stand_in("echo one; echo two >&2; exit 11"),
+            folder=work,
+        )
     assert "exit code 11; one; two" in str(caught.value) and "\n" not in str(caught.value)
     assert caplog.messages == ["one", "two"]
     with pytest.raises(RenderError, match=r"killed by SIGKILL \(out of memory\?\)"):
@@ -44,10 +55,16 @@ def test_the_failure_that_blender_reports_is_raised(
 ) -> None:
     for is_usage, kind in (("true", UsageError), ("false", RenderError)):
         answer = (
-            f'{{"failure": "System is out of\\\\n GPU memory", "is_usage": {is_usage}, "errno": null, "trace": ""}}'
+            f'{{"failure": "System is out of\\\\n GPU memory", "is_usage": {is_usage}, '
+            '"errno": null, "trace": ""}'
         )
         with pytest.raises(kind, match=r"^System is out of GPU memory$"):
-            render(yard_renderer.geometry(), quarters(), SETTINGS, stand_in(f"printf '{answer}' > $folder/answer.json"))
+            render(
+                yard_renderer.geometry(),
+                quarters(),
+                SETTINGS,
+                stand_in(f"printf '{answer}' > $folder/answer.json"),
+            )
 
 
 def test_a_blender_that_is_too_old_says_so_before_it_draws(
@@ -57,16 +74,21 @@ def test_a_blender_that_is_too_old_says_so_before_it_draws(
         pytest.skip("needs a shell script around Blender's Python")
     newer = tmp_path / "newer.py"
     old = stand_in(
-        f'sed \'s/^OLDEST = (4, 2)/OLDEST = (97, 1)/\' "$7" > {newer}\nexec {blender} -I {newer} -- "$folder"'
+        f"sed 's/^OLDEST = (4, 2)/OLDEST = (97, 1)/' \"$7\" > {newer}\nexec {blender} -I {newer} "
+        '-- "$folder"'
     )
-    with pytest.raises(UsageError, match=rf"^{old}: Blender [\d.]+ is older than 97\.1, the oldest"):
+    with pytest.raises(
+        UsageError, match=rf"^{old}: Blender [\d.]+ is older than 97\.1, the oldest"
+    ):
         query_blender(old)
     if IS_SOAK:
         with pytest.raises(UsageError, match=r"^Blender [\d.]+ is older than 97\.1"):
             render(yard_renderer.geometry(), quarters(), SETTINGS, old)
 
 
-def test_without_bpy_the_error_names_the_command_that_installs_it(yard_renderer: YardRenderer) -> None:
+def test_without_bpy_the_error_names_the_command_that_installs_it(
+    yard_renderer: YardRenderer,
+) -> None:
     python = Path(sys.executable)
     try:
         found: dict[str, Any] = query_blender(python)
@@ -86,7 +108,8 @@ def test_blender_ends_with_its_parent_and_leaves_no_file(
     code = (
         "from pathlib import Path\n"
         "from tests.dataset.cycles.yard import YardRenderer, RenderSettings, quarters, render\n"
-        "settings = RenderSettings(engine='cycles', max_samples=65536, noise_threshold=0.0001, use_gpu=False)\n"
+        "settings = RenderSettings(engine='cycles', max_samples=65536, noise_threshold=0.0001, "
+        "use_gpu=False)\n"
         f"render(YardRenderer().geometry(), quarters(), settings, Path({str(blender)!r}),"
         f" folder=Path({str(work)!r}))\n"
     )

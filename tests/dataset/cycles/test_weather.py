@@ -31,15 +31,21 @@ CLOUDS = CloudShadows(share=0.5, depth=0.85, size_m=9.0, noise_seed=7)
         ),
     ],
 )
-def test_both_engines_draw_the_same_brightness_and_the_same_cloud_shadows(blender: Path, name: str, sun: Sun) -> None:
+def test_both_engines_draw_the_same_brightness_and_the_same_cloud_shadows(
+    blender: Path, name: str, sun: Sun
+) -> None:
     scene = yard()
     options = GroundOptions(ground=((CoverKind(name), 1.0),), ground_patches=0.0)
     look = draw_ground_look(SceneOptions(), options, (0, 1))
-    scene = replace(scene, ground=look, sun=sun, camera=replace(scene.camera, width_px=80, height_px=60))
+    scene = replace(
+        scene, ground=look, sun=sun, camera=replace(scene.camera, width_px=80, height_px=60)
+    )
     site = build_geometry(scene)
     one = render_by_raster(site).colors.astype(float)
     other = render(site, bake_ground_texture(site, 512), SETTINGS, blender).colors.astype(float)
     assert other.mean() == pytest.approx(one.mean(), rel=0.15)
     if sun.clouds is not None:
-        blocks = [pixels.reshape(6, 10, 8, 10, 3).mean(axis=(1, 3, 4)).ravel() for pixels in (one, other)]
+        blocks = [
+            pixels.reshape(6, 10, 8, 10, 3).mean(axis=(1, 3, 4)).ravel() for pixels in (one, other)
+        ]
         assert np.corrcoef(blocks)[0, 1] > 0.95 and np.ptp(blocks[0]) > 25

@@ -38,9 +38,14 @@ def yard(energy: float = 2.0) -> SiteScene:
 
 
 def quarters() -> np.ndarray:
-    """A texture for the ground: north-west red, north-east green, south-west blue, south-east grey."""
+    """A texture for the ground: north-west red, north-east green, south-west blue, south-east
+    grey."""
     picture = np.full((64, 64, 3), 140, np.uint8)
-    picture[:32, :32], picture[:32, 32:], picture[32:, :32] = (190, 110, 110), (110, 190, 110), (110, 110, 190)
+    picture[:32, :32], picture[:32, 32:], picture[32:, :32] = (
+        (190, 110, 110),
+        (110, 190, 110),
+        (110, 110, 190),
+    )
     return picture
 
 
@@ -50,11 +55,15 @@ class YardRenderer:
     def __init__(self) -> None:
         self._known: dict[tuple[float, int, bool], Rendered] = {}
 
-    def __call__(self, blender: Path, energy: float = 2.0, turn: int = 0, *, is_small: bool = False) -> Rendered:
+    def __call__(
+        self, blender: Path, energy: float = 2.0, turn: int = 0, *, is_small: bool = False
+    ) -> Rendered:
         """`turn`: draws the same picture again for another number."""
         key = energy, turn, is_small
         if key not in self._known:
-            self._known[key] = render(self.geometry(energy, is_small=is_small), quarters(), SETTINGS, blender)
+            self._known[key] = render(
+                self.geometry(energy, is_small=is_small), quarters(), SETTINGS, blender
+            )
         return self._known[key]
 
     def geometry(self, energy: float = 2.0, *, is_small: bool = False) -> SceneGeometry:

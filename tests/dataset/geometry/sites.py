@@ -10,7 +10,9 @@ from engine.dataset.scene.description import GroundLook, SiteScene, Sun, Terrain
 from engine.dataset.scene.things import Distractor, Pile, PileKind
 
 
-def sloping(slope_x: float = 0.0, slope_y: float = 0.0, count: int = 41, cell_m: float = 1.0) -> Terrain:
+def sloping(
+    slope_x: float = 0.0, slope_y: float = 0.0, count: int = 41, cell_m: float = 1.0
+) -> Terrain:
     along = (np.arange(count) - (count - 1) / 2) * cell_m
     heights = slope_x * along[None, :] + slope_y * along[:, None]
     return Terrain(size_m=count * cell_m * 0.8, cell_m=cell_m, heights_m=heights.astype(np.float32))
@@ -22,7 +24,9 @@ def hilly(seed: int, count: int = 33, cell_m: float = 0.7) -> Terrain:
 
 
 def site(
-    piles: tuple[Pile, ...] = (), distractors: tuple[Distractor, ...] = (), terrain: Terrain | None = None
+    piles: tuple[Pile, ...] = (),
+    distractors: tuple[Distractor, ...] = (),
+    terrain: Terrain | None = None,
 ) -> SiteScene:
     return SiteScene(
         seed=1,
@@ -30,7 +34,11 @@ def site(
         sun=Sun(elevation_deg=45, azimuth_deg=120, energy=2),
         terrain=sloping() if terrain is None else terrain,
         ground=GroundLook(
-            soil=(0.3, 0.2, 0.1), subsoil=(0.3, 0.2, 0.1), grass=(0.1, 0.2, 0.1), grass_share=0.3, noise_seed=1
+            soil=(0.3, 0.2, 0.1),
+            subsoil=(0.3, 0.2, 0.1),
+            grass=(0.1, 0.2, 0.1),
+            grass_share=0.3,
+            noise_seed=1,
         ),
         piles=piles,
         distractors=distractors,
@@ -46,7 +54,11 @@ def pile(kind: PileKind, **changes: object) -> Pile:
         "y_m": 0.0,
         "ground_m": 0.0,
         "exposed_m": 0.7,
-        "diameter_m": {PileKind.PHC: 0.4, PileKind.SPIRAL_STEEL: 0.114, PileKind.CAST_IN_PLACE: 0.3}[kind],
+        "diameter_m": {
+            PileKind.PHC: 0.4,
+            PileKind.SPIRAL_STEEL: 0.114,
+            PileKind.CAST_IN_PLACE: 0.3,
+        }[kind],
         "base_diameter_m": 0.8,
         "base_height_m": 0.1,
         "flange_diameter_m": 0.22 if steel else 0.0,
@@ -71,7 +83,8 @@ def volume(mesh: Mesh) -> float:
 
 
 def is_closed(mesh: Mesh) -> bool:
-    """True if each edge occurs equally often in both directions, after merging vertices at equal positions."""
+    """True if each edge occurs equally often in both directions, after merging vertices at equal
+    positions."""
     _, vertex = np.unique(mesh.positions.round(5) + 0.0, axis=0, return_inverse=True)
     corners = vertex.reshape(-1)[mesh.triangles]
     edges = np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]])

@@ -6,16 +6,27 @@ import pytest
 from engine.dataset.geometry.batches import LOOKS, Surface
 from engine.dataset.geometry.scene_geometry import VARIANTS, build_geometry, build_model
 from engine.dataset.layout.habits import HABITS
-from engine.dataset.scene.things import CATEGORIES, PILE_CATEGORY, Distractor, DistractorKind, category_of
+from engine.dataset.scene.things import (
+    CATEGORIES,
+    PILE_CATEGORY,
+    Distractor,
+    DistractorKind,
+    category_of,
+)
 from tests.dataset.geometry.sites import is_closed, normals_agree, site, sloping, volume, world
 
 MACHINES = (DistractorKind.EXCAVATOR, DistractorKind.LOADER, DistractorKind.ROLLER)
 
 
 @pytest.mark.parametrize("kind", list(DistractorKind))
-def test_shapes_are_closed_fill_their_footprint_reach_into_the_ground_and_out_of_it(kind: DistractorKind) -> None:
+def test_shapes_are_closed_fill_their_footprint_reach_into_the_ground_and_out_of_it(
+    kind: DistractorKind,
+) -> None:
     habit = HABITS[kind]
-    is_lifted = kind in (DistractorKind.TABLE, DistractorKind.COVER)  # over piles that stand up to a metre out
+    is_lifted = kind in (
+        DistractorKind.TABLE,
+        DistractorKind.COVER,
+    )  # over piles that stand up to a metre out
     is_low = kind is DistractorKind.BOARDS or habit.is_flat
     reaches_m = []
     for variant in range(VARIANTS[kind]):
@@ -34,10 +45,14 @@ def test_shapes_are_closed_fill_their_footprint_reach_into_the_ground_and_out_of
 def test_a_distractor_leans_with_its_ground_and_is_no_instance(kind: DistractorKind) -> None:
     terrain = sloping(0.25, -0.1)
     ground_m = float(terrain.height_at(np.float64(3.0), np.float64(2.0)))
-    one = Distractor(kind=kind, x_m=3.0, y_m=2.0, ground_m=ground_m, slope_x=0.25, slope_y=-0.1, turn=1.0)
+    one = Distractor(
+        kind=kind, x_m=3.0, y_m=2.0, ground_m=ground_m, slope_x=0.25, slope_y=-0.1, turn=1.0
+    )
     geometry = build_geometry(site(distractors=(one,), terrain=terrain))
     points = np.concatenate([world(batch) for batch in geometry.batches])
-    over = (points - (3.0, 2.0, ground_m)) @ (np.array([-0.25, 0.1, 1]) / np.linalg.norm([-0.25, 0.1, 1]))
+    over = (points - (3.0, 2.0, ground_m)) @ (
+        np.array([-0.25, 0.1, 1]) / np.linalg.norm([-0.25, 0.1, 1])
+    )
     own = np.concatenate([mesh.positions[:, 2] for _, mesh in build_model(kind, 0)])
     assert [over.min(), over.max()] == pytest.approx([own.min(), own.max()], abs=1e-4)
     for batch in geometry.batches:

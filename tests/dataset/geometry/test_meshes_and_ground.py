@@ -38,7 +38,10 @@ def circle_area(sides: int) -> float:
 SOLIDS: dict[str, tuple[Mesh, float]] = {
     "cylinder": (primitives.cylinder(24), circle_area(24)),
     "tube": (primitives.tube(0.5, 20), circle_area(20) * 0.75),
-    "frustum": (primitives.revolve([(0, 0), (0.5, 0), (0.25, 1), (0, 1)], 24), circle_area(24) * 1.75 / 3),
+    "frustum": (
+        primitives.revolve([(0, 0), (0.5, 0), (0.25, 1), (0, 1)], 24),
+        circle_area(24) * 1.75 / 3,
+    ),
     "box": (primitives.box(), 1.0),
     "extrude": (primitives.extrude([(0, 0), (2, 0), (0, 1)], 3.0), 3.0),
     "slab": (primitives.slab([(0, 0), (2, 0), (0, 1)], 1.0, 4.0), 3.0),
@@ -94,7 +97,9 @@ def crowded(count: int = 700) -> SiteScene:
         for k in range(count)
     )
     distractors = tuple(
-        Distractor(kind=others[k % 6], x_m=2.0 * k, y_m=0.0, ground_m=0.0, turn=0.3 * k, shape_seed=k)
+        Distractor(
+            kind=others[k % 6], x_m=2.0 * k, y_m=0.0, ground_m=0.0, turn=0.3 * k, shape_seed=k
+        )
         for k in range(45)
     )
     return site(piles, distractors, hilly(1))

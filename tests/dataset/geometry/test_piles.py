@@ -12,7 +12,11 @@ from engine.dataset.scene.description import Terrain
 from engine.dataset.scene.things import Pile, PileKind
 from tests.dataset.geometry.sites import batches_named, pile, site, sloping, world
 
-POSTS = {PileKind.PHC: "phc post", PileKind.SPIRAL_STEEL: "flange", PileKind.CAST_IN_PLACE: "poured post"}
+POSTS = {
+    PileKind.PHC: "phc post",
+    PileKind.SPIRAL_STEEL: "flange",
+    PileKind.CAST_IN_PLACE: "poured post",
+}
 PARTS = {
     PileKind.PHC: {"phc post", "phc hole", "pad"},
     PileKind.SPIRAL_STEEL: {"steel post", "screw blade", "flange", "flange holes", "heap"},
@@ -41,12 +45,18 @@ def test_a_pile_has_the_parts_of_its_kind(kind: PileKind) -> None:
 
 @pytest.mark.parametrize("kind", list(KINDS))
 @pytest.mark.parametrize("tilt", [(0.0, 0.0), (0.005, -0.003), (0.1, 0.2)])
-def test_the_centre_of_the_top_is_at_the_given_height(kind: PileKind, tilt: tuple[float, float]) -> None:
+def test_the_centre_of_the_top_is_at_the_given_height(
+    kind: PileKind, tilt: tuple[float, float]
+) -> None:
     one = pile(kind, x_m=3.0, y_m=-2.0, ground_m=1.5, tilt_x=tilt[0], tilt_y=tilt[1], turn=0.7)
     post = batches_named(alone(one), POSTS[kind])[0]
     top = post.mesh.positions[:, 2] > 0.999
     middle = world(post)[top].mean(axis=0)
-    expected = [3.0 + one.exposed_m * np.tan(tilt[0]), -2.0 + one.exposed_m * np.tan(tilt[1]), one.top_m]
+    expected = [
+        3.0 + one.exposed_m * np.tan(tilt[0]),
+        -2.0 + one.exposed_m * np.tan(tilt[1]),
+        one.top_m,
+    ]
     assert middle == pytest.approx(expected, abs=0.001)
 
 
@@ -59,12 +69,18 @@ def spike() -> Terrain:
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
-@pytest.mark.parametrize("terrain", [sloping(0.3), sloping(-0.2, 0.2), spike()], ids=["east", "north-west", "spike"])
+@pytest.mark.parametrize(
+    "terrain", [sloping(0.3), sloping(-0.2, 0.2), spike()], ids=["east", "north-west", "spike"]
+)
 def test_no_base_floats_above_falling_ground(kind: PileKind, terrain: Terrain) -> None:
     ground_m = float(terrain.height_at(np.float64(4.0), np.float64(5.0)))
     one = pile(kind, x_m=4.0, y_m=5.0, ground_m=ground_m, base_diameter_m=1.2, turn=0.4)
     geometry = build_geometry(site((one,), terrain=terrain))
-    posts = [] if ground_m == 1.0 else batches_named(geometry, "phc post") + batches_named(geometry, "steel post")
+    posts = (
+        []
+        if ground_m == 1.0
+        else batches_named(geometry, "phc post") + batches_named(geometry, "steel post")
+    )
     for batch in batches_named(geometry, "pad") + batches_named(geometry, "heap") + posts:
         lowest = world(batch)[batch.mesh.positions[:, 2] == 0]
         assert len(lowest) > 10
@@ -88,7 +104,10 @@ def test_each_part_carries_the_number_of_its_pile() -> None:
     geometry = build_geometry(site(piles))
     seen = np.zeros(37, int)
     for batch in geometry.batches:
-        assert batch.transforms.shape == (len(batch.instances), 4, 4) and batch.tints.shape == (len(batch.instances), 3)
+        assert batch.transforms.shape == (len(batch.instances), 4, 4) and batch.tints.shape == (
+            len(batch.instances),
+            3,
+        )
         assert batch.instances.dtype == np.uint16
         for k, number in enumerate(batch.instances):
             one = piles[number - 1]

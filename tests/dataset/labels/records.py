@@ -29,7 +29,11 @@ def thing(mask: np.ndarray, x0: int = 0, y0: int = 0, **changes: Any) -> Labelle
 
 
 def source_of(
-    *things: LabelledThing, options: LabelOptions | None = None, index: int = 0, subset: str = "", size: int = 100
+    *things: LabelledThing,
+    options: LabelOptions | None = None,
+    index: int = 0,
+    subset: str = "",
+    size: int = 100,
 ) -> LabelSource:
     """A source with a record of these things, in a black picture `size` px square."""
     labels = options or LabelOptions()
@@ -47,7 +51,9 @@ def source_of(
         things=things,
     )
     colors, depth_m = np.zeros((size, size, 3), np.uint8), np.full((size, size), 50.0, np.float32)
-    return LabelSource(task=task, camera=site().camera, record=record, colors=colors, depth_m=depth_m)
+    return LabelSource(
+        task=task, camera=site().camera, record=record, colors=colors, depth_m=depth_m
+    )
 
 
 def source_of_piles(numbers: np.ndarray, index: int = 0, **values: Any) -> LabelSource:
@@ -61,7 +67,8 @@ def source_of_piles(numbers: np.ndarray, index: int = 0, **values: Any) -> Label
 
 
 def boxes_as_numbers(boxes: list[tuple[int, int, int, int]], width: int, height: int) -> np.ndarray:
-    """(height, width) instances, each of which fills one of these boxes, x0 y0 x1 y1, that do not overlap."""
+    """(height, width) instances, each of which fills one of these boxes, x0 y0 x1 y1, that do not
+    overlap."""
     numbers = np.zeros((height, width), np.uint16)
     for number, (x0, y0, x1, y1) in enumerate(boxes, 1):
         numbers[y0:y1, x0:x1] = number
@@ -75,7 +82,9 @@ def recorded(scene: SiteScene, options: LabelOptions | None = None) -> PictureRe
     return make_record(geometry, photo, options or LabelOptions(), file_name="images/000000.png")
 
 
-def seen_from(height_m: float, width_px: int = 160, height_px: int = 120, **changes: Any) -> SiteCamera:
+def seen_from(
+    height_m: float, width_px: int = 160, height_px: int = 120, **changes: Any
+) -> SiteCamera:
     return SiteCamera(width_px=width_px, height_px=height_px, height_m=height_m, **changes)
 
 

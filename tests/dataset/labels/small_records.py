@@ -39,7 +39,9 @@ def disc(side_px: int) -> np.ndarray:
     return np.hypot(row, column) <= side_px / 2
 
 
-def record(*things: LabelledThing, file_name: str = "images/000007.png", camera: SiteCamera = CAMERA) -> PictureRecord:
+def record(
+    *things: LabelledThing, file_name: str = "images/000007.png", camera: SiteCamera = CAMERA
+) -> PictureRecord:
     return PictureRecord(
         file_name=file_name,
         width_px=camera.width_px,
@@ -57,9 +59,24 @@ def site() -> PictureRecord:
     """
     return record(
         thing(1, 50, 40, disc(12)),
-        thing(2, 80, 20, disc(10)[:, :4], whole_box=(80, 20, 90, 30), visible_share=0.4, is_hidden=True),
         thing(
-            3, 0, 60, np.ones((10, 5), bool), whole_box=(-5, 60, 5, 70), visible_share=0.5, is_cut=True, head_px=None
+            2,
+            80,
+            20,
+            disc(10)[:, :4],
+            whole_box=(80, 20, 90, 30),
+            visible_share=0.4,
+            is_hidden=True,
+        ),
+        thing(
+            3,
+            0,
+            60,
+            np.ones((10, 5), bool),
+            whole_box=(-5, 60, 5, 70),
+            visible_share=0.5,
+            is_cut=True,
+            head_px=None,
         ),
         thing(5, 10, 5, disc(8), category="car", class_id=-1, head_px=None),
         thing(6, 30, 70, disc(3), is_crowd=True, visible_share=0.1, is_hidden=True),

@@ -11,7 +11,9 @@ from tests.support.long_form import IS_SOAK
 NUMBERS = st.sampled_from([0, 1, 2, 3, 65535])
 
 
-@given(pixels=hnp.arrays(np.uint16, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=NUMBERS))
+@given(
+    pixels=hnp.arrays(np.uint16, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=NUMBERS)
+)
 @settings(max_examples=60 if IS_SOAK else 30)
 def test_boxes_and_areas_agree_with_counting_pixels(pixels: np.ndarray) -> None:
     pixels = pixels[::-1, ::-1]  # a view that is not contiguous

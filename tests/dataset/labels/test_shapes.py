@@ -14,7 +14,8 @@ masks = hnp.arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))).filter
 
 
 def filled(pixels: np.ndarray) -> np.ndarray:
-    """Fill the holes of a mask: everything that cannot be reached from outside over edges of pixels."""
+    """Fill the holes of a mask: everything that cannot be reached from outside over edges of
+    pixels."""
     outside = np.zeros(np.add(pixels.shape, 2), bool)
     outside[0], outside[-1], outside[:, 0], outside[:, -1] = True, True, True, True
     is_free = ~np.pad(pixels, 1)
@@ -37,7 +38,9 @@ def painted(polygon: np.ndarray) -> np.ndarray:
 
 @given(pixels=masks)
 @settings(max_examples=80 if IS_SOAK else 30)
-def test_a_trainer_fills_polygons_to_the_mask_and_its_holes_to_the_pixel(pixels: np.ndarray) -> None:
+def test_a_trainer_fills_polygons_to_the_mask_and_its_holes_to_the_pixel(
+    pixels: np.ndarray,
+) -> None:
     polygons = polygons_of(thing(pixels, 20, 10))
     expected = np.zeros((40, 50), bool)
     expected[10 : 10 + pixels.shape[0], 20 : 20 + pixels.shape[1]] = filled(pixels)

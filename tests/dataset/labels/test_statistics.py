@@ -15,8 +15,11 @@ def boxes(*sizes: tuple[float, float]) -> np.ndarray:
 
 
 def test_figures_equal_those_computed_by_hand() -> None:
-    # 2640 px wide: everything counts twice as large at 5280. Sizes are whole px but for rounding in the file.
-    figures = measure([boxes((10.004, 20), (20, 39.996)), NONE, boxes((60, 12)), boxes((14, 16))], 2640)
+    # 2640 px wide: everything counts twice as large at 5280. Sizes are whole px but for rounding in
+    # the file.
+    figures = measure(
+        [boxes((10.004, 20), (20, 39.996)), NONE, boxes((60, 12)), boxes((14, 16))], 2640
+    )
     assert (figures.pictures, figures.piles) == (4, 4)
     assert (figures.piles_mean, figures.piles_min, figures.piles_max) == (1.0, 0, 2)
     assert (figures.box_width_mean_px, figures.box_height_mean_px) == (52.0, 44.0)
@@ -30,8 +33,12 @@ def test_means_and_medians_of_many_pictures_are_exact(count: int) -> None:
     sizes = [rng.integers(1, 90, (5, 2)) for _ in range(count)]
     figures = measure((boxes(*one.tolist()) for one in sizes), 1320)
     every = np.concatenate(sizes) * 4
-    assert [figures.box_width_mean_px, figures.box_height_mean_px] == pytest.approx(every.mean(axis=0), rel=1e-12)
-    assert [figures.box_width_median_px, figures.box_height_median_px] == np.median(every, axis=0).tolist()
+    assert [figures.box_width_mean_px, figures.box_height_mean_px] == pytest.approx(
+        every.mean(axis=0), rel=1e-12
+    )
+    assert [figures.box_width_median_px, figures.box_height_median_px] == np.median(
+        every, axis=0
+    ).tolist()
 
 
 def test_a_terminal_shows_the_real_figures_beside_them() -> None:

@@ -25,7 +25,9 @@ def lay(
     options = options or SceneOptions()
     own = field or FieldOptions(empty_share=0.0)
     settled = settle(options, seed)
-    return lay_field(options, own, settled, terrain, cameras or (DRONE,), (7, seed), min_pitch_m=min_pitch_m)
+    return lay_field(
+        options, own, settled, terrain, cameras or (DRONE,), (7, seed), min_pitch_m=min_pitch_m
+    )
 
 
 def pile_positions(layout: SiteLayout) -> np.ndarray:

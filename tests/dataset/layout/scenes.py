@@ -25,11 +25,24 @@ def plan(things) -> np.ndarray:
 def nearest_m(points_m: np.ndarray) -> float:
     """The minimum distance of any two of (n, 2) points; infinity for fewer than two."""
     apart = points_m[:, None] - points_m[None]
-    return float(np.min(np.hypot(*apart.transpose(2, 0, 1))[~np.eye(len(points_m), dtype=bool)], initial=np.inf))
+    return float(
+        np.min(
+            np.hypot(*apart.transpose(2, 0, 1))[~np.eye(len(points_m), dtype=bool)], initial=np.inf
+        )
+    )
 
 
 def digest(one: SiteScene) -> str:
-    rest = (one.seed, one.camera, one.sun, one.ground, one.piles, one.distractors, one.tracks, one.lime_lines)
+    rest = (
+        one.seed,
+        one.camera,
+        one.sun,
+        one.ground,
+        one.piles,
+        one.distractors,
+        one.tracks,
+        one.lime_lines,
+    )
     terrain = one.terrain
     return hashlib.sha256(
         repr((rest, terrain.size_m, terrain.cell_m)).encode() + terrain.heights_m.tobytes()

@@ -31,7 +31,9 @@ def middle_m(camera: SiteCamera) -> np.ndarray:
 
 
 def test_the_middle_of_a_picture_is_the_origin() -> None:
-    for seed, options in enumerate(({}, {"view": (200, 120)}, {"tilt": (40.0, 45.0)}, {"tilt": (3.0, 3.0)}) * 3):
+    for seed, options in enumerate(
+        ({}, {"view": (200, 120)}, {"tilt": (40.0, 45.0)}, {"tilt": (3.0, 3.0)}) * 3
+    ):
         (camera,) = draw(seed, **options)
         assert np.abs(middle_m(camera)).max() < 1e-5
         assert (camera.width_px, camera.height_px) == options.get("view", (1056, 792))
@@ -39,7 +41,12 @@ def test_the_middle_of_a_picture_is_the_origin() -> None:
 
 @pytest.mark.parametrize(
     ("text", "same"),
-    [("350..10", "-10..10"), ("10..-10", "-350..-10"), ("-10..-20", "-10..340"), ("90..89", "-270..89")],
+    [
+        ("350..10", "-10..10"),
+        ("10..-10", "-350..-10"),
+        ("-10..-20", "-10..340"),
+        ("90..89", "-270..89"),
+    ],
 )
 def test_headings_the_wrong_way_round_are_proposed_through_north(text: str, same: str) -> None:
     """Turned over, 350..10 would be nearly all other directions."""
@@ -58,7 +65,9 @@ def test_a_heading_stays_as_requested_whatever_the_tilt() -> None:
 
 
 def test_a_window_is_a_part_of_the_sensor_and_anywhere_on_it() -> None:
-    corners = np.array([(c.left_px, c.top_px) for c in (draw(seed, view=(200, 120))[0] for seed in range(60))])
+    corners = np.array(
+        [(c.left_px, c.top_px) for c in (draw(seed, view=(200, 120))[0] for seed in range(60))]
+    )
     assert corners.min() >= 0 and (corners.max(axis=0) <= (1056 - 200, 792 - 120)).all()
     assert (np.ptp(corners, axis=0) > (700, 550)).all()
 
@@ -97,7 +106,9 @@ def test_a_strip_is_flown_straight_ahead_with_its_overlap() -> None:
     assert len({(view.height_m, view.yaw_deg, view.field_of_view_deg) for view in views}) == 1
     assert {view.strip_overlap for view in views} == {0.6}
     for one, two in pairwise(views):
-        moved = two.pixel_of(one.position_m[None] * [1, 1, 0]) - one.pixel_of(one.position_m[None] * [1, 1, 0])
+        moved = two.pixel_of(one.position_m[None] * [1, 1, 0]) - one.pixel_of(
+            one.position_m[None] * [1, 1, 0]
+        )
         assert moved[0] == pytest.approx([0, 0.4 * 792], abs=1e-3)
     assert draw()[0].strip_overlap is None
 
@@ -117,7 +128,10 @@ def test_a_scene_has_the_same_things_in_all_views_and_ground_under_all_of_them()
 def test_a_strip_is_flown_in_one_light_and_other_views_on_days_of_their_own() -> None:
     for strip, lights in ((True, 1), (False, 2)):
         recipe_2 = Recipe2Options(camera=CameraOptions(views=2, view=(100, 80), strip=strip))
-        assert len({describe_recipe_2(SENSOR, recipe_2, (0, 5), view).sun for view in range(2)}) == lights
+        assert (
+            len({describe_recipe_2(SENSOR, recipe_2, (0, 5), view).sun for view in range(2)})
+            == lights
+        )
 
 
 @pytest.mark.parametrize(
@@ -125,16 +139,27 @@ def test_a_strip_is_flown_in_one_light_and_other_views_on_days_of_their_own() ->
     [
         ({"altitude": (5.0, 10.0)}, "--altitude: 5 is not"),
         ({"tilt": (0.0, 70.0)}, "--tilt: 70 is not"),
-        ({"gsd": (1.0, 1.0), "altitude": (50.0, 50.0), "field_of_view": (60.0, 60.0)}, "--gsd: follows from"),
+        (
+            {"gsd": (1.0, 1.0), "altitude": (50.0, 50.0), "field_of_view": (60.0, 60.0)},
+            "--gsd: follows from",
+        ),
         ({"strip": True}, "--strip: is for several views"),
         ({"strip_overlap": 0.5}, "--strip-overlap: has no effect"),
-        ({"strip": True, "views": 500}, "--views 500 --strip: the strip may be .* long, allowed are 2000"),
+        (
+            {"strip": True, "views": 500},
+            "--views 500 --strip: the strip may be .* long, allowed are 2000",
+        ),
         ({"view": (2000, 100)}, "--view 2000x100: is larger than the sensor"),
         ({"gsd": (1.0, 1.0)}, "--gsd 1: with --width 1056 the camera would be 7 to 9 m"),
-        ({"gsd": (9.0, 9.0), "altitude": (15.0, 15.0)}, "--gsd 9 --altitude 15: .*field of view would be 145"),
+        (
+            {"gsd": (9.0, 9.0), "altitude": (15.0, 15.0)},
+            "--gsd 9 --altitude 15: .*field of view would be 145",
+        ),
     ],
 )
-def test_cameras_that_cannot_be_are_refused_in_one_line(options: dict[str, Any], message: str) -> None:
+def test_cameras_that_cannot_be_are_refused_in_one_line(
+    options: dict[str, Any], message: str
+) -> None:
     camera = CameraOptions(**options)
     with pytest.raises(UsageError, match=f"^{message}") as caught:
         camera.check()
@@ -144,4 +169,6 @@ def test_cameras_that_cannot_be_are_refused_in_one_line(options: dict[str, Any],
 
 def heights_m(options: SceneOptions) -> np.ndarray:
     """Heights of the terraces of 200 sites, (200,)."""
-    return np.array([lower_terraces(options, settle(options, seed), seed).terrace_height for seed in range(200)])
+    return np.array(
+        [lower_terraces(options, settle(options, seed), seed).terrace_height for seed in range(200)]
+    )

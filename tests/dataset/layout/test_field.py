@@ -33,10 +33,19 @@ def test_a_picture_shows_as_many_piles_as_real_ones() -> None:
 
 def test_the_requested_fraction_of_pictures_has_roads_alone() -> None:
     """A tenth of them by default."""
-    for fraction, seeds, within in ((0.0, 12, 0.0), (0.5, 40, 0.2), (1.0, 12, 0.0), (None, len(SEEDS), 0.09)):
-        layouts = [lay(seed, FieldOptions(empty_share=fraction, piles=(14, 20))) for seed in range(seeds)]
+    for fraction, seeds, within in (
+        (0.0, 12, 0.0),
+        (0.5, 40, 0.2),
+        (1.0, 12, 0.0),
+        (None, len(SEEDS), 0.09),
+    ):
+        layouts = [
+            lay(seed, FieldOptions(empty_share=fraction, piles=(14, 20))) for seed in range(seeds)
+        ]
         empty = [layout for layout in layouts if not layout.strips]
-        assert len(empty) / seeds == pytest.approx(0.1 if fraction is None else fraction, abs=within)
+        assert len(empty) / seeds == pytest.approx(
+            0.1 if fraction is None else fraction, abs=within
+        )
         assert all(layout.roads_m for layout in empty)
 
 
@@ -55,7 +64,11 @@ def test_strips_run_over_the_edge_of_the_picture_in_their_direction() -> None:
 
 def test_no_two_piles_overlap() -> None:
     for seed in range(0, 20, 1 if IS_SOAK else 3):
-        layout = lay(seed, FieldOptions(empty_share=0.0, piles=(300, 700)), replace(DRONE, height_m=40.0 + 6 * seed))
+        layout = lay(
+            seed,
+            FieldOptions(empty_share=0.0, piles=(300, 700)),
+            replace(DRONE, height_m=40.0 + 6 * seed),
+        )
         assert nearest_m(pile_positions(layout)) >= 1.0
 
 
@@ -82,14 +95,18 @@ def test_options_of_the_first_recipe_are_honoured_in_any_direction() -> None:
     for layout in layouts:
         assert [len(strip.points_m) for strip in layout.strips] == [11] * 6
     assert len({round(float(layout.strips[0].heading), 3) for layout in layouts}) == 12
-    clusters = lay(2, FieldOptions(), options=SceneOptions(num_clusters=3, min_piles_per_cluster=60))
+    clusters = lay(
+        2, FieldOptions(), options=SceneOptions(num_clusters=3, min_piles_per_cluster=60)
+    )
     assert len({strip.cluster for strip in clusters.strips}) == 3
     assert len(pile_positions(clusters)) >= 180
 
 
 def test_the_distance_of_rows_and_the_wish_for_clusters_are_honoured() -> None:
     for seed in range(8):
-        order = FieldRequest(target_count=300, cameras=(DRONE,), terrain=LEVEL, seed=(7, seed), use_clusters=True)
+        order = FieldRequest(
+            target_count=300, cameras=(DRONE,), terrain=LEVEL, seed=(7, seed), use_clusters=True
+        )
         assert pattern_of(order).style is FieldStyle.TABLES
         in_rows = pattern_of(replace(order, row_spacing=4.0, use_clusters=False))
         assert in_rows.style is not FieldStyle.TABLES and in_rows.across_m == 4.0

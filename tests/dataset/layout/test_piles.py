@@ -37,7 +37,11 @@ def rows(blocks: int, each: int = 4, apart_m: float = 4.0) -> SiteLayout:
     strips = []
     for block in range(blocks):
         points = np.stack([np.arange(each) * apart_m, np.full(each, block * apart_m)], axis=1)
-        strips.append(Strip(points_m=points, columns=np.arange(each), heading=0.0, axis_m=points, cluster=block))
+        strips.append(
+            Strip(
+                points_m=points, columns=np.arange(each), heading=0.0, axis_m=points, cluster=block
+            )
+        )
     return SiteLayout(strips=tuple(strips), roads_m=())
 
 
@@ -66,7 +70,9 @@ def test_piles_stay_on_the_terrain_and_near_their_position() -> None:
     layout = rows(10)
     piles = plant_piles(SceneOptions(), PileOptions(), layout, slope, (5, 0))
     at = plan(piles)
-    assert np.array([pile.ground_m for pile in piles]) == pytest.approx(slope.height_at(at[:, 0], at[:, 1]), abs=1e-9)
+    assert np.array([pile.ground_m for pile in piles]) == pytest.approx(
+        slope.height_at(at[:, 0], at[:, 1]), abs=1e-9
+    )
     assert np.abs(at - np.concatenate([strip.points_m for strip in layout.strips])).max() <= 0.08
 
 
@@ -78,7 +84,11 @@ def test_close_piles_are_thinner_and_their_feet_do_not_meet() -> None:
 
 
 def test_given_sizes_and_feet_are_used() -> None:
-    piles = planted(PileOptions(pile_diameter=(0.25, 0.35), exposed=(0.5, 0.6), feet=(("none", 0.5), ("grout", 0.5))))
+    piles = planted(
+        PileOptions(
+            pile_diameter=(0.25, 0.35), exposed=(0.5, 0.6), feet=(("none", 0.5), ("grout", 0.5))
+        )
+    )
     assert all(0.25 <= pile.diameter_m <= 0.35 and 0.5 <= pile.exposed_m <= 0.6 for pile in piles)
     assert {pile.foot for pile in piles} == {FootKind.NONE, FootKind.GROUT}
 
@@ -87,29 +97,43 @@ def test_given_sizes_and_feet_are_used() -> None:
 def test_thick_piles_stand_so_far_apart_that_they_have_their_diameter(diameter_m: float) -> None:
     options = PileOptions(pile_diameter=(diameter_m, diameter_m))
     for seed in (0, 1, 5):
-        for span in (SceneOptions(), SceneOptions(use_clusters=True), SceneOptions(row_spacing=2.0)):
+        for span in (
+            SceneOptions(),
+            SceneOptions(use_clusters=True),
+            SceneOptions(row_spacing=2.0),
+        ):
             layout = lay(seed, options=span, min_pitch_m=options.min_pitch_m)
             piles = plant_piles(span, options, layout, LEVEL, (3, seed))
             assert len(piles) > 20 and {pile.diameter_m for pile in piles} == {diameter_m}
 
 
 def test_piles_too_thick_for_given_distances_are_refused_with_the_diameter_that_fits() -> None:
-    with pytest.raises(UsageError, match=r"^--pile-diameter 2: piles of 1\.8 m fit, with 4 m from one to the next"):
+    with pytest.raises(
+        UsageError, match=r"^--pile-diameter 2: piles of 1\.8 m fit, with 4 m from one to the next"
+    ):
         planted(PileOptions(pile_diameter=(2.0, 3.0)))
     assert max(pile.diameter_m for pile in planted(PileOptions(pile_diameter=(1.5, 3.0)))) == 1.8
 
 
 def test_boxes_are_as_large_as_real_ones_without_pads() -> None:
-    """35 x 38 px in a picture of 5280: here from 40 to 160 m, with fields of view of 60 to 84 degrees."""
+    """35 x 38 px in a picture of 5280: here from 40 to 160 m, with fields of view of 60 to 84
+    degrees."""
     sizes = []
     count = 120 if IS_SOAK else 12
     for seed in range(count):
         weight = (seed + 0.5) / count
         camera = SiteCamera(
-            width_px=5280, height_px=3956, height_m=40 + 120 * weight, field_of_view_deg=60 + 24 * (seed * 0.618 % 1)
+            width_px=5280,
+            height_px=3956,
+            height_m=40 + 120 * weight,
+            field_of_view_deg=60 + 24 * (seed * 0.618 % 1),
         )
         piles = plant_piles(
-            SceneOptions(), PileOptions(feet=(("none", 1.0),)), lay(seed, None, camera), LEVEL, (7, seed)
+            SceneOptions(),
+            PileOptions(feet=(("none", 1.0),)),
+            lay(seed, None, camera),
+            LEVEL,
+            (7, seed),
         )[::8]
         geometry = build_geometry(replace(site_with(piles, terrain=LEVEL), camera=camera))
         numbers = np.array([pile.number for pile in piles])

@@ -1,4 +1,5 @@
-"""Scenes of recipe 1: seeds, options, and things that do not fit. Its layouts are held by test_recipe_1.py."""
+"""Scenes of recipe 1: seeds, options, and things that do not fit. Its layouts are held by
+test_recipe_1.py."""
 
 from dataclasses import replace
 
@@ -31,11 +32,14 @@ def bags(one: SiteScene) -> list:
 
 
 @pytest.mark.parametrize(
-    ("field", "things", "find"), [("num_bags", "bags", bags), ("num_machinery", "machines", machines)]
+    ("field", "things", "find"),
+    [("num_bags", "bags", bags), ("num_machinery", "machines", machines)],
 )
 def test_too_many_are_refused_with_how_many_fit(field: str, things: str, find) -> None:
     small = SceneOptions(terrain_size=40, num_rows=2, piles_per_row=3, num_bags=0, num_machinery=0)
-    with pytest.raises(UsageError, match=rf"--{field.replace('_', '-')} 1000: \d+ {things} fit") as caught:
+    with pytest.raises(
+        UsageError, match=rf"--{field.replace('_', '-')} 1000: \d+ {things} fit"
+    ) as caught:
         describe_recipe_1(replace(small, **{field: 1000}), 5)
     fit = int(str(caught.value).split(":")[1].split()[0])
     assert len(find(describe_recipe_1(replace(small, **{field: fit}), 5))) == fit > 3
@@ -44,7 +48,9 @@ def test_too_many_are_refused_with_how_many_fit(field: str, things: str, find) -
 
 
 def test_machines_are_refused_only_when_no_place_is_left_for_the_smallest() -> None:
-    options = SceneOptions(terrain_size=60, num_rows=2, piles_per_row=3, num_bags=0, num_machinery=1000)
+    options = SceneOptions(
+        terrain_size=60, num_rows=2, piles_per_row=3, num_bags=0, num_machinery=1000
+    )
     with pytest.raises(UsageError, match="machines fit") as caught:
         describe_recipe_1(options, 5)
     most = replace(options, num_machinery=int(str(caught.value).split(":")[1].split()[0]))

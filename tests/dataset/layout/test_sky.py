@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from engine.dataset.layout.settling import settle
-from engine.dataset.layout.sky import MIN_ELEVATION_DEG, SkyOptions, declination_deg, draw_sun, parse_dates, sun_at
+from engine.dataset.layout.sky import (
+    MIN_ELEVATION_DEG,
+    SkyOptions,
+    declination_deg,
+    draw_sun,
+    parse_dates,
+    sun_at,
+)
 from engine.dataset.light import cloud_map, period_m
 from engine.dataset.options import SceneOptions
 from engine.dataset.scene.description import CloudShadows, Sun
@@ -16,7 +23,9 @@ from engine.errors import UsageError
 SMALL = SceneOptions(width=200, height=150)
 
 
-def sun_of(number: int, sky: SkyOptions | None = None, view: int = 0, options: SceneOptions = SMALL) -> Sun:
+def sun_of(
+    number: int, sky: SkyOptions | None = None, view: int = 0, options: SceneOptions = SMALL
+) -> Sun:
     seed = (0, number)
     return draw_sun(options, sky or SkyOptions(), settle(options, seed), seed, view)
 
@@ -39,7 +48,9 @@ def test_every_sun_can_be_seen_at_its_place_on_its_day_another_in_each_view() ->
 def test_a_given_angle_wins_over_the_calendar_and_excludes_a_time() -> None:
     for name in ("latitude", "date", "time"):
         sky = SkyOptions(**{name: ("2024-05-05", "2024-05-05") if name == "date" else (10.0, 12.0)})  # type: ignore[arg-type]
-        with pytest.raises(UsageError, match=rf"^--sun-elevation and --{name}: exclude one another"):
+        with pytest.raises(
+            UsageError, match=rf"^--sun-elevation and --{name}: exclude one another"
+        ):
             sun_of(1, sky, options=replace(SMALL, sun_elevation=9.0))
     sun = sun_of(1, options=replace(SMALL, sun_elevation=9.0, sun_azimuth=33.0, sun_energy=1.0))
     assert (sun.elevation_deg, sun.azimuth_deg, sun.energy, sun.date) == (9.0, 33.0, 1.0, "")
@@ -72,7 +83,11 @@ def test_the_map_of_clouds_has_the_requested_fraction_and_depth_and_repeats() ->
     ("day", "hour", "known_deg"),
     [
         (date(1992, 10, 13), 0.0, -7.78507),  # Meeus, example 25.a
-        (date(2024, 3, 20), 3 + 6 / 60, 0.0),  # equinoxes and solstices of 2024, U.S. Naval Observatory
+        (
+            date(2024, 3, 20),
+            3 + 6 / 60,
+            0.0,
+        ),  # equinoxes and solstices of 2024, U.S. Naval Observatory
         (date(2024, 6, 20), 20 + 51 / 60, 23.437),
         (date(2024, 9, 22), 12 + 44 / 60, 0.0),
         (date(2024, 12, 21), 9 + 20 / 60, -23.437),

@@ -70,15 +70,21 @@ def scatter(
     hidden_share = (hidden, hidden) if isinstance(hidden, float) else hidden
     options = SceneOptions(**scene_options)  # type: ignore[arg-type]
     own = ClutterOptions(clutter=clutter, hidden_share=hidden_share, confusers=confusers)
-    site = PiledSite(terrain=rolling(), layout=layout, piles=piles, views_m=corners[None], seed=(seed, 0))
+    site = PiledSite(
+        terrain=rolling(), layout=layout, piles=piles, views_m=corners[None], seed=(seed, 0)
+    )
     return place_clutter(options, own, site)
 
 
-def seen(piles: tuple[Pile, ...], things: tuple[Distractor, ...], half_m: float = 17.0) -> SiteScene:
+def seen(
+    piles: tuple[Pile, ...], things: tuple[Distractor, ...], half_m: float = 17.0
+) -> SiteScene:
     """A scene seen straight down from so high up that nothing leans."""
     height_m = 400.0
     field_deg = 2 * float(np.degrees(np.arctan(half_m / height_m)))
     camera = SiteCamera(width_px=240, height_px=240, height_m=height_m, field_of_view_deg=field_deg)
     return replace(
-        site(piles, things, rolling(80)), camera=camera, sun=Sun(elevation_deg=40, azimuth_deg=140, energy=2)
+        site(piles, things, rolling(80)),
+        camera=camera,
+        sun=Sun(elevation_deg=40, azimuth_deg=140, energy=2),
     )

@@ -23,8 +23,14 @@ def geometry(
 ) -> SceneGeometry:
     count, cell_m = 57, 1.0
     along = (np.arange(count) - (count - 1) / 2) * cell_m
-    heights = slope_x * along[None, :] + hills_m * np.sin(along[None, :]) * np.cos(1.3 * along[:, None])
-    terrain = Terrain(size_m=40.0, cell_m=cell_m, heights_m=np.broadcast_to(heights, (count, count)).astype(np.float32))
+    heights = slope_x * along[None, :] + hills_m * np.sin(along[None, :]) * np.cos(
+        1.3 * along[:, None]
+    )
+    terrain = Terrain(
+        size_m=40.0,
+        cell_m=cell_m,
+        heights_m=np.broadcast_to(heights, (count, count)).astype(np.float32),
+    )
     scene = SiteScene(
         seed=1,
         camera=camera,
@@ -59,7 +65,12 @@ def block(
 
 
 def _batch(
-    mesh: Mesh, number: int, x_m: float, y_m: float, size_m: tuple[float, float, float], foot_m: float
+    mesh: Mesh,
+    number: int,
+    x_m: float,
+    y_m: float,
+    size_m: tuple[float, float, float],
+    foot_m: float,
 ) -> InstanceBatch:
     transform = np.diag([*size_m, 1.0])
     transform[:3, 3] = x_m, y_m, foot_m

@@ -17,7 +17,9 @@ def brightness(rendered: Rendered) -> np.ndarray:
 def at(x_m: float, y_m: float, reach_px: int = 1) -> tuple[slice, slice]:
     """The pixels around a point on level ground."""
     column, row = CAMERA.pixel_of(np.array([[x_m, y_m, 0.0]]))[0].astype(int)
-    return slice(row - reach_px, row + reach_px + 1), slice(column - reach_px, column + reach_px + 1)
+    return slice(row - reach_px, row + reach_px + 1), slice(
+        column - reach_px, column + reach_px + 1
+    )
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +42,12 @@ def busy() -> dict[str, Rendered]:
     }
 
 
-def test_the_same_scene_gives_the_same_bytes_twice_and_tiles_leave_no_trace(busy: dict[str, Rendered]) -> None:
-    """Tiles are bit-identical with one sample per pixel. With four, the driver's interpolation decides which of two
-    surfaces is visible in a sample: that may differ in the last bit, and so a colour at an edge."""
+def test_the_same_scene_gives_the_same_bytes_twice_and_tiles_leave_no_trace(
+    busy: dict[str, Rendered],
+) -> None:
+    """Tiles are bit-identical with one sample per pixel. With four, the driver's interpolation
+    decides which of two surfaces is visible in a sample: that may differ in the last bit, and so a
+    colour at an edge."""
     for name in ("colors", "instances", "depth_m"):
         assert np.array_equal(getattr(busy["whole"], name), getattr(busy["again"], name))
     assert np.array_equal(busy["hard"].colors, busy["hard tiles"].colors)
@@ -53,7 +58,9 @@ def test_the_same_scene_gives_the_same_bytes_twice_and_tiles_leave_no_trace(busy
 
 
 @pytest.mark.parametrize(("elevation_deg", "azimuth_deg"), [(30.0, 200.0), (60.0, 315.0)])
-def test_a_shadow_falls_away_from_the_sun_and_is_as_long_as_it_should(elevation_deg: float, azimuth_deg: float) -> None:
+def test_a_shadow_falls_away_from_the_sun_and_is_as_long_as_it_should(
+    elevation_deg: float, azimuth_deg: float
+) -> None:
     sun = Sun(elevation_deg=elevation_deg, azimuth_deg=azimuth_deg, energy=3)
     high_m = 3.0
     light = brightness(render(geometry(block(1, 0, 0, size_m=(0.3, 0.3, high_m)), sun=sun)))

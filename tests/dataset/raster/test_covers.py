@@ -24,8 +24,12 @@ IS_LIKE: dict[str, Callable[[float, float, float], bool]] = {
     # of the mean colour: hue in degrees, saturation 0..1, brightness 0..255
     "gravel": lambda hue, saturation, light: saturation < 0.25 and 50 < light < 190,
     "sand": lambda hue, saturation, light: 15 < hue < 60 and light > 115,
-    "loess": lambda hue, saturation, light: 20 < hue < 50 and saturation > 0.15 and 70 < light < 200,
-    "red-earth": lambda hue, saturation, light: (hue < 32 or hue > 350) and saturation > 0.3 and light < 150,
+    "loess": lambda hue, saturation, light: (
+        20 < hue < 50 and saturation > 0.15 and 70 < light < 200
+    ),
+    "red-earth": lambda hue, saturation, light: (
+        (hue < 32 or hue > 350) and saturation > 0.3 and light < 150
+    ),
     "wet-earth": lambda hue, saturation, light: light < 85,
     "straw": lambda hue, saturation, light: 20 < hue < 60 and saturation > 0.12 and light > 70,
     "stubble": lambda hue, saturation, light: 15 < hue < 60 and light > 50,
@@ -54,28 +58,46 @@ def test_a_look_has_the_colour_of_its_name_and_a_texture(name: str) -> None:
     colors = render(with_look(look_of(name, 1, share=amount))).colors
     red, green, blue = colors.mean(axis=(0, 1)) / 255
     hue, saturation, _ = colorsys.rgb_to_hsv(red, green, blue)
-    assert IS_LIKE[name](hue * 360, saturation, float(colors.mean())), (hue * 360, saturation, colors.mean())
+    assert IS_LIKE[name](hue * 360, saturation, float(colors.mean())), (
+        hue * 360,
+        saturation,
+        colors.mean(),
+    )
     light = colors.mean(axis=2)
-    fine = light[1:-1, 1:-1] - (light[:-2, 1:-1] + light[2:, 1:-1] + light[1:-1, :-2] + light[1:-1, 2:]) / 4
+    fine = (
+        light[1:-1, 1:-1]
+        - (light[:-2, 1:-1] + light[2:, 1:-1] + light[1:-1, :-2] + light[1:-1, 2:]) / 4
+    )
     assert 0.25 < fine.std() < 60 and light.std() > 1.0
 
 
 def test_tiles_leave_no_trace_in_patches_under_clouds() -> None:
     look = draw_ground_look(
         SceneOptions(),
-        GroundOptions(ground=((CoverKind.WET_EARTH, 1.0), (CoverKind.STRAW, 1.0)), ground_patches=1.0),
+        GroundOptions(
+            ground=((CoverKind.WET_EARTH, 1.0), (CoverKind.STRAW, 1.0)), ground_patches=1.0
+        ),
         (0, 4),
     )
     assert len(look.covers) == 2
     sun = replace(DAY, clouds=CloudShadows(share=0.5, depth=0.8, size_m=6.0, noise_seed=3))
     site = with_look(replace(look, grass_share=0.2, patch_m=5.0), CAMERA, sun)
-    assert np.array_equal(render(site, samples=0).colors, render(site, samples=0, tile_px=67).colors)
+    assert np.array_equal(
+        render(site, samples=0).colors, render(site, samples=0, tile_px=67).colors
+    )
 
 
 def test_patches_have_the_requested_share_and_the_same_position_in_the_plan() -> None:
-    looks = [look_of("snow", 1, share=0.0), look_of("asphalt", 1, color=(0.05, 0.05, 0.05), share=0.0)]
-    both = replace(looks[0], covers=(looks[0].covers[0], looks[1].covers[0]), second_share=0.3, patch_m=4.0)
-    site = with_look(both, replace(CAMERA, height_m=20.0), Sun(elevation_deg=90, azimuth_deg=0, energy=2))
+    looks = [
+        look_of("snow", 1, share=0.0),
+        look_of("asphalt", 1, color=(0.05, 0.05, 0.05), share=0.0),
+    ]
+    both = replace(
+        looks[0], covers=(looks[0].covers[0], looks[1].covers[0]), second_share=0.3, patch_m=4.0
+    )
+    site = with_look(
+        both, replace(CAMERA, height_m=20.0), Sun(elevation_deg=90, azimuth_deg=0, energy=2)
+    )
     plan = bake_ground_texture(site, 224).mean(axis=2)  # 0.25 m a pixel
     assert (plan < 140).mean() == pytest.approx(0.3, abs=0.1)
     seen = render(site).colors.mean(axis=2)
@@ -105,7 +127,9 @@ def test_an_overcast_sky_casts_no_shadow_and_a_veil_a_weak_one() -> None:
         sun = Sun(elevation_deg=40, azimuth_deg=90, energy=2, overcast=overcast)
         site = replace(with_look(look_of("asphalt", 2, share=0.0), CAMERA, sun), batches=(wall,))
         light = render(site).colors.mean(axis=2)
-        fractions.append(float(light[at(-3.0, 0.0)].mean() / light[at(3.0, 0.0)].mean()))  # behind it and before it
+        fractions.append(
+            float(light[at(-3.0, 0.0)].mean() / light[at(3.0, 0.0)].mean())
+        )  # behind it and before it
     assert fractions[0] < 0.75
     assert fractions[0] + 0.05 < fractions[1] < 0.97
     assert fractions[2] > 0.98

@@ -14,10 +14,16 @@ SIDE_PX = 224  # 0.25 m a pixel
 
 
 def test_too_little_memory_and_a_target_too_large_are_named_and_a_context_opens_again() -> None:
-    with pytest.raises(RenderError, match="GL_OUT_OF_MEMORY: too little memory") as caught, open_device() as device:
+    with (
+        pytest.raises(RenderError, match="GL_OUT_OF_MEMORY: too little memory") as caught,
+        open_device() as device,
+    ):
         device.own(device.context.buffer(reserve=10**13))
     assert "\n" not in str(caught.value)
-    with pytest.raises(RenderError, match="framebuffer is not complete") as caught, open_device() as device:
+    with (
+        pytest.raises(RenderError, match="framebuffer is not complete") as caught,
+        open_device() as device,
+    ):
         device.framebuffer([device.texture((10 * device.largest_px, 8), 4)])
     assert "\n" not in str(caught.value)
     with open_device() as device:
@@ -25,9 +31,12 @@ def test_too_little_memory_and_a_target_too_large_are_named_and_a_context_opens_
 
 
 def test_north_is_the_first_row_and_west_the_first_column() -> None:
-    """A lime line in the north-west, 20 m from the centre in both directions; the ground's side is 56 m."""
+    """A lime line in the north-west, 20 m from the centre in both directions; the ground's side is
+    56 m."""
     line = LimeLine(points=((-20.0, 20.0), (-15.0, 20.0)), width_m=1.0)
-    marked, bare = (bake_ground_texture(geometry(lime_lines=lines), SIDE_PX) for lines in ((line,), ()))
+    marked, bare = (
+        bake_ground_texture(geometry(lime_lines=lines), SIDE_PX) for lines in ((line,), ())
+    )
     assert marked.shape == (SIDE_PX, SIDE_PX, 3)
     assert marked.dtype == np.uint8
     rows, columns = np.nonzero((marked != bare).any(axis=2))
@@ -44,7 +53,10 @@ def test_the_picture_shows_the_same_ground_at_the_same_position() -> None:
 
     def likeness(x_m: np.ndarray, y_m: np.ndarray) -> float:
         there = plan[((28 - y_m) * 4).astype(int), ((28 + x_m) * 4).astype(int)]
-        green = [pixels[..., 1].astype(float) - pixels[..., 0] for pixels in (there, picture[rows, columns])]
+        green = [
+            pixels[..., 1].astype(float) - pixels[..., 0]
+            for pixels in (there, picture[rows, columns])
+        ]
         return float(np.corrcoef(green[0].ravel(), green[1].ravel())[0, 1])
 
     assert likeness(x_m, y_m) > 0.8

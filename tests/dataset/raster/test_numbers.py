@@ -13,7 +13,8 @@ TOP_M = 2.0
 
 @pytest.fixture(scope="module")
 def posts() -> Rendered:
-    """1 far to the south-west, 2 half behind an unnumbered block, 3 below the ground, 4 completely under a roof."""
+    """1 far to the south-west, 2 half behind an unnumbered block, 3 below the ground, 4 completely
+    under a roof."""
     return render(
         geometry(
             post(1, -9.3, -7.1, size_m=(1.5, 1.5, TOP_M)),
@@ -57,9 +58,12 @@ def test_depth_is_that_of_a_sloping_plane() -> None:
 def test_tiles_and_samples_change_no_number_and_no_depth() -> None:
     rng = np.random.default_rng(3)
     crowd = [
-        post(k + 1, *rng.uniform(-15, 15, 2), size_m=(0.7, 0.7, 1.0), foot_m=rng.uniform(-1, 0)) for k in range(40)
+        post(k + 1, *rng.uniform(-15, 15, 2), size_m=(0.7, 0.7, 1.0), foot_m=rng.uniform(-1, 0))
+        for k in range(40)
     ]
-    crowd += [block(k + 41, *rng.uniform(-15, 15, 2), size_m=(2, 2, 1), foot_m=-0.3) for k in range(10)]
+    crowd += [
+        block(k + 41, *rng.uniform(-15, 15, 2), size_m=(2, 2, 1), foot_m=-0.3) for k in range(10)
+    ]
     site = geometry(*crowd, hills_m=0.4)
     whole = render(site)
     assert len(np.unique(whole.instances)) > 30

@@ -25,7 +25,10 @@ CAMERAS = {
 
 
 def site(camera: SiteCamera) -> SceneGeometry:
-    posts = [post(1, *TOP_M[0, :2], size_m=(1.5, 1.5, 2.0)), block(2, 4.0, 3.0, size_m=(1, 1, 1), foot_m=0.2)]
+    posts = [
+        post(1, *TOP_M[0, :2], size_m=(1.5, 1.5, 2.0)),
+        block(2, 4.0, 3.0, size_m=(1, 1, 1), foot_m=0.2),
+    ]
     return geometry(*posts, camera=camera, slope_x=SLOPE)
 
 
@@ -36,7 +39,9 @@ def centers(camera: SiteCamera) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", CAMERAS)
-def test_a_turned_camera_measures_depth_along_its_axis_and_shows_things_where_it_projects_them(name: str) -> None:
+def test_a_turned_camera_measures_depth_along_its_axis_and_shows_things_where_it_projects_them(
+    name: str,
+) -> None:
     camera = CAMERAS[name]
     rendered = render_numbers(site(camera))
     rays = camera.rays_of(centers(camera))
@@ -60,14 +65,17 @@ def test_a_window_shows_that_part_of_the_whole_picture(name: str) -> None:
     pixels = slice(40, 130), slice(60, 160)
     assert np.array_equal(part.instances, whole.instances[pixels])
     assert np.array_equal(part.depth_m, whole.depth_m[pixels])
-    assert np.abs(part.colors.astype(int) - whole.colors[pixels]).mean() < 0.5  # the edges of shadows
+    assert (
+        np.abs(part.colors.astype(int) - whole.colors[pixels]).mean() < 0.5
+    )  # the edges of shadows
     around = render_numbers(site(camera.window(-30, -20, 260, 200)))
     assert np.array_equal(around.instances[20:180, 30:230], whole.instances)
     assert np.array_equal(around.depth_m[20:180, 30:230], whole.depth_m)
 
 
 def test_what_lies_behind_the_camera_is_not_seen_and_the_sky_is_infinitely_far() -> None:
-    """From the middle of the site towards the north horizon: posts to the south are behind the camera."""
+    """From the middle of the site towards the north horizon: posts to the south are behind the
+    camera."""
     camera = SiteCamera(width_px=120, height_px=100, height_m=6, pitch_deg=80, field_of_view_deg=60)
     behind = [post(k, -4.0 + 2 * k, -8.0, size_m=(1, 1, 5)) for k in range(1, 4)]
     over = block(4, 0.0, -3.0, size_m=(4.0, 30.0, 0.5), foot_m=8.0)  # reaches over the camera
@@ -86,7 +94,9 @@ def test_lime_and_shadows_lie_where_a_turned_camera_projects_them(name: str) -> 
     sun = Sun(elevation_deg=45, azimuth_deg=90, energy=3)
     bare = render(geometry(camera=camera, sun=sun)).colors.mean(axis=2)
     limed = render(geometry(camera=camera, sun=sun, lime_lines=(line,))).colors.mean(axis=2)
-    shaded = render(geometry(block(1, 2.0, -4.0, size_m=(0.4, 1.5, 3.0)), camera=camera, sun=sun)).colors.mean(axis=2)
+    shaded = render(
+        geometry(block(1, 2.0, -4.0, size_m=(0.4, 1.5, 3.0)), camera=camera, sun=sun)
+    ).colors.mean(axis=2)
 
     def ratio(after: np.ndarray, x_m: float, y_m: float) -> float:
         column, row = camera.pixel_of(np.array([[x_m, y_m, 0.0]]))[0].astype(int)

@@ -28,15 +28,24 @@ SMALL: dict[str, Any] = {
 }
 
 
-def small_job(output: Path, count: int = 3, *, options: dict[str, Any] | None = None, **values: Any) -> DatasetJob:
+def small_job(
+    output: Path, count: int = 3, *, options: dict[str, Any] | None = None, **values: Any
+) -> DatasetJob:
     """Recipe 1: one cluster in 128x96 px."""
     scene = SceneOptions(**SMALL | (options or {}))
-    known = {"drawing": RenderSettings(engine="raster"), "recipe": 1, "seed": 1000, "jobs": 2, "count": count}
+    known = {
+        "drawing": RenderSettings(engine="raster"),
+        "recipe": 1,
+        "seed": 1000,
+        "jobs": 2,
+        "count": count,
+    }
     return DatasetJob(output=output, options=scene, **known | values)
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """SHA-256 of all reproducible files: not logs and manifests, which contain times, nor hidden files."""
+    """SHA-256 of all reproducible files: not logs and manifests, which contain times, nor hidden
+    files."""
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
@@ -63,7 +72,8 @@ def recipe_2_job(output: Path, count: int = 4, **values: Any) -> DatasetJob:
         "jobs": 2,
         "split": parse_split("50/50"),
         "recipe_2": Recipe2Options(
-            camera=CameraOptions(view=(96, 96), views=2, gsd=(4.0, 4.0)), sensor=SensorOptions(camera_effects="mild")
+            camera=CameraOptions(view=(96, 96), views=2, gsd=(4.0, 4.0)),
+            sensor=SensorOptions(camera_effects="mild"),
         ),
         "labels": LabelOptions(write=("yolo", "coco", "piles"), tiles=64),
     }
@@ -81,7 +91,8 @@ def started(kind: str, folder: Path, count: int, **values: Any) -> subprocess.Po
 
 
 def assert_survives_kills(folder: Path, count: int, *, kills: int) -> None:
-    """Kill a run of recipe 2 at random moments, then let it finish. There is never a picture without its label."""
+    """Kill a run of recipe 2 at random moments, then let it finish. There is never a picture
+    without its label."""
     moments = np.random.default_rng(7)
     for _ in range(kills):
         run = started("recipe_2_job", folder, count)

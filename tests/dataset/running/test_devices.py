@@ -1,4 +1,5 @@
-"""--devices: a mistake is reported before anything is written; without it, each job gets one of several cards."""
+"""--devices: a mistake is reported before anything is written; without it, each job gets one of
+several cards."""
 
 import os
 from collections.abc import Callable
@@ -23,8 +24,14 @@ from tests.support.needed import needs
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"devices": (0, 1), "jobs": 1}, r"^--devices 0,1: a job uses one device; give --jobs 2 or fewer devices$"),
-        ({"devices": (0,), "cluster": "auto"}, r"^--devices 0: is for .*; leave it or --cluster out$"),
+        (
+            {"devices": (0, 1), "jobs": 1},
+            r"^--devices 0,1: a job uses one device; give --jobs 2 or fewer devices$",
+        ),
+        (
+            {"devices": (0,), "cluster": "auto"},
+            r"^--devices 0: is for .*; leave it or --cluster out$",
+        ),
         (
             {"devices": (0,), "drawing": RenderSettings(engine="cycles", use_gpu=False)},
             r"^--devices 0: has no effect with --no-use-gpu",
@@ -68,7 +75,8 @@ def environment_of(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., DatasetJob]:
-    """`machine(cards=, egl=, cycles=, **job)`: with so many cards of NVIDIA's, EGL's numbers of them, and Cycles'."""
+    """`machine(cards=, egl=, cycles=, **job)`: with so many cards of NVIDIA's, EGL's numbers of
+    them, and Cycles'."""
 
     def make(*, cards: int, egl: str = "", cycles: int = 0, **values: Any) -> DatasetJob:
         folder = tmp_path / f"gpus {cards}"
@@ -86,14 +94,20 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Da
     return make
 
 
-def test_jobs_take_the_devices_in_turn(tmp_path: Path, environment_of: list[dict[str, str]]) -> None:
+def test_jobs_take_the_devices_in_turn(
+    tmp_path: Path, environment_of: list[dict[str, str]]
+) -> None:
     folder = DatasetFolder(tmp_path / "out")
     runner = LocalRunner(folder, jobs=3, timeout_s=60.0, retries=0, is_long=True, devices=(4, 7))
     runner.close()
     folder.close()
     expected = [device_environment(device) for device in (4, 7, 4)]
-    assert all(device.items() <= own.items() for device, own in zip(expected, environment_of, strict=True))
-    assert runner.devices == (4, 7, 4) and runner.location_line.endswith(" on device 4 (jobs 1, 3), device 7 (job 2)")
+    assert all(
+        device.items() <= own.items() for device, own in zip(expected, environment_of, strict=True)
+    )
+    assert runner.devices == (4, 7, 4) and runner.location_line.endswith(
+        " on device 4 (jobs 1, 3), device 7 (job 2)"
+    )
 
 
 @pytest.mark.only_on("linux", reason="EGL")
@@ -109,7 +123,9 @@ def test_without_a_choice_each_job_gets_one_of_several_cards(
     folder.close()
     assert [own[GPU_VARIABLE] for own in environment_of] == ["0", "2", "3", "0"]
     assert devices_of(job, 2) == (0, 2)
-    assert devices_of(machine(cards=3, egl="0 2 3", devices=(3,)), 4) == (3,), "a choice counts more"
+    assert devices_of(machine(cards=3, egl="0 2 3", devices=(3,)), 4) == (3,), (
+        "a choice counts more"
+    )
     cycles, cpu = (RenderSettings(engine="cycles", use_gpu=use_gpu) for use_gpu in (None, False))
     assert devices_of(machine(cards=2, cycles=2, drawing=cycles), 3) == (0, 1)
     for used, jobs in (
@@ -121,7 +137,9 @@ def test_without_a_choice_each_job_gets_one_of_several_cards(
         (machine(cards=2, cycles=2, drawing=cpu), 4),
     ):
         assert devices_of(used, jobs) == ()
-    assert devices_of(machine(cards=4, cycles=4, drawing=cycles), 2) == (), "one picture uses all of them"
+    assert devices_of(machine(cards=4, cycles=4, drawing=cycles), 2) == (), (
+        "one picture uses all of them"
+    )
     for name in devices.CHOSEN:
         several = machine(cards=2, egl="0 1")
         monkeypatch.setenv(name, "1")

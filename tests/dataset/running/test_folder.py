@@ -35,7 +35,10 @@ def opened(folder: DatasetFolder, indices: range, **options: Any) -> frozenset[i
 
 def staged(folder: DatasetFolder, index: int, *, without: str = "") -> tuple[Path, PictureResult]:
     path = folder.staging(task(index))
-    content = {f"labels/{index:06d}.txt": b"0 0.5 0.5 0.1 0.1\n", f"images/{index:06d}.png": b"pixels"}
+    content = {
+        f"labels/{index:06d}.txt": b"0 0.5 0.5 0.1 0.1\n",
+        f"images/{index:06d}.png": b"pixels",
+    }
     for name, value in content.items():
         if name != without:
             (path / name).parent.mkdir()
@@ -55,7 +58,9 @@ def commit(folder: DatasetFolder, index: int, **options: str) -> None:
 
 
 def names(folder: DatasetFolder) -> list[str]:
-    return sorted(path.name for name in ("images", "labels") for path in (folder.path / name).iterdir())
+    return sorted(
+        path.name for name in ("images", "labels") for path in (folder.path / name).iterdir()
+    )
 
 
 def test_a_picture_and_its_label_are_committed_together(folder: DatasetFolder) -> None:
@@ -66,11 +71,15 @@ def test_a_picture_and_its_label_are_committed_together(folder: DatasetFolder) -
     assert names(folder) == ["000001.png", "000001.txt"]
     assert [index for index, _ in folder.finished_labels()] == [1]
     plan = folder.plan(
-        range(1, 2), lambda index: replace(task(index), labels=LabelOptions(write=("yolo", "coco"))), is_resuming=True
+        range(1, 2),
+        lambda index: replace(task(index), labels=LabelOptions(write=("yolo", "coco"))),
+        is_resuming=True,
     )
     assert (plan.finished, plan.missing) == ({1}, (1,))
     folder.prepare(plan)
-    assert names(folder) == ["000001.png", "000001.txt"], "a complete pair stays until it is replaced"
+    assert names(folder) == ["000001.png", "000001.txt"], (
+        "a complete pair stays until it is replaced"
+    )
 
 
 def test_a_label_without_its_picture_is_removed_by_the_next_run(folder: DatasetFolder) -> None:
@@ -91,9 +100,13 @@ def test_a_damaged_file_of_the_right_size_is_named_and_drawn_again(folder: Datas
     folder.close()
     again = DatasetFolder(folder.path)
     checked: list[tuple[int, int]] = []
-    plan = again.plan(range(3), task, is_resuming=True, on_checked=lambda *progress: checked.append(progress))
+    plan = again.plan(
+        range(3), task, is_resuming=True, on_checked=lambda *progress: checked.append(progress)
+    )
     assert (plan.finished, plan.broken, plan.missing, checked) == ({0}, {1, 2}, (1, 2), [(3, 3)])
-    assert plan.notes == (f"{again.path}: damaged, and drawn again: images/000001.png, labels/000002.txt",)
+    assert plan.notes == (
+        f"{again.path}: damaged, and drawn again: images/000001.png, labels/000002.txt",
+    )
     assert "000001.png" in names(again), "a plan changes nothing"
     again.prepare(plan)
     assert names(again) == ["000000.png", "000000.txt"]
@@ -101,7 +114,9 @@ def test_a_damaged_file_of_the_right_size_is_named_and_drawn_again(folder: Datas
     again.close()
 
 
-def test_an_interrupted_check_finds_nothing_finished_and_removes_nothing(folder: DatasetFolder) -> None:
+def test_an_interrupted_check_finds_nothing_finished_and_removes_nothing(
+    folder: DatasetFolder,
+) -> None:
     commit(folder, 0)
     plan = folder.plan(range(1), task, is_resuming=True, is_stopped=lambda: True)
     assert (plan.finished, plan.broken, plan.is_checked) == (set(), set(), False)
@@ -120,7 +135,10 @@ def test_pictures_of_other_options_are_not_mixed(folder: DatasetFolder) -> None:
     commit(folder, 0)
     folder.close()
     again = DatasetFolder(folder.path)
-    with pytest.raises(UsageError, match=r"made with other options \(--seed was 1000, is 7\); give the same, another"):
+    with pytest.raises(
+        UsageError,
+        match=r"made with other options \(--seed was 1000, is 7\); give the same, another",
+    ):
         again.plan(range(1), lambda index: task(index, seed=7), is_resuming=True)
     plan = again.plan(range(1), lambda index: task(index, seed=7), is_resuming=False)
     assert (plan.finished, plan.forgotten) == (set(), {0})
@@ -134,7 +152,10 @@ def test_foreign_pictures_are_reported_and_kept(folder: DatasetFolder) -> None:
     commit(folder, 0)
     (folder.path / "images" / "000077.png").write_bytes(b"who made this")
     (note,) = folder.plan(range(1), task, is_resuming=True).notes
-    assert note == f"{folder.path}/images: 1 picture(s) without a line in the manifest, such as 000077.png"
+    assert (
+        note
+        == f"{folder.path}/images: 1 picture(s) without a line in the manifest, such as 000077.png"
+    )
 
 
 def test_pictures_of_another_version_are_reported(folder: DatasetFolder) -> None:
@@ -155,7 +176,9 @@ def test_the_folder_of_a_run_that_was_refused_can_be_used(tmp_path: Path) -> Non
 def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "000000.png").write_bytes(b"mine")
-    with pytest.raises(UsageError, match="is not empty and holds no dataset of ours; name another folder"):
+    with pytest.raises(
+        UsageError, match="is not empty and holds no dataset of ours; name another folder"
+    ):
         DatasetFolder(tmp_path)
     assert not (tmp_path / WORK).exists()
     (tmp_path / "file").write_text("")
@@ -169,7 +192,9 @@ def test_an_unwritable_folder_is_reported_in_one_line(tmp_path: Path) -> None:
         DatasetFolder(tmp_path / "file" / "dataset")
 
 
-def test_unfinished_files_and_the_lock_are_removed_at_the_end_of_a_run(folder: DatasetFolder) -> None:
+def test_unfinished_files_and_the_lock_are_removed_at_the_end_of_a_run(
+    folder: DatasetFolder,
+) -> None:
     staged(folder, 2)
     folder.close()
     assert sorted(path.name for path in folder.path.iterdir()) == ["images", "labels", MANIFEST]

@@ -25,9 +25,13 @@ def test_the_last_line_of_a_picture_counts(tmp_path: Path) -> None:
     manifest.append(entry_line(task(0), status=DONE))
     manifest.append(entry_line(task(1), status=DONE, seconds=1.5))
     again = read_manifest(tmp_path)
-    assert again.lines[1].is_done and next(again.entries([1])).seconds == 1.5 and again.unreadable == 0
+    assert (
+        again.lines[1].is_done and next(again.entries([1])).seconds == 1.5 and again.unreadable == 0
+    )
     again.tidy()
-    assert [json.loads(line)["index"] for line in (tmp_path / MANIFEST).read_text().splitlines()] == [0, 1]
+    assert [
+        json.loads(line)["index"] for line in (tmp_path / MANIFEST).read_text().splitlines()
+    ] == [0, 1]
 
 
 @pytest.mark.parametrize("indices", [0.0, 0.3, 0.5, 0.999])
@@ -52,7 +56,11 @@ def test_a_foreign_line_is_counted_and_ignored(tmp_path: Path) -> None:
     with (tmp_path / MANIFEST).open("ab") as file:
         file.write(b'{"index": 1}\n\xff\xfe\n[]\n"text"\n\n')
         file.write(entry_line(task(1), status=DONE).replace(b'"index": 1', b'"index": "1"'))
-        file.write(entry_line(task(1), status=DONE, engine="x").replace(b'"engine": "x"', b'"engine": ["x"]'))
+        file.write(
+            entry_line(task(1), status=DONE, engine="x").replace(
+                b'"engine": "x"', b'"engine": ["x"]'
+            )
+        )
         file.write(b"[" * 100_000 + b"\n")
     manifest.append(entry_line(task(2), status=DONE))
     again = read_manifest(tmp_path)

@@ -32,6 +32,8 @@ def test_a_machine_without_a_folder_for_temporary_files_costs_a_try_and_not_its_
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
-    sent = PictureMaker(timeout_s=60.0, threads=1).process(small_job(tmp_path / "out").task(0).as_json())
+    sent = PictureMaker(timeout_s=60.0, threads=1).process(
+        small_job(tmp_path / "out").task(0).as_json()
+    )
     assert isinstance(sent.result, Failure) and not sent.result.is_final
     assert re.fullmatch(r"multiverse-picture-\w+: No such file or directory.*", sent.result.reason)

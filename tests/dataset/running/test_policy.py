@@ -48,15 +48,25 @@ def test_free_memory_size_engine_and_cores_decide_how_many_pictures_are_made_at_
 
 
 def test_a_run_estimates_its_time_and_disk_space_before_it_starts() -> None:
-    full = PictureTask(options=SceneOptions(), drawing=RenderSettings(engine="raster"), base_seed=0, index=0)
+    full = PictureTask(
+        options=SceneOptions(), drawing=RenderSettings(engine="raster"), base_seed=0, index=0
+    )
     seconds, disk_bytes = estimate(full, 100, jobs=2, cores=2)
-    assert (duration_text(seconds), size_text(disk_bytes), size_text(120 * GB)) == ("6.6 minutes", "3.6 GB", "120 GB")
+    assert (duration_text(seconds), size_text(disk_bytes), size_text(120 * GB)) == (
+        "6.6 minutes",
+        "3.6 GB",
+        "120 GB",
+    )
     assert 1 * GB < MIN_FREE_FRACTION * disk_bytes < 2 * GB
     windows = replace(full, recipe_2=Recipe2Options(camera=CameraOptions(view=(640, 640))))
     assert estimate(windows, 100, jobs=2, cores=2)[1] < disk_bytes / 20
     cycles = replace(full, drawing=RenderSettings(engine="cycles", max_samples=50))
     seconds, disk_bytes = estimate(cycles, 20, jobs=1, cores=2)
-    assert (duration_text(seconds), size_text(disk_bytes), size_text(35 * MB)) == ("5.8 hours", "711 MB", "35 MB")
+    assert (duration_text(seconds), size_text(disk_bytes), size_text(35 * MB)) == (
+        "5.8 hours",
+        "711 MB",
+        "35 MB",
+    )
 
 
 def test_a_picture_is_retried_as_often_as_given_and_only_if_that_may_help() -> None:
@@ -84,5 +94,7 @@ def test_the_memory_limit_of_a_container_counts(tmp_path: Path) -> None:
         limit.write_text(text)
         assert available_bytes((limit,), (used,)) > 1_000_000
     limit.write_text("1000000\n")
-    assert available_bytes((tmp_path / "none", limit), (used,)) == 500_000, "half of it may be cached files"
+    assert available_bytes((tmp_path / "none", limit), (used,)) == 500_000, (
+        "half of it may be cached files"
+    )
     assert 1 <= cores() <= (os.cpu_count() or 1)

@@ -1,4 +1,5 @@
-"""Runs of recipe 2 with real processes: the same bytes however they are made, and nothing lost or left damaged."""
+"""Runs of recipe 2 with real processes: the same bytes however they are made, and nothing lost or
+left damaged."""
 
 import contextlib
 import hashlib
@@ -22,7 +23,13 @@ from engine.dataset.running.folder import DatasetFolder
 from engine.dataset.running.report import DatasetProgress
 from engine.errors import UsageError
 from tests.dataset.conftest import own_processes
-from tests.dataset.running.small_runs import assert_survives_kills, contents, flip, recipe_2_job, small_job
+from tests.dataset.running.small_runs import (
+    assert_survives_kills,
+    contents,
+    flip,
+    recipe_2_job,
+    small_job,
+)
 from tests.support.needed import needs
 from tests.support.scanner import Scanner
 
@@ -33,7 +40,8 @@ COUNT = 3
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Reference: three pictures of two scenes, in two subsets, made one after another with all kinds of files."""
+    """Reference: three pictures of two scenes, in two subsets, made one after another with all
+    kinds of files."""
     folder = tmp_path_factory.mktemp("whole") / "out"
     threads: set[int] = set()
 
@@ -56,7 +64,11 @@ def copy(whole: Path, tmp_path: Path) -> Path:
 
 def of_pictures(folder: Path) -> dict[str, str]:
     """The files of single pictures, without those about the whole dataset."""
-    return {path: digest for path, digest in contents(folder).items() if any(char.isdigit() for char in path)}
+    return {
+        path: digest
+        for path, digest in contents(folder).items()
+        if any(char.isdigit() for char in path)
+    }
 
 
 def with_formats(folder: Path, *names: str, count: int = COUNT) -> DatasetJob:
@@ -64,12 +76,16 @@ def with_formats(folder: Path, *names: str, count: int = COUNT) -> DatasetJob:
     return replace(job, labels=replace(job.labels, write=names))
 
 
-def test_the_views_of_a_scene_share_a_subset_and_every_picture_has_all_its_files(whole: Path) -> None:
+def test_the_views_of_a_scene_share_a_subset_and_every_picture_has_all_its_files(
+    whole: Path,
+) -> None:
     subsets = {path.stem: path.parent.name for path in whole.glob("images/*/*.jpg")}
     assert subsets == {"000000": "train", "000001": "train", "000002": "val"}
     for index in range(COUNT):
         named = f"{subsets[f'{index:06d}']}/{index:06d}"
-        assert (whole / f"labels/{named}.txt").exists() and (whole / f"scenes/{named}.json").exists()
+        assert (whole / f"labels/{named}.txt").exists() and (
+            whole / f"scenes/{named}.json"
+        ).exists()
         assert list(whole.glob(f"tiles/images/{named}_*"))
     for subset, count in (("train", 2), ("val", 1)):
         with redirect_stdout(io.StringIO()):
@@ -80,7 +96,9 @@ def test_the_views_of_a_scene_share_a_subset_and_every_picture_has_all_its_files
     assert {path for line in lines for path in line["sha256"]} <= set(contents(whole))
 
 
-def test_two_jobs_at_once_and_single_pictures_give_the_bytes_of_one_after_another(whole: Path, tmp_path: Path) -> None:
+def test_two_jobs_at_once_and_single_pictures_give_the_bytes_of_one_after_another(
+    whole: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "out"
     make_dataset(recipe_2_job(folder, 2, image_index=2))
     report = make_dataset(recipe_2_job(folder, COUNT, jobs=2))
@@ -91,9 +109,16 @@ def test_a_format_less_loses_no_files_and_a_format_more_draws_only_what_lacks(co
     whole = of_pictures(copy)
     report = make_dataset(with_formats(copy, "yolo", count=COUNT + 1))
     assert (report.made, report.kept) == (1, COUNT) and whole.items() <= of_pictures(copy).items()
-    notes = "coco_annotations_train.json and coco_annotations_val.json covers 3 of 4 pictures; --write yolo,coco draws"
+    notes = (
+        "coco_annotations_train.json and coco_annotations_val.json covers 3 of 4 pictures; "
+        "--write yolo,coco draws"
+    )
     assert any(notes in note for note in report.notes)
-    images = [image["id"] for path in copy.glob("coco_*.json") for image in json.loads(path.read_bytes())["images"]]
+    images = [
+        image["id"]
+        for path in copy.glob("coco_*.json")
+        for image in json.loads(path.read_bytes())["images"]
+    ]
     assert sorted(images) == [0, 1, 2]
     report = make_dataset(with_formats(copy, *WRITE, "masks", count=1))
     added = of_pictures(copy)
@@ -101,17 +126,27 @@ def test_a_format_less_loses_no_files_and_a_format_more_draws_only_what_lacks(co
     assert whole.items() <= added.items() and (copy / "masks/classes/train/000000.png").exists()
 
 
-def test_overwriting_leaves_nothing_of_the_old_pictures_but_the_user_s_own_files(whole: Path, copy: Path) -> None:
+def test_overwriting_leaves_nothing_of_the_old_pictures_but_the_user_s_own_files(
+    whole: Path, copy: Path
+) -> None:
     (copy / "piles.txt").write_text("mine", encoding="utf-8")
     labels = LabelOptions(write=("coco",))
     report = make_dataset(recipe_2_job(copy, 1, resume=False, seed=8, split=None, labels=labels))
     picture = copy / "images/000000.jpg"
-    assert report.made == 1 and picture.read_bytes() != (whole / "images/train/000000.jpg").read_bytes()
-    files = "annotations/000000.json coco_annotations.json images/000000.jpg piles.txt scenes/000000.json"
+    assert (
+        report.made == 1
+        and picture.read_bytes() != (whole / "images/train/000000.jpg").read_bytes()
+    )
+    files = (
+        "annotations/000000.json coco_annotations.json images/000000.jpg piles.txt "
+        "scenes/000000.json"
+    )
     assert sorted(contents(copy)) == files.split()
 
 
-def test_the_first_format_of_yolo_and_shards_are_added_to_pictures_that_have_neither(tmp_path: Path) -> None:
+def test_the_first_format_of_yolo_and_shards_are_added_to_pictures_that_have_neither(
+    tmp_path: Path,
+) -> None:
     def job(*names: str, image_index: int | None = None) -> DatasetJob:
         labels = LabelOptions(write=names)
         return recipe_2_job(tmp_path, 2, jobs=1, split=None, labels=labels, image_index=image_index)
@@ -122,14 +157,22 @@ def test_the_first_format_of_yolo_and_shards_are_added_to_pictures_that_have_nei
     before = of_pictures(tmp_path)
     make_dataset(job("coco", "yolo", "webdataset", image_index=0))
     stopped = make_dataset(
-        job("coco", "yolo", "webdataset"), on_progress=checked.append, is_stopped=lambda: bool(checked)
+        job("coco", "yolo", "webdataset"),
+        on_progress=checked.append,
+        is_stopped=lambda: bool(checked),
     )
-    assert stopped.missing == 1 and stopped.statistics is not None and stopped.statistics.pictures == 1
+    assert (
+        stopped.missing == 1 and stopped.statistics is not None and stopped.statistics.pictures == 1
+    )
     report = make_dataset(job("coco", "yolo", "webdataset"))
-    assert (report.made, report.missing) == (1, 0) and before.items() <= of_pictures(tmp_path).items()
+    assert (report.made, report.missing) == (1, 0) and before.items() <= of_pictures(
+        tmp_path
+    ).items()
     assert report.statistics is not None and report.statistics.pictures == 2
     with tarfile.open(tmp_path / "webdataset/pictures-000000.tar") as shard:
-        assert sorted(shard.getnames()) == [f"00000{n}.{kind}" for n in (0, 1) for kind in ("jpg", "json", "txt")]
+        assert sorted(shard.getnames()) == [
+            f"00000{n}.{kind}" for n in (0, 1) for kind in ("jpg", "json", "txt")
+        ]
     with pytest.raises(UsageError, match=r"made with other options \(--write was yolo, is \"\"\)"):
         make_dataset(job("coco"))
 
@@ -193,11 +236,15 @@ def test_a_damaged_picture_that_cannot_be_drawn_again_fails_the_run_and_leaves_t
     assert files_of_coco(copy / "coco_annotations_val.json") == []
 
 
-def test_a_copy_without_hidden_files_is_complete_and_draws_nothing_again(whole: Path, tmp_path: Path) -> None:
+def test_a_copy_without_hidden_files_is_complete_and_draws_nothing_again(
+    whole: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "out"
     shutil.copytree(whole, folder, ignore=shutil.ignore_patterns(".*"))
     report = make_dataset(recipe_2_job(folder, 3))
-    assert (report.made, report.kept, report.notes) == (0, 3, ()) and contents(folder) == contents(whole)
+    assert (report.made, report.kept, report.notes) == (0, 3, ()) and contents(folder) == contents(
+        whole
+    )
 
 
 def test_a_dataset_is_not_continued_with_another_split_or_recipe(copy: Path) -> None:
@@ -205,14 +252,18 @@ def test_a_dataset_is_not_continued_with_another_split_or_recipe(copy: Path) -> 
         (recipe_2_job(copy, 3, split=None), r"--split was 50/50, is not given"),
         (small_job(copy, 3, split=recipe_2_job(copy).split), r"--recipe was 2, is 1"),
     ):
-        with pytest.raises(UsageError, match=rf"made with other options \({message}\); give the same, another"):
+        with pytest.raises(
+            UsageError, match=rf"made with other options \({message}\); give the same, another"
+        ):
             make_dataset(job)
 
 
 def test_coco_and_yaml_are_valid_at_every_moment_and_list_only_pictures_that_are_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.dataset.running.whole_files.MAX_TIME_FRACTION", 1000.0)  # due at once
+    monkeypatch.setattr(
+        "engine.dataset.running.whole_files.MAX_TIME_FRACTION", 1000.0
+    )  # due at once
     folder = tmp_path / "out"
     seen: list[int] = []
 
@@ -227,7 +278,9 @@ def test_coco_and_yaml_are_valid_at_every_moment_and_list_only_pictures_that_are
 
 
 @pytest.mark.parametrize("name", ["../mine.txt", "C:/mine.txt", "/mine.txt"])
-def test_a_manifest_that_leads_out_of_the_folder_removes_nothing_there(copy: Path, tmp_path: Path, name: str) -> None:
+def test_a_manifest_that_leads_out_of_the_folder_removes_nothing_there(
+    copy: Path, tmp_path: Path, name: str
+) -> None:
     outside = tmp_path / "mine.txt"
     outside.write_text("mine", encoding="utf-8")
     manifest = copy / "manifest.jsonl"
@@ -253,10 +306,15 @@ def test_a_whole_file_that_a_program_holds_open_fails_no_picture(
 
     report = make_dataset(job, on_progress=open_it)
     assert (report.made, report.missing, report.failed) == (1, 0, ())
-    assert any("piles.jsonl: cannot be written" in note and "run the same command" in note for note in report.notes)
+    assert any(
+        "piles.jsonl: cannot be written" in note and "run the same command" in note
+        for note in report.notes
+    )
     assert len(json.loads((tmp_path / "coco_annotations.json").read_bytes())["images"]) == 1
 
 
-def test_a_run_killed_at_random_moments_and_resumed_makes_the_same_bytes(whole: Path, tmp_path: Path) -> None:
+def test_a_run_killed_at_random_moments_and_resumed_makes_the_same_bytes(
+    whole: Path, tmp_path: Path
+) -> None:
     assert_survives_kills(tmp_path / "out", COUNT, kills=20)
     assert contents(tmp_path / "out") == contents(whole)

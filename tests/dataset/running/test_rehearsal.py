@@ -16,15 +16,24 @@ from tests.dataset.running.small_runs import recipe_2_job
 
 
 @pytest.mark.only_on("linux", reason="forks")
-def test_the_users_models_are_read_before_the_fork_and_a_missing_one_is_left_to_the_picture(tmp_path: Path) -> None:
-    box, missing = (parse_asset(f"{name}={write_glb(tmp_path / f'{name}.glb')}") for name in ("box", "gone"))
+def test_the_users_models_are_read_before_the_fork_and_a_missing_one_is_left_to_the_picture(
+    tmp_path: Path,
+) -> None:
+    box, missing = (
+        parse_asset(f"{name}={write_glb(tmp_path / f'{name}.glb')}") for name in ("box", "gone")
+    )
     (tmp_path / "gone.glb").unlink()
-    task = replace(recipe_2_job(tmp_path).task(0), recipe_2=Recipe2Options(assets=AssetOptions(asset=(box, missing))))
+    task = replace(
+        recipe_2_job(tmp_path).task(0),
+        recipe_2=Recipe2Options(assets=AssetOptions(asset=(box, missing))),
+    )
     read_asset.cache_clear()
     threads = psutil.Process().num_threads()
     rehearse(task)
     before = read_asset.cache_info()
     assert before.currsize == 1
-    assert psutil.Process().num_threads() <= threads, "threads do not survive a fork"  # those of earlier tests may end
+    assert psutil.Process().num_threads() <= threads, (
+        "threads do not survive a fork"
+    )  # those of earlier tests may end
     read_asset(box.asset)
     assert read_asset.cache_info().hits == before.hits + 1

@@ -38,11 +38,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def workers() -> dict[str, psutil.Process]:
-    """Our descendants that make pictures, by the picture's name, which is that of the log that they write."""
+    """Our descendants that make pictures, by the picture's name, which is that of the log that they
+    write."""
     found = {}
     for each in psutil.Process().children(recursive=True):
         with suppress(psutil.Error, OSError):  # OSError: on Windows, one that is just ending
-            # Not a process that is about to become one: it shares our thread until then, and would stop that.
+            # Not a process that is about to become one: it shares our thread until then, and would
+            # stop that.
             if not any("engine.dataset.running" in part for part in each.cmdline()):
                 continue
             for path in map(Path, (file.path for file in each.open_files())):
@@ -52,8 +54,11 @@ def workers() -> dict[str, psutil.Process]:
 
 
 @contextmanager
-def struck(picture: str, blow: Callable[[psutil.Process], object], *, times: int) -> Iterator[list[int]]:
-    """During the block send `blow` to the first processes that make this picture. Yields their pids."""
+def struck(
+    picture: str, blow: Callable[[psutil.Process], object], *, times: int
+) -> Iterator[list[int]]:
+    """During the block send `blow` to the first processes that make this picture. Yields their
+    pids."""
     end = threading.Event()
     pids: list[int] = []
 
@@ -76,7 +81,9 @@ def struck(picture: str, blow: Callable[[psutil.Process], object], *, times: int
 
 def test_a_run_writes_files_for_trainers_and_for_people(whole: Path) -> None:
     names = [f"{index:06d}" for index in range(3)]
-    found = sorted(path.relative_to(whole).as_posix() for path in whole.rglob("*") if path.is_file())
+    found = sorted(
+        path.relative_to(whole).as_posix() for path in whole.rglob("*") if path.is_file()
+    )
     patterns = ("images/{}.png", "labels/{}.txt", "annotations/{}.json", "image_{}.log")
     assert found == sorted(
         [
@@ -93,26 +100,43 @@ def test_a_run_writes_files_for_trainers_and_for_people(whole: Path) -> None:
     ]
     for line in lines:
         known = contents(whole)
-        assert {path: known[path] for path in line["sha256"] if path in known}.items() <= line["sha256"].items()
+        assert {path: known[path] for path in line["sha256"] if path in known}.items() <= line[
+            "sha256"
+        ].items()
         label = (whole / f"labels/{line['index']:06d}.txt").read_text()
         assert line["labelled"] == len(label.splitlines()) <= line["piles"]
-        assert 8 <= line["piles"] <= 12 and line["engine"].startswith("raster ") and line["seconds"] > 0
+        assert (
+            8 <= line["piles"] <= 12
+            and line["engine"].startswith("raster ")
+            and line["seconds"] > 0
+        )
 
 
-def test_a_grown_run_without_the_option_says_what_its_coco_file_lacks(whole: Path, tmp_path: Path) -> None:
+def test_a_grown_run_without_the_option_says_what_its_coco_file_lacks(
+    whole: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "out"
     shutil.copytree(whole, folder)
     (folder / "annotations/000002.json").unlink()
     report = make_dataset(small_job(folder, 3))
-    assert report.notes == ("coco_annotations.json covers 2 of 3 pictures; --save-coco draws the others again",)
+    assert report.notes == (
+        "coco_annotations.json covers 2 of 3 pictures; --save-coco draws the others again",
+    )
     shutil.rmtree(folder / "annotations")
-    files = "coco_annotations.json was not changed, because its parts are gone; --save-coco draws the pictures again"
+    files = (
+        "coco_annotations.json was not changed, because its parts are gone; --save-coco draws "
+        "the pictures again"
+    )
     assert make_dataset(small_job(folder, 3)).notes == (files,)
     report = make_dataset(small_job(folder, image_index=1, save_coco=True))
-    assert report.notes == ("coco_annotations.json covers 1 of 3 pictures; --save-coco draws the others again",)
+    assert report.notes == (
+        "coco_annotations.json covers 1 of 3 pictures; --save-coco draws the others again",
+    )
 
 
-def test_a_run_that_cannot_start_removes_nothing(whole: Path, tmp_path: Path, free_port: Callable[[], int]) -> None:
+def test_a_run_that_cannot_start_removes_nothing(
+    whole: Path, tmp_path: Path, free_port: Callable[[], int]
+) -> None:
     folder = tmp_path / "out"
     shutil.copytree(whole, folder)
     with pytest.raises(ChildError, match="nothing answers there"):
@@ -120,17 +144,22 @@ def test_a_run_that_cannot_start_removes_nothing(whole: Path, tmp_path: Path, fr
     assert contents(folder) == contents(whole)
 
 
-def test_a_truncated_manifest_and_a_damaged_part_are_repaired_to_the_same_bytes(whole: Path, tmp_path: Path) -> None:
+def test_a_truncated_manifest_and_a_damaged_part_are_repaired_to_the_same_bytes(
+    whole: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "out"
     shutil.copytree(whole, folder)
     manifest = folder / "manifest.jsonl"
     first, second, third = manifest.read_bytes().splitlines(keepends=True)
-    manifest.write_bytes(first + second + third[: len(third) // 2])  # the length of lines depends on random values
+    manifest.write_bytes(
+        first + second + third[: len(third) // 2]
+    )  # the length of lines depends on random values
     (folder / "annotations/000001.json").write_text('{"image": {"id": 1')
     report = make_dataset(small_job(folder, 3, jobs=1, save_coco=True))
     assert (report.kept, report.made, report.missing) == (1, 2, 0)
     assert report.notes == (
-        f"{manifest}: 1 line(s) truncated or unreadable, ignored; pictures without a line are made again",
+        f"{manifest}: 1 line(s) truncated or unreadable, ignored; pictures without a line are "
+        "made again",
         f"{folder}: damaged, and drawn again: annotations/000001.json",
     )
     assert contents(folder) == contents(whole)
@@ -145,11 +174,16 @@ def test_a_picture_that_always_dies_is_reported_and_the_others_continue(make: Ma
     assert (failed.index, failed.attempts) == (0, 2)
     death = "killed by SIGKILL (usually by the system, out of main memory: give fewer --jobs)"
     assert ("exit code 15" if sys.platform == "win32" else death) in failed.reason
-    assert [line.split(";")[0] for line in messages[2:]] == [  # the last line of the log follows, with its time
-        f"picture 000000 {what}: {failed.reason.split(';')[0]}" for what in ("was retried", "failed")
+    assert [
+        line.split(";")[0] for line in messages[2:]
+    ] == [  # the last line of the log follows, with its time
+        f"picture 000000 {what}: {failed.reason.split(';')[0]}"
+        for what in ("was retried", "failed")
     ]
     folder = Path(report.folder)
-    assert not (folder / "images/000000.png").exists() and not (folder / "labels/000000.txt").exists()
+    assert (
+        not (folder / "images/000000.png").exists() and not (folder / "labels/000000.txt").exists()
+    )
 
 
 def test_an_impossible_picture_is_not_retried_and_the_others_continue(make: Make) -> None:
@@ -159,7 +193,9 @@ def test_an_impossible_picture_is_not_retried_and_the_others_continue(make: Make
     assert (report.made, report.retried, failed.index, failed.attempts) == (1, 0, 1, 1)
     assert failed.reason.startswith("--num-machinery 300: ")
     with pytest.raises(UsageError, match=r"^--num-machinery 300: \d+ machines fit"):
-        make(count=1, seed=1001, options=options)  # the first one is checked before anything is made
+        make(
+            count=1, seed=1001, options=options
+        )  # the first one is checked before anything is made
 
 
 def test_a_hung_picture_is_killed_and_made_again(whole: Path, make: Make) -> None:
@@ -170,7 +206,10 @@ def test_a_hung_picture_is_killed_and_made_again(whole: Path, make: Make) -> Non
     assert len(pids) == 1 and not psutil.pid_exists(pids[0])
     assert report.made == 1 and report.retried >= 1
     folder = Path(report.folder)
-    assert f"hung: no picture after {timeout_s:g} s" in json.loads((folder / "manifest.jsonl").read_text())["reason"]
+    assert (
+        f"hung: no picture after {timeout_s:g} s"
+        in json.loads((folder / "manifest.jsonl").read_text())["reason"]
+    )
     assert messages[0].startswith("picture 000000 was retried: hung")
     for path in ("images/000000.png", "labels/000000.txt"):
         assert contents(folder)[path] == contents(whole)[path]
@@ -181,7 +220,8 @@ def test_a_picture_without_enough_memory_is_reported_and_the_next_is_made(make: 
     import resource
 
     def limit(process: psutil.Process) -> None:
-        """Leave it a little more than it has: the next large array, texture or program does not fit."""
+        """Leave it a little more than it has: the next large array, texture or program does not
+        fit."""
         limit_bytes = process.memory_info().vms + (48 << 20)
         resource.prlimit(process.pid, resource.RLIMIT_AS, (limit_bytes, limit_bytes))
 
@@ -199,9 +239,14 @@ def test_a_full_disk_ends_the_run_with_one_line_and_the_same_command_resumes(mak
         report = make(count=2, jobs=1)
     assert (report.made, len(report.failed), report.missing, report.retried) == (0, 1, 2, 0)
     assert "File too large" in report.failed[0].reason
-    assert any("no more pictures were started; run the same command to continue" in note for note in report.notes)
+    assert any(
+        "no more pictures were started; run the same command to continue" in note
+        for note in report.notes
+    )
     again = make(count=2, jobs=1)
-    assert (again.made, again.missing) == (2, 0), "the one that failed and the one that was not started"
+    assert (again.made, again.missing) == (2, 0), (
+        "the one that failed and the one that was not started"
+    )
 
 
 def test_a_stopped_run_finishes_the_pictures_at_work_and_another_run_is_refused_meanwhile(
@@ -221,9 +266,13 @@ def test_a_stopped_run_finishes_the_pictures_at_work_and_another_run_is_refused_
             stop.set()
 
     report = make(count=5, jobs=1, seed=2**64, on_progress=on_progress, is_stopped=stop.is_set)
-    assert (report.made, report.is_interrupted, report.missing) == (1, True, 4) and seen[-1].is_finishing
+    assert (report.made, report.is_interrupted, report.missing) == (1, True, 4) and seen[
+        -1
+    ].is_finishing
     line = json.loads((Path(report.folder) / "manifest.jsonl").read_text())
-    assert line["seed"] == 2**64 and refused == [f"{tmp_path / 'out'}: another run is at work on it"]
+    assert line["seed"] == 2**64 and refused == [
+        f"{tmp_path / 'out'}: another run is at work on it"
+    ]
 
 
 def test_no_process_outlives_a_run_that_is_killed_and_a_resumed_one_makes_the_same_bytes(
@@ -236,7 +285,9 @@ def test_no_process_outlives_a_run_that_is_killed_and_a_resumed_one_makes_the_sa
         found = []
         for each in psutil.Process(run.pid).children(recursive=True):
             with suppress(psutil.NoSuchProcess):  # its picture is finished
-                if each.num_threads() > 1 and any("image_" in file.path for file in each.open_files()):
+                if each.num_threads() > 1 and any(
+                    "image_" in file.path for file in each.open_files()
+                ):
                     server = each.parent()
                     found += [each] if server is None or server.pid == run.pid else [each, server]
         for each in found if sys.platform == "linux" else ():

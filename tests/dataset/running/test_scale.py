@@ -21,8 +21,13 @@ def fill(folder: Path) -> None:
     """Write a dataset of small files, whose manifest has the piles of each scene."""
     for name in ("images", "labels"):
         (folder / name).mkdir(parents=True)
-    digests = {"labels": hashlib.sha256(LABELS).hexdigest(), "images": hashlib.sha256(PIXELS).hexdigest()}
-    piles = [{"number": number, "place_m": [1.25, 2.5, 0.125], "kind": "phc"} for number in range(20)]
+    digests = {
+        "labels": hashlib.sha256(LABELS).hexdigest(),
+        "images": hashlib.sha256(PIXELS).hexdigest(),
+    }
+    piles = [
+        {"number": number, "place_m": [1.25, 2.5, 0.125], "kind": "phc"} for number in range(20)
+    ]
     with (folder / MANIFEST).open("wb") as manifest:
         for index in range(PICTURES):
             files = {f"labels/{index:06d}.txt": LABELS, f"images/{index:06d}.png": PIXELS}
@@ -50,11 +55,16 @@ def test_a_large_dataset_is_resumed_in_seconds_and_megabytes(tmp_path: Path) -> 
     plan = memory.plan(range(PICTURES + 1), task, is_resuming=True)
     memory.prepare(plan)
     all_s, grown_mb = time.process_time() - began_s, process.memory_info().rss / 2**20 - before_mb
-    print(f"{PICTURES} pictures: read {read_s:.2f}, with hashing {all_s:.2f} s of processor time, {grown_mb:.0f} MB")
+    print(
+        f"{PICTURES} pictures: read {read_s:.2f}, with hashing {all_s:.2f} s of processor time, "
+        f"{grown_mb:.0f} MB"
+    )
     assert plan.missing == (77, PICTURES) and memory.finished == PICTURES - 1
     size = os.path.getsize(folder / MANIFEST)
     memory.manifest.append(entry_line(task(PICTURES), status=DONE))
-    assert 0 < os.path.getsize(folder / MANIFEST) - size < 5000, "a line is appended, nothing is rewritten"
+    assert 0 < os.path.getsize(folder / MANIFEST) - size < 5000, (
+        "a line is appended, nothing is rewritten"
+    )
     memory.manifest.append(entry_line(task(5), status="failed"))
     memory.manifest.tidy()
     with (folder / MANIFEST).open("rb") as manifest:

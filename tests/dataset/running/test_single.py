@@ -31,12 +31,19 @@ def test_a_single_picture_equals_that_of_a_whole_run(make: Make, tmp_path: Path)
         report = make(image_index=0, save_coco=True)
     folder = Path(report.folder)
     assert (report.made, report.missing) == (1, 0)
-    assert report.outputs == ("images/000000.png", "labels/000000.txt", "dataset.yaml", "coco_annotations.json")
+    assert report.outputs == (
+        "images/000000.png",
+        "labels/000000.txt",
+        "dataset.yaml",
+        "coco_annotations.json",
+    )
     single_report = contents(folder)
     with redirect_stdout(io.StringIO()):
         assert len(COCO(str(folder / "coco_annotations.json")).getAnnIds()) > 0
     assert {
-        path: single_report[path] for path in single_report if not path.startswith(("coco", "annotations"))
+        path: single_report[path]
+        for path in single_report
+        if not path.startswith(("coco", "annotations"))
     }.items() <= contents(batch).items()
     assert make(image_index=0, save_coco=True).kept == 1
     assert [path.name for path in folder.glob(".picture*")] == []
@@ -48,13 +55,17 @@ def test_a_failed_picture_is_reported_with_its_reason(make: Make) -> None:
     with no_file_over(8_000), own_processes():
         report = make(image_index=0, messages=messages)
     (failed,) = report.failed
-    assert failed.reason.endswith(": File too large") and messages == [f"picture 000000 failed: {failed.reason}"]
+    assert failed.reason.endswith(": File too large") and messages == [
+        f"picture 000000 failed: {failed.reason}"
+    ]
     folder = Path(report.folder)
     assert "File too large" in (folder / "image_000000.log").read_text()
     assert [path.name for path in folder.glob(".picture*")] == [] and make(image_index=0).made == 1
 
 
-def test_leftovers_of_killed_processes_are_removed_but_not_those_of_other_hosts(tmp_path: Path, make: Make) -> None:
+def test_leftovers_of_killed_processes_are_removed_but_not_those_of_other_hosts(
+    tmp_path: Path, make: Make
+) -> None:
     leftover = subprocess.Popen([sys.executable, "-c", ""])
     leftover.wait()
     folder = tmp_path / "out"

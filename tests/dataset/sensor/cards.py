@@ -22,13 +22,16 @@ def scene_with(camera: SiteCamera) -> SiteScene:
     return replace(SCENE, camera=camera)
 
 
-def take_photo(render: Render, effects: str, *, camera: SiteCamera = CAMERA, seed: Seed = (7, 3)) -> Photograph:
+def take_photo(
+    render: Render, effects: str, *, camera: SiteCamera = CAMERA, seed: Seed = (7, 3)
+) -> Photograph:
     """The photograph of a card."""
     return photograph(scene_with(camera), SensorOptions(camera_effects=effects), seed, render)
 
 
 def card(colors: np.ndarray, depth_m: float | np.ndarray = 100.0) -> Render:
-    """A renderer that draws a card of these colours, (h, w, 3), (h, w) or one number, whatever the window."""
+    """A renderer that draws a card of these colours, (h, w, 3), (h, w) or one number, whatever the
+    window."""
 
     def render(scene: SiteScene) -> Rendered:
         shape = (scene.camera.height_px, scene.camera.width_px)
@@ -45,7 +48,8 @@ def card(colors: np.ndarray, depth_m: float | np.ndarray = 100.0) -> Render:
 
 
 def squares(points_m: np.ndarray, half_px: float = 2.5) -> Render:
-    """A renderer that draws white squares on black at points of the world, numbered from 1, with smooth edges."""
+    """A renderer that draws white squares on black at points of the world, numbered from 1, with
+    smooth edges."""
 
     def render(scene: SiteScene) -> Rendered:
         camera = scene.camera
@@ -65,7 +69,8 @@ def squares(points_m: np.ndarray, half_px: float = 2.5) -> Render:
 
 
 def light_of(display: np.ndarray) -> np.ndarray:
-    """Light that both engines show as this display value of 0..255: their formulas, inverted by a table."""
+    """Light that both engines show as this display value of 0..255: their formulas, inverted by a
+    table."""
     light = np.linspace(0, 8, 200_001)
     tone = np.clip(light * (2.51 * light + 0.03) / (light * (2.43 * light + 0.59) + 0.14), 0, 1)
     encoded = np.where(tone <= 0.0031308, 12.92 * tone, 1.055 * tone ** (1 / 2.4) - 0.055)

@@ -7,10 +7,15 @@ from engine.errors import UsageError
 
 
 def test_effects_are_given_one_by_one_or_on_top_of_a_preset() -> None:
-    assert parse_effects("exposure=-1..-1,noise=0.02") == {"exposure": (-1, -1), "noise": (0.02, 0.02)}
+    assert parse_effects("exposure=-1..-1,noise=0.02") == {
+        "exposure": (-1, -1),
+        "noise": (0.02, 0.02),
+    }
     assert parse_effects("mild, blur=2") == parse_effects("mild") | {"blur": (2, 2)}
     assert parse_effects("blur=2,mild") == parse_effects("mild,blur=2")
-    assert parse_effects("mild,jpeg=off") == {key: span for key, span in parse_effects("mild").items() if key != "jpeg"}
+    assert parse_effects("mild,jpeg=off") == {
+        key: span for key, span in parse_effects("mild").items() if key != "jpeg"
+    }
 
 
 @pytest.mark.parametrize(
@@ -38,5 +43,7 @@ def test_bad_input_is_refused_in_one_line(text: str, expected: str) -> None:
     assert message.startswith("--camera-effects: ") and expected in message
     assert "\n" not in message
     if text == "fog=3":
-        known = (f"{each.name} ({each.low:g}..{each.high:g} {each.unit})" for each in EFFECTS.values())
+        known = (
+            f"{each.name} ({each.low:g}..{each.high:g} {each.unit})" for each in EFFECTS.values()
+        )
         assert all(each in message for each in known)

@@ -34,8 +34,12 @@ def test_blur_is_as_wide_as_drawn(sigma_px: float) -> None:
     levels[:, 80] = levels[60, :] = 200
     light = light_of(colors_of(levels, f"blur={sigma_px}")) - light_of(GREY)
     for c in range(3):
-        assert spread_px(light[5:50, 65:96, c].mean(axis=0)) == pytest.approx(sigma_px, rel=0.06, abs=0.03)
-        assert spread_px(light[45:76, 5:70, c].mean(axis=1)) == pytest.approx(sigma_px, rel=0.06, abs=0.03)
+        assert spread_px(light[5:50, 65:96, c].mean(axis=0)) == pytest.approx(
+            sigma_px, rel=0.06, abs=0.03
+        )
+        assert spread_px(light[45:76, 5:70, c].mean(axis=1)) == pytest.approx(
+            sigma_px, rel=0.06, abs=0.03
+        )
     assert light.sum() == pytest.approx((light_of(levels) - light_of(GREY)).sum() * 3, rel=0.03)
 
 
@@ -89,7 +93,9 @@ def test_haze_lifts_blacks_by_their_distance() -> None:
     depth_m = np.full((HEIGHT, WIDTH), 50.0, np.float32)
     depth_m[:, 80:] = 150.0
     narrow = SiteCamera(width_px=WIDTH, height_px=HEIGHT, field_of_view_deg=5)
-    light = light_of(take_photo(card(0, depth_m), "haze=20", camera=narrow).rendered.colors.astype(float))
+    light = light_of(
+        take_photo(card(0, depth_m), "haze=20", camera=narrow).rendered.colors.astype(float)
+    )
     near, far = light[:, :70].mean(axis=(0, 1)), light[:, 90:].mean(axis=(0, 1))
     assert far / near == pytest.approx((1 - 0.8**1.5) / (1 - 0.8**0.5), rel=0.03)
     assert near[0] < near[1] < near[2], "it is bluish"
@@ -132,7 +138,9 @@ def test_sharpening_overshoots_on_both_sides_of_an_edge() -> None:
     for amount in (0, 50, 100):
         profile = colors_of(levels, f"exposure=0,sharpening={amount}").mean(axis=(0, 2))
         overshoot[amount] = (90 - profile[79], profile[80] - 150)
-        assert profile[:70] == pytest.approx(90, abs=0.3) and profile[90:] == pytest.approx(150, abs=0.3)
+        assert profile[:70] == pytest.approx(90, abs=0.3) and profile[90:] == pytest.approx(
+            150, abs=0.3
+        )
     fraction = 0.2442 + 0.0545  # of a Gaussian of 1 px beyond an edge
     assert overshoot[0] == pytest.approx((0, 0), abs=0.3)
     assert overshoot[50] == pytest.approx((30 * fraction, 30 * fraction), abs=0.4)
@@ -141,12 +149,21 @@ def test_sharpening_overshoots_on_both_sides_of_an_edge() -> None:
 
 def test_the_picture_s_edge_shows_no_seam() -> None:
     """Filters that read beyond the picture repeat its last pixel, and all rows are developed."""
-    for effects in ("blur=3", "motion=12", "sharpening=200", "noise=0.004,blur=2,motion=4,sharpening=50"):
+    for effects in (
+        "blur=3",
+        "motion=12",
+        "sharpening=200",
+        "noise=0.004,blur=2,motion=4,sharpening=50",
+    ):
         seen = colors_of(GREY, effects)
-        border = np.concatenate([seen[:3].ravel(), seen[-3:].ravel(), seen[:, :3].ravel(), seen[:, -3:].ravel()])
+        border = np.concatenate(
+            [seen[:3].ravel(), seen[-3:].ravel(), seen[:, :3].ravel(), seen[:, -3:].ravel()]
+        )
         assert border.mean() == pytest.approx(GREY, abs=0.3) and np.abs(border - GREY).max() <= 10
 
 
 def test_tint_moves_green_alone() -> None:
     red, green, blue = light_of(colors_of(GREY, "tint=0.3").mean(axis=(0, 1)))
-    assert np.log2(green / red) == pytest.approx(0.3, abs=0.03) and red == pytest.approx(blue, rel=0.02)
+    assert np.log2(green / red) == pytest.approx(0.3, abs=0.03) and red == pytest.approx(
+        blue, rel=0.02
+    )

@@ -20,12 +20,23 @@ from tests.dataset.sensor.cards import CAMERA, card, scene_with, take_photo
 
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 PIX4D, DJI = "{http://pix4d.com/camera/1.0/}", "{http://www.dji.com/drone-dji/1.0/}"
-FLYING = SiteCamera(width_px=160, height_px=120, height_m=83.5, yaw_deg=215, pitch_deg=20, roll_deg=7, x_m=40, y_m=-25)
+FLYING = SiteCamera(
+    width_px=160,
+    height_px=120,
+    height_m=83.5,
+    yaw_deg=215,
+    pitch_deg=20,
+    roll_deg=7,
+    x_m=40,
+    y_m=-25,
+)
 
 
 def soil(scene: SiteScene) -> Rendered:
     shape = (scene.camera.height_px, scene.camera.width_px, 3)
-    colors = np.random.default_rng(3).normal((150, 110, 80), 12, shape).clip(0, 255).astype(np.uint8)
+    colors = (
+        np.random.default_rng(3).normal((150, 110, 80), 12, shape).clip(0, 255).astype(np.uint8)
+    )
     return replace(card(0)(scene), colors=colors)
 
 
@@ -42,7 +53,9 @@ def opened(photo: Photograph) -> JpegImagePlugin.JpegImageFile:
 
 
 def xmp_of(photo: Photograph) -> dict[str, str]:
-    found = ElementTree.fromstring(opened(photo).info["xmp"].decode("utf-8")).find(f".//{RDF}Description")
+    found = ElementTree.fromstring(opened(photo).info["xmp"].decode("utf-8")).find(
+        f".//{RDF}Description"
+    )
     assert found is not None
     return found.attrib
 
@@ -80,7 +93,9 @@ def test_the_bytes_do_not_depend_on_the_number_of_threads(mild: Photograph) -> N
         cv2.setNumThreads(before)
 
 
-def test_the_file_is_a_jpeg_with_colour_at_half_size_and_the_drawn_quality(mild: Photograph) -> None:
+def test_the_file_is_a_jpeg_with_colour_at_half_size_and_the_drawn_quality(
+    mild: Photograph,
+) -> None:
     picture = opened(mild)
     assert picture.size == (160, 120)
     assert JpegImagePlugin.get_sampling(picture) == 2  # 4:2:0
@@ -94,18 +109,27 @@ def test_exif_has_the_camera_and_the_position(mild: Photograph) -> None:
     camera, gps = exif.get_ifd(ExifTags.IFD.Exif), exif.get_ifd(ExifTags.IFD.GPSInfo)
     assert exif[ExifTags.Base.Make] == "Multiverse"
     assert exif[ExifTags.Base.Model] == "Synthetic drone camera"
-    assert (camera[ExifTags.Base.ExifImageWidth], camera[ExifTags.Base.ExifImageHeight]) == (160, 120)
+    assert (camera[ExifTags.Base.ExifImageWidth], camera[ExifTags.Base.ExifImageHeight]) == (
+        160,
+        120,
+    )
     per_mm = camera[ExifTags.Base.FocalPlaneXResolution] / 10
-    assert float(camera[ExifTags.Base.FocalLength] * per_mm) == pytest.approx(FLYING.focal_px, rel=1e-3)
+    assert float(camera[ExifTags.Base.FocalLength] * per_mm) == pytest.approx(
+        FLYING.focal_px, rel=1e-3
+    )
     assert camera[ExifTags.Base.FocalLengthIn35mmFilm] == 18  # 90 degrees across
-    assert float(camera[ExifTags.Base.ExposureBiasValue]) == pytest.approx(mild.effects["exposure"], abs=1e-4)
+    assert float(camera[ExifTags.Base.ExposureBiasValue]) == pytest.approx(
+        mild.effects["exposure"], abs=1e-4
+    )
     assert 1 / 4000 <= camera[ExifTags.Base.ExposureTime] <= 1 / 60
     assert 100 <= camera[ExifTags.Base.ISOSpeedRatings] <= 800
     latitude, longitude = (float(d + m / 60 + s / 3600) for d, m, s in (gps[2], gps[4]))
     home = opened(take_photo(soil, "mild")).getexif().get_ifd(ExifTags.IFD.GPSInfo)
     home_latitude, home_longitude = (float(d + m / 60 + s / 3600) for d, m, s in (home[2], home[4]))
     assert (latitude - home_latitude) * 111_000 == pytest.approx(-25, rel=0.01)
-    assert (longitude - home_longitude) * 111_320 * np.cos(np.radians(latitude)) == pytest.approx(40, rel=0.01)
+    assert (longitude - home_longitude) * 111_320 * np.cos(np.radians(latitude)) == pytest.approx(
+        40, rel=0.01
+    )
     assert float(gps[6]) - float(home[6]) == pytest.approx(83.5 - CAMERA.height_m, abs=0.01)
 
 
@@ -119,7 +143,11 @@ def test_exif_has_the_position_and_the_time_of_the_sun() -> None:
 
     sun = Sun(elevation_deg=40, azimuth_deg=100, energy=2)
     exif, camera, gps = ifds(replace(sun, latitude_deg=-33.5, date="2024-02-29", solar_hour=9.505))
-    assert exif[ExifTags.Base.DateTime] == camera[ExifTags.Base.DateTimeOriginal] == "2024:02:29 09:30:18"
+    assert (
+        exif[ExifTags.Base.DateTime]
+        == camera[ExifTags.Base.DateTimeOriginal]
+        == "2024:02:29 09:30:18"
+    )
     assert (gps[1], [float(part) for part in gps[2]]) == ("S", [33, 30, 0])
     exif, camera, gps = ifds(sun)
     assert ExifTags.Base.DateTimeOriginal not in camera and ExifTags.Base.DateTime not in exif
@@ -134,10 +162,17 @@ def test_exif_and_xmp_lie_within_the_first_segments_in_this_order(mild: Photogra
 
 
 @pytest.mark.parametrize(
-    "camera", [CAMERA, FLYING, replace(CAMERA, yaw_deg=-40, pitch_deg=60), replace(CAMERA, yaw_deg=90, roll_deg=-15)]
+    "camera",
+    [
+        CAMERA,
+        FLYING,
+        replace(CAMERA, yaw_deg=-40, pitch_deg=60),
+        replace(CAMERA, yaw_deg=90, roll_deg=-15),
+    ],
 )
 def test_xmp_has_the_direction_of_the_camera(camera: SiteCamera) -> None:
-    """As Pix4D and OpenDroneMap count: an aircraft turned by yaw, pitch and roll, whose camera looks down."""
+    """As Pix4D and OpenDroneMap count: an aircraft turned by yaw, pitch and roll, whose camera
+    looks down."""
     xmp = xmp_of(take_photo(soil, "mild", camera=camera))
     yaw, pitch, roll = (float(xmp[f"{PIX4D}{name}"]) for name in ("Yaw", "Pitch", "Roll"))
     turned = Rotation.from_euler("ZYX", [yaw, pitch, roll], degrees=True)
@@ -155,5 +190,9 @@ def test_xmp_has_the_pose_and_the_lens(mild: Photograph) -> None:
     assert float(own["GimbalRollDegree"]) == 7 and float(xmp[f"{DJI}RelativeAltitude"]) == 83.5
     dewarp = [float(value) for value in xmp[f"{DJI}DewarpData"].partition(";")[2].split(",")]
     lens = mild.effects["lens"]
-    assert dewarp == pytest.approx([lens["focal_px"], lens["focal_px"], 0, 0, lens["k1"], lens["k2"], 0, 0, 0])
-    assert not any(name.startswith(f"{DJI}Gimbal") for name in xmp), "OpenDroneMap misreads them without DJI's make"
+    assert dewarp == pytest.approx(
+        [lens["focal_px"], lens["focal_px"], 0, 0, lens["k1"], lens["k2"], 0, 0, 0]
+    )
+    assert not any(name.startswith(f"{DJI}Gimbal") for name in xmp), (
+        "OpenDroneMap misreads them without DJI's make"
+    )

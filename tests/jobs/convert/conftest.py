@@ -19,13 +19,18 @@ CUTTING = CutLengths(pad_s=0.2, query_s=0.2, center_s=1.0, max_s=1.5)
 
 @pytest.fixture(scope="session")
 def voice(singing_voice: Path, tmp_path_factory: pytest.TempPathFactory) -> VoiceSpec:
-    """The singing voice as safetensors: each job reads the list of its tensors, which takes 0.1 s from a pickle."""
+    """The singing voice as safetensors: each job reads the list of its tensors, which takes 0.1 s
+    from a pickle."""
     import torch
     from safetensors.torch import save_file
 
     file = tmp_path_factory.mktemp("voice") / "voice.safetensors"
     stored = torch.load(singing_voice / "voice.pth", weights_only=True)
-    metadata = {"config": json.dumps(stored["config"]), "version": stored["version"], "f0": str(stored["f0"])}
+    metadata = {
+        "config": json.dumps(stored["config"]),
+        "version": stored["version"],
+        "f0": str(stored["f0"]),
+    }
     save_file(stored["weight"], file, metadata=metadata)
     return VoiceSpec(model=str(file), content=str(singing_voice / "content"), pitch="yin")
 
@@ -39,8 +44,9 @@ def model(voice: VoiceSpec) -> Any:
 
 @pytest.fixture
 def convert(voice: VoiceSpec, model: Any) -> Callable[..., ConvertReport]:
-    """`convert(*sources, output, batch_size=..., on_progress=..., stop=..., **job)` runs the whole job but the loading;
-    an octave higher unless `settings` say otherwise. `as_it_converts()` is called before each batch."""
+    """`convert(*sources, output, batch_size=..., on_progress=..., stop=..., **job)` runs the whole
+    job but the loading; an octave higher unless `settings` say otherwise. `as_it_converts()` is
+    called before each batch."""
 
     def run(
         *paths: Path | str,

@@ -31,7 +31,10 @@ Convert = Callable[..., ConvertReport]
 @pytest.fixture
 def sources(tmp_path: Path) -> list[Path]:
     (tmp_path / "in").mkdir()
-    return [write_sound(tmp_path / "in" / f"{number}.wav", spoken(seconds)) for number, seconds in enumerate(LENGTHS_S)]
+    return [
+        write_sound(tmp_path / "in" / f"{number}.wav", spoken(seconds))
+        for number, seconds in enumerate(LENGTHS_S)
+    ]
 
 
 @pytest.fixture
@@ -52,7 +55,9 @@ def job(voice: VoiceSpec, sources: list[Path], tmp_path: Path) -> ConvertJob:
 def fake_ray(model: Any, job: ConvertJob, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     options = OptimizationConfig.resolve("cpu", {}, batch_size=2)
     return lambda **resources: use_fake_ray(
-        monkeypatch, lambda: VoiceWorker(VoiceConverter(model, job.settings, options, cutting=CUTTING)), **resources
+        monkeypatch,
+        lambda: VoiceWorker(VoiceConverter(model, job.settings, options, cutting=CUTTING)),
+        **resources,
     )
 
 
@@ -76,5 +81,7 @@ def test_the_files_are_those_of_a_local_run_if_an_actor_dies(
 
 def test_options_of_a_local_run_are_refused_on_a_cluster(job: ConvertJob) -> None:
     for options in ({"gpu_filter": True}, {"profiling": True}):
-        with pytest.raises(UsageError, match=r"^--cluster: .*leave out --gpu-filter and --profile$"):
+        with pytest.raises(
+            UsageError, match=r"^--cluster: .*leave out --gpu-filter and --profile$"
+        ):
             replace(job, **options).check()

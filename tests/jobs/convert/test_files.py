@@ -20,7 +20,15 @@ from engine.jobs.convert.scratch import Scratch
 from engine.jobs.convert.tasks import tasks_of
 from engine.models.rvc import VoiceSettings, VoiceSpec
 from engine.models.rvc.cutting import FULL, cut_into_spans
-from tests.jobs.convert.voices import ebur128, read_sound, span_of, spoken, tone, write_sound, write_track
+from tests.jobs.convert.voices import (
+    ebur128,
+    read_sound,
+    span_of,
+    spoken,
+    tone,
+    write_sound,
+    write_track,
+)
 from tests.support.scanner import Scanner
 
 NOBODY = 65534
@@ -39,9 +47,13 @@ def test_a_tone_file_comes_back_an_octave_higher_at_its_time_and_as_long_to_the_
     report = convert(write_sound(tmp_path / "in.wav", sound, 44_100), tmp_path / "out.wav")
     converted, rate_hz = soundfile.read(tmp_path / "out.wav", dtype="float32")
     assert (rate_hz, len(converted)) == (44_100, len(sound)), "the source's rate"
-    assert span_of(converted, rate_hz, 440) == pytest.approx((0.4, 1.6), abs=0.03)  # a window of YIN
+    assert span_of(converted, rate_hz, 440) == pytest.approx(
+        (0.4, 1.6), abs=0.03
+    )  # a window of YIN
     within = converted[55_000:67_000] * np.hanning(12_000)  # of one piece
-    assert np.argmax(np.abs(np.fft.rfft(within, 2**18))) * rate_hz / 2**18 == pytest.approx(440, rel=0.003)
+    assert np.argmax(np.abs(np.fft.rfft(within, 2**18))) * rate_hz / 2**18 == pytest.approx(
+        440, rel=0.003
+    )
     assert states(report) == ["converted"] and report.is_complete
     assert report.sound_s == pytest.approx(2.0, abs=0.05)
 
@@ -51,19 +63,26 @@ def test_a_film_sound_of_eight_channels_is_converted_like_the_rest_of_its_folder
 ) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
-    write_track(folder / "1.mp4", np.stack([tone(0.5, 48_000)] * 8), 48_000, layout="7.1", codec="aac")
+    write_track(
+        folder / "1.mp4", np.stack([tone(0.5, 48_000)] * 8), 48_000, layout="7.1", codec="aac"
+    )
     write_sound(folder / "2.wav", np.stack([tone(0.5)] * 8, axis=1))
     write_sound(folder / "3.wav", tone(0.5))
     report = convert(folder, f"{tmp_path / 'out'}/")
     assert states(report) == ["converted"] * 3
     assert [file.notes[0] for file in report.files[:2]] == [
         "7.1, mixed to one voice that is as loud (ITU-R BS.775)",
-        "8 channels without names of loudspeakers, taken as 7.1, mixed to one voice that is as loud (ITU-R BS.775)",
+        "8 channels without names of loudspeakers, taken as 7.1, mixed to one voice that is as "
+        "loud (ITU-R BS.775)",
     ]
 
 
-def test_a_name_that_is_as_long_as_a_folder_allows_is_written(convert: Convert, tmp_path: Path) -> None:
-    (file,) = convert(write_sound(tmp_path / "in.wav", tone(0.2)), tmp_path / f"{'n' * 251}.wav").files
+def test_a_name_that_is_as_long_as_a_folder_allows_is_written(
+    convert: Convert, tmp_path: Path
+) -> None:
+    (file,) = convert(
+        write_sound(tmp_path / "in.wav", tone(0.2)), tmp_path / f"{'n' * 251}.wav"
+    ).files
     assert file.state == "converted"
 
 
@@ -71,14 +90,19 @@ def test_a_name_that_is_as_long_as_a_folder_allows_is_written(convert: Convert, 
 def test_digital_silence_between_words_stays_silent_though_the_voice_breathes(
     convert: Convert, rms_mix: float, tmp_path: Path
 ) -> None:
-    """The voice breathes at -18 dBFS where it hears no pitch. The source rumbles on until the silence begins."""
+    """The voice breathes at -18 dBFS where it hears no pitch. The source rumbles on until the
+    silence begins."""
     burst = tone(1.0, 44_100) + tone(1.0, 44_100, hz=31.0)
-    source = write_sound(tmp_path / "in.wav", np.concatenate((burst, np.zeros(22_050, np.float32), burst)), 44_100)
+    source = write_sound(
+        tmp_path / "in.wav", np.concatenate((burst, np.zeros(22_050, np.float32), burst)), 44_100
+    )
     convert(source, tmp_path / "out.wav", settings=VoiceSettings(pitch=12, rms_mix=rms_mix))
     sound, rate_hz = soundfile.read(tmp_path / "out.wav")
 
     def level_db(begin_s: float, end_s: float) -> float:
-        return 20 * np.log10(np.abs(sound[round(begin_s * rate_hz) : round(end_s * rate_hz)]).max() + 1e-9)
+        return 20 * np.log10(
+            np.abs(sound[round(begin_s * rate_hz) : round(end_s * rate_hz)]).max() + 1e-9
+        )
 
     assert level_db(1.1, 1.4) < -60  # but for what rings in the high-pass filter, and the fades
     assert min(level_db(0.3, 0.35), level_db(2.1, 2.15)) > -16
@@ -98,7 +122,9 @@ def test_every_format_holds_the_whole_voice(
     convert: Convert, suffix: str, rate_hz: int, extra: int, tmp_path: Path
 ) -> None:
     sound = spoken(0.5)
-    report = convert(write_sound(tmp_path / "in.wav", sound), tmp_path / f"out{suffix}", rate_hz="model")
+    report = convert(
+        write_sound(tmp_path / "in.wav", sound), tmp_path / f"out{suffix}", rate_hz="model"
+    )
     converted, written_hz = read_sound(tmp_path / f"out{suffix}")
     assert written_hz == rate_hz and converted.shape[1] == 1
     assert 0 <= len(converted) - rate_hz // 2 <= extra
@@ -106,7 +132,9 @@ def test_every_format_holds_the_whole_voice(
     assert report.files[0].notes == (() if rate_hz == 40_000 else (changed,))
 
 
-def test_an_unsupported_rate_becomes_the_nearest_one_with_a_note(convert: Convert, tmp_path: Path) -> None:
+def test_an_unsupported_rate_becomes_the_nearest_one_with_a_note(
+    convert: Convert, tmp_path: Path
+) -> None:
     source = write_sound(tmp_path / "in.wav", spoken(0.2, 384_000), 384_000)
     (file,) = convert(source, tmp_path / "out.ogg").files  # libvorbis crashes above
     assert file.notes == (".ogg cannot have 384000 Hz: it has 192000 Hz",)
@@ -129,10 +157,17 @@ def samples_of(path: Path) -> tuple[str, str]:
         return track.codec_context.name, track.format.name
 
 
-def test_24_bits_stay_24_and_what_was_lossless_in_an_m4a_stays_lossless(convert: Convert, tmp_path: Path) -> None:
+def test_24_bits_stay_24_and_what_was_lossless_in_an_m4a_stays_lossless(
+    convert: Convert, tmp_path: Path
+) -> None:
     voice = spoken(0.2, 48_000)
     deep = write_sound(tmp_path / "in.wav", voice, 48_000, subtype="PCM_24")
-    for suffix, name in ((".wav", "pcm_s24le"), (".aiff", "pcm_s24be"), (".flac", "flac"), (".mka", "flac")):
+    for suffix, name in (
+        (".wav", "pcm_s24le"),
+        (".aiff", "pcm_s24be"),
+        (".flac", "flac"),
+        (".mka", "flac"),
+    ):
         convert(deep, tmp_path / f"out{suffix}")
         assert samples_of(tmp_path / f"out{suffix}") == (name, "s32")
     convert(tmp_path / "out.mka", tmp_path / "out.mov")
@@ -167,7 +202,9 @@ def true_peak_db(path: Path) -> float:
     return float(20 * np.log10(max(ebur128(sound.T, rate_hz, "peak=true", "true_peaks_ch0"))))
 
 
-def test_a_loud_voice_is_reported_as_softer_but_a_float_file_keeps_its_level(convert: Convert, tmp_path: Path) -> None:
+def test_a_loud_voice_is_reported_as_softer_but_a_float_file_keeps_its_level(
+    convert: Convert, tmp_path: Path
+) -> None:
     loud = 10 * tone(1.0, 44_100, silent_s=0.2)
     source = write_sound(tmp_path / "in.wav", loud, 44_100, subtype="FLOAT")
     (plain,) = convert(source, tmp_path / "out.flac").files
@@ -176,10 +213,14 @@ def test_a_loud_voice_is_reported_as_softer_but_a_float_file_keeps_its_level(con
     (float_sound,) = convert(source, tmp_path / "out.wav").files
     sound, rate_hz = read_sound(tmp_path / "out.wav")
     middle = slice(rate_hz // 2, rate_hz)
-    assert not float_sound.notes and sound[middle].std() == pytest.approx(loud[middle].std(), rel=0.1)
+    assert not float_sound.notes and sound[middle].std() == pytest.approx(
+        loud[middle].std(), rel=0.1
+    )
 
 
-def test_names_are_kept_and_bad_files_are_reported_while_others_continue(convert: Convert, tmp_path: Path) -> None:
+def test_names_are_kept_and_bad_files_are_reported_while_others_continue(
+    convert: Convert, tmp_path: Path
+) -> None:
     songs = tmp_path / "songs"
     (songs / "live").mkdir(parents=True)
     write_sound(songs / "2 b.wav", spoken(0.2))
@@ -189,8 +230,12 @@ def test_names_are_kept_and_bad_files_are_reported_while_others_continue(convert
     (songs / "broken.mp3").write_bytes(b"no sound at all" * 100)
     single = write_sound(tmp_path / "d.wav", spoken(0.2))
     reports = []
-    report = convert(songs, single, tmp_path / "gone.wav", tmp_path / "out", on_file=reports.append, batch_size=4)
-    written = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*"))
+    report = convert(
+        songs, single, tmp_path / "gone.wav", tmp_path / "out", on_file=reports.append, batch_size=4
+    )
+    written = sorted(
+        path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*")
+    )
     assert written == ["10 a.flac", "2 b.wav", "d.wav", "live/c.ogg"]
     assert [(Path(file.source).name, file.state) for file in report.files] == [
         ("2 b.wav", "converted"),
@@ -201,14 +246,17 @@ def test_names_are_kept_and_bad_files_are_reported_while_others_continue(convert
         ("gone.wav", "failed"),
     ]
     assert [report.reason for report in reports[:2]] == [
-        f"{songs / 'broken.mp3'}: not a readable sound or video (Invalid data found when processing input)",
+        f"{songs / 'broken.mp3'}: not a readable sound or video (Invalid data found when "
+        "processing input)",
         f"{tmp_path / 'gone.wav'}: no such file or folder",
     ]
     assert not report.is_complete and not report.is_interrupted
     assert report.files[1].notes == ("stereo, mixed to one voice that is as loud (ITU-R BS.775)",)
 
 
-def test_a_file_found_damaged_while_reading_is_reported_and_leaves_nothing(convert: Convert, tmp_path: Path) -> None:
+def test_a_file_found_damaged_while_reading_is_reported_and_leaves_nothing(
+    convert: Convert, tmp_path: Path
+) -> None:
     broken = write_sound(tmp_path / "broken.flac", spoken(1.0), subtype="PCM_16")
     broken.write_bytes(broken.read_bytes()[:200])  # its header is whole
     report = convert(broken, write_sound(tmp_path / "good.wav", spoken(0.2)), tmp_path / "out")
@@ -221,7 +269,9 @@ def test_nothing_is_overwritten_without_the_option(convert: Convert, tmp_path: P
     source = write_sound(tmp_path / "in.wav", spoken(0.2))
     out = tmp_path / "out.wav"
     out.write_bytes(b"precious")
-    with pytest.raises(UsageError, match=r"out.wav: exists already; --overwrite replaces it, --resume skips it"):
+    with pytest.raises(
+        UsageError, match=r"out.wav: exists already; --overwrite replaces it, --resume skips it"
+    ):
         convert(source, out)
     assert states(convert(source, out, resume=True)) == ["kept"] and out.read_bytes() == b"precious"
     assert states(convert(source, out, overwrite=True)) == ["converted"]
@@ -234,9 +284,13 @@ def test_nothing_is_overwritten_without_the_option(convert: Convert, tmp_path: P
         (("in.wav", "."), "in.wav: is the input; name another output"),
         (
             ("in.wav", "copy/in.wav", "out/"),
-            f"in.wav: in.wav and {Path('copy/in.wav')} have the same output name; convert them separately",
+            f"in.wav: in.wav and {Path('copy/in.wav')} have the same output name; convert them "
+            "separately",
         ),
-        (("in.wav", "copy/in.wav", "out.wav"), "out.wav: is a single file; several inputs need a folder"),
+        (
+            ("in.wav", "copy/in.wav", "out.wav"),
+            "out.wav: is a single file; several inputs need a folder",
+        ),
         (("in.wav", "out.xyz"), "out.xyz: cannot write this format; an output is .wav"),
         (("in.wav", "-"), "-: stdin and stdout are not supported; name a file"),
         (("in.wav", "readme"), "readme: is a file in a format that cannot be written"),
@@ -244,7 +298,11 @@ def test_nothing_is_overwritten_without_the_option(convert: Convert, tmp_path: P
     ],
 )
 def test_contradictions_are_refused_before_any_work(
-    convert: Convert, paths: tuple[str, ...], reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    convert: Convert,
+    paths: tuple[str, ...],
+    reason: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "copy").mkdir()
@@ -267,7 +325,9 @@ def test_contradictions_are_refused_before_any_work(
         ({"overwrite": True, "resume": True}, "--overwrite and --resume contradict each other"),
     ],
 )
-def test_a_number_out_of_its_range_is_named(voice, options: dict, reason: str, tmp_path: Path) -> None:
+def test_a_number_out_of_its_range_is_named(
+    voice, options: dict, reason: str, tmp_path: Path
+) -> None:
     with pytest.raises(UsageError, match=reason):
         ConvertJob(sources=(tmp_path,), output="out", spec=voice, **options).check()
 
@@ -275,7 +335,9 @@ def test_a_number_out_of_its_range_is_named(voice, options: dict, reason: str, t
 def test_short_files_are_converted_together_and_long_ones_in_pieces(
     convert: Convert, tmp_path: Path, wait_for: Callable[..., object]
 ) -> None:
-    sources = [write_sound(tmp_path / f"{number}.wav", spoken(0.3, hz=200 + number)) for number in range(4)]
+    sources = [
+        write_sound(tmp_path / f"{number}.wav", spoken(0.3, hz=200 + number)) for number in range(4)
+    ]
     sources.append(write_sound(tmp_path / "long.wav", spoken(1.7)))
     progress = []
 
@@ -283,7 +345,8 @@ def test_short_files_are_converted_together_and_long_ones_in_pieces(
         """The first file is converted alone; then all others wait."""
         progress.append(report)
         wait_for(
-            lambda: all(thread.name != "convert reader" for thread in threading.enumerate()), "all files to be read"
+            lambda: all(thread.name != "convert reader" for thread in threading.enumerate()),
+            "all files to be read",
         )
 
     together = convert(*sources, tmp_path / "together", batch_size=4, on_progress=on_progress)
@@ -293,9 +356,15 @@ def test_short_files_are_converted_together_and_long_ones_in_pieces(
     assert batches < len(progress)
     assert together.is_complete and together.sound_s == pytest.approx(2.9, abs=0.1)
     last = progress[-1]
-    assert (last.files, last.done, last.seconds_left) == (5, pytest.approx(last.expected), pytest.approx(0, abs=0.1))
+    assert (last.files, last.done, last.seconds_left) == (
+        5,
+        pytest.approx(last.expected),
+        pytest.approx(0, abs=0.1),
+    )
     for source in sources:
-        one, other = (soundfile.read(tmp_path / folder / source.name)[0] for folder in ("together", "alone"))
+        one, other = (
+            soundfile.read(tmp_path / folder / source.name)[0] for folder in ("together", "alone")
+        )
         np.testing.assert_allclose(one, other, atol=2e-4)
 
 
@@ -307,13 +376,19 @@ def test_a_converted_sound_takes_its_name_while_a_scanner_holds_its_files(
     scanner = Scanner.installed(monkeypatch)
     for name in ("journal.jsonl", "lock", "heard.f32"):
         scanner.hold(name, 3, from_opening=name == "heard.f32")
-    assert states(convert(source, tmp_path / "out.wav")) == ["converted"] and len(scanner.refused) == 9
+    assert (
+        states(convert(source, tmp_path / "out.wav")) == ["converted"] and len(scanner.refused) == 9
+    )
     scanner.hold("out.wav")
     report = convert(source, tmp_path / "out.wav", overwrite=True, settings=VoiceSettings(pitch=7))
     assert states(report) == ["failed"]
     assert "another program has had it open for 60 s" in report.files[0].reason
     assert report.files[0].notes == ("the converted part is kept; --resume continues from there",)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".out.wav.partial", "in.wav", "out.wav"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".out.wav.partial",
+        "in.wav",
+        "out.wav",
+    ]
 
 
 @pytest.mark.only_on("linux", "darwin", reason="other permissions there")
@@ -328,20 +403,31 @@ def test_a_subfolder_that_cannot_be_read_is_reported_beside_the_files_of_the_oth
         if user == 0:  # root may read everything
             os.seteuid(NOBODY)
         try:
-            tasks = tasks_of(ConvertJob(sources=(source,), output=f"{name}/out/", spec=VoiceSpec(model="random:tiny")))
+            tasks = tasks_of(
+                ConvertJob(
+                    sources=(source,), output=f"{name}/out/", spec=VoiceSpec(model="random:tiny")
+                )
+            )
         finally:
             os.seteuid(user)
             closed.chmod(0o700)
     assert [task.source.name for task in tasks if not task.problem] == ["1.wav"]
-    assert [task.problem for task in tasks if task.problem] == [f"{closed}: cannot be read (Permission denied)"]
+    assert [task.problem for task in tasks if task.problem] == [
+        f"{closed}: cannot be read (Permission denied)"
+    ]
 
 
 def test_peaks_between_the_samples_stay_below_1_db_of_full_scale(tmp_path: Path) -> None:
-    """A sine at a quarter of the rate, sampled at 45 degrees: its true peak is 3 dB above its samples."""
+    """A sine at a quarter of the rate, sampled at 45 degrees: its true peak is 3 dB above its
+    samples."""
     source, converted = Scratch(tmp_path / "heard"), Scratch(tmp_path / "converted")
     source.append(tone(1.0))
     spans = cut_into_spans(source.read, source.samples, FULL)
-    sine = 1.4 * np.sin(np.pi * (np.arange(48_000) / 2 + 0.25)) * np.minimum(1, np.arange(48_000) / 9600)
+    sine = (
+        1.4
+        * np.sin(np.pi * (np.arange(48_000) / 2 + 0.25))
+        * np.minimum(1, np.arange(48_000) / 9600)
+    )
     converted.write(0, sine.astype(np.float32))
     sound = ConvertedVoice(
         source_16k=source,
@@ -353,7 +439,9 @@ def test_peaks_between_the_samples_stay_below_1_db_of_full_scale(tmp_path: Path)
         source_s=Fraction(1),
     )
     finished = FinishedVoice(sound, settings=VoiceSettings(rms_mix=1.0), rate_hz=48_000)
-    write_sound(tmp_path / "out.wav", np.concatenate(list(finished.blocks())), 48_000, subtype="FLOAT")
+    write_sound(
+        tmp_path / "out.wav", np.concatenate(list(finished.blocks())), 48_000, subtype="FLOAT"
+    )
     assert -1.2 < true_peak_db(tmp_path / "out.wav") <= -1.0
     source.close()
     converted.close()

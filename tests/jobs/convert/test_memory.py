@@ -37,8 +37,11 @@ def peak_mb(act: Callable[[], object]) -> float:
 def test_four_times_as_long_a_sound_is_read_in_the_same_memory(tmp_path: Path) -> None:
     peaks = []
     for seconds in (20, 80):
-        sound, facts = open_sound(write_talk(tmp_path / "in.wav", seconds)), Scratch(tmp_path / f"{seconds}.heard")
-        peaks.append(peak_mb(lambda: write_input(sound, facts, high_pass_on_host, lambda: False)))  # noqa: B023
+        sound, facts = (
+            open_sound(write_talk(tmp_path / "in.wav", seconds)),
+            Scratch(tmp_path / f"{seconds}.heard"),
+        )
+        peaks.append(peak_mb(lambda: write_input(sound, facts, high_pass_on_host, lambda: False)))
         facts.close()
     assert peaks[0] > 1, "nothing was measured"
     assert peaks[1] < 1.2 * peaks[0] + 0.5, peaks

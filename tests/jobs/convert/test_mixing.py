@@ -1,4 +1,5 @@
-"""Mixing of several channels to one voice. Loudness is measured by FFmpeg's ebur128, independently of the engine."""
+"""Mixing of several channels to one voice. Loudness is measured by FFmpeg's ebur128, independently
+of the engine."""
 
 from pathlib import Path
 
@@ -32,11 +33,21 @@ def mixed(path: Path) -> tuple[np.ndarray, list[str]]:
 
 @pytest.mark.parametrize(
     "sides",
-    [(VOICE, VOICE), (VOICE, OTHER), (VOICE, SILENCE), (VOICE, 0.3 * VOICE), (VOICE + NOISE[0], VOICE + NOISE[1])],
+    [
+        (VOICE, VOICE),
+        (VOICE, OTHER),
+        (VOICE, SILENCE),
+        (VOICE, 0.3 * VOICE),
+        (VOICE + NOISE[0], VOICE + NOISE[1]),
+    ],
     ids=["the same", "two singers", "left only", "off centre", "in a room"],
 )
-def test_stereo_mixed_to_mono_is_as_loud(sides: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
-    voice, notes = mixed(write_sound(tmp_path / "in.wav", np.stack(sides, 1), RATE_HZ, subtype="FLOAT"))
+def test_stereo_mixed_to_mono_is_as_loud(
+    sides: tuple[np.ndarray, np.ndarray], tmp_path: Path
+) -> None:
+    voice, notes = mixed(
+        write_sound(tmp_path / "in.wav", np.stack(sides, 1), RATE_HZ, subtype="FLOAT")
+    )
     assert lufs(voice[None], "mono") == pytest.approx(lufs(np.stack(sides), "stereo"), abs=0.2)
     assert notes == ["stereo, mixed to one voice that is as loud (ITU-R BS.775)"]
 
@@ -62,29 +73,45 @@ def test_surround_mixed_to_mono_is_as_loud(
 
 
 def test_dialogue_is_found_where_the_format_keeps_its_centre(tmp_path: Path) -> None:
-    """libsndfile writes channels as they come; Vorbis has the centre second and the bass last, WAV third and fourth."""
+    """libsndfile writes channels as they come; Vorbis has the centre second and the bass last, WAV
+    third and fourth."""
     bass, silent = tone(3.0, RATE_HZ, hz=50), [SILENCE] * 3
-    in_vorbis = write_sound(tmp_path / "in.ogg", np.stack([SILENCE, VOICE, *silent, bass], 1), RATE_HZ)
-    in_wav = write_sound(tmp_path / "in.wav", np.stack([SILENCE] * 2 + [VOICE, bass] + [SILENCE] * 2, 1), RATE_HZ)
-    for path, note in ((in_vorbis, "5.1, mixed"), (in_wav, "6 channels without names of loudspeakers, taken as 5.1, ")):
+    in_vorbis = write_sound(
+        tmp_path / "in.ogg", np.stack([SILENCE, VOICE, *silent, bass], 1), RATE_HZ
+    )
+    in_wav = write_sound(
+        tmp_path / "in.wav", np.stack([SILENCE] * 2 + [VOICE, bass] + [SILENCE] * 2, 1), RATE_HZ
+    )
+    for path, note in (
+        (in_vorbis, "5.1, mixed"),
+        (in_wav, "6 channels without names of loudspeakers, taken as 5.1, "),
+    ):
         voice, notes = mixed(path)
         assert np.sqrt(np.mean((voice[: len(VOICE)] - VOICE) ** 2)) < 0.1 * VOICE.std(), path
         assert notes[0].startswith(note)
 
 
 def test_microphones_without_names_are_mixed_in_equal_parts(tmp_path: Path) -> None:
-    voice, notes = mixed(write_sound(tmp_path / "in.wav", np.stack([VOICE] * 4, 1), RATE_HZ, subtype="FLOAT"))
+    voice, notes = mixed(
+        write_sound(tmp_path / "in.wav", np.stack([VOICE] * 4, 1), RATE_HZ, subtype="FLOAT")
+    )
     np.testing.assert_allclose(voice, VOICE, atol=1e-5)
-    assert notes == ["4 channels without names of loudspeakers, mixed in equal parts to one voice that is as loud"]
+    assert notes == [
+        "4 channels without names of loudspeakers, mixed in equal parts to one voice that is as "
+        "loud"
+    ]
 
 
 @pytest.mark.parametrize(("right", "louder"), [(-1.0, "left"), (-0.7, "left"), (-1.4, "right")])
-def test_of_two_sides_of_opposite_phase_the_louder_is_used_and_named(right: float, louder: str, tmp_path: Path) -> None:
+def test_of_two_sides_of_opposite_phase_the_louder_is_used_and_named(
+    right: float, louder: str, tmp_path: Path
+) -> None:
     sides = np.stack([VOICE, right * VOICE])
     voice, notes = mixed(write_sound(tmp_path / "in.wav", sides.T, RATE_HZ, subtype="FLOAT"))
     assert abs(np.corrcoef(voice, VOICE)[0, 1]) > 0.999
     assert lufs(voice[None], "mono") == pytest.approx(lufs(sides, "stereo"), abs=0.2)
     assert notes == [
-        "left and right have opposite phase (correlation -1.00) and would cancel each other out: of the two only "
+        "left and right have opposite phase (correlation -1.00) and would cancel each other out: "
+        "of the two only "
         f"{louder} is converted"
     ]

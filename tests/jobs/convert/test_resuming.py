@@ -46,7 +46,9 @@ def sources(tmp_path: Path) -> list[Path]:
     ]
 
 
-def test_a_stopped_run_is_resumed_with_the_same_sound(convert: Convert, sources: list[Path], tmp_path: Path) -> None:
+def test_a_stopped_run_is_resumed_with_the_same_sound(
+    convert: Convert, sources: list[Path], tmp_path: Path
+) -> None:
     whole, out = tmp_path / "whole", tmp_path / "out"
     convert(*sources, whole)
     report = convert(*sources, out, **stopped_after(3))
@@ -106,9 +108,14 @@ def test_a_conversion_that_could_not_be_written_is_not_lost(
     convert: Convert, sources: list[Path], tmp_path: Path
 ) -> None:
     out = tmp_path / "out.wav"
-    report = convert(sources[1], out, on_progress=lambda progress: out.write_bytes(b"somebody else's"))
+    report = convert(
+        sources[1], out, on_progress=lambda progress: out.write_bytes(b"somebody else's")
+    )
     assert report.files[0].state == "failed"
-    assert report.files[0].reason == f"{out}: was created meanwhile by another program; it was not replaced"
+    assert (
+        report.files[0].reason
+        == f"{out}: was created meanwhile by another program; it was not replaced"
+    )
     assert report.files[0].notes == ("the converted part is kept; --resume continues from there",)
     assert out.read_bytes() == b"somebody else's"
     out.unlink()
@@ -120,7 +127,9 @@ def test_a_conversion_that_could_not_be_written_is_not_lost(
 def test_a_journal_write_error_affects_only_its_file(
     convert: Convert, sources: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_folder, "MAX_JOB_WAIT_S", 0.1)  # Windows takes a folder for a file that is in use
+    monkeypatch.setattr(
+        job_folder, "MAX_JOB_WAIT_S", 0.1
+    )  # Windows takes a folder for a file that is in use
     out = tmp_path / "out"
 
     def hinder(progress: Any) -> None:
@@ -145,7 +154,9 @@ def test_a_second_run_on_the_same_output_is_refused_and_changes_nothing(
     sources: list[Path], resume: bool, tmp_path: Path
 ) -> None:
     task, sound = Task(source=sources[0], output=tmp_path / "out.wav"), open_sound(sources[0])
-    first = FileWork(task, sound, None, None, {}, resume=False)  # the model is not used before something is read
+    first = FileWork(
+        task, sound, None, None, {}, resume=False
+    )  # the model is not used before something is read
     before = names(tmp_path / ".out.wav.partial")
     with pytest.raises(SinkError) as reports:
         FileWork(task, sound, None, None, {}, resume=resume)
@@ -173,9 +184,18 @@ def test_a_file_given_up_by_another_run_is_taken_over(
 
     report = convert(*sources, tmp_path / "out", on_file=let_go_at_the_end)
     state = "kept" if end == "made" else "converted"
-    assert sorted(reports) == [("a.wav", "converted"), ("b.wav", state), ("b.wav", "waiting"), ("c.wav", "converted")]
+    assert sorted(reports) == [
+        ("a.wav", "converted"),
+        ("b.wav", state),
+        ("b.wav", "waiting"),
+        ("c.wav", "converted"),
+    ]
     assert reports[-1] == ("b.wav", state)
-    assert report.is_complete and [file.state for file in report.files] == ["converted", state, "converted"]
+    assert report.is_complete and [file.state for file in report.files] == [
+        "converted",
+        state,
+        "converted",
+    ]
     assert names(tmp_path / "out") == ["a.wav", "b.wav", "c.wav"]
     assert ((tmp_path / "out" / "b.wav").read_bytes() == b"the other's") == (end == "made")
 
@@ -196,7 +216,11 @@ def test_an_output_written_meanwhile_by_another_run_is_not_replaced(
             other.remove()
 
     report = convert(*sources, tmp_path / "out", on_file=make_it, overwrite=overwrite)
-    assert [file.state for file in report.files] == ["converted", "converted", "kept"] and report.is_complete
+    assert [file.state for file in report.files] == [
+        "converted",
+        "converted",
+        "kept",
+    ] and report.is_complete
     assert report.files[2].notes == ("another program wrote it meanwhile; left unchanged",)
     assert output.read_bytes() == b"of now"
 
@@ -230,7 +254,9 @@ def test_a_source_that_changes_while_it_is_read_affects_only_its_file(
     assert [file.state for file in report.files] == ["failed", "converted"]
 
 
-def test_a_stop_ends_the_wait_for_another_run(convert: Convert, sources: list[Path], tmp_path: Path) -> None:
+def test_a_stop_ends_the_wait_for_another_run(
+    convert: Convert, sources: list[Path], tmp_path: Path
+) -> None:
     (tmp_path / "out").mkdir()
     other, stop = WorkFolder(tmp_path / "out" / "b.wav"), threading.Event()
     report = convert(
@@ -245,7 +271,9 @@ def test_a_stop_ends_the_wait_for_another_run(convert: Convert, sources: list[Pa
     assert report.is_interrupted and names(tmp_path / "out") == ["a.wav"]
 
 
-def test_an_irreplaceable_output_affects_only_its_file(convert: Convert, sources: list[Path], tmp_path: Path) -> None:
+def test_an_irreplaceable_output_affects_only_its_file(
+    convert: Convert, sources: list[Path], tmp_path: Path
+) -> None:
     out = tmp_path / "out"
 
     def hinder(progress: Any) -> None:

@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 
 from engine.errors import AudioError, SinkError
-from engine.jobs.convert.model_input import FILTERED_AT_ONCE, filter_blocks, mono_blocks, write_input
+from engine.jobs.convert.model_input import (
+    FILTERED_AT_ONCE,
+    filter_blocks,
+    mono_blocks,
+    write_input,
+)
 from engine.jobs.convert.scratch import Scratch
 from engine.jobs.convert.sounds import open_sound
 from tests.jobs.convert.voices import spoken, tone, write_sound, write_track
@@ -39,7 +44,9 @@ def test_a_voice_at_any_rate_on_one_or_two_channels_is_the_same_at_16_khz(
 @pytest.mark.parametrize(
     ("name", "codec"), [("in.m4a", "aac"), ("in.mka", "flac"), ("in.mp4", "aac"), ("in.ac3", "ac3")]
 )
-def test_formats_unknown_to_libsndfile_are_read_through_ffmpeg(name: str, codec: str, tmp_path: Path) -> None:
+def test_formats_unknown_to_libsndfile_are_read_through_ffmpeg(
+    name: str, codec: str, tmp_path: Path
+) -> None:
     sound = tone(1.0, 48_000, silent_s=0.2)
     read = voice(write_track(tmp_path / name, sound[None], 48_000, codec=codec))
     assert 0 <= len(read) - len(sound) < 5000  # they fill their last block
@@ -47,10 +54,14 @@ def test_formats_unknown_to_libsndfile_are_read_through_ffmpeg(name: str, codec:
 
 
 def test_gaps_in_a_recording_become_silence(tmp_path: Path) -> None:
-    read = voice(write_track(tmp_path / "in.mkv", tone(2.0, 48_000)[None], 48_000, codec="flac", gap_s=0.5))
+    read = voice(
+        write_track(tmp_path / "in.mkv", tone(2.0, 48_000)[None], 48_000, codec="flac", gap_s=0.5)
+    )
     assert len(read) == pytest.approx(2.5 * 48_000, abs=100)
     silent = np.flatnonzero(np.abs(np.convolve(np.abs(read), np.ones(1000) / 1000, "same")) < 1e-4)
-    assert [silent[0] / 48_000, silent[-1] / 48_000] == pytest.approx([1.0, 1.5], abs=0.1)  # a block of FLAC
+    assert [silent[0] / 48_000, silent[-1] / 48_000] == pytest.approx(
+        [1.0, 1.5], abs=0.1
+    )  # a block of FLAC
 
 
 def test_nan_and_infinity_become_silence_and_are_counted(tmp_path: Path) -> None:
@@ -70,16 +81,26 @@ def test_a_file_that_was_cut_off_is_read_as_far_as_it_goes(tmp_path: Path) -> No
     assert len(sound.notes) == 1 and ("cut off" in sound.notes[0] or "damaged at" in sound.notes[0])
 
 
-def test_a_sound_whose_size_was_never_written_is_read_to_its_end_without_a_note(tmp_path: Path) -> None:
+def test_a_sound_whose_size_was_never_written_is_read_to_its_end_without_a_note(
+    tmp_path: Path,
+) -> None:
     for number, name in enumerate(sounds_of_no_size(tmp_path, spoken(1.0))):
         sound = open_sound(name)
-        assert sum(map(len, mono_blocks(sound))) == 16_000 and not sound.notes and sound.subtype == "PCM_16", number
+        assert (
+            sum(map(len, mono_blocks(sound))) == 16_000
+            and not sound.notes
+            and sound.subtype == "PCM_16"
+        ), number
 
 
 @pytest.mark.parametrize("channels", [1, 6])
 @pytest.mark.parametrize("form", ["WAV", "AIFF", "W64", "AU", "RF64"])
-def test_a_plain_sound_that_was_cut_off_is_reported(form: str, channels: int, tmp_path: Path) -> None:
-    path = write_sound(tmp_path / "cut", np.zeros((48_000, channels), np.float32), format=form, subtype="PCM_16")
+def test_a_plain_sound_that_was_cut_off_is_reported(
+    form: str, channels: int, tmp_path: Path
+) -> None:
+    path = write_sound(
+        tmp_path / "cut", np.zeros((48_000, channels), np.float32), format=form, subtype="PCM_16"
+    )
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
     sound = open_sound(path)
     assert sum(map(len, mono_blocks(sound))) == pytest.approx(16_000, abs=100)
@@ -94,7 +115,9 @@ def test_a_plain_sound_that_was_cut_off_is_reported(form: str, channels: int, tm
         ("noise.flac", bytes(range(256)) * 64, "noise.flac: "),
     ],
 )
-def test_a_file_without_sound_is_refused_in_one_line(name: str, content: bytes, reason: str, tmp_path: Path) -> None:
+def test_a_file_without_sound_is_refused_in_one_line(
+    name: str, content: bytes, reason: str, tmp_path: Path
+) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(AudioError) as error:
         list(mono_blocks(open_sound(tmp_path / name)))
@@ -115,7 +138,9 @@ def test_an_empty_sound_and_a_silent_video_are_refused(tmp_path: Path) -> None:
 def test_filtering_in_blocks_equals_filtering_at_once() -> None:
     from engine.models.rvc.highpass import high_pass_on_host
 
-    sound = np.random.default_rng(0).normal(0, 0.2, 2 * FILTERED_AT_ONCE + 40_000).astype(np.float32)
+    sound = (
+        np.random.default_rng(0).normal(0, 0.2, 2 * FILTERED_AT_ONCE + 40_000).astype(np.float32)
+    )
     blocks = iter(np.split(sound, [7000, 300_000, 300_001, 900_000]))
     parts = np.concatenate(list(filter_blocks(blocks, high_pass_on_host)))
     assert len(parts) == len(sound)
@@ -125,7 +150,9 @@ def test_filtering_in_blocks_equals_filtering_at_once() -> None:
 @pytest.mark.only_on("linux", reason="only Linux has a device that is always full, /dev/full")
 def test_a_full_disk_is_one_line() -> None:
     scratch = Scratch(Path("/dev/full"))
-    with pytest.raises(SinkError, match=r"/dev/full: cannot be written \(No space left on device\)"):
+    with pytest.raises(
+        SinkError, match=r"/dev/full: cannot be written \(No space left on device\)"
+    ):
         scratch.append(np.zeros(10, np.float32))
     scratch.close()
 

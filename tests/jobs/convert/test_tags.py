@@ -1,4 +1,5 @@
-"""Title, artist, cover and chapters are copied with the sound, as far as the format supports them."""
+"""Title, artist, cover and chapters are copied with the sound, as far as the format supports
+them."""
 
 import io
 import struct
@@ -17,11 +18,23 @@ from engine.jobs.convert.report import ConvertReport
 from tests.jobs.convert.voices import read_sound, spoken
 
 Convert = Callable[..., ConvertReport]
-TEXTS = {"title": "Früh am Tag", "artist": "A. Nobody", "album": "Days", "album_artist": "Several", "track": "3/9"}
+TEXTS = {
+    "title": "Früh am Tag",
+    "artist": "A. Nobody",
+    "album": "Days",
+    "album_artist": "Several",
+    "track": "3/9",
+}
 COVER = io.BytesIO()
 Image.new("RGB", (40, 40), (200, 30, 30)).save(COVER, "JPEG")
 CHAPTERS: list[Any] = [
-    {"id": n, "start": 200 * n, "end": 200 * n + 200, "time_base": Fraction(1, 1000), "metadata": {"title": name}}
+    {
+        "id": n,
+        "start": 200 * n,
+        "end": 200 * n + 200,
+        "time_base": Fraction(1, 1000),
+        "metadata": {"title": name},
+    }
     for n, name in enumerate(["One", "Zwölf"])
 ]
 
@@ -31,7 +44,9 @@ def song(tmp_path: Path) -> Path:
     """An MP3 with all tags, as written by a player or a podcast program."""
     with av.open(str(tmp_path / "song.mp3"), "w") as container:
         track = container.add_stream("libmp3lame", rate=44_100, layout="stereo")
-        container.metadata.update(TEXTS | {"encoder": "Of the file", "replaygain_track_gain": "-7.1 dB"})
+        container.metadata.update(
+            TEXTS | {"encoder": "Of the file", "replaygain_track_gain": "-7.1 dB"}
+        )
         container.set_chapters(CHAPTERS)
         cover = container.add_stream("mjpeg")
         cover.width, cover.height, cover.pix_fmt = 40, 40, "yuvj420p"
@@ -51,12 +66,22 @@ def tags_in(path: Path) -> tuple[dict[str, str], bool, list[tuple[float, str]]]:
     """The texts of TEXTS, whether the cover is unchanged, and start and name of each chapter."""
     with av.open(str(path)) as container:
         texts = dict(container.metadata) | dict(container.streams.audio[0].metadata)
-        assert not any(name.startswith("replaygain") or text == "Of the file" for name, text in texts.items())
-        covers = [each for each in container.streams.video if av.stream.Disposition.attached_pic in each.disposition]
-        chapters = [
-            (float(each["start"] * each["time_base"]), each["metadata"]["title"]) for each in container.chapters()
+        assert not any(
+            name.startswith("replaygain") or text == "Of the file" for name, text in texts.items()
+        )
+        covers = [
+            each
+            for each in container.streams.video
+            if av.stream.Disposition.attached_pic in each.disposition
         ]
-        found = [bytes(next(packet for packet in container.demux(cover) if packet.size)) for cover in covers]
+        chapters = [
+            (float(each["start"] * each["time_base"]), each["metadata"]["title"])
+            for each in container.chapters()
+        ]
+        found = [
+            bytes(next(packet for packet in container.demux(cover) if packet.size))
+            for cover in covers
+        ]
     return (
         {name.lower(): text for name, text in texts.items() if name.lower() in TEXTS},
         found == [COVER.getvalue()],
@@ -64,7 +89,9 @@ def tags_in(path: Path) -> tuple[dict[str, str], bool, list[tuple[float, str]]]:
     )
 
 
-def test_tags_survive_every_format_and_no_sample_is_lost(convert: Convert, song: Path, tmp_path: Path) -> None:
+def test_tags_survive_every_format_and_no_sample_is_lost(
+    convert: Convert, song: Path, tmp_path: Path
+) -> None:
     source = song
     for suffix in (".ogg", ".m4a", ".flac", ".opus", ".mka", ".mp3"):
         out = tmp_path / f"out{suffix}"
@@ -72,14 +99,20 @@ def test_tags_survive_every_format_and_no_sample_is_lost(convert: Convert, song:
         assert [note for note in file.notes if "mixed" not in note and "Hz" not in note] == []
         assert tags_in(out) == (TEXTS, True, [(0.0, "One"), (0.2, "Zwölf")]), suffix
         length_s = (
-            soundfile.info(source).duration if suffix == ".ogg" else len(read_sound(source)[0]) / read_sound(source)[1]
+            soundfile.info(source).duration
+            if suffix == ".ogg"
+            else len(read_sound(source)[0]) / read_sound(source)[1]
         )
         output, rate_hz = read_sound(out)
-        assert len(output) == pytest.approx(length_s * rate_hz, abs=1500 if suffix == ".m4a" else 200), suffix
+        assert len(output) == pytest.approx(
+            length_s * rate_hz, abs=1500 if suffix == ".m4a" else 200
+        ), suffix
         source = out
 
 
-def test_tags_that_a_format_cannot_hold_are_reported(convert: Convert, song: Path, tmp_path: Path) -> None:
+def test_tags_that_a_format_cannot_hold_are_reported(
+    convert: Convert, song: Path, tmp_path: Path
+) -> None:
     for suffix, lost in (
         (".wav", "album artist, cover, chapters (cue markers)"),
         (".w64", ", ".join([*TEXTS, "cover", "chapters (cue markers)"])),
@@ -87,7 +120,11 @@ def test_tags_that_a_format_cannot_hold_are_reported(convert: Convert, song: Pat
         (file,) = convert(song, tmp_path / f"out{suffix}").files
         line = f"{suffix} cannot hold its {lost.replace('_', ' ')}: left out"
         assert [note for note in file.notes if "mixed" not in note] == [line]
-    assert tags_in(tmp_path / "out.wav") == ({name: TEXTS[name] for name in TEXTS if name != "album_artist"}, False, [])
+    assert tags_in(tmp_path / "out.wav") == (
+        {name: TEXTS[name] for name in TEXTS if name != "album_artist"},
+        False,
+        [],
+    )
 
 
 def test_a_field_recording_keeps_its_time_of_day_and_its_cue_markers_or_says_so(
@@ -98,7 +135,8 @@ def test_a_field_recording_keeps_its_time_of_day_and_its_cue_markers_or_says_so(
     texts = b"Scene 1".ljust(256, b"\0") + b"Recorder".ljust(32, b"\0") + b"REF1".ljust(32, b"\0")
     bext = texts + b"2026-11-3010:00:00" + struct.pack("<QH", 36_000 * 48_000, 1) + bytes(254)
     cues = struct.pack("<I", 2) + b"".join(
-        struct.pack("<II4sIII", number, at, b"data", 0, 0, at) for number, at in enumerate((0, 9600), 1)
+        struct.pack("<II4sIII", number, at, b"data", 0, 0, at)
+        for number, at in enumerate((0, 9600), 1)
     )
     for name, chunk in ((b"bext", bext), (b"cue ", cues)):
         data += name + struct.pack("<I", len(chunk)) + chunk
@@ -108,9 +146,14 @@ def test_a_field_recording_keeps_its_time_of_day_and_its_cue_markers_or_says_so(
     written = (tmp_path / "out.wav").read_bytes()
     copied = written[written.index(b"bext") + 8 :][: len(bext)]
     assert copied[:256] == bext[:256] and copied[320:338] == bext[320:338]
-    assert struct.unpack("<Q", copied[338:346]) == (36_000 * 24_000,), "samples of the new rate since midnight"
+    assert struct.unpack("<Q", copied[338:346]) == (36_000 * 24_000,), (
+        "samples of the new rate since midnight"
+    )
     assert list(wav.notes) == [".wav cannot hold its chapters (cue markers): left out"]
     (flac,) = convert(tmp_path / "take.wav", tmp_path / "out.flac").files
     with av.open(str(tmp_path / "out.flac")) as container:
-        assert [float(each["start"] * each["time_base"]) for each in container.chapters()] == [0, 0.2]
+        assert [float(each["start"] * each["time_base"]) for each in container.chapters()] == [
+            0,
+            0.2,
+        ]
         assert container.metadata["time_reference"] == str(36_000 * 48_000) and not flac.notes

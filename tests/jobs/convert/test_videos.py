@@ -33,10 +33,15 @@ def write_video(
     delay: int = 2,
     key_every: int = 250,
 ) -> Path:
-    """Grey pictures that grow lighter, each sound in a separate stereo track that starts at `late_s`."""
+    """Grey pictures that grow lighter, each sound in a separate stereo track that starts at
+    `late_s`."""
     with av.open(str(path), "w") as container:
         container.metadata["title"] = "A talk"
-        options = {"bf": f"{delay}", "g": f"{key_every}", "preset": "ultrafast"} if pictures == "libx264" else {}
+        options = (
+            {"bf": f"{delay}", "g": f"{key_every}", "preset": "ultrafast"}
+            if pictures == "libx264"
+            else {}
+        )
         video = container.add_stream(pictures, rate=FPS, options=options)
         video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
         tracks = [container.add_stream(codec, rate=rate_hz, layout="stereo") for _ in sounds]
@@ -55,7 +60,9 @@ def write_video(
         for stream in (video, *tracks):
             container.mux(stream.encode(None))
     if pictures == "libsvtav1" and hasattr(os, "sched_setscheduler"):
-        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))  # root's thread is a real-time one by SVT-AV1
+        os.sched_setscheduler(
+            0, os.SCHED_OTHER, os.sched_param(0)
+        )  # root's thread is a real-time one by SVT-AV1
     return path
 
 
@@ -98,7 +105,9 @@ def test_a_video_keeps_its_pictures_and_its_voice_is_another_at_the_same_time(
     assert report.is_complete, report.files
     assert packets(out, "video") == packets(source, "video")
     assert times_of(out) == pytest.approx(times_of(source), abs=0.0015)  # Matroska counts ms
-    assert voice_span(out, 440) == pytest.approx(voice_span(source, 220), abs=0.03)  # a window of YIN
+    assert voice_span(out, 440) == pytest.approx(
+        voice_span(source, 220), abs=0.03
+    )  # a window of YIN
     output, output_hz = read_sound(out)
     assert output_hz == rate_hz and output.shape[1] == 1
     extra = len(output) - round(len(read_sound(source)[0]) * rate_hz / written_hz)
@@ -124,21 +133,26 @@ def test_a_voice_that_begins_late_begins_as_late(convert: Convert, tmp_path: Pat
 
 
 def moved(source: Path, to: Path, early_s: Fraction = Fraction(0), **tags: str) -> Path:
-    """Copy a video with all packets earlier by this time: .mp4 gets an edit list, Matroska times below 0. `tags` are
-    those of its pictures."""
+    """Copy a video with all packets earlier by this time: .mp4 gets an edit list, Matroska times
+    below 0. `tags` are those of its pictures."""
     options = {"avoid_negative_ts": "disabled", "use_editlist": "1"}
     with av.open(str(source)) as read, av.open(str(to), "w", options=options) as container:
         tracks = [container.add_stream_from_template(stream) for stream in read.streams]
         tracks[0].metadata.update(tags)
         for packet in (packet for packet in read.demux() if packet.size):
             shift = round(early_s / packet.time_base)
-            packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, tracks[packet.stream.index]
+            packet.pts, packet.dts, packet.stream = (
+                packet.pts - shift,
+                packet.dts - shift,
+                tracks[packet.stream.index],
+            )
             container.mux(packet)
     return to
 
 
 @pytest.mark.parametrize(
-    ("name", "hours"), [("in.mkv", 0), ("in.mkv", 1), ("in.mka", 1), ("in.avi", 0), ("in.webm", 1), ("in.mp4", 0)]
+    ("name", "hours"),
+    [("in.mkv", 0), ("in.mkv", 1), ("in.mka", 1), ("in.avi", 0), ("in.webm", 1), ("in.mp4", 0)],
 )
 def test_a_sound_that_ends_before_its_pictures_or_begins_at_an_hour_is_not_cut_off(
     name: str, hours: int, tmp_path: Path
@@ -146,7 +160,12 @@ def test_a_sound_that_ends_before_its_pictures_or_begins_at_an_hour_is_not_cut_o
     codecs = {".webm": ("libvpx", "libopus"), ".avi": ("mpeg4", "pcm_s16le")}
     pictures, codec = codecs.get(Path(name).suffix, ("mpeg4", "aac"))
     path = write_video(
-        tmp_path / "at0.mkv", [tone(1.0, 48_000)], pictures=pictures, codec=codec, rate_hz=48_000, count=75
+        tmp_path / "at0.mkv",
+        [tone(1.0, 48_000)],
+        pictures=pictures,
+        codec=codec,
+        rate_hz=48_000,
+        count=75,
     )
     if name.endswith(".mka"):
         path = write_track(tmp_path / "at0.mka", tone(1.0, 48_000)[None], 48_000, codec="flac")
@@ -163,14 +182,18 @@ def test_a_sound_that_ends_before_its_pictures_or_begins_at_an_hour_is_not_cut_o
         assert len(list(pictures_read.read(1, None))) == 75 and pictures_read.counts.notes == []
 
 
-def test_a_timecode_that_is_written_is_not_reported_as_left_out(convert: Convert, tmp_path: Path) -> None:
+def test_a_timecode_that_is_written_is_not_reported_as_left_out(
+    convert: Convert, tmp_path: Path
+) -> None:
     path = write_video(tmp_path / "plain.mov", [tone(0.3, 44_100)], pictures="mpeg4")
     moved(path, tmp_path / "in.mov", timecode="10:00:00:00")
     for suffix, notes in ((".mov", 0), (".mp4", 0), (".mkv", 0), (".avi", 1)):
         (file,) = convert(tmp_path / "in.mov", tmp_path / f"out{suffix}").files
         assert sum("data track 1" in note for note in file.notes) == notes, suffix
         with av.open(str(tmp_path / f"out{suffix}")) as container:
-            tags = {name.lower(): text for name, text in container.streams.video[0].metadata.items()}
+            tags = {
+                name.lower(): text for name, text in container.streams.video[0].metadata.items()
+            }
             assert tags.get("timecode", "").startswith("10:00:00") != bool(notes)
 
 
@@ -187,11 +210,19 @@ def test_a_matroska_video_with_times_below_0_keeps_all_pictures_and_its_voice_in
     assert voice_span(out, 440) == pytest.approx(voice_span(whole, 220), abs=0.05)
 
 
-def test_pictures_that_an_edit_list_hides_stay_hidden_or_are_refused(convert: Convert, tmp_path: Path) -> None:
-    whole = write_video(tmp_path / "whole.mp4", [tone(0.6, 44_100, silent_s=0.2)] * 2, delay=0, key_every=5)
+def test_pictures_that_an_edit_list_hides_stay_hidden_or_are_refused(
+    convert: Convert, tmp_path: Path
+) -> None:
+    whole = write_video(
+        tmp_path / "whole.mp4", [tone(0.6, 44_100, silent_s=0.2)] * 2, delay=0, key_every=5
+    )
     at_key = moved(whole, tmp_path / "key.mp4", Fraction(5, 25))
     between = moved(whole, tmp_path / "between.mp4", Fraction(7, 25))
-    for source, suffix, count in ((at_key, ".mkv", 20), (at_key, ".mp4", 20), (between, ".mp4", 18)):
+    for source, suffix, count in (
+        (at_key, ".mkv", 20),
+        (at_key, ".mp4", 20),
+        (between, ".mp4", 18),
+    ):
         out = tmp_path / f"out {source.stem}{suffix}"
         report = convert(source, out)
         assert report.is_complete, report.files
@@ -199,7 +230,8 @@ def test_pictures_that_an_edit_list_hides_stay_hidden_or_are_refused(convert: Co
         assert voice_span(out, 440) == pytest.approx(voice_span(source, 220), abs=0.05)
     (refused,) = convert(between, tmp_path / "out.mkv").files
     assert refused.reason == (
-        f"{tmp_path / 'out.mkv'}: {between} begins with a cut between two key frames (an edit list), which this format "
+        f"{tmp_path / 'out.mkv'}: {between} begins with a cut between two key frames (an edit "
+        "list), which this format "
         "cannot hold; name an .mp4 or .mov"
     )
 
@@ -228,7 +260,10 @@ def test_a_name_with_a_time_of_day_is_a_file_and_no_protocol(
         ),
         (
             "out.flac",
-            ["sound track 2 (deu, aac, 2 channels), subtitle track 1 (eng, subrip): left out of a sound file"],
+            [
+                "sound track 2 (deu, aac, 2 channels), subtitle track 1 (eng, subrip): left out "
+                "of a sound file"
+            ],
         ),
     ],
 )
@@ -242,7 +277,10 @@ def test_a_second_sound_track_and_subtitles_that_are_left_out_are_reported(
         av.open(str(tmp_path / "words.srt")) as text,
         av.open(str(tmp_path / "in.mkv"), "w") as written,
     ):
-        tracks = {stream: written.add_stream_from_template(stream) for stream in (*video.streams, *text.streams)}
+        tracks = {
+            stream: written.add_stream_from_template(stream)
+            for stream in (*video.streams, *text.streams)
+        }
         for stream, language in zip(tracks, (None, None, "deu", "eng"), strict=True):
             if language:
                 tracks[stream].metadata["language"] = language
@@ -254,10 +292,16 @@ def test_a_second_sound_track_and_subtitles_that_are_left_out_are_reported(
     assert (file.state, file.reason) == ("converted", "")
     assert [note for note in file.notes if "track" in note] == expected
     if name == "out.mkv":
-        assert packets(tmp_path / name, "subtitles") == packets(tmp_path / "in.mkv", "subtitles") == [b"A word."]
+        assert (
+            packets(tmp_path / name, "subtitles")
+            == packets(tmp_path / "in.mkv", "subtitles")
+            == [b"A word."]
+        )
 
 
-def test_a_video_may_become_a_sound_and_an_unsupported_codec_is_refused(convert: Convert, tmp_path: Path) -> None:
+def test_a_video_may_become_a_sound_and_an_unsupported_codec_is_refused(
+    convert: Convert, tmp_path: Path
+) -> None:
     source = write_video(tmp_path / "in.mp4", [spoken(0.5, 44_100)])
     report = convert(source, tmp_path / "out.flac")
     assert report.is_complete and len(read_sound(tmp_path / "out.flac")[0]) >= 20_000
@@ -265,7 +309,8 @@ def test_a_video_may_become_a_sound_and_an_unsupported_codec_is_refused(convert:
     (file,) = report.files
     assert (file.state, report.sound_s) == ("failed", 0.0), "converted before the error"
     assert file.reason == (
-        f"{tmp_path / 'out.webm'}: the pictures of {source} (h264) cannot be copied into this format; "
+        f"{tmp_path / 'out.webm'}: the pictures of {source} (h264) cannot be copied into this "
+        "format; "
         "name an .mkv, which holds any"
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", "out.flac"]
@@ -274,7 +319,9 @@ def test_a_video_may_become_a_sound_and_an_unsupported_codec_is_refused(convert:
 def test_a_video_that_is_replaced_meanwhile_is_refused(convert: Convert, tmp_path: Path) -> None:
     source = write_video(tmp_path / "in.mkv", [spoken(0.3, 44_100)], count=8)
     other = write_video(tmp_path / "other.mkv", [spoken(0.3, 44_100, hz=150)], count=9)
-    (file,) = convert(source, tmp_path / "out.mkv", as_it_converts=lambda: other.replace(source)).files
+    (file,) = convert(
+        source, tmp_path / "out.mkv", as_it_converts=lambda: other.replace(source)
+    ).files
     assert file.state == "failed" and not any("--resume" in note for note in file.notes)
     assert file.reason == f"{source}: changed during the conversion; convert it again"
     assert [path.name for path in tmp_path.iterdir()] == ["in.mkv"]

@@ -12,7 +12,8 @@ HZ = 220.0
 
 
 def spoken(seconds: float, rate_hz: int = 16_000, *, hz: float = HZ) -> np.ndarray:
-    """(n,) float32 like speech: harmonics of a wavering pitch in syllables of 0.2 s, a pause after each third one."""
+    """(n,) float32 like speech: harmonics of a wavering pitch in syllables of 0.2 s, a pause after
+    each third one."""
     at_s = np.arange(round(seconds * rate_hz)) / rate_hz
     wavering = 2 * np.pi * 1.3
     phase = 2 * np.pi * hz * (at_s + 0.05 / wavering * (1 - np.cos(wavering * at_s)))
@@ -21,7 +22,9 @@ def spoken(seconds: float, rate_hz: int = 16_000, *, hz: float = HZ) -> np.ndarr
     return (0.15 * harmonics * syllable).astype(np.float32)
 
 
-def tone(seconds: float, rate_hz: int = 16_000, *, hz: float = HZ, silent_s: float = 0.0) -> np.ndarray:
+def tone(
+    seconds: float, rate_hz: int = 16_000, *, hz: float = HZ, silent_s: float = 0.0
+) -> np.ndarray:
     """A sine between silences, (n,) float32."""
     sound = 0.3 * np.sin(2 * np.pi * hz * np.arange(round(seconds * rate_hz)) / rate_hz)
     return np.pad(sound, round(silent_s * rate_hz)).astype(np.float32)
@@ -34,15 +37,26 @@ def write_sound(path: Path, sound: np.ndarray, rate_hz: int = 16_000, **options:
 
 
 def write_track(
-    path: Path, channels: np.ndarray, rate_hz: int, *, layout: str = "mono", codec: str, gap_s: float = 0.0
+    path: Path,
+    channels: np.ndarray,
+    rate_hz: int,
+    *,
+    layout: str = "mono",
+    codec: str,
+    gap_s: float = 0.0,
 ) -> Path:
-    """(channels, n) through FFmpeg, frames of 1024, with the loudspeakers' names; `gap_s` of nothing in its middle."""
+    """(channels, n) through FFmpeg, frames of 1024, with the loudspeakers' names; `gap_s` of
+    nothing in its middle."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate_hz, layout=layout)
         half = channels.shape[1] // 2048 * 1024
         for begin in range(0, channels.shape[1], 1024):
-            part = np.ascontiguousarray(channels[:, begin : begin + 1024].T, np.float32).reshape(1, -1)
-            frame = av.AudioFrame.from_ndarray(part, format="flt", layout=layout)  # as planes, 8 channels would crash
+            part = np.ascontiguousarray(channels[:, begin : begin + 1024].T, np.float32).reshape(
+                1, -1
+            )
+            frame = av.AudioFrame.from_ndarray(
+                part, format="flt", layout=layout
+            )  # as planes, 8 channels would crash
             frame.rate, frame.time_base = rate_hz, Fraction(1, rate_hz)
             frame.pts = begin + (round(gap_s * rate_hz) if begin >= half else 0)
             container.mux(stream.encode(frame))
@@ -50,15 +64,22 @@ def write_track(
     return path
 
 
-def ebur128(channels: np.ndarray, rate_hz: int, options: str, key: str, layout: str = "mono") -> list[float]:
-    """Figures that FFmpeg's loudness meter reports of (channels, n) under this key, block by block."""
+def ebur128(
+    channels: np.ndarray, rate_hz: int, options: str, key: str, layout: str = "mono"
+) -> list[float]:
+    """Figures that FFmpeg's loudness meter reports of (channels, n) under this key, block by
+    block."""
     graph = av.filter.Graph()
-    source = graph.add_abuffer(sample_rate=rate_hz, format="fltp", layout=layout, time_base=Fraction(1, rate_hz))
+    source = graph.add_abuffer(
+        sample_rate=rate_hz, format="fltp", layout=layout, time_base=Fraction(1, rate_hz)
+    )
     meter, sink = graph.add("ebur128", f"metadata=1:{options}"), graph.add("abuffersink")
     source.link_to(meter)
     meter.link_to(sink)
     graph.configure()
-    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(channels, np.float32), format="fltp", layout=layout)
+    frame = av.AudioFrame.from_ndarray(
+        np.ascontiguousarray(channels, np.float32), format="fltp", layout=layout
+    )
     frame.rate, frame.pts, frame.time_base = rate_hz, 0, Fraction(1, rate_hz)
     graph.push(frame)
     graph.push(None)
@@ -71,7 +92,8 @@ def ebur128(channels: np.ndarray, rate_hz: int, options: str, key: str, layout: 
 
 
 def read_sound(path: Path) -> tuple[np.ndarray, int]:
-    """The first audio track as (n, channels) float32, and its rate; read with FFmpeg, independently of the engine."""
+    """The first audio track as (n, channels) float32, and its rate; read with FFmpeg, independently
+    of the engine."""
     blocks = []
     with av.open(str(path)) as container:
         stream = container.streams.audio[0]

@@ -1,4 +1,5 @@
-"""A Ray without processes: calls finish when the pool waits, the newest first, with the result of a test's `work`."""
+"""A Ray without processes: calls finish when the pool waits, the newest first, with the result of a
+test's `work`."""
 
 import pickle
 from collections.abc import Callable, Sequence
@@ -43,7 +44,8 @@ class Handle:
 
 @dataclass(eq=False)
 class FakeRay:
-    """A fake Ray cluster: `load` gets an actor's number, `work` also the payload; a RayError they return is raised."""
+    """A fake Ray cluster: `load` gets an actor's number, `work` also the payload; a RayError they
+    return is raised."""
 
     cores: int = 2
     load: Callable[[int], Any] = lambda number: LoadedModel(device="cpu", dtype="float32", notes=())
@@ -71,7 +73,9 @@ class FakeRay:
     def put(self, value: Any) -> Any:
         return value
 
-    def wait(self, refs: Sequence[Ref], *, num_returns: int, timeout: float) -> tuple[list[Ref], list[Ref]]:
+    def wait(
+        self, refs: Sequence[Ref], *, num_returns: int, timeout: float
+    ) -> tuple[list[Ref], list[Ref]]:
         if timeout and not self.done.intersection(refs):
             self.done.add(refs[-1])
         done = [ref for ref in refs if ref in self.done][:num_returns]
@@ -104,12 +108,16 @@ def raised(cause: Exception) -> RayError:
 
 
 def use_fake_ray(
-    monkeypatch: pytest.MonkeyPatch, worker: Callable[[], Any] | None, *, cores: int = 2, deadly_call: int | None = None
+    monkeypatch: pytest.MonkeyPatch,
+    worker: Callable[[], Any] | None,
+    *,
+    cores: int = 2,
+    deadly_call: int | None = None,
 ) -> FakeRay:
     """Let a job's pool run on a FakeRay, with the job's real workers in this process.
 
-    `worker()` makes the PieceWorker of one actor; None: as on Ray. `deadly_call`: the number, from 0, of the call in
-    which the actor dies.
+    `worker()` makes the PieceWorker of one actor; None: as on Ray. `deadly_call`: the number, from
+    0, of the call in which the actor dies.
     """
     workers: dict[int, Any] = {}
     calls = 0

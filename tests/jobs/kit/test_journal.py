@@ -33,7 +33,10 @@ def test_entries_come_back_in_order_and_with_the_fingerprint(work: JobFolder) ->
         work.append(entry)
     work.close()
     again = JobFolder(work.output, {"--steps": 6}, shapes=SHAPES)
-    assert (again.stored_fingerprint, list(again.entries())) == (FINGERPRINT, [{"a": 1}, {"b": [2.5, None]}])
+    assert (again.stored_fingerprint, list(again.entries())) == (
+        FINGERPRINT,
+        [{"a": 1}, {"b": [2.5, None]}],
+    )
     again.leave()
 
 
@@ -48,7 +51,15 @@ def test_a_truncated_last_line_is_ignored_and_removed_on_resume(torn: str, work:
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{", HEAD[:20], "[]\n", '{"format": 0, "fingerprint": {}}\n', "[" * 100_000, f'{{"format": {FORMAT}}}\n'],
+    [
+        "",
+        "{",
+        HEAD[:20],
+        "[]\n",
+        '{"format": 0, "fingerprint": {}}\n',
+        "[" * 100_000,
+        f'{{"format": {FORMAT}}}\n',
+    ],
 )
 def test_a_journal_that_cannot_be_read_has_no_fingerprint(content: str, work: JobFolder) -> None:
     (work.path / NAME).write_text(content, encoding="utf-8")
@@ -59,13 +70,24 @@ def test_a_journal_that_cannot_be_read_has_no_fingerprint(content: str, work: Jo
 def test_a_journal_that_cannot_be_written_names_the_output_in_one_line(work: JobFolder) -> None:
     work.begin()
     work.close()  # nothing to resume: its folder goes
-    with pytest.raises(SinkError, match=r"out\.mp4: cannot be written \(No such file or directory\)$"):
+    with pytest.raises(
+        SinkError, match=r"out\.mp4: cannot be written \(No such file or directory\)$"
+    ):
         work.append({})
 
 
 OTHER_ENTRIES: dict[str, list[dict[str, Any]]] = {
-    "video": [{"segment": ["segment_000000.mp4"]}, {"segment": {"name": 3}}, {"published": "yesterday"}, {}],
-    "frames": [{"frames": ["frame_000001.png"]}, {"frames": {"frame_000001.png": None}}, {"frames": 3}],
+    "video": [
+        {"segment": ["segment_000000.mp4"]},
+        {"segment": {"name": 3}},
+        {"published": "yesterday"},
+        {},
+    ],
+    "frames": [
+        {"frames": ["frame_000001.png"]},
+        {"frames": {"frame_000001.png": None}},
+        {"frames": 3},
+    ],
     "segment": [
         {"pictures": [0]},
         {"pictures": [0], "masks": [-5, 1, 2], "not_finite": 0, "found": []},
@@ -81,15 +103,25 @@ OTHER_ENTRIES: dict[str, list[dict[str, Any]]] = {
 def test_an_entry_of_another_shape_ends_a_journal_in_one_line(
     job: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shapes = {"video": SEGMENTS, "frames": (FRAMES,), "segment": segment_shapes, "convert": convert_shapes}[job]
+    shapes = {
+        "video": SEGMENTS,
+        "frames": (FRAMES,),
+        "segment": segment_shapes,
+        "convert": convert_shapes,
+    }[job]
     with closing(JobFolder(tmp_path / "out.mp4", FINGERPRINT, shapes=shapes)) as work:
         for other in OTHER_ENTRIES[job]:
             caplog.clear()
             work._is_logged = False
-            good = {"frames": {"a.png": "00"}} if job == "frames" else {"published": {"out": [1, 2]}}
+            good = (
+                {"frames": {"a.png": "00"}} if job == "frames" else {"published": {"out": [1, 2]}}
+            )
             good = {"published": [1, 2]} if job in ("video", "convert") else good
             lines = "".join(json.dumps(each) + "\n" for each in (good, other, good))
             (work.path / NAME).write_text(HEAD + lines, encoding="utf-8")
             assert list(work.entries()) == [good] and list(work.entries()) == [good], other
             (line,) = caplog.messages
-            assert line.endswith("journal.jsonl: line 3 is no entry of this job; the work from there on is done again")
+            assert line.endswith(
+                "journal.jsonl: line 3 is no entry of this job; the work from there on is done "
+                "again"
+            )

@@ -15,7 +15,9 @@ from engine.jobs.kit.options import check_number
         (0.05, 0.5, 1.0, "--count: 0.05 is not 0.5 to 1"),
     ],
 )
-def test_a_value_out_of_range_is_refused_with_its_range(value: float, low: float, high: float, message: str) -> None:
+def test_a_value_out_of_range_is_refused_with_its_range(
+    value: float, low: float, high: float, message: str
+) -> None:
     with pytest.raises(UsageError) as caught:
         check_number("--count", value, low, high)
     assert str(caught.value) == message

@@ -40,7 +40,13 @@ def test_a_stop_ends_the_work_and_finished_results_are_written() -> None:
         written.extend(results)
         end_events.append(line.is_interrupted)  # known by then
 
-    line.run(lambda: iter(range(1000)), doubled, write, on_result=count, on_worked=lambda: end_events.append("worked"))
+    line.run(
+        lambda: iter(range(1000)),
+        doubled,
+        write,
+        on_result=count,
+        on_worked=lambda: end_events.append("worked"),
+    )
     assert written == [0, 2, 4, 6, 8] and end_events == ["worked", True]
 
 

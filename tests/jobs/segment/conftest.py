@@ -27,7 +27,13 @@ def segmenter(seeing_sam3: Path) -> Any:
 
 
 def job_of(sam3: Path, source: Path, outputs: tuple[str, ...], **options: Any) -> SegmentJob:
-    values = {"prompts": ("disc",), "model": str(sam3), "resolution": 336, "device": "cpu", "threads": 1}
+    values = {
+        "prompts": ("disc",),
+        "model": str(sam3),
+        "resolution": 336,
+        "device": "cpu",
+        "threads": 1,
+    }
     return SegmentJob(source=source, outputs=outputs, **values | options)
 
 
@@ -40,29 +46,41 @@ def restart_ids(segmenter: Any) -> None:
 @pytest.fixture
 def job(seeing_sam3: Path) -> Callable[..., SegmentJob]:
     """`job(source, *outputs, **options)`."""
-    return lambda source, *outputs, **options: job_of(seeing_sam3, source, tuple(map(str, outputs)), **options)
+    return lambda source, *outputs, **options: job_of(
+        seeing_sam3, source, tuple(map(str, outputs)), **options
+    )
 
 
 @pytest.fixture
 def segment(job: Callable[..., SegmentJob], segmenter: Any) -> Segment:
-    """`segment(source, *outputs, **options)`: the whole job but the loading. Ids begin with 1 in each test."""
+    """`segment(source, *outputs, **options)`: the whole job but the loading. Ids begin with 1 in
+    each test."""
     restart_ids(segmenter)
 
     def run(
-        source: Path, *outputs: Path | str, on_progress: Any = lambda progress: None, stop: Any = None, **options: Any
+        source: Path,
+        *outputs: Path | str,
+        on_progress: Any = lambda progress: None,
+        stop: Any = None,
+        **options: Any,
     ):
         requested = job(source, *outputs, **{"mode": "image"} | options)
-        return run_job(requested, open_job(requested), segmenter, on_progress=on_progress, stop=stop)
+        return run_job(
+            requested, open_job(requested), segmenter, on_progress=on_progress, stop=stop
+        )
 
     return run
 
 
 @pytest.fixture
 def movie(tmp_path: Path) -> Callable[..., Path]:
-    """`movie(count)`: the disc with sound, H.264 in MP4 unless options of `write_movie` say otherwise."""
+    """`movie(count)`: the disc with sound, H.264 in MP4 unless options of `write_movie` say
+    otherwise."""
 
     def write(count: int = 6, *, name: str = "in.mp4", **options: Any) -> Path:
-        return write_movie(tmp_path / name, options.pop("pictures", None) or discs(count), **options)
+        return write_movie(
+            tmp_path / name, options.pop("pictures", None) or discs(count), **options
+        )
 
     return write
 

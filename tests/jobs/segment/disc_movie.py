@@ -12,14 +12,18 @@ RATE = 30
 SOUND_HZ = 48_000
 
 
-def disc_picture(number: int, width: int = WIDTH, height: int = HEIGHT, radius: int = RADIUS) -> np.ndarray:
+def disc_picture(
+    number: int, width: int = WIDTH, height: int = HEIGHT, radius: int = RADIUS
+) -> np.ndarray:
     """(height, width, 3) uint8; the disc goes 4 px to the right with each number."""
     picture = np.full((height, width, 3), (20, 24, 30), np.uint8)
     picture[disc_shape(number, width, height, radius)] = 250
     return picture
 
 
-def disc_shape(number: int, width: int = WIDTH, height: int = HEIGHT, radius: int = RADIUS) -> np.ndarray:
+def disc_shape(
+    number: int, width: int = WIDTH, height: int = HEIGHT, radius: int = RADIUS
+) -> np.ndarray:
     """(height, width) bool: where the disc is."""
     y, x = np.mgrid[:height, :width] + 0.5
     return (x - (width / 4 + 4 * number)) ** 2 + (y - height / 2) ** 2 < radius**2
@@ -38,8 +42,8 @@ def write_movie(
     colours: tuple[int, int, int, int] | None = None,
     pixel_aspect: Fraction = Fraction(1),
 ) -> Path:
-    """Write pictures as a movie; `times` in parts of the rate; `colours`: matrix, primaries, transfer and range,
-    as FFmpeg numbers them."""
+    """Write pictures as a movie; `times` in parts of the rate; `colours`: matrix, primaries,
+    transfer and range, as FFmpeg numbers them."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate, options=options or {})
         stream.height, stream.width = pictures[0].shape[:2]
@@ -47,10 +51,14 @@ def write_movie(
         context = stream.codec_context
         context.sample_aspect_ratio = pixel_aspect
         if colours is not None:
-            context.colorspace, context.color_primaries, context.color_trc, context.color_range = colours
+            context.colorspace, context.color_primaries, context.color_trc, context.color_range = (
+                colours
+            )
         track = container.add_stream(sound, rate=SOUND_HZ, layout="stereo") if sound else None
         for index, picture in enumerate(pictures):
-            frame = av.VideoFrame.from_ndarray(picture, "rgba" if picture.shape[2] == 4 else "rgb24")
+            frame = av.VideoFrame.from_ndarray(
+                picture, "rgba" if picture.shape[2] == 4 else "rgb24"
+            )
             frame.pts = times[index] if times else index
             frame.time_base = Fraction(1, rate)
             container.mux(stream.encode(frame))
@@ -58,7 +66,9 @@ def write_movie(
         if track is not None:
             seconds = (times[-1] + 1 if times else len(pictures)) / rate
             wave = 0.3 * np.sin(2 * np.pi * 440 * np.arange(round(seconds * SOUND_HZ)) / SOUND_HZ)
-            block = av.AudioFrame.from_ndarray(np.stack([wave, wave]).astype(np.float32), "fltp", "stereo")
+            block = av.AudioFrame.from_ndarray(
+                np.stack([wave, wave]).astype(np.float32), "fltp", "stereo"
+            )
             block.sample_rate, block.pts, block.time_base = SOUND_HZ, 0, Fraction(1, SOUND_HZ)
             container.mux(track.encode(block))
             container.mux(track.encode(None))

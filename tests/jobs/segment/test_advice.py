@@ -1,4 +1,5 @@
-"""Advice for a slow run. It is given once: tests/cli/test_segment.py. Its shares: tests/models/sam3/test_shapes.py."""
+"""Advice for a slow run. It is given once: tests/cli/test_segment.py. Its shares:
+tests/models/sam3/test_shapes.py."""
 
 from engine.jobs.segment.times import advise_resolution
 

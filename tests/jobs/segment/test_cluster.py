@@ -1,4 +1,5 @@
-"""Segmentation on a cluster: the bytes of a local run, also if actors die. On a real Ray: tests/jobs/test_on_ray.py."""
+"""Segmentation on a cluster: the bytes of a local run, also if actors die. On a real Ray:
+tests/jobs/test_on_ray.py."""
 
 import threading
 from collections.abc import Callable
@@ -45,33 +46,53 @@ def outputs(folder: Path) -> tuple[Path, ...]:
     return folder / "out.mp4", folder / "masks", folder / "out.json"
 
 
-def fake_ray(monkeypatch: pytest.MonkeyPatch, job: SegmentJob, segmenter: Any, mode: Mode, **options: Any) -> Any:
+def fake_ray(
+    monkeypatch: pytest.MonkeyPatch, job: SegmentJob, segmenter: Any, mode: Mode, **options: Any
+) -> Any:
     monkeypatch.setattr(segments_on_cluster, "PICTURES", {"image": 2, "track": 2})
 
     def worker() -> segments_on_cluster.SegmentWorker:
         restart_ids(segmenter)
-        return segments_on_cluster.SegmentWorker(LocalSegmentBackend(job, segmenter, mode), is_tracked=mode == "track")
+        return segments_on_cluster.SegmentWorker(
+            LocalSegmentBackend(job, segmenter, mode), is_tracked=mode == "track"
+        )
 
     return use_fake_ray(monkeypatch, worker, **options)
 
 
 @pytest.mark.parametrize(("mode", "actors"), [("image", 3), ("track", 2)])
 def test_the_files_are_those_of_a_local_run_if_an_actor_dies(
-    mode: Mode, actors: int, local: Any, job: Any, segmenter: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mode: Mode,
+    actors: int,
+    local: Any,
+    job: Any,
+    segmenter: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     source, expected = local(mode=mode)
     options = job(source, *outputs(tmp_path / "far"), mode=mode, cluster="auto")
     ray = fake_ray(monkeypatch, options, segmenter, mode, deadly_call=2)
     report = on_cluster(options)
     assert contents(tmp_path / "far") == expected
-    assert (report.written, report.mode, report.device, report.dtype) == (COUNT, mode, "cpu", "float32")
+    assert (report.written, report.mode, report.device, report.dtype) == (
+        COUNT,
+        mode,
+        "cpu",
+        "float32",
+    )
     assert len(ray.handles) == actors, "track mode has one actor at a time"
     assert LOST in report.notes and any(note.startswith("segmented by ") for note in report.notes)
     assert all(handle.is_killed for handle in ray.handles)
 
 
 def test_an_interrupted_run_resumes_with_or_without_a_cluster(
-    local: Any, segment: Segment, job: Any, segmenter: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    local: Any,
+    segment: Segment,
+    job: Any,
+    segmenter: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     source, expected = local(mode="track")
     far = outputs(tmp_path / "far")
@@ -83,7 +104,9 @@ def test_an_interrupted_run_resumes_with_or_without_a_cluster(
     again = job(source, *far, mode="track", cluster="auto", resume=True)
     stop.clear()
     more = on_cluster(
-        again, stop=stop, on_progress=lambda progress: stop.set() if progress.done > report.written + 2 else None
+        again,
+        stop=stop,
+        on_progress=lambda progress: stop.set() if progress.done > report.written + 2 else None,
     )
     assert more.resumed >= report.written
     if more.is_interrupted:

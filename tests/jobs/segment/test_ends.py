@@ -16,7 +16,9 @@ from tests.jobs.segment.disc_movie import disc_picture, pictures_of
 from tests.support.full_disk import no_file_over
 
 
-def test_a_stopped_run_keeps_what_it_has_and_accounts_for_the_rest(segment: Segment, movie, tmp_path: Path) -> None:
+def test_a_stopped_run_keeps_what_it_has_and_accounts_for_the_rest(
+    segment: Segment, movie, tmp_path: Path
+) -> None:
     stop = threading.Event()
     report = segment(
         movie(40),
@@ -29,20 +31,28 @@ def test_a_stopped_run_keeps_what_it_has_and_accounts_for_the_rest(segment: Segm
     assert report.read == report.written + report.unwritten and report.unwritten > 0
     assert len(pictures_of(tmp_path / "out.mp4")) == len(list((tmp_path / "masks").iterdir())) == 3
     names = sorted(file.name for file in tmp_path.iterdir())
-    assert names == [".out.mp4.segment", "in.mp4", "masks", "out.mp4"], "results are kept for --resume"
+    assert names == [".out.mp4.segment", "in.mp4", "masks", "out.mp4"], (
+        "results are kept for --resume"
+    )
 
 
-def test_a_failing_output_is_reported_at_once_and_the_others_continue(segment: Segment, movie, tmp_path: Path) -> None:
+def test_a_failing_output_is_reported_at_once_and_the_others_continue(
+    segment: Segment, movie, tmp_path: Path
+) -> None:
     masks = tmp_path / "masks"
     failures: list[tuple[str, ...]] = []
 
     def make_unwritable(progress) -> None:
         failures.append(progress.failed)
-        if progress.done == 2:  # a folder where the next mask is to be written: no user may write there
+        if (
+            progress.done == 2
+        ):  # a folder where the next mask is to be written: no user may write there
             for number in range(3, 12):
                 (masks / f"frame_{number:06d}.png").mkdir(parents=True, exist_ok=True)
 
-    report = segment(movie(12), masks, tmp_path / "out.mp4", tmp_path / "out.json", on_progress=make_unwritable)
+    report = segment(
+        movie(12), masks, tmp_path / "out.mp4", tmp_path / "out.json", on_progress=make_unwritable
+    )
     (reason,) = report.failed
     assert reason.startswith(str(masks)) and "cannot be written" in reason and "\n" not in reason
     assert failures[0] == () and failures[-1] == report.failed
@@ -54,7 +64,9 @@ def test_a_failing_output_is_reported_at_once_and_the_others_continue(segment: S
 
 
 @pytest.mark.only_on("linux", reason="names there are Unicode")
-def test_a_picture_whose_name_is_no_utf_8_comes_out_in_every_form(segment: Segment, tmp_path: Path) -> None:
+def test_a_picture_whose_name_is_no_utf_8_comes_out_in_every_form(
+    segment: Segment, tmp_path: Path
+) -> None:
     name, folder = os.fsdecode(b"disc \xff\xfe"), tmp_path / os.fsdecode(b"in \xe9")
     folder.mkdir()
     for file in (f"{name}.png", "other.png"):
@@ -87,11 +99,18 @@ def test_leftovers_of_killed_runs_are_removed_and_a_second_run_is_refused(
             segment(source, out)
 
     assert segment(source, out, masks, on_progress=again).failed == ()
-    assert sorted(file.name for file in tmp_path.iterdir()) == [".out.mp4.partial", "in.mp4", "masks", "out.mp4"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        ".out.mp4.partial",
+        "in.mp4",
+        "masks",
+        "out.mp4",
+    ]
     assert os.listdir(masks) == ["frame_000000.png"] and os.listdir(work) == ["journal.jsonl"]
 
 
-def test_an_error_of_the_caller_ends_all_threads_and_leaves_no_output(segment: Segment, movie, tmp_path: Path) -> None:
+def test_an_error_of_the_caller_ends_all_threads_and_leaves_no_output(
+    segment: Segment, movie, tmp_path: Path
+) -> None:
     def fail(progress) -> None:
         raise KeyboardInterrupt
 
@@ -111,13 +130,21 @@ def test_outputs_are_replaced_only_with_the_option_and_only_when_complete(
     masks.mkdir()
     (masks / "frame_000099.png").touch()
     seen = []
-    report = segment(movie(2), out, masks, overwrite=True, on_progress=lambda progress: seen.append(out.read_text()))
+    report = segment(
+        movie(2),
+        out,
+        masks,
+        overwrite=True,
+        on_progress=lambda progress: seen.append(out.read_text()),
+    )
     assert seen == ["of before"] * 2 and len(pictures_of(out)) == 2
     assert report.notes == (f"{masks}: 1 other files from before are still there",)
 
 
 @pytest.mark.only_on("linux", "darwin", reason="needs a limit on the size of files")
-def test_a_full_disk_is_one_line_and_leaves_what_can_be_resumed(segment: Segment, movie, tmp_path: Path) -> None:
+def test_a_full_disk_is_one_line_and_leaves_what_can_be_resumed(
+    segment: Segment, movie, tmp_path: Path
+) -> None:
     noise = [np.random.default_rng(n).integers(0, 256, (192, 320, 3), np.uint8) for n in range(6)]
     source = movie(pictures=noise, sound=None, options={"crf": "40"})
     reason = r"out\.avi: cannot be written \(File too large\)"

@@ -26,7 +26,11 @@ def metadata_texts(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("has_metadata", [True, False])
 def test_every_output_has_its_settings_as_metadata_unless_it_shall_not(
-    segment: Segment, movie: Callable[..., Path], seeing_sam3: Path, tmp_path: Path, has_metadata: bool
+    segment: Segment,
+    movie: Callable[..., Path],
+    seeing_sam3: Path,
+    tmp_path: Path,
+    has_metadata: bool,
 ) -> None:
     Image.fromarray(disc_picture(0)).save(tmp_path / "in.png")
     options = {"prompts": ("disc", "ball"), "metadata": has_metadata}
@@ -37,6 +41,8 @@ def test_every_output_has_its_settings_as_metadata_unless_it_shall_not(
         assert texts == [""] * 4
         return
     assert len(set(texts)) == 1
-    options = "Mode: image, Threshold: 0.5, Resolution: 336, Precision: float32, Version: multiverse "
+    options = (
+        "Mode: image, Threshold: 0.5, Resolution: 336, Precision: float32, Version: multiverse "
+    )
     assert texts[0].startswith(f"disc, ball\nModel: {seeing_sam3.name}, {options}")
     assert str(seeing_sam3.parent) not in texts[0]

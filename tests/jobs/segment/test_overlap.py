@@ -26,11 +26,20 @@ def test_a_batch_is_queued_before_the_one_before_is_tidied_up(
 ) -> None:
     video = [picture((0.2 + 0.1 * number, 0.5, 0.15, RED)) for number in range(5)]
     events = [
-        InputPicture(number=number, name="", file_name="", pixels=pixels, start_s=Fraction(number), end_s=Fraction(0))
+        InputPicture(
+            number=number,
+            name="",
+            file_name="",
+            pixels=pixels,
+            start_s=Fraction(number),
+            end_s=Fraction(0),
+        )
         for number, pixels in enumerate(video)
     ]
 
-    def results(device: str, tallied: Callable[[], Any] = nullcontext) -> tuple[list[SegmentedBatch], Any]:
+    def results(
+        device: str, tallied: Callable[[], Any] = nullcontext
+    ) -> tuple[list[SegmentedBatch], Any]:
         spec = SegmentationSpec(model=str(small_seeing_sam3), resolution=SIDE)
         job = job_of(small_seeing_sam3, Path(), (), resolution=SIDE)
         backend = LocalSegmentBackend(job, Segmenter(load(spec, device, "float32")), "image")
@@ -48,10 +57,14 @@ def test_a_batch_is_queued_before_the_one_before_is_tidied_up(
         ours, tally = results("cuda", card.tally)
     assert len(tally.waits) == 3, "for each batch, once"
     each = tally.replays // 3
-    assert replays == [2 * each] * 2 + [3 * each] * 3, "those of the first two batches, then of all three"
+    assert replays == [2 * each] * 2 + [3 * each] * 3, (
+        "those of the first two batches, then of all three"
+    )
     assert [one.batch.pictures[0].number for one in ours] == [0, 2, 4]
     for one, other in zip(ours, expected, strict=True):
-        for found, launched in zip(one.result.segmentations, other.result.segmentations, strict=True):
+        for found, launched in zip(
+            one.result.segmentations, other.result.segmentations, strict=True
+        ):
             assert (found.index, len(found.objects)) == (launched.index, 1)
             assert found.objects[0].box == pytest.approx(launched.objects[0].box, abs=1e-4)
             assert np.abs(found.masks.astype(int) - launched.masks).max() <= 1

@@ -37,15 +37,24 @@ def test_masks_and_coco_name_the_subfolder_also_after_an_interruption(
     assert [image["file_name"] for image in json.loads(coco.read_bytes())["images"]] == NAMES
     assert b"\r" not in coco.read_bytes(), "the same bytes on every system"
     assert (
-        cv2.imread(str(tmp_path / "masks" / "day 1" / "1.png"), cv2.IMREAD_UNCHANGED).shape == disc_picture(0).shape[:2]
+        cv2.imread(str(tmp_path / "masks" / "day 1" / "1.png"), cv2.IMREAD_UNCHANGED).shape
+        == disc_picture(0).shape[:2]
     )
     again = tmp_path / "again"
     (again / "day 2").mkdir(parents=True)
     (again / "notes.txt").write_text("mine")
     (again / "day 2" / "1.png").write_text("mine")
     with pytest.raises(ZeroDivisionError):  # after two pictures
-        segment(source, again, recursive=True, overwrite=True, on_progress=lambda now: 1 // (2 - now.done))
-    assert contents(again).keys() - {f".segment/{name}" for name in ("journal.jsonl", "lock", "masks.bin")} == {
+        segment(
+            source,
+            again,
+            recursive=True,
+            overwrite=True,
+            on_progress=lambda now: 1 // (2 - now.done),
+        )
+    assert contents(again).keys() - {
+        f".segment/{name}" for name in ("journal.jsonl", "lock", "masks.bin")
+    } == {
         "notes.txt",
         "day 2/1.png",
     }
@@ -58,5 +67,7 @@ def test_masks_and_coco_name_the_subfolder_also_after_an_interruption(
 def test_a_mask_never_replaces_a_picture(segment: Segment, source: Path, tmp_path: Path) -> None:
     (source / "in").mkdir()
     Image.fromarray(disc_picture(0)).save(source / "in" / "1.png")  # its mask would be in/1.png
-    with pytest.raises(UsageError, match=r"in.1\.png is an input and would be replaced; name another output$"):
+    with pytest.raises(
+        UsageError, match=r"in.1\.png is an input and would be replaced; name another output$"
+    ):
         segment(source, tmp_path, recursive=True, overwrite=True)

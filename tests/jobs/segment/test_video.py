@@ -19,7 +19,9 @@ def masks_in(folder: Path) -> list[np.ndarray]:
     return [np.asarray(Image.open(file)) for file in sorted(folder.iterdir())]
 
 
-def test_a_moving_disc_is_followed_into_overlay_masks_and_coco(segment: Segment, movie, tmp_path: Path) -> None:
+def test_a_moving_disc_is_followed_into_overlay_masks_and_coco(
+    segment: Segment, movie, tmp_path: Path
+) -> None:
     source = movie(COUNT)
     overlay, folder, coco = tmp_path / "out.mp4", tmp_path / "masks", tmp_path / "out.json"
     report = segment(source, overlay, folder, coco, mode="track", edge="hard")
@@ -28,8 +30,14 @@ def test_a_moving_disc_is_followed_into_overlay_masks_and_coco(segment: Segment,
 
     masks = masks_in(folder)
     assert len(masks) == COUNT
-    assert [file.name for file in sorted(folder.iterdir())][:2] == ["frame_000000.png", "frame_000001.png"]
-    assert {value for mask in masks for value in np.unique(mask).tolist()} == {0, 1}  # one id all the time
+    assert [file.name for file in sorted(folder.iterdir())][:2] == [
+        "frame_000000.png",
+        "frame_000001.png",
+    ]
+    assert {value for mask in masks for value in np.unique(mask).tolist()} == {
+        0,
+        1,
+    }  # one id all the time
     assert min(overlap(mask > 0, disc_shape(number)) for number, mask in enumerate(masks)) > 0.93
 
     assert times_of(overlay) == times_of(source) and sound_of(overlay) == sound_of(source)
@@ -37,11 +45,15 @@ def test_a_moving_disc_is_followed_into_overlay_masks_and_coco(segment: Segment,
         middle = disc_shape(number, radius=20)
         background = ~disc_shape(number, radius=50)
         red = picture[middle].mean(axis=0)
-        assert np.abs(red - (250, 157, 157)).max() < 12, "half of 250 and half of the first id's colour"
+        assert np.abs(red - (250, 157, 157)).max() < 12, (
+            "half of 250 and half of the first id's colour"
+        )
         assert np.abs(picture[background].mean(axis=0) - (20, 24, 30)).max() < 6
 
     document = json.loads(coco.read_text())
-    assert [(image["id"], image["file_name"], image["frame"]) for image in document["images"]][1] == (
+    assert [(image["id"], image["file_name"], image["frame"]) for image in document["images"]][
+        1
+    ] == (
         2,
         "frame_000001.png",
         1,
@@ -50,16 +62,22 @@ def test_a_moving_disc_is_followed_into_overlay_masks_and_coco(segment: Segment,
     assert {each["track_id"] for each in document["annotations"]} == {1}
 
 
-def test_coco_loads_and_its_masks_areas_and_boxes_are_the_pictures(segment: Segment, movie, tmp_path: Path) -> None:
+def test_coco_loads_and_its_masks_areas_and_boxes_are_the_pictures(
+    segment: Segment, movie, tmp_path: Path
+) -> None:
     from pycocotools.coco import COCO
 
     source, out = movie(3), tmp_path / "new" / "folder"  # neither is there yet
     segment(source, tmp_path / "masks", out / "out.json", pictures=str(out / "frames"))
     coco = COCO(str(out / "out.json"))
     pictures = pictures_of(source)
-    assert [image["file_name"] for image in coco.loadImgs(coco.getImgIds())] == sorted(os.listdir(out / "frames"))
+    assert [image["file_name"] for image in coco.loadImgs(coco.getImgIds())] == sorted(
+        os.listdir(out / "frames")
+    )
     for image in coco.loadImgs(coco.getImgIds()):
-        assert np.array_equal(np.asarray(Image.open(out / "frames" / image["file_name"])), pictures[image["frame"]])
+        assert np.array_equal(
+            np.asarray(Image.open(out / "frames" / image["file_name"])), pictures[image["frame"]]
+        )
     for number, mask in enumerate(masks_in(tmp_path / "masks")):
         (annotation,) = coco.loadAnns(coco.getAnnIds(imgIds=[number + 1]))
         assert np.array_equal(coco.annToMask(annotation), mask)
@@ -76,18 +94,31 @@ def test_run_lengths_are_those_of_the_reference(density: float) -> None:
     from pycocotools import mask as rle
 
     noise = np.random.default_rng(3)
-    for left, top, columns, rows in ((0, 0, 30, 20), (5, 0, 9, 20), (3, 4, 7, 6), (0, 0, 1, 1), (29, 19, 1, 1)):
+    for left, top, columns, rows in (
+        (0, 0, 30, 20),
+        (5, 0, 9, 20),
+        (3, 4, 7, 6),
+        (0, 0, 1, 1),
+        (29, 19, 1, 1),
+    ):
         whole = np.zeros((20, 30), np.uint8)
         part = (noise.random((rows, columns)) < density).astype(np.uint8)
         whole[top : top + rows, left : left + columns] = part
         counts = run_lengths(part, left, top, 20, 30)
-        assert rle.frPyObjects({"size": [20, 30], "counts": counts}, 20, 30) == rle.encode(np.asfortranarray(whole))
+        assert rle.frPyObjects({"size": [20, 30], "counts": counts}, 20, 30) == rle.encode(
+            np.asfortranarray(whole)
+        )
 
 
-def test_every_third_picture_up_to_two_keeps_its_number_and_time(segment: Segment, movie, tmp_path: Path) -> None:
+def test_every_third_picture_up_to_two_keeps_its_number_and_time(
+    segment: Segment, movie, tmp_path: Path
+) -> None:
     source = movie(12)
     report = segment(source, tmp_path / "masks", tmp_path / "out.mp4", every=3, frames=2)
-    assert sorted(file.name for file in (tmp_path / "masks").iterdir()) == ["frame_000000.png", "frame_000003.png"]
+    assert sorted(file.name for file in (tmp_path / "masks").iterdir()) == [
+        "frame_000000.png",
+        "frame_000003.png",
+    ]
     assert times_of(tmp_path / "out.mp4") == [times_of(source)[0], times_of(source)[3]]
     assert (report.read, report.written, report.passed_over, report.unwritten) == (4, 2, 2, 0)
     end_s = 4 / 30
@@ -95,10 +126,16 @@ def test_every_third_picture_up_to_two_keeps_its_number_and_time(segment: Segmen
     assert 0 < max(progress) < end_s, "the sound ends with the pictures"
 
 
-def test_nothing_found_leaves_the_picture_as_it_was(segment: Segment, movie, tmp_path: Path) -> None:
+def test_nothing_found_leaves_the_picture_as_it_was(
+    segment: Segment, movie, tmp_path: Path
+) -> None:
     dark = [np.full((192, 320, 3), 20, np.uint8)] * 2
-    report = segment(movie(pictures=dark), tmp_path / "out.mp4", tmp_path / "out.json", tmp_path / "masks")
+    report = segment(
+        movie(pictures=dark), tmp_path / "out.mp4", tmp_path / "out.json", tmp_path / "masks"
+    )
     assert (report.written, report.objects) == (2, 0)
-    assert all(np.abs(picture.astype(int) - 20).max() <= 2 for picture in pictures_of(tmp_path / "out.mp4"))
+    assert all(
+        np.abs(picture.astype(int) - 20).max() <= 2 for picture in pictures_of(tmp_path / "out.mp4")
+    )
     assert json.loads((tmp_path / "out.json").read_text())["annotations"] == []
     assert not any(mask.any() for mask in masks_in(tmp_path / "masks"))

@@ -39,7 +39,9 @@ class Toy:
                 time.sleep(DAWDLE_S)
             self._frames += len(batch.pixels)
             yield PaintedBatch(
-                batch=batch, pixels=batch.pixels + 1, outcomes=np.full(len(batch.pixels), GOOD, np.uint8)
+                batch=batch,
+                pixels=batch.pixels + 1,
+                outcomes=np.full(len(batch.pixels), GOOD, np.uint8),
             )
 
     def times(self) -> tuple[StageFigures, ...]:

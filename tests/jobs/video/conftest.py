@@ -21,11 +21,14 @@ MakeJob = Callable[..., VideoJob]
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Callable[..., Path]:
-    """`clip(count)`: a moving disc, 96 x 64, 30 fps, H.264 and AAC in MP4 unless options of `write_movie` differ."""
+    """`clip(count)`: a moving disc, 96 x 64, 30 fps, H.264 and AAC in MP4 unless options of
+    `write_movie` differ."""
 
     def write(count: int = 10, *, name: str = "in.mp4", **options: Any) -> Path:
         pictures = options.pop("pictures", None)
-        pictures = pictures or [disc_picture(number, WIDTH, HEIGHT, RADIUS) for number in range(count)]
+        pictures = pictures or [
+            disc_picture(number, WIDTH, HEIGHT, RADIUS) for number in range(count)
+        ]
         return write_movie(tmp_path / name, pictures, **options)
 
     return write
@@ -39,21 +42,30 @@ def movie(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def job(tiny_sd: Path) -> MakeJob:
-    """`job(source, output, **options)`: options of VideoJob, Painting and ModelSpec, by their names."""
+    """`job(source, output, **options)`: options of VideoJob, Painting and ModelSpec, by their
+    names."""
 
     def make(source: Path | str, output: Path | str, **options: Any) -> VideoJob:
         spec = ModelSpec(model=str(tiny_sd))
-        painting = _apply_options(Painting(spec=spec, prompt="glass", steps=2, cfg=1.0, seed=7), options)
+        painting = _apply_options(
+            Painting(spec=spec, prompt="glass", steps=2, cfg=1.0, seed=7), options
+        )
         painting = replace(painting, spec=_apply_options(spec, options))
         values = {"device": "cpu", "threads": 1}
-        return VideoJob(source=str(source), output=str(output), painting=painting, **values | options)
+        return VideoJob(
+            source=str(source), output=str(output), painting=painting, **values | options
+        )
 
     return make
 
 
 def _apply_options(values: Any, options: dict[str, Any]) -> Any:
     """`values` with those of the options that are its fields; they are options no more."""
-    own = {name: options.pop(name) for name in list(options) if name in type(values).__dataclass_fields__}
+    own = {
+        name: options.pop(name)
+        for name in list(options)
+        if name in type(values).__dataclass_fields__
+    }
     return replace(values, **own)
 
 

@@ -21,9 +21,15 @@ def picture(number: int, width: int = 32, height: int = 16) -> InputPicture:
 
 
 def test_the_last_batch_is_as_long_as_the_others_and_repeats_its_last_picture() -> None:
-    batches = list(video_batches(iter([picture(number) for number in range(7)]), 3, (32, 16), first=5))
+    batches = list(
+        video_batches(iter([picture(number) for number in range(7)]), 3, (32, 16), first=5)
+    )
     assert [batch.number for batch in batches] == [5, 6, 7]
-    assert [[each.number for each in batch.pictures] for batch in batches] == [[0, 1, 2], [3, 4, 5], [6]]
+    assert [[each.number for each in batch.pictures] for batch in batches] == [
+        [0, 1, 2],
+        [3, 4, 5],
+        [6],
+    ]
     assert batches[-1].pixels.shape == (3, 16, 32, 3)
     assert batches[-1].pixels[:, 0, 0, 0].tolist() == [6, 6, 6]
 

@@ -1,4 +1,5 @@
-"""State of the card from NVML. There is no card here: calls are checked against the real library's interface."""
+"""State of the card from NVML. There is no card here: calls are checked against the real library's
+interface."""
 
 import inspect
 import sys
@@ -40,7 +41,8 @@ def test_a_processor_and_a_missing_library_have_a_reason(monkeypatch: pytest.Mon
 
 @pytest.fixture
 def card(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """A driver's answers by the name of the call, for the second of two cards; other calls are refused."""
+    """A driver's answers by the name of the call, for the second of two cards; other calls are
+    refused."""
     answers: dict[str, Any] = {
         "nvmlInit": None,
         "nvmlShutdown": None,
@@ -73,7 +75,12 @@ def test_the_state_of_the_used_card_is_reported(card: dict[str, Any]) -> None:
     watch = DeviceWatch("cuda")
     state = watch.state()
     assert state is not None and watch.reason == ""
-    assert (state.name, state.memory_mb, state.load, state.temperature_c) == ("card 1", 3072.0, 0.87, 71)
+    assert (state.name, state.memory_mb, state.load, state.temperature_c) == (
+        "card 1",
+        3072.0,
+        0.87,
+        71,
+    )
     assert state.throttle == "power limit"
     memory = {name for name, _ in pynvml.c_nvmlMemory_t._fields_}
     assert "used" in memory and "gpu" in {name for name, _ in pynvml.c_nvmlUtilization_t._fields_}

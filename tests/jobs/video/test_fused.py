@@ -30,7 +30,10 @@ def test_an_error_of_a_library_is_one_line_that_names_the_model(
     backend = FusedPaintBackend(job("in", "out"), SIZE)
     for error, kind in (
         (NotImplementedError("no such\nkernel"), ModelError),
-        (RuntimeError("CUDA error: unspecified\nlaunch failure"), DeviceLostError),  # on Ray its piece is tried again
+        (
+            RuntimeError("CUDA error: unspecified\nlaunch failure"),
+            DeviceLostError,
+        ),  # on Ray its piece is tried again
     ):
 
         def fail(*arguments: object, error: Exception = error) -> None:
@@ -40,7 +43,10 @@ def test_an_error_of_a_library_is_one_line_that_names_the_model(
         with pytest.raises(ModelError) as caught:
             list(backend.paint(batches_of(2)))
         assert type(caught.value) is kind
-        assert str(caught.value) == f"{tiny_sd}: {type(error).__name__}: {' '.join(str(error).split())}"
+        assert (
+            str(caught.value)
+            == f"{tiny_sd}: {type(error).__name__}: {' '.join(str(error).split())}"
+        )
     backend.close()
 
 
@@ -55,7 +61,9 @@ def test_an_error_of_the_source_is_raised_unchanged(job: MakeJob) -> None:
     backend.close()
 
 
-def test_closed_stages_hold_no_model_and_keep_their_figures(job: MakeJob, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closed_stages_hold_no_model_and_keep_their_figures(
+    job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
     backend = FusedPaintBackend(replace(job("in", "out"), batch=2), SIZE)
     assert backend._painter is not None
     unet = weakref.ref(backend._painter.model.unet)

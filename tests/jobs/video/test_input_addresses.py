@@ -20,8 +20,8 @@ Movie = Callable[..., Path]
 
 
 class Files(http.server.SimpleHTTPRequestHandler):
-    """Serves the files of a folder. Below /hasty the second answer of a file ends after a tenth; /stage.mjpg sends one
-    picture after the other until the server closes."""
+    """Serves the files of a folder. Below /hasty the second answer of a file ends after a tenth;
+    /stage.mjpg sends one picture after the other until the server closes."""
 
     server: "Server"
 
@@ -39,7 +39,9 @@ class Files(http.server.SimpleHTTPRequestHandler):
         self.send_header("Content-Range", f"bytes {at}-{len(data) - 1}/{len(data)}")
         self.send_header("Content-Length", str(len(data) - at))
         self.end_headers()
-        self.wfile.write(data[at : at + len(data) // 10 + 1] if self.server.parts else data)  # it is looked at first
+        self.wfile.write(
+            data[at : at + len(data) // 10 + 1] if self.server.parts else data
+        )  # it is looked at first
         self.server.parts += 1
 
     def send_pictures(self) -> None:
@@ -49,7 +51,9 @@ class Files(http.server.SimpleHTTPRequestHandler):
         jpeg = simplejpeg.encode_jpeg(numbered(5))
         try:
             while not self.server.is_closing.wait(0.005):
-                head = f"--picture\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+                head = (
+                    f"--picture\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+                )
                 self.wfile.write(head.encode() + jpeg + b"\r\n")
         except OSError:
             pass  # the client is gone

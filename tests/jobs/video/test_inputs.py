@@ -30,21 +30,32 @@ VP9 = {"deadline": "realtime", "cpu-used": "8"}
 
 
 def test_pictures_that_a_mac_could_not_distinguish_keep_their_whole_names(tmp_path: Path) -> None:
-    for names, expected in ((("A.png", "a.jpg"), ["A.png", "a.jpg"]), (("A.png", "b.jpg"), ["A", "b"])):
+    for names, expected in (
+        (("A.png", "a.jpg"), ["A.png", "a.jpg"]),
+        (("A.png", "b.jpg"), ["A", "b"]),
+    ):
         folder = tmp_path / names[1]
         folder.mkdir()
         for name in names:
             Image.new("RGB", (16, 16)).save(folder / name)
         assert sorted(picture.name for picture in read_all(folder)[1]) == expected
-    Image.new("RGB", (16, 16)).save(tmp_path / "a.jpg" / "c.png")  # of the others the names stay as they were
-    assert sorted(picture.name for picture in read_all(tmp_path / "a.jpg")[1]) == ["A.png", "a.jpg", "c"]
+    Image.new("RGB", (16, 16)).save(
+        tmp_path / "a.jpg" / "c.png"
+    )  # of the others the names stay as they were
+    assert sorted(picture.name for picture in read_all(tmp_path / "a.jpg")[1]) == [
+        "A.png",
+        "a.jpg",
+        "c",
+    ]
 
 
 @pytest.mark.parametrize("name", ["f_%04d.png", "f_*.png"])
 def test_a_pattern_of_names_is_answered_with_what_to_give(name: str, tmp_path: Path) -> None:
     with pytest.raises(SourceError) as caught:
         open_input(str(tmp_path / name))
-    assert str(caught.value).endswith(f"no such file or folder; for many pictures name their folder, {tmp_path}")
+    assert str(caught.value).endswith(
+        f"no such file or folder; for many pictures name their folder, {tmp_path}"
+    )
 
 
 def test_an_m4a_with_a_cover_is_no_film(tmp_path: Path) -> None:
@@ -57,7 +68,9 @@ def test_an_m4a_with_a_cover_is_no_film(tmp_path: Path) -> None:
         packet = av.Packet(cover.getvalue())
         packet.stream, packet.pts, packet.dts, packet.time_base = picture, 0, 0, Fraction(1, 1000)
         container.mux(packet)
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 4800), np.float32), format="fltp", layout="mono")
+        frame = av.AudioFrame.from_ndarray(
+            np.zeros((1, 4800), np.float32), format="fltp", layout="mono"
+        )
         frame.sample_rate, frame.pts = 48_000, 0
         container.mux(track.encode(frame))
         container.mux(track.encode(None))
@@ -78,7 +91,11 @@ def test_hidden_files_of_a_folder_are_no_pictures(tmp_path: Path) -> None:
     for name in ("._x.jpg", ".DS_Store"):
         (tmp_path / name).write_bytes(b"\0\5\x16\7")
     pictures, read = read_all(tmp_path)
-    assert ([picture.name for picture in read], pictures.expected, pictures.counts.unreadable) == (["x"], 1, 0)
+    assert ([picture.name for picture in read], pictures.expected, pictures.counts.unreadable) == (
+        ["x"],
+        1,
+        0,
+    )
     assert pictures.files == (tmp_path / "x.jpg",)
 
 
@@ -87,19 +104,27 @@ def test_each_of_509_pictures_comes_once_whatever_is_skipped(movie: Movie) -> No
     for every in range(1, 8):
         pictures, read = read_all(source, every)
         numbers = [number for number in range(509) if number % every == 0]
-        assert [number_in(picture.pixels) for picture in read] == [picture.number for picture in read] == numbers
+        assert (
+            [number_in(picture.pixels) for picture in read]
+            == [picture.number for picture in read]
+            == numbers
+        )
         assert (pictures.counts.decoded, pictures.counts.passed_over) == (509, 509 - len(numbers))
         assert (pictures.counts.unreadable, pictures.counts.notes) == (0, [])
 
 
 @pytest.mark.parametrize("is_folder", [False, True])
-def test_finished_batches_are_skipped_and_counted(is_folder: bool, movie: Movie, tmp_path: Path) -> None:
+def test_finished_batches_are_skipped_and_counted(
+    is_folder: bool, movie: Movie, tmp_path: Path
+) -> None:
     source = folder_of(tmp_path / "in", range(23)) if is_folder else movie(23)
     for every, limit, start in [(1, None, 7), (3, None, 4), (2, 9, 8), (2, 8, 8), (1, None, 23)]:
         _, whole = read_all(source, every, limit)
         pictures, rest = read_all(source, every, limit, start)
         assert [picture.name for picture in rest] == [picture.name for picture in whole[start:]]
-        assert [(one.start_s, one.end_s) for one in rest] == [(one.start_s, one.end_s) for one in whole[start:]]
+        assert [(one.start_s, one.end_s) for one in rest] == [
+            (one.start_s, one.end_s) for one in whole[start:]
+        ]
         counts = pictures.counts
         assert counts.resumed == min(start, len(whole))
         assert counts.decoded == counts.passed_over + counts.resumed + len(rest)
@@ -115,7 +140,11 @@ def test_a_folder_is_sorted_by_number_with_notes_on_damage_and_other_sizes(tmp_p
     read = list(fit_all(pictures.read(1, None), (WIDTH, HEIGHT), pictures.counts))
     assert [picture.file_name for picture in read] == ["1.png", "2.png", "3.jpg", "4.png", "10.png"]
     assert {picture.pixels.shape for picture in read} == {(HEIGHT, WIDTH, 3)}
-    assert (pictures.counts.decoded, pictures.counts.unreadable, pictures.counts.refitted) == (5, 1, 2)
+    assert (pictures.counts.decoded, pictures.counts.unreadable, pictures.counts.refitted) == (
+        5,
+        1,
+        2,
+    )
     assert [note.split(": ")[0] for note in pictures.counts.notes] == [
         str(folder),  # numbers are missing
         "from 3 on pictures are 64x64",
@@ -131,7 +160,9 @@ def folder_of(folder: Path, numbers: Any) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["noise", "sound", "no index", "empty folder", "missing", "long"])
-def test_a_source_without_pictures_is_refused_in_one_line(kind: str, movie: Movie, tmp_path: Path) -> None:
+def test_a_source_without_pictures_is_refused_in_one_line(
+    kind: str, movie: Movie, tmp_path: Path
+) -> None:
     source = tmp_path / "in.mp4"
     if kind == "noise":
         source.write_bytes(np.random.default_rng(1).bytes(100_000))
@@ -203,13 +234,20 @@ def test_every_picture_of_a_damaged_video_is_accounted_for(
 ) -> None:
     monkeypatch.setattr("engine.sources.pictures.ALL_CORES", 12)
     noise = np.random.default_rng(0)
-    pictures = [numbered(number) ^ noise.integers(0, 32, (HEIGHT, WIDTH, 3), np.uint8) for number in range(60)]
+    pictures = [
+        numbered(number) ^ noise.integers(0, 32, (HEIGHT, WIDTH, 3), np.uint8)
+        for number in range(60)
+    ]
     source = movie(pictures=pictures, name=name, codec=codec, options=options)
     damage(source, offsets)
     read_from, read = read_all(source)
     counts = read_from.counts
     assert counts.decoded == len(read) and counts.decoded + counts.unreadable == 60
-    assert 1 <= counts.damaged + counts.unreadable <= (12 if codec == "libvpx-vp9" else 3 * len(offsets))
+    assert (
+        1
+        <= counts.damaged + counts.unreadable
+        <= (12 if codec == "libvpx-vp9" else 3 * len(offsets))
+    )
     frames = [round(picture.start_s * 30) for picture in read]
     assert frames[:18] == list(range(18)) and frames == sorted(set(frames))
     assert frames[-1] == 59 or codec == "libvpx-vp9"  # all pictures lean on those before

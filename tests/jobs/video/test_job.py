@@ -22,11 +22,14 @@ from tests.jobs.video.conftest import MakeJob
         ({"loras": (("a.safetensors", float("nan")),)}, "--lora"),
         (
             {"sampler": "heun"},
-            "--sampler heun: not one of auto, lcm, turbo, lightning, hyper, tcd, scheduler, deis, euler, dpm",
+            "--sampler heun: not one of auto, lcm, turbo, lightning, hyper, tcd, scheduler, deis, "
+            "euler, dpm",
         ),
     ],
 )
-def test_contradicting_options_are_refused_in_one_line(options: dict, reason: str, job: MakeJob) -> None:
+def test_contradicting_options_are_refused_in_one_line(
+    options: dict, reason: str, job: MakeJob
+) -> None:
     requested = job("in.mp4", "out.mp4", **options)
     with pytest.raises(UsageError) as error:
         requested.check()
@@ -48,7 +51,9 @@ def test_stdin_and_stdout_are_refused(files: tuple[str, str], job: MakeJob) -> N
         ((640, 360), 0.05, (64, 64)),
     ],
 )
-def test_the_painted_size_is_the_nearest_multiple_of_8(size, scale, painted, job: MakeJob, tmp_path: Path) -> None:
+def test_the_painted_size_is_the_nearest_multiple_of_8(
+    size, scale, painted, job: MakeJob, tmp_path: Path
+) -> None:
     assert job(tmp_path, tmp_path, scale=scale).size_for(*size) == painted
 
 

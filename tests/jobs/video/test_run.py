@@ -37,26 +37,41 @@ def test_29_pictures_in_29_out_with_their_times_and_their_sound(
     assert times_of(out) == pytest.approx(times_of(source)) and sound_of(out) == sound_of(source)
     painted, source_times = pictures_of(out), pictures_of(source)
     assert len(painted) == 29 and painted[0].shape == source_times[0].shape
-    assert all(np.abs(new.astype(int) - old).mean() > 2 for new, old in zip(painted, source_times, strict=True))
+    assert all(
+        np.abs(new.astype(int) - old).mean() > 2
+        for new, old in zip(painted, source_times, strict=True)
+    )
     assert report.done_line.startswith(f"done: time={report.seconds:.3f} frames=29 ")
     assert report.its == pytest.approx(5 * report.fps)
     assert report.evals == pytest.approx(report.fps), "of five steps one is made"
 
 
-def test_every_picture_is_painted_or_counted_as_skipped(clip: Clip, job: MakeJob, tmp_path: Path) -> None:
+def test_every_picture_is_painted_or_counted_as_skipped(
+    clip: Clip, job: MakeJob, tmp_path: Path
+) -> None:
     report = paint_video(job(clip(23), tmp_path / "frames", batch=4, every=4))
     numbers = range(0, 23, 4)
-    assert sorted(path.name for path in (tmp_path / "frames").iterdir()) == [f"frame_{n:06d}.png" for n in numbers]
+    assert sorted(path.name for path in (tmp_path / "frames").iterdir()) == [
+        f"frame_{n:06d}.png" for n in numbers
+    ]
     assert (report.read, report.painted, report.skipped) == (23, len(numbers), 23 - len(numbers))
 
 
-def test_frames_do_not_depend_on_the_batch_they_are_in(clip: Clip, job: MakeJob, tmp_path: Path) -> None:
+def test_frames_do_not_depend_on_the_batch_they_are_in(
+    clip: Clip, job: MakeJob, tmp_path: Path
+) -> None:
     source = clip(7)
     for batch in (1, 4):
         paint_video(job(source, tmp_path / f"by {batch}", batch=batch, cfg=3.0))
     alone, together = frames_of(tmp_path / "by 1"), frames_of(tmp_path / "by 4")
     assert [name for name, _ in alone] == [name for name, _ in together]
-    assert max(np.abs(one.astype(int) - other).max() for (_, one), (_, other) in zip(alone, together, strict=True)) <= 1
+    assert (
+        max(
+            np.abs(one.astype(int) - other).max()
+            for (_, one), (_, other) in zip(alone, together, strict=True)
+        )
+        <= 1
+    )
 
 
 def test_a_model_that_gives_no_numbers_leaves_the_sources_pictures(
@@ -65,8 +80,12 @@ def test_a_model_that_gives_no_numbers_leaves_the_sources_pictures(
     source = clip(5)
     report = paint_video(job(source, tmp_path / "frames", model=str(broken_sd), batch=2))
     assert (report.painted, report.passed_through) == (5, 5)
-    assert any("5 pictures were left unpainted, the first is frame_000000" in note for note in report.notes)
-    for (_, written), source_pictures in zip(frames_of(tmp_path / "frames"), pictures_of(source), strict=True):
+    assert any(
+        "5 pictures were left unpainted, the first is frame_000000" in note for note in report.notes
+    )
+    for (_, written), source_pictures in zip(
+        frames_of(tmp_path / "frames"), pictures_of(source), strict=True
+    ):
         assert np.abs(written.astype(int) - source_pictures).max() <= 2
 
 
@@ -93,7 +112,9 @@ def test_a_stop_keeps_what_was_painted_and_a_resumed_run_equals_an_uninterrupted
     second = paint_video(job(source, out, batch=2, resume=True))
     assert not second.is_interrupted
     assert (first.dtype, second.dtype) == ("bfloat16", "bfloat16")
-    assert "Precision: bfloat16, " in comment_of(out) and any("many times slower" in note for note in second.notes)
+    assert "Precision: bfloat16, " in comment_of(out) and any(
+        "many times slower" in note for note in second.notes
+    )
     assert second.resumed >= 4, "finished pictures were not painted again"
     assert second.resumed + second.painted == 20
     assert packets_of(out) == packets_of(tmp_path / "whole.mp4")
@@ -118,10 +139,14 @@ def test_an_error_says_how_to_resume_if_there_is_finished_work(
     assert not hasattr(caught.value, "__notes__")
 
 
-def test_a_model_that_is_not_there_leaves_nothing_behind(clip: Clip, job: MakeJob, tmp_path: Path) -> None:
+def test_a_model_that_is_not_there_leaves_nothing_behind(
+    clip: Clip, job: MakeJob, tmp_path: Path
+) -> None:
     source = clip()
     with pytest.raises(MultiverseError, match="no-such-model"):
-        paint_video(job(source, tmp_path / "new" / "out.mp4", model=str(tmp_path / "no-such-model")))
+        paint_video(
+            job(source, tmp_path / "new" / "out.mp4", model=str(tmp_path / "no-such-model"))
+        )
     assert list(tmp_path.iterdir()) == [source]
 
 

@@ -14,7 +14,8 @@ class Over(Exception):
 
 
 class Lockstep:
-    """A simulated clock for threads: `rest` passes control to the thread that wakes next, so every run is the same."""
+    """A simulated clock for threads: `rest` passes control to the thread that wakes next, so every
+    run is the same."""
 
     def __init__(self, *, seconds: float) -> None:
         self._now_ns = 1_000_000_000
@@ -31,7 +32,8 @@ class Lockstep:
         self._sleep(woken)
 
     def run(self, *actors: Callable[[], None]) -> None:
-        """Run these, each in a thread, from now on; returns when the time is used up. Raises the first error of one."""
+        """Run these, each in a thread, from now on; returns when the time is used up. Raises the
+        first error of one."""
         errors: list[Exception] = []
 
         def act(actor: Callable[[], None], woken: threading.Event) -> None:
@@ -45,7 +47,10 @@ class Lockstep:
                 self._end_ns = 0
             self._wake_next()
 
-        threads = [threading.Thread(target=act, args=(actor, self._enter(self._now_ns))) for actor in actors]
+        threads = [
+            threading.Thread(target=act, args=(actor, self._enter(self._now_ns)))
+            for actor in actors
+        ]
         for thread in threads:
             thread.start()
         self._wake_next()
@@ -72,4 +77,6 @@ class Lockstep:
 
 def overlaps(some: Sequence[Span], others: Sequence[Span]) -> list[tuple[Span, Span]]:
     """The pairs that have a moment in common."""
-    return [(one, other) for one in some for other in others if one[0] < other[1] and other[0] < one[1]]
+    return [
+        (one, other) for one in some for other in others if one[0] < other[1] and other[0] < one[1]
+    ]

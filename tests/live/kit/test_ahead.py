@@ -12,7 +12,9 @@ PIXELS = np.zeros((1, 1, 3), np.uint8)
 
 
 def picture(generation: int, index: int = 0) -> RingFrame:
-    return RingFrame(pixels=PIXELS, index=index, time_s=0.0, generation=generation, sequence=index + 1)
+    return RingFrame(
+        pixels=PIXELS, index=index, time_s=0.0, generation=generation, sequence=index + 1
+    )
 
 
 def change(key: str, **values: object) -> UpcomingValues:

@@ -8,14 +8,18 @@ from engine.values import VideoFrame
 
 
 def picture(value: int, width: int = 8, height: int = 8) -> VideoFrame:
-    return VideoFrame(pixels=np.full((height, width, 3), value, np.uint8), index=value, time_s=0.0, source="sd")
+    return VideoFrame(
+        pixels=np.full((height, width, 3), value, np.uint8), index=value, time_s=0.0, source="sd"
+    )
 
 
 def seen(fade: Fade | None) -> float:
     """Grey level of the picture on display."""
     assert fade is not None
     new = float(fade.picture.pixels.mean())
-    return new if fade.before is None else fade.before.pixels.mean() * (1 - fade.mix) + new * fade.mix
+    return (
+        new if fade.before is None else fade.before.pixels.mean() * (1 - fade.mix) + new * fade.mix
+    )
 
 
 def faded(*pictures: tuple[float, VideoFrame], crossfade_s: float = 1.0) -> Fader:
@@ -39,7 +43,9 @@ def test_the_first_picture_is_shown_at_once_and_each_fades_in_over_the_last() ->
     assert seen(fader.at(1.0, 0.0)) == 200, "without a crossfade"
 
 
-def test_a_fade_never_lasts_longer_than_the_interval_between_pictures_and_starts_from_the_display() -> None:
+def test_a_fade_never_lasts_longer_than_the_interval_between_pictures_and_starts_from_the_display() -> (
+    None
+):
     fader = faded((0.0, picture(0)), (0.5, picture(200)))
     assert [seen(fader.at(now_s, 1.0)) for now_s in (0.75, 1.0)] == [100, 200]
     fader = faded((0.0, picture(0)), (10.0, picture(200)))

@@ -11,12 +11,17 @@ POLL_S = 0.002
 
 
 def picture(number: int) -> VideoFrame:
-    return VideoFrame(pixels=np.zeros((1, 1, 3), np.uint8), index=number, time_s=0.0, source="camera")
+    return VideoFrame(
+        pixels=np.zeros((1, 1, 3), np.uint8), index=number, time_s=0.0, source="camera"
+    )
 
 
-def play(calls_s: list[float], fps: float, *, rest_s: float = 0.0) -> list[tuple[int, int | None, int]]:
-    """Simulate a child that takes the newest picture, works for these times, answers and rests, and asks as
-    `ask_from_s` says. The engine polls once a frame. Returns (answered, found, most kept) of each answer."""
+def play(
+    calls_s: list[float], fps: float, *, rest_s: float = 0.0
+) -> list[tuple[int, int | None, int]]:
+    """Simulate a child that takes the newest picture, works for these times, answers and rests, and
+    asks as `ask_from_s` says. The engine polls once a frame. Returns (answered, found, most kept)
+    of each answer."""
     fed, newest, last_read, call_s, began_s, cached = FedPictures(), -1, -1, 0.0, float("-inf"), 0
     answers: list[int] = []
     results: list[tuple[int, int | None, int]] = []
@@ -28,8 +33,18 @@ def play(calls_s: list[float], fps: float, *, rest_s: float = 0.0) -> list[tuple
         if is_working and now_s >= answers_at_s:
             answers.append(last_read)
             is_working = False
-        if not is_working and now_s >= free_at_s and newest > last_read and (work_s := next(calls, None)) is not None:
-            call_s, began_s, last_read, is_working = now_s - began_s if last_read >= 0 else 0.0, now_s, newest, True
+        if (
+            not is_working
+            and now_s >= free_at_s
+            and newest > last_read
+            and (work_s := next(calls, None)) is not None
+        ):
+            call_s, began_s, last_read, is_working = (
+                now_s - began_s if last_read >= 0 else 0.0,
+                now_s,
+                newest,
+                True,
+            )
             answers_at_s, free_at_s = now_s + work_s, now_s + work_s + rest_s
         if now_s < frame_s:
             continue
@@ -65,9 +80,16 @@ def test_a_result_finds_its_picture_however_many_were_sent_since(
     assert max(cached for *_, cached in results) <= MAX_MARKED + NEWEST
 
 
-def test_the_first_picture_of_a_new_process_is_found_although_the_last_process_sent_no_result() -> None:
+def test_the_first_picture_of_a_new_process_is_found_although_the_last_process_sent_no_result() -> (
+    None
+):
     fed = FedPictures()
-    for number, is_asking in ((0, True), (1, True), (1, False), *((number, True) for number in range(2, 100))):
+    for number, is_asking in (
+        (0, True),
+        (1, True),
+        (1, False),
+        *((number, True) for number in range(2, 100)),
+    ):
         fed.follow_wish(is_asking)
         if is_asking:
             fed.add(number, picture(number))

@@ -19,5 +19,9 @@ def test_the_longest_piece_scales_up_with_the_work_and_never_down_and_is_forgott
 
 def test_a_fast_child_always_requests_a_picture_and_others_shortly_before_they_can_use_it() -> None:
     assert ask_from_s(call_began_s=10.0, call_s=0.03, due_s=10.0) < 10.0
-    assert ask_from_s(call_began_s=10.0, call_s=0.8, due_s=10.0) == pytest.approx(10.7), "before it is done"
-    assert ask_from_s(call_began_s=10.0, call_s=0.8, due_s=11.5) == pytest.approx(11.4), "before its interval ends"
+    assert ask_from_s(call_began_s=10.0, call_s=0.8, due_s=10.0) == pytest.approx(10.7), (
+        "before it is done"
+    )
+    assert ask_from_s(call_began_s=10.0, call_s=0.8, due_s=11.5) == pytest.approx(11.4), (
+        "before its interval ends"
+    )

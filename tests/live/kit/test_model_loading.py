@@ -33,13 +33,17 @@ def sent() -> list[ChildMessage]:
 
 @pytest.fixture
 def port(sent: list[ChildMessage], monkeypatch: pytest.MonkeyPatch) -> Iterator[ChildPort]:
-    monkeypatch.setattr(priority, "enter_idle_class", lambda: None)  # Windows: a child that fails ends in it
+    monkeypatch.setattr(
+        priority, "enter_idle_class", lambda: None
+    )  # Windows: a child that fails ends in it
     ours, theirs = open_pipe()
     counters = ChildCounters.create("loading words")
     settings = {"threads": 1, "device": "cuda", "dtype": "auto"}
     with ours, theirs:
         mailbox = Mailbox(ControlPipe(theirs, ToChild), counters)
-        yield ChildPort(settings=settings, send=sent.append, mailbox=mailbox, counters=counters, gate=None)
+        yield ChildPort(
+            settings=settings, send=sent.append, mailbox=mailbox, counters=counters, gate=None
+        )
     counters.close()
 
 
@@ -56,7 +60,13 @@ def raising(error: Exception) -> Callable[..., Any]:
         (TOO_OLD, DRIVER, "driver", True, "device cuda: "),
         (NOT_THERE, DRIVER, "driver", False, "device cuda: "),
         (torch.OutOfMemoryError("CUDA out of memory."), DRIVER, "memory", True, "device cuda: "),
-        (torch.OutOfMemoryError("CUDA out of memory."), MODEL, "memory", True, r"cuda; 0\.5 GiB of 8\.0 GiB"),
+        (
+            torch.OutOfMemoryError("CUDA out of memory."),
+            MODEL,
+            "memory",
+            True,
+            r"cuda; 0\.5 GiB of 8\.0 GiB",
+        ),
         (DeviceFullError("tiny: its weights take 9.0 GiB"), MODEL, "memory", True, "9.0 GiB"),
         (DeviceLostError("device cuda: has failed"), MODEL, "driver", False, "has failed"),
         (ModelError("tiny: has no weights"), MODEL, "model", True, "no weights"),
@@ -72,7 +82,9 @@ def test_a_model_is_a_suspect_only_after_its_card_and_at_fault_only_if_its_card_
     sent: list[ChildMessage],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(torch, "zeros", raising(error) if tried == DRIVER else lambda size, device: torch.ones(size))
+    monkeypatch.setattr(
+        torch, "zeros", raising(error) if tried == DRIVER else lambda size, device: torch.ones(size)
+    )
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (1 << 29, 1 << 33))
     monkeypatch.setattr(card_memory, "DESKTOP_FRACTION", 0.0)
     with pytest.raises(ChildFault, match=line) as raised:
@@ -82,11 +94,16 @@ def test_a_model_is_a_suspect_only_after_its_card_and_at_fault_only_if_its_card_
 
 @pytest.mark.parametrize("loop", [rvc, sam3, sd], ids=["rvc", "sam3", "sd"])
 def test_a_card_that_fails_is_its_drivers_fault_and_other_errors_are_not(
-    loop: ModuleType, port: ChildPort, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    loop: ModuleType,
+    port: ChildPort,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     lost = torch.AcceleratorError("CUDA error: unspecified launch failure\nCUDA kernel errors")
     monkeypatch.setattr(loop, "load_model", raising(lost))
-    with pytest.raises(ChildFault, match="the device has failed: AcceleratorError: CUDA error: unspecified") as raised:
+    with pytest.raises(
+        ChildFault, match="the device has failed: AcceleratorError: CUDA error: unspecified"
+    ) as raised:
         loop.run(port)
     assert (raised.value.fault.kind, raised.value.fault.is_final) == ("driver", False)
     assert "in fails" in capsys.readouterr().err, "the log has the traceback"

@@ -13,7 +13,8 @@ PERIOD_NS = 33_333_333
 
 
 class Time:
-    """A clock that only advances during work and rests. `then[n]` is called at the end of the n-th rest."""
+    """A clock that only advances during work and rests. `then[n]` is called at the end of the n-th
+    rest."""
 
     def __init__(self) -> None:
         self.now_ns = 1_000_000_000
@@ -45,7 +46,12 @@ def gate(gate: Gate) -> Gate:
 
 def test_a_late_frame_cuts_the_duty_at_once_and_it_recovers_slowly() -> None:
     """Rows of late frames so far, the second, and the duty from then on."""
-    a_second = [(1, 1.0, 0.7), (1, 2.0, 0.75), (1, 3.0, 0.8), *((1, float(s), None) for s in range(4, 11))]
+    a_second = [
+        (1, 1.0, 0.7),
+        (1, 2.0, 0.75),
+        (1, 3.0, 0.8),
+        *((1, float(s), None) for s in range(4, 11)),
+    ]
     for case, rows in {
         "no frame is late": [(7, 0.0, 1.0), (7, 1.0, 1.0), (7, 9.0, 1.0)],
         "one": [(0, 0.0, 1.0), *a_second, (1, 11.0, 1.0)],
@@ -64,8 +70,12 @@ def test_a_late_frame_cuts_the_duty_at_once_and_it_recovers_slowly() -> None:
             assert expected is None or duty == pytest.approx(expected, abs=0.001), (case, second)
 
 
-@pytest.mark.parametrize(("duty", "work_ms", "rest_s"), [(0.25, 10.0, 0.030), (0.05, 4600.0, MAX_REST_S)])
-def test_work_is_the_duty_fraction_of_work_and_rest(time: Time, duty: float, work_ms: float, rest_s: float) -> None:
+@pytest.mark.parametrize(
+    ("duty", "work_ms", "rest_s"), [(0.25, 10.0, 0.030), (0.05, 4600.0, MAX_REST_S)]
+)
+def test_work_is_the_duty_fraction_of_work_and_rest(
+    time: Time, duty: float, work_ms: float, rest_s: float
+) -> None:
     pacer = Pacer(None, rest=time.rest, now_ns=time)
     pacer.fixed_duty = duty
     pacer.begin_call()
@@ -82,7 +92,12 @@ def test_a_rest_that_ends_early_continues_with_the_new_duty(time: Time) -> None:
     pacer.begin_call()
     time.work(1000.0)
     pacer.end_call()
-    assert time.rests_s == [0.5, 0.5, 0.5, 0.5]  # 9 s were wanted; of the 1.5 s that are now, none is left
+    assert time.rests_s == [
+        0.5,
+        0.5,
+        0.5,
+        0.5,
+    ]  # 9 s were wanted; of the 1.5 s that are now, none is left
     assert pacer.idle_s == pytest.approx(2.0)
 
 
@@ -105,7 +120,9 @@ def test_the_device_has_finished_before_the_rest_begins(time: Time) -> None:
     assert order == ["wait", "rest", "wait", "rest"]
 
 
-def test_a_slice_waits_for_a_draw_and_for_the_voice_even_with_the_gate_off(time: Time, gate: Gate) -> None:
+def test_a_slice_waits_for_a_draw_and_for_the_voice_even_with_the_gate_off(
+    time: Time, gate: Gate
+) -> None:
     pacer = Pacer(gate, rest=time.rest, now_ns=time)
     gate.draw_begins(time.now_ns)
     time.then[8] = gate.draw_ends
@@ -161,10 +178,14 @@ def test_pieces_are_joined_to_slices_by_the_times_they_took_before(time: Time) -
 
 
 def test_calls_with_other_pieces_are_learnt_apart(time: Time) -> None:
-    """As with a ControlNet, whose piece comes before the network's. New values make the first piece longer."""
+    """As with a ControlNet, whose piece comes before the network's. New values make the first piece
+    longer."""
     ended_ms: list[float] = []
     pacer = Pacer(
-        None, wait_device=lambda: ended_ms.append((time.now_ns - began_ns) / 1e6), rest=time.rest, now_ns=time
+        None,
+        wait_device=lambda: ended_ms.append((time.now_ns - began_ns) / 1e6),
+        rest=time.rest,
+        now_ns=time,
     )
     began_ns = time.now_ns
     paced(time, pacer, (1.0, 1.0, 6.0), "plain")
@@ -190,7 +211,11 @@ def turns(gate: Gate) -> dict[str, Turns]:
 
 @pytest.mark.parametrize(
     ("until_draw_ms", "waits", "why"),
-    [(5.0, 1, "3 + 1 end before the draw"), (3.5, 2, "only 3 ends before it"), (2.0, 1, "the draw goes first")],
+    [
+        (5.0, 1, "3 + 1 end before the draw"),
+        (3.5, 2, "only 3 ends before it"),
+        (2.0, 1, "the draw goes first"),
+    ],
 )
 def test_a_slice_ends_before_the_next_draw(
     time: Time, gate: Gate, turns: dict[str, Turns], until_draw_ms: float, waits: int, why: str
@@ -219,7 +244,12 @@ def test_a_slice_ends_before_the_next_draw(
     ids=["a piece as long as a frame", "on a CPU, a draw that has not begun"],
 )
 def test_there_is_no_wait_for_the_next_draw(
-    time: Time, gate: Gate, turns: dict[str, Turns], is_on_card: bool, draw_in_ms: float, piece_ms: float
+    time: Time,
+    gate: Gate,
+    turns: dict[str, Turns],
+    is_on_card: bool,
+    draw_in_ms: float,
+    piece_ms: float,
 ) -> None:
     pacer = Pacer(gate, rest=time.rest, now_ns=time, turns=turns["sd"] if is_on_card else None)
     for _ in range(3):
@@ -241,7 +271,8 @@ def test_a_slice_waits_for_what_begins_while_it_waits_for_its_turn(
 
 @pytest.mark.parametrize("draw_ms", [4.0, 10.0])
 def test_stable_diffusion_and_sam3_share_what_the_draws_leave(draw_ms: float) -> None:
-    """7 pieces of 3 ms and 4 of 5 ms beside a draw every 16.7 ms, each child in its own thread with its own gate."""
+    """7 pieces of 3 ms and 4 of 5 ms beside a draw every 16.7 ms, each child in its own thread with
+    its own gate."""
     machine, engine = Lockstep(seconds=2.0), Gate.create()
     engine.period_ns = 16_700_000
     draws: list[Span] = []
@@ -260,7 +291,12 @@ def test_stable_diffusion_and_sam3_share_what_the_draws_leave(draw_ms: float) ->
 
     def child(name: str, pieces_ms: Sequence[float]) -> None:
         gate = Gate.open(engine.segment)
-        pacer = Pacer(gate, rest=machine.rest, now_ns=machine.now_ns, turns=gate.turns(engine.acquire_turn_index(), 1))
+        pacer = Pacer(
+            gate,
+            rest=machine.rest,
+            now_ns=machine.now_ns,
+            turns=gate.turns(engine.acquire_turn_index(), 1),
+        )
         while True:
             pacer.begin_call()
             for index, ms in enumerate(pieces_ms):
@@ -273,11 +309,15 @@ def test_stable_diffusion_and_sam3_share_what_the_draws_leave(draw_ms: float) ->
 
     machine.run(draw, partial(child, "sd", [3.0] * 7), partial(child, "sam3", [5.0] * 4))
     engine.close()
-    measured = {name: spans[pieces:] for (name, spans), pieces in zip(slices.items(), (7, 4), strict=True)}
+    measured = {
+        name: spans[pieces:] for (name, spans), pieces in zip(slices.items(), (7, 4), strict=True)
+    }
     assert not overlaps(*slices.values())
     assert not [name for name, spans in measured.items() if overlaps(spans, draws)]
     free_ns = 2e9 - sum(end - begin for begin, end in draws)
-    fractions = {name: sum(end - begin for begin, end in spans) / free_ns for name, spans in slices.items()}
+    fractions = {
+        name: sum(end - begin for begin, end in spans) / free_ns for name, spans in slices.items()
+    }
     assert fractions["sd"] > 0.35 and fractions["sam3"] > 0.35 and sum(fractions.values()) > 0.8
 
 
@@ -294,7 +334,8 @@ def test_a_child_that_stopped_in_its_slice_delays_the_other_by_a_quarter_second(
 
 
 def test_a_warm_up_is_not_a_slice_and_causes_no_rest(time: Time) -> None:
-    """It is cut like a picture, but before the first: a rest for all the time since the clock's start would hang."""
+    """It is cut like a picture, but before the first: a rest for all the time since the clock's
+    start would hang."""
     pacer = Pacer(None, rest=time.rest, now_ns=time)
     pacer.fixed_duty = 0.5
     pacer.between()
@@ -306,7 +347,9 @@ def test_a_warm_up_is_not_a_slice_and_causes_no_rest(time: Time) -> None:
     assert time.rests_s == [pytest.approx(0.01)]
 
 
-def test_a_wait_for_the_renderer_inside_a_slice_is_not_counted_as_work(time: Time, gate: Gate) -> None:
+def test_a_wait_for_the_renderer_inside_a_slice_is_not_counted_as_work(
+    time: Time, gate: Gate
+) -> None:
     pacer = Pacer(gate, rest=time.rest, now_ns=time)
     pacer.fixed_duty = 1.0
     pacer.begin_call()

@@ -40,10 +40,18 @@ def opened(paint: str) -> Iterator[tuple[ChildPort, Mailbox, Gate, RingOwner]]:
     painted = FrameRing.create("eager picture", 8, 8, channels=3)
     with ours, theirs:
         mailbox = Mailbox(ControlPipe(theirs, ToChild), counters)
-        mailbox.updates.put(Update(number=1, values={"/eager/enable": True}, inputs={"source": source.segment}))
+        mailbox.updates.put(
+            Update(number=1, values={"/eager/enable": True}, inputs={"source": source.segment})
+        )
         mailbox.outputs.put(OutputCreated(name="picture", segment=painted.segment))
         settings = {"name": "eager", "paint": f"{__name__}:{paint}", "model": "any"}
-        port = ChildPort(settings=settings, send=lambda message: None, mailbox=mailbox, counters=counters, gate=gate)
+        port = ChildPort(
+            settings=settings,
+            send=lambda message: None,
+            mailbox=mailbox,
+            counters=counters,
+            gate=gate,
+        )
         yield port, mailbox, gate, source
         port.close()
     for each in (source, painted, gate, counters):
@@ -53,11 +61,15 @@ def opened(paint: str) -> Iterator[tuple[ChildPort, Mailbox, Gate, RingOwner]]:
 def test_a_picture_without_colours_is_refused_by_its_shape() -> None:
     with opened("paint_grey") as (port, _, _, source):
         source.write(np.zeros((8, 8, 4), np.uint8), index=1, time_s=0.0)
-        with pytest.raises(ValueError, match=r":paint_grey gave the shape \(8, 8\), not \(height, width, 3 or 4\)"):
+        with pytest.raises(
+            ValueError, match=r":paint_grey gave the shape \(8, 8\), not \(height, width, 3 or 4\)"
+        ):
             repainting.run(port)
 
 
-def test_a_painting_plug_in_rests_more_and_more_while_frames_are_late(wait_for: Callable[..., Any]) -> None:
+def test_a_painting_plug_in_rests_more_and_more_while_frames_are_late(
+    wait_for: Callable[..., Any],
+) -> None:
     with opened("paint") as (port, mailbox, gate, source):
         thread = threading.Thread(target=repainting.run, args=(port,))
         thread.start()

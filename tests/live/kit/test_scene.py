@@ -13,7 +13,9 @@ def frame_called(name: str) -> VideoFrame:
 
 
 def offered(name: str, *, is_automatic: bool = True) -> Layer5Offer:
-    return Layer5Offer(fade=Fade(picture=frame_called(name), before=None, mix=1.0), is_automatic=is_automatic)
+    return Layer5Offer(
+        fade=Fade(picture=frame_called(name), before=None, mix=1.0), is_automatic=is_automatic
+    )
 
 
 @pytest.mark.parametrize(
@@ -28,7 +30,9 @@ def offered(name: str, *, is_automatic: bool = True) -> Layer5Offer:
     ],
 )
 def test_layer_5_shows_the_picture_of_each_source(source: str, is_on: bool, expected: str) -> None:
-    scene = Scene(camera=frame_called("camera"), layer5_offers={"sd": offered("sd", is_automatic=is_on)})
+    scene = Scene(
+        camera=frame_called("camera"), layer5_offers={"sd": offered("sd", is_automatic=is_on)}
+    )
     fade = scene.layer5({"/layer/5/source": source})
     assert fade is not None and fade.picture.source == expected
 
@@ -39,7 +43,9 @@ def test_layer_5_is_empty_without_a_camera_and_a_model() -> None:
 
 
 def test_of_two_models_the_later_one_is_shown() -> None:
-    scene = Scene(camera=None, layer5_offers={"first": offered("first"), "second": offered("second")})
+    scene = Scene(
+        camera=None, layer5_offers={"first": offered("first"), "second": offered("second")}
+    )
     assert scene.automatic_layer5 is not None and scene.automatic_layer5.picture.source == "second"
     named = scene.layer5({"/layer/5/source": "first"})
     assert named is not None and named.picture.source == "first"

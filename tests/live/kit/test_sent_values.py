@@ -9,7 +9,11 @@ def test_the_first_call_sends_all_values_and_later_ones_only_changes() -> None:
     store, sent = ParamStore(), SentValues("sam3")
     assert sent.snapshot is None
     first = sent.changes(store.snapshot())
-    assert sent.snapshot is not None and first["/sam3/prompt/1"] == "person" and "/sam3/opacity" not in first
+    assert (
+        sent.snapshot is not None
+        and first["/sam3/prompt/1"] == "person"
+        and "/sam3/opacity" not in first
+    )
     assert sent.changes(store.snapshot()) == {}
     store.set("/sam3/prompt/1", "guitar")
     store.set("/layer/1/angle", 3.0)
@@ -22,8 +26,12 @@ def test_modulated_values_are_sent_if_they_differ_enough_and_the_set_value_at_th
     snapshot = store.snapshot()
     sent.changes(snapshot)
     assert sent.changes(snapshot, {"/sam3/threshold": 0.7}) == {"/sam3/threshold": 0.7}
-    assert sent.changes(snapshot, {"/sam3/threshold": 0.701}) == {"/sam3/threshold": 0.7}  # next to it: the same
-    assert sent.changes(snapshot, {"/sam3/threshold": 0.8, "/layer/1/angle": 9.0}) == {"/sam3/threshold": 0.8}
+    assert sent.changes(snapshot, {"/sam3/threshold": 0.701}) == {
+        "/sam3/threshold": 0.7
+    }  # next to it: the same
+    assert sent.changes(snapshot, {"/sam3/threshold": 0.8, "/layer/1/angle": 9.0}) == {
+        "/sam3/threshold": 0.8
+    }
     assert sent.changes(snapshot) == {"/sam3/threshold": 0.5}
     assert sent.changes(snapshot) == {}
 
@@ -37,7 +45,10 @@ def test_a_change_that_makes_pictures_obsolete_includes_a_new_generation() -> No
     assert sent.changes(store.snapshot()) == {"/sd/width": 128, GENERATION: 2}
     assert sent.generation == sent.valid_from == 2
     sent.mark()
-    assert sent.changes(store.snapshot(), {"/sd/prompt": "ice"}) == {"/sd/prompt": "ice", GENERATION: 3}
+    assert sent.changes(store.snapshot(), {"/sd/prompt": "ice"}) == {
+        "/sd/prompt": "ice",
+        GENERATION: 3,
+    }
     assert (sent.generation, sent.valid_from) == (3, 2), "a mark makes no picture obsolete"
     assert sent.changes(store.snapshot(), {"/sd/prompt": "ice"}) == {"/sd/prompt": "ice"}
     assert sent.changes(store.snapshot()) == {"/sd/prompt": "fire"}

@@ -1,6 +1,7 @@
 """A plug-in in one file: a live model that paints, a sink and a source.
 
-What is imported at the top must not need the engine's parameters, because this file declares some of them.
+What is imported at the top must not need the engine's parameters, because this file declares some
+of them.
 """
 
 from typing import Any
@@ -15,7 +16,11 @@ CHILD: dict[str, Any] = {"is_look": False, "child": "plasma"}
 AREA = Area(
     title="Plasma",
     description="Darkens the picture, as an example.",
-    pictures=(ExtraPicture(name="plasma", addition="Plasma", shows="it", model="Plasma", option="--plasma MODEL"),),
+    pictures=(
+        ExtraPicture(
+            name="plasma", addition="Plasma", shows="it", model="Plasma", option="--plasma MODEL"
+        ),
+    ),
     paints_layer5=True,
     params=(
         switch("/plasma/enable", False, "Switches it on.", stored=False, resumed=False, **CHILD),
@@ -48,7 +53,9 @@ class LaserSink:
     def status(self) -> Any:
         from engine.sinks.sink import SinkStatus
 
-        return SinkStatus(kind="laser", name=self.name, state="running", frames=self.frames, dropped=0)
+        return SinkStatus(
+            kind="laser", name=self.name, state="running", frames=self.frames, dropped=0
+        )
 
     def drain(self) -> bool:
         return True

@@ -1,7 +1,7 @@
 """The voice child with injected faults, patched in its own process before the real loop begins.
 
-`/rvc/rms_mix` selects the fault: at TIGHT the device is out of memory for one block, at FULL for all; at SPOILT its
-output is NaN. Setting `no_room`: the device is too small for the weights.
+`/rvc/rms_mix` selects the fault: at TIGHT the device is out of memory for one block, at FULL for
+all; at SPOILT its output is NaN. Setting `no_room`: the device is too small for the weights.
 """
 
 from typing import Any, Final
@@ -33,7 +33,9 @@ def run(port: ChildPort) -> None:
         return convert(self, block, first_sample=first_sample)
 
     def follow_or_spoil(self: WindowSynthesizer, *arguments: Any) -> torch.Tensor:
-        return follow(self, *arguments) * (torch.nan if port.values["/rvc/rms_mix"] == SPOILT else 1.0)
+        return follow(self, *arguments) * (
+            torch.nan if port.values["/rvc/rms_mix"] == SPOILT else 1.0
+        )
 
     if port.settings.get("no_room"):
         loading.load = raise_out_of_memory

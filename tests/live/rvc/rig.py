@@ -1,4 +1,5 @@
-"""A voice child under test: a real supervisor and process, a ring with a voice, a reader of its output."""
+"""A voice child under test: a real supervisor and process, a ring with a voice, a reader of its
+output."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -16,7 +17,12 @@ from tests.live.child_rig import ChildRig, defaults_of
 RATE_HZ = 16_000
 BLOCK, LAG = 1600, 480  # samples: 100 ms; 20 ms of crossfade and 10 of search
 LOOKED = 4 * RATE_HZ
-BASE: dict[str, Any] = {"/rvc/enable": True, "/rvc/block_ms": 100.0, "/rvc/crossfade_ms": 20.0, "/rvc/extra_ms": 300.0}
+BASE: dict[str, Any] = {
+    "/rvc/enable": True,
+    "/rvc/block_ms": 100.0,
+    "/rvc/crossfade_ms": 20.0,
+    "/rvc/extra_ms": 300.0,
+}
 
 
 def tone(hz: float, frames: int, first: int = 0) -> np.ndarray:
@@ -43,9 +49,15 @@ class VoiceRig(ChildRig):
         **more: Any,
     ) -> None:
         """`voice`: a folder with one."""
-        files = {"model": str(voice / "voice.pth"), "content": str(voice / "content"), "pitch": "yin"}
+        files = {
+            "model": str(voice / "voice.pth"),
+            "content": str(voice / "content"),
+            "pitch": "yin",
+        }
         whole = asdict(VoiceSpec(**files | dict(spec or {})))
-        super().__init__(whole, settings={"gpu_retrieval": "auto", "environment": {}, **(settings or {})}, **more)
+        super().__init__(
+            whole, settings={"gpu_retrieval": "auto", "environment": {}, **(settings or {})}, **more
+        )
         self.voice = AudioRing.create("rvc voice", channels=1, rate_hz=RATE_HZ, seconds=12.0)
         self.supervisor.connect_input("voice", self.voice.segment)
         self.read_to = 0
@@ -86,9 +98,11 @@ class VoiceRig(ChildRig):
         """Continue listening at the end of the output."""
         self.read_to = self.converted_end()
 
-    def wait_until_applied(self, wait_for: Callable[..., Any], look: Callable[[], Any] = lambda: None) -> None:
-        """Wait until the child has taken all values and made a step after them: it makes one between two answered
-        commands. Without a process a call is answered at once."""
+    def wait_until_applied(
+        self, wait_for: Callable[..., Any], look: Callable[[], Any] = lambda: None
+    ) -> None:
+        """Wait until the child has taken all values and made a step after them: it makes one
+        between two answered commands. Without a process a call is answered at once."""
         wait_for(lambda: self.status.is_at_work, "a child at work")
         for _ in range(2):
             super().wait_until_applied(wait_for, look)

@@ -1,4 +1,5 @@
-"""Prediction of the voice child's next block, and its work: a writer and a reader on a simulated clock."""
+"""Prediction of the voice child's next block, and its work: a writer and a reader on a simulated
+clock."""
 
 from dataclasses import dataclass, field
 from itertools import accumulate
@@ -37,8 +38,11 @@ def read_blocks(chunk_times_s: np.ndarray, chunk: int, block: int) -> Reading:
     return reading
 
 
-def chunk_times_s(seconds: float, chunk: int, *, drift: float = 0.0, jitter_s: float = 0.0) -> np.ndarray:
-    """Arrival time of each chunk: at a sound card's pace, which drifts by `drift`, up to `jitter_s` late."""
+def chunk_times_s(
+    seconds: float, chunk: int, *, drift: float = 0.0, jitter_s: float = 0.0
+) -> np.ndarray:
+    """Arrival time of each chunk: at a sound card's pace, which drifts by `drift`, up to `jitter_s`
+    late."""
     count = int(seconds * RATE_HZ / chunk)
     ideal = np.arange(1, count + 1) * chunk / RATE_HZ * (1.0 + drift) + 7.3
     late = np.random.default_rng(0).uniform(0.0, jitter_s, count)
@@ -46,7 +50,9 @@ def chunk_times_s(seconds: float, chunk: int, *, drift: float = 0.0, jitter_s: f
 
 
 @pytest.mark.parametrize("drift", [0.0, 2e-4, -2e-4])
-@pytest.mark.parametrize(("chunk", "block_ms"), [(480, 250), (512, 250), (1024, 20), (64, 100), (2048, 1500)])
+@pytest.mark.parametrize(
+    ("chunk", "block_ms"), [(480, 250), (512, 250), (1024, 20), (64, 100), (2048, 1500)]
+)
 def test_a_complete_block_is_seen_within_one_poll(chunk: int, block_ms: int, drift: float) -> None:
     block = block_ms * RATE_HZ // 1000
     reading = read_blocks(chunk_times_s(60.0, chunk, drift=drift, jitter_s=0.004), chunk, block)

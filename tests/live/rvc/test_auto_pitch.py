@@ -9,12 +9,15 @@ BLOCK_S = 0.25
 
 
 def sung(hz: float, frames: int = 25, seed: int = 0) -> np.ndarray:
-    """The pitch of a block of speech around `hz`: it moves by 3 semitones, and two frames in five are unvoiced."""
+    """The pitch of a block of speech around `hz`: it moves by 3 semitones, and two frames in five
+    are unvoiced."""
     pitch = hz * 2.0 ** (np.random.default_rng(seed).normal(0.0, 1.5, frames) / 12.0)
     return np.where(np.arange(frames) % 5 < 2, 0.0, pitch)
 
 
-def after(auto: AutoPitch, target_hz: float | None, hz: float, seconds: float, from_s: float = 0.0) -> list[float]:
+def after(
+    auto: AutoPitch, target_hz: float | None, hz: float, seconds: float, from_s: float = 0.0
+) -> list[float]:
     """The automatic transposition of each block while somebody speaks at `hz`; 0: silence."""
     found = []
     for number in range(round(seconds / BLOCK_S)):
@@ -38,7 +41,9 @@ def test_another_speaker_is_met_without_a_jump() -> None:
     found = after(auto, 220.0, 250.0, 14.0, from_s=12.0)
     assert found[-1] == pytest.approx(12.0 * np.log2(220.0 / 250.0), abs=DEAD_BAND + 0.3)
     steps = np.diff([before, *found])
-    assert np.abs(steps).max() < 1.5 * 14.5 * BLOCK_S / GLIDE_S, "no faster than a smooth glide of two seconds"
+    assert np.abs(steps).max() < 1.5 * 14.5 * BLOCK_S / GLIDE_S, (
+        "no faster than a smooth glide of two seconds"
+    )
 
 
 def test_it_holds_while_nobody_speaks() -> None:

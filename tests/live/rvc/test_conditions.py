@@ -25,13 +25,18 @@ def folders(tmp_path: Path) -> RvcConfig:
             (tmp_path / folder / name).touch()
     (tmp_path / "secret.pth").touch()
     (tmp_path / "a" / "folder.pth").mkdir()
-    return RvcConfig(model="/given.pth", index="/given.index", folders=(str(tmp_path / "a"), str(tmp_path / "b")))
+    return RvcConfig(
+        model="/given.pth", index="/given.index", folders=(str(tmp_path / "a"), str(tmp_path / "b"))
+    )
 
 
 @pytest.mark.parametrize(
-    ("address", "value"), [("/rvc/enable", 1), ("/rvc/channel", 2), ("/rvc/model", "alto.pth"), ("/rvc/channel", 4)]
+    ("address", "value"),
+    [("/rvc/enable", 1), ("/rvc/channel", 2), ("/rvc/model", "alto.pth"), ("/rvc/channel", 4)],
 )
-def test_values_that_need_a_model_are_refused_with_the_option_to_use(address: str, value: object) -> None:
+def test_values_that_need_a_model_are_refused_with_the_option_to_use(
+    address: str, value: object
+) -> None:
     store = store_for("rvc", RvcConfig())
     before = store.get(address)
     with pytest.raises(Rejected, match=address) as refusal:
@@ -40,11 +45,17 @@ def test_values_that_need_a_model_are_refused_with_the_option_to_use(address: st
     assert store.get(address) == before
 
 
-def test_voices_are_found_only_in_their_folders_with_the_index_next_to_them(folders: RvcConfig, tmp_path: Path) -> None:
+def test_voices_are_found_only_in_their_folders_with_the_index_next_to_them(
+    folders: RvcConfig, tmp_path: Path
+) -> None:
     alto = tmp_path / "a" / "alto.pth"
     model, its_index = files_named(folders, "alto.pth")
     assert (model, its_index.index) == (str(alto), str(alto.with_suffix(".index")))
-    assert spec_of(folders, AS_DECLARED | {"/rvc/model": "alto.pth"}).index_note == its_index.note != ""
+    assert (
+        spec_of(folders, AS_DECLARED | {"/rvc/model": "alto.pth"}).index_note
+        == its_index.note
+        != ""
+    )
     assert files_named(folders, "bass.pth") == (str(tmp_path / "b" / "bass.pth"), IndexChoice())
     assert files_named(folders, "") == ("/given.pth", IndexChoice("/given.index"))
     none = replace(folders, index="none")
@@ -54,7 +65,14 @@ def test_voices_are_found_only_in_their_folders_with_the_index_next_to_them(fold
     for name in ("alto.pth", ""):
         store.set("/rvc/model", name)
         assert store.get("/rvc/model") == name
-    for name in ("../secret.pth", str(tmp_path / "secret.pth"), "..", "secret.pth", "alto", "folder.pth"):
+    for name in (
+        "../secret.pth",
+        str(tmp_path / "secret.pth"),
+        "..",
+        "secret.pth",
+        "alto",
+        "folder.pth",
+    ):
         with pytest.raises(Rejected, match=r"/rvc/model: .* (is not in|a name)"):
             store.set("/rvc/model", name)
 
@@ -64,8 +82,15 @@ def test_paths_are_absolute_so_that_a_child_in_another_folder_finds_them(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "voice.pth").touch()
-    spec = spec_of(RvcConfig(model="voice.pth", content="owner/id"), AS_DECLARED | {"/rvc/f0": "yin"})
-    assert (spec.model, spec.index, spec.content, spec.pitch) == (str(tmp_path / "voice.pth"), "", "owner/id", "yin")
+    spec = spec_of(
+        RvcConfig(model="voice.pth", content="owner/id"), AS_DECLARED | {"/rvc/f0": "yin"}
+    )
+    assert (spec.model, spec.index, spec.content, spec.pitch) == (
+        str(tmp_path / "voice.pth"),
+        "",
+        "owner/id",
+        "yin",
+    )
     (tmp_path / "voice.index").touch()
     assert spec_of(RvcConfig(model="voice.pth")).index == str(tmp_path / "voice.index")
     assert spec_of(RvcConfig(model="voice.pth", index="none")).index == ""
@@ -74,9 +99,15 @@ def test_paths_are_absolute_so_that_a_child_in_another_folder_finds_them(
 def test_the_list_of_voices_says_what_each_is(tmp_path: Path, tiny_models: TinyModels) -> None:
     """Read from headers; what is no voice is listed with the reason."""
     voice_file = tiny_models.voice()
-    for name, source in {"alto.pth": voice_file / "voice.pth", "alto.index": voice_file / "voice.index"}.items():
+    for name, source in {
+        "alto.pth": voice_file / "voice.pth",
+        "alto.index": voice_file / "voice.index",
+    }.items():
         link_or_copy(tmp_path / name, source)
-    link_or_copy(tmp_path / "refined.pth", tiny_models.voice(vocoder="RefineGAN", rate_hz=48_000) / "voice.pth")
+    link_or_copy(
+        tmp_path / "refined.pth",
+        tiny_models.voice(vocoder="RefineGAN", rate_hz=48_000) / "voice.pth",
+    )
     (tmp_path / "broken.pth").write_bytes(b"PK")
     table = RvcConfig(model="/given.pth", folders=(str(tmp_path),))
     config = replace(Config(), models={**Config().models, "rvc": table})
@@ -85,4 +116,7 @@ def test_the_list_of_voices_says_what_each_is(tmp_path: Path, tiny_models: TinyM
     assert first == ("", "as configured: given.pth", True)
     assert titles["alto.pth"] == "alto.pth (v2, 40 kHz, with index)"
     assert titles["refined.pth"] == "refined.pth (v2, 48 kHz, RefineGAN, no index)"
-    assert titles["broken.pth"].startswith("broken.pth (cannot be used: ") and "\n" not in titles["broken.pth"]
+    assert (
+        titles["broken.pth"].startswith("broken.pth (cannot be used: ")
+        and "\n" not in titles["broken.pth"]
+    )

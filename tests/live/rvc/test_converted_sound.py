@@ -48,7 +48,9 @@ def converted(processes: Processes) -> Iterator[ConvertedSound]:
     converted.close()
 
 
-def test_missing_samples_are_silent_and_not_present(processes: Processes, converted: ConvertedSound) -> None:
+def test_missing_samples_are_silent_and_not_present(
+    processes: Processes, converted: ConvertedSound
+) -> None:
     for part in converted.read(0, 50):
         assert part.dtype == np.float32 and part.shape == (50,) and not part.any()
     go_on(processes.begin(100, 50, 0.5), 170, 30, 0.25)
@@ -69,7 +71,9 @@ def test_a_missing_sample_may_arrive_later_and_overwritten_ones_are_missing(
     assert converted.read(750, 20)[1].sum() == 20
 
 
-def test_a_takeover_between_processes_loses_no_sample(processes: Processes, converted: ConvertedSound) -> None:
+def test_a_takeover_between_processes_loses_no_sample(
+    processes: Processes, converted: ConvertedSound
+) -> None:
     processes.begin(0, 100, 1.0)
     converted.read(0, 10)
     processes.begin(60, 100, -1.0)
@@ -87,20 +91,31 @@ def test_the_old_process_is_heard_to_its_end_if_the_next_begins_later(
     converted.read(0, 10)
     processes.begin(70, 50, -1.0)
     sound, presence = converted.read(10, 100)
-    assert (sound[:30] == 1.0).all() and (sound[60:] == -1.0).all(), "at once: there is nothing to fade from"
+    assert (sound[:30] == 1.0).all() and (sound[60:] == -1.0).all(), (
+        "at once: there is nothing to fade from"
+    )
     assert np.array_equal(presence, np.repeat([1.0, 0.0, 1.0], [30, 30, 40]).astype(np.float32))
 
 
-def test_checking_for_a_late_sample_does_not_move_a_takeover(processes: Processes, converted: ConvertedSound) -> None:
+def test_checking_for_a_late_sample_does_not_move_a_takeover(
+    processes: Processes, converted: ConvertedSound
+) -> None:
     processes.begin(0, 100, 1.0)
     converted.read(20, 10)
-    assert converted.has(15) and converted.has(99) and not converted.has(100) and not converted.has(5000)
+    assert (
+        converted.has(15)
+        and converted.has(99)
+        and not converted.has(100)
+        and not converted.has(5000)
+    )
     newest = processes.begin(20, 0, -1.0)
     converted.read(30, 10)
     go_on(newest, 20, 100, -1.0)
     assert converted.has(25)
     sound, _ = converted.read(40, 20)
-    assert np.allclose(sound[: FADE + 1], 1.0 - 2.0 * np.minimum(np.arange(1, FADE + 2) / FADE, 1.0)), "faded in here"
+    assert np.allclose(
+        sound[: FADE + 1], 1.0 - 2.0 * np.minimum(np.arange(1, FADE + 2) / FADE, 1.0)
+    ), "faded in here"
 
 
 def test_the_end_is_that_of_the_newest_process_and_all_can_be_read_after_they_have_ended(

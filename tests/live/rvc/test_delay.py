@@ -23,7 +23,9 @@ NOW_S = 100.0
 POLL_S = 0.1
 
 
-def timing(work_p99_s: float | None = None, block_s: float = 0.25, lag_s: float = 0.06) -> VoiceTiming:
+def timing(
+    work_p99_s: float | None = None, block_s: float = 0.25, lag_s: float = 0.06
+) -> VoiceTiming:
     return VoiceTiming(block_s=block_s, lag_s=lag_s, work_p99_s=work_p99_s)
 
 
@@ -41,7 +43,9 @@ def measured(delay: VoiceDelay, spare_s: float, now_s: float = NOW_S) -> None:
 
 def test_the_delay_covers_the_block_the_join_and_the_work(delay) -> None:
     assert delay.parts.algorithmic_s == pytest.approx(0.31)
-    assert delay.parts.compute_s == pytest.approx(0.25 + HAND_OVER_S)  # unknown work: one block is allowed
+    assert delay.parts.compute_s == pytest.approx(
+        0.25 + HAND_OVER_S
+    )  # unknown work: one block is allowed
     delay.follow(timing(0.04), 0.0)
     assert delay.parts.compute_s == pytest.approx(AT_FIRST * 0.04 + HAND_OVER_S)
     assert delay.parts.total_s == pytest.approx(0.31 + AT_FIRST * 0.04 + HAND_OVER_S + GENEROUS_S)
@@ -80,13 +84,16 @@ def test_a_requested_delay_includes_the_devices_and_is_never_below_the_shortest(
     delay.follow(timing(0.04), 1200.0)
     assert delay.parts.total_s == pytest.approx(1.2)
     measured(delay, 0.3)
-    assert delay.parts.total_s == pytest.approx(1.2), "it stays, padded by what the devices no longer need"
+    assert delay.parts.total_s == pytest.approx(1.2), (
+        "it stays, padded by what the devices no longer need"
+    )
     delay.follow(timing(0.04), 100.0)
     assert delay.parts.total_s == pytest.approx(shortest_s - 0.3 + ROOM_S)
 
 
 class Night:
-    """Simulates hours of voice conversion with a block and a poll every 0.1 s; spare times depend on the delay."""
+    """Simulates hours of voice conversion with a block and a poll every 0.1 s; spare times depend
+    on the delay."""
 
     def __init__(self) -> None:
         self.delay = VoiceDelay()
@@ -120,7 +127,11 @@ class Night:
     @property
     def falls_s(self) -> list[float]:
         """The times at which the delay became shorter."""
-        return [at_s for (_, before), (at_s, after) in itertools.pairwise(self.totals_s) if after < before]
+        return [
+            at_s
+            for (_, before), (at_s, after) in itertools.pairwise(self.totals_s)
+            if after < before
+        ]
 
 
 def test_it_starts_long_and_shrinks_to_the_need_after_a_calm_time() -> None:
@@ -153,7 +164,9 @@ def test_a_bad_minute_lengthens_the_delay_only_for_a_while() -> None:
 def test_recurring_gaps_keep_the_delay_long() -> None:
     """Eight hours in the long form; in the short form longer than the delay may still shrink."""
     night, hours = Night(), 8 if IS_SOAK else 3
-    for _ in range(hours * 3):  # one block in 20 minutes takes longer than all that were seen meanwhile
+    for _ in range(
+        hours * 3
+    ):  # one block in 20 minutes takes longer than all that were seen meanwhile
         night.work_s = 0.04
         night.run(1200.0)
         night.work_s = 0.09

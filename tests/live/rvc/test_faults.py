@@ -86,7 +86,10 @@ def test_after_a_kill_in_mid_phrase_the_output_stays_and_the_next_process_contin
     assert singing.take(BLOCK)[1].all(), "what the killed one made is still to be heard"
     assert_in_time(singing, wait_for)
     assert singing.status.restarts == restarts + 1
-    wait_for(lambda: not gate.is_voice_running(time.perf_counter_ns()), "the gate of the killed one to open")
+    wait_for(
+        lambda: not gate.is_voice_running(time.perf_counter_ns()),
+        "the gate of the killed one to open",
+    )
 
 
 def test_nan_output_is_dropped_and_counted(singing: VoiceRig, wait_for: WaitFor) -> None:
@@ -126,12 +129,18 @@ def test_a_device_that_stays_out_of_memory_ends_the_child_without_restart_and_na
     rig = open_rvc(singing_voice)
     rig.wait_until_applied(wait_for)
     rig.sing_on(wait_for)
-    wait_for(lambda: rig.fact("card_free_mb") == CARD_FREE_MB, "what a card has left, with the other facts")
+    wait_for(
+        lambda: rig.fact("card_free_mb") == CARD_FREE_MB,
+        "what a card has left, with the other facts",
+    )
     rig.set({"/rvc/rms_mix": FULL})
     rig.wait_until_applied(wait_for)
     rig.sing()
     detail = rig.failure(wait_for)
-    assert detail == "memory: cpu: no memory for a window of 300 ms; set a smaller /rvc/extra_ms or /rvc/block_ms"
+    assert (
+        detail == "memory: cpu: no memory for a window of 300 ms; set a smaller /rvc/extra_ms or "
+        "/rvc/block_ms"
+    )
 
 
 def test_what_cannot_be_loaded_ends_the_child_without_restart_and_runs_no_code(
@@ -140,12 +149,20 @@ def test_what_cannot_be_loaded_ends_the_child_without_restart_and_runs_no_code(
     from tests.support.tiny_voice import write_index
 
     sprung, narrow = tmp_path / "sprung", tmp_path / "narrow.index"
-    trapped, cut = (shutil.copytree(tiny_voice, tmp_path / name) / "voice.pth" for name in ("trapped", "cut"))
-    torch.save(torch.load(trapped, weights_only=True) | {"info": Call(os.system, f"touch {sprung}")}, trapped)
+    trapped, cut = (
+        shutil.copytree(tiny_voice, tmp_path / name) / "voice.pth" for name in ("trapped", "cut")
+    )
+    torch.save(
+        torch.load(trapped, weights_only=True) | {"info": Call(os.system, f"touch {sprung}")},
+        trapped,
+    )
     cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
     write_index(narrow, np.random.default_rng(0).standard_normal((64, 256)).astype(np.float32))
     cases = (
-        (open_rvc(tiny_voice, settings={"no_room": True}), ("voice.pth: not enough memory for its weights on cpu",)),
+        (
+            open_rvc(tiny_voice, settings={"no_room": True}),
+            ("voice.pth: not enough memory for its weights on cpu",),
+        ),
         (open_rvc(trapped.parent), (str(trapped), "refused", "system")),
         (open_rvc(cut.parent), (f"model: {cut}",)),
         (open_rvc(tiny_voice, spec={"index": str(narrow)}), (str(narrow), "256", "768")),

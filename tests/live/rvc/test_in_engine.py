@@ -1,4 +1,5 @@
-"""Voice conversion in a running engine: a tone an octave higher, and the dry voice while the child is down."""
+"""Voice conversion in a running engine: a tone an octave higher, and the dry voice while the child
+is down."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -45,14 +46,24 @@ def open_drawing(
     tmp_path_factory: pytest.TempPathFactory, fork_server: None, singing_voice: Path
 ) -> Iterator[Callable[..., DrawingEngine]]:
     """One engine with a voice for all tests of this file: a model is loaded once."""
-    yield from opened_once(voice_config(tmp_path_factory.mktemp("voice"), singing_voice), child="rvc", plays_sound=True)
+    yield from opened_once(
+        voice_config(tmp_path_factory.mktemp("voice"), singing_voice), child="rvc", plays_sound=True
+    )
 
 
 @pytest.fixture
 def rig(open_drawing: Callable[..., DrawingEngine], wait_for: Callable[..., Any]) -> DrawingEngine:
     """The engine with its voice converted an octave higher."""
     rig = open_drawing(wait_for)
-    rig.reset({"/rvc/enable": True, "/rvc/pitch": 12.0, "/rvc/monitor": 1.0, "/rvc/fallback": "dry", "/rvc/model": ""})
+    rig.reset(
+        {
+            "/rvc/enable": True,
+            "/rvc/pitch": 12.0,
+            "/rvc/monitor": 1.0,
+            "/rvc/fallback": "dry",
+            "/rvc/model": "",
+        }
+    )
     wait_for(lambda: rig.child.is_at_work, "the child", ceiling_s=180.0)
     hears(rig, OCTAVE_HZ)
     return rig
@@ -92,11 +103,17 @@ def test_the_converted_voice_is_a_channel_of_the_multiverse_and_its_delays_are_i
     assert min(rig.child.facts[level] for level in ("input_db", "output_db")) > -40.0
 
 
-def test_the_dry_voice_is_heard_while_the_child_is_killed_and_pictures_continue(rig: DrawingEngine) -> None:
+def test_the_dry_voice_is_heard_while_the_child_is_killed_and_pictures_continue(
+    rig: DrawingEngine,
+) -> None:
     frames, pid = rig.engine.times.frames, rig.child.pid
     psutil.Process(pid).kill()
     hears(rig, TONE_HZ)
-    rig.wait_for(lambda: rig.child.pid not in (0, pid) and rig.child.is_at_work, "another child", ceiling_s=180.0)
+    rig.wait_for(
+        lambda: rig.child.pid not in (0, pid) and rig.child.is_at_work,
+        "another child",
+        ceiling_s=180.0,
+    )
     hears(rig, OCTAVE_HZ)
     assert rig.engine.times.frames > frames
     assert rig.child.facts["underruns"] >= 1

@@ -58,14 +58,19 @@ class Run:
         end = self.end_sample - LAG
         wait_for(lambda: self._is_converted(end - 1), f"sample {end - 1}")
         processes = self.link.supervisor._active_counters
-        wait_for(lambda: all(counters.progress[0] is not Phase.RUNNING for counters in processes), "the other's work")
+        wait_for(
+            lambda: all(counters.progress[0] is not Phase.RUNNING for counters in processes),
+            "the other's work",
+        )
 
     def _is_converted(self, sample: int) -> bool:
         return bool(self._looked.read(sample, 1)[1][0])
 
     def listen(self, end: int) -> tuple[np.ndarray, np.ndarray]:
         """Read up to sample `end` in pieces of 10 ms, as the pipeline does."""
-        pieces = [self.link.converted.read(first, PIECE) for first in range(self.listened, end, PIECE)]
+        pieces = [
+            self.link.converted.read(first, PIECE) for first in range(self.listened, end, PIECE)
+        ]
         self.listened = end
         sound, presence = (np.concatenate(each) for each in zip(*pieces, strict=True))
         return sound, presence
@@ -130,7 +135,9 @@ def run(open_run: Callable[..., Run], wait_for: WaitFor) -> Run:
     return run
 
 
-def test_another_model_takes_over_without_losing_a_sample(run: Run, folders: Path, wait_for: WaitFor) -> None:
+def test_another_model_takes_over_without_losing_a_sample(
+    run: Run, folders: Path, wait_for: WaitFor
+) -> None:
     before = run.link.status().pid
     run.set("/rvc/model", "other.pth")
     sounds: list[np.ndarray] = []
@@ -142,7 +149,10 @@ def test_another_model_takes_over_without_losing_a_sample(run: Run, folders: Pat
         assert presence.all()
         sounds.append(sound)
     facts = run.link.status().facts
-    assert (facts["model"], facts["index"]) == (str(folders / "other.pth"), str(folders / "other.index"))
+    assert (facts["model"], facts["index"]) == (
+        str(folders / "other.pth"),
+        str(folders / "other.index"),
+    )
     assert pitch_of(np.concatenate(sounds)) == pytest.approx(220.0, rel=0.01)
     assert run.refused == [] and run.link.status().restarts == 0
 
@@ -153,7 +163,10 @@ def test_a_broken_model_is_refused_and_the_previous_one_continues_with_its_timin
     before = run.link.status().pid
     for name, why in (
         ("short.pth", "or truncated (neither a zip file nor a pickle)"),
-        ("partial.pth", "1 tensors are missing, the first is dec.conv_pre.weight; keeping the previous ones"),
+        (
+            "partial.pth",
+            "1 tensors are missing, the first is dec.conv_pre.weight; keeping the previous ones",
+        ),
     ):
         run.refused.clear()
         run.set("/rvc/model", name)

@@ -1,4 +1,5 @@
-"""The voice child: a real process with a tiny voice that makes a sine at the input's pitch, or noise."""
+"""The voice child: a real process with a tiny voice that makes a sine at the input's pitch, or
+noise."""
 
 import os
 import time
@@ -45,8 +46,11 @@ def convert_tone(rig: VoiceRig, wait_for: WaitFor, blocks: int, hz: float = 220.
     return sound
 
 
-def test_sample_n_of_the_output_is_made_from_sample_n_of_the_input(singing: VoiceRig, wait_for: WaitFor) -> None:
-    """The tone keeps its pitch, and rises a fifth at sample `step`, and so does the output; no sample is missing."""
+def test_sample_n_of_the_output_is_made_from_sample_n_of_the_input(
+    singing: VoiceRig, wait_for: WaitFor
+) -> None:
+    """The tone keeps its pitch, and rises a fifth at sample `step`, and so does the output; no
+    sample is missing."""
     first = singing.read_to
     singing.sing_on(wait_for, 2)
     step = singing.voice.end_sample
@@ -60,7 +64,9 @@ def test_sample_n_of_the_output_is_made_from_sample_n_of_the_input(singing: Voic
     singing.set({"/rvc/pitch": 12.0})
     singing.wait_until_applied(wait_for)
     sound = convert_tone(singing, wait_for, 3, hz=330.0)
-    assert pitch_of(sound[LAG + SOON :]) == pytest.approx(660.0, rel=20 * (CENT - 1)), "from the next block on"
+    assert pitch_of(sound[LAG + SOON :]) == pytest.approx(660.0, rel=20 * (CENT - 1)), (
+        "from the next block on"
+    )
 
 
 def test_blocks_of_another_length_continue_in_time_without_repeating_a_sample(
@@ -81,7 +87,9 @@ def test_blocks_of_another_length_continue_in_time_without_repeating_a_sample(
     assert pitch_of(sound[began - end :]) == pytest.approx(220.0, rel=20 * (CENT - 1))
 
 
-def test_it_stops_when_switched_off_and_continues_when_switched_on(singing: VoiceRig, wait_for: WaitFor) -> None:
+def test_it_stops_when_switched_off_and_continues_when_switched_on(
+    singing: VoiceRig, wait_for: WaitFor
+) -> None:
     singing.set({"/rvc/enable": False})
     singing.wait_until_applied(wait_for)
     converted_end, results = singing.converted_end(), singing.status.results
@@ -99,7 +107,9 @@ def test_it_stops_when_switched_off_and_continues_when_switched_on(singing: Voic
     assert pitch_of(sound[-2 * BLOCK :]) == pytest.approx(220.0, rel=20 * (CENT - 1))
 
 
-def test_more_than_a_block_behind_it_skips_blocks_and_counts_them(singing: VoiceRig, wait_for: WaitFor) -> None:
+def test_more_than_a_block_behind_it_skips_blocks_and_counts_them(
+    singing: VoiceRig, wait_for: WaitFor
+) -> None:
     before = singing.fact("skipped") or 0
     singing.sing(blocks=8)
     singing.sing_on(wait_for)
@@ -124,18 +134,31 @@ def test_nan_input_does_no_harm(singing: VoiceRig, wait_for: WaitFor, sample: fl
     assert singing.status.pid == pid
 
 
-def test_a_missing_speaker_is_noted_and_the_first_is_used(singing: VoiceRig, wait_for: WaitFor) -> None:
+def test_a_missing_speaker_is_noted_and_the_first_is_used(
+    singing: VoiceRig, wait_for: WaitFor
+) -> None:
     singing.set({"/rvc/speaker": 5})
     convert_tone(singing, wait_for, 2)
     wait_for(lambda: singing.last_report("asked"), "a report of it")
-    assert "/rvc/speaker 5" in singing.last_report("asked") and "0..1" in singing.last_report("asked")
+    assert "/rvc/speaker 5" in singing.last_report("asked") and "0..1" in singing.last_report(
+        "asked"
+    )
 
 
 def test_it_reports_its_facts_and_on_request_its_stages_and_what_emptying_the_cache_freed(
     singing: VoiceRig, wait_for: WaitFor
 ) -> None:
     singing.set({"/rvc/profiling": True})
-    stage_keys = {"gate_ms", "resample_ms", "content_ms", "pitch_ms", "encode_ms", "flow_ms", "decode_ms", "sola_ms"}
+    stage_keys = {
+        "gate_ms",
+        "resample_ms",
+        "content_ms",
+        "pitch_ms",
+        "encode_ms",
+        "flow_ms",
+        "decode_ms",
+        "sola_ms",
+    }
 
     def are_reported() -> bool:
         convert_tone(singing, wait_for, 1)
@@ -144,14 +167,28 @@ def test_it_reports_its_facts_and_on_request_its_stages_and_what_emptying_the_ca
     wait_for(are_reported, "its stages")
     facts = singing.status.facts
     assert stage_keys | {"work_p50_ms", "work_p99_ms", "skipped", "memory_mb"} <= set(facts)
-    assert (facts["rate_hz"], facts["version"], facts["pitch"], facts["index"]) == (40_000, "v2", "yin", "none")
-    assert (facts["device"], facts["dtype"], facts["block_ms"], facts["lag_ms"]) == ("cpu", "float32", 100.0, 30.0)
+    assert (facts["rate_hz"], facts["version"], facts["pitch"], facts["index"]) == (
+        40_000,
+        "v2",
+        "yin",
+        "none",
+    )
+    assert (facts["device"], facts["dtype"], facts["block_ms"], facts["lag_ms"]) == (
+        "cpu",
+        "float32",
+        100.0,
+        30.0,
+    )
     assert facts["rtf"] == pytest.approx(facts["work_p50_ms"] / 100.0, abs=1e-3)
     assert 0 < facts["work_p50_ms"] <= facts["work_p99_ms"]
     singing.set({"/rvc/profiling": False})
-    wait_for(lambda: all(singing.fact(key) == 0.0 for key in stage_keys), "nothing of them any more")
+    wait_for(
+        lambda: all(singing.fact(key) == 0.0 for key in stage_keys), "nothing of them any more"
+    )
     answers: list[tuple[bool, str]] = []
-    singing.supervisor.call("empty_cache", on_answer=lambda is_done, text: answers.append((is_done, text)))
+    singing.supervisor.call(
+        "empty_cache", on_answer=lambda is_done, text: answers.append((is_done, text))
+    )
     wait_for(lambda: answers, "the answer")
     assert answers == [(True, f"freed 0 MiB, {singing.fact('memory_mb')} MiB in use")]
     convert_tone(singing, wait_for, 1)
@@ -208,11 +245,18 @@ def test_auto_pitch_brings_a_voice_to_the_target(singing: VoiceRig, wait_for: Wa
     singing.set({"/rvc/pitch_auto": True, "/rvc/pitch_target_hz": 330.0})
     singing.wait_until_applied(wait_for)
     sound = convert_tone(singing, wait_for, 26)[LAG:]
-    pitches = [pitch_of(sound[first : first + BLOCK]) for first in range(0, len(sound) - BLOCK, BLOCK)]
+    pitches = [
+        pitch_of(sound[first : first + BLOCK]) for first in range(0, len(sound) - BLOCK, BLOCK)
+    ]
     steps = np.abs(12.0 * np.log2(np.array(pitches[1:]) / pitches[:-1]))
     assert pitches[-1] == pytest.approx(330.0, rel=30 * (CENT - 1)) and steps.max() < 1.0
-    wait_for(lambda: singing.fact("transposed_semitones") == pytest.approx(7.02, abs=0.1), "the figures")
-    assert singing.fact("speaker_hz") == pytest.approx(220.0, rel=0.01) and singing.fact("target_hz") == 330.0
+    wait_for(
+        lambda: singing.fact("transposed_semitones") == pytest.approx(7.02, abs=0.1), "the figures"
+    )
+    assert (
+        singing.fact("speaker_hz") == pytest.approx(220.0, rel=0.01)
+        and singing.fact("target_hz") == 330.0
+    )
     singing.set({"/rvc/pitch_auto": False})
     singing.wait_until_applied(wait_for)
     sound = convert_tone(singing, wait_for, 24)

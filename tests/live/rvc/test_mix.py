@@ -21,7 +21,9 @@ class Table:
 
     def run(self, dry, wet, presence, settings=CONVERTING, step: int = 480) -> np.ndarray:
         """Mix sounds of length n; `settings` may be a function of the first sample's number."""
-        wet, presence = (np.concatenate((sound, np.zeros(self._ahead, np.float32))) for sound in (wet, presence))
+        wet, presence = (
+            np.concatenate((sound, np.zeros(self._ahead, np.float32))) for sound in (wet, presence)
+        )
         mixed = [
             self.mix.mix(
                 dry[first : first + step],
@@ -69,7 +71,9 @@ def test_dry_and_converted_voice_are_mixed_as_set(
 
 def test_the_converted_voice_fades_out_by_its_last_sample_and_in_from_its_first() -> None:
     table = Table()
-    wet = np.where(there(9600, (2400, 7200)) > 0, 0.0, 99.0).astype(np.float32)  # 99: what must never be heard
+    wet = np.where(there(9600, (2400, 7200)) > 0, 0.0, 99.0).astype(
+        np.float32
+    )  # 99: what must never be heard
     mixed = table.run(np.ones(9600, np.float32), wet, there(9600, (2400, 7200)))
     fade = table.mix.fade_frames
     assert mixed.max() <= 1.0
@@ -101,13 +105,18 @@ def test_no_change_of_the_settings_clicks() -> None:
         MixSettings(is_converting=True, monitor=0.7, volume=0.0, is_dry_without=False),
     ]
     mixed = Table().run(
-        tone(150.0, 48_000), tone(233.0, 48_000), np.ones(48_000, np.float32), lambda first: settings[first // 9600]
+        tone(150.0, 48_000),
+        tone(233.0, 48_000),
+        np.ones(48_000, np.float32),
+        lambda first: settings[first // 9600],
     )
     assert click_db(mixed) < -50.0
 
 
 @pytest.mark.parametrize(("off_at", "underruns"), [(48_000, 3), (7_200, 0), (0, 0)])
-def test_a_run_of_missing_samples_is_one_underrun_while_it_converts(off_at: int, underruns: int) -> None:
+def test_a_run_of_missing_samples_is_one_underrun_while_it_converts(
+    off_at: int, underruns: int
+) -> None:
     presence = there(48_000, (4800, 9600), (14_400, 19_200), (19_300, 30_000))
     table, silence = Table(), np.zeros(48_000, np.float32)
     table.run(silence, silence, presence, lambda first: MixSettings(is_converting=first < off_at))
@@ -132,8 +141,17 @@ def test_the_meter_rises_at_once_and_falls_slowly_whatever_comes() -> None:
 def test_the_settings_come_from_the_parameters() -> None:
     values = {param.address: param.default for param in osc_schema.PARAMS}
     assert MixSettings.from_values(values) == MixSettings()
-    values |= {"/rvc/enable": True, "/rvc/monitor": 0.25, "/rvc/gain_db": 6.0, "/rvc/fallback": "silence"}
+    values |= {
+        "/rvc/enable": True,
+        "/rvc/monitor": 0.25,
+        "/rvc/gain_db": 6.0,
+        "/rvc/fallback": "silence",
+    }
     settings = MixSettings.from_values(values)
-    assert (settings.is_converting, settings.monitor, settings.is_dry_without) == (True, 0.25, False)
+    assert (settings.is_converting, settings.monitor, settings.is_dry_without) == (
+        True,
+        0.25,
+        False,
+    )
     assert settings.volume == pytest.approx(1.9953, abs=1e-4)
     assert MixSettings.from_values(values | {"/rvc/gain_db": -60.0}).volume == 0.0

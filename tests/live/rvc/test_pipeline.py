@@ -95,19 +95,23 @@ class Inverter:
 class World:
     """A simulated microphone, the pipeline, and a loudspeaker LEAD_S away, with its output."""
 
-    def __init__(self, voice: Callable[[np.ndarray], np.ndarray], reports, **values: object) -> None:
+    def __init__(
+        self, voice: Callable[[np.ndarray], np.ndarray], reports, **values: object
+    ) -> None:
         self.clock = SteppedClock()
         self.microphone = Microphone(voice)
         self.link = Inverter(self.clock)
-        self.pipeline = VoicePipeline(self.link, self.microphone, None, clock=self.clock, report=reports)
+        self.pipeline = VoicePipeline(
+            self.link, self.microphone, None, clock=self.clock, report=reports
+        )
         self.values = DEFAULTS | {"/rvc/enable": True} | values
         self.pipeline.follow(self.values)
         self._loudspeaker = self.pipeline.listen(RATE_HZ)
         self._played = 0
 
     def run(self, seconds: float, *, may_click: bool = False) -> np.ndarray:
-        """Run for this time. Returns the sound, (frames,), after a check for clicks. Sample n of the whole run is
-        audible LEAD_S after n / RATE_HZ."""
+        """Run for this time. Returns the sound, (frames,), after a check for clicks. Sample n of
+        the whole run is audible LEAD_S after n / RATE_HZ."""
         sound = []
         for _ in range(round(seconds * RATE_HZ / STEP)):
             self.clock.advance(STEP / RATE_HZ)
@@ -126,7 +130,8 @@ class World:
         self._played += round(seconds * RATE_HZ)
 
     def assert_audible(self, factor: float) -> None:
-        """For half a second the listener hears the voice times `factor`, exactly the delay after it."""
+        """For half a second the listener hears the voice times `factor`, exactly the delay after
+        it."""
         expected = factor * self.spoken(8000)
         assert np.abs(self.run(0.5) - expected).max() < 2e-3
 
@@ -135,23 +140,34 @@ class World:
         self.pipeline.follow(self.values)
 
     def spoken(self, frames: int, ago: int = 0) -> np.ndarray:
-        """The sound that was spoken one delay before the next output, or before the output of `ago`."""
+        """The sound that was spoken one delay before the next output, or before the output of
+        `ago`."""
         now = self._played - ago + round(LEAD_S * RATE_HZ)
-        return self.microphone.voice(now - self.pipeline.delay.total_s * RATE_HZ + np.arange(frames))
+        return self.microphone.voice(
+            now - self.pipeline.delay.total_s * RATE_HZ + np.arange(frames)
+        )
 
     def count(self, name: str) -> object:
         return self.pipeline.facts()[name]
 
 
 def hum(numbers: np.ndarray) -> np.ndarray:
-    """A 100 Hz tone that swells for a second and fades for another, so that no two moments are alike."""
-    return 0.4 * np.sin(2 * np.pi * 100.0 * numbers / RATE_HZ) * (1.1 - np.cos(np.pi * numbers / RATE_HZ)) / 2.1
+    """A 100 Hz tone that swells for a second and fades for another, so that no two moments are
+    alike."""
+    return (
+        0.4
+        * np.sin(2 * np.pi * 100.0 * numbers / RATE_HZ)
+        * (1.1 - np.cos(np.pi * numbers / RATE_HZ))
+        / 2.1
+    )
 
 
 @pytest.fixture
 def world(reports) -> World:
     world = World(hum, reports)
-    world.run(4.0, may_click=True)  # until the devices are measured and the first blocks have arrived
+    world.run(
+        4.0, may_click=True
+    )  # until the devices are measured and the first blocks have arrived
     return world
 
 
@@ -164,13 +180,16 @@ def test_the_delay_of_the_conversion_is_exactly_the_sum_of_its_parts(world) -> N
     assert 60.0 < facts["device_ms"] < 110.0
     assert facts["delay_ms"] == pytest.approx(130.0 + 110.0 + facts["device_ms"], abs=0.1)
     assert (facts["input"], facts["output"]) == ("playing", "none")
-    assert -40.0 < facts["input_db"] <= -7.9 and -40.0 < facts["output_db"] <= -7.9, "the hum's peak is 0.4"
+    assert -40.0 < facts["input_db"] <= -7.9 and -40.0 < facts["output_db"] <= -7.9, (
+        "the hum's peak is 0.4"
+    )
 
 
 def test_while_the_child_is_dead_the_dry_voice_follows_within_a_block_or_silence(world) -> None:
     world.link.is_alive = False
     sound = world.run(1.5)
-    # Until the delay has passed, earlier conversions are heard; after that at most one complete block.
+    # Until the delay has passed, earlier conversions are heard; after that at most one complete
+    # block.
     changed = np.flatnonzero(np.abs(sound - world.spoken(len(sound), ago=len(sound))) < 2e-3)
     assert changed[0] <= round(world.pipeline.delay.total_s * RATE_HZ) + BLOCK
     world.assert_audible(1.0)
@@ -208,7 +227,9 @@ def test_a_requested_delay_is_the_measured_delay(world) -> None:
     assert world.count("underruns") == world.count("gaps") == 0
 
 
-def test_a_delay_that_is_too_short_is_reported_once_per_value_with_the_minimum(world, reports) -> None:
+def test_a_delay_that_is_too_short_is_reported_once_per_value_with_the_minimum(
+    world, reports
+) -> None:
     shortest_ms = world.pipeline.delay.total_s * 1000.0
     for requested_ms in (100.0, 400.0, 50.0, 0.0):
         for _ in range(2):
@@ -219,7 +240,9 @@ def test_a_delay_that_is_too_short_is_reported_once_per_value_with_the_minimum(w
     assert reported == [f"/rvc/delay_ms 100: {message}", f"/rvc/delay_ms 50: {message}"]
 
 
-def test_another_channel_may_be_the_voice_and_a_missing_one_is_silent_and_reported_once(world, reports) -> None:
+def test_another_channel_may_be_the_voice_and_a_missing_one_is_silent_and_reported_once(
+    world, reports
+) -> None:
     world.set(input_channel=2, monitor=0.0)
     world.run(1.0)
     world.assert_audible(-0.5)

@@ -1,7 +1,8 @@
-"""The segmentation child with injected faults, patched in its own process before the real loop begins.
+"""The segmentation child with injected faults, patched in its own process before the real loop
+begins.
 
-`/sam3/prompt/1`: at `tight` the device is out of memory for one call, at `full` for all; `nan` makes the model's input
-NaN. Setting `no_room`: the device is too small for the weights.
+`/sam3/prompt/1`: at `tight` the device is out of memory for one call, at `full` for all; `nan`
+makes the model's input NaN. Setting `no_room`: the device is too small for the weights.
 """
 
 from dataclasses import replace
@@ -27,7 +28,10 @@ def run(port: ChildPort) -> None:
             raise_out_of_memory()
         features = see(self, *arguments)
         if prompt == "nan":
-            return replace(features, fpn_hidden_states=tuple(level * torch.nan for level in features.fpn_hidden_states))
+            return replace(
+                features,
+                fpn_hidden_states=tuple(level * torch.nan for level in features.fpn_hidden_states),
+            )
         return features
 
     if port.settings.get("no_room"):

@@ -24,15 +24,22 @@ def scene(seed: int = 0, width: int = 96, height: int = 64, channels: int = 3) -
 
 
 def segmenting_core(model: Path) -> Callable[..., Segmentation]:
-    """`segment(picture, prompts, **options)`: the core's result in this process. Options: threshold, most."""
+    """`segment(picture, prompts, **options)`: the core's result in this process. Options:
+    threshold, most."""
     from engine.models.sam3 import SegmentationSpec
     from engine.models.sam3.load import load
     from engine.models.sam3.segmenter import Segmenter
 
-    segmenter = Segmenter(load(SegmentationSpec(model=str(model), resolution=RESOLUTION), "cpu", "float32"))
+    segmenter = Segmenter(
+        load(SegmentationSpec(model=str(model), resolution=RESOLUTION), "cpu", "float32")
+    )
 
     def segment(
-        picture: np.ndarray, prompts: tuple[str, ...] = ("sea",), *, threshold: float = 0.5, most: int = 16
+        picture: np.ndarray,
+        prompts: tuple[str, ...] = ("sea",),
+        *,
+        threshold: float = 0.5,
+        most: int = 16,
     ) -> Segmentation:
         segmenter.threshold, segmenter.max_objects = threshold, most
         segmenter.set_prompts(prompts)
@@ -50,11 +57,16 @@ def is_same(one: Segmentation, other: Segmentation) -> bool:
 class Sam3Rig(PictureRig):
     NAME, PRELOAD, VALUES, OUTPUT = "sam3", PRELOAD, defaults_of("sam3") | BASE, "objects"
 
-    def __init__(self, model: Path | str, *, spec: Mapping[str, Any] | None = None, **more: Any) -> None:
-        super().__init__({"model": str(model), "resolution": RESOLUTION, **(spec or {})}, scene(), **more)
+    def __init__(
+        self, model: Path | str, *, spec: Mapping[str, Any] | None = None, **more: Any
+    ) -> None:
+        super().__init__(
+            {"model": str(model), "resolution": RESOLUTION, **(spec or {})}, scene(), **more
+        )
 
     def show(self, picture: np.ndarray, *, is_elsewhere: bool = False) -> None:
-        """Feed this picture from now on, through another ring if its shape or its source changes."""
+        """Feed this picture from now on, through another ring if its shape or its source
+        changes."""
         if is_elsewhere or picture.shape != self.picture.shape:
             former = self.ring
             height, width, channels = picture.shape
@@ -63,8 +75,11 @@ class Sam3Rig(PictureRig):
             former.close()
         self.picture = picture
 
-    def finds(self, is_right: Callable[[Segmentation], bool] = lambda found: True) -> Segmentation | None:
-        """Feed the child if it asks; the newest result if it is new since the last call and right."""
+    def finds(
+        self, is_right: Callable[[Segmentation], bool] = lambda found: True
+    ) -> Segmentation | None:
+        """Feed the child if it asks; the newest result if it is new since the last call and
+        right."""
         frame = self.shows(lambda frame: is_right(found_in(frame)))
         return None if frame is None else found_in(frame)
 

@@ -24,7 +24,10 @@ def detector_alone(small_sam3: Path, tmp_path_factory: pytest.TempPathFactory) -
 
     folder = tmp_path_factory.mktemp("detector_alone")
     shutil.copytree(
-        small_sam3, folder, ignore=shutil.ignore_patterns("*.safetensors", "config.json"), dirs_exist_ok=True
+        small_sam3,
+        folder,
+        ignore=shutil.ignore_patterns("*.safetensors", "config.json"),
+        dirs_exist_ok=True,
     )
     Sam3Model.from_pretrained(small_sam3).save_pretrained(folder)
     return folder
@@ -42,14 +45,22 @@ def test_a_child_survives_nan_and_being_out_of_memory_once_but_not_for_ever(
         assert rig.feed_one(wait_for).sequence == before.sequence, "the last result stays"
     wait_for(lambda: rig.finds() is None and (rig.fact("nan") or 0) >= 2, "the count")
     notes = [line for key, line in rig.reports if key == "child.sam3.nan"]
-    assert notes == [f"sam3: {small_sam3}: the masks are not finite numbers; keeping the previous ones"]
+    assert notes == [
+        f"sam3: {small_sam3}: the masks are not finite numbers; keeping the previous ones"
+    ]
     assert rig.fact("card_free_mb") == CARD_FREE_MB, "every report has the free memory of the card"
     rig.set({"/sam3/prompt/1": "tight", GENERATION: 1})
-    wait_for(lambda: rig.shows(lambda frame: frame.generation == 1), "the next prompt's result, at the second try")
+    wait_for(
+        lambda: rig.shows(lambda frame: frame.generation == 1),
+        "the next prompt's result, at the second try",
+    )
     assert (rig.status.restarts, rig.last_report("memory")) == (0, "")
     rig.set({"/sam3/prompt/1": "full"})
     detail = rig.failure(wait_for, rig.finds)
-    assert detail == "memory: cpu: no memory for 112 px; set a smaller /sam3/resolution, or /sam3/offload"
+    assert (
+        detail
+        == "memory: cpu: no memory for 112 px; set a smaller /sam3/resolution, or /sam3/offload"
+    )
 
 
 def test_what_cannot_be_loaded_fails_in_one_line_that_names_it(
@@ -58,9 +69,14 @@ def test_what_cannot_be_loaded_fails_in_one_line_that_names_it(
     other, speechless = tmp_path / "other", tmp_path / "speechless"
     other.mkdir()
     (other / "config.json").write_text('{"model_type": "clip"}')
-    shutil.copytree(small_sam3, speechless, ignore=shutil.ignore_patterns("*token*", "vocab*", "merges*"))
+    shutil.copytree(
+        small_sam3, speechless, ignore=shutil.ignore_patterns("*token*", "vocab*", "merges*")
+    )
     cases = (
-        (open_sam3(small_sam3, settings={"no_room": True}), (f"memory: {small_sam3}: not enough memory for its",)),
+        (
+            open_sam3(small_sam3, settings={"no_room": True}),
+            (f"memory: {small_sam3}: not enough memory for its",),
+        ),
         (open_sam3(tmp_path / "nowhere"), ("nowhere: no such file or folder",)),
         (open_sam3(other), (str(other), "clip")),
         (open_sam3(speechless), ("tokenizer",)),

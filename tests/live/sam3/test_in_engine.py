@@ -1,4 +1,5 @@
-"""SAM3 in a running engine: a dancer (a moving disc) is tracked and sent over OSC; its mask controls the picture."""
+"""SAM3 in a running engine: a dancer (a moving disc) is tracked and sent over OSC; its mask
+controls the picture."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,7 +53,12 @@ def disc(x: float, rgb: tuple[int, int, int] = WHITE) -> np.ndarray:
 def write_dance(path: Path) -> str:
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=30)
-        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = WIDTH, HEIGHT, "yuv420p", 8_000_000
+        stream.width, stream.height, stream.pix_fmt, stream.bit_rate = (
+            WIDTH,
+            HEIGHT,
+            "yuv420p",
+            8_000_000,
+        )
         for step in range(STEPS):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(disc(middle_at(step)), "rgb24")))
         container.mux(stream.encode())
@@ -113,7 +119,9 @@ def lit(picture: np.ndarray) -> np.ndarray:
 
 def test_a_dancer_is_followed_over_osc(rig: DrawingEngine) -> None:
     messages = object_counts(rig, 30)
-    assert set([message.args for message in messages if message.address == "/sam3/objects"]) == {(1,)}
+    assert set([message.args for message in messages if message.address == "/sam3/objects"]) == {
+        (1,)
+    }
     dancers = [message.args for message in messages if message.address == "/sam3/object/1"]
     assert len({args[0] for args in dancers}) == 1, "it keeps its id"
     assert all(args[1] == 1 and args[2] > 0.9 for args in dancers)
@@ -135,7 +143,10 @@ def test_its_mask_controls_the_regions_of_the_multiverse(rig: DrawingEngine) -> 
         rig.draw(5)
         return rig.pictures[0][..., :3].max(axis=-1)
 
-    rig.wait_for(lambda: brightness_of(1).max() == 0 and brightness_of(4).mean() > 10, "the background is layer 4's")
+    rig.wait_for(
+        lambda: brightness_of(1).max() == 0 and brightness_of(4).mean() > 10,
+        "the background is layer 4's",
+    )
     rig.set(sam3__source="camera")
     rig.wait_for(lambda: brightness_of(1).max() > 60, "layer 1 where the dancer is")
     leads = brightness_of(1) > 0
@@ -152,7 +163,9 @@ def test_the_matte_cuts_layer_5_out(rig: DrawingEngine) -> None:
     rig.set(layer__5__intensity=1.0, layer__5__matte="background")
     for n in range(1, 5):
         rig.engine.params.set(f"/layer/{n}/mute", True)
-    rig.wait_for(lambda: lit(rig.pictures[0]).size < 8, "the dancer is cut away, but for pixels of its edge")
+    rig.wait_for(
+        lambda: lit(rig.pictures[0]).size < 8, "the dancer is cut away, but for pixels of its edge"
+    )
     for _ in range(10):
         rig.draw(1)
         assert lit(rig.pictures[0]).size < 8, "and nothing of it trails"
@@ -167,26 +180,37 @@ def test_the_matte_cuts_layer_5_out(rig: DrawingEngine) -> None:
 
 def test_both_textures_are_published_separately(rig: DrawingEngine) -> None:
     coloured, ids = FrameRing.open("floor SAM3"), FrameRing.open("floor SAM3 mask")
-    assert rig.wait_for(lambda: coloured.latest(), "the SAM3 texture").pixels.shape == (HEIGHT, WIDTH, 4)
+    assert rig.wait_for(lambda: coloured.latest(), "the SAM3 texture").pixels.shape == (
+        HEIGHT,
+        WIDTH,
+        4,
+    )
 
     def paints_the_dancer() -> bool:
         row = coloured.latest().pixels[HEIGHT // 2, :, :3].astype(int)
         tinted = row.max(axis=1) - row.min(axis=1) > 60  # white and dark are grey, the mask is not
         return bool(tinted.sum() > 60 and row[~tinted].max() < 200)
 
-    rig.wait_for(paints_the_dancer, "a coloured dancer, nothing white left of it: masks lie where they were found")
+    rig.wait_for(
+        paints_the_dancer,
+        "a coloured dancer, nothing white left of it: masks lie where they were found",
+    )
 
     def marks_the_dancer() -> bool:
         row = ids.latest().pixels[HEIGHT // 2]
         inside = row[:, 0] > 0
-        return bool(60 < inside.sum() < 100 and row[inside, 1].min() > 230 and not row[~inside, :2].any())
+        return bool(
+            60 < inside.sum() < 100 and row[inside, 1].min() > 230 and not row[~inside, :2].any()
+        )
 
     rig.wait_for(marks_the_dancer, "id and score inside, black elsewhere")
     coloured.close()
     ids.close()
 
 
-def test_without_its_child_masks_stay_or_disappear_as_set_and_switched_off_they_disappear(rig: DrawingEngine) -> None:
+def test_without_its_child_masks_stay_or_disappear_as_set_and_switched_off_they_disappear(
+    rig: DrawingEngine,
+) -> None:
     def floor() -> int:
         return int(rig.pictures[0][:40, :, :3].max())
 

@@ -37,7 +37,12 @@ class Results:
         each = FoundObject(id=1, prompt=1, score=0.5, box=(0.5, 0.5, 1.0, 1.0))
         masks = np.full((1, SIDE, SIDE), 255, np.uint8)
         if is_sheet:
-            write_sheet(sheet, Segmentation(objects=(each,), masks=masks, picture_px=(64, 48), index=index, time_s=0.0))
+            write_sheet(
+                sheet,
+                Segmentation(
+                    objects=(each,), masks=masks, picture_px=(64, 48), index=index, time_s=0.0
+                ),
+            )
         self.ring.write(sheet, index=index, time_s=0.0)
 
 
@@ -70,7 +75,9 @@ def test_a_build_that_failed_is_requested_once_though_a_frame_still_has_its_valu
     link: SegmentationLink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     requested: list[int] = []
-    monkeypatch.setattr(link.supervisor, "swap", lambda settings: requested.append(settings["spec"]["resolution"]))
+    monkeypatch.setattr(
+        link.supervisor, "swap", lambda settings: requested.append(settings["spec"]["resolution"])
+    )
     store = link._store
     before = store.get("/sam3/resolution")
     link.follow(store.snapshot())
@@ -131,10 +138,16 @@ def test_feedback_of_sam3_through_its_own_matte_is_reported_once_each_time(
     assert feed(layer__5__matte="background") == 2
 
 
-def test_a_broken_model_is_refused_in_one_line_that_names_it_once(tiny_sam3: Path, tmp_path: Path) -> None:
+def test_a_broken_model_is_refused_in_one_line_that_names_it_once(
+    tiny_sam3: Path, tmp_path: Path
+) -> None:
     broken = shutil.copytree(tiny_sam3, tmp_path / "sam3")
     (broken / "model.safetensors").unlink()
     with pytest.raises(ModelError) as refusal:
         require_complete(spec_of(Sam3Config(model=str(broken))), check)
     line = str(refusal.value)
-    assert line.startswith(f"{broken}: has no weights") and line.count(str(broken)) == 1 and "\n" not in line
+    assert (
+        line.startswith(f"{broken}: has no weights")
+        and line.count(str(broken)) == 1
+        and "\n" not in line
+    )

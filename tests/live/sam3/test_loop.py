@@ -92,14 +92,18 @@ def test_it_finds_the_same_objects_as_the_core_with_the_index_and_generation_of_
     assert rig.feed_one(wait_for).generation == 3
 
 
-def test_prompts_change_while_it_runs_and_keep_their_numbers(rig: Sam3Rig, wait_for: WaitFor, segment: Segment) -> None:
+def test_prompts_change_while_it_runs_and_keep_their_numbers(
+    rig: Sam3Rig, wait_for: WaitFor, segment: Segment
+) -> None:
     for prompts in (("fire",), ("fire", "", "sea"), ("", "", "sea", "fire in the sea")):
         rig.set({f"/sam3/prompt/{n}": text for n, text in enumerate((*prompts, "", "", "")[:4], 1)})
         rig.wait_until_applied(wait_for)
         assert is_same(found_in(rig.feed_one(wait_for)), segment(scene(), prompts)), prompts
 
 
-def test_without_a_prompt_it_finds_nothing_and_notes_why_once(rig: Sam3Rig, wait_for: WaitFor) -> None:
+def test_without_a_prompt_it_finds_nothing_and_notes_why_once(
+    rig: Sam3Rig, wait_for: WaitFor
+) -> None:
     for blank in ("  ", ""):
         rig.set({"/sam3/prompt/1": blank})
         rig.wait_until_applied(wait_for)
@@ -113,12 +117,21 @@ def test_without_a_prompt_it_finds_nothing_and_notes_why_once(rig: Sam3Rig, wait
 def test_the_size_of_the_picture_may_change_in_mid_stream_and_alpha_is_ignored(
     rig: Sam3Rig, wait_for: WaitFor, segment: Segment
 ) -> None:
-    for width, height, channels in ((1, 1, 3), (97, 33, 3), (33, 97, 4), (112, 112, 3), (640, 2, 4)):
+    for width, height, channels in (
+        (1, 1, 3),
+        (97, 33, 3),
+        (33, 97, 4),
+        (112, 112, 3),
+        (640, 2, 4),
+    ):
         picture = scene(2, width, height, channels)
         rig.show(picture)
         expected = segment(picture[..., :3])
         assert expected.picture_px == (width, height)
-        wait_for(lambda: rig.finds(lambda found: is_same(found, expected)), f"what is in {width} x {height} px")  # noqa: B023
+        wait_for(
+            lambda: rig.finds(lambda found: is_same(found, expected)),
+            f"what is in {width} x {height} px",
+        )
 
 
 def test_a_stale_picture_of_the_old_source_is_skipped(rig: Sam3Rig, wait_for: WaitFor) -> None:
@@ -134,15 +147,22 @@ def test_a_stale_picture_of_the_old_source_is_skipped(rig: Sam3Rig, wait_for: Wa
     assert (frame.index, frame.sequence) == (rig.fed - 1, before.sequence + 1)
 
 
-def test_it_reports_its_facts_and_what_emptying_the_cache_freed(rig: Sam3Rig, wait_for: WaitFor) -> None:
-    wait_for(lambda: rig.finds() and (rig.fact("fps") or 0) > 0 and rig.fact("objects") == 16, "its figures")
+def test_it_reports_its_facts_and_what_emptying_the_cache_freed(
+    rig: Sam3Rig, wait_for: WaitFor
+) -> None:
+    wait_for(
+        lambda: rig.finds() and (rig.fact("fps") or 0) > 0 and rig.fact("objects") == 16,
+        "its figures",
+    )
     facts = rig.status.facts
     stage_keys = {"preprocess_ms", "backbone_ms", "decoder_ms", "masks_ms", "other_ms"}
     assert stage_keys | {"memory_mb", "duty", "slice_p99_ms", "nan"} <= set(facts)
     assert (facts["resolution"], facts["device"], facts["dtype"]) == (112, "cpu", "float32")
     assert (facts["mode"], facts["prompts"]) == ("image", 1)
     answers: list[tuple[bool, str]] = []
-    rig.supervisor.call("empty_cache", on_answer=lambda is_done, text: answers.append((is_done, text)))
+    rig.supervisor.call(
+        "empty_cache", on_answer=lambda is_done, text: answers.append((is_done, text))
+    )
     wait_for(lambda: answers, "the answer")
     assert answers == [(True, f"freed 0 MiB, {rig.fact('memory_mb')} MiB in use")]
 
@@ -159,7 +179,9 @@ def test_objects_keep_their_ids_while_they_move(following: Sam3Rig, wait_for: Wa
         assert moved.box[1] == pytest.approx(40 / 168, abs=0.03)
 
 
-def test_objects_are_new_when_the_source_of_the_pictures_changes(following: Sam3Rig, wait_for: WaitFor) -> None:
+def test_objects_are_new_when_the_source_of_the_pictures_changes(
+    following: Sam3Rig, wait_for: WaitFor
+) -> None:
     def another_source() -> None:
         following.set({"/sam3/source": "video"})
 
@@ -177,6 +199,8 @@ def test_objects_are_new_when_the_source_of_the_pictures_changes(following: Sam3
         assert ids(following.find_one(wait_for)) == known
         change()
         following.wait_until_applied(wait_for)
-        following.wait_until_applied(wait_for)  # the first answer may come before the values are looked at
+        following.wait_until_applied(
+            wait_for
+        )  # the first answer may come before the values are looked at
         found = following.find_one(wait_for)
         assert len(found.objects) == 2 and min(ids(found)) > max(known), change.__name__

@@ -1,4 +1,5 @@
-"""The outputs of the masks: OSC messages, matte, regions, control image; without children, over real rings."""
+"""The outputs of the masks: OSC messages, matte, regions, control image; without children, over
+real rings."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,9 +26,14 @@ def found(*boxes: tuple[float, float, float, float]) -> Segmentation:
     """A result with these rectangles, the first in front."""
     masks = np.zeros((len(boxes), 96, 96), np.uint8)
     for mask, (cx, cy, w, h) in zip(masks, boxes, strict=True):
-        left, right, top, bottom = (round(96 * edge) for edge in (cx - w / 2, cx + w / 2, cy - h / 2, cy + h / 2))
+        left, right, top, bottom = (
+            round(96 * edge) for edge in (cx - w / 2, cx + w / 2, cy - h / 2, cy + h / 2)
+        )
         mask[top:bottom, left:right] = 255
-    objects = tuple(FoundObject(id=7 + n, prompt=1 + n, score=0.9 - n / 10, box=box) for n, box in enumerate(boxes))
+    objects = tuple(
+        FoundObject(id=7 + n, prompt=1 + n, score=0.9 - n / 10, box=box)
+        for n, box in enumerate(boxes)
+    )
     return Segmentation(objects=objects, masks=masks, picture_px=(320, 180), index=0, time_s=0.0)
 
 
@@ -66,10 +72,17 @@ def test_each_result_is_sent_once_best_first_and_its_end_as_zero(rig: OutputsRig
 
 def test_masks_of_the_finished_picture_are_not_mirrored_with_layer_5(store: ParamStore) -> None:
     def seen_in(source: str) -> MasksView:
-        picture = VideoFrame(pixels=np.zeros((9, 16, 3), np.uint8), index=0, time_s=0.0, source=source)
-        return MasksView(segmentation=found((0.5, 0.5, 0.5, 0.5)), picture=picture, edge="/sam3/mask_edge")
+        picture = VideoFrame(
+            pixels=np.zeros((9, 16, 3), np.uint8), index=0, time_s=0.0, source=source
+        )
+        return MasksView(
+            segmentation=found((0.5, 0.5, 0.5, 0.5)), picture=picture, edge="/sam3/mask_edge"
+        )
 
-    store.set_many([("/layer/5/mirror", True), ("/layer/5/matte", "subject"), ("/region/mode", "sam3")], by="test")
+    store.set_many(
+        [("/layer/5/mirror", True), ("/layer/5/matte", "subject"), ("/region/mode", "sam3")],
+        by="test",
+    )
     values = store.snapshot()
     for source, is_finished in (("0", False), (FINISHED, True)):
         view = seen_in(source)
@@ -105,7 +118,12 @@ def test_the_control_image_has_class_colours_and_is_black_without_masks(
 ) -> None:
     person = (150, 5, 61)
     rig.store.set_many(
-        [("/sd/enable", True), ("/sd/controlnet/1/enable", True), ("/sd/controlnet/1/source", "sam3")], by="test"
+        [
+            ("/sd/enable", True),
+            ("/sd/controlnet/1/enable", True),
+            ("/sd/controlnet/1/source", "sam3"),
+        ],
+        by="test",
     )
     rig.sd.follow(rig.store.snapshot())
     scene = Scene(camera=None)

@@ -12,5 +12,7 @@ def test_prompt_mode_and_source_are_part_of_the_query_and_the_threshold_is_not()
 
 
 def test_texts_name_the_suspects_of_a_crash_by_their_number() -> None:
-    settings = read_settings({"/sam3/prompt/1": "", "/sam3/prompt/2": "guitar", "/sam3/prompt/4": "  "})
+    settings = read_settings(
+        {"/sam3/prompt/1": "", "/sam3/prompt/2": "guitar", "/sam3/prompt/4": "  "}
+    )
     assert settings.texts == {"/sam3/prompt/2": "guitar"}

@@ -1,7 +1,7 @@
 """The diffusion child with injected faults, patched in its own process before the real loop begins.
 
-The text `poison` kills the process when it is encoded. `/sd/prompt`: `nan` makes the UNet's output NaN, at `tight` the
-device is out of memory for one call. Settings:
+The text `poison` kills the process when it is encoded. `/sd/prompt`: `nan` makes the UNet's output
+NaN, at `tight` the device is out of memory for one call. Settings:
 
 - `room_px`: the widest picture that the simulated device has memory for;
 - `slow_s`: minimum time of decoding 64 x 64;
@@ -53,7 +53,9 @@ def run(port: ChildPort) -> None:
     if "work_weight" in port.settings:
         after_slice = pacing.Pacer.after_slice
         pacing.MAX_REST_S = float("inf")
-        pacing.Pacer.after_slice = lambda self, ms: after_slice(self, ms * port.settings["work_weight"])
+        pacing.Pacer.after_slice = lambda self, ms: after_slice(
+            self, ms * port.settings["work_weight"]
+        )
 
     if "capture_s" in port.settings:
 
@@ -61,8 +63,12 @@ def run(port: ChildPort) -> None:
             time.sleep(port.settings["capture_s"])
             return Recording()(parts, buffers)
 
-        def runner_for(device: torch.device, before: Any, may_capture: Any, **options: int) -> graphs.GraphRunner:
-            return graphs.GraphRunner(record, before_capture=before, may_capture=may_capture, **options)
+        def runner_for(
+            device: torch.device, before: Any, may_capture: Any, **options: int
+        ) -> graphs.GraphRunner:
+            return graphs.GraphRunner(
+                record, before_capture=before, may_capture=may_capture, **options
+            )
 
         graphs.runner_for = accelerators.runner_for = runner_for
 

@@ -16,16 +16,27 @@ from tests.live.surroundings import surroundings
 
 SIDE_PX = 64
 DEFAULTS = defaults_of("sd")
-BASE: dict[str, Any] = {"/sd/enable": True, "/sd/width": SIDE_PX, "/sd/height": SIDE_PX, "/sd/prompt": "sea"}
+BASE: dict[str, Any] = {
+    "/sd/enable": True,
+    "/sd/width": SIDE_PX,
+    "/sd/height": SIDE_PX,
+    "/sd/prompt": "sea",
+}
 
 
 def source_picture(seed: int) -> np.ndarray:
     """(64, 64, 3) uint8: 8 x 8 blocks of random colours, which the analytic VAE keeps."""
-    return np.random.default_rng(seed).integers(0, 256, (8, 8, 3), np.uint8).repeat(8, axis=0).repeat(8, axis=1)
+    return (
+        np.random.default_rng(seed)
+        .integers(0, 256, (8, 8, 3), np.uint8)
+        .repeat(8, axis=0)
+        .repeat(8, axis=1)
+    )
 
 
 def painting_core(model: Path, **spec: Any) -> Callable[..., np.ndarray]:
-    """`paint(**options)`: the core's picture of `source_picture(0)` in this process, with the values of BASE.
+    """`paint(**options)`: the core's picture of `source_picture(0)` in this process, with the
+    values of BASE.
 
     `paint(picture, **options)`: of another source. `spec`: further fields of ModelSpec."""
     from engine.models.sd import ModelSpec
@@ -42,10 +53,14 @@ def painting_core(model: Path, **spec: Any) -> Callable[..., np.ndarray]:
 
 
 @contextmanager
-def opened_link(config: SdConfig, report: Any, *, has_camera: bool = False, **others: Any) -> Iterator[DiffusionLink]:
+def opened_link(
+    config: SdConfig, report: Any, *, has_camera: bool = False, **others: Any
+) -> Iterator[DiffusionLink]:
     """The engine's end of a child of its own, with a gate."""
     gate = Gate.create()
-    link = DiffusionLink(config, surroundings(gate, report, has_camera=lambda: has_camera, **others))
+    link = DiffusionLink(
+        config, surroundings(gate, report, has_camera=lambda: has_camera, **others)
+    )
     yield link
     link.close()
     gate.close()
@@ -54,5 +69,7 @@ def opened_link(config: SdConfig, report: Any, *, has_camera: bool = False, **ot
 class SdRig(PictureRig):
     NAME, PRELOAD, VALUES, OUTPUT = "sd", PRELOAD, DEFAULTS | BASE, "picture"
 
-    def __init__(self, model: Path | str, *, spec: Mapping[str, Any] | None = None, **more: Any) -> None:
+    def __init__(
+        self, model: Path | str, *, spec: Mapping[str, Any] | None = None, **more: Any
+    ) -> None:
         super().__init__({"model": str(model), **(spec or {})}, source_picture(0), **more)

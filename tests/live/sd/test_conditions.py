@@ -14,7 +14,11 @@ from tests.live.stores import store_for
     [
         ("/sd/enable", 1, "multiverse run --sd MODEL"),
         ("/sd/controlnet/1/enable", 1, "no ControlNet 1 is configured"),
-        ("/sd/controlnet/1/source", "depth", "--sd-depth depth-anything/Depth-Anything-V2-Small-hf"),
+        (
+            "/sd/controlnet/1/source",
+            "depth",
+            "--sd-depth depth-anything/Depth-Anything-V2-Small-hf",
+        ),
         ("/sd/controlnet/2/source", "pose", "--sd-pose usyd-community/vitpose-base-simple"),
         ("/sd/controlnet/2/from", "second", "--sd-second FILE"),
         ("/sd/lora/3/weight", 0.5, "no LoRA 3 is configured"),
@@ -39,12 +43,23 @@ def test_values_that_need_configuration_are_refused_with_the_setting_to_add(
 
 
 def test_configured_values_are_accepted() -> None:
-    config = SdConfig(model="a", controlnets=("c",), ip_adapter="d", video="e.mp4", second="f.mp4", pose="g")
+    config = SdConfig(
+        model="a", controlnets=("c",), ip_adapter="d", video="e.mp4", second="f.mp4", pose="g"
+    )
     store = store_for("sd", config, has_camera=True)
     control = {"enable": True, "from": "second", "source": "pose"}
     values = {f"/sd/controlnet/1/{name}": value for name, value in control.items()}
-    values |= {"/sd/enable": True, "/layer/5/source": "sd", "/sd/ip_adapter/live": "second", "/sd/source": "video"}
-    assert not [each for each in store.set_many(list(values.items()), by="test") if isinstance(each, Rejected)]
+    values |= {
+        "/sd/enable": True,
+        "/layer/5/source": "sd",
+        "/sd/ip_adapter/live": "second",
+        "/sd/source": "video",
+    }
+    assert not [
+        each
+        for each in store.set_many(list(values.items()), by="test")
+        if isinstance(each, Rejected)
+    ]
 
 
 def test_models_and_pictures_are_found_only_in_their_folders(tmp_path: Path) -> None:
@@ -53,7 +68,9 @@ def test_models_and_pictures_are_found_only_in_their_folders(tmp_path: Path) -> 
     pictures.mkdir()
     (pictures / "face.png").touch()
     (tmp_path / "secret.png").touch()
-    config = SdConfig(model="/anywhere/base", ip_adapter="x", folders=(str(models),), pictures=str(pictures))
+    config = SdConfig(
+        model="/anywhere/base", ip_adapter="x", folders=(str(models),), pictures=str(pictures)
+    )
     assert model_path(config, "turbo") == str((models / "turbo").resolve())
     assert model_path(config, "") == "/anywhere/base"
     assert picture_path(config, "face.png") == str((pictures / "face.png").resolve())

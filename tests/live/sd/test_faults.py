@@ -1,4 +1,5 @@
-"""Failures and slowness of the diffusion child: a real process with a tiny model, fed through real rings."""
+"""Failures and slowness of the diffusion child: a real process with a tiny model, fed through real
+rings."""
 
 import shutil
 from collections.abc import Callable
@@ -24,9 +25,14 @@ def test_a_prompt_that_kills_is_quarantined_after_three_deaths_and_painting_cont
     wait_for(lambda: fed(rig).status.quarantined, "the quarantine")
     assert rig.status.quarantined == ("/sd/prompt: poison",)
     wait_for(lambda: rig.status.restarts == 3, "another process")
-    wait_for(lambda: rig.shows(lambda frame: (frame.pixels == first.pixels).all()), "the last good prompt")
+    wait_for(
+        lambda: rig.shows(lambda frame: (frame.pixels == first.pixels).all()),
+        "the last good prompt",
+    )
     rig.set({"/sd/prompt": "fire"})
-    wait_for(lambda: rig.shows(lambda frame: (frame.pixels != first.pixels).any()), "another prompt")
+    wait_for(
+        lambda: rig.shows(lambda frame: (frame.pixels != first.pixels).any()), "another prompt"
+    )
     assert rig.status.restarts == 3
 
 
@@ -36,14 +42,26 @@ def fed(rig: SdRig) -> SdRig:
     return rig
 
 
-def test_out_of_memory_shrinks_the_picture_if_allowed(open_sd: Open, tiny_sd: Path, wait_for: WaitFor) -> None:
-    rig = open_sd(tiny_sd, settings={"room_px": 128}, values={"/sd/oom": "shrink", "/sd/width": 256})
-    wait_for(lambda: rig.shows(lambda frame: frame.pixels.shape == (64, 128, 3)), "what there is room for")
+def test_out_of_memory_shrinks_the_picture_if_allowed(
+    open_sd: Open, tiny_sd: Path, wait_for: WaitFor
+) -> None:
+    rig = open_sd(
+        tiny_sd, settings={"room_px": 128}, values={"/sd/oom": "shrink", "/sd/width": 256}
+    )
+    wait_for(
+        lambda: rig.shows(lambda frame: frame.pixels.shape == (64, 128, 3)),
+        "what there is room for",
+    )
     assert "no memory for 192x64; continuing with 128x64" in rig.last_report("memory")
     rig.set({"/sd/width": 64})
-    wait_for(lambda: rig.shows(lambda frame: frame.pixels.shape == (64, 64, 3)), "the requested size")
+    wait_for(
+        lambda: rig.shows(lambda frame: frame.pixels.shape == (64, 64, 3)), "the requested size"
+    )
     rig.set({"/sd/width": 192})
-    wait_for(lambda: rig.shows(lambda frame: frame.pixels.shape == (64, 128, 3)), "what there is room for again")
+    wait_for(
+        lambda: rig.shows(lambda frame: frame.pixels.shape == (64, 128, 3)),
+        "what there is room for again",
+    )
     assert rig.status.restarts == 0
 
 
@@ -61,7 +79,10 @@ def test_a_child_survives_nan_and_being_out_of_memory_once_and_never_compiles_on
     assert "not finite" in rig.last_report("nan")
     assert rig.fact("card_free_mb") == CARD_FREE_MB, "every report has the free memory of the card"
     rig.set({"/sd/prompt": "tight", GENERATION: 1})
-    wait_for(lambda: rig.shows(lambda frame: frame.generation == 1), "the next prompt's picture, at the second try")
+    wait_for(
+        lambda: rig.shows(lambda frame: frame.generation == 1),
+        "the next prompt's picture, at the second try",
+    )
     assert rig.last_report("memory") == ""
     for change in ({"/sd/width": 128}, {"/sd/strength": 0.7}, {"/sd/guidance": 2.0}):
         assert "compiling" not in states(rig, change, wait_for)
@@ -93,17 +114,23 @@ def test_the_rest_of_a_low_duty_ends_when_the_duty_is_raised_or_painting_is_paus
         assert rig.status.state == "busy", "other values are no reason to hurry"
         rig.set(change)
         done = f"its picture after {change}"
-        wait_for(lambda: rig.status.state == "ready" and rig.newest().sequence > before.sequence, done)  # noqa: B023
+        wait_for(
+            lambda: rig.status.state == "ready" and rig.newest().sequence > before.sequence, done
+        )
 
 
-def test_a_slow_machine_is_not_mistaken_for_a_hang(open_sd: Open, tiny_sd: Path, wait_for: WaitFor) -> None:
+def test_a_slow_machine_is_not_mistaken_for_a_hang(
+    open_sd: Open, tiny_sd: Path, wait_for: WaitFor
+) -> None:
     rig = open_sd(tiny_sd, settings={"slow_s": 0.4}, times=replace(QUICK, running_s=0.1))
     wait_for(rig.shows, "a picture")
     wait_for(rig.shows, "another")
     restarts = rig.status.restarts  # not 0 where the machine itself stood still for a second or two
     # six times as slow, and longer than four times the measured duration
     rig.set({"/sd/width": 192, "/sd/height": 128})
-    wait_for(lambda: rig.shows(lambda frame: frame.pixels.shape == (128, 192, 3)), "the larger picture")
+    wait_for(
+        lambda: rig.shows(lambda frame: frame.pixels.shape == (128, 192, 3)), "the larger picture"
+    )
     assert rig.status.restarts == restarts
 
 
@@ -142,5 +169,8 @@ def test_a_missing_or_truncated_model_fails_in_one_line_that_names_it(
     broken = shutil.copytree(tiny_sd, tmp_path / "broken")
     weights = broken / "unet" / "diffusion_pytorch_model.safetensors"
     weights.write_bytes(weights.read_bytes()[:5000])
-    for rig, reason in ((open_sd(tmp_path / "nowhere"), "nowhere: no such file or folder"), (open_sd(broken), "unet")):
+    for rig, reason in (
+        (open_sd(tmp_path / "nowhere"), "nowhere: no such file or folder"),
+        (open_sd(broken), "unet"),
+    ):
         assert reason in rig.failure(wait_for)

@@ -38,7 +38,9 @@ def test_paths_are_absolute_so_that_a_child_in_another_folder_finds_them(
     for name in ("model", "auto", "lora.safetensors"):
         (tmp_path / name).mkdir()
     config = SdConfig(
-        model="model", loras=(LoraConfig(path="lora.safetensors", weight=0.5),), controlnets=("owner/id",)
+        model="model",
+        loras=(LoraConfig(path="lora.safetensors", weight=0.5),),
+        controlnets=("owner/id",),
     )
     with opened_link(config, reports) as link:
         spec = link.supervisor.spec.settings["spec"]
@@ -63,19 +65,32 @@ def test_feedback_of_sd_with_itself_is_reported_once_each_time(
     assert reports.keys == ["sd.loop", "sd.loop"] and "repaints itself" in reports.lines[0][1]
 
 
-def test_values_of_an_unconfigured_controlnet_and_lora_are_reported(reports: Any, tmp_path: Path) -> None:
+def test_values_of_an_unconfigured_controlnet_and_lora_are_reported(
+    reports: Any, tmp_path: Path
+) -> None:
     """With folders one may be chosen later, so the value stays."""
     (tmp_path / "canny.safetensors").touch()
     config = SdConfig(model="random:tiny", folders=(str(tmp_path),), loras=(LoraConfig(path="a"),))
     store = store_for("sd", config)
     values = {"/sd/controlnet/1/enable": True, "/sd/lora/1/weight": 0.5, "/sd/lora/2/weight": 0.5}
     with opened_link(config, reports) as link:
-        for more in ({}, values, {}, {"/sd/lora/2/weight": 0.6}, {"/sd/controlnet/1/enable": False}):
-            assert not [each for each in store.set_many(list(more.items()), by="test") if isinstance(each, Rejected)]
+        for more in (
+            {},
+            values,
+            {},
+            {"/sd/lora/2/weight": 0.6},
+            {"/sd/controlnet/1/enable": False},
+        ):
+            assert not [
+                each
+                for each in store.set_many(list(more.items()), by="test")
+                if isinstance(each, Rejected)
+            ]
             link.follow(store.snapshot())
         lines = [line for _, line in reports.lines]
         assert lines[0] == (
-            "/sd/controlnet/1/enable: no ControlNet 1 is configured: add it to controlnets under [sd], or set "
+            "/sd/controlnet/1/enable: no ControlNet 1 is configured: add it to controlnets under "
+            "[sd], or set "
             "folders under [sd] and choose it by /sd/controlnet/1/file"
         )
         assert [line.partition(":")[0] for line in lines[1:]] == ["/sd/lora/2/weight"] * 2
@@ -137,13 +152,17 @@ def test_each_new_region_map_is_sent_once_as_it_lies_on_sds_picture(
     store.set("/sd/regions", True)
     wait_for(lambda: feed()[1] is not None, "a ring for the map")
     needed, sent = feed()
-    assert needed and np.array_equal(sent.pixels[..., 0], indices[:, ::-1] if is_mirrored else indices)
+    assert needed and np.array_equal(
+        sent.pixels[..., 0], indices[:, ::-1] if is_mirrored else indices
+    )
     assert feed()[1].sequence == sent.sequence, "the same map"
     indices = indices.copy()
     assert feed()[1].sequence == sent.sequence + 1
 
 
-def test_consistency_starts_over_with_the_picture_of_each_bar(reports: Any, store: ParamStore) -> None:
+def test_consistency_starts_over_with_the_picture_of_each_bar(
+    reports: Any, store: ParamStore
+) -> None:
     beat = {"now": 0.0}
     pulse = {"pulse": lambda: Pulse(beat=beat["now"], bpm=120.0)}
     store.set_many([("/sd/consistency", 0.5), ("/sd/consistency_reset", "bar")], by="test")
@@ -165,13 +184,18 @@ def test_consistency_starts_over_with_the_picture_of_each_bar(reports: Any, stor
 def test_the_second_picture_is_sent_once_and_only_while_a_controlnet_sees_it(
     reports: Any, wait_for: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pictures = [VideoFrame(pixels=np.full((6, 4, 3), n, np.uint8), index=n, time_s=0.0, source="x") for n in range(3)]
+    pictures = [
+        VideoFrame(pixels=np.full((6, 4, 3), n, np.uint8), index=n, time_s=0.0, source="x")
+        for n in range(3)
+    ]
     second = SimpleNamespace(latest_frame=lambda: pictures[0])
     opened: list[str] = []
     config, store = SdConfig(model="random:tiny", video="a.mp4", second="ndi:DESK"), ParamStore()
     store.set_many([("/sd/enable", True), ("/sd/controlnet/1/enable", True)], by="test")
     found = {"a.mp4": None, "ndi:DESK": second}
-    with opened_link(config, reports, open_video=lambda name: opened.append(name) or found[name]) as link:
+    with opened_link(
+        config, reports, open_video=lambda name: opened.append(name) or found[name]
+    ) as link:
         monkeypatch.setattr(type(link.supervisor), "wants_frame", property(lambda supervisor: True))
         written: list[int] = []
         write = link._second_input.write
@@ -184,7 +208,9 @@ def test_the_second_picture_is_sent_once_and_only_while_a_controlnet_sees_it(
         monkeypatch.setattr(link._second_input, "write", noted)
 
         def feed(**changes: object) -> list[int]:
-            store.set_many([(f"/sd/{address}", value) for address, value in changes.items()], by="test")
+            store.set_many(
+                [(f"/sd/{address}", value) for address, value in changes.items()], by="test"
+            )
             link.follow(store.snapshot())
             link.feed(finished_frame(), Scene(camera=None), 0.0)
             return written
@@ -195,7 +221,9 @@ def test_the_second_picture_is_sent_once_and_only_while_a_controlnet_sees_it(
         assert feed() == [0]
         pictures.pop(0)
         assert feed() == [0, 1]
-        monkeypatch.setattr(type(link.supervisor), "wants_frame", property(lambda supervisor: False))
+        monkeypatch.setattr(
+            type(link.supervisor), "wants_frame", property(lambda supervisor: False)
+        )
         pictures.pop(0)
         assert feed() == [0, 1], "SD rests"
         assert feed(source="feedback") == [0, 1, 2], "which asks for no source"
@@ -209,7 +237,11 @@ def latest_of(segment: str) -> Any:
 
 @pytest.mark.parametrize("is_gpu", [True, False])
 def test_a_gpu_reads_only_what_sd_sees_and_only_on_request(
-    link: DiffusionLink, is_gpu: bool, monkeypatch: pytest.MonkeyPatch, wait_for: Any, store: ParamStore
+    link: DiffusionLink,
+    is_gpu: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    wait_for: Any,
+    store: ParamStore,
 ) -> None:
     child, read_px = SimpleNamespace(wants_frame=True), []
 
@@ -218,7 +250,9 @@ def test_a_gpu_reads_only_what_sd_sees_and_only_on_request(
         return np.zeros((*size_px[::-1], 4), np.uint8)
 
     frame = replace(finished_frame(320, 180), read_fitted=read_fitted if is_gpu else None)
-    monkeypatch.setattr(type(link.supervisor), "wants_frame", property(lambda supervisor: child.wants_frame))
+    monkeypatch.setattr(
+        type(link.supervisor), "wants_frame", property(lambda supervisor: child.wants_frame)
+    )
     changes = {"/sd/enable": True, "/sd/source": "multiverse", "/sd/width": 128, "/sd/height": 64}
 
     def show() -> tuple[int, int] | None:

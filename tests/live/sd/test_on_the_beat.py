@@ -1,4 +1,5 @@
-"""A prompt that is launched on a beat changes the picture in the frame of that beat: a running engine, a real child."""
+"""A prompt that is launched on a beat changes the picture in the frame of that beat: a running
+engine, a real child."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,7 +30,8 @@ def test_the_picture_changes_in_the_frame_of_the_beat_and_never_before(engine: E
     for after in launch_offsets(engine, bpm=180.0):
         seen.append(after)
         assert after >= 0, f"before its beat: {seen}"
-        # Without being sent ahead it is never there in that frame; on a busy machine it may be late now and then.
+        # Without being sent ahead it is never there in that frame; on a busy machine it may be late
+        # now and then.
         if seen.count(0) >= (10 if IS_SOAK else 1):
             return
         assert len(seen) < (30 if IS_SOAK else 8), seen

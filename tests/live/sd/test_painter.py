@@ -1,4 +1,5 @@
-"""The painter in this process: captured graphs must change no picture, and work is done only if needed."""
+"""The painter in this process: captured graphs must change no picture, and work is done only if
+needed."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -55,15 +56,25 @@ def test_calls_with_other_pieces_are_of_another_kind(model: Any) -> None:
         pieces.clear()
         painter.paint(source_picture(0))
         counts.setdefault(painter.kind, set()).add(len(pieces))
-    assert [len(found) for found in counts.values()] == [1, 1, 1, 1] and len(set.union(*counts.values())) == 4
+    assert [len(found) for found in counts.values()] == [1, 1, 1, 1] and len(
+        set.union(*counts.values())
+    ) == 4
 
 
 @pytest.mark.parametrize("mode", ["single", "stream"])
 def test_a_knob_shows_in_the_next_painted_picture(model: Any, mode: str) -> None:
     """Also in a stream of several steps, whose other steps were taken before."""
     painter = Painter(model, note=lambda key, line: None)
-    values = DEFAULTS | BASE | {"/sd/mode": mode, "/sd/steps": 4, "/sd/guidance": 1.5, "/sd/prompt_b": "fire"}
-    values |= {"/sd/controlnet/1/enable": True, "/sd/ip_adapter/live": "source", "/sd/cfg_type": "full"}
+    values = (
+        DEFAULTS
+        | BASE
+        | {"/sd/mode": mode, "/sd/steps": 4, "/sd/guidance": 1.5, "/sd/prompt_b": "fire"}
+    )
+    values |= {
+        "/sd/controlnet/1/enable": True,
+        "/sd/ip_adapter/live": "source",
+        "/sd/cfg_type": "full",
+    }
 
     def painted() -> np.ndarray | None:
         painter.apply(read_settings(values))
@@ -85,13 +96,19 @@ def test_a_knob_shows_in_the_next_painted_picture(model: Any, mode: str) -> None
         assert picture is not None and not np.array_equal(picture, steady[0]), address
 
 
-def test_guidance_without_effect_is_noted_once_and_the_effective_one_is_reported(model: Any) -> None:
+def test_guidance_without_effect_is_noted_once_and_the_effective_one_is_reported(
+    model: Any,
+) -> None:
     notes: list[tuple[str, str]] = []
-    painter = Painter(replace(model, sampler="turbo"), note=lambda key, line: notes.append((key, line)))
+    painter = Painter(
+        replace(model, sampler="turbo"), note=lambda key, line: notes.append((key, line))
+    )
     for guidance in (1.0, 3.0, 3.0):
         painter.apply(read_settings(BASE | {"/sd/guidance": guidance}))
     ((key, line),) = notes
-    assert key == "guidance" and line.startswith("/sd/guidance: 3 has no effect: turbo models were distilled")
+    assert key == "guidance" and line.startswith(
+        "/sd/guidance: 3 has no effect: turbo models were distilled"
+    )
     assert painter.schedule.guidance == 1.0
     painter.apply(read_settings(BASE | {"/sd/negative": "fog"}))
     assert notes[1:] == [("negative", "/sd/negative: has no effect: it needs a guidance above 1")]
@@ -103,7 +120,9 @@ def test_guidance_without_effect_is_noted_once_and_the_effective_one_is_reported
         assert distilled.schedule.guidance == 2.5
 
 
-def test_after_an_error_the_same_settings_can_be_applied_again(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_an_error_the_same_settings_can_be_applied_again(
+    model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import torch
 
     from engine.models.sd.conditioner import Conditioner
@@ -121,7 +140,9 @@ def test_after_an_error_the_same_settings_can_be_applied_again(model: Any, monke
     assert painted is not None and painted.pixels.shape == (64, 128, 3)
 
 
-def test_a_picture_that_overflows_in_the_vae_is_neither_shown_nor_fed_back(tiny_models: TinyModels) -> None:
+def test_a_picture_that_overflows_in_the_vae_is_neither_shown_nor_fed_back(
+    tiny_models: TinyModels,
+) -> None:
     import torch
 
     from engine.models.graphs import GraphRunner
@@ -149,14 +170,20 @@ def test_a_controlnet_gets_what_its_menus_say(model: Any, monkeypatch: pytest.Mo
 
     uploads: list[str] = []
     send = DeviceCopies.send
-    monkeypatch.setattr(DeviceCopies, "send", lambda self, what, array: uploads.append(what) or send(self, what, array))
+    monkeypatch.setattr(
+        DeviceCopies,
+        "send",
+        lambda self, what, array: uploads.append(what) or send(self, what, array),
+    )
     source, masks, second = (source_picture(seed) for seed in range(3))
     painter = Painter(model, note=no_note)
 
     def painted(sees: str, scale: float = 0.4, of: str = "source", **options: Any) -> np.ndarray:
         control = {"enable": True, "scale": scale, "source": sees, "from": of}
         values = {f"/sd/controlnet/1/{name}": value for name, value in control.items()}
-        painter.apply(read_settings(BASE | {"/sd/mode": "single", "/sd/lora/1/weight": 0.0} | values))
+        painter.apply(
+            read_settings(BASE | {"/sd/mode": "single", "/sd/lora/1/weight": 0.0} | values)
+        )
         picture = painter.paint(source, **options)
         assert picture is not None
         return picture.pixels.copy()
@@ -166,7 +193,9 @@ def test_a_controlnet_gets_what_its_menus_say(model: Any, monkeypatch: pytest.Mo
         return paint(model, source, prompt="sea", seed=1, width=64, height=64, controls=controls)
 
     black = np.zeros_like(source)
-    wide = np.pad(masks.repeat(3, axis=0).repeat(3, axis=1), ((0, 0), (50, 50), (0, 0)), constant_values=255)
+    wide = np.pad(
+        masks.repeat(3, axis=0).repeat(3, axis=1), ((0, 0), (50, 50), (0, 0)), constant_values=255
+    )
     soft = draw_soft_edges(second, (64, 64))
     first = painted("input", of="last")
     assert np.array_equal(first, expected(source)), "before the first picture: the source"
@@ -174,8 +203,12 @@ def test_a_controlnet_gets_what_its_menus_say(model: Any, monkeypatch: pytest.Mo
     assert np.array_equal(second_time, expected(first)) and not np.array_equal(second_time, first)
     assert np.array_equal(painted("edges", of="last"), expected(canny_edges(second_time, (64, 64))))
     rgba = np.dstack([second, second[..., :1]])
-    assert np.array_equal(painted("edges", of="second", second=rgba), expected(canny_edges(second, (64, 64))))
-    assert np.abs(painted("soft", of="second", second=second).astype(int) - expected(soft)).max() <= 1
+    assert np.array_equal(
+        painted("edges", of="second", second=rgba), expected(canny_edges(second, (64, 64)))
+    )
+    assert (
+        np.abs(painted("soft", of="second", second=second).astype(int) - expected(soft)).max() <= 1
+    )
     uploads.clear()
     for ours, theirs in (
         (painted("input", of="second", second=second), expected(second)),
@@ -203,12 +236,16 @@ def test_what_a_network_draws_for_a_controlnet_is_a_stage_of_its_own(model: Any)
     for sees in ("depth", "pose"):
         values = {"enable": True, "scale": 0.4, "source": sees, "from": "second"}
         control = {f"/sd/controlnet/1/{name}": value for name, value in values.items()}
-        painter.apply(read_settings(BASE | {"/sd/mode": "single", "/sd/lora/1/weight": 0.0} | control))
+        painter.apply(
+            read_settings(BASE | {"/sd/mode": "single", "/sd/lora/1/weight": 0.0} | control)
+        )
         painted = painter.paint(source_picture(0), second=second)
         depth = (model.detectors[sees].draw(rgb)[0].permute(1, 2, 0) * 255).round().byte().numpy()
         assert depth.std() > 5, "not the same everywhere"
         controls = [(depth, 0.4)]
-        theirs = paint(model, source_picture(0), prompt="sea", seed=1, width=64, height=64, controls=controls)
+        theirs = paint(
+            model, source_picture(0), prompt="sea", seed=1, width=64, height=64, controls=controls
+        )
         assert painted is not None and np.abs(painted.pixels.astype(int) - theirs).max() <= 1
         assert list(painter.clock.read_ms()) == ["encode", sees, "unet", "decode", "copy"]
         pictures.add(painted.pixels.tobytes())
@@ -254,12 +291,16 @@ def test_a_prompt_tag_sets_the_lora_weight_until_its_fader_is_moved(model: Any) 
     assert np.array_equal(untagged, painted({}))
 
 
-def test_an_enlarged_picture_is_the_same_picture_and_feeds_back_at_its_own_size(tiny_sd: Path, tmp_path: Path) -> None:
+def test_an_enlarged_picture_is_the_same_picture_and_feeds_back_at_its_own_size(
+    tiny_sd: Path, tmp_path: Path
+) -> None:
     from engine.models.sd import ModelSpec
     from engine.models.sd.load import load
 
     upscaler = doubling(tmp_path / "net.safetensors")
-    painter = Painter(load(ModelSpec(model=str(tiny_sd), upscaler=str(upscaler)), "cpu", "float32"), note=no_note)
+    painter = Painter(
+        load(ModelSpec(model=str(tiny_sd), upscaler=str(upscaler)), "cpu", "float32"), note=no_note
+    )
     single = BASE | {"/sd/mode": "single"}
     pictures, kinds = {}, set()
     for upscale in ("off", "2x"):

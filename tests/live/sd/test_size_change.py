@@ -1,4 +1,5 @@
-"""A picture that was painted before a change of size is never shown after it. Real child, real model (a tiny one)."""
+"""A picture that was painted before a change of size is never shown after it. Real child, real
+model (a tiny one)."""
 
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -34,7 +35,13 @@ def test_no_picture_of_the_former_size_is_shown_after_a_change(
     link: DiffusionLink, wait_for: Callable[..., Any], store: ParamStore
 ) -> None:
     store.set_many(
-        [("/sd/enable", True), ("/sd/source", "camera"), ("/sd/crossfade_s", 0.0), ("/sd/duty_auto", False)], by="test"
+        [
+            ("/sd/enable", True),
+            ("/sd/source", "camera"),
+            ("/sd/crossfade_s", 0.0),
+            ("/sd/duty_auto", False),
+        ],
+        by="test",
     )
     indices = count()
     displayed: list[VideoFrame] = []
@@ -57,11 +64,18 @@ def test_no_picture_of_the_former_size_is_shown_after_a_change(
     wait_for(lambda: link.status().is_at_work, "the model", ceiling_s=120.0)
     for change in range(CHANGES):
         width, height = SIZES[change % 2]
-        size = [("/sd/width", width), ("/sd/height", height), ("/sd/upscale", UPSCALES[change // 2 % 2])]
+        size = [
+            ("/sd/width", width),
+            ("/sd/height", height),
+            ("/sd/upscale", UPSCALES[change // 2 % 2]),
+        ]
         store.set_many([*size, ("/sd/prompt", f"sea {change}")], by="test")
         width, height = (side * (1 + change // 2 % 2) for side in (width, height))
         assert link.extra_pictures(store.snapshot()) == {"sd": (width, height)}
         before = len(displayed)
-        wait_for(lambda: draw() == (width, height) and len(displayed) >= before + 2, "two pictures of this size")  # noqa: B023
+        wait_for(
+            lambda: draw() == (width, height) and len(displayed) >= before + 2,
+            "two pictures of this size",
+        )
         assert {picture.pixels.shape for picture in displayed[before:]} == {(height, width, 3)}
     assert np.diff([picture.index for picture in displayed]).min() > 0

@@ -10,7 +10,8 @@ from engine.models.sd.edges import canny_edges, resize_to_cover
 
 
 @pytest.mark.parametrize(
-    ("size_from", "size"), [((512, 288), (64, 64)), ((131, 77), (64, 128)), ((96, 96), (64, 64)), ((40, 30), (128, 64))]
+    ("size_from", "size"),
+    [((512, 288), (64, 64)), ((131, 77), (64, 128)), ((96, 96), (64, 64)), ((40, 30), (128, 64))],
 )
 def test_a_segmentation_picture_is_cropped_like_the_source_and_mixes_no_classes(
     size_from: tuple[int, int], size: tuple[int, int]
@@ -23,9 +24,15 @@ def test_a_segmentation_picture_is_cropped_like_the_source_and_mixes_no_classes(
     )
     seen = segments(picture, size)
     assert seen.shape == (size[1], size[0], 3)
-    assert {tuple(colour) for colour in seen.reshape(-1, 3)} == {tuple(colour) for colour in classes}
-    most = classes[(resize_to_cover(coverage, size)[..., 0] > 127).astype(int)]  # (height, width, 3)
-    assert (seen != most).any(axis=2).mean() < 0.02, "the places where the source has them, within half a pixel"
+    assert {tuple(colour) for colour in seen.reshape(-1, 3)} == {
+        tuple(colour) for colour in classes
+    }
+    most = classes[
+        (resize_to_cover(coverage, size)[..., 0] > 127).astype(int)
+    ]  # (height, width, 3)
+    assert (seen != most).any(axis=2).mean() < 0.02, (
+        "the places where the source has them, within half a pixel"
+    )
 
 
 def test_thumbnails_span_minus_one_to_one_alpha_is_ignored_and_a_blank_picture_is_grey() -> None:

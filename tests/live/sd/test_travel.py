@@ -12,7 +12,9 @@ from engine.live.sd.travel import PromptTravel, weights_at
 from engine.params.fade_time import Pulse
 from osc_schema.sd import PROMPTS
 
-BASE: dict[str, Any] = {param.address: param.default for param in osc_schema.PARAMS if param.area == "sd"}
+BASE: dict[str, Any] = {
+    param.address: param.default for param in osc_schema.PARAMS if param.area == "sd"
+}
 THREE = BASE | {f"/sd/prompts/{n}/text": text for n, text in ((1, "sea"), (3, "ice"), (8, "fire"))}
 STEP = 2 * 2 / 60.0  # beats per frame: 120 per minute, 30 frames per second
 LEAD_S = 0.25  # half a beat
@@ -40,16 +42,25 @@ def mixed(weights: dict[str, float]) -> dict[int, float]:
 def test_a_position_in_the_list_gives_the_weights(
     position: float, glide: float, is_backward: bool, weights: dict[int, float]
 ) -> None:
-    assert mixed(weights_at(THREE | {"/sd/travel/glide": glide}, position, is_backward=is_backward)) == weights
+    assert (
+        mixed(weights_at(THREE | {"/sd/travel/glide": glide}, position, is_backward=is_backward))
+        == weights
+    )
 
 
-def frames(values: dict[str, Any], begin: float, end: float, lead_s: float = 0.0) -> Iterator[tuple[float, Any, Any]]:
+def frames(
+    values: dict[str, Any], begin: float, end: float, lead_s: float = 0.0
+) -> Iterator[tuple[float, Any, Any]]:
     """Play a travel frame by frame: (beat, weights above 0, announced changes) of each."""
     travel = PromptTravel()
     for frame in range(round(begin / STEP), round(end / STEP)):
         pulse = Pulse(beat=frame * STEP, step=STEP, bpm=120.0)
         weights, coming = travel.follow(values, pulse, lead_s)
-        yield pulse.beat, weights and mixed(weights), [change.key for change in coming if not change.is_due]
+        yield (
+            pulse.beat,
+            weights and mixed(weights),
+            [change.key for change in coming if not change.is_due],
+        )
 
 
 def test_it_begins_on_a_bar_line_and_arrives_at_each_prompt_on_one() -> None:
@@ -79,7 +90,9 @@ def test_a_new_rate_is_sent_ahead_of_its_bar_line() -> None:
     for frame in range(round(2.0 / STEP), round(30.0 / STEP)):
         beat = frame * STEP
         rate = 1.0 if beat < 5.0 else 2.0 if beat < 9.0 else 0.0 if beat < 17.0 else -1.0
-        weights, _ = travel.follow(values | {"/sd/travel/rate": rate}, Pulse(beat=beat, step=STEP, bpm=120.0), LEAD_S)
+        weights, _ = travel.follow(
+            values | {"/sd/travel/rate": rate}, Pulse(beat=beat, step=STEP, bpm=120.0), LEAD_S
+        )
         if before is not None:
             moved = max(abs(weights[address] - before[address]) for address in weights)
             assert moved <= 2.0 * STEP / 4 + 1e-6, beat
@@ -96,11 +109,17 @@ def test_it_goes_backwards_stops_at_rate_0_and_starts_from_a_new_position() -> N
         changed = values | {f"/sd/travel/{name}": value for name, value in more.items()}
         return mixed(travel.follow(changed, Pulse(beat=beat), 0.0)[0])
 
-    assert weights_of(3.5, rate=0.0, position=1.0) == weights_of(4.0, rate=0.0, position=1.0) == {3: 1.0}
+    assert (
+        weights_of(3.5, rate=0.0, position=1.0)
+        == weights_of(4.0, rate=0.0, position=1.0)
+        == {3: 1.0}
+    )
     assert weights_of(90.0, rate=0.0, position=1.0) == {3: 1.0}
     assert weights_of(90.5, rate=0.0, position=2.0) == {8: 1.0}
 
 
 def test_switched_off_or_without_texts_it_says_nothing() -> None:
     for values in (THREE, BASE | {"/sd/travel/enable": True}):
-        assert all(not weights and not coming for _, weights, coming in frames(values, 0.0, 9.0, LEAD_S))
+        assert all(
+            not weights and not coming for _, weights, coming in frames(values, 0.0, 9.0, LEAD_S)
+        )

@@ -12,7 +12,8 @@ from transformers import HubertConfig, HubertModel
 WIDTH = 128
 PROJECTED = 32
 NAMES = json.loads(Path(__file__).with_name("fairseq_names.json").read_text(encoding="utf-8"))
-"""Written by hand from the published hubert_base.pt: transformers' names and fairseq's, where they differ."""
+"""Written by hand from the published hubert_base.pt: transformers' names and fairseq's, where they
+differ."""
 
 
 class SmallHubert(HubertModel):
@@ -24,7 +25,8 @@ class SmallHubert(HubertModel):
 
 
 def small_hubert(**changes: Any) -> SmallHubert:
-    """A SmallHubert with the same weights each time and no default values, so that a lost bias or norm matters."""
+    """A SmallHubert with the same weights each time and no default values, so that a lost bias or
+    norm matters."""
     config = HubertConfig(
         **{
             "hidden_size": WIDTH,
@@ -47,12 +49,15 @@ def small_hubert(**changes: Any) -> SmallHubert:
 
 
 def fairseq_names(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors renamed from transformers' names to fairseq's. KeyError for a name without an equivalent."""
+    """Tensors renamed from transformers' names to fairseq's. KeyError for a name without an
+    equivalent."""
     found = {}
     for name, tensor in tensors.items():
         if name.startswith("encoder.layers."):
             _, _, number, *inside, kind = name.split(".")
-            found[f"encoder.layers.{number}.{NAMES['in a layer']['.'.join(inside)]}.{kind}"] = tensor
+            found[f"encoder.layers.{number}.{NAMES['in a layer']['.'.join(inside)]}.{kind}"] = (
+                tensor
+            )
         else:
             found[NAMES["outside the layers"][name]] = tensor
     return found

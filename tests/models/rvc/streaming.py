@@ -1,4 +1,5 @@
-"""Shared by the tests of the stream: loading a model, feeding a sound block by block, and measurements."""
+"""Shared by the tests of the stream: loading a model, feeding a sound block by block, and
+measurements."""
 
 from pathlib import Path
 
@@ -32,7 +33,9 @@ def live_voice(
     settings: VoiceSettings | None = None,
 ) -> LiveVoice:
     """A stream with little `extra`, which takes most of the time."""
-    live = LiveVoice(model, rate_hz=rate_hz, block_ms=block_ms, crossfade_ms=crossfade_ms, extra_ms=extra_ms)
+    live = LiveVoice(
+        model, rate_hz=rate_hz, block_ms=block_ms, crossfade_ms=crossfade_ms, extra_ms=extra_ms
+    )
     live.settings = settings or VoiceSettings()
     return live
 
@@ -42,7 +45,10 @@ def streamed(live: LiveVoice, sound: np.ndarray, first_sample: int = 0) -> np.nd
     frames = live.grid.block
     blocks = [sound[first : first + frames] for first in range(0, len(sound) - frames + 1, frames)]
     return np.concatenate(
-        [live.convert(block, first_sample=first_sample + number * frames) for number, block in enumerate(blocks)]
+        [
+            live.convert(block, first_sample=first_sample + number * frames)
+            for number, block in enumerate(blocks)
+        ]
     )
 
 
@@ -68,7 +74,9 @@ def spoken(rate_hz: int, seconds: float, hz: float = 150.0) -> np.ndarray:
 def loudest_hz(sound: np.ndarray, rate_hz: int) -> float:
     """Frequency of the strongest partial of (n,), to 0.1 Hz for a second or more."""
     size = 16 * len(sound)
-    return float(np.abs(np.fft.rfft(sound * np.hanning(len(sound)), size)).argmax() * rate_hz / size)
+    return float(
+        np.abs(np.fft.rfft(sound * np.hanning(len(sound)), size)).argmax() * rate_hz / size
+    )
 
 
 def level_db(sound: np.ndarray) -> float:
@@ -79,9 +87,15 @@ def level_db(sound: np.ndarray) -> float:
 def log_mel(sound: np.ndarray, rate_hz: int, together: int = 1) -> np.ndarray:
     """Log-mel power (80, frames): 2048 samples every 512, averaged over `together` frames."""
     window = torch.hann_window(2048)
-    power = torch.stft(torch.from_numpy(sound), 2048, 512, window=window, return_complex=True).abs() ** 2
+    power = (
+        torch.stft(torch.from_numpy(sound), 2048, 512, window=window, return_complex=True).abs()
+        ** 2
+    )
     power = power[:, : power.shape[1] // together * together].unflatten(1, (-1, together)).mean(2)
     mels = 1127.0 * np.log1p(np.linspace(0.0, rate_hz / 2.0, 1025) / 700.0)
     edges = np.linspace(mels[1], mels[-1], 82)[:, None]
-    rising, falling = (mels - edges[:-2]) / (edges[1:-1] - edges[:-2]), (edges[2:] - mels) / (edges[2:] - edges[1:-1])
+    rising, falling = (
+        (mels - edges[:-2]) / (edges[1:-1] - edges[:-2]),
+        (edges[2:] - mels) / (edges[2:] - edges[1:-1]),
+    )
     return np.log(np.clip(np.minimum(rising, falling), 0.0, None) @ power.numpy() + 1e-6)

@@ -1,4 +1,5 @@
-"""The voice on a card: graphs sound like direct calls, whatever is set, and a block costs one wait."""
+"""The voice on a card: graphs sound like direct calls, whatever is set, and a block costs one
+wait."""
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -50,7 +51,8 @@ def live_on(model: VoiceModel, **options: Any) -> LiveVoice:
 def converted(
     live: LiveVoice, show: list[dict[str, Any]], loop: Callable[[], Any] = nullcontext
 ) -> Iterator[tuple[dict[str, Any], np.ndarray]]:
-    """Convert three blocks of each scene: two that may be the first at an odd or even hop, and one `loop`."""
+    """Convert three blocks of each scene: two that may be the first at an odd or even hop, and one
+    `loop`."""
     frames = live.grid.block
     sound = spoken(RATE_HZ, 3 * len(show) * frames / RATE_HZ)
     for number, first in enumerate(range(0, len(sound), frames)):
@@ -68,7 +70,9 @@ def test_a_live_voice_from_graphs_sounds_like_one_by_direct_calls(
         require(find_spec("torchfcpe"), "FCPE")
     spec = replace(SPEC, model=f"random:{shape}", pitch=pitch)
     with reference_device() as device:
-        expected = list(converted(live_on(load(spec, device, "float32"), runner=DirectRunner()), show))
+        expected = list(
+            converted(live_on(load(spec, device, "float32"), runner=DirectRunner()), show)
+        )
     with walked_card() as card:
         ours = list(converted(live_on(load(spec, "cuda", "float32")), show, card.loop))
     for (change, block), (_, theirs) in zip(ours, expected, strict=True):
@@ -82,7 +86,9 @@ def test_half_precision_is_captured_too() -> None:
     with walked_card() as card:
         half = load(SPEC, "cuda", "float16")
         ours = converted(live_on(half), SHOW[:1], card.loop)
-        expected = converted(live_on(half, runner=DirectRunner()), SHOW[:1])  # a CPU rounds halves at other places
+        expected = converted(
+            live_on(half, runner=DirectRunner()), SHOW[:1]
+        )  # a CPU rounds halves at other places
         for (_, block), (_, theirs) in zip(ours, expected, strict=True):
             assert np.abs(block - theirs).max() <= difference < np.abs(block).max()
 
@@ -100,13 +106,19 @@ def test_a_block_costs_one_wait_one_upload_and_four_replays(fake_cuda: FakeCuda)
         live.listen(sound[first : first + live.grid.block], first_sample=first)
 
 
-@pytest.mark.skipif(HAS_CARD, reason="has a CUDA device, which draws other noise and adds in another order")
+@pytest.mark.skipif(
+    HAS_CARD, reason="has a CUDA device, which draws other noise and adds in another order"
+)
 def test_a_whole_sound_is_converted_as_by_a_cpu_with_two_waits_a_batch() -> None:
-    """Its copies are pageable: the host has nothing to do until the result of many seconds of sound is there."""
+    """Its copies are pageable: the host has nothing to do until the result of many seconds of sound
+    is there."""
 
     def converter_on(device: str) -> VoiceConverter:
         cutting = CutLengths(pad_s=0.25, query_s=0.2, center_s=0.8, max_s=1.0)
-        settings, options = VoiceSettings(index_rate=0.5, formant=1.0), OptimizationConfig.for_device(device)
+        settings, options = (
+            VoiceSettings(index_rate=0.5, formant=1.0),
+            OptimizationConfig.for_device(device),
+        )
         return VoiceConverter(load(SPEC, device, "float32"), settings, options, cutting=cutting)
 
     sound = spoken(16_000, 1.5)
@@ -115,6 +127,8 @@ def test_a_whole_sound_is_converted_as_by_a_cpu_with_two_waits_a_batch() -> None
         converter = converter_on("cuda")
         with card.tally() as tally:
             ours = converter.convert_sound(sound)
-    assert len(tally.waits) == 2 * 2 + 4, "two batches; the filter, and tables that stay on the card"
+    assert len(tally.waits) == 2 * 2 + 4, (
+        "two batches; the filter, and tables that stay on the card"
+    )
     assert ours.shape == expected.shape and np.abs(ours).max() > 0.1
     assert np.abs(ours - expected).max() <= 1e-4

@@ -1,4 +1,5 @@
-"""Reports on a voice from its files, without loading torch, are what loading it finds: its kind and what is missing."""
+"""Reports on a voice from its files, without loading torch, are what loading it finds: its kind and
+what is missing."""
 
 import os
 import shutil
@@ -32,14 +33,24 @@ def voice(tiny_voice: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"version": "v1", "rate_hz": 48_000, "speakers": 3}, {"has_pitch": False, "rate_hz": 32_000}],
+    [
+        {},
+        {"version": "v1", "rate_hz": 48_000, "speakers": 3},
+        {"has_pitch": False, "rate_hz": 32_000},
+    ],
     ids=["v2", "v1", "without pitch"],
 )
-def test_the_report_equals_the_loaded_voice(tiny_models: TinyModels, options: dict[str, Any]) -> None:
+def test_the_report_equals_the_loaded_voice(
+    tiny_models: TinyModels, options: dict[str, Any]
+) -> None:
     spec = spec_of(tiny_models.voice(**options))
     report, model = check(spec), load(spec, "cpu", "float32")
     assert report.is_complete and report.notes == ()
-    assert (report.version, report.rate_hz, report.has_pitch) == (model.version, model.rate_hz, model.has_pitch)
+    assert (report.version, report.rate_hz, report.has_pitch) == (
+        model.version,
+        model.rate_hz,
+        model.has_pitch,
+    )
     assert report.speakers == model.synthesizer.shape.speakers
     assert report.pitch == model.pitch.name == "yin"
     assert model.retrieval is not None and report.vectors == len(model.retrieval.embeddings)
@@ -69,7 +80,9 @@ def test_each_thing_that_is_missing_is_one_line_with_how_to_get_it(
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    spec = VoiceSpec(model=str(tiny_voice / "voice.pth"), index=str(tmp_path / "no.index"), pitch="rmvpe")
+    spec = VoiceSpec(
+        model=str(tiny_voice / "voice.pth"), index=str(tmp_path / "no.index"), pitch="rmvpe"
+    )
     content, index, rmvpe = check(spec).missing
     assert content.startswith("lengyue233/content-vec-best: ")
     assert "hf download lengyue233/content-vec-best" in content and "pytorch_model*.bin" in content
@@ -87,7 +100,10 @@ def test_a_missing_better_pitch_tracker_is_only_a_note(
     spec = replace(spec_of(tiny_voice), pitch="auto")
     report = check(spec)
     assert report.is_complete and report.pitch in ("fcpe", "yin")
-    assert any("rmvpe" in note for note in report.notes) and load(spec, "cpu", "float32").notes == report.notes
+    assert (
+        any("rmvpe" in note for note in report.notes)
+        and load(spec, "cpu", "float32").notes == report.notes
+    )
 
 
 def test_content_that_is_not_a_hubert_is_named(voice: Path) -> None:
@@ -101,9 +117,15 @@ def test_content_that_is_not_a_hubert_is_named(voice: Path) -> None:
 
 
 def test_a_v1_voice_needs_the_final_projection(tiny_models: TinyModels, tmp_path: Path) -> None:
-    folder = shutil.copytree(tiny_models.voice(version="v1", rate_hz=48_000, speakers=3), tmp_path / "v1")
+    folder = shutil.copytree(
+        tiny_models.voice(version="v1", rate_hz=48_000, speakers=3), tmp_path / "v1"
+    )
     weights = folder / "content" / "model.safetensors"
-    tensors = {name: tensor for name, tensor in copied_tensors(weights).items() if not name.startswith("final_proj")}
+    tensors = {
+        name: tensor
+        for name, tensor in copied_tensors(weights).items()
+        if not name.startswith("final_proj")
+    }
     save_file(tensors, weights)
     assert "has no final projection" in check(spec_of(folder)).missing[0]
     with pytest.raises(ModelError, match="gives v1 vectors of 768 numbers"):
@@ -112,6 +134,12 @@ def test_a_v1_voice_needs_the_final_projection(tiny_models: TinyModels, tmp_path
 
 def test_content_that_would_run_something_is_listed_and_runs_nothing(voice: Path) -> None:
     content = voice / "content.pt"
-    torch.save({"encoder.layers.0.x": torch.zeros(1), "y": Call(os.system, f"touch {voice / 'marker'}")}, content)
+    torch.save(
+        {"encoder.layers.0.x": torch.zeros(1), "y": Call(os.system, f"touch {voice / 'marker'}")},
+        content,
+    )
     (line,) = check(replace(spec_of(voice), content=str(content))).missing
-    assert "refused: it would run os.system, which no HuBERT needs" in line and not (voice / "marker").exists()
+    assert (
+        "refused: it would run os.system, which no HuBERT needs" in line
+        and not (voice / "marker").exists()
+    )

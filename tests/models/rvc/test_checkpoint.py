@@ -1,4 +1,5 @@
-"""Voices on disk: the published layout is read; anything else is refused in one line and not run, by checking too."""
+"""Voices on disk: the published layout is read; anything else is refused in one line and not run,
+by checking too."""
 
 import io
 import json
@@ -40,8 +41,9 @@ def stored(voice: Synthesizer) -> dict[str, Any]:
 
 @pytest.fixture
 def refusal(tmp_path: Path) -> Callable[..., str]:
-    """`refusal(what)` returns the error for a file with this content, without the file's name: a line of at most 150.
-    Checking says the same, with the loader's list of tensors; unless `only_loaded`: it reads no values."""
+    """`refusal(what)` returns the error for a file with this content, without the file's name: a
+    line of at most 150. Checking says the same, with the loader's list of tensors; unless
+    `only_loaded`: it reads no values."""
 
     def ask(what: Any, name: str = "voice.pth", *, only_loaded: bool = False) -> str:
         file = tmp_path / name
@@ -72,12 +74,18 @@ def refusal(tmp_path: Path) -> Callable[..., str]:
 def test_a_published_voice_is_read_unchanged(tiny_voice: Path) -> None:
     """Two speakers, as its embeddings have; its config says 109, as in every extracted voice."""
     synthesizer, metadata = read_checkpoint(tiny_voice / "voice.pth")
-    assert metadata["config"][-3] == 109 and synthesizer.shape == tiny_shape("v2", 40_000, speakers=2)
+    assert metadata["config"][-3] == 109 and synthesizer.shape == tiny_shape(
+        "v2", 40_000, speakers=2
+    )
     assert {tensor.dtype for tensor in synthesizer.parameters()} == {torch.float32}
 
 
 @pytest.mark.parametrize(
-    "names", [("weight_g", "weight_v"), ("parametrizations.weight.original0", "parametrizations.weight.original1")]
+    "names",
+    [
+        ("weight_g", "weight_v"),
+        ("parametrizations.weight.original0", "parametrizations.weight.original1"),
+    ],
 )
 def test_weight_norm_is_folded_with_both_spellings(
     voice: Synthesizer, stored: dict[str, Any], names: tuple[str, str], tmp_path: Path
@@ -88,7 +96,10 @@ def test_weight_norm_is_folded_with_both_spellings(
         if name.endswith(names[1]):
             apart[name] = 2.5 * apart[name]  # a direction, of any length
     apart[f"dec.ups.0.{names[1]}"][3] = 0.0
-    torch.save(stored | {"weight": apart | {"enc_q.pre.weight": torch.zeros(4, 4, 1)}}, tmp_path / "voice.pth")
+    torch.save(
+        stored | {"weight": apart | {"enc_q.pre.weight": torch.zeros(4, 4, 1)}},
+        tmp_path / "voice.pth",
+    )
     read, expected = read_checkpoint(tmp_path / "voice.pth")[0].state_dict(), voice.state_dict()
     assert len(apart) > len(read) and not read["dec.ups.0.weight"][3].any()
     read["dec.ups.0.weight"][3] = expected["dec.ups.0.weight"][3]
@@ -103,9 +114,15 @@ def test_safetensors_hold_the_same_voice(stored: dict[str, Any], tmp_path: Path)
     files = tmp_path / "voice.pth", tmp_path / "voice.safetensors"
     one, other = (read_checkpoint(file)[0] for file in files)
     assert one.shape == other.shape
-    assert all(torch.equal(*each) for each in zip(one.parameters(), other.parameters(), strict=True))
+    assert all(
+        torch.equal(*each) for each in zip(one.parameters(), other.parameters(), strict=True)
+    )
     first, second = (check(VoiceSpec(model=str(file))) for file in files)
-    assert (first.version, first.rate_hz, first.has_pitch) == (second.version, second.rate_hz, second.has_pitch)
+    assert (first.version, first.rate_hz, first.has_pitch) == (
+        second.version,
+        second.rate_hz,
+        second.has_pitch,
+    )
     assert first.parts[0].parameters == second.parts[0].parameters
 
 
@@ -132,7 +149,10 @@ def test_a_pickle_that_would_run_something_is_refused(
         for is_zip in (True, False):
             content = io.BytesIO()
             torch.save(voice, content, _use_new_zipfile_serialization=is_zip)
-            assert refusal(content.getvalue()) == "refused: it would run os.system, which no voice needs"
+            assert (
+                refusal(content.getvalue())
+                == "refused: it would run os.system, which no voice needs"
+            )
     for protocol in range(6):
         refusal(pickle.dumps(evil, protocol))
     assert not marker.exists()
@@ -144,7 +164,9 @@ def test_a_truncated_voice_is_reported(stored: dict[str, Any], refusal: Callable
     content = io.BytesIO()
     torch.save(stored, content)
     for fraction in (0.0, 0.01, 0.5, 0.9, 0.999):
-        assert "truncated" in refusal(content.getvalue()[: int(fraction * len(content.getvalue()))]), fraction
+        assert "truncated" in refusal(
+            content.getvalue()[: int(fraction * len(content.getvalue()))]
+        ), fraction
 
 
 def without_end() -> list[Any]:
@@ -167,8 +189,12 @@ def without_end() -> list[Any]:
         (None, "no such file"),
     ],
 )
-def test_files_that_are_not_voices_are_named(what: Any, message: str, refusal: Callable[..., str]) -> None:
-    only_loaded = what is None or isinstance(what, torch.Tensor)  # checking finds no file, and sees no class
+def test_files_that_are_not_voices_are_named(
+    what: Any, message: str, refusal: Callable[..., str]
+) -> None:
+    only_loaded = what is None or isinstance(
+        what, torch.Tensor
+    )  # checking finds no file, and sees no class
     assert refusal(what, only_loaded=only_loaded).startswith(message)
 
 
@@ -181,11 +207,19 @@ def test_files_that_are_not_voices_are_named(what: Any, message: str, refusal: C
         (6, 10**6, "layers of its config: 1000000 is not a whole number in 1..64"),
         (9, without_end(), "; known is 1"),
         (10, [3, 7, 12], f"{NO_SENSE}a kernel of its residual blocks is even"),
-        (10, [3, 7], f"{NO_SENSE}the kernels and dilations of its residual blocks are not equally many"),
+        (
+            10,
+            [3, 7],
+            f"{NO_SENSE}the kernels and dilations of its residual blocks are not equally many",
+        ),
         (10, [3] * 10**4, f"{NO_SENSE}it has more than 16 stages"),
         (12, [10, 10, 2, 2], f"{NO_SENSE}makes 400 samples of a frame, at 48000 Hz it has 480"),
         (13, 40, f"{NO_SENSE}40 channels cannot be halved 4 times"),
-        (14, [23, 20, 4, 4], "a kernel of its upsampling is shorter than its step, or odd where that is even"),
+        (
+            14,
+            [23, 20, 4, 4],
+            "a kernel of its upsampling is shorter than its step, or odd where that is even",
+        ),
         (17, 44_100, f"{NO_SENSE}makes 480 samples of a frame, at 44100 Hz it has 441"),
         ("config", [without_end()], "its config is no list of 18 items"),
         ("version", "v1", "calls itself v1, but takes features of 768 channels, as v2 does"),
@@ -206,14 +240,25 @@ def test_missing_tensors_are_counted_and_the_first_is_named(
     stored: dict[str, Any], refusal: Callable[..., str]
 ) -> None:
     weights = stored["weight"]
-    some = {name: each for name, each in weights.items() if name not in ("dec.conv_pre.bias", "dec.ups.1.weight_g")}
-    unpitched = {n: each for n, each in weights.items() if not any(w in n for w in ("pitch", "noise", "m_source"))}
+    some = {
+        name: each
+        for name, each in weights.items()
+        if name not in ("dec.conv_pre.bias", "dec.ups.1.weight_g")
+    }
+    unpitched = {
+        n: each
+        for n, each in weights.items()
+        if not any(w in n for w in ("pitch", "noise", "m_source"))
+    }
     longer, wider = list(stored["config"]), list(stored["config"])
     longer[6], wider[2] = 3, 18
     for changed, message in (
         ({"weight": some}, "2 tensors are missing, the first is dec.conv_pre.bias"),
         ({"weight": unpitched}, "tensors are missing, the first is enc_p.emb_pitch.weight"),
-        ({"config": longer}, "18 tensors are missing, the first is enc_p.encoder.attn_layers.2.emb_rel_k"),
+        (
+            {"config": longer},
+            "18 tensors are missing, the first is enc_p.encoder.attn_layers.2.emb_rel_k",
+        ),
         ({"config": wider}, "enc_p.proj.weight is 32 x 32 x 1, its config asks for 36 x 32 x 1"),
     ):
         assert refusal(stored | changed).endswith(message)
@@ -226,7 +271,10 @@ def test_missing_tensors_are_counted_and_the_first_is_named(
         (torch.zeros(64, 16, 7, dtype=torch.int64), "is not a floating-point array"),
         (torch.zeros(64, 16, 7).to_sparse(), "is not a floating-point array"),
         (torch.zeros(()), "is one number, its config asks for 64 x 16 x 7"),
-        (torch.zeros(1).expand(10**9, 10**9), "is 1000000000 x 1000000000, its config asks for 64 x 16 x 7"),
+        (
+            torch.zeros(1).expand(10**9, 10**9),
+            "is 1000000000 x 1000000000, its config asks for 64 x 16 x 7",
+        ),
     ],
     ids=["nan", "integers", "sparse", "scalar", "a million terabytes in four bytes"],
 )
@@ -243,7 +291,8 @@ def test_a_tensor_that_is_not_a_weight_is_named(
 def test_a_vits2_voice_is_refused_and_not_converted_as_vits1(
     name: str, stored: dict[str, Any], refusal: Callable[..., str]
 ) -> None:
-    """Codename-RVC-Fork keeps RVC's names and adds transformers to the flow (normalizing_flow_vits2.py)."""
+    """Codename-RVC-Fork keeps RVC's names and adds transformers to the flow
+    (normalizing_flow_vits2.py)."""
     stored["weight"][name.format("enc_p.encoder.")] = torch.zeros(32, 32, 1)
     assert refusal(stored).startswith("a VITS2 voice, as Codename-RVC-Fork trains them (")
 
@@ -256,17 +305,27 @@ def test_a_tensor_that_no_voice_has_is_refused_by_name_but_not_those_of_training
     assert read_checkpoint(tmp_path / "trained.pth")
     stored["weight"]["dec.snake.0.alpha"] = torch.zeros(2)
     assert refusal(stored) == (
-        "1 of its tensors have no place in an RVC voice, the first is dec.snake.0.alpha; another program made it: "
+        "1 of its tensors have no place in an RVC voice, the first is dec.snake.0.alpha; another "
+        "program made it: "
         "convert with that one"
     )
 
 
-def test_broken_safetensors_are_reported(stored: dict[str, Any], refusal: Callable[..., str], tmp_path: Path) -> None:
+def test_broken_safetensors_are_reported(
+    stored: dict[str, Any], refusal: Callable[..., str], tmp_path: Path
+) -> None:
     file = tmp_path / "voice.safetensors"
     save_file(stored["weight"], file)
-    assert refusal(None, file.name).startswith("not an RVC voice: its metadata must have `config` (a JSON list), ")
+    assert refusal(None, file.name).startswith(
+        "not an RVC voice: its metadata must have `config` (a JSON list), "
+    )
     save_file(stored["weight"], file, metadata={"config": "[1, 2"})
     assert refusal(None, file.name) == "the `config` in its metadata is not a JSON list"
     assert "damaged or truncated" in refusal(file.read_bytes()[:-100], file.name)
-    for header in (b"[" * 100_000, b'{"a": {"dtype": "F32", "shape": ["x"], "data_offsets": [0, 4]}}'):
-        assert "damaged or truncated" in refusal(len(header).to_bytes(8, "little") + header + bytes(4), file.name)
+    for header in (
+        b"[" * 100_000,
+        b'{"a": {"dtype": "F32", "shape": ["x"], "data_offsets": [0, 4]}}',
+    ):
+        assert "damaged or truncated" in refusal(
+            len(header).to_bytes(8, "little") + header + bytes(4), file.name
+        )

@@ -7,19 +7,33 @@ import pytest
 
 from engine.errors import ModelError
 from engine.models.rvc.content_folder import PUBLISHED, ContentChoice, choose_content
-from engine.models.rvc.index_choice import OPTIONS, IndexChoice, choose_index, for_other_voice, setting_for
+from engine.models.rvc.index_choice import (
+    OPTIONS,
+    IndexChoice,
+    choose_index,
+    for_other_voice,
+    setting_for,
+)
 from engine.models.rvc.spec import CONTENT
 
 SPIN = PUBLISHED["spin_v2"]
 WEBUI = "added_IVF256_Flat_nprobe_1_{}_v2.index"
 ALTO, BASS = WEBUI.format("alto"), WEBUI.format("bass")
 TRAINED = ALTO.replace("added", "trained")
-LINKED = [f"assets/indices/{name}_IVF256_Flat_nprobe_1_{name}_v2.index" for name in ("alto", "bass")]
-ONLY, NAMED, OWN = "the only one beside the voice)", "the only one beside the voice with its name", "the voice's name)"
+LINKED = [
+    f"assets/indices/{name}_IVF256_Flat_nprobe_1_{name}_v2.index" for name in ("alto", "bass")
+]
+ONLY, NAMED, OWN = (
+    "the only one beside the voice)",
+    "the only one beside the voice with its name",
+    "the voice's name)",
+)
 
 
 def chosen(stored_name: Any, requested: str = "") -> ContentChoice:
-    return choose_content("alto.pth", {} if stored_name is None else {"embedder_model": stored_name}, requested)
+    return choose_content(
+        "alto.pth", {} if stored_name is None else {"embedder_model": stored_name}, requested
+    )
 
 
 def test_contentvec_is_used_for_a_voice_that_names_it_or_nothing() -> None:
@@ -31,14 +45,20 @@ def test_contentvec_is_used_for_a_voice_that_names_it_or_nothing() -> None:
 def test_naming_the_voices_own_hubert_needs_no_note_and_another_is_obeyed_and_noted() -> None:
     for requested in (SPIN, "models/spin-v2", "spin_v2"):
         assert chosen("spin-v2", requested) == ContentChoice(requested)
-    for stored_name, requested in (("spin-v2", CONTENT), ("spin-v2", PUBLISHED["spin"]), ("contentvec", SPIN)):
+    for stored_name, requested in (
+        ("spin-v2", CONTENT),
+        ("spin-v2", PUBLISHED["spin"]),
+        ("contentvec", SPIN),
+    ):
         note = f"the voice was trained on {stored_name}; {requested} is used instead, as requested"
         assert chosen(stored_name, requested) == ContentChoice(requested, note)
 
 
 @pytest.mark.parametrize("stored_name", ["mine", "hubert_large", 7, "x" * 500, "two\nlines"])
 def test_an_unpublished_hubert_is_refused_in_a_short_line(stored_name: Any) -> None:
-    with pytest.raises(ModelError, match=r"alto\.pth: was trained on .*ask its author for that HuBERT") as raised:
+    with pytest.raises(
+        ModelError, match=r"alto\.pth: was trained on .*ask its author for that HuBERT"
+    ) as raised:
         chosen(stored_name)
     assert "\n" not in str(raised.value) and len(str(raised.value)) < 400
 
@@ -48,8 +68,18 @@ def test_an_unpublished_hubert_is_refused_in_a_short_line(stored_name: Any) -> N
     [
         ("alto.pth", [], "", ""),
         ("alto.pth", ["alto.index"], "alto.index", OWN),
-        ("alto_200e_4000s.pth alto_200e_4000s_best_epoch.pth", ["alto.index", BASS], "alto.index", OWN),  # Applio's
-        ("alto.pth model.pth alto_e200_s4000.pth Alto.pth", [ALTO, TRAINED, "G_2333333.pth"], ALTO, ONLY),
+        (
+            "alto_200e_4000s.pth alto_200e_4000s_best_epoch.pth",
+            ["alto.index", BASS],
+            "alto.index",
+            OWN,
+        ),  # Applio's
+        (
+            "alto.pth model.pth alto_e200_s4000.pth Alto.pth",
+            [ALTO, TRAINED, "G_2333333.pth"],
+            ALTO,
+            ONLY,
+        ),
         ("alto.pth", [TRAINED], "", ""),  # it holds no vectors
         (
             "alto.pth alto_e200_s4000.pth alto_200e_4000s.pth alto_20e_40s_best_epoch.pth",
@@ -96,7 +126,11 @@ def test_a_named_index_is_used_as_it_is_and_none_for_none(tmp_path: Path) -> Non
 
 
 def test_a_configured_none_applies_to_any_voice_and_a_file_only_to_its_own() -> None:
-    assert (for_other_voice("none"), for_other_voice("alto.index"), for_other_voice("")) == ("none", "", "")
+    assert (for_other_voice("none"), for_other_voice("alto.index"), for_other_voice("")) == (
+        "none",
+        "",
+        "",
+    )
     assert setting_for("alto.pth", "alto.pth", "alto.index") == "alto.index"
     assert setting_for("bass.pth", "alto.pth", "alto.index") == ""
     assert setting_for("bass.pth", "alto.pth", "none") == "none"

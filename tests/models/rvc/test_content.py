@@ -1,4 +1,5 @@
-"""Content features equal those of transformers' own forward, from a folder of the Hub, fairseq's file or tensors."""
+"""Content features equal those of transformers' own forward, from a folder of the Hub, fairseq's
+file or tensors."""
 
 import argparse
 import json
@@ -25,7 +26,11 @@ LAYOUTS = [
     "fairseq before torch 1.6",
     "fairseq beside another model's config",
     "pickle beside its config",
-    *(f"{names} names in content.{kind}" for names in ("its", "fairseq's") for kind in ("pt", "bin", "safetensors")),
+    *(
+        f"{names} names in content.{kind}"
+        for names in ("its", "fairseq's")
+        for kind in ("pt", "bin", "safetensors")
+    ),
 ]
 
 
@@ -48,7 +53,12 @@ def assert_says_the_same(encoder: ContentEncoder, hubert: SmallHubert) -> None:
 def of_fairseq(hubert: SmallHubert) -> dict[str, Any]:
     """Content of a file as fairseq's trainer saves it, with everything that only training needs."""
     tensors = fairseq_names(hubert.state_dict()) | {"label_embs_concat": torch.zeros(504, 32)}
-    return {"args": None, "model": tensors, "optimizer_history": [{"num_updates": 1}], "extra_state": {"epoch": 3}}
+    return {
+        "args": None,
+        "model": tensors,
+        "optimizer_history": [{"num_updates": 1}],
+        "extra_state": {"epoch": 3},
+    }
 
 
 def whole(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -81,25 +91,39 @@ def written(layout: str, hubert: SmallHubert, folder: Path) -> Path:
             torch.save(tensors, folder)
         case [names, "names", "in", file]:
             tensors, folder = tensors if names == "its" else fairseq_names(tensors), folder / file
-            save_file(tensors, folder) if folder.suffix == ".safetensors" else torch.save(tensors, folder)
+            save_file(tensors, folder) if folder.suffix == ".safetensors" else torch.save(
+                tensors, folder
+            )
     return folder
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_every_layout_gives_the_model_that_was_saved(hubert: SmallHubert, tmp_path: Path, layout: str) -> None:
+def test_every_layout_gives_the_model_that_was_saved(
+    hubert: SmallHubert, tmp_path: Path, layout: str
+) -> None:
     encoder = load(written(layout, hubert, tmp_path))
     assert_says_the_same(encoder, hubert)
-    assert all(not parameter.requires_grad for network in encoder.networks for parameter in network.parameters())
+    assert all(
+        not parameter.requires_grad
+        for network in encoder.networks
+        for parameter in network.parameters()
+    )
 
 
 def test_fairseqs_large_file_gives_the_same_network_too(tmp_path: Path) -> None:
     """It normalises every layer, and before each block."""
-    hubert = small_hubert(feat_extract_norm="layer", do_stable_layer_norm=True, conv_bias=True).requires_grad_(False)
+    hubert = small_hubert(
+        feat_extract_norm="layer", do_stable_layer_norm=True, conv_bias=True
+    ).requires_grad_(False)
     published = {}
     for name, tensor in hubert.state_dict().items():
-        if name.startswith("feature_extractor."):  # each layer: a convolution (0), and a norm between two turns (2.1)
+        if name.startswith(
+            "feature_extractor."
+        ):  # each layer: a convolution (0), and a norm between two turns (2.1)
             _, _, number, part, kind = name.split(".")
-            name = f"feature_extractor.conv_layers.{number}.{'0' if part == 'conv' else '2.1'}.{kind}"
+            name = (
+                f"feature_extractor.conv_layers.{number}.{'0' if part == 'conv' else '2.1'}.{kind}"
+            )
             published[name] = tensor
         else:
             published |= fairseq_names({name: tensor})
@@ -129,7 +153,10 @@ def test_other_objects_that_fairseq_pickles_are_ignored(
     sys.modules["fairseq.data.dictionary"].Dictionary = Dictionary  # type: ignore[attr-defined]
     monkeypatch.setattr(Dictionary, "__module__", "fairseq.data.dictionary")
     file = tmp_path / "hubert_base.pt"
-    stored = of_fairseq(hubert) | {"args": argparse.Namespace(seed=1), "task_state": {"dictionaries": [Dictionary()]}}
+    stored = of_fairseq(hubert) | {
+        "args": argparse.Namespace(seed=1),
+        "task_state": {"dictionaries": [Dictionary()]},
+    }
     torch.save(stored, file)
     for module_name in ("fairseq", "fairseq.data", "fairseq.data.dictionary"):
         monkeypatch.delitem(sys.modules, module_name)
@@ -145,7 +172,9 @@ def test_a_pickle_that_would_run_something_is_refused_by_name_and_runs_nothing(
     command = f"__import__('os').system({f'mkdir {marker}'!r})"  # hidden in a built-in function
     stored = of_fairseq(hubert) | {"task_state": Call(eval, command)}
     torch.save(stored, file, _use_new_zipfile_serialization=is_zipped)
-    with pytest.raises(ModelError, match=r"refused: it would run builtins\.eval, which no HuBERT needs") as refused:
+    with pytest.raises(
+        ModelError, match=r"refused: it would run builtins\.eval, which no HuBERT needs"
+    ) as refused:
         load(file)
     assert not marker.exists() and "\n" not in str(refused.value)
     torch.load(file, weights_only=False)  # the file is what it is taken for
@@ -174,15 +203,20 @@ def test_a_missing_tensor_and_nan_are_one_line(
     assert "\n" not in str(error.value)
 
 
-def test_a_tensor_that_no_hubert_has_is_refused_by_name(hubert: SmallHubert, tmp_path: Path) -> None:
+def test_a_tensor_that_no_hubert_has_is_refused_by_name(
+    hubert: SmallHubert, tmp_path: Path
+) -> None:
     for file, tensors in (
         ("a.safetensors", whole(hubert.state_dict())),
         ("hubert_base.pt", of_fairseq(hubert)["model"]),
     ):
         more = tensors | {"encoder.adapter.weight": torch.zeros(2)}
-        save_file(more, tmp_path / file) if file.startswith("a") else torch.save({"model": more}, tmp_path / file)
+        save_file(more, tmp_path / file) if file.startswith("a") else torch.save(
+            {"model": more}, tmp_path / file
+        )
         with pytest.raises(
-            ModelError, match=r"1 of .* have no place in a HuBERT, the first is encoder\.adapter\.weight"
+            ModelError,
+            match=r"1 of .* have no place in a HuBERT, the first is encoder\.adapter\.weight",
         ):
             load(tmp_path / file)
 

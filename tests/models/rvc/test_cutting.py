@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from engine.models.rvc.cutting import FULL, HALF, CutLengths, crossfade_spans, cut_into_spans, group_by_size, read_piece
+from engine.models.rvc.cutting import (
+    FULL,
+    HALF,
+    CutLengths,
+    crossfade_spans,
+    cut_into_spans,
+    group_by_size,
+    read_piece,
+)
 
 SHORT = CutLengths(pad_s=0.2, query_s=0.3, center_s=1.0, max_s=1.5)
 LOUD = np.random.default_rng(0).uniform(-1, 1, 16_000 * 10).astype(np.float32)
@@ -32,7 +40,9 @@ def test_it_is_cut_where_it_is_quietest_near_each_multiple_of_the_centre() -> No
         sound[middle - 100 : middle + 100] *= 0.01
     spans = cut_into_spans(reader(sound), len(sound), SHORT)
     assert [span.start for span in spans] == pytest.approx([0, 85, 220, 290], abs=1)
-    sound = LOUD[:33_600].copy()  # its centre is at 2 s, and the search ends with the sound at 2.1 s
+    sound = LOUD[
+        :33_600
+    ].copy()  # its centre is at 2 s, and the search ends with the sound at 2.1 s
     sound[29_000:29_400] = 0.0
     last = cut_into_spans(reader(sound), len(sound), SHORT)[-1]
     assert last.start == pytest.approx(182, abs=1), "the end of the sound gets no advantage"
@@ -43,7 +53,10 @@ def test_the_kept_parts_joined_are_the_sound(samples: int) -> None:
     sound = LOUD[:samples]
     read = reader(sound)
     spans = cut_into_spans(read, samples, SHORT)
-    parts = [read_piece(span, read, samples).sound[span.lead * 160 : (span.lead + span.frames) * 160] for span in spans]
+    parts = [
+        read_piece(span, read, samples).sound[span.lead * 160 : (span.lead + span.frames) * 160]
+        for span in spans
+    ]
     whole = np.concatenate(list(crossfade_spans(spans, parts, 160)))
     assert len(whole) == -(-samples // 160) * 160
     np.testing.assert_allclose(whole[:samples], sound, atol=1e-6)

@@ -11,12 +11,16 @@ import pytest
 from engine.errors import ModelError
 from engine.models.rvc.index_file import count_vectors, read_index
 
-faiss = pytest.importorskip("faiss", reason="not installed on a Mac, where it ends a process that has torch in it")
+faiss = pytest.importorskip(
+    "faiss", reason="not installed on a Mac, where it ends a process that has torch in it"
+)
 
 VECTORS = np.random.default_rng(1).standard_normal((300, 32), np.float32)
 
 
-def trained(factory: str, vectors: np.ndarray = VECTORS, metric: int = faiss.METRIC_L2) -> "faiss.Index":
+def trained(
+    factory: str, vectors: np.ndarray = VECTORS, metric: int = faiss.METRIC_L2
+) -> "faiss.Index":
     index = faiss.index_factory(vectors.shape[1], factory, metric)
     index.train(vectors)
     return index
@@ -45,12 +49,17 @@ def assert_read_as_by_faiss(file: Path, width: int) -> None:
     assert count_vectors(file, width) == len(expected)
 
 
-@pytest.mark.parametrize(("lists", "count"), [(4, 200), (256, 9_984), (2_000, 600)], ids=["few", "usual", "sparse"])
+@pytest.mark.parametrize(
+    ("lists", "count"), [(4, 200), (256, 9_984), (2_000, 600)], ids=["few", "usual", "sparse"]
+)
 @pytest.mark.parametrize("width", [256, 768])
-def test_an_index_trained_by_rvc_is_read_as_by_faiss(tmp_path: Path, width: int, lists: int, count: int) -> None:
-    """As in infer/modules/train in RVC WebUI and rvc/train/process/extract_index.py in Applio. `IVF{lists},Flat`,
-    nprobe 1, trained on all, added 8192 at a time. There are more lists than vectors, so most are empty and sizes are
-    stored sparsely. The lists are not trained here but given, which makes no difference to reading."""
+def test_an_index_trained_by_rvc_is_read_as_by_faiss(
+    tmp_path: Path, width: int, lists: int, count: int
+) -> None:
+    """As in infer/modules/train in RVC WebUI and rvc/train/process/extract_index.py in Applio.
+    `IVF{lists},Flat`, nprobe 1, trained on all, added 8192 at a time. There are more lists than
+    vectors, so most are empty and sizes are stored sparsely. The lists are not trained here but
+    given, which makes no difference to reading."""
     random = np.random.default_rng(lists)
     vectors = random.standard_normal((count, width), np.float32)
     centres = faiss.IndexFlatL2(width)
@@ -70,7 +79,9 @@ def test_an_index_trained_by_rvc_is_read_as_by_faiss(tmp_path: Path, width: int,
 
 @pytest.mark.parametrize("factory", ["IVF5,Flat", "Flat"])
 @pytest.mark.parametrize("metric", [faiss.METRIC_L2, faiss.METRIC_INNER_PRODUCT, faiss.METRIC_L1])
-def test_the_vectors_come_back_as_they_were_added(tmp_path: Path, factory: str, metric: int) -> None:
+def test_the_vectors_come_back_as_they_were_added(
+    tmp_path: Path, factory: str, metric: int
+) -> None:
     index = trained(factory, metric=metric)
     index.add(VECTORS)
     file = stored(tmp_path / "voice.index", index)
@@ -79,12 +90,16 @@ def test_the_vectors_come_back_as_they_were_added(tmp_path: Path, factory: str, 
 
 
 @pytest.mark.parametrize("kind", ["NoMap", "Array", "Hashtable"])
-def test_vectors_are_ordered_by_their_ids_and_a_direct_map_is_skipped(tmp_path: Path, kind: str) -> None:
+def test_vectors_are_ordered_by_their_ids_and_a_direct_map_is_skipped(
+    tmp_path: Path, kind: str
+) -> None:
     index, numbers = trained("IVF5,Flat"), np.random.default_rng(2).permutation(300)
     index.add_with_ids(VECTORS, numbers) if kind == "NoMap" else index.add(VECTORS)
     index.set_direct_map_type(getattr(faiss.DirectMap, kind))
     file = stored(tmp_path / "voice.index", index)
-    assert np.array_equal(read_index(file, 32)[numbers if kind == "NoMap" else slice(None)], VECTORS)
+    assert np.array_equal(
+        read_index(file, 32)[numbers if kind == "NoMap" else slice(None)], VECTORS
+    )
     assert_read_as_by_faiss(file, 32)
     few = written(tmp_path / "few.index", "IVF5,Flat", VECTORS[:2])  # most lists are empty
     assert np.array_equal(read_index(few, 32), VECTORS[:2])
@@ -99,8 +114,14 @@ def refused(file: Path, message: str, width: int = 32) -> None:
 
 
 @pytest.mark.parametrize("factory", ["IVF5,Flat", "Flat"])
-def test_an_index_of_another_width_or_without_vectors_is_refused(tmp_path: Path, factory: str) -> None:
-    refused(written(tmp_path / "voice.index", factory), "its vectors have 32 numbers, the voice's 768", 768)
+def test_an_index_of_another_width_or_without_vectors_is_refused(
+    tmp_path: Path, factory: str
+) -> None:
+    refused(
+        written(tmp_path / "voice.index", factory),
+        "its vectors have 32 numbers, the voice's 768",
+        768,
+    )
     empty = written(tmp_path / "trained_IVF5_Flat_nprobe_1_name_v2.index", factory, VECTORS[:0])
     refused(empty, r"the index is empty; .* the vectors are in added_\*\.index")
 
@@ -123,8 +144,12 @@ def test_an_index_truncated_anywhere_is_one_line(tmp_path: Path, factory: str) -
 
 
 def test_any_damaged_header_is_one_line_and_takes_no_memory(tmp_path: Path) -> None:
-    """Replaces each eight bytes before the vectors, one after the other, by huge and by negative numbers."""
-    whole, broken = written(tmp_path / "whole.index", "IVF5,Flat").read_bytes(), tmp_path / "broken.index"
+    """Replaces each eight bytes before the vectors, one after the other, by huge and by negative
+    numbers."""
+    whole, broken = (
+        written(tmp_path / "whole.index", "IVF5,Flat").read_bytes(),
+        tmp_path / "broken.index",
+    )
     lists_at = whole.index(b"ilar")
     heads = itertools.chain(range(4, 120), range(lists_at - 12, lists_at + 80))
     tracemalloc.start()
@@ -141,7 +166,9 @@ def test_any_damaged_header_is_one_line_and_takes_no_memory(tmp_path: Path) -> N
     assert peak < 8 * 2**20
 
 
-BY_OPENMP = pytest.mark.only_on("linux", "darwin", reason="ends the program under Wine, whose OpenMP lacks a loop")
+BY_OPENMP = pytest.mark.only_on(
+    "linux", "darwin", reason="ends the program under Wine, whose OpenMP lacks a loop"
+)
 
 
 @pytest.mark.parametrize(
@@ -152,10 +179,14 @@ BY_OPENMP = pytest.mark.only_on("linux", "darwin", reason="ends the program unde
         ("HNSW8", r"HNSW,Flat \(IHNf\)"),
         ("IDMap,Flat", r"IDMap \(IxMp\)"),
         ("LSH", "an index of the kind 'IxHe'"),
-        pytest.param("IVF5_HNSW8,Flat", r"finds its lists with HNSW,Flat \(IHNf\)", marks=BY_OPENMP),
+        pytest.param(
+            "IVF5_HNSW8,Flat", r"finds its lists with HNSW,Flat \(IHNf\)", marks=BY_OPENMP
+        ),
     ],
 )
-def test_an_index_of_another_kind_is_refused_by_its_name(tmp_path: Path, factory: str, named: str) -> None:
+def test_an_index_of_another_kind_is_refused_by_its_name(
+    tmp_path: Path, factory: str, named: str
+) -> None:
     index = trained(factory)
     if factory.startswith("IVF"):
         index.add(VECTORS)
@@ -194,7 +225,9 @@ def test_vectors_with_nan_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.only_on("linux", "darwin", reason="faiss for Windows keeps no vectors in another file")
-def test_an_index_without_its_vectors_is_refused_and_a_file_that_it_names_is_not_opened(tmp_path: Path) -> None:
+def test_an_index_without_its_vectors_is_refused_and_a_file_that_it_names_is_not_opened(
+    tmp_path: Path,
+) -> None:
     index, elsewhere = trained("IVF5,Flat"), tmp_path / "lists.data"
     lists = faiss.OnDiskInvertedLists(index.nlist, index.code_size, str(elsewhere))
     index.replace_invlists(lists, False)

@@ -1,10 +1,20 @@
-"""Loudness equals RVC's arithmetic written plainly; sound below the gate's threshold is silenced, and nothing else."""
+"""Loudness equals RVC's arithmetic written plainly; sound below the gate's threshold is silenced,
+and nothing else."""
 
 import numpy as np
 import pytest
 import torch
 
-from engine.models.rvc.loudness import HOP, NoiseGate, RunningPoints, gate, mix_loudness, rms_points, silence_db, spread
+from engine.models.rvc.loudness import (
+    HOP,
+    NoiseGate,
+    RunningPoints,
+    gate,
+    mix_loudness,
+    rms_points,
+    silence_db,
+    spread,
+)
 
 CPU = torch.device("cpu")
 
@@ -26,7 +36,9 @@ def plain_rms(sound: np.ndarray, window: int, hop: int) -> np.ndarray:
 @pytest.mark.parametrize("count", [16_000 * 3, 16_000 * 3 + 7_999, 8_000, 100])
 def test_the_rms_over_40_ms_equals_librosas(count: int) -> None:
     sound = noise(count)
-    np.testing.assert_allclose(rms_points(sound, 160)[0], plain_rms(sound[0].numpy(), 640, 160), rtol=1e-5)
+    np.testing.assert_allclose(
+        rms_points(sound, 160)[0], plain_rms(sound[0].numpy(), 640, 160), rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize("mix", [0.0, 0.25, 0.6, 1.0])
@@ -37,12 +49,16 @@ def test_the_output_is_scaled_by_both_loudnesses_at_the_same_moment(mix: float) 
     at = np.arange(401) / 100
     rms_in = np.interp(seconds, at, plain_rms(source[0].numpy(), 640, 160))
     rms_out = np.interp(seconds, at, plain_rms(output[0].numpy(), 1600, 400))
-    expected = output[0].double().numpy() * rms_in ** (1 - mix) * np.maximum(rms_out, 1e-3) ** (mix - 1)
+    expected = (
+        output[0].double().numpy() * rms_in ** (1 - mix) * np.maximum(rms_out, 1e-3) ** (mix - 1)
+    )
     np.testing.assert_allclose(mixed, expected, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("mix", [0.0, 0.9, 1.0])
-def test_digital_silence_in_is_silence_out_with_any_mix_with_a_soft_beginning_and_end(mix: float) -> None:
+def test_digital_silence_in_is_silence_out_with_any_mix_with_a_soft_beginning_and_end(
+    mix: float,
+) -> None:
     """The model drones through a pause of half a second."""
     source, output = torch.full((1, 32_000), 0.1), torch.full((1, 80_000), 0.5)
     source[:, 8_000:16_000] = 0.0
@@ -58,7 +74,9 @@ def test_digital_silence_in_is_silence_out_with_any_mix_with_a_soft_beginning_an
 def test_the_gate_leaves_breath_alone_unless_its_threshold_is_above_it() -> None:
     output = noise(48_000)
     breath = torch.full((1, 16_000), 10 ** (-50 / 20))
-    assert bool(mix_loudness(breath, output, 480, 1.0, silence_db(-60.0)).eq(output).all()), "-60 is off"
+    assert bool(mix_loudness(breath, output, 480, 1.0, silence_db(-60.0)).eq(output).all()), (
+        "-60 is off"
+    )
     assert not mix_loudness(breath, output, 480, 1.0, silence_db(-45.0)).any()
     assert not mix_loudness(breath * 0.03, output, 480, 1.0, silence_db(-60.0)).any()
 
@@ -70,7 +88,9 @@ def test_a_piece_of_the_gain_line_equals_that_of_the_whole() -> None:
     torch.testing.assert_close(whole[:, ::8_000][:, :7], points)
     torch.testing.assert_close(whole[:, 48_000:], points[:, 6:].expand(1, 12_000))
     for first, length in ((0, 1), (7_999, 2), (8_000, 8_001), (30_000, 29_000), (59_999, 1)):
-        torch.testing.assert_close(spread(points, 8_000, length, first), whole[:, first : first + length])
+        torch.testing.assert_close(
+            spread(points, 8_000, length, first), whole[:, first : first + length]
+        )
 
 
 @pytest.mark.parametrize("sizes", [(1, 499, 39_512, 39_512, 489), (500,), (20_000, 20_000), (3,)])
@@ -87,7 +107,9 @@ def test_a_soft_voice_is_soft_but_near_silence_of_the_model_is_not_boosted() -> 
     torch.testing.assert_close(soft, torch.full_like(soft, 0.01))
     near = mix_loudness(torch.full((1, 3_200), 0.5), torch.full((1, 9_600), 1e-5), 480, 0.0)
     assert float(near.abs().max()) <= 0.5 / 1e-3 * 1e-5 * 1.001
-    assert not mix_loudness(noise(16_000), torch.zeros(1, 48_000), 480, 0.5).any(), "nor silence made infinite"
+    assert not mix_loudness(noise(16_000), torch.zeros(1, 48_000), 480, 0.5).any(), (
+        "nor silence made infinite"
+    )
 
 
 def speech() -> torch.Tensor:
@@ -104,7 +126,9 @@ def test_speech_passes_at_once_and_sound_under_the_threshold_is_silenced() -> No
     gated = gate(sound, -40.0)
     assert gated.shape == sound.shape
     assert not gated[:, : 20 * HOP].any()
-    assert torch.equal(gated[:, 20 * HOP : 43 * HOP], sound[:, 20 * HOP : 43 * HOP]), "and 30 ms after it"
+    assert torch.equal(gated[:, 20 * HOP : 43 * HOP], sound[:, 20 * HOP : 43 * HOP]), (
+        "and 30 ms after it"
+    )
     assert not gated[:, 44 * HOP :].any()
     assert torch.equal(gate(1e-6 * sound, -60.0), 1e-6 * sound), "at -60 dB it is off"
 
@@ -112,7 +136,9 @@ def test_speech_passes_at_once_and_sound_under_the_threshold_is_silenced() -> No
 def test_a_stream_is_gated_like_the_whole_with_any_block_size() -> None:
     sound = speech()
     stream = NoiseGate(HOP, CPU)
-    blocks = [stream.push(block, -40.0) for block in sound.split([HOP, 24 * HOP, 18 * HOP, 37 * HOP], -1)]
+    blocks = [
+        stream.push(block, -40.0) for block in sound.split([HOP, 24 * HOP, 18 * HOP, 37 * HOP], -1)
+    ]
     assert torch.equal(torch.cat(blocks, -1), gate(sound, -40.0))
     stream.reset()
     assert torch.equal(stream.push(sound, -40.0), gate(sound, -40.0))

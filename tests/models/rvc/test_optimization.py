@@ -16,13 +16,22 @@ def test_each_device_has_its_defaults() -> None:
 
 def test_the_environment_overrides_the_defaults_and_flags_override_the_environment() -> None:
     for text, is_on in (("true", True), ("FALSE", False), ("1", True), ("off", False)):
-        environ = {variable: text for name, (variable, _) in VARIABLES.items() if name != "batch_size"}
+        environ = {
+            variable: text for name, (variable, _) in VARIABLES.items() if name != "batch_size"
+        }
         config = OptimizationConfig.resolve("cuda", environ | {"RVC_BATCH_SIZE": "8"})
-        assert (config.gpu_retrieval, config.fp16, config.gpu_filter, config.profiling) == (is_on,) * 4, text
+        assert (config.gpu_retrieval, config.fp16, config.gpu_filter, config.profiling) == (
+            is_on,
+        ) * 4, text
         assert config.batch_size == 8
     environ = {"RVC_USE_FP16": "true", "RVC_BATCH_SIZE": "8", "RVC_PROFILING": ""}
     config = OptimizationConfig.resolve("cpu", environ, fp16=False, gpu_filter=None, profiling=True)
-    assert (config.fp16, config.gpu_filter, config.batch_size, config.profiling) == (False, False, 8, True)
+    assert (config.fp16, config.gpu_filter, config.batch_size, config.profiling) == (
+        False,
+        False,
+        8,
+        True,
+    )
     assert [variable for variable, _ in VARIABLES.values()] == [
         "RVC_GPU_RETRIEVAL", "RVC_USE_FP16", "RVC_GPU_FILTER", "RVC_BATCH_SIZE", "RVC_PROFILING"
     ]  # fmt: skip
@@ -36,6 +45,8 @@ def test_the_environment_overrides_the_defaults_and_flags_override_the_environme
         ("RVC_BATCH_SIZE", "4.5", "'4.5' is not a whole number from 1 to 64"),
     ],
 )
-def test_an_invalid_value_is_refused_with_its_variable(variable: str, text: str, reason: str) -> None:
+def test_an_invalid_value_is_refused_with_its_variable(
+    variable: str, text: str, reason: str
+) -> None:
     with pytest.raises(ConfigError, match=f"{variable}: {reason}"):
         OptimizationConfig.resolve("cuda", {variable: text})

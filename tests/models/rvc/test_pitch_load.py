@@ -1,4 +1,5 @@
-"""The chosen pitch tracker, the note about it, FCPE's package, and shifting, tuning and quantising a pitch."""
+"""The chosen pitch tracker, the note about it, FCPE's package, and shifting, tuning and quantising
+a pitch."""
 
 import contextlib
 import io
@@ -37,7 +38,9 @@ def spec(pitch: Pitch, rmvpe: str = "nobody/nothing/rmvpe.pt") -> VoiceSpec:
 
 def sung(hz: float, samples: int = RATE_HZ) -> torch.Tensor:
     times = np.arange(samples) / RATE_HZ
-    return torch.from_numpy(sum(0.2 * np.sin(2 * np.pi * hz * k * times) / k for k in range(1, 12))).float()[None]
+    return torch.from_numpy(
+        sum(0.2 * np.sin(2 * np.pi * hz * k * times) / k for k in range(1, 12))
+    ).float()[None]
 
 
 @needs("FCPE")
@@ -50,8 +53,14 @@ def test_auto_takes_the_best_available_tracker_and_says_why_not_a_better_one(
     assert (first.name, first.reason) == ("rmvpe", "")
     second = choose(spec("auto"))
     assert second.name == "fcpe"
-    assert second.reason == 'pitch by fcpe; rmvpe is better: hf download nobody/nothing --include "rmvpe.pt"'
-    assert choose(spec("auto", "gone.pt")).reason == "pitch by fcpe; rmvpe is better: gone.pt is not on this machine"
+    assert (
+        second.reason
+        == 'pitch by fcpe; rmvpe is better: hf download nobody/nothing --include "rmvpe.pt"'
+    )
+    assert (
+        choose(spec("auto", "gone.pt")).reason
+        == "pitch by fcpe; rmvpe is better: gone.pt is not on this machine"
+    )
     monkeypatch.setitem(sys.modules, "torchfcpe", None)  # as if it were not installed
     third = choose(spec("auto"))
     assert third.name == "yin"
@@ -72,7 +81,9 @@ def test_a_requested_tracker_is_taken_without_a_note(monkeypatch: pytest.MonkeyP
 def test_fcpe_equals_its_package(fcpe: Fcpe) -> None:
     sounds = torch.cat([sung(130.0), sung(520.0)])
     found = fcpe.track(sounds)
-    theirs = bundled().infer(sounds[..., None], sr=RATE_HZ, decoder_mode="local_argmax", threshold=0.006)[..., 0]
+    theirs = bundled().infer(
+        sounds[..., None], sr=RATE_HZ, decoder_mode="local_argmax", threshold=0.006
+    )[..., 0]
     assert found.shape == (2, 100)
     assert theirs.shape == (2, 101)  # one more, which its norms depend on slightly
     np.testing.assert_allclose(found[:, :-2].numpy(), theirs[:, :98].numpy(), rtol=1e-3)
@@ -93,10 +104,14 @@ def test_fcpe_prints_nothing_and_finds_no_pitch_in_silence(fcpe: Fcpe) -> None:
 def test_a_pitch_maps_to_the_mel_step_that_rvc_was_trained_with() -> None:
     hz = np.concatenate([[0.0, 30.0, 50.0, 1100.0, 4000.0], np.geomspace(50.0, 1100.0, 500)])
     mel, lowest, highest = (1127.0 * np.log(1.0 + value / 700.0) for value in (hz, 50.0, 1100.0))
-    expected = np.rint(np.clip((mel - lowest) * 254.0 / (highest - lowest) + 1.0, 1.0, 255.0)).astype(np.int64)
+    expected = np.rint(
+        np.clip((mel - lowest) * 254.0 / (highest - lowest) + 1.0, 1.0, 255.0)
+    ).astype(np.int64)
     steps = coarse(torch.from_numpy(hz.astype(np.float32))[None])
     assert steps.dtype == torch.int64
-    assert (steps[0].numpy() == expected).mean() > 0.995, "only float32 on the edge between two steps may differ"
+    assert (steps[0].numpy() == expected).mean() > 0.995, (
+        "only float32 on the edge between two steps may differ"
+    )
     assert steps[0, :5].tolist() == [1, 1, 1, 255, 255]
 
 
@@ -106,6 +121,8 @@ def test_an_octave_up_is_twice_the_pitch_and_no_pitch_stays_none() -> None:
 
 
 def test_autotune_draws_to_the_nearest_semitone() -> None:
-    sung = torch.tensor([430.0, 440.0, 452.0, 454.0, 0.0, 82.0])  # 452.9 Hz lies between A and A sharp
+    sung = torch.tensor(
+        [430.0, 440.0, 452.0, 454.0, 0.0, 82.0]
+    )  # 452.9 Hz lies between A and A sharp
     expected = [440.0, 440.0, 440.0, 466.164, 0.0, 82.407]
     np.testing.assert_allclose(autotune(sung).numpy(), expected, rtol=1e-5)

@@ -58,12 +58,14 @@ def noise(samples: int, batch: int = 1) -> Tensor:
 
 
 def published_weights(likely_bin: int) -> dict[str, Tensor]:
-    """A checkpoint in half precision with the published names and shapes: all zero, but one bin is likely. Each tensor
-    stores a single number on disk."""
+    """A checkpoint in half precision with the published names and shapes: all zero, but one bin is
+    likely. Each tensor stores a single number on disk."""
     with torch.device("meta"):
         shapes = Rmvpe().state_dict()
     weights: dict[str, Any] = {
-        name: torch.zeros((), dtype=torch.float16 if tensor.is_floating_point() else tensor.dtype).expand(tensor.shape)
+        name: torch.zeros(
+            (), dtype=torch.float16 if tensor.is_floating_point() else tensor.dtype
+        ).expand(tensor.shape)
         for name, tensor in shapes.items()
     }
     bias = torch.full((360,), -9.0, dtype=torch.float16)
@@ -80,7 +82,9 @@ def test_the_tensors_have_the_published_names_and_shapes(published: Any) -> None
     assert round(sum(tensor.numel() for tensor in ours.values()) / 1e6, 1) == 90.5
 
 
-def test_the_network_equals_the_published_one_also_with_folded_norms(published: Any, small: Rmvpe) -> None:
+def test_the_network_equals_the_published_one_also_with_folded_norms(
+    published: Any, small: Rmvpe
+) -> None:
     theirs = published.E2E(1, 1, (2, 2), en_out_channels=CHANNELS[0]).eval()
     theirs.load_state_dict(small.state_dict())
     mel = torch.randn(2, 128, 64)
@@ -88,7 +92,11 @@ def test_the_network_equals_the_published_one_also_with_folded_norms(published: 
         expected = theirs(mel)
         torch.testing.assert_close(small(mel), expected, atol=1e-6, rtol=1e-5)
         fold_norms(small)
-        assert not any(isinstance(module, nn.BatchNorm2d) for name, module in small.named_modules() if "layers" in name)
+        assert not any(
+            isinstance(module, nn.BatchNorm2d)
+            for name, module in small.named_modules()
+            if "layers" in name
+        )
         torch.testing.assert_close(small(mel), expected, atol=1e-5, rtol=1e-4)
     assert expected.std() > 0.05
 
@@ -119,13 +127,21 @@ def test_frames_are_padded_to_a_multiple_of_32_and_removed_again(small: Rmvpe) -
     assert tracker.frame_multiple == 5120
     lengths: list[int] = []
     small.register_forward_pre_hook(lambda network, inputs: lengths.append(inputs[0].shape[-1]))
-    for samples, frames, seen in ((5120, 32, 32), (5279, 32, 32), (5280, 33, 64), (160, 1, 32), (0, 0, None)):
+    for samples, frames, seen in (
+        (5120, 32, 32),
+        (5279, 32, 32),
+        (5280, 33, 64),
+        (160, 1, 32),
+        (0, 0, None),
+    ):
         assert tracker.track(noise(samples)).shape == (1, frames)
         assert lengths[-1:] == ([seen] if seen else lengths[-1:])
     assert len(lengths) == 4
 
 
-def test_a_checkpoint_in_the_published_layout_finds_the_pitch_of_its_last_layer(tmp_path: Path) -> None:
+def test_a_checkpoint_in_the_published_layout_finds_the_pitch_of_its_last_layer(
+    tmp_path: Path,
+) -> None:
     file = tmp_path / "rmvpe.pt"
     torch.save(published_weights(likely_bin=155), file)
     tracker = load_rmvpe(str(file), CPU, torch.float32)
@@ -143,7 +159,10 @@ def test_a_file_that_is_not_rmvpe_is_refused_in_one_line(tmp_path: Path) -> None
         return str(caught.value)
 
     torch.save({"weight": torch.zeros(3)}, file)
-    assert "as RMVPE: 741 tensors are missing or have another shape, the first is unet.encoder.bn.weight" in refusal()
+    assert (
+        "as RMVPE: 741 tensors are missing or have another shape, the first is "
+        "unet.encoder.bn.weight" in refusal()
+    )
     torch.save(published_weights(1) | {"fc.1.bias": torch.full((360,), torch.inf)}, file)
     assert "fc.1.bias contains NaN or infinity" in refusal()
     torch.save([torch.zeros(3)], file)

@@ -26,10 +26,13 @@ def yin() -> Yin:
 
 
 def voice(f0_hz: np.ndarray, level: float = 0.2) -> Tensor:
-    """A voice (1, n) from (n,) Hz, one per sample: all harmonics below 7.9 kHz, with amplitude 1 / number."""
+    """A voice (1, n) from (n,) Hz, one per sample: all harmonics below 7.9 kHz, with amplitude 1 /
+    number."""
     phase = 2.0 * np.pi * np.cumsum(f0_hz) / RATE_HZ
     partials = range(1, int(7900 / f0_hz.max()) + 1)
-    return torch.from_numpy(sum(level * np.sin(k * phase) / k for k in partials).astype(np.float32))[None]
+    return torch.from_numpy(
+        sum(level * np.sin(k * phase) / k for k in partials).astype(np.float32)
+    )[None]
 
 
 def cents(found: Tensor, hz: np.ndarray | float) -> np.ndarray:
@@ -42,8 +45,25 @@ def noise(seconds: float, seed: int = 0) -> Tensor:
 
 
 @pytest.mark.parametrize("is_pure", [True, False], ids=["sine", "voice"])
-def test_a_tone_is_found_within_a_cent_from_the_first_frame_to_the_last(yin: Yin, is_pure: bool) -> None:
-    tones = [50.0, 52.3, 65.4, 82.41, 110.0, 155.6, 220.0, 333.3, 440.0, 587.3, 698.5, 880.0, 1046.5, 1099.0]
+def test_a_tone_is_found_within_a_cent_from_the_first_frame_to_the_last(
+    yin: Yin, is_pure: bool
+) -> None:
+    tones = [
+        50.0,
+        52.3,
+        65.4,
+        82.41,
+        110.0,
+        155.6,
+        220.0,
+        333.3,
+        440.0,
+        587.3,
+        698.5,
+        880.0,
+        1046.5,
+        1099.0,
+    ]
     times = np.arange(RATE_HZ // 2) / RATE_HZ
     sounds = [
         torch.from_numpy(0.3 * np.sin(2 * np.pi * hz * times)).float()[None]
@@ -60,8 +80,13 @@ def test_a_tone_is_found_within_a_cent_from_the_first_frame_to_the_last(yin: Yin
 
 def test_a_glide_and_a_vibrato_are_tracked_without_delay(yin: Yin) -> None:
     seconds = np.arange(2 * RATE_HZ) / RATE_HZ
-    glides = [250.0 * 2.0 ** (octaves_a_second * (seconds - 1.0) / 2.0) for octaves_a_second in (1.0, -1.0, 3.0, -3.0)]
-    vibrato = 330.0 * 2.0 ** (np.sin(2 * np.pi * 6.0 * seconds) / 24.0)  # 50 cents either way, six times per second
+    glides = [
+        250.0 * 2.0 ** (octaves_a_second * (seconds - 1.0) / 2.0)
+        for octaves_a_second in (1.0, -1.0, 3.0, -3.0)
+    ]
+    vibrato = 330.0 * 2.0 ** (
+        np.sin(2 * np.pi * 6.0 * seconds) / 24.0
+    )  # 50 cents either way, six times per second
     for f0 in (*glides, vibrato):
         away = cents(yin.track(voice(f0))[0], f0[::HOP])[5:-5]
         assert np.abs(away).max() < 15.0
@@ -71,7 +96,10 @@ def test_a_glide_and_a_vibrato_are_tracked_without_delay(yin: Yin) -> None:
 def test_a_voice_without_its_fundamental_keeps_its_pitch(yin: Yin) -> None:
     times = np.arange(RATE_HZ) / RATE_HZ
     telephone = sum(np.sin(2 * np.pi * 140.0 * k * times) / k for k in range(3, 24))
-    assert np.abs(cents(yin.track(torch.from_numpy(0.2 * telephone).float()[None])[0], 140.0)).max() < 2.0
+    assert (
+        np.abs(cents(yin.track(torch.from_numpy(0.2 * telephone).float()[None])[0], 140.0)).max()
+        < 2.0
+    )
 
 
 def test_silence_noise_and_an_inaudible_hum_have_no_pitch(yin: Yin) -> None:
@@ -94,7 +122,9 @@ def test_short_sounds_give_a_frame_for_every_ten_milliseconds(yin: Yin, samples:
 
 
 @needs("FCPE")
-def test_the_pitch_of_speech_equals_that_of_a_network(yin: Yin, require: Callable[[object, str], None]) -> None:
+def test_the_pitch_of_speech_equals_that_of_a_network(
+    yin: Yin, require: Callable[[object, str], None]
+) -> None:
     files = sorted(SPOKEN.glob("*_*.wav"))
     require(files, "spoken words")
     fcpe = Fcpe(CPU, torch.float32)

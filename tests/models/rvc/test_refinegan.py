@@ -1,4 +1,5 @@
-"""RefineGAN against a plain reading of its definition, and the properties that a stream needs of it."""
+"""RefineGAN against a plain reading of its definition, and the properties that a stream needs of
+it."""
 
 import math
 from dataclasses import replace
@@ -29,7 +30,8 @@ def small(name: str) -> SynthesizerShape:
 
 
 def random_voice(shape: SynthesizerShape, roughness: float = 0.0) -> Synthesizer:
-    """A random synthesizer at the level of a voice; `roughness`: gain of the noise in each layer."""
+    """A random synthesizer at the level of a voice; `roughness`: gain of the noise in each
+    layer."""
     synthesizer = random_synthesizer(shape)
     for layer in synthesizer.modules():
         if isinstance(layer, AddNoise):
@@ -38,8 +40,11 @@ def random_voice(shape: SynthesizerShape, roughness: float = 0.0) -> Synthesizer
     return synthesizer.freeze_to("cpu", torch.float32)
 
 
-def defined(name: str, synthesizer: Synthesizer, z: Tensor, g: Tensor, f0: Tensor, noise: Tensor) -> Tensor:
-    """The sound by RefineGAN's definition, (1, 1, T hop), without roughness: Applio's layers, by torch's own."""
+def defined(
+    name: str, synthesizer: Synthesizer, z: Tensor, g: Tensor, f0: Tensor, noise: Tensor
+) -> Tensor:
+    """The sound by RefineGAN's definition, (1, 1, T hop), without roughness: Applio's layers, by
+    torch's own."""
     shape, weights = synthesizer.shape, synthesizer.dec.state_dict()
 
     def convolved(x: Tensor, layer: str, dilation: int = 1) -> Tensor:
@@ -75,7 +80,8 @@ def defined(name: str, synthesizer: Synthesizer, z: Tensor, g: Tensor, f0: Tenso
 
 
 def _resampled(x: np.ndarray, rate: int) -> np.ndarray:
-    """Every `rate`-th sample of (1, C, n): a sinc of 64 zeros in NumPy's Kaiser window, summed sample by sample."""
+    """Every `rate`-th sample of (1, C, n): a sinc of 64 zeros in NumPy's Kaiser window, summed
+    sample by sample."""
     cutoff, zeros, beta = 0.9475937167399596, 64, 14.769656459379492
     reach = math.ceil(zeros * rate / cutoff)
     resampled = np.zeros((*x.shape[:2], x.shape[2] // rate))
@@ -97,20 +103,28 @@ def test_the_sound_is_as_defined(name: str) -> None:
     f0 = 100.0 + 300.0 * torch.rand(1, frames, generator=generator)
     f0[:, 4:6] = 0.0
     g = voice.speaker(torch.tensor([1]))
-    sound, expected = (voice.dec(z, g, voice.source(f0, noise=noise)), defined(name, voice, z, g, f0, noise))
+    sound, expected = (
+        voice.dec(z, g, voice.source(f0, noise=noise)),
+        defined(name, voice, z, g, f0, noise),
+    )
     assert sound.shape == (1, 1, frames * voice.shape.hop) and expected.std() > 0.02
     torch.testing.assert_close(sound, expected, rtol=0.0, atol=1e-4)
 
 
 @pytest.mark.parametrize("frames", [range(119, 120), range(33, 40), range(120)])
 @torch.no_grad()
-def test_frames_decoded_alone_equal_those_of_the_whole(frames: range, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frames_decoded_alone_equal_those_of_the_whole(
+    frames: range, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With the same noise in all layers; the whole in pieces, too."""
     for constant, value in (("PIECE_FRAMES", 80), ("MIN_PIECE_FRAMES", 30), ("LENGTH_STEP", 4)):
         monkeypatch.setattr(module, constant, value)
     synthesizer = random_voice(small("v2-32k"), roughness=0.3)
     hop, count = synthesizer.shape.hop, 120
-    z, g = torch.randn(2, synthesizer.shape.latent, count), synthesizer.speaker(torch.tensor([0, 1]))
+    z, g = (
+        torch.randn(2, synthesizer.shape.latent, count),
+        synthesizer.speaker(torch.tensor([0, 1])),
+    )
     source = synthesizer.source(torch.full((2, count), 200.0))
     whole = synthesizer.dec(z, g, source)
     part = synthesizer.decode(z, g, source, frames)
@@ -122,11 +136,15 @@ def test_frames_decoded_alone_equal_those_of_the_whole(frames: range, monkeypatc
 @pytest.mark.parametrize(
     ("rate_hz", "settings", "hz"),
     [
-        *in_long_form((48_000, VoiceSettings(pitch=12.0), 440.0), (48_000, VoiceSettings(formant=2.0), 220.0)),
+        *in_long_form(
+            (48_000, VoiceSettings(pitch=12.0), 440.0), (48_000, VoiceSettings(formant=2.0), 220.0)
+        ),
         (22_050, VoiceSettings(formant=-2.0, pitch=-12.0), 110.0),
     ],
 )
-def test_a_tone_in_is_a_tone_out(refined: VoiceModel, rate_hz: int, settings: VoiceSettings, hz: float) -> None:
+def test_a_tone_in_is_a_tone_out(
+    refined: VoiceModel, rate_hz: int, settings: VoiceSettings, hz: float
+) -> None:
     """Within 5 cents and at the level of the input, without a dent at the joins of blocks."""
     sound = tone(220.0, rate_hz, 1.5)
     sung = streamed(live_voice(refined, rate_hz=rate_hz, block_ms=180, settings=settings), sound)[

@@ -1,4 +1,5 @@
-"""Each replica of a published voice is checked, loaded and spoken with, or refused with the same line by both."""
+"""Each replica of a published voice is checked, loaded and spoken with, or refused with the same
+line by both."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,15 +17,20 @@ from tests.support.replicas.voices import REPLICAS, Speaks
 
 
 @pytest.fixture
-def spec(request: Any, tmp_path: Path, tiny_models: Any, monkeypatch: pytest.MonkeyPatch) -> VoiceSpec:
-    """The spec of the replica that the test is run with, with the index that every command takes by default."""
+def spec(
+    request: Any, tmp_path: Path, tiny_models: Any, monkeypatch: pytest.MonkeyPatch
+) -> VoiceSpec:
+    """The spec of the replica that the test is run with, with the index that every command takes by
+    default."""
     built: VoiceSpec = request.param.build(folders_in(tmp_path, tiny_models, monkeypatch))
     choice = choose_index(built.model, "")
     return replace(built, index=choice.index, index_note=choice.note)
 
 
 @parametrized(REPLICAS, Speaks)
-def test_its_headers_identify_it_and_it_loads_with_its_own_hubert(spec: VoiceSpec, expect: Speaks) -> None:
+def test_its_headers_identify_it_and_it_loads_with_its_own_hubert(
+    spec: VoiceSpec, expect: Speaks
+) -> None:
     report = check(spec)
     assert report.missing == () and report.vectors == expect.vectors
     model = load(spec, "cpu", "float32")
@@ -39,4 +45,6 @@ def test_its_headers_identify_it_and_it_loads_with_its_own_hubert(spec: VoiceSpe
 
 @parametrized(REPLICAS, Refused)
 def test_it_is_refused_in_one_line_with_an_alternative(spec: VoiceSpec, expect: Refused) -> None:
-    assert_refused_alike(expect, spec.model, lambda: check(spec), lambda: load(spec, "cpu", "float32"))
+    assert_refused_alike(
+        expect, spec.model, lambda: check(spec), lambda: load(spec, "cpu", "float32")
+    )

@@ -54,7 +54,9 @@ def test_a_part_with_its_context_equals_that_part_of_the_whole(from_hz: int, to_
     torch.testing.assert_close(part[:, around * up : -around * up], expected, rtol=0, atol=1e-6)
 
 
-def test_equal_rates_return_the_sound_itself_and_rates_without_a_common_factor_are_refused() -> None:
+def test_equal_rates_return_the_sound_itself_and_rates_without_a_common_factor_are_refused() -> (
+    None
+):
     """Their weights would fill the memory."""
     resampler, sound = Resampler(16_000, 16_000, CPU), torch.ones(1, 161)
     assert resampler(sound) is sound and resampler.reach == 0

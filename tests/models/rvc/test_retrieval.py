@@ -10,7 +10,9 @@ from torch import Tensor
 from engine.models.rvc import retrieval
 from engine.models.rvc.retrieval import NEIGHBOURS, Retrieval, protect
 
-faiss = pytest.importorskip("faiss", reason="not installed on a Mac, where it ends a process that has torch in it")
+faiss = pytest.importorskip(
+    "faiss", reason="not installed on a Mac, where it ends a process that has torch in it"
+)
 
 CPU = torch.device("cpu")
 
@@ -27,7 +29,9 @@ def random_features(seed: int, *shape: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def faiss_flat(embeddings: Tensor, queries: Tensor, k: int = NEIGHBOURS) -> tuple[np.ndarray, np.ndarray]:
+def faiss_flat(
+    embeddings: Tensor, queries: Tensor, k: int = NEIGHBOURS
+) -> tuple[np.ndarray, np.ndarray]:
     index = faiss.IndexFlatL2(embeddings.shape[1])
     index.add(embeddings.numpy())
     return index.search(queries.numpy(), k)
@@ -36,7 +40,13 @@ def faiss_flat(embeddings: Tensor, queries: Tensor, k: int = NEIGHBOURS) -> tupl
 def test_rows_equal_those_of_faiss_flat_at_the_size_of_a_real_voice() -> None:
     embeddings = random_features(1, 20_000, 768) * 0.3
     near = embeddings[torch.randint(20_000, (50,), generator=torch.Generator().manual_seed(2))]
-    queries = torch.cat([near + random_features(3, 50, 768) * 0.1, random_features(4, 49, 768) * 0.3, embeddings[:1]])
+    queries = torch.cat(
+        [
+            near + random_features(3, 50, 768) * 0.1,
+            random_features(4, 49, 768) * 0.3,
+            embeddings[:1],
+        ]
+    )
     expected_distances, expected_rows = faiss_flat(embeddings, queries)
     distances, rows = Retrieval(embeddings, CPU).search(queries)
     assert np.array_equal(rows.numpy(), expected_rows)
@@ -49,7 +59,9 @@ def test_rows_equal_those_of_faiss_flat_at_the_size_of_a_real_voice() -> None:
 @pytest.mark.parametrize("copies", [2, 40])
 def test_of_equally_near_rows_the_first_are_taken_as_in_faiss(copies: int) -> None:
     some = random_features(5, 300, 64)
-    embeddings = torch.cat([some] * copies)[torch.randperm(300 * copies, generator=torch.Generator().manual_seed(6))]
+    embeddings = torch.cat([some] * copies)[
+        torch.randperm(300 * copies, generator=torch.Generator().manual_seed(6))
+    ]
     queries = random_features(7, 40, 64)
     _, expected_rows = faiss_flat(embeddings, queries)
     distances, rows = Retrieval(embeddings, CPU).search(queries)
@@ -59,7 +71,9 @@ def test_of_equally_near_rows_the_first_are_taken_as_in_faiss(copies: int) -> No
 
 
 @pytest.mark.parametrize("count", [1, 7, 8, 63, 64, 65, 200, 1_000])
-def test_any_number_of_rows_is_searched_in_pieces_of_any_size(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_number_of_rows_is_searched_in_pieces_of_any_size(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(retrieval, "ROWS", 130)
     monkeypatch.setattr(retrieval, "QUERIES", 11)
     assert_nearest(random_features(8, count, 16), random_features(9, 30, 16))
@@ -67,10 +81,14 @@ def test_any_number_of_rows_is_searched_in_pieces_of_any_size(count: int, monkey
 
 def assert_nearest(embeddings: Tensor, queries: Tensor) -> None:
     """Compare the search with an exact one in double precision."""
-    exact = (queries.double()[:, None] - embeddings.double()).square().sum(2).sort(dim=1, stable=True)
+    exact = (
+        (queries.double()[:, None] - embeddings.double()).square().sum(2).sort(dim=1, stable=True)
+    )
     distances, rows = Retrieval(embeddings, CPU).search(queries)
     assert torch.equal(rows, exact.indices[:, :NEIGHBOURS])
-    torch.testing.assert_close(distances.double(), exact.values[:, :NEIGHBOURS], rtol=1e-5, atol=0.0)
+    torch.testing.assert_close(
+        distances.double(), exact.values[:, :NEIGHBOURS], rtol=1e-5, atol=0.0
+    )
 
 
 @pytest.mark.parametrize("power", [1, 2])
@@ -82,7 +100,9 @@ def test_the_nearest_are_weighted_by_their_inverse_distance(power: int) -> None:
     found = (weights[..., None] * embeddings.numpy()[rows]).sum(1).reshape(2, 9, 24)
     for rate in (0.0, 0.3, 1.0):
         blended = Retrieval(embeddings, CPU).blend(features, rate, power)
-        np.testing.assert_allclose(blended.numpy(), rate * found + (1.0 - rate) * features.numpy(), atol=1e-5)
+        np.testing.assert_allclose(
+            blended.numpy(), rate * found + (1.0 - rate) * features.numpy(), atol=1e-5
+        )
 
 
 def test_an_exact_hit_has_all_the_weight() -> None:

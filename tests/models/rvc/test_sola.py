@@ -10,8 +10,11 @@ BLOCK, CROSSFADE, SEARCH = 1000, 400, 100
 CPU = torch.device("cpu")
 
 
-def joined(sola: Sola, sound: np.ndarray, moved: list[int], block: int, overlap: int) -> tuple[np.ndarray, list[int]]:
-    """Joins blocks of `sound`, each taken `moved` samples late; returns the sound and the offsets found."""
+def joined(
+    sola: Sola, sound: np.ndarray, moved: list[int], block: int, overlap: int
+) -> tuple[np.ndarray, list[int]]:
+    """Joins blocks of `sound`, each taken `moved` samples late; returns the sound and the offsets
+    found."""
     blocks, offsets = [], []
     for number, late in enumerate(moved):
         first = number * block + late
@@ -46,7 +49,9 @@ def test_a_tone_with_randomly_shifted_blocks_becomes_one_tone() -> None:
 
 def test_a_moved_sound_returns_to_its_time_and_so_does_noise_that_fits_nowhere_else() -> None:
     tone = np.sin(np.arange(20_000) * 2.0 * np.pi / 80.0)
-    _, offsets = joined(Sola(BLOCK, CROSSFADE, SEARCH, CPU), tone, [0, 40, 0, 0], BLOCK, CROSSFADE + SEARCH)
+    _, offsets = joined(
+        Sola(BLOCK, CROSSFADE, SEARCH, CPU), tone, [0, 40, 0, 0], BLOCK, CROSSFADE + SEARCH
+    )
     assert abs(offsets[1] - 40) <= 3 and offsets[3] <= 3
     sola = Sola(BLOCK, CROSSFADE, SEARCH, CPU)
     _, offsets = joined(sola, noise(20_000), [60] + [0] * 14, BLOCK, CROSSFADE + SEARCH)

@@ -15,7 +15,16 @@ from engine.models.rvc.optimization import OptimizationConfig
 from engine.models.rvc.resample import Resampler
 from engine.models.rvc.spec import VoiceSettings
 from tests.conftest import TinyModels
-from tests.models.rvc.streaming import level_db, live_voice, loaded, log_mel, loudest_hz, spoken, streamed, tone
+from tests.models.rvc.streaming import (
+    level_db,
+    live_voice,
+    loaded,
+    log_mel,
+    loudest_hz,
+    spoken,
+    streamed,
+    tone,
+)
 from tests.support.long_form import IS_SOAK, in_long_form
 
 CPU = torch.device("cpu")
@@ -38,7 +47,9 @@ AS_THE_MODEL = VoiceSettings(rms_mix=1.0)
         ),
     ],
 )
-def test_a_tone_in_is_a_tone_out(singing: VoiceModel, rate_hz: int, settings: VoiceSettings, hz: float) -> None:
+def test_a_tone_in_is_a_tone_out(
+    singing: VoiceModel, rate_hz: int, settings: VoiceSettings, hz: float
+) -> None:
     """Within 5 cents, and one sine in phase from end to end: the rest is 25 dB softer."""
     sound = tone(220.0, rate_hz, 0.9)
     sung = streamed(live_voice(singing, rate_hz=rate_hz, block_ms=180, settings=settings), sound)[
@@ -63,13 +74,15 @@ def without_sine(sound: np.ndarray, hz: float, rate_hz: int) -> np.ndarray:
 
 
 def test_a_steady_voice_sounds_live_as_in_one_piece(random: VoiceModel) -> None:
-    """Log-mel correlation over 0.98, averaged over 4 frames (43 ms), because each conversion draws its own noise. Two
-    conversions in one piece correlate as much."""
+    """Log-mel correlation over 0.98, averaged over 4 frames (43 ms), because each conversion draws
+    its own noise. Two conversions in one piece correlate as much."""
     rate_hz, speech = 48_000, spoken(48_000, 2.5)
     live = live_voice(random, rate_hz=rate_hz, block_ms=500, extra_ms=700)
     joined = streamed(live, speech)[live.grid.lag :]
     resampled = Resampler(rate_hz, 16_000, CPU)(torch.from_numpy(speech)[None])[0].numpy()
-    whole = VoiceConverter(random, live.settings, OptimizationConfig.for_device("cpu")).convert_sound(resampled)
+    whole = VoiceConverter(
+        random, live.settings, OptimizationConfig.for_device("cpu")
+    ).convert_sound(resampled)
     whole = Resampler(random.rate_hz, rate_hz, CPU)(torch.from_numpy(whole)[None])[0].numpy()
     steady = slice(5 * rate_hz // 4, 9 * rate_hz // 4)  # the window is full from then on
     mels = [log_mel(sound[steady], rate_hz, together=4).ravel() for sound in (joined, whole)]
@@ -77,14 +90,21 @@ def test_a_steady_voice_sounds_live_as_in_one_piece(random: VoiceModel) -> None:
     assert level_db(joined[steady]) == pytest.approx(level_db(speech[steady]), abs=1.5)
 
 
-def test_a_transposition_moves_within_a_block_and_earlier_sound_keeps_its_own(singing: VoiceModel) -> None:
-    """An octave up in one block of 400 ms, then no further: a straight line in semitones, to 0.7 of one."""
+def test_a_transposition_moves_within_a_block_and_earlier_sound_keeps_its_own(
+    singing: VoiceModel,
+) -> None:
+    """An octave up in one block of 400 ms, then no further: a straight line in semitones, to 0.7 of
+    one."""
     rate_hz, sound = 48_000, tone(150.0, 48_000, 2.4)
     live = live_voice(singing, rate_hz=rate_hz, block_ms=400)
     frames, sung = live.grid.block, []
     for number in range(6):
         live.lift = 12.0 if number >= 3 else 0.0
-        sung.append(live.convert(sound[number * frames : (number + 1) * frames], first_sample=number * frames))
+        sung.append(
+            live.convert(
+                sound[number * frames : (number + 1) * frames], first_sample=number * frames
+            )
+        )
         assert number == 0 or np.median(live.tracked_hz) == pytest.approx(150.0, rel=1e-3)
     hz = hz_at(np.concatenate(sung), rate_hz)
     began = 3 * frames + live.grid.lag  # the input of block 3 is heard so much later
@@ -103,9 +123,20 @@ def test_the_lag_is_as_stated(singing: VoiceModel) -> None:
     sway = np.sin(2.0 * np.pi * 2.0 * times)  # 2 Hz: 2 turns in what is compared
     for source, settings, seen, late_ms in (
         (tone(220.0, rate_hz, 1.8) * (0.5 + 0.4 * sway), VoiceSettings(), np.square, 0.0),
-        (tone(220.0 * 2.0 ** (0.25 * sway), rate_hz, 1.8), AS_THE_MODEL, lambda sound: hz_at(sound, rate_hz), 5.0),
+        (
+            tone(220.0 * 2.0 ** (0.25 * sway), rate_hz, 1.8),
+            AS_THE_MODEL,
+            lambda sound: hz_at(sound, rate_hz),
+            5.0,
+        ),
     ):
-        live = live_voice(singing, rate_hz=rate_hz, block_ms=block_ms, crossfade_ms=crossfade_ms, settings=settings)
+        live = live_voice(
+            singing,
+            rate_hz=rate_hz,
+            block_ms=block_ms,
+            crossfade_ms=crossfade_ms,
+            settings=settings,
+        )
         output = streamed(live, source.astype(np.float32))
         compared = slice(rate_hz // 2, 3 * rate_hz // 2)
         turn = np.exp(-2j * np.pi * 2.0 * times)[compared]
@@ -116,7 +147,9 @@ def test_the_lag_is_as_stated(singing: VoiceModel) -> None:
 
 def hz_at(sound: np.ndarray, rate_hz: int) -> np.ndarray:
     """Frequency at each sample of the partial between 120 and 360 Hz."""
-    partial = signal.fftconvolve(sound, signal.firwin(1001, [120.0, 360.0], fs=rate_hz, pass_zero=False), "same")
+    partial = signal.fftconvolve(
+        sound, signal.firwin(1001, [120.0, 360.0], fs=rate_hz, pass_zero=False), "same"
+    )
     return np.gradient(np.unwrap(np.angle(signal.hilbert(partial)))) * rate_hz / (2.0 * np.pi)
 
 
@@ -124,7 +157,8 @@ def hz_at(sound: np.ndarray, rate_hz: int) -> np.ndarray:
 
 
 def test_no_join_clicks(singing: VoiceModel) -> None:
-    """No 5 ms exceed the median by more than -50 dBFS, above 2 kHz without the tone, with all blocks overlaid."""
+    """No 5 ms exceed the median by more than -50 dBFS, above 2 kHz without the tone, with all
+    blocks overlaid."""
     rate_hz = 48_000
     live = live_voice(singing, rate_hz=rate_hz, settings=VoiceSettings(pitch=3.3))
     sung = streamed(live, tone(210.0, rate_hz, 2.2))[5 * live.grid.block :]
@@ -148,7 +182,9 @@ def test_each_setting_has_an_effect(random: VoiceModel) -> None:
         {"is_autotuned": True},
         {"threshold_db": -10.0},
     ):
-        changed = streamed(live_voice(random, block_ms=200, settings=replace(AS_THE_MODEL, **change)), sound)
+        changed = streamed(
+            live_voice(random, block_ms=200, settings=replace(AS_THE_MODEL, **change)), sound
+        )
         assert level_db(changed - plain) > level_db(plain) - 40.0, change
 
 
@@ -172,7 +208,11 @@ def test_nan_becomes_silence_and_loud_samples_are_clipped(singing: VoiceModel) -
     assert np.abs(sound).max() <= 1.0
     assert (live.invalid_samples, live.invalid_blocks) == (13, 0)
     assert level_db(without_sine(sound[-4800:], 200.0, 16_000)) < -30.0
-    for block in (np.full(1600, np.nan, np.float32), 100.0 * source[:1600], np.ones(1600, np.float32)):
+    for block in (
+        np.full(1600, np.nan, np.float32),
+        100.0 * source[:1600],
+        np.ones(1600, np.float32),
+    ):
         assert np.abs(live.convert(block, first_sample=0)).max() <= 1.0
 
 
@@ -228,7 +268,8 @@ def test_skipped_blocks_are_in_the_window_as_if_they_had_been_converted(random: 
 
 @pytest.mark.soak
 def test_settings_may_change_with_every_block_and_memory_does_not_grow(random: VoiceModel) -> None:
-    """Tensors and their bytes are the same after 16 blocks as after all: 24, or 5000 in the long form."""
+    """Tensors and their bytes are the same after 16 blocks as after all: 24, or 5000 in the long
+    form."""
     live = live_voice(random, block_ms=20, crossfade_ms=10, extra_ms=50)
     block = np.resize(spoken(16_000, 1.0), 320)
     seen = []
@@ -255,5 +296,9 @@ def test_settings_may_change_with_every_block_and_memory_does_not_grow(random: V
 def count_tensors() -> tuple[int, int]:
     """Number and total bytes of all tensors; sparse ones belong to other tests."""
     gc.collect()
-    tensors = [each for each in gc.get_objects() if type(each) is torch.Tensor and each.layout == torch.strided]
+    tensors = [
+        each
+        for each in gc.get_objects()
+        if type(each) is torch.Tensor and each.layout == torch.strided
+    ]
     return len(tensors), sum(each.nbytes for each in tensors)

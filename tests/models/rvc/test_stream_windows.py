@@ -37,7 +37,8 @@ def test_input_in_blocks_equals_the_whole_sound_except_its_last_4_ms(rate_hz: in
 
 
 class Recorder:
-    """A tracker for sounds with their pitch in the first sample of each hop; wrong with less than 60 ms of context."""
+    """A tracker for sounds with their pitch in the first sample of each hop; wrong with less than
+    60 ms of context."""
 
     name = "written"
     networks: tuple[torch.nn.Module, ...] = ()
@@ -53,7 +54,9 @@ class Recorder:
         return found
 
 
-def pitch_after_each_block(cache: PitchCache, sound: Tensor, block_hops: int, cached: int) -> list[Tensor]:
+def pitch_after_each_block(
+    cache: PitchCache, sound: Tensor, block_hops: int, cached: int
+) -> list[Tensor]:
     padded = torch.nn.functional.pad(sound, (cached, 0))
     ends = range(block_hops * HOP, sound.shape[1] + 1, block_hops * HOP)
     return [cache.update(padded[:, end : end + cached]).clone() for end in ends]
@@ -61,12 +64,16 @@ def pitch_after_each_block(cache: PitchCache, sound: Tensor, block_hops: int, ca
 
 @pytest.mark.parametrize("multiple", [160, 5120])
 @pytest.mark.parametrize(("block_hops", "window_hops"), [(2, 9), (10, 60), (25, 40), (150, 200)])
-def test_every_hop_of_the_window_has_its_own_pitch(multiple: int, block_hops: int, window_hops: int) -> None:
+def test_every_hop_of_the_window_has_its_own_pitch(
+    multiple: int, block_hops: int, window_hops: int
+) -> None:
     tracker = Recorder(multiple)
     cache = PitchCache(tracker, block_hops, window_hops, CPU)
     written = torch.arange(1.0, 601.0)
     sound = written.repeat_interleave(HOP)[None]
-    for number, found in enumerate(pitch_after_each_block(cache, sound, block_hops, cache.samples), start=1):
+    for number, found in enumerate(
+        pitch_after_each_block(cache, sound, block_hops, cache.samples), start=1
+    ):
         end = number * block_hops
         expected = torch.nn.functional.pad(written, (window_hops, 0))[end : end + window_hops]
         assert found.shape == (1, window_hops)

@@ -1,4 +1,5 @@
-"""Our synthesizer against the one that RVC's voices were trained with, and the properties a stream needs."""
+"""Our synthesizer against the one that RVC's voices were trained with, and the properties a stream
+needs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -35,7 +36,9 @@ def random_voice(shape: SynthesizerShape, seed: int = 0) -> Synthesizer:
     return random_synthesizer(shape, seed).freeze_to("cpu", torch.float32)
 
 
-def samples(shape: SynthesizerShape, frames: int = FRAMES, batch: int = BATCH) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def samples(
+    shape: SynthesizerShape, frames: int = FRAMES, batch: int = BATCH
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Content, coarse pitch, pitch in Hz with some unvoiced frames, and speakers."""
     generator = torch.Generator().manual_seed(1)
     phone = torch.randn(batch, frames, shape.content_channels, generator=generator)
@@ -46,7 +49,8 @@ def samples(shape: SynthesizerShape, frames: int = FRAMES, batch: int = BATCH) -
 
 
 def theirs_and_ours(shape: SynthesizerShape, folder: Path) -> tuple[Any, Synthesizer]:
-    """Both synthesizers with the same weights, scaled to the level of a voice; ours loaded from a file of theirs."""
+    """Both synthesizers with the same weights, scaled to the level of a voice; ours loaded from a
+    file of theirs."""
     with seeded(0):
         theirs = peers.synthesizer(shape)
         for name, parameter in theirs.named_parameters():
@@ -57,20 +61,32 @@ def theirs_and_ours(shape: SynthesizerShape, folder: Path) -> tuple[Any, Synthes
         for up in theirs.dec.ups:
             up.weight_g.mul_(GAIN)
         loudness = []
-        hook = theirs.dec.conv_post.register_forward_hook(lambda layer, inputs, output: loudness.append(output.std()))
+        hook = theirs.dec.conv_post.register_forward_hook(
+            lambda layer, inputs, output: loudness.append(output.std())
+        )
         peers.infer(theirs, *samples(shape, frames=4, batch=1))
         hook.remove()
         theirs.dec.conv_post.weight.mul_(LOUDNESS / loudness[0])
-    weights = {name: tensor for name, tensor in theirs.state_dict().items() if not name.startswith("enc_q")}
+    weights = {
+        name: tensor for name, tensor in theirs.state_dict().items() if not name.startswith("enc_q")
+    }
     file = folder / "theirs.pth"
     torch.save(
-        {"weight": weights, "config": shape.config(), "version": shape.version, "f0": int(shape.has_pitch)}, file
+        {
+            "weight": weights,
+            "config": shape.config(),
+            "version": shape.version,
+            "f0": int(shape.has_pitch),
+        },
+        file,
     )
     return theirs, read_checkpoint(file)[0].freeze_to("cpu", torch.float32)
 
 
 @torch.no_grad()
-def both_infer(theirs: Any, ours: Synthesizer, frames: int = FRAMES, batch: int = BATCH) -> tuple[Tensor, Tensor]:
+def both_infer(
+    theirs: Any, ours: Synthesizer, frames: int = FRAMES, batch: int = BATCH
+) -> tuple[Tensor, Tensor]:
     """The sound of both synthesizers, with the same noise."""
     phone, pitch, f0, speaker = samples(ours.shape, frames, batch)
     with seeded(2):
@@ -129,7 +145,9 @@ def test_attention_is_right_in_short_sounds_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("has_pitch", [True, False], ids=["pitch", "no_pitch"])
-@pytest.mark.parametrize("frames", [range(39, 40), range(33, 40), range(11, 20), range(1), range(40), range(50)])
+@pytest.mark.parametrize(
+    "frames", [range(39, 40), range(33, 40), range(11, 20), range(1), range(40), range(50)]
+)
 @torch.no_grad()
 def test_frames_decoded_alone_equal_those_of_the_whole(
     frames: range, has_pitch: bool, monkeypatch: pytest.MonkeyPatch
@@ -144,4 +162,6 @@ def test_frames_decoded_alone_equal_those_of_the_whole(
     source = synthesizer.source(torch.full((BATCH, 50), 200.0)) if has_pitch else None
     whole = synthesizer.dec(z, g, source)
     part = synthesizer.decode(z, g, source, frames)
-    torch.testing.assert_close(part, whole[..., frames.start * hop : frames.stop * hop], rtol=0.0, atol=1e-6)
+    torch.testing.assert_close(
+        part, whole[..., frames.start * hop : frames.stop * hop], rtol=0.0, atol=1e-6
+    )

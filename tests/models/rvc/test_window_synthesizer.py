@@ -1,4 +1,5 @@
-"""The excitation and the sounding part of a window equal those of the whole, and those of the window before."""
+"""The excitation and the sounding part of a window equal those of the whole, and those of the
+window before."""
 
 import math
 
@@ -35,7 +36,9 @@ def sung(hops: int) -> torch.Tensor:
 
 
 @torch.no_grad()
-def follow(synth: WindowSynthesizer, phone: torch.Tensor, f0: torch.Tensor, settings: VoiceSettings) -> torch.Tensor:
+def follow(
+    synth: WindowSynthesizer, phone: torch.Tensor, f0: torch.Tensor, settings: VoiceSettings
+) -> torch.Tensor:
     return synth.synthesize(phone, f0, settings, noop, lambda stage_name: None)[0]
 
 
@@ -56,11 +59,15 @@ def test_the_sounding_part_equals_that_of_the_whole_window(random: VoiceModel) -
     start = -synthesizer.source.phases(f0[:, :first])[:, -1]
     source_noise = torch.randn(1, window, hop)
     source_noise[:, -hops:] = synth.source_noise.values[:, :hop].transpose(1, 2)
-    whole = synthesizer.decode(z, g, synthesizer.source(f0, start, source_noise.reshape(1, 1, -1)))[0, 0]
+    whole = synthesizer.decode(z, g, synthesizer.source(f0, start, source_noise.reshape(1, 1, -1)))[
+        0, 0
+    ]
     sounding = GRID.audible_hops * hop
     assert whole.std() > 0.01
     assert (sound[-sounding:] - whole[-sounding:]).abs().max() < 1e-5
-    assert (sound[:hop] - whole[-hops * hop :][:hop]).abs().max() > 1e-3  # the lead-in has no lead-in of its own
+    assert (
+        sound[:hop] - whole[-hops * hop :][:hop]
+    ).abs().max() > 1e-3  # the lead-in has no lead-in of its own
 
 
 @pytest.mark.parametrize("voice", ["singing", "refined"])
@@ -76,7 +83,8 @@ def test_the_sounding_part_equals_that_of_the_whole_window(random: VoiceModel) -
 def test_two_windows_agree_where_they_overlap_in_phase_and_in_noise(
     voice: str, settings: VoiceSettings, request: pytest.FixtureRequest
 ) -> None:
-    """At most -50 dBFS between the end of one window and the start of the next, through a glide, a gap and a jump."""
+    """At most -50 dBFS between the end of one window and the start of the next, through a glide, a
+    gap and a jump."""
     singing: VoiceModel = request.getfixturevalue(voice)
     synth = WindowSynthesizer(singing, GRID, DirectRunner())
     window, block = GRID.window_hops, GRID.block_hops
@@ -100,11 +108,15 @@ def test_a_change_of_pitch_or_formant_keeps_the_phase(singing: VoiceModel) -> No
     """The sound of hop n begins where that of hop n - 1 ended, at any pitch and formant."""
     synth = WindowSynthesizer(singing, GRID, DirectRunner())
     window, block = GRID.window_hops, GRID.block_hops
-    f0 = torch.full((1, window + 6 * block), 200.0)  # 2 turns a hop, an octave higher 4: each begins at phase 0
+    f0 = torch.full(
+        (1, window + 6 * block), 200.0
+    )  # 2 turns a hop, an octave higher 4: each begins at phase 0
     phone = random_features(window + 6 * block)
     for number, (pitch, formant) in enumerate(((0, 0), (12, 0), (0, 1), (12, -1), (0, 2), (0, 0))):
         hops = slice(number * block, number * block + window)
-        sound = follow(synth, phone[:, hops], f0[:, hops], VoiceSettings(pitch=pitch, formant=formant))
+        sound = follow(
+            synth, phone[:, hops], f0[:, hops], VoiceSettings(pitch=pitch, formant=formant)
+        )
         stretched = singing.synthesizer.shape.stretched_hop(formant)
         hop = sound[-GRID.audible_hops * stretched :][: 10 * stretched].view(10, -1).mean(0)
         turns = 4 if pitch else 2
@@ -115,7 +127,10 @@ def test_a_change_of_pitch_or_formant_keeps_the_phase(singing: VoiceModel) -> No
 
 def test_the_phase_is_exact_after_a_minute() -> None:
     """Within 1e-5 of a turn; a sum in single precision is off by a hundredth."""
-    source, f0 = SineSource(tiny_shape("v2", RATE_HZ)), 220.0 * 2.0 ** (torch.sin(torch.arange(6000)[None] * 0.1) / 3.0)
+    source, f0 = (
+        SineSource(tiny_shape("v2", RATE_HZ)),
+        220.0 * 2.0 ** (torch.sin(torch.arange(6000)[None] * 0.1) / 3.0),
+    )
     f0[:, 2000:3000] = 0.0
     exact = (f0.double() * HOP / RATE_HZ).cumsum(1) % 1.0
     difference = (source.phases(f0)[:, 1:].double() - exact + 0.5) % 1.0 - 0.5

@@ -31,7 +31,9 @@ def detector_alone(tiny_sam3: Path, tmp_path_factory: pytest.TempPathFactory) ->
     from transformers import Sam3VideoModel
 
     folder = tmp_path_factory.mktemp("detector")
-    Sam3VideoModel.from_pretrained(tiny_sam3).detector_model.save_pretrained(folder, save_original_format=False)
+    Sam3VideoModel.from_pretrained(tiny_sam3).detector_model.save_pretrained(
+        folder, save_original_format=False
+    )
     for file in ("tokenizer.json", "vocab.json", "merges.txt"):
         shutil.copy(tiny_sam3 / file, folder)
     return folder

@@ -1,6 +1,7 @@
 """A scene for SAM 3.1's tracker without a picture: weights and image features from seeded numbers.
 
-The weights of each tensor are drawn by its name in Meta's checkpoint, so that two programs have the same ones.
+The weights of each tensor are drawn by its name in Meta's checkpoint, so that two programs have the
+same ones.
 """
 
 import zlib
@@ -19,12 +20,19 @@ OCCLUSION_IOU = 0.3  # instead of 0.7, which two of these masks seldom reach
 
 
 def weights(name: str, shape: Sequence[int]) -> np.ndarray:
-    """The float32 weights of the tensor with this name and shape. Masks are small, and most objects visible."""
+    """The float32 weights of the tensor with this name and shape. Masks are small, and most objects
+    visible."""
     values = np.random.default_rng(zlib.crc32(name.encode())).standard_normal(shape)
     if len(shape) == 1:
-        values = 0.1 * values + float(name.endswith("gamma") or (".norm" in name and name.endswith("weight")))
-    elif not name.endswith(("embed", "tpos_enc", "_tokens.weight", "_token.weight", "_embed.weight", "_matrix")):
-        values /= (shape[0] if "output_upscaling" in name or "dconv" in name else np.prod(shape[1:])) ** 0.5
+        values = 0.1 * values + float(
+            name.endswith("gamma") or (".norm" in name and name.endswith("weight"))
+        )
+    elif not name.endswith(
+        ("embed", "tpos_enc", "_tokens.weight", "_token.weight", "_embed.weight", "_matrix")
+    ):
+        values /= (
+            shape[0] if "output_upscaling" in name or "dconv" in name else np.prod(shape[1:])
+        ) ** 0.5
     if name.endswith(("mask_downsampler.encoder.12.weight", "obj_ptr_proj.layers.2.weight")):
         values *= 6.0  # so that each mask and pointer matters
     of_decoder = name.rpartition("model.sam_mask_decoder.")[2]

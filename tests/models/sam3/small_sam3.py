@@ -1,4 +1,5 @@
-"""The seeing SAM3 at 112 x 112: 8 x 8 patches in one window, masks of 32 x 32; twenty milliseconds per picture."""
+"""The seeing SAM3 at 112 x 112: 8 x 8 patches in one window, masks of 32 x 32; twenty milliseconds
+per picture."""
 
 from typing import Any
 
@@ -27,12 +28,16 @@ def picture(*discs: Disc, width: int = SIDE, height: int = SIDE) -> np.ndarray:
     pixels = np.zeros((height, width, 3), np.uint8)
     for x, y, radius, colour in discs:
         centre = (round(x * width), round(y * height))
-        cv2.ellipse(pixels, centre, (round(radius * width), round(radius * height)), 0, 0, 360, colour, -1)
+        cv2.ellipse(
+            pixels, centre, (round(radius * width), round(radius * height)), 0, 0, 360, colour, -1
+        )
     return pixels
 
 
 def features_of(model: SegmentationModel, picture_px: np.ndarray) -> Features:
-    return Backbone(model, DirectRunner()).run(preprocess(torch.from_numpy(picture_px)[None], SIDE, model.dtype))
+    return Backbone(model, DirectRunner()).run(
+        preprocess(torch.from_numpy(picture_px)[None], SIDE, model.dtype)
+    )
 
 
 def detect(detector: Detector, *arguments: Any, **options: Any) -> list[DetectedObjects]:
@@ -41,7 +46,8 @@ def detect(detector: Detector, *arguments: Any, **options: Any) -> list[Detected
 
 
 def as_vision_embeds(features: Features) -> Any:
-    """Our Features as input for transformers' Sam3Model: four levels, of which it ignores the last."""
+    """Our Features as input for transformers' Sam3Model: four levels, of which it ignores the
+    last."""
     from transformers.models.sam3.modeling_sam3 import Sam3VisionEncoderOutput
 
     unread: Any = None
@@ -54,7 +60,8 @@ def as_vision_embeds(features: Features) -> Any:
 
 
 def sizes(root: Any) -> tuple[int, int]:
-    """Number of entries of all containers in `root`, at any depth, and bytes that its tensors keep alive."""
+    """Number of entries of all containers in `root`, at any depth, and bytes that its tensors keep
+    alive."""
     storages: dict[int, int] = {}
 
     def entries(each: Any) -> int:

@@ -40,13 +40,23 @@ def table(*rows: tuple[int, int]) -> np.ndarray:
 
 def test_detections_are_matched_are_new_or_recondition() -> None:
     scores = np.array([0.9, 0.75, 0.7, 0.85], np.float32)
-    iou = np.array([[0.9, 0.0, 0.0], [0.0, 0.2, 0.0], [0.0, 0.0, 0.0], [0.0, 0.05, 0.0]], np.float32)
-    new, unmatched, confirmed = associate(scores, iou, np.array([True, True, False]), RULES, score_for_new=0.72, free=9)
+    iou = np.array(
+        [[0.9, 0.0, 0.0], [0.0, 0.2, 0.0], [0.0, 0.0, 0.0], [0.0, 0.05, 0.0]], np.float32
+    )
+    new, unmatched, confirmed = associate(
+        scores, iou, np.array([True, True, False]), RULES, score_for_new=0.72, free=9
+    )
     assert new == [3]  # 1 overlaps an object, and 2 has too low a score
     assert unmatched == {1}  # it overlaps too little to be confirmed; the third has no mask
     assert confirmed == {0: 0}
-    assert associate(scores, iou[:, :0], np.zeros(0, bool), RULES, score_for_new=0.99, free=2) == ([0, 3], set(), {})
-    none = associate(scores[:0], iou[:0], np.array([True, True, False]), RULES, score_for_new=0.7, free=9)
+    assert associate(scores, iou[:, :0], np.zeros(0, bool), RULES, score_for_new=0.99, free=2) == (
+        [0, 3],
+        set(),
+        {},
+    )
+    none = associate(
+        scores[:0], iou[:0], np.array([True, True, False]), RULES, score_for_new=0.7, free=9
+    )
     assert none == ([], {0, 1}, {})
 
 
@@ -61,8 +71,12 @@ def test_missing_results_are_counted_until_an_object_is_seen_or_gone() -> None:
     assert LOST_AFTER == 30
 
 
-@pytest.mark.parametrize(("threshold", "max_objects", "surplus"), [(0.5, 3, [3]), (0.5, 16, []), (0.8, 16, [1, 3])])
-def test_the_best_and_the_oldest_of_equals_stay(threshold: float, max_objects: int, surplus: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("threshold", "max_objects", "surplus"), [(0.5, 3, [3]), (0.5, 16, []), (0.8, 16, [1, 3])]
+)
+def test_the_best_and_the_oldest_of_equals_stay(
+    threshold: float, max_objects: int, surplus: list[int]
+) -> None:
     scores = {1: 0.6, 2: 0.9, 3: 0.6, 4: 0.8}
     assert sorted(surplus_ids(scores, threshold, max_objects)) == surplus
 
@@ -74,18 +88,29 @@ def test_greedy_nms_keeps_the_best_first() -> None:
     assert greedy_nms(ious, np.array([0.5, 0.5, 0.5]), 0.1) == [0, 2]
     assert greedy_nms(np.zeros((0, 0)), np.zeros(0), 0.1) == []
     chain = np.array([[1.0, 0.6, 0.0], [0.6, 1.0, 0.6], [0.0, 0.6, 1.0]])
-    assert greedy_nms(chain, np.array([0.7, 0.8, 0.9]), 0.5) == [2, 0]  # a dropped mask drops no others
-    assert greedy_nms(chain, np.array([0.7, 0.8, 0.9]), 0.6) == [2, 1, 0]  # an equal overlap does not count
+    assert greedy_nms(chain, np.array([0.7, 0.8, 0.9]), 0.5) == [
+        2,
+        0,
+    ]  # a dropped mask drops no others
+    assert greedy_nms(chain, np.array([0.7, 0.8, 0.9]), 0.6) == [
+        2,
+        1,
+        0,
+    ]  # an equal overlap does not count
 
 
-def test_a_hidden_object_is_noted_as_hidden_and_one_that_the_tracker_doubts_is_not_reconditioned() -> None:
+def test_a_hidden_object_is_noted_as_hidden_and_one_that_the_tracker_doubts_is_not_reconditioned() -> (
+    None
+):
     facts = MaskStats(
         shared=table((0, 4), (6, 9), (0, 4), (0, 4), (6, 9), (9, 9)),
         scores=np.array([[0.9, 0.9]], np.float32),
         logits=np.array([4.0, 4.0, 0.7, 4.0], np.float32),
         is_inside=np.ones((1, 2), bool),
     )
-    objects = [TrackedObject(id=each, prompt=1, score=0.9, last_hidden=5 - each) for each in range(1, 5)]
+    objects = [
+        TrackedObject(id=each, prompt=1, score=0.9, last_hidden=5 - each) for each in range(1, 5)
+    ]
     options = {"threshold": 0.5, "max_objects": 16, "first_id": 5}
     decided = decide(facts, objects, [1], RULES, may_recondition=True, **options)
     assert (decided.hidden, decided.empty) == ([0], [0, 3])

@@ -1,4 +1,5 @@
-"""Attention picture by picture equals attention to the whole memory, and has few shapes however the memory grows."""
+"""Attention picture by picture equals attention to the whole memory, and has few shapes however the
+memory grows."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,13 @@ from torch.nn import functional as F
 
 from engine.models.compat import torch as private
 from engine.models.sam3 import memory_attention
-from engine.models.sam3.memory_attention import BATCH_SIZES, attend_memory, attend_pictures, attend_plainly, make_plans
+from engine.models.sam3.memory_attention import (
+    BATCH_SIZES,
+    attend_memory,
+    attend_pictures,
+    attend_plainly,
+    make_plans,
+)
 from tests.models.sam3.test_card_tracker import shot, tracked
 from tests.support.fake_cuda.installation import installed
 from tests.support.fake_cuda.walking import HAS_CARD
@@ -30,7 +37,9 @@ def memory(count: int, pictures: int, pointers: int) -> list[torch.Tensor]:
 
 
 @pytest.mark.parametrize(("count", "pictures", "pointers"), [(1, 1, 4), (3, 10, 124), (7, 6, 20)])
-def test_attention_by_pictures_is_that_to_the_whole_memory(count: int, pictures: int, pointers: int) -> None:
+def test_attention_by_pictures_is_that_to_the_whole_memory(
+    count: int, pictures: int, pointers: int
+) -> None:
     parts = memory(count, pictures, pointers)
     exact = F.scaled_dot_product_attention(*(each.transpose(1, 2).double() for each in parts))
     ours = attend_memory(*parts, pictures).double()
@@ -41,7 +50,9 @@ def test_attention_by_pictures_is_that_to_the_whole_memory(count: int, pictures:
     torch.testing.assert_close(alone, theirs, rtol=0.0, atol=5e-2 if HAS_CARD else 1e-5)
 
 
-def test_a_memory_that_grows_needs_no_plan_that_was_not_made_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_memory_that_grows_needs_no_plan_that_was_not_made_at_the_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A plan is for sizes and strides of all three."""
     plans: set[Any] = set()
 
@@ -61,7 +72,9 @@ def test_a_memory_that_grows_needs_no_plan_that_was_not_made_at_the_start(monkey
 
 
 def test_two_products_in_bfloat16_are_as_exact_as_bfloat16_allows() -> None:
-    parts = [torch.randn(40, 16, generator=torch.Generator().manual_seed(seed)) for seed in range(3)]
+    parts = [
+        torch.randn(40, 16, generator=torch.Generator().manual_seed(seed)) for seed in range(3)
+    ]
     exact = F.scaled_dot_product_attention(*parts)
     ours = attend_plainly(*(each.bfloat16() for each in parts)).float()
     assert (ours - exact).norm() / exact.norm() < 0.01

@@ -1,4 +1,5 @@
-"""SAM3 on a card: captured graphs find and follow what direct calls do, and a picture in image mode costs one wait."""
+"""SAM3 on a card: captured graphs find and follow what direct calls do, and a picture in image mode
+costs one wait."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +25,9 @@ PICTURES = 4
 
 @pytest.fixture(scope="module", autouse=True)
 def libraries(small_seeing_sam3: Path) -> None:
-    load(SegmentationSpec(model=str(small_seeing_sam3), resolution=SIDE), "cpu", "float32")  # before there is a card
+    load(
+        SegmentationSpec(model=str(small_seeing_sam3), resolution=SIDE), "cpu", "float32"
+    )  # before there is a card
 
 
 def shot(number: int) -> np.ndarray:
@@ -35,7 +38,8 @@ def shot(number: int) -> np.ndarray:
 
 
 def found(model: SegmentationModel, mode: str, **options: Any) -> Iterator[Segmentation]:
-    """Every picture's result; from the third one on with more prompts, of which two have as many tokens."""
+    """Every picture's result; from the third one on with more prompts, of which two have as many
+    tokens."""
     segmenter = Segmenter(model, **options)
     segmenter.mode = mode
     segmenter.set_prompts(["disc"])
@@ -51,28 +55,33 @@ def test_objects_are_found_and_followed_as_by_direct_calls(small_seeing_sam3: Pa
     with reference_device() as device:
         model = load(spec, device, "float32")
         expected = [each for mode in whole for each in found(model, mode, runner=DirectRunner())]
-    # A real card chooses the kernel of halves by where the numbers lie, and a graph has its own buffers: an edge may
-    # come out a texel of the mask further.
+    # A real card chooses the kernel of halves by where the numbers lie, and a graph has its own
+    # buffers: an edge may come out a texel of the mask further.
     of_halves = (1.1 / 32, 255) if HAS_CARD else (1e-4, 1)
     tolerances = [(1e-4, 1)] * len(whole) * PICTURES + [of_halves] * len(halves) * PICTURES
     with walked_card():
         model = load(spec, "cuda", "float32")
         ours = [each for mode in whole for each in found(model, mode)]
-        # In half precision a CPU's kernels round at other places, which moves an edge of a box by a tenth.
+        # In half precision a CPU's kernels round at other places, which moves an edge of a box by a
+        # tenth.
         half = load(spec, "cuda", "bfloat16")
         for mode in halves:
             ours += found(half, mode)
             expected += found(half, mode, runner=DirectRunner())
     for result, theirs, (of_box, of_mask) in zip(ours, expected, tolerances, strict=True):
         objects, others = result.objects, theirs.objects
-        assert [(each.id, each.prompt) for each in objects] == [(each.id, each.prompt) for each in others]
+        assert [(each.id, each.prompt) for each in objects] == [
+            (each.id, each.prompt) for each in others
+        ]
         for one, other in zip(objects, others, strict=True):
             assert (one.score, *one.box) == pytest.approx((other.score, *other.box), abs=of_box)
         assert np.abs(result.masks.astype(int) - theirs.masks).max() <= of_mask
     assert {len(result.objects) for result in ours} == {2, 3}
 
 
-def test_a_picture_in_image_mode_costs_one_wait_and_one_upload(fake_cuda: FakeCuda, small_seeing_sam3: Path) -> None:
+def test_a_picture_in_image_mode_costs_one_wait_and_one_upload(
+    fake_cuda: FakeCuda, small_seeing_sam3: Path
+) -> None:
     spec = SegmentationSpec(model=str(small_seeing_sam3), resolution=SIDE)
     results = found(load(spec, "cuda", "float32"), "image")
     for _ in range(PICTURES - 1):
@@ -86,7 +95,9 @@ def test_a_picture_in_image_mode_costs_one_wait_and_one_upload(fake_cuda: FakeCu
 def test_prompts_with_as_many_tokens_are_one_batch(small_seeing_sam3: Path) -> None:
     replays = []
     with installed() as card:
-        segmenter = Segmenter(load(SegmentationSpec(model=str(small_seeing_sam3), resolution=SIDE), "cuda", "float32"))
+        segmenter = Segmenter(
+            load(SegmentationSpec(model=str(small_seeing_sam3), resolution=SIDE), "cuda", "float32")
+        )
         for texts in (["disc"], ["disc", "ball"], ["disc", "round thing"]):
             segmenter.set_prompts(texts)
             segmenter.segment(shot(0))
@@ -118,5 +129,7 @@ def test_a_smaller_last_batch_is_filled_up_and_captures_nothing(small_seeing_sam
                     pytest.approx(each.box, abs=1e-4) for each in other.objects
                 ]
                 assert np.abs(one.masks.astype(int) - other.masks).max() <= 1
-        assert captures[:2] == [0, 0] and captures[2] > 0, "batches that stay smaller get graphs of their own"
+        assert captures[:2] == [0, 0] and captures[2] > 0, (
+            "batches that stay smaller get graphs of their own"
+        )
         assert not card.faults

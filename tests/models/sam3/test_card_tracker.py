@@ -1,4 +1,5 @@
-"""Tracking on a card costs two waits a picture and hardly more kernels, however many objects there are."""
+"""Tracking on a card costs two waits a picture and hardly more kernels, however many objects there
+are."""
 
 from pathlib import Path
 
@@ -33,7 +34,9 @@ def shot(number: int) -> np.ndarray:
 
 
 @pytest.mark.skipif(HAS_CARD, reason="has a CUDA device, which would not say it")
-@pytest.mark.parametrize(("prompts", "visible", "count"), [(2, range(5), 6), *in_long_form((6, range(3, 5), 16))])
+@pytest.mark.parametrize(
+    ("prompts", "visible", "count"), [(2, range(5), 6), *in_long_form((6, range(3, 5), 16))]
+)
 def test_a_tracked_picture_costs_two_waits_and_no_pageable_copy(
     small_seeing_sam3: Path, prompts: int, visible: range, count: int
 ) -> None:
@@ -52,4 +55,6 @@ def test_a_tracked_picture_costs_two_waits_and_no_pageable_copy(
             np.testing.assert_array_equal(found.masks, result.masks)
         assert not card.faults and len(found.objects) == 3
         assert len(segmenter._tracker.state()["objects"]) == count
-        assert tally.kernels <= 500 + 40 * prompts, "beside the replays of what is captured: for prompts, not objects"
+        assert tally.kernels <= 500 + 40 * prompts, (
+            "beside the replays of what is captured: for prompts, not objects"
+        )

@@ -25,7 +25,9 @@ BOXES = [(0.5, 0.5, 0.25, 0.5), (0.25, 0.75, 0.2, 0.1)]
 @pytest.fixture(scope="module")
 def features(model: SegmentationModel) -> Features:
     generator = torch.Generator().manual_seed(3)
-    return Backbone(model, DirectRunner()).run(torch.rand(2, 3, 112, 112, generator=generator) * 2.0 - 1.0)
+    return Backbone(model, DirectRunner()).run(
+        torch.rand(2, 3, 112, 112, generator=generator) * 2.0 - 1.0
+    )
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +46,19 @@ def test_the_best_objects_of_all_prompts_are_kept(
     model: SegmentationModel, features: Features, prompts: list[EncodedPrompt]
 ) -> None:
     detector = Detector(model, DirectRunner())
-    for index, found in enumerate(detect(detector, features, prompts, threshold=0.5, max_objects=6)):
-        by_itself = [detect(detector, one(features, index), [p], threshold=0.5, max_objects=6)[0] for p in prompts]
+    for index, found in enumerate(
+        detect(detector, features, prompts, threshold=0.5, max_objects=6)
+    ):
+        by_itself = [
+            detect(detector, one(features, index), [p], threshold=0.5, max_objects=6)[0]
+            for p in prompts
+        ]
         scores = np.concatenate([each.scores for each in by_itself])
         order = np.argsort(-scores, kind="stable")[:6]
         np.testing.assert_allclose(found.scores, scores[order], rtol=0.0, atol=1e-6)
-        np.testing.assert_array_equal(found.prompts, np.repeat([0, 1], [len(each) for each in by_itself])[order])
+        np.testing.assert_array_equal(
+            found.prompts, np.repeat([0, 1], [len(each) for each in by_itself])[order]
+        )
         masks = np.concatenate([each.masks for each in by_itself])[order]
         assert np.abs(found.masks.astype(int) - masks).max() <= 1
         assert found.is_finite and found.ids is None
@@ -60,7 +69,8 @@ def test_the_best_objects_of_all_prompts_are_kept(
 def test_a_captured_decoder_sees_each_new_picture_and_prompt(
     model: SegmentationModel, features: Features, prompts: list[EncodedPrompt]
 ) -> None:
-    """Each prompt length has its own graphs; two prompts of one length share them; fewer objects need no others."""
+    """Each prompt length has its own graphs; two prompts of one length share them; fewer objects
+    need no others."""
     recording = Recording()
     graphs, plain = Detector(model, GraphRunner(recording, 8)), Detector(model, DirectRunner())
     like_the_first = PromptEncoder(model).encode("case")
@@ -74,7 +84,9 @@ def test_a_captured_decoder_sees_each_new_picture_and_prompt(
         np.testing.assert_allclose(ours.boxes, expected.boxes, rtol=0.0, atol=1e-6)
         assert np.abs(ours.masks.astype(int) - expected.masks).max() <= 1
     for max_objects in (16, 3, 9):
-        (found,) = detect(graphs, one(features, 0), all_prompts[:1], threshold=0.5, max_objects=max_objects)
+        (found,) = detect(
+            graphs, one(features, 0), all_prompts[:1], threshold=0.5, max_objects=max_objects
+        )
         assert len(found) == max_objects
     assert len(recording.captured) == 4  # decoder and masks of each length
 
@@ -87,7 +99,9 @@ def test_nan_empties_only_the_result_of_its_own_picture(
         levels = [level.clone() for level in features.fpn_hidden_states]
         levels[level_index][1, 0, 5, 5] = number
         broken = replace(features, fpn_hidden_states=tuple(levels))
-        good, bad = detect(Detector(model, DirectRunner()), broken, prompts, threshold=0.5, max_objects=4)
+        good, bad = detect(
+            Detector(model, DirectRunner()), broken, prompts, threshold=0.5, max_objects=4
+        )
         assert good.is_finite and len(good) == 4
         assert not bad.is_finite and len(bad) == 0
 
@@ -105,7 +119,8 @@ def test_a_byte_is_above_the_middle_exactly_where_the_probability_is() -> None:
 
 
 def roi_align(picture: torch.Tensor, boxes: list[torch.Tensor], size: int) -> torch.Tensor:
-    """A plain roi_align: one sample in the middle of each of size x size bins of each box, in texels."""
+    """A plain roi_align: one sample in the middle of each of size x size bins of each box, in
+    texels."""
     count = len(boxes[0])
     assert all(len(each) == count for each in boxes)
     corners = torch.stack(boxes)  # (B, n, 4)
@@ -156,11 +171,15 @@ def test_box_prompts_equal_those_of_transformers(
             img_feats=features.fpn_hidden_states,
             img_pos_embeds=as_vision_embeds(features).fpn_position_encoding[:-1],
         ).last_hidden_state
-        answer = model.detector(vision_embeds=as_vision_embeds(features), input_ids=inputs.input_ids, input_boxes=boxes)
+        answer = model.detector(
+            vision_embeds=as_vision_embeds(features), input_ids=inputs.input_ids, input_boxes=boxes
+        )
     assert ours.shape == (2, prompts[0].tokens + 3, 128)
     torch.testing.assert_close(ours[:, prompts[0].tokens :], theirs, rtol=0.0, atol=2e-6)
     best = Detector(model, DirectRunner()).best(features, prompts[:1], max_queries=48, boxes=BOXES)
     scores = answer.pred_logits.sigmoid() * answer.presence_logits.sigmoid()
-    torch.testing.assert_close(best.scores, scores.sort(dim=1, descending=True).values, rtol=0.0, atol=1e-6)
+    torch.testing.assert_close(
+        best.scores, scores.sort(dim=1, descending=True).values, rtol=0.0, atol=1e-6
+    )
     without = Detector(model, DirectRunner()).best(features, prompts[:1], max_queries=48)
     assert not torch.allclose(best.scores, without.scores, atol=1e-3)

@@ -30,7 +30,9 @@ def test_the_vit_multiplies_in_8_bits(small_sam3: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(loading, "require_fp8", lambda device: None)
     features = []
     for is_fp8 in (False, True):
-        model = load(SegmentationSpec(model=str(small_sam3), resolution=112, is_fp8=is_fp8), "cpu", "float32")
+        model = load(
+            SegmentationSpec(model=str(small_sam3), resolution=112, is_fp8=is_fp8), "cpu", "float32"
+        )
         features.append(Backbone(model, DirectRunner()).run(pixels(1, 112)).last_hidden_state)
     error = (features[1] - features[0]).norm() / features[0].norm()
     assert 0.0 < error < 0.1
@@ -45,12 +47,16 @@ def test_where_nothing_multiplies_8_bits_it_is_refused_in_one_line(
     with pytest.raises(ModelError, match=r"compute capability 8\.9"):
         fp8.require_fp8(torch.device("cuda"))
     with pytest.raises(ModelError, match="fp8 and offload cannot be combined"):
-        load(SegmentationSpec(model="random:tiny", is_fp8=True, is_offloaded=True), "cpu", "float32")
+        load(
+            SegmentationSpec(model="random:tiny", is_fp8=True, is_offloaded=True), "cpu", "float32"
+        )
 
 
 def test_on_windows_a_card_that_could_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
     fp8.require_fp8("cuda")
     monkeypatch.setattr(sys, "platform", "win32")
-    with pytest.raises(ModelError, match=r"^fp8: PyTorch has no such products on Windows; use bfloat16$"):
+    with pytest.raises(
+        ModelError, match=r"^fp8: PyTorch has no such products on Windows; use bfloat16$"
+    ):
         fp8.require_fp8("cuda")

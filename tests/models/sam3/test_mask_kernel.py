@@ -1,4 +1,5 @@
-"""NMS and connected components as transformers' SAM3 video model calls them, with results that are counted by hand."""
+"""NMS and connected components as transformers' SAM3 video model calls them, with results that are
+counted by hand."""
 
 import logging
 
@@ -78,7 +79,10 @@ def test_the_model_neither_warns_nor_looks_for_a_package(
     kernel: MaskKernel, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from transformers.models.sam3_video import modeling_sam3_video
-    from transformers.models.sam3_video.modeling_sam3_video import fill_holes_in_mask_scores, nms_masks
+    from transformers.models.sam3_video.modeling_sam3_video import (
+        fill_holes_in_mask_scores,
+        nms_masks,
+    )
 
     monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)
     for name in ("get_kernel", "is_kernels_available"):

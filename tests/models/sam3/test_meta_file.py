@@ -20,7 +20,8 @@ from tests.models.sam3.small_sam3 import RED, picture
 from tests.support.long_form import in_long_form
 
 PUBLISHED = json.loads(Path(__file__).with_name("meta_names.json").read_text(encoding="utf-8"))
-"""Names of modules in github.com/facebookresearch/sam3, sam3/model, at SAM 3.1, by those of transformers."""
+"""Names of modules in github.com/facebookresearch/sam3, sam3/model, at SAM 3.1, by those of
+transformers."""
 
 
 def test_tensors_have_the_names_of_metas_program() -> None:
@@ -38,12 +39,16 @@ def as_meta(detector: Any, *, is_newer: bool) -> dict[str, torch.Tensor]:
             stored[theirs] = tensor.detach().clone()
         else:
             stored.setdefault(theirs, [None] * 3)[third] = tensor.detach()
-    stored = {name: torch.cat(each) if isinstance(each, list) else each for name, each in stored.items()}
+    stored = {
+        name: torch.cat(each) if isinstance(each, list) else each for name, each in stored.items()
+    }
     positions, projection = (
         "backbone.vision_backbone.trunk.pos_embed",
         meta_name("text_encoder.text_projection.weight")[0],
     )
-    stored[positions] = torch.cat((torch.ones_like(stored[positions][:, :1]), stored[positions]), dim=1)
+    stored[positions] = torch.cat(
+        (torch.ones_like(stored[positions][:, :1]), stored[positions]), dim=1
+    )
     stored[projection] = stored[projection].T
     more = {"tracker.maskmem_tpos_enc": torch.ones(1)}
     if is_newer:
@@ -70,7 +75,9 @@ def folder(small_seeing_sam3: Path, tmp_path: Path) -> Path:
         # trained as the image model, by DDP (facebookresearch/sam3, issues 434 and 606)
         ("checkpoint.pt", "module."),
         *in_long_form(
-            ("sam3.1_multiplex.pt", "detector."), ("checkpoint.pt", ""), ("checkpoint.safetensors", "module.detector.")
+            ("sam3.1_multiplex.pt", "detector."),
+            ("checkpoint.pt", ""),
+            ("checkpoint.safetensors", "module.detector."),
         ),
     ],
 )
@@ -90,7 +97,9 @@ def test_the_detector_of_metas_checkpoint_finds_the_same(
         report = check(spec)
         assert (report.kind, report.missing) == ("sam3", ())
         assert {part.name for part in report.parts} == {"vision", "text", "detector"}
-        assert NO_TRACKER in report.notes and any("Object Multiplex" in note for note in report.notes)
+        assert NO_TRACKER in report.notes and any(
+            "Object Multiplex" in note for note in report.notes
+        )
         ours = Segmenter(load(spec, "cpu", "float32"))
         theirs = Segmenter(seeing)
         for each in (ours, theirs):
@@ -113,7 +122,9 @@ def test_a_missing_tensor_and_a_missing_tokenizer_are_named_in_one_line(
     tensors["detector.dot_prod_scoring.hs_proj.bias"] = torch.zeros(3)
     save_file(tensors, folder / "sam3.1.safetensors")
     spec = SegmentationSpec(model=str(folder / "sam3.1.safetensors"), resolution=112)
-    with pytest.raises(ModelError, match=r"2 tensors .* first is transformer\.decoder\.query_embed\.weight") as raised:
+    with pytest.raises(
+        ModelError, match=r"2 tensors .* first is transformer\.decoder\.query_embed\.weight"
+    ) as raised:
         load(spec, "cpu", "float32")
     assert "\n" not in str(raised.value)
     for file in ("tokenizer.json", "vocab.json", "merges.txt"):
@@ -129,4 +140,6 @@ def test_a_broken_checkpoint_of_meta_is_named_alone_or_in_its_folder(tmp_path: P
     for model in (file, tmp_path):
         with pytest.raises(ModelError) as raised:
             check(SegmentationSpec(model=str(model)))
-        assert str(raised.value).startswith(f"{file}: not a file written by torch.save, or truncated")
+        assert str(raised.value).startswith(
+            f"{file}: not a file written by torch.save, or truncated"
+        )

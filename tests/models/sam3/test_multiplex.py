@@ -1,12 +1,15 @@
-"""SAM 3.1's tracker against Meta's program, in float32, over 30 pictures in which objects come, hide and go.
+"""SAM 3.1's tracker against Meta's program, in float32, over 30 pictures in which objects come,
+hide and go.
 
-`sam3_multiplex.npz` was recorded with facebookresearch/sam3 at commit 5dd401d1, on a CPU. Its Sam3MultiplexBase tracked
-with the settings of its build_sam3_multiplex_video_predictor and a tracker of the sizes in `multiplex_scene.py` (one
-layer of memory attention, one fuser, decoders of two heads), all weights of which `multiplex_scene.weights` draws. In
-place of a detector it was given masks: its own next ones, some shifted, some missing, and new discs, so that objects
-are found in buckets and later join them, are matched, doubted, hidden, reconditioned and removed. Changed was only what
-does not run without CUDA, and its sort of kept detections, which leaves equal ones in any order: it was made stable.
-`masks`, every second row and column: 255 sigmoid(logit) of each visible object, `ids` from 1, in frame `frames`.
+`sam3_multiplex.npz` was recorded with facebookresearch/sam3 at commit 5dd401d1, on a CPU. Its
+Sam3MultiplexBase tracked with the settings of its build_sam3_multiplex_video_predictor and a
+tracker of the sizes in `multiplex_scene.py` (one layer of memory attention, one fuser, decoders of
+two heads), all weights of which `multiplex_scene.weights` draws. In place of a detector it was
+given masks: its own next ones, some shifted, some missing, and new discs, so that objects are found
+in buckets and later join them, are matched, doubted, hidden, reconditioned and removed. Changed was
+only what does not run without CUDA, and its sort of kept detections, which leaves equal ones in any
+order: it was made stable. `masks`, every second row and column: 255 sigmoid(logit) of each visible
+object, `ids` from 1, in frame `frames`.
 """
 
 import io
@@ -49,7 +52,9 @@ from tests.support.tiny_sam3 import tiny_config
 GOLDEN = Path(__file__).parents[2] / "golden" / "sam3_multiplex.npz"
 FILE = "sam3.1_multiplex.safetensors"
 FRAMES_ON_CARD = 18 if IS_SOAK else 12
-PROMPT = EncodedPrompt(text="disc", embeds=torch.zeros(1, 1, scene.WIDTH), tokens=1, is_truncated=False, read_text="")
+PROMPT = EncodedPrompt(
+    text="disc", embeds=torch.zeros(1, 1, scene.WIDTH), tokens=1, is_truncated=False, read_text=""
+)
 
 
 @pytest.fixture(scope="module")
@@ -105,11 +110,20 @@ class Scene:
         self._position = Backbone(model, DirectRunner())._position
 
     def prepare(self, frame: int) -> Features:
-        """The features of a frame, on the device, for `step`. The detector finds those of this frame."""
+        """The features of a frame, on the device, for `step`. The detector finds those of this
+        frame."""
         own = self._golden["detected_frames"] == frame
-        masks = np.unpackbits(self._golden["detected_masks"][own], axis=-1).reshape(-1, *2 * [scene.MASK_SIDE])
-        parts = 8.0 * masks - 4.0, self._golden["detected_scores"][own], self._golden["detected_boxes"][own]
-        filled = (np.concatenate((part, np.zeros((64 - len(part), *part.shape[1:])))) for part in parts)
+        masks = np.unpackbits(self._golden["detected_masks"][own], axis=-1).reshape(
+            -1, *2 * [scene.MASK_SIDE]
+        )
+        parts = (
+            8.0 * masks - 4.0,
+            self._golden["detected_scores"][own],
+            self._golden["detected_boxes"][own],
+        )
+        filled = (
+            np.concatenate((part, np.zeros((64 - len(part), *part.shape[1:])))) for part in parts
+        )
         logits, scores, boxes, hidden = (
             torch.from_numpy(part.astype(np.float32)).to(self._model.device)
             for part in (*filled, scene.hidden(frame)[0])
@@ -118,7 +132,9 @@ class Scene:
         self._detector.found = BestQueries(
             scores=scores[None], boxes=boxes[None], logits=logits[None], is_finite=is_finite
         )
-        return Features(fpn_hidden_states=(), position=self._position, last_hidden_state=hidden[None])
+        return Features(
+            fpn_hidden_states=(), position=self._position, last_hidden_state=hidden[None]
+        )
 
     def step(self, features: Features, *prompts: EncodedPrompt, **options: Any) -> DetectedObjects:
         limits = {"threshold": scene.THRESHOLD, "max_objects": scene.MAX_OBJECTS} | options
@@ -158,8 +174,14 @@ def test_a_tracker_without_one_of_its_tensors_is_refused_in_one_line_that_names_
     tensors = load_file(folder / FILE)
     del tensors["tracker.model.output_valid_embed"]
     save_file(tensors, tmp_path / "broken" / FILE)
-    with pytest.raises(ModelError, match=r"1 tensors .* first is tracker\.model\.output_valid_embed$"):
-        load(SegmentationSpec(model=str(tmp_path / "broken"), resolution=scene.SIDE), "cpu", "float32")
+    with pytest.raises(
+        ModelError, match=r"1 tensors .* first is tracker\.model\.output_valid_embed$"
+    ):
+        load(
+            SegmentationSpec(model=str(tmp_path / "broken"), resolution=scene.SIDE),
+            "cpu",
+            "float32",
+        )
 
 
 def test_a_stream_that_is_continued_elsewhere_has_the_same_results(
@@ -178,7 +200,9 @@ def test_a_stream_that_is_continued_elsewhere_has_the_same_results(
         np.testing.assert_array_equal(found.masks, expected.masks)
 
 
-def test_an_aborted_picture_changes_nothing(model: SegmentationModel, golden: Mapping[str, np.ndarray]) -> None:
+def test_an_aborted_picture_changes_nothing(
+    model: SegmentationModel, golden: Mapping[str, np.ndarray]
+) -> None:
     """As if the device ran out of memory, at each point in turn, in a picture with new objects."""
     replay, before = Scene(model, golden), io.BytesIO()
     for frame in range(6):
@@ -204,14 +228,20 @@ def test_an_aborted_picture_changes_nothing(model: SegmentationModel, golden: Ma
     assert call >= 6 and found.ids.tolist() == result.ids.tolist()
 
 
-def test_memory_does_not_grow_over_a_long_stream(model: SegmentationModel, golden: Mapping[str, np.ndarray]) -> None:
+def test_memory_does_not_grow_over_a_long_stream(
+    model: SegmentationModel, golden: Mapping[str, np.ndarray]
+) -> None:
     replay, area = Scene(model, golden), scene.GRID**2 * scene.WIDTH
-    a_bucket = 7 * area * (2 + 4) + 16 * BUCKET * scene.WIDTH * 4  # bfloat16, with features; pointers
+    a_bucket = (
+        7 * area * (2 + 4) + 16 * BUCKET * scene.WIDTH * 4
+    )  # bfloat16, with features; pointers
     for frame in range(32 if IS_SOAK else 20):  # more than are remembered
         replay.show(frame if frame < 6 else 26)
         groups = replay.tracker.state()["groups"]
         buckets = sum(len(group["buckets"]) for group in groups)
-        assert sizes(groups)[1] <= 2 * a_bucket * buckets, frame  # rows of a bucket that left may remain for a while
+        assert sizes(groups)[1] <= 2 * a_bucket * buckets, (
+            frame
+        )  # rows of a bucket that left may remain for a while
         assert all(len(group["memories"]) <= 7 and len(group["pointers"]) <= 16 for group in groups)
 
 
@@ -237,21 +267,38 @@ def test_objects_of_a_removed_text_leave_and_their_slots_stay_empty_until_the_bu
     assert [bucket.count(FREE) for bucket in group.buckets] == [0, 14]
     replay.show(1, max_objects=3)
     (group,) = replay.tracker._groups
-    assert sum(each > FREE for bucket in group.buckets for each in bucket) == 3 and REMOVED in group.buckets[0]
+    assert (
+        sum(each > FREE for bucket in group.buckets for each in bucket) == 3
+        and REMOVED in group.buckets[0]
+    )
     replay.step(replay.prepare(2))
     assert replay.tracker._groups == []
 
 
 def test_new_objects_join_the_fullest_group_with_room_for_all() -> None:
     groups: list[Group] = []
-    for frame, count, expected in ((0, 10, 0), (1, 12, 1), (2, 3, 1), (3, 5, 0), (4, 40, 2), (5, 1, 0), (6, 2, 2)):
+    for frame, count, expected in (
+        (0, 10, 0),
+        (1, 12, 1),
+        (2, 3, 1),
+        (3, 5, 0),
+        (4, 40, 2),
+        (5, 1, 0),
+        (6, 2, 2),
+    ):
         first = sum(BUCKET * len(group.buckets) - group.free for group in groups) + 1
         assert join(groups, range(first, first + count), frame) is groups[expected]
-    assert [(group.first, len(group.buckets), group.free) for group in groups] == [(0, 1, 0), (1, 1, 1), (4, 3, 6)]
+    assert [(group.first, len(group.buckets), group.free) for group in groups] == [
+        (0, 1, 0),
+        (1, 1, 1),
+        (4, 3, 6),
+    ]
     assert join(groups, [], 7) is None
 
 
-@pytest.mark.parametrize(("known", "shared"), [(0, False), (1, True)], ids=["both new", "one reconditioned"])
+@pytest.mark.parametrize(
+    ("known", "shared"), [(0, False), (1, True)], ids=["both new", "one reconditioned"]
+)
 def test_an_object_begins_with_what_no_other_covers(
     known: int, shared: bool, model: SegmentationModel, golden: Mapping[str, np.ndarray]
 ) -> None:
@@ -259,8 +306,13 @@ def test_an_object_begins_with_what_no_other_covers(
     tracker._objects = [None] * known
     cuts = torch.zeros(2, 16, 16)
     cuts[0, :, :12], cuts[1, :, 8:] = 1.0, 1.0
-    begun = tracker._begin(None, {each: (cut, cut.max(), cut) for each, cut in enumerate(cuts)}, [0, 1])
-    assert [(mask[0] > 0).tolist() for mask, _ in begun] == [[True, True, shared, False], [False, False, shared, True]]
+    begun = tracker._begin(
+        None, {each: (cut, cut.max(), cut) for each, cut in enumerate(cuts)}, [0, 1]
+    )
+    assert [(mask[0] > 0).tolist() for mask, _ in begun] == [
+        [True, True, shared, False],
+        [False, False, shared, True],
+    ]
 
 
 def test_where_objects_overlap_only_the_largest_stays() -> None:
@@ -274,7 +326,9 @@ def test_a_picture_on_a_card_costs_two_waits_and_hardly_more_kernels_for_more_ob
     folder: Path, golden: Mapping[str, np.ndarray]
 ) -> None:
     with installed() as card:
-        on_card = load(SegmentationSpec(model=str(folder), resolution=scene.SIDE), "cuda", "float32")
+        on_card = load(
+            SegmentationSpec(model=str(folder), resolution=scene.SIDE), "cuda", "float32"
+        )
         on_card.video.suppress_overlapping_based_on_recent_occlusion_threshold = scene.OCCLUSION_IOU
         replay, kernels = Scene(on_card, golden), {}
         for frame in range(FRAMES_ON_CARD):

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 import torch
-from transformers.models.sam3_tracker_video.modeling_sam3_tracker_video import Sam3TrackerVideoLayerNorm
+from transformers.models.sam3_tracker_video.modeling_sam3_tracker_video import (
+    Sam3TrackerVideoLayerNorm,
+)
 
 from engine.models.sam3.norms import CHANNELS, ThinLayerNorm, group_norm, thin_layer_norms
 from tests.support.fake_cuda.walking import reference_device, walked_card
@@ -33,10 +35,17 @@ def encoder_of(*norms: torch.nn.Module) -> Any:
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 0.03)])
 @pytest.mark.parametrize("kind", ["group", "layer"])
-def test_on_a_card_a_picture_is_normed_as_by_the_plain_layer(kind: str, dtype: torch.dtype, tolerance: float) -> None:
-    norms = {"group": torch.nn.GroupNorm(8, 16), "layer": Sam3TrackerVideoLayerNorm(16, data_format="channels_first")}
+def test_on_a_card_a_picture_is_normed_as_by_the_plain_layer(
+    kind: str, dtype: torch.dtype, tolerance: float
+) -> None:
+    norms = {
+        "group": torch.nn.GroupNorm(8, 16),
+        "layer": Sam3TrackerVideoLayerNorm(16, data_format="channels_first"),
+    }
     layer = with_weights(norms[kind])
-    expected = layer.double()(pictures(dtype).double())  # in float32 a CPU's GroupNorm is less exact
+    expected = layer.double()(
+        pictures(dtype).double()
+    )  # in float32 a CPU's GroupNorm is less exact
     with reference_device(), walked_card():
         layer.to("cuda", dtype)
         x = pictures(dtype).to("cuda")
@@ -50,14 +59,20 @@ def test_on_a_card_a_picture_is_normed_as_by_the_plain_layer(kind: str, dtype: t
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 0.03)])
-def test_on_a_cpu_few_channels_are_normed_as_by_the_plain_layer(dtype: torch.dtype, tolerance: float) -> None:
-    thin, wide = (with_weights(Sam3TrackerVideoLayerNorm(n, data_format="channels_first")) for n in (16, 32))
+def test_on_a_cpu_few_channels_are_normed_as_by_the_plain_layer(
+    dtype: torch.dtype, tolerance: float
+) -> None:
+    thin, wide = (
+        with_weights(Sam3TrackerVideoLayerNorm(n, data_format="channels_first")) for n in (16, 32)
+    )
     expected = thin.double()(pictures(dtype).double())
     encoder = encoder_of(thin.to(dtype), wide)
     encoder.mask_downsampler.layers[0].conv.to(memory_format=torch.channels_last)
     thin_layer_norms(encoder, torch.device("cpu"))
     assert (type(thin), type(wide)) == (ThinLayerNorm, Sam3TrackerVideoLayerNorm)
-    assert encoder.mask_downsampler.layers[0].conv.weight.is_contiguous(), "its pictures come channel by channel"
+    assert encoder.mask_downsampler.layers[0].conv.weight.is_contiguous(), (
+        "its pictures come channel by channel"
+    )
     found = thin(pictures(dtype).contiguous())
     assert found.dtype == dtype and found.is_contiguous()
     assert (found - expected).abs().max() < tolerance * expected.abs().max()

@@ -1,7 +1,8 @@
-"""Our results against transformers' Sam3Model and its post_process_instance_segmentation, in float32.
+"""Our results against transformers' Sam3Model and its post_process_instance_segmentation, in
+float32.
 
-With the same features and texts, without padding, boxes and scores are equal bit for bit. Starting from the picture,
-transformers' padding uses other attention kernels, which round differently: 1e-6.
+With the same features and texts, without padding, boxes and scores are equal bit for bit. Starting
+from the picture, transformers' padding uses other attention kernels, which round differently: 1e-6.
 
 SAM3-LiteText is SAM3's detector with a smaller text encoder, which sees the padding of a prompt.
 """
@@ -44,21 +45,34 @@ def pixels() -> torch.Tensor:
 
 @torch.no_grad()
 def transformers_finds(model: SegmentationModel, pixels: torch.Tensor, text: str) -> list[Result]:
-    """Call transformers' model as users do: padded to 32 tokens, with a mask; threshold 0.5, target_sizes None."""
-    inputs = model.tokenizer([text] * len(pixels), padding="max_length", max_length=32, return_tensors="pt")
-    answer = model.detector(pixel_values=pixels, input_ids=inputs.input_ids, attention_mask=inputs.attention_mask)
+    """Call transformers' model as users do: padded to 32 tokens, with a mask; threshold 0.5,
+    target_sizes None."""
+    inputs = model.tokenizer(
+        [text] * len(pixels), padding="max_length", max_length=32, return_tensors="pt"
+    )
+    answer = model.detector(
+        pixel_values=pixels, input_ids=inputs.input_ids, attention_mask=inputs.attention_mask
+    )
     return post_processed(answer)
 
 
 @torch.no_grad()
-def transformers_finds_in(model: SegmentationModel, features: Features, embeds: torch.Tensor) -> list[Result]:
+def transformers_finds_in(
+    model: SegmentationModel, features: Features, embeds: torch.Tensor
+) -> list[Result]:
     """Run transformers' model on our features and texts, whose parity other tests prove."""
-    text: Any = SimpleNamespace(pooler_output=embeds.expand(len(features.last_hidden_state), -1, -1))
-    return post_processed(model.detector(vision_embeds=as_vision_embeds(features), text_embeds=text))
+    text: Any = SimpleNamespace(
+        pooler_output=embeds.expand(len(features.last_hidden_state), -1, -1)
+    )
+    return post_processed(
+        model.detector(vision_embeds=as_vision_embeds(features), text_embeds=text)
+    )
 
 
 def post_processed(answer: Any) -> list[Result]:
-    results = extract_post_processing()(None, answer, threshold=0.5, mask_threshold=0.5, target_sizes=None)
+    results = extract_post_processing()(
+        None, answer, threshold=0.5, mask_threshold=0.5, target_sizes=None
+    )
     for each, logits, scores in zip(results, answer.pred_masks, scores_of(answer), strict=True):
         each["probabilities"] = logits[scores > 0.5].sigmoid()
         order = each["scores"].argsort(descending=True, stable=True)
@@ -85,10 +99,16 @@ def test_boxes_and_scores_are_those_of_transformers_bit_for_bit(
     features = Backbone(model, DirectRunner()).run(pixels)
     prompts = [PromptEncoder(model).encode(text) for text in texts]
     found = detect(
-        Detector(model, DirectRunner()), features, prompts, threshold=0.5, max_objects=len(texts) * MAX_OBJECTS
+        Detector(model, DirectRunner()),
+        features,
+        prompts,
+        threshold=0.5,
+        max_objects=len(texts) * MAX_OBJECTS,
     )
     for index, prompt in enumerate(prompts):
-        for ours, theirs in zip(found, transformers_finds_in(model, features, prompt.embeds), strict=True):
+        for ours, theirs in zip(
+            found, transformers_finds_in(model, features, prompt.embeds), strict=True
+        ):
             mine = ours.select(ours.prompts == index)
             assert len(mine) > 12
             np.testing.assert_array_equal(mine.scores, theirs["scores"].numpy())
@@ -96,10 +116,14 @@ def test_boxes_and_scores_are_those_of_transformers_bit_for_bit(
             assert_same_masks(mine, theirs)
 
 
-def test_results_from_the_picture_differ_only_by_rounding(model: SegmentationModel, pixels: torch.Tensor) -> None:
+def test_results_from_the_picture_differ_only_by_rounding(
+    model: SegmentationModel, pixels: torch.Tensor
+) -> None:
     features = Backbone(model, DirectRunner()).run(pixels)
     prompt = PromptEncoder(model).encode("face")
-    found = detect(Detector(model, DirectRunner()), features, [prompt], threshold=0.5, max_objects=MAX_OBJECTS)
+    found = detect(
+        Detector(model, DirectRunner()), features, [prompt], threshold=0.5, max_objects=MAX_OBJECTS
+    )
     for ours, theirs in zip(found, transformers_finds(model, pixels, "face"), strict=True):
         np.testing.assert_allclose(ours.scores, theirs["scores"], rtol=0.0, atol=1e-6)
         np.testing.assert_allclose(ours.boxes, theirs["boxes"], rtol=0.0, atol=1e-6)
@@ -119,14 +143,18 @@ def test_it_finds_what_transformers_finds(folder: Path, text: str) -> None:
     pixels = preprocess(torch.from_numpy(pictures), SIDE, torch.float32)
     prompt = PromptEncoder(model).encode(text)
     features = Backbone(model, DirectRunner()).run(pixels)
-    (ours,) = detect(Detector(model, DirectRunner()), features, [prompt], threshold=0.5, max_objects=MAX_OBJECTS)
+    (ours,) = detect(
+        Detector(model, DirectRunner()), features, [prompt], threshold=0.5, max_objects=MAX_OBJECTS
+    )
     (theirs,) = transformers_finds(model, pixels, text)
     assert len(ours) > 4 and prompt.tokens < 32
     np.testing.assert_allclose(ours.scores, theirs["scores"], rtol=0.0, atol=1e-6)
     np.testing.assert_allclose(ours.boxes, theirs["boxes"], rtol=0.0, atol=1e-6)
     assert_same_masks(ours, theirs)
     with torch.no_grad():  # what would be wrong without the padding
-        bare = model.detector.get_text_features(input_ids=torch.tensor([model.tokenizer(text).input_ids]))
+        bare = model.detector.get_text_features(
+            input_ids=torch.tensor([model.tokenizer(text).input_ids])
+        )
     assert (bare.pooler_output - prompt.embeds).abs().max() > 1e-3
 
 
@@ -137,9 +165,13 @@ def test_its_folder_is_recognised_and_has_no_tracker(folder: Path) -> None:
     assert any(note.startswith("no tracker") for note in report.notes)
 
 
-def test_a_score_equal_to_the_threshold_is_not_kept(model: SegmentationModel, pixels: torch.Tensor) -> None:
+def test_a_score_equal_to_the_threshold_is_not_kept(
+    model: SegmentationModel, pixels: torch.Tensor
+) -> None:
     features = Backbone(model, DirectRunner()).run(pixels[:1])
     detector, prompt = Detector(model, DirectRunner()), PromptEncoder(model).encode("face")
     (all_found,) = detect(detector, features, [prompt], threshold=0.0, max_objects=MAX_OBJECTS)
-    (above,) = detect(detector, features, [prompt], threshold=float(all_found.scores[5]), max_objects=MAX_OBJECTS)
+    (above,) = detect(
+        detector, features, [prompt], threshold=float(all_found.scores[5]), max_objects=MAX_OBJECTS
+    )
     np.testing.assert_array_equal(above.scores, all_found.scores[:5])

@@ -9,7 +9,8 @@ from engine.models.sam3.prompts import PromptEncoder
 
 @pytest.mark.parametrize("text", ["face", "a person in red", "x"])
 def test_without_padding_only_rounding_differs(model: SegmentationModel, text: str) -> None:
-    """The processor pads to 32 tokens. The encoder is causal, so no token attends to the padding after it."""
+    """The processor pads to 32 tokens. The encoder is causal, so no token attends to the padding
+    after it."""
     inputs = model.tokenizer([text], padding="max_length", max_length=32, return_tensors="pt")
     with torch.no_grad():
         padded = model.detector.get_text_features(
@@ -22,7 +23,9 @@ def test_without_padding_only_rounding_differs(model: SegmentationModel, text: s
     assert prompt.read_text == text
 
 
-def test_a_long_text_is_cut_to_32_tokens_with_an_end_as_the_tokenizer_cuts_it(model: SegmentationModel) -> None:
+def test_a_long_text_is_cut_to_32_tokens_with_an_end_as_the_tokenizer_cuts_it(
+    model: SegmentationModel,
+) -> None:
     text = "cat " * 500
     prompt = PromptEncoder(model).encode(text)
     ids = model.tokenizer(text, truncation=True, max_length=32, return_tensors="pt").input_ids

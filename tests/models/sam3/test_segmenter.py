@@ -15,7 +15,9 @@ from engine.models.sam3.segmenter import Segmenter, to_segmentation
 from tests.models.sam3.small_sam3 import RED, picture
 
 
-def square(left: int = 200, top: int = 100, width: int = 160, height: int = 120, channels: int = 3) -> np.ndarray:
+def square(
+    left: int = 200, top: int = 100, width: int = 160, height: int = 120, channels: int = 3
+) -> np.ndarray:
     """A white rectangle on black in a picture of 640 x 480."""
     picture = np.zeros((480, 640, channels), np.uint8)
     picture[top : top + height, left : left + width] = 255
@@ -45,7 +47,10 @@ def test_an_object_is_at_the_same_place_at_every_size(small_seeing_sam3: Path) -
                 assert found.masks.shape == (1, 4 * resolution // 14, 4 * resolution // 14)
                 *centre, width, height = found.objects[0].box
                 assert centre == pytest.approx([0.3, 0.6], abs=0.03), (resolution, mode)
-                assert (width, height) == pytest.approx((0.3, 0.3), abs=1.1 * 14 / resolution), (resolution, mode)
+                assert (width, height) == pytest.approx((0.3, 0.3), abs=1.1 * 14 / resolution), (
+                    resolution,
+                    mode,
+                )
 
 
 def test_alpha_and_a_batch_change_nothing(seeing: SegmentationModel) -> None:
@@ -69,7 +74,9 @@ def test_a_picture_without_pixels_is_refused(seeing: SegmentationModel) -> None:
 # -- prompts
 
 
-def test_empty_texts_are_skipped_and_the_others_keep_their_numbers(model: SegmentationModel) -> None:
+def test_empty_texts_are_skipped_and_the_others_keep_their_numbers(
+    model: SegmentationModel,
+) -> None:
     segmenter = prompted(model, "", "face", "  ", "guitar")
     (found,) = segmenter.segment(noise())
     assert {each.prompt for each in found.objects} <= {2, 4}
@@ -85,7 +92,9 @@ def test_without_a_prompt_nothing_is_found(model: SegmentationModel) -> None:
         assert found[0].masks.shape == (0, 32, 32) and found[0].picture_px == (160, 120)
 
 
-def test_a_prompt_of_500_words_is_truncated_and_reported_in_one_line(model: SegmentationModel) -> None:
+def test_a_prompt_of_500_words_is_truncated_and_reported_in_one_line(
+    model: SegmentationModel,
+) -> None:
     segmenter = Segmenter(model)
     (note,) = segmenter.set_prompts(["face", "red " * 499 + "end"])
     assert note.startswith('prompt 2: 500 words; the model reads 32 tokens, up to "...')
@@ -96,7 +105,9 @@ def test_a_prompt_of_500_words_is_truncated_and_reported_in_one_line(model: Segm
 def test_boxes_without_words_are_refused_without_torchvision_and_in_track_mode(
     model: SegmentationModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "torchvision.ops", None)  # transformers has imported it if it is installed
+    monkeypatch.setitem(
+        sys.modules, "torchvision.ops", None
+    )  # transformers has imported it if it is installed
     segmenter = Segmenter(model)
     segmenter.boxes = ((0.5, 0.5, 0.2, 0.2),)
     with pytest.raises(ModelError, match="box prompts: need torchvision"):
@@ -118,7 +129,9 @@ def test_threshold_and_max_objects_apply_at_once(model: SegmentationModel) -> No
     assert scores == sorted(scores, reverse=True)
     assert [each.id for each in everyone.objects] == list(range(1, len(scores) + 1))
     segmenter.max_objects = 3
-    assert [each.score for each in segmenter.segment(noise())[0].objects] == pytest.approx(scores[:3])
+    assert [each.score for each in segmenter.segment(noise())[0].objects] == pytest.approx(
+        scores[:3]
+    )
     segmenter.threshold = 1.0
     assert segmenter.segment(noise())[0].objects == ()
 
@@ -145,7 +158,9 @@ def test_another_size_or_mode_or_no_prompt_starts_a_new_scene(seeing: Segmentati
 # -- faults, stages and memory
 
 
-@pytest.mark.parametrize("layer", ["mask_decoder.instance_projection", "detr_decoder.presence_head.layer3"])
+@pytest.mark.parametrize(
+    "layer", ["mask_decoder.instance_projection", "detr_decoder.presence_head.layer3"]
+)
 def test_nan_from_the_model_gives_no_objects_and_is_counted(small_sam3: Path, layer: str) -> None:
     """NaN in the masks, or only in the scores."""
     model = load(SegmentationSpec(model=str(small_sam3), resolution=112), "cpu", "float32")
@@ -168,5 +183,8 @@ def test_boxes_are_cut_at_the_edges_of_the_picture() -> None:
         masks=np.zeros((2, 32, 32), np.uint8),
     )
     result = to_segmentation(found, [2, 4], (640, 480), 0, 0.0)
-    assert [each.box for each in result.objects] == [(0.25, 0.625, 0.5, 0.75), (1.0, 0.25, 0.0, 0.5)]
+    assert [each.box for each in result.objects] == [
+        (0.25, 0.625, 0.5, 0.75),
+        (1.0, 0.25, 0.0, 0.5),
+    ]
     assert [(each.id, each.prompt) for each in result.objects] == [(1, 4), (2, 2)]

@@ -1,4 +1,5 @@
-"""SAM3's weights in other programs' forms are read as what they stand for, or refused by name, by checking as well."""
+"""SAM3's weights in other programs' forms are read as what they stand for, or refused by name, by
+checking as well."""
 
 import json
 import shutil
@@ -32,8 +33,11 @@ def copied(small_seeing_sam3: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(small_seeing_sam3, tmp_path / "sam3"))
 
 
-def quantized(tensors: Tensors, kind: torch.dtype, scale: str, *, rows: bool, format: str = "") -> Tensors:
-    """The tensors with their matrices in 8 bits, a scale beside each, and ComfyUI's description if it has a format."""
+def quantized(
+    tensors: Tensors, kind: torch.dtype, scale: str, *, rows: bool, format: str = ""
+) -> Tensors:
+    """The tensors with their matrices in 8 bits, a scale beside each, and ComfyUI's description if
+    it has a format."""
     stored = dict(tensors)
     most = 127.0 if kind == torch.int8 else torch.finfo(kind).max
     for name, tensor in tensors.items():
@@ -41,7 +45,9 @@ def quantized(tensors: Tensors, kind: torch.dtype, scale: str, *, rows: bool, fo
             continue
         largest = tensor.abs().amax(dim=1, keepdim=True) if rows else tensor.abs().amax()
         scales = largest.clamp(min=1e-6).float() / most
-        stored[name] = (tensor / scales).round().to(kind) if kind == torch.int8 else (tensor / scales).to(kind)
+        stored[name] = (
+            (tensor / scales).round().to(kind) if kind == torch.int8 else (tensor / scales).to(kind)
+        )
         layer = name.removesuffix("weight")
         stored[f"{layer}{scale}"] = scales
         if format:
@@ -54,8 +60,12 @@ FORMS: dict[str, Callable[[Tensors], Tensors]] = {
     "ComfyUI's fp8": lambda tensors: quantized(
         tensors, torch.float8_e4m3fn, "weight_scale", rows=False, format="float8_e4m3fn"
     ),
-    "older fp8": lambda tensors: quantized(tensors, torch.float8_e4m3fn, "scale_weight", rows=False),
-    "int8 with a scale a row": lambda tensors: quantized(tensors, torch.int8, "weight_scale", rows=True),
+    "older fp8": lambda tensors: quantized(
+        tensors, torch.float8_e4m3fn, "scale_weight", rows=False
+    ),
+    "int8 with a scale a row": lambda tensors: quantized(
+        tensors, torch.int8, "weight_scale", rows=True
+    ),
 }
 
 
@@ -65,7 +75,9 @@ def assert_same_weights(model: SegmentationModel, expected: Tensors, tolerance: 
     for name, tensor in expected.items():
         weight = own.get(name, own.get(name.removeprefix("detector_model.")))
         if weight is not None and tensor.ndim == 2:
-            assert (weight - tensor).abs().max() <= tolerance * tensor.abs().max().clamp(min=1e-6), name
+            assert (weight - tensor).abs().max() <= tolerance * tensor.abs().max().clamp(
+                min=1e-6
+            ), name
             compared += 1
     assert compared > 50
 
@@ -75,9 +87,13 @@ def test_quantized_weights_are_read_times_their_scales(copied: Path, form: str) 
     tensors = copied_tensors(copied / WEIGHTS)
     save_file(FORMS[form](tensors), copied / WEIGHTS, metadata={"format": "pt"})
     report = check(spec_of(copied))
-    assert report.is_complete and any("quantized weights" in note and "exactly" in note for note in report.notes)
+    assert report.is_complete and any(
+        "quantized weights" in note and "exactly" in note for note in report.notes
+    )
     assert tensor_problems(trials(spec_of(copied))) == []
-    assert_same_weights(load(spec_of(copied), "cpu", "float32"), tensors, 0.01 if "int8" in form else 0.07)
+    assert_same_weights(
+        load(spec_of(copied), "cpu", "float32"), tensors, 0.01 if "int8" in form else 0.07
+    )
 
 
 def test_quantized_weights_with_metas_names_are_read_times_their_scales(
@@ -87,7 +103,9 @@ def test_quantized_weights_with_metas_names_are_read_times_their_scales(
     stored = FORMS["int8 with a scale a row"](as_meta(seeing.detector, is_newer=False))
     save_file({name: tensor.contiguous() for name, tensor in stored.items()}, file)
     assert check(spec_of(file)).is_complete and tensor_problems(trials(spec_of(file))) == []
-    assert_same_weights(load(spec_of(file), "cpu", "float32"), dict(seeing.detector.named_parameters()), 0.01)
+    assert_same_weights(
+        load(spec_of(file), "cpu", "float32"), dict(seeing.detector.named_parameters()), 0.01
+    )
 
 
 def test_mlxs_transposed_kernels_are_turned_back(copied: Path) -> None:
@@ -111,10 +129,17 @@ def test_mlxs_transposed_kernels_are_turned_back(copied: Path) -> None:
             lambda stored: stored | {"detector_model.mask_decoder.extra.weight": torch.zeros(2)},
             "1 of its tensors have no",
         ),
-        (lambda stored: dict(list(stored.items())[::2]), "tensors are missing or have another shape"),
         (
-            lambda stored: stored | {"detector_model.text_projection.weight": torch.zeros(4, 4, dtype=torch.int8)},
-            "detector_model.text_projection.weight is int8 without a scale; use the file in float16",
+            lambda stored: dict(list(stored.items())[::2]),
+            "tensors are missing or have another shape",
+        ),
+        (
+            lambda stored: (
+                stored
+                | {"detector_model.text_projection.weight": torch.zeros(4, 4, dtype=torch.int8)}
+            ),
+            "detector_model.text_projection.weight is int8 without a scale; use the file in "
+            "float16",
         ),
     ],
     ids=["a tensor too many", "half of them", "no scale"],
@@ -124,11 +149,23 @@ def test_checking_says_what_loading_says_of_tensors(copied: Path, change: Any, l
     with pytest.raises(ModelError) as raised:
         load(spec_of(copied), "cpu", "float32")
     assert line in str(raised.value)
-    assert [str(raised.value)] == [*check(spec_of(copied)).missing, *tensor_problems(trials(spec_of(copied)))][:1]
+    assert [str(raised.value)] == [
+        *check(spec_of(copied)).missing,
+        *tensor_problems(trials(spec_of(copied))),
+    ][:1]
 
 
 def test_an_efficientsam3_is_named(copied: Path) -> None:
     file = copied / "efficient_sam3_repvit_s.pt"
-    torch.save({"model": {"detector.backbone.vision_backbone.trunk.model.backbone.conv.weight": torch.zeros(2)}}, file)
-    with pytest.raises(ModelError, match="is EfficientSAM3, a SAM3 with another, small vision encoder"):
+    torch.save(
+        {
+            "model": {
+                "detector.backbone.vision_backbone.trunk.model.backbone.conv.weight": torch.zeros(2)
+            }
+        },
+        file,
+    )
+    with pytest.raises(
+        ModelError, match="is EfficientSAM3, a SAM3 with another, small vision encoder"
+    ):
         check(spec_of(file))

@@ -8,7 +8,14 @@ import torch
 from scipy import ndimage
 
 from engine.models.graphs import runner_for
-from engine.models.sam3.detected_objects import FILLED, REMOVED, DetectedObjects, clean_mask, keep_oldest, tidy
+from engine.models.sam3.detected_objects import (
+    FILLED,
+    REMOVED,
+    DetectedObjects,
+    clean_mask,
+    keep_oldest,
+    tidy,
+)
 from engine.models.sam3.mask_kernel import cleaning_part
 from tests.support.fake_cuda.walking import walked_card
 
@@ -37,7 +44,11 @@ def square(left: int, top: int, size: int, *, side: int = SIDE) -> np.ndarray:
     [
         ((50, 52, 180), (0, 0, 0), [0, 2]),  # found twice: the better result stays
         ((50, 80), (0, 0), [0, 1]),  # an overlap by half
-        ((50, 65, 80), (0, 0, 0), [0, 2]),  # greedy: the third equals only the second, which is dropped
+        (
+            (50, 65, 80),
+            (0, 0, 0),
+            [0, 2],
+        ),  # greedy: the third equals only the second, which is dropped
         ((50, 60), (0, 1), [0, 1]),  # the IoU is 0.82: a jacket, and who wears it
         ((50, 60), (0, 0), [0]),
         ((50, 50), (0, 1), [0]),
@@ -54,10 +65,14 @@ def test_of_tracked_duplicates_the_oldest_stays_at_any_score() -> None:
     twice = found_of([square(50, 50, 100), square(52, 50, 100), square(180, 50, 50)], [1, 0, 1])
     ids = np.array([5, 3, 4])
     left = keep_oldest(replace(twice, ids=ids))
-    assert left.ids.tolist() == [3, 4] and left.scores[0] == twice.scores[1], "the order is that of the scores still"
+    assert left.ids.tolist() == [3, 4] and left.scores[0] == twice.scores[1], (
+        "the order is that of the scores still"
+    )
     assert keep_oldest(replace(twice, ids=np.array([3, 5, 4]))).ids.tolist() == [3, 4]
     alike = replace(twice, prompts=np.zeros(3, np.int64))
-    assert len(keep_oldest(replace(alike, ids=ids))) == 3, "the tracker keeps those of one prompt apart itself"
+    assert len(keep_oldest(replace(alike, ids=ids))) == 3, (
+        "the tracker keeps those of one prompt apart itself"
+    )
 
 
 def test_a_hole_of_16_px_is_filled_and_one_of_17_stays() -> None:
@@ -130,7 +145,9 @@ def test_a_card_leaves_the_same_objects_with_the_same_pixels(side: int) -> None:
     with walked_card(), torch.no_grad():
         runner = runner_for(torch.device("cuda"))
         for _ in range(2):  # the second is a replay
-            clean = runner.run(side, (cleaning_part,), {"masks": torch.from_numpy(found.masks)[None].to("cuda")})
+            clean = runner.run(
+                side, (cleaning_part,), {"masks": torch.from_numpy(found.masks)[None].to("cuda")}
+            )
             on_card, shared = (clean[name].cpu().numpy()[0] for name in ("masks", "shared"))
     ours, expected = tidy(replace(found, masks=on_card, shared=shared)), tidy(found)
     np.testing.assert_array_equal(ours.scores, expected.scores)

@@ -1,7 +1,8 @@
-"""Tracking against transformers' Sam3VideoModel with a session that stores everything, with random weights.
+"""Tracking against transformers' Sam3VideoModel with a session that stores everything, with random
+weights.
 
-Its masks are scattered and cover one another, so that objects are found, matched, hidden, reconditioned and lost as
-never in a picture of a few discs.
+Its masks are scattered and cover one another, so that objects are found, matched, hidden,
+reconditioned and lost as never in a picture of a few discs.
 """
 
 import io
@@ -37,7 +38,8 @@ MASK_SIDE = 4 * SIDE // 14
 
 @pytest.fixture(scope="module")
 def video() -> Any:
-    """A Sam3VideoModel of only 16 patches. It finds several things in every picture, and loses none."""
+    """A Sam3VideoModel of only 16 patches. It finds several things in every picture, and loses
+    none."""
     from transformers import Sam3VideoModel
 
     config = tiny_config("random", SIDE)
@@ -57,7 +59,8 @@ def video() -> Any:
 
 
 class Pair:
-    """Runs our tracker and transformers' model over the same pictures, with other settings of the model."""
+    """Runs our tracker and transformers' model over the same pictures, with other settings of the
+    model."""
 
     def __init__(self, video: Any, *, prompts: int = 1, max_objects: int, **settings: Any) -> None:
         from transformers.models.sam3_video.modeling_sam3_video import Sam3VideoInferenceSession
@@ -81,13 +84,17 @@ class Pair:
         with seeded(1):
             self._picture = torch.randn(1, 3, 24, 24)
             for number in range(1, prompts + 1):
-                text = video.detector_model.get_text_features(input_ids=torch.randint(0, 99, (1, 4)))
+                text = video.detector_model.get_text_features(
+                    input_ids=torch.randint(0, 99, (1, 4))
+                )
                 self.session.prompts[number] = str(number)
                 self.session.prompt_embeddings[number] = text
                 self.session.prompt_attention_masks[number] = torch.ones(1, 4, dtype=torch.long)
                 embeds = text.pooler_output
                 self.prompts.append(
-                    EncodedPrompt(text=str(number), embeds=embeds, tokens=4, is_truncated=False, read_text="")
+                    EncodedPrompt(
+                        text=str(number), embeds=embeds, tokens=4, is_truncated=False, read_text=""
+                    )
                 )
         self.index = 0
 
@@ -95,7 +102,9 @@ class Pair:
         """The next picture, which moves by a patch every second time."""
         features = self.backbone.run(self._pixels())
         self.index += 1
-        return self.tracker.step(features, self.prompts, threshold=0.5, max_objects=self.max_objects)
+        return self.tracker.step(
+            features, self.prompts, threshold=0.5, max_objects=self.max_objects
+        )
 
     @torch.no_grad()
     def both(self) -> tuple[dict[int, np.ndarray], dict[int, np.ndarray]]:
@@ -127,7 +136,9 @@ class Pair:
         self.tracker = Tracker(self.model, self.tracker._detector)
         self.tracker.restore(torch.load(content, weights_only=True))
 
-    def _detections(self, inference_session: Any, vision_embeds: Any) -> dict[int, dict[str, torch.Tensor]]:
+    def _detections(
+        self, inference_session: Any, vision_embeds: Any
+    ) -> dict[int, dict[str, torch.Tensor]]:
         """Our detector's, because it rounds a mask otherwise, chosen by transformers' function."""
         from transformers.models.sam3_video.modeling_sam3_video import nms_masks
 
@@ -135,7 +146,11 @@ class Pair:
         for number, prompt in enumerate(self.prompts, 1):
             best = self.tracker._detector.best(features, [prompt], max_queries=64)
             keep = nms_masks(best.scores[0], best.logits[0], 0.5, self.video.det_nms_thresh)
-            found[number] = {"bbox": best.boxes[0][keep], "mask": best.logits[0][keep], "scores": best.scores[0][keep]}
+            found[number] = {
+                "bbox": best.boxes[0][keep],
+                "mask": best.logits[0][keep],
+                "scores": best.scores[0][keep],
+            }
         return found
 
     def _pixels(self) -> torch.Tensor:
@@ -156,26 +171,43 @@ def unchanged(video: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def is_near(ours: dict[int, np.ndarray], theirs: dict[int, np.ndarray]) -> bool:
-    """True if the masks of all objects differ by one level of 255 at most: products are put together differently."""
+    """True if the masks of all objects differ by one level of 255 at most: products are put
+    together differently."""
     return all(np.abs(mask.astype(int) - theirs[each]).max() <= 1 for each, mask in ours.items())
 
 
 def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make our tracker compute objects one by one, as transformers does: sums of several are rounded differently."""
-    pointers, decoded, started = Propagation._pointers, Propagation._decode, MemoryEncoder._start_objects
+    """Make our tracker compute objects one by one, as transformers does: sums of several are
+    rounded differently."""
+    pointers, decoded, started = (
+        Propagation._pointers,
+        Propagation._decode,
+        MemoryEncoder._start_objects,
+    )
 
     def pointers_alone(
         self: Propagation, dated: Sequence[AgedTensors], frame: int
     ) -> list[tuple[torch.Tensor, torch.Tensor]]:
         return [pointer for each in dated for pointer in pointers(self, [each], frame)]
 
-    def decoded_alone(self: Propagation, seen: VisionFeatures, pixels: torch.Tensor) -> TrackerOutput:
+    def decoded_alone(
+        self: Propagation, seen: VisionFeatures, pixels: torch.Tensor
+    ) -> TrackerOutput:
         each = [decoded(self, seen, one) for one in torch.split(pixels, 1)]
         names = ("masks", "pointers", "scores")
-        return TrackerOutput(**{name: torch.cat([getattr(one, name) for one in each]) for name in names})
+        return TrackerOutput(
+            **{name: torch.cat([getattr(one, name) for one in each]) for name in names}
+        )
 
-    def started_alone(self: MemoryEncoder, seen: VisionFeatures, masks: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return tuple(map(torch.cat, zip(*(started(self, seen, one) for one in torch.split(masks, 1)), strict=True)))
+    def started_alone(
+        self: MemoryEncoder, seen: VisionFeatures, masks: torch.Tensor
+    ) -> tuple[torch.Tensor, ...]:
+        return tuple(
+            map(
+                torch.cat,
+                zip(*(started(self, seen, one) for one in torch.split(masks, 1)), strict=True),
+            )
+        )
 
     monkeypatch.setattr(propagation, "SCORES_AT_ONCE", 1)
     monkeypatch.setattr(Propagation, "_pointers", pointers_alone)
@@ -183,7 +215,9 @@ def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(MemoryEncoder, "_start_objects", started_alone)
 
 
-def test_sixteen_objects_in_one_batch_are_those_of_transformers(video: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sixteen_objects_in_one_batch_are_those_of_transformers(
+    video: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """They are found at different times, so that their memories are not equally long."""
     lengths: list[int] = []
     conditioned = Propagation._condition
@@ -204,16 +238,21 @@ def test_sixteen_objects_in_one_batch_are_those_of_transformers(video: Any, monk
         assert is_near(ours, theirs), index
         compared.append(len(ours))
     assert max(compared) == 16 and sum(compared) > 50
-    assert lengths[-1] == 3 and len(lengths) == len(compared) - 1, "three lengths, and one batch a picture"
+    assert lengths[-1] == 3 and len(lengths) == len(compared) - 1, (
+        "three lengths, and one batch a picture"
+    )
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("is_corrected", [False, *in_long_form(True)], ids=["confirmed", "corrected"])
+@pytest.mark.parametrize(
+    "is_corrected", [False, *in_long_form(True)], ids=["confirmed", "corrected"]
+)
 def test_ids_and_masks_are_those_of_transformers(
     video: Any, monkeypatch: pytest.MonkeyPatch, is_corrected: bool
 ) -> None:
-    """Two prompts: objects appear, are matched, hide one another, are reconditioned every fourth picture
-    (by the detector's mask, or by their own), and are dropped; once the tracker goes on in another process."""
+    """Two prompts: objects appear, are matched, hide one another, are reconditioned every fourth
+    picture (by the detector's mask, or by their own), and are dropped; once the tracker goes on in
+    another process."""
     hidden: list[int] = []
 
     def noted(*arguments: Any) -> np.ndarray:
@@ -253,8 +292,8 @@ def test_ids_and_masks_are_those_of_transformers(
 
 
 def test_masks_stay_those_of_a_session_that_keeps_everything(video: Any) -> None:
-    """One object, reconditioned so often that more conditioning frames are kept than whole memories are selected, at
-    first in every picture, so that some of the newest are not selected."""
+    """One object, reconditioned so often that more conditioning frames are kept than whole memories
+    are selected, at first in every picture, so that some of the newest are not selected."""
     every, frames = (16, 128) if IS_SOAK else (4, 32)
     pair = Pair(video, max_objects=1, assoc_iou_thresh=0.0, recondition_every_nth_frame=1)
     for index in range(frames):
@@ -267,7 +306,9 @@ def test_masks_stay_those_of_a_session_that_keeps_everything(video: Any) -> None
     due = [index for index in range(frames) if index < 8 or index % every == 0]
     assert list(memory.conditioning) == sorted(outputs["cond_frame_outputs"]) == due
     config = video.tracker_model.config
-    stored_masks = [mask for _, mask in (memory.conditioning | memory.passing).values() if mask is not None]
+    stored_masks = [
+        mask for _, mask in (memory.conditioning | memory.passing).values() if mask is not None
+    ]
     assert len(stored_masks) <= config.max_cond_frame_num + config.num_maskmem - 1
     assert len(memory.passing) < config.max_object_pointers_in_encoder
 
@@ -285,7 +326,8 @@ def test_fewer_memories_are_the_newest_and_those_of_the_detector(video: Any) -> 
 
 
 def test_memory_does_not_grow_with_the_stream(video: Any) -> None:
-    """Reconditioned every 16th frame it takes 256 frames until memory is full; every second frame, 32."""
+    """Reconditioned every 16th frame it takes 256 frames until memory is full; every second frame,
+    32."""
     every, frames = (16, 2000) if IS_SOAK else (2, 42)
     pair = Pair(video, max_objects=1, assoc_iou_thresh=0.0, recondition_every_nth_frame=every)
     history = []
@@ -298,13 +340,17 @@ def test_memory_does_not_grow_with_the_stream(video: Any) -> None:
     assert len(pair.tracker._objects[0].memory.conditioning) == MAX_CONDITIONING
 
 
-def test_a_stored_frame_keeps_no_frames_of_others_alive_and_a_dropped_object_leaves_no_data(video: Any) -> None:
+def test_a_stored_frame_keeps_no_frames_of_others_alive_and_a_dropped_object_leaves_no_data(
+    video: Any,
+) -> None:
     pair = Pair(video, max_objects=2, assoc_iou_thresh=0.0, recondition_every_nth_frame=4)
     for _ in range(5):
         pair.ours()
     stored_frames = [each.memory.conditioning for each in pair.tracker._objects]
     assert any(4 in frames for frames in stored_frames)
-    for pointer, mask in (frame_memory for frames in stored_frames for frame_memory in frames.values()):
+    for pointer, mask in (
+        frame_memory for frames in stored_frames for frame_memory in frames.values()
+    ):
         for tensor in (pointer, mask):
             assert tensor is None or tensor.untyped_storage().nbytes() == tensor.nbytes
     assert sizes(pair.tracker.state())[1] > 0

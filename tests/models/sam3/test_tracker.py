@@ -1,4 +1,5 @@
-"""Tracked objects keep their ids: coloured discs on black, tracked by the small SAM3 that really sees them."""
+"""Tracked objects keep their ids: coloured discs on black, tracked by the small SAM3 that really
+sees them."""
 
 import itertools
 import logging
@@ -20,7 +21,16 @@ from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.prompts import EncodedPrompt, PromptEncoder
 from engine.models.sam3.propagation import Propagation
 from engine.models.sam3.tracker import Tracker
-from tests.models.sam3.small_sam3 import BLUE, GREEN, MASK_SIDE, RED, SIDE, Disc, features_of, picture
+from tests.models.sam3.small_sam3 import (
+    BLUE,
+    GREEN,
+    MASK_SIDE,
+    RED,
+    SIDE,
+    Disc,
+    features_of,
+    picture,
+)
 
 RED_DISC: Disc = (0.3, 0.3, 0.13, RED)
 GREEN_DISC: Disc = (0.7, 0.3, 0.12, GREEN)
@@ -42,18 +52,24 @@ class Stream:
         self.prompts = list(prompts)
         self._seen: dict[tuple[Disc, ...], Features] = {}
 
-    def show(self, *discs: Disc, max_objects: int = 16, threshold: float = 0.5, **options: Any) -> DetectedObjects:
+    def show(
+        self, *discs: Disc, max_objects: int = 16, threshold: float = 0.5, **options: Any
+    ) -> DetectedObjects:
         features = self._seen.get(discs)
         if features is None:
             features = self._seen[discs] = features_of(self.model, picture(*discs))
-        return self.tracker.step(features, self.prompts, max_objects=max_objects, threshold=threshold, **options)
+        return self.tracker.step(
+            features, self.prompts, max_objects=max_objects, threshold=threshold, **options
+        )
 
     def ids(self, *discs: Disc, **options: Any) -> list[int]:
         return self.show(*discs, **options).ids.tolist()
 
 
 @pytest.fixture
-def stream(seeing: SegmentationModel, prompts: dict[str, EncodedPrompt], monkeypatch: pytest.MonkeyPatch) -> Stream:
+def stream(
+    seeing: SegmentationModel, prompts: dict[str, EncodedPrompt], monkeypatch: pytest.MonkeyPatch
+) -> Stream:
     monkeypatch.setattr(tracker, "LOST_AFTER", LOST_SOON)
     return Stream(seeing, [prompts["face"]])
 
@@ -90,7 +106,9 @@ def test_a_square_is_found_to_the_texel(stream: Stream) -> None:
     pixels = np.zeros((SIDE, SIDE, 3), np.uint8)
     pixels[28:84, 42:84] = RED
     for _ in range(3):
-        found = stream.tracker.step(features_of(stream.model, pixels), stream.prompts, threshold=0.5, max_objects=16)
+        found = stream.tracker.step(
+            features_of(stream.model, pixels), stream.prompts, threshold=0.5, max_objects=16
+        )
         assert found.masks.shape == (1, MASK_SIDE, MASK_SIDE) and found.masks.dtype == np.uint8
         expected = np.zeros((MASK_SIDE, MASK_SIDE), bool)
         expected[8:24, 12:24] = True
@@ -109,7 +127,9 @@ def test_a_lower_limit_and_a_higher_threshold_drop_the_worst_without_a_warning(
     for max_objects, ids in ((1, [1]), (1, [1]), (2, [1, 4])):
         found = stream.show(*crowd, max_objects=max_objects)
         assert found.ids.tolist() == ids
-        assert np.allclose(found.boxes[:, 0], (0.17, 0.58)[: len(ids)], atol=1.5 / MASK_SIDE)  # the largest
+        assert np.allclose(
+            found.boxes[:, 0], (0.17, 0.58)[: len(ids)], atol=1.5 / MASK_SIDE
+        )  # the largest
     small: Disc = (0.5, 0.75, 5 / SIDE, BLUE)
     assert stream.show(RED_DISC, small).scores[-1] < 0.95
     assert stream.ids(RED_DISC, small, threshold=0.95) == [1]
@@ -117,11 +137,16 @@ def test_a_lower_limit_and_a_higher_threshold_drop_the_worst_without_a_warning(
     assert not caplog.records
 
 
-def test_while_others_are_tracked_a_new_object_needs_more_than_the_threshold(stream: Stream) -> None:
+def test_while_others_are_tracked_a_new_object_needs_more_than_the_threshold(
+    stream: Stream,
+) -> None:
     faint: Disc = (0.5, 0.7, 4 / SIDE, BLUE)
     score = stream.show(faint, threshold=0.05).scores.item()
     assert 0.45 < score < 0.7
-    strict, loose = score - 0.04, (score - 0.4) / 0.6 - 0.04  # 0.4 + 0.6 threshold is asked of a new one
+    strict, loose = (
+        score - 0.04,
+        (score - 0.4) / 0.6 - 0.04,
+    )  # 0.4 + 0.6 threshold is asked of a new one
     stream.tracker.reset()
     assert stream.ids(RED_DISC) == [2]
     assert stream.ids(RED_DISC, faint, threshold=strict) == [2]
@@ -152,7 +177,9 @@ def test_objects_of_a_removed_text_are_dropped_and_a_text_given_twice_is_searche
 def test_a_piece_of_work_is_at_most_three_objects_of_long_memories_in_the_largest_picture() -> None:
     large, small = 72**2, 24**2
     assert propagation.batch_by_length([(10, 31)] * 4, large) == [[0, 1, 2], [3]]
-    assert propagation.batch_by_length([(7, 20), (1, 1), (7, 20), (7, 16), (7, 20)], large) == [[1, 3, 0, 2, 4]]
+    assert propagation.batch_by_length([(7, 20), (1, 1), (7, 20), (7, 16), (7, 20)], large) == [
+        [1, 3, 0, 2, 4]
+    ]
     assert propagation.batch_by_length([(10, 31)] * 16, small) == [list(range(16))]
     assert propagation.batch_by_length([], small) == []
 
@@ -214,7 +241,10 @@ def test_between_detections_known_objects_are_tracked_and_new_ones_wait(
     stream.tracker.detect_every = 3
     assert stream.ids() == stream.ids() == [], "without an object each picture is looked at"
     assert [stream.ids(RED_DISC, GREEN_DISC) for _ in range(3)] == [[1, 2]] * 3
-    assert [stream.ids(BLUE_DISC, RED_DISC, GREEN_DISC) for _ in range(5)] == [[1, 2], *[[1, 2, 3]] * 4]
+    assert [stream.ids(BLUE_DISC, RED_DISC, GREEN_DISC) for _ in range(5)] == [
+        [1, 2],
+        *[[1, 2, 3]] * 4,
+    ]
     assert looked == [0, 1, 2, 3, 6, 8, 9], "0, 1, 2: nothing was tracked; 8: reconditioned"
     features = features_of(stream.model, picture(RED_DISC))
     features.last_hidden_state.fill_(torch.nan)
@@ -222,7 +252,9 @@ def test_between_detections_known_objects_are_tracked_and_new_ones_wait(
     assert not found.is_finite and stream.ids(BLUE_DISC, RED_DISC, GREEN_DISC) == [1, 2, 3]
 
 
-def test_an_object_is_lost_after_as_many_detections_as_with_one_in_each_picture(stream: Stream) -> None:
+def test_an_object_is_lost_after_as_many_detections_as_with_one_in_each_picture(
+    stream: Stream,
+) -> None:
     small: Disc = (0.3, 0.3, 5 / SIDE, RED)  # it scores less than 0.95
     stream.tracker.detect_every = 2
     assert stream.ids(RED_DISC, threshold=0.95) == [1]
@@ -238,7 +270,9 @@ def test_no_attention_to_a_memory_that_grows_is_planned_by_its_length(
     attended = F.scaled_dot_product_attention
     planned: dict[int, bool] = {}
 
-    def noted(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, **options: Any) -> torch.Tensor:
+    def noted(
+        query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, **options: Any
+    ) -> torch.Tensor:
         if sys._getframe(1).f_globals["__name__"] == Propagation.__module__:
             planned[key.shape[-2]] = torch.backends.cuda.cudnn_sdp_enabled()
         return attended(query, key, value, **options)
@@ -248,4 +282,6 @@ def test_no_attention_to_a_memory_that_grows_is_planned_by_its_length(
     for _ in range(4):
         stream.show(RED_DISC)
     assert torch.backends.cuda.cudnn_sdp_enabled(), "elsewhere"
-    assert len(planned) == 4 and not any(planned.values()), "the picture's own, and three lengths of the memory"
+    assert len(planned) == 4 and not any(planned.values()), (
+        "the picture's own, and three lengths of the memory"
+    )

@@ -15,10 +15,15 @@ SEED = 7
 
 
 def source_picture(seed: int = 0, side_px: int = SIDE_PX) -> np.ndarray:
-    """(side, side, 3) uint8: coloured ramps and a disc, so that neither flips nor channel swaps go unnoticed."""
+    """(side, side, 3) uint8: coloured ramps and a disc, so that neither flips nor channel swaps go
+    unnoticed."""
     y, x = np.mgrid[0:side_px, 0:side_px] / side_px
     disc = (x - 0.3) ** 2 + (y - 0.6) ** 2 < 0.05
-    return (np.stack([x, y, np.where(disc, 0.9, 0.2 + 0.1 * seed)], axis=-1) * 255).round().astype(np.uint8)
+    return (
+        (np.stack([x, y, np.where(disc, 0.9, 0.2 + 0.1 * seed)], axis=-1) * 255)
+        .round()
+        .astype(np.uint8)
+    )
 
 
 def pipeline_of(folder: Path, **parts: Any) -> Any:
@@ -29,8 +34,14 @@ def pipeline_of(folder: Path, **parts: Any) -> Any:
     kind = "StableDiffusionXL" if is_xl else "StableDiffusion"
     kind += "ControlNetImg2ImgPipeline" if "controlnet" in parts else "Img2ImgPipeline"
     if not is_xl:
-        parts |= {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
-    pipeline = getattr(diffusers, kind).from_pretrained(folder, local_files_only=True, dtype=torch.float32, **parts)
+        parts |= {
+            "safety_checker": None,
+            "feature_extractor": None,
+            "requires_safety_checker": False,
+        }
+    pipeline = getattr(diffusers, kind).from_pretrained(
+        folder, local_files_only=True, dtype=torch.float32, **parts
+    )
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 
@@ -45,7 +56,8 @@ def painted_by(
     seed: int,
     **more: Any,
 ) -> Any:
-    """The picture that diffusers paints over `picture`, by default the source picture: (1, H, W, 3) float, 0..1."""
+    """The picture that diffusers paints over `picture`, by default the source picture: (1, H, W, 3)
+    float, 0..1."""
     return pipeline(
         prompt,
         image=Image.fromarray(source_picture() if picture is None else picture),
@@ -58,12 +70,22 @@ def painted_by(
 
 def diffusers_picture(pipeline: Any, guidance: float = 1.0) -> np.ndarray:
     """(64, 64, 3) float, 0..255: two of four steps on the source picture."""
-    return painted_by(pipeline, "a cat", steps=4, strength=0.5, seed=SEED, guidance_scale=guidance)[0] * 255.0
+    return (
+        painted_by(pipeline, "a cat", steps=4, strength=0.5, seed=SEED, guidance_scale=guidance)[0]
+        * 255.0
+    )
 
 
 def our_picture(model: DiffusionModel, **more: Any) -> np.ndarray:
     """(64, 64, 3) uint8: the same, by our program."""
-    settings = {"prompt": "a cat", "steps": 4, "strength": 0.5, "seed": SEED, "width": SIDE_PX, "height": SIDE_PX}
+    settings = {
+        "prompt": "a cat",
+        "steps": 4,
+        "strength": 0.5,
+        "seed": SEED,
+        "width": SIDE_PX,
+        "height": SIDE_PX,
+    }
     return paint(model, source_picture(), **settings, **more)
 
 

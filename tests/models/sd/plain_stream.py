@@ -1,4 +1,5 @@
-"""The expected output of a stream, computed frame by frame from the formulas: one row per call, no ring, no batch."""
+"""The expected output of a stream, computed frame by frame from the formulas: one row per call, no
+ring, no batch."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -38,9 +39,12 @@ def plain_picture(
     conds: Sequence[Conditioning],
     controls: Sequence[ControlInput] = (),
 ) -> torch.Tensor:
-    """(1, 4, h, w): the picture of the frame with latents `z` (1, 4, h, w); `conds`: one for each of its calls. The
-    steps of `settings.t_index`, one UNet call each, and one more if guidance needs a negative prediction."""
-    alphas = torch.cumprod(1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2, 0)
+    """(1, 4, h, w): the picture of the frame with latents `z` (1, 4, h, w); `conds`: one for each
+    of its calls. The steps of `settings.t_index`, one UNet call each, and one more if guidance
+    needs a negative prediction."""
+    alphas = torch.cumprod(
+        1 - torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2, 0
+    )
     scaling = model.scheduler_config.get("timestep_scaling", 10.0)
     generator = torch.Generator().manual_seed(settings.seed)
     noises = [torch.randn(z.shape, generator=generator) for _ in settings.t_index]
@@ -52,12 +56,18 @@ def plain_picture(
         residuals = control_residuals(model, x, t, cond.prompt_embeds, controls)
         predicted = unet(model, x, t, cond.prompt_embeds, residuals)
         fraction = (step + 0.5) / len(settings.t_index)
-        guidance = settings.guidance if settings.guidance_begin <= fraction <= settings.guidance_end else 1.0
+        guidance = (
+            settings.guidance
+            if settings.guidance_begin <= fraction <= settings.guidance_end
+            else 1.0
+        )
         if settings.guidance > 1:
             embeds = cond.negative_embeds
             match settings.cfg_type:
                 case "full":
-                    against = unet(model, x, t, embeds, control_residuals(model, x, t, embeds, controls))
+                    against = unet(
+                        model, x, t, embeds, control_residuals(model, x, t, embeds, controls)
+                    )
                     predicted = against + guidance * (predicted - against)
                 case "self" | "initialise":
                     if settings.cfg_type == "initialise" and step == 0:
@@ -69,7 +79,9 @@ def plain_picture(
         if model.sampler in ("lightning", "tcd"):
             last = step == len(settings.t_index) - 1
             to = 0 if last else 999 - 20 * settings.t_index[step + 1]
-            clean = ahead = stepped(model, alphas, x0, predicted, to, torch.zeros_like(z) if last else noises[step + 1])
+            clean = ahead = stepped(
+                model, alphas, x0, predicted, to, torch.zeros_like(z) if last else noises[step + 1]
+            )
             continue
         scaled = t * scaling
         size = scaled**2 + SIGMA_DATA**2
@@ -78,33 +90,57 @@ def plain_picture(
 
 
 def stepped(
-    model: DiffusionModel, alphas: torch.Tensor, x0: torch.Tensor, predicted: torch.Tensor, to: int, noise: torch.Tensor
+    model: DiffusionModel,
+    alphas: torch.Tensor,
+    x0: torch.Tensor,
+    predicted: torch.Tensor,
+    to: int,
+    noise: torch.Tensor,
 ) -> torch.Tensor:
     """The sample of the next step at timestep `to`, 0 after the last, by the published samplers."""
-    if model.sampler == "lightning":  # Euler: along the prediction, and at last to where no noise is
+    if (
+        model.sampler == "lightning"
+    ):  # Euler: along the prediction, and at last to where no noise is
         left = float(alphas[to]) if to else 1.0
         return left**0.5 * x0 + (1 - left) ** 0.5 * predicted
-    through, left = float(alphas[int((1 - model.eta) * to)]), float(alphas[to])  # TCD: back, then forth again
+    through, left = (
+        float(alphas[int((1 - model.eta) * to)]),
+        float(alphas[to]),
+    )  # TCD: back, then forth again
     noised = through**0.5 * x0 + (1 - through) ** 0.5 * predicted
     return (left / through) ** 0.5 * noised + (1 - left / through) ** 0.5 * noise
 
 
-def unet(model: DiffusionModel, x: torch.Tensor, t: int, text: torch.Tensor, residuals: Any) -> torch.Tensor:
+def unet(
+    model: DiffusionModel, x: torch.Tensor, t: int, text: torch.Tensor, residuals: Any
+) -> torch.Tensor:
     down, mid = residuals
     with torch.no_grad():
         return model.unet(
-            x, t, encoder_hidden_states=text, down_block_additional_residuals=down, mid_block_additional_residual=mid
+            x,
+            t,
+            encoder_hidden_states=text,
+            down_block_additional_residuals=down,
+            mid_block_additional_residual=mid,
         ).sample
 
 
 def control_residuals(
-    model: DiffusionModel, x: torch.Tensor, t: int, text: torch.Tensor, controls: Sequence[ControlInput]
+    model: DiffusionModel,
+    x: torch.Tensor,
+    t: int,
+    text: torch.Tensor,
+    controls: Sequence[ControlInput],
 ) -> Any:
     down, mid = None, None
     for control in controls:
         with torch.no_grad():
             output = model.controlnets[control.index](
-                x, t, encoder_hidden_states=text, controlnet_cond=control.picture, conditioning_scale=control.scale
+                x,
+                t,
+                encoder_hidden_states=text,
+                controlnet_cond=control.picture,
+                conditioning_scale=control.scale,
             )
         own, own_mid = output.down_block_res_samples, output.mid_block_res_sample
         down = own if down is None else [a + b for a, b in zip(down, own, strict=True)]

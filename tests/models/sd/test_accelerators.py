@@ -1,4 +1,5 @@
-"""Compiled UNets paint the same picture, DeepCache nearly so; missing packages are named in one line."""
+"""Compiled UNets paint the same picture, DeepCache nearly so; missing packages are named in one
+line."""
 
 import re
 import threading
@@ -38,7 +39,9 @@ def test_a_compiled_unet_paints_the_same_and_follows_changes_of_weights(
     tiny_models: TinyModels, tiny_sd: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """With the real compiler, a minute of C++. The second painter finds everything in the cache."""
-    accelerators.require_accelerator(ModelSpec(model="", accelerator="inductor"), torch.device("cpu"))
+    accelerators.require_accelerator(
+        ModelSpec(model="", accelerator="inductor"), torch.device("cpu")
+    )
     monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     lora, net = str(tiny_models.lora(tiny_sd)), str(tiny_models.controlnet(tiny_sd))
@@ -47,7 +50,9 @@ def test_a_compiled_unet_paints_the_same_and_follows_changes_of_weights(
     for is_cached in (False, True):
         torch._dynamo.reset()
         torch._dynamo.utils.counters.clear()
-        compiled = Painter(load(ModelSpec(**spec, accelerator="inductor"), "cpu", "float32"), note=print)
+        compiled = Painter(
+            load(ModelSpec(**spec, accelerator="inductor"), "cpu", "float32"), note=print
+        )
         values: dict[str, Any] = {**BASE, "/sd/lora/1/weight": 0.0}
         for change in (
             {},
@@ -62,12 +67,16 @@ def test_a_compiled_unet_paints_the_same_and_follows_changes_of_weights(
                 painter.apply(read_settings(values))
             for _ in range(2):  # by the plain parts, then by the compiled ones
                 pictures = [painter.paint(source_picture(0)) for painter in (plain, compiled)]
-                assert np.abs(pictures[0].pixels.astype(int) - pictures[1].pixels).max() <= 1, change
+                assert np.abs(pictures[0].pixels.astype(int) - pictures[1].pixels).max() <= 1, (
+                    change
+                )
                 join_compiling()
         assert torch._dynamo.utils.counters["graph_break"] == {}
         found = torch._dynamo.utils.counters["inductor"]
         assert bool(found["fxgraph_cache_miss"]) != is_cached
-        assert found["fxgraph_cache_hit"] or not is_cached  # pieces that a ControlNet does not change are found at once
+        assert (
+            found["fxgraph_cache_hit"] or not is_cached
+        )  # pieces that a ControlNet does not change are found at once
     assert any((tmp_path / "multiverse" / "inductor").iterdir())
 
 
@@ -88,7 +97,9 @@ def test_a_live_picture_is_painted_by_the_plain_parts_until_the_compiled_ones_ar
         return run
 
     compile_part = accelerators.compile_part
-    monkeypatch.setattr(accelerators, "compile_part", lambda part: compile_part(part, slow_compiler))
+    monkeypatch.setattr(
+        accelerators, "compile_part", lambda part: compile_part(part, slow_compiler)
+    )
     monkeypatch.setattr(accelerators, "require_compiler", lambda device, what: None)
     torch._dynamo.reset()
     plain, capture = Painter(loaded(tiny_sd), note=refuse), Recording()
@@ -106,10 +117,14 @@ def test_a_live_picture_is_painted_by_the_plain_parts_until_the_compiled_ones_ar
         assert np.abs(pictures[0].pixels.astype(int) - pictures[1].pixels).max() <= 1
         return len(capture.captured) - before
 
-    assert captures(0, 64) == 2, "the stages before; from here on another capture could be broken by the compiler"
+    assert captures(0, 64) == 2, (
+        "the stages before; from here on another capture could be broken by the compiler"
+    )
     assert begun.wait(120.0)
     assert [captures(seed, width) for seed, width in ((1, 64), (2, 128), (3, 64))] == [0, 0, 0]
-    assert (runs, lines) == ([], ["accelerator inductor: compiling beside the picture"]), "another size waits"
+    assert (runs, lines) == ([], ["accelerator inductor: compiling beside the picture"]), (
+        "another size waits"
+    )
     (compiling,) = threads_named("compiling")
     may_end.set()
     compiling.join()
@@ -135,15 +150,28 @@ def test_regions_and_the_frame_before_are_painted_by_the_plain_parts(
 
     monkeypatch.setattr(accelerators, "compile_part", noted)
     monkeypatch.setattr(accelerators, "require_compiler", lambda device, what: None)
-    painters = [Painter(loaded(tiny_sd, accelerator=name), note=print) for name in ("none", "inductor")]
+    painters = [
+        Painter(loaded(tiny_sd, accelerator=name), note=print) for name in ("none", "inductor")
+    ]
     texts = {"/sd/regions": True, "/sd/prompts/1/text": "fire", "/sd/prompts/1/weight": 1.0}
-    for values, is_compiled in (({}, True), ({"/sd/consistency": 0.5}, False), (texts, False), ({}, True)):
+    for values, is_compiled in (
+        ({}, True),
+        ({"/sd/consistency": 0.5}, False),
+        (texts, False),
+        ({}, True),
+    ):
         for painter in painters:
             painter.apply(read_settings(BASE | values))
         for number in range(6):
             called.clear()
-            ours, theirs = (painter.paint(source_picture(0), regions=np.eye(8, dtype=np.uint8)) for painter in painters)
-            assert ours is theirs is None or np.array_equal(ours.pixels, theirs.pixels), (values, number)
+            ours, theirs = (
+                painter.paint(source_picture(0), regions=np.eye(8, dtype=np.uint8))
+                for painter in painters
+            )
+            assert ours is theirs is None or np.array_equal(ours.pixels, theirs.pixels), (
+                values,
+                number,
+            )
             join_compiling()
         assert ours is not None
         assert bool(called) == is_compiled, values
@@ -152,8 +180,12 @@ def test_regions_and_the_frame_before_are_painted_by_the_plain_parts(
 def test_the_compiled_unet_has_the_same_tensors(tiny_sd: Path) -> None:
     unet = loaded(tiny_sd).unet
     twin: Any = accelerators.twin_of(unet)
-    assert all(ours is theirs for ours, theirs in zip(unet.parameters(), twin.parameters(), strict=True))
-    for ours, theirs in zip(unet.attn_processors.values(), twin.attn_processors.values(), strict=True):
+    assert all(
+        ours is theirs for ours, theirs in zip(unet.parameters(), twin.parameters(), strict=True)
+    )
+    for ours, theirs in zip(
+        unet.attn_processors.values(), twin.attn_processors.values(), strict=True
+    ):
         assert ours._weight is theirs._weight and ours is not theirs
 
 
@@ -166,14 +198,22 @@ def test_auto_compiles_live_pictures_on_a_card_that_can(monkeypatch: pytest.Monk
         raise ModelError("Triton is not installed")
 
     monkeypatch.setattr(accelerators, "require_compiler", lambda device, what: None)
-    assert [chosen("cuda"), chosen("cuda", is_job=True), chosen("cpu")] == ["inductor", "none", "none"]
+    assert [chosen("cuda"), chosen("cuda", is_job=True), chosen("cpu")] == [
+        "inductor",
+        "none",
+        "none",
+    ]
     assert [chosen("cuda", "none"), chosen("cpu", "inductor")] == ["none", "inductor"]
     monkeypatch.setattr(accelerators, "require_compiler", refuse_compiler)
     assert chosen("cuda") == "none"
 
 
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError("full\n\nof weights"), ValueError("no such instruction")])
-def test_what_cannot_be_compiled_stays_plain_is_noted_once_and_not_tried_again(error: Exception) -> None:
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("full\n\nof weights"), ValueError("no such instruction")]
+)
+def test_what_cannot_be_compiled_stays_plain_is_noted_once_and_not_tried_again(
+    error: Exception,
+) -> None:
     tried, lines = [], []
 
     def fail(state: State) -> State:
@@ -228,7 +268,9 @@ def threads_named(name: str) -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == name]
 
 
-def test_an_unsuitable_accelerator_is_refused_before_loading(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unsuitable_accelerator_is_refused_before_loading(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     import torch._inductor.config
 
     def refused(name: str, reason: str, *, is_job: bool = False) -> None:
@@ -237,49 +279,69 @@ def test_an_unsuitable_accelerator_is_refused_before_loading(monkeypatch: pytest
 
     refused("deepcache", "rows are different pictures")
     refused("magic", "not one of auto, none, inductor")
-    with torch._inductor.config.patch({"cpp.cxx": ("no-such-compiler",)}):  # a monkeypatch would not be undone
+    with torch._inductor.config.patch(
+        {"cpp.cxx": ("no-such-compiler",)}
+    ):  # a monkeypatch would not be undone
         refused("inductor", r"needs a C\+\+ compiler")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    refused("deepcache", f"deepcache: DeepCache is not installed; {re.escape(install_line('DeepCache'))}", is_job=True)
+    refused(
+        "deepcache",
+        f"deepcache: DeepCache is not installed; {re.escape(install_line('DeepCache'))}",
+        is_job=True,
+    )
 
 
 def job_painting(folder: Path, accelerator: str, **settings: Any) -> Painting:
     spec = ModelSpec(model=str(folder), accelerator=accelerator)
-    return Painting(spec=spec, prompt="the cat", **{"steps": 5, "strength": 1.0, "cfg": 2.0, "seed": 7} | settings)
+    return Painting(
+        spec=spec,
+        prompt="the cat",
+        **{"steps": 5, "strength": 1.0, "cfg": 2.0, "seed": 7} | settings,
+    )
 
 
 def job_painter(folder: Path, accelerator: str, **settings: Any) -> BatchPainter:
     return load_painter(job_painting(folder, accelerator, **settings), "cpu", "float32", 64, 64)
 
 
-def test_deepcache_runs_the_deep_blocks_every_third_step_and_equals_diffusers(tiny_sd: Path) -> None:
+def test_deepcache_runs_the_deep_blocks_every_third_step_and_equals_diffusers(
+    tiny_sd: Path,
+) -> None:
     from DeepCache import DeepCacheSDHelper
 
     pictures = np.stack([source_picture(number) for number in range(2)])
     plain, cached = (job_painter(tiny_sd, name, sampler="deis") for name in ("none", "deepcache"))
     deep: list[Any] = []
     for painter in (plain, cached):
-        painter.model.unet.mid_block.resnets[0].register_forward_hook(lambda layer, *call: deep.append(layer))
+        painter.model.unet.mid_block.resnets[0].register_forward_hook(
+            lambda layer, *call: deep.append(layer)
+        )
     expected, _ = plain.paint(pictures)
     assert len(deep) == plain.real_steps == 5
     deep.clear()
     painted, outcomes = cached.paint(pictures)
     assert len(deep) == 2, "the first and the fourth of five"
     assert (cached.real_steps, outcomes.tolist()) == (2, [0, 0])
-    assert cached.notes == ["deepcache: evals counts the steps that run the whole UNet: 2 of 5 per picture"]
+    assert cached.notes == [
+        "deepcache: evals counts the steps that run the whole UNet: 2 of 5 per picture"
+    ]
     assert np.abs(painted.astype(int) - expected).max() > 1
     pipeline = pipeline_of(tiny_sd)
     pipeline.scheduler = DEISMultistepScheduler.from_config(pipeline.scheduler.config)
     helper = DeepCacheSDHelper(pipe=pipeline)
     helper.set_params(cache_interval=3, cache_branch_id=0)
     helper.enable()
-    theirs = painted_by(pipeline, "the cat", pictures[1], steps=5, strength=1.0, seed=7, guidance_scale=2.0)
+    theirs = painted_by(
+        pipeline, "the cat", pictures[1], steps=5, strength=1.0, seed=7, guidance_scale=2.0
+    )
     assert np.abs(painted[1] - theirs[0] * 255.0).max() <= 0.6
     again, _ = cached.paint(pictures[::-1].copy())
     assert np.array_equal(again[::-1], painted), "nothing is left of the batch before"
     cached.change(job_painting(tiny_sd, "deepcache", sampler="deis", strength=0.8))
     later = job_painter(tiny_sd, "deepcache", sampler="deis", strength=0.8)
-    assert np.array_equal(cached.paint(pictures)[0], later.paint(pictures)[0]), "nor of another place to start from"
+    assert np.array_equal(cached.paint(pictures)[0], later.paint(pictures)[0]), (
+        "nor of another place to start from"
+    )
 
 
 def test_deepcache_has_no_effect_on_a_single_step_and_a_note_says_so(tiny_sd: Path) -> None:
@@ -288,7 +350,9 @@ def test_deepcache_has_no_effect_on_a_single_step_and_a_note_says_so(tiny_sd: Pa
     for _ in range(2):
         assert np.array_equal(cached.paint(pictures)[0], plain.paint(pictures)[0])
     assert plain.notes == []
-    assert cached.notes == ["deepcache: has no effect with one step per picture; increase --steps or --strength"]
+    assert cached.notes == [
+        "deepcache: has no effect with one step per picture; increase --steps or --strength"
+    ]
 
 
 def refuse(key: str, line: str) -> None:

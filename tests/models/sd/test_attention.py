@@ -19,8 +19,15 @@ T = torch.tensor([999, 459])
 SIDE = 128
 QUARTERS = np.zeros((90, 160), np.uint8)
 QUARTERS[:45, 80:], QUARTERS[45:, :80], QUARTERS[45:, 80:] = 1, 2, 3
-BASE: dict[str, Any] = {"/sd/prompt": "sea", "/sd/width": SIDE, "/sd/height": SIDE, "/sd/regions": True}
-FOUR = {f"/sd/prompts/{n}/text": text for n, text in enumerate(("ice", "fire", "fog", "rain"), start=1)}
+BASE: dict[str, Any] = {
+    "/sd/prompt": "sea",
+    "/sd/width": SIDE,
+    "/sd/height": SIDE,
+    "/sd/regions": True,
+}
+FOUR = {
+    f"/sd/prompts/{n}/text": text for n, text in enumerate(("ice", "fire", "fog", "rain"), start=1)
+}
 FOUR |= {f"/sd/prompts/{n}/weight": 1.0 for n in range(1, 5)}
 
 
@@ -38,22 +45,35 @@ def test_pictures_are_those_of_separate_products(tiny_models: Any, kind: str) ->
     extra: dict[str, Any] = {"loras": ((str(tiny_models.lora(sd)), 0.0),)} if kind == "sd15" else {}
     model = loaded(sd, controlnets=(str(tiny_models.controlnet(sd)),), **extra)
     separate = replace(
-        model, unet=plain(model.unet), controlnets=tuple(map(plain, model.controlnets)), text_weight=None
+        model,
+        unet=plain(model.unet),
+        controlnets=tuple(map(plain, model.controlnets)),
+        text_weight=None,
     )
     ours, theirs, conditioner = Denoiser(model), Denoiser(separate), Conditioner(model)
-    cat, fire, z = conditioner.encode("the cat", "grey"), conditioner.encode("fire", "grey"), random_latents(2, seed=1)
+    cat, fire, z = (
+        conditioner.encode("the cat", "grey"),
+        conditioner.encode("fire", "grey"),
+        random_latents(2, seed=1),
+    )
     for cond in (cat, cat, fire, cat):
         expected = theirs.guided_output(z, T, cond, guidance=2.0)
-        torch.testing.assert_close(ours.guided_output(z, T, cond, guidance=2.0), expected, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(
+            ours.guided_output(z, T, cond, guidance=2.0), expected, rtol=1e-4, atol=1e-4
+        )
     expected = ours.guided_output(z, T, fire, guidance=2.0)
     ours.guided_output(z, T, cat, guidance=2.0)
     cat.prompt_embeds.copy_(fire.prompt_embeds)
     if cat.pooled_embeds is not None and fire.pooled_embeds is not None:
         cat.pooled_embeds.copy_(fire.pooled_embeds)
-    assert torch.equal(ours.guided_output(z, T, cat, guidance=2.0), expected), "the same tensors with other values"
+    assert torch.equal(ours.guided_output(z, T, cat, guidance=2.0), expected), (
+        "the same tensors with other values"
+    )
     controls = [ControlInput(index=0, picture=torch.full((2, 3, 64, 64), 0.3), scale=0.7)]
     expected = theirs.guided_output(z, T, cat, controls)
-    torch.testing.assert_close(ours.guided_output(z, T, cat, controls), expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        ours.guided_output(z, T, cat, controls), expected, rtol=1e-4, atol=1e-4
+    )
     if model.loras is not None:
         model.loras.set_weights(dict.fromkeys(model.loras.names, 0.9))
         moved = theirs.guided_output(z, T, cat)
@@ -66,12 +86,16 @@ def model(tiny_models: Any) -> DiffusionModel:
     return loaded(tiny_models.sd(vae="kl"))
 
 
-def painted(model: DiffusionModel, regions: np.ndarray | None = QUARTERS, **values: Any) -> np.ndarray:
+def painted(
+    model: DiffusionModel, regions: np.ndarray | None = QUARTERS, **values: Any
+) -> np.ndarray:
     """The second picture of a stream of two steps, as int16."""
     notes: list[str] = []
     painter = Painter(model, note=lambda key, line: notes.append(line))
     painter.apply(read_settings(settings := BASE | {"/sd/steps": 4} | values))
-    has_none = settings["/sd/regions"] and not any(settings.get(f"/sd/prompts/{n}/weight") for n in range(1, 5))
+    has_none = settings["/sd/regions"] and not any(
+        settings.get(f"/sd/prompts/{n}/weight") for n in range(1, 5)
+    )
     assert notes == ["/sd/regions: none of the prompts 1 to 4 has a text and a weight"] * has_none
     for _ in range(3):
         picture = painter.paint(source_picture(0), regions=regions)
@@ -86,21 +110,39 @@ def test_region_masks_follow_map_and_weights_and_add_up_to_one() -> None:
     expected[:4, 4:], expected[4:, :4], expected[4:, 4:] = 0.75, 1.0, 0.5
     assert np.allclose(masks[0], expected), "what the regions leave is the plain prompt's"
     assert np.allclose(masks[2, :4, 4:], 0.25)
-    assert np.array_equal(region_masks(None, (1.0, 1.0, 1.0, 1.0), (64, 64), (8, 8))[0], np.ones((8, 8)))
+    assert np.array_equal(
+        region_masks(None, (1.0, 1.0, 1.0, 1.0), (64, 64), (8, 8))[0], np.ones((8, 8))
+    )
 
 
 def test_a_region_everywhere_paints_what_its_prompt_paints_alone(model: DiffusionModel) -> None:
     everywhere = painted(model, np.full_like(QUARTERS, 1), **FOUR)
-    assert np.abs(everywhere - painted(model, None, **{"/sd/regions": False, "/sd/prompt": "fire"})).max() <= 1
+    assert (
+        np.abs(
+            everywhere - painted(model, None, **{"/sd/regions": False, "/sd/prompt": "fire"})
+        ).max()
+        <= 1
+    )
     for plain in ({}, FOUR | {f"/sd/prompts/{n}/weight": 0.0 for n in range(1, 5)}):
-        assert np.abs(painted(model, **plain) - painted(model, None, **{"/sd/regions": False})).max() <= 1
-    assert np.abs(painted(model, None, **FOUR) - painted(model, None)).max() <= 1, "no map yet: the plain prompt"
+        assert (
+            np.abs(painted(model, **plain) - painted(model, None, **{"/sd/regions": False})).max()
+            <= 1
+        )
+    assert np.abs(painted(model, None, **FOUR) - painted(model, None)).max() <= 1, (
+        "no map yet: the plain prompt"
+    )
 
 
 def test_a_prompt_changes_its_own_region_and_hardly_what_is_outside(model: DiffusionModel) -> None:
-    change = np.abs(painted(model, **FOUR) - painted(model, **FOUR | {"/sd/prompts/1/text": "a dog in the sun"}))
+    change = np.abs(
+        painted(model, **FOUR) - painted(model, **FOUR | {"/sd/prompts/1/text": "a dog in the sun"})
+    )
     upper, left = slice(0, SIDE // 2), slice(0, SIDE // 2)
-    inside, beside, below = change[upper, left].mean(), change[upper, SIDE // 2 :].mean(), change[SIDE // 2 :].mean()
+    inside, beside, below = (
+        change[upper, left].mean(),
+        change[upper, SIDE // 2 :].mean(),
+        change[SIDE // 2 :].mean(),
+    )
     assert max(beside, below) < 1.0 and inside > 1.5 * max(beside, below), (inside, beside, below)
 
 
@@ -108,7 +150,9 @@ def test_a_prompt_changes_its_own_region_and_hardly_what_is_outside(model: Diffu
 def test_four_regions_are_one_unet_call(model: DiffusionModel, guidance: float) -> None:
     rows: list[int] = []
     values = {"/sd/guidance": guidance, "/sd/cfg_type": "full", "/sd/mode": "single"}
-    with model.unet.conv_in.register_forward_pre_hook(lambda layer, inputs: rows.append(len(inputs[0]))):
+    with model.unet.conv_in.register_forward_pre_hook(
+        lambda layer, inputs: rows.append(len(inputs[0]))
+    ):
         painted(model, **FOUR | values)
     assert rows == [2 if guidance > 1.0 else 1] * len(rows)
 

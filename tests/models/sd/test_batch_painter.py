@@ -34,8 +34,17 @@ def pictures(count: int, seed: int = 0) -> np.ndarray:
 
 def painting_of(folder: Path, **changes: Any) -> Painting:
     names = ("loras", "controlnets", "ip_adapter", "vae", "accelerator")
-    spec = ModelSpec(model=str(folder), **{name: changes.pop(name) for name in names if name in changes})
-    usual = {"prompt": "the cat", "negative": "grey", "steps": 4, "strength": 0.5, "cfg": 2.0, "seed": 7}
+    spec = ModelSpec(
+        model=str(folder), **{name: changes.pop(name) for name in names if name in changes}
+    )
+    usual = {
+        "prompt": "the cat",
+        "negative": "grey",
+        "steps": 4,
+        "strength": 0.5,
+        "cfg": 2.0,
+        "seed": 7,
+    }
     return Painting(spec=spec, **usual | changes)
 
 
@@ -48,14 +57,25 @@ def usual(tiny_sd: Path) -> BatchPainter:
     return painter_of(painting_of(tiny_sd))
 
 
-def test_a_picture_whose_latents_cannot_be_halved_is_that_of_diffusers(tiny_sd: Path, usual: BatchPainter) -> None:
+def test_a_picture_whose_latents_cannot_be_halved_is_that_of_diffusers(
+    tiny_sd: Path, usual: BatchPainter
+) -> None:
     pipeline = pipeline_of(tiny_sd)
     usual.change(painting_of(tiny_sd))
     sources = pictures(2)
     painted, outcomes = usual.paint(sources)
     for ours, picture in zip(painted, sources, strict=True):
-        settings = {"steps": 4, "strength": 0.5, "seed": 7, "negative_prompt": "grey", "guidance_scale": 2.0}
-        assert np.abs(ours - painted_by(pipeline, "the cat", picture, **settings)[0] * 255.0).max() <= 0.51
+        settings = {
+            "steps": 4,
+            "strength": 0.5,
+            "seed": 7,
+            "negative_prompt": "grey",
+            "guidance_scale": 2.0,
+        }
+        assert (
+            np.abs(ours - painted_by(pipeline, "the cat", picture, **settings)[0] * 255.0).max()
+            <= 0.51
+        )
     assert outcomes.tolist() == [GOOD, GOOD]
     assert usual.real_steps == 2
 
@@ -63,7 +83,8 @@ def test_a_picture_whose_latents_cannot_be_halved_is_that_of_diffusers(tiny_sd: 
 def test_a_batch_applies_all_settings_like_single_pictures(
     tiny_models: TinyModels, tiny_sd: Path, tmp_path: Path
 ) -> None:
-    """LoRA at another weight, two ControlNets and an IP-Adapter; test_single compares with diffusers."""
+    """LoRA at another weight, two ControlNets and an IP-Adapter; test_single compares with
+    diffusers."""
     sources, followed = pictures(1), pictures(1, seed=5)[0]
     Image.fromarray(followed).save(tmp_path / "followed.png")
     nets = (str(tiny_models.controlnet(tiny_sd)), str(tiny_models.controlnet(tiny_sd, seed=9)))
@@ -81,9 +102,24 @@ def test_a_batch_applies_all_settings_like_single_pictures(
     model = load(painting.spec, "cpu", "float32")
     model.loras.set_weights(dict.fromkeys(model.loras.names, 0.7))
     model.ip_adapter.set_scale(0.8)
-    settings = {"prompt": "the cat", "negative": "grey", "steps": 4, "strength": 0.5, "guidance": 2.0, "seed": 7}
+    settings = {
+        "prompt": "the cat",
+        "negative": "grey",
+        "steps": 4,
+        "strength": 0.5,
+        "guidance": 2.0,
+        "seed": 7,
+    }
     controls = [(canny_edges(sources[0], (WIDTH, HEIGHT)), 0.5), (sources[0], 1.5)]
-    expected = paint(model, sources[0], width=WIDTH, height=HEIGHT, controls=controls, ip_image=followed, **settings)
+    expected = paint(
+        model,
+        sources[0],
+        width=WIDTH,
+        height=HEIGHT,
+        controls=controls,
+        ip_image=followed,
+        **settings,
+    )
     assert np.abs(painted[0].astype(int) - expected).max() <= 1
 
 
@@ -94,7 +130,9 @@ def test_alternating_clients_get_their_own_pictures_without_encoding_texts_again
     paintings = [
         painting_of(tiny_sd, loras=lora, prompt="fire"),
         painting_of(tiny_sd, loras=lora, prompt="fire", lora_weights=(1.0,)),
-        painting_of(tiny_sd, loras=lora, prompt="fire", lora_weights=(1.0,), strength=0.9, sampler="dpm"),
+        painting_of(
+            tiny_sd, loras=lora, prompt="fire", lora_weights=(1.0,), strength=0.9, sampler="dpm"
+        ),
     ]
     sources = pictures(1)
     expected = [painter_of(painting).paint(sources)[0] for painting in paintings]
@@ -105,7 +143,9 @@ def test_alternating_clients_get_their_own_pictures_without_encoding_texts_again
         for painting, picture in zip(paintings, expected, strict=True):
             painter.change(painting)
             assert np.array_equal(painter.paint(sources)[0], picture)
-        assert len(texts) == 2, "the prompt and its negative through the LoRA's text encoder, in the first round"
+        assert len(texts) == 2, (
+            "the prompt and its negative through the LoRA's text encoder, in the first round"
+        )
     assert [len(set(map(bytes, expected))), painter.real_steps] == [3, 3]
 
 
@@ -141,7 +181,8 @@ class Fault:
 
 @pytest.fixture
 def faulty(tiny_sd: Path, usual: BatchPainter) -> Iterator[Any]:
-    """`faulty(part, rows, value, calls)`: corrupt the next `calls` outputs of the UNet or the VAE's decoder."""
+    """`faulty(part, rows, value, calls)`: corrupt the next `calls` outputs of the UNet or the VAE's
+    decoder."""
     usual.change(painting_of(tiny_sd, cfg=1.0, strength=0.25))
     faults: list[Fault] = []
 
@@ -172,7 +213,9 @@ def test_an_invalid_picture_is_painted_again_and_the_others_stay_unchanged(
     # A CPU decodes picture by picture: the first two calls are the first two pictures.
     faulty(part, [1] if part == "unet" else [0], value, calls)
     painted, outcomes = usual.paint(sources)
-    assert outcomes.tolist() == ([GOOD, outcome, GOOD] if part == "unet" else [outcome, outcome, GOOD])
+    assert outcomes.tolist() == (
+        [GOOD, outcome, GOOD] if part == "unet" else [outcome, outcome, GOOD]
+    )
     unchanged = [0, 1, 2] if outcome == RERUN else [0, 2]
     assert np.array_equal(painted[unchanged], expected[unchanged])
 
@@ -198,9 +241,16 @@ def test_constant_latents_count_as_black(tiny_sd: Path) -> None:
     assert outcomes.tolist() == [BLACK, BLACK]
 
 
-def test_out_of_memory_is_reported_with_size_and_batch(usual: BatchPainter, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(BatchPipeline, "encode", lambda *about: torch.empty(1 << 60, dtype=torch.uint8))
-    reason = f"{WIDTH} x {HEIGHT} in batches of 3 do not fit into the memory of cpu; use a smaller --batch"
+def test_out_of_memory_is_reported_with_size_and_batch(
+    usual: BatchPainter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        BatchPipeline, "encode", lambda *about: torch.empty(1 << 60, dtype=torch.uint8)
+    )
+    reason = (
+        f"{WIDTH} x {HEIGHT} in batches of 3 do not fit into the memory of cpu; use a "
+        "smaller --batch"
+    )
     with pytest.raises(DeviceFullError, match=reason):
         usual.paint(pictures(3))
     usual.free_memory()

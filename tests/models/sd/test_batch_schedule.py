@@ -54,7 +54,9 @@ def models(tiny_models: Any) -> Callable[..., DiffusionModel]:
     return cache(lambda **built: loaded(tiny_models.sd(**built)))
 
 
-def batch(model: DiffusionModel, denoiser: Denoiser | None = None, **settings: Any) -> BatchSchedule:
+def batch(
+    model: DiffusionModel, denoiser: Denoiser | None = None, **settings: Any
+) -> BatchSchedule:
     usual = {"steps": 4, "strength": 0.75, "guidance": 2.0, "seed": 5}
     return BatchSchedule(model, denoiser or Denoiser(model), **usual | settings)
 
@@ -76,7 +78,9 @@ def test_a_picture_does_not_depend_on_the_batch_it_is_in_nor_on_graphs(
         together = schedule.run(z, cond)
         assert torch.equal(schedule.run(z, cond), together), "run after run"
         assert torch.equal(batch(model, graphed, **request).run(z, cond), together)
-    torch.testing.assert_close(together[2:], batch(model, **settings).run(z[2:], cond), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        together[2:], batch(model, **settings).run(z[2:], cond), rtol=1e-4, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize(
@@ -94,7 +98,9 @@ def test_a_requested_sampler_equals_that_of_diffusers(
 
     pipeline = pipeline_of(tiny_models.sd(**built))
     name, differences = OF_DIFFUSERS[sampler]
-    pipeline.scheduler = getattr(diffusers, name).from_config(pipeline.scheduler.config, **differences)
+    pipeline.scheduler = getattr(diffusers, name).from_config(
+        pipeline.scheduler.config, **differences
+    )
     settings = {"negative_prompt": "grey", "guidance_scale": 2.0, "output_type": "latent"}
     theirs = painted_by(pipeline, "the cat", steps=6, strength=0.67, seed=5, **settings)
     model = models(**built)
@@ -115,37 +121,58 @@ def test_a_requested_sampler_equals_that_of_diffusers(
     ],
 )
 def test_the_number_of_unet_calls_is_reported(
-    models: Callable[..., DiffusionModel], settings: dict[str, Any], steps: int, strength: float, calls: int
+    models: Callable[..., DiffusionModel],
+    settings: dict[str, Any],
+    steps: int,
+    strength: float,
+    calls: int,
 ) -> None:
     model = models(sampler="pndm")
     rows: list[int] = []
     schedule = batch(model, steps=steps, strength=strength, **settings)
     assert schedule.evaluations == calls
-    with model.unet.conv_in.register_forward_pre_hook(lambda layer, inputs: rows.append(len(inputs[0]))):
+    with model.unet.conv_in.register_forward_pre_hook(
+        lambda layer, inputs: rows.append(len(inputs[0]))
+    ):
         schedule.run(random_latents(3, seed=1), cond_of(model))
     assert rows == [6] * calls, "each picture and its negative"
 
 
 @pytest.mark.parametrize("sampler", ["lcm", "dpm"])
-def test_outside_its_interval_guidance_costs_nothing(models: Callable[..., DiffusionModel], sampler: str) -> None:
+def test_outside_its_interval_guidance_costs_nothing(
+    models: Callable[..., DiffusionModel], sampler: str
+) -> None:
     model, z = models(sampler="pndm"), random_latents(1, seed=1)
     rows: list[int] = []
-    with model.unet.conv_in.register_forward_pre_hook(lambda layer, inputs: rows.append(len(inputs[0]))):
-        part = batch(model, sampler=sampler, strength=1.0, guidance_begin=0.5).run(z, cond_of(model))
+    with model.unet.conv_in.register_forward_pre_hook(
+        lambda layer, inputs: rows.append(len(inputs[0]))
+    ):
+        part = batch(model, sampler=sampler, strength=1.0, guidance_begin=0.5).run(
+            z, cond_of(model)
+        )
     assert rows == [1, 1, 2, 2]
     usual, off = (
-        batch(model, sampler=sampler, strength=1.0, guidance=each).run(z, cond_of(model)) for each in (2.0, 1.0)
+        batch(model, sampler=sampler, strength=1.0, guidance=each).run(z, cond_of(model))
+        for each in (2.0, 1.0)
     )
     never = batch(model, sampler=sampler, strength=1.0, guidance_begin=1.0).run(z, cond_of(model))
-    assert torch.equal(never, off) and not torch.allclose(part, off) and not torch.allclose(part, usual)
+    assert (
+        torch.equal(never, off)
+        and not torch.allclose(part, off)
+        and not torch.allclose(part, usual)
+    )
 
 
 @pytest.mark.parametrize("steps", [1, 3])
-def test_a_scheduler_that_cannot_run_so_few_steps_suggests_alternatives(tiny_models: Any, steps: int) -> None:
+def test_a_scheduler_that_cannot_run_so_few_steps_suggests_alternatives(
+    tiny_models: Any, steps: int
+) -> None:
     """PNDM with Runge-Kutta steps at the start makes at least four steps."""
     model = loaded(tiny_models.sd(sampler="pndm"))
     del model.scheduler_config["skip_prk_steps"]
-    reason = rf": PNDMScheduler cannot run {steps} steps \(.*\); use another --sampler or more --steps$"
+    reason = (
+        rf": PNDMScheduler cannot run {steps} steps \(.*\); use another --sampler or more --steps$"
+    )
     with pytest.raises(ModelError, match=reason) as error:
         _ = batch(model, steps=steps, strength=1.0, sampler="scheduler").steps
     assert "\n" not in str(error.value)
@@ -169,12 +196,23 @@ def test_once_prepared_a_batch_never_waits_for_the_device(
     fake_cuda: FakeCuda, models: Callable[..., DiffusionModel], sampler: str
 ) -> None:
     here, there = models(), torch.device("cuda:0")
-    config = {key: here.scheduler_config[key] for key in ("num_train_timesteps", "beta_start", "beta_end")}
-    config |= {"beta_schedule": here.scheduler_config["beta_schedule"], "_class_name": "PNDMScheduler"}
-    model = replace(here, device=there, unet=small_unet().to(there), text_weight=None, scheduler_config=config)
+    config = {
+        key: here.scheduler_config[key] for key in ("num_train_timesteps", "beta_start", "beta_end")
+    }
+    config |= {
+        "beta_schedule": here.scheduler_config["beta_schedule"],
+        "_class_name": "PNDMScheduler",
+    }
+    model = replace(
+        here, device=there, unet=small_unet().to(there), text_weight=None, scheduler_config=config
+    )
     cond = cond_of(here)
     assert cond.negative_embeds is not None
-    cond = replace(cond, prompt_embeds=cond.prompt_embeds.to(there), negative_embeds=cond.negative_embeds.to(there))
+    cond = replace(
+        cond,
+        prompt_embeds=cond.prompt_embeds.to(there),
+        negative_embeds=cond.negative_embeds.to(there),
+    )
     schedule = batch(model, Denoiser(model, calls=DirectRunner()), sampler=sampler)
     z = torch.zeros((3, 4, 8, 8), device=there)
     with fake_cuda.tally() as tally:

@@ -1,4 +1,5 @@
-"""The painter on CUDA: captured graphs paint what direct calls do, without needless waits or copies."""
+"""The painter on CUDA: captured graphs paint what direct calls do, without needless waits or
+copies."""
 
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
@@ -32,13 +33,16 @@ BACK: Change = CHANGES["back"]
 FAMILIES: dict[str, tuple[dict[str, str], str]] = {
     "sd15": ({"kind": "sd15"}, "float32"),
     "sdxl": ({"kind": "sdxl"}, "float32"),
-    "sd21": ({"kind": "sd21", "vae": "kl"}, "float32"),  # alone: such a VAE of random weights hides what the UNet makes
+    "sd21": (
+        {"kind": "sd21", "vae": "kl"},
+        "float32",
+    ),  # alone: such a VAE of random weights hides what the UNet makes
     "turbo": ({"kind": "turbo"}, "float16"),
     "distilled": ({"kind": "sd15"}, "float32"),
 }
 REGIONS = np.arange(64, dtype=np.uint8).reshape(8, 8) // 16
-# Of 255. A half is rounded elsewhere, e.g. between a product and a bias. A real card also chooses the kernel by where
-# the numbers lie, and a graph has its own buffers.
+# Of 255. A half is rounded elsewhere, e.g. between a product and a bias. A real card also chooses
+# the kernel by where the numbers lie, and a graph has its own buffers.
 DIFFERENCE = {"float32": 1, "float16": 8 if HAS_CARD else 4}
 
 
@@ -63,12 +67,16 @@ def loaded(models: TinyModels, family: str, device: str) -> DiffusionModel:
     model = load(spec_of(models, family), device, FAMILIES[family][1])
     if family == "distilled":  # with guidance as an input, as LCM Dreamshaper
         with seeded(1):
-            model.unet.time_embedding = TimestepEmbedding(32, 128, cond_proj_dim=64).requires_grad_(False).to(device)
+            model.unet.time_embedding = (
+                TimestepEmbedding(32, 128, cond_proj_dim=64).requires_grad_(False).to(device)
+            )
         model.time_cond_proj_dim = 64
     return model
 
 
-def painted(painter: Painter, show: list[Change], loop: Callable[[], Any]) -> Iterator[tuple[Change, np.ndarray]]:
+def painted(
+    painter: Painter, show: list[Change], loop: Callable[[], Any]
+) -> Iterator[tuple[Change, np.ndarray]]:
     """Two pictures of each scene: the first that comes out, and one `loop`."""
     values: Change = {**BASE, "/sd/lora/1/weight": 0.0}
     sources = map(source_picture, count())
@@ -101,10 +109,14 @@ def test_a_show_is_painted_from_graphs_as_by_direct_calls(
     if family == "sdxl":
         show = [*show, {"/sd/controlnet/1/enable": True, "/sd/controlnet/1/source": "soft"}]
     with reference_device() as device:
-        direct = Painter(loaded(tiny_models, family, device), note=print, calls=lambda *_: DirectRunner())
+        direct = Painter(
+            loaded(tiny_models, family, device), note=print, calls=lambda *_: DirectRunner()
+        )
         expected = list(painted(direct, show, nullcontext))
     with walked_card() as card:
-        ours = list(painted(Painter(loaded(tiny_models, family, "cuda"), note=print), show, card.loop))
+        ours = list(
+            painted(Painter(loaded(tiny_models, family, "cuda"), note=print), show, card.loop)
+        )
     for (change, picture), (_, theirs) in zip(ours, expected, strict=True):
         assert np.abs(picture.astype(int) - theirs).max() <= DIFFERENCE[FAMILIES[family][1]], change
 
@@ -112,7 +124,13 @@ def test_a_show_is_painted_from_graphs_as_by_direct_calls(
 def test_a_single_picture_is_painted_as_by_a_cpu(tiny_models: TinyModels) -> None:
     source = source_picture(0)
     inputs: dict[str, Any] = {"controls": [(source_picture(1), 0.5)], "ip_image": source_picture(2)}
-    settings: dict[str, Any] = {"prompt": "sea", "guidance": 2.0, "steps": 3, "width": 64, "height": 64}
+    settings: dict[str, Any] = {
+        "prompt": "sea",
+        "guidance": 2.0,
+        "steps": 3,
+        "width": 64,
+        "height": 64,
+    }
     expected = paint(loaded(tiny_models, "sd15", "cpu"), source, **settings, **inputs)
     with walked_card():
         ours = paint(loaded(tiny_models, "sd15", "cuda"), source, **settings, **inputs)
@@ -138,7 +156,10 @@ def move_faders(fake_cuda: FakeCuda, painter: Painter, family: str, mode: str) -
         ({}, 0),
         ({"/sd/strength": 0.8}, 1),
         ({"/sd/strength": 0.9}, 1),
-        ({"/sd/guidance": 2.5}, 2 if family == "distilled" else 1),  # its embedding is an input of the UNet
+        (
+            {"/sd/guidance": 2.5},
+            2 if family == "distilled" else 1,
+        ),  # its embedding is an input of the UNet
         ({"/sd/delta": 0.8}, 1 if mode == "stream" else 0),
         ({"/sd/seed": 5}, 2),  # the numbers, and the noise of another seed
         ({"/sd/seed": -1}, 1),
@@ -149,7 +170,13 @@ def move_faders(fake_cuda: FakeCuda, painter: Painter, family: str, mode: str) -
             painter.apply(read_settings(values))
             first = painter.paint(source_picture(0))
         noise = len(tally.random)
-        assert (len(tally.uploads), len(tally.waits), noise > 0) == (1 + uploads, 1, change == {"/sd/seed": -1}), change
+        assert (len(tally.uploads), len(tally.waits), noise > 0) == (
+            1 + uploads,
+            1,
+            change == {"/sd/seed": -1},
+        ), change
     assert first is not None
     before, second = first.pixels.copy(), painter.paint(source_picture(0))
-    assert second is not None and not np.array_equal(second.pixels, before), "seed -1: noise of its own"
+    assert second is not None and not np.array_equal(second.pixels, before), (
+        "seed -1: noise of its own"
+    )

@@ -58,10 +58,13 @@ def test_where_cudnn_has_no_such_kernels_the_layers_run_one_by_one(
         assert {type(block) for block in blocks(model)} == {AutoencoderTinyBlock}
         assert there_and_back(model).shape == (1, 64, 64, 3)
     assert [line for line in caplog.messages if "they run one by one" in line] == [
-        "TAESD: cuDNN has no kernels here that join its layers (RuntimeError: FIND was unable to find an engine to "
+        "TAESD: cuDNN has no kernels here that join its layers (RuntimeError: FIND was unable to "
+        "find an engine to "
         "execute this computation); they run one by one"
     ]
 
 
 def test_on_a_cpu_the_layers_stay_those_of_diffusers() -> None:
-    assert {type(block) for block in blocks(build("tiny", "cpu", torch.float32))} == {AutoencoderTinyBlock}
+    assert {type(block) for block in blocks(build("tiny", "cpu", torch.float32))} == {
+        AutoencoderTinyBlock
+    }

@@ -1,4 +1,5 @@
-"""The coefficients in float64, compared with diffusers' own schedulers and the published formulas."""
+"""The coefficients in float64, compared with diffusers' own schedulers and the published
+formulas."""
 
 from typing import Any
 
@@ -18,7 +19,12 @@ from engine.models.sd.coefficients import (
     x0_weights,
 )
 
-SD = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
+SD = {
+    "num_train_timesteps": 1000,
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+}
 ABAR = noise_table(SD)
 SAMPLERS = ["lightning", "hyper", "hyper to one", "tcd 0", "tcd 0.3", "tcd 1", "lcm"]
 
@@ -45,14 +51,21 @@ def test_the_noise_table_is_diffusers_to_its_float32(config: dict) -> None:
     table = noise_table(config)
     assert table.dtype == torch.float64
     assert table[-1] == 0.0 or not config.get("rescale_betas_zero_snr")
-    assert config != SD or table[-1].sqrt().item() == pytest.approx(0.0682, abs=1e-4)  # amplifies errors 15 times
-    torch.testing.assert_close(table.float(), LCMScheduler.from_config(config).alphas_cumprod, rtol=1e-4, atol=2e-6)
+    assert config != SD or table[-1].sqrt().item() == pytest.approx(
+        0.0682, abs=1e-4
+    )  # amplifies errors 15 times
+    torch.testing.assert_close(
+        table.float(), LCMScheduler.from_config(config).alphas_cumprod, rtol=1e-4, atol=2e-6
+    )
 
 
 @pytest.mark.parametrize(
-    ("steps", "strength", "count"), [(2, 0.5, 1), (4, 0.5, 2), (4, 0.74, 2), (1, 0.05, 1), (20, 1.0, 20), (3, 0.34, 1)]
+    ("steps", "strength", "count"),
+    [(2, 0.5, 1), (4, 0.5, 2), (4, 0.74, 2), (1, 0.05, 1), (20, 1.0, 20), (3, 0.34, 1)],
 )
-def test_strength_shortens_the_steps_as_img2img_does(steps: int, strength: float, count: int) -> None:
+def test_strength_shortens_the_steps_as_img2img_does(
+    steps: int, strength: float, count: int
+) -> None:
     from diffusers import LCMScheduler, StableDiffusionImg2ImgPipeline
 
     assert real_steps(steps, strength) == count
@@ -72,7 +85,10 @@ def test_strength_shortens_the_steps_as_img2img_does(steps: int, strength: float
         (lambda: x0_weights(ABAR, "flow"), "flow"),
         (lambda: lcm_timesteps(1000, 51), "at most 50"),
         (lambda: lcm(sampler="scheduler"), "/sd/mode single"),
-        *((lambda t=t: lcm(t_index=t), r"/sd/t_index: .*0\.\.49") for t in ((50,), (-1,), (45, 32), (32, 32))),
+        *(
+            (lambda t=t: lcm(t_index=t), r"/sd/t_index: .*0\.\.49")
+            for t in ((50,), (-1,), (45, 32), (32, 32))
+        ),
     ],
 )
 def test_what_has_no_steps_is_refused_by_name(call: Any, says: str) -> None:
@@ -82,15 +98,22 @@ def test_what_has_no_steps_is_refused_by_name(call: Any, says: str) -> None:
 
 def test_a_t_index_overrides_steps_and_strength_and_turbo_uses_the_prediction_unchanged() -> None:
     for sampler in ("lcm", "turbo"):
-        assert lcm(sampler=sampler, steps=1, strength=0.05, t_index=(32, 45)).timesteps.tolist() == [359, 99]
+        assert lcm(
+            sampler=sampler, steps=1, strength=0.05, t_index=(32, 45)
+        ).timesteps.tolist() == [359, 99]
     turbo = lcm(sampler="turbo", strength=0.5)
-    assert (turbo.timesteps.tolist(), turbo.c_skip.tolist(), turbo.c_out.tolist()) == ([499, 249], [0, 0], [1, 1])
+    assert (turbo.timesteps.tolist(), turbo.c_skip.tolist(), turbo.c_out.tolist()) == (
+        [499, 249],
+        [0, 0],
+        [1, 1],
+    )
 
 
 @pytest.mark.parametrize(("steps", "strength"), [(1, 1.0), (4, 1.0), (2, 0.5), (8, 0.5)])
 @pytest.mark.parametrize("name", SAMPLERS)
 def test_every_step_is_that_of_diffusers(name: str, steps: int, strength: float) -> None:
-    """The same network, latents and noise in float64, against the scheduler that each model's authors name."""
+    """The same network, latents and noise in float64, against the scheduler that each model's
+    authors name."""
     sampler, _, rest = name.partition(" ")
     config = SD | {"set_alpha_to_one": rest == "to one"}
     eta = float(rest) if sampler == "tcd" else 0.3
@@ -103,16 +126,23 @@ def test_every_step_is_that_of_diffusers(name: str, steps: int, strength: float)
         scheduler.set_begin_index(start)
     assert ours.timesteps.tolist() == timesteps.tolist()
     generator = torch.Generator().manual_seed(0)
-    z, *noises = (torch.randn(50, generator=generator, dtype=torch.float64) for _ in range(steps + 1))
+    z, *noises = (
+        torch.randn(50, generator=generator, dtype=torch.float64) for _ in range(steps + 1)
+    )
     clean, guess = z, torch.zeros_like(z)
     for step, noise in enumerate(noises[: ours.steps]):
-        x = ours.signal[step] * clean + ours.noise[step] * (ours.reuse[step] * guess + ours.fresh[step] * noise)
+        x = ours.signal[step] * clean + ours.noise[step] * (
+            ours.reuse[step] * guess + ours.fresh[step] * noise
+        )
         x0 = (x - ours.noise[step] * network(x, ours.timesteps[step])) / ours.signal[step]
         clean = ours.c_out[step] * x0 + ours.c_skip[step] * x
         guess = (x - ours.signal[step] * x0) / ours.noise[step]
     expected = painted_by(scheduler, z, noises, timesteps, {"eta": eta} if sampler == "tcd" else {})
-    # Euler's sigmas are float32, whatever is requested, and at the noisiest step the error counts fifteenfold.
-    torch.testing.assert_close(clean, expected, rtol=0.0, atol=1e-5 if sampler == "lightning" else 1e-6)
+    # Euler's sigmas are float32, whatever is requested, and at the noisiest step the error counts
+    # fifteenfold.
+    torch.testing.assert_close(
+        clean, expected, rtol=0.0, atol=1e-5 if sampler == "lightning" else 1e-6
+    )
 
 
 def network(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
@@ -133,9 +163,14 @@ def scheduler_of(sampler: str, config: dict) -> Any:
 
 
 def painted_by(
-    scheduler: Any, z: torch.Tensor, noises: list[torch.Tensor], timesteps: torch.Tensor, options: dict
+    scheduler: Any,
+    z: torch.Tensor,
+    noises: list[torch.Tensor],
+    timesteps: torch.Tensor,
+    options: dict,
 ) -> torch.Tensor:
-    """The result of a diffusers scheduler for `z`; its noise after the first step comes from `noises`."""
+    """The result of a diffusers scheduler for `z`; its noise after the first step comes from
+    `noises`."""
     first = timesteps[0].long()
     x = ABAR[first].sqrt() * z + (1 - ABAR[first]).sqrt() * noises[0]
     if hasattr(scheduler, "sigmas"):  # Euler's sample is x / sqrt(abar)
@@ -145,7 +180,10 @@ def painted_by(
         output = network(scheduler.scale_model_input(x, t), t)
         with pytest.MonkeyPatch.context() as patch:
             for kind in ("lcm", "tcd"):
-                patch.setattr(f"diffusers.schedulers.scheduling_{kind}.randn_tensor", lambda *_, **__: next(later))
+                patch.setattr(
+                    f"diffusers.schedulers.scheduling_{kind}.randn_tensor",
+                    lambda *_, **__: next(later),
+                )
             x = scheduler.step(output, t, x, return_dict=False, **options)[0]
     return x
 
@@ -170,7 +208,9 @@ def test_x0_comes_from_every_kind_of_prediction(prediction_type: str) -> None:
     for t in (0, 499, 999):
         signal, spread = ABAR[t].sqrt(), (1 - ABAR[t]).sqrt()
         sample = signal * x0 + spread * noise
-        output = {"epsilon": noise, "v_prediction": signal * noise - spread * x0, "sample": x0}[prediction_type]
+        output = {"epsilon": noise, "v_prediction": signal * noise - spread * x0, "sample": x0}[
+            prediction_type
+        ]
         torch.testing.assert_close(a[t] * sample + b[t] * output, x0, rtol=1e-12, atol=1e-12)
 
 

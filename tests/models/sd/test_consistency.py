@@ -41,7 +41,9 @@ def opened() -> Consistency:
 
 
 def test_the_flow_of_a_pan_is_its_distance_and_what_came_in_at_the_edge_does_not_fit() -> None:
-    flow = flow_between(cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST), seen(0), seen(1))
+    flow = flow_between(
+        cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST), seen(0), seen(1)
+    )
     assert np.abs(flow.pixels[16:-16, 16:-24] - (8.0, 0.0)).mean() < 0.5
     assert flow.fit[:, :100].mean() > 0.9 and flow.fit[:, -6:].mean() < 0.1
     assert not flow.is_cut
@@ -60,18 +62,32 @@ def test_after_a_cut_nothing_of_the_last_result_is_mixed_in() -> None:
 def test_a_pan_flickers_at_least_30_percent_less(model: DiffusionModel, mode: str) -> None:
     def flickers(amount: float) -> float:
         painter = Painter(model, note=lambda key, line: pytest.fail(line))
-        values = {"/sd/prompt": "sea", "/sd/width": SIDE, "/sd/height": SIDE, "/sd/steps": 4, "/sd/mode": mode}
+        values = {
+            "/sd/prompt": "sea",
+            "/sd/width": SIDE,
+            "/sd/height": SIDE,
+            "/sd/steps": 4,
+            "/sd/mode": mode,
+        }
         painter.apply(read_settings(values | {"/sd/consistency": amount}))
         while painter.paint(frame(0)) is None:
             pass
-        return flicker([copy_pixels(painter.paint(frame(number))) for number in range(20)][4:], (8, 0))
+        return flicker(
+            [copy_pixels(painter.paint(frame(number))) for number in range(20)][4:], (8, 0)
+        )
 
     assert flickers(0.75) < 0.7 * flickers(0.0)
 
 
 def test_a_new_number_of_resets_and_a_new_size_drop_the_last_result(model: DiffusionModel) -> None:
     painter, fresh = (Painter(model, note=lambda key, line: pytest.fail(line)) for _ in range(2))
-    values = {"/sd/prompt": "sea", "/sd/width": SIDE, "/sd/height": SIDE, "/sd/consistency": 1.0, "/sd/mode": "single"}
+    values = {
+        "/sd/prompt": "sea",
+        "/sd/width": SIDE,
+        "/sd/height": SIDE,
+        "/sd/consistency": 1.0,
+        "/sd/mode": "single",
+    }
     for each in (painter, fresh):
         each.apply(read_settings(values))
     expected = copy_pixels(fresh.paint(frame(3)))
@@ -98,7 +114,13 @@ def test_a_picture_that_is_not_finite_leaves_nothing_behind(
     model: DiffusionModel, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     painter = Painter(model, note=lambda key, line: pytest.fail(line))
-    values = {"/sd/prompt": "sea", "/sd/width": SIDE, "/sd/height": SIDE, "/sd/consistency": 0.75, "/sd/mode": mode}
+    values = {
+        "/sd/prompt": "sea",
+        "/sd/width": SIDE,
+        "/sd/height": SIDE,
+        "/sd/consistency": 0.75,
+        "/sd/mode": mode,
+    }
     painter.apply(read_settings(values | {"/sd/steps": 4}))
 
     def is_finite(number: int) -> bool:
@@ -107,7 +129,11 @@ def test_a_picture_that_is_not_finite_leaves_nothing_behind(
 
     assert [is_finite(number) for number in range(3)][1:] == [True, True]
     with monkeypatch.context() as spoiled:
-        spoiled.setattr(painter._pixels, "encode", lambda rgb: torch.full((1, 4, SIDE // 8, SIDE // 8), torch.nan))
+        spoiled.setattr(
+            painter._pixels,
+            "encode",
+            lambda rgb: torch.full((1, 4, SIDE // 8, SIDE // 8), torch.nan),
+        )
         is_finite(3)
     after = [is_finite(number) for number in range(4, 10)]
     assert False in after or mode == "single"
@@ -115,7 +141,9 @@ def test_a_picture_that_is_not_finite_leaves_nothing_behind(
 
 
 @pytest.mark.parametrize("is_split", [True, False])
-def test_the_bank_shows_a_frame_what_its_row_had_before(model: DiffusionModel, is_split: bool) -> None:
+def test_the_bank_shows_a_frame_what_its_row_had_before(
+    model: DiffusionModel, is_split: bool
+) -> None:
     cond, T = Conditioner(model).encode("a cat", "grey"), torch.tensor([999, 500])
     one, other = random_latents(2, seed=1, size=(16, 16)), random_latents(2, seed=2, size=(16, 16))
     plain = Denoiser(model, is_split=is_split).guided_output(other, T, cond, guidance=2.0)
@@ -133,7 +161,9 @@ def test_the_bank_shows_a_frame_what_its_row_had_before(model: DiffusionModel, i
     assert changes[0] > 1e-2 and 0.0 < changes[1] < changes[0]
     predicted(one)
     banked.forget()
-    assert torch.allclose(predicted(other), plain, atol=1e-4), "but it sees nothing of the one before"
+    assert torch.allclose(predicted(other), plain, atol=1e-4), (
+        "but it sees nothing of the one before"
+    )
 
 
 def test_the_last_result_is_moved_with_the_source_and_mixed_in_where_it_fits() -> None:
@@ -145,4 +175,6 @@ def test_the_last_result_is_moved_with_the_source_and_mixed_in_where_it_fits() -
     z = random_latents(1, seed=2, size=(16, 16))
     mixed = warp_into(z, last, flow)
     assert torch.equal(mixed[:, :, 8:], z[:, :, 8:])
-    assert torch.allclose(mixed[:, :, :8, :-1], 0.75 * z[:, :, :8, :-1] + 0.25 * last[:, :, :8, 1:], atol=1e-5)
+    assert torch.allclose(
+        mixed[:, :, :8, :-1], 0.75 * z[:, :, :8, :-1] + 0.25 * last[:, :, :8, 1:], atol=1e-5
+    )

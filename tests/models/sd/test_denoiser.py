@@ -1,4 +1,5 @@
-"""One UNet call: in parts or whole, directly or through graph buffers, with and without a negative prompt."""
+"""One UNet call: in parts or whole, directly or through graph buffers, with and without a negative
+prompt."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -37,7 +38,11 @@ LAYOUTS: dict[str, dict[str, Any]] = {
         "down_block_types": ("DownBlock2D", DOWN, DOWN),
         "up_block_types": (UP, UP, "UpBlock2D"),
     },
-    "no middle, BK-SDM tiny": {"mid_block_type": None, "down_block_types": (DOWN, DOWN), "up_block_types": (UP, UP)},
+    "no middle, BK-SDM tiny": {
+        "mid_block_type": None,
+        "down_block_types": (DOWN, DOWN),
+        "up_block_types": (UP, UP),
+    },
     "no middle, SDXS": {"mid_block_type": None, "down_block_types": ("DownBlock2D", DOWN)},
     "middle without the text, SSD-1B": {
         "mid_block_type": "UNetMidBlock2D",
@@ -64,7 +69,8 @@ def models(tiny_models: Any) -> Callable[[str], DiffusionModel]:
 
 @pytest.fixture(scope="module")
 def full_models(tiny_models: Any) -> Callable[[str], DiffusionModel]:
-    """`full_models(kind)` is a tiny model with two ControlNets, and for SD 1.5 an IP-Adapter. Never changed."""
+    """`full_models(kind)` is a tiny model with two ControlNets, and for SD 1.5 an IP-Adapter. Never
+    changed."""
 
     def full(kind: str) -> DiffusionModel:
         sd = tiny_models.sd(kind=kind)
@@ -89,13 +95,16 @@ def cond_of(model: DiffusionModel, prompt: str = "the cat") -> Conditioning:
 def controls(seed: int, size: tuple[int, int] = (64, 64)) -> list[ControlInput]:
     generator = torch.Generator().manual_seed(seed)
     return [
-        ControlInput(index=index, picture=torch.rand((3, 3, *size), generator=generator), scale=1.0 / seed)
+        ControlInput(
+            index=index, picture=torch.rand((3, 3, *size), generator=generator), scale=1.0 / seed
+        )
         for index in (1, 0)
     ]
 
 
 @pytest.mark.parametrize(
-    ("kind", "inputs"), [("sd15", ()), ("sdxl", controls(1)), *in_long_form(("sd15", controls(1)), ("sdxl", ()))]
+    ("kind", "inputs"),
+    [("sd15", ()), ("sdxl", controls(1)), *in_long_form(("sd15", controls(1)), ("sdxl", ()))],
 )
 def test_the_parts_add_up_to_the_librarys_forward_bit_for_bit(
     full_models: Callable[[str], DiffusionModel], kind: str, inputs: Sequence[ControlInput]
@@ -103,25 +112,34 @@ def test_the_parts_add_up_to_the_librarys_forward_bit_for_bit(
     model = full_models(kind)
     cond, z = cond_of(model), random_latents(3, seed=1)
     interruptions: list[None] = []
-    whole = Denoiser(model).guided_output(z, T, cond, inputs, guidance=2.0, between=lambda: interruptions.append(None))
+    whole = Denoiser(model).guided_output(
+        z, T, cond, inputs, guidance=2.0, between=lambda: interruptions.append(None)
+    )
     assert len(interruptions) == 0
     split = Denoiser(model, is_split=True)
-    parts = split.guided_output(z, T, cond, inputs, guidance=2.0, between=lambda: interruptions.append(None))
+    parts = split.guided_output(
+        z, T, cond, inputs, guidance=2.0, between=lambda: interruptions.append(None)
+    )
     assert torch.equal(whole, parts)
     assert len(interruptions) == (5 if inputs else 4), "two blocks a side and the middle"
 
 
 @pytest.mark.parametrize(
-    ("is_controlled", "size"), [(True, (7, 9)), *in_long_form((True, (8, 8)), (False, (7, 9)), (False, (8, 8)))]
+    ("is_controlled", "size"),
+    [(True, (7, 9)), *in_long_form((True, (8, 8)), (False, (7, 9)), (False, (8, 8)))],
 )
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_unets_of_other_layouts_are_split_too(layout: str, is_controlled: bool, size: tuple[int, int]) -> None:
+def test_unets_of_other_layouts_are_split_too(
+    layout: str, is_controlled: bool, size: tuple[int, int]
+) -> None:
     """Bit for bit the same as the library's forward, which has no parts."""
     from diffusers import UNet2DConditionModel
 
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(0)
-        unet = UNet2DConditionModel(**({"sample_size": 64, "cross_attention_dim": 32, **TINY_BLOCKS} | LAYOUTS[layout]))
+        unet = UNet2DConditionModel(
+            **({"sample_size": 64, "cross_attention_dim": 32, **TINY_BLOCKS} | LAYOUTS[layout])
+        )
         unet.eval()
         state = {
             "sample": random_latents(2, seed=1, size=size),
@@ -146,14 +164,23 @@ def test_unets_of_other_layouts_are_split_too(layout: str, is_controlled: bool, 
         assert torch.equal(chained(unet, pieces, state)["output"], expected)
         weight = install_attention(unet)
         assert (weight is None) == (layout == "simple middle"), "its attention is of another kind"
-        for keys in (None, weight if weight is None else torch.nn.functional.linear(state["hidden"], weight)):
+        for keys in (
+            None,
+            weight if weight is None else torch.nn.functional.linear(state["hidden"], weight),
+        ):
             shared = chained(unet, pieces, state | {"keys": keys})["output"]
             torch.testing.assert_close(shared, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_guidance_up_to_one_is_off_and_above_needs_a_negative_prompt(models: Callable[[str], DiffusionModel]) -> None:
+def test_guidance_up_to_one_is_off_and_above_needs_a_negative_prompt(
+    models: Callable[[str], DiffusionModel],
+) -> None:
     model = models("sd15")
-    cond, without, z = cond_of(model), Conditioner(model).encode("the cat", None), random_latents(3, seed=3)
+    cond, without, z = (
+        cond_of(model),
+        Conditioner(model).encode("the cat", None),
+        random_latents(3, seed=3),
+    )
     expected = Denoiser(model).guided_output(z, T, without, guidance=1.0)
     for guidance in (0.0, 0.5, 1.0):
         assert torch.equal(Denoiser(model).guided_output(z, T, cond, guidance=guidance), expected)
@@ -161,10 +188,14 @@ def test_guidance_up_to_one_is_off_and_above_needs_a_negative_prompt(models: Cal
         Denoiser(model).guided_output(z, T, without, guidance=2.0)
 
 
-def test_a_control_at_scale_zero_changes_nothing_at_all(full_models: Callable[[str], DiffusionModel]) -> None:
+def test_a_control_at_scale_zero_changes_nothing_at_all(
+    full_models: Callable[[str], DiffusionModel],
+) -> None:
     model = full_models("sd15")
     cond, z = cond_of(model), random_latents(3, seed=4)
     silent = [replace(each, scale=0.0) for each in controls(1)]
     plain = Denoiser(model).guided_output(z, T, cond)
     assert torch.equal(Denoiser(model).guided_output(z, T, cond, silent), plain)
-    assert not torch.allclose(Denoiser(model).guided_output(z, T, cond, controls(1)), plain, atol=1e-2)
+    assert not torch.allclose(
+        Denoiser(model).guided_output(z, T, cond, controls(1)), plain, atol=1e-2
+    )

@@ -1,4 +1,5 @@
-"""What a ControlNet sees: depth and poses by networks from folders, edges as OpenCV's, and soft outlines."""
+"""What a ControlNet sees: depth and poses by networks from folders, edges as OpenCV's, and soft
+outlines."""
 
 import shutil
 import sys
@@ -29,14 +30,21 @@ from engine.models.sd.load import load
 from engine.models.sd.plan.model_plan import plan_model
 from tests.conftest import TinyModels
 from tests.support.tensors import copied_tensors
-from tests.support.tiny_detectors import BrightnessAsDepth, KnownPose, build_tiny_depth, build_tiny_pose, network_of
+from tests.support.tiny_detectors import (
+    BrightnessAsDepth,
+    KnownPose,
+    build_tiny_depth,
+    build_tiny_pose,
+    network_of,
+)
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 STANDING = torch.tensor(
     [(24, 8), (26, 6), (22, 6), (28, 8), (20, 8), (31, 16), (17, 16), (35, 26), (13, 26), (37, 36), (11, 36), (28, 36),
      (20, 36), (28, 47), (20, 47), (28, 58), (20, 58)]
 ).float() + torch.tensor([0.3, -0.2])  # fmt: skip
-"""COCO's joints in pixels of the heatmaps, 48 x 64: a person seen from the front, whose left is at the right."""
+"""COCO's joints in pixels of the heatmaps, 48 x 64: a person seen from the front, whose left is at
+the right."""
 NECK, LEFT_WRIST, RIGHT_WRIST = 1, 7, 4
 
 
@@ -67,8 +75,12 @@ def test_a_map_is_that_of_transformers_processor(tmp_path: Path) -> None:
     )  # fmt: skip
     seen = processor(rows, return_tensors="pt")["pixel_values"]
     rgb = torch.from_numpy(rows).permute(2, 0, 1)[None] / 255.0
-    small = torch.nn.functional.interpolate(rgb, (70, 98), mode="bicubic", antialias=True).clamp(0.0, 1.0)
-    assert (normalize(small) - seen).abs().mean() < 0.02, "the same picture, but for rounding to whole numbers"
+    small = torch.nn.functional.interpolate(rgb, (70, 98), mode="bicubic", antialias=True).clamp(
+        0.0, 1.0
+    )
+    assert (normalize(small) - seen).abs().mean() < 0.02, (
+        "the same picture, but for rounding to whole numbers"
+    )
     with torch.no_grad():
         output = network(normalize(small))
     (theirs,) = processor.post_process_depth_estimation(output, target_sizes=[(64, 96)])
@@ -105,7 +117,8 @@ def test_every_joint_has_its_colour_at_its_position_on_black(picture: torch.Tens
 
 
 def test_limbs_are_darker_ellipses_between_their_joints(picture: torch.Tensor) -> None:
-    """The second limb is that from the neck to the left shoulder, the fourth the lower right arm."""
+    """The second limb is that from the neck to the left shoulder, the fourth the lower right
+    arm."""
     for limb, (first, second) in {1: (NECK, 5), 3: (3, RIGHT_WRIST)}.items():
         (x, y), (to_x, to_y) = position_of(first), position_of(second)
         assert picture[(y + to_y) // 2, (x + to_x) // 2].tolist() == colour_of(limb, is_limb=True)
@@ -114,7 +127,9 @@ def test_limbs_are_darker_ellipses_between_their_joints(picture: torch.Tensor) -
 def test_a_joint_that_is_hardly_found_is_left_out_with_its_limbs() -> None:
     scores = torch.ones(17)
     scores[10] = 0.2  # the right wrist
-    image = Skeletons(KnownPose(STANDING, scores)).draw(torch.zeros(1, 3, 512, 384))[0].permute(1, 2, 0)
+    image = (
+        Skeletons(KnownPose(STANDING, scores)).draw(torch.zeros(1, 3, 512, 384))[0].permute(1, 2, 0)
+    )
     levels = (image * 255).round().int()
     for colour in (colour_of(RIGHT_WRIST), colour_of(3, is_limb=True)):
         assert not (levels == torch.tensor(colour)).all(dim=2).any()
@@ -125,7 +140,8 @@ def test_a_joint_that_is_hardly_found_is_left_out_with_its_limbs() -> None:
 
 @pytest.mark.parametrize(("height", "width"), [(512, 384), (512, 512), (576, 1024), (1024, 256)])
 def test_joints_are_those_of_transformers_post_processing(height: int, width: int) -> None:
-    """With the box that contains the whole picture: its processor adds a quarter around the one it gets."""
+    """With the box that contains the whole picture: its processor adds a quarter around the one it
+    gets."""
     from transformers import VitPoseImageProcessorPil
 
     network = KnownPose(STANDING, torch.linspace(0.5, 1.0, 17))
@@ -141,19 +157,25 @@ def test_joints_are_those_of_transformers_post_processing(height: int, width: in
 
 @pytest.mark.parametrize("experts", [1, 3])
 def test_a_vitpose_and_a_vitpose_plus_are_drawn(tmp_path: Path, experts: int) -> None:
-    network = network_of("VitPoseForPoseEstimation", build_tiny_pose(tmp_path, experts=experts), num_labels=17)
+    network = network_of(
+        "VitPoseForPoseEstimation", build_tiny_pose(tmp_path, experts=experts), num_labels=17
+    )
     image = Skeletons(network).draw(torch.rand(1, 3, 64, 96, generator=torch.manual_seed(1)))
     assert image.shape == (1, 3, 64, 96) and image.min() >= 0.0 and image.max() <= 1.0
 
 
 def test_both_are_counted_and_loaded_with_the_model(tiny_sd: Path, tiny_models: TinyModels) -> None:
-    spec = ModelSpec(model=str(tiny_sd), depth=str(tiny_models.depth()), pose=str(tiny_models.pose()))
+    spec = ModelSpec(
+        model=str(tiny_sd), depth=str(tiny_models.depth()), pose=str(tiny_models.pose())
+    )
     report, model = plan_model(spec), load(spec, "cpu", "float32")
     assert report.is_complete and list(model.detectors) == ["depth", "pose"]
     counted = {part.name: part.parameters for part in report.parts}
     for part, detector in model.detectors.items():
         network = detector.network
-        weights = sum(weight.numel() for weight in network.state_dict().values() if weight.is_floating_point())
+        weights = sum(
+            weight.numel() for weight in network.state_dict().values() if weight.is_floating_point()
+        )
         assert counted[part] == weights and not network.training
         assert not any(weight.requires_grad for weight in network.parameters())
     plain = load(ModelSpec(model=str(tiny_sd)), "cpu", "float32")
@@ -164,15 +186,35 @@ def test_another_model_or_a_folder_without_weights_is_refused_in_one_line(
     tiny_sd: Path, tiny_models: TinyModels, tmp_path: Path
 ) -> None:
     depth, pose = tiny_models.depth(), tiny_models.pose()
-    empty = shutil.copytree(depth, tmp_path / "empty", ignore=shutil.ignore_patterns("*.safetensors"))
+    empty = shutil.copytree(
+        depth, tmp_path / "empty", ignore=shutil.ignore_patterns("*.safetensors")
+    )
     for part, name, reason in (
-        ("depth", pose, "is a model of type vitpose; depth needs DepthAnythingForDepthEstimation, for example depth-"),
-        ("pose", depth, "is a model of type depth_anything; pose needs VitPoseForPoseEstimation, for example usyd-"),
+        (
+            "depth",
+            pose,
+            "is a model of type vitpose; depth needs DepthAnythingForDepthEstimation, for example "
+            "depth-",
+        ),
+        (
+            "pose",
+            depth,
+            "is a model of type depth_anything; pose needs VitPoseForPoseEstimation, for example "
+            "usyd-",
+        ),
         ("pose", tiny_models.controlnet(tiny_sd), "is a model of type unknown; pose needs"),
-        ("depth", depth / "model.safetensors", "depth is a folder in transformers' layout, not a file"),
+        (
+            "depth",
+            depth / "model.safetensors",
+            "depth is a folder in transformers' layout, not a file",
+        ),
         ("depth", empty, "has no weights"),
         ("depth", tmp_path, "config.json is missing"),
-        ("pose", "usyd-community/vitpose-base-simple", 'hf download usyd-community/vitpose-base-simple --include "co'),
+        (
+            "pose",
+            "usyd-community/vitpose-base-simple",
+            'hf download usyd-community/vitpose-base-simple --include "co',
+        ),
     ):
         (line,) = plan_model(ModelSpec(model=str(tiny_sd), **{part: str(name)})).missing
         assert reason in line and str(name) in line and "\n" not in line
@@ -186,7 +228,9 @@ def test_weights_that_do_not_fit_the_configuration_are_refused_in_one_line(
     left_out = next(name for name in weights if name.startswith("head."))
     rest = {name: weight for name, weight in weights.items() if name != left_out}
     save_file(rest, folder / "model.safetensors", {"format": "pt"})
-    with pytest.raises(ModelError, match=f"1 tensors are missing or have another shape, the first is {left_out}"):
+    with pytest.raises(
+        ModelError, match=f"1 tensors are missing or have another shape, the first is {left_out}"
+    ):
         load(ModelSpec(model=str(tiny_sd), pose=str(folder)), "cpu", "float32")
 
 
@@ -219,11 +263,17 @@ def stepped(height: float, *, side: int = 96) -> torch.Tensor:
 def test_a_step_is_drawn_by_its_height_and_fades_to_both_sides(is_turned: bool) -> None:
     picture = stepped(0.25)
     outline = soft_edges(picture.mT if is_turned else picture)
-    assert outline.shape == picture.shape and torch.equal(outline[:, :1].expand(-1, 3, -1, -1), outline)
+    assert outline.shape == picture.shape and torch.equal(
+        outline[:, :1].expand(-1, 3, -1, -1), outline
+    )
     line = (outline.mT if is_turned else outline)[0, 0, 40]
-    assert line[47:49].tolist() == pytest.approx([0.25 * GAIN] * 2, rel=1e-4), "the two columns beside it alike"
+    assert line[47:49].tolist() == pytest.approx([0.25 * GAIN] * 2, rel=1e-4), (
+        "the two columns beside it alike"
+    )
     assert (line[:47].diff() > -1e-6).all() and (line[49:].diff() < 1e-6).all()
-    assert line[36] > 0 and line[:35].max() < 1e-6, "three times the coarsest scale away there is nothing"
+    assert line[36] > 0 and line[:35].max() < 1e-6, (
+        "three times the coarsest scale away there is nothing"
+    )
 
 
 def test_a_high_step_is_white_and_the_border_of_the_picture_is_no_outline() -> None:

@@ -1,4 +1,5 @@
-"""Rectified flows (SDXL trained as SD 3 was): how they are recognized, and their pictures compared with diffusers'."""
+"""Rectified flows (SDXL trained as SD 3 was): how they are recognized, and their pictures compared
+with diffusers'."""
 
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ KEY = "modelspec.prediction_type"
 
 
 class LibraryFlow(FlowMatchEulerDiscreteScheduler):
-    """diffusers' flow scheduler with the method names that the pipelines of Stable Diffusion call."""
+    """diffusers' flow scheduler with the method names that the pipelines of Stable Diffusion
+    call."""
 
     def scale_model_input(self, sample: Any, timestep: Any) -> Any:
         return sample
@@ -41,7 +43,9 @@ class LibraryFlow(FlowMatchEulerDiscreteScheduler):
 
 @pytest.fixture(scope="module")
 def folder(tiny_models: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return with_scheduler(tiny_models.sd(kind="sdxl"), tmp_path_factory.mktemp("flow") / "bigasp", **FLOW)
+    return with_scheduler(
+        tiny_models.sd(kind="sdxl"), tmp_path_factory.mktemp("flow") / "bigasp", **FLOW
+    )
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +54,13 @@ def model(folder: Path) -> DiffusionModel:
 
 
 @pytest.mark.parametrize("guidance", [3.0, *in_long_form(1.0)])
-def test_a_picture_of_a_flow_equals_that_of_diffusers(folder: Path, model: DiffusionModel, guidance: float) -> None:
+def test_a_picture_of_a_flow_equals_that_of_diffusers(
+    folder: Path, model: DiffusionModel, guidance: float
+) -> None:
     assert (model.prediction_type, model.sampler) == ("flow_prediction", "scheduler")
-    expected = diffusers_picture(pipeline_of(folder, scheduler=LibraryFlow(shift=3.0)), guidance=guidance)
+    expected = diffusers_picture(
+        pipeline_of(folder, scheduler=LibraryFlow(shift=3.0)), guidance=guidance
+    )
     assert difference(our_picture(model, guidance=guidance), expected) <= 1.0
 
 
@@ -67,21 +75,30 @@ def test_a_stream_of_a_flow_takes_the_steps_of_diffusers(model: DiffusionModel) 
     *_, ours = (stream.push(z, cond) for _ in range(4))
     batch = BatchSchedule(model, denoiser, steps=4, strength=1.0, sampler="lightning")
     sigmas = [timestep / 1000 for timestep in batch._timesteps.tolist()]
-    assert sigmas == pytest.approx([3 * t / (1 + 2 * t) for t in (0.999, 0.749, 0.499, 0.249)], abs=1e-3)
+    assert sigmas == pytest.approx(
+        [3 * t / (1 + 2 * t) for t in (0.999, 0.749, 0.499, 0.249)], abs=1e-3
+    )
     library = FlowMatchEulerDiscreteScheduler()
     library.set_timesteps(sigmas=sigmas)
     x = library.scale_noise(z, library.timesteps[:1], batch._noise_for(z, None).draw(0))
     for timestep in library.timesteps:
-        x = library.step(denoiser.guided_output(x, timestep.expand(1), cond), timestep, x, return_dict=False)[0]
+        x = library.step(
+            denoiser.guided_output(x, timestep.expand(1), cond), timestep, x, return_dict=False
+        )[0]
     torch.testing.assert_close(ours, x, rtol=1e-3, atol=1e-3)
     model.sampler = "scheduler"
-    with pytest.raises(ModelError, match="a rectified flow, which deis cannot run; set the sampler"):
+    with pytest.raises(
+        ModelError, match="a rectified flow, which deis cannot run; set the sampler"
+    ):
         BatchSchedule(model, denoiser, steps=4, strength=1.0, sampler="deis").run(z, cond)
 
 
 @pytest.mark.parametrize("sampler", ["euler", "dpm", "lcm", *in_long_form("turbo", "hyper", "tcd")])
-def test_every_sampler_keeps_a_picture_that_the_flow_leads_to(model: DiffusionModel, sampler: Any) -> None:
-    """A network that knows its picture: x - sigma v is the picture at every sigma, so that each sampler ends there."""
+def test_every_sampler_keeps_a_picture_that_the_flow_leads_to(
+    model: DiffusionModel, sampler: Any
+) -> None:
+    """A network that knows its picture: x - sigma v is the picture at every sigma, so that each
+    sampler ends there."""
     goal = random_latents(1, seed=2)
 
     class Knowing(Denoiser):
@@ -89,7 +106,9 @@ def test_every_sampler_keeps_a_picture_that_the_flow_leads_to(model: DiffusionMo
             return None, (z - goal) / (t.view(-1, 1, 1, 1) / 1000)
 
     schedule = BatchSchedule(model, Knowing(model), steps=8, strength=0.6, sampler=sampler)
-    painted = schedule.run(random_latents(1, seed=1), Conditioner(model).encode("a cat", None, size=(64, 64)))
+    painted = schedule.run(
+        random_latents(1, seed=1), Conditioner(model).encode("a cat", None, size=(64, 64))
+    )
     torch.testing.assert_close(painted, goal, rtol=0.02, atol=0.05)
 
 
@@ -112,7 +131,9 @@ def test_every_sampler_keeps_a_picture_that_the_flow_leads_to(model: DiffusionMo
 def test_a_flow_is_recognized_by_its_header_then_by_its_name(
     name: str, metadata: dict[str, str], prediction: str | None, reason: str
 ) -> None:
-    found = file_prediction(Path(f"{name}.safetensors"), "sdxl", CheckpointHeader(tensors={}, metadata=metadata))
+    found = file_prediction(
+        Path(f"{name}.safetensors"), "sdxl", CheckpointHeader(tensors={}, metadata=metadata)
+    )
     chosen = found.marked or found.likely
     assert (chosen and chosen.value) == prediction and reason in (chosen.reason if chosen else "")
 
@@ -124,21 +145,32 @@ def test_a_file_that_says_flow_runs_as_one_and_one_that_says_something_else_is_r
 
     def plan(name: str, value: str, **more: Any) -> Any:
         copy_configuration(sd, tmp_path / name)
-        file = save_tensors(tmp_path / f"{name}.safetensors", original_tensors(sd), {KEY: value} if value else {})
+        file = save_tensors(
+            tmp_path / f"{name}.safetensors", original_tensors(sd), {KEY: value} if value else {}
+        )
         return plan_model(ModelSpec(model=str(file), vae="full", **more))
 
     flow = plan("x", "flow")
     assert flow.scheduler["_class_name"] == FLOW["_class_name"] and flow.scheduler["shift"] == 3.0
     assert (
-        f"rectified flow, {FLOW['_class_name']} with shift 3 ({KEY} in the file: flow)" in "\n".join(flow.notes)
+        f"rectified flow, {FLOW['_class_name']} with shift 3 ({KEY} in the file: flow)"
+        in "\n".join(flow.notes)
         and not flow.missing
     )
-    assert plan("x", "flow", prediction="epsilon").scheduler["_class_name"] == "EulerDiscreteScheduler"
+    assert (
+        plan("x", "flow", prediction="epsilon").scheduler["_class_name"] == "EulerDiscreteScheduler"
+    )
     assert plan("x", "", prediction="flow").prediction.value == "flow_prediction"
     (line,) = plan("x", "x0\n\x1b[2J").missing
-    assert f"predicts x0_2j ({KEY} in the file: x0_2j); supported: epsilon, v_prediction, flow_prediction," in line
+    assert (
+        f"predicts x0_2j ({KEY} in the file: x0_2j); supported: epsilon, v_prediction, "
+        "flow_prediction," in line
+    )
     (note,) = (note for note in plan("My-RF", "epsilon").notes if "flow" in note)
-    assert f"(RF in the file's name), not by {KEY} in the file: epsilon; for one, set prediction to flow" in note
+    assert (
+        f"(RF in the file's name), not by {KEY} in the file: epsilon; for one, set prediction to "
+        "flow" in note
+    )
     assert "which deis cannot run" in plan("x", "flow", sampler="deis").missing[0]
 
 
@@ -146,16 +178,29 @@ def test_a_file_that_says_flow_runs_as_one_and_one_that_says_something_else_is_r
     ("changes", "says"),
     [
         ({"use_dynamic_shifting": True, "shift": 2.5}, ""),
-        ({"_class_name": "FlowMatchHeunDiscreteScheduler"}, "FlowMatchHeunDiscreteScheduler belongs to flow-matching"),
-        ({"_class_name": "UniPCMultistepScheduler", "use_flow_sigmas": True, "flow_shift": 2.5}, ""),
+        (
+            {"_class_name": "FlowMatchHeunDiscreteScheduler"},
+            "FlowMatchHeunDiscreteScheduler belongs to flow-matching",
+        ),
+        (
+            {"_class_name": "UniPCMultistepScheduler", "use_flow_sigmas": True, "flow_shift": 2.5},
+            "",
+        ),
     ],
 )
-def test_a_folder_s_own_flow_is_run_or_named(tiny_models: Any, tmp_path: Path, changes: Any, says: str) -> None:
-    name = with_scheduler(tiny_models.sd(kind="sdxl"), tmp_path / "flow", beta_schedule=None, **(FLOW | changes))
+def test_a_folder_s_own_flow_is_run_or_named(
+    tiny_models: Any, tmp_path: Path, changes: Any, says: str
+) -> None:
+    name = with_scheduler(
+        tiny_models.sd(kind="sdxl"), tmp_path / "flow", beta_schedule=None, **(FLOW | changes)
+    )
     plan = plan_model(ModelSpec(model=str(name)))
     if says:
         with pytest.raises(ModelError, match=says):
             plan.require_complete()
     else:
-        assert plan.scheduler["_class_name"] == (FLOW | changes)["_class_name"] and plan.scheduler["shift"] == 2.5
+        assert (
+            plan.scheduler["_class_name"] == (FLOW | changes)["_class_name"]
+            and plan.scheduler["shift"] == 2.5
+        )
         assert not plan.missing and any("with shift 2.5" in note for note in plan.notes)

@@ -36,7 +36,9 @@ def model(tiny_sd: Path, adapter: Path) -> DiffusionModel:
     return loaded(tiny_sd, ip_adapter=str(adapter))
 
 
-def test_at_strength_0_and_without_a_picture_the_result_is_bit_identical(tiny_sd: Path, model: DiffusionModel) -> None:
+def test_at_strength_0_and_without_a_picture_the_result_is_bit_identical(
+    tiny_sd: Path, model: DiffusionModel
+) -> None:
     base = our_picture(loaded(tiny_sd))
     model.ip_adapter.set_scale(1.0)
     assert np.array_equal(our_picture(model), base)
@@ -45,7 +47,10 @@ def test_at_strength_0_and_without_a_picture_the_result_is_bit_identical(tiny_sd
     model.ip_adapter.set_scale(0.0)
     assert np.array_equal(our_picture(model, ip_image=REFERENCE), base)
     model.ip_adapter.set_scale(1.0)
-    assert all(torch.equal(weight, was) for (_, weight, _), was in zip(model.ip_adapter._values, full, strict=True))
+    assert all(
+        torch.equal(weight, was)
+        for (_, weight, _), was in zip(model.ip_adapter._values, full, strict=True)
+    )
 
 
 def prepared(adapter: Any, picture: np.ndarray) -> torch.Tensor:
@@ -53,18 +58,27 @@ def prepared(adapter: Any, picture: np.ndarray) -> torch.Tensor:
     return adapter._processor(Image.fromarray(picture), return_tensors="pt").pixel_values
 
 
-def test_pictures_are_mixed_by_weight_in_what_the_encoder_says_of_them(model: DiffusionModel) -> None:
-    adapter, others = model.ip_adapter, [source_picture(seed=seed, side_px=48) for seed in (2, 3, 4)]
+def test_pictures_are_mixed_by_weight_in_what_the_encoder_says_of_them(
+    model: DiffusionModel,
+) -> None:
+    adapter, others = (
+        model.ip_adapter,
+        [source_picture(seed=seed, side_px=48) for seed in (2, 3, 4)],
+    )
     encoded: list[int] = []
 
     def mixed(*weights: float) -> torch.Tensor:
-        (tokens,), _ = adapter.encode(list(zip_longest((REFERENCE, *others), weights, fillvalue=0.0)))
+        (tokens,), _ = adapter.encode(
+            list(zip_longest((REFERENCE, *others), weights, fillvalue=0.0))
+        )
         return tokens
 
     embeds = [adapter._embed(prepared(adapter, each)) for each in (REFERENCE, *others)]
     mixed(1.0)
     hook = adapter.modules()[0].register_forward_hook(lambda *_: encoded.append(1))
-    assert torch.equal(mixed(1.0), adapter._tokens(embeds[0])) and torch.equal(mixed(0.5), mixed(1.0))
+    assert torch.equal(mixed(1.0), adapter._tokens(embeds[0])) and torch.equal(
+        mixed(0.5), mixed(1.0)
+    )
     assert torch.equal(mixed(0.0, 0.5), adapter._tokens(embeds[1]))
     expected = 0.5 * embeds[0] + 0.25 * embeds[1] + 0.25 * embeds[3]
     assert torch.allclose(mixed(0.8, 0.4, 0.0, 0.4), adapter._tokens(expected), atol=1e-6)
@@ -75,15 +89,23 @@ def test_pictures_are_mixed_by_weight_in_what_the_encoder_says_of_them(model: Di
 
 
 @pytest.mark.parametrize("shape", [(32, 32), (48, 96), (200, 31)])
-def test_a_moving_picture_is_seen_as_a_file_is(model: DiffusionModel, shape: tuple[int, int]) -> None:
+def test_a_moving_picture_is_seen_as_a_file_is(
+    model: DiffusionModel, shape: tuple[int, int]
+) -> None:
     adapter = model.ip_adapter
-    picture = cv2.resize(source_picture(seed=6, side_px=48), shape[::-1], interpolation=cv2.INTER_CUBIC)
+    picture = cv2.resize(
+        source_picture(seed=6, side_px=48), shape[::-1], interpolation=cv2.INTER_CUBIC
+    )
     rgb = torch.from_numpy(picture).permute(2, 0, 1)[None] / 255.0
     still, _ = adapter.mix([(REFERENCE, 1.0)])
     for fraction in (0.0, 0.5, 1.0):
         tokens = adapter.encode_live(rgb, torch.tensor(fraction), still)
-        expected = adapter._tokens(torch.lerp(still, adapter._embed(prepared(adapter, picture)), fraction))
-        near = partial(torch.allclose, expected, atol=0.005 * float(expected.abs().max()))  # theirs rounds to 8 bits
+        expected = adapter._tokens(
+            torch.lerp(still, adapter._embed(prepared(adapter, picture)), fraction)
+        )
+        near = partial(
+            torch.allclose, expected, atol=0.005 * float(expected.abs().max())
+        )  # theirs rounds to 8 bits
         assert near(tokens)
         assert near(adapter._tokens(still)) == (fraction == 0.0)
 
@@ -93,40 +115,61 @@ def test_each_block_has_a_strength_of_its_own(model: DiffusionModel) -> None:
 
     def norms(scale: float, *blocks: float) -> dict[str, float]:
         adapter.set_scale(scale, blocks)
-        return {block: sum(float(w.norm()) for name, w, _ in adapter._values if name == block) for block in BLOCKS}
+        return {
+            block: sum(float(w.norm()) for name, w, _ in adapter._values if name == block)
+            for block in BLOCKS
+        }
 
     full = norms(1.0, 1.0, 1.0, 1.0)
     assert all(full.values())
     for index, block in enumerate(BLOCKS):
         factors = [0.5 if index == other else 0.0 for other in range(3)]
-        assert norms(0.5, *factors) == pytest.approx(dict.fromkeys(BLOCKS, 0.0) | {block: full[block] / 4})
+        assert norms(0.5, *factors) == pytest.approx(
+            dict.fromkeys(BLOCKS, 0.0) | {block: full[block] / 4}
+        )
     assert norms(1.0, 1.0, 1.0, 1.0) == full
 
 
-def test_an_adapter_without_its_image_encoder_says_so(tiny_sd: Path, adapter: Path, tmp_path: Path) -> None:
+def test_an_adapter_without_its_image_encoder_says_so(
+    tiny_sd: Path, adapter: Path, tmp_path: Path
+) -> None:
     alone = tmp_path / "folder" / "alone.safetensors"
     alone.parent.mkdir()
     alone.write_bytes(adapter.read_bytes())
     with pytest.raises(ModelError, match="no image_encoder folder next to it"):
         loaded(tiny_sd, ip_adapter=str(alone))
-    named = ModelSpec(model=str(tiny_sd), ip_adapter=str(alone), image_encoder=str(adapter.parent / "image_encoder"))
+    named = ModelSpec(
+        model=str(tiny_sd),
+        ip_adapter=str(alone),
+        image_encoder=str(adapter.parent / "image_encoder"),
+    )
     assert load(named, "cpu", "fp32").ip_adapter is not None
 
 
-def test_an_adapter_with_an_unknown_or_a_missing_tensor_is_refused(adapter: Path, tmp_path: Path) -> None:
+def test_an_adapter_with_an_unknown_or_a_missing_tensor_is_refused(
+    adapter: Path, tmp_path: Path
+) -> None:
     file, tensors = tmp_path / "x.safetensors", copied_tensors(adapter)
     save_file(tensors | {"image_proj.gain": torch.ones(1)}, file)
-    with pytest.raises(ModelError, match=r"no place in an IP-Adapter, the first is image_proj\.gain; it is"):
+    with pytest.raises(
+        ModelError, match=r"no place in an IP-Adapter, the first is image_proj\.gain; it is"
+    ):
         examine_ip_adapter(str(file), "", None)
     del tensors["ip_adapter.1.to_v_ip.weight"]
     save_file(tensors, file)
-    with pytest.raises(ModelError, match=r"1 tensors are missing .*, the first is ip_adapter\.1\.to_v_ip\.weight"):
+    with pytest.raises(
+        ModelError, match=r"1 tensors are missing .*, the first is ip_adapter\.1\.to_v_ip\.weight"
+    ):
         examine_ip_adapter(str(file), "", None)
 
 
-def test_an_adapter_of_a_repository_says_how_to_get_its_encoder(tiny_sd: Path, adapter: Path, target: Folders) -> None:
+def test_an_adapter_of_a_repository_says_how_to_get_its_encoder(
+    tiny_sd: Path, adapter: Path, target: Folders
+) -> None:
     (target.folder / "ip.safetensors").write_bytes(adapter.read_bytes())
     target.put_on_hub("artist/adapters/models", target.folder)
     spec = ModelSpec(model=str(tiny_sd), ip_adapter="artist/adapters/models/ip.safetensors")
-    with pytest.raises(ModelError, match=r'hf download artist/adapters --include "models/image_encoder/\*.json"'):
+    with pytest.raises(
+        ModelError, match=r'hf download artist/adapters --include "models/image_encoder/\*.json"'
+    ):
         load(spec, "cpu", "fp32")

@@ -42,14 +42,19 @@ def load_tiny(folder: Path | str, dtype: str = "fp32", **options: Any) -> Diffus
 
 def test_a_requested_sampler_is_used(tiny_sd: Path) -> None:
     assert load_tiny(tiny_sd, sampler="scheduler").sampler == "scheduler"
-    with pytest.raises(ModelError, match="sampler ddim: not one of auto, lcm, turbo, lightning, hyper, tcd, scheduler"):
+    with pytest.raises(
+        ModelError,
+        match="sampler ddim: not one of auto, lcm, turbo, lightning, hyper, tcd, scheduler",
+    ):
         load_tiny(tiny_sd, sampler="ddim")
 
 
 @pytest.mark.parametrize(("name", "dtype"), [("fp16", torch.float16), ("bfloat16", torch.bfloat16)])
 def test_weights_have_the_requested_dtype(tiny_sd: Path, name: str, dtype: torch.dtype) -> None:
     model = load_tiny(tiny_sd, name)
-    assert model.unet.dtype == model.vae.dtype == model.text_encoders[0].dtype == model.dtype == dtype
+    assert (
+        model.unet.dtype == model.vae.dtype == model.text_encoders[0].dtype == model.dtype == dtype
+    )
     assert model.memory_bytes() < 0.6 * load_tiny(tiny_sd).memory_bytes()
     with pytest.raises(ModelError, match="dtype int8: not one of"):
         load_tiny(tiny_sd, "int8")
@@ -61,7 +66,12 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path]]:
 
     def count(event: str, arguments: tuple[Any, ...]) -> None:
         # With a mode: an opener's own call has none.
-        if _is_counting[0] and event == "open" and arguments[1] and isinstance(arguments[0], str | Path):
+        if (
+            _is_counting[0]
+            and event == "open"
+            and arguments[1]
+            and isinstance(arguments[0], str | Path)
+        ):
             _opened.append(Path(arguments[0]))
 
     def counted(file: Any, *arguments: Any, **options: Any) -> Any:
@@ -79,8 +89,13 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Path]]:
 def test_a_folder_is_opened_once_to_plan_a_model_and_only_its_weights_to_load_it(
     tiny_sd: Path, opened: list[Path]
 ) -> None:
-    spec, everything = ModelSpec(model=str(tiny_sd)), [file for file in tiny_sd.rglob("*") if file.is_file()]
-    weights = sorted(Path(f"{file} by safetensors") for file in everything if file.suffix == ".safetensors")
+    spec, everything = (
+        ModelSpec(model=str(tiny_sd)),
+        [file for file in tiny_sd.rglob("*") if file.is_file()],
+    )
+    weights = sorted(
+        Path(f"{file} by safetensors") for file in everything if file.suffix == ".safetensors"
+    )
     assert len(weights) == 3
 
     def of_the_folder() -> list[Path]:
@@ -89,18 +104,25 @@ def test_a_folder_is_opened_once_to_plan_a_model_and_only_its_weights_to_load_it
         return found
 
     plan = plan_model(spec)
-    assert of_the_folder() == sorted([*everything, *weights]), "weights for their size, then for their header"
+    assert of_the_folder() == sorted([*everything, *weights]), (
+        "weights for their size, then for their header"
+    )
     load(spec, "cpu", "fp32", plan=plan)
     assert of_the_folder() == weights
 
 
 def test_a_pickle_that_runs_code_is_refused(copied: Any, tmp_path: Path) -> None:
     folder = copied()
-    for part, name in (("unet", "diffusion_pytorch_model.bin"), ("text_encoder", "pytorch_model.bin")):
+    for part, name in (
+        ("unet", "diffusion_pytorch_model.bin"),
+        ("text_encoder", "pytorch_model.bin"),
+    ):
         (whole,) = (folder / part).glob("*.safetensors")
         whole.rename(tmp_path / "whole")
         torch.save({"conv_in.weight": Call(Path.touch, tmp_path / "touched")}, folder / part / name)
-        with pytest.raises(ModelError, match=f"{name}: not a file written by torch.save, or truncated"):
+        with pytest.raises(
+            ModelError, match=f"{name}: not a file written by torch.save, or truncated"
+        ):
             load_tiny(folder)
         (tmp_path / "whole").rename(whole)
     assert not (tmp_path / "touched").exists()
@@ -109,7 +131,9 @@ def test_a_pickle_that_runs_code_is_refused(copied: Any, tmp_path: Path) -> None
 # -- the VAE
 
 
-def test_auto_uses_taesd_from_the_cache_if_the_model_has_only_a_full_vae(tiny_models: Any, target: Folders) -> None:
+def test_auto_uses_taesd_from_the_cache_if_the_model_has_only_a_full_vae(
+    tiny_models: Any, target: Folders
+) -> None:
     folder = tiny_models.sd(vae="kl")
     plain = load_tiny(folder)
     assert not plain.is_tiny_vae
@@ -130,7 +154,9 @@ def test_a_vae_can_be_named(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> 
         load_tiny(tiny_sd, vae=str(tiny_sd / "unet"))
 
 
-def test_a_missing_vae_is_named_with_the_next_step(tiny_models: Any, tiny_sd: Path, target: Folders) -> None:
+def test_a_missing_vae_is_named_with_the_next_step(
+    tiny_models: Any, tiny_sd: Path, target: Folders
+) -> None:
     with pytest.raises(ModelError, match="hf download madebyollin/taesdxl"):
         load_tiny(tiny_models.sd(kind="sdxl", vae="kl"), vae="taesd")
     with pytest.raises(ModelError, match="its VAE is a TAESD"):
@@ -143,7 +169,9 @@ def test_an_incomplete_taesd_is_ignored(tiny_models: Any, target: Folders, tmp_p
     target.put_on_hub("madebyollin/taesd", half)
     folder = tiny_models.sd(vae="kl")
     assert not load_tiny(folder).is_tiny_vae
-    with pytest.raises(ModelError, match="madebyollin/taesd: has no weights; fetch it: hf download"):
+    with pytest.raises(
+        ModelError, match="madebyollin/taesd: has no weights; fetch it: hf download"
+    ):
         load_tiny(folder, vae="taesd")
 
 
@@ -161,10 +189,22 @@ def edited(file: str, **keys: Any) -> Callable[[Path], None]:
     ("harm", "line"),
     [
         (lambda folder: (folder / INDEX).write_text("{"), "model_index.json cannot be read"),
-        (edited(INDEX, text_encoder=[None, None]), "has no text_encoder; supported: Stable Diffusion .* hf download"),
-        (lambda folder: os.truncate(folder / UNET, 100_000), "unet.* damaged or truncated .* download it again"),
-        (edited("unet/config.json", layers_per_block=2), "unet: 100 tensors are missing or have another shape"),
-        (lambda folder: shutil.rmtree(folder / "scheduler"), "scheduler/scheduler_config.json is missing"),
+        (
+            edited(INDEX, text_encoder=[None, None]),
+            "has no text_encoder; supported: Stable Diffusion .* hf download",
+        ),
+        (
+            lambda folder: os.truncate(folder / UNET, 100_000),
+            "unet.* damaged or truncated .* download it again",
+        ),
+        (
+            edited("unet/config.json", layers_per_block=2),
+            "unet: 100 tensors are missing or have another shape",
+        ),
+        (
+            lambda folder: shutil.rmtree(folder / "scheduler"),
+            "scheduler/scheduler_config.json is missing",
+        ),
         (lambda folder: shutil.rmtree(folder / "tokenizer"), "tokenizer is missing"),
     ],
 )
@@ -184,10 +224,13 @@ def test_a_single_file_without_a_configuration_names_the_download_command(
 ) -> None:
     alone = tmp_path / "alone.safetensors"
     alone.write_bytes(tiny_models.single_file(tiny_models.sd(vae="kl")).read_bytes())
-    with pytest.raises(ModelError, match="hf download stable-diffusion-v1-5/stable-diffusion-v1-5") as error:
+    with pytest.raises(
+        ModelError, match="hf download stable-diffusion-v1-5/stable-diffusion-v1-5"
+    ) as error:
         load_tiny(alone)
     assert "\n" not in str(error.value)
     target.put_on_hub(
-        "stable-diffusion-v1-5/stable-diffusion-v1-5", tiny_models.single_file(tiny_models.sd(vae="kl")).with_suffix("")
+        "stable-diffusion-v1-5/stable-diffusion-v1-5",
+        tiny_models.single_file(tiny_models.sd(vae="kl")).with_suffix(""),
     )
     assert load_tiny(alone).family == "sd15"

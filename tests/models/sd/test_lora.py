@@ -16,7 +16,11 @@ from tests.support.long_form import in_long_form
 
 
 def weights_of(model: Any) -> list[torch.Tensor]:
-    return [parameter for network in (model.unet, *model.text_encoders) for parameter in network.parameters()]
+    return [
+        parameter
+        for network in (model.unet, *model.text_encoders)
+        for parameter in network.parameters()
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -57,19 +61,28 @@ def test_at_strength_zero_the_weights_equal_the_file_at_the_same_addresses(
     name = model.loras.names[0]
     addresses = [weight.data_ptr() for weight in weights_of(model)]
     changed = [weight.clone() for weight in weights_of(model)]
-    copies = [was for ours, was in zip(changed, weights_of(plain), strict=True) if not torch.equal(ours, was)]
+    copies = [
+        was
+        for ours, was in zip(changed, weights_of(plain), strict=True)
+        if not torch.equal(ours, was)
+    ]
     expected = sum(tensor.nbytes for tensor in (*copies, *load_file(file).values()))
     assert model.memory_bytes() - plain.memory_bytes() == expected > 0
     for strength in (0.3, -1.7, 0.0):
         model.loras.set_weights({name: strength})
-    assert all(torch.equal(ours, theirs) for ours, theirs in zip(weights_of(model), weights_of(plain), strict=True))
+    assert all(
+        torch.equal(ours, theirs)
+        for ours, theirs in zip(weights_of(model), weights_of(plain), strict=True)
+    )
     for strength in (2.0, -1.1, 0.8):
         model.loras.set_weights({name: strength})
     assert all(torch.equal(ours, was) for ours, was in zip(weights_of(model), changed, strict=True))
     assert [weight.data_ptr() for weight in weights_of(model)] == addresses
 
 
-def test_texts_are_encoded_again_only_if_a_text_encoder_changed(tiny_models: Any, tiny_sd: Path) -> None:
+def test_texts_are_encoded_again_only_if_a_text_encoder_changed(
+    tiny_models: Any, tiny_sd: Path
+) -> None:
     both, unet_only = tiny_models.lora(tiny_sd), tiny_models.lora(tiny_sd, with_text=False)
     model = loaded(tiny_sd, loras=((str(both), 0.0), (str(unet_only), 0.0)))
     conditioner = Conditioner(model)
@@ -95,10 +108,14 @@ def test_a_lora_changes_both_text_encoders_of_an_xl_model(tiny_models: Any) -> N
 
 
 @pytest.mark.parametrize(
-    ("kind", "as_file"), [("sd15", True), ("sdxl", False), *in_long_form(("sd15", False), ("sdxl", True))]
+    ("kind", "as_file"),
+    [("sd15", True), ("sdxl", False), *in_long_form(("sd15", False), ("sdxl", True))],
 )
-def test_trained_norms_add_their_differences(tiny_models: Any, tmp_path: Path, kind: str, as_file: bool) -> None:
-    """LyCORIS' train_norm: `w_norm` and `b_norm` next to the factors, in the UNet and in each text encoder."""
+def test_trained_norms_add_their_differences(
+    tiny_models: Any, tmp_path: Path, kind: str, as_file: bool
+) -> None:
+    """LyCORIS' train_norm: `w_norm` and `b_norm` next to the factors, in the UNet and in each text
+    encoder."""
     from safetensors.torch import save_file
 
     sd = tiny_models.sd(kind=kind, vae="kl")
@@ -110,12 +127,24 @@ def test_trained_norms_add_their_differences(tiny_models: Any, tmp_path: Path, k
             "unet",
             "mid_block.attentions.0.transformer_blocks.0.norm2",
         ),
-        "lora_te1_text_model_encoder_layers_0_layer_norm1": ("text_encoder", "encoder.layers.0.layer_norm1"),
+        "lora_te1_text_model_encoder_layers_0_layer_norm1": (
+            "text_encoder",
+            "encoder.layers.0.layer_norm1",
+        ),
     }
     if kind == "sdxl":
-        norms["lora_te2_text_model_encoder_layers_1_layer_norm2"] = ("text_encoder_2", "encoder.layers.1.layer_norm2")
+        norms["lora_te2_text_model_encoder_layers_1_layer_norm2"] = (
+            "text_encoder_2",
+            "encoder.layers.1.layer_norm2",
+        )
     plain = loaded(model, vae="full")
-    networks = dict(zip(("unet", "text_encoder", "text_encoder_2"), (plain.unet, *plain.text_encoders), strict=False))
+    networks = dict(
+        zip(
+            ("unet", "text_encoder", "text_encoder_2"),
+            (plain.unet, *plain.text_encoders),
+            strict=False,
+        )
+    )
     before = {part: dict(_without_prefix(network)) for part, network in networks.items()}
     tensors: dict[str, torch.Tensor] = {}
     for named, (part, layer) in norms.items():
@@ -136,8 +165,11 @@ def test_trained_norms_add_their_differences(tiny_models: Any, tmp_path: Path, k
         assert all(torch.equal(each, before[part][name]) for name, each in _without_prefix(network))
 
 
-def test_comfyuis_whole_differences_are_added_and_other_tensors_refused(tiny_sd: Path, tmp_path: Path) -> None:
-    """`.diff` of a convolution and a matrix, `.diff_b` of their biases; peft's trained biases replace the model's."""
+def test_comfyuis_whole_differences_are_added_and_other_tensors_refused(
+    tiny_sd: Path, tmp_path: Path
+) -> None:
+    """`.diff` of a convolution and a matrix, `.diff_b` of their biases; peft's trained biases
+    replace the model's."""
     from safetensors.torch import save_file
 
     before = dict(_without_prefix(loaded(tiny_sd).unet))
@@ -145,21 +177,35 @@ def test_comfyuis_whole_differences_are_added_and_other_tensors_refused(tiny_sd:
     tensors = {}
     for layer in layers:
         for role, name in (("diff", "weight"), ("diff_b", "bias")):
-            tensors[f"diffusion_model.{layer}.{role}"] = torch.randn(before[f"{layer}.{name}"].shape)
+            tensors[f"diffusion_model.{layer}.{role}"] = torch.randn(
+                before[f"{layer}.{name}"].shape
+            )
     save_file(tensors, tmp_path / "whole.safetensors")
-    after = dict(_without_prefix(loaded(tiny_sd, loras=((str(tmp_path / "whole.safetensors"), 0.5),)).unet))
+    after = dict(
+        _without_prefix(loaded(tiny_sd, loras=((str(tmp_path / "whole.safetensors"), 0.5),)).unet)
+    )
     for name, tensor in before.items():
         layer, _, kind = name.rpartition(".")
-        difference = tensors.get(f"diffusion_model.{layer}.{'diff' if kind == 'weight' else 'diff_b'}")
+        difference = tensors.get(
+            f"diffusion_model.{layer}.{'diff' if kind == 'weight' else 'diff_b'}"
+        )
         assert torch.equal(after[name], tensor if difference is None else tensor + 0.5 * difference)
-    biases = tensors | {"base_model.model.mid_block.resnets.0.conv1.base_layer.bias": torch.zeros(2)}
+    biases = tensors | {
+        "base_model.model.mid_block.resnets.0.conv1.base_layer.bias": torch.zeros(2)
+    }
     save_file(biases, tmp_path / "biases.safetensors")
-    plan = plan_model(ModelSpec(model=str(tiny_sd), loras=((str(tmp_path / "biases.safetensors"), 1.0),)))
+    plan = plan_model(
+        ModelSpec(model=str(tiny_sd), loras=((str(tmp_path / "biases.safetensors"), 1.0),))
+    )
     assert plan.missing[0].endswith(
-        "1 of its tensors have no place in a LoRA, the first is base_model.model.mid_block.resnets.0.conv1."
+        "1 of its tensors have no place in a LoRA, the first is "
+        "base_model.model.mid_block.resnets.0.conv1."
         "base_layer.bias; merge it where it was trained"
     )
 
 
 def _without_prefix(network: Any) -> list[tuple[str, torch.Tensor]]:
-    return [(name.removeprefix("text_model."), each.detach().clone()) for name, each in network.named_parameters()]
+    return [
+        (name.removeprefix("text_model."), each.detach().clone())
+        for name, each in network.named_parameters()
+    ]

@@ -27,15 +27,21 @@ def test_a_pickle_of_a_training_run_is_the_same_lora(target: Folders, tmp_path: 
     file = target.tiny.lora(sd)
     torch.save({"state_dict": load_file(file), "epoch": 3}, tmp_path / "run.ckpt")
     files = file, tmp_path / "run.ckpt"
-    models = [load(ModelSpec(model=str(sd), loras=((str(each), 1.0),)), "cpu", "fp32") for each in files]
+    models = [
+        load(ModelSpec(model=str(sd), loras=((str(each), 1.0),)), "cpu", "fp32") for each in files
+    ]
     for ours, theirs in zip(*(model.unet.parameters() for model in models), strict=True):
         assert torch.equal(ours, theirs)
 
 
-def test_names_of_the_first_code_are_the_same_layers_as_diffusers(target: Folders, tmp_path: Path) -> None:
+def test_names_of_the_first_code_are_the_same_layers_as_diffusers(
+    target: Folders, tmp_path: Path
+) -> None:
     models = [
         load(
-            loras.kohya("sdxl", style)(Folders(folder=tmp_path / style, tiny=target.tiny, hub=target.hub)),
+            loras.kohya("sdxl", style)(
+                Folders(folder=tmp_path / style, tiny=target.tiny, hub=target.hub)
+            ),
             "cpu",
             "fp32",
         )
@@ -56,22 +62,43 @@ def test_a_single_file_has_the_target_weights_of_its_folder(tiny_models: Any) ->
 
 
 def pair(**tensors: tuple[int, ...]) -> dict[str, torch.Tensor]:
-    return {f"unet.{ATTENTION}.lora_{side}.weight": torch.ones(shape) for side, shape in tensors.items()}
+    return {
+        f"unet.{ATTENTION}.lora_{side}.weight": torch.ones(shape) for side, shape in tensors.items()
+    }
 
 
 @pytest.mark.parametrize(
     ("tensors", "metadata", "line"),
     [
-        (pair(A=(2, 32), B=(64, 2)), {"ss_base_model_version": "sd_v2"}, "made for SD 2.x, this is SD 1.5"),
+        (
+            pair(A=(2, 32), B=(64, 2)),
+            {"ss_base_model_version": "sd_v2"},
+            "made for SD 2.x, this is SD 1.5",
+        ),
         (pair(A=(2, 32), B=(64, 2)), None, "a LoRA made for another model, this is SD 1.5"),
         (
-            {"unet.nowhere.lora_A.weight": torch.ones(2, 2), "unet.nowhere.lora_B.weight": torch.ones(2, 2)},
+            {
+                "unet.nowhere.lora_A.weight": torch.ones(2, 2),
+                "unet.nowhere.lora_B.weight": torch.ones(2, 2),
+            },
             {"modelspec.architecture": "stable-diffusion-xl-v1-base/lora"},
             "made for SDXL, this is SD 1.5 (none of its 1 changes fits this model",
         ),
-        ({"lora_unet_mid.dora_scale": torch.ones(1)}, None, "damaged: lora_unet_mid: its lokr_w1_a is missing"),
-        ({"something": torch.ones(1)}, None, "none of its 1 tensors is part of one, the first is something"),
-        ({"model.diffusion_model.out.2.weight": torch.ones(1)}, None, "a complete model, not a LoRA; name it as the"),
+        (
+            {"lora_unet_mid.dora_scale": torch.ones(1)},
+            None,
+            "damaged: lora_unet_mid: its lokr_w1_a is missing",
+        ),
+        (
+            {"something": torch.ones(1)},
+            None,
+            "none of its 1 tensors is part of one, the first is something",
+        ),
+        (
+            {"model.diffusion_model.out.2.weight": torch.ones(1)},
+            None,
+            "a complete model, not a LoRA; name it as the",
+        ),
         (
             pair(A=(2, 64), B=(64, 2)) | {f"unet.{ATTENTION}.dora_scale": torch.ones(3, 1)},
             None,
@@ -80,7 +107,11 @@ def pair(**tensors: tuple[int, ...]) -> dict[str, torch.Tensor]:
     ],
 )
 def test_a_lora_that_does_not_fit_is_refused(
-    tiny_sd: Path, tmp_path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None, line: str
+    tiny_sd: Path,
+    tmp_path: Path,
+    tensors: dict[str, torch.Tensor],
+    metadata: dict[str, str] | None,
+    line: str,
 ) -> None:
     file = tmp_path / "it.safetensors"
     save_file(tensors, file, metadata)
@@ -100,7 +131,9 @@ def test_what_is_not_merged_is_mentioned(tiny_models: Any, tiny_sd: Path, tmp_pa
     )
 
 
-def test_a_folder_with_one_lora_selects_and_names_it(tiny_models: Any, tiny_sd: Path, tmp_path: Path) -> None:
+def test_a_folder_with_one_lora_selects_and_names_it(
+    tiny_models: Any, tiny_sd: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "glass"
     folder.mkdir()
     data = tiny_models.lora(tiny_sd).read_bytes()

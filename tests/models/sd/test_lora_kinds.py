@@ -1,4 +1,5 @@
-"""LoRAs, LoHas, LoKrs and DoRAs compared with the forward passes of peft, and their file formats."""
+"""LoRAs, LoHas, LoKrs and DoRAs compared with the forward passes of peft, and their file
+formats."""
 
 import json
 import shutil
@@ -67,7 +68,8 @@ def adapted(sd: Path, config: Any, folder: Path) -> Any:
 
 @pytest.fixture(scope="module")
 def adapters(tiny_sd: Path, tmp_path_factory: pytest.TempPathFactory) -> Adapters:
-    """For one of KINDS the folder written by peft, which must not be changed, and the output of the UNet with it."""
+    """For one of KINDS the folder written by peft, which must not be changed, and the output of the
+    UNet with it."""
 
     @cache
     def build(kind: str) -> tuple[Path, torch.Tensor]:
@@ -92,7 +94,8 @@ def merged(sd: Path, lora: Path, weight: float = 1.0) -> Any:
 
 
 def kohya_file(folder: Path, file: Path, alpha: float) -> Path:
-    """Write the same factors under LyCORIS' names: with alpha next to them, and DoRA's lengths (out, 1, ...)."""
+    """Write the same factors under LyCORIS' names: with alpha next to them, and DoRA's lengths
+    (out, 1, ...)."""
     ends = {
         "lora_A.weight": "lora_down.weight",
         "lora_B.weight": "lora_up.weight",
@@ -116,17 +119,24 @@ def kohya_file(folder: Path, file: Path, alpha: float) -> Path:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_merging_equals_running_it_with_peft(tiny_sd: Path, adapters: Adapters, plain: Any, kind: str) -> None:
+def test_merging_equals_running_it_with_peft(
+    tiny_sd: Path, adapters: Adapters, plain: Any, kind: str
+) -> None:
     folder, theirs = adapters(kind)
     model = merged(tiny_sd, folder)
     assert (theirs - painted(plain)).abs().max() > 0.01
     assert torch.allclose(painted(model.unet), theirs, atol=1e-5, rtol=1e-5)
     model.loras.set_weights(dict.fromkeys(model.loras.names, 0.0))
-    assert all(torch.equal(ours, own) for ours, own in zip(model.unet.parameters(), plain.parameters(), strict=True))
+    assert all(
+        torch.equal(ours, own)
+        for ours, own in zip(model.unet.parameters(), plain.parameters(), strict=True)
+    )
 
 
 @pytest.mark.parametrize("kind", ["dora", "loha_tucker", "lokr"])
-def test_lycoris_alpha_equals_pefts(tiny_sd: Path, adapters: Adapters, tmp_path: Path, kind: str) -> None:
+def test_lycoris_alpha_equals_pefts(
+    tiny_sd: Path, adapters: Adapters, tmp_path: Path, kind: str
+) -> None:
     folder, theirs = adapters(kind)
     model = merged(tiny_sd, kohya_file(folder, tmp_path / "it.safetensors", 3.0))
     assert torch.allclose(painted(model.unet), theirs, atol=1e-5, rtol=1e-5)
@@ -141,7 +151,9 @@ def test_a_dora_of_columns_gives_each_input_its_length() -> None:
     whole = delta.add_to(original, original, 1.0).view(6, 4, 9)
     assert torch.allclose(whole.norm(dim=(0, 2)), lengths, atol=1e-5)
     added = (original + 0.5 * up @ down.flatten(1)).view(6, 4, 9)
-    assert torch.allclose(whole / whole.norm(dim=(0, 2))[:, None], added / added.norm(dim=(0, 2))[:, None], atol=1e-5)
+    assert torch.allclose(
+        whole / whole.norm(dim=(0, 2))[:, None], added / added.norm(dim=(0, 2))[:, None], atol=1e-5
+    )
 
 
 def test_a_rank_that_contradicts_the_configuration_is_refused(
@@ -155,10 +167,14 @@ def test_a_rank_that_contradicts_the_configuration_is_refused(
         plan_model(ModelSpec(model=str(tiny_sd), loras=((str(tmp_path), 1.0),))).require_complete()
 
 
-def test_a_dora_at_half_weight_is_half_way_to_the_whole_one(tiny_sd: Path, adapters: Adapters, plain: Any) -> None:
+def test_a_dora_at_half_weight_is_half_way_to_the_whole_one(
+    tiny_sd: Path, adapters: Adapters, plain: Any
+) -> None:
     folder, _ = adapters("dora")
     model, half = merged(tiny_sd, folder), merged(tiny_sd, folder, 0.5)
-    for own, ours, whole in zip(plain.parameters(), half.unet.parameters(), model.unet.parameters(), strict=True):
+    for own, ours, whole in zip(
+        plain.parameters(), half.unet.parameters(), model.unet.parameters(), strict=True
+    ):
         assert torch.allclose(ours, (own + whole) / 2, atol=1e-5)
 
 
@@ -168,4 +184,6 @@ def test_a_tucker_core_is_applied_between_two_small_convolutions() -> None:
         down, mid, up = torch.randn(3, 5, 1, 1), torch.randn(2, 3, 3, 3), torch.randn(6, 2, 1, 1)
     convolved = torch.conv2d(torch.conv2d(torch.conv2d(picture, down), mid, padding=1), up)
     delta = Delta(lora="a", kind="lora", scale=1.0, factors={"down": down, "mid": mid, "up": up})
-    assert torch.allclose(torch.conv2d(picture, delta.product().view(6, 5, 3, 3), padding=1), convolved, atol=1e-4)
+    assert torch.allclose(
+        torch.conv2d(picture, delta.product().view(6, 5, 3, 3), padding=1), convolved, atol=1e-4
+    )

@@ -19,7 +19,11 @@ from tests.models.sd.oracle import source_picture
 
 @pytest.fixture(scope="module")
 def model(tiny_sd: Path, tiny_models: Any) -> DiffusionModel:
-    return load(ModelSpec(model=str(tiny_sd), loras=((str(tiny_models.lora(tiny_sd)), 0.25),)), "cpu", "fp32")
+    return load(
+        ModelSpec(model=str(tiny_sd), loras=((str(tiny_models.lora(tiny_sd)), 0.25),)),
+        "cpu",
+        "fp32",
+    )
 
 
 def picture(model: DiffusionModel, prompt: str, notes: list[str]) -> np.ndarray:
@@ -35,7 +39,9 @@ def test_a_tag_replaces_the_weight_while_its_prompt_is_painted(model: DiffusionM
     assert model.loras.weights == {name: 0.25}
     assert np.array_equal(picture(model, "a cat", notes), before)
     model.loras.set_weights({name: 0.8})
-    assert np.array_equal(picture(model, "a cat", notes), tagged) and not np.array_equal(before, tagged)
+    assert np.array_equal(picture(model, "a cat", notes), tagged) and not np.array_equal(
+        before, tagged
+    )
     model.loras.set_weights({name: 0.25})
     assert notes == []
     assert np.array_equal(picture(model, "a cat <lora:gone:1>", notes), before)
@@ -67,8 +73,12 @@ def test_a_job_paints_with_the_weight_of_its_prompts_tag(model: DiffusionModel) 
 def test_live_the_last_change_applies() -> None:
     faders = LoraFaders(("ink", "clay"), lambda key, line: pytest.fail(line))
 
-    def weights(prompt: str, *values: float, prompt_b: str = "", mix: float = 0.0) -> tuple[float, ...]:
-        return faders.weights(values, PromptSettings(prompt=prompt, negative="", prompt_b=prompt_b, mix=mix))
+    def weights(
+        prompt: str, *values: float, prompt_b: str = "", mix: float = 0.0
+    ) -> tuple[float, ...]:
+        return faders.weights(
+            values, PromptSettings(prompt=prompt, negative="", prompt_b=prompt_b, mix=mix)
+        )
 
     assert weights("a cat", 1.0, 0.5) == (1.0, 0.5)
     assert weights("a cat <lora:ink:0.8>", 1.0, 0.5) == (0.8, 0.5)
@@ -78,7 +88,9 @@ def test_live_the_last_change_applies() -> None:
     assert weights("a dog <lora:ink:0.7>", 0.3, 0.6) == (0.7, 0.6)
     assert weights("a dog <lora:ink:0.9>", 0.1, 0.6) == (0.9, 0.6)  # both in one moment
     assert weights("a dog", 0.1, 0.6) == (0.1, 0.6)
-    assert weights("a dog", 0.1, 0.6, prompt_b="<lora:ink:1.1><lora:clay:0>", mix=0.5) == pytest.approx((0.6, 0.3))
+    assert weights(
+        "a dog", 0.1, 0.6, prompt_b="<lora:ink:1.1><lora:clay:0>", mix=0.5
+    ) == pytest.approx((0.6, 0.3))
     assert weights("a dog", 0.1, 0.6, prompt_b="<lora:ink:1.1><lora:clay:0>", mix=1.0) == (1.1, 0.0)
 
 

@@ -1,4 +1,5 @@
-"""Networks loaded from single files equal those of the folders that they were written from, tensor for tensor."""
+"""Networks loaded from single files equal those of the folders that they were written from, tensor
+for tensor."""
 
 import shutil
 from pathlib import Path
@@ -46,7 +47,11 @@ def test_a_controlnet_file_is_the_network_of_its_folder(target: Folders, kind: s
     """With the names of either code; smaller networks have no attention in some blocks."""
     is_small = kind in (nets.MID, nets.SMALL)
     sd = target.tiny.sd(kind="sdxl" if is_small else kind, sampler="lcm")
-    folder = nets.smaller_controlnet(target.folder / "net", kind) if is_small else target.tiny.controlnet(sd)
+    folder = (
+        nets.smaller_controlnet(target.folder / "net", kind)
+        if is_small
+        else target.tiny.controlnet(sd)
+    )
     whole, files = controlnet_of(folder, sd), [target.folder / "xl_canny.safetensors"]
     shutil.copy(folder / "diffusion_pytorch_model.safetensors", files[0])
     if not is_small:
@@ -55,9 +60,15 @@ def test_a_controlnet_file_is_the_network_of_its_folder(target: Folders, kind: s
     for file in files:
         read = controlnet_of(file, sd)
         assert_same(read, whole)
-        differing = {key for key, value in whole.config.items() if plain(read.config.get(key)) != plain(value)}
+        differing = {
+            key
+            for key, value in whole.config.items()
+            if plain(read.config.get(key)) != plain(value)
+        }
         differing -= {"_name_or_path", "_use_default_values", "_diffusers_version", "_class_name"}
-        assert differing <= {"transformer_layers_per_block"}  # of blocks without attention it says nothing
+        assert differing <= {
+            "transformer_layers_per_block"
+        }  # of blocks without attention it says nothing
 
 
 def plain(value: Any) -> Any:
@@ -73,7 +84,10 @@ def test_a_controlnet_file_without_one_of_its_tensors_is_refused(target: Folders
     for lacking, says in (
         ("zero_convs.1.0.weight", r"1 tensors are missing .* controlnet_down_blocks\.1\.weight"),
         ("zero_convs.1.", "incomplete ControlNet, it has 3 of 4 controlnet_down_blocks"),
-        ("input_hint_block.0.", r"incomplete ControlNet, controlnet_cond_embedding\.conv_in\.weight is missing"),
+        (
+            "input_hint_block.0.",
+            r"incomplete ControlNet, controlnet_cond_embedding\.conv_in\.weight is missing",
+        ),
     ):
         save_file({name: tensor for name, tensor in tensors.items() if lacking not in name}, file)
         with pytest.raises(ModelError, match=says):
@@ -84,7 +98,9 @@ def test_a_shuffle_controlnet_does_not_affect_the_negative_prompt(target: Folder
     """diffusers' pipelines use guess_mode with global_pool_conditions."""
     model = load(nets.canny(target, global_pool_conditions=True), "cpu", "float32")
     denoiser, pixels = Denoiser(model, calls=DirectRunner()), Pixels(model, SIDE_PX, SIDE_PX)
-    control = ControlInput(index=0, picture=pixels.prepare_control(source_picture(seed=3)[None]), scale=1.0)
+    control = ControlInput(
+        index=0, picture=pixels.prepare_control(source_picture(seed=3)[None]), scale=1.0
+    )
     z, t = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1)), torch.tensor([500])
     cond = Conditioner(model).encode("a cat", "a dog")
     (_, alone), (against, output), (free, plain) = (
@@ -109,9 +125,15 @@ def test_a_controlnet_with_bgr_input_gets_bgr(target: Folders) -> None:
 
 def test_a_controlnet_with_unsupported_inputs_is_refused(target: Folders) -> None:
     folder = nets.controlnet_folder(target, "sd15")
-    outline, published = outline_of(nets.sd_of(target, "sd15")), (folder / "config.json").read_text(encoding="utf-8")
+    outline, published = (
+        outline_of(nets.sd_of(target, "sd15")),
+        (folder / "config.json").read_text(encoding="utf-8"),
+    )
     for values, says in (
-        ({"encoder_hid_dim": 4096, "encoder_hid_dim_type": "text_proj"}, "texts of another encoder"),
+        (
+            {"encoder_hid_dim": 4096, "encoder_hid_dim_type": "text_proj"},
+            "texts of another encoder",
+        ),
         ({"num_control_type": 6}, "incomplete ControlNet Union, task_embedding"),
         ({"controlnet_conditioning_channel_order": "hsv"}, "supported: rgb, bgr"),
         ({"block_out_channels": [32, 128]}, r"block_out_channels \[32, 128\]"),
@@ -128,18 +150,28 @@ def vae_of(spec: ModelSpec) -> Any:
 
 @pytest.mark.parametrize("name", ["sdxl_vae.safetensors", "sdxl_vae.pt"])
 def test_a_vae_file_is_the_network_of_its_folder(target: Folders, name: str) -> None:
-    read = vae_of(nets.vae_file(target, name, kind="sdxl", prefix="first_stage_model.", extra=("loss.logvar",)))
+    read = vae_of(
+        nets.vae_file(
+            target, name, kind="sdxl", prefix="first_stage_model.", extra=("loss.logvar",)
+        )
+    )
     assert_same(read, nets.tiny_vae())
     assert read.config.scaling_factor == 0.13025
     picture = torch.rand(1, 3, 64, 64)
     with torch.no_grad():
-        assert torch.equal(read.encode(picture).latent_dist.mode(), nets.tiny_vae().encode(picture).latent_dist.mode())
+        assert torch.equal(
+            read.encode(picture).latent_dist.mode(),
+            nets.tiny_vae().encode(picture).latent_dist.mode(),
+        )
 
 
 @pytest.mark.parametrize(
-    ("hub_id", "dtype"), [("stabilityai/sdxl-vae", torch.float32), ("madebyollin/sdxl-vae-fp16-fix", torch.float16)]
+    ("hub_id", "dtype"),
+    [("stabilityai/sdxl-vae", torch.float32), ("madebyollin/sdxl-vae-fp16-fix", torch.float16)],
 )
-def test_only_the_fixed_sdxl_vae_runs_in_half_precision(target: Folders, hub_id: str, dtype: torch.dtype) -> None:
+def test_only_the_fixed_sdxl_vae_runs_in_half_precision(
+    target: Folders, hub_id: str, dtype: torch.dtype
+) -> None:
     spec = nets.vae_file(target, "sdxl_vae.safetensors", kind="sdxl", hub_id=hub_id)
     assert load(spec, "cpu", "float16").vae.dtype == dtype
 
@@ -164,18 +196,25 @@ def test_latents_with_mean_and_std_are_scaled_as_in_diffusers() -> None:
     config = nets.tiny_vae(latents_mean=mean, latents_std=spread, scaling_factor=0.5).config
     factor, shift = latent_scale(config, torch.device("cpu"))
     latents = torch.randn(2, 4, 3, 3)
-    expected = torch.stack(  # pipeline_stable_diffusion_xl_img2img.py: (latents - mean) * scaling_factor / std
-        [(latents[:, c] - mean[c]) * 0.5 / spread[c] for c in range(4)], dim=1
-    )
+    # pipeline_stable_diffusion_xl_img2img.py: (latents - mean) * scaling_factor / std
+    expected = torch.stack([(latents[:, c] - mean[c]) * 0.5 / spread[c] for c in range(4)], dim=1)
     assert torch.allclose((latents - shift) * factor, expected, atol=1e-6)
 
 
 def test_a_vae_with_another_normalisation_is_refused(target: Folders) -> None:
-    model = nets.own_vae(target, latents_mean=[0.1] * 4, latents_std=[2.0] * 4, scaling_factor=0.5).model
-    vae = nets.vae_folder(target, "madebyollin/sdxl-vae-fp16-fix", kind="sdxl", scaling_factor=0.13025).vae
-    with pytest.raises(ModelError, match=r"a VAE of SDXL whose scaling_factor is 0\.13025, .* trained with 0\.5"):
+    model = nets.own_vae(
+        target, latents_mean=[0.1] * 4, latents_std=[2.0] * 4, scaling_factor=0.5
+    ).model
+    vae = nets.vae_folder(
+        target, "madebyollin/sdxl-vae-fp16-fix", kind="sdxl", scaling_factor=0.13025
+    ).vae
+    with pytest.raises(
+        ModelError, match=r"a VAE of SDXL whose scaling_factor is 0\.13025, .* trained with 0\.5"
+    ):
         choose_vae(DiffusersFolder(Path(model)), vae)
-    with pytest.raises(ModelError, match=r"there is no TAESD for a VAE whose scaling_factor is 0\.5"):
+    with pytest.raises(
+        ModelError, match=r"there is no TAESD for a VAE whose scaling_factor is 0\.5"
+    ):
         choose_vae(DiffusersFolder(Path(model)), "taesd")
     nets.taesd_folder(target, "madebyollin/taesdxl", kind="sdxl")
     assert choose_vae(DiffusersFolder(Path(model)), "auto").kind == "AutoencoderKL"
@@ -196,16 +235,24 @@ def test_the_image_encoder_is_the_one_whose_width_fits(
     spec = nets.h94(target, file, projection=projection, wide=wide, kind=kind)
     found = examine_ip_adapter(spec.ip_adapter, "", outline_of(spec.model))
     assert found.encoder.parent.name == encoder
-    other = found.encoder.parent.parent / ({"models", "sdxl_models"} - {encoder}).pop() / "image_encoder"
+    other = (
+        found.encoder.parent.parent
+        / ({"models", "sdxl_models"} - {encoder}).pop()
+        / "image_encoder"
+    )
     with pytest.raises(ModelError, match="needs an image_encoder whose") as error:
         examine_ip_adapter(spec.ip_adapter, str(other), outline_of(spec.model))
     assert f"this one fits: {found.encoder}" in str(error.value)
 
 
-def test_a_pickle_that_imports_code_is_refused_with_the_imported_name(tiny_sd: Path, tmp_path: Path) -> None:
+def test_a_pickle_that_imports_code_is_refused_with_the_imported_name(
+    tiny_sd: Path, tmp_path: Path
+) -> None:
     file = tmp_path / "kl-f8-anime.ckpt"
     torch.save({"state_dict": {}, "callbacks": Path("made/by/a/callback")}, file)
-    with pytest.raises(ModelError, match=r"would run pathlib\.\w+, which no file of tensors needs; use a \.safe"):
+    with pytest.raises(
+        ModelError, match=r"would run pathlib\.\w+, which no file of tensors needs; use a \.safe"
+    ):
         choose_vae(DiffusersFolder(tiny_sd), str(file))
 
 

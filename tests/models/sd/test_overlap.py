@@ -1,4 +1,5 @@
-"""Batches in overlapping stages on CUDA: how many are in flight, in which order, how they end, and missing waits."""
+"""Batches in overlapping stages on CUDA: how many are in flight, in which order, how they end, and
+missing waits."""
 
 import itertools
 from collections.abc import Iterator
@@ -22,18 +23,24 @@ from tests.support.fake_cuda.device import FakeCuda
 from tests.support.fake_cuda.walking import walked_card
 from tests.support.long_form import in_long_form
 
-BATCHES = [np.random.default_rng(seed).integers(0, 256, (2, 64, 64, 3), np.uint8) for seed in range(IN_FLIGHT + 2)]
+BATCHES = [
+    np.random.default_rng(seed).integers(0, 256, (2, 64, 64, 3), np.uint8)
+    for seed in range(IN_FLIGHT + 2)
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
 def spec(tiny_sd: Path) -> ModelSpec:
-    """A tiny model whose VAE keeps the content of a picture; VAEs of random weights map all pictures to one."""
+    """A tiny model whose VAE keeps the content of a picture; VAEs of random weights map all
+    pictures to one."""
     spec = ModelSpec(model=str(tiny_sd))
     load(spec, "cpu", "float32")  # imports the libraries before a card is put in place
     return spec
 
 
-def painting(spec: ModelSpec, prompt: str = "a cat", sampler: Any = "euler", cfg: float = 1.0) -> Painting:
+def painting(
+    spec: ModelSpec, prompt: str = "a cat", sampler: Any = "euler", cfg: float = 1.0
+) -> Painting:
     return Painting(spec=spec, prompt=prompt, steps=2, cfg=cfg, sampler=sampler, seed=3)
 
 
@@ -43,7 +50,8 @@ def painter_of(model: DiffusionModel, *, calls: Any = None, **changes: Any) -> B
 
 @contextmanager
 def on_card(spec: ModelSpec, **changes: Any) -> Iterator[tuple[BatchPainter, list[np.ndarray]]]:
-    """A painter on a card, and the pictures that direct calls paint of BATCHES, one batch after the other."""
+    """A painter on a card, and the pictures that direct calls paint of BATCHES, one batch after the
+    other."""
     with walked_card():
         model = load(spec, "cuda", "float32")
         painter = painter_of(model, **changes)
@@ -80,14 +88,19 @@ def test_each_batch_comes_out_once_in_order_while_the_next_are_in_flight_and_bef
             assert finished == count
 
 
-def test_a_full_vae_and_controlnets_paint_the_same_when_stages_overlap(tiny_models: TinyModels) -> None:
+def test_a_full_vae_and_controlnets_paint_the_same_when_stages_overlap(
+    tiny_models: TinyModels,
+) -> None:
     """Attention needs workspaces like the UNet's, and ControlNets need uploaded pictures."""
     folder = tiny_models.sd(vae="kl")
     spec = ModelSpec(
-        model=str(folder), controlnets=tuple(str(tiny_models.controlnet(folder, seed=seed)) for seed in (1, 9))
+        model=str(folder),
+        controlnets=tuple(str(tiny_models.controlnet(folder, seed=seed)) for seed in (1, 9)),
     )
     controls = ControlUse(sees="edges"), ControlUse(sees="input")
-    painting = Painting(spec=spec, prompt="a cat", steps=2, cfg=1.0, sampler="lcm", controls=controls)
+    painting = Painting(
+        spec=spec, prompt="a cat", steps=2, cfg=1.0, sampler="lcm", controls=controls
+    )
     load(spec, "cpu", "float32")
     batches = BATCHES[: IN_FLIGHT + 1]
     with walked_card():
@@ -100,20 +113,29 @@ def test_a_full_vae_and_controlnets_paint_the_same_when_stages_overlap(tiny_mode
 def test_a_bad_picture_is_painted_again_from_its_own_batch_when_the_later_ones_are_done(
     spec: ModelSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch_pipeline, "picture_outcomes", lambda rgb, is_finite: is_finite.to(torch.uint8) * BLACK)
+    monkeypatch.setattr(
+        batch_pipeline, "picture_outcomes", lambda rgb, is_finite: is_finite.to(torch.uint8) * BLACK
+    )
     with on_card(spec) as (painter, expected):
         settled: list[np.ndarray] = []
         settle = painter._repaint_bad
 
-        def noted(rgb: np.ndarray, pixels: np.ndarray, outcomes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        def noted(
+            rgb: np.ndarray, pixels: np.ndarray, outcomes: np.ndarray
+        ) -> tuple[np.ndarray, np.ndarray]:
             settled.append(rgb)
             return settle(rgb, pixels, outcomes)
 
         painter._repaint_bad = noted
-        painted = [(pixels.copy(), outcomes) for pixels, outcomes in painter.paint_stream(iter(BATCHES))]
+        painted = [
+            (pixels.copy(), outcomes) for pixels, outcomes in painter.paint_stream(iter(BATCHES))
+        ]
         assert [id(each) for each in settled] == [id(each) for each in BATCHES]
         assert all(outcomes.tolist() == [BLACK] * 2 for _, outcomes in painted)
-        assert all(np.array_equal(pixels, theirs) for (pixels, _), theirs in zip(painted, expected, strict=True))
+        assert all(
+            np.array_equal(pixels, theirs)
+            for (pixels, _), theirs in zip(painted, expected, strict=True)
+        )
 
 
 def test_a_batch_costs_one_wait_and_nothing_is_copied_slowly_or_captured_twice(

@@ -46,7 +46,9 @@ def test_a_round_trip_gives_the_blocks_back_in_their_colours(model: DiffusionMod
     assert is_finite.tolist() == [True]
 
 
-def test_the_full_vae_encodes_and_draws_as_diffusers_does(kl_folder: Path, kl_model: DiffusionModel) -> None:
+def test_the_full_vae_encodes_and_draws_as_diffusers_does(
+    kl_folder: Path, kl_model: DiffusionModel
+) -> None:
     pipeline, picture = pipeline_of(kl_folder), source_picture()
     x = pipeline.image_processor.preprocess(Image.fromarray(picture))
     with torch.no_grad():
@@ -60,7 +62,9 @@ def test_the_full_vae_encodes_and_draws_as_diffusers_does(kl_folder: Path, kl_mo
     assert not torch.allclose(ours, pixels.encode(picture[None]), atol=1e-3)
 
 
-def test_a_picture_that_overflows_in_decoding_does_not_affect_its_neighbours(kl_folder: Path) -> None:
+def test_a_picture_that_overflows_in_decoding_does_not_affect_its_neighbours(
+    kl_folder: Path,
+) -> None:
     pixels = Pixels(load(ModelSpec(model=str(kl_folder), vae="full"), "cpu", "bf16"), 64, 64)
     z = torch.randn(4, 4, 8, 8, generator=torch.Generator().manual_seed(0))
     z[1] *= 3e38 / z[1].abs().max()
@@ -74,7 +78,10 @@ def test_a_picture_that_overflows_in_decoding_does_not_affect_its_neighbours(kl_
 def test_a_wide_picture_is_cropped_in_the_middle_not_squashed(model: DiffusionModel) -> None:
     wide = np.zeros((64, 128, 3), np.uint8)
     wide[:, 32:96] = source_picture()
-    assert torch.equal(Pixels(model, 64, 64).encode(wide[None]), Pixels(model, 64, 64).encode(source_picture()[None]))
+    assert torch.equal(
+        Pixels(model, 64, 64).encode(wide[None]),
+        Pixels(model, 64, 64).encode(source_picture()[None]),
+    )
     tall = torch.arange(10).view(1, 10, 1, 1).expand(1, 10, 4, 3)
     assert crop_to_aspect(tall, 64, 64)[0, :, 0, 0].tolist() == [3, 4, 5, 6]
     assert crop_to_aspect(tall, 32, 64)[0, :, 0, 0].tolist() == [1, 2, 3, 4, 5, 6, 7, 8]
@@ -84,11 +91,15 @@ def test_shrinking_keeps_fine_lines(model: DiffusionModel) -> None:
     lines = np.zeros((512, 512, 3), np.uint8)
     lines[3::8] = 200
     small = Pixels(model, 64, 64).crop_and_resize(lines[None])
-    assert (small[:, :, 1:-1] * 255 - 200 / 8).abs().max() < 1.0  # without antialiasing half a line or none
+    assert (
+        small[:, :, 1:-1] * 255 - 200 / 8
+    ).abs().max() < 1.0  # without antialiasing half a line or none
 
 
 @pytest.mark.parametrize("size", [(60, 64), (64, 63), (0, 64)])
-def test_a_size_that_is_not_a_multiple_of_8_is_refused(model: DiffusionModel, size: tuple[int, int]) -> None:
+def test_a_size_that_is_not_a_multiple_of_8_is_refused(
+    model: DiffusionModel, size: tuple[int, int]
+) -> None:
     with pytest.raises(ModelError, match="multiples of 8"):
         Pixels(model, *size)
 
@@ -101,7 +112,9 @@ def test_a_quarter_turn_is_clockwise() -> None:
 def test_turning_a_wide_picture_does_not_shear_it() -> None:
     rgb = torch.zeros(1, 64, 128, 3, dtype=torch.uint8)
     rgb[:, 30:34, 44:84] = 255  # a bar through the middle, 40 long
-    upright = zoom_and_rotate(rgb, 1.0, 90.0)[0, :, 32:96, 0] > 127  # the mirrored ones beside it left out
+    upright = (
+        zoom_and_rotate(rgb, 1.0, 90.0)[0, :, 32:96, 0] > 127
+    )  # the mirrored ones beside it left out
     rows, columns = upright.nonzero(as_tuple=True)
     assert rows.max() - rows.min() + 1 == 40
     assert columns.max() - columns.min() + 1 == 4

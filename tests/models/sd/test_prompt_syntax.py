@@ -11,7 +11,10 @@ from tests.support.cases import cases_of
 
 
 def parsed(text: str) -> list[tuple[str, float]]:
-    return [(fragment.text, pytest.approx(fragment.weight, rel=1e-9)) for fragment in parse_prompt(text).fragments]
+    return [
+        (fragment.text, pytest.approx(fragment.weight, rel=1e-9))
+        for fragment in parse_prompt(text).fragments
+    ]
 
 
 @pytest.mark.parametrize(("text", "fragments"), cases_of(__file__)["weighted"])
@@ -53,7 +56,9 @@ def test_unsupported_syntax_has_no_weight_and_is_noted(
         ("(<lora:ink:1.2>:1.5)", "", [("ink", 1.2)]),
     ],
 )
-def test_lora_tags_are_removed_from_the_text(text: str, rest: str, tags: list[tuple[str, float]]) -> None:
+def test_lora_tags_are_removed_from_the_text(
+    text: str, rest: str, tags: list[tuple[str, float]]
+) -> None:
     prompt = parse_prompt(text)
     assert (prompt.text, prompt.notes) == (rest, ())
     assert prompt.loras == tuple(LoraTag(*tag) for tag in tags)
@@ -74,15 +79,26 @@ def test_an_invalid_tag_is_noted(text: str, weights: list[float], note: str) -> 
     assert prompt.text == "" and len(prompt.notes) == 1 and note in prompt.notes[0]
 
 
-@given(st.text(alphabet=st.one_of(st.sampled_from("()[]:\\|<>lora.-019 aBREAK"), st.characters()), max_size=60))
+@given(
+    st.text(
+        alphabet=st.one_of(st.sampled_from("()[]:\\|<>lora.-019 aBREAK"), st.characters()),
+        max_size=60,
+    )
+)
 def test_any_text_parses_to_finite_weights(text: str) -> None:
     prompt = parse_prompt(text)
     for fragment, following in zip(prompt.fragments, prompt.fragments[1:], strict=False):
         assert fragment.weight != following.weight
-    assert all(fragment.text and abs(fragment.weight) <= MAX_WEIGHT for fragment in prompt.fragments)
+    assert all(
+        fragment.text and abs(fragment.weight) <= MAX_WEIGHT for fragment in prompt.fragments
+    )
 
 
-@given(st.text(alphabet=st.characters(blacklist_characters="()[]\\<")).filter(lambda text: "BREAK" not in text))
+@given(
+    st.text(alphabet=st.characters(blacklist_characters="()[]\\<")).filter(
+        lambda text: "BREAK" not in text
+    )
+)
 def test_plain_text_stays_as_it_is(text: str) -> None:
     assert parse_prompt(text) == ParsedPrompt((Fragment(text, 1.0),) if text else ())
 

@@ -1,4 +1,5 @@
-"""Quantized checkpoints are read exactly, as weight times scale, or refused by name before anything is loaded."""
+"""Quantized checkpoints are read exactly, as weight times scale, or refused by name before anything
+is loaded."""
 
 import json
 import re
@@ -36,38 +37,60 @@ def described(**options: Any) -> torch.Tensor:
     return torch.tensor(list(json.dumps(options).encode()), dtype=torch.uint8)
 
 
-def quantized(tensors: Tensors, kind: torch.dtype, scale: str, *, rows: bool = False) -> tuple[Tensors, Tensors]:
-    """A file whose matrices are `kind` with a scale called `scale`, and the weights that it stands for."""
+def quantized(
+    tensors: Tensors, kind: torch.dtype, scale: str, *, rows: bool = False
+) -> tuple[Tensors, Tensors]:
+    """A file whose matrices are `kind` with a scale called `scale`, and the weights that it stands
+    for."""
     stored, expected = dict(tensors), {}
     most = 127.0 if kind == torch.int8 else torch.finfo(kind).max
     for name in matrices(tensors):
         weight = tensors[name].float()
         largest = weight.abs().amax(dim=1, keepdim=True) if rows else weight.abs().amax()
         scales = largest.clamp(min=1e-6) / most
-        stored[name] = (weight / scales).round().to(kind) if kind == torch.int8 else (weight / scales).to(kind)
+        stored[name] = (
+            (weight / scales).round().to(kind) if kind == torch.int8 else (weight / scales).to(kind)
+        )
         stored[f"{name.removesuffix('weight')}{scale}"] = scales
         expected[name] = stored[name].float() * scales
     return stored, expected
 
 
-def write(tiny_models: Any, folder: Path, tensors: Tensors, metadata: dict[str, str] | None = None) -> str:
+def write(
+    tiny_models: Any, folder: Path, tensors: Tensors, metadata: dict[str, str] | None = None
+) -> str:
     copy_configuration(tiny_models.sd(vae="kl"), folder / "x")
     return str(save_tensors(folder / "x.safetensors", tensors, metadata))
 
 
-def comfy(tensors: Tensors, kind: torch.dtype, *, rows: bool = False, **options: Any) -> tuple[Tensors, Tensors]:
+def comfy(
+    tensors: Tensors, kind: torch.dtype, *, rows: bool = False, **options: Any
+) -> tuple[Tensors, Tensors]:
     stored, expected = quantized(tensors, kind, "weight_scale", rows=rows)
-    name = {torch.int8: "int8_tensorwise", torch.float8_e5m2: "float8_e5m2"}.get(kind, "float8_e4m3fn")
+    name = {torch.int8: "int8_tensorwise", torch.float8_e5m2: "float8_e5m2"}.get(
+        kind, "float8_e4m3fn"
+    )
     for weight in expected:
-        stored[f"{weight.removesuffix('weight')}comfy_quant"] = described(**({"format": name} | options))
-        stored[f"{weight.removesuffix('weight')}input_scale"] = torch.tensor(3.0)  # of activations: no part of a weight
+        stored[f"{weight.removesuffix('weight')}comfy_quant"] = described(
+            **({"format": name} | options)
+        )
+        stored[f"{weight.removesuffix('weight')}input_scale"] = torch.tensor(
+            3.0
+        )  # of activations: no part of a weight
     return stored, expected
 
 
 def in_metadata(tensors: Tensors) -> tuple[Tensors, Tensors, dict[str, str]]:
     stored, expected = quantized(tensors, torch.float8_e4m3fn, "weight_scale")
-    layers = {name.removesuffix(".weight").removeprefix(UNET): {"format": "float8_e4m3fn"} for name in expected}
-    return stored, expected, {"_quantization_metadata": json.dumps({"format_version": "1.0", "layers": layers})}
+    layers = {
+        name.removesuffix(".weight").removeprefix(UNET): {"format": "float8_e4m3fn"}
+        for name in expected
+    }
+    return (
+        stored,
+        expected,
+        {"_quantization_metadata": json.dumps({"format_version": "1.0", "layers": layers})},
+    )
 
 
 def older(tensors: Tensors) -> tuple[Tensors, Tensors]:
@@ -81,10 +104,21 @@ def rotated(tensors: Tensors) -> tuple[Tensors, Tensors]:
     """ConvRot: rows of 16 columns are multiplied by a Hadamard matrix before they are rounded."""
     four = torch.tensor([[1, 1, 1, -1], [1, 1, -1, 1], [1, -1, 1, 1], [-1, 1, 1, 1]]) / 2
     turn = torch.kron(four, four)
-    turned = {name: (tensors[name].reshape(-1, 16) @ turn).reshape(tensors[name].shape) for name in matrices(tensors)}
-    stored, weights = comfy(tensors | turned, torch.int8, rows=True, convrot=True, convrot_groupsize=16)
-    expected = {name: (weight.reshape(-1, 16) @ turn.T).reshape(weight.shape) for name, weight in weights.items()}
-    assert all((expected[name] - tensors[name]).abs().max() < 0.02 * tensors[name].abs().max() for name in expected)
+    turned = {
+        name: (tensors[name].reshape(-1, 16) @ turn).reshape(tensors[name].shape)
+        for name in matrices(tensors)
+    }
+    stored, weights = comfy(
+        tensors | turned, torch.int8, rows=True, convrot=True, convrot_groupsize=16
+    )
+    expected = {
+        name: (weight.reshape(-1, 16) @ turn.T).reshape(weight.shape)
+        for name, weight in weights.items()
+    }
+    assert all(
+        (expected[name] - tensors[name]).abs().max() < 0.02 * tensors[name].abs().max()
+        for name in expected
+    )
     return stored, expected
 
 
@@ -114,8 +148,12 @@ def test_quantized_weights_are_painted_as_weight_times_scale(
     stored, weights, *metadata = CASES[case](tensors)
     name = write(tiny_models, tmp_path, stored, *metadata)
     report = plan_model(ModelSpec(model=name, vae="full"))
-    assert report.is_complete and any("quantized" in note and "exactly" in note for note in report.notes)
-    ours = load(ModelSpec(model=name, vae="full"), "cpu", str(dtype).removeprefix("torch.")).unet.state_dict()
+    assert report.is_complete and any(
+        "quantized" in note and "exactly" in note for note in report.notes
+    )
+    ours = load(
+        ModelSpec(model=name, vae="full"), "cpu", str(dtype).removeprefix("torch.")
+    ).unet.state_dict()
     plain = write(tiny_models, tmp_path / "plain", tensors | weights)
     expected = load(ModelSpec(model=plain, vae="full"), "cpu", "float32").unet.state_dict()
     assert ours.keys() == expected.keys()
@@ -123,7 +161,8 @@ def test_quantized_weights_are_painted_as_weight_times_scale(
 
 
 def nf4(tensors: Tensors) -> Tensors:
-    """Quantize as Forge does in NF4: two weights a byte, scales a block, and the tables of bitsandbytes."""
+    """Quantize as Forge does in NF4: two weights a byte, scales a block, and the tables of
+    bitsandbytes."""
     stored = dict(tensors)
     for name in matrices(tensors):
         stored[name] = torch.zeros(tensors[name].numel() // 2, 1, dtype=torch.uint8)
@@ -169,7 +208,8 @@ def test_what_cannot_be_read_exactly_is_refused_in_one_line_that_names_it(
 
 
 def assert_refused(spec: ModelSpec, named: str) -> None:
-    """Assert that `model check` refuses a model before anything is loaded, and loading does with the same line."""
+    """Assert that `model check` refuses a model before anything is loaded, and loading does with
+    the same line."""
     with pytest.raises(ModelError, match=re.escape(named)) as error:
         plan_model(spec).require_complete()
     with pytest.raises(ModelError) as refused:
@@ -178,13 +218,22 @@ def assert_refused(spec: ModelSpec, named: str) -> None:
 
 
 def nunchaku(tensors: Tensors) -> Tensors:
-    """Quantize as SVDQuant does: 4 bits in whole numbers, the scales of groups, and two thin matrices next to them."""
+    """Quantize as SVDQuant does: 4 bits in whole numbers, the scales of groups, and two thin
+    matrices next to them."""
     stored = dict(tensors)
-    for name in [name for name in tensors if ".transformer_blocks." in name and name.endswith("to_q.weight")]:
+    for name in [
+        name for name in tensors if ".transformer_blocks." in name and name.endswith("to_q.weight")
+    ]:
         layer, (rows, columns) = name.removesuffix("weight"), stored.pop(name).shape
         stored |= {f"{layer}qweight": torch.zeros(rows, columns // 2, dtype=torch.int8)}
-        stored |= {f"{layer}wscales": torch.ones(1, rows), f"{layer}smooth_factor": torch.ones(columns)}
-        stored |= {f"{layer}proj_down": torch.ones(columns, 4), f"{layer}proj_up": torch.ones(rows, 4)}
+        stored |= {
+            f"{layer}wscales": torch.ones(1, rows),
+            f"{layer}smooth_factor": torch.ones(columns),
+        }
+        stored |= {
+            f"{layer}proj_down": torch.ones(columns, 4),
+            f"{layer}proj_up": torch.ones(rows, 4),
+        }
     return stored
 
 
@@ -199,7 +248,10 @@ def eight_bits(tensors: Tensors, kind: torch.dtype, scale: str) -> Tensors:
 FOLDERS = {
     "nunchaku": (nunchaku, "attn1.to_q is quantized (proj_down)"),
     "bitsandbytes": (lambda tensors: eight_bits(tensors, torch.int8, "SCB"), "is quantized (SCB)"),
-    "int8 without scales": (lambda ts: ts | {"conv_in.weight": ts["conv_in.weight"].to(torch.int8)}, "is int8"),
+    "int8 without scales": (
+        lambda ts: ts | {"conv_in.weight": ts["conv_in.weight"].to(torch.int8)},
+        "is int8",
+    ),
 }
 
 
@@ -217,12 +269,17 @@ def test_a_folder_with_quantized_weights_is_refused_by_the_check_as_by_loading(
         assert_refused(ModelSpec(model=str(tiny_models.sd()), unet=str(file)), named)
 
 
-def test_plain_eight_bit_floats_are_their_own_values(tiny_models: Any, tensors: Tensors, tmp_path: Path) -> None:
+def test_plain_eight_bit_floats_are_their_own_values(
+    tiny_models: Any, tensors: Tensors, tmp_path: Path
+) -> None:
     """Files that were only rounded to fp8, without scales, as the smallest downloads are."""
     stored = {name: tensor.to(torch.float8_e4m3fn) for name, tensor in tensors.items()}
     name = write(tiny_models, tmp_path, stored)
-    plain = write(tiny_models, tmp_path / "plain", {name: tensor.float() for name, tensor in stored.items()})
+    plain = write(
+        tiny_models, tmp_path / "plain", {name: tensor.float() for name, tensor in stored.items()}
+    )
     ours, expected = (
-        load(ModelSpec(model=each, vae="full"), "cpu", "float32").unet.state_dict() for each in (name, plain)
+        load(ModelSpec(model=each, vae="full"), "cpu", "float32").unet.state_dict()
+        for each in (name, plain)
     )
     assert all(torch.equal(ours[key], expected[key]) for key in expected)

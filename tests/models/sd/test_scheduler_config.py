@@ -30,9 +30,12 @@ def test_every_supported_scheduler_is_reproducible(tiny_sd: Path) -> None:
     cond, z = Conditioner(model).encode("a cat", None), random_latents(2, seed=1)
     for name in sorted(RUNNABLE):
         config = folder_schedule("x", TABLE | {"_class_name": name}, "auto")
-        model.scheduler_config = dict(getattr(diffusers, name).from_config(config).config) | {"_class_name": name}
+        model.scheduler_config = dict(getattr(diffusers, name).from_config(config).config) | {
+            "_class_name": name
+        }
         two, one = (
-            BatchSchedule(model, Denoiser(model), steps=4, strength=0.5, seed=3).run(rows, cond) for rows in (z, z[:1])
+            BatchSchedule(model, Denoiser(model), steps=4, strength=0.5, seed=3).run(rows, cond)
+            for rows in (z, z[:1])
         )
         torch.testing.assert_close(two[:1], one, rtol=1e-3, atol=1e-3, msg=name)
         assert 0.1 < two.std() < 20.0, name
@@ -41,7 +44,10 @@ def test_every_supported_scheduler_is_reproducible(tiny_sd: Path) -> None:
 @pytest.mark.parametrize(
     ("config", "says"),
     [
-        ({"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0}, "flow-matching models .* no noise table"),
+        (
+            {"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0},
+            "flow-matching models .* no noise table",
+        ),
         (
             {"_class_name": "UniPCMultistepScheduler", "use_flow_sigmas": True},
             "that of a rectified flow .* to flow or auto",
@@ -58,21 +64,31 @@ def test_every_supported_scheduler_is_reproducible(tiny_sd: Path) -> None:
 def test_an_unsupported_scheduler_is_described(config: dict[str, Any], says: str) -> None:
     with pytest.raises(ModelError, match=says) as caught:
         folder_schedule("owner/model", config, "auto")
-    assert str(caught.value).startswith("owner/model: its scheduler") and "\n" not in str(caught.value)
+    assert str(caught.value).startswith("owner/model: its scheduler") and "\n" not in str(
+        caught.value
+    )
 
 
 def test_a_requested_sampler_needs_only_the_noise_table() -> None:
     config = folder_schedule("x", TABLE | {"_class_name": "DPMSolverSDEScheduler"}, "lcm")
     assert config == TABLE | {"_class_name": CARRIER}
-    assert folder_schedule("x", TABLE | {"_class_name": "DDIMScheduler"}, "lcm")["_class_name"] == "DDIMScheduler"
+    assert (
+        folder_schedule("x", TABLE | {"_class_name": "DDIMScheduler"}, "lcm")["_class_name"]
+        == "DDIMScheduler"
+    )
     with pytest.raises(ModelError, match="as EDM does"):
         folder_schedule("x", {"_class_name": "EDMEulerScheduler"}, "lcm")
 
 
 def test_a_scheduler_that_needs_a_missing_package_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    for config in ({"_class_name": "LMSDiscreteScheduler"}, {"_class_name": "DDIMScheduler", "use_beta_sigmas": True}):
-        with pytest.raises(ModelError, match=r"needs scipy, which is not installed: .* -m pip install .*scipy"):
+    for config in (
+        {"_class_name": "LMSDiscreteScheduler"},
+        {"_class_name": "DDIMScheduler", "use_beta_sigmas": True},
+    ):
+        with pytest.raises(
+            ModelError, match=r"needs scipy, which is not installed: .* -m pip install .*scipy"
+        ):
             folder_schedule("x", TABLE | config, "auto")
 
 
@@ -87,12 +103,18 @@ def test_an_unknown_prediction_is_refused_by_check(tiny_sd: Path, tmp_path: Path
     assert plan_model(replace(spec, prediction="epsilon")).is_complete
 
 
-def test_a_model_with_an_unsupported_scheduler_paints_with_a_requested_sampler(tiny_sd: Path, tmp_path: Path) -> None:
+def test_a_model_with_an_unsupported_scheduler_paints_with_a_requested_sampler(
+    tiny_sd: Path, tmp_path: Path
+) -> None:
     spec = spec_of(tiny_sd, tmp_path, _class_name="DPMSolverSDEScheduler")
     assert "set the sampler euler" in plan_model(spec).missing[0]
     model = load(replace(spec, sampler="euler"), "cpu", "float32")
     schedule = BatchSchedule(model, Denoiser(model), steps=4, strength=0.5, seed=3)
-    assert schedule.run(random_latents(1, seed=1), Conditioner(model).encode("a cat", None)).isfinite().all()
+    assert (
+        schedule.run(random_latents(1, seed=1), Conditioner(model).encode("a cat", None))
+        .isfinite()
+        .all()
+    )
     assert type(schedule._library_steps.scheduler).__name__ == NAMED_SCHEDULERS["euler"][0]
 
 
@@ -103,7 +125,10 @@ def test_epsilon_with_zero_terminal_snr_is_refused(tiny_sd: Path, tmp_path: Path
     assert "set prediction to v, else" in plan_model(replace(spec, sampler="lcm")).missing[0]
     assert plan_model(replace(spec, sampler="lcm", prediction="v")).missing == ()
     requested = replace(spec, sampler="lcm", prediction="epsilon")
-    assert plan_model(requested).missing == () and plan_model(requested).scheduler["rescale_betas_zero_snr"] is False
+    assert (
+        plan_model(requested).missing == ()
+        and plan_model(requested).scheduler["rescale_betas_zero_snr"] is False
+    )
 
 
 @pytest.mark.parametrize(

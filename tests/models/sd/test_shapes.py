@@ -23,13 +23,19 @@ PARAMETERS = {
 def test_unets_have_as_many_weights_as_the_published_ones(name: str) -> None:
     with torch.device("meta"):
         assert sum(weight.numel() for weight in build_unet(name).parameters()) == PARAMETERS[name]
-        assert sum(weight.numel() for weight in build_taesd(name).parameters()) == 2_445_063  # both halves
+        assert (
+            sum(weight.numel() for weight in build_taesd(name).parameters()) == 2_445_063
+        )  # both halves
 
 
 @pytest.mark.soak
 def test_the_counted_work_of_a_call_equals_published_counts() -> None:
     work = gflop("sd15", 512, 512)
-    assert {part: round(amount) for part, amount in work.items()} == {"unet": 803, "encode": 122, "decode": 141}
+    assert {part: round(amount) for part, amount in work.items()} == {
+        "unet": 803,
+        "encode": 122,
+        "decode": 141,
+    }
     assert round(gflop("sdxs", 512, 512)["unet"]) == 369
     if IS_SOAK:  # each for seconds of a processor
         assert round(gflop("sdxl-turbo", 512, 512)["unet"]) == 1589

@@ -20,7 +20,9 @@ def test_the_probability_rises_evenly_from_the_threshold_to_the_same_picture() -
 
 def test_a_still_scene_is_painted_every_eleventh_time() -> None:
     filter = SimilarityFilter(0.98, seed=1)
-    assert [filter.should_skip(picture()) for _ in range(34)] == ([False] + [True] * MAX_RUN) * 3 + [False]
+    assert [filter.should_skip(picture()) for _ in range(34)] == (
+        [False] + [True] * MAX_RUN
+    ) * 3 + [False]
 
 
 def test_a_moving_scene_is_always_painted() -> None:
@@ -45,6 +47,9 @@ def test_after_forget_the_picture_is_painted_again() -> None:
 def test_a_picture_is_compared_with_the_last_painted_one_not_the_last_seen() -> None:
     start, end = (picture(seed).astype(np.float64) for seed in (1, 2))
     filter = SimilarityFilter(0.6, seed=3)
-    skipped = [filter.should_skip(start * np.cos(turn) + end * np.sin(turn)) for turn in np.arange(200) * 0.2]
+    skipped = [
+        filter.should_skip(start * np.cos(turn) + end * np.sin(turn))
+        for turn in np.arange(200) * 0.2
+    ]
     runs = "".join(".x"[each] for each in skipped).split(".")
     assert 0 < max(map(len, runs)) < 6, "after that it has drifted below the threshold"

@@ -1,4 +1,5 @@
-"""Single pictures compared with diffusers' own pipelines: same random numbers, same steps, same picture."""
+"""Single pictures compared with diffusers' own pipelines: same random numbers, same steps, same
+picture."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,16 +31,28 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "lcm, guided": ({}, LCM | {"guidance": 2.5}),
     "lcm, full vae": ({"vae": "kl"}, LCM),
     "lcm by the library's scheduler": ({}, LCM | {"sampler": "scheduler"}),
-    "v prediction, ddim, guided": ({"kind": "sd21"}, {"steps": 10, "strength": 0.35, "guidance": 5.0}),
+    "v prediction, ddim, guided": (
+        {"kind": "sd21"},
+        {"steps": 10, "strength": 0.35, "guidance": 5.0},
+    ),
     "v prediction, lcm": ({"kind": "sd21", "sampler": "lcm"}, LCM),
     "pndm": ({"sampler": "pndm"}, {"steps": 8, "strength": 0.5, "guidance": 3.0}),
     "euler, full vae": ({"sampler": "euler", "vae": "kl"}, {"steps": 8, "strength": 0.5}),
     "turbo": ({"kind": "turbo"}, ONE),
     "turbo's own scheduler": ({"kind": "turbo"}, LCM | {"sampler": "scheduler"}),
     "sdxl turbo, full vae": ({"kind": "sdxl", "vae": "kl"}, ONE),
-    "sdxl's own scheduler, guided": ({"kind": "sdxl"}, LCM | {"sampler": "scheduler", "guidance": 2.0}),
+    "sdxl's own scheduler, guided": (
+        {"kind": "sdxl"},
+        LCM | {"sampler": "scheduler", "guidance": 2.0},
+    ),
 }
-LIKE_OTHERS = ("lcm, all steps", "lcm, full vae", "v prediction, lcm", "turbo's own scheduler", "sdxl turbo, full vae")
+LIKE_OTHERS = (
+    "lcm, all steps",
+    "lcm, full vae",
+    "v prediction, lcm",
+    "turbo's own scheduler",
+    "sdxl turbo, full vae",
+)
 
 
 def model_of(tiny_models: Any, built: dict[str, Any], **spec: Any) -> Any:
@@ -70,7 +83,15 @@ def decoded_by(vae: Any) -> Iterator[list[torch.Tensor]]:
 def our_picture(model: Any, settings: dict[str, Any], **more: Any) -> np.ndarray:
     """(64, 64, 3) float in 0..1."""
     picture = paint(
-        model, source_picture(), prompt=PROMPT, negative=NEGATIVE, seed=SEED, width=64, height=64, **settings, **more
+        model,
+        source_picture(),
+        prompt=PROMPT,
+        negative=NEGATIVE,
+        seed=SEED,
+        width=64,
+        height=64,
+        **settings,
+        **more,
     )
     assert picture.dtype == np.uint8
     return picture / 255.0
@@ -79,10 +100,14 @@ def our_picture(model: Any, settings: dict[str, Any], **more: Any) -> np.ndarray
 def assert_same(
     model: Any, pipeline: Any, settings: dict[str, Any], ours: dict[str, Any], more: dict[str, Any]
 ) -> np.ndarray:
-    """Assert that our picture equals that of diffusers' pipeline, and return theirs, (64, 64, 3) float in 0..1.
-    Compares the latents too, which are not rounded."""
+    """Assert that our picture equals that of diffusers' pipeline, and return theirs, (64, 64, 3)
+    float in 0..1. Compares the latents too, which are not rounded."""
     with decoded_by(pipeline.vae) as latents:
-        steps, strength, guidance = settings["steps"], settings["strength"], settings.get("guidance", 1.0)
+        steps, strength, guidance = (
+            settings["steps"],
+            settings["strength"],
+            settings.get("guidance", 1.0),
+        )
         more |= {"negative_prompt": NEGATIVE, "guidance_scale": guidance}
         (theirs,) = painted_by(pipeline, PROMPT, steps=steps, strength=strength, seed=SEED, **more)
     with decoded_by(model.vae) as our_latents:
@@ -92,7 +117,9 @@ def assert_same(
     return theirs
 
 
-@pytest.mark.parametrize("case", [*(each for each in CASES if each not in LIKE_OTHERS), *in_long_form(*LIKE_OTHERS)])
+@pytest.mark.parametrize(
+    "case", [*(each for each in CASES if each not in LIKE_OTHERS), *in_long_form(*LIKE_OTHERS)]
+)
 def test_a_picture_equals_that_of_diffusers(
     models: Callable[..., Any], pipelines: Callable[..., Any], case: str
 ) -> None:
@@ -101,9 +128,12 @@ def test_a_picture_equals_that_of_diffusers(
 
 
 @pytest.mark.parametrize(
-    ("kind", "guidance"), [("sd15", 2.0), ("sdxl", 1.0), *in_long_form(("sd15", 1.0), ("sdxl", 2.0))]
+    ("kind", "guidance"),
+    [("sd15", 2.0), ("sdxl", 1.0), *in_long_form(("sd15", 1.0), ("sdxl", 2.0))],
 )
-def test_a_picture_with_two_controlnets_equals_that_of_diffusers(tiny_models: Any, kind: str, guidance: float) -> None:
+def test_a_picture_with_two_controlnets_equals_that_of_diffusers(
+    tiny_models: Any, kind: str, guidance: float
+) -> None:
     from diffusers import ControlNetModel
 
     built = {} if kind == "sd15" else {"kind": kind, "sampler": "lcm"}
@@ -112,13 +142,20 @@ def test_a_picture_with_two_controlnets_equals_that_of_diffusers(tiny_models: An
     model = model_of(tiny_models, built, controlnets=tuple(map(str, nets)))
     pipeline = pipeline_of(sd, controlnet=[ControlNetModel.from_pretrained(net) for net in nets])
     pictures, scales = [source_picture(1), source_picture(2)[::-1].copy()], [1.0, 0.5]
-    more = {"control_image": [*map(Image.fromarray, pictures)], "controlnet_conditioning_scale": scales}
+    more = {
+        "control_image": [*map(Image.fromarray, pictures)],
+        "controlnet_conditioning_scale": scales,
+    }
     settings = LCM | {"guidance": guidance}
-    steered = assert_same(model, pipeline, settings, {"controls": list(zip(pictures, scales, strict=True))}, more)
+    steered = assert_same(
+        model, pipeline, settings, {"controls": list(zip(pictures, scales, strict=True))}, more
+    )
     assert np.abs(our_picture(model, settings) - steered).max() > 0.05
 
 
-@pytest.mark.parametrize(("built", "adapter"), [({}, "standard"), ({}, "plus"), ({"kind": "sdxl"}, "standard")])
+@pytest.mark.parametrize(
+    ("built", "adapter"), [({}, "standard"), ({}, "plus"), ({"kind": "sdxl"}, "standard")]
+)
 def test_a_picture_with_an_ip_adapter_equals_that_of_diffusers(
     tiny_models: Any, built: dict[str, Any], adapter: str
 ) -> None:
@@ -136,7 +173,9 @@ def test_a_picture_with_an_ip_adapter_equals_that_of_diffusers(
     assert_same(model, pipeline, settings, {"ip_image": followed}, more)
 
 
-def test_the_guidance_of_a_fully_distilled_model_is_a_separate_input(tiny_models: Any, tiny_sd: Any) -> None:
+def test_the_guidance_of_a_fully_distilled_model_is_a_separate_input(
+    tiny_models: Any, tiny_sd: Any
+) -> None:
     """Models like LCM Dreamshaper take it as an input instead of a second, negative call."""
     from diffusers.models.embeddings import TimestepEmbedding
 
@@ -156,8 +195,12 @@ def test_the_guidance_of_a_fully_distilled_model_is_a_separate_input(tiny_models
     assert np.abs(our_picture(model, settings) - our_picture(model, LCM)).max() > 0.01
 
 
-def test_a_picture_of_any_shape_is_cropped_to_the_requested_size(models: Callable[..., Any]) -> None:
-    painted = paint(models(), source_picture(side_px=200)[:120], prompt=PROMPT, width=128, height=64)
+def test_a_picture_of_any_shape_is_cropped_to_the_requested_size(
+    models: Callable[..., Any],
+) -> None:
+    painted = paint(
+        models(), source_picture(side_px=200)[:120], prompt=PROMPT, width=128, height=64
+    )
     assert painted.shape == (64, 128, 3)
 
 

@@ -1,4 +1,5 @@
-"""The stream compared with pictures computed one by one from the formulas, and its guarantees for live use."""
+"""The stream compared with pictures computed one by one from the formulas, and its guarantees for
+live use."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -46,7 +47,10 @@ def pushed(
 ) -> list[torch.Tensor | None]:
     """The result of each push: `z` (calls, 1, 4, h, w), a cond and the controls of each call."""
     controls = controls or [()] * len(z)
-    return [stream.push(frames, cond, inputs) for frames, cond, inputs in zip(z, conds, controls, strict=True)]
+    return [
+        stream.push(frames, cond, inputs)
+        for frames, cond, inputs in zip(z, conds, controls, strict=True)
+    ]
 
 
 def stream_of(model: DiffusionModel, settings: StreamSettings) -> StreamSchedule:
@@ -66,16 +70,25 @@ def control(index: int, calls: int, scale: float = 1.0) -> list[ControlInput]:
         (CFG[5], TCD, False),
         (CFG[4], {}, True),
         *in_long_form(
-            *((cfg, {"sampler": sampler}, False) for cfg in CFG for sampler in ("lightning", "tcd")),
+            *(
+                (cfg, {"sampler": sampler}, False)
+                for cfg in CFG
+                for sampler in ("lightning", "tcd")
+            ),
             *((CFG[number], TCD, False) for number in (0, 1, 3)),
             *((CFG[number], {}, True) for number in (0, 1)),
         ),
     ],
 )
 def test_every_picture_equals_the_one_computed_alone_from_the_formulas(
-    model: DiffusionModel, conds: list[Conditioning], cfg: dict[str, Any], sampled: dict[str, Any], is_controlled: bool
+    model: DiffusionModel,
+    conds: list[Conditioning],
+    cfg: dict[str, Any],
+    sampled: dict[str, Any],
+    is_controlled: bool,
 ) -> None:
-    """The prompt changes with every call, and takes effect in all rows at once. Lightning has no guidance."""
+    """The prompt changes with every call, and takes effect in all rows at once. Lightning has no
+    guidance."""
     calls, sampling = 4, replace(model, **sampled)
     settings = replace(THREE_STEPS, **cfg)
     alone = replace(settings, guidance=1.0) if sampling.sampler == "lightning" else settings
@@ -83,12 +96,16 @@ def test_every_picture_equals_the_one_computed_alone_from_the_formulas(
     prompts = [conds[0 if is_controlled else call % 3] for call in range(calls)]
     inputs: list[list[ControlInput]] = [[] for _ in range(calls)]
     if is_controlled:
-        inputs = [list(each) for each in zip(control(0, calls), control(1, calls, scale=0.5), strict=True)]
+        inputs = [
+            list(each) for each in zip(control(0, calls), control(1, calls, scale=0.5), strict=True)
+        ]
     results = pushed(stream_of(sampling, settings), z, prompts, inputs)
     assert results[:2] == [None, None]
     for call in range(calls - 2):
         expected = plain_picture(sampling, alone, z[call], prompts[call : call + 3], inputs[call])
-        torch.testing.assert_close(results[call + 2], expected, rtol=1e-3, atol=1e-3 * expected.abs().max().item())
+        torch.testing.assert_close(
+            results[call + 2], expected, rtol=1e-3, atol=1e-3 * expected.abs().max().item()
+        )
 
 
 def test_a_controlnet_that_is_switched_on_uses_its_first_picture_for_frames_in_flight(
@@ -102,7 +119,9 @@ def test_a_controlnet_that_is_switched_on_uses_its_first_picture_for_frames_in_f
     assert not torch.equal(late, early) and not torch.equal(late, never)
 
 
-def test_a_change_of_the_size_starts_a_new_generation(model: DiffusionModel, conds: list[Conditioning]) -> None:
+def test_a_change_of_the_size_starts_a_new_generation(
+    model: DiffusionModel, conds: list[Conditioning]
+) -> None:
     stream, z = stream_of(model, THREE_STEPS), random_latents(1, seed=8)
     pushed(stream, [z] * 2, [conds[0]] * 2)
     settings = replace(THREE_STEPS, width=128)
@@ -133,9 +152,14 @@ def test_a_change_of_the_size_starts_a_new_generation(model: DiffusionModel, con
     ],
     ids=str,
 )
-def test_a_changing_value_loses_no_picture(model: DiffusionModel, conds: list[Conditioning], change: Any) -> None:
-    """A moving fader must not stop the stream. When it rests, the pictures equal those of a new stream."""
-    stream = stream_of(model, replace(THREE_STEPS, guidance=2.0 if change == {"guidance": 3} else 1.0))
+def test_a_changing_value_loses_no_picture(
+    model: DiffusionModel, conds: list[Conditioning], change: Any
+) -> None:
+    """A moving fader must not stop the stream. When it rests, the pictures equal those of a new
+    stream."""
+    stream = stream_of(
+        model, replace(THREE_STEPS, guidance=2.0 if change == {"guidance": 3} else 1.0)
+    )
     z = random_latents(1, seed=9)
     pushed(stream, [z] * 3, [conds[0]] * 3)
     settings = replace(THREE_STEPS, **change)
@@ -150,7 +174,9 @@ def test_a_changing_value_loses_no_picture(model: DiffusionModel, conds: list[Co
     assert stream.push(z, conds[0]) is not None, "and back"
 
 
-def test_one_step_keeps_the_noise_that_more_steps_reuse(model: DiffusionModel, conds: list[Conditioning]) -> None:
+def test_one_step_keeps_the_noise_that_more_steps_reuse(
+    model: DiffusionModel, conds: list[Conditioning]
+) -> None:
     """Without it lightning would see frames in flight without noise."""
     stream = stream_of(replace(model, sampler="lightning"), replace(THREE_STEPS, t_index=(25,)))
     stream.push(random_latents(1, seed=9), conds[0])
@@ -159,7 +185,9 @@ def test_one_step_keeps_the_noise_that_more_steps_reuse(model: DiffusionModel, c
     assert len(stream._flight.noise_estimate) == 3 and stream._flight.noise_estimate.std() > 0.1
 
 
-def test_a_frame_with_nan_does_not_affect_others(model: DiffusionModel, conds: list[Conditioning]) -> None:
+def test_a_frame_with_nan_does_not_affect_others(
+    model: DiffusionModel, conds: list[Conditioning]
+) -> None:
     """NaN, as from float16, stays in its own frame, which is flagged, and leaves no traces."""
     z = random_latents(6, seed=10).view(6, 1, 4, 8, 8)
     broken = z.clone()
@@ -172,8 +200,11 @@ def test_a_frame_with_nan_does_not_affect_others(model: DiffusionModel, conds: l
 
 
 @pytest.mark.parametrize("cfg", [CFG[0], CFG[3], CFG[4]], ids=["off", "self", "initialise"])
-def test_a_failed_call_can_be_repeated(model: DiffusionModel, conds: list[Conditioning], cfg: dict[str, Any]) -> None:
-    """Out of memory in the middle of the UNet: frames, origins and control pictures stay consistent."""
+def test_a_failed_call_can_be_repeated(
+    model: DiffusionModel, conds: list[Conditioning], cfg: dict[str, Any]
+) -> None:
+    """Out of memory in the middle of the UNet: frames, origins and control pictures stay
+    consistent."""
     settings, z = replace(THREE_STEPS, **cfg), random_latents(5, seed=10).view(5, 1, 4, 8, 8)
     inputs = [[one] for one in control(0, 5)]
     expected = pushed(stream_of(model, settings), z, [conds[0]] * 5, inputs)
@@ -188,7 +219,9 @@ def test_a_failed_call_can_be_repeated(model: DiffusionModel, conds: list[Condit
             stream.push(z[call], conds[0], inputs[call], between=fail)
         results.append(stream.push(z[call], conds[0], inputs[call]))
     assert results[:2] == expected[:2] == [None, None]
-    assert all(torch.equal(ours, theirs) for ours, theirs in zip(results[2:], expected[2:], strict=True))
+    assert all(
+        torch.equal(ours, theirs) for ours, theirs in zip(results[2:], expected[2:], strict=True)
+    )
 
 
 def test_models_that_cannot_stream_say_how_to_run_them(model: DiffusionModel) -> None:
@@ -210,16 +243,26 @@ def test_models_distilled_with_guidance_are_never_guided(
     assert unused_guidance_note(turbo, sampler, 5.0).startswith("5 has no effect: ")
     assert unused_guidance_note(turbo, sampler, 1.0) == ""
     assert "distilled with guidance" in unused_negative_note(turbo, sampler, 5.0, "fog")
-    assert unused_negative_note(turbo, sampler, 1.0, "fog") == "has no effect: it needs a guidance above 1"
+    assert (
+        unused_negative_note(turbo, sampler, 1.0, "fog")
+        == "has no effect: it needs a guidance above 1"
+    )
     merge = replace(turbo, takes_guidance=True)
-    assert unused_guidance_note(merge, sampler, 5.0) == unused_negative_note(merge, sampler, 5.0, "fog") == ""
+    assert (
+        unused_guidance_note(merge, sampler, 5.0)
+        == unused_negative_note(merge, sampler, 5.0, "fog")
+        == ""
+    )
 
 
 def test_an_embedded_guidance_defaults_to_the_published_one(model: DiffusionModel) -> None:
-    """SimianLuo/LCM_Dreamshaper_v7: the default 1 means off for other models, which is impossible here."""
+    """SimianLuo/LCM_Dreamshaper_v7: the default 1 means off for other models, which is impossible
+    here."""
     distilled = replace(model, time_cond_proj_dim=256)
     in_force = {
-        guidance: stream_of(distilled, replace(THREE_STEPS, guidance=guidance, cfg_type="none")).guidance
+        guidance: stream_of(
+            distilled, replace(THREE_STEPS, guidance=guidance, cfg_type="none")
+        ).guidance
         for guidance in (0.5, 1.0, 1.5, 12.0)
     }
     assert in_force == {0.5: 8.0, 1.0: 8.0, 1.5: 1.5, 12.0: 12.0}
@@ -230,16 +273,26 @@ def test_an_embedded_guidance_defaults_to_the_published_one(model: DiffusionMode
 def test_a_step_that_begins_with_pure_noise_has_delta_one(
     model: DiffusionModel, conds: list[Conditioning], cfg_type: Any
 ) -> None:
-    """Zero terminal SNR: at 999 the weight of the picture, by which the delta would be divided, is 0."""
-    config = model.scheduler_config | {"rescale_betas_zero_snr": True, "prediction_type": "v_prediction"}
+    """Zero terminal SNR: at 999 the weight of the picture, by which the delta would be divided, is
+    0."""
+    config = model.scheduler_config | {
+        "rescale_betas_zero_snr": True,
+        "prediction_type": "v_prediction",
+    }
     noisy = replace(model, prediction_type="v_prediction", alphas_cumprod=noise_table(config))
     z, painted = random_latents(1, seed=4), {}
     for delta in (1.0, 0.6):
-        settings = StreamSettings(width=64, height=64, t_index=(0,), guidance=2.0, cfg_type=cfg_type, delta=delta)
+        settings = StreamSettings(
+            width=64, height=64, t_index=(0,), guidance=2.0, cfg_type=cfg_type, delta=delta
+        )
         stream = stream_of(noisy, settings)
         painted[delta] = stream.push(z, conds[0])
         assert stream.ignores_delta == (delta != 1.0)
-    assert painted[0.6] is not None and painted[0.6].isfinite().all() and torch.equal(painted[0.6], painted[1.0])
+    assert (
+        painted[0.6] is not None
+        and painted[0.6].isfinite().all()
+        and torch.equal(painted[0.6], painted[1.0])
+    )
 
 
 def test_seed_minus_one_gives_new_noise_for_each_call_and_changes_nothing_else(
@@ -248,7 +301,9 @@ def test_seed_minus_one_gives_new_noise_for_each_call_and_changes_nothing_else(
     from engine.models.sd import stream_schedule
 
     stream = StreamSchedule(model, Denoiser(model), replace(THREE_STEPS, seed=-1))
-    monkeypatch.setattr(stream_schedule, "step_coefficients", None)  # worked out once, not for each call
+    monkeypatch.setattr(
+        stream_schedule, "step_coefficients", None
+    )  # worked out once, not for each call
     z, cond = random_latents(1, seed=1), Conditioner(model).encode("cat", None)
     results = [stream.push(z, cond) for _ in range(5)]
     assert [picture is None for picture in results] == [True, True, False, False, False]

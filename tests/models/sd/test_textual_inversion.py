@@ -1,4 +1,5 @@
-"""Embeddings have the same effect as with diffusers' own loader, from each kind of published file."""
+"""Embeddings have the same effect as with diffusers' own loader, from each kind of published
+file."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +23,8 @@ Write = Callable[..., str]
 
 
 def vectors(count: int = 2, seed: int = 5, width: int = TEXT_WIDTH) -> torch.Tensor:
-    """Random vectors of an embedding, (count, width), with the usual magnitude of word embeddings."""
+    """Random vectors of an embedding, (count, width), with the usual magnitude of word
+    embeddings."""
     return torch.randn(count, width, generator=torch.Generator().manual_seed(seed)) * 0.02
 
 
@@ -31,7 +33,9 @@ def write(tmp_path: Path) -> Write:
     def written(name: str, content: Any) -> str:
         file = tmp_path / name
         file.parent.mkdir(exist_ok=True)
-        save_file(content, file) if file.suffix in (".safetensors", ".pti") else torch.save(content, file)
+        save_file(content, file) if file.suffix in (".safetensors", ".pti") else torch.save(
+            content, file
+        )
         return str(file)
 
     return written
@@ -42,7 +46,9 @@ def loaded(sd: Path, *files: str) -> DiffusionModel:
 
 
 @pytest.mark.parametrize("kind", ["sd15", "turbo"])
-def test_embeddings_encode_bit_identically_to_diffusers(tiny_models: Any, write: Write, kind: str) -> None:
+def test_embeddings_encode_bit_identically_to_diffusers(
+    tiny_models: Any, write: Write, kind: str
+) -> None:
     sd = tiny_models.sd(kind=kind)
     file, pipeline = write("easynegative.safetensors", {"emb_params": vectors(3)}), pipeline_of(sd)
     pipeline.load_textual_inversion({"easynegative": vectors(3)})
@@ -60,12 +66,18 @@ def test_each_encoder_of_an_xl_model_has_its_own_vectors(tiny_models: Any, write
             tokenizer=getattr(pipeline, f"tokenizer{number}"),
             text_encoder=getattr(pipeline, f"text_encoder{number}"),
         )
-    theirs = pipeline.encode_prompt("a unaesthetic cat", device="cpu", do_classifier_free_guidance=False)
-    ours = Conditioner(loaded(sd, write("unaesthetic.safetensors", parts))).encode("a unaesthetic cat", None)
+    theirs = pipeline.encode_prompt(
+        "a unaesthetic cat", device="cpu", do_classifier_free_guidance=False
+    )
+    ours = Conditioner(loaded(sd, write("unaesthetic.safetensors", parts))).encode(
+        "a unaesthetic cat", None
+    )
     assert torch.equal(ours.prompt_embeds, theirs[0]) and torch.equal(ours.pooled_embeds, theirs[2])
 
 
-def test_a_trigger_matches_whole_words_in_any_case_and_may_have_a_weight(tiny_sd: Path, write: Write) -> None:
+def test_a_trigger_matches_whole_words_in_any_case_and_may_have_a_weight(
+    tiny_sd: Path, write: Write
+) -> None:
     model = loaded(tiny_sd, write("ink.safetensors", {"emb_params": vectors()}))
     without = loaded(tiny_sd)
     for each in (model, without):
@@ -83,7 +95,9 @@ def test_a_trigger_matches_whole_words_in_any_case_and_may_have_a_weight(tiny_sd
     rows = text("a ink")[0] * torch.tensor([1.0, 1.0, 1.3, 1.3, *[1.0] * 73])[:, None]
     assert torch.allclose(weighted[0], rows * text("a ink").mean() / rows.mean(), atol=1e-6)
     conditioner.encode("a ink", None)
-    assert torch.equal(conditioner.encode("a cat", None).prompt_embeds, plain.encode("a cat", None).prompt_embeds)
+    assert torch.equal(
+        conditioner.encode("a cat", None).prompt_embeds, plain.encode("a cat", None).prompt_embeds
+    )
 
 
 def test_vectors_stay_in_one_chunk_and_are_dropped_and_noted_where_there_is_none_left(
@@ -95,7 +109,10 @@ def test_vectors_stay_in_one_chunk_and_are_dropped_and_noted_where_there_is_none
     conditioner.encode("x " * 72 + "ink", None)
     assert notes == []
     moved = conditioner.encode("x " * 73 + "ink the", None).prompt_embeds
-    assert torch.equal(moved[:, 77:], conditioner.encode("ink the", None).prompt_embeds) and notes == []
+    assert (
+        torch.equal(moved[:, 77:], conditioner.encode("ink the", None).prompt_embeds)
+        and notes == []
+    )
     conditioner.encode("x " * 298 + "ink", None)
     assert notes == ["298 tokens of the prompt are used; ignored: ink"]
 
@@ -122,7 +139,10 @@ def test_each_kind_of_file_has_its_trigger_words(
     assert model.embeddings[0].triggers == triggers
     assert part.parameters == model.embeddings[0].vectors[0].numel()
     embeds = Conditioner(model).encode(triggers[0], None).prompt_embeds
-    assert torch.equal(Conditioner(model).encode(triggers[-1].upper() + ", ", None).prompt_embeds[:, 1], embeds[:, 1])
+    assert torch.equal(
+        Conditioner(model).encode(triggers[-1].upper() + ", ", None).prompt_embeds[:, 1],
+        embeds[:, 1],
+    )
 
 
 def test_pivotal_tuning_has_a_word_for_each_row(tiny_models: Any, write: Write) -> None:
@@ -142,13 +162,37 @@ def test_pivotal_tuning_has_a_word_for_each_row(tiny_models: Any, write: Write) 
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("xl.safetensors", {"clip_l": vectors(), "clip_g": vectors()}, "an embedding made for SDXL (32 + 32 numbers"),
-        ("sd2.pt", {"*": vectors(width=1024)}, "an embedding made for SD 2.x (1024 numbers a token), "),
-        ("ink.safetensors", {"lora_te_x.lora_up.weight": vectors()}, "a LoRA, not an embedding; pass it with --lora"),
-        ("3.pt", dict.fromkeys(("clip_l", "clip_g", "t5"), vectors()), "no place in an embedding, the first is t5"),
-        ("two.safetensors", {"a.b": vectors(), "c.d": vectors()}, "not a textual inversion embedding; it contains a.b"),
+        (
+            "xl.safetensors",
+            {"clip_l": vectors(), "clip_g": vectors()},
+            "an embedding made for SDXL (32 + 32 numbers",
+        ),
+        (
+            "sd2.pt",
+            {"*": vectors(width=1024)},
+            "an embedding made for SD 2.x (1024 numbers a token), ",
+        ),
+        (
+            "ink.safetensors",
+            {"lora_te_x.lora_up.weight": vectors()},
+            "a LoRA, not an embedding; pass it with --lora",
+        ),
+        (
+            "3.pt",
+            dict.fromkeys(("clip_l", "clip_g", "t5"), vectors()),
+            "no place in an embedding, the first is t5",
+        ),
+        (
+            "two.safetensors",
+            {"a.b": vectors(), "c.d": vectors()},
+            "not a textual inversion embedding; it contains a.b",
+        ),
         ("long.safetensors", {"emb_params": vectors(76)}, "1 to 75 vectors"),
-        ("uneven.safetensors", {"clip_l": vectors(1), "clip_g": vectors(2)}, "the same number for each text encoder"),
+        (
+            "uneven.safetensors",
+            {"clip_l": vectors(1), "clip_g": vectors(2)},
+            "the same number for each text encoder",
+        ),
         ("bad.pt", {"*": vectors(), "x": Call(eval, "1")}, "it would run builtins.eval"),
     ],
 )
@@ -163,6 +207,9 @@ def test_a_file_that_is_not_an_embedding_for_the_model_is_refused_in_the_plan(
 
 
 def test_two_embeddings_of_one_name_are_refused(tiny_sd: Path, write: Write) -> None:
-    files = write("ink.pt", {"*": vectors()}), write("other/INK.safetensors", {"emb_params": vectors()})
+    files = (
+        write("ink.pt", {"*": vectors()}),
+        write("other/INK.safetensors", {"emb_params": vectors()}),
+    )
     (line,) = plan_model(ModelSpec(model=str(tiny_sd), embeddings=files)).missing
     assert "two embeddings have the name ink; rename one file" in line

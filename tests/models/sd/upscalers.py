@@ -10,7 +10,8 @@ from engine.models.sd.plan.upscaler_file import shapes_of
 
 
 def doubling(path: Path, *, factor: int = 2, bias: Mapping[int, float] | None = None) -> Path:
-    """Write an upscaler that draws each pixel as a block. `bias`: added to channels of the last convolution."""
+    """Write an upscaler that draws each pixel as a block. `bias`: added to channels of the last
+    convolution."""
     tensors = {name: torch.zeros(shape) for name, shape in shapes_of(3, 4, factor).items()}
     for channel, value in (bias or {}).items():
         tensors["body.4.bias"][channel] = value

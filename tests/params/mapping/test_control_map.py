@@ -42,7 +42,9 @@ class Surface:
         found = [self.received([Movement(control_of(name), float(value))]) for value in values]
         return [message for messages in found for message in messages or ()]
 
-    def midi(self, kind: str, number: int, value: int = 0, device: str = "") -> tuple[Message, ...] | None:
+    def midi(
+        self, kind: str, number: int, value: int = 0, device: str = ""
+    ) -> tuple[Message, ...] | None:
         event = MidiEvent(kind=kind, channel=1, number=number, value=value, device=device)
         return self.received(self.movements.of_midi(event, self.now_s))
 
@@ -59,7 +61,13 @@ def test_a_fader_covers_the_range_of_its_entry() -> None:
         ("midi 1 cc 7", "/layer/1/intensity", {}, 127, 1.5),
         ("midi 1 cc 7", "/layer/1/intensity", {"low": 1.0, "high": 0.25}, 127, 0.25),
         ("midi 1 cc 7", "/layer/1/intensity", {"low": 1.0, "high": 0.25, "invert": True}, 127, 1.0),
-        ("osc /x", "/layer/1/ratio", {"low": 1, "high": 16}, 0.5, 4.0),  # exponential: the geometric mean
+        (
+            "osc /x",
+            "/layer/1/ratio",
+            {"low": 1, "high": 16},
+            0.5,
+            4.0,
+        ),  # exponential: the geometric mean
         ("osc /x", "/layer/1/curve", {"curve": 2}, 0.0, 0.0),
         ("osc /x", "/layer/1/curve", {"curve": 2}, 0.5, 0.25),
         ("osc /x", "/layer/1/curve", {"curve": 2}, 1.0, 1.0),
@@ -74,7 +82,9 @@ def test_a_fader_covers_the_range_of_its_entry() -> None:
     ]:
         surface = Surface({"control": control, "target": target, "takeover": False, **more})
         surface.move(control, moved)
-        assert surface.store.get(target) == (pytest.approx(value, abs=1e-4) if type(value) is float else value), value
+        assert surface.store.get(target) == (
+            pytest.approx(value, abs=1e-4) if type(value) is float else value
+        ), value
 
 
 def test_one_control_moves_several_parameters_and_its_device_is_optional() -> None:
@@ -82,7 +92,10 @@ def test_one_control_moves_several_parameters_and_its_device_is_optional() -> No
     surface = Surface(FADER, here, {**FADER, "target": "/layer/2/intensity", "feedback": False})
     assert len(surface.midi("cc", 7, 127, device="nano:0") or ()) == 3
     assert len(surface.midi("cc", 7, 0, device="other:0") or ()) == 2
-    assert surface.map.controls == {control_of("midi 1 cc 7"): True, control_of("midi 1 cc 7 nano:0"): True}
+    assert surface.map.controls == {
+        control_of("midi 1 cc 7"): True,
+        control_of("midi 1 cc 7 nano:0"): True,
+    }
     assert surface.store.get("/layer/1/curve") == 1.0
     assert surface.midi("cc", 8, 0) is None
 
@@ -108,7 +121,13 @@ def test_a_fader_moves_nothing_until_it_passes_the_current_value_within_the_entr
     surface = Surface(CURVE_FADER)
     surface.store.set("/layer/1/curve", 0.5)
     assert surface.move("midi 1 cc 7", 64) != [], "less than a step away"
-    assert len(surface.received([Movement(control_of("midi 1 cc 7"), at) for at in (90.0, 120.0)]) or ()) == 2
+    assert (
+        len(
+            surface.received([Movement(control_of("midi 1 cc 7"), at) for at in (90.0, 120.0)])
+            or ()
+        )
+        == 2
+    )
     surface = Surface({**CURVE_FADER, "high": 0.5})
     surface.store.set("/layer/1/curve", 0.9)
     assert surface.move("midi 1 cc 7", 60, 100) == []
@@ -148,11 +167,16 @@ ways = st.fixed_dictionaries(
 )
 
 
-@given(ways, st.lists(st.tuples(st.booleans(), st.integers(0, 127)), min_size=1, max_size=40), st.data())
+@given(
+    ways,
+    st.lists(st.tuples(st.booleans(), st.integers(0, 127)), min_size=1, max_size=40),
+    st.data(),
+)
 def test_no_movement_ever_makes_the_parameter_jump_further_than_the_control_moved(
     way: dict, steps: list[tuple[bool, int]], data: st.DataObject
 ) -> None:
-    """After any sequence of movements and other changes. Once picked up, the fader holds until another change."""
+    """After any sequence of movements and other changes. Once picked up, the fader holds until
+    another change."""
     surface = Surface({"control": "midi 1 cc 7", **way})
     entry = surface.map.entry(1)
     param = entry.param
@@ -192,18 +216,30 @@ def test_an_encoder_moves_by_ticks_as_in_ableton_live_and_mackie_through_menus_a
         assert surface.store.get("/layer/1/curve") == pytest.approx(0.5 + 1 / 127), mode
         surface.move("midi 1 cc 7", *[down] * 127)
         assert surface.store.get("/layer/1/curve") == 0.0, mode
-    # Live's manual, "Mapping to Relative MIDI Controllers": the values for up and down. V-Pots: 0x01, 0x41.
+    # Live's manual, "Mapping to Relative MIDI Controllers": the values for up and down. V-Pots:
+    # 0x01, 0x41.
     up, down = range(1, 64), range(-1, -64, -1)
     assert [ticks("sign", value) for value in (*range(1, 64), *range(65, 128))] == [*up, *down]
     assert [ticks("twos", value) for value in (*range(1, 64), *range(127, 64, -1))] == [*up, *down]
-    assert [ticks("offset", value) for value in (*range(65, 128), *range(63, 0, -1))] == [*up, *down]
-    surface = Surface({"control": "midi 1 cc 7", "target": "/layer/1/curve", "mode": "twos", "ticks": 24})
+    assert [ticks("offset", value) for value in (*range(65, 128), *range(63, 0, -1))] == [
+        *up,
+        *down,
+    ]
+    surface = Surface(
+        {"control": "midi 1 cc 7", "target": "/layer/1/curve", "mode": "twos", "ticks": 24}
+    )
     surface.move("midi 1 cc 7", *[1] * 12)
     assert surface.store.get("/layer/1/curve") == pytest.approx(0.5)
     surface = Surface(
         {"control": "midi 1 cc 1", "target": "/layer/1/wrap", "mode": "twos"},
         {"control": "midi 1 cc 2", "target": "/layer/1/angle", "mode": "twos"},
-        {"control": "midi 1 cc 3", "target": "/layer/2/angle", "mode": "twos", "low": 0, "high": 90},
+        {
+            "control": "midi 1 cc 3",
+            "target": "/layer/2/angle",
+            "mode": "twos",
+            "low": 0,
+            "high": 90,
+        },
     )
     surface.store.set("/layer/2/angle", 89.9)
     surface.move("midi 1 cc 3", 1)
@@ -215,9 +251,13 @@ def test_an_encoder_moves_by_ticks_as_in_ableton_live_and_mackie_through_menus_a
     assert surface.store.get("/layer/1/angle") == pytest.approx(179 + 360 / 127 - 360)
 
 
-@pytest.mark.parametrize(("mode", "up", "down"), [("offset", 8194, 8190), ("twos", 2, 16382), ("sign", 2, 8194)])
+@pytest.mark.parametrize(
+    ("mode", "up", "down"), [("offset", 8194, 8190), ("twos", 2, 16382), ("sign", 2, 8194)]
+)
 @pytest.mark.parametrize("kind", ["cc14 7", "nrpn 300"])
-def test_an_encoder_of_14_bits_counts_each_turn_once(kind: str, mode: str, up: int, down: int) -> None:
+def test_an_encoder_of_14_bits_counts_each_turn_once(
+    kind: str, mode: str, up: int, down: int
+) -> None:
     surface = Surface({"control": f"midi 1 {kind}", "target": "/layer/1/curve", "mode": mode})
     coarse, fine = (7, 39) if kind == "cc14 7" else (6, 38)
 
@@ -247,13 +287,21 @@ def test_buttons_toggle_fire_hold_and_move_numbers_between_their_ends() -> None:
     assert surface.midi("note", 37, 1) == ()
     assert surface.midi("note", 37, 127) == (Message("/master/panic", (1,), "i"),)
     assert surface.midi("note", 37, 0) == ()
-    surface = Surface({"control": "midi 1 note 36", "target": "/master/blackout", "mode": "momentary"})
+    surface = Surface(
+        {"control": "midi 1 note 36", "target": "/master/blackout", "mode": "momentary"}
+    )
     surface.midi("note", 36, 100)
     assert surface.store.get("/master/blackout") is True
     surface.midi("note", 36, 0)
     assert surface.store.get("/master/blackout") is False
     surface = Surface(
-        {"control": "midi 1 cc 70", "target": "/layer/1/ratio", "mode": "toggle", "low": 1, "high": 4},
+        {
+            "control": "midi 1 cc 70",
+            "target": "/layer/1/ratio",
+            "mode": "toggle",
+            "low": 1,
+            "high": 4,
+        },
         {"control": "midi 1 cc 71", "target": "/layer/1/wrap", "mode": "trigger", "high": "repeat"},
     )
     surface.move("midi 1 cc 70", 127, 0)
@@ -267,8 +315,13 @@ def test_buttons_toggle_fire_hold_and_move_numbers_between_their_ends() -> None:
     assert surface.store.get("/layer/1/wrap") == "repeat"
     flash = {"target": "/preset/flash", "argument": "Night"}
     surface = Surface(*({"control": f"midi 1 {kind} 36", **flash} for kind in ("note", "cc")))
-    for kind, sent in (("note", [1, 1, 0]), ("cc", [1, None, 0])):  # a key that was pulled out says no release
-        expected = [() if on is None else (Message("/preset/flash", ("Night", on), "si"),) for on in sent]
+    for kind, sent in (
+        ("note", [1, 1, 0]),
+        ("cc", [1, None, 0]),
+    ):  # a key that was pulled out says no release
+        expected = [
+            () if on is None else (Message("/preset/flash", ("Night", on), "si"),) for on in sent
+        ]
         assert [surface.midi(kind, 36, value) for value in (100, 100, 0)] == expected
     entry = {"control": "osc /pad", "target": "/cue/go"}
     press = (Message("/cue/go", (), ""),)
@@ -277,11 +330,19 @@ def test_buttons_toggle_fire_hold_and_move_numbers_between_their_ends() -> None:
     assert [surface.osc("/pad", 1) for _ in range(2)] == [press, press]
     assert [surface.osc("/pad") for _ in range(2)] == [press, press]
     faded = Surface(entry)
-    assert [faded.osc("/pad", value) for value in (0.2, 0.6, 0.8, 1.0, 0.4)] == [(), press, (), (), ()]
+    assert [faded.osc("/pad", value) for value in (0.2, 0.6, 0.8, 1.0, 0.4)] == [
+        (),
+        press,
+        (),
+        (),
+        (),
+    ]
 
 
 def test_programs_and_pairs_move_their_targets_and_a_clock_none() -> None:
-    surface = Surface({"control": "midi 1 program 5", "target": "/preset/load", "argument": "night"})
+    surface = Surface(
+        {"control": "midi 1 program 5", "target": "/preset/load", "argument": "night"}
+    )
     assert surface.midi("program", 5) == (Message("/preset/load", ("night",), "s"),)
     assert surface.midi("program", 6) is None
     surface = Surface({"control": "midi 1 cc14 7", "target": "/layer/1/curve", "takeover": False})
@@ -290,7 +351,9 @@ def test_programs_and_pairs_move_their_targets_and_a_clock_none() -> None:
     assert surface.store.get("/layer/1/curve") == (64 * 128 + 5) / 16383
     assert surface.midi("clock", 0) is None
     surface = Surface({**FADER, "control": "osc /x"})
-    assert [surface.osc("/x", value) for value in ("words", b"blob", math.nan, math.inf)] == [None] * 4
+    assert [surface.osc("/x", value) for value in ("words", b"blob", math.nan, math.inf)] == [
+        None
+    ] * 4
 
 
 # -- NRPNs: orders from Yoshimi's Using_NRPNs.txt, Open Stage Control's rpn.py, JUCE's MidiRPNDetector ------------
@@ -310,12 +373,20 @@ def test_a_nrpn_of_any_device_is_one_fader_or_encoder() -> None:
         surface = Surface(NRPN)
         for value in (9000, 9001, 8999, 16383, 0, 8192):
             halves = {99: 300 >> 7, 98: 300 & 127, 6: value >> 7, 38: value & 127}
-            assert controllers(surface, *((number, halves[number]) for number in order)) == value / 16383, order
+            assert (
+                controllers(surface, *((number, halves[number]) for number in order))
+                == value / 16383
+            ), order
     for more, start, received, value in [
         ({}, 0.0, ((6, 127),), 1.0),  # a device of 7 bits
         ({}, 0.0, ((6, 127), (6, 64)), 64 / 127),
         ({}, 0.5, ((6, 127), (6, 0)), 0.0),
-        ({"mode": "offset"}, 0.5, ((6, 65), (6, 65), (6, 63)), 0.5 + 1 / 127),  # an encoder of 7 bits
+        (
+            {"mode": "offset"},
+            0.5,
+            ((6, 65), (6, 65), (6, 63)),
+            0.5 + 1 / 127,
+        ),  # an encoder of 7 bits
         ({"in_high": 127}, 0.0, ((38, 100), (38, 127)), 1.0),  # the fine half alone
         ({}, 0.5, ((96, 0), (96, 127)), 0.5 + 2 / 127),  # up, from where it is
         ({}, 0.5, ((96, 0), (96, 127), (97, 1)), 0.5 + 1 / 127),
@@ -330,10 +401,16 @@ def test_a_nrpn_of_any_device_is_one_fader_or_encoder() -> None:
 
 
 def test_an_nrpn_is_selected_once_by_each_device_and_no_rpn_is_taken_for_it() -> None:
-    surface = Surface(NRPN, {"control": "midi 1 cc 6", "target": "/layer/2/curve", "takeover": False})
-    assert controllers(surface, (99, 2), (98, 44), (6, 64), (38, 1), (38, 9)) == (64 * 128 + 9) / 16383
+    surface = Surface(
+        NRPN, {"control": "midi 1 cc 6", "target": "/layer/2/curve", "takeover": False}
+    )
+    assert (
+        controllers(surface, (99, 2), (98, 44), (6, 64), (38, 1), (38, 9)) == (64 * 128 + 9) / 16383
+    )
     assert surface.store.get("/layer/2/curve") != 64 / 127, "here 6 is a part of it"
-    assert controllers(surface, (98, 45), (6, 0)) == (64 * 128 + 9) / 16383, "another one, with the same upper half"
+    assert controllers(surface, (98, 45), (6, 0)) == (64 * 128 + 9) / 16383, (
+        "another one, with the same upper half"
+    )
     assert controllers(surface, (98, 44), (6, 65), (38, 0)) == 65 * 128 / 16383
     surface = Surface({**NRPN, "control": "midi 1 nrpn 0"})
     assert controllers(surface, (99, 0), (98, 0), (6, 64), (38, 0)) == 8192 / 16383
@@ -341,7 +418,13 @@ def test_an_nrpn_is_selected_once_by_each_device_and_no_rpn_is_taken_for_it() ->
     assert controllers(surface, (96, 0)) == 8192 / 16383
     assert controllers(surface, (99, 0), (98, 0), (6, 0)) < 0.01
     surface = Surface({**NRPN, "control": "midi 1 nrpn 300 a:0"})
-    for device, number, value in (("a:0", 99, 2), ("b:0", 99, 7), ("a:0", 98, 44), ("b:0", 98, 1), ("b:0", 6, 127)):
+    for device, number, value in (
+        ("a:0", 99, 2),
+        ("b:0", 99, 7),
+        ("a:0", 98, 44),
+        ("b:0", 98, 1),
+        ("b:0", 6, 127),
+    ):
         surface.midi("cc", number, value, device)
     assert surface.store.get("/layer/1/curve") == 0.0
     surface.midi("cc", 6, 127, "a:0")
@@ -371,15 +454,21 @@ def test_every_entry_of_a_built_in_map_can_be_used_also_for_other_layers() -> No
     for name in list(BUILT_IN):
         loaded = read_tables(BUILT_IN[name])
         assert loaded.problems == (), name
-        assert len({(entry.control, entry.target) for entry in loaded.entries}) == len(BUILT_IN[name]), name
+        assert len({(entry.control, entry.target) for entry in loaded.entries}) == len(
+            BUILT_IN[name]
+        ), name
     for name in ["resolume:5", "Resolume:group2", "resolume:selected"]:
         loaded = read_tables(built_in(name))
         assert loaded.problems == (), name
-        of_layers = [entry for entry in loaded.entries if entry.target.startswith(("/layer/1/", "/layer/4/"))]
+        of_layers = [
+            entry for entry in loaded.entries if entry.target.startswith(("/layer/1/", "/layer/4/"))
+        ]
         assert of_layers and all(is_from("resolume", entry) for entry in of_layers), name
 
 
-def test_resolume_moves_layers_the_crossfade_cues_and_the_tempo_and_a_playing_clip_its_layer() -> None:
+def test_resolume_moves_layers_the_crossfade_cues_and_the_tempo_and_a_playing_clip_its_layer() -> (
+    None
+):
     surface = Surface(*BUILT_IN["resolume"])
     surface.osc("/composition/layers/3/video/opacity", 0.25)
     surface.osc("/composition/crossfader/phase", 0.5)
@@ -396,7 +485,8 @@ def test_resolume_moves_layers_the_crossfade_cues_and_the_tempo_and_a_playing_cl
     assert surface.osc("/composition/columns/2/connect", 1) == (Message("/cue/2", (), ""),)
     assert surface.osc("/composition/layers/1/name", "x") is None
     # Empty, Disconnected, Previewing, Connected, Connected & previewing: ShowMeshSystems/showmesh,
-    # docs/bench/resolume-control-surface.md, 4.3 and 6.3, and `args[0] > 2` in Chataigne modules for Resolume.
+    # docs/bench/resolume-control-surface.md, 4.3 and 6.3, and `args[0] > 2` in Chataigne modules
+    # for Resolume.
     for state, is_playing in [(0, False), (1, False), (2, False), (3, True), (4, True)]:
         surface = Surface(*BUILT_IN["resolume"])
         surface.store.set("/layer/3/mute", True)
@@ -421,14 +511,26 @@ def test_a_pattern_matches_one_part_and_each_address_has_its_own_state() -> None
         assert surface.osc(other, 1) is None
     # The stop of the old clip must not undo the start of the new one, in either order.
     surface = Surface(
-        {"control": "osc /clip/*/state", "target": "/tempo/tap", "mode": "rise", "in_low": 2, "in_high": 4}
+        {
+            "control": "osc /clip/*/state",
+            "target": "/tempo/tap",
+            "mode": "rise",
+            "in_low": 2,
+            "in_high": 4,
+        }
     )
     sent = [(1, 3), (1, 3), (2, 3), (1, 1), (2, 3), (2, 1), (1, 3), (2, 3), (1, 4)]
     assert [bool(surface.osc(f"/clip/{clip}/state", state)) for clip, state in sent] == [
         True, False, True, False, False, False, True, True, False,
     ]  # fmt: skip
     # After learning during a show, a layer that was muted by hand stays muted.
-    unmute = {"control": "osc /clip/*/state", "target": "/layer/1/mute", "mode": "rise", "in_high": 3, "high": False}
+    unmute = {
+        "control": "osc /clip/*/state",
+        "target": "/layer/1/mute",
+        "mode": "rise",
+        "in_high": 3,
+        "high": False,
+    }
     surface = Surface(unmute)
     surface.osc("/clip/1/state", 3)
     surface.store.set("/layer/1/mute", True)
@@ -446,7 +548,9 @@ def test_thousands_of_addresses_evict_no_matched_one_and_fill_no_memory() -> Non
     first = index.matches(control_of("osc /a/0"))
     for number in range(5000):
         index.matches(control_of(f"osc /b/{number}"))
-    assert index.matches(control_of("osc /a/0")) is first, "unmatched addresses do not evict matched ones"
+    assert index.matches(control_of("osc /a/0")) is first, (
+        "unmatched addresses do not evict matched ones"
+    )
     for number in range(5000):
         index.matches(control_of(f"osc /a/{number}"))
     assert len(index._matched) <= 4096 and len(index._unmatched) <= 4096

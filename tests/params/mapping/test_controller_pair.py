@@ -8,10 +8,14 @@ from engine.params.mapping.nrpn import HALF, PAUSE_S, ControllerPair
 WITHIN_S, BETWEEN_S = 0.001, 0.01  # halves of one position, positions of one stroke
 
 Strokes = list[list[int]]
-strokes = st.lists(st.lists(st.integers(0, HALF * HALF - 1), min_size=1, max_size=8), min_size=1, max_size=4)
+strokes = st.lists(
+    st.lists(st.integers(0, HALF * HALF - 1), min_size=1, max_size=8), min_size=1, max_size=4
+)
 
 
-def play(strokes: Strokes, *, fine_first: bool, leaves_out: bool) -> list[tuple[int, int, list[int]]]:
+def play(
+    strokes: Strokes, *, fine_first: bool, leaves_out: bool
+) -> list[tuple[int, int, list[int]]]:
     """(position before, position sent, results meanwhile) for each position except the first.
 
     `leaves_out`: the coarse half is sent only when it changes.

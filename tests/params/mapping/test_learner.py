@@ -9,7 +9,8 @@ from osc_schema import Rejected
 
 
 class Controller:
-    """A learner and a clock; `hear` is a movement after 10 ms, `cc` a controller's message after 2 ms."""
+    """A learner and a clock; `hear` is a movement after 10 ms, `cc` a controller's message after 2
+    ms."""
 
     def __init__(self) -> None:
         self.learner = Learner()
@@ -49,9 +50,22 @@ def test_a_control_is_learned_by_a_clear_movement(device: Controller) -> None:
         ((1, 2, 3), (("midi 1 cc 7", (3, 4), "midi 1 cc 7"),)),
         ((), (("midi 1 note 60", (0,), ""), ("midi 1 note 61", (1,), "midi 1 note 61"))),
         ((), (("osc /1/fader1", (0.5,) * 100, ""),)),
-        ((), (("osc /sensor", (0.5, 0.501, 0.499, 0.5, 0.503), ""), ("osc /f", (0.5, 0.52), "osc /f"))),
+        (
+            (),
+            (
+                ("osc /sensor", (0.5, 0.501, 0.499, 0.5, 0.503), ""),
+                ("osc /f", (0.5, 0.52), "osc /f"),
+            ),
+        ),
         ((), (("osc /hz", (500.0, 501.0, 499.0), ""),)),
-        ((), (("osc /xy 1", (0.1,), ""), ("osc /xy", (0.1, 0.1), ""), ("osc /xy 1", (0.4,), "osc /xy 1"))),
+        (
+            (),
+            (
+                ("osc /xy 1", (0.1,), ""),
+                ("osc /xy", (0.1, 0.1), ""),
+                ("osc /xy 1", (0.4,), "osc /xy 1"),
+            ),
+        ),
     ]:
         device.hear("midi 1 cc 7", *before)
         device.learner.begin()
@@ -60,7 +74,8 @@ def test_a_control_is_learned_by_a_clear_movement(device: Controller) -> None:
 
 
 def test_a_motor_fader_is_learned_and_not_its_touch_note(device: Controller) -> None:
-    """Mackie Control: notes 104 to 112, then pitch bend (TouchMCU's mackie_control_protocol.md, "Fader")."""
+    """Mackie Control: notes 104 to 112, then pitch bend (TouchMCU's mackie_control_protocol.md,
+    "Fader")."""
     device.learner.begin()
     assert device.hear("midi 1 note 104", 127) == ""
     assert device.hear("midi 1 bend", 8000, 8200) == "midi 1 bend"
@@ -80,14 +95,18 @@ def test_a_control_that_moves_all_the_time_is_ignored_until_it_rests(device: Con
     assert device.hear("osc /clip/position", 0.1, 0.3) == "osc /clip/position"
 
 
-def test_a_message_without_a_value_is_learned_at_once_but_not_a_heartbeat(device: Controller) -> None:
+def test_a_message_without_a_value_is_learned_at_once_but_not_a_heartbeat(
+    device: Controller,
+) -> None:
     beat, press = control_of("osc /alive"), control_of("osc /go")
     for _ in range(ALL_ALONG):
         device.now_s += 0.1
         device.learner.process(Movement(beat, 1.0, is_bang=True), device.now_s)
     device.learner.begin()
     assert device.learner.process(Movement(beat, 1.0, is_bang=True), device.now_s + 0.1) is None
-    assert device.learner.process(Movement(press, 1.0, is_bang=True), device.now_s + 0.2) == Learned(press)
+    assert device.learner.process(
+        Movement(press, 1.0, is_bang=True), device.now_s + 0.2
+    ) == Learned(press)
 
 
 def test_a_control_is_parsed_from_its_own_name_and_an_invalid_one_rejected_in_one_line() -> None:
@@ -123,7 +142,9 @@ def test_a_control_is_parsed_from_its_own_name_and_an_invalid_one_rejected_in_on
 
 
 NRPN = "midi 1 nrpn 300"
-ORDERS = {  # how devices send an NRPN: Yoshimi's Using_NRPNs.txt, Open Stage Control's rpn.py, JUCE's MidiRPNDetector
+# how devices send an NRPN: Yoshimi's Using_NRPNs.txt, Open Stage Control's rpn.py, JUCE's
+# MidiRPNDetector
+ORDERS = {
     "MIDI 1.0": (99, 98, 6, 38),
     "number's fine half first": (98, 99, 6, 38),
     "value's fine half first": (99, 98, 38, 6),
@@ -156,16 +177,35 @@ Messages = list[tuple[int, int]]
         (pairs(0, 1), [(7, 100), (39, 5), (7, 101)], "midi 1 cc14 7"),  # not its coarse half
         *(
             # Another one before: its number is not mistaken for a knob on 98 or 99.
-            (nrpn(order, 1000, 9000), [half for at in (3000, 3500, 4000) for half in nrpn(order, 300, at)], NRPN)
+            (
+                nrpn(order, 1000, 9000),
+                [half for at in (3000, 3500, 4000) for half in nrpn(order, 300, at)],
+                NRPN,
+            )
             for order in ORDERS.values()
         ),
-        (nrpn((99, 98, 6, 38), 300, 3000), [(6, 24), (38, 1), (6, 25)], NRPN),  # without being selected again
+        (
+            nrpn((99, 98, 6, 38), 300, 3000),
+            [(6, 24), (38, 1), (6, 25)],
+            NRPN,
+        ),  # without being selected again
         ([], [(99, 2), (98, 44), (97, 0)], NRPN),  # an increment
-        ([(99, 2), (98, 44), (6, 64), (99, 127), (98, 127)], [(6, 64), (6, 90), (6, 100)], "midi 1 cc 6"),
-        ([], [half for at in (0, 40, 80, 120) for half in ((101, 0), (100, 0), (6, at), (38, 0))], None),  # an RPN
+        (
+            [(99, 2), (98, 44), (6, 64), (99, 127), (98, 127)],
+            [(6, 64), (6, 90), (6, 100)],
+            "midi 1 cc 6",
+        ),
+        (
+            [],
+            [half for at in (0, 40, 80, 120) for half in ((101, 0), (100, 0), (6, at), (38, 0))],
+            None,
+        ),  # an RPN
         # A keyboard has set the range of its bend when it was switched on.
         ([(101, 0), (100, 0), (6, 2), (38, 0)], [(6, at) for at in KNOB], "midi 1 cc 6"),
-        *([[], [(number, at) for at in KNOB], f"midi 1 cc {number}"] for number in (6, 38, 96, 97, 98, 99, 100, 101)),
+        *(
+            [[], [(number, at) for at in KNOB], f"midi 1 cc {number}"]
+            for number in (6, 38, 96, 97, 98, 99, 100, 101)
+        ),
     ],
 )
 def test_controllers_that_belong_together_are_learned_as_one(
@@ -189,7 +229,10 @@ def test_an_encoder_is_detected_by_its_values_and_a_fader_in_their_range_is_a_fa
         ((65,) * 11, ""),
         ((127, 1, 127), "twos"),
         ((65, 63, 65), "offset"),
-        *((values, None) for values in ((1, 2, 3), (2, 1, 0), (127, 126, 125), (66, 65, 64), (62, 63, 64))),
+        *(
+            (values, None)
+            for values in ((1, 2, 3), (2, 1, 0), (127, 126, 125), (66, 65, 64), (62, 63, 64))
+        ),
         *((values, None) for values in ((1, 20), (127, 100), (64, 64, 65), (0, 127))),
     ]:
         device = Controller()
@@ -198,12 +241,18 @@ def test_an_encoder_is_detected_by_its_values_and_a_fader_in_their_range_is_a_fa
         assert (learned.mode if learned else "") == mode, values
 
 
-@pytest.mark.parametrize(("mode", "right", "left"), [("twos", 1, 16383), ("offset", 8193, 8191), ("sign", 1, 8193)])
+@pytest.mark.parametrize(
+    ("mode", "right", "left"), [("twos", 1, 16383), ("offset", 8193, 8191), ("sign", 1, 8193)]
+)
 @pytest.mark.parametrize("kind", ["cc14", "nrpn"])
-def test_an_encoder_of_14_bits_is_recognised(device: Controller, kind: str, mode: str, right: int, left: int) -> None:
+def test_an_encoder_of_14_bits_is_recognised(
+    device: Controller, kind: str, mode: str, right: int, left: int
+) -> None:
     device.learner.begin()
     for value in (right, right, right, left):
         device.now_s += 0.1
-        learned = device.cc(*(nrpn((99, 98, 6, 38), 300, value) if kind == "nrpn" else pairs(value)))
+        learned = device.cc(
+            *(nrpn((99, 98, 6, 38), 300, value) if kind == "nrpn" else pairs(value))
+        )
         assert (learned is not None) == (value == left)
     assert learned is not None and (learned.control.kind, learned.mode) == (kind, mode)

@@ -31,7 +31,8 @@ def context(request: pytest.FixtureRequest) -> Iterator[moderngl.Context]:
 
 @pytest.fixture
 def isf() -> Callable[..., IsfFile]:
-    """`isf(body, inputs=[...], passes=[...], **header)`: a parsed file; the body is main()'s, or a whole text."""
+    """`isf(body, inputs=[...], passes=[...], **header)`: a parsed file; the body is main()'s, or a
+    whole text."""
 
     def make(body: str, inputs: list[dict[str, Any]] | None = None, **header: Any) -> IsfFile:
         header = {"INPUTS": inputs or [], **header}
@@ -43,8 +44,9 @@ def isf() -> Callable[..., IsfFile]:
 
 @pytest.fixture
 def show(context: moderngl.Context) -> Iterator[Callable[..., np.ndarray]]:
-    """Fixture: `show(file, source=pixels, inputs={}, frames=1, ...)` returns the last frame, (h, w, 4) uint8, row 0
-    at the top. A generator is drawn over black. Fails a test that leaves a GL error."""
+    """Fixture: `show(file, source=pixels, inputs={}, frames=1, ...)` returns the last frame, (h, w,
+    4) uint8, row 0 at the top. A generator is drawn over black. Fails a test that leaves a GL
+    error."""
     finish = load_finish()
     context.__enter__()  # type: ignore[no-untyped-call]  # moderngl gives it no annotations
     parts: list[Any] = []

@@ -1,5 +1,5 @@
-"""No shader text can hide a loop, undo its guard, or make a pixel take long. This is checked on the text, because a
-trial sees one moment."""
+"""No shader text can hide a loop, undo its guard, or make a pixel take long. This is checked on the
+text, because a trial sees one moment."""
 
 import pytest
 
@@ -12,12 +12,16 @@ from tests.support.cases import cases_of
 
 LATE = "if (TIME > 8.0) { %s }"
 CALLS = "float f0(float x) { return sin(x); }\n" + "".join(
-    f"float f{n}(float x) {{ for (int i = 0; i < 1000; i++) x += f{n - 1}(x); return x; }}\n" for n in range(1, 6)
+    f"float f{n}(float x) {{ for (int i = 0; i < 1000; i++) x += f{n - 1}(x); return x; }}\n"
+    for n in range(1, 6)
 )
 
 
 def parsed(body: str, before: str = "") -> IsfFile:
-    return parse_isf(f"/*{{}}*/\n{before}\nvoid main() {{ float c = 0.0; {body} gl_FragColor = vec4(c); }}", path=None)
+    return parse_isf(
+        f"/*{{}}*/\n{before}\nvoid main() {{ float c = 0.0; {body} gl_FragColor = vec4(c); }}",
+        path=None,
+    )
 
 
 def own_text(file: IsfFile) -> str:
@@ -39,8 +43,12 @@ def test_every_loop_that_could_be_long_has_its_guard() -> None:
 def test_a_guard_has_a_name_of_its_own_and_ends_a_loop_before_the_rasteriser_does() -> None:
     file = parsed("int isf_spent = 0; int isf_budget = 1; isf_spent = isf_budget;")
     assert own_text(file).count("isf_own_isf_") == 4
-    assert 65_535 * MIN_ROUND > MAX_BUDGET and f"isf_go({MIN_ROUND})" in own_text(parsed("while (c > 0.0);"))
-    reserved = parse_isf('/*{"INPUTS": [{"NAME": "isf_budget", "TYPE": "float"}]}*/ void main() {}', path=None)
+    assert 65_535 * MIN_ROUND > MAX_BUDGET and f"isf_go({MIN_ROUND})" in own_text(
+        parsed("while (c > 0.0);")
+    )
+    reserved = parse_isf(
+        '/*{"INPUTS": [{"NAME": "isf_budget", "TYPE": "float"}]}*/ void main() {}', path=None
+    )
     assert reserved.texts.names == {"isf_budget": "isf_own_isf_budget"}
 
 
@@ -51,7 +59,10 @@ def test_calls_with_and_without_loops_multiply_and_many_short_loops_are_guarded(
     assert all_of_them.is_guarded
 
     def doubling(depth: int) -> str:
-        lines = [f"float f{n}(float x) {{ return f{n - 1}(x) + f{n - 1}(x); }}" for n in range(1, depth + 1)]
+        lines = [
+            f"float f{n}(float x) {{ return f{n - 1}(x) + f{n - 1}(x); }}"
+            for n in range(1, depth + 1)
+        ]
         return "\n".join(["float f0(float x) { return sin(x); }", *lines])
 
     units = [parsed(f"c = f{n}(c);", doubling(n)).texts.straight_units for n in (6, 7, 8)]
@@ -79,7 +90,12 @@ def test_macros_are_expanded_as_in_c() -> None:
 def test_a_damaged_directive_gives_one_clear_reason() -> None:
     for text, reason in [
         *cases_of(__file__)["damaged"],
-        ("#define M0 a a\n" + "".join(f"#define M{n} M{n - 1} M{n - 1}\n" for n in range(1, 40)) + "M39", "expand to"),
+        (
+            "#define M0 a a\n"
+            + "".join(f"#define M{n} M{n - 1} M{n - 1}\n" for n in range(1, 40))
+            + "M39",
+            "expand to",
+        ),
         ("#define A " + "x" * 100_000 + "\n" + "A " * 9000, "too"),
     ]:
         with pytest.raises(IsfError) as refused:

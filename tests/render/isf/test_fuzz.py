@@ -1,4 +1,5 @@
-"""Shaders that were damaged at random: only IsfError leaves the reader, in a time that the text's length bounds."""
+"""Shaders that were damaged at random: only IsfError leaves the reader, in a time that the text's
+length bounds."""
 
 import random
 import time
@@ -18,7 +19,18 @@ PIECES = r"""
 struct S uniform varying gl_FragData gl_FragData[ gl_FragColor isf_go isf_spent main void return = ++ -- += < > ? : \x
 IMG_PIXEL inputImage _inputImage_imgSize 0x7fffffff 1e99 .5 08 "INPUTS": "PASSES": "IMPORTED": "WIDTH": null true -1
 """.split()
-UNITS = [*PIECES, "/* {", ",  ", "# \n", "//\n", "\\\n", "#define a b\n", "const int a = 8;", "void f(){}", "#if 1\n"]
+UNITS = [
+    *PIECES,
+    "/* {",
+    ",  ",
+    "# \n",
+    "//\n",
+    "\\\n",
+    "#define a b\n",
+    "const int a = 8;",
+    "void f(){}",
+    "#if 1\n",
+]
 
 
 def damaged(text: str, rng: random.Random) -> str:
@@ -30,9 +42,17 @@ def damaged(text: str, rng: random.Random) -> str:
         elif kind == 1:
             text = text[:start] + rng.choice(PIECES) + text[start:]
         elif kind == 2:
-            text = text[:start] + text[start : start + length] * rng.randint(2, 30) + text[start + length :]
+            text = (
+                text[:start]
+                + text[start : start + length] * rng.randint(2, 30)
+                + text[start + length :]
+            )
         elif kind == 3:
-            text = text[:start] + chr(rng.choice([0, 9, 10, 13, 34, 92, 127, 0xE9, 0x2028, 0x1F600])) + text[start:]
+            text = (
+                text[:start]
+                + chr(rng.choice([0, 9, 10, 13, 34, 92, 127, 0xE9, 0x2028, 0x1F600]))
+                + text[start:]
+            )
         else:
             other = rng.randrange(len(text) + 1)
             text = text[: min(start, other)] + text[max(start, other) :] + text[: length * 4]
@@ -55,7 +75,8 @@ def test_whatever_is_in_a_file_only_a_reason_comes_out() -> None:
     sources += [hostile_shader(number) for number in (1, 4, 7, 8, 11, 13, 14, 15)]
     assert len(sources) > 12
     used_s = [
-        read(damaged(rng.choice(sources), rng), rng.choice([None, None, "void main() { for"])) for _ in range(ROUNDS)
+        read(damaged(rng.choice(sources), rng), rng.choice([None, None, "void main() { for"]))
+        for _ in range(ROUNDS)
     ]
     assert max(used_s) < MAX_S
 

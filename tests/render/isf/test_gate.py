@@ -8,8 +8,12 @@ from engine.render.isf.vet_child import wait_for_gate
 PERIOD_NS = 16_000_000
 
 
-@pytest.mark.parametrize(("draw_ns", "waited_ns"), [(5_000_000, 5_000_000), (10**9, PERIOD_NS), (0, 0)])
-def test_a_trial_waits_while_the_engine_draws_at_most_one_frame(draw_ns: int, waited_ns: int) -> None:
+@pytest.mark.parametrize(
+    ("draw_ns", "waited_ns"), [(5_000_000, 5_000_000), (10**9, PERIOD_NS), (0, 0)]
+)
+def test_a_trial_waits_while_the_engine_draws_at_most_one_frame(
+    draw_ns: int, waited_ns: int
+) -> None:
     gate, now = Gate.create(), [1_000]
     gate.period_ns = PERIOD_NS
 

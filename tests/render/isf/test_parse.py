@@ -34,13 +34,17 @@ def reason_of(text: str, path: Path | None = None) -> IsfError:
 
 
 def test_a_header_is_found_behind_comments_with_trailing_commas_and_keeps_line_numbers() -> None:
-    text = "\ufeff// by /* someone */\n/* a licence */\n" + shader({"DESCRIPTION": " two\nlines ", "CREDIT": "me"})
+    text = "\ufeff// by /* someone */\n/* a licence */\n" + shader(
+        {"DESCRIPTION": " two\nlines ", "CREDIT": "me"}
+    )
     file = parse_isf(text, path=Path("/nowhere/Warm Rain.fs"))
     assert (file.title, file.description, file.credit) == ("Warm Rain", "two lines", "me")
     file = parse_isf('/*\n{\n"CREDIT": "a */ b"\n}\n*/\nvoid main() {}', path=None)
     text = file.texts.fragment.split("#line 1 0\n")[1]
     assert text.split("\n")[5] == "void isf_main() {}" and "CREDIT" not in text
-    file = parse_isf(shader('{"INPUTS": [{"NAME": "a", "TYPE": "float",},], "CREDIT": "a,]\tb",}'), path=None)
+    file = parse_isf(
+        shader('{"INPUTS": [{"NAME": "a", "TYPE": "float",},], "CREDIT": "a,]\tb",}'), path=None
+    )
     assert [each.name for each in file.inputs] == ["a"] and file.credit == "a,] b"
 
 
@@ -68,7 +72,11 @@ def test_an_input_has_its_default_and_its_range() -> None:
 
 
 def test_a_menu_has_labels_and_a_point_divided_by_the_pictures_size_is_in_pixels() -> None:
-    assert input_of(TYPE="long", VALUES=[4, 5, 6], LABELS=["one", "two"]).labels == ("one", "two", "6")
+    assert input_of(TYPE="long", VALUES=[4, 5, 6], LABELS=["one", "two"]).labels == (
+        "one",
+        "two",
+        "6",
+    )
     assert input_of(TYPE="long", LABELS=["one", "two", "three"]).values == (0, 1, 2)
     body = "void main() { vec2 d = a.xy / RENDERSIZE + b + c / RENDERSIZE; }"
     with_range = {"NAME": "c", "TYPE": "point2D", "MIN": [0, 0], "MAX": [1, 1]}
@@ -78,7 +86,9 @@ def test_a_menu_has_labels_and_a_point_divided_by_the_pictures_size_is_in_pixels
 
 def test_a_file_of_version_1_is_parsed_like_one_of_version_2_with_its_kind() -> None:
     def kind(*names: str) -> tuple[bool, bool]:
-        file = parse_isf(shader({"INPUTS": [{"NAME": name, "TYPE": "image"} for name in names]}), path=None)
+        file = parse_isf(
+            shader({"INPUTS": [{"NAME": name, "TYPE": "image"} for name in names]}), path=None
+        )
         return file.is_generator, file.is_transition
 
     assert kind() == (True, False)
@@ -90,7 +100,9 @@ def test_a_file_of_version_1_is_parsed_like_one_of_version_2_with_its_kind() -> 
         "INPUTS": [{"NAME": "speed", "TYPE": "long"}],
     }
     trail, last = parse_isf(shader(old), path=None).passes
-    assert trail.is_persistent and trail.is_float and trail.width is not None and last.target is None
+    assert (
+        trail.is_persistent and trail.is_float and trail.width is not None and last.target is None
+    )
     header = {"PERSISTENT_BUFFERS": ["trail"], "PASSES": [{"TARGET": "trail", "float": True}]}
     (listed,) = parse_isf(shader(header), path=None).passes
     assert listed.is_persistent and listed.is_float
@@ -116,7 +128,11 @@ def test_a_damaged_file_gives_one_clear_reason() -> None:
         (shader('{"INPUTS": [{"NAME": "a", "TYPE": "cube"}]}'), None, "event"),
         (shader('{"INPUTS": [{"NAME": "a", "TYPE": "float", "MAX": 1e999}]}'), None, "no number"),
         (shader({"INPUTS": [{"NAME": "a", "TYPE": "bool"}] * 2}), None, "twice"),
-        (shader({"INPUTS": [{"NAME": f"a{n}", "TYPE": "bool"} for n in range(129)]}), None, "at most 128"),
+        (
+            shader({"INPUTS": [{"NAME": f"a{n}", "TYPE": "bool"} for n in range(129)]}),
+            None,
+            "at most 128",
+        ),
         (shader({"PASSES": [{}] * 65}), None, "at most 64"),
         (shader({"PASSES": [{"TARGET": "a-b"}]}), None, "no name"),
         (shader({"PASSES": [{"WIDTH": "$NOTHING"}]}), None, "$NOTHING"),
@@ -127,7 +143,9 @@ def test_a_damaged_file_gives_one_clear_reason() -> None:
         assert error.line == line and reason in error.reason, text
 
 
-@pytest.mark.only_on("linux", "darwin", reason="Windows lets administrators make links, Wine makes none")
+@pytest.mark.only_on(
+    "linux", "darwin", reason="Windows lets administrators make links, Wine makes none"
+)
 def test_an_image_behind_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
     Image.new("RGB", (6, 4)).save(tmp_path / "secret.png")
     (tmp_path / "shaders").mkdir()
@@ -150,7 +168,11 @@ def test_images_are_read_from_the_shaders_folder_only_and_refused_if_huge(tmp_pa
     exif = Image.Exif()
     exif[0x0112] = 6  # held upright
     Image.new("RGB", (6, 4)).save(folder / "turned.jpg", exif=exif)
-    assert parse_isf(imported("turned.jpg"), path=folder / "a.fs").imports[0].pixels.shape == (6, 4, 4)
+    assert parse_isf(imported("turned.jpg"), path=folder / "a.fs").imports[0].pixels.shape == (
+        6,
+        4,
+        4,
+    )
     for outside in ("../secret.png", str(tmp_path / "secret.png")):
         assert "outside" in reason_of(imported(outside), folder / "a.fs").reason
     (folder / "text.png").write_text("no picture", encoding="utf-8")
@@ -189,7 +211,18 @@ def test_sizes_are_arithmetic_or_refused() -> None:
     ]:
         names = {"WIDTH": 640.0, "HEIGHT": 360.0, "amount": 0.5}
         assert Expression.compile(text, names).evaluate(names) == value, text
-    for text in ["(" * 400, "1 +", "min(1)", "2 3", "$x", "a", "1" * 501, "9" * 400 + "e", "", "-" * 99]:
+    for text in [
+        "(" * 400,
+        "1 +",
+        "min(1)",
+        "2 3",
+        "$x",
+        "a",
+        "1" * 501,
+        "9" * 400 + "e",
+        "",
+        "-" * 99,
+    ]:
         with pytest.raises(IsfError):
             Expression.compile(text, ["WIDTH"])
 
@@ -198,15 +231,28 @@ def test_targets_are_bounded() -> None:
     def sizes(*passes: dict[str, Any]) -> dict[str, tuple[int, int]]:
         return target_sizes(parse_isf(shader({"PASSES": list(passes)}), path=None), {}, (640, 360))
 
-    assert sizes({"TARGET": "a", "WIDTH": "$WIDTH/2"}, {"TARGET": "b", "WIDTH": 0}) == {"a": (320, 360), "b": (1, 360)}
+    assert sizes({"TARGET": "a", "WIDTH": "$WIDTH/2"}, {"TARGET": "b", "WIDTH": 0}) == {
+        "a": (320, 360),
+        "b": (1, 360),
+    }
     with pytest.raises(IsfError, match="16384x360"):
         sizes({"TARGET": "a", "WIDTH": 16384})
-    for side, count, reason in ((4096, 1, "takes 256 MB: at most 136 MB"), (2896, 3, "its targets take 767 MB")):
+    for side, count, reason in (
+        (4096, 1, "takes 256 MB: at most 136 MB"),
+        (2896, 3, "its targets take 767 MB"),
+    ):
         with pytest.raises(IsfError, match=reason):
-            sizes(*({"TARGET": f"t{n}", "WIDTH": side, "HEIGHT": side, "FLOAT": True} for n in range(count)))
+            sizes(
+                *(
+                    {"TARGET": f"t{n}", "WIDTH": side, "HEIGHT": side, "FLOAT": True}
+                    for n in range(count)
+                )
+            )
 
 
-def test_all_images_of_a_file_share_one_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_images_of_a_file_share_one_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("engine.render.isf.parse.MAX_BYTES", 100 * 100 * 4 * 2)
     for number in range(3):
         Image.fromarray(np.zeros((100, 100), np.uint8)).save(tmp_path / f"{number}.png")

@@ -22,7 +22,9 @@ def guards(body: str, before: str = "") -> int:
     return "".join(LoopGuards(tokens).insert_into(tokens)).count("isf_go(")
 
 
-def test_every_way_to_read_the_picture_shows_it_upright(isf: Isf, show: Show, f_card: Callable) -> None:
+def test_every_way_to_read_the_picture_shows_it_upright(
+    isf: Isf, show: Show, f_card: Callable
+) -> None:
     for body in cases_of(__file__)["copies"]:
         card = f_card()
         assert np.abs(show(isf(body, IMAGE), card).astype(int) - card).max() <= 1, body
@@ -31,7 +33,9 @@ def test_every_way_to_read_the_picture_shows_it_upright(isf: Isf, show: Show, f_
 def test_the_driver_names_the_line_of_the_file(isf: Isf, show: Show) -> None:
     with pytest.raises(IsfError) as refused:
         show(isf("\n\nvoid main() {\n  gl_FragColor = nothing;\n}"))
-    assert refused.value.line == 5 and "nothing" in refused.value.reason  # the header has the first line
+    assert (
+        refused.value.line == 5 and "nothing" in refused.value.reason
+    )  # the header has the first line
 
 
 def test_text_without_main_or_that_could_hurt_a_compiler_is_refused(isf: Isf) -> None:
@@ -58,5 +62,8 @@ def test_an_endless_loop_ends_and_a_guarded_one_makes_all_its_rounds(isf: Isf, s
     ]:
         file = isf(f"float c = 0.0; {loop} gl_FragColor = vec4(c, 1.0, 0.0, 1.0);")
         assert show(file, size_px=(4, 4))[0, 0].tolist() == [0, 255, 0, 255], loop
-    body = "int n = 0; while (n < 3000) { n++; } gl_FragColor = vec4(float(n) / 6000.0, 0.0, 0.0, 1.0);"
+    body = (
+        "int n = 0; while (n < 3000) { n++; } gl_FragColor = vec4(float(n) / 6000.0, 0.0, 0.0, "
+        "1.0);"
+    )
     assert show(isf(body), size_px=(4, 4))[0, 0, 0] == 128

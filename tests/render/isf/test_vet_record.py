@@ -9,7 +9,13 @@ import pytest
 from engine.render.isf import vet_record
 from engine.render.isf.isf_file import IsfImport
 from engine.render.isf.parse import parse_isf
-from engine.render.isf.vet_record import VetRecord, prune_records, read_record, record_path, write_record
+from engine.render.isf.vet_record import (
+    VetRecord,
+    prune_records,
+    read_record,
+    record_path,
+    write_record,
+)
 
 FILE = """/*{"INPUTS": [
     {"NAME": "glow", "TYPE": "float", "DEFAULT": 0.5, "LABEL": "Glow"},
@@ -43,7 +49,9 @@ def test_a_record_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert read is not None and read.file is None, "which would be played without its images"
 
 
-def test_each_text_and_driver_has_a_record_and_a_larger_picture_takes_longer(tmp_path: Path) -> None:
+def test_each_text_and_driver_has_a_record_and_a_larger_picture_takes_longer(
+    tmp_path: Path,
+) -> None:
     same = record_path(tmp_path, "text", None, "1.0, llvmpipe")
     assert same == record_path(tmp_path, "text", None, "1.0, llvmpipe")
     others = {
@@ -52,13 +60,19 @@ def test_each_text_and_driver_has_a_record_and_a_larger_picture_takes_longer(tmp
         record_path(tmp_path, "text", None, "1.0, another"),
     }
     assert len(others | {same}) == 4
-    assert RECORD.draw_ms_at((1920, 1080)) == pytest.approx(18.0) and RECORD.draw_ms_at((96, 54)) == 4.5
+    assert (
+        RECORD.draw_ms_at((1920, 1080)) == pytest.approx(18.0)
+        and RECORD.draw_ms_at((96, 54)) == 4.5
+    )
 
 
 def test_a_file_that_is_no_record_is_none(tmp_path: Path) -> None:
     for content in [b"", b"\0", b"[]", b"{}", b'{"ok": true, "size_px": [0, 0]}', b"9" * 300_000]:
         (tmp_path / "a.json").write_bytes(content)
-        assert read_record(tmp_path / "a.json") is None and read_record(tmp_path / "missing.json") is None, content
+        assert (
+            read_record(tmp_path / "a.json") is None
+            and read_record(tmp_path / "missing.json") is None
+        ), content
 
 
 def test_the_oldest_records_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

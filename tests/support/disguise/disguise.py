@@ -1,17 +1,19 @@
 """Makes this process look like a Mac to our own code only.
 
-Setting `sys.platform` globally does not work: pathlib, subprocess, asyncio and multiprocessing depend on it, and would
-call missing libraries. Instead, `import` is wrapped. A module of ours that imports `os` gets a view of it: names that
-macOS lacks raise AttributeError, names that only macOS has are added, and everything else is real. A module that macOS
-lacks cannot be imported. The standard library and packages still see Linux.
+Setting `sys.platform` globally does not work: pathlib, subprocess, asyncio and multiprocessing
+depend on it, and would call missing libraries. Instead, `import` is wrapped. A module of ours that
+imports `os` gets a view of it: names that macOS lacks raise AttributeError, names that only macOS
+has are added, and everything else is real. A module that macOS lacks cannot be imported. The
+standard library and packages still see Linux.
 
-So our code's use of the system is checked; the behaviour of packages on a Mac is not. Two rules are enforced for the
-whole process, because our files pass through pathlib, shutil and FFmpeg: Linux's folders are missing (`file_rules`),
-and no text file is opened with the encoding of the locale (PEP 597).
+So our code's use of the system is checked; the behaviour of packages on a Mac is not. Two rules are
+enforced for the whole process, because our files pass through pathlib, shutil and FFmpeg: Linux's
+folders are missing (`file_rules`), and no text file is opened with the encoding of the locale (PEP
+597).
 
-`system_names.json` has the names of the standard library that Linux has and macOS lacks, generated from the branches on
-`sys.platform` in typeshed's stubs. These are github.com/python/typeshed, commit 21dff5c0, stdlib/, Python 3.11 to 3.14;
-no members of classes.
+`system_names.json` has the names of the standard library that Linux has and macOS lacks, generated
+from the branches on `sys.platform` in typeshed's stubs. These are github.com/python/typeshed,
+commit 21dff5c0, stdlib/, Python 3.11 to 3.14; no members of classes.
 """
 
 import builtins
@@ -64,7 +66,9 @@ class View(types.ModuleType):
 def put_on() -> None:
     """Disguise this process."""
     global _absent
-    absent = json.loads(Path(__file__).with_name("system_names.json").read_text(encoding="utf-8"))["darwin"]
+    absent = json.loads(Path(__file__).with_name("system_names.json").read_text(encoding="utf-8"))[
+        "darwin"
+    ]
     _absent = frozenset(absent["modules"].split())
     _absent_names.update({name: frozenset(text.split()) for name, text in absent["names"].items()})
     _as_mac()
@@ -149,7 +153,9 @@ def _egl(**options: Any) -> Any:
     import glcontext
 
     options.pop("backend", None)
-    return glcontext.get_backend_by_name("egl")(**{"libgl": "libGL.so.1", "libegl": "libEGL.so.1", **options})
+    return glcontext.get_backend_by_name("egl")(
+        **{"libgl": "libGL.so.1", "libegl": "libEGL.so.1", **options}
+    )
 
 
 class _NSProcessInfo:

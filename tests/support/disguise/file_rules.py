@@ -1,7 +1,7 @@
 """Hides the files of Linux from our own code in a process that looks like a Mac (`disguise`).
 
-An audit hook (PEP 578) refuses: exceptions raised in it are raised by `open`, `os.listdir` and `os.scandir`. Which
-files Windows replaces and removes, the tests in `tests/on_windows` ask Windows.
+An audit hook (PEP 578) refuses: exceptions raised in it are raised by `open`, `os.listdir` and
+`os.scandir`. Which files Windows replaces and removes, the tests in `tests/on_windows` ask Windows.
 """
 
 import sys

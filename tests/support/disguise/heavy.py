@@ -1,4 +1,5 @@
-"""Empty replacements for packages that take seconds to import, for tests that only import their users."""
+"""Empty replacements for packages that take seconds to import, for tests that only import their
+users."""
 
 import importlib.abc
 import importlib.machinery

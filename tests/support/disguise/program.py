@@ -1,5 +1,5 @@
-"""What a disguised process does for a test: imports each of our modules and runs console commands one after another, or
-plays a whole show. Files lie in the working folder."""
+"""What a disguised process does for a test: imports each of our modules and runs console commands
+one after another, or plays a whole show. Files lie in the working folder."""
 
 import contextlib
 import importlib
@@ -29,7 +29,9 @@ def import_all() -> dict[str, str]:
     """The traceback of each module that cannot be imported, by its name."""
     failed = {}
     for path in [
-        path for package in ("engine", "osc_schema", "touchdesigner") for path in (ROOT / package).rglob("*.py")
+        path
+        for package in ("engine", "osc_schema", "touchdesigner")
+        for path in (ROOT / package).rglob("*.py")
     ]:
         name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         if name not in ELSEWHERE:
@@ -77,12 +79,16 @@ COMMANDS: list[tuple[int, tuple[str, ...]]] = [
 
 
 def say(*arguments: str) -> tuple[int, str, str]:
-    """`say("preset", "list")` runs a command: its exit code (99: a traceback), stdout and stderr."""
+    """`say("preset", "list")` runs a command: its exit code (99: a traceback), stdout and
+    stderr."""
     from engine.cli.main import main
 
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     out, err = io.BytesIO(), io.BytesIO()
-    streams = [io.TextIOWrapper(out, "utf-8", "strict"), io.TextIOWrapper(err, "utf-8", "backslashreplace")]
+    streams = [
+        io.TextIOWrapper(out, "utf-8", "strict"),
+        io.TextIOWrapper(err, "utf-8", "backslashreplace"),
+    ]
     sys.argv = ["multiverse", *arguments]
     code = 0
     with contextlib.redirect_stdout(streams[0]), contextlib.redirect_stderr(streams[1]):
@@ -126,7 +132,9 @@ def play() -> dict[str, Any]:
     if code == 0:
         seen["summary"] = json.loads(out)
     seen["files"] = sorted(
-        os.path.relpath(os.path.join(folder, name)) for folder, _, names in os.walk(".") for name in names
+        os.path.relpath(os.path.join(folder, name))
+        for folder, _, names in os.walk(".")
+        for name in names
     )
     seen["torch"] = "torch" in sys.modules
     return seen
@@ -176,10 +184,14 @@ def _fetch(url: str, headers: dict[str, str] | None = None) -> bytes:
     end_s = time.perf_counter() + SECONDS
     while True:
         try:
-            with urllib.request.urlopen(urllib.request.Request(url, headers=headers or {}), timeout=SECONDS) as answer:
+            with urllib.request.urlopen(
+                urllib.request.Request(url, headers=headers or {}), timeout=SECONDS
+            ) as answer:
                 return answer.read()
         except OSError as error:
-            if time.perf_counter() > end_s or not isinstance(getattr(error, "reason", None), ConnectionRefusedError):
+            if time.perf_counter() > end_s or not isinstance(
+                getattr(error, "reason", None), ConnectionRefusedError
+            ):
                 raise
             time.sleep(0.02)
 
@@ -214,7 +226,11 @@ def echo() -> dict[str, Any]:
     reader = FrameRing.attach(supervisor.outputs["picture"])
     while (frame := reader.latest()) is None:
         assert time.perf_counter() < end_s
-    seen = {"pixel": int(frame.pixels[0, 0, 0]), "replies": replies, "status": supervisor.status().state}
+    seen = {
+        "pixel": int(frame.pixels[0, 0, 0]),
+        "replies": replies,
+        "status": supervisor.status().state,
+    }
     reader.close()
     supervisor.close()
     source.close()

@@ -1,4 +1,5 @@
-"""Python runs this first in a process of `tests.support.other_system`, and in all its child processes."""
+"""Python runs this first in a process of `tests.support.other_system`, and in all its child
+processes."""
 
 import os
 

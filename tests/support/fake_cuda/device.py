@@ -1,4 +1,5 @@
-"""The fake CUDA device: it runs every operation of a CUDA program on the CPU, and finds what a card would punish."""
+"""The fake CUDA device: it runs every operation of a CUDA program on the CPU, and finds what a card
+would punish."""
 
 import weakref
 from collections.abc import Iterator
@@ -23,7 +24,9 @@ def convolved_relu(x: Any, weight: Any, bias: Any, *shape: Any) -> torch.Tensor:
     return torch.conv2d(x, weight, bias, *shape).relu()
 
 
-def convolved_add_relu(x: Any, weight: Any, added: Any, factor: float, bias: Any, *shape: Any) -> torch.Tensor:
+def convolved_add_relu(
+    x: Any, weight: Any, added: Any, factor: float, bias: Any, *shape: Any
+) -> torch.Tensor:
     return (torch.conv2d(x, weight, bias, *shape) + factor * added).relu()
 
 
@@ -34,8 +37,12 @@ def attended_with_sums(q: Any, k: Any, v: Any, mask: None, has_sums: bool) -> tu
 
 CPU = torch.device("cpu")
 BYTES = 80 * 2**30
-PHYSICAL = {aten._conj.default: aten.conj_physical.default, aten._neg_view.default: aten.neg.default}
-"""Operations that would only set a bit of the result, which the wrapped tensor's kernels would not see."""
+PHYSICAL = {
+    aten._conj.default: aten.conj_physical.default,
+    aten._neg_view.default: aten.neg.default,
+}
+"""Operations that would only set a bit of the result, which the wrapped tensor's kernels would not
+see."""
 ON_CPU = {
     aten.cudnn_convolution_relu.default: convolved_relu,
     aten.cudnn_convolution_add_relu.default: convolved_add_relu,
@@ -46,8 +53,9 @@ MATH, OVERRIDEABLE = 0, 4  # SDPBackend in aten/src/ATen/SDPBackend.h
 
 
 class FakeCuda(TorchDispatchMode):
-    """One CUDA device. Use it through `installed`, in one thread. Values are real: each operation runs on the CPU at
-    once, so that code which depends on data goes its way. The streams' clocks tell what the card would do later."""
+    """One CUDA device. Use it through `installed`, in one thread. Values are real: each operation
+    runs on the CPU at once, so that code which depends on data goes its way. The streams' clocks
+    tell what the card would do later."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -132,7 +140,10 @@ class FakeCuda(TorchDispatchMode):
             with self:
                 return func.decompose(*args, **kwargs)
         if operation.name == "_fused_sdp_choice":
-            is_fused = func(*unwrapped(args), **{name: unwrapped(each) for name, each in kwargs.items()}) != MATH
+            is_fused = (
+                func(*unwrapped(args), **{name: unwrapped(each) for name, each in kwargs.items()})
+                != MATH
+            )
             return OVERRIDEABLE if is_fused else MATH
         if operation.name == "_scaled_dot_product_fused_attention_overrideable":
             return self._attended(*args, **kwargs)
@@ -161,14 +172,19 @@ class FakeCuda(TorchDispatchMode):
             return func(*args, **kwargs)
         return self.pinned.pin(func(*args, **(kwargs | {"pin_memory": False})))
 
-    def _check(self, operation: Operation, args: Any, kwargs: Any, tensors: list[torch.Tensor]) -> None:
+    def _check(
+        self, operation: Operation, args: Any, kwargs: Any, tensors: list[torch.Tensor]
+    ) -> None:
         elsewhere = [each for each in tensors if not isinstance(each, CardTensor) and each.dim()]
         if elsewhere and len(elsewhere) < len(tensors):
             if not (operation.is_indexing and isinstance(args[0], CardTensor)):
                 shapes = ", ".join(str(tuple(each.shape)) for each in elsewhere)
-                self.ledger.fault(FaultKind.MIXED_DEVICES, f"{operation.name} with {shapes} on the CPU")
+                self.ledger.fault(
+                    FaultKind.MIXED_DEVICES, f"{operation.name} with {shapes} on the CPU"
+                )
                 raise RuntimeError(
-                    "Expected all tensors to be on the same device, but found at least two devices, cuda:0 and cpu! "
+                    "Expected all tensors to be on the same device, but found at least two "
+                    "devices, cuda:0 and cpu! "
                     f"({operation.name}, {shapes})"
                 )
             for index in elsewhere:
@@ -182,12 +198,19 @@ class FakeCuda(TorchDispatchMode):
             if self._tape is not None:
                 self.ledger.fault(FaultKind.RANDOM_IN_CAPTURE, operation.name)
 
-    def _launch(self, func: Any, operation: Operation, args: Any, kwargs: Any, on_card: list[CardTensor]) -> Any:
+    def _launch(
+        self, func: Any, operation: Operation, args: Any, kwargs: Any, on_card: list[CardTensor]
+    ) -> Any:
         func = ON_CPU.get(func, func)
-        inner_args, inner_kwargs = unwrapped(args), {name: unwrapped(each) for name, each in kwargs.items()}
+        inner_args, inner_kwargs = (
+            unwrapped(args),
+            {name: unwrapped(each) for name, each in kwargs.items()},
+        )
         if is_card(kwargs.get("device")):
             inner_kwargs["device"] = CPU
-        written = [each for each in operation.written_in(args, kwargs) if isinstance(each, CardTensor)]
+        written = [
+            each for each in operation.written_in(args, kwargs) if isinstance(each, CardTensor)
+        ]
         tape = self._tape
         if tape is not None:
             for each in written:
@@ -254,21 +277,36 @@ class FakeCuda(TorchDispatchMode):
         """Attention by the CPU's kernel, so that it rounds as a CPU does."""
         kernel = aten._scaled_dot_product_flash_attention_for_cpu.default
         out, sums = self.run(kernel, (q, k, v, dropout, causal), {"attn_mask": mask, **scale})
-        return out, sums, sums, sums, 0, 0, sums, sums, sums  # only the first is read without gradients
+        return (
+            out,
+            sums,
+            sums,
+            sums,
+            0,
+            0,
+            sums,
+            sums,
+            sums,
+        )  # only the first is read without gradients
 
     # -- copies between host and card
 
     def _moved(self, func: Any, source: torch.Tensor, kwargs: Any) -> torch.Tensor:
         """`source.to(device)` in either direction."""
         is_async = bool(kwargs.get("non_blocking"))
-        options = {name: each for name, each in kwargs.items() if name not in ("non_blocking", "pin_memory")}
+        options = {
+            name: each
+            for name, each in kwargs.items()
+            if name not in ("non_blocking", "pin_memory")
+        }
         options["device"] = CPU
         if isinstance(source, CardTensor):
             arrived: torch.Tensor = func(source.inner, **options)
             if not is_async:
                 self._download(source, None, arrived)
                 return arrived
-            # Such a copy goes to pinned memory of its own (aten/src/ATen/native/TensorConversions.cpp).
+            # Such a copy goes to pinned memory of its own
+            # (aten/src/ATen/native/TensorConversions.cpp).
             destination = self.pinned.pin(torch.empty_like(arrived))
             self._download(source, destination, arrived)
             return destination
@@ -278,7 +316,9 @@ class FakeCuda(TorchDispatchMode):
         self._upload(source, is_waited_for=not is_async, into=on_card)
         return on_card
 
-    def _copied(self, destination: torch.Tensor, source: torch.Tensor, non_blocking: bool = False) -> torch.Tensor:
+    def _copied(
+        self, destination: torch.Tensor, source: torch.Tensor, non_blocking: bool = False
+    ) -> torch.Tensor:
         """`destination.copy_(source)` in either direction."""
         if isinstance(destination, CardTensor):
             if self._tape is not None:
@@ -294,7 +334,9 @@ class FakeCuda(TorchDispatchMode):
             destination.copy_(source.inner)
         return destination
 
-    def _upload(self, source: torch.Tensor, *, is_waited_for: bool, into: CardTensor | None = None) -> None:
+    def _upload(
+        self, source: torch.Tensor, *, is_waited_for: bool, into: CardTensor | None = None
+    ) -> None:
         if not source.numel():
             return
         is_pinned = self.pinned.has(source)
@@ -309,10 +351,15 @@ class FakeCuda(TorchDispatchMode):
         elif is_waited_for:
             self.waits_for_stream("upload")
         else:
-            self.ledger.wait("upload")  # the host copies pageable memory into a buffer of the driver
+            self.ledger.wait(
+                "upload"
+            )  # the host copies pageable memory into a buffer of the driver
 
-    def _download(self, source: CardTensor, destination: torch.Tensor | None, content: torch.Tensor) -> None:
-        """Note the copy. `destination` is where the content arrives later; without one the host waits."""
+    def _download(
+        self, source: CardTensor, destination: torch.Tensor | None, content: torch.Tensor
+    ) -> None:
+        """Note the copy. `destination` is where the content arrives later; without one the host
+        waits."""
         self.ledger.copy("download", "pageable" if destination is None else "pinned")
         if self._tape is not None:
             self.ledger.fault(FaultKind.COPY_IN_CAPTURE, "download")
@@ -331,8 +378,12 @@ def is_card(value: Any) -> bool:
 def frozen(value: Any) -> Any:
     """Freeze arguments as a graph stores them: numbers in main memory as they are now."""
     if isinstance(value, torch.Tensor):
-        is_host_number = value.dim() == 0 and not hasattr(value.untyped_storage(), "memory_of_fake_cuda")
+        is_host_number = value.dim() == 0 and not hasattr(
+            value.untyped_storage(), "memory_of_fake_cuda"
+        )
         return value.clone() if is_host_number else value
     if isinstance(value, (list, tuple)):
         return type(value)(frozen(each) for each in value)
-    return {name: frozen(each) for name, each in value.items()} if isinstance(value, dict) else value
+    return (
+        {name: frozen(each) for name, each in value.items()} if isinstance(value, dict) else value
+    )

@@ -1,4 +1,5 @@
-"""Captured graphs of the fake CUDA device: a tape of operations with their addresses, replayed without Python."""
+"""Captured graphs of the fake CUDA device: a tape of operations with their addresses, replayed
+without Python."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -22,12 +23,14 @@ class Step:
 
 
 class Workspace:
-    """The workspace of cuBLAS: one for each stream, whose address is in the graphs that were captured there."""
+    """The workspace of cuBLAS: one for each stream, whose address is in the graphs that were
+    captured there."""
 
     def __init__(self, card: "FakeCuda") -> None:
         self.history = History(card)
         self.freed = 0
-        """How often a graph of the stream was deleted, which frees it for all others (pytorch/pytorch#193402)."""
+        """How often a graph of the stream was deleted, which frees it for all others
+        (pytorch/pytorch#193402)."""
 
 
 class Tape:
@@ -54,7 +57,8 @@ class Tape:
         return Block(self.memory)
 
     def keep(self, tensor: torch.Tensor) -> None:
-        """Keep the content of a tensor that the next operation overwrites: a capture executes nothing."""
+        """Keep the content of a tensor that the next operation overwrites: a capture executes
+        nothing."""
         storage = tensor.untyped_storage()
         if storage._cdata not in self._before:
             whole = torch.empty(0, dtype=torch.uint8).set_(storage)
@@ -76,7 +80,9 @@ class Tape:
         self.written = {
             history: name
             for history, name in self.written.items()
-            if history.block is None or history.block.graph is not self.memory or history.block.died is None
+            if history.block is None
+            or history.block.graph is not self.memory
+            or history.block.died is None
         }
 
     def run(self) -> None:

@@ -26,9 +26,12 @@ REGISTRY = "_ZN3c104impl26device_guard_impl_registryE"
 
 @contextmanager
 def installed() -> Iterator[FakeCuda]:
-    """A card that `cuda` and `cuda:0` stand for within the block, in this thread. Without gradients."""
+    """A card that `cuda` and `cuda:0` stand for within the block, in this thread. Without
+    gradients."""
     was_lifting = torch._C._only_lift_cpu_tensors()
-    torch._C._set_only_lift_cpu_tensors(True)  # then torch.tensor(..., device="cuda") copies from the host
+    torch._C._set_only_lift_cpu_tensors(
+        True
+    )  # then torch.tensor(..., device="cuda") copies from the host
     try:
         with guarded(), pytest.MonkeyPatch.context() as patch, torch.no_grad(), FakeCuda() as card:
             put_in_place(card, patch)
@@ -42,16 +45,20 @@ def installed() -> Iterator[FakeCuda]:
 def guarded() -> Iterator[None]:
     """Let a build of torch without CUDA have tensors on `cuda:0` within the block.
 
-    Indexing and other C++ code first makes the tensor's device the current one, through a guard that only a build with
-    CUDA registers. Without a guard it raises "PyTorch is not linked with support for cuda devices". That of the meta
-    device does nothing, as needed for one card, so it is used (c10/core/impl/DeviceGuardImplInterface.h).
+    Indexing and other C++ code first makes the tensor's device the current one, through a guard
+    that only a build with CUDA registers. Without a guard it raises "PyTorch is not linked with
+    support for cuda devices". That of the meta device does nothing, as needed for one card, so it
+    is used (c10/core/impl/DeviceGuardImplInterface.h).
     """
     if torch.backends.cuda.is_built():
         torch._C._ensureCUDADeviceGuardSet()  # does nothing in a build without CUDA
         yield
         return
     if sys.platform == "win32":
-        pytest.skip("a fake CUDA device needs the name of torch's device guards, known for Linux and macOS only")
+        pytest.skip(
+            "a fake CUDA device needs the name of torch's device guards, known for Linux and "
+            "macOS only"
+        )
     library = ctypes.CDLL(str(next((Path(torch.__file__).parent / "lib").glob("libc10.*"))))
     guards = (ctypes.c_void_p * (META + 1)).in_dll(library, REGISTRY)
     assert guards[META] and not guards[CUDA]
@@ -63,16 +70,20 @@ def guarded() -> Iterator[None]:
 
 
 def put_in_place(card: FakeCuda, patch: pytest.MonkeyPatch) -> None:
-    _device_constructors()  # keeps torch's own functions from the first call on, for `with torch.device("meta")`
+    # keeps torch's own functions from the first call on, for `with torch.device("meta")`
+    _device_constructors()
     timeline = card.timeline
 
     # Classes, because libraries name them in annotations.
     event, stream, graph = (
-        type(each.__name__, (each,), {"card": card, "__slots__": ()}) for each in (Event, Stream, Graph)
+        type(each.__name__, (each,), {"card": card, "__slots__": ()})
+        for each in (Event, Stream, Graph)
     )
     captures = stream()  # torch's one stream for all captures without their own
 
-    def capturing(graph: Graph, pool: Any = None, stream: Any = None, capture_error_mode: str = "global") -> Any:
+    def capturing(
+        graph: Graph, pool: Any = None, stream: Any = None, capture_error_mode: str = "global"
+    ) -> Any:
         return card.capture(graph, (stream or captures).queue, pool)
 
     replaced: dict[str, Any] = {
@@ -88,7 +99,9 @@ def put_in_place(card: FakeCuda, patch: pytest.MonkeyPatch) -> None:
         "current_stream": lambda device=None: stream(queue=timeline.current(index_of(device))),
         "stream": lambda stream: timeline.within(stream.queue),
         "device": lambda device: nullcontext(),
-        "synchronize": lambda device=None: card.host_waits(timeline.everything(), "cuda.synchronize"),
+        "synchronize": lambda device=None: card.host_waits(
+            timeline.everything(), "cuda.synchronize"
+        ),
         "empty_cache": nothing,
         "memory_reserved": no_memory,
         "memory_allocated": no_memory,
@@ -96,7 +109,12 @@ def put_in_place(card: FakeCuda, patch: pytest.MonkeyPatch) -> None:
         "get_device_capability": lambda device=None: (9, 0),
         "get_device_name": lambda device=None: "fake CUDA device",
         "get_device_properties": lambda device=None: SimpleNamespace(
-            name="fake CUDA device", uuid="0", total_memory=BYTES, major=9, minor=0, multi_processor_count=132
+            name="fake CUDA device",
+            uuid="0",
+            total_memory=BYTES,
+            major=9,
+            minor=0,
+            multi_processor_count=132,
         ),
         "manual_seed": nothing,
         "manual_seed_all": nothing,
@@ -107,12 +125,21 @@ def put_in_place(card: FakeCuda, patch: pytest.MonkeyPatch) -> None:
         patch.setattr(torch.cuda, name, stub)
     patch.setattr(torch, "Generator", CardGenerator)
     # A build without CUDA refuses a device without an index before it asks the card.
-    for owner, names in ((torch, ("tensor", "as_tensor", "asarray")), (torch.Tensor, ("to", "cuda", "new_tensor"))):
+    for owner, names in (
+        (torch, ("tensor", "as_tensor", "asarray")),
+        (torch.Tensor, ("to", "cuda", "new_tensor")),
+    ):
         for name in names:
             patch.setattr(owner, name, with_index(getattr(owner, name)))
-    patch.setattr(torch, "_has_compatible_shallow_copy_type", on_one_device(torch._has_compatible_shallow_copy_type))
+    patch.setattr(
+        torch,
+        "_has_compatible_shallow_copy_type",
+        on_one_device(torch._has_compatible_shallow_copy_type),
+    )
     patch.setattr(torch.Tensor, "numpy", watched(card, torch.Tensor.numpy))
-    patch.setattr(device_work, "_uses", type(device_work._uses)())  # streams of two cards would be equal
+    patch.setattr(
+        device_work, "_uses", type(device_work._uses)()
+    )  # streams of two cards would be equal
 
 
 def nothing(*arguments: Any, **options: Any) -> None:
@@ -127,26 +154,36 @@ def with_index(call: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap a function so that it gets cuda:0 for cuda."""
 
     def indexed(value: Any) -> Any:
-        is_bare = value == "cuda" if isinstance(value, str) else isinstance(value, torch.device) and value == BARE
+        is_bare = (
+            value == "cuda"
+            if isinstance(value, str)
+            else isinstance(value, torch.device) and value == BARE
+        )
         return DEVICE if is_bare else value
 
     def called(*arguments: Any, **options: Any) -> Any:
-        return call(*map(indexed, arguments), **{name: indexed(value) for name, value in options.items()})
+        return call(
+            *map(indexed, arguments), **{name: indexed(value) for name, value in options.items()}
+        )
 
     return called
 
 
 def on_one_device(is_compatible: Callable[..., bool]) -> Callable[..., bool]:
-    """Whether a module may keep a parameter and give it other memory: never between the CPU and the card."""
+    """Whether a module may keep a parameter and give it other memory: never between the CPU and the
+    card."""
 
     def compatible(one: torch.Tensor, other: torch.Tensor) -> bool:
-        return isinstance(one, CardTensor) == isinstance(other, CardTensor) and is_compatible(one, other)
+        return isinstance(one, CardTensor) == isinstance(other, CardTensor) and is_compatible(
+            one, other
+        )
 
     return compatible
 
 
 def watched(card: FakeCuda, numpy: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap Tensor.numpy so that it checks whether the card is at work in this memory: the array may be written to."""
+    """Wrap Tensor.numpy so that it checks whether the card is at work in this memory: the array may
+    be written to."""
 
     def as_array(tensor: torch.Tensor, **options: Any) -> Any:
         if not isinstance(tensor, CardTensor):
@@ -157,7 +194,8 @@ def watched(card: FakeCuda, numpy: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class CardGenerator(torch.Generator):
-    """A generator of the CPU whose device is the card: it draws the same numbers as one of the CPU."""
+    """A generator of the CPU whose device is the card: it draws the same numbers as one of the
+    CPU."""
 
     def __new__(cls, device: Any = "cpu") -> "CardGenerator":
         return super().__new__(cls, "cpu")

@@ -30,7 +30,8 @@ class FaultKind(StrEnum):
 class Note:
     what: str
     line: str
-    """The innermost line of this project, `engine/models/graphs.py:93`, and of a library that it called, if any."""
+    """The innermost line of this project, `engine/models/graphs.py:93`, and of a library that it
+    called, if any."""
 
     def __str__(self) -> str:
         return f"{self.what} at {self.line}"
@@ -83,7 +84,8 @@ class Ledger:
 
     @contextmanager
     def loop(self) -> Iterator[Tally]:
-        """Mark work that is repeated for each picture or block: a pageable copy or a capture in it is a fault."""
+        """Mark work that is repeated for each picture or block: a pageable copy or a capture in it
+        is a fault."""
         self._loops += 1
         try:
             with self.tally() as tally:
@@ -100,7 +102,9 @@ class Ledger:
     def wait(self, what: str) -> None:
         self._note("waits", what)
 
-    def copy(self, way: Literal["upload", "download"], memory: Literal["pageable", "pinned"]) -> None:
+    def copy(
+        self, way: Literal["upload", "download"], memory: Literal["pageable", "pinned"]
+    ) -> None:
         note = self._note(f"{way}s", memory)
         if self._loops and memory == "pageable":
             self.fault(FaultKind.PAGEABLE_IN_LOOP, way, note.line)
@@ -130,14 +134,21 @@ class Ledger:
 
 
 def calling_line() -> str:
-    """The innermost line outside of the fake device and the libraries, and of diffusers or transformers, if between."""
+    """The innermost line outside of the fake device and the libraries, and of diffusers or
+    transformers, if between."""
     frame = sys._getframe(1)
     library = ""
     while frame is not None:
         file = frame.f_code.co_filename
-        if file.startswith(f"{ROOT}/") and "/site-packages/" not in file and not file.startswith(HERE):
+        if (
+            file.startswith(f"{ROOT}/")
+            and "/site-packages/" not in file
+            and not file.startswith(HERE)
+        ):
             return f"{Path(file).relative_to(ROOT).as_posix()}:{frame.f_lineno}{library}"
-        if not library and ("/diffusers/" in file or "/transformers/" in file or "/torchvision/" in file):
+        if not library and (
+            "/diffusers/" in file or "/transformers/" in file or "/torchvision/" in file
+        ):
             library = f" ({file.rpartition('/site-packages/')[2]}:{frame.f_lineno})"
         frame = frame.f_back
     return "?"

@@ -1,5 +1,6 @@
-"""Memory of the fake CUDA device: who wrote and read it last, and when it may be freed or overwritten. A pool of
-captured graphs is memory where a graph's replay overwrites the results of another."""
+"""Memory of the fake CUDA device: who wrote and read it last, and when it may be freed or
+overwritten. A pool of captured graphs is memory where a graph's replay overwrites the results of
+another."""
 
 import weakref
 from itertools import count
@@ -17,10 +18,11 @@ _numbers = count(1)
 class Pool:
     """A pool of captured graphs; a region for each stream of a capture.
 
-    A capture takes memory from its pool, and what is released during the captures is used again by the later ones. So
-    two blocks of a pool can have the same address, unless both were alive at some time. The allocator gives a freed
-    block only to the stream that it was allocated on (get_free_block in c10/cuda/CUDACachingAllocator.cpp): graphs that
-    were captured on different streams share no addresses.
+    A capture takes memory from its pool, and what is released during the captures is used again by
+    the later ones. So two blocks of a pool can have the same address, unless both were alive at
+    some time. The allocator gives a freed block only to the stream that it was allocated on
+    (get_free_block in c10/cuda/CUDACachingAllocator.cpp): graphs that were captured on different
+    streams share no addresses.
     """
 
     def __init__(self) -> None:
@@ -76,7 +78,8 @@ class Block:
             self.graph.first_release = self.died
 
     def overwritten_by(self) -> int | None:
-        """The number of a graph that may use the same place and was replayed after this block's graph, or None."""
+        """The number of a graph that may use the same place and was replayed after this block's
+        graph, or None."""
         for other in self.graph.region.graphs:
             if other is self.graph or other.replayed <= self.graph.replayed:
                 continue
@@ -103,7 +106,8 @@ class History:
         if self.block is not None and (other := self.block.overwritten_by()):
             owner = self.block.graph.number
             self._card.ledger.fault(
-                FaultKind.POOL_OVERWRITTEN, f"{what} reads memory of graph {owner}, where graph {other} wrote since"
+                FaultKind.POOL_OVERWRITTEN,
+                f"{what} reads memory of graph {owner}, where graph {other} wrote since",
             )
         if self._written is not None and not queue.clock.covers(self._written):
             self._race(f"{what} on {queue} reads what {self._written[0]} writes")
@@ -120,7 +124,8 @@ class History:
         self._read.clear()
 
     def users(self, queue: Queue) -> set[Queue]:
-        """Other streams with an access that is not certain to be complete when `queue` continues."""
+        """Other streams with an access that is not certain to be complete when `queue`
+        continues."""
         moments = [*self._read.items(), *([self._written] if self._written else [])]
         return {moment[0] for moment in moments if not queue.clock.covers(moment)}
 
@@ -129,7 +134,8 @@ class History:
 
 
 class Memory:
-    """One storage of the card, shared by its tensors and freed with the last one. A graph stores only its history."""
+    """One storage of the card, shared by its tensors and freed with the last one. A graph stores
+    only its history."""
 
     def __init__(self, card: "FakeCuda", queue: Queue, block: Block | None) -> None:
         self._card = card
@@ -147,8 +153,9 @@ class Memory:
 
 
 class Allocator:
-    """A fake of torch's caching allocator, as far as streams notice it. Freed memory is given to the next allocation of
-    the stream that it was allocated on, even if another one still uses it (torch's notes/cuda.html, "CUDA streams")."""
+    """A fake of torch's caching allocator, as far as streams notice it. Freed memory is given to
+    the next allocation of the stream that it was allocated on, even if another one still uses it
+    (torch's notes/cuda.html, "CUDA streams")."""
 
     def __init__(self, card: "FakeCuda") -> None:
         self._card = card
@@ -163,5 +170,6 @@ class Allocator:
         for history, users in self._freed.pop(queue, ()):
             for other in users & history.users(queue):
                 self._card.ledger.fault(
-                    FaultKind.FREED_TOO_EARLY, f"{queue} allocates memory that {other} may still be using"
+                    FaultKind.FREED_TOO_EARLY,
+                    f"{queue} allocates memory that {other} may still be using",
                 )

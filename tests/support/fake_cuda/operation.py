@@ -6,9 +6,19 @@ from typing import Any
 
 import torch
 
-INDEXING = {"index", "index_put", "index_put_", "_index_put_impl_", "_unsafe_index", "_unsafe_index_put"}
+INDEXING = {
+    "index",
+    "index_put",
+    "index_put_",
+    "_index_put_impl_",
+    "_unsafe_index",
+    "_unsafe_index_put",
+}
 ALLOCATING = {"empty", "empty_strided", "empty_like", "new_empty", "new_empty_strided"}
-SORTED_ON_HOST = {"nms", "roi_pool"}  # torchvision's nms gathers the kept boxes with a masked_select
+SORTED_ON_HOST = {
+    "nms",
+    "roi_pool",
+}  # torchvision's nms gathers the kept boxes with a masked_select
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +40,21 @@ class Operation:
         out = kwargs.get("out")
         outs = [] if out is None else list(out) if isinstance(out, (list, tuple)) else [out]
         found = [args[index] for index in self.written if index < len(args)] + outs
-        return [each for one in found for each in (one if isinstance(one, (list, tuple)) else [one])]
+        return [
+            each for one in found for each in (one if isinstance(one, (list, tuple)) else [one])
+        ]
 
 
 @cache
 def operation_of(func: Any) -> Operation:
     schema, tags = func._schema, func.tags
     name = schema.name.split("::")[1]
-    composite = torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd")
-    shaped_by_values = torch.Tag.dynamic_output_shape in tags or torch.Tag.data_dependent_output in tags
+    composite = torch._C._dispatch_has_kernel_for_dispatch_key(
+        func.name(), "CompositeImplicitAutograd"
+    )
+    shaped_by_values = (
+        torch.Tag.dynamic_output_shape in tags or torch.Tag.data_dependent_output in tags
+    )
     return Operation(
         name=name,
         is_composite=composite,
@@ -56,8 +72,11 @@ def operation_of(func: Any) -> Operation:
 
 
 def needs_nonzero(name: str, args: Any) -> bool:
-    """True if an index is a mask, which the host turns into numbers with a nonzero, and waits. Except if one number is
-    written: then torch fills by the mask (canDispatchToMaskedFill in aten/src/ATen/native/TensorAdvancedIndexing.h)."""
-    masks = [each for each in args[1] if each is not None and each.dtype in (torch.bool, torch.uint8)]
+    """True if an index is a mask, which the host turns into numbers with a nonzero, and waits.
+    Except if one number is written: then torch fills by the mask (canDispatchToMaskedFill in
+    aten/src/ATen/native/TensorAdvancedIndexing.h)."""
+    masks = [
+        each for each in args[1] if each is not None and each.dtype in (torch.bool, torch.uint8)
+    ]
     is_one_number = "put" in name and args[2].numel() == 1 and args[2].device.type == "cpu"
     return bool(masks) and not is_one_number

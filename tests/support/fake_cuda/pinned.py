@@ -17,7 +17,8 @@ class Transfer:
     host: torch.Tensor
     """The pinned tensor that the card reads or writes."""
     content: torch.Tensor
-    """What the card has to read, or what arrives in `host` at some time, at the latest when the host has waited."""
+    """What the card has to read, or what arrives in `host` at some time, at the latest when the
+    host has waited."""
     moment: Moment
     line: str
 
@@ -60,11 +61,14 @@ class PinnedMemory:
                 self._fault(f"the host writes while the card may read it for {upload.line}")
 
     def settle(self, host: Clock) -> None:
-        """Finish the transfers that are over for the host. Notices sources that were changed meanwhile in any way."""
+        """Finish the transfers that are over for the host. Notices sources that were changed
+        meanwhile in any way."""
         for upload in [each for each in self._uploads if host.covers(each.moment)]:
             self._uploads = [each for each in self._uploads if each is not upload]
             if not same(upload.host, upload.content):
-                self._fault(f"it was changed before the upload was over, at {upload.line}", upload.line)
+                self._fault(
+                    f"it was changed before the upload was over, at {upload.line}", upload.line
+                )
         for arrival in [each for each in self._arrivals if host.covers(each.moment)]:
             self._arrivals = [each for each in self._arrivals if each is not arrival]
             arrival.host.copy_(arrival.content)

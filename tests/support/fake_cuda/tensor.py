@@ -12,7 +12,8 @@ DEVICE = torch.device("cuda:0")
 
 
 class CardTensor(torch.Tensor):
-    """Wraps `inner`, a tensor on the CPU; `memory` is that of its storage. Every operation goes to the card."""
+    """Wraps `inner`, a tensor on the CPU; `memory` is that of its storage. Every operation goes to
+    the card."""
 
     inner: torch.Tensor
     memory: "Memory"
@@ -40,7 +41,9 @@ class CardTensor(torch.Tensor):
 
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        card = next(each.card for each in tensors_in(args, kwargs or {}) if isinstance(each, CardTensor))
+        card = next(
+            each.card for each in tensors_in(args, kwargs or {}) if isinstance(each, CardTensor)
+        )
         return card.run(func, args, kwargs or {})
 
     @property
@@ -79,7 +82,8 @@ def wrapped(inner: torch.Tensor, memory: "Memory", card: "FakeCuda") -> CardTens
 
 
 def tensors_in(args: Any, kwargs: Any) -> list[torch.Tensor]:
-    """The tensors among an operation's arguments, which are tensors, lists of tensors, and others."""
+    """The tensors among an operation's arguments, which are tensors, lists of tensors, and
+    others."""
     found = []
     for each in (*args, *kwargs.values()):
         if isinstance(each, torch.Tensor):

@@ -1,8 +1,9 @@
 """Streams and events of the fake CUDA device, with vector clocks.
 
-Each stream counts its operations. Its clock says, for every stream, up to which of its operations the next one is
-certain to come after (Fidge 1988, Mattern 1989). Waiting for a stream or event takes over its clock. So does the host
-when it waits, and every stream gets the host's clock when the host launches something on it.
+Each stream counts its operations. Its clock says, for every stream, up to which of its operations
+the next one is certain to come after (Fidge 1988, Mattern 1989). Waiting for a stream or event
+takes over its clock. So does the host when it waits, and every stream gets the host's clock when
+the host launches something on it.
 """
 
 from collections.abc import Iterator
@@ -79,7 +80,10 @@ class Timeline:
 
     def current(self, index: int = 0) -> Queue:
         """The queue set last if it belongs to this device, else the device's default stream."""
-        return next((queue for queue in reversed(self._current) if queue.index == index), self.queue(index, 0))
+        return next(
+            (queue for queue in reversed(self._current) if queue.index == index),
+            self.queue(index, 0),
+        )
 
     @contextmanager
     def within(self, queue: Queue) -> Iterator[None]:
@@ -103,12 +107,17 @@ class Timeline:
 
 
 class Stream:
-    """Fake torch.cuda.Stream: equal if it is the same stream of the same device. `card` is set by a subclass."""
+    """Fake torch.cuda.Stream: equal if it is the same stream of the same device. `card` is set by a
+    subclass."""
 
-    __slots__ = ("__dict__",)  # no weak references: before torch 2.13 those to a stream end the process
+    __slots__ = (
+        "__dict__",
+    )  # no weak references: before torch 2.13 those to a stream end the process
     card: "FakeCuda"
 
-    def __init__(self, device: Any = None, priority: int = 0, *, queue: Queue | None = None) -> None:
+    def __init__(
+        self, device: Any = None, priority: int = 0, *, queue: Queue | None = None
+    ) -> None:
         """The next stream of the device's pool, or that of `queue`."""
         self.queue = queue or self.card.timeline.next_queue(index_of(device))
 

@@ -1,7 +1,7 @@
 """Fake of Ableton Link's library: a session of its own, without a network.
 
-FAKE_LINK names a file with what happens: `peers N`, `peers N playing` (since now), or `missing`, `die`, `hang` at the
-next look at the session. Bars of three are one beat ahead of bars of four.
+FAKE_LINK names a file with what happens: `peers N`, `peers N playing` (since now), or `missing`,
+`die`, `hang` at the next look at the session. Bars of three are one beat ahead of bars of four.
 """
 
 import os

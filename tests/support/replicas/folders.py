@@ -1,5 +1,5 @@
-"""Replicas of models published as diffusers folders: each pair of a layout, a family, a prediction and a sampler once,
-and one refused model for each reason."""
+"""Replicas of models published as diffusers folders: each pair of a layout, a family, a prediction
+and a sampler once, and one refused model for each reason."""
 
 import json
 import re
@@ -79,7 +79,8 @@ def as_pickles(folder: Path) -> None:
 
 
 def with_names_of_2022(folder: Path) -> None:
-    """The first names of the VAE's attention in diffusers, and the position table in CLIP's files."""
+    """The first names of the VAE's attention in diffusers, and the position table in CLIP's
+    files."""
     import torch
     from safetensors.torch import save_file
 
@@ -87,11 +88,16 @@ def with_names_of_2022(folder: Path) -> None:
     old = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
     tensors = copied_tensors(file)
     for now, then in old.items():
-        tensors = {name.replace(f"attentions.0.{now}.", f"attentions.0.{then}."): t for name, t in tensors.items()}
+        tensors = {
+            name.replace(f"attentions.0.{now}.", f"attentions.0.{then}."): t
+            for name, t in tensors.items()
+        }
     save_file(tensors, file, {"format": "pt"})
     text = folder / "text_encoder" / "model.safetensors"
     save_file(
-        copied_tensors(text) | {"text_model.embeddings.position_ids": torch.arange(77)[None]}, text, {"format": "pt"}
+        copied_tensors(text) | {"text_model.embeddings.position_ids": torch.arange(77)[None]},
+        text,
+        {"format": "pt"},
     )
 
 
@@ -108,12 +114,16 @@ def in_half_precision(folder: Path) -> None:
 def in_shards(folder: Path) -> None:
     from diffusers import UNet2DConditionModel
 
-    network = UNet2DConditionModel.from_pretrained(folder / "unet", local_files_only=True, disable_mmap=True)
+    network = UNet2DConditionModel.from_pretrained(
+        folder / "unet", local_files_only=True, disable_mmap=True
+    )
     shutil.rmtree(folder / "unet")
     network.save_pretrained(folder / "unet", max_shard_size="200KB")
 
 
-def model(hub_id: str, *changes: Change, kind: str = "sd15", vae: str = "kl") -> Callable[[Folders], ModelSpec]:
+def model(
+    hub_id: str, *changes: Change, kind: str = "sd15", vae: str = "kl"
+) -> Callable[[Folders], ModelSpec]:
     """Start from a tiny model; `changes` turn it into the published one."""
 
     def build(target: Folders) -> ModelSpec:
@@ -126,14 +136,18 @@ def model(hub_id: str, *changes: Change, kind: str = "sd15", vae: str = "kl") ->
     return build
 
 
-def works(hub_id: str, *changes: Change, expect: Works, source: str = "", note: str = "", **base: str) -> Replica:
-    """A replica that loads and paints; `base`: kind and vae of the tiny model; `source`: default: the model's page."""
+def works(
+    hub_id: str, *changes: Change, expect: Works, source: str = "", note: str = "", **base: str
+) -> Replica:
+    """A replica that loads and paints; `base`: kind and vae of the tiny model; `source`: default:
+    the model's page."""
     source = source or f"{PAGE}{hub_id}/tree/main"
     return Replica(f"{hub_id}{note}", source, model(hub_id, *changes, **base), expect)
 
 
 def refused(row: str) -> Replica:
-    """A refused replica from a row of the table below; only configurations are changed, no weights."""
+    """A refused replica from a row of the table below; only configurations are changed, no
+    weights."""
     hub_id, kind, pipeline, *pairs = row.split("|")[0].split()
     values = dict(pair.split("=") for pair in pairs)
     index_values: dict[str, Any] = NO_TEXT if values.pop("text", "") == "none" else {}
@@ -156,8 +170,12 @@ def refused(row: str) -> Replica:
 PLAIN = Works(family="sd15", prediction="epsilon", sampler="scheduler")
 V_21 = Works(family="sd21", prediction="v_prediction", sampler="scheduler")
 XL = Works(family="sdxl", prediction="epsilon", sampler="scheduler")
-ONE_STEP_15 = Works(family="sd15", prediction="epsilon", sampler="turbo", says=("as in SDXS: made for 1 step",))
-TURBO = Works(family="sd21", prediction="epsilon", sampler="turbo", says=("TAESD is not on this machine",))
+ONE_STEP_15 = Works(
+    family="sd15", prediction="epsilon", sampler="turbo", says=("as in SDXS: made for 1 step",)
+)
+TURBO = Works(
+    family="sd21", prediction="epsilon", sampler="turbo", says=("TAESD is not on this machine",)
+)
 LCM = Works(family="sd15", prediction="epsilon", sampler="lcm")
 LIGHTNING = Works(family="sdxl", prediction="epsilon", sampler="lightning")
 PICKLES = Works(family="sd15", says=("unet: a pickle, read with weights_only",))
@@ -166,15 +184,28 @@ SD_15 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 SD_21_V = scheduler(PNDM, _class_name="DDIMScheduler", prediction_type="v_prediction")
 KOALA = {"mid_block_type": None, "layers_per_block": 1, "transformer_layers_per_block": [0, 2, 5]}
 KOALA_SCHEDULER = scheduler(EULER_XL, timestep_spacing="trailing", steps_offset=0)
-LCM_SCHEDULER = scheduler(TABLE, _class_name="LCMScheduler", original_inference_steps=50, set_alpha_to_one=True)
+LCM_SCHEDULER = scheduler(
+    TABLE, _class_name="LCMScheduler", original_inference_steps=50, set_alpha_to_one=True
+)
 LEADING = scheduler(PNDM, timestep_spacing="leading", prediction_type="epsilon")
-EDM = {"_class_name": "EDMDPMSolverMultistepScheduler", "sigma_min": 0.002, "sigma_max": 80.0, "sigma_data": 0.5}
+EDM = {
+    "_class_name": "EDMDPMSolverMultistepScheduler",
+    "sigma_min": 0.002,
+    "sigma_max": 80.0,
+    "sigma_data": 0.5,
+}
 DISTILLED = "https://github.com/segmind/distill-sd"
 
 WORKING = [
     works("stabilityai/sd-turbo", kind="turbo", expect=TURBO),
     works(SD_15, scheduler(PNDM), with_names_of_2022, expect=PLAIN),
-    works(SD_15, scheduler(PNDM), in_half_precision, note=" --include *.fp16.safetensors", expect=PLAIN),
+    works(
+        SD_15,
+        scheduler(PNDM),
+        in_half_precision,
+        note=" --include *.fp16.safetensors",
+        expect=PLAIN,
+    ),
     works(SD_15, scheduler(PNDM), as_pickles, note=" --include *.bin", expect=PICKLES),
     works(SD_15, in_shards, note=" in shards", expect=Works(family="sd15")),
     works("stabilityai/stable-diffusion-2-1", SD_21_V, kind="sd21", expect=V_21),
@@ -197,7 +228,14 @@ WORKING = [
         vae="analytic",
         source=SDXS,
     ),
-    works("segmind/SSD-1B", unet(**UNETS["ssd_1b"]), scheduler(EULER_XL), kind="sdxl", expect=XL, source=COMFY),
+    works(
+        "segmind/SSD-1B",
+        unet(**UNETS["ssd_1b"]),
+        scheduler(EULER_XL),
+        kind="sdxl",
+        expect=XL,
+        source=COMFY,
+    ),
     works(
         "etri-vilab/koala-lightning-700m",
         unet(**UNETS["small_xl"] | KOALA),
@@ -230,8 +268,8 @@ kandinsky-community/kandinsky-2-2-decoder sd15 KandinskyV22Pipeline text=none ad
     encoder_hid_dim_type=image_proj out_channels=8
     | Kandinsky, which paints from picture embeddings | has no text_encoder
 """
-"""Hub id, the tiny model to start from, the pipeline's class, what else the published configuration says (of the UNet;
-`text=none`: no text encoder, `unet=none`: no UNet), and parts of the refusal."""
+"""Hub id, the tiny model to start from, the pipeline's class, what else the published configuration
+says (of the UNet; `text=none`: no text encoder, `unet=none`: no UNet), and parts of the refusal."""
 
 PLAYGROUND = "playgroundai/playground-v2.5-1024px-aesthetic"
 PLAYGROUND_VAE = {
@@ -246,6 +284,12 @@ REPLICAS = [
         PLAYGROUND,
         "https://github.com/lllyasviel/stable-diffusion-webui-forge/issues/461",
         model(PLAYGROUND, scheduler(EDM), vae_config(**PLAYGROUND_VAE), kind="sdxl"),
-        Refused(says=(PLAYGROUND, "EDMDPMSolverMultistepScheduler parametrizes noise as EDM does", "hf download")),
+        Refused(
+            says=(
+                PLAYGROUND,
+                "EDMDPMSolverMultistepScheduler parametrizes noise as EDM does",
+                "hf download",
+            )
+        ),
     ),
 ]

@@ -23,14 +23,22 @@ from tests.support.tiny_models import (
     tiny_unet,
     tiny_vision_model,
 )
-from tests.support.tiny_single_file import original_unet_name, original_vae_tensors, save_tensors, with_prefix
+from tests.support.tiny_single_file import (
+    original_unet_name,
+    original_vae_tensors,
+    save_tensors,
+    with_prefix,
+)
 
 CONTROLNET_KEYS = (
     "_class_name _diffusers_version act_fn attention_head_dim block_out_channels class_embed_type "
-    "conditioning_embedding_out_channels controlnet_conditioning_channel_order cross_attention_dim down_block_types "
-    "downsample_padding flip_sin_to_cos freq_shift global_pool_conditions in_channels layers_per_block "
+    "conditioning_embedding_out_channels controlnet_conditioning_channel_order "
+    "cross_attention_dim down_block_types "
+    "downsample_padding flip_sin_to_cos freq_shift global_pool_conditions in_channels "
+    "layers_per_block "
     "mid_block_scale_factor norm_eps norm_num_groups num_class_embeds only_cross_attention "
-    "projection_class_embeddings_input_dim resnet_time_scale_shift upcast_attention use_linear_projection"
+    "projection_class_embeddings_input_dim resnet_time_scale_shift upcast_attention "
+    "use_linear_projection"
 ).split()
 """In config.json of control_v11p_sd15_canny, written by diffusers 0.16."""
 CONTROL_NAMES = {
@@ -47,7 +55,8 @@ MID, SMALL = "mid", "small"
 
 
 def original_control_name(name: str) -> str:
-    """Name of a ControlNet's tensor in the original ControlNet code (lllyasviel/ControlNet, cldm/cldm.py)."""
+    """Name of a ControlNet's tensor in the original ControlNet code (lllyasviel/ControlNet,
+    cldm/cldm.py)."""
     for ours, original in CONTROL_NAMES.items():
         if name.startswith(f"{ours}."):
             return original + name.removeprefix(ours)
@@ -63,19 +72,29 @@ def original_control_name(name: str) -> str:
 def original_controlnet(folder: Path, prefix: str = "control_model.") -> dict[str, torch.Tensor]:
     """Tensors of a ControlNet's folder by their original names, in half precision."""
     tensors = load_file(folder / "diffusion_pytorch_model.safetensors")
-    return {prefix + original_control_name(name): tensor.half().contiguous() for name, tensor in tensors.items()}
+    return {
+        prefix + original_control_name(name): tensor.half().contiguous()
+        for name, tensor in tensors.items()
+    }
 
 
 def smaller_controlnet(folder: Path, size: str) -> Path:
-    """diffusers/controlnet-canny-sdxl-1.0-mid or -small: without attention in some or all blocks."""
+    """diffusers/controlnet-canny-sdxl-1.0-mid or -small: without attention in some or all
+    blocks."""
     from diffusers import ControlNetModel
 
     unet = tiny_unet("sdxl").config
     has_attention = size == MID
-    kinds = ("CrossAttnDownBlock2D", "CrossAttnDownBlock2D") if has_attention else ("DownBlock2D", "DownBlock2D")
+    kinds = (
+        ("CrossAttnDownBlock2D", "CrossAttnDownBlock2D")
+        if has_attention
+        else ("DownBlock2D", "DownBlock2D")
+    )
     keys = (
-        "block_out_channels layers_per_block cross_attention_dim attention_head_dim norm_num_groups "
-        "use_linear_projection addition_embed_type addition_time_embed_dim projection_class_embeddings_input_dim"
+        "block_out_channels layers_per_block cross_attention_dim attention_head_dim "
+        "norm_num_groups "
+        "use_linear_projection addition_embed_type addition_time_embed_dim "
+        "projection_class_embeddings_input_dim"
     ).split()
     with seeded(6):
         net = ControlNetModel(
@@ -107,7 +126,9 @@ def with_controlnet(target: Folders, kind: str, name: Path | str) -> ModelSpec:
     return ModelSpec(model=str(target.tiny.sd(kind=kind, sampler="lcm")), controlnets=(str(name),))
 
 
-def canny(target: Folders, hub_id: str = "lllyasviel/control_v11p_sd15_canny", **values: Any) -> ModelSpec:
+def canny(
+    target: Folders, hub_id: str = "lllyasviel/control_v11p_sd15_canny", **values: Any
+) -> ModelSpec:
     kind = "sdxl" if "sdxl" in hub_id else "sd15"
     target.put_on_hub(hub_id, controlnet_folder(target, kind, **values))
     return with_controlnet(target, kind, hub_id)
@@ -150,10 +171,19 @@ def smaller_file(target: Folders) -> ModelSpec:
 
 
 def union(target: Folders, class_name: str, kinds: int = 6) -> ModelSpec:
-    """A ControlNet Union as xinsir publishes it: configured as a ControlNetModel, without the number of kinds."""
+    """A ControlNet Union as xinsir publishes it: configured as a ControlNetModel, without the
+    number of kinds."""
     folder = target.folder / "union"
-    shutil.copytree(target.tiny.controlnet(target.tiny.sd(kind="sdxl"), kinds=kinds), folder, dirs_exist_ok=True)
-    edit_config(folder, _class_name=class_name, num_control_type=None, num_trans_channel=None, num_proj_channel=None)
+    shutil.copytree(
+        target.tiny.controlnet(target.tiny.sd(kind="sdxl"), kinds=kinds), folder, dirs_exist_ok=True
+    )
+    edit_config(
+        folder,
+        _class_name=class_name,
+        num_control_type=None,
+        num_trans_channel=None,
+        num_proj_channel=None,
+    )
     target.put_on_hub("xinsir/controlnet-union-sdxl-1.0", folder)
     return with_controlnet(target, "sdxl", "xinsir/controlnet-union-sdxl-1.0")
 
@@ -166,7 +196,9 @@ def union_file(target: Folders, name: str) -> ModelSpec:
     return with_controlnet(target, "sdxl", file)
 
 
-def loose_file(target: Folders, name: str, kind: str, tensors: Mapping[str, tuple[int, ...]]) -> ModelSpec:
+def loose_file(
+    target: Folders, name: str, kind: str, tensors: Mapping[str, tuple[int, ...]]
+) -> ModelSpec:
     """A file with only these tensors, given as a ControlNet."""
     tensors_by_name = {key: torch.zeros(shape) for key, shape in tensors.items()}
     return with_controlnet(target, kind, saved(target.folder / name, tensors_by_name))
@@ -201,7 +233,13 @@ def tiny_vae(**values: Any) -> Any:
 
 
 def vae_file(
-    target: Folders, name: str, *, kind: str = "sd15", prefix: str = "", hub_id: str = "", extra: tuple[str, ...] = ()
+    target: Folders,
+    name: str,
+    *,
+    kind: str = "sd15",
+    prefix: str = "",
+    hub_id: str = "",
+    extra: tuple[str, ...] = (),
 ) -> ModelSpec:
     tensors = with_prefix(prefix, original_vae_tensors(tiny_vae().state_dict(), 4))
     tensors |= {each: torch.zeros(1) for each in extra}
@@ -231,15 +269,24 @@ def vae_folder(target: Folders, hub_id: str, *, kind: str = "sd15", **values: An
 
 def own_vae(target: Folders, **values: Any) -> ModelSpec:
     """The model's own vae folder, with these values in its config.json."""
-    folder = Path(shutil.copytree(target.tiny.sd(kind="sdxl", vae="kl", sampler="lcm"), target.folder / "model"))
+    folder = Path(
+        shutil.copytree(
+            target.tiny.sd(kind="sdxl", vae="kl", sampler="lcm"), target.folder / "model"
+        )
+    )
     edit_config(folder / "vae", **values)
     return ModelSpec(model=str(folder), vae="full")
 
 
 def taesd_pair(
-    target: Folders, name: str = "taesd", *, kind: str = "sd15", halves: tuple[str, ...] = ("encoder", "decoder")
+    target: Folders,
+    name: str = "taesd",
+    *,
+    kind: str = "sd15",
+    halves: tuple[str, ...] = ("encoder", "decoder"),
 ) -> ModelSpec:
-    """A TAESD in madebyollin/taesd's files: layers from 0, the decoder's from 1 (its first layer clamps)."""
+    """A TAESD in madebyollin/taesd's files: layers from 0, the decoder's from 1 (its first layer
+    clamps)."""
     tensors = tiny_taesd().state_dict()
     for half in halves:
         own: dict[str, torch.Tensor] = {}
@@ -248,7 +295,9 @@ def taesd_pair(
                 number, rest = key.removeprefix(f"{half}.layers.").split(".", 1)
                 own[f"{int(number) + (half == 'decoder')}.{rest}"] = tensor.contiguous()
         save_file(own, target.folder / f"{name}_{half}.safetensors")
-    return ModelSpec(model=sd_of(target, kind), vae=str(target.folder / f"{name}_decoder.safetensors"))
+    return ModelSpec(
+        model=sd_of(target, kind), vae=str(target.folder / f"{name}_decoder.safetensors")
+    )
 
 
 def tiny_taesd(**values: Any) -> Any:
@@ -275,8 +324,9 @@ def vision_model(folder: Path, *, hidden: int, projection: int) -> None:
 
 
 def projection_of(kind: str, width: int, wide: int) -> dict[str, torch.Tensor]:
-    """image_proj of a standard, plus, full-face, FaceID, InstantID or PuLID adapter for an encoder `wide` numbers wide
-    (tencent-ailab/IP-Adapter, ip_adapter.py and ip_adapter_faceid.py; InstantX/InstantID, resampler.py)."""
+    """image_proj of a standard, plus, full-face, FaceID, InstantID or PuLID adapter for an encoder
+    `wide` numbers wide (tencent-ailab/IP-Adapter, ip_adapter.py and ip_adapter_faceid.py;
+    InstantX/InstantID, resampler.py)."""
     if kind == "plus":
         return plus_projection(width) | {"proj_in.weight": torch.randn(64, wide) * 0.2}
     if kind == "standard":
@@ -296,12 +346,17 @@ def projection_of(kind: str, width: int, wide: int) -> dict[str, torch.Tensor]:
     return {"mapping_0.0.weight": torch.zeros(4, 4), "body.0.weight": torch.zeros(4, 4)}
 
 
-def h94(target: Folders, file: str, *, projection: str, wide: int, kind: str, text_width: int = 0) -> ModelSpec:
-    """An IP-Adapter in a repository like h94/IP-Adapter, with both image encoders, of smaller hidden sizes."""
+def h94(
+    target: Folders, file: str, *, projection: str, wide: int, kind: str, text_width: int = 0
+) -> ModelSpec:
+    """An IP-Adapter in a repository like h94/IP-Adapter, with both image encoders, of smaller
+    hidden sizes."""
     folder = target.folder / "repository"
     vision_model(folder / "models" / "image_encoder", hidden=32, projection=1024)
     vision_model(folder / "sdxl_models" / "image_encoder", hidden=64, projection=1280)
-    spec = lone_adapter(target, folder / file, projection=projection, wide=wide, kind=kind, text_width=text_width)
+    spec = lone_adapter(
+        target, folder / file, projection=projection, wide=wide, kind=kind, text_width=text_width
+    )
     target.put_on_hub("h94/IP-Adapter", folder)
     return ModelSpec(model=spec.model, ip_adapter=f"h94/IP-Adapter/{file}")
 
@@ -326,7 +381,11 @@ def lone_adapter(
 
 
 def lone(
-    target: Folders, name: str = "ip-adapter_sd15.safetensors", *, projection: str = "standard", **options: Any
+    target: Folders,
+    name: str = "ip-adapter_sd15.safetensors",
+    *,
+    projection: str = "standard",
+    **options: Any,
 ) -> ModelSpec:
     return lone_adapter(target, target.folder / name, projection=projection, kind="sdxl", **options)
 
@@ -343,17 +402,23 @@ SOURCES = {taesd_pair: TAESD, union: DIFFUSERS, of_another_base: SINGLE}
 """Where a replica is from that is not on the page of the repository that its title begins with."""
 
 
-def row(title: str, build: Callable[..., ModelSpec], expect: Works | Refused, source: str, options: Any) -> Any:
+def row(
+    title: str, build: Callable[..., ModelSpec], expect: Works | Refused, source: str, options: Any
+) -> Any:
     page = "/".join(title.split()[0].strip(",").split("/")[:2])
     source = source or SOURCES.get(build, f"https://huggingface.co/{page}")
     return Replica(title, source, partial(build, **options), expect)
 
 
-def works(title: str, build: Callable[..., ModelSpec], /, *says: str, source: str = "", **options: Any) -> Any:
+def works(
+    title: str, build: Callable[..., ModelSpec], /, *says: str, source: str = "", **options: Any
+) -> Any:
     return row(title, build, Works(says=says), source, options)
 
 
-def refused(title: str, build: Callable[..., ModelSpec], /, *says: str, source: str = "", **options: Any) -> Any:
+def refused(
+    title: str, build: Callable[..., ModelSpec], /, *says: str, source: str = "", **options: Any
+) -> Any:
     return row(title, build, Refused(says=says), source, options)
 
 
@@ -361,10 +426,19 @@ _TABLES: Any = cases_of(__file__)
 PLAIN = "supported: a ControlNetModel or ControlNetUnionModel"
 SHUFFLE, CANNY_XL = "lllyasviel/control_v11e_sd15_shuffle", "diffusers/controlnet-canny-sdxl-1.0"
 UNION, PROMAX = "xinsir/controlnet-union-sdxl-1.0", "diffusion_pytorch_model_promax.safetensors"
-CANNY_FILE, SHUFFLE_FILE = "control_v11p_sd15_canny.pth", "control_v11e_sd15_shuffle_fp16.safetensors"
-FT_MSE, XL_VAE, XL_FIX = "vae-ft-mse-840000-ema-pruned", "sdxl_vae.safetensors", "madebyollin/sdxl-vae-fp16-fix"
+CANNY_FILE, SHUFFLE_FILE = (
+    "control_v11p_sd15_canny.pth",
+    "control_v11e_sd15_shuffle_fp16.safetensors",
+)
+FT_MSE, XL_VAE, XL_FIX = (
+    "vae-ft-mse-840000-ema-pruned",
+    "sdxl_vae.safetensors",
+    "madebyollin/sdxl-vae-fp16-fix",
+)
 MSE, FT_MSE_PAGE = "stabilityai/sd-vae-ft-mse", "stabilityai/sd-vae-ft-mse-original"
-LOOSE_NETS: list[tuple[str, str, str, Mapping[str, tuple[int, ...]], str]] = _TABLES["no_controlnets"]
+LOOSE_NETS: list[tuple[str, str, str, Mapping[str, tuple[int, ...]], str]] = _TABLES[
+    "no_controlnets"
+]
 """Files that a user takes for a ControlNet, and what they are."""
 
 CONTROLNETS = [
@@ -373,22 +447,52 @@ CONTROLNETS = [
     works(CANNY_XL, canny, hub_id=CANNY_XL),
     works("a pipeline's controlnet folder, fp16 only", fp16_in_a_subfolder, source=DIFFUSERS),
     works("a controlnet folder, .bin only", only_a_pickle, "a pickle", source=DIFFUSERS),
-    works(f"lllyasviel/ControlNet-v1-1/{CANNY_FILE}", original_file, "a pickle", source=CLDM, name=CANNY_FILE),
-    works(SHUFFLE_FILE, original_file, "named a shuffle one", source=COMFY, name=SHUFFLE_FILE, prefix=""),
+    works(
+        f"lllyasviel/ControlNet-v1-1/{CANNY_FILE}",
+        original_file,
+        "a pickle",
+        source=CLDM,
+        name=CANNY_FILE,
+    ),
+    works(
+        SHUFFLE_FILE,
+        original_file,
+        "named a shuffle one",
+        source=COMFY,
+        name=SHUFFLE_FILE,
+        prefix="",
+    ),
     works("diffusers_xl_canny_small.safetensors", smaller_file, source=SINGLE),
-    *(works(f"{UNION} as {kind}", union, class_name=kind) for kind in ("ControlNetUnionModel", "ControlNetModel")),
+    *(
+        works(f"{UNION} as {kind}", union, class_name=kind)
+        for kind in ("ControlNetUnionModel", "ControlNetModel")
+    ),
     works(f"{UNION}/{PROMAX}", union_file, name=PROMAX),
-    refused("InstantX/SD3-Controlnet-Canny", config_only, "a ControlNet for SD 3", PLAIN, kind="SD3ControlNetModel"),
+    refused(
+        "InstantX/SD3-Controlnet-Canny",
+        config_only,
+        "a ControlNet for SD 3",
+        PLAIN,
+        kind="SD3ControlNetModel",
+    ),
     *(
         refused(name, loose_file, says, PLAIN, source=source, name=name, kind=kind, tensors=tensors)
         for name, source, kind, tensors, says in LOOSE_NETS
     ),
     refused("an SDXL ControlNet beside SD 1.5", of_another_base, "made for SDXL", "hf download"),
-    refused(f"{CANNY_FILE} beside SDXL", file_of_another_base, "made for SD 1.5", "is SDXL", source=SINGLE),
+    refused(
+        f"{CANNY_FILE} beside SDXL",
+        file_of_another_base,
+        "made for SD 1.5",
+        "is SDXL",
+        source=SINGLE,
+    ),
 ]
 
 SD3_VAE = {"latent_channels": 16, "scaling_factor": 1.5305, "shift_factor": 0.0609}
-PLAYGROUND = "playgroundai/playground-v2.5-1024px-aesthetic, its own vae with latents_mean and latents_std"
+PLAYGROUND = (
+    "playgroundai/playground-v2.5-1024px-aesthetic, its own vae with latents_mean and latents_std"
+)
 COLOURS = ("made for SDXL", "all colours would be wrong", "hf download madebyollin/taesd")
 MSE_ON_XL = ("scaling_factor is 0.18215", "trained with 0.13025", XL_FIX)
 SIXTEEN = "a VAE of 16 latent channels (as SD 3's and Flux's)"
@@ -397,35 +501,109 @@ LONE_HALF = "put taesd_encoder.safetensors next to it"
 TAESD_15 = ("made for SD 1.5 and 2.x", "madebyollin/taesdxl")
 XL_HUB = "stabilityai/sdxl-vae"
 VAES = [
-    works(f"{FT_MSE_PAGE}/{FT_MSE}.safetensors", vae_file, name=f"{FT_MSE}.safetensors", extra=("loss.logvar",)),
-    works(f"{FT_MSE_PAGE}/{FT_MSE}.ckpt", vae_file, "a pickle", name=f"{FT_MSE}.ckpt", prefix="first_stage_model."),
+    works(
+        f"{FT_MSE_PAGE}/{FT_MSE}.safetensors",
+        vae_file,
+        name=f"{FT_MSE}.safetensors",
+        extra=("loss.logvar",),
+    ),
+    works(
+        f"{FT_MSE_PAGE}/{FT_MSE}.ckpt",
+        vae_file,
+        "a pickle",
+        name=f"{FT_MSE}.ckpt",
+        prefix="first_stage_model.",
+    ),
     works("a VAE file of any name", vae_file, UNKNOWN, source=SINGLE, name="m.safetensors"),
-    works(f"{XL_HUB}/{XL_VAE}", vae_file, "computed in float32", name=XL_VAE, kind="sdxl", hub_id=XL_HUB),
-    works(XL_FIX, vae_folder, hub_id=XL_FIX, kind="sdxl", scaling_factor=0.13025, force_upcast=False),
+    works(
+        f"{XL_HUB}/{XL_VAE}",
+        vae_file,
+        "computed in float32",
+        name=XL_VAE,
+        kind="sdxl",
+        hub_id=XL_HUB,
+    ),
+    works(
+        XL_FIX, vae_folder, hub_id=XL_FIX, kind="sdxl", scaling_factor=0.13025, force_upcast=False
+    ),
     refused(f"{XL_HUB}/{XL_VAE} beside SD 1.5", vae_file, *COLOURS, name=XL_VAE),
     refused(f"{MSE} beside SDXL", vae_folder, *MSE_ON_XL, hub_id=MSE, kind="sdxl"),
-    refused("stabilityai/stable-diffusion-3-medium-diffusers/vae", vae_folder, SIXTEEN, hub_id="a/sd3-vae", **SD3_VAE),
-    refused("VQModel as VAE", vae_folder, "a VQModel (", source=DIFFUSERS, hub_id="a/vae", _class_name="VQModel"),
-    refused("a model's own vae of 16 channels", own_vae, "16 latent", source=DIFFUSERS, latent_channels=16),
+    refused(
+        "stabilityai/stable-diffusion-3-medium-diffusers/vae",
+        vae_folder,
+        SIXTEEN,
+        hub_id="a/sd3-vae",
+        **SD3_VAE,
+    ),
+    refused(
+        "VQModel as VAE",
+        vae_folder,
+        "a VQModel (",
+        source=DIFFUSERS,
+        hub_id="a/vae",
+        _class_name="VQModel",
+    ),
+    refused(
+        "a model's own vae of 16 channels",
+        own_vae,
+        "16 latent",
+        source=DIFFUSERS,
+        latent_channels=16,
+    ),
     works(PLAYGROUND, own_vae, **PLAYGROUND_VAE),
-    works("madebyollin/taesdxl/taesdxl_decoder.safetensors", taesd_pair, name="taesdxl", kind="sdxl"),
+    works(
+        "madebyollin/taesdxl/taesdxl_decoder.safetensors", taesd_pair, name="taesdxl", kind="sdxl"
+    ),
     refused("taesd_decoder.safetensors beside SDXL", taesd_pair, *TAESD_15, kind="sdxl"),
     refused("taesd_decoder.safetensors alone", taesd_pair, LONE_HALF, halves=("decoder",)),
-    refused("madebyollin/taesd beside SDXL", taesd_folder, "made for SD 1.5", hub_id="madebyollin/taesd", kind="sdxl"),
-    refused("madebyollin/taesd3", taesd_folder, "16 latent channels", hub_id="madebyollin/taesd3", latent_channels=16),
+    refused(
+        "madebyollin/taesd beside SDXL",
+        taesd_folder,
+        "made for SD 1.5",
+        hub_id="madebyollin/taesd",
+        kind="sdxl",
+    ),
+    refused(
+        "madebyollin/taesd3",
+        taesd_folder,
+        "16 latent channels",
+        hub_id="madebyollin/taesd3",
+        latent_channels=16,
+    ),
 ]
 
 ADAPTERS: list[tuple[str, str, int, str, tuple[str, ...]]] = _TABLES["adapters"]
 FOREIGN_ADAPTERS: list[tuple[str, str, str, int, str]] = _TABLES["foreign_adapters"]
-XL_ADAPTER, ADAPTER_15 = "h94/IP-Adapter/sdxl_models/ip-adapter_sdxl", "h94/IP-Adapter/models/ip-adapter_sd15"
-ENCODER = ("projection_dim is 1280 (CLIP ViT-bigG)", "hf download h94/IP-Adapter", "sdxl_models/image_encoder/model.")
+XL_ADAPTER, ADAPTER_15 = (
+    "h94/IP-Adapter/sdxl_models/ip-adapter_sdxl",
+    "h94/IP-Adapter/models/ip-adapter_sd15",
+)
+ENCODER = (
+    "projection_dim is 1280 (CLIP ViT-bigG)",
+    "hf download h94/IP-Adapter",
+    "sdxl_models/image_encoder/model.",
+)
 OF_15 = ("made for SD 1.5", "is SDXL", "ip-adapter_sdxl_vit-h.safetensors")
 IP_ADAPTERS = [
     *(
-        works(f"h94/IP-Adapter/{file}", h94, *says, file=file, projection=projection, wide=wide, kind=kind)
+        works(
+            f"h94/IP-Adapter/{file}",
+            h94,
+            *says,
+            file=file,
+            projection=projection,
+            wide=wide,
+            kind=kind,
+        )
         for file, projection, wide, kind, says in ADAPTERS
     ),
-    refused(f"{XL_ADAPTER}.safetensors alone", lone, *ENCODER, name="ip-adapter_sdxl.safetensors", wide=1280),
+    refused(
+        f"{XL_ADAPTER}.safetensors alone",
+        lone,
+        *ENCODER,
+        name="ip-adapter_sdxl.safetensors",
+        wide=1280,
+    ),
     refused(f"{ADAPTER_15}.safetensors beside SDXL", lone, *OF_15, wide=1024, text_width=768),
     *(
         refused(name, lone, says, source=source, name=name, projection=projection, wide=wide)

@@ -42,7 +42,9 @@ def bad_hands(target: Folders) -> ModelSpec:
         "sd_checkpoint": "cc6cb27103",
         "sd_checkpoint_name": "v1-5-pruned-emaonly",
     }
-    return ModelSpec(model=str(target.tiny.sd()), embeddings=(save(target.folder / "bad-hands-5.pt", content),))
+    return ModelSpec(
+        model=str(target.tiny.sd()), embeddings=(save(target.folder / "bad-hands-5.pt", content),)
+    )
 
 
 def cat_toy(target: Folders) -> ModelSpec:
@@ -64,7 +66,9 @@ def easy_negative_on_xl(target: Folders) -> ModelSpec:
     return ModelSpec(model=str(target.tiny.sd(kind="sdxl")), embeddings=(file,))
 
 
-A1111 = "https://github.com/AUTOMATIC1111/stable-diffusion-webui/blob/master/modules/textual_inversion"
+A1111 = (
+    "https://github.com/AUTOMATIC1111/stable-diffusion-webui/blob/master/modules/textual_inversion"
+)
 ISSUES = "https://github.com/huggingface/diffusers/issues"
 TOY = "sd-concepts-library/cat-toy"
 PICKLE = Works(family="sd15", says=("embedding bad-hands-5: a pickle, read with weights_only",))
@@ -76,7 +80,12 @@ REPLICAS: list[Replica] = [
         ("gsdf/EasyNegative, clip skip 2", f"{ISSUES}/3198", easy_negative, Works(family="sd15")),
         ("CivitAI bad-hands-5.pt", f"{A1111}/textual_inversion.py", bad_hands, PICKLE),
         (TOY, f"https://huggingface.co/{TOY}", cat_toy, Works(family="sd15")),
-        ("CivitAI unaestheticXL_Jug6.safetensors, clip skip 2", f"{ISSUES}/8854", unaesthetic_xl, SKIPPED),
+        (
+            "CivitAI unaestheticXL_Jug6.safetensors, clip skip 2",
+            f"{ISSUES}/8854",
+            unaesthetic_xl,
+            SKIPPED,
+        ),
         ("gsdf/EasyNegative with SDXL", f"{ISSUES}/3198", easy_negative_on_xl, OTHER),
     )
 ]

@@ -1,8 +1,10 @@
-"""Replicas of published models: their files, names, configuration values and dtypes, with random weights and small
-widths. Loading decides family, prediction, sampler, parts and refusals from exactly these.
+"""Replicas of published models: their files, names, configuration values and dtypes, with random
+weights and small widths. Loading decides family, prediction, sampler, parts and refusals from
+exactly these.
 
-A replica is an entry in the list REPLICAS of a module beside this one. `tests/models/test_replicas.py` checks, loads
-and paints with each, `tests/models/rvc/test_replicas.py` does so for voices.
+A replica is an entry in the list REPLICAS of a module beside this one.
+`tests/models/test_replicas.py` checks, loads and paints with each,
+`tests/models/rvc/test_replicas.py` does so for voices.
 """
 
 from collections.abc import Callable, Sequence
@@ -48,7 +50,8 @@ class Folders:
     """An empty Hugging Face cache, the only one that is searched."""
 
     def put_on_hub(self, hub_id: str, folder: Path) -> None:
-        """Make `folder` the snapshot of `owner/name` in the cache, or a subfolder of it, `owner/name/subfolder`."""
+        """Make `folder` the snapshot of `owner/name` in the cache, or a subfolder of it,
+        `owner/name/subfolder`."""
         owner, name, *subfolders = hub_id.split("/")
         repository = self.hub / f"models--{owner}--{name}"
         (repository / "refs").mkdir(parents=True)
@@ -89,8 +92,11 @@ def parametrized(replicas: Sequence[Replica], kind: type) -> pytest.MarkDecorato
     )
 
 
-def assert_refused_alike(expect: Refused, name: str, check: Callable[[], Any], load: Callable[[], object]) -> None:
-    """`check`, by its report or its error, and `load` refuse the model `name` with the same one line."""
+def assert_refused_alike(
+    expect: Refused, name: str, check: Callable[[], Any], load: Callable[[], object]
+) -> None:
+    """`check`, by its report or its error, and `load` refuse the model `name` with the same one
+    line."""
     try:
         (line,) = check().missing
     except ModelError as error:

@@ -1,4 +1,5 @@
-"""Models distilled to few steps, and models that only look like it, with the expected sampler of each."""
+"""Models distilled to few steps, and models that only look like it, with the expected sampler of
+each."""
 
 import json
 from collections.abc import Callable
@@ -10,8 +11,16 @@ from tests.support.links import link_or_copy
 from tests.support.replicas.replica import Folders, Replica, Works
 
 PUBLISHED_LORA = "pytorch_lora_weights.safetensors"
-DEIS = {"_class_name": "DEISMultistepScheduler", "algorithm_type": "deis", "timestep_spacing": "leading"}
-XL_BASE = {"_class_name": "EulerDiscreteScheduler", "timestep_spacing": "leading", "set_alpha_to_one": False}
+DEIS = {
+    "_class_name": "DEISMultistepScheduler",
+    "algorithm_type": "deis",
+    "timestep_spacing": "leading",
+}
+XL_BASE = {
+    "_class_name": "EulerDiscreteScheduler",
+    "timestep_spacing": "leading",
+    "set_alpha_to_one": False,
+}
 HYPER = "https://huggingface.co/ByteDance/Hyper-SD"
 LIGHTNING = "https://huggingface.co/ByteDance/SDXL-Lightning"
 
@@ -22,9 +31,14 @@ def with_scheduler(sd: Path, folder: Path, **scheduler: Any) -> Path:
     for part in sd.iterdir():
         if part.name != "scheduler":
             link_or_copy(folder / part.name, part)
-    config = json.loads((sd / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8")) | scheduler
+    config = (
+        json.loads((sd / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8"))
+        | scheduler
+    )
     (folder / "scheduler").mkdir()
-    (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps(config), encoding="utf-8")
+    (folder / "scheduler" / "scheduler_config.json").write_text(
+        json.dumps(config), encoding="utf-8"
+    )
     return folder
 
 
@@ -33,7 +47,9 @@ def dreamshaper_8(target: Folders) -> Path:
 
 
 def xl_base(target: Folders) -> Path:
-    return with_scheduler(target.tiny.sd(kind="sdxl"), target.folder / "stable-diffusion-xl-base-1.0", **XL_BASE)
+    return with_scheduler(
+        target.tiny.sd(kind="sdxl"), target.folder / "stable-diffusion-xl-base-1.0", **XL_BASE
+    )
 
 
 def with_lora(base: Callable[[Folders], Path], lora: str) -> Callable[[Folders], ModelSpec]:
@@ -55,7 +71,9 @@ def tcd_by_id(target: Folders) -> ModelSpec:
     model = xl_base(target)
     folder = target.folder / "published"
     folder.mkdir()
-    link_or_copy(folder / PUBLISHED_LORA, target.tiny.lora(target.tiny.sd(kind="sdxl"), with_text=False))
+    link_or_copy(
+        folder / PUBLISHED_LORA, target.tiny.lora(target.tiny.sd(kind="sdxl"), with_text=False)
+    )
     target.put_on_hub("h1t/TCD-SDXL-LoRA", folder)
     return ModelSpec(model=str(model), loras=(("h1t/TCD-SDXL-LoRA", 1.0),))
 
@@ -74,11 +92,18 @@ def lcm_file(target: Folders) -> ModelSpec:
     return ModelSpec(model=str(file), vae="full")
 
 
-def lora_replica(name: str, source: str, base: Callable[[Folders], Path], sampler: str, *says: str) -> Replica:
+def lora_replica(
+    name: str, source: str, base: Callable[[Folders], Path], sampler: str, *says: str
+) -> Replica:
     return Replica(
         name,
         source,
-        with_lora(base, name.rpartition("/")[2] if name.endswith(".safetensors") else f"{name}/{PUBLISHED_LORA}"),
+        with_lora(
+            base,
+            name.rpartition("/")[2]
+            if name.endswith(".safetensors")
+            else f"{name}/{PUBLISHED_LORA}",
+        ),
         Works(sampler=sampler, says=says),
     )
 
@@ -89,7 +114,9 @@ REPLICAS = [
         "stabilityai/sdxl-turbo",
         f"https://huggingface.co/stabilityai/sdxl-turbo/{SCHEDULERS}",
         sdxl_turbo,
-        Works(family="sdxl", prediction="epsilon", sampler="turbo", says=("and the name sdxl-turbo",)),
+        Works(
+            family="sdxl", prediction="epsilon", sampler="turbo", says=("and the name sdxl-turbo",)
+        ),
     ),
     Replica(
         "Lykon/DreamShaper/dreamshaper_8LCM.safetensors",
@@ -103,7 +130,12 @@ REPLICAS = [
         tcd_by_id,
         Works(family="sdxl", sampler="tcd", says=("the name of the LoRA TCD-SDXL-LoRA: TCD",)),
     ),
-    lora_replica("lcm-lora-sdv1-5", "https://huggingface.co/latent-consistency/lcm-lora-sdv1-5", dreamshaper_8, "lcm"),
+    lora_replica(
+        "lcm-lora-sdv1-5",
+        "https://huggingface.co/latent-consistency/lcm-lora-sdv1-5",
+        dreamshaper_8,
+        "lcm",
+    ),
     lora_replica(
         "ByteDance/SDXL-Lightning/sdxl_lightning_4step_lora.safetensors",
         LIGHTNING,
@@ -111,7 +143,17 @@ REPLICAS = [
         "lightning",
         "SDXL-Lightning, made for 4 steps",
     ),
-    lora_replica("ByteDance/Hyper-SD/Hyper-SDXL-8steps-lora.safetensors", HYPER, xl_base, "hyper", "made for 8 steps"),
-    lora_replica("ByteDance/Hyper-SD/Hyper-SD15-4steps-lora.safetensors", HYPER, dreamshaper_8, "hyper"),
-    lora_replica("ByteDance/Hyper-SD/Hyper-SD15-1step-lora.safetensors", HYPER, dreamshaper_8, "tcd"),
+    lora_replica(
+        "ByteDance/Hyper-SD/Hyper-SDXL-8steps-lora.safetensors",
+        HYPER,
+        xl_base,
+        "hyper",
+        "made for 8 steps",
+    ),
+    lora_replica(
+        "ByteDance/Hyper-SD/Hyper-SD15-4steps-lora.safetensors", HYPER, dreamshaper_8, "hyper"
+    ),
+    lora_replica(
+        "ByteDance/Hyper-SD/Hyper-SD15-1step-lora.safetensors", HYPER, dreamshaper_8, "tcd"
+    ),
 ]

@@ -20,12 +20,15 @@ FOLDERS = {
     SD_XL: {"kind": "sdxl", "sampler": "euler"},
     "stabilityai/sd-turbo": {"kind": "turbo"},
 }
-"""The published configuration in each repository: kind of the UNet, scheduler's class and prediction."""
+"""The published configuration in each repository: kind of the UNet, scheduler's class and
+prediction."""
 A1111 = "https://github.com/AUTOMATIC1111/stable-diffusion-webui"
 INVOKE = "https://github.com/invoke-ai/InvokeAI"
 RECTIFIED = "CabalResearch/NoobAI-RectifiedFlow-Experimental"
 COMFY_MODELS = "https://github.com/comfyanonymous/ComfyUI/blob/master/comfy/supported_models.py"
-DIFFUSERS_KEYS = "https://github.com/huggingface/diffusers/blob/main/src/diffusers/loaders/single_file_utils.py"
+DIFFUSERS_KEYS = (
+    "https://github.com/huggingface/diffusers/blob/main/src/diffusers/loaders/single_file_utils.py"
+)
 UNET, CLIP = "model.diffusion_model.", "cond_stage_model.transformer."
 XL_SPEC = {
     "modelspec.sai_model_spec": "1.0.0",
@@ -50,7 +53,8 @@ def checkpoint(
     prediction: str = "auto",
     vae: str = "full",
 ) -> Callable[[Folders], ModelSpec]:
-    """The file `name` of a model like `base`, whose configuration lies in the Hugging Face cache."""
+    """The file `name` of a model like `base`, whose configuration lies in the Hugging Face
+    cache."""
 
     def build(target: Folders) -> ModelSpec:
         folder = target.tiny.sd(**FOLDERS[base], vae="kl")
@@ -64,7 +68,9 @@ def checkpoint(
         if yaml:
             file.with_suffix(".yaml").write_text(yaml, encoding="utf-8")
         taesd = str(target.tiny.sd() / "vae")
-        return ModelSpec(model=str(file), vae=taesd if vae == "taesd" else vae, prediction=prediction)
+        return ModelSpec(
+            model=str(file), vae=taesd if vae == "taesd" else vae, prediction=prediction
+        )
 
     return build
 
@@ -73,7 +79,9 @@ def of_names(name: str, *keys: str) -> Callable[[Folders], ModelSpec]:
     """A file with only tensors of these names."""
 
     def build(target: Folders) -> ModelSpec:
-        return ModelSpec(model=str(save_tensors(target.folder / name, {key: torch.zeros(1) for key in keys})))
+        return ModelSpec(
+            model=str(save_tensors(target.folder / name, {key: torch.zeros(1) for key in keys}))
+        )
 
     return build
 
@@ -89,7 +97,9 @@ def with_ids(tensors: Tensors) -> Tensors:
 def with_averages(tensors: Tensors) -> Tensors:
     """Add a moving average of the weights under `model_ema.`: the same names without dots."""
     own = {key: tensor for key, tensor in tensors.items() if key.startswith(UNET)}
-    return tensors | {f"model_ema.{key.removeprefix('model.').replace('.', '')}": t * 0 for key, t in own.items()}
+    return tensors | {
+        f"model_ema.{key.removeprefix('model.').replace('.', '')}": t * 0 for key, t in own.items()
+    }
 
 
 def with_old_clip_names(tensors: Tensors) -> Tensors:
@@ -102,17 +112,25 @@ def with_a_norm_of_v(tensors: Tensors) -> Tensors:
 
 
 def without(*starts: str) -> Change:
-    return lambda tensors: {key: tensor for key, tensor in tensors.items() if not key.startswith(starts)}
+    return lambda tensors: {
+        key: tensor for key, tensor in tensors.items() if not key.startswith(starts)
+    }
 
 
 def as_refiner(tensors: Tensors) -> Tensors:
     remaining = without("conditioner.embedders.0.")(tensors)
-    return {key.replace("embedders.1.model", "embedders.0.model"): tensor for key, tensor in remaining.items()}
+    return {
+        key.replace("embedders.1.model", "embedders.0.model"): tensor
+        for key, tensor in remaining.items()
+    }
 
 
 def with_channels(count: int, *, out: int = 4) -> Change:
     def change(tensors: Tensors) -> Tensors:
-        ends = {"input_blocks.0.0": torch.zeros(32, count, 3, 3), "out.2": torch.zeros(out, 32, 3, 3)}
+        ends = {
+            "input_blocks.0.0": torch.zeros(32, count, 3, 3),
+            "out.2": torch.zeros(out, 32, 3, 3),
+        }
         return tensors | {f"{UNET}{layer}.weight": tensor for layer, tensor in ends.items()}
 
     return change
@@ -138,7 +156,12 @@ def v_of(family: str, *says: str) -> Works:
 
 
 WORKING = [
-    Replica(name, source if "://" in source else f"https://huggingface.co/{source}/tree/main", build, expect)
+    Replica(
+        name,
+        source if "://" in source else f"https://huggingface.co/{source}/tree/main",
+        build,
+        expect,
+    )
     for name, source, build, expect in (
         (
             *(f"{SD_15}/v1-5-pruned.safetensors", SD_15),
@@ -146,12 +169,23 @@ WORKING = [
             EPSILON_15,
         ),
         (
-            *(f"{SD_15}/v1-5-pruned-emaonly.ckpt", "https://github.com/huggingface/diffusers/issues/8874"),
+            *(
+                f"{SD_15}/v1-5-pruned-emaonly.ckpt",
+                "https://github.com/huggingface/diffusers/issues/8874",
+            ),
             checkpoint(SD_15, "v1-5-pruned-emaonly.ckpt", with_ids, dtype=torch.float32),
-            Works(family="sd15", prediction="epsilon", sampler="scheduler", says=("emaonly.ckpt: a pickle, read",)),
+            Works(
+                family="sd15",
+                prediction="epsilon",
+                sampler="scheduler",
+                says=("emaonly.ckpt: a pickle, read",),
+            ),
         ),
         (
-            *("a merge with the names of an older CLIP", f"{A1111}/blob/master/modules/sd_models.py"),
+            *(
+                "a merge with the names of an older CLIP",
+                f"{A1111}/blob/master/modules/sd_models.py",
+            ),
             checkpoint(SD_15, "merge.safetensors", with_old_clip_names, dtype=torch.bfloat16),
             EPSILON_15,
         ),
@@ -162,7 +196,11 @@ WORKING = [
         ),
         (
             *("zatochu/EasyFluff/EasyFluffV11.2.safetensors", "zatochu/EasyFluff"),
-            checkpoint(SD_15, "EasyFluffV11.2.safetensors", yaml='model:\n  params:\n    parameterization: "v"\n'),
+            checkpoint(
+                SD_15,
+                "EasyFluffV11.2.safetensors",
+                yaml='model:\n  params:\n    parameterization: "v"\n',
+            ),
             v_of("sd15", "parameterization v in EasyFluffV11.2.yaml"),
         ),
         (
@@ -183,11 +221,21 @@ WORKING = [
         (
             *(f"{SD_XL}/sd_xl_base_1.0.safetensors", "https://github.com/Stability-AI/ModelSpec"),
             checkpoint(SD_XL, "sd_xl_base_1.0.safetensors", metadata=XL_SPEC),
-            Works(family="sdxl", prediction="epsilon", sampler="scheduler", says=("modelspec.prediction_type in",)),
+            Works(
+                family="sdxl",
+                prediction="epsilon",
+                sampler="scheduler",
+                says=("modelspec.prediction_type in",),
+            ),
         ),
         (
             *("Laxhar/noobai-XL-Vpred-1.0/NoobAI-XL-Vpred-v1.0.safetensors", f"{A1111}/pull/16567"),
-            checkpoint(SD_XL, "NoobAI-XL-Vpred-v1.0.safetensors", marked("v_pred", "ztsnr"), dtype=torch.bfloat16),
+            checkpoint(
+                SD_XL,
+                "NoobAI-XL-Vpred-v1.0.safetensors",
+                marked("v_pred", "ztsnr"),
+                dtype=torch.bfloat16,
+            ),
             v_of("sdxl", "the tensor v_pred in the file; zero terminal SNR: the tensor ztsnr"),
         ),
         (
@@ -196,21 +244,36 @@ WORKING = [
             v_of("sdxl", "Vpred in the file's name"),
         ),
         (
-            *("a v-prediction SDXL file of sd-scripts", "https://github.com/Comfy-Org/ComfyUI/issues/12579"),
-            checkpoint(SD_XL, "mine.safetensors", metadata=XL_SPEC | {"modelspec.prediction_type": "v"}),
+            *(
+                "a v-prediction SDXL file of sd-scripts",
+                "https://github.com/Comfy-Org/ComfyUI/issues/12579",
+            ),
+            checkpoint(
+                SD_XL, "mine.safetensors", metadata=XL_SPEC | {"modelspec.prediction_type": "v"}
+            ),
             v_of("sdxl", "modelspec.prediction_type in the file: v"),
         ),
         (
-            *("CabalResearch/NoobAI-RectifiedFlow-Experimental, which only its name tells", RECTIFIED),
+            *(
+                "CabalResearch/NoobAI-RectifiedFlow-Experimental, which only its name tells",
+                RECTIFIED,
+            ),
             checkpoint(SD_XL, "NoobAI-RF.safetensors", dtype=torch.bfloat16),
-            Works(family="sdxl", prediction="flow_prediction", sampler="scheduler", says=("RF in the file's name",)),
+            Works(
+                family="sdxl",
+                prediction="flow_prediction",
+                sampler="scheduler",
+                says=("RF in the file's name",),
+            ),
         ),
     )
 ]
 """Each container, family and source of the prediction, and each pair of them once."""
 
 
-def refused(name: str, build: Callable[[Folders], ModelSpec], *says: str, source: str = DIFFUSERS_KEYS) -> Replica:
+def refused(
+    name: str, build: Callable[[Folders], ModelSpec], *says: str, source: str = DIFFUSERS_KEYS
+) -> Replica:
     return Replica(name, source, build, Refused(says=says))
 
 

@@ -32,7 +32,11 @@ class Speaks:
 
 
 def voice_from(
-    target: Folders, changed: Callable[[dict[str, Any]], Any], *, name: str = "alto.pth", **spec: str
+    target: Folders,
+    changed: Callable[[dict[str, Any]], Any],
+    *,
+    name: str = "alto.pth",
+    **spec: str,
 ) -> VoiceSpec:
     """The tiny voice after `changed`, with ContentVec in the cache."""
     target.put_on_hub(CONTENT, target.tiny.voice() / "content")
@@ -57,15 +61,20 @@ def as_applio(stored: dict[str, Any], **metadata: Any) -> dict[str, Any]:
         "speakers_id": 1,
         "vocoder": "HiFi-GAN",
     }
-    return {key: value for key, value in stored.items() if key != "info"} | stored_metadata | metadata
+    return (
+        {key: value for key, value in stored.items() if key != "info"} | stored_metadata | metadata
+    )
 
 
 def applio(**metadata: Any) -> Callable[[Folders], VoiceSpec]:
-    return lambda target: voice_from(target, lambda stored: as_applio(stored, **metadata), name="alto_200e_4000s.pth")
+    return lambda target: voice_from(
+        target, lambda stored: as_applio(stored, **metadata), name="alto_200e_4000s.pth"
+    )
 
 
 def rvc_webui(layer: int | str = 12, **metadata: Any) -> Callable[[Folders], VoiceSpec]:
-    """A voice as the program rvc-webui writes it: the width of vectors before the rate, and other names of keys."""
+    """A voice as the program rvc-webui writes it: the width of vectors before the rate, and other
+    names of keys."""
 
     def changed(stored: dict[str, Any]) -> dict[str, Any]:
         *first, rate_hz = stored["config"]
@@ -75,7 +84,12 @@ def rvc_webui(layer: int | str = 12, **metadata: Any) -> Callable[[Folders], Voi
             "speaker_info": {"0": "alto"},
             "sr": "40k",
         }
-        return stored | {"config": [*first, 768, rate_hz], "params": {"emb_channels": 768}} | stored_metadata | metadata
+        return (
+            stored
+            | {"config": [*first, 768, rate_hz], "params": {"emb_channels": 768}}
+            | stored_metadata
+            | metadata
+        )
 
     return lambda target: voice_from(target, changed)
 
@@ -103,7 +117,10 @@ def in_float32(target: Folders) -> VoiceSpec:
     def changed(stored: dict[str, Any]) -> dict[str, Any]:
         weights = {name: tensor.float() for name, tensor in stored["weight"].items()}
         weights["enc_q.pre.weight"] = torch.zeros(4, 4, 1)
-        state = {"state": {0: {"exp_avg": torch.zeros(2), "step": 4}}, "param_groups": [{"lr": 1e-4, "params": [0]}]}
+        state = {
+            "state": {0: {"exp_avg": torch.zeros(2), "step": 4}},
+            "param_groups": [{"lr": 1e-4, "params": [0]}],
+        }
         return stored | {"weight": weights, "optimizer": state, "learning_rate": 1e-4}
 
     return voice_from(target, changed)
@@ -112,7 +129,11 @@ def in_float32(target: Folders) -> VoiceSpec:
 def spin_here(target: Folders) -> VoiceSpec:
     """The published layout: no final projection, and pytorch_model.bin."""
     config = HubertConfig(
-        hidden_size=768, num_hidden_layers=1, intermediate_size=32, conv_dim=(8,) * 7, num_conv_pos_embeddings=16
+        hidden_size=768,
+        num_hidden_layers=1,
+        intermediate_size=32,
+        conv_dim=(8,) * 7,
+        num_conv_pos_embeddings=16,
     )
     folder = target.folder / "spin-v2"
     config.save_pretrained(folder)
@@ -122,12 +143,19 @@ def spin_here(target: Folders) -> VoiceSpec:
 
 
 def with_contentvec(target: Folders) -> VoiceSpec:
-    return voice_from(target, lambda stored: as_applio(stored, embedder_model="spin"), content=CONTENT)
+    return voice_from(
+        target, lambda stored: as_applio(stored, embedder_model="spin"), content=CONTENT
+    )
 
 
 def with_decoder(stored: dict[str, Any], names: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
-    weights = {name: tensor for name, tensor in stored["weight"].items() if not name.startswith("dec.")}
-    return stored | {"weight": weights | {f"dec.{name}": torch.zeros(sides).half() for name, sides in names.items()}}
+    weights = {
+        name: tensor for name, tensor in stored["weight"].items() if not name.startswith("dec.")
+    }
+    return stored | {
+        "weight": weights
+        | {f"dec.{name}": torch.zeros(sides).half() for name, sides in names.items()}
+    }
 
 
 MRF = {
@@ -148,34 +176,51 @@ EARLY_REFINE = {
 
 
 def mrf(**metadata: Any) -> Callable[[Folders], VoiceSpec]:
-    return lambda target: voice_from(target, lambda stored: with_decoder(as_applio(stored, **metadata), MRF))
+    return lambda target: voice_from(
+        target, lambda stored: with_decoder(as_applio(stored, **metadata), MRF)
+    )
 
 
 def refine(**metadata: Any) -> Callable[[Folders], VoiceSpec]:
     """A RefineGAN voice as Applio 3.3 and later write it."""
 
     def build(target: Folders) -> VoiceSpec:
-        refined = torch.load(target.tiny.voice(vocoder="RefineGAN") / "voice.pth", weights_only=True)
+        refined = torch.load(
+            target.tiny.voice(vocoder="RefineGAN") / "voice.pth", weights_only=True
+        )
         return voice_from(target, lambda _: as_applio(refined, **metadata))
 
     return build
 
 
 def early_refine(target: Folders) -> VoiceSpec:
-    return voice_from(target, lambda stored: with_decoder(as_applio(stored, vocoder="RefineGAN"), EARLY_REFINE))
+    return voice_from(
+        target, lambda stored: with_decoder(as_applio(stored, vocoder="RefineGAN"), EARLY_REFINE)
+    )
 
 
 def training(*names: str) -> Callable[[Folders], VoiceSpec]:
     def changed(stored: dict[str, Any]) -> dict[str, Any]:
         tensors: dict[str, Tensor] = {name: torch.zeros(2) for name in names}
-        return {"model": tensors, "iteration": 200, "optimizer": {"state": {}}, "learning_rate": 1e-4}
+        return {
+            "model": tensors,
+            "iteration": 200,
+            "optimizer": {"state": {}},
+            "learning_rate": 1e-4,
+        }
 
     return lambda target: voice_from(target, changed)
 
 
 def gpt_sovits(target: Folders) -> VoiceSpec:
-    weights = {"enc_p.ssl_proj.weight": torch.zeros(2), "quantizer.vq.layers.0._codebook.embed": torch.zeros(2)}
-    content = {"config": {"model": {"version": "v2"}, "train": {}, "data": {}}, "info": "8epoch_208iteration"}
+    weights = {
+        "enc_p.ssl_proj.weight": torch.zeros(2),
+        "quantizer.vq.layers.0._codebook.embed": torch.zeros(2),
+    }
+    content = {
+        "config": {"model": {"version": "v2"}, "train": {}, "data": {}},
+        "info": "8epoch_208iteration",
+    }
     return voice_from(target, lambda stored: {"weight": weights} | content)
 
 
@@ -209,7 +254,10 @@ def unpacked(target: Folders) -> VoiceSpec:
     return VoiceSpec(model=str(target.folder), pitch="yin")
 
 
-SPIN = f'hf download IAHispano/Applio --include "{PUBLISHED["spin"].removeprefix("IAHispano/Applio/")}/*.json"'
+SPIN = (
+    "hf download IAHispano/Applio --include "
+    f'"{PUBLISHED["spin"].removeprefix("IAHispano/Applio/")}/*.json"'
+)
 TRAIN_INDEX, TRAIN = f"{WEBUI}/train/train_index.py", f"{WEBUI}/train/train.py"
 EMBEDDERS, DOWNLOAD = f"{APPLIO}/rvc/lib/utils.py", f"{APPLIO}/rvc/lib/tools/model_download.py"
 VOCODERS = f"{APPLIO}/rvc/lib/algorithm/generators"
@@ -229,7 +277,11 @@ WORKING: list[tuple[str, str, Build, Speaks]] = [
         Speaks(vectors=256, says=(f"index: {INDEX} (the only one beside the voice)",)),
     ),
     (
-        *("Applio, contentvec, with its index", f"{APPLIO}/rvc/train/process/extract_index.py", applio_with_index),
+        *(
+            "Applio, contentvec, with its index",
+            f"{APPLIO}/rvc/train/process/extract_index.py",
+            applio_with_index,
+        ),
         Speaks(vectors=256, says=("index: alto.index (it has the voice's name)",)),
     ),
     ("Applio, no embedder told", EXTRACTED, applio(embedder_model=None), Speaks()),
@@ -238,8 +290,18 @@ WORKING: list[tuple[str, str, Build, Speaks]] = [
     ("Applio, RefineGAN, not told", f"{VOCODERS}/refinegan.py", refine(vocoder=None), Speaks()),
     ("Applio, spin-v2 that is here", EMBEDDERS, spin_here, SPIN_HERE),
     ("rvc-webui, contentvec", RVC_WEBUI, rvc_webui(), Speaks()),
-    ("rvc-webui 768, hubert_base", RVC_WEBUI, rvc_webui("12", embedder_name="hubert_base768", version="v1"), Speaks()),
-    ("Applio, spin, another content named", EMBEDDERS, with_contentvec, Speaks(says=(FOREIGN_CONTENT,))),
+    (
+        "rvc-webui 768, hubert_base",
+        RVC_WEBUI,
+        rvc_webui("12", embedder_name="hubert_base768", version="v1"),
+        Speaks(),
+    ),
+    (
+        "Applio, spin, another content named",
+        EMBEDDERS,
+        with_contentvec,
+        Speaks(says=(FOREIGN_CONTENT,)),
+    ),
 ]
 REFUSED: list[tuple[str, str, Build, tuple[str, ...]]] = [
     (
@@ -251,7 +313,11 @@ REFUSED: list[tuple[str, str, Build, tuple[str, ...]]] = [
         ("was trained on korean-hubert-base", KOREAN),
     ),
     (
-        *("Applio, custom embedder", f"{APPLIO}/rvc/train/extract/extract.py", applio(embedder_model=CUSTOM)),
+        *(
+            "Applio, custom embedder",
+            f"{APPLIO}/rvc/train/extract/extract.py",
+            applio(embedder_model=CUSTOM),
+        ),
         (f"was trained on {CUSTOM}", "ask its author"),
     ),
     (
@@ -264,7 +330,10 @@ REFUSED: list[tuple[str, str, Build, tuple[str, ...]]] = [
     ),
     (
         *("rvc-webui, layer 9", RVC_WEBUI, rvc_webui(9)),
-        ("was trained on layer 9 of its speech encoder; voices with 768 channels are run with layer 12",),
+        (
+            "was trained on layer 9 of its speech encoder; voices with 768 channels are run with "
+            "layer 12",
+        ),
     ),
     (
         *("Applio, MRF HiFi-GAN", f"{VOCODERS}/hifigan_mrf.py", mrf(vocoder="MRF HiFi-GAN")),
@@ -286,14 +355,33 @@ REFUSED: list[tuple[str, str, Build, tuple[str, ...]]] = [
         *("G_2333333.pth", TRAIN, training("enc_p.emb_phone.weight", "dec.conv_pre.weight")),
         ("a training checkpoint, not a voice",),
     ),
-    ("D_2333333.pth", TRAIN, training("discriminators.0.convs.0.weight_v"), ("the discriminator from training",)),
     (
-        *("so-vits-svc 4.1", SO_VITS, training("emb_g.weight", "pre.weight", "enc_p.f0_emb.weight")),
+        "D_2333333.pth",
+        TRAIN,
+        training("discriminators.0.convs.0.weight_v"),
+        ("the discriminator from training",),
+    ),
+    (
+        *(
+            "so-vits-svc 4.1",
+            SO_VITS,
+            training("emb_g.weight", "pre.weight", "enc_p.f0_emb.weight"),
+        ),
         ("is a so-vits-svc voice",),
     ),
     ("GPT-SoVITS", f"{GPT_SO_VITS}/process_ckpt.py", gpt_sovits, ("is a GPT-SoVITS voice",)),
-    ("GPT-SoVITS, as before", f"{GPT_SO_VITS}/utils.py", old_gpt_sovits, ("is a GPT-SoVITS voice",)),
-    ("model.onnx", f"{WEBUI}/README.md", not_a_file_of_torch("model.onnx"), ("is an ONNX export", ".pth")),
+    (
+        "GPT-SoVITS, as before",
+        f"{GPT_SO_VITS}/utils.py",
+        old_gpt_sovits,
+        ("is a GPT-SoVITS voice",),
+    ),
+    (
+        "model.onnx",
+        f"{WEBUI}/README.md",
+        not_a_file_of_torch("model.onnx"),
+        ("is an ONNX export", ".pth"),
+    ),
     (
         *("an index given as the voice", TRAIN_INDEX, not_a_file_of_torch(INDEX, b"IwFl")),
         ("is the index of a voice", "--index"),
@@ -303,5 +391,8 @@ REFUSED: list[tuple[str, str, Build, tuple[str, ...]]] = [
 ]
 REPLICAS: list[Replica] = [
     Replica(name, source, build, expect)
-    for name, source, build, expect in (*WORKING, *((*row, Refused(says=says)) for *row, says in REFUSED))
+    for name, source, build, expect in (
+        *WORKING,
+        *((*row, Refused(says=says)) for *row, says in REFUSED),
+    )
 ]

@@ -24,7 +24,12 @@ def test_on_loopback_this_machine_is_served_by_its_own_names_and_those_that_are_
 
 def test_on_the_network_addresses_and_this_machines_name_are_served_and_other_names_are_not():
     name = socket.gethostname().removesuffix(".local")
-    own = (f"{name}:9001", f"{name}.local:9001", f"{announced_host()}:9001", f"{announced_host()}.:9001")
+    own = (
+        f"{name}:9001",
+        f"{name}.local:9001",
+        f"{announced_host()}:9001",
+        f"{announced_host()}.:9001",
+    )
     for header in ("192.168.1.5:9001", "[fe80::1]:9001", *own):
         assert is_our_host(header, bound_to="0.0.0.0"), header
     for header in ("evil.example", "evil.example.:9001", "."):  # a final dot is optional
@@ -42,6 +47,8 @@ def test_on_the_network_addresses_and_this_machines_name_are_served_and_other_na
         ("舞台", "multiverse-4f8f70cb.local"),
     ],
 )
-def test_mdns_announces_a_resolvable_host(machine: str, announced: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mdns_announces_a_resolvable_host(
+    machine: str, announced: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("socket.gethostname", lambda: machine)
     assert announced_host() == announced

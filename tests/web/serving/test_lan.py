@@ -9,7 +9,12 @@ from engine.web.serving.lan import lan_url, likeliest_first, own_url
 
 def test_the_default_address_comes_first_then_private_networks_and_link_local_last():
     found = ["127.0.0.1", "169.254.7.7", "100.101.102.103", "192.168.1.5", "10.0.0.7"]
-    assert likeliest_first(found, default_address="") == ("192.168.1.5", "10.0.0.7", "100.101.102.103", "169.254.7.7")
+    assert likeliest_first(found, default_address="") == (
+        "192.168.1.5",
+        "10.0.0.7",
+        "100.101.102.103",
+        "169.254.7.7",
+    )
     assert likeliest_first(found, default_address="10.0.0.7")[0] == "10.0.0.7"
 
 
@@ -26,7 +31,9 @@ def test_a_machine_without_a_network_is_an_error():
         ("fd00::5", "http://[fd00::5]:9001/?token=abc", "http://[fd00::5]:9001/?token=abc"),
     ],
 )
-def test_the_page_is_named_with_the_token_where_one_is_needed(host: str, own: str, lan: str | None) -> None:
+def test_the_page_is_named_with_the_token_where_one_is_needed(
+    host: str, own: str, lan: str | None
+) -> None:
     assert (own_url(host, 9001, "abc"), lan_url(host, 9001, "abc")) == (own, lan)
 
 

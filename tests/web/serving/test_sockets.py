@@ -19,7 +19,8 @@ def opcodes_until_the_end(client: SocketClient) -> list[int]:
 
 
 def test_nothing_is_sent_after_the_close_to_a_client_that_reads_late() -> None:
-    """A message that waited for the client once went out behind the close, which a browser calls an error."""
+    """A message that waited for the client once went out behind the close, which a browser calls an
+    error."""
 
     async def talk() -> list[int]:
         sockets = WebSockets(lambda key, line: None)
@@ -42,7 +43,9 @@ def test_nothing_is_sent_after_the_close_to_a_client_that_reads_late() -> None:
         async with asyncio.timeout(120.0):
             while not requests[0].transport.get_write_buffer_size():
                 await asyncio.sleep(0.01)
-        _, opcodes = await asyncio.gather(sockets.close_all(), asyncio.to_thread(opcodes_until_the_end, client))
+        _, opcodes = await asyncio.gather(
+            sockets.close_all(), asyncio.to_thread(opcodes_until_the_end, client)
+        )
         await runner.cleanup()
         return opcodes
 

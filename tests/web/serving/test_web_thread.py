@@ -26,7 +26,9 @@ CLIENTS = 3
 
 
 @pytest.mark.parametrize("is_tls", [False, True])
-def test_clients_that_connect_during_the_close_are_disconnected(is_tls: bool, certificate: tuple[Path, Path]) -> None:
+def test_clients_that_connect_during_the_close_are_disconnected(
+    is_tls: bool, certificate: tuple[Path, Path]
+) -> None:
     """Some of them are accepted but not yet known to the server, or in the TLS handshake."""
     tls = None
     if is_tls:
@@ -58,7 +60,8 @@ RESET = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 def test_clients_that_reset_their_connection_stop_no_page(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Before they are accepted, and while they are: asyncio's default loop on Windows then stops to listen."""
+    """Before they are accepted, and while they are: asyncio's default loop on Windows then stops to
+    listen."""
     lines: list[str] = []
     server = WebThread("127.0.0.1", 0, lambda key, line: lines.append(line))
     monkeypatch.setattr(socket.socket, "accept", failing_twice(socket.socket.accept))
@@ -74,13 +77,16 @@ def test_clients_that_reset_their_connection_stop_no_page(
 
 
 def test_the_page_takes_fewer_connections_than_select_takes_sockets_on_windows() -> None:
-    """Open connections, a burst of accepted and rejected ones, the listening socket, and the loop's own."""
+    """Open connections, a burst of accepted and rejected ones, the listening socket, and the loop's
+    own."""
     assert MAX_CONNECTIONS + BACKLOG + 2 < 512  # CPython, Modules/selectmodule.c
 
 
 def failing_twice(accept: Callable[[socket.socket], Any]) -> Callable[[socket.socket], Any]:
     """`accept`, whose first two connections are reset meanwhile."""
-    failures = iter([OSError(number, "reset by the client") for number in (errno.ECONNRESET, errno.ENOTCONN)])
+    failures = iter(
+        [OSError(number, "reset by the client") for number in (errno.ECONNRESET, errno.ENOTCONN)]
+    )
 
     def accept_next(listening: socket.socket) -> Any:
         for failure in failures:
@@ -91,7 +97,9 @@ def failing_twice(accept: Callable[[socket.socket], Any]) -> Callable[[socket.so
 
 
 @pytest.mark.parametrize("says", [b"", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"])
-def test_a_client_with_an_unfinished_tls_close_delays_nothing(says: bytes, certificate: tuple[Path, Path]) -> None:
+def test_a_client_with_an_unfinished_tls_close_delays_nothing(
+    says: bytes, certificate: tuple[Path, Path]
+) -> None:
     """Like a browser whose page is suspended."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(*certificate)
@@ -124,7 +132,9 @@ def hanging_up_twice() -> web.Application:
     return app
 
 
-def connect_repeatedly(address: tuple[str, int], is_any_there: threading.Event, is_over: threading.Event) -> None:
+def connect_repeatedly(
+    address: tuple[str, int], is_any_there: threading.Event, is_over: threading.Event
+) -> None:
     """Open one connection after another, send nothing, keep them open."""
     connections = []
     while not is_over.is_set():
@@ -136,7 +146,9 @@ def connect_repeatedly(address: tuple[str, int], is_any_there: threading.Event, 
 
 
 @pytest.mark.only_on("linux", "darwin", reason="no limit of open files to set")
-def test_without_file_descriptors_a_page_waits_and_says_so_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
+def test_without_file_descriptors_a_page_waits_and_says_so_in_one_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """asyncio would log a traceback, up to a hundred times per second."""
     import resource
 

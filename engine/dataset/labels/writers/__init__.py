@@ -1,4 +1,5 @@
-"""Label formats. START HERE: LabelWriter; a new format is a module, a line of _HOMES and one in FORMATS.
+"""Label formats. START HERE: LabelWriter; a new format is a module, a line of _HOMES and one in
+FORMATS.
 
 yolo.py        detection boxes, rotated boxes, polygons, head points; dataset.yaml
 coco.py        COCO JSON with masks, head points and all facts about a thing
@@ -27,8 +28,8 @@ _HOMES = {
 
 
 class LabelWriter:
-    """Interface of a label format, without state. `paths` and `files` are called in the process that draws, `paths`
-    also while a run is planned; `finish` in the process of the run."""
+    """Interface of a label format, without state. `paths` and `files` are called in the process
+    that draws, `paths` also while a run is planned; `finish` in the process of the run."""
 
     def __init__(self, name: str) -> None:
         self.name = name  # as in --write
@@ -37,7 +38,8 @@ class LabelWriter:
         """Raise UsageError, with the command that installs it, if a package is missing."""
 
     def paths(self, task: PictureTask) -> tuple[str, ...]:
-        """Paths in the dataset of the files that `files` makes, known before the picture is drawn."""
+        """Paths in the dataset of the files that `files` makes, known before the picture is
+        drawn."""
         raise NotImplementedError
 
     def files(self, source: LabelSource) -> dict[str, bytes]:
@@ -45,12 +47,14 @@ class LabelWriter:
         raise NotImplementedError
 
     def whole_names(self, options: LabelOptions, subsets: tuple[str, ...]) -> tuple[str, ...]:
-        """Paths of the files that `finish` always makes with these options and parts of the split (() for none)."""
+        """Paths of the files that `finish` always makes with these options and parts of the split
+        (() for none)."""
         raise NotImplementedError
 
     def finish(self, contents: DatasetContents) -> tuple[str, ...]:
-        """Write the files about the whole dataset, each replaced at once and right for the finished pictures (perhaps
-        none); returns their paths. Called before, during and after a run. Raises OSError, SourceError."""
+        """Write the files about the whole dataset, each replaced at once and right for the finished
+        pictures (perhaps none); returns their paths. Called before, during and after a run. Raises
+        OSError, SourceError."""
         raise NotImplementedError
 
 

@@ -1,9 +1,11 @@
-"""COCO JSON: masks, boxes, and in recipe 2 heads as keypoints, and further fields with what the scene knows.
+"""COCO JSON: masks, boxes, and in recipe 2 heads as keypoints, and further fields with what the
+scene knows.
 
-Each picture has a part, annotations/000000.json; coco_annotations.json is merged from them, or with a split one per
-subset. Things of which too little is visible have iscrowd 1, so that an evaluation ignores what is found there. A box
-is x y width height in px, an area visible pixels; a keypoint x y v, v 2 if visible, 1 if hidden, 0 without. (0, 0) is
-the top left corner of the picture. pycocotools needs `COCOeval.params.kpt_oks_sigmas` of one number.
+Each picture has a part, annotations/000000.json; coco_annotations.json is merged from them, or with
+a split one per subset. Things of which too little is visible have iscrowd 1, so that an evaluation
+ignores what is found there. A box is x y width height in px, an area visible pixels; a keypoint x y
+v, v 2 if visible, 1 if hidden, 0 without. (0, 0) is the top left corner of the picture. pycocotools
+needs `COCOeval.params.kpt_oks_sigmas` of one number.
 """
 
 import json
@@ -15,7 +17,13 @@ import msgspec
 import numpy as np
 
 from engine.dataset.labels.options import LabelOptions
-from engine.dataset.labels.record import Box, DatasetContents, FinishedPicture, LabelledThing, LabelSource
+from engine.dataset.labels.record import (
+    Box,
+    DatasetContents,
+    FinishedPicture,
+    LabelledThing,
+    LabelSource,
+)
 from engine.dataset.labels.writers import LabelWriter
 from engine.dataset.replacing import open_replacement
 from engine.dataset.task import PictureTask
@@ -45,11 +53,15 @@ class CocoWriter(LabelWriter):
         return {path: json.dumps(coco_part(source)).encode("ascii")}
 
     def whole_names(self, options: LabelOptions, subsets: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(f"coco_annotations_{subset}.json" for subset in subsets) or ("coco_annotations.json",)
+        return tuple(f"coco_annotations_{subset}.json" for subset in subsets) or (
+            "coco_annotations.json",
+        )
 
     def finish(self, contents: DatasetContents) -> tuple[str, ...]:
         names = self.whole_names(contents.options, contents.subsets)
-        categories = CATEGORIES_1 if contents.recipe == 1 else categories_of(contents.options.class_names)
+        categories = (
+            CATEGORIES_1 if contents.recipe == 1 else categories_of(contents.options.class_names)
+        )
         for subset, name in zip(contents.subsets or ("",), names, strict=True):
             pictures = (picture for picture in contents.pictures if picture.subset == subset)
             with open_replacement(contents.folder / name) as file:
@@ -62,13 +74,16 @@ def require_pycocotools() -> Any:
     try:
         from pycocotools import mask
     except ImportError as error:
-        raise UsageError(f"--save-coco needs pycocotools; get it with: {install_line('[dataset]')}") from error
+        raise UsageError(
+            f"--save-coco needs pycocotools; get it with: {install_line('[dataset]')}"
+        ) from error
     return mask
 
 
 def coco_part(source: LabelSource) -> dict[str, Any]:
     """The `image` and `annotations` of one picture, as JSON values."""
-    record, task = source.record, source.task
+    record = source.record
+    task = source.task
     things = record.classed
     size = [record.height_px, record.width_px]
     runs = [{"size": size, "counts": _counts(thing, *size)} for thing in things]
@@ -94,7 +109,9 @@ def coco_part(source: LabelSource) -> dict[str, Any]:
             "bbox": _width_and_height(thing.box),
             "iscrowd": int(thing.is_crowd),
         }
-        annotations.append(annotation if task.recipe_2 is None else annotation | _further_values(thing))
+        annotations.append(
+            annotation if task.recipe_2 is None else annotation | _further_values(thing)
+        )
     return {"image": image, "annotations": annotations}
 
 
@@ -107,12 +124,17 @@ def categories_of(classes: tuple[str, ...]) -> list[dict[str, Any]]:
     ]
 
 
-def write_coco(parts: Iterable[CocoPart], file: TextIO, categories: Sequence[dict[str, Any]]) -> None:
-    """Write the parts as one JSON file, one annotation per line; ValueError unless they ascend by index. Ids count from
-    1: 0 means "no match" to pycocotools, and detectors reserve category 0. One part is in memory at a time."""
+def write_coco(
+    parts: Iterable[CocoPart], file: TextIO, categories: Sequence[dict[str, Any]]
+) -> None:
+    """Write the parts as one JSON file, one annotation per line; ValueError unless they ascend by
+    index. Ids count from 1: 0 means "no match" to pycocotools, and detectors reserve category 0.
+    One part is in memory at a time."""
     images: list[dict[str, Any]] = []
     written = 0
-    file.write('{"info": {"description": "Foundation piles from above, rendered"},\n"annotations": [')
+    file.write(
+        '{"info": {"description": "Foundation piles from above, rendered"},\n"annotations": ['
+    )
     for part in parts:
         if images and part.image["id"] <= images[-1]["id"]:
             raise ValueError(f"picture {part.image['id']} after picture {images[-1]['id']}")
@@ -127,9 +149,11 @@ def write_coco(parts: Iterable[CocoPart], file: TextIO, categories: Sequence[dic
 
 
 def _parts(folder: Path, pictures: Iterable[FinishedPicture]) -> Iterator[CocoPart]:
-    """The parts of these pictures; a picture made without COCO has none. SourceError, with the file, for one that
-    cannot be read, is damaged or another picture's."""
-    for picture, path in ((each, folder / name) for each in pictures for name in each.paths_in(PARTS)):
+    """The parts of these pictures; a picture made without COCO has none. SourceError, with the
+    file, for one that cannot be read, is damaged or another picture's."""
+    for picture, path in (
+        (each, folder / name) for each in pictures for name in each.paths_in(PARTS)
+    ):
         try:
             part = msgspec.json.decode(read_small(path, max_bytes=MAX_PART_BYTES), type=CocoPart)
         except OSError as error:

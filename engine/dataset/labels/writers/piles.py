@@ -1,5 +1,5 @@
-"""piles.jsonl: one line of JSON per visible pile and picture, for counting, measuring and following piles. A pile has
-the same number in all views of a scene."""
+"""piles.jsonl: one line of JSON per visible pile and picture, for counting, measuring and following
+piles. A pile has the same number in all views of a scene."""
 
 import json
 
@@ -11,7 +11,8 @@ from engine.dataset.task import PictureTask
 from engine.errors import SourceError
 from engine.system.small_file import open_regular
 
-PARTS, WHOLE = "piles", "piles.jsonl"
+PARTS = "piles"
+WHOLE = "piles.jsonl"
 
 
 class PilesWriter(LabelWriter):
@@ -34,7 +35,9 @@ class PilesWriter(LabelWriter):
                         with open_regular(contents.folder / path) as part:
                             whole.writelines(line.decode("ascii") for line in part)
                     except (FileNotFoundError, UnicodeDecodeError) as error:
-                        raise SourceError(f"{contents.folder / path}: cannot be read ({error})") from error
+                        raise SourceError(
+                            f"{contents.folder / path}: cannot be read ({error})"
+                        ) from error
         return (WHOLE,)
 
 

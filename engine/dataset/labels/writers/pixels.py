@@ -10,7 +10,9 @@ from engine.errors import SinkError
 from engine.system.atomic_file import write_atomic
 
 PNG_LEVEL = 3  # flat areas: a higher level is slower and hardly smaller
-UNITS_PER_M = 100  # centimetres: 655 m fit, and a drone may fly at 500; millimetres would end at 65 m
+UNITS_PER_M = (
+    100  # centimetres: 655 m fit, and a drone may fly at 500; millimetres would end at 65 m
+)
 MAX_UNITS = 65535
 DEPTH_README = """\
 16-bit PNG: distance along the camera's axis in centimetres (metres = value / 100). 0: no value, or above 655.35 m.
@@ -25,7 +27,11 @@ class PixelWriter(LabelWriter):
         return tuple(task.path(folder, ".png") for folder in folders)
 
     def files(self, source: LabelSource) -> dict[str, bytes]:
-        masks = (instance_mask(source.record), class_mask(source.record)) if self.name == "masks" else ()
+        masks = (
+            (instance_mask(source.record), class_mask(source.record))
+            if self.name == "masks"
+            else ()
+        )
         pixels = masks or (depth_units(source.depth_m),)
         return dict(zip(self.paths(source.task), map(encode_mask, pixels), strict=True))
 
@@ -34,7 +40,10 @@ class PixelWriter(LabelWriter):
 
     def finish(self, contents: DatasetContents) -> tuple[str, ...]:
         (name,) = self.whole_names(contents.options, contents.subsets)
-        write_atomic(contents.folder / name, _readme_of_masks(contents) if self.name == "masks" else DEPTH_README)
+        write_atomic(
+            contents.folder / name,
+            _readme_of_masks(contents) if self.name == "masks" else DEPTH_README,
+        )
         return (name,)
 
 
@@ -44,13 +53,14 @@ def instance_mask(record: PictureRecord) -> np.ndarray:
 
 
 def class_mask(record: PictureRecord) -> np.ndarray:
-    """Class mask, (height, width) uint8: 1 + the YOLO number of the labelled thing's class, 0 for the background."""
+    """Class mask, (height, width) uint8: 1 + the YOLO number of the labelled thing's class, 0 for
+    the background."""
     return _painted(record, [1 + thing.class_id for thing in record.labelled], np.uint8)
 
 
 def encode_png(colors: np.ndarray) -> bytes:
-    """Encode (height, width, 3) uint8 RGB as PNG, by the filter and coding that are fastest and smallest for noisy
-    pictures; deterministic for one build of OpenCV."""
+    """Encode (height, width, 3) uint8 RGB as PNG, by the filter and coding that are fastest and
+    smallest for noisy pictures; deterministic for one build of OpenCV."""
     import cv2
 
     settings = [  # the strategy must follow the level, which sets another one
@@ -74,7 +84,9 @@ def encode_mask(mask: np.ndarray) -> bytes:
     return data.tobytes()
 
 
-def _painted(record: PictureRecord, values: list[int], kind: type[np.unsignedinteger]) -> np.ndarray:
+def _painted(
+    record: PictureRecord, values: list[int], kind: type[np.unsignedinteger]
+) -> np.ndarray:
     mask = np.zeros((record.height_px, record.width_px), kind)
     for thing, value in zip(record.labelled, values, strict=True):
         x0, y0, x1, y1 = (round(edge) for edge in thing.box)
@@ -83,7 +95,9 @@ def _painted(record: PictureRecord, values: list[int], kind: type[np.unsignedint
 
 
 def _readme_of_masks(contents: DatasetContents) -> str:
-    classes = "\n".join(f"  {number}  {name}" for number, name in enumerate(contents.options.class_names, 1))
+    classes = "\n".join(
+        f"  {number}  {name}" for number, name in enumerate(contents.options.class_names, 1)
+    )
     return f"""\
 instances/  16-bit PNG: the number of the labelled thing at each pixel, 0 for none; the same in all views of a scene.
 classes/    8-bit PNG, the values of COCO's category_id:
@@ -93,6 +107,9 @@ classes/    8-bit PNG, the values of COCO's category_id:
 
 
 def depth_units(depth_m: np.ndarray) -> np.ndarray:
-    """Depth in metres, (height, width) float32, as uint16 centimetres, rounded; 0: no value, or above 655.35 m."""
-    units = np.rint(np.nan_to_num(depth_m, nan=0, posinf=0, neginf=0).astype(np.float64) * UNITS_PER_M)
+    """Depth in metres, (height, width) float32, as uint16 centimetres, rounded; 0: no value, or
+    above 655.35 m."""
+    units = np.rint(
+        np.nan_to_num(depth_m, nan=0, posinf=0, neginf=0).astype(np.float64) * UNITS_PER_M
+    )
     return np.where((units >= 0) & (units <= MAX_UNITS), units, 0).astype(np.uint16)

@@ -1,10 +1,12 @@
-"""Shards for the WebDataset library: tar files, in which the files of a picture follow one another under one key.
+"""Shards for the WebDataset library: tar files, in which the files of a picture follow one another
+under one key.
 
-`000005.jpg` and `000005.json` are one sample with the fields `jpg` and `json`; further formats are further fields
-(`txt`, `instances.png`, `depth.png`). Shards are made from the files of finished pictures, one in memory at a time.
-Their numbers have no gaps, as `train-{000000..000007}.tar` expects; a resumed run rewrites only those whose pictures
-changed. Each is renamed into place when it is complete. Names, order and bytes depend only on the pictures:
-the library's writer gets times of zero, no owners, and each field in its place.
+`000005.jpg` and `000005.json` are one sample with the fields `jpg` and `json`; further formats are
+further fields (`txt`, `instances.png`, `depth.png`). Shards are made from the files of finished
+pictures, one in memory at a time. Their numbers have no gaps, as `train-{000000..000007}.tar`
+expects; a resumed run rewrites only those whose pictures changed. Each is renamed into place when
+it is complete. Names, order and bytes depend only on the pictures: the library's writer gets times
+of zero, no owners, and each field in its place.
 """
 
 import hashlib
@@ -15,7 +17,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from engine.dataset.labels.options import LabelOptions
-from engine.dataset.labels.record import DatasetContents, FinishedPicture, LabelSource, PictureRecord
+from engine.dataset.labels.record import (
+    DatasetContents,
+    FinishedPicture,
+    LabelSource,
+    PictureRecord,
+)
 from engine.dataset.labels.writers import LabelWriter
 from engine.dataset.replacing import replacement_path
 from engine.dataset.task import PictureTask
@@ -24,19 +31,31 @@ from engine.system.atomic_file import remove_file, write_atomic
 from engine.system.installing import install_line
 from engine.system.small_file import MAX_JSON_BYTES, open_regular, read_small
 
-FOLDER, SAMPLES, INDEX = "webdataset", "webdataset/samples", "webdataset/index.json"
-SHARD_PX = 1 << 29  # about 1 GB of PNGs at two bytes per pixel; pictures per shard are a power of two below it
+FOLDER = "webdataset"
+SAMPLES = "webdataset/samples"
+INDEX = "webdataset/index.json"
+SHARD_PX = (
+    1 << 29
+)  # about 1 GB of PNGs at two bytes per pixel; pictures per shard are a power of two below it
 MAX_SHARD_PICTURES = 8192
 Sample = tuple[str, dict[str, Path]]
-"""File name without suffix, and without a dot, at which WebDataset splits it from the field; and file by field."""
-FIELDS = {"masks/instances": "instances.png", "masks/classes": "classes.png", "depth": "depth.png", "labels": "txt"}
+"""File name without suffix, and without a dot, at which WebDataset splits it from the field; and
+file by field."""
+FIELDS = {
+    "masks/instances": "instances.png",
+    "masks/classes": "classes.png",
+    "depth": "depth.png",
+    "labels": "txt",
+}
 """Field for the files of these folders, beside the picture and its JSON."""
 
 
 class ShardWriter(LabelWriter):
     def check(self) -> None:
         if find_spec("webdataset") is None:
-            raise UsageError(f"--write webdataset needs webdataset; get it with: {install_line('[dataset]')}")
+            raise UsageError(
+                f"--write webdataset needs webdataset; get it with: {install_line('[dataset]')}"
+            )
 
     def paths(self, task: PictureTask) -> tuple[str, ...]:
         return (task.path(SAMPLES, ".json"),)
@@ -56,9 +75,15 @@ class ShardWriter(LabelWriter):
             for name, samples in _shards(contents):
                 path = contents.folder / FOLDER / name
                 sizes = json.dumps(
-                    [(key, [(field, file.stat().st_size) for field, file in files.items()]) for key, files in samples]
+                    [
+                        (key, [(field, file.stat().st_size) for field, file in files.items()])
+                        for key, files in samples
+                    ]
                 )
-                entry = {"pictures": len(samples), "sizes": hashlib.sha256(sizes.encode()).hexdigest()}
+                entry = {
+                    "pictures": len(samples),
+                    "sizes": hashlib.sha256(sizes.encode()).hexdigest(),
+                }
                 if known.get(name) != entry or not _is_newer(path, samples):
                     write_shard(samples, path)
                 index[name] = entry
@@ -78,7 +103,8 @@ def remove_shards(folder: Path) -> None:
 
 
 def sample_values(record: PictureRecord, index: int) -> dict[str, Any]:
-    """The JSON of a sample: boxes as x y w h in px, with class, head and everything per thing in the same order."""
+    """The JSON of a sample: boxes as x y w h in px, with class, head and everything per thing in
+    the same order."""
     things = record.labelled
     return {
         "index": index,
@@ -108,13 +134,17 @@ def write_shard(samples: Iterable[Sample], path: Path) -> None:
         TarWriter(stream, user="", group="", mode=0o644, mtime=0, encoder=False) as tar,
     ):
         for key, files in samples:
-            for field, file in files.items():  # one at a time: it sorts the fields that it gets at once
+            for (
+                field,
+                file,
+            ) in files.items():  # one at a time: it sorts the fields that it gets at once
                 with open_regular(file) as content:
                     tar.write({"__key__": key, field: content.read()})
 
 
 def _shards(contents: DatasetContents) -> Iterator[tuple[str, list[Sample]]]:
-    """Yield file name and samples of each shard, without pictures made before shards were requested."""
+    """Yield file name and samples of each shard, without pictures made before shards were
+    requested."""
     pictures = [picture for picture in contents.pictures if picture.paths_in(SAMPLES)]
     if not pictures:
         return
@@ -123,11 +153,15 @@ def _shards(contents: DatasetContents) -> Iterator[tuple[str, list[Sample]]]:
         own = [picture for picture in pictures if picture.subset == subset]
         for number, first in enumerate(range(0, len(own), size)):
             name = f"{subset or 'pictures'}-{number:06d}.tar"
-            yield name, [sample_of(contents.folder, picture) for picture in own[first : first + size]]
+            yield (
+                name,
+                [sample_of(contents.folder, picture) for picture in own[first : first + size]],
+            )
 
 
 def _pictures_per_shard(sample: Path) -> int:
-    """Pictures per shard, a power of two, from the common size of the pictures. SourceError for a damaged sample."""
+    """Pictures per shard, a power of two, from the common size of the pictures. SourceError for a
+    damaged sample."""
     try:
         values = json.loads(read_small(sample, max_bytes=MAX_JSON_BYTES))
         most: int = max(1, SHARD_PX // (values["width"] * values["height"]))
@@ -141,7 +175,9 @@ def sample_of(folder: Path, picture: FinishedPicture) -> Sample:
     name = PurePosixPath(picture.paths[-1])
     files = {name.suffix[1:]: folder / name}
     for path in picture.paths[:-1]:
-        parent = path.removesuffix(f"/{PurePosixPath(path).name}").removesuffix(f"/{picture.subset}")
+        parent = path.removesuffix(f"/{PurePosixPath(path).name}").removesuffix(
+            f"/{picture.subset}"
+        )
         field = "json" if parent == SAMPLES else FIELDS.get(parent)
         if field is not None:
             files[field] = folder / path
@@ -154,7 +190,9 @@ def _is_newer(path: Path, samples: list[Sample]) -> bool:
         shard_ns = path.stat().st_mtime_ns
     except FileNotFoundError:
         return False
-    return all(file.stat().st_mtime_ns <= shard_ns for _, files in samples for file in files.values())
+    return all(
+        file.stat().st_mtime_ns <= shard_ns for _, files in samples for file in files.values()
+    )
 
 
 def _read_index(path: Path) -> dict[str, Any]:

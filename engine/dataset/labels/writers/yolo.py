@@ -1,12 +1,15 @@
-"""YOLO's formats for Ultralytics: one text file per picture, one line per thing, coordinates in parts of the picture.
+"""YOLO's formats for Ultralytics: one text file per picture, one line per thing, coordinates in
+parts of the picture.
 
 yolo        class, centre x y, width, height
 yolo-obb    class, four corners of a rotated box
-yolo-seg    class, polygon of the border's pixels; holes are filled, parts connected by bridges a pixel wide
-yolo-pose   class, centre x y, width, height, head x y, and 2 if the head is visible, 1 if hidden, 0 0 0 without one
+yolo-seg    class, polygon of the border's pixels; holes are filled, parts connected by bridges a
+            pixel wide
+yolo-pose   class, centre x y, width, height, head x y, and 2 if the head is visible, 1 if hidden, 0
+            0 0 without one
 
-The rules are those of `verify_image_label` in ultralytics/data/utils.py: nothing outside 0..1, no class beyond
-dataset.yaml's, equal columns but for polygons.
+The rules are those of `verify_image_label` in ultralytics/data/utils.py: nothing outside 0..1, no
+class beyond dataset.yaml's, equal columns but for polygons.
 """
 
 import json
@@ -20,7 +23,9 @@ from engine.dataset.labels.writers import LabelWriter
 from engine.dataset.task import PictureTask
 from engine.system.atomic_file import write_atomic
 
-HEAD_VISIBLE, HEAD_HIDDEN, NO_HEAD = 2, 1, 0
+HEAD_VISIBLE = 2
+HEAD_HIDDEN = 1
+NO_HEAD = 0
 YAML_1 = """\
 # Foundation piles from above, rendered. Without `path` Ultralytics uses the folder of this file.
 {subsets}names:
@@ -39,7 +44,10 @@ class YoloWriter(LabelWriter):
 
     def files(self, source: LabelSource) -> dict[str, bytes]:
         (path,) = self.paths(source.task)
-        lines = (_line(thing.class_id, LINES[self.name](thing, source.record)) for thing in source.record.labelled)
+        lines = (
+            _line(thing.class_id, LINES[self.name](thing, source.record))
+            for thing in source.record.labelled
+        )
         return {path: "".join(lines).encode("ascii")}
 
     def whole_names(self, options: LabelOptions, subsets: tuple[str, ...]) -> tuple[str, ...]:
@@ -50,7 +58,10 @@ class YoloWriter(LabelWriter):
         (path,) = self.whole_names(contents.options, contents.subsets)
         for subset in contents.subsets:  # Ultralytics stops at a folder that is missing
             (contents.folder / "images" / subset).mkdir(parents=True, exist_ok=True)
-        write_atomic(contents.folder / path, dataset_yaml(contents, folder, has_heads=self.name == "yolo-pose"))
+        write_atomic(
+            contents.folder / path,
+            dataset_yaml(contents, folder, has_heads=self.name == "yolo-pose"),
+        )
         return (path,)
 
 
@@ -62,7 +73,12 @@ def _line(class_id: int, numbers: Iterable[float | int]) -> str:
 def _box(thing: LabelledThing, record: PictureRecord) -> list[float | int]:
     width, height = record.width_px, record.height_px
     x0, y0, x1, y1 = thing.box
-    return [(x0 + x1) / (2 * width), (y0 + y1) / (2 * height), (x1 - x0) / width, (y1 - y0) / height]
+    return [
+        (x0 + x1) / (2 * width),
+        (y0 + y1) / (2 * height),
+        (x1 - x0) / width,
+        (y1 - y0) / height,
+    ]
 
 
 def _outline(points: np.ndarray, record: PictureRecord) -> list[float | int]:
@@ -79,35 +95,50 @@ def _box_and_head(thing: LabelledThing, record: PictureRecord) -> list[float | i
 
 LINES: dict[str, Callable[[LabelledThing, PictureRecord], list[float | int]]] = {
     "yolo": _box,
-    "yolo-obb": lambda thing, record: _outline(rotated_box(thing, record.width_px, record.height_px), record),
+    "yolo-obb": lambda thing, record: _outline(
+        rotated_box(thing, record.width_px, record.height_px), record
+    ),
     "yolo-seg": lambda thing, record: _outline(join_polygons(polygons_of(thing)), record),
     "yolo-pose": _box_and_head,
 }
 
 
 def dataset_yaml(contents: DatasetContents, folder: str, *, has_heads: bool) -> str:
-    """The text of dataset.yaml. Without `path` Ultralytics uses the file's folder (`check_det_dataset`), so the dataset
-    may be moved. `folder`: of the labels; it reads no other than `labels`. `has_heads`: labels have a keypoint."""
+    """The text of dataset.yaml. Without `path` Ultralytics uses the file's folder
+    (`check_det_dataset`), so the dataset may be moved. `folder`: of the labels; it reads no other
+    than `labels`. `has_heads`: labels have a keypoint."""
     subsets = contents.subsets
     listed = [f"{subset}: images/{subset}" for subset in subsets]
     if contents.recipe == 1:
         return YAML_1.format(subsets="".join(f"{line}\n" for line in listed) or WHOLE_1)
-    lines = ["# Construction site from above, rendered. Without `path` Ultralytics uses the folder of this file."]
+    lines = [
+        "# Construction site from above, rendered. Without `path` Ultralytics uses the folder of "
+        "this file."
+    ]
     if folder != "labels":
-        lines.append(f"# Ultralytics reads the folder labels only: to train with these, rename {folder} to labels.")
+        lines.append(
+            f"# Ultralytics reads the folder labels only: to train with these, rename {folder} to "
+            "labels."
+        )
     if subsets:
         lines += listed
         lines += [
-            f"{needed}:  # no scene; Ultralytics needs one" for needed in ("train", "val") if needed not in subsets
+            f"{needed}:  # no scene; Ultralytics needs one"
+            for needed in ("train", "val")
+            if needed not in subsets
         ]
     else:
         lines += [
             "train: images",
-            "# The same pictures, so that training runs as it is. Give --split, or validate with real pictures.",
+            "# The same pictures, so that training runs as it is. Give --split, or validate with "
+            "real pictures.",
             "val: images",
         ]
     lines.append("names:")
-    lines += [f"  {number}: {json.dumps(name)}" for number, name in enumerate(contents.options.class_names)]
+    lines += [
+        f"  {number}: {json.dumps(name)}"
+        for number, name in enumerate(contents.options.class_names)
+    ]
     if has_heads:
         lines += [
             "# The middle of a pile's top: x, y, and 2 if visible, 1 if hidden.",
@@ -121,17 +152,21 @@ def dataset_yaml(contents: DatasetContents, folder: str, *, has_heads: bool) -> 
 
 
 def polygons_of(thing: LabelledThing) -> list[np.ndarray]:
-    """Outlines of the parts of a thing's mask, (n, 2) float64 px, largest first, without holes. Points are centres of
-    border pixels, at least three, from which `cv2.fillPoly` (Ultralytics' `polygon2mask`) gets the mask exactly."""
+    """Outlines of the parts of a thing's mask, (n, 2) float64 px, largest first, without holes.
+    Points are centres of border pixels, at least three, from which `cv2.fillPoly` (Ultralytics'
+    `polygon2mask`) gets the mask exactly."""
     import cv2
 
-    traced, _ = cv2.findContours(thing.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    traced, _ = cv2.findContours(
+        thing.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
+    )
     polygons = [_at_least_a_triangle(line[:, 0] + 0.5) + np.array(thing.box[:2]) for line in traced]
     return sorted(polygons, key=lambda polygon: -cv2.contourArea(polygon.astype(np.float32)))
 
 
 def _at_least_a_triangle(points: np.ndarray) -> np.ndarray:
-    """The points, (n, 2); of a row or column of pixels a rectangle within them, since trainers drop empty boxes."""
+    """The points, (n, 2); of a row or column of pixels a rectangle within them, since trainers drop
+    empty boxes."""
     low, high = points.min(axis=0), points.max(axis=0)
     if (low == high).any():
         (x0, y0), (x1, y1) = low - 0.25, high + 0.25
@@ -151,8 +186,8 @@ def join_polygons(polygons: list[np.ndarray]) -> np.ndarray:
 
 
 def rotated_box(thing: LabelledThing, width_px: int, height_px: int) -> np.ndarray:
-    """Corners of the smallest rotated box around a thing's visible pixels, in order, (4, 2) px. Where one would lie
-    outside the picture, which trainers reject, those of the upright box."""
+    """Corners of the smallest rotated box around a thing's visible pixels, in order, (4, 2) px.
+    Where one would lie outside the picture, which trainers reject, those of the upright box."""
     import cv2
 
     rows, columns = np.nonzero(thing.mask)

@@ -1,4 +1,5 @@
-"""Live Stable Diffusion in the browser: the page sends pictures of a webcam or a file and gets them back painted.
+"""Live Stable Diffusion in the browser: the page sends pictures of a webcam or a file and gets them
+back painted.
 
 protocol.py          READ FIRST: the messages between page and server
 server.py            LiveServer: serves the page, connects clients to the model
@@ -10,8 +11,10 @@ page/                the page; playout.js: jitter buffer, plays pictures at a co
 
 server = LiveServer(painting, host="127.0.0.1", port=8000, report=report)    checks the arguments
 server.start()                                                               port, model: seconds
-print(server.url)                                                            server.lan_url when bound to the network
-serve_live(server, stop)                                                     runs until the event `stop` is set
+print(server.url)                                                            server.lan_url when
+                                                                             bound to the network
+serve_live(server, stop)                                                     runs until the event
+                                                                             `stop` is set
 """
 
 from engine.jobs.video.live.server import LiveLimits, LiveServer, serve_live

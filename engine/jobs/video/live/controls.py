@@ -1,4 +1,5 @@
-"""Settings that a client can change, declared once for the page that shows them and the server that validates them.
+"""Settings that a client can change, declared once for the page that shows them and the server that
+validates them.
 
 `changed` applies a client's changes, or explains in one line why not. Pure.
 """
@@ -18,12 +19,16 @@ Read = Callable[["LiveSettings"], Any]
 Write = Callable[["LiveSettings", Any], "LiveSettings"]
 
 MAX_CHARACTERS = 1000
-SIZE_STEP_PX = 64  # between offered sizes; each size needs its own painter, and on CUDA its own captured graphs
+# between offered sizes; each size needs its own painter, and on CUDA its own captured graphs
+SIZE_STEP_PX = 64
 MAX_WEIGHT = 2.0  # range of a LoRA's control; the server may be started with more
 NO_PROMPT = "No prompt: the model paints anything. Describe the picture."
 MAX_STEPS = 50  # more make no visible difference and slow down all clients
-NO_PICTURE, SERVER_PICTURE, OWN_PICTURE = "none", "given", "mine"
-"""Reference pictures for the IP-Adapter: none, the one the server was started with, the client's own."""
+NO_PICTURE = "none"
+SERVER_PICTURE = "given"
+OWN_PICTURE = "mine"
+"""Reference pictures for the IP-Adapter: none, the one the server was started with, the client's
+own."""
 NO_OWN_PICTURE = "ip_image: mine: you have not sent a picture yet; choose one first"
 
 
@@ -57,7 +62,8 @@ class PageControl:
     empty: str = ""
     """Placeholder while a text is empty."""
     is_costly: bool = False
-    """True if a new value is expensive for the server: the page then sends only the final value of a drag."""
+    """True if a new value is expensive for the server: the page then sends only the final value of
+    a drag."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,28 +75,66 @@ class Knob:
     write: Write
 
 
-def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[str, ...]) -> tuple[Knob, ...]:
-    """All knobs for the model of `start`, in the page's order. `lora_names`: in the order of the spec's LoRAs."""
+def knobs_for(
+    start: LiveSettings, *, longest_side_px: int, lora_names: tuple[str, ...]
+) -> tuple[Knob, ...]:
+    """All knobs for the model of `start`, in the page's order. `lora_names`: in the order of the
+    spec's LoRAs."""
     painting = start.painting
     strength = declared("strength")
     most_steps = max(MAX_STEPS, painting.steps)
     half = "Longest side of the painted picture. Half the side is about four times as fast."
-    side: dict[str, Any] = {"low": MIN_SIDE_PX, "high": longest_side_px, "step": SIZE_STEP_PX, "unit": "px"}
+    side: dict[str, Any] = {
+        "low": MIN_SIDE_PX,
+        "high": longest_side_px,
+        "step": SIZE_STEP_PX,
+        "unit": "px",
+    }
     side |= {"is_costly": True, "about": half}
     knobs = [
         _text("prompt", "Describes the picture.", painting, empty=NO_PROMPT),
-        _text("negative", "Negative prompt: describes what to avoid; needs guidance above 1.", painting),
-        _of_painting("steps", declared("steps").description, kind="whole", low=1, high=most_steps, step=1),
-        _of_painting("strength", strength.description, kind="number", low=strength.low, high=strength.high, step=0.01),
-        _of_painting(
-            "cfg", declared("guidance").description, label="guidance (cfg)", kind="number", high=MAX_GUIDANCE, step=0.1
+        _text(
+            "negative",
+            "Negative prompt: describes what to avoid; needs guidance above 1.",
+            painting,
         ),
         _of_painting(
-            "seed", "Seed of the noise, the same for every picture.", kind="whole", low=0, high=MAX_SEED, step=1
+            "steps", declared("steps").description, kind="whole", low=1, high=most_steps, step=1
         ),
-        _of_painting("sampler", "Sampling method; auto is the model's default.", kind="choice", choices=SAMPLERS),
+        _of_painting(
+            "strength",
+            strength.description,
+            kind="number",
+            low=strength.low,
+            high=strength.high,
+            step=0.01,
+        ),
+        _of_painting(
+            "cfg",
+            declared("guidance").description,
+            label="guidance (cfg)",
+            kind="number",
+            high=MAX_GUIDANCE,
+            step=0.1,
+        ),
+        _of_painting(
+            "seed",
+            "Seed of the noise, the same for every picture.",
+            kind="whole",
+            low=0,
+            high=MAX_SEED,
+            step=1,
+        ),
+        _of_painting(
+            "sampler",
+            "Sampling method; auto is the model's default.",
+            kind="choice",
+            choices=SAMPLERS,
+        ),
         Knob(
-            control=PageControl(name="side_px", label="size", kind="whole", group="painting", **side),
+            control=PageControl(
+                name="side_px", label="size", kind="whole", group="painting", **side
+            ),
             read=lambda settings: settings.side_px,
             write=lambda settings, value: replace(settings, side_px=value),
         ),
@@ -98,7 +142,9 @@ def knobs_for(start: LiveSettings, *, longest_side_px: int, lora_names: tuple[st
         *(knob for number in range(len(painting.spec.controlnets)) for knob in _controlnet(number)),
         *(_ip_adapter(start) if painting.spec.ip_adapter else ()),
     ]
-    return tuple(replace(knob, control=replace(knob.control, default=knob.read(start))) for knob in knobs)
+    return tuple(
+        replace(knob, control=replace(knob.control, default=knob.read(start))) for knob in knobs
+    )
 
 
 def started(painting: Painting, side_px: int) -> LiveSettings:
@@ -106,11 +152,14 @@ def started(painting: Painting, side_px: int) -> LiveSettings:
     spec = painting.spec
     weights = painting.lora_weights or tuple(weight for _, weight in spec.loras)
     controls = painting.controls or tuple(ControlUse() for _ in spec.controlnets)
-    return LiveSettings(painting=replace(painting, lora_weights=weights, controls=controls), side_px=side_px)
+    return LiveSettings(
+        painting=replace(painting, lora_weights=weights, controls=controls), side_px=side_px
+    )
 
 
 def painted_size(width: int, height: int, side_px: int) -> tuple[int, int]:
-    """Painted width and height for a source of this size: multiples of 8, the longer side is `side_px`."""
+    """Painted width and height for a source of this size: multiples of 8, the longer side is
+    `side_px`."""
     scale = side_px / max(width, height)
 
     def side(px: int) -> int:
@@ -119,12 +168,16 @@ def painted_size(width: int, height: int, side_px: int) -> tuple[int, int]:
     return side(width), side(height)
 
 
-def _of_painting(name: str, about: str, *, label: str = "", group: str = "painting", **more: Any) -> Knob:
+def _of_painting(
+    name: str, about: str, *, label: str = "", group: str = "painting", **more: Any
+) -> Knob:
     def write(settings: LiveSettings, value: Any) -> LiveSettings:
         return replace(settings, painting=replace(settings.painting, **{name: value}))
 
     control = PageControl(name=name, label=label or name, about=about, group=group, **more)
-    return Knob(control=control, read=lambda settings: getattr(settings.painting, name), write=write)
+    return Knob(
+        control=control, read=lambda settings: getattr(settings.painting, name), write=write
+    )
 
 
 def _text(name: str, about: str, painting: Painting, *, empty: str = "") -> Knob:
@@ -141,8 +194,12 @@ def _lora(number: int, name: str, start: LiveSettings) -> Knob:
 
     range_: dict[str, Any] = {"low": -largest, "high": largest, "step": 0.01}
     about = f"Weight of the LoRA {name}; 0 is off."
-    control = PageControl(name=f"lora_{number + 1}", label=name, kind="number", group="LoRA", about=about, **range_)
-    return Knob(control=control, read=lambda settings: settings.painting.lora_weights[number], write=write)
+    control = PageControl(
+        name=f"lora_{number + 1}", label=name, kind="number", group="LoRA", about=about, **range_
+    )
+    return Knob(
+        control=control, read=lambda settings: settings.painting.lora_weights[number], write=write
+    )
 
 
 def _controlnet(number: int) -> tuple[Knob, Knob]:
@@ -153,15 +210,22 @@ def _controlnet(number: int) -> tuple[Knob, Knob]:
             return replace(settings, painting=replace(settings.painting, controls=controls))
 
         return Knob(
-            control=PageControl(name=f"controlnet_{number + 1}_{field}", group=f"ControlNet {number + 1}", **about),
+            control=PageControl(
+                name=f"controlnet_{number + 1}_{field}", group=f"ControlNet {number + 1}", **about
+            ),
             read=lambda settings: getattr(settings.painting.controls[number], field),
             write=write,
         )
 
-    sees = "edges: outlines of the picture, white on black; soft: blurred ones; input: the picture itself."
+    sees = (
+        "edges: outlines of the picture, white on black; soft: blurred ones; input: the "
+        "picture itself."
+    )
     scale = "Strength of the ControlNet; 0 is off."
     return (
-        turning("sees", label="sees", kind="choice", choices=("edges", "soft", "input"), about=sees),
+        turning(
+            "sees", label="sees", kind="choice", choices=("edges", "soft", "input"), about=sees
+        ),
         turning("scale", label="scale", kind="number", high=MAX_SCALE, step=0.01, about=scale),
     )
 
@@ -189,7 +253,14 @@ def _ip_adapter(start: LiveSettings) -> tuple[Knob, Knob]:
     return (
         Knob(control=picture, read=read, write=write),
         _of_painting(
-            "ip_scale", about, label="scale", group="IP-Adapter", kind="number", low=0.0, high=MAX_SCALE, step=0.01
+            "ip_scale",
+            about,
+            label="scale",
+            group="IP-Adapter",
+            kind="number",
+            low=0.0,
+            high=MAX_SCALE,
+            step=0.01,
         ),
     )
 
@@ -206,9 +277,12 @@ def changed(
     wrong = []
     for name, value in values.items():
         try:
-            if (knob := by_name.get(name)) is None:
+            knob = by_name.get(name)
+            if knob is None:
                 known = ", ".join(by_name)
-                raise ProtocolError(f"{shortened(name)} is not a setting of this server; there are {known}")
+                raise ProtocolError(
+                    f"{shortened(name)} is not a setting of this server; there are {known}"
+                )
             settings = knob.write(settings, accepted(knob.control, value, settings))
         except ProtocolError as error:
             wrong.append(str(error))
@@ -237,7 +311,9 @@ def accepted(control: PageControl, value: Any, settings: LiveSettings) -> Any:
                 raise ProtocolError(f"{name}: {len(value)} characters; at most {most} are accepted")
         case "choice":
             if not isinstance(value, str) or value not in control.choices:
-                raise ProtocolError(f"{name}: {_quoted(value)} is not one of {', '.join(control.choices)}")
+                raise ProtocolError(
+                    f"{name}: {_quoted(value)} is not one of {', '.join(control.choices)}"
+                )
             if name == "ip_image" and value == OWN_PICTURE and not settings.mine:
                 raise ProtocolError(NO_OWN_PICTURE)
         case "whole":
@@ -245,7 +321,10 @@ def accepted(control: PageControl, value: Any, settings: LiveSettings) -> Any:
                 raise ProtocolError(f"{name}: {_quoted(value)} is not a whole number")
             _check_range(control, value)
             if value != control.default and (value - control.low) % control.step:
-                raise ProtocolError(f"{name}: {value} is not one of {control.low:g}, {control.low + control.step:g}, …")
+                raise ProtocolError(
+                    f"{name}: {value} is not one of {control.low:g}, "
+                    f"{control.low + control.step:g}, …"
+                )
         case "number":
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise ProtocolError(f"{name}: {_quoted(value)} is not a number")
@@ -256,10 +335,18 @@ def accepted(control: PageControl, value: Any, settings: LiveSettings) -> Any:
 
 def _check_range(control: PageControl, value: float) -> None:
     if not control.low <= value <= control.high:  # False for NaN, too
-        raise ProtocolError(f"{control.name}: {_quoted(value)} is not {control.low:.12g} to {control.high:.12g}")
+        raise ProtocolError(
+            f"{control.name}: {_quoted(value)} is not {control.low:.12g} to {control.high:.12g}"
+        )
 
 
 def _quoted(value: Any) -> str:
     if isinstance(value, str):
         return shortened(value)
-    return "an object" if isinstance(value, dict) else "a list" if isinstance(value, list) else repr(value)[:40]
+    return (
+        "an object"
+        if isinstance(value, dict)
+        else "a list"
+        if isinstance(value, list)
+        else repr(value)[:40]
+    )

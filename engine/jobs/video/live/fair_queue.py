@@ -1,9 +1,11 @@
-"""A fair queue of pictures to paint: each client has at most one picture waiting, and each gets an equal share of time.
+"""A fair queue of pictures to paint: each client has at most one picture waiting, and each gets an
+equal share of time.
 
-The queue keeps the newest picture of each client and serves clients in rotation. It skips those that have recently used
-more of the painter's time than the one that used the least. If all pictures take equally long, this is plain round
-robin; if not, a client with fifty steps gets fewer pictures, and does not delay those of the others. A picture waits
-for about one picture of each other client, or for as long as it takes itself, if that is longer.
+The queue keeps the newest picture of each client and serves clients in rotation. It skips those
+that have recently used more of the painter's time than the one that used the least. If all pictures
+take equally long, this is plain round robin; if not, a client with fifty steps gets fewer pictures,
+and does not delay those of the others. A picture waits for about one picture of each other client,
+or for as long as it takes itself, if that is longer.
 """
 
 import statistics
@@ -15,13 +17,15 @@ from dataclasses import dataclass, field
 from engine.jobs.video.live.controls import LiveSettings
 from engine.jobs.video.live.protocol import Frame, State
 
-HALF_LIFE_S = 10.0  # half-life of used time, so that a client does not wait now for heavy settings a minute ago
+# half-life of used time, so that a client does not wait now for heavy settings a minute ago
+HALF_LIFE_S = 10.0
 MEASURED = 15  # pictures in the median of the figures, about one second
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Client:
-    """A client's place in the queue, from `join` to `leave`. Changed only under the lock of `FairQueue`."""
+    """A client's place in the queue, from `join` to `leave`. Changed only under the lock of
+    `FairQueue`."""
 
     settings: LiveSettings
     deliver: Callable[["PaintTask", bytes], None]
@@ -62,13 +66,18 @@ class PaintTask:
 
 
 class FairQueue:
-    """Queue of clients' pictures. Thread-safe. Times are in seconds on one clock, passed in by the caller."""
+    """Queue of clients' pictures. Thread-safe. Times are in seconds on one clock, passed in by the
+    caller."""
 
     def __init__(self, *, most_clients: int, idle_s: float) -> None:
-        """`idle_s`: a client that has sent no picture for this long can be displaced when all places are taken."""
-        self.most_clients, self._idle_s = most_clients, idle_s
+        """`idle_s`: a client that has sent no picture for this long can be displaced when all
+        places are taken."""
+        self.most_clients = most_clients
+        self._idle_s = idle_s
         self._round: list[Client] = []  # the first is served next
-        self._floor_s = 0.0  # least used time when the last task was taken, with which new clients start
+        self._floor_s = (
+            0.0  # least used time when the last task was taken, with which new clients start
+        )
         self._served: tuple[Client, float] | None = None  # the client being served, and since when
         self._decayed_s: float | None = None
         self._changed = threading.Condition()
@@ -79,7 +88,8 @@ class FairQueue:
         return len(self._round)
 
     def join(self, client: Client, now_s: float) -> Client | None:
-        """Add a client. Returns that client, or the idle one that it displaced; None if all places are busy."""
+        """Add a client. Returns that client, or the idle one that it displaced; None if all places
+        are busy."""
         with self._changed:
             leaver = client
             if len(self._round) >= self.most_clients:
@@ -105,25 +115,36 @@ class FairQueue:
             client.dropped += client.waiting is not None
             if client.waiting is None:  # idle time earns no credit
                 client.used_s = max(client.used_s, self._floor_s)
-            client.waiting, client.arrived_s, client.active_s = frame, now_s, now_s
+            client.waiting = frame
+            client.arrived_s = now_s
+            client.active_s = now_s
             self._changed.notify()
 
     def change(self, client: Client, settings: LiveSettings) -> None:
-        """Apply these settings from the client's next picture on. Ends the pause after a failure."""
+        """Apply these settings from the client's next picture on. Ends the pause after a
+        failure."""
         with self._changed:
             if settings != client.settings:
-                client.settings, client.number, client.rests_until_s = settings, client.number + 1, 0.0
+                client.settings = settings
+                client.number = client.number + 1
+                client.rests_until_s = 0.0
                 self._changed.notify()
 
     def take(self, now_s: Callable[[], float]) -> PaintTask | None:
-        """Wait for the next picture to paint; None after `end`. Time until the next call is charged to its client."""
+        """Wait for the next picture to paint; None after `end`. Time until the next call is charged
+        to its client."""
         with self._changed:
             self._charge(now_s())
             while not self._is_ended:
                 now = now_s()
-                if (task := self._next(now)) is not None:
+                task = self._next(now)
+                if task is not None:
                     return task
-                rests = [client.rests_until_s - now for client in self._round if client.waiting is not None]
+                rests = [
+                    client.rests_until_s - now
+                    for client in self._round
+                    if client.waiting is not None
+                ]
                 self._changed.wait(min(rests, default=None))
             return None
 
@@ -134,7 +155,8 @@ class FairQueue:
             task.client.spent_ms.append((waited_ms, painted_ms))
 
     def fail(self, task: PaintTask, *, until_s: float) -> None:
-        """Count a task as failed. The client's next picture is tried at `until_s` or when its settings change."""
+        """Count a task as failed. The client's next picture is tried at `until_s` or when its
+        settings change."""
         with self._changed:
             task.client.failed += 1
             if task.number == task.client.number:
@@ -164,7 +186,9 @@ class FairQueue:
 
     def _charge(self, now_s: float) -> None:
         """Decay all used times, and charge the time since the last task was taken to its client."""
-        decay = 0.5 ** ((now_s - (now_s if self._decayed_s is None else self._decayed_s)) / HALF_LIFE_S)
+        decay = 0.5 ** (
+            (now_s - (now_s if self._decayed_s is None else self._decayed_s)) / HALF_LIFE_S
+        )
         self._decayed_s = now_s
         self._floor_s *= decay
         for client in self._round:
@@ -176,30 +200,44 @@ class FairQueue:
             self._served = None
 
     def _next(self, now_s: float) -> PaintTask | None:
-        ready = [client for client in self._round if client.waiting is not None and client.rests_until_s <= now_s]
+        ready = [
+            client
+            for client in self._round
+            if client.waiting is not None and client.rests_until_s <= now_s
+        ]
         if not ready:
             return None
         least_s = min(client.used_s for client in ready)
-        # Differences below half a picture count as equal, to keep the rotation if pictures take about equally long.
+        # Differences below half a picture count as equal, to keep the rotation if pictures take
+        # about equally long.
         client = next(client for client in ready if client.used_s - least_s <= client.last_s / 2.0)
         self._floor_s = least_s
         self._served = client, now_s
         self._round.remove(client)
         self._round.append(client)
-        frame, client.waiting = client.waiting, None
+        frame = client.waiting
+        client.waiting = None
         assert frame is not None
         return PaintTask(
-            client=client, frame=frame, arrived_s=client.arrived_s, settings=client.settings, number=client.number
+            client=client,
+            frame=frame,
+            arrived_s=client.arrived_s,
+            settings=client.settings,
+            number=client.number,
         )
 
     def _count_before(self, client: Client) -> int:
         """Estimated number of clients that will be served before this one."""
         if client not in self._round:
             return 0
-        used_s, at = max(client.used_s, self._floor_s), self._round.index(client)
+        used_s = max(client.used_s, self._floor_s)
+        at = self._round.index(client)
         others = (
             (other.used_s - used_s, position < at, max(other.last_s, client.last_s) / 2.0)
             for position, other in enumerate(self._round)
             if other.waiting is not None and other is not client
         )
-        return sum(more_s < -slack_s or (more_s <= slack_s and is_first) for more_s, is_first, slack_s in others)
+        return sum(
+            more_s < -slack_s or (more_s <= slack_s and is_first)
+            for more_s, is_first, slack_s in others
+        )

@@ -1,7 +1,8 @@
-"""Two threads between the clients and the model: one decodes and paints, one picture at a time, the other encodes.
+"""Two threads between the clients and the model: one decodes and paints, one picture at a time, the
+other encodes.
 
-Encoding overlaps with painting the next picture. Decoding ahead would mean painting an older picture. `LivePainter` is
-the model, with a painter for each size in use.
+Encoding overlaps with painting the next picture. Decoding ahead would mean painting an older
+picture. `LivePainter` is the model, with a painter for each size in use.
 """
 
 import logging
@@ -33,17 +34,26 @@ log = logging.getLogger(__name__)
 
 SMALLER = "choose a smaller size"
 SMALLER_START = "start with a smaller --size, or --dtype float16"
-REST_S = 1.0  # pause for a client whose picture could not be painted: its next one will most likely fail too
-FULL_REST_S = 10.0  # the same after "device full": each attempt drops the painters that are cached for other clients
+# pause for a client whose picture could not be painted: its next one will most likely fail too
+REST_S = 1.0
+# the same after "device full": each attempt drops the painters that are cached for other clients
+FULL_REST_S = 10.0
 
 
 class LivePainter:
     """The model and its painters, from construction to `close`."""
 
     def __init__(
-        self, painting: Painting, *, device: str, dtype: str, threads: int | None, most_sizes: int = 4
+        self,
+        painting: Painting,
+        *,
+        device: str,
+        dtype: str,
+        threads: int | None,
+        most_sizes: int = 4,
     ) -> None:
-        """Load the model: seconds. ModelError; DeviceFullError if it does not fit. `most_sizes`: cached painters."""
+        """Load the model: seconds. ModelError; DeviceFullError if it does not fit. `most_sizes`:
+        cached painters."""
         from engine.models.card_memory import translate_load_oom
         from engine.models.device_work import device_and_dtype
         from engine.models.sd.load import load
@@ -63,21 +73,27 @@ class LivePainter:
         return self._model.notes
 
     def warm_up(self, painting: Painting, size: tuple[int, int]) -> None:
-        """Paint once at this size, so that the first picture takes no longer than later ones. Errors as in `paint`."""
+        """Paint once at this size, so that the first picture takes no longer than later ones.
+        Errors as in `paint`."""
         try:
             self._painter(painting, size).warm_up(1)
-        except Exception as error:  # any library error; the user can still change the server's options
+        except (
+            Exception
+        ) as error:  # any library error; the user can still change the server's options
             raise self._explained(error, painting, size, SMALLER_START) from error
 
-    def paint(self, pixels: np.ndarray, painting: Painting, size: tuple[int, int]) -> tuple[np.ndarray, list[str]]:
-        """Crop `pixels` (h, w, 3) uint8 centrally and paint: (height, width, 3) uint8 RGB, and notes, a line each.
-        MultiverseError in one line: DeviceFullError if there is no memory even after dropping all other painters,
-        DeviceLostError if the device is unusable from now on."""
+    def paint(
+        self, pixels: np.ndarray, painting: Painting, size: tuple[int, int]
+    ) -> tuple[np.ndarray, list[str]]:
+        """Crop `pixels` (h, w, 3) uint8 centrally and paint: (height, width, 3) uint8 RGB, and
+        notes, a line each. MultiverseError in one line: DeviceFullError if there is no memory even
+        after dropping all other painters, DeviceLostError if the device is unusable from now on."""
         cropped = np.ascontiguousarray(resize_to_cover(pixels, size))
         try:
             return self._attempt(cropped, painting, size)
         except DeviceFullError:
-            pass  # retry outside this block, because the error keeps the memory of the attempt alive
+            # retry outside this block, because the error keeps the memory of the attempt alive
+            pass
         self._drop_painters()  # other painters may hold the memory
         try:
             return self._attempt(cropped, painting, size)
@@ -90,7 +106,9 @@ class LivePainter:
         if not self._is_lost:
             self._drop_painters()
 
-    def _attempt(self, cropped: np.ndarray, painting: Painting, size: tuple[int, int]) -> tuple[np.ndarray, list[str]]:
+    def _attempt(
+        self, cropped: np.ndarray, painting: Painting, size: tuple[int, int]
+    ) -> tuple[np.ndarray, list[str]]:
         try:
             painter = self._painter(painting, size)
             painted, outcomes = painter.paint(cropped[None])
@@ -98,7 +116,11 @@ class LivePainter:
             raise self._explained(error, painting, size, SMALLER) from error
         if outcomes[0] not in (GOOD, RERUN):
             is_exact = self.dtype == "float32"
-            advice = "less guidance or strength helps" if is_exact else "start the server with --dtype float32"
+            advice = (
+                "less guidance or strength helps"
+                if is_exact
+                else "start the server with --dtype float32"
+            )
             raise ModelError(f"the model gave no picture (NaN or black): {advice}")
         notes = list(painter.notes)
         painter.notes.clear()
@@ -107,31 +129,40 @@ class LivePainter:
     def _painter(self, painting: Painting, size: tuple[int, int]) -> "BatchPainter":
         from engine.models.sd.batch_painter import BatchPainter
 
-        if (painter := self._painters.get(size)) is None:
+        painter = self._painters.get(size)
+        if painter is None:
             while len(self._painters) >= self._most_sizes:
                 _, oldest = self._painters.popitem(last=False)
                 self._free(oldest)
-            painter = self._painters[size] = BatchPainter(self._model, painting, *size, read_picture=read_still)
+            painter = self._painters[size] = BatchPainter(
+                self._model, painting, *size, read_picture=read_still
+            )
         else:
             # every time, because a painter of another size may have changed the model's weights
             painter.change(painting)
         self._painters.move_to_end(size)
         return painter
 
-    def _explained(self, error: Exception, painting: Painting, size: tuple[int, int], smaller: str) -> MultiverseError:
+    def _explained(
+        self, error: Exception, painting: Painting, size: tuple[int, int], smaller: str
+    ) -> MultiverseError:
         from engine.models.device_work import is_device_lost, is_out_of_memory
 
         width, height = size
         # the painter's own message names command-line options
         if isinstance(error, DeviceFullError) or is_out_of_memory(error):
-            return DeviceFullError(f"{self.device} has no memory for {width} x {height} px: {smaller}")
+            return DeviceFullError(
+                f"{self.device} has no memory for {width} x {height} px: {smaller}"
+            )
         if isinstance(error, MultiverseError):
             return error
         line = " ".join(str(error).split())[:200] or type(error).__name__
         if is_device_lost(error):
             self._is_lost = True
             return DeviceLostError(f"{self.device} has failed ({line}): start the server again")
-        return ModelError(f"{painting.sampler}, {painting.steps} steps, {width} x {height} px: {line}")
+        return ModelError(
+            f"{painting.sampler}, {painting.steps} steps, {width} x {height} px: {line}"
+        )
 
     def _drop_painters(self) -> None:
         painters = list(self._painters.values())
@@ -140,7 +171,9 @@ class LivePainter:
             self._free(painter)
 
     def _free(self, painter: "BatchPainter") -> None:
-        if self.device != "cpu":  # on the CPU nothing is cached, and the collection takes half a second
+        if (
+            self.device != "cpu"
+        ):  # on the CPU nothing is cached, and the collection takes half a second
             painter.free_memory()
 
 
@@ -156,18 +189,25 @@ class PaintedResult:
 class PaintingThreads:
     """The painter thread and the encoder thread, from `start` to `close`."""
 
-    def __init__(self, queue: FairQueue, open_painter: Callable[[], LivePainter], report: Report) -> None:
+    def __init__(
+        self, queue: FairQueue, open_painter: Callable[[], LivePainter], report: Report
+    ) -> None:
         """`open_painter` is called on the painter thread, the only one that uses the model."""
         self.fault = ""
         """Reason why painting has stopped, in one line; empty while it works."""
-        self._queue, self._open_painter, self._report = queue, open_painter, report
+        self._queue = queue
+        self._open_painter = open_painter
+        self._report = report
         self._model: LivePainter | None = None
         self._error: Exception | None = None
         self._is_open = threading.Event()
         self._painted: BoundedQueue[PaintedResult] = BoundedQueue(2)
         self._task_guard = Guard(log, report, "live", "page: a picture could not be painted")
         self._painter = GuardedThread(
-            "live painter", self._run_painter, Guard(log, report, "live", "page: painting failed"), self._end_painting
+            "live painter",
+            self._run_painter,
+            Guard(log, report, "live", "page: painting failed"),
+            self._end_painting,
         )
         self._encoder = GuardedThread(
             "live encoder",
@@ -193,7 +233,8 @@ class PaintingThreads:
         self._encoder.start()
 
     def close(self) -> None:
-        """Wait for the current picture, but not for a model that is loading. Idempotent; safe without `start`."""
+        """Wait for the current picture, but not for a model that is loading. Idempotent; safe
+        without `start`."""
         self._queue.end()
         if not self._is_open.is_set():
             return  # loading cannot be interrupted; its thread ends afterwards, or with the process
@@ -233,16 +274,21 @@ class PaintingThreads:
         self._stop_painting(f"painting failed: {type(error).__name__}: {error}")
 
     def _paint(self, model: LivePainter, task: PaintTask) -> None:
-        """Paint one picture. A picture that fails for one client must not stop those of the others."""
+        """Paint one picture. A picture that fails for one client must not stop those of the
+        others."""
 
         def give_up(error: Exception) -> None:
-            self._give_up(task, error, f"internal error of the server: {type(error).__name__}: {error}")
+            self._give_up(
+                task, error, f"internal error of the server: {type(error).__name__}: {error}"
+            )
 
-        if (painted := self._task_guard.attempt(partial(self._try_to_paint, model, task), give_up)) is not None:
+        painted = self._task_guard.attempt(partial(self._try_to_paint, model, task), give_up)
+        if painted is not None:
             self._painted.put(painted)
 
     def _try_to_paint(self, model: LivePainter, task: PaintTask) -> PaintedResult | None:
-        """The painted picture; None after a known kind of failure, which has been reported to its client."""
+        """The painted picture; None after a known kind of failure, which has been reported to its
+        client."""
         began_s = time.perf_counter()
         size = painted_size(task.frame.width, task.frame.height, task.settings.side_px)
         try:
@@ -271,9 +317,12 @@ class PaintingThreads:
 
     def _run_encoder(self) -> None:
         for painted in self._painted.items():
-            task, jpeg = painted.task, encode(painted.pixels)
+            task = painted.task
+            jpeg = encode(painted.pixels)
             height, width = painted.pixels.shape[:2]
-            answer = replace(task.frame, width=width, height=height, jpeg=jpeg, settings=task.number)
+            answer = replace(
+                task.frame, width=width, height=height, jpeg=jpeg, settings=task.number
+            )
             answer = replace(answer, waited_ms=painted.waited_ms, painted_ms=painted.painted_ms)
             task.client.deliver(task, pack(answer))
 

@@ -1,10 +1,13 @@
-"""The messages between page and server on one WebSocket at `/live/socket` (`/live` with Upgrade is the same).
+"""The messages between page and server on one WebSocket at `/live/socket` (`/live` with Upgrade is
+the same).
 
-Pictures are binary messages, in the same format both ways: 32 bytes, little-endian without padding, then a JPEG.
+Pictures are binary messages, in the same format both ways: 32 bytes, little-endian without padding,
+then a JPEG.
 
     0   2 bytes   `MV`
     2   uint8     version, 1
-    3   uint8     kind: 1 a picture to paint, or a painted one; 2 a reference picture for the IP-Adapter
+    3   uint8     kind: 1 a picture to paint, or a painted one; 2 a reference picture for the
+        IP-Adapter
     4   uint32    index: counted by the client; a painted picture has the index of its source
     8   float64   capture time, ms on the client's clock; returned unchanged
     16  uint16    width, 18 uint16 height: of the JPEG, px
@@ -12,24 +15,29 @@ Pictures are binary messages, in the same format both ways: 32 bytes, little-end
     24  float32   painted pictures: ms of painting, including decoding
     28  uint32    painted pictures: version of the settings used
 
-At most one picture of a client waits: a newer one replaces it, and the dropped one is counted. So sending faster than
-the server paints loses pictures but adds no latency. Pictures come back in the order of their index, with gaps.
+At most one picture of a client waits: a newer one replaces it, and the dropped one is counted. So
+sending faster than the server paints loses pictures but adds no latency. Pictures come back in the
+order of their index, with gaps.
 
 All other messages are JSON, one object with one key. From the client:
 
-    {"settings": {"prompt": "a forest", "steps": 4}}    each setting is applied, or answered with an error line
+    {"settings": {"prompt": "a forest", "steps": 4}}    each setting is applied, or answered with an
+                                                        error line
 
 From the server:
 
     {"hello": {"protocol", "model", "device", "controls": [...], "settings", "limits": {"side_px", "bytes"}}}    first
-    {"settings": {"number": n, "values": {name: value, ...}}}      all current settings, after each change
+    {"settings": {"number": n, "values": {name: value, ...}}}      all current settings, after each
+                                                                   change
     {"state": {...}}                                                twice per second, see `State`
-    {"lost": {"index": n, "reason": line}}                          a picture that failed; not for dropped ones
+    {"lost": {"index": n, "reason": line}}                          a picture that failed; not for
+                                                                    dropped ones
     {"error": line}                                                 any other error
-    {"note": line}                                                  information: a prompt was truncated
+    {"note": line}                                                  information: a prompt was
+                                                                    truncated
 
-A client gets its place when the socket opens. If all are taken, the socket is closed with code 1013 and a reason.
-An idle client is closed in the same way when a new one needs its place.
+A client gets its place when the socket opens. If all are taken, the socket is closed with code 1013
+and a reason. An idle client is closed in the same way when a new one needs its place.
 """
 
 import math
@@ -45,13 +53,15 @@ from engine.errors import MultiverseError
 
 PROTOCOL = 1
 MAGIC = b"MV"
-PICTURE, REFERENCE = 1, 2
+PICTURE = 1
+REFERENCE = 2
 HEADER = struct.Struct("<2sBBIdHHffI")
 MAX_SIDE_PX = 4096  # of pictures from clients; painted ones have their own limit
 MAX_TEXT = 64 * 1024  # characters of JSON: ten times all settings with long texts
 MAX_SETTINGS = 256  # per message; there are about twenty settings, and each unknown one is answered
 QUALITY = 88
-MAX_SCANS = 32  # in a progressive JPEG; encoders write about ten. Decoding each is a pass over the whole picture
+# in a progressive JPEG; encoders write about ten. Decoding each is a pass over the whole picture
+MAX_SCANS = 32
 SCAN = b"\xff\xda"  # marker of a scan; cannot occur in coded data, where 00 follows every FF
 
 
@@ -98,29 +108,53 @@ class State:
 
 
 def pack(frame: Frame) -> bytes:
-    sides, times = (frame.width, frame.height), (frame.waited_ms, frame.painted_ms)
-    head = (MAGIC, PROTOCOL, frame.kind, frame.index, frame.captured_ms, *sides, *times, frame.settings)
+    sides = (frame.width, frame.height)
+    times = (frame.waited_ms, frame.painted_ms)
+    head = (
+        MAGIC,
+        PROTOCOL,
+        frame.kind,
+        frame.index,
+        frame.captured_ms,
+        *sides,
+        *times,
+        frame.settings,
+    )
     return HEADER.pack(*head) + frame.jpeg
 
 
 def unpack(data: bytes, *, most_bytes: int) -> Frame:
     """Parse a binary message; ProtocolError if it is invalid. The JPEG is not checked."""
     if len(data) > most_bytes:
-        raise ProtocolError(f"a picture of {len(data)} bytes: at most {most_bytes} are accepted; send a smaller one")
+        raise ProtocolError(
+            f"a picture of {len(data)} bytes: at most {most_bytes} are accepted; send a smaller one"
+        )
     if len(data) < HEADER.size:
-        raise ProtocolError(f"a message of {len(data)} bytes: a picture begins with {HEADER.size} bytes of header")
-    magic, version, kind, index, captured_ms, width, height, waited_ms, painted_ms, settings = HEADER.unpack_from(data)
+        raise ProtocolError(
+            f"a message of {len(data)} bytes: a picture begins with {HEADER.size} bytes of header"
+        )
+    magic, version, kind, index, captured_ms, width, height, waited_ms, painted_ms, settings = (
+        HEADER.unpack_from(data)
+    )
     if magic != MAGIC:
-        raise ProtocolError(f"a message that begins with {magic!r}: a picture begins with {MAGIC!r}")
+        raise ProtocolError(
+            f"a message that begins with {magic!r}: a picture begins with {MAGIC!r}"
+        )
     if version != PROTOCOL:
-        raise ProtocolError(f"picture of protocol {version}: this server supports {PROTOCOL}; reload the page")
+        raise ProtocolError(
+            f"picture of protocol {version}: this server supports {PROTOCOL}; reload the page"
+        )
     if kind not in (PICTURE, REFERENCE):
         known = f"{PICTURE} is a picture to paint, {REFERENCE} a reference picture"
         raise ProtocolError(f"picture {index} of unknown kind {kind}: {known}")
     if not math.isfinite(captured_ms):
-        raise ProtocolError(f"picture {index}: its capture time {captured_ms} is not a number of milliseconds")
+        raise ProtocolError(
+            f"picture {index}: its capture time {captured_ms} is not a number of milliseconds"
+        )
     if not (0 < width <= MAX_SIDE_PX and 0 < height <= MAX_SIDE_PX):
-        raise ProtocolError(f"picture {index} of {width} x {height}: each side is 1 to {MAX_SIDE_PX} px")
+        raise ProtocolError(
+            f"picture {index} of {width} x {height}: each side is 1 to {MAX_SIDE_PX} px"
+        )
     return Frame(
         kind=kind,
         index=index,
@@ -135,7 +169,8 @@ def unpack(data: bytes, *, most_bytes: int) -> Frame:
 
 
 def settings_in(text: str) -> dict[str, Any]:
-    """The values in `{"settings": {...}}`; ProtocolError for any other text. Takes a few milliseconds at most."""
+    """The values in `{"settings": {...}}`; ProtocolError for any other text. Takes a few
+    milliseconds at most."""
     if len(text) > MAX_TEXT:
         raise ProtocolError(f"a text of {len(text)} characters: at most {MAX_TEXT} are accepted")
     try:
@@ -146,9 +181,13 @@ def settings_in(text: str) -> dict[str, Any]:
         raise ProtocolError(f'unknown message: {shortened(text)}; expected {{"settings": {{...}}}}')
     values = message["settings"]
     if not isinstance(values, dict):
-        raise ProtocolError(f"settings: {shortened(msgspec.json.encode(values).decode())} is not an object")
+        raise ProtocolError(
+            f"settings: {shortened(msgspec.json.encode(values).decode())} is not an object"
+        )
     if len(values) > MAX_SETTINGS:
-        raise ProtocolError(f"settings: {len(values)} in one message; at most {MAX_SETTINGS} are accepted")
+        raise ProtocolError(
+            f"settings: {len(values)} in one message; at most {MAX_SETTINGS} are accepted"
+        )
     return values
 
 
@@ -164,29 +203,40 @@ def shortened(text: str, most: int = 40) -> str:
 
 
 def check_jpeg(frame: Frame) -> None:
-    """Raise ProtocolError unless the frame holds a JPEG of the stated size that can be decoded in reasonable time. Only
-    the headers are read."""
+    """Raise ProtocolError unless the frame holds a JPEG of the stated size that can be decoded in
+    reasonable time. Only the headers are read."""
     try:
         height, width, _, _ = simplejpeg.decode_jpeg_header(frame.jpeg)
     except ValueError:
         raise ProtocolError(f"picture {frame.index}: no JPEG after the header") from None
     if (width, height) != (frame.width, frame.height):
         header_size = f"{frame.width} x {frame.height}"
-        raise ProtocolError(f"picture {frame.index}: its header says {header_size}, its JPEG is {width} x {height}")
-    if (scans := frame.jpeg.count(SCAN)) > MAX_SCANS:
-        raise ProtocolError(f"picture {frame.index}: a JPEG of {scans} scans; at most {MAX_SCANS} are accepted")
+        raise ProtocolError(
+            f"picture {frame.index}: its header says {header_size}, its JPEG is {width} x {height}"
+        )
+    scans = frame.jpeg.count(SCAN)
+    if scans > MAX_SCANS:
+        raise ProtocolError(
+            f"picture {frame.index}: a JPEG of {scans} scans; at most {MAX_SCANS} are accepted"
+        )
 
 
 def decode(frame: Frame) -> np.ndarray:
     """Decode to (height, width, 3) uint8 RGB. ProtocolError for a damaged JPEG."""
     try:
-        pixels: np.ndarray = simplejpeg.decode_jpeg(frame.jpeg, colorspace="RGB", fastdct=True, fastupsample=True)
+        pixels: np.ndarray = simplejpeg.decode_jpeg(
+            frame.jpeg, colorspace="RGB", fastdct=True, fastupsample=True
+        )
     except ValueError as error:
-        raise ProtocolError(f"picture {frame.index}: its JPEG cannot be decoded ({error})") from None
+        raise ProtocolError(
+            f"picture {frame.index}: its JPEG cannot be decoded ({error})"
+        ) from None
     return pixels
 
 
 def encode(pixels: np.ndarray) -> bytes:
     """JPEG of (height, width, 3) uint8 RGB."""
-    jpeg: bytes = simplejpeg.encode_jpeg(np.ascontiguousarray(pixels), QUALITY, colorsubsampling="420", fastdct=True)
+    jpeg: bytes = simplejpeg.encode_jpeg(
+        np.ascontiguousarray(pixels), QUALITY, colorsubsampling="420", fastdct=True
+    )
     return jpeg

@@ -41,16 +41,25 @@ MAX_CLIENTS = 64
 MIN_SIZES = 4  # cached painters; on CUDA each holds captured graphs
 MAX_PAINTED_PX = 1024
 MAX_PICTURE_BYTES = 2 << 20
-MARGIN_BYTES = 6 << 20  # a slightly too large message gets an error line; a far too large one closes the connection
+MARGIN_BYTES = (
+    6 << 20
+)  # a slightly too large message gets an error line; a far too large one closes the connection
 
 
 class LiveRoutes:
     """HTTP routes of the server. On the web thread's event loop."""
 
     def __init__(
-        self, admission: Admission, sockets: WebSockets, sessions: Sessions, status: Callable[[], object]
+        self,
+        admission: Admission,
+        sockets: WebSockets,
+        sessions: Sessions,
+        status: Callable[[], object],
     ) -> None:
-        self._admission, self._sockets, self._sessions, self._status = admission, sockets, sessions, status
+        self._admission = admission
+        self._sockets = sockets
+        self._sessions = sessions
+        self._status = status
         self._page = load_page("engine.jobs.video.live")
 
     def build_app(self) -> web.Application:
@@ -80,10 +89,13 @@ class LiveRoutes:
         return self._file(request.match_info["path"])
 
     async def send_status(self, request: web.Request) -> web.Response:
-        return web.Response(body=msgspec.json.encode(self._status()), content_type="application/json")
+        return web.Response(
+            body=msgspec.json.encode(self._status()), content_type="application/json"
+        )
 
     def _file(self, path: str) -> web.Response:
-        if (file := self._page.get(path)) is None:
+        file = self._page.get(path)
+        if file is None:
             raise web.HTTPNotFound(text="the page has no such file\n")
         return web.Response(body=file.body, headers={"Content-Type": file.content_type})
 
@@ -101,7 +113,8 @@ class LiveLimits:
     most_bytes: int = MAX_PICTURE_BYTES
     """Maximum size of a received picture."""
     idle_s: float = 30.0
-    """A client that has sent nothing for this long is displaced by a new one when all places are taken."""
+    """A client that has sent nothing for this long is displaced by a new one when all places are
+    taken."""
 
     def check(self) -> None:
         check_number("clients", self.most_clients, 1, MAX_CLIENTS)
@@ -132,10 +145,11 @@ class LiveServer:
     ) -> None:
         """Run the checks that take milliseconds: UsageError, ModelError.
 
-        `painting` and `side_px` (longest side): the initial settings of every client. `certificate` and `key`: PEM
-        files; with them the page is served over HTTPS, which browsers on other machines require for the camera.
-        `token`: required from clients that are not `is_local` (given their address); None makes a new one. On any
-        thread `report(key, line)` is called for refusals and errors, `log_line` likewise for (dis)connects."""
+        `painting` and `side_px` (longest side): the initial settings of every client. `certificate`
+        and `key`: PEM files; with them the page is served over HTTPS, which browsers on other
+        machines require for the camera. `token`: required from clients that are not `is_local`
+        (given their address); None makes a new one. On any thread `report(key, line)` is called for
+        refusals and errors, `log_line` likewise for (dis)connects."""
         self.limits = limits or LiveLimits()
         self.limits.check()
         check_number("size", side_px, MIN_SIDE_PX, self.limits.longest_side_px)
@@ -154,7 +168,10 @@ class LiveServer:
         )
         self._device_options = (device, dtype, threads)
         self._tls = _tls(certificate, key)
-        self._allowed_hosts, self._is_local, self._report, self._log_line = allowed_hosts, is_local, report, log_line
+        self._allowed_hosts = allowed_hosts
+        self._is_local = is_local
+        self._report = report
+        self._log_line = log_line
         self._queue = FairQueue(most_clients=self.limits.most_clients, idle_s=self.limits.idle_s)
         self._threads = PaintingThreads(self._queue, self._open_painter, report)
         self._web: WebThread | None = None
@@ -167,7 +184,8 @@ class LiveServer:
 
     @property
     def lan_url(self) -> str | None:
-        """URL with token for other machines; None if they cannot reach it. MultiverseError if there is no network."""
+        """URL with token for other machines; None if they cannot reach it. MultiverseError if there
+        is no network."""
         return lan_url(*self.address, self.token, scheme=self._scheme)
 
     @property
@@ -181,17 +199,21 @@ class LiveServer:
         return self._threads.painter.notes
 
     def start(self) -> None:
-        """Bind the port, load the model, serve: seconds. MultiverseError, in one line, if one of them fails."""
+        """Bind the port, load the model, serve: seconds. MultiverseError, in one line, if one of
+        them fails."""
         self._web = WebThread(*self.address, self._report)
         self.address = self._web.address
         with undo_on_error(self.close):
             side_px = self._start.side_px
             self._threads.start(self._start.painting, (side_px, side_px))
-            self._folder = tempfile.TemporaryDirectory(prefix="multiverse-live-", ignore_cleanup_errors=True)
+            self._folder = tempfile.TemporaryDirectory(
+                prefix="multiverse-live-", ignore_cleanup_errors=True
+            )
             self._web.start(self._build_app, self._tls)
 
     def close(self) -> None:
-        """Disconnect all clients, free the port and the device. Idempotent; safe without `start`."""
+        """Disconnect all clients, free the port and the device. Idempotent; safe without
+        `start`."""
         self._threads.close()
         if self._web is not None:
             self._web.close()
@@ -205,7 +227,9 @@ class LiveServer:
     def _open_painter(self) -> LivePainter:
         device, dtype, threads = self._device_options
         sizes = max(MIN_SIZES, self.limits.most_clients)
-        return LivePainter(self._start.painting, device=device, dtype=dtype, threads=threads, most_sizes=sizes)
+        return LivePainter(
+            self._start.painting, device=device, dtype=dtype, threads=threads, most_sizes=sizes
+        )
 
     def _status(self) -> dict[str, object]:
         painter = self._threads.painter
@@ -222,7 +246,10 @@ class LiveServer:
         assert self._folder is not None
         host, port = self.address
         sockets = WebSockets(self._report, most_bytes=self.limits.most_bytes + MARGIN_BYTES)
-        most_bytes, knobs, start, model = self.limits.most_bytes, self._knobs, self._start, self._status()["model"]
+        most_bytes = self.limits.most_bytes
+        knobs = self._knobs
+        start = self._start
+        model = self._status()["model"]
         about = {
             "protocol": PROTOCOL,
             "model": Path(str(model)).name,
@@ -230,16 +257,23 @@ class LiveServer:
             "controls": [knob.control for knob in knobs],
             "limits": {"side_px": self.limits.longest_side_px, "bytes": most_bytes},
         }
-        more: dict[str, Any] = {"most_bytes": most_bytes, "folder": Path(self._folder.name), "log_line": self._log_line}
+        more: dict[str, Any] = {
+            "most_bytes": most_bytes,
+            "folder": Path(self._folder.name),
+            "log_line": self._log_line,
+        }
         sessions = Sessions(self._queue, sockets, knobs=knobs, start=start, about=about, **more)
-        access = Access(self.token, bound_to=host, allowed_hosts=self._allowed_hosts, is_local=self._is_local)
+        access = Access(
+            self.token, bound_to=host, allowed_hosts=self._allowed_hosts, is_local=self._is_local
+        )
         # a browser sends cookies to all ports of a host
         admission = Admission(access, cookie=f"multiverse_live_{port}", report=self._report)
         return LiveRoutes(admission, sockets, sessions, self._status).build_app()
 
 
 def serve_live(server: LiveServer, stop: threading.Event) -> None:
-    """Wait for `stop`, then close the server. MultiverseError, in one line, if the device or the web server fails."""
+    """Wait for `stop`, then close the server. MultiverseError, in one line, if the device or the
+    web server fails."""
     try:
         while not stop.wait(0.1):
             if server.fault:
@@ -254,7 +288,9 @@ def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
         return None
     if certificate is None or key is None:
         missing = "certificate" if certificate is None else "key"
-        raise UsageError(f"HTTPS needs a certificate and its key, as PEM files; the {missing} is missing")
+        raise UsageError(
+            f"HTTPS needs a certificate and its key, as PEM files; the {missing} is missing"
+        )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         for file in (certificate, key):
@@ -262,5 +298,7 @@ def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
         context.load_cert_chain(certificate, key)
     except OSError as error:  # also ssl.SSLError
         reason = error.strerror or str(error)
-        raise UsageError(f"certificate {certificate} with key {key}: cannot be used ({reason})") from None
+        raise UsageError(
+            f"certificate {certificate} with key {key}: cannot be used ({reason})"
+        ) from None
     return context

@@ -42,10 +42,17 @@ class Sessions:
         folder: Path,
         log_line: Report,
     ) -> None:
-        """`about`: the greeting of every client, besides the controls. `folder`: for reference pictures from clients.
-        `log_line(key, line)` is called when clients connect and disconnect."""
-        self._queue, self._sockets, self._knobs, self._start = queue, sockets, knobs, start
-        self._about, self._most_bytes, self._folder, self._log_line = about, most_bytes, folder, log_line
+        """`about`: the greeting of every client, besides the controls. `folder`: for reference
+        pictures from clients. `log_line(key, line)` is called when clients connect and
+        disconnect."""
+        self._queue = queue
+        self._sockets = sockets
+        self._knobs = knobs
+        self._start = start
+        self._about = about
+        self._most_bytes = most_bytes
+        self._folder = folder
+        self._log_line = log_line
         self._sessions: dict[Client, Session] = {}
         self._count = 0
         self._quiet: asyncio.TimerHandle | None = None
@@ -56,8 +63,11 @@ class Sessions:
         if self._sockets.open >= MAX_SOCKETS:  # checked before an idle client is displaced
             raise web.HTTPServiceUnavailable(text=f"{MAX_SOCKETS} WebSockets are open already\n")
         self._count += 1
-        session = Session(self._queue, self._knobs, self._start, self._most_bytes, self._folder / str(self._count))
-        if (leaver := self._queue.join(session.client, time.perf_counter())) is None:
+        session = Session(
+            self._queue, self._knobs, self._start, self._most_bytes, self._folder / str(self._count)
+        )
+        leaver = self._queue.join(session.client, time.perf_counter())
+        if leaver is None:
             most = self._queue.most_clients
             served = "1 client is" if most == 1 else f"{most} clients are"
             return await self._sockets.refuse(request, f"busy: {served} served; try again later")
@@ -67,7 +77,9 @@ class Sessions:
         self._sessions[session.client] = session
         session.send_value("hello", self._about | {"settings": session.values()})
         try:
-            return await self._sockets.serve(request, on_message=session.receive, send_messages=session.send_queued)
+            return await self._sockets.serve(
+                request, on_message=session.receive, send_messages=session.send_queued
+            )
         finally:
             self._queue.leave(session.client)
             del self._sessions[session.client]
@@ -75,7 +87,8 @@ class Sessions:
             self._log_change("disconnected", request)
 
     def _log_change(self, what: str, request: web.Request) -> None:
-        """Log the change at once. After further changes within `QUIET_S`, log only the number of clients, once."""
+        """Log the change at once. After further changes within `QUIET_S`, log only the number of
+        clients, once."""
         self._log_line(f"live {what}", f"page: {request.remote} {what}; {self._clients()}")
         has_more = self._quiet is not None
         if self._quiet is not None:
@@ -93,7 +106,12 @@ class Sessions:
 
 class Session:
     def __init__(
-        self, queue: FairQueue, knobs: tuple[Knob, ...], start: LiveSettings, most_bytes: int, files: Path
+        self,
+        queue: FairQueue,
+        knobs: tuple[Knob, ...],
+        start: LiveSettings,
+        most_bytes: int,
+        files: Path,
     ) -> None:
         """`files`: path prefix of the files that it writes."""
         self.client = Client(
@@ -102,7 +120,10 @@ class Session:
             lose=lambda task, reason: self._call_on_loop(self._send_lost, task.frame.index, reason),
             note=lambda line: self._call_on_loop(self.send_line, "note", line),
         )
-        self._queue, self._knobs, self._most_bytes, self._files = queue, knobs, most_bytes, files
+        self._queue = queue
+        self._knobs = knobs
+        self._most_bytes = most_bytes
+        self._files = files
         self._loop = asyncio.get_running_loop()
         self._texts: dict[str, str] = {}  # the newest message of each kind
         self._lines: deque[str] = deque(maxlen=MAX_LINES)
@@ -157,7 +178,9 @@ class Session:
         try:
             file.write_bytes(frame.jpeg)
         except OSError as error:
-            raise ProtocolError(f"reference picture: the server cannot store it ({error.strerror})") from None
+            raise ProtocolError(
+                f"reference picture: the server cannot store it ({error.strerror})"
+            ) from None
         self._apply(with_picture(self.client.settings, str(file)))
         while len(self._written) > 2:  # the painter may still use the previous one
             _remove(self._written.popleft())
@@ -167,7 +190,10 @@ class Session:
         self.send_value("settings", self.values())
 
     def values(self) -> dict[str, Any]:
-        return {"number": self.client.number, "values": values_of(self.client.settings, self._knobs)}
+        return {
+            "number": self.client.number,
+            "values": values_of(self.client.settings, self._knobs),
+        }
 
     # -- outgoing -------------------------------------------------------------------------------
 
@@ -200,7 +226,8 @@ class Session:
             self._lines.clear()
             for text in texts:
                 await send(text)
-            # one per round, so that texts get through even if pictures arrive faster than they are sent
+            # one per round, so that texts get through even if pictures arrive faster than they are
+            # sent
             if self._pictures:
                 await send(self._pictures.popleft())
             if self._loop.time() >= state_due_s:
@@ -228,5 +255,7 @@ class Session:
 
 
 def _remove(file: Path) -> None:
-    with contextlib.suppress(OSError):  # on Windows, while the painter reads it; then it is deleted with the folder
+    with contextlib.suppress(
+        OSError
+    ):  # on Windows, while the painter reads it; then it is deleted with the folder
         file.unlink(missing_ok=True)

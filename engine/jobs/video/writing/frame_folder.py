@@ -1,6 +1,7 @@
 """Writes a folder of frames: one PNG per picture, each moved to its name when complete.
 
-The journal, with the SHA-256 of each frame, is in a hidden folder beside it. Other files in the folder are not touched.
+The journal, with the SHA-256 of each frame, is in a hidden folder beside it. Other files in the
+folder are not touched.
 """
 
 import contextlib
@@ -21,7 +22,13 @@ from engine.jobs.kit.job_folder import JobFolder, Shape
 from engine.jobs.video.job import VideoJob
 from engine.sinks.generation_info import GenerationInfo
 from engine.sources.pictures import InputPicture, Pictures
-from engine.system.atomic_file import MAX_JOB_WAIT_S, remove_file, replace_file, sync_file, sync_folder
+from engine.system.atomic_file import (
+    MAX_JOB_WAIT_S,
+    remove_file,
+    replace_file,
+    sync_file,
+    sync_folder,
+)
 from engine.system.folder_files import walk_files
 from engine.system.undoing import undo_on_error
 from engine.system.work_folder import one_line, sha256_of
@@ -46,11 +53,13 @@ class FrameFolder:
         *,
         is_resumed: bool,
     ) -> None:
-        """`metadata()` is called for each picture. `is_resumed`: continue with the frames recorded in `work`."""
+        """`metadata()` is called for each picture. `is_resumed`: continue with the frames recorded
+        in `work`."""
         self.path = work.output
         self.notes: list[str] = []
         self.done = 0
-        self.work, self._metadata = work, metadata
+        self.work = work
+        self._metadata = metadata
         self._batch = job.batch
         self._has_written = is_resumed
         self._is_new = not self.path.exists()
@@ -73,9 +82,13 @@ class FrameFolder:
             name = picture.name + SUFFIX
             path = self.path / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._folders.update(parent for parent in path.parents if parent.is_relative_to(self.path))
+            self._folders.update(
+                parent for parent in path.parents if parent.is_relative_to(self.path)
+            )
             turned = cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
-            self._waiting.append((name, self._writers.submit(_write, path, turned, self._metadata())))
+            self._waiting.append(
+                (name, self._writers.submit(_write, path, turned, self._metadata()))
+            )
             while len(self._waiting) > self._most_waiting:
                 self._take()
 
@@ -94,7 +107,9 @@ class FrameFolder:
         if is_whole:
             self.work.remove()
             if self._older:
-                self.notes.append(f"{self.path}: {len(self._older)} frames from before are still there")
+                self.notes.append(
+                    f"{self.path}: {len(self._older)} frames from before are still there"
+                )
         else:
             self.work.close(keeps_files=self._has_written)
 
@@ -113,7 +128,9 @@ class FrameFolder:
         count = 0
         for entry in self.work.entries():
             frames = entry["frames"]
-            damaged = damaged or next((name for name in frames if not self._is_whole(name, frames[name])), "")
+            damaged = damaged or next(
+                (name for name in frames if not self._is_whole(name, frames[name])), ""
+            )
             if damaged:
                 count += len(frames)
                 continue
@@ -122,7 +139,9 @@ class FrameFolder:
             yield entry
         if damaged:
             what = f"{self.path / damaged}: is damaged, changed or missing"
-            self.notes.append(f"{what}; its batch and later ones are painted again ({count} pictures)")
+            self.notes.append(
+                f"{what}; its batch and later ones are painted again ({count} pictures)"
+            )
 
     def _is_whole(self, name: str, sha256: str) -> bool:
         with contextlib.suppress(OSError):
@@ -144,10 +163,11 @@ class FrameFolder:
 
 
 def _write(path: Path, pixels: np.ndarray, metadata: GenerationInfo | None) -> str:
-    """Write (height, width, 3) uint8 BGR and return its SHA-256. Runs on one of several writer threads. Flushes the
-    content to the disk; the name is durable once the folder is flushed."""
+    """Write (height, width, 3) uint8 BGR and return its SHA-256. Runs on one of several writer
+    threads. Flushes the content to the disk; the name is durable once the folder is flushed."""
     partial = path.with_name(f".{path.name}.partial")
-    # No options: with an explicit compression level OpenCV tries five filters per row, which takes twice as long.
+    # No options: with an explicit compression level OpenCV tries five filters per row, which takes
+    # twice as long.
     _, encoded = cv2.imencode(SUFFIX, pixels)
     content = encoded.data if metadata is None else metadata.in_png(encoded.data)
     with one_line(path), undo_on_error(lambda: remove_file(partial, missing_ok=True)):

@@ -3,10 +3,11 @@
     .mp4 .m4v .mov .mkv .webm .avi    a video with the source's sound: segmented_video.py
     name/ or no suffix                a folder of frames, PNG: frame_folder.py
 
-An unfinished output is in a hidden folder beside it (jobs/kit/job_folder.py), with a lock against a second run and a
-journal to resume an interrupted one.
+An unfinished output is in a hidden folder beside it (jobs/kit/job_folder.py), with a lock against a
+second run and a journal to resume an interrupted one.
 
-The fingerprint of the job, everything that affects its output, decides whether a run can be resumed.
+The fingerprint of the job, everything that affects its output, decides whether a run can be
+resumed.
 """
 
 import os
@@ -20,7 +21,14 @@ import av
 import numpy as np
 
 from engine.errors import ModelError, SinkError, UsageError
-from engine.jobs.kit.fingerprint import Fingerprint, difference, digest, digest_of_files, fingerprint_of, model_files
+from engine.jobs.kit.fingerprint import (
+    Fingerprint,
+    difference,
+    digest,
+    digest_of_files,
+    fingerprint_of,
+    model_files,
+)
 from engine.jobs.kit.job_folder import JobFolder
 from engine.jobs.kit.options import option_values
 from engine.jobs.kit.painting_metadata import painting_metadata
@@ -38,8 +46,9 @@ from engine.system.undoing import undo_on_error
 from engine.system.work_folder import check_writable
 
 LIVE = "a live source"
-# May differ, with a note: torch does not guarantee identical last bits when another number of threads shares a sum.
-# With 1 to 16 threads layers as large as Stable Diffusion's gave identical bits (torch 2.13, float32).
+# May differ, with a note: torch does not guarantee identical last bits when another number of
+# threads shares a sum. With 1 to 16 threads layers as large as Stable Diffusion's gave identical
+# bits (torch 2.13, float32).
 THREADS = "--threads"
 # Options whose name differs from the painting's field.
 OPTIONS = {
@@ -64,15 +73,24 @@ Form = Literal["video", "frames"]
 def video_fingerprint(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> Fingerprint:
     painting = asdict(job.painting)
     spec = painting.pop("spec")
-    spec["model_sampler"] = spec.pop("sampler")  # from the configuration file; used if the job names none
+    spec["model_sampler"] = spec.pop(
+        "sampler"
+    )  # from the configuration file; used if the job names none
     address = [str(pictures.path), pictures.expected]  # of which changed content cannot be detected
     values: dict[str, Any] = {
-        "the source": digest_of_files(sorted(pictures.files)) if pictures.files else digest(address),
+        "the source": digest_of_files(sorted(pictures.files))
+        if pictures.files
+        else digest(address),
         "--recursive": job.recursive or None,
         "the size": f"{size[0]}x{size[1]}",
-        **{f"{OPTIONS.get(name, f'--{name}')}|{name}": value for name, value in (spec | painting).items()},
+        **{
+            f"{OPTIONS.get(name, f'--{name}')}|{name}": value
+            for name, value in (spec | painting).items()
+        },
         **_model_key(job),
-        **option_values(job, but=("scale", "cluster", "metadata", "recursive", "resume", "overwrite")),
+        **option_values(
+            job, but=("scale", "cluster", "metadata", "recursive", "resume", "overwrite")
+        ),
         "the kind of output": Path(job.output).suffix.lower(),
         "the encoder": av.__version__,
         "--no-metadata": not job.metadata or None,
@@ -84,7 +102,8 @@ def video_fingerprint(job: VideoJob, pictures: Pictures, size: tuple[int, int]) 
 
 def _model_key(job: VideoJob) -> dict[str, Any]:
     """Fingerprint of the model: its files, and the settings derived from them."""
-    spec, image = job.painting.spec, _files(job.painting.ip_image)
+    spec = job.painting.spec
+    image = _files(job.painting.ip_image)
     plan = None
     if not spec.random_shape:
         with suppress(ModelError):  # on a cluster the model is on other machines
@@ -92,10 +111,20 @@ def _model_key(job: VideoJob) -> dict[str, Any]:
     if plan is None:
         named = [spec.model, spec.vae, spec.unet, spec.ip_adapter, spec.image_encoder]
         named += [*(name for name, _ in spec.loras), *spec.controlnets, *spec.embeddings]
-        return {"a file of the model": digest_of_files([*(path for name in named for path in _files(name)), *image])}
+        return {
+            "a file of the model": digest_of_files(
+                [*(path for name in named for path in _files(name)), *image]
+            )
+        }
     return {
-        "a file of the model": digest_of_files([*(file for file in plan.files if file.is_file()), *image]),
-        "how the model is run": [plan.prediction.value or None, plan.sampler.value or None, plan.scheduler],
+        "a file of the model": digest_of_files(
+            [*(file for file in plan.files if file.is_file()), *image]
+        ),
+        "how the model is run": [
+            plan.prediction.value or None,
+            plan.sampler.value or None,
+            plan.scheduler,
+        ],
     }
 
 
@@ -104,12 +133,14 @@ def _files(name: str) -> list[Path]:
 
 
 class VideoOutput(Protocol):
-    """Interface of the outputs of a video job. Single-threaded. SinkError, in one line, if it cannot be written."""
+    """Interface of the outputs of a video job. Single-threaded. SinkError, in one line, if it
+    cannot be written."""
 
     path: Path
     work: JobFolder
     done: int
-    """Pictures that an interrupted run finished and that are kept: a multiple of the batch, or all of them."""
+    """Pictures that an interrupted run finished and that are kept: a multiple of the batch, or all
+    of them."""
     resumable: int
     """Pictures that `resume` would not paint again; 0 for a live source."""
     notes: list[str]
@@ -118,11 +149,13 @@ class VideoOutput(Protocol):
         """Add the next picture, in order, (height, width, 3) uint8 RGB."""
 
     def finish(self, *, is_whole: bool) -> None:
-        """Publish the output, playable in any case. `is_whole`: False if the run was interrupted."""
+        """Publish the output, playable in any case. `is_whole`: False if the run was
+        interrupted."""
 
     def abandon(self) -> None:
-        """End after an error: finished parts stay for `resume`, and nothing incomplete gets the output's name. A live
-        source cannot be resumed: its finished parts are published, and `notes` says so."""
+        """End after an error: finished parts stay for `resume`, and nothing incomplete gets the
+        output's name. A live source cannot be resumed: its finished parts are published, and
+        `notes` says so."""
 
 
 def form_of(name: str) -> Form:
@@ -136,13 +169,16 @@ def form_of(name: str) -> Form:
 
 
 def open_output(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> VideoOutput:
-    """Open the output before any model is loaded; UsageError or SinkError, in one line, if that is not possible.
-    `size`: width and height of the pictures. Files of an interrupted run are kept until the first picture."""
-    form, path = form_of(job.output), _path_of(job.output)
+    """Open the output before any model is loaded; UsageError or SinkError, in one line, if that is
+    not possible. `size`: width and height of the pictures. Files of an interrupted run are kept
+    until the first picture."""
+    form = form_of(job.output)
+    path = _path_of(job.output)
     if job.resume and pictures.kind == "live":
         raise UsageError(f"--resume: {pictures.label} is live and cannot be read again")
     _check_path(path, form, pictures)
-    fingerprint, can_resume = video_fingerprint(job, pictures, size), pictures.kind != "live"
+    fingerprint = video_fingerprint(job, pictures, size)
+    can_resume = pictures.kind != "live"
     work = JobFolder(path, fingerprint, shapes=(FRAMES, *SEGMENTS), can_resume=can_resume)
     with undo_on_error(work.close):
         before = work.stored_fingerprint
@@ -156,7 +192,10 @@ def open_output(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> Vid
             output = FrameFolder(job, pictures, work, metadata, is_resumed=is_resumed)
         threads = job.threads if before is None else before.get(THREADS)
         if is_resumed and threads != job.threads:
-            note = f"{THREADS} {difference(threads, job.threads)}: pictures from here on may differ by rounding"
+            note = (
+                f"{THREADS} {difference(threads, job.threads)}: pictures from here on may "
+                "differ by rounding"
+            )
         output.notes += [note] * bool(note)
         return output
 
@@ -168,7 +207,9 @@ def _metadata_of(job: VideoJob, size: tuple[int, int], work: JobFolder) -> Gener
     painting = job.painting
     names = ("prompt", "negative", "steps", "strength", "seed", "sampler")
     own = {name: getattr(painting, name) for name in names}
-    return painting_metadata(model=painting.spec.model, guidance=painting.cfg, size=size, dtype=work.dtype, **own)
+    return painting_metadata(
+        model=painting.spec.model, guidance=painting.cfg, size=size, dtype=work.dtype, **own
+    )
 
 
 def _path_of(name: str) -> Path:
@@ -185,7 +226,11 @@ def _check_path(path: Path, form: Form, pictures: Pictures) -> None:
         raise UsageError(f"{path}: is the input; name another output")
     if form == "frames" and path.exists() and not path.is_dir():
         raise UsageError(f"{path}: is a file; a folder of frames needs another name")
-    if form == "frames" and isinstance(pictures, FolderPictures) and (own := pictures.input_under(path, SUFFIX)):
+    if (
+        form == "frames"
+        and isinstance(pictures, FolderPictures)
+        and (own := pictures.input_under(path, SUFFIX))
+    ):
         raise UsageError(f"{path}: {own} is an input and would be replaced; name another output")
     check_writable(path)
     if path.is_dir() and not os.access(path, os.W_OK):
@@ -193,8 +238,10 @@ def _check_path(path: Path, form: Form, pictures: Pictures) -> None:
 
 
 def _check_before(job: VideoJob, form: Form, pictures: Pictures, work: JobFolder) -> str:
-    """See `check_start`. A live recording cannot be resumed, but is not discarded silently either."""
-    path, old = work.output, work.stored_fingerprint or {}
+    """See `check_start`. A live recording cannot be resumed, but is not discarded silently
+    either."""
+    path = work.output
+    old = work.stored_fingerprint or {}
     if not (job.resume or job.overwrite) and form == "video" and old.get(LIVE) and work.has_entries:
         left = f"{path}: videos of an earlier live recording are still in {work.path}"
         raise UsageError(f"{left}; move them elsewhere, --overwrite removes them")
@@ -203,7 +250,9 @@ def _check_before(job: VideoJob, form: Form, pictures: Pictures, work: JobFolder
 
     def is_ours(path: Path) -> bool:
         """True if the interrupted run wrote this output; frames are compared one by one later."""
-        return form == "frames" or any(entry.get("published") == mark_of(path) for entry in work.entries())
+        return form == "frames" or any(
+            entry.get("published") == mark_of(path) for entry in work.entries()
+        )
 
     return check_start(
         work,

@@ -1,9 +1,10 @@
-"""Writes a video in closed segments, merged at the end without re-encoding: a kill loses at most one segment.
+"""Writes a video in closed segments, merged at the end without re-encoding: a kill loses at most
+one segment.
 
     .out.mp4.partial/    lock, journal.jsonl, segment_000000.mp4, segment_000001.mp4, ...
 
-The length of a segment depends only on the job, and each is encoded separately: an interrupted and resumed run gives
-the same packets as an uninterrupted one.
+The length of a segment depends only on the job, and each is encoded separately: an interrupted and
+resumed run gives the same packets as an uninterrupted one.
 """
 
 import math
@@ -34,10 +35,14 @@ from engine.system.atomic_file import MAX_JOB_WAIT_S, move_into_place, remove_fi
 from engine.system.file_names import name_for_ffmpeg
 from engine.system.work_folder import sha256_of
 
-SEGMENT_PICTURES = 32  # in whole batches; the most that a kill can lose. There is a key frame every second anyway
+SEGMENT_PICTURES = (
+    32  # in whole batches; the most that a kill can lose. There is a key frame every second anyway
+)
 
 NOTED_LATE_S = 0.1  # EBU R37 allows sound to be off by 40 to 60 ms
-SQUARE_ONLY = (".webm",)  # VP9 does not store a pixel aspect ratio, and PyAV cannot set the container's
+SQUARE_ONLY = (
+    ".webm",
+)  # VP9 does not store a pixel aspect ratio, and PyAV cannot set the container's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,10 +79,14 @@ class SegmentedVideo:
         *,
         is_resumed: bool,
     ) -> None:
-        """`metadata()` is called at the end. `is_resumed`: continue with the segments recorded in `work`."""
+        """`metadata()` is called at the end. `is_resumed`: continue with the segments recorded in
+        `work`."""
         self.path = work.output
         self.notes: list[str] = []
-        self._job, self._pictures, self._size, self.work = job, pictures, size, work
+        self._job = job
+        self._pictures = pictures
+        self._size = size
+        self.work = work
         self._metadata = metadata
         self._suffix = self.path.suffix.lower()
         self._tick_s = tick_of(self.path, pictures.look, job.every)
@@ -89,7 +98,9 @@ class SegmentedVideo:
         self._published: list[Any] | None = None
         """Mark (size and time) of the file that an interrupted run published under our name."""
         self._video: PictureVideo | None = None
-        self._count = self._first = self._newest = 0
+        self._count = 0
+        self._first = 0
+        self._newest = 0
         """State of the current segment."""
         self._latest_s = Fraction(0)
         aspect = pictures.look.pixel_aspect
@@ -106,7 +117,8 @@ class SegmentedVideo:
             at = round(picture.start_s / self._tick_s)
             if self._video is None:
                 self._video = self._open(len(self._segments))
-                self._count, self._first = 0, max(at, self._segments[-1].last + 1) if self._segments else at
+                self._count = 0
+                self._first = max(at, self._segments[-1].last + 1) if self._segments else at
             self._newest = max(at, self._newest + 1) if self._count else self._first
             start_s = (self._newest - self._first) * self._tick_s
             self._video.add(pixels, start_s, start_s + self._length_of(picture))
@@ -125,7 +137,8 @@ class SegmentedVideo:
                 self._join(is_whole=is_whole, is_done=is_done)
             if self._latest_s > NOTED_LATE_S:
                 self.notes.append(
-                    f"{self.path.name}: has one rate, and the source's pictures come unevenly: some are shown up to "
+                    f"{self.path.name}: has one rate, and the source's pictures come unevenly: "
+                    "some are shown up to "
                     f"{float(self._latest_s):.1f} s late; .mkv keeps their times"
                 )
             if is_done:
@@ -157,7 +170,8 @@ class SegmentedVideo:
             behind = f" and the {len(damaged) - 1} after it" if len(damaged) > 1 else ""
             self.notes.append(
                 f"{self.work.path / damaged[0].name}: is damaged or gone; it{behind} "
-                f"{'are' if behind else 'is'} painted again ({sum(each.pictures for each in damaged)} pictures)"
+                f"{'are' if behind else 'is'} painted again "
+                f"({sum(each.pictures for each in damaged)} pictures)"
             )
         entries: list[dict[str, Any]] = [{"segment": asdict(segment)} for segment in self._segments]
         self.work.resume(entries + [{"published": self._published}] * bool(self._published))
@@ -174,7 +188,8 @@ class SegmentedVideo:
         )
 
     def _close_segment(self, *, is_journaled: bool) -> None:
-        video, last = self._video, self._last
+        video = self._video
+        last = self._last
         assert video is not None
         video.finish()
         self._video = None
@@ -194,13 +209,14 @@ class SegmentedVideo:
             self.resumable += 0 if self._is_live else self._count
 
     def _length_of(self, picture: InputPicture) -> Fraction:
-        """Seconds for which the source shows a picture, in whole ticks; the source's reader ends half a tick early."""
+        """Seconds for which the source shows a picture, in whole ticks; the source's reader ends
+        half a tick early."""
         tick_s = self._pictures.look.time_base
         return math.ceil((picture.end_s - picture.start_s) / tick_s) * tick_s
 
     def _join(self, *, is_whole: bool, is_done: bool) -> None:
-        """Join all segments and publish the video. A live source cannot be repeated: if joining fails, the segments
-        stay, and the error names their folder."""
+        """Join all segments and publish the video. A live source cannot be repeated: if joining
+        fails, the segments stay, and the error names their folder."""
         whole = self.work.path / f"whole{self._suffix}"
         try:
             with self.work.one_line():
@@ -209,22 +225,34 @@ class SegmentedVideo:
                 self._publish(whole, is_done=is_done)
         except BaseException as error:
             with suppress(OSError):
-                remove_file(whole, missing_ok=True)  # on a full disk the incomplete file occupies the missing space
+                remove_file(
+                    whole, missing_ok=True
+                )  # on a full disk the incomplete file occupies the missing space
             self._is_unmerged = self._is_live
             if self._is_live and isinstance(error, MultiverseError):
-                raise SinkError(f"{error}; the recording is kept as videos in {self.work.path}") from error
+                raise SinkError(
+                    f"{error}; the recording is kept as videos in {self.work.path}"
+                ) from error
             raise
 
     def _write_merged(self, path: Path, *, has_all_sound: bool) -> None:
-        """Copy the packets of all segments and the source's sound: to its end, or else to the end of the pictures.
-        FFmpegError or OSError if it cannot be written; the caller then removes the incomplete file."""
-        tick_s, look, last = self._tick_s, self._pictures.look, self._segments[-1]
+        """Copy the packets of all segments and the source's sound: to its end, or else to the end
+        of the pictures. FFmpegError or OSError if it cannot be written; the caller then removes the
+        incomplete file."""
+        tick_s = self._tick_s
+        look = self._pictures.look
+        last = self._segments[-1]
         # The last picture is also shown for the pictures skipped after it.
         periods = min(self._job.every, max(self._pictures.counts.decoded - last.last_number, 1))
         end_s = last.last * tick_s + periods * Fraction(last.last_length_s)
         form = container_of(path)
-        # Edit lists, which hold the start times, use this clock; in milliseconds they would be rounded.
-        options = INDEX_IN_FRONT | {"movie_timescale": str(_clock_hz(tick_s))} if form in ("mp4", "mov") else {}
+        # Edit lists, which hold the start times, use this clock; in milliseconds they would be
+        # rounded.
+        options = (
+            INDEX_IN_FRONT | {"movie_timescale": str(_clock_hz(tick_s))}
+            if form in ("mp4", "mov")
+            else {}
+        )
         container = av.open(name_for_ffmpeg(path), "w", format=form, options=SAME_BYTES | options)
         tracks: SourceTracks | None = None
         try:
@@ -254,19 +282,27 @@ class SegmentedVideo:
             if tracks is not None:
                 tracks.close()
 
-    def _open_tracks(self, container: OutputContainer, pictures: VideoStream, end_s: Fraction | None) -> SourceTracks:
-        """SourceError if the source no longer exists. It is named by its label, which has no password."""
-        form, rate = VIDEO_FORMATS[self._suffix], self._pictures.look.rate if self._job.every == 1 else None
-        source, name = self._pictures.path, self.path.name
+    def _open_tracks(
+        self, container: OutputContainer, pictures: VideoStream, end_s: Fraction | None
+    ) -> SourceTracks:
+        """SourceError if the source no longer exists. It is named by its label, which has no
+        password."""
+        form = VIDEO_FORMATS[self._suffix]
+        rate = self._pictures.look.rate if self._job.every == 1 else None
+        source = self._pictures.path
+        name = self.path.name
         try:
-            return SourceTracks(source, container, pictures, form, file_name=name, rate=rate, end_s=end_s)
+            return SourceTracks(
+                source, container, pictures, form, file_name=name, rate=rate, end_s=end_s
+            )
         except (av.error.FFmpegError, OSError) as error:
             unread = f"{self._pictures.label}: its sound cannot be read ({error.strerror})"
             hint = "the pictures are kept: put the source back and continue with --resume"
             raise SourceError(f"{unread}; {hint}") from error
 
     def _packets(self, last_end: int) -> "Iterator[Packet[VideoStream]]":
-        """The packets of all segments, with their times in the whole video. `last_end`: of the last picture."""
+        """The packets of all segments, with their times in the whole video. `last_end`: of the last
+        picture."""
         ends = [segment.first for segment in self._segments[1:]] + [last_end]
         for segment, end in zip(self._segments, ends, strict=True):
             with av.open(name_for_ffmpeg(self.work.path / segment.name)) as opened:
@@ -286,7 +322,9 @@ class SegmentedVideo:
             if not self._is_unmerged:
                 self._join(is_whole=False, is_done=True)
                 count = sum(segment.pictures for segment in self._segments)
-                self.notes.append(f"{self.path}: contains the {count} pictures finished before the error")
+                self.notes.append(
+                    f"{self.path}: contains the {count} pictures finished before the error"
+                )
         except MultiverseError as error:
             self.notes.append(str(error))
         finally:
@@ -297,16 +335,25 @@ class SegmentedVideo:
 
     def _publish(self, whole: Path, *, is_done: bool) -> None:
         if self.path.exists() and not self._job.overwrite and mark_of(self.path) != self._published:
-            hint = "" if self._is_live else "; painted pictures are kept: --resume --overwrite replaces it"
-            raise SinkError(f"{self.path}: was created meanwhile by another program, and was not replaced{hint}")
-        if not is_done:  # journaled before the move, so that a later run recognises the file as ours
+            hint = (
+                ""
+                if self._is_live
+                else "; painted pictures are kept: --resume --overwrite replaces it"
+            )
+            raise SinkError(
+                f"{self.path}: was created meanwhile by another program, and was not replaced{hint}"
+            )
+        if (
+            not is_done
+        ):  # journaled before the move, so that a later run recognises the file as ours
             self._published = mark_of(whole)
             self.work.append({"published": self._published})
         move_into_place(whole, self.path, timeout_s=MAX_JOB_WAIT_S)
 
 
 def _is_whole(file: Path, segment: VideoSegment) -> bool:
-    """True if the checksum matches: after a power cut or disk failure a damaged file may have the right size."""
+    """True if the checksum matches: after a power cut or disk failure a damaged file may have the
+    right size."""
     try:
         return file.stat().st_size == segment.size_bytes and sha256_of(file) == segment.sha256
     except OSError:

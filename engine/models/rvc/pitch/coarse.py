@@ -15,9 +15,13 @@ def mel(hz: float) -> float:
 
 
 def coarse(f0_hz: torch.Tensor) -> torch.Tensor:
-    """Pitch as int64 of the same shape, 1..255: even steps of the mel scale from 50 to 1100 Hz; 1 if unvoiced."""
-    lowest, highest = mel(MIN_HZ), mel(MAX_HZ)
-    steps = (1127.0 * torch.log1p(f0_hz.float() / 700.0) - lowest) * ((STEPS - 1) / (highest - lowest)) + 1.0
+    """Pitch as int64 of the same shape, 1..255: even steps of the mel scale from 50 to 1100 Hz; 1
+    if unvoiced."""
+    lowest = mel(MIN_HZ)
+    highest = mel(MAX_HZ)
+    steps = (1127.0 * torch.log1p(f0_hz.float() / 700.0) - lowest) * (
+        (STEPS - 1) / (highest - lowest)
+    ) + 1.0
     return steps.clamp(1.0, float(STEPS)).round().long()
 
 
@@ -27,6 +31,7 @@ def shift_pitch(f0_hz: torch.Tensor, semitones: float) -> torch.Tensor:
 
 
 def autotune(f0_hz: torch.Tensor) -> torch.Tensor:
-    """The pitch rounded to the nearest semitone, equal temperament of A = 440 Hz; unvoiced frames stay 0."""
+    """The pitch rounded to the nearest semitone, equal temperament of A = 440 Hz; unvoiced frames
+    stay 0."""
     semitones = (12.0 * torch.log2(f0_hz.clamp(min=1.0) / A_HZ)).round()
     return torch.where(f0_hz > 0.0, A_HZ * torch.exp2(semitones / 12.0), 0.0)

@@ -1,7 +1,8 @@
-"""Pitch by FCPE (Luo et al. 2025), a convolutional network similar to a conformer. Package `torchfcpe` brings weights.
+"""Pitch by FCPE (Luo et al. 2025), a convolutional network similar to a conformer. Package
+`torchfcpe` brings weights.
 
-Only its network is used. Its front end reads samples from Python, which would make the host wait and break a CUDA
-graph. Our stub replaces the torchaudio that it imports (torchaudio_stub).
+Only its network is used. Its front end reads samples from Python, which would make the host wait
+and break a CUDA graph. Our stub replaces the torchaudio that it imports (torchaudio_stub).
 """
 
 import contextlib
@@ -19,7 +20,9 @@ from engine.models.rvc.pitch.mel import LogMel, decode_pitch
 from engine.system.installing import install_line
 
 THRESHOLD: Final = 0.006
-BEFORE = 432  # samples before sample 160 k at which a frame starts: (1024 - 160) / 2, as in training
+BEFORE = (
+    432  # samples before sample 160 k at which a frame starts: (1024 - 160) / 2, as in training
+)
 FLOOR = 1e-9
 
 
@@ -34,14 +37,19 @@ class Fcpe:
         self._network = network
         self._dtype = dtype
         self._cents = network.cent_table.float()
-        self._mel = LogMel(package.wav2mel.mel_extractor.mel_basis.to(device), before=BEFORE, floor=FLOOR)
+        self._mel = LogMel(
+            package.wav2mel.mel_extractor.mel_basis.to(device), before=BEFORE, floor=FLOOR
+        )
 
     @torch.no_grad()
     def track(self, sound: Tensor) -> Tensor:
-        """Track the pitch of (B, n) float32 at 16 kHz: (B, n // 160) float32 in Hz, 0 where unvoiced."""
+        """Track the pitch of (B, n) float32 at 16 kHz: (B, n // 160) float32 in Hz, 0 where
+        unvoiced."""
         if sound.shape[1] < HOP:
             return sound.new_zeros(sound.shape[0], 0)
-        return decode_pitch(self._network(self._mel(sound).to(self._dtype).transpose(1, 2)), self._cents, THRESHOLD)
+        return decode_pitch(
+            self._network(self._mel(sound).to(self._dtype).transpose(1, 2)), self._cents, THRESHOLD
+        )
 
 
 def bundled() -> Any:

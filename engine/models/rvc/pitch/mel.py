@@ -1,4 +1,5 @@
-"""Input and output of both networks: 128 log mel bands of 1024 samples in, a likelihood of each of 360 pitches out."""
+"""Input and output of both networks: 128 log mel bands of 1024 samples in, a likelihood of each of
+360 pitches out."""
 
 import math
 
@@ -16,17 +17,24 @@ ZERO_CENTS_HZ = 10.0
 
 class LogMel:
     def __init__(self, filters: Tensor, *, before: int, floor: float = 0.0) -> None:
-        """`filters`: (BANDS, FRAME // 2 + 1), on the device. Frame k begins `before` samples before sample 160 k.
-        `floor` is added to the powers, as in training."""
-        self._filters, self._before, self._floor = filters, before, floor
+        """`filters`: (BANDS, FRAME // 2 + 1), on the device. Frame k begins `before` samples before
+        sample 160 k. `floor` is added to the powers, as in training."""
+        self._filters = filters
+        self._before = before
+        self._floor = floor
         self._window = torch.hann_window(FRAME, device=filters.device)
 
     def __call__(self, sound: Tensor) -> Tensor:
-        """(B, n) float32 -> natural logarithms (B, BANDS, n // 160). The sound is mirrored at both ends."""
+        """(B, n) float32 -> natural logarithms (B, BANDS, n // 160). The sound is mirrored at both
+        ends."""
         count = sound.shape[1] // HOP
         needed = (count - 1) * HOP + FRAME
-        sound = sound.float()[:, mirrored_indices(sound.shape[1], self._before, needed, sound.device)]
-        spectrum = torch.stft(sound, FRAME, HOP, window=self._window, center=False, return_complex=True)
+        sound = sound.float()[
+            :, mirrored_indices(sound.shape[1], self._before, needed, sound.device)
+        ]
+        spectrum = torch.stft(
+            sound, FRAME, HOP, window=self._window, center=False, return_complex=True
+        )
         magnitude = (spectrum.real.square() + spectrum.imag.square() + self._floor).sqrt()
         return torch.matmul(self._filters, magnitude).clamp(min=QUIETEST).log()
 
@@ -39,23 +47,29 @@ def mirrored_indices(length: int, before: int, count: int, device: torch.device)
 
 
 def mel_filters(lowest_hz: float, highest_hz: float) -> Tensor:
-    """Mel filters (BANDS, FRAME // 2 + 1) float32, equal to librosa.filters.mel(htk=True). They are triangles evenly
-    spaced on the mel scale 2595 log10(1 + f / 700), each of area 1 in Hz."""
+    """Mel filters (BANDS, FRAME // 2 + 1) float32, equal to librosa.filters.mel(htk=True). They are
+    triangles evenly spaced on the mel scale 2595 log10(1 + f / 700), each of area 1 in Hz."""
     lowest, highest = (2595.0 * math.log10(1.0 + hz / 700.0) for hz in (lowest_hz, highest_hz))
-    corners = 700.0 * (10.0 ** (torch.linspace(lowest, highest, BANDS + 2, dtype=torch.float64) / 2595.0) - 1.0)
+    corners = 700.0 * (
+        10.0 ** (torch.linspace(lowest, highest, BANDS + 2, dtype=torch.float64) / 2595.0) - 1.0
+    )
     bins = torch.arange(FRAME // 2 + 1, dtype=torch.float64) * (RATE_HZ / FRAME)
     left, middle, right = (part[:, None] for part in (corners[:-2], corners[1:-1], corners[2:]))
-    rising, falling = (bins - left) / (middle - left), (right - bins) / (right - middle)
+    rising = (bins - left) / (middle - left)
+    falling = (right - bins) / (right - middle)
     return (torch.minimum(rising, falling).clamp(min=0.0) * 2.0 / (right - left)).float()
 
 
 def decode_pitch(salience: Tensor, cents: Tensor, threshold: float) -> Tensor:
-    """Salience (B, T, bins) in 0..1 and the bins' cents above 10 Hz -> pitch (B, T) float32 in Hz: the mean of the
-    cents around the most likely bin, weighted by salience. 0 if no bin is above `threshold`, or outside 50..1100 Hz."""
+    """Salience (B, T, bins) in 0..1 and the bins' cents above 10 Hz -> pitch (B, T) float32 in Hz:
+    the mean of the cents around the most likely bin, weighted by salience. 0 if no bin is above
+    `threshold`, or outside 50..1100 Hz."""
     salience = salience.float()
     highest, best = salience.max(-1, keepdim=True)
     # Clamped to the first and last bin, 32 Hz and 2 kHz, which are outside the valid range anyway.
-    near = (best + torch.arange(-REACH, REACH + 1, device=salience.device)).clamp(0, cents.shape[0] - 1)
+    near = (best + torch.arange(-REACH, REACH + 1, device=salience.device)).clamp(
+        0, cents.shape[0] - 1
+    )
     weights = salience.gather(-1, near)
     mean = (weights * cents[near]).sum(-1) / weights.sum(-1).clamp(min=1e-12)
     hz = ZERO_CENTS_HZ * torch.exp2(mean / 1200.0)

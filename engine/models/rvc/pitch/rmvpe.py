@@ -1,7 +1,8 @@
-"""Pitch by RMVPE (Wei et al., Interspeech 2023), the most reliable of the three, also in noise and music.
+"""Pitch by RMVPE (Wei et al., Interspeech 2023), the most reliable of the three, also in noise and
+music.
 
-A U-net over a spectrogram, then a recurrent layer over time. Module names are those of the published checkpoint.
-Feature maps are (B, channels, frames, bands).
+A U-net over a spectrogram, then a recurrent layer over time. Module names are those of the
+published checkpoint. Feature maps are (B, channels, frames, bands).
 """
 
 from collections import OrderedDict
@@ -18,12 +19,21 @@ from engine.models import locate
 from engine.models.pickle_file import read_pickle, refuse_code
 from engine.models.pretrained import load_weights, one_line
 from engine.models.rvc.pitch import HOP
-from engine.models.rvc.pitch.mel import BANDS, FRAME, LogMel, decode_pitch, mel_filters, mirrored_indices
+from engine.models.rvc.pitch.mel import (
+    BANDS,
+    FRAME,
+    LogMel,
+    decode_pitch,
+    mel_filters,
+    mirrored_indices,
+)
 from engine.models.tensor_file import reading_device
 
 THRESHOLD: Final = 0.03
 MIN_HZ, MAX_HZ = 30.0, 8000.0  # range of the mel bands
-MIN_CENTS, STEP_CENTS = 1997.3794084376191, 20.0  # the first bin above 10 Hz (31.7 Hz), and the distance of bins
+# the first bin above 10 Hz (31.7 Hz), and the distance of bins
+MIN_CENTS = 1997.3794084376191
+STEP_CENTS = 20.0
 BINS = 360
 FRAME_MULTIPLE = 32  # the U-net halves the time five times
 CHANNELS = (16, 32, 64, 128, 256)
@@ -33,7 +43,9 @@ RECURRENT = 256
 
 
 class Rmvpe(nn.Module):
-    def __init__(self, channels: tuple[int, ...] = CHANNELS, blocks: int = BLOCKS, recurrent: int = RECURRENT) -> None:
+    def __init__(
+        self, channels: tuple[int, ...] = CHANNELS, blocks: int = BLOCKS, recurrent: int = RECURRENT
+    ) -> None:
         super().__init__()
         self.unet = Unet(channels, blocks)
         self.cnn = nn.Conv2d(channels[0], 3, 3, padding=1)
@@ -50,7 +62,9 @@ class Unet(nn.Module):
         super().__init__()
         self.encoder = UnetEncoder(channels, blocks)
         deep = 2 * channels[-1]
-        bottom = (level(before, deep, blocks) for before in (channels[-1], *(deep,) * (DEEPEST - 1)))
+        bottom = (
+            level(before, deep, blocks) for before in (channels[-1], *(deep,) * (DEEPEST - 1))
+        )
         self.intermediate = wrap_named("layers", nn.Sequential(*bottom))
         self.decoder = UnetDecoder((deep, *reversed(channels)), blocks)
 
@@ -92,7 +106,9 @@ def level(before: int, after: int, blocks: int) -> nn.Sequential:
 
 
 def residuals(before: int, after: int, blocks: int) -> nn.Sequential:
-    return nn.Sequential(Residual(before, after), *(Residual(after, after) for _ in range(blocks - 1)))
+    return nn.Sequential(
+        Residual(before, after), *(Residual(after, after) for _ in range(blocks - 1))
+    )
 
 
 def wrap_named(name: str, layers: nn.Module) -> nn.Sequential:
@@ -129,7 +145,9 @@ class Residual(nn.Module):
             self.shortcut = nn.Conv2d(before, after, 1)
 
     def forward(self, picture: Tensor) -> Tensor:
-        result: Tensor = self.conv(picture) + (self.shortcut(picture) if hasattr(self, "shortcut") else picture)
+        result: Tensor = self.conv(picture) + (
+            self.shortcut(picture) if hasattr(self, "shortcut") else picture
+        )
         return result
 
 
@@ -158,24 +176,30 @@ class RmvpeTracker:
 
     @torch.no_grad()
     def track(self, sound: Tensor) -> Tensor:
-        """Track the pitch of (B, n) float32 at 16 kHz: (B, n // 160) float32 in Hz, 0 where unvoiced."""
-        if not (count := sound.shape[1] // HOP):
+        """Track the pitch of (B, n) float32 at 16 kHz: (B, n // 160) float32 in Hz, 0 where
+        unvoiced."""
+        count = sound.shape[1] // HOP
+        if not count:
             return sound.new_zeros(sound.shape[0], 0)
         mel = self._mel(sound).to(self._dtype)
-        padded = mel[..., mirrored_indices(count, 0, -(-count // FRAME_MULTIPLE) * FRAME_MULTIPLE, mel.device)]
+        padded = mel[
+            ...,
+            mirrored_indices(count, 0, -(-count // FRAME_MULTIPLE) * FRAME_MULTIPLE, mel.device),
+        ]
         return decode_pitch(self._network(padded)[:, :count], self._cents, THRESHOLD)
 
 
 def load_rmvpe(name: str, device: torch.device, dtype: torch.dtype) -> RmvpeTracker:
-    """Load the published checkpoint `name`, a file or in the Hugging Face cache. ModelError if it is missing, with how
-    to get it, or if it is something else."""
+    """Load the published checkpoint `name`, a file or in the Hugging Face cache. ModelError if it
+    is missing, with how to get it, or if it is something else."""
     network = read_network(locate.find(name, files=()), name)
     fold_norms(network)
     return RmvpeTracker(network, device, dtype)
 
 
 def read_network(path: Path, name: str) -> Rmvpe:
-    """Read the network on the CPU, in float32. Refuses a pickle with anything but tensors, without running it."""
+    """Read the network on the CPU, in float32. Refuses a pickle with anything but tensors, without
+    running it."""
     refuse_code(name, read_pickle(path).foreign, "RMVPE")
     with one_line(name):
         weights: Any = torch.load(path, map_location=reading_device(), weights_only=True)
@@ -189,16 +213,26 @@ def read_network(path: Path, name: str) -> Rmvpe:
 
 
 def fold_norms(network: nn.Module) -> None:
-    """Fold each batch norm into the convolution before it: the same sums with fewer passes over the data."""
+    """Fold each batch norm into the convolution before it: the same sums with fewer passes over the
+    data."""
     for layers in network.modules():
         if not isinstance(layers, nn.Sequential):
             continue
         for index, (layer, norm) in enumerate(pairwise(list(layers))):
-            if isinstance(norm, nn.BatchNorm2d) and isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            if isinstance(norm, nn.BatchNorm2d) and isinstance(
+                layer, nn.Conv2d | nn.ConvTranspose2d
+            ):
                 mean: Any = norm.running_mean
                 variance: Any = norm.running_var
                 is_transposed = isinstance(layer, nn.ConvTranspose2d)
                 layer.weight, layer.bias = fuse_conv_bn_weights(
-                    layer.weight, layer.bias, mean, variance, norm.eps, norm.weight, norm.bias, is_transposed
+                    layer.weight,
+                    layer.bias,
+                    mean,
+                    variance,
+                    norm.eps,
+                    norm.weight,
+                    norm.bias,
+                    is_transposed,
                 )
                 layers[index + 1] = nn.Identity()

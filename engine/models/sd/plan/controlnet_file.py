@@ -1,7 +1,8 @@
 """Examines a ControlNet, a folder or a file, by its JSON and headers. Does not load torch.
 
-A single file contains no configuration. Widths, counts and kinds of its layers follow from its tensor shapes. Attention
-heads and norms do not, but a ControlNet is trained from a copy of its UNet, so these are copied from the UNet.
+A single file contains no configuration. Widths, counts and kinds of its layers follow from its
+tensor shapes. Attention heads and norms do not, but a ControlNet is trained from a copy of its
+UNet, so these are copied from the UNet.
 """
 
 import re
@@ -21,7 +22,9 @@ from engine.models.tensor_file import headers_of, weights_of
 from engine.models.tensor_rule import require_known
 from engine.models.weight_files import TensorInfo, WeightFiles, find_weights
 
-KIND, UNION, ADAPTER = "ControlNetModel", "ControlNetUnionModel", "T2IAdapter"
+KIND = "ControlNetModel"
+UNION = "ControlNetUnionModel"
+ADAPTER = "T2IAdapter"
 PUBLISHED_UNET: dict[str, Any] = {
     "in_channels": 4,
     "block_out_channels": (320, 640, 1280, 1280),
@@ -29,10 +32,13 @@ PUBLISHED_UNET: dict[str, Any] = {
     "cross_attention_dim": 1280,
     "projection_class_embeddings_input_dim": None,
 }
-"""Defaults of diffusers' UNet2DConditionModel and ControlNetModel, for the keys in which both must agree."""
+"""Defaults of diffusers' UNet2DConditionModel and ControlNetModel, for the keys in which both must
+agree."""
 _UNET_KEYS = (
-    "act_fn attention_head_dim num_attention_heads norm_num_groups norm_eps flip_sin_to_cos freq_shift "
-    "downsample_padding mid_block_scale_factor resnet_time_scale_shift upcast_attention addition_time_embed_dim"
+    "act_fn attention_head_dim num_attention_heads norm_num_groups norm_eps flip_sin_to_cos "
+    "freq_shift "
+    "downsample_padding mid_block_scale_factor resnet_time_scale_shift upcast_attention "
+    "addition_time_embed_dim"
 ).split()
 _ORIGINAL = (
     ("input_hint_block.0.", "controlnet_cond_embedding.conv_in."),
@@ -42,12 +48,16 @@ _ORIGINAL = (
 _ZERO = re.compile(r"zero_convs\.(\d+)\.0\.(.+)")
 _HINT = re.compile(r"input_hint_block\.(\d+)\.(.+)")
 ORIGINAL = "control_model."
-"""Prefix of a ControlNet's tensors in files of the original code, which may also hold the whole model."""
+"""Prefix of a ControlNet's tensors in files of the original code, which may also hold the whole
+model."""
 PLAIN = (
-    f"supported: a {KIND} or {UNION}, such as {CONTROLNETS['sd15']} or {CONTROLNETS['sdxl']}, and a {ADAPTER} as a "
+    f"supported: a {KIND} or {UNION}, such as {CONTROLNETS['sd15']} or {CONTROLNETS['sdxl']}, and "
+    f"a {ADAPTER} as a "
     "folder with a config.json (diffusers' layout)"
 )
-_UNION_TENSORS = re.compile(r"task_embedding|(spatial_ch_projs|control_add_embedding|transformer_layes)\..+")
+_UNION_TENSORS = re.compile(
+    r"task_embedding|(spatial_ch_projs|control_add_embedding|transformer_layes)\..+"
+)
 """Pattern of the tensors of a ControlNetUnionModel besides those of a ControlNetModel."""
 _CONTROLNET_TENSORS = re.compile(
     r"(conv_in|time_embedding|add_embedding|down_blocks(?!\.\d+\.motion_modules)|mid_block|"
@@ -55,7 +65,8 @@ _CONTROLNET_TENSORS = re.compile(
 )
 """Pattern of the tensors of a ControlNetModel."""
 _SHUFFLE = re.compile(r"_shuffle(_fp16)?$")
-"""Stem of the one published ControlNet whose output is averaged over the picture; ComfyUI uses the same test."""
+"""Stem of the one published ControlNet whose output is averaged over the picture; ComfyUI uses the
+same test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +86,14 @@ class ControlNetFiles:
 
 
 def examine_controlnet(name: str, outline: NetworkOutline | None) -> ControlNetFiles:
-    """Examine a ControlNet. ModelError in one line if `load` would refuse it. `outline`: that of its model, or None."""
+    """Examine a ControlNet. ModelError in one line if `load` would refuse it. `outline`: that of
+    its model, or None."""
     path = locate.find(name, files=locate.PART_FILES)
     if path.is_file():
         beside = find_weights(path.parent)
-        is_of_folder = beside is not None and path in beside.files and (path.parent / CONFIG).is_file()
+        is_of_folder = (
+            beside is not None and path in beside.files and (path.parent / CONFIG).is_file()
+        )
         files = _of_folder(name, path.parent) if is_of_folder else _of_file(name, path, outline)
     else:
         files = _of_folder(name, path)
@@ -95,12 +109,17 @@ def _of_folder(name: str, path: Path) -> ControlNetFiles:
     if not (path / CONFIG).is_file():
         single = sorted(path.glob("*.safetensors")) or sorted(path.glob("*.pth"))
         hint = f"; name the file itself: {single[0]}" if single else ""
-        raise ModelError(f"{name}: not a diffusers ControlNet folder (config.json is missing){hint}")
+        raise ModelError(
+            f"{name}: not a diffusers ControlNet folder (config.json is missing){hint}"
+        )
     config = read_config(name, path)
     kind = config.get("_class_name")
     if kind not in (KIND, UNION, ADAPTER):
-        raise ModelError(f"{name}: {PART_CLASSES.get(str(kind), f'a {kind}')}, which is not supported; {PLAIN}")
-    if (weights := find_weights(path)) is None:
+        raise ModelError(
+            f"{name}: {PART_CLASSES.get(str(kind), f'a {kind}')}, which is not supported; {PLAIN}"
+        )
+    weights = find_weights(path)
+    if weights is None:
         raise ModelError(f"{name} has no weights{locate.how_to_get(name)}")
     tensors = headers_of(weights)
     if kind != ADAPTER:
@@ -113,23 +132,38 @@ def _of_folder(name: str, path: Path) -> ControlNetFiles:
 def _of_file(name: str, path: Path, outline: NetworkOutline | None) -> ControlNetFiles:
     weights = weights_of(name, path)
     header = headers_of(weights)
-    tensors = to_diffusers_names(header) | {name: header[name] for name in header.keys() & {"difference"}}
+    tensors = to_diffusers_names(header) | {
+        name: header[name] for name in header.keys() & {"difference"}
+    }
     _require_known(name, tensors)
-    config = config_from(name, tensors, outline.unet if outline else {}) | _union_config(name, tensors)
+    config = config_from(name, tensors, outline.unet if outline else {}) | _union_config(
+        name, tensors
+    )
     notes: tuple[str, ...] = ()
     if _SHUFFLE.search(path.stem):
         config["global_pool_conditions"] = True
-        notes = (f"ControlNet {name}: named a shuffle one, so its output is averaged over the picture",)
-    return ControlNetFiles(name=name, path=path, weights=weights, tensors=header, config=config, notes=notes)
+        notes = (
+            f"ControlNet {name}: named a shuffle one, so its output is averaged over the picture",
+        )
+    return ControlNetFiles(
+        name=name, path=path, weights=weights, tensors=header, config=config, notes=notes
+    )
 
 
-def _union_config(name: str, tensors: Mapping[str, TensorInfo], *, is_union: bool = False) -> dict[str, Any]:
-    """The config keys that only a ControlNet Union has, from its shapes: published folders call themselves a
-    ControlNetModel. Empty for a plain ControlNet. ModelError for an incomplete union."""
-    task, out = tensors.get("task_embedding"), tensors.get("spatial_ch_projs.weight")
+def _union_config(
+    name: str, tensors: Mapping[str, TensorInfo], *, is_union: bool = False
+) -> dict[str, Any]:
+    """The config keys that only a ControlNet Union has, from its shapes: published folders call
+    themselves a ControlNetModel. Empty for a plain ControlNet. ModelError for an incomplete
+    union."""
+    task = tensors.get("task_embedding")
+    out = tensors.get("spatial_ch_projs.weight")
     if task is None or out is None or len(task.shape) != 2:
         if is_union or any(map(_UNION_TENSORS.fullmatch, tensors)):
-            raise ModelError(f"{name}: incomplete ControlNet Union, task_embedding or spatial_ch_projs is missing")
+            raise ModelError(
+                f"{name}: incomplete ControlNet Union, task_embedding or spatial_ch_projs is "
+                "missing"
+            )
         return {}
     return {
         "_class_name": UNION,
@@ -141,9 +175,12 @@ def _union_config(name: str, tensors: Mapping[str, TensorInfo], *, is_union: boo
 
 
 def _require_known(name: str, tensors: Mapping[str, TensorInfo]) -> None:
-    """Raise ModelError for tensors that would be silently ignored, by the kind of file that has them if it is known."""
+    """Raise ModelError for tensors that would be silently ignored, by the kind of file that has
+    them if it is known."""
     known = (_CONTROLNET_TENSORS, _UNION_TENSORS)
-    surplus = sorted(each for each in tensors if not any(pattern.fullmatch(each) for pattern in known))
+    surplus = sorted(
+        each for each in tensors if not any(pattern.fullmatch(each) for pattern in known)
+    )
     for pattern, kind in NO_CONTROLNETS.items():
         if any(re.fullmatch(pattern, each) for each in surplus):
             raise ModelError(f"{name}: {kind}, which cannot be run as a ControlNet; {PLAIN}")
@@ -153,55 +190,80 @@ def _require_known(name: str, tensors: Mapping[str, TensorInfo]) -> None:
 def _require_usable(name: str, config: Mapping[str, Any]) -> None:
     if config["_class_name"] == ADAPTER:
         if config.get("in_channels", 3) not in (1, 3):
-            raise ModelError(f"{name}: takes pictures of {config['in_channels']} channels; supported: 1 and 3")
+            raise ModelError(
+                f"{name}: takes pictures of {config['in_channels']} channels; supported: 1 and 3"
+            )
         return
     if config.get("encoder_hid_dim"):
-        raise ModelError(f"{name}: takes texts of another encoder (Kolors'?), which is not supported; {PLAIN}")
+        raise ModelError(
+            f"{name}: takes texts of another encoder (Kolors'?), which is not supported; {PLAIN}"
+        )
     if config.get("class_embed_type") or config.get("num_class_embeds"):
         raise ModelError(f"{name}: takes classes beside the text, which is not supported; {PLAIN}")
     channels = config.get("conditioning_channels", 3)
     if channels != 3:
-        raise ModelError(f"{name}: takes pictures of {channels} channels, not of 3 (red, green, blue); {PLAIN}")
+        raise ModelError(
+            f"{name}: takes pictures of {channels} channels, not of 3 (red, green, blue); {PLAIN}"
+        )
     order = config.get("controlnet_conditioning_channel_order", "rgb")
     if order not in ("rgb", "bgr"):
-        raise ModelError(f"{name}: controlnet_conditioning_channel_order is {str(order)[:40]!r}; supported: rgb, bgr")
+        raise ModelError(
+            f"{name}: controlnet_conditioning_channel_order is {str(order)[:40]!r}; supported: "
+            "rgb, bgr"
+        )
 
 
 def require_fit(name: str, config: Mapping[str, Any], outline: NetworkOutline) -> None:
-    """Raise ModelError, in one line, if a ControlNet with this configuration does not fit the outline's UNet."""
-    model, unet = outline.model, outline.unet
+    """Raise ModelError, in one line, if a ControlNet with this configuration does not fit the
+    outline's UNet."""
+    model = outline.model
+    unet = outline.unet
     if config.get("_class_name") == ADAPTER:
         _require_adapter_fit(name, config, outline)
         return
     if "mid_block_type" in unet and unet["mid_block_type"] is None:
         raise ModelError(
-            f"{name}: a ControlNet adds to the middle block of a UNet, and that of {model} has none (a small distilled "
-            "one); use a model with a whole UNet, such as stable-diffusion-v1-5/stable-diffusion-v1-5"
+            f"{name}: a ControlNet adds to the middle block of a UNet, and that of {model} has "
+            "none (a small distilled "
+            "one); use a model with a whole UNet, such as "
+            "stable-diffusion-v1-5/stable-diffusion-v1-5"
         )
     theirs = family_of(config)
     if theirs != outline.family:
         example = CONTROLNETS[outline.family]
-        take = f"one that fits: {example} ({locate.fetch_command(example, files=locate.PART_FILES)})"
-        what, ours = f"{name}: a ControlNet", FAMILIES[outline.family]
+        take = (
+            f"one that fits: {example} ({locate.fetch_command(example, files=locate.PART_FILES)})"
+        )
+        what = f"{name}: a ControlNet"
+        ours = FAMILIES[outline.family]
         raise wrong_model_error(what, FAMILIES[theirs], model, ours, take)
     for key, default in PUBLISHED_UNET.items():
-        ours, others = _plain(unet.get(key, default)), _plain(config.get(key, default))
+        ours = _plain(unet.get(key, default))
+        others = _plain(config.get(key, default))
         if ours != others:
             raise ModelError(
-                f"{name}: a ControlNet made for another kind of {FAMILIES[theirs]} ({key} {others}, {model} has {ours})"
+                f"{name}: a ControlNet made for another kind of {FAMILIES[theirs]} ({key} "
+                f"{others}, {model} has {ours})"
             )
 
 
 def _require_adapter_fit(name: str, config: Mapping[str, Any], outline: NetworkOutline) -> None:
-    is_xl, ours = config.get("adapter_type", "full_adapter") == "full_adapter_xl", outline.family
+    is_xl = config.get("adapter_type", "full_adapter") == "full_adapter_xl"
+    ours = outline.family
     if is_xl != (ours == "sdxl"):
         base = FAMILIES["sdxl" if is_xl else "sd15"]
-        take = "TencentARC publishes some for both (t2iadapter_canny_sd15v2, t2i-adapter-canny-sdxl-1.0)"
+        take = (
+            "TencentARC publishes some for both (t2iadapter_canny_sd15v2, "
+            "t2i-adapter-canny-sdxl-1.0)"
+        )
         raise wrong_model_error(f"{name}: a T2I-Adapter", base, outline.model, FAMILIES[ours], take)
     widths = list(outline.unet.get("block_out_channels", PUBLISHED_UNET["block_out_channels"]))
     theirs = list(config.get("channels", PUBLISHED_UNET["block_out_channels"]))
     if theirs[: len(widths)] != widths[: len(theirs)]:
-        raise ModelError(f"{name}: a T2I-Adapter for another UNet (channels {theirs}, {outline.model} has {widths})")
+        raise ModelError(
+            f"{name}: a T2I-Adapter for another UNet (channels {theirs}, {outline.model} has "
+            f"{widths})"
+        )
 
 
 def family_of(config: Mapping[str, Any]) -> str:
@@ -221,9 +283,14 @@ def _plain(value: Any) -> Any:
 
 
 def to_diffusers_names(stored: Mapping[str, Stored]) -> dict[str, Stored]:
-    """Rename the tensors of a file, or their descriptions, to diffusers' names; only the ControlNet's if the file
-    contains more. The layout may be that of the original ControlNet code."""
-    own = {name.removeprefix(ORIGINAL): each for name, each in stored.items() if name.startswith(ORIGINAL)}
+    """Rename the tensors of a file, or their descriptions, to diffusers' names; only the
+    ControlNet's if the file contains more. The layout may be that of the original ControlNet
+    code."""
+    own = {
+        name.removeprefix(ORIGINAL): each
+        for name, each in stored.items()
+        if name.startswith(ORIGINAL)
+    }
     tensors = own or dict(stored)
     if "time_embed.0.weight" not in tensors:
         return tensors
@@ -243,26 +310,39 @@ def _diffusers_name(name: str, layers: int) -> str:
     return diffusers_name(UNET + name, layers) or name
 
 
-def config_from(name: str, tensors: Mapping[str, TensorInfo], unet: Mapping[str, Any]) -> dict[str, Any]:
-    """The config.json of a ControlNetModel with these `tensors` (by diffusers' names). `unet`: the model's UNet config.
-    ModelError if they are not a complete ControlNet."""
+def config_from(
+    name: str, tensors: Mapping[str, TensorInfo], unet: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The config.json of a ControlNetModel with these `tensors` (by diffusers' names). `unet`: the
+    model's UNet config. ModelError if they are not a complete ControlNet."""
     widths: list[int] = []
     while (first := tensors.get(f"down_blocks.{len(widths)}.resnets.0.conv1.weight")) is not None:
         widths.append(first.shape[0])
-    needed = ("conv_in.weight", "controlnet_cond_embedding.conv_in.weight", "controlnet_mid_block.weight")
-    absent = [each for each in needed if each not in tensors] + ([] if widths else ["down_blocks.0"])
+    needed = (
+        "conv_in.weight",
+        "controlnet_cond_embedding.conv_in.weight",
+        "controlnet_mid_block.weight",
+    )
+    absent = [each for each in needed if each not in tensors] + (
+        [] if widths else ["down_blocks.0"]
+    )
     if absent:
         raise ModelError(f"{name}: incomplete ControlNet, {absent[0]} is missing")
     layers = _count(tensors, "down_blocks.0.resnets.")
-    added_up, expected = _count(tensors, "controlnet_down_blocks."), 1 + len(widths) * layers + len(widths) - 1
+    added_up = _count(tensors, "controlnet_down_blocks.")
+    expected = 1 + len(widths) * layers + len(widths) - 1
     if added_up != expected:
-        raise ModelError(f"{name}: incomplete ControlNet, it has {added_up} of {expected} controlnet_down_blocks")
+        raise ModelError(
+            f"{name}: incomplete ControlNet, it has {added_up} of {expected} controlnet_down_blocks"
+        )
     depths = [_depth(tensors, f"down_blocks.{level}.") for level in range(len(widths))]
     linear = tensors.get(_first(tensors, ".proj_in.weight"))
     text = tensors.get(_first(tensors, ".attn2.to_k.weight"))
     added = tensors.get("add_embedding.linear_1.weight")
     hints = [tensors["controlnet_cond_embedding.conv_in.weight"].shape[0]]
-    while (wider := tensors.get(f"controlnet_cond_embedding.blocks.{2 * len(hints) - 1}.weight")) is not None:
+    while (
+        wider := tensors.get(f"controlnet_cond_embedding.blocks.{2 * len(hints) - 1}.weight")
+    ) is not None:
         hints.append(wider.shape[0])
     has_middle_attention = bool(_first(tensors, "", start="mid_block.attentions.0."))
     return {key: unet[key] for key in _UNET_KEYS if unet.get(key) is not None} | {
@@ -272,14 +352,18 @@ def config_from(name: str, tensors: Mapping[str, TensorInfo], unet: Mapping[str,
         "conditioning_embedding_out_channels": hints,
         "block_out_channels": widths,
         "layers_per_block": layers,
-        "down_block_types": ["DownBlock2D" if depth is None else "CrossAttnDownBlock2D" for depth in depths],
+        "down_block_types": [
+            "DownBlock2D" if depth is None else "CrossAttnDownBlock2D" for depth in depths
+        ],
         "mid_block_type": "UNetMidBlock2DCrossAttn" if has_middle_attention else "UNetMidBlock2D",
         "transformer_layers_per_block": [
             *(depth or 0 for depth in depths[:-1]),
             (_depth(tensors, "mid_block.") if has_middle_attention else depths[-1]) or 0,
         ],
         "cross_attention_dim": text.shape[1] if text else unet.get("cross_attention_dim", 1280),
-        "use_linear_projection": len(linear.shape) == 2 if linear else bool(unet.get("use_linear_projection")),
+        "use_linear_projection": len(linear.shape) == 2
+        if linear
+        else bool(unet.get("use_linear_projection")),
         "addition_embed_type": "text_time" if added else None,
         "projection_class_embeddings_input_dim": added.shape[1] if added else None,
     }
@@ -293,7 +377,9 @@ def _depth(tensors: Mapping[str, TensorInfo], block: str) -> int | None:
 
 
 def _count(tensors: Mapping[str, TensorInfo], start: str) -> int:
-    return len({name.removeprefix(start).split(".")[0] for name in tensors if name.startswith(start)})
+    return len(
+        {name.removeprefix(start).split(".")[0] for name in tensors if name.startswith(start)}
+    )
 
 
 def _first(tensors: Mapping[str, TensorInfo], end: str, *, start: str = "") -> str:

@@ -1,4 +1,5 @@
-"""Examines the models that draw control images, depth and pose, by their JSON and headers. Does not load torch."""
+"""Examines the models that draw control images, depth and pose, by their JSON and headers. Does not
+load torch."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -32,7 +33,8 @@ class DetectorFiles:
 
 
 def examine_detector(part: str, name: str) -> DetectorFiles:
-    """Examine a detector network. ModelError in one line if it is another kind of model or has no weights."""
+    """Examine a detector network. ModelError in one line if it is another kind of model or has no
+    weights."""
     path = locate.find(name, files=locate.PART_FILES)
     (model_type, kind), example = KINDS[part], DETECTORS[part]
     fetch = f"for example {example} ({locate.fetch_command(example, files=locate.PART_FILES)})"
@@ -42,6 +44,7 @@ def examine_detector(part: str, name: str) -> DetectorFiles:
     found = str(config.get("model_type", "unknown"))
     if found != model_type:
         raise ModelError(f"{name}: is a model of type {found[:40]}; {part} needs {kind}, {fetch}")
-    if (weights := find_weights(path)) is None:
+    weights = find_weights(path)
+    if weights is None:
         raise ModelError(f"{name}: {part} has no weights, model.safetensors is missing; {fetch}")
     return DetectorFiles(part=part, name=name, config=config, weights=weights)

@@ -1,4 +1,5 @@
-"""Reads the trigger words and text encoders of a textual inversion embedding from its header. Does not load torch."""
+"""Reads the trigger words and text encoders of a textual inversion embedding from its header. Does
+not load torch."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ WEBUI_PICKLE = "string_to_param"
 WEBUI = "emb_params"
 XL = ("clip_l", "clip_g")
 PIVOTAL = ("text_encoders_0", "text_encoders_1")
-"""Keys of pivotal tuning (cog-sdxl, diffusers' advanced DreamBooth): each row is a token, `<s0>`, `<s1>` and so on."""
+"""Keys of pivotal tuning (cog-sdxl, diffusers' advanced DreamBooth): each row is a token, `<s0>`,
+`<s1>` and so on."""
 _UNNAMED = (WEBUI, *XL, *PIVOTAL, "*")
 LEARNED = "learned_embeds"  # diffusers' file name for every embedding
 BASES = {(768,): FAMILIES["sd15"], (1024,): FAMILIES["sd21"], (768, 1280): FAMILIES["sdxl"]}
@@ -30,7 +32,8 @@ MAX_VECTORS = 75  # number of tokens of a text
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddingEntry:
     triggers: tuple[str, ...]
-    """Trigger words in a prompt: the file name (A1111), or the token in a diffusers file and the file name."""
+    """Trigger words in a prompt: the file name (A1111), or the token in a diffusers file and the
+    file name."""
     keys: tuple[str, ...]
     """Keys of its tensors, one for each text encoder; each is (vectors, width), or (width,)."""
     row: int | None = None
@@ -63,16 +66,21 @@ class EmbeddingFile:
 def text_widths(folder: DiffusersFolder) -> tuple[int, ...]:
     """Width of each text encoder's token embedding, from its config.json."""
     parts = [part for part in folder.parts if part.startswith("text_encoder")]
-    return tuple(int(folder.config(f"{part}/config.json").get("hidden_size", TEXT_WIDTH)) for part in parts)
+    return tuple(
+        int(folder.config(f"{part}/config.json").get("hidden_size", TEXT_WIDTH)) for part in parts
+    )
 
 
 def examine_embedding(name: str, widths: tuple[int, ...], model: str) -> EmbeddingFile:
-    """Examine an embedding for `model`, whose text encoders have these `widths` (see `text_widths`). ModelError in one
-    line if it is not an embedding, or was made for another model."""
+    """Examine an embedding for `model`, whose text encoders have these `widths` (see
+    `text_widths`). ModelError in one line if it is not an embedding, or was made for another
+    model."""
     embedding = read_embedding(name)
     if embedding.widths != widths:
         take = "take one that was made for it"
-        raise wrong_model_error(f"{name}: an embedding", _base(embedding.widths), model, _base(widths), take)
+        raise wrong_model_error(
+            f"{name}: an embedding", _base(embedding.widths), model, _base(widths), take
+        )
     return embedding
 
 
@@ -92,7 +100,9 @@ def read_embedding(name: str) -> EmbeddingFile:
 
 
 def _file(name: str) -> Path:
-    path = locate.find(name, files=tuple(f"{LEARNED}.{suffix}" for suffix in ("safetensors", "bin")))
+    path = locate.find(
+        name, files=tuple(f"{LEARNED}.{suffix}" for suffix in ("safetensors", "bin"))
+    )
     if path.is_dir():
         files = [file for suffix in SUFFIXES for file in sorted(path.glob(f"*{suffix}"))]
         learned = [file for file in files if file.stem == LEARNED]
@@ -101,7 +111,10 @@ def _file(name: str) -> Path:
             raise ModelError(f"{name}: need exactly one embedding, found {found}; name the file")
         path = (learned or files)[0]
     if path.suffix.lower() not in SUFFIXES:
-        raise ModelError(f"{name}: an embedding is a {', '.join(SUFFIXES)} file; A1111 saves pictures' as .pt, too")
+        raise ModelError(
+            f"{name}: an embedding is a {', '.join(SUFFIXES)} file; A1111 saves pictures' as .pt, "
+            "too"
+        )
     return path
 
 
@@ -122,8 +135,15 @@ def _entries(file: Path, tensors: Mapping[str, TensorInfo]) -> tuple[EmbeddingEn
     shapes = [tensors[key].shape for key in keys]
     is_of_tokens = not of_encoders and len(keys) > 1
     is_named = not any("." in key for key in keys) and len({shape[-1:] for shape in shapes}) == 1
-    if (is_of_tokens and not is_named) or any(len(shape) not in (1, 2) for shape in shapes) or not keys:
-        raise ModelError(f"{file}: not a textual inversion embedding; it contains {', '.join(list(tensors)[:3])[:120]}")
+    if (
+        (is_of_tokens and not is_named)
+        or any(len(shape) not in (1, 2) for shape in shapes)
+        or not keys
+    ):
+        raise ModelError(
+            f"{file}: not a textual inversion embedding; it contains "
+            f"{', '.join(list(tensors)[:3])[:120]}"
+        )
     if is_of_tokens:
         return tuple(
             EmbeddingEntry(triggers=(key,), keys=_require_counts(file, (key,), [shape]))
@@ -135,15 +155,25 @@ def _entries(file: Path, tensors: Mapping[str, TensorInfo]) -> tuple[EmbeddingEn
     whole = EmbeddingEntry(triggers=tuple(dict.fromkeys(filter(None, (token, stem)))), keys=keys)
     if keys[0] != PIVOTAL[0] or len(shapes[0]) == 1:
         return (whole,)
-    return (whole, *(EmbeddingEntry(triggers=(f"<s{row}>",), keys=keys, row=row) for row in range(shapes[0][0])))
+    return (
+        whole,
+        *(
+            EmbeddingEntry(triggers=(f"<s{row}>",), keys=keys, row=row)
+            for row in range(shapes[0][0])
+        ),
+    )
 
 
-def _require_counts(file: Path, keys: tuple[str, ...], shapes: list[tuple[int, ...]]) -> tuple[str, ...]:
-    """Return `keys`. ModelError if their tensors do not have the same number of vectors, or too many."""
+def _require_counts(
+    file: Path, keys: tuple[str, ...], shapes: list[tuple[int, ...]]
+) -> tuple[str, ...]:
+    """Return `keys`. ModelError if their tensors do not have the same number of vectors, or too
+    many."""
     counts = {shape[0] if len(shape) == 2 else 1 for shape in shapes}
     if len(counts) > 1 or not 1 <= counts.pop() <= MAX_VECTORS:
         raise ModelError(
-            f"{file}: an embedding must have 1 to {MAX_VECTORS} vectors, the same number for each text encoder"
+            f"{file}: an embedding must have 1 to {MAX_VECTORS} vectors, the same number for each "
+            "text encoder"
         )
     return keys
 

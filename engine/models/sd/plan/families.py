@@ -1,4 +1,5 @@
-"""The supported families of Stable Diffusion: their names, published models of each, and their clip skip."""
+"""The supported families of Stable Diffusion: their names, published models of each, and their clip
+skip."""
 
 import tomllib
 from pathlib import Path
@@ -13,7 +14,8 @@ FAMILIES: Final[dict[str, str]] = _TABLES["names"]
 """Short names."""
 FULL_NAMES: Final[dict[str, str]] = _TABLES["full_names"]
 TEXT_WIDTHS: Final = {width: FAMILIES[family] for family, width in _TABLES["text_widths"].items()}
-"""Short names by the width of the text embeddings that its UNet attends to (`cross_attention_dim`)."""
+"""Short names by the width of the text embeddings that its UNet attends to
+(`cross_attention_dim`)."""
 BASES: Final[dict[str, str]] = _TABLES["bases"]
 TAESD: Final[dict[str, str]] = _TABLES["tiny_vaes"]
 FULL_VAES: Final[dict[str, str]] = _TABLES["full_vaes"]
@@ -23,9 +25,11 @@ OWN_CLIP_SKIP: Final[dict[str, int]] = _TABLES["own_clip_skips"]
 MAX_CLIP_SKIP = 12
 
 
-def wrong_model_error(what: str, theirs: str, model: str, ours: str, take: str, *, why: str = "") -> ModelError:
-    """The error line for a part that belongs to another model. `what` was made for `theirs`, but `model` is `ours`.
-    `take`: what to use instead; `why`: how it was recognized."""
+def wrong_model_error(
+    what: str, theirs: str, model: str, ours: str, take: str, *, why: str = ""
+) -> ModelError:
+    """The error line for a part that belongs to another model. `what` was made for `theirs`, but
+    `model` is `ours`. `take`: what to use instead; `why`: how it was recognized."""
     because = f" ({why})" if why else ""
     return ModelError(f"{what} made for {theirs}, {model} is {ours}{because}; {take}")
 

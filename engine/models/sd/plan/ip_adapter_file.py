@@ -1,8 +1,10 @@
-"""Examines an IP-Adapter by its headers, and finds the image encoder that it needs. Does not load torch.
+"""Examines an IP-Adapter by its headers, and finds the image encoder that it needs. Does not load
+torch.
 
-Published adapters come with two CLIP vision models, ViT-H and ViT-bigG, in folders of the same name. A standard adapter
-takes the encoder's projection (width 1024 of ViT-H, 1280 of bigG); plus and full-face take its second to last layer
-(width 1280 of ViT-H, 1664 of bigG). So the adapter's shapes show which encoder it needs.
+Published adapters come with two CLIP vision models, ViT-H and ViT-bigG, in folders of the same
+name. A standard adapter takes the encoder's projection (width 1024 of ViT-H, 1280 of bigG); plus
+and full-face take its second to last layer (width 1280 of ViT-H, 1664 of bigG). So the adapter's
+shapes show which encoder it needs.
 """
 
 import re
@@ -25,19 +27,26 @@ from engine.models.weight_files import TensorInfo, WeightFiles, find_weights
 
 PUBLISHED = "h94/IP-Adapter"
 ENCODER = "image_encoder"
-VIT_H, BIG_G = "models/image_encoder", "sdxl_models/image_encoder"
+VIT_H = "models/image_encoder"
+BIG_G = "sdxl_models/image_encoder"
 """Folders of PUBLISHED that contain the two encoders."""
 ENCODER_FILES = ("config.json", "model.safetensors")
-ADAPTERS = {"sd15": "models/ip-adapter_sd15.safetensors", "sdxl": "sdxl_models/ip-adapter_sdxl_vit-h.safetensors"}
+ADAPTERS = {
+    "sd15": "models/ip-adapter_sd15.safetensors",
+    "sdxl": "sdxl_models/ip-adapter_sdxl_vit-h.safetensors",
+}
 """A standard adapter for each family that has one; SD 2.x has none."""
 FACE_NUMBERS = 512  # width of a face recognition embedding, the input of FaceID and InstantID
 _DEFAULTS = {"hidden_size": 768, "projection_dim": 512}  # default of transformers' CLIPVisionConfig
 _KEY = re.compile(r"ip_adapter\.(\d+)\.to_k_ip\.weight")
 _LAYER = re.compile(r"image_proj\.layers\.(\d+)\.")
-_NAMES: dict[str, list[str]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+_NAMES: dict[str, list[str]] = tomllib.loads(
+    Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
+)
 """The tensors of each supported kind."""
 _KOLORS_WIDTH = 1024
-"""hidden_size of the CLIP ViT-L of Kolors' adapter. Kolors' UNet has the same widths as SDXL's, but other texts."""
+"""hidden_size of the CLIP ViT-L of Kolors' adapter. Kolors' UNet has the same widths as SDXL's, but
+other texts."""
 _FACE = "which needs a face detector"
 
 
@@ -78,12 +87,17 @@ class IpAdapterFiles:
 
 
 def examine_ip_adapter(name: str, encoder: str, outline: NetworkOutline | None) -> IpAdapterFiles:
-    """Examine an IP-Adapter from its headers. ModelError in one line if `load` would refuse it. `encoder`: its image
-    encoder, "": search. `outline`: that of its model, or None if unknown."""
+    """Examine an IP-Adapter from its headers. ModelError in one line if `load` would refuse it.
+    `encoder`: its image encoder, "": search. `outline`: that of its model, or None if unknown."""
     file = locate.find(name)
     if file.is_dir():
-        names = ", ".join(sorted(each.name for each in file.glob("*adapter*.safetensors"))) or "none"
-        raise ModelError(f"{name}: an IP-Adapter is one .safetensors or .bin file; name the file (found: {names})")
+        names = (
+            ", ".join(sorted(each.name for each in file.glob("*adapter*.safetensors"))) or "none"
+        )
+        raise ModelError(
+            f"{name}: an IP-Adapter is one .safetensors or .bin file; name the file (found: "
+            f"{names})"
+        )
     weights = weights_of(name, file)
     tensors = headers_of(weights)
     need = _required_encoder(name, file, tensors)
@@ -91,7 +105,8 @@ def examine_ip_adapter(name: str, encoder: str, outline: NetworkOutline | None) 
     if outline is not None:
         _require_fit(name, tensors, outline)
     folder, config = _encoder(name, file, encoder, need)
-    if (encoder_weights := find_weights(folder)) is None:
+    encoder_weights = find_weights(folder)
+    if encoder_weights is None:
         raise ModelError(f"{folder} has no weights{locate.how_to_get(encoder)}")
     notes = (pickle_note(f"ip_adapter {file.name}"),) if weights.is_pickle else ()
     return IpAdapterFiles(
@@ -106,22 +121,31 @@ def examine_ip_adapter(name: str, encoder: str, outline: NetworkOutline | None) 
 
 
 def ip_adapter_base(name: str) -> str:
-    """The family of an IP-Adapter, "" if unknown; needs no image encoder. ModelError if its kind is unsupported."""
+    """The family of an IP-Adapter, "" if unknown; needs no image encoder. ModelError if its kind is
+    unsupported."""
     file = locate.find(name)
     tensors = headers_of(weights_of(name, file))
     _required_encoder(name, file, tensors)
-    return TEXT_WIDTHS.get(next(tensor.shape[1] for each, tensor in tensors.items() if _KEY.fullmatch(each)), "")
+    return TEXT_WIDTHS.get(
+        next(tensor.shape[1] for each, tensor in tensors.items() if _KEY.fullmatch(each)), ""
+    )
 
 
-def _required_encoder(name: str, file: Path, tensors: Mapping[str, TensorInfo]) -> EncoderRequirement:
-    """The image encoder that the adapter needs. ModelError with its kind if it is an unsupported one."""
+def _required_encoder(
+    name: str, file: Path, tensors: Mapping[str, TensorInfo]
+) -> EncoderRequirement:
+    """The image encoder that the adapter needs. ModelError with its kind if it is an unsupported
+    one."""
 
     def shape(inner: str) -> tuple[int, ...]:
         tensor = tensors.get(f"image_proj.{inner}")
         return tensor.shape if tensor is not None and len(tensor.shape) >= 2 else ()
 
     known = "supported: standard, plus, plus-face and full-face of SD 1.5 and SDXL"
-    if any(each.startswith(("id_adapter", "pulid", "image_proj.mapping_", "image_proj.body.")) for each in tensors):
+    if any(
+        each.startswith(("id_adapter", "pulid", "image_proj.mapping_", "image_proj.body."))
+        for each in tensors
+    ):
         raise ModelError(f"{name}: a PuLID adapter, {_FACE}; {known}")
     is_face = "image_proj.perceiver_resampler.proj_in.weight" in tensors or (
         shape("proj.0.weight") and "image_proj.norm.weight" in tensors
@@ -129,7 +153,9 @@ def _required_encoder(name: str, file: Path, tensors: Mapping[str, TensorInfo]) 
     if is_face or any("_lora." in each for each in tensors):
         raise ModelError(f"{name}: a FaceID adapter, {_FACE}; {known}")
     if not any(_KEY.fullmatch(each) for each in tensors):
-        raise ModelError(f"{name}: not an IP-Adapter for Stable Diffusion ({len(tensors)} tensors); {known}")
+        raise ModelError(
+            f"{name}: not an IP-Adapter for Stable Diffusion ({len(tensors)} tensors); {known}"
+        )
     if shape("proj.weight"):
         return EncoderRequirement("projection_dim", shape("proj.weight")[1])
     if shape("proj.0.weight") and "image_proj.proj.3.weight" in tensors:
@@ -146,41 +172,65 @@ def _required_encoder(name: str, file: Path, tensors: Mapping[str, TensorInfo]) 
 
 def _require_tensors(name: str, tensors: Mapping[str, TensorInfo]) -> None:
     """Raise ModelError unless the file has all tensors of its kind, and no others."""
-    kind = next((kind for kind in ("standard", "full") if f"image_proj.{_NAMES[kind][0]}" in tensors), "plus")
+    kind = next(
+        (kind for kind in ("standard", "full") if f"image_proj.{_NAMES[kind][0]}" in tensors),
+        "plus",
+    )
     layers = {found[1] for each in tensors if (found := _LAYER.match(each))}
     numbers = [found[1] for each in tensors if (found := _KEY.fullmatch(each))]
     names = {f"image_proj.{each}" for each in _NAMES[kind]}
     names |= {f"image_proj.layers.{layer}.{each}" for layer in layers for each in _NAMES["layer"]}
     names |= {f"ip_adapter.{number}.to_{side}_ip.weight" for number in numbers for side in "kv"}
     require_present(name, sorted(names - tensors.keys()))
-    require_known(name, "an IP-Adapter", tensors.keys() - names, why="it is another kind of adapter")
+    require_known(
+        name, "an IP-Adapter", tensors.keys() - names, why="it is another kind of adapter"
+    )
 
 
 def _require_fit(name: str, tensors: Mapping[str, TensorInfo], outline: NetworkOutline) -> None:
     keys = [tensor.shape for each, tensor in tensors.items() if _KEY.fullmatch(each)]
-    theirs, ours = keys[0][1], outline.text_width
-    model, family = outline.model, FAMILIES[outline.family]
+    theirs = keys[0][1]
+    ours = outline.text_width
+    model = outline.model
+    family = FAMILIES[outline.family]
     if theirs != ours:
         base = TEXT_WIDTHS.get(theirs, f"texts of {theirs} numbers a token")
         fitting = ADAPTERS.get(outline.family)
         take = f"none is published for {family}"
         if fitting:
-            take = f"one that fits: {PUBLISHED}/{fitting} ({locate.fetch_command(f'{PUBLISHED}/{fitting}')})"
+            take = (
+                f"one that fits: {PUBLISHED}/{fitting} "
+                f"({locate.fetch_command(f'{PUBLISHED}/{fitting}')})"
+            )
         raise wrong_model_error(f"{name}: an IP-Adapter", base, model, family, take)
-    attended = [tensor.shape for each, tensor in outline.unet_tensors.items() if each.endswith(".attn2.to_k.weight")]
+    attended = [
+        tensor.shape
+        for each, tensor in outline.unet_tensors.items()
+        if each.endswith(".attn2.to_k.weight")
+    ]
     if attended and sorted(shape[0] for shape in attended) != sorted(shape[0] for shape in keys):
         raise ModelError(
-            f"{name}: an IP-Adapter for a UNet with {len(keys)} attention layers, that of {model} has {len(attended)} "
+            f"{name}: an IP-Adapter for a UNet with {len(keys)} attention layers, that of {model} "
+            f"has {len(attended)} "
             "or others (a distilled one?); use a model with a whole UNet"
         )
 
 
-def _encoder(name: str, file: Path, named: str, need: EncoderRequirement) -> tuple[Path, dict[str, Any]]:
-    """Folder and config.json of the CLIP vision model that meets `need`: `named` (folder or id), or an `image_encoder`
-    folder near the file, as in published repositories. ModelError with the next step if there is none."""
+def _encoder(
+    name: str, file: Path, named: str, need: EncoderRequirement
+) -> tuple[Path, dict[str, Any]]:
+    """Folder and config.json of the CLIP vision model that meets `need`: `named` (folder or id), or
+    an `image_encoder` folder near the file, as in published repositories. ModelError with the next
+    step if there is none."""
     above = file.parent.parent
-    folders = (root / ENCODER for root in (file.parent, above, above / "models", above / "sdxl_models"))
-    near = {folder: read_config(str(folder), folder) for folder in folders if (folder / CONFIG).is_file()}
+    folders = (
+        root / ENCODER for root in (file.parent, above, above / "models", above / "sdxl_models")
+    )
+    near = {
+        folder: read_config(str(folder), folder)
+        for folder in folders
+        if (folder / CONFIG).is_file()
+    }
     fitting = [(folder, config) for folder, config in near.items() if need.is_met_by(config)]
     if named:
         folder = locate.find(named, files=locate.PART_FILES)
@@ -188,10 +238,14 @@ def _encoder(name: str, file: Path, named: str, need: EncoderRequirement) -> tup
         if need.is_met_by(config):
             return folder, config
         fits = [folder for folder, _ in fitting]
-        raise ModelError(f"{name}: needs {_describe(need)}, {named} is another; {_how_to_get(need, fits)}")
+        raise ModelError(
+            f"{name}: needs {_describe(need)}, {named} is another; {_how_to_get(need, fits)}"
+        )
     if fitting:
         return fitting[0]
-    lacking = "the one next to it is another" if near else "there is no image_encoder folder next to it"
+    lacking = (
+        "the one next to it is another" if near else "there is no image_encoder folder next to it"
+    )
     raise ModelError(f"{name}: needs {_describe(need)}, {lacking}; {_how_to_get(need, [], name)}")
 
 
@@ -201,7 +255,8 @@ def _describe(need: EncoderRequirement) -> str:
 
 
 def _how_to_get(need: EncoderRequirement, fitting: list[Path], adapter: str = "") -> str:
-    """How to get the encoder. `adapter`: the requested id, if its repository may contain the encoder."""
+    """How to get the encoder. `adapter`: the requested id, if its repository may contain the
+    encoder."""
     if fitting:
         return f"this one fits: {fitting[0]}"
     if not need.published:
@@ -210,4 +265,7 @@ def _how_to_get(need: EncoderRequirement, fitting: list[Path], adapter: str = ""
         return f"fetch it once: {command}" if command else "name one with image_encoder"
     files = tuple(f"{need.published}/{each}" for each in ENCODER_FILES)
     command = locate.fetch_command(PUBLISHED, files=files)
-    return f"put it there, or fetch it once and name it as image_encoder: {PUBLISHED}/{need.published} ({command})"
+    return (
+        "put it there, or fetch it once and name it as image_encoder: "
+        f"{PUBLISHED}/{need.published} ({command})"
+    )

@@ -1,10 +1,12 @@
-"""Reads from a LoRA's header which model it was made for, and how each of its layers changes a weight.
+"""Reads from a LoRA's header which model it was made for, and how each of its layers changes a
+weight.
 
-LoRA (Hu et al. 2021) adds B A; LoCon does so to convolutions, with a Tucker core (`mid`) between the factors where
-there is one. LoHa (Hyeon-Woo et al. 2021) adds (B1 A1) * (B2 A2), elementwise, LoKr (Edalati et al. 2022) the Kronecker
-product of two matrices, each of which may itself be a product of factors. All in LyCORIS' format (lycoris/modules).
-DoRA (Liu et al. 2024) scales the rows or columns of the sum to given lengths. LyCORIS (`train_norm`) and ComfyUI
-(`.diff`, `.diff_b`) add whole differences to weights and biases. Does not load torch.
+LoRA (Hu et al. 2021) adds B A; LoCon does so to convolutions, with a Tucker core (`mid`) between
+the factors where there is one. LoHa (Hyeon-Woo et al. 2021) adds (B1 A1) * (B2 A2), elementwise,
+LoKr (Edalati et al. 2022) the Kronecker product of two matrices, each of which may itself be a
+product of factors. All in LyCORIS' format (lycoris/modules). DoRA (Liu et al. 2024) scales the rows
+or columns of the sum to given lengths. LyCORIS (`train_norm`) and ComfyUI (`.diff`, `.diff_b`) add
+whole differences to weights and biases. Does not load torch.
 """
 
 import math
@@ -20,7 +22,14 @@ from engine.models.not_a_model import PICKLES, SAFETENSORS
 from engine.models.pickle_file import pickle_note
 from engine.models.plain_config import ADAPTER, read_config
 from engine.models.sd.plan.families import FAMILIES, SUPPORTED, TEXT_WIDTHS, wrong_model_error
-from engine.models.sd.plan.lora_names import UNET_PART, WHOLE, LoraLayer, TargetWeight, layers_in, target_weights
+from engine.models.sd.plan.lora_names import (
+    UNET_PART,
+    WHOLE,
+    LoraLayer,
+    TargetWeight,
+    layers_in,
+    target_weights,
+)
 from engine.models.sd.plan.network_outline import NetworkOutline
 from engine.models.sd.plan.other_models import base_in_metadata, foreign_base, other_kind
 from engine.models.tensor_file import read_checkpoint_header
@@ -31,17 +40,23 @@ from engine.system.small_file import parse_json
 METADATA = "lora_adapter_metadata"
 KINDS = ("LORA", "LOHA", "LOKR")
 """Types of peft that can be merged from their factors alone."""
-_PUBLISHED = ("pytorch_lora_weights", "adapter_model")  # diffusers' and peft's file names for every LoRA
+_PUBLISHED = (
+    "pytorch_lora_weights",
+    "adapter_model",
+)  # diffusers' and peft's file names for every LoRA
 _PLAIN = frozenset(
-    "target_modules exclude_modules target_parameters layers_to_transform layers_pattern rank_pattern alpha_pattern "
-    "bias init_lora_weights eva_config megatron_core peft_type task_type base_model_name_or_path revision "
+    "target_modules exclude_modules target_parameters layers_to_transform layers_pattern "
+    "rank_pattern alpha_pattern "
+    "bias init_lora_weights eva_config megatron_core peft_type task_type base_model_name_or_path "
+    "revision "
     "peft_version".split()
 )
 """peft options whose values need not be numbers or booleans."""
 _INITS = (None, True, False, "gaussian", "eva", "orthogonal", "mica")
 """Initializations of peft that do not change the model's own weights."""
 _BESIDE = re.compile(r"^bundle_emb\.|\.alpha$")
-"""Tensors beside those of a LoRA: embeddings in its file (A1111's bundles), and alphas without factors."""
+"""Tensors beside those of a LoRA: embeddings in its file (A1111's bundles), and alphas without
+factors."""
 _SILENT = _PLAIN | {"auto_mapping", "inference_mode"}
 """The same for `adapter_config.json`, whose auto_mapping contains the class of its model."""
 _OF_TEXTS = ("attn2_to_k", "attn2_to_v")
@@ -60,7 +75,8 @@ class FactorShape:
     columns: int
     """Inputs times kernel size."""
     rank: int | None
-    """The divisor of alpha; None for a LoKr with two unfactored halves (lycoris/modules/lokr.py)."""
+    """The divisor of alpha; None for a LoKr with two unfactored halves
+    (lycoris/modules/lokr.py)."""
 
     def fits(self, target: TargetWeight) -> bool:
         return (self.rows, self.columns) == (target.shape[0], math.prod(target.shape[1:]))
@@ -75,7 +91,8 @@ class LoraChange:
     tensors: dict[str, str]
     """Tensor names in the file by role."""
     scale: float | None
-    """Scale of the product from a configuration; None: the file's alpha / rank, or 1 without alpha."""
+    """Scale of the product from a configuration; None: the file's alpha / rank, or 1 without
+    alpha."""
     dora_axis: int | None
     """0 if DoRA's lengths are those of the weight's rows, 1 of its columns; None without DoRA."""
 
@@ -99,28 +116,44 @@ class LoraFile:
 
 
 def examine_lora(name: str, weight: float, outline: NetworkOutline | None) -> LoraFile:
-    """Examine a LoRA. ModelError in one line if `load` would refuse it. `outline`: that of its model, if known."""
+    """Examine a LoRA. ModelError in one line if `load` would refuse it. `outline`: that of its
+    model, if known."""
     file = lora_file(name)
     header = read_checkpoint_header(file)
-    scales, base = _scales_of(file, header.metadata), base_in_metadata(header.metadata)
+    scales = _scales_of(file, header.metadata)
+    base = base_in_metadata(header.metadata)
     layers_per_block = outline.unet.get("layers_per_block", 2) if outline else 2
-    layers, rest = layers_in(header.tensors, layers_per_block if isinstance(layers_per_block, int) else 2)
-    if (foreign := foreign_base(header.tensors)) is not None:
+    layers, rest = layers_in(
+        header.tensors, layers_per_block if isinstance(layers_per_block, int) else 2
+    )
+    foreign = foreign_base(header.tensors)
+    if foreign is not None:
         if outline is None:
-            raise ModelError(f"{file}: a LoRA made for {base or foreign}; supported: LoRAs for {SUPPORTED}")
+            raise ModelError(
+                f"{file}: a LoRA made for {base or foreign}; supported: LoRAs for {SUPPORTED}"
+            )
         raise _base_mismatch(file, base or foreign, outline)
-    if (kind := other_kind(header.tensors, rest)) is not None:
+    kind = other_kind(header.tensors, rest)
+    if kind is not None:
         raise ModelError(f"{file}: {kind}")
-    require_known(str(file), "a LoRA", rest, may_ignore=_BESIDE.search, why="merge it where it was trained")
+    require_known(
+        str(file), "a LoRA", rest, may_ignore=_BESIDE.search, why="merge it where it was trained"
+    )
     known = lora_name(file)
-    notes = [f"LoRA {known}: {len(rest)} of its tensors are ignored, the first is {rest[0][:80]}"] if rest else []
+    notes = (
+        [f"LoRA {known}: {len(rest)} of its tensors are ignored, the first is {rest[0][:80]}"]
+        if rest
+        else []
+    )
     if header.is_pickle:
         notes.append(pickle_note(f"LoRA {known}"))
     changes: tuple[LoraChange, ...] = ()
     if outline is not None and outline.unet_tensors:
         changes = _changes(file, header.tensors, layers, scales, outline, base)
         if len(changes) < len(layers):
-            notes.append(f"LoRA {known}: only {len(changes)} of its {len(layers)} changes fit this model")
+            notes.append(
+                f"LoRA {known}: only {len(changes)} of its {len(layers)} changes fit this model"
+            )
     return LoraFile(
         name=known,
         weight=weight,
@@ -134,11 +167,14 @@ def examine_lora(name: str, weight: float, outline: NetworkOutline | None) -> Lo
 
 
 def lora_file(name: str) -> Path:
-    """The LoRA file of `name` (file, folder or id); in a peft folder `adapter_model`. Prefers safetensors to pickle."""
+    """The LoRA file of `name` (file, folder or id); in a peft folder `adapter_model`. Prefers
+    safetensors to pickle."""
     path = locate.find(name, files=("*.safetensors", ADAPTER))
     if path.is_file():
         if path.suffix.lower() not in (*SAFETENSORS, *PICKLES):
-            raise ModelError(f"{path}: a LoRA is a .safetensors file (or {', '.join(PICKLES)}); convert this one")
+            raise ModelError(
+                f"{path}: a LoRA is a .safetensors file (or {', '.join(PICKLES)}); convert this one"
+            )
         return path
     if (path / ADAPTER).is_file() and (path / "adapter_model.safetensors").is_file():
         return path / "adapter_model.safetensors"
@@ -146,7 +182,9 @@ def lora_file(name: str) -> Path:
     files = files or sorted(file for file in path.iterdir() if file.suffix.lower() in PICKLES)
     if len(files) != 1:
         found = ", ".join(file.name for file in files) or "none"
-        raise ModelError(f"{name}: need exactly one .safetensors file, found {found}; name the file")
+        raise ModelError(
+            f"{name}: need exactly one .safetensors file, found {found}; name the file"
+        )
     return files[0]
 
 
@@ -170,12 +208,17 @@ def _changes(
     outline: NetworkOutline,
     base: str | None,
 ) -> tuple[LoraChange, ...]:
-    """Find the target weight of each layer. ModelError at the first layer that belongs to another model."""
-    what, targets = str(file), target_weights(outline)
+    """Find the target weight of each layer. ModelError at the first layer that belongs to another
+    model."""
+    what = str(file)
+    targets = target_weights(outline)
     roles = [{role: tensors[name] for role, name in layer.tensors.items()} for layer in layers]
-    shapes = [_shape_of(layer.named, by_role, what) for layer, by_role in zip(layers, roles, strict=True)]
+    shapes = [
+        _shape_of(layer.named, by_role, what) for layer, by_role in zip(layers, roles, strict=True)
+    ]
     for layer, shape in zip(layers, shapes, strict=True):
-        # Most layers of SD 1.5, 2.x and XL have the same names and many the same shapes; the text width differs.
+        # Most layers of SD 1.5, 2.x and XL have the same names and many the same shapes; the text
+        # width differs.
         is_of_texts = UNET_PART in layer.parts and layer.flat.endswith(_OF_TEXTS)
         if is_of_texts and shape.columns != outline.text_width:
             why = f"its texts have {shape.columns} numbers a token, here {outline.text_width}"
@@ -183,37 +226,59 @@ def _changes(
     found = []
     for layer, shape, by_role in zip(layers, shapes, roles, strict=True):
         there = [targets[part, layer.flat] for part in layer.parts if (part, layer.flat) in targets]
-        if (target := next(filter(shape.fits, there), there[0] if there else None)) is None:
+        target = next(filter(shape.fits, there), there[0] if there else None)
+        if target is None:
             continue
         if not shape.fits(target):
             here = " x ".join(map(str, target.shape))
-            why = f"{layer.named[:120]} changes {shape.rows} x {shape.columns} weights, here they are {here}"
+            why = (
+                f"{layer.named[:120]} changes {shape.rows} x {shape.columns} weights, here they "
+                f"are {here}"
+            )
             raise _base_mismatch(file, base, outline, why)
-        scale = None if "alpha" in layer.tensors else _scale(scales, target.part, target.layer, shape.rank, what)
+        scale = (
+            None
+            if "alpha" in layer.tensors
+            else _scale(scales, target.part, target.layer, shape.rank, what)
+        )
         scale = 1.0 if shape.kind == "whole" else scale
         axis = _dora_axis(target, by_role, layer.named, what)
-        found.append(LoraChange(target=target, shape=shape, tensors=layer.tensors, scale=scale, dora_axis=axis))
+        found.append(
+            LoraChange(
+                target=target, shape=shape, tensors=layer.tensors, scale=scale, dora_axis=axis
+            )
+        )
     lost = [layer for layer in layers if UNET_PART in layer.parts]
-    if layers and (not found or (lost and not any(change.target.part == UNET_PART for change in found))):
+    if layers and (
+        not found or (lost and not any(change.target.part == UNET_PART for change in found))
+    ):
         first = (lost or layers)[0].named[:120]
         why = f"none of its {len(lost or layers)} changes fits this model, the first is {first}"
         raise _base_mismatch(file, base, outline, why)
     return tuple(found)
 
 
-def _base_by_shape(tensors: Mapping[str, TensorInfo], layers: Sequence[LoraLayer], what: str) -> str:
+def _base_by_shape(
+    tensors: Mapping[str, TensorInfo], layers: Sequence[LoraLayer], what: str
+) -> str:
     """The family whose texts its cross-attention takes; "" if it changes none."""
     for layer in layers:
         if UNET_PART in layer.parts and layer.flat.endswith(_OF_TEXTS):
-            shape = _shape_of(layer.named, {role: tensors[name] for role, name in layer.tensors.items()}, what)
+            shape = _shape_of(
+                layer.named, {role: tensors[name] for role, name in layer.tensors.items()}, what
+            )
             return TEXT_WIDTHS.get(shape.columns, "")
     return ""
 
 
-def _base_mismatch(file: Path, base: str | None, outline: NetworkOutline, why: str = "") -> ModelError:
+def _base_mismatch(
+    file: Path, base: str | None, outline: NetworkOutline, why: str = ""
+) -> ModelError:
     ours = FAMILIES[outline.family]
     theirs = "another model" if base is None or base == ours else base
-    return wrong_model_error(f"{file}: a LoRA", theirs, "this", ours, f"use a LoRA for {ours}", why=why)
+    return wrong_model_error(
+        f"{file}: a LoRA", theirs, "this", ours, f"use a LoRA for {ours}", why=why
+    )
 
 
 def _shape_of(named: str, roles: Mapping[str, TensorInfo], what: str) -> FactorShape:
@@ -229,7 +294,11 @@ def _shape_of(named: str, roles: Mapping[str, TensorInfo], what: str) -> FactorS
             return _loha(shapes)
         return _lokr(shapes)
     except (KeyError, ValueError, IndexError) as error:
-        absent = f"its {error.args[0]} is missing" if isinstance(error, KeyError) else "its tensors do not fit together"
+        absent = (
+            f"its {error.args[0]} is missing"
+            if isinstance(error, KeyError)
+            else "its tensors do not fit together"
+        )
         raise ModelError(f"{what}: damaged: {named[:120]}: {absent}") from None
 
 
@@ -238,7 +307,9 @@ def _lora(shapes: Mapping[str, tuple[int, ...]]) -> FactorShape:
     if "mid" in shapes:
         mid_rows, mid_columns, *kernel = shapes["mid"]
         _require(mid_rows == math.prod(inner) and mid_columns == rank)
-        return FactorShape(kind="lora", rows=rows, columns=math.prod(inputs) * math.prod(kernel), rank=rank)
+        return FactorShape(
+            kind="lora", rows=rows, columns=math.prod(inputs) * math.prod(kernel), rank=rank
+        )
     _require(math.prod(inner) == rank and bool(inputs))
     return FactorShape(kind="lora", rows=rows, columns=math.prod(inputs), rank=rank)
 
@@ -246,7 +317,11 @@ def _lora(shapes: Mapping[str, tuple[int, ...]]) -> FactorShape:
 def _loha(shapes: Mapping[str, tuple[int, ...]]) -> FactorShape:
     is_tucker = bool({"hada_t1", "hada_t2"} & shapes.keys())
     first, second = (
-        _product(shapes[f"hada_w{half}_a"], shapes[f"hada_w{half}_b"], shapes[f"hada_t{half}"] if is_tucker else None)
+        _product(
+            shapes[f"hada_w{half}_a"],
+            shapes[f"hada_w{half}_b"],
+            shapes[f"hada_t{half}"] if is_tucker else None,
+        )
         for half in "12"
     )
     _require(first == second)
@@ -254,21 +329,27 @@ def _loha(shapes: Mapping[str, tuple[int, ...]]) -> FactorShape:
 
 
 def _lokr(shapes: Mapping[str, tuple[int, ...]]) -> FactorShape:
-    rank, halves = None, []
+    rank = None
+    halves = []
     for half in ("w1", "w2"):
-        if (whole := shapes.get(f"lokr_{half}")) is not None:
+        whole = shapes.get(f"lokr_{half}")
+        if whole is not None:
             halves.append((whole[0], math.prod(whole[1:])))
             continue
         first, second = shapes[f"lokr_{half}_a"], shapes[f"lokr_{half}_b"]
         rank = second[0]
         halves.append(_product(first, second, shapes.get("lokr_t2") if half == "w2" else None))
     (rows, columns), (inner_rows, inner_columns) = halves
-    return FactorShape(kind="lokr", rows=rows * inner_rows, columns=columns * inner_columns, rank=rank)
+    return FactorShape(
+        kind="lokr", rows=rows * inner_rows, columns=columns * inner_columns, rank=rank
+    )
 
 
-def _product(first: tuple[int, ...], second: tuple[int, ...], core: tuple[int, ...] | None) -> tuple[int, int]:
-    """Rows and columns of (rows, rank) times (rank, inputs...), or, with a Tucker core (rank, rank, kernel...), of the
-    core between (rank, rows) and (rank, inputs)."""
+def _product(
+    first: tuple[int, ...], second: tuple[int, ...], core: tuple[int, ...] | None
+) -> tuple[int, int]:
+    """Rows and columns of (rows, rank) times (rank, inputs...), or, with a Tucker core (rank, rank,
+    kernel...), of the core between (rank, rows) and (rank, inputs)."""
     if core is None:
         _require(first[1] == second[0])
         return first[0], math.prod(second[1:])
@@ -281,8 +362,11 @@ def _require(fits: bool) -> None:
         raise ValueError
 
 
-def _dora_axis(target: TargetWeight, roles: Mapping[str, TensorInfo], named: str, what: str) -> int | None:
-    """The axis of DoRA's lengths, see `LoraChange`. ModelError if they fit neither rows nor columns."""
+def _dora_axis(
+    target: TargetWeight, roles: Mapping[str, TensorInfo], named: str, what: str
+) -> int | None:
+    """The axis of DoRA's lengths, see `LoraChange`. ModelError if they fit neither rows nor
+    columns."""
     rows, columns = (*target.shape, 1)[:2]
     if "magnitude" in roles:  # peft's form, always for rows
         if roles["magnitude"].count == rows:
@@ -295,21 +379,27 @@ def _dora_axis(target: TargetWeight, roles: Mapping[str, TensorInfo], named: str
             return 1
     else:
         return None
-    raise ModelError(f"{what}: {named[:120]}: the DoRA lengths fit neither the rows nor the columns of the weight")
+    raise ModelError(
+        f"{what}: {named[:120]}: the DoRA lengths fit neither the rows nor the columns of the "
+        "weight"
+    )
 
 
 # -- scales from peft's configuration, if they are there instead of in the file
 
 
 def _scales_of(file: Path, metadata: Mapping[str, str]) -> Scales:
-    """Read the scales from the file's metadata or the `adapter_config.json` next to it. ModelError for other options:
-    some change the model's own weights, and `megatron_config` imports any module named in `megatron_core`."""
+    """Read the scales from the file's metadata or the `adapter_config.json` next to it. ModelError
+    for other options: some change the model's own weights, and `megatron_config` imports any module
+    named in `megatron_core`."""
     if (file.parent / ADAPTER).is_file() and file.stem == "adapter_model":
         options = read_config(str(file.parent), file.parent, ADAPTER)
         _require_plain(file, f"its {ADAPTER}", options, _SILENT)
         kind = str(options.get("peft_type", "LORA"))
         if kind not in KINDS:
-            raise ModelError(f"{file.parent}: a peft adapter of type {kind[:40]}; supported: {', '.join(KINDS)}")
+            raise ModelError(
+                f"{file.parent}: a peft adapter of type {kind[:40]}; supported: {', '.join(KINDS)}"
+            )
         return {"": options}
     try:
         stored = parse_json(metadata.get(METADATA) or "{}")
@@ -324,22 +414,35 @@ def _scales_of(file: Path, metadata: Mapping[str, str]) -> Scales:
     return parts
 
 
-def _require_plain(file: Path, where: str, options: Mapping[str, Any], plain: frozenset[str]) -> None:
+def _require_plain(
+    file: Path, where: str, options: Mapping[str, Any], plain: frozenset[str]
+) -> None:
     if options.get("init_lora_weights") not in _INITS:
-        raise ModelError(f"{file}: init_lora_weights of {where} would change the model's own weights")
+        raise ModelError(
+            f"{file}: init_lora_weights of {where} would change the model's own weights"
+        )
     for key, value in options.items():
-        asks = any(value.values()) if key == "runtime_config" and isinstance(value, dict) else bool(value)
+        asks = (
+            any(value.values())
+            if key == "runtime_config" and isinstance(value, dict)
+            else bool(value)
+        )
         if asks and key not in plain and not isinstance(value, int | float):
-            raise ModelError(f"{file}: {where} use {key[:40]}; only factors and their scales are supported")
+            raise ModelError(
+                f"{file}: {where} use {key[:40]}; only factors and their scales are supported"
+            )
 
 
 def _scale(scales: Scales, part: str, layer: str, rank: int | None, what: str) -> float | None:
-    """Alpha / rank, or alpha / sqrt(rank) with `use_rslora`; None if there are no options for the part. `rank`: of the
-    layer's factors, None for full matrices. ModelError if it contradicts the configuration."""
+    """Alpha / rank, or alpha / sqrt(rank) with `use_rslora`; None if there are no options for the
+    part. `rank`: of the layer's factors, None for full matrices. ModelError if it contradicts the
+    configuration."""
     options = scales.get(part, scales.get(""))
     if options is None or ("lora_alpha" not in options and "alpha" not in options):
         return None
-    own = _matched(options, "alpha_pattern", layer, what) or options.get("lora_alpha", options.get("alpha"))
+    own = _matched(options, "alpha_pattern", layer, what) or options.get(
+        "lora_alpha", options.get("alpha")
+    )
     alpha = _number(own, what)
     stated = _matched(options, "rank_pattern", layer, what) or options.get("r")
     stated_rank = rank if stated is None else _number(stated, what)
@@ -356,7 +459,10 @@ def _matched(options: Mapping[str, Any], key: str, layer: str, what: str) -> Any
     for pattern, value in patterns.items():
         plain = pattern.removeprefix("^").removesuffix("$").replace("\\.", ".")
         if any(letter in plain for letter in "\\[](){}*+?|^$"):
-            raise ModelError(f"{what}: {key} has a regular expression ({pattern[:40]}); it must be a layer's name")
+            raise ModelError(
+                f"{what}: {key} has a regular expression ({pattern[:40]}); it must be a layer's "
+                "name"
+            )
         if layer == plain or (not pattern.startswith("^") and layer.endswith(f".{plain}")):
             return value
     return None
@@ -364,5 +470,7 @@ def _matched(options: Mapping[str, Any], key: str, layer: str, what: str) -> Any
 
 def _number(value: Any, what: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ModelError(f"{what}: alpha or rank in its configuration is {str(value)[:40]!r}, not a number")
+        raise ModelError(
+            f"{what}: alpha or rank in its configuration is {str(value)[:40]!r}, not a number"
+        )
     return float(value)

@@ -1,9 +1,11 @@
-"""Maps the tensor names of a LoRA to the layers of a model and the tensors' roles. Does not load torch.
+"""Maps the tensor names of a LoRA to the layers of a model and the tensors' roles. Does not load
+torch.
 
-Layouts: kohya's (`lora_unet_...`, `lora_te1_...`, with diffusers' or the original block names), LyCORIS', OneTrainer's
-own and the Open Model Initiative's (`unet.`, `clip_l.`, `clip_g.`). Also diffusers' of all versions (attn processors,
-`.lora.down`, `lora_linear_layer`, `lora_A`), peft's and ComfyUI's. In kohya's names dots became underscores, so all
-layers are looked up with underscores only.
+Layouts: kohya's (`lora_unet_...`, `lora_te1_...`, with diffusers' or the original block names),
+LyCORIS', OneTrainer's own and the Open Model Initiative's (`unet.`, `clip_l.`, `clip_g.`). Also
+diffusers' of all versions (attn processors, `.lora.down`, `lora_linear_layer`, `lora_A`), peft's
+and ComfyUI's. In kohya's names dots became underscores, so all layers are looked up with
+underscores only.
 """
 
 import re
@@ -27,15 +29,23 @@ _ROLES: dict[str, str] = {
     ".lora_magnitude_vector.default.weight": "magnitude",
     **{f".{side}.weight": role for side, role in _SIDES.items()},
     **{f".{side}.default.weight": role for side, role in _SIDES.items()},
-    **{f"{old}.{side}.weight": side for old in (".lora", "_lora", ".lora_linear_layer") for side in ("down", "up")},
+    **{
+        f"{old}.{side}.weight": side
+        for old in (".lora", "_lora", ".lora_linear_layer")
+        for side in ("down", "up")
+    },
     **{f".hada_{role}": f"hada_{role}" for role in ("w1_a", "w1_b", "w2_a", "w2_b", "t1", "t2")},
     **dict.fromkeys((".w_norm", ".diff"), "whole"),
     **dict.fromkeys((".b_norm", ".diff_b"), "whole_bias"),
-    **{f".lokr_{role}": f"lokr_{role}" for role in ("w1", "w1_a", "w1_b", "w2", "w2_a", "w2_b", "t2")},
+    **{
+        f".lokr_{role}": f"lokr_{role}"
+        for role in ("w1", "w1_a", "w1_b", "w2", "w2_a", "w2_b", "t2")
+    },
 }
 """Role of a tensor in its layer, by the suffix of its name."""
 WHOLE = ("whole", "whole_bias")
-"""Whole differences of a weight and a bias: a norm's of LyCORIS (lycoris/modules/norms.py), any of ComfyUI."""
+"""Whole differences of a weight and a bias: a norm's of LyCORIS (lycoris/modules/norms.py), any of
+ComfyUI."""
 _ENDS = tuple(sorted(_ROLES, key=len, reverse=True))
 _LEFT_OVER = ("_lora", ".lora", ".lora_linear_layer")  # suffixes of a layer's name before `.alpha`
 
@@ -54,7 +64,11 @@ _DOTTED_PARTS = {
     "text_encoder_2.": ("text_encoder_2",),
     **{
         f"{before}{clip}.{after}": (part,)
-        for clip, part in {"clip_l": "text_encoder", "clip_h": "text_encoder", "clip_g": "text_encoder_2"}.items()
+        for clip, part in {
+            "clip_l": "text_encoder",
+            "clip_h": "text_encoder",
+            "clip_g": "text_encoder_2",
+        }.items()
         for before in ("text_encoders.", "")
         for after in ("transformer.", "")
     },
@@ -64,7 +78,9 @@ _DOTTED_PARTS = {
 _PEFT = "base_model.model."
 _OLD_TEXT = re.compile(r"(self_attn)\.to_(q|k|v|out)$")
 _OLD_OUT = re.compile(r"attn[12]\.to_out$")
-_FIRST_CODE = re.compile(r"(input|output)_blocks_\d|middle_block_\d|(time|label)_emb(ed)?_\d|out_\d$")
+_FIRST_CODE = re.compile(
+    r"(input|output)_blocks_\d|middle_block_\d|(time|label)_emb(ed)?_\d|out_\d$"
+)
 _NUMBERED = re.compile(r"^(?:((?:input|output)_blocks)_(\d+)_(\d+)|(middle_block)_(\d+))_?")
 _FIRST_CODE_ENDS = {
     flat: dotted
@@ -80,11 +96,13 @@ class LoraLayer:
     named: str
     """Its name in the file, without the suffixes of tensors."""
     parts: tuple[str, ...]
-    """Candidates among unet, text_encoder and text_encoder_2; the one that has such a layer is used."""
+    """Candidates among unet, text_encoder and text_encoder_2; the one that has such a layer is
+    used."""
     flat: str
     """Its name in diffusers or transformers, with underscores instead of dots."""
     tensors: dict[str, str]
-    """Tensor names in the file by role: down, up, mid, alpha, dora_scale, magnitude, hada_*, lokr_*; one of WHOLE."""
+    """Tensor names in the file by role: down, up, mid, alpha, dora_scale, magnitude, hada_*,
+    lokr_*; one of WHOLE."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +111,8 @@ class TargetWeight:
 
     part: str
     layer: str
-    """Name of its layer in diffusers or transformers, without `text_model.`; with `.bias` for a bias."""
+    """Name of its layer in diffusers or transformers, without `text_model.`; with `.bias` for a
+    bias."""
     shape: tuple[int, ...]
 
 
@@ -102,7 +121,8 @@ def layers_in(names: Iterable[str], layers_per_block: int) -> tuple[list[LoraLay
     found: dict[str, dict[str, str]] = {}
     rest: list[str] = []
     for name in names:
-        if (end := next((end for end in _ENDS if name.endswith(end)), None)) is None:
+        end = next((end for end in _ENDS if name.endswith(end)), None)
+        if end is None:
             rest.append(name)
             continue
         named = name.removesuffix(end)
@@ -132,12 +152,15 @@ def target_weights(outline: NetworkOutline) -> dict[tuple[str, str], TargetWeigh
     for part, tensors in parts:
         for name, tensor in tensors.items():
             layer = plain_layer(name)
-            targets[part, layer.replace(".", "_")] = TargetWeight(part=part, layer=layer, shape=tensor.shape)
+            targets[part, layer.replace(".", "_")] = TargetWeight(
+                part=part, layer=layer, shape=tensor.shape
+            )
     return targets
 
 
 def plain_layer(name: str) -> str:
-    """Name of the layer with the weight `name`, without the `text_model.` of some encoders; a bias keeps `.bias`."""
+    """Name of the layer with the weight `name`, without the `text_model.` of some encoders; a bias
+    keeps `.bias`."""
     return name.removesuffix(".weight").removeprefix("text_model.")
 
 
@@ -145,8 +168,11 @@ def _split_name(named: str, layers_per_block: int) -> tuple[tuple[str, ...], str
     parts: tuple[str, ...]
     for start, parts in _FLAT_PARTS.items():
         if named.startswith(start):
-            return parts, _flat_name(named.removeprefix(start).lstrip("_").replace(".", "_"), parts, layers_per_block)
-    rest, parts = named.removeprefix(_PEFT), (UNET_PART,)
+            return parts, _flat_name(
+                named.removeprefix(start).lstrip("_").replace(".", "_"), parts, layers_per_block
+            )
+    rest = named.removeprefix(_PEFT)
+    parts = (UNET_PART,)
     for start, dotted_parts in _DOTTED_PARTS.items():
         if rest.startswith(start):
             parts = dotted_parts
@@ -168,5 +194,7 @@ def _flat_name(flat: str, parts: tuple[str, ...], layers_per_block: int) -> str:
         dotted = re.sub(r"_(?=\d)", ".", flat)
     head, _, tail = dotted.rpartition(".")
     dotted = f"{head}.{_FIRST_CODE_ENDS.get(tail, tail)}" if head else dotted
-    name = diffusers_name(f"{UNET}{dotted}." if not dotted.endswith(".") else UNET + dotted, layers_per_block)
+    name = diffusers_name(
+        f"{UNET}{dotted}." if not dotted.endswith(".") else UNET + dotted, layers_per_block
+    )
     return flat if name is None else name.rstrip(".").replace(".", "_")

@@ -9,7 +9,12 @@ from typing import Any
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.plain_config import CONFIG, class_named, read_config
-from engine.models.sd.plan.other_models import known_models, other_folder, purpose_of, unet_of_another_kind
+from engine.models.sd.plan.other_models import (
+    known_models,
+    other_folder,
+    purpose_of,
+    unet_of_another_kind,
+)
 from engine.models.sd.plan.unet_config import SIZES, count_size_inputs, unsupported_input
 from engine.models.tensor_file import headers_of
 from engine.models.tokenizer_files import CONFIG as TOKENIZER_CONFIG
@@ -27,9 +32,9 @@ TEXT_CLASSES = ("CLIPTextModel", "CLIPTextModelWithProjection")
 
 
 class DiffusersFolder:
-    """A model in diffusers layout; `path` holds `model_index.json`. Each of its files is read once and cached: its
-    configurations, tokenizers and the headers of its weights. ModelError in one line, with the actual kind and a model
-    that works, if it is not a supported model."""
+    """A model in diffusers layout; `path` holds `model_index.json`. Each of its files is read once
+    and cached: its configurations, tokenizers and the headers of its weights. ModelError in one
+    line, with the actual kind and a model that works, if it is not a supported model."""
 
     def __init__(self, path: Path, name: str = "") -> None:
         self.path = path
@@ -40,10 +45,14 @@ class DiffusersFolder:
         self.unet: dict[str, Any] = {}
         if not (path / "model_index.json").is_file():
             what = other_folder(path)
-            raise ModelError(f"{self.name}: {what or 'not a diffusers model (model_index.json is missing)'}")
+            raise ModelError(
+                f"{self.name}: {what or 'not a diffusers model (model_index.json is missing)'}"
+            )
         self.index = self.config("model_index.json")
         if not (path / "unet" / CONFIG).is_file():
-            if not purpose_of(self._pipeline) and (class_named(self.index.get("unet")) or not self._pipeline):
+            if not purpose_of(self._pipeline) and (
+                class_named(self.index.get("unet")) or not self._pipeline
+            ):
                 again = locate.how_to_get(self.name) or "; fetch it again"
                 raise ModelError(f"{self.name}: incomplete, unet/{CONFIG} is missing{again}")
             kind = self.index.get("_class_name", "model of an unknown kind")
@@ -57,7 +66,8 @@ class DiffusersFolder:
         self._require_inputs()
 
     def with_unet(self, unet: Mapping[str, Any]) -> "DiffusersFolder":
-        """This folder with another configuration of the UNet. ModelError if it needs inputs that we do not provide."""
+        """This folder with another configuration of the UNet. ModelError if it needs inputs that we
+        do not provide."""
         changed = copy.copy(self)
         changed.unet = dict(unet)
         changed._require_inputs()
@@ -77,10 +87,15 @@ class DiffusersFolder:
         for part in TEXT_PARTS[self.family]:
             kind = class_named(self.index.get(part))
             if kind is None and part.startswith("text_encoder") and self.family == "sdxl":
-                raise self._refusal(f"has no {part}, as the refiner of SDXL, which only finishes the base model's work")
+                raise self._refusal(
+                    f"has no {part}, as the refiner of SDXL, which only finishes the base model's "
+                    "work"
+                )
             if kind is None:
                 raise self._refusal(f"has no {part}")
-            if not kind.startswith("CLIP") or (part.startswith("text_encoder") and kind not in TEXT_CLASSES):
+            if not kind.startswith("CLIP") or (
+                part.startswith("text_encoder") and kind not in TEXT_CLASSES
+            ):
                 raise self._refusal(f"its {part} is a {kind}, not CLIP's")
 
     def _require_inputs(self) -> None:
@@ -90,11 +105,17 @@ class DiffusersFolder:
             self._require_sizes()
 
     def _require_sizes(self) -> None:
-        config = self.config("text_encoder_2/config.json") if (self.path / "text_encoder_2" / CONFIG).is_file() else {}
+        config = (
+            self.config("text_encoder_2/config.json")
+            if (self.path / "text_encoder_2" / CONFIG).is_file()
+            else {}
+        )
         pooled = config.get("projection_dim")
         if isinstance(pooled, int) and count_size_inputs(self.unet, pooled) != SIZES:
             count = count_size_inputs(self.unet, pooled)
-            raise self._refusal(f"its UNet wants {count} numbers about the picture (the refiner: 5), not {SIZES}")
+            raise self._refusal(
+                f"its UNet wants {count} numbers about the picture (the refiner: 5), not {SIZES}"
+            )
 
     def config(self, file: str) -> dict[str, Any]:
         """One JSON file of the folder. Read-only."""
@@ -104,7 +125,8 @@ class DiffusersFolder:
 
     @property
     def family(self) -> str:
-        """sd15, sd21 or sdxl, by the UNet: SD 2.x has linear projections in its attention, 1.5 does not."""
+        """sd15, sd21 or sdxl, by the UNet: SD 2.x has linear projections in its attention, 1.5 does
+        not."""
         if self.unet.get("addition_embed_type") == "text_time":
             return "sdxl"
         return "sd21" if self.unet.get("use_linear_projection") else "sd15"
@@ -123,7 +145,8 @@ class DiffusersFolder:
 
     @property
     def zeroes_empty_negative(self) -> bool:
-        """True for SDXL, which was trained with zeros for an empty prompt; the others with its embedding."""
+        """True for SDXL, which was trained with zeros for an empty prompt; the others with its
+        embedding."""
         return self.family == "sdxl" and self.index.get("force_zeros_for_empty_prompt", True)
 
     @property
@@ -131,8 +154,9 @@ class DiffusersFolder:
         return ("unet", "vae", *TEXT_PARTS[self.family], "scheduler")
 
     def tokenizer(self, part: str) -> dict[str, bytes]:
-        """The files of a tokenizer, for `pretrained.tokenizer`. ModelError if it is missing, broken, or has no maximum
-        length: transformers would silently create an empty tokenizer, or pad every text without limit."""
+        """The files of a tokenizer, for `pretrained.tokenizer`. ModelError if it is missing,
+        broken, or has no maximum length: transformers would silently create an empty tokenizer, or
+        pad every text without limit."""
         if part not in self._tokenizers:
             files = read_tokenizer_files(f"{self.name}: {part}/", self.path / part)
             if not files.keys() & {"tokenizer.json", "vocab.json"}:
@@ -142,7 +166,8 @@ class DiffusersFolder:
             length = json.loads(files[TOKENIZER_CONFIG]).get("model_max_length")
             if not isinstance(length, int) or not 0 < length <= MAX_TOKENS:
                 raise ModelError(
-                    f"{self.name}: {part}/{TOKENIZER_CONFIG}: model_max_length is {str(length)[:40]}, not 1 to "
+                    f"{self.name}: {part}/{TOKENIZER_CONFIG}: model_max_length is "
+                    f"{str(length)[:40]}, not 1 to "
                     f"{MAX_TOKENS} tokens (CLIP's: 77)"
                 )
             self._tokenizers[part] = files
@@ -150,19 +175,28 @@ class DiffusersFolder:
 
     def require_text_width(self) -> None:
         """Raise ModelError if the text width of the UNet differs from that of the text encoders."""
-        configs = [self.config(f"{part}/config.json") for part in self.parts if part.startswith("text_encoder")]
+        configs = [
+            self.config(f"{part}/config.json")
+            for part in self.parts
+            if part.startswith("text_encoder")
+        ]
         # The configuration of a whole CLIP has one of its own for each half.
-        halves = [config if "hidden_size" in config else config.get("text_config") or config for config in configs]
+        halves = [
+            config if "hidden_size" in config else config.get("text_config") or config
+            for config in configs
+        ]
         widths = [half.get("hidden_size", TEXT_WIDTH) for half in halves]
         expected = self.unet.get("cross_attention_dim", 1280)
         if all(isinstance(width, int) for width in widths) and sum(widths) != expected:
             raise ModelError(
-                f"{self.name}: its UNet needs text embeddings of width {expected}, its text_encoder makes "
+                f"{self.name}: its UNet needs text embeddings of width {expected}, its "
+                "text_encoder makes "
                 f"{' + '.join(map(str, widths))}: one of the two belongs to another model"
             )
 
     def weights(self, part: str) -> WeightFiles | None:
-        """The weight files of `part`, or None. Prefers safetensors to pickles, and half precision if `wants_half`."""
+        """The weight files of `part`, or None. Prefers safetensors to pickles, and half precision
+        if `wants_half`."""
         return find_weights(self.path / part)
 
     def tensors(self, part: str) -> dict[str, TensorInfo]:

@@ -1,8 +1,9 @@
-"""Decides how a model is run, from file headers and JSON only: `check` prints the plan, `load` executes it.
+"""Decides how a model is run, from file headers and JSON only: `check` prints the plan, `load`
+executes it.
 
-One module decides for each part: single_file, model_folder, sampler_choice, scheduler_config, vae_choice, lora_file,
-controlnet_file, detector_file, ip_adapter_file. Each problem becomes one line in `missing`, and `load` raises the
-first. Does not load torch.
+One module decides for each part: single_file, model_folder, sampler_choice, scheduler_config,
+vae_choice, lora_file, controlnet_file, detector_file, ip_adapter_file. Each problem becomes one
+line in `missing`, and `load` raises the first. Does not load torch.
 """
 
 from collections.abc import Iterable, Mapping
@@ -29,8 +30,18 @@ from engine.models.sd.plan.network_outline import NetworkOutline, outline_of
 from engine.models.sd.plan.original_names import ENCODERS, UNET
 from engine.models.sd.plan.prediction import Decision
 from engine.models.sd.plan.sampler_choice import FEW_STEPS, SamplerChoice, choose_sampler
-from engine.models.sd.plan.sampler_name import MERGE_STEPS, distillation_note, name_notes, sampler_from_name
-from engine.models.sd.plan.scheduler_config import choose_prediction, flow_note, require_signal, scheduler_config
+from engine.models.sd.plan.sampler_name import (
+    MERGE_STEPS,
+    distillation_note,
+    name_notes,
+    sampler_from_name,
+)
+from engine.models.sd.plan.scheduler_config import (
+    choose_prediction,
+    flow_note,
+    require_signal,
+    scheduler_config,
+)
 from engine.models.sd.plan.single_file import SingleFile
 from engine.models.sd.plan.unet_file import examine_unet, with_unet
 from engine.models.sd.plan.upscaler_file import UpscalerFile, examine_upscaler
@@ -46,17 +57,20 @@ CONFIG_SUFFIXES = (".json", ".txt")
 """Suffixes of configurations and tokenizer vocabularies."""
 COMPANION_FILES = (CONFIG, ADAPTER, "preprocessor_config.json")
 """Files that are read in addition to the weights of a VAE, LoRA, ControlNet or image encoder."""
-EMBEDDED_GUIDANCE = 8.0  # from the example of SimianLuo/LCM_Dreamshaper_v7, in diffusers' scale, where 7 is embedded
+# from the example of SimianLuo/LCM_Dreamshaper_v7, in diffusers' scale, where 7 is embedded
+EMBEDDED_GUIDANCE = 8.0
 DEFAULT_GUIDANCE = 6.0
 DEFAULT_STEPS = 20
 _DISTILLED_STEPS = {"lcm": 4, "turbo": 2, "lightning": 4, "hyper": 8, "tcd": 4}
-"""For distillations whose name has no number; turbo: stabilityai's example for pictures, of which half is run."""
+"""For distillations whose name has no number; turbo: stabilityai's example for pictures, of which
+half is run."""
 _UNKNOWN = SamplerChoice("", "")
 
 
 @dataclass(slots=True, kw_only=True)
 class ModelPlan(ModelReport):
-    """The parts of a model and how to run it. Fields may be empty, for a reason listed in `missing`. Read-only."""
+    """The parts of a model and how to run it. Fields may be empty, for a reason listed in
+    `missing`. Read-only."""
 
     spec: ModelSpec
     family: str
@@ -66,7 +80,8 @@ class ModelPlan(ModelReport):
     unet: SingleFile | None = None
     """The UNet that replaces the model's own, or None."""
     folder: DiffusersFolder | None = None
-    """The model's folder, or the folder with the configuration of its single file; with that of `unet`."""
+    """The model's folder, or the folder with the configuration of its single file; with that of
+    `unet`."""
     prediction: Decision = _UNKNOWN
     """epsilon, v_prediction, flow_prediction or sample."""
     sampler: SamplerChoice = _UNKNOWN
@@ -86,13 +101,26 @@ class ModelPlan(ModelReport):
     def files(self) -> tuple[Path, ...]:
         """All files that are read to run it: weights, and their JSON files and tokenizers."""
         described = [self.folder.path] if self.folder is not None else []
-        texts = [file for folder in described for file in folder.rglob("*") if file.suffix in CONFIG_SUFFIXES]
+        texts = [
+            file
+            for folder in described
+            for file in folder.rglob("*")
+            if file.suffix in CONFIG_SUFFIXES
+        ]
         weights = [Path(file) for part in self.parts for file in part.files]
         beside = [file.parent / name for file in weights for name in COMPANION_FILES]
-        return tuple(sorted({self.path, *texts, *weights, *(file for file in beside if file.is_file())}))
+        return tuple(
+            sorted({self.path, *texts, *weights, *(file for file in beside if file.is_file())})
+        )
 
     def as_json(self) -> dict[str, Any]:
-        own = ModelReport(model=self.model, path=self.path, parts=self.parts, missing=self.missing, notes=self.notes)
+        own = ModelReport(
+            model=self.model,
+            path=self.path,
+            parts=self.parts,
+            missing=self.missing,
+            notes=self.notes,
+        )
         return own.as_json() | {
             "family": self.family,
             "prediction_type": self.prediction.value,
@@ -104,14 +132,16 @@ class ModelPlan(ModelReport):
 
 
 def plan_model(spec: ModelSpec) -> ModelPlan:
-    """Examine a model, in milliseconds. ModelError if not found or unsupported; other problems are in `missing`."""
+    """Examine a model, in milliseconds. ModelError if not found or unsupported; other problems are
+    in `missing`."""
     require_libraries()
     return _Planner(spec, locate.find(spec.model)).plan()
 
 
 class _Planner:
     def __init__(self, spec: ModelSpec, path: Path) -> None:
-        self._spec, self._path = spec, path
+        self._spec = spec
+        self._path = path
         self._named: dict[str, Any] = {"spec": spec, "model": spec.model, "path": path}
         self._parts: list[PartReport] = []
         self._missing = Problems()
@@ -137,7 +167,9 @@ class _Planner:
                 if plan.folder is not None:
                     plan.folder = with_unet(plan.folder, unet, config)
                 plan.unet = unet
-                self._parts.append(describe_part("unet", unet.tensors, (str(unet.path),), is_pickle=unet.is_pickle))
+                self._parts.append(
+                    describe_part("unet", unet.tensors, (str(unet.path),), is_pickle=unet.is_pickle)
+                )
                 self._notes += unet.notes
         outline = None
         if plan.folder is not None:
@@ -152,12 +184,20 @@ class _Planner:
             with self._missing.collect():
                 source = plan.unet or plan.single
                 plan.prediction = choose_prediction(self._spec.prediction, plan.folder, source)
-                plan.scheduler = scheduler_config(plan.folder, source, plan.prediction, self._spec.sampler)
+                plan.scheduler = scheduler_config(
+                    plan.folder, source, plan.prediction, self._spec.sampler
+                )
                 self._notes += filter(None, [flow_note(plan.prediction, plan.scheduler, source)])
-                plan.sampler = choose_sampler(self._spec.sampler, plan.folder, source, plan.prediction, plan.loras)
-                require_signal(plan.folder.name, plan.scheduler, plan.prediction, plan.sampler.value)
+                plan.sampler = choose_sampler(
+                    self._spec.sampler, plan.folder, source, plan.prediction, plan.loras
+                )
+                require_signal(
+                    plan.folder.name, plan.scheduler, plan.prediction, plan.sampler.value
+                )
         self._notes += self._name_notes(plan)
-        plan.parts, plan.missing, plan.notes = tuple(self._parts), tuple(self._missing), tuple(self._notes)
+        plan.parts = tuple(self._parts)
+        plan.missing = tuple(self._missing)
+        plan.notes = tuple(self._notes)
         return plan
 
     def _name_notes(self, plan: ModelPlan) -> tuple[str, ...]:
@@ -180,10 +220,15 @@ class _Planner:
                     folder.tokenizer(part)
                 elif part != "vae" and not (part == "unet" and self._spec.unet):
                     require_no_adapter(folder.name, folder.path, folder.path / part)
-                    what, weights = f"{folder.name}: {part}", folder.weights(part)
+                    what = f"{folder.name}: {part}"
+                    weights = folder.weights(part)
                     if weights is None:
-                        raise ModelError(f"{what} has no weights{locate.how_to_get(self._spec.model)}")
-                    self._add(part, weights, what, folder.config(f"{part}/{CONFIG}"), folder.tensors(part))
+                        raise ModelError(
+                            f"{what} has no weights{locate.how_to_get(self._spec.model)}"
+                        )
+                    self._add(
+                        part, weights, what, folder.config(f"{part}/{CONFIG}"), folder.tensors(part)
+                    )
         if not self._missing:
             with self._missing.collect():
                 folder.require_text_width()
@@ -192,9 +237,13 @@ class _Planner:
         replaced = {"unet"} if self._spec.unet else set()
         replaced |= set() if self._spec.vae in VAE_OF_THE_MODEL else {"vae"}
         for part, starts in FILE_PARTS.items():
-            own = {name: tensor for name, tensor in single.tensors.items() if name.startswith(starts)}
+            own = {
+                name: tensor for name, tensor in single.tensors.items() if name.startswith(starts)
+            }
             if own and part not in replaced:
-                self._parts.append(describe_part(part, own, (str(self._path),), is_pickle=single.is_pickle))
+                self._parts.append(
+                    describe_part(part, own, (str(self._path),), is_pickle=single.is_pickle)
+                )
                 if folder is not None and (folder.path / part / CONFIG).is_file():
                     with self._missing.collect():
                         self._notes += notes_on_code(part, folder.config(f"{part}/{CONFIG}"))
@@ -208,14 +257,18 @@ class _Planner:
         self._notes += [choice.note] if choice.note else []
         if choice.weights is not None:
             self._parts = [part for part in self._parts if part.name != "vae"]
-            self._add("vae", choice.weights, str(choice.folder or choice.weights.files[0]), choice.config)
+            self._add(
+                "vae", choice.weights, str(choice.folder or choice.weights.files[0]), choice.config
+            )
         return choice
 
     def _add_extras(self, plan: ModelPlan, outline: NetworkOutline | None) -> None:
         for name, weight in self._spec.loras:
             with self._missing.collect():
                 lora = examine_lora(name, weight, outline)
-                self._parts.append(describe_part(f"lora {lora.name}", lora.tensors, (str(lora.file),)))
+                self._parts.append(
+                    describe_part(f"lora {lora.name}", lora.tensors, (str(lora.file),))
+                )
                 self._notes += lora.notes
                 plan.loras += (lora,)
         for name in self._spec.controlnets:
@@ -237,17 +290,28 @@ class _Planner:
                 self._parts.append(describe_part("upscaler", plan.upscaler.tensors, (str(file),)))
         if self._spec.ip_adapter:
             with self._missing.collect():
-                adapter = examine_ip_adapter(self._spec.ip_adapter, self._spec.image_encoder, outline)
-                self._parts.append(describe_part("ip_adapter", adapter.tensors, (str(adapter.file),)))
+                adapter = examine_ip_adapter(
+                    self._spec.ip_adapter, self._spec.image_encoder, outline
+                )
+                self._parts.append(
+                    describe_part("ip_adapter", adapter.tensors, (str(adapter.file),))
+                )
                 self._notes += adapter.notes
-                self._add("image_encoder", adapter.encoder_weights, str(adapter.encoder), adapter.encoder_config)
+                self._add(
+                    "image_encoder",
+                    adapter.encoder_weights,
+                    str(adapter.encoder),
+                    adapter.encoder_config,
+                )
                 plan.ip_adapter = adapter
 
     def _add_prompt_parts(self, plan: ModelPlan) -> None:
         """Add clip skip and embeddings, which change how prompts are encoded."""
         clip_skip = self._spec.clip_skip
         if not 0 <= clip_skip <= MAX_CLIP_SKIP:
-            self._missing.append(f"clip skip {clip_skip}: must be 1 to {MAX_CLIP_SKIP}, or 0 for the model's default")
+            self._missing.append(
+                f"clip skip {clip_skip}: must be 1 to {MAX_CLIP_SKIP}, or 0 for the model's default"
+            )
         elif note := clip_skip_note(plan.family, clip_skip):
             self._notes.append(note)
         if plan.folder is None or not self._spec.embeddings:
@@ -257,7 +321,9 @@ class _Planner:
             with self._missing.collect():
                 embedding = examine_embedding(name, text_widths(plan.folder), self._spec.model)
                 if duplicates := triggers & {trigger.lower() for trigger in embedding.triggers}:
-                    raise ModelError(f"{name}: two embeddings have the name {min(duplicates)}; rename one file")
+                    raise ModelError(
+                        f"{name}: two embeddings have the name {min(duplicates)}; rename one file"
+                    )
                 triggers |= {trigger.lower() for trigger in embedding.triggers}
                 part = f"embedding {embedding.triggers[0]}"
                 self._parts.append(describe_part(part, embedding.tensors, (str(embedding.file),)))
@@ -300,7 +366,8 @@ def recommended_settings(plan: ModelPlan) -> RecommendedSettings:
 
 
 def recommended_settings_for(spec: ModelSpec, plan: ModelPlan | None = None) -> RecommendedSettings:
-    """Recommended settings of a model that may be on other machines (a cluster's): then by the names alone."""
+    """Recommended settings of a model that may be on other machines (a cluster's): then by the
+    names alone."""
     try:
         if spec.model and not spec.random_shape:
             return recommended_settings(plan or plan_model(spec))
@@ -315,4 +382,6 @@ def recommended_settings_for(spec: ModelSpec, plan: ModelPlan | None = None) -> 
 def _recommend(sampler: str, steps: int | None, guidance: float) -> RecommendedSettings:
     if sampler not in FEW_STEPS:
         return RecommendedSettings(DEFAULT_STEPS, DEFAULT_GUIDANCE)
-    return RecommendedSettings(steps or (_DISTILLED_STEPS[sampler] if guidance <= 1.0 else MERGE_STEPS), guidance)
+    return RecommendedSettings(
+        steps or (_DISTILLED_STEPS[sampler] if guidance <= 1.0 else MERGE_STEPS), guidance
+    )

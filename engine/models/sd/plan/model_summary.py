@@ -82,7 +82,9 @@ def _controlnet(path: str) -> ModelSummary:
 
 def _embedding(path: str) -> ModelSummary:
     embedding = read_embedding(path)
-    return ModelSummary(family=BASES.get(embedding.widths, ""), what=f"word {embedding.triggers[0]}")
+    return ModelSummary(
+        family=BASES.get(embedding.widths, ""), what=f"word {embedding.triggers[0]}"
+    )
 
 
 def _ip_adapter(path: str) -> ModelSummary:
@@ -100,11 +102,13 @@ def _upscaler(path: str) -> ModelSummary:
 
 
 def _image_encoder(path: str) -> ModelSummary:
-    """Summarize an image encoder. A file alone, as in ComfyUI, is refused: loading it needs the configuration."""
+    """Summarize an image encoder. A file alone, as in ComfyUI, is refused: loading it needs the
+    configuration."""
     folder = Path(path)
     if folder.is_file() or not (folder / CONFIG).is_file():
         raise ModelError(f"{path}: needs a folder with {CONFIG}, as in h94/IP-Adapter")
-    if (weights := find_weights(folder)) is None:
+    weights = find_weights(folder)
+    if weights is None:
         raise ModelError(f"{path}: has no weights")
     width = headers_of(weights).get(_CLASS, TensorInfo("", (0,))).shape[0]
     return ModelSummary(what=f"width {width or read_config(path, folder).get('hidden_size', '?')}")

@@ -1,4 +1,5 @@
-"""The tensor shapes of a model's networks, from headers and JSON, to check if a LoRA, ControlNet or IP-Adapter fits.
+"""The tensor shapes of a model's networks, from headers and JSON, to check if a LoRA, ControlNet or
+IP-Adapter fits.
 
 Does not load torch.
 """
@@ -25,25 +26,32 @@ class NetworkOutline:
     unet_tensors: dict[str, TensorInfo]
     """The UNet's tensors by diffusers' names; empty if the file is damaged."""
     text_tensors: tuple[dict[str, TensorInfo], ...] = ()
-    """Tensors of each text encoder by transformers' names; for a single file without `text_model.`"""
+    """Tensors of each text encoder by transformers' names; for a single file without
+    `text_model.`"""
 
     @property
     def text_width(self) -> int:
-        """Width of the texts that the UNet attends to: 768 for SD 1.5, 1024 for 2.x, 2048 for XL."""
+        """Width of the texts that the UNet attends to: 768 for SD 1.5, 1024 for 2.x, 2048 for
+        XL."""
         width = self.unet.get("cross_attention_dim", 1280)
-        return int(width[0] if isinstance(width, list) else width)  # a list has equal items, one per level
+        return int(
+            width[0] if isinstance(width, list) else width
+        )  # a list has equal items, one per level
 
 
 def outline_of(
     folder: DiffusersFolder, single: SingleFile | None = None, unet: SingleFile | None = None
 ) -> NetworkOutline:
-    """The outline of a folder, or of a `single` file whose configuration is in `folder`; `unet` replaces its own."""
+    """The outline of a folder, or of a `single` file whose configuration is in `folder`; `unet`
+    replaces its own."""
 
     def tensors_of(part: str) -> dict[str, TensorInfo]:
         if single is None:
             return folder.tensors(part)
         depth = folder.config(f"{part}/config.json").get("num_hidden_layers")
-        return text_weights(single.tensors, ENCODERS[part], depth if isinstance(depth, int) else None)
+        return text_weights(
+            single.tensors, ENCODERS[part], depth if isinstance(depth, int) else None
+        )
 
     file = unet or single
     return NetworkOutline(
@@ -53,5 +61,7 @@ def outline_of(
         unet_tensors=by_diffusers_names(file.tensors, folder.unet.get("layers_per_block", 2))
         if file
         else tensors_of("unet"),
-        text_tensors=tuple(tensors_of(part) for part in folder.parts if part.startswith("text_encoder")),
+        text_tensors=tuple(
+            tensors_of(part) for part in folder.parts if part.startswith("text_encoder")
+        ),
     )

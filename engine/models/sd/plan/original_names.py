@@ -1,9 +1,11 @@
-"""Maps tensor names of Stable Diffusion's original code to those of diffusers and transformers. Does not load torch.
+"""Maps tensor names of Stable Diffusion's original code to those of diffusers and transformers.
+Does not load torch.
 
-The original code numbers all blocks of a UNet consecutively: with L resnets in a down block, `input_blocks` 0 is the
-first convolution, then each block has L entries plus one that halves the size; in `output_blocks` each has L + 1. Text
-encoders have a prefix and names of transformers (SD 1.5, the first of XL), or OpenCLIP names (SD 2.x, the second of
-XL). The latter join the three projections of attention in one.
+The original code numbers all blocks of a UNet consecutively: with L resnets in a down block,
+`input_blocks` 0 is the first convolution, then each block has L entries plus one that halves the
+size; in `output_blocks` each has L + 1. Text encoders have a prefix and names of transformers (SD
+1.5, the first of XL), or OpenCLIP names (SD 2.x, the second of XL). The latter join the three
+projections of attention in one.
 """
 
 import re
@@ -19,26 +21,37 @@ _FIXED: dict[str, str] = _TABLES["unet"]
 _RESNET: dict[str, str] = _TABLES["resnet"]
 _OPEN_CLIP_NAMES: dict[str, str] = _TABLES["open_clip"]
 _BLOCK = re.compile(r"(input|output)_blocks\.(\d+)\.(\d+)\.(.+)")
-_NEW_BLOCK = re.compile(r"(down|up)_blocks\.(\d+)\.(resnets|attentions|downsamplers|upsamplers)\.(\d+)\.(.+)")
+_NEW_BLOCK = re.compile(
+    r"(down|up)_blocks\.(\d+)\.(resnets|attentions|downsamplers|upsamplers)\.(\d+)\.(.+)"
+)
 _OLD_CLIP = "cond_stage_model.transformer."
 CLIP_PARTS = ("embeddings.", "encoder.", "final_layer_norm.")
-_SGM = {"conditioner.embedders.0.transformer.": _OLD_CLIP, "conditioner.embedders.0.model.": "cond_stage_model.model."}
-"""Prefixes of the text encoder of SD 1.x and 2.x in files written by Stability's later code for SDXL."""
-_OF_XL = {_OLD_CLIP: "conditioner.embedders.0.transformer.", "cond_stage_model.1.": "conditioner.embedders.1."}
+_SGM = {
+    "conditioner.embedders.0.transformer.": _OLD_CLIP,
+    "conditioner.embedders.0.model.": "cond_stage_model.model.",
+}
+"""Prefixes of the text encoder of SD 1.x and 2.x in files written by Stability's later code for
+SDXL."""
+_OF_XL = {
+    _OLD_CLIP: "conditioner.embedders.0.transformer.",
+    "cond_stage_model.1.": "conditioner.embedders.1.",
+}
 """Prefixes of the text encoders of SDXL in files of stable-diffusion.cpp (name_conversion.cpp)."""
 ENCODERS = {
     "text_encoder": ("cond_stage_model.", "conditioner.embedders.0."),
     "text_encoder_2": ("conditioner.embedders.1.",),
 }
 """Prefixes of each encoder's tensors in a single file: SD first, then XL."""
-_TRANSFORMERS, _OPEN_CLIP = "transformer.", "model."
+_TRANSFORMERS = "transformer."
+_OPEN_CLIP = "model."
 _TEXT_LAYER = re.compile(r"encoder\.layers\.(\d+)\.")
 _JOINED = re.compile(r"(.+\.self_attn\.)in_proj\.(weight|bias)")
 
 
 def modern_name(name: str, *, is_xl: bool) -> str:
-    """The common name of a tensor. transformers before 4.17 had other names for CLIP's parts (A1111's
-    `checkpoint_dict_replacements`), and files of SD 1.x and 2.x written by SDXL's code have its prefixes."""
+    """The common name of a tensor. transformers before 4.17 had other names for CLIP's parts
+    (A1111's `checkpoint_dict_replacements`), and files of SD 1.x and 2.x written by SDXL's code
+    have its prefixes."""
     for start, usual in (_OF_XL if is_xl else _SGM).items():
         if name.startswith(start):
             name = usual + name.removeprefix(start)
@@ -48,16 +61,21 @@ def modern_name(name: str, *, is_xl: bool) -> str:
 
 
 def diffusers_name(name: str, layers: int) -> str | None:
-    """diffusers' name, or None for a tensor of another part. `layers`: `layers_per_block` of the UNet."""
+    """diffusers' name, or None for a tensor of another part. `layers`: `layers_per_block` of the
+    UNet."""
     if not name.startswith(UNET):
         return None
     rest = name.removeprefix(UNET)
     for start, ours in _FIXED.items():
         if rest.startswith(start):
             return ours + _resnet(rest.removeprefix(start))
-    if (found := _BLOCK.fullmatch(rest)) is None:
+    found = _BLOCK.fullmatch(rest)
+    if found is None:
         return None
-    way, number, part, tail = found[1], int(found[2]), int(found[3]), found[4]
+    way = found[1]
+    number = int(found[2])
+    part = int(found[3])
+    tail = found[4]
     if way == "input":
         block, index = divmod(number - 1, layers + 1)
         if index == layers:
@@ -78,38 +96,66 @@ def by_diffusers_names(tensors: Mapping[str, Stored], layers: int) -> dict[str, 
 
 
 def original_name(name: str, layers: int) -> str:
-    """The original name of a UNet tensor that diffusers calls `name`; an unknown one keeps its own name.
-    An upsampler is always the third part of its entry, although it is the second where there is no attention."""
+    """The original name of a UNet tensor that diffusers calls `name`; an unknown one keeps its own
+    name. An upsampler is always the third part of its entry, although it is the second where there
+    is no attention."""
     for theirs, ours in _FIXED.items():
         if name.startswith(ours):
             return UNET + theirs + _old_resnet(name.removeprefix(ours))
-    if (found := _NEW_BLOCK.fullmatch(name)) is None:
+    found = _NEW_BLOCK.fullmatch(name)
+    if found is None:
         return UNET + name
-    way, block, part, index, tail = found[1], int(found[2]), found[3], int(found[4]), found[5]
+    way = found[1]
+    block = int(found[2])
+    part = found[3]
+    index = int(found[4])
+    tail = found[5]
     number = block * (layers + 1) + index
     if part == "downsamplers":
         return f"{UNET}input_blocks.{(block + 1) * (layers + 1)}.0.op.{tail.removeprefix('conv.')}"
     if part == "upsamplers":
         return f"{UNET}output_blocks.{(block + 1) * (layers + 1) - 1}.2.{tail}"
     tail = f"{int(part == 'attentions')}.{_old_resnet(tail) if part == 'resnets' else tail}"
-    return f"{UNET}input_blocks.{number + 1}.{tail}" if way == "down" else f"{UNET}output_blocks.{number}.{tail}"
+    return (
+        f"{UNET}input_blocks.{number + 1}.{tail}"
+        if way == "down"
+        else f"{UNET}output_blocks.{number}.{tail}"
+    )
 
 
 def _resnet(tail: str) -> str:
-    return next((ours + tail.removeprefix(start) for start, ours in _RESNET.items() if tail.startswith(start)), tail)
+    return next(
+        (
+            ours + tail.removeprefix(start)
+            for start, ours in _RESNET.items()
+            if tail.startswith(start)
+        ),
+        tail,
+    )
 
 
 def _old_resnet(tail: str) -> str:
-    return next((start + tail.removeprefix(ours) for start, ours in _RESNET.items() if tail.startswith(ours)), tail)
+    return next(
+        (
+            start + tail.removeprefix(ours)
+            for start, ours in _RESNET.items()
+            if tail.startswith(ours)
+        ),
+        tail,
+    )
 
 
-def text_weights(tensors: Mapping[str, Any], starts: tuple[str, ...], layers: int | None) -> dict[str, Any]:
-    """The tensors, or their TensorInfo, of the encoder whose names begin with one of `starts`, by transformers' names
-    without `text_model.`. Only the first `layers` layers (None: all), because SD 2.x omits the last. Names are those
-    of transformers, of OpenCLIP, or both, as stable-diffusion.cpp has them; OpenCLIP's projection is transposed."""
+def text_weights(
+    tensors: Mapping[str, Any], starts: tuple[str, ...], layers: int | None
+) -> dict[str, Any]:
+    """The tensors, or their TensorInfo, of the encoder whose names begin with one of `starts`, by
+    transformers' names without `text_model.`. Only the first `layers` layers (None: all), because
+    SD 2.x omits the last. Names are those of transformers, of OpenCLIP, or both, as
+    stable-diffusion.cpp has them; OpenCLIP's projection is transposed."""
     found: dict[str, Any] = {}
     for name, tensor in tensors.items():
-        if (start := next((start for start in starts if name.startswith(start)), None)) is None:
+        start = next((start for start in starts if name.startswith(start)), None)
+        if start is None:
             continue
         rest = name.removeprefix(start)
         if rest.startswith(_OPEN_CLIP):

@@ -1,8 +1,9 @@
-"""Recognizes models and files that are not supported, or were passed as something else, for error messages.
+"""Recognizes models and files that are not supported, or were passed as something else, for error
+messages.
 
-By the class names of diffusers in `model_index.json` and `config.json`, and by the tensor names of published files
-(diffusers 0.42, loaders/single_file_utils.py; ComfyUI, model_detection.py). Only kinds that are often mistaken for a
-model are listed. Does not load torch, reads no weights.
+By the class names of diffusers in `model_index.json` and `config.json`, and by the tensor names of
+published files (diffusers 0.42, loaders/single_file_utils.py; ComfyUI, model_detection.py). Only
+kinds that are often mistaken for a model are listed. Does not load torch, reads no weights.
 """
 
 import re
@@ -35,10 +36,17 @@ _KINDS, _LORA_KINDS, _TRANSFORMERS, _FOLDER_CLASSES = (
     {pattern: str(text).format(**_TEMPLATE_VALUES) for pattern, text in _TABLES[name]}
     for name in ("files", "loras", "transformers", "folder_classes")
 )
-_NO_LORAS: Final = ("a ControlNet;", "an IP-Adapter;", "a Control-LoRA;", "a textual inversion embedding")
+_NO_LORAS: Final = (
+    "a ControlNet;",
+    "an IP-Adapter;",
+    "a Control-LoRA;",
+    "a textual inversion embedding",
+)
 _LORA_KINDS |= {pattern: text for pattern, text in _KINDS.items() if text.startswith(_NO_LORAS)}
 _EMBEDDING: Final = next(text for text in _KINDS.values() if text.startswith(_NO_LORAS[-1]))
-_METADATA_BASES: Final = {at: FAMILIES.get(str(base), str(base)) for at, base in _TABLES["metadata"].items()}
+_METADATA_BASES: Final = {
+    at: FAMILIES.get(str(base), str(base)) for at, base in _TABLES["metadata"].items()
+}
 _EMBEDDED = ((768,), (1024,), (1280,))  # widths of the text encoders
 MAX_EMBEDDED = 256  # tokens of an embedding
 
@@ -68,22 +76,29 @@ def known_models(family: str) -> str:
 
 def kind_of(tensors: Mapping[str, TensorInfo]) -> str:
     """Text for an error: the kind of file that has these tensors, and what to do instead."""
-    described = [*tensors, *(f"{name} {format_shape(each.shape)}" for name, each in tensors.items())]
+    described = [
+        *tensors,
+        *(f"{name} {format_shape(each.shape)}" for name, each in tensors.items()),
+    ]
     for pattern, kind in _KINDS.items():
         if any(re.search(pattern, text) for text in described):
             return f"is {kind}" if not kind.startswith("its ") else kind
-    return f"does not contain the UNet of a complete checkpoint ({len(tensors)} tensors); supported: {SUPPORTED}"
+    return (
+        f"does not contain the UNet of a complete checkpoint ({len(tensors)} tensors); "
+        f"supported: {SUPPORTED}"
+    )
 
 
 def unet_alone(stem: str) -> str:
-    """File name of the complete checkpoint published with a file that has only a UNet (ByteDance's names), or ""."""
+    """File name of the complete checkpoint published with a file that has only a UNet (ByteDance's
+    names), or ""."""
     whole = re.sub(r"_unet$", "", stem)
     return f"{whole}.safetensors" if whole != stem else ""
 
 
 def other_kind(tensors: Mapping[str, TensorInfo], rest: list[str]) -> str | None:
-    """Text for an error: the kind of a file passed as a LoRA and what to do instead, or None if it can be merged.
-    `rest`: tensors that do not belong to a LoRA, LoHa or LoKr."""
+    """Text for an error: the kind of a file passed as a LoRA and what to do instead, or None if it
+    can be merged. `rest`: tensors that do not belong to a LoRA, LoHa or LoKr."""
     for name in rest:
         for pattern, what in _LORA_KINDS.items():
             if re.search(pattern, name):
@@ -103,8 +118,13 @@ def other_kind(tensors: Mapping[str, TensorInfo], rest: list[str]) -> str | None
 
 
 def foreign_base(tensors: Mapping[str, TensorInfo]) -> str | None:
-    """The model of another architecture that a LoRA's layers belong to, or None if they are not recognized."""
-    found = (base for base, pattern in _TRANSFORMERS.items() if any(re.search(pattern, name) for name in tensors))
+    """The model of another architecture that a LoRA's layers belong to, or None if they are not
+    recognized."""
+    found = (
+        base
+        for base, pattern in _TRANSFORMERS.items()
+        if any(re.search(pattern, name) for name in tensors)
+    )
     return next(found, None)
 
 
@@ -119,17 +139,24 @@ def base_in_metadata(metadata: Mapping[str, str]) -> str | None:
 
 
 def other_folder(folder: Path) -> str:
-    """Text for an error: what a folder without model_index.json is, and the next step; "" if it is not recognized."""
+    """Text for an error: what a folder without model_index.json is, and the next step; "" if it is
+    not recognized."""
     try:
         config = read_json(folder / "config.json")
     except (OSError, ValueError, ModelError):
         config = None
     if isinstance(config, dict) and config:
-        kinds = [what for start, what in _FOLDER_CLASSES.items() if start in str(config.get("_class_name", ""))]
+        kinds = [
+            what
+            for start, what in _FOLDER_CLASSES.items()
+            if start in str(config.get("_class_name", ""))
+        ]
         kind = next(iter(kinds), "") or _TABLES["folders"].get(str(config.get("model_type", "")))
         return f"is {kind}" if kind else ""
     try:
-        files = sorted(file.name for file in folder.iterdir() if file.suffix.lower() in MODEL_SUFFIXES)
+        files = sorted(
+            file.name for file in folder.iterdir() if file.suffix.lower() in MODEL_SUFFIXES
+        )
     except OSError:
         return ""
     return f"is a folder of files; name one of them: {shorten_names(files)}" if files else ""

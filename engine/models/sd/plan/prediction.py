@@ -1,9 +1,11 @@
-"""Determines the prediction type of a single file from its header: format markers first, then heuristics.
+"""Determines the prediction type of a single file from its header: format markers first, then
+heuristics.
 
-Sources: A1111's pull requests 16567 and 16569 and ComfyUI's supported_models.py (the empty tensors `v_pred` and
-`ztsnr`, the norm of SD 2.x); Stability's ModelSpec 1.0 (`modelspec.prediction_type`), as sd-scripts writes it, and
-`modelspec.predict_key` of ComfyUI's own checkpoints; the original configuration next to the file (`x.yaml` for
-`x.safetensors`, A1111's sd_models_config.py), with which v-prediction models of SD 1.5 were published.
+Sources: A1111's pull requests 16567 and 16569 and ComfyUI's supported_models.py (the empty tensors
+`v_pred` and `ztsnr`, the norm of SD 2.x); Stability's ModelSpec 1.0 (`modelspec.prediction_type`),
+as sd-scripts writes it, and `modelspec.predict_key` of ComfyUI's own checkpoints; the original
+configuration next to the file (`x.yaml` for `x.safetensors`, A1111's sd_models_config.py), with
+which v-prediction models of SD 1.5 were published.
 """
 
 import re
@@ -18,13 +20,21 @@ REQUESTED = "asked for"
 V_PRED = "v_pred"
 ZERO_SNR = "ztsnr"
 FLOW = "flow_prediction"
-"""noise - x0, of a rectified flow (Liu et al. 2022): x = (1 - sigma) x0 + sigma noise at timestep 1000 sigma."""
-PREDICTION_NAMES = {"epsilon": "epsilon", "eps": "epsilon", "v": "v_prediction", "v_prediction": "v_prediction"}
+"""noise - x0, of a rectified flow (Liu et al. 2022): x = (1 - sigma) x0 + sigma noise at timestep
+1000 sigma."""
+PREDICTION_NAMES = {
+    "epsilon": "epsilon",
+    "eps": "epsilon",
+    "v": "v_prediction",
+    "v_prediction": "v_prediction",
+}
 PREDICTION_NAMES |= dict.fromkeys(("flow", "rf", "flow_matching", "rectified_flow", FLOW), FLOW)
 ARCHITECTURES = {"stable-diffusion-v2-512": "epsilon", "stable-diffusion-v2-768-v": "v_prediction"}
-"""Values of `modelspec.architecture` that imply the prediction (sd-scripts, library/sai_model_spec.py)."""
+"""Values of `modelspec.architecture` that imply the prediction (sd-scripts,
+library/sai_model_spec.py)."""
 V_NORM_STD = 0.09
-"""Standard deviation of the last attention's norm1.bias above which an SD 2.x model predicts v (ComfyUI)."""
+"""Standard deviation of the last attention's norm1.bias above which an SD 2.x model predicts v
+(ComfyUI)."""
 _YAML = re.compile(r"^[ \t]*parameterization:[ \t]*[\"']?(v|eps)\b", re.MULTILINE)
 _NORM = re.compile(re.escape(UNET) + r"output_blocks\.(\d+)\.1\.transformer_blocks\.0\.norm1\.bias")
 _FLOW_STEM = re.compile(
@@ -40,7 +50,8 @@ class Decision:
 
     value: str
     reason: str
-    """Where the value comes from, in a few words: `asked for`, `the empty tensor v_pred in the file`."""
+    """Where the value comes from, in a few words: `asked for`, `the empty tensor v_pred in the
+    file`."""
 
     def __str__(self) -> str:
         return f"{self.value} ({self.reason})" if self.reason else self.value
@@ -53,7 +64,8 @@ class FilePrediction:
     marked: Decision | None
     """From markers in the file, or None."""
     likely: Decision | None
-    """From heuristics, or None: a rectified flow's name, the weights of an SD 2.x model, else the file's name."""
+    """From heuristics, or None: a rectified flow's name, the weights of an SD 2.x model, else the
+    file's name."""
     zero_snr: str
     """The marker by which the last timestep is pure noise (zero terminal SNR), or ""."""
 
@@ -73,14 +85,19 @@ def _marked(file: Path, header: CheckpointHeader) -> Decision | None:
         return Decision("v_prediction", f"the tensor {V_PRED} in the file")
     yaml = file.with_suffix(".yaml")
     if found := _YAML.search(_text(yaml)):
-        return Decision(PREDICTION_NAMES[found[1]], f"parameterization {found[1]} in {yaml.name} beside the file")
+        return Decision(
+            PREDICTION_NAMES[found[1]],
+            f"parameterization {found[1]} in {yaml.name} beside the file",
+        )
     for key in ("modelspec.prediction_type", "modelspec.predict_key"):
         if value := re.sub(r"[^a-z0-9]+", "_", header.metadata.get(key, "").lower())[:40]:
             kind = PREDICTION_NAMES.get(value, value)  # an unknown value is refused later
             return Decision(kind, f"{key} in the file: {value}")
     architecture = header.metadata.get("modelspec.architecture", "").lower()
     if architecture in ARCHITECTURES:
-        return Decision(ARCHITECTURES[architecture], f"modelspec.architecture in the file: {architecture}")
+        return Decision(
+            ARCHITECTURES[architecture], f"modelspec.architecture in the file: {architecture}"
+        )
     return None
 
 
@@ -96,7 +113,9 @@ def _by_norm(file: Path, family: str, header: CheckpointHeader) -> Decision | No
     norms = {int(found[1]): name for name in header.tensors if (found := _NORM.fullmatch(name))}
     if family != "sd21" or not norms:
         return None
-    numbers = read_numbers(file, norms[max(norms)], is_pickle=header.is_pickle, is_gguf=header.is_gguf)
+    numbers = read_numbers(
+        file, norms[max(norms)], is_pickle=header.is_pickle, is_gguf=header.is_gguf
+    )
     if numbers is None or not numbers.size:
         return None
     spread = float(numbers.std())

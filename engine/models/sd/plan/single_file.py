@@ -1,4 +1,5 @@
-"""Examines models in a single file, like most shared checkpoints: weights without a configuration. No torch."""
+"""Examines models in a single file, like most shared checkpoints: weights without a configuration.
+No torch."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +13,13 @@ from engine.models.pickle_file import pickle_note
 from engine.models.quantized import QuantizedWeights, find_quantized, quantized_note, require_plain
 from engine.models.sd.plan.families import CONFIGS, FAMILIES, SUPPORTED, TAESD, wrong_model_error
 from engine.models.sd.plan.model_folder import DiffusersFolder
-from engine.models.sd.plan.original_names import ENCODERS, UNET, diffusers_name, modern_name, text_weights
+from engine.models.sd.plan.original_names import (
+    ENCODERS,
+    UNET,
+    diffusers_name,
+    modern_name,
+    text_weights,
+)
 from engine.models.sd.plan.other_models import kind_of, unet_alone
 from engine.models.sd.plan.prediction import FilePrediction, file_prediction
 from engine.models.sd.plan.sampler_name import sampler_from_name
@@ -29,7 +36,8 @@ _BESIDE = re.compile(
     rf"{HARMLESS.pattern}|^(embedding_manager|denoiser)\.|^edm_\w+|^(v_pred|ztsnr|scaled_fp8|scale_factor|logvar)$"
     r"|^(alphas|betas|sqrt|log_one|posterior|lvlb)\w*$"
 )
-"""Tensors in checkpoints that belong to none of their networks: averages of training, tables of noise, and marks."""
+"""Tensors in checkpoints that belong to none of their networks: averages of training, tables of
+noise, and marks."""
 _POSITIONS = "embeddings.position_embedding.weight"
 _LAYER = re.compile(r"encoder\.layers\.(\d+)\.")
 _TEXT_WIDTH_2 = 1024
@@ -39,7 +47,13 @@ _INPUT = f"{UNET}input_blocks.0.0.weight"
 _OUTPUT = f"{UNET}out.2.weight"
 _OTHER_VAE = "the latents of another VAE: 16 are Flux's or SD 3's, 32 and 128 Flux.2's, as in Mugen"
 _XL_EMBEDDING = f"{UNET}label_emb.0.0.weight"
-_KINDS = {9: "an inpainting model", 8: "an editing model (pix2pix)", 7: "an upscaler", 5: "a depth model", 0: "damaged"}
+_KINDS = {
+    9: "an inpainting model",
+    8: "an editing model (pix2pix)",
+    7: "an upscaler",
+    5: "a depth model",
+    0: "damaged",
+}
 _ADDED = "another program added it"
 _EDM = "continuous EDM noise is not supported; supported: "
 
@@ -52,7 +66,8 @@ class SingleFile:
     family: str
     """sd15, sd21 or sdxl."""
     tensors: dict[str, TensorInfo]
-    """Tensors by their current original names (`original_names.modern_name`), without those for quantization."""
+    """Tensors by their current original names (`original_names.modern_name`), without those for
+    quantization."""
     prediction: FilePrediction
     is_pickle: bool = False
     is_gguf: bool = False
@@ -100,21 +115,29 @@ class SingleFile:
 
 
 def examine(file: Path) -> SingleFile:
-    """Examine a checkpoint. ModelError in one line, with the actual kind of the file, if it is not a supported one."""
+    """Examine a checkpoint. ModelError in one line, with the actual kind of the file, if it is not
+    a supported one."""
     header = read_checkpoint_header(file)
     is_xl = _XL_EMBEDDING in header.tensors
-    return describe_checkpoint(file, header, {modern_name(name, is_xl=is_xl): name for name in header.tensors})
+    return describe_checkpoint(
+        file, header, {modern_name(name, is_xl=is_xl): name for name in header.tensors}
+    )
 
 
-def describe_checkpoint(file: Path, header: CheckpointHeader, named: Mapping[str, str], name: str = "") -> SingleFile:
-    """Describe a checkpoint file. `named`: names in the file by original names. ModelError as from `examine`."""
+def describe_checkpoint(
+    file: Path, header: CheckpointHeader, named: Mapping[str, str], name: str = ""
+) -> SingleFile:
+    """Describe a checkpoint file. `named`: names in the file by original names. ModelError as from
+    `examine`."""
     family = _family_in({ours: header.tensors[theirs] for ours, theirs in named.items()}, file)
     quantized = find_quantized(file, header, (UNET, "diffusion_model."))
     stored = {ours: theirs for ours, theirs in named.items() if theirs not in quantized.auxiliary}
     tensors = {ours: header.tensors[theirs] for ours, theirs in stored.items()}
     if header.is_gguf and family != "sd15":
         tensors = {ours: _as_linear(ours, tensor) for ours, tensor in tensors.items()}
-    others = {ours: tensor for ours, tensor in tensors.items() if not ours.endswith((".weight", ".bias"))}
+    others = {
+        ours: tensor for ours, tensor in tensors.items() if not ours.endswith((".weight", ".bias"))
+    }
     require_plain(str(file), others)
     beside = [stored[ours] for ours in stored if not ours.startswith(_OWN)]
     require_known(str(file), "a checkpoint", beside, may_ignore=_BESIDE.search, why=_ADDED)
@@ -135,7 +158,8 @@ def describe_checkpoint(file: Path, header: CheckpointHeader, named: Mapping[str
 
 
 def _as_linear(name: str, tensor: TensorInfo) -> TensorInfo:
-    """The description of a UNet's projection as SD 2.x and SDXL have it; stable-diffusion.cpp stores convolutions."""
+    """The description of a UNet's projection as SD 2.x and SDXL have it; stable-diffusion.cpp
+    stores convolutions."""
     is_turned = name.startswith(UNET) and name.endswith((".proj_in.weight", ".proj_out.weight"))
     return TensorInfo(tensor.dtype, tensor.shape[:2]) if is_turned else tensor
 
@@ -148,24 +172,37 @@ def _family_in(tensors: dict[str, TensorInfo], file: Path) -> str:
     if channels != 4:
         makes = next(iter(tensors[_OUTPUT].shape), -1) if _OUTPUT in tensors else -1
         kind = _KINDS.get(channels, "inpainting or editing") if makes != channels else _OTHER_VAE
-        raise ModelError(f"{file}: its UNet takes {channels} channels ({kind}); supported: {SUPPORTED}")
+        raise ModelError(
+            f"{file}: its UNet takes {channels} channels ({kind}); supported: {SUPPORTED}"
+        )
     if "edm_mean" in tensors:
-        raise ModelError(f"{file}: Playground v2.5, whose {_EDM}{SUPPORTED}; Playground v2 is such a model")
+        raise ModelError(
+            f"{file}: Playground v2.5, whose {_EDM}{SUPPORTED}; Playground v2 is such a model"
+        )
     if "edm_vpred.sigma_max" in tensors:
         raise ModelError(f"{file}: CosXL, whose {_EDM}{SUPPORTED}")
     if _XL_EMBEDDING not in tensors:
-        ins = [name for name in tensors if name.startswith(UNET) and name.endswith("proj_in.weight")]
-        texts = [tensors[name].shape[-1:] for name in tensors if name.endswith(".attn2.to_k.weight")]
-        # The attention of SD 2.x has linear projections, that of 1.x and of stable-diffusion.cpp convolutions.
+        ins = [
+            name for name in tensors if name.startswith(UNET) and name.endswith("proj_in.weight")
+        ]
+        texts = [
+            tensors[name].shape[-1:] for name in tensors if name.endswith(".attn2.to_k.weight")
+        ]
+        # The attention of SD 2.x has linear projections, that of 1.x and of stable-diffusion.cpp
+        # convolutions.
         is_newer = any(len(tensors[name].shape) == 2 for name in ins) or (_TEXT_WIDTH_2,) in texts
         return "sd21" if is_newer else "sd15"
     if any(name.startswith("conditioner.embedders.0.model.") for name in tensors):
         raise ModelError(
-            f"{file}: the refiner of SDXL, which has one text encoder and only finishes pictures; use the base "
+            f"{file}: the refiner of SDXL, which has one text encoder and only finishes pictures; "
+            "use the base "
             "(sd_xl_base_1.0.safetensors) or another SDXL checkpoint"
         )
     if any(name.startswith(("embedder.model.", "cond_stage_model.")) for name in tensors):
-        raise ModelError(f"{file}: an unCLIP model, which paints from pictures instead of text; supported: {SUPPORTED}")
+        raise ModelError(
+            f"{file}: an unCLIP model, which paints from pictures instead of text; supported: "
+            f"{SUPPORTED}"
+        )
     return "sdxl"
 
 
@@ -177,12 +214,21 @@ def text_parts(family: str) -> list[str]:
 def missing_encoders(single: SingleFile) -> list[str]:
     """A list with a line about missing text encoders, if any."""
     parts = text_parts(single.family)
-    absent = [part for part in parts if not any(name.startswith(ENCODERS[part]) for name in single.tensors)]
+    absent = [
+        part
+        for part in parts
+        if not any(name.startswith(ENCODERS[part]) for name in single.tensors)
+    ]
     if not absent:
         return []
     if len(absent) == len(parts):
-        return [f"{single.path}: contains no text encoder; use the complete checkpoint, or with a --model as --unet"]
-    return [f"{single.path}: {absent[0]}, one of two, is not in the file; use the complete checkpoint"]
+        return [
+            f"{single.path}: contains no text encoder; use the complete checkpoint, or with a "
+            "--model as --unet"
+        ]
+    return [
+        f"{single.path}: {absent[0]}, one of two, is not in the file; use the complete checkpoint"
+    ]
 
 
 def require_vae(single: SingleFile) -> None:
@@ -191,20 +237,23 @@ def require_vae(single: SingleFile) -> None:
         return
     tiny = TAESD[single.family]
     raise ModelError(
-        f"{single.path}: contains no VAE; pass --vae with one of {FAMILIES[single.family]}: a folder, or {tiny} "
+        f"{single.path}: contains no VAE; pass --vae with one of {FAMILIES[single.family]}: a "
+        f"folder, or {tiny} "
         f"({locate.download_command(tiny, locate.PART_FILES)})"
     )
 
 
 def require_config(single: SingleFile, folder: DiffusersFolder) -> None:
-    """Raise ModelError if the configuration in `folder` is of another family or size, or has no tokenizer."""
+    """Raise ModelError if the configuration in `folder` is of another family or size, or has no
+    tokenizer."""
     if folder.family != single.family:
         raise wrong_model_error(
             f"{single.path}: its configuration ({folder.path}) was",
             FAMILIES[folder.family],
             "the file",
             FAMILIES[single.family],
-            f"put a diffusers folder of this model (JSON and tokenizer only) at {single.folder_beside}",
+            "put a diffusers folder of this model (JSON and tokenizer only) at "
+            f"{single.folder_beside}",
         )
     require_same_blocks(str(single.path), single.family, single.tensors, folder.unet)
     for part in text_parts(single.family):
@@ -214,11 +263,14 @@ def require_config(single: SingleFile, folder: DiffusersFolder) -> None:
         config = folder.config(f"{part}/config.json")
         layers = len({found[1] for name in own if (found := _LAYER.match(name))})
         width = next(iter(own[_POSITIONS].shape[-1:]), 0) if _POSITIONS in own else 0
-        depth, side = config.get("num_hidden_layers", DEPTH), config.get("hidden_size", 512)
+        depth = config.get("num_hidden_layers", DEPTH)
+        side = config.get("hidden_size", 512)
         if layers < depth or width != side:
             raise ModelError(
-                f"{single.path}: {part} has {layers} layers of width {width}, its configuration {depth} of "
-                f"{side}; put a diffusers folder of this model (JSON and tokenizer only) at {single.folder_beside}"
+                f"{single.path}: {part} has {layers} layers of width {width}, its configuration "
+                f"{depth} of "
+                f"{side}; put a diffusers folder of this model (JSON and tokenizer only) at "
+                f"{single.folder_beside}"
             )
     for part in folder.parts:
         if part.startswith("tokenizer"):
@@ -226,8 +278,9 @@ def require_config(single: SingleFile, folder: DiffusersFolder) -> None:
 
 
 def config_folder(single: SingleFile) -> Path:
-    """The diffusers folder with the configuration of `single`: the folder of the same name next to it (`x/` for
-    `x.safetensors`), else the published one in the Hugging Face cache. ModelError with the download command if none."""
+    """The diffusers folder with the configuration of `single`: the folder of the same name next to
+    it (`x/` for `x.safetensors`), else the published one in the Hugging Face cache. ModelError with
+    the download command if none."""
     beside = single.folder_beside
     if (beside / locate.INDEX).is_file():
         return beside
@@ -237,6 +290,7 @@ def config_folder(single: SingleFile) -> Path:
             return folder
     command = locate.download_command(single.config_ids[0], locate.CONFIG_FILES)
     raise ModelError(
-        f"{single.path}: a single file contains no configuration; put a diffusers folder of it (JSON and tokenizer "
+        f"{single.path}: a single file contains no configuration; put a diffusers folder of it "
+        "(JSON and tokenizer "
         f"only) at {beside}, or fetch the published one once: {command}"
     )

@@ -1,8 +1,10 @@
-"""Checks a UNet's config.json for inputs that our calls do not provide, and for the blocks that a file must have.
+"""Checks a UNet's config.json for inputs that our calls do not provide, and for the blocks that a
+file must have.
 
-A call provides the noisy picture, timestep and text, for XL the pooled text and the sizes, and optionally an
-IP-Adapter's picture, a ControlNet's residuals and the guidance. A distilled model (SSD-1B, Vega, KOALA, BK-SDM) has a
-subset of its teacher's tensor names. Names and defaults are those of diffusers' `UNet2DConditionModel`. No torch.
+A call provides the noisy picture, timestep and text, for XL the pooled text and the sizes, and
+optionally an IP-Adapter's picture, a ControlNet's residuals and the guidance. A distilled model
+(SSD-1B, Vega, KOALA, BK-SDM) has a subset of its teacher's tensor names. Names and defaults are
+those of diffusers' `UNet2DConditionModel`. No torch.
 """
 
 import re
@@ -23,7 +25,8 @@ _BLOCKS: Final[dict[str, tuple[str | None, ...]]] = {
     "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"),
     "mid_block_type": (None, MID_BLOCK, "UNetMidBlock2D", "UNetMidBlock2DSimpleCrossAttn"),
 }
-"""Supported block types. Others of diffusers are for pixel models, or fail at sides that cannot be halved often."""
+"""Supported block types. Others of diffusers are for pixel models, or fail at sides that cannot be
+halved often."""
 _INPUTS: Final = {
     "class_embed_type": "class labels",
     "num_class_embeds": "class labels",
@@ -32,7 +35,9 @@ _INPUTS: Final = {
     "dual_cross_attention": "two texts at once",
 }
 """Keys that need an additional input if they are set."""
-_BLOCK_NAME = re.compile(re.escape(UNET) + r"((?:input|output)_blocks\.\d+|middle_block)\.\d+\.(.+)")
+_BLOCK_NAME = re.compile(
+    re.escape(UNET) + r"((?:input|output)_blocks\.\d+|middle_block)\.\d+\.(.+)"
+)
 _DEPTH = re.compile(r"transformer_blocks\.(\d+)\.")
 DISTILLED = {
     ("sdxl", (0, 0, 2, 2, 4, 4)): "segmind/SSD-1B",
@@ -42,14 +47,16 @@ DISTILLED = {
     ("sd15", (1, 1, 1, 0)): "nota-ai/bk-sdm-small",
     ("sd15", (1, 1, 1)): "nota-ai/bk-sdm-tiny",
 }
-"""The diffusers repository of a model, by family and number of transformer blocks after each resnet of the down blocks
-(`transformer_depth` of ComfyUI's supported_models.py; BK-SDM: unet/config.json of nota-ai)."""
+"""The diffusers repository of a model, by family and number of transformer blocks after each resnet
+of the down blocks (`transformer_depth` of ComfyUI's supported_models.py; BK-SDM: unet/config.json
+of nota-ai)."""
 
 
 def unsupported_input(config: Mapping[str, Any]) -> str:
     """An unsupported property of the UNet, to follow "its UNet", or ""."""
     for key, does in (("in_channels", "takes"), ("out_channels", "makes")):
-        if (channels := config.get(key, LATENT_CHANNELS)) != LATENT_CHANNELS:
+        channels = config.get(key, LATENT_CHANNELS)
+        if channels != LATENT_CHANNELS:
             return f"{does} {channels} channels, but a latent has {LATENT_CHANNELS}"
     for key, what in _INPUTS.items():
         if config.get(key):
@@ -65,15 +72,19 @@ def unsupported_input(config: Mapping[str, Any]) -> str:
         return f"needs texts of several widths (cross_attention_dim {width})"
     for key, known in _BLOCKS.items():
         listed = config.get(key, [])
-        for block in listed if isinstance(listed, list) else [listed] if key == "mid_block_type" else []:
+        for block in (
+            listed if isinstance(listed, list) else [listed] if key == "mid_block_type" else []
+        ):
             if block not in known:
                 return f"has a block of another kind ({key}: {block})"
     return ""
 
 
 def count_size_inputs(config: Mapping[str, Any], pooled: int) -> int:
-    """Number of size inputs of an XL UNet in addition to the pooled text of width `pooled`: 6; SDXL's refiner has 5."""
-    each, whole = config.get("addition_time_embed_dim"), config.get("projection_class_embeddings_input_dim")
+    """Number of size inputs of an XL UNet in addition to the pooled text of width `pooled`: 6;
+    SDXL's refiner has 5."""
+    each = config.get("addition_time_embed_dim")
+    whole = config.get("projection_class_embeddings_input_dim")
     if not isinstance(each, int) or not isinstance(whole, int) or each <= 0:
         return 0
     return (whole - pooled) // each
@@ -87,24 +98,35 @@ class Block(NamedTuple):
     """Number of transformer blocks after the resnet."""
 
 
-def require_same_blocks(name: str, family: str, tensors: Mapping[str, TensorInfo], unet: Mapping[str, Any]) -> None:
-    """Raise ModelError, in one line, if the file `name` has other blocks than the configuration `unet`."""
-    own, planned = blocks_of_file(tensors), blocks_of_config(unet)
+def require_same_blocks(
+    name: str, family: str, tensors: Mapping[str, TensorInfo], unet: Mapping[str, Any]
+) -> None:
+    """Raise ModelError, in one line, if the file `name` has other blocks than the configuration
+    `unet`."""
+    own = blocks_of_file(tensors)
+    planned = blocks_of_config(unet)
     if own == planned:
         return
-    down = sorted((int(name.partition(".")[2]), block.depth) for name, block in own.items() if "input" in name)
-    if (hub_id := DISTILLED.get((family, tuple(depth for _, depth in down)))) is not None:
+    down = sorted(
+        (int(name.partition(".")[2]), block.depth) for name, block in own.items() if "input" in name
+    )
+    hub_id = DISTILLED.get((family, tuple(depth for _, depth in down)))
+    if hub_id is not None:
         raise ModelError(
-            f"{name}: a distilled UNet with fewer blocks, like {hub_id}; use its diffusers folder instead: "
+            f"{name}: a distilled UNet with fewer blocks, like {hub_id}; use its diffusers folder "
+            "instead: "
             f"{locate.download_command(hub_id, locate.MODEL_FILES)}"
         )
-    block_name = min(each for each in own.keys() | planned.keys() if own.get(each) != planned.get(each))
+    block_name = min(
+        each for each in own.keys() | planned.keys() if own.get(each) != planned.get(each)
+    )
     ours, theirs = (
         f"{block.channels} channels and {block.depth} transformer blocks" if block else "nothing"
         for block in (own.get(block_name), planned.get(block_name))
     )
     raise ModelError(
-        f"{name}: its UNet is built differently from its configuration (distilled? {block_name} has {ours}, the "
+        f"{name}: its UNet is built differently from its configuration (distilled? {block_name} "
+        f"has {ours}, the "
         f"configuration {theirs}); use the diffusers folder of this model"
     )
 
@@ -114,14 +136,18 @@ def blocks_of_file(tensors: Mapping[str, TensorInfo]) -> dict[str, Block]:
     channels: dict[str, int] = {}
     depths: dict[str, int] = {}
     for name, tensor in tensors.items():
-        if (found := _BLOCK_NAME.fullmatch(name)) is None:
+        found = _BLOCK_NAME.fullmatch(name)
+        if found is None:
             continue
         block_name, rest = found.groups()
         if rest == "in_layers.2.weight":
             channels.setdefault(block_name, tensor.shape[0])
         elif inner := _DEPTH.match(rest):
             depths[block_name] = max(depths.get(block_name, 0), int(inner[1]) + 1)
-    return {block_name: Block(width, depths.get(block_name, 0)) for block_name, width in channels.items()}
+    return {
+        block_name: Block(width, depths.get(block_name, 0))
+        for block_name, width in channels.items()
+    }
 
 
 def blocks_of_config(unet: Mapping[str, Any]) -> dict[str, Block]:
@@ -129,7 +155,9 @@ def blocks_of_config(unet: Mapping[str, Any]) -> dict[str, Block]:
     try:
         return _planned(unet)
     except (LookupError, TypeError, ValueError) as error:
-        raise ModelError(f"unet/config.json: its lists of blocks are inconsistent ({error})") from None
+        raise ModelError(
+            f"unet/config.json: its lists of blocks are inconsistent ({error})"
+        ) from None
 
 
 def _planned(unet: Mapping[str, Any]) -> dict[str, Block]:
@@ -149,7 +177,9 @@ def _planned(unet: Mapping[str, Any]) -> dict[str, Block]:
     if middle := unet.get("mid_block_type", MID_BLOCK):
         planned["middle_block"] = Block(widths[-1], _depths(middle, depths[-1], 1)[0])
     number = 0
-    for width, layer_count, kind, depth in zip(widths[::-1], layers[::-1], up, back_depths, strict=True):
+    for width, layer_count, kind, depth in zip(
+        widths[::-1], layers[::-1], up, back_depths, strict=True
+    ):
         for each in _depths(kind, depth, layer_count + 1):
             planned[f"output_blocks.{number}"] = Block(width, each)
             number += 1

@@ -1,8 +1,9 @@
-"""Examines a UNet that replaces the model's own: SDXL-Lightning, DMD2, Hyper-SD and NitroFusion publish only that.
+"""Examines a UNet that replaces the model's own: SDXL-Lightning, DMD2, Hyper-SD and NitroFusion
+publish only that.
 
-A file has the names of diffusers, of ComfyUI (`diffusion_model.`) or of the original code, with or without its prefix;
-a folder has a config.json. In both cases the description has the original names, so that the checks and the loading are
-those of a whole checkpoint. Does not load torch.
+A file has the names of diffusers, of ComfyUI (`diffusion_model.`) or of the original code, with or
+without its prefix; a folder has a config.json. In both cases the description has the original
+names, so that the checks and the loading are those of a whole checkpoint. Does not load torch.
 """
 
 from collections.abc import Mapping
@@ -30,10 +31,11 @@ _GUIDANCE_INPUT = f"{UNET}time_embed.cond_proj.weight"
 
 
 def examine_unet(name: str) -> tuple[SingleFile, dict[str, Any]]:
-    """Examine the UNet called `name`, a file, folder or id; also its config.json, {} for a file. ModelError in one
-    line, with the actual kind, if it is not a UNet of Stable Diffusion."""
+    """Examine the UNet called `name`, a file, folder or id; also its config.json, {} for a file.
+    ModelError in one line, with the actual kind, if it is not a UNet of Stable Diffusion."""
     path = locate.find(name, files=locate.PART_FILES)
-    file, config = path, {}
+    file = path
+    config = {}
     if path.is_dir():
         config = _config(name, path)
         weights = find_weights(path)
@@ -47,23 +49,31 @@ def examine_unet(name: str) -> tuple[SingleFile, dict[str, Any]]:
     start = _prefix(name, header.tensors)
     own = {each.removeprefix(start): each for each in header.tensors if each.startswith(start)}
     if _FIRSTS[1] in own:
-        layers = len({each.split(".")[3] for each in own if each.startswith("down_blocks.0.resnets.")})
+        layers = len(
+            {each.split(".")[3] for each in own if each.startswith("down_blocks.0.resnets.")}
+        )
         named = {original_name(each, layers): stored_name for each, stored_name in own.items()}
     else:
         named = {UNET + each: stored_name for each, stored_name in own.items()}
     return describe_checkpoint(file, header, named, _public_name(file)), config
 
 
-def with_unet(folder: DiffusersFolder, unet: SingleFile, config: Mapping[str, Any]) -> DiffusersFolder:
-    """Replace the UNet's configuration in `folder` by that of `unet`. ModelError if it does not fit. A file has none:
-    it is built like the model's own UNet, plus a guidance input if it has the tensor for one."""
+def with_unet(
+    folder: DiffusersFolder, unet: SingleFile, config: Mapping[str, Any]
+) -> DiffusersFolder:
+    """Replace the UNet's configuration in `folder` by that of `unet`. ModelError if it does not
+    fit. A file has none: it is built like the model's own UNet, plus a guidance input if it has the
+    tensor for one."""
     what = str(unet.path)
     if folder.family != unet.family:
         take = f"use a UNet for {FAMILIES[folder.family]}"
-        theirs, ours = FAMILIES[unet.family], FAMILIES[folder.family]
+        theirs = FAMILIES[unet.family]
+        ours = FAMILIES[folder.family]
         raise wrong_model_error(f"{what}: a UNet", theirs, folder.name, ours, take)
     guided = unet.tensors.get(_GUIDANCE_INPUT)
-    changed = folder.with_unet(config or folder.unet | {"time_cond_proj_dim": guided.shape[1] if guided else None})
+    changed = folder.with_unet(
+        config or folder.unet | {"time_cond_proj_dim": guided.shape[1] if guided else None}
+    )
     require_same_blocks(what, unet.family, unet.tensors, changed.unet)
     return changed
 
@@ -72,7 +82,9 @@ def _config(name: str, folder: Path) -> dict[str, Any]:
     config = read_config(name, folder)
     kind = config.get("_class_name")
     if kind != CLASSES["unet"]:
-        raise ModelError(f"{name}: its {CONFIG} describes {kind or 'something else'}, not a {CLASSES['unet']}")
+        raise ModelError(
+            f"{name}: its {CONFIG} describes {kind or 'something else'}, not a {CLASSES['unet']}"
+        )
     return config
 
 

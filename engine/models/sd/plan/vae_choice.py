@@ -1,9 +1,11 @@
-"""Examines VAEs, and chooses one for a model. TAESD encodes and decodes some twenty times faster than the full one.
+"""Examines VAEs, and chooses one for a model. TAESD encodes and decodes some twenty times faster
+than the full one.
 
-VAEs of different families have the same shape, but with the wrong one colours are wrong. They can be told apart by the
-scaling factor in a folder's configuration; for single files and TAESD only by the name. Single files are those of
-Stable Diffusion's original code (`vae-ft-mse-840000-ema-pruned`, `sdxl_vae`), of diffusers, and TAESD's own pairs
-(`taesd_encoder` beside `taesd_decoder`). Does not load torch.
+VAEs of different families have the same shape, but with the wrong one colours are wrong. They can
+be told apart by the scaling factor in a folder's configuration; for single files and TAESD only by
+the name. Single files are those of Stable Diffusion's original code
+(`vae-ft-mse-840000-ema-pruned`, `sdxl_vae`), of diffusers, and TAESD's own pairs (`taesd_encoder`
+beside `taesd_decoder`). Does not load torch.
 """
 
 import re
@@ -25,7 +27,8 @@ from engine.models.sd.plan.unet_config import LATENT_CHANNELS
 from engine.models.tensor_file import headers_of, weights_of
 from engine.models.weight_files import TensorInfo, WeightFiles, find_weights
 
-FULL, TINY = "AutoencoderKL", "AutoencoderTiny"
+FULL = "AutoencoderKL"
+TINY = "AutoencoderTiny"
 KINDS = (TINY, FULL)
 SCALING_FACTORS = {"sd15": 0.18215, "sd21": 0.18215, "sdxl": 0.13025}
 """Scaling factor of the full VAE's latents, by family (vae/config.json)."""
@@ -34,7 +37,8 @@ PREFIXES = ("first_stage_model.", "vae.")
 """Prefixes of a VAE's tensors in a file that may contain the whole model."""
 TINY_WIDTHS = 4  # number of levels of a TAESD
 TINY_LAYERS = {"encoder": 14, "decoder": 18}
-"""Index of the last layer of each half (madebyollin/taesd, taesd.py); one more in the file of a decoder."""
+"""Index of the last layer of each half (madebyollin/taesd, taesd.py); one more in the file of a
+decoder."""
 GROUPS = 32  # number of groups of every norm in the original VAE
 _SCALING_KEYS = "scaling_factor shift_factor latents_mean latents_std".split()
 _HALF = re.compile(r"(encoder|decoder)")
@@ -79,34 +83,51 @@ class VaeChoice:
 
 
 def choose_vae(folder: DiffusersFolder, requested: str, *, is_in_file: bool = False) -> VaeChoice:
-    """Choose the VAE for `requested` (auto, taesd, full, or a folder, file or id). auto: TAESD if it is part of the
-    model or in the Hugging Face cache, else the model's own VAE with a note. `is_in_file`: the model is a single file
-    that contains its full VAE. ModelError if there is no such VAE, or if it does not fit this model."""
+    """Choose the VAE for `requested` (auto, taesd, full, or a folder, file or id). auto: TAESD if
+    it is part of the model or in the Hugging Face cache, else the model's own VAE with a note.
+    `is_in_file`: the model is a single file that contains its full VAE. ModelError if there is no
+    such VAE, or if it does not fit this model."""
     own = folder.path / "vae"
     if requested in ("auto", "taesd") and folder.is_taesd and (weights := find_weights(own)):
         _require_channels(f"{folder.name}/vae", folder.vae, folder)
         return VaeChoice(kind=TINY, folder=own, weights=weights, config=folder.vae)
     tiny = TAESD[folder.family]
     usual = {"scaling_factor": SCALING_FACTORS[folder.family]}
-    other = next((f"{key} is {value}" for key, value in _scaling_of(folder).items() if value != usual.get(key)), "")
+    other = next(
+        (
+            f"{key} is {value}"
+            for key, value in _scaling_of(folder).items()
+            if value != usual.get(key)
+        ),
+        "",
+    )
     if requested == "taesd" and other:
-        raise ModelError(f"{folder.name}: there is no TAESD for a VAE whose {other}; use its own (vae = full)")
+        raise ModelError(
+            f"{folder.name}: there is no TAESD for a VAE whose {other}; use its own (vae = full)"
+        )
     if requested == "taesd" or (requested == "auto" and not other and _is_here(tiny)):
         return _separate_vae(tiny, folder)
     if requested not in ("auto", "full"):
         return _separate_vae(requested, folder)
     if requested == "full" and folder.is_taesd:
-        raise ModelError(f"{folder.name}: its VAE is a TAESD; for a full one, pass --vae PATH, or set vae under [sd]")
+        raise ModelError(
+            f"{folder.name}: its VAE is a TAESD; for a full one, pass --vae PATH, or set vae "
+            "under [sd]"
+        )
     if folder.vae:
         _require_kind(f"{folder.name}/vae", folder.vae.get("_class_name", FULL), folder)
         _require_channels(f"{folder.name}/vae", folder.vae, folder)
     note = ""
     if requested == "auto" and not other:
         command = locate.download_command(tiny, locate.PART_FILES)
-        note = f"TAESD is not on this machine, so the much slower full VAE is used; download it once: {command}"
+        note = (
+            "TAESD is not on this machine, so the much slower full VAE is used; download it "
+            f"once: {command}"
+        )
     if is_in_file:
         return VaeChoice(kind=FULL, config=folder.vae, note=note)
-    if (found := find_weights(own)) is None:
+    found = find_weights(own)
+    if found is None:
         raise ModelError(f"{folder.name}: vae has no weights{locate.how_to_get(folder.name)}")
     return VaeChoice(kind=FULL, folder=own, weights=found, config=folder.vae, note=note)
 
@@ -130,7 +151,8 @@ def _separate_vae(name: str, folder: DiffusersFolder) -> VaeChoice:
     if kind == FULL:
         _require_factor(name, config, folder)
     note = "" if kind == FULL else _family_note(name, path, folder)
-    if (weights := find_weights(path)) is None:
+    weights = find_weights(path)
+    if weights is None:
         raise ModelError(f"{name}: has no weights{locate.how_to_get(name)}")
     return VaeChoice(kind=kind, folder=path, weights=weights, config=config, note=note)
 
@@ -142,7 +164,10 @@ def _of_file(name: str, path: Path, folder: DiffusersFolder) -> VaeChoice:
     if config["_class_name"] == TINY:
         return VaeChoice(kind=TINY, weights=weights, config=config, note=note)
     if wants_float32 := folder.family == "sdxl" and not _HALF_SAFE.search(published_name(path)):
-        slow = f"VAE {name}: computed in float32, as SDXL's overflows in half precision; half as slow: "
+        slow = (
+            f"VAE {name}: computed in float32, as SDXL's overflows in half precision; half as "
+            "slow: "
+        )
         note = "; ".join(filter(None, (note, f"{slow}{FULL_VAES['sdxl']}")))
     config |= _scaling_of(folder) | {"force_upcast": wants_float32}
     return VaeChoice(kind=FULL, weights=weights, config=config, note=note)
@@ -168,11 +193,16 @@ def _require_channels(name: str, config: Mapping[str, Any], folder: DiffusersFol
     if channels != LATENT_CHANNELS:
         whose = " (as SD 3's and Flux's)" if channels == 16 else ""
         ours = f"{folder.name} has {LATENT_CHANNELS}"
-        raise ModelError(f"{name}: a VAE of {channels} latent channels{whose}, {ours}; {_fitting_vaes(folder.family)}")
+        raise ModelError(
+            f"{name}: a VAE of {channels} latent channels{whose}, {ours}; "
+            f"{_fitting_vaes(folder.family)}"
+        )
     for key in ("in_channels", "out_channels"):
-        if (channels := config.get(key, COLOURS)) != COLOURS:
+        channels = config.get(key, COLOURS)
+        if channels != COLOURS:
             raise ModelError(
-                f"{name}: a VAE whose pictures have {str(channels)[:40]} channels ({key}), ours have {COLOURS}; "
+                f"{name}: a VAE whose pictures have {str(channels)[:40]} channels ({key}), ours "
+                f"have {COLOURS}; "
                 f"{_fitting_vaes(folder.family)}"
             )
     for key in ("latents_mean", "latents_std"):
@@ -182,20 +212,25 @@ def _require_channels(name: str, config: Mapping[str, Any], folder: DiffusersFol
 
 
 def _require_factor(name: str, config: Mapping[str, Any], folder: DiffusersFolder) -> None:
-    """Raise ModelError if this VAE scales latents differently from the one the model was trained with."""
-    ours, theirs = _scaling_of(folder), {"scaling_factor": SCALING_FACTORS["sd15"]} | _configured_scaling(config)
+    """Raise ModelError if this VAE scales latents differently from the one the model was trained
+    with."""
+    ours = _scaling_of(folder)
+    theirs = {"scaling_factor": SCALING_FACTORS["sd15"]} | _configured_scaling(config)
     families = {factor: FAMILIES[family] for family, factor in reversed(SCALING_FACTORS.items())}
     whose = families.get(theirs["scaling_factor"])
     for key in _SCALING_KEYS:
         if theirs.get(key) != ours.get(key):
             raise ModelError(
-                f"{name}: a VAE{f' of {whose}' if whose else ''} whose {key} is {theirs.get(key)}, {folder.name} was "
-                f"trained with {ours.get(key)}: all colours would be wrong; {_fitting_vaes(folder.family)}"
+                f"{name}: a VAE{f' of {whose}' if whose else ''} whose {key} is "
+                f"{theirs.get(key)}, {folder.name} was "
+                f"trained with {ours.get(key)}: all colours would be wrong; "
+                f"{_fitting_vaes(folder.family)}"
             )
 
 
 def _scaling_of(folder: DiffusersFolder) -> dict[str, Any]:
-    """Scaling of the full VAE's latents for this model, from its configuration, else its family's."""
+    """Scaling of the full VAE's latents for this model, from its configuration, else its
+    family's."""
     own = folder.vae if folder.vae.get("_class_name", TINY) == FULL else {}
     return {"scaling_factor": SCALING_FACTORS[folder.family]} | _configured_scaling(own)
 
@@ -205,7 +240,8 @@ def _configured_scaling(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def vae_kind(name: str) -> tuple[str, str]:
-    """The kind of a VAE, one of KINDS, and the families shown by its name or "". ModelError if it is not a VAE."""
+    """The kind of a VAE, one of KINDS, and the families shown by its name or "". ModelError if it
+    is not a VAE."""
     path = locate.find(name, files=locate.PART_FILES)
     config = _examine_weights(name, path)[1] if path.is_file() else read_config(name, path)
     if config.get("_class_name") not in KINDS:
@@ -216,23 +252,28 @@ def vae_kind(name: str) -> tuple[str, str]:
 def _families_shown(path: Path) -> str:
     """Families recognized in the name of a VAE, "" if none."""
     known_as = published_name(path)
-    is_xl, is_first = _XL.search(known_as) is not None, _FIRST.search(known_as) is not None
+    is_xl = _XL.search(known_as) is not None
+    is_first = _FIRST.search(known_as) is not None
     return "" if is_xl == is_first else FAMILIES["sdxl"] if is_xl else _FIRST_FAMILIES
 
 
 def _family_note(name: str, path: Path, folder: DiffusersFolder) -> str:
     """A note if the name does not show the family; ModelError if it shows another family."""
-    theirs, ours = _families_shown(path), FAMILIES[folder.family]
+    theirs = _families_shown(path)
+    ours = FAMILIES[folder.family]
     if not theirs:
         return f"VAE {name}: its family is unknown; assuming {ours}"
     if (theirs == FAMILIES["sdxl"]) != (folder.family == "sdxl"):
         why = "all colours would be wrong"
-        raise wrong_model_error(f"{name}: a VAE", theirs, folder.name, ours, _fitting_vaes(folder.family), why=why)
+        raise wrong_model_error(
+            f"{name}: a VAE", theirs, folder.name, ours, _fitting_vaes(folder.family), why=why
+        )
     return ""
 
 
 def _fitting_vaes(family: str) -> str:
-    full, tiny = FULL_VAES[family], TAESD[family]
+    full = FULL_VAES[family]
+    tiny = TAESD[family]
     return f"those that fit: {tiny}, {full} ({locate.fetch_command(tiny, files=locate.PART_FILES)})"
 
 
@@ -240,8 +281,9 @@ def _fitting_vaes(family: str) -> str:
 
 
 def _examine_weights(name: str, file: Path) -> tuple[WeightFiles, dict[str, Any]]:
-    """The weights, and the config.json that diffusers would write, except the scaling factor, which cannot be derived
-    from tensors. ModelError in one line, with the actual kind of the file, if it is not a Stable Diffusion VAE."""
+    """The weights, and the config.json that diffusers would write, except the scaling factor, which
+    cannot be derived from tensors. ModelError in one line, with the actual kind of the file, if it
+    is not a Stable Diffusion VAE."""
     weights = weights_of(name, file)
     header = headers_of(weights)
     if header and all(_LAYER.fullmatch(each) for each in header):
@@ -249,20 +291,26 @@ def _examine_weights(name: str, file: Path) -> tuple[WeightFiles, dict[str, Any]
     tensors = vae_tensors(header)
     for pattern, kind in _OTHERS:
         if any(re.fullmatch(pattern, each) for each in tensors or header):
-            raise ModelError(f"{name}: {kind}; supported: an {FULL} or a TAESD, such as madebyollin/taesd")
+            raise ModelError(
+                f"{name}: {kind}; supported: an {FULL} or a TAESD, such as madebyollin/taesd"
+            )
     if "encoder.layers.0.weight" in tensors and "decoder.layers.0.weight" in tensors:
         return weights, _tiny_config(name, tensors)
     for half in ("encoder", "decoder"):
         if f"{half}.conv_in.weight" not in tensors:
             first = next(iter(header), "none")
-            raise ModelError(f"{name}: not a VAE, it has no {half} (first of {len(header)}: {first})")
+            raise ModelError(
+                f"{name}: not a VAE, it has no {half} (first of {len(header)}: {first})"
+            )
     return weights, _full_config(tensors)
 
 
 def vae_tensors(stored: Mapping[str, Stored]) -> dict[str, Stored]:
     """Tensors of a VAE's file, or their descriptions, by the network's names without prefix."""
     start = next((each for each in PREFIXES if any(name.startswith(each) for name in stored)), "")
-    return {name.removeprefix(start): each for name, each in stored.items() if name.startswith(start)}
+    return {
+        name.removeprefix(start): each for name, each in stored.items() if name.startswith(start)
+    }
 
 
 def is_original_vae(names: Collection[str]) -> bool:
@@ -271,8 +319,8 @@ def is_original_vae(names: Collection[str]) -> bool:
 
 
 def join_halves(encoder: Mapping[str, Stored], decoder: Mapping[str, Stored]) -> dict[str, Stored]:
-    """Join the tensors of a TAESD's two files by diffusers' names. diffusers' decoder clamps outside its layers, so its
-    layer indices are one lower (see convert_tiny_autoencoder)."""
+    """Join the tensors of a TAESD's two files by diffusers' names. diffusers' decoder clamps
+    outside its layers, so its layer indices are one lower (see convert_tiny_autoencoder)."""
     tensors = {f"encoder.layers.{name}": tensor for name, tensor in encoder.items()}
     for name, tensor in decoder.items():
         number, _, rest = name.partition(".")
@@ -281,25 +329,36 @@ def join_halves(encoder: Mapping[str, Stored], decoder: Mapping[str, Stored]) ->
 
 
 def _tiny_pair(name: str, file: Path) -> tuple[WeightFiles, dict[str, Any]]:
-    if not (halves := _HALF.findall(file.stem)):
+    halves = _HALF.findall(file.stem)
+    if not halves:
         raise ModelError(
-            f"{name}: half of a TAESD, with a name that does not show which; name the files ..._encoder and ..._decoder"
+            f"{name}: half of a TAESD, with a name that does not show which; name the files "
+            "..._encoder and ..._decoder"
         )
     half = halves[-1]
     other = "decoder" if half == "encoder" else "encoder"
     beside = file.with_name(other.join(file.name.rsplit(half, 1)))
     if not beside.is_file():
-        raise ModelError(f"{name}: the {half} of a TAESD without its {other}; put {beside.name} next to it")
+        raise ModelError(
+            f"{name}: the {half} of a TAESD without its {other}; put {beside.name} next to it"
+        )
     files = (file, beside) if half == "encoder" else (beside, file)
-    config = _tiny_config(name, join_halves(*(headers_of(weights_of(name, path)) for path in files)))
+    config = _tiny_config(
+        name, join_halves(*(headers_of(weights_of(name, path)) for path in files))
+    )
     is_pickle = not all(map(is_safetensors, files))
     return WeightFiles(files=files, variant=None, is_pickle=is_pickle), config
 
 
 def _tiny_config(name: str, tensors: Mapping[str, TensorInfo]) -> dict[str, Any]:
     for half, last in TINY_LAYERS.items():
-        if f"{half}.layers.0.weight" not in tensors or f"{half}.layers.{last}.weight" not in tensors:
-            raise ModelError(f"{name}: an unknown kind of TAESD, its {half} does not have {last + 1} layers")
+        if (
+            f"{half}.layers.0.weight" not in tensors
+            or f"{half}.layers.{last}.weight" not in tensors
+        ):
+            raise ModelError(
+                f"{name}: an unknown kind of TAESD, its {half} does not have {last + 1} layers"
+            )
     return {
         "_class_name": TINY,
         "encoder_block_out_channels": [tensors["encoder.layers.0.weight"].shape[0]] * TINY_WIDTHS,
@@ -311,7 +370,9 @@ def _tiny_config(name: str, tensors: Mapping[str, TensorInfo]) -> dict[str, Any]
 def _full_config(tensors: Mapping[str, TensorInfo]) -> dict[str, Any]:
     down, resnet = ("down", "block") if is_original_vae(tensors) else ("down_blocks", "resnets")
     widths: list[int] = []
-    while (first := tensors.get(f"encoder.{down}.{len(widths)}.{resnet}.0.conv1.weight")) is not None:
+    while (
+        first := tensors.get(f"encoder.{down}.{len(widths)}.{resnet}.0.conv1.weight")
+    ) is not None:
         widths.append(first.shape[0])
     start = f"encoder.{down}.0.{resnet}."
     return {
@@ -319,7 +380,9 @@ def _full_config(tensors: Mapping[str, TensorInfo]) -> dict[str, Any]:
         "block_out_channels": widths,
         "down_block_types": ["DownEncoderBlock2D"] * len(widths),
         "up_block_types": ["UpDecoderBlock2D"] * len(widths),
-        "layers_per_block": len({name.removeprefix(start).split(".")[0] for name in tensors if name.startswith(start)}),
+        "layers_per_block": len(
+            {name.removeprefix(start).split(".")[0] for name in tensors if name.startswith(start)}
+        ),
         "latent_channels": tensors["decoder.conv_in.weight"].shape[1],
         "norm_num_groups": GROUPS,
         "use_quant_conv": "quant_conv.weight" in tensors,

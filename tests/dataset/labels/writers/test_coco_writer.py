@@ -31,7 +31,8 @@ FILES = tuple(f"coco_annotations_{subset}.json" for subset in SUBSETS)
 
 
 def things() -> tuple[LabelledThing, ...]:
-    """121 piles in rows, two of them hidden in part; a machine; a sliver of a pile at the edge; a bag."""
+    """121 piles in rows, two of them hidden in part; a machine; a sliver of a pile at the edge; a
+    bag."""
     row = [
         thing(disc(6), 10 + 14 * (k % 11), 10 + 14 * (k // 11), number=k + 1, is_head_visible=k > 1,
               is_hidden=k < 2, visible_share=0.6 if k < 2 else 1.0)
@@ -55,7 +56,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         source = source_of(*things(), options=OPTIONS, index=index, subset=subset, size=200)
         assert writer.paths(source.task) == (f"annotations/{subset}/00000{index}.json",)
         pictures.append(finished(path, writer, source))
-    assert writer.finish(DatasetContents(folder=path, options=OPTIONS, subsets=SUBSETS, pictures=pictures)) == FILES
+    assert (
+        writer.finish(
+            DatasetContents(folder=path, options=OPTIONS, subsets=SUBSETS, pictures=pictures)
+        )
+        == FILES
+    )
     return path
 
 
@@ -65,7 +71,8 @@ def read(path: Path) -> Any:
 
 
 def precision(truth: Any, found: list[dict[str, Any]], kind: str) -> np.ndarray:
-    """(10, 101, 2) precision by overlap, recall and category, with up to 1000 detections per picture."""
+    """(10, 101, 2) precision by overlap, recall and category, with up to 1000 detections per
+    picture."""
     with redirect_stdout(io.StringIO()):
         evaluation = COCOeval(truth, truth.loadRes(found), kind)
         evaluation.params.maxDets = [1, 10, 1000] if kind != "keypoints" else [1000]
@@ -76,11 +83,18 @@ def precision(truth: Any, found: list[dict[str, Any]], kind: str) -> np.ndarray:
     return values
 
 
-@pytest.mark.parametrize(("kind", "field"), [("bbox", "bbox"), ("segm", "segmentation"), ("keypoints", "keypoints")])
+@pytest.mark.parametrize(
+    ("kind", "field"), [("bbox", "bbox"), ("segm", "segmentation"), ("keypoints", "keypoints")]
+)
 def test_perfect_detections_have_a_precision_of_one(folder: Path, kind: str, field: str) -> None:
     truth = read(folder / FILES[1])
     found = [
-        {"image_id": each["image_id"], "category_id": each["category_id"], "score": 0.9, field: each[field]}
+        {
+            "image_id": each["image_id"],
+            "category_id": each["category_id"],
+            "score": 0.9,
+            field: each[field],
+        }
         for each in truth.dataset["annotations"]
         if not each["iscrowd"] and (kind != "keypoints" or each["num_keypoints"])
     ]
@@ -96,7 +110,12 @@ def test_a_detection_of_a_sliver_is_neither_right_nor_wrong(folder: Path) -> Non
     assert (sliver["number"], sliver["visible_share"], sliver["is_cut"]) == (201, 0.1, True)
     right = [each for each in truth.dataset["annotations"] if not each["iscrowd"]]
     found = [
-        {"image_id": 0, "category_id": one["category_id"], "score": 0.5 if one in right else 0.9, "bbox": one["bbox"]}
+        {
+            "image_id": 0,
+            "category_id": one["category_id"],
+            "score": 0.5 if one in right else 0.9,
+            "bbox": one["bbox"],
+        }
         for one in (*right, sliver)
     ]
     assert np.allclose(precision(truth, found, "bbox"), 1)
@@ -110,7 +129,10 @@ def test_an_annotation_has_what_the_scene_knows(folder: Path) -> None:
         {"id": 1, "name": "pile", "supercategory": "site", "keypoints": ["head"], "skeleton": []},
         {"id": 2, "name": "machine", "supercategory": "site"},
     ]
-    images = [*truth.dataset["images"], *read(folder / FILES[1]).dataset["images"]]  # no picture is in both parts
+    images = [
+        *truth.dataset["images"],
+        *read(folder / FILES[1]).dataset["images"],
+    ]  # no picture is in both parts
     assert [image["file_name"] for image in images] == ["train/000000.png", "val/000001.png"]
     assert [(image["scene_number"], image["view"], image["camera"]) for image in images] == [
         (index, 0, {"model": "pinhole"}) for index in range(2)
@@ -153,7 +175,16 @@ def test_a_damaged_part_is_reported_and_the_old_file_stays(folder: Path, tmp_pat
     (tmp_path / "annotations").mkdir()
     picture = FinishedPicture(index=3, paths=("annotations/000003.json", "images/000003.png"))
     contents = DatasetContents(folder=tmp_path, options=OPTIONS, subsets=(), pictures=[picture])
-    damaged = ["", whole[:-1], whole[:99], whole + "}", "[" * 100_000, "[]", "7", '{"image": [5], "annotations": []}']
+    damaged = [
+        "",
+        whole[:-1],
+        whole[:99],
+        whole + "}",
+        "[" * 100_000,
+        "[]",
+        "7",
+        '{"image": [5], "annotations": []}',
+    ]
     null = '{"image": {"id": 3}, "annotations": [null]}'
     for content in (whole, *damaged, null):
         (tmp_path / "annotations/000003.json").write_text(content, encoding="ascii")
@@ -187,7 +218,11 @@ def assert_codes_are_the_masks(pixels: np.ndarray) -> None:
         assert annotation["bbox"] == mask.toBbox(code).tolist()
 
 
-@given(pixels=hnp.arrays(np.uint16, st.tuples(st.integers(1, 7), st.integers(1, 7)), elements=st.integers(0, 2)))
+@given(
+    pixels=hnp.arrays(
+        np.uint16, st.tuples(st.integers(1, 7), st.integers(1, 7)), elements=st.integers(0, 2)
+    )
+)
 @settings(max_examples=60 if IS_SOAK else 30)
 def test_the_encoding_equals_that_of_pycocotools(pixels: np.ndarray) -> None:
     assert_codes_are_the_masks(pixels)
@@ -196,8 +231,13 @@ def test_the_encoding_equals_that_of_pycocotools(pixels: np.ndarray) -> None:
 def test_pycocotools_loads_the_file_of_recipe_1_and_finds_every_pile(tmp_path: Path) -> None:
     pictures = {0: site(1), 3: np.zeros((90, 120), np.uint16), 7: site(2)}
     (writer,) = writers_of(["coco"])
-    written = [finished(tmp_path, writer, source_of_piles(pixels, index)) for index, pixels in pictures.items()]
-    contents = DatasetContents(folder=tmp_path, recipe=1, options=LabelOptions(), subsets=(), pictures=written)
+    written = [
+        finished(tmp_path, writer, source_of_piles(pixels, index))
+        for index, pixels in pictures.items()
+    ]
+    contents = DatasetContents(
+        folder=tmp_path, recipe=1, options=LabelOptions(), subsets=(), pictures=written
+    )
     assert writer.finish(contents) == ("coco_annotations.json",)
     coco = read(tmp_path / "coco_annotations.json")
     assert coco.getImgIds() == [0, 3, 7]
@@ -213,7 +253,9 @@ def test_pycocotools_loads_the_file_of_recipe_1_and_finds_every_pile(tmp_path: P
         writer.finish(replace(contents, pictures=[written[2], written[2]]))
 
 
-def test_without_its_package_a_format_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_its_package_a_format_says_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "pycocotools", None)  # an import raises ImportError
     with pytest.raises(UsageError, match=r'pip install .*\[dataset\]"'):
         writers_of(["coco"])[0].check()

@@ -33,7 +33,10 @@ def contents_of(folder: Path) -> DatasetContents:
 def test_a_line_per_pile_and_picture_has_its_position_and_visible_fraction(tmp_path: Path) -> None:
     (writer,) = writers_of(["piles"])
     assert writer.finish(contents_of(tmp_path)) == ("piles.jsonl",)
-    lines = [json.loads(line) for line in (tmp_path / "piles.jsonl").read_text(encoding="ascii").splitlines()]
+    lines = [
+        json.loads(line)
+        for line in (tmp_path / "piles.jsonl").read_text(encoding="ascii").splitlines()
+    ]
     assert [(line["index"], line["number"], line["is_labelled"]) for line in lines] == [
         (0, 4, True), (0, 5, False), (1, 4, True), (1, 5, False),
     ]  # fmt: skip

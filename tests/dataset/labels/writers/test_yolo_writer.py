@@ -21,15 +21,17 @@ sides, fractions = st.integers(64, 16384), st.floats(0, 1)
 
 
 def verified(text: str, name: str, classes: int) -> np.ndarray:
-    """Rows as Ultralytics reads them: class, box (centre and size), and the head's columns. AssertionError where it
-    would reject or repair the file, without its tolerance of 0.01."""
+    """Rows as Ultralytics reads them: class, box (centre and size), and the head's columns.
+    AssertionError where it would reject or repair the file, without its tolerance of 0.01."""
     rows = [line.split() for line in text.strip().splitlines()]
     if not rows:
         return np.zeros((0, 8 if name == "yolo-pose" else 5))
     if any(len(row) > 6 for row in rows) and name != "yolo-pose":
         points = [np.array(row[1:], np.float32).reshape(-1, 2) for row in rows]
         assert all(len(each) >= 3 for each in points), "a polygon of fewer than three corners"
-        assert all(each.min() >= 0 and each.max() <= 1 for each in points), "out of bounds coordinates"
+        assert all(each.min() >= 0 and each.max() <= 1 for each in points), (
+            "out of bounds coordinates"
+        )
         low, high = (np.array([pick(each, axis=0) for each in points]) for pick in (np.min, np.max))
         boxes = np.concatenate([(low + high) / 2, high - low], axis=1)
         labels = np.concatenate([np.array([row[:1] for row in rows], np.float32), boxes], axis=1)
@@ -76,9 +78,14 @@ def test_ultralytics_takes_every_line_and_finds_the_same_boxes(name: str) -> Non
     assert labels[:, 0].tolist() == [1, 1, 0]  # neither the sliver nor the bag
     expected = [[6, 36, 12, 12], [80, 80, 20, 20], [95.5, 4.5, 9, 9]]
     if name != "yolo-obb":
-        assert np.allclose(labels[:, 1:5] * SIZE, expected, atol=1.0 if name == "yolo-seg" else 1e-3)
+        assert np.allclose(
+            labels[:, 1:5] * SIZE, expected, atol=1.0 if name == "yolo-seg" else 1e-3
+        )
     else:  # rotated: at least as close as the upright box
-        areas = [cv2.contourArea(np.array(line.split()[1:], np.float32).reshape(4, 2) * SIZE) for line in lines(name)]
+        areas = [
+            cv2.contourArea(np.array(line.split()[1:], np.float32).reshape(4, 2) * SIZE)
+            for line in lines(name)
+        ]
         assert all(area <= w * h + 0.1 for area, (_, _, w, h) in zip(areas, expected, strict=True))
         assert areas[2] == 81  # the diagonal's box would leave the picture
 
@@ -101,7 +108,11 @@ def test_a_polygon_of_two_parts_covers_both_and_their_hole_and_a_bridge_between_
     expected[70:90, 70:90] = ring()
     expected[78:81, 74:77] = True
     bridge = (covered == 1) & ~expected
-    assert not (expected & (covered == 0)).any() and bridge.sum() < 20 and not bridge[1:][bridge[:-1]].any()
+    assert (
+        not (expected & (covered == 0)).any()
+        and bridge.sum() < 20
+        and not bridge[1:][bridge[:-1]].any()
+    )
 
 
 @pytest.mark.parametrize("name", YOLO_FORMATS)
@@ -112,7 +123,9 @@ def test_boxes_are_read_back_from_each_format(name: str, tmp_path: Path) -> None
     assert classes.tolist() == [1, 1, 0]
     if name != "yolo-obb":
         half_px = 0.5 if name == "yolo-seg" else 0.0  # a polygon's points are middles of pixels
-        assert np.allclose(boxes, [[0, 30, 12, 42], [70, 70, 90, 90], [91, 0, 100, 9]], atol=half_px + 0.001)
+        assert np.allclose(
+            boxes, [[0, 30, 12, 42], [70, 70, 90, 90], [91, 0, 100, 9]], atol=half_px + 0.001
+        )
     with pytest.raises(SourceError, match=r"000000\.txt: line 1: class 1 is not among"):
         read_labels(path, SIZE, SIZE, 1)
 
@@ -147,12 +160,19 @@ def text_of_piles(numbers: np.ndarray) -> str:
 
 def test_recipe_1_labels_each_visible_pile() -> None:
     numbers = boxes_as_numbers([(0, 0, 50, 50), (60, 20, 61, 21)], 100, 50)
-    assert text_of_piles(numbers) == ("0 0.250000 0.500000 0.500000 1.000000\n0 0.605000 0.410000 0.010000 0.020000\n")
+    assert text_of_piles(numbers) == (
+        "0 0.250000 0.500000 0.500000 1.000000\n0 0.605000 0.410000 0.010000 0.020000\n"
+    )
     assert text_of_piles(np.zeros((50, 100), np.uint16)) == ""
     boxes = [divmod(number, 32) for number in range(768)]
-    piles = [(3 + 16 * column, 4 + 16 * row, 7 + 16 * column, 9 + 16 * row) for row, column in boxes]
+    piles = [
+        (3 + 16 * column, 4 + 16 * row, 7 + 16 * column, 9 + 16 * row) for row, column in boxes
+    ]
     borders = [(0, 0, 528, 1), (527, 395, 528, 396)]  # three borders at once
-    assert len(verified(text_of_piles(boxes_as_numbers([*piles, *borders], 528, 396)), "yolo", 1)) == 770
+    assert (
+        len(verified(text_of_piles(boxes_as_numbers([*piles, *borders], 528, 396)), "yolo", 1))
+        == 770
+    )
 
 
 def test_a_picture_without_things_has_an_empty_file() -> None:
@@ -160,15 +180,23 @@ def test_a_picture_without_things_has_an_empty_file() -> None:
     assert writer.files(source_of()) == {"labels/000000.txt": b""}
 
 
-def finished(folder: Path, options: LabelOptions, *subsets: str, recipe: int = 2) -> dict[str, dict]:
-    contents = DatasetContents(folder=folder, recipe=recipe, options=options, subsets=subsets, pictures=())
+def finished(
+    folder: Path, options: LabelOptions, *subsets: str, recipe: int = 2
+) -> dict[str, dict]:
+    contents = DatasetContents(
+        folder=folder, recipe=recipe, options=options, subsets=subsets, pictures=()
+    )
     names = [path for writer in writers_of(options.formats) for path in writer.finish(contents)]
     return {name: yaml.safe_load((folder / name).read_text(encoding="utf-8")) for name in names}
 
 
 def test_dataset_yaml_names_the_classes_and_the_parts_of_the_split(tmp_path: Path) -> None:
     text = finished(
-        tmp_path, LabelOptions(classes=("bag", "pile"), write=("yolo-pose", "yolo")), "train", "val", "test"
+        tmp_path,
+        LabelOptions(classes=("bag", "pile"), write=("yolo-pose", "yolo")),
+        "train",
+        "val",
+        "test",
     )
     assert text["dataset.yaml"] == {
         "train": "images/train",
@@ -179,7 +207,9 @@ def test_dataset_yaml_names_the_classes_and_the_parts_of_the_split(tmp_path: Pat
         "flip_idx": [0],
     }
     assert text["dataset-detect.yaml"].keys() == {"train", "val", "test", "names"}
-    assert all((tmp_path / text["dataset.yaml"][subset]).is_dir() for subset in ("train", "val", "test"))
+    assert all(
+        (tmp_path / text["dataset.yaml"][subset]).is_dir() for subset in ("train", "val", "test")
+    )
 
 
 def test_val_never_equals_train_once_there_is_a_split(tmp_path: Path) -> None:

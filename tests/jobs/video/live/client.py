@@ -19,14 +19,20 @@ def card(width: int = 64, height: int = 64, level: int = 128) -> np.ndarray:
     return pixels
 
 
-def frame(index: int, pixels: np.ndarray, *, kind: int = PICTURE, captured_ms: float = 0.0) -> Frame:
+def frame(
+    index: int, pixels: np.ndarray, *, kind: int = PICTURE, captured_ms: float = 0.0
+) -> Frame:
     height, width = pixels.shape[:2]
     jpeg = simplejpeg.encode_jpeg(pixels, 90)
-    return Frame(kind=kind, index=index, captured_ms=captured_ms, width=width, height=height, jpeg=jpeg)
+    return Frame(
+        kind=kind, index=index, captured_ms=captured_ms, width=width, height=height, jpeg=jpeg
+    )
 
 
 class LiveClient(SocketClient):
-    def __init__(self, address: tuple[str, int], path: str = "/live/socket", **headers: str) -> None:
+    def __init__(
+        self, address: tuple[str, int], path: str = "/live/socket", **headers: str
+    ) -> None:
         super().__init__(address, path, **headers)
         self.painted: list[Frame] = []
         """All received messages."""

@@ -21,6 +21,13 @@ process.stdout.write(JSON.stringify(answer));
 def run_module(name: str, body: str, argument: Any) -> Any:
     """The result of the JavaScript `body`; in it the module is `page` and the value is `given`."""
     command = ["node", "--input-type=module", "--eval", SCRIPT % body, str(PAGE / name)]
-    done = subprocess.run(command, input=json.dumps(argument), capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        command,
+        input=json.dumps(argument),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -25,7 +25,9 @@ class Row:
         return client
 
     def offer(self, client: Client, index: int) -> None:
-        self.queue.offer(client, Frame(index=index, captured_ms=0.0, width=8, height=8, jpeg=b""), self.now_s)
+        self.queue.offer(
+            client, Frame(index=index, captured_ms=0.0, width=8, height=8, jpeg=b""), self.now_s
+        )
 
     def take(self) -> PaintTask:
         task = self.queue.take(lambda: self.now_s)
@@ -55,7 +57,8 @@ def test_the_newest_picture_of_a_client_takes_the_place_of_the_one_that_waits() 
 
 
 def served_for(row: Row, clients: dict[str, tuple[Client, float]], *, seconds: float) -> list[str]:
-    """The order of service when all clients always have a picture waiting; `clients`: (client, painting time in s)."""
+    """The order of service when all clients always have a picture waiting; `clients`: (client,
+    painting time in s)."""
     order, until_s = [], row.now_s + seconds
     while row.now_s < until_s:
         for client, _ in clients.values():
@@ -83,7 +86,9 @@ def test_an_idle_client_earns_no_credit() -> None:
     assert max(counts.values()) - min(counts.values()) <= 1
 
 
-def test_a_client_whose_picture_failed_rests_while_others_are_served_until_it_changes_something() -> None:
+def test_a_client_whose_picture_failed_rests_while_others_are_served_until_it_changes_something() -> (
+    None
+):
     row = Row()
     failing, fine = row.join(), row.join()
     row.offer(failing, 0)
@@ -102,7 +107,9 @@ def test_a_client_whose_picture_failed_rests_while_others_are_served_until_it_ch
     assert row.take().frame.index == 3
 
 
-def test_a_client_that_sends_nothing_gives_its_place_to_a_newcomer_only_when_all_are_taken() -> None:
+def test_a_client_that_sends_nothing_gives_its_place_to_a_newcomer_only_when_all_are_taken() -> (
+    None
+):
     row = Row(most_clients=2)
     silent, sending = row.join(), row.join()
     row.now_s += 31.0

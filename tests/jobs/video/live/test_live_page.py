@@ -1,4 +1,5 @@
-"""The live page in a real browser with its fake webcam, against the real server with a tiny model."""
+"""The live page in a real browser with its fake webcam, against the real server with a tiny
+model."""
 
 import contextlib
 import functools
@@ -30,7 +31,9 @@ class Visitor:
         self.page = page
         self.errors: list[str] = []
         page.set_default_timeout(120_000)
-        page.on("console", lambda message: message.type == "error" and self.errors.append(message.text))
+        page.on(
+            "console", lambda message: message.type == "error" and self.errors.append(message.text)
+        )
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     def open(self, url: str, state: str = "connected") -> "Visitor":
@@ -39,7 +42,8 @@ class Visitor:
         return self
 
     def record(self) -> list[dict[str, float]]:
-        """The pictures that were shown, each with index, captured, slot, period, shown and settings."""
+        """The pictures that were shown, each with index, captured, slot, period, shown and
+        settings."""
         return self.page.evaluate("multiverseLive.record")
 
     def frame_count(self) -> int:
@@ -61,7 +65,8 @@ Visit = Callable[..., Visitor]
 
 @pytest.fixture(scope="module")
 def open_browser() -> Iterator[Callable[[str], Any]]:
-    """`open_browser(program)` is the open browser of this program, or a new one; closed at the end."""
+    """`open_browser(program)` is the open browser of this program, or a new one; closed at the
+    end."""
     with contextlib.ExitStack() as stack:
         opened: dict[str, Any] = {}
 
@@ -71,8 +76,14 @@ def open_browser() -> Iterator[Callable[[str], Any]]:
             if not opened:
                 opened["playwright"] = stack.enter_context(sync_playwright())
             if program not in opened:
-                arguments = ["--no-sandbox", f"--host-resolver-rules=MAP {PLAIN_NAME} 127.0.0.1", *FAKE_WEBCAM]
-                opened[program] = opened["playwright"].chromium.launch(executable_path=program, args=arguments)
+                arguments = [
+                    "--no-sandbox",
+                    f"--host-resolver-rules=MAP {PLAIN_NAME} 127.0.0.1",
+                    *FAKE_WEBCAM,
+                ]
+                opened[program] = opened["playwright"].chromium.launch(
+                    executable_path=program, args=arguments
+                )
                 stack.callback(opened[program].close)
             return opened[program]
 
@@ -80,14 +91,21 @@ def open_browser() -> Iterator[Callable[[str], Any]]:
 
 
 @pytest.fixture
-def visit(open_browser: Callable[[str], Any], require: Callable[[object, str], None]) -> Iterator[Visit]:
-    """`visit(url, state, program)`: a window with separate storage; at the end no window may have had an error."""
+def visit(
+    open_browser: Callable[[str], Any], require: Callable[[object, str], None]
+) -> Iterator[Visit]:
+    """`visit(url, state, program)`: a window with separate storage; at the end no window may have
+    had an error."""
     require(SHELL, "Chromium")
     with contextlib.ExitStack() as stack:
         visitors = []
 
-        def open_window(url: str, state: str = "connected", program: str = str(SHELL), **options: Any) -> Visitor:
-            context = open_browser(program).new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+        def open_window(
+            url: str, state: str = "connected", program: str = str(SHELL), **options: Any
+        ) -> Visitor:
+            context = open_browser(program).new_context(
+                **{"viewport": {"width": 1280, "height": 800}, **options}
+            )
             stack.callback(context.close)
             visitors.append(Visitor(context.new_page()))
             return visitors[-1].open(url, state)
@@ -98,14 +116,19 @@ def visit(open_browser: Callable[[str], Any], require: Callable[[object, str], N
 
 @pytest.fixture
 def wait_for(wait_for: WaitFor) -> WaitFor:
-    """Poll a page less often: each question takes four processes some milliseconds, and a record is long."""
+    """Poll a page less often: each question takes four processes some milliseconds, and a record is
+    long."""
     return functools.partial(wait_for, rest_s=0.05)
 
 
 @pytest.fixture(scope="module")
 def server(tiny_sd: Path) -> Iterator[LiveServer]:
     server = open_server(
-        tiny_sd, lambda key, line: None, most_clients=2, allowed_hosts=[PLAIN_NAME], painting={"prompt": "a house"}
+        tiny_sd,
+        lambda key, line: None,
+        most_clients=2,
+        allowed_hosts=[PLAIN_NAME],
+        painting={"prompt": "a house"},
     )
     yield server
     server.close()
@@ -125,7 +148,8 @@ def settings_of(server: LiveServer) -> LiveSettings:
 
 
 def is_even(record: list[dict[str, float]]) -> bool:
-    """True if these pictures were shown at a constant rate, within 10 %: as they were due, and as they were drawn."""
+    """True if these pictures were shown at a constant rate, within 10 %: as they were due, and as
+    they were drawn."""
     slots = [picture["slot"] for picture in record]
     pixels = [picture["shown"] for picture in record]
     steps = np.diff(slots)
@@ -135,7 +159,9 @@ def is_even(record: list[dict[str, float]]) -> bool:
     medians = [statistics.median(np.diff(slots[each])) for each in quarters]
     means = [np.diff(pixels[each]).mean() for each in quarters]  # a display draws at its own beat
     is_near = [abs(step - usual) < 0.1 * usual for step in steps]
-    return np.mean(is_near) >= 0.9 and all(abs(value - usual) < 0.1 * usual for value in (*medians, *means))
+    return np.mean(is_near) >= 0.9 and all(
+        abs(value - usual) < 0.1 * usual for value in (*medians, *means)
+    )
 
 
 def test_the_cameras_pictures_come_back_painted_at_a_constant_rate(
@@ -164,7 +190,9 @@ def test_the_cameras_pictures_come_back_painted_at_a_constant_rate(
     wait_for(lambda: visitor.record()[-1]["index"] > frozen, "pictures after the freeze")
     visitor.page.get_by_role("radio", name="result").check()
     alone = visitor.record()[-1]["index"]
-    wait_for(lambda: visitor.record()[-1]["index"] > alone + 5, "pictures while the source is not seen")
+    wait_for(
+        lambda: visitor.record()[-1]["index"] > alone + 5, "pictures while the source is not seen"
+    )
 
 
 def test_another_prompt_changes_the_pictures_and_is_remembered(
@@ -173,7 +201,10 @@ def test_another_prompt_changes_the_pictures_and_is_remembered(
     visitor = visit(server.url)
     visitor.show_file(still)
     visitor.page.get_by_label("guidance (cfg)", exact=True).fill("6")
-    wait_for(lambda: visitor.frame_count() and visitor.record()[-1]["settings"] == 1, "pictures of the file")
+    wait_for(
+        lambda: visitor.frame_count() and visitor.record()[-1]["settings"] == 1,
+        "pictures of the file",
+    )
     before = visitor.mean()
     visitor.page.get_by_label("prompt", exact=True).fill("the sea at night")
     wait_for(lambda: visitor.record()[-1]["settings"] == 2, "pictures of the new prompt")
@@ -184,7 +215,10 @@ def test_another_prompt_changes_the_pictures_and_is_remembered(
     assert np.array_equal(visitor.mean(), after)
     visitor.page.reload()
     visitor.show_file(still)
-    wait_for(lambda: visitor.frame_count() and np.array_equal(visitor.mean(), after), "the prompt of before the reload")
+    wait_for(
+        lambda: visitor.frame_count() and np.array_equal(visitor.mean(), after),
+        "the prompt of before the reload",
+    )
     assert visitor.page.get_by_label("prompt", exact=True).input_value() == "the sea at night"
     visitor.page.click("#reset")
     prompt = visitor.page.get_by_label("prompt", exact=True)
@@ -194,7 +228,9 @@ def test_another_prompt_changes_the_pictures_and_is_remembered(
 def test_a_video_that_was_chosen_is_painted_on_and_on_and_another_file_is_reported(
     visit: Visit, server: LiveServer, tmp_path: Path, wait_for: WaitFor
 ) -> None:
-    video = write_movie(tmp_path / "short.mp4", [disc_picture(number, 96, 64, 12) for number in range(15)])
+    video = write_movie(
+        tmp_path / "short.mp4", [disc_picture(number, 96, 64, 12) for number in range(15)]
+    )
     visitor = visit(server.url)
     visitor.show_file(video)
     wait_for(lambda: visitor.frame_count() > 20, "more pictures than the video has")
@@ -208,7 +244,9 @@ def test_a_page_from_another_machine_says_why_it_has_no_camera(
     visit: Visit, server: LiveServer, still: Path, wait_for: WaitFor
 ) -> None:
     visitor = visit(f"http://{PLAIN_NAME}:{server.address[1]}/")
-    assert "Browsers allow the camera only on pages from https://" in visitor.page.inner_text("#no-camera")
+    assert "Browsers allow the camera only on pages from https://" in visitor.page.inner_text(
+        "#no-camera"
+    )
     assert visitor.page.is_disabled("#use-camera")
     visitor.show_file(still)
     wait_for(lambda: visitor.frame_count() > 3, "pictures of a file all the same")
@@ -223,13 +261,17 @@ def test_a_page_from_another_machine_has_its_camera_over_https(
     wait_for(lambda: visitor.frame_count() > 3, "pictures of the camera")
 
 
-def test_changes_while_disconnected_are_sent_after_reconnecting(visit: Visit, serve: Serve, wait_for: WaitFor) -> None:
+def test_changes_while_disconnected_are_sent_after_reconnecting(
+    visit: Visit, serve: Serve, wait_for: WaitFor
+) -> None:
     began = {"prompt": "a house"}
     server = serve(painting=began)
     visitor = visit(server.url)
     prompt = visitor.page.get_by_label("prompt", exact=True)
     seed, size = (visitor.page.get_by_label(name, exact=True) for name in ("seed", "size"))
-    settings = "localStorage.getItem(Object.keys(localStorage).find((key) => key.includes('settings')))"
+    settings = (
+        "localStorage.getItem(Object.keys(localStorage).find((key) => key.includes('settings')))"
+    )
     seed.fill("7")
     wait_for(lambda: visitor.page.evaluate(settings) == '{"seed":7}', "the seed to be in force")
     server.close()
@@ -244,8 +286,14 @@ def test_changes_while_disconnected_are_sent_after_reconnecting(visit: Visit, se
     wait_for(lambda: settings_of(server).side_px == 128, "the size")
     assert settings_of(server).painting.seed == 7
     visitor.page.keyboard.type(" at night")  # into the field that kept the focus
-    wait_for(lambda: settings_of(server).painting.prompt == "the sea at night", "the rest of the prompt")
-    assert (prompt.input_value(), size.input_value(), seed.input_value()) == ("the sea at night", "128", "7")
+    wait_for(
+        lambda: settings_of(server).painting.prompt == "the sea at night", "the rest of the prompt"
+    )
+    assert (prompt.input_value(), size.input_value(), seed.input_value()) == (
+        "the sea at night",
+        "128",
+        "7",
+    )
     server.close()
     visitor.page.wait_for_selector("body[data-state=gone]")
     visitor.page.click("#reset")

@@ -1,4 +1,5 @@
-"""The painter of the live page, and failures of its threads, which are reported and end the server."""
+"""The painter of the live page, and failures of its threads, which are reported and end the
+server."""
 
 import threading
 from collections.abc import Callable
@@ -29,20 +30,31 @@ def test_the_painter_keeps_at_most_the_given_number_of_sizes(painting: Painting)
     assert list(painter._painters) == [(80, 64), (64, 64)]
 
 
-def test_a_failed_encoder_ends_painting_with_a_report(painting: Painting, reports: Any, wait_for: WaitFor) -> None:
+def test_a_failed_encoder_ends_painting_with_a_report(
+    painting: Painting, reports: Any, wait_for: WaitFor
+) -> None:
     queue = FairQueue(most_clients=4, idle_s=30.0)
-    threads = PaintingThreads(queue, lambda: LivePainter(painting, device="cpu", dtype="auto", threads=1), reports)
+    threads = PaintingThreads(
+        queue, lambda: LivePainter(painting, device="cpu", dtype="auto", threads=1), reports
+    )
     threads.start(painting, (64, 64))
 
     def fail(*about: object) -> None:
         raise RuntimeError("no way to go")
 
-    client = Client(settings=started(painting, 64), deliver=fail, lose=lambda *about: None, note=lambda line: None)
+    client = Client(
+        settings=started(painting, 64),
+        deliver=fail,
+        lose=lambda *about: None,
+        note=lambda line: None,
+    )
     queue.join(client, 0.0)
 
     def is_ended() -> bool:
         queue.offer(client, frame(1, card()), 0.0)
-        return bool(threads.fault) or client.painted > 3  # as many as wait for an encoder, and one in hand
+        return (
+            bool(threads.fault) or client.painted > 3
+        )  # as many as wait for an encoder, and one in hand
 
     wait_for(is_ended, "the end")
     closing = threading.Thread(target=threads.close, daemon=True)

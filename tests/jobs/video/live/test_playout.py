@@ -1,4 +1,5 @@
-"""Pictures that arrive unevenly are played evenly: the page's playout.js under Node, with an injected clock."""
+"""Pictures that arrive unevenly are played evenly: the page's playout.js under Node, with an
+injected clock."""
 
 import itertools
 import random
@@ -58,7 +59,8 @@ def node(require: Callable[[object, str], None]) -> None:
 
 
 def stream(*pieces: tuple[float, int, float], jitter: float = 0.5, seed: int = 1) -> list[Arrival]:
-    """Pieces of (period, pictures, latency) in ms; each latency is longer by up to `jitter` periods, in order."""
+    """Pieces of (period, pictures, latency) in ms; each latency is longer by up to `jitter`
+    periods, in order."""
     chance, now, arrivals, last = random.Random(seed), 0.0, [], 0.0
     for period_ms, count, latency_ms in pieces:
         for _ in range(count):
@@ -74,9 +76,14 @@ def play(arrivals: list[Arrival], *, asleep: tuple[float, float] = (-1, -1)) -> 
 
 def play_all(runs: list[list[Arrival]], *, asleep: tuple[float, float] = (-1, -1)) -> list[Run]:
     """Play each run by itself, all in one Node process."""
-    frames = [{"arrivals": run, "until": run[-1]["arrived"] + 500, "asleep": asleep} for run in runs]
+    frames = [
+        {"arrivals": run, "until": run[-1]["arrived"] + 500, "asleep": asleep} for run in runs
+    ]
     answers = run_module("playout.js", PLAY, frames)
-    return [Run([DisplayedFrame(*each) for each in answer["shown"]], answer["passed"]) for answer in answers]
+    return [
+        Run([DisplayedFrame(*each) for each in answer["shown"]], answer["passed"])
+        for answer in answers
+    ]
 
 
 def intervals(displayed: list[DisplayedFrame]) -> list[float]:
@@ -89,7 +96,10 @@ def test_the_rate_is_constant_while_the_latency_varies() -> None:
     for (period_ms, jitter), run in zip(cases, runs, strict=True):
         settled = run.after(40 * period_ms)[:-2]
         assert len(settled) > 140, (period_ms, jitter)
-        assert all(abs(ms - period_ms) < 0.1 * period_ms for ms in intervals(settled)), (period_ms, jitter)
+        assert all(abs(ms - period_ms) < 0.1 * period_ms for ms in intervals(settled)), (
+            period_ms,
+            jitter,
+        )
         assert settled[-1].repeats == settled[0].repeats and run.passed <= 2, (period_ms, jitter)
 
 

@@ -1,4 +1,5 @@
-"""The live server over real sockets: pictures come back painted, and no client can stop the others."""
+"""The live server over real sockets: pictures come back painted, and no client can stop the
+others."""
 
 import json
 import socket
@@ -24,15 +25,22 @@ from tests.jobs.video.live.client import card, frame
 from tests.jobs.video.live.conftest import Connect, Serve
 
 WaitFor = Callable[..., Any]
-NOISE = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)  # whose JPEG is nothing but picture
+NOISE = np.random.default_rng(1).integers(
+    0, 256, (64, 64, 3), np.uint8
+)  # whose JPEG is nothing but picture
 PROGRESSIVE = cv2.imencode(".jpg", card(), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
 LAST_SCAN = PROGRESSIVE[PROGRESSIVE.rindex(b"\xff\xda") : -2]
 BAD = {
     "endless": (
-        pack(replace(frame(5, card()), jpeg=PROGRESSIVE[:-2] + LAST_SCAN * 1000 + PROGRESSIVE[-2:])),
+        pack(
+            replace(frame(5, card()), jpeg=PROGRESSIVE[:-2] + LAST_SCAN * 1000 + PROGRESSIVE[-2:])
+        ),
         "a JPEG of 1010 scans; at most 32 are accepted",
     ),
-    "no JPEG": (pack(frame(5, card()))[: HEADER.size] + b"no JPEG at all", "no JPEG after the header"),
+    "no JPEG": (
+        pack(frame(5, card()))[: HEADER.size] + b"no JPEG at all",
+        "no JPEG after the header",
+    ),
     "another size": (
         pack(frame(5, card()))[:16] + b"\x80\x00\x40\x00" + pack(frame(5, card()))[20:],
         "its header says 128 x 64, its JPEG is 64 x 64",
@@ -58,7 +66,9 @@ def clients(server: LiveServer) -> int:
     return json.loads(get(server, "/status.json")[2])["clients"]
 
 
-def test_a_picture_comes_back_painted_with_index_and_capture_time_of_its_source(serve: Serve, connect: Connect) -> None:
+def test_a_picture_comes_back_painted_with_index_and_capture_time_of_its_source(
+    serve: Serve, connect: Connect
+) -> None:
     client = connect(serve())
     client.show(7, card(96, 64), captured_ms=1234.5)
     painted = client.take()
@@ -68,14 +78,20 @@ def test_a_picture_comes_back_painted_with_index_and_capture_time_of_its_source(
     assert np.array_equal(client.paint(8), client.paint(9))
 
 
-def test_settings_apply_from_the_next_picture_and_only_to_their_client(serve: Serve, connect: Connect) -> None:
+def test_settings_apply_from_the_next_picture_and_only_to_their_client(
+    serve: Serve, connect: Connect
+) -> None:
     server = serve(painting={"prompt": "a house"})
     changing, other = connect(server), connect(server)
     before = changing.paint(1)
     changing.ask(prompt="the sea at night", seed=5, side_px=128)
     sent = changing.hear("settings")
     assert sent["number"] == 1
-    assert (sent["values"]["prompt"], sent["values"]["seed"], sent["values"]["side_px"]) == ("the sea at night", 5, 128)
+    assert (sent["values"]["prompt"], sent["values"]["seed"], sent["values"]["side_px"]) == (
+        "the sea at night",
+        5,
+        128,
+    )
     assert changing.paint(2).shape == (128, 128, 3) and changing.painted[-1].settings == 1
     changing.ask(side_px=64)
     after = changing.paint(3)
@@ -91,7 +107,9 @@ def test_each_client_has_its_own_lora_weights_at_any_size(
     lora = tiny_models.lora(sd)
     server = serve(sd, spec={"loras": ((str(lora), 0.0),)})
     plain, heavy = connect(server), connect(server)
-    assert [each["label"] for each in plain.hello["controls"] if each["group"] == "LoRA"] == [lora.stem]
+    assert [each["label"] for each in plain.hello["controls"] if each["group"] == "LoRA"] == [
+        lora.stem
+    ]
     heavy.ask(lora_1=2.0, side_px=128)
     first, weighed = plain.paint(1), heavy.paint(1, card(128, 128))
     for index in (2, 3):
@@ -129,7 +147,11 @@ def test_a_client_is_refused_while_all_places_are_taken_and_gets_the_first_free_
     assert refused.value.args == (1013, "busy: 2 clients are served; try again later")
     first.close()
     wait_for(lambda: clients(server) == 1, "the place to be free")
-    assert connect(server, "/live").paint(1).shape == (64, 64, 3)  # the other way to the same socket
+    assert connect(server, "/live").paint(1).shape == (
+        64,
+        64,
+        3,
+    )  # the other way to the same socket
     assert second.paint(1).shape == (64, 64, 3)
 
 
@@ -142,10 +164,14 @@ def test_an_idle_client_is_displaced_by_a_new_one_but_not_by_a_request_that_is_n
     assert connect(server).paint(1).shape == (64, 64, 3)
     with pytest.raises(ConnectionError) as closed:
         silent.hear("nothing")
-    assert closed.value.args[0] == 1013 and "another client needed the place" in closed.value.args[1]
+    assert (
+        closed.value.args[0] == 1013 and "another client needed the place" in closed.value.args[1]
+    )
 
 
-def test_an_invalid_message_is_answered_with_one_line(serve: Serve, connect: Connect, reports: Any) -> None:
+def test_an_invalid_message_is_answered_with_one_line(
+    serve: Serve, connect: Connect, reports: Any
+) -> None:
     server = serve(most_bytes=65_536)
     bad, good = connect(server), connect(server)
     expected = good.paint(1)
@@ -182,7 +208,10 @@ def test_a_client_beyond_the_device_memory_gets_one_error_and_others_continue(
     monkeypatch.setattr(BatchPipeline, "encode", encode_if_small)
     large.ask(side_px=128)
     large.show(1)
-    assert large.hear("lost") == {"index": 1, "reason": "cpu has no memory for 128 x 128 px: choose a smaller size"}
+    assert large.hear("lost") == {
+        "index": 1,
+        "reason": "cpu has no memory for 128 x 128 px: choose a smaller size",
+    }
     for index in range(2, 12):
         large.show(index)
         assert np.array_equal(good.paint(index), expected)
@@ -212,7 +241,11 @@ def test_clients_of_other_machines_need_the_token(serve: Serve, connect: Connect
     assert get(server, "/live")[0] == 401 and get(server, "/?token=wrong")[0] == 401
     status, headers, _ = get(server, "/live?token=sesame")
     assert status == 200
-    assert connect(server, Cookie=headers["Set-Cookie"].partition(";")[0]).paint(1).shape == (64, 64, 3)
+    assert connect(server, Cookie=headers["Set-Cookie"].partition(";")[0]).paint(1).shape == (
+        64,
+        64,
+        3,
+    )
 
 
 @pytest.mark.parametrize(

@@ -17,14 +17,18 @@ from tests.jobs.video.live.client import card, frame
 START = started(Painting(spec=ModelSpec(model="any")), 64)
 
 
-def test_pictures_that_arrive_too_fast_are_not_all_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pictures_that_arrive_too_fast_are_not_all_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = started(Painting(spec=ModelSpec(model="any", ip_adapter="any")), 64)
     knobs = knobs_for(settings, longest_side_px=64, lora_names=())
 
     async def talk() -> None:
         now_s = 100.0
         monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now_s)
-        session = Session(FairQueue(most_clients=1, idle_s=1.0), knobs, settings, 100_000, tmp_path / "1")
+        session = Session(
+            FairQueue(most_clients=1, idle_s=1.0), knobs, settings, 100_000, tmp_path / "1"
+        )
         for index in range(20):
             session.receive(pack(frame(index, card(), kind=REFERENCE)))
         assert session.client.number == 1
@@ -44,7 +48,9 @@ def test_a_slow_client_hears_everything_else_between_its_pictures() -> None:
     async def talk() -> None:
         session = Session(FairQueue(most_clients=1, idle_s=1.0), (), START, 1000, Path("none"))
         source = Frame(index=1, captured_ms=0.0, width=8, height=8, jpeg=b"")
-        task = PaintTask(client=session.client, frame=source, arrived_s=0.0, settings=START, number=0)
+        task = PaintTask(
+            client=session.client, frame=source, arrived_s=0.0, settings=START, number=0
+        )
 
         async def send(data: Data) -> None:
             """During each send another picture is painted."""

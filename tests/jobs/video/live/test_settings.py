@@ -6,13 +6,30 @@ from typing import Any
 
 import pytest
 
-from engine.jobs.video.live.controls import changed, knobs_for, painted_size, started, values_of, with_picture
-from engine.jobs.video.live.protocol import PROTOCOL, Frame, ProtocolError, pack, settings_in, unpack
+from engine.jobs.video.live.controls import (
+    changed,
+    knobs_for,
+    painted_size,
+    started,
+    values_of,
+    with_picture,
+)
+from engine.jobs.video.live.protocol import (
+    PROTOCOL,
+    Frame,
+    ProtocolError,
+    pack,
+    settings_in,
+    unpack,
+)
 from engine.models.sd.painting import ControlUse, Painting
 from engine.models.sd.spec import ModelSpec
 
 SPEC = ModelSpec(
-    model="any", loras=(("clay.safetensors", 0.5), ("ink.safetensors", 1.0)), controlnets=("edges",), ip_adapter="ip"
+    model="any",
+    loras=(("clay.safetensors", 0.5), ("ink.safetensors", 1.0)),
+    controlnets=("edges",),
+    ip_adapter="ip",
 )
 START = started(Painting(spec=SPEC, prompt="a house", ip_image="given.png"), 512)
 KNOBS = knobs_for(START, longest_side_px=768, lora_names=("clay", "ink"))
@@ -71,13 +88,20 @@ def test_every_setting_of_a_painting_can_be_changed() -> None:
         ('{"side_px": 100}', "side_px: 100 is not one of 64, 128, …"),
         (
             '{"sampler": "best"}',
-            "sampler: 'best' is not one of auto, lcm, turbo, lightning, hyper, tcd, scheduler, deis, euler, dpm",
+            "sampler: 'best' is not one of auto, lcm, turbo, lightning, hyper, tcd, scheduler, "
+            "deis, euler, dpm",
         ),
         ('{"prompt": 5}', "prompt: 5 is not a text"),
         (json.dumps({"prompt": "a" * 1001}), "prompt: 1001 characters; at most 1000 are accepted"),
         ('{"ip_image": "/etc/passwd"}', "ip_image: '/etc/passwd' is not one of none, given, mine"),
-        ('{"ip_image": "mine"}', "ip_image: mine: you have not sent a picture yet; choose one first"),
-        ('{"lora_3": 1}', "'lora_3' is not a setting of this server; there are prompt, negative, steps,"),
+        (
+            '{"ip_image": "mine"}',
+            "ip_image: mine: you have not sent a picture yet; choose one first",
+        ),
+        (
+            '{"lora_3": 1}',
+            "'lora_3' is not a setting of this server; there are prompt, negative, steps,",
+        ),
     ],
 )
 def test_an_invalid_setting_is_one_line_and_changes_nothing(text: str, line: str) -> None:
@@ -95,8 +119,12 @@ def test_a_picture_of_the_client_is_followed_and_can_be_put_aside() -> None:
     assert (mine.painting.ip_image, wrong) == ("folder/1.jpg", [])
 
 
-@pytest.mark.parametrize(("source", "side", "painted"), [((640, 480), 512, (512, 384)), ((9, 900), 512, (64, 512))])
-def test_painted_sides_are_multiples_of_eight(source: tuple[int, int], side: int, painted: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ("source", "side", "painted"), [((640, 480), 512, (512, 384)), ((9, 900), 512, (64, 512))]
+)
+def test_painted_sides_are_multiples_of_eight(
+    source: tuple[int, int], side: int, painted: tuple[int, int]
+) -> None:
     assert painted_size(*source, side) == painted
 
 

@@ -1,4 +1,5 @@
-"""A movie with flashes and bangs at the same times, functions that find both, and one that loses packets of it."""
+"""A movie with flashes and bangs at the same times, functions that find both, and one that loses
+packets of it."""
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
@@ -24,15 +25,19 @@ def write_clapper(
     begins_s: float = 0.0,
     delay_s: float = 0.0,
 ) -> Path:
-    """Write `count` black pictures with white ones at `at`, and a bang with each. `sound_s`: spans with sound;
-    None: everywhere. `begins_s`: start on the file's own clock. `delay_s`: up to so much sound of a transport stream
-    has one time stamp."""
+    """Write `count` black pictures with white ones at `at`, and a bang with each. `sound_s`: spans
+    with sound; None: everywhere. `begins_s`: start on the file's own clock. `delay_s`: up to so
+    much sound of a transport stream has one time stamp."""
     flashes = (at,) if isinstance(at, int) else at
     with av.open(
-        str(path), "w", options={"output_ts_offset": str(begins_s), "max_delay": f"{delay_s * 1e6:.0f}"}
+        str(path),
+        "w",
+        options={"output_ts_offset": str(begins_s), "max_delay": f"{delay_s * 1e6:.0f}"},
     ) as container:
         container.metadata.update(tags or {})
-        video = container.add_stream("libx264", rate=RATE, options={"g": str(RATE)} if path.suffix == ".ts" else {})
+        video = container.add_stream(
+            "libx264", rate=RATE, options={"g": str(RATE)} if path.suffix == ".ts" else {}
+        )
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         track = container.add_stream(codec, rate=SOUND_HZ, layout=layout)
         track.metadata.update({"language": "fra"})
@@ -43,7 +48,9 @@ def write_clapper(
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
         samples = round(count / RATE * SOUND_HZ)
-        wave = np.random.default_rng(0).uniform(-0.02, 0.02, samples)  # noise takes as many bytes as music
+        wave = np.random.default_rng(0).uniform(
+            -0.02, 0.02, samples
+        )  # noise takes as many bytes as music
         for each in flashes:
             wave[round(each / RATE * SOUND_HZ) :][:800] *= 40
         channels = track.layout.nb_channels
@@ -52,7 +59,11 @@ def write_clapper(
             for first in range(begin, end, 960):
                 part = wave[first : min(first + 960, end)].astype(np.float32)
                 block = av.AudioFrame.from_ndarray(np.stack([part] * channels), "fltp", layout)
-                block.sample_rate, block.pts, block.time_base = SOUND_HZ, first, Fraction(1, SOUND_HZ)
+                block.sample_rate, block.pts, block.time_base = (
+                    SOUND_HZ,
+                    first,
+                    Fraction(1, SOUND_HZ),
+                )
                 container.mux(track.encode(block))
         container.mux(track.encode(None))
     return path
@@ -66,7 +77,10 @@ def flash_s(path: Path) -> float:
 def flashes_s(path: Path) -> list[float]:
     """Times of the pictures that differ much from the first."""
     with av.open(str(path)) as container:
-        seen = [(frame.time, frame.to_ndarray(format="gray").mean()) for frame in _frames(container.streams.video[0])]
+        seen = [
+            (frame.time, frame.to_ndarray(format="gray").mean())
+            for frame in _frames(container.streams.video[0])
+        ]
     return [time_s for time_s, mean in seen if abs(mean - seen[0][1]) > 100]
 
 
@@ -90,13 +104,19 @@ def bangs_s(path: Path) -> list[float]:
 
 def sound_end_s(path: Path) -> float:
     with av.open(str(path)) as container:
-        return max(frame.time + frame.samples / frame.sample_rate for frame in container.decode(audio=0))
+        return max(
+            frame.time + frame.samples / frame.sample_rate for frame in container.decode(audio=0)
+        )
 
 
 def level_db(path: Path, begin_s: float, end_s: float) -> float:
     """Mean level of the sound between these times."""
     with av.open(str(path)) as container:
-        inside = [_floats(frame) for frame in container.decode(audio=0) if begin_s < frame.time + 0.01 < end_s - 0.02]
+        inside = [
+            _floats(frame)
+            for frame in container.decode(audio=0)
+            if begin_s < frame.time + 0.01 < end_s - 0.02
+        ]
     return 20 * float(np.log10(np.concatenate(inside, axis=1).std() + 1e-9))
 
 
@@ -116,12 +136,17 @@ def lose_packets(path: Path, first: int, count: int, *, zeroed: bool = False) ->
 
 
 def damage_stamp(path: Path, kind: int, number: int, byte: int, bit: int) -> None:
-    """Flip a bit in the `number`-th time stamp of a transport stream's pictures (`kind` 0xE0) or sound (0xC0). Bytes 9
-    to 13 of its header are the time at which it is shown, 14 to 18 that at which it is decoded."""
+    """Flip a bit in the `number`-th time stamp of a transport stream's pictures (`kind` 0xE0) or
+    sound (0xC0). Bytes 9 to 13 of its header are the time at which it is shown, 14 to 18 that at
+    which it is decoded."""
     data, found = bytearray(path.read_bytes()), 0
     for at in range(0, len(data), 188):
         header = at + 4 + (1 + data[at + 4] if data[at + 3] & 0x20 else 0)
-        if data[at + 1] & 0x40 and data[header : header + 3] == b"\0\0\1" and data[header + 3] & 0xF0 == kind:
+        if (
+            data[at + 1] & 0x40
+            and data[header : header + 3] == b"\0\0\1"
+            and data[header + 3] & 0xF0 == kind
+        ):
             found += 1
             if found == number:
                 data[header + byte] ^= bit

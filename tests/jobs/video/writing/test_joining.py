@@ -24,7 +24,9 @@ REENCODED = {".webm": "Opus", ".avi": "PCM"}
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_every_container_holds_all_pictures_at_their_times_and_the_sound_in_step(tmp_path: Path, suffix: str) -> None:
+def test_every_container_holds_all_pictures_at_their_times_and_the_sound_in_step(
+    tmp_path: Path, suffix: str
+) -> None:
     source, out = write_clapper(tmp_path / "in.mp4"), tmp_path / f"out{suffix}"
     written = write(source, out)
     assert len(pictures_of(out)) == 30
@@ -39,7 +41,8 @@ def test_every_container_holds_all_pictures_at_their_times_and_the_sound_in_step
         assert [data for _, data in sound_of(out)] == [data for _, data in sound_of(source)]
     else:
         assert written.notes == [
-            f"out{suffix}: its sound (aac) cannot be copied into this format: it is re-encoded as {reencoded}"
+            f"out{suffix}: its sound (aac) cannot be copied into this format: it is re-encoded as "
+            f"{reencoded}"
         ]
         assert sound_end_s(out) == pytest.approx(1.0, abs=0.03)
 
@@ -48,13 +51,17 @@ def test_raw_samples_stay_as_they_are(tmp_path: Path) -> None:
     source = write_clapper(tmp_path / "in.mov", codec="pcm_s24le")
     for suffix in (".mov", ".avi", ".mkv"):
         assert write(source, tmp_path / f"out{suffix}").notes == []
-        samples = [b"".join(data for _, data in sound_of(path)) for path in (source, tmp_path / f"out{suffix}")]
+        samples = [
+            b"".join(data for _, data in sound_of(path))
+            for path in (source, tmp_path / f"out{suffix}")
+        ]
         assert samples[0] == samples[1] and len(samples[0]) == 6 * 48_000
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".webm"])
 def test_a_broadcast_that_was_cut_together_stays_in_step(tmp_path: Path, suffix: str) -> None:
-    parts = [  # the times of the second begin 67 ms before the end of the first, and it has one channel
+    # the times of the second begin 67 ms before the end of the first, and it has one channel
+    parts = [
         write_clapper(tmp_path / "1.ts", 15, at=99, codec="mp2"),
         write_clapper(tmp_path / "2.ts", 15, at=9, codec="mp2", layout="mono", begins_s=0.5),
     ]
@@ -76,19 +83,27 @@ def test_sound_that_begins_before_the_pictures_stays_with_them(clip: Clip, tmp_p
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi", *in_long_form(".mov", ".webm")])
-def test_skipping_shows_pictures_longer_and_keeps_the_sound(clip: Clip, tmp_path: Path, suffix: str) -> None:
+def test_skipping_shows_pictures_longer_and_keeps_the_sound(
+    clip: Clip, tmp_path: Path, suffix: str
+) -> None:
     source, out = clip(23), tmp_path / f"out{suffix}"
     write(source, out, every=4)
-    assert times_of(out) - np.float64(times_of(out)[0]) == pytest.approx(times_of(source)[::4], abs=0.001)
+    assert times_of(out) - np.float64(times_of(out)[0]) == pytest.approx(
+        times_of(source)[::4], abs=0.001
+    )
     if suffix not in REENCODED:
         assert [data for _, data in sound_of(out)] == [data for _, data in sound_of(source)]
     if suffix in (".mp4", ".mov"):
         with av.open(str(out)) as container:
             stream = container.streams.video[0]
-            assert stream.duration * stream.time_base == Fraction(23, RATE), "the last one covers the pictures after it"
+            assert stream.duration * stream.time_base == Fraction(23, RATE), (
+                "the last one covers the pictures after it"
+            )
 
 
-@pytest.mark.parametrize(("suffix", "how"), [*((each, "limited") for each in SUFFIXES), (".mp4", "stopped")])
+@pytest.mark.parametrize(
+    ("suffix", "how"), [*((each, "limited") for each in SUFFIXES), (".mp4", "stopped")]
+)
 def test_a_run_that_ends_early_ends_its_sound_with_its_pictures(
     clip: Clip, tmp_path: Path, suffix: str, how: str
 ) -> None:
@@ -99,16 +114,23 @@ def test_a_run_that_ends_early_ends_its_sound_with_its_pictures(
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".webm"])
 def test_uneven_times_are_kept(clip: Clip, tmp_path: Path, suffix: str) -> None:
-    source = clip(times=UNEVEN, pictures=[disc_picture(n, 96, 64, 12) for n in range(12)], sound=None)
+    source = clip(
+        times=UNEVEN, pictures=[disc_picture(n, 96, 64, 12) for n in range(12)], sound=None
+    )
     write(source, tmp_path / f"out{suffix}")
     tolerance = 0 if suffix in (".mp4", ".mov") else 0.0005  # Matroska's millisecond
-    assert times_of(tmp_path / f"out{suffix}") == pytest.approx([at / RATE for at in UNEVEN], abs=tolerance)
+    assert times_of(tmp_path / f"out{suffix}") == pytest.approx(
+        [at / RATE for at in UNEVEN], abs=tolerance
+    )
 
 
 def test_uneven_times_in_a_constant_rate_file_are_reported(clip: Clip, tmp_path: Path) -> None:
-    source = clip(times=UNEVEN, pictures=[disc_picture(n, 96, 64, 12) for n in range(12)], sound=None)
+    source = clip(
+        times=UNEVEN, pictures=[disc_picture(n, 96, 64, 12) for n in range(12)], sound=None
+    )
     assert write(source, tmp_path / "out.avi").notes == [
-        "out.avi: has one rate, and the source's pictures come unevenly: some are shown up to 0.4 s late; .mkv keeps "
+        "out.avi: has one rate, and the source's pictures come unevenly: some are shown up to 0.4 "
+        "s late; .mkv keeps "
         "their times"
     ]
 
@@ -126,7 +148,14 @@ def test_uneven_times_in_a_constant_rate_file_are_reported(clip: Clip, tmp_path:
 def test_colours_are_tagged_as_the_sources_and_look_the_same_and_hdr_as_bt709(
     clip: Clip, tmp_path: Path, suffix: str, colours: tuple[int, int, int, int], pixels: str
 ) -> None:
-    source = clip(2, name="in.mkv", colours=colours, pixel_format=pixels, pixel_aspect=Fraction(4, 3), sound=None)
+    source = clip(
+        2,
+        name="in.mkv",
+        colours=colours,
+        pixel_format=pixels,
+        pixel_aspect=Fraction(4, 3),
+        sound=None,
+    )
     out = tmp_path / f"out{suffix}"
     written = write(source, out)
     with av.open(str(out)) as container:
@@ -140,7 +169,9 @@ def test_colours_are_tagged_as_the_sources_and_look_the_same_and_hdr_as_bt709(
     }
     assert tags == expected.get(suffix, has_same_tags)
     if suffix == ".webm":
-        assert written.notes == ["out.webm: its pixels are square, the source's have the aspect 4/3; .mkv keeps that"]
+        assert written.notes == [
+            "out.webm: its pixels are square, the source's have the aspect 4/3; .mkv keeps that"
+        ]
     else:
         assert aspect == Fraction(4, 3) and written.notes == []
     for before, after in zip(open_pictures(source).read(1, None), pictures_of(out), strict=True):
@@ -176,7 +207,9 @@ def test_a_source_that_is_missing_when_its_sound_is_copied_is_named_and_the_pict
     for picture in pictures:
         output.add(picture, picture.pixels)
     source.rename(aside)
-    with pytest.raises(SourceError, match=r"in\.mp4: its sound cannot be read \([\w ]+\); the pictures are kept"):
+    with pytest.raises(
+        SourceError, match=r"in\.mp4: its sound cannot be read \([\w ]+\); the pictures are kept"
+    ):
         output.finish(is_whole=True)
     output.abandon()
     aside.rename(source)
@@ -184,8 +217,12 @@ def test_a_source_that_is_missing_when_its_sound_is_copied_is_named_and_the_pict
 
 
 @pytest.mark.parametrize("height", [480, 720])
-def test_an_untagged_video_keeps_its_colours_and_is_tagged(clip: Clip, tmp_path: Path, height: int) -> None:
-    source = clip(pictures=[np.full((height, 64, 3), (200, 60, 20), np.uint8)], name="in.mkv", sound=None)
+def test_an_untagged_video_keeps_its_colours_and_is_tagged(
+    clip: Clip, tmp_path: Path, height: int
+) -> None:
+    source = clip(
+        pictures=[np.full((height, 64, 3), (200, 60, 20), np.uint8)], name="in.mkv", sound=None
+    )
     in_segment(source, tmp_path / "out.mkv")
     with av.open(str(source)) as one, av.open(str(tmp_path / "out.mkv")) as other:
         before, after = next(one.decode(video=0)), next(other.decode(video=0))

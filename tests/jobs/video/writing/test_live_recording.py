@@ -25,7 +25,9 @@ SEGMENT, SIZE = 6, (96, 64)
 @pytest.fixture
 def source(clip: Clip) -> Path:
     noise = np.random.default_rng(0)
-    return clip(pictures=[noise.integers(0, 256, (64, 96, 3), np.uint8) for _ in range(20)], sound=None)
+    return clip(
+        pictures=[noise.integers(0, 256, (64, 96, 3), np.uint8) for _ in range(20)], sound=None
+    )
 
 
 def recorded(source: Path, out: Path, count: int) -> VideoOutput:
@@ -46,11 +48,15 @@ class FailingBackend(Toy):
 
     def paint(self, batches: Iterator[VideoBatch]) -> Iterator[PaintedBatch]:
         for batch in islice(batches, self._whole):
-            yield PaintedBatch(batch=batch, pixels=255 - batch.pixels, outcomes=np.full(len(batch.pixels), GOOD))
+            yield PaintedBatch(
+                batch=batch, pixels=255 - batch.pixels, outcomes=np.full(len(batch.pixels), GOOD)
+            )
         raise ModelError("the model has failed")
 
 
-def test_a_failed_live_run_publishes_its_finished_pictures_with_a_note(source: Path, tmp_path: Path) -> None:
+def test_a_failed_live_run_publishes_its_finished_pictures_with_a_note(
+    source: Path, tmp_path: Path
+) -> None:
     out, pictures = tmp_path / "out.mp4", Live(source)
     job = job_of(source, out)
     opened = OpenedJob(pictures=pictures, size=SIZE, output=open_output(job, pictures, SIZE))
@@ -59,7 +65,9 @@ def test_a_failed_live_run_publishes_its_finished_pictures_with_a_note(source: P
     count = len(pictures_of(out))
     assert count >= SEGMENT and count % SEGMENT == 0
     assert str(caught.value) == "the model has failed"
-    assert caught.value.__notes__ == [f"{out}: contains the {count} pictures finished before the error"]
+    assert caught.value.__notes__ == [
+        f"{out}: contains the {count} pictures finished before the error"
+    ]
     assert names(tmp_path) == ["in.mp4", "out.mp4"]
 
 
@@ -88,7 +96,9 @@ def test_a_recording_that_cannot_be_joined_is_kept_in_segments_and_named(
     assert lines + output.notes == [
         f"{out}: cannot be written (File too large); the recording is kept as videos in {folder}"
     ]
-    assert names(folder) == ["journal.jsonl", "lock", *segments], "half a joined video takes no room"
+    assert names(folder) == ["journal.jsonl", "lock", *segments], (
+        "half a joined video takes no room"
+    )
     assert [len(pictures_of(folder / name)) for name in segments] == [SEGMENT] * 3
     with pytest.raises(UsageError) as refused:  # by any other run of that name
         write(source, out)
@@ -101,7 +111,9 @@ def test_a_recording_that_cannot_be_joined_is_kept_in_segments_and_named(
     assert len(packets_of(out)) == 20 and names(tmp_path) == ["in.mp4", "out.mp4"]
 
 
-def test_a_recording_whose_name_is_taken_meanwhile_stays_in_segments(source: Path, tmp_path: Path) -> None:
+def test_a_recording_whose_name_is_taken_meanwhile_stays_in_segments(
+    source: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out.mp4"
     output = recorded(source, out, SEGMENT + 1)
     out.write_text("somebody else's")
@@ -110,7 +122,8 @@ def test_a_recording_whose_name_is_taken_meanwhile_stays_in_segments(source: Pat
     output.abandon()
     folder = tmp_path / ".out.mp4.partial"
     assert str(caught.value) == (
-        f"{out}: was created meanwhile by another program, and was not replaced; the recording is kept as videos in "
+        f"{out}: was created meanwhile by another program, and was not replaced; the recording is "
+        "kept as videos in "
         f"{folder}"
     )
     assert out.read_text() == "somebody else's" and "segment_000001.mp4" in names(folder)

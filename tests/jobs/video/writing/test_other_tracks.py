@@ -13,7 +13,9 @@ from tests.jobs.video.writing.clapper import RATE, write_clapper
 from tests.jobs.video.writing.test_lost_packets import in_segment
 from tests.jobs.video.writing.written import packets_of, write
 
-SUBTITLES = "1\n00:00:00,500 --> 00:00:01,000\nA word.\n\n2\n00:00:02,500 --> 00:00:02,900\nThe last.\n"
+SUBTITLES = (
+    "1\n00:00:00,500 --> 00:00:01,000\nA word.\n\n2\n00:00:02,500 --> 00:00:02,900\nThe last.\n"
+)
 TIMECODE = "10:00:05:13"
 
 
@@ -27,17 +29,29 @@ def edited(path: Path) -> Path:
         av.open(str(path), "w") as written,
     ):
         inputs = (video, subtitles) if path.suffix == ".mkv" else (video,)
-        tracks = {stream: written.add_stream_from_template(stream) for each in inputs for stream in each.streams}
+        tracks = {
+            stream: written.add_stream_from_template(stream)
+            for each in inputs
+            for stream in each.streams
+        }
         written.streams.video[0].metadata["timecode"] = TIMECODE
         for stream in written.streams.subtitles:
             stream.metadata["language"] = "deu"
         written.set_chapters(
             [
-                {"id": n, "start": n, "end": n + 1, "time_base": Fraction(1), "metadata": {"title": name}}
+                {
+                    "id": n,
+                    "start": n,
+                    "end": n + 1,
+                    "time_base": Fraction(1),
+                    "metadata": {"title": name},
+                }
                 for n, name in enumerate(("One", "Two", "Three"))
             ]
         )
-        for packet in (packet for each in reversed(inputs) for packet in each.demux()):  # all subtitles come first
+        for packet in (
+            packet for each in reversed(inputs) for packet in each.demux()
+        ):  # all subtitles come first
             if packet.size and packet.dts is not None:
                 packet.stream = tracks[packet.stream]
                 written.mux(packet)
@@ -45,7 +59,10 @@ def edited(path: Path) -> Path:
 
 
 def chapters(container: Any) -> list[tuple[str, float]]:
-    return [(each["metadata"]["title"], float(each["end"] * each["time_base"])) for each in container.chapters()]
+    return [
+        (each["metadata"]["title"], float(each["end"] * each["time_base"]))
+        for each in container.chapters()
+    ]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +72,12 @@ def chapters(container: Any) -> list[tuple[str, float]]:
         ("in.mov", ".mov", "", write),
         ("in.mov", ".mp4", "", in_segment),
         ("in.mkv", ".mp4", "subtitle track 1 (deu, subrip)", write),
-        ("in.mkv", ".avi", f"subtitle track 1 (deu, subrip), chapters, timecode {TIMECODE}", in_segment),
+        (
+            "in.mkv",
+            ".avi",
+            f"subtitle track 1 (deu, subrip), chapters, timecode {TIMECODE}",
+            in_segment,
+        ),
     ],
 )
 def test_subtitles_chapters_and_timecode_are_copied_or_noted(
@@ -63,25 +85,35 @@ def test_subtitles_chapters_and_timecode_are_copied_or_noted(
 ) -> None:
     source, out = edited(tmp_path / name), tmp_path / f"out{suffix}"
     line = f"out{suffix}: leaves out: {left_out}"
-    assert [note for note in job(source, out).notes if "its sound" not in note] == [line] * bool(left_out)
+    assert [note for note in job(source, out).notes if "its sound" not in note] == [line] * bool(
+        left_out
+    )
     with av.open(str(out)) as container:
         tracks = chapters(container), timecode_of(container)
-    assert tracks == (([], "") if suffix == ".avi" else ([("One", 1), ("Two", 2), ("Three", 3)], TIMECODE))
+    assert tracks == (
+        ([], "") if suffix == ".avi" else ([("One", 1), ("Two", 2), ("Three", 3)], TIMECODE)
+    )
     if name == "in.mkv" and suffix == ".mkv":
         assert packets_of(out, "subtitles") == packets_of(source, "subtitles")
 
 
 @pytest.mark.parametrize("job", [write, in_segment])
-def test_a_video_that_ends_early_has_no_chapters_and_subtitles_after_its_end(tmp_path: Path, job: Any) -> None:
+def test_a_video_that_ends_early_has_no_chapters_and_subtitles_after_its_end(
+    tmp_path: Path, job: Any
+) -> None:
     source, out = edited(tmp_path / "in.mkv"), tmp_path / "out.mkv"
     assert job(source, out, frames=45).notes == []
     with av.open(str(out)) as container:
         assert chapters(container) == [("One", 1), ("Two", pytest.approx(1.5, abs=0.03))]
     assert len(packets_of(out, "subtitles")) == 1
-    assert len(packets_of(out, "audio")) == pytest.approx(len(packets_of(source, "audio")) / 2, abs=2)
+    assert len(packets_of(out, "audio")) == pytest.approx(
+        len(packets_of(source, "audio")) / 2, abs=2
+    )
 
 
-@pytest.mark.parametrize(("suffix", "name", "text"), [(".mov", "pcm_s24le", "PCM in 24 bits"), (".mp4", "flac", "")])
+@pytest.mark.parametrize(
+    ("suffix", "name", "text"), [(".mov", "pcm_s24le", "PCM in 24 bits"), (".mp4", "flac", "")]
+)
 def test_lossless_sound_of_24_bits_and_eight_channels_stays_so(
     tmp_path: Path, suffix: str, name: str, text: str
 ) -> None:
@@ -97,8 +129,15 @@ def test_lossless_sound_of_24_bits_and_eight_channels_stays_so(
         container.mux(track.encode(frame))
         for stream in (video, track):
             container.mux(stream.encode(None))
-    notes = [note for note in write(tmp_path / "in.mkv", tmp_path / f"out{suffix}").notes if "its sound" in note]
-    line = f"out{suffix}: its sound (flac) cannot be copied into this format: it is re-encoded as {text}"
+    notes = [
+        note
+        for note in write(tmp_path / "in.mkv", tmp_path / f"out{suffix}").notes
+        if "its sound" in note
+    ]
+    line = (
+        f"out{suffix}: its sound (flac) cannot be copied into this format: it is re-encoded as "
+        f"{text}"
+    )
     assert notes == [line] * bool(text)
     with av.open(str(tmp_path / f"out{suffix}")) as container:
         track = container.streams.audio[0]

@@ -1,4 +1,5 @@
-"""Errors before any model is loaded: outputs that cannot be written, and those that exist already."""
+"""Errors before any model is loaded: outputs that cannot be written, and those that exist
+already."""
 
 import os
 from collections.abc import Callable
@@ -43,14 +44,20 @@ def fault(source: Path, output: Path | str, **options: Any) -> str:
 
 def test_an_unwritable_output_is_one_line_and_leaves_nothing(source: Path, tmp_path: Path) -> None:
     assert fault(source, tmp_path / "out.gif") == (
-        f"{tmp_path / 'out.gif'}: cannot write this format; an output is a video (.mp4 .mov .mkv .avi .webm .m4v) or "
+        f"{tmp_path / 'out.gif'}: cannot write this format; an output is a video (.mp4 .mov .mkv "
+        ".avi .webm .m4v) or "
         "a folder of frames (name/)"
     )
     assert fault(source, source, overwrite=True) == f"{source}: is the input; name another output"
     (tmp_path / "file").touch()
     in_file = tmp_path / "file" / "out.mp4"
-    assert fault(source, in_file) == f"{in_file}: cannot be written ({in_file.parent} is not a folder)"
-    assert fault(source, f"{in_file.parent}/") == f"{in_file.parent}: is a file; a folder of frames needs another name"
+    assert (
+        fault(source, in_file) == f"{in_file}: cannot be written ({in_file.parent} is not a folder)"
+    )
+    assert (
+        fault(source, f"{in_file.parent}/")
+        == f"{in_file.parent}: is a file; a folder of frames needs another name"
+    )
     assert names(tmp_path) == ["file", "in.mp4"]
     folder = tmp_path / "pictures"
     folder.mkdir()
@@ -71,13 +78,18 @@ def test_an_input_picture_is_never_replaced_by_its_frame(tmp_path: Path) -> None
         assert fault(source, f"{folder}/", overwrite=True) == (
             f"{folder}: {first} is an input and would be replaced; name another output"
         )
-    assert fault(folder, f"{folder}/", overwrite=True) == f"{folder}: is the input; name another output"
+    assert (
+        fault(folder, f"{folder}/", overwrite=True)
+        == f"{folder}: is the input; name another output"
+    )
     write(folder / "b.jpg", f"{folder}/", overwrite=True)
     assert names(folder) == ["a.png", "b.jpg", "b.png"], "another name may be in the same folder"
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "out"])
-def test_existing_outputs_are_replaced_only_with_the_option(source: Path, tmp_path: Path, name: str) -> None:
+def test_existing_outputs_are_replaced_only_with_the_option(
+    source: Path, tmp_path: Path, name: str
+) -> None:
     out = tmp_path / name
     write(source, out)
     before = out.stat().st_mtime_ns
@@ -93,7 +105,9 @@ def test_existing_outputs_are_replaced_only_with_the_option(source: Path, tmp_pa
 
 
 @pytest.mark.parametrize("name", ["out.mp4", "out"])
-def test_an_interrupted_run_is_named_and_never_lost_by_accident(source: Path, tmp_path: Path, name: str) -> None:
+def test_an_interrupted_run_is_named_and_never_lost_by_accident(
+    source: Path, tmp_path: Path, name: str
+) -> None:
     out = tmp_path / name
     write(source, out, stop=6)
     assert fault(source, out) == (
@@ -102,7 +116,8 @@ def test_an_interrupted_run_is_named_and_never_lost_by_accident(source: Path, tm
     if name == "out.mp4":
         out.unlink()
         assert fault(source, out) == (
-            f"{out}: there is an interrupted run of this job; --overwrite starts again, --resume continues the "
+            f"{out}: there is an interrupted run of this job; --overwrite starts again, --resume "
+            "continues the "
             "interrupted run"
         )
         assert fault(source, out, batch=5).startswith(
@@ -116,23 +131,34 @@ def test_resuming_another_job_names_the_differences(source: Path, tmp_path: Path
     write(source, out, stop=6)
     other = replace(PAINTING, steps=20, prompt="fire " * 20, spec=ModelSpec(model="random:sd21"))
     assert fault(source, out, resume=True, painting=other, batch=5) == (
-        f"{out}: cannot resume, this run differs from the interrupted one: --model was random:sd15, is random:sd21, "
-        "--prompt has changed, --steps was 5, is 20, --batch was 2, is 5; give the same options, or --overwrite "
+        f"{out}: cannot resume, this run differs from the interrupted one: --model was "
+        "random:sd15, is random:sd21, "
+        "--prompt has changed, --steps was 5, is 20, --batch was 2, is 5; give the same options, "
+        "or --overwrite "
         "instead of --resume to start again"
     )
     os.utime(source, ns=(0, 0))
-    assert "this run differs from the interrupted one: the source has changed; give" in fault(source, out, resume=True)
-    assert fault(source, out).endswith("exists already; --overwrite replaces it"), "it cannot be resumed"
+    assert "this run differs from the interrupted one: the source has changed; give" in fault(
+        source, out, resume=True
+    )
+    assert fault(source, out).endswith("exists already; --overwrite replaces it"), (
+        "it cannot be resumed"
+    )
 
 
 def test_two_runs_never_write_the_same_output(source: Path, tmp_path: Path) -> None:
     first, _ = opened(source, tmp_path / "out.mp4")
-    assert fault(source, tmp_path / "out.mp4") == f"{tmp_path / 'out.mp4'}: another run is at work on it"
+    assert (
+        fault(source, tmp_path / "out.mp4")
+        == f"{tmp_path / 'out.mp4'}: another run is at work on it"
+    )
     first.abandon()
     assert names(tmp_path) == ["in.mp4"]
 
 
-def test_an_output_created_meanwhile_is_not_replaced_and_the_work_is_kept(source: Path, tmp_path: Path) -> None:
+def test_an_output_created_meanwhile_is_not_replaced_and_the_work_is_kept(
+    source: Path, tmp_path: Path
+) -> None:
     out = tmp_path / "out.mp4"
     write(source, out, stop=6, end="abandon")
     output, pictures = opened(source, out, resume=True)
@@ -140,7 +166,9 @@ def test_an_output_created_meanwhile_is_not_replaced_and_the_work_is_kept(source
     for picture in pictures:
         output.add(picture, picture.pixels)
     with pytest.raises(
-        SinkError, match=r"out\.mp4: was created meanwhile by another program, and was not replaced; .*--resume"
+        SinkError,
+        match=r"out\.mp4: was created meanwhile by another program, and was not replaced; "
+        r".*--resume",
     ):
         output.finish(is_whole=True)
     output.abandon()
@@ -157,11 +185,15 @@ def test_other_files_in_a_folder_of_frames_are_not_touched(source: Path, tmp_pat
     (out / "logo.png").write_text("mine")
     write(source, out)
     assert fault(source, out).endswith("exists already; --overwrite replaces it")
-    assert write(source, out, overwrite=True, frames=4).notes == [f"{out}: 6 frames from before are still there"]
+    assert write(source, out, overwrite=True, frames=4).notes == [
+        f"{out}: 6 frames from before are still there"
+    ]
     assert len(names(out)) == 12 and (out / "logo.png").read_text() == "mine"
 
 
-def test_frames_are_the_pictures_pixel_by_pixel_under_their_names(source: Path, tmp_path: Path) -> None:
+def test_frames_are_the_pictures_pixel_by_pixel_under_their_names(
+    source: Path, tmp_path: Path
+) -> None:
     write(source, tmp_path / "out", every=3)
     assert names(tmp_path / "out") == [f"frame_{number:06d}.png" for number in (0, 3, 6, 9)]
     for picture in open_pictures(source).read(3, None):

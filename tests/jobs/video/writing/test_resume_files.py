@@ -33,7 +33,9 @@ def test_a_video_is_packet_by_packet_that_of_an_uninterrupted_run(
         assert len(pictures_of(out)) == stop, "the existing part is playable"
     else:
         assert not out.exists()
-    assert (".out.mp4.partial" in names(tmp_path)) == (stop >= SEGMENT or (end == "stop" and stop > 0))
+    assert (".out.mp4.partial" in names(tmp_path)) == (
+        stop >= SEGMENT or (end == "stop" and stop > 0)
+    )
     assert write(source, out, resume=True).done == stop // SEGMENT * SEGMENT
     assert packets_of(out) == packets_of(whole)
     assert packets_of(out, "audio") == packets_of(whole, "audio") == packets_of(source, "audio")
@@ -41,7 +43,9 @@ def test_a_video_is_packet_by_packet_that_of_an_uninterrupted_run(
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".mov", ".webm", ".avi"])
-def test_every_container_can_be_interrupted_more_than_once(clip: Clip, tmp_path: Path, suffix: str) -> None:
+def test_every_container_can_be_interrupted_more_than_once(
+    clip: Clip, tmp_path: Path, suffix: str
+) -> None:
     times = [number + 9 * (number // 8) for number in range(23)]
     source = clip(times=times, pictures=[disc_picture(number, 96, 64, 12) for number in range(23)])
     whole, out = tmp_path / f"whole{suffix}", tmp_path / f"out{suffix}"
@@ -60,7 +64,9 @@ def half_of_zeros(path: Path) -> None:
     path.write_bytes(content[: len(content) // 2] + bytes(len(content) - len(content) // 2))
 
 
-@pytest.mark.parametrize("damage", [half_of_zeros, lambda path: path.write_bytes(b"cut off"), Path.unlink])
+@pytest.mark.parametrize(
+    "damage", [half_of_zeros, lambda path: path.write_bytes(b"cut off"), Path.unlink]
+)
 def test_a_damaged_segment_is_named_and_written_again_with_all_after_it(
     clip: Clip, tmp_path: Path, damage: Callable[[Path], object]
 ) -> None:
@@ -71,13 +77,16 @@ def test_a_damaged_segment_is_named_and_written_again_with_all_after_it(
     resumed = write(source, out, resume=True)
     assert resumed.done == SEGMENT
     assert resumed.notes[0].endswith(
-        "segment_000001.mp4: is damaged or gone; it and the 1 after it are painted again (12 pictures)"
+        "segment_000001.mp4: is damaged or gone; it and the 1 after it are painted again (12 "
+        "pictures)"
     )
     assert packets_of(out) == packets_of(whole)
 
 
 @pytest.mark.parametrize("end", ["stop", "abandon"])
-def test_a_folder_is_resumed_after_the_last_complete_batch(clip: Clip, tmp_path: Path, end: str) -> None:
+def test_a_folder_is_resumed_after_the_last_complete_batch(
+    clip: Clip, tmp_path: Path, end: str
+) -> None:
     source, whole, out = clip(20), tmp_path / "whole", tmp_path / "out"
     write(source, f"{whole}/", batch=4)
     write(source, out, stop=15, end=end, batch=4)
@@ -97,7 +106,8 @@ def test_frames_that_were_damaged_or_removed_are_named_and_painted_again(
     resumed = write(source, out, resume=True)
     assert resumed.done == 6
     assert resumed.notes[0] == (
-        f"{out / 'frame_000007.png'}: is damaged, changed or missing; its batch and later ones are painted again "
+        f"{out / 'frame_000007.png'}: is damaged, changed or missing; its batch and later ones "
+        "are painted again "
         "(10 pictures)"
     )
     assert contents(out) == contents(whole)
@@ -115,23 +125,37 @@ def test_frames_of_an_older_run_are_not_taken_for_done(clip: Clip, tmp_path: Pat
 
 @pytest.mark.only_on("linux", "darwin", reason="needs a limit on the size of files")
 @pytest.mark.parametrize("name", ["out.mp4", "out.webm", "out"])
-def test_a_full_disk_is_one_line_and_the_run_can_be_resumed(clip: Clip, tmp_path: Path, name: str) -> None:
+def test_a_full_disk_is_one_line_and_the_run_can_be_resumed(
+    clip: Clip, tmp_path: Path, name: str
+) -> None:
     noise = np.random.default_rng(0)
-    source = clip(pictures=[noise.integers(0, 256, (64, 96, 3), np.uint8) for _ in range(20)], options={"crf": "30"})
+    source = clip(
+        pictures=[noise.integers(0, 256, (64, 96, 3), np.uint8) for _ in range(20)],
+        options={"crf": "30"},
+    )
     whole, out = tmp_path / f"whole{Path(name).suffix}", tmp_path / name
     write(source, whole)
     biggest = whole.stat().st_size if whole.is_file() else 20_000
     ends = set()
-    for fraction in (0.01, 0.1, 0.4, 0.9):  # the first segment, the journal, a later one, the joined video
+    for fraction in (
+        0.01,
+        0.1,
+        0.4,
+        0.9,
+    ):  # the first segment, the journal, a later one, the joined video
         with pytest.raises(SinkError) as caught, no_file_over(max(round(biggest * fraction), 300)):
             write(source, out, resume=True)
         assert "(File too large)" in str(caught.value) and "\n" not in str(caught.value)
-        assert str(caught.value).startswith(str(out)) and str(caught.value).endswith("continue with --resume")
+        assert str(caught.value).startswith(str(out)) and str(caught.value).endswith(
+            "continue with --resume"
+        )
         assert not out.is_file()
         ends.add(write(source, out, resume=True, stop=0, end="abandon").done)
     assert len(ends) > 1 or name == "out", "it got further each time"
     write(source, out, resume=True)
-    assert contents(out) == contents(whole) if out.is_dir() else packets_of(out) == packets_of(whole)
+    assert (
+        contents(out) == contents(whole) if out.is_dir() else packets_of(out) == packets_of(whole)
+    )
     assert not list(tmp_path.glob(".*"))
 
 
@@ -139,7 +163,10 @@ def test_a_full_disk_is_one_line_and_the_run_can_be_resumed(clip: Clip, tmp_path
 def test_a_frame_that_does_not_fit_is_not_passed_over(clip: Clip, tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
     source = clip(pictures=[noise if number == 3 else noise * 0 + 99 for number in range(12)])
-    with pytest.raises(SinkError, match=r"frame_000003\.png: cannot be written"), no_file_over(5_000):
+    with (
+        pytest.raises(SinkError, match=r"frame_000003\.png: cannot be written"),
+        no_file_over(5_000),
+    ):
         write(source, tmp_path / "out", batch=1)
     assert write(source, tmp_path / "out", batch=1, resume=True).done == 3
     assert names(tmp_path / "out") == [f"frame_{number:06d}.png" for number in range(12)]

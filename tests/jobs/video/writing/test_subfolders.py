@@ -52,7 +52,9 @@ def test_frames_in_the_source_are_not_painted_again_and_older_ones_are_noted(sou
 def test_a_source_in_its_output_is_not_overwritten(source: Path, tmp_path: Path) -> None:
     (source / "in").mkdir()
     shutil.copy(source / "1.png", source / "in" / "1.png")  # its frame would be in/1.png
-    with pytest.raises(UsageError, match=r"in.1\.png is an input and would be replaced; name another output"):
+    with pytest.raises(
+        UsageError, match=r"in.1\.png is an input and would be replaced; name another output"
+    ):
         opened(source, tmp_path, recursive=True, overwrite=True)
 
 
@@ -61,7 +63,8 @@ def test_subfolders_are_named_where_they_are_needed_and_refused_where_there_are_
 ) -> None:
     (source / "1.png").unlink()
     with pytest.raises(
-        SourceError, match=r"in: no pictures in this folder; --recursive takes those of its subfolders$"
+        SourceError,
+        match=r"in: no pictures in this folder; --recursive takes those of its subfolders$",
     ):
         open_input(str(source))
     assert [picture.name for picture in open_input(str(source), is_recursive=True).read(1, None)] == [

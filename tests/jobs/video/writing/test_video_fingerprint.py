@@ -40,7 +40,9 @@ def scale_of_a_peft_folder(target: Folders) -> Prepared:
     sd = target.tiny.sd()
     folder = target.folder / "lora"
     folder.mkdir()
-    file = Path(shutil.copy(target.tiny.lora(sd, style="peft"), folder / "adapter_model.safetensors"))
+    file = Path(
+        shutil.copy(target.tiny.lora(sd, style="peft"), folder / "adapter_model.safetensors")
+    )
     config = folder / "adapter_config.json"
     config.write_text(json.dumps({"peft_type": "LORA", "r": 4, "lora_alpha": 4}), encoding="utf-8")
     return ModelSpec(model=str(sd), loras=((str(file), 1.0),)), lambda: touch(config), A_FILE
@@ -61,7 +63,9 @@ def key_of(spec: ModelSpec, folder: Path) -> dict[str, Any]:
         source.mkdir()
         cv2.imwrite(str(source / "1.png"), np.zeros((64, 64, 3), np.uint8))
     return video_fingerprint(
-        job_of(source, folder / "out", painting=Painting(spec=spec)), open_pictures(source), (64, 64)
+        job_of(source, folder / "out", painting=Painting(spec=spec)),
+        open_pictures(source),
+        (64, 64),
     )
 
 

@@ -1,4 +1,5 @@
-"""Outputs of `multiverse video` without a model: each picture is the source's own with inverted colours."""
+"""Outputs of `multiverse video` without a model: each picture is the source's own with inverted
+colours."""
 
 import itertools
 import zlib
@@ -36,10 +37,14 @@ class Live:
 
 
 def job_of(source: Path, output: Path | str, **options: Any) -> VideoJob:
-    return VideoJob(source=str(source), output=str(output), **{"painting": PAINTING, "batch": 2} | options)
+    return VideoJob(
+        source=str(source), output=str(output), **{"painting": PAINTING, "batch": 2} | options
+    )
 
 
-def opened(source: Path, output: Path | str, **options: Any) -> tuple[VideoOutput, Iterator[InputPicture]]:
+def opened(
+    source: Path, output: Path | str, **options: Any
+) -> tuple[VideoOutput, Iterator[InputPicture]]:
     job = job_of(source, output, **options)
     pictures = open_pictures(source, is_recursive=job.recursive, but=(Path(output),))
     height, width = pictures.first.pixels.shape[:2]
@@ -50,7 +55,8 @@ def opened(source: Path, output: Path | str, **options: Any) -> tuple[VideoOutpu
 def write(
     source: Path, output: Path | str, *, stop: int | None = None, end: str = "stop", **options: Any
 ) -> VideoOutput:
-    """Run a job: the whole, or `stop` more pictures and then the `end`: stop (as Ctrl-C), abandon (an error), none."""
+    """Run a job: the whole, or `stop` more pictures and then the `end`: stop (as Ctrl-C), abandon
+    (an error), none."""
     out, pictures = opened(source, output, **options)
     try:
         for picture in itertools.islice(pictures, stop):
