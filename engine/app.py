@@ -46,7 +46,7 @@ from engine.live.kit.opening import (
     refuse_offline,
 )
 from engine.outputs import Outputs
-from engine.params import Autosave, LookPipeline, Looks, ParamStore, Slew, macros, modulation
+from engine.params import Autosave, Deck, Decks, ParamStore, Slew, macros, modulation
 from engine.render.egl_devices import chosen_gpu
 from engine.render.graphics_maker import GraphicsMaker
 from engine.render.guarded_renderer import GuardedRenderer
@@ -311,12 +311,11 @@ def open_frames(
     stopwatch = SystemClock()
     sinks = picture.outputs.sinks
     drawing = Drawing(
-        looks=Looks(
-            LookPipeline(values.slew, modulation.Modulation(player.alias_of)),
+        decks=Decks(
+            Deck(values.slew, modulation.Modulation(player.alias_of)),
             control_hub.expected_look(),
         ),
         slots=player,
-        crossfade=control_hub.crossfade,
         regions=picture.regions,
         sources=picture.sources,
         graphics=picture.graphics,
@@ -363,7 +362,7 @@ def start(
         audio=values.audio,
         previews=parts.outputs.previews,
         status=status.read,
-        looks=parts.drawing.looks,
+        decks=parts.drawing.decks,
         size_px=lambda: picture.renderer.size_px,
     )
     engine = Engine(config, parts, web, status.read)  # with the frame loop around `parts`

@@ -179,7 +179,7 @@ class StatusReader:
             width=output_format.width,
             height=output_format.height,
             renderer=parts.drawing.renderer.description,
-            last_fade=parts.drawing.looks.fade_note,
+            last_fade=parts.drawing.decks.fade_note,
             flash_guard=parts.drawing.renderer.flash_guard,
             audio=parts.inputs.audio.status(),
             beat=control_hub.tempo.status(

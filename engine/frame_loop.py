@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 
@@ -26,8 +26,7 @@ from engine.live.kit.opening import LiveModels
 from engine.live.kit.scene import Scene
 from engine.outputs import Outputs
 from engine.params import Snapshot
-from engine.params.crossfade import PictureFade
-from engine.render.isf.isf_file import ShaderSlot
+from engine.params.crossfade import LookEvent
 from engine.render.picture import PictureInput
 from engine.sinks.sink import OutputFormat, PictureName
 from engine.sinks.sink_set import SinkSet
@@ -45,6 +44,7 @@ from engine.web.preview import PreviewTap
 
 log = logging.getLogger(__name__)
 
+Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 MAX_STEP_S = (
@@ -174,70 +174,41 @@ class FrameLoop:
 
     def draw_frame(self) -> PublishedFrame:
         """Wait for the next due time, then draw and publish one picture."""
-        looks = self.drawing.looks
-        models = self.parts.models.running
-        stopwatch = self.timing.stopwatch
         frame_id = self._wait_until_due()
-        self.timing.mark.begin(started_s := stopwatch.now_s())
-        self._begin_frame(frame_id)
-        # All values of this frame; while one look dissolves into another, also the fade between
-        # them.
-        snapshot, fade = self.control_hub.crossfade.snapshot()
+        started_s = self._mark_begin()
+        self._run_commands(frame_id)
+        moves_old = self.drawing.decks.outgoing is not None
+        snapshot, event = self.control_hub.crossfade.take_event(moves_old=moves_old)
         self._follow_settings(snapshot)
-        self._glide_looks(snapshot, fade, frame_id)
-        features = self._analyse_sound(frame_id)
-        beat = self._follow_beat(features, frame_id)
-        looks.modulate(
-            features,
-            time_s=frame_id.time_s,
-            beat=beat,
-            breath=self.control_hub.autopilot.policy.breath,
-        )
-        values = looks.current.values
-        for model in models:
-            self._attempt(partial(model.follow, snapshot, values, looks.current.modulation.moved))
-        camera = self._camera_picture(frame_id)
-        loop_beats = int(snapshot.number("/camera/loop"))
-        looped = self._attempt(partial(self._camera_loop.step, camera, loop_beats, beat))
-        scene = Scene(camera=looped or camera)  # live if the loop fails
-        self._attempt(partial(self.parts.screens.show_first, scene, snapshot, frame_id))
-        for model in models:
-            self._attempt(partial(model.show, scene, values, stopwatch.now_s()))
-        shaders = self._attempt(partial(self._shaders, snapshot, beat)) or ()
-        picture = self.drawing.picture(
-            snapshot, features, scene, frame_id, beat=beat, shaders=shaders
-        )
+        self._glide_decks(snapshot, event, frame_id)
+        heard = self._analyse_sound(frame_id)
+        features = self._follow_beat(heard, frame_id)
+        self._modulate_decks(features, frame_id)
+        self._tell_models(snapshot)
+        scene = self._open_scene(snapshot, features, frame_id)
+        self._show_models(scene)
+        picture = self._picture_input(snapshot, event, features, scene, frame_id)
         with self._gate_closed(frame_id):
             self._draw(picture)
-            frame_beat = replace(features.beat, beat=beat, bpm=self.control_hub.tempo.bpm)
-            frame = self._publish(frame_id, replace(features, beat=frame_beat), scene)
-        self._attempt(self.drawing.sources.begin)
-        self._attempt(self.control_hub.stills.step)
-        self._attempt(
-            partial(
-                self.drawing.graphics.contours.follow,
-                values,
-                self.drawing.renderer,
-                frame_id,
-                scene.camera,
-            )
-        )
-        for (
-            model
-        ) in models:  # the frame is already published, so an error while feeding cannot lose it
-            self._attempt(partial(model.feed, frame, scene, stopwatch.now_s()))
+            frame = self._publish(frame_id, features, scene)
+        self._prepare_next(scene, frame_id)
+        self._feed_models(frame, scene)
         self._end_frame(frame, snapshot, started_s)
-        next_due_s = self._due_s(frame_id) + self.schedule.period_s
-        self._attempt(
-            partial(self.parts.screens.publish_second, frame, snapshot, scene, features, next_due_s)
-        )
+        self._publish_second(frame, snapshot, scene, features)
         return frame
 
-    def _attempt(self, action: Callable[[], Result]) -> Result | None:
+    def _attempt(
+        self,
+        action: Callable[Arguments, Result],
+        *arguments: Arguments.args,
+        **named: Arguments.kwargs,
+    ) -> Result | None:
         """Return the result of `action`, or None after an error, which is logged and reported: one
         failed frame or command must not end the show. Offline errors are raised, so that no frame
         is missing in a file."""
-        return action() if self.outputs.output_format.is_offline else self._guard.attempt(action)
+        if self.outputs.output_format.is_offline:
+            return action(*arguments, **named)
+        return self._guard.attempt(partial(action, *arguments, **named))
 
     def _wait_until_due(self) -> FrameId:
         clock = self.timing.clock
@@ -255,46 +226,41 @@ class FrameLoop:
         assert self._first_due_s is not None
         return self._first_due_s + frame_id.time_s
 
-    def _begin_frame(self, frame_id: FrameId) -> None:
+    def _mark_begin(self) -> float:
+        """Tell the watchdog that a frame has begun; returns the time of the stopwatch."""
+        started_s = self.timing.stopwatch.now_s()
+        self.timing.mark.begin(started_s)
+        return started_s
+
+    def _run_commands(self, frame_id: FrameId) -> None:
         """Run queued commands, then everything that changes values by itself: timecode, cues,
         fades, shaders."""
         hub = self.control_hub
-        self._attempt(
-            hub.dispatcher.tick
-        )  # before the commands: a /sync that waits for them counts frames from here
-        for _ in range(
-            len(self._posted)
-        ):  # actions posted by these actions wait for the next frame
+        # Before the commands: a /sync that waits for them counts frames from here.
+        self._attempt(hub.dispatcher.tick)
+        # Actions posted by these actions wait for the next frame.
+        for _ in range(len(self._posted)):
             self._attempt(self._posted.popleft())
-        now_s = self._due_s(
-            frame_id
-        )  # in this order: what is due on the beat of this frame starts its fade in it
-        for part in (hub.timecode, hub.tempo):
-            self._attempt(partial(part.step, now_s))
+        # In this order: what is due on the beat of this frame starts its fade in it.
+        now_s = self._due_s(frame_id)
+        for clock in (hub.timecode, hub.tempo):
+            self._attempt(clock.step, now_s)
         self._attempt(hub.dispatcher.launch)
         presets = hub.preset_control
-        for then in (
-            hub.cues,
-            hub.banks,
-            presets.mixer,
-            hub.macros,
-            hub.crossfade,
-            presets.history,
-        ):
-            self._attempt(partial(then.step, now_s))
+        movers = (hub.cues, hub.banks, presets.mixer, hub.macros, hub.crossfade, presets.history)
+        for mover in movers:
+            self._attempt(mover.step, now_s)
         self._attempt(hub.shaders.before_frame)
         hub.dispatcher.latency.begin_frame()
 
     def _follow_settings(self, snapshot: Snapshot) -> None:
         """Start and stop sinks, and apply a new size or frame rate; the old size again if the
         renderer refuses it."""
-        self._attempt(lambda: self.control_hub.show.follow(snapshot))
-        width = snapshot["/engine/width"]
-        height = snapshot["/engine/height"]
-        fps = snapshot["/engine/fps"]
-        assert isinstance(width, int) and isinstance(height, int) and isinstance(fps, float)
+        self._attempt(self.control_hub.show.follow, snapshot)
+        width = int(snapshot.number("/engine/width"))
+        height = int(snapshot.number("/engine/height"))
         try:
-            self.set_format(width, height, fps)
+            self.set_format(width, height, snapshot.number("/engine/fps"))
         except RenderError as error:
             old = self.outputs.output_format
             self.parts.warnings.report("size", f"/engine/size {width} {height}: {error}")
@@ -316,36 +282,34 @@ class FrameLoop:
         self.outputs.output_format = old.with_format(width, height, fps)
         self.outputs.sinks.restart_all(self.outputs.output_format)
 
-    def _glide_looks(self, snapshot: Snapshot, fade: PictureFade | None, frame_id: FrameId) -> None:
-        """Advance the gliding values of both looks, with bypassed shaders switched off."""
-        looks = self.drawing.looks
+    def _glide_decks(self, snapshot: Snapshot, event: LookEvent, frame_id: FrameId) -> None:
+        """Advance the gliding values of all decks, with bypassed shaders switched off."""
+        decks = self.drawing.decks
+        hub = self.control_hub
         step_s = min(max(frame_id.time_s - self._previous_s, 0.0), MAX_STEP_S)
         self._previous_s = frame_id.time_s
         period_s = None if self.outputs.output_format.is_offline else self.schedule.period_s
-        crossfade = self.control_hub.crossfade
-        effective = crossfade.bypass.apply(snapshot)
-        looks.follow(
-            fade, effective, period_s=period_s, late=self.timing.times.late, crossfade=crossfade
-        )
-        self._attempt(
-            partial(self.control_hub.shader_player.follow, snapshot, looks.current.slew.jump_to)
-        )
-        looks.glide(effective, step_s)
+        effective = hub.crossfade.bypass.apply(snapshot)
+        decks.follow(event, effective, period_s=period_s, late=self.timing.times.late)
+        jump = decks.on_air.slew.jump_to
+        self._attempt(hub.shader_player.follow, event, snapshot, jump, frame_id.time_s)
+        decks.glide(effective, step_s)
 
     def _analyse_sound(self, frame_id: FrameId) -> AudioFeatures:
         audio = self.inputs.audio
         output_format = self.outputs.output_format
-        audio.settings = self.drawing.looks.audio_settings(output_format.width)
+        audio.settings = self.drawing.decks.audio_settings(output_format.width)
         if output_format.is_offline:
             # Until the end of the frame: the sound that plays while the picture is on screen.
             return audio.advance_to(frame_id.time_s + self.schedule.period_s)
         return audio.latest_features()
 
-    def _follow_beat(self, features: AudioFeatures, frame_id: FrameId) -> float:
-        """Update the tempo from the beat of the sound, at the time it sounded. Returns the beat of
-        this frame."""
-        detected = features.beat
-        at_s = features.end_s
+    def _follow_beat(self, heard: AudioFeatures, frame_id: FrameId) -> AudioFeatures:
+        """Update the tempo from the beat of the sound, at the time it sounded. Returns the features
+        with the beat of this frame."""
+        detected = heard.beat
+        at_s = heard.end_s
+        now_s = self._due_s(frame_id)
         tempo = self.control_hub.tempo
         if at_s is not None:
             tempo.follow(
@@ -355,10 +319,30 @@ class FrameLoop:
                 at_s=at_s,
                 confidence=detected.confidence,
             )
-        self._attempt(
-            partial(self.control_hub.autopilot.follow, detected, at_s, self._due_s(frame_id))
+        self._attempt(self.control_hub.autopilot.follow, detected, at_s, now_s)
+        return replace(heard, beat=replace(detected, beat=tempo.beat_at(now_s), bpm=tempo.bpm))
+
+    def _modulate_decks(self, features: AudioFeatures, frame_id: FrameId) -> None:
+        self.drawing.decks.modulate(
+            features,
+            time_s=frame_id.time_s,
+            beat=features.beat.beat,
+            breath=self.control_hub.autopilot.policy.breath,
         )
-        return tempo.beat_at(self._due_s(frame_id))
+
+    def _tell_models(self, snapshot: Snapshot) -> None:
+        on_air = self.drawing.decks.on_air
+        for model in self.parts.models.running:
+            self._attempt(model.follow, snapshot, on_air.values, on_air.modulation.moved)
+
+    def _open_scene(self, snapshot: Snapshot, features: AudioFeatures, frame_id: FrameId) -> Scene:
+        """The scene of this frame, with the camera's picture and the first output."""
+        camera = self._camera_picture(frame_id)
+        loop_beats = int(snapshot.number("/camera/loop"))
+        looped = self._attempt(self._camera_loop.step, camera, loop_beats, features.beat.beat)
+        scene = Scene(camera=looped or camera)  # live if the loop fails
+        self._attempt(self.parts.screens.show_first, scene, snapshot, frame_id)
+        return scene
 
     def _camera_picture(self, frame_id: FrameId) -> VideoFrame | None:
         """Return the newest camera picture; offline the one at the time of this frame."""
@@ -369,15 +353,33 @@ class FrameLoop:
         self.inputs.senders.poll()
         return self._attempt(self.inputs.camera.latest_frame)
 
-    def _shaders(self, snapshot: Snapshot, beat: float) -> tuple[ShaderSlot, ...]:
-        looks = self.drawing.looks
-        hub = self.control_hub
-        look = looks.current
-        clock = (beat, hub.tempo.bpm)
-        moved = look.modulation.moved
-        player = hub.shader_player
-        return player.shaders(
-            look.values, snapshot, moved, looks.fade, looks.outgoing_values, clock
+    def _show_models(self, scene: Scene) -> None:
+        values = self.drawing.decks.on_air.values
+        for model in self.parts.models.running:
+            self._attempt(model.show, scene, values, self.timing.stopwatch.now_s())
+
+    def _picture_input(
+        self,
+        snapshot: Snapshot,
+        event: LookEvent,
+        features: AudioFeatures,
+        scene: Scene,
+        frame_id: FrameId,
+    ) -> PictureInput:
+        """All that the picture of this frame depends on; without shaders if choosing them fails."""
+        decks = self.drawing.decks
+        beat = features.beat.beat
+        shaders = self._attempt(
+            self.control_hub.shader_player.shaders,
+            decks.on_air.values,
+            snapshot,
+            decks.on_air.modulation.moved,
+            event.fade,
+            None if decks.outgoing is None else decks.outgoing.values,
+            (beat, features.beat.bpm),
+        )
+        return self.drawing.picture(
+            snapshot, event.fade, features, scene, frame_id, beat=beat, shaders=shaders or ()
         )
 
     @contextmanager
@@ -413,18 +415,17 @@ class FrameLoop:
         shaders = self.control_hub.shaders
         period_s = self.schedule.period_s
         draw_s = self._draw_s
-        self._attempt(lambda: shaders.after_frame(drawing.renderer.shader_state, period_s, draw_s))
+        self._attempt(shaders.after_frame, drawing.renderer.shader_state, period_s, draw_s)
 
     def _publish(self, frame_id: FrameId, features: AudioFeatures, scene: Scene) -> PublishedFrame:
         outputs = self.outputs
         renderer = self.drawing.renderer
         source = self.inputs.audio
-        if not (
-            self._has_published or outputs.output_format.is_offline
-        ):  # skip sound from before the first frame
-            self._next_sample = max(
-                0, features.end_sample - round(source.sample_rate_hz / outputs.output_format.fps)
-            )
+        is_first = not self._has_published
+        if is_first and not outputs.output_format.is_offline:
+            # Skip sound from before the first frame.
+            frame_samples = round(source.sample_rate_hz / outputs.output_format.fps)
+            self._next_sample = max(0, features.end_sample - frame_samples)
         audio = source.read_block(self._next_sample)
         self._has_published = True
         self._next_sample = audio.first_sample + len(audio.samples)
@@ -439,7 +440,7 @@ class FrameLoop:
             audio=audio,
             features=features.channels,
             beat=features.beat,
-            values=self.drawing.looks.current.values,
+            values=self.drawing.decks.on_air.values,
         )
         extra = self._extra_pictures(scene)
         outputs.sinks.publish(frame, extra)
@@ -451,40 +452,63 @@ class FrameLoop:
         for picture, read_rgba in readers.items():
             tap = outputs.previews.get(picture)
             if tap and tap.wants_frame(self.timing.clock.now_s()):
-                self._attempt(partial(offer, tap, read_rgba))
+                self._attempt(offer, tap, read_rgba)
         return frame
 
     def _extra_pictures(self, scene: Scene) -> dict[PictureName, LazyPicture]:
         """Return the extra pictures; each is drawn only if a sink or a viewer reads it."""
         pictures: dict[PictureName, LazyPicture] = {}
         for picture, draw in scene.extra_pictures.items():
-            extra_picture = self._attempt(partial(draw, self.drawing.renderer))
+            extra_picture = self._attempt(draw, self.drawing.renderer)
             if extra_picture is not None:
                 pictures[picture] = extra_picture
         return pictures
+
+    def _prepare_next(self, scene: Scene, frame_id: FrameId) -> None:
+        """Begin what is computed beside the next frame: maps of layer 5's source, stills,
+        contours."""
+        drawing = self.drawing
+        values = drawing.decks.on_air.values
+        contours = drawing.graphics.contours
+        self._attempt(drawing.sources.begin)
+        self._attempt(self.control_hub.stills.step)
+        self._attempt(contours.follow, values, drawing.renderer, frame_id, scene.camera)
+
+    def _feed_models(self, frame: PublishedFrame, scene: Scene) -> None:
+        """The frame is already published, so an error while feeding cannot lose it."""
+        for model in self.parts.models.running:
+            self._attempt(model.feed, frame, scene, self.timing.stopwatch.now_s())
 
     def _end_frame(self, frame: PublishedFrame, snapshot: Snapshot, started_s: float) -> None:
         """Notify clients of the drawn frame, record its times, and drop an outgoing look that takes
         too long."""
         timing = self.timing
         dispatcher = self.control_hub.dispatcher
-        looks = self.drawing.looks
+        decks = self.drawing.decks
         published_s = timing.stopwatch.now_s()
         work_s = published_s - started_s
         dispatcher.frame_drawn(snapshot.version)
         dispatcher.feedback.publish_features(frame.features, frame.beat)
+        has_due_time = frame.index > 0
         timing.times.add(
             work_s=work_s,
             draw_s=self._draw_s,
             published_s=published_s,
-            is_late=frame.index > 0
-            and self.schedule.is_late(timing.clock.now_s()),  # frame 0 had no due time
+            is_late=has_due_time and self.schedule.is_late(timing.clock.now_s()),
         )
-        looks.cost.add(work_s=work_s, draw_s=self._draw_s, looks=looks.count)
+        looks = 1 if decks.beside is None else 2
+        decks.cost.add(work_s=work_s, draw_s=self._draw_s, looks=looks)
         if self.control_hub.shader_player.holds_up_fade:
-            looks.freeze_outgoing()
+            decks.freeze_outgoing()
         timing.times.dropped = self.schedule.dropped
         timing.gate.late_frames = timing.times.late + timing.times.dropped
+
+    def _publish_second(
+        self, frame: PublishedFrame, snapshot: Snapshot, scene: Scene, features: AudioFeatures
+    ) -> None:
+        next_due_s = self._due_s(frame.id) + self.schedule.period_s
+        publish = self.parts.screens.publish_second
+        self._attempt(publish, frame, snapshot, scene, features, next_due_s)
 
 
 def to_ns(seconds: float) -> int:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from engine.control.commands.control_hub import ControlHub
 from engine.control.commands.preset import WAITS_FOR
 from engine.errors import PresetError, RenderError
-from engine.live.kit.drawing import Drawing, picture_of
+from engine.live.kit.drawing import Drawing, deck_picture
 from engine.live.kit.scene import Scene
 from engine.params import Snapshot
 from engine.params.preset_file import LoadedPreset
@@ -51,7 +51,7 @@ class Outputs:
         report: Report,
     ) -> None:
         self._drawing = drawing
-        self._looks = drawing.looks
+        self._decks = drawing.decks
         self._sinks = sinks
         self._control_hub = control_hub
         self._stopwatch = stopwatch
@@ -60,7 +60,6 @@ class Outputs:
         self._problems: dict[str, str] = {}
         self._second: GuardedRenderer | None = None
         self._drawn_preset: LoadedPreset | None = None
-        self._cuts = 0
         self._frames = 0
         self._dropped = 0
         self._shows = "program"
@@ -150,7 +149,7 @@ class Outputs:
         if self._second is not None:
             self._second.close()
         self._second = None
-        self._looks.second = None
+        self._decks.second = None
         self._drawing.sources.other_readers = set()
 
     renew_context = close
@@ -165,7 +164,7 @@ class Outputs:
         first_px = math.prod(renderer.size_px)
         if preset is not None:
             if not self._look_s_a_px:
-                self._look_s_a_px = self._looks.cost.usual_look_s / first_px
+                self._look_s_a_px = self._decks.cost.usual_look_s / first_px
             if cost := _too_dear(of_look.picture_px, self._look_s_a_px):
                 line = (
                     f"output 2: {preset.name} {cost}: it shows the program; {_SMALLER}, or "
@@ -255,19 +254,19 @@ class Outputs:
         frame: PublishedFrame,
     ) -> PictureInput:
         """The renderer's input for the second look."""
-        looks = self._looks
+        decks = self._decks
         own_values = preset.by_address()
-        if preset is not self._drawn_preset or looks.second is None:
+        if preset is not self._drawn_preset or decks.second is None:
             self._drawn_preset = preset
-            looks.second = looks.current.copy()
-            self._cuts = self._cuts + 1
+            decks.second = decks.on_air.copy(decks.new_number())
             self._began_s = frame.id.time_s
-        second = looks.second
+        second = decks.second
         # What presets do not contain, such as the master, is that of the first.
-        second.values = values = {**looks.current.values, **own_values}
+        values = {**decks.on_air.values, **own_values}
+        second.values = values
         second.modulate(features, time_s=frame.id.time_s, beat=frame.beat.beat)
-        own_features = features if looks.outgoing or looks.upcoming else features.for_outgoing()
-        picture = picture_of(second.values, own_features, scene, scene.regions, frame.id)
+        own_features = features if decks.beside else features.for_outgoing()
+        picture = deck_picture(second, own_features, scene, scene.regions, frame.id)
         look = with_strobe(picture.look, second.values, frame.beat.beat, frame.id.time_s)
         lists = self._control_hub.shaders
         is_offline = self._drawing.is_offline
@@ -285,13 +284,8 @@ class Outputs:
         second.values = values  # the sound of the next frame is analysed with these
         sources = self._drawing.sources
         sources.other_readers = {each.file.title for each in shaders if each.file.source_maps}
-        return replace(
-            picture,
-            look=look,
-            cuts=self._cuts,
-            fitted_px=None,
-            shaders=shaders,
-            source=sources.latest,
+        return PictureInput(
+            on_air=replace(picture, look=look), shaders=shaders, source=sources.latest
         )
 
     def _report_once(self, key: str, line: str) -> None:

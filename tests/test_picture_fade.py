@@ -136,7 +136,7 @@ def test_a_second_fade_starts_without_a_jump_and_panic_cuts(
             ends == ["preset Cathedral", "/master/panic"]
             and np.abs(panicked - played[-1]).mean() > 10
         )
-        assert engine._parts.drawing.looks.fade is None
+        assert engine._parts.control_hub.crossfade.progress is None
 
 
 @pytest.mark.parametrize("name", ["Mandala", "Cathedral"])
@@ -226,11 +226,15 @@ def test_a_hand_that_moves_back_leaves_no_trace(
         control._read_folder()
         control.mixer.prepare("plain")
         played += pictures(engine, BEGIN)
+        decks = engine._parts.drawing.decks
+        first = decks.on_air.number
+        on_air = []
         for step in range(END + 1 - BEGIN):
             position = [0.1, 0.3, 0.6, 0.9, 0.5, 0.2][step] if step < 6 else 0.0
             control_hub.store.set("/preset/crossfader", position, by="midi")
             played += pictures(engine, 1)
-        assert control_hub.crossfade.returns == 1
+            on_air.append(decks.on_air.number)
+        assert on_air[-1] == first and on_air[1] != first, "the old look's deck is back"
     far = [int(np.abs(one - other).max()) for one, other in zip(played, undisturbed, strict=True)]
     assert max(far[:BEGIN]) == 0 and max(far[BEGIN + 2 : BEGIN + 6]) > 60
     assert max(far[BEGIN + 10 :]) <= WITHIN, "it moves on as if nothing had been"

@@ -69,7 +69,7 @@ class Analyser:
         self._outgoing_hue: HueGlide | None = None
         """The hue glide of the outgoing look: continues with its own glide time."""
         self._outgoing_hues = np.zeros(CHANNELS)
-        self._outgoing_number = 0
+        self._outgoing_deck = 0
         self._onset = OnsetDetector(self._onset_plan.count, hop_s)
         self._flux = MonoFlux(sample_rate_hz, self.hop_frames)
         self._drum_flux = MonoFlux(sample_rate_hz, self.hop_frames)
@@ -141,10 +141,10 @@ class Analyser:
         if old is None:
             self._outgoing_hue = None
         else:
-            if self._outgoing_hue is None or self._outgoing_number != settings.outgoing_number:
+            if self._outgoing_hue is None or self._outgoing_deck != settings.outgoing_deck:
                 # it continues from the hue on screen
                 self._outgoing_hue = copy(self._hue)
-                self._outgoing_number = settings.outgoing_number
+                self._outgoing_deck = settings.outgoing_deck
             self._outgoing_hues, _ = self._outgoing_hue.follow(
                 *hue_input, old.hue_glide_ms, old.is_hue_circle
             )

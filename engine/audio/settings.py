@@ -43,9 +43,8 @@ class AudioSettings:
     """Delay of the monitor's sound after the picture."""
     outgoing: Self | None = None
     """Settings of the outgoing look during a fade, while its waves are still drawn."""
-    outgoing_number: int = 0
-    """Distinguishes one outgoing look from the next, which continues from the state of the one on
-    screen."""
+    outgoing_deck: int = 0
+    """Number of its deck: another one continues from the state of the look on screen."""
 
     @classmethod
     def from_values(cls, values: Mapping[str, Any], width_px: int) -> Self:

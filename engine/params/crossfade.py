@@ -2,10 +2,13 @@
 
 A picture fade mixes the pictures of the old look and the new one. The store has the new look's
 values from the start, so every surface shows them and a moved fader changes the new look;
-`look_pipeline.py` keeps the old one. Only values that are not part of the look (a voice, Stable
+`decks.py` keeps the old one. Only values that are not part of the look (a voice, Stable
 Diffusion) glide in the store. The crossfader may move the fade in place of time (`hand.py`); moved
 back to its start, it restores the values of the old look. When a shader is bypassed, the picture on
 screen is frozen and dissolves into the present look (`freeze`).
+
+What happens to the looks is decided here, once a frame: `take_event` says it in a `LookEvent`,
+which all that draw looks follow.
 
 A glide changes the store frame by frame. Each float moves evenly to its target: linearly, in the
 logarithm on an exponential scale, the short way round if it wraps. Everything else changes at the
@@ -35,9 +38,8 @@ UNDONE = "the hand that moved back"
 """Argument of `ended` after a fade by hand that was undone."""
 UNFREEZE_S = 0.5
 
-MAX_INVISIBLE_MIX = (
-    0.1  # mix of the new look in a fade below which it may change without another fade
-)
+# mix of the new look in a fade below which it may change without another fade
+MAX_INVISIBLE_MIX = 0.1
 
 Ended = Callable[[str], None]
 """Called once, on the thread that ends the fade, with "" if it is complete, else with what
@@ -91,6 +93,25 @@ class PictureFade:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LookEvent:
+    """What happens to the looks in one frame."""
+
+    fade: PictureFade | None = None
+    """The picture fade that runs; None if one look alone is on screen."""
+    begins_fade: bool = False
+    """`fade` is another one than in the last frame."""
+    is_cut: bool = False
+    """A look has replaced another at once, since the last frame."""
+    undone: Snapshot | None = None
+    """The values of an old look that becomes the look on screen again, because the hand on its fade
+    moved back."""
+
+
+NO_EVENT = LookEvent()
+"""One look stays on screen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Origin:
     """The state needed to undo a fade."""
 
@@ -128,22 +149,13 @@ class Crossfade:
         self._number = 0
         self.bypass = Bypass()
         """Replaces bypassed shaders, also in the old look of a fade."""
-        self._cuts = 0
-        self.cuts = 0
-        """Number of looks that have replaced another at once, as of the newest `snapshot`."""
-        self._returns = 0
-        self.returns = 0
-        """Number of fades by hand that were undone, as of the newest `snapshot`: the outgoing look
-        is back."""
+        self._taken_number = 0
+        """Number of the fade of the newest event."""
+        self._has_cut = False
+        self._undone: Snapshot | None = None
+        self._is_held = False
         self.progress: FadeProgress | None = None
-        """How far the running picture fade is, as of the newest `snapshot`; None between fades. Any
-        thread."""
-        self.waits_for_shaders = False
-        """A picture fade stays at its beginning: the new look cannot be drawn yet. Render
-        thread."""
-        self.draws_old = True
-        """The old look of the running fade moves. Set by the frame loop; if not, an undone fade
-        dissolves into it."""
+        """How far the picture fade of the newest event is; None between fades. Any thread."""
 
     def start(
         self,
@@ -165,7 +177,7 @@ class Crossfade:
         with self._lock:
             before = self._store.snapshot()
             picture = None if timer is None or not is_picture else self._new_picture_fade(before)
-            self._cuts += is_picture and timer is None
+            self._has_cut |= is_picture and timer is None
             superseded = self._supersede(addresses, is_picture)
             at_once: list[tuple[Param, Value]] = []
             gliding: list[tuple[Param, Value]] = []
@@ -259,19 +271,40 @@ class Crossfade:
         for fade, superseded_by in finished:
             fade.ended(superseded_by)
 
-    def snapshot(self) -> tuple[Snapshot, PictureFade | None]:
-        """The store's values and the picture fade they belong to, read together, as is `cuts`. Call
-        it after `step`."""
+    def hold(self, is_held: bool) -> None:
+        """Keep a picture fade at its beginning while the new look cannot be drawn yet. Render
+        thread."""
+        self._is_held = is_held
+
+    def take_event(self, *, moves_old: bool = True) -> tuple[Snapshot, LookEvent]:
+        """The store's values of this frame, and what has happened to the looks since the last one,
+        read together. Call it once a frame, after `step`, on the render thread. `moves_old`: the
+        old look of the running fade still moves; one that is a still cannot come back, so an undone
+        fade dissolves into its values."""
         with self._lock:
+            undone = self._undone
+            if undone is not None and not moves_old:
+                self._add_picture(UNFREEZE_S, is_frozen=True)
+                undone = None
             snapshot = self._store.snapshot()
-            self.cuts = self._cuts
-            self.returns = self._returns
             fade = self._picture_fade()
-            if fade is None or fade.panics != snapshot[PANIC]:
-                self.progress = None
-                return snapshot, None
-            self.progress = fade.timer.progress if fade.timer.has_begun else None
-            return snapshot, fade.picture
+            if fade is not None and fade.panics != snapshot[PANIC]:
+                fade = None
+            self.progress = None
+            if fade is not None and fade.timer.has_begun:
+                self.progress = fade.timer.progress
+            picture = None if fade is None else fade.picture
+            number = self._taken_number if picture is None else picture.number
+            event = LookEvent(
+                fade=picture,
+                begins_fade=number != self._taken_number,
+                is_cut=self._has_cut,
+                undone=undone,
+            )
+            self._taken_number = number
+            self._has_cut = False
+            self._undone = None
+            return snapshot, event
 
     def _freeze_old(self, running: _Fade, seconds: float) -> bool:
         """Freeze the screen in place of a fade's old look, unless it ends earlier. The caller holds
@@ -309,7 +342,7 @@ class Crossfade:
         if isinstance(fade.timer, Hand) and fade.timer.has_begun and fade.timer.is_back:
             return UNDONE
         if (
-            self.waits_for_shaders
+            self._is_held
             and fade.picture is not None
             and not fade.picture.mix
             and isinstance(fade.timer, FadeTimer)
@@ -342,10 +375,7 @@ class Crossfade:
         self._store.glide(look, by=origin.by, since=now.version)
         self._store.glide(gliding, by=BY, since=fade.since)
         self._store.glide(others, by=origin.by, since=origin.version)
-        if self.draws_old:
-            self._returns += 1
-        else:
-            self._add_picture(UNFREEZE_S, is_frozen=True)
+        self._undone = origin.before if fade.picture is None else fade.picture.before
 
     def _picture_fade(self) -> _Fade | None:
         """The running picture fade, or None. The caller holds the lock."""

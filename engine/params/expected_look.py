@@ -49,7 +49,7 @@ class ExpectedLook:
         late: int,
     ) -> bool:
         """True if its trail is drawn in this frame. `displayed`: the values of the look on screen;
-        `begins`: another look begins in this frame; `period_s` and `late`: as of `Looks.follow`."""
+        `begins`: another look begins in this frame; `period_s` and `late`: as of `Decks.follow`."""
         near = self._waiting(TRAIL_FRAMES)
         name = near or self._prepared()
         if begins and name == self._current():  # also if it stays prepared, as in a flash

@@ -14,7 +14,7 @@ from engine.render.gl_targets import TargetPair
 from engine.render.gl_textures import Target, UploadedImage, release_all, wave_texture
 from engine.render.look import Look
 from engine.render.master import fade_of
-from engine.render.picture import PictureCrossfade, PictureInput
+from engine.render.picture import DeckPicture
 from engine.render.shader_source import Pass
 from engine.render.shapes import TABLE_POINTS, bake_layers
 from engine.values import CHANNELS
@@ -92,7 +92,7 @@ class LookPass:
 
     def draw(
         self,
-        picture: PictureInput,
+        picture: DeckPicture,
         trail: TargetPair,
         into: moderngl.Framebuffer,
         size_px: tuple[int, int],
@@ -106,7 +106,7 @@ class LookPass:
         # Upload only what is visible: a 1080p camera picture takes 2 ms.
         layer5 = None
         if (look.is_simple or look.layer5_weight > 0) and generator is None:
-            layer5 = PictureCrossfade.of(picture.layer5, picture.layer5_before, picture.layer5_mix)
+            layer5 = picture.layer5
         matte = picture.matte if layer5 is not None else None
         region = picture.region if look.has_regions else None
         baked = bake_layers(look, picture.waves, size_px)

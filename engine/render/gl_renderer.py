@@ -31,14 +31,14 @@ from engine.render.gl_look import LookPass
 from engine.render.gl_outputs import OutputPainter
 from engine.render.gl_post import PostChain
 from engine.render.gl_publish import FittedPicture, Publisher
-from engine.render.gl_targets import DEEP_DTYPE, SizedTargets, TargetPair
+from engine.render.gl_targets import DEEP_DTYPE, SizedTargets
 from engine.render.gl_textures import Target, release_all
 from engine.render.isf.clocks import DateAt, date_live
 from engine.render.isf.gl_slots import SlotChain
 from engine.render.isf.isf_file import ShaderState
 from engine.render.look import Look, PostLook
 from engine.render.master import Finish, FlashGuardState, Master, fade_of
-from engine.render.picture import PictureInput, PictureRequest
+from engine.render.picture import DeckPicture, PictureInput, PictureRequest
 from engine.render.shader_source import Pass
 from engine.values import LazyPicture, TextureRef
 from osc_schema.fx import DISSOLVE
@@ -128,9 +128,7 @@ class GLRenderer:
             )
             self.master = Master()
             self._has_picture = False
-            self._cuts = 0
-            self._returns = 0
-            self._unfinished: PictureInput | None = None  # drawn, but not finished yet
+            self._unfinished: DeckPicture | None = None  # drawn, but not finished yet
             self._current: Target
             self._pixels: np.ndarray | None = None
             self._deep_pixels: np.ndarray | None = None
@@ -149,6 +147,7 @@ class GLRenderer:
 
     def draw(self, picture: PictureInput) -> None:
         with self._drawing():
+            look = picture.on_air.look
             self._pump_messages()
             self._reset_context()
             self._published = self._targets.next_published()
@@ -156,25 +155,23 @@ class GLRenderer:
             self._fitted_px = picture.fitted_px
             if self._fitted is not None:
                 self._fitted.drop()
-            if not (picture.look.is_frozen and self._has_picture):
+            if not (look.is_frozen and self._has_picture):
                 finished = self._draw_looks(picture)
-                if not (
-                    self._shaders.is_incomplete and self._has_picture
-                ):  # else the last one stays
+                is_complete = not self._shaders.is_incomplete
+                if is_complete or not self._has_picture:  # else the last one stays
                     self._targets.dissolve.state.displayed = finished
                 self._has_picture = True
             dissolve = self._targets.dissolve
-            hit = self.master.white_fraction(picture.look, picture.time_s)
+            hit = self.master.white_fraction(look, picture.on_air.time_s)
             latest = dissolve.state.displayed or self._current
-            self._current = (
-                self._publisher.add_white(latest, hit, dissolve.free_target(latest))
-                if hit > 0
-                else latest
-            )
-            self._unfinished = picture
+            self._current = latest
+            if hit > 0:
+                white = dissolve.free_target(latest)
+                self._current = self._publisher.add_white(latest, hit, white)
+            self._unfinished = picture.on_air
             self._is_published = self._look_target is self._current
             if not self.is_software:  # there it waits for the picture
-                self._queue_publishing(picture.look)
+                self._queue_publishing(look)
             self._pixels = None
             self._deep_pixels = None
 
@@ -323,7 +320,8 @@ class GLRenderer:
     def _start(self, targets: SizedTargets) -> None:
         """Use these targets from now on, starting with a black screen."""
         self._targets = targets
-        self._current = self._bare = targets.dissolve.incoming.front
+        self._current = targets.dissolve.black.front
+        self._bare = self._current
         self._published = targets.next_published()
         self._final = Finish(1.0, None)
         self._is_luma = False
@@ -337,31 +335,24 @@ class GLRenderer:
     def _draw_looks(self, picture: PictureInput) -> Target:
         """Draw the finished look; during a dissolve, the mix of both finished looks."""
         dissolve = self._targets.dissolve
-        upcoming_waits = picture.upcoming_waits
-        if picture.returns != self._returns:
-            self._returns = picture.returns
-            dissolve.restore_outgoing()
-        dissolve.follow(picture.outgoing, upcoming_waits=upcoming_waits)
+        dissolve.state.follow(picture.outgoing)
         self._shaders.begin(
             picture.shaders,
-            picture.waves,
-            picture.time_s,
+            picture.on_air.waves,
+            picture.on_air.time_s,
             self._targets.size_px,
             self._in_use,
             is_cutting=picture.is_cutting,
             upcoming=picture.upcoming_shaders,
             source=picture.source,
-            graphics=picture.graphics,
+            graphics=picture.on_air.graphics,
         )
         if self._shaders.is_incomplete and dissolve.state.displayed is not None:
             return dissolve.state.displayed
-        if picture.cuts != self._cuts:
-            self._cuts = picture.cuts
-            dissolve.begin_trail(upcoming_waits=upcoming_waits)
-        if not upcoming_waits:
-            dissolve.drop_upcoming()
-        elif picture.upcoming is not None:
-            self._draw_trail(picture.upcoming, dissolve.upcoming(), None)
+        dissolve.keep(picture.decks)
+        dissolve.trail(picture.on_air.deck)  # before a pass takes a target for what it draws
+        if picture.upcoming is not None:
+            self._draw_trail(picture.upcoming, None)
             self._barrier()
         return dissolve.state.draw(picture, self._fade_backend)
 
@@ -374,38 +365,31 @@ class GLRenderer:
         plays = self._shaders.plays() or self._shaders.plays(is_outgoing=True)
         return in_use | {displayed} if plays and displayed is not None else in_use
 
-    def _draw_look(self, picture: PictureInput, *, is_outgoing: bool, is_last: bool) -> Target:
+    def _draw_look(self, picture: DeckPicture, *, is_outgoing: bool, is_last: bool) -> Target:
         """Draw the look alone, with its own generator in layer 5. is_last: No pass follows, so it
         is published, too."""
-        pair = self._targets.dissolve.outgoing if is_outgoing else self._targets.dissolve.incoming
-        generator = (
-            self._shaders.draw_generator(is_outgoing=is_outgoing)
-            if picture.shows_generator
-            else None
-        )
-        target = self._draw_trail(picture, pair, generator, is_last=is_last)
+        generator = None
+        if picture.shows_generator:
+            generator = self._shaders.draw_generator(is_outgoing=is_outgoing)
+        target = self._draw_trail(picture, generator, is_last=is_last)
         if is_last or self.is_software:
             self._look_target = target
         return target
 
     def _draw_trail(
-        self,
-        picture: PictureInput,
-        pair: TargetPair,
-        generator: Target | None,
-        *,
-        is_last: bool = False,
+        self, picture: DeckPicture, generator: Target | None, *, is_last: bool = False
     ) -> Target:
         """Draw the look alone onto its trail. is_last: Also into the published picture."""
-        target = pair.swap()
+        trail = self._targets.dissolve.trail(picture.deck)
+        target = trail.swap()
         into = target.framebuffer
         if is_last or self.is_software:  # where each program would be compiled again for one target
             into = self._targets.both(target, self._published)
-        self._look.draw(picture, pair, into, self._targets.size_px, generator)
+        self._look.draw(picture, trail, into, self._targets.size_px, generator)
         return target
 
     def _draw_effects(
-        self, picture: PictureInput, rendered: Target, post: PostLook, *, is_outgoing: bool
+        self, picture: DeckPicture, rendered: Target, post: PostLook, *, is_outgoing: bool
     ) -> Target:
         """Draw the shader slots, texts and logo, and effects (bloom, grain, ...) onto a rendered
         look."""
@@ -459,7 +443,7 @@ class GLRenderer:
     ) -> Target:
         into = self._targets.dissolve.free_target(outgoing, incoming)
         fade = picture.outgoing
-        is_luma = picture.look.is_alpha_luma
+        is_luma = picture.on_air.look.is_alpha_luma
         if self._shaders.draw_transition(outgoing, incoming, mix, into, is_luma=is_luma):
             return into
         if fade is None or fade.blend == DISSOLVE:
@@ -481,7 +465,7 @@ class GLRenderer:
         """Draw one pixel with each program: drivers finish compiling at the first draw, for the
         bound formats."""
         self._context.enable_only(moderngl.NOTHING)
-        trail = self._targets.dissolve.incoming
+        trail = self._targets.dissolve.black
         changed = self._published
         both = self._targets.both(trail.front, changed)
         framebuffers = [

@@ -85,13 +85,13 @@ class GLShaders:
                 self._make_targets(size_px)
             self._chain.begin(
                 picture.shaders,
-                picture.waves,
-                picture.time_s,
+                picture.on_air.waves,
+                picture.on_air.time_s,
                 size_px,
                 is_cutting=picture.is_cutting,
                 upcoming=picture.upcoming_shaders,
                 source=picture.source,
-                graphics=picture.graphics,
+                graphics=picture.on_air.graphics,
             )
 
     def draw_generator(self, *, is_outgoing: bool) -> np.ndarray | None:

@@ -9,20 +9,20 @@ trails and blurs. OpenGL 3.3 requires the format (table 3.12). llvmpipe draws in
 into RGBA8 (CPU time of a 720p picture with a trail: 47 ms, 45 with RGBA8, 49 with RGBA16F).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TypeVar
 
 import moderngl
 
-from engine.render.fades import FadeChange, FadeState
+from engine.render.fades import FadeState
 from engine.render.gl_textures import Releasable, Target, release_all
-from engine.render.picture import OutgoingLook
 from engine.render.readback import Readback
 
 DEEP_DTYPE = "nu2"
 PLAIN_DTYPE = "f1"  # and of RGBA8
+NO_DECK = 0  # its trail stays black until the first picture
 _Part = TypeVar("_Part", bound=Releasable)
 
 
@@ -30,10 +30,7 @@ _Part = TypeVar("_Part", bound=Releasable)
 class TargetPair:
     """Two alternating targets of one look: `front` has the newest picture, `back` the previous one.
 
-    Each look has a pair, and so its own feedback trail. The mix is one of two finished pictures:
-    each look with its shaders and effects. Instead of copying pictures, targets change roles: when
-    a fade begins, the current pair becomes the outgoing look's. If a fade begins during another
-    one, the first outgoing look stays as a still picture beneath the new outgoing look."""
+    Each deck has a pair, and so its own feedback trail."""
 
     front: Target
     back: Target
@@ -54,22 +51,9 @@ class DissolveTargets:
         self._dtype = dtype
         self._targets: list[Target] = []
         self.state = FadeState[Target]()
-        self._outgoing: TargetPair | None = None
-        self._upcoming: TargetPair | None = None
-        self._incoming: TargetPair | None = None
-        self._incoming = self._free_pair()
-
-    @property
-    def incoming(self) -> TargetPair:
-        """Pair of the incoming look; without a fade, of the only look."""
-        assert self._incoming is not None  # since the constructor
-        return self._incoming
-
-    @property
-    def outgoing(self) -> TargetPair:
-        """Pair of the outgoing look; only while that moves."""
-        assert self._outgoing is not None
-        return self._outgoing
+        self._trails: dict[int, TargetPair] = {}
+        # Cleared while what is bound exists: moderngl returns to it.
+        self.black = self.trail(NO_DECK)
 
     @property
     def in_use(self) -> set[Target]:
@@ -78,52 +62,30 @@ class DissolveTargets:
             target for target in (self.state.outgoing, self.state.underlay) if target is not None
         }
 
-    def follow(self, fade: OutgoingLook | None, *, upcoming_waits: bool) -> None:
-        """Assign the roles before a picture is drawn. upcoming_waits: A new look is not the
-        upcoming one."""
-        change = self.state.follow(fade)
-        if change is not FadeChange.NONE:
-            self._outgoing = self.incoming if change is FadeChange.BEGIN else None
-        if change in (FadeChange.BEGIN, FadeChange.HOLD):
-            self.begin_trail(upcoming_waits=upcoming_waits)
+    def trail(self, deck: int) -> TargetPair:
+        """The pair of this deck; black at first."""
+        if deck not in self._trails:
+            first = self.free_target()
+            pair = TargetPair(first, self.free_target(first))
+            for target in (pair.front, pair.back):
+                target.framebuffer.clear()
+            self._trails[deck] = pair
+        return self._trails[deck]
 
-    def upcoming(self) -> TargetPair:
-        """Return the pair of the upcoming look: black at first, then its trail, until it begins or
-        is dropped."""
-        if self._upcoming is None:
-            self._upcoming = self._free_pair()
-        return self._upcoming
-
-    def drop_upcoming(self) -> None:
-        self._upcoming = None
-
-    def restore_outgoing(self) -> None:
-        """Make the outgoing look the only one again, with its trail. Call it before `follow`."""
-        if self._outgoing is not None:
-            self._incoming = self._outgoing
-
-    def begin_trail(self, *, upcoming_waits: bool) -> None:
-        """Start the next look: the upcoming one with its trail; otherwise, or while that waits,
-        with a black trail."""
-        self._incoming = None
-        if self._upcoming is None or upcoming_waits:
-            self._incoming = self._free_pair()
-        else:
-            self._incoming = self._upcoming
-            self._upcoming = None
+    def keep(self, decks: Collection[int]) -> None:
+        """Drop the trails of all other decks."""
+        self._trails = {deck: pair for deck, pair in self._trails.items() if deck in decks}
 
     def free_target(self, *needed: Target) -> Target:
         """Return a target that is neither in `needed` nor used by the dissolve."""
-        pairs = [
-            pair for pair in (self._incoming, self._outgoing, self._upcoming) if pair is not None
-        ]
         state = self.state
+        trails = self._trails.values()
         in_use = {
             *needed,
             state.displayed,
             state.outgoing,
             state.underlay,
-            *(each for pair in pairs for each in (pair.front, pair.back)),
+            *(each for pair in trails for each in (pair.front, pair.back)),
         }
         for target in self._targets:
             if target not in in_use:
@@ -133,14 +95,6 @@ class DissolveTargets:
 
     def release(self) -> None:
         release_all(*self._targets)
-
-    def _free_pair(self) -> TargetPair:
-        """Return a pair of unused targets, cleared to black."""
-        first = self.free_target()
-        pair = TargetPair(first, self.free_target(first))
-        for target in (pair.front, pair.back):
-            target.framebuffer.clear()
-        return pair
 
 
 class SizedTargets:

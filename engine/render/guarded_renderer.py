@@ -282,7 +282,7 @@ class GuardedRenderer:
     def _report_unsupported(self, picture: PictureInput) -> None:
         """Report each effect, and a blend, that only OpenGL draws, once each time that it is
         switched on."""
-        post = picture.look.post
+        post = picture.on_air.look.post
         amounts = {
             param.address: getattr(post, param.address.removeprefix("/post/"))
             for param in self._opengl_only

@@ -16,7 +16,7 @@ import numpy as np
 from engine.errors import RenderError
 from engine.render.blue_noise import thresholds
 from engine.render.colour import layer_colours
-from engine.render.fades import FadeBackend, FadeChange, FadeState
+from engine.render.fades import FadeBackend, FadeState
 from engine.render.flash_guard import CELLS, NO_LIMITS, sample_positions
 from engine.render.frame_block import pack_block
 from engine.render.isf.isf_file import ShaderState
@@ -35,7 +35,13 @@ from engine.render.numba_graphics import composite_graphics, composite_row
 from engine.render.numba_kernels import draw_picture
 from engine.render.numba_masks import paint_ids, paint_masks
 from engine.render.numba_post import NumbaPost
-from engine.render.picture import Matte, PictureCrossfade, PictureInput, PictureRequest
+from engine.render.picture import (
+    DeckPicture,
+    Matte,
+    PictureCrossfade,
+    PictureInput,
+    PictureRequest,
+)
 from engine.render.pixel_pool import PixelPool
 from engine.render.shapes import bake_layers
 from engine.system import openmp
@@ -98,8 +104,6 @@ class NumbaRenderer:
         self._why_no_shaders = f"{NEEDS_GL} ({why_no_shaders})" if why_no_shaders else NEEDS_GL
         self._refused = ShaderState()
         self._is_closed = False
-        self._cuts = 0
-        self._returns = 0
         self._extra = _extra_pictures()
         self._matte: tuple[Segmentation | None, np.ndarray] = (None, _EMPTY)
         self._fade_backend = FadeBackend(
@@ -119,8 +123,11 @@ class NumbaRenderer:
             # first, so that the old ones stay if this fails
             black = np.zeros((height, width, 4), np.uint16)
             published = np.zeros((height, width, 4), np.uint8)
-        self._current = self._bare = self._last = self._outgoing = black
-        self._upcoming: np.ndarray | None = None
+        self._black = black
+        self._current = black
+        self._bare = black
+        self._trails: dict[int, np.ndarray] = {}
+        """The newest picture of each deck, without its shaders and effects."""
         self._published = published
         self._deep: np.ndarray | None = None
         self._finish = Finish(1.0, None)
@@ -133,7 +140,8 @@ class NumbaRenderer:
         self._has_picture = False
 
     def draw(self, picture: PictureInput) -> None:
-        look = picture.look
+        on_air = picture.on_air
+        look = on_air.look
         with self._drawing():
             if not (look.is_frozen and self._has_picture):
                 try:
@@ -145,12 +153,12 @@ class NumbaRenderer:
                     if not self._has_picture:
                         self._draw_with_shaders(picture)
             displayed = self._current if self._fade.displayed is None else self._fade.displayed
-            hit = self.master.white_fraction(picture.look, picture.time_s)
+            hit = self.master.white_fraction(look, on_air.time_s)
             self._current = self._add_white(displayed, hit) if hit > 0 else displayed
             why = {each.slot: self._why_no_shaders for each in picture.shaders}
             self._refused = ShaderState(failures=why, missing=frozenset(why))
             cells = self._sum_cells() if look.is_flash_guarded else None
-            finish = self.master.finish(look, cells, picture.time_s)
+            finish = self.master.finish(look, cells, on_air.time_s)
             self._finish = finish
             self._is_luma = look.is_alpha_luma
             self._deep = None
@@ -235,7 +243,10 @@ class NumbaRenderer:
         self._post.release()
         self._pool = PixelPool(1, 1, np.uint16)
         self._published_pool = PixelPool(1, 1)
-        self._current = self._bare = self._last = self._outgoing = self._pool.take()
+        self._black = self._pool.take()
+        self._current = self._black
+        self._bare = self._black
+        self._trails = {}
         self._published = self._published_pool.take()
         self._deep = None
         self._fade = FadeState()
@@ -265,7 +276,7 @@ class NumbaRenderer:
             self._matte = (matte.segmentation, merge_masks(matte.segmentation.masks))
         return self._matte[1]
 
-    def _layer5_pixels(self, picture: PictureInput, *, is_outgoing: bool) -> np.ndarray | None:
+    def _layer5_pixels(self, picture: DeckPicture, *, is_outgoing: bool) -> np.ndarray | None:
         """Return the pixels of layer 5, (height, width, 3 or 4) uint8, or None if it is not
         visible."""
         look = picture.look
@@ -275,7 +286,7 @@ class NumbaRenderer:
             if self._shaders is None:
                 return None
             return self._shaders.draw_generator(is_outgoing=is_outgoing)
-        fade = PictureCrossfade.of(picture.layer5, picture.layer5_before, picture.layer5_mix)
+        fade = picture.layer5
         if fade is None or fade.before is None:
             return None if fade is None else fade.picture.pixels
         return self._extra[PictureCrossfade].read(fade)
@@ -303,33 +314,16 @@ class NumbaRenderer:
         )
 
     def _draw_looks(self, picture: PictureInput) -> np.ndarray:
-        """Draw the finished look; during a dissolve both finished looks and their mix.
-
-        `_last` and `_outgoing` are the trails of the two, `_upcoming` is that of a look that is
-        about to begin."""
-        if picture.returns != self._returns:
-            self._returns = picture.returns
-            self._last = self._outgoing
-        if self._fade.follow(picture.outgoing) in (FadeChange.BEGIN, FadeChange.HOLD):
-            self._outgoing, self._last = self._last, self._new_trail(picture)
-        if picture.cuts != self._cuts:
-            self._cuts, self._last = picture.cuts, self._new_trail(picture)
-        if not picture.upcoming_waits:
-            self._upcoming = None
-        elif picture.upcoming is not None:
-            before = np.zeros_like(self._last) if self._upcoming is None else self._upcoming
-            self._upcoming = self._draw_trail(picture.upcoming, before, None)
+        """Draw the finished look; during a dissolve both finished looks and their mix."""
+        self._fade.follow(picture.outgoing)
+        kept = picture.decks
+        self._trails = {deck: trail for deck, trail in self._trails.items() if deck in kept}
+        if picture.upcoming is not None:
+            self._draw_trail(picture.upcoming, None)
         return self._fade.draw(picture, self._fade_backend)
 
-    def _new_trail(self, picture: PictureInput) -> np.ndarray:
-        """Return the trail of a look that begins: the upcoming one's; otherwise, or while that
-        waits, a black one."""
-        if self._upcoming is None or picture.upcoming_waits:
-            return np.zeros_like(self._last)
-        return self._upcoming
-
     def _draw_effects(
-        self, picture: PictureInput, rendered: np.ndarray, post: PostLook, *, is_outgoing: bool
+        self, picture: DeckPicture, rendered: np.ndarray, post: PostLook, *, is_outgoing: bool
     ) -> np.ndarray:
         """Draw shader slots, texts, logo and effects onto a rendered look: (height, width, 4)
         uint16."""
@@ -357,7 +351,7 @@ class NumbaRenderer:
         self, outgoing: np.ndarray, incoming: np.ndarray, mix: float, picture: PictureInput
     ) -> np.ndarray:
         """Return what OpenGL's transition makes of both looks, else their plain dissolve."""
-        is_luma = picture.look.is_alpha_luma
+        is_luma = picture.on_air.look.is_alpha_luma
         composed = None
         if self._shaders is not None and picture.has_transition:
             composed = self._shaders.draw_transition(outgoing, incoming, mix, is_luma=is_luma)
@@ -369,23 +363,14 @@ class NumbaRenderer:
         cv2.addWeighted(picture, 1 - hit, picture, 0, hit * 65535, out)
         return out
 
-    def _draw_look(self, picture: PictureInput, *, is_outgoing: bool, is_last: bool) -> np.ndarray:
+    def _draw_look(self, picture: DeckPicture, *, is_outgoing: bool, is_last: bool) -> np.ndarray:
         """Draw the look onto its own trail, (height, width, 4) uint16."""
-        trail = self._outgoing if is_outgoing else self._last
-        out = self._draw_trail(
-            picture, trail, self._layer5_pixels(picture, is_outgoing=is_outgoing)
-        )
-        if is_outgoing:
-            self._outgoing = out
-        else:
-            self._last = out
-        return out
+        return self._draw_trail(picture, self._layer5_pixels(picture, is_outgoing=is_outgoing))
 
-    def _draw_trail(
-        self, picture: PictureInput, last: np.ndarray, layer5: np.ndarray | None
-    ) -> np.ndarray:
+    def _draw_trail(self, picture: DeckPicture, layer5: np.ndarray | None) -> np.ndarray:
         """Draw the look alone over its last picture. layer5: (height, width, 3 or 4) uint8, None if
         not visible."""
+        last = self._trails.get(picture.deck, self._black)
         look = picture.look
         image = _NO_IMAGE if layer5 is None else _writable(layer5)
         indices = _EMPTY if picture.region is None else picture.region.indices
@@ -403,6 +388,7 @@ class NumbaRenderer:
         out = self._pool.take()
         mask = _EMPTY if layer5 is None else self._matte_mask(picture.matte)
         draw_picture(out, last, baked.table, block, image, mask, _writable(indices))
+        self._trails[picture.deck] = out
         return out
 
     def _sum_cells(self) -> np.ndarray:

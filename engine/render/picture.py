@@ -41,108 +41,6 @@ class Matte:
     """The masks are those of the finished picture, and have the same position in the next one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PictureInput:
-    """Everything that a renderer needs for one picture."""
-
-    look: Look
-    waves: np.ndarray
-    """(4, 1024) float32 in [-1, 1], oldest at index 0."""
-    features: tuple[ChannelFeatures, ...]
-    """Four, in layer order; their pitches colour the layers."""
-    layer5: VideoFrame | None
-    """The picture of the camera or of a model, for layer 5 and simple mode; None for black."""
-    region: RegionMap | None
-    """None for all layers everywhere, even if the look has regions."""
-    time_s: float
-    """Due time of the picture; also the flash guard's clock."""
-    layer5_before: VideoFrame | None = None
-    """The picture that fades out while `layer5` fades in; ignored if its size differs."""
-    layer5_mix: float = 1.0
-    """Weight of `layer5`, 0..1: 0 shows `layer5_before` alone, 1 `layer5` alone."""
-    matte: Matte | None = None
-    """None for all of layer 5."""
-    outgoing: "OutgoingLook | None" = None
-    """The look that this one replaces, during a dissolve."""
-    upcoming: "PictureInput | None" = None
-    """A look that is about to begin. It is not shown, but has a trail from now on; the next look
-    that begins in a picture without an `upcoming` is this one, and begins with that trail."""
-    keeps_upcoming: bool = False
-    """The look that was `upcoming` still waits: it keeps its trail, which is not drawn in this
-    picture."""
-    cuts: int = 0
-    """Number of looks so far that have replaced another at once: a new number begins a new feedback
-    trail."""
-    returns: int = 0
-    """Number of outgoing looks so far that became current again: a new number gives the look the
-    outgoing trail."""
-    is_cutting: bool = False
-    """A cut has just been made: until its shaders are built, the last picture stays."""
-    graphics: tuple[Graphic, ...] = ()
-    """Texts and the logo, composited onto the look after its shaders."""
-    shaders: tuple[ShaderSlot, ...] = ()
-    """The slots that play: the generator over the picture, then the effects; also those of
-    `outgoing`."""
-    upcoming_shaders: tuple[ShaderSlot, ...] = ()
-    """Not drawn, but compiled: those of a look that will begin on a beat."""
-    shows_generator: bool = False
-    """The generator is layer 5's picture, instead of `layer5`."""
-    source: SourceMaps | None = None
-    """For shaders that read maps of layer 5's source; None without a source or such shaders."""
-    fitted_px: tuple[int, int] | None = None
-    """Width and height in which it will be read with `read_fitted`, so that this is queued, too;
-    None if unknown."""
-
-    @property
-    def is_composed(self) -> bool:
-        """True if a transition or a blend composes the dissolve, not a mix of the looks by
-        weight."""
-        return self.is_blended or self.has_transition
-
-    @property
-    def has_transition(self) -> bool:
-        return any(each.is_transition for each in self.shaders)
-
-    @property
-    def is_blended(self) -> bool:
-        return self.outgoing is not None and self.outgoing.blend != DISSOLVE
-
-    @property
-    def upcoming_waits(self) -> bool:
-        """True if a look that begins in this picture is not the one that was `upcoming`."""
-        return self.upcoming is not None or self.keeps_upcoming
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutgoingLook:
-    """A look that dissolves into another: (1 - mix) x its finished picture + mix x the other's,
-    before the master, or what a transition or blend makes of both.
-
-    A finished picture has the look's shaders and effects. Looks with the same shaders in the same
-    slots are mixed before them instead: the shaders continue, and their inputs are interpolated.
-
-    The outgoing look keeps its own feedback trail; the incoming look begins with a new one. If a
-    fade begins during another one, three looks are on screen: the first is frozen beneath the
-    second, which now fades out."""
-
-    number: int
-    """Number of the fade; a new number makes the look on screen the outgoing one."""
-    mix: float
-    """Weight of the incoming look, 0..1."""
-    picture: PictureInput | None
-    """Input of the outgoing look, itself without an `outgoing`. None to freeze the last picture
-    instead."""
-    revealed: float = 1.0
-    """Opacity of `picture` over the still beneath it, 0..1: the mix of the interrupted fade."""
-    freeze_mix: float = 0.0
-    """The `mix` at which the outgoing picture was frozen: the fade continues from there to 1."""
-    blend: str = DISSOLVE
-    """How both pictures are mixed where no transition is drawn: one of
-    `osc_schema.presets.BLENDS`."""
-    key: float = 0.0
-    """For the blend key: the brightness up to which the incoming look is transparent."""
-
-
 @dataclass(frozen=True, slots=True)
 class PictureCrossfade:
     """The crossfade of layer 5: (1 - mix) x before + mix x picture, each channel rounded to the
@@ -179,6 +77,107 @@ class PictureCrossfade:
     def size_px(self) -> tuple[int, int]:
         height, width = self.picture.pixels.shape[:2]
         return width, height
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeckPicture:
+    """The input for the picture of one deck (params/decks.py): a look, and what it shows."""
+
+    deck: int
+    """Number of the deck. Its feedback trail goes with it: the first picture of a new number begins
+    on black."""
+    look: Look
+    waves: np.ndarray
+    """(4, 1024) float32 in [-1, 1], oldest at index 0."""
+    features: tuple[ChannelFeatures, ...]
+    """Four, in layer order; their pitches colour the layers."""
+    layer5: PictureCrossfade | None
+    """The picture of the camera or of a model, for layer 5 and simple mode; None for black."""
+    region: RegionMap | None
+    """None for all layers everywhere, even if the look has regions."""
+    time_s: float
+    """Due time of the picture; also the flash guard's clock."""
+    matte: Matte | None = None
+    """None for all of layer 5."""
+    graphics: tuple[Graphic, ...] = ()
+    """Texts and the logo, composited onto the look after its shaders."""
+    shows_generator: bool = False
+    """The generator is layer 5's picture, instead of `layer5`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureInput:
+    """Everything that a renderer needs for one picture."""
+
+    on_air: DeckPicture
+    """The look on screen; in a dissolve the incoming one."""
+    outgoing: "OutgoingLook | None" = None
+    """The look that this one replaces, during a dissolve."""
+    upcoming: DeckPicture | None = None
+    """A look that is about to begin: it is drawn onto its trail, but not shown."""
+    waiting_deck: int | None = None
+    """Number of a deck that keeps its trail, without a picture of it in this frame."""
+    is_cutting: bool = False
+    """A cut has just been made: until its shaders are built, the last picture stays."""
+    shaders: tuple[ShaderSlot, ...] = ()
+    """The slots that play: the generator over the picture, then the effects; also those of
+    `outgoing`."""
+    upcoming_shaders: tuple[ShaderSlot, ...] = ()
+    """Not drawn, but compiled: those of a look that will begin on a beat."""
+    source: SourceMaps | None = None
+    """For shaders that read maps of layer 5's source; None without a source or such shaders."""
+    fitted_px: tuple[int, int] | None = None
+    """Width and height in which it will be read with `read_fitted`, so that this is queued, too;
+    None if unknown."""
+
+    @property
+    def decks(self) -> set[int]:
+        """Numbers of the decks that are drawn or wait: their trails are needed."""
+        old = None if self.outgoing is None else self.outgoing.picture
+        numbers = {each.deck for each in (self.on_air, old, self.upcoming) if each is not None}
+        return numbers if self.waiting_deck is None else numbers | {self.waiting_deck}
+
+    @property
+    def is_composed(self) -> bool:
+        """True if a transition or a blend composes the dissolve, not a mix of the looks by
+        weight."""
+        return self.is_blended or self.has_transition
+
+    @property
+    def has_transition(self) -> bool:
+        return any(each.is_transition for each in self.shaders)
+
+    @property
+    def is_blended(self) -> bool:
+        return self.outgoing is not None and self.outgoing.blend != DISSOLVE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingLook:
+    """A look that dissolves into another: (1 - mix) x its finished picture + mix x the other's,
+    before the master, or what a transition or blend makes of both.
+
+    A finished picture has the look's shaders and effects. Looks with the same shaders in the same
+    slots are mixed before them instead: the shaders continue, and their inputs are interpolated.
+
+    Each look has the feedback trail of its deck. If a fade begins during another one, three looks are on screen: the first is frozen beneath the
+    second, which now fades out."""
+
+    number: int
+    """Number of the fade; a new number makes the look on screen the outgoing one."""
+    mix: float
+    """Weight of the incoming look, 0..1."""
+    picture: DeckPicture | None
+    """Input of the outgoing look. None to freeze the last picture instead."""
+    revealed: float = 1.0
+    """Opacity of `picture` over the still beneath it, 0..1: the mix of the interrupted fade."""
+    freeze_mix: float = 0.0
+    """The `mix` at which the outgoing picture was frozen: the fade continues from there to 1."""
+    blend: str = DISSOLVE
+    """How both pictures are mixed where no transition is drawn: one of
+    `osc_schema.presets.BLENDS`."""
+    key: float = 0.0
+    """For the blend key: the brightness up to which the incoming look is transparent."""
 
 
 PictureRequest = PictureCrossfade | Overlay | IdPicture | OutputShape

@@ -10,7 +10,7 @@ from engine.control.commands.control_hub import ControlHub, RunContext
 from engine.control.commands.control_inputs import ControlInputs
 from engine.control.query import Announcer, QueryClients, QueryTree, host_info, service_name
 from engine.errors import ConfigError
-from engine.params import Looks
+from engine.params import Decks
 from engine.web.prepared import PICTURE, prepared_picture
 from engine.web.preview import PreviewTap
 from engine.web.served import Served
@@ -27,7 +27,7 @@ def open_web(
     audio: AudioInput,
     previews: Mapping[str, PreviewTap],
     status: Callable[[], object],
-    looks: Looks,
+    decks: Decks,
     size_px: Callable[[], tuple[int, int]],
 ) -> WebServer | None:
     """The server, not yet started; None when the page is off."""
@@ -58,7 +58,7 @@ def open_web(
             Served(
                 taps=previews,
                 status=status,
-                modulation=lambda: looks.current.modulation,
+                modulation=lambda: decks.on_air.modulation,
                 fade=lambda: control_hub.crossfade.progress,
                 waiting=lambda: control_hub.mapping.waiting(run.clock.now_s()),
                 preset_pictures=lambda: control_hub.preset_control.cache.pictures,

@@ -136,7 +136,7 @@ def test_an_outgoing_look_keeps_its_glide_while_the_new_one_has_none(sine) -> No
     assert all(turns_apart(channel.hue, 0.5) < 0.02 for channel in found.channels)
     for channel, hue in zip(found.outgoing_channels, FIRST_HUES, strict=True):
         assert turns_apart(channel.hue, hue) < 0.05, "2 s into a glide of a minute"
-    later = replace(slow, outgoing=slow, outgoing_number=1)
+    later = replace(slow, outgoing=slow, outgoing_deck=1)
     analyser.hop(block, later)
     interrupting = analyser.features(later).outgoing_channels
     assert all(turns_apart(channel.hue, 0.5) < 0.02 for channel in interrupting), (

@@ -157,7 +157,8 @@ def test_a_picture_fade_sets_the_look_at_once_and_others_glide(
     )
     for now_s, mix in ((10.0, 0.0), (11.0, 0.25), (13.0, 0.75)):
         fade.step(now_s)
-        snapshot, picture = fade.snapshot()
+        snapshot, event = fade.take_event()
+        picture = event.fade
         assert (snapshot[BRIGHTNESS], snapshot[MUTE], snapshot["/sd/prompt_mix"]) == (
             3.0,
             True,
@@ -167,13 +168,14 @@ def test_a_picture_fade_sets_the_look_at_once_and_others_glide(
     store.set(BRIGHTNESS, 0.5, by="udp hand")
     store.set("/sd/prompt_mix", 0.1, by="udp hand")
     fade.step(13.5)
-    snapshot, picture = fade.snapshot()
+    snapshot, event = fade.take_event()
+    picture = event.fade
     assert (snapshot[BRIGHTNESS], snapshot["/sd/prompt_mix"]) == (0.5, 0.1), (
         "a fader changes the new look"
     )
     assert picture.mix == 0.875 and ends == []
     fade.step(14.0)
-    assert fade.snapshot()[1] is None and ends == [""]
+    assert fade.take_event()[1].fade is None and ends == [""]
 
 
 def test_a_load_during_a_fade_fades_from_the_current_look_and_one_without_a_time_ends_it(
@@ -183,30 +185,30 @@ def test_a_load_during_a_fade_fades_from_the_current_look_and_one_without_a_time
         [(BRIGHTNESS, 3.0)], FadeTime(4.0), by="preset x", ended=ends.append, is_picture=True
     )
     fade.step(0.0)
-    first = fade.snapshot()[1]
+    first = fade.take_event()[1].fade
     fade.step(1.0)
     fade.start(
         [(BRIGHTNESS, 2.0)], FadeTime(4.0), by="preset y", ended=ends.append, is_picture=True
     )
     fade.step(2.0)
-    second = fade.snapshot()[1]
+    second = fade.take_event()[1].fade
     assert (second.before[BRIGHTNESS], second.revealed, second.mix) == (3.0, 0.25, 0.0)
     assert first.revealed == 1.0 and second.number > first.number
     assert ends == ["preset y"]
     fade.start([(BRIGHTNESS, 1.0)], FadeTime(0.0), by="preset z", is_picture=True)
-    assert fade.snapshot()[1] is None and ends == ["preset y", "preset z"]
+    assert fade.take_event()[1].fade is None and ends == ["preset y", "preset z"]
 
 
 def test_no_frame_has_the_old_look_with_the_cut_to_the_new_one(
     store: ParamStore, fade: Fade
 ) -> None:
-    before, _ = fade.snapshot()
-    fade.start(
-        [(BRIGHTNESS, 3.0)], FadeTime(0.0), by="preset x", is_picture=True
-    )  # on another thread, before the frame is drawn
-    assert (before[BRIGHTNESS], fade.cuts) == (1.0, 0), "its trail stays"
-    after, _ = fade.snapshot()
-    assert (after[BRIGHTNESS], fade.cuts) == (3.0, 1)
+    before, event = fade.take_event()
+    # on another thread, before the frame is drawn
+    fade.start([(BRIGHTNESS, 3.0)], FadeTime(0.0), by="preset x", is_picture=True)
+    assert (before[BRIGHTNESS], event.is_cut) == (1.0, False), "its trail stays"
+    after, event = fade.take_event()
+    assert (after[BRIGHTNESS], event.is_cut) == (3.0, True)
+    assert not fade.take_event()[1].is_cut, "once"
 
 
 def test_no_frame_has_the_values_of_a_picture_fade_without_the_fade(
@@ -229,7 +231,8 @@ def test_no_frame_has_the_values_of_a_picture_fade_without_the_fade(
     loader.start()
     torn = []
     while not is_over.is_set():
-        snapshot, picture = fade.snapshot()
+        snapshot, event = fade.take_event()
+        picture = event.fade
         if (snapshot[BRIGHTNESS] == 1.0) != (picture is None):
             torn.append(snapshot[BRIGHTNESS])
         fade.step(0.0)
@@ -246,7 +249,7 @@ def test_a_running_picture_fade_reports_its_progress_in_seconds_beats_or_by_hand
 
     def draw(now_s: float) -> None:
         fade.step(now_s)
-        fade.snapshot()
+        fade.take_event()
         seen.append(fade.progress)
 
     fade.start([(WINDOW, 20.0)], FadeTime(9.0), by="a glide")
@@ -302,9 +305,10 @@ def test_two_loads_between_two_frames_fade_from_what_was_on_screen_and_panic_end
         [(BRIGHTNESS, 2.0)], FadeTime(4.0), by="preset y", ended=ends.append, is_picture=True
     )
     fade.step(0.0)
-    snapshot, picture = fade.snapshot()
+    snapshot, event = fade.take_event()
+    picture = event.fade
     assert (snapshot[BRIGHTNESS], picture.before[BRIGHTNESS], picture.revealed) == (2.0, 1.0, 1.0)
     store.set("/master/panic", 1)
-    assert fade.snapshot()[1] is None
+    assert fade.take_event()[1].fade is None
     fade.step(0.1)
     assert ends == ["/master/panic"]

@@ -12,7 +12,14 @@ from engine.params import PresetFolder
 from engine.params.looks import PLAIN
 from engine.render.look import Look
 from engine.render.opening import open_renderer
-from engine.render.picture import Matte, PictureInput, RegionMap, Renderer
+from engine.render.picture import (
+    DeckPicture,
+    Matte,
+    PictureCrossfade,
+    PictureInput,
+    RegionMap,
+    Renderer,
+)
 from engine.values import ChannelFeatures, FoundObject, Segmentation, VideoFrame
 from tests.support.pictures import draw_once
 
@@ -95,7 +102,7 @@ def tones() -> Callable[..., np.ndarray]:
 @pytest.fixture
 def picture(values: Callable, tones: Callable) -> Callable[..., PictureInput]:
     """`picture({address: value}, waves=..., pitches_hz=..., layer5=pixels, region=indices,
-    matte=..., time_s=...)`."""
+    matte=..., time_s=..., deck=...)`."""
 
     def put_together(
         changes: Mapping[str, Any] | None = None,
@@ -106,18 +113,22 @@ def picture(values: Callable, tones: Callable) -> Callable[..., PictureInput]:
         region: np.ndarray | None = None,
         matte: Matte | None = None,
         time_s: float = 0.0,
+        deck: int = 1,
     ) -> PictureInput:
-        return PictureInput(
+        frame = None
+        if layer5 is not None:
+            frame = VideoFrame(pixels=layer5, index=0, time_s=0.0, source="test")
+        of_deck = DeckPicture(
+            deck=deck,
             look=Look.from_values(values(changes or {})),
             waves=tones(pitches_hz) if waves is None else waves,
             features=tuple(ChannelFeatures(pitch_hz=hz) for hz in pitches_hz),
-            layer5=None
-            if layer5 is None
-            else VideoFrame(pixels=layer5, index=0, time_s=0.0, source="test"),
+            layer5=PictureCrossfade.of(frame),
             region=None if region is None else RegionMap(indices=region),
             matte=matte,
             time_s=time_s,
         )
+        return PictureInput(on_air=of_deck)
 
     return put_together
 

@@ -3,7 +3,7 @@ detected again."""
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,7 @@ from engine.render.graphic import Graphic, GraphicImage, picture_ink
 from engine.render.numba_graphics import composite_graphics
 from engine.render.picture import Renderer, fitted_size
 from engine.values import FrameId, VideoFrame
-from tests.support.pictures import draw_once
+from tests.support.pictures import draw_once, on_air
 
 SIZE = WIDTH, HEIGHT = 960, 540
 DEFAULTS = {param.address: param.default for param in osc_schema.PARAMS}
@@ -265,14 +265,13 @@ def test_the_look_is_read_without_what_is_laid_on_it(renderer: Renderer, picture
         "/multiverse/feedback": 0.0,
     }
     assert (
-        draw_once(renderer, replace(picture({}), graphics=(white,))).read_rgba()[..., :3].min()
-        > 250
+        draw_once(renderer, on_air(picture({}), graphics=(white,))).read_rgba()[..., :3].min() > 250
     )
     assert np.abs(renderer.read_behind((96, 54), is_bare=True).astype(int) - bare).max() < 40, (
         "a little further on its trail"
     )
     assert (
-        draw_once(renderer, replace(picture(changes), graphics=(white,))).read_rgba()[..., :3].max()
+        draw_once(renderer, on_air(picture(changes), graphics=(white,))).read_rgba()[..., :3].max()
         == 0
     )
     assert renderer.read_behind((48, 27), is_bare=True)[..., :3].max() > 50

@@ -1,6 +1,5 @@
 """The crossfade of layer 5, and the same two pictures as an extra picture."""
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 from engine.render.picture import PictureCrossfade, Renderer
 from engine.values import VideoFrame
 from tests.benchmarks.render_reference import draw_reference
-from tests.support.pictures import draw_once, frame_of
+from tests.support.pictures import draw_once, frame_of, on_air
 
 SIMPLE = {"/mode": "simple"}
 RED, BLUE = (255, 0, 0), (0, 0, 255)
@@ -73,7 +72,7 @@ def fade(picture: Callable) -> Callable[..., np.ndarray]:
         if size is not None:
             renderer.resize(*size)
         request = picture(changes, **more)
-        request = dataclasses.replace(request, layer5=after, layer5_before=before, layer5_mix=mix)
+        request = on_air(request, layer5=PictureCrossfade.of(after, before, mix))
         return draw_once(renderer, request).read_rgba()
 
     return draw_one

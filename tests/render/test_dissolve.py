@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from engine.render.opening import open_renderer
-from engine.render.picture import OutgoingLook, PictureInput, Renderer
-from tests.support.pictures import draw_once
+from engine.render.picture import PictureInput, Renderer
+from tests.support.pictures import dissolving, draw_once, on_air
 
 SIZE = (96, 54)
 BLACK_BACKGROUND = {"/multiverse/bias": 0.0, "/multiverse/tone": "clip"}
@@ -36,10 +36,10 @@ class Pair:
         self._picture = picture
         self._frame = 0
 
-    def picture(self, changes: dict[str, Any]) -> PictureInput:
+    def picture(self, changes: dict[str, Any], deck: int = 1) -> PictureInput:
         """The input of the current frame; the sound differs in each frame."""
         pitches_hz = (110.0 * 1.03**self._frame, 164.8, 220.0, 277.2 / 1.02**self._frame)
-        return self._picture(changes, pitches_hz=pitches_hz, time_s=self._frame / 30)
+        return self._picture(changes, pitches_hz=pitches_hz, time_s=self._frame / 30, deck=deck)
 
     def draw(self, picture: PictureInput, *alone: PictureInput | None) -> list[np.ndarray]:
         """The pictures of the fading renderer and of the two that draw one look."""
@@ -69,12 +69,6 @@ def pair(
     return Pair(renderer, [*alone[renderer.kind]], picture)
 
 
-def leave(
-    before: PictureInput | None, to: PictureInput, mix: float, number: int = 1
-) -> PictureInput:
-    return replace(to, outgoing=OutgoingLook(number=number, mix=mix, picture=before))
-
-
 def mean_of(going: np.ndarray, coming: np.ndarray, mix: float) -> np.ndarray:
     return (1 - mix) * going + mix * coming
 
@@ -86,18 +80,18 @@ def test_each_frame_of_a_fade_is_the_mix_of_both_looks_drawn_alone(pair: Pair, a
         pair.draw(pair.picture(rose), pair.picture(rose))
     for step in range(9):
         mix = step / 8
-        before, to = pair.picture(rose), pair.picture(curtain)
-        mixed, going, coming = pair.draw(leave(before, to, mix), before, to)
+        before, to = pair.picture(rose), pair.picture(curtain, deck=2)
+        mixed, going, coming = pair.draw(dissolving(before, to, mix), before, to)
         assert np.abs(going - coming).mean() > 20, "two clearly different looks"
         assert np.abs(mixed - mean_of(going, coming, mix)).max() <= WITHIN, f"at {mix}"
-    to = pair.picture(curtain)
+    to = pair.picture(curtain, deck=2)
     mixed, coming = pair.draw(to, None, to)
     assert (mixed == coming).all(), "the fade has ended, and the trail continues"
     pair.alone.reverse()
     pair.alone[1].resize(*SIZE)
     for mix in (0.0, 0.5):
-        before, to = pair.picture(curtain), pair.picture(rose)
-        mixed, going, coming = pair.draw(leave(before, to, mix, number=2), before, to)
+        before, to = pair.picture(curtain, deck=2), pair.picture(rose, deck=3)
+        mixed, going, coming = pair.draw(dissolving(before, to, mix, number=2), before, to)
         assert np.abs(mixed - mean_of(going, coming, mix)).max() <= WITHIN, (
             "back, without the earlier trail"
         )
@@ -107,8 +101,8 @@ def test_an_outgoing_look_that_is_not_drawn_dissolves_as_a_still(pair: Pair) -> 
     for _ in range(4):
         (still,) = pair.draw(pair.picture(ROSE))
     for step in range(5):
-        to = pair.picture(CURTAIN)
-        mixed, coming = pair.draw(leave(None, to, step / 4), None, to)
+        to = pair.picture(CURTAIN, deck=2)
+        mixed, coming = pair.draw(dissolving(None, to, step / 4), None, to)
         assert np.abs(mixed - mean_of(still, coming, step / 4)).max() <= WITHIN
 
 
@@ -116,23 +110,19 @@ def test_a_fade_during_another_shows_three_looks_with_the_first_as_a_still(pair:
     for _ in range(4):
         pair.draw(pair.picture(ROSE), pair.picture(ROSE))
     for revealed in (0.0, 0.4):
-        before, to = pair.picture(ROSE), pair.picture(CURTAIN)
-        _, still, _ = pair.draw(leave(before, to, revealed), before, to)
+        before, to = pair.picture(ROSE), pair.picture(CURTAIN, deck=2)
+        _, still, _ = pair.draw(dissolving(before, to, revealed), before, to)
     pair.alone[0].resize(*SIZE)
     pair.alone.reverse()
     for step, mix in enumerate((0.0, 0.5, 0.9)):
-        before, to = pair.picture(CURTAIN), pair.picture(ROSE)
-        request = replace(
-            to, outgoing=OutgoingLook(number=2, mix=mix, picture=before, revealed=revealed)
-        )
+        before, to = pair.picture(CURTAIN, deck=2), pair.picture(ROSE, deck=3)
+        request = dissolving(before, to, mix, 2, revealed=revealed)
         mixed, going, coming = pair.draw(request, before, to)
         side = mean_of(still, going, revealed)
         assert np.abs(mixed - mean_of(side, coming, mix)).max() <= WITHIN + 1
         if step == 0:
             assert np.abs(mixed - mean_of(still, going, revealed)).max() <= WITHIN
-    request = replace(
-        to, outgoing=OutgoingLook(number=3, mix=0.0, picture=to, revealed=0.9)
-    )  # and a third
+    request = dissolving(to, on_air(to, deck=4), 0.0, 3, revealed=0.9)  # and a third
     mixed, going = pair.draw(request, None, to)
     assert np.abs(mixed - mean_of(side, going, 0.9)).max() <= WITHIN + 1
 
@@ -140,30 +130,34 @@ def test_a_fade_during_another_shows_three_looks_with_the_first_as_a_still(pair:
 def test_master_guard_and_freeze_act_on_the_mix(pair: Pair) -> None:
     master = {"/master/fade": 0.5}
     pair.draw(pair.picture(ROSE), pair.picture(ROSE))
-    before, to = pair.picture(ROSE), pair.picture(CURTAIN)
+    before, to = pair.picture(ROSE), pair.picture(CURTAIN, deck=2)
     mixed, going, coming = pair.draw(
-        leave(before, replace(to, look=pair.picture(CURTAIN | master).look), 0.5), before, to
+        dissolving(before, pair.picture(CURTAIN | master, deck=2), 0.5), before, to
     )
     assert np.abs(mixed - 0.5 * mean_of(going, coming, 0.5))[..., :3].max() <= WITHIN
-    (mixed,) = pair.draw(leave(before, pair.picture(CURTAIN | {"/master/freeze": True}), 0.9))
+    (mixed,) = pair.draw(
+        dissolving(before, pair.picture(CURTAIN | {"/master/freeze": True}, deck=2), 0.9)
+    )
     assert np.abs(mixed - mean_of(going, coming, 0.5)).max() <= WITHIN
-    (mixed,) = pair.draw(leave(before, pair.picture(CURTAIN | {"/master/blackout": True}), 0.9))
+    (mixed,) = pair.draw(
+        dissolving(before, pair.picture(CURTAIN | {"/master/blackout": True}, deck=2), 0.9)
+    )
     assert (mixed[..., :3] == 0).all()
 
 
 def test_a_new_size_during_a_fade_keeps_both_looks_and_drops_the_still(pair: Pair) -> None:
     pair.draw(pair.picture(ROSE))
-    pair.draw(leave(pair.picture(ROSE), pair.picture(CURTAIN), 0.5))
+    pair.draw(dissolving(pair.picture(ROSE), pair.picture(CURTAIN, deck=2), 0.5))
     for renderer in (pair.fading, *pair.alone):
         renderer.resize(64, 48)
-    before, to = pair.picture(ROSE), pair.picture(CURTAIN)
-    mixed, going, coming = pair.draw(leave(before, to, 0.5), before, to)
+    before, to = pair.picture(ROSE), pair.picture(CURTAIN, deck=2)
+    mixed, going, coming = pair.draw(dissolving(before, to, 0.5), before, to)
     assert np.abs(mixed - mean_of(going, coming, 0.5)).max() <= WITHIN
     for renderer in (pair.fading, *pair.alone):
         renderer.resize(60, 40)
     for mix in (0.5, 0.6):
-        to = pair.picture(CURTAIN)
-        mixed, coming = pair.draw(leave(None, to, mix), None, to)
+        to = pair.picture(CURTAIN, deck=2)
+        mixed, coming = pair.draw(dissolving(None, to, mix), None, to)
         assert (mixed == coming).all(), "nothing is left of the other look, nor of black"
 
 
@@ -172,7 +166,8 @@ def test_a_fade_does_not_draw_over_a_published_picture(pair: Pair) -> None:
     pictures, copies = [pair.fading.read_rgba()], [pair.fading.read_rgba().copy()]
     for step in range(8):
         number, mix = (1, step / 5) if step < 5 else (2, (step - 5) / 3)
-        pair.draw(leave(pair.picture(ROSE), pair.picture(CURTAIN), mix, number))
+        old, new = pair.picture(ROSE, deck=number), pair.picture(CURTAIN, deck=number + 1)
+        pair.draw(dissolving(old, new, mix, number))
         pictures.append(pair.fading.read_rgba())
         copies.append(pictures[-1].copy())
     assert all((one == copy).all() for one, copy in zip(pictures, copies, strict=True))
@@ -188,31 +183,29 @@ def test_an_expected_look_begins_with_its_trail_and_any_other_with_a_black_one(p
         (False, False, True),
         (True, False, True),
     )
-    for cut, (is_waiting, is_dropped, keeps_trail) in enumerate(cases, start=1):
+    for is_waiting, is_dropped, keeps_trail in cases:
         pair.fading.resize(*SIZE)
         for each in pair.alone:
             each.resize(*SIZE)
         for _ in range(6):
-            curtain, rose = pair.picture(CURTAIN), pair.picture(ROSE)
-            pair.draw(replace(curtain, upcoming=rose, cuts=cut - 1), None, rose)
+            rose = pair.picture(ROSE, deck=2)
+            pair.draw(replace(pair.picture(CURTAIN), upcoming=rose.on_air), None, rose)
         if is_dropped:
-            pair.draw(replace(pair.picture(CURTAIN), cuts=cut - 1))
+            pair.draw(pair.picture(CURTAIN))
         elif keeps_trail:
-            pair.draw(replace(pair.picture(CURTAIN), cuts=cut - 1, keeps_upcoming=True))
-        rose = pair.picture(ROSE)
-        seen, with_trail = pair.draw(
-            replace(
-                rose,
-                cuts=cut,
-                upcoming=rose if is_waiting and not keeps_trail else None,
-                keeps_upcoming=is_waiting,
-            ),
-            None,
-            rose,
-        )
+            pair.draw(replace(pair.picture(CURTAIN), waiting_deck=2))
+        rose = pair.picture(ROSE, deck=3 if is_waiting else 2)
+        expected = on_air(rose, deck=2)
+        now = rose
+        if keeps_trail and is_waiting:
+            now = replace(rose, waiting_deck=2)
+        elif is_waiting:
+            now = replace(rose, upcoming=expected.on_air)
+        seen, with_trail = pair.draw(now, None, expected)
         pair.alone[0].resize(*SIZE)
         pair.alone[0].draw(rose)
         pair.alone[0].wait()
         black_trail = pair.alone[0].read_rgba().astype(int)
         assert np.abs(with_trail - black_trail).mean() > 5
-        assert (seen == (black_trail if is_waiting or is_dropped else with_trail)).all(), cut
+        shown = black_trail if is_waiting or is_dropped else with_trail
+        assert (seen == shown).all(), (is_waiting, is_dropped, keeps_trail)

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from engine.render.fades import FadeBackend, FadeState
-from engine.render.picture import OutgoingLook
+from tests.support.pictures import dissolving, on_air
 
 NUMBERS = FadeBackend(
     draw_look=lambda picture, **how: picture.time_s,
@@ -29,14 +29,13 @@ def play(picture: Callable) -> Callable[..., list[float]]:
     def play(*frames: tuple, shaders: tuple = (), plain: int = 0) -> list[float]:
         state, seen = FadeState(), []
         for frame, (level, *fade) in enumerate(frames):
-            request = replace(picture(), time_s=level, shaders=shaders if frame >= plain else ())
+            slots = shaders if frame >= plain else ()
+            request = replace(on_air(picture(), time_s=level), shaders=slots)
             if fade:
                 number, mix, old, *options = fade
-                leaving = None if old is None else replace(picture(), time_s=old)
+                leaving = None if old is None else on_air(picture(), time_s=old)
                 how = dict(zip(("revealed", "freeze_mix"), options, strict=False))
-                request = replace(
-                    request, outgoing=OutgoingLook(number=number, mix=mix, picture=leaving, **how)
-                )
+                request = dissolving(leaving, request, mix, number, **how)
             state.follow(request.outgoing)
             state.displayed = state.draw(request, NUMBERS)
             seen.append(state.displayed)

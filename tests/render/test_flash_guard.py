@@ -1,7 +1,6 @@
 """At most three flashes in any second, by dimming; motion continues, and nothing else changes."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -28,7 +27,7 @@ from tests.render.wcag_flashes import (
     red_flashes,
 )
 from tests.support.long_form import ONLY_SOAK, in_long_form
-from tests.support.pictures import draw_once
+from tests.support.pictures import draw_once, on_air
 
 SIMPLE = {"/mode": "simple"}
 GUARDED = SIMPLE | {"/safety/flash_guard": True}
@@ -426,8 +425,8 @@ def test_the_strobe_flashes_at_its_rate_and_the_guard_leaves_three_a_second(
         published = []
         for time_s in map(float, times_s):
             scene = picture(guard, layer5=base, time_s=start_s + time_s)
-            look = with_strobe(scene.look, strobe_values, beat=time_s * 2, time_s=time_s)
-            published.append(draw_once(renderer, replace(scene, look=look)).read_rgba()[..., :3])
+            look = with_strobe(scene.on_air.look, strobe_values, beat=time_s * 2, time_s=time_s)
+            published.append(draw_once(renderer, on_air(scene, look=look)).read_rgba()[..., :3])
         return np.array(published)
 
     bare = show(SIMPLE, 0.0)
@@ -452,6 +451,6 @@ def test_a_strobe_of_half_depth_covers_half_and_a_blackout_stays_black(
     ):
         base = WHITE if changes.get("/master/strobe/colour") == "black" else BLACK
         scene = picture(SIMPLE | changes, layer5=base)
-        look = with_strobe(scene.look, values(on | changes), beat=0.0, time_s=0.0)
-        rgb = draw_once(cpu, replace(scene, look=look)).read_rgba()[..., :3].astype(int)
+        look = with_strobe(scene.on_air.look, values(on | changes), beat=0.0, time_s=0.0)
+        rgb = draw_once(cpu, on_air(scene, look=look)).read_rgba()[..., :3].astype(int)
         assert (np.abs(rgb - level) <= 1).all(), (changes, rgb[0, 0])

@@ -14,10 +14,10 @@ from engine.render.isf.isf_file import ShaderSlot
 from engine.render.isf.parse import parse_isf
 from engine.render.numba_renderer import NumbaRenderer
 from engine.render.opening import open_renderer
-from engine.render.picture import OutgoingLook, PictureInput, Renderer
+from engine.render.picture import PictureInput, Renderer
 from tests.support.long_form import IS_SOAK
 from tests.support.needed import needs
-from tests.support.pictures import draw_once
+from tests.support.pictures import dissolving, draw_once, on_air
 
 pytestmark = needs("OpenGL")
 
@@ -111,7 +111,8 @@ def test_a_generator_covers_the_picture_or_is_layer_5(
     for changes in [{}, GENERATED]:
         one = picture({"/layer/1/intensity": 0.2, **changes})
         one = replace(
-            one, shaders=(generator(0.0 if changes else 0.7),), shows_generator=bool(changes)
+            on_air(one, shows_generator=bool(changes)),
+            shaders=(generator(0.0 if changes else 0.7),),
         )
         seen, expected = settled(auto, one), settled(gl, one)
         assert np.percentile(np.abs(seen - expected), 99) <= 3 * 257, changes
@@ -121,16 +122,15 @@ def test_a_generator_covers_the_picture_or_is_layer_5(
 def test_the_effects_of_both_looks_are_drawn_in_a_dissolve(
     auto: Renderer, gl: Renderer, picture: Callable
 ) -> None:
-    before, after = picture(TRAIL), picture({"/multiverse/blend": 2.0})
+    before, after = picture(TRAIL), picture({"/multiverse/blend": 2.0}, deck=2)
     seen = []
     for renderer in (auto, gl):
         settled(renderer, replace(before, shaders=(effect(MIRRORED),)))
         for step in range(4):
-            leaving = OutgoingLook(number=1, mix=0.25 * step, picture=before)
-            going = replace(
-                after, outgoing=leaving, shaders=(effect(MIRRORED, mix=1 - 0.25 * step),)
+            shaders = (effect(MIRRORED, mix=1 - 0.25 * step),)
+            last = rgba_of(
+                renderer, dissolving(before, replace(after, shaders=shaders), 0.25 * step)
             )
-            last = rgba_of(renderer, going)
         seen.append(last)
     assert np.percentile(np.abs(seen[0] - seen[1]), 99) <= 2 * 257
 
@@ -197,7 +197,7 @@ def test_a_dissolve_is_one_mix_of_two_finished_pictures(
 ) -> None:
     """No layer of either look shines through in the middle, and the light does not sag."""
     (old_look, old_slots), (new_look, new_slots) = STILLS[old], STILLS[new]
-    going, coming = picture(old_look), picture(new_look)
+    going, coming = picture(old_look), picture(new_look, deck=2)
     finished = [
         settled(either, replace(each, shaders=slots))
         for each, slots in ((coming, new_slots), (going, old_slots))
@@ -207,31 +207,26 @@ def test_a_dissolve_is_one_mix_of_two_finished_pictures(
         {each.slot: each for each in new_slots},
         defaultdict(lambda: "-"),
     )
-    fade = OutgoingLook(number=1, mix=0.5, picture=going)
-    middle = settled(either, replace(coming, shaders=slots, outgoing=fade))
+    both = replace(coming, shaders=slots)
+    middle = settled(either, dissolving(going, both, 0.5))
     mean = (finished[0] + finished[1]) / 2
     assert np.abs(middle - mean).max() <= 2 * 257
     assert middle.mean() == pytest.approx(mean.mean(), rel=0.02)
-    still = settled(
-        either,
-        replace(coming, shaders=slots, outgoing=replace(fade, number=2, mix=0.25, picture=None)),
-    )
+    still = settled(either, dissolving(None, both, 0.25, 2))
     assert np.abs(still - (0.75 * middle + 0.25 * finished[0])).max() <= 2 * 257
 
 
 def test_two_looks_with_the_same_shaders_are_mixed_before_them(
     either: Renderer, picture: Any
 ) -> None:
-    going, coming = picture({}), picture({"/layer/1/angle": 40.0, "/post/vignette": 0.8})
+    going = picture({})
+    coming = picture({"/layer/1/angle": 40.0, "/post/vignette": 0.8}, deck=2)
     before, now = ({"1": effect(MIRRORED, mix)} for mix in (1.0, 0.5))
     now["1"] = replace(now["1"], file=before["1"].file)
     slots = morph_shaders(before, now, 0.5, {"1": ""})
     plain = [rgba_of(either, each) for each in (going, picture({"/layer/1/angle": 40.0}))]
     settled(either, replace(going, shaders=(before["1"],)))
-    middle = settled(
-        either,
-        replace(coming, shaders=slots, outgoing=OutgoingLook(number=1, mix=0.5, picture=going)),
-    )
+    middle = settled(either, dissolving(going, replace(coming, shaders=slots), 0.5))
     mixed = (plain[0] + plain[1]) / 2
     expected = (0.25 * mixed + 0.75 * mixed[:, ::-1])[
         SIZE[1] // 2, SIZE[0] // 2
@@ -247,13 +242,13 @@ def test_after_a_cut_nothing_of_the_old_look_is_in_the_trail(
     bright = rgba_of(either, picture(TRAIL))
     left = rgba_of(either, picture(TRAIL | dark))
     assert bright[..., :3].mean() > left[..., :3].mean() > 1000, "without a cut a trail remains"
-    assert rgba_of(either, replace(picture(TRAIL | dark), cuts=1))[..., :3].max() == 0
+    assert rgba_of(either, picture(TRAIL | dark, deck=2))[..., :3].max() == 0
 
 
 def test_a_cut_waits_for_the_shader_of_the_new_look(either: Renderer, picture: Any) -> None:
     old = rgba_of(either, picture())
-    dark = picture({f"/layer/{n}/mute": True for n in (1, 2, 3, 4)})
-    coming = replace(dark, shaders=(replace(generator(), file=parse_isf(BLUE, path=None)),), cuts=1)
+    dark = picture({f"/layer/{n}/mute": True for n in (1, 2, 3, 4)}, deck=2)
+    coming = replace(dark, shaders=(replace(generator(), file=parse_isf(BLUE, path=None)),))
     seen = [rgba_of(either, replace(coming, is_cutting=True)) for _ in range(12)]
     new = seen[-1]
     assert new[..., :2].max() == 0 and new[..., 2].min() == 65535

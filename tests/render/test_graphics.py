@@ -29,6 +29,7 @@ from engine.render.graphics_maker import GraphicsMaker
 from engine.render.picture import OutgoingLook, Renderer
 from tests.render.test_golden import FOLDER
 from tests.support.hostile_fonts import FAN_OUT, hostile_fonts, hostile_logos, write_hostile
+from tests.support.pictures import on_air
 
 SIZE = (160, 90)
 DEFAULTS = {param.address: param.default for param in osc_schema.PARAMS}
@@ -63,7 +64,7 @@ def draw_all(picture: Callable) -> Callable[..., np.ndarray]:
         renderer.resize(*SIZE)
         for frame in range(frames):
             renderer.draw(
-                replace(picture(changes or {}, time_s=frame / 30), graphics=tuple(graphics))
+                on_air(picture(changes or {}, time_s=frame / 30), graphics=tuple(graphics))
             )
             renderer.wait()
         return np.round(renderer.read_rgba16() / 257).astype(int)
@@ -362,9 +363,12 @@ def test_texts_dissolve_with_their_looks_also_in_a_fade_of_three(
     renderer: Renderer, picture: Callable
 ) -> None:
     dark = {"/multiverse/brightness": 0.0, "/multiverse/bias": 0.0}
-    looks = [replace(picture(dark), graphics=(graphic(block(255), x=x),)) for x in (0.2, 0.5, 0.8)]
-    first = OutgoingLook(number=1, mix=0.5, picture=looks[0])
-    second = OutgoingLook(number=2, mix=0.5, picture=looks[1], revealed=0.5)
+    looks = [
+        on_air(picture(dark, deck=deck), graphics=(graphic(block(255), x=x),))
+        for deck, x in enumerate((0.2, 0.5, 0.8))
+    ]
+    first = OutgoingLook(number=1, mix=0.5, picture=looks[0].on_air)
+    second = OutgoingLook(number=2, mix=0.5, picture=looks[1].on_air, revealed=0.5)
     renderer.resize(*SIZE)
     for incoming, leaving, levels in (
         (looks[0], None, (1, 0, 0)),

@@ -12,7 +12,7 @@ from engine.params import ParamStore
 from engine.render.guarded_renderer import GuardedRenderer
 from engine.render.look import Look, PostLook
 from engine.render.opening import open_renderer
-from engine.render.picture import OutgoingLook, PictureInput, Renderer
+from engine.render.picture import DeckPicture, OutgoingLook, PictureInput, Renderer
 from engine.system.clock import SteppedClock
 from engine.values import (
     ChannelFeatures,
@@ -24,6 +24,7 @@ from engine.values import (
 )
 from osc_schema.declare import number
 from tests.support.needed import needs
+from tests.support.pictures import on_air
 
 
 class Driver:
@@ -65,12 +66,15 @@ def drawing(driver: Driver, clock: SteppedClock, reports: Callable):
 def picture() -> PictureInput:
     """The picture of silence: uniform grey."""
     return PictureInput(
-        look=Look.from_values(ParamStore().snapshot()),
-        waves=silent_waves(),
-        features=(ChannelFeatures(),) * 4,
-        layer5=None,
-        region=None,
-        time_s=0.0,
+        on_air=DeckPicture(
+            deck=1,
+            look=Look.from_values(ParamStore().snapshot()),
+            waves=silent_waves(),
+            features=(ChannelFeatures(),) * 4,
+            layer5=None,
+            region=None,
+            time_s=0.0,
+        )
     )
 
 
@@ -158,7 +162,9 @@ def test_an_effect_that_only_opengl_draws_is_reported_each_time_it_is_switched_o
     counts = []
     for glow, bloom in ((0.0, 0.5), (0.4, 0.0), (0.6, 0.5), (0.0, 0.0), (0.2, 0.0)):
         drawing.draw(
-            replace(picture, look=replace(picture.look, post=PostLook(glow=glow, bloom=bloom)))
+            on_air(
+                picture, look=replace(picture.on_air.look, post=PostLook(glow=glow, bloom=bloom))
+            )
         )
         counts.append(len(reports.lines))
     for blend in ("dissolve", "add", "add"):

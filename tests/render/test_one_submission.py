@@ -18,10 +18,10 @@ from engine.render.gl_textures import Target
 from engine.render.isf.isf_file import ShaderSlot
 from engine.render.isf.parse import parse_isf
 from engine.render.opening import open_renderer
-from engine.render.picture import OutgoingLook, PictureCrossfade, PictureInput, Renderer
+from engine.render.picture import PictureCrossfade, PictureInput, Renderer
 from engine.values import VideoFrame
 from tests.support.needed import needs, require
-from tests.support.pictures import draw_once
+from tests.support.pictures import dissolving, draw_once, on_air
 
 pytestmark = needs("OpenGL")
 
@@ -166,13 +166,11 @@ def test_what_is_drawn_on_a_look_is_published_afterwards(
 ) -> None:
     """Effects, shaders, a still picture and a dissolve, one after the other; on a GPU in one
     submission, too."""
-    old, new = picture(TRAIL), picture(LUMA)
+    old, new = picture(TRAIL), picture(LUMA, deck=2)
     for _ in range(8):  # the shader is built
         watched.show(replace(old, shaders=(SLOT,)))
-    dissolve = [
-        replace(new, outgoing=OutgoingLook(number=1, mix=mix, picture=old)) for mix in (0.0, 0.5)
-    ]
-    still = replace(new, outgoing=OutgoingLook(number=1, mix=0.7, picture=None))
+    dissolve = [dissolving(old, new, mix) for mix in (0.0, 0.5)]
+    still = dissolving(None, new, 0.7)
     frozen = picture({"/master/freeze": True, "/master/fade": 0.7})
     for request in (
         replace(old, shaders=(SLOT,)),
@@ -212,7 +210,7 @@ def test_a_limited_picture_is_published_again(
             still = picture(
                 SIMPLE | GUARDED, layer5=np.full((6, 8, 3), 80, np.uint8), time_s=frame / 30
             )
-            request = replace(request, outgoing=OutgoingLook(number=1, mix=0.8, picture=still))
+            request = dissolving(on_air(still, deck=2), request, 0.8)
         fits.clear()
         waits, passes = watched.show(request)
         draw_once(cpu, request)

@@ -2,7 +2,6 @@
 the same context."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -136,7 +135,7 @@ def test_a_second_look_leaves_the_first_as_it_is(
 ) -> None:
     look = {"/layer/1/angle": 70.0, "/feedback/amount": 0.5}
     gl.resize(48, 30)
-    alone = [draw_once(gl, replace(picture(look), cuts=1)).read_rgba().copy() for _ in range(3)][-1]
+    alone = [draw_once(gl, picture(look, deck=2)).read_rgba().copy() for _ in range(3)][-1]
     gl.resize(64, 36)
     guarded.draw(picture())
     before = guarded.reader()().copy()
@@ -144,7 +143,7 @@ def test_a_second_look_leaves_the_first_as_it_is(
     for _ in range(3):
         guarded.draw(picture())
         late_reader = guarded.reader()
-        second.draw(replace(picture(look), cuts=1))
+        second.draw(picture(look, deck=2))
         assert np.array_equal(late_reader(), before), "read after the second was drawn"
     assert np.array_equal(second.reader()(), alone)
     second.close()

@@ -55,7 +55,7 @@ def compare(
                 renderer.wait()
             last = draw_deep_reference(
                 values(changes),
-                request.waves,
+                request.on_air.waves,
                 pitches_hz,
                 *size,
                 layer5=camera,

@@ -11,10 +11,10 @@ from engine.render.isf.isf_file import FOLDER, IsfFile, ShaderSlot
 from engine.render.isf.parse import parse_isf
 from engine.render.numba_renderer import NumbaRenderer
 from engine.render.opening import open_renderer
-from engine.render.picture import OutgoingLook, PictureInput, Renderer
+from engine.render.picture import PictureInput, Renderer
 from osc_schema.presets import BLENDS
 from tests.support.needed import needs
-from tests.support.pictures import draw_once
+from tests.support.pictures import dissolving, draw_once
 
 pytestmark = needs("OpenGL")
 
@@ -46,15 +46,12 @@ def fade(picture: Callable[..., PictureInput]) -> Callable[..., np.ndarray]:
         renderer.resize(*SIZE)
         look = {"/mode": "simple", "/multiverse/alpha": alpha}
         going, coming = (
-            replace(picture(look, layer5=card.astype(np.uint8)), shaders=slots)
-            for card in (ONE, OTHER)
+            replace(picture(look, layer5=card.astype(np.uint8), deck=deck), shaders=slots)
+            for deck, card in enumerate((ONE, OTHER))
         )
         for _ in range(8):
             draw_once(renderer, going)
-        draw_once(
-            renderer,
-            replace(coming, outgoing=OutgoingLook(number=1, mix=mix, picture=going, **how)),
-        )
+        draw_once(renderer, dissolving(going, coming, mix, **how))
         return renderer.read_rgba16().astype(int)
 
     return play

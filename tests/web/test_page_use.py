@@ -150,22 +150,23 @@ def test_a_long_cue_list_keeps_go_visible_and_scrolls_to_the_current_cue_unless_
 
 def test_a_preset_button_fades_in_the_set_time(visit: Visit, live: LiveEngine) -> None:
     page = visit.page
-    looks = live.engine._parts.drawing.looks
+    crossfade = live.engine._parts.control_hub.crossfade
     page.locator("#presets-tab").click()
     page.locator("#preset-fade").fill("600")
     page.locator("#presets li[data-name='Aurora'] button.look").click()
-    live.until(lambda: looks.fade is not None, "the fade")
-    assert looks.fade.mix < 0.2
+    live.until(lambda: crossfade.progress is not None, "the fade")
+    fade = crossfade._picture_fade().picture
+    assert fade.mix < 0.2
     assert live.get("/feedback/amount") == AURORA["/feedback/amount"], (
         "the faders show the new look at once"
     )
-    assert looks.fade.before["/feedback/amount"] != AURORA["/feedback/amount"]
+    assert fade.before["/feedback/amount"] != AURORA["/feedback/amount"]
     page.locator("#status-tab").click()
     page.locator("#facts dd", has_text="looks are drawn").or_(
         page.locator("#facts dd", has_text="is frozen")
     ).wait_for()
     live.send("/master/panic", 1)
-    live.until(lambda: looks.fade is None, "panic to end it")
+    live.until(lambda: crossfade.progress is None, "panic to end it")
 
 
 def test_a_saved_preset_is_current_and_has_a_picture_everywhere(

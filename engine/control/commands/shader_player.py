@@ -30,7 +30,7 @@ import osc_schema
 from engine.control.commands.shader_slots import PlayingShader
 from engine.control.commands.slow_shaders import SlowShader, SlowShaders
 from engine.params import ParamStore, Snapshot
-from engine.params.crossfade import Crossfade, PictureFade
+from engine.params.crossfade import Crossfade, LookEvent, PictureFade
 from engine.params.shader_inputs import ON_FROM, InputValue, ShaderInput, inputs_of
 from engine.render.colour import shader_colours
 from engine.render.isf.isf_file import SECOND_SUFFIX, IsfFile, IsfInput, ShaderSlot
@@ -71,13 +71,9 @@ class ShaderPlayer:
         self._suffixes: dict[str, str] = dict.fromkeys(fx.SLOTS, "")
         self._switched: dict[str, Snapshot] = {}
         """By slot, the old look of the last dissolve for which its render slot was changed."""
-        self._old: Snapshot | None = None
-        """The old look of the last dissolve."""
-        self._returns = 0
         self._slow = SlowShaders()
         self.clock = (0.0, 120.0)
         """Beats since the start and beats per minute of the newest frame."""
-        self._cuts: int | None = None
         self._cut_s = -CUT_S
         self._cut_frame = -CUT_FRAMES
         self._frames = 0
@@ -178,22 +174,25 @@ class ShaderPlayer:
             self._slow.begin(slot)
         return again
 
-    def _undo_dissolve(self, snapshot: Snapshot) -> None:
+    def _undo_dissolve(self, snapshot: Snapshot, old: Snapshot) -> None:
         """Restore the shaders of the old look in their render slots, because its dissolve was
         undone."""
-        self._returns = self._crossfade.returns
         for slot in fx.LOOK_SLOTS:
             shader = self._chosen(slot, snapshot[fx.file_address(slot)])
             if shader is not None and slot not in self._bypass.slots:
                 self._now[slot] = shader
-            if self._switched.pop(slot, None) is self._old is not None:
+            if self._switched.pop(slot, None) is old:
                 self._suffixes[slot] = _other_suffix(self._suffixes[slot])
 
-    def follow(self, snapshot: Snapshot, jump: Jump) -> None:
+    def follow(self, event: LookEvent, snapshot: Snapshot, jump: Jump, time_s: float) -> None:
         """Start the shaders that are ready. `jump(snapshot, addresses)`: apply these values without
-        a glide."""
-        if self._crossfade.returns != self._returns:
-            self._undo_dissolve(snapshot)
+        a glide; `time_s`: time of the frame."""
+        if event.undone is not None:
+            self._undo_dissolve(snapshot, event.undone)
+        if event.is_cut and self._frames > 0:
+            self._cut_s = time_s
+            self._cut_frame = self._frames
+            self._awaits_tests = True
         for slot, shader in list(self._next.items()):
             if shader.version > snapshot.version or slot in self._bypass.slots:
                 continue
@@ -237,7 +236,6 @@ class ShaderPlayer:
             return *(
                 replace(each, slot=slot + self._suffixes[slot]) for slot, each in now.items()
             ), *transition
-        self._old = fade.before
         before = self._outgoing_shaders(fade.before, fade.before if outgoing is None else outgoing)
         is_composed = bool(transition) or (
             not fade.is_repair and values["/preset/blend"] != fx.DISSOLVE
@@ -259,12 +257,6 @@ class ShaderPlayer:
 
         Meanwhile the picture on screen stays until all shaders of the new look are ready: its
         layers alone, or with the shader of the old look, belong to neither look."""
-        cuts = self._crossfade.cuts
-        if self._cuts is not None and cuts != self._cuts:
-            self._cut_s = time_s
-            self._cut_frame = self._frames
-            self._awaits_tests = True
-        self._cuts = cuts
         return time_s - self._cut_s < CUT_S or self._frames - self._cut_frame < CUT_FRAMES
 
     def awaits_tests(self, values: Mapping[str, Any], time_s: float) -> bool:
@@ -285,7 +277,7 @@ class ShaderPlayer:
             if slot != fx.TRANSITION
         )
         self._held_frames = self._held_frames + 1 if is_building or self._is_testing(values) else 0
-        self._crossfade.waits_for_shaders = 0 < self._held_frames < HELD_FRAMES
+        self._crossfade.hold(0 < self._held_frames < HELD_FRAMES)
 
     def _is_testing(self, values: Mapping[str, Any]) -> bool:
         for slot in fx.LOOK_SLOTS:

@@ -1,4 +1,4 @@
-"""Builds the renderer's input for a frame: the look on screen and the outgoing or incoming one."""
+"""Builds the renderer's input for a frame: the picture of each deck."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -7,14 +7,22 @@ from typing import Any
 
 from engine.control.commands.shader_player import ShaderPlayer
 from engine.live.kit.scene import Scene
-from engine.params import Crossfade, Looks, Snapshot
+from engine.params import Decks, Snapshot
+from engine.params.crossfade import PictureFade
+from engine.params.decks import Deck
 from engine.render.graphics_maker import GraphicsMaker
 from engine.render.guarded_renderer import GuardedRenderer
 from engine.render.isf.isf_file import ShaderSlot
 from engine.render.look import Look
 from engine.render.masks import SourceMaps, SourceRequest
 from engine.render.master import with_strobe
-from engine.render.picture import OutgoingLook, PictureInput, RegionMap
+from engine.render.picture import (
+    DeckPicture,
+    OutgoingLook,
+    PictureCrossfade,
+    PictureInput,
+    RegionMap,
+)
 from engine.render.region_mapper import RegionMapper
 from engine.render.source_maps import SourceMapper
 from engine.values import AudioFeatures, FrameId
@@ -25,9 +33,8 @@ from osc_schema.fx import DISSOLVE
 class Drawing:
     """Builds the renderer's input from the parts that a picture is drawn with. Render thread."""
 
-    looks: Looks
+    decks: Decks
     slots: ShaderPlayer
-    crossfade: Crossfade
     regions: RegionMapper
     sources: SourceMapper
     graphics: GraphicsMaker
@@ -38,6 +45,7 @@ class Drawing:
     def picture(
         self,
         snapshot: Snapshot,
+        fade: PictureFade | None,
         features: AudioFeatures,
         scene: Scene,
         frame_id: FrameId,
@@ -45,54 +53,41 @@ class Drawing:
         beat: float,
         shaders: tuple[ShaderSlot, ...],
     ) -> PictureInput:
-        """The renderer's input: the look on screen with its shaders, in a dissolve also the
-        outgoing one."""
-        looks = self.looks
-        slots = self.slots
-        values = looks.current.values
-        old = looks.outgoing_values
-        fade = looks.fade
+        """The renderer's input: the look on air with its shaders, in a dissolve also the outgoing
+        one."""
+        values = self.decks.on_air.values
         region = self._region_map(scene)
+        picture_of_deck = partial(deck_picture, scene=scene, region=region, frame_id=frame_id)
         graphics = partial(self.graphics.graphics, beat=beat, size_px=self.renderer.size_px)
-        picture = picture_of(values, features, scene, region, frame_id)
-        picture = replace(
-            picture,
-            look=with_strobe(picture.look, values, beat, frame_id.time_s),
-            shaders=shaders,
-            upcoming_shaders=slots.upcoming,
-            source=self._source_maps(scene, values, frame_id, shaders),
-            graphics=graphics(values, snapshot),
-            keeps_upcoming=looks.expected.keeps_trail,
-            cuts=self.crossfade.cuts,
-            returns=self.crossfade.returns,
-            is_cutting=slots.is_cutting(frame_id.time_s),
-        )
-        if slots.awaits_tests(values, frame_id.time_s):
-            picture = replace(picture, look=replace(picture.look, is_frozen=True))
-        if looks.upcoming is not None:
-            upcoming = picture_of(
-                looks.upcoming.values, features.for_outgoing(), scene, region, frame_id
+        on_air = picture_of_deck(self.decks.on_air, features)
+        look = with_strobe(on_air.look, values, beat, frame_id.time_s)
+        if self.slots.awaits_tests(values, frame_id.time_s):
+            look = replace(look, is_frozen=True)
+        upcoming = self.decks.upcoming
+        upcoming_picture = None
+        waiting_deck = None
+        if upcoming is not None and self.decks.draws_upcoming:
+            upcoming_picture = picture_of_deck(upcoming, features.for_outgoing())
+        elif upcoming is not None:
+            waiting_deck = upcoming.number
+        outgoing = self.decks.outgoing
+        before = None
+        if fade is not None and outgoing is not None:
+            before = replace(
+                picture_of_deck(outgoing, features.for_outgoing()),
+                graphics=graphics(outgoing.values, fade.before, is_outgoing=True),
             )
-            return replace(picture, upcoming=upcoming)
-        if fade is None:
-            return picture
-        before = (
-            None
-            if old is None
-            else picture_of(old, features.for_outgoing(), scene, region, frame_id)
+        return PictureInput(
+            on_air=replace(on_air, look=look, graphics=graphics(values, snapshot)),
+            outgoing=None if fade is None else _outgoing_look(fade, before, values),
+            upcoming=upcoming_picture,
+            waiting_deck=waiting_deck,
+            is_cutting=self.slots.is_cutting(frame_id.time_s),
+            shaders=shaders,
+            upcoming_shaders=self.slots.upcoming,
+            source=self._source_maps(scene, values, frame_id, shaders),
+            fitted_px=scene.fitted_px,
         )
-        if before is not None and old is not None:
-            before = replace(before, graphics=graphics(old, fade.before, is_outgoing=True))
-        outgoing = OutgoingLook(
-            number=fade.number,
-            mix=fade.mix,
-            picture=before,
-            revealed=fade.revealed,
-            freeze_mix=fade.freeze_mix,
-            blend=DISSOLVE if fade.is_repair else values["/preset/blend"],
-            key=values["/preset/key"],
-        )
-        return replace(picture, outgoing=outgoing)
 
     def _source_maps(
         self,
@@ -132,12 +127,13 @@ class Drawing:
 
     def _region_map(self, scene: Scene) -> RegionMap | None:
         """The newest region map of the scene; offline the one of this frame's scene."""
-        settings = scene.masks.region_settings(self.looks.current.values)
-        if not settings.is_enabled and self.looks.outgoing is not None:
-            settings = scene.masks.region_settings(self.looks.outgoing.values)
+        settings = scene.masks.region_settings(self.decks.on_air.values)
+        if not settings.is_enabled and self.decks.outgoing is not None:
+            settings = scene.masks.region_settings(self.decks.outgoing.values)
         if not settings.is_enabled and not scene.needs_regions:
             return None
-        picture = layer5.picture if (layer5 := scene.automatic_layer5) is not None else None
+        layer5 = scene.automatic_layer5
+        picture = None if layer5 is None else layer5.picture
         if self.is_offline:
             return self.regions.compute(picture, settings, scene.masks.segmentation)
         self.regions.submit(picture, settings, scene.masks.segmentation)
@@ -145,25 +141,35 @@ class Drawing:
         return scene.regions if settings.is_enabled else None
 
 
-def picture_of(
-    values: Mapping[str, Any],
-    features: AudioFeatures,
-    scene: Scene,
-    region: RegionMap | None,
-    frame_id: FrameId,
-) -> PictureInput:
-    """The renderer's input for a look with these values. `features`: as this look shows them."""
+def _outgoing_look(
+    fade: PictureFade, picture: DeckPicture | None, values: Mapping[str, Any]
+) -> OutgoingLook:
+    """The old look of a fade as the renderer mixes it. `values`: of the new one."""
+    return OutgoingLook(
+        number=fade.number,
+        mix=fade.mix,
+        picture=picture,
+        revealed=fade.revealed,
+        freeze_mix=fade.freeze_mix,
+        blend=DISSOLVE if fade.is_repair else values["/preset/blend"],
+        key=values["/preset/key"],
+    )
+
+
+def deck_picture(
+    deck: Deck, features: AudioFeatures, scene: Scene, region: RegionMap | None, frame_id: FrameId
+) -> DeckPicture:
+    """The renderer's input for a deck, without graphics. `features`: as this deck shows them."""
+    values = deck.values
     layer5 = scene.layer5(values)
-    return PictureInput(
+    return DeckPicture(
+        deck=deck.number,
         look=Look.from_values(values),
         waves=features.waves,
         features=features.channels,
-        layer5=layer5.picture if layer5 else None,
+        layer5=PictureCrossfade.of(layer5.picture, layer5.before, layer5.mix) if layer5 else None,
         shows_generator=values["/layer/5/source"] == "generator",
-        layer5_before=layer5.before if layer5 else None,
-        layer5_mix=layer5.mix if layer5 else 1.0,
         matte=scene.masks.matte(values),
         region=region,
         time_s=frame_id.time_s,
-        fitted_px=scene.fitted_px,
     )

@@ -174,8 +174,9 @@ class Rig:
         self.time_s += PERIOD_S
         self.control.before_frame()
         self.crossfade.step(self.time_s)
-        snapshot, fade = self.crossfade.snapshot()
-        self.player.follow(snapshot, self.slew.jump_to)
+        snapshot, event = self.crossfade.take_event()
+        fade = event.fade
+        self.player.follow(event, snapshot, self.slew.jump_to, self.time_s)
         self.fade = fade
         self.snapshot = self.crossfade.bypass.apply(snapshot)
         values = self.slew.step(self.snapshot, PERIOD_S)

@@ -118,7 +118,9 @@ def test_a_tap_prepares_a_second_one_takes_and_what_left_is_not_taken_by_one_pre
     rig.tap(1)
     rig.say("/pad/1", 1)
     rig.after(FLASH_AFTER_S + 0.1)
-    assert rig.crossfade.snapshot()[1] is not None, "held for long, a second press still fades"
+    assert rig.crossfade.take_event()[1].fade is not None, (
+        "held for long, a second press still fades"
+    )
 
 
 def test_a_held_pad_flashes_until_it_is_released_and_leaves_what_was_prepared(rig: Rig) -> None:

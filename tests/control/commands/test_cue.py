@@ -27,7 +27,8 @@ class Rig(CueRig):
         """The brightness of the crossfaded picture at that time."""
         self.cues.step(now_s)
         self.crossfade.step(now_s)
-        values, fade = self.crossfade.snapshot()
+        values, event = self.crossfade.take_event()
+        fade = event.fade
         fraction, before = (1.0, values) if fade is None else (fade.mix, fade.before)
         return (1.0 - fraction) * before[BRIGHTNESS] + fraction * values[BRIGHTNESS]
 

@@ -393,7 +393,7 @@ def test_a_look_glides_and_fades_in_over_udp_its_faders_are_seen_to_move_and_the
     assert description() == "both looks are drawn" or description().startswith(
         "the old look is frozen ("
     )
-    cost = session.engine._parts.drawing.looks.cost
+    cost = session.engine._parts.drawing.decks.cost
     session.engine.post(lambda: [cost.add(work_s=0.9, draw_s=0.8, looks=1) for _ in range(60)])
     assert session.done("/preset/load", "default", 0.1) == ("/preset/load", "default")
     assert (
@@ -490,10 +490,10 @@ def test_a_take_loads_what_is_prepared_and_prepares_what_it_replaced(looks: Pres
     looks.done("/preset/prepare", "day")
     assert looks.store.get(BRIGHTNESS) == 0.5 and looks.presets.mixer.prepared == "day"
     looks.say("/preset/take", 2.0)
-    assert looks.store.get(BRIGHTNESS) == 2.0 and looks.crossfade.snapshot()[1] is not None
+    assert looks.store.get(BRIGHTNESS) == 2.0 and looks.crossfade.take_event()[1].fade is not None
     assert (looks.presets.current.name, looks.presets.mixer.prepared) == ("day", "night")
     looks.done("/preset/cut")
-    assert looks.store.get(BRIGHTNESS) == 0.5 and looks.crossfade.snapshot()[1] is None
+    assert looks.store.get(BRIGHTNESS) == 0.5 and looks.crossfade.take_event()[1].fade is None
     assert published(looks, "/preset/prepared") == [("day",), ("night",), ("day",)]
     assert ("/preset/prepared", "day") in looks.ask("/preset/list")
     looks.presets.mixer.take(AT_ONCE, name="noon")
@@ -551,8 +551,8 @@ def by_hand(rig: PresetRig, position: float, now_s: float) -> float | None:
     for frame in range(10):
         rig.presets.mixer.step(now_s + frame / 20)
         rig.crossfade.step(now_s + frame / 20)
-    fade = rig.crossfade.snapshot()[1]
-    return None if fade is None else fade.mix
+    rig.event = rig.crossfade.take_event()[1]
+    return None if rig.event.fade is None else rig.event.fade.mix
 
 
 def test_a_hand_fades_to_what_is_prepared_and_back(rig: PresetRig) -> None:
@@ -568,11 +568,8 @@ def test_a_hand_fades_to_what_is_prepared_and_back(rig: PresetRig) -> None:
     assert by_hand(rig, 0.1, 2.0) == pytest.approx(0.5)
     rig.store.set(BRIGHTNESS, 2.2, by="hand")
     assert by_hand(rig, 0.2, 3.0) is None
-    assert (rig.store.get(BRIGHTNESS), rig.store.get("/mirror/mode"), rig.crossfade.returns) == (
-        0.7,
-        "xy",
-        1,
-    )
+    assert (rig.store.get(BRIGHTNESS), rig.store.get("/mirror/mode")) == (0.7, "xy")
+    assert rig.event.undone is not None
     assert by_hand(rig, 0.0, 4.0) is None
     assert (rig.store.get(BRIGHTNESS), rig.presets.current.name, rig.presets.mixer.prepared) == (
         2.0,
@@ -592,7 +589,8 @@ def test_a_hand_is_superseded_by_panic_and_pauses_for_a_flash(looks: PresetRig) 
     looks.done("/preset/flash", "noon", 1)
     assert by_hand(looks, 0.6, 1.0) is None and looks.store.get(BRIGHTNESS) == 3.0
     looks.done("/preset/flash", "noon", 0)
-    snapshot, fade = looks.crossfade.snapshot()
+    snapshot, event = looks.crossfade.take_event()
+    fade = event.fade
     assert fade is not None and (fade.before[BRIGHTNESS], snapshot[BRIGHTNESS]) == (0.5, 2.0)
     assert by_hand(looks, 0.6, 2.0) == pytest.approx(0.6)
     looks.store.set("/master/panic", True)

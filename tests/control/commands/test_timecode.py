@@ -52,10 +52,11 @@ def test_a_locate_recalls_the_last_cue_with_the_rest_of_its_fade(show: TimecodeR
     show.play_ltc((0, 0, 23, 0), 3.0, begin_s=1.0)
     ((began_s, number),) = show.run(1.5)
     assert number == 2 and began_s < 1.1
-    values, fade = show.crossfade.snapshot()
+    values, event = show.crossfade.take_event()
+    fade = event.fade
     assert fade is not None and values[BRIGHTNESS] == 2.0
     show.run(2.04)
-    assert show.crossfade.snapshot()[1] is None, "of four seconds, three had passed"
+    assert show.crossfade.take_event()[1].fade is None, "of four seconds, three had passed"
     show.say("/cue/3")
     show.ltc.clear()
     show.play_ltc((0, 0, 40, 0), 1.0, begin_s=2.1)

@@ -16,8 +16,8 @@ from engine.render.isf.isf_file import Input, IsfFile, ShaderSlot
 from engine.render.isf.parse import parse_isf
 from engine.render.isf.program import LinkedProgram
 from engine.render.opening import open_renderer
-from engine.render.picture import OutgoingLook, PictureInput, Renderer
-from tests.support.pictures import draw_once
+from engine.render.picture import PictureInput, Renderer
+from tests.support.pictures import dissolving, draw_once, on_air
 
 Draw = Callable[..., np.ndarray]
 
@@ -66,7 +66,7 @@ def play(gl: Renderer, picture: Callable[..., PictureInput]) -> Draw:
     ) -> np.ndarray:
         for frame in range(frames):
             look = picture(changes, layer5=layer5, time_s=start_s + frame / 30)
-            gl.draw(replace(look, shaders=slots, shows_generator=shows_generator))
+            gl.draw(replace(on_air(look, shows_generator=shows_generator), shaders=slots))
             gl.wait()
         return gl.read_rgba()
 
@@ -119,11 +119,10 @@ def test_layer_5_of_each_look_shows_its_own_generator(
         slot("generator-", file_of(BLUE), mix=0.0),
     )
     play(*slots, changes={"/mode": "simple"}, frames=2 * BUILD_FRAMES)
-    look = replace(picture({"/mode": "simple"}, time_s=2.0), shows_generator=True)
+    look = on_air(picture({"/mode": "simple"}, time_s=2.0), shows_generator=True)
+    new_look = replace(on_air(look, deck=2), shaders=slots)
     for mix, red in ((0.0, 255), (0.4, 153), (1.0, 0)):
-        draw_once(
-            gl, replace(look, shaders=slots, outgoing=OutgoingLook(number=1, mix=mix, picture=look))
-        )
+        draw_once(gl, dissolving(look, new_look, mix))
         assert gl.read_rgba()[5, 5].tolist() == pytest.approx([red, 0, 255 - red, 255], abs=1)
 
 

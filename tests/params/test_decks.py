@@ -2,11 +2,11 @@
 
 import pytest
 
-from engine.params import Crossfade, LookPipeline, Looks, Modulation, ParamStore, Slew
+from engine.params import Crossfade, Deck, Decks, Modulation, ParamStore, Slew
+from engine.params.decks import BOTH
 from engine.params.drawing_cost import MAX_LATE_FRAMES, DrawingCost
 from engine.params.expected_look import TRAIL_FRAMES, ExpectedLook
 from engine.params.fade_time import FadeTime
-from engine.params.look_pipeline import BOTH
 from engine.params.store import entries_of
 from engine.values import AudioFeatures, ChannelFeatures
 from osc_schema.modulation import ROUTES
@@ -31,8 +31,8 @@ class Show:
         self.crossfade = Crossfade(self.store)
         self.waiting = self.prepared = ""
         self.waiting_values = dict[str, object]()
-        self.looks = Looks(
-            LookPipeline(Slew(), Modulation()),
+        self.decks = Decks(
+            Deck(Slew(), Modulation()),
             ExpectedLook(
                 lambda frames: self.waiting, lambda: self.prepared, lambda name: self.waiting_values
             ),
@@ -44,12 +44,13 @@ class Show:
     def frame(self, *, period_s: float | None = PERIOD_S) -> dict:
         """All values to draw the new look with."""
         self.crossfade.step(self.now_s)
-        snapshot, fade = self.crossfade.snapshot()
-        self.looks.follow(fade, snapshot, period_s=period_s, late=self.late)
-        self.looks.glide(snapshot, PERIOD_S)
-        self.looks.modulate(SILENCE, time_s=self.now_s, beat=0.0)
+        moves_old = self.decks.outgoing is not None
+        snapshot, self.event = self.crossfade.take_event(moves_old=moves_old)
+        self.decks.follow(self.event, snapshot, period_s=period_s, late=self.late)
+        self.decks.glide(snapshot, PERIOD_S)
+        self.decks.modulate(SILENCE, time_s=self.now_s, beat=0.0)
         self.now_s += PERIOD_S
-        return self.looks.current.values
+        return self.decks.on_air.values
 
     def load(self, *values: tuple[str, object], seconds: float = 2.0) -> None:
         self.crossfade.start(entries_of(values), FadeTime(seconds), by="preset x", is_picture=True)
@@ -68,18 +69,18 @@ def test_the_old_look_keeps_its_menus_and_the_new_one_has_its_own_at_once(show: 
     assert (values[MIRROR], values[BRIGHTNESS]) == ("off", 4.0), (
         "without the 30 ms glide of a fader"
     )
-    assert (show.looks.outgoing.values[MIRROR], show.looks.outgoing.values[BRIGHTNESS]) == (
+    assert (show.decks.outgoing.values[MIRROR], show.decks.outgoing.values[BRIGHTNESS]) == (
         "kaleidoscope",
         2.5,
     )
     show.store.set_many([(BRIGHTNESS, 1.0), (FADE, 0.5)], by="udp hand")
     for _ in range(30):
         values = show.frame()
-    assert (values[BRIGHTNESS], show.looks.outgoing.values[BRIGHTNESS]) == (1.0, 2.5)
-    assert values[FADE] == show.looks.outgoing.values[FADE] == 0.5, "both looks share the master"
+    assert (values[BRIGHTNESS], show.decks.outgoing.values[BRIGHTNESS]) == (1.0, 2.5)
+    assert values[FADE] == show.decks.outgoing.values[FADE] == 0.5, "both looks share the master"
     for _ in range(32):
         show.frame()
-    assert show.looks.outgoing is None and show.looks.fade is None
+    assert show.decks.outgoing is None and show.event.fade is None
 
 
 def test_glides_and_lfos_of_the_old_look_continue(show: Show) -> None:
@@ -107,7 +108,7 @@ def test_glides_and_lfos_of_the_old_look_continue(show: Show) -> None:
         show.frame()
         expected = undisturbed.frame()
         for address in (ANGLE, BRIGHTNESS):
-            assert show.looks.outgoing.values[address] == pytest.approx(expected[address])
+            assert show.decks.outgoing.values[address] == pytest.approx(expected[address])
         angles.append(expected[ANGLE])
     assert max(angles) - min(angles) > 90.0, "it turned"
 
@@ -127,19 +128,19 @@ def test_both_looks_are_drawn_if_they_fit_into_four_fifths_of_a_frame() -> None:
 
 
 def test_without_time_for_two_looks_a_still_dissolves_but_never_offline(show: Show) -> None:
-    show.looks.cost.add(work_s=0.030, draw_s=0.028, looks=1)
+    show.decks.cost.add(work_s=0.030, draw_s=0.028, looks=1)
     show.load((BRIGHTNESS, 4.0))
     show.frame()
-    assert show.looks.fade is not None and show.looks.outgoing is None
+    assert show.event.fade is not None and show.decks.outgoing is None
     assert (
-        show.looks.fade_note
+        show.decks.fade_note
         == "the old look is frozen (drawing both looks would take 58 of 33 ms per frame)"
     )
     offline = Show()
-    offline.looks.cost.add(work_s=9.0, draw_s=9.0, looks=1)
+    offline.decks.cost.add(work_s=9.0, draw_s=9.0, looks=1)
     offline.load((BRIGHTNESS, 4.0))
     offline.frame(period_s=None)
-    assert offline.looks.outgoing is not None and offline.looks.fade_note == BOTH
+    assert offline.decks.outgoing is not None and offline.decks.fade_note == BOTH
 
 
 def test_late_frames_during_the_fade_freeze_the_old_look(show: Show) -> None:
@@ -148,15 +149,15 @@ def test_late_frames_during_the_fade_freeze_the_old_look(show: Show) -> None:
     show.frame()
     show.late += MAX_LATE_FRAMES
     show.frame()
-    assert show.looks.outgoing is not None and show.looks.fade_note == BOTH
+    assert show.decks.outgoing is not None and show.decks.fade_note == BOTH
     show.late += 1
     show.frame()
     assert (
-        show.looks.outgoing is None
-        and show.looks.fade_note == "the old look is frozen (3 frames were late)"
+        show.decks.outgoing is None
+        and show.decks.fade_note == "the old look is frozen (3 frames were late)"
     )
     show.frame()
-    assert show.looks.outgoing is None
+    assert show.decks.outgoing is None
 
 
 TRAIL = {"/feedback/amount": 0.9, MIRROR: "xy"}
@@ -166,15 +167,15 @@ def expect(show: Show, name: str, values: dict[str, object] = TRAIL, *, late: in
     """Draw one frame while this look is expected; True if its trail is drawn."""
     show.waiting, show.waiting_values, show.late = name, values, late
     show.frame()
-    return show.looks.upcoming is not None
+    return show.decks.draws_upcoming
 
 
 def test_an_expected_look_comes_with_its_own_values_until_its_beat_or_another_look_is_expected(
     show: Show,
 ) -> None:
     assert [expect(show, "Silk") for _ in range(3)] == [False, True, True]
-    assert (show.looks.upcoming.values[MIRROR], show.looks.current.values[MIRROR]) == ("xy", "off")
-    assert show.looks.upcoming.values[BRIGHTNESS] == 2.5, "what the look does not hold stays"
+    assert (show.decks.upcoming.values[MIRROR], show.decks.on_air.values[MIRROR]) == ("xy", "off")
+    assert show.decks.upcoming.values[BRIGHTNESS] == 2.5, "what the look does not hold stays"
     assert [expect(show, "Prism") for _ in range(2)] == [False, True], (
         "a frame without one drops the trail"
     )
@@ -191,7 +192,7 @@ def test_no_look_comes_without_a_trail_without_time_or_after_a_late_frame(show: 
         False,
     ]
     for _ in range(60):
-        show.looks.cost.add(work_s=0.020, draw_s=0.018, looks=1)
+        show.decks.cost.add(work_s=0.020, draw_s=0.018, looks=1)
     assert not any(expect(show, "Mandala") for _ in range(3))
 
 
@@ -202,7 +203,7 @@ def test_a_prepared_look_gets_a_trail_once_and_keeps_it_until_it_or_nothing_is_p
         show.prepared, rendered = prepared, []
         for _ in range(count):
             comes = expect(show, "", late=show.late)
-            rendered.append((comes, show.looks.expected.keeps_trail))
+            rendered.append((comes, (show.decks.upcoming is not None)))
         return rendered
 
     assert frames(TRAIL_FRAMES + 3) == [
@@ -210,7 +211,7 @@ def test_a_prepared_look_gets_a_trail_once_and_keeps_it_until_it_or_nothing_is_p
         *[(True, True)] * TRAIL_FRAMES,
         *[(False, True)] * 2,
     ]
-    assert expect(show, "Silk") and show.looks.expected.keeps_trail, (
+    assert expect(show, "Silk") and (show.decks.upcoming is not None), (
         "again before its beat, on the same trail"
     )
     show.load((BRIGHTNESS, 4.0), seconds=0.1)
@@ -222,9 +223,9 @@ def test_a_prepared_look_gets_a_trail_once_and_keeps_it_until_it_or_nothing_is_p
 
 
 def test_a_cut_shows_the_new_values_in_its_first_frame(show: Show) -> None:
-    show.looks.current.slew.set_smoothing(BRIGHTNESS, 1000.0)
+    show.decks.on_air.slew.set_smoothing(BRIGHTNESS, 1000.0)
     show.crossfade.start(entries_of([(BRIGHTNESS, 4.0)]), by="preset x", is_picture=True)
-    snapshot, fade = show.crossfade.snapshot()
-    show.looks.follow(fade, snapshot, period_s=PERIOD_S, late=0, crossfade=show.crossfade)
-    show.looks.glide(snapshot, PERIOD_S)
-    assert show.looks.current.values[BRIGHTNESS] == 4.0
+    snapshot, event = show.crossfade.take_event()
+    show.decks.follow(event, snapshot, period_s=PERIOD_S, late=0)
+    show.decks.glide(snapshot, PERIOD_S)
+    assert show.decks.on_air.values[BRIGHTNESS] == 4.0
