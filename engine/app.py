@@ -64,6 +64,7 @@ from engine.sources.source import Polled
 from engine.system import folders
 from engine.system.clock import SteppedClock, SystemClock
 from engine.system.closing import Closing
+from engine.system.frame_budget import FrameBudget
 from engine.system.power import kept_awake
 from engine.system.standstill import FrameMark
 from engine.system.telemetry import FrameTimes, Warnings
@@ -310,9 +311,11 @@ def open_frames(
     player = control_hub.shader_player
     stopwatch = SystemClock()
     sinks = picture.outputs.sinks
+    budget = FrameBudget()
     drawing = Drawing(
         decks=Decks(
             Deck(values.slew, modulation.Modulation(player.alias_of)),
+            budget,
             control_hub.expected_look(),
         ),
         slots=player,
@@ -322,13 +325,16 @@ def open_frames(
         renderer=picture.renderer,
         is_offline=run.config.offline,
     )
-    screens = run.closing.here(Outputs(drawing, sinks, control_hub, stopwatch, run.warnings.report))
+    screens = run.closing.here(
+        Outputs(drawing, sinks, control_hub, stopwatch, budget, run.warnings.report)
+    )
     picture.renderer.add_context_user(screens)
     return EngineParts(
         timing=TimingParts(
             clock=run.clock,
             stopwatch=stopwatch,
             times=FrameTimes(),
+            budget=budget,
             mark=FrameMark(),
             gate=run.gate,
         ),

@@ -35,6 +35,7 @@ from engine.sources.current import CurrentSource
 from engine.sources.senders import SenderLists
 from engine.sources.source import Polled
 from engine.system.clock import Clock
+from engine.system.frame_budget import FrameBudget
 from engine.system.guarded_thread import Guard
 from engine.system.schedule import Schedule, exact_rate
 from engine.system.standstill import FrameMark
@@ -64,6 +65,8 @@ class TimingParts:
     stopwatch: Clock
     """Real time, for measurements."""
     times: FrameTimes
+    budget: FrameBudget
+    """What still fits into a frame."""
     mark: FrameMark
     """The frame in progress, for the watchdog."""
     gate: Gate
@@ -175,14 +178,14 @@ class FrameLoop:
     def draw_frame(self) -> PublishedFrame:
         """Wait for the next due time, then draw and publish one picture."""
         frame_id = self._wait_until_due()
-        started_s = self._mark_begin()
+        started_s = self._begin_frame(frame_id)
         self._run_commands(frame_id)
         moves_old = self.drawing.decks.outgoing is not None
         snapshot, event = self.control_hub.crossfade.take_event(moves_old=moves_old)
         self._follow_settings(snapshot)
         self._glide_decks(snapshot, event, frame_id)
-        heard = self._analyse_sound(frame_id)
-        features = self._follow_beat(heard, frame_id)
+        analysed = self._analyse_sound(frame_id)
+        features = self._follow_beat(analysed, frame_id)
         self._modulate_decks(features, frame_id)
         self._tell_models(snapshot)
         scene = self._open_scene(snapshot, features, frame_id)
@@ -226,10 +229,18 @@ class FrameLoop:
         assert self._first_due_s is not None
         return self._first_due_s + frame_id.time_s
 
-    def _mark_begin(self) -> float:
-        """Tell the watchdog that a frame has begun; returns the time of the stopwatch."""
-        started_s = self.timing.stopwatch.now_s()
-        self.timing.mark.begin(started_s)
+    def _begin_frame(self, frame_id: FrameId) -> float:
+        """Tell the watchdog and the budget that a frame has begun; returns the time of the
+        stopwatch."""
+        timing = self.timing
+        started_s = timing.stopwatch.now_s()
+        timing.mark.begin(started_s)
+        is_offline = self.outputs.output_format.is_offline
+        timing.budget.begin_frame(
+            period_s=None if is_offline else self.schedule.period_s,
+            late=timing.times.late,
+            next_due_s=self._due_s(frame_id) + self.schedule.period_s,
+        )
         return started_s
 
     def _run_commands(self, frame_id: FrameId) -> None:
@@ -288,9 +299,8 @@ class FrameLoop:
         hub = self.control_hub
         step_s = min(max(frame_id.time_s - self._previous_s, 0.0), MAX_STEP_S)
         self._previous_s = frame_id.time_s
-        period_s = None if self.outputs.output_format.is_offline else self.schedule.period_s
         effective = hub.crossfade.bypass.apply(snapshot)
-        decks.follow(event, effective, period_s=period_s, late=self.timing.times.late)
+        decks.follow(event, effective)
         jump = decks.on_air.slew.jump_to
         self._attempt(hub.shader_player.follow, event, snapshot, jump, frame_id.time_s)
         decks.glide(effective, step_s)
@@ -304,11 +314,11 @@ class FrameLoop:
             return audio.advance_to(frame_id.time_s + self.schedule.period_s)
         return audio.latest_features()
 
-    def _follow_beat(self, heard: AudioFeatures, frame_id: FrameId) -> AudioFeatures:
+    def _follow_beat(self, analysed: AudioFeatures, frame_id: FrameId) -> AudioFeatures:
         """Update the tempo from the beat of the sound, at the time it sounded. Returns the features
         with the beat of this frame."""
-        detected = heard.beat
-        at_s = heard.end_s
+        detected = analysed.beat
+        at_s = analysed.end_s
         now_s = self._due_s(frame_id)
         tempo = self.control_hub.tempo
         if at_s is not None:
@@ -320,7 +330,7 @@ class FrameLoop:
                 confidence=detected.confidence,
             )
         self._attempt(self.control_hub.autopilot.follow, detected, at_s, now_s)
-        return replace(heard, beat=replace(detected, beat=tempo.beat_at(now_s), bpm=tempo.bpm))
+        return replace(analysed, beat=replace(detected, beat=tempo.beat_at(now_s), bpm=tempo.bpm))
 
     def _modulate_decks(self, features: AudioFeatures, frame_id: FrameId) -> None:
         self.drawing.decks.modulate(
@@ -484,7 +494,6 @@ class FrameLoop:
         too long."""
         timing = self.timing
         dispatcher = self.control_hub.dispatcher
-        decks = self.drawing.decks
         published_s = timing.stopwatch.now_s()
         work_s = published_s - started_s
         dispatcher.frame_drawn(snapshot.version)
@@ -496,8 +505,9 @@ class FrameLoop:
             published_s=published_s,
             is_late=has_due_time and self.schedule.is_late(timing.clock.now_s()),
         )
+        decks = self.drawing.decks
         looks = 1 if decks.beside is None else 2
-        decks.cost.add(work_s=work_s, draw_s=self._draw_s, looks=looks)
+        timing.budget.add_frame(work_s=work_s, draw_s=self._draw_s, looks=looks)
         if self.control_hub.shader_player.holds_up_fade:
             decks.freeze_outgoing()
         timing.times.dropped = self.schedule.dropped
@@ -506,9 +516,7 @@ class FrameLoop:
     def _publish_second(
         self, frame: PublishedFrame, snapshot: Snapshot, scene: Scene, features: AudioFeatures
     ) -> None:
-        next_due_s = self._due_s(frame.id) + self.schedule.period_s
-        publish = self.parts.screens.publish_second
-        self._attempt(publish, frame, snapshot, scene, features, next_due_s)
+        self._attempt(self.parts.screens.publish_second, frame, snapshot, scene, features)
 
 
 def to_ns(seconds: float) -> int:

@@ -21,9 +21,10 @@ from engine.render.master import with_strobe
 from engine.render.output_shape import CORNERS, Corners, OutputShape, is_convex
 from engine.render.picture import PictureInput
 from engine.render.source_maps import TOLD_AFTER_S
-from engine.sinks.second_output import SecondStatus, SparePace
+from engine.sinks.second_output import SecondStatus
 from engine.sinks.sink_set import SHAPED, SinkSet
 from engine.system.clock import Clock
+from engine.system.frame_budget import FrameBudget, SpareTime
 from engine.system.reporting import Report
 from engine.values import AudioFeatures, FrameId, PublishedFrame
 from osc_schema.fx import LOOK_SLOTS, file_address
@@ -48,6 +49,7 @@ class Outputs:
         sinks: SinkSet,
         control_hub: ControlHub,
         stopwatch: Clock,
+        budget: FrameBudget,
         report: Report,
     ) -> None:
         self._drawing = drawing
@@ -55,6 +57,7 @@ class Outputs:
         self._sinks = sinks
         self._control_hub = control_hub
         self._stopwatch = stopwatch
+        self._budget = budget
         self._report = report
         self._pins: dict[int, Corners] = {number: CORNERS for number in NUMBERS}
         self._problems: dict[str, str] = {}
@@ -65,7 +68,7 @@ class Outputs:
         self._shows = "program"
         self._began_s = 0.0
         """Name of the preset that was drawn last, and the time at which it came."""
-        self._pace = SparePace()
+        self._pace = SpareTime()
         self._paced_for = object()
         self._look_s_a_px = 0.0
         self._program_s_a_px = 0.0
@@ -86,7 +89,6 @@ class Outputs:
         snapshot: Snapshot,
         scene: Scene,
         features: AudioFeatures,
-        next_due_s: float,
     ) -> None:
         """Draw and publish the second output of this frame, if a sink wants it and it fits before
         the next is due."""
@@ -97,7 +99,7 @@ class Outputs:
         shape = self._shape(snapshot, 2, frame.id)
         preset = self._chosen_preset(snapshot)
         if self._paced_for != (settings := (shape.requested_px, preset)):
-            self._pace = SparePace()
+            self._pace = SpareTime()
             self._paced_for = settings
             self._look_s_a_px = 0.0
             self._program_s_a_px = 0.0
@@ -110,7 +112,7 @@ class Outputs:
         if not is_offline:
             preset, shape = self._affordable(preset, of_look, shape)
         now_s = self._stopwatch.now_s()
-        free_s = next_due_s - now_s
+        free_s = self._budget.next_due_s - now_s
         if is_offline or pace.allows(now_s, free_s):
             shows = "program"
             if preset is None:
@@ -164,7 +166,7 @@ class Outputs:
         first_px = math.prod(renderer.size_px)
         if preset is not None:
             if not self._look_s_a_px:
-                self._look_s_a_px = self._decks.cost.usual_look_s / first_px
+                self._look_s_a_px = self._budget.usual_look_s / first_px
             if cost := _too_dear(of_look.picture_px, self._look_s_a_px):
                 line = (
                     f"output 2: {preset.name} {cost}: it shows the program; {_SMALLER}, or "

@@ -153,7 +153,7 @@ class Crossfade:
         """Number of the fade of the newest event."""
         self._has_cut = False
         self._undone: Snapshot | None = None
-        self._is_held = False
+        self._is_waiting = False
         self.progress: FadeProgress | None = None
         """How far the picture fade of the newest event is; None between fades. Any thread."""
 
@@ -271,10 +271,10 @@ class Crossfade:
         for fade, superseded_by in finished:
             fade.ended(superseded_by)
 
-    def hold(self, is_held: bool) -> None:
+    def hold(self, is_waiting: bool) -> None:
         """Keep a picture fade at its beginning while the new look cannot be drawn yet. Render
         thread."""
-        self._is_held = is_held
+        self._is_waiting = is_waiting
 
     def take_event(self, *, moves_old: bool = True) -> tuple[Snapshot, LookEvent]:
         """The store's values of this frame, and what has happened to the looks since the last one,
@@ -342,7 +342,7 @@ class Crossfade:
         if isinstance(fade.timer, Hand) and fade.timer.has_begun and fade.timer.is_back:
             return UNDONE
         if (
-            self._is_held
+            self._is_waiting
             and fade.picture is not None
             and not fade.picture.mix
             and isinstance(fade.timer, FadeTimer)

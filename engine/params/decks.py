@@ -11,7 +11,7 @@ sound's analysis) goes with the number, from `upcoming` to `on air` to `outgoing
 screen when a fade is undone. What happens to the decks in a frame is the crossfade's decision
 (`LookEvent`). Parameters outside presets (the master, the sound's gain) have the current values on
 all decks. Without time to draw two looks, the old one freezes: its last picture dissolves into the
-new look (drawing_cost.py).
+new look.
 """
 
 from collections.abc import Mapping
@@ -21,11 +21,11 @@ from typing import Any
 import osc_schema
 from engine.audio.settings import AudioSettings
 from engine.params.crossfade import LookEvent, PictureFade
-from engine.params.drawing_cost import DrawingCost
 from engine.params.expected_look import ExpectedLook
 from engine.params.modulation import Modulation
 from engine.params.slew import Slew
 from engine.params.store import Snapshot
+from engine.system.frame_budget import FrameBudget
 from engine.values import AudioFeatures
 
 LOOK = tuple(param.address for param in osc_schema.PARAMS if param.is_look)
@@ -36,6 +36,7 @@ STORED = tuple(param.address for param in osc_schema.PARAMS if param.stored)
 BOTH = "both looks are drawn"
 BYPASSED = "a shader was bypassed"
 DELAYED = "its shader held up the picture"
+MAX_LATE_FRAMES = 2  # in a fade that draws both looks: two can be a hiccup of the system
 
 
 class Deck:
@@ -82,7 +83,9 @@ class Deck:
 class Decks:
     """All decks of a run. Call `follow`, `glide` and `modulate` each frame on the render thread."""
 
-    def __init__(self, on_air: Deck, expected: ExpectedLook | None = None) -> None:
+    def __init__(
+        self, on_air: Deck, budget: FrameBudget, expected: ExpectedLook | None = None
+    ) -> None:
         self.on_air = on_air
         self.outgoing: Deck | None = None
         """None between fades, or if the old look is a still."""
@@ -92,10 +95,11 @@ class Decks:
         """None while the second output shows no look of its own."""
         self.draws_upcoming = False
         """The upcoming look is drawn in this frame; else it waits with its trail."""
-        self.cost = DrawingCost()
         self.fade_note = ""
         """Text for people: how the old look of the latest fade is drawn; "" before the first
         fade."""
+        self._budget = budget
+        self._late_before = 0
         self._expected = expected or ExpectedLook()
         self._has_drawn_upcoming = False
         self._newest_number = on_air.number
@@ -112,31 +116,26 @@ class Decks:
         self._newest_number += 1
         return self._newest_number
 
-    def follow(
-        self, event: LookEvent, snapshot: Snapshot, *, period_s: float | None, late: int
-    ) -> None:
+    def follow(self, event: LookEvent, snapshot: Snapshot) -> None:
         """Apply what happens to the looks in this frame. Call it before `glide` with the same
-        snapshot. `period_s`: frame period, None offline, where there is always enough time; `late`:
-        late frames so far."""
+        snapshot."""
         if event.undone is not None and self.outgoing is not None:
             self.on_air.become(self.outgoing)
         begins = event.begins_fade or event.is_cut
         self.draws_upcoming = self._expected.follow(
             self.on_air.values,
-            self.cost,
+            self._budget,
             is_fading=event.fade is not None,
             begins=begins,
-            period_s=period_s,
-            late=late,
         )
         if begins:
-            self._follow_fade(event.fade, period_s, late)
+            self._follow_fade(event.fade)
             self.on_air.number = self._number_of_next_look()
             self.on_air.slew.jump_to(snapshot, LOOK)
         elif event.fade is None:
             self.outgoing = None
-        elif self.outgoing is not None and period_s is not None:
-            why = self.cost.check_late(late)
+        elif self.outgoing is not None:
+            why = self._budget.refuse_late(self._late_before, MAX_LATE_FRAMES)
             if why:
                 self._freeze(why)
         self._follow_upcoming()
@@ -174,17 +173,18 @@ class Decks:
         if self.outgoing is not None:
             self._freeze(DELAYED)
 
-    def _follow_fade(self, fade: PictureFade | None, period_s: float | None, late: int) -> None:
+    def _follow_fade(self, fade: PictureFade | None) -> None:
         """Choose how the old look is drawn during a fade that begins; it is not after a cut."""
         if fade is None:
             self.outgoing = None
         elif fade.is_frozen:
             self._freeze(BYPASSED)
         elif self.outgoing is None or self.outgoing.source is not fade.before:
-            self._keep_outgoing(fade, period_s, late)  # else the same look is still outgoing
+            self._keep_outgoing(fade)  # else the same look is still outgoing
 
-    def _keep_outgoing(self, fade: PictureFade, period_s: float | None, late: int) -> None:
-        why = "" if period_s is None else self.cost.begin(period_s, late)
+    def _keep_outgoing(self, fade: PictureFade) -> None:
+        self._late_before = self._budget.late
+        why = self._budget.refuse_two_looks()
         if why:
             self._freeze(why)
             return

@@ -5,7 +5,7 @@ it has; a prepared one is drawn once."""
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from engine.params.drawing_cost import DrawingCost
+from engine.system.frame_budget import FrameBudget
 
 # of a look before its beat: then the longest trail of a shipped look has three quarters of its
 # light
@@ -37,44 +37,42 @@ class ExpectedLook:
         self._name = ""
         self._frames = 0
         self._is_trail_rendered = False
+        self._late_before = 0
 
     def follow(
-        self,
-        displayed: Mapping[str, Any],
-        cost: DrawingCost,
-        *,
-        is_fading: bool,
-        begins: bool,
-        period_s: float | None,
-        late: int,
+        self, displayed: Mapping[str, Any], budget: FrameBudget, *, is_fading: bool, begins: bool
     ) -> bool:
         """True if its trail is drawn in this frame. `displayed`: the values of the look on screen;
-        `begins`: another look begins in this frame; `period_s` and `late`: as of `Decks.follow`."""
+        `begins`: another look begins in this frame."""
         near = self._waiting(TRAIL_FRAMES)
         name = near or self._prepared()
         if begins and name == self._current():  # also if it stays prepared, as in a flash
-            near = name = ""
-        if (
-            name != self._name
-        ):  # it is not drawn in this frame, so that the trail of the last one is dropped
-            self._name = name
-            self._frames = 0
-            self._is_trail_rendered = False
-            self.values = (self._values_of(name) or {}) if name else {}
+            near = ""
+            name = ""
+        if name != self._name:
+            self._expect(name)  # not drawn in this frame: the trail of the last one is dropped
         elif is_fading or not self.values or not (near or self._frames < TRAIL_FRAMES):
             self._is_trail_rendered = False
         else:
-            if not self._is_trail_rendered:
-                has_trail = self.values.get("/feedback/amount", displayed["/feedback/amount"]) > 0
-                self._is_trail_rendered = has_trail and not (
-                    period_s and cost.begin(period_s, late)
-                )
-            else:
-                self._is_trail_rendered = not (period_s and cost.check_late(late, 0))
+            self._is_trail_rendered = self._may_render(displayed, budget)
             self.values = self.values if self._is_trail_rendered else {}
         self._frames += self._is_trail_rendered
         self.keeps_trail = self._frames > 0
-        self._frames = (
-            0 if is_fading else self._frames
-        )  # another look begins beside it, in targets that it needs
+        if is_fading:  # another look begins beside it, in targets that it needs
+            self._frames = 0
         return self._is_trail_rendered
+
+    def _expect(self, name: str) -> None:
+        self._name = name
+        self._frames = 0
+        self._is_trail_rendered = False
+        self.values = (self._values_of(name) or {}) if name else {}
+
+    def _may_render(self, displayed: Mapping[str, Any], budget: FrameBudget) -> bool:
+        """True if the look has a trail and there is time to draw it; once it is drawn, until a
+        frame is late."""
+        if self._is_trail_rendered:
+            return not budget.refuse_late(self._late_before, 0)
+        self._late_before = budget.late
+        amount = self.values.get("/feedback/amount", displayed["/feedback/amount"])
+        return amount > 0 and not budget.refuse_two_looks()

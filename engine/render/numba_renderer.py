@@ -316,8 +316,8 @@ class NumbaRenderer:
     def _draw_looks(self, picture: PictureInput) -> np.ndarray:
         """Draw the finished look; during a dissolve both finished looks and their mix."""
         self._fade.follow(picture.outgoing)
-        kept = picture.decks
-        self._trails = {deck: trail for deck, trail in self._trails.items() if deck in kept}
+        needed = picture.decks
+        self._trails = {deck: trail for deck, trail in self._trails.items() if deck in needed}
         if picture.upcoming is not None:
             self._draw_trail(picture.upcoming, None)
         return self._fade.draw(picture, self._fade_backend)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from engine.render.masks import SourceMaps, SourceRequest
 from engine.render.newest_thread import NewestThread
+from engine.system.frame_budget import rest_s
 from engine.system.guarded_thread import Guard
 from engine.system.reporting import Report
 
@@ -16,11 +17,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SLOW_S = 0.005
-REST = 3.0
-MAX_REST_S = 0.1
-"""A machine that takes longer for a picture rests so many times as long after it: it maps fewer,
-none is late."""
 TOLD_AFTER_S: Final = 2.0
 _NO_SOURCE: Final = (
     "layer 5 has no source, so nobody's body is in the picture: run with --camera "
@@ -116,6 +112,4 @@ class SourceMapper:
     def _map_and_rest(self, request: SourceRequest) -> None:
         began_s = time.perf_counter()
         self._map(request)
-        spent_s = time.perf_counter() - began_s
-        if spent_s > SLOW_S:
-            time.sleep(min(REST * spent_s, MAX_REST_S))
+        time.sleep(rest_s(time.perf_counter() - began_s))

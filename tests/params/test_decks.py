@@ -3,11 +3,11 @@
 import pytest
 
 from engine.params import Crossfade, Deck, Decks, Modulation, ParamStore, Slew
-from engine.params.decks import BOTH
-from engine.params.drawing_cost import MAX_LATE_FRAMES, DrawingCost
+from engine.params.decks import BOTH, MAX_LATE_FRAMES
 from engine.params.expected_look import TRAIL_FRAMES, ExpectedLook
 from engine.params.fade_time import FadeTime
 from engine.params.store import entries_of
+from engine.system.frame_budget import FrameBudget
 from engine.values import AudioFeatures, ChannelFeatures
 from osc_schema.modulation import ROUTES
 
@@ -31,8 +31,10 @@ class Show:
         self.crossfade = Crossfade(self.store)
         self.waiting = self.prepared = ""
         self.waiting_values = dict[str, object]()
+        self.budget = FrameBudget()
         self.decks = Decks(
             Deck(Slew(), Modulation()),
+            self.budget,
             ExpectedLook(
                 lambda frames: self.waiting, lambda: self.prepared, lambda name: self.waiting_values
             ),
@@ -46,7 +48,8 @@ class Show:
         self.crossfade.step(self.now_s)
         moves_old = self.decks.outgoing is not None
         snapshot, self.event = self.crossfade.take_event(moves_old=moves_old)
-        self.decks.follow(self.event, snapshot, period_s=period_s, late=self.late)
+        self.budget.begin_frame(period_s=period_s, late=self.late, next_due_s=0.0)
+        self.decks.follow(self.event, snapshot)
         self.decks.glide(snapshot, PERIOD_S)
         self.decks.modulate(SILENCE, time_s=self.now_s, beat=0.0)
         self.now_s += PERIOD_S
@@ -117,18 +120,20 @@ def test_both_looks_are_drawn_if_they_fit_into_four_fifths_of_a_frame() -> None:
     for draw_ms, rest_ms, expected in (
         (5.0, 3.0, ""), (12.0, 2.6, ""), (12.0, 3.0, "27 of 33 ms"), (30.0, 1.0, "61 of 33 ms"),
     ):  # fmt: skip
-        cost = DrawingCost()
+        budget = FrameBudget()
+        budget.begin_frame(period_s=PERIOD_S, late=0, next_due_s=0.0)
         for _ in range(60):
-            cost.add(work_s=(draw_ms + rest_ms) / 1000, draw_s=draw_ms / 1000, looks=1)
-        assert expected in cost.begin(PERIOD_S, 0) and bool(expected) == bool(
-            cost.begin(PERIOD_S, 0)
-        )
-    assert DrawingCost().begin(PERIOD_S, 0) == "", "nothing is known before the first frame"
-    assert cost.usual_look_s == 0.03 and DrawingCost().usual_look_s == 0.0
+            budget.add_frame(work_s=(draw_ms + rest_ms) / 1000, draw_s=draw_ms / 1000, looks=1)
+        refusal = budget.refuse_two_looks()
+        assert expected in refusal and bool(expected) == bool(refusal)
+    assert budget.usual_look_s == 0.03
+    unmeasured = FrameBudget()
+    unmeasured.begin_frame(period_s=PERIOD_S, late=0, next_due_s=0.0)
+    assert unmeasured.refuse_two_looks() == "" and unmeasured.usual_look_s == 0.0
 
 
 def test_without_time_for_two_looks_a_still_dissolves_but_never_offline(show: Show) -> None:
-    show.decks.cost.add(work_s=0.030, draw_s=0.028, looks=1)
+    show.budget.add_frame(work_s=0.030, draw_s=0.028, looks=1)
     show.load((BRIGHTNESS, 4.0))
     show.frame()
     assert show.event.fade is not None and show.decks.outgoing is None
@@ -137,7 +142,7 @@ def test_without_time_for_two_looks_a_still_dissolves_but_never_offline(show: Sh
         == "the old look is frozen (drawing both looks would take 58 of 33 ms per frame)"
     )
     offline = Show()
-    offline.decks.cost.add(work_s=9.0, draw_s=9.0, looks=1)
+    offline.budget.add_frame(work_s=9.0, draw_s=9.0, looks=1)
     offline.load((BRIGHTNESS, 4.0))
     offline.frame(period_s=None)
     assert offline.decks.outgoing is not None and offline.decks.fade_note == BOTH
@@ -192,7 +197,7 @@ def test_no_look_comes_without_a_trail_without_time_or_after_a_late_frame(show: 
         False,
     ]
     for _ in range(60):
-        show.decks.cost.add(work_s=0.020, draw_s=0.018, looks=1)
+        show.budget.add_frame(work_s=0.020, draw_s=0.018, looks=1)
     assert not any(expect(show, "Mandala") for _ in range(3))
 
 
@@ -226,6 +231,6 @@ def test_a_cut_shows_the_new_values_in_its_first_frame(show: Show) -> None:
     show.decks.on_air.slew.set_smoothing(BRIGHTNESS, 1000.0)
     show.crossfade.start(entries_of([(BRIGHTNESS, 4.0)]), by="preset x", is_picture=True)
     snapshot, event = show.crossfade.take_event()
-    show.decks.follow(event, snapshot, period_s=PERIOD_S, late=0)
+    show.decks.follow(event, snapshot)
     show.decks.glide(snapshot, PERIOD_S)
     assert show.decks.on_air.values[BRIGHTNESS] == 4.0

@@ -207,5 +207,5 @@ def test_an_expected_look_begins_with_its_trail_and_any_other_with_a_black_one(p
         pair.alone[0].wait()
         black_trail = pair.alone[0].read_rgba().astype(int)
         assert np.abs(with_trail - black_trail).mean() > 5
-        shown = black_trail if is_waiting or is_dropped else with_trail
-        assert (seen == shown).all(), (is_waiting, is_dropped, keeps_trail)
+        visible = black_trail if is_waiting or is_dropped else with_trail
+        assert (seen == visible).all(), (is_waiting, is_dropped, keeps_trail)

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from engine.ipc import FrameRing
-from engine.sinks.second_output import SparePace
 from engine.sinks.sink import SinkSpec
 from engine.sinks.sink_set import SHAPED, SinkSet
 from engine.system.clock import SteppedClock
+from engine.system.frame_budget import SpareTime
 from engine.system.schedule import Schedule
 from tests.sinks.test_four_pictures import grey_picture
 
@@ -20,7 +20,7 @@ FPS, SECONDS = 30, 60
 def run_show(first_ms: float, second_ms: Callable[[int], float]) -> dict[str, int]:
     """A minute of frames that cost as much: the real schedule, and a clock that only these costs
     move."""
-    schedule, pace, now_s = Schedule(FPS), SparePace(), 0.0
+    schedule, pace, now_s = Schedule(FPS), SpareTime(), 0.0
     counts = {"frames": 0, "late": 0, "second": 0}
     while now_s < SECONDS:
         due_s = schedule.next_due_s(now_s)

@@ -393,8 +393,10 @@ def test_a_look_glides_and_fades_in_over_udp_its_faders_are_seen_to_move_and_the
     assert description() == "both looks are drawn" or description().startswith(
         "the old look is frozen ("
     )
-    cost = session.engine._parts.drawing.decks.cost
-    session.engine.post(lambda: [cost.add(work_s=0.9, draw_s=0.8, looks=1) for _ in range(60)])
+    budget = session.engine._parts.timing.budget
+    session.engine.post(
+        lambda: [budget.add_frame(work_s=0.9, draw_s=0.8, looks=1) for _ in range(60)]
+    )
     assert session.done("/preset/load", "default", 0.1) == ("/preset/load", "default")
     assert (
         description()
