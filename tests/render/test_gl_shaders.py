@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from engine.control.commands.shader_player import dissolve_shaders, morph_shaders
+from engine.control.commands.shader_mixing import dissolve_shaders, morph_shaders
 from engine.render.isf.isf_file import ShaderSlot
 from engine.render.isf.parse import parse_isf
 from engine.render.numba_renderer import NumbaRenderer

@@ -34,7 +34,8 @@ import numpy as np
 import osc_schema
 from engine.control import Args, CommandTable, Reply
 from engine.control.commands import CommandContext
-from engine.control.commands.shader_player import ShaderPlayer, prepared_slot, slot_of
+from engine.control.commands.shader_mixing import prepared_slot, slot_of
+from engine.control.commands.shader_player import ShaderPlayer
 from engine.control.commands.shader_slots import (
     PlayingShader,
     PreparedShader,

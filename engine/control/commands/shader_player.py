@@ -1,6 +1,7 @@
 """Chooses the shaders of each frame and their input values. Render thread, except where noted.
 
-    ShaderControl ─ play(slot, shader) ─► the next frame that has its values ─► shaders(values) ─► renderer
+    ShaderControl ─ play(slot, shader) ─► the next frame that has its values
+                                          ─► shaders(values) ─► renderer
 
 A shader that is chosen is not ready yet: the last one plays on, with the values that it had,
 because the new ones in the same group are not meant for it. If the new one fails, the last one
@@ -8,10 +9,8 @@ follows its aliases again. That of another look does not play on (`stand_in`), n
 transition. When a whole look replaces another at once, the picture on screen stays until its
 shaders are ready.
 
-Inputs that cannot be interpolated, switches and menus, are not smoothed. While one look dissolves
-into another, each has its own shaders, so a slot has two render slots, `1` and `1-`: the old shader
-stays in its render slot, where it is compiled. If both looks have the same shaders in all slots,
-each is drawn once, with inputs between those of both looks.
+While one look dissolves into another, the old shader stays in its render slot, where it is
+compiled, and the new one gets the other render slot (shader_mixing.py).
 
 A transition belongs to no look. It is in each frame's shaders, so that it is built before a fade
 begins. With it, or with a blend, both looks are drawn with their own shaders, even if these are the
@@ -23,30 +22,80 @@ switched on or its file is chosen, even if neither changes.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import osc_schema
+from engine.control.commands.shader_mixing import (
+    dissolve_shaders,
+    is_same,
+    morph_shaders,
+    other_suffix,
+    slot_of,
+)
 from engine.control.commands.shader_slots import PlayingShader
 from engine.control.commands.slow_shaders import SlowShader, SlowShaders
 from engine.params import ParamStore, Snapshot
 from engine.params.crossfade import Crossfade, LookEvent, PictureFade
-from engine.params.shader_inputs import ON_FROM, InputValue, ShaderInput, inputs_of
-from engine.render.colour import shader_colours
-from engine.render.isf.isf_file import SECOND_SUFFIX, IsfFile, IsfInput, ShaderSlot
-from engine.values import item_weights
+from engine.params.shader_inputs import ON_FROM, InputValue, ShaderInput
+from engine.render.isf.isf_file import SECOND_SUFFIX, ShaderSlot
 from osc_schema import fx
 
 BYPASS_S: Final = 0.5  # of the dissolves to the fallback and back
 CUT_S: Final = 2.0  # at most, from a new look until its shaders are ready
-CUT_FRAMES: Final = (
-    40  # or, on a busy machine, so many pictures: a shader is built in steps, one in each
-)
+# or, on a busy machine, so many pictures: a shader is built in steps, one in each
+CUT_FRAMES: Final = 40
 HELD_FRAMES: Final = 300  # at most, for which a dissolve waits for the shaders of the new look
 MAX_CACHED_SHADERS: Final = 32  # that outgoing looks may need
-_MIXED: Final = ("float", "point2D", "color")
 
 Jump = Callable[[Snapshot, Iterable[str]], None]
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Slot:
+    """What plays in a slot."""
+
+    name: str
+    now: PlayingShader | None = None
+    next: PlayingShader | None = None
+    """Plays from the first frame whose values choose it. Set on any thread."""
+    last: ShaderSlot | None = None
+    """The slot as it was drawn last, without events."""
+    failed: str = ""
+    """Name of the file that has failed, so that the last good shader plays on."""
+    is_awaited: bool = False
+    """Its shader is not tested, or refused, so that another stands in. Set on any thread."""
+    is_enabled: bool = True
+    suffix: str = ""
+    """Of the render slot in which the look on screen has its shader."""
+    switched_for: Snapshot | None = None
+    """The old look of the last dissolve for which the render slot was changed."""
+    requests_at_bypass: int = 0
+    """How often it had been requested when it was bypassed."""
+
+    @property
+    def render_slot(self) -> str:
+        return self.name + self.suffix
+
+    def switch(self, old: Snapshot) -> None:
+        """Change the render slot for a dissolve from this look, once."""
+        if self.switched_for is not old:
+            self.switched_for = old
+            self.suffix = other_suffix(self.suffix)
+
+    def switch_back(self, old: Snapshot) -> None:
+        """Undo `switch`, if it was for this look."""
+        if self.switched_for is old:
+            self.suffix = other_suffix(self.suffix)
+        self.switched_for = None
+
+    def clear(self) -> None:
+        self.now = None
+        self.last = None
+
+    def is_waiting_for(self, chosen: str) -> bool:
+        """True if the shader of this name is not here yet, and has not failed."""
+        return self.failed != chosen and (self.now is None or self.now.key != _key(chosen))
 
 
 class ShaderPlayer:
@@ -56,21 +105,10 @@ class ShaderPlayer:
         self._store = store
         self._crossfade = crossfade
         self._bypass = crossfade.bypass
-        self._requests_at_bypass: dict[str, int] = {}
-        """How often each bypassed slot had been requested when it was bypassed."""
-        self._next: dict[str, PlayingShader] = {}
-        self._now: dict[str, PlayingShader] = {}
+        self._slots = {name: _Slot(name=name) for name in fx.SLOTS}
         self._cached_shaders: dict[tuple[str, str], PlayingShader] = {}
-        self._failed: dict[str, str] = {}
-        """Name of the file that has failed in a slot, so that the last good shader plays on."""
-        self._awaited: set[str] = set()
-        """Slots whose shader is not tested, or refused, so that another stands in."""
-        self._last: dict[str, ShaderSlot] = {}
         self._pressed: dict[str, bool] = {}
-        self._enabled: dict[str, object] = {}
-        self._suffixes: dict[str, str] = dict.fromkeys(fx.SLOTS, "")
-        self._switched: dict[str, Snapshot] = {}
-        """By slot, the old look of the last dissolve for which its render slot was changed."""
+        """By the address of an event, whether it is on."""
         self._slow = SlowShaders()
         self.clock = (0.0, 120.0)
         """Beats since the start and beats per minute of the newest frame."""
@@ -100,18 +138,18 @@ class ShaderPlayer:
         """Play a shader from the first frame whose values choose it. The numbers are those of
         `SlowShaders.limit`."""
         self._slow.limit(shader, quality, draw_ms, period_ms)
-        self._next[slot] = shader
-        self._awaited.discard(slot)
+        self._slots[slot].next = shader
+        self._slots[slot].is_awaited = False
 
     def stand_in(self, slot: str) -> None:
         """Until `play`, draw no shader here but what replaces a bypassed one: the present one is
         another look's."""
-        self._awaited.add(slot)
+        self._slots[slot].is_awaited = True
 
     def keep_last(self, slot: str, failed: str) -> None:
         """Keep playing the last good shader, as the file `failed` cannot be played; it follows its
         aliases again."""
-        self._failed[slot] = failed
+        self._slots[slot].failed = failed
 
     def quality_line(self, shader: PlayingShader | None) -> str:
         """The line on the smaller form in which a shader is drawn, with what the larger one took;
@@ -122,7 +160,7 @@ class ShaderPlayer:
         """The alias of a named input of the shader that these values choose; "" for none or
         several. Render thread."""
         slot = target.split("/")[2]
-        shader = self._chosen(slot, fx.chosen_file(slot, values)) or self._now.get(slot)
+        shader = self._chosen(slot, fx.chosen_file(slot, values)) or self._slots[slot].now
         for each in shader.inputs if shader is not None else ():
             if each.address == target and len(each.aliases) == 1:
                 return each.aliases[0]
@@ -133,56 +171,55 @@ class ShaderPlayer:
     def bypass(self, slots: Iterable[str]) -> list[str]:
         """Draw no shader in these slots from the next frame on. Returns those that were not
         bypassed yet."""
-        new = [slot for slot in slots if slot in self._now and slot not in self._bypass.slots]
+        new = [
+            slot
+            for slot in slots
+            if self._slots[slot].now is not None and slot not in self._bypass.slots
+        ]
         if new and (new != [fx.TRANSITION] or self._crossfade.progress is not None):
             self._crossfade.freeze(BYPASS_S)
-        self._begin_bypass(new)
+        for slot in new:
+            self._begin_bypass(slot)
         return new
 
-    def _begin_bypass(self, slots: Iterable[str]) -> None:
-        for slot in slots:
-            self._requests_at_bypass[slot] = self._store.set_count(_choice_addresses(slot))
-            self._bypass.begin(slot)
+    def _begin_bypass(self, slot: str) -> None:
+        self._slots[slot].requests_at_bypass = self._requests(slot)
+        self._bypass.begin(slot)
 
     def retry_bypassed(self) -> list[str]:
         """Begin what stands in, and resume drawing the bypassed slots that have another shader, or
         whose shader is to be tried again. Call it before a frame's values are read. Returns those
         that play the same shader again."""
-        for slot in self._awaited - self._bypass.slots:
-            self._now.pop(slot, None)
-            self._last.pop(slot, None)
-            self._begin_bypass([slot])
+        for slot in self._slots.values():
+            if slot.is_awaited and slot.name not in self._bypass.slots:
+                slot.clear()
+                self._begin_bypass(slot.name)
         snapshot = self._store.snapshot()
         again = []
         other = []
-        for slot in self._bypass.slots:
-            upcoming = self._next.get(slot)
-            now = self._now.get(slot)
-            if upcoming is not None and upcoming.version <= snapshot.version:
-                other.append(slot)
-            elif (
-                self._store.set_count(_choice_addresses(slot)) != self._requests_at_bypass[slot]
-                and snapshot[fx.enable_address(slot)]
-                and now is not None
-                and now.key == _key(fx.chosen_file(slot, snapshot))
-            ):
-                again.append(slot)
-        if any(slot != fx.TRANSITION for slot in (*again, *other)):
+        for name in self._bypass.slots:
+            slot = self._slots[name]
+            if slot.next is not None and slot.next.version <= snapshot.version:
+                other.append(name)
+            elif self._is_requested_again(slot, snapshot):
+                again.append(name)
+        if any(name != fx.TRANSITION for name in (*again, *other)):
             self._crossfade.dissolve(BYPASS_S)
-        for slot in (*again, *other):
-            self._bypass.end(slot)
-            self._slow.begin(slot)
+        for name in (*again, *other):
+            self._bypass.end(name)
+            self._slow.begin(name)
         return again
 
-    def _undo_dissolve(self, snapshot: Snapshot, old: Snapshot) -> None:
-        """Restore the shaders of the old look in their render slots, because its dissolve was
-        undone."""
-        for slot in fx.LOOK_SLOTS:
-            shader = self._chosen(slot, snapshot[fx.file_address(slot)])
-            if shader is not None and slot not in self._bypass.slots:
-                self._now[slot] = shader
-            if self._switched.pop(slot, None) is old:
-                self._suffixes[slot] = _other_suffix(self._suffixes[slot])
+    def _is_requested_again(self, slot: _Slot, snapshot: Snapshot) -> bool:
+        """True if a bypassed slot was switched on, or its file chosen, since it was bypassed."""
+        if slot.now is None or self._requests(slot.name) == slot.requests_at_bypass:
+            return False
+        is_chosen = slot.now.key == _key(fx.chosen_file(slot.name, snapshot))
+        return is_chosen and bool(snapshot[fx.enable_address(slot.name)])
+
+    def _requests(self, slot: str) -> int:
+        """How often the slot's switch or file was set."""
+        return self._store.set_count((fx.enable_address(slot), fx.file_address(slot)))
 
     def follow(self, event: LookEvent, snapshot: Snapshot, jump: Jump, time_s: float) -> None:
         """Start the shaders that are ready. `jump(snapshot, addresses)`: apply these values without
@@ -193,26 +230,38 @@ class ShaderPlayer:
             self._cut_s = time_s
             self._cut_frame = self._frames
             self._awaits_tests = True
-        for slot, shader in list(self._next.items()):
-            if shader.version > snapshot.version or slot in self._bypass.slots:
-                continue
-            if self._next.get(slot) is shader:
-                del self._next[slot]
-            self._now[slot] = shader
-            self._cached_shaders[slot, shader.key] = shader
-            while len(self._cached_shaders) > MAX_CACHED_SHADERS:
-                del self._cached_shaders[next(iter(self._cached_shaders))]
-            self._failed.pop(slot, None)
-            self._slow.begin(slot)
-            for each in shader.inputs:  # a switch that is on at the start is no event
-                self._pressed[each.address] = snapshot.number(each.aliases[0]) >= ON_FROM
-            jump(snapshot, [fx.alias_address(slot, number) for number in fx.ALIASES])
-        for slot in fx.SLOTS:
-            if not fx.chosen_file(slot, snapshot):
-                self._awaited.discard(slot)
-                self._now.pop(slot, None)
-                self._last.pop(slot, None)
-                self._bypass.end(slot)
+        for slot in self._slots.values():
+            upcoming = slot.next
+            is_ready = upcoming is not None and upcoming.version <= snapshot.version
+            if upcoming is not None and is_ready and slot.name not in self._bypass.slots:
+                self._start(slot, upcoming, snapshot, jump)
+            if not fx.chosen_file(slot.name, snapshot):
+                slot.is_awaited = False
+                slot.clear()
+                self._bypass.end(slot.name)
+
+    def _start(self, slot: _Slot, shader: PlayingShader, snapshot: Snapshot, jump: Jump) -> None:
+        if slot.next is shader:  # else another thread has given a newer one
+            slot.next = None
+        slot.now = shader
+        slot.failed = ""
+        self._cached_shaders[slot.name, shader.key] = shader
+        while len(self._cached_shaders) > MAX_CACHED_SHADERS:
+            del self._cached_shaders[next(iter(self._cached_shaders))]
+        self._slow.begin(slot.name)
+        for each in shader.inputs:  # a switch that is on at the start is no event
+            self._pressed[each.address] = snapshot.number(each.aliases[0]) >= ON_FROM
+        jump(snapshot, [fx.alias_address(slot.name, number) for number in fx.ALIASES])
+
+    def _undo_dissolve(self, snapshot: Snapshot, old: Snapshot) -> None:
+        """Restore the shaders of the old look in their render slots, because its dissolve was
+        undone."""
+        for name in fx.LOOK_SLOTS:
+            slot = self._slots[name]
+            shader = self._chosen(name, snapshot[fx.file_address(name)])
+            if shader is not None and name not in self._bypass.slots:
+                slot.now = shader
+            slot.switch_back(old)
 
     def shaders(
         self,
@@ -229,28 +278,27 @@ class ShaderPlayer:
         `fade`: the running dissolve; `outgoing`: the old look's values, if it still moves; `clock`:
         beats and bpm."""
         self.clock = clock
-        now = {each.slot: each for each in self._playing(values, snapshot, moved)}
-        playing = (now.pop(fx.TRANSITION),) if fx.TRANSITION in now else ()
-        transition = () if fade is not None and fade.is_repair else playing
+        now = self._playing(values, snapshot, moved)
+        playing = now.pop(fx.TRANSITION, None)
         if fade is None:
-            return *(
-                replace(each, slot=slot + self._suffixes[slot]) for slot, each in now.items()
-            ), *transition
+            alone = [
+                replace(each, slot=self._slots[name].render_slot) for name, each in now.items()
+            ]
+            return (*alone, *([] if playing is None else [playing]))
+        transition = [] if playing is None or fade.is_repair else [playing]
         before = self._outgoing_shaders(fade.before, fade.before if outgoing is None else outgoing)
-        is_composed = bool(transition) or (
-            not fade.is_repair and values["/preset/blend"] != fx.DISSOLVE
-        )
-        if outgoing is not None and not is_composed and is_same(before, now):
-            return morph_shaders(before, now, fade.mix, self._suffixes)
-        for slot in now.keys() & before.keys():
+        is_blended = not fade.is_repair and values["/preset/blend"] != fx.DISSOLVE
+        suffixes = {name: slot.suffix for name, slot in self._slots.items()}
+        if outgoing is not None and not transition and not is_blended and is_same(before, now):
+            return morph_shaders(before, now, fade.mix, suffixes)
+        for name in now.keys() & before.keys():
             # A still picture contains its shaders: one that continues can stay in its render slot.
-            is_continued = outgoing is None and before[slot].file is now[slot].file
-            if self._switched.get(slot) is not fade.before and not is_continued:
-                self._switched[slot] = fade.before
-                self._suffixes[slot] = _other_suffix(self._suffixes[slot])
-        return *dissolve_shaders(
-            {} if outgoing is None else before, now, self._suffixes
-        ), *transition
+            is_continued = outgoing is None and before[name].file is now[name].file
+            if not is_continued:
+                self._slots[name].switch(fade.before)
+                suffixes[name] = self._slots[name].suffix
+        moving = {} if outgoing is None else before
+        return (*dissolve_shaders(moving, now, suffixes), *transition)
 
     def is_cutting(self, time_s: float) -> bool:
         """True for two seconds, and some pictures, after a look has replaced another at once.
@@ -271,89 +319,75 @@ class ShaderPlayer:
         have passed their test: they are read and built. `building`: render slots that the renderer
         builds."""
         self._frames += 1
-        is_building = any(
-            slot + suffix in building
-            for slot, suffix in self._suffixes.items()
-            if slot != fx.TRANSITION
-        )
-        self._held_frames = self._held_frames + 1 if is_building or self._is_testing(values) else 0
+        is_building = any(self._slots[name].render_slot in building for name in fx.LOOK_SLOTS)
+        is_waiting = is_building or self._is_testing(values)
+        self._held_frames = self._held_frames + 1 if is_waiting else 0
         self._crossfade.hold(0 < self._held_frames < HELD_FRAMES)
 
     def _is_testing(self, values: Mapping[str, Any]) -> bool:
-        for slot in fx.LOOK_SLOTS:
-            chosen = values[fx.file_address(slot)]
-            now = self._now.get(slot)
-            if not chosen or not values[fx.enable_address(slot)] or slot in self._bypass.slots:
-                continue
-            if self._failed.get(slot) != chosen and (now is None or now.key != _key(chosen)):
+        for name in fx.LOOK_SLOTS:
+            chosen = values[fx.file_address(name)]
+            is_on = chosen and values[fx.enable_address(name)]
+            is_drawn = is_on and name not in self._bypass.slots
+            if is_drawn and self._slots[name].is_waiting_for(chosen):
                 return True
         return False
 
     def _playing(
         self, values: Mapping[str, Any], snapshot: Snapshot, moved: Mapping[str, float]
-    ) -> tuple[ShaderSlot, ...]:
-        playing = []
-        raised: list[str] = []
-        for slot in fx.SLOTS:
-            shader = self._now.get(slot)
-            is_on = values[fx.enable_address(slot)]
-            if is_on and not self._enabled.get(slot, True):
-                self._slow.begin_anew(slot, shader)
-            self._enabled[slot] = is_on
-            if shader is None or not is_on:
+    ) -> dict[str, ShaderSlot]:
+        playing = {}
+        pressed: list[str] = []
+        for slot in self._slots.values():
+            is_on = bool(values[fx.enable_address(slot.name)])
+            if is_on and not slot.is_enabled:
+                self._slow.begin_anew(slot.name, slot.now)
+            slot.is_enabled = is_on
+            if slot.now is None or not is_on:
                 continue
-            chosen = fx.chosen_file(slot, values)
-            is_tested = shader.key != _key(chosen) and self._failed.get(slot) != chosen
-            if is_tested:  # the newly chosen one is not ready
-                if slot in self._last and slot != fx.TRANSITION:
-                    playing.append(self._last[slot])
+            if slot.is_waiting_for(fx.chosen_file(slot.name, values)):
+                if slot.last is not None and slot.name != fx.TRANSITION:
+                    playing[slot.name] = slot.last
                 continue
-            now = slot_of(
-                slot,
-                shader,
-                values,
-                snapshot,
-                moved,
-                clock=self.clock,
-                quality=self._slow.quality_of(shader),
-            )
+            now = self._drawn(slot.name, slot.now, values, snapshot, moved)
             events = {
-                each.name: self._has_fired(each, now.inputs[each.name], snapshot, raised)
-                for each in _events(shader)
+                each.name: self._has_fired(each, now.inputs[each.name], snapshot, pressed)
+                for each in _events(slot.now)
             }
-            self._last[slot] = replace(now, inputs={**now.inputs, **dict.fromkeys(events, False)})
-            playing.append(
-                replace(now, inputs={**now.inputs, **events})
-                if any(events.values())
-                else self._last[slot]
+            slot.last = replace(now, inputs={**now.inputs, **dict.fromkeys(events, False)})
+            is_fired = any(events.values())
+            playing[slot.name] = (
+                replace(now, inputs={**now.inputs, **events}) if is_fired else slot.last
             )
-        if raised:  # released, unless somebody has set them since
-            params = [osc_schema.lookup(alias) for alias in raised]
+        if pressed:  # released, unless somebody has set them since
+            params = [osc_schema.lookup(alias) for alias in pressed]
             released = [(param, 0.0) for param in params if param is not None]
             self._store.glide(released, by="fx", since=snapshot.version)
-        return tuple(playing)
+        return playing
 
     def _outgoing_shaders(
         self, before: Snapshot, values: Mapping[str, Any]
     ) -> dict[str, ShaderSlot]:
         """The shaders of the look that is dissolved, without events."""
         slots = {}
-        for slot in fx.LOOK_SLOTS:
-            shader = self._chosen(slot, before[fx.file_address(slot)])
-            if shader is not None and before[fx.enable_address(slot)]:
-                old = slot_of(
-                    slot,
-                    shader,
-                    values,
-                    before,
-                    {},
-                    clock=self.clock,
-                    quality=self._slow.quality_of(shader),
-                )
-                slots[slot] = replace(
-                    old, inputs={**old.inputs, **{each.name: False for each in _events(shader)}}
-                )
+        for name in fx.LOOK_SLOTS:
+            shader = self._chosen(name, before[fx.file_address(name)])
+            if shader is not None and before[fx.enable_address(name)]:
+                old = self._drawn(name, shader, values, before, {})
+                silent = dict.fromkeys((each.name for each in _events(shader)), False)
+                slots[name] = replace(old, inputs={**old.inputs, **silent})
         return slots
+
+    def _drawn(
+        self,
+        name: str,
+        shader: PlayingShader,
+        values: Mapping[str, Any],
+        snapshot: Snapshot,
+        moved: Mapping[str, float],
+    ) -> ShaderSlot:
+        quality = self._slow.quality_of(shader)
+        return slot_of(name, shader, values, snapshot, moved, clock=self.clock, quality=quality)
 
     def note_costs(
         self,
@@ -370,7 +404,8 @@ class ShaderPlayer:
         `picture_ms`: of the whole picture; if that is too slow, so is the slowest shader that has a
         smaller form. `overruns`: render slots that the renderer aborted in the middle of the
         picture. Those of an old look that is dissolved bypass nothing: `holds_up_fade`."""
-        own = {slot + suffix: slot for slot, suffix in self._suffixes.items() if slot in self._now}
+        now = {slot.name: slot.now for slot in self._slots.values() if slot.now is not None}
+        own = {self._slots[name].render_slot: name for name in now}
         self.draw_ms = draw_ms = {own[name]: ms for name, ms in costs_ms.items() if name in own}
         over = {own[name] for name in overruns if name in own}
         self.holds_up_fade = any(name not in own for name in overruns)
@@ -378,31 +413,26 @@ class ShaderPlayer:
         slow = self._slow.count(draw_ms, period_ms, over)
         if is_offline:
             return []
-
-        def smaller(slot: str, ms: float) -> float | None:
-            return self._slow.smaller(self._now[slot], ms, period_ms)
-
-        if slow or len(draw_ms) < len(costs_ms):  # in a dissolve the other look takes time, too
-            return [
-                SlowShader(
-                    slot=slot,
-                    draw_ms=(ms := draw_ms[slot]),
-                    quality=None if slot in over else smaller(slot, ms),
-                )
-                for slot in slow
-            ]
-        return self._slow.count_picture(picture_ms, period_ms, draw_ms, self._now)
+        has_other_look = len(draw_ms) < len(costs_ms)  # in a dissolve that takes time, too
+        if not slow and not has_other_look:
+            return self._slow.count_picture(picture_ms, period_ms, draw_ms, now)
+        found = []
+        for name in slow:
+            ms = draw_ms[name]
+            quality = None if name in over else self._slow.smaller(now[name], ms, period_ms)
+            found.append(SlowShader(slot=name, draw_ms=ms, quality=quality))
+        return found
 
     def shader_at(self, render_slot: str) -> PlayingShader | None:
         """The shader that plays in this render slot; None for one of an outgoing look."""
-        slot = render_slot.removesuffix(SECOND_SUFFIX)
-        return self._now.get(slot) if render_slot == slot + self._suffixes.get(slot, "") else None
+        slot = self._slots.get(render_slot.removesuffix(SECOND_SUFFIX))
+        return slot.now if slot is not None and slot.render_slot == render_slot else None
 
     def _chosen(self, slot: str, name: object) -> PlayingShader | None:
         return self._cached_shaders.get((slot, _key(str(name)))) if name else None
 
     def _has_fired(
-        self, each: ShaderInput, value: InputValue, snapshot: Snapshot, raised: list[str]
+        self, each: ShaderInput, value: InputValue, snapshot: Snapshot, pressed: list[str]
     ) -> bool:
         """True in one frame for each press of an event, by a sender or by modulation."""
         (alias,) = each.aliases
@@ -410,137 +440,10 @@ class ShaderPlayer:
         is_up = bool(value)
         is_set = snapshot.number(alias) >= ON_FROM
         if is_set:
-            raised.append(alias)
-        self._pressed[each.address] = (
-            is_up and not is_set
-        )  # reset in this frame: if it is up again, that is a press
+            pressed.append(alias)
+        # Reset in this frame: if it is up again, that is a press.
+        self._pressed[each.address] = is_up and not is_set
         return is_up and not was_up
-
-
-def prepared_slot(slot: str, file: IsfFile) -> ShaderSlot:
-    """The slot of a shader that is not yet on screen, with the default of each input."""
-    inputs = {each.name: each.value_at(each.default) for each in inputs_of(slot, file.inputs)[0]}
-    return ShaderSlot(slot=slot, file=file, inputs=inputs, mix=1.0)
-
-
-def is_same(before: Mapping[str, ShaderSlot], now: Mapping[str, ShaderSlot]) -> bool:
-    """True if two looks have the same shaders in the same slots, and any. Pure."""
-    return (
-        bool(now)
-        and before.keys() == now.keys()
-        and all(before[slot].file is now[slot].file for slot in now)
-    )
-
-
-def morph_shaders(
-    before: Mapping[str, ShaderSlot],
-    now: Mapping[str, ShaderSlot],
-    fraction: float,
-    suffixes: Mapping[str, str],
-) -> tuple[ShaderSlot, ...]:
-    """Interpolate the inputs of the shaders that two looks have in common; `fraction` of the second
-    look. Pure.
-
-    `suffixes`: the suffix of each slot's render slot."""
-    result = []
-    for slot, new in now.items():
-        old = before[slot]
-        mixed = {
-            each.name: _interpolate(old.inputs[each.name], new.inputs[each.name], fraction)
-            for each in new.file.inputs
-            if _is_mixed(each) and each.name in old.inputs and each.name in new.inputs
-        }
-        mix = old.mix + (new.mix - old.mix) * fraction
-        result.append(
-            replace(
-                new,
-                slot=slot + suffixes[slot],
-                inputs={**new.inputs, **mixed},
-                mix=mix,
-                is_shared=True,
-            )
-        )
-    return tuple(result)
-
-
-def dissolve_shaders(
-    before: Mapping[str, ShaderSlot], now: Mapping[str, ShaderSlot], suffixes: Mapping[str, str]
-) -> tuple[ShaderSlot, ...]:
-    """List the shaders of two looks in the order of the slots. Pure.
-
-    `suffixes`: the suffix of each render slot of the second look, or of the only look that has a
-    shader there."""
-    result = []
-    for slot in fx.LOOK_SLOTS:
-        old, new = before.get(slot), now.get(slot)
-        if old is not None:
-            suffix = suffixes[slot] if new is None else _other_suffix(suffixes[slot])
-            result.append(replace(old, slot=slot + suffix, is_outgoing=True))
-        if new is not None:
-            result.append(replace(new, slot=slot + suffixes[slot]))
-    return tuple(result)
-
-
-def _choice_addresses(slot: str) -> tuple[str, str]:
-    """The addresses that choose a slot's shader: its switch and its file."""
-    return fx.enable_address(slot), fx.file_address(slot)
-
-
-def _other_suffix(suffix: str) -> str:
-    return "" if suffix else SECOND_SUFFIX
-
-
-def slot_of(
-    slot: str,
-    shader: PlayingShader,
-    values: Mapping[str, Any],
-    snapshot: Snapshot,
-    moved: Mapping[str, float],
-    *,
-    clock: tuple[float, float],
-    quality: float = 1.0,
-) -> ShaderSlot:
-    """The slot of a shader that plays with these values; arguments as of `ShaderPlayer.shaders`.
-    `quality`: factor."""
-    inputs: dict[str, InputValue] = {}
-    for each in shader.inputs:
-        if _is_mixed(each):
-            positions = [values[alias] for alias in each.aliases]
-        else:
-            positions = [moved.get(alias, snapshot.number(alias)) for alias in each.aliases]
-        inputs[each.name] = each.value_at(positions)
-    own = [
-        each.name
-        for each in shader.file.inputs
-        if each.type == "color" and each.name in fx.PALETTE_INPUTS
-    ]
-    if own:
-        colours = shader_colours(item_weights(values["/colour/palette"]), values["/colour/shift"])
-        inputs.update((name, colours[fx.PALETTE_INPUTS.index(name)]) for name in own)
-    for fed in shader.file.inputs:
-        if fed.type == "float" and fed.name in (fx.BEATS, fx.BPM):
-            inputs[fed.name] = clock[fed.name == fx.BPM]
-        elif fed.type == "float" and fed.name == fx.QUALITY:
-            value = inputs.get(fed.name, fed.default)
-            assert isinstance(value, float) and isinstance(fed.minimum, float)
-            inputs[fed.name] = max(
-                fed.minimum, round(16.0 * value * quality) / 16.0
-            )  # each value allocates targets
-    return ShaderSlot(
-        slot=slot, file=shader.file, inputs=inputs, mix=values.get(f"/fx/{slot}/mix", 0.0)
-    )
-
-
-def _interpolate(old: Any, new: Any, fraction: float) -> InputValue:
-    if isinstance(new, tuple):
-        return tuple(a + (b - a) * fraction for a, b in zip(old, new, strict=True))
-    return float(old + (new - old) * fraction)
-
-
-def _is_mixed(each: ShaderInput | IsfInput) -> bool:
-    """True if an input takes values in between; each value of `quality` allocates other
-    textures."""
-    return each.type in _MIXED and each.name != fx.QUALITY
 
 
 def _events(shader: PlayingShader) -> list[ShaderInput]:
