@@ -27,6 +27,7 @@ from osc_schema.types import (
     PublishedMessage,
     Rejected,
     Value,
+    as_number,
 )
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ __all__ = [
     "Rejected",
     "Value",
     "accept",
+    "as_number",
     "is_pattern",
     "lookup",
     "lookup_command",

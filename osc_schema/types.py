@@ -243,3 +243,10 @@ class Accepted:
     note: str = ""
     """How the value was changed: `9 is outside 0..4 (clipped to 4)`. The full line is `f"{address}:
     {note}"`."""
+
+
+def as_number(value: Value) -> float:
+    """The value of a parameter whose type has numbers. TypeError for any other value."""
+    if isinstance(value, float | int):
+        return value
+    raise TypeError(f"{value!r} is no number")

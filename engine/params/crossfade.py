@@ -24,6 +24,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import osc_schema
 from engine.params.bypass import Bypass
 from engine.params.fade_time import AT_ONCE, FadeProgress, FadeTime, FadeTimer, Pulse, ReadPulse
 from engine.params.hand import Hand
@@ -199,8 +200,8 @@ class Crossfade:
                 now = self._store.snapshot()
                 paths = {}
                 for param, target in gliding:
-                    assert isinstance(target, float)  # it can glide: a FLOAT or STOPS
-                    paths[param.address] = _path(param, now.number(param.address), target)
+                    value = now.number(param.address)
+                    paths[param.address] = _path(param, value, osc_schema.as_number(target))
                 params = tuple(param for param, _ in values)
                 origin = _Origin(before=before, params=params, by=by, version=now.version)
                 self._fades.append(

@@ -167,10 +167,10 @@ class Macros:
         return who == by and now_s < until_s
 
     def _values(self, change: Change) -> Iterator[tuple[Param, Value]]:
-        assert isinstance(change.value, float)
+        position = osc_schema.as_number(change.value)
         for param, move in moves_of(str(self._store.get(MOVES[change.address]))):
             try:
-                value = osc_schema.accept(param, move.value(param, change.value)).value
+                value = osc_schema.accept(param, move.value(param, position)).value
                 self._store.require(param, value)
                 yield param, value
             except Rejected as rejection:

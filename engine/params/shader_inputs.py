@@ -128,10 +128,9 @@ class ShaderInput:
             return (at,), accepted.note
         if isinstance(result, tuple):
             return self._positions(result), accepted.note
-        assert isinstance(result, bool | float)
-        return (
-            (float(result),) if isinstance(result, bool) else self._positions((result,))
-        ), accepted.note
+        number = osc_schema.as_number(result)
+        positions = (float(number),) if isinstance(result, bool) else self._positions((number,))
+        return positions, accepted.note
 
     def _point(self, value: object) -> tuple[tuple[float, ...], str]:
         parts = value if isinstance(value, list | tuple) else (value,)
@@ -152,8 +151,7 @@ class ShaderInput:
                 out_of_range="clip",
             )
             accepted = osc_schema.accept(number, part)
-            assert isinstance(accepted.value, float)
-            numbers.append(accepted.value)
+            numbers.append(osc_schema.as_number(accepted.value))
             notes += [accepted.note] if accepted.note else []
         return self._positions(numbers), "; ".join(notes)
 

@@ -42,9 +42,8 @@ class _Glide:
         return self.at == self.target
 
     def aim(self, value: Value) -> None:
-        assert isinstance(value, float | int)
-        self.target_value = value
-        self.target = self.scale.coordinate_of(value)
+        self.target_value = osc_schema.as_number(value)
+        self.target = self.scale.coordinate_of(self.target_value)
 
     def jump(self) -> None:
         self.at = self.target

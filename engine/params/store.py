@@ -53,9 +53,11 @@ class Snapshot(Mapping[str, Value]):
 
     def number(self, address: str) -> float:
         """The value of a FLOAT, STOPS or INT parameter."""
-        value = self._values[address]
-        assert isinstance(value, float | int), address
-        return value
+        return osc_schema.as_number(self._values[address])
+
+    def integer(self, address: str) -> int:
+        """The value of an INT parameter, or the count of a trigger."""
+        return int(osc_schema.as_number(self._values[address]))
 
     def to_dict(self) -> dict[str, Value]:
         """A mutable copy of all values by address."""
@@ -205,6 +207,10 @@ class ParamStore:
         """The current value; for a trigger its count. Raises Rejected for an unknown address."""
         return self._values[_lookup(address).address]
 
+    def number(self, address: str) -> float:
+        """The current value of a FLOAT, STOPS or INT parameter."""
+        return osc_schema.as_number(self.get(address))
+
     def snapshot(self) -> Snapshot:
         """All current values; the same object until something changes."""
         with self._lock:
@@ -243,15 +249,12 @@ class ParamStore:
             if param.type is ParamType.TRIGGER:
                 if not value:  # the button was released
                     continue
-                if (
-                    address == PANIC
-                ):  # here, so that values after it in the group apply; by "panic",
-                    self._apply(
-                        _AFTER_PANIC, "panic", version=version
-                    )  # so that the sender gets these values too
-                count = values[address]
-                assert isinstance(count, int)
-                value = count + 1  # counted, so that no frame misses one
+                if address == PANIC:
+                    # Here, so that values after it in the group apply; by "panic", so that the
+                    # sender gets these values, too.
+                    self._apply(_AFTER_PANIC, "panic", version=version)
+                # Counted, so that no frame misses one.
+                value = int(osc_schema.as_number(values[address])) + 1
                 if address in self._hooks:
                     self._hooks[address](arrived_s)
             else:

@@ -342,8 +342,7 @@ class Tempo:
         self._step_source(now_s)
         self._step_pulse(now_s)
         self._step_state(now_s)
-        stored_bpm = self._store.get("/tempo/bpm")
-        assert isinstance(stored_bpm, float)
+        stored_bpm = self._store.number("/tempo/bpm")
         if stored_bpm != self._written_bpm:
             self._written_bpm = stored_bpm
             with self._lock:
@@ -419,9 +418,7 @@ class Tempo:
         return str(self._store.get("/tempo/source"))
 
     def _beats_a_bar(self) -> int:
-        beats = self._store.get("/tempo/beats_a_bar")
-        assert isinstance(beats, int)
-        return beats
+        return int(self._store.number("/tempo/beats_a_bar"))
 
     def _has_clock(self, source: str, now_s: float) -> bool:
         """True if a MIDI clock, Link or timecode sets the tempo now."""

@@ -328,8 +328,8 @@ class ShaderPlayer:
         for name in fx.LOOK_SLOTS:
             chosen = values[fx.file_address(name)]
             is_on = chosen and values[fx.enable_address(name)]
-            is_drawn = is_on and name not in self._bypass.slots
-            if is_drawn and self._slots[name].is_waiting_for(chosen):
+            is_playing = is_on and name not in self._bypass.slots
+            if is_playing and self._slots[name].is_waiting_for(chosen):
                 return True
         return False
 
@@ -349,7 +349,7 @@ class ShaderPlayer:
                 if slot.last is not None and slot.name != fx.TRANSITION:
                     playing[slot.name] = slot.last
                 continue
-            now = self._drawn(slot.name, slot.now, values, snapshot, moved)
+            now = self._slot_of(slot.name, slot.now, values, snapshot, moved)
             events = {
                 each.name: self._has_fired(each, now.inputs[each.name], snapshot, pressed)
                 for each in _events(slot.now)
@@ -373,12 +373,12 @@ class ShaderPlayer:
         for name in fx.LOOK_SLOTS:
             shader = self._chosen(name, before[fx.file_address(name)])
             if shader is not None and before[fx.enable_address(name)]:
-                old = self._drawn(name, shader, values, before, {})
+                old = self._slot_of(name, shader, values, before, {})
                 silent = dict.fromkeys((each.name for each in _events(shader)), False)
                 slots[name] = replace(old, inputs={**old.inputs, **silent})
         return slots
 
-    def _drawn(
+    def _slot_of(
         self,
         name: str,
         shader: PlayingShader,

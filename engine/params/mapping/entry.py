@@ -263,8 +263,7 @@ def number_of(param: Param, value: Value) -> float:
     item."""
     if param.menu:
         return float(param.menu.index(str(value)))
-    assert isinstance(value, int | float), param.address
-    return float(value)
+    return float(osc_schema.as_number(value))
 
 
 # -- reading one key -------------------------------------------------------------------------------
