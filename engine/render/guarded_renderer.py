@@ -23,7 +23,7 @@ from engine.render.picture import (
 )
 from engine.system.backoff import next_delay_s
 from engine.system.clock import Clock
-from engine.system.reporting import Report
+from engine.system.reporting import Report, ReportOnce
 from engine.values import LazyPicture, Segmentation, TextureRef, VideoFrame
 from osc_schema import Param, post
 from osc_schema.outputs import NUMBERS
@@ -64,7 +64,7 @@ class GuardedRenderer:
         """Open the renderer; RenderError if none is available. opengl_only: Effects that Numba does
         not draw."""
         self._opengl_only = opengl_only
-        self._reported: set[str] = set()
+        self._report_once = ReportOnce(report)
         self._open = open_renderer
         self.size_px = size_px
         """Width and height of the picture. Any thread."""
@@ -76,13 +76,7 @@ class GuardedRenderer:
         self._losses = 0
         self._retry_at_s = 0.0
         self._last_rgba = self._black()
-        self._layer5_picture = _LastPicture()
-        self._overlay = _LastPicture()
-        self._ids = _LastPicture()
-        self._fitted = _LastPicture()
-        self._behind = _LastPicture()
-        self._bare = _LastPicture()
-        self._outputs = {number: _LastPicture() for number in NUMBERS}
+        self._last = _LastPictures()
         self.is_software = self._renderer.is_software
         self.shader_driver = self._renderer.shader_driver
         """Name and version of the driver that compiles shaders; "" if none are played."""
@@ -169,7 +163,7 @@ class GuardedRenderer:
                 if self._has_picture
                 else None
             )
-            return self._fitted.update(rgba, size_px)
+            return self._last.fitted.update(rgba, size_px)
 
         return read
 
@@ -183,7 +177,7 @@ class GuardedRenderer:
             if self._has_picture
             else None
         )
-        return self._bare.update(rgba, size_px)
+        return self._last.bare.update(rgba, size_px)
 
     def behind_reader(self, longest_px: int = BEHIND_PX) -> Callable[[], np.ndarray]:
         """Return a function that draws and reads the picture behind a blackout, at most this wide
@@ -196,7 +190,7 @@ class GuardedRenderer:
                 if self._has_picture
                 else None
             )
-            return self._behind.update(rgba, size_px)
+            return self._last.behind.update(rgba, size_px)
 
         return self._until_next_draw(read)
 
@@ -212,8 +206,8 @@ class GuardedRenderer:
         without one.
 
         Call it after `draw`. While the renderer is lost, the last picture stays."""
-        frame = picture or self._layer5_picture.black(size_px)
-        return self._lazy_picture(self._layer5_picture, PictureCrossfade.of(frame, before, mix))
+        frame = picture or self._last.layer5.black(size_px)
+        return self._lazy_picture(self._last.layer5, PictureCrossfade.of(frame, before, mix))
 
     def overlay_picture(
         self,
@@ -227,10 +221,12 @@ class GuardedRenderer:
         """Return `source` with the objects' colours over it; black without one. Otherwise like
         `layer5_picture`."""
         frame, objects = (
-            (source, segmentation) if source is not None else (self._overlay.black(size_px), None)
+            (source, segmentation)
+            if source is not None
+            else (self._last.overlay.black(size_px), None)
         )
         overlay = Overlay(source=frame, segmentation=objects, is_hard=is_hard, opacity=opacity)
-        return self._lazy_picture(self._overlay, overlay)
+        return self._lazy_picture(self._last.overlay, overlay)
 
     def id_picture(
         self, segmentation: Segmentation | None, *, size_px: tuple[int, int]
@@ -238,7 +234,7 @@ class GuardedRenderer:
         """Return the picture of object ids in this size; black without a result. Otherwise like
         `layer5_picture`."""
         objects = NOTHING_FOUND if segmentation is None else segmentation
-        return self._lazy_picture(self._ids, IdPicture(segmentation=objects, size_px=size_px))
+        return self._lazy_picture(self._last.ids, IdPicture(segmentation=objects, size_px=size_px))
 
     @property
     def shapes_outputs(self) -> bool:
@@ -249,18 +245,17 @@ class GuardedRenderer:
         """Return the finished picture in an output's shape; as it is where Numba draws. Else like
         `layer5_picture`."""
         if shape.is_plain or not self.shapes_outputs:
-            if not shape.is_plain and (key := f"output {shape.number}") not in self._reported:
-                self._reported.add(key)
+            if not shape.is_plain:
+                output = f"output {shape.number}"
                 needs = "crop, size, blended edges and corners need OpenGL, and Numba draws here"
-                self._report(
-                    f"renderer {key}", f"{key}: {needs}: it is the whole picture; {WITH_OPENGL}"
-                )
+                line = f"{output}: {needs}: it is the whole picture; {WITH_OPENGL}"
+                self._report_once(f"renderer {output}", line)
             width, height = self.size_px
             texture = self._until_next_draw(lambda: self.texture)
             return LazyPicture(
                 width=width, height=height, draw_texture=texture, read_rgba=self.reader()
             )
-        return self._lazy_picture(self._outputs[shape.number], shape)
+        return self._lazy_picture(self._last.outputs[shape.number], shape)
 
     def open_second(self, size_px: tuple[int, int], report: Report) -> "GuardedRenderer":
         """Open a renderer for another look, as `Renderer.open_second`. Close it also when the
@@ -283,23 +278,22 @@ class GuardedRenderer:
         """Report each effect, and a blend, that only OpenGL draws, once each time that it is
         switched on."""
         post = picture.on_air.look.post
-        amounts = {
-            param.address: getattr(post, param.address.removeprefix("/post/"))
-            for param in self._opengl_only
-        }
-        on = {
-            address: (f"{amount:g}", "set it to 0") for address, amount in amounts.items() if amount
-        }
+        blend = ""
         if picture.outgoing is not None and picture.is_blended and not picture.has_transition:
-            on["/preset/blend"] = (picture.outgoing.blend, "the looks dissolve; choose dissolve")
-        for address in sorted(on.keys() - self._reported):
-            value, instead = on[address]
-            self._report(
-                f"renderer {address}",
-                f"{address} {value}: needs OpenGL, and Numba draws here; {instead}, or "
-                f"{WITH_OPENGL}",
-            )
-        self._reported = on.keys() | (self._reported - amounts.keys() - {"/preset/blend"})
+            blend = picture.outgoing.blend
+        self._report_opengl_only("/preset/blend", blend, "the looks dissolve; choose dissolve")
+        for param in self._opengl_only:
+            amount = getattr(post, param.address.removeprefix("/post/"))
+            self._report_opengl_only(param.address, f"{amount:g}" if amount else "", "set it to 0")
+
+    def _report_opengl_only(self, address: str, value: str, instead: str) -> None:
+        """Report that Numba does not draw this value, once until it is ""."""
+        key = f"renderer {address}"
+        if value and self._report_once.has(key):
+            return
+        reason = "needs OpenGL, and Numba draws here"
+        line = f"{address} {value}: {reason}; {instead}, or {WITH_OPENGL}"
+        self._report_once(key, line if value else "")
 
     def _lazy_picture(self, extra: "_LastPicture", request: PictureRequest | None) -> LazyPicture:
         """Return the extra picture, valid until the next draw; while the renderer is lost, the
@@ -347,10 +341,8 @@ class GuardedRenderer:
             raise RenderError("this picture is gone: read it before the next one is drawn")
 
     def _read(self) -> np.ndarray:
-        if (
-            self._has_picture
-            and (rgba := self._call(lambda renderer: renderer.read_rgba())) is not None
-        ):
+        rgba = self._call(lambda renderer: renderer.read_rgba()) if self._has_picture else None
+        if rgba is not None:
             self._last_rgba = rgba
         return self._last_rgba
 
@@ -401,6 +393,19 @@ class GuardedRenderer:
 
     def _black(self) -> np.ndarray:
         return np.zeros((*self.size_px[::-1], 4), np.uint8)
+
+
+class _LastPictures:
+    """The last pixels of each extra picture."""
+
+    def __init__(self) -> None:
+        self.layer5 = _LastPicture()
+        self.overlay = _LastPicture()
+        self.ids = _LastPicture()
+        self.fitted = _LastPicture()
+        self.behind = _LastPicture()
+        self.bare = _LastPicture()
+        self.outputs = {number: _LastPicture() for number in NUMBERS}
 
 
 class _LastPicture:
