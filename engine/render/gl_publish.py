@@ -163,6 +163,7 @@ class FittedPicture:
         self._readbacks: dict[Size, tuple[Target, Readback]] = {}
         """Targets and readbacks by size, the last used at the end."""
         self._queued_px: Size | None = None
+        self._expected_px: Size | None = None
         self._warm_up()
 
     def queue(self, picture: Target, size_px: Size) -> None:
@@ -183,9 +184,16 @@ class FittedPicture:
         readback.queue(target.framebuffer)
         self._queued_px = size_px
 
-    def drop(self) -> None:
-        """Drop the queued picture: another one will be drawn."""
+    def queue_expected(self, picture: Target) -> None:
+        """Queue the pass in the size given to `drop`, if any."""
+        if self._expected_px is not None:
+            self.queue(picture, self._expected_px)
+
+    def drop(self, expected_px: Size | None = None) -> None:
+        """Drop the queued picture: another one will be drawn, and read in the expected size; None
+        if that is unknown."""
         self._queued_px = None
+        self._expected_px = expected_px
 
     def read(self, picture: Target, size_px: Size) -> np.ndarray:
         """(height, width, 4) uint8, opaque, row 0 at the top; not overwritten while it is

@@ -28,6 +28,7 @@ from engine.render.fades import FadeBackend
 from engine.render.gl_graphics import GraphicPass
 from engine.render.gl_lazy_images import LazyImages
 from engine.render.gl_look import LookPass
+from engine.render.gl_mixer import Mixer
 from engine.render.gl_outputs import OutputPainter
 from engine.render.gl_post import PostChain
 from engine.render.gl_publish import FittedPicture, Publisher
@@ -39,10 +40,8 @@ from engine.render.isf.isf_file import ShaderState
 from engine.render.look import Look, PostLook
 from engine.render.master import Finish, FlashGuardState, Master, fade_of
 from engine.render.picture import DeckPicture, PictureInput, PictureRequest
-from engine.render.shader_source import Pass
 from engine.values import LazyPicture, TextureRef
 from osc_schema.fx import DISSOLVE
-from osc_schema.presets import BLENDS
 
 log = logging.getLogger(__name__)
 
@@ -79,24 +78,23 @@ class GLRenderer:
             name = self._context.info["GL_RENDERER"]
             self.is_software = is_software(name)
             self._publisher = Publisher(self._context, self._finish, is_software=self.is_software)
-            self._dtype = self._publisher.dither.dtype
+            dtype = self._publisher.dither.dtype
             # A software rasteriser draws a pass only when another reads it, and moderngl would wait
             # holding the GIL.
-            self._barrier = self._finish if self.is_software else lambda: None
-            self._post = PostChain(self._context, self._barrier, self._dtype)
-            is_deep = self._dtype == DEEP_DTYPE
-            self.shader_driver = f"{name}, {self._context.info['GL_VERSION']}, {self._dtype}"
+            barrier = self._finish if self.is_software else lambda: None
+            self._post = PostChain(self._context, barrier, dtype)
+            is_deep = dtype == DEEP_DTYPE
+            self.shader_driver = f"{name}, {self._context.info['GL_VERSION']}, {dtype}"
             self.description = f"{name}, {'16' if is_deep else 'only 8'}-bit pictures"
-            self._mix = Pass(self._context, "mix", u_current=0, u_previous=1)
-            self._blend = Pass(self._context, "mix", ("BLEND",), u_current=0, u_previous=1)
-            self._graphics = GraphicPass(self._context, self._mix, self._barrier)
+            self._mixer = Mixer(self._context)
+            self._graphics = GraphicPass(self._context, self._mixer.plain, barrier)
             outputs = OutputPainter(
                 self._context, self._publisher.dither, lambda: (self._published, self._is_luma)
             )
             drawing = self._drawing_extra
             self._lazy = LazyImages(
                 self._context,
-                self._mix,
+                self._mixer.plain,
                 self._finish,
                 outputs,
                 is_software=self.is_software,
@@ -111,12 +109,11 @@ class GLRenderer:
             )
             self._behind = None if self.is_software else FittedPicture(self._context, self._finish)
             self._fitted = None if self.is_software else FittedPicture(self._context, self._finish)
-            self._fitted_px: tuple[int, int] | None = None  # of the picture being drawn
             self._shaders = SlotChain(
                 self._context,
                 self._finish,
                 is_software=self.is_software,
-                dtype=self._dtype,
+                dtype=dtype,
                 date_at=date_at,
             )
             self._fade_backend = FadeBackend(
@@ -124,14 +121,14 @@ class GLRenderer:
                 draw_effects=self._draw_effects,
                 mix=self._dissolve,
                 compose=self._compose,
-                barrier=self._barrier,
+                barrier=barrier,
             )
             self.master = Master()
             self._has_picture = False
             self._unfinished: DeckPicture | None = None  # drawn, but not finished yet
             self._current: Target
-            self._pixels: np.ndarray | None = None
-            self._deep_pixels: np.ndarray | None = None
+            self._pixels: dict[int, np.ndarray] = {}
+            """What has been read of this picture, by bits per channel."""
             self._look_target: Target | None = None  # what the look's pass drew and published
             self._start(self._make_targets(width, height))
             undo.pop_all()
@@ -152,9 +149,8 @@ class GLRenderer:
             self._reset_context()
             self._published = self._targets.next_published()
             self._look_target = None
-            self._fitted_px = picture.fitted_px
             if self._fitted is not None:
-                self._fitted.drop()
+                self._fitted.drop(picture.fitted_px)
             if not (look.is_frozen and self._has_picture):
                 finished = self._draw_looks(picture)
                 is_complete = not self._shaders.is_incomplete
@@ -172,8 +168,7 @@ class GLRenderer:
             self._is_published = self._look_target is self._current
             if not self.is_software:  # there it waits for the picture
                 self._queue_publishing(look)
-            self._pixels = None
-            self._deep_pixels = None
+            self._pixels = {}
 
     def wait(self) -> None:
         self._require_open()
@@ -210,12 +205,12 @@ class GLRenderer:
 
     def read_rgba(self) -> np.ndarray:
         self.wait()
-        if self._pixels is None:
+        if 8 not in self._pixels:
             with self._drawing():
                 pixels = self._targets.readback.read(self._published.framebuffer)
                 self._require_no_error()
-                self._pixels = pixels
-        return self._pixels
+                self._pixels[8] = pixels
+        return self._pixels[8]
 
     def read_fitted(self, size_px: tuple[int, int]) -> np.ndarray:
         if self._fitted is None:
@@ -239,19 +234,19 @@ class GLRenderer:
 
     def read_rgba16(self) -> np.ndarray:
         self.wait()
-        if self._deep_pixels is None:
+        if 16 not in self._pixels:
             with self._drawing():
                 readback = self._targets.deep_readback()
                 if self._final.is_unchanged:
-                    self._deep_pixels = readback.read(self._current.framebuffer)
+                    self._pixels[16] = readback.read(self._current.framebuffer)
                 else:
                     target = self._targets.deep()
                     self._publisher.draw_deep(
                         self._current, self._final, target, is_luma=self._is_luma
                     )
-                    self._deep_pixels = readback.finish_and_read(target.framebuffer)
+                    self._pixels[16] = readback.finish_and_read(target.framebuffer)
                 self._require_no_error()
-        return self._deep_pixels
+        return self._pixels[16]
 
     def lazy_picture(self, request: PictureRequest) -> LazyPicture:
         return self._lazy.picture(request)
@@ -285,8 +280,7 @@ class GLRenderer:
                     self._lazy,
                     self._fitted,
                     self._behind,
-                    self._mix,
-                    self._blend,
+                    self._mixer,
                     self._own_context,
                 )
         except RenderError as error:
@@ -305,7 +299,7 @@ class GLRenderer:
                 self._context,
                 self._finish,
                 (width, height),
-                dtype=self._dtype,
+                dtype=self._publisher.dither.dtype,
                 is_direct=self.is_software,
             )
         finally:
@@ -328,8 +322,7 @@ class GLRenderer:
         self._has_picture = False
         self._unfinished = None
         self._is_published = False
-        self._pixels = None
-        self._deep_pixels = None
+        self._pixels = {}
         self._warm_up()
 
     def _draw_looks(self, picture: PictureInput) -> Target:
@@ -353,7 +346,7 @@ class GLRenderer:
         dissolve.trail(picture.on_air.deck)  # before a pass takes a target for what it draws
         if picture.upcoming is not None:
             self._draw_trail(picture.upcoming, None)
-            self._barrier()
+            self._fade_backend.barrier()
         return dissolve.state.draw(picture, self._fade_backend)
 
     @property
@@ -396,7 +389,7 @@ class GLRenderer:
         in_use = self._in_use
         is_luma = picture.look.is_alpha_luma
         if self._shaders.plays(is_outgoing=is_outgoing):
-            self._barrier()
+            self._fade_backend.barrier()
             rendered = self._shaders.draw(
                 rendered, is_luma=is_luma, is_outgoing=is_outgoing, in_use=in_use
             )
@@ -429,14 +422,12 @@ class GLRenderer:
         requested."""
         if self._targets.readback.expects_read:
             self._targets.readback.queue(self._published.framebuffer)
-        if self._fitted is not None and self._fitted_px is not None:
-            self._fitted.queue(self._published, self._fitted_px)
+        if self._fitted is not None:
+            self._fitted.queue_expected(self._published)
 
-    def _dissolve(
-        self, outgoing: Target, incoming: Target, mix: float, into: Target | None = None
-    ) -> Target:
-        into = into or self._targets.dissolve.free_target(outgoing, incoming)
-        return self._run_mix(self._mix, outgoing, incoming, mix, into)
+    def _dissolve(self, outgoing: Target, incoming: Target, mix: float) -> Target:
+        into = self._targets.dissolve.free_target(outgoing, incoming)
+        return self._mixer.mix(outgoing, incoming, mix, into)
 
     def _compose(
         self, outgoing: Target, incoming: Target, mix: float, picture: PictureInput
@@ -447,19 +438,8 @@ class GLRenderer:
         if self._shaders.draw_transition(outgoing, incoming, mix, into, is_luma=is_luma):
             return into
         if fade is None or fade.blend == DISSOLVE:
-            return self._dissolve(outgoing, incoming, mix, into)
-        self._blend["u_blend"] = BLENDS.index(fade.blend)
-        self._blend["u_key"] = fade.key
-        return self._run_mix(self._blend, outgoing, incoming, mix, into)
-
-    def _run_mix(
-        self, program: Pass, outgoing: Target, incoming: Target, mix: float, into: Target
-    ) -> Target:
-        program["u_fraction"] = mix
-        incoming.texture.use(0)
-        outgoing.texture.use(1)
-        program.draw(into.framebuffer)
-        return into
+            return self._mixer.mix(outgoing, incoming, mix, into)
+        return self._mixer.blend(outgoing, incoming, mix, into, fade.blend, fade.key)
 
     def _warm_up(self) -> None:
         """Draw one pixel with each program: drivers finish compiling at the first draw, for the
@@ -477,9 +457,8 @@ class GLRenderer:
         self._look.warm_up(trail, both)
         if not self.is_software:
             self._look.warm_up(trail, trail.front.framebuffer)
-        self._dissolve(trail.front, trail.back, 0.5, changed)  # layer 5's crossfades have 8 bits
-        self._dissolve(trail.front, trail.front, 0.5, trail.back)
-        self._run_mix(self._blend, trail.front, trail.front, 0.5, trail.back)
+        for into in (changed, trail.back):  # layer 5's crossfades have 8 bits
+            self._mixer.warm_up(trail.front, into)
         self._graphics.warm_up(trail.front)
         self._publisher.warm_up(trail.front, changed, self._finish)
         for framebuffer in framebuffers:

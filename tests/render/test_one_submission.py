@@ -75,7 +75,7 @@ class Watched:
         renderer._publisher.draw = count  # type: ignore[method-assign]  # for the test
         self._again = draw
         self._spare = Target(renderer._context, SIZE)
-        self._deep = Target(renderer._context, SIZE, dtype=renderer._dtype)
+        self._deep = Target(renderer._context, SIZE, dtype=renderer._publisher.dither.dtype)
 
     def _finish(self) -> None:
         self.waits += 1

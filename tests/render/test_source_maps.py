@@ -15,6 +15,7 @@ from engine.render.learned_room import LearnedRoom
 from engine.render.masks import SourceRequest
 from engine.render.source_analysis import MIN_FLOW_PX, RESTART_S, SourceAnalysis
 from engine.render.source_maps import SourceMapper
+from engine.system import frame_budget
 from engine.values import FoundObject, Segmentation, VideoFrame
 
 SHOW_PX = 320, 180
@@ -205,7 +206,7 @@ def test_only_a_live_mapper_rests_after_a_picture(
     reports: Any, monkeypatch: pytest.MonkeyPatch, wait_for: Callable
 ) -> None:
     rests: list[float] = []
-    monkeypatch.setattr(source_maps, "SLOW_S", 0.0)
+    monkeypatch.setattr(frame_budget, "SLOW_S", 0.0)
     monkeypatch.setattr(
         source_maps, "time", SimpleNamespace(sleep=rests.append, perf_counter=time.perf_counter)
     )
@@ -224,7 +225,7 @@ def test_only_a_live_mapper_rests_after_a_picture(
     assert (before.time_s, after.time_s) == (0.0, 2 / FPS), (
         "the newest is mapped, and none while a picture is drawn"
     )
-    assert 0.0 < rests[0] <= source_maps.MAX_REST_S
+    assert 0.0 < rests[0] <= frame_budget.MAX_REST_S
 
 
 def test_what_a_look_misses_is_told_once_after_two_seconds_and_again_when_the_camera_is_lost(
