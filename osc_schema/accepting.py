@@ -6,15 +6,16 @@ or rejects it.
 | float | float, int, bool | clipped or wrapped as declared |
 | stops | the same, and a stop's name | clipped |
 | int | int, bool, a float (rounded to the nearest step, with a note) | clipped |
-| bool | bool, a number (on from 0.5 up), "on" "off" "true" "false" "1" "0" | - |
-| menu | an item's name, an index as int, float (rounded, with a note) or text | rejected |
+| bool | bool, a number (on from 0.5 up), "on" "off" "true" "false" | - |
+| menu | an item's name, an index as int or float (rounded, with a note) | rejected |
 | trigger | a number or bool (0: the button was released, nothing happens), nil, "bang" | - |
 | text, file | text on one line, an int or float (as it would be typed: 1984, -0.08) | rejected |
 | colour | 3 or 4 floats 0..1, "#rrggbb", "#rrggbbaa", an OSC `r` as int 0xRRGGBBAA | clipped |
 
-A list with one element counts as that element. NaN and infinity are always rejected; nil is
-accepted by triggers only. A value that differs from a limit only by 32-bit float rounding counts as
-that limit.
+Where a number is accepted, so is a text that spells it: programs such as Companion send "0.5". A
+list with one element counts as that element. NaN and infinity are always rejected; nil is accepted
+by triggers only. A value that differs from a limit only by 32-bit float rounding counts as that
+limit.
 
 Hot path: called once per OSC message.
 """
@@ -37,11 +38,18 @@ MAX_PRINTED_CHARACTERS = 40
 # Control characters, line ends, lone surrogates (which cannot be written to a file).
 _NOT_ON_ONE_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _LISTS = (list, tuple)
-_SWITCH_WORDS = {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}
+_SWITCH_WORDS = {"on": True, "true": True, "off": False, "false": False}
+_WHOLE = re.compile(r"[+-]?[0-9]{1,20}")
+_DECIMAL = re.compile(r"[+-]?([0-9]{1,20}(\.[0-9]{0,20})?|\.[0-9]{1,20})(e[+-]?[0-9]{1,3})?", re.I)
 
 SUBSCRIBING = frozenset({"subscribe", "register", "notify", "xremote", "addclient", "add_client"})
 """Last words of the addresses by which clients subscribe to other engines: /subscribe, /sys/notify
 of monome."""
+
+
+def as_typed(number: float) -> str:
+    """The number as a person would type it, with the 7 digits that a 32-bit float has."""
+    return str(number) if isinstance(number, int) else f"{number:.7g}"
 
 
 def accept(address_or_param: str | Param, value: object) -> Accepted:
@@ -56,6 +64,17 @@ def accept(address_or_param: str | Param, value: object) -> Accepted:
     if isinstance(value, _LISTS) and len(value) == 1:
         value = value[0]
     return _ACCEPT[param.type](param, value)
+
+
+def spelled_number(value: object) -> object:
+    """The number that a text spells, as an int or a float; any other value as it is. Many programs
+    send text only."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    return float(text) if _DECIMAL.fullmatch(text) else value
 
 
 def unknown_address(address: str) -> Rejected:
@@ -86,9 +105,12 @@ def _accept_float(param: Param, value: object) -> Accepted:
 
 
 def _accept_stops(param: Param, value: object) -> Accepted:
-    if isinstance(value, str):
-        return Accepted(float(_index_of_name(param, param.stops, value)))
-    return _accept_float(param, value)
+    if isinstance(value, str) and value.strip().lower() in param.stops:
+        return Accepted(float(param.stops.index(value.strip().lower())))
+    number = spelled_number(value)
+    if isinstance(number, str):
+        raise _not_one_of(param, value, param.stops)
+    return _accept_float(param, number)
 
 
 def _accept_int(param: Param, value: object) -> Accepted:
@@ -108,12 +130,13 @@ def _accept_int(param: Param, value: object) -> Accepted:
 def _accept_bool(param: Param, value: object) -> Accepted:
     if type(value) is bool:
         return Accepted(value)
-    if isinstance(value, str):
-        text = value.strip().lower()
+    number = spelled_number(value)
+    if isinstance(number, str):
+        text = number.strip().lower()
         if text not in _SWITCH_WORDS:
             raise _wrong(param, value, "not on or off")
         return Accepted(_SWITCH_WORDS[text])
-    number = _finite(param, value)
+    number = _finite(param, number)
     is_on = number >= ON_FROM
     return Accepted(
         is_on, "" if number == is_on else f"{_show(number)} taken as {'on' if is_on else 'off'}"
@@ -124,12 +147,17 @@ def _accept_menu(param: Param, value: object) -> Accepted:
     if isinstance(value, str):
         if value in param.menu:
             return Accepted(value)
-        value = dict(param.former_items).get(value.strip().lower(), value)
-        return Accepted(param.menu[_index_of_name(param, param.menu, value)])
-    number = _finite(param, value)
+        name = value.strip().lower()
+        name = dict(param.former_items).get(name, name)
+        if name in param.menu:
+            return Accepted(name)
+    number = spelled_number(value)
+    if isinstance(number, str):
+        raise _not_one_of(param, value, param.menu)
+    number = _finite(param, number)
     index = nearest_step(number)
     if not 0 <= index < len(param.menu):
-        raise _wrong(param, number, f"not one of {_choices(param.menu)}")
+        raise _not_one_of(param, number, param.menu)
     item = param.menu[index]
     return Accepted(item, "" if index == number else f"{_show(number)} taken as {index}, {item}")
 
@@ -137,19 +165,18 @@ def _accept_menu(param: Param, value: object) -> Accepted:
 def _accept_trigger(param: Param, value: object) -> Accepted:
     if value is None:
         return Accepted(True)
-    if isinstance(value, str):
-        if value == "bang":
-            return Accepted(True)
+    if value == "bang":
+        return Accepted(True)
+    number = spelled_number(value)
+    if isinstance(number, str):
         raise _wrong(param, value, "not a trigger value; send 1")
-    return Accepted(_finite(param, value) != 0)
+    return Accepted(_finite(param, number) != 0)
 
 
 def _accept_text(param: Param, value: object) -> Accepted:
     if isinstance(value, int | float) and not isinstance(value, bool):
-        number = _finite(param, value)  # bounds an int, too
-        value = (
-            str(value) if isinstance(value, int) else f"{number:.7g}"
-        )  # 7 digits: all that a float32 has
+        _finite(param, value)  # bounds an int, too
+        value = as_typed(value)
     if not isinstance(value, str):
         raise _wrong(param, value, "not text")
     if not param.low <= len(value) <= param.high:
@@ -201,6 +228,7 @@ def _like(param: Param, number: float) -> Value:
 
 def _finite(param: Param, value: object) -> float:
     """`value` as a finite number; ints stay ints, so that large ones are compared exactly."""
+    value = spelled_number(value)
     if isinstance(value, int):
         if abs(value) > MAX_INT:
             raise _wrong(param, value, "too large for any parameter")
@@ -210,15 +238,6 @@ def _finite(param: Param, value: object) -> float:
     if not math.isfinite(value):
         raise _wrong(param, value, "not a finite number")
     return float(value)
-
-
-def _index_of_name(param: Param, names: Sequence[str], value: str) -> int:
-    text = value.strip().lower()
-    if text in names:
-        return names.index(text)
-    if text.isascii() and text.isdecimal() and len(text) < 4 and int(text) < len(names):
-        return int(text)
-    raise _wrong(param, value, f"not one of {_choices(names)}")
 
 
 def _parts_of_colour(param: Param, value: object) -> tuple[float, ...]:
@@ -231,8 +250,8 @@ def _parts_of_colour(param: Param, value: object) -> tuple[float, ...]:
     raise _wrong(param, value, "not a colour: 3 or 4 numbers 0..1, or #rrggbb")
 
 
-def _choices(names: Sequence[str]) -> str:
-    return f"{', '.join(names)} (0..{len(names) - 1})"
+def _not_one_of(param: Param, value: object, names: Sequence[str]) -> Rejected:
+    return _wrong(param, value, f"not one of {', '.join(names)} (0..{len(names) - 1})")
 
 
 def _range(param: Param) -> str:

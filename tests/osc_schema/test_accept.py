@@ -78,6 +78,22 @@ def test_low_default_and_high_are_accepted_unchanged(params: list[Param]) -> Non
         assert accept(param, param.default) == Accepted(param.default), param.address
 
 
+def test_a_number_in_a_text_counts_as_that_number() -> None:
+    """Companion and AndrOSC send texts."""
+    for param in ALL:
+        if param.type in (*NUMBERS, ParamType.BOOL, ParamType.MENU, ParamType.TRIGGER):
+            for number in (0, 1, 0.5, 1.0, 3e1):
+                try:
+                    expected = accept(param, number)
+                except Rejected:
+                    assert refusal(param, str(number)), param.address
+                else:
+                    assert accept(param, f" {number} ") == expected, param.address
+    assert accept(COLOUR, ["1", "0.5", "0"]) == Accepted((1.0, 0.5, 0.0, 1.0))
+    for text in ("1_0", "0x1", "nan", "inf", "1,5", "1 2", "٣", "--1", "."):
+        assert refusal(STRICT, text).endswith(" is not a number"), text
+
+
 def test_a_limit_sent_as_a_32_bit_float_is_that_limit() -> None:
     for param in ALL:
         if param.type in NUMBERS:
@@ -186,7 +202,7 @@ def test_a_value_of_another_type_is_converted() -> None:
             "000000000000000000000",
             '/mode: "000000000000000000000" is not one of multiverse, simple (0..1)',
         ),
-        ("/layer/1/curve", "0.5", '/layer/1/curve: "0.5" is not a number'),
+        ("/layer/1/curve", "half", '/layer/1/curve: "half" is not a number'),
         ("/layer/1/curve", None, "/layer/1/curve: None is not a number"),
         ("/layer/1/mute", "yes\nno", '/layer/1/mute: "yes?no" is not on or off'),
         ("/sink/shared/name", "", '/sink/shared/name: "" is 0 characters long; 1..64 are allowed'),
