@@ -4,7 +4,7 @@ subscribers."""
 from typing import Any
 
 from osc_schema import plugins
-from osc_schema.declare import arguments, menu, message, number, switch, whole
+from osc_schema.declare import BUTTON, arguments, menu, message, number, switch, whole
 from osc_schema.types import Area, Command, Param
 
 CHANNELS = (1, 2, 3, 4)
@@ -127,7 +127,12 @@ def _chosen(kind: str, opens: str, lists: str, argument: str = "word:s") -> tupl
 
 def _transport(name: str, what: str) -> Command:
     at = f"/audio/file/{name}"
-    return Command(address=at, description=what, replies=(f"/done {at}", f"/fail {at} <reason>"))
+    return Command(
+        address=at,
+        arguments=arguments(BUTTON),
+        description=what,
+        replies=(f"/done {at}", f"/fail {at} <reason>"),
+    )
 
 
 _BEATS = {
@@ -242,7 +247,7 @@ AREA = Area(
         *(_transport(name, what) for name, what in _TRANSPORT.items()),
         Command(
             address="/audio/file/seek",
-            arguments=arguments("position_s:f"),
+            arguments=arguments("position_s:f[0..]"),
             description="Goes to this second of the file.",
             replies=("/done /audio/file/seek", "/fail /audio/file/seek <reason>"),
         ),

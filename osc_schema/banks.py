@@ -6,6 +6,8 @@ from osc_schema.types import Area, Command
 
 MAX_BANKS = 16
 PADS = 16
+_BANK = f"bank:i[1..{MAX_BANKS}]"
+_PAD = f"pad:i[1..{PADS}]"
 
 
 def _edit(verb: str, spec: str, description: str) -> Command:
@@ -78,14 +80,14 @@ AREA = Area(
     commands=(
         _press(
             "/pad/<n>",
-            "pressed:i?",
+            "pressed:switch?",
             "Presses pad n, 1..16, of the shown bank.",
             "<bank> <pad> <preset>",
             last=PADS,
         ),
         _press(
             "/bank/press",
-            "bank:i pad:i pressed:i?",
+            f"{_BANK} {_PAD} pressed:switch?",
             "Presses a pad of any bank, like /pad/<n>.",
             "<bank> <pad> <preset>",
         ),
@@ -101,23 +103,23 @@ AREA = Area(
         ),
         _edit(
             "put",
-            "bank:i pad:i preset:s colour:s?",
+            f"{_BANK} {_PAD} preset:s colour:s?",
             "Puts a preset on a pad, with a colour #rrggbb (left out: as it was); an empty name "
             "empties the pad.",
         ),
         _still(
             "/still/take",
-            "pressed:i?",
+            "pressed:press?",
             "on the next free pad. 0 (a button released) does nothing.",
         ),
-        _still("/still/to", "pad:i", "on that pad of the shown bank."),
+        _still("/still/to", _PAD, "on that pad of the shown bank."),
         _edit(
             "swap",
-            "bank:i pad:i to_bank:i to_pad:i",
+            f"{_BANK} {_PAD} to_{_BANK} to_{_PAD}",
             "Exchanges two pads, of which one may be empty.",
         ),
-        _edit("name", "bank:i name:s", "Names a bank; the next free number makes one."),
-        _edit("remove", "bank:i", "Removes a bank; those after it move up. Its presets stay."),
+        _edit("name", f"{_BANK} name:s", "Names a bank; the next free number makes one."),
+        _edit("remove", _BANK, "Removes a bank; those after it move up. Its presets stay."),
     ),
     messages=(message("/bank/changed", "bank:i", "This bank has changed."),),
 )

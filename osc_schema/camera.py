@@ -58,7 +58,7 @@ COMMANDS = (
     ),
     Command(
         address="/camera/ndi",
-        arguments=arguments("on:i"),
+        arguments=arguments("on:switch"),
         description="1: starts the search for NDI senders on the network; 0: stops it. Off by "
         "default, because "
         "operating systems warn about programs that search the network.",

@@ -1,5 +1,6 @@
 """Commands that start, stop and restart the child processes. Their state is in /engine/status."""
 
+from osc_schema.declare import BUTTON, arguments
 from osc_schema.live_models import AREAS, NAMES
 from osc_schema.types import Area, Command
 
@@ -21,6 +22,7 @@ def _command(name: str, verb: str) -> Command:
     address = f"/child/{name}/{verb}"
     return Command(
         address=address,
+        arguments=arguments(BUTTON),
         description=_VERBS[verb],
         replies=(f"/done {address}", f"/fail {address} <reason>"),
     )

@@ -1,16 +1,19 @@
 """Commands of the cue list. It is stored in `cues.toml`, which people can read and edit."""
 
 from osc_schema.declare import arguments, message, number
+from osc_schema.launch import QUANTISE
 from osc_schema.types import Area, Command
 
 MAX_FADE_S = 3600.0
-_CUE = "number:i preset:s fade:f? follow:f? glide:i? timecode:s? keep:s?"
+MAX_NUMBER = 999
+_NUMBER = f"number:i[1..{MAX_NUMBER}]"
+_CUE = f"{_NUMBER} preset:s fade:time=0 follow:time=0 glide:switch=0 timecode:s? keep:s?"
 
 
 def _go(address: str, description: str) -> Command:
     return Command(
         address=address,
-        arguments=arguments("pressed:i? quantise:s?"),
+        arguments=arguments(f"pressed:press? {QUANTISE}"),
         description=f"{description} Answered when the fade is complete, or with `superseded by "
         "...`. 0 (a button "
         "released) does nothing. Waits for /launch/quantise, or for the beat or bar named at its "
@@ -86,14 +89,14 @@ AREA = Area(
         ),
         _edit(
             "timecode",
-            "number:i timecode:s",
+            f"{_NUMBER} timecode:s",
             "Sets the timecode hh:mm:ss:ff at which a cue starts; `now` takes the current one, an "
             "empty text removes "
             "it.",
         ),
         _edit(
             "note",
-            "number:i note:s",
+            f"{_NUMBER} note:s",
             "Sets what the player reads before a cue: one line, at most 200 characters; an empty "
             "text removes it.",
         ),
@@ -102,7 +105,7 @@ AREA = Area(
             _CUE,
             "Inserts a cue; if the number is taken, that cue and those right after it move up.",
         ),
-        _edit("delete", "number:i", "Deletes a cue."),
+        _edit("delete", _NUMBER, "Deletes a cue."),
         Command(
             address="/cue/list",
             description="Lists all cues in order, the cue whose look is on screen, and the last "

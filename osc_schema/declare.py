@@ -5,18 +5,44 @@ Floats glide for 30 ms, which hides the steps of a 7-bit fader and is too short 
 switches and whole numbers change at once.
 """
 
-from collections.abc import Iterable
-from typing import Any, Literal
+import re
+from typing import Any, Final, Literal
 
-from osc_schema.types import Argument, Command, OutOfRange, Param, ParamType, PublishedMessage
+from osc_schema.types import (
+    Argument,
+    ArgumentKind,
+    Command,
+    OutOfRange,
+    Param,
+    ParamType,
+    PublishedMessage,
+)
 
 SMOOTHING_MS = (
     30.0  # two frames at 60 fps: hides the 127 steps of a MIDI fader, too short to feel as lag
 )
 TEXT_CHARACTERS = 1024
 NAME_CHARACTERS = 64
+BUTTON = "button:press?"
+"""The argument of commands without any: what a button of a control surface adds."""
 
-_TAGS: dict[str, Literal["s", "i", "f"]] = {"s": "s", "i": "i", "f": "f"}
+_ARGUMENT_TYPES: Final[dict[str, tuple[Literal["s", "i", "f"], ArgumentKind]]] = {
+    "s": ("s", "text"),
+    "i": ("i", "whole"),
+    "f": ("f", "number"),
+    "switch": ("i", "switch"),
+    "press": ("i", "press"),
+    "time": ("f", "time"),
+    "beat": ("s", "beat"),
+    "i|s": ("i", "any"),
+    "s|f": ("s", "any"),
+}
+"""OSC type tag and kind by the type that a specification names."""
+_ARGUMENT: Final = re.compile(
+    r"(?P<name>\w+):(?P<type>[a-z|]+)"
+    r"(\[(?P<low>[0-9.]*?)\.\.(?P<high>[0-9]*)\]|\[(?P<choices>\w+(\|\w+)*)\])?"
+    r"(?P<optional>\?|=(?P<default>.*))?"
+)
 
 
 def number(
@@ -233,11 +259,28 @@ def message(address: str, spec: str, description: str, last: int = 0) -> Publish
 
 
 def arguments(spec: str) -> tuple[Argument, ...]:
-    """Parse arguments from `"kind:s name:s?"`: name, OSC type tag, `?` if it is optional."""
-    return tuple(_arguments(spec.split()))
+    """The arguments of a specification such as `"name:s pad:i[1..16]? form:s[osc|midi]=osc"`.
+
+    Each has a name and a type: `s`, a text; `i`, a whole number; `f`, a number; `switch`, 1 or 0;
+    `press`, the same of a button that acts when it is pressed; `time`, of a fade; `beat`, the last
+    argument of a command that waits for it; `i|s` or `s|f`, a number or a text. The range or the
+    choices come in brackets; of a text the range is its length. `?`: it may be left out; `=`: then
+    it has this value."""
+    return tuple(map(_argument, spec.split()))
 
 
-def _arguments(parts: Iterable[str]) -> Iterable[Argument]:
-    for part in parts:
-        name, tag = part.split(":")
-        yield Argument(name=name, type=_TAGS[tag.rstrip("?")], is_optional=tag.endswith("?"))
+def _argument(spec: str) -> Argument:
+    parts = _ARGUMENT.fullmatch(spec)
+    if parts is None or parts["type"] not in _ARGUMENT_TYPES:
+        raise ValueError(f"{spec}: is not NAME:TYPE[RANGE or CHOICES]? or ...=DEFAULT")
+    tag, kind = _ARGUMENT_TYPES[parts["type"]]
+    return Argument(
+        name=parts["name"],
+        type=tag,
+        kind=kind,
+        is_optional=parts["optional"] is not None,
+        low=float(parts["low"]) if parts["low"] else None,
+        high=float(parts["high"]) if parts["high"] else None,
+        choices=tuple(parts["choices"].split("|")) if parts["choices"] else (),
+        default=parts["default"],
+    )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from osc_schema.declare import arguments, message, number, whole
+from osc_schema.declare import BUTTON, arguments, message, number, whole
 from osc_schema.types import Area, Command
 
 # Never saved: set by the command line, then by OSC.
@@ -10,6 +10,11 @@ _RUNNING: dict[str, Any] = {"stored": False, "is_look": False, "resumed": False}
 
 SUBSCRIPTIONS = ("all", "values", "features")
 """Parts that a subscriber may ask for."""
+
+MIN_SIDE_PX = 64
+MAX_SIDE_PX = 8192
+_SIDE_PX = f"[{MIN_SIDE_PX}..{MAX_SIDE_PX}]"
+MAX_SMOOTHING_MS = 60_000
 
 AREA = Area(
     title="Engine",
@@ -19,8 +24,8 @@ AREA = Area(
         whole(
             "/engine/width",
             1280,
-            64,
-            8192,
+            MIN_SIDE_PX,
+            MAX_SIDE_PX,
             "Width of the picture; can change while running.",
             "px",
             tags="size resolution pixels hd 4k 720p 1080p",
@@ -30,8 +35,8 @@ AREA = Area(
         whole(
             "/engine/height",
             720,
-            64,
-            8192,
+            MIN_SIDE_PX,
+            MAX_SIDE_PX,
             "Height of the picture; can change while running.",
             "px",
             tags="size resolution pixels hd 4k 720p 1080p",
@@ -60,14 +65,16 @@ AREA = Area(
         ),
         Command(
             address="/sync",
-            arguments=arguments("id:i?"),
+            arguments=arguments("id:i|s?"),
             description="Answers when everything sent before it has taken effect and a frame has "
             "been drawn with it.",
             replies=("/synced <id>", "/fail /sync <reason>"),
         ),
         Command(
             address="/engine/notify",
-            arguments=arguments("on:i port:i? part:s?"),
+            arguments=arguments(
+                f"on:switch port:i[1..65535]? part:s[{'|'.join(SUBSCRIPTIONS)}]={SUBSCRIPTIONS[0]}"
+            ),
             description="1: subscribes the sender's host, at its source port or the given port; "
             "0: unsubscribes. "
             "A subscriber gets all values, then changes up to 60 times per second, a heartbeat "
@@ -92,18 +99,19 @@ AREA = Area(
         ),
         Command(
             address="/engine/size",
-            arguments=arguments("width:i height:i"),
+            arguments=arguments(f"width:i{_SIDE_PX} height:i{_SIDE_PX}"),
             description="Sets width and height in the same frame.",
             replies=("/done /engine/size <width> <height>", "/fail /engine/size <reason>"),
         ),
         Command(
             address="/engine/quit",
+            arguments=arguments(BUTTON),
             description="Quits the engine; files being written are finished.",
             replies=("/done /engine/quit",),
         ),
         Command(
             address="/smooth",
-            arguments=arguments("address:s ms:f"),
+            arguments=arguments(f"address:s ms:f[0..{MAX_SMOOTHING_MS}]"),
             description="Sets the glide time of a parameter until the engine ends: 63 % of the "
             "way to a new value "
             "after this time. 0: at once.",

@@ -4,6 +4,8 @@ from osc_schema.declare import arguments, menu, message, number
 from osc_schema.types import Area, Command
 
 QUANTA = ("now", "beat", "bar", "4_bars")
+QUANTISE = f"quantise:beat[{'|'.join(QUANTA)}]?"
+"""The last argument of commands that wait for `/launch/quantise`, or for the beat named there."""
 
 AREA = Area(
     title="Launch",

@@ -6,6 +6,7 @@ from osc_schema.live_models import PAINTERS
 from osc_schema.types import Area, Command, Param
 
 LAYERS = (1, 2, 3, 4)
+_ANY_LAYER = f"[{LAYERS[0]}..{LAYERS[-1]}]"
 ANGLES_DEG = (0, 45, 90, 135)
 SHAPES = "stripes rings rays spiral line circle"
 
@@ -164,7 +165,7 @@ AREA = Area(
     commands=(
         Command(
             address="/layer/copy",
-            arguments=arguments("from:i to:i"),
+            arguments=arguments(f"from:i{_ANY_LAYER} to:i{_ANY_LAYER}"),
             description="Copies all values of one of the layers 1 to 4 to another, in one frame.",
             replies=("/done /layer/copy <from> <to>", "/fail /layer/copy <reason>"),
         ),

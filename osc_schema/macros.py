@@ -4,6 +4,7 @@ from osc_schema.declare import NAME_CHARACTERS, TEXT_CHARACTERS, arguments, numb
 from osc_schema.types import Area, Command, Param
 
 MACROS = range(1, 9)
+_NUMBER = f"number:i[{MACROS[0]}..{MACROS[-1]}]"
 
 
 def _macro(n: int) -> tuple[Param, ...]:
@@ -43,13 +44,13 @@ AREA = Area(
     commands=(
         Command(
             address="/macro/add",
-            arguments=arguments("number:i address:s low:f? high:f? curve:f?"),
+            arguments=arguments(f"{_NUMBER} address:s low:f? high:f? curve:f=0"),
             description="Lets a macro move one more parameter, or changes how it moves it.",
             replies=("/done /macro/add <number> <address>", "/fail /macro/add <reason>"),
         ),
         Command(
             address="/macro/remove",
-            arguments=arguments("number:i address:s?"),
+            arguments=arguments(f"{_NUMBER} address:s?"),
             description="Takes a parameter away from a macro; without an address, all of them.",
             replies=("/done /macro/remove <number>", "/fail /macro/remove <reason>"),
         ),

@@ -1,6 +1,6 @@
 """Commands of the mapping: addresses of other programs and MIDI controls that move parameters."""
 
-from osc_schema.declare import arguments, message
+from osc_schema.declare import BUTTON, arguments, message
 from osc_schema.types import Area, Command
 
 MODES = ("fader", "offset", "twos", "sign", "trigger", "rise", "toggle", "momentary")
@@ -11,6 +11,8 @@ KEYS = (
 """Keys of an entry, in the order of `/map/entry`."""
 FORMS = ("stage", "o2m", "midi", "osc")
 """Forms in which `/map/feedback` can send; the first is the default."""
+MAX_HEARD = 4000
+"""Most addresses in one answer of `/map/heard`: half of what the outbox holds."""
 _CHANGED = "/map/changed <count>, to every subscriber"
 
 
@@ -51,7 +53,7 @@ AREA = Area(
     commands=(
         _command(
             "learn",
-            "address:s argument:s?",
+            "address:s argument:s=",
             "Maps the next control that moves to a parameter, or to a command with its argument; "
             "answered when one has "
             "moved, or after 60 s without a movement. Turn an encoder slowly to the right, then "
@@ -61,7 +63,11 @@ AREA = Area(
             _CHANGED,
         ),
         _command(
-            "cancel", "", "Cancels /map/learn.", "/done /map/cancel", "/fail /map/learn cancelled"
+            "cancel",
+            BUTTON,
+            "Cancels /map/learn.",
+            "/done /map/cancel",
+            "/fail /map/learn cancelled",
         ),
         _command(
             "list",
@@ -73,21 +79,21 @@ AREA = Area(
         ),
         _command(
             "add",
-            "control:s address:s argument:s?",
+            "control:s address:s argument:s=",
             "Maps a control by name, without moving it.",
             "/done /map/add <n>",
             _CHANGED,
         ),
         _command(
             "set",
-            "n:i key:s value:s",
+            "n:i[1..] key:s value:s|f",
             f"Changes one key of an entry: {', '.join(KEYS)}.",
             "/done /map/set <n> <key>",
             _CHANGED,
         ),
         _command(
             "delete",
-            "n:i",
+            "n:i[1..]",
             "Deletes an entry; those after it move up.",
             "/done /map/delete <n>",
             _CHANGED,
@@ -95,7 +101,7 @@ AREA = Area(
         _command("clear", "", "Deletes all entries.", "/done /map/clear", _CHANGED),
         _command(
             "heard",
-            "max:i?",
+            f"max:i[1..{MAX_HEARD}]=1000",
             "Lists unmapped addresses that other programs send, the most recent first; at most "
             "`max`, or 1000.",
             "/map/unmapped <address> <sender> <count> <per second> <arguments>, one message per "
@@ -114,7 +120,7 @@ AREA = Area(
         ),
         _command(
             "feedback",
-            "on:i port:i? form:s?",
+            f"on:switch port:i[1..65535]? form:s[{'|'.join(FORMS)}]={FORMS[0]}",
             "1: sends every mapped control its value, now and on each change, for lights, rings "
             "and motor faders, to "
             "the sender of this command or another port there; 0: stops. Forms: `stage` "

@@ -4,6 +4,7 @@ from osc_schema.declare import arguments, circle, menu, number, switch, text, wh
 from osc_schema.types import Area, Command, Param
 
 ROUTES = tuple(range(1, 13))  # built-in looks use up to eight: the rest is free for the performer
+_ANY_ROUTE = f"[{ROUTES[0]}..{ROUTES[-1]}]"
 LFOS = (1, 2, 3, 4)
 MAX_ADDRESS_CHARACTERS = 128
 SYNCS = {
@@ -143,7 +144,7 @@ AREA = Area(
     commands=(
         Command(
             address="/mod/copy",
-            arguments=arguments("from:i to:i?"),
+            arguments=arguments(f"from:i{_ANY_ROUTE} to:i{_ANY_ROUTE}?"),
             description="Copies a route to another, or to the first free one: without source and "
             "target.",
             replies=("/done /mod/copy <from> <to>", "/fail /mod/copy <reason>"),

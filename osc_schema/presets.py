@@ -5,6 +5,7 @@ from typing import Any
 from osc_schema.cues import MAX_FADE_S
 from osc_schema.declare import arguments, menu, message, number, text, whole
 from osc_schema.fx import DISSOLVE, MAX_NAME_CHARACTERS, TRANSITION, file_address
+from osc_schema.launch import QUANTISE
 from osc_schema.live_models import NAMES
 from osc_schema.types import Area, Command
 
@@ -151,7 +152,7 @@ AREA = Area(
             "with `superseded by ...`: another load, or panic, which ends it at once. Waits for "
             "/launch/quantise, or "
             "for the beat or bar named at its end.",
-            spec="name:s fade:f? quantise:s?",
+            spec=f"name:s fade:time=0 {QUANTISE}",
         ),
         _command(
             "glide",
@@ -162,7 +163,7 @@ AREA = Area(
             "presets with the same menus. Answered when all values have arrived, or with "
             "`superseded by ...` if "
             "all were taken over.",
-            spec="name:s glide:f? quantise:s?",
+            spec=f"name:s glide:time=0 {QUANTISE}",
         ),
         _command(
             "prepare",
@@ -170,7 +171,7 @@ AREA = Area(
             "/preset/cut or the "
             "crossfader brings it on screen. Without a name nothing is prepared any more.",
             _PREPARED,
-            spec="name:s?",
+            spec="name:s=",
         ),
         _command(
             "take",
@@ -180,9 +181,9 @@ AREA = Area(
             "/preset/load.",
             _PREPARED,
             _CURRENT,
-            spec="fade:f? quantise:s?",
+            spec=f"fade:time? {QUANTISE}",
         ),
-        _command("cut", "Like take, in one frame.", _PREPARED, _CURRENT, spec="quantise:s?"),
+        _command("cut", "Like take, in one frame.", _PREPARED, _CURRENT, spec=QUANTISE),
         *(
             _command(
                 verb,
@@ -193,7 +194,7 @@ AREA = Area(
                 "does nothing. Waits for /launch/quantise, or for the beat or bar named at its "
                 "end.",
                 _CURRENT,
-                spec="pressed:i? quantise:s?",
+                spec=f"pressed:press? {QUANTISE}",
             )
             for verb, where in (("next", "after"), ("previous", "before"))
         ),
@@ -205,7 +206,7 @@ AREA = Area(
             "and releasing it "
             "returns to the look before all of them.",
             _CURRENT,
-            spec="name:s pressed:i",
+            spec="name:s pressed:switch",
         ),
         _command("delete", "Deletes a preset; `/preset/restore` brings it back.", _CHANGED),
         _command(

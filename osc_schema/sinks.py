@@ -224,7 +224,7 @@ AREA = Area(
     commands=(
         Command(
             address="/sink/start",
-            arguments=arguments("kind:s name_or_file:s?"),
+            arguments=arguments("kind:s name_or_file:s="),
             description=f"Starts a sink ({', '.join(KINDS)}) under a name, on a display (window), "
             "or into a file of "
             "the recordings folder. Several of one kind can run under different names. "

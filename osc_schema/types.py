@@ -31,6 +31,7 @@ class ParamType(StrEnum):
 
 OutOfRange = Literal["clip", "wrap", "reject"]
 ScaleName = Literal["linear", "exponential"]
+ArgumentKind = Literal["text", "whole", "number", "switch", "press", "time", "beat", "any"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,10 +95,23 @@ class Param:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Argument:
+    """Declaration of an argument of a command or a message; `declare.arguments` reads it from a
+    text. engine/control/arguments.py checks what arrives."""
+
     name: str
     type: Literal["s", "i", "f"]
-    """OSC type tag for the documentation; the handler also accepts equivalent types."""
+    """OSC type tag that a client sends; what spells such a value is accepted, too."""
+    kind: ArgumentKind = "text"
+    """How it is read: switch is 1 or 0; press the same, and 0, a button's release, does nothing;
+    time is that of a fade; beat the one to wait for; any a number or a text."""
     is_optional: bool = False
+    low: float | None = None
+    """Smallest value, of a text the fewest characters; None: no limit."""
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    """All texts that are accepted; empty: any."""
+    default: str | None = None
+    """What an argument that is left out counts as, as it would be typed; None: nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

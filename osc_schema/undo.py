@@ -7,7 +7,7 @@ from osc_schema.types import Area, Command
 def _command(address: str, description: str) -> Command:
     return Command(
         address=address,
-        arguments=arguments("pressed:i?"),
+        arguments=arguments("pressed:press?"),
         description=description,
         replies=(f"/done {address} <what>", f"/fail {address} <reason>"),
     )
@@ -35,7 +35,7 @@ AREA = Area(
         ),
         Command(
             address="/gesture",
-            arguments=arguments("touched:i"),
+            arguments=arguments("touched:switch"),
             description="Between 1 and 0 all that this sender changes is one step of /undo. "
             "Without it a step ends "
             "when a control has rested for a second, or another one is moved.",

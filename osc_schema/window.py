@@ -64,7 +64,7 @@ AREA = Area(
     commands=(
         Command(
             address="/window/open",
-            arguments=arguments("word:s"),
+            arguments=arguments(f"word:s[1..{NAME_CHARACTERS}]"),
             description="Shows the picture in a window on this display, and on no other: its "
             "number, its name or a "
             "part of it; `none` closes the window.",

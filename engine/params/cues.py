@@ -30,8 +30,8 @@ from engine.params.fade_time import AT_ONCE, FadeTime
 from engine.params.presets import clean_name
 from engine.params.timecode import canonical_label
 from engine.system.stored_file import StoredFile
+from osc_schema.cues import MAX_NUMBER
 
-MAX_NUMBER = 999
 MAX_NOTE_CHARS = 200
 _KEYS = (
     "number",

@@ -18,11 +18,11 @@ import osc_schema
 from engine.params.store import Snapshot
 from engine.values import GlidingItem
 from osc_schema import Param, ParamType, Rejected, Value
+from osc_schema.engine import MAX_SMOOTHING_MS
 from osc_schema.scale import Scale, scale_of
 
 # of the range: a tenth of an 8-bit step of brightness, a third of a pixel at the edge of 720p
 LANDING = 1e-4
-MAX_SMOOTHING_MS = 60_000.0
 MIN_WEIGHT = 1 / 512  # of a menu's item: less than half an 8-bit step of its colour
 
 
