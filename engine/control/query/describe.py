@@ -197,6 +197,7 @@ def describe_command(command: Command, area: Area) -> Attributes:
     attributes: Attributes = {"FULL_PATH": command.address}
     if tags:
         attributes["TYPE"] = tags
+        attributes["RANGE"] = [_range(argument) for argument in command.arguments]
     attributes |= {
         "ACCESS": WRITE_ONLY,
         "DESCRIPTION": command.description,
@@ -212,6 +213,17 @@ def describe_command(command: Command, area: Area) -> Attributes:
     if shorter := [{"TYPE": tags[:count]} for count in range(max(fewest, 1), len(tags))]:
         attributes["OVERLOADS"] = shorter
     return attributes
+
+
+def _range(argument: Argument) -> Attributes | None:
+    """What an argument accepts; None: any value of its type."""
+    if argument.kind in ("switch", "press"):
+        return {"VALS": [0, 1]}
+    if argument.choices:
+        return {"VALS": argument.choices}
+    limits = {"MIN": argument.low, "MAX": argument.high}
+    is_limited = argument.kind in ("whole", "number")
+    return {key: limit for key, limit in limits.items() if is_limited and limit is not None} or None
 
 
 def describe_message(message: PublishedMessage, area: Area) -> Attributes:
