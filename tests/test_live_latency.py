@@ -101,7 +101,7 @@ def test_the_time_that_a_packet_waits_for_the_engine_is_counted(tmp_path: Path) 
     """A command that takes 0.2 s holds up the fader that was sent after it."""
     with open_client(tmp_path, **white_picture(tmp_path)) as session:
         commands = session.engine._parts.control_hub.commands
-        commands.add("/test/slow", lambda args, reply: (time.sleep(0.2), reply.done()))
+        commands.add("/test/slow", lambda reply, *args: (time.sleep(0.2), reply.done()))
         session.client.send(encode_message("/test/slow"))
         session.client.send(encode_message("/master/fade", 0.5))
         session.answers_up_to("/done")

@@ -12,7 +12,7 @@ from engine.system.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from engine.control.client import OscClient
-    from engine.control.command_runner import Args, CommandTable, Handler
+    from engine.control.command_runner import CommandTable, Handler
     from engine.control.dispatcher import Dispatcher
     from engine.control.outgoing.announcements import Announcements, Notify
     from engine.control.outgoing.feedback import Feedback
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from engine.control.server import OscServer
 
 _HOMES = {
-    "command_runner": ("Args", "CommandTable", "Handler"),
+    "command_runner": ("CommandTable", "Handler"),
     "client": ("OscClient",),
     "dispatcher": ("Dispatcher",),
     "outgoing.announcements": ("Announcements", "Notify"),

@@ -13,41 +13,38 @@ that repeats a long listing would block all others.
 import threading
 from collections import Counter, deque
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple
 
 import osc_schema
+from engine.control.arguments import Args, CommandArguments, read_arguments
 from engine.control.foreign.messages import AddressKind
 from engine.control.foreign.unmapped import Mistakes, unknown
-from engine.control.launch_queue import LaunchQueue, quantum_of
+from engine.control.launch_queue import NOW, LaunchQueue
 from engine.control.look_order import Ticket
 from engine.control.outgoing.feedback import Feedback
 from engine.control.outgoing.outbox import MAX_PACKETS, PACKETS_A_SENDING, SENDING_INTERVAL_S
 from engine.control.outgoing.sender import NO_PORT, Reply, Sender, host_of
+from engine.errors import MultiverseError
 from engine.osc.decode import Message
-from engine.osc.encode import encode_reply
+from engine.osc.encode import ReplyValue, encode_reply
 from engine.params import ParamStore
 from engine.params.shader_inputs import is_input_address
 from engine.system.clock import Clock
 from engine.system.token_bucket import TokenBuckets
-from osc_schema import Rejected
-from osc_schema.engine import SUBSCRIPTIONS
+from osc_schema import Command, Rejected
 
-Args = tuple[object, ...]
-Handler = Callable[[Args, Reply], None]
+Handler = Callable[..., None]
+"""`handler(reply, *values)`: a parameter for each declared argument, see `CommandTable.add`."""
 DiskLookup = Callable[[Callable[[], None], Callable[[str], None]], None]
 """`look_up(again, fail)` reads the disk, then calls `again()`, or `fail(reason)` if nothing was
 found."""
-NamedHandler = Callable[[Args, Reply, str], None]
 MAX_PENDING_SYNCS = 1024
 MAX_LISTINGS = 8  # of one command at a time
-_NEEDED = {
-    command.address: sum(not argument.is_optional for argument in command.arguments)
-    for command in osc_schema.COMMANDS
-}
 
 
-class LaunchPlan(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchPlan:
     """How a command is launched on the beat: what waits, and what runs then."""
 
     name: str
@@ -55,27 +52,36 @@ class LaunchPlan(NamedTuple):
     preset: str
     is_cut: bool = False
     """True if the preset replaces the old look at once."""
-    run: NamedHandler | None = None
-    """Handler that runs in place of the command's own, with the look's name at that time."""
+    run: Callable[[Reply, str], None] | None = None
+    """`run(reply, name)` runs in place of the command's handler, with the look's name at that
+    time."""
 
 
-PlanLaunch = Callable[[Args], LaunchPlan | DiskLookup | None]
-"""Returns how a command waits for its beat; None if it need not wait, a `DiskLookup` if that is not
-known yet. Raises the same errors as the command."""
-QueryHandler = Callable[[Message, Sender], None]
-"""Answers a query itself, also on failure. OSC's threads."""
+PlanLaunch = Callable[..., LaunchPlan | DiskLookup | None]
+"""`plan_launch(*values)` returns how a command waits for its beat; None if it need not wait, a
+`DiskLookup` if that is not known yet. Raises the same errors as the command."""
+QueryHandler = Callable[..., None]
+"""`answer(sender, reply, *values)` answers a query itself. OSC's threads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredCommand:
+    """A command with what runs it."""
+
+    declaration: Command
+    handler: Handler
+    is_listing: bool
+    plan_launch: PlanLaunch | None
 
 
 class CommandTable:
-    """The command handlers by address, all added before the server starts. Handlers run one at a
-    time on OSC's threads. Those that have waited for their beat run on the frame loop, perhaps
-    beside another one."""
+    """The commands by address, all added before the server starts. Handlers run one at a time on
+    OSC's threads. Those that have waited for their beat run on the frame loop, perhaps beside
+    another one."""
 
     def __init__(self) -> None:
-        self._handlers: dict[str, Handler] = {}
-        self._numbered: dict[str, Handler] = {}
-        self._listings: set[str] = set()
-        self._launch_planners: dict[str, PlanLaunch] = {}
+        self.commands: dict[str, RegisteredCommand] = {}
+        """By the address of the declaration, `/cue/<n>`. Filled by `add` only."""
         self._roots: set[str] = set()
 
     def add(
@@ -86,49 +92,41 @@ class CommandTable:
         is_listing: bool = False,
         plan_launch: PlanLaunch | None = None,
     ) -> None:
-        """Register a command's handler. `handler(args, reply)` answers now or later; it must not
-        block, because packets wait. A MultiverseError or osc_schema.Rejected that it raises is
-        answered with `/fail`. `<n>` in the address means a whole number 1..999, which the handler
-        gets before the arguments. `is_listing`: rate limited, because its reply has many messages
-        or takes a thread of its own. `plan_launch(args)`: the command may wait for the beat; then
+        """Register a command's handler. `handler(reply, *values)` answers now or later; it must not
+        block, because packets wait. It gets a value for each declared argument, of its type
+        (`CommandArguments`), except a press and a beat to wait for; an address that no area
+        declares takes none. A MultiverseError or osc_schema.Rejected that it raises is answered
+        with `/fail`. `<n>` in the address means a whole number 1..999, which the handler gets
+        before the other values. `is_listing`: rate limited, because its reply has many messages or
+        takes a thread of its own. `plan_launch(*values)`: the command may wait for the beat; then
         the frame loop runs the handler, which must neither wait nor use the disk."""
-        handlers = self._numbered if "/<n>" in address else self._handlers
-        if address in handlers:
+        if address in self.commands:
             raise ValueError(f"{address} has a handler already")
-        handlers[address] = handler
+        undeclared = Command(address=address, description="")
+        self.commands[address] = RegisteredCommand(
+            declaration=osc_schema.lookup_command(address) or undeclared,
+            handler=handler,
+            is_listing=is_listing,
+            plan_launch=plan_launch,
+        )
         self._roots.add(address.split("/", 2)[1])
-        if is_listing:
-            self._listings.add(address)
-        if plan_launch is not None:
-            self._launch_planners[address] = plan_launch
 
     def has_root(self, root: str) -> bool:
         """True if a command's address begins with `/root`."""
         return root in self._roots
 
-    def is_listing(self, address: str) -> bool:
-        return address in self._listings
-
-    def plan_launch(self, address: str) -> tuple[PlanLaunch, int] | None:
-        """`plan_launch` and the number of required arguments of a command that may wait for the
-        beat, or None."""
+    def find(self, address: str) -> RegisteredCommand | None:
+        """The command at an address; with its number, if it has one, as the first value."""
         template, number = osc_schema.split_number(address)
-        plan_launch = self._launch_planners.get(address) or (
-            self._launch_planners.get(template) if number else None
+        command = self.commands.get(template)
+        if not number or command is None:
+            return None if "<" in address else command
+        plan_launch = command.plan_launch
+        return replace(
+            command,
+            handler=lambda reply, *values: command.handler(reply, number, *values),
+            plan_launch=plan_launch and partial(plan_launch, number),
         )
-        if plan_launch is None:
-            return None
-        if not number:
-            return plan_launch, _NEEDED[address]
-        return lambda args: plan_launch((number, *args)), _NEEDED[template]
-
-    def find(self, address: str) -> Handler | None:
-        handler = self._handlers.get(address)
-        if handler is not None:
-            return handler
-        template, number = osc_schema.split_number(address)
-        numbered = self._numbered.get(template) if number else None
-        return None if numbered is None else lambda args, reply: numbered((number, *args), reply)
 
 
 class ListingLimiter:
@@ -203,62 +201,66 @@ class CommandRunner:
     def run(self, message: Message, sender: Sender) -> None:
         """Run the command or query at this address; raises the handler's unforeseen errors."""
         self._feedback.counters.add("commands")
-        with self._running:
-            query = self.queries.get(message.address)
-            if query is not None:
-                query(message, sender)
-            else:
-                self._run_command(message, sender)
-
-    def _run_command(self, message: Message, sender: Sender) -> None:
         reply = self._reply(message.address, sender)
-        if self._commands.is_listing(message.address) and not self._listings.begin(reply):
+        query = self.queries.get(message.address)
+        with self._running:
+            if query is not None:
+                reply.attempt(partial(self._answer, query, message, sender, reply))
+            else:
+                self._run_command(message, reply)
+
+    def _answer(self, query: QueryHandler, message: Message, sender: Sender, reply: Reply) -> None:
+        declaration = osc_schema.lookup_command(message.address)
+        assert declaration is not None
+        query(sender, reply, *read_arguments(declaration, message.args).values)
+
+    def _run_command(self, message: Message, reply: Reply) -> None:
+        command = self._commands.find(message.address)
+        assert command is not None  # steps contain only known commands
+        if command.is_listing and not self._listings.begin(reply):
             self._feedback.counters.add("rejected")
             reply.fail("asked too often")
             return
-        handler = self._commands.find(message.address)
-        assert handler is not None  # steps contain only known commands
-        reply.attempt(partial(self._run_or_launch, message, handler, reply))
+        reply.attempt(partial(self._read_and_run, command, message.args, reply))
+
+    def _read_and_run(self, command: RegisteredCommand, args: Args, reply: Reply) -> None:
+        arguments = read_arguments(command.declaration, args)
+        if not arguments.is_release:
+            self._run_or_launch(command, arguments, reply)
 
     def _run_or_launch(
-        self, message: Message, handler: Handler, reply: Reply, ticket: Ticket | None = None
+        self,
+        command: RegisteredCommand,
+        arguments: CommandArguments,
+        reply: Reply,
+        ticket: Ticket | None = None,
     ) -> None:
-        """Run a handler now, or queue it for the beat that the message or `/launch/quantise` names.
+        """Run a command now, or queue it for the beat that the message or `/launch/quantise` names.
         `ticket`: of a look that had to be read from the disk first."""
-        args = message.args
-        planned = self._commands.plan_launch(message.address)
-        if planned is not None:
-            plan_launch, needed = planned
-            requested = quantum_of(args[-1]) if len(args) > needed else None
-            args = args[:-1] if requested else args
-            quantum = self._launch_queue.quantum(requested)
-            plan = plan_launch(args) if quantum != "now" else None
-            if isinstance(plan, LaunchPlan):
-                named = plan.run
-
-                def run(name: str) -> None:
-                    reply.attempt(
-                        partial(named, args, reply, name)
-                        if named
-                        else partial(handler, args, reply)
-                    )
-
-                drop = partial(reply.fail, is_logged=False)
-                self._launch_queue.add_look(
-                    plan.name,
-                    quantum,
-                    run,
-                    drop,
-                    preset=plan.preset,
-                    ticket=ticket,
-                    is_cut=plan.is_cut,
-                )
-                return
-            if plan is not None:
-                ticket = ticket or self._launch_queue.order.new_ticket()
-                plan(partial(self._run_or_launch, message, handler, reply, ticket), reply.fail)
-                return
-        handler(args, reply)
+        values = arguments.values
+        run_now = partial(command.handler, reply, *values)
+        plan_launch = command.plan_launch
+        quantum = self._launch_queue.quantum(arguments.quantise)
+        plan = None if plan_launch is None or quantum == NOW else plan_launch(*values)
+        if plan is None:
+            run_now()
+        elif isinstance(plan, LaunchPlan):
+            run_named = plan.run
+            self._launch_queue.add_look(
+                plan.name,
+                quantum,
+                lambda name: reply.attempt(
+                    partial(run_named, reply, name) if run_named else run_now
+                ),
+                partial(reply.fail, is_logged=False),
+                preset=plan.preset,
+                ticket=ticket,
+                is_cut=plan.is_cut,
+            )
+        else:
+            ticket = ticket or self._launch_queue.order.new_ticket()
+            again = partial(self._run_or_launch, command, arguments, reply, ticket)
+            plan(again, reply.fail)
 
     def _reply(self, command: str, sender: Sender) -> Reply:
         post = self._feedback.listener_of(sender).post
@@ -271,29 +273,19 @@ class CommandRunner:
 
     # -- queries -------------------------------------------------------------------------------
 
-    def _on_get(self, message: Message, sender: Sender) -> None:
-        reply = self._reply("/get", sender)
+    def _on_get(self, sender: Sender, reply: Reply, address: str) -> None:
         views_by_name = self._feedback.views
-        address = message.args[0] if len(message.args) == 1 else None
-        if not isinstance(address, str):
-            reply.fail("takes an address or a pattern")
-            return
         published = self._feedback.last_published.get(address)
         if published is not None:
             reply.send(address, *published)
             return
         param = osc_schema.lookup(address)
         is_pattern = osc_schema.is_pattern(address)
-        try:
-            params = (param,) if param else osc_schema.match(address) if is_pattern else ()
-            views = views_by_name.match(address)
-        except Rejected as rejection:
-            reply.fail(str(rejection))
-            return
+        params = (param,) if param else osc_schema.match(address) if is_pattern else ()
+        views = views_by_name.match(address)
         if not params and not views:
-            reply.fail(
-                views_by_name.missing(address) if is_input_address(address) else unknown(address)
-            )
+            is_input = is_input_address(address)
+            raise Rejected(views_by_name.missing(address) if is_input else unknown(address))
         if is_pattern and not self._patterns[host_of(sender.name)].take(
             self._clock.now_s(), len(params) + len(views)
         ):
@@ -307,43 +299,24 @@ class CommandRunner:
         for view in views:
             reply.send(view.address, *views_by_name.values_now(view))
 
-    def _on_sync(self, message: Message, sender: Sender) -> None:
+    def _on_sync(self, sender: Sender, reply: Reply, sync_id: ReplyValue | None) -> None:
         """Answer `/synced` after the next frame to begin, which shows all earlier messages. Their
         values are in the store already, or were posted to the frame loop, which runs them right
         after `begin_frame`."""
-        ids = [value for value in message.args if isinstance(value, int | float | str)]
-        if len(message.args) > 1 or len(ids) < len(message.args):
-            self._reply("/sync", sender).fail("takes one number or text, which is sent back")
-            return
         if len(self._syncs) >= MAX_PENDING_SYNCS:
-            self._reply("/sync", sender).fail(
-                "too many are waiting: no frame has been drawn for a long time"
-            )
-            return
+            raise MultiverseError("too many are waiting: no frame has been drawn for a long time")
         target = self._feedback.listener_of(sender)
+        ids = () if sync_id is None else (sync_id,)
         self._syncs.append(
             (self._store.version, self._frames, target.post, encode_reply("/synced", *ids))
         )
 
-    def _on_notify(self, message: Message, sender: Sender) -> None:
-        is_on, port, part = (*message.args, None, None, None)[:3]
-        is_port = port is None or (isinstance(port, int | float) and 1 <= port < 65_536)
-        is_part = part is None or part in SUBSCRIPTIONS
-        if (
-            len(message.args) > 3
-            or not isinstance(is_on, int | float)
-            or not is_port
-            or not is_part
-        ):
-            self._reply("/engine/notify", sender).fail(
-                "takes 1 or 0, optionally a port 1..65535, and then one of "
-                f"{', '.join(SUBSCRIPTIONS)}"
-            )
-            return
-        target = sender.at(port) if isinstance(port, int | float) else sender
+    def _on_notify(
+        self, sender: Sender, reply: Reply, is_on: bool, port: int | None, part: str
+    ) -> None:
+        target = sender if port is None else sender.at(port)
         if target is None:
-            self._reply("/engine/notify", sender).fail(NO_PORT)
-            return
+            raise MultiverseError(NO_PORT)
         feedback = self._feedback
         wants_values = part != "features"
         wants_features = part != "values"

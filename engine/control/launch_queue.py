@@ -20,7 +20,6 @@ import osc_schema
 from engine.control.look_order import LookOrder, Ticket
 from engine.control.outgoing.announcements import Notify
 from engine.control.outgoing.sender import Reply
-from engine.errors import MultiverseError
 from engine.osc.decode import Message
 from engine.params import ParamStore
 from engine.params.fade_time import Pulse, ReadPulse
@@ -324,12 +323,10 @@ class LaunchQueue:
 
     # -- commands --------------------------------------------------------------------------------
 
-    def on_drop(self, args: tuple[object, ...], reply: Reply) -> None:
-        if len(args) > 1:
-            raise MultiverseError("takes the name of what waits, or nothing")
-        if not args:
+    def on_drop(self, reply: Reply, name: str | None) -> None:
+        if name is None:
             self.order.arrive(self.order.new_ticket(), "/launch/drop")
-        reply.done(self.take_back(*map(str, args)))
+        reply.done(self.take_back(name))
 
     def take_back(self, name: str | None = None, reason: str = TAKEN_BACK) -> int:
         """Drop what waits under that name, None: all. Returns how many. Any thread."""
@@ -341,7 +338,7 @@ class LaunchQueue:
             self._drop(launch, reason)
         return len(found)
 
-    def on_list(self, args: tuple[object, ...], reply: Reply) -> None:
+    def on_list(self, reply: Reply) -> None:
         with self._lock:
             waiting = sorted(self._waiting.values(), key=lambda launch: launch.at_beat)
         for launch in waiting:

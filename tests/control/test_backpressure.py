@@ -39,7 +39,7 @@ class Engine:
         self.store, self.commands, self.clock = ParamStore(), CommandTable(), SteppedClock()
         self.saved: list[tuple[object, ...]] = []
         self.commands.add(
-            "/preset/save", lambda args, reply: self.saved.append((self.store.get(A), *args))
+            "/preset/save", lambda reply, *args: self.saved.append((self.store.get(A), *args))
         )
         self.dispatcher = Dispatcher(self.store, self.commands, self.clock, report)
         self.answers: list[bytes] = []
@@ -115,7 +115,7 @@ def test_every_command_is_retained_in_order_however_many_there_are(engine: Engin
     ]
     batch = engine.coalesce(*packets)
     engine.execute(batch.datagrams)
-    assert [name for _, name in engine.saved] == list(range(300))
+    assert [name for _, name in engine.saved] == list(map(str, range(300)))
     newest = engine.saved[-MAX_COMMANDS_IN_ORDER:]
     assert [seen for seen, _ in newest] == pytest.approx(
         [(300 - MAX_COMMANDS_IN_ORDER + n) / 10 for n in range(4)]

@@ -27,13 +27,13 @@ class Blocked:
     def __init__(self, rig: Any) -> None:
         self.rig, self.client = rig, rig.client()
         self._is_over = threading.Event()
-        self.saved: list[int] = []
+        self.saved: list[str] = []
         has_begun = threading.Event()
         rig.commands.add(
             "/test/wait",
-            lambda args, reply: (has_begun.set(), self._is_over.wait(120.0), reply.done()),
+            lambda reply, *args: (has_begun.set(), self._is_over.wait(120.0), reply.done()),
         )
-        rig.commands.add("/preset/save", lambda args, reply: self.saved.append(*args))
+        rig.commands.add("/preset/save", lambda reply, *args: self.saved.append(*args))
         self.client.say("/test/wait")
         assert has_begun.wait(120.0)
 
@@ -75,7 +75,7 @@ def test_after_backpressure_the_last_value_of_every_fader_is_there_and_every_com
         assert rig.store.get(param.address) == pytest.approx(expected, rel=1e-5, abs=1e-6), (
             param.address
         )
-    assert blocked.saved == list(range(12)) and rig.store.get("/tempo/tap") == 12
+    assert blocked.saved == list(map(str, range(12))) and rig.store.get("/tempo/tap") == 12
     assert counters.replaced > 500
     assert counters.messages + counters.replaced == sent + 1
     assert (counters.discarded, counters.lost, counters.rejected, counters.malformed) == (0,) * 4

@@ -67,7 +67,7 @@ def test_a_bundle_too_far_ahead_is_refused_and_explained(hub: Hub) -> None:
 
 
 def test_a_deferred_bundle_is_not_overtaken(hub: Hub) -> None:
-    hub.commands.add("/preset/load", lambda args, reply: hub.store.set(ANGLE, 50.0))
+    hub.commands.add("/preset/load", lambda reply, *args: hub.store.set(ANGLE, 50.0))
     hub.bundle(encode_reply("/preset/load", "x"), encode_reply("/mode", 1), after_s=1.0)
     hub.bundle(encode_reply(ANGLE, 7.0), after_s=1.0)
     hub.bundle(encode_reply(ANGLE, 8.0), after_s=2.0)
@@ -132,7 +132,7 @@ PATTERNS = ("//angle", "//{intensity,mute,ratio}")
 def test_bundles_that_wait_for_their_time_are_bounded(
     hub: Hub, elements: list[bytes], fitting: int
 ) -> None:
-    hub.commands.add("/preset/save", lambda args, reply: None)
+    hub.commands.add("/preset/save", lambda reply, *args: None)
     for _ in range(fitting + 3):
         hub.bundle(*elements, after_s=1.0)
     assert (hub.counters.scheduled, hub.counters.rejected) == (fitting, 3)
@@ -147,7 +147,7 @@ def test_a_command_that_sets_values_keeps_its_place_among_others(
     hub: Hub, after_s: float | None
 ) -> None:
     preset = [(ANGLE, 50.0), ("/layer/2/angle", 50.0)]
-    hub.commands.add("/preset/load", lambda args, reply: hub.store.set_many(preset, by="preset"))
+    hub.commands.add("/preset/load", lambda reply, *args: hub.store.set_many(preset, by="preset"))
     elements = (
         encode_reply(ANGLE, 1.0),
         encode_reply("/preset/load", "x"),

@@ -197,7 +197,7 @@ def test_levels_of_a_lighting_desk_land_in_one_frame_and_the_others_are_listed_i
 
 def test_a_bundle_keeps_its_order_and_its_authors_with_mapped_messages_in_it(hub: Hub) -> None:
     seen = []
-    hub.commands.add("/mark", lambda args, reply: seen.append(hub["/layer/1/intensity"]))
+    hub.commands.add("/mark", lambda reply, *args: seen.append(hub["/layer/1/intensity"]))
     parts = [
         ("/fader", 0.25),
         ("/mark",),

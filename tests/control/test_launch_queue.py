@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from engine.control import Args, Reply
+from engine.control import Reply
 from engine.control.command_runner import LaunchPlan
-from engine.params.fade_time import Pulse
+from engine.params.fade_time import FadeTime, Pulse
 from tests.control.dispatcher_rig import Hub
 
 ANGLE = "/layer/1/angle"
@@ -19,24 +19,24 @@ class Launch(Hub):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.ran: list[Args] = []
+        self.ran: list[tuple[str, float]] = []
         self.read: list[Callable[[], None]] = []
         """Goes on with the looks that begin with `new`, once they are read."""
         self.commands.add("/preset/load", self._load, plan_launch=self._plan_launch)
         self.commands.add("/launch/drop", self.launch_queue.on_drop)
         self.commands.add("/launch/list", self.launch_queue.on_list)
 
-    def _plan_launch(self, args: Args) -> Any:
-        is_new = str(args[0]).startswith("new") and len(self.read) < 2
+    def _plan_launch(self, name: str, time: FadeTime) -> Any:
+        is_new = name.startswith("new") and len(self.read) < 2
         return (
             (lambda again, fail: self.read.append(again))
             if is_new
-            else LaunchPlan(str(args[0]), str(args[0]))
+            else LaunchPlan(name=name, preset=name)
         )
 
-    def _load(self, args: Args, reply: Reply) -> None:
-        self.ran.append(args)
-        reply.done(str(args[0]))
+    def _load(self, reply: Reply, name: str, time: FadeTime) -> None:
+        self.ran.append((name, time.amount))
+        reply.done(name)
 
     def at(self, beat: float, **more: Any) -> list[tuple]:
         """Draw a frame on this beat; returns what was announced in it."""
@@ -61,7 +61,7 @@ def test_a_command_waits_for_its_beat_and_each_beat_is_counted(hub: Launch) -> N
     ]  # fmt: skip
     assert hub.at(7.99) == [] and hub.ran == []
     assert hub.at(8.01) == [("/launch/started", "Aurora")]
-    assert hub.ran == [("Aurora", 4)] and hub.answers == [("/done", "/preset/load", "Aurora")]
+    assert hub.ran == [("Aurora", 4.0)] and hub.answers == [("/done", "/preset/load", "Aurora")]
     assert hub.at(12.0) == [] and len(hub.ran) == 1
 
 
@@ -73,12 +73,12 @@ def test_the_setting_counts_where_the_message_names_no_beat(hub: Launch) -> None
         hub.at(beat - 0.01)
         assert hub.ran == []
         hub.at(beat)
-        assert [hub.ran.pop()] == [(quantise,)]
+        assert [hub.ran.pop()] == [(quantise, 0.0)]
     hub.say("/preset/load", "Aurora", "now")
-    assert hub.ran == [("Aurora",)]
+    assert hub.ran == [("Aurora", 0.0)]
     hub.say("/launch/quantise", "now")
     hub.say("/preset/load", "bar")
-    assert hub.ran[1:] == [("bar",)], "the first argument is a name"
+    assert hub.ran[1:] == [("bar", 0.0)], "the first argument is a name"
 
 
 @pytest.mark.parametrize(
@@ -142,13 +142,13 @@ def test_any_value_can_wait_and_a_wrong_one_is_refused_at_once(hub: Launch) -> N
 def test_a_count_that_restarts_starts_what_waits_for_its_one(hub: Launch) -> None:
     hub.say("/preset/load", "Aurora", "bar")
     hub.at(0.02, jumped=-5.5)
-    assert hub.ran == [("Aurora",)], "the performer pressed one"
+    assert hub.ran == [("Aurora", 0.0)], "the performer pressed one"
     hub.say("/preset/load", "Silk", "bar")
     hub.at(41.0, jumped=35.0)
     hub.at(43.99, jumped=35.0)
     assert len(hub.ran) == 1
     hub.at(44.0, jumped=35.0)
-    assert hub.ran[1:] == [("Silk",)]
+    assert hub.ran[1:] == [("Silk", 0.0)]
 
 
 def test_panic_drops_what_waits(hub: Launch) -> None:
@@ -236,4 +236,4 @@ def test_a_launch_is_announced_as_queued_before_its_start_although_a_frame_comes
     hub.say("/preset/load", "Aurora", "bar")
     hub.frame()
     assert [message[0] for message in hub.messages] == ["/launch/queued", "/launch/started"]
-    assert hub.ran == [("Aurora",)]
+    assert hub.ran == [("Aurora", 0.0)]

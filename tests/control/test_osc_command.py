@@ -63,10 +63,10 @@ def test_send_without_waiting_prints_what_failed_and_with_it_returns_at_quit(rig
     wrong = osc("send", "/layr/1/angle", "45", "--to", target(rig))
     assert wrong.returncode == 1
     assert wrong.stdout.startswith("/fail /layr/1/angle ") and "/layer/1/angle" in wrong.stdout
-    rig.commands.add("/preset/save", lambda args, reply: reply.done(*args))
+    rig.commands.add("/preset/save", lambda reply, *args: reply.done(*args))
     saved = osc("send", "/preset/save", "dusk", "--to", target(rig))
     assert (saved.returncode, saved.stdout, saved.stderr) == (0, "", "")
-    rig.commands.add("/engine/quit", lambda args, reply: reply.done())
+    rig.commands.add("/engine/quit", lambda reply, *args: reply.done())
     ended = osc("send", "/engine/quit", "--to", target(rig), "--wait")
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "/done /engine/quit\n", "")
 
@@ -92,10 +92,10 @@ def test_send_prints_answers_and_failures_and_waits_for_a_command_that_takes_its
         f"/layer/{n}/angle {angle}" for n, angle in enumerate((0, 45, -20, 135), 1)
     ]
 
-    def save(args: tuple, reply: Reply) -> None:
-        if args == ("",):
+    def save(reply: Reply, name: str) -> None:
+        if not name:
             raise PresetError("a preset needs a name")
-        threading.Timer(0.2, reply.done, args).start()
+        threading.Timer(0.2, reply.done, (name,)).start()
 
     drawing.commands.add("/preset/save", save)
     saved = osc("send", "/preset/save", "s:12", "--to", target(drawing), "--wait")
@@ -105,7 +105,7 @@ def test_send_prints_answers_and_failures_and_waits_for_a_command_that_takes_its
 
 
 def test_a_command_that_outlasts_the_wait_is_not_reported_as_a_missing_engine(drawing: Any) -> None:
-    drawing.commands.add("/child/sd/restart", lambda args, reply: None)  # the model is loading
+    drawing.commands.add("/child/sd/restart", lambda reply, *args: None)  # the model is loading
     unfinished = (
         r"^127\.0\.0\.1:\d+: the engine answers, but /child/sd/restart is still running after 1 s; "
     )
@@ -116,7 +116,7 @@ def test_a_command_that_outlasts_the_wait_is_not_reported_as_a_missing_engine(dr
 def test_the_status_is_printed_while_no_frame_is_drawn_and_an_engine_without_frames_reported(
     rig: Any,
 ) -> None:
-    rig.commands.add("/engine/status", lambda args, reply: reply.done())
+    rig.commands.add("/engine/status", lambda reply, *args: reply.done())
     status = osc("send", "/engine/status", "--to", target(rig), "--wait")
     assert (status.returncode, status.stdout, status.stderr) == (0, "/done /engine/status\n", "")
     with pytest.raises(
@@ -124,7 +124,7 @@ def test_the_status_is_printed_while_no_frame_is_drawn_and_an_engine_without_fra
         match=r"answers, but has drawn no picture for 0\.5 s; .*/engine/status --wait",
     ):
         carry_out("/get", ["/layer/1/angle"], target(rig), within_s=0.5)
-    rig.commands.add("/child/sd/restart", lambda args, reply: None)
+    rig.commands.add("/child/sd/restart", lambda reply, *args: None)
     with pytest.raises(MultiverseError, match=r"no answer in 0\.5 s; does the engine run there\?$"):
         carry_out("/child/sd/restart", [], target(rig), within_s=0.5)
 

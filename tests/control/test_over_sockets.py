@@ -76,7 +76,7 @@ def test_a_full_receive_buffer_is_counted_as_lost(
     monkeypatch.setattr("engine.control.sending.LOST_INTERVAL_S", 0.01)
     rig = open_rig()
     is_over = threading.Event()
-    rig.commands.add("/preset/list", lambda args, reply: (is_over.wait(120.0), reply.done()))
+    rig.commands.add("/preset/list", lambda reply, *args: (is_over.wait(120.0), reply.done()))
     rig.server._udp.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client = rig.client()
     client.say("/preset/list")

@@ -11,6 +11,7 @@ from engine.errors import MultiverseError
 from engine.params import ParamStore
 from engine.params.macros import Macros, breathe, conditions, moves_of, spread
 from osc_schema import Rejected
+from tests.control.commands.show_rig import run_command
 
 BLOOM, ANGLE, MUTE, MIRROR = "/post/bloom", "/layer/1/angle", "/layer/2/mute", "/mirror/segments"
 
@@ -30,9 +31,7 @@ class Knob:
         return [self.store.get(address) for address in (BLOOM, ANGLE, MUTE, MIRROR)]
 
     def say(self, address: str, *args: object) -> None:
-        handler = self.table.find(address)
-        assert handler is not None
-        handler(args, Reply(address, lambda packet: None))
+        run_command(self.table, address, args, Reply(address, lambda packet: None))
 
 
 @pytest.fixture

@@ -538,7 +538,7 @@ def test_a_display_is_chosen_from_the_list_during_the_show(
         assert entries() == [("none", "no window", 1), ("screen", "0 screen, 640x480 at 0,0", 0)]
         session.engine.params.set("/window/fullscreen", True, by="test")
         assert "there are: 0 screen" in session.failed("/window/open", "HDMI")
-        assert "takes an entry of /window/list" in session.failed("/window/open")
+        assert "takes word:s" in session.failed("/window/open")
         assert session.done("/window/open", "scr") == ("/window/open", "screen"), (
             "by a part of its name"
         )

@@ -58,7 +58,7 @@ class WebRig:
             if command.address.endswith(
                 "/list"
             ):  # a page asks for them at once, and shows each refusal as a notice
-                self.commands.add(command.address, lambda args, reply: reply.done())
+                self.commands.add(command.address, lambda reply, *args: reply.done())
         self.dispatcher = Dispatcher(self.store, self.commands, SystemClock(), report)
         self.dispatcher.feedback.publish_features(
             tuple(ChannelFeatures(rms=number / 4) for number in range(4))

@@ -14,8 +14,6 @@ import osc_schema
 from engine.control.commands import CommandContext
 from engine.control.commands.bank import BankControl
 from engine.control.commands.preset import PresetControl
-from engine.control.commands.preset_arguments import time_of
-from engine.control.commands.preset_mixer import TAKE_FADE
 from engine.control.commands.shader import BY as SHADER
 from engine.control.launch_queue import LaunchQueue
 from engine.errors import PresetError
@@ -208,9 +206,7 @@ class AutopilotControl:
     def _fade(self) -> FadeTime:
         """The time of the take that waits: a drop that has just begun is cut to."""
         return (
-            AT_ONCE
-            if self._waits_for == "drop" != self.policy.section
-            else time_of(self._store.get(TAKE_FADE))
+            AT_ONCE if self._waits_for == "drop" != self.policy.section else self._mixer.take_fade
         )
 
     def _looks(self, bank: int) -> dict[str, float | None]:

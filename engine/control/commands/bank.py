@@ -15,12 +15,11 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from engine.control import Args, CommandTable, Reply
+from engine.control import CommandTable, Reply
 from engine.control.command_runner import LaunchPlan
 from engine.control.commands import CommandContext
+from engine.control.commands.fade_answer import answer
 from engine.control.commands.preset import PresetControl
-from engine.control.commands.preset_arguments import answer, time_of
-from engine.control.commands.preset_mixer import TAKE_FADE
 from engine.control.launch_queue import LaunchQueue
 from engine.errors import BankError, PresetError
 from engine.params.banks import (
@@ -107,7 +106,7 @@ class BankControl:
                 partial(self._on_walk, step),
                 plan_launch=partial(self._plan_walk, step),
             )
-        table.add("/bank/press", self._on_press)
+        table.add("/bank/press", self._press)
         table.add("/bank/list", self._on_list, is_listing=True)
         table.add("/bank/put", self._on_put)
         table.add("/bank/swap", self._on_swap)
@@ -116,24 +115,17 @@ class BankControl:
 
     # -- pressing ------------------------------------------------------------------------------
 
-    def _on_pad(self, args: Args, reply: Reply) -> None:
-        pad = require_number("pad", args[0], PADS)
-        is_pressed = _is_pressed(args[1:], 0)
+    def _on_pad(self, reply: Reply, number: int, is_pressed: bool | None) -> None:
+        pad = require_number("pad", number, PADS)
         with self._lock:
             bank = self._down.get(pad, self._shown_bank)
             if is_pressed:
                 self._down[pad] = bank
             else:
                 self._down.pop(pad, None)
-        self._press(bank, pad, is_pressed, reply)
+        self._press(reply, bank, pad, is_pressed)
 
-    def _on_press(self, args: Args, reply: Reply) -> None:
-        is_pressed = _is_pressed(args, 2)
-        bank = require_number("bank", args[0], MAX_BANKS)
-        pad = require_number("pad", args[1], PADS)
-        self._press(bank, pad, is_pressed, reply)
-
-    def _press(self, bank: int, pad: int, is_pressed: bool | None, reply: Reply) -> None:
+    def _press(self, reply: Reply, bank: int, pad: int, is_pressed: bool | None) -> None:
         """Execute a press or a release; `is_pressed` None: a tap."""
         content = self.banks.pad_at(bank, pad)
         if content is not None and not self._presets.cache.has(content.preset):
@@ -178,7 +170,7 @@ class BankControl:
             reply.done(bank, pad, name)
 
     def _take(self, name: str, bank: int, pad: int, reply: Reply) -> None:
-        time = time_of(self._store.get(TAKE_FADE))
+        time = self._mixer.take_fade
 
         def take(name: str) -> None:
             self._mixer.take(time, answer(reply, bank, pad, name), name=name)
@@ -210,19 +202,17 @@ class BankControl:
         on = self._launch_queue.waiting_preset or self._presets.current.name
         return names[(names.index(on) + step) % len(names)] if on in names else names[min(step, 0)]
 
-    def _on_walk(self, step: int, args: Args, reply: Reply, name: str = "") -> None:
-        if _is_pressed(args, 0) is False:
-            return
-        name = name or self._walk(step)
-        self._presets.load(name, time_of(self._store.get(TAKE_FADE)), answer(reply, name))
+    def _on_walk(self, step: int, reply: Reply) -> None:
+        self._load(reply, self._walk(step))
 
-    def _plan_walk(self, step: int, args: Args) -> LaunchPlan | None:
-        if _is_pressed(args, 0) is False:
-            return None
-        self._presets.expect(name := self._walk(step))
-        return LaunchPlan(
-            name, name, time_of(self._store.get(TAKE_FADE)).is_at_once, partial(self._on_walk, step)
-        )
+    def _load(self, reply: Reply, name: str) -> None:
+        self._presets.load(name, self._mixer.take_fade, answer(reply, name))
+
+    def _plan_walk(self, step: int) -> LaunchPlan:
+        name = self._walk(step)
+        self._presets.expect(name)
+        is_cut = self._mixer.take_fade.is_at_once
+        return LaunchPlan(name=name, preset=name, is_cut=is_cut, run=self._load)
 
     def _release(self, pressed: _PressedPad) -> None:
         """The caller holds `_lock`."""
@@ -302,7 +292,7 @@ class BankControl:
         pad_states = tuple(state_of(pads.get(at)) for at in range(1, PADS + 1))
         return BankState(bank=number, banks=len(banks), pads=pad_states)
 
-    def _on_list(self, args: Args, reply: Reply) -> None:
+    def _on_list(self, reply: Reply) -> None:
         for number, bank in enumerate(self.banks.banks, start=1):
             reply.send("/bank/entry", number, bank.name)
             for at, pad in sorted_pads(bank):
@@ -312,26 +302,17 @@ class BankControl:
 
     # -- editing -------------------------------------------------------------------------------
 
-    def _on_put(self, args: Args, reply: Reply) -> None:
-        if not 3 <= len(args) <= 4:
-            raise BankError("takes a bank, a pad, a preset and optionally a colour")
-        bank, pad, preset, *colour = args
-        preset = str(preset) if isinstance(preset, int) and not isinstance(preset, bool) else preset
-
+    def _on_put(self, reply: Reply, bank: int, pad: int, preset: str, colour: str | None) -> None:
         def put(banks: Banks) -> Banks:
             before = banks.pad_at(bank, pad)
             old_colour = before.colour if before is not None else ""
-            content = (
-                None if preset == "" else Pad.parse(preset, colour[0] if colour else old_colour)
-            )
-            return banks.with_pad(bank, pad, content)
+            new_colour = old_colour if colour is None else colour
+            return banks.with_pad(bank, pad, Pad.parse(preset, new_colour) if preset else None)
 
-        number = self._edit(put, bank, reply)
-        if (
-            isinstance(preset, str) and preset
-        ):  # only a warning: the banks may be written before the presets
-            missing = f"bank {number}: there is no preset {preset!r} yet"
-            self._presets.if_missing(preset, lambda: self._report(f"banks.{number}", missing))
+        self._edit(put, bank, reply)
+        if preset:  # only a warning: the banks may be written before the presets
+            missing = f"bank {bank}: there is no preset {preset!r} yet"
+            self._presets.if_missing(preset, lambda: self._report(f"banks.{bank}", missing))
 
     def has_preset(self, name: str) -> bool:
         return self._presets.cache.has(name)
@@ -343,35 +324,27 @@ class BankControl:
                 self.banks = self.banks.with_pad(self._shown_bank, pad, Pad(preset=name))
         self._presets.add(name, values, reply)
 
-    def _on_swap(self, args: Args, reply: Reply) -> None:
-        if len(args) != 4:
-            raise BankError("takes a bank and a pad, then those to exchange it with")
-        self._edit(lambda banks: banks.with_swapped(*args), args[2], reply)
+    def _on_swap(self, reply: Reply, bank: int, pad: int, to_bank: int, to_pad: int) -> None:
+        self._edit(lambda banks: banks.with_swapped(bank, pad, to_bank, to_pad), to_bank, reply)
 
-    def _on_name(self, args: Args, reply: Reply) -> None:
-        if len(args) != 2:
-            raise BankError("takes a bank and its name")
-        self._edit(lambda banks: banks.with_name(*args), args[0], reply)
+    def _on_name(self, reply: Reply, bank: int, name: str) -> None:
+        self._edit(lambda banks: banks.with_name(bank, name), bank, reply)
 
-    def _on_remove(self, args: Args, reply: Reply) -> None:
-        if len(args) != 1:
-            raise BankError("takes the bank's number")
-        number = self._edit(lambda banks: banks.without(args[0]), args[0], reply)
+    def _on_remove(self, reply: Reply, bank: int) -> None:
+        self._edit(lambda banks: banks.without(bank), bank, reply)
         displayed = self._shown_bank
-        if number < displayed or number == displayed > max(len(self.banks.banks), 1):
+        if bank < displayed or bank == displayed > max(len(self.banks.banks), 1):
             self._store.set(SHOWN_BANK, displayed - 1)
 
-    def _edit(self, edit: Callable[[Banks], Banks], bank: object, reply: Reply) -> int:
-        """Change the banks at once, and answer when they are written. Returns the number of the
-        bank."""
+    def _edit(self, edit: Callable[[Banks], Banks], bank: int, reply: Reply) -> None:
+        """Change the banks at once, and answer when they are written."""
         with self._lock:
             before = self.banks
-            self.banks = after = edit(before)
-        number = require_number("bank", bank, MAX_BANKS)
-        title = f"{reply.command} {number}"
-        self._presets.history.add_edit(title, partial(self._exchange, before, after, title, number))
-        self._on_changed(number, lambda: reply.done(number), reply.fail)
-        return number
+            after = edit(before)
+            self.banks = after
+        title = f"{reply.command} {bank}"
+        self._presets.history.add_edit(title, partial(self._exchange, before, after, title, bank))
+        self._on_changed(bank, lambda: reply.done(bank), reply.fail)
 
     def _exchange(
         self, before: Banks, after: Banks, title: str, number: int, is_undo: bool, reply: Reply
@@ -432,12 +405,3 @@ class BankControl:
         self._on_changed(
             bank, lambda: None, lambda reason: self._report("banks", f"banks {reason}")
         )
-
-
-def _is_pressed(args: Args, before: int) -> bool | None:
-    """The argument after the first `before` ones: True for pressed, False for released, None if it
-    is missing."""
-    if not before <= len(args) <= before + 1 or (len(args) > before and args[before] not in (0, 1)):
-        numbers = "a bank, a pad, then " if before else ""
-        raise BankError(f"takes {numbers}1 for pressed or 0 for released, or nothing for a tap")
-    return bool(args[before]) if len(args) > before else None

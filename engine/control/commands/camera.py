@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from engine.control import Args, CommandTable, Reply
+from engine.control import CommandTable, Reply
 from engine.control.commands import CommandContext
 from engine.errors import MultiverseError, SourceError
 from engine.osc.decode import printable
@@ -146,18 +146,13 @@ class CameraControl:
 
     # -- commands ------------------------------------------------------------------------------
 
-    def _on_open(self, args: Args, reply: Reply) -> None:
-        if len(args) != 1 or not isinstance(args[0], str | int):
-            raise SourceError(
-                "takes an entry of /camera/list: none, test, a camera's index, or KIND:NAME"
-            )
+    def _on_open(self, reply: Reply, entry: str) -> None:
         if self._is_offline:
             raise SourceError(NOT_OFFLINE)
-        spec, entry = (
-            (self._first, first_entry(self._first))
-            if args[0] == FIRST
-            else (str(args[0]), str(args[0]))
-        )
+        spec = entry
+        if entry == FIRST:
+            spec = self._first
+            entry = first_entry(self._first)
         if len(entry) > MAX_NAME_CHARACTERS and (
             len(entry) > MAX_PATH_CHARACTERS or is_offered(entry)
         ):
@@ -221,7 +216,7 @@ class CameraControl:
         since_s = self._worker.busy_since_s
         return 0.0 if since_s is None else now_s - since_s
 
-    def _on_list(self, args: Args, reply: Reply) -> None:
+    def _on_list(self, reply: Reply) -> None:
         if self._is_offline or self._listed_videos is not None:
             self._list(reply)
         else:  # on a thread of its own: a folder on a slow disk must not hold up a choice
@@ -242,14 +237,12 @@ class CameraControl:
             self._is_listing_cameras = True
             self._jobs.put(partial(self._poll_sources, with_cameras=True))
 
-    def _on_ndi(self, args: Args, reply: Reply) -> None:
-        if len(args) != 1 or args[0] not in (0, 1):
-            raise SourceError("takes 1 to search the network for NDI, 0 to stop")
+    def _on_ndi(self, reply: Reply, is_on: bool) -> None:
         if self._is_offline:
             raise SourceError(NOT_OFFLINE)
         with self._lock:
             before = self._search
-            self._search = (bool(args[0]), reply)
+            self._search = (is_on, reply)
         if before is None:
             self._jobs.put(self._look_for_ndi)
         else:  # its job is still queued and does the newer one

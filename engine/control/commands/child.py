@@ -74,7 +74,7 @@ class ChildControl:
         for at, entries in self._lists.items():
             table.add(f"{at}/list", partial(self._on_list, at, entries), is_listing=True)
 
-    def _on_list(self, at: str, entries: Entries, args: tuple[object, ...], reply: Reply) -> None:
+    def _on_list(self, at: str, entries: Entries, reply: Reply) -> None:
         def send_entries() -> None:
             for entry, title, is_on in entries():
                 reply.send(f"{at}/entry", entry, title, int(is_on))
@@ -82,7 +82,7 @@ class ChildControl:
 
         call_on_thread(f"{at.split('/')[1]} list", reply.attempt, send_entries)
 
-    def _on_command(self, name: str, verb: str, args: tuple[object, ...], reply: Reply) -> None:
+    def _on_command(self, name: str, verb: str, reply: Reply) -> None:
         supervisor = self._supervisors.get(name)
         if supervisor is None:
             reply.fail(self._missing[name])
@@ -99,7 +99,7 @@ class ChildControl:
         for request in superseded:
             request.reply.fail(f"superseded by {reply.command}", is_logged=False)
 
-    def _on_call(self, name: str, call: str, args: tuple[object, ...], reply: Reply) -> None:
+    def _on_call(self, name: str, call: str, reply: Reply) -> None:
         supervisor = self._supervisors.get(name)
         if supervisor is None:
             reply.fail(self._missing[name])

@@ -12,11 +12,11 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from engine.control import Args, CommandTable, Handler, Reply
+from engine.control import CommandTable, Reply
 from engine.control.command_runner import LaunchPlan
 from engine.control.commands import CommandContext
+from engine.control.commands.fade_answer import answer
 from engine.control.commands.preset import PresetControl
-from engine.control.commands.preset_arguments import answer, is_release
 from engine.errors import CueError, PresetError
 from engine.params import Cue, CueList, cues_text, read_cues
 from engine.params.crossfade import Ended
@@ -30,9 +30,7 @@ from engine.system.telemetry import report_problems
 
 FILE_NAME = "cues.toml"
 PREVIOUS_NAME = "cues.previous.toml"
-MAX_CUE_ARGUMENTS = 7
 GO_PAUSE = "/cue/go_pause_s"
-QUANTISE = ", then now, beat, bar or 4_bars"
 LAYER_5 = "layer5"
 """Argument of commands, for a cue that leaves layer 5 as it is."""
 MIN_FOLLOW = FadeTime(
@@ -108,17 +106,17 @@ class CueControl:
         for verb, chosen in (("go", self._next), ("back", self._last)):
             table.add(
                 f"/cue/{verb}",
-                self._command(chosen),
+                partial(self._start, chosen),
                 plan_launch=partial(self._plan_launch, chosen),
             )
         table.add(
             "/cue/<n>",
-            lambda args, reply: self._command(lambda: self.cues.at(args[0]))(args[1:], reply),
-            plan_launch=lambda args: self._plan_launch(lambda: self.cues.at(args[0]), args[1:]),
+            self._on_number,
+            plan_launch=lambda number: self._plan_launch(lambda: self.cues.at(number)),
         )
-        table.add("/cue/set", self._on_set)
+        table.add("/cue/set", partial(self._on_edit, False))
         table.add("/cue/note", self._on_note)
-        table.add("/cue/insert", self._on_insert)
+        table.add("/cue/insert", partial(self._on_edit, True))
         table.add("/cue/delete", self._on_delete)
         table.add("/cue/list", self._on_list, is_listing=True)
 
@@ -135,27 +133,22 @@ class CueControl:
     def _last(self) -> Cue:
         return self.cues.before(self._current)
 
-    def _plan_launch(self, chosen: Callable[[], Cue], args: Args) -> LaunchPlan | None:
-        """The cue that a command starts when its beat comes; None for a button that was
-        released."""
-        if is_release(args, QUANTISE):
-            return None
+    def _plan_launch(self, chosen: Callable[[], Cue]) -> LaunchPlan:
+        """The cue that a command starts when its beat comes."""
         cue = chosen()
         self._presets.expect(cue.preset)
-        return LaunchPlan(_title(cue), cue.preset, cue.fade.is_at_once)
+        return LaunchPlan(name=_title(cue), preset=cue.preset, is_cut=cue.fade.is_at_once)
 
-    def _command(self, chosen: Callable[[], Cue]) -> Handler:
-        def on_command(args: Args, reply: Reply) -> None:
-            if is_release(args, QUANTISE):
-                return
-            with self._lock:
-                cue = chosen()
-                self.chased = 0
-                if chosen == self._next:
-                    self._go_s = self._clock.now_s()
-                self._go(cue, answer(reply, cue.number, cue.preset))
+    def _on_number(self, reply: Reply, number: int) -> None:
+        self._start(lambda: self.cues.at(number), reply)
 
-        return on_command
+    def _start(self, chosen: Callable[[], Cue], reply: Reply) -> None:
+        with self._lock:
+            cue = chosen()
+            self.chased = 0
+            if chosen == self._next:
+                self._go_s = self._clock.now_s()
+            self._go(cue, answer(reply, cue.number, cue.preset))
 
     def _go(self, cue: Cue, ended: Ended) -> None:
         """Start a cue. Raises CueError, without changing any value, if its preset is missing. The
@@ -228,61 +221,81 @@ class CueControl:
 
     # -- editing -------------------------------------------------------------------------------
 
-    def set_timecode(self, number: object, timecode: str, reply: Reply) -> None:
+    def set_timecode(self, number: int, timecode: str, reply: Reply) -> None:
         """Set the timecode of a cue, "" to remove it, and answer. CueError if there is no such cue,
         or for the text."""
         self._change(number, lambda cue: replace(cue, timecode=canonical_label(timecode)), reply)
 
-    def _on_note(self, args: Args, reply: Reply) -> None:
-        if len(args) != 2:
-            raise CueError('takes the cue\'s number and its note, or "" to remove it')
-        number, note = args
+    def _on_note(self, reply: Reply, number: int, note: str) -> None:
         self._change(number, lambda cue: replace(cue, note=require_note(note)), reply)
 
-    def _change(self, number: object, changed: Callable[[Cue], Cue], reply: Reply) -> None:
+    def _change(self, number: int, changed: Callable[[Cue], Cue], reply: Reply) -> None:
         with self._lock:
             old = self.cues.at(number)
             self.cues = self.cues.with_cue(changed(old))
         self._on_changed(old.number, reply)
 
-    def _on_set(self, args: Args, reply: Reply) -> None:
-        cue = _cue_of(args)
+    def _on_edit(
+        self,
+        is_insert: bool,
+        reply: Reply,
+        number: int,
+        preset: str,
+        fade: FadeTime,
+        follow: FadeTime,
+        glide: bool,
+        timecode: str | None,
+        keep: str | None,
+    ) -> None:
+        if keep not in (None, "", LAYER_5):
+            raise CueError(f"keep {keep!r} is neither {LAYER_5} nor empty")
+        cue = Cue.parse(
+            number,
+            preset,
+            fade.written,
+            follow.written,
+            glide,
+            timecode or "",
+            keep == LAYER_5,
+        )
         with self._lock:
-            old = self.cues.cues.get(cue.number)
-            if old is not None:
-                cue = replace(cue, note=old.note)
-                if len(args) < MAX_CUE_ARGUMENTS - 1:
-                    cue = replace(cue, timecode=old.timecode)
-                if len(args) < MAX_CUE_ARGUMENTS:
-                    cue = replace(cue, keep_layer5=old.keep_layer5)
-            self.cues = self.cues.with_cue(cue)
-        self._on_changed(cue.number, reply, cue)
+            old = self.cues.cues.get(number)
+            if is_insert:
+                self._insert(cue)
+            elif old is None:
+                self.cues = self.cues.with_cue(cue)
+            else:
+                cue = replace(
+                    cue,
+                    note=old.note,
+                    timecode=old.timecode if timecode is None else cue.timecode,
+                    keep_layer5=old.keep_layer5 if keep is None else cue.keep_layer5,
+                )
+                self.cues = self.cues.with_cue(cue)
+        self._on_changed(number, reply, cue)
 
-    def _on_insert(self, args: Args, reply: Reply) -> None:
-        cue = _cue_of(args)
-        with self._lock:
-            before = self.cues
-            cues = self.cues.with_inserted(cue)
-            (
-                self._current,
-                self._on_screen,
-                self.chased,
-            ) = (  # a cue that has moved, has moved by one number
-                number + (cues.cues.get(number) is not before.cues.get(number))
-                for number in (self._current, self._on_screen, self.chased)
-            )
-            self.cues = cues
-        self._on_changed(cue.number, reply, cue)
+    def _insert(self, cue: Cue) -> None:
+        """Insert a cue; the numbers of the current ones follow those that move up. The caller
+        holds `_lock`."""
+        before = self.cues.cues
+        cues = self.cues.with_inserted(cue)
 
-    def _on_delete(self, args: Args, reply: Reply) -> None:
-        if len(args) != 1:
-            raise CueError("takes the cue's number")
+        def moved(number: int) -> int:
+            has_moved = cues.cues.get(number) is not before.get(number)
+            return number + 1 if has_moved else number
+
+        self._current = moved(self._current)
+        self._on_screen = moved(self._on_screen)
+        self.chased = moved(self.chased)
+        self.cues = cues
+
+    def _on_delete(self, reply: Reply, number: int) -> None:
         with self._lock:
-            deleted = self.cues.at(args[0])
+            deleted = self.cues.at(number)
             self.cues = self.cues.without(deleted)
         self._on_changed(deleted.number, reply)
 
-    def _on_list(self, args: Args, reply: Reply) -> None:
+    def _on_list(self, reply: Reply) -> None:
         with self._lock:
             cues = self.cues
             current = self.cues.cues.get(self._current)
@@ -356,14 +369,3 @@ class CueControl:
 def _title(cue: Cue) -> str:
     """Name of a cue that waits for its beat."""
     return f"cue {cue.number} {cue.preset}"
-
-
-def _cue_of(args: Args) -> Cue:
-    if not 2 <= len(args) <= MAX_CUE_ARGUMENTS:
-        raise CueError(
-            "takes a number, a preset and optionally fade, follow, glide, timecode and keep"
-        )
-    keep = args[-1] if len(args) == MAX_CUE_ARGUMENTS else ""
-    if keep not in ("", LAYER_5):
-        raise CueError(f"keep {keep!r} is neither {LAYER_5} nor empty")
-    return replace(Cue.parse(*args[: MAX_CUE_ARGUMENTS - 1]), keep_layer5=keep == LAYER_5)

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 import osc_schema
-from engine.control import Args, CommandTable, Reply
+from engine.control import CommandTable, Reply
 from engine.control.commands import CommandContext
 from engine.control.commands.mapping_feedback import MapFeedback
 from engine.control.foreign.midi_bridges import read_midi
@@ -301,11 +301,7 @@ class MapControl:
 
     # -- commands ------------------------------------------------------------------------------
 
-    def _on_learn(self, args: Args, reply: Reply) -> None:
-        target, argument, *_ = (
-            *texts(args, "a parameter's or command's address and optionally an argument", 1, 2),
-            "",
-        )
+    def _on_learn(self, reply: Reply, target: str, argument: str) -> None:
         target, mode = self._mappable(target)
         entry = _entry("osc /anything", target, argument)
         stop_timer = self._start_timer(LEARN_TIMEOUT_S, lambda: self._on_nothing_moved(request))
@@ -333,7 +329,7 @@ class MapControl:
             self._end_learning()
         request.reply.fail(f"nothing moved for {LEARN_TIMEOUT_S:g} s", is_logged=False)
 
-    def _on_cancel(self, args: Args, reply: Reply) -> None:
+    def _on_cancel(self, reply: Reply) -> None:
         with self._lock:
             request = self._end_learning()
         if request is not None:
@@ -349,7 +345,7 @@ class MapControl:
             request.stop_timer()
         return request
 
-    def _on_list(self, args: Args, reply: Reply) -> None:
+    def _on_list(self, reply: Reply) -> None:
         with self._lock:
             entries = self._map.entries
         for number, entry in enumerate(entries, start=1):
@@ -359,11 +355,7 @@ class MapControl:
             reply.send("/map/name", name)
         reply.done()
 
-    def _on_add(self, args: Args, reply: Reply) -> None:
-        control, target, argument, *_ = (
-            *texts(args, "a control, an address and optionally an argument", 2, 3),
-            "",
-        )
+    def _on_add(self, reply: Reply, control: str, target: str, argument: str) -> None:
         target, mode = self._mappable(target)
         entry = _entry(control, target, argument, mode)
         with self._lock:
@@ -371,35 +363,31 @@ class MapControl:
         self._on_changed()
         reply.done(number)
 
-    def _on_set(self, args: Args, reply: Reply) -> None:
-        number, key, value = args if len(args) == 3 else (None, None, None)
-        if not isinstance(key, str):
-            raise MappingError(f"takes an entry's number, a key ({', '.join(KEYS)}) and a value")
+    def _on_set(self, reply: Reply, number: int, key: str, value: str | float) -> None:
         if key == "target" and isinstance(value, str):
             value, _ = self._mappable(value)
         with self._lock:
-            self._map.replace(
-                _whole(number), with_change(self._map.entry(_whole(number)), key, value)
-            )
+            self._map.replace(number, with_change(self._map.entry(number), key, value))
         self._on_changed()
-        reply.done(_whole(number), key)
+        reply.done(number, key)
 
-    def _on_delete(self, args: Args, reply: Reply) -> None:
-        if len(args) != 1:
-            raise MappingError("takes an entry's number")
+    def _on_delete(self, reply: Reply, number: int) -> None:
         with self._lock:
-            self._map.delete(_whole(args[0]))
+            self._map.delete(number)
         self._on_changed()
-        reply.done(_whole(args[0]))
+        reply.done(number)
 
-    def _on_clear(self, args: Args, reply: Reply) -> None:
+    def _on_clear(self, reply: Reply) -> None:
         with self._lock:
             self._map.clear()
         self._on_changed()
         reply.done()
 
-    def _on_load(self, args: Args, reply: Reply) -> None:
-        name = _name_to_load(args)
+    def _on_load(self, reply: Reply, name: str, first: str | None) -> None:
+        if first is not None:
+            if not is_built_in(name):
+                raise MappingError(f"map {name!r}: only resolume takes a first layer")
+            name = f"{name.partition(':')[0]}:{first}"
         path = self._file_of(name)
 
         def load() -> None:
@@ -414,8 +402,7 @@ class MapControl:
         else:
             self._named_maps.post(load, reply.fail)
 
-    def _on_save(self, args: Args, reply: Reply) -> None:
-        (name,) = texts(args, "the name of a map", 1, 1)
+    def _on_save(self, reply: Reply, name: str) -> None:
         path = self._file_of(name)
         if path is None:
             raise MappingError(
@@ -496,38 +483,3 @@ def _entry(control: str, target: str, argument: str, mode: str | None = None) ->
             **({"mode": mode} if mode else {}),
         }
     )
-
-
-def _name_to_load(args: Args) -> str:
-    """The name in the arguments: `resolume`, or `resolume:5` with the first layer as second
-    argument."""
-    if (
-        not 1 <= len(args) <= 2
-        or not isinstance(args[0], str)
-        or not isinstance(args[-1], str | int | float)
-    ):
-        raise MappingError(
-            "takes the name of a map and, for resolume, the number of Resolume's layer that is "
-            "layer 1 here"
-        )
-    if len(args) == 1:
-        return args[0]
-    if not is_built_in(args[0]):
-        raise MappingError(f"map {args[0]!r}: only resolume takes a first layer")
-    first = args[1] if isinstance(args[1], str) else f"{args[1]:g}"
-    return f"{args[0].partition(':')[0]}:{first}"
-
-
-def texts(args: Args, what: str, least: int, most: int) -> tuple[str, ...]:
-    """The arguments, if they are `least` to `most` texts, else MappingError, which says that `what`
-    is expected."""
-    strings = tuple(arg for arg in args if isinstance(arg, str))
-    if not least <= len(args) <= most or len(strings) < len(args):
-        raise MappingError(f"takes {what}")
-    return strings
-
-
-def _whole(number: object) -> int:
-    if not isinstance(number, int | float) or number != number // 1:
-        raise MappingError("an entry's number must be a whole number, from 1")
-    return int(number)

@@ -23,12 +23,11 @@ import math
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Final
 
 from engine.control import Reply
 from engine.control.foreign.midi_bridges import midi_packets
 from engine.control.outgoing.sender import NO_PORT, Sender
-from engine.osc.decode import Message
+from engine.errors import MappingError
 from engine.osc.encode import encode_reply
 from engine.params import ParamStore
 from engine.params.mapping.control_map import is_pattern
@@ -36,17 +35,12 @@ from engine.params.mapping.controls import Control, Movement
 from engine.params.mapping.entry import MapEntry
 from engine.params.mapping.policy import control_value
 from engine.system.reporting import Report
-from osc_schema.mapping import FORMS
 
 REST_S = 0.5
 INTERVAL_S = 1 / 60
 # to one subscriber: 960 per second; a MIDI cable carries 1040 controller messages per second
 MAX_PACKETS_A_TURN = 16
 MAX_SUBSCRIBERS = 16
-TAKES: Final = (
-    "takes 1 or 0, optionally the port 1..65535 that you listen on, and a form "
-    f"({', '.join(FORMS)})"
-)
 
 
 @dataclass(slots=True, eq=False)
@@ -150,34 +144,18 @@ class MapFeedback:
         with self._lock:
             self._subscribers.pop(name, None)
 
-    def on_feedback(self, message: Message, sender: Sender) -> None:
+    def on_feedback(
+        self, sender: Sender, reply: Reply, is_on: bool, port: int | None, form: str
+    ) -> None:
         """Execute and answer `/map/feedback`."""
-
-        def log(line: str) -> None:
-            self._report("osc.command", f"{line} (from {sender.name})")
-
-        reply = Reply(message.address, self._listener_of(sender).post, log)
-        is_on, *rest = message.args or (None,)
-        port = rest[0] if rest and isinstance(rest[0], int | float) else None
-        rest = rest if port is None else rest[1:]
-        form = rest.pop(0) if rest else FORMS[0]
-        if (
-            not isinstance(is_on, int | float)
-            or rest
-            or form not in FORMS
-            or not (port is None or 1 <= port < 65_536)
-        ):
-            reply.fail(TAKES)
-            return
         target = self._listener_of(sender) if port is None else sender.at(port)
         if target is None:
-            reply.fail(NO_PORT)
-            return
+            raise MappingError(NO_PORT)
         if is_on:
-            self.subscribe(target, str(form))
+            self.subscribe(target, form)
         else:
             self.unsubscribe(target.name)
-        reply.done(int(bool(is_on)), str(form))
+        reply.done(int(is_on), form)
 
     def set_entries(self, entries: Iterable[MapEntry]) -> None:
         """Use a changed map; everything is sent again."""

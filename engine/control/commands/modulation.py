@@ -4,7 +4,7 @@ parameters, too."""
 from collections.abc import Mapping
 
 import osc_schema
-from engine.control import Args, CommandTable, Reply
+from engine.control import CommandTable, Reply
 from engine.errors import MultiverseError
 from engine.params import ParamStore
 from engine.params.macros import MOVES, Move, moves_of
@@ -25,29 +25,24 @@ class ModulationControl:
         table.add("/macro/remove", self._on_remove)
         table.add("/mod/copy", self._on_copy)
 
-    def _on_add(self, args: Args, reply: Reply) -> None:
-        numbers = [float(value) for value in args[2:] if isinstance(value, int | float)]
-        if len(args) not in (2, 4, 5) or len(numbers) < len(args) - 2:
-            raise MultiverseError(
-                "takes the macro's number, an address, and optionally low, high and curve"
-            )
-        number = _macro_number(args[0])
-        address = str(args[1])
-        low, high = numbers[:2] if numbers else (None, None)
-        new = Move(
-            address=address, low=low, high=high, curve=numbers[2] if len(numbers) > 2 else 0.0
-        )
+    def _on_add(
+        self,
+        reply: Reply,
+        number: int,
+        address: str,
+        low: float | None,
+        high: float | None,
+        curve: float,
+    ) -> None:
+        if low is not None and high is None:
+            raise MultiverseError(f"low {low:g} needs high, the other end of the movement")
+        new = Move(address=address, low=low, high=high, curve=curve)
         moves_of(str(new))
-        self._write(
-            number, [*(move for move in self._moves(number) if move.address != new.address), new]
-        )
-        reply.done(number, new.address)
+        others = [move for move in self._moves(number) if move.address != address]
+        self._write(number, [*others, new])
+        reply.done(number, address)
 
-    def _on_remove(self, args: Args, reply: Reply) -> None:
-        if not 1 <= len(args) <= 2:
-            raise MultiverseError("takes the macro's number and optionally an address")
-        number = _macro_number(args[0])
-        address = args[1] if len(args) > 1 else None
+    def _on_remove(self, reply: Reply, number: int, address: str | None) -> None:
         remaining = [
             move for move in self._moves(number) if address is not None and move.address != address
         ]
@@ -75,23 +70,12 @@ class ModulationControl:
             )
         self._store.set(address, text, by="/macro")
 
-    def _on_copy(self, args: Args, reply: Reply) -> None:
-        if not 1 <= len(args) <= 2 or any(number not in ROUTES for number in args):
-            raise MultiverseError(
-                f"takes a route and optionally the one to copy it to, {ROUTES[0]}..{ROUTES[-1]}"
-            )
+    def _on_copy(self, reply: Reply, source: int, target: int | None) -> None:
         values = self._store.snapshot()
-        source, target = args if len(args) == 2 else (args[0], _free_route(values))
-        copies = [(f"/mod/{target:g}/{part}", values[f"/mod/{source:g}/{part}"]) for part in _PARTS]
+        target = target or _free_route(values)
+        copies = [(f"/mod/{target}/{part}", values[f"/mod/{source}/{part}"]) for part in _PARTS]
         self._store.set_many(copies, by="/mod/copy")
-        reply.done(*(ROUTES[ROUTES.index(number)] for number in (source, target)))
-
-
-def _macro_number(number: object) -> int:
-    """A macro's number, whole also where a controller sends a float."""
-    if not isinstance(number, int | float) or f"/macro/{number:g}" not in MOVES:
-        raise MultiverseError(f"there is no macro {number!r}; there are 1 to {len(MOVES)}")
-    return round(number)
+        reply.done(source, target)
 
 
 def _free_route(values: Mapping[str, Value]) -> int:

@@ -14,10 +14,10 @@ from functools import partial
 from itertools import islice
 
 import osc_schema
-from engine.control import Args, CommandTable, Handler, Reply
+from engine.control import CommandTable, Handler, Reply
 from engine.control.command_runner import DiskLookup, LaunchPlan
 from engine.control.commands import CommandContext
-from engine.control.commands.preset_arguments import answer, name_and_time, preset_name
+from engine.control.commands.fade_answer import answer
 from engine.control.commands.preset_mixer import PREPARED, PresetMixer
 from engine.control.commands.upcoming import PresetFaults, Upcoming
 from engine.control.launch_queue import NOW, TAKEN_BACK, LaunchQueue
@@ -37,7 +37,6 @@ from engine.system.disk_store import POLL_INTERVAL_S
 from engine.system.guarded_thread import Guard
 from osc_schema import Rejected, Value
 from osc_schema.fx import LOOK_SLOTS, file_address
-from osc_schema.layers import LAYERS
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +125,7 @@ class PresetControl:
         table.add("/preset/prepare", self._on_prepare)
         table.add("/preset/save", self._on_save)
         for verb in ("load", "glide"):
-            handler = self._fade_command(is_picture=verb == "load")
+            handler = partial(self._on_load, verb == "load")
             table.add(f"/preset/{verb}", handler, plan_launch=partial(self._plan_launch, handler))
         table.add("/preset/list", self._on_list, is_listing=True)
         table.add("/preset/delete", self._on_delete)
@@ -339,9 +338,8 @@ class PresetControl:
 
     # -- OSC's threads -------------------------------------------------------------------------
 
-    def _on_save(self, args: Args, reply: Reply) -> None:
+    def _on_save(self, reply: Reply, name: str) -> None:
         """Save the current values without modulation."""
-        name = preset_name(args)
         values = self._store.snapshot()
         change = self.cache.save(name, values, self._views.names_in(values))
         assert change.content is not None
@@ -383,8 +381,8 @@ class PresetControl:
             write, lambda reason: self._report("presets", f"the picture of preset {name}: {reason}")
         )
 
-    def _on_delete(self, args: Args, reply: Reply) -> None:
-        self._write_change(self.cache.delete(preset_name(args)), reply)
+    def _on_delete(self, reply: Reply, name: str) -> None:
+        self._write_change(self.cache.delete(name), reply)
 
     def _write_change(self, change: PresetChange, reply: Reply) -> None:
         """Write a change to the disk, then answer."""
@@ -417,19 +415,19 @@ class PresetControl:
         for changed in self._watchers:
             changed(name, new)
 
-    def _plan_launch(self, handler: Handler, args: Args) -> LaunchPlan | DiskLookup:
+    def _plan_launch(self, handler: Handler, name: str, time: FadeTime) -> LaunchPlan | DiskLookup:
         """How a preset that a command names waits for its beat. Raises PresetError for an invalid
         name."""
-        name, time = name_and_time(args)
         loaded = self.cache.find(name)
         if loaded is None:
             return partial(self._look_for, name)
         self.expect(name)
-
-        def run(args: Args, reply: Reply, name: str) -> None:
-            handler((name, *args[1:]), reply)
-
-        return LaunchPlan(loaded.name, loaded.name, time.is_at_once, run)
+        return LaunchPlan(
+            name=loaded.name,
+            preset=loaded.name,
+            is_cut=time.is_at_once,
+            run=lambda reply, new_name: handler(reply, new_name, time),
+        )
 
     def _look_for(self, name: str, then: Callable[[], None], fail: Callable[[str], None]) -> None:
         """Read the folder, on the disk's thread: the preset's file may be new or just repaired."""
@@ -458,23 +456,17 @@ class PresetControl:
             else self._guard.attempt(lambda: self._arrange(loaded).by_address())
         )
 
-    def _fade_command(self, *, is_picture: bool) -> Handler:
-        """The handler of `/preset/load`, or of `/preset/glide`."""
+    def _on_load(self, is_picture: bool, reply: Reply, name: str, time: FadeTime) -> None:
+        """Execute `/preset/load`, or `/preset/glide`."""
+        ended = answer(reply, name)
+        ticket = self._order.new_ticket()
+        go = partial(self.load, name, time, ended, ticket=ticket, is_picture=is_picture)
+        if self.cache.find(name) is not None:
+            go()
+        else:
+            self._look_for(name, go, reply.fail)
 
-        def on_command(args: Args, reply: Reply) -> None:
-            name, time = name_and_time(args)
-            ended = answer(reply, name)
-            ticket = self._order.new_ticket()
-            go = partial(self.load, name, time, ended, ticket=ticket, is_picture=is_picture)
-            if self.cache.find(name) is not None:
-                go()
-            else:
-                self._look_for(name, go, reply.fail)
-
-        return on_command
-
-    def _on_prepare(self, args: Args, reply: Reply) -> None:
-        name = preset_name(args) if args else ""
+    def _on_prepare(self, reply: Reply, name: str) -> None:
         mixer = self.mixer
         prepares = mixer.prepares
 
@@ -494,9 +486,7 @@ class PresetControl:
         else:
             self._look_for(name, prepare_if_newest, reply.fail)
 
-    def _on_restore(self, args: Args, reply: Reply) -> None:
-        name = preset_name(args)
-
+    def _on_restore(self, reply: Reply, name: str) -> None:
         def restore() -> None:
             loaded = self.cache.restore(name)
             self.current.follow(loaded)
@@ -506,12 +496,7 @@ class PresetControl:
 
         self._disk.post(restore, reply.fail)
 
-    def _on_rename(self, args: Args, reply: Reply) -> None:
-        if len(args) != 2:
-            raise PresetError("takes the preset's name and its new one")
-        name = preset_name(args[:1])
-        new = preset_name(args[1:])
-
+    def _on_rename(self, reply: Reply, name: str, new: str) -> None:
         def rename() -> None:
             old, renamed = self.cache.rename(name, new)
             self.current.rename(old, renamed)
@@ -523,12 +508,12 @@ class PresetControl:
 
         self._disk.post(rename, reply.fail)
 
-    def _on_current(self, args: Args, reply: Reply) -> None:
+    def _on_current(self, reply: Reply) -> None:
         reply.send(CURRENT, *self.current.state)
         reply.send(PREPARED, self.mixer.prepared)
         reply.done()
 
-    def _on_list(self, args: Args, reply: Reply) -> None:
+    def _on_list(self, reply: Reply) -> None:
         reply.send(CURRENT, *self.current.state)
         reply.send(PREPARED, self.mixer.prepared)
         for name in self.cache.names():
@@ -536,13 +521,9 @@ class PresetControl:
         self.faults.send(reply)
         reply.done()
 
-    def _on_copy(self, args: Args, reply: Reply) -> None:
-        numbers = [
-            int(number) for number in args if isinstance(number, int | float) and number in LAYERS
-        ]
-        if len(args) != 2 or len(set(numbers)) != 2:
-            raise PresetError(f"takes two different layers, from and to, {LAYERS[0]}..{LAYERS[-1]}")
-        source, target = numbers
+    def _on_copy(self, reply: Reply, source: int, target: int) -> None:
+        if source == target:
+            raise PresetError(f"from and to are both {source}: name two different layers")
         values = self._store.snapshot()
         copies = [(f"/layer/{target}/{part}", values[f"/layer/{source}/{part}"]) for part in _PARTS]
         self._crossfade.start(entries_of(copies), by="/layer/copy")

@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from engine.control import Args, CommandTable, Reply
-from engine.control.command_runner import LaunchPlan, NamedHandler
+from engine.control import CommandTable, Reply
+from engine.control.command_runner import LaunchPlan
 from engine.control.commands import CommandContext
-from engine.control.commands.preset_arguments import answer, preset_name, time_of
+from engine.control.commands.fade_answer import answer
 from engine.errors import PresetError
 from engine.params import Crossfade, LoadedPreset
 from engine.params.crossfade import UNDONE, Ended
@@ -330,38 +330,37 @@ class PresetMixer:
     # -- commands ----------------------------------------------------------------------------------
 
     def add_commands(self, table: CommandTable) -> None:
-        for verb, handler in (("take", self._on_take), ("cut", self._on_cut)):
-            table.add(f"/preset/{verb}", handler, plan_launch=partial(self._plan_launch, handler))
+        table.add("/preset/take", self._on_take, plan_launch=self._plan_take)
+        table.add(
+            "/preset/cut",
+            partial(self._on_take, time=AT_ONCE),
+            plan_launch=partial(self._plan_take, AT_ONCE),
+        )
         table.add("/preset/flash", self._on_flash)
 
-    def _on_take(self, args: Args, reply: Reply, name: str = "") -> None:
-        if len(args) > 1:
-            raise PresetError("takes a time, then now, beat, bar or 4_bars, all optional")
-        time = time_of(args[0] if args else self._store.get(TAKE_FADE))
-        self.take(time, answer(reply, name or self.prepared), name=name)
+    @property
+    def take_fade(self) -> FadeTime:
+        """The time of a take that names none. Any thread."""
+        return FadeTime.of(self._store.get(TAKE_FADE))
 
-    def _on_cut(self, args: Args, reply: Reply, name: str = "") -> None:
-        if args:
-            raise PresetError("takes now, beat, bar or 4_bars, or nothing")
-        self.take(AT_ONCE, answer(reply, name or self.prepared), name=name)
+    def _on_take(self, reply: Reply, time: FadeTime | None, name: str = "") -> None:
+        self.take(time or self.take_fade, answer(reply, name or self.prepared), name=name)
 
-    def _plan_launch(self, handler: NamedHandler, args: Args) -> LaunchPlan:
+    def _plan_take(self, time: FadeTime | None) -> LaunchPlan:
         """Plan to take the look that is prepared now, whatever is prepared when the beat comes."""
         if not self.prepared:
             raise PresetError(NOTHING_PREPARED)
         name = self._cache.get(self.prepared).name
         self._expect(name)
-        is_cut = (
-            handler == self._on_cut
-            or time_of(args[0] if args else self._store.get(TAKE_FADE)).is_at_once
+        return LaunchPlan(
+            name=name,
+            preset=name,
+            is_cut=(time or self.take_fade).is_at_once,
+            run=lambda reply, new_name: self._on_take(reply, time, new_name),
         )
-        return LaunchPlan(name, name, is_cut, handler)
 
-    def _on_flash(self, args: Args, reply: Reply) -> None:
-        if len(args) != 2 or args[1] not in (0, 1):
-            raise PresetError("takes the preset's name, and 1 or 0 for pressed or released")
-        name = preset_name(args[:1])
-        self.flash(name, args[1] == 1, reply.sender)
+    def _on_flash(self, reply: Reply, name: str, is_pressed: bool) -> None:
+        self.flash(name, is_pressed, reply.sender)
         reply.done(name)
 
     # ------------------------------------------------------------------------------------------------

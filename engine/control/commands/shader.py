@@ -32,7 +32,7 @@ from typing import Any, Final
 import numpy as np
 
 import osc_schema
-from engine.control import Args, CommandTable, Reply
+from engine.control import CommandTable, Reply
 from engine.control.commands import CommandContext
 from engine.control.commands.shader_mixing import prepared_slot, slot_of
 from engine.control.commands.shader_player import ShaderPlayer
@@ -219,7 +219,7 @@ class ShaderControl:
         except osc_schema.Rejected as rejection:
             raise osc_schema.Rejected(f"{address}: {rejection}") from None
 
-    def _on_list(self, args: Args, reply: Reply) -> None:
+    def _on_list(self, reply: Reply) -> None:
         self._testing.request_all()
         entries = self.catalog.entries
         for entry in entries:

@@ -14,7 +14,7 @@ import osc_schema
 from engine.audio.input import AudioStatus
 from engine.children.spec import ChildStatus
 from engine.config import Config
-from engine.control import Args, CommandTable, OscCounters, Reply
+from engine.control import CommandTable, OscCounters, Reply
 from engine.control.commands import CommandContext
 from engine.control.commands.preset import PresetControl
 from engine.control.commands.shader_slots import ShaderStatus
@@ -41,7 +41,6 @@ from engine.sources.source import SourceStatus
 from engine.system.daemon_worker import call_on_thread
 from engine.system.file_names import clean_name
 from engine.system.telemetry import FrameFaults, FrameMs
-from osc_schema.declare import NAME_CHARACTERS
 from osc_schema.fixture import CHANNELS
 from osc_schema.outputs import SECOND
 from osc_schema.sinks import KINDS
@@ -439,21 +438,12 @@ class ShowControl:
 
     # -- OSC threads ---------------------------------------------------------------------------
 
-    def _on_status(self, args: Args, reply: Reply) -> None:
+    def _on_status(self, reply: Reply) -> None:
         for address, values in self._hooks.status().osc_lines():
             reply.send(address, *values)
         reply.done()
 
-    def _on_size(self, args: Args, reply: Reply) -> None:
-        if len(args) != 2:
-            raise MultiverseError("takes width and height in pixels")
-        sides = [osc_schema.accept(address, side) for address, side in zip(SIZE, args, strict=True)]
-        if notes := [
-            side.note for side in sides if side.note
-        ]:  # a typo must not become the largest picture
-            raise osc_schema.Rejected("; ".join(note.partition(" (clipped")[0] for note in notes))
-        width, height = (side.value for side in sides if isinstance(side.value, int))
-
+    def _on_size(self, reply: Reply, width: int, height: int) -> None:
         def resize() -> None:
             self._hooks.set_format(width, height)
             self._store.set_many(zip(SIZE, (width, height), strict=True), by="/engine/size")
@@ -461,27 +451,19 @@ class ShowControl:
 
         self._hooks.post(partial(reply.attempt, resize))
 
-    def _on_quit(self, args: Args, reply: Reply) -> None:
+    def _on_quit(self, reply: Reply) -> None:
         reply.done()
         self._hooks.stop()
 
-    def _on_sink_start(self, args: Args, reply: Reply) -> None:
-        if not args:
-            kinds = ", ".join(info.kind for info in available_kinds())
-            raise SinkError(f"takes a kind ({kinds}) and optionally a name or file")
-        kind = str(args[0])
-        argument = str(args[1]) if len(args) > 1 else ""
-
+    def _on_sink_start(self, reply: Reply, kind: str, argument: str) -> None:
         def start() -> None:
             self._start_sink(kind, argument)
             reply.done(kind)
 
         self._hooks.post(partial(reply.attempt, start))
 
-    def _on_sink_stop(self, args: Args, reply: Reply) -> None:
-        if not args:
-            raise SinkError("takes a kind and, if several of that kind run, a name or file")
-        kind, *names = map(str, args[:2])
+    def _on_sink_stop(self, reply: Reply, kind: str, name: str | None) -> None:
+        names = () if name is None else (name,)
 
         def stop() -> None:
             # A file can be named as it was started, or by its path in the status.
@@ -495,7 +477,7 @@ class ShowControl:
 
         self._hooks.post(partial(reply.attempt, stop))
 
-    def _on_window_list(self, args: Args, reply: Reply) -> None:
+    def _on_window_list(self, reply: Reply) -> None:
         def send_entries() -> None:
             on = self._windows.display
             try:
@@ -512,12 +494,8 @@ class ShowControl:
 
         call_on_thread("displays", reply.attempt, send_entries)
 
-    def _on_window_open(self, args: Args, reply: Reply) -> None:
-        if len(args) != 1 or not str(args[0]).strip() or len(str(args[0])) > NAME_CHARACTERS:
-            raise SinkError(
-                "takes an entry of /window/list: none, or a display's number, name or a part of it"
-            )
-        entry = str(args[0]).strip()
+    def _on_window_open(self, reply: Reply, entry: str) -> None:
+        entry = entry.strip()
 
         def find() -> None:
             with self._display_lock:
@@ -533,12 +511,7 @@ class ShowControl:
 
         call_on_thread("displays", reply.attempt, find)
 
-    def _on_smooth(self, args: Args, reply: Reply) -> None:
-        if len(args) != 2 or not isinstance(args[1], int | float):
-            raise MultiverseError("takes a parameter's address and a time in ms, 0 to 60000")
-        address = str(args[0])
-        smoothing_ms = float(args[1])
-
+    def _on_smooth(self, reply: Reply, address: str, smoothing_ms: float) -> None:
         def change() -> None:
             self._slew.set_smoothing(address, smoothing_ms)
             reply.done(address, smoothing_ms)

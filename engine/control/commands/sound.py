@@ -12,14 +12,14 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from engine.audio.chosen import DEMO, FILES, ChosenAudio, ChosenSound
 from engine.audio.devices import AudioDevice, Kind, list_devices, restart_for
 from engine.audio.input import AudioInput
 from engine.audio.playlist import LISTS, SOUNDS, PlaylistFeed
 from engine.audio.rtp import RTP_PREFIX
-from engine.control import Args, CommandTable, Reply
+from engine.control import CommandTable, Reply
 from engine.control.commands import CommandContext
 from engine.errors import AudioError
 from engine.osc.decode import printable
@@ -110,12 +110,13 @@ class SoundControl:
     # -- commands ----------------------------------------------------------------------------------
 
     def _on_open(
-        self, kind: str, open_: Callable[[ChosenSound, str], str | int], args: Args, reply: Reply
+        self,
+        kind: str,
+        open_: Callable[[ChosenSound, Any], str | int],
+        reply: Reply,
+        entry: str | int,
     ) -> None:
-        if len(args) != 1 or not isinstance(args[0], str | int | float):
-            raise AudioError(f"takes an entry of /audio/{kind}/list")
-        entry = f"{args[0]:g}" if isinstance(args[0], int | float) else args[0]
-        if len(entry) > MAX_PATH_CHARACTERS:
+        if isinstance(entry, str) and len(entry) > MAX_PATH_CHARACTERS:
             raise AudioError(f"{printable(entry, 40)!r} is longer than any name")
 
         sound = self._require_sound()
@@ -149,7 +150,7 @@ class SoundControl:
         reply.attempt(work)
 
     def _on_list(
-        self, kind: str, entries: Callable[[ChosenSound], Iterable[Entry]], args: Args, reply: Reply
+        self, kind: str, entries: Callable[[ChosenSound], Iterable[Entry]], reply: Reply
     ) -> None:
         sound = self._require_sound()
 
@@ -161,24 +162,19 @@ class SoundControl:
         # not on the worker: a folder on a slow disk must not hold up a choice
         call_on_thread(f"{kind} list", self._guard.attempt, partial(reply.attempt, send_entries))
 
-    def _on_transport(self, verb: str, args: Args, reply: Reply) -> None:
+    def _on_transport(self, verb: str, reply: Reply) -> None:
         feed = self._feed()
         feed.queue_command(getattr(feed, verb))
         self._is_eager = True
         reply.done()
 
-    def _on_seek(self, args: Args, reply: Reply) -> None:
-        if len(args) != 1 or isinstance(args[0], bool) or not isinstance(args[0], int | float):
-            raise AudioError("takes a position in seconds")
-        position_s = float(args[0])
-        if not 0.0 <= position_s < float("inf"):
-            raise AudioError(f"{position_s:g} is not a position in the file: 0 s is its beginning")
+    def _on_seek(self, reply: Reply, position_s: float) -> None:
         feed = self._feed()
         feed.queue_command(partial(feed.seek, position_s))
         self._is_eager = True
         reply.done()
 
-    def _on_devices(self, args: Args, reply: Reply) -> None:
+    def _on_devices(self, reply: Reply) -> None:
         self._require_sound()
 
         def look() -> None:
@@ -239,14 +235,12 @@ class SoundControl:
                 entry == self._file and sound.source == FILES,
             )
 
-    def _open_track(self, sound: ChosenSound, entry: str) -> int:
+    def _open_track(self, sound: ChosenSound, number: int) -> int:
         feed = self._feed()
-        if not entry.isdecimal() or not 1 <= int(entry) <= len(feed.tracks):
-            raise AudioError(
-                f"{printable(entry, 40)!r} is no file of the list: it has 1 to {len(feed.tracks)}"
-            )
-        feed.queue_command(partial(feed.go, int(entry)))
-        return int(entry)
+        if not 1 <= number <= len(feed.tracks):
+            raise AudioError(f"{number} is no file of the list: it has 1 to {len(feed.tracks)}")
+        feed.queue_command(partial(feed.go, number))
+        return number
 
     def _tracks(self, sound: ChosenSound) -> Iterable[Entry]:
         feed = sound.playlist

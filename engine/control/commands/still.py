@@ -11,18 +11,16 @@ from typing import Final
 import numpy as np
 
 import osc_schema
-from engine.control import Args, CommandTable, Reply
+from engine.control import CommandTable, Reply
 from engine.control.commands import CommandContext
 from engine.control.commands.bank import BankControl
 from engine.control.commands.shader import ShaderControl
-from engine.params.banks import require_number
 from engine.render.guarded_renderer import GuardedRenderer
 from engine.render.isf.isf_file import MAX_IMPORT_PX
 from engine.sinks.snapshot import encode_png
 from engine.system import folders
 from engine.system.atomic_file import write_atomic
 from osc_schema import Rejected, Value
-from osc_schema.banks import PADS
 from osc_schema.fx import GENERATOR, file_address
 from osc_schema.look_changes import handy_macros
 
@@ -63,26 +61,14 @@ class StillControl:
         self._written: deque[tuple[str, int, Reply]] = deque()
 
     def add_commands(self, table: CommandTable) -> None:
-        table.add("/still/take", self._on_take)
-        table.add("/still/to", self._on_to)
+        table.add("/still/take", self._take)
+        table.add("/still/to", self._take)
 
     def close(self) -> None:
         self._disk.close()
 
-    def _on_take(self, args: Args, reply: Reply) -> None:
-        if args not in ((), (0,), (1,)):
-            raise Rejected(
-                "takes 1 for pressed or 0 for released, or nothing; /still/to PAD puts it on a pad"
-            )
-        if args != (0,):
-            self._take(0, reply)
-
-    def _on_to(self, args: Args, reply: Reply) -> None:
-        if len(args) != 1:
-            raise Rejected(f"takes a pad, 1..{PADS}")
-        self._take(require_number("pad", args[0], PADS), reply)
-
-    def _take(self, pad: int, reply: Reply) -> None:
+    def _take(self, reply: Reply, pad: int = 0) -> None:
+        """Take a still for that pad; 0: for the next free one."""
         if not self._renderer.shader_driver:
             raise Rejected(
                 "a still is shown by a shader, which needs OpenGL (multiverse doctor says how to "

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from engine.control import Args, CommandTable, Reply
+from engine.control import CommandTable, Reply
 from engine.control.commands import CommandContext
 from engine.control.commands.cue import CueControl
 from engine.errors import CueError
@@ -296,13 +296,7 @@ class TimecodeControl:
             self._last_text = text
             self._notify("/timecode/now", text, seconds)
 
-    def _on_cue_timecode(self, args: Args, reply: Reply) -> None:
-        if len(args) != 2 or not isinstance(args[1], str):
-            raise CueError(
-                'takes the cue\'s number and a timecode hh:mm:ss:ff, now, or "" to remove it'
-            )
-        number = args[0]
-        text = args[1]
+    def _on_cue_timecode(self, reply: Reply, number: int, text: str) -> None:
         if text.strip().lower() == "now":
             text = self._status.position
             if not text or text.startswith("-"):

@@ -3,10 +3,9 @@ they used."""
 
 from functools import partial
 
-from engine.control import Args, CommandTable, Reply
+from engine.control import CommandTable, Reply
 from engine.control.commands import CommandContext
 from engine.control.commands.preset import PresetControl
-from engine.control.commands.preset_arguments import is_release
 from engine.params import Crossfade
 from osc_schema import Rejected
 
@@ -26,9 +25,7 @@ class UndoControl:
         table.add("/redo", partial(self._on_command, False))
         table.add("/gesture", self._on_gesture)
 
-    def _on_command(self, is_undo: bool, args: Args, reply: Reply) -> None:
-        if is_release(args):
-            return
+    def _on_command(self, is_undo: bool, reply: Reply) -> None:
         mixer = self._presets.mixer
         with mixer.lock:
             found = self._presets.history.take(is_undo=is_undo)
@@ -49,8 +46,6 @@ class UndoControl:
         else:
             reply.done(str(gesture))
 
-    def _on_gesture(self, args: Args, reply: Reply) -> None:
-        if len(args) != 1 or args[0] not in (0, 1):
-            raise Rejected("takes 1 while the controls are held, then 0")
-        self._presets.history.hold(reply.sender, is_pressed=args[0] == 1)
-        reply.done(int(args[0] == 1))
+    def _on_gesture(self, reply: Reply, is_touched: bool) -> None:
+        self._presets.history.hold(reply.sender, is_pressed=is_touched)
+        reply.done(int(is_touched))

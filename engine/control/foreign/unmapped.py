@@ -21,7 +21,6 @@ import osc_schema
 from engine.control.foreign.messages import OUR_ROOTS, ForeignMap, is_like_ours, root_of
 from engine.control.outgoing.feedback import Feedback
 from engine.control.outgoing.sender import Reply, Sender, failure, host_of
-from engine.errors import MultiverseError
 from engine.osc.decode import Message, printable
 from engine.params.shader_inputs import is_input_address
 from engine.system.clock import Clock
@@ -34,7 +33,6 @@ MAX_ADDRESSES = 2048  # of one sender; then the least recent one is dropped
 MAX_ADDRESS_CHARACTERS = 240
 MAX_ARGUMENTS = 8  # stored of a message
 MAX_TEXT = 64  # stored of one text or blob
-DEFAULT_ENTRIES = 1000
 # of one sender
 INTERVAL_S = 1.0
 MAX_AT_ONCE = 10
@@ -42,7 +40,6 @@ MAX_PER_SECOND = (
     50  # for all senders together: an explanation costs a search for the nearest address
 )
 MAX_MISTYPED = 16  # different addresses of one sender
-MAX_ENTRIES = 4000  # in one listing: half of the outbox's capacity
 MTC_FORMS = "hh:mm:ss:ff, the same and 24, 25 or 30, or the data byte of a quarter frame (0..127)"
 # between two log lines about senders on one host: a script may open a new port for each message
 LINE_INTERVAL_S = 60.0
@@ -141,15 +138,10 @@ class UnmappedMessages:
         )
         return found[:limit], len(found)
 
-    def on_list(self, args: tuple[object, ...], reply: Reply) -> None:
+    def on_list(self, reply: Reply, limit: int) -> None:
         """Answer the query `/map/heard`."""
-        limit = args[0] if args else DEFAULT_ENTRIES
-        if len(args) > 1 or not isinstance(limit, int | float) or not 1 <= limit <= MAX_ENTRIES:
-            raise MultiverseError(
-                f"takes the number of addresses to list, 1..{MAX_ENTRIES}, or nothing"
-            )
         now_s = self._clock.now_s()
-        entries, total = self.newest(int(limit))
+        entries, total = self.newest(limit)
         for address, sender, entry in entries:
             arguments = " ".join(_argument_text(value) for value in entry.args)
             reply.send(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.control import CommandTable, Reply
+from engine.control.arguments import read_arguments
 from engine.control.commands import CommandContext
 from engine.control.commands.autopilot import AutopilotControl
 from engine.control.commands.bank import BankControl
@@ -13,7 +14,6 @@ from engine.control.commands.cue import GO_PAUSE, CueControl
 from engine.control.commands.preset import PresetControl
 from engine.control.commands.upcoming import Upcoming
 from engine.control.launch_queue import LaunchQueue
-from engine.errors import MultiverseError
 from engine.osc.decode import decode_packet
 from engine.params import Crossfade, ParamStore, PresetFolder, Tempo
 from engine.params.fade_time import Pulse
@@ -36,6 +36,15 @@ def make_context(
     return CommandContext(
         store=store, clock=clock, disk=DiskStore(report), notify=notify, report=report
     )
+
+
+def run_command(table: CommandTable, address: str, args: tuple[object, ...], reply: Reply) -> None:
+    """Run a command at once, whatever beat it names."""
+    command = table.find(address)
+    assert command is not None
+    arguments = read_arguments(command.declaration, args)
+    if not arguments.is_release:
+        command.handler(reply, *arguments.values)
 
 
 class PresetRig:
@@ -85,12 +94,8 @@ class PresetRig:
                 self.answers.append((message.address, *message.args))
                 self._has_answered.notify_all()
 
-        reply, handler = Reply(address, answer), self.commands.find(address)
-        assert handler is not None
-        try:
-            handler(args, reply)
-        except MultiverseError as error:
-            reply.fail(str(error))
+        reply = Reply(address, answer)
+        reply.attempt(lambda: run_command(self.commands, address, args, reply))
 
     def ask(self, address: str, *args: object) -> list[tuple]:
         """Send a command. Returns all answers up to its /done or /fail, which may come from the

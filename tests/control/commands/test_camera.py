@@ -22,7 +22,7 @@ from engine.sources.source import Source
 from engine.sources.test_card import MovingCard
 from engine.system.clock import SteppedClock
 from osc_schema import Rejected
-from tests.control.commands.show_rig import make_context
+from tests.control.commands.show_rig import make_context, run_command
 from tests.sources.test_shared_ring import Publisher
 from tests.support.engine_client import EngineClient, open_client
 
@@ -61,7 +61,7 @@ def test_a_sender_that_appears_in_the_show_can_be_chosen_until_it_is_gone(
             assert "can only be given at the start (--camera)" in reason and "secret" not in reason
             assert "not found (available: " in session.failed("/camera/open", 77)
             assert "lacks a name" in session.failed("/camera/open", "spout:")
-            assert "takes an entry of /camera/list" in session.failed("/camera/open")
+            assert "takes word:s" in session.failed("/camera/open")
             assert "takes 1" in session.failed("/camera/ndi", "on")
             assert session.engine.status().camera.description.startswith("shared ")
             assert session.done("/camera/open", chosen)[1] == chosen, "it shows already"
@@ -173,9 +173,8 @@ class Rig:
         self.control.add_commands(self.table)
 
     def send(self, address: str, *args: object) -> None:
-        handler = self.table.find(address)
-        assert handler is not None
-        handler(args, Reply(address, lambda data: self.answers.append(decode_packet(data))))
+        reply = Reply(address, lambda data: self.answers.append(decode_packet(data)))
+        run_command(self.table, address, args, reply)
 
     @property
     def messages(self) -> list[tuple]:

@@ -118,10 +118,8 @@ def test_releasing_a_button_is_no_second_go_and_an_inserted_cue_starts_none_twic
     show.say("/cue/7", 0)
     show.say("/cue/7", False)
     assert show.take() == [("/done", "/cue/go", 1, "low")]
-    for wrong in (("/cue/go", "bars"), ("/cue/back", 1, "bars"), ("/cue/7", "4bars")):
-        assert show.failed(*wrong).startswith(
-            "takes 1 for pressed or 0 for released, or nothing"
-        ), "no beat to wait for"
+    for wrong in (("/cue/go", "bars"), ("/cue/back", 1, "bars"), ("/cue/7", "4 bar")):
+        assert "one of now, beat, bar, 4_bars" in show.failed(*wrong), "no beat to wait for"
     show.say("/cue/5")
     show.say("/cue/insert", 5, "low")
     show.say("/cue/go")
@@ -232,12 +230,13 @@ def test_the_list_is_listed_saved_and_read_again(show: Rig, tmp_path: Path, repo
 
 def test_a_wrong_edit_is_refused_and_nothing_changes(show: Rig) -> None:
     for address, args, line in [
-        ("/cue/set", (), "takes a number, a preset"),
-        ("/cue/set", (1, "low", -5), "fade -5 is not a time"),
-        ("/cue/set", (1, "low", 0, 0, "slow"), "glide 'slow' is neither true nor false"),
-        ("/cue/delete", (), "takes the cue's number"),
+        ("/cue/set", (), "takes number:i, preset:s, fade:f (optional), "),
+        ("/cue/set", (1, "low", -5), "fade: takes a time of 0..3600 s, or one in beats or bars, such as 4b"),
+        ("/cue/set", (1, "low", 0, 0, "slow"), "glide: takes 1 or 0, not 'slow'"),
+        ("/cue/delete", (), "takes number:i, not 0 arguments"),
         ("/cue/delete", (4,), "there is no cue 4 (known: 1, 5, 7)"),
         ("/cue/back", (), "no cue has been started yet"),
+        ("/cue/note", (1,), "takes number:i, note:s, not 1 argument"),
     ]:
         assert line in show.failed(address, *args)
     assert show.messages == []

@@ -89,7 +89,7 @@ class MapHub(engine_client.EngineClient):
         self.dispatcher.add_query("/map/feedback", self.feedback.on_feedback)
         self.map.add_commands(table)
         table.add("/map/heard", self.dispatcher.unmapped.on_list, is_listing=True)
-        table.add("/preset/load", lambda args, reply: self.loaded.append(args[0]))
+        table.add("/preset/load", lambda reply, *args: self.loaded.append(args[0]))
         self.sending = SendingThread(self.dispatcher)
         self.sending.poll(self.feedback.poll)
         self.server = OscServer(self.dispatcher, self.sending, "127.0.0.1", 0, (), report)
@@ -254,7 +254,7 @@ def test_any_message_is_handled_without_an_error(
     parsed."""
     reply = Reply("/map/learn", lambda packet: None)
     if is_learning:
-        hub.map._on_learn(("/layer/1/angle",), reply)
+        hub.map._on_learn(reply, "/layer/1/angle", "")
     for number, (address, args) in enumerate(sent):
         for message in (
             hub.map.translate(Message(address, tuple(args), ""), "udp x", number * 0.1) or ()

@@ -26,7 +26,7 @@ def test_a_route_is_copied_to_the_first_free_one_or_to_another(
     for n in (3, 12):
         assert {part: rig.store.get(f"/mod/{n}/{part}") for part in route} == route
     for wrong in ((), (0,), (1, 13), ("kick",), (1, 2, 3)):
-        assert rig.failed("/mod/copy", *wrong).startswith("takes a route")
+        assert "takes " in rig.failed("/mod/copy", *wrong)
     for _ in range(8):
         rig.done("/mod/copy", 1)
     assert rig.failed("/mod/copy", 1).startswith("all 12 routes are in use")

@@ -210,11 +210,13 @@ def test_a_layer_is_copied_whole_in_one_frame(rig: PresetRig) -> None:
              "mute": True, "solo": True}  # fmt: skip
     rig.store.set_many([(f"/layer/2/{part}", value) for part, value in layer.items()], by="test")
     before = rig.store.version
-    assert rig.done("/layer/copy", 2, 4.0) == (2, 4)
+    assert rig.done("/layer/copy", "2", 4.0) == (2, 4)
     assert {part: rig.store.get(f"/layer/4/{part}") for part in layer} == layer
     assert rig.store.version == before + 1
-    for wrong in ((2, 2), (1, 5), (0, 1), ("1", 2), (1.5, 2), (1,)):
-        assert "two different layers" in rig.failed("/layer/copy", *wrong)
+    assert "two different layers" in rig.failed("/layer/copy", 2, 2)
+    for wrong in ((1, 5), (0, 1), ("one", 2), (1.5, 2), (1,)):
+        assert "takes " in rig.failed("/layer/copy", *wrong)
+    assert rig.store.version == before + 1
 
 
 def test_a_hanging_save_blocks_no_load_and_its_failure_is_undone(

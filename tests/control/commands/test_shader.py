@@ -66,7 +66,7 @@ def test_a_chosen_shader_plays_with_its_own_defaults_and_is_listed_with_its_inpu
         "/fx/1/shape",
     ]
     lines: list[Message] = []
-    rig.control._on_list((), Reply("/fx/list", lambda packet: lines.append(decode_packet(packet))))
+    rig.control._on_list(Reply("/fx/list", lambda packet: lines.append(decode_packet(packet))))
     listed = {(each.address, *each.args) for each in lines}
     assert listed >= {
         ("/fx/name", name, rig.folder.name) for name in ("Broken", "Dawn", "Glow", "Sky", "Wave")

@@ -89,7 +89,7 @@ def test_a_large_folder_is_tested_once_somebody_requests_the_list(
     rig.clock_s = IDLE_AFTER_S + 1.0
     wait_for(lambda: rig.tester.is_warm, "the process, which is ready")
     assert rig.tester.texts == []
-    rig.control._on_list((), Reply("/fx/list", lambda packet: None))
+    rig.control._on_list(Reply("/fx/list", lambda packet: None))
     wait_for(lambda: len(rig.tester.texts) == 2 and "Glow" in rig.control.pictures, "both tests")
     assert set(rig.control.pictures) == {"Glow"} and rig.state() == "off"
 

@@ -85,7 +85,7 @@ def test_what_is_queued_blinks_once_a_beat(open_midi: Any) -> None:
 def test_pads_press_and_banks_are_chosen_but_what_is_mapped_is_the_maps(open_midi: Any) -> None:
     rig = open_midi("all")
     presses: list[tuple] = []
-    rig.commands.add("/pad/<n>", lambda args, reply: presses.append(args))
+    rig.commands.add("/pad/<n>", lambda reply, *args: presses.append(args))
     rig.bank = BANK
     plugged(rig, "Launchpad X")
     rig.hear("Launchpad X", b"\x90\x51\x7f", b"\x90\x51\x00", b"\x90\x47\x40", b"\x80\x47\x00")

@@ -49,9 +49,9 @@ def test_osc_goes_both_ways_over_the_websocket_as_over_udp(site: Any) -> None:
     assert one.hear("/mode").args == ("simple",)
     one.say("/engine/notify", 1, 9001)
     assert one.hear("/fail").args[0] == "/engine/notify"
-    site.commands.add("/test/answer", lambda args, reply: reply.done(*args))
-    one.say("/test/answer", 7)
-    assert one.hear("/done").args == ("/test/answer", 7)
+    site.commands.add("/preset/save", lambda reply, *args: reply.done(*args))
+    one.say("/preset/save", 7)
+    assert one.hear("/done").args == ("/preset/save", "7")
 
 
 def test_an_invalid_command_is_reported_and_never_answered(site: Any, reports: Any) -> None:
