@@ -19,6 +19,15 @@ from osc_schema.accepting import as_typed, spelled_number
 
 Args = tuple[object, ...]
 _MISSING: Final = object()
+_TYPES: Final = {
+    "text": "a text",
+    "whole": "a whole number",
+    "number": "a number",
+    "switch": "1 or 0",
+    "press": "1 or 0",
+    "time": f"a time of 0..{MAX_S:g} s, or one in beats or bars, such as 4b or 2bars",
+    "any": "a number or a text",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,45 +47,59 @@ def read_arguments(command: Command, args: Args) -> CommandArguments:
     """The arguments of a message to a command. Raises Rejected: which argument, what it takes, what
     came."""
     declared = command.arguments
-    complete = _completed(declared, args)
-    values = [_value(declared, at, value) for at, value in enumerate(complete)]
-    read = list(zip(declared, values, strict=True))
+    sent = _completed(declared, args)
+    values: list[object] = []
+    quantise = None
+    is_release = False
+    for argument, arrived in zip(declared, sent, strict=True):
+        value = _value(argument, arrived, declared[-1])
+        if argument.kind == "beat":
+            quantise = value
+        elif argument.kind == "press":
+            is_release = value is False
+        else:
+            values.append(value)
     return CommandArguments(
-        values=tuple(value for each, value in read if each.kind not in ("press", "beat")),
-        quantise=next((value for each, value in read if each.kind == "beat"), None),
-        is_release=any(each.kind == "press" and value is False for each, value in read),
+        values=tuple(values),
+        quantise=quantise,
+        is_release=is_release,
     )
 
 
-def _completed(declared: Sequence[Argument], args: Args) -> list[object]:
+def _completed(declared: Sequence[Argument], args: Args) -> Args:
     """One value for each declared argument, `_MISSING` where none was sent. If the last one has
     choices, it may be sent without the optional ones before it: `/cue/go bar`."""
     fewest = sum(not each.is_optional for each in declared)
     if not fewest <= len(args) <= len(declared):
         raise Rejected(f"takes {_listed(declared)}, not {_count(len(args))}")
-    missing = [_MISSING] * (len(declared) - len(args))
-    names_last = missing and len(args) > fewest and _is_choice(declared[-1], args[-1])
-    return [*args[:-1], *missing, args[-1]] if names_last else [*args, *missing]
+    missing = (_MISSING,) * (len(declared) - len(args))
+    if not missing or len(args) == fewest:
+        return args + missing
+    if _is_choice(declared[-1], args[-1]):
+        return args[:-1] + missing + args[-1:]
+    return args + missing
 
 
-def _value(declared: Sequence[Argument], at: int, value: object) -> Any:
-    argument = declared[at]
-    if value is _MISSING:
-        value = argument.default
-        if value is None:
+def _value(argument: Argument, arrived: object, last: Argument) -> Any:
+    """The value of one argument; `last`: of the same command."""
+    if arrived is _MISSING:
+        arrived = argument.default
+        if arrived is None:
             return None
-    read = _READ[argument.kind](argument, value)
-    if read is None:
-        last = declared[-1]
-        may_be_last = argument.is_optional and last is not argument and last.choices
-        other = f" ({last.name}: {_allowed(last)})" if may_be_last else ""
-        taken = f"takes {_allowed(argument)}{other}"
-        raise Rejected(f"{argument.name}: {taken}, not {short_repr(value)}")
-    return read
+    value = _READ[argument.kind](argument, arrived)
+    if value is not None:
+        return value
+    taken = _allowed(argument)
+    if argument.is_optional and last.choices and last is not argument:
+        taken += f" ({last.name}: {_allowed(last)})"
+    raise Rejected(f"{argument.name}: takes {taken}, not {short_repr(arrived)}")
 
 
 def _is_choice(argument: Argument, value: object) -> bool:
-    return bool(argument.choices) and _READ[argument.kind](argument, value) is not None
+    if not argument.choices:
+        return False
+    read = _READ[argument.kind]
+    return read(argument, value) is not None
 
 
 # -- reading one value: None if it is of another kind, or outside the range ------------------------
@@ -85,30 +108,41 @@ def _is_choice(argument: Argument, value: object) -> bool:
 def _text(argument: Argument, value: object) -> str | None:
     """A text as it is, a number as it would be typed: a shell and most patches send the name 2 as
     an int."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if isinstance(value, bool):
         return None
-    text = value if isinstance(value, str) else as_typed(value)
+    if isinstance(value, int | float):
+        value = as_typed(value)
+    if not isinstance(value, str):
+        return None
     if argument.choices:
-        return text if text in argument.choices else None
-    return text if _is_within(argument, len(text.strip())) else None
+        return value if value in argument.choices else None
+    length = len(value.strip())
+    return value if _is_within(argument, length) else None
 
 
 def _number(argument: Argument, value: object) -> float | None:
     number = spelled_number(value)
     if isinstance(number, bool) or not isinstance(number, int | float):
         return None
-    is_usable = math.isfinite(number) and _is_within(argument, number)
-    return float(number) if is_usable else None
+    if not math.isfinite(number):
+        return None
+    if not _is_within(argument, number):
+        return None
+    return float(number)
 
 
 def _whole(argument: Argument, value: object) -> int | None:
     number = _number(argument, value)
-    return int(number) if number is not None and number.is_integer() else None
+    if number is None or not number.is_integer():
+        return None
+    return int(number)
 
 
 def _switch(argument: Argument, value: object) -> bool | None:
     number = spelled_number(value)
-    return bool(number) if number in (0, 1) else None
+    if number not in (0, 1):
+        return None
+    return bool(number)
 
 
 def _time(argument: Argument, value: object) -> FadeTime | None:
@@ -123,7 +157,9 @@ def _beat(argument: Argument, value: object) -> str | None:
 
 
 def _any(argument: Argument, value: object) -> str | int | float | None:
-    return value if isinstance(value, str | int | float) else None
+    if isinstance(value, str | int | float):
+        return value
+    return None
 
 
 _READ: Final[dict[str, Callable[[Argument, object], object]]] = {
@@ -139,42 +175,34 @@ _READ: Final[dict[str, Callable[[Argument, object], object]]] = {
 
 
 def _is_within(argument: Argument, number: float) -> bool:
-    low = -math.inf if argument.low is None else argument.low
-    high = math.inf if argument.high is None else argument.high
-    return low <= number <= high
+    if argument.low is not None and number < argument.low:
+        return False
+    return argument.high is None or number <= argument.high
 
 
 # -- what is allowed, in words ---------------------------------------------------------------------
 
 
 def _listed(declared: Sequence[Argument]) -> str:
-    named = (
-        f"{each.name}:{each.type}{' (optional)' if each.is_optional else ''}" for each in declared
-    )
+    """The arguments as an error names them: `number:i, fade:f (optional)`."""
+    named = []
+    for each in declared:
+        optional = " (optional)" if each.is_optional else ""
+        named.append(f"{each.name}:{each.type}{optional}")
     return ", ".join(named) or "no arguments"
 
 
 def _count(number: int) -> str:
-    return f"{number} argument{'' if number == 1 else 's'}"
+    return "1 argument" if number == 1 else f"{number} arguments"
 
 
 def _allowed(argument: Argument) -> str:
     if argument.choices:
         return f"one of {', '.join(argument.choices)}"
     limits = _range(argument)
-    match argument.kind:
-        case "text":
-            return f"a text of{limits} characters" if limits else "a text"
-        case "whole":
-            return f"a whole number{limits}"
-        case "number":
-            return f"a number{limits}"
-        case "time":
-            return f"a time of 0..{MAX_S:g} s, or one in beats or bars, such as 4b or 2bars"
-        case "any":
-            return "a number or a text"
-        case _:
-            return "1 or 0"
+    if argument.kind == "text" and limits:
+        return f"a text of{limits} characters"
+    return _TYPES[argument.kind] + limits
 
 
 def _range(argument: Argument) -> str:
