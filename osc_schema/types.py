@@ -111,7 +111,7 @@ class Argument:
     choices: tuple[str, ...] = ()
     """All texts that are accepted; empty: any."""
     default: str | None = None
-    """What an argument that is left out counts as, as it would be typed; None: nothing."""
+    """The value of an argument that is left out, as it would be typed; None: it has none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,10 +89,10 @@ def _value(argument: Argument, arrived: object, last: Argument) -> Any:
     value = _READ[argument.kind](argument, arrived)
     if value is not None:
         return value
-    taken = _allowed(argument)
+    allowed = _allowed(argument)
     if argument.is_optional and last.choices and last is not argument:
-        taken += f" ({last.name}: {_allowed(last)})"
-    raise Rejected(f"{argument.name}: takes {taken}, not {short_repr(arrived)}")
+        allowed += f" ({last.name}: {_allowed(last)})"
+    raise Rejected(f"{argument.name}: takes {allowed}, not {short_repr(arrived)}")
 
 
 def _is_choice(argument: Argument, value: object) -> bool:

@@ -216,7 +216,7 @@ def describe_command(command: Command, area: Area) -> Attributes:
 
 
 def _range(argument: Argument) -> Attributes | None:
-    """What an argument accepts; None: any value of its type."""
+    """The RANGE of an argument; None: any value of its type."""
     if argument.kind in ("switch", "press"):
         return {"VALS": [0, 1]}
     if argument.choices:
