@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Iterator
 from types import NoneType
-from typing import Any, get_args
+from typing import get_args
 
 import pytest
 
@@ -21,8 +21,15 @@ from osc_schema.declare import arguments
 from tests.support.engine_client import EngineClient, open_client
 
 SAMPLES = {
-    "text": "x", "whole": 1, "number": 0.0, "switch": 1, "press": 1, "time": 0.5, "beat": "now", "any": 1
-}  # fmt: skip
+    "text": "x",
+    "whole": 1,
+    "number": 0.0,
+    "switch": 1,
+    "press": 1,
+    "time": 0.5,
+    "beat": "now",
+    "any": 1,
+}
 WRONG: dict[str, tuple[object, ...]] = {
     "text": (True, None, b"blob"),
     "whole": ("one", 1.5, None, True),
@@ -41,6 +48,8 @@ TYPES: dict[str, set[type]] = {
     "time": {FadeTime},
     "any": {str, float},
 }
+FADE = "name:s fade:time=0 quantise:beat[beat|bar]?"
+PORT = "on:switch port:i? form:s[osc|midi]=osc"
 MISTAKE = re.compile(r"(takes .+, not \d+ arguments?|\w+: takes .+, not .+)")
 
 
@@ -78,6 +87,11 @@ def mistakes(command: Command) -> Iterator[tuple[object, ...]]:
     for at, argument in enumerate(command.arguments):
         for value in wrong_values(argument):
             yield (*valid[:at], value, *valid[at + 1 : fewest])
+
+
+def types_of(argument: Argument) -> set[type]:
+    is_none = argument.is_optional and argument.default is None
+    return TYPES[argument.kind] | ({NoneType} if is_none else set())
 
 
 def state(session: EngineClient) -> tuple[object, ...]:
@@ -153,32 +167,65 @@ def test_every_handler_has_a_parameter_of_its_type_for_each_declared_argument(
         each.address for each in osc_schema.COMMANDS
     }
     for declaration, handler, first in handlers:
-        read = [each for each in declaration.arguments if each.kind in TYPES]
         parameters = list(inspect.signature(handler).parameters.values())
-        expected: list[Any] = [{each} for each in first]
-        for argument in read:
-            is_left_out = argument.is_optional and argument.default is None
-            expected.append(TYPES[argument.kind] | ({NoneType} if is_left_out else set()))
-        for parameter, types in zip(parameters, expected, strict=False):
-            annotated = set(get_args(parameter.annotation) or (parameter.annotation,))
-            assert types <= annotated, (declaration.address, parameter)
+        expected = [{each} for each in first]
+        expected += [types_of(each) for each in declaration.arguments if each.kind in TYPES]
         assert len(parameters) >= len(expected), declaration.address
-        others = parameters[len(expected) :]
-        assert all(each.default is not each.empty for each in others), declaration.address
+        for parameter, types in zip(parameters, expected, strict=False):
+            annotation = parameter.annotation
+            annotated = set(get_args(annotation) or (annotation,))
+            assert types <= annotated, (declaration.address, parameter)
+        for other in parameters[len(expected) :]:
+            assert other.default is not other.empty, (declaration.address, other)
 
 
 @pytest.mark.parametrize(
     ("spec", "args", "values", "quantise"),
     [
-        ("name:s fade:time=0 quantise:beat[beat|bar]?", ("A", "2bars", "bar"), ("A", FadeTime(2, "bars")), "bar"),
-        ("name:s fade:time=0 quantise:beat[beat|bar]?", ("bar",), ("bar", AT_ONCE), None),
-        ("name:s fade:time=0 quantise:beat[beat|bar]?", (7, "bar"), ("7", AT_ONCE), "bar"),
-        ("on:switch port:i? form:s[osc|midi]=osc", (True, "midi"), (True, None, "midi"), None),
-        ("on:switch port:i? form:s[osc|midi]=osc", ("0", "57.0"), (False, 57, "osc"), None),
-        ("id:i|s?", (), (None,), None),
-        ("size:f[0.5..2]", (2,), (2.0,), None),
+        (
+            FADE,
+            ("A", "2bars", "bar"),
+            ("A", FadeTime(2, "bars")),
+            "bar",
+        ),
+        (
+            FADE,
+            ("bar",),
+            ("bar", AT_ONCE),
+            None,
+        ),
+        (
+            FADE,
+            (7, "bar"),
+            ("7", AT_ONCE),
+            "bar",
+        ),
+        (
+            PORT,
+            (True, "midi"),
+            (True, None, "midi"),
+            None,
+        ),
+        (
+            PORT,
+            ("0", "57.0"),
+            (False, 57, "osc"),
+            None,
+        ),
+        (
+            "id:i|s?",
+            (),
+            (None,),
+            None,
+        ),
+        (
+            "size:f[0.5..2]",
+            (2,),
+            (2.0,),
+            None,
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_left_out_has_its_default_and_a_name_at_the_end_needs_nothing_before_it(
     spec: str, args: tuple, values: tuple, quantise: str | None
 ) -> None:
@@ -191,12 +238,13 @@ def test_a_mistake_names_the_argument_what_it_takes_and_what_came() -> None:
     spec = "name:s pad:i[1..16] fade:time=0 quantise:beat[beat|bar]?"
     command = Command(address="/test", description="", arguments=arguments(spec))
     beats = "one of beat, bar"
+    time = "a time of 0..3600 s, or one in beats or bars, such as 4b or 2bars"
     for args, line in (
         ((), "takes name:s, pad:i, fade:f (optional), quantise:s (optional), not 0 arguments"),
         (("x", 17), "pad: takes a whole number 1..16, not 17"),
-        (("x", 1, "soon"), f"fade: takes a time of 0..3600 s, or one in beats or bars, such as 4b or 2bars (quantise: {beats}), not 'soon'"),
+        (("x", 1, "soon"), f"fade: takes {time} (quantise: {beats}), not 'soon'"),
         (("x", 1, 0, "beet"), f"quantise: takes {beats}, not 'beet'"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(Rejected) as rejection:
             read_arguments(command, args)
         assert str(rejection.value) == line
