@@ -81,46 +81,38 @@ class Bank:
 class Banks:
     banks: tuple[Bank, ...] = ()
 
-    def pad_at(self, bank: object, pad: object) -> Pad | None:
-        """The pad, or None if it is empty or there is no such bank. BankError for a number out of
-        range."""
-        number = require_number("bank", bank, MAX_BANKS)
-        at = require_number("pad", pad, PADS)
-        return self.banks[number - 1].pads.get(at) if number <= len(self.banks) else None
-
-    def number_of(self, bank: object) -> int:
-        """The number of a bank that exists. BankError if it does not."""
-        number = require_number("bank", bank, MAX_BANKS)
+    def bank_at(self, number: int) -> Bank:
+        """The bank of that number, from 1. BankError if there is none."""
         if number > len(self.banks):
             raise BankError(
                 f"there is no bank {number} (/bank/name {len(self.banks) + 1} NAME makes the next "
                 "one)"
             )
-        return number
+        return self.banks[number - 1]
 
-    def with_pad(self, bank: object, pad: object, content: Pad | None) -> "Banks":
-        number = self.number_of(bank)
-        return self._with_bank(
-            number, self.banks[number - 1].with_pad(require_number("pad", pad, PADS), content)
-        )
+    def pad_at(self, bank: int, pad: int) -> Pad | None:
+        """The pad, or None if it is empty or there is no such bank."""
+        return self.banks[bank - 1].pads.get(pad) if bank <= len(self.banks) else None
 
-    def with_swapped(self, bank: object, pad: object, to_bank: object, to_pad: object) -> "Banks":
+    def with_pad(self, bank: int, pad: int, content: Pad | None) -> "Banks":
+        return self._with_bank(bank, self.bank_at(bank).with_pad(pad, content))
+
+    def with_swapped(self, bank: int, pad: int, to_bank: int, to_pad: int) -> "Banks":
         """Exchange two pads, of which one or both may be empty."""
-        _ = self.number_of(bank), self.number_of(to_bank)
-        there = self.pad_at(to_bank, to_pad)
-        here = self.pad_at(bank, pad)
+        here = self.bank_at(bank).pads.get(pad)
+        there = self.bank_at(to_bank).pads.get(to_pad)
         return self.with_pad(bank, pad, there).with_pad(to_bank, to_pad, here)
 
-    def with_name(self, bank: object, name: object) -> "Banks":
+    def with_name(self, number: int, name: str) -> "Banks":
         """Rename a bank; the next free number makes one. BankError if another bank has that
         name."""
-        number = require_number("bank", bank, MAX_BANKS)
         name = require_bank_name(name)
-        if existing := self.named_like(name, but=number):
+        existing = self.named_like(name, but=number)
+        if existing:
             raise BankError(f"bank {existing!r}: exists already; choose another name")
         if number == len(self.banks) + 1:
             return Banks((*self.banks, Bank(name=name)))
-        return self._with_bank(number, replace(self.banks[self.number_of(bank) - 1], name=name))
+        return self._with_bank(number, replace(self.bank_at(number), name=name))
 
     def named_like(self, name: str, but: int = 0) -> str:
         """The name of another bank than number `but` that differs from this name in capitals at
@@ -128,10 +120,10 @@ class Banks:
         others = (bank.name for at, bank in enumerate(self.banks, start=1) if at != but)
         return next((other for other in others if other.casefold() == name.casefold()), "")
 
-    def without(self, bank: object) -> "Banks":
+    def without(self, number: int) -> "Banks":
         """Remove a bank; those after it move up."""
-        number = self.number_of(bank)
-        return Banks((*self.banks[: number - 1], *self.banks[number:]))
+        removed = self.bank_at(number)
+        return Banks(tuple(bank for bank in self.banks if bank is not removed))
 
     def with_renamed(self, preset: str, new: str) -> "Banks":
         """Let the pads of a preset follow its new name."""
@@ -258,17 +250,13 @@ def _read_pads(entries: object) -> tuple[dict[int, Pad], list[str]]:
     for index, entry in enumerate(entries, start=1):
         try:
             check_table(entry, _PAD_KEYS, "pad", BankError)
-            number = require_number("pad", entry.get("pad"), PADS)
+            number = whole_number("pad", entry.get("pad"), PADS, BankError)
             if number in pads:
                 raise BankError(f"pad {number} occurs twice")
             pads[number] = Pad.parse(entry.get("preset"), entry.get("colour", ""))
         except BankError as reason:
             problems.append(f"entry {index} of pads: {reason}")
     return pads, problems
-
-
-def require_number(what: str, number: object, most: int) -> int:
-    return whole_number(what, number, most, BankError)
 
 
 def require_bank_name(name: object) -> str:

@@ -114,9 +114,9 @@ class CueList:
     def __len__(self) -> int:
         return len(self.cues)
 
-    def at(self, number: object) -> Cue:
+    def at(self, number: int) -> Cue:
         """The cue with this number, or CueError."""
-        cue = self.cues.get(whole_number("number", number, MAX_NUMBER, CueError))
+        cue = self.cues.get(number)
         if cue is None:
             numbers = [str(cue.number) for cue in self]
             known = ", ".join(numbers[:12] + ["..."] * (len(numbers) > 12))

@@ -30,7 +30,6 @@ from engine.params.banks import (
     banks_text,
     first_banks,
     read_banks,
-    require_number,
     sorted_pads,
 )
 from engine.params.looks import LOOKS
@@ -115,8 +114,9 @@ class BankControl:
 
     # -- pressing ------------------------------------------------------------------------------
 
-    def _on_pad(self, reply: Reply, number: int, is_pressed: bool | None) -> None:
-        pad = require_number("pad", number, PADS)
+    def _on_pad(self, reply: Reply, pad: int, is_pressed: bool | None) -> None:
+        if pad > PADS:
+            raise BankError(f"pad {pad} is not a whole number 1..{PADS}")
         with self._lock:
             bank = self._down.get(pad, self._shown_bank)
             if is_pressed:
