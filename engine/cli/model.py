@@ -232,7 +232,7 @@ def _is_voice(name: str) -> bool:
     """True for a voice, by its suffix or by the tensors of a .safetensors file."""
     from engine.models.not_a_model import is_safetensors
     from engine.models.rvc.check import voices_in_zip
-    from engine.models.weight_files import read_header
+    from engine.models.weight_files import open_tensors
 
     path = Path(name).expanduser()
     suffix = path.suffix.lower()
@@ -240,17 +240,17 @@ def _is_voice(name: str) -> bool:
         return True
     if not (path.is_file() and is_safetensors(path)):
         return False
-    return any(tensor.startswith("enc_p.") for tensor in read_header(path))
+    return any(tensor.startswith("enc_p.") for tensor in open_tensors(path).tensors)
 
 
 def _require_no_part_of_sd(name: str) -> None:
     """Raise ModelError for .pth files of Stable Diffusion: old ControlNets, T2I-Adapters,
     upscalers."""
-    from engine.models.pickle_file import read_pickle
+    from engine.models.pickle_file import OUTER, read_pickle
     from engine.models.sd.plan.other_models import kind_of
 
     path = Path(name).expanduser()
     if path.suffix.lower() == ".pth" and path.is_file():
-        what = kind_of(read_pickle(path).tensors())
+        what = kind_of(OUTER.tensors(read_pickle(path).content))
         if what.startswith("is "):
             raise ModelError(f"{name}: {what}")

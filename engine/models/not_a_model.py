@@ -68,8 +68,9 @@ def not_a_model(file: Path) -> str:
 
 
 def is_safetensors(file: Path) -> bool:
-    """True if the file is called like a safetensors file."""
-    return file.suffix.lower() in SAFETENSORS
+    """True if the file is called like a safetensors file, or like cog-sdxl's embedding, which is
+    one."""
+    return file.suffix.lower() in (*SAFETENSORS, ".pti")
 
 
 def _kind_of_bytes(head: bytes) -> tuple[str, tuple[str, ...]] | None:

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import ModelError
-from engine.models.gguf_file import Q8
 from engine.models.libraries import require_libraries
-from engine.models.weight_files import TensorInfo
+from engine.models.tensor_file import Q8, TensorInfo
 
 BYTES = {"float16": 2, "bfloat16": 2, "float32": 4}
 

@@ -1,10 +1,12 @@
-"""Reads the structure of files written by torch.save, without torch and without executing them.
+"""Reads files written by torch.save, without executing them.
 
-A pickle is a program: the opcode GLOBAL imports a function, and REDUCE calls it. Here every
-imported name becomes a `PickleStub`, which accepts any call and does nothing; a tensor is described
-by its constructor's arguments. Weights are never read.
+A pickle is a program: the opcode GLOBAL imports a function, and REDUCE calls it. For the header
+every imported name becomes a `PickleStub`, which accepts any call and does nothing; a tensor is
+described by its constructor's arguments. Only a file that imports no other names than its kind
+needs is then read by torch's restricted unpickler, which runs no code either.
 """
 
+import math
 import pickle
 import re
 import reprlib
@@ -12,25 +14,31 @@ import struct
 import zipfile
 import zlib
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
 from io import SEEK_END, BytesIO
 from pathlib import Path
-from typing import IO, Any, ClassVar
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Final
 
 from engine.errors import ModelError
 from engine.models.not_a_model import AGAIN, not_a_model
-from engine.models.weight_files import TensorInfo
+from engine.models.tensor_file import TensorFile, TensorInfo, TensorsOnDemand, reading_device
 from engine.system.small_file import open_regular
 from engine.system.translate_errors import reason_of
 
+if TYPE_CHECKING:
+    import torch
+
 STATE_DICT = "state_dict"
 """Key of the tensors in files of PyTorch Lightning; other files are the dict itself."""
+_METADATA = "_metadata"
+"""Key of a module's versions beside its tensors."""
 TENSORS = ("torch._utils._rebuild_tensor_v2", "torch._utils._rebuild_tensor")
 PARAMETER = "torch._utils._rebuild_parameter"
 PARAMETER_DICT = "torch.nn.modules.container.ParameterDict"
-"""A class that old embeddings contain. torch.load refuses it by default, and so does
-`read_pickled_tensors`."""
+"""A class that old embeddings contain. torch.load refuses it by default."""
 # Names that torch.load allows with weights_only.
 _PLAIN = re.compile(
     r"torch\.(\w+Storage|Size|Tensor|device|b?float\w*|u?int\d+|bool)|torch\.storage\.\w+Storage"
@@ -44,11 +52,6 @@ DTYPES = {
     "Double": "float64",
     "Long": "int64",
 }
-TRAINING = re.compile(
-    r"(fairseq|omegaconf|hydra|contentvec|numpy)\..+|argparse\.Namespace|typing\.Any|enum\.\w+|pathlib\.\w+"
-    r"|builtins\.(dict|list|tuple|int|float|str|bool)|collections\.defaultdict"
-)
-"""Classes of training code that fairseq pickles together with a HuBERT's tensors."""
 SYSTEMS = {"posix": "os", "nt": "os"}
 MAX_PICKLE = 8 << 20
 """Maximum bytes of a pickle: many times what the largest HuBERT needs. A hostile pickle needs far
@@ -61,9 +64,19 @@ MAX_NAME = 200
 _TUPLES = frozenset(code[0] for code in (pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3))
 LEGACY_PARTS = 3  # pickles before the actual one: magic number, protocol, system information
 TROUBLES = (
-    pickle.UnpicklingError, struct.error, zlib.error, ArithmeticError, AssertionError, AttributeError, EOFError,
-    LookupError, MemoryError, RuntimeError, TypeError, ValueError,
-)  # fmt: skip
+    pickle.UnpicklingError,
+    struct.error,
+    zlib.error,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 """Errors that reading a broken pickle can raise."""
 
 
@@ -108,6 +121,11 @@ class Table(dict[Any, Any]):
         pass
 
 
+def plain_dict(*arguments: Any) -> dict[Any, Any]:
+    """An empty dict instead of a defaultdict: torch fills no other."""
+    return {}
+
+
 class Parameters(dict[str, Any]):
     """A torch.nn.ParameterDict, with its parameters by name."""
 
@@ -124,9 +142,59 @@ class Storage:
     """Name of its file in the archive, after `data/`."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PickleLayout:
+    """Where a kind of pickle has its tensors, and what it may import."""
+
+    kind: str = "file of tensors"
+    """Its kind, for errors."""
+    advice: str = ""
+    """End of the error about a file that would run code."""
+    keys: tuple[str, ...] = ()
+    """Keys of the inner dict with the tensors. The first that is there counts; without one, the
+    tensors are in the outer dict."""
+    has_groups: bool = False
+    """True if tensors in other inner dicts count, too, with their key and a dot before their
+    names: IP-Adapters are pickled that way, as `image_proj` and `ip_adapter`."""
+    stubs: Mapping[str, Any] = field(default_factory=dict)
+    """Stand-ins for imported classes, by patterns of their names."""
+
+    def entries(self, content: Any) -> dict[str, Any]:
+        """The entries of the dict with the tensors, by name; {} if a file holds no dict."""
+        if not isinstance(content, Mapping):
+            return {}
+        for key in self.keys:
+            if isinstance(content.get(key), Mapping):
+                content = content[key]
+                return {str(name): entry for name, entry in content.items()}
+        entries = {str(name): entry for name, entry in content.items()}
+        if self.has_groups:
+            for key, group in content.items():
+                if isinstance(group, Mapping) and key != _METADATA:
+                    entries |= {f"{key}.{name}": entry for name, entry in group.items()}
+        return entries
+
+    def tensors(self, content: Any) -> dict[str, TensorInfo]:
+        """Dtype and shape of each tensor, by name, in the scanned content of a file."""
+        described = {name: _tensor_info(entry) for name, entry in self.entries(content).items()}
+        return {name: tensor for name, tensor in described.items() if tensor is not None}
+
+    def stub_of(self, name: str) -> Any:
+        """The stand-in for this class; None if no file of this kind needs it."""
+        return next((self.stubs[each] for each in self.stubs if re.fullmatch(each, name)), None)
+
+
+OUTER: Final = PickleLayout()
+"""The tensors of the outer dict."""
+WEIGHTS: Final = PickleLayout(
+    advice="; use a .safetensors version of it", keys=(STATE_DICT,), has_groups=True
+)
+"""Any file of weights."""
+
+
 @dataclass(frozen=True, slots=True)
-class PickledFile:
-    value: Any
+class ScannedPickle:
+    content: Any
     """The saved value: dicts, lists, numbers and strings; everything else is a `PickleStub`."""
     names: tuple[str, ...]
     """Classes and functions that it imports, as module and name, in file order."""
@@ -136,18 +204,92 @@ class PickledFile:
         """The imported names that a file of tensors does not need."""
         return tuple(name for name in self.names if not _PLAIN.fullmatch(name))
 
-    def tensors(self, of: str = "") -> dict[str, TensorInfo]:
-        """Dtype and shape of each tensor by name, in the dict at key `of`; "": the top level."""
-        entries = self.value.get(of) if of and isinstance(self.value, dict) else self.value
-        if not isinstance(entries, dict):
-            return {}
-        described = {str(key): _tensor_info(value) for key, value in entries.items()}
-        return {name: tensor for name, tensor in described.items() if tensor is not None}
+
+class PickleFile(TensorFile):
+    """A file written by torch.save."""
+
+    is_pickle = True
+
+    def __init__(self, path: Path, layout: PickleLayout = WEIGHTS, name: str = "") -> None:
+        """`name`: instead of the path, in the error about a file that would run code."""
+        super().__init__(path)
+        self._layout = layout
+        self._name = name or str(path)
+
+    @cached_property
+    def scanned(self) -> ScannedPickle:
+        """The content and the imports of the file, which are not checked yet. ModelError as from
+        `read_pickle`."""
+        return read_pickle(self.path)
+
+    @property
+    def content(self) -> Any:
+        """The saved value as in `scanned`. ModelError if the file would run code."""
+        self._require_stubs()
+        return self.scanned.content
+
+    @cached_property
+    def tensors(self) -> dict[str, TensorInfo]:
+        return self._layout.tensors(self.content)
+
+    def stored_bytes(self, name: str) -> tuple[str, bytes]:
+        match self._layout.entries(self.content).get(name):
+            case PickleStub(arguments=(Storage(dtype, key), int(offset), tuple(shape), *_)):
+                width_bytes = {"float64": 8, "float32": 4}.get(dtype, 2)
+            case _:
+                return "", b""
+        with open_regular(self.path) as packed:
+            if not zipfile.is_zipfile(packed):
+                return "", b""
+            with zipfile.ZipFile(packed) as archive:
+                suffix = f"/data/{key}"
+                part = next((each for each in archive.namelist() if each.endswith(suffix)), None)
+                if part is None:
+                    return "", b""
+                with archive.open(part) as stream:
+                    stream.seek(offset * width_bytes)
+                    return dtype, stream.read(math.prod(shape) * width_bytes)
+
+    @contextmanager
+    def opened(
+        self, device: "torch.device | str" = "cpu"
+    ) -> Iterator[Mapping[str, "torch.Tensor"]]:
+        import torch
+
+        source = reading_device()
+        with torch.serialization.safe_globals(self._require_stubs()):
+            content = torch.load(
+                self.path,
+                map_location=source,
+                weights_only=True,
+                mmap=source != "meta" and zipfile.is_zipfile(self.path),
+            )
+        entries = self._layout.entries(content)
+        tensors = {name: each for name, each in entries.items() if isinstance(each, torch.Tensor)}
+        if source == "meta":
+            yield tensors
+        else:
+            yield TensorsOnDemand(tensors, lambda name: tensors[name].to(device))
+
+    def _require_stubs(self) -> list[Any]:
+        """The stub of each class that the file imports besides tensors, with its name. ModelError
+        if there is none for a name."""
+        stubs: list[Any] = []
+        for name in self.scanned.foreign:
+            stub = self._layout.stub_of(name)
+            if stub is None:
+                kind = self._layout.kind
+                raise ModelError(
+                    f"{self._name}: refused: it would run {name}, which no {kind} "
+                    f"needs{self._layout.advice}"
+                )
+            stubs.append((stub, name))
+        return stubs
 
 
-def read_pickle(file: Path) -> PickledFile:
-    """Read a file written by torch.save. ModelError in one line if it is not one, or is
-    truncated."""
+def read_pickle(file: Path) -> ScannedPickle:
+    """Read a file written by torch.save, without its tensors' values. ModelError in one line if it
+    is not one, or is truncated."""
     try:
         with open_regular(file) as stream:
             if zipfile.is_zipfile(stream):
@@ -167,29 +309,11 @@ def read_pickle(file: Path) -> PickledFile:
         ) from None
 
 
-def refuse_code(file: Path | str, foreign: Sequence[str], kind: str, advice: str = "") -> None:
-    """Raise ModelError if a pickle of this kind imports names that it does not need."""
-    if foreign:
-        raise ModelError(
-            f"{file}: refused: it would run {foreign[0]}, which no {kind} needs{advice}"
-        )
-
-
-def read_pickled_tensors(file: Path) -> dict[str, TensorInfo]:
-    """Dtype and shape of each tensor in a file of weights, by name. Reads the dict under STATE_DICT
-    if there is one. Tensors in other inner dicts get its key and a dot before their names:
-    IP-Adapters are pickled that way, as `image_proj` and `ip_adapter`. ModelError as from
-    `read_pickle`, and if the file imports more than torch's `weights_only` allows."""
-    read = read_pickle(file)
-    refuse_code(file, read.foreign, "file of tensors", "; use a .safetensors version of it")
-    value = read.value if isinstance(read.value, dict) else {}
-    inside = [key for key, entry in value.items() if isinstance(entry, dict) and key != "_metadata"]
-    if STATE_DICT in inside:
-        return read.tensors(STATE_DICT)
-    tensors = read.tensors()
-    for key in inside:
-        tensors |= {f"{key}.{inner}": tensor for inner, tensor in read.tensors(str(key)).items()}
-    return tensors
+def type_name(content: Any) -> str:
+    """The name of the type of a scanned value, for errors."""
+    if isinstance(content, Row):
+        return "tuple"
+    return "Tensor" if _tensor_info(content) else type(content).__name__
 
 
 def pickle_note(what: str) -> str:
@@ -214,10 +338,9 @@ def _tensor_info(value: Any) -> TensorInfo | None:
     if not isinstance(value, PickleStub) or value.name not in TENSORS:
         return None
     match value.arguments:
-        case (Storage(dtype), int(), tuple(shape), *_) if all(
-            isinstance(side, int) for side in shape
-        ):
-            return TensorInfo(dtype, shape)
+        case (Storage(dtype), int(), tuple(shape), *_):
+            is_shape = all(isinstance(side, int) for side in shape)
+            return TensorInfo(dtype, shape) if is_shape else None
     return None
 
 
@@ -236,58 +359,24 @@ def _read_zipped(stream: IO[bytes]) -> bytes:
         return archive.read(inside)
 
 
-def _read_legacy(stream: IO[bytes]) -> PickledFile:
+def _read_legacy(stream: IO[bytes]) -> ScannedPickle:
     """The format before torch 1.6: several pickles one after the other, then the weights."""
     if stream.read(1) != pickle.PROTO:
         raise ValueError("neither a zip file nor a pickle")
     stream.seek(0)
-    read = [_read(stream) for _ in range(LEGACY_PARTS)]
-    last = _read(stream)
-    return PickledFile(
-        last.value, tuple(dict.fromkeys(name for part in (*read, last) for name in part.names))
-    )
+    parts = [_read(stream) for _ in range(LEGACY_PARTS + 1)]
+    names = dict.fromkeys(name for part in parts for name in part.names)
+    return ScannedPickle(parts[-1].content, tuple(names))
 
 
-def _read(stream: IO[bytes]) -> PickledFile:
-    names: dict[str, None] = {}
-    known: dict[str, type] = {"collections.OrderedDict": Table, PARAMETER_DICT: Parameters}
-
-    # The pure Python unpickler: the one in C allocates gigabytes if a broken file has memo numbers
-    # in the billions.
-    class Reader(pickle._Unpickler):
-        dispatch: ClassVar[dict[int, Any]] = {
-            code: _limit_opcodes(load, code in _TUPLES)
-            for code, load in pickle._Unpickler.dispatch.items()
-        }
-        steps = 0
-
-        def find_class(self, module: str, name: str) -> Callable[..., Any]:
-            # torch.save writes Python 2 names, and the name of the operating system's module for
-            # `os`.
-            module, name = NAME_MAPPING.get(
-                (module, name), (IMPORT_MAPPING.get(module, module), name)
-            )
-            full = f"{SYSTEMS.get(module, module)}.{name}"[:MAX_NAME]
-            full = "".join(
-                each if each.isprintable() else "?" for each in full
-            )  # it is shown in a terminal
-            names.setdefault(full)
-            if len(names) > MAX_NAMES:
-                raise ValueError("too many names")
-            if full not in known:
-                known[full] = type("PickleStub", (PickleStub,), {"name": full})
-            return known[full]
-
-        def persistent_load(self, pid: Any) -> Storage:
-            # ("storage", its class, key, device, count)
-            kind = str(pid[1].name).rpartition(".")[2].removesuffix("Storage")
-            return Storage(DTYPES.get(kind, kind.lower()), str(pid[2]))
-
-    return PickledFile(Reader(stream, encoding="utf-8", errors="replace").load(), tuple(names))
+def _read(stream: IO[bytes]) -> ScannedPickle:
+    reader = _Reader(stream)
+    content = reader.load()
+    return ScannedPickle(content, tuple(reader.names))
 
 
 def _limit_opcodes(load: Callable[[Any], None], is_tuple: bool) -> Callable[[Any], None]:
-    """Wrap an opcode so that a pickle has at most MAX_STEPS of them, and one that pushes a tuple
+    """Wrap an opcode so that a pickle has at most MAX_OPCODES of them, and one that pushes a tuple
     pushes a `Row`."""
 
     def loaded(reader: Any) -> None:
@@ -299,3 +388,42 @@ def _limit_opcodes(load: Callable[[Any], None], is_tuple: bool) -> Callable[[Any
             reader.stack[-1] = Row(reader.stack[-1])
 
     return loaded
+
+
+# The pure Python unpickler: the one in C allocates gigabytes if a broken file has memo numbers in
+# the billions.
+class _Reader(pickle._Unpickler):
+    """Reads one pickle, with stubs for all that it imports."""
+
+    dispatch: ClassVar[dict[int, Any]] = {
+        code: _limit_opcodes(load, code in _TUPLES)
+        for code, load in pickle._Unpickler.dispatch.items()
+    }
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        super().__init__(stream, encoding="utf-8", errors="replace")
+        self.steps = 0
+        self.names: dict[str, None] = {}
+        """Imported names, in file order."""
+        self._classes: dict[str, type] = {
+            "collections.OrderedDict": Table,
+            PARAMETER_DICT: Parameters,
+        }
+
+    def find_class(self, module: str, name: str) -> Callable[..., Any]:
+        # torch.save writes Python 2 names, and the name of the operating system's module for `os`.
+        module, name = NAME_MAPPING.get((module, name), (IMPORT_MAPPING.get(module, module), name))
+        full = f"{SYSTEMS.get(module, module)}.{name}"[:MAX_NAME]
+        # It is shown in a terminal.
+        full = "".join(each if each.isprintable() else "?" for each in full)
+        self.names.setdefault(full)
+        if len(self.names) > MAX_NAMES:
+            raise ValueError("too many names")
+        if full not in self._classes:
+            self._classes[full] = type("PickleStub", (PickleStub,), {"name": full})
+        return self._classes[full]
+
+    def persistent_load(self, pid: Any) -> Storage:
+        # ("storage", its class, key, device, count)
+        kind = str(pid[1].name).rpartition(".")[2].removesuffix("Storage")
+        return Storage(DTYPES.get(kind, kind.lower()), str(pid[2]))

@@ -25,7 +25,7 @@ from engine.errors import ModelError
 from engine.models.device_work import is_device_lost, is_out_of_memory
 from engine.models.part_report import Problems
 from engine.models.plain_config import CONFIG, require_no_adapter
-from engine.models.tensor_file import read_tensors, reading_device, shapes_only
+from engine.models.tensor_file import reading_device, shapes_only
 from engine.models.tensor_rule import (
     ANOTHER,
     HARMLESS,
@@ -33,7 +33,7 @@ from engine.models.tensor_rule import (
     require_present,
     require_same,
 )
-from engine.models.weight_files import WeightFiles
+from engine.models.weight_files import WeightFiles, read_tensors
 
 ATTENTION: Final = "sdpa"
 """torch.nn.functional.scaled_dot_product_attention, even if a file asks for another."""

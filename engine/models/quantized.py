@@ -14,14 +14,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import ModelError
-from engine.models.gguf_file import Q8
-from engine.models.not_a_model import is_safetensors
-from engine.models.tensor_file import CheckpointHeader, read_checkpoint_header, read_tensors
-from engine.models.weight_files import NUMPY, TensorInfo, read_tensor_bytes
+from engine.models.tensor_file import NUMPY, Q8, TensorFile, TensorInfo
 from engine.system.small_file import parse_json
 
 if TYPE_CHECKING:
@@ -75,12 +71,10 @@ class QuantizedWeights:
     """Tensors that only describe quantized weights."""
 
 
-def find_quantized(
-    file: Path, header: CheckpointHeader, starts: Sequence[str] = ()
-) -> QuantizedWeights:
+def find_quantized(file: TensorFile, starts: Sequence[str] = ()) -> QuantizedWeights:
     """Find the quantized weights of a file. ModelError in one line if they cannot be read exactly.
     `starts`: prefixes that the names of layers in METADATA may lack."""
-    tensors = header.tensors
+    tensors = file.tensors
     if four := next((name for name in tensors if _FOUR_BITS.search(name)), None):
         raise ModelError(
             f"{file}: its weights are quantized to 4 bits (nf4 or fp4: {four}); {INSTEAD}"
@@ -89,7 +83,7 @@ def find_quantized(
     for name in tensors:
         layer, _, role = name.rpartition(".")
         roles.setdefault(layer, set()).add(role)
-    formats = _formats_in_metadata(file, header, ("", *starts))
+    formats = _formats_in_metadata(file, ("", *starts))
     scales = {}
     groups = {}
     beside = {OLD_MARK} & tensors.keys()
@@ -98,7 +92,7 @@ def find_quantized(
             continue
         if strange := sorted(layer_roles.difference(_OWN, _AUXILIARY)):
             raise _refusal(file, layer, f"{strange[0]} beside its weight is not supported")
-        options = _options(file, layer, header) if _FORMAT in layer_roles else formats.get(layer)
+        options = _options(file, layer) if _FORMAT in layer_roles else formats.get(layer)
         scale = next((role for role in _SCALES if role in layer_roles), None)
         beside |= {f"{layer}.{role}" for role in layer_roles.intersection(_AUXILIARY)}
         if "weight" not in layer_roles:
@@ -112,7 +106,7 @@ def find_quantized(
         if options and options.get(_ROTATED):
             groups[f"{layer}.weight"] = _group_of(file, layer, weight, options)
     for name, tensor in tensors.items():
-        if header.is_gguf and tensor.dtype not in (*NUMPY, Q8):
+        if file.is_gguf and tensor.dtype not in (*NUMPY, Q8):
             raise ModelError(
                 f"{file}: {name} is {tensor.dtype}; of GGUF, F32, F16, BF16 and {Q8} are read; "
                 f"{INSTEAD}"
@@ -125,7 +119,7 @@ def find_quantized(
         )
         if not is_number and name not in scales and name.endswith((".weight", ".bias")):
             raise ModelError(f"{file}: {name} is {tensor.dtype} without a scale; {INSTEAD}")
-    if scales and header.is_pickle:
+    if scales and file.is_pickle:
         raise ModelError(
             f"{file}: quantized weights in a pickle; use its .safetensors version, or {INSTEAD}"
         )
@@ -133,15 +127,14 @@ def find_quantized(
 
 
 def exact_header(
-    file: Path, starts: Sequence[str] = ()
+    file: TensorFile, starts: Sequence[str] = ()
 ) -> tuple[dict[str, TensorInfo], QuantizedWeights]:
     """The tensors of a file without those that only describe quantized ones, and which are
     quantized. ModelError, in one line, unless it can be read exactly. `starts` as in
     `find_quantized`."""
-    header = read_checkpoint_header(file)
-    quantized = find_quantized(file, header, starts)
+    quantized = find_quantized(file, starts)
     tensors = {
-        name: tensor for name, tensor in header.tensors.items() if name not in quantized.auxiliary
+        name: tensor for name, tensor in file.tensors.items() if name not in quantized.auxiliary
     }
     own = tuple(f".{role}" for role in _OWN)
     require_plain(
@@ -150,10 +143,12 @@ def exact_header(
     return tensors, quantized
 
 
-def read_exact(file: Path, starts: Sequence[str], dtype: "torch.dtype") -> "dict[str, Tensor]":
+def read_exact(
+    file: TensorFile, starts: Sequence[str], dtype: "torch.dtype"
+) -> "dict[str, Tensor]":
     """All tensors of `exact_header` on the CPU, quantized ones times their scales, in `dtype`."""
     _, quantized = exact_header(file, starts)
-    stored = read_tensors(file, of="" if is_safetensors(file) else "model")
+    stored = file.read()
     for name, scale in quantized.scales.items():
         stored[name] = dequantize(stored[name], stored[scale], quantized.groups.get(name, 1)).to(
             dtype
@@ -213,11 +208,9 @@ def require_plain(what: str, tensors: Mapping[str, TensorInfo]) -> None:
             )
 
 
-def _formats_in_metadata(
-    file: Path, header: CheckpointHeader, starts: Sequence[str]
-) -> dict[str, Any]:
+def _formats_in_metadata(file: TensorFile, starts: Sequence[str]) -> dict[str, Any]:
     """Options of each quantized layer, from the header, where its name may lack one of `starts`."""
-    text = header.metadata.get(METADATA)
+    text = file.metadata.get(METADATA)
     if not text:
         return {}
     try:
@@ -226,26 +219,24 @@ def _formats_in_metadata(
         raise ModelError(f"{file}: its {METADATA} cannot be read; {INSTEAD}") from None
     found = {}
     for layer, options in layers.items():
-        start = next(
-            (start for start in starts if f"{start}{layer}.weight" in header.tensors), None
-        )
+        start = next((start for start in starts if f"{start}{layer}.weight" in file.tensors), None)
         if start is None:
             raise _refusal(file, str(layer), f"it is in {METADATA}, but has no weight")
         found[f"{start}{layer}"] = options
     return found
 
 
-def _options(file: Path, layer: str, header: CheckpointHeader) -> Any:
+def _options(file: TensorFile, layer: str) -> Any:
     name = f"{layer}.{_FORMAT}"
     try:
-        if header.is_pickle or header.tensors[name].count > _MAX_FORMAT_BYTES:
+        if file.is_pickle or file.tensors[name].count > _MAX_FORMAT_BYTES:
             raise ValueError
-        return parse_json(read_tensor_bytes(file, name)[1])
+        return parse_json(bytes(file.stored_bytes(name)[1]))
     except ValueError:
         raise _refusal(file, layer, f"its {_FORMAT} cannot be read") from None
 
 
-def _require_format(file: Path, layer: str, weight: TensorInfo, options: Any) -> None:
+def _require_format(file: TensorFile, layer: str, weight: TensorInfo, options: Any) -> None:
     """Raise ModelError unless weight times scale is the true weight. `options`: None for the older
     files."""
     if options is None:
@@ -264,7 +255,7 @@ def _require_format(file: Path, layer: str, weight: TensorInfo, options: Any) ->
         raise _refusal(file, layer, f"its weight is {weight.dtype}, not {FORMATS[kind]}")
 
 
-def _group_of(file: Path, layer: str, weight: TensorInfo, options: Mapping[str, Any]) -> int:
+def _group_of(file: TensorFile, layer: str, weight: TensorInfo, options: Mapping[str, Any]) -> int:
     group = options.get(_GROUP, _USUAL_GROUP)
     is_power = isinstance(group, int) and group > 1 and 4 ** (group.bit_length() // 2) == group
     if not is_power or len(weight.shape) != 2 or weight.shape[1] % group:
@@ -275,7 +266,7 @@ def _group_of(file: Path, layer: str, weight: TensorInfo, options: Mapping[str, 
 
 
 def _require_scale(
-    file: Path, layer: str, weight: TensorInfo, role: str, scale: TensorInfo
+    file: TensorFile, layer: str, weight: TensorInfo, role: str, scale: TensorInfo
 ) -> None:
     is_of_rows = scale.shape[:1] == weight.shape[:1] and scale.count == weight.shape[0]
     if (
@@ -291,5 +282,5 @@ def _require_scale(
         )
 
 
-def _refusal(file: Path, layer: str, why: str) -> ModelError:
+def _refusal(file: TensorFile, layer: str, why: str) -> ModelError:
     return ModelError(f"{file}: {layer[:120]} is quantized: {why}; {INSTEAD}")

@@ -1,133 +1,141 @@
-"""Reads files of tensors, safetensors or pickle: names, shapes, metadata, and the tensors
-themselves.
+"""Files of tensors: what all of their kinds give, for checks and for loading.
 
-Does not load torch until tensors are read.
+`weight_files` opens one; `safetensors_file`, `pickle_file` and `gguf_file` read its kind. Checks
+read its header, loaders its tensors: both have the same names and shapes. Does not load torch until
+tensors are read.
 """
 
 import math
-import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
-
-from engine.errors import ModelError
-from engine.models import weight_files
-from engine.models.gguf_file import MAGIC, read_gguf, read_gguf_tensor
-from engine.models.not_a_model import PICKLES, SAFETENSORS, is_safetensors, not_a_model
-from engine.models.pickle_file import (
-    STATE_DICT,
-    PickleStub,
-    Storage,
-    read_pickle,
-    read_pickled_tensors,
-)
-from engine.system.small_file import open_regular
 
 if TYPE_CHECKING:
     import torch
 
+MAX_HEADER_BYTES: Final = 16 << 20
+"""Ten times SDXL's header, and parsed within a second; the format safetensors allows 100 MB."""
+NUMPY: Final = {"float64": "<f8", "float32": "<f4", "float16": "<f2", "bfloat16": "<u2"}
+"""NumPy's dtype of the stored numbers, by their dtype."""
+Q8: Final = "Q8_0"
+"""GGUF's rows in blocks of 32 weights: a scale in float16, then the weights in int8."""
+Q8_WEIGHTS: Final = 32
+Q8_BLOCK: Final = np.dtype([("scale", "<f2"), ("weights", "i1", Q8_WEIGHTS)])
 _reads_values: ContextVar[bool] = ContextVar("reads_values", default=True)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckpointHeader:
-    tensors: dict[str, weight_files.TensorInfo]
-    """Tensors by their names in the file."""
-    metadata: dict[str, str] = field(default_factory=dict)
-    """Metadata strings; a pickle has none."""
-    is_pickle: bool = False
-    is_gguf: bool = False
+@dataclass(frozen=True, slots=True)
+class TensorInfo:
+    """Dtype and shape of a stored tensor, from a file's header."""
+
+    dtype: str
+    shape: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        """Number of values in the tensor."""
+        return math.prod(self.shape)
+
+    @property
+    def T(self) -> "TensorInfo":
+        """As torch's: the other way round."""
+        return TensorInfo(self.dtype, self.shape[::-1])
+
+    def chunk(self, count: int) -> list["TensorInfo"]:
+        """As torch's: its parts along the first side."""
+        rows = tuple(side // count for side in self.shape[:1])
+        return [TensorInfo(self.dtype, (*rows, *self.shape[1:]))] * count
 
 
-def read_checkpoint_header(file: Path) -> CheckpointHeader:
-    """Read the header of a checkpoint. ModelError in one line if it is unreadable, or a pickle with
-    foreign imports."""
-    try:
-        with open_regular(file) as stream:
-            is_gguf = stream.read(len(MAGIC)) == MAGIC
-    except OSError as error:
-        raise ModelError(f"{file}: cannot be read ({error.strerror or error})") from None
-    if is_gguf:
-        return CheckpointHeader(
-            tensors={name: tensor for name, (tensor, _) in read_gguf(file).items()}, is_gguf=True
-        )
-    if is_safetensors(file):
-        tensors, metadata = weight_files.read_header_and_metadata(file)
-        return CheckpointHeader(tensors=tensors, metadata=metadata)
-    if file.suffix.lower() not in PICKLES:
-        if what := not_a_model(file):
-            raise ModelError(f"{file}: is {what}")
-        is_called_gguf = file.suffix.lower() == ".gguf"
-        known = (
-            "not a GGUF file"
-            if is_called_gguf
-            else "single files must be .safetensors, .ckpt or .gguf"
-        )
-        raise ModelError(f"{file}: {known}")
-    return CheckpointHeader(tensors=read_pickled_tensors(file), is_pickle=True)
+class TensorFile(ABC):
+    """A file of tensors. Nothing is read before it is asked for; its header is read once."""
+
+    is_pickle: ClassVar[bool] = False
+    is_gguf: ClassVar[bool] = False
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __str__(self) -> str:
+        """The path, which errors begin with."""
+        return str(self.path)
+
+    @cached_property
+    @abstractmethod
+    def tensors(self) -> dict[str, TensorInfo]:
+        """The tensors by name, in the file's order, without their values. ModelError in one line if
+        the file is damaged, truncated, of another kind, or would run code."""
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """The file's metadata strings; only safetensors files have some."""
+        return {}
+
+    @abstractmethod
+    def stored_bytes(self, name: str) -> tuple[str, bytes | bytearray]:
+        """The dtype of one tensor and its stored bytes, little-endian; dtype "" if a pickle does
+        not store it in one piece. Raises OSError, and ModelError as `tensors` does."""
+
+    @abstractmethod
+    def opened(
+        self, device: "torch.device | str" = "cpu"
+    ) -> AbstractContextManager[Mapping[str, "torch.Tensor"]]:
+        """Within it, the tensors by name, each read to the device when it is asked for. Within
+        `shapes_only` they have no values. Library errors are not translated."""
+
+    def read(
+        self, names: Iterable[str] | None = None, device: "torch.device | str" = "cpu"
+    ) -> "dict[str, torch.Tensor]":
+        """The tensors with these names, or all, on the device; errors as of `opened`."""
+        with self.opened(device) as stored:
+            return {name: stored[name] for name in (stored if names is None else names)}
+
+    def numbers(self, name: str) -> np.ndarray | None:
+        """One tensor, flat, as float64, or None for formats that are not read without torch (8
+        bits, pickles before PyTorch 1.6). Raises what `stored_bytes` raises."""
+        dtype, raw = self.stored_bytes(name)
+        if dtype != Q8 and dtype not in NUMPY:
+            return None
+        return decode_numbers(dtype, raw).astype(np.float64)
 
 
-def read_numbers(
-    file: Path, name: str, *, is_pickle: bool, is_gguf: bool = False
-) -> np.ndarray | None:
-    """The tensor `name`, flat, as float64, or None for unsupported formats (8 bits, pickles before
-    PyTorch 1.6). Raises OSError and ModelError from reading."""
-    if is_gguf:
-        return read_gguf_tensor(file, *read_gguf(file)[name]).astype(np.float64).ravel()
-    dtype, raw = (
-        _read_pickled(file, name) if is_pickle else weight_files.read_tensor_bytes(file, name)
-    )
-    return (
-        weight_files.decode_numbers(dtype, raw).astype(np.float64)
-        if dtype in weight_files.NUMPY
-        else None
-    )
+class TensorsOnDemand(Mapping[str, "torch.Tensor"]):
+    """Tensors by name; `read` reads one."""
+
+    def __init__(self, names: Collection[str], read: "Callable[[str], torch.Tensor]") -> None:
+        self._names = names
+        self._read = read
+
+    def __getitem__(self, name: str) -> "torch.Tensor":
+        return self._read(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
-def _read_pickled(file: Path, name: str) -> tuple[str, bytes]:
-    """Dtype and bytes of a contiguous tensor; dtype "" if it cannot be found."""
-    value = read_pickle(file).value
-    state_dict = value.get(STATE_DICT) if isinstance(value.get(STATE_DICT), dict) else value
-    match state_dict.get(name):
-        case PickleStub(arguments=(Storage(dtype, key), int(offset), tuple(shape), *_)):
-            width = {"float64": 8, "float32": 4}.get(dtype, 2)
-            with open_regular(file) as packed:
-                archive = zipfile.ZipFile(packed) if zipfile.is_zipfile(packed) else None
-                parts = (
-                    [part for part in archive.namelist() if part.endswith(f"/data/{key}")]
-                    if archive
-                    else []
-                )
-                if archive and parts:
-                    with archive.open(parts[0]) as stream:
-                        stream.seek(offset * width)
-                        return dtype, stream.read(math.prod(shape) * width)
-    return "", b""
+def format_shape(sides: Sequence[int | None]) -> str:
+    """A shape as text: "320 x 4"; "any" for a side that is None; "one number" for no sides."""
+    return " x ".join("any" if side is None else str(side) for side in sides) or "one number"
 
 
-def weights_of(name: str, file: Path) -> weight_files.WeightFiles:
-    """The WeightFiles of a single file. ModelError in one line if its format is not supported."""
-    known = (*SAFETENSORS, *PICKLES)
-    if file.suffix.lower() not in known:
-        what = file.suffix or "file without suffix"
-        raise ModelError(f"{name}: a {what}; of single files {', '.join(known)} are read")
-    return weight_files.WeightFiles(files=(file,), variant=None, is_pickle=not is_safetensors(file))
-
-
-def headers_of(weights: weight_files.WeightFiles) -> dict[str, weight_files.TensorInfo]:
-    """Dtype and shape of the tensors of all files, by name. ModelError in one line for a broken
-    file, and for a pickle that imports more than torch's weights_only allows."""
-    tensors: dict[str, weight_files.TensorInfo] = {}
-    for file in weights.files:
-        tensors |= (
-            weight_files.read_header(file) if is_safetensors(file) else read_pickled_tensors(file)
-        )
-    return tensors
+def decode_numbers(dtype: str, raw: bytes | bytearray) -> np.ndarray:
+    """Stored numbers of a dtype in NUMPY, or Q8, flat and exact; bfloat16 and Q8 as float32."""
+    if dtype == Q8:
+        blocks = np.frombuffer(raw, Q8_BLOCK)
+        weights: np.ndarray = blocks["weights"] * blocks["scale"].astype(np.float32)[:, None]
+        return weights.ravel()
+    numbers = np.frombuffer(raw, NUMPY[dtype])
+    return (numbers.astype("<u4") << 16).view("<f4") if dtype == "bfloat16" else numbers
 
 
 @contextmanager
@@ -146,7 +154,7 @@ def reading_device() -> str:
     return "cpu" if _reads_values.get() else "meta"
 
 
-def without_values(tensors: Mapping[str, weight_files.TensorInfo]) -> "dict[str, torch.Tensor]":
+def without_values(tensors: Mapping[str, TensorInfo]) -> "dict[str, torch.Tensor]":
     """Tensors of these dtypes and shapes on the meta device; an unknown dtype, such as GGUF's,
     becomes float32."""
     import torch
@@ -157,26 +165,3 @@ def without_values(tensors: Mapping[str, weight_files.TensorInfo]) -> "dict[str,
         )
         for name, each in tensors.items()
     }
-
-
-def read_tensors(*files: Path, of: str = STATE_DICT) -> "dict[str, torch.Tensor]":
-    """All tensors of these files by name, on the CPU. Of a pickle, which is read with weights_only,
-    those in its inner dict `of`, if it has one. Library errors are not translated."""
-    return {name: tensor for file in files for name, tensor in _read(file, of).items()}
-
-
-def _read(file: Path, of: str) -> "dict[str, torch.Tensor]":
-    import torch
-
-    if is_safetensors(file):
-        from safetensors.torch import load_file
-
-        return (
-            load_file(file)
-            if _reads_values.get()
-            else without_values(weight_files.read_header(file))
-        )
-    is_mapped = _reads_values.get() and zipfile.is_zipfile(file)
-    read: Any = torch.load(file, map_location=reading_device(), weights_only=True, mmap=is_mapped)
-    read = read[of] if isinstance(read.get(of), dict) else read
-    return {str(name): tensor for name, tensor in read.items() if isinstance(tensor, torch.Tensor)}

@@ -14,12 +14,14 @@ import sys
 from pathlib import Path
 from engine.errors import ModelError
 from engine.models.rvc.index_file import count_vectors
-from engine.models.weight_files import read_header
-from engine.models.tensor_file import read_checkpoint_header
+from engine.models.weight_files import open_checkpoint, open_tensors
 
 READERS = {
-    ".safetensors": (read_header, read_checkpoint_header),
-    ".pth": (read_checkpoint_header,),
+    ".safetensors": (
+        lambda path: open_tensors(path).tensors,
+        lambda path: open_checkpoint(path).tensors,
+    ),
+    ".pth": (lambda path: open_checkpoint(path).tensors,),
     ".index": (lambda path: count_vectors(path, 768),),
 }
 for name in sys.argv[1:]:

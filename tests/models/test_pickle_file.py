@@ -12,8 +12,8 @@ import torch
 
 from engine.errors import ModelError
 from engine.models import pickle_file
-from engine.models.pickle_file import read_pickle, read_pickled_tensors
-from engine.models.weight_files import TensorInfo
+from engine.models.pickle_file import OUTER, PickleFile, PickleLayout, read_pickle
+from engine.models.tensor_file import TensorInfo
 from tests.support.hostile_pickle import Call
 
 
@@ -40,13 +40,13 @@ def test_tensors_are_described_by_type_and_shape_and_plain_values_are_read(
         "b": TensorInfo("float32", ()),
         "c": TensorInfo("int64", (4,)),
     }
-    assert read.tensors("weight") == described
-    assert read.tensors("net") == {
+    assert PickleLayout(keys=("weight",)).tensors(read.content) == described
+    assert PickleLayout(keys=("nothing", "net", "weight")).tensors(read.content) == {
         "weight": TensorInfo("float32", (5, 3)),
         "bias": TensorInfo("float32", (5,)),
     }
-    assert read.tensors() == {"parameter": TensorInfo("float32", (5,))}
-    assert read.value["config"] == [1, "x", 2.5, None]
+    assert OUTER.tensors(read.content) == {"parameter": TensorInfo("float32", (5,))}
+    assert read.content["config"] == [1, "x", 2.5, None]
     assert read.foreign == ()
 
 
@@ -73,7 +73,8 @@ def test_tensors_are_found_where_programs_put_them(
     tmp_path: Path, stored: Any, names: set[str]
 ) -> None:
     torch.save(stored, tmp_path / "x.ckpt")
-    assert read_pickled_tensors(tmp_path / "x.ckpt").keys() == names
+    file = PickleFile(tmp_path / "x.ckpt")
+    assert file.tensors.keys() == file.read().keys() == names
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
@@ -119,7 +120,7 @@ def test_an_absurd_memo_number_takes_no_memory(tmp_path: Path) -> None:
         archive.writestr("x/data.pkl", b"\x80\x02}r\x00\x00\x00\x01.")  # 2^24
     tracemalloc.start()
     try:
-        assert read_pickle(tmp_path / "x.pth").value == {}
+        assert read_pickle(tmp_path / "x.pth").content == {}
         assert tracemalloc.get_traced_memory()[1] < 10_000_000
     finally:
         tracemalloc.stop()
@@ -173,7 +174,7 @@ def test_arbitrary_bytes_give_a_one_line_error_or_values(tmp_path: Path) -> None
         with zipfile.ZipFile(tmp_path / "y.pth", "w") as archive:
             archive.writestr("x/data.pkl", bytes(spoilt))
         try:
-            read_pickle(tmp_path / "y.pth").tensors("weight")
+            PickleLayout(keys=("weight",)).tensors(read_pickle(tmp_path / "y.pth").content)
         except ModelError as error:
             assert "\n" not in str(error)
 

@@ -62,7 +62,7 @@ def test_its_headers_identify_it_and_it_paints_in_jobs_and_live(
     assert plan.missing == ()
     assert all(part.parameters for part in plan.parts), "the report has the memory that it takes"
     for lora in plan.loras:
-        assert sum(len(change.tensors) for change in lora.changes) == len(lora.tensors) > 0, (
+        assert sum(len(change.tensors) for change in lora.changes) == len(lora.file.tensors) > 0, (
             "each has its place"
         )
     actual = (plan.family, plan.prediction.value, plan.sampler.value)

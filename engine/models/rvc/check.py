@@ -17,12 +17,12 @@ from typing import Any, Final
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.not_a_model import is_safetensors
 from engine.models.part_report import ModelReport, PartReport, Problems, describe_part
-from engine.models.pickle_file import TRAINING, PickledFile, read_pickle, refuse_code, short_repr
+from engine.models.pickle_file import PickleFile, PickleLayout, short_repr, type_name
 from engine.models.rvc import shapes
 from engine.models.rvc.content_folder import (
     LAYER_KEY,
+    LAYOUT,
     OTHER_KEY,
     PROJECTION,
     choose_content,
@@ -31,7 +31,8 @@ from engine.models.rvc.content_folder import (
 from engine.models.rvc.index_file import count_vectors
 from engine.models.rvc.pitch import choose
 from engine.models.rvc.spec import VoiceSpec
-from engine.models.weight_files import TensorInfo, read_header, read_header_and_metadata
+from engine.models.tensor_file import TensorFile, TensorInfo
+from engine.models.weight_files import open_tensors
 from engine.system.installing import install_line
 from engine.system.small_file import open_regular, parse_json
 
@@ -46,6 +47,9 @@ GPT_SOVITS: Final = "a GPT-SoVITS voice, not RVC's"
 _VITS2: Final = (".pre_transformer.", "enc_p.encoder.spk_emb_linear.")
 """Parts of tensor names that only VITS2 has: transformers in the flow, and the speaker in the text
 encoder."""
+WEIGHT: Final = "weight"
+"""Key of the tensors in a `.pth` file."""
+VOICE: Final = PickleLayout(kind="voice", keys=(WEIGHT,))
 OF_TRAINING: Final = "enc_q."
 """Prefix of the tensors that only training needs."""
 MAX_STAGES: Final = 16  # limit for upsampling stages, blocks per stage, and dilations per block
@@ -130,12 +134,9 @@ def headline(model: str) -> str:
 def _shape_in(
     path: Path,
 ) -> tuple[shapes.SynthesizerShape, Mapping[str, Any], dict[str, TensorInfo]]:
-    metadata, tensors = _read_voice(path)
-    return (
-        shape_of(str(path), metadata, {name: tensor.shape for name, tensor in tensors.items()}),
-        metadata,
-        tensors,
-    )
+    file, metadata = open_voice(path)
+    shapes_by_name = {name: tensor.shape for name, tensor in file.tensors.items()}
+    return shape_of(str(path), metadata, shapes_by_name), metadata, file.tensors
 
 
 def _content_part(spec: VoiceSpec, name: str, version: shapes.Version) -> PartReport:
@@ -143,7 +144,7 @@ def _content_part(spec: VoiceSpec, name: str, version: shapes.Version) -> PartRe
     files = find_content(name).weights
     tensors: dict[str, TensorInfo] = {}
     for file in files:
-        tensors |= read_header(file) if is_safetensors(file) else _pickled_content(file)
+        tensors |= open_tensors(file, LAYOUT).tensors
     if not any("encoder.layers.0." in key for key in tensors):
         raise ModelError(f"{name}: no HuBERT")
     if version == "v1" and f"{PROJECTION}weight" not in tensors:
@@ -153,20 +154,17 @@ def _content_part(spec: VoiceSpec, name: str, version: shapes.Version) -> PartRe
     return describe_part("content", tensors, tuple(map(str, files)))
 
 
-def _read_voice(path: Path) -> tuple[Mapping[str, Any], dict[str, TensorInfo]]:
-    """The file's metadata (`config`, `version`, `f0`), and its tensors."""
+def open_voice(path: Path) -> tuple[TensorFile, Mapping[str, Any]]:
+    """The file of a voice, which has its tensors, and its metadata (`config`, `version`, `f0`).
+    ModelError in one line if it is not a voice, is truncated, or would run code."""
     require_voice_file(path)
-    if is_safetensors(path):
-        return read_safetensors_voice(path)
-    file = read_pickle(path)
-    require_plain_values(path, file)
-    return require_voice(str(path), file.value), file.tensors("weight")
-
-
-def _pickled_content(file: Path) -> dict[str, TensorInfo]:
-    read: PickledFile = read_pickle(file)
-    refuse_code(file, [name for name in read.foreign if not TRAINING.fullmatch(name)], "HuBERT")
-    return read.tensors("model") or read.tensors()
+    file = open_tensors(path, VOICE)
+    if not isinstance(file, PickleFile):
+        return file, _texts_of(file)
+    if any(name.endswith(".HParams") for name in file.scanned.foreign):
+        raise ModelError(f"{path}: is {GPT_SOVITS} (its config is a class of that program)")
+    content = require_voice(str(path), file.content)
+    return file, {key: value for key, value in content.items() if key != WEIGHT}
 
 
 def require_voice_file(path: Path) -> None:
@@ -201,29 +199,20 @@ def _inside(names: list[str]) -> str:
     return f" (in it: {short_repr(names[:3])[1:-1]})" if names else ""
 
 
-def read_safetensors_voice(path: Path) -> tuple[dict[str, Any], dict[str, TensorInfo]]:
-    """The metadata of a `.safetensors` file, with `config` as a list, and its tensors; ModelError
-    if there is none."""
-    tensors, strings = read_header_and_metadata(path)
-    metadata: dict[str, Any] = dict(strings)
+def _texts_of(file: TensorFile) -> dict[str, Any]:
+    """The metadata of a `.safetensors` file, with `config` as a list; ModelError if there is
+    none."""
+    metadata: dict[str, Any] = dict(file.metadata)
     if "config" not in metadata:
         raise ModelError(
-            f"{path}: not an RVC voice: its metadata must have `config` (a JSON list), `version` "
+            f"{file}: not an RVC voice: its metadata must have `config` (a JSON list), `version` "
             "and `f0`"
         )
     try:
         metadata["config"] = parse_json(metadata["config"])
     except ValueError:
-        raise ModelError(f"{path}: the `config` in its metadata is not a JSON list") from None
-    return metadata, tensors
-
-
-def require_plain_values(path: Path, file: PickledFile) -> None:
-    """Raise ModelError if a pickle imports more than tensors and plain values need. Does not
-    execute it."""
-    if any(name.endswith(".HParams") for name in file.foreign):
-        raise ModelError(f"{path}: is {GPT_SOVITS} (its config is a class of that program)")
-    refuse_code(path, file.foreign, "voice")
+        raise ModelError(f"{file}: the `config` in its metadata is not a JSON list") from None
+    return metadata
 
 
 def require_voice(name: str, stored: Any) -> Mapping[str, Any]:
@@ -231,7 +220,7 @@ def require_voice(name: str, stored: Any) -> Mapping[str, Any]:
     what it is instead."""
     if not isinstance(stored, Mapping):
         raise ModelError(
-            f"{name}: no RVC voice (needs `weight` and `config`; holds a {type(stored).__name__})"
+            f"{name}: no RVC voice (needs `weight` and `config`; holds a {type_name(stored)})"
         )
     if "config" not in stored or not isinstance(stored.get("weight"), Mapping):
         what = _describe_checkpoint(stored["model"]) if "model" in stored else "no RVC voice"

@@ -1,7 +1,6 @@
 """Reads a published RVC voice. Never executes code from the file.
 
-A `.pth` file is a pickle. It is scanned first (pickle_file.py), and then only read by torch's
-restricted unpickler, which runs no code. check.py says what it must contain.
+check.py says what it must contain.
 """
 
 from collections.abc import Mapping
@@ -13,21 +12,11 @@ import torch
 from torch import Tensor
 
 from engine.errors import ModelError
-from engine.models.not_a_model import is_safetensors
-from engine.models.pickle_file import read_pickle
 from engine.models.pretrained import one_line, require_finite
-from engine.models.rvc.check import (
-    OF_TRAINING,
-    read_safetensors_voice,
-    require_plain_values,
-    require_voice,
-    require_voice_file,
-    shape_of,
-)
+from engine.models.rvc.check import OF_TRAINING, open_voice, shape_of
 from engine.models.rvc.synthesizer import Synthesizer
-from engine.models.tensor_file import read_tensors, reading_device
+from engine.models.tensor_file import TensorFile, format_shape
 from engine.models.tensor_rule import require_known
-from engine.models.weight_files import format_shape
 
 NORMED: Final = (
     ("weight_v", "weight_g"),
@@ -52,36 +41,28 @@ def read_checkpoint(path: Path) -> tuple[Synthesizer, dict[str, Any]]:
     weight norm folded, and the file's metadata. ModelError in one line if it is not a voice, is
     truncated, would run code, or its tensors do not fit its configuration."""
     name = str(path)
-    require_voice_file(path)
-    stored = _from_safetensors(path) if is_safetensors(path) else _from_pickle(path)
-    tensors = {
-        str(key): tensor for key, tensor in stored["weight"].items() if isinstance(tensor, Tensor)
-    }
-    shape = shape_of(name, stored, {key: tuple(tensor.shape) for key, tensor in tensors.items()})
+    file, metadata = open_voice(path)
+    tensors = _read(file)
+    shape = shape_of(name, metadata, {key: tuple(each.shape) for key, each in tensors.items()})
     with torch.device("meta"):
         synthesizer = Synthesizer(shape)
     weights = _weights(
         name, tensors, {key: tuple(each.shape) for key, each in synthesizer.state_dict().items()}
     )
     synthesizer.load_state_dict(weights, assign=True)
-    return synthesizer, {key: value for key, value in stored.items() if key != "weight"}
+    return synthesizer, dict(metadata)
 
 
-def _from_pickle(path: Path) -> Mapping[Any, Any]:
-    require_plain_values(path, read_pickle(path))
+def _read(file: TensorFile) -> dict[str, Tensor]:
+    if not file.is_pickle:
+        with one_line(str(file)):
+            return file.read()
     try:
-        stored = torch.load(path, map_location=reading_device(), weights_only=True)
+        return file.read()
     except torch.OutOfMemoryError:
         raise
     except _UNREADABLE as error:
-        raise ModelError(f"{path}: torch cannot read it: damaged, or not an RVC voice") from error
-    return require_voice(str(path), stored)
-
-
-def _from_safetensors(path: Path) -> Mapping[Any, Any]:
-    metadata, _ = read_safetensors_voice(path)  # reports truncated files
-    with one_line(str(path)):
-        return metadata | {"weight": read_tensors(path)}
+        raise ModelError(f"{file}: torch cannot read it: damaged, or not an RVC voice") from error
 
 
 def _weights(

@@ -1,15 +1,12 @@
 """Speaker-independent features of speech: HuBERT's hidden layers, 50 vectors per second.
 
-It is loaded from folders as on the Hub, and from the single files distributed with RVC. Fairseq's
-format (hubert_base.pt, checkpoint_best_legacy_500.pt) also pickles classes of the training code:
-these are replaced by stubs while the file is read, and a file that imports any other name is
-refused before torch opens it.
+It is loaded from folders as on the Hub, and from the single files distributed with RVC.
 """
 
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Final, Literal, Self
 
 import torch
 from torch import Tensor, nn
@@ -17,13 +14,11 @@ from torch.nn.utils import parametrize
 from transformers import HubertConfig, HubertModel
 
 from engine.errors import ModelError
-from engine.models.not_a_model import is_safetensors
-from engine.models.pickle_file import TRAINING, PickleStub, read_pickle, refuse_code
+from engine.models.pickle_file import PickleFile, type_name
 from engine.models.pretrained import ATTENTION, build_config, load_weights, one_line, require_finite
-from engine.models.rvc.content_folder import PROJECTION, find_content
+from engine.models.rvc.content_folder import LAYOUT, PROJECTION, find_content
 from engine.models.rvc.shapes import LAYERS
-from engine.models.tensor_file import read_tensors, reading_device
-from engine.models.weight_files import read_header
+from engine.models.weight_files import open_tensors
 
 RATE_HZ: Final = 16_000
 HOP: Final = 320
@@ -169,19 +164,20 @@ def load_content(name: str, device: torch.device, dtype: torch.dtype) -> Content
     return ContentEncoder(hubert, final_projection).freeze_to(device, dtype)
 
 
-def _file_tensors(file: Path) -> dict[str, Tensor]:
+def _file_tensors(path: Path) -> dict[str, Tensor]:
     """Tensors of a file in any known layout, with transformers' names."""
-    if is_safetensors(file):
-        read_header(file)  # reports truncated files
-        with one_line(str(file)):
-            stored: Mapping[str, Any] = read_tensors(file)
-    else:
-        stored = _read_pickled(file)
-    tensors = {key: value for key, value in stored.items() if isinstance(value, Tensor)}
+    file = open_tensors(path, LAYOUT)
+    names = list(file.tensors)  # reports truncated files
+    if isinstance(file, PickleFile):
+        if not isinstance(file.content, Mapping):
+            raise ModelError(f"{file}: no HuBERT (holds a {type_name(file.content)})")
+        names = list(LAYOUT.entries(file.content))
+    with one_line(str(file)):
+        tensors = file.read()
     if MARK in tensors:
         return _rename_tensors(tensors)
     if not any("encoder.layers.0." in key for key in tensors):
-        raise ModelError(f"{file}: no HuBERT (holds {', '.join(list(stored)[:4]) or 'nothing'})")
+        raise ModelError(f"{file}: no HuBERT (holds {', '.join(names[:4]) or 'nothing'})")
     return {key.removeprefix("hubert."): tensor for key, tensor in tensors.items()}
 
 
@@ -225,26 +221,6 @@ def _config_of(weights: Mapping[str, Tensor]) -> HubertConfig:
 
 def _layers(weights: Mapping[str, Tensor]) -> int:
     return 1 + max((int(found[1]) for key in weights if (found := _LAYER.match(key))), default=-1)
-
-
-def _table(*arguments: Any) -> dict[Any, Any]:
-    return {}  # torch allows the opcodes that fill a defaultdict only on plain dicts
-
-
-def _read_pickled(file: Path) -> Mapping[str, Any]:
-    """The dict that torch.save wrote. ModelError in one line if it holds another type, or would run
-    code."""
-    foreign = read_pickle(file).foreign
-    refuse_code(file, [name for name in foreign if not TRAINING.fullmatch(name)], "HuBERT")
-    stubs: list[Any] = [
-        (_table if name == "collections.defaultdict" else PickleStub, name) for name in foreign
-    ]
-    with one_line(str(file)), torch.serialization.safe_globals(stubs):
-        stored = torch.load(file, map_location=reading_device(), weights_only=True)
-    if not isinstance(stored, Mapping):
-        raise ModelError(f"{file}: no HuBERT (holds a {type(stored).__name__})")
-    stored = {key: value for key, value in stored.items() if isinstance(key, str)}
-    return stored["model"] if isinstance(stored.get("model"), Mapping) else stored
 
 
 def _rename_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

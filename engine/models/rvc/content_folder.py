@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.pickle_file import short_repr
+from engine.models.pickle_file import PickleLayout, PickleStub, plain_dict, short_repr
 from engine.models.plain_config import CONFIG, read_config
 from engine.models.rvc.spec import CONTENT
 from engine.models.weight_files import find_weights
@@ -24,8 +24,20 @@ FILES: Final = ("config.json", "*.safetensors", "pytorch_model*.bin")
 """All files needed from a repository on the Hub."""
 MODEL_TYPE: Final = "hubert"
 OPTIONS: Final = "--content (run: --rvc-content), or content under [rvc]"
+_TRAINING: Final = (
+    r"(fairseq|omegaconf|hydra|contentvec|numpy)\..+|argparse\.Namespace|typing\.Any|enum\.\w+"
+    r"|pathlib\.\w+|builtins\.(dict|list|tuple|int|float|str|bool)"
+)
+"""Classes of training code that fairseq (hubert_base.pt, checkpoint_best_legacy_500.pt) pickles
+together with a HuBERT's tensors."""
 PROJECTION: Final = "final_proj."
 """Prefix of the final projection's tensors, in both layouts. A v1 voice needs it."""
+
+LAYOUT: Final = PickleLayout(
+    kind="HuBERT",
+    keys=("model",),
+    stubs={r"collections\.defaultdict": plain_dict, _TRAINING: PickleStub},
+)
 KEY: Final = "embedder_model"
 OTHER_KEY: Final = "embedder_name"
 LAYER_KEY: Final = "embedder_output_layer"

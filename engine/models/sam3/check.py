@@ -9,7 +9,7 @@ from engine.models.quantized import quantized_note
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.meta_file import open_model
 from engine.models.sam3.model_folder import Sam3Folder, find
-from engine.models.weight_files import TensorInfo
+from engine.models.tensor_file import TensorInfo
 
 # Tensor name prefixes by part. In a folder with only the detector, names lack "detector_model.".
 # Tensors that match no prefix belong to the detector.

@@ -29,7 +29,7 @@ from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.model_folder import STARTS, Sam3Folder, find
 from engine.models.tensor_rule import HARMLESS, require_known
 from engine.models.tokenizer_files import read_tokenizer_files
-from engine.models.weight_files import find_weights
+from engine.models.weight_files import find_weights, open_tensors
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +137,7 @@ def _network(folder: Sam3Folder, resolution: int, dtype: torch.dtype, *, is_vide
         tensors = {
             name: each
             for file in weights.files
-            for name, each in read_exact(file, STARTS, dtype).items()
+            for name, each in read_exact(open_tensors(file), STARTS, dtype).items()
         }
         if folder.is_mlx(listed):
             tensors = {name: _from_mlx(name, each) for name, each in tensors.items()}

@@ -13,14 +13,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from engine.models.not_a_model import is_safetensors
-from engine.models.pickle_file import pickle_note, read_pickled_tensors
+from engine.models.pickle_file import pickle_note
 from engine.models.plain_config import read_config
 from engine.models.quantized import exact_header, read_exact
 from engine.models.sam3.meta_names import HAS_MULTIPLEX, NAME_PAIRS, meta_name
-from engine.models.sam3.model_folder import BEFORE_META, STARTS, Sam3Folder, is_meta_checkpoint
+from engine.models.sam3.model_folder import (
+    BEFORE_META,
+    LAYOUT,
+    STARTS,
+    Sam3Folder,
+    is_meta_checkpoint,
+)
+from engine.models.tensor_file import TensorInfo
 from engine.models.tensor_rule import require_known, require_present
-from engine.models.weight_files import TensorInfo, find_weights, read_header
+from engine.models.weight_files import find_weights, open_checkpoint
 
 if TYPE_CHECKING:
     import torch
@@ -48,12 +54,12 @@ class MetaCheckpoint(Sam3Folder):
         return "sam3_video" if self._has_tracker else "sam3"
 
     def __init__(self, file: Path, name: str) -> None:
-        self.file = file
+        self.file = open_checkpoint(file, LAYOUT)
         self.path = file.parent
         self.name = name
         self.quantized = {}
         self._has_tracker = any(
-            each.startswith(HAS_MULTIPLEX) for each in _strip_prefixes(self._header())
+            each.startswith(HAS_MULTIPLEX) for each in _strip_prefixes(self.file.tensors)
         )
         config = (
             read_config(name, self.path, "config.json")
@@ -65,7 +71,7 @@ class MetaCheckpoint(Sam3Folder):
         of_both = config if "detector_config" in config else {"detector_config": of_detector}
         self.config = of_both if self._has_tracker and is_known else of_detector
         self.notes = () if self._has_tracker else (NOTE,)
-        if not is_safetensors(file):
+        if self.file.is_pickle:
             self.notes += (pickle_note(file.name),)
 
     def weights(self) -> dict[str, TensorInfo]:
@@ -83,7 +89,7 @@ class MetaCheckpoint(Sam3Folder):
         return listed
 
     def files(self) -> tuple[Path, ...]:
-        return (self.file,)
+        return (self.file.path,)
 
     def network(self, resolution: int, dtype: "torch.dtype", **options: Any) -> Any:
         """The Sam3VideoModel, or the Sam3Model without a tracker, for pictures of this size, on the
@@ -125,11 +131,6 @@ class MetaCheckpoint(Sam3Folder):
             self.name, "a SAM3", stored.keys() - used, may_ignore=_UNREAD.search, why=OTHER_PROGRAM
         )
         return model
-
-    def _header(self) -> Mapping[str, TensorInfo]:
-        return (
-            read_header(self.file) if is_safetensors(self.file) else read_pickled_tensors(self.file)
-        )
 
 
 def open_model(path: Path, name: str = "") -> Sam3Folder:

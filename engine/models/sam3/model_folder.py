@@ -18,10 +18,11 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.known_repositories import repository_info
 from engine.models.not_a_model import AGAIN, PICKLES, SAFETENSORS, is_safetensors
-from engine.models.pickle_file import read_pickle
+from engine.models.pickle_file import WEIGHTS, PickleLayout, read_pickle
 from engine.models.plain_config import notes_on_code, read_config, require_no_adapter
 from engine.models.quantized import exact_header
-from engine.models.weight_files import TensorInfo, find_weights, read_header
+from engine.models.tensor_file import TensorInfo
+from engine.models.weight_files import find_weights, open_tensors
 
 FILES = ("*.json", "*.txt", "*.safetensors")
 """All files needed from a repository on the Hub that `known_repositories` does not list; sam3.pt is
@@ -31,6 +32,8 @@ KINDS = ("sam3_video", "sam3", LITE_TEXT)
 SAM3 = "facebook/sam3"
 GATED = "facebook/"
 PATCH_PX = 14
+LAYOUT: Final = PickleLayout(advice=WEIGHTS.advice, keys=("model",))
+"""The layout of Meta's own checkpoints."""
 STARTS: Final = ("detector_model.", "tracker_model.", "detector.", "tracker.model.")
 """Prefixes of names in transformers' files and in Meta's."""
 _PATCHES: Final = "vision_encoder.backbone.embeddings.patch_embeddings.projection.weight"
@@ -141,7 +144,7 @@ class Sam3Folder:
         listed: dict[str, TensorInfo] = {}
         for file in self.files():
             try:
-                tensors, quantized = exact_header(file, STARTS)
+                tensors, quantized = exact_header(open_tensors(file), STARTS)
             except ModelError as error:
                 is_damaged = AGAIN in str(error)
                 again = (
@@ -274,10 +277,9 @@ def _tensor_names(path: Path, *, must_be_read: bool = False) -> list[str]:
         return []
     try:
         if is_safetensors(path):
-            return list(read_header(path))
-        stored = read_pickle(path)
+            return list(open_tensors(path).tensors)
+        return list(LAYOUT.tensors(read_pickle(path).content))
     except ModelError:
         if must_be_read or path.name.startswith("sam3"):  # as Meta calls its own
             raise
         return []  # the caller reports the broken file
-    return list(stored.tensors("model") or stored.tensors())

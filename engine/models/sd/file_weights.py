@@ -3,7 +3,6 @@
 Single files have other names, which diffusers converts. Never executes code from a file.
 """
 
-import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,6 @@ from typing import Any
 import torch
 
 from engine.errors import ModelError
-from engine.models.compat.safetensors import BACKEND
-from engine.models.gguf_file import read_gguf, read_gguf_tensor
-from engine.models.pickle_file import STATE_DICT
 from engine.models.pretrained import load_network, one_line
 from engine.models.quantized import dequantize
 from engine.models.sd.control_nets import T2IAdapterNet
@@ -41,9 +37,8 @@ from engine.models.sd.plan.vae_choice import (
     join_halves,
     vae_tensors,
 )
-from engine.models.tensor_file import read_tensors, reading_device, without_values
 from engine.models.tensor_rule import ANOTHER, require_known, require_same
-from engine.models.weight_files import WeightFiles, find_weights
+from engine.models.weight_files import WeightFiles, find_weights, read_tensors
 
 Tensors = dict[str, torch.Tensor]
 _OLD_VAE_NAMES = {
@@ -90,7 +85,7 @@ def read_text_encoders(
         named = {
             f"text_model.{name}" if name.startswith(CLIP_PARTS) else name: own[name] for name in own
         }
-        files = WeightFiles(files=(single.path,), variant=None, is_pickle=single.is_pickle)
+        files = WeightFiles(files=(single.path,), variant=None, is_pickle=single.file.is_pickle)
         encoders.append(
             load_network(
                 TEXT_CLASSES[part], files, config, dtype, f"{single.path}: {part}", tensors=named
@@ -126,34 +121,17 @@ def _build_network(
 def _tensors(single: SingleFile, starts: tuple[str, ...]) -> Iterator[tuple[str, torch.Tensor]]:
     """The tensors whose names (in `single`) begin with one of `starts`; quantized ones times their
     scale, float32."""
-    selected = {name: stored for name, stored in single.stored.items() if name.startswith(starts)}
-    scales = single.quantized.scales
-    groups = single.quantized.groups
-    if reading_device() == "meta":
-        yield from without_values({name: single.tensors[name] for name in selected}).items()
-    elif single.is_pickle:
-        # Its header was checked before: it imports only what tensors need.
-        stored = torch.load(
-            single.path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(single.path)
-        )
-        state_dict = stored.get(STATE_DICT, stored)
-        yield from ((name, state_dict[stored]) for name, stored in selected.items())
-    elif single.is_gguf:
-        listed = read_gguf(single.path)
-        for name, stored in selected.items():
-            numbers = read_gguf_tensor(single.path, *listed[stored])
-            yield name, torch.from_numpy(numbers.reshape(single.tensors[name].shape))
-    else:
-        from safetensors import safe_open
-
-        with safe_open(single.path, framework="pt", backend=BACKEND) as file:
-            for name, stored in selected.items():
-                weight = file.get_tensor(stored)
-                if stored in scales:
-                    weight = dequantize(
-                        weight, file.get_tensor(scales[stored]), groups.get(stored, 1)
-                    )
-                yield name, weight
+    quantized = single.quantized
+    with single.file.opened() as stored:
+        for name, own_name in single.stored.items():
+            if not name.startswith(starts):
+                continue
+            weight = stored[own_name]
+            scale = quantized.scales.get(own_name)
+            if scale is not None:
+                group = quantized.groups.get(own_name, 1)
+                weight = dequantize(weight, stored[scale], group)
+            yield name, weight.reshape(single.tensors[name].shape)
 
 
 def load_vae(choice: VaeChoice, dtype: torch.dtype) -> Any:

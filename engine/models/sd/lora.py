@@ -20,11 +20,9 @@ from typing import Any
 import torch
 
 from engine.errors import ModelError
-from engine.models.compat.safetensors import BACKEND
 from engine.models.pretrained import one_line, require_finite
 from engine.models.sd.plan.lora_file import LoraChange, LoraFile
 from engine.models.sd.plan.lora_names import TEXT_PARTS, UNET_PART, plain_layer
-from engine.models.tensor_file import read_tensors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +135,9 @@ class LoraSet:
         weights = _weights_of(unet, text_encoders)
         for lora in loras:
             if lora.name in self.weights:
-                is_same = any(other is not lora and other.file == lora.file for other in loras)
+                is_same = any(
+                    other is not lora and other.file.path == lora.file.path for other in loras
+                )
                 why = (
                     "is chosen twice"
                     if is_same
@@ -218,14 +218,7 @@ def _weights_of(unet: Any, text_encoders: Sequence[Any]) -> dict[tuple[str, str]
 def _read_factors(lora: LoraFile, device: torch.device) -> dict[str, torch.Tensor]:
     """Read the tensors of the file that its changes use."""
     names = [name for change in lora.changes for name in change.tensors.values()]
-    if lora.is_pickle:
-        everything = read_tensors(lora.file)
-        tensors = {name: everything[name].to(device) for name in names}
-    else:
-        from safetensors import safe_open
-
-        with safe_open(lora.file, "pt", device=str(device), backend=BACKEND) as opened:
-            tensors = {name: opened.get_tensor(name) for name in names}
+    tensors = lora.file.read(names, device)
     require_finite(str(lora.file), tensors)
     return tensors
 

@@ -16,7 +16,7 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.pretrained import one_line
-from engine.models.sd.plan.embedding_file import WEBUI_PICKLE, EmbeddingFile
+from engine.models.sd.plan.embedding_file import EmbeddingFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +62,8 @@ def load_embeddings(
     """Read the embeddings of a file. ModelError if the file cannot be read, or holds NaN or
     infinity."""
     with one_line(str(file.file)):
-        stored: Any
-        if file.is_pickle:
-            with torch.serialization.safe_globals([torch.nn.ParameterDict]):
-                stored = torch.load(file.file, map_location="cpu", weights_only=True)
-            stored = stored.get(WEBUI_PICKLE) or stored
-            if isinstance(
-                stored, torch.nn.ParameterDict
-            ):  # torch before 1.12 wrote no list of its keys
-                stored = dict(stored.named_parameters(remove_duplicate=False))
-        else:
-            from safetensors.torch import load_file
-
-            stored = load_file(file.file)
-        tensors = {key: stored[key].detach().to(device, dtype) for key in file.tensors}
+        stored = file.file.read(file.tensors)
+        tensors = {key: each.detach().to(device, dtype) for key, each in stored.items()}
     if not all(tensor.isfinite().all() for tensor in tensors.values()):
         raise ModelError(
             f"{file.file}: contains NaN or infinity in {str(dtype).removeprefix('torch.')}"

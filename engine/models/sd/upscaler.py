@@ -10,7 +10,6 @@ from engine.errors import ModelError
 from engine.models.pretrained import one_line
 from engine.models.sd.pixels import as_rgb
 from engine.models.sd.plan.upscaler_file import COLOURS, UpscalerFile
-from engine.models.tensor_file import read_tensors
 
 SCALE = 2
 """Factor of the result; a network by 4 is averaged over 2 x 2 pixels."""
@@ -45,9 +44,8 @@ class Upscaler(nn.Module):
 def load_upscaler(file: UpscalerFile) -> Upscaler:
     """Load the network on the CPU. ModelError in one line if its file cannot be read."""
     with one_line(str(file.file)):
-        tensors = read_tensors(file.file, of=file.key)
         network = Upscaler(file.layers, file.width, file.factor)
-        network.load_state_dict({name: tensors[name] for name in file.tensors})
+        network.load_state_dict(file.file.read())
     if not all(torch.isfinite(each).all() for each in network.parameters()):
         raise ModelError(f"{file.file}: damaged: not all of its weights are numbers")
     return network

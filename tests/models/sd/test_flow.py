@@ -19,7 +19,7 @@ from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.plan.prediction import file_prediction
 from engine.models.sd.spec import ModelSpec
 from engine.models.sd.stream_schedule import StreamSchedule
-from engine.models.tensor_file import CheckpointHeader
+from engine.models.weight_files import open_checkpoint
 from tests.models.sd.oracle import difference, diffusers_picture, our_picture, pipeline_of
 from tests.models.sd.plain_stream import random_latents
 from tests.support.long_form import in_long_form
@@ -129,11 +129,10 @@ def test_every_sampler_keeps_a_picture_that_the_flow_leads_to(
     ],
 )
 def test_a_flow_is_recognized_by_its_header_then_by_its_name(
-    name: str, metadata: dict[str, str], prediction: str | None, reason: str
+    tmp_path: Path, name: str, metadata: dict[str, str], prediction: str | None, reason: str
 ) -> None:
-    found = file_prediction(
-        Path(f"{name}.safetensors"), "sdxl", CheckpointHeader(tensors={}, metadata=metadata)
-    )
+    file = save_tensors(tmp_path / f"{name}.safetensors", {}, metadata or None)
+    found = file_prediction(open_checkpoint(file), "sdxl")
     chosen = found.marked or found.likely
     assert (chosen and chosen.value) == prediction and reason in (chosen.reason if chosen else "")
 

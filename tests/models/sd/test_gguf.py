@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from engine.errors import ModelError
-from engine.models.gguf_file import read_gguf, read_gguf_tensor
+from engine.models.gguf_file import GgufFile
 from engine.models.sd import ModelSpec
 from engine.models.sd.load import load
 from engine.models.sd.plan.model_plan import plan_model
@@ -226,11 +226,11 @@ def test_a_header_whose_numbers_do_not_fit_is_damaged(tmp_path: Path) -> None:
 
     def read(
         sides: int, key: str = "x", value: bytes = struct.pack("<II", uint32, 0)
-    ) -> np.ndarray:
+    ) -> torch.Tensor:
         tensor = text("a") + struct.pack("<IQIQ", 1, sides, Q8_0, 0)
         head = b"GGUF" + struct.pack("<IQQ", 3, 1, 1) + text(key) + value + tensor
         file.write_bytes(head + b"\0" * (-len(head) % 32 + 68))
-        return read_gguf_tensor(file, *read_gguf(file)["a"])
+        return GgufFile(file).read()["a"]
 
     shape = "comfy.gguf.orig_shape.a"
     assert read(32).shape == (32,) and read(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from engine.models.safetensors_file import SafetensorsFile
 from engine.models.sd.plan.lora_file import LoraFile
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.prediction import Decision, FilePrediction
@@ -55,7 +56,7 @@ def test_a_distillation_known_only_by_name_is_noted(name: str, is_lora: bool, sa
 
 def file_of(path: Path) -> SingleFile:
     return SingleFile(
-        path=path,
+        file=SafetensorsFile(path),
         family="sdxl",
         tensors={},
         prediction=FilePrediction(marked=None, likely=None, zero_snr=""),
@@ -94,7 +95,7 @@ def choice(
 ) -> SamplerChoice:
     file = file_of(folder.path.parent / f"{single}.safetensors") if single else None
     files = [
-        LoraFile(name=name, weight=1.0, file=Path(f"{name}.safetensors"), tensors={})
+        LoraFile(name=name, weight=1.0, file=SafetensorsFile(Path(f"{name}.safetensors")))
         for name in loras
     ]
     return choose_sampler(requested, folder, file, Decision(prediction, ""), files)

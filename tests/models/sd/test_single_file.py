@@ -14,8 +14,8 @@ from engine.models.sd.plan.families import CONFIGS
 from engine.models.sd.plan.model_plan import plan_model
 from engine.models.sd.plan.single_file import config_folder, examine
 from engine.models.sd.plan.unet_config import blocks_of_config, require_same_blocks
-from engine.models.tensor_file import read_numbers
-from engine.models.weight_files import TensorInfo
+from engine.models.tensor_file import TensorInfo
+from engine.models.weight_files import open_checkpoint
 from tests.models.sd.plain_stream import loaded
 from tests.support.cases import cases_of
 from tests.support.replicas.replica import Folders
@@ -85,7 +85,7 @@ def test_the_values_of_one_tensor_are_read_without_the_others(
         )  # a part of a longer storage
     else:
         save_tensors(file, tensors)
-    numbers = read_numbers(file, "wanted", is_pickle=suffix == ".ckpt")
+    numbers = open_checkpoint(file).numbers("wanted")
     assert numbers is not None and numbers.tolist() == values.double().tolist()
 
 

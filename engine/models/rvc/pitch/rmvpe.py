@@ -6,6 +6,7 @@ published checkpoint. Feature maps are (B, channels, frames, bands).
 """
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +17,7 @@ from torch.nn.utils import fuse_conv_bn_weights
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.pickle_file import read_pickle, refuse_code
+from engine.models.pickle_file import PickleFile, PickleLayout, type_name
 from engine.models.pretrained import load_weights, one_line
 from engine.models.rvc.pitch import HOP
 from engine.models.rvc.pitch.mel import (
@@ -27,7 +28,6 @@ from engine.models.rvc.pitch.mel import (
     mel_filters,
     mirrored_indices,
 )
-from engine.models.tensor_file import reading_device
 
 THRESHOLD: Final = 0.03
 MIN_HZ, MAX_HZ = 30.0, 8000.0  # range of the mel bands
@@ -200,11 +200,11 @@ def load_rmvpe(name: str, device: torch.device, dtype: torch.dtype) -> RmvpeTrac
 def read_network(path: Path, name: str) -> Rmvpe:
     """Read the network on the CPU, in float32. Refuses a pickle with anything but tensors, without
     running it."""
-    refuse_code(name, read_pickle(path).foreign, "RMVPE")
+    file = PickleFile(path, PickleLayout(kind="RMVPE"), name)
+    if not isinstance(file.content, Mapping):
+        raise ModelError(f"{name}: holds a {type_name(file.content)}, not the tensors of RMVPE")
     with one_line(name):
-        weights: Any = torch.load(path, map_location=reading_device(), weights_only=True)
-    if not isinstance(weights, dict):
-        raise ModelError(f"{name}: holds a {type(weights).__name__}, not the tensors of RMVPE")
+        weights = file.read()
     with torch.device("meta"):  # avoids drawing 90 million random weights
         network = Rmvpe()
     with one_line(name):

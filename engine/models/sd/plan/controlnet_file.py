@@ -18,9 +18,9 @@ from engine.models.sd.plan.families import CONTROLNETS, FAMILIES, TEXT_WIDTHS, w
 from engine.models.sd.plan.network_outline import NetworkOutline
 from engine.models.sd.plan.original_names import UNET, Stored, diffusers_name
 from engine.models.sd.plan.other_models import NO_CONTROLNETS, PART_CLASSES
-from engine.models.tensor_file import headers_of, weights_of
+from engine.models.tensor_file import TensorInfo
 from engine.models.tensor_rule import require_known
-from engine.models.weight_files import TensorInfo, WeightFiles, find_weights
+from engine.models.weight_files import WeightFiles, find_weights, headers_of, weights_of
 
 KIND = "ControlNetModel"
 UNION = "ControlNetUnionModel"

@@ -1,6 +1,7 @@
 """Reads the trigger words and text encoders of a textual inversion embedding from its header. Does
 not load torch."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,15 +9,20 @@ from pathlib import Path
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.not_a_model import SAFETENSORS
-from engine.models.pickle_file import PARAMETER_DICT, read_pickle, refuse_code
+from engine.models.pickle_file import PARAMETER_DICT, WEIGHTS, Parameters, PickleLayout
 from engine.models.sd.plan.families import FAMILIES, wrong_model_error
 from engine.models.sd.plan.model_folder import TEXT_WIDTH, DiffusersFolder
+from engine.models.tensor_file import TensorFile, TensorInfo
 from engine.models.tensor_rule import require_known
-from engine.models.weight_files import TensorInfo, read_header
+from engine.models.weight_files import open_tensors
 
 SUFFIXES = (*SAFETENSORS, ".pt", ".bin", ".pti")
-PICKLED = (".pt", ".bin")  # a .pti (cog-sdxl) is a safetensors file
-WEBUI_PICKLE = "string_to_param"
+LAYOUT = PickleLayout(
+    advice=WEIGHTS.advice,
+    keys=("string_to_param",),
+    stubs={re.escape(PARAMETER_DICT): Parameters},
+)
+"""The layout of pickles, as A1111 writes them."""
 WEBUI = "emb_params"
 XL = ("clip_l", "clip_g")
 PIVOTAL = ("text_encoders_0", "text_encoders_1")
@@ -46,8 +52,7 @@ class EmbeddingFile:
 
     name: str
     """The name given by the user."""
-    file: Path
-    is_pickle: bool
+    file: TensorFile
     entries: tuple[EmbeddingEntry, ...]
     tensors: dict[str, TensorInfo]
     """Its tensors by key."""
@@ -86,14 +91,12 @@ def examine_embedding(name: str, widths: tuple[int, ...], model: str) -> Embeddi
 
 def read_embedding(name: str) -> EmbeddingFile:
     """Examine an embedding for any model. ModelError in one line if it is none."""
-    file = _file(name)
-    is_pickle = file.suffix.lower() in PICKLED
-    tensors = _read_pickled(file) if is_pickle else read_header(file)
-    entries = _entries(file, tensors)
+    file = open_tensors(_file(name), LAYOUT)
+    tensors = file.tensors
+    entries = _entries(file.path, tensors)
     return EmbeddingFile(
         name=name,
         file=file,
-        is_pickle=is_pickle,
         entries=entries,
         tensors={key: tensors[key] for entry in entries for key in entry.keys},
     )
@@ -116,13 +119,6 @@ def _file(name: str) -> Path:
             "too"
         )
     return path
-
-
-def _read_pickled(file: Path) -> dict[str, TensorInfo]:
-    pickled = read_pickle(file)
-    foreign = [name for name in pickled.foreign if name != PARAMETER_DICT]
-    refuse_code(file, foreign, "file of tensors", "; use a .safetensors version of it")
-    return pickled.tensors(of=WEBUI_PICKLE) or pickled.tensors()
 
 
 def _entries(file: Path, tensors: Mapping[str, TensorInfo]) -> tuple[EmbeddingEntry, ...]:

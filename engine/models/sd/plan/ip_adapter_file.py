@@ -21,9 +21,9 @@ from engine.models.pickle_file import pickle_note
 from engine.models.plain_config import CONFIG, read_config
 from engine.models.sd.plan.families import FAMILIES, TEXT_WIDTHS, wrong_model_error
 from engine.models.sd.plan.network_outline import NetworkOutline
-from engine.models.tensor_file import headers_of, weights_of
+from engine.models.tensor_file import TensorInfo
 from engine.models.tensor_rule import require_known, require_present
-from engine.models.weight_files import TensorInfo, WeightFiles, find_weights
+from engine.models.weight_files import WeightFiles, find_weights, headers_of, weights_of
 
 PUBLISHED = "h94/IP-Adapter"
 ENCODER = "image_encoder"

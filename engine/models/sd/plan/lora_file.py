@@ -32,9 +32,9 @@ from engine.models.sd.plan.lora_names import (
 )
 from engine.models.sd.plan.network_outline import NetworkOutline
 from engine.models.sd.plan.other_models import base_in_metadata, foreign_base, other_kind
-from engine.models.tensor_file import read_checkpoint_header
+from engine.models.tensor_file import TensorFile, TensorInfo
 from engine.models.tensor_rule import require_known
-from engine.models.weight_files import TensorInfo
+from engine.models.weight_files import open_checkpoint
 from engine.system.small_file import parse_json
 
 METADATA = "lora_adapter_metadata"
@@ -105,13 +105,11 @@ class LoraFile:
     """The file's name, or that of its folder or id if the file name is generic."""
     weight: float
     """The initial weight."""
-    file: Path
-    tensors: dict[str, TensorInfo]
+    file: TensorFile
     base: str = ""
     """The family that it was made for, from its shapes or its metadata; "" if unknown."""
     changes: tuple[LoraChange, ...] = ()
     """The changes to weights of the model; empty if the model's outline is unknown."""
-    is_pickle: bool = False
     notes: tuple[str, ...] = ()
 
 
@@ -119,21 +117,21 @@ def examine_lora(name: str, weight: float, outline: NetworkOutline | None) -> Lo
     """Examine a LoRA. ModelError in one line if `load` would refuse it. `outline`: that of its
     model, if known."""
     file = lora_file(name)
-    header = read_checkpoint_header(file)
-    scales = _scales_of(file, header.metadata)
-    base = base_in_metadata(header.metadata)
+    opened = open_checkpoint(file)
+    scales = _scales_of(file, opened.metadata)
+    base = base_in_metadata(opened.metadata)
     layers_per_block = outline.unet.get("layers_per_block", 2) if outline else 2
     layers, rest = layers_in(
-        header.tensors, layers_per_block if isinstance(layers_per_block, int) else 2
+        opened.tensors, layers_per_block if isinstance(layers_per_block, int) else 2
     )
-    foreign = foreign_base(header.tensors)
+    foreign = foreign_base(opened.tensors)
     if foreign is not None:
         if outline is None:
             raise ModelError(
                 f"{file}: a LoRA made for {base or foreign}; supported: LoRAs for {SUPPORTED}"
             )
         raise _base_mismatch(file, base or foreign, outline)
-    kind = other_kind(header.tensors, rest)
+    kind = other_kind(opened.tensors, rest)
     if kind is not None:
         raise ModelError(f"{file}: {kind}")
     require_known(
@@ -145,11 +143,11 @@ def examine_lora(name: str, weight: float, outline: NetworkOutline | None) -> Lo
         if rest
         else []
     )
-    if header.is_pickle:
+    if opened.is_pickle:
         notes.append(pickle_note(f"LoRA {known}"))
     changes: tuple[LoraChange, ...] = ()
     if outline is not None and outline.unet_tensors:
-        changes = _changes(file, header.tensors, layers, scales, outline, base)
+        changes = _changes(file, opened.tensors, layers, scales, outline, base)
         if len(changes) < len(layers):
             notes.append(
                 f"LoRA {known}: only {len(changes)} of its {len(layers)} changes fit this model"
@@ -157,11 +155,9 @@ def examine_lora(name: str, weight: float, outline: NetworkOutline | None) -> Lo
     return LoraFile(
         name=known,
         weight=weight,
-        file=file,
-        tensors=header.tensors,
-        base=_base_by_shape(header.tensors, layers, str(file)) or base or "",
+        file=opened,
+        base=_base_by_shape(opened.tensors, layers, str(file)) or base or "",
         changes=changes,
-        is_pickle=header.is_pickle,
         notes=tuple(notes),
     )
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from engine.models.sd.plan.network_outline import NetworkOutline
 from engine.models.sd.plan.original_names import UNET, diffusers_name
-from engine.models.weight_files import TensorInfo
+from engine.models.tensor_file import TensorInfo
 
 UNET_PART = "unet"
 TEXT_PARTS = ("text_encoder", "text_encoder_2")

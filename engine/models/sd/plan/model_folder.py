@@ -16,10 +16,10 @@ from engine.models.sd.plan.other_models import (
     unet_of_another_kind,
 )
 from engine.models.sd.plan.unet_config import SIZES, count_size_inputs, unsupported_input
-from engine.models.tensor_file import headers_of
+from engine.models.tensor_file import TensorInfo
 from engine.models.tokenizer_files import CONFIG as TOKENIZER_CONFIG
 from engine.models.tokenizer_files import read_tokenizer_files
-from engine.models.weight_files import TensorInfo, WeightFiles, find_weights
+from engine.models.weight_files import WeightFiles, find_weights, headers_of
 
 TEXT_PARTS = {
     "sd15": ("text_encoder", "tokenizer"),

@@ -47,8 +47,8 @@ from engine.models.sd.plan.unet_file import examine_unet, with_unet
 from engine.models.sd.plan.upscaler_file import UpscalerFile, examine_upscaler
 from engine.models.sd.plan.vae_choice import VaeChoice, choose_vae
 from engine.models.sd.spec import ModelSpec
-from engine.models.tensor_file import headers_of
-from engine.models.weight_files import TensorInfo, WeightFiles
+from engine.models.tensor_file import TensorInfo
+from engine.models.weight_files import WeightFiles, headers_of
 
 FILE_PARTS = {"unet": (UNET,), "vae": (single_file.VAE,), **ENCODERS}
 """Prefixes of each part's tensors in a single file, in the original layout."""
@@ -168,7 +168,9 @@ class _Planner:
                     plan.folder = with_unet(plan.folder, unet, config)
                 plan.unet = unet
                 self._parts.append(
-                    describe_part("unet", unet.tensors, (str(unet.path),), is_pickle=unet.is_pickle)
+                    describe_part(
+                        "unet", unet.tensors, (str(unet.path),), is_pickle=unet.file.is_pickle
+                    )
                 )
                 self._notes += unet.notes
         outline = None
@@ -242,7 +244,7 @@ class _Planner:
             }
             if own and part not in replaced:
                 self._parts.append(
-                    describe_part(part, own, (str(self._path),), is_pickle=single.is_pickle)
+                    describe_part(part, own, (str(self._path),), is_pickle=single.file.is_pickle)
                 )
                 if folder is not None and (folder.path / part / CONFIG).is_file():
                     with self._missing.collect():
@@ -267,7 +269,7 @@ class _Planner:
             with self._missing.collect():
                 lora = examine_lora(name, weight, outline)
                 self._parts.append(
-                    describe_part(f"lora {lora.name}", lora.tensors, (str(lora.file),))
+                    describe_part(f"lora {lora.name}", lora.file.tensors, (str(lora.file),))
                 )
                 self._notes += lora.notes
                 plan.loras += (lora,)
@@ -287,7 +289,7 @@ class _Planner:
             with self._missing.collect():
                 plan.upscaler = examine_upscaler(self._spec.upscaler)
                 file = plan.upscaler.file
-                self._parts.append(describe_part("upscaler", plan.upscaler.tensors, (str(file),)))
+                self._parts.append(describe_part("upscaler", file.tensors, (str(file),)))
         if self._spec.ip_adapter:
             with self._missing.collect():
                 adapter = examine_ip_adapter(
@@ -327,7 +329,7 @@ class _Planner:
                 triggers |= {trigger.lower() for trigger in embedding.triggers}
                 part = f"embedding {embedding.triggers[0]}"
                 self._parts.append(describe_part(part, embedding.tensors, (str(embedding.file),)))
-                if embedding.is_pickle:
+                if embedding.file.is_pickle:
                     self._notes.append(pickle_note(part))
                 plan.embeddings += (embedding,)
 

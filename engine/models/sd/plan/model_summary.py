@@ -20,8 +20,8 @@ from engine.models.sd.plan.unet_file import examine_unet
 from engine.models.sd.plan.upscaler_file import examine_upscaler
 from engine.models.sd.plan.vae_choice import TINY, vae_kind
 from engine.models.sd.spec import ModelSpec
-from engine.models.tensor_file import headers_of
-from engine.models.weight_files import TensorInfo, find_weights
+from engine.models.tensor_file import TensorInfo
+from engine.models.weight_files import find_weights, headers_of
 
 _CLASS = "vision_model.embeddings.class_embedding"
 

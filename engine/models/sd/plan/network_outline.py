@@ -10,7 +10,7 @@ from typing import Any
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.original_names import ENCODERS, by_diffusers_names, text_weights
 from engine.models.sd.plan.single_file import SingleFile
-from engine.models.weight_files import TensorInfo
+from engine.models.tensor_file import TensorInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.not_a_model import MODEL_SUFFIXES, shorten_names
 from engine.models.sd.plan.families import BASES, FAMILIES, SUPPORTED
-from engine.models.weight_files import TensorInfo, format_shape
+from engine.models.tensor_file import TensorInfo, format_shape
 from engine.system.small_file import read_json
 
 UNET: Final = "UNet2DConditionModel"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.models.sd.plan.original_names import UNET
-from engine.models.tensor_file import CheckpointHeader, read_numbers
+from engine.models.tensor_file import TensorFile
 from engine.system.small_file import read_small
 
 REQUESTED = "asked for"
@@ -70,30 +70,31 @@ class FilePrediction:
     """The marker by which the last timestep is pure noise (zero terminal SNR), or ""."""
 
 
-def file_prediction(file: Path, family: str, header: CheckpointHeader) -> FilePrediction:
+def file_prediction(file: TensorFile, family: str) -> FilePrediction:
     """Determine the prediction of a file. `family`: sd15, sd21 or sdxl."""
-    zero_snr = f"the tensor {ZERO_SNR}" if ZERO_SNR in header.tensors else ""
-    if not zero_snr and (named := _ZERO_SNR_STEM.search(file.stem)):
+    stem = file.path.stem
+    zero_snr = f"the tensor {ZERO_SNR}" if ZERO_SNR in file.tensors else ""
+    if not zero_snr and (named := _ZERO_SNR_STEM.search(stem)):
         zero_snr = f"{named[0]} in the file's name"
-    likely = _by_stem(file, _FLOW_STEM, FLOW) or _by_norm(file, family, header)
-    likely = likely or _by_stem(file, _V_STEM, "v_prediction")
-    return FilePrediction(marked=_marked(file, header), likely=likely, zero_snr=zero_snr)
+    likely = _by_stem(stem, _FLOW_STEM, FLOW) or _by_norm(file, family)
+    likely = likely or _by_stem(stem, _V_STEM, "v_prediction")
+    return FilePrediction(marked=_marked(file), likely=likely, zero_snr=zero_snr)
 
 
-def _marked(file: Path, header: CheckpointHeader) -> Decision | None:
-    if V_PRED in header.tensors:
+def _marked(file: TensorFile) -> Decision | None:
+    if V_PRED in file.tensors:
         return Decision("v_prediction", f"the tensor {V_PRED} in the file")
-    yaml = file.with_suffix(".yaml")
+    yaml = file.path.with_suffix(".yaml")
     if found := _YAML.search(_text(yaml)):
         return Decision(
             PREDICTION_NAMES[found[1]],
             f"parameterization {found[1]} in {yaml.name} beside the file",
         )
     for key in ("modelspec.prediction_type", "modelspec.predict_key"):
-        if value := re.sub(r"[^a-z0-9]+", "_", header.metadata.get(key, "").lower())[:40]:
+        if value := re.sub(r"[^a-z0-9]+", "_", file.metadata.get(key, "").lower())[:40]:
             kind = PREDICTION_NAMES.get(value, value)  # an unknown value is refused later
             return Decision(kind, f"{key} in the file: {value}")
-    architecture = header.metadata.get("modelspec.architecture", "").lower()
+    architecture = file.metadata.get("modelspec.architecture", "").lower()
     if architecture in ARCHITECTURES:
         return Decision(
             ARCHITECTURES[architecture], f"modelspec.architecture in the file: {architecture}"
@@ -109,13 +110,11 @@ def _text(file: Path) -> str:
         return ""
 
 
-def _by_norm(file: Path, family: str, header: CheckpointHeader) -> Decision | None:
-    norms = {int(found[1]): name for name in header.tensors if (found := _NORM.fullmatch(name))}
+def _by_norm(file: TensorFile, family: str) -> Decision | None:
+    norms = {int(found[1]): name for name in file.tensors if (found := _NORM.fullmatch(name))}
     if family != "sd21" or not norms:
         return None
-    numbers = read_numbers(
-        file, norms[max(norms)], is_pickle=header.is_pickle, is_gguf=header.is_gguf
-    )
+    numbers = file.numbers(norms[max(norms)])
     if numbers is None or not numbers.size:
         return None
     spread = float(numbers.std())
@@ -124,6 +123,6 @@ def _by_norm(file: Path, family: str, header: CheckpointHeader) -> Decision | No
     return Decision(kind, f"the weights: a norm's bias varies by {spread:.2g}, {side} {V_NORM_STD}")
 
 
-def _by_stem(file: Path, pattern: re.Pattern[str], value: str) -> Decision | None:
-    found = pattern.search(file.stem)
+def _by_stem(stem: str, pattern: re.Pattern[str], value: str) -> Decision | None:
+    found = pattern.search(stem)
     return Decision(value, f"{found[0]} in the file's name") if found else None

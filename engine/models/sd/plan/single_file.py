@@ -8,7 +8,6 @@ from pathlib import Path
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.gguf_file import Q8
 from engine.models.pickle_file import pickle_note
 from engine.models.quantized import QuantizedWeights, find_quantized, quantized_note, require_plain
 from engine.models.sd.plan.families import CONFIGS, FAMILIES, SUPPORTED, TAESD, wrong_model_error
@@ -24,9 +23,9 @@ from engine.models.sd.plan.other_models import kind_of, unet_alone
 from engine.models.sd.plan.prediction import FilePrediction, file_prediction
 from engine.models.sd.plan.sampler_name import sampler_from_name
 from engine.models.sd.plan.unet_config import require_same_blocks
-from engine.models.tensor_file import CheckpointHeader, read_checkpoint_header
+from engine.models.tensor_file import Q8, TensorFile, TensorInfo
 from engine.models.tensor_rule import HARMLESS, require_known
-from engine.models.weight_files import TensorInfo
+from engine.models.weight_files import open_checkpoint
 
 CLASSES = {"unet": "UNet2DConditionModel", "vae": "AutoencoderKL"}
 TEXT_CLASSES = {"text_encoder": "CLIPTextModel", "text_encoder_2": "CLIPTextModelWithProjection"}
@@ -62,20 +61,22 @@ _EDM = "continuous EDM noise is not supported; supported: "
 class SingleFile:
     """A checkpoint of a whole model, or of its UNet only (`unet_file`), described by its header."""
 
-    path: Path
+    file: TensorFile
     family: str
     """sd15, sd21 or sdxl."""
     tensors: dict[str, TensorInfo]
     """Tensors by their current original names (`original_names.modern_name`), without those for
     quantization."""
     prediction: FilePrediction
-    is_pickle: bool = False
-    is_gguf: bool = False
     stored: dict[str, str] = field(default_factory=dict)
     """Names in the file by the names in `tensors`."""
     quantized: QuantizedWeights = field(default_factory=QuantizedWeights)
     name: str = ""
     """The public name, if it is not the file's: of the folder or repository of a UNet."""
+
+    @property
+    def path(self) -> Path:
+        return self.file.path
 
     @property
     def public_name(self) -> str:
@@ -100,7 +101,7 @@ class SingleFile:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        notes = [pickle_note(self.path.name)] if self.is_pickle else []
+        notes = [pickle_note(self.path.name)] if self.file.is_pickle else []
         dtypes = (
             self.tensors[name].dtype
             for name, stored_name in self.stored.items()
@@ -117,23 +118,22 @@ class SingleFile:
 def examine(file: Path) -> SingleFile:
     """Examine a checkpoint. ModelError in one line, with the actual kind of the file, if it is not
     a supported one."""
-    header = read_checkpoint_header(file)
-    is_xl = _XL_EMBEDDING in header.tensors
+    opened = open_checkpoint(file)
+    is_xl = _XL_EMBEDDING in opened.tensors
     return describe_checkpoint(
-        file, header, {modern_name(name, is_xl=is_xl): name for name in header.tensors}
+        opened, {modern_name(name, is_xl=is_xl): name for name in opened.tensors}
     )
 
 
-def describe_checkpoint(
-    file: Path, header: CheckpointHeader, named: Mapping[str, str], name: str = ""
-) -> SingleFile:
+def describe_checkpoint(file: TensorFile, named: Mapping[str, str], name: str = "") -> SingleFile:
     """Describe a checkpoint file. `named`: names in the file by original names. ModelError as from
     `examine`."""
-    family = _family_in({ours: header.tensors[theirs] for ours, theirs in named.items()}, file)
-    quantized = find_quantized(file, header, (UNET, "diffusion_model."))
+    listed = file.tensors
+    family = _family_in({ours: listed[theirs] for ours, theirs in named.items()}, file.path)
+    quantized = find_quantized(file, (UNET, "diffusion_model."))
     stored = {ours: theirs for ours, theirs in named.items() if theirs not in quantized.auxiliary}
-    tensors = {ours: header.tensors[theirs] for ours, theirs in stored.items()}
-    if header.is_gguf and family != "sd15":
+    tensors = {ours: listed[theirs] for ours, theirs in stored.items()}
+    if file.is_gguf and family != "sd15":
         tensors = {ours: _as_linear(ours, tensor) for ours, tensor in tensors.items()}
     others = {
         ours: tensor for ours, tensor in tensors.items() if not ours.endswith((".weight", ".bias"))
@@ -145,12 +145,10 @@ def describe_checkpoint(
     strange = [stored[ours] for ours in own if ours in others or not diffusers_name(ours, 2)]
     require_known(str(file), "a UNet", strange, why=_ADDED)
     return SingleFile(
-        path=file,
+        file=file,
         family=family,
         tensors=tensors,
-        prediction=file_prediction(file, family, header),
-        is_pickle=header.is_pickle,
-        is_gguf=header.is_gguf,
+        prediction=file_prediction(file, family),
         stored=stored,
         quantized=quantized,
         name=name,

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 from engine.errors import ModelError
 from engine.models import locate
 from engine.models.sd.plan.original_names import UNET
-from engine.models.weight_files import TensorInfo
+from engine.models.tensor_file import TensorInfo
 
 LATENT_CHANNELS: Final = 4
 SIZES: Final = 6

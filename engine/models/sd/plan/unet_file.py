@@ -20,8 +20,8 @@ from engine.models.sd.plan.original_names import UNET, original_name
 from engine.models.sd.plan.other_models import kind_of
 from engine.models.sd.plan.single_file import CLASSES, SingleFile, describe_checkpoint
 from engine.models.sd.plan.unet_config import require_same_blocks
-from engine.models.tensor_file import read_checkpoint_header
-from engine.models.weight_files import TensorInfo, find_weights
+from engine.models.tensor_file import TensorInfo
+from engine.models.weight_files import find_weights, open_checkpoint
 
 PREFIXES = (UNET, "diffusion_model.", "unet.", "")
 _FIRSTS = ("input_blocks.0.0.weight", "conv_in.weight")
@@ -45,9 +45,9 @@ def examine_unet(name: str) -> tuple[SingleFile, dict[str, Any]]:
         file = next(iter(weights.files))
     elif path.stem in _GENERIC and (path.parent / CONFIG).is_file():
         config = _config(name, path.parent)
-    header = read_checkpoint_header(file)
-    start = _prefix(name, header.tensors)
-    own = {each.removeprefix(start): each for each in header.tensors if each.startswith(start)}
+    opened = open_checkpoint(file)
+    start = _prefix(name, opened.tensors)
+    own = {each.removeprefix(start): each for each in opened.tensors if each.startswith(start)}
     if _FIRSTS[1] in own:
         layers = len(
             {each.split(".")[3] for each in own if each.startswith("down_blocks.0.resnets.")}
@@ -55,7 +55,7 @@ def examine_unet(name: str) -> tuple[SingleFile, dict[str, Any]]:
         named = {original_name(each, layers): stored_name for each, stored_name in own.items()}
     else:
         named = {UNET + each: stored_name for each, stored_name in own.items()}
-    return describe_checkpoint(file, header, named, _public_name(file)), config
+    return describe_checkpoint(opened, named, _public_name(file)), config
 
 
 def with_unet(

@@ -8,20 +8,19 @@ realesr-general-x4v3 32.
 import math
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.not_a_model import SAFETENSORS, is_safetensors
-from engine.models.pickle_file import read_pickle, refuse_code
+from engine.models.not_a_model import SAFETENSORS
+from engine.models.pickle_file import WEIGHTS, PickleLayout
 from engine.models.sd.plan.other_models import kind_of
-from engine.models.weight_files import TensorInfo, read_header
+from engine.models.tensor_file import TensorFile, TensorInfo
+from engine.models.weight_files import open_tensors
 
 SUFFIXES = (*SAFETENSORS, ".pth")
 COLOURS = 3
 KERNEL = (3, 3)
-KEYS = ("params_ema", "params", "")
-"""Keys under which a .pth may store its tensors."""
+LAYOUT = PickleLayout(advice=WEIGHTS.advice, keys=("params_ema", "params"))
 FACTORS = (2, 4)
 MAX_WIDTH = 256
 MAX_LAYERS = 64
@@ -31,10 +30,7 @@ _LIVE = "supported: SRVGGNetCompact, such as realesr-animevideov3 and realesr-ge
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpscalerFile:
-    file: Path
-    tensors: dict[str, TensorInfo]
-    key: str
-    """One of KEYS."""
+    file: TensorFile
     layers: int
     """Number of convolutions."""
     width: int
@@ -49,7 +45,8 @@ def examine_upscaler(name: str) -> UpscalerFile:
     file = locate.find(name)
     if file.suffix.lower() not in SUFFIXES:
         raise ModelError(f"{name}: an upscaler is a {' or '.join(SUFFIXES)} file")
-    key, tensors = _read_header(file)
+    opened = open_tensors(file, LAYOUT)
+    tensors = opened.tensors
     first = tensors.get("body.0.weight")
     last = max((int(found[1]) for each in tensors if (found := _NAME.fullmatch(each))), default=0)
     if first is None or len(first.shape) != 4 or not all(map(_NAME.fullmatch, tensors)):
@@ -72,9 +69,7 @@ def examine_upscaler(name: str) -> UpscalerFile:
                 f"{name}: damaged: {each} is {shape or 'missing'}, not {expected.get(each)}; "
                 f"{_LIVE}"
             )
-    return UpscalerFile(
-        file=file, tensors=tensors, key=key, layers=layers, width=width, factor=factor
-    )
+    return UpscalerFile(file=opened, layers=layers, width=width, factor=factor)
 
 
 def shapes_of(layers: int, width: int, factor: int) -> dict[str, tuple[int, ...]]:
@@ -88,17 +83,6 @@ def shapes_of(layers: int, width: int, factor: int) -> dict[str, tuple[int, ...]
         if layer < layers - 1:
             found[f"body.{2 * layer + 1}.weight"] = (width,)
     return found
-
-
-def _read_header(file: Path) -> tuple[str, dict[str, TensorInfo]]:
-    """The key under which a .pth stores its tensors, and the tensors by name."""
-    if is_safetensors(file):
-        return "", read_header(file)
-    pickled = read_pickle(file)
-    refuse_code(file, pickled.foreign, "file of tensors", "; use a .safetensors version of it")
-    contents = pickled.value if isinstance(pickled.value, dict) else {}
-    key = next(key for key in KEYS if not key or key in contents)
-    return key, pickled.tensors(of=key)
 
 
 def _kind(tensors: dict[str, TensorInfo]) -> str:

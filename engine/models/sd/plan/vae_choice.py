@@ -24,8 +24,8 @@ from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.original_names import Stored
 from engine.models.sd.plan.other_models import PART_CLASSES
 from engine.models.sd.plan.unet_config import LATENT_CHANNELS
-from engine.models.tensor_file import headers_of, weights_of
-from engine.models.weight_files import TensorInfo, WeightFiles, find_weights
+from engine.models.tensor_file import TensorInfo
+from engine.models.weight_files import WeightFiles, find_weights, headers_of, weights_of
 
 FULL = "AutoencoderKL"
 TINY = "AutoencoderTiny"
