@@ -8,7 +8,6 @@ the rest as its metadata, all as text: `config` (a JSON list of the 18 items), `
 """
 
 import importlib.util
-import tomllib
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,13 +31,12 @@ from engine.models.rvc.index_file import count_vectors
 from engine.models.rvc.pitch import choose
 from engine.models.rvc.spec import VoiceSpec
 from engine.models.tensor_file import TensorFile, TensorInfo
+from engine.models.toml_tables import tables_beside
 from engine.models.weight_files import open_tensors
 from engine.system.installing import install_line
 from engine.system.small_file import open_regular, parse_json
 
-_TABLES: Final = tomllib.loads(
-    Path(__file__).with_name("other_voices.toml").read_text(encoding="utf-8")
-)
+_TABLES: Final = tables_beside(__file__, "other_voices")
 VOCODER_NAMES: Final[dict[str, str]] = _TABLES["vocoders"]
 _VOCODER_TENSORS: Final[dict[str, str]] = _TABLES["vocoder_tensors"]
 _TRAINED: Final[dict[str, str]] = _TABLES["trained"]

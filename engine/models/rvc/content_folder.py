@@ -7,7 +7,6 @@ trains with ContentVec, which is its hubert_base.pt. All of them give vectors of
 the same rate: with the wrong one a voice runs without an error, but is unintelligible.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from engine.models import locate
 from engine.models.pickle_file import PickleLayout, PickleStub, plain_dict, short_repr
 from engine.models.plain_config import CONFIG, read_config
 from engine.models.rvc.spec import CONTENT
+from engine.models.toml_tables import tables_beside
 from engine.models.weight_files import find_weights
 
 FILES: Final = ("config.json", "*.safetensors", "pytorch_model*.bin")
@@ -43,9 +43,7 @@ OTHER_KEY: Final = "embedder_name"
 LAYER_KEY: Final = "embedder_output_layer"
 """Keys in the metadata of voices: KEY is Applio's, the other two are rvc-webui's."""
 CONTENT_VEC: Final = ("contentvec", "contentvec_base", "content_vec_best", "hubert_base")
-_TABLES: Final = tomllib.loads(
-    Path(__file__).with_name("other_voices.toml").read_text(encoding="utf-8")
-)
+_TABLES: Final = tables_beside(__file__, "other_voices")
 PUBLISHED: Final[dict[str, str]] = _TABLES["contents"]
 """Repositories of published HuBERTs, by name with `_` for `-`."""
 

@@ -9,7 +9,6 @@ read by `meta_file.py`.
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +21,7 @@ from engine.models.pickle_file import WEIGHTS, PickleLayout, read_pickle
 from engine.models.plain_config import notes_on_code, read_config, require_no_adapter
 from engine.models.quantized import exact_header
 from engine.models.tensor_file import TensorInfo
+from engine.models.toml_tables import tables_beside
 from engine.models.weight_files import find_weights, open_tensors
 
 FILES = ("*.json", "*.txt", "*.safetensors")
@@ -38,9 +38,7 @@ STARTS: Final = ("detector_model.", "tracker_model.", "detector.", "tracker.mode
 """Prefixes of names in transformers' files and in Meta's."""
 _PATCHES: Final = "vision_encoder.backbone.embeddings.patch_embeddings.projection.weight"
 COLOURS: Final = 3
-_TABLES: Final = tomllib.loads(
-    Path(__file__).with_name("other_models.toml").read_text(encoding="utf-8")
-)
+_TABLES: Final = tables_beside(__file__, "other_models")
 MODEL_TYPES: Final[dict[str, str]] = _TABLES["model_types"]
 """Descriptions of transformers models by `model_type`."""
 _SAM31: Final = "Meta's own checkpoint of SAM 3.1"

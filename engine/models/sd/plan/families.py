@@ -1,14 +1,13 @@
 """The supported families of Stable Diffusion: their names, published models of each, and their clip
 skip."""
 
-import tomllib
-from pathlib import Path
 from typing import Final
 
 from engine.errors import ModelError
+from engine.models.toml_tables import tables_beside
 
 SUPPORTED: Final = "Stable Diffusion 1.5, 2.x and XL with their turbo and LCM relatives"
-_TABLES: Final = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+_TABLES: Final = tables_beside(__file__)
 """By property, its value of each family: sd15, sd21, sdxl."""
 FAMILIES: Final[dict[str, str]] = _TABLES["names"]
 """Short names."""

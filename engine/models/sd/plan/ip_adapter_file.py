@@ -8,7 +8,6 @@ shapes show which encoder it needs.
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from engine.models.sd.plan.families import FAMILIES, TEXT_WIDTHS, wrong_model_er
 from engine.models.sd.plan.network_outline import NetworkOutline
 from engine.models.tensor_file import TensorInfo
 from engine.models.tensor_rule import require_known, require_present
+from engine.models.toml_tables import tables_beside
 from engine.models.weight_files import WeightFiles, find_weights, headers_of, weights_of
 
 PUBLISHED = "h94/IP-Adapter"
@@ -40,9 +40,7 @@ FACE_NUMBERS = 512  # width of a face recognition embedding, the input of FaceID
 _DEFAULTS = {"hidden_size": 768, "projection_dim": 512}  # default of transformers' CLIPVisionConfig
 _KEY = re.compile(r"ip_adapter\.(\d+)\.to_k_ip\.weight")
 _LAYER = re.compile(r"image_proj\.layers\.(\d+)\.")
-_NAMES: dict[str, list[str]] = tomllib.loads(
-    Path(__file__).with_suffix(".toml").read_text(encoding="utf-8")
-)
+_NAMES: dict[str, list[str]] = tables_beside(__file__)
 """The tensors of each supported kind."""
 _KOLORS_WIDTH = 1024
 """hidden_size of the CLIP ViT-L of Kolors' adapter. Kolors' UNet has the same widths as SDXL's, but

@@ -9,14 +9,14 @@ projections of attention in one.
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, TypeVar
+
+from engine.models.toml_tables import tables_beside
 
 Stored = TypeVar("Stored")
 UNET = "model.diffusion_model."
-_TABLES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+_TABLES = tables_beside(__file__)
 _FIXED: dict[str, str] = _TABLES["unet"]
 _RESNET: dict[str, str] = _TABLES["resnet"]
 _OPEN_CLIP_NAMES: dict[str, str] = _TABLES["open_clip"]

@@ -7,7 +7,6 @@ kinds that are often mistaken for a model are listed. Does not load torch, reads
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -17,12 +16,13 @@ from engine.models import locate
 from engine.models.not_a_model import MODEL_SUFFIXES, shorten_names
 from engine.models.sd.plan.families import BASES, FAMILIES, SUPPORTED
 from engine.models.tensor_file import TensorInfo, format_shape
+from engine.models.toml_tables import tables_beside
 from engine.system.small_file import read_json
 
 UNET: Final = "UNet2DConditionModel"
 USE_WITH: Final = "use it together with a --model, as"
 
-_TABLES: Final = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+_TABLES: Final = tables_beside(__file__)
 PART_CLASSES: Final[dict[str, str]] = _TABLES["parts"]
 """ControlNets and VAEs that are not supported, by their class in diffusers."""
 SCHEDULERS: Final[dict[str, str]] = _TABLES["schedulers"]
