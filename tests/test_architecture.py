@@ -30,7 +30,7 @@ PARTS = """
     osc_schema errors system values config osc ipc audio params params/mapping control/link sources models/compat
     children render dmx sinks models models/* control/outgoing control/foreign control control/query control/dmx
     control/midi control/commands live/kit live/* live web/serving web outputs frame_loop engine app jobs jobs/kit
-    jobs/video jobs/segment jobs/convert cli/benches cli dataset
+    jobs/video jobs/segment jobs/convert cli dataset
 """.split()
 ORDER = []
 """PARTS with the folders that they stand for: a model is a folder of its own, and is not named

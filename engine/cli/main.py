@@ -32,7 +32,7 @@ USAGE = 2
 INTERRUPTED = 130  # what typer exits with at Ctrl-C
 
 NAMES: Final = tuple(
-    "run sd segment convert video model view devices doctor preset osc schema isf bench".split()
+    "run sd segment convert video model view devices doctor preset osc schema isf".split()
 )
 """Each is a module here, with a function of this name or, if it has subcommands, an `app`."""
 ADDED: Final = "multiverse.commands"

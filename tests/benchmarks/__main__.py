@@ -1,15 +1,15 @@
-"""`python -m tests.benchmarks NAME`: measurements that prove something about the engine, not about
-a machine."""
+"""`python -m tests.benchmarks NAME`: measures this machine and proves what the documents say, each
+time beside a reference in the same run."""
 
-from engine.cli.bench import bench_commands
-from engine.cli.benches.options import RenderBench
 from engine.cli.main import main
 from tests.benchmarks.beat import BeatBench
+from tests.benchmarks.command import bench_commands
 from tests.benchmarks.dataset import DatasetBench
 from tests.benchmarks.detector.sets import DetectorBench
 from tests.benchmarks.ipc import IpcBench
 from tests.benchmarks.isolation import IsolationBench
 from tests.benchmarks.knobs import KnobsBench
+from tests.benchmarks.options import RenderBench, SdBench
 from tests.benchmarks.osc import OscBench
 from tests.benchmarks.sam3 import Sam3Bench
 from tests.benchmarks.sections import SectionsBench
@@ -21,6 +21,7 @@ from tests.benchmarks.voice import RvcBench
 app = bench_commands(
     {
         "render": ("tests.benchmarks.render", RenderBench),
+        "sd": ("tests.benchmarks.sd", SdBench),
         "rvc": ("tests.benchmarks.rvc", RvcBench),
         "beat": ("tests.benchmarks.beat", BeatBench),
         "dataset": ("tests.benchmarks.dataset", DatasetBench),
@@ -35,7 +36,7 @@ app = bench_commands(
         "video": ("tests.benchmarks.video", VideoBench),
         "detector": ("tests.benchmarks.detector.bench", DetectorBench),
     },
-    help="Prove what the documents say.",
+    help="Measure this machine, and prove what the documents say.",
 )
 
 if __name__ == "__main__":

@@ -10,12 +10,12 @@ import numpy as np
 
 from engine.audio.analyser import Analyser
 from engine.audio.settings import AudioSettings
-from engine.cli.benches.measuring import Progress
 from engine.jobs.kit.options import option
 from tests.benchmarks import timecode
 from tests.benchmarks.beat_passages import Passage, measure_bar
 from tests.benchmarks.beat_score import HOP_S, errors_s, f_measure, listen, lock_s
 from tests.benchmarks.beat_songs import RATE_HZ, SCORES, clicks, compose
+from tests.benchmarks.measuring import Progress
 
 CLICKS_S: Final = 20.0
 CHANGE_S: Final = 10.0

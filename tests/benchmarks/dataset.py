@@ -16,8 +16,6 @@ from typing import Any
 
 import psutil
 
-from engine.cli.benches.measuring import Progress
-from engine.cli.benches.options import one_of
 from engine.dataset import DatasetJob, RenderSettings, SceneOptions, make_dataset
 from engine.dataset.choosing import EngineOptions, choose_engine
 from engine.dataset.layout.cameras import CameraOptions
@@ -27,6 +25,8 @@ from engine.dataset.running.policy import Failure, default_timeout_s
 from engine.dataset.task import PictureTask
 from engine.errors import RenderError
 from engine.jobs.kit.options import option
+from tests.benchmarks.measuring import Progress
+from tests.benchmarks.options import one_of
 
 # The two cases measured with the original, on an M3 Pro: 3.89 s and 45 s.
 CASES: dict[str, dict[str, Any]] = {

@@ -22,10 +22,10 @@ from typing import Any
 
 import numpy as np
 
-from engine.cli.benches.measuring import Progress
 from engine.ipc import FrameRing, RingOwner, RingReader, map_segment
 from engine.jobs.kit.options import option
 from engine.sinks.shared_reader import SharedReader
+from tests.benchmarks.measuring import Progress
 
 SIZES = ((512, 512, 3), (1920, 1080, 4))
 """(width, height, channels)"""

@@ -26,14 +26,14 @@ import psutil
 
 from engine.app import Engine, open_engine
 from engine.children.supervisor import Supervisor
-from engine.cli.benches.measuring import Progress, percentiles, show_config
-from engine.cli.benches.options import LoopBench, Size, read_size
 from engine.control.outgoing.sender import Sender
 from engine.errors import ChildError
 from engine.jobs.kit.options import DEVICES, option
 from engine.osc.encode import encode_message
 from engine.params.looks import PLAIN
 from engine.values import PublishedFrame
+from tests.benchmarks.measuring import Progress, percentiles, show_config
+from tests.benchmarks.options import LoopBench, Size, read_size
 
 SETTLE_S = 0.5  # after a change, before anything is counted
 KILL_EVERY_S = 1.0

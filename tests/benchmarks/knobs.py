@@ -29,11 +29,11 @@ import soundfile
 from pythonosc.udp_client import SimpleUDPClient
 
 import osc_schema
-from engine.cli.benches.measuring import Progress
 from engine.jobs.kit.options import option
 from engine.params.looks import PLAIN
 from engine.sinks.shared_reader import SharedReader
 from osc_schema import Param, ParamType, Value
+from tests.benchmarks.measuring import Progress
 from tests.support.free_port import free_port
 
 RATE_HZ, TONES_HZ = 48_000, (110, 220, 440, 880)

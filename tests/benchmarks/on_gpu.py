@@ -101,11 +101,9 @@ def tests(name: str, limit_s: float, *patterns: str) -> Part:
     return Part(name, limit_s, ("-m", "pytest", *options.split(), *files))
 
 
-def bench(
-    name: str, limit_s: float, real: str, tiny: str = "", program: str = "engine.cli.main bench"
-) -> Part:
+def bench(name: str, limit_s: float, real: str, tiny: str = "") -> Part:
     arguments = [
-        ("-m", *program.split(), *text.split(), "--json") if text else () for text in (real, tiny)
+        ("-m", "tests.benchmarks", *text.split(), "--json") if text else () for text in (real, tiny)
     ]
     return Part(name, limit_s, *arguments)
 

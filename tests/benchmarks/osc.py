@@ -33,14 +33,14 @@ import psutil
 
 import osc_schema
 from engine.app import Engine, open_engine
-from engine.cli.benches.measuring import Progress, draw, percentiles, show_config
-from engine.cli.benches.options import LoopBench
-from engine.cli.benches.render import busy_programs
 from engine.errors import MultiverseError
 from engine.jobs.kit.options import option
 from engine.osc.encode import encode_reply
 from engine.system.worker_process import WorkerProcess
 from osc_schema import Param, ParamType, Value
+from tests.benchmarks.frame import busy_programs
+from tests.benchmarks.measuring import Progress, draw, percentiles, show_config
+from tests.benchmarks.options import LoopBench
 
 ADDRESSES = 50
 VALUES = 20  # different values per address, sent in turn

@@ -1,4 +1,4 @@
-"""Our picture beside simpler ones: `bench render` with baselines that draw in turn with it.
+"""Our picture (frame.py) beside simpler ones, which draw in turn with it.
 
 `vs_minimal` compares a whole frame with the least that draws four layers, `vs_fair_rival` with that
 in 16 bits and dithered, as ours is; `times_faster_than_numpy` compares Numba with the same formula
@@ -10,8 +10,10 @@ from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 
-from engine.cli.benches import render
-from engine.cli.benches.render import (
+from engine.render.blue_noise import thresholds
+from engine.render.opening import open_renderer
+from tests.benchmarks import frame
+from tests.benchmarks.frame import (
     PITCHES_HZ,
     UNGUARDED,
     WholeFrame,
@@ -19,8 +21,6 @@ from engine.cli.benches.render import (
     plain_values,
     tones,
 )
-from engine.render.blue_noise import thresholds
-from engine.render.opening import open_renderer
 from tests.benchmarks.render_reference import draw_reference
 
 VERTEX, TRIVIAL, MINIMAL, DITHERED_COPY = (
@@ -109,7 +109,7 @@ def baselines(kind, size):
 
 
 def run(options, progress):
-    result = render.run(options, progress)
+    result = frame.run(options, progress)
     for kind in ("gl", "numba"):
         if "multiverse_ms" in result.get(kind, {}):
             progress(f"baselines of {kind}", 0.9)

@@ -25,18 +25,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.cli.benches.measuring import (
+from engine.ipc.segmentation_sheet import sheet_shape, write_sheet
+from engine.jobs.kit.options import option
+from engine.values import MAX_LIVE_OBJECTS, MAX_OBJECTS
+from tests.benchmarks.clip import LoopedClip, write_clip
+from tests.benchmarks.measuring import (
     Progress,
     device_facts,
     in_own_process,
     percentiles,
     stage_times,
 )
-from engine.cli.benches.options import PICTURE_SIZE, ModelBench, Size, number, one_of, read_size
-from engine.ipc.segmentation_sheet import sheet_shape, write_sheet
-from engine.jobs.kit.options import option
-from engine.values import MAX_LIVE_OBJECTS, MAX_OBJECTS
-from tests.benchmarks.clip import LoopedClip, write_clip
+from tests.benchmarks.options import PICTURE_SIZE, ModelBench, Size, number, one_of, read_size
 
 if TYPE_CHECKING:
     from engine.models.device_work import StageClock

@@ -17,12 +17,12 @@ import numpy as np
 
 from engine.audio.analyser import Analyser
 from engine.audio.settings import AudioSettings
-from engine.cli.benches.measuring import Progress
 from engine.jobs.kit.options import option
 from engine.values import BeatFeatures
 from tests.benchmarks import beat_songs
 from tests.benchmarks.beat_passages import FILL
 from tests.benchmarks.beat_songs import FOUR, LEAD_S, RATE_HZ, ROCK, TECHNO, Score, Sheet
+from tests.benchmarks.measuring import Progress
 from tests.control.commands.show_rig import AutopilotRig
 
 TWO_STEP: Final = {

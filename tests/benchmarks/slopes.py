@@ -18,11 +18,11 @@ import numpy as np
 import psutil
 
 from engine import Engine, open_engine
-from engine.cli.benches.measuring import Progress
 from engine.config import build_config
 from engine.jobs.kit.options import option
 from engine.osc.encode import encode_message
 from engine.params.looks import PLAIN
+from tests.benchmarks.measuring import Progress
 
 FAST = 10.0  # percent of the frames
 NOISE = 0.05  # of a frame's time: less cannot be told from the noise

@@ -8,10 +8,10 @@ from typing import Any, Final
 import numpy as np
 
 from engine.audio.stems import StemSplitter
-from engine.cli.benches.measuring import Progress
 from engine.jobs.kit.options import option
 from tests.benchmarks.beat_score import HOP_S, WITHIN_S, f_measure, listen
 from tests.benchmarks.beat_songs import RATE_HZ, SCORES, STEMS, Song, compose_stems
+from tests.benchmarks.measuring import Progress
 
 SECONDS: Final = 24.0
 COST_RATE_HZ: Final = 48_000

@@ -1,8 +1,8 @@
 """`python -m tests.benchmarks dataset`, in its shortest form."""
 
-from engine.cli.benches.measuring import Progress
 from tests.benchmarks import dataset
 from tests.benchmarks.dataset import DatasetBench
+from tests.benchmarks.measuring import Progress
 
 SMALL = next(iter(dataset.CASES))
 

@@ -15,13 +15,11 @@ from typing import IO, Any
 import pytest
 import typer.main
 
-from engine.cli.bench import app
-from engine.cli.benches import render
 from engine.ipc.process_identity import is_pid_alive
-from tests.benchmarks import isolation, on_gpu
+from tests.benchmarks import frame, isolation, on_gpu
 from tests.benchmarks.__main__ import app as proofs
 from tests.benchmarks.on_gpu import PARTS, Day, Part, figures, run_python, see_only
-from tests.cli.benches.test_sd import assert_sd
+from tests.benchmarks.test_sd import assert_sd
 from tests.cli.conftest import Cli
 from tests.support.long_form import IS_SOAK
 from tests.support.needed import needs
@@ -47,7 +45,7 @@ def test_a_dry_day_finds_every_figure(
     """In this process, except for the children: torch and the like are imported once."""
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path))
     if not IS_SOAK:
-        monkeypatch.setattr(render, "STARTS", 1)  # each starts an engine; the best is reported
+        monkeypatch.setattr(frame, "STARTS", 1)  # each starts an engine; the best is reported
         monkeypatch.setattr(isolation, "SETTLE_S", 0.1)
         alone, idle, *_, killed = isolation.child_loads()
         loads = [
@@ -272,13 +270,8 @@ def test_figures_with_goals_come_first_and_the_tests_of_a_card_are_here() -> Non
 @pytest.mark.parametrize("each", BENCHES, ids=lambda each: each.name)
 def test_the_options_of_each_part_are_those_of_the_bench(each: Part) -> None:
     for arguments in filter(None, (each.arguments, each.tiny)):
-        program, (name, *options) = (
-            arguments[1],
-            arguments[3:] if arguments[2] == "bench" else arguments[2:],
-        )
-        group: Any = typer.main.get_command(
-            {"engine.cli.main": app, "tests.benchmarks": proofs}[program]
-        )
+        name, *options = arguments[2:]
+        group: Any = typer.main.get_command(proofs)
         context = group.commands[name].make_context(name, [], resilient_parsing=True)
         context.resilient_parsing = False  # with it, unknown options are no error
         group.commands[name].make_parser(context).parse_args(

@@ -7,12 +7,12 @@ import sys
 import numpy as np
 import pytest
 
-from engine.cli.benches.measuring import Progress
-from engine.cli.benches.options import RenderBench, Size
-from engine.cli.benches.render import renderers
 from engine.errors import ModelError
 from engine.render.picture import Renderer
 from tests.benchmarks import beat, render, timecode
+from tests.benchmarks.frame import renderers
+from tests.benchmarks.measuring import Progress
+from tests.benchmarks.options import RenderBench, Size
 from tests.cli.conftest import Cli
 
 

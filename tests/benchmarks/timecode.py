@@ -7,8 +7,8 @@ from typing import Any, Final
 import numpy as np
 
 from engine.audio.ltc import LtcDecoder
-from engine.cli.benches.measuring import Progress
 from tests.benchmarks.beat_songs import RATE_HZ
+from tests.benchmarks.measuring import Progress
 from tests.support.ltc_signal import Label, LtcSignal, ltc_signal
 
 FPS: Final = 25

@@ -24,13 +24,13 @@ import av
 import numpy as np
 import psutil
 
-from engine.cli.benches.measuring import Progress, device_facts, in_own_process
-from engine.cli.benches.options import PICTURE_SIZE, SD_SHAPES, ModelBench, Size, number, read_size
 from engine.jobs.kit.options import option
 from engine.jobs.video.report import find_busiest
 from engine.sinks.movie_file import FORMATS
 from osc_schema.sd import default_of
 from tests.benchmarks.clip import FPS, write_clip
+from tests.benchmarks.measuring import Progress, device_facts, in_own_process
+from tests.benchmarks.options import PICTURE_SIZE, SD_SHAPES, ModelBench, Size, number, read_size
 
 if TYPE_CHECKING:
     from PIL import Image

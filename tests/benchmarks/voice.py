@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.cli.benches.measuring import (
+from engine.jobs.kit.options import option
+from engine.models.rvc.shapes import shape_named
+from tests.benchmarks.measuring import (
     Progress,
     device_facts,
     in_own_process,
     percentiles,
     stage_times,
 )
-from engine.cli.benches.options import ModelBench, number
-from engine.jobs.kit.options import option
-from engine.models.rvc.shapes import shape_named
+from tests.benchmarks.options import ModelBench, number
 
 if TYPE_CHECKING:
     from engine.models.graphs import ChainRunner

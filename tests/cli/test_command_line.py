@@ -73,7 +73,8 @@ def test_the_list_of_commands_has_their_own_texts_and_is_printed_without_loading
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     *text, modules = done.stdout.splitlines()
-    assert f"  bench    {texts[1][-1][1]}" in text
+    name, help_line = texts[1][-1]
+    assert f"  {name:<8} {help_line}" in text
     loaded = {
         name for name in modules.split() if name.startswith(("engine.cli.", "engine.dataset."))
     }

@@ -18,7 +18,7 @@ from tests.cli.conftest import Cli
 @pytest.mark.parametrize(
     ("command", "module", "code"),
     [
-        ("bench render", "engine.cli.benches.render", 1),
+        ("isf check .", "engine.cli.isf", 130),
         ("devices", "engine.cli.device_list", 130),
         ("devices", "engine.cli.devices", 130),  # before the command is known
     ],

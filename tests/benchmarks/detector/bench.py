@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from engine.cli.benches.measuring import Progress, in_own_process
 from engine.dataset.cycles.finding import install_command, locate_blender
 from tests.benchmarks.detector.network import FoundBoxes, build_network, count_weights, find
 from tests.benchmarks.detector.pictures import cut_views, draw_pictures, folder_name, read_pictures
@@ -44,6 +43,7 @@ from tests.benchmarks.detector.training import (
     has_fast_bfloat16,
     train,
 )
+from tests.benchmarks.measuring import Progress, in_own_process
 
 TRAIN, TRY = "training", "set"
 VIEWS_A_PICTURE = 16  # views cut from a whole picture of recipe 1; 48 would fit beside one another

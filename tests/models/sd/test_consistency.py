@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from engine.cli.benches.sd import copy_pixels, panorama
 from engine.live.sd.painter import Painter
 from engine.live.sd.settings import read_settings
 from engine.models.sd import ModelSpec
@@ -16,6 +15,7 @@ from engine.models.sd.consistency import Consistency, flicker, flow_between, thu
 from engine.models.sd.denoiser import Denoiser
 from engine.models.sd.load import load
 from engine.models.sd.model import DiffusionModel
+from tests.benchmarks.sd import copy_pixels, panorama
 from tests.models.sd.plain_stream import random_latents
 from tests.support.long_form import in_long_form
 

@@ -1,8 +1,5 @@
-"""The options of `multiverse bench NAME`: a dataclass for each, from which the command line is
-made.
-
-Each is run by `run(options, progress)` of the module `engine.cli.benches.NAME`.
-"""
+"""Options that several measurements have, and those of `render` and `sd`: dataclasses from which
+the command line is made."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -131,9 +128,3 @@ class SdBench(ModelBench):
         False, "Compile our UNet before it is measured: minutes.", flags="--compile"
     )
     seconds: float = option(5.0, "Length of each size and number of steps.", metavar="SECONDS")
-
-
-BENCHES: Final[dict[str, type]] = {
-    "render": RenderBench,
-    "sd": SdBench,
-}

@@ -4,8 +4,8 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from engine.cli.benches.measuring import Progress
 from engine.errors import ModelError
+from tests.benchmarks.measuring import Progress
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`multiverse bench ...`: measures this machine, each time beside a reference in the same run."""
+"""Makes the commands of `python -m tests.benchmarks` from the options of each measurement."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from engine.cli.benches.options import BENCHES
 from engine.cli.job_options import job_options
 from engine.cli.progress import parts_bar
 from engine.errors import ModelError
 from engine.jobs.kit.options import JSON
 
 if TYPE_CHECKING:
-    from engine.cli.benches.measuring import Progress
+    from tests.benchmarks.measuring import Progress
 
 
 def bench_commands(benches: Mapping[str, tuple[str, type]], help: str) -> typer.Typer:
@@ -43,17 +42,11 @@ def _command(module: str, kind: type) -> Callable[..., None]:
     return measure
 
 
-app = bench_commands(
-    {name: (f"engine.cli.benches.{name}", kind) for name, kind in BENCHES.items()},
-    help="Measure this machine.",
-)
-
-
 @contextmanager
 def _progress(is_json: bool) -> "Iterator[Progress]":
     """The progress bar. If a part fails, or at Ctrl-C, what was found before is printed, then the
     error is raised."""
-    from engine.cli.benches.measuring import Progress
+    from tests.benchmarks.measuring import Progress
 
     with parts_bar(is_json) as show:
         progress = Progress(show)

@@ -44,7 +44,7 @@ def test_osc_finds_every_message_and_every_answer(
         ("sam3 --mode video", 2, "--mode: takes image or track"),
         ("sam3 --prompts 5", 2, "--prompts: takes 1 to 4"),
         ("sam3 --resolution 640", 2, "--resolution: takes 1008, 840, 672, 504 or 336"),
-        ("bench sd --size 100", 2, "--size: takes 64 to 8192, in steps of 64"),
+        ("sd --size 100", 2, "--size: takes 64 to 8192, in steps of 64"),
         ("osc --size large", 2, "--size: 'large' is not WxH (for example 1280x720)"),
     ],
 )

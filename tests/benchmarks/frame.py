@@ -22,17 +22,17 @@ import psutil
 
 import osc_schema
 from engine.app import open_engine
-from engine.cli.benches.measuring import Progress, draw, percentiles, show_config
-from engine.cli.benches.options import RenderBench, Size
 from engine.errors import MultiverseError, RenderError
 from engine.params.looks import PLAIN
 from engine.render.contour_finder import ContourFinder
 from engine.render.egl_devices import chosen_gpu
 from engine.render.look import Look
 from engine.render.opening import open_renderer
-from engine.render.picture import PictureInput, Renderer, fitted_size
+from engine.render.picture import DeckPicture, PictureInput, Renderer, fitted_size
 from engine.system.python_process import command, exit_reason
 from engine.values import ChannelFeatures, FrameId
+from tests.benchmarks.measuring import Progress, draw, percentiles, show_config
+from tests.benchmarks.options import RenderBench, Size
 
 PITCHES_HZ = (110.0, 164.81, 220.0, 277.18)
 WINDOW_S = 0.05
@@ -158,7 +158,8 @@ class WholeFrame:
         self._frame_count = 0
 
     def draw(self) -> None:
-        picture = PictureInput(
+        of_deck = DeckPicture(
+            deck=1,
             look=Look.from_values(self._values),
             waves=self._waves,
             features=self._features,
@@ -167,7 +168,7 @@ class WholeFrame:
             time_s=self._frame_count / 60,
         )
         self._frame_count += 1
-        self._renderer.draw(picture)
+        self._renderer.draw(PictureInput(on_air=of_deck))
         self._renderer.wait()
 
 

@@ -19,10 +19,10 @@ import numpy as np
 
 from engine.children import stderr_file
 from engine.children.spec import child_environment
-from engine.cli.benches.options import LoopBench
 from engine.config import Config, build_config
 from engine.errors import ModelError, MultiverseError, in_one_line
 from engine.system.python_process import command, exit_reason, utf8_environment
+from tests.benchmarks.options import LoopBench
 
 if TYPE_CHECKING:
     from engine.app import Engine

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from engine.cli.benches.measuring import Progress, device_facts, in_own_process
-from engine.cli.benches.options import SdBench
 from engine.errors import ModelError
+from tests.benchmarks.measuring import Progress, device_facts, in_own_process
+from tests.benchmarks.options import SdBench
 
 if TYPE_CHECKING:
     from engine.models.measuring import MeasuredDevice

@@ -3,9 +3,9 @@ process."""
 
 import pytest
 
-from engine.cli.benches.measuring import Progress, in_own_process
 from engine.errors import ModelError
-from tests.cli.benches.measured import Options, measure
+from tests.benchmarks.measured import Options, measure
+from tests.benchmarks.measuring import Progress, in_own_process
 
 
 def measured(then: str, progress: Progress | None = None) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""`multiverse bench sd` with the tiny shape: each of its parts, a model that fails, compiled
+"""`python -m tests.benchmarks sd` with the tiny shape: each of its parts, a model that fails, compiled
 parts."""
 
 import json
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.cli.benches import sd
+from tests.benchmarks import sd
 from tests.cli.conftest import Cli
 
 
@@ -43,7 +43,7 @@ def test_every_part_has_figures_and_a_model_that_cannot_be_loaded_takes_none_of_
     for name in ("MIN_CALLS", "MIN_RUNS", "CALLS_A_RUN", "WARM_UP_CALLS"):
         monkeypatch.setattr(sd, name, 1)
     options = "--shape tiny --shape sd3 --size 64 --steps 1 --seconds 0 --pan 6 --device cpu --json"
-    done = bench_here("bench", "sd", *options.split())
+    done = bench_here("sd", *options.split())
     reason = "shape sd3: not one of sd15, sd-turbo, sdxl-turbo, ssd-1b, sdxs, tiny"
     assert (done.code, done.err) == (1, f"multiverse: sd3: loading: {reason}\n")
     result = json.loads(done.out)
@@ -53,7 +53,7 @@ def test_every_part_has_figures_and_a_model_that_cannot_be_loaded_takes_none_of_
 
 def test_sd_is_measured_when_its_parts_are_compiled(bench_here: Cli) -> None:
     options = "--size 64 --steps 2 --compile --seconds 0 --pan 6 --device cpu --json"
-    done = bench_here("bench", "sd", *options.split())
+    done = bench_here("sd", *options.split())
     result = json.loads(done.out)
     assert (done.code, result["accelerator"]) == (0, "inductor") and result["tiny"][
         "64x64, 2 steps"
