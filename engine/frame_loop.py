@@ -66,7 +66,7 @@ class TimingParts:
     """Real time, for measurements."""
     times: FrameTimes
     budget: FrameBudget
-    """What still fits into a frame."""
+    """The time of a frame, asked before something is drawn beside the picture."""
     mark: FrameMark
     """The frame in progress, for the watchdog."""
     gate: Gate

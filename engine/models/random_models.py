@@ -1,10 +1,9 @@
-"""Helpers for models with random weights, so that benchmarks and tests need no download; and a FLOP
-counter."""
+"""Parts of models with random weights, so that benchmarks and tests need no download."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from string import ascii_lowercase
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import torch
 
@@ -14,8 +13,6 @@ TOKENS: Final = (
     *ascii_lowercase,
     *(f"{letter}</w>" for letter in ascii_lowercase),
 )
-
-Result = TypeVar("Result")
 
 
 @contextmanager
@@ -33,13 +30,3 @@ def letter_tokenizer(tokens: int) -> Any:
 
     vocabulary = {token: number for number, token in enumerate(TOKENS)}
     return CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=tokens)
-
-
-def count_gflop(call: Callable[[], Result]) -> tuple[float, Result]:
-    """GFLOP of `call()` (2 x multiply-adds / 1e9), and its result. Use the meta device to count
-    without computing."""
-    from torch.utils.flop_counter import FlopCounterMode
-
-    with FlopCounterMode(display=False) as counter:
-        result = call()
-    return counter.get_total_flops() / 1e9, result

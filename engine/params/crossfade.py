@@ -95,7 +95,7 @@ class PictureFade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookEvent:
-    """What happens to the looks in one frame."""
+    """The changes of looks in one frame."""
 
     fade: PictureFade | None = None
     """The picture fade that runs; None if one look alone is on screen."""

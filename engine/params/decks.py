@@ -51,7 +51,7 @@ class Deck:
         self.values: Mapping[str, Any] = {}
         """All values of this frame: smoothed after `glide`, modulated after `modulate`."""
         self.source: Snapshot | None = None
-        """Of an outgoing look: the set values that its own glide to."""
+        """The set values that those of an outgoing look glide to; None for another deck."""
 
     def glide(self, snapshot: Snapshot, step_s: float) -> None:
         """Let the values glide to those of the snapshot. `step_s`: time since the last frame."""

@@ -128,7 +128,7 @@ class GLRenderer:
             self._unfinished: DeckPicture | None = None  # drawn, but not finished yet
             self._current: Target
             self._pixels: dict[int, np.ndarray] = {}
-            """What has been read of this picture, by bits per channel."""
+            """The pixels that have been read of this picture, by bits per channel."""
             self._look_target: Target | None = None  # what the look's pass drew and published
             self._start(self._make_targets(width, height))
             undo.pop_all()

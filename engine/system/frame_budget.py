@@ -1,4 +1,4 @@
-"""What else fits into a frame: asked before it is drawn, told what it has cost.
+"""The time of a frame: asked before something more is drawn in it, told what that has cost.
 
 A frame has one picture that may not be late. Beside it come a second look while one fades into the
 other, the trail of a look that is expected, and the second output: each asks here first. What is

@@ -51,7 +51,7 @@ def bench_here(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Cli:
     measurement uses a separate process."""
     if not IS_SOAK:
         monkeypatch.setattr(
-            "engine.models.measuring.MATMUL_RUNS", 3
+            "tests.benchmarks.device_measuring.MATMUL_RUNS", 3
         )  # takes a second; no test reads the figure
     monkeypatch.setattr(
         measuring, "subprocess", SimpleNamespace(Popen=MeasuredHere, PIPE=subprocess.PIPE)

@@ -26,7 +26,7 @@ from tests.benchmarks.options import LoopBench
 
 if TYPE_CHECKING:
     from engine.app import Engine
-    from engine.models.measuring import MeasuredDevice
+    from tests.benchmarks.device_measuring import MeasuredDevice
 
 FAILED = "failed"
 """The key of a result that is not complete: the part that failed, and the reason."""
@@ -109,7 +109,7 @@ def device_facts(target: "MeasuredDevice", unverified: Sequence[str]) -> dict[st
 
     `matmul_tflops`: work per second of a large matrix product here, for comparison; a convolution
     may exceed it."""
-    from engine.models.measuring import matmul_tflops
+    from tests.benchmarks.device_measuring import matmul_tflops
 
     facts: dict[str, Any] = {
         "device": target.name,

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 
 from engine.models.device_work import device_wait
-from engine.models.measuring import interleaved_ms
 from engine.models.rvc.highpass import RATE_HZ, high_pass, high_pass_on_host
 from engine.models.rvc.retrieval import NEIGHBOURS, Retrieval
 from engine.models.rvc.synthesizer import NOISE_SCALE
 from tests.benchmarks import voice
+from tests.benchmarks.device_measuring import interleaved_ms
 from tests.benchmarks.measuring import in_own_process
 from tests.models.rvc import peers
 

@@ -116,10 +116,10 @@ def run(options: Sam3Bench, progress: Progress) -> dict[str, Any]:
 
 def _measure(options: Sam3Bench, progress: Progress) -> dict[str, Any]:
     from engine.models.device_work import free_memory
-    from engine.models.measuring import measured_device
     from engine.models.sam3.fp8 import require_fp8
     from engine.models.sam3.load import prepare
     from engine.models.sam3.shapes import build, require_shape
+    from tests.benchmarks.device_measuring import measured_device
 
     target = measured_device(options.device, options.threads, half="bfloat16")
     shape = options.shape or ("tiny" if target.kind == "cpu" else "sam3")
@@ -261,15 +261,15 @@ class _Case:
 
     def detect(self, shape: str, seconds: float) -> dict[str, Any]:
         """Detect objects in single pictures."""
-        from engine.models.measuring import interleaved_ms, memory_mb, reset_peak_memory
-        from engine.models.sam3.shapes import gflop
+        from tests.benchmarks.device_measuring import interleaved_ms, memory_mb, reset_peak_memory
+        from tests.benchmarks.gflop import sam3_gflop
         from tests.benchmarks.sam3_reference import ReferenceSegmenter, compare_with_transformers
 
         model, texts, objects = self._model, self._texts, self._objects
         reset_peak_memory(model.device)
         ours = _EngineSegmenter(model, "image", texts, objects)
         result = self._measure_stream(ours, seconds)
-        work = gflop(shape, model.spec.resolution, len(texts))
+        work = sam3_gflop(shape, model.spec.resolution, len(texts))
         baseline = ReferenceSegmenter(self._theirs, texts)
         calls: dict[str, Call] = {
             "ours": ours,
@@ -321,7 +321,7 @@ class _Case:
 
     def track(self, seconds: float) -> dict[str, Any]:
         """Track objects over consecutive pictures."""
-        from engine.models.measuring import interleaved_ms, memory_mb, reset_peak_memory
+        from tests.benchmarks.device_measuring import interleaved_ms, memory_mb, reset_peak_memory
         from tests.benchmarks.sam3_reference import ReferenceTracker, tensors_mb
 
         model = self._model
@@ -382,7 +382,7 @@ class _Case:
         """The cost of one object to the tracker, and of all in one batch, in the same run. ms: of
         its part of a picture; times_one: the ratio; times_one_by_one: how much longer a pass for
         each object would take."""
-        from engine.models.sam3.shapes import tracker_gflop
+        from tests.benchmarks.gflop import sam3_tracker_gflop
 
         ms: dict[int, float] = {}
         for count in sorted({1, min(16, self._objects), self._objects}):
@@ -401,7 +401,7 @@ class _Case:
             ms[count] = float(np.median(times_ms))
         most, spec = max(ms), self._model.spec
         name = spec.model.removeprefix("random:")
-        work = {} if name.endswith("3.1") else tracker_gflop(name, spec.resolution)
+        work = {} if name.endswith("3.1") else sam3_tracker_gflop(name, spec.resolution)
         return {
             "ms": {str(count): round(each, 3) for count, each in ms.items()},
             "times_one": round(ms[most] / ms[1], 2),

@@ -27,7 +27,7 @@ from tests.benchmarks.measuring import Progress, device_facts, in_own_process
 from tests.benchmarks.options import SdBench
 
 if TYPE_CHECKING:
-    from engine.models.measuring import MeasuredDevice
+    from tests.benchmarks.device_measuring import MeasuredDevice
 
 UNVERIFIED = (
     "gain from CUDA graphs",
@@ -62,7 +62,7 @@ def _accelerator_of(options: SdBench) -> str:
 
 
 def _measure(options: SdBench, progress: Progress) -> dict[str, Any]:
-    from engine.models.measuring import measured_device
+    from tests.benchmarks.device_measuring import measured_device
 
     target = measured_device(options.device, options.threads)
     shapes = options.shape or (
@@ -118,7 +118,7 @@ class _ShapeBench:
 
     def __init__(self, shape: str, target: "MeasuredDevice", options: SdBench) -> None:
         from engine.models.sd.accelerators import accelerate, require_accelerator
-        from engine.models.sd.timing import DiffusersBaseline
+        from tests.benchmarks.sd_baseline import DiffusersBaseline
 
         self._shape = shape
         self._target = target
@@ -135,7 +135,7 @@ class _ShapeBench:
     def measure(self, side: int, steps: int) -> dict[str, Any]:
         """One size and number of real steps: ours with and without graphs, theirs both ways,
         alternating."""
-        from engine.models.sd.shapes import gflop
+        from tests.benchmarks.gflop import sd_gflop
 
         picture = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
         painter = self._painter(side, steps, has_graphs=True)
@@ -162,7 +162,7 @@ class _ShapeBench:
 
         ms = self._times_ms(calls, rounds=MIN_CALLS, warm_up=WARM_UP_CALLS, min_calls=0, after=read)
         fps = {name: 1000.0 / each for name, each in self._times_ms(calls).items()}
-        work = gflop(self._shape, side, side)
+        work = sd_gflop(self._shape, side, side)
         work_gflop = work["encode"] + steps * work["unet"] + work["decode"]
         result: dict[str, Any] = {
             "fps": round(fps["ours"], 2),
@@ -247,7 +247,7 @@ class _ShapeBench:
     def reference(self, side: int) -> dict[str, Any] | None:
         """The time of a picture with an IP-Adapter, by whether its reference picture moves,
         compared with that without one, in turn; None if there is none for this model."""
-        from engine.models.sd.timing import model_with_adapter
+        from tests.benchmarks.sd_baseline import model_with_adapter
 
         adapted = model_with_adapter(self._shape, self._target) if self._is_plain else None
         if adapted is None:
@@ -321,7 +321,7 @@ class _ShapeBench:
     ) -> dict[str, float]:
         """Ms of each call in a row, or alone with `min_calls` 0, interleaved with the others: see
         `interleaved_ms`."""
-        from engine.models.measuring import interleaved_ms
+        from tests.benchmarks.device_measuring import interleaved_ms
 
         wait = self._baseline.wait
         seconds = self._seconds / 2

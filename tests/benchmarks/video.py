@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from engine.jobs.video.backend import StageFigures
     from engine.jobs.video.job import VideoJob
-    from engine.models.measuring import MeasuredDevice
+    from tests.benchmarks.device_measuring import MeasuredDevice
 
     Repaint = Callable[[Image.Image], Image.Image]
 
@@ -144,7 +144,7 @@ def run(options: VideoBench, progress: Progress) -> dict[str, Any]:
 
 
 def _measure(options: VideoBench, progress: Progress) -> dict[str, Any]:
-    from engine.models.measuring import measured_device
+    from tests.benchmarks.device_measuring import measured_device
 
     target = measured_device(options.device, options.threads)
     cores = limit_cores(options.threads) if target.kind == "cpu" else None
@@ -198,13 +198,13 @@ class _ShapeBench:
     def __init__(
         self, shape: str, target: "MeasuredDevice", clip: Path, size: tuple[int, int]
     ) -> None:
-        from engine.models.sd.shapes import gflop
-        from engine.models.sd.timing import DiffusersBaseline
+        from tests.benchmarks.gflop import sd_gflop
+        from tests.benchmarks.sd_baseline import DiffusersBaseline
 
         self._shape, self._target, self._clip = shape, target, clip
         self._baseline = DiffusersBaseline(shape, target, PROMPT)
         self._size = size
-        self._gflop = gflop(shape, *size)
+        self._gflop = sd_gflop(shape, *size)
 
     def measure(self, case: Case, seconds: float) -> dict[str, Any]:
         """Measure ours and diffusers, alternately."""

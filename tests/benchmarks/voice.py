@@ -31,9 +31,9 @@ from tests.benchmarks.options import ModelBench, number
 
 if TYPE_CHECKING:
     from engine.models.graphs import ChainRunner
-    from engine.models.measuring import MeasuredDevice
     from engine.models.rvc.model import VoiceModel
     from engine.models.rvc.stream import LiveVoice
+    from tests.benchmarks.device_measuring import MeasuredDevice
 
 UNVERIFIED = (
     "gain from CUDA graphs in a stream",
@@ -106,7 +106,7 @@ def spoken(seconds: float, rate_hz: int) -> np.ndarray:
 
 def measure(options: RvcBench, progress: Progress) -> tuple[dict[str, Any], "VoiceModel"]:
     """The figures, and the model that was measured."""
-    from engine.models.measuring import measured_device
+    from tests.benchmarks.device_measuring import measured_device
 
     target = measured_device(options.device, options.threads, is_exact=True)
     shape = options.shape or ("tiny" if target.kind == "cpu" else "v2-48k")
@@ -142,10 +142,10 @@ def _model(shape: str, embeddings: int, target: "MeasuredDevice", dtype: str) ->
 
 def _offline(model: "VoiceModel", seconds: float) -> dict[str, Any]:
     """Convert one sound from 16 kHz in memory to the model's rate in memory."""
-    from engine.models.measuring import interleaved_ms, memory_mb, reset_peak_memory
     from engine.models.rvc.offline import PerformanceProfiler, VoiceConverter
     from engine.models.rvc.optimization import OptimizationConfig
     from engine.models.rvc.spec import VoiceSettings
+    from tests.benchmarks.device_measuring import interleaved_ms, memory_mb, reset_peak_memory
 
     sound = spoken(seconds, 16_000)
     options = OptimizationConfig.for_device(model.device.type)
@@ -178,7 +178,7 @@ def _offline(model: "VoiceModel", seconds: float) -> dict[str, Any]:
 
 def _live(model: "VoiceModel", block_ms: float, seconds: float) -> dict[str, Any]:
     from engine.models.graphs import DirectRunner
-    from engine.models.measuring import memory_mb, reset_peak_memory
+    from tests.benchmarks.device_measuring import memory_mb, reset_peak_memory
 
     reset_peak_memory(model.device)
     result = _measure_stream(_voice(model, block_ms, None), seconds)
@@ -232,11 +232,11 @@ def _measure_stream(voice: "LiveVoice", seconds: float) -> dict[str, Any]:
 def _batch(model: "VoiceModel", files: int) -> dict[str, Any]:
     """Convert files of three seconds, one piece each, in one call: both ways alternately; on a CPU
     once."""
-    from engine.models.measuring import interleaved_ms
     from engine.models.rvc.cutting import cut_into_spans, read_piece
     from engine.models.rvc.offline import VoiceConverter
     from engine.models.rvc.optimization import OptimizationConfig
     from engine.models.rvc.spec import VoiceSettings
+    from tests.benchmarks.device_measuring import interleaved_ms
 
     options = OptimizationConfig.for_device(model.device.type)
     converters = {

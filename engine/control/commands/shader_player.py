@@ -53,7 +53,7 @@ Jump = Callable[[Snapshot, Iterable[str]], None]
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Slot:
-    """What plays in a slot."""
+    """A slot with the shader that plays in it."""
 
     name: str
     now: PlayingShader | None = None
@@ -67,7 +67,7 @@ class _Slot:
     """Its shader is not tested, or refused, so that another stands in. Set on any thread."""
     is_enabled: bool = True
     suffix: str = ""
-    """Of the render slot in which the look on screen has its shader."""
+    """Suffix of the render slot in which the look on screen has its shader."""
     switched_for: Snapshot | None = None
     """The old look of the last dissolve for which the render slot was changed."""
     requests_at_bypass: int = 0

@@ -12,7 +12,7 @@ from engine.errors import ModelError
 from engine.models.card_memory import reserve_memory
 from engine.models.device_work import in_fastest_layout, weights_of
 from engine.models.pretrained import silence_libs
-from engine.models.random_models import count_gflop, letter_tokenizer, seeded
+from engine.models.random_models import letter_tokenizer, seeded
 from engine.models.sd.coefficients import noise_table
 from engine.models.sd.model import DiffusionModel
 from engine.models.sd.spec import ModelSpec
@@ -239,28 +239,6 @@ def build_pipeline(model: DiffusionModel, name: str) -> Any:
         pipeline = library.StableDiffusionImg2ImgPipeline(**parts, **options)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
-
-
-def gflop(name: str, width: int, height: int) -> dict[str, float]:
-    """2 x multiply-adds / 1e9 of one call for one picture: `unet`, `encode` and `decode`. Counted
-    without running."""
-    with torch.no_grad(), torch.device("meta"):
-        unet = build_unet(name).eval()
-        vae = build_taesd(name).eval()
-        z, t = torch.empty(1, 4, height // 8, width // 8), torch.empty(1)
-        options: dict[str, Any] = {
-            "encoder_hidden_states": torch.empty(1, CONTEXT_TOKENS, unet.config.cross_attention_dim)
-        }
-        if _shape(name).family == "sdxl":
-            options["added_cond_kwargs"] = {
-                "text_embeds": torch.empty(1, 1280),
-                "time_ids": torch.empty(1, 6),
-            }
-        return {
-            "unet": count_gflop(lambda: unet(z, t, **options))[0],
-            "encode": count_gflop(lambda: vae.encode(torch.empty(1, 3, height, width)))[0],
-            "decode": count_gflop(lambda: vae.decode(z))[0],
-        }
 
 
 def _shape(name: str) -> ModelShape:

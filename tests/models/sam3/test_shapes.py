@@ -9,9 +9,10 @@ from engine.errors import ModelError
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.load import load
 from engine.models.sam3.segmenter import Segmenter
-from engine.models.sam3.shapes import OBJECTS, build, gflop, tracker_gflop
+from engine.models.sam3.shapes import OBJECTS, build
 from osc_schema.sam3 import RESOLUTIONS_PX
 from tests.benchmarks.clip import draw_discs
+from tests.benchmarks.gflop import sam3_gflop, sam3_tracker_gflop
 from tests.benchmarks.sam3_reference import ReferenceSegmenter
 from tests.support.long_form import IS_SOAK
 
@@ -39,7 +40,7 @@ def test_the_counted_work_equals_published_counts_and_is_what_the_advice_says() 
     """A tenth to a third: WORK_FRACTIONS in engine/jobs/segment/times.py, and the help of
     /sam3/resolution."""
     coarse, small, middle, large, whole = (
-        gflop("sam3", resolution, 1) for resolution in RESOLUTIONS_PX
+        sam3_gflop("sam3", resolution, 1) for resolution in RESOLUTIONS_PX
     )
     assert whole["backbone"] == pytest.approx(5614, rel=0.001)
     assert 0 < whole["masks"] < whole["decoder"] < 0.1 * whole["backbone"]
@@ -55,14 +56,14 @@ def test_an_object_that_is_followed_costs_the_more_the_larger_the_picture() -> N
     """Of the real size: 3 % of a picture without it at 336 px, 15 % at 1008 px: the figures in
     docs/how-to/sam3.md."""
     for resolution, percent in ((336, 3.2), *(((1008, 15.0),) if IS_SOAK else ())):
-        work, more = gflop("sam3", resolution, 1), tracker_gflop("sam3", resolution)
+        work, more = sam3_gflop("sam3", resolution, 1), sam3_tracker_gflop("sam3", resolution)
         alone = sum(work.values()) + more["picture"]
         assert 100 * more["object"] / alone == pytest.approx(percent, abs=0.1)
     seven, patches = 7 * 24**2, 24**2
     attention = (
         4 * 2 * 2 * patches * seven * 256 / 1e9
     )  # four layers, two products, of 256 channels
-    assert tracker_gflop("sam3", 336)["object"] > attention
+    assert sam3_tracker_gflop("sam3", 336)["object"] > attention
 
 
 @pytest.mark.parametrize("has_tracker", [False, True])

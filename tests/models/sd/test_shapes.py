@@ -6,7 +6,8 @@ import torch
 from engine.errors import ModelError
 from engine.models.sd import ModelSpec
 from engine.models.sd.load import load
-from engine.models.sd.shapes import build_taesd, build_unet, gflop
+from engine.models.sd.shapes import build_taesd, build_unet
+from tests.benchmarks.gflop import sd_gflop
 from tests.support.long_form import IS_SOAK
 
 PARAMETERS = {
@@ -30,16 +31,16 @@ def test_unets_have_as_many_weights_as_the_published_ones(name: str) -> None:
 
 @pytest.mark.soak
 def test_the_counted_work_of_a_call_equals_published_counts() -> None:
-    work = gflop("sd15", 512, 512)
+    work = sd_gflop("sd15", 512, 512)
     assert {part: round(amount) for part, amount in work.items()} == {
         "unet": 803,
         "encode": 122,
         "decode": 141,
     }
-    assert round(gflop("sdxs", 512, 512)["unet"]) == 369
+    assert round(sd_gflop("sdxs", 512, 512)["unet"]) == 369
     if IS_SOAK:  # each for seconds of a processor
-        assert round(gflop("sdxl-turbo", 512, 512)["unet"]) == 1589
-        assert round(gflop("ssd-1b", 512, 512)["unet"]) == 980
+        assert round(sd_gflop("sdxl-turbo", 512, 512)["unet"]) == 1589
+        assert round(sd_gflop("ssd-1b", 512, 512)["unet"]) == 980
 
 
 def test_a_model_with_random_weights_is_loaded_by_the_name_of_its_shape() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from engine.models.measuring import interleaved_ms
+from tests.benchmarks.device_measuring import interleaved_ms
 
 
 class SlowWait:

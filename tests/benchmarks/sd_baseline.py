@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 
 from engine.models.device_work import device_wait, free_memory
-from engine.models.measuring import MeasuredDevice
 from engine.models.sd.model import DiffusionModel
 from engine.models.sd.plan.ip_adapter_file import ADAPTERS, ENCODER, examine_ip_adapter
 from engine.models.sd.shapes import SHAPES, build, build_pipeline
+from tests.benchmarks.device_measuring import MeasuredDevice
 
 SMALL_DEPTH: dict[str, Any] = {
     "backbone_config": {
