@@ -1,7 +1,8 @@
 """READ FIRST: builds every part from the configuration and connects them, in one order.
 
-    values: store, sound, camera ─► picture: renderer, sinks ─► control hub ──► live models ─► control: OSC, MIDI, Link
-                                                                         start: page, frame loop, watchdog ◄─┘
+    values: store, sound, camera ─► picture: renderer, sinks ─► control hub
+                                                                  │
+       start: page, frame loop, watchdog ◄── control: OSC, MIDI, Link ◄── live models
 
 Each step returns a complete part that the next ones take. Anything missing fails here, before the
 first frame. After that no failure of a part ends a live run.

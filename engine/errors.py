@@ -2,7 +2,7 @@
 
     MultiverseError                 something the user can act on: what, which value, what is
                                     allowed, what next
-    ├── UsageError                  a wrong value, or options that contradict each other (exit code 2)
+    ├── UsageError                  a wrong value or a contradiction (exit code 2)
     │   └── ConfigError             a configuration file or option is wrong; names file and key path
     ├── PortTakenError              another program uses the port
     ├── AudioError                  a sound device or file cannot be used
@@ -12,7 +12,7 @@
     ├── IsfError                    a shader file that cannot be played; names the line
     ├── SinkError                   an output failed
     │   ├── SinkUsageError          an output that is named wrongly; a UsageError, too
-    │   ├── SinkUnavailableError    an output that can never run here (wrong system, package missing)
+    │   ├── SinkUnavailableError    an output that can never run here: system, package
     │   └── FolderBusyError         another run is using the folder
     ├── PresetError                 a preset cannot be read or written
     ├── MappingError                a map of foreign controls cannot be read, written or edited
@@ -22,8 +22,8 @@
     ├── DmxDecodeError              bytes that are not a valid DMX packet
     ├── SharedMemoryError           a ring cannot be made or opened
     ├── ModelError                  a model cannot be loaded or used
-    │   ├── DeviceFullError         its device has too little memory; another machine may have enough
-    │   └── DeviceLostError         its device has failed: this process cannot use it any more, a new one may
+    │   ├── DeviceFullError         its device has too little memory; another may not
+    │   └── DeviceLostError         its device has failed; a new process may use it
     └── ChildError                  a child process cannot be started, or refused a request
         ├── ControlPipeError        a message that cannot be sent or read; the pipe still works
         └── PipeClosedError         the other end of a control pipe has closed

@@ -21,7 +21,8 @@ OUR_NAMES = frozenset(
     "offline osc overwrite "
     "params presets recordings renderer resume shaders sinks smoothing web web_token width "
     # options of `multiverse run`
-    "config dmx_universes fixture frames fullscreen help json lan osc_allow seconds set size".split()
+    "config dmx_universes fixture frames fullscreen help json lan osc_allow "
+    "seconds set size".split()
 )
 """Names that a live model cannot have, because the engine has an address, a key or an option of
 this name."""

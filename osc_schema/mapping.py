@@ -5,7 +5,8 @@ from osc_schema.types import Area, Command
 
 MODES = ("fader", "offset", "twos", "sign", "trigger", "rise", "toggle", "momentary")
 KEYS = (
-    "control", "target", "argument", "low", "high", "curve", "invert", "takeover", "mode", "in_low", "in_high",
+    "control", "target", "argument", "low", "high", "curve", "invert", "takeover", "mode", "in_low",
+    "in_high",
     "feedback", "ticks",
 )  # fmt: skip
 """Keys of an entry, in the order of `/map/entry`."""

@@ -2,23 +2,19 @@
 commands and checks.
 
     [project.entry-points."multiverse.models"]
-    plasma = "multiverse_plasma:ENTRY"          # a LiveEntry, engine/live/kit/live_model.py
+    plasma = "multiverse_plasma:ENTRY"       # a LiveEntry, engine/live/kit/live_model.py
     [project.entry-points."multiverse.parameters"]
-    plasma = "multiverse_plasma:AREA"           # an Area: its parameters, osc_schema/types.py
+    plasma = "multiverse_plasma:AREA"        # an Area: its parameters, osc_schema/types.py
     [project.entry-points."multiverse.sinks"]
-    laser = "multiverse_plasma:LASER"           # a SinkKind, osc_schema/types.py
+    laser = "multiverse_plasma:LASER"        # a SinkKind, osc_schema/types.py
     [project.entry-points."multiverse.sources"]
-    noise = "multiverse_plasma:NoiseSource"     # a class, called as Class(name, clock=...,
-                                                report=...)
+    noise = "multiverse_plasma:NoiseSource"  # called as NoiseSource(name, clock=..., report=...)
     [project.entry-points."multiverse.separators"]
-    spectral = "multiverse_plasma:Spectral"     # a class, called as Class(sample_rate_hz),
-                                                engine/audio/separator.py
+    spectral = "multiverse_plasma:Spectral"  # called as Spectral(sample_rate_hz)
     [project.entry-points."multiverse.commands"]
-    heat = "multiverse_plasma"                  # a module with a function heat, or an `app` of
-                                                Typer's
+    heat = "multiverse_plasma"               # a module with a function heat, or an `app` of Typer's
     [project.entry-points."multiverse.checks"]
-    heat = "multiverse_plasma:HEAT"             # a CheckRow of the doctor,
-                                                engine/cli/doctor_checks.py
+    heat = "multiverse_plasma:HEAT"          # a CheckRow of the doctor, cli/doctor_checks.py
 
 The engine's own models and engine/dataset are added in the same way. A plug-in is trusted like any
 installed package; one that cannot be loaded, or is not what its group needs, is left out, with a

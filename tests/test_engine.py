@@ -116,9 +116,11 @@ def test_two_beats_of_an_offline_camera_repeat_until_it_is_live_again(chord: Pat
 def test_two_offline_runs_are_the_same_byte_for_byte(chord: Path, renderer: str) -> None:
     def pictures() -> list[bytes]:
         looks = {
-            "/feedback/amount": 0.8, "/layer/1/curve": 0.5, "/region/enable": True, "/layer/5/intensity": 0.3,
+            "/feedback/amount": 0.8, "/layer/1/curve": 0.5, "/region/enable": True,
+            "/layer/5/intensity": 0.3,
             "/mod/1/source": "lfo1", "/mod/1/target": "/layer/1/angle", "/lfo/1/shape": "random",
-            "/mod/2/source": "pitch", "/mod/2/target": "/multiverse/window_ms", "/lfo/1/tempo_sync": "eighth",
+            "/mod/2/source": "pitch", "/mod/2/target": "/multiverse/window_ms",
+            "/lfo/1/tempo_sync": "eighth",
             "/mod/3/source": "envelope", "/mod/3/target": "/layer/2/ratio",
         }  # fmt: skip
         config = quiet(

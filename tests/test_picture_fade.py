@@ -47,9 +47,12 @@ def without_effects(values: dict[str, Value]) -> dict[str, Value]:
 
 def open_offline(folder: Path, preset: str = "Mandala"):
     config = {
-        "width": 96, "height": 64, "fps": float(FPS), "audio": "demo", "offline": True, "renderer": "numba",
-        "sinks": ["null"], "osc": {"listen": "off"}, "web": "off", "presets": str(folder), "recordings": str(folder),
-        "params": {**without_effects(PresetFolder(folder).load(preset).by_address()), "/safety/flash_guard": False},
+        "width": 96, "height": 64, "fps": float(FPS), "audio": "demo", "offline": True,
+        "renderer": "numba",
+        "sinks": ["null"], "osc": {"listen": "off"}, "web": "off", "presets": str(folder),
+        "recordings": str(folder),
+        "params": {**without_effects(PresetFolder(folder).load(preset).by_address()),
+            "/safety/flash_guard": False},
     }  # fmt: skip
     return open_engine(build_config(config))
 

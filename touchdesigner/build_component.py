@@ -1,8 +1,8 @@
-"""Builds the `multiverse` component. Run it once inside TouchDesigner: paste it into a Text DAT and choose Run Script,
-or, in the textport: exec(open(r"/path/to/touchdesigner/build_component.py", encoding="utf-8").read())
+"""Builds the `multiverse` component. Run it once inside TouchDesigner: paste it into a Text DAT and
+choose Run Script, or, in the textport: exec(open(r"/path/to/touchdesigner/build_component.py", encoding="utf-8").read())
 
-Generated from `touchdesigner/builder.py`, `touchdesigner/component/` and the declarations by `multiverse schema write`;
-do not edit.
+Generated from `touchdesigner/builder.py`, `touchdesigner/component/` and the declarations by
+`multiverse schema write`; do not edit.
 """
 
 # fmt: off
@@ -1757,7 +1757,8 @@ class PictureInputs:
         top = self._comp.op("main_in")
         top.cook()  # a TOP without a viewer does not cook, and keeps the size of its last picture
         return main_trouble(
-            self._own("Mainsender"), self._own("Mainfound"), len(top.par.sendername.menuNames), (top.width, top.height),
+            self._own("Mainsender"), self._own("Mainfound"), len(top.par.sendername.menuNames),
+            (top.width, top.height),
             engine_px, is_windows=sys.platform == "win32",
             is_non_commercial=licenses.isNonCommercial,  # noqa: F821  TouchDesigner's
         )  # fmt: skip
@@ -2817,7 +2818,8 @@ def arrange(comp: Any) -> None:
     """Place modules in rows of five, and below them each chain in its own row."""
     for at, name in enumerate(MODULES):
         comp.op(name).nodeX, comp.op(name).nodeY = at % 5 * COLUMN, -(at // 5) * ROW
-    rows = (("osc_out", "osc_in", "parameter_callbacks", "frame_callbacks", "status", "objects"), *PICTURES,
+    rows = (("osc_out", "osc_in", "parameter_callbacks", "frame_callbacks", "status", "objects"),
+        *PICTURES,
             AUDIO, OBJECTS, STATUS, INPUTS)  # fmt: skip
     for row, names in enumerate(rows, start=5):
         for column, name in enumerate(names):

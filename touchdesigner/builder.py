@@ -343,7 +343,8 @@ def arrange(comp: Any) -> None:
     """Place modules in rows of five, and below them each chain in its own row."""
     for at, name in enumerate(MODULES):
         comp.op(name).nodeX, comp.op(name).nodeY = at % 5 * COLUMN, -(at // 5) * ROW
-    rows = (("osc_out", "osc_in", "parameter_callbacks", "frame_callbacks", "status", "objects"), *PICTURES,
+    rows = (("osc_out", "osc_in", "parameter_callbacks", "frame_callbacks", "status", "objects"),
+        *PICTURES,
             AUDIO, OBJECTS, STATUS, INPUTS)  # fmt: skip
     for row, names in enumerate(rows, start=5):
         for column, name in enumerate(names):

@@ -1,8 +1,9 @@
 """One spectrum per hop and channel, and its bands: levels for modulation, finer bands for onsets.
 
-Normalisation: Hann window (Harris 1978), real FFT of n samples, power |X|². By Parseval the mean square of the windowed
-samples is 2 sum |X|² / (n sum w²); for bins above 0, below n/2 this is 16 / (3 n²) sum |X|². So the level of a band is
-the RMS of the sound in it: a full-scale sine gives 0.7071 in its own band.
+Normalisation: Hann window (Harris 1978), real FFT of n samples, power |X|². By Parseval the mean
+square of the windowed samples is 2 sum |X|² / (n sum w²); for bins above 0, below n/2 this is
+16 / (3 n²) sum |X|². So the level of a band is the RMS of the sound in it: a full-scale sine gives
+0.7071 in its own band.
 """
 
 from itertools import pairwise

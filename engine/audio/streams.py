@@ -163,7 +163,8 @@ class _Callback:
         self._called_s = self._clock.now_s()
         try:
             self._work(self._called_s, data, frames, times, status)
-        except Exception as error:  # the top of PortAudio's thread: `watch` raises it on the owner's, which logs it
+        except Exception as error:
+            # the top of PortAudio's thread: `watch` raises it on the owner's, which logs it
             self._error = error
             raise devices.load_portaudio().CallbackAbort from None
 

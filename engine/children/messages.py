@@ -1,16 +1,20 @@
 """Messages between the engine and a child: msgspec structs, packed by `engine.ipc.ControlPipe`.
 
-    engine -> child                              child -> engine
-    Begin          once, first                   Hello           the main function has started
-    Update         values, inputs, commands      UpdateReceived  its loop has received an update
-    OutputCreated  answers OutputRequest         Facts           facts for the status
-    Stop           please exit                   OutputRequest   create a ring (AudioOutputRequest:
-                   for sound)
-                                                 TrialStarted    before a value's first use;
-                                                                 TrialPassed: after it
-                                                 CallAnswer      the result of a command
-                                                 Note            a warning to report
-                                                 FaultReport     why it is about to exit
+    engine -> child
+    Begin           once, first
+    Update          values, inputs, commands
+    OutputCreated   answers OutputRequest
+    Stop            please exit
+
+    child -> engine
+    Hello           the main function has started
+    UpdateReceived  its loop has received an update
+    Facts           facts for the status
+    OutputRequest   create a ring (AudioOutputRequest: for sound)
+    TrialStarted    before a value's first use; TrialPassed: after it
+    CallAnswer      the result of a command
+    Note            a warning to report
+    FaultReport     why it is about to exit
 
 A child that is stopped (SIGSTOP, a driver) reads nothing, and a full pipe would block the engine's
 end. Backpressure: everything the engine sends often goes into one kind of message, `Update`, and

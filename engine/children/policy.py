@@ -245,7 +245,6 @@ def _blame(key: str, value: Any) -> _Blame:
 def _as_text(blame: _Blame) -> str:
     key, packed = blame
     text = str(msgspec.json.decode(packed))
-    return (
-        f"{key}: "
-        f"{text if len(text) <= MAX_PRINTED_CHARACTERS else text[: MAX_PRINTED_CHARACTERS - 3] + '...'}"
-    )
+    if len(text) > MAX_PRINTED_CHARACTERS:
+        text = text[: MAX_PRINTED_CHARACTERS - 3] + "..."
+    return f"{key}: {text}"

@@ -401,7 +401,8 @@ def refused_port(host: str, port: int, *kinds: socket.SocketKind) -> str:
                 bind_alone(trial, (host, port))
             except OSError as error:
                 is_refused = sys.platform == "win32" and error.errno == errno.EACCES
-                return f"({refusal_reason(error)}){'' if is_refused else '; is an engine running already?'}"
+                hint = "" if is_refused else "; is an engine running already?"
+                return f"({refusal_reason(error)}){hint}"
     return ""
 
 

@@ -175,7 +175,7 @@ def render(data: dict[str, Any], system: str) -> str:
 Written {data["written"]} by `multiverse doctor --selftest --report`, multiverse {data["multiverse"]}.
 The names of the user, of this machine and of the home folder are removed. Read it before you send it:
 devices and other programs are listed under their own names.
-"""
+"""  # noqa: E501
     return head + "".join(
         f"\n## {title}\n\n" + "\n".join(lines) + "\n" for title, lines in parts.items()
     )

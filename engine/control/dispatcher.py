@@ -2,7 +2,8 @@
 tag.
 
     packet ─► decoded ─┬─► one parameter, one plain value, which is most packets: checked, stored
-                       └─► steps: changes of values, commands, queries ─► now, or in the frame in which they are due
+                       └─► steps: changes of values, commands, queries ─► now, or in the frame in
+                           which they are due
 
 A mistake is counted, reported and answered where it is found (`foreign/unmapped.py`); the rest is
 executed.

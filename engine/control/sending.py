@@ -75,7 +75,9 @@ class SendingThread:
         )
         if is_last:
             outbox.send(None, 2 * MAX_PACKETS)
-        else:  # the rate limit uses real time, not the engine's clock, because receivers read in real time
+        else:
+            # the rate limit uses real time, not the engine's clock, because receivers read in real
+            # time
             self._limited_until_s = outbox.send(time.perf_counter())
         self._something_waits = self._send_rest() or is_polled
         if now_s >= self._next_lost_s:

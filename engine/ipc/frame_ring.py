@@ -151,7 +151,8 @@ class RingWriter:
             self._fence()
             fields[END] = sequence
             self._fence()
-        finally:  # an error's traceback would keep the arrays, and so the mapped memory, beyond `close`
+        finally:
+            # an error's traceback would keep the arrays, and so the mapped memory, beyond `close`
             del fields, floats, slot_pixels
         self._block.fields[NEWEST] = sequence
         self.beat()

@@ -28,11 +28,11 @@ UINT8_DISPLAY: Final = 1
 
 
 _HEAD: Final = """
-    0       S8    magic             the kind, stored last at creation; not ready without it. All begin with "MV"
+    0       S8    magic             the kind, stored last at creation; all begin with "MV"
     8       u4    version           of the kind
     72      u8    heartbeat_ns      last heartbeat of a writer, ns since 1970
     80      u8    writer_pid        the process that made it and removes it
-    88      f8    writer_start      when that process started (see process_identity), against reused ids
+    88      f8    writer_start      when it started (see process_identity), against reused ids
     96      u8    writer_namespace  Linux: number of the pid namespace the id counts in; 0 elsewhere
     104     u8    created_ns        ns since 1970; among segments with one name the newest counts
     128     S64   name              UTF-8, padded with zeros
@@ -50,8 +50,8 @@ _FRAME_RING: Final = """
     40      u8    slot_stride       bytes from a slot to the next
     48      u8    first_slot        offset of slot 0
     56      f8    fps               nominal frames per second, 0 if there is none
-    64      u8    newest            number of the newest whole frame, which is in slot newest % 3; 0: none
-    112     u8    number_before     newest frame of the segment before a new size: numbers continue after it
+    64      u8    newest            the newest whole frame, in slot newest % 3; 0: none
+    112     u8    number_before     newest frame before a new size: numbers continue after it
     120     u8    generation_before generation of the first frame here, until its writer changes it
     192     S32   successor         segment name, ASCII, set before `state` becomes 3
 """
@@ -74,7 +74,7 @@ _SLOT: Final = """
     8       u8    end               number of the whole frame, stored after its last pixel
     16      u8    index             FrameId.index
     24      f8    time_s            FrameId.time_s
-    32      u8    generation        which prompt, size or take it belongs to: readers may discard older ones
+    32      u8    generation        which prompt, size or take it belongs to
 """
 SLOT: Final = dtype_of(_SLOT, SLOT_PIXELS)
 """A slot of a frame ring, followed by its pixels: row_stride * height bytes."""
@@ -83,7 +83,7 @@ _AUDIO_RING: Final = """
     16      u4    channels          numbers in a frame
     20      u4    rate_hz           frames per second
     24      u8    capacity          frames the ring holds
-    192     u8    announced         one past the last sample whose writing has begun: stored before the copy
+    192     u8    announced         one past the last sample whose writing has begun
     200     u8    end               one past the last whole sample: stored after it
 """
 AUDIO_RING: Final = SegmentKind(
@@ -113,13 +113,13 @@ CHILD_COUNTERS: Final = SegmentKind(
 `time.perf_counter_ns` of the machine, not since 1970."""
 
 _GATE: Final = """
-    192     u8    draw_ns           time of the draw under way, or of the next one, perf_counter_ns; 0: unknown
+    192     u8    draw_ns           time of this or the next draw, perf_counter_ns; 0: unknown
     200     u8    period_ns         frame period of the engine; an older draw stops nobody
     208     u8    late_frames       number of frames the engine has published late
     216     u8    voice_ns          time the voice child began the block under way; 0: none
 """
 _TURNS: Final = """
-    {0}     u8    device_{3}        number from 1 of the device on which the child with this index takes turns; 0: none
+    {0}     u8    device_{3}        from 1: the device on which this child takes turns; 0: none
     {1}     u8    wants_ns_{3}      time from which it waits for its turn; 0: it does not wait
     {2}     u8    works_ns_{3}      time it began the slice under way; 0: none
 """

@@ -48,7 +48,8 @@ OTHER_HALF: Final = {"CLIPText": "vision_model.", "CLIPVision": "text_model."}
 ADVICE: Final = " If you want to instead overwrite"
 """Start of diffusers' advice for programmers after a shape error, which is cut off."""
 _TROUBLES = (
-    OSError, EOFError, UnpicklingError, ValueError, RuntimeError, LookupError, TypeError, AttributeError,
+    OSError, EOFError, UnpicklingError, ValueError, RuntimeError, LookupError, TypeError,
+    AttributeError,
     ArithmeticError, AssertionError, ImportError, MemoryError,
 )  # fmt: skip
 _LEGACY = frozenset(

@@ -12,12 +12,15 @@ VOCABULARY: Final = ("tokenizer.json", "vocab.json", "merges.txt")
 CONFIG: Final = "tokenizer_config.json"
 SETTINGS: Final = {
     CONFIG: (
-        "model_max_length", "bos_token", "eos_token", "unk_token", "pad_token", "add_prefix_space", "do_lower_case",
-        "errors", "clean_up_tokenization_spaces", "added_tokens_decoder", "additional_special_tokens",
+        "model_max_length", "bos_token", "eos_token", "unk_token", "pad_token", "add_prefix_space",
+        "do_lower_case",
+        "errors", "clean_up_tokenization_spaces", "added_tokens_decoder",
+        "additional_special_tokens",
         "extra_special_tokens", "padding_side", "truncation_side", "split_special_tokens",
     ),
     "special_tokens_map.json": (
-        "bos_token", "eos_token", "unk_token", "pad_token", "additional_special_tokens", "extra_special_tokens",
+        "bos_token", "eos_token", "unk_token", "pad_token", "additional_special_tokens",
+        "extra_special_tokens",
     ),
 }  # fmt: skip
 """The keys that define the tokens. Others select code (auto_map, trust_remote_code), other files

@@ -2,14 +2,12 @@
 
     cue = [
         { number = 1, preset = "Night", fade_s = 3.0, follow_s = 20.0 },
-        { number = 2, preset = "Day" },                                     # at once, and waits for
-                                                                            go
+        { number = 2, preset = "Day" },  # at once, and waits for go
         { number = 3, preset = "Day, brighter", fade_s = 3.0, glide = true },
-        { number = 4, preset = "Finale", fade = "4b", follow = "8bars" },           # beats and bars
-                                                                                    of the tempo
+        # beats and bars of the tempo
+        { number = 4, preset = "Finale", fade = "4b", follow = "8bars" },
         { number = 5, preset = "Night", timecode = "01:03:20:00" },
-        { number = 6, preset = "Day", keep_layer5 = true },                 # the camera's layer
-                                                                            stays as it is
+        { number = 6, preset = "Day", keep_layer5 = true },  # the camera's layer stays as it is
         { number = 7, preset = "Night", note = "when she lifts the guitar" },
     ]
 

@@ -1,8 +1,8 @@
 """Decks: each is a look that is drawn, wherever its picture goes.
 
     on air     what is on screen; during a picture fade, the look that fades in
-    outgoing   during a picture fade: the old look. It has the values from before the fade, and a copy
-               of what moves them: glides finish, LFOs run, it still reacts to the kick
+    outgoing   during a picture fade: the old look. It has the values from before the fade, and a
+               copy of what moves them: glides finish, LFOs run, it still reacts to the kick
     upcoming   a look that begins in a moment; drawn unseen, so that it begins with its trail
     second     the look of the second output
 

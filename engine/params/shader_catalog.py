@@ -1,6 +1,8 @@
 """The shaders in some folders, by name: finds, reads and watches their files.
 
-    folder ─ its disk thread: every 0.25 s a look at the folders' times; a scan if one changed, or after 10 s ─► entries
+    folder ─► its disk thread ─► entries
+
+The thread looks at the folders' times every 0.25 s, and scans if one has changed, or after 10 s.
 
 Only this list can be played: a name from the network never becomes a path. Each folder has its own
 disk thread, because a network folder may hang. A scan is bounded in depth, files and bytes, and

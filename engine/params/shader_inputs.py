@@ -5,7 +5,7 @@ sixteen, its aliases /fx/<slot>/<1..16>, floats 0..1, and they alone have a valu
 many as it has numbers, in the order of the file: a point two, a colour four. /fx/<slot>/<input> is
 a view of them, with range, type and label.
 
-    /fx/1/glow 3.5  ─► alias /fx/1/2 = 0.35 ─► smoothing, modulation, presets ─► the shader gets glow = 3.5
+    /fx/1/glow 3.5 ─► alias /fx/1/2 = 0.35 ─► smoothing, modulation, presets ─► glow = 3.5
 
 - float: linear from MIN to MAX; without them 0..1. bool: on from 0.5 up. long: the aliases' range
   is divided evenly among its values. event: true for one frame when the alias rises to 0.5; the

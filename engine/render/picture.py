@@ -160,8 +160,8 @@ class OutgoingLook:
     A finished picture has the look's shaders and effects. Looks with the same shaders in the same
     slots are mixed before them instead: the shaders continue, and their inputs are interpolated.
 
-    Each look has the feedback trail of its deck. If a fade begins during another one, three looks are on screen: the first is frozen beneath the
-    second, which now fades out."""
+    Each look has the feedback trail of its deck. If a fade begins during another one, three looks
+    are on screen: the first is frozen beneath the second, which now fades out."""
 
     number: int
     """Number of the fade; a new number makes the look on screen the outgoing one."""

@@ -38,7 +38,8 @@ COUNTED = ("mov", "avi")
 # some encoders do not support the channel order of more channels; they are mixed down to two
 CHANNELS = {"aac": 2, "libopus": 2}
 SAME = ("ac3", "eac3", "mp2")  # encoded as they were, with all channels
-NAMES = {"aac": "AAC", "ac3": "AC-3", "eac3": "E-AC-3", "mp2": "MP2", "libopus": "Opus", "pcm_s16le": "PCM",
+NAMES = {"aac": "AAC", "ac3": "AC-3", "eac3": "E-AC-3", "mp2": "MP2", "libopus": "Opus",
+    "pcm_s16le": "PCM",
          "pcm_s24le": "PCM in 24 bits"}  # fmt: skip
 TIMECODE = r"(\d\d:){3}\d\d"
 DROP_FRAME = r"\d\d:\d\d:\d\d[:;.]\d\d"

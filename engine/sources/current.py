@@ -1,6 +1,7 @@
 """The current source of layer 5, and switching to another one during a show.
 
-    now ─► the picture          next ─► opened and started, waits for its first picture; then becomes `now`
+    now ─► the picture
+    next ─► opened and started, waits for its first picture; then becomes `now`
 
 The current source plays until the next one has a picture. If there is none within 10 s, the next
 one is closed and nothing changes, so a wrong name or an inactive sender never interrupts the

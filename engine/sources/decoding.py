@@ -252,8 +252,9 @@ def _decode(
         try:
             frames = decoder.decode(packet)
         except av.error.FFmpegError as error:
-            is_large = isinstance(error, av.error.ArgumentError)
-            reason = f"{error.strerror}{'; pictures of up to 8192x8192 px can be decoded' if is_large else ''}"
+            reason = error.strerror
+            if isinstance(error, av.error.ArgumentError):
+                reason = f"{reason}; pictures of up to 8192x8192 px can be decoded"
             if not awaited.is_exact:
                 on_corrupt(reason)
             continue

@@ -1,7 +1,7 @@
 """A key of the configuration that is an option of `multiverse run`, too: declared once, in the
 key's annotation.
 
-    camera: Annotated[str, option("Layer 5: a camera, a video, ...", "none|test|INDEX|NAME")] = "none"
+    camera: Annotated[str, option("Layer 5: a camera ...", "none|test|INDEX|NAME")] = "none"
 
 `engine/cli/run_options.py` makes the options from this, and `engine/cli/doc_tables.py` the tables
 of docs/.

@@ -1,27 +1,22 @@
 """/live: levels, status and the OSC monitor for the page, as JSON on a WebSocket.
 
+20 per second:
     {"levels": [{"rms", "peak", "low", "mid", "high", "pitch_hz", "onset_count"}, ... per channel],
      "beat": {"beat", "bpm", "confidence"},
-     "fade": null or {"passed": 0..length, "length", "unit": "s", "beats" or "hand" (length 1)}}       20
-                                                                                                       per
-                                                                                                       second
-    {"status": {... as in /status.json}}                                                               2
-                                                                                                       per
-                                                                                                       second
-    {"moved": {address: value, ...}}: values with their modulation, while there are any               10
-                                                                                                      per
-                                                                                                      second
+     "fade": null or {"passed": 0..length, "length", "unit": "s", "beats" or "hand" (length 1)}}
+
+2 per second:
+    {"status": {... as in /status.json}}
+
+10 per second:
+    {"moved": {address: value, ...}}: values with their modulation, while there are any
     {"waiting": {address: position 0..1, ...}}: parameters whose mapped fader was moved in the last
-    3 s and has not
-        taken over yet, and where it stands on their range; while there are any, and once empty       10
-                                                                                                      per
-                                                                                                      second
-    {"sources": {name: level 0..1, ...}}: to clients that sent {"sources": true}                      10
-                                                                                                      per
-                                                                                                      second
+        3 s and has not taken over yet, and where it stands on their range; while there are any, and
+        once empty
+    {"sources": {name: level 0..1, ...}}: to clients that sent {"sources": true}
+
+At most 10 per second, to clients that sent {"monitor": true}:
     {"osc": [{"at_s", "from", "address", "args"} or {"at_s", "from", "refused"}, ...], "skipped": n}
-                                                           at most 10 per second, to clients that
-                                                           sent {"monitor": true}
 
 A slow browser gets only the newest levels and status, and the newest lines of the monitor.
 """

@@ -1,8 +1,9 @@
 """The picture of what is prepared, `prepared` among the previews: the look that waits for the next
 take, in motion.
 
-    viewers, /preset/prepare ─► process (cli/prepared_program.py) ◄──orders, 4 per second─ sound, beat, values
-                                        └──a picture for each order──► PreviewTap
+    viewers, /preset/prepare ─► process (cli/prepared_program.py) ◄─ orders, 4 per second:
+                                  │                                  sound, beat, values
+                                  └─ a picture for each order ─► PreviewTap
 
 The process draws with a small engine of its own, at the lowest priority, so the show never waits
 for it, and no code is written twice. It runs while something is prepared and somebody watches, and

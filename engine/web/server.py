@@ -1,6 +1,7 @@
 """The page's server: one thread with an event loop, and an encoder thread for each picture.
 
-frame loop ─ offer ─► PreviewTap ─► encoder thread ─ one JPEG per picture and width ─► event loop ─► viewers
+frame loop ─ offer ─► PreviewTap ─► encoder thread
+                                      └─ one JPEG per picture and width ─► event loop ─► viewers
 """
 
 import asyncio

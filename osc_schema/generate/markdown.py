@@ -16,25 +16,30 @@ Generated from the declarations in `osc_schema/` by `multiverse schema write`; d
 Send `ADDRESS VALUE` to the engine, by default at 127.0.0.1:9000, UDP or TCP.
 `/layer/<1-4>/angle` stands for four addresses, `/layer/1/angle` to `/layer/4/angle`.
 
-- **Patterns**: `*` any characters and `?` one character within a level, `[a-c]` one of these characters and
-  `[!x]` any other, `{one,two}` one of these words, `//` any number of levels.
-  `/layer/*/mute 1` mutes layers 1 to 4.
-  To set FULLY_NAMED or a trigger with a pattern, its first part must be written in full, as in
-  `/sink/*/enable 0`; `//*` and `/*/width` do not change them.
-- **Bundles**: all changes in a bundle appear in the same frame; a bundle with a time tag waits for its time.
-- **Menus** take an item's name or its index, counted from 0. **Stops** are numbers with names: send either.
-- **Commands** take the arguments that are listed, no more; those in brackets may be left out, and the
-  last one also comes without those before it if it is one of several names (`/cue/go bar`). `button`
-  is what a button of a control surface adds: 1, or 0 when it is released, which does nothing.
+- **Patterns**: `*` any characters and `?` one character within a level, `[a-c]` one of these
+  characters and `[!x]` any other, `{one,two}` one of these words, `//` any number of levels.
+  `/layer/*/mute 1` mutes layers 1 to 4. To set FULLY_NAMED or a trigger with a pattern, its first
+  part must be written in full, as in `/sink/*/enable 0`; `//*` and `/*/width` do not change them.
+- **Bundles**: all changes in a bundle appear in the same frame; a bundle with a time tag waits for
+  its time.
+- **Menus** take an item's name or its index, counted from 0. **Stops** are numbers with names:
+  send either.
+- **Commands** take the arguments that are listed, no more; those in brackets may be left out, and
+  the last one also comes without those before it if it is one of several names (`/cue/go bar`).
+  `button` is what a button of a control surface adds: 1, or 0 when it is released, which does
+  nothing.
 - **Triggers** fire on any number except 0, and on a message without arguments.
-- **Glide** is the time after which a value has moved 63 % of the way to a new one; `/smooth` changes it.
-- **Out of range**: *clipped* to the limit, *wrapped* around (the two ends are the same), or *rejected*:
-  the value does not change. Each rejection is counted, and reported at most once per second.
-- **Kept**: *preset*: stored in presets; *resume*: restored by `--resume` after a crash;
-  *panic*: reset to its default by `/master/panic`.
-- **Answers** go to subscribers (`/engine/notify`) and to the sender of `/get`, as `i`, `f` and `s` only.
-- **Messages** are sent to subscribers in addition to the values; they cannot be set; `/get` answers with
-  the last one, and OSCQuery has their last values.
+- **Glide** is the time after which a value has moved 63 % of the way to a new one; `/smooth`
+  changes it.
+- **Out of range**: *clipped* to the limit, *wrapped* around (the two ends are the same), or
+  *rejected*: the value does not change. Each rejection is counted, and reported at most once per
+  second.
+- **Kept**: *preset*: stored in presets; *resume*: restored by `--resume` after a crash; *panic*:
+  reset to its default by `/master/panic`.
+- **Answers** go to subscribers (`/engine/notify`) and to the sender of `/get`, as `i`, `f` and `s`
+  only.
+- **Messages** are sent to subscribers in addition to the values; they cannot be set; `/get`
+  answers with the last one, and OSCQuery has their last values.
 """
 
 _PARAM_ROW = "| Address | What it does | Values | Default | Glide, kept |"

@@ -29,7 +29,7 @@ _VALUE_PX = 70
 _GAP_PX = 4
 _TITLE_PX = 30
 _OPENED = """\
-// Subscribe: all values now, then every change, to the port that Open Stage Control receives OSC on.
+// Subscribe: all values now, then every change, to the port on which Open Stage Control receives.
 send("{target}", "{notify}", {arguments});
 """
 

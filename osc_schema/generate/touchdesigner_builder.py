@@ -23,11 +23,11 @@ TEXTPORT_LINE = 'exec(open(r"/path/to/touchdesigner/build_component.py", encodin
 escape."""
 
 _HEAD = f'''\
-"""Builds the `multiverse` component. Run it once inside TouchDesigner: paste it into a Text DAT and choose Run Script,
-or, in the textport: {TEXTPORT_LINE}
+"""Builds the `multiverse` component. Run it once inside TouchDesigner: paste it into a Text DAT and
+choose Run Script, or, in the textport: {TEXTPORT_LINE}
 
-Generated from `touchdesigner/builder.py`, `touchdesigner/component/` and the declarations by `multiverse schema write`;
-do not edit.
+Generated from `touchdesigner/builder.py`, `touchdesigner/component/` and the declarations by
+`multiverse schema write`; do not edit.
 """
 
 # fmt: off

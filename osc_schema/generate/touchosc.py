@@ -258,7 +258,8 @@ def _fader(
     if param.scale == "exponential":
         ratio = param.high / param.low
         script = _EXPONENTIAL.format(
-            low=repr(param.low), ratio=repr(ratio), name=name, address=name, decimals=decimals(param),
+            low=repr(param.low), ratio=repr(ratio), name=name, address=name,
+            decimals=decimals(param),
             answer=_LAST_ANSWER,
         )  # fmt: skip
         node = _node("FADER", name, frame, _FADER, **look, script=script)

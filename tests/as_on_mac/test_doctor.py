@@ -38,7 +38,8 @@ def stumbles() -> Iterator[Check]:
         "OpenGL", Answer(error=str(refusal("Apple Software Renderer", 410, 1))), NUMBA, "", "darwin"
     )
     for device, state in (
-        ("microphone", "refused"), ("camera", "refused"), ("microphone", "not asked"), ("microphone", "unknown"),
+        ("microphone", "refused"), ("camera", "refused"), ("microphone", "not asked"),
+        ("microphone", "unknown"),
     ):  # fmt: skip
         yield check(f"{device} permission", Answer(values={device: state}), TERMINAL, device)
     yield check("local network", {"TERM_PROGRAM": "iTerm.app"}, 15)

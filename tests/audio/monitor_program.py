@@ -31,7 +31,8 @@ def main(file: str, monitor: str) -> None:
     clock = SystemClock()
     config = build_config(
         {
-            "width": 64, "height": 64, "fps": FPS, "audio": file, "monitor": monitor, "renderer": "numba",
+            "width": 64, "height": 64, "fps": FPS, "audio": file, "monitor": monitor,
+            "renderer": "numba",
             "music": [str(Path(file).parent)], "osc": {"listen": "127.0.0.1:0"},
             "params": {f"/audio/{n}/auto": False for n in range(1, 5)},
         }

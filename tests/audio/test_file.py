@@ -46,8 +46,10 @@ def noise() -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("name", "subtype", "channels"),
-    [("a.wav", "FLOAT", 2), ("a.flac", "PCM_24", 2), ("a.aiff", "PCM_24", 2), ("a.ogg", "VORBIS", 2),
-     ("b.wav", "PCM_24", 4), ("b.flac", "PCM_16", 4), ("b.aiff", "FLOAT", 12), ("tagged.flac", "PCM_16", 2)],
+    [("a.wav", "FLOAT", 2), ("a.flac", "PCM_24", 2), ("a.aiff", "PCM_24", 2), ("a.ogg", "VORBIS",
+        2),
+     ("b.wav", "PCM_24", 4), ("b.flac", "PCM_16", 4), ("b.aiff", "FLOAT", 12), ("tagged.flac",
+         "PCM_16", 2)],
 )  # fmt: skip
 def test_a_file_loops_without_a_gap_sample_for_sample(
     name, subtype, channels, tmp_path, open_feed, reports
@@ -100,7 +102,8 @@ def loudest_hz(sound: np.ndarray) -> list[int]:
     return [2 * round(float(each.argmax()), -1) for each in np.abs(np.fft.rfft(halves))]
 
 
-FORMATS_WITHOUT_AN_END = [("a.ogg", "OGG", "VORBIS"), ("a.opus", "OGG", "OPUS"), ("a.mp3", "MP3", "MPEG_LAYER_III"),
+FORMATS_WITHOUT_AN_END = [("a.ogg", "OGG", "VORBIS"), ("a.opus", "OGG", "OPUS"), ("a.mp3", "MP3",
+    "MPEG_LAYER_III"),
                           ("a.flac", "FLAC", "PCM_16")]  # fmt: skip
 
 
@@ -205,7 +208,8 @@ def write_through_ffmpeg(
 
 @pytest.mark.parametrize(
     ("name", "codec", "rate_hz", "has_pictures"),
-    [("a.m4a", "aac", 44_100, False), ("a.aac", "aac", 48_000, False), ("a.mp4", "aac", 32_000, True),
+    [("a.m4a", "aac", 44_100, False), ("a.aac", "aac", 48_000, False), ("a.mp4", "aac", 32_000,
+        True),
      ("a.wma", "wmav2", 44_100, False), ("a.mkv", "ac3", 48_000, True)],
 )  # fmt: skip
 def test_other_formats_are_decoded_by_ffmpeg_at_their_own_rate_in_both_channels(
@@ -281,8 +285,10 @@ LAYOUTS = {
 
 @pytest.mark.parametrize(
     ("name", "codec", "counts"),
-    [("a.wav", "pcm_s24le", range(1, 17)), ("a.flac", "flac", range(1, 9)), ("a.mkv", "pcm_f32le", range(1, 17)),
-     ("a.mp4", "flac", range(1, 9)), ("a.m4a", "aac", (*range(1, 9), 16)), ("a.opus", "libopus", range(1, 9))],
+    [("a.wav", "pcm_s24le", range(1, 17)), ("a.flac", "flac", range(1, 9)), ("a.mkv", "pcm_f32le",
+        range(1, 17)),
+     ("a.mp4", "flac", range(1, 9)), ("a.m4a", "aac", (*range(1, 9), 16)), ("a.opus", "libopus",
+         range(1, 9))],
 )  # fmt: skip
 def test_one_to_sixteen_channels_play(name, codec, counts, tmp_path, open_feed, reports) -> None:
     """PyAV's crash on a planar frame of eight channels ended the process."""

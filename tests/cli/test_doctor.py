@@ -118,7 +118,8 @@ def test_private_names_are_removed_as_whole_words_longest_first():
         "c": 7,
     }
     assert redact(found, names) == {
-        "a": ["~/show", "HOST (Arena - Composition)"], "b": "USER's iPhone, channel Anna, 1", "c": 7,
+        "a": ["~/show", "HOST (Arena - Composition)"], "b": "USER's iPhone, channel Anna, 1",
+        "c": 7,
     }  # fmt: skip
     assert (
         redact(r"C:\Users\ann\python.exe", {r"C:\Users\ann": "~", "ann": "USER"}) == r"~\python.exe"

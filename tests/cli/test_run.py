@@ -159,7 +159,8 @@ def test_an_interrupted_video_reports_its_progress_and_exits_with_1(
 
     with ctrl_c_when(has_begun):
         done = cli(
-            "run", *SMALL, "--offline", "--audio", "demo", "--sink", "record=out.mp4", "--seconds", "3600",
+            "run", *SMALL, "--offline", "--audio", "demo", "--sink", "record=out.mp4", "--seconds",
+            "3600",
             *(["--json"] if is_json else []),
         )  # fmt: skip
     count = pictures_in(home / "out.mp4")

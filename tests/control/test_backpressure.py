@@ -181,7 +181,8 @@ def test_a_bundle_is_dropped_whole_or_retained_whole_and_replaces_only_what_it_s
 
 def test_a_bundle_is_retained_whole_with_more_than_values_or_broken(engine: Engine) -> None:
     for element in [
-        encode_message("/tempo/tap", 1), encode_message("/preset/save", "x"), encode_message("/layer/*/angle", 2.0),
+        encode_message("/tempo/tap", 1), encode_message("/preset/save", "x"),
+        encode_message("/layer/*/angle", 2.0),
     ]:  # fmt: skip
         mixed = bundle(value(A, 1.0), element)
         assert engine.retained(mixed, value(A, 2.0)) == [mixed, value(A, 2.0)], element

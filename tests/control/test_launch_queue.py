@@ -113,7 +113,8 @@ def test_what_waits_is_listed_and_can_be_taken_back(hub: Launch) -> None:
     hub.say(ANGLE, 90.0, "beat")
     listed = [(each.address, *each.args) for each in hub.say("/launch/list")]
     assert listed == [
-        ("/launch/queued", ANGLE, 1, ""), ("/launch/queued", "Aurora", 3, "Aurora"), ("/done", "/launch/list"),
+        ("/launch/queued", ANGLE, 1, ""), ("/launch/queued", "Aurora", 3, "Aurora"), ("/done",
+            "/launch/list"),
     ]  # fmt: skip
     assert [each.args for each in hub.say("/launch/drop", "Silk")] == [("/launch/drop", 0)]
     assert [each.args for each in hub.say("/launch/drop")] == [

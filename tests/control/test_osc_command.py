@@ -137,7 +137,8 @@ def test_heard_lists_unmapped_messages(rig: Any) -> None:
     assert unmapped_lines().output == "No unmapped messages.\n"
     program = rig.client()
     for packet in (
-        arena.message("", 0.5), encode_message("/fader/2", 0.25), encode_message("/fader/1", 1, "on\x1b[2J"),
+        arena.message("", 0.5), encode_message("/fader/2", 0.25), encode_message("/fader/1", 1,
+            "on\x1b[2J"),
     ):  # fmt: skip
         program.send(packet)
         program.send(packet)
@@ -152,7 +153,8 @@ def test_heard_lists_unmapped_messages(rig: Any) -> None:
     assert "  /button 1  (once)" in unmapped_lines("button").output.splitlines()
     (entry,) = json.loads(unmapped_lines("FADER", "0.25", "--json").output)
     assert entry | {"rate_hz": 0} == {
-        "address": "/fader/2", "sender": f"udp 127.0.0.1:{program.port}", "count": 2, "rate_hz": 0, "arguments": "0.25",
+        "address": "/fader/2", "sender": f"udp 127.0.0.1:{program.port}", "count": 2, "rate_hz": 0,
+        "arguments": "0.25",
     }  # fmt: skip
     assert "3 more are not listed (--most N)." in unmapped_lines("--most", "1").output
     assert "not listed" not in unmapped_lines("fader").output

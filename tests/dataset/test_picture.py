@@ -90,7 +90,8 @@ def test_all_formats_agree_on_every_thing(results: tuple[Path, PictureTask, Pict
     assert [line["number"] for line in lines] == list(piles)
     for line in lines:
         own = piles[line["number"]]
-        assert (line["area_px"], line["visible_share"], line["place_m"], line["head_px"] or [0, 0]) == (
+        assert (line["area_px"], line["visible_share"], line["place_m"], line["head_px"] or [0,
+            0]) == (
             own["area"], own["visible_share"], own["place_m"], own["keypoints"][:2],
         )  # fmt: skip
 

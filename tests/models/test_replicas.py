@@ -99,7 +99,8 @@ def assert_paints(model: DiffusionModel) -> None:
     controls = [(source_picture(side_px=SIDE_PX), 1.0)] * model.controlnet_count
     ip_image = source_picture() if model.ip_adapter is not None else None
     painted = paint(
-        model, source_picture(), prompt="a cat", steps=4, width=SIDE_PX, height=SIDE_PX, controls=controls,
+        model, source_picture(), prompt="a cat", steps=4, width=SIDE_PX, height=SIDE_PX,
+        controls=controls,
         ip_image=ip_image,
     )  # fmt: skip
     assert painted.shape == (SIDE_PX, SIDE_PX, 3) and painted.std() > 0

@@ -25,9 +25,12 @@ NAME = re.compile(r"[ \"#%'()*+\-/0-9:;<=>@A-Z_`a-z]+")  # annex C, without what
 FEATURES = {
     "Dimmer": "Dimmer.Dimmer", "Shutter(n)": "Beam.Beam", "MediaContent(n)": "Gobo.Media",
     "Effects(n)Fade": "Beam.Beam",
-    "VideoEffect(n)Parameter(m)": "Video.Video", "ColorMacro(n)": "Color.RGB", "VideoHueShift": "Color.HSBC_Shift",
-    "ColorEffects(n)": "Color.Color", "VideoBrightness": "Color.HSBC_Shift", "Effects(n)Rate": "Beam.Beam",
-    "Video": "Video.Video", "Effects(n)": "Beam.Beam", "Zoom": "Focus.Focus", "Effects(n)PosRotate": "Beam.Beam",
+    "VideoEffect(n)Parameter(m)": "Video.Video", "ColorMacro(n)": "Color.RGB",
+    "VideoHueShift": "Color.HSBC_Shift",
+    "ColorEffects(n)": "Color.Color", "VideoBrightness": "Color.HSBC_Shift",
+    "Effects(n)Rate": "Beam.Beam",
+    "Video": "Video.Video", "Effects(n)": "Beam.Beam", "Zoom": "Focus.Focus",
+    "Effects(n)PosRotate": "Beam.Beam",
     "Prism(n)": "Beam.Beam", "Shutter(n)Strobe": "Beam.Beam", "StrobeFrequency": "Beam.Beam",
 }  # fmt: skip
 """Attributes and their features in annex B."""

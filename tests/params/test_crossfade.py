@@ -14,7 +14,8 @@ from engine.params.store import entries_of
 from osc_schema import Rejected, Value
 
 ANGLE, BRIGHTNESS, WINDOW, MUTE, BLEND = (
-    "/layer/1/angle", "/multiverse/brightness", "/multiverse/window_ms", "/layer/1/mute", "/multiverse/blend"
+    "/layer/1/angle", "/multiverse/brightness", "/multiverse/window_ms", "/layer/1/mute",
+    "/multiverse/blend"
 )  # fmt: skip
 
 

@@ -7,8 +7,10 @@ from engine.params.fade_time import FadeTime, FadeTimer, Pulse
 
 def test_a_time_is_seconds_beats_or_bars() -> None:
     for written, time in [
-        (4, FadeTime(4.0)), ("4", FadeTime(4.0)), ("1.5 s", FadeTime(1.5)), ("4b", FadeTime(4.0, "b")),
-        ("1 beat", FadeTime(1.0, "b")), (".5b", FadeTime(0.5, "b")), ("2bars", FadeTime(2.0, "bars")),
+        (4, FadeTime(4.0)), ("4", FadeTime(4.0)), ("1.5 s", FadeTime(1.5)), ("4b", FadeTime(4.0,
+            "b")),
+        ("1 beat", FadeTime(1.0, "b")), (".5b", FadeTime(0.5, "b")), ("2bars", FadeTime(2.0,
+            "bars")),
         ("1 bar", FadeTime(1.0, "bars")),
     ]:  # fmt: skip
         assert FadeTime.of(written) == time

@@ -44,7 +44,8 @@ def steps_of_frames(folder: Path, count: int, sound: Path) -> tuple[Counter[Any]
 
     params = {"/output/2/source": "look", "/autopilot/enable": True, "/autopilot/bank": 1}
     config = Config(
-        width=64, height=64, fps=10.0, audio=str(sound), offline=True, renderer="numba", preset="preset 3",
+        width=64, height=64, fps=10.0, audio=str(sound), offline=True, renderer="numba",
+        preset="preset 3",
         params=params, sinks=("null", "2:null"), presets=str(filled(folder, count)),
     )  # fmt: skip
     with open_engine(config) as engine:

@@ -19,7 +19,8 @@ def reading(
     hours, minutes, seconds, frames = label_at(number, RATES[rate])
     return TimecodeReading(
         hours=hours, minutes=minutes, seconds=seconds, frames=frames, at_s=at_s,
-        rate=rate, frame_s=1.0 / RATES[rate].fps / abs(speed), is_backward=speed < 0, is_still=is_still,
+        rate=rate, frame_s=1.0 / RATES[rate].fps / abs(speed), is_backward=speed < 0,
+        is_still=is_still,
     )  # fmt: skip
 
 

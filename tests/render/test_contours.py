@@ -157,7 +157,8 @@ def test_a_contour_keeps_its_number_while_it_moves_and_another_becomes_the_large
     one.follow(values(), StubRenderer(black()), tick(0.9), None)
     one.follow(values(), StubRenderer(black()), tick(1.0), None)
     assert messages[3:] == [
-        ("/contour/found", (0,)), ("/contour/1", (0.0,) * 5), ("/contour/2", (0.0,) * 5), ("/contour/found", (0,)),
+        ("/contour/found", (0,)), ("/contour/1", (0.0,) * 5), ("/contour/2", (0.0,) * 5),
+        ("/contour/found", (0,)),
     ]  # fmt: skip
 
 

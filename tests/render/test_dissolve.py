@@ -14,11 +14,13 @@ from tests.support.pictures import dissolving, draw_once, on_air
 SIZE = (96, 54)
 BLACK_BACKGROUND = {"/multiverse/bias": 0.0, "/multiverse/tone": "clip"}
 ROSE = BLACK_BACKGROUND | {
-    "/multiverse/blend": 2.0, "/mirror/mode": "kaleidoscope", "/mirror/segments": 12, "/feedback/amount": 0.9,
+    "/multiverse/blend": 2.0, "/mirror/mode": "kaleidoscope", "/mirror/segments": 12,
+    "/feedback/amount": 0.9,
     "/feedback/zoom": 0.965, "/feedback/rotate": -1.5,
 }  # fmt: skip
 CURTAIN = BLACK_BACKGROUND | {
-    "/multiverse/blend": 1.0, "/colour/mode": "fixed", "/colour/base_hue": 0.36, "/layer/1/ratio": 0.2,
+    "/multiverse/blend": 1.0, "/colour/mode": "fixed", "/colour/base_hue": 0.36,
+    "/layer/1/ratio": 0.2,
     "/feedback/amount": 0.8, "/feedback/zoom": 1.01,
 }  # fmt: skip
 WITHIN = 2  # of 255: three roundings

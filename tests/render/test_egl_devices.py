@@ -108,7 +108,8 @@ def test_a_device_is_chosen_by_its_index_or_a_part_of_its_name_or_all_are_listed
     ]:
         assert find_device(choice, (*MACHINE, RTX)) == found, choice
     for choice, reason in [
-        ("h100", "several match; give the index"), ("9", "no such device"), ("10", "no such"), ("arc", "no such"),
+        ("h100", "several match; give the index"), ("9", "no such device"), ("10", "no such"),
+        ("arc", "no such"),
     ]:  # fmt: skip
         with pytest.raises(
             NoGLError, match=f"gpu '{choice}': .*{reason}.*2 NVIDIA H100 PCIe /dev/dri/renderD128"

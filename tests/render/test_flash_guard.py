@@ -274,7 +274,8 @@ def test_a_hit_is_white_over_any_picture_and_hits_in_a_row_are_limited(
     show(SIMPLE, 1, 8.0)  # those of before
     frozen = SIMPLE | {"/master/freeze": True}
     for values, hits, time_s, level in (
-        (SIMPLE, 1, 9.1, 0), (SIMPLE, 2, 9.2, 255), (SIMPLE, 2, 9.325, 64), (frozen, 2, 9.325, 64), (SIMPLE, 2, 9.5, 0),
+        (SIMPLE, 1, 9.1, 0), (SIMPLE, 2, 9.2, 255), (SIMPLE, 2, 9.325, 64), (frozen, 2, 9.325, 64),
+        (SIMPLE, 2, 9.5, 0),
         (frozen, 3, 9.6, 255), (frozen, 3, 9.9, 0),
     ):  # fmt: skip
         rgba = show(values, hits, time_s).astype(int)
@@ -418,7 +419,8 @@ def test_the_strobe_flashes_at_its_rate_and_the_guard_leaves_three_a_second(
 ) -> None:
     renderer.resize(*SIZE)
     times_s, base = times(30, 2), BLACK if colour == "white" else WHITE
-    strobe_values = values({"/tempo/bpm": 120.0} | {f"/master/strobe/{name}": value for name, value in (
+    strobe_values = values({"/tempo/bpm": 120.0} | {f"/master/strobe/{name}": value for name,
+        value in (
         ("enable", True), ("tempo_sync", sync), ("rate_hz", rate_hz), ("colour", colour))})  # fmt: skip
 
     def show(guard: dict, start_s: float) -> np.ndarray:

@@ -246,7 +246,8 @@ def test_what_a_look_misses_is_told_once_after_two_seconds_and_again_when_the_ca
         assert (maps is None) is (scene is None)
     lines = [line for _, line in reports.lines]
     assert [line.split(" ", 3)[:3] for line in lines] == [
-        ["Silhouette:", "layer", "5"], ["Silhouette:", "people", "are"], ["Silhouette:", "layer", "5"],
+        ["Silhouette:", "layer", "5"], ["Silhouette:", "people", "are"], ["Silhouette:", "layer",
+            "5"],
     ]  # fmt: skip
     mapper.close()
 

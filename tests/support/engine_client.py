@@ -71,8 +71,10 @@ def open_client(
     `slow_sound` by default."""
     config = build_config(
         {
-            "width": 64, "height": 64, "fps": 20.0, "audio": "demo", "osc": {"listen": "127.0.0.1:0"},
-            "presets": str(folder / "presets"), "recordings": str(folder / "recordings"), "renderer": "numba",
+            "width": 64, "height": 64, "fps": 20.0, "audio": "demo",
+            "osc": {"listen": "127.0.0.1:0"},
+            "presets": str(folder / "presets"), "recordings": str(folder / "recordings"),
+            "renderer": "numba",
         }
         | changes
     )  # fmt: skip

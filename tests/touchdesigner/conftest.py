@@ -30,7 +30,8 @@ class RunningEngine:
             {
                 "width": 64, "height": 64, "fps": 30.0, "audio": "demo", "renderer": "numba",
                 "osc": {"listen": f"127.0.0.1:{osc_port}"}, "web": f"127.0.0.1:{web_port}",
-                "presets": str(folder / "presets"), "recordings": str(folder / "recordings"), "autosave": False,
+                "presets": str(folder / "presets"), "recordings": str(folder / "recordings"),
+                "autosave": False,
             }
         )  # fmt: skip
         self.engine: Engine

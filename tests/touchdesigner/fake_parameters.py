@@ -217,7 +217,8 @@ class Page:
         return lambda *args, **named: self._append(style, *args, **named)
 
     def _append(
-        self, style: str, name: str, *, label: str | None = None, size: int = 1, order: float | None = None,
+        self, style: str, name: str, *, label: str | None = None, size: int = 1,
+        order: float | None = None,
         replace: bool = True,
     ) -> ParGroup:  # fmt: skip
         if not NAME.fullmatch(

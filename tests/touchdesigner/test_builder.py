@@ -110,7 +110,8 @@ def test_the_textport_line_builds_the_component(program: TouchDesigner, text: Pa
     assert not any("FAILED" in line for line in program.printed)
 
 
-@pytest.mark.parametrize("build, is_built", [("2022.35320", False), ("2023.10999", False), ("2023.11050", True),
+@pytest.mark.parametrize("build, is_built", [("2022.35320", False), ("2023.10999", False),
+    ("2023.11050", True),
                                              ("2025.30060", True)])  # fmt: skip
 def test_a_touchdesigner_that_is_too_old_gets_one_error_line(
     monkeypatch: pytest.MonkeyPatch, build: str, is_built: bool
@@ -260,7 +261,8 @@ def playing(rig: ComponentRig) -> ComponentRig:
     """The component in the state after an engine with 1920 x 1080 on this machine has answered."""
     rig.program.frame()  # it subscribes at the new ports
     for address, args in (
-        ("/engine/heartbeat", [1]), ("/engine/status/size", [1920, 1080]), ("/done", ["/engine/status"]),
+        ("/engine/heartbeat", [1]), ("/engine/status/size", [1920, 1080]), ("/done",
+            ["/engine/status"]),
     ):  # fmt: skip
         rig.comp.ext.MultiverseExt.on_message(address, args)
     rig.program.set_menu(rig.comp.op("main_in").par.sendername, lambda: list(rig.program.senders))
@@ -347,7 +349,8 @@ def test_pages_are_rebuilt_for_an_engine_with_other_parameters(
         "area_title": "Scene",
     }
     tree["CONTENTS"]["scene"] = {
-        "FULL_PATH": "/scene", "CONTENTS": {"tint": {"FULL_PATH": "/scene/tint", "TYPE": "ffff", "DESCRIPTION": "New.",
+        "FULL_PATH": "/scene", "CONTENTS": {"tint": {"FULL_PATH": "/scene/tint", "TYPE": "ffff",
+            "DESCRIPTION": "New.",
         "RANGE": [{"MIN": 0, "MAX": 1}] * 4, "MULTIVERSE": own}},
     }  # fmt: skip
     with TreeServer(("127.0.0.1", 0), TreeHandler) as server:

@@ -67,7 +67,8 @@ def test_a_change_by_another_client_is_shown_and_not_sent_back(
     connected: ComponentRig, engine: RunningEngine, until: Until, fader_box: OscClient
 ) -> None:
     connected.program.sent.clear()
-    changes = (("/layer/1/angle", -77.25), ("/layer/3/mute", 1), ("/mirror/mode", "xy"), ("/mirror/segments", 5),
+    changes = (("/layer/1/angle", -77.25), ("/layer/3/mute", 1), ("/mirror/mode", "xy"),
+        ("/mirror/segments", 5),
                ("/sd/prompt", "wölfe"), ("/multiverse/blend", 0.3))  # fmt: skip
     for address, value in changes:
         fader_box.send(encode_message(address, value))

@@ -92,10 +92,14 @@ def test_an_absolute_request_target_must_name_the_same_host_as_the_host_header(
 
 @pytest.mark.parametrize(
     "path",
-    ["/nothing", "/../engine", "/page/", "/page/..", "/page/../server.py", "/page/%2e%2e/server.py", "//etc/passwd",
-     "/page/%2e%2e%2fserver.py", "/page/..%5cserver.py", "/page//etc/passwd", "/page/%2fetc%2fpasswd", "/page/C:%5cx",
-     "/page/index.html%00.js", "/page/index.html/", "/page/./index.html/.", "/%00", "/%ff%fe", "/layer/%00",
-     "/" + "a/" * 3000, "/page/" + "a" * 7000, "/page/__init__.py", "/layer%2f1%2f..", "/*", "/{a,b}", "/[a-z"],
+    ["/nothing", "/../engine", "/page/", "/page/..", "/page/../server.py", "/page/%2e%2e/server.py",
+        "//etc/passwd",
+     "/page/%2e%2e%2fserver.py", "/page/..%5cserver.py", "/page//etc/passwd",
+     "/page/%2fetc%2fpasswd", "/page/C:%5cx",
+     "/page/index.html%00.js", "/page/index.html/", "/page/./index.html/.", "/%00", "/%ff%fe",
+     "/layer/%00",
+     "/" + "a/" * 3000, "/page/" + "a" * 7000, "/page/__init__.py", "/layer%2f1%2f..", "/*",
+     "/{a,b}", "/[a-z"],
 )  # fmt: skip
 def test_odd_paths_are_not_found(serve, reports, path):
     web = serve()
@@ -144,7 +148,8 @@ RUDE = {
     "a wrong close code": (lambda client: client.send_frame(CLOSE, b"\x00\x01"), 1002),
     "too much": (lambda client: client.send_frame(BINARY, bytes(65537)), 1009),
     "too much in pieces": (
-        lambda client: [client.send_frame(BINARY * (n == 0), bytes(9000), is_last=False) for n in range(8)],
+        lambda client: [client.send_frame(BINARY * (n == 0), bytes(9000),
+            is_last=False) for n in range(8)],
         1009,
     ),
     "a length beyond memory": (lambda client: client.socket.sendall(b"\x82\xff\x7f" + b"\xff" * 7 + b"mask"), 1009),

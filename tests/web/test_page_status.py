@@ -88,20 +88,26 @@ TEXTS: list[tuple[str, list[object], object]] = [
     ("newIn", [["a", "b"], []], 2),
     ("newIn", [["b", "c", "d"], ["a", "b"]], 2),
     ("newIn", [["a", "a", "a"], ["a", "a"]], 1),
-    ("factsOf", [FACTS], "fps 12.34 · decode 4.0 ms · pictures 0 · memory 17 MB · slice p99 55.9 " "ms"),
+    ("factsOf", [FACTS],
+        "fps 12.34 · decode 4.0 ms · pictures 0 · memory 17 MB · slice p99 55.9 " "ms"),
     ("factsOf", [{"nan": 2, "skipped": 1, "duty": 0.125}], "nan 2 · skipped 1 · duty 0.13"),
     ("factsOf", [{"input_db": -12.3, "speaker_hz": 110.4, "transposed_semitones": 12}],
      "input -12 dB · speaker 110 Hz · transposed 12.0 semitones"),
-    ("latencyOf", [LATENCY], "9.3 ms median, 1 in 100 takes more than 18.0 ms, worst 44.0 ms " "(last minute)"),
-    ("leftOut", [{"replaced": 7, "discarded": 0, "lost": 2}], "7 replaced by newer values, 2 lost " "by the system"),
+    ("latencyOf", [LATENCY],
+        "9.3 ms median, 1 in 100 takes more than 18.0 ms, worst 44.0 ms " "(last minute)"),
+    ("leftOut", [{"replaced": 7, "discarded": 0, "lost": 2}],
+        "7 replaced by newer values, 2 lost " "by the system"),
     ("universeOf", [UNIVERSE], "artnet 2.0.0.5, 44 packets per second, of 2 desks"),
-    ("universeOf", [{**UNIVERSE, "state": "held"}], "nothing arrives; the levels of artnet " "2.0.0.5 are held"),
+    ("universeOf", [{**UNIVERSE, "state": "held"}],
+        "nothing arrives; the levels of artnet " "2.0.0.5 are held"),
     ("linkOf", [SESSION], "133.00 beats/min, with 1 other program"),
-    ("linkOf", [{**SESSION, "state": "alone", "peers": 0}], "133.00 beats/min, no other program " "yet"),
+    ("linkOf", [{**SESSION, "state": "alone", "peers": 0}],
+        "133.00 beats/min, no other program " "yet"),
     ("linkOf", [NO_LIBRARY], "not installed"),
     ("lightingRows", [None], []),
     ("lightingRows", [UNUSED], [["lighting", "nothing received yet (artnet)", False],
-                      ["UDP port 6454", "another program has it, too; unicast reaches only one", True]]),
+                      ["UDP port 6454", "another program has it, too; unicast reaches only one",
+                          True]]),
     ("lightingRows", [{"shared_ports": [], "universes": ADDED_UP}],
                      [["lighting", "64 universes, 2790 packets per second; 2 held: 0, 1", True]]),
 ]  # fmt: skip
@@ -435,7 +441,8 @@ def offered(visit: Visit) -> list[str]:
     return visit.page.locator("#pictures label:visible").all_inner_texts()
 
 
-VOICE = {"delay_ms": 412.3, "algorithmic_ms": 310.0, "compute_ms": 60.2, "device_ms": 42.1, "input_db": -12.0,
+VOICE = {"delay_ms": 412.3, "algorithmic_ms": 310.0, "compute_ms": 60.2, "device_ms": 42.1,
+    "input_db": -12.0,
          "output_db": -6.5, "rtf": 0.31, "underruns": 2, "speaker_hz": 110.2, "target_hz": 220.0,
          "transposed_semitones": 12.0}  # fmt: skip
 

@@ -72,7 +72,8 @@ def test_stream_and_preview_show_each_picture_of_the_run_by_its_name_the_right_w
 def test_a_large_picture_is_scaled_down_to_the_requested_width(serve, f_card, assert_is_card):
     web = serve(f_card(2560, 1440))
     for query, width in (
-        ("", 1280), ("?width=1280", 1280), ("?width=640", 640), ("?width=400", 480), ("?width=1", 320),
+        ("", 1280), ("?width=1280", 1280), ("?width=640", 640), ("?width=400", 480), ("?width=1",
+            320),
     ):  # fmt: skip
         pixels = simplejpeg.decode_jpeg(web.get(f"/frame.jpg{query}")[2], "RGB")
         assert pixels.shape == (width * 9 // 16, width, 3)

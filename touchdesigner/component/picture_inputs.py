@@ -79,7 +79,8 @@ class PictureInputs:
         top = self._comp.op("main_in")
         top.cook()  # a TOP without a viewer does not cook, and keeps the size of its last picture
         return main_trouble(
-            self._own("Mainsender"), self._own("Mainfound"), len(top.par.sendername.menuNames), (top.width, top.height),
+            self._own("Mainsender"), self._own("Mainfound"), len(top.par.sendername.menuNames),
+            (top.width, top.height),
             engine_px, is_windows=sys.platform == "win32",
             is_non_commercial=licenses.isNonCommercial,  # noqa: F821  TouchDesigner's
         )  # fmt: skip

@@ -263,7 +263,7 @@ class AutopilotControl:
         self._waiting = ""
         self._is_taken_back = True
 
-    # ------------------------------------------------------------------------------------------------
+    # ------------------------------------------------------------------------------------------
 
     def _count_bars(self, first_s: float, tracked: float) -> None:
         """Count bars from that time, where a drop began, if a beat is counted there, or the tracker

@@ -1,7 +1,8 @@
 """Banks of pads over OSC: press, list, edit; and the state of each pad, for the lights of
 controllers.
 
-    press ─► prepared;  a second press of the same pad ─► taken, on the beat;  long press ─► flashed until the release
+    press ─► prepared;  a second press of the same pad ─► taken, on the beat
+    long press ─► flashed until the release
 
 Presses come on OSC's threads; `step` on the frame loop's detects long presses. Neither uses the
 disk: presets are in memory, and the disk store writes the banks. Invalid entries of the file are

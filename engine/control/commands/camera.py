@@ -1,6 +1,7 @@
 """`/camera`: selects the source of layer 5 during the show.
 
-    /camera/open ─► the worker opens and starts it ─► the frame loop switches to it at its first picture ─► /done
+    /camera/open ─► the worker opens and starts it
+                 ─► the frame loop switches to it at its first picture ─► /done
                           └─ it fails: /fail, and the previous source plays on
 
 A worker thread opens devices and lists sources; it polls the list once per second. If a request has

@@ -1,7 +1,10 @@
 """The control map over OSC: learns, lists, edits and stores what foreign messages do.
 
-    message ─► read_midi ─┬─► clock ticks ─► tempo;  MTC ─► timecode (of ports of the engine: `take_time`)
-                          └─► movements ─► learner;  the map ─► our own messages;  feedback: the control is being moved
+    message ─► read_midi ─┬─► clock ticks ─► tempo
+                          ├─► MTC ─► timecode (of ports of the engine: `take_time`)
+                          └─► movements ─┬─► learner
+                                         ├─► the map ─► our own messages
+                                         └─► feedback: the control is being moved
 
 Mapped controls keep working while a new one is learned. The movement that is learned has no effect
 itself, so that a cue can be assigned to a pad during the show. Learning times out if nothing moves.

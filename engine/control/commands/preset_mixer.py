@@ -363,7 +363,7 @@ class PresetMixer:
         self.flash(name, is_pressed, reply.sender)
         reply.done(name)
 
-    # ------------------------------------------------------------------------------------------------
+    # ------------------------------------------------------------------------------------------
 
     def _set_prepared(self, name: str) -> None:
         with self.lock:

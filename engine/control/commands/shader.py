@@ -1,7 +1,8 @@
 """Chooses, tests and plays the shaders of the slots: /fx.
 
-    /fx/<slot>/file ─► found in the catalog ─► read ─► parsed, tested in a process of its own ─► played
-                           └─ not found                    └─ refused or too slow: the last good one plays on
+    /fx/<slot>/file ─► found in the catalog ─► read ─► parsed, tested in a process of its own
+                            └─ not found                 ├─► played
+                                                         └─ refused or too slow: the last plays on
 
 A look is taken once its shaders are tested (`awaited_by`). Where one is on screen without (the
 first of a run, one whose shader is refused), its fallback stands in for the shader: that of the

@@ -1,7 +1,8 @@
 """Schedules the tests of shaders and stores their outcomes.
 
-    chosen for a slot ─► known in this run? ─► a record on the disk? ─► tested in a process of its own
-    put into a folder ─────┘ (low priority, one at a time) ────┘                └─► record, thumbnail
+    chosen for a slot ─► known in this run? ─► a record on the disk? ─┐
+    put into a folder ─────┘ (low priority, one at a time) ───────────┴─► tested in a process of its
+                                                                          own ─► record, thumbnail
 
 Somebody waits for a chosen shader: its test has a share of a busy machine, and ends one in advance.
 When there is nothing else to do, shaders are tested before anybody chooses them, at the lowest

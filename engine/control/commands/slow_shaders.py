@@ -1,6 +1,8 @@
 """Decides which shader takes too long, and how small it is drawn. Pure but for what it counts.
 
-    test ─► first_quality ─► full form ─► half ─► quarter ─► bypassed; a step whenever the last frames took too long
+    test ─► first_quality ─► full form ─► half ─► quarter ─► bypassed
+
+A step is taken whenever the last frames took too long.
 
 A shader has smaller forms if it has the input `quality`: the engine multiplies it by a factor.
 """

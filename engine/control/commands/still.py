@@ -26,8 +26,10 @@ from osc_schema.look_changes import handy_macros
 
 _SHADER: Final = """/*%s*/
 void main() {
-    vec2 aspect = vec2(RENDERSIZE.x / RENDERSIZE.y, 1.0), p = (isf_FragNormCoord - 0.5) * aspect / (1.0 + 3.0 * zoom);
-    p = mat2(cos(6.28318531 * turn), sin(6.28318531 * turn), -sin(6.28318531 * turn), cos(6.28318531 * turn)) * p;
+    vec2 aspect = vec2(RENDERSIZE.x / RENDERSIZE.y, 1.0);
+    vec2 p = (isf_FragNormCoord - 0.5) * aspect / (1.0 + 3.0 * zoom);
+    float s = sin(6.28318531 * turn), k = cos(6.28318531 * turn);
+    p = mat2(k, s, -s, k) * p;
     p = p / aspect + 0.04 * ripple * sin(25.0 * p.yx + TIME) + 0.5;
     vec3 grey = vec3(0.57735), c = IMG_NORM_PIXEL(still, abs(mod(p + 1.0, 2.0) - 1.0)).rgb;
     c = mix(grey * dot(grey, c), c, cos(6.28318531 * hue)) + sin(6.28318531 * hue) * cross(grey, c);

@@ -3,19 +3,22 @@ light. Pure.
 
 Received, by address and arguments:
 
-| bridge | address | arguments |
-|---|---|---|
-| Open Stage Control | `/control`, `/note`, `/program`, `/pitch`, `/channel_pressure` | channel 1..16, then the data |
-| the same with its option `rpn` | `/nrpn` | channel, number 0..16383, value 0..16383 |
-| Sonic Pi from 3.3 on | `/midi:<device>:<port>:<channel>/control_change`, `/midi:<device>:<port>/clock` | data |
-| osmid, Sonic Pi before | `/midi/<device>/<port>/<channel>/control_change`, `/midi/<device>/<port>/clock` | data |
-| osmid with a template | `/midi/<channel>/control_change` | data |
-| anything | any | one `m`: port, status, data 1, data 2 |
-| Open Stage Control, MIDI timecode | `/mtc` | `hh:mm:ss:ff` (every second frame, without the rate) |
-| the same with MTC off and SysEx on | `/sysex` | a full frame message as hex digits |
-| osmid, Sonic Pi, MIDI timecode | `.../MTC`, `.../mtc`, `.../syscommon_MTC`, `.../sysex` | data, or one blob |
-| patches of one's own | `/mtc` | the data byte of a quarter frame |
-| the same | `/mtc` | `hh:mm:ss:ff` and 24, 25 or 30: the frame that begins |
+Open Stage Control
+    `/control`, `/note`, `/program`, `/pitch`, `/channel_pressure`: channel 1..16, then the data
+    with its option `rpn`: `/nrpn`: channel, number 0..16383, value 0..16383
+    MIDI timecode: `/mtc`: `hh:mm:ss:ff` (every second frame, without the rate)
+    with MTC off and SysEx on: `/sysex`: a full frame message as hex digits
+Sonic Pi from 3.3 on
+    `/midi:<device>:<port>:<channel>/control_change`, `/midi:<device>:<port>/clock`: data
+osmid, Sonic Pi before
+    `/midi/<device>/<port>/<channel>/control_change`, `/midi/<device>/<port>/clock`: data
+    osmid with a template: `/midi/<channel>/control_change`: data
+    MIDI timecode: `.../MTC`, `.../mtc`, `.../syscommon_MTC`, `.../sysex`: data, or one blob
+patches of one's own
+    `/mtc`: the data byte of a quarter frame
+    `/mtc`: `hh:mm:ss:ff` and 24, 25 or 30: the frame that begins
+anything
+    any address: one `m`: port, status, data 1, data 2
 
 A bend is one number of 14 bits. Numbers may be floats: Open Stage Control sends floats by default.
 Sources: Open Stage Control's manual ("MIDI messages") and its mtc.py, osmid's midiinprocessor.cpp,
@@ -23,11 +26,12 @@ Sonic Pi's tutorial 11.1, and MIDI 1.0.
 
 Sent, to set a control's light, ring or motor:
 
-| form | a controller | taken by |
-|---|---|---|
-| `stage` | `/control` channel, number, value; `/note`, `/pitch`, `/channel_pressure` | Open Stage Control |
-| `o2m` | `/<device>/control_change` channel, number, value; `note_on`, `pitch_bend`, `channel_pressure` | osmid's o2m |
-| `midi` | `/midi`, one `m`: port 0, status, data 1, data 2 | programs that read OSC's own MIDI type |
+`stage`, taken by Open Stage Control
+    `/control` channel, number, value; `/note`, `/pitch`, `/channel_pressure`
+`o2m`, taken by osmid's o2m
+    `/<device>/control_change` channel, number, value; `note_on`, `pitch_bend`, `channel_pressure`
+`midi`, taken by programs that read OSC's own MIDI type
+    `/midi`, one `m`: port 0, status, data 1, data 2
 
 Open Stage Control needs a custom module that passes them on.
 
@@ -71,8 +75,10 @@ _TYPES: Final[dict[str, tuple[_Event, int]]] = {
 }
 _WITHOUT_CHANNEL: Final[dict[str, MidiKind]] = {
     "clock": "clock", "start": "start", "continue": "continue", "stop": "stop",
-    "song_position": "other", "song_select": "other", "tune_request": "other", "active_sensing": "other",
-    "reset": "other", "syscommon_undefined": "other", "sysrt_undefined": "other", "unknown_message": "other",
+    "song_position": "other", "song_select": "other", "tune_request": "other",
+    "active_sensing": "other",
+    "reset": "other", "syscommon_undefined": "other", "sysrt_undefined": "other",
+    "unknown_message": "other",
     "heartbeat": "other",
 }  # fmt: skip
 _TIMECODE: Final = {"mtc": "mtc", "MTC": "mtc", "syscommon_MTC": "mtc", "sysex": "sysex"}

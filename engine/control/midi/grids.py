@@ -15,11 +15,11 @@ clock that they may not get.
 
 Sources. Novation: "Launchpad Mini [MK3]", "Launchpad X", "Launchpad Pro [MK3] Programmer's
 reference manual":
-Programmer mode has notes 11 (lower left) to 88, 10 per row; `F0 00 20 29 02 <0D | 0C | 0E> 0E <1 | 0> F7` enters and
-leaves it; channel 1 is a static colour. Akai: "APC mini mk2 Communication Protocol 1.0": notes 0
-(lower left) to 63, 8 per row; the channel is the brightness, 7 the full one. "APC40 Mk2
-Communication Protocol 1.2": notes 0 to 39, channel 1 is a solid colour. APC mini's LED values: 1
-green, 3 red, 5 yellow, 6 yellow blinking.
+Programmer mode has notes 11 (lower left) to 88, 10 per row; `F0 00 20 29 02 <0D | 0C | 0E> 0E <1 |
+0> F7` enters and leaves it; channel 1 is a static colour. Akai: "APC mini mk2 Communication
+Protocol 1.0": notes 0 (lower left) to 63, 8 per row; the channel is the brightness, 7 the full one.
+"APC40 Mk2 Communication Protocol 1.2": notes 0 to 39, channel 1 is a solid colour. APC mini's LED
+values: 1 green, 3 red, 5 yellow, 6 yellow blinking.
 """
 
 import colorsys

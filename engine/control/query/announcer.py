@@ -25,7 +25,8 @@ FAILED: Final = "mDNS: OSC and OSCQuery are not announced"
 POLL_INTERVAL_S: Final = 2.0  # poll interval while there is no network
 EXTENSIONS: Final = {
     **dict.fromkeys(
-        "ACCESS VALUE RANGE DESCRIPTION TAGS EXTENDED_TYPE UNIT CRITICAL CLIPMODE OVERLOADS".split(),
+        "ACCESS VALUE RANGE DESCRIPTION TAGS EXTENDED_TYPE UNIT CRITICAL CLIPMODE "
+        "OVERLOADS".split(),
         True,
     ),
     **dict.fromkeys(

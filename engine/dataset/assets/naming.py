@@ -32,7 +32,8 @@ class ChosenAsset:
         """The option's text, without the folder."""
         own = self.asset
         count = "" if self.count is None else f",count={self.count[0]}..{self.count[1]}"
-        text = f"{own.name}={Path(own.path).name},scale={own.scale:g}{count},class={own.category},up={own.up}"
+        file = Path(own.path).name
+        text = f"{own.name}={file},scale={own.scale:g}{count},class={own.category},up={own.up}"
         return escaped(text)
 
 

@@ -140,7 +140,8 @@ def card_text(tally: _Tally, job: DatasetJob, engine: str, options: Mapping[str,
     return f"""\
 {TITLE}
 
-Rendered pictures of a solar park under construction, as a drone takes them. The labels come from the renderer.
+Rendered pictures of a solar park under construction, as a drone takes them. The labels come from
+the renderer.
 
 | | |
 |---|---|
@@ -153,9 +154,9 @@ Rendered pictures of a solar park under construction, as a drone takes them. The
 ```sh
 multiverse dataset OUT {command_options}
 ```
-
-The same options, seed and version give the same bytes. `manifest.jsonl` has one line per picture: seed, options,
-camera, ground, light, counts and the SHA-256 of each file. `multiverse dataset check .` reads all of it again.
+ The same options, seed and version give the same bytes. `manifest.jsonl` has one line per picture:
+seed, options, camera, ground, light, counts and the SHA-256 of each file. `multiverse dataset check
+.` reads all of it again.
 
 ## Training
 
@@ -164,7 +165,7 @@ camera, ground, light, counts and the SHA-256 of each file. `multiverse dataset 
 
 The pictures and labels are generated; multiverse claims no rights in them. Objects and textures that you added yourself
 keep the licence under which you have them.
-"""
+"""  # noqa: E501
 
 
 def _training(tally: _Tally, formats: Iterable[str], longest: int) -> str:

@@ -335,7 +335,7 @@ def _size(facts: PictureFacts) -> str:
     return f"{facts.width_px}x{facts.height_px}"
 
 
-# -- files about a whole dataset, which trainers read: dataset.yaml, COCO's, piles.jsonl, tar shards -----
+# -- files about a whole dataset: dataset.yaml, COCO's, piles.jsonl, tar shards --------------------
 # The manifest has no hash of them, as they change with every run. But it names the files of each
 # picture, and those say which whole files there are and what is in them.
 

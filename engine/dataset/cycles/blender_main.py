@@ -1,7 +1,7 @@
 """Renders a scene with Cycles. Runs in Blender's Python, which cannot import this package:
 
-    python -I blender_main.py -- FOLDER     (or blender --background --python blender_main.py --
-                                            FOLDER)
+    python -I blender_main.py -- FOLDER
+    blender --background --python blender_main.py -- FOLDER
 
 FOLDER holds the files of files.py. Written to it: colors.png, passes.exr (pile number and depth at
 the centre of each pixel) and last answer.json, which holds `{"failure": ...}` after an error. With

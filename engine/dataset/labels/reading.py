@@ -305,7 +305,7 @@ def _yolo_box(
     return None
 
 
-# -- segmentations of COCO files: their size and the box around them --------------------------------
+# -- segmentations of COCO files: their size and the box around them -------------------------------
 
 
 class RunLengths(msgspec.Struct, frozen=True):

@@ -52,8 +52,10 @@ class CoverRange:
 
 COVERS: dict[CoverKind, CoverRange] = {
     CoverKind.GRAVEL: CoverRange(
-        hue_deg=(-150, 210), saturation=(0.0, 0.10), brightness=(0.06, 0.36), grain_m=(0.025, 0.075),
-        accent_hue_deg=(22, 40), accent_saturation=(0.1, 0.5), accent_brightness=(0.8, 1.5), weeds=(0.0, 0.12),
+        hue_deg=(-150, 210), saturation=(0.0, 0.10), brightness=(0.06, 0.36), grain_m=(0.025,
+            0.075),
+        accent_hue_deg=(22, 40), accent_saturation=(0.1, 0.5), accent_brightness=(0.8, 1.5),
+        weeds=(0.0, 0.12),
     ),
     CoverKind.SAND: CoverRange(
         hue_deg=(29, 40), saturation=(0.28, 0.64), brightness=(0.28, 0.62), grain_m=(0.10, 0.24),
@@ -61,16 +63,19 @@ COVERS: dict[CoverKind, CoverRange] = {
     ),
     CoverKind.LOESS: CoverRange(
         hue_deg=(28, 39), saturation=(0.50, 0.78), brightness=(0.15, 0.45),
-        accent_brightness=(0.85, 1.35), accent_saturation=(0.8, 1.0), weeds=(0.0, 0.35), is_earth=True,
+        accent_brightness=(0.85, 1.35), accent_saturation=(0.8, 1.0), weeds=(0.0, 0.35),
+        is_earth=True,
     ),
     CoverKind.RED_EARTH: CoverRange(
         hue_deg=(13, 23), saturation=(0.62, 0.82), brightness=(0.06, 0.28),
-        accent_hue_deg=(16, 28), accent_saturation=(0.55, 0.76), accent_brightness=(0.8, 1.3), weeds=(0.0, 0.5),
+        accent_hue_deg=(16, 28), accent_saturation=(0.55, 0.76), accent_brightness=(0.8, 1.3),
+        weeds=(0.0, 0.5),
         is_earth=True,
     ),
     CoverKind.WET_EARTH: CoverRange(
         hue_deg=(21, 44), saturation=(0.05, 0.55), brightness=(0.030, 0.100), amount=(0.1, 0.6),
-        accent_hue_deg=(26, 44), accent_saturation=(0.1, 0.55), accent_brightness=(1.0, 3.2), weeds=(0.0, 0.15),
+        accent_hue_deg=(26, 44), accent_saturation=(0.1, 0.55), accent_brightness=(1.0, 3.2),
+        weeds=(0.0, 0.15),
         is_earth=True,
     ),
     CoverKind.STRAW: CoverRange(
@@ -78,23 +83,30 @@ COVERS: dict[CoverKind, CoverRange] = {
         accent_saturation=(0.6, 1.0), accent_brightness=(0.55, 1.3), weeds=(0.0, 0.1),
     ),
     CoverKind.STUBBLE: CoverRange(
-        hue_deg=(28, 41), saturation=(0.34, 0.68), brightness=(0.14, 0.40), grain_m=(0.125, 0.30), amount=(0.3, 0.8),
+        hue_deg=(28, 41), saturation=(0.34, 0.68), brightness=(0.14, 0.40), grain_m=(0.125, 0.30),
+        amount=(0.3, 0.8),
         accent_saturation=(0.6, 1.0), accent_brightness=(0.9, 1.5), weeds=(0.0, 0.15),
     ),
     CoverKind.GRASS: CoverRange(
-        hue_deg=(60, 92), saturation=(0.45, 0.80), brightness=(0.04, 0.18), grain_m=(0.10, 0.28), amount=(0.0, 0.9),
-        accent_hue_deg=(36, 52), accent_saturation=(0.4, 0.64), accent_brightness=(0.9, 2.0), weeds=(0.0, 0.0),
+        hue_deg=(60, 92), saturation=(0.45, 0.80), brightness=(0.04, 0.18), grain_m=(0.10, 0.28),
+        amount=(0.0, 0.9),
+        accent_hue_deg=(36, 52), accent_saturation=(0.4, 0.64), accent_brightness=(0.9, 2.0),
+        weeds=(0.0, 0.0),
     ),
     CoverKind.SNOW: CoverRange(
-        hue_deg=(-150, 210), saturation=(0.0, 0.06), brightness=(0.42, 0.82), amount=(0.0, 0.62), weeds=(0.0, 0.06),
+        hue_deg=(-150, 210), saturation=(0.0, 0.06), brightness=(0.42, 0.82), amount=(0.0, 0.62),
+        weeds=(0.0, 0.06),
     ),
     CoverKind.ASPHALT: CoverRange(
-        hue_deg=(-150, 210), saturation=(0.0, 0.06), brightness=(0.035, 0.24), grain_m=(0.015, 0.03),
-        accent_hue_deg=(22, 40), accent_saturation=(0.2, 0.6), accent_brightness=(1.0, 3.0), weeds=(0.0, 0.04),
+        hue_deg=(-150, 210), saturation=(0.0, 0.06), brightness=(0.035, 0.24), grain_m=(0.015,
+            0.03),
+        accent_hue_deg=(22, 40), accent_saturation=(0.2, 0.6), accent_brightness=(1.0, 3.0),
+        weeds=(0.0, 0.04),
     ),
     CoverKind.RUBBLE: CoverRange(
         hue_deg=(22, 45), saturation=(0.05, 0.35), brightness=(0.08, 0.34),
-        accent_hue_deg=(10, 20), accent_saturation=(0.55, 0.85), accent_brightness=(0.4, 0.9), weeds=(0.0, 0.12),
+        accent_hue_deg=(10, 20), accent_saturation=(0.55, 0.85), accent_brightness=(0.4, 0.9),
+        weeds=(0.0, 0.12),
     ),
 }  # fmt: skip
 

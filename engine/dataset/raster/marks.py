@@ -21,7 +21,8 @@ SHADE_REACH_M = (0.05, 1.2)
 SHADE_STRENGTH = 0.75
 SHADE_LIFT_M = 0.5  # a thing at this height above the ground shades a third as much
 VERTEX_FORMAT = ("/i", "4f in_ends", "4f in_form", "4f in_kind")
-_SHAPES = {"begin_m": (2,), "end_m": (2,), "half_width_m": (), "reach_m": (), "z_m": (2,), "kind": (), "strength": (),
+_SHAPES = {"begin_m": (2,), "end_m": (2,), "half_width_m": (), "reach_m": (), "z_m": (2,),
+    "kind": (), "strength": (),
            "half_gauge_m": (), "start_m": ()}  # fmt: skip
 """Fields of a mark in the order of VERTEX_FORMAT: the ends of a piece, half its width, how far it
 reaches beyond that, lowest and highest z of the ground there, TRACK, LIME or SHADE, ..., and metres

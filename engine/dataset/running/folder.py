@@ -1,12 +1,11 @@
 """The output folder of a dataset. Locked by one run at a time; never contains a picture without its
 label.
 
-images/000000.png (with --split images/train/000000.png)  labels/000000.txt  annotations/000000.json
-                                                          (parts for COCO)
-scenes/000000.json  README.md  card/  tiles/  and folders and files of further formats (recipe 2;
-                    labels/writers/)
-image_000000.log  manifest.jsonl  dataset.yaml  coco_annotations.json  .work/ (the lock, unfinished
-                  pictures)
+images/000000.png  (with --split images/train/000000.png)
+labels/000000.txt  annotations/000000.json  (parts for COCO)  scenes/000000.json
+README.md  card/  tiles/  and folders and files of further formats (recipe 2; labels/writers/)
+image_000000.log  manifest.jsonl  dataset.yaml  coco_annotations.json
+.work/  (the lock, unfinished pictures)
 
 A picture's files are written to .work and renamed when all are complete, the label first and the
 picture last: trainers list the pictures, and one without a label would count as one without piles.

@@ -1,8 +1,8 @@
 """Runs a job. `paint_video` does everything; its three steps are for callers that report progress
 in between:
 
-opened = open_job(job)                    UsageError, SourceError, SinkError, ModelError: everything
-                                          known at once
+opened = open_job(job)                    everything known at once: UsageError, SourceError,
+                                          SinkError, ModelError
 backend = open_backend(job, opened)       seconds: the model and its warm-up
 report = run_job(job, opened, backend)    closes both
 

@@ -1,6 +1,6 @@
 """Decides the delay from microphone to output, as the sum of three parts. Pure.
 
-    spoken ── device ──► ring ── block, crossfade, search ── computing ──► mixed ── device ──► output
+    spoken ─ device ─► ring ─ block, crossfade, search ─ computing ─► mixed ─ device ─► output
               `device_s`         `algorithmic_s`             `compute_s`            `device_s`
 
 A gap is worse than a few more milliseconds of delay, so each part starts long: computing with

@@ -2,7 +2,7 @@
 
     voice's ring ─► send ─► child ─► converted ─┐
           └────────────► dry ───────────────────┴─► mix ─► `mixed` ─► SteadyReader ─► output device
-                                                                  └─► SteadyReader ─► the analyser's channel
+                                                                  └─► SteadyReader ─► the analyser
 
 One thread, woken 100 times per second. All samples are numbered by the voice: sample n of `mixed`
 is the output for sample n of the voice, written as late as the delay allows. The readers' lag is

@@ -417,11 +417,12 @@ def _require_consistent(name: str, shape: shapes.SynthesizerShape) -> None:
     kernels = shape.upsample_kernels
     widths = shape.resblock_kernels
     level_count = len(rates) + (shape.vocoder == "RefineGAN")
-    are_equally_many = len(widths) == len(shape.resblock_dilations)
     problems = {
         f"it has more than {MAX_STAGES} stages": max(len(rates), len(widths)) > MAX_STAGES,
         "the rates and kernels of its upsampling are not equally many": len(kernels) != len(rates),
-        "the kernels and dilations of its residual blocks are not equally many": not are_equally_many,
+        "the kernels and dilations of its residual blocks are not equally many": (
+            len(widths) != len(shape.resblock_dilations)
+        ),
         f"makes {shape.hop} samples of a frame, at {shape.rate_hz} Hz it has "
         f"{shape.rate_hz / 100:g}": (shape.hop * 100 != shape.rate_hz),
         f"{shape.hidden} hidden channels are no multiple of {shape.heads} heads": bool(

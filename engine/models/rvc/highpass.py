@@ -4,7 +4,8 @@ phase).
 SciPy's `filtfilt` is a recursion over all samples, which a GPU cannot parallelise. But its response
 decays within a quarter of a second, so each direction is an FFT convolution in overlapping rows
 (overlap-save), all at once. A single
-pass with |H|^2 would differ at the ends, where filtfilt cuts off the ringing before the backward pass.
+pass with |H|^2 would differ at the ends, where filtfilt cuts off the ringing before the backward
+pass.
 """
 
 from functools import cache

@@ -1,7 +1,8 @@
 """Noise gate before the conversion, and the loudness of the converted voice after it.
 
-    out * rms_in ** (1 - mix) * rms_out ** (mix - 1)        (RVC's change_rms; mix 1: the model's
-                                                            own loudness)
+    out * rms_in ** (1 - mix) * rms_out ** (mix - 1)
+
+That is RVC's change_rms; with mix 1 the model's own loudness.
 
 The rms is taken over 40 ms every 10 ms, as in RVC's real-time window (for files RVC takes it over a
 second). Point k is at sample k hop, with linear interpolation in between, so a piece of a sound is

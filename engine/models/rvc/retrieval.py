@@ -1,9 +1,10 @@
 """Moves content features towards the target voice, by exact nearest-neighbour search among its
 feature vectors.
 
-|q - e|^2 = |q|^2 + |e|^2 - 2 q e for all rows at once is one matrix product without |q|^2. It is a difference of large
-numbers, so it only selects candidates, twice as many as requested, whose distances are then
-computed directly and sorted. Of equally near rows the first is taken, as in FAISS.
+|q - e|^2 = |q|^2 + |e|^2 - 2 q e for all rows at once is one matrix product without |q|^2. It is a
+difference of large numbers, so it only selects candidates, twice as many as requested, whose
+distances are then computed directly and sorted. Of equally near rows the first is taken, as in
+FAISS.
 """
 
 import logging

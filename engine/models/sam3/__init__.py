@@ -2,9 +2,8 @@
 
     model = load(SegmentationSpec(model="facebook/sam3"), "cuda", "bfloat16")
     segmenter = Segmenter(model)
-    notes = segmenter.set_prompts(["person", "guitar"])         # when a text changes
-    (found,) = segmenter.segment(rgb)                           # every picture:
-                                                                engine.values.Segmentation
+    notes = segmenter.set_prompts(["person", "guitar"])  # when a text changes
+    (found,) = segmenter.segment(rgb)  # every picture: an engine.values.Segmentation
 
 A picture passes through `backbone` (scales it to a square; image features), `detector` (boxes and
 scores for each prompt, and masks of the best only) and `detected_objects` (removes duplicates,

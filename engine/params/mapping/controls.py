@@ -15,7 +15,8 @@ from typing import Final, Literal, NamedTuple, cast
 from osc_schema import Rejected
 
 MidiKind = Literal[
-    "note", "cc", "nrpn", "program", "bend", "pressure", "clock", "start", "continue", "stop", "mtc", "mtc_full",
+    "note", "cc", "nrpn", "program", "bend", "pressure", "clock", "start", "continue", "stop",
+    "mtc", "mtc_full",
     "mtc_text", "song_position", "other",
 ]  # fmt: skip
 TIMECODE_KINDS: Final = ("mtc", "mtc_full", "mtc_text")

@@ -255,7 +255,8 @@ def _read(file: str, folder: Path, used_bytes: int) -> np.ndarray:
                 return np.array(ImageOps.exif_transpose(image).convert("RGBA"))
     except (IsfError, MemoryError):
         raise
-    except Exception as error:  # decoders raise whatever a damaged file makes them trip over: struct.error, KeyError
+    except Exception as error:
+        # decoders raise whatever a damaged file makes them trip over: struct.error, KeyError
         raise _unreadable(file, error) from error
 
 

@@ -17,7 +17,9 @@ REPEATS: Final = 3
 IMAGE_PX: Final = 1024
 
 _VERTEX: Final = """#version 330 core
-void main() { gl_Position = vec4(vec2(gl_VertexID & 1, gl_VertexID >> 1) * 2.0 - 1.0, 0.0, 1.0); }"""
+void main() {
+    gl_Position = vec4(vec2(gl_VertexID & 1, gl_VertexID >> 1) * 2.0 - 1.0, 0.0, 1.0);
+}"""
 _BODIES: Final = {
     "textures": "c += texture(image, c.xy * 7.1 + c.zw);",
     "powers": "c = pow(c, vec4(1.01)) + 0.01;",

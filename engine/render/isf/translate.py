@@ -55,7 +55,8 @@ _RENAMED_CALLS: Final = {
 }
 # Keywords of GLSL 3.30 or later that 1.20 allows as names: renamed everywhere.
 _NEW_RESERVED: Final = frozenset(
-    """common partition active superp filter sample patch precise subroutine resource coherent volatile restrict
+    """common partition active superp filter sample patch precise subroutine resource coherent
+    volatile restrict
     readonly writeonly buffer shared row_major""".split()
 )
 # Renamed only where the author declares them as names: they may also be used with their meaning in

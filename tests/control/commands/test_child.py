@@ -155,7 +155,8 @@ def test_what_is_in_the_folders_is_listed_also_without_a_child(open_rig: Any) ->
     rig = ChildRig(None, open_rig())
     rig.say("/sd/list")
     assert [rig.hears() for _ in range(3)] == [
-        ("/sd/entry", "", "as configured: a", 0), ("/sd/entry", "b", "b, large", 1), ("/done", "/sd/list"),
+        ("/sd/entry", "", "as configured: a", 0), ("/sd/entry", "b", "b, large", 1), ("/done",
+            "/sd/list"),
     ]  # fmt: skip
     rig.say("/sd/loras/list")
     assert rig.hears() == ("/done", "/sd/loras/list")

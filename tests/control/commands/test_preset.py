@@ -206,7 +206,8 @@ def test_subscribers_are_sent_the_current_preset_and_if_it_was_edited(
 
 
 def test_a_layer_is_copied_whole_in_one_frame(rig: PresetRig) -> None:
-    layer = {"intensity": 0.3, "angle": 33.0, "curve": 0.7, "phase": 0.1, "ratio": 4.0, "wrap": "repeat",
+    layer = {"intensity": 0.3, "angle": 33.0, "curve": 0.7, "phase": 0.1, "ratio": 4.0,
+        "wrap": "repeat",
              "mute": True, "solo": True}  # fmt: skip
     rig.store.set_many([(f"/layer/2/{part}", value) for part, value in layer.items()], by="test")
     before = rig.store.version

@@ -131,7 +131,8 @@ def test_a_prepared_shader_that_cannot_be_shown_is_a_fault_before_it_is_on_air(
     open_rig: OpenRig, folder: Path, wait_for: Any
 ) -> None:
     for name, text in {
-        "Broken": shader(more="#error"), "Slow": shader(more="// slow"), "Effect": shader(), "Good": shader(2.0),
+        "Broken": shader(more="#error"), "Slow": shader(more="// slow"), "Effect": shader(),
+        "Good": shader(2.0),
     }.items():  # fmt: skip
         (folder / f"{name}.fs").write_text(text)
     rig = open_rig()

@@ -180,11 +180,13 @@ def test_ltc_in_a_file_leads_an_offline_show(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "show.wav", np.stack([music, tape.samples], axis=1), 48_000)
     config = build_config(
         {
-            "width": 64, "height": 64, "fps": 50.0, "audio": str(tmp_path / "show.wav"), "offline": True,
+            "width": 64, "height": 64, "fps": 50.0, "audio": str(tmp_path / "show.wav"),
+            "offline": True,
             "renderer": "numba", "sinks": ["null"], "osc": {"listen": "off"}, "web": "off",
             "presets": str(tmp_path / "presets"),
             "params": {
-                "/timecode/source": "ltc", "/tempo/source": "timecode", "/tempo/bpm": 100.0, BRIGHTNESS: 4.0,
+                "/timecode/source": "ltc", "/tempo/source": "timecode", "/tempo/bpm": 100.0,
+                BRIGHTNESS: 4.0,
                 "/timecode/offset": "00:59:59:00",
             },
         }

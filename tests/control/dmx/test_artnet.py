@@ -83,7 +83,8 @@ def test_a_desk_lists_us_with_the_universes_that_we_take() -> None:
 
 def test_more_than_four_universes_take_several_replies_and_a_targeted_poll_only_its_own() -> None:
     replies = poll_replies(Poll(), [*range(6), 16, 40_000], [], address="10.0.0.7", name="x")
-    assert [(reply[173], reply[190 : 190 + reply[173]], reply[19], reply[211]) for reply in replies] == [
+    assert [(reply[173], reply[190 : 190 + reply[173]], reply[19],
+        reply[211]) for reply in replies] == [
         (4, bytes((0, 1, 2, 3)), 0, 1), (2, bytes((4, 5)), 0, 2), (1, bytes((0,)), 1, 3),
     ]  # fmt: skip
     assert read(art_poll()) == Poll()

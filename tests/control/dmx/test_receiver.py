@@ -256,7 +256,8 @@ def receiver_on(
     port: int, report: Any, say: Callable[[str], None], clock: Clock | None = None
 ) -> DmxReceiver:
     return DmxReceiver(
-        "artnet", (1,), deliver=lambda messages, source: None, mapped=frozenset, clock=clock or SystemClock(),
+        "artnet", (1,), deliver=lambda messages, source: None, mapped=frozenset,
+        clock=clock or SystemClock(),
         report=report, notice=say, name="x", interface=HOST, artnet_port=port,
     )  # fmt: skip
 

@@ -204,7 +204,8 @@ def test_a_damaged_line_is_no_report_and_no_order() -> None:
         order = Order(bpm=bpm, beats_a_bar=3, start_stop_sync=True, order=3)
         assert message_of(line_of(order), Order) == order
     for line in (
-        b"", b"\n", b"{}", b"[1]", b"null", b"\xff\n", line_of(report)[:-5], line_of(report).replace(b"2.0", b"NaN"),
+        b"", b"\n", b"{}", b"[1]", b"null", b"\xff\n", line_of(report)[:-5],
+        line_of(report).replace(b"2.0", b"NaN"),
         line_of(report).replace(b"2.0", b'"2"'), line_of(report).replace(b"120.0", b"-1"),
         line_of(report).replace(b"peers", b"pears"), line_of(report).replace(b"120.0", b"true"),
     ):  # fmt: skip

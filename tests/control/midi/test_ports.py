@@ -74,7 +74,8 @@ def test_a_windows_port_that_libremidi_numbers_has_its_device_without_the_number
 
 def test_all_leaves_out_loops_and_synthesisers_which_their_names_open(open_midi: Any) -> None:
     no_hardware = (
-        "Midi Through", "IAC Driver Bus 1", "IAC-Treiber", "loopMIDI Port", "Default App Loopback (A)",
+        "Midi Through", "IAC Driver Bus 1", "IAC-Treiber", "loopMIDI Port",
+        "Default App Loopback (A)",
         "Microsoft GS Wavetable Synth", "FLUID Synth (1234)",
     )  # fmt: skip
     rig, named = open_midi("all"), open_midi("loopMIDI")

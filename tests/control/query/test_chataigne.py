@@ -12,7 +12,8 @@ from typing import Any
 import osc_schema
 
 KINDS = {  # of a control: the TYPEs that Chataigne shows; others get no control
-    "trigger": "N I", "int": "i h", "float": "f d", "point2d": "ii ff hh dd", "point3d": "iii fff hhh ddd",
+    "trigger": "N I", "int": "i h", "float": "f d", "point2d": "ii ff hh dd",
+    "point3d": "iii fff hhh ddd",
     "colour": "ffff dddd iiii hhhh r", "string": "s S c", "bool": "T F",
 }  # fmt: skip
 KIND_OF = {tag: kind for kind, tags in KINDS.items() for tag in tags.split()}

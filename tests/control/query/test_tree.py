@@ -134,7 +134,8 @@ def test_an_attribute_is_answered_alone_with_units_and_areas_as_the_proposal_spe
     )
     assert ask("/no/such/path", "HOST_INFO") == (200, {"NAME": "here"})
     for address, unit in {
-        ANGLE: "angle.degree", "/multiverse/window_ms": "time.ms", "/engine/width": "distance.pixels",
+        ANGLE: "angle.degree", "/multiverse/window_ms": "time.ms",
+        "/engine/width": "distance.pixels",
     }.items():  # fmt: skip
         assert ask(address, "UNIT") == (200, {"UNIT": [unit]})
 

@@ -531,7 +531,8 @@ def test_numbers_of_classes_that_no_dataset_has_take_no_memory_and_are_reported(
 
 @pytest.mark.parametrize(
     "names",
-    ["names: {0: pile, 1: 'a, b'}", "{nc: 2, names: {0: pile, 1: 'a, b'}}", "names:\n- pile\n- 'a, b'",
+    ["names: {0: pile, 1: 'a, b'}", "{nc: 2, names: {0: pile, 1: 'a, b'}}",
+        "names:\n- pile\n- 'a, b'",
      "names: [pile, 'a, b']", "names:\n  - pile\n  - >-\n    a,\n    b"],
 )  # fmt: skip
 def test_names_of_classes_are_read_in_every_form_of_yaml(tmp_path: Path, names: str) -> None:
@@ -570,8 +571,10 @@ def test_sizes_areas_and_keypoints_of_a_coco_file_that_cannot_be_are_told(tmp_pa
     path = folder / "coco_all.json"
     coco = json.loads(path.read_text("utf-8"))
     coco["images"][1]["width"] = 0
-    for annotation, more in zip(coco["annotations"], ({"area": 64}, {"area": 0}, {"area": -5}, {"area": 900},
-                                                      {"keypoints": [5, 5, 2, WIDTH_PX + 1, 5, 1, -9, -9, 0]}),
+    for annotation, more in zip(coco["annotations"], ({"area": 64}, {"area": 0}, {"area": -5},
+        {"area": 900},
+                                                      {"keypoints": [5, 5, 2, WIDTH_PX + 1, 5, 1,
+                                                          -9, -9, 0]}),
                                 strict=False):  # fmt: skip
         annotation |= more
     path.write_text(json.dumps(coco), encoding="utf-8")

@@ -27,7 +27,8 @@ def yard(energy: float = 2.0) -> SiteScene:
         ground_m = float(terrain.height_at(np.array(x_m), np.array(y_m)))
         piles.append(
             pile(
-                kinds[k % 3], x_m=x_m, y_m=y_m, ground_m=ground_m, turn=0.4 * k, tilt_x=0.005, rust=k % 4,
+                kinds[k % 3], x_m=x_m, y_m=y_m, ground_m=ground_m, turn=0.4 * k, tilt_x=0.005,
+                rust=k % 4,
                 has_hoop=k % 3 == 0, is_cracked=k % 2 == 0,
             )
         )  # fmt: skip

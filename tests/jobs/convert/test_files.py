@@ -184,7 +184,8 @@ def test_24_bits_stay_24_and_what_was_lossless_in_an_m4a_stays_lossless(
 def test_two_runs_write_the_same_bytes(convert: Convert, tmp_path: Path) -> None:
     plain = write_sound(tmp_path / "in.wav", spoken(0.2))
     loud = write_sound(tmp_path / "float.wav", spoken(0.2), subtype="FLOAT")
-    for source, suffix in ((plain, ".ogg"), (plain, ".opus"), (plain, ".mp3"), (plain, ".flac"), (plain, ".mka"),
+    for source, suffix in ((plain, ".ogg"), (plain, ".opus"), (plain, ".mp3"), (plain, ".flac"),
+        (plain, ".mka"),
                            (loud, ".wav")):  # fmt: skip
         written = []
         for number in range(2):

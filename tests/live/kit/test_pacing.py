@@ -222,7 +222,8 @@ def test_a_slice_ends_before_the_next_draw(
 ) -> None:
     ended: list[float] = []
     pacer = Pacer(
-        gate, wait_device=lambda: ended.append((time.now_ns - began_ns) / 1e6), rest=time.rest, now_ns=time,
+        gate, wait_device=lambda: ended.append((time.now_ns - began_ns) / 1e6), rest=time.rest,
+        now_ns=time,
         turns=turns["sd"],
     )  # fmt: skip
     began_ns = time.now_ns

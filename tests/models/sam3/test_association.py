@@ -63,7 +63,8 @@ def test_detections_are_matched_are_new_or_recondition() -> None:
 def test_missing_results_are_counted_until_an_object_is_seen_or_gone() -> None:
     missed: dict[int, int] = {}
     for seen, counts in (
-        ({1: True, 7: False}, {1: 0, 7: 1}), ({1: True, 7: False}, {1: 0, 7: 2}), ({7: True}, {7: 0}),
+        ({1: True, 7: False}, {1: 0, 7: 1}), ({1: True, 7: False}, {1: 0, 7: 2}), ({7: True},
+            {7: 0}),
         ({1: False, 7: False}, {1: 1, 7: 1}),
     ):  # fmt: skip
         missed = count_missed(missed, seen)

@@ -43,7 +43,8 @@ def small_unet() -> Any:
     from diffusers import UNet2DConditionModel
 
     return UNet2DConditionModel(
-        block_out_channels=(8,), layers_per_block=1, down_block_types=("DownBlock2D",), norm_num_groups=4,
+        block_out_channels=(8,), layers_per_block=1, down_block_types=("DownBlock2D",),
+        norm_num_groups=4,
         up_block_types=("UpBlock2D",), cross_attention_dim=TEXT_WIDTH, attention_head_dim=4,
     ).requires_grad_(False)  # fmt: skip
 

@@ -240,7 +240,8 @@ def test_clip_skip_equals_a1111_and_diffusers(tiny_models: Any, kind: str, own: 
     model = loaded(sd)
     conditioner, encoder = Conditioner(model), model.text_encoders[0]
     plain = conditioner.encode("a cat", "").prompt_embeds
-    states = encoder(model.tokenizers[0]("a cat", padding="max_length", return_tensors="pt").input_ids,
+    states = encoder(model.tokenizers[0]("a cat", padding="max_length",
+        return_tensors="pt").input_ids,
                      output_hidden_states=True).hidden_states  # fmt: skip
     for clip_skip in range(own + 3):
         layer = states[-1 - max(0, clip_skip - own)]

@@ -40,7 +40,8 @@ from tests.support.tiny_detectors import (
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 STANDING = torch.tensor(
-    [(24, 8), (26, 6), (22, 6), (28, 8), (20, 8), (31, 16), (17, 16), (35, 26), (13, 26), (37, 36), (11, 36), (28, 36),
+    [(24, 8), (26, 6), (22, 6), (28, 8), (20, 8), (31, 16), (17, 16), (35, 26), (13, 26), (37, 36),
+        (11, 36), (28, 36),
      (20, 36), (28, 47), (20, 47), (28, 58), (20, 58)]
 ).float() + torch.tensor([0.3, -0.2])  # fmt: skip
 """COCO's joints in pixels of the heatmaps, 48 x 64: a person seen from the front, whose left is at

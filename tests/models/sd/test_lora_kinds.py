@@ -25,13 +25,15 @@ ATTENTION = ["to_q", "to_v", "to_out.0"]
 CONVOLUTIONS = [*ATTENTION, "conv1", "proj_in"]
 KINDS = {
     "lora": LoraConfig(
-        r=4, lora_alpha=3, target_modules=CONVOLUTIONS, alpha_pattern={"to_q": 9}, rank_pattern={"to_v": 2}
+        r=4, lora_alpha=3, target_modules=CONVOLUTIONS, alpha_pattern={"to_q": 9},
+        rank_pattern={"to_v": 2}
     ),
     "rslora": LoraConfig(r=4, lora_alpha=3, target_modules=CONVOLUTIONS, use_rslora=True),
     "eva": LoraConfig(
         r=4, lora_alpha=3, target_modules=ATTENTION, init_lora_weights="eva", eva_config=EvaConfig()
     ),
-    "orthogonal": LoraConfig(r=4, lora_alpha=3, target_modules=ATTENTION, init_lora_weights="orthogonal"),
+    "orthogonal": LoraConfig(r=4, lora_alpha=3, target_modules=ATTENTION,
+        init_lora_weights="orthogonal"),
     "dora": LoraConfig(r=4, lora_alpha=3, target_modules=CONVOLUTIONS, use_dora=True),
     "loha": LoHaConfig(r=4, alpha=3, target_modules=CONVOLUTIONS),
     "loha_tucker": LoHaConfig(r=4, alpha=3, target_modules=CONVOLUTIONS, use_effective_conv2d=True),

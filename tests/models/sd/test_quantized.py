@@ -185,10 +185,14 @@ def one(tensors: Tensors, **changes: Any) -> Tensors:
 
 REFUSED = {
     "nf4": (nf4, "nf4"),
-    "a rotation of 8": (lambda ts: comfy(ts, torch.int8, convrot=True, convrot_groupsize=8)[0], "convrot_groupsize 8"),
-    "a rotation of 256": (lambda ts: comfy(ts, torch.int8, convrot=True)[0], "convrot_groupsize 256 is no power of 4"),
-    "rotated floats": (lambda ts: comfy(ts, torch.float8_e4m3fn, convrot=True)[0], "convrot of float8"),
-    "blocks": (lambda ts: one(ts, comfy_quant=described(format="int8_blockwise")), "int8_blockwise"),
+    "a rotation of 8": (lambda ts: comfy(ts, torch.int8, convrot=True, convrot_groupsize=8)[0],
+        "convrot_groupsize 8"),
+    "a rotation of 256": (lambda ts: comfy(ts, torch.int8, convrot=True)[0],
+        "convrot_groupsize 256 is no power of 4"),
+    "rotated floats": (lambda ts: comfy(ts, torch.float8_e4m3fn, convrot=True)[0],
+        "convrot of float8"),
+    "blocks": (lambda ts: one(ts, comfy_quant=described(format="int8_blockwise")),
+        "int8_blockwise"),
     "no scale": (lambda ts: one(ts, weight_scale=None), "no scale"),
     "a scale of another size": (lambda ts: one(ts, weight_scale=torch.ones(3)), "weight_scale"),
     "int8 without a scale": (

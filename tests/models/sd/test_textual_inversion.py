@@ -120,8 +120,10 @@ def test_vectors_stay_in_one_chunk_and_are_dropped_and_noted_where_there_is_none
 @pytest.mark.parametrize(
     ("name", "content", "triggers"),
     [
-        ("bad-hands-5.pt", {"string_to_token": {"*": 265}, "string_to_param": {"*": vectors()}, "name": "bad-hands-5",
-                            "step": 4999, "sd_checkpoint": None, "sd_checkpoint_name": None}, ("bad-hands-5",)),
+        ("bad-hands-5.pt", {"string_to_token": {"*": 265}, "string_to_param": {"*": vectors()},
+            "name": "bad-hands-5",
+                            "step": 4999, "sd_checkpoint": None, "sd_checkpoint_name": None},
+                            ("bad-hands-5",)),
         ("parameter.pt", {"string_to_param": {"*": torch.nn.Parameter(vectors())}}, ("parameter",)),
         ("old.pt", {"string_to_param": torch.nn.ParameterDict({"*": vectors()})}, ("old",)),
         ("learned_embeds.bin", {"<cat-toy>": vectors()[0]}, ("<cat-toy>",)),

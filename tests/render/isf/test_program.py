@@ -33,7 +33,8 @@ def test_what_a_shader_draws_high_is_seen_at_the_top_and_slopes_point_up(
     isf: Isf, show: Show
 ) -> None:
     for height in [
-        "isf_FragNormCoord.y", "vv_FragNormCoord.y", "gl_FragCoord.y / RENDERSIZE.y", "gl_FragCoord.y / 48.0",
+        "isf_FragNormCoord.y", "vv_FragNormCoord.y", "gl_FragCoord.y / RENDERSIZE.y",
+        "gl_FragCoord.y / 48.0",
     ]:  # fmt: skip
         picture = show(
             isf(f"gl_FragColor = {height} > 0.75 ? vec4(1, 0, 0, 1) : vec4(0, 0, 1, 1);")
@@ -199,8 +200,10 @@ def test_a_video_with_a_clock_is_the_same_each_time(tmp_path: Path) -> None:
     (tmp_path / "Clock.fs").write_text(CLOCK, encoding="utf-8")
     config = build_config(
         {
-            "width": 64, "height": 64, "fps": 30.0, "audio": "demo", "renderer": "gl", "sinks": ("null",),
-            "offline": True, "shaders": (str(tmp_path),), "params": {**PLAIN, "/fx/generator/file": "Clock"},
+            "width": 64, "height": 64, "fps": 30.0, "audio": "demo", "renderer": "gl",
+            "sinks": ("null",),
+            "offline": True, "shaders": (str(tmp_path),), "params": {**PLAIN,
+                "/fx/generator/file": "Clock"},
         }
     )  # fmt: skip
     with open_engine(config) as engine:

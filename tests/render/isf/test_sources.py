@@ -255,7 +255,8 @@ def test_a_camera_reaches_the_shaders_of_a_whole_run(tmp_path: Path, renderer: s
     )
     config = build_config(
         {
-            "width": 64, "height": 64, "fps": 30.0, "audio": "demo", "renderer": renderer, "sinks": ("null",),
+            "width": 64, "height": 64, "fps": 30.0, "audio": "demo", "renderer": renderer,
+            "sinks": ("null",),
             "camera": "test", "offline": True, "shaders": (str(tmp_path),),
             "params": {**PLAIN, "/fx/generator/file": "Seen", "/tempo/bpm": 120.0},
         }
@@ -278,7 +279,8 @@ def test_words_that_are_all_but_transparent_are_where_the_picture_would_show_the
 
     def last(**values: object) -> np.ndarray:
         options = {
-            "width": 322, "height": 182, "fps": 30.0, "audio": "demo", "renderer": renderer, "sinks": ("null",),
+            "width": 322, "height": 182, "fps": 30.0, "audio": "demo", "renderer": renderer,
+            "sinks": ("null",),
             "offline": True, "shaders": (str(tmp_path),), "params": {**PLAIN, **texts, **values},
         }  # fmt: skip
         with open_engine(build_config(options)) as engine:

@@ -261,10 +261,14 @@ def peft_folder(target: Folders) -> ModelSpec:
                 f"{start}.lora_B.weight": up.float(),
             }
     config = {
-        "alpha_pattern": {}, "auto_mapping": {"base_model_class": "UNet2DConditionModel"}, "bias": "none",
-        "base_model_name_or_path": None, "fan_in_fan_out": False, "inference_mode": True, "init_lora_weights": True,
-        "lora_alpha": 8, "lora_dropout": 0.0, "peft_type": "LORA", "r": RANK, "rank_pattern": {}, "task_type": None,
-        "target_modules": ["to_k", "to_q", "to_v", "to_out.0"], "use_rslora": False, "modules_to_save": None,
+        "alpha_pattern": {}, "auto_mapping": {"base_model_class": "UNet2DConditionModel"},
+        "bias": "none",
+        "base_model_name_or_path": None, "fan_in_fan_out": False, "inference_mode": True,
+        "init_lora_weights": True,
+        "lora_alpha": 8, "lora_dropout": 0.0, "peft_type": "LORA", "r": RANK, "rank_pattern": {},
+        "task_type": None,
+        "target_modules": ["to_k", "to_q", "to_v", "to_out.0"], "use_rslora": False,
+        "modules_to_save": None,
     }  # fmt: skip
     written(target.folder / "adapter_model.safetensors", tensors, {"format": "pt"})
     (target.folder / "adapter_config.json").write_text(json.dumps(config), encoding="utf-8")

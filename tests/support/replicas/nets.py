@@ -341,7 +341,8 @@ def projection_of(kind: str, width: int, wide: int) -> dict[str, torch.Tensor]:
             "proj.3.bias": torch.zeros(width),
         }
     if kind == "faceid":
-        return {"proj.0.weight": torch.zeros(1024, 512), "proj.2.weight": torch.zeros(4 * width, 1024),
+        return {"proj.0.weight": torch.zeros(1024, 512), "proj.2.weight": torch.zeros(4 * width,
+            1024),
                 "norm.weight": torch.ones(width)}  # fmt: skip
     return {"mapping_0.0.weight": torch.zeros(4, 4), "body.0.weight": torch.zeros(4, 4)}
 

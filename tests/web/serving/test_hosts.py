@@ -9,14 +9,17 @@ from engine.web.serving.access import announced_host, is_our_host
 
 def test_on_loopback_this_machine_is_served_by_its_own_names_and_those_that_are_allowed():
     for header in (
-        "localhost", "localhost:9001", "LOCALHOST:9001", "127.0.0.1", "127.0.0.1:9001", "[::1]:9001", "[::1]",
+        "localhost", "localhost:9001", "LOCALHOST:9001", "127.0.0.1", "127.0.0.1:9001",
+        "[::1]:9001", "[::1]",
     ):  # fmt: skip
         assert is_our_host(header, bound_to="127.0.0.1"), header
     assert is_our_host("show.example:9001", bound_to="127.0.0.1", allowed=("Show.Example",))
     for header in (
-        None, "", "evil.example", "evil.example:9001", "127.0.0.1.evil.example", "localhost.evil.example:9001",
+        None, "", "evil.example", "evil.example:9001", "127.0.0.1.evil.example",
+        "localhost.evil.example:9001",
         "192.168.1.5:9001", "[fe80::1]:9001", "[", "::1]", "a:b:c",
-        "[::1]evil.example", "[::1]evil.example:9001", "[::1]:9001.evil.example", "[localhost]", "localhost:9001:9001",
+        "[::1]evil.example", "[::1]evil.example:9001", "[::1]:9001.evil.example", "[localhost]",
+        "localhost:9001:9001",
         "user@localhost", "localhost/", "localhost:evil",
     ):  # fmt: skip
         assert not is_our_host(header, bound_to="127.0.0.1"), header

@@ -16,7 +16,7 @@ UNITS_PER_M = (
 MAX_UNITS = 65535
 DEPTH_README = """\
 16-bit PNG: distance along the camera's axis in centimetres (metres = value / 100). 0: no value, or above 655.35 m.
-"""
+"""  # noqa: E501
 
 
 class PixelWriter(LabelWriter):
@@ -103,7 +103,7 @@ instances/  16-bit PNG: the number of the labelled thing at each pixel, 0 for no
 classes/    8-bit PNG, the values of COCO's category_id:
   0  background
 {classes}
-"""
+"""  # noqa: E501
 
 
 def depth_units(depth_m: np.ndarray) -> np.ndarray:

@@ -35,7 +35,7 @@ WHOLE_1 = """\
 train: images
 # The same pictures, so that training runs as it is. Replace them with a folder of real pictures to validate.
 val: images
-"""
+"""  # noqa: E501
 
 
 class YoloWriter(LabelWriter):

@@ -9,12 +9,11 @@ fair_queue.py        decides which client's picture is painted next
 painting_threads.py  the painter thread, with the model, and the encoder thread
 page/                the page; playout.js: jitter buffer, plays pictures at a constant rate
 
-server = LiveServer(painting, host="127.0.0.1", port=8000, report=report)    checks the arguments
-server.start()                                                               port, model: seconds
-print(server.url)                                                            server.lan_url when
-                                                                             bound to the network
-serve_live(server, stop)                                                     runs until the event
-                                                                             `stop` is set
+# checks the arguments
+server = LiveServer(painting, host="127.0.0.1", port=8000, report=report)
+server.start()            # port, model: seconds
+print(server.url)         # server.lan_url when bound to the network
+serve_live(server, stop)  # runs until the event `stop` is set
 """
 
 from engine.jobs.video.live.server import LiveLimits, LiveServer, serve_live

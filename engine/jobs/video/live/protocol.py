@@ -21,20 +21,23 @@ order of their index, with gaps.
 
 All other messages are JSON, one object with one key. From the client:
 
-    {"settings": {"prompt": "a forest", "steps": 4}}    each setting is applied, or answered with an
-                                                        error line
+    {"settings": {"prompt": "a forest", "steps": 4}}
+        Each setting is applied, or answered with an error line.
 
 From the server:
 
-    {"hello": {"protocol", "model", "device", "controls": [...], "settings", "limits": {"side_px", "bytes"}}}    first
-    {"settings": {"number": n, "values": {name: value, ...}}}      all current settings, after each
-                                                                   change
-    {"state": {...}}                                                twice per second, see `State`
-    {"lost": {"index": n, "reason": line}}                          a picture that failed; not for
-                                                                    dropped ones
-    {"error": line}                                                 any other error
-    {"note": line}                                                  information: a prompt was
-                                                                    truncated
+    {"hello": {"protocol", "model", "device", "controls", "settings", "limits"}}
+        First. `limits` has "side_px" and "bytes".
+    {"settings": {"number": n, "values": {name: value, ...}}}
+        All current settings, after each change.
+    {"state": {...}}
+        Twice per second, see `State`.
+    {"lost": {"index": n, "reason": line}}
+        A picture that failed; not for dropped ones.
+    {"error": line}
+        Any other error.
+    {"note": line}
+        Information: a prompt was truncated.
 
 A client gets its place when the socket opens. If all are taken, the socket is closed with code 1013
 and a reason. An idle client is closed in the same way when a new one needs its place.

@@ -1,7 +1,7 @@
 """`LiveServer`: serves the page, and paints for its clients.
 
-page ── JPEG ──► web thread ─ FairQueue ─► painter thread ─ BoundedQueue ─► encoder thread ── JPEG ──► web thread ► page
-"""
+page ─ JPEG ─► web thread ─ FairQueue ─► painter thread ─ BoundedQueue ─► encoder thread
+     ◄─ JPEG ─ web thread ◄───────────────────────────────────────────────────────────┘
 
 import ssl
 import tempfile

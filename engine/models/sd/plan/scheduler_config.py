@@ -31,7 +31,8 @@ SCHEDULES: Final = ("linear", "scaled_linear", "squaredcos_cap_v2")
 PREDICTIONS: Final = ("epsilon", "v_prediction", FLOW, "sample")
 FLOW_EULER: Final = "FlowMatchEulerDiscreteScheduler"
 FLOW_SCHEDULERS: Final = (
-    FLOW_EULER, "DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler", "UniPCMultistepScheduler"
+    FLOW_EULER, "DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler",
+    "UniPCMultistepScheduler"
 )  # fmt: skip
 """diffusers' schedulers for a rectified flow; its others (DEIS, SASolver) leave the noise of the
 last step."""
@@ -48,7 +49,8 @@ NO_ZERO_SNR: Final = (
     "was trained with zero terminal SNR, with which deis cannot start; set euler or dpm"
 )
 ZERO_SNR_SCHEDULERS = (
-    "DDIMScheduler", "DDPMScheduler", "DPMSolverMultistepScheduler", "EulerAncestralDiscreteScheduler",
+    "DDIMScheduler", "DDPMScheduler", "DPMSolverMultistepScheduler",
+    "EulerAncestralDiscreteScheduler",
     "EulerDiscreteScheduler", "LCMScheduler", "TCDScheduler", "UniPCMultistepScheduler",
 )  # fmt: skip
 """diffusers' schedulers that support `rescale_betas_zero_snr`; the others would ignore it."""

@@ -21,7 +21,8 @@ def contents_of(folder: Path) -> DatasetContents:
     for index in range(2):
         source = source_of(
             thing(disc(6), 10 + index, 10, number=4, class_id=1),
-            thing(disc(6), 97, 10, number=5, class_id=1, is_crowd=True, is_cut=True, visible_share=0.12345,
+            thing(disc(6), 97, 10, number=5, class_id=1, is_crowd=True, is_cut=True,
+                visible_share=0.12345,
                   head_px=None, is_head_visible=False, whole_box=(97.0, 10.0, 130.0, 16.0)),
             thing(disc(6), 50, 10, number=9, category="bag", class_id=0),
             options=OPTIONS, index=index,

@@ -56,11 +56,13 @@ def ring() -> np.ndarray:
 
 THINGS = (
     thing(disc(12), 0, 30, class_id=1, is_cut=True),
-    thing(ring(), 70, 70, class_id=1, number=2, head_px=(77.5, 80.25), is_head_visible=False, is_hidden=True),
+    thing(ring(), 70, 70, class_id=1, number=2, head_px=(77.5, 80.25), is_head_visible=False,
+        is_hidden=True),
     thing(np.ones((1, 1), bool), 99, 99, class_id=1, number=3, is_crowd=True, visible_share=0.1),
     thing(np.eye(9, dtype=bool), 91, 0, class_id=0, number=4, category="machine", head_px=None,
           is_head_visible=False),
-    thing(disc(8), 40, 40, class_id=-1, number=5, category="bag", head_px=None, is_head_visible=False),
+    thing(disc(8), 40, 40, class_id=-1, number=5, category="bag", head_px=None,
+        is_head_visible=False),
 )  # fmt: skip
 
 

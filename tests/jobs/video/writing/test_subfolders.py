@@ -67,7 +67,8 @@ def test_subfolders_are_named_where_they_are_needed_and_refused_where_there_are_
         match=r"in: no pictures in this folder; --recursive takes those of its subfolders$",
     ):
         open_input(str(source))
-    assert [picture.name for picture in open_input(str(source), is_recursive=True).read(1, None)] == [
+    assert [picture.name for picture in open_input(str(source), is_recursive=True).read(1,
+        None)] == [
         "day 1/1", "day 1/2", "day 2/1", "day 2/deep/1", "day 10/1",
     ]  # fmt: skip
     (tmp_path / "empty" / "er").mkdir(parents=True)
