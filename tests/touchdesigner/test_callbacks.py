@@ -53,7 +53,7 @@ def test_a_patch_hears_of_the_connection_looks_cues_beats_and_the_loss(
     connected.comp.Send("/preset/load", "Aurora")
     until(lambda: {"name": "Aurora", "isEdited": False} in infos(calls, "onLook"), "the look")
     connected.comp.Send("/cue/set", 7, "Aurora")
-    connected.comp.Send("/cue/go", 7)
+    connected.comp.Send("/cue/7")
     until(lambda: infos(calls, "onCue"), "the cue")
     assert infos(calls, "onCue") == [{"number": 7, "name": "Aurora"}]
     engine.engine.params.set("/tempo/source", "manual")
