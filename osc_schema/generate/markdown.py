@@ -25,9 +25,8 @@ Send `ADDRESS VALUE` to the engine, by default at 127.0.0.1:9000, UDP or TCP.
 - **Menus** take an item's name or its index, counted from 0. **Stops** are numbers with names:
   send either.
 - **Commands** take the arguments that are listed, no more; those in brackets may be left out, and
-  the last one also comes without those before it if it is one of several names (`/cue/go bar`).
-  `button` is what a button of a control surface adds: 1, or 0 when it is released, which does
-  nothing.
+  one of several names at the end comes without those before it, too (`/cue/go bar`). `button` is
+  what a button of a control surface adds: 1, or 0 when it is released, which does nothing.
 - **Triggers** fire on any number except 0, and on a message without arguments.
 - **Glide** is the time after which a value has moved 63 % of the way to a new one; `/smooth`
   changes it.

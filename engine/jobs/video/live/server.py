@@ -2,6 +2,7 @@
 
 page ─ JPEG ─► web thread ─ FairQueue ─► painter thread ─ BoundedQueue ─► encoder thread
      ◄─ JPEG ─ web thread ◄───────────────────────────────────────────────────────────┘
+"""
 
 import ssl
 import tempfile
