@@ -8,8 +8,8 @@ Whatever else opens a file by its name to read it stands in ALLOWED, with the re
 import ast
 import textwrap
 
+from tests.architecture.source_tree import ENGINE, engine_files, nodes_of
 from tests.support.cases import cases_of
-from tests.test_architecture import ENGINE, engine_files, nodes_of
 
 ALLOWED = cases_of(__file__)
 METHODS = {"read_bytes", "read_text"}

@@ -1312,7 +1312,8 @@ class EngineLink:
         """Reset to not connected, and subscribe with the next step: after a loss, or for another
         host or port."""
         self.is_connected = False
-        self._next_subscription_s = self._next_status_s = -math.inf
+        self._next_subscription_s = -math.inf
+        self._next_status_s = -math.inf
 ''',
     'osc_in_callbacks': r'''"""Forwards messages of the OSC In DAT to the extension, if it started."""
 

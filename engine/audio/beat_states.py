@@ -94,7 +94,8 @@ class Backbeat:
         self._hop_s = hop_s
         self._periods_s = periods_s
         self._decay = math.exp(-hop_s / MEMORY_S)
-        self._since_s = self._interval_s = math.inf
+        self._since_s = math.inf
+        self._interval_s = math.inf
         """Since the latest snare, and between it and the one before."""
         self._has_kick = False
         """True if a kick came halfway since the latest snare."""
@@ -121,12 +122,16 @@ class Backbeat:
             self._total = VOTE_DECAY * self._total + 1.0
         else:
             self._start_over()
-        self._since_s, self._interval_s, self._has_kick = 0.0, self._since_s, False
+        since_s, interval_s, has_kick = 0.0, self._since_s, False
+        self._since_s = since_s
+        self._interval_s = interval_s
+        self._has_kick = has_kick
 
     def forget(self) -> None:
         """Reset all votes after silence."""
         self._start_over()
-        self._since_s = self._interval_s = math.inf
+        self._since_s = math.inf
+        self._interval_s = math.inf
 
     def vote_fractions(self, divided: np.ndarray) -> np.ndarray:
         """Fraction of the votes for each period, (periods,) in 0..1. `divided` (periods,): how

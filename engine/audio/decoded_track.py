@@ -89,7 +89,9 @@ class DecodedTrack:
             self._origin_s = Fraction(container.start_time or 0, 1_000_000)  # the first picture
             if kind in ZERO_BASED_FORMATS and not self.has_video and self._origin_s <= MAX_GAP_S:
                 self._origin_s = Fraction(0)  # later it is the time of day
-            self.promised_s, self.promised_end_s = self._promised(container, stream)
+            promised_s, promised_end_s = self._promised(container, stream)
+            self.promised_s = promised_s
+            self.promised_end_s = promised_end_s
             """Length of its sound, and the end from the start of the file, as the file declares
             them; None if not."""
 

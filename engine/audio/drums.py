@@ -66,7 +66,9 @@ class DrumDetector:
         self._peak_rises = [0.0, 0.0, 0.0]
         self._greatest = [0.0, 0.0, 0.0]
         self._loudest = MIN_LEVEL
-        self._smooth = self._floor = np.zeros(4)  # of the regions and of all together
+        # of the regions and of all together
+        self._smooth = np.zeros(4)
+        self._floor = self._smooth
         self._lively = 0.0
         self._hops = 0
         self._floor_rates = np.array([hop_s / SMOOTH_S, hop_s / FLOOR_S])

@@ -39,7 +39,8 @@ class FileFeed:
                 f"{path}: no such file (device:NAME is a device, demo the built-in loop)"
             )
         self._path = path
-        self._version = self._last_stat = _stat(path)
+        self._version = _stat(path)
+        self._last_stat = self._version
         self._is_waiting = False
         self._checks = 0
         self._unchecked_samples = 0

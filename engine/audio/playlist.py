@@ -273,7 +273,9 @@ class _Track:
             )
         self._rest = np.zeros((0, self.file.channels), np.float32)
         self._has_ended = False
-        self._frames_in = self._frames_out = 0  # samples of the file, and of the list's rate
+        # samples of the file, and of the list's rate
+        self._frames_in = 0
+        self._frames_out = 0
 
     def read(self, frames: int) -> np.ndarray:
         """(at most `frames`, channels) float32; none at the end."""

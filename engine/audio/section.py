@@ -81,11 +81,16 @@ class SectionDetector:
         self._bands = np.array(
             [centres_hz < LOW_HZ, centres_hz >= HIGH_HZ, np.full(len(centres_hz), True)], np.float32
         )
-        self._low = self._high = self._all = FLOOR
+        self._low = FLOOR
+        self._high = FLOOR
+        self._all = FLOOR
         """Powers now, smoothed."""
-        self._even_low = self._even_all = FLOOR
+        self._even_low = FLOOR
+        self._even_all = FLOOR
         """The same, smoothed over `SHARE_BEATS`: a kick alone does not show."""
-        self._usual_high = self._loudest_low = self._loudest = FLOOR
+        self._usual_high = FLOOR
+        self._loudest_low = FLOOR
+        self._loudest = FLOOR
         self._kicks = 0.0
         self._silent_s = 0.0
         self._peak_low = 0.0
@@ -148,7 +153,9 @@ class SectionDetector:
         self._recent_low.append(low)
         self._silent_s = self._silent_s + self._hop_s if every < FLOOR else 0.0
         if self._silent_s > SILENCE_S:
-            self._loudest_low = self._loudest = self._peak_low = FLOOR
+            self._loudest_low = FLOOR
+            self._loudest = FLOOR
+            self._peak_low = FLOOR
             self._has_dropped = False
 
     def _sounds_like(self, beats: float) -> Section:

@@ -113,7 +113,8 @@ class ClockLine:
         return self._at_s + (number - self._number) / self._rate_hz
 
     def _begin(self, number: float, at_s: float) -> None:
-        self._number = self._last_number = number
+        self._number = number
+        self._last_number = number
         self._at_s = at_s
         self._bias = 0.0
         self._position_marks = 1

@@ -141,7 +141,8 @@ class _Callback:
     def __init__(self, start: Callable[..., Any], work: Callable[..., None], clock: Clock) -> None:
         self._clock = clock
         self._work = work
-        self._called_s = self._opened_s = clock.now_s()
+        self._called_s = clock.now_s()
+        self._opened_s = self._called_s
         self._error: Exception | None = None
         self._stream = start(self._on_callback)
 

@@ -107,7 +107,8 @@ class HangDetector:
 
     def __init__(self, times: Deadlines, now_s: float) -> None:
         self._times = times
-        self._from_s = self._polled_s = now_s
+        self._from_s = now_s
+        self._polled_s = now_s
         self._is_started = False
 
     def hang(

@@ -116,7 +116,9 @@ class Child:
                 raise ChildError(
                     f"{spec.name}: its settings do not fit into a message of {VALUES_BYTES} bytes"
                 )
-            self._process, connection, self._stderr = launcher.launch(spec)
+            process, connection, stderr = launcher.launch(spec)
+            self._process = process
+            self._stderr = stderr
             undo.pop_all()
         self._pipe: ControlPipe[messages.ToEngine] = ControlPipe(connection, messages.ToEngine)
         self._send(begin)

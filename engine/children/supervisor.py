@@ -93,8 +93,11 @@ class Supervisor:
         self._active_counters: tuple[ChildCounters, ...] = ()
         self._is_awake = False
         self._is_closed = False
-        self._status = self._last = ChildStatus(name=spec.name)
-        self._wake_receiver, self._wake_sender = Pipe(duplex=False)
+        self._status = ChildStatus(name=spec.name)
+        self._last = self._status
+        wake_receiver, wake_sender = Pipe(duplex=False)
+        self._wake_receiver = wake_receiver
+        self._wake_sender = wake_sender
         launcher.join(spec.preload, spec.environment)
         self._thread = threading.Thread(target=self._run, name=f"child {spec.name}", daemon=True)
         self._thread.start()

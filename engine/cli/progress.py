@@ -140,9 +140,9 @@ def _live_display(renderable: "RenderableType", console: "Console") -> Iterator[
         with repeat(refresh, REDRAWN_AFTER_S, "progress bar", within=ending_live()):
             yield lines.put
     finally:
-        sys.stdout, sys.stderr = (
-            streams  # those of a bar that is still being drawn would wait for it
-        )
+        stdout, stderr = streams
+        sys.stdout = stdout
+        sys.stderr = stderr
 
 
 @contextmanager

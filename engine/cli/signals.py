@@ -86,7 +86,9 @@ class _SignalThread:
 
     def __init__(self) -> None:
         self.signals: Signals | None = None
-        self._reader, self._writer = socket.socketpair()
+        reader, writer = socket.socketpair()
+        self._reader = reader
+        self._writer = writer
         self._writer.setblocking(False)
         signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         threading.Thread(target=self._run, name="signals", daemon=True).start()

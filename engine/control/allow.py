@@ -54,7 +54,9 @@ class AllowList:
 
     def _is_own(self, address: Address, now_s: float) -> bool:
         if now_s - self._read_s >= POLL_INTERVAL_S:
-            self._read_s, self._own = now_s, self._own_addresses()
+            read_s, own = now_s, self._own_addresses()
+            self._read_s = read_s
+            self._own = own
         return address in self._own
 
 

@@ -73,7 +73,9 @@ class OscServer:
         self._dispatcher.counters.receive_buffer_bytes = self.granted_receive_buffer_bytes
         self.address: tuple[str, int] = udp_socket.getsockname()[:2]
         """Host and port in use, UDP and TCP."""
-        self._wake_end, self._woken_end = socket.socketpair()
+        wake_end, woken_end = socket.socketpair()
+        self._wake_end = wake_end
+        self._woken_end = woken_end
         self._wake = partial(self._wake_end.send, b"\0")
         self._transports = [self._open_transports(*sockets) for sockets in self._bound]
         self._udp = self._transports[0][0]

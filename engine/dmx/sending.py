@@ -175,7 +175,8 @@ class DmxSender:
         self._poll_to = hosts_of(poll_to, self._port)
         self._bound: Address = ports
         self._sync_sequence = 0
-        self._poll_s = self._discovery_s = float("-inf")
+        self._poll_s = float("-inf")
+        self._discovery_s = float("-inf")
         self._own: frozenset[own.Source] = frozenset()
         if route.interface:
             hosts_of(route.interface, self._port)

@@ -84,7 +84,9 @@ class _AudioRingEnd:
     def close(self) -> None:
         """Unmap the memory; the process that made the ring also removes its name."""
         if self._fields is not None:
-            self._fields = self._samples = None  # type: ignore[assignment]  # closed and no longer used
+            # Closed and no longer used.
+            self._fields = None  # type: ignore[assignment]
+            self._samples = None  # type: ignore[assignment]
             self._memory.close()
 
     def __del__(self) -> None:

@@ -267,7 +267,9 @@ class RingReader:
         self.sequence = 0
         """Number of the newest frame that `latest` returned; 0 before the first."""
         self._frame: RingFrame | None = None
-        self._mapping, self._block = _map(segment)
+        mapping, block = _map(segment)
+        self._mapping = mapping
+        self._block = block
         self.name = bytes(self._block.header["name"]).decode(errors="replace")
 
     @property

@@ -3,7 +3,7 @@
     on air     what is on screen; during a picture fade, the look that fades in
     outgoing   during a picture fade: the old look. It has the values from before the fade, and a
                copy of what moves them: glides finish, LFOs run, it still reacts to the kick
-    upcoming   a look that begins in a moment; drawn unseen, so that it begins with its trail
+    upcoming   an upcoming look begins in a moment; it is drawn unseen, so that it has its trail
     second     the look of the second output
 
 A deck's number is its identity: whatever belongs to it (the renderer's trail, the hue glide of the

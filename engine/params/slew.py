@@ -126,7 +126,8 @@ class Slew:
     def jump(self, snapshot: Snapshot) -> None:
         """Jump to the snapshot's values."""
         self._moving.clear()
-        self._snapshot = self._values = snapshot
+        self._snapshot = snapshot
+        self._values = snapshot
         self.jump_to(snapshot, self._glides)
 
     def jump_to(self, snapshot: Snapshot, addresses: Iterable[str]) -> None:

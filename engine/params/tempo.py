@@ -95,7 +95,8 @@ class Tempo:
         self._tap_choice = TapChoice()
         self._ticks = TickLine()
         self._tick_beat = 0.0
-        self._tick_s = self._followed_s = float("-inf")
+        self._tick_s = float("-inf")
+        self._followed_s = float("-inf")
         """When the MIDI clock and when another clock last set the beat."""
         self._is_stopped = False
         """The transport of the MIDI clock or the Link session."""

@@ -172,7 +172,9 @@ class TapChoice:
         self._offset = 0.0
         """Tracked beat on which a bar began, and the whole bars counted until then."""
         self._tracked: BeatLine | None = None
-        self._read_s = self._chosen_s = self._open_until_s = float("-inf")
+        self._read_s = float("-inf")
+        self._chosen_s = float("-inf")
+        self._open_until_s = float("-inf")
         self._is_contradicted = False
         self._has_bar = False
         """False: `_bar_at` is computed from the count of the beats that are played."""

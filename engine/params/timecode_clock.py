@@ -112,7 +112,8 @@ class TimecodeClock:
         """The readings on the line, of the last MEMORY_S."""
         self._candidates: list[_Point] = []
         """Readings off the line, of the last MAX_GAP_S, that no other one has confirmed yet."""
-        self._received_s = self._read_s = float("-inf")
+        self._received_s = float("-inf")
+        self._read_s = float("-inf")
         """Time of the newest reading, and of the newest one that the line follows."""
 
     def add(self, reading: TimecodeReading) -> None:

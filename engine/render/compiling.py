@@ -276,7 +276,8 @@ def _loop_of(name: str) -> Callable[..., None]:
         for row in prange(rows):
             call_part(address, int32(row), args)
 
-    loop.__qualname__ = loop.__name__ = f"{name}_loop"
+    loop.__qualname__ = f"{name}_loop"
+    loop.__name__ = loop.__qualname__
     return loop
 
 

@@ -260,10 +260,12 @@ class MaskPainter:
         here."""
         self._context = context
         self._copy_pass = copy_pass
-        self._colours, self._ids = (
+        colours, ids = (
             context.vertex_array(compile_program(context, name, vertex="mask_boxes"), [])
             for name in ("mask_colours", "mask_ids")
         )
+        self._colours = colours
+        self._ids = ids
         self._masks = MaskArray(context, MAX_LIVE_OBJECTS)
         self._boxes: np.ndarray = np.zeros((0, 4), np.float32)
         self._source = source

@@ -184,7 +184,8 @@ class _SizedPost:
 def _light_target(context: moderngl.Context, size_px: tuple[int, int]) -> Target:
     target = Target(context, size_px, dtype=LIGHT_DTYPE)
     target.texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
-    target.texture.repeat_x = target.texture.repeat_y = False
+    target.texture.repeat_x = False
+    target.texture.repeat_y = False
     return target
 
 

@@ -153,10 +153,12 @@ class GLShaders:
         self._release_targets()
         self._size_px = size_px
         self._source = self._new_target()
-        self._deep, self._plain = (
+        deep, plain = (
             Readback(self._context, self._finish, size_px, is_direct=self.is_software, dtype=dtype)
             for dtype in (DEEP_DTYPE, PLAIN_DTYPE)
         )
+        self._deep = deep
+        self._plain = plain
 
     def _new_target(self) -> Target:
         return Target(self._context, self._size_px, dtype=self._dtype)

@@ -172,5 +172,6 @@ def limits_texture(context: moderngl.Context) -> moderngl.Texture:
     interpolated."""
     texture = context.texture((CELLS, CELLS), 2, dtype="f4")
     texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
-    texture.repeat_x = texture.repeat_y = False
+    texture.repeat_x = False
+    texture.repeat_y = False
     return texture

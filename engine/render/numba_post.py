@@ -120,10 +120,12 @@ class NumbaPost:
     def _require_size(self, width: int, height: int) -> None:
         if self._size_px != (width, height):
             sizes = pyramid_sizes(width, height)
-            self._down, self._up = (
+            down, up = (
                 [np.zeros((level_h, level_w, 3), np.float32) for level_w, level_h in sizes]
                 for _ in range(2)
             )
+            self._down = down
+            self._up = up
             self._size_px = (width, height)
 
 

@@ -23,7 +23,8 @@ class PixelPool:
     them."""
 
     def __init__(self, width: int, height: int, dtype: type[np.generic] = np.uint8) -> None:
-        self._shape, self._dtype = (height, width, 4), dtype
+        self._shape = (height, width, 4)
+        self._dtype = dtype
         self._buffers: list[np.ndarray] = []
 
     def makes(self, width: int, height: int) -> bool:

@@ -45,7 +45,9 @@ class SourceAnalysis:
     def __init__(self) -> None:
         self._before: SourceMaps | None = None
         self._request: SourceRequest | None = None
-        self._near = self._people = self._colours = _NONE
+        self._near = _NONE
+        self._people = _NONE
+        self._colours = _NONE
         self._last = (_NONE, _NONE)
         self._room_age_s = 0.0
 
@@ -119,7 +121,8 @@ class SourceAnalysis:
         light = np.log(small.astype(np.float32) + _DARK)
         (grey_before, before), self._last = self._last, (grey, light)
         if is_first:
-            self._people = self._near = np.zeros(grey.shape, np.float32)
+            self._people = np.zeros(grey.shape, np.float32)
+            self._near = self._people
             self._colours = np.ones((2, _LEVELS * _HUES * _HUES), np.float32)
             self._room = LearnedRoom(light)
             self._room_age_s = 0.0

@@ -259,9 +259,8 @@ class MovieFile:
             # ProRes reads them here
             picture.color_primaries = ColorPrimaries.BT709
             picture.color_trc = ColorTrc.BT709
-            self._newest_pts = picture.pts = max(
-                round(time_s / self._time_base), self._newest_pts + 1
-            )
+            self._newest_pts = max(round(time_s / self._time_base), self._newest_pts + 1)
+            picture.pts = self._newest_pts
             picture.time_base = self._time_base
             if self._format.has_keys and time_s >= self._next_key_s - 1e-6:
                 picture.pict_type = PictureType.I

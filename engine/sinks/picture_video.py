@@ -167,7 +167,8 @@ class PictureVideo:
             pts = round(start_s / self._time_base)
             if self._newest_pts is not None:
                 pts = max(pts, self._newest_pts + 1)
-            self._newest_pts = frame.pts = pts
+            self._newest_pts = pts
+            frame.pts = pts
             frame.time_base = self._time_base
             frame.duration = max(round((end_s - start_s) / self._time_base), 1)
             if self._tracks is not None:

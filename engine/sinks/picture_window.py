@@ -247,7 +247,8 @@ class PictureWindow:
             texture = self._context.texture(pixels.shape[1::-1], pixels.shape[2], alignment=1)
             texture.filter = moderngl.LINEAR, moderngl.LINEAR
             # Otherwise each edge would bleed into the opposite one.
-            texture.repeat_x = texture.repeat_y = False
+            texture.repeat_x = False
+            texture.repeat_y = False
         texture.write(pixels, alignment=1)
         return texture
 

@@ -4,7 +4,7 @@ affected."""
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import wait
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from operator import methodcaller
 
@@ -19,7 +19,6 @@ from engine.sinks.record import RecordSink
 from engine.sinks.registry import load_kinds, make_sink
 from engine.sinks.sink import (
     EXTRA_PICTURES,
-    TITLES,
     OutputFormat,
     PictureName,
     RecordingStatus,
@@ -28,6 +27,7 @@ from engine.sinks.sink import (
     SinkStatus,
     picture_name,
 )
+from engine.sinks.sink_entry import SinkEntry, extra_frame, initial_status
 from engine.sinks.snapshot import SnapshotSink
 from engine.sinks.window import WindowSink
 from engine.system.backoff import MAX_DELAY_S, next_delay_s
@@ -51,58 +51,6 @@ MAX_STANDSTILL_S = (
 MAX_WRITING_S = 60.0  # limit for sinks with progress
 SHAPED = "1"  # the main picture in the shape of output 1, for the sinks that send or show it
 POLL_S = 0.005
-
-
-@dataclass(slots=True, eq=False)
-class _SinkEntry:
-    """One requested sink in any state: running, waiting for a retry, finishing, ended."""
-
-    spec: SinkSpec
-    sink: Sink | None
-    last_status: SinkStatus
-    """Status of the last closed sink, with the sums of all before it."""
-    started_s: float
-    failures: int = 0
-    retry_at_s: float = 0.0
-    reason: str = ""
-    """Reason of the last failure."""
-    was_logged: bool = False
-    """True once a traceback was logged; later failures are only counted."""
-    is_once: bool = False
-    """True to stop it after one picture."""
-    end_error: Exception | None = None
-    """Error from draining it."""
-    is_drained: bool = False
-    """True if nothing is left to write, so closing does not wait."""
-    stored_values: Mapping[str, Value] | None = None
-    """The parameters of a WindowSink that failed."""
-    main_entry: "_SinkEntry | None" = None
-    """The main picture's sink that this one was started with, and is stopped with."""
-
-    def is_for(self, spec: SinkSpec) -> bool:
-        """True if both specs mean the same sink; the default argument is the picture's title."""
-        own, requested = (
-            (one.kind, one.picture, one.argument or TITLES[one.picture])
-            for one in (self.spec, spec)
-        )
-        return own == requested
-
-    def drain(self) -> None:
-        """Let the sink write what is left, without waiting; sets `is_drained`."""
-        self.is_drained = self.sink is None or self.sink.drain()
-
-    def status(self) -> SinkStatus:
-        sink = self.sink  # local copy: the render thread may remove it
-        if sink is None:
-            return self.last_status
-        now = sink.status()
-        last = self.last_status
-        return replace(
-            now,
-            picture=self.spec.picture,
-            frames=now.frames + last.frames,
-            dropped=now.dropped + last.dropped,
-        )
 
 
 class SinkSet:
@@ -130,9 +78,9 @@ class SinkSet:
         self._end_requested_s: float | None = None  # when the sinks were asked to end
         self._progress: dict[int, tuple[int, float]] = {}
         """Progress since then, by entry: pictures published, and when that number last changed."""
-        self._entries: tuple[_SinkEntry, ...] = ()
-        self._finishing: tuple[_SinkEntry, ...] = ()
-        self._ended: tuple[_SinkEntry, ...] = ()
+        self._entries: tuple[SinkEntry, ...] = ()
+        self._finishing: tuple[SinkEntry, ...] = ()
+        self._ended: tuple[SinkEntry, ...] = ()
         """The latest `MAX_ENDED` sinks stopped during the run, for the status after `close`."""
         self._is_closed = False
         self.values: Mapping[str, Value] = {}
@@ -183,7 +131,7 @@ class SinkSet:
         for picture in self._extra_formats:
             self._start_extra(picture, entry, may_wait)
 
-    def _open_within_limit(self, spec: SinkSpec, may_wait: bool) -> _SinkEntry:
+    def _open_within_limit(self, spec: SinkSpec, may_wait: bool) -> SinkEntry:
         requested = [
             entry for entry in (*self._entries, *self._finishing) if entry.main_entry is None
         ]
@@ -193,7 +141,7 @@ class SinkSet:
             )
         return self._open(spec, self._make(spec), may_wait)
 
-    def _open(self, spec: SinkSpec, sink: Sink, may_wait: bool) -> _SinkEntry:
+    def _open(self, spec: SinkSpec, sink: Sink, may_wait: bool) -> SinkEntry:
         try:
             self._begin(spec, sink, self.values, may_wait)
         except MultiverseError:
@@ -203,7 +151,7 @@ class SinkSet:
             raise SinkError(f"{spec.label}: {in_one_line(error)}") from error
         if warning := getattr(sink, "warning", ""):
             self._report(f"sink.{spec.label}", warning)
-        return _SinkEntry(spec, sink, _initial_status(spec, sink.name), self._clock.now_s())
+        return SinkEntry(spec, sink, initial_status(spec, sink.name), self._clock.now_s())
 
     def _begin(
         self, spec: SinkSpec, sink: Sink, values: Mapping[str, Value], may_wait: bool
@@ -231,7 +179,7 @@ class SinkSet:
             )
         return sink
 
-    def _start_extra(self, picture: PictureName, main: _SinkEntry, may_wait: bool) -> None:
+    def _start_extra(self, picture: PictureName, main: SinkEntry, may_wait: bool) -> None:
         """Publish this picture where the main one is. A failure does not affect the main one."""
         if main.spec.picture != "main" or not KINDS[main.spec.kind].is_named:
             return
@@ -249,7 +197,7 @@ class SinkSet:
             if sink is None:
                 self._report(f"sink.{spec.label}", str(error))
                 return
-            entry = _SinkEntry(spec, None, _initial_status(spec, sink.name), self._clock.now_s())
+            entry = SinkEntry(spec, None, initial_status(spec, sink.name), self._clock.now_s())
             self._fail(entry, error)
         entry.main_entry = main
         self._entries += (entry,)
@@ -329,10 +277,9 @@ class SinkSet:
                 if entry.sink and self._picture_for(entry.spec) == picture
             ]
             if kinds := [KINDS[entry.spec.kind] for entry in entries]:
-                extra_frame = _extra_frame(
-                    frame, extra, needs_texture=any(kind.is_on_gpu for kind in kinds)
-                )
-                self._each(picture, methodcaller("publish", extra_frame))
+                needs_texture = any(kind.is_on_gpu for kind in kinds)
+                of_picture = extra_frame(frame, extra, needs_texture=needs_texture)
+                self._each(picture, methodcaller("publish", of_picture))
 
     def _each(self, picture: PictureName, step: Callable[[Sink], object]) -> None:
         """Run a step of each running sink of a picture."""
@@ -425,7 +372,7 @@ class SinkSet:
         `close` next."""
         self._ask_to_end((*self._entries, *self._finishing))
 
-    def _ask_to_end(self, entries: Iterable[_SinkEntry]) -> None:
+    def _ask_to_end(self, entries: Iterable[SinkEntry]) -> None:
         now_s = self._stopwatch.now_s()
         if self._end_requested_s is None:
             self._end_requested_s = now_s
@@ -471,7 +418,7 @@ class SinkSet:
         if not closed:
             log.warning("not all files are finished")
 
-    def _wait_until_drained(self, entries: Iterable[_SinkEntry]) -> None:
+    def _wait_until_drained(self, entries: Iterable[SinkEntry]) -> None:
         """Wait for the sinks to drain; abandon those without progress."""
         assert self._end_requested_s is not None, "`close` calls `ask_to_end` first"
         late_s = 0.0
@@ -492,13 +439,13 @@ class SinkSet:
         for entry in waiting:
             self._give_up(entry, late_s)
 
-    def _has_drained(self, entry: _SinkEntry) -> bool:
+    def _has_drained(self, entry: SinkEntry) -> bool:
         """Tell the sink to write what is left. True once `close` will not wait."""
         error = self._error_of(entry, entry.drain)
         entry.end_error = error or entry.end_error
         return entry.is_drained or error is not None
 
-    def _give_up(self, entry: _SinkEntry, after_s: float) -> None:
+    def _give_up(self, entry: SinkEntry, after_s: float) -> None:
         """Abandon a sink without closing it, which would block; its thread ends with the
         process."""
         status = entry.status()
@@ -518,7 +465,7 @@ class SinkSet:
         self._ended = (*self._ended, *ended)[-MAX_ENDED:]
         self._finishing = tuple(entry for entry in self._finishing if entry.sink is not None)
 
-    def _end(self, entry: _SinkEntry) -> None:
+    def _end(self, entry: SinkEntry) -> None:
         if entry.sink is None:
             if entry.last_status.state == "retrying":
                 entry.last_status = replace(entry.last_status, state="failed", detail=entry.reason)
@@ -530,22 +477,22 @@ class SinkSet:
             self._note(entry, error)
             entry.last_status = replace(entry.last_status, state="failed", detail=entry.reason)
 
-    def _close(self, entry: _SinkEntry) -> Exception | None:
+    def _close(self, entry: SinkEntry) -> Exception | None:
         """Close the entry's sink and keep its last status. Returns the error, or None."""
         assert entry.sink is not None
-        _store_values(entry)
+        entry.store_values()
         failure = self._error_of(entry, entry.sink.close)
         entry.last_status = entry.status()
         entry.sink = None
         return failure
 
-    def _attempt(self, entry: _SinkEntry, step: Callable[[], object]) -> None:
+    def _attempt(self, entry: SinkEntry, step: Callable[[], object]) -> None:
         """Run a step of a sink. If it fails the sink is closed and tried again later."""
         error = self._error_of(entry, step)
         if error is not None:
             self._fail(entry, error)
 
-    def _error_of(self, entry: _SinkEntry, step: Callable[[], object]) -> Exception | None:
+    def _error_of(self, entry: SinkEntry, step: Callable[[], object]) -> Exception | None:
         """Run a step of a sink and return its error, or None. The first unexpected one is logged
         with its traceback."""
         try:
@@ -559,7 +506,7 @@ class SinkSet:
             return error
         return None
 
-    def _fail(self, entry: _SinkEntry, error: Exception) -> None:
+    def _fail(self, entry: SinkEntry, error: Exception) -> None:
         """Close a failed sink, live in the background if it would wait. Live it is retried, a
         plug-in's once; offline not, because a file with a gap is useless."""
         now_s = self._clock.now_s()
@@ -576,9 +523,9 @@ class SinkSet:
                 and self._error_of(entry, entry.drain) is None
                 and not entry.is_drained
             ):
-                _store_values(entry)
+                entry.store_values()
                 self._finishing += (
-                    replace(entry, last_status=_initial_status(entry.spec, entry.sink.name)),
+                    replace(entry, last_status=initial_status(entry.spec, entry.sink.name)),
                 )
                 entry.sink = None
             else:
@@ -592,7 +539,7 @@ class SinkSet:
             detail = f"{entry.reason}; next try in {delay_s:g} s"
             entry.last_status = replace(entry.last_status, state="retrying", detail=detail)
 
-    def _note(self, entry: _SinkEntry, error: Exception) -> None:
+    def _note(self, entry: SinkEntry, error: Exception) -> None:
         spec = entry.spec
         reason = in_one_line(error)
         # A sink's own messages begin with its kind, but not with its picture.
@@ -600,30 +547,8 @@ class SinkSet:
         entry.reason = f"{spec.label}: {reason}"
         self._report(f"sink.{spec.label}", entry.reason)
 
-    def _retry(self, entry: _SinkEntry) -> None:
+    def _retry(self, entry: SinkEntry) -> None:
         sink = make_sink(entry.spec)
         self._begin(entry.spec, sink, entry.stored_values or self.values, may_wait=False)
         entry.sink = sink
         entry.started_s = self._clock.now_s()
-
-
-def _extra_frame(
-    frame: PublishedFrame, extra: LazyPicture, *, needs_texture: bool
-) -> PublishedFrame:
-    """Another picture of the run as a frame, with 8 bits; `needs_texture` if a sink uses it."""
-    texture = extra.draw_texture() if needs_texture else None
-    width = extra.width
-    height = extra.height
-    of_itself = replace(
-        frame, width=width, height=height, texture=texture, read_rgba=extra.read_rgba
-    )
-    return replace(of_itself, read_rgba16=None, read_fitted=None)
-
-
-def _store_values(entry: _SinkEntry) -> None:
-    if isinstance(entry.sink, WindowSink):
-        entry.stored_values = entry.sink.window_state.values
-
-
-def _initial_status(spec: SinkSpec, name: str) -> SinkStatus:
-    return SinkStatus(kind=spec.kind, name=name, picture=spec.picture)

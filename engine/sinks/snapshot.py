@@ -37,7 +37,9 @@ class SnapshotSink(ThreadSink):
     def __init__(self, argument: str, picture: PictureName = "main") -> None:
         super().__init__(argument or sink_label(self.kind, picture), "snapshot")
         self._picture = picture
-        self._target, self._at_s = split_argument(argument)
+        target, at_s = split_argument(argument)
+        self._target = target
+        self._at_s = at_s
         self._is_deep = self._target is not None and self._target.name.lower().endswith(DEEP_SUFFIX)
         self._keeps_last = self._target is not None and self._at_s is None
         self._takes = 0

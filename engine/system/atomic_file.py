@@ -7,7 +7,7 @@ milliseconds, and Python's `open` does not share deletion. So `os.replace` of a 
 written, or reading one that is being replaced, raises PermissionError (WinError 5 or 32) now and
 then. There we retry with growing delays for a bounded time, as Go's own tools
 (cmd/internal/robustio in golang/go: 2 s) and Node's graceful-fs (60 s) do. This is the only module
-that renames (checked by tests/test_architecture.py). Every function here waits for the disk: call
+that renames (checked by tests/architecture). Every function here waits for the disk: call
 none on a thread that draws.
 """
 

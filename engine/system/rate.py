@@ -13,7 +13,8 @@ class Rate:
     __slots__ = ("_count", "_last_hz", "_last_s", "_since_s")
 
     def __init__(self) -> None:
-        self._since_s = self._last_s = float("-inf")
+        self._since_s = float("-inf")
+        self._last_s = float("-inf")
         self._count = 0
         self._last_hz: float | None = None
         """The rate in the last complete window."""

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
@@ -132,3 +133,10 @@ def ctrl_c_when() -> Callable[..., AbstractContextManager[None]]:
             signal.signal(signal.SIGINT, before)
 
     return pressing
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's data folder and the working folder for the commands of a test."""
+    monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path / "home"))
+    return tmp_path

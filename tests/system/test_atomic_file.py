@@ -118,7 +118,7 @@ def test_a_volume_that_refuses_to_flush_folders_still_takes_files(
 
 def test_writers_of_many_files_flush_their_folder() -> None:
     """All others move each file into place, which flushes it: nobody else may rename
-    (tests/test_architecture.py)."""
+    (tests/architecture)."""
     for path in (
         "jobs/segment/pictures.py",
         "sinks/record.py",

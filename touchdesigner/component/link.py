@@ -63,4 +63,5 @@ class EngineLink:
         """Reset to not connected, and subscribe with the next step: after a loss, or for another
         host or port."""
         self.is_connected = False
-        self._next_subscription_s = self._next_status_s = -math.inf
+        self._next_subscription_s = -math.inf
+        self._next_status_s = -math.inf

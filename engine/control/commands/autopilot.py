@@ -97,7 +97,8 @@ class AutopilotControl:
         due at `now_s`."""
         if beat.section != self._sound_section:
             self._earlier_section = self._sound_section
-            self._sound_section = self._section = beat.section
+            self._sound_section = beat.section
+            self._section = self._sound_section
             self._next = self._next if beat.section == "drop" else ""
             self._notify(SECTION, beat.section)
         by_hand = self._hand_section

@@ -392,7 +392,9 @@ class ShaderControl:
         slot.entry = None
         slot.text = None
         slot.ticket = None
-        slot.version, slot.together = self._store.group_of(fx.file_address(slot.name))
+        version, together = self._store.group_of(fx.file_address(slot.name))
+        slot.version = version
+        slot.together = together
         slot.is_reported = False
         if not name:
             slot.playing = None

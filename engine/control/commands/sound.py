@@ -66,7 +66,8 @@ class SoundControl:
         self._file = ""
         """The entry of the list that plays."""
         self._last_published: tuple[str | int, ...] = (0, 0, "", "")
-        self._next_position_s = self._eager_until_s = float("-inf")
+        self._next_position_s = float("-inf")
+        self._eager_until_s = float("-inf")
         self._is_eager = False
 
     def close(self) -> None:

@@ -139,7 +139,9 @@ class DmxReceiver:
         self._answered = 0
         self._reported_universes: set[int] = set()
         self._polls = WaitingPolls(reply_delay_s or (lambda: random.uniform(0.0, MAX_DELAY_S)))
-        self._forward_s = self._step_s = self._ports_s = float("-inf")
+        self._forward_s = float("-inf")
+        self._step_s = float("-inf")
+        self._ports_s = float("-inf")
         self._shared: list[SharedPort] = []
         self._changed: dict[int, Universe] = {}
         """Universes with channels to pass on."""
@@ -164,7 +166,9 @@ class DmxReceiver:
             self._close_sockets()
             raise
         self._check_shared_ports()
-        self._wake_end, self._woken_end = socket.socketpair()
+        wake_end, woken_end = socket.socketpair()
+        self._wake_end = wake_end
+        self._woken_end = woken_end
         self._selector.register(
             self._woken_end, selectors.EVENT_READ, (self._woken_end, None, None)
         )

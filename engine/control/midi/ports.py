@@ -191,7 +191,8 @@ class MidiPorts:
         opened."""
         self._waiting: tuple[str, ...] | None = None
         self._detail = ""
-        self._search_s = self._read_s = float("-inf")
+        self._search_s = float("-inf")
+        self._read_s = float("-inf")
         self._clock_out = ClockOut()
         self._timecode_out = TimecodeOut()
         self._is_closing = threading.Event()

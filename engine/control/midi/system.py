@@ -125,7 +125,8 @@ class LibremidiSystem:
         )  # None: a new port; else (is_input, name) of a removed one
         self._news = news
         # They hold the deque, not us: the garbage collector does not see what a C++ callback holds.
-        watching.input_added = watching.output_added = lambda port: news.append(None)
+        watching.input_added = lambda port: news.append(None)
+        watching.output_added = watching.input_added
         watching.input_removed = lambda port: news.append((True, _name(port, is_jack)))
         watching.output_removed = lambda port: news.append((False, _name(port, is_jack)))
         self._observer: Any = lib.Observer(watching, self._api)

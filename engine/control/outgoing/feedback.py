@@ -93,7 +93,9 @@ class Feedback:
         self._by_origin: dict[str, Subscriber] = {}
         self._pending_echoes: deque[tuple[str, str]] = deque(maxlen=MAX_PENDING_ECHOES)
         self._version = 0
-        self._next_change_s = self._next_heartbeat_s = self._features_due_s = float("-inf")
+        self._next_change_s = float("-inf")
+        self._next_heartbeat_s = float("-inf")
+        self._features_due_s = float("-inf")
         self._turn = 0
         self._heartbeats = 0
         self.features: tuple[ChannelFeatures, ...] = ()

@@ -236,7 +236,10 @@ def _name_classes(folder: FoundFolder) -> None:
             enumerate(line.strip() for line in text.splitlines() if line.strip())
         )
     else:
-        folder.class_names, folder.keypoints, folder.class_fault = read_yaml(text)
+        class_names, keypoints, class_fault = read_yaml(text)
+        folder.class_names = class_names
+        folder.keypoints = keypoints
+        folder.class_fault = class_fault
     if classes := folder.options.get("classes"):
         folder.class_names = dict(enumerate(classes))
         folder.class_file = MANIFEST_FILE

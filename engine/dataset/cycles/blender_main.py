@@ -312,8 +312,10 @@ def add_camera(scene: bpy.types.Scene, spec: Json) -> None:
     camera.lens = camera.sensor_width * spec["focal_px"] / width
     column, row = spec["center_px"]
     # In widths of the picture; positive moves the window right and up on the sensor.
-    camera.shift_x, camera.shift_y = (width / 2 - column) / width, (row - height / 2) / width
-    camera.clip_start, camera.clip_end = 0.1, 10_000.0
+    camera.shift_x = (width / 2 - column) / width
+    camera.shift_y = (row - height / 2) / width
+    camera.clip_start = 0.1
+    camera.clip_end = 10_000.0
     thing = bpy.data.objects.new("camera", camera)  # its own axes are those of camera space
     axes = np.eye(4)
     axes[:3, :3] = np.transpose(spec["camera_axes"])
@@ -321,7 +323,8 @@ def add_camera(scene: bpy.types.Scene, spec: Json) -> None:
     thing.matrix_world = Matrix(axes.tolist())
     scene.collection.objects.link(thing)
     scene.camera = thing
-    scene.render.resolution_x, scene.render.resolution_y = width, height
+    scene.render.resolution_x = width
+    scene.render.resolution_y = height
     scene.render.resolution_percentage = 100
 
 

@@ -233,9 +233,9 @@ class _Placer:
         self._clearance = clearance
         self._terrain = terrain
         self._seed = seed
-        self._east, self._north = terrain.slope_at(
-            clearance.points_m[:, 0], clearance.points_m[:, 1]
-        )
+        east, north = terrain.slope_at(clearance.points_m[:, 0], clearance.points_m[:, 1])
+        self._east = east
+        self._north = north
         self._is_steep = np.hypot(self._east, self._north) > LEVEL_SLOPE
         self._draws: dict[DistractorKind, np.random.Generator] = {}
         self._orders: dict[DistractorKind, np.ndarray] = {}

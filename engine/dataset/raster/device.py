@@ -93,7 +93,8 @@ class Device:
     ) -> moderngl.Texture:
         texture = self.own(self.context.texture(size_px, components, alignment=1, dtype=dtype))
         texture.filter = (moderngl.NEAREST, moderngl.NEAREST)
-        texture.repeat_x = texture.repeat_y = False
+        texture.repeat_x = False
+        texture.repeat_y = False
         return texture
 
     def framebuffer(self, colors: list[Any], depth: Any = None) -> moderngl.Framebuffer:

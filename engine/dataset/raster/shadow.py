@@ -67,7 +67,8 @@ def make_map(
     texture = device.own(device.context.depth_texture((width_px, height_px)))
     texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
     texture.compare_func = "<="
-    texture.repeat_x = texture.repeat_y = False
+    texture.repeat_x = False
+    texture.repeat_y = False
     target = device.framebuffer([], texture)
     target.clear(depth=1.0)
     return texture, target

@@ -19,9 +19,11 @@ class TerrainMesh:
 
     def __init__(self, device: Device, mesh: Mesh, camera: SiteCamera, sun: Sun) -> None:
         self._device = device
-        self.lowest_m, self.highest_m = (
+        lowest_m, highest_m = (
             float(end) for end in (mesh.positions[:, 2].min(), mesh.positions[:, 2].max())
         )
+        self.lowest_m = lowest_m
+        self.highest_m = highest_m
         triangles = mesh.triangles[self._matters(mesh, camera, sun)]
         triangles, starts = _in_chunks(mesh.positions, triangles)
         self._starts = np.append(starts, len(triangles))

@@ -81,7 +81,8 @@ def _tiled_texture(device: Device, texels: np.ndarray, dtype: str) -> moderngl.T
     texture = device.texture((texels.shape[1], texels.shape[0]), texels.shape[2], dtype)
     texture.write(np.ascontiguousarray(texels))
     texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
-    texture.repeat_x = texture.repeat_y = True
+    texture.repeat_x = True
+    texture.repeat_y = True
     return texture
 
 

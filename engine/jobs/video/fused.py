@@ -27,7 +27,9 @@ class FusedPaintBackend:
         from engine.sources.still import read_still
         from engine.system.process_memory import keep_freed_memory
 
-        self.device, self.dtype = device_and_dtype(job.device, job.dtype, job.threads)
+        device, dtype = device_and_dtype(job.device, job.dtype, job.threads)
+        self.device = device
+        self.dtype = dtype
         if self.device == "cpu":
             keep_freed_memory()
         self._model = job.painting.spec.model

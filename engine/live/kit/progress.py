@@ -45,7 +45,9 @@ class CallProgress:
         self._kind = kind
         self._capture_phase = capture_phase
         self._pieces = PieceTimes()
-        self._phase = self._usual_phase = Phase.COMPILING  # until the warm-up is over
+        # until the warm-up is over
+        self._phase = Phase.COMPILING
+        self._usual_phase = self._phase
         self._paced_version = 0
 
     def take_pace(self) -> ChildPace:
@@ -65,7 +67,8 @@ class CallProgress:
 
     def begin_call(self) -> None:
         """Wait until the renderer is idle, then begin work on a picture."""
-        self._phase = self._usual_phase = Phase.RUNNING
+        self._phase = Phase.RUNNING
+        self._usual_phase = self._phase
         self._expect()
         self.pacer.begin_call(self._kind())
         self.begin_piece()

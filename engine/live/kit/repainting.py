@@ -40,7 +40,8 @@ class RepaintingModel(ChildLink[None]):
         settings = {"name": entry.name, "paint": entry.paint, "model": model}
         spec = ChildSpec(name=entry.name, loop=f"{__name__}:run", settings=settings)
         super().__init__(spec, in_force=None, gate=around.gate, report=around.report)
-        self._input, self._output = self._open_input("source"), self._open_output("picture")
+        self._input = self._open_input("source")
+        self._output = self._open_output("picture")
         self._fader = Fader()
 
     def describe(self, snapshot: Snapshot) -> list[str]:

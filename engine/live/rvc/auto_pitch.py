@@ -29,7 +29,8 @@ class AutoPitch:
     def __init__(self) -> None:
         self._octaves: deque[float] = deque(maxlen=MEDIAN_FRAMES)
         """log2 of the pitch in Hz of voiced frames."""
-        self._from = self._to = 0.0
+        self._from = 0.0
+        self._to = 0.0
         """Semitones at the start and at the end of the glide."""
         self._since_s = 0.0
         self._target_hz: float | None = None
@@ -60,7 +61,8 @@ class AutoPitch:
 
     def settle(self, target_hz: float | None, now_s: float) -> float:
         """Like `aim` without a glide, while nothing is audible."""
-        self._from = self._to = self._target_semitones(target_hz)
+        self._from = self._target_semitones(target_hz)
+        self._to = self._from
         self._since_s = now_s
         self._target_hz = target_hz
         return self._to

@@ -154,7 +154,8 @@ class _Fader:
     """Moves to its target linearly, in FADE_S at most."""
 
     def __init__(self, at: float, fade_frames: int) -> None:
-        self.at = self._target = at
+        self.at = at
+        self._target = at
         self._step = 0.0
         self._fade_frames = fade_frames
 

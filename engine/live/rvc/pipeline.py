@@ -65,7 +65,8 @@ class VoicePipeline:
         self._dry = SampleRing(rate_hz, 1, MIXED_S)
         self._one_channel = ChannelSelector(rate_hz)
         self._mix = VoiceMix(rate_hz)
-        self._level_in, self._level_out = PeakLevel(rate_hz), PeakLevel(rate_hz)
+        self._level_in = PeakLevel(rate_hz)
+        self._level_out = PeakLevel(rate_hz)
         self._delay = VoiceDelay()
         self._delay.follow(link.timing, 0.0)
         self._parts = self._delay.parts

@@ -62,12 +62,13 @@ class SegmentationLoop(PictureLoop[RingFrame, Segmentation]):
             is_compiled=is_compiled,
         )
         self._model = model
-        self._segmenter = self._worker = Segmenter(
+        self._segmenter = Segmenter(
             model,
             between=self._progress.between,
             before_capture=self._progress.before_capture,
             idle_s=lambda: self._progress.pacer.idle_s,
         )
+        self._worker = self._segmenter
         self._settings = read_settings(port.values)
         self._is_changed = True
         self._objects = 0

@@ -141,7 +141,9 @@ class DiffusionLink(PictureLink[Build]):
         self._region_map: np.ndarray | None = None
         self._fader = Fader()
         self._moved: Mapping[str, float] = NOTHING
-        self._travel, self._ahead = PromptTravel(), Ahead(self._sent.mark)
+        travel, ahead = PromptTravel(), Ahead(self._sent.mark)
+        self._travel = travel
+        self._ahead = ahead
         self._upcoming: dict[Hashable, UpcomingValues] = {}
         self._unconfigured = unconfigured(config)
         self._last_lead_s = 0.0

@@ -69,13 +69,14 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
             is_compiled=is_compiled,
         )
         self._model = model
-        self._painter = self._worker = Painter(
+        self._painter = Painter(
             model,
             note=port.note,
             between=self._progress.between,
             before_capture=self._progress.before_capture,
             idle_s=lambda: self._progress.pacer.idle_s,
         )
+        self._worker = self._painter
         self._settings = read_settings({})
         self._is_changed = True
         self._similarity: SimilarityFilter | None = None

@@ -69,7 +69,8 @@ class PromptTravel:
             self._rate = 0.0
             self._set_position = None
         if is_on and values["/sd/travel/position"] != self._set_position:
-            self._position = self._set_position = values["/sd/travel/position"]
+            self._position = values["/sd/travel/position"]
+            self._set_position = self._position
         self._beats = beats
         self._bar = bar
 

@@ -49,7 +49,8 @@ class PerformanceProfiler:
     def __init__(self, device: torch.device, *, is_on: bool = True) -> None:
         self._wait = device_wait(device) if is_on else None
         self._times_s: dict[str, list[float]] = {}
-        self._first_s = self._last_s = 0.0
+        self._first_s = 0.0
+        self._last_s = 0.0
 
     @contextmanager
     def measure(self, stage_name: str) -> Iterator[None]:

@@ -187,7 +187,8 @@ class LiveVoice:
 
     def lift_at_once(self, semitones: float) -> None:
         """Set `lift` for the whole window, while none of it is audible."""
-        self.lift = self._reached = semitones
+        self.lift = semitones
+        self._reached = semitones
         self._lifts.fill_(semitones)
 
     def warm_up(self) -> None:

@@ -76,6 +76,9 @@ def use_fp8(layers: Any) -> None:
         attention.q_proj = None
         attention.k_proj = None
         attention.v_proj = None
-        attention.o_proj, mlp.fc1, mlp.fc2 = (
+        o_proj, fc1, fc2 = (
             Fp8Linear(each.weight, each.bias) for each in (attention.o_proj, mlp.fc1, mlp.fc2)
         )
+        attention.o_proj = o_proj
+        mlp.fc1 = fc1
+        mlp.fc2 = fc2

@@ -123,7 +123,9 @@ class Propagation:
         self._image_positions = self._tracker.get_image_wide_positional_embeddings()
         point = torch.zeros(1, 1, 1, 2, device=self._device, dtype=self._dtype)
         label = -torch.ones(1, 1, 1, device=self._device, dtype=torch.int32)
-        self._no_click, self._no_mask = prompts(point, label, None, None)
+        no_click, no_mask = prompts(point, label, None, None)
+        self._no_click = no_click
+        self._no_mask = no_mask
         self._has_choice = private.use_multimask(self._tracker)(False, None)
 
     def compute_features(

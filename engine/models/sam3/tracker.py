@@ -84,7 +84,9 @@ class Tracker:
         self._model = model
         self._detector = detector
         self._is_multiplex = np.bool(is_multiplex(model.video))
-        self._propagation, self._memory_encoder = (make(model) for make in self.NETWORKS)
+        propagation, memory_encoder = (make(model) for make in self.NETWORKS)
+        self._propagation = propagation
+        self._memory_encoder = memory_encoder
         self._stats_copy = HostBuffers(model.device)
         self._mask_copy = HostBuffers(model.device)
         self.memories = MAX_MEMORIES

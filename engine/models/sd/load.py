@@ -212,7 +212,9 @@ class _Loader:
         for net in model.controlnets:
             if not isinstance(net, T2IAdapterNet):  # which has no attention
                 install_attention(net)
-        model.controlnets, model.union_views = with_views(model.controlnets)
+        controlnets, union_views = with_views(model.controlnets)
+        model.controlnets = controlnets
+        model.union_views = union_views
 
     # -- the networks, on the CPU
 

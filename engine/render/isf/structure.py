@@ -59,7 +59,9 @@ class Structure:
         self.outside: list[tuple[int, int]] = []
         """The rest of the text: ranges of tokens outside functions."""
         self._find_functions()
-        self.constants, self.unread = self._find_constants()
+        constants, unread = self._find_constants()
+        self.constants = constants
+        self.unread = unread
         self.largest = self._measure()
         """Floats of the largest array or struct."""
 

@@ -198,3 +198,16 @@ class AutopilotRig(PresetRig):
     def close(self) -> None:
         self.banks.close()
         super().close()
+
+
+def saved(rig: PresetRig, name: str, **values: object) -> None:
+    """Save a preset with these values; the store's values stay unchanged."""
+    before = {address: rig.store.get(address) for address in values}
+    rig.store.set_many(values.items(), by="test")
+    rig.done("/preset/save", name)
+    rig.store.set_many(before.items(), by="test")
+
+
+def published(rig: PresetRig, address: str) -> list[tuple]:
+    """The messages to subscribers at an address."""
+    return [tuple(args) for at, *args in rig.messages if at == address]

@@ -6,6 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from engine.dataset.checking.check import check_folders
+
 Box = tuple[int, int, int, int]
 WIDTH_PX, HEIGHT_PX = 160, 120
 
@@ -73,3 +75,8 @@ def write_dataset(
     coco = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "pile"}]}
     (folder / f"coco_{subset or 'all'}.json").write_text(json.dumps(coco), encoding="utf-8")
     return folder
+
+
+def found(*folders: Path) -> list[tuple[str, str, str]]:
+    """Kind, path and text of all problems."""
+    return [(each.kind, each.path, each.text) for each in check_folders(list(folders)).problems]

@@ -59,7 +59,9 @@ class LivePainter:
         from engine.models.sd.load import load
         from engine.system.process_memory import keep_freed_memory
 
-        self.device, self.dtype = device_and_dtype(device, dtype, threads)
+        new_device, new_dtype = device_and_dtype(device, dtype, threads)
+        self.device = new_device
+        self.dtype = new_dtype
         if self.device == "cpu":
             keep_freed_memory()
         with translate_load_oom(painting.spec.model, self.device, self.dtype):

@@ -109,7 +109,8 @@ class SegmentedVideo:
             self.notes.append(f"{self.path.name}: {squares}; .mkv keeps that")
         if is_resumed:
             self._resume()
-        self.done = self.resumable = sum(segment.pictures for segment in self._segments)
+        self.done = sum(segment.pictures for segment in self._segments)
+        self.resumable = self.done
 
     def add(self, picture: InputPicture, pixels: np.ndarray) -> None:
         with self.work.one_line():

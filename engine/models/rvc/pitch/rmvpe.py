@@ -225,7 +225,7 @@ def fold_norms(network: nn.Module) -> None:
                 mean: Any = norm.running_mean
                 variance: Any = norm.running_var
                 is_transposed = isinstance(layer, nn.ConvTranspose2d)
-                layer.weight, layer.bias = fuse_conv_bn_weights(
+                weight, bias = fuse_conv_bn_weights(
                     layer.weight,
                     layer.bias,
                     mean,
@@ -235,4 +235,6 @@ def fold_norms(network: nn.Module) -> None:
                     norm.bias,
                     is_transposed,
                 )
+                layer.weight = weight
+                layer.bias = bias
                 layers[index + 1] = nn.Identity()

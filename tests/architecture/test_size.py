@@ -1,0 +1,117 @@
+"""The law of size: what a reader carries has a limit, and no line is folded to fit it
+(docs/contributing.md, Size)."""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tests.architecture.size import (
+    MAX_LINES_A_FILE,
+    MAX_NODES_A_LINE,
+    MIN_LINES,
+    Size,
+    room,
+    sizes,
+)
+from tests.architecture.source_tree import ENGINE, ROOT, matches, own_files
+
+DENSE_FILES = Path(__file__).with_name("dense.txt")
+"""Files of the engine that are not yet unfolded. One that has become airy leaves the list."""
+GENERATED = ROOT / "touchdesigner" / "build_component.py"
+LONG_FILES = {
+    "engine/control/commands/shader.py",
+    "osc_schema/sd.py",
+    "tests/support/replicas/nets.py",
+    "tests/touchdesigner/fake_td.py",
+    "touchdesigner/component/extension.py",
+}
+"""Files that are longer still: each leaves the list when it is given parts."""
+ONE_THING = [
+    set(names.split())
+    for names in (
+        "width height",
+        "x y z",
+        "start end",
+        "first last",
+        "low high",
+        "front back",
+        "left top right bottom",
+        "nodeX nodeY",
+        "pts dts",
+        "pts time_base",
+        "outgoing underlay",
+        "picture before",
+        "min max normMin normMax clampMin clampMax",
+        "menuNames menuLabels",
+        "__qualname__ __name__",
+    )
+]
+"""Names of attributes that are one thing together: a size, a range, a time, roles that swap."""
+
+
+@cache
+def all_sizes() -> dict[str, list[Size]]:
+    return sizes()
+
+
+def test_no_part_outgrows_its_nodes() -> None:
+    left = {part: room(part, files) for part, files in all_sizes().items()}
+    assert all(count >= 0 for count in left.values()), (
+        f"room in nodes: {left}; take so many away, or open an issue: docs/contributing.md, Size"
+    )
+
+
+def test_a_file_is_read_in_one_sitting() -> None:
+    files = [*own_files(), *(ROOT / "tests").rglob("*.py")]
+    long_files = {
+        str(path.relative_to(ROOT)): lines
+        for path in files
+        if path != GENERATED
+        and path.relative_to(ROOT).as_posix() not in LONG_FILES
+        and (lines := len(path.read_text(encoding="utf-8").splitlines())) > MAX_LINES_A_FILE
+    }
+    assert all((ROOT / name).is_file() for name in LONG_FILES)
+    assert long_files == {}, f"at most {MAX_LINES_A_FILE} lines: give a part a file of its own"
+
+
+def test_code_has_air() -> None:
+    listed = {line for line in DENSE_FILES.read_text(encoding="utf-8").splitlines() if line}
+    files = all_sizes()["engine"] + all_sizes()["dataset"]
+    dense = {
+        each.path.relative_to(ENGINE).as_posix()
+        for each in files
+        if each.lines >= MIN_LINES and each.nodes_a_line > MAX_NODES_A_LINE
+    }
+    assert dense - listed == set(), (
+        f"more than {MAX_NODES_A_LINE:g} nodes a line: write one thing a line, and name what is "
+        "computed on the way"
+    )
+    assert listed - dense == set(), "airy now: take them off tests/architecture/dense.txt"
+
+
+def test_an_assignment_sets_one_attribute_unless_several_are_one_thing() -> None:
+    def sets_several(node: Any) -> bool:
+        if not isinstance(node, ast.Assign):
+            return False
+        targets = [
+            each
+            for target in node.targets
+            for each in (target.elts if isinstance(target, ast.Tuple) else [target])
+        ]
+        names = {each.attr.lstrip("_") for each in targets if isinstance(each, ast.Attribute)}
+        return len(names) > 1 and not any(names <= together for together in ONE_THING)
+
+    files = [path for path in own_files() if path != GENERATED]
+    assert matches(files, sets_several) == []
+
+
+def test_a_condition_of_several_parts_does_not_begin_with_an_assignment() -> None:
+    def begins_with_one(node: Any) -> bool:
+        if not (isinstance(node, ast.If) and isinstance(node.test, ast.BoolOp)):
+            return False
+        first = ast.unparse(node.test.values[0])
+        return bool(re.match(r"(not )?\(\w+ := ", first))
+
+    assert matches([path for path in own_files() if path != GENERATED], begins_with_one) == []
