@@ -6,13 +6,14 @@ identity.
 """
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from functools import partial
 
 import numpy as np
 
 from engine.live.kit.scene import MasksView, Scene, WriteControlImage
 from engine.render.guarded_renderer import GuardedRenderer
+from engine.system.daemon_worker import DaemonWorker
 from engine.values import FrameId, LazyPicture, Segmentation
 
 Broadcast = Callable[..., None]
@@ -27,7 +28,7 @@ class MaskOutputs:
         self._broadcast = broadcast
         self._last_sent: Segmentation | None = None
         self._size_px = (1, 1)
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="sam3 control")
+        self._worker = DaemonWorker("sam3 control")
         self._painting: tuple[Segmentation, Future[np.ndarray]] | None = None
         self._painted: tuple[Segmentation | None, np.ndarray] | None = None
         self._last_written: tuple[Segmentation | None, np.ndarray] | None = None

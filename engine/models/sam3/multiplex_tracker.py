@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import torch
 
@@ -12,13 +12,14 @@ from engine.models.sam3.detector import Detector
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.multiplex import BucketEncoder, BucketPropagation, ObjectMask, scale
 from engine.models.sam3.multiplex_buckets import Group, Remembered, join
-from engine.models.sam3.multiplex_model import is_multiplex
+from engine.models.sam3.multiplex_model import BUCKET, is_multiplex
 from engine.models.sam3.propagation import TrackerOutput, VisionFeatures
 from engine.models.sam3.tracker import Candidates, Tracker
 
-GIVEN_LOGIT = (
-    1024.0  # of the detector's masks before they are scaled for the memory (Meta's program)
-)
+GIVEN_LOGIT: Final = 1024.0
+"""Logit of the detector's masks before they are scaled for the memory (Meta's program)."""
+NO_OBJECT: Final = -1
+"""Instead of an object's index, for a slot without one."""
 
 
 def tracker_for(model: SegmentationModel, detector: Detector) -> Tracker:
@@ -49,11 +50,11 @@ class MultiplexTracker(Tracker):
     ) -> tuple[TrackerOutput, torch.Tensor]:
         if self._slots is None:
             ids = [each for group in self._groups for bucket in group.buckets for each in bucket]
-            self._slots = upload(
-                torch.tensor([ids.index(each.id) for each in self._objects]), self._model.device
-            )
-        state = vision, self._groups, self._slots, self._frames, between
-        tracked = self._propagation.propagate_buckets(*state, count=self.memories)
+            slots = torch.tensor([ids.index(each.id) for each in self._objects])
+            self._slots = upload(slots, self._model.device)
+        tracked = self._propagation.propagate_buckets(
+            vision, self._groups, self._slots, self._frames, between, count=self.memories
+        )
         return tracked, self._fill_holes(tracked.masks)
 
     def _settle(
@@ -77,52 +78,42 @@ class MultiplexTracker(Tracker):
     ) -> tuple[list[Group], dict[int, Remembered]]:
         """The groups after this picture, and what each remembers of it, by its first frame."""
         encoder = self._memory_encoder
-        count = len(self._objects)
         everyone = [*self._objects, *decision.new]
         index_of = {each.id: index for index, each in enumerate(everyone)}
         prompts = [each.prompt for each in everyone]
         groups = [copy(group) for group in self._groups]
         joined = join(groups, [each.id for each in decision.new], self._frames)
         between()
-        rows = decision.reconditioned | dict(
-            zip(range(count, len(everyone)), decision.rows, strict=True)
-        )
-        conditioning = encoder.start(
-            vision, {index: candidates.mask(row) for index, row in rows.items()}
-        )
-        pointers = dict(enumerate(tracked.pointers)) if tracked else {}
+        rows = dict(decision.reconditioned)
+        rows |= enumerate(decision.rows, start=len(self._objects))
+        given = {index: candidates.mask(row) for index, row in rows.items()}  # (side, side)
+        conditioning = encoder.start(vision, given)
+        pointers = dict(enumerate(tracked.pointers)) if tracked else {}  # (C,)
         pointers |= {index: pointer for index, (_, _, pointer) in conditioning.items()}
-        blank = torch.zeros_like(next(iter(pointers.values())))
+        pointers[NO_OBJECT] = torch.zeros_like(next(iter(pointers.values())))
+        features = vision.coarse.transpose(0, 1)  # (1, g * g, C)
+        known = [group for group in groups if group is not joined]
         found: dict[int, Remembered] = {}
-        for some in filter(
-            None, ([each for each in groups if each is not joined], [joined] if joined else [])
-        ):
+        for some in filter(None, (known, [joined] if joined else [])):
             between()
-            buckets = [
-                [index_of.get(each, -1) for each in bucket]
-                for group in some
-                for bucket in group.buckets
-            ]
-            members = sorted(each for bucket in buckets for each in bucket if each >= 0)
-            if some[0] is joined:
-                logits, scores = map(
-                    list, zip(*self._begin(tracked, conditioning, members), strict=True)
-                )
-                large = encoder.separate(logits, [prompts[each] for each in members])
+            ids = [bucket for group in some for bucket in group.buckets]
+            buckets = [[index_of.get(each, NO_OBJECT) for each in bucket] for bucket in ids]
+            indices = [each for bucket in buckets for each in bucket]
+            members = sorted(set(indices) - {NO_OBJECT})
+            if some is known:
+                shown = encoder.settle(masks, prompts[: len(self._objects)])
+                large, scores = ([part[each] for each in members] for part in shown)
             else:
-                settled = encoder.settle(masks, prompts[:count])
-                large, scores = ([part[each] for each in members] for part in settled)
-            logits_of = dict(zip(members, zip(large, scores, strict=True), strict=True))
-            memory = encoder.encode_buckets(vision, logits_of, conditioning, buckets)
-            of_slots = torch.stack(
-                [torch.stack([pointers.get(each, blank) for each in bucket]) for bucket in buckets]
-            )
-            split = (
-                torch.split(each, [len(group.buckets) for group in some])
-                for each in (of_slots, memory)
-            )
-            for group, *own in zip(some, *split, strict=True):
-                found[group.first] = own[0], own[1], vision.coarse.transpose(0, 1)
+                small, scores = self._begin(tracked, conditioning, members)
+                large = encoder.separate(small, [prompts[each] for each in members])
+            logits = dict(zip(members, zip(large, scores, strict=True), strict=True))
+            memories = encoder.encode_buckets(vision, logits, conditioning, buckets)
+            of_slots = torch.stack([pointers[each] for each in indices])  # (B * 16, C)
+            of_buckets = of_slots.view(-1, BUCKET, of_slots.shape[-1])  # (B, 16, C)
+            counts = [len(group.buckets) for group in some]
+            split = of_buckets.split(counts), memories.split(counts)
+            for group, own_pointers, own_memories in zip(some, *split, strict=True):
+                found[group.first] = own_pointers, own_memories, features
         return groups, found
 
     def _begin(
@@ -130,33 +121,29 @@ class MultiplexTracker(Tracker):
         tracked: TrackerOutput | None,
         conditioning: dict[int, ObjectMask],
         members: Sequence[int],
-    ) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
         """Masks (side, side) and logits of being visible of a group that new objects join: the
         detector's masks without what others of them cover, and the propagated ones as they are."""
-        found = []
+        masks = []
+        scores = []
         count = len(self._objects)
         for each in members:
             if each not in conditioning:
                 assert tracked is not None
-                found.append((tracked.masks[each], tracked.scores[each]))
+                masks.append(tracked.masks[each])
+                scores.append(tracked.scores[each])
                 continue
-            cut, score, _ = conditioning[each]
-            alike = [
-                other
-                for other in members
-                if other in conditioning and (other < count) == (each < count)
+            alone, score, _ = conditioning[each]  # (4 side, 4 side) of 0 and 1
+            alike = [other for other in members if (other < count) == (each < count)]
+            others = [
+                conditioning[other][0] for other in alike if other in conditioning and other != each
             ]
-            others = [conditioning[other][0] for other in alike if other != each]
-            alone = cut * (1.0 - torch.stack(others).amax(dim=0)) if others else cut
-            found.append(
-                (
-                    scale((2.0 * alone - 1.0)[None] * GIVEN_LOGIT, len(cut) // 4, antialias=True)[
-                        0
-                    ],
-                    score,
-                )
-            )
-        return found
+            if others:
+                alone = alone * (1.0 - torch.stack(others).amax(dim=0))
+            logits = (2.0 * alone - 1.0) * GIVEN_LOGIT
+            masks.append(scale(logits[None], len(alone) // 4, antialias=True)[0])
+            scores.append(score)
+        return masks, scores
 
     def _store_memories(self, decision: TrackingDecision, memories: Any) -> None:
         for each, doubts in zip(self._objects, decision.doubts, strict=True):

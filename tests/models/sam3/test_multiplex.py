@@ -306,10 +306,10 @@ def test_an_object_begins_with_what_no_other_covers(
     tracker._objects = [None] * known
     cuts = torch.zeros(2, 16, 16)
     cuts[0, :, :12], cuts[1, :, 8:] = 1.0, 1.0
-    begun = tracker._begin(
+    masks, _ = tracker._begin(
         None, {each: (cut, cut.max(), cut) for each, cut in enumerate(cuts)}, [0, 1]
     )
-    assert [(mask[0] > 0).tolist() for mask, _ in begun] == [
+    assert [(mask[0] > 0).tolist() for mask in masks] == [
         [True, True, shared, False],
         [False, False, shared, True],
     ]
