@@ -342,14 +342,14 @@ def memory_mb(device: torch.device) -> float | None:
     return None
 
 
-def weights_of(networks: Iterable[torch.nn.Module]) -> Iterator[torch.Tensor]:
+def weights_of(networks: Iterable[torch.nn.Module]) -> Iterator[Tensor]:
     """Parameters and buffers of these networks."""
     for network in networks:
         yield from network.parameters()
         yield from network.buffers()
 
 
-def bytes_of(tensors: Iterable[torch.Tensor]) -> int:
+def bytes_of(tensors: Iterable[Tensor]) -> int:
     """Bytes of these tensors. Shared memory counts once; tensors on the meta device do not
     count."""
     return sum(
@@ -401,7 +401,7 @@ class StageClock:
         return event
 
 
-def upload(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+def upload(tensor: Tensor, device: torch.device) -> Tensor:
     """Copy a CPU tensor to the device; on CUDA from pinned memory, so that the host does not
     wait."""
     if device.type != "cuda" or tensor.device.type == "cuda":
@@ -420,7 +420,7 @@ class DeviceCopy:
         # Blocking, so that a wait for it does not take a core from the renderer.
         self._is_read = _cuda.Event(blocking=True) if device.type == "cuda" else None
 
-    def send(self, picture: np.ndarray) -> torch.Tensor:
+    def send(self, picture: np.ndarray) -> Tensor:
         """Copy a picture (height, width, channels), or a batch of them, to the device, as a batch.
         On a CPU the result shares the picture's memory. Waits until the device has read the
         previous picture."""
@@ -444,7 +444,7 @@ class DeviceCopies:
         self._device = device
         self._copies: dict[str, DeviceCopy] = {}
 
-    def send(self, what: str, pictures: np.ndarray) -> torch.Tensor:
+    def send(self, what: str, pictures: np.ndarray) -> Tensor:
         """Like `DeviceCopy.send`, with the buffer named `what`."""
         if what not in self._copies:
             self._copies[what] = DeviceCopy(self._device)
@@ -458,9 +458,9 @@ class HostBuffers:
     def __init__(self, device: torch.device) -> None:
         self._is_cuda = device.type == "cuda"
         self._wait = device_wait(device)
-        self._buffers: list[torch.Tensor] = []
+        self._buffers: list[Tensor] = []
 
-    def fetch(self, *tensors: torch.Tensor) -> tuple[np.ndarray, ...]:
+    def fetch(self, *tensors: Tensor) -> tuple[np.ndarray, ...]:
         """The tensors' values on the host, overwritten by the next fetch. On a CPU they share the
         tensors' memory."""
         if not self._is_cuda:

@@ -22,6 +22,7 @@ from functools import partial
 from typing import Any, Protocol
 
 import torch
+from torch import Tensor
 
 from engine.models.card_memory import limit_to_free
 from engine.models.device_work import own_stream
@@ -41,6 +42,10 @@ Capture = Callable[[Sequence[Part], State], tuple[list[Callable[[], None]], Stat
 one)."""
 
 
+Between = Callable[[], None]
+"""A function that is called between the parts of a run, where others may use the device."""
+
+
 def noop() -> None:
     """Do nothing: the default for `between`, for a device that is not shared."""
 
@@ -56,7 +61,7 @@ class ChainRunner(Protocol):
         key: Hashable,
         parts: Sequence[Part],
         inputs: State,
-        between: Callable[[], None] = noop,
+        between: Between = noop,
     ) -> State:
         """Run all `parts` and return the last state; each part receives the state returned by the
         previous one. `between` is called between two parts. `key` identifies everything except the
@@ -81,7 +86,7 @@ class DirectRunner:
         key: Hashable,
         parts: Sequence[Part],
         inputs: State,
-        between: Callable[[], None] = noop,
+        between: Between = noop,
     ) -> State:
         state = inputs
         for index, part in enumerate(parts):
@@ -108,7 +113,7 @@ class Chain:
         """A measure of the chain's memory, to compare it with chains of the same parts: numbers in
         its first result."""
         first = next(iter(self.result.values()))
-        return first.numel() if isinstance(first, torch.Tensor) else 1
+        return first.numel() if isinstance(first, Tensor) else 1
 
 
 class GraphRunner:
@@ -140,7 +145,7 @@ class GraphRunner:
         key: Hashable,
         parts: Sequence[Part],
         inputs: State,
-        between: Callable[[], None] = noop,
+        between: Between = noop,
     ) -> State:
         chain = self._chains.pop(key, None)
         if chain is None and not self._may_capture():
@@ -176,20 +181,20 @@ class GraphRunner:
 def clone_state(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(clone_state(item) for item in value)
-    return value.clone() if isinstance(value, torch.Tensor) else value
+    return value.clone() if isinstance(value, Tensor) else value
 
 
 def copy_into(buffer: Any, value: Any) -> None:
     if isinstance(buffer, tuple):
         for inner, item in zip(buffer, value, strict=True):
             copy_into(inner, item)
-    elif isinstance(buffer, torch.Tensor):
+    elif isinstance(buffer, Tensor):
         buffer.copy_(value)
 
 
 def capture_cuda(parts: Sequence[Part], buffers: State) -> tuple[list[Callable[[], None]], State]:
     """Capture the parts one after the other, within the memory that the card has left."""
-    device = next(value.device for value in buffers.values() if isinstance(value, torch.Tensor))
+    device = next(value.device for value in buffers.values() if isinstance(value, Tensor))
     limit_to_free(device)  # other programs may have taken memory since the weights were loaded
     replays: list[Callable[[], None]] = []
     pool = None

@@ -24,7 +24,13 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar, Final
 
 from engine.errors import ModelError
 from engine.models.not_a_model import AGAIN, not_a_model
-from engine.models.tensor_file import TensorFile, TensorInfo, TensorsOnDemand, reading_device
+from engine.models.tensor_file import (
+    TensorFile,
+    TensorInfo,
+    TensorInfos,
+    TensorsOnDemand,
+    reading_device,
+)
 from engine.system.small_file import open_regular
 from engine.system.translate_errors import reason_of
 
@@ -174,7 +180,7 @@ class PickleLayout:
                     entries |= {f"{key}.{name}": entry for name, entry in group.items()}
         return entries
 
-    def tensors(self, content: Any) -> dict[str, TensorInfo]:
+    def tensors(self, content: Any) -> TensorInfos:
         """Dtype and shape of each tensor, by name, in the scanned content of a file."""
         described = {name: _tensor_info(entry) for name, entry in self.entries(content).items()}
         return {name: tensor for name, tensor in described.items() if tensor is not None}
@@ -229,7 +235,7 @@ class PickleFile(TensorFile):
         return self.scanned.content
 
     @cached_property
-    def tensors(self) -> dict[str, TensorInfo]:
+    def tensors(self) -> TensorInfos:
         return self._layout.tensors(self.content)
 
     def stored_bytes(self, name: str) -> tuple[str, bytes]:

@@ -19,6 +19,8 @@ CONFIG: Final = "config.json"
 ADAPTER: Final = "adapter_config.json"
 """File of peft: if it is next to the weights, transformers reads it and loads the model named in
 it."""
+Config = Mapping[str, Any]
+"""The content of a configuration, read from JSON."""
 MAX_LAYERS: Final = 256
 """Maximum number of layers of one kind: SDXL's UNet has 10 in a block, SAM3's vision encoder 32."""
 MAX_TIMESTEPS: Final = 100_000
@@ -89,7 +91,7 @@ def read_config(name: str, folder: Path, file: str = CONFIG) -> dict[str, Any]:
     return config
 
 
-def require_plain(what: str, config: Mapping[str, Any]) -> None:
+def require_plain(what: str, config: Config) -> None:
     """ModelError for a quantized model, and for a value of the wrong type or larger than in any
     model."""
     for key, value in _entries(config):
@@ -119,7 +121,7 @@ def require_plain(what: str, config: Mapping[str, Any]) -> None:
                 raise ModelError(f"{what}: {key} is {_short_ascii(number)}, more than {most}")
 
 
-def notes_on_code(name: str, config: Mapping[str, Any], file: str = CONFIG) -> tuple[str, ...]:
+def notes_on_code(name: str, config: Config, file: str = CONFIG) -> tuple[str, ...]:
     """A note for each key of a configuration that asks for custom code, which is not run."""
     code_entries = {key: value for key, value in _entries(config) if key in _CODE}
     return tuple(
@@ -146,7 +148,7 @@ def class_named(entry: Any) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _entries(config: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _entries(config: Config) -> Iterator[tuple[str, Any]]:
     """Every key with its value, nested ones included, except inside keys that select code, which
     are not read."""
     waiting: list[Any] = [config]

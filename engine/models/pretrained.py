@@ -24,7 +24,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from engine.errors import ModelError
 from engine.models.device_work import is_device_lost, is_out_of_memory
 from engine.models.part_report import Problems
-from engine.models.plain_config import CONFIG, require_no_adapter
+from engine.models.plain_config import CONFIG, Config, require_no_adapter
 from engine.models.tensor_file import reading_device, shapes_only
 from engine.models.tensor_rule import (
     ANOTHER,
@@ -90,7 +90,7 @@ def one_line(what: str) -> Iterator[None]:
 def load_network(
     kind: str,
     weights: WeightFiles,
-    config_json: Mapping[str, Any],
+    config_json: Config,
     dtype: torch.dtype,
     what: str,
     *,
@@ -142,9 +142,7 @@ def load_network(
     return module
 
 
-def build_config(
-    kind: Any, config_json: Mapping[str, Any], what: str, attention: Any = ATTENTION
-) -> Any:
+def build_config(kind: Any, config_json: Config, what: str, attention: Any = ATTENTION) -> Any:
     """A configuration of the transformers class `kind`, with only those keys that describe the
     network's shape. A nested configuration always gets the default class of its key. ModelError in
     one line."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from engine.errors import ModelError
-from engine.models.tensor_file import NUMPY, Q8, TensorFile, TensorInfo
+from engine.models.tensor_file import NUMPY, Q8, TensorFile, TensorInfo, TensorInfos
 from engine.system.small_file import parse_json
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def find_quantized(file: TensorFile, starts: Sequence[str] = ()) -> QuantizedWei
 
 def exact_header(
     file: TensorFile, starts: Sequence[str] = ()
-) -> tuple[dict[str, TensorInfo], QuantizedWeights]:
+) -> tuple[TensorInfos, QuantizedWeights]:
     """The tensors of a file without those that only describe quantized ones, and which are
     quantized. ModelError, in one line, unless it can be read exactly. `starts` as in
     `find_quantized`."""
@@ -189,7 +189,7 @@ def _hadamard(group: int, like: "Tensor") -> "Tensor":
     return matrix
 
 
-def require_plain(what: str, tensors: Mapping[str, TensorInfo]) -> None:
+def require_plain(what: str, tensors: TensorInfos) -> None:
     """Raise ModelError if one of `tensors` belongs to a quantized weight that cannot be read as
     weight times scale."""
     for name, tensor in tensors.items():

@@ -19,6 +19,7 @@ from engine.models.tensor_file import (
     MAX_HEADER_BYTES,
     TensorFile,
     TensorInfo,
+    TensorInfos,
     TensorsOnDemand,
     reading_device,
     without_values,
@@ -56,7 +57,7 @@ class SafetensorsFile(TensorFile):
     """A safetensors file."""
 
     @cached_property
-    def _header(self) -> tuple[dict[str, TensorInfo], dict[str, str]]:
+    def _header(self) -> tuple[TensorInfos, dict[str, str]]:
         """The tensors by name, and the metadata."""
         with _open(self.path) as archive:
             metadata = dict(archive.metadata() or {})
@@ -70,7 +71,7 @@ class SafetensorsFile(TensorFile):
         return tensors, metadata
 
     @cached_property
-    def tensors(self) -> dict[str, TensorInfo]:
+    def tensors(self) -> TensorInfos:
         return self._header[0]
 
     @property

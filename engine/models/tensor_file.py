@@ -19,6 +19,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     import torch
+    from torch import Tensor
 
 MAX_HEADER_BYTES: Final = 16 << 20
 """Ten times SDXL's header, and parsed within a second; the format safetensors allows 100 MB."""
@@ -54,6 +55,10 @@ class TensorInfo:
         return [TensorInfo(self.dtype, (*rows, *self.shape[1:]))] * count
 
 
+TensorInfos = dict[str, TensorInfo]
+"""Stored tensors by name."""
+
+
 class TensorFile(ABC):
     """A file of tensors. Nothing is read before it is asked for; its header is read once."""
 
@@ -69,7 +74,7 @@ class TensorFile(ABC):
 
     @cached_property
     @abstractmethod
-    def tensors(self) -> dict[str, TensorInfo]:
+    def tensors(self) -> TensorInfos:
         """The tensors by name, in the file's order, without their values. ModelError in one line if
         the file is damaged, truncated, of another kind, or would run code."""
 
@@ -86,13 +91,13 @@ class TensorFile(ABC):
     @abstractmethod
     def opened(
         self, device: "torch.device | str" = "cpu"
-    ) -> AbstractContextManager[Mapping[str, "torch.Tensor"]]:
+    ) -> AbstractContextManager[Mapping[str, "Tensor"]]:
         """Within it, the tensors by name, each read to the device when it is asked for. Within
         `shapes_only` they have no values. Library errors are not translated."""
 
     def read(
         self, names: Iterable[str] | None = None, device: "torch.device | str" = "cpu"
-    ) -> "dict[str, torch.Tensor]":
+    ) -> "dict[str, Tensor]":
         """The tensors with these names, or all, on the device; errors as of `opened`."""
         with self.opened(device) as stored:
             return {name: stored[name] for name in (stored if names is None else names)}
@@ -106,14 +111,14 @@ class TensorFile(ABC):
         return decode_numbers(dtype, raw).astype(np.float64)
 
 
-class TensorsOnDemand(Mapping[str, "torch.Tensor"]):
+class TensorsOnDemand(Mapping[str, "Tensor"]):
     """Tensors by name; `read` reads one."""
 
-    def __init__(self, names: Collection[str], read: "Callable[[str], torch.Tensor]") -> None:
+    def __init__(self, names: Collection[str], read: "Callable[[str], Tensor]") -> None:
         self._names = names
         self._read = read
 
-    def __getitem__(self, name: str) -> "torch.Tensor":
+    def __getitem__(self, name: str) -> "Tensor":
         return self._read(name)
 
     def __iter__(self) -> Iterator[str]:
@@ -154,7 +159,7 @@ def reading_device() -> str:
     return "cpu" if _reads_values.get() else "meta"
 
 
-def without_values(tensors: Mapping[str, TensorInfo]) -> "dict[str, torch.Tensor]":
+def without_values(tensors: TensorInfos) -> "dict[str, Tensor]":
     """Tensors of these dtypes and shapes on the meta device; an unknown dtype, such as GGUF's,
     becomes float32."""
     import torch

@@ -11,7 +11,7 @@ from engine.models.gguf_file import MAGIC, GgufFile
 from engine.models.not_a_model import PICKLES, SAFETENSORS, is_safetensors, not_a_model
 from engine.models.pickle_file import WEIGHTS, PickleFile, PickleLayout
 from engine.models.safetensors_file import SafetensorsFile
-from engine.models.tensor_file import TensorFile, TensorInfo
+from engine.models.tensor_file import TensorFile, TensorInfos
 from engine.system.file_names import names_device
 from engine.system.small_file import open_regular, read_json
 
@@ -106,10 +106,10 @@ def weights_of(name: str, file: Path) -> WeightFiles:
     return WeightFiles(files=(file,), variant=None, is_pickle=not is_safetensors(file))
 
 
-def headers_of(weights: WeightFiles) -> dict[str, TensorInfo]:
+def headers_of(weights: WeightFiles) -> TensorInfos:
     """Dtype and shape of the tensors of all files, by name. ModelError in one line for a broken
     file, and for a pickle that would run code."""
-    tensors: dict[str, TensorInfo] = {}
+    tensors: TensorInfos = {}
     for file in weights.files:
         tensors |= open_tensors(file).tensors
     return tensors

@@ -161,9 +161,9 @@ def test_a_reader_that_waits_is_woken_by_each_picture_and_by_a_new_size() -> Non
     writer.close()
 
 
-def test_the_reader_is_at_most_90_lines_and_needs_numpy_only() -> None:
+def test_the_reader_is_at_most_110_lines_and_needs_numpy_only() -> None:
     source = READER.read_text()
-    assert len(source.splitlines()) <= 90
+    assert len(source.splitlines()) <= 110
     imported = {
         (node.module if isinstance(node, ast.ImportFrom) else node.names[0].name).split(".")[0]
         for node in ast.walk(ast.parse(source))

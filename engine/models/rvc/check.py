@@ -30,7 +30,7 @@ from engine.models.rvc.content_folder import (
 from engine.models.rvc.index_file import count_vectors
 from engine.models.rvc.pitch import choose
 from engine.models.rvc.spec import VoiceSpec
-from engine.models.tensor_file import TensorFile, TensorInfo
+from engine.models.tensor_file import TensorFile, TensorInfos
 from engine.models.toml_tables import tables_beside
 from engine.models.weight_files import open_tensors
 from engine.system.installing import install_line
@@ -131,7 +131,7 @@ def headline(model: str) -> str:
 
 def _shape_in(
     path: Path,
-) -> tuple[shapes.SynthesizerShape, Mapping[str, Any], dict[str, TensorInfo]]:
+) -> tuple[shapes.SynthesizerShape, Mapping[str, Any], TensorInfos]:
     file, metadata = open_voice(path)
     shapes_by_name = {name: tensor.shape for name, tensor in file.tensors.items()}
     return shape_of(str(path), metadata, shapes_by_name), metadata, file.tensors
@@ -140,7 +140,7 @@ def _shape_in(
 def _content_part(spec: VoiceSpec, name: str, version: shapes.Version) -> PartReport:
     """The HuBERT of this name; ModelError if it is missing or does not fit the voice."""
     files = find_content(name).weights
-    tensors: dict[str, TensorInfo] = {}
+    tensors: TensorInfos = {}
     for file in files:
         tensors |= open_tensors(file, LAYOUT).tensors
     if not any("encoder.layers.0." in key for key in tensors):

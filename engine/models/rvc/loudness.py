@@ -15,25 +15,32 @@ silence.)
 """
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 CELLS = 4  # of 10 ms
-# lower limit of the output's rms: prevents near silence from being boosted (RVC's real-time window)
 MIN_RMS = 1e-3
+"""Lower limit of the output's rms: prevents near silence from being boosted (RVC's real-time
+window)."""
 SILENCE_DB = -70.0  # dBFS; softer input is silence
 OFF_DB = -60.0
 HOP = 160  # 10 ms at 16 kHz
 
 
-def rms_points(sound: torch.Tensor, hop: int) -> torch.Tensor:
+def rms_points(sound: Tensor, hop: int) -> Tensor:
     """The rms of (B, n) around the samples 0, hop, 2 hop ..., as (B, 1 + n // hop). `hop`: samples
     of 10 ms. The window is four hops wide, with silence beyond both ends, as in librosa with
     center=True."""
     beyond = CELLS // 2 * hop
     squares = F.pad(sound.square(), (beyond, beyond))
     whole = squares.shape[-1] // hop
-    energy = torch.unflatten(squares[:, : whole * hop], -1, (whole, hop)).mean(-1)  # (B, cells)
+    energy = _cells(squares[:, : whole * hop], hop).mean(-1)  # (B, cells)
     return F.avg_pool1d(energy, CELLS, stride=1).sqrt()
+
+
+def _cells(sound: Tensor, hop: int) -> Tensor:
+    """Cells of `hop` samples: (..., n), a multiple of hop, -> (..., n // hop, hop)."""
+    return torch.unflatten(sound, -1, (sound.shape[-1] // hop, hop))
 
 
 class RunningPoints:
@@ -45,36 +52,32 @@ class RunningPoints:
         self._energy = [torch.zeros(CELLS // 2)]
         self._rest = torch.zeros(0)
 
-    def add(self, sound: torch.Tensor) -> None:
+    def add(self, sound: Tensor) -> None:
         """Add the next samples (n,), on the host."""
         sound = torch.cat((self._rest, sound))
-        whole = len(sound) // self._hop
-        self._energy.append(
-            torch.unflatten(sound[: whole * self._hop], -1, (whole, self._hop)).square().mean(-1)
-        )
-        self._rest = sound[whole * self._hop :].clone()
+        whole = len(sound) // self._hop * self._hop
+        self._energy.append(_cells(sound[:whole], self._hop).square().mean(-1))
+        self._rest = sound[whole:].clone()
 
-    def points(self) -> torch.Tensor:
+    def points(self) -> Tensor:
         """The points (1, 1 + n // hop) of all n samples added so far."""
         last = self._rest.square().sum() / self._hop
         beyond = torch.zeros(CELLS // 2 - 1)
-        return F.avg_pool1d(
-            torch.cat((*self._energy, last[None], beyond))[None], CELLS, stride=1
-        ).sqrt()
+        energy = torch.cat((*self._energy, last[None], beyond))
+        return F.avg_pool1d(energy[None], CELLS, stride=1).sqrt()
 
 
-def spread(points: torch.Tensor, hop: int, length: int, first: int = 0) -> torch.Tensor:
+def spread(points: Tensor, hop: int, length: int, first: int = 0) -> Tensor:
     """Interpolate (B, points) linearly: (B, length) samples from `first` on. The last point is
     repeated."""
     begin = min(first // hop, points.shape[-1] - 1)
     within = first - begin * hop
     needed = (within + length - 1) // hop + 2
     near = points[:, begin : begin + needed]
-    near = F.pad(near, (0, needed - near.shape[-1]), "replicate")
-    line = F.interpolate(
-        near[:, None], size=(needed - 1) * hop + 1, mode="linear", align_corners=True
-    )[:, 0]
-    return line[:, within : within + length]
+    near = F.pad(near, (0, needed - near.shape[-1]), "replicate")  # (B, needed)
+    samples = (needed - 1) * hop + 1
+    line = F.interpolate(near[:, None], size=samples, mode="linear", align_corners=True)
+    return line[:, 0, within : within + length]
 
 
 def silence_db(threshold_db: float) -> float:
@@ -83,24 +86,25 @@ def silence_db(threshold_db: float) -> float:
     return threshold_db if threshold_db > OFF_DB else SILENCE_DB
 
 
-def open_points(source: torch.Tensor, below_db: float = SILENCE_DB) -> torch.Tensor:
+def open_points(source: Tensor, below_db: float = SILENCE_DB) -> Tensor:
     """Set the points of the input that are softer than `below_db` to 0."""
     return torch.where(source > 10.0 ** (below_db / 20.0), source, 0.0)
 
 
 def gains(
-    source: torch.Tensor, output: torch.Tensor, hop: int, mix: float, length: int, first: int = 0
-) -> torch.Tensor:
+    source: Tensor, output: Tensor, hop: int, mix: float, length: int, first: int = 0
+) -> Tensor:
     """Gains (B, length) for the output's samples from `first` on, 0 where the source is. `source`
     and `output`: the points of both; `hop`: samples of the output between them."""
-    target, own = (spread(points, hop, length, first) for points in (source, output))
+    target = spread(source, hop, length, first)
+    own = spread(output, hop, length, first)
     is_open = spread((source > 0).to(source.dtype), hop, length, first)
     return is_open * (target / own.clamp(min=MIN_RMS)) ** (1.0 - mix)
 
 
 def mix_loudness(
-    source: torch.Tensor, output: torch.Tensor, hop: int, mix: float, below_db: float = SILENCE_DB
-) -> torch.Tensor:
+    source: Tensor, output: Tensor, hop: int, mix: float, below_db: float = SILENCE_DB
+) -> Tensor:
     """Give `output` (B, n) the loudness of `source` (B, m at 16 kHz) at the same time; silent where
     `source` is softer than `below_db`. `hop`: 10 ms of output samples. `mix` 0: the loudness of
     `source`; 1: that of `output`. The window reaches beyond both ends by 20 ms of silence, in both
@@ -109,13 +113,14 @@ def mix_loudness(
     return output * gains(points, rms_points(output, hop), hop, mix, output.shape[-1])
 
 
-def gate(sound: torch.Tensor, threshold_db: float, hop: int = HOP) -> torch.Tensor:
+def gate(sound: Tensor, threshold_db: float, hop: int = HOP) -> Tensor:
     """Silence a whole sound (B, n) where its rms is below the threshold in dBFS; same shape and
     dtype. `hop`: samples of 10 ms. A threshold of -60 or less lets everything through. Nothing
     waits for the device. The result for a piece of a sound equals that for the whole if the CELLS
     hops before it are passed with it."""
     count = sound.shape[-1]
-    return _apply_gate(F.pad(sound, (CELLS * hop, -count % hop)), threshold_db, hop)[:, :count]
+    padded = F.pad(sound, (CELLS * hop, -count % hop))
+    return _apply_gate(padded, threshold_db, hop)[:, :count]
 
 
 class NoiseGate:
@@ -125,7 +130,7 @@ class NoiseGate:
         self._hop = hop
         self._before = torch.zeros(1, CELLS * hop, device=device)
 
-    def push(self, new: torch.Tensor, threshold_db: float) -> torch.Tensor:
+    def push(self, new: Tensor, threshold_db: float) -> Tensor:
         """Gate the next (1, n) of a stream, n a multiple of hop; equal to `gate` of the whole
         sound."""
         if new.shape[-1] % self._hop:
@@ -139,16 +144,16 @@ class NoiseGate:
         self._before.zero_()
 
 
-def _apply_gate(sound: torch.Tensor, threshold_db: float, hop: int) -> torch.Tensor:
+def _apply_gate(sound: Tensor, threshold_db: float, hop: int) -> Tensor:
     """Gate (B, n), a multiple of hop, and drop the first CELLS hops."""
     audible = sound[:, CELLS * hop :]
     if threshold_db <= OFF_DB:
         return audible
-    power = torch.unflatten(sound.square(), -1, (-1, hop)).mean(-1)  # (B, cells)
+    power = _cells(sound.square(), hop).mean(-1)  # (B, cells)
     power = power.unfold(-1, CELLS, 1).mean(-1)  # mean of a cell and the three before it
     is_open = power >= 10.0 ** (threshold_db / 10.0)
     before = is_open[:, :-1, None]
     now = is_open[:, 1:, None]
     closing = torch.linspace(1.0, 0.0, hop + 1, device=sound.device, dtype=sound.dtype)[1:]
-    cells = torch.unflatten(audible, -1, (-1, hop))
+    cells = _cells(audible, hop)  # (B, cells, hop)
     return torch.where(now, cells, cells * (before * closing)).flatten(1)

@@ -19,6 +19,7 @@ from math import isqrt
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from engine.models.compiling import compile_part
@@ -31,7 +32,7 @@ COARSEST = 2
 """Texels per patch of the pyramid levels in use. The fourth level, with half a texel, is never
 read."""
 
-Layer = Callable[..., torch.Tensor]
+Layer = Callable[..., Tensor]
 MIDDLE = 127.5
 
 
@@ -40,11 +41,11 @@ class Features:
     """Features of B pictures, in buffers that the next run may overwrite. g: patches per side, 72
     at 1008 px."""
 
-    fpn_hidden_states: tuple[torch.Tensor, ...]
+    fpn_hidden_states: tuple[Tensor, ...]
     """(B, C, 4 g, 4 g), (B, C, 2 g, 2 g), (B, C, g, g)."""
-    position: torch.Tensor
+    position: Tensor
     """(1, C, g, g): sine positions of the coarsest level, the only one in use. A constant."""
-    last_hidden_state: torch.Tensor
+    last_hidden_state: Tensor
     """(B, g * g, D) of the ViT, row by row. The tracker computes its own pyramid from it."""
 
 
@@ -81,7 +82,7 @@ class Backbone:
         self._parts = self._chain()
 
     @torch.no_grad()
-    def run(self, pixels: torch.Tensor, between: Callable[[], None] = noop) -> Features:
+    def run(self, pixels: Tensor, between: Callable[[], None] = noop) -> Features:
         """Features of `pixels` (B, 3, resolution, resolution) from `preprocess`; `between` is
         called between slices."""
         state = self._runner.run(
@@ -109,16 +110,16 @@ class Backbone:
             self._pyramid,
         )
 
-    def _embed(self, pixels: torch.Tensor) -> torch.Tensor:
+    def _embed(self, pixels: Tensor) -> Tensor:
         """(B, windows, w * w, D), or (B, 1, g * g, D) row by row if windows are not filled."""
         hidden = self._vit.embeddings(pixels)  # (B, g * g, D)
         rows = torch.unflatten(hidden, 1, (self._grid, self._grid))
-        result: torch.Tensor = self._vit.layer_norm(
+        result: Tensor = self._vit.layer_norm(
             hidden[:, None] if self._is_padded else window_partition(rows, self._window)
         )
         return result
 
-    def _run_layers(self, layers: list[Any], hidden: torch.Tensor) -> torch.Tensor:
+    def _run_layers(self, layers: list[Any], hidden: Tensor) -> Tensor:
         for layer in layers:
             hidden = self._layer(
                 layer, hidden, self._rotations[layer.window_size], self._grid * self._is_padded
@@ -143,9 +144,7 @@ def fuse_qkv_projections(attentions: Iterable[Any]) -> None:
         )
 
 
-def project_qkv(
-    attention: Any, x: torch.Tensor, rotary: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def project_qkv(attention: Any, x: Tensor, rotary: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Queries and keys, rotated, and values of `x` (..., tokens, C) by one product: each (...,
     tokens, heads, d)."""
     count = attention.num_attention_heads
@@ -156,7 +155,7 @@ def project_qkv(
     return query, key, all_heads[..., 2 * count :, :]
 
 
-def window_partition(rows: torch.Tensor, side: int) -> torch.Tensor:
+def window_partition(rows: Tensor, side: int) -> Tensor:
     """Split tokens (B, g, g, D) into windows (B, windows, side * side, D), padded with zeros."""
     batch, grid, _, width = rows.shape
     missing = -grid % side
@@ -166,7 +165,7 @@ def window_partition(rows: torch.Tensor, side: int) -> torch.Tensor:
     return windows.reshape(batch, across * across, side * side, width)
 
 
-def window_unpartition(windows: torch.Tensor, grid: int) -> torch.Tensor:
+def window_unpartition(windows: Tensor, grid: int) -> Tensor:
     """Join the windows of `window_partition` to tokens (B, g, g, D)."""
     batch, count, tokens, width = windows.shape
     across = isqrt(count)
@@ -175,9 +174,7 @@ def window_unpartition(windows: torch.Tensor, grid: int) -> torch.Tensor:
     return rows.reshape(batch, across * side, across * side, width)[:, :grid, :grid]
 
 
-def vit_layer(
-    layer: Any, hidden: torch.Tensor, rotary: torch.Tensor, padded: int = 0
-) -> torch.Tensor:
+def vit_layer(layer: Any, hidden: Tensor, rotary: Tensor, padded: int = 0) -> Tensor:
     """Run a Sam3ViTLayer on tokens (B, windows, w * w, D) in window order; `rotary` is from
     `rotary_positions`. For a picture that does not fill its windows: `padded` is its patches per
     side g, the tokens (B, 1, g * g, D) in rows."""
@@ -204,11 +201,11 @@ def vit_layer(
     if is_split:
         attended = window_unpartition(attended.reshape(x.shape), padded)
     hidden = hidden + attention.o_proj(attended.reshape(hidden.shape))
-    result: torch.Tensor = hidden + layer.mlp(layer.layer_norm2(hidden))
+    result: Tensor = hidden + layer.mlp(layer.layer_norm2(hidden))
     return result
 
 
-def apply_rotary(x: torch.Tensor, rotary: torch.Tensor) -> torch.Tensor:
+def apply_rotary(x: Tensor, rotary: Tensor) -> Tensor:
     """Rotate pairs of `x` (..., tokens, heads, d) in float32 by `rotary`: complex (a single
     kernel), or real and imaginary parts (which a compiler can fuse)."""
     pairs = torch.unflatten(x.float(), -1, (-1, 2))  # (..., d / 2, 2)
@@ -220,7 +217,7 @@ def apply_rotary(x: torch.Tensor, rotary: torch.Tensor) -> torch.Tensor:
     return rotated.flatten(-2).type_as(x)
 
 
-def rotary_positions(config: Any, window: int, grid: int, device: torch.device) -> torch.Tensor:
+def rotary_positions(config: Any, window: int, grid: int, device: torch.device) -> Tensor:
     """Rotary positions of a window, (tokens, 1, d / 2) complex64. `window` 0 means the whole grid,
     in window order if that fills the windows."""
     from engine.models.compat.transformers import Sam3ViTLayer, Sam3ViTRotaryEmbedding
@@ -241,7 +238,7 @@ def rotary_positions(config: Any, window: int, grid: int, device: torch.device) 
     return rotary[:, None].contiguous().to(device)
 
 
-def preprocess(pixels: torch.Tensor, resolution: int, dtype: torch.dtype) -> torch.Tensor:
+def preprocess(pixels: Tensor, resolution: int, dtype: torch.dtype) -> Tensor:
     """Pictures (B, H, W, 3 or 4) uint8 -> (B, 3, resolution, resolution) in -1..1, channels last.
     Alpha is ignored. Like transformers' Sam3ImageProcessor: scaled to a square (not keeping the
     aspect ratio), bilinear with antialiasing, rounded to uint8, then (x - 127.5) / 127.5. On a CPU

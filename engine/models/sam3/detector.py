@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from engine.errors import ModelError
 from engine.models.compat.transformers import encode_box_coordinates
 from engine.models.compiling import compile_part
-from engine.models.graphs import ChainRunner, Part, State, noop
+from engine.models.graphs import Between, ChainRunner, Part, State, noop
 from engine.models.sam3.backbone import Features
 from engine.models.sam3.detected_objects import DetectedObjects, no_objects
 from engine.models.sam3.detr import corners_of, decoder_chain, mask_part, to_uint8
@@ -44,13 +45,13 @@ class BestQueries:
     """The k best queries of one prompt in B pictures, on the device, highest score first. The
     tensors may be views of buffers that the next prompt overwrites."""
 
-    scores: torch.Tensor
+    scores: Tensor
     """(B, k) float32."""
-    boxes: torch.Tensor
+    boxes: Tensor
     """(B, k, 4) float32 xyxy 0..1."""
-    logits: torch.Tensor
+    logits: Tensor
     """(B, k, side, side) in the model's dtype."""
-    is_finite: torch.Tensor
+    is_finite: Tensor
     """(B,) bool."""
 
     def row(self, number: int) -> "BestQueries":
@@ -85,7 +86,7 @@ class Detector:
         threshold: float,
         max_objects: int,
         boxes: Sequence[Box] | None = None,
-        between: Callable[[], None] = noop,
+        between: Between = noop,
         mark: Mark = ignore_stage,
     ) -> Callable[[], list[DetectedObjects]]:
         """Queue the detection; the returned function waits for it. On CUDA nothing else waits, and
@@ -97,7 +98,7 @@ class Detector:
         same in all pictures; ModelError without torchvision. `mark` is called at the end of each
         stage: decoder, masks, copy."""
         queries = -(-max_objects // MASKS_PER_STEP) * MASKS_PER_STEP
-        found: dict[int, tuple[torch.Tensor, ...]] = {}
+        found: dict[int, tuple[Tensor, ...]] = {}
         options: dict[str, Any] = {
             "max_queries": queries,
             "boxes": boxes,
@@ -122,7 +123,7 @@ class Detector:
         features: Features,
         prompts: Sequence[EncodedPrompt],
         *,
-        between: Callable[[], None] = noop,
+        between: Between = noop,
         **options: Any,
     ) -> Iterator[tuple[int, BestQueries]]:
         """Yield `best` of each prompt with its index, not in order. The next one may overwrite it:
@@ -157,7 +158,7 @@ class Detector:
         *,
         max_queries: int,
         boxes: Sequence[Box] | None = None,
-        between: Callable[[], None] = noop,
+        between: Between = noop,
         mark: Mark = ignore_stage,
     ) -> BestQueries:
         """The best `max_queries` queries, whatever their score, with their mask logits, on the
@@ -198,7 +199,7 @@ class Detector:
 
     def _copy_to_host(
         self,
-        results: list[tuple[torch.Tensor, ...]],
+        results: list[tuple[Tensor, ...]],
         queries: int,
         max_objects: int,
         threshold: float,
@@ -272,9 +273,7 @@ class Detector:
         return found
 
 
-def append_boxes(
-    encoder: Any, embeds: torch.Tensor, features: Features, boxes: Sequence[Box]
-) -> torch.Tensor:
+def append_boxes(encoder: Any, embeds: Tensor, features: Features, boxes: Sequence[Box]) -> Tensor:
     """The prompt's `embeds` (1, tokens, C) followed by the encoded boxes: (B, tokens + boxes + 1,
     C). Equal to transformers' Sam3GeometryEncoder, which `encoder` is, without a mask, because all
     boxes are valid. ModelError without torchvision."""

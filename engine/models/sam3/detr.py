@@ -9,6 +9,7 @@ import math
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from engine.models.graphs import Part, State
@@ -21,7 +22,7 @@ LOG_SCALE = (
 
 
 def decoder_chain(
-    detector: Any, texels: torch.Tensor, position: torch.Tensor, max_queries: int
+    detector: Any, texels: Tensor, position: Tensor, max_queries: int
 ) -> tuple[Part, ...]:
     """Encoder and decoder as parts. In: vision (B, C, g, g), prompt (1 or B, tokens, C). Out: the
     state of `decode`. `texels`: positions of the rows and of the columns of the coarsest level,
@@ -48,7 +49,7 @@ def decoder_chain(
     )
 
 
-def encode(layers: list[Any], state: State, position: torch.Tensor) -> State:
+def encode(layers: list[Any], state: State, position: Tensor) -> State:
     """Condition the picture's features on the prompt."""
     encoded = state["encoded"]
     for layer in layers:
@@ -57,7 +58,7 @@ def encode(layers: list[Any], state: State, position: torch.Tensor) -> State:
 
 
 def decode(
-    detector: Any, state: State, position: torch.Tensor, texels: torch.Tensor, max_queries: int
+    detector: Any, state: State, position: Tensor, texels: Tensor, max_queries: int
 ) -> State:
     """Run the decoder, from vision and prompt to scored boxes. Out: encoded (B, g * g, C); scores
     (B, k) float32, descending; boxes (B, k, 4) float32 xyxy 0..1; queries (B, k, C); is_finite
@@ -109,21 +110,19 @@ def decode(
     }
 
 
-def corners_of(boxes: torch.Tensor) -> torch.Tensor:
+def corners_of(boxes: Tensor) -> Tensor:
     """Boxes (..., 4), cxcywh, as xyxy."""
     middle = boxes[..., :2]
     half = 0.5 * boxes[..., 2:]
     return torch.cat((middle - half, middle + half), dim=-1)
 
 
-def gather_rows(rows: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
+def gather_rows(rows: Tensor, indices: Tensor) -> Tensor:
     """The rows (B, k, N) of `rows` (B, Q, N) at `indices` (B, k)."""
     return rows.gather(1, indices[..., None].expand(-1, -1, rows.shape[-1]))
 
 
-def box_bias(
-    decoder: Any, boxes: torch.Tensor, texels: torch.Tensor, dtype: torch.dtype
-) -> torch.Tensor:
+def box_bias(decoder: Any, boxes: Tensor, texels: Tensor, dtype: torch.dtype) -> Tensor:
     """Attention bias of each query for each texel, from the distance of the texel to the edges of
     the box: (B, heads, 1 + Q, g * g). The first row belongs to the presence token and is zero."""
     edges = corners_of(boxes)[:, :, None]  # (B, Q, 1, 4)
@@ -138,7 +137,7 @@ def box_bias(
     return (rows[..., :, None] + columns[..., None, :]).flatten(3)
 
 
-def log_scale(deltas: torch.Tensor) -> torch.Tensor:
+def log_scale(deltas: Tensor) -> Tensor:
     far = deltas * LOG_SCALE
     return far.sign() * torch.log2(far.abs() + 1.0) / math.log2(LOG_SCALE)
 
@@ -169,9 +168,7 @@ def mask_part(detector: Any) -> Part:
     return part
 
 
-def decode_pixels(
-    decoder: Any, pixels: torch.Tensor, levels: tuple[torch.Tensor, ...]
-) -> torch.Tensor:
+def decode_pixels(decoder: Any, pixels: Tensor, levels: tuple[Tensor, ...]) -> Tensor:
     """Sam3PixelDecoder: upsamples `pixels` to the size of each of `levels`, coarsest first, and
     adds the level."""
     # The decoder has one more layer.
@@ -181,7 +178,7 @@ def decode_pixels(
     return pixels
 
 
-def to_uint8(logits: torch.Tensor) -> torch.Tensor:
+def to_uint8(logits: Tensor) -> Tensor:
     """Mask logits as uint8: 255 x sigmoid, rounded, halves down. Above 127.5 exactly for a
     probability above 0.5."""
     return logits.float().sigmoid().mul_(255.0).sub_(0.5).ceil_().to(torch.uint8)

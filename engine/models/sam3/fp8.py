@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.errors import ModelError
@@ -39,11 +39,11 @@ def require_fp8(device: torch.device | str) -> None:
 class Fp8Linear(nn.Module):
     """An nn.Linear of this weight (N, K) and bias (N,), whose product is computed in 8 bits."""
 
-    weight: torch.Tensor
-    scale: torch.Tensor
-    bias: torch.Tensor
+    weight: Tensor
+    scale: Tensor
+    bias: Tensor
 
-    def __init__(self, weight: torch.Tensor, bias: torch.Tensor) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
         super().__init__()
         small, scale = scaled(weight)
         self.register_buffer(
@@ -52,7 +52,7 @@ class Fp8Linear(nn.Module):
         self.register_buffer("scale", scale.t().contiguous())  # (1, N)
         self.register_buffer("bias", bias.to(torch.bfloat16))
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         rows, scale = scaled(x.flatten(0, -2))
         by_row = F.ScalingType.RowWise
         out = F.scaled_mm(
@@ -61,7 +61,7 @@ class Fp8Linear(nn.Module):
         return torch.unflatten(out.to(x.dtype), 0, x.shape[:-1])
 
 
-def scaled(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def scaled(rows: Tensor) -> tuple[Tensor, Tensor]:
     """Rows (n, K) in 8 bits, and the factor of each, (n, 1) float32."""
     scale = rows.abs().amax(dim=1, keepdim=True).float().clamp(min=1e-12) / TOP
     return (rows.float() / scale).to(KIND), scale

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from engine.models.compat.transformers import swap_kernel
 from engine.models.graphs import State
@@ -33,11 +34,11 @@ class MaskKernel:
 
     def generic_nms(
         self,
-        ious: torch.Tensor,
-        scores: torch.Tensor,
+        ious: Tensor,
+        scores: Tensor,
         iou_threshold: float,
         use_iou_matrix: bool = True,
-    ) -> torch.Tensor:
+    ) -> Tensor:
         """Indices of the selected masks, best first, int64 on the scores' device, from IoUs (n, n)
         and scores (n,). Needs one copy to the host, which selects greedily among at most a few
         dozen masks."""
@@ -46,9 +47,7 @@ class MaskKernel:
             greedy_nms(both[:-1], both[-1], iou_threshold), dtype=torch.int64, device=scores.device
         )
 
-    def cc_2d(
-        self, masks: torch.Tensor, get_counts: bool = True
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def cc_2d(self, masks: Tensor, get_counts: bool = True) -> tuple[Tensor, Tensor]:
         """Label and area in pixels of each pixel's component, both (n, 1, h, w) int32, 0 outside
         the masks. `masks` has the same shape, uint8. On devices other than the CPU the area of a
         component larger than `largest_area` may be reported as h * w."""
@@ -57,7 +56,7 @@ class MaskKernel:
         return device_components(masks, self.largest_area)
 
 
-def host_components(masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def host_components(masks: Tensor) -> tuple[Tensor, Tensor]:
     """cc_2d on the CPU, with exact areas."""
     labels = np.zeros(masks.shape, np.int32)
     areas = np.zeros(masks.shape, np.int32)
@@ -71,7 +70,7 @@ def host_components(masks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.from_numpy(labels), torch.from_numpy(areas)
 
 
-def device_components(masks: torch.Tensor, largest_area: int) -> tuple[torch.Tensor, torch.Tensor]:
+def device_components(masks: Tensor, largest_area: int) -> tuple[Tensor, Tensor]:
     """cc_2d by max pooling, on any device, without waiting for it. Each pixel takes the largest
     neighbouring label, `largest_area` times. A label crosses a component of n pixels in at most n -
     1 steps, so a small one ends with a single label. In a larger one, the area of a label that
@@ -106,7 +105,7 @@ def cleaning_part(state: State) -> State:
     return {"masks": clean_masks(masks.flatten(0, 1)).view(masks.shape), "shared": shared}
 
 
-def clean_masks(masks: torch.Tensor) -> torch.Tensor:
+def clean_masks(masks: Tensor) -> Tensor:
     """A copy of `masks` (n, height, width) uint8 without small holes and specks, on any device,
     without waits."""
     limit = small_limit(*masks.shape[1:])
@@ -120,9 +119,7 @@ def clean_masks(masks: torch.Tensor) -> torch.Tensor:
     return masks.masked_fill(holes, FILLED).masked_fill(specks, REMOVED)
 
 
-def _small_components(
-    shape: torch.Tensor, limit: int, largest: torch.Tensor | None = None
-) -> torch.Tensor:
+def _small_components(shape: Tensor, limit: int, largest: Tensor | None = None) -> Tensor:
     """The pixels (n, height, width) bool of components of `shape` with at most `limit` px, or
     `largest` if less."""
     areas = device_components(shape[:, None], limit)[1][:, 0]

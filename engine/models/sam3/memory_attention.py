@@ -12,6 +12,7 @@ Flash-Decoding, Dao et al. 2023).
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from engine.models.compat.torch import attend_with_sums, can_use_cudnn_attention
 
@@ -24,7 +25,7 @@ MAX_PLAIN_SCORES = (
 )  # up to here two products were measured to be faster than torch's kernel on a CPU
 
 
-def is_cudnn_faster(sample: torch.Tensor) -> bool:
+def is_cudnn_faster(sample: Tensor) -> bool:
     """True if torch, too, would choose cuDNN's attention on this card for such queries (1, heads,
     tokens, d)."""
     if sample.device.type != "cuda" or torch.version.hip:
@@ -38,15 +39,13 @@ def is_cudnn_faster(sample: torch.Tensor) -> bool:
     )
 
 
-def make_plans(sample: torch.Tensor) -> None:
+def make_plans(sample: Tensor) -> None:
     """Let cuDNN make all its plans for queries like this one (1, area, heads, d)."""
     for size in BATCH_SIZES:
         attend_pictures(*[sample.new_zeros(size, *sample.shape[1:])] * 3)
 
 
-def attend_pictures(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
+def attend_pictures(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     """Attention (n, heads, area, d) of queries to as many keys and values, all (n, area, heads, d);
     and of each query the logarithm of the sum of exp(score), (n, heads, area) float32."""
     sizes = []
@@ -65,9 +64,7 @@ def attend_pictures(
     return answers, torch.cat([sums for _, sums in parts]).view(answers.shape[:3])
 
 
-def attend_memory(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, pictures: int
-) -> torch.Tensor:
+def attend_memory(query: Tensor, key: Tensor, value: Tensor, pictures: int) -> Tensor:
     """Attention (n, area, C) of the queries (n, area, heads, d) of a picture's patches to the
     memories of n objects: `key` and `value` (n, pictures * area + pointers, heads, d), with at
     least one pointer."""
@@ -88,13 +85,13 @@ def attend_memory(
     return joined.to(query.dtype).transpose(1, 2).flatten(2)
 
 
-def is_small(query: torch.Tensor, key: torch.Tensor) -> bool:
+def is_small(query: Tensor, key: Tensor) -> bool:
     """True if `attend_plainly` is fast for these queries and keys (n, tokens, heads, d): they have
     few scores."""
     return query.shape[1] * key.shape[1] <= MAX_PLAIN_SCORES
 
 
-def attend_plainly(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+def attend_plainly(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Attention (tokens, d) by two products: on a CPU in bfloat16 half the time of torch's own
     kernel, which multiplies in small pieces. Scores are rounded to bfloat16, as in transformers'
     eager attention."""

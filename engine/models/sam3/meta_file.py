@@ -24,7 +24,7 @@ from engine.models.sam3.model_folder import (
     Sam3Folder,
     is_meta_checkpoint,
 )
-from engine.models.tensor_file import TensorInfo
+from engine.models.tensor_file import TensorInfos
 from engine.models.tensor_rule import require_known, require_present
 from engine.models.weight_files import find_weights, open_checkpoint
 
@@ -74,12 +74,12 @@ class MetaCheckpoint(Sam3Folder):
         if self.file.is_pickle:
             self.notes += (pickle_note(file.name),)
 
-    def weights(self) -> dict[str, TensorInfo]:
+    def weights(self) -> TensorInfos:
         """The tensors under the names of their parts in transformers."""
         pairs = [
             pair for pair in NAME_PAIRS if self._has_tracker or not pair[0].startswith(_OF_TRACKER)
         ]
-        listed: dict[str, TensorInfo] = {}
+        listed: TensorInfos = {}
         tensors, quantized = exact_header(self.file, STARTS)
         self.quantized = {name: tensors[name].dtype for name in quantized.scales}
         for name, tensor in _strip_prefixes(tensors).items():

@@ -9,7 +9,6 @@ read by `meta_file.py`.
 """
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +19,7 @@ from engine.models.not_a_model import AGAIN, PICKLES, SAFETENSORS, is_safetensor
 from engine.models.pickle_file import WEIGHTS, PickleLayout, read_pickle
 from engine.models.plain_config import notes_on_code, read_config, require_no_adapter
 from engine.models.quantized import exact_header
-from engine.models.tensor_file import TensorInfo
+from engine.models.tensor_file import TensorInfos
 from engine.models.toml_tables import tables_beside
 from engine.models.weight_files import find_weights, open_tensors
 
@@ -136,10 +135,10 @@ class Sam3Folder:
                 f"{how}{'; or' if how else ';'} copy it from the folder of {SAM3}"
             )
 
-    def weights(self) -> dict[str, TensorInfo]:
+    def weights(self) -> TensorInfos:
         """All tensors by name, from the headers of the safetensors files; ModelError if one is
         missing or truncated."""
-        listed: dict[str, TensorInfo] = {}
+        listed: TensorInfos = {}
         for file in self.files():
             try:
                 tensors, quantized = exact_header(open_tensors(file), STARTS)
@@ -153,7 +152,7 @@ class Sam3Folder:
             self.quantized |= {name: tensors[name].dtype for name in quantized.scales}
         return listed
 
-    def is_mlx(self, tensors: Mapping[str, TensorInfo]) -> bool:
+    def is_mlx(self, tensors: TensorInfos) -> bool:
         """True if the kernels of convolutions have their input channels last, as MLX wants them."""
         shapes = [tensor.shape for name, tensor in tensors.items() if name.endswith(_PATCHES)]
         return any(shape[-1] == COLOURS != shape[1] for shape in shapes if len(shape) == 4)

@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.attention import sdpa_kernel
 
@@ -29,7 +30,7 @@ from engine.models.sam3.propagation import (
     coarse_image,
 )
 
-ObjectMask = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+ObjectMask = tuple[Tensor, Tensor, Tensor]
 """A mask of 0 and 1 at the encoder's size (4 side, 4 side), or its logits; the object's logit of
 being visible; and its pointer (C,)."""
 STEADY = 1 << 20  # a frame late enough that ages of pointers are fractions of the longest
@@ -42,7 +43,7 @@ class BucketPropagation(Propagation):
         self,
         vision: VisionFeatures,
         groups: list[Group],
-        slots: torch.Tensor,
+        slots: Tensor,
         frame: int,
         between: Callable[[], None],
         *,
@@ -51,7 +52,7 @@ class BucketPropagation(Propagation):
         """Propagate the objects of all groups to the picture of index `frame`. `slots` (n,), on the
         device: the slot of each object, counted through all buckets."""
         lengths, *memories = zip(*self._memories(groups, frame, count), strict=True)
-        found: dict[int, torch.Tensor] = {}
+        found: dict[int, Tensor] = {}
         with sdpa_kernel(WITHOUT_PLANS):
             layer = self._tracker.memory_attention.layers[0]
             hidden = self._self_attend(layer, vision.hidden)
@@ -74,7 +75,7 @@ class BucketPropagation(Propagation):
 
     def _memories(
         self, groups: list[Group], frame: int, count: int
-    ) -> list[tuple[tuple[int, int], torch.Tensor, torch.Tensor]]:
+    ) -> list[tuple[tuple[int, int], Tensor, Tensor]]:
         """For each bucket its numbers of pictures and pointers, tokens (T, C), and their context
         (2, T, C): positions with encoded ages, and the remembered pictures' features, 0 for
         pointers."""
@@ -100,7 +101,7 @@ class BucketPropagation(Propagation):
                 found.append(((len(masks), len(of_group)), torch.cat(tokens), context))
         return found
 
-    def _query(self, layer: Any, hidden: torch.Tensor, vision: VisionFeatures) -> torch.Tensor:
+    def _query(self, layer: Any, hidden: Tensor, vision: VisionFeatures) -> Tensor:
         across = layer.cross_attn_image
         query = across.image_q_proj(vision.coarse.transpose(0, 1)) + across.q_proj(
             layer.layer_norm2(hidden)
@@ -110,11 +111,11 @@ class BucketPropagation(Propagation):
     def _cross_attend(
         self,
         across: Any,
-        query: torch.Tensor,
-        keys: torch.Tensor,
-        values: torch.Tensor,
+        query: Tensor,
+        keys: Tensor,
+        values: Tensor,
         runs: Sequence[Any],
-    ) -> torch.Tensor:
+    ) -> Tensor:
         """Attention of n buckets to memories of one length: `keys` (n, 2, T, C), contexts; `values`
         (n, T, C)."""
         key = across.image_k_proj(keys[:, 1]) + across.k_proj(values) + keys[:, 0]
@@ -123,9 +124,7 @@ class BucketPropagation(Propagation):
         turning.copy_(apply_rotary(turning, self._rotary))
         return self._attend(query, key, self._heads(across, across.v_proj(values)), pictures)
 
-    def _decode_slots(
-        self, vision: VisionFeatures, pixels: torch.Tensor, slots: torch.Tensor
-    ) -> TrackerOutput:
+    def _decode_slots(self, vision: VisionFeatures, pixels: Tensor, slots: Tensor) -> TrackerOutput:
         """The objects' masks from the conditioned features (B, C, g, g) of their buckets."""
         tracker = self._tracker
         decoder = self._tracker.mask_decoder
@@ -183,9 +182,7 @@ class BucketEncoder(MemoryEncoder):
         )
         self._no_click = prompts.not_a_point_embed.weight.expand(1, 1, 2, -1)
 
-    def start(
-        self, vision: VisionFeatures, logits: Mapping[int, torch.Tensor]
-    ) -> dict[int, ObjectMask]:
+    def start(self, vision: VisionFeatures, logits: Mapping[int, Tensor]) -> dict[int, ObjectMask]:
         """The objects of these masks (side, side) of the detector."""
         if not logits:
             return {}
@@ -221,16 +218,14 @@ class BucketEncoder(MemoryEncoder):
             )
         )
 
-    def settle(
-        self, masks: Sequence[torch.Tensor], prompts: Sequence[int]
-    ) -> list[list[torch.Tensor]]:
+    def settle(self, masks: Sequence[Tensor], prompts: Sequence[int]) -> list[list[Tensor]]:
         """Logits (side, side) at the encoder's size (4 side, 4 side), and of being visible. Those
         of a mask that mostly belongs to another object of the same prompt are emptied."""
         large = scale(torch.stack(list(masks)), 4 * masks[0].shape[-1])
         settled = torch.cat(self._suppress_overlaps(list(large), prompts))
         return [list(settled), list(settled.flatten(1).amax(dim=1))]
 
-    def separate(self, masks: Sequence[torch.Tensor], prompts: Sequence[int]) -> list[torch.Tensor]:
+    def separate(self, masks: Sequence[Tensor], prompts: Sequence[int]) -> list[Tensor]:
         """Logits (side, side) at the picture's size (size, size), of which only the largest at each
         place, among objects of the same prompt, is above -SURE_LOGIT."""
         large = scale(torch.stack(list(masks)), self._tracker.image_size)
@@ -242,7 +237,7 @@ class BucketEncoder(MemoryEncoder):
         masks: dict[int, Any],
         conditioning: Collection[int],
         buckets: list[list[int]],
-    ) -> torch.Tensor:
+    ) -> Tensor:
         """The memories (B, g * g, C) of buckets, which have an object's index for each slot, or -1.
         `masks`, by index: logits (size, size), and of being visible; `conditioning`: indices of the
         objects with a detector's mask."""
@@ -273,24 +268,24 @@ class BucketEncoder(MemoryEncoder):
             found.append(
                 mixed + (absent @ tracker.occlusion_spatial_embedding_parameter)[:, None, None]
             )
-        stored: torch.Tensor = (
+        stored: Tensor = (
             torch.cat(found).flatten(2).transpose(1, 2).to(torch.bfloat16)
         )  # as in Meta's program
         return stored.contiguous()
 
 
-def largest_alone(masks: torch.Tensor) -> torch.Tensor:
+def largest_alone(masks: Tensor) -> Tensor:
     """Logits (n, 1, h, w), of which only the largest at each place stays above -SURE_LOGIT."""
     ranks = torch.arange(len(masks), device=masks.device).view(-1, 1, 1, 1)
     return torch.where(masks.argmax(dim=0) == ranks, masks, masks.clamp(max=-SURE_LOGIT))
 
 
-def where_absent(tracker: Any, pointers: torch.Tensor, is_visible: torch.Tensor) -> torch.Tensor:
+def where_absent(tracker: Any, pointers: Tensor, is_visible: Tensor) -> Tensor:
     """Pointers (n, C), transformed where `is_visible` (n, 1) is False."""
     return torch.where(is_visible, pointers, tracker.absent_pointer_proj(pointers))
 
 
-def scale(masks: torch.Tensor, side: int, *, antialias: bool = False) -> torch.Tensor:
+def scale(masks: Tensor, side: int, *, antialias: bool = False) -> Tensor:
     """Scale masks (n, h, h) to (n, side, side)."""
     if masks.shape[-1] == side:
         return masks

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from engine.models.sam3 import MAX_MEMORIES
 from engine.models.sam3.multiplex_model import BUCKET
@@ -18,7 +19,7 @@ from engine.models.sam3.multiplex_model import BUCKET
 # instead of an object's id, which is positive
 FREE = 0
 REMOVED = -1
-Remembered = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+Remembered = tuple[Tensor, Tensor, Tensor]
 """Pointers (B, 16, C) and memories (B, g * g, C) of B buckets in a picture, and its features (1, g
 * g, C)."""
 
@@ -32,10 +33,10 @@ class Group:
     """The frame."""
     buckets: list[list[int]] = field(default_factory=list)
     """An id for each of 16 slots, FREE or REMOVED."""
-    memories: dict[int, tuple[torch.Tensor, torch.Tensor]] = field(default_factory=dict)
+    memories: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict)
     """With the features, by frame, like the next: of the first, and of those that a later frame
     reads."""
-    pointers: dict[int, torch.Tensor] = field(default_factory=dict)
+    pointers: dict[int, Tensor] = field(default_factory=dict)
 
     @property
     def free(self) -> int:
@@ -68,7 +69,7 @@ class Group:
 
     def read(
         self, frame: int, config: Any, most: int = MAX_MEMORIES
-    ) -> list[tuple[int, torch.Tensor, torch.Tensor]]:
+    ) -> list[tuple[int, Tensor, Tensor]]:
         """The memories that `frame` reads, each with the index of the encoding of its age (for the
         first frame that of another age: so it was trained). `config`: the tracker's; `most`: as
         `count` of `ObjectMemory.masks`."""

@@ -1,12 +1,14 @@
 """Tracks objects with SAM 3.1: like `tracker.py`, with memories that 16 objects share."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
 from typing import Any, ClassVar, Final
 
 import torch
+from torch import Tensor
 
 from engine.models.device_work import upload
+from engine.models.graphs import Between
 from engine.models.sam3.association import TrackingDecision
 from engine.models.sam3.detector import Detector
 from engine.models.sam3.model import SegmentationModel
@@ -35,7 +37,7 @@ class MultiplexTracker(Tracker):
     def reset(self) -> None:
         super().reset()
         self._groups: list[Group] = []
-        self._slots: torch.Tensor | None = None
+        self._slots: Tensor | None = None
 
     def state(self) -> dict[str, Any]:
         return super().state() | {"groups": [vars(group) for group in self._groups]}
@@ -45,9 +47,7 @@ class MultiplexTracker(Tracker):
         self._groups = [Group(**each) for each in state["groups"]]
         self._slots = None
 
-    def _propagate(
-        self, vision: VisionFeatures, between: Callable[[], None]
-    ) -> tuple[TrackerOutput, torch.Tensor]:
+    def _propagate(self, vision: VisionFeatures, between: Between) -> tuple[TrackerOutput, Tensor]:
         if self._slots is None:
             ids = [each for group in self._groups for bucket in group.buckets for each in bucket]
             slots = torch.tensor([ids.index(each.id) for each in self._objects])
@@ -58,8 +58,8 @@ class MultiplexTracker(Tracker):
         return tracked, self._fill_holes(tracked.masks)
 
     def _settle(
-        self, masks: list[torch.Tensor], candidates: Candidates, decision: TrackingDecision
-    ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        self, masks: list[Tensor], candidates: Candidates, decision: TrackingDecision
+    ) -> tuple[list[Tensor], list[Tensor]]:
         """The detector's masks are remembered and shown, unless they are hidden."""
         for index, row in decision.reconditioned.items():
             found = candidates.mask(row)
@@ -72,9 +72,9 @@ class MultiplexTracker(Tracker):
         vision: VisionFeatures,
         candidates: Candidates,
         tracked: TrackerOutput | None,
-        masks: Sequence[torch.Tensor],
+        masks: Sequence[Tensor],
         decision: TrackingDecision,
-        between: Callable[[], None],
+        between: Between,
     ) -> tuple[list[Group], dict[int, Remembered]]:
         """The groups after this picture, and what each remembers of it, by its first frame."""
         encoder = self._memory_encoder
@@ -86,8 +86,8 @@ class MultiplexTracker(Tracker):
         between()
         rows = dict(decision.reconditioned)
         rows |= enumerate(decision.rows, start=len(self._objects))
-        given = {index: candidates.mask(row) for index, row in rows.items()}  # (side, side)
-        conditioning = encoder.start(vision, given)
+        detected = {index: candidates.mask(row) for index, row in rows.items()}  # (side, side)
+        conditioning = encoder.start(vision, detected)
         pointers = dict(enumerate(tracked.pointers)) if tracked else {}  # (C,)
         pointers |= {index: pointer for index, (_, _, pointer) in conditioning.items()}
         pointers[NO_OBJECT] = torch.zeros_like(next(iter(pointers.values())))
@@ -101,8 +101,8 @@ class MultiplexTracker(Tracker):
             indices = [each for bucket in buckets for each in bucket]
             members = sorted(set(indices) - {NO_OBJECT})
             if some is known:
-                shown = encoder.settle(masks, prompts[: len(self._objects)])
-                large, scores = ([part[each] for each in members] for part in shown)
+                settled = encoder.settle(masks, prompts[: len(self._objects)])
+                large, scores = ([part[each] for each in members] for part in settled)
             else:
                 small, scores = self._begin(tracked, conditioning, members)
                 large = encoder.separate(small, [prompts[each] for each in members])
@@ -111,7 +111,7 @@ class MultiplexTracker(Tracker):
             of_slots = torch.stack([pointers[each] for each in indices])  # (B * 16, C)
             of_buckets = of_slots.view(-1, BUCKET, of_slots.shape[-1])  # (B, 16, C)
             counts = [len(group.buckets) for group in some]
-            split = of_buckets.split(counts), memories.split(counts)
+            split = torch.split(of_buckets, counts), torch.split(memories, counts)
             for group, own_pointers, own_memories in zip(some, *split, strict=True):
                 found[group.first] = own_pointers, own_memories, features
         return groups, found
@@ -121,7 +121,7 @@ class MultiplexTracker(Tracker):
         tracked: TrackerOutput | None,
         conditioning: dict[int, ObjectMask],
         members: Sequence[int],
-    ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    ) -> tuple[list[Tensor], list[Tensor]]:
         """Masks (side, side) and logits of being visible of a group that new objects join: the
         detector's masks without what others of them cover, and the propagated ones as they are."""
         masks = []

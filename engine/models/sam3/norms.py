@@ -9,6 +9,7 @@ preserve the picture's memory layout.
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from engine.models.compat.transformers import Sam3TrackerVideoLayerNorm
 
@@ -20,7 +21,7 @@ pixel is fast."""
 class ThinLayerNorm(Sam3TrackerVideoLayerNorm):  # type: ignore[misc]  # imported at first use
     """A LayerNorm of few channels, which come first. Only for `thin_layer_norms`."""
 
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
+    def forward(self, features: Tensor) -> Tensor:
         x = features.float()
         if x.is_cuda:
             variance, mean = torch.var_mean(x, dim=1, correction=0, keepdim=True)
@@ -28,7 +29,7 @@ class ThinLayerNorm(Sam3TrackerVideoLayerNorm):  # type: ignore[misc]  # importe
             mean = x.mean(dim=1, keepdim=True)
             variance = (x - mean).square_().mean(dim=1, keepdim=True)
         weight, bias = (each.float().view(-1, 1, 1) for each in (self.weight, self.bias))
-        result: torch.Tensor = torch.addcmul(
+        result: Tensor = torch.addcmul(
             bias, (x - mean).mul_(torch.rsqrt(variance + self.eps)), weight
         )
         return result.to(features.dtype)
@@ -49,7 +50,7 @@ def thin_layer_norms(encoder: Any, device: torch.device) -> None:
                 )  # channel by channel, as the norm reads it
 
 
-def group_norm(norm: torch.nn.GroupNorm, pixels: torch.Tensor) -> torch.Tensor:
+def group_norm(norm: torch.nn.GroupNorm, pixels: Tensor) -> Tensor:
     """Apply the GroupNorm to `pixels` (B, C, H, W)."""
     if pixels.device.type != "cuda":
         return norm(pixels)  # type: ignore[no-any-return]  # Module.__call__ has no type

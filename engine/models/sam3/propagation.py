@@ -23,13 +23,14 @@ from itertools import groupby
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from engine.models.compat import transformers as private
 from engine.models.compat.transformers import NO_OBJ_SCORE, get_1d_sine_pe
 from engine.models.device_work import upload
-from engine.models.graphs import noop
+from engine.models.graphs import Between, noop
 from engine.models.sam3 import MAX_MEMORIES, memory_attention
 from engine.models.sam3.backbone import (
     COARSEST,
@@ -48,7 +49,7 @@ SCORES_AT_ONCE = 3 * 10 * 5184**2
 """Maximum attention scores that a layer computes at a time: those of 3 objects with 10 pictures in
 memory at 1008 px, 3 ms on an H100. One object has too few queries for such a card; all 16 would
 block the renderer. At 336 px all fit."""
-Memory = tuple[torch.Tensor, torch.Tensor]
+Memory = tuple[Tensor, Tensor]
 """Pointer (1, C) and mask memory (g * g, 1, D)."""
 
 
@@ -56,13 +57,13 @@ Memory = tuple[torch.Tensor, torch.Tensor]
 class VisionFeatures:
     """The tracker's features of one picture. g: patches per side."""
 
-    levels: list[torch.Tensor]
+    levels: list[Tensor]
     """(1, C / 8, 4 g, 4 g) and (1, C / 4, 2 g, 2 g), projected for the mask decoder."""
-    coarse: torch.Tensor
+    coarse: Tensor
     """(g * g, 1, C)."""
-    hidden: torch.Tensor
+    hidden: Tensor
     """(1, g * g, C): `coarse` with its positions."""
-    picture: torch.Tensor
+    picture: Tensor
     """(1, D, g, g): the ViT's."""
 
 
@@ -70,11 +71,11 @@ class VisionFeatures:
 class TrackerOutput:
     """Masks, pointers and scores of n tracked objects in one picture."""
 
-    masks: torch.Tensor
+    masks: Tensor
     """(n, side, side) logits."""
-    pointers: torch.Tensor
+    pointers: Tensor
     """(n, C)."""
-    scores: torch.Tensor
+    scores: Tensor
     """(n,): logits of being visible."""
 
 
@@ -128,9 +129,7 @@ class Propagation:
         self._no_mask = no_mask
         self._has_choice = private.use_multimask(self._tracker)(False, None)
 
-    def compute_features(
-        self, features: Features, between: Callable[[], None] = noop
-    ) -> VisionFeatures:
+    def compute_features(self, features: Features, between: Between = noop) -> VisionFeatures:
         """Compute the tracker's features of one picture."""
         picture = features.last_hidden_state.view(1, self._grid, self._grid, -1).permute(0, 3, 1, 2)
         levels = [reduce(lambda x, step: step(x), steps, picture) for steps in self._levels]
@@ -146,7 +145,7 @@ class Propagation:
         vision: VisionFeatures,
         memories: Sequence[ObjectMemory],
         frame: int,
-        between: Callable[[], None] = noop,
+        between: Between = noop,
         *,
         count: int = MAX_MEMORIES,
     ) -> TrackerOutput:
@@ -158,7 +157,7 @@ class Propagation:
         lengths = [
             (len(of_masks), len(dated)) for of_masks, dated in zip(masks, pointers, strict=True)
         ]
-        found: dict[int, torch.Tensor] = {}
+        found: dict[int, Tensor] = {}
         with sdpa_kernel(WITHOUT_PLANS):
             layer = self._tracker.memory_attention.layers[0]
             hidden = self._self_attend(layer, vision.hidden)
@@ -174,9 +173,7 @@ class Propagation:
             between()
             return self._decode(vision, torch.cat([found[index] for index in range(len(memories))]))
 
-    def _pointers(
-        self, pointers: Sequence[AgedTensors], frame: int
-    ) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    def _pointers(self, pointers: Sequence[AgedTensors], frame: int) -> list[tuple[Tensor, Tensor]]:
         """The pointers in each object's memory, as tokens (m, 1, D), and the encodings of their
         ages."""
         ages = self._ages([age for dated in pointers for age, _ in dated], frame)
@@ -191,16 +188,16 @@ class Propagation:
         )
         return list(zip(*of_each, strict=True))
 
-    def _ages(self, ages: list[int], frame: int) -> torch.Tensor:
+    def _ages(self, ages: list[int], frame: int) -> Tensor:
         """Sines (n, C) of the pointers' ages in frames."""
         longest = min(frame + 1, self.config.max_object_pointers_in_encoder) - 1
         sent = upload(torch.tensor(ages, dtype=torch.float32), self._device) / float(longest)
-        result: torch.Tensor = get_1d_sine_pe(sent, self._tracker.hidden_dim).to(self._dtype)
+        result: Tensor = get_1d_sine_pe(sent, self._tracker.hidden_dim).to(self._dtype)
         return result
 
     def _memory(
-        self, masks: Sequence[AgedTensors], pointers: Sequence[tuple[torch.Tensor, torch.Tensor]]
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+        self, masks: Sequence[AgedTensors], pointers: Sequence[tuple[Tensor, Tensor]]
+    ) -> tuple[Tensor, Tensor]:
         """Keys and values (tokens, D) of the memories of some objects: for each object its masks,
         then its pointers."""
         inputs = zip(masks, pointers, strict=True)
@@ -219,14 +216,14 @@ class Propagation:
 
     def _condition(
         self,
-        hidden: torch.Tensor,
-        query: torch.Tensor,
-        keys: torch.Tensor,
-        values: torch.Tensor,
+        hidden: Tensor,
+        query: Tensor,
+        keys: Tensor,
+        values: Tensor,
         lengths: Sequence[tuple[int, int]],
         vision: VisionFeatures,
-        between: Callable[[], None],
-    ) -> torch.Tensor:
+        between: Between,
+    ) -> Tensor:
         """The picture's features (n, C, g, g), conditioned on the memory of each of n objects.
         `hidden` (1, g * g, C): the features after the first self-attention; `query`: computed from
         them. `lengths`: the numbers of pictures and pointers in each memory."""
@@ -245,10 +242,10 @@ class Propagation:
             hidden = hidden + layer.linear2(
                 layer.activation(layer.linear1(layer.layer_norm3(hidden)))
             )
-        normed: torch.Tensor = attention.layer_norm(hidden)
+        normed: Tensor = attention.layer_norm(hidden)
         return torch.unflatten(normed.transpose(1, 2), 2, (self._grid, self._grid))
 
-    def _query(self, layer: Any, hidden: torch.Tensor, vision: VisionFeatures) -> torch.Tensor:
+    def _query(self, layer: Any, hidden: Tensor, vision: VisionFeatures) -> Tensor:
         """The queries of the picture's patches to the memory, (n, g * g, heads, d)."""
         across = layer.cross_attn_image
         return apply_rotary(
@@ -258,11 +255,11 @@ class Propagation:
     def _cross_attend(
         self,
         across: Any,
-        query: torch.Tensor,
-        keys: torch.Tensor,
-        values: torch.Tensor,
+        query: Tensor,
+        keys: Tensor,
+        values: Tensor,
         runs: Sequence[Any],
-    ) -> torch.Tensor:
+    ) -> Tensor:
         """Cross-attention of each object's queries to its memory, (n, g * g, C). Only the attention
         runs separately for memories of different lengths: `runs` are lengths (pictures, pointers),
         each with its number of objects. The weights of a patch have the sum 1, so on a CPU not all
@@ -299,21 +296,21 @@ class Propagation:
                 )
         return torch.cat(answers) if len(answers) > 1 else answers[0]
 
-    def _self_attend(self, layer: Any, hidden: torch.Tensor) -> torch.Tensor:
+    def _self_attend(self, layer: Any, hidden: Tensor) -> Tensor:
         heads = project_qkv(layer.self_attn, layer.layer_norm1(hidden), self._rotary)
-        result: torch.Tensor = hidden + layer.self_attn.o_proj(self._attend(*heads))
+        result: Tensor = hidden + layer.self_attn.o_proj(self._attend(*heads))
         return result
 
-    def _heads(self, attention: Any, x: torch.Tensor) -> torch.Tensor:
+    def _heads(self, attention: Any, x: Tensor) -> Tensor:
         return torch.unflatten(x, -1, (attention.num_attention_heads, -1))  # (n, tokens, heads, d)
 
     def _attend(
         self,
-        query: torch.Tensor,
-        key: torch.Tensor,
-        value: torch.Tensor,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
         pictures: int | None = None,
-    ) -> torch.Tensor:
+    ) -> Tensor:
         """Attention (n, g * g, C) to a memory of `pictures`; None: of a picture to itself."""
         if self._uses_cudnn and pictures is None:
             return memory_attention.attend_pictures(query, key, value)[0].transpose(1, 2).flatten(2)
@@ -334,7 +331,7 @@ class Propagation:
             answers = F.scaled_dot_product_attention(query, key, value)
         return answers.transpose(1, 2).flatten(2)
 
-    def _decode(self, vision: VisionFeatures, pixels: torch.Tensor) -> TrackerOutput:
+    def _decode(self, vision: VisionFeatures, pixels: Tensor) -> TrackerOutput:
         tracker = self._tracker
         masks, ious, tokens, score = tracker.mask_decoder(
             image_embeddings=pixels,
@@ -355,7 +352,7 @@ class Propagation:
         return TrackerOutput(masks=masks, pointers=pointer, scores=score)
 
 
-def folded(layer: Any, after: Any) -> list[Callable[[torch.Tensor], torch.Tensor]]:
+def folded(layer: Any, after: Any) -> list[Callable[[Tensor], Tensor]]:
     """The steps of a layer of the neck's pyramid and the 1 x 1 convolution after it. The layer ends
     with a convolution, too: both are one, with as few channels as the decoder reads, which is an
     eighth of the work."""
@@ -398,18 +395,18 @@ class MemoryEncoder:
         self,
         vision: VisionFeatures,
         tracked: TrackerOutput | None,
-        masks: Sequence[torch.Tensor],
+        masks: Sequence[Tensor],
         prompts: Sequence[int],
         reconditioned: Collection[int],
-        new: Sequence[torch.Tensor],
-        between: Callable[[], None],
+        new: Sequence[Tensor],
+        between: Between,
     ) -> list[Memory]:
         """Encode the memories of the tracked objects, then of the new ones. `masks`: displayed
         logits (side, side) of the tracked ones; `prompts`: their prompts' numbers; `reconditioned`:
         indices of those with a mask from the detector; `new`: masks (side, side) of 0 and 1."""
         pointers = list(torch.split(tracked.pointers, 1)) if tracked else []
         from_shown_masks = list(reconditioned) if new else list(range(len(masks)))
-        memories: dict[int, torch.Tensor] = {}
+        memories: dict[int, Tensor] = {}
         if from_shown_masks:
             between()
             of_all = self._suppress_overlaps(masks, prompts)
@@ -437,9 +434,7 @@ class MemoryEncoder:
             memories |= zip([*raw, *range(len(masks), len(masks) + len(new))], encoded, strict=True)
         return [(pointer, memories[index]) for index, pointer in enumerate(pointers)]
 
-    def _start_objects(
-        self, vision: VisionFeatures, masks: torch.Tensor
-    ) -> tuple[torch.Tensor, ...]:
+    def _start_objects(self, vision: VisionFeatures, masks: Tensor) -> tuple[Tensor, ...]:
         """The first masks (n, side, side) of new objects at full size (n, 1, size, size), the
         logits (n, 1, 1) of their being visible, and their pointers (n, C)."""
         picture, *levels = (
@@ -449,17 +444,13 @@ class MemoryEncoder:
         # transformers multiplies the pointers of all with the visibility of all: (n, n, C).
         return output.high_res_masks, output.object_score_logits, output.object_pointer.diagonal().T
 
-    def _suppress_overlaps(
-        self, masks: Sequence[torch.Tensor], prompts: Sequence[int]
-    ) -> list[torch.Tensor]:
+    def _suppress_overlaps(self, masks: Sequence[Tensor], prompts: Sequence[int]) -> list[Tensor]:
         """Masks (1, side, side); a mask that mostly belongs to another object of the same prompt is
         emptied."""
         return self._by_prompt(masks, prompts, private.suppress_overlaps(self._video))
 
     @staticmethod
-    def _by_prompt(
-        masks: Sequence[torch.Tensor], prompts: Sequence[int], change: Any
-    ) -> list[torch.Tensor]:
+    def _by_prompt(masks: Sequence[Tensor], prompts: Sequence[int], change: Any) -> list[Tensor]:
         result = [mask[None] for mask in masks]
         for prompt in set(prompts):
             indices = [index for index, each in enumerate(prompts) if each == prompt]
@@ -468,7 +459,7 @@ class MemoryEncoder:
                 result[index] = mask
         return result
 
-    def _enlarge(self, masks: torch.Tensor) -> torch.Tensor:
+    def _enlarge(self, masks: Tensor) -> Tensor:
         """Scale masks (n, side, side) to the size of the model's picture, (n, 1, size, size)."""
         size = (self._tracker.image_size,) * 2
         return F.interpolate(
@@ -476,8 +467,8 @@ class MemoryEncoder:
         ).to(masks.dtype)
 
     def _encode_masks(
-        self, vision: VisionFeatures, masks: torch.Tensor, logits: torch.Tensor, *, is_cut: bool
-    ) -> list[torch.Tensor]:
+        self, vision: VisionFeatures, masks: Tensor, logits: Tensor, *, is_cut: bool
+    ) -> list[Tensor]:
         """The mask memory of each mask (n, 1, height, width), cut at 0 or not; `logits` (n, 1, 1)
         of being visible."""
         features, _ = private.encode_new_memory(self._tracker)(vision.coarse, masks, logits, is_cut)
@@ -487,7 +478,7 @@ class MemoryEncoder:
         return list(apart[:, :, None].unbind())
 
 
-def coarse_image(vision: VisionFeatures) -> torch.Tensor:
+def coarse_image(vision: VisionFeatures) -> Tensor:
     """The coarsest features, (1, C, g, g)."""
     side = vision.levels[0].shape[-1] // 4
     return torch.unflatten(vision.coarse.permute(1, 2, 0), 2, (side, side))

@@ -18,20 +18,20 @@ last 8 seconds (at 30 fps) are stored, while transformers would attend to more a
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
+from torch import Tensor
 
 from engine.models.sam3 import MAX_MEMORIES
 
 MAX_CONDITIONING = 16
 NEVER = -1
 
-FrameMemory = tuple[torch.Tensor, torch.Tensor | None]
+FrameMemory = tuple[Tensor, Tensor | None]
 """A frame: the object's pointer (1, C), and its mask memory (g * g, 1, D) unless no later frame
 reads it."""
 Doubts = tuple[int, dict[int, int]]
 """Number of frames without a detection, and of detections shared with an older object, by its
 id."""
-AgedTensors = list[tuple[int, torch.Tensor]]
+AgedTensors = list[tuple[int, Tensor]]
 """Tensors with their age in frames."""
 
 
@@ -72,8 +72,8 @@ class ObjectMemory:
     def add(
         self,
         frame: int,
-        pointer: torch.Tensor,
-        mask: torch.Tensor,
+        pointer: Tensor,
+        mask: Tensor,
         config: Any,
         *,
         is_conditioning: bool,

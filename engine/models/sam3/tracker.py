@@ -4,16 +4,17 @@ The host waits for the device twice per picture: for the scores and overlaps of 
 which it decides everything (`association.py`), and for the masks of the result.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from engine.models.compat.transformers import fill_holes_in_mask_scores
 from engine.models.device_work import HostBuffers
-from engine.models.graphs import noop
+from engine.models.graphs import Between, noop
 from engine.models.sam3 import MAX_MEMORIES
 from engine.models.sam3.association import (
     LOST_AFTER,
@@ -51,21 +52,21 @@ INSIDE = 0.5  # the detector's logits are cut here to become an object's mask (S
 class Candidates:
     """The best queries of all prompts in one picture, on the device."""
 
-    logits: list[torch.Tensor]
+    logits: list[Tensor]
     """(k, side, side) of each prompt."""
-    scores: torch.Tensor
+    scores: Tensor
     """(prompts, k) float32, descending."""
-    boxes: torch.Tensor
+    boxes: Tensor
     """(prompts, k, 4) float32 xyxy 0..1."""
-    is_finite: torch.Tensor
+    is_finite: Tensor
     """(prompts,) bool."""
 
-    def mask(self, row: int) -> torch.Tensor:
+    def mask(self, row: int) -> Tensor:
         """The logits (side, side) of a row of all prompts' candidates."""
         prompt, query = divmod(row, self.scores.shape[1])
         return self.logits[prompt][query]
 
-    def cut(self, row: int, dtype: torch.dtype) -> torch.Tensor:
+    def cut(self, row: int, dtype: torch.dtype) -> Tensor:
         """The mask of a row as 0 and 1."""
         return (self.mask(row) >= INSIDE).to(dtype)
 
@@ -152,7 +153,7 @@ class Tracker:
         *,
         threshold: float,
         max_objects: int,
-        between: Callable[[], None] = noop,
+        between: Between = noop,
         mark: Mark = ignore_stage,
     ) -> DetectedObjects:
         """Process the next picture, whose `features` these are. Returns its visible objects, with
@@ -219,8 +220,8 @@ class Tracker:
         return found
 
     def _settle(
-        self, masks: list[torch.Tensor], candidates: Candidates, decision: TrackingDecision
-    ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        self, masks: list[Tensor], candidates: Candidates, decision: TrackingDecision
+    ) -> tuple[list[Tensor], list[Tensor]]:
         """Masks (side, side) of the tracked objects without the hidden ones, for the memory, and to
         show."""
         for index in decision.hidden:
@@ -235,7 +236,7 @@ class Tracker:
         features: Features,
         prompts: Sequence[EncodedPrompt],
         count: int,
-        between: Callable[[], None],
+        between: Between,
         mark: Mark,
     ) -> Candidates:
         if not count:
@@ -266,9 +267,7 @@ class Tracker:
             is_finite=torch.isfinite(hidden).all().expand(prompts),
         )
 
-    def _propagate(
-        self, vision: VisionFeatures, between: Callable[[], None]
-    ) -> tuple[TrackerOutput, torch.Tensor]:
+    def _propagate(self, vision: VisionFeatures, between: Between) -> tuple[TrackerOutput, Tensor]:
         """Propagate the tracked objects to the next picture; also their logits (m, side, side)
         without small holes."""
         tracked = self._propagation.propagate(
@@ -280,15 +279,15 @@ class Tracker:
         )
         return tracked, self._fill_holes(tracked.masks)
 
-    def _fill_holes(self, masks: torch.Tensor) -> torch.Tensor:
+    def _fill_holes(self, masks: Tensor) -> Tensor:
         """Masks (n, side, side) with small holes filled and small specks removed."""
-        filled: torch.Tensor = fill_holes_in_mask_scores(
+        filled: Tensor = fill_holes_in_mask_scores(
             masks[:, None], max_area=self._model.video.fill_hole_area
         )
         return filled[:, 0]
 
     def _fetch_stats(
-        self, candidates: Candidates, tracked: TrackerOutput | None, masks: torch.Tensor
+        self, candidates: Candidates, tracked: TrackerOutput | None, masks: Tensor
     ) -> MaskStats | None:
         """Copy the statistics of all masks to the host: waits for it. None if the detector returned
         NaN or infinity."""
@@ -309,9 +308,9 @@ class Tracker:
         vision: VisionFeatures,
         candidates: Candidates,
         tracked: TrackerOutput | None,
-        masks: Sequence[torch.Tensor],
+        masks: Sequence[Tensor],
         decision: TrackingDecision,
-        between: Callable[[], None],
+        between: Between,
     ) -> Any:
         """The memories of the picture, for `_store_memories`."""
         masks = list(masks)
@@ -375,7 +374,7 @@ class Tracker:
     def _visible_objects(
         self,
         objects: Sequence[TrackedObject],
-        masks: Sequence[torch.Tensor],
+        masks: Sequence[Tensor],
         prompt_indices: dict[int, int],
         *,
         is_finite: bool = True,

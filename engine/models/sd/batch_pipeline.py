@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from engine.errors import ModelError
 from engine.models.device_work import DeviceCopies, StageClock
@@ -106,17 +107,17 @@ class BatchPipeline:
         self._schedule = schedule
         self._painting = painting
 
-    def encode(self, rgb: np.ndarray, uploads: DeviceCopies) -> torch.Tensor:
+    def encode(self, rgb: np.ndarray, uploads: DeviceCopies) -> Tensor:
         """Encode (B, height, width, 3) uint8 to latents (B, 4, h, w) float32 on the device."""
         with self.seconds.measure("encode"):
             sent = uploads.send("encoded", rgb)
-            z: torch.Tensor = self._encode_calls.run(
+            z: Tensor = self._encode_calls.run(
                 ("encode", sent.shape), (self._encode,), {"rgb": sent}
             )["z"]
             return z.clone()  # a copy, because the next replay of the graph overwrites its result
 
     @torch.no_grad()
-    def process(self, z: torch.Tensor, controls: list[ControlInput]) -> torch.Tensor:
+    def process(self, z: Tensor, controls: list[ControlInput]) -> Tensor:
         """Paint latents (B, 4, h, w); returns float32 in new memory."""
         assert self._schedule is not None
         with self.seconds.measure("process"):
@@ -128,7 +129,7 @@ class BatchPipeline:
         assert self._painting is not None
         with self.seconds.measure("process"):
             seen: dict[
-                str, torch.Tensor
+                str, Tensor
             ] = {}  # (B, 3, height, width), shared by ControlNets with the same input
             inputs = []
             for index, use in enumerate(self._painting.control_uses):
@@ -149,7 +150,7 @@ class BatchPipeline:
                     )
             return inputs
 
-    def decode(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def decode(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Decode to (B, height, width, 3) uint8, and (B,) uint8 GOOD, NOT_FINITE or BLACK, both on
         the device. They may be in buffers that the next call overwrites."""
         with self.seconds.measure("decode"):
@@ -240,14 +241,14 @@ class StageSeconds:
         self._total = dict.fromkeys(STAGE_NAMES, 0.0)
 
 
-def latent_outcomes(z: torch.Tensor) -> torch.Tensor:
+def latent_outcomes(z: Tensor) -> Tensor:
     """Outcome of latents (B, 4, h, w): (B,) uint8, GOOD, NOT_FINITE or BLACK. A constant in each
     channel is BLACK."""
     is_flat = (z == z[:, :, :1, :1]).flatten(1).all(dim=1)
     return (is_flat.to(torch.uint8) * BLACK).masked_fill(~is_finite(z), NOT_FINITE)
 
 
-def picture_outcomes(rgb: torch.Tensor, are_finite: torch.Tensor) -> torch.Tensor:
+def picture_outcomes(rgb: Tensor, are_finite: Tensor) -> Tensor:
     """Outcome of pictures (B, h, w, 3) uint8: (B,) uint8, GOOD, NOT_FINITE or BLACK. `are_finite`:
     (B,) bool."""
     is_black = rgb.flatten(1).amax(dim=1) == 0

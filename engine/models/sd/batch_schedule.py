@@ -7,11 +7,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from engine.errors import ModelError
 from engine.models.device_work import upload
-from engine.models.graphs import noop
+from engine.models.graphs import Between, noop
 from engine.models.sd.coefficients import (
     StepCoefficients,
     guidance_per_step,
@@ -117,14 +118,14 @@ class BatchSchedule:
 
     def run(
         self,
-        z: torch.Tensor,
+        z: Tensor,
         cond: "Conditioning",
         control: Sequence[ControlInput] = (),
         generator: torch.Generator | None = None,
         *,
-        between: Callable[[], None] = noop,
+        between: Between = noop,
         progress: Progress = ignore,
-    ) -> torch.Tensor:
+    ) -> Tensor:
         """Run all steps. Returns the finished latents (F, 4, h, w) float32; `z` (F, 4, h, w):
         scaled latents of frames. `generator` (on the CPU) replaces a new one from the seed, for
         callers that have already drawn from it."""
@@ -136,20 +137,20 @@ class BatchSchedule:
     def _is_consistency(self) -> bool:
         return self._sampler in FEW_STEPS
 
-    def _noise_for(self, z: torch.Tensor, generator: torch.Generator | None) -> Noise:
+    def _noise_for(self, z: Tensor, generator: torch.Generator | None) -> Noise:
         if generator is not None:
             return SeededNoise(generator, tuple(z.shape[1:]), z.device)
         return self._noise_source.noise(self._seeds, tuple(z.shape[1:]))
 
     def _run_consistency(
         self,
-        z: torch.Tensor,
+        z: Tensor,
         cond: "Conditioning",
         control: Sequence[ControlInput],
         noise: Noise,
-        between: Callable[[], None],
+        between: Between,
         progress: Progress,
-    ) -> torch.Tensor:
+    ) -> Tensor:
         rows = self._rows
         last = self._coefficients.steps - 1
         self._begin(self._coefficients.timesteps)
@@ -181,13 +182,13 @@ class BatchSchedule:
 
     def _run_scheduler(
         self,
-        z: torch.Tensor,
+        z: Tensor,
         cond: "Conditioning",
         control: Sequence[ControlInput],
         noise: Noise,
-        between: Callable[[], None],
+        between: Between,
         progress: Progress,
-    ) -> torch.Tensor:
+    ) -> Tensor:
         steps = self._library_steps
         scheduler = copy.deepcopy(steps.scheduler)  # it keeps state for the steps of one batch
         self._begin(steps.timesteps)
@@ -216,12 +217,12 @@ class BatchSchedule:
             return [self.guidance] * self.steps
         return guidance_per_step(self.guidance, self.steps, *self._between)
 
-    def _begin(self, timesteps: torch.Tensor) -> None:
+    def _begin(self, timesteps: Tensor) -> None:
         if self._model.deep_cache is not None:
             self._model.deep_cache.begin(timesteps.tolist())
 
     @property
-    def _timesteps(self) -> torch.Tensor:
+    def _timesteps(self) -> Tensor:
         return (
             self._coefficients.timesteps if self._is_consistency else self._library_steps.timesteps
         )
@@ -301,9 +302,9 @@ class LibrarySteps:
 
     scheduler: Any
     """The scheduler, in its state before the first step."""
-    timesteps: torch.Tensor
+    timesteps: Tensor
     """(S,) on the CPU."""
-    rows: torch.Tensor
+    rows: Tensor
     """`timesteps` on the device."""
     signal: float
     """Weight of the picture before the first step."""

@@ -4,6 +4,7 @@ linearly."""
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 from engine.models.sd.seeds import Blend
 
@@ -12,9 +13,7 @@ ALMOST_PARALLEL = (
 )
 
 
-def interpolate(
-    parts: Sequence[torch.Tensor], weights: Sequence[float], blend: Blend
-) -> torch.Tensor:
+def interpolate(parts: Sequence[Tensor], weights: Sequence[float], blend: Blend) -> Tensor:
     """The weighted mean of tensors (..., D) along the last axis. `weights`: above 0; only their
     ratios count. With slerp the parts are added in order: each turns the mean so far towards it by
     its fraction of the weights so far. For two parts that is the usual spherical interpolation."""
@@ -30,7 +29,7 @@ def interpolate(
     return mean
 
 
-def slerp(start: torch.Tensor, end: torch.Tensor, mix: float) -> torch.Tensor:
+def slerp(start: Tensor, end: Tensor, mix: float) -> Tensor:
     """Spherical interpolation of (..., D) between `start` and `end` along the last axis (Shoemake
     1985). Linear if two vectors are almost parallel or opposite, or one is zero. Equal vectors are
     unchanged."""

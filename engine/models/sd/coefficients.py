@@ -7,15 +7,16 @@ computed in float64 and converted to float32 only for a device: at the noisiest 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from engine.errors import ModelError
 from engine.models.device_work import upload
+from engine.models.plain_config import Config
 from engine.models.sd.plan.sampler_choice import FEW_STEPS
 from engine.models.sd.plan.sampler_name import TCD_ETA
 from engine.models.sd.plan.scheduler_config import PREDICTIONS
@@ -28,7 +29,7 @@ TRAINED_STEPS = 50  # the steps consistency models are distilled on
 MAX_BETA = 0.999
 
 
-def noise_table(config: Mapping[str, Any]) -> torch.Tensor:
+def noise_table(config: Config) -> Tensor:
     """abar (T,) float64 of a scheduler's configuration: the fraction of the variance that is the
     picture's, at each timestep, decreasing. For a rectified flow at 1000 sigma: of x scaled to a
     variance of 1."""
@@ -42,7 +43,7 @@ def noise_table(config: Mapping[str, Any]) -> torch.Tensor:
     return torch.cumprod(1.0 - betas, dim=0)
 
 
-def _betas(config: Mapping[str, Any]) -> torch.Tensor:
+def _betas(config: Config) -> Tensor:
     trained = config.get("trained_betas")
     if trained is not None:
         return torch.tensor(trained, dtype=torch.float64)
@@ -69,7 +70,7 @@ def _betas(config: Mapping[str, Any]) -> torch.Tensor:
     )
 
 
-def _without_last_signal(betas: torch.Tensor) -> torch.Tensor:
+def _without_last_signal(betas: Tensor) -> Tensor:
     """Rescale to zero terminal SNR: at the last timestep only noise is left (Lin et al. 2023,
     algorithm 1)."""
     signal = torch.cumprod(1.0 - betas, dim=0).sqrt()
@@ -78,7 +79,7 @@ def _without_last_signal(betas: torch.Tensor) -> torch.Tensor:
     return 1.0 - torch.cat((left[:1], left[1:] / left[:-1]))
 
 
-def x0_weights(abar: torch.Tensor, prediction_type: str) -> tuple[torch.Tensor, torch.Tensor]:
+def x0_weights(abar: Tensor, prediction_type: str) -> tuple[Tensor, Tensor]:
     """Weights (a, b), each (T,) float64, with x0 = a sample + b output for every timestep."""
     signal = abar.sqrt()
     noise = (1.0 - abar).sqrt()
@@ -94,9 +95,7 @@ def x0_weights(abar: torch.Tensor, prediction_type: str) -> tuple[torch.Tensor, 
     raise ModelError(f"prediction_type {prediction_type}: not one of {', '.join(PREDICTIONS)}")
 
 
-def boundary(
-    timesteps: torch.Tensor, scaling: float = TIMESTEP_SCALING
-) -> tuple[torch.Tensor, torch.Tensor]:
+def boundary(timesteps: Tensor, scaling: float = TIMESTEP_SCALING) -> tuple[Tensor, Tensor]:
     """Weights (c_skip, c_out) float64 of a consistency model (LCM): denoised = c_skip sample +
     c_out x0; 1 and 0 at t = 0. With a scaling of 10 c_skip is below 1e-5 from the first table entry
     on."""
@@ -142,16 +141,16 @@ class StepCoefficients:
     x0) / noise, the noise estimated in x. In the next step the reused part of the estimate and the
     new noise together have unit power."""
 
-    timesteps: torch.Tensor
-    signal: torch.Tensor
+    timesteps: Tensor
+    signal: Tensor
     """sqrt(abar); of a flow 1 - sigma."""
-    noise: torch.Tensor
+    noise: Tensor
     """sqrt(1 - abar); of a flow sigma."""
-    c_skip: torch.Tensor
-    c_out: torch.Tensor
-    reuse: torch.Tensor
+    c_skip: Tensor
+    c_out: Tensor
+    reuse: Tensor
     """Fraction of the step's noise that is the estimate of the previous step; 0 in the first."""
-    fresh: torch.Tensor
+    fresh: Tensor
     """Fraction of the step's noise that is new; 1 in the first."""
 
     @property
@@ -186,8 +185,8 @@ class StepCoefficients:
 
 
 def step_coefficients(
-    abar: torch.Tensor,
-    config: Mapping[str, Any],
+    abar: Tensor,
+    config: Config,
     *,
     sampler: str,
     steps: int,

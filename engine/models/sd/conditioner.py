@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from engine.models.device_work import upload
 from engine.models.sd.blending import interpolate
@@ -24,7 +25,7 @@ PLACEHOLDER_TOKEN = 0  # placeholder token whose embedding the vector replaces, 
 log = logging.getLogger(__name__)
 MAX_CHUNKS = 4  # 300 tokens
 MAX_CACHED_TEXTS = 16  # eight prompts, the two plain ones, the negative prompt
-TextEmbeds = tuple[torch.Tensor, torch.Tensor | None]
+TextEmbeds = tuple[Tensor, Tensor | None]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,22 +33,22 @@ class Conditioning:
     """The conditioning of a UNet call, in the model's dtype on its device. D: 768 (SD 1.5), 1024
     (2.x), 2048 (XL)."""
 
-    prompt_embeds: torch.Tensor
+    prompt_embeds: Tensor
     """(1, 77 n, D): n chunks of 75 tokens."""
-    negative_embeds: torch.Tensor | None = None
+    negative_embeds: Tensor | None = None
     """Shaped like `prompt_embeds`, or None if not requested."""
-    region_embeds: torch.Tensor | None = None
+    region_embeds: Tensor | None = None
     """(R, 77 n, D): the texts of R regions; `prompt_embeds` is the text of the rest; None without
     regions."""
-    pooled_embeds: torch.Tensor | None = None
+    pooled_embeds: Tensor | None = None
     """(1, 1280), SDXL only."""
-    negative_pooled: torch.Tensor | None = None
-    time_ids: torch.Tensor | None = None
+    negative_pooled: Tensor | None = None
+    time_ids: Tensor | None = None
     """(1, 6), SDXL only: height, width, 0, 0, height, width in pixels."""
-    image_embeds: tuple[torch.Tensor, ...] | None = None
+    image_embeds: tuple[Tensor, ...] | None = None
     """(1, 1, tokens, D) for each IP-Adapter, the UNet's `image_embeds`; zeros have no effect; None
     without adapter."""
-    negative_image_embeds: tuple[torch.Tensor, ...] | None = None
+    negative_image_embeds: tuple[Tensor, ...] | None = None
 
 
 class Conditioner:
@@ -199,7 +200,7 @@ class Conditioner:
         ]
         return torch.cat(parts, dim=-1), outputs[-1].text_embeds
 
-    def _pad_chunks(self, texts: Sequence[torch.Tensor], skipped: int) -> list[torch.Tensor]:
+    def _pad_chunks(self, texts: Sequence[Tensor], skipped: int) -> list[Tensor]:
         """Pad texts (1, 77 n, D) to the longest with empty chunks at their end, as A1111 does."""
         longest = max(text.shape[1] for text in texts)
         if all(text.shape[1] == longest for text in texts):
@@ -210,7 +211,7 @@ class Conditioner:
             for text in texts
         ]
 
-    def _time_ids(self, width: int, height: int) -> torch.Tensor:
+    def _time_ids(self, width: int, height: int) -> Tensor:
         # Full size, uncropped, for a picture of this size (SDXL, Podell et al. 2023, section 2.2).
         return upload(
             torch.tensor([[height, width, 0, 0, height, width]], dtype=self._model.dtype),
@@ -222,13 +223,13 @@ class Conditioner:
 class TokenRow:
     """The tokens of one chunk of a prompt. T: 77."""
 
-    ids: torch.Tensor
+    ids: Tensor
     """(1, T) int64."""
-    mask: torch.Tensor
+    mask: Tensor
     """(1, T) int64: 0 for padding."""
-    weights: torch.Tensor | None = None
+    weights: Tensor | None = None
     """(T,) float32, or None if all are 1."""
-    vectors: dict[int, torch.Tensor] = field(default_factory=dict)
+    vectors: dict[int, Tensor] = field(default_factory=dict)
     """Embedding vectors (vectors, width) by the index of their first token."""
     left_out: str = ""
     """The end of the prompt, which did not fit."""
@@ -274,7 +275,7 @@ def token_rows(
 class _Chunk:
     ids: list[int] = field(default_factory=list)
     weights: list[float] = field(default_factory=list)
-    vectors: dict[int, torch.Tensor] = field(default_factory=dict)
+    vectors: dict[int, Tensor] = field(default_factory=dict)
 
 
 class _Chunks:
@@ -302,7 +303,7 @@ class _Chunks:
                 return ids
         return []
 
-    def add_vectors(self, rows: torch.Tensor, weight: float) -> bool:
+    def add_vectors(self, rows: Tensor, weight: float) -> bool:
         """Add the vectors of an embedding, which stay in one chunk. False if they do not fit."""
         if len(self.all[-1].ids) + len(rows) > self._room and not (
             len(rows) <= self._room and self.end()
@@ -346,7 +347,7 @@ def _plain(tokenizer: Any, text: str, device: torch.device) -> TokenRow:
     return TokenRow(ids=tokens.input_ids, mask=tokens.attention_mask, left_out=left_out)
 
 
-def apply_emphasis(hidden: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
+def apply_emphasis(hidden: Tensor, weights: Tensor | None) -> Tensor:
     """Multiply each token of (1, T, D) by its weight (T,), and restore the overall mean. A1111's
     "Original" (modules/sd_emphasis.py, EmphasisOriginal), applied to each of SDXL's encoders
     separately."""
@@ -360,15 +361,15 @@ def apply_emphasis(hidden: torch.Tensor, weights: torch.Tensor | None) -> torch.
     )
 
 
-def _hidden(encoder: Any, row: TokenRow, skipped: int) -> torch.Tensor:
+def _hidden(encoder: Any, row: TokenRow, skipped: int) -> Tensor:
     """(1, 77, D): the hidden state `skipped` layers before the last, after the final layer norm."""
     mask = row.mask if getattr(encoder.config, "use_attention_mask", False) else None
     with inject_vectors(encoder, row.vectors):
         if not skipped:
-            last: torch.Tensor = encoder(row.ids, attention_mask=mask)[0]
+            last: Tensor = encoder(row.ids, attention_mask=mask)[0]
             return last
         output = encoder(row.ids, attention_mask=mask, output_hidden_states=True)
-    hidden: torch.Tensor = encoder.final_layer_norm(
+    hidden: Tensor = encoder.final_layer_norm(
         output.hidden_states[-1 - _limit_skip(skipped, output, 1)]
     )
     return hidden
@@ -380,5 +381,5 @@ def _limit_skip(skipped: int, output: Any, own: int) -> int:
     return min(skipped, len(output.hidden_states) - 1 - own)
 
 
-def _copy(tensor: torch.Tensor | None) -> torch.Tensor | None:
+def _copy(tensor: Tensor | None) -> Tensor | None:
     return None if tensor is None else tensor.clone()

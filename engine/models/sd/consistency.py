@@ -18,9 +18,11 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from engine.models.sd.edges import resize_to_cover
+from engine.models.sd.pixels import pixel_centres
 
 SIDE_PX = 128  # of the pictures that the flow is computed from: 1 ms on a CPU
 MIN_SIDE_PX = (
@@ -34,7 +36,7 @@ INTO_THE_RESULT = 0.5
 MISFIT = 24.0
 CUT_FRACTION = 0.25  # fraction of the picture that fits, below which it is a cut
 
-Send = Callable[[str, np.ndarray], torch.Tensor]
+Send = Callable[[str, np.ndarray], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Consistency:
         """`send(name, array)` copies to the device."""
         self._send = send
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-        self._last: tuple[torch.Tensor, np.ndarray] | None = None
+        self._last: tuple[Tensor, np.ndarray] | None = None
         self.cuts = 0
         """Number of cuts detected."""
 
@@ -66,7 +68,7 @@ class Consistency:
         """Drop the last result: nothing is mixed into the next one."""
         self._last = None
 
-    def mix_into_start(self, z: torch.Tensor, source: np.ndarray, amount: float) -> torch.Tensor:
+    def mix_into_start(self, z: Tensor, source: np.ndarray, amount: float) -> Tensor:
         """Mix the last result into the start latents `z` (1, 4, h, w). `source`: its thumbnail.
         `amount` 0..1."""
         if self._last is None:
@@ -78,7 +80,7 @@ class Consistency:
         self.forget()
         return z
 
-    def mix_into_result(self, z: torch.Tensor, source: np.ndarray, amount: float) -> torch.Tensor:
+    def mix_into_result(self, z: Tensor, source: np.ndarray, amount: float) -> Tensor:
         """Mix the last result into `z` (1, 4, h, w), which becomes the last. `source`: thumbnail of
         its frame."""
         if self._last is not None:
@@ -90,9 +92,7 @@ class Consistency:
         assert self._last is not None
         return flow_between(self._flow, self._last[1], source)
 
-    def _mix_last(
-        self, z: torch.Tensor, flow: OpticalFlow, amount: float, name: str
-    ) -> torch.Tensor:
+    def _mix_last(self, z: Tensor, flow: OpticalFlow, amount: float, name: str) -> Tensor:
         assert self._last is not None
         height, width = z.shape[2:]
         high, wide = flow.fit.shape
@@ -106,14 +106,10 @@ class Consistency:
         return warp_into(z, self._last[0], self._send(f"flow {name}", packed[None])[0])
 
 
-def warp_into(z: torch.Tensor, last: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
+def warp_into(z: Tensor, last: Tensor, flow: Tensor) -> Tensor:
     """Warp `last` by `flow` and mix it into `z`, both (1, 4, h, w). `flow` (h, w, 3) float32: x and
     y distance in half sides of the picture, and the weight of `last`."""
-    height, width = z.shape[2:]
-    x = (torch.arange(width, device=z.device, dtype=torch.float32) + 0.5) * (2.0 / width) - 1.0
-    y = ((torch.arange(height, device=z.device, dtype=torch.float32) + 0.5) * (2.0 / height) - 1.0)[
-        :, None
-    ]
+    x, y = pixel_centres(z.shape[3], z.shape[2], z.device)
     grid = torch.stack((x + flow[..., 0], y + flow[..., 1]), dim=-1)[None]
     moved = F.grid_sample(last, grid, mode="bilinear", padding_mode="border", align_corners=False)
     return z + flow[None, None, ..., 2] * (moved - z)

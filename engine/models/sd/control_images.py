@@ -5,9 +5,11 @@ because transformers' processors work on the CPU.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from engine.models.sd.edges import EDGE_HIGH, EDGE_LOW
@@ -19,14 +21,12 @@ GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601, as OpenCV's RGB2GRAY
 GROWTH_PX = 32
 """Weak edges count up to this far from a strong one. OpenCV follows them to their end, which would
 need a wait."""
-SCALES_PX = (
-    1.0,
-    2.0,
-    4.0,
-)  # standard deviations; HED has five scales, of which the finest matter at 512 px
+SCALES_PX = (1.0, 2.0, 4.0)
+"""Standard deviations. HED has five scales, of which the finest matter at 512 px."""
 GAIN = 2.0
 """A straight step of half the brightness, from 0.25 to 0.75, is drawn white."""
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet
+MEAN = (0.485, 0.456, 0.406)  # of ImageNet
+DEVIATION = (0.229, 0.224, 0.225)
 TRAINED_PX = 518  # shorter side at which Depth Anything was trained
 MIN_METRES = 1e-3
 MIN_SPAN = 1e-3  # of the nearest: differences below it are those of rounding
@@ -57,13 +57,11 @@ RADIUS = 4 / 512  # of a joint and half the width of a limb, as a fraction of th
 MIN_SCORE = 0.3  # below it a joint is not drawn, as in transformers' and MMPose's pictures
 
 
-def hard_edges(rgb: torch.Tensor) -> torch.Tensor:
+def hard_edges(rgb: Tensor) -> Tensor:
     """Edges of (F, 3, H, W) float32 in 0..1, white on black: (F, 3, H, W) float32, 0 or 1. Canny's
     detector (1986), as OpenCV's `Canny` computes it without `L2gradient`."""
     levels = (rgb * 255.0).round()
-    grey = sum(weight * levels[:, channel : channel + 1] for channel, weight in enumerate(GREY))
-    assert isinstance(grey, torch.Tensor)
-    across, down = _sobel(grey.round())
+    across, down = _sobel(_grey(levels).round())
     strength = across.abs() + down.abs()
     weak = (_is_ridge(across, down, strength) & (strength > EDGE_LOW)).float()
     found = weak * (strength > EDGE_HIGH)
@@ -72,23 +70,30 @@ def hard_edges(rgb: torch.Tensor) -> torch.Tensor:
     return found.expand(-1, 3, -1, -1)
 
 
-def _sobel(grey: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _grey(rgb: Tensor) -> Tensor:
+    """The brightness (F, 1, H, W) of (F, 3, H, W)."""
+    red, green, blue = rgb.split(1, dim=1)  # type: ignore[no-untyped-call]
+    grey: Tensor = GREY[0] * red + GREY[1] * green + GREY[2] * blue
+    return grey
+
+
+def _sobel(grey: Tensor) -> tuple[Tensor, Tensor]:
     """Derivatives to the right and downwards; the edge pixels are repeated beyond the picture."""
     padded = F.pad(grey, (1, 1, 1, 1), mode="replicate")
     smooth_down = padded[:, :, :-2] + 2 * padded[:, :, 1:-1] + padded[:, :, 2:]
     smooth_across = padded[..., :-2] + 2 * padded[..., 1:-1] + padded[..., 2:]
-    return smooth_down[..., 2:] - smooth_down[..., :-2], smooth_across[:, :, 2:] - smooth_across[
-        :, :, :-2
-    ]
+    across = smooth_down[..., 2:] - smooth_down[..., :-2]
+    down = smooth_across[:, :, 2:] - smooth_across[:, :, :-2]
+    return across, down
 
 
-def _is_ridge(across: torch.Tensor, down: torch.Tensor, strength: torch.Tensor) -> torch.Tensor:
+def _is_ridge(across: Tensor, down: Tensor, strength: Tensor) -> Tensor:
     """True where the gradient is stronger than at both neighbours in its direction, which has four
     steps."""
     padded = F.pad(strength, (1, 1, 1, 1))
     height, width = strength.shape[2:]
 
-    def at(row: int, column: int) -> torch.Tensor:
+    def at(row: int, column: int) -> Tensor:
         return padded[:, :, 1 + row : 1 + row + height, 1 + column : 1 + column + width]
 
     is_across = down.abs() < across.abs() * TAN_22_5
@@ -98,12 +103,12 @@ def _is_ridge(across: torch.Tensor, down: torch.Tensor, strength: torch.Tensor) 
     above = (strength > at(-1, 0)) & (strength >= at(1, 0))
     rising = (strength > at(-1, -1)) & (strength > at(1, 1))
     falling = (strength > at(-1, 1)) & (strength > at(1, -1))
-    return torch.where(
-        is_across, beside, torch.where(is_down, above, torch.where(is_falling, falling, rising))
-    )
+    oblique = torch.where(is_falling, falling, rising)
+    steep = torch.where(is_down, above, oblique)
+    return torch.where(is_across, beside, steep)
 
 
-def soft_edges(rgb: torch.Tensor) -> torch.Tensor:
+def soft_edges(rgb: Tensor) -> Tensor:
     """Outlines of (F, 3, H, W) float32 in 0..1: (F, 3, H, W) float32 in 0..1, brighter for a higher
     step.
 
@@ -111,14 +116,13 @@ def soft_edges(rgb: torch.Tensor) -> torch.Tensor:
     brightness at three scales. Each is multiplied by its scale, so that a step counts equally in
     all (Lindeberg 1998, "Edge detection and ridge detection with automatic scale selection"). Fine
     texture shows at the finest scale only, so it stays dark."""
-    grey = sum(weight * rgb[:, channel : channel + 1] for channel, weight in enumerate(GREY))
-    assert isinstance(grey, torch.Tensor)
+    grey = _grey(rgb)
     total = sum(_steps(grey, scale_px) for scale_px in SCALES_PX)
-    assert isinstance(total, torch.Tensor)
+    assert isinstance(total, Tensor)
     return (total * (GAIN / len(SCALES_PX))).clamp(0.0, 1.0).expand(-1, 3, -1, -1)
 
 
-def _steps(grey: torch.Tensor, scale_px: float) -> torch.Tensor:
+def _steps(grey: Tensor, scale_px: float) -> Tensor:
     """Heights (F, 1, H, W) of the steps of `grey` (F, 1, H, W) at this scale: of a straight step
     its height."""
     reach_px = math.ceil(3 * scale_px)
@@ -130,13 +134,11 @@ def _steps(grey: torch.Tensor, scale_px: float) -> torch.Tensor:
     slope = slope / slope.clamp(min=0.0).sum()  # of a step of 1 the largest answer is 1
     kernels = torch.stack((smooth, slope))[:, None]  # (2, 1, K)
     padded = F.pad(grey, (reach_px, reach_px, reach_px, reach_px), mode="replicate")
-    down = F.conv2d(
-        padded, kernels[..., None]
-    )  # (F, 2, H, W + 2 r): blurred, and the slope downwards
-    across = F.conv2d(
-        down, kernels.flip(0)[:, :, None], groups=2
-    )  # (F, 2, H, W): the slopes across and downwards
-    return across.square().sum(dim=1, keepdim=True).sqrt()
+    # Blurred, and the slope downwards.
+    columns = F.conv2d(padded, kernels[..., None])  # (F, 2, H, W + 2 r)
+    # The slopes across and downwards.
+    slopes = F.conv2d(columns, kernels.flip(0)[:, :, None], groups=2)  # (F, 2, H, W)
+    return slopes.square().sum(dim=1, keepdim=True).sqrt()
 
 
 class DepthMaps:
@@ -148,14 +150,14 @@ class DepthMaps:
         self._is_metric = network.config.depth_estimation_type == "metric"
 
     @torch.no_grad()
-    def draw(self, rgb: torch.Tensor) -> torch.Tensor:
+    def draw(self, rgb: Tensor) -> Tensor:
         """Depth of (F, 3, H, W) in 0..1, float32 of the same shape: nearest point 1, farthest 0; 0
         without depth."""
         height, width = rgb.shape[2:]
-        small = F.interpolate(
-            rgb, self._input_size(height, width), mode="bicubic", antialias=True
-        ).clamp(0.0, 1.0)
-        near = self.network(normalize(small).to(self.network.dtype)).predicted_depth.float()
+        input_size = self._input_size(height, width)
+        small = F.interpolate(rgb, input_size, mode="bicubic", antialias=True).clamp(0.0, 1.0)
+        picture = normalize(small).to(self.network.dtype)
+        near = self.network(picture).predicted_depth.float()  # (F, rows, columns)
         if self._is_metric:  # metres; other networks predict nearness
             near = 1.0 / near.clamp(min=MIN_METRES)
         near = F.interpolate(near[:, None], (height, width), mode="bicubic")
@@ -172,10 +174,14 @@ class DepthMaps:
         return rows * self._patch_px, columns * self._patch_px
 
 
-def normalize(rgb: torch.Tensor) -> torch.Tensor:
-    """Normalize (F, 3, H, W) in 0..1 for networks trained on ImageNet."""
+def normalize(
+    rgb: Tensor, means: Sequence[float] = MEAN, deviations: Sequence[float] = DEVIATION
+) -> Tensor:
+    """Normalize (F, 3, H, W) in 0..1 for networks trained on pictures with these means and
+    deviations of the colours; by default on ImageNet."""
     # Channel by channel: a tensor of the three would have to be copied to the device.
-    return torch.stack([(rgb[:, c] - MEAN[c]) / DEVIATION[c] for c in range(3)], dim=1)
+    colours = zip(rgb.unbind(1), means, deviations, strict=True)
+    return torch.stack([(each - mean) / deviation for each, mean, deviation in colours], dim=1)
 
 
 class Skeletons:
@@ -207,7 +213,7 @@ class Skeletons:
         self._colours = torch.cat((limbs, colours))[..., None, None]  # (limbs and joints, 3, 1, 1)
 
     @torch.no_grad()
-    def draw(self, rgb: torch.Tensor) -> torch.Tensor:
+    def draw(self, rgb: Tensor) -> Tensor:
         """Skeletons in (F, 3, H, W) float32 in 0..1, on black: (F, 3, H, W) float32 in 0..1."""
         positions, scores = self.joints(rgb)
         height, width = rgb.shape[2:]
@@ -215,7 +221,7 @@ class Skeletons:
         return torch.stack([self._draw_person(*person, height, width) for person in people])
 
     @torch.no_grad()
-    def joints(self, rgb: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def joints(self, rgb: Tensor) -> tuple[Tensor, Tensor]:
         """Find COCO's joints in (F, 3, H, W): positions (F, 17, 2), x and y in px, and scores (F,
         17)."""
         height, width = rgb.shape[2:]
@@ -232,24 +238,25 @@ class Skeletons:
         positions, scores = peaks(heat)
         # As in transformers' post-processing, the outermost points of the heatmap lie on the edge
         # of the box.
-        x = positions[..., 0] * (px * columns / (heat.shape[3] - 1)) + (width - px * columns) / 2
-        y = positions[..., 1] * (px * rows / (heat.shape[2] - 1)) + (height - px * rows) / 2
+        box_width = px * columns
+        box_height = px * rows
+        x = positions[..., 0] * (box_width / (heat.shape[3] - 1)) + (width - box_width) / 2
+        y = positions[..., 1] * (box_height / (heat.shape[2] - 1)) + (height - box_height) / 2
         return torch.stack((x, y), dim=-1), scores
 
-    def _draw_person(
-        self, positions: torch.Tensor, scores: torch.Tensor, height: int, width: int
-    ) -> torch.Tensor:
+    def _draw_person(self, positions: Tensor, scores: Tensor, height: int, width: int) -> Tensor:
         """Draw one person, (3, height, width). Joints: positions (17, 2), scores (17,)."""
         shoulders = slice(LEFT_SHOULDER, RIGHT_SHOULDER + 1)
-        positions = torch.cat((positions, positions[shoulders].mean(dim=0, keepdim=True)))[
-            self._joint_order
-        ]
-        scores = torch.cat((scores, scores[shoulders].amin(dim=0, keepdim=True)))[self._joint_order]
-        first, second = positions[self._ends[0]], positions[self._ends[1]]
+        neck = positions[shoulders].mean(dim=0, keepdim=True)
+        neck_score = scores[shoulders].amin(dim=0, keepdim=True)
+        positions = torch.cat((positions, neck))[self._joint_order]  # (18, 2)
+        scores = torch.cat((scores, neck_score))[self._joint_order]  # (18,)
         is_joint = scores > MIN_SCORE
-        is_limb = is_joint[self._ends[0]] & is_joint[self._ends[1]]
+        first, second = positions[self._ends]  # (limbs, 2) each
+        is_limb = is_joint[self._ends].all(dim=0)
         radius = max(1.0, RADIUS * min(height, width))
-        length = (second - first).norm(dim=-1, keepdim=True).clamp(min=1e-3)
+        length = (second - first).norm(dim=-1, keepdim=True).clamp(min=1e-3)  # (limbs, 1)
+        # Of limbs, then of joints: all are ellipses.
         middles = torch.cat(((first + second) / 2, positions))
         ahead = torch.cat(((second - first) / length, self._level))
         half = torch.cat((length[:, 0] / 2, torch.full_like(scores, radius)))
@@ -257,18 +264,18 @@ class Skeletons:
         x = torch.arange(width, device=positions.device, dtype=torch.float32)
         y = torch.arange(height, device=positions.device, dtype=torch.float32)[:, None]
         image = torch.zeros((3, height, width), device=positions.device)
-        for index in range(len(self._colours)):
-            dx, dy = x - middles[index, 0], y - middles[index, 1]
-            along = (dx * ahead[index, 0] + dy * ahead[index, 1]) / half[
-                index
-            ]  # (height, width), 1 at both ends
-            across = (dy * ahead[index, 0] - dx * ahead[index, 1]) / radius
+        for index, colour in enumerate(self._colours):
+            dx = x - middles[index, 0]
+            dy = y - middles[index, 1]
+            cosine, sine = ahead[index]
+            along = (dx * cosine + dy * sine) / half[index]  # (height, width), 1 at both ends
+            across = (dy * cosine - dx * sine) / radius
             is_inside = (along.square() + across.square() <= 1.0) & is_seen[index]
-            image = torch.where(is_inside, self._colours[index], image)
+            image = torch.where(is_inside, colour, image)
         return image
 
 
-def peaks(heat: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def peaks(heat: Tensor) -> tuple[Tensor, Tensor]:
     """The highest point of each heatmap (F, J, h, w): positions (F, J, 2), x and y; heights (F, J).
     Between the pixels by the parabola through the logarithms of the highest and its neighbours,
     which is exact for a Gaussian (as in DARK, Zhang et al. 2020, without its blurring)."""
@@ -276,16 +283,16 @@ def peaks(heat: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     flat = heat.flatten(2)
     top, at = flat.max(dim=2)
 
-    def shift(coordinate: torch.Tensor, step: int, most: int) -> torch.Tensor:
+    def shift(coordinate: Tensor, step: int, most: int) -> Tensor:
         """Distance of the peak from `coordinate` along an axis with pixels `step` apart."""
         inner = (coordinate > 0) & (coordinate < most - 1)
-        before, after = (
-            flat.gather(2, (at + way).clamp(0, height * width - 1)[..., None])[..., 0]
-            for way in (-step, step)
-        )
-        low, mid, high = (value.clamp(min=1e-6).log() for value in (before, top, after))
+        neighbours = torch.stack((at - step, at, at + step), dim=-1)  # (F, J, 3)
+        heights = flat.gather(2, neighbours.clamp(0, height * width - 1))
+        low, mid, high = heights.clamp(min=1e-6).log().unbind(-1)
         moved = (high - low) / (2.0 * (2.0 * mid - low - high)).clamp(min=1e-6)
         return torch.where(inner, moved.clamp(-0.5, 0.5), 0.0)
 
-    x, y = at % width, torch.div(at, width, rounding_mode="floor")
-    return torch.stack((x + shift(x, 1, width), y + shift(y, width, height)), dim=-1), top
+    x = at % width
+    y = torch.div(at, width, rounding_mode="floor")
+    positions = torch.stack((x + shift(x, 1, width), y + shift(y, width, height)), dim=-1)
+    return positions, top

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import torch
+from torch import Tensor
 
 KINDS: Final = ("pose", "depth", "soft", "edges", "normal", "segments", "tile")
 """In the order of the published networks, of which the first has no tile (diffusers, docs of
@@ -27,11 +28,11 @@ class UnionView(torch.nn.Module):
 
     def forward(
         self,
-        sample: torch.Tensor,
-        timestep: torch.Tensor,
+        sample: Tensor,
+        timestep: Tensor,
         *,
-        controlnet_cond: torch.Tensor,
-        conditioning_scale: torch.Tensor,
+        controlnet_cond: Tensor,
+        conditioning_scale: Tensor,
         **others: Any,
     ) -> Any:
         kinds = torch.zeros((len(sample), self.config.num_control_type), device=sample.device)
@@ -76,10 +77,10 @@ class T2IAdapterNet(torch.nn.Module):
     def config(self) -> Any:
         return self.network.config
 
-    def forward(self, picture: torch.Tensor) -> list[torch.Tensor]:
+    def forward(self, picture: Tensor) -> list[Tensor]:
         """The features of (B, 3, H, W) in 0..1 for each down block, and for SDXL one for the middle
         block."""
         if self.config.in_channels == 1:
             picture = picture.mean(dim=1, keepdim=True)
-        features: list[torch.Tensor] = self.network(picture)
+        features: list[Tensor] = self.network(picture)
         return features

@@ -1,17 +1,18 @@
 """Calls the UNet once, and computes the denoised latents x0 from its prediction."""
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from engine.errors import ModelError
 from engine.models.compat.torch import version_of
 from engine.models.compiling import CompilingThread
 from engine.models.device_work import upload
-from engine.models.graphs import ChainRunner, DirectRunner, Part, State, noop
+from engine.models.graphs import Between, ChainRunner, DirectRunner, Part, State, noop
 from engine.models.sd.accelerators import unet_calls
 from engine.models.sd.coefficients import x0_weights
 from engine.models.sd.unet_parts import chain, with_bank, with_regions
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 class ControlInput:
     index: int
     """Its index in `DiffusionModel.controlnets`."""
-    picture: torch.Tensor
+    picture: Tensor
     """(rows, 3, height, width) in 0..1, one for each row of the latents."""
     scale: float
 
@@ -55,17 +56,17 @@ class Denoiser:
         weights = upload(torch.stack((sample_weight, output_weight)).float(), self.device)  # (2, T)
         self._sample_weight = weights[0]
         self._output_weight = weights[1]
-        self._guidance: tuple[float, torch.Tensor] | None = None
+        self._guidance: tuple[float, Tensor] | None = None
         self.consistency = 0.0
         """0..1: weight of the frame before, that is, of the same rows in the last call. No effect
         without a bank."""
-        self.masks: torch.Tensor | None = None
+        self.masks: Tensor | None = None
         """(1, 1 + R, h, w): weight of the prompt and of each region's text at each latent; None:
         regions are off."""
-        self._banked_frame: tuple[tuple[int, ...], tuple[torch.Tensor, ...]] | None = None
+        self._banked_frame: tuple[tuple[int, ...], tuple[Tensor, ...]] | None = None
         """Shape of the last call, and the bank's keys and values."""
         self._forgets = False
-        self._keys: tuple[Hashable, list[torch.Tensor], State] | None = None
+        self._keys: tuple[Hashable, list[Tensor], State] | None = None
         """Version of the inputs; the texts, retained so that no other tensor gets their id; result
         of `_text_keys`."""
 
@@ -80,14 +81,14 @@ class Denoiser:
 
     def guided_output(
         self,
-        z: torch.Tensor,
-        t: torch.Tensor,
+        z: Tensor,
+        t: Tensor,
         cond: "Conditioning",
         control: Sequence[ControlInput] = (),
         *,
         guidance: float = 1.0,
-        between: Callable[[], None] = noop,
-    ) -> torch.Tensor:
+        between: Between = noop,
+    ) -> Tensor:
         """The model's own prediction (noise, v or clean), which `x0` converts: (B, 4, h, w)
         float32, of noisy latents `z` (B, 4, h, w) at timesteps `t` (B,) int64 or float, on the
         device. Above 1, `guidance` is classifier-free guidance against `cond.negative_embeds`, with
@@ -105,15 +106,15 @@ class Denoiser:
 
     def outputs(
         self,
-        z: torch.Tensor,
-        t: torch.Tensor,
+        z: Tensor,
+        t: Tensor,
         cond: "Conditioning",
         control: Sequence[ControlInput] = (),
         *,
         negatives: int = 0,
         guidance: float = 1.0,
-        between: Callable[[], None] = noop,
-    ) -> tuple[torch.Tensor | None, torch.Tensor]:
+        between: Between = noop,
+    ) -> tuple[Tensor | None, Tensor]:
         """Two predictions float32: with the negative prompt for the first `negatives` rows, with
         the prompt for all."""
         if negatives and cond.negative_embeds is None:
@@ -203,8 +204,8 @@ class Denoiser:
         parts: Sequence[Part],
         inputs: State,
         negatives: int,
-        between: Callable[[], None],
-    ) -> tuple[torch.Tensor | None, torch.Tensor]:
+        between: Between,
+    ) -> tuple[Tensor | None, Tensor]:
         """`outputs`, with the frame before. The first call of a shape only fills the bank."""
         shape = (negatives, *inputs["sample"].shape)
         before = (
@@ -227,7 +228,7 @@ class Denoiser:
         self._banked_frame = shape, result["bank"]
         return (output[:negatives], output[negatives:]) if negatives else (None, output)
 
-    def x0(self, z: torch.Tensor, t: torch.Tensor, output: torch.Tensor) -> torch.Tensor:
+    def x0(self, z: Tensor, t: Tensor, output: Tensor) -> Tensor:
         """x0 (B, 4, h, w) float32 of a prediction `output` (B, 4, h, w) float32 at `t` (B,)
         int64."""
         a, b = self._sample_weight[t].view(-1, 1, 1, 1), self._output_weight[t].view(-1, 1, 1, 1)
@@ -259,7 +260,7 @@ class Denoiser:
             self._keys = (version, texts, state)
         return self._keys[2]
 
-    def _guidance_embedding(self, guidance: float) -> torch.Tensor | None:
+    def _guidance_embedding(self, guidance: float) -> Tensor | None:
         size = self.model.time_cond_proj_dim
         if size is None:
             return None
@@ -271,7 +272,7 @@ class Denoiser:
         return self._guidance[1]
 
 
-def guidance_embedding(guidance: float, size: int) -> torch.Tensor:
+def guidance_embedding(guidance: float, size: int) -> Tensor:
     """Sinusoidal embedding of 1000 (guidance - 1), (1, size) float32, as in the distillation of
     these models."""
     half = size // 2

@@ -3,13 +3,14 @@
 Single files have other names, which diffusers converts. Never executes code from a file.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from engine.errors import ModelError
+from engine.models.plain_config import Config
 from engine.models.pretrained import load_network, one_line
 from engine.models.quantized import dequantize
 from engine.models.sd.control_nets import T2IAdapterNet
@@ -104,7 +105,7 @@ def weights_for(folder: Path, dtype: torch.dtype) -> WeightFiles:
 
 
 def _build_network(
-    kind: str, config: Mapping[str, Any], tensors: Tensors, dtype: torch.dtype, what: str
+    kind: str, config: Config, tensors: Tensors, dtype: torch.dtype, what: str
 ) -> Any:
     """Build a network of diffusers' class `kind`. ModelError for a missing, unexpected or
     differently shaped tensor."""
@@ -151,9 +152,7 @@ def load_vae(choice: VaeChoice, dtype: torch.dtype) -> Any:
         return _vae(choice.kind, tensors, choice.config, dtype, what)
 
 
-def _vae(
-    kind: str, tensors: Tensors, config: Mapping[str, Any], dtype: torch.dtype, what: str
-) -> Any:
+def _vae(kind: str, tensors: Tensors, config: Config, dtype: torch.dtype, what: str) -> Any:
     """Build a VAE. `tensors`: by names without a prefix, those of the original code or of
     diffusers."""
     if kind != TINY and is_original_vae(tensors):

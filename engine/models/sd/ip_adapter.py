@@ -14,14 +14,16 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 from torch.nn import functional as F
 
 from engine.models.compat.diffusers import ImageProjection
 from engine.models.pretrained import load_network, one_line
+from engine.models.sd.control_images import normalize
 from engine.models.sd.file_weights import weights_for
 from engine.models.sd.plan.ip_adapter_file import IpAdapterFiles
 
-Tokens = tuple[torch.Tensor, ...]
+Tokens = tuple[Tensor, ...]
 BLOCKS = ("down", "mid", "up")
 
 
@@ -29,7 +31,7 @@ class PassThrough(torch.nn.Module):
     """Replaces the UNet's projection of image embeddings with the identity, because they are
     already tokens."""
 
-    def forward(self, image_embeds: list[torch.Tensor]) -> list[torch.Tensor]:
+    def forward(self, image_embeds: list[Tensor]) -> list[Tensor]:
         return image_embeds
 
 
@@ -64,7 +66,7 @@ class IpAdapter:
             for weight in [each.weight for each in getattr(processor, "to_v_ip", ())]
         ]
         """For each layer its block, its weight in use, and its original weight."""
-        self._encoded_pictures: list[tuple[np.ndarray, torch.Tensor]] = []
+        self._encoded_pictures: list[tuple[np.ndarray, Tensor]] = []
         """The pictures of the last mix, with the encoder's results."""
         self._scales = dict.fromkeys(BLOCKS, 1.0)
 
@@ -80,7 +82,7 @@ class IpAdapter:
         return (self._tokens(mixed),), (self.no_picture.clone(),)
 
     @torch.no_grad()
-    def mix(self, pictures: Sequence[tuple[np.ndarray, float]]) -> tuple[torch.Tensor, float]:
+    def mix(self, pictures: Sequence[tuple[np.ndarray, float]]) -> tuple[Tensor, float]:
         """Mix the encoder's results for `pictures` (see `encode`) by their weights. Also returns
         the sum of weights."""
         results = [
@@ -96,9 +98,7 @@ class IpAdapter:
         return mixed, total
 
     @torch.no_grad()
-    def encode_live(
-        self, rgb: torch.Tensor, fraction: torch.Tensor, static: torch.Tensor
-    ) -> torch.Tensor:
+    def encode_live(self, rgb: Tensor, fraction: Tensor, static: Tensor) -> Tensor:
         """Tokens of a live picture (1, 3, H, W) float32 in 0..1 on the device, mixed with `static`,
         the result of `mix`. `fraction` (): that of the live picture. Never waits for the device, so
         that it can be captured."""
@@ -107,9 +107,7 @@ class IpAdapter:
         small = F.interpolate(rgb, size, mode="bicubic", antialias=True).clamp(0.0, 1.0)
         top, left = ((length - side) // 2 for length in size)
         seen = small[..., top : top + side, left : left + side]
-        mean, deviation = self._processor.image_mean, self._processor.image_std
-        # Channel by channel: a tensor of the three would have to be copied to the device.
-        seen = torch.stack([(seen[:, c] - mean[c]) / deviation[c] for c in range(3)], dim=1)
+        seen = normalize(seen, self._processor.image_mean, self._processor.image_std)
         return self._tokens(torch.lerp(static, self._embed(seen), fraction.to(static.dtype)))
 
     @torch.no_grad()
@@ -126,7 +124,7 @@ class IpAdapter:
         """Networks outside the UNet."""
         return [self._encoder, self._projection]
 
-    def tensors(self) -> Iterator[torch.Tensor]:
+    def tensors(self) -> Iterator[Tensor]:
         yield from (original for _, _, original in self._values)
 
     def _put_into(self, unet: Any, file: Path) -> Any:
@@ -150,7 +148,7 @@ class IpAdapter:
         unet.requires_grad_(False)
         return projection.requires_grad_(False).eval()
 
-    def _embed_cached(self, picture: np.ndarray) -> torch.Tensor:
+    def _embed_cached(self, picture: np.ndarray) -> Tensor:
         """The encoder's result for `picture`, cached from the last mix."""
         for known, embeds in self._encoded_pictures:
             if known is picture:
@@ -160,17 +158,17 @@ class IpAdapter:
         )
 
     @torch.no_grad()
-    def _embed(self, pixels: torch.Tensor, *, is_empty: bool = False) -> torch.Tensor:
+    def _embed(self, pixels: Tensor, *, is_empty: bool = False) -> Tensor:
         """Input of the projection for a prepared picture (1, 3, side, side): (1, E), or (1,
         patches, E) for plus. `is_empty`: for no picture, as in training."""
         pixels = pixels.to(self._device, self._dtype)
         if isinstance(self._projection, ImageProjection):
-            embeds: torch.Tensor = self._encoder(pixels).image_embeds
+            embeds: Tensor = self._encoder(pixels).image_embeds
             return torch.zeros_like(embeds) if is_empty else embeds
         embeds = self._encoder(pixels, output_hidden_states=True).hidden_states[-2]
         return embeds
 
     @torch.no_grad()
-    def _tokens(self, embeds: torch.Tensor) -> torch.Tensor:
-        projected: torch.Tensor = self._projection(embeds)
+    def _tokens(self, embeds: Tensor) -> Tensor:
+        projected: Tensor = self._projection(embeds)
         return projected[:, None]

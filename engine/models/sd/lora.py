@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from engine.errors import ModelError
 from engine.models.pretrained import one_line, require_finite
@@ -32,12 +33,12 @@ class Delta:
     kind: str
     """lora, loha, lokr or whole."""
     scale: float
-    factors: dict[str, torch.Tensor]
+    factors: dict[str, Tensor]
     """Tensors by role (`lora_names`), without alpha, in the model's dtype or a smaller one."""
     dora_axis: int | None = None
     """See `LoraChange`."""
 
-    def add_to(self, total: torch.Tensor, original: torch.Tensor, strength: float) -> torch.Tensor:
+    def add_to(self, total: Tensor, original: Tensor, strength: float) -> Tensor:
         """Add strength times this delta to a copy of `total`, which like `original` is (out, in kh
         kw) float32."""
         if self.dora_axis is None and self.kind == "lora":
@@ -47,7 +48,7 @@ class Delta:
             return torch.add(total, self.product(), alpha=strength * self.scale)
         return torch.add(total, self._dora(original), alpha=strength)
 
-    def product(self) -> torch.Tensor:
+    def product(self) -> Tensor:
         """The change of the weight before it is scaled."""
         if self.kind == "whole":
             (difference,) = self.factors.values()
@@ -59,7 +60,7 @@ class Delta:
             return self._half("hada_w1", "hada_t1").mul_(self._half("hada_w2", "hada_t2"))
         return torch.kron(self._half("lokr_w1", ""), self._half("lokr_w2", "lokr_t2"))
 
-    def _pair(self) -> tuple[torch.Tensor, torch.Tensor]:
+    def _pair(self) -> tuple[Tensor, Tensor]:
         """(out, rank) and (rank, in kh kw)."""
         up = self._flat("up")
         down = self._flat("down")
@@ -67,7 +68,7 @@ class Delta:
             down = torch.einsum("mn...,ni->mi...", self.factors["mid"].float(), down).flatten(1)
         return up, down
 
-    def _half(self, name: str, core: str) -> torch.Tensor:
+    def _half(self, name: str, core: str) -> Tensor:
         """One of the two matrices that are multiplied in a LoHa or LoKr."""
         if name in self.factors:
             return self._flat(name)
@@ -78,10 +79,10 @@ class Delta:
             ).flatten(1)
         return first @ second
 
-    def _flat(self, role: str) -> torch.Tensor:
+    def _flat(self, role: str) -> Tensor:
         return self.factors[role].float().flatten(1)
 
-    def _dora(self, original: torch.Tensor) -> torch.Tensor:
+    def _dora(self, original: Tensor) -> Tensor:
         whole = torch.add(original, self.product(), alpha=self.scale)
         magnitude = (
             self.factors["magnitude" if "magnitude" in self.factors else "dora_scale"]
@@ -103,8 +104,8 @@ class Delta:
 class MergedWeight:
     """One weight of the model and the deltas that can be added to it."""
 
-    weight: torch.Tensor
-    original: torch.Tensor
+    weight: Tensor
+    original: Tensor
     """The original values, stored as float16 or bfloat16 if that is lossless."""
     is_text: bool
     deltas: list[Delta] = field(default_factory=list)
@@ -171,14 +172,14 @@ class LoraSet:
         self.text_version += texts_changed
         self.unet_version += unet_changed
 
-    def tensors(self) -> Iterator[torch.Tensor]:
+    def tensors(self) -> Iterator[Tensor]:
         """Tensors stored in addition to the model's weights."""
         for merged in self._merged.values():
             yield merged.original
             for delta in merged.deltas:
                 yield from delta.factors.values()
 
-    def _read(self, weights: Mapping[tuple[str, str], torch.Tensor], lora: LoraFile) -> None:
+    def _read(self, weights: Mapping[tuple[str, str], Tensor], lora: LoraFile) -> None:
         with one_line(f"LoRA {lora.file}"):
             tensors = _read_factors(lora, self._device)
         for change in lora.changes:
@@ -194,7 +195,7 @@ class LoraSet:
             self._merged[id(weight)].deltas.append(_delta(lora, change, tensors, self._dtype))
 
 
-def _lossless_copy(weight: torch.Tensor) -> torch.Tensor:
+def _lossless_copy(weight: Tensor) -> Tensor:
     """A copy of a weight; float32 is stored as half precision if that is lossless. Files are mostly
     float16, and these copies are as large as a whole UNet."""
     own = weight.detach()
@@ -206,7 +207,7 @@ def _lossless_copy(weight: torch.Tensor) -> torch.Tensor:
     return own.clone()
 
 
-def _weights_of(unet: Any, text_encoders: Sequence[Any]) -> dict[tuple[str, str], torch.Tensor]:
+def _weights_of(unet: Any, text_encoders: Sequence[Any]) -> dict[tuple[str, str], Tensor]:
     """Weights by part and layer, as `lora_names` calls them."""
     found = {}
     for part, network in ((UNET_PART, unet), *zip(TEXT_PARTS, text_encoders, strict=False)):
@@ -215,7 +216,7 @@ def _weights_of(unet: Any, text_encoders: Sequence[Any]) -> dict[tuple[str, str]
     return found
 
 
-def _read_factors(lora: LoraFile, device: torch.device) -> dict[str, torch.Tensor]:
+def _read_factors(lora: LoraFile, device: torch.device) -> dict[str, Tensor]:
     """Read the tensors of the file that its changes use."""
     names = [name for change in lora.changes for name in change.tensors.values()]
     tensors = lora.file.read(names, device)
@@ -224,7 +225,7 @@ def _read_factors(lora: LoraFile, device: torch.device) -> dict[str, torch.Tenso
 
 
 def _delta(
-    lora: LoraFile, change: LoraChange, tensors: Mapping[str, torch.Tensor], dtype: torch.dtype
+    lora: LoraFile, change: LoraChange, tensors: Mapping[str, Tensor], dtype: torch.dtype
 ) -> Delta:
     factors = {role: tensors[name] for role, name in change.tensors.items()}
     alpha = factors.pop("alpha", None)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import torch
+from torch import Tensor
 
 from engine.models.device_work import weights_of
 from engine.models.model_on_device import ModelOnDevice
@@ -42,11 +42,11 @@ class DiffusionModel(ModelOnDevice):
     """The scheduler's complete configuration, including defaults and `_class_name`."""
     prediction_type: str
     """epsilon, v_prediction, flow_prediction or sample."""
-    scaling_factor: float | torch.Tensor
+    scaling_factor: float | Tensor
     """The UNet's latents are (VAE's latents - shift_factor) * scaling_factor; (1, 4, 1, 1) if it
     differs by channel."""
-    shift_factor: float | torch.Tensor
-    alphas_cumprod: torch.Tensor
+    shift_factor: float | Tensor
+    alphas_cumprod: Tensor
     """(1000,) float64 on the CPU."""
     sampler: str
     """lcm, turbo, lightning, hyper, tcd or scheduler."""
@@ -69,7 +69,7 @@ class DiffusionModel(ModelOnDevice):
     """Textual inversion embeddings; none without a UNet."""
     parts: UnetParts = PLAIN
     """The parts of a UNet call; compiled if the spec names an accelerator."""
-    text_weight: torch.Tensor | None = None
+    text_weight: Tensor | None = None
     """Result of `attention.install_attention` for the UNet; its layers' weights are views of it.
     None: takes text."""
     bank: "FrameBank | None" = None
@@ -109,7 +109,7 @@ class DiffusionModel(ModelOnDevice):
             return 1.0
         return requested
 
-    def tensors(self) -> Iterator[torch.Tensor]:
+    def tensors(self) -> Iterator[Tensor]:
         """All weights on the device, including LoRA factors and the original weights stored for
         them."""
         modules = [self.unet, self.vae, *self.text_encoders, *self.controlnets, self.upscaler]

@@ -1,6 +1,7 @@
 """Draws and caches the noise of seeds, and blends that of two seeds."""
 
 import torch
+from torch import Tensor
 
 from engine.models.device_work import upload
 from engine.models.sd.blending import interpolate
@@ -19,11 +20,11 @@ class SeededNoise:
         self.size = size
         self.device = device
         self._generator = generator
-        self._waiting: list[torch.Tensor] = []
+        self._waiting: list[Tensor] = []
         """Drawn, not yet uploaded: a failed upload must not lose numbers of the generator."""
-        self._noise: list[torch.Tensor] = []
+        self._noise: list[Tensor] = []
 
-    def first(self, steps: int) -> torch.Tensor:
+    def first(self, steps: int) -> Tensor:
         """The noise of the first steps, (steps, *size). Those not yet drawn are uploaded
         together."""
         generator = self._generator
@@ -36,7 +37,7 @@ class SeededNoise:
             self._waiting.clear()
         return torch.cat(self._noise[:steps])
 
-    def draw(self, step: int) -> torch.Tensor:
+    def draw(self, step: int) -> Tensor:
         if step >= len(self._noise):
             self.first(step + 1)
         return self._noise[step]
@@ -51,13 +52,13 @@ class BlendedNoise:
         self._pair = (first, second)
         self._mix = mix
 
-    def first(self, steps: int) -> torch.Tensor:
+    def first(self, steps: int) -> Tensor:
         """The noise of the first steps, (steps, *size)."""
         one, other = (each.first(steps) for each in self._pair)
         weights = 1.0 - self._mix, self._mix
         return interpolate((one.flatten(1), other.flatten(1)), weights, self._blend).view_as(one)
 
-    def draw(self, step: int) -> torch.Tensor:
+    def draw(self, step: int) -> Tensor:
         """The noise of a step, (1, *size)."""
         return self.first(step + 1)[step:]
 

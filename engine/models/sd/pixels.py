@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from engine.errors import ModelError
@@ -16,8 +17,8 @@ from engine.models.sd.control_images import hard_edges, soft_edges
 if TYPE_CHECKING:
     from engine.models.sd.model import DiffusionModel
 
-Pictures = torch.Tensor | np.ndarray
-Draw = Callable[[Any], torch.Tensor]
+Pictures = Tensor | np.ndarray
+Draw = Callable[[Any], Tensor]
 
 
 class Pixels:
@@ -36,7 +37,7 @@ class Pixels:
         self._is_cpu = model.device.type == "cpu"
         self.width, self.height = width, height
 
-    def encode(self, rgb: Pictures) -> torch.Tensor:
+    def encode(self, rgb: Pictures) -> Tensor:
         """Encode (F, H, W, 3) uint8 of any size to scaled latents (F, 4, height / 8, width / 8)
         float32. Centre-cropped, not stretched. Deterministic: uses the mode of a full VAE's
         distribution."""
@@ -44,15 +45,15 @@ class Pixels:
             return torch.cat([self._latents(rgb[row : row + 1], None) for row in range(len(rgb))])
         return self._latents(rgb, None)
 
-    def encode_sampled(self, rgb: Pictures, generator: torch.Generator | None) -> torch.Tensor:
+    def encode_sampled(self, rgb: Pictures, generator: torch.Generator | None) -> Tensor:
         """Like `encode`, but sampled from a full VAE's distribution, as in diffusers' pipelines.
         TAESD has none."""
         return self._latents(rgb, lambda distribution: distribution.sample(generator))
 
     @torch.no_grad()
-    def _latents(self, rgb: Pictures, draw: Draw | None) -> torch.Tensor:
+    def _latents(self, rgb: Pictures, draw: Draw | None) -> Tensor:
         encoded = self._vae.encode((self.crop_and_resize(rgb) * 2.0 - 1.0).to(self._dtype))
-        z: torch.Tensor
+        z: Tensor
         if self._model.is_tiny_vae:
             z = encoded.latents
         else:
@@ -60,7 +61,7 @@ class Pixels:
         return (z.float() - self._model.shift_factor) * self._model.scaling_factor
 
     @torch.no_grad()
-    def decode(self, z: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def decode(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Decode scaled latents (F, 4, h, w) to (F, 8 h, 8 w, 3) uint8, and (F,) bool, both on the
         device. The bool is True if there was no NaN or infinity before and after the VAE; otherwise
         the picture is black or white."""
@@ -72,12 +73,12 @@ class Pixels:
         x = self._vae.decode(z.to(self._dtype), return_dict=False)[0].float()
         return as_rgb(x * 0.5 + 0.5), are_latents_finite & is_finite(x)
 
-    def prepare_control(self, rgb: Pictures) -> torch.Tensor:
+    def prepare_control(self, rgb: Pictures) -> Tensor:
         """Convert (F, H, W, 3) uint8 to a ControlNet's input (F, 3, height, width) in 0..1, in the
         model's dtype."""
         return self.crop_and_resize(rgb).to(self._model.dtype)
 
-    def prepare_edges(self, rgb: torch.Tensor) -> torch.Tensor:
+    def prepare_edges(self, rgb: Tensor) -> Tensor:
         """Draw edges as a ControlNet's input, white on black; computed where the pictures are."""
         if not self._is_cpu:
             return hard_edges(self.crop_and_resize(rgb)).to(self._model.dtype)
@@ -86,21 +87,21 @@ class Pixels:
         ]
         return self.prepare_control(np.stack(outlines))
 
-    def prepare_soft_edges(self, rgb: torch.Tensor) -> torch.Tensor:
+    def prepare_soft_edges(self, rgb: Tensor) -> Tensor:
         """Draw blurred outlines as a ControlNet's input, white on black."""
         return soft_edges(self.crop_and_resize(rgb)).to(self._model.dtype)
 
-    def resize(self, rgb: Pictures) -> torch.Tensor:
+    def resize(self, rgb: Pictures) -> Tensor:
         """Scale (F, H, W, 3) uint8 to (F, height, width, 3) uint8 on the device, cropped to the
         middle."""
         return as_rgb(self.crop_and_resize(rgb))
 
-    def crop_and_resize(self, rgb: Pictures) -> torch.Tensor:
+    def crop_and_resize(self, rgb: Pictures) -> Tensor:
         """Crop and resize to this size on the model's device; see the function of this name."""
         return crop_and_resize(rgb, self.width, self.height, self._model.device)
 
 
-def crop_and_resize(rgb: Pictures, width: int, height: int, device: torch.device) -> torch.Tensor:
+def crop_and_resize(rgb: Pictures, width: int, height: int, device: torch.device) -> Tensor:
     """Crop the middle of pictures and resize it: (F, 3, height, width) float32 in 0..1, antialiased
     when shrunk."""
     if isinstance(rgb, np.ndarray):
@@ -114,7 +115,7 @@ def crop_and_resize(rgb: Pictures, width: int, height: int, device: torch.device
     return F.interpolate(x, (height, width), mode="bilinear", antialias=True)
 
 
-def as_rgb(x: torch.Tensor) -> torch.Tensor:
+def as_rgb(x: Tensor) -> Tensor:
     """Convert (F, 3, H, W) float, clipped to 0..1, to (F, H, W, 3) uint8."""
     return (x.clamp(0.0, 1.0) * 255.0).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
@@ -128,13 +129,13 @@ def draw_soft_edges(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return outlines
 
 
-def is_finite(pictures: torch.Tensor) -> torch.Tensor:
+def is_finite(pictures: Tensor) -> Tensor:
     """True for each of `pictures` (F, ...) without NaN and infinity: (F,) bool on the device,
     without waiting."""
     return torch.isfinite(pictures).flatten(1).all(dim=1)
 
 
-def crop_to_aspect(rgb: torch.Tensor, width: int, height: int) -> torch.Tensor:
+def crop_to_aspect(rgb: Tensor, width: int, height: int) -> Tensor:
     """Crop `rgb` (F, H, W, 3) to its largest centred part with this aspect ratio, (F, H', W', 3); a
     view."""
     full_height, full_width = rgb.shape[1:3]
@@ -144,7 +145,18 @@ def crop_to_aspect(rgb: torch.Tensor, width: int, height: int) -> torch.Tensor:
     return rgb[:, top : top + part_height, left : left + part_width]
 
 
-def zoom_and_rotate(rgb: torch.Tensor, zoom: float, angle_deg: float) -> torch.Tensor:
+def pixel_centres(width: int, height: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The places of pixels in -1..1, float32: x (width,), and y (height, 1)."""
+
+    # Built on the device: copying a matrix there would wait for it.
+    def centres(count: int) -> Tensor:
+        numbers = torch.arange(count, device=device, dtype=torch.float32)
+        return (numbers + 0.5) * (2.0 / count) - 1.0
+
+    return centres(width), centres(height)[:, None]
+
+
+def zoom_and_rotate(rgb: Tensor, zoom: float, angle_deg: float) -> Tensor:
     """Zoom `rgb` (F, H, W, 3) uint8 about its middle and rotate it clockwise, mirrored at its
     edges. For tunnel effects by feedback. Bilinear, on the picture's device. Returns the input if
     there is no zoom and no rotation."""
@@ -153,11 +165,7 @@ def zoom_and_rotate(rgb: torch.Tensor, zoom: float, angle_deg: float) -> torch.T
     height, width = rgb.shape[1:3]
     angle = math.radians(angle_deg)
     cosine, sine = math.cos(angle) / zoom, math.sin(angle) / zoom
-    # Pixel centres in -1..1, built on the device: copying a matrix there would wait for it.
-    x = (torch.arange(width, device=rgb.device, dtype=torch.float32) + 0.5) * (2.0 / width) - 1.0
-    y = (
-        (torch.arange(height, device=rgb.device, dtype=torch.float32) + 0.5) * (2.0 / height) - 1.0
-    )[:, None]
+    x, y = pixel_centres(width, height, rgb.device)
     from_x = cosine * x + (sine * height / width) * y  # (H, W): where each pixel comes from
     from_y = (-sine * width / height) * x + cosine * y
     grid = torch.stack((from_x, from_y), dim=-1).expand(len(rgb), -1, -1, -1)

@@ -22,14 +22,15 @@ every prediction type. In a step that begins with pure noise (zero terminal SNR)
 undefined for any other delta, so delta is 1 there.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from engine.models.device_work import upload
-from engine.models.graphs import noop
+from engine.models.graphs import Between, noop
 from engine.models.sd.coefficients import guidance_per_step, step_coefficients
 from engine.models.sd.denoiser import ControlInput, Denoiser
 from engine.models.sd.noise import Noise, NoiseSource
@@ -46,13 +47,13 @@ if TYPE_CHECKING:
 class FramesInFlight:
     """The state of the S F rows after a call; the last F are finished, and no longer in flight."""
 
-    clean: torch.Tensor
+    clean: Tensor
     """(S F, 4, h, w) float32: x0 after the step."""
-    noise_estimate: torch.Tensor | None
+    noise_estimate: Tensor | None
     """Shaped like `clean`: the noise estimated in the step; None if no step reuses noise."""
-    origins: torch.Tensor
+    origins: Tensor
     """Shaped like `clean`: the latents that the rows come from, for residual guidance."""
-    pictures: dict[int, torch.Tensor]
+    pictures: dict[int, Tensor]
     """(S F, 3, height, width) by ControlNet: its input for each frame."""
     calls: int
     """Number of calls since the stream was empty."""
@@ -121,12 +122,12 @@ class StreamSchedule:
 
     def push(
         self,
-        z: torch.Tensor,
+        z: Tensor,
         cond: "Conditioning",
         control: Sequence[ControlInput] = (),
         *,
-        between: Callable[[], None] = noop,
-    ) -> torch.Tensor | None:
+        between: Between = noop,
+    ) -> Tensor | None:
         """Push a frame into the stream. Returns the latents (1, 4, h, w) float32 of the one pushed
         S - 1 calls ago, or None while filling. `z`: (1, 4, h, w) scaled latents; each of `control`
         has one picture."""
@@ -154,7 +155,7 @@ class StreamSchedule:
         )
         return denoised[-1:] if self._flight.calls >= self.steps else None
 
-    def _flight_for(self, z: torch.Tensor) -> FramesInFlight:
+    def _flight_for(self, z: Tensor) -> FramesInFlight:
         if self._flight is not None:
             return self._flight
         empty = z.new_zeros((self.steps, *z.shape[1:]), dtype=torch.float32)
@@ -165,13 +166,13 @@ class StreamSchedule:
 
     def _guided_x0(
         self,
-        x: torch.Tensor,
-        clean: torch.Tensor,
+        x: Tensor,
+        clean: Tensor,
         flight: FramesInFlight,
         cond: "Conditioning",
         inputs: Sequence[ControlInput],
-        between: Callable[[], None],
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+        between: Between,
+    ) -> tuple[Tensor, Tensor]:
         """The guided x0 and the origins of the rows, both (S, 4, h, w)."""
         t = self._rows.timesteps
         if self._cfg_type == "none":
@@ -249,7 +250,7 @@ class StreamSchedule:
         of_steps = guidance_per_step(
             guidance, self.steps, settings.guidance_begin, settings.guidance_end
         )
-        self._guidance: float | torch.Tensor = guidance
+        self._guidance: float | Tensor = guidance
         if set(of_steps) != {guidance}:
             self._guidance = upload(torch.tensor(of_steps, dtype=torch.float32), device).view(
                 -1, 1, 1, 1
@@ -260,7 +261,7 @@ class StreamSchedule:
         if self._seeds.is_fixed:
             self._noise = self._scale_noise(self._noise_source.noise(self._seeds, size))
 
-    def _scale_noise(self, noise: Noise) -> torch.Tensor:
+    def _scale_noise(self, noise: Noise) -> Tensor:
         """Scaled noise (S, 4, h, w) on the device, one per step, drawn in the same order as in
         BatchSchedule."""
         return self._rows.noise * self._rows.fresh * noise.first(self.steps)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from engine.errors import ModelError
 from engine.models.pretrained import one_line
@@ -22,7 +23,7 @@ from engine.models.sd.plan.embedding_file import EmbeddingFile
 @dataclass(frozen=True, slots=True)
 class Embedding:
     triggers: tuple[str, ...]
-    vectors: tuple[torch.Tensor, ...]
+    vectors: tuple[Tensor, ...]
     """(vectors, width) for each text encoder."""
 
 
@@ -77,11 +78,11 @@ def load_embeddings(
 
 
 @contextmanager
-def inject_vectors(encoder: Any, vectors: Mapping[int, torch.Tensor]) -> Iterator[None]:
+def inject_vectors(encoder: Any, vectors: Mapping[int, Tensor]) -> Iterator[None]:
     """In the `with` block, the text encoder uses these vectors (vectors, width) instead of tokens,
     from each index."""
 
-    def put(module: Any, inputs: Any, embedded: torch.Tensor) -> torch.Tensor:
+    def put(module: Any, inputs: Any, embedded: Tensor) -> Tensor:
         embedded = embedded.clone()
         for index, rows in vectors.items():
             embedded[0, index : index + len(rows)] = rows.to(embedded)

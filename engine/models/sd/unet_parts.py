@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 
 from engine.models.graphs import Part, State
 from engine.models.sd.control_nets import T2IAdapterNet
@@ -30,7 +31,7 @@ class TextKeys(NamedTuple):
     """Replaces a text in a UNet call: the keys and values of all its layers for the text
     (`attention`)."""
 
-    values: torch.Tensor
+    values: Tensor
     """(B, 77, K): the keys and values of each layer in turn."""
 
 
@@ -107,10 +108,10 @@ def lay_rows(state: State, negatives: int) -> State:
     3, H, W), scale ()))."""
     count = state["sample"].shape[0]
 
-    def repeat(value: torch.Tensor) -> torch.Tensor:
+    def repeat(value: Tensor) -> Tensor:
         return torch.cat((value[:negatives], value)) if negatives else value
 
-    def spread(positive: torch.Tensor, negative: torch.Tensor | None) -> torch.Tensor:
+    def spread(positive: Tensor, negative: Tensor | None) -> Tensor:
         shape = positive.shape[1:]
         if not negatives:
             return positive.expand(count, *shape)
@@ -147,9 +148,9 @@ def run_controlnets(controlnets: Sequence[Any], state: State, negatives: int = 0
     """Sum the residuals of all ControlNets, and the features of all T2I-Adapters, each times its
     scale. A ControlNet that averages over the picture (shuffle) does not affect the first
     `negatives` rows (diffusers' guess mode)."""
-    down_sum: list[torch.Tensor] = []
+    down_sum: list[Tensor] = []
     mid_sum: Any = None
-    features: list[torch.Tensor] = []
+    features: list[Tensor] = []
     for controlnet, (picture, scale) in zip(controlnets, state["controls"], strict=True):
         if isinstance(controlnet, T2IAdapterNet):
             more = [feature * scale for feature in controlnet(picture)]
@@ -188,7 +189,7 @@ def with_images(state: State) -> dict[str, Any]:
     return added if state["images"] is None else added | {"image_embeds": state["images"]}
 
 
-def text_of(state: State) -> torch.Tensor | TextKeys:
+def text_of(state: State) -> Tensor | TextKeys:
     """The UNet's input for the text."""
     return state["hidden"] if state["keys"] is None else TextKeys(state["keys"])
 

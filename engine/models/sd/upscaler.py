@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.errors import ModelError
@@ -25,7 +25,7 @@ class Upscaler(nn.Module):
         self.body = nn.ModuleList(body[:-1])
         self.factor = factor
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """Upscale (F, 3, H, W) in 0..1 to (F, 3, 2 H, 2 W), not clipped."""
         y = x
         for layer in self.body:
@@ -35,7 +35,7 @@ class Upscaler(nn.Module):
         return y if self.factor == SCALE else F.avg_pool2d(y, self.factor // SCALE)
 
     @torch.no_grad()
-    def enlarge(self, rgb: torch.Tensor) -> torch.Tensor:
+    def enlarge(self, rgb: Tensor) -> Tensor:
         """Upscale (F, H, W, 3) uint8 to (F, 2 H, 2 W, 3) uint8, both on its device."""
         x = rgb.permute(0, 3, 1, 2).to(next(self.parameters()).dtype) / 255.0
         return as_rgb(self(x).float())

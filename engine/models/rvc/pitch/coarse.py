@@ -3,6 +3,7 @@
 import math
 
 import torch
+from torch import Tensor
 
 from engine.models.rvc.pitch import MAX_HZ, MIN_HZ
 
@@ -14,7 +15,7 @@ def mel(hz: float) -> float:
     return 1127.0 * math.log1p(hz / 700.0)
 
 
-def coarse(f0_hz: torch.Tensor) -> torch.Tensor:
+def coarse(f0_hz: Tensor) -> Tensor:
     """Pitch as int64 of the same shape, 1..255: even steps of the mel scale from 50 to 1100 Hz; 1
     if unvoiced."""
     lowest = mel(MIN_HZ)
@@ -25,12 +26,12 @@ def coarse(f0_hz: torch.Tensor) -> torch.Tensor:
     return steps.clamp(1.0, float(STEPS)).round().long()
 
 
-def shift_pitch(f0_hz: torch.Tensor, semitones: float) -> torch.Tensor:
+def shift_pitch(f0_hz: Tensor, semitones: float) -> Tensor:
     """The pitch raised by `semitones` (lowered if negative); unvoiced frames stay 0."""
     return f0_hz * float(2.0 ** (semitones / 12.0))
 
 
-def autotune(f0_hz: torch.Tensor) -> torch.Tensor:
+def autotune(f0_hz: Tensor) -> Tensor:
     """The pitch rounded to the nearest semitone, equal temperament of A = 440 Hz; unvoiced frames
     stay 0."""
     semitones = (12.0 * torch.log2(f0_hz.clamp(min=1.0) / A_HZ)).round()

@@ -13,12 +13,12 @@ from typing import Any
 
 from engine.errors import ModelError
 from engine.models import locate
-from engine.models.plain_config import CONFIG, read_config
+from engine.models.plain_config import CONFIG, Config, read_config
 from engine.models.sd.plan.families import CONTROLNETS, FAMILIES, TEXT_WIDTHS, wrong_model_error
 from engine.models.sd.plan.network_outline import NetworkOutline
 from engine.models.sd.plan.original_names import UNET, Stored, diffusers_name
 from engine.models.sd.plan.other_models import NO_CONTROLNETS, PART_CLASSES
-from engine.models.tensor_file import TensorInfo
+from engine.models.tensor_file import TensorInfos
 from engine.models.tensor_rule import require_known
 from engine.models.weight_files import WeightFiles, find_weights, headers_of, weights_of
 
@@ -78,7 +78,7 @@ class ControlNetFiles:
     path: Path
     """A diffusers folder, or one file."""
     weights: WeightFiles
-    tensors: dict[str, TensorInfo]
+    tensors: TensorInfos
     """Those of its header, by their names in the file."""
     config: dict[str, Any]
     """config.json of the folder; for a file, derived from its shapes and the model's UNet."""
@@ -150,9 +150,7 @@ def _of_file(name: str, path: Path, outline: NetworkOutline | None) -> ControlNe
     )
 
 
-def _union_config(
-    name: str, tensors: Mapping[str, TensorInfo], *, is_union: bool = False
-) -> dict[str, Any]:
+def _union_config(name: str, tensors: TensorInfos, *, is_union: bool = False) -> dict[str, Any]:
     """The config keys that only a ControlNet Union has, from its shapes: published folders call
     themselves a ControlNetModel. Empty for a plain ControlNet. ModelError for an incomplete
     union."""
@@ -174,7 +172,7 @@ def _union_config(
     }
 
 
-def _require_known(name: str, tensors: Mapping[str, TensorInfo]) -> None:
+def _require_known(name: str, tensors: TensorInfos) -> None:
     """Raise ModelError for tensors that would be silently ignored, by the kind of file that has
     them if it is known."""
     known = (_CONTROLNET_TENSORS, _UNION_TENSORS)
@@ -187,7 +185,7 @@ def _require_known(name: str, tensors: Mapping[str, TensorInfo]) -> None:
     require_known(name, "a ControlNet", surplus, why=PLAIN)
 
 
-def _require_usable(name: str, config: Mapping[str, Any]) -> None:
+def _require_usable(name: str, config: Config) -> None:
     if config["_class_name"] == ADAPTER:
         if config.get("in_channels", 3) not in (1, 3):
             raise ModelError(
@@ -213,7 +211,7 @@ def _require_usable(name: str, config: Mapping[str, Any]) -> None:
         )
 
 
-def require_fit(name: str, config: Mapping[str, Any], outline: NetworkOutline) -> None:
+def require_fit(name: str, config: Config, outline: NetworkOutline) -> None:
     """Raise ModelError, in one line, if a ControlNet with this configuration does not fit the
     outline's UNet."""
     model = outline.model
@@ -247,7 +245,7 @@ def require_fit(name: str, config: Mapping[str, Any], outline: NetworkOutline) -
             )
 
 
-def _require_adapter_fit(name: str, config: Mapping[str, Any], outline: NetworkOutline) -> None:
+def _require_adapter_fit(name: str, config: Config, outline: NetworkOutline) -> None:
     is_xl = config.get("adapter_type", "full_adapter") == "full_adapter_xl"
     ours = outline.family
     if is_xl != (ours == "sdxl"):
@@ -266,7 +264,7 @@ def _require_adapter_fit(name: str, config: Mapping[str, Any], outline: NetworkO
         )
 
 
-def family_of(config: Mapping[str, Any]) -> str:
+def family_of(config: Config) -> str:
     """The family of the UNet that a ControlNet was made for: sd15, sd21 or sdxl."""
     if config.get("addition_embed_type") == "text_time":
         return "sdxl"
@@ -310,9 +308,7 @@ def _diffusers_name(name: str, layers: int) -> str:
     return diffusers_name(UNET + name, layers) or name
 
 
-def config_from(
-    name: str, tensors: Mapping[str, TensorInfo], unet: Mapping[str, Any]
-) -> dict[str, Any]:
+def config_from(name: str, tensors: TensorInfos, unet: Config) -> dict[str, Any]:
     """The config.json of a ControlNetModel with these `tensors` (by diffusers' names). `unet`: the
     model's UNet config. ModelError if they are not a complete ControlNet."""
     widths: list[int] = []
@@ -369,18 +365,18 @@ def config_from(
     }
 
 
-def _depth(tensors: Mapping[str, TensorInfo], block: str) -> int | None:
+def _depth(tensors: TensorInfos, block: str) -> int | None:
     """Transformer layers of a block, or None if it has no attention."""
     if not _first(tensors, "", start=f"{block}attentions.0."):
         return None
     return _count(tensors, f"{block}attentions.0.transformer_blocks.")
 
 
-def _count(tensors: Mapping[str, TensorInfo], start: str) -> int:
+def _count(tensors: TensorInfos, start: str) -> int:
     return len(
         {name.removeprefix(start).split(".")[0] for name in tensors if name.startswith(start)}
     )
 
 
-def _first(tensors: Mapping[str, TensorInfo], end: str, *, start: str = "") -> str:
+def _first(tensors: TensorInfos, end: str, *, start: str = "") -> str:
     return next((name for name in tensors if name.startswith(start) and name.endswith(end)), "")

@@ -2,7 +2,6 @@
 not load torch."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from engine.models.not_a_model import SAFETENSORS
 from engine.models.pickle_file import PARAMETER_DICT, WEIGHTS, Parameters, PickleLayout
 from engine.models.sd.plan.families import FAMILIES, wrong_model_error
 from engine.models.sd.plan.model_folder import TEXT_WIDTH, DiffusersFolder
-from engine.models.tensor_file import TensorFile, TensorInfo
+from engine.models.tensor_file import TensorFile, TensorInfos
 from engine.models.tensor_rule import require_known
 from engine.models.weight_files import open_tensors
 
@@ -54,7 +53,7 @@ class EmbeddingFile:
     """The name given by the user."""
     file: TensorFile
     entries: tuple[EmbeddingEntry, ...]
-    tensors: dict[str, TensorInfo]
+    tensors: TensorInfos
     """Its tensors by key."""
 
     @property
@@ -121,7 +120,7 @@ def _file(name: str) -> Path:
     return path
 
 
-def _entries(file: Path, tensors: Mapping[str, TensorInfo]) -> tuple[EmbeddingEntry, ...]:
+def _entries(file: Path, tensors: TensorInfos) -> tuple[EmbeddingEntry, ...]:
     """The file's embeddings: one for all its vectors, or one for each token."""
     if any("lora" in key for key in tensors):
         raise ModelError(f"{file}: a LoRA, not an embedding; pass it with --lora PATH")

@@ -20,7 +20,7 @@ from engine.models.pickle_file import pickle_note
 from engine.models.plain_config import CONFIG, read_config
 from engine.models.sd.plan.families import FAMILIES, TEXT_WIDTHS, wrong_model_error
 from engine.models.sd.plan.network_outline import NetworkOutline
-from engine.models.tensor_file import TensorInfo
+from engine.models.tensor_file import TensorInfos
 from engine.models.tensor_rule import require_known, require_present
 from engine.models.toml_tables import tables_beside
 from engine.models.weight_files import WeightFiles, find_weights, headers_of, weights_of
@@ -76,7 +76,7 @@ class IpAdapterFiles:
     name: str
     """The name given by the user."""
     file: Path
-    tensors: dict[str, TensorInfo]
+    tensors: TensorInfos
     encoder: Path
     """The folder of the CLIP vision model."""
     encoder_config: dict[str, Any]
@@ -129,9 +129,7 @@ def ip_adapter_base(name: str) -> str:
     )
 
 
-def _required_encoder(
-    name: str, file: Path, tensors: Mapping[str, TensorInfo]
-) -> EncoderRequirement:
+def _required_encoder(name: str, file: Path, tensors: TensorInfos) -> EncoderRequirement:
     """The image encoder that the adapter needs. ModelError with its kind if it is an unsupported
     one."""
 
@@ -168,7 +166,7 @@ def _required_encoder(
     return EncoderRequirement("hidden_size", width)
 
 
-def _require_tensors(name: str, tensors: Mapping[str, TensorInfo]) -> None:
+def _require_tensors(name: str, tensors: TensorInfos) -> None:
     """Raise ModelError unless the file has all tensors of its kind, and no others."""
     kind = next(
         (kind for kind in ("standard", "full") if f"image_proj.{_NAMES[kind][0]}" in tensors),
@@ -185,7 +183,7 @@ def _require_tensors(name: str, tensors: Mapping[str, TensorInfo]) -> None:
     )
 
 
-def _require_fit(name: str, tensors: Mapping[str, TensorInfo], outline: NetworkOutline) -> None:
+def _require_fit(name: str, tensors: TensorInfos, outline: NetworkOutline) -> None:
     keys = [tensor.shape for each, tensor in tensors.items() if _KEY.fullmatch(each)]
     theirs = keys[0][1]
     ours = outline.text_width

@@ -32,7 +32,7 @@ from engine.models.sd.plan.lora_names import (
 )
 from engine.models.sd.plan.network_outline import NetworkOutline
 from engine.models.sd.plan.other_models import base_in_metadata, foreign_base, other_kind
-from engine.models.tensor_file import TensorFile, TensorInfo
+from engine.models.tensor_file import TensorFile, TensorInfos
 from engine.models.tensor_rule import require_known
 from engine.models.weight_files import open_checkpoint
 from engine.system.small_file import parse_json
@@ -198,7 +198,7 @@ def lora_name(file: Path) -> str:
 
 def _changes(
     file: Path,
-    tensors: Mapping[str, TensorInfo],
+    tensors: TensorInfos,
     layers: Sequence[LoraLayer],
     scales: Scales,
     outline: NetworkOutline,
@@ -254,9 +254,7 @@ def _changes(
     return tuple(found)
 
 
-def _base_by_shape(
-    tensors: Mapping[str, TensorInfo], layers: Sequence[LoraLayer], what: str
-) -> str:
+def _base_by_shape(tensors: TensorInfos, layers: Sequence[LoraLayer], what: str) -> str:
     """The family whose texts its cross-attention takes; "" if it changes none."""
     for layer in layers:
         if UNET_PART in layer.parts and layer.flat.endswith(_OF_TEXTS):
@@ -277,7 +275,7 @@ def _base_mismatch(
     )
 
 
-def _shape_of(named: str, roles: Mapping[str, TensorInfo], what: str) -> FactorShape:
+def _shape_of(named: str, roles: TensorInfos, what: str) -> FactorShape:
     """Kind and size of a delta. ModelError if tensors are missing or do not fit together."""
     shapes = {role: tensor.shape for role, tensor in roles.items()}
     try:
@@ -358,9 +356,7 @@ def _require(fits: bool) -> None:
         raise ValueError
 
 
-def _dora_axis(
-    target: TargetWeight, roles: Mapping[str, TensorInfo], named: str, what: str
-) -> int | None:
+def _dora_axis(target: TargetWeight, roles: TensorInfos, named: str, what: str) -> int | None:
     """The axis of DoRA's lengths, see `LoraChange`. ModelError if they fit neither rows nor
     columns."""
     rows, columns = (*target.shape, 1)[:2]

@@ -16,7 +16,7 @@ from engine.models.sd.plan.other_models import (
     unet_of_another_kind,
 )
 from engine.models.sd.plan.unet_config import SIZES, count_size_inputs, unsupported_input
-from engine.models.tensor_file import TensorInfo
+from engine.models.tensor_file import TensorInfos
 from engine.models.tokenizer_files import CONFIG as TOKENIZER_CONFIG
 from engine.models.tokenizer_files import read_tokenizer_files
 from engine.models.weight_files import WeightFiles, find_weights, headers_of
@@ -39,7 +39,7 @@ class DiffusersFolder:
     def __init__(self, path: Path, name: str = "") -> None:
         self.path = path
         self._configs: dict[str, dict[str, Any]] = {}
-        self._tensors: dict[str, dict[str, TensorInfo]] = {}
+        self._tensors: dict[str, TensorInfos] = {}
         self._tokenizers: dict[str, dict[str, bytes]] = {}
         self.name = name or str(path)
         self.unet: dict[str, Any] = {}
@@ -199,7 +199,7 @@ class DiffusersFolder:
         if `wants_half`."""
         return find_weights(self.path / part)
 
-    def tensors(self, part: str) -> dict[str, TensorInfo]:
+    def tensors(self, part: str) -> TensorInfos:
         """The tensors of `weights`, from their headers; {} if there are none."""
         if part not in self._tensors:
             weights = self.weights(part)

@@ -10,7 +10,7 @@ from typing import Any
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.original_names import ENCODERS, by_diffusers_names, text_weights
 from engine.models.sd.plan.single_file import SingleFile
-from engine.models.tensor_file import TensorInfo
+from engine.models.tensor_file import TensorInfos
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,9 +23,9 @@ class NetworkOutline:
     """sd15, sd21 or sdxl."""
     unet: dict[str, Any]
     """config.json of the UNet."""
-    unet_tensors: dict[str, TensorInfo]
+    unet_tensors: TensorInfos
     """The UNet's tensors by diffusers' names; empty if the file is damaged."""
-    text_tensors: tuple[dict[str, TensorInfo], ...] = ()
+    text_tensors: tuple[TensorInfos, ...] = ()
     """Tensors of each text encoder by transformers' names; for a single file without
     `text_model.`"""
 
@@ -45,7 +45,7 @@ def outline_of(
     """The outline of a folder, or of a `single` file whose configuration is in `folder`; `unet`
     replaces its own."""
 
-    def tensors_of(part: str) -> dict[str, TensorInfo]:
+    def tensors_of(part: str) -> TensorInfos:
         if single is None:
             return folder.tensors(part)
         depth = folder.config(f"{part}/config.json").get("num_hidden_layers")

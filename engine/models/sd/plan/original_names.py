@@ -19,6 +19,7 @@ UNET = "model.diffusion_model."
 _TABLES = tables_beside(__file__)
 _FIXED: dict[str, str] = _TABLES["unet"]
 _RESNET: dict[str, str] = _TABLES["resnet"]
+_OLD_RESNET = {ours: theirs for theirs, ours in _RESNET.items()}
 _OPEN_CLIP_NAMES: dict[str, str] = _TABLES["open_clip"]
 _BLOCK = re.compile(r"(input|output)_blocks\.(\d+)\.(\d+)\.(.+)")
 _NEW_BLOCK = re.compile(
@@ -68,7 +69,7 @@ def diffusers_name(name: str, layers: int) -> str | None:
     rest = name.removeprefix(UNET)
     for start, ours in _FIXED.items():
         if rest.startswith(start):
-            return ours + _resnet(rest.removeprefix(start))
+            return ours + _with_start(rest.removeprefix(start), _RESNET)
     found = _BLOCK.fullmatch(rest)
     if found is None:
         return None
@@ -81,12 +82,12 @@ def diffusers_name(name: str, layers: int) -> str | None:
         if index == layers:
             return f"down_blocks.{block}.downsamplers.0.conv.{tail.removeprefix('op.')}"
         kind = "attentions" if part else "resnets"
-        return f"down_blocks.{block}.{kind}.{index}.{_resnet(tail)}"
+        return f"down_blocks.{block}.{kind}.{index}.{_with_start(tail, _RESNET)}"
     block, index = divmod(number, layers + 1)
     if tail.startswith("conv."):
         return f"up_blocks.{block}.upsamplers.0.{tail}"
     kind = "attentions" if part else "resnets"
-    return f"up_blocks.{block}.{kind}.{index}.{_resnet(tail)}"
+    return f"up_blocks.{block}.{kind}.{index}.{_with_start(tail, _RESNET)}"
 
 
 def by_diffusers_names(tensors: Mapping[str, Stored], layers: int) -> dict[str, Stored]:
@@ -101,7 +102,7 @@ def original_name(name: str, layers: int) -> str:
     is no attention."""
     for theirs, ours in _FIXED.items():
         if name.startswith(ours):
-            return UNET + theirs + _old_resnet(name.removeprefix(ours))
+            return UNET + theirs + _with_start(name.removeprefix(ours), _OLD_RESNET)
     found = _NEW_BLOCK.fullmatch(name)
     if found is None:
         return UNET + name
@@ -115,7 +116,7 @@ def original_name(name: str, layers: int) -> str:
         return f"{UNET}input_blocks.{(block + 1) * (layers + 1)}.0.op.{tail.removeprefix('conv.')}"
     if part == "upsamplers":
         return f"{UNET}output_blocks.{(block + 1) * (layers + 1) - 1}.2.{tail}"
-    tail = f"{int(part == 'attentions')}.{_old_resnet(tail) if part == 'resnets' else tail}"
+    tail = f"{int(part == 'attentions')}.{_with_start(tail, _OLD_RESNET) if part == 'resnets' else tail}"
     return (
         f"{UNET}input_blocks.{number + 1}.{tail}"
         if way == "down"
@@ -123,26 +124,12 @@ def original_name(name: str, layers: int) -> str:
     )
 
 
-def _resnet(tail: str) -> str:
-    return next(
-        (
-            ours + tail.removeprefix(start)
-            for start, ours in _RESNET.items()
-            if tail.startswith(start)
-        ),
-        tail,
-    )
-
-
-def _old_resnet(tail: str) -> str:
-    return next(
-        (
-            start + tail.removeprefix(ours)
-            for start, ours in _RESNET.items()
-            if tail.startswith(ours)
-        ),
-        tail,
-    )
+def _with_start(tail: str, names: Mapping[str, str]) -> str:
+    """The name with another start, by `names`; an unknown one stays."""
+    for start, other in names.items():
+        if tail.startswith(start):
+            return other + tail.removeprefix(start)
+    return tail
 
 
 def text_weights(

@@ -15,7 +15,7 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.not_a_model import MODEL_SUFFIXES, shorten_names
 from engine.models.sd.plan.families import BASES, FAMILIES, SUPPORTED
-from engine.models.tensor_file import TensorInfo, format_shape
+from engine.models.tensor_file import TensorInfos, format_shape
 from engine.models.toml_tables import tables_beside
 from engine.system.small_file import read_json
 
@@ -74,7 +74,7 @@ def known_models(family: str) -> str:
     return f"supported: {SUPPORTED}; for example {locate.fetch_command(BASES[family])}"
 
 
-def kind_of(tensors: Mapping[str, TensorInfo]) -> str:
+def kind_of(tensors: TensorInfos) -> str:
     """Text for an error: the kind of file that has these tensors, and what to do instead."""
     described = [
         *tensors,
@@ -96,7 +96,7 @@ def unet_alone(stem: str) -> str:
     return f"{whole}.safetensors" if whole != stem else ""
 
 
-def other_kind(tensors: Mapping[str, TensorInfo], rest: list[str]) -> str | None:
+def other_kind(tensors: TensorInfos, rest: list[str]) -> str | None:
     """Text for an error: the kind of a file passed as a LoRA and what to do instead, or None if it
     can be merged. `rest`: tensors that do not belong to a LoRA, LoHa or LoKr."""
     for name in rest:
@@ -117,7 +117,7 @@ def other_kind(tensors: Mapping[str, TensorInfo], rest: list[str]) -> str | None
     return f"not a LoRA: none of its {len(tensors)} tensors is part of one{first}"
 
 
-def foreign_base(tensors: Mapping[str, TensorInfo]) -> str | None:
+def foreign_base(tensors: TensorInfos) -> str | None:
     """The model of another architecture that a LoRA's layers belong to, or None if they are not
     recognized."""
     found = (

@@ -23,7 +23,7 @@ from engine.models.sd.plan.other_models import kind_of, unet_alone
 from engine.models.sd.plan.prediction import FilePrediction, file_prediction
 from engine.models.sd.plan.sampler_name import sampler_from_name
 from engine.models.sd.plan.unet_config import require_same_blocks
-from engine.models.tensor_file import Q8, TensorFile, TensorInfo
+from engine.models.tensor_file import Q8, TensorFile, TensorInfo, TensorInfos
 from engine.models.tensor_rule import HARMLESS, require_known
 from engine.models.weight_files import open_checkpoint
 
@@ -64,7 +64,7 @@ class SingleFile:
     file: TensorFile
     family: str
     """sd15, sd21 or sdxl."""
-    tensors: dict[str, TensorInfo]
+    tensors: TensorInfos
     """Tensors by their current original names (`original_names.modern_name`), without those for
     quantization."""
     prediction: FilePrediction
@@ -162,7 +162,7 @@ def _as_linear(name: str, tensor: TensorInfo) -> TensorInfo:
     return TensorInfo(tensor.dtype, tensor.shape[:2]) if is_turned else tensor
 
 
-def _family_in(tensors: dict[str, TensorInfo], file: Path) -> str:
+def _family_in(tensors: TensorInfos, file: Path) -> str:
     if any(".time_stack." in name for name in tensors) or _INPUT not in tensors:
         whole = unet_alone(file.stem)
         raise ModelError(f"{file}: {kind_of(tensors)}{f' ({whole})' if whole else ''}")

@@ -8,13 +8,13 @@ those of diffusers' `UNet2DConditionModel`. No torch.
 """
 
 import re
-from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from engine.errors import ModelError
 from engine.models import locate
+from engine.models.plain_config import Config
 from engine.models.sd.plan.original_names import UNET
-from engine.models.tensor_file import TensorInfo
+from engine.models.tensor_file import TensorInfos
 
 LATENT_CHANNELS: Final = 4
 SIZES: Final = 6
@@ -52,7 +52,7 @@ of the down blocks (`transformer_depth` of ComfyUI's supported_models.py; BK-SDM
 of nota-ai)."""
 
 
-def unsupported_input(config: Mapping[str, Any]) -> str:
+def unsupported_input(config: Config) -> str:
     """An unsupported property of the UNet, to follow "its UNet", or ""."""
     for key, does in (("in_channels", "takes"), ("out_channels", "makes")):
         channels = config.get(key, LATENT_CHANNELS)
@@ -80,7 +80,7 @@ def unsupported_input(config: Mapping[str, Any]) -> str:
     return ""
 
 
-def count_size_inputs(config: Mapping[str, Any], pooled: int) -> int:
+def count_size_inputs(config: Config, pooled: int) -> int:
     """Number of size inputs of an XL UNet in addition to the pooled text of width `pooled`: 6;
     SDXL's refiner has 5."""
     each = config.get("addition_time_embed_dim")
@@ -98,9 +98,7 @@ class Block(NamedTuple):
     """Number of transformer blocks after the resnet."""
 
 
-def require_same_blocks(
-    name: str, family: str, tensors: Mapping[str, TensorInfo], unet: Mapping[str, Any]
-) -> None:
+def require_same_blocks(name: str, family: str, tensors: TensorInfos, unet: Config) -> None:
     """Raise ModelError, in one line, if the file `name` has other blocks than the configuration
     `unet`."""
     own = blocks_of_file(tensors)
@@ -131,7 +129,7 @@ def require_same_blocks(
     )
 
 
-def blocks_of_file(tensors: Mapping[str, TensorInfo]) -> dict[str, Block]:
+def blocks_of_file(tensors: TensorInfos) -> dict[str, Block]:
     """Each resnet with its attention, by its original block name (`input_blocks.4`)."""
     channels: dict[str, int] = {}
     depths: dict[str, int] = {}
@@ -150,7 +148,7 @@ def blocks_of_file(tensors: Mapping[str, TensorInfo]) -> dict[str, Block]:
     }
 
 
-def blocks_of_config(unet: Mapping[str, Any]) -> dict[str, Block]:
+def blocks_of_config(unet: Config) -> dict[str, Block]:
     """The same for a UNet's config.json. ModelError if its lists are inconsistent."""
     try:
         return _planned(unet)
@@ -160,7 +158,7 @@ def blocks_of_config(unet: Mapping[str, Any]) -> dict[str, Block]:
         ) from None
 
 
-def _planned(unet: Mapping[str, Any]) -> dict[str, Block]:
+def _planned(unet: Config) -> dict[str, Block]:
     widths = list(unet.get("block_out_channels", (320, 640, 1280, 1280)))
     layers = _each(unet.get("layers_per_block", 2), len(widths))
     depths = _each(unet.get("transformer_layers_per_block", 1), len(widths))

@@ -20,7 +20,7 @@ from engine.models.sd.plan.original_names import UNET, original_name
 from engine.models.sd.plan.other_models import kind_of
 from engine.models.sd.plan.single_file import CLASSES, SingleFile, describe_checkpoint
 from engine.models.sd.plan.unet_config import require_same_blocks
-from engine.models.tensor_file import TensorInfo
+from engine.models.tensor_file import TensorInfos
 from engine.models.weight_files import find_weights, open_checkpoint
 
 PREFIXES = (UNET, "diffusion_model.", "unet.", "")
@@ -88,7 +88,7 @@ def _config(name: str, folder: Path) -> dict[str, Any]:
     return config
 
 
-def _prefix(name: str, tensors: Mapping[str, TensorInfo]) -> str:
+def _prefix(name: str, tensors: TensorInfos) -> str:
     for start in PREFIXES:
         if any(start + first in tensors for first in _FIRSTS):
             return start

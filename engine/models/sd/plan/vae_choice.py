@@ -18,13 +18,13 @@ from engine.errors import ModelError
 from engine.models import locate
 from engine.models.locate import published_name
 from engine.models.not_a_model import is_safetensors
-from engine.models.plain_config import CONFIG, read_config
+from engine.models.plain_config import CONFIG, Config, read_config
 from engine.models.sd.plan.families import FAMILIES, FULL_VAES, TAESD, wrong_model_error
 from engine.models.sd.plan.model_folder import DiffusersFolder
 from engine.models.sd.plan.original_names import Stored
 from engine.models.sd.plan.other_models import PART_CLASSES
 from engine.models.sd.plan.unet_config import LATENT_CHANNELS
-from engine.models.tensor_file import TensorInfo
+from engine.models.tensor_file import TensorInfos
 from engine.models.weight_files import WeightFiles, find_weights, headers_of, weights_of
 
 FULL = "AutoencoderKL"
@@ -72,7 +72,7 @@ class VaeChoice:
     """Folder with `config.json` and the weights; None for a single file."""
     weights: WeightFiles | None = None
     """None if the VAE is inside the model's single file."""
-    config: Mapping[str, Any] = field(default_factory=dict)
+    config: Config = field(default_factory=dict)
     """Its config.json; for a separate single file, derived from its tensors."""
     note: str = ""
 
@@ -188,7 +188,7 @@ def _require_kind(name: str, kind: str, folder: DiffusersFolder) -> None:
         raise ModelError(f"{name}: a {kind}{what}, {needed}; {_fitting_vaes(folder.family)}")
 
 
-def _require_channels(name: str, config: Mapping[str, Any], folder: DiffusersFolder) -> None:
+def _require_channels(name: str, config: Config, folder: DiffusersFolder) -> None:
     channels = config.get("latent_channels", LATENT_CHANNELS)
     if channels != LATENT_CHANNELS:
         whose = " (as SD 3's and Flux's)" if channels == 16 else ""
@@ -211,7 +211,7 @@ def _require_channels(name: str, config: Mapping[str, Any], folder: DiffusersFol
             raise ModelError(f"{name}: {key} is not a list of {LATENT_CHANNELS} numbers")
 
 
-def _require_factor(name: str, config: Mapping[str, Any], folder: DiffusersFolder) -> None:
+def _require_factor(name: str, config: Config, folder: DiffusersFolder) -> None:
     """Raise ModelError if this VAE scales latents differently from the one the model was trained
     with."""
     ours = _scaling_of(folder)
@@ -235,7 +235,7 @@ def _scaling_of(folder: DiffusersFolder) -> dict[str, Any]:
     return {"scaling_factor": SCALING_FACTORS[folder.family]} | _configured_scaling(own)
 
 
-def _configured_scaling(config: Mapping[str, Any]) -> dict[str, Any]:
+def _configured_scaling(config: Config) -> dict[str, Any]:
     return {key: config[key] for key in _SCALING_KEYS if config.get(key)}
 
 
@@ -350,7 +350,7 @@ def _tiny_pair(name: str, file: Path) -> tuple[WeightFiles, dict[str, Any]]:
     return WeightFiles(files=files, variant=None, is_pickle=is_pickle), config
 
 
-def _tiny_config(name: str, tensors: Mapping[str, TensorInfo]) -> dict[str, Any]:
+def _tiny_config(name: str, tensors: TensorInfos) -> dict[str, Any]:
     for half, last in TINY_LAYERS.items():
         if (
             f"{half}.layers.0.weight" not in tensors
@@ -367,7 +367,7 @@ def _tiny_config(name: str, tensors: Mapping[str, TensorInfo]) -> dict[str, Any]
     }
 
 
-def _full_config(tensors: Mapping[str, TensorInfo]) -> dict[str, Any]:
+def _full_config(tensors: TensorInfos) -> dict[str, Any]:
     down, resnet = ("down", "block") if is_original_vae(tensors) else ("down_blocks", "resnets")
     widths: list[int] = []
     while (
