@@ -1,14 +1,15 @@
 """The baseline for benchmarks: transformers' SAM3 pipelines with the modules of our model."""
 
+import ast
 import gc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
-from engine.models.compat.transformers import extract_post_processing
 from engine.models.graphs import DirectRunner
 from engine.models.sam3.backbone import Backbone, preprocess
 from engine.models.sam3.detector import Detector
@@ -17,6 +18,24 @@ from engine.models.sam3.prompts import PromptEncoder
 
 PROMPT_TOKENS = 32
 MIDDLE = 127.5
+
+
+def extract_post_processing() -> Callable[..., list[dict[str, torch.Tensor]]]:
+    """Extract Sam3ImageProcessor.post_process_instance_segmentation from transformers' file,
+    because the whole file needs torchvision and these lines do not. Call the function with None for
+    `self`."""
+    import transformers
+
+    file = Path(transformers.__file__).parent / "models" / "sam3" / "image_processing_sam3.py"
+    function_names = ("_scale_boxes", "post_process_instance_segmentation")
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    tree.body = [
+        each
+        for each in ast.walk(tree)
+        if isinstance(each, ast.FunctionDef) and each.name in function_names
+    ]
+    exec(compile(tree, str(file), "exec"), names := {"torch": torch})
+    return names[function_names[1]]  # type: ignore[return-value]  # as compiled
 
 
 class ReferenceSegmenter:

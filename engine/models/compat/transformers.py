@@ -4,13 +4,9 @@ Only whole models are public; they track one object after the other and wait for
 their layers.
 """
 
-import ast
 from collections.abc import Callable
 from operator import attrgetter
-from pathlib import Path
 from typing import Any
-
-import torch
 
 from engine.system.lazy_names import lazy_names
 
@@ -50,21 +46,3 @@ def swap_kernel(make: Callable[[Any], Any]) -> None:
 
     variables: Any = vars(modeling_sam3_video)
     variables["cv_utils_kernel"] = make(variables["cv_utils_kernel"])
-
-
-def extract_post_processing() -> Callable[..., list[dict[str, torch.Tensor]]]:
-    """Extract Sam3ImageProcessor.post_process_instance_segmentation from transformers' file,
-    because the whole file needs torchvision and these lines do not. Call the function with None for
-    `self`."""
-    import transformers
-
-    file = Path(transformers.__file__).parent / "models" / "sam3" / "image_processing_sam3.py"
-    function_names = ("_scale_boxes", "post_process_instance_segmentation")
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    tree.body = [
-        each
-        for each in ast.walk(tree)
-        if isinstance(each, ast.FunctionDef) and each.name in function_names
-    ]
-    exec(compile(tree, str(file), "exec"), names := {"torch": torch})
-    return names[function_names[1]]  # type: ignore[return-value]  # as compiled

@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 import torch
 
-from engine.models.compat.transformers import extract_post_processing
 from engine.models.graphs import DirectRunner
 from engine.models.sam3 import SegmentationSpec
 from engine.models.sam3.backbone import Backbone, Features, preprocess
@@ -26,6 +25,7 @@ from engine.models.sam3.detector import Detector
 from engine.models.sam3.load import load
 from engine.models.sam3.model import SegmentationModel
 from engine.models.sam3.prompts import PromptEncoder
+from tests.benchmarks.sam3_reference import extract_post_processing
 from tests.models.sam3.small_sam3 import SIDE, as_vision_embeds, detect
 from tests.support.tiny_sam3 import build_tiny_lite_text
 
