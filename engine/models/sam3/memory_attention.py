@@ -18,11 +18,13 @@ from engine.models.compat.torch import attend_with_sums, can_use_cudnn_attention
 
 BATCH_SIZES = (32, 16, 8, 4, 2, 1)
 """Rows in one call. For each of them cuDNN makes a plan, once."""
-# before, lengths that 128 does not divide could fail (github.com/pytorch/pytorch/issues/169849)
 MIN_CUDNN = 91501
-MAX_PLAIN_SCORES = (
-    2**25
-)  # up to here two products were measured to be faster than torch's kernel on a CPU
+"""Before, lengths that 128 does not divide could fail
+(github.com/pytorch/pytorch/issues/169849)."""
+HOPPER = 9
+BLACKWELL = 10
+MAX_PLAIN_SCORES = 2**25
+"""Up to here two products were measured to be faster than torch's kernel on a CPU."""
 
 
 def is_cudnn_faster(sample: Tensor) -> bool:
@@ -32,17 +34,15 @@ def is_cudnn_faster(sample: Tensor) -> bool:
         return False
     cudnn: Any = torch.backends.cudnn
     is_new = (cudnn.version() or 0) >= MIN_CUDNN
-    return (
-        is_new
-        and torch.cuda.get_device_capability(sample.device)[0] in (9, 10)
-        and can_use_cudnn_attention(sample)
-    )
+    generation, _ = torch.cuda.get_device_capability(sample.device)
+    return is_new and generation in (HOPPER, BLACKWELL) and can_use_cudnn_attention(sample)
 
 
 def make_plans(sample: Tensor) -> None:
     """Let cuDNN make all its plans for queries like this one (1, area, heads, d)."""
     for size in BATCH_SIZES:
-        attend_pictures(*[sample.new_zeros(size, *sample.shape[1:])] * 3)
+        rows = sample.new_zeros(size, *sample.shape[1:])
+        attend_pictures(rows, rows, rows)
 
 
 def attend_pictures(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
@@ -60,8 +60,9 @@ def attend_pictures(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, 
         for each in (query, key, value)
     )
     parts = [attend_with_sums(*batch) for batch in zip(*rows, strict=True)]
-    answers = torch.cat([answer for answer, _ in parts]) if len(parts) > 1 else parts[0][0]
-    return answers, torch.cat([sums for _, sums in parts]).view(answers.shape[:3])
+    answers, sums = zip(*parts, strict=True)
+    answer = torch.cat(answers) if len(answers) > 1 else answers[0]  # (n, heads, area, d)
+    return answer, torch.cat(sums).view(answer.shape[:3])
 
 
 def attend_memory(query: Tensor, key: Tensor, value: Tensor, pictures: int) -> Tensor:
@@ -69,19 +70,22 @@ def attend_memory(query: Tensor, key: Tensor, value: Tensor, pictures: int) -> T
     memories of n objects: `key` and `value` (n, pictures * area + pointers, heads, d), with at
     least one pointer."""
     area = query.shape[1]
-    parts = [each.tensor_split([pictures * area], dim=1) for each in (key, value)]
-    pairs = [torch.unflatten(each, 1, (pictures, area)).flatten(0, 1) for each, _ in parts]
+    split = pictures * area
+    pairs = [
+        torch.unflatten(each[:, :split], 1, (pictures, area)).flatten(0, 1) for each in (key, value)
+    ]  # (n * pictures, area, heads, d)
     answers, sums = attend_pictures(query.repeat_interleave(pictures, dim=0), *pairs)
-    pointers = [each.transpose(1, 2).float() for each in (query, *(late for _, late in parts))]
-    scores = (
-        pointers[0] @ pointers[1].transpose(2, 3) * query.shape[3] ** -0.5
-    )  # (n, heads, area, pointers)
-    of_all = torch.unflatten(sums, 0, (-1, pictures)), scores.logsumexp(-1)[:, None]
-    weights = torch.softmax(torch.cat(of_all, dim=1), dim=1)[
-        ..., None
-    ]  # (n, pictures + 1, heads, area, 1)
-    joined = (torch.unflatten(answers, 0, (-1, pictures)) * weights[:, :-1]).sum(dim=1)
-    joined += torch.softmax(scores, dim=-1) @ pointers[2] * weights[:, -1]
+    answers = torch.unflatten(answers, 0, (-1, pictures))  # (n, pictures, heads, area, d)
+    sums = torch.unflatten(sums, 0, (-1, pictures))  # (n, pictures, heads, area)
+    queries = query.transpose(1, 2).float()  # (n, heads, area, d)
+    pointer_keys = key[:, split:].transpose(1, 2).float()  # (n, heads, pointers, d)
+    pointer_values = value[:, split:].transpose(1, 2).float()
+    scores = queries @ pointer_keys.transpose(2, 3)  # (n, heads, area, pointers)
+    scores = scores * query.shape[3] ** -0.5
+    all_sums = torch.cat((sums, scores.logsumexp(-1)[:, None]), dim=1)
+    weights = torch.softmax(all_sums, dim=1)[..., None]  # (n, pictures + 1, heads, area, 1)
+    joined = (answers * weights[:, :-1]).sum(dim=1)  # (n, heads, area, d)
+    joined += torch.softmax(scores, dim=-1) @ pointer_values * weights[:, -1]
     return joined.to(query.dtype).transpose(1, 2).flatten(2)
 
 
@@ -95,4 +99,5 @@ def attend_plainly(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Attention (tokens, d) by two products: on a CPU in bfloat16 half the time of torch's own
     kernel, which multiplies in small pieces. Scores are rounded to bfloat16, as in transformers'
     eager attention."""
-    return torch.softmax((query * query.shape[-1] ** -0.5) @ key.mT, dim=-1) @ value
+    scores = (query * query.shape[-1] ** -0.5) @ key.mT  # (tokens, tokens)
+    return torch.softmax(scores, dim=-1) @ value

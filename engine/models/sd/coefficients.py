@@ -8,7 +8,7 @@ computed in float64 and converted to float32 only for a device: at the noisiest 
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -21,10 +21,11 @@ from engine.models.sd.plan.sampler_choice import FEW_STEPS
 from engine.models.sd.plan.sampler_name import TCD_ETA
 from engine.models.sd.plan.scheduler_config import PREDICTIONS
 
-# standard deviation of the data in the consistency models' boundary condition (LCM, Luo et al.
-# 2023)
 SIGMA_DATA = 0.5
+"""Standard deviation of the data in the consistency models' boundary condition (LCM, Luo et al.
+2023)."""
 TIMESTEP_SCALING = 10.0
+COSINE_OFFSET = 0.008  # Nichol and Dhariwal 2021: avoids a first beta of almost 0
 TRAINED_STEPS = 50  # the steps consistency models are distilled on
 MAX_BETA = 0.999
 
@@ -53,14 +54,12 @@ def _betas(config: Config) -> Tensor:
         raise ModelError(f"{kind} has no beta_schedule, so there is no noise table")
     count = config["num_train_timesteps"]
     if schedule == "squaredcos_cap_v2":  # Nichol and Dhariwal 2021
-        left = (
-            torch.cos(
-                (torch.arange(count + 1, dtype=torch.float64) / count + 0.008) / 1.008 * math.pi / 2
-            )
-            ** 2
-        )
+        times = torch.arange(count + 1, dtype=torch.float64) / count
+        angles = (times + COSINE_OFFSET) / (1.0 + COSINE_OFFSET) * math.pi / 2
+        left = torch.cos(angles) ** 2
         return (1.0 - left[1:] / left[:-1]).clamp(max=MAX_BETA)
-    first, last = config["beta_start"], config["beta_end"]
+    first = config["beta_start"]
+    last = config["beta_end"]
     if schedule == "linear":
         return torch.linspace(first, last, count, dtype=torch.float64)
     if schedule == "scaled_linear":
@@ -160,28 +159,12 @@ class StepCoefficients:
     def rows(self, device: torch.device) -> "StepCoefficients":
         """One row per step: (S,) and (S, 1, 1, 1) float32, in one upload. float32 holds every
         timestep exactly."""
-        numbers = (
-            self.timesteps,
-            self.signal,
-            self.noise,
-            self.c_skip,
-            self.c_out,
-            self.reuse,
-            self.fresh,
-        )
-        timesteps, *weights = upload(
-            torch.stack([values.float() for values in numbers]), device
-        )  # (7, S)
-        signal, noise, c_skip, c_out, reuse, fresh = (each.view(-1, 1, 1, 1) for each in weights)
-        return StepCoefficients(
-            timesteps=timesteps.long(),
-            signal=signal,
-            noise=noise,
-            c_skip=c_skip,
-            c_out=c_out,
-            reuse=reuse,
-            fresh=fresh,
-        )
+        names = [each.name for each in fields(self)]
+        numbers = [getattr(self, name).float() for name in names]
+        on_device = upload(torch.stack(numbers), device)  # (7, S)
+        rows = {name: row.view(-1, 1, 1, 1) for name, row in zip(names, on_device, strict=True)}
+        rows["timesteps"] = rows["timesteps"].view(-1).long()
+        return StepCoefficients(**rows)
 
 
 def step_coefficients(
@@ -203,8 +186,7 @@ def step_coefficients(
     if sampler not in FEW_STEPS:
         raise ModelError(
             f"sampler {sampler}: {', '.join(FEW_STEPS[:-1])} and {FEW_STEPS[-1]} models only; set "
-            "/sd/mode single for "
-            "this one"
+            "/sd/mode single for this one"
         )
     trained = config.get("original_inference_steps") or TRAINED_STEPS
 
@@ -214,10 +196,8 @@ def step_coefficients(
         return trailing_timesteps(len(abar), count)
 
     if t_index:
-        if (
-            list(t_index) != sorted(set(t_index))
-            or not 0 <= t_index[0] <= t_index[-1] < TRAINED_STEPS
-        ):
+        is_increasing = list(t_index) == sorted(set(t_index))
+        if not is_increasing or t_index[0] < 0 or t_index[-1] >= TRAINED_STEPS:
             listed = " ".join(map(str, t_index))
             raise ModelError(
                 f"/sd/t_index: {listed}: not increasing numbers in 0..{TRAINED_STEPS - 1}"
@@ -241,13 +221,15 @@ def step_coefficients(
     if sampler == "lcm":
         c_skip, c_out = boundary(timesteps, config.get("timestep_scaling", TIMESTEP_SCALING))
     elif sampler != "turbo":
-        target = abar[torch.floor((1.0 - eta) * timesteps).long()] if sampler == "tcd" else left
-        ratio = (
-            left / target
-        )  # ratio of the picture's weight between the end of this step and the start of the next
+        target = left
+        if sampler == "tcd":
+            target = abar[torch.floor((1.0 - eta) * timesteps).long()]
+        # The picture's weight at the start of the next step, of that at the end of this one.
+        ratio = left / target
         reuse[1:] = (ratio * (1.0 - target)).sqrt()[1:] / noise[1:]
         fresh[1:] = (1.0 - ratio).sqrt()[1:] / noise[1:]
-        if sampler == "tcd" or (sampler == "hyper" and not config.get("set_alpha_to_one", True)):
+        ends_in_table = sampler == "hyper" and not config.get("set_alpha_to_one", True)
+        if sampler == "tcd" or ends_in_table:
             # The last step ends at abar[0]: sqrt(abar) x0 + sqrt(1 - abar) estimate, in terms of x0
             # and x.
             c_skip[-1] = (1.0 - abar[0]).sqrt() / noise[-1]

@@ -20,9 +20,9 @@ def coarse(f0_hz: Tensor) -> Tensor:
     if unvoiced."""
     lowest = mel(MIN_HZ)
     highest = mel(MAX_HZ)
-    steps = (1127.0 * torch.log1p(f0_hz.float() / 700.0) - lowest) * (
-        (STEPS - 1) / (highest - lowest)
-    ) + 1.0
+    steps_per_mel = (STEPS - 1) / (highest - lowest)
+    mels = 1127.0 * torch.log1p(f0_hz.float() / 700.0)
+    steps = (mels - lowest) * steps_per_mel + 1.0
     return steps.clamp(1.0, float(STEPS)).round().long()
 
 
@@ -34,5 +34,7 @@ def shift_pitch(f0_hz: Tensor, semitones: float) -> Tensor:
 def autotune(f0_hz: Tensor) -> Tensor:
     """The pitch rounded to the nearest semitone, equal temperament of A = 440 Hz; unvoiced frames
     stay 0."""
-    semitones = (12.0 * torch.log2(f0_hz.clamp(min=1.0) / A_HZ)).round()
-    return torch.where(f0_hz > 0.0, A_HZ * torch.exp2(semitones / 12.0), 0.0)
+    octaves = torch.log2(f0_hz.clamp(min=1.0) / A_HZ)
+    semitones = (12.0 * octaves).round()
+    tuned_hz = A_HZ * torch.exp2(semitones / 12.0)
+    return torch.where(f0_hz > 0.0, tuned_hz, 0.0)

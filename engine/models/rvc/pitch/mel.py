@@ -13,6 +13,8 @@ BANDS = 128
 QUIETEST = 1e-5
 REACH = 4  # bins on each side of the likeliest one: 80 cents, as in both publications
 ZERO_CENTS_HZ = 10.0
+OCTAVE_CENTS = 1200.0
+MIN_SALIENCE = 1e-12  # avoids 0 / 0 in silence
 
 
 class LogMel:
@@ -29,14 +31,15 @@ class LogMel:
         ends."""
         count = sound.shape[1] // HOP
         needed = (count - 1) * HOP + FRAME
-        sound = sound.float()[
-            :, mirrored_indices(sound.shape[1], self._before, needed, sound.device)
-        ]
+        indices = mirrored_indices(sound.shape[1], self._before, needed, sound.device)
+        mirrored = sound.float()[:, indices]  # (B, needed)
         spectrum = torch.stft(
-            sound, FRAME, HOP, window=self._window, center=False, return_complex=True
-        )
-        magnitude = (spectrum.real.square() + spectrum.imag.square() + self._floor).sqrt()
-        return torch.matmul(self._filters, magnitude).clamp(min=QUIETEST).log()
+            mirrored, FRAME, HOP, window=self._window, center=False, return_complex=True
+        )  # (B, FRAME // 2 + 1, T)
+        power = spectrum.real.square() + spectrum.imag.square()
+        magnitude = (power + self._floor).sqrt()
+        bands = torch.matmul(self._filters, magnitude)  # (B, BANDS, T)
+        return bands.clamp(min=QUIETEST).log()
 
 
 def mirrored_indices(length: int, before: int, count: int, device: torch.device) -> Tensor:
@@ -50,14 +53,14 @@ def mel_filters(lowest_hz: float, highest_hz: float) -> Tensor:
     """Mel filters (BANDS, FRAME // 2 + 1) float32, equal to librosa.filters.mel(htk=True). They are
     triangles evenly spaced on the mel scale 2595 log10(1 + f / 700), each of area 1 in Hz."""
     lowest, highest = (2595.0 * math.log10(1.0 + hz / 700.0) for hz in (lowest_hz, highest_hz))
-    corners = 700.0 * (
-        10.0 ** (torch.linspace(lowest, highest, BANDS + 2, dtype=torch.float64) / 2595.0) - 1.0
-    )
-    bins = torch.arange(FRAME // 2 + 1, dtype=torch.float64) * (RATE_HZ / FRAME)
-    left, middle, right = (part[:, None] for part in (corners[:-2], corners[1:-1], corners[2:]))
-    rising = (bins - left) / (middle - left)
-    falling = (right - bins) / (right - middle)
-    return (torch.minimum(rising, falling).clamp(min=0.0) * 2.0 / (right - left)).float()
+    mels = torch.linspace(lowest, highest, BANDS + 2, dtype=torch.float64)
+    corners_hz = 700.0 * (10.0 ** (mels / 2595.0) - 1.0)
+    bins_hz = torch.arange(FRAME // 2 + 1, dtype=torch.float64) * (RATE_HZ / FRAME)
+    left, middle, right = corners_hz[:, None].unfold(0, 3, 1).unbind(-1)  # (BANDS, 1) each
+    rising = (bins_hz - left) / (middle - left)
+    falling = (right - bins_hz) / (right - middle)
+    triangles = torch.minimum(rising, falling).clamp(min=0.0)
+    return (triangles * 2.0 / (right - left)).float()
 
 
 def decode_pitch(salience: Tensor, cents: Tensor, threshold: float) -> Tensor:
@@ -67,11 +70,11 @@ def decode_pitch(salience: Tensor, cents: Tensor, threshold: float) -> Tensor:
     salience = salience.float()
     highest, best = salience.max(-1, keepdim=True)
     # Clamped to the first and last bin, 32 Hz and 2 kHz, which are outside the valid range anyway.
-    near = (best + torch.arange(-REACH, REACH + 1, device=salience.device)).clamp(
-        0, cents.shape[0] - 1
-    )
+    offsets = torch.arange(-REACH, REACH + 1, device=salience.device)
+    near = (best + offsets).clamp(0, cents.shape[0] - 1)  # (B, T, 2 REACH + 1)
     weights = salience.gather(-1, near)
-    mean = (weights * cents[near]).sum(-1) / weights.sum(-1).clamp(min=1e-12)
-    hz = ZERO_CENTS_HZ * torch.exp2(mean / 1200.0)
+    total = weights.sum(-1).clamp(min=MIN_SALIENCE)
+    mean_cents = (weights * cents[near]).sum(-1) / total
+    hz = ZERO_CENTS_HZ * torch.exp2(mean_cents / OCTAVE_CENTS)
     is_pitch = (highest[..., 0] > threshold) & (hz >= MIN_HZ) & (hz <= MAX_HZ)
     return torch.where(is_pitch, hz, 0.0)

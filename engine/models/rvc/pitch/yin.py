@@ -67,10 +67,12 @@ class Yin:
             return sound.new_zeros(sound.shape[0], 0)
         sound = self._low_passed(sound.float())
         difference, pairs = self._difference(sound)
-        normalised = (difference + SILENCE) / (difference.cumsum(-1) / self._lags + SILENCE)
+        mean = difference.cumsum(-1) / self._lags
+        normalised = (difference + SILENCE) / (mean + SILENCE)
         dip, is_pitch = choose_dips(dips(normalised, pairs))
         around = (difference.gather(-1, dip[..., None] + step)[..., 0] for step in (0, 1, 2))
-        hz = RATE_HZ / (dip + FIRST + parabola(*around)[0])
+        shift, _ = parabola(*around)
+        hz = RATE_HZ / (dip + FIRST + shift)
         return torch.where(is_pitch, hz.clamp(MIN_HZ, MAX_HZ), 0.0)
 
     def _low_passed(self, sound: Tensor) -> Tensor:
@@ -80,48 +82,48 @@ class Yin:
         if count <= longest:
             return conv1d(sound[:, None], self._low_pass, padding=TAPS // 2)[:, 0]
         padded = pad(sound, (TAPS // 2, TAPS // 2))[:, None]
-        pieces = (
-            padded[..., first : first + longest + TAPS - 1] for first in range(0, count, longest)
-        )
-        return torch.cat([conv1d(piece, self._low_pass)[:, 0] for piece in pieces], 1)
+        pieces = []
+        for first in range(0, count, longest):
+            piece = padded[..., first : first + longest + TAPS - 1]
+            pieces.append(conv1d(piece, self._low_pass)[:, 0])
+        return torch.cat(pieces, 1)
 
     def _difference(self, sound: Tensor) -> tuple[Tensor, Tensor]:
         """Mean squared difference of each lag from 1 on, (B, T, MAX_LAG), and the weight of its
         pairs, (T, MAX_LAG)."""
         count = sound.shape[1] // HOP
         kinds, kind = window_kinds(count, sound.device)
-        positions = HOP * kinds[:, None] + self._offsets
-        windows = self._window * (
-            (positions >= TAPS // 2) & (positions < sound.shape[1] - TAPS // 2)
-        )
+        edge = TAPS // 2  # the low-pass filter reads silence there
+        positions = HOP * kinds[:, None] + self._offsets  # (kinds, FRAME)
+        is_sound = (positions >= edge) & (positions < sound.shape[1] - edge)
+        windows = self._window * is_sound
         spectra = torch.fft.rfft(windows, TRANSFORM)
-        pairs = torch.fft.irfft(power(spectra), TRANSFORM)[:, 1 : MAX_LAG + 1]
-        frames = pad(sound, (FRAME // 2, FRAME // 2)).unfold(1, FRAME, HOP)[:, :count]
+        lags = slice(1, MAX_LAG + 1)
+        pairs = torch.fft.irfft(power(spectra), TRANSFORM)[:, lags]  # (kinds, MAX_LAG)
+        padded = pad(sound, (FRAME // 2, FRAME // 2))
+        frames = padded.unfold(1, FRAME, HOP)[:, :count]  # (B, T, FRAME)
+        groups = zip(torch.split(frames, TOGETHER, 1), torch.split(kind, TOGETHER), strict=True)
         sums = []
-        for some, of_kind in zip(
-            torch.split(frames, TOGETHER, 1), torch.split(kind, TOGETHER), strict=True
-        ):
+        for some, of_kind in groups:
             window = windows[of_kind]
             mean = (some * window).sum(-1, keepdim=True) / window.sum(-1, keepdim=True)
-            centred = (
-                some - mean
-            )  # a DC offset does not change differences, but costs float32 precision
+            # A DC offset does not change differences, but costs float32 precision.
+            centred = some - mean
             windowed = centred * window
             energy = torch.fft.rfft(windowed * centred, TRANSFORM)
-            both = (energy.conj() * spectra[of_kind]).real - power(
-                torch.fft.rfft(windowed, TRANSFORM)
-            )
-            sums.append(2.0 * torch.fft.irfft(both, TRANSFORM)[..., 1 : MAX_LAG + 1])
-        return torch.cat(sums, 1) / pairs.clamp(min=1.0)[kind], pairs[kind]
+            product = power(torch.fft.rfft(windowed, TRANSFORM))
+            both = (energy.conj() * spectra[of_kind]).real - product
+            sums.append(2.0 * torch.fft.irfft(both, TRANSFORM)[..., lags])
+        difference = torch.cat(sums, 1) / pairs.clamp(min=1.0)[kind]
+        return difference, pairs[kind]
 
 
 def low_pass() -> Tensor:
     """Low-pass filter (1, 1, TAPS) float32: a Hann-windowed sinc with half the amplitude at
     CUTOFF_HZ."""
     times = torch.arange(TAPS, dtype=torch.float64) - TAPS // 2
-    taps = torch.sinc(2.0 * CUTOFF_HZ / RATE_HZ * times) * (
-        0.5 + 0.5 * torch.cos(2.0 * torch.pi * times / (TAPS + 1))
-    )
+    hann = 0.5 + 0.5 * torch.cos(2.0 * torch.pi * times / (TAPS + 1))
+    taps = torch.sinc(2.0 * CUTOFF_HZ / RATE_HZ * times) * hann
     return (taps / taps.sum()).float()[None, None]
 
 
@@ -131,9 +133,9 @@ def window_kinds(count: int, device: torch.device) -> tuple[Tensor, Tensor]:
     frames = torch.arange(count, device=device)
     kinds = frames[: 2 * EDGE + 1]
     skipped = count - kinds.shape[0]  # these are all of the middle kind
-    return torch.where(kinds > EDGE, kinds + skipped, kinds), torch.maximum(
-        frames.clamp(max=EDGE), frames - skipped
-    )
+    indices = torch.where(kinds > EDGE, kinds + skipped, kinds)
+    kind_of_each = torch.maximum(frames.clamp(max=EDGE), frames - skipped)
+    return indices, kind_of_each
 
 
 def dips(normalised: Tensor, pairs: Tensor) -> Tensor:
@@ -150,19 +152,23 @@ def dips(normalised: Tensor, pairs: Tensor) -> Tensor:
 def choose_dips(depth: Tensor) -> tuple[Tensor, Tensor]:
     """Choose dips: (B, T, lags) from `dips` -> index of each frame's dip and True if it is voiced,
     each (B, T)."""
-    dip = (depth <= depth.amin(-1, keepdim=True) + NEARLY).int().argmax(-1, keepdim=True)
-    clearest, at_frame = vicinity(depth.gather(-1, dip)[..., 0], NONE).min(-1, keepdim=True)
+    is_nearly_deepest = depth <= depth.amin(-1, keepdim=True) + NEARLY
+    dip = is_nearly_deepest.int().argmax(-1, keepdim=True)  # (B, T, 1), the shortest lag
+    own_depth = depth.gather(-1, dip)[..., 0]  # (B, T)
+    clearest, at_frame = vicinity(own_depth, NONE).min(-1, keepdim=True)
     theirs = vicinity(dip[..., 0], 0).gather(-1, at_frame) + FIRST
     lags = torch.arange(depth.shape[-1], device=depth.device) + FIRST
     is_near = (lags >= theirs / MAX_LAG_RATIO) & (lags <= theirs * MAX_LAG_RATIO)
     own, dip = torch.where(is_near, depth, NONE).min(-1)
-    return dip, (clearest[..., 0] < CLEAR) & (own < MAX_SHALLOW)
+    is_voiced = (clearest[..., 0] < CLEAR) & (own < MAX_SHALLOW)
+    return dip, is_voiced
 
 
 def vicinity(values: Tensor, outside: float) -> Tensor:
     """Values of each frame and its neighbours, (B, T) -> (B, T, 2 VICINITY + 1); the frame itself
     is in the middle."""
-    return pad(values, (VICINITY, VICINITY), value=outside).unfold(1, 2 * VICINITY + 1, 1)
+    padded = pad(values, (VICINITY, VICINITY), value=outside)
+    return padded.unfold(1, 2 * VICINITY + 1, 1)
 
 
 def parabola(before: Tensor, at: Tensor, after: Tensor) -> tuple[Tensor, Tensor]:
