@@ -91,21 +91,18 @@ class BucketPropagation(Propagation):
         for group, of_group, own in zip(groups, pointers, since, strict=True):
             where, masks, pictures = zip(*group.read(frame, self.config, count), strict=True)
             positions = torch.cat([*(self._positions[each][:, 0] for each in where), own])
-            context = torch.stack(
-                (positions, F.pad(torch.cat(pictures, dim=1)[0], (0, 0, 0, len(own))))
-            )
+            features = torch.cat(pictures, dim=1)[0]  # (pictures * g * g, C)
+            context = torch.stack((positions, F.pad(features, (0, 0, 0, len(own)))))  # (2, T, C)
             for index in range(len(group.buckets)):
-                tokens = [each[index].to(self._dtype) for each in masks] + [
-                    each[index] for _, each in of_group
-                ]
+                tokens = [each[index].to(self._dtype) for each in masks]
+                tokens += [each[index] for _, each in of_group]
                 found.append(((len(masks), len(of_group)), torch.cat(tokens), context))
         return found
 
     def _query(self, layer: Any, hidden: Tensor, vision: VisionFeatures) -> Tensor:
         across = layer.cross_attn_image
-        query = across.image_q_proj(vision.coarse.transpose(0, 1)) + across.q_proj(
-            layer.layer_norm2(hidden)
-        )
+        of_picture = across.image_q_proj(vision.coarse.transpose(0, 1))  # (1, g * g, C)
+        query = of_picture + across.q_proj(layer.layer_norm2(hidden))
         return apply_rotary(self._heads(across, query), self._rotary)
 
     def _cross_attend(
@@ -118,27 +115,25 @@ class BucketPropagation(Propagation):
     ) -> Tensor:
         """Attention of n buckets to memories of one length: `keys` (n, 2, T, C), contexts; `values`
         (n, T, C)."""
-        key = across.image_k_proj(keys[:, 1]) + across.k_proj(values) + keys[:, 0]
-        key, (((pictures, _), _),) = self._heads(across, key), runs
+        (((pictures, _), _),) = runs
+        key = across.image_k_proj(keys[:, 1]) + across.k_proj(values) + keys[:, 0]  # (n, T, C)
+        key = self._heads(across, key)
         turning = torch.unflatten(key[:, : self._grid**2 * pictures], 1, (pictures, -1))
         turning.copy_(apply_rotary(turning, self._rotary))
-        return self._attend(query, key, self._heads(across, across.v_proj(values)), pictures)
+        value = self._heads(across, across.v_proj(values))
+        return self._attend(query, key, value, pictures)
 
     def _decode_slots(self, vision: VisionFeatures, pixels: Tensor, slots: Tensor) -> TrackerOutput:
         """The objects' masks from the conditioned features (B, C, g, g) of their buckets."""
         tracker = self._tracker
         decoder = self._tracker.mask_decoder
         count = len(pixels)
-        occupied = (
-            slots.new_zeros(count * BUCKET, dtype=torch.bool)
-            .index_fill_(0, slots, True)
-            .view(count, BUCKET, 1)
-        )
-        marks = torch.where(occupied, tracker.taken_slot, tracker.free_slot)[:, :, None]
+        occupied = slots.new_zeros(count * BUCKET, dtype=torch.bool).index_fill_(0, slots, True)
+        is_taken = occupied.view(count, BUCKET, 1)
+        marks = torch.where(is_taken, tracker.taken_slot, tracker.free_slot)[:, :, None]
         of_masks = torch.unflatten(decoder.mask_tokens.weight, 0, (BUCKET, -1)) + marks
-        others = torch.cat((decoder.obj_score_token.weight, decoder.iou_token.weight)).expand(
-            count, -1, -1
-        )
+        others = torch.cat((decoder.obj_score_token.weight, decoder.iou_token.weight))
+        others = others.expand(count, -1, -1)  # (B, 2 * 16, C)
         tokens, image = decoder.transformer(
             point_embeddings=torch.cat((others, of_masks.flatten(1, 2)), dim=1)[:, None],
             image_embeddings=pixels,
@@ -146,17 +141,17 @@ class BucketPropagation(Propagation):
             attention_similarity=None,
         )
         fine, middle = vision.levels
-        large = decoder.upscale_conv1(image[:, 0].transpose(1, 2).reshape(pixels.shape)) + middle
-        large = decoder.upscale_conv2(decoder.activation(decoder.upscale_layer_norm(large))) + fine
-        large = decoder.activation(large)
-        scores, ious, of_masks = tokens[:, 0].split(
-            [BUCKET, BUCKET, MASKS_PER_OBJECT * BUCKET], dim=1
-        )
+        coarse = image[:, 0].transpose(1, 2).reshape(pixels.shape)  # (B, C, g, g)
+        doubled = decoder.upscale_conv1(coarse) + middle  # (B, C / 4, 2 g, 2 g)
+        doubled = decoder.activation(decoder.upscale_layer_norm(doubled))
+        large = decoder.activation(decoder.upscale_conv2(doubled) + fine)  # (B, C / 8, 4 g, 4 g)
+        sizes = [BUCKET, BUCKET, MASKS_PER_OBJECT * BUCKET]
+        scores, ious, of_masks = tokens[:, 0].split(sizes, dim=1)
         of_masks = torch.unflatten(of_masks, 1, (BUCKET, -1)).flatten(0, 1)[slots]  # (n, 3, C)
-        best = decoder.iou_prediction_head(ious.flatten(0, 1)[slots]).argmax(dim=-1)[:, None, None]
-        weights = torch.stack(
-            [mlp(of_masks[:, n]) for n, mlp in enumerate(decoder.output_hypernetworks_mlps)], dim=1
-        )
+        expected_ious = decoder.iou_prediction_head(ious.flatten(0, 1)[slots])  # (n, 3)
+        best = expected_ious.argmax(dim=-1)[:, None, None]
+        mlps = zip(decoder.output_hypernetworks_mlps, of_masks.unbind(1), strict=True)
+        weights = torch.stack([mlp(tokens_of_mask) for mlp, tokens_of_mask in mlps], dim=1)
         masks = weights.take_along_dim(best, 1) @ large.flatten(2)[slots // BUCKET]
         score = decoder.pred_obj_score_head(scores.flatten(0, 1)[slots])
         masks = torch.where((score > 0)[..., None], masks.view(-1, *large.shape[2:]), NO_OBJ_SCORE)
@@ -173,13 +168,11 @@ class BucketEncoder(MemoryEncoder):
     def __init__(self, model: SegmentationModel) -> None:
         super().__init__(model)
         prompts = self._tracker.prompt_encoder
-        texels = (torch.arange(model.mask_side // 4, device=model.device) + 0.5) / (
-            model.mask_side // 4
-        )
+        side = model.mask_side // 4
+        texels = (torch.arange(side, device=model.device) + 0.5) / side
         grid = torch.stack(torch.meshgrid(texels, texels, indexing="xy"), dim=-1)
-        self._image_positions = (
-            prompts.shared_embedding(grid).permute(2, 0, 1)[None].to(model.dtype)
-        )
+        positions = prompts.shared_embedding(grid).permute(2, 0, 1)  # (C, g, g)
+        self._image_positions = positions[None].to(model.dtype)
         self._no_click = prompts.not_a_point_embed.weight.expand(1, 1, 2, -1)
 
     def start(self, vision: VisionFeatures, logits: Mapping[int, Tensor]) -> dict[int, ObjectMask]:
@@ -192,31 +185,24 @@ class BucketEncoder(MemoryEncoder):
         cut = (scale(small, 4 * small.shape[-1]) > 0).to(vision.coarse.dtype)
         fine, middle, coarse = (layer(vision.picture) for layer in neck.fpn_layers[: COARSEST + 1])
         decoder = tracker.interactive_decoder
-        count = len(cut)
+        of_each = (len(cut), -1, -1, -1)
+        without_memory = coarse + tracker.no_memory_embedding.view(1, -1, 1, 1)
+        downsampled = tracker.mask_downsample(cut[:, None])
         _, _, tokens, score = decoder(
-            image_embeddings=(coarse + tracker.no_memory_embedding.view(1, -1, 1, 1)).expand(
-                count, -1, -1, -1
-            ),
-            image_positional_embeddings=self._image_positions.expand(count, -1, -1, -1),
-            sparse_prompt_embeddings=self._no_click.expand(count, -1, -1, -1),
-            dense_prompt_embeddings=tracker.prompt_encoder.mask_embed(
-                tracker.mask_downsample(cut[:, None])
-            ),
+            image_embeddings=without_memory.expand(of_each),
+            image_positional_embeddings=self._image_positions.expand(of_each),
+            sparse_prompt_embeddings=self._no_click.expand(of_each),
+            dense_prompt_embeddings=tracker.prompt_encoder.mask_embed(downsampled),
             multimask_output=False,
             high_resolution_features=[decoder.conv_s0(fine), decoder.conv_s1(middle)],
         )
         is_visible = cut.flatten(1).any(dim=1, keepdim=True)
-        pointers = where_absent(
-            tracker, tracker.interactive_pointer_proj(tokens[:, 0, 0]), score.flatten(1) > 0
-        )
-        scores = torch.where(is_visible, SURE_LOGIT, -SURE_LOGIT)[:, 0]
-        return dict(
-            zip(
-                logits,
-                zip(cut, scores, where_absent(tracker, pointers, is_visible), strict=True),
-                strict=True,
-            )
-        )
+        pointers = tracker.interactive_pointer_proj(tokens[:, 0, 0])  # (n, C)
+        pointers = where_absent(tracker, pointers, score.flatten(1) > 0)
+        pointers = where_absent(tracker, pointers, is_visible)
+        scores = torch.where(is_visible, SURE_LOGIT, -SURE_LOGIT)[:, 0]  # (n,)
+        objects = zip(cut, scores, pointers, strict=True)
+        return dict(zip(logits, objects, strict=True))
 
     def settle(self, masks: Sequence[Tensor], prompts: Sequence[int]) -> list[list[Tensor]]:
         """Logits (side, side) at the encoder's size (4 side, 4 side), and of being visible. Those
@@ -244,10 +230,8 @@ class BucketEncoder(MemoryEncoder):
         tracker = self._tracker
         config = self._tracker.config
         logits, scores = (torch.stack(each) for each in zip(*masks.values(), strict=True))
-        levels = (
-            torch.sigmoid(logits) * config.sigmoid_scale_for_mem_enc
-            + config.sigmoid_bias_for_mem_enc
-        )
+        levels = torch.sigmoid(logits) * config.sigmoid_scale_for_mem_enc
+        levels = levels + config.sigmoid_bias_for_mem_enc  # (n, size, size)
         planes = torch.zeros_like(levels[0]), torch.ones_like(levels[0])
         plane_of = {-1: planes[0]} | dict(zip(masks, levels, strict=True))
         absence = (scores <= 0).to(vision.coarse.dtype)
@@ -255,22 +239,17 @@ class BucketEncoder(MemoryEncoder):
         fused = tracker.memory_encoder.feature_projection(coarse_image(vision))
         found = []
         for bucket in buckets:
-            channels = [plane_of[each] for each in bucket] + [
-                planes[each in conditioning] for each in bucket
-            ]
-            scaled = scale(torch.stack(channels), 16 * fused.shape[-1], antialias=True).to(
-                fused.dtype
-            )
-            mixed = tracker.memory_encoder.memory_fuser(
-                fused + tracker.memory_encoder.mask_downsampler(scaled[None])
-            )
+            channels = [plane_of[each] for each in bucket]
+            channels += [planes[each in conditioning] for each in bucket]
+            large = torch.stack(channels)  # (2 * 16, size, size)
+            scaled = scale(large, 16 * fused.shape[-1], antialias=True).to(fused.dtype)
+            downsampled = tracker.memory_encoder.mask_downsampler(scaled[None])  # (1, C, g, g)
+            mixed = tracker.memory_encoder.memory_fuser(fused + downsampled)
             absent = torch.stack([absence_of[each] for each in bucket])
-            found.append(
-                mixed + (absent @ tracker.occlusion_spatial_embedding_parameter)[:, None, None]
-            )
-        stored: Tensor = (
-            torch.cat(found).flatten(2).transpose(1, 2).to(torch.bfloat16)
-        )  # as in Meta's program
+            occlusion = absent @ tracker.occlusion_spatial_embedding_parameter  # (C,)
+            found.append(mixed + occlusion[:, None, None])
+        # In bfloat16, as in Meta's program.
+        stored: Tensor = torch.cat(found).flatten(2).transpose(1, 2).to(torch.bfloat16)
         return stored.contiguous()
 
 
@@ -289,7 +268,6 @@ def scale(masks: Tensor, side: int, *, antialias: bool = False) -> Tensor:
     """Scale masks (n, h, h) to (n, side, side)."""
     if masks.shape[-1] == side:
         return masks
-    large = F.interpolate(
-        masks[:, None].float(), (side, side), mode="bilinear", antialias=antialias
-    )
+    small = masks[:, None].float()
+    large = F.interpolate(small, (side, side), mode="bilinear", antialias=antialias)
     return large[:, 0].to(masks.dtype)

@@ -45,6 +45,8 @@ from engine.models.sam3.tracked_object import AgedTensors, ObjectMemory
 
 WITHOUT_PLANS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 SURE_LOGIT = 10.0  # of an object with a mask, and negative without one (Sam3VideoModel)
+POSITION_WEIGHT = 0.1
+"""Factor of the positions that are added to the features (Sam3TrackerVideoMemoryAttention)."""
 SCORES_AT_ONCE = 3 * 10 * 5184**2
 """Maximum attention scores that a layer computes at a time: those of 3 objects with 10 pictures in
 memory at 1008 px, 3 ms on an H100. One object has too few queries for such a card; all 16 would
@@ -103,24 +105,19 @@ class Propagation:
             memory_attention.make_plans(sample)
         thin_layer_norms(self._tracker.memory_encoder, self._device)
         decoder = self._tracker.mask_decoder
-        pyramid = model.video.tracker_neck.fpn_layers
-        self._levels = folded(pyramid[0], decoder.conv_s0), folded(pyramid[1], decoder.conv_s1)
+        fine, middle, *_ = model.video.tracker_neck.fpn_layers
+        self._levels = folded(fine, decoder.conv_s0), folded(middle, decoder.conv_s1)
         empty = torch.empty(1, device=self._device, dtype=self._dtype)
-        cosine, sine = attention.rotary_emb(
-            empty, attention.position_ids
-        )  # (1, g * g, d), each number twice
-        self._rotary = torch.complex(
-            cosine[0, :, None, ::2], sine[0, :, None, ::2]
-        )  # (g * g, 1, d / 2)
+        # (1, g * g, d), each number twice
+        cosine, sine = attention.rotary_emb(empty, attention.position_ids)
+        halves = cosine[0, :, None, ::2], sine[0, :, None, ::2]
+        self._rotary = torch.complex(*halves)  # (g * g, 1, d / 2)
         encoder = self._tracker.memory_encoder
         shape = torch.Size((1, self._tracker.mem_dim, self._grid, self._grid))
-        positions = (
-            encoder.position_encoding(shape, self._device, torch.float32).to(self._dtype).flatten(2)
-        )
-        self._positions = (
-            positions.permute(2, 0, 1)
-            + self._tracker.memory_temporal_positional_encoding[:, None, 0]
-        )
+        positions = encoder.position_encoding(shape, self._device, torch.float32)
+        places = positions.to(self._dtype).flatten(2).permute(2, 0, 1)  # (g * g, 1, D)
+        ages = self._tracker.memory_temporal_positional_encoding[:, None, 0]
+        self._positions = places + ages  # (ages, g * g, 1, D)
         self._image_positions = self._tracker.get_image_wide_positional_embeddings()
         point = torch.zeros(1, 1, 1, 2, device=self._device, dtype=self._dtype)
         label = -torch.ones(1, 1, 1, device=self._device, dtype=torch.int32)
@@ -131,11 +128,14 @@ class Propagation:
 
     def compute_features(self, features: Features, between: Between = noop) -> VisionFeatures:
         """Compute the tracker's features of one picture."""
-        picture = features.last_hidden_state.view(1, self._grid, self._grid, -1).permute(0, 3, 1, 2)
+        rows = features.last_hidden_state.view(1, self._grid, self._grid, -1)
+        picture = rows.permute(0, 3, 1, 2)  # (1, D, g, g)
         levels = [reduce(lambda x, step: step(x), steps, picture) for steps in self._levels]
         between()
-        flat = self._video.tracker_neck.fpn_layers[COARSEST](picture).flatten(2).permute(2, 0, 1)
-        hidden = flat + 0.1 * features.position.flatten(2).permute(2, 0, 1)
+        coarse = self._video.tracker_neck.fpn_layers[COARSEST](picture)  # (1, C, g, g)
+        flat = coarse.flatten(2).permute(2, 0, 1)  # (g * g, 1, C)
+        positions = features.position.flatten(2).permute(2, 0, 1)
+        hidden = flat + POSITION_WEIGHT * positions
         return VisionFeatures(
             levels=levels, coarse=flat, hidden=hidden.transpose(0, 1), picture=picture
         )
@@ -176,17 +176,16 @@ class Propagation:
     def _pointers(self, pointers: Sequence[AgedTensors], frame: int) -> list[tuple[Tensor, Tensor]]:
         """The pointers in each object's memory, as tokens (m, 1, D), and the encodings of their
         ages."""
-        ages = self._ages([age for dated in pointers for age, _ in dated], frame)
-        parts = self._tracker.hidden_dim // self._tracker.mem_dim
-        since = self._tracker.temporal_positional_encoding_projection_layer(ages).repeat_interleave(
-            parts, dim=0
-        )
-        tokens = torch.cat([pointer for dated in pointers for _, pointer in dated])  # (m, C)
+        width = self._tracker.mem_dim
+        parts = self._tracker.hidden_dim // width
+        ages = self._ages([age for dated in pointers for age, _ in dated], frame)  # (n, C)
+        encoded = self._tracker.temporal_positional_encoding_projection_layer(ages)  # (n, D)
+        since = encoded.repeat_interleave(parts, dim=0).view(-1, 1, width)  # (m, 1, D)
+        whole = torch.cat([pointer for dated in pointers for _, pointer in dated])  # (n, C)
+        tokens = whole.view(-1, 1, width)  # (m, 1, D)
         counts = [parts * len(dated) for dated in pointers]
-        of_each = (
-            torch.split(each.view(-1, 1, self._tracker.mem_dim), counts) for each in (tokens, since)
-        )
-        return list(zip(*of_each, strict=True))
+        split = torch.split(tokens, counts), torch.split(since, counts)
+        return list(zip(*split, strict=True))
 
     def _ages(self, ages: list[int], frame: int) -> Tensor:
         """Sines (n, C) of the pointers' ages in frames."""
@@ -200,19 +199,17 @@ class Propagation:
     ) -> tuple[Tensor, Tensor]:
         """Keys and values (tokens, D) of the memories of some objects: for each object its masks,
         then its pointers."""
-        inputs = zip(masks, pointers, strict=True)
-        pairs = [
-            ([*(mask for _, mask in dated), tokens], dated, since)
-            for dated, (tokens, since) in inputs
-        ]
-        values = torch.cat([each for parts, _, _ in pairs for each in parts])[:, 0]
-        # The encodings of ages are counted from 1, and that of age 0 is the last.
-        where = [
-            each
-            for _, dated, since in pairs
-            for each in (*(self._positions[age - 1] for age, _ in dated), since)
-        ]
-        return values + torch.cat(where)[:, 0], values
+        contents = []
+        positions = []
+        for dated, (tokens, since) in zip(masks, pointers, strict=True):
+            for age, mask in dated:
+                contents.append(mask)
+                # The encodings of ages are counted from 1, and that of age 0 is the last.
+                positions.append(self._positions[age - 1])
+            contents.append(tokens)
+            positions.append(since)
+        values = torch.cat(contents)[:, 0]
+        return values + torch.cat(positions)[:, 0], values
 
     def _condition(
         self,
@@ -235,22 +232,19 @@ class Propagation:
                 hidden = self._self_attend(layer, hidden)
                 query = self._query(layer, hidden, vision)
             across = layer.cross_attn_image
-            recalled = self._cross_attend(
-                across, query.expand(len(lengths), -1, -1, -1), keys, values, runs
-            )
-            hidden = hidden + across.o_proj(recalled)
-            hidden = hidden + layer.linear2(
-                layer.activation(layer.linear1(layer.layer_norm3(hidden)))
-            )
+            queries = query.expand(len(lengths), -1, -1, -1)  # (n, g * g, heads, d)
+            recalled = self._cross_attend(across, queries, keys, values, runs)
+            hidden = hidden + across.o_proj(recalled)  # (n, g * g, C)
+            inner = layer.activation(layer.linear1(layer.layer_norm3(hidden)))
+            hidden = hidden + layer.linear2(inner)
         normed: Tensor = attention.layer_norm(hidden)
         return torch.unflatten(normed.transpose(1, 2), 2, (self._grid, self._grid))
 
     def _query(self, layer: Any, hidden: Tensor, vision: VisionFeatures) -> Tensor:
         """The queries of the picture's patches to the memory, (n, g * g, heads, d)."""
         across = layer.cross_attn_image
-        return apply_rotary(
-            self._heads(across, across.q_proj(layer.layer_norm2(hidden))), self._rotary
-        )
+        query = across.q_proj(layer.layer_norm2(hidden))  # (n, g * g, C)
+        return apply_rotary(self._heads(across, query), self._rotary)
 
     def _cross_attend(
         self,
@@ -272,28 +266,18 @@ class Propagation:
         ]
         counts = [count for _, count in runs]
         split = torch.split(query, counts), torch.split(key, tokens), torch.split(values, tokens)
+        has_one_head = self._is_on_cpu and across.num_attention_heads == 1
         answers = []
         for ((pictures, _), count), own, *object_memory in zip(runs, *split, strict=True):
             memory_keys, content = (torch.unflatten(each, 0, (count, -1)) for each in object_memory)
             turning = torch.unflatten(memory_keys[:, : area * pictures], 1, (pictures, -1))
             turning.copy_(apply_rotary(turning, self._rotary))
-            if (
-                self._is_on_cpu
-                and across.num_attention_heads == 1
-                and memory_attention.is_small(own, memory_keys)
-            ):
-                rows = zip(own[:, :, 0], memory_keys[:, :, 0], content, strict=True)
-                answers.append(
-                    across.v_proj(
-                        torch.stack([memory_attention.attend_plainly(*each) for each in rows])
-                    )
-                )
+            if has_one_head and memory_attention.is_small(own, memory_keys):
+                mixed = _attend_rows(own[:, :, 0], memory_keys[:, :, 0], content)
+                answers.append(across.v_proj(mixed))  # (count, g * g, C)
             else:
-                answers.append(
-                    self._attend(
-                        own, memory_keys, self._heads(across, across.v_proj(content)), pictures
-                    )
-                )
+                value = self._heads(across, across.v_proj(content))
+                answers.append(self._attend(own, memory_keys, value, pictures))
         return torch.cat(answers) if len(answers) > 1 else answers[0]
 
     def _self_attend(self, layer: Any, hidden: Tensor) -> Tensor:
@@ -313,7 +297,8 @@ class Propagation:
     ) -> Tensor:
         """Attention (n, g * g, C) to a memory of `pictures`; None: of a picture to itself."""
         if self._uses_cudnn and pictures is None:
-            return memory_attention.attend_pictures(query, key, value)[0].transpose(1, 2).flatten(2)
+            answers, _ = memory_attention.attend_pictures(query, key, value)
+            return answers.transpose(1, 2).flatten(2)
         if self._uses_cudnn and pictures:
             return memory_attention.attend_memory(query, key, value, pictures)
         is_plain = (
@@ -323,10 +308,8 @@ class Propagation:
         )
         query, key, value = (each.transpose(1, 2) for each in (query, key, value))
         if is_plain:
-            rows = zip(*(each.flatten(0, 1) for each in (query, key, value)), strict=True)
-            answers = torch.stack([memory_attention.attend_plainly(*each) for each in rows]).view(
-                query.shape
-            )
+            rows = (each.flatten(0, 1) for each in (query, key, value))  # (n * heads, tokens, d)
+            answers = _attend_rows(*rows).view(query.shape)
         else:
             answers = F.scaled_dot_product_attention(query, key, value)
         return answers.transpose(1, 2).flatten(2)
@@ -350,6 +333,12 @@ class Propagation:
         pointer = is_visible * pointer + ~is_visible * tracker.no_object_pointer
         masks = torch.where(is_visible[..., None], mask, NO_OBJ_SCORE)
         return TrackerOutput(masks=masks, pointers=pointer, scores=score)
+
+
+def _attend_rows(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Attention of each row (tokens, d) of queries to that of keys and values."""
+    rows = zip(query, key, value, strict=True)
+    return torch.stack([memory_attention.attend_plainly(*row) for row in rows])
 
 
 def folded(layer: Any, after: Any) -> list[Callable[[Tensor], Tensor]]:
@@ -411,24 +400,20 @@ class MemoryEncoder:
             between()
             of_all = self._suppress_overlaps(masks, prompts)
             chosen = torch.stack([of_all[index] for index in from_shown_masks])
-            logits = torch.where((chosen > 0).any(dim=(-1, -2)), SURE_LOGIT, -SURE_LOGIT)[..., None]
-            memories |= zip(
-                from_shown_masks,
-                self._encode_masks(vision, chosen, logits, is_cut=False),
-                strict=True,
-            )
+            is_visible = (chosen > 0).any(dim=(-1, -2))  # (n, 1)
+            logits = torch.where(is_visible, SURE_LOGIT, -SURE_LOGIT)[..., None]
+            encoded = self._encode_masks(vision, chosen, logits, is_cut=False)
+            memories |= zip(from_shown_masks, encoded, strict=True)
         if new:
             raw = [index for index in range(len(masks)) if index not in from_shown_masks]
             between()
             large, scores, started = self._start_objects(vision, torch.stack(list(new)))
             pointers += torch.split(started, 1)
             if tracked and raw:
-                large = torch.cat(
-                    (self._enlarge(torch.stack([tracked.masks[index] for index in raw])), large)
-                )
-                scores = torch.cat(
-                    (torch.stack([tracked.scores[index] for index in raw]).view(-1, 1, 1), scores)
-                )
+                raw_masks = torch.stack([tracked.masks[index] for index in raw])
+                raw_scores = torch.stack([tracked.scores[index] for index in raw])
+                large = torch.cat((self._enlarge(raw_masks), large))  # (n, 1, size, size)
+                scores = torch.cat((raw_scores.view(-1, 1, 1), scores))  # (n, 1, 1)
             between()
             encoded = self._encode_masks(vision, large, scores, is_cut=True)
             memories |= zip([*raw, *range(len(masks), len(masks) + len(new))], encoded, strict=True)
@@ -462,9 +447,9 @@ class MemoryEncoder:
     def _enlarge(self, masks: Tensor) -> Tensor:
         """Scale masks (n, side, side) to the size of the model's picture, (n, 1, size, size)."""
         size = (self._tracker.image_size,) * 2
-        return F.interpolate(
-            masks[:, None].float(), size=size, mode="bilinear", align_corners=False
-        ).to(masks.dtype)
+        small = masks[:, None].float()
+        large = F.interpolate(small, size=size, mode="bilinear", align_corners=False)
+        return large.to(masks.dtype)
 
     def _encode_masks(
         self, vision: VisionFeatures, masks: Tensor, logits: Tensor, *, is_cut: bool
@@ -472,9 +457,8 @@ class MemoryEncoder:
         """The mask memory of each mask (n, 1, height, width), cut at 0 or not; `logits` (n, 1, 1)
         of being visible."""
         features, _ = private.encode_new_memory(self._tracker)(vision.coarse, masks, logits, is_cut)
-        apart = (
-            features.transpose(0, 1).to(vision.coarse.dtype).contiguous()
-        )  # (n, g * g, D): each is read as a whole
+        of_each = features.transpose(0, 1).to(vision.coarse.dtype)  # (n, g * g, D)
+        apart = of_each.contiguous()  # each is read as a whole
         return list(apart[:, :, None].unbind())
 
 
