@@ -61,7 +61,9 @@ def reserve_memory(
     claim = _claim_file(cuda_device, needed_bytes)
     with suppress(OSError):  # a folder that is full or read-only: others do not learn of this model
         claim.touch()
-    claimed = left = whole = 0
+    claimed = 0
+    left = 0
+    whole = 0
     try:
         for _ in range(MAX_POLLS):
             claimed = sum(

@@ -144,7 +144,8 @@ class CompilingThread:
         """True if the parts are compiled for this key. Raises the error of a call in which the
         device was lost."""
         if self._current is not None and self._current[1].done():
-            (done, future), self._current = self._current, None
+            done, future = self._current
+            self._current = None
             error = future.exception()
             if error is not None and is_device_lost(error):
                 raise error

@@ -141,7 +141,8 @@ def _cuts(read: Read, samples: int, cutting: CutLengths) -> Iterator[int]:
     center = round(cutting.center_s * RATE_HZ)
     query = round(cutting.query_s * RATE_HZ)
     for middle in range(center, samples, center):
-        low, high = middle - query, min(middle + query, samples)
+        low = middle - query
+        high = min(middle + query, samples)
         loudness = np.abs(_read_reflected(read, samples, low - FRAME // 2, high - low + FRAME))
         until = np.concatenate(([0.0], np.cumsum(loudness, dtype=np.float64)))
         yield (low + int(np.argmin(until[FRAME:-1] - until[: -FRAME - 1]))) // FRAME
@@ -154,7 +155,8 @@ def _read_reflected(read: Read, samples: int, first: int, count: int) -> np.ndar
     period = max(2 * (samples - 1), 1)
     positions = np.arange(first, first + count) % period
     positions = np.minimum(positions, period - positions) if samples > 1 else positions
-    low, high = int(positions.min()), int(positions.max())
+    low = int(positions.min())
+    high = int(positions.max())
     return read(low, high - low + 1)[positions - low]
 
 

@@ -225,7 +225,8 @@ class _IndexParser:
 
     def _read_list_sizes(self, lists: int) -> list[int]:
         """Sizes of the non-empty lists, in file order."""
-        kind, (count,) = self._unpack("<4s")[0], self._unpack("<Q")
+        kind = self._unpack("<4s")[0]
+        (count,) = self._unpack("<Q")
         numbers = self._read_array(count, "<u8")
         if kind == b"full" and count == lists:
             return [size for size in numbers.tolist() if size]

@@ -131,8 +131,9 @@ class VoiceConverter:
         options say."""
         if not self.options.gpu_filter:
             return high_pass_on_host(sound)
+        batch = torch.from_numpy(sound).to(self.model.device)[None]  # (1, n)
         with torch.inference_mode():
-            return high_pass(torch.from_numpy(sound).to(self.model.device)[None])[0].cpu().numpy()
+            return high_pass(batch)[0].cpu().numpy()
 
     def convert(self, pieces: Sequence[cut.Piece]) -> list[np.ndarray]:
         """Convert pieces of sound. Returns the used part of each, (span.frames * hop,) float32, in
@@ -150,7 +151,8 @@ class VoiceConverter:
     def convert_sound(self, sound: np.ndarray) -> np.ndarray:
         """Convert (n > 0,) float32 at 16 kHz to (n * rate_hz // 16000,) float32 of the set
         loudness, peak <= 0.99."""
-        sound = sound * np.float32(cut.limiting_gain(float(np.abs(sound).max()), cut.MAX_PEAK_IN))
+        peak_in = float(np.abs(sound).max())
+        sound = sound * np.float32(cut.limiting_gain(peak_in, cut.MAX_PEAK_IN))
         filtered = self.high_pass(sound)
 
         def read(first: int, count: int) -> np.ndarray:
@@ -158,15 +160,13 @@ class VoiceConverter:
 
         spans = cut.cut_into_spans(read, len(filtered), self.cutting)
         parts = self.convert([cut.read_piece(span, read, len(filtered)) for span in spans])
-        output = np.concatenate(list(cut.crossfade_spans(spans, parts, self.hop)))[
-            : len(sound) * self.rate_hz // cut.RATE_HZ
-        ]
+        samples = len(sound) * self.rate_hz // cut.RATE_HZ
+        output = np.concatenate(list(cut.crossfade_spans(spans, parts, self.hop)))[:samples]
         voices = torch.from_numpy(filtered)[None], torch.from_numpy(output)[None]
         below_db = silence_db(self.settings.threshold_db)
         output = mix_loudness(*voices, self.hop, self.settings.rms_mix, below_db)[0].numpy()
-        return output * np.float32(
-            cut.limiting_gain(float(np.abs(output).max(initial=0.0)), cut.MAX_PEAK_OUT)
-        )
+        peak_out = float(np.abs(output).max(initial=0.0))
+        return output * np.float32(cut.limiting_gain(peak_out, cut.MAX_PEAK_OUT))
 
     def _convert(self, pieces: list[cut.Piece]) -> list[np.ndarray]:
         """Convert pieces of one size as one batch."""
@@ -175,14 +175,12 @@ class VoiceConverter:
         profiler = self.profiler
         spans = [piece.span for piece in pieces]
         size = spans[0].size
-        sound = torch.from_numpy(np.stack([piece.sound for piece in pieces])).to(
-            model.device
-        )  # (B, size * 160)
+        stacked = np.stack([piece.sound for piece in pieces])
+        sound = torch.from_numpy(stacked).to(model.device)  # (B, size * 160)
         sound = gate(sound, settings.threshold_db)
         with profiler.measure("content"):
-            original = features = model.content(
-                sound, version=model.version
-            )  # (B, size / 2 - 1, C)
+            original = model.content(sound, version=model.version)  # (B, size / 2 - 1, C)
+        features = original
         if model.retrieval is not None and settings.index_rate > 0.0:
             with profiler.measure("retrieval"):
                 features = model.retrieval.blend(
@@ -228,10 +226,8 @@ class VoiceConverter:
         change position."""
         if self._stretched_hop != self.hop:
             return slice(0, spans[0].size)
-        begin, end = (
-            min(span.lead for span in spans),
-            max(span.lead + span.frames for span in spans),
-        )
+        begin = min(span.lead for span in spans)
+        end = max(span.lead + span.frames for span in spans)
         return slice(begin - min(begin, -(end - begin) % LENGTH_STEP), end)
 
     def _synthesize(
@@ -255,10 +251,8 @@ class VoiceConverter:
             if stretched != hop:
                 last = -(-decoded.stop * stretched // hop)
                 positions = frame_positions(last, hop / stretched, decoded.stop, z.device)
-                z, f0 = (
-                    interpolate(positions, z),
-                    None if f0 is None else _interpolate_pitch(positions, f0),
-                )
+                z = interpolate(positions, z)
+                f0 = None if f0 is None else _interpolate_pitch(positions, f0)
             source = None
             before = 0
             if f0 is not None:

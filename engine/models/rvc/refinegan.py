@@ -143,7 +143,8 @@ class RefineDecoder(nn.Module):
         span = shapes.GRAIN_FRAMES * self.hop
         if missing := max(0, span - before * self.hop):  # at the start of a sound
             noise = F.pad(noise[:, None], (missing, 0), mode="circular")[:, 0]
-        (batch, in_channels, _, length), layers = x.shape, self._layers
+        batch, in_channels, _, length = x.shape
+        layers = self._layers
         channels = (
             in_channels * 2 // 5
         )  # the input has the level's channels, and a quarter as many of the source

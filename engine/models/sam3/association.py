@@ -284,7 +284,8 @@ def hidden_by_others(
     int64, NEVER for none."""
     if hidden_iou <= 0.0:
         return np.zeros(len(iou), bool)
-    first, second = last_hidden_frames[:, None], last_hidden_frames[None]
+    first = last_hidden_frames[:, None]
+    second = last_hidden_frames[None]
     is_pair = np.triu(iou >= hidden_iou, 1)
     is_first = is_pair & (first > second) & (second > NEVER)
     is_second = is_pair & (second > first) & (first > NEVER)

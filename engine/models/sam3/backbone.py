@@ -212,7 +212,8 @@ def apply_rotary(x: Tensor, rotary: Tensor) -> Tensor:
     if rotary.is_complex():
         rotated = torch.view_as_real(torch.view_as_complex(pairs) * rotary)
     else:
-        (a, b), (cosine, sine) = pairs.unbind(-1), rotary.unbind(-1)
+        a, b = pairs.unbind(-1)
+        cosine, sine = rotary.unbind(-1)
         rotated = torch.stack((a * cosine - b * sine, a * sine + b * cosine), dim=-1)
     return rotated.flatten(-2).type_as(x)
 

@@ -145,8 +145,10 @@ def clean_mask(mask: np.ndarray) -> None:
     # Only the bounding box of the inside is processed, with a border of one pixel for everything
     # outside.
     rows, columns = mask.shape
-    top, bottom = max(top - 1, 0), min(top + height + 1, rows)
-    left, right = max(left - 1, 0), min(left + width + 1, columns)
+    bottom = min(top + height + 1, rows)
+    right = min(left + width + 1, columns)
+    top = max(top - 1, 0)
+    left = max(left - 1, 0)
     part = mask[top:bottom, left:right]
     inside = np.ascontiguousarray(inside[top:bottom, left:right])
     limit = small_limit(rows, columns)

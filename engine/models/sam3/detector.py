@@ -174,7 +174,8 @@ class Detector:
         chain = self._decoders.get(max_queries)
         if chain is None:
             parts = decoder_chain(self._detector, self._texels, features.position, max_queries)
-            chain = self._decoders[max_queries] = self._compiled(parts)
+            chain = self._compiled(parts)
+            self._decoders[max_queries] = chain
         state = self._runner.run(
             ("decoder", shape), chain, {"vision": vision, "prompt": embeds}, between
         )
@@ -187,9 +188,8 @@ class Detector:
         logits = masks["logits"]
         # One NaN or infinity makes the sum non-finite. A sum avoids a boolean tensor of the size of
         # the masks.
-        is_finite = state["is_finite"] & torch.isfinite(
-            logits.sum(dim=(1, 2, 3), dtype=torch.float32)
-        )
+        total = logits.sum(dim=(1, 2, 3), dtype=torch.float32)
+        is_finite = state["is_finite"] & torch.isfinite(total)
         return BestQueries(
             scores=state["scores"], boxes=state["boxes"], logits=logits, is_finite=is_finite
         )
@@ -219,32 +219,28 @@ class Detector:
             prompts.gather(1, indices)[..., None].float(),
             are_finite.all(dim=1)[:, None, None].expand(-1, scores.shape[1], 1).float(),
         )
-        numbers = torch.cat(
-            columns, dim=-1
-        )  # (B, k, 7): columns SCORE, BOX, PROMPT, IS_FINITE, and SHARED if cleaned
+        # (B, k, 7): columns SCORE, BOX, PROMPT, IS_FINITE, and SHARED if cleaned
+        numbers = torch.cat(columns, dim=-1)
         is_cuda = scores.device.type == "cuda"
         # Such a copy goes to pinned memory of its own, so that several may be under way.
         masks = masks.flatten(1, 2)[rows, indices]
         if scores.device.type != "cpu":  # on a CPU OpenCV is faster: `tidy` cleans them
-            clean = self._runner.run(
-                ("clean masks", tuple(masks.shape)), (cleaning_part,), {"masks": masks}
-            )
+            key = ("clean masks", tuple(masks.shape))
+            clean = self._runner.run(key, (cleaning_part,), {"masks": masks})
             masks = clean["masks"]
             numbers = torch.cat((numbers, clean["shared"]), dim=-1)
         fetched, chosen = (each.to("cpu", non_blocking=is_cuda) for each in (numbers, masks))
         cuda: Any = torch.cuda  # torch does not annotate its events
-        arrived = (
-            cuda.Event(blocking=True) if is_cuda else None
-        )  # blocking: it takes no core meanwhile
+        # Blocking: it takes no core meanwhile.
+        arrived = cuda.Event(blocking=True) if is_cuda else None
         if arrived is not None:
             arrived.record(cuda.current_stream(scores.device))
 
         def read() -> list[DetectedObjects]:
             if arrived is not None:
                 arrived.synchronize()
-            return self._read(
-                fetched.numpy()[:, :max_objects], chosen.numpy()[:, :max_objects], threshold
-            )
+            best = slice(max_objects)
+            return self._read(fetched.numpy()[:, best], chosen.numpy()[:, best], threshold)
 
         return read
 
@@ -259,17 +255,15 @@ class Detector:
                 continue
             keep = of_picture[:, SCORE] > threshold
             rows = of_picture[keep]
-            found.append(
-                DetectedObjects(
-                    scores=rows[:, SCORE],
-                    boxes=rows[:, BOX],
-                    prompts=rows[:, PROMPT].astype("int64"),
-                    masks=of_masks[keep],
-                    shared=rows[:, SHARED][:, : len(keep)][:, keep]
-                    if rows.shape[1] > IS_FINITE + 1
-                    else None,
-                )
+            has_shared = rows.shape[1] > IS_FINITE + 1
+            objects = DetectedObjects(
+                scores=rows[:, SCORE],
+                boxes=rows[:, BOX],
+                prompts=rows[:, PROMPT].astype("int64"),
+                masks=of_masks[keep],
+                shared=rows[:, SHARED][:, : len(keep)][:, keep] if has_shared else None,
             )
+            found.append(objects)
         return found
 
 
@@ -280,25 +274,20 @@ def append_boxes(encoder: Any, embeds: Tensor, features: Features, boxes: Sequen
     roi_align = require_roi_align()
     vision = features.fpn_hidden_states[-1]  # (B, C, g, g)
     batch, width, side = vision.shape[:3]
-    cxcywh = torch.tensor([boxes], dtype=torch.float32, device=vision.device).expand(
-        batch, -1, -1
-    )  # (B, n, 4)
+    of_one_picture = torch.tensor([boxes], dtype=torch.float32, device=vision.device)
+    cxcywh = of_one_picture.expand(batch, -1, -1)  # (B, n, 4)
     pooled = encoder.vision_layer_norm(vision.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
     # roi_align does not support bfloat16. transformers uses float16, which moves a corner by 1/32
     # of a texel.
-    cut = roi_align(
-        pooled.float(), list((corners_of(cxcywh) * side).unbind(0)), encoder.roi_size
-    ).to(vision.dtype)
-    positions = encode_box_coordinates(encoder)(
-        *(each.flatten() for each in cxcywh.unbind(-1))
-    )  # (B n, C + 2) float32
-    tokens = encoder.label_embed.weight[POSITIVE] + encoder.boxes_direct_project(
-        cxcywh.to(vision.dtype)
-    )
+    corners = list((corners_of(cxcywh) * side).unbind(0))  # (n, 4) of each picture
+    cut = roi_align(pooled.float(), corners, encoder.roi_size).to(vision.dtype)
+    flat = (each.flatten() for each in cxcywh.unbind(-1))
+    positions = encode_box_coordinates(encoder)(*flat)  # (B n, C + 2) float32
+    positions = positions.view(*cxcywh.shape[:2], -1).to(vision.dtype)
+    direct = encoder.boxes_direct_project(cxcywh.to(vision.dtype))
+    tokens = encoder.label_embed.weight[POSITIVE] + direct  # (B, n, C)
     tokens = tokens + encoder.boxes_pool_project(cut).view(batch, -1, width)
-    tokens = tokens + encoder.boxes_pos_enc_project(
-        positions.view(*cxcywh.shape[:2], -1).to(vision.dtype)
-    )
+    tokens = tokens + encoder.boxes_pos_enc_project(positions)
     tokens = torch.cat((tokens, encoder.cls_embed.weight.expand(batch, 1, -1)), dim=1)
     tokens = encoder.prompt_layer_norm(encoder.final_proj(tokens))
     vision_tokens, where = (each.flatten(2).transpose(1, 2) for each in (vision, features.position))

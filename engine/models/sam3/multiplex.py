@@ -129,8 +129,8 @@ class BucketPropagation(Propagation):
         decoder = self._tracker.mask_decoder
         count = len(pixels)
         occupied = slots.new_zeros(count * BUCKET, dtype=torch.bool).index_fill_(0, slots, True)
-        is_taken = occupied.view(count, BUCKET, 1)
-        marks = torch.where(is_taken, tracker.taken_slot, tracker.free_slot)[:, :, None]
+        is_occupied = occupied.view(count, BUCKET, 1)
+        marks = torch.where(is_occupied, tracker.taken_slot, tracker.free_slot)[:, :, None]
         of_masks = torch.unflatten(decoder.mask_tokens.weight, 0, (BUCKET, -1)) + marks
         others = torch.cat((decoder.obj_score_token.weight, decoder.iou_token.weight))
         others = others.expand(count, -1, -1)  # (B, 2 * 16, C)

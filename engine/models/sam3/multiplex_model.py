@@ -66,7 +66,8 @@ def add_multiplex(video: Any) -> None:
     feed_forward = type(tracker.object_pointer_proj)
     tracker.interactive_decoder = decoder
     tracker.interactive_pointer_proj = tracker.object_pointer_proj
-    tracker.mask_decoder = decoder = type(decoder)(config.mask_decoder_config)
+    decoder = type(decoder)(config.mask_decoder_config)
+    tracker.mask_decoder = decoder
     decoder.obj_score_token = nn.Embedding(BUCKET, width)
     decoder.iou_token = nn.Embedding(BUCKET, width)
     decoder.mask_tokens = nn.Embedding(BUCKET * MASKS_PER_OBJECT, width)

@@ -32,7 +32,8 @@ def tracker_for(model: SegmentationModel, detector: Detector) -> Tracker:
 class MultiplexTracker(Tracker):
     """A Tracker for SAM 3.1."""
 
-    NETWORKS: ClassVar[tuple[Any, Any]] = BucketPropagation, BucketEncoder
+    PROPAGATION: ClassVar[Any] = BucketPropagation
+    MEMORY_ENCODER: ClassVar[Any] = BucketEncoder
 
     def reset(self) -> None:
         super().reset()

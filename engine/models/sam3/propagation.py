@@ -115,9 +115,9 @@ class Propagation:
         encoder = self._tracker.memory_encoder
         shape = torch.Size((1, self._tracker.mem_dim, self._grid, self._grid))
         positions = encoder.position_encoding(shape, self._device, torch.float32)
-        places = positions.to(self._dtype).flatten(2).permute(2, 0, 1)  # (g * g, 1, D)
+        of_patches = positions.to(self._dtype).flatten(2).permute(2, 0, 1)  # (g * g, 1, D)
         ages = self._tracker.memory_temporal_positional_encoding[:, None, 0]
-        self._positions = places + ages  # (ages, g * g, 1, D)
+        self._positions = of_patches + ages  # (ages, g * g, 1, D)
         self._image_positions = self._tracker.get_image_wide_positional_embeddings()
         point = torch.zeros(1, 1, 1, 2, device=self._device, dtype=self._dtype)
         label = -torch.ones(1, 1, 1, device=self._device, dtype=torch.int32)

@@ -226,7 +226,8 @@ def _find_objects(detector: Any, count: int) -> None:
     detector.detr_decoder.presence_head.layer3.bias.fill_(6.0)
     masks = detector.mask_decoder
     # Remove the component that all queries share; otherwise all masks are the same.
-    first, last = masks.mask_embedder.layers[0], masks.mask_embedder.layers[-1]
+    first = masks.mask_embedder.layers[0]
+    last = masks.mask_embedder.layers[-1]
     first.weight -= (first.weight @ direction)[:, None] * direction / width
     last.weight *= MASK_GAIN / width**0.5
     projection = masks.instance_projection.weight

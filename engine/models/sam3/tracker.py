@@ -77,7 +77,8 @@ class Tracker:
     bounded (`tracked_object.py`). The rules for dropping objects are in `association.py`. Pictures
     of any size are scaled to the same square before, so a change of size has no effect here."""
 
-    NETWORKS: ClassVar[tuple[Any, Any]] = Propagation, MemoryEncoder
+    PROPAGATION: ClassVar[Any] = Propagation
+    MEMORY_ENCODER: ClassVar[Any] = MemoryEncoder
 
     def __init__(self, model: SegmentationModel, detector: Detector) -> None:
         """`model` must have a tracker. From now on all of transformers' SAM3 video models in this
@@ -85,9 +86,8 @@ class Tracker:
         self._model = model
         self._detector = detector
         self._is_multiplex = np.bool(is_multiplex(model.video))
-        propagation, memory_encoder = (make(model) for make in self.NETWORKS)
-        self._propagation = propagation
-        self._memory_encoder = memory_encoder
+        self._propagation = self.PROPAGATION(model)
+        self._memory_encoder = self.MEMORY_ENCODER(model)
         self._stats_copy = HostBuffers(model.device)
         self._mask_copy = HostBuffers(model.device)
         self.memories = MAX_MEMORIES

@@ -60,9 +60,9 @@ class BatchPipeline:
         self._report = note
         self._read_picture = read_picture
         self._pixels = Pixels(model, *size)
-        encode_calls, decode_calls = ((calls or runner_for)(model.device) for _ in range(2))
-        self._encode_calls = encode_calls
-        self._decode_calls = decode_calls
+        make_runner = calls or runner_for
+        self._encode_calls = make_runner(model.device)
+        self._decode_calls = make_runner(model.device)
         self._denoiser = Denoiser(model, calls=None if calls is None else calls(model.device))
         self._note: Note = lambda key, line: note(line)
         self._conditioner = Conditioner(model, note=self._note)

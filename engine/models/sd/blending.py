@@ -33,7 +33,8 @@ def slerp(start: Tensor, end: Tensor, mix: float) -> Tensor:
     """Spherical interpolation of (..., D) between `start` and `end` along the last axis (Shoemake
     1985). Linear if two vectors are almost parallel or opposite, or one is zero. Equal vectors are
     unchanged."""
-    a, b = start.float(), end.float()
+    a = start.float()
+    b = end.float()
     lengths = a.norm(dim=-1, keepdim=True) * b.norm(dim=-1, keepdim=True)
     cosine = (a * b).sum(dim=-1, keepdim=True) / lengths.clamp(min=torch.finfo(torch.float32).tiny)
     angle = cosine.clamp(-1.0, 1.0).acos()

@@ -128,7 +128,8 @@ def flow_between(flow: cv2.DISOpticalFlow, before: np.ndarray, after: np.ndarray
     pixels: np.ndarray = flow.calc(after, before, None)  # type: ignore[call-overload]  # its stubs leave None out
     height, width = after.shape
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
-    x, y = x + pixels[..., 0], y + pixels[..., 1]
+    x = x + pixels[..., 0]
+    y = y + pixels[..., 1]
     was = cv2.remap(before, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     is_inside = (x >= 0) & (y >= 0) & (x <= width - 1) & (y <= height - 1)
     fit = np.clip(1.0 - cv2.absdiff(was, after) / np.float32(MISFIT), 0.0, 1.0) * is_inside

@@ -231,7 +231,8 @@ class Denoiser:
     def x0(self, z: Tensor, t: Tensor, output: Tensor) -> Tensor:
         """x0 (B, 4, h, w) float32 of a prediction `output` (B, 4, h, w) float32 at `t` (B,)
         int64."""
-        a, b = self._sample_weight[t].view(-1, 1, 1, 1), self._output_weight[t].view(-1, 1, 1, 1)
+        a = self._sample_weight[t].view(-1, 1, 1, 1)
+        b = self._output_weight[t].view(-1, 1, 1, 1)
         return a * z.float() + b * output
 
     @torch.no_grad()

@@ -3,10 +3,9 @@
 import cv2
 import numpy as np
 
-EDGE_LOW, EDGE_HIGH = (
-    100,
-    200,
-)  # the two Canny thresholds with which ControlNet's canny models were trained
+EDGE_LOW = 100
+EDGE_HIGH = 200
+"""The two Canny thresholds with which ControlNet's canny models were trained."""
 
 
 def resize_to_cover(
@@ -16,8 +15,10 @@ def resize_to_cover(
     that size. `interpolation`: an OpenCV constant; None: area for shrinking, else bilinear."""
     height, width = picture.shape[:2]
     scale = max(size[0] / width, size[1] / height)
-    part_w, part_h = min(width, round(size[0] / scale)), min(height, round(size[1] / scale))
-    left, top = (width - part_w) // 2, (height - part_h) // 2
+    part_w = min(width, round(size[0] / scale))
+    part_h = min(height, round(size[1] / scale))
+    left = (width - part_w) // 2
+    top = (height - part_h) // 2
     part = picture[top : top + part_h, left : left + part_w]
     if interpolation is None:
         interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR

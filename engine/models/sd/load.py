@@ -103,7 +103,8 @@ def latent_scale(
     """Factor and shift of a VAE's latents: scaled = (latents - shift) * factor. With `latents_mean`
     and `latents_std` (Playground 2.5's) one for each channel, (1, 4, 1, 1) float32 on the device,
     as in diffusers' SDXL pipelines."""
-    mean, std = config.get("latents_mean"), config.get("latents_std")
+    mean = config.get("latents_mean")
+    std = config.get("latents_std")
     if mean is None or std is None:
         return config.scaling_factor, config.get("shift_factor") or 0.0
     shift, spread = (

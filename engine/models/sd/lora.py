@@ -72,7 +72,8 @@ class Delta:
         """One of the two matrices that are multiplied in a LoHa or LoKr."""
         if name in self.factors:
             return self._flat(name)
-        first, second = self._flat(f"{name}_a"), self._flat(f"{name}_b")
+        first = self._flat(f"{name}_a")
+        second = self._flat(f"{name}_b")
         if core in self.factors:
             return torch.einsum(
                 "ij...,ip,jr->pr...", self.factors[core].float(), first, second
@@ -160,7 +161,8 @@ class LoraSet:
         for name, weight in weights.items():
             self.weights[name]  # a lookup, which raises KeyError for an unknown name
             self.weights[name] = float(weight)
-        texts_changed = unet_changed = False
+        texts_changed = False
+        unet_changed = False
         for merged in self._merged.values():
             strengths = tuple(self.weights[delta.lora] for delta in merged.deltas)
             if strengths == (merged.strengths or (0.0,) * len(strengths)):

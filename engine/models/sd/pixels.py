@@ -35,7 +35,8 @@ class Pixels:
         # One picture at a time: the activations of many do not fit into a CPU's caches (8 of 640 x
         # 360: twice as slow).
         self._is_cpu = model.device.type == "cpu"
-        self.width, self.height = width, height
+        self.width = width
+        self.height = height
 
     def encode(self, rgb: Pictures) -> Tensor:
         """Encode (F, H, W, 3) uint8 of any size to scaled latents (F, 4, height / 8, width / 8)
@@ -141,7 +142,8 @@ def crop_to_aspect(rgb: Tensor, width: int, height: int) -> Tensor:
     full_height, full_width = rgb.shape[1:3]
     part_width = min(full_width, max(1, round(full_height * width / height)))
     part_height = min(full_height, max(1, round(full_width * height / width)))
-    left, top = (full_width - part_width) // 2, (full_height - part_height) // 2
+    left = (full_width - part_width) // 2
+    top = (full_height - part_height) // 2
     return rgb[:, top : top + part_height, left : left + part_width]
 
 
@@ -164,7 +166,8 @@ def zoom_and_rotate(rgb: Tensor, zoom: float, angle_deg: float) -> Tensor:
         return rgb
     height, width = rgb.shape[1:3]
     angle = math.radians(angle_deg)
-    cosine, sine = math.cos(angle) / zoom, math.sin(angle) / zoom
+    cosine = math.cos(angle) / zoom
+    sine = math.sin(angle) / zoom
     x, y = pixel_centres(width, height, rgb.device)
     from_x = cosine * x + (sine * height / width) * y  # (H, W): where each pixel comes from
     from_y = (-sine * width / height) * x + cosine * y

@@ -30,10 +30,11 @@ from engine.models.rvc.pitch.mel import (
 )
 
 THRESHOLD: Final = 0.03
-MIN_HZ, MAX_HZ = 30.0, 8000.0  # range of the mel bands
-# the first bin above 10 Hz (31.7 Hz), and the distance of bins
+MIN_HZ = 30.0  # of the mel bands
+MAX_HZ = 8000.0
 MIN_CENTS = 1997.3794084376191
-STEP_CENTS = 20.0
+"""The first bin above 10 Hz (31.7 Hz)."""
+STEP_CENTS = 20.0  # from bin to bin
 BINS = 360
 FRAME_MULTIPLE = 32  # the U-net halves the time five times
 CHANNELS = (16, 32, 64, 128, 256)
@@ -181,12 +182,11 @@ class RmvpeTracker:
         count = sound.shape[1] // HOP
         if not count:
             return sound.new_zeros(sound.shape[0], 0)
-        mel = self._mel(sound).to(self._dtype)
-        padded = mel[
-            ...,
-            mirrored_indices(count, 0, -(-count // FRAME_MULTIPLE) * FRAME_MULTIPLE, mel.device),
-        ]
-        return decode_pitch(self._network(padded)[:, :count], self._cents, THRESHOLD)
+        mel = self._mel(sound).to(self._dtype)  # (B, BANDS, count)
+        whole = -(-count // FRAME_MULTIPLE) * FRAME_MULTIPLE
+        padded = mel[..., mirrored_indices(count, 0, whole, mel.device)]
+        salience = self._network(padded)[:, :count]  # (B, count, BINS)
+        return decode_pitch(salience, self._cents, THRESHOLD)
 
 
 def load_rmvpe(name: str, device: torch.device, dtype: torch.dtype) -> RmvpeTracker:

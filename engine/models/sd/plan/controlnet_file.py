@@ -16,7 +16,13 @@ from engine.models import locate
 from engine.models.plain_config import CONFIG, Config, read_config
 from engine.models.sd.plan.families import CONTROLNETS, FAMILIES, TEXT_WIDTHS, wrong_model_error
 from engine.models.sd.plan.network_outline import NetworkOutline
-from engine.models.sd.plan.original_names import UNET, Stored, diffusers_name
+from engine.models.sd.plan.original_names import (
+    UNET,
+    Stored,
+    count_inside,
+    diffusers_name,
+    inner_tensors,
+)
 from engine.models.sd.plan.other_models import NO_CONTROLNETS, PART_CLASSES
 from engine.models.tensor_file import TensorInfos
 from engine.models.tensor_rule import require_known
@@ -167,7 +173,7 @@ def _union_config(name: str, tensors: TensorInfos, *, is_union: bool = False) ->
         "_class_name": UNION,
         "num_control_type": task.shape[0],
         "num_trans_channel": task.shape[1],
-        "num_trans_layer": _count(tensors, "transformer_layes."),
+        "num_trans_layer": count_inside(tensors, "transformer_layes."),
         "num_proj_channel": out.shape[0],
     }
 
@@ -284,12 +290,7 @@ def to_diffusers_names(stored: Mapping[str, Stored]) -> dict[str, Stored]:
     """Rename the tensors of a file, or their descriptions, to diffusers' names; only the
     ControlNet's if the file contains more. The layout may be that of the original ControlNet
     code."""
-    own = {
-        name.removeprefix(ORIGINAL): each
-        for name, each in stored.items()
-        if name.startswith(ORIGINAL)
-    }
-    tensors = own or dict(stored)
+    tensors = inner_tensors(stored, ORIGINAL) or dict(stored)
     if "time_embed.0.weight" not in tensors:
         return tensors
     halving = (name for name in tensors if re.fullmatch(r"input_blocks\.\d+\.0\.op\.weight", name))
@@ -324,8 +325,8 @@ def config_from(name: str, tensors: TensorInfos, unet: Config) -> dict[str, Any]
     )
     if absent:
         raise ModelError(f"{name}: incomplete ControlNet, {absent[0]} is missing")
-    layers = _count(tensors, "down_blocks.0.resnets.")
-    added_up = _count(tensors, "controlnet_down_blocks.")
+    layers = count_inside(tensors, "down_blocks.0.resnets.")
+    added_up = count_inside(tensors, "controlnet_down_blocks.")
     expected = 1 + len(widths) * layers + len(widths) - 1
     if added_up != expected:
         raise ModelError(
@@ -369,13 +370,7 @@ def _depth(tensors: TensorInfos, block: str) -> int | None:
     """Transformer layers of a block, or None if it has no attention."""
     if not _first(tensors, "", start=f"{block}attentions.0."):
         return None
-    return _count(tensors, f"{block}attentions.0.transformer_blocks.")
-
-
-def _count(tensors: TensorInfos, start: str) -> int:
-    return len(
-        {name.removeprefix(start).split(".")[0] for name in tensors if name.startswith(start)}
-    )
+    return count_inside(tensors, f"{block}attentions.0.transformer_blocks.")
 
 
 def _first(tensors: TensorInfos, end: str, *, start: str = "") -> str:

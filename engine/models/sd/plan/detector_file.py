@@ -36,7 +36,8 @@ def examine_detector(part: str, name: str) -> DetectorFiles:
     """Examine a detector network. ModelError in one line if it is another kind of model or has no
     weights."""
     path = locate.find(name, files=locate.PART_FILES)
-    (model_type, kind), example = KINDS[part], DETECTORS[part]
+    model_type, kind = KINDS[part]
+    example = DETECTORS[part]
     fetch = f"for example {example} ({locate.fetch_command(example, files=locate.PART_FILES)})"
     if path.is_file():
         raise ModelError(f"{name}: {part} is a folder in transformers' layout, not a file; {fetch}")

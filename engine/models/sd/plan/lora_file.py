@@ -297,7 +297,8 @@ def _shape_of(named: str, roles: TensorInfos, what: str) -> FactorShape:
 
 
 def _lora(shapes: Mapping[str, tuple[int, ...]]) -> FactorShape:
-    (rank, *inputs), (rows, *inner) = shapes["down"], shapes["up"]
+    rank, *inputs = shapes["down"]
+    rows, *inner = shapes["up"]
     if "mid" in shapes:
         mid_rows, mid_columns, *kernel = shapes["mid"]
         _require(mid_rows == math.prod(inner) and mid_columns == rank)
@@ -330,7 +331,8 @@ def _lokr(shapes: Mapping[str, tuple[int, ...]]) -> FactorShape:
         if whole is not None:
             halves.append((whole[0], math.prod(whole[1:])))
             continue
-        first, second = shapes[f"lokr_{half}_a"], shapes[f"lokr_{half}_b"]
+        first = shapes[f"lokr_{half}_a"]
+        second = shapes[f"lokr_{half}_b"]
         rank = second[0]
         halves.append(_product(first, second, shapes.get("lokr_t2") if half == "w2" else None))
     (rows, columns), (inner_rows, inner_columns) = halves

@@ -124,6 +124,18 @@ def original_name(name: str, layers: int) -> str:
     )
 
 
+def inner_tensors(stored: Mapping[str, Stored], start: str) -> dict[str, Stored]:
+    """The entries whose names begin with `start`, by the rest of their names."""
+    return {
+        name.removeprefix(start): each for name, each in stored.items() if name.startswith(start)
+    }
+
+
+def count_inside(stored: Mapping[str, Any], start: str) -> int:
+    """The number of parts whose names follow `start`, up to the next dot."""
+    return len({name.partition(".")[0] for name in inner_tensors(stored, start)})
+
+
 def _with_start(tail: str, names: Mapping[str, str]) -> str:
     """The name with another start, by `names`; an unknown one stays."""
     for start, other in names.items():

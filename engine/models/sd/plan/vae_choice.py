@@ -21,7 +21,7 @@ from engine.models.not_a_model import is_safetensors
 from engine.models.plain_config import CONFIG, Config, read_config
 from engine.models.sd.plan.families import FAMILIES, FULL_VAES, TAESD, wrong_model_error
 from engine.models.sd.plan.model_folder import DiffusersFolder
-from engine.models.sd.plan.original_names import Stored
+from engine.models.sd.plan.original_names import Stored, count_inside, inner_tensors
 from engine.models.sd.plan.other_models import PART_CLASSES
 from engine.models.sd.plan.unet_config import LATENT_CHANNELS
 from engine.models.tensor_file import TensorInfos
@@ -307,10 +307,10 @@ def _examine_weights(name: str, file: Path) -> tuple[WeightFiles, dict[str, Any]
 
 def vae_tensors(stored: Mapping[str, Stored]) -> dict[str, Stored]:
     """Tensors of a VAE's file, or their descriptions, by the network's names without prefix."""
-    start = next((each for each in PREFIXES if any(name.startswith(each) for name in stored)), "")
-    return {
-        name.removeprefix(start): each for name, each in stored.items() if name.startswith(start)
-    }
+    for start in PREFIXES:
+        if own := inner_tensors(stored, start):
+            return own
+    return dict(stored)
 
 
 def is_original_vae(names: Collection[str]) -> bool:
@@ -374,15 +374,12 @@ def _full_config(tensors: TensorInfos) -> dict[str, Any]:
         first := tensors.get(f"encoder.{down}.{len(widths)}.{resnet}.0.conv1.weight")
     ) is not None:
         widths.append(first.shape[0])
-    start = f"encoder.{down}.0.{resnet}."
     return {
         "_class_name": FULL,
         "block_out_channels": widths,
         "down_block_types": ["DownEncoderBlock2D"] * len(widths),
         "up_block_types": ["UpDecoderBlock2D"] * len(widths),
-        "layers_per_block": len(
-            {name.removeprefix(start).split(".")[0] for name in tensors if name.startswith(start)}
-        ),
+        "layers_per_block": count_inside(tensors, f"encoder.{down}.0.{resnet}."),
         "latent_channels": tensors["decoder.conv_in.weight"].shape[1],
         "norm_num_groups": GROUPS,
         "use_quant_conv": "quant_conv.weight" in tensors,
