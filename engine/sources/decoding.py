@@ -252,7 +252,7 @@ def _decode(
         try:
             frames = decoder.decode(packet)
         except av.error.FFmpegError as error:
-            reason = error.strerror
+            reason = error.strerror or ""
             if isinstance(error, av.error.ArgumentError):
                 reason = f"{reason}; pictures of up to 8192x8192 px can be decoded"
             if not awaited.is_exact:

@@ -210,8 +210,10 @@ class Detector:
             torch.stack(each, dim=1) for each in zip(*results, strict=True)
         )
         batch, count, k = scores.shape
-        prompts = torch.arange(count, device=scores.device).repeat_interleave(k).expand(batch, -1)
-        scores, indices = scores.flatten(1).topk(min(queries, count * k), dim=1)
+        prompts = torch.arange(count, device=scores.device)
+        prompts = prompts.repeat_interleave(k).expand(batch, -1)  # (B, count k)
+        most = min(queries, count * k)
+        scores, indices = scores.flatten(1).topk(most, dim=1)
         rows = torch.arange(batch, device=scores.device)[:, None]
         columns = (
             scores[..., None],
@@ -240,7 +242,9 @@ class Detector:
             if arrived is not None:
                 arrived.synchronize()
             best = slice(max_objects)
-            return self._read(fetched.numpy()[:, best], chosen.numpy()[:, best], threshold)
+            best_numbers = fetched.numpy()[:, best]
+            best_masks = chosen.numpy()[:, best]
+            return self._read(best_numbers, best_masks, threshold)
 
         return read
 
@@ -276,21 +280,25 @@ def append_boxes(encoder: Any, embeds: Tensor, features: Features, boxes: Sequen
     batch, width, side = vision.shape[:3]
     of_one_picture = torch.tensor([boxes], dtype=torch.float32, device=vision.device)
     cxcywh = of_one_picture.expand(batch, -1, -1)  # (B, n, 4)
-    pooled = encoder.vision_layer_norm(vision.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+    pooled = encoder.vision_layer_norm(vision.permute(0, 2, 3, 1))  # (B, side, side, C)
+    pooled = pooled.permute(0, 3, 1, 2)
     # roi_align does not support bfloat16. transformers uses float16, which moves a corner by 1/32
     # of a texel.
     corners = list((corners_of(cxcywh) * side).unbind(0))  # (n, 4) of each picture
     cut = roi_align(pooled.float(), corners, encoder.roi_size).to(vision.dtype)
     flat = (each.flatten() for each in cxcywh.unbind(-1))
     positions = encode_box_coordinates(encoder)(*flat)  # (B n, C + 2) float32
-    positions = positions.view(*cxcywh.shape[:2], -1).to(vision.dtype)
+    count = cxcywh.shape[1]
+    positions = positions.view(batch, count, -1).to(vision.dtype)
     direct = encoder.boxes_direct_project(cxcywh.to(vision.dtype))
     tokens = encoder.label_embed.weight[POSITIVE] + direct  # (B, n, C)
     tokens = tokens + encoder.boxes_pool_project(cut).view(batch, -1, width)
     tokens = tokens + encoder.boxes_pos_enc_project(positions)
-    tokens = torch.cat((tokens, encoder.cls_embed.weight.expand(batch, 1, -1)), dim=1)
+    class_token = encoder.cls_embed.weight.expand(batch, 1, -1)
+    tokens = torch.cat((tokens, class_token), dim=1)  # (B, n + 1, C)
     tokens = encoder.prompt_layer_norm(encoder.final_proj(tokens))
-    vision_tokens, where = (each.flatten(2).transpose(1, 2) for each in (vision, features.position))
+    vision_tokens = vision.flatten(2).transpose(1, 2)
+    where = features.position.flatten(2).transpose(1, 2)
     for layer in encoder.layers:
         tokens = layer(
             prompt_feats=tokens,
@@ -298,7 +306,9 @@ def append_boxes(encoder: Any, embeds: Tensor, features: Features, boxes: Sequen
             vision_pos_encoding=where,
             prompt_mask=None,
         )
-    return torch.cat((embeds.expand(batch, -1, -1), encoder.output_layer_norm(tokens)), dim=1)
+    texts = embeds.expand(batch, -1, -1)
+    boxes = encoder.output_layer_norm(tokens)
+    return torch.cat((texts, boxes), dim=1)
 
 
 def require_roi_align() -> Any:

@@ -116,12 +116,12 @@ def original_name(name: str, layers: int) -> str:
         return f"{UNET}input_blocks.{(block + 1) * (layers + 1)}.0.op.{tail.removeprefix('conv.')}"
     if part == "upsamplers":
         return f"{UNET}output_blocks.{(block + 1) * (layers + 1) - 1}.2.{tail}"
-    tail = f"{int(part == 'attentions')}.{_with_start(tail, _OLD_RESNET) if part == 'resnets' else tail}"
-    return (
-        f"{UNET}input_blocks.{number + 1}.{tail}"
-        if way == "down"
-        else f"{UNET}output_blocks.{number}.{tail}"
-    )
+    if part == "resnets":
+        tail = _with_start(tail, _OLD_RESNET)
+    position = int(part == "attentions")
+    if way == "down":
+        return f"{UNET}input_blocks.{number + 1}.{position}.{tail}"
+    return f"{UNET}output_blocks.{number}.{position}.{tail}"
 
 
 def inner_tensors(stored: Mapping[str, Stored], start: str) -> dict[str, Stored]:
