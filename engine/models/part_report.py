@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.errors import ModelError
 from engine.models.libraries import require_libraries
-from engine.models.tensor_file import Q8, TensorInfo
+from engine.models.tensor_file import Q8, TensorInfos
 
 BYTES = {"float16": 2, "bfloat16": 2, "float32": 4}
 
@@ -81,17 +81,20 @@ class Problems(list[str]):
 
 
 def describe_part(
-    part: str, tensors: dict[str, TensorInfo], files: tuple[str, ...], *, is_pickle: bool = False
+    part: str, tensors: TensorInfos, *files: object, is_pickle: bool = False
 ) -> PartReport:
-    """The report of a part, with its weights counted."""
+    """The report of a part, with its weights counted. `files`: paths, or anything that is a path as
+    text."""
     numbers: Counter[str] = Counter()
     for tensor in tensors.values():
-        if "float" in tensor.dtype or tensor.dtype in (
-            "int8",
-            Q8,
-        ):  # larger integers are position tables, not weights
+        # Larger integers are position tables, not weights.
+        if "float" in tensor.dtype or tensor.dtype in ("int8", Q8):
             numbers[tensor.dtype] += tensor.count
     dtypes = " + ".join(dtype for dtype, _ in numbers.most_common())
     return PartReport(
-        name=part, parameters=numbers.total(), dtype=dtypes, files=files, is_pickle=is_pickle
+        name=part,
+        parameters=numbers.total(),
+        dtype=dtypes,
+        files=tuple(map(str, files)),
+        is_pickle=is_pickle,
     )

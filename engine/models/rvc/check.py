@@ -82,7 +82,7 @@ def check(spec: VoiceSpec) -> VoiceReport:
     path = locate.find(spec.model, files=("*.pth",))
     shape, metadata, tensors = _shape_in(path)
     weights = {name: tensor for name, tensor in tensors.items() if not name.startswith(OF_TRAINING)}
-    parts = [describe_part("synthesizer", weights, (str(path),))]
+    parts = [describe_part("synthesizer", weights, path)]
     missing = Problems()
     notes: list[str] = []
     pitch = choose(spec)
@@ -149,7 +149,7 @@ def _content_part(spec: VoiceSpec, name: str, version: shapes.Version) -> PartRe
         raise ModelError(
             f"{name}: has no final projection, which v1 voices need, and {spec.model} is v1"
         )
-    return describe_part("content", tensors, tuple(map(str, files)))
+    return describe_part("content", tensors, *files)
 
 
 def open_voice(path: Path) -> tuple[TensorFile, Mapping[str, Any]]:

@@ -71,8 +71,8 @@ def _parts(folder: Sam3Folder) -> tuple[PartReport, ...]:
     tensors: dict[str, dict[str, TensorInfo]] = {name: {} for name in (*PARTS, "tracker")}
     for name, tensor in folder.weights().items():
         tensors[_part_of(name)][name] = tensor
-    files = tuple(str(file) for file in folder.files())
-    return tuple(describe_part(part, own, files) for part, own in tensors.items() if own)
+    files = folder.files()
+    return tuple(describe_part(part, own, *files) for part, own in tensors.items() if own)
 
 
 def _part_of(tensor: str) -> str:

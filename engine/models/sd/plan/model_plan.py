@@ -168,9 +168,7 @@ class _Planner:
                     plan.folder = with_unet(plan.folder, unet, config)
                 plan.unet = unet
                 self._parts.append(
-                    describe_part(
-                        "unet", unet.tensors, (str(unet.path),), is_pickle=unet.file.is_pickle
-                    )
+                    describe_part("unet", unet.tensors, unet.file, is_pickle=unet.file.is_pickle)
                 )
                 self._notes += unet.notes
         outline = None
@@ -244,7 +242,7 @@ class _Planner:
             }
             if own and part not in replaced:
                 self._parts.append(
-                    describe_part(part, own, (str(self._path),), is_pickle=single.file.is_pickle)
+                    describe_part(part, own, self._path, is_pickle=single.file.is_pickle)
                 )
                 if folder is not None and (folder.path / part / CONFIG).is_file():
                     with self._missing.collect():
@@ -268,9 +266,7 @@ class _Planner:
         for name, weight in self._spec.loras:
             with self._missing.collect():
                 lora = examine_lora(name, weight, outline)
-                self._parts.append(
-                    describe_part(f"lora {lora.name}", lora.file.tensors, (str(lora.file),))
-                )
+                self._parts.append(describe_part(f"lora {lora.name}", lora.file.tensors, lora.file))
                 self._notes += lora.notes
                 plan.loras += (lora,)
         for name in self._spec.controlnets:
@@ -289,15 +285,13 @@ class _Planner:
             with self._missing.collect():
                 plan.upscaler = examine_upscaler(self._spec.upscaler)
                 file = plan.upscaler.file
-                self._parts.append(describe_part("upscaler", file.tensors, (str(file),)))
+                self._parts.append(describe_part("upscaler", file.tensors, file))
         if self._spec.ip_adapter:
             with self._missing.collect():
                 adapter = examine_ip_adapter(
                     self._spec.ip_adapter, self._spec.image_encoder, outline
                 )
-                self._parts.append(
-                    describe_part("ip_adapter", adapter.tensors, (str(adapter.file),))
-                )
+                self._parts.append(describe_part("ip_adapter", adapter.tensors, adapter.file))
                 self._notes += adapter.notes
                 self._add(
                     "image_encoder",
@@ -328,7 +322,7 @@ class _Planner:
                     )
                 triggers |= {trigger.lower() for trigger in embedding.triggers}
                 part = f"embedding {embedding.triggers[0]}"
-                self._parts.append(describe_part(part, embedding.tensors, (str(embedding.file),)))
+                self._parts.append(describe_part(part, embedding.tensors, embedding.file))
                 if embedding.file.is_pickle:
                     self._notes.append(pickle_note(part))
                 plan.embeddings += (embedding,)
@@ -343,10 +337,11 @@ class _Planner:
     ) -> None:
         """Report a part. `tensors`: those of the weights, if their headers were read already."""
         self._notes += notes_on_code(part, config)
-        files = tuple(str(file) for file in weights.files)
         tensors = headers_of(weights) if tensors is None else tensors
         require_plain(what, tensors)
-        self._parts.append(describe_part(part, tensors, files, is_pickle=weights.is_pickle))
+        self._parts.append(
+            describe_part(part, tensors, *weights.files, is_pickle=weights.is_pickle)
+        )
         if weights.is_pickle:
             self._notes.append(pickle_note(part))
 
