@@ -285,18 +285,22 @@ def append_boxes(encoder: Any, embeds: Tensor, features: Features, boxes: Sequen
     # roi_align does not support bfloat16. transformers uses float16, which moves a corner by 1/32
     # of a texel.
     corners = list((corners_of(cxcywh) * side).unbind(0))  # (n, 4) of each picture
-    cut = roi_align(pooled.float(), corners, encoder.roi_size).to(vision.dtype)
+    cut = roi_align(pooled.float(), corners, encoder.roi_size)
+    cut = cut.to(vision.dtype)
     flat = (each.flatten() for each in cxcywh.unbind(-1))
     positions = encode_box_coordinates(encoder)(*flat)  # (B n, C + 2) float32
     count = cxcywh.shape[1]
     positions = positions.view(batch, count, -1).to(vision.dtype)
-    direct = encoder.boxes_direct_project(cxcywh.to(vision.dtype))
+    boxes_of_dtype = cxcywh.to(vision.dtype)
+    direct = encoder.boxes_direct_project(boxes_of_dtype)
     tokens = encoder.label_embed.weight[POSITIVE] + direct  # (B, n, C)
-    tokens = tokens + encoder.boxes_pool_project(cut).view(batch, -1, width)
+    pooled_boxes = encoder.boxes_pool_project(cut)
+    tokens = tokens + pooled_boxes.view(batch, -1, width)
     tokens = tokens + encoder.boxes_pos_enc_project(positions)
     class_token = encoder.cls_embed.weight.expand(batch, 1, -1)
     tokens = torch.cat((tokens, class_token), dim=1)  # (B, n + 1, C)
-    tokens = encoder.prompt_layer_norm(encoder.final_proj(tokens))
+    tokens = encoder.final_proj(tokens)
+    tokens = encoder.prompt_layer_norm(tokens)
     vision_tokens = vision.flatten(2).transpose(1, 2)
     where = features.position.flatten(2).transpose(1, 2)
     for layer in encoder.layers:
@@ -307,8 +311,8 @@ def append_boxes(encoder: Any, embeds: Tensor, features: Features, boxes: Sequen
             prompt_mask=None,
         )
     texts = embeds.expand(batch, -1, -1)
-    boxes = encoder.output_layer_norm(tokens)
-    return torch.cat((texts, boxes), dim=1)
+    box_prompts = encoder.output_layer_norm(tokens)
+    return torch.cat((texts, box_prompts), dim=1)
 
 
 def require_roi_align() -> Any:
