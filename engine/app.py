@@ -80,10 +80,8 @@ __all__ = ["Engine", "open_engine"]
 OnStuck = Callable[[], object]
 SOFTWARE_FPS = 30.0
 GPU_FPS = 60.0
-SOFTWARE_SIZE = (
-    960,
-    540,
-)  # on two cores a frame of the first look takes 18 ms here and 31 of the 33 available at 720p
+# on two cores a frame of the first look takes 18 ms here and 31 of the 33 available at 720p
+SOFTWARE_SIZE = (960, 540)
 
 
 @contextlib.contextmanager
@@ -98,9 +96,8 @@ def open_engine(
     end and its last frame does not: the process can only be ended then. `sound`: used in place of
     what the configuration names.
     """
-    config = build_config(
-        msgspec.to_builtins(config), origin="Config"
-    )  # not checked yet if it was made in Python
+    # not checked yet if it was made in Python
+    config = build_config(msgspec.to_builtins(config), origin="Config")
     refuse_offline(config)
     with kept_awake(), chosen_gpu(config.gpu), Closing() as closing:
         run = open_run(config, closing)

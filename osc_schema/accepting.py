@@ -28,9 +28,8 @@ from osc_schema.scale import nearest_step, scale_of
 from osc_schema.table import lookup, lookup_command, lookup_message, nearest
 from osc_schema.types import Accepted, Param, ParamType, Rejected, Value
 
-FLOAT32_EPSILON = (
-    2.0**-23
-)  # relative spacing of 32-bit floats: 0.98 arrives from OSC as 0.98000001907
+# relative spacing of 32-bit floats: 0.98 arrives from OSC as 0.98000001907
+FLOAT32_EPSILON = 2.0**-23
 MAX_INT = 2**64 - 1  # the largest int of any OSC type; float() raises beyond 2**1024
 ON_FROM = 0.5  # the middle of a fader that a patch has connected to a switch
 MAX_PRINTED_CHARACTERS = 40

@@ -18,10 +18,8 @@ CONTOUR = message(
     "keeps its number while it moves; when it disappears, all five are 0, once.",
     last=MAX_CONTOURS,
 )
-_SETUP: dict[str, Any] = {
-    "stored": False,
-    "is_look": False,
-}  # an instrument, which presets leave alone
+# an instrument, which presets leave alone
+_SETUP: dict[str, Any] = {"stored": False, "is_look": False}
 AREA = Area(
     title="Contours",
     description="Finds the largest shapes in the picture and sends subscribers their positions "

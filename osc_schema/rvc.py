@@ -19,9 +19,8 @@ _PRESET, _RUN, _RUNNING = of_child(CHILD)
 _VENUE: dict[str, Any] = {"stored": False, "is_look": False}
 # Mix of the output: done by the engine.
 _MIX: dict[str, Any] = {"is_look": False}
-_number: Callable[..., Param] = partial(
-    number, smoothing_ms=0, **_PRESET
-)  # read once per block: it does not glide
+# read once per block: it does not glide
+_number: Callable[..., Param] = partial(number, smoothing_ms=0, **_PRESET)
 
 
 def _block(address: str, default: float, low: float, high: float, description: str) -> Param:

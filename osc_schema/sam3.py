@@ -38,9 +38,8 @@ OBJECT_ARGUMENTS = tuple(argument.name for argument in FOUND_OBJECTS.each.argume
 _PRESET, _RUN, _RUNNING = of_child(CHILD)
 # Use of the masks by the engine; not sent to the child.
 _MASKS: dict[str, Any] = {"is_look": False}
-_number: Callable[..., Param] = partial(
-    number, smoothing_ms=0, **_PRESET
-)  # read once per picture: it does not glide
+# read once per picture: it does not glide
+_number: Callable[..., Param] = partial(number, smoothing_ms=0, **_PRESET)
 
 
 AREA = Area(

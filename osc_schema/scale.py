@@ -57,9 +57,8 @@ class Scale(NamedTuple):  # a tuple: made for each MIDI message
     def value_of(self, coordinate: float) -> float:
         """The inverse of `coordinate_of`, clipped to the range."""
         value = math.exp(coordinate) if self.is_exponential else coordinate
-        return min(
-            self.high, max(self.low, value)
-        )  # exp(log(high)) can be a rounding error above high
+        # exp(log(high)) can be a rounding error above high
+        return min(self.high, max(self.low, value))
 
     def wrapped(self, number: float) -> float:
         """`number` wrapped into low..high if the scale wraps, else unchanged."""

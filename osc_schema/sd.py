@@ -48,9 +48,8 @@ LISTS = {
 _PRESET, _RUN, _RUNNING = of_child(CHILD)
 # Use of the pictures by the engine; not sent to the child.
 _PICTURES: dict[str, Any] = {"is_look": False}
-_number: Callable[..., Param] = partial(
-    number, smoothing_ms=0, **_PRESET
-)  # read once per picture: it does not glide
+# read once per picture: it does not glide
+_number: Callable[..., Param] = partial(number, smoothing_ms=0, **_PRESET)
 
 
 def _controlnet(n: int) -> tuple[Param, ...]:

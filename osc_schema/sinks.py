@@ -196,9 +196,8 @@ def _prefixes(first: ExtraPicture, *others: ExtraPicture) -> str:
 
 
 _PREFIXES = _prefixes(*PICTURES)
-_RECORDINGS = ", ".join(
-    ("record", *(f"{picture.name}:record" for picture in PICTURES[:2]))
-)  # examples
+# examples
+_RECORDINGS = ", ".join(("record", *(f"{picture.name}:record" for picture in PICTURES[:2])))
 AREA = Area(
     title="Sinks",
     description="Outputs. Each can be started and stopped while the engine runs; a failed one is "

@@ -80,9 +80,8 @@ def test_the_strobe_of_an_engine_is_limited_unless_the_guard_is_off(chord: Path)
             quiet(audio=str(chord), offline=True, renderer="numba", params=params)
         ) as engine:
             levels = [int(frame.read_rgba()[..., :3].mean()) for frame in engine.frames(count=30)]
-        return [
-            level for before, level in pairwise(levels) if level - before > 10
-        ]  # the first frame is no rise
+        # the first frame is no rise
+        return [level for before, level in pairwise(levels) if level - before > 10]
 
     assert flashes(**{"/safety/flash_guard": False}) == [255] * 5
     limited = flashes()

@@ -180,9 +180,8 @@ def test_a_cut_to_a_look_whose_shader_is_new_shows_no_picture_of_neither_look(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, require: Any
 ) -> None:
     monkeypatch.setenv("MULTIVERSE_HOME", str(tmp_path))  # no shader has been tested yet
-    monkeypatch.setattr(
-        shader_player, "CUT_S", CEILING_S
-    )  # a busy machine tests a shader for seconds
+    # a busy machine tests a shader for seconds
+    monkeypatch.setattr(shader_player, "CUT_S", CEILING_S)
     config = build_config(
         {
             "width": 128, "height": 72, "fps": 30.0, "audio": "demo", "renderer": "numba",

@@ -44,9 +44,8 @@ def test_while_a_frame_hangs_questions_are_answered_and_the_status_shows_it(
         lines = {message.address: message.args for message in session.ask("/engine/status")}
         seconds, step = lines[STANDING]
         assert seconds >= 0.5 and step == "reading values"
-        assert (
-            lines["/engine/status/dropped"][0] >= before.dropped + 30
-        )  # 0.5 s at 60 frames per second
+        # 0.5 s at 60 frames per second
+        assert lines["/engine/status/dropped"][0] >= before.dropped + 30
         wait_for(lambda: session.engine.status().standing_s >= 2.0, "two seconds")
         assert session.engine.status().fps == 0.0
         may_continue.set()

@@ -39,9 +39,8 @@ class LampSink:
     def publish(self, frame: Any) -> None:
         if time.monotonic() >= self._next_s:
             self._next_s = time.monotonic() + 1 / 25
-            colour = (
-                frame.read_rgba()[::8, ::8, :3].mean(axis=(0, 1)) / 255
-            )  # red, green, blue; 0 to 1
+            # red, green, blue; 0 to 1
+            colour = frame.read_rgba()[::8, ::8, :3].mean(axis=(0, 1)) / 255
             self._client.send_message("/lamp/colour", [float(each) for each in colour])
             self._frames += 1
 

@@ -48,11 +48,8 @@ MEMORY_HOPS: Final = (15.0, 800.0)  # of the line, from and to
 # beats: from here on the memory shrinks, and the reading is another beat
 GREAT_ERROR = 0.04
 MAX_ERROR = 0.2
-TEMPO_ERRORS: Final = {
-    1.0: 0.06,
-    2.0: 0.015,
-    0.5: 0.015,
-}  # of a reading times this ratio, to count as agreement
+# of a reading times this ratio, to count as agreement
+TEMPO_ERRORS: Final = {1.0: 0.06, 2.0: 0.015, 0.5: 0.015}
 MAX_UNSURE_BEATS: Final = 0.25
 CONFIDENT: Final = 0.5  # confidence
 # the latter in beats
@@ -192,9 +189,8 @@ class BeatTracker:
             needed_s = IN_STEP_CANDIDATE_S if is_in_step else CANDIDATE_S / advantage
         needed_s = max(MIN_CANDIDATE_S, min(needed_s, STABLE_FRACTION * self._stable_s))
         if self._candidate_s >= needed_s and (is_ours or advantage > ADVANTAGE):
-            beat = self._beat / (
-                ratio or 1.0
-            )  # at half the tempo bars are twice as long, but begin where they did
+            # at half the tempo bars are twice as long, but begin where they did
+            beat = self._beat / (ratio or 1.0)
             self._beat = beat + _wrap(reading.phase - beat)
             self._bpm = reading.bpm
             self._memory_hops = MEMORY_HOPS[0]

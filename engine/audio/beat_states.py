@@ -38,10 +38,8 @@ UNCAST_VOTES: Final = 0.25  # votes that nobody cast: one vote is not yet certai
 # Relative deviations of a period from the vote; the latter also of even intervals.
 FULL_WITHIN = 0.06
 NONE_BEYOND = 0.12
-FAST_S: Final = (
-    0.38,
-    0.44,
-)  # no vote below, full vote above: a snare on each beat of a slow song looks like this
+# no vote below, full vote above: a snare on each beat of a slow song looks like this
+FAST_S: Final = (0.38, 0.44)
 # likewise with a kick halfway between the snares, within this fraction
 KICKED_S = (0.31, 0.33)
 HALFWAY = 0.06
@@ -184,9 +182,8 @@ class BeatStates:
         self._states = self._all.copy()
         self._moved = self._states.copy()
         change = np.exp(-TEMPO_STIFFNESS * np.abs(lags[None, :] / lags[:, None] - 1.0))
-        self._change = (change / change.sum(axis=1, keepdims=True)).astype(
-            np.float32
-        )  # (lags, lags)
+        # (lags, lags)
+        self._change = (change / change.sum(axis=1, keepdims=True)).astype(np.float32)
         self._position = position
         self._lag = lag
         self._turn = np.exp(2j * np.pi * position / lag).astype(np.complex64)

@@ -23,18 +23,10 @@ SEEK_LEAD_S = (
 GAP_S = 0.1  # minimum gap between time stamps; smaller ones are rounding of the container's clock
 MAX_GAP_S = 600.0  # a larger jump counts as a broken time stamp
 SILENCE_S = 1.0  # written at a time, so that a long gap does not fill the memory
-ZERO_BASED_FORMATS = (
-    "mov",
-    "matroska",
-)  # their time 0 is the start of the file; a transport stream begins at any time
-EXACT_FORMATS = (
-    "mov",
-    "matroska",
-    "avi",
-    "asf",
-    "flac",
-    "aiff",
-)  # others estimate their length from the bit rate
+# their time 0 is the start of the file; a transport stream begins at any time
+ZERO_BASED_FORMATS = ("mov", "matroska")
+# others estimate their length from the bit rate
+EXACT_FORMATS = ("mov", "matroska", "avi", "asf", "flac", "aiff")
 ASSUMED = {2: "stereo", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 """Layouts of files that name no loudspeakers. Other numbers of channels are no layout."""
 MAX_PLANES = (
@@ -121,9 +113,8 @@ class DecodedTrack:
                     stream=stream,
                 )
             planar = _PlanarConverter(stream)
-            first_s = (stream.start_time or 0) * (
-                stream.time_base or Fraction(0)
-            )  # Matroska has none below 0
+            # Matroska has none below 0
+            first_s = (stream.start_time or 0) * (stream.time_base or Fraction(0))
             for frame in self._decoded(container, stream):
                 at_s = (
                     frame.pts * Fraction(frame.time_base)

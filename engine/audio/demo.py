@@ -19,20 +19,11 @@ LOOP_FRAMES = BARS * 16 * STEP  # 7.68 s
 
 # MIDI notes, one row per bar.
 BASS = (45, 41, 48, 43)  # A2 F2 C3 G2
-BASS_STEPS = (
-    (0, 0),
-    (3, 0),
-    (6, 12),
-    (8, 0),
-    (11, 0),
-    (14, 7),
-)  # sixteenth in the bar, semitones above the root
+# sixteenth in the bar, semitones above the root
+BASS_STEPS = ((0, 0), (3, 0), (6, 12), (8, 0), (11, 0), (14, 7))
 PAD = ((57, 64, 72), (57, 65, 69), (55, 64, 72), (59, 62, 67))
-PAD_LEVELS = (
-    0.45,
-    1.0,
-    0.35,
-)  # the middle voice is the loudest: its colour differs from the bass's
+# the middle voice is the loudest: its colour differs from the bass's
+PAD_LEVELS = (0.45, 1.0, 0.35)
 ARPEGGIO = ((69, 72, 76, 81), (69, 72, 77, 84), (67, 72, 76, 79), (67, 71, 74, 83))
 ARPEGGIO_ORDER = (0, 1, 2, 3, 2, 1, 2, 3, 0, 2, 1, 3, 2, 3, 1, 2)
 KICK_STEPS = (0, 4, 8, 12)

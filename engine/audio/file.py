@@ -262,9 +262,8 @@ def _open(path: Path) -> "_SndFile | _FFmpegFile":
     except (soundfile.LibsndfileError, OSError):  # FFmpeg gives a better reason
         return _FFmpegFile(path)
     if file.channels > 2:
-        with suppress(
-            AudioError
-        ):  # libsndfile does not report the loudspeakers, whose order depends on the format
+        # libsndfile does not report the loudspeakers, whose order depends on the format
+        with suppress(AudioError):
             decoded = _FFmpegFile(path)
             decoded.length_s = file.length_s
             decoded.promised_s = file.promised_s
@@ -302,9 +301,8 @@ class _SndFile:
     def read_into(self, out: np.ndarray) -> int:
         """Fill (frames, channels) float32 from its start. Returns the number of frames, 0 at the
         end. _DamageError."""
-        rest = max(
-            self._file.frames - self._file.tell(), 0
-        )  # more would be read from a tag behind a FLAC, as damage
+        # more would be read from a tag behind a FLAC, as damage
+        rest = max(self._file.frames - self._file.tell(), 0)
         try:
             return len(self._file.read(out=out[:rest]))
         except self._error as error:
@@ -349,9 +347,8 @@ class _FFmpegFile:
         self.rate_hz = self._track.rate_hz
         self.channels = self._track.channels
         layout = self._track.layout
-        if self.channels == 6 and "NONE" in speakers_in(
-            layout
-        ):  # of other numbers the channels are often stems
+        # of other numbers the channels are often stems
+        if self.channels == 6 and "NONE" in speakers_in(layout):
             layout = ASSUMED[6]
         self.surround = layout if self.channels > 2 and "FC" in speakers_in(layout) else ""
         self.length_s = self._track.promised_end_s if self._track.knows_its_length else None

@@ -210,9 +210,8 @@ class LiveAudio(AudioInput):
     def _run(self) -> None:
         while not self._closing.is_set():
             if self._ring.wait_beyond(self._analyser.next_hop_end - 1, timeout_s=0.1):
-                self._guard.attempt(
-                    self._analyse_hops
-                )  # after an error the last features stay in use
+                # after an error the last features stay in use
+                self._guard.attempt(self._analyse_hops)
 
 
 class OfflineAudio(AudioInput):

@@ -207,9 +207,8 @@ class LtcDecoder:
             if self._fit < MIN_FIT:
                 self._restart_search()
         elif bits >= _LONG[0]:
-            if (
-                self._half is not None
-            ):  # a half without its other half: bits were counted from the middle
+            # a half without its other half: bits were counted from the middle
+            if self._half is not None:
                 self._clear()
             self._track(length)
             self._push(0, start, end, readings)

@@ -13,12 +13,8 @@ from engine.values import CHANNELS, MIDDLE_C_HZ
 
 SMOOTHING_S = 0.05
 HOLD_BELOW_RMS = 10.0 ** (-60.0 / 20.0)
-FIRST_PITCHES_HZ = (
-    261.63,
-    311.13,
-    369.99,
-    440.0,
-)  # C4, E-flat 4, F-sharp 4, A4: four hues before any sound
+# C4, E-flat 4, F-sharp 4, A4: four hues before any sound
+FIRST_PITCHES_HZ = (261.63, 311.13, 369.99, 440.0)
 
 # Of the hue
 LOBE_BINS = 2  # half the width of a Hann window's main lobe (Harris 1978)

@@ -29,10 +29,8 @@ LOW_HZ, HIGH_HZ = 160.0, 4000.0
 # of the levels now, and of the loudest
 SHORT_BEATS = 0.75
 LOUD_BEATS = 4.0
-BEAT_S: Final = (
-    0.35,
-    0.8,
-)  # a beat of the tracked tempo, which may be half or double, is taken to be within these
+# a beat of the tracked tempo, which may be half or double, is taken to be within these
+BEAT_S: Final = (0.35, 0.8)
 FALL_DB_S: Final = 4.0 / 60.0  # of the loudest
 # memory of kicks; how many begin a drop, and below how many it may end
 KICK_BEATS = 2.0

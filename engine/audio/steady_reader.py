@@ -237,9 +237,8 @@ class SteadyReader:
         found_at, found = self._ring.read(first, end)
         if len(found):
             samples[found_at - first : found_at - first + len(found)] = found
-        weights = self._table.take(
-            np.rint((positions - before) * PHASES).astype(np.int64), axis=0
-        )  # (frames, 32)
+        # (frames, 32)
+        weights = self._table.take(np.rint((positions - before) * PHASES).astype(np.int64), axis=0)
         windows = np.lib.stride_tricks.sliding_window_view(samples, 2 * HALF_TAPS, axis=0)
         read: np.ndarray = np.einsum("ft,fct->fc", weights, windows[before - before[0]])
         return read

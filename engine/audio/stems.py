@@ -45,9 +45,8 @@ class StemSplitter:
         self._hop = hop
         rise = np.sin(0.5 * np.pi * (np.arange(frames - hop) + 0.5) / (frames - hop))
         window = np.concatenate([rise, np.cos(0.5 * np.pi * (np.arange(hop) + 0.5) / hop)])
-        overlapped = (
-            np.sin(0.5 * np.pi * (np.arange(2 * hop) + 0.5) / hop) ** 2
-        )  # two of them add up to 1
+        # two of them add up to 1
+        overlapped = np.sin(0.5 * np.pi * (np.arange(2 * hop) + 0.5) / hop) ** 2
         self.window = window.astype(np.float32)
         """(frames,): of a frame, before its FFT."""
         self._synthesis = (overlapped / window[-2 * hop :]).astype(np.float32)

@@ -41,9 +41,8 @@ def main(handle: int, modules: Sequence[str] = (), niceness: int = 0) -> None:
 
 def import_all(modules: Sequence[str]) -> None:
     for module in modules:
-        with suppress(
-            ImportError, OSError
-        ):  # the child's loop, which knows the model, reports a missing module
+        # the child's loop, which knows the model, reports a missing module
+        with suppress(ImportError, OSError):
             importlib.import_module(module)
 
 
@@ -95,9 +94,8 @@ def run(handle: int, modules: Sequence[str] = ()) -> int:
 
 
 def _serve(pipe: ControlPipe[ToChild], begin: Begin, imports: threading.Thread) -> int:
-    os.environ.update(
-        begin.environment
-    )  # a fork inherits its server's, which another engine may have started
+    # a fork inherits its server's, which another engine may have started
+    os.environ.update(begin.environment)
     priority.lower_priority(begin.niceness)
     counters = ChildCounters.open(begin.counters)
     mailbox = Mailbox(pipe, counters)

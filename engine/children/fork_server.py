@@ -173,9 +173,8 @@ def _fork(
     os.close(stderr)
     pidfd = os.pidfd_open(pid)
     children[pidfd] = _Child(pid, events)
-    with contextlib.suppress(
-        OSError
-    ):  # the engine has ended or abandoned this child, whose pipe is then closed too
+    # the engine has ended or abandoned this child, whose pipe is then closed too
+    with contextlib.suppress(OSError):
         socket.send_fds(events, [NUMBER.pack(pid), note.encode()], [pidfd])
     return pidfd
 

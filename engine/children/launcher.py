@@ -131,9 +131,8 @@ class Launcher:
             if self._is_forking or not spec.preload or not self._users or spec.name in self._spares:
                 return
             self._spares[spec.name] = None
-            with suppress(
-                ChildError, OSError, RuntimeError
-            ):  # the next launch reports it; or the memory is unknown
+            # the next launch reports it; or the memory is unknown
+            with suppress(ChildError, OSError, RuntimeError):
                 if psutil.virtual_memory().available > SPARE_NEEDS_BYTES:
                     self._spares[spec.name] = self._start(spec, spec.preload)
 

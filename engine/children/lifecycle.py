@@ -119,9 +119,8 @@ class Lifecycle:
         """Stop all processes and unpublish their outputs."""
         self._reset_failures()
         self._give_up_swap("it was stopped")
-        self._end_swap(
-            True
-        )  # a swap without a second process: its settings apply at the next start
+        # a swap without a second process: its settings apply at the next start
+        self._end_swap(True)
         self._should_run = False
         self._is_restart = False
         self._stop_all(now_s)
@@ -316,9 +315,8 @@ class Lifecycle:
             self._has_worked = True
             if self._next_settings is None:
                 self._end_swap(True)
-                self._launcher.prepare(
-                    self._spec
-                )  # not during a swap, when two models are in memory
+                # not during a swap, when two models are in memory
+                self._launcher.prepare(self._spec)
 
     def _main_died(self, child: Child, now_s: float) -> None:
         detail = self._exit_reason(child)

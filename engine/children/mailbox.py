@@ -36,9 +36,8 @@ class Mailbox:
         self._counters = counters
 
     def open(self) -> None:
-        guard = Guard(
-            log, lambda key, line: None, "mailbox", "the mailbox thread failed"
-        )  # logged to stderr only
+        # logged to stderr only
+        guard = Guard(log, lambda key, line: None, "mailbox", "the mailbox thread failed")
         GuardedThread(
             "mailbox", self._run, guard, on_failure=lambda error: os._exit(EXIT_NO_MAILBOX)
         ).start()

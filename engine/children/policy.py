@@ -87,9 +87,8 @@ class Deadlines:
             self.idle_s,
             self.running_s,
         )
-        limit_s = dict(zip(Phase, (*limits_s, self.stop_s), strict=True))[
-            phase
-        ]  # in the order of Phase
+        # in the order of Phase
+        limit_s = dict(zip(Phase, (*limits_s, self.stop_s), strict=True))[phase]
         if phase in (Phase.RUNNING, Phase.CAPTURING):
             limit_s = max(limit_s, min(MAX_TIMES_EXPECTED * expected_s, MAX_EXPECTED_S))
         is_slow = phase in (Phase.STARTING, Phase.LOADING, Phase.COMPILING)

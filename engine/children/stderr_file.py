@@ -19,12 +19,8 @@ TAIL_LINES: Final = 20
 CRASH: Final = "Fatal Python error: "  # faulthandler's first line
 # faulthandler's first line for a Windows exception. If a library handles it, the process continues.
 WINDOWS_EXCEPTION: Final = "Windows fatal exception: "
-DUMP: Final = (
-    "  ",
-    "Thread ",
-    "Current thread",
-    "Extension modules",
-)  # prefixes of the lines after it
+# prefixes of the lines after it
+DUMP: Final = ("  ", "Thread ", "Current thread", "Extension modules")
 CRASHED_THREAD: Final = "Current thread "
 FRAME: Final = "  File "
 

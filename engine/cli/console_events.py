@@ -36,9 +36,8 @@ MAX_HOLD_S: Final = (
     4.5  # Windows allows 5 s; the engine needs no longer to close (engine/system/closing.py)
 )
 FORCE_QUIT_AFTER_S: Final = 1.0  # a held key repeats faster; a person presses again later
-CONTROL_C_EXIT: Final = (
-    0xC000013A - 2**32
-)  # STATUS_CONTROL_C_EXIT, as the C int that os._exit takes
+# STATUS_CONTROL_C_EXIT, as the C int that os._exit takes
+CONTROL_C_EXIT: Final = 0xC000013A - 2**32
 REFUSED: Final = "console: %s will end this program at once and leave files incomplete (%s)"
 
 log = logging.getLogger(__name__)

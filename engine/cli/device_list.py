@@ -81,9 +81,8 @@ def ask_camera_formats() -> dict[str, Any]:
     requested (AVFoundation)."""
     from engine.sources.devices import list_cameras
 
-    found = [
-        camera for camera in list_cameras() if not camera.is_screen
-    ]  # querying a screen would record it
+    # querying a screen would record it
+    found = [camera for camera in list_cameras() if not camera.is_screen]
     return {
         "cameras": [
             {

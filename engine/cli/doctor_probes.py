@@ -74,9 +74,8 @@ def judge_numba(numba: Answer, gl: Answer) -> Check:
         fix = library_advice(numba.error) or install_line("--force-reinstall numba")
         return (failed if gl.error else warning)(numba.error, fix)
     layer = numba.values.get("layer")
-    turns = (
-        "; threads that draw at the same time take turns" if layer == "workqueue" else ""
-    )  # always so on a Mac
+    # always so on a Mac
+    turns = "; threads that draw at the same time take turns" if layer == "workqueue" else ""
     return ok(f"{numba.values.get('threads')} threads ({layer}){turns}")
 
 

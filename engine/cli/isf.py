@@ -61,9 +61,8 @@ def check(
     rows: list[dict[str, Any]] = []
     try:
         for path in paths:
-            with chosen_gpu(
-                gpu
-            ):  # the process is started with the first shader, and after each that kills it
+            # the process is started with the first shader, and after each that kills it
+            with chosen_gpu(gpu):
                 result = _vet(process.vet, path, size_px)
             rows.append(_row(result, path))
             if thumbnails is not None and result.thumbnail is not None:

@@ -98,14 +98,12 @@ class LogThread(QueueHandler):
 
     def __exit__(self, *error: object) -> None:
         logging.getLogger().handlers[:] = self._before
-        ending = threading.Thread(
-            target=self._listener.stop, name="log end", daemon=True
-        )  # a terminal may stay blocked
+        # a terminal may stay blocked
+        ending = threading.Thread(target=self._listener.stop, name="log end", daemon=True)
         ending.start()
         ending.join(MAX_END_S)
-        if (
-            ending.is_alive()
-        ):  # nobody may wait for that terminal now, in a last line or at the interpreter's end
+        # nobody may wait for that terminal now, in a last line or at the interpreter's end
+        if ending.is_alive():
             logging.getLogger().handlers[:] = [self]
 
 

@@ -39,9 +39,8 @@ ADDED: Final = "multiverse.commands"
 """Group of the entry points that add such modules; their commands are listed behind NAMES."""
 _TEXT: Final = r'^def {}\(.*?"""(?P<command>.*?)"""|^app = [\w.]+\(.*?help="(?P<group>.*?)"'
 """Pattern of the help in the source of a command's module; {}: its name."""
-_WRONG_USAGE: Any = (
-    typer.BadParameter.__base__
-)  # Typer brings its own copy of click, or uses the one beside it
+# Typer brings its own copy of click, or uses the one beside it
+_WRONG_USAGE: Any = typer.BadParameter.__base__
 
 
 class _Commands(typer.core.TyperGroup):
@@ -206,10 +205,8 @@ def main(commands: typer.Typer | None = None) -> None:
     standard_streams.print_any_name()
     standard_streams.write_stderr_without_lock()
     console.listen()
-    for name in (
-        "SIGTERM",
-        "SIGHUP",
-    ):  # commands without Signals end as at Ctrl-C: with a line, and no process left
+    # commands without Signals end as at Ctrl-C: with a line, and no process left
+    for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) != signal.SIG_IGN:
             signal.signal(getattr(signal, name), signal.default_int_handler)
     try:

@@ -50,9 +50,8 @@ class UnmappedMessage(NamedTuple):
     arguments: str
 
 
-@app.command(
-    context_settings={"ignore_unknown_options": True}
-)  # otherwise -45 would be read as an option
+# otherwise -45 would be read as an option
+@app.command(context_settings={"ignore_unknown_options": True})
 def send(
     address: Annotated[str, typer.Argument(metavar="ADDRESS", help="For example /layer/1/angle.")],
     args: Annotated[

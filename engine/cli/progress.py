@@ -194,10 +194,8 @@ def repeat(
 
     def run() -> None:
         wait_s = every_s if first_s is None else first_s
-        with (
-            suppress(OSError),
-            within or nullcontext(),
-        ):  # a closed pipe or a full disk must not end the run
+        # a closed pipe or a full disk must not end the run
+        with suppress(OSError), within or nullcontext():
             while not end.wait(wait_s):
                 wait_s = every_s
                 act()

@@ -39,9 +39,8 @@ class Signals:
             _signal_thread().signals = self
         for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
             number = getattr(signal, name, None)
-            if (
-                number is not None and signal.getsignal(number) != signal.SIG_IGN
-            ):  # nohup stays in effect
+            # nohup stays in effect
+            if number is not None and signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._end)
 
     def connect(self, stop: Callable[[], None]) -> None:

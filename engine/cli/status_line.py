@@ -31,9 +31,8 @@ def level_bar(level: float) -> str:
 def started_lines(engine: "Engine") -> list[str]:
     """Lines about the chosen renderer, sound, models and sinks, with reasons; printed once before
     the first picture."""
-    from engine.control.outgoing.sender import (
-        display_address,
-    )  # loaded by the engine, not by the other commands
+    # loaded by the engine, not by the other commands
+    from engine.control.outgoing.sender import display_address
 
     status = engine.status()
     why = f" ({engine.renderer_choice})" if engine.renderer_choice else ""

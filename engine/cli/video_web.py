@@ -49,10 +49,8 @@ def serve(
 
     host, port = split_host_port(address, "--web")
     stop = threading.Event()
-    with (
-        LogThread() as log,
-        ExitStack() as undone,
-    ):  # until the page is served, Ctrl-C raises an exception
+    # until the page is served, Ctrl-C raises an exception
+    with LogThread() as log, ExitStack() as undone:
         report = Warnings(SystemClock()).report
         limits = LiveLimits(most_clients=most_clients)
         server = LiveServer(
@@ -65,9 +63,8 @@ def serve(
             server.start()
             Signals().connect(stop.set)
         except KeyboardInterrupt:
-            log.say(
-                "multiverse: interrupted before the page was served"
-            )  # queued, so behind all earlier lines
+            # queued, so behind all earlier lines
+            log.say("multiverse: interrupted before the page was served")
             raise typer.Exit(INTERRUPTED) from None
         for note in server.notes:
             log.say(f"multiverse: {note}")

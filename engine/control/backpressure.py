@@ -41,9 +41,8 @@ Datagram = tuple[bytes, Sender, float]
 MAX_COMMANDS_IN_ORDER: Final = 4
 MAX_PULLS: Final = 32
 MAX_WITHOUT_EFFECT: Final = 1024
-MAX_RETAINED_BYTES: Final = (
-    16 << 20
-)  # of what is never replaced; a buffer full of small packets has a quarter of it
+# of what is never replaced; a buffer full of small packets has a quarter of it
+MAX_RETAINED_BYTES: Final = 16 << 20
 MAX_CACHED_ADDRESSES: Final = 4096
 MAX_CACHED_ADDRESS_BYTES: Final = 240
 _INNER_BUNDLE: Final = BUNDLE_HEAD[:-1]
@@ -190,9 +189,8 @@ class Coalescer:
             or len(params) < len(kinds)
             or wait_s(int.from_bytes(data[8:16]), self._clock.wall_s()) > 0.0
         ):
-            if (
-                AddressKind.QUERY in kinds or _INNER_BUNDLE in addresses
-            ):  # an inner one may hold a query
+            # an inner one may hold a query
+            if AddressKind.QUERY in kinds or _INNER_BUNDLE in addresses:
                 state.newer.clear()
             elif AddressKind.COMMAND in kinds:
                 _keep_values_before(state)

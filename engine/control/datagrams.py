@@ -24,23 +24,19 @@ MAX_AGE_S = 60.0  # an older stamp shows that the wall clock was set meanwhile
 BATCH = 256  # datagrams per call: after each, the thread has to wait for the GIL
 ANSWERS_LOST = {errno.ECONNRESET, errno.ENETRESET}
 """`recvfrom` on Windows: an earlier answer went to a closed port, or its time to live expired."""
-_SLOT_BYTES = (
-    MAX_DATAGRAM_BYTES + 320
-)  # not a power of two, so that the slots use different lines of the cache
+# not a power of two, so that the slots use different lines of the cache
+_SLOT_BYTES = MAX_DATAGRAM_BYTES + 320
 
-_IS_BATCHED = (
-    sys.platform == "linux" and sys.maxsize > 1 << 32
-)  # the layouts below are those of 64 bits
+# the layouts below are those of 64 bits
+_IS_BATCHED = sys.platform == "linux" and sys.maxsize > 1 << 32
 _SO_TIMESTAMPNS = 35  # asm-generic/socket.h
 _NAME_BYTES = 32  # sockaddr_in6 has 28
 _CONTROL_BYTES = 32  # a cmsghdr of 16 bytes, a timespec of 16
 _CONTROL_U64 = _CONTROL_BYTES // 8
 _SECONDS_AT = 2
 _NANOSECONDS_AT = 3
-_IPV4, _IPV6 = (
-    struct.Struct("=H2s4s"),
-    struct.Struct("=H2s4x16s"),
-)  # family, port, address (ip(7), ipv6(7))
+# family, port, address (ip(7), ipv6(7))
+_IPV4, _IPV6 = (struct.Struct("=H2s4s"), struct.Struct("=H2s4x16s"))
 _MAX_CLOCK_SPAN_S = 2e-5  # between two readings of a clock with one of another in between
 _CLOCK_ATTEMPTS = 4
 
@@ -128,9 +124,8 @@ class BatchReader:
             ctypes.c_int,
             ctypes.c_void_p,
         )
-        memory = mmap.mmap(
-            -1, BATCH * _SLOT_BYTES
-        )  # a page is allocated when it is first used, not now
+        # a page is allocated when it is first used, not now
+        memory = mmap.mmap(-1, BATCH * _SLOT_BYTES)
         headers = bytearray(BATCH * ctypes.sizeof(_Header))
         vectors = bytearray(BATCH * ctypes.sizeof(_IoVector))
         names = bytearray(BATCH * _NAME_BYTES)

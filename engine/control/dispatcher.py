@@ -126,9 +126,8 @@ class Dispatcher:
         self._foreign = ForeignMessages(
             foreign_map, self._runner.kind_of, commands.has_root, feedback.views, clock
         )
-        self._patterns = TokenBucket(
-            VALUES_PER_SECOND, VALUES_PER_SECOND
-        )  # of all senders together
+        # of all senders together
+        self._patterns = TokenBucket(VALUES_PER_SECOND, VALUES_PER_SECOND)
         self._schedule = BundleQueue()
         self._deferred: deque[list[Step]] = deque()
         self._receiving = threading.Lock()  # UDP and TCP share a thread, the page has its own
@@ -294,9 +293,8 @@ class Dispatcher:
         gathering: Changes | None = None
         together: set[str] = set()
         for number, message, by in own:
-            param = osc_schema.lookup(
-                message.address
-            )  # checked first: almost all messages in bundles are parameters
+            # checked first: almost all messages in bundles are parameters
+            param = osc_schema.lookup(message.address)
             match None if param else self._foreign.kind_of(message.address):
                 case AddressKind.FOREIGN:
                     self._mistakes.on_unmapped(message, by)
@@ -411,9 +409,8 @@ class Dispatcher:
                 values, by=sender.name, together=changes.together, arrived_s=arrived_s
             )
             self.feedback.queue_echo(sender.name, changes.differing)
-        for message, quantum, waiting in (
-            each for each in changes.launches if each[2]
-        ):  # else refused already
+        # else refused already
+        for message, quantum, waiting in (each for each in changes.launches if each[2]):
             run = partial(self._apply, waiting, sender)
             try:
                 self._launch_queue.add(
@@ -425,9 +422,8 @@ class Dispatcher:
     def run_deferred(self) -> None:
         """Run the steps of due bundles that `tick` deferred: those from the first command on."""
         while self._deferred:
-            steps = self._deferred[
-                0
-            ]  # stays queued while it runs, so that `tick` defers later steps
+            # stays queued while it runs, so that `tick` defers later steps
+            steps = self._deferred[0]
             self.attempt(partial(self._carry_out, steps))
             self._deferred.popleft()
 

@@ -195,9 +195,8 @@ class LaunchQueue:
         late_s = float(str(self._store.get("/launch/late_ms"))) / 1000.0
         is_late = 0.0 < late_s >= (pulse.beat - last) * 60.0 / pulse.bpm
         is_used = self._used.get(key) == (last, _count_of(pulse))
-        return (
-            last if is_late and last and not is_used else last + beats
-        )  # 0: the previous message began the count
+        # 0: the previous message began the count
+        return last if is_late and last and not is_used else last + beats
 
     def rename(self, name: str, new: str) -> None:
         """Follow a preset or a cue that was renamed. An empty `name` or `new` (created, deleted) is

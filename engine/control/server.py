@@ -49,9 +49,8 @@ class OscServer:
         self._requested_address = (host, port)
         allow = tuple(allow)
         self._allow = AllowList(allow)
-        self._web_allow = AllowList(
-            allow
-        )  # a second one for the web thread: an AllowList belongs to one thread
+        # a second one for the web thread: an AllowList belongs to one thread
+        self._web_allow = AllowList(allow)
         self._report = report
         self._is_closing = threading.Event()
         self._may_read = threading.Event()
@@ -184,9 +183,8 @@ class OscServer:
         while not self._may_read.wait(EMPTY_INTERVAL_S):
             for udp, _ in self._transports:
                 self._dispatcher.attempt(udp.empty)
-            if (
-                time.perf_counter() >= end_s
-            ):  # not a number of waits: the GIL can make each of them long
+            # not a number of waits: the GIL can make each of them long
+            if time.perf_counter() >= end_s:
                 return
 
     def _select(self) -> list[tuple[selectors.SelectorKey, int]]:

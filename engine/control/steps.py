@@ -30,9 +30,8 @@ VALUES_PER_SECOND: Final = (
 MAX_PULLS: Final = 16  # of one trigger in one step: triggers are read once per frame
 BYTES_A_VALUE: Final = 16  # bytes of a queued packet that count as one value
 MAX_WAIT_S: Final = 10.0
-LATE_S: Final = (
-    1 / 60
-)  # osc.js sends the present time as the tag, some ms old: a bundle is late only beyond a frame
+# osc.js sends the present time as the tag, some ms old: a bundle is late only beyond a frame
+LATE_S: Final = 1 / 60
 MAX_BUNDLES: Final = 1024
 MAX_VALUES: Final = (
     16_384  # in all queued bundles: if all are due at once, the frame takes 5 ms longer
@@ -191,9 +190,8 @@ class Changes:
                 return
             self._pulls[address] = min(self._pulls.get(address, 0) + 1, MAX_PULLS)
         self.together.add(address)
-        self._values.pop(
-            address, None
-        )  # move to the end: a panic resets only the changes that came before it
+        # move to the end: a panic resets only the changes that came before it
+        self._values.pop(address, None)
         self._values[address] = (param, value)
         if differs:
             self.differing.add(address)

@@ -41,9 +41,8 @@ class TcpClient:
         self._transport = transport
         self._counters = transport.dispatcher.counters
         self._unsent = bytearray()
-        self._lock = (
-            threading.Lock()
-        )  # a send must not use a closed socket's descriptor, which may be reused
+        # a send must not use a closed socket's descriptor, which may be reused
+        self._lock = threading.Lock()
         self.is_open = True  # false once it has failed: the receiving thread then closes it
 
     def _deliver(self, packet: bytes) -> None:
@@ -221,9 +220,8 @@ def prepare(sock: socket.socket) -> None:
     sock.setblocking(False)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    if (
-        sys.platform == "win32"
-    ):  # ten probes; before Windows 10 1709 it has none of the options below
+    # ten probes; before Windows 10 1709 it has none of the options below
+    if sys.platform == "win32":
         sock.ioctl(socket.SIO_KEEPALIVE_VALS, (1, _KEEPALIVE_S * 1000, _KEEPALIVE_S * 200))
         return
     idle = socket.TCP_KEEPALIVE if sys.platform == "darwin" else socket.TCP_KEEPIDLE  # type: ignore[attr-defined]

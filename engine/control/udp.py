@@ -18,12 +18,10 @@ from engine.control.dispatcher import Dispatcher
 from engine.control.outgoing.sender import Sender, display_address
 from engine.system.reporting import Report
 
-REQUESTED_RECEIVE_BUFFER_BYTES = (
-    32 << 20
-)  # holds 40 000 small packets: one second at 40 000 per second
-MAC_RECEIVE_BUFFER_BYTES = (
-    4 << 20
-)  # macOS allows no more than 7 MiB, whatever kern.ipc.maxsockbuf is set to
+# holds 40 000 small packets: one second at 40 000 per second
+REQUESTED_RECEIVE_BUFFER_BYTES = 32 << 20
+# macOS allows no more than 7 MiB, whatever kern.ipc.maxsockbuf is set to
+MAC_RECEIVE_BUFFER_BYTES = 4 << 20
 REQUESTED_SEND_BUFFER_BYTES = 1 << 20  # feedback to many subscribers is sent in bursts
 MIN_BUFFER_BYTES = 1 << 16
 READ_AT_ONCE = 2048  # datagrams, undecoded, between two batches that are executed: 4 ms
@@ -75,9 +73,8 @@ class UdpTransport:
                 receive(data, sender, arrived_s)
             return
         for _ in range(PACKETS_A_TURN // EXECUTED_AT_ONCE):
-            self._queue(
-                received
-            )  # on a busy machine even 512 packets can take long enough to lose some
+            # on a busy machine even 512 packets can take long enough to lose some
+            self._queue(received)
             self._count_coalesced(backlog.begin_generation())
             for data, sender, arrived_s in backlog.take(EXECUTED_AT_ONCE):
                 receive(data, sender, arrived_s)

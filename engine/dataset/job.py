@@ -131,9 +131,8 @@ class DatasetJob:
 
     def task(self, index: int) -> PictureTask:
         labels = self.labels
-        if (
-            self.save_coco and "coco" not in labels.formats
-        ):  # the older spelling of --write yolo,coco
+        # the older spelling of --write yolo,coco
+        if self.save_coco and "coco" not in labels.formats:
             labels = replace(labels, write=(*labels.formats, "coco"))
         task = PictureTask(
             options=self.options,

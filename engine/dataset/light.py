@@ -7,9 +7,8 @@ import numpy as np
 from engine.dataset.scene.description import CloudShadows, GroundLook, Sun
 from engine.dataset.scene.streams import smooth_noise
 
-SKY_RGB = (
-    np.array([0.52, 0.63, 0.86]) * 0.35
-)  # linear radiance of a clear sky, with light reflected by the soil
+# linear radiance of a clear sky, with light reflected by the soil
+SKY_RGB = np.array([0.52, 0.63, 0.86]) * 0.35
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 SKY_HIGH_DEG = 45.0  # elevation of the sun for that brightness
 WHITE_SUN_RGB = np.array([1.0, 0.95, 0.88])

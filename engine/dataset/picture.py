@@ -72,9 +72,8 @@ def make_picture(task: PictureTask, folder: Path, draw: Draw | None = None) -> P
         content=photo.content,
     )
     writers = writers_of(task.labels.written)
-    for writer in (
-        reversed(writers) if task.recipe_2 is None else writers
-    ):  # the order in recipe 1's manifests
+    # the order in recipe 1's manifests
+    for writer in reversed(writers) if task.recipe_2 is None else writers:
         files |= writer.files(source)
     files[picture] = encode_png(photo.rendered.colors) if photo.content is None else photo.content
     steps.end("labels")

@@ -18,9 +18,8 @@ MAX_PERIOD = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    weights: tuple[
-        int, ...
-    ]  # scenes of each subset in a period: (8, 1, 1) for 80/10/10; two or three, each 1 or more
+    # scenes of each subset in a period: (8, 1, 1) for 80/10/10; two or three, each 1 or more
+    weights: tuple[int, ...]
 
     @property
     def subsets(self) -> tuple[str, ...]:

@@ -118,12 +118,10 @@ class PictureResult:
     scene_facts: dict[str, Any] = field(default_factory=dict)
     """Every number of the scene in recipe 1. In recipe 2 camera, light, ground, counts, and the
     file of the scene."""
-    seconds: dict[str, float] = field(
-        default_factory=dict
-    )  # per step: scene, draw, sensor (recipe 2), labels, save
-    cpu_seconds: dict[str, float] = field(
-        default_factory=dict
-    )  # processor time of all its threads, per step
+    # per step: scene, draw, sensor (recipe 2), labels, save
+    seconds: dict[str, float] = field(default_factory=dict)
+    # processor time of all its threads, per step
+    cpu_seconds: dict[str, float] = field(default_factory=dict)
     sha256: dict[str, str] = field(default_factory=dict)
     """Per file, keyed by its path in the dataset, in the order of commit: labels first, the picture
     last."""

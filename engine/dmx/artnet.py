@@ -41,12 +41,8 @@ _DMX_HEAD_BYTES: Final = 18
 _POLL_BYTES: Final = 14
 _TIMECODE: Final = Struct("<BBBBB")  # frames, seconds, minutes, hours, type
 _STREAM_AT: Final = 13  # the StreamId; 0 is the master stream
-_RATES: Final = (
-    ("24", 24),
-    ("25", 25),
-    ("29.97df", 30),
-    ("30", 30),
-)  # name and labels per second, by type
+# name and labels per second, by type
+_RATES: Final = (("24", 24), ("25", 25), ("29.97df", 30), ("30", 30))
 _TARGETS: Final = Struct(">HH")  # highest and lowest requested port address
 _IS_TARGETED: Final = 0x20  # bit 5 of an ArtPoll's flags
 
@@ -160,9 +156,8 @@ def poll_replies(
     found = [number for number in sorted(set(universes)) if number <= MAX_ARTNET_UNIVERSE]
     live = frozenset(live)
     pages = []
-    for _, near in groupby(
-        found, key=lambda number: number >> 4
-    ):  # one reply has one net and sub-net
+    # one reply has one net and sub-net
+    for _, near in groupby(found, key=lambda number: number >> 4):
         numbers = list(near)
         pages += [
             numbers[at : at + MAX_REPLY_PORTS] for at in range(0, len(numbers), MAX_REPLY_PORTS)

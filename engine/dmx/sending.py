@@ -276,14 +276,12 @@ class DmxSender:
 
     def _poll(self, now_s: float) -> None:
         """Poll for nodes, and read the replies that reach this socket."""
-        if (
-            self._socket.getsockname()[1] == ARTNET_PORT and own.receiving_ports
-        ):  # a receiver has started: replies belong to its socket
+        # a receiver has started: replies belong to its socket
+        if self._socket.getsockname()[1] == ARTNET_PORT and own.receiving_ports:
             self._socket.close()
             self._socket = self._open()
-        with suppress(
-            OSError
-        ):  # nothing more; Windows: a former packet met a closed port, or too long a datagram
+        # nothing more; Windows: a former packet met a closed port, or too long a datagram
+        with suppress(OSError):
             for _ in range(own.MAX_NODES):
                 data, (host, _) = self._socket.recvfrom(MAX_DATAGRAM_BYTES)
                 own.nodes.note_reply(data, host, now_s)

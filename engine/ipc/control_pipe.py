@@ -24,9 +24,8 @@ from engine.errors import ControlPipeError, PipeClosedError
 from engine.ipc import windows_pipe
 
 MAX_BYTES = 60 * 1024
-PIPE_BYTES = (
-    3 * MAX_BYTES
-)  # Linux gives 208 KiB, macOS 8, where a long message would wait for its reader
+# Linux gives 208 KiB, macOS 8, where a long message would wait for its reader
+PIPE_BYTES = 3 * MAX_BYTES
 NEW_PIPE_BYTES = 256 * 1024
 ROOM_WAIT_S = 1.0
 MAX_PRINTED_BYTES = 40  # of an invalid message, in its error
@@ -135,6 +134,5 @@ def _has_room(connection: Connection) -> bool:
     """True once a message can be written without waiting; False after a second. Not on Windows."""
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLOUT)
-    return bool(
-        poll.poll(ROOM_WAIT_S * 1000)
-    )  # also when the other end is gone: the write then says so
+    # also when the other end is gone: the write then says so
+    return bool(poll.poll(ROOM_WAIT_S * 1000))

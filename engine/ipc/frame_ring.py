@@ -134,9 +134,8 @@ class RingWriter:
         """Publish one picture of the ring's shape, uint8, row 0 at the top."""
         # hot path: one copy, no allocation, no lock that another thread takes
         sequence = self._block.sequence + 1
-        if (
-            pixels.shape != self._block.shape
-        ):  # copyto would broadcast a single row over the picture
+        # copyto would broadcast a single row over the picture
+        if pixels.shape != self._block.shape:
             raise SharedMemoryError(
                 f"{self.name}: picture {pixels.shape} does not fit ring {self._block.shape}"
             )

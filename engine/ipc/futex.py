@@ -16,9 +16,8 @@ FUTEX: Final = (
 # linux/futex.h; without FUTEX_PRIVATE_FLAG, as the readers are other processes
 WAKE = 1
 ALL = 2**31 - 1
-_syscall = (
-    ctypes.PyDLL(None).syscall if FUTEX else None
-)  # keeps the GIL: another thread might hold it for milliseconds
+# keeps the GIL: another thread might hold it for milliseconds
+_syscall = ctypes.PyDLL(None).syscall if FUTEX else None
 
 
 def wake(address: int) -> None:

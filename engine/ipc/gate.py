@@ -46,9 +46,8 @@ class Gate(FieldSegment):
 
     def __init__(self, memory: MappedSegment) -> None:
         super().__init__(memory)
-        self._free_indices = list(
-            range(layout.MAX_TURNS, 0, -1)
-        )  # taken from the end, on several threads
+        # taken from the end, on several threads
+        self._free_indices = list(range(layout.MAX_TURNS, 0, -1))
 
     def draw_begins(self, now_ns: int) -> None:
         """Called by the engine before it submits a draw."""

@@ -49,9 +49,8 @@ class OwnedSegment:
         self._folder = folder
         memory = None
         while memory is None:
-            with suppress(
-                FileExistsError
-            ):  # left by a dead process that had our id: try the next serial
+            # left by a dead process that had our id: try the next serial
+            with suppress(FileExistsError):
                 memory = create_segment(segment_name(name, self._pid, next(_serials)), size)
         assert memory.buf is not None  # until close()
         self._memory = memory
@@ -182,9 +181,8 @@ class FieldSegment:
         fields = self._fields.copy()
         self._fields = fields
         self._floats = fields.view(np.float64)
-        with suppress(
-            BufferError
-        ):  # another thread is using a field: the mapping is freed with its array
+        # another thread is using a field: the mapping is freed with its array
+        with suppress(BufferError):
             self._memory.close()
 
     def __del__(self) -> None:

@@ -53,9 +53,8 @@ def is_alive(identity: ProcessIdentity) -> bool:
     """True while this process runs; a zombie counts as dead. Only for identities of our own
     namespace."""
     start = own_identity().start if identity.pid == os.getpid() else _start_of(identity.pid)
-    return (
-        start is not None and abs(start - identity.start) < 0.5
-    )  # a tick, or the rounding of a float
+    # a tick, or the rounding of a float
+    return start is not None and abs(start - identity.start) < 0.5
 
 
 def is_pid_alive(pid: int) -> bool:

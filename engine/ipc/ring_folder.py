@@ -114,9 +114,8 @@ class RingFolder:
         """Remove the marker of a segment, if there are markers here."""
         if not self.holds_segments:
             _markers.forget(self.path / segment)
-            with suppress(
-                PermissionError
-            ):  # a virus scanner has it open (Windows); the next start sweeps it
+            # a virus scanner has it open (Windows); the next start sweeps it
+            with suppress(PermissionError):
                 (self.path / segment).unlink(missing_ok=True)
 
 

@@ -51,9 +51,8 @@ def open_pipe(buffer_bytes: int) -> tuple[Connection, Connection]:
     ends = _end(first), _end(second)
     try:
         winapi.SetNamedPipeHandleState(second, winapi.PIPE_READMODE_MESSAGE, None, None)
-        winapi.ConnectNamedPipe(first, overlapped=True).GetOverlappedResult(
-            True
-        )  # the other end is connected already
+        # the other end is connected already
+        winapi.ConnectNamedPipe(first, overlapped=True).GetOverlappedResult(True)
     except BaseException:
         for end in ends:
             end.close()

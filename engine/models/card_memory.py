@@ -33,9 +33,8 @@ again. Pictures are not included, because their size may still change."""
 CLAIM_PREFIX = "multiverse-card"
 POLL_S = 0.2
 MAX_POLLS = 600  # 120 s: a live child has 300 s to load, and loads after that
-MAX_LOADING_NS = (
-    600 * 10**9
-)  # an older claim belongs to a dead process whose number was given out again
+# an older claim belongs to a dead process whose number was given out again
+MAX_LOADING_NS = 600 * 10**9
 
 _cuda: Any = torch.cuda  # torch annotates it only partly
 
@@ -66,9 +65,8 @@ def reserve_memory(
     whole = 0
     try:
         for _ in range(MAX_POLLS):
-            claimed = sum(
-                _earlier_claims(claim)
-            )  # before the next line: better to count an upload twice than never
+            # before the next line: better to count an upload twice than never
+            claimed = sum(_earlier_claims(claim))
             left, whole = _free_and_total(cuda_device)
             if not left - claimed < needed_bytes <= left:
                 break
@@ -98,9 +96,8 @@ def limit_to_free(device: torch.device | str) -> None:
     if sys.platform == "win32" and torch_device.type == "cuda":
         left, whole = _free_and_total(torch_device)
         fraction = (left + _cuda.memory_reserved(torch_device)) / whole
-        _cuda.set_per_process_memory_fraction(
-            min(fraction, 1.0), torch_device.index
-        )  # None: the current one
+        # None: the current one
+        _cuda.set_per_process_memory_fraction(min(fraction, 1.0), torch_device.index)
 
 
 def translate_load_oom(model: str, device: str, dtype: str) -> AbstractContextManager[None]:
@@ -156,9 +153,8 @@ def _earlier_claims(own: Path) -> Iterator[int]:
     """Bytes of the claims of living processes on the same card that were made before this one."""
     prefix, card, *_ = own.name.split(",")
     for file in own.parent.glob(f"{prefix},{card},*"):
-        with suppress(
-            ValueError, OSError
-        ):  # not one of ours; another user's, which only he may remove
+        # not one of ours; another user's, which only he may remove
+        with suppress(ValueError, OSError):
             _, _, began_ns, pid, claimed = file.name.split(",")
             if not psutil.pid_exists(int(pid)) or time.time_ns() - int(began_ns) > MAX_LOADING_NS:
                 file.unlink(missing_ok=True)  # of a process that was killed

@@ -60,11 +60,8 @@ NO_CARD = (
     "with arguments from the 'CUDA' backend",
 )
 OLD_DRIVER = re.compile(r"driver on your system is too old \(found version (\d+)\)")
-DRIVERS = {
-    "11": "450",
-    "12": "525",
-    "13": "580",
-}  # oldest driver by release of CUDA (CUDA Toolkit Release Notes)
+# oldest driver by release of CUDA (CUDA Toolkit Release Notes)
+DRIVERS = {"11": "450", "12": "525", "13": "580"}
 OR_CPU = "or choose the device cpu"
 DTYPES = {
     "fp16": torch.float16,
@@ -120,9 +117,8 @@ def _require_usable(device: str) -> None:
         raise _missing(device)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # torch describes a card without kernels in ten lines; the error is one
+            # torch describes a card without kernels in ten lines; the error is one
+            warnings.simplefilter("ignore")
             torch.zeros(1, device=device).cpu()
     except (RuntimeError, AssertionError, torch.cuda.DeferredCudaCallError) as error:
         raise _device_error(device, error) from error
@@ -267,9 +263,8 @@ def device_wait(device: torch.device) -> Callable[[], None]:
     """Return a function that blocks until the device has finished all its work. The thread sleeps
     meanwhile."""
     if device.type == "cuda":
-        done = _cuda.Event(
-            blocking=True
-        )  # without it the driver busy-waits and takes a core from the renderer
+        # without it the driver busy-waits and takes a core from the renderer
+        done = _cuda.Event(blocking=True)
 
         def wait() -> None:
             # `device` is passed because otherwise the event is recorded on the current device's

@@ -52,9 +52,8 @@ _TROUBLES = (
     AttributeError,
     ArithmeticError, AssertionError, ImportError, MemoryError,
 )  # fmt: skip
-_LEGACY = frozenset(
-    ("rope_theta", "rope_scaling", "partial_rotary_factor")
-)  # now part of rope_parameters
+# now part of rope_parameters
+_LEGACY = frozenset(("rope_theta", "rope_scaling", "partial_rotary_factor"))
 _ACTIVATIONS = frozenset(
     "gelu gelu_fast gelu_new gelu_python gelu_pytorch_tanh gelu_accurate quick_gelu leaky_relu "
     "linear mish relu relu2 "
@@ -78,9 +77,8 @@ def one_line(what: str) -> Iterator[None]:
         if is_out_of_memory(error) or is_device_lost(error):
             raise
         known = isinstance(error, (*_TROUBLES, SafetensorError, StrictDataclassError))
-        if (
-            not known and type(error) is not Exception
-        ):  # the library `tokenizers` raises bare Exceptions
+        # the library `tokenizers` raises bare Exceptions
+        if not known and type(error) is not Exception:
             raise
         lines = [line.strip() for line in str(error).strip().splitlines()] or [type(error).__name__]
         reason = " ".join(lines[:2] if lines[0].endswith(":") else lines[:1]).partition(ADVICE)[0]

@@ -20,9 +20,8 @@ _ESC = b"\xdb"
 _ESC_END = b"\xdb\xdc"
 _ESC_ESC = b"\xdb\xdd"
 _LENGTH: Final = Struct(">i")
-_TEXT: Final = re.compile(
-    rb"/[^\0\xc0]{0,240}[ \r\n][^\0\xc0\r\n]*"
-)  # a zero byte ends an OSC address
+# a zero byte ends an OSC address
+_TEXT: Final = re.compile(rb"/[^\0\xc0]{0,240}[ \r\n][^\0\xc0\r\n]*")
 HINT: Final = "Companion sends OSC by its module Generic OSC"
 
 

@@ -158,9 +158,8 @@ class Macros:
                     if entry[0].address not in together
                     and not self._is_moving(entry[0].address, change.by, now_s)
                 ]
-                self._store.glide(
-                    values, by=BY, since=change.version
-                )  # not what a fader has set since
+                # not what a fader has set since
+                self._store.glide(values, by=BY, since=change.version)
 
     def _is_moving(self, address: str, by: str, now_s: float) -> bool:
         who, _, until_s = self._moving.get(address, _NOBODY)

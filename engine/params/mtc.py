@@ -64,9 +64,8 @@ class MtcAssembler:
             nibbles[piece] = nibble
         times = [at_s for _, _, at_s in self._series]
         mean_s = sum(times) / PIECES
-        interval_s = (
-            sum((n - 3.5) * at_s for n, at_s in enumerate(times)) / 42.0
-        )  # the sum of (n - 3.5)^2
+        # the sum of (n - 3.5)^2
+        interval_s = sum((n - 3.5) * at_s for n, at_s in enumerate(times)) / 42.0
         begun_s = mean_s + (3.5 if is_backward else -3.5) * interval_s
         rate = MTC_RATES[nibbles[7] >> 1 & 3]
         reading = _if_time(

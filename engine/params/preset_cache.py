@@ -107,9 +107,8 @@ class PresetCache:
         if isinstance(content, LoadedPreset):
             return content
         if content is not None:
-            raise PresetError(
-                str(content)
-            )  # a new one each time: a traceback grows with every raise
+            # a new one each time: a traceback grows with every raise
+            raise PresetError(str(content))
         clean = self.spell(name)
         if clean in self._on_disk:
             raise PresetError(
@@ -138,9 +137,8 @@ class PresetCache:
         presets.refuse_factory(clean)
         stored = [(param, values[param.address]) for param in PARAMS if presets.is_stored(param)]
         old = self._content(clean)
-        energy = (
-            old.energy if isinstance(old, LoadedPreset) else None
-        )  # no parameter, so it stays in the file
+        # no parameter, so it stays in the file
+        energy = old.energy if isinstance(old, LoadedPreset) else None
         content = LoadedPreset(name=clean, values=stored, inputs=inputs, energy=energy)
         return self._add(PresetChange(name=clean, content=content))
 
@@ -342,9 +340,8 @@ class CurrentPreset:
         """An address whose value differs from the preset's. While it does, no other address is
         compared."""
         self._compared_version = -1
-        self._panics = (
-            -1.0
-        )  # when the current preset became so; before the first, as if there had been one
+        # when the current preset became so; before the first, as if there had been one
+        self._panics = -1.0
 
     @property
     def state(self) -> tuple[str, int]:

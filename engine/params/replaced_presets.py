@@ -52,9 +52,8 @@ class ReplacedPresets:
         reading them."""
         entries = self._entries()
         newest = self.newest(name)
-        if newest is not None and newest.path.samefile(
-            path
-        ):  # an earlier save copied it, then failed
+        # an earlier save copied it, then failed
+        if newest is not None and newest.path.samefile(path):
             return
         number = max((entry.number for entry in entries), default=0) + 1
         self.path.mkdir(parents=True, exist_ok=True)
@@ -97,9 +96,8 @@ def _copy(source: Path, target: Path) -> None:
     """Make a hard link, which is safe because a save replaces the whole file. A copy if the file
     system has no hard links, or if the file is a symbolic link, whose target other programs may
     write into."""
-    remove_file(
-        target, missing_ok=True
-    )  # left by a process that was killed between picture and preset
+    # left by a process that was killed between picture and preset
+    remove_file(target, missing_ok=True)
     try:
         if source.is_symlink():
             shutil.copy2(source, target)

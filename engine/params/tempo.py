@@ -86,9 +86,8 @@ class Tempo:
         self._store = store
         self._clock = clock
         self._notice = notice
-        self._lock = (
-            threading.Lock()
-        )  # a tap comes under the store's lock: never use the store while holding this one
+        # a tap comes under the store's lock: never use the store while holding this one
+        self._lock = threading.Lock()
         self._line = BeatLine(at_s=clock.now_s(), beat=0.0, bpm=_DEFAULT_BPM)
         """Replaced as a whole, so read without the lock."""
         self._taps = Taps()
@@ -410,9 +409,8 @@ class Tempo:
                 self._count = 0
                 self._nudge_s = 0.0
                 self._tap_choice = TapChoice()
-                if (
-                    source not in _CLOCKS and not _MIN_BPM <= self.bpm <= _MAX_BPM
-                ):  # run at the tempo that is shown
+                # run at the tempo that is shown
+                if source not in _CLOCKS and not _MIN_BPM <= self.bpm <= _MAX_BPM:
                     self._line = self._line.at_tempo(_within_range(self.bpm), now_s)
 
     def _current_source(self) -> str:

@@ -54,9 +54,8 @@ class Taps:
         if taps := self.times_s:
             interval = now_s - taps[-1]
             mean = (taps[-1] - taps[0]) / (len(taps) - 1) if len(taps) > 1 else interval
-            is_beat = (
-                _MIN_BEAT_S * 0.99 <= interval <= max_interval_s * 1.01
-            )  # tolerates rounding at the limits
+            # tolerates rounding at the limits
+            is_beat = _MIN_BEAT_S * 0.99 <= interval <= max_interval_s * 1.01
             if not is_beat or abs(interval - mean) > TAP_TOLERANCE * mean:
                 taps.clear()
         taps.append(now_s)

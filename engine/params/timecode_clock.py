@@ -37,10 +37,8 @@ LATE_RUN_SPEED: Final = 1.25  # of the line's, at most
 MAX_GAP_S: Final = 0.5  # between two readings that confirm each other
 MAX_CANDIDATES: Final = 32  # a broken sender may flood us with labels
 LOCKED_S: Final = 0.3  # MTC at 0.6 times 24 fps: a label every 0.14 s, known 0.12 s late
-SPEEDS: Final = (
-    0.4,
-    2.6,
-)  # of any line; -40 % to +100 % and reserve for the jitter of two readings
+# of any line; -40 % to +100 % and reserve for the jitter of two readings
+SPEEDS: Final = (0.4, 2.6)
 
 
 class RateFinder:

@@ -101,10 +101,8 @@ def ramp_rgb(palette_mix: PaletteMix) -> np.ndarray:
         stops.append([(0.0, 0.0, 0.0), *(oklab_of(colour) for colour in _BY_NAME[name].ramp)])
     weights = [weight for _, weight in palette_mix]
     mixed = [_mix([own[k] for own in stops], weights) for k in range(len(RAMP_POSITIONS))]
-    mixed[0] = (
-        0.0,
-        *mixed[1][1:],
-    )  # black with the hue of the deep stop: it has no chroma at lightness 0
+    # black with the hue of the deep stop: it has no chroma at lightness 0
+    mixed[0] = (0.0, *mixed[1][1:])
     ramp = np.array(
         [display_rgb(_ramp_colour(mixed, k / (RAMP_STOPS - 1))) for k in range(RAMP_STOPS)],
         np.float32,

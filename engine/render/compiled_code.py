@@ -35,9 +35,8 @@ from engine.system.small_file import MAX_JSON_BYTES, open_regular
 Target = tuple[str, ...]
 """System, processor and its features, as Numba names them."""
 PORTABLE: Final = "x86-64-v3"
-NEEDED: Final = (
-    "avx2 bmi bmi2 f16c fma lzcnt movbe".split()
-)  # features that the level adds, as LLVM names them
+# features that the level adds, as LLVM names them
+NEEDED: Final = "avx2 bmi bmi2 f16c fma lzcnt movbe".split()
 FOLDER: Final = Path(__file__).parent / "compiled"
 _BYTES: Final = 32  # of a checksum
 _PYTHON: Final = (
@@ -99,9 +98,8 @@ class CodeFile:
 
     def __init__(self, folder: Path, name: str, target: Target, ingredients: object) -> None:
         """ingredients: All that the code depends on, beside the target, Numba and Python."""
-        self.path = (
-            folder / f"{name}.{target[1]}.{_PYTHON}.code"
-        )  # a folder may be shared by several of these
+        # a folder may be shared by several of these
+        self.path = folder / f"{name}.{target[1]}.{_PYTHON}.code"
         facts = _PYTHON, numba.__version__, llvmlite.__version__, target, ingredients
         self._key = hashlib.sha256(repr(facts).encode()).digest()
 

@@ -28,9 +28,8 @@ from numba.extending import intrinsic
 from engine.render import compat_numba
 from engine.render.compiled_code import FOLDER, CodeFile, own_folder, portable_target
 
-NUMBER_FILES = (
-    "blue_noise compiling flash_guard frame_block graphic look masks".split()
-)  # beside numba_*.py
+# beside numba_*.py
+NUMBER_FILES = "blue_noise compiling flash_guard frame_block graphic look masks".split()
 # Routines are called by kernels only: they compile faster without wrappers for calls from Python.
 ROUTINE_OPTIONS: dict[str, Any] = {
     "fastmath": True,

@@ -31,10 +31,8 @@ REQUIRED_VERSION = 330
 MAX_MESSAGES_PER_PICTURE = (
     32  # the rest wait for the next picture, so that many messages delay no picture
 )
-GL_LIBRARIES = (
-    "libGL.so.1",
-    "libOpenGL.so.0",
-)  # glvnd's two; the second comes without X11's libraries
+# glvnd's two; the second comes without X11's libraries
+GL_LIBRARIES = ("libGL.so.1", "libOpenGL.so.0")
 _CORE_PROFILE_BIT = 1
 _SOFTWARE = ("llvmpipe", "softpipe", "swrast", "SwiftShader", "Microsoft Basic Render")
 _REFUSED = {
@@ -99,9 +97,8 @@ def open_context() -> moderngl.Context:
     devices = list_egl_devices()
     if choice:
         return _open(_find_named(choice, devices).index)
-    waiting = [*by_preference(devices)] or [
-        EglDevice(index=0, is_software=True)
-    ]  # none: glcontext explains why
+    # none: glcontext explains why
+    waiting = [*by_preference(devices)] or [EglDevice(index=0, is_software=True)]
     errors = []
     for device in waiting:
         try:
@@ -112,9 +109,8 @@ def open_context() -> moderngl.Context:
         if device.is_software or not is_software(context.info["GL_RENDERER"]):
             return context
         context.release()
-        waiting.append(
-            replace(device, is_software=True)
-        )  # the driver claimed a card: retry after the others
+        # the driver claimed a card: retry after the others
+        waiting.append(replace(device, is_software=True))
     raise errors[0]
 
 

@@ -73,9 +73,8 @@ MAX_RISES = 3
 WINDOW_S = 1.02  # a second, both ends included, plus some clock jitter
 STEP = 0.06
 RED_STEP = 0.03  # half of 20/320
-MAX_LEVEL = (
-    0.82 + STEP
-)  # levels are clipped here: it is no flash if the darker picture is above 0.8
+# levels are clipped here: it is no flash if the darker picture is above 0.8
+MAX_LEVEL = 0.82 + STEP
 RECOVERY_S = 0.5
 RED_RECOVERY_S = 1.0
 SMOOTH_CELLS = 4
@@ -224,14 +223,11 @@ class FlashGuard:
 
     def _begin(self, levels: np.ndarray, time_s: float) -> None:
         self._time_s = time_s
-        self._low, self._high = (
-            levels.copy(),
-            levels.copy(),
-        )  # (2, areas), since the last change of direction
+        # (2, areas), since the last change of direction
+        self._low, self._high = (levels.copy(), levels.copy())
         self._is_high = np.zeros(levels.shape, bool)  # after a rise, before a fall
-        self._peaks_s = np.full(
-            (MAX_RISES, *levels.shape), _NEVER_S
-        )  # of the latest rises, newest first
+        # of the latest rises, newest first
+        self._peaks_s = np.full((MAX_RISES, *levels.shape), _NEVER_S)
         self._is_limited = np.zeros(levels.shape, bool)  # may not begin a rise
         self._ceiling = np.full(levels.shape[1], np.inf)
         self._red_fraction = np.ones(levels.shape[1])
@@ -324,9 +320,8 @@ def _smooth(values: np.ndarray) -> np.ndarray:
     Takes minima over the neighbourhood of the subsequent means, so that these stay below
     `values`."""
     values = np.pad(values, 2 * SMOOTH_CELLS - 1, mode="edge")
-    values = box_minima(
-        values, 2 * SMOOTH_CELLS + 1
-    )  # the means reach 3 cells to each side, interpolation one more
+    # the means reach 3 cells to each side, interpolation one more
+    values = box_minima(values, 2 * SMOOTH_CELLS + 1)
     smooth: np.ndarray = _SMOOTH @ values @ _SMOOTH.T
     return smooth
 

@@ -66,9 +66,8 @@ class Publisher:
         self._cell_readback = Readback(
             context, wait_for_gpu, (CELLS, CELLS), is_direct=is_software, dtype="f4"
         )
-        self._tiny = Target(
-            context, (1, 1), dtype=self.dither.dtype
-        )  # released last: moderngl returns to a bound one
+        # released last: moderngl returns to a bound one
+        self._tiny = Target(context, (1, 1), dtype=self.dither.dtype)
 
     def add_white(self, picture: Target, hit: float, into: Target) -> Target:
         """Mix the picture with white by `hit`, 0..1 (`/master/hit`), into `into`, and return it."""

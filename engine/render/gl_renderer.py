@@ -135,9 +135,8 @@ class GLRenderer:
 
     def resize(self, width: int, height: int) -> None:
         with self._drawing():
-            targets = self._make_targets(
-                width, height
-            )  # first, so that the old ones stay if this fails
+            # first, so that the old ones stay if this fails
+            targets = self._make_targets(width, height)
             self._post.release_targets()
             self._targets.release()
             self._start(targets)
@@ -223,9 +222,8 @@ class GLRenderer:
         self.wait()
         picture = self._bare if is_bare else self._current
         with self._drawing_extra():
-            if (
-                self._behind is None
-            ):  # on the CPU, where a pass of 640 x 360 costs as much as half a picture
+            # on the CPU, where a pass of 640 x 360 costs as much as half a picture
+            if self._behind is None:
                 return _sample_pixels(
                     self._targets.deep_readback().read(picture.framebuffer), size_px
                 )
@@ -264,9 +262,8 @@ class GLRenderer:
         try:
             with driver_errors():
                 self._make_current()
-                if (
-                    self._own_context is None
-                ):  # moderngl returns to what is bound: not to one that was released
+                # moderngl returns to what is bound: not to one that was released
+                if self._own_context is None:
                     self._context.detect_framebuffer(0).use()
                 release_all(
                     self._targets,
@@ -303,9 +300,8 @@ class GLRenderer:
                 is_direct=self.is_software,
             )
         finally:
-            error = (
-                self._context.error
-            )  # reading clears it, so that it does not count for the next picture
+            # reading clears it, so that it does not count for the next picture
+            error = self._context.error
         if error != NO_ERROR:
             targets.release()
             raise RenderError(f"size {width}x{height}: the GL driver reports {error}")

@@ -113,9 +113,8 @@ class UnpackedImage(UploadedImage):
         old = self._rgba
         if old.texture.size != (width, height):
             self._rgba = Target(self._context, (width, height))
-        if (
-            3 * height > self._context.info["GL_MAX_TEXTURE_SIZE"]
-        ):  # 8192 px on a card that ends at 16384
+        # 8192 px on a card that ends at 16384
+        if 3 * height > self._context.info["GL_MAX_TEXTURE_SIZE"]:
             self._rgba.texture.write(
                 np.concatenate((pixels, np.full((height, width, 1), 255, np.uint8)), axis=2)
             )

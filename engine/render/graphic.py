@@ -164,9 +164,8 @@ class Placement:
 def place_graphic(graphic: Graphic, size_px: tuple[int, int]) -> Placement:
     (width, height), (rows, columns) = size_px, graphic.image.pixels.shape[:2]
     scale = max(graphic.height_px / graphic.image.height_px, 1e-3)
-    if (
-        abs(scale - 1) * max(rows, columns) < 1
-    ):  # less than half a pixel at each edge: sharp instead
+    # less than half a pixel at each edge: sharp instead
+    if abs(scale - 1) * max(rows, columns) < 1:
         scale = 1.0
     cosine, sine = (turn(math.radians(graphic.angle_deg)) for turn in (math.cos, math.sin))
     x, y = graphic.x * width, graphic.y * height

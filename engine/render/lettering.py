@@ -258,10 +258,8 @@ def draw_text(request: TextRequest, fonts: FontCache) -> tuple[GraphicImage, str
                 "another font"
             )
     outline_px = round(request.outline * line_px)
-    size = (
-        (int(wide) + 3) // 2 * 2,
-        (int(high) + 3) // 2 * 2,
-    )  # even: in the middle of the picture it is sharp
+    # even: in the middle of the picture it is sharp
+    size = ((int(wide) + 3) // 2 * 2, (int(high) + 3) // 2 * 2)
     _, top, _, bottom = font.getbbox("H", anchor="ls")
     layers = []
     for stroke_px in (0, outline_px):
@@ -269,9 +267,8 @@ def draw_text(request: TextRequest, fonts: FontCache) -> tuple[GraphicImage, str
         draw = ImageDraw.Draw(image)
         for number, line in enumerate(request.lines):
             middle = size[1] / 2 + (number - (len(request.lines) - 1) / 2) * LINE_SPACING * line_px
-            baseline = round(
-                middle - (top + bottom) / 2
-            )  # capitals are in the middle of their line
+            # capitals are in the middle of their line
+            baseline = round(middle - (top + bottom) / 2)
             start = round((size[0] - font.getlength(line)) / 2)
             draw.text(
                 (start, baseline), line, fill=255, font=font, anchor="ls", stroke_width=stroke_px

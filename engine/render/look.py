@@ -141,9 +141,8 @@ def spreads(look: PostLook, height: int, levels: int) -> list[Spread]:
         knee = min(0.2, 2 * look.bloom_threshold)
         threshold = look.bloom_threshold if look.bloom_threshold > 0 else -1.0
         weights = level_weights(size, height, levels)
-        gain = (
-            look.bloom * BLOOM_GAIN * (1 - look.bloom_radius / 2)
-        )  # the same light looks brighter on a larger area
+        # the same light looks brighter on a larger area
+        gain = look.bloom * BLOOM_GAIN * (1 - look.bloom_radius / 2)
         lights.append(_spread(threshold, knee, weights, gain))
     if look.glow > 0:
         lights.append(

@@ -16,10 +16,8 @@ from engine.render.colour import hue_rgb
 from engine.values import Segmentation, VideoFrame
 
 SOFT_EDGE = (0.25, 2.0)
-HARD_EDGE = (
-    0.5,
-    1e9,
-)  # steep: the smallest float32 above 1/2 is 6e-8 more, and times 1e9 that is 60
+# steep: the smallest float32 above 1/2 is 6e-8 more, and times 1e9 that is 60
+HARD_EDGE = (0.5, 1e9)
 VISIBLE_LEVEL = 64
 """Areas of texels below this have no coverage: v > 1/4 starts above 63.75."""
 GOLDEN_RATIO = 0.61803398875

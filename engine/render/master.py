@@ -57,9 +57,8 @@ def with_strobe(look: Look, values: Mapping[str, Any], beat: float, time_s: floa
     beats = BAR_SYNCS[sync] * values["/tempo/beats_a_bar"] if sync in BAR_SYNCS else SYNCS[sync]
     rate_hz = values["/tempo/bpm"] / (60 * beats) if beats else values["/master/strobe/rate_hz"]
     cycles = beat / beats if beats else time_s * rate_hz
-    if (cycles + 1e-6) % 1.0 >= min(
-        STROBE_S * rate_hz, 0.5
-    ):  # times of frames have rounding errors
+    # times of frames have rounding errors
+    if (cycles + 1e-6) % 1.0 >= min(STROBE_S * rate_hz, 0.5):
         return look
     depth = values["/master/strobe/depth"]
     if values["/master/strobe/colour"] == "black":

@@ -23,9 +23,8 @@ from engine.render.numba_maths import (
     Deep,
 )
 
-RED_SURPLUS, REMOVED_RED, ADDED_OTHERS = (
-    float32(value) for value in (1.5, 0.2, 0.34)
-)  # see shaders/publish.glsl
+# see shaders/publish.glsl
+RED_SURPLUS, REMOVED_RED, ADDED_OTHERS = (float32(value) for value in (1.5, 0.2, 0.34))
 LIGHT_1, LIGHT_2, LIGHT_3 = (float32(value) for value in LINEAR)
 MIN_RED_FRACTION = float32(SATURATED_RED)
 LAST_CELL = float32(CELLS - 1)

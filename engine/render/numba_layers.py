@@ -211,9 +211,8 @@ def trace_part(
         highest = max(highest, fars[i, 1])
     for i in range(values.size):
         position = across[i]
-        if (
-            position < lowest or position > highest
-        ):  # most pixels; the rest needs up to 16 values of the table
+        # most pixels; the rest needs up to 16 values of the table
+        if position < lowest or position > highest:
             continue
         point = index[i]
         fraction = fractions[i]

@@ -18,9 +18,8 @@ QUARTER_RAD, HALF_RAD, TURN_RAD = (float32(turns * 2 * math.pi) for turns in (0.
 TINY = float32(1e-6)
 WHITE = float32(255)
 DEEP_WHITE = float32(65535)
-DEEP = float32(
-    257
-)  # 16-bit levels per 8-bit level, so that 255 is 65535 and each 8-bit level is exact
+# 16-bit levels per 8-bit level, so that 255 is 65535 and each 8-bit level is exact
+DEEP = float32(257)
 RED_LIGHT, GREEN_LIGHT, BLUE_LIGHT = (float32(value) for value in (0.2126, 0.7152, 0.0722))
 
 # cos(pi x) as a series in x^2, for x in -1/2..1/2.
@@ -45,9 +44,8 @@ K0, K1, K2, K3, K4 = (
 ROOT_1, ROOT_2, ROOT_3 = (float32(value) for value in (0.43269591, 0.86537019, -0.302872))
 
 # The buffers of one row of the picture, (16, width) float32.
-X, Y, VALUES, WEIGHTS, HAS_BASE = range(
-    5
-)  # source position, a layer's brightness and weights, 1 where one was drawn
+# source position, a layer's brightness and weights, 1 where one was drawn
+X, Y, VALUES, WEIGHTS, HAS_BASE = range(5)
 # red, green and blue
 PICTURE = slice(5, 8)
 LAYER = slice(8, 11)

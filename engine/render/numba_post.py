@@ -43,9 +43,8 @@ LEVEL = float32(1 / 65535)
 ALPHA_SHIFT = uint64(48)
 VEIL_START = SHRINK // 2  # the veil's first value lies half a block before the first pixel
 BLOCK = float32(SHRINK * SHRINK)
-NEAR, MIDDLE, FAR = (
-    float32(value) for value in (0.375, 0.5, 0.125)
-)  # B-spline at a quarter of a texel
+# B-spline at a quarter of a texel
+NEAR, MIDDLE, FAR = (float32(value) for value in (0.375, 0.5, 0.125))
 OUTER = float32(0.125)
 INNER = float32(0.375)
 

@@ -297,9 +297,8 @@ class NumbaRenderer:
             if self._shaders.is_incomplete and self._has_picture:
                 return
         finished = self._draw_looks(picture)
-        if (
-            self._shaders is None or not self._shaders.is_incomplete or not self._has_picture
-        ):  # else the last one stays
+        # else the last one stays
+        if self._shaders is None or not self._shaders.is_incomplete or not self._has_picture:
             self._fade.displayed = finished
         self._has_picture = True
 

@@ -17,12 +17,8 @@ from osc_schema.outputs import EDGES
 
 Size = tuple[int, int]
 Corners = tuple[tuple[float, float], ...]
-CORNERS: Corners = (
-    (0.0, 0.0),
-    (1.0, 0.0),
-    (1.0, 1.0),
-    (0.0, 1.0),
-)  # clockwise from the top left, y down
+# clockwise from the top left, y down
+CORNERS: Corners = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 # twice the area at a corner, in parts of the display: a thinner shape has no stable way back
 MIN_AREA = 1e-4
 

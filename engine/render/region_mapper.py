@@ -112,9 +112,8 @@ class RegionMapper:
     def _map(
         self, source: VideoFrame | Segmentation | None, settings: RegionSettings
     ) -> RegionMap | None:
-        from engine.render import (
-            region_maps,
-        )  # OpenCV costs 0.1 s to import, and most shows have no regions
+        # OpenCV costs 0.1 s to import, and most shows have no regions
+        from engine.render import region_maps
 
         if settings.mode == "quadrant" or (settings.is_of_objects and source is None):
             return RegionMap(indices=region_maps.quadrant_regions())

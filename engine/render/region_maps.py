@@ -103,9 +103,8 @@ def edge_regions(pixels: np.ndarray, before: np.ndarray | None = None) -> np.nda
     )
     if not outlines.any():
         return None
-    inside = cv2.distanceTransform(
-        255 - outlines, cv2.DIST_L2, 5
-    )  # (height, width), pixels to the next outline
+    # (height, width), pixels to the next outline
+    inside = cv2.distanceTransform(255 - outlines, cv2.DIST_L2, 5)
     if not inside.any():
         return None
     count, cores, statistics, _ = cv2.connectedComponentsWithStats(

@@ -28,9 +28,8 @@ CIRCLE_RADIUS = 0.28  # of the picture's height
 CIRCLE_DEFLECTION = 0.5  # of a line's, so that a loud wave does not cross the centre
 MIN_LINE_PX = 1.0
 MIN_RADIUS_PX = 0.5  # nearer the centre, rays are no finer
-TABLE_POINTS = (
-    WAVE_POINTS + 1
-)  # index 1024 can be reached exactly at the turning point of a mirrored wave
+# index 1024 can be reached exactly at the turning point of a mirrored wave
+TABLE_POINTS = WAVE_POINTS + 1
 TABLE_ROWS = 5  # at most
 TAPS = (9, 9, 13, 21)  # positions tried along the trace for each of its distances
 TAP_STARTS = (0, *np.cumsum(TAPS).tolist())
@@ -254,9 +253,8 @@ def trace_rows(
         lows = np.subtract(near, rises[number, taps], out=far)
         highs = np.add(near, rises[number, taps], out=near)
         for level, (start, end) in enumerate(pairwise(TAP_STARTS[: used + 1])):
-            rows[level, number, :, 0] = lows[start:end].min(
-                axis=0
-            )  # `out` would be slow: every second number
+            # `out` would be slow: every second number
+            rows[level, number, :, 0] = lows[start:end].min(axis=0)
             rows[level, number, :, 1] = highs[start:end].max(axis=0)
         rows[used:, number] = rows[1, number]
     return rows

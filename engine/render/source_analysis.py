@@ -72,9 +72,8 @@ class SourceAnalysis:
         )
         if not (is_same and 0.0 <= gap_s <= RESTART_S):
             before = None
-        gap_s = (
-            0.0 if before is None else request.time_s - before.time_s
-        )  # since the picture before, not its masks
+        # since the picture before, not its masks
+        gap_s = 0.0 if before is None else request.time_s - before.time_s
         small = cv2.resize(visible, flow_px, interpolation=cv2.INTER_AREA)
         is_new = before is None or last is None or last.picture is not request.picture
         if before is None or is_new:
@@ -155,9 +154,8 @@ class SourceAnalysis:
         closed = cv2.morphologyEx(cv2.GaussianBlur(likely, (3, 3), 0), cv2.MORPH_CLOSE, kernel)
         self._people = np.clip((cv2.GaussianBlur(closed, (3, 3), 0) - 0.35) / 0.3, 0.0, 1.0)
         self._room_age_s += gap_s
-        recent = self._people * np.minimum(
-            3.0 * around, 1.0
-        )  # who has moved lately is not learned as room
+        # who has moved lately is not learned as room
+        recent = self._people * np.minimum(3.0 * around, 1.0)
         step = gap_s * (0.15 * (1.0 - 0.95 * recent) + (1.0 + self._room_age_s) ** -2)[..., None]
         self._room.learn(np.clip(light - lamp - room, -step, step))
         return np.ascontiguousarray(back * np.array([-1.0 / width, 1.0 / height], np.float32))
@@ -235,9 +233,8 @@ def _visible_part(request: SourceRequest) -> np.ndarray:
     pixels = request.picture.pixels
     left, top, width, height = centre_crop(pixels.shape[1::-1], request.size_px)
     pixels = pixels[top : top + height, left : left + width]
-    if (
-        width > request.size_px[0]
-    ):  # areas where pixels would be skipped, else what takes a third of the time
+    # areas where pixels would be skipped, else what takes a third of the time
+    if width > request.size_px[0]:
         is_fine = width <= 2 * request.size_px[0]
         pixels = cv2.resize(
             pixels, request.size_px, interpolation=cv2.INTER_LINEAR if is_fine else cv2.INTER_AREA

@@ -100,9 +100,8 @@ class SourceMapper:
                 self._report("source", f"{readers}: {missing}")
 
     def _map(self, request: SourceRequest) -> None:
-        from engine.render.source_analysis import (
-            SourceAnalysis,
-        )  # it loads OpenCV, and most shows need no maps
+        # it loads OpenCV, and most shows need no maps
+        from engine.render.source_analysis import SourceAnalysis
 
         self._analysis = self._analysis or SourceAnalysis()
         maps = self._analysis.compute(request)

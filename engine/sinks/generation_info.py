@@ -46,9 +46,8 @@ class GenerationInfo:
         exif = Image.Exif()
         exif[_SOFTWARE] = self.software
         exif.get_ifd(_EXIF_IFD)[_USER_COMMENT] = _UTF_16 + self.text.encode("utf-16-be")
-        return {
-            "exif": exif.tobytes()
-        }  # of an Exif object Pillow's TIFF writer drops the UserComment
+        # of an Exif object Pillow's TIFF writer drops the UserComment
+        return {"exif": exif.tobytes()}
 
     def in_png(self, encoded: bytes | memoryview) -> bytes:
         """Insert this text into a PNG that was encoded elsewhere."""

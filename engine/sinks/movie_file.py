@@ -55,9 +55,8 @@ X265 = f"log-level=error:bframes=0:frame-threads={ENCODER_THREADS}"
 AVX2 = 11  # OpenCV's number for it
 CONTAINERS = {".mkv": "matroska", ".m4v": "mp4"}
 FRAGMENTED = {"frag_duration": f"{FRAGMENT_S * 1e6:.0f}", "flush_packets": "1"}
-SAME_BYTES = {
-    "fflags": "+bitexact"
-}  # as options of a container: Matroska gets random ids otherwise
+# as options of a container: Matroska gets random ids otherwise
+SAME_BYTES = {"fflags": "+bitexact"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,9 +214,8 @@ class MovieFile:
                 make_repeatable(codec)
             codec.time_base = self._time_base
             if form.has_keys:
-                codec.gop_size = max(
-                    1, round(fps * 10 * FRAGMENT_S)
-                )  # keyframes are requested by time
+                # keyframes are requested by time
+                codec.gop_size = max(1, round(fps * 10 * FRAGMENT_S))
             codec.color_range = ColorRange.JPEG if form.is_full_range else ColorRange.MPEG
             codec.color_primaries = ColorPrimaries.BT709
             codec.color_trc = ColorTrc.BT709
@@ -278,9 +276,8 @@ class MovieFile:
             block.time_base = Fraction(1, self._sample_rate_hz)
             block.pts = self._samples
             self._samples += len(samples)
-            self._container.mux(
-                self._sound.encode(block)
-            )  # split into AAC's 1024 and resampled by PyAV
+            # split into AAC's 1024 and resampled by PyAV
+            self._container.mux(self._sound.encode(block))
 
     @property
     def is_seekable(self) -> bool:
@@ -328,9 +325,8 @@ def _open_file(path: Path) -> "_File":
     """Open the output. SinkError if it cannot be written. In a pipe it stays fragmented: no header
     can be added."""
     with translate_errors({OSError: f"record: {path}"}, as_=SinkError):
-        file = when_free(
-            lambda: path.open("wb", buffering=0), path
-        )  # unbuffered, so that a kill loses nothing
+        # unbuffered, so that a kill loses nothing
+        file = when_free(lambda: path.open("wb", buffering=0), path)
     return _SeekableFile(file) if file.seekable() else _File(file)
 
 

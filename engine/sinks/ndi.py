@@ -134,9 +134,8 @@ class NdiSink(ThreadSink):
         picture.set_fourcc(FourCC.RGBA if form.has_alpha else FourCC.RGBX)
         sender = Sender(self.name, clock_video=False)  # the frame loop does the pacing
         sender.set_video_frame(picture)
-        sender.set_audio_frame(
-            AudioSendFrame()
-        )  # stays empty; without it a rejected name causes a segfault
+        # stays empty; without it a rejected name causes a segfault
+        sender.set_audio_frame(AudioSendFrame())
         try:
             sender.open()
         except MemoryError:  # how cyndilib reports a rejected name

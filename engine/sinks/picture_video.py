@@ -66,9 +66,8 @@ VIDEO_FORMATS: dict[str, Format] = FORMATS | {
 INDEX_IN_FRONT = {"movflags": "faststart"}
 VIDEO_FORMATS[".m4v"] = H264  # MP4 by another name
 MATROSKA = (".mkv", ".webm")
-MATROSKA_TICK_S = Fraction(
-    1, 1000
-)  # also the encoder's time base, so that times are rounded only once
+# also the encoder's time base, so that times are rounded only once
+MATROSKA_TICK_S = Fraction(1, 1000)
 # ProRes has one transfer function of SDR; these, by FFmpeg's numbers, are the same (ITU-T H.273,
 # table 3).
 BT709_TRANSFERS = (1, 6, 14, 15)
@@ -192,9 +191,8 @@ class PictureVideo:
             self._tracks.close()
         with suppress(av.error.FFmpegError, OSError):  # closing may be what failed
             self._container.close()
-        with suppress(
-            OSError
-        ):  # the first error was reported already, and the folder is removed anyway
+        # the first error was reported already, and the folder is removed anyway
+        with suppress(OSError):
             remove_file(self._partial, missing_ok=True)
 
     def _set_up(self, width: int, height: int, rate: Fraction) -> None:
@@ -214,9 +212,8 @@ class PictureVideo:
         codec.color_range = self._range
         codec.color_primaries = look.tags.primaries
         codec.color_trc = self._transfer
-        codec.colorspace = (
-            self._matrix
-        )  # always: some players take BT.601 for granted, some that of the size
+        # always: some players take BT.601 for granted, some that of the size
+        codec.colorspace = self._matrix
 
     def _range_of(self, form: Format) -> ColorRange:
         """Full range for Motion JPEG, limited for ProRes; other codecs keep the source's range."""

@@ -155,9 +155,8 @@ class PictureWindow:
         glfw.window_hint(glfw.CONTEXT_VERSION_MINOR, 3)
         glfw.window_hint(glfw.OPENGL_PROFILE, glfw.OPENGL_CORE_PROFILE)
         glfw.window_hint(glfw.OPENGL_FORWARD_COMPAT, True)  # macOS requires it for a core profile
-        glfw.window_hint(
-            glfw.AUTO_ICONIFY, False
-        )  # stays visible when the user clicks on the other display
+        # stays visible when the user clicks on the other display
+        glfw.window_hint(glfw.AUTO_ICONIFY, False)
         glfw.window_hint(glfw.VISIBLE, False)
         _, _, width, height = self._window_area()
         return glfw.create_window(width, height, title, None, None)

@@ -88,9 +88,8 @@ class PluginSink(Sink):
             return False
         self._raise_error()
         self._call = self._worker.submit(self._run, step)
-        self._began_s = (
-            math.inf if step == self._end else time.monotonic()
-        )  # `SinkSet` limits the end
+        # `SinkSet` limits the end
+        self._began_s = math.inf if step == self._end else time.monotonic()
         wait([self._call], self._patience_s)
         self._raise_error()
         return True

@@ -193,9 +193,8 @@ class Recording:
         form = self._output_format
         if self._after is not None:
             self._after._has_claimed.wait()
-            if (
-                not self._after.has_frames
-            ):  # it ended before this recording was created, so it stays empty
+            # it ended before this recording was created, so it stays empty
+            if not self._after.has_frames:
                 self._after._thread.join()
             self._after = None
         self.path = self._claim(self.path)
@@ -232,9 +231,8 @@ class Recording:
                 movie.add_sound(track.align(queued.sound, queued.time_s))
                 if since_s >= checked_s + FREE_SPACE_EVERY_S:
                     checked_s = since_s
-                    with suppress(
-                        OSError
-                    ):  # the last number stays; writing reports what is wrong with the disk
+                    # the last number stays; writing reports what is wrong with the disk
+                    with suppress(OSError):
                         self.free_bytes = shutil.disk_usage(self.path.parent).free
         finally:
             movie.close()
@@ -250,9 +248,8 @@ class Recording:
             notes += [f"its index was not moved to the front: {reason}"] if reason else []
         with suppress(FileNotFoundError):  # it may have been moved away
             self.size_bytes = self.path.stat().st_size
-            if (
-                form.is_offline
-            ):  # a finished file must survive a power cut; a show does not wait for fsync
+            # a finished file must survive a power cut; a show does not wait for fsync
+            if form.is_offline:
                 sync_file(self.path)
                 sync_folder(self.path.parent)
         if self._replaces not in (None, self.path):
@@ -437,9 +434,8 @@ class SoundTrack:
         if not came and missing > MAX_BLOCK_S * self._rate_hz:
             self.corrections += not self._is_away
             self._is_away = True
-        if (
-            self._is_away
-        ):  # insert silence while the device is away, and the rest just before the sound returns
+        # insert silence while the device is away, and the rest just before the sound returns
+        if self._is_away:
             self._is_away = not came
             return True
         if abs(missing) <= MAX_OFFSET_S * self._rate_hz:

@@ -50,9 +50,8 @@ def unavailable_reason(kind: str) -> str:
         return f"needs {entry.system}"
     for module, remedy in entry.packages:
         if not _is_installed(module):
-            package, comma, condition = remedy.split(maxsplit=2)[2].partition(
-                ","
-            )  # behind pip's two words
+            # behind pip's two words
+            package, comma, condition = remedy.split(maxsplit=2)[2].partition(",")
             return f"needs {module}: {install_line(package)}{comma}{condition}"
     return ""
 
@@ -111,9 +110,8 @@ def load_kinds() -> None:
     reads no disk."""
     for kind in KINDS:
         if not unavailable_reason(kind):
-            with suppress(
-                SinkUnavailableError
-            ):  # a plug-in that cannot be loaded says so when it is requested
+            # a plug-in that cannot be loaded says so when it is requested
+            with suppress(SinkUnavailableError):
                 sink_class(kind)
 
 

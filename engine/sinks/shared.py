@@ -47,9 +47,8 @@ class SharedSink(Sink):
 
     def publish(self, frame: PublishedFrame) -> None:
         assert self._ring is not None
-        self._ring.write(
-            frame.read_rgba(), index=frame.id.index, time_s=frame.id.time_s
-        )  # a heartbeat, too
+        # a heartbeat, too
+        self._ring.write(frame.read_rgba(), index=frame.id.index, time_s=frame.id.time_s)
         self._frames += 1
 
     def close(self) -> None:

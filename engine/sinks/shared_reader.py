@@ -22,9 +22,8 @@ import numpy as np
 FOLDER = (
     Path("/dev/shm") if sys.platform == "linux" else Path(tempfile.gettempdir(), "multiverse-rings")
 )
-FUTEX = (
-    {"x86_64": 202, "aarch64": 98}.get(platform.machine()) if sys.platform == "linux" else None
-)  # a system call
+# a system call
+FUTEX = {"x86_64": 202, "aarch64": 98}.get(platform.machine()) if sys.platform == "linux" else None
 UNTRACKED = {"track": False} if sys.version_info >= (3, 13) else {}
 
 
@@ -45,19 +44,16 @@ class SharedReader:
             shape = self.field(16) >> 32, self.field(16) & 0xFFFFFFFF, self.field(24) & 0xFFFFFFFF
             at = self.field(48) + number % 3 * self.field(40)  # begin, end, pixels
             was_whole = self.field(at + 8) == number
-            _ = (
-                self.fence.wait(),
-                self.fence.wait(),
-            )  # locks and unlocks twice: a memory barrier, for ARM
+            # locks and unlocks twice: a memory barrier, for ARM
+            _ = (self.fence.wait(), self.fence.wait())
             copy = (
                 np.frombuffer(self.ring.buf, np.uint8, np.prod(shape), at + 64)
                 .reshape(shape)
                 .copy()
             )
             _ = self.fence.wait(), self.fence.wait()
-            if (
-                was_whole and self.field(at) == number
-            ):  # else it was overwritten meanwhile: keep the previous picture
+            # else it was overwritten meanwhile: keep the previous picture
+            if was_whole and self.field(at) == number:
                 self.number = number
                 self.picture = copy
         return self.picture
@@ -85,16 +81,14 @@ class SharedReader:
                 memory: Any = shared_memory.SharedMemory(path.name, **UNTRACKED)
             except (OSError, ValueError):  # just removed, or still being created
                 continue
-            if (
-                not UNTRACKED and sys.platform != "win32"
-            ):  # otherwise our exit unlinks the memory for all processes
+            # otherwise our exit unlinks the memory for all processes
+            if not UNTRACKED and sys.platform != "win32":
                 resource_tracker.unregister(memory._name, "shared_memory")
             header = memoryview(bytes(memory.buf[:4096]).ljust(4096, b"\0")).cast("Q")
             fits = 0 < np.prod(np.frombuffer(header, "u4")[4:7], dtype=float) <= header[5] - 64
             is_whole = fits and 4096 <= header[6] <= memory.size - 3 * header[5]
-            is_open_ring = (
-                header[0] == 0x474E4952564D and header[1] == 1 << 32 | 1
-            )  # "MVRING", version 1, open
+            # "MVRING", version 1, open
+            is_open_ring = header[0] == 0x474E4952564D and header[1] == 1 << 32 | 1
             is_ours = (
                 bytes(header[16:24]).rstrip(b"\0") == self.name.encode() and header[13] > newest
             )

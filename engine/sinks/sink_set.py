@@ -209,9 +209,8 @@ class SinkSet:
             return self.output_format
         extra = EXTRA_PICTURES.get(picture)  # SHAPED is none
         if extra is not None and extra.is_on_request and not self.wants(picture):
-            self._extra_formats[picture] = (
-                self.output_format
-            )  # the size that a sink has failed with is forgotten
+            # the size that a sink has failed with is forgotten
+            self._extra_formats[picture] = self.output_format
         elif extra is not None and picture not in self._extra_formats:
             raise SinkError(
                 f"{spec.label}: this run has no {extra.model}; start it with {extra.option}"
@@ -362,9 +361,8 @@ class SinkSet:
 
     def recordings(self) -> tuple[RecordingStatus, ...]:
         """The recordings that run, not those that wait for a retry or finish. Any thread."""
-        sinks: list[object] = [
-            entry.sink for entry in self._entries
-        ]  # a copy: the render thread may remove them
+        # a copy: the render thread may remove them
+        sinks: list[object] = [entry.sink for entry in self._entries]
         return tuple(sink.recording() for sink in sinks if isinstance(sink, RecordSink))
 
     def ask_to_end(self) -> None:

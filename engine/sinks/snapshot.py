@@ -83,9 +83,8 @@ class SnapshotSink(ThreadSink):
             else:
                 self._dropped += 1
         self._takes = 0
-        if (
-            self._keeps_last and self._picture == SECOND.name
-        ):  # not of every frame: it is gone before the end
+        # not of every frame: it is gone before the end
+        if self._keeps_last and self._picture == SECOND.name:
             pixels = frame.read_rgba().copy()
             self._last = replace(frame, read_rgba=lambda: pixels)
         elif self._keeps_last:

@@ -29,9 +29,8 @@ from engine.sources import stream_copy
 from engine.system.media_file import is_broadcast, is_deep, open_media, packets_of
 
 OPUS_RATE_HZ = 48_000
-MIN_LOST_S = (
-    stream_copy.MIN_GAP_S / 2
-)  # in a broadcast, whose times are exact: a lost packet is 21 ms of AAC
+# in a broadcast, whose times are exact: a lost packet is 21 ms of AAC
+MIN_LOST_S = stream_copy.MIN_GAP_S / 2
 RAW = "pcm_"
 COUNTED = ("mov", "avi")
 """Containers without timestamps for raw samples, which are played back to back, without gaps."""
@@ -96,9 +95,8 @@ class SourceTracks:
             into.set_chapters(chapters)
         elif chapters:
             left_out.append("chapters")
-        if rate is not None and isinstance(
-            best, VideoStream
-        ):  # it counts pictures: two per frame if they were fields
+        # it counts pictures: two per frame if they were fields
+        if rate is not None and isinstance(best, VideoStream):
             count = round(rate / (best.average_rate or rate))
             timecode = re.sub(r"\d\d$", lambda frame: f"{int(frame[0]) * count:02}", timecode)
         form_of_time = DROP_FRAME if rate is not None and round(rate) in DROP_FPS else TIMECODE

@@ -30,9 +30,8 @@ def main() -> None:
     has_ended = threading.Event()
 
     def wait_for_the_end() -> None:
-        while os.read(
-            sys.stdin.fileno(), 65536
-        ):  # not its own `read`: its lock would end Python with an error
+        # not its own `read`: its lock would end Python with an error
+        while os.read(sys.stdin.fileno(), 65536):
             pass
         has_ended.set()
 

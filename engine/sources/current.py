@@ -54,9 +54,8 @@ class CurrentSource:
         self._now = first
         self._next: tuple[SelectedSource, Ended, float] | None = None
         """The awaited source, its callback, and the time limit in seconds."""
-        self._changing = (
-            threading.Lock()
-        )  # held only briefly, as the render thread takes it once per frame
+        # held only briefly, as the render thread takes it once per frame
+        self._changing = threading.Lock()
         self._requests: deque[tuple[SelectedSource | None, Ended]] = deque()
         self._is_closed = False
         self._closing: list[GuardedThread] = []
@@ -196,9 +195,8 @@ class CurrentSource:
             source.close()
             return
         self._closing = [thread for thread in self._closing if thread.is_alive]
-        guard = Guard(
-            log, lambda key, line: None, "camera", "closing a source failed"
-        )  # no longer shown: log only
+        # no longer shown: log only
+        guard = Guard(log, lambda key, line: None, "camera", "closing a source failed")
         thread = GuardedThread("close a source", partial(_close, source), guard)
         thread.start()
         self._closing.append(thread)

@@ -31,10 +31,8 @@ from engine.values import Deinterlace
 
 DECODE_THREADS = 2  # live; more would compete with drawing for cores
 RECONNECTS = {"reconnect": "1"}  # a server may close the connection if we read too slowly
-ALPHA_DECODERS = {
-    "vp8": "libvpx",
-    "vp9": "libvpx-vp9",
-}  # FFmpeg's own decoders drop WebM's transparency
+# FFmpeg's own decoders drop WebM's transparency
+ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 RECORDED_S = 10.0  # recorders write at least this often
 USUAL_FPS = Fraction(25)  # for a file with neither time stamps nor a rate
 
@@ -170,9 +168,8 @@ def _filter_frames(
     form: tuple[int, int, str] | None = None
     for frame in chain(frames, [None]):
         found = None if frame is None else (frame.width, frame.height, frame.format.name)
-        if (
-            graph is not None and found != form
-        ):  # the end, or another size in the middle of a broadcast
+        # the end, or another size in the middle of a broadcast
+        if graph is not None and found != form:
             yield from _filter_frame(graph, None)
             graph = None
         if frame is not None:
@@ -211,9 +208,8 @@ def _intervals(
         if waiting is None:
             previous_s = first_s = stamp_s or Fraction(0)
         else:
-            if (
-                stamp_s is None or stamp_s <= previous_s
-            ):  # no time stamp, or not after the previous one
+            # no time stamp, or not after the previous one
+            if stamp_s is None or stamp_s <= previous_s:
                 stamp_s = previous_s + _length_of(waiting, rate)
             end_s = stamp_s - first_s - half_tick_s
             yield start_s, end_s, waiting

@@ -213,9 +213,8 @@ def _dshow_log() -> str:
     """FFmpeg's list of DirectShow devices, from its log. On a machine without a camera or without a
     sound input `dshow_get_device_list` (libavdevice/dshow.c) returns EIO, because Windows has no
     enumerator for an empty category. The log still lists the devices."""
-    return log_of_opening("dummy", "dshow", {"list_devices": "true"})[
-        0
-    ]  # always an error, too: AVERROR_EXIT
+    # always an error, too: AVERROR_EXIT
+    return log_of_opening("dummy", "dshow", {"list_devices": "true"})[0]
 
 
 def log_of_opening(file: str, format_name: str, options: dict[str, str]) -> tuple[str, str]:

@@ -90,9 +90,8 @@ class NdiSource(LiveSource):
                 while self._clock.now_s() - created_s < FRESH_FINDER_S:
                     if self._closing.wait(FIND_POLL_S):
                         return None
-                    names = sorted(
-                        finder.update_sources()
-                    )  # cyndilib's own thread updates only every 5 s
+                    # cyndilib's own thread updates only every 5 s
+                    names = sorted(finder.update_sources())
                     full_name = best_match(self.name, names)
                     if full_name is not None:
                         return finder.get_source(full_name)  # keeps the finder alive
@@ -136,9 +135,8 @@ def to_rgb(frame: "VideoFrameSync") -> np.ndarray:
     width, height = frame.get_resolution()
     stride = frame.get_line_stride() or 4 * width
     buffer: Any = frame  # the Cython class exports its memory, which its stubs leave out
-    memory = np.frombuffer(
-        buffer, np.uint8
-    )  # released before the next capture, which would fail otherwise
+    # released before the next capture, which would fail otherwise
+    memory = np.frombuffer(buffer, np.uint8)
     pixels = (
         memory[: stride * height].reshape(height, stride)[:, : 4 * width].reshape(height, width, 4)
     )

@@ -98,9 +98,8 @@ def _open_program(kind: str, name: str, *, clock: Clock, report: Report) -> Sour
     try:
         source_class = resolve_name(FROM_PROGRAMS[kind])
         make = partial(source_class, name, clock=clock, report=report)
-        if kind in EXAMPLES or issubclass(
-            source_class, Polled
-        ):  # those are polled on the render thread
+        # those are polled on the render thread
+        if kind in EXAMPLES or issubclass(source_class, Polled):
             opened = make()
         else:
             opened = PluginSource(kind, name, make, clock=clock, report=report)

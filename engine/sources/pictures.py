@@ -215,9 +215,8 @@ class VideoPictures(Pictures):
             tick_s = Fraction(stream.time_base or 0)
             self._length_s = declared_length_s(stream)
             length_s = self._length_s or Fraction(container.duration or 0, 1_000_000)
-            self._tick_s = tick_s / pictures_per_frame(
-                deinterlace
-            )  # a field begins in the middle of its frame
+            # a field begins in the middle of its frame
+            self._tick_s = tick_s / pictures_per_frame(deinterlace)
             self._origin_s = Fraction(container.start_time or 0, 1_000_000)
             rate = stream.average_rate or stream.guessed_rate
             aspect = Fraction(stream.sample_aspect_ratio or 1)
@@ -232,9 +231,8 @@ class VideoPictures(Pictures):
         coded = read_first(path, self.label)
         timed = coded if deinterlace is None else read_first(path, self.label, deinterlace)
         first_s = Fraction(coded.frame.pts or 0) * tick_s - self._origin_s
-        self._first_s = (
-            round(first_s / tick_s) * tick_s if tick_s else first_s
-        )  # start is in microseconds
+        # start is in microseconds
+        self._first_s = round(first_s / tick_s) * tick_s if tick_s else first_s
         self.look = look_of(
             timed.frame,
             Fraction(timed.fps).limit_denominator(1001),
@@ -293,12 +291,10 @@ class VideoPictures(Pictures):
             )
 
     def _picture(self, number: int, timed: TimedPicture) -> InputPicture:
-        start_s = timed.start_s + (
-            self._tick_s / 2 if timed.start_s else 0
-        )  # read_pass starts half a tick early
-        pixels = to_rgb(
-            timed.frame, longest_px=UNLIMITED_PX
-        )  # keep the pixel aspect: the output has it too
+        # read_pass starts half a tick early
+        start_s = timed.start_s + (self._tick_s / 2 if timed.start_s else 0)
+        # keep the pixel aspect: the output has it too
+        pixels = to_rgb(timed.frame, longest_px=UNLIMITED_PX)
         return video_picture(number, pixels, self._first_s + start_s, self._first_s + timed.end_s)
 
     def _bytes(self) -> int:
@@ -384,9 +380,8 @@ class FolderPictures(Pictures):
                 self.counts.decoded += 1
                 self.counts.passed_over += 1
                 continue
-            picture = self._picture(
-                number, self.counts.notes
-            )  # decode skipped ones too: broken ones do not count
+            # decode skipped ones too: broken ones do not count
+            picture = self._picture(number, self.counts.notes)
             if picture is None:
                 self.counts.unreadable += 1
                 continue
@@ -533,8 +528,7 @@ def batches_waiting(first: InputPicture, size: int) -> int:
 def _batch(pictures: list[InputPicture]) -> Batch:
     if len(pictures) == 1:
         return Batch(pictures=tuple(pictures), pixels=pictures[0].pixels[None])
-    pixels = np.stack(
-        [picture.pixels for picture in pictures]
-    )  # copied here, not on the model's thread
+    # copied here, not on the model's thread
+    pixels = np.stack([picture.pixels for picture in pictures])
     parts = (replace(picture, pixels=part) for picture, part in zip(pictures, pixels, strict=True))
     return Batch(pictures=tuple(parts), pixels=pixels)

@@ -10,10 +10,8 @@ from engine.sources.live import LiveSource
 from engine.sources.published import SharedWatch
 
 POLL_S = 0.002
-TO_RGB = {
-    1: cv2.COLOR_GRAY2RGB,
-    4: cv2.COLOR_RGBA2RGB,
-}  # alpha is premultiplied: dropping it composites over black
+# alpha is premultiplied: dropping it composites over black
+TO_RGB = {1: cv2.COLOR_GRAY2RGB, 4: cv2.COLOR_RGBA2RGB}
 
 
 class SharedRing(LiveSource):

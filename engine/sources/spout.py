@@ -76,9 +76,8 @@ class SpoutSource(TextureSource):
         is_received = self._receiver.receiveImage(
             self._pixels, enums.GL_RGBA, IS_INVERTED, HOST_FBO
         )
-        if (
-            self._receiver.isUpdated()
-        ):  # connected, or the size changed: the next call fills the array
+        # connected, or the size changed: the next call fills the array
+        if self._receiver.isUpdated():
             self._pixels = np.zeros(
                 (self._receiver.getSenderHeight(), self._receiver.getSenderWidth(), 4), np.uint8
             )

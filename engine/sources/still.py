@@ -97,9 +97,8 @@ def read_still(
 
 def _open(path: Path) -> Image.Image:
     Image.init()
-    warnings.filterwarnings(
-        "ignore", module=r"PIL\."
-    )  # large photographs are fine, and so are those with damaged EXIF
+    # large photographs are fine, and so are those with damaged EXIF
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     open_regular(path).close()  # opening a FIFO in a folder of pictures would wait for its writer
     return Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN])
 

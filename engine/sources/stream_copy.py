@@ -25,9 +25,8 @@ if TYPE_CHECKING:
 Span = tuple[Fraction, Fraction]
 """Begin and end in seconds."""
 
-MIN_GAP_S = Fraction(
-    3, 100
-)  # between time stamps of sound; smaller ones are the container's rounding
+# between time stamps of sound; smaller ones are the container's rounding
+MIN_GAP_S = Fraction(3, 100)
 HIDES = ("mp4", "mov")  # containers with an edit list, which hides pictures that are decoded
 EARLY_S = 60  # some files store subtitles before they are shown
 # packets: a picture depends on one at most 16 later (the reference limit of H.264 and H.265)
@@ -118,9 +117,8 @@ class StreamCopy:
         tracks = [self.source.streams[index] for index in self._tracks]
         if not tracks:
             return
-        hidden = (
-            set() if self._into.format.name in HIDES else set(self._tracks)
-        )  # tracks whose cut is ahead
+        # tracks whose cut is ahead
+        hidden = set() if self._into.format.name in HIDES else set(self._tracks)
         newest: dict[int, tuple[int, int]] = {}  # start and end of the last packet of each track
         for packet in with_decoding_times(packets_of(self.source, tracks, self.damage.append)):
             assert packet.dts is not None  # set by `with_decoding_times`

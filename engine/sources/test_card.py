@@ -27,9 +27,8 @@ MARKER_WIDTH_PX = 16
 TRACK = slice(600, 640)  # rows of the marker
 CORNER_PX = 80
 CORNERS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255))
-BARS = [(red, green, blue) for green, red, blue in product((191, 0), repeat=3)][
-    :-1
-]  # of 75 %, in their usual order
+# of 75 %, in their usual order
+BARS = [(red, green, blue) for green, red, blue in product((191, 0), repeat=3)][:-1]
 BARS_ROWS = slice(440, 540)
 RAMP_ROWS = slice(540, 580)
 BACKGROUND = 20
@@ -68,9 +67,8 @@ def draw_background() -> np.ndarray:
 def draw_card(background: np.ndarray, index: int) -> np.ndarray:
     """Picture `index` of the card, (720, 1280, 3) uint8 RGB, as a new array."""
     card = background.copy()
-    left = (
-        (index % CROSSING_FRAMES) * (WIDTH - MARKER_WIDTH_PX) // (CROSSING_FRAMES - 1)
-    )  # at constant speed
+    # at constant speed
+    left = (index % CROSSING_FRAMES) * (WIDTH - MARKER_WIDTH_PX) // (CROSSING_FRAMES - 1)
     card[TRACK, left : left + MARKER_WIDTH_PX] = 255
     minutes, frames = divmod(index, 60 * FPS)
     _write(card, f"{minutes:02d}:{frames // FPS:02d}:{frames % FPS:02d}", (760, 290), 2.0)

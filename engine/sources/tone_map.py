@@ -67,9 +67,8 @@ def to_sdr(frame: DecodedFrame, *, size: tuple[int, int], matrix: Colorspace | N
 
     width, height = size
     has_alpha = any(component.is_alpha for component in frame.format.components)
-    form = (
-        "gbrap16le" if has_alpha else "gbrp16le"
-    )  # the one depth for which libavfilter has vector code
+    # the one depth for which libavfilter has vector code
+    form = "gbrap16le" if has_alpha else "gbrp16le"
     deep = frame.reformat(width=width, height=height, format=form, src_colorspace=matrix, threads=1)
     key = (frame.color_trc, frame.color_primaries, form, width, height)
     if getattr(_own, "key", None) != key:

@@ -69,9 +69,8 @@ def write_atomic(path: Path, content: str | bytes) -> None:
             file.write(content.encode("utf-8") if isinstance(content, str) else content)
             file.flush()
             with _unless_unsupported():
-                os.fsync(
-                    file.fileno()
-                )  # by this handle: opening it again could fail while a scanner has it
+                # by this handle: opening it again could fail while a scanner has it
+                os.fsync(file.fileno())
         replace_file(unfinished, path)
     except FileInUseError as error:
         reason = f"{error.strerror}; the new content is kept in {unfinished.name}"

@@ -38,9 +38,8 @@ def with_replacements(text: str) -> str:
 def name_for_libsndfile(path: Path | str) -> Any:
     """`path` in the form that `soundfile.SoundFile` can open. It encodes text strictly, but passes
     bytes on."""
-    return (
-        str(path) if os.name == "nt" else os.fsencode(path)
-    )  # on Windows bytes would be read in the ANSI code page
+    # on Windows bytes would be read in the ANSI code page
+    return str(path) if os.name == "nt" else os.fsencode(path)
 
 
 def folded(name: str) -> tuple[str, ...]:
@@ -84,9 +83,8 @@ def name_for_ffmpeg(path: Path | str) -> str:
     return os.path.abspath(path)
 
 
-@functools.lru_cache(
-    maxsize=16_384
-)  # a folder of presets is polled, and a frame asks for looks by name
+# a folder of presets is polled, and a frame asks for looks by name
+@functools.lru_cache(maxsize=16_384)
 def clean_name(name: str) -> str:
     """`name` in Unicode NFC, if it is a valid file name on every system; ValueError with the reason
     if not."""

@@ -39,9 +39,8 @@ def list_files(
             ]
             for part in file.relative_to(folder).parts
         ]
-        return pieces, str(
-            file
-        )  # 1 and 01, a and A are equal, and the folder lists them in any order
+        # 1 and 01, a and A are equal, and the folder lists them in any order
+        return pieces, str(file)
 
     return sorted(
         walk_files(folder, suffixes, on_problem, is_recursive=is_recursive, but=but), key=in_order

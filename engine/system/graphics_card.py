@@ -20,11 +20,8 @@ REQUIRED_CAPABILITIES: Final = "graphics,compute,utility"
 """For a container: OpenGL; CUDA; nvidia-smi and NVML (NVIDIA Container Toolkit, user guide, Driver
 Capabilities)."""
 CONTAINER_OPTION: Final = f"-e {CAPABILITIES}={REQUIRED_CAPABILITIES}"
-_VENDORS = {
-    "0x10de": NVIDIA,
-    "0x1002": "AMD",
-    "0x8086": "Intel",
-}  # by PCI vendor; others may lack OpenGL
+# by PCI vendor; others may lack OpenGL
+_VENDORS = {"0x10de": NVIDIA, "0x1002": "AMD", "0x8086": "Intel"}
 _DISPLAY_CLASS = (
     "0x03"  # the first byte of a PCI class: display controllers (PCI Code and ID Assignment, 1.4)
 )

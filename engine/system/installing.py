@@ -113,9 +113,8 @@ def torch_build() -> str:
     that is PyPI's."""
     version = package_version("torch")
     if version != SOURCE:
-        build = version.partition("+")[
-            2
-        ]  # that of NVIDIA's containers, 5228986c39.nv25.6, has no index
+        # that of NVIDIA's containers, 5228986c39.nv25.6, has no index
+        build = version.partition("+")[2]
         return build if re.fullmatch(r"cpu|cu\d+|rocm[\d.]+|xpu", build) else ""
     if sys.platform == "win32":
         return CUDA if nvidia_card() else ""

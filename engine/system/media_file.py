@@ -52,10 +52,8 @@ APPENDED = (
 BLOCK_BYTES = 2**16  # searched at once, in a tenth of a millisecond
 MAX_APART_S = 0.2  # of the lengths that libsndfile and FFmpeg read or guess
 JUMP_S = 0.03  # smaller ones are the container's rounding
-MAX_BUFFERED = {
-    "video": 1,
-    "audio": 64,
-}  # packets; a broadcast's stamp may cover 0.7 s of sound; subtitles overlap
+# packets; a broadcast's stamp may cover 0.7 s of sound; subtitles overlap
+MAX_BUFFERED = {"video": 1, "audio": 64}
 # a larger jump of a broadcast's clock is a new clock; in a video such a gap may be intended
 MAX_GAP_S = 600
 MAX_EARLY_S = (
@@ -124,9 +122,8 @@ def _read(
             on_damage(str(error.strerror))
             if bad_reads == BAD_READS or isinstance(error, av.error.ExitError):
                 return
-            packets = container.demux(
-                tracks
-            )  # a failed generator ends; a new one resumes after the damage
+            # a failed generator ends; a new one resumes after the damage
+            packets = container.demux(tracks)
             continue
         bad_reads = 0
         yield packet
@@ -212,9 +209,8 @@ def unread_part_line(path: Path) -> str:
 def _box_bytes(box: bytes) -> int:
     """The length of a box of an MP4, or of a whole WAV or AIFF, by its first BOX_BYTES."""
     declared = int.from_bytes(box[:4], "big")
-    if box.startswith(
-        b"RF64"
-    ):  # a WAV of more than 4 GB, whose size is in the chunk ds64 (EBU Tech 3306)
+    # a WAV of more than 4 GB, whose size is in the chunk ds64 (EBU Tech 3306)
+    if box.startswith(b"RF64"):
         return 8 + int.from_bytes(box[20:28], "little")
     if box.startswith((b"RIFF", b"FORM")):
         content = int.from_bytes(box[4:8], "little" if box.startswith(b"RIFF") else "big")
@@ -326,9 +322,8 @@ class _Track:
 
 def _move(packets: "list[Any]", ticks: int) -> None:
     for packet in packets:
-        if (
-            packet.pts is not None and packet.pts >= packet.dts
-        ):  # else only the decoding time was damaged
+        # else only the decoding time was damaged
+        if packet.pts is not None and packet.pts >= packet.dts:
             packet.pts += ticks
         packet.dts += ticks
 

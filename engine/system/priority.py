@@ -91,9 +91,8 @@ def run_when_idle(group_niceness: int = GROUP_NICENESS) -> None:
     """Let this process run only while no other of its group needs the core. The group gets this
     niceness."""
     if sys.platform == "linux":
-        os.sched_setscheduler(
-            0, os.SCHED_IDLE, os.sched_param(0)
-        )  # gives way at once, not after a time slice
+        # gives way at once, not after a time slice
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
         _lower_group(group_niceness)
     elif sys.platform == "win32":
         enter_idle_class()

@@ -69,9 +69,8 @@ def command(module: str, call: str) -> list[str]:
         )
     path = [entry for entry in sys.path if entry]
     if "" in sys.path:
-        with contextlib.suppress(
-            FileNotFoundError
-        ):  # the current folder was deleted: nothing can be imported from it
+        # the current folder was deleted: nothing can be imported from it
+        with contextlib.suppress(FileNotFoundError):
             path.append(os.getcwd())
     code = (
         f"import sys; sys.path[:] = {path!r};"
@@ -114,6 +113,5 @@ def exit_reason(code: int | None) -> str:
             return f"killed by {signal.Signals(-code).name}"
         except ValueError:  # a real-time signal has no name of its own
             return f"killed by signal {-code}"
-    return (
-        f"exit code {code}" if code < 256 else f"exit code {code:#x}"
-    )  # Windows: 0xc0000005, access violation
+    # Windows: 0xc0000005, access violation
+    return f"exit code {code}" if code < 256 else f"exit code {code:#x}"

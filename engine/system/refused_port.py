@@ -7,20 +7,15 @@ import sys
 from typing import Any
 
 SHOW_RESERVED = "netsh int ipv4 show excludedportrange protocol=tcp"  # and protocol=udp
-EXHAUSTED = {
-    errno.EMFILE,
-    errno.ENFILE,
-    errno.ENOBUFS,
-    errno.ENOMEM,
-}  # `accept` fails until others are closed
+# `accept` fails until others are closed
+EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 def bind_alone(sock: socket.socket, address: tuple[Any, ...]) -> None:
     """Bind so that no other program can bind the same address and port; `::` takes IPv4 as well.
     Raises OSError."""
-    if (
-        sys.platform == "win32"
-    ):  # there SO_REUSEADDR shares a port, and one bound without options can be shared
+    # there SO_REUSEADDR shares a port, and one bound without options can be shared
+    if sys.platform == "win32":
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
     elif sock.type == socket.SOCK_STREAM:  # a restarted server binds at once
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

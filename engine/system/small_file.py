@@ -80,9 +80,8 @@ def open_regular(
 
 def _opened(path: str, flags: int) -> int:
     try:
-        return os.open(
-            path, flags | getattr(os, "O_NONBLOCK", 0)
-        )  # opening a FIFO waits for its writer
+        # opening a FIFO waits for its writer
+        return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
     except (
         BlockingIOError
     ):  # only of a regular file: another program holds a lease on it (Samba, NFS), and gives it up
@@ -90,9 +89,8 @@ def _opened(path: str, flags: int) -> int:
 
 
 def _check_mode(mode: int, path: Path) -> None:
-    if stat.S_ISDIR(
-        mode
-    ):  # Windows would raise PermissionError, as for a file that another program holds
+    # Windows would raise PermissionError, as for a file that another program holds
+    if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if kind := special_kind(mode):
         raise OSError(0, f"{kind}, where a file is needed", str(path))

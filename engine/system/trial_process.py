@@ -188,10 +188,8 @@ def serve_orders(open_work: Callable[[], Work], *, niceness: int, max_growth_byt
         answers.write(json.dumps(message).encode() + b"\n")
         answers.flush()
 
-    with (
-        contextlib.suppress(OSError),
-        open(os.devnull, "w", encoding="utf-8") as nowhere,
-    ):  # the engine has ended
+    # the engine has ended
+    with contextlib.suppress(OSError), open(os.devnull, "w", encoding="utf-8") as nowhere:
         try:
             work = open_work()
         except MultiverseError as error:

@@ -26,9 +26,8 @@ ES_DISPLAY_REQUIRED: Final = 0x2
 ES_CONTINUOUS: Final = 0x80000000
 
 _SM_REMOTESESSION: Final = 0x1000  # winuser.h
-RPC_E_CHANGED_MODE: Final = (
-    -0x7FFEFEFA
-)  # 0x80010106 (winerror.h): the thread is in an apartment of another kind
+# 0x80010106 (winerror.h): the thread is in an apartment of another kind
+RPC_E_CHANGED_MODE: Final = -0x7FFEFEFA
 
 _COINIT_APARTMENTTHREADED: Final = 0x2  # objbase.h
 _HANDLE: Final = ctypes.c_void_p
@@ -227,9 +226,8 @@ def serve_close_window(handler: Callable[[int], object]) -> None:
     default = _function("user32", "DefWindowProcW", ctypes.c_ssize_t, *types)
 
     def on_message(window: int, message: int, wparam: int, lparam: int) -> int:
-        if message == _WM_CLOSE or (
-            message == _WM_ENDSESSION and wparam
-        ):  # 0: another program has refused the end
+        # 0: another program has refused the end
+        if message == _WM_CLOSE or (message == _WM_ENDSESSION and wparam):
             handler(CLOSE_REQUEST if message == _WM_CLOSE else CTRL_LOGOFF)
             return 0
         return int(default(window, message, wparam, lparam))

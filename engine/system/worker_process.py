@@ -120,16 +120,14 @@ class WorkerProcess:
         """Close its input after the lines sent and let it live on, for a process that decides
         itself when to end."""
         self._unsent.put(b"")
-        self._popen.returncode = (
-            self._popen.returncode or 0
-        )  # Popen warns of a process that it did not see end
+        # Popen warns of a process that it did not see end
+        self._popen.returncode = self._popen.returncode or 0
 
     def kill(self, patience_s: float = ENDING_S) -> int | None:
         """End it and all processes that it has started. Idempotent. The exit code; None if it is
         still there after this time: stuck in a driver, if it was not 0."""
-        if (
-            self._popen.returncode is None
-        ):  # not poll(), after which its number may be another process's
+        # not poll(), after which its number may be another process's
+        if self._popen.returncode is None:
             self.stuck_pids = kill_family(self._popen.pid, patience_s)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._popen.wait(0.0 if self._popen.pid in self.stuck_pids else patience_s)
@@ -151,9 +149,8 @@ class WorkerProcess:
     def _read(self) -> None:
         assert self._popen.stdout is not None
         with contextlib.suppress(OSError), self._popen.stdout as pipe:
-            while (line := pipe.readline(MAX_LINE_BYTES)).endswith(
-                b"\n"
-            ):  # else it was killed while it wrote
+            # else it was killed while it wrote
+            while (line := pipe.readline(MAX_LINE_BYTES)).endswith(b"\n"):
                 self._lines.put(line)
         self._lines.put(b"")
 
@@ -223,8 +220,7 @@ def end_with_parent() -> None:
 
 
 def _end_with_parent() -> None:
-    while os.read(
-        sys.stdin.fileno(), 65536
-    ):  # not its own `read`, whose lock Python would wait for at exit
+    # not its own `read`, whose lock Python would wait for at exit
+    while os.read(sys.stdin.fileno(), 65536):
         pass
     os._exit(ORPHANED)

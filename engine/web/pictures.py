@@ -29,9 +29,8 @@ class Screen:
     def __init__(self, tap: PreviewTap, fps: int, width_px: int) -> None:
         self._tap = tap
         self._loop = asyncio.get_running_loop()
-        self._arrived: asyncio.Queue[bytes] = (
-            asyncio.Queue()
-        )  # holds at most one: the next is delivered after is_ready
+        # holds at most one: the next is delivered after is_ready
+        self._arrived: asyncio.Queue[bytes] = asyncio.Queue()
         self._viewer: Viewer = tap.watch(fps, width_px, self._deliver)
 
     def _deliver(self, jpeg: bytes) -> None:

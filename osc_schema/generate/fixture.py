@@ -17,14 +17,8 @@ MANUFACTURER = "Multiverse"
 MODEL = "Engine"
 MODE = "24 channels"
 _GEOMETRY = "Body"
-_DATE = (
-    1980,
-    1,
-    1,
-    0,
-    0,
-    0,
-)  # the earliest that a zip archive has: the same declarations give the same bytes
+# the earliest that a zip archive has: the same declarations give the same bytes
+_DATE = (1980, 1, 1, 0, 0, 0)
 _QLC = "http://www.qlcplus.org/FixtureDefinition"
 _QLC_VERSION = "4.12.6"  # of QLC+, which its validator wants with three numbers
 _UNITS = {

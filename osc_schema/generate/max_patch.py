@@ -91,9 +91,8 @@ def max_patch(
         main.window(page.title, 620, 40 + 28 * at, _page_patcher(page))
     text = json.dumps({"patcher": main.as_dict()}, ensure_ascii=False)
     for element in ("box", "patchline"):
-        text = text.replace(
-            f', {{"{element}"', f',\n{{"{element}"'
-        )  # one line each; quotes inside texts are escaped
+        # one line each; quotes inside texts are escaped
+        text = text.replace(f', {{"{element}"', f',\n{{"{element}"')
     return text + "\n"
 
 

@@ -69,9 +69,8 @@ def osc_layout(
         "content": root,
     }
     text = json.dumps(session, ensure_ascii=False)
-    return (
-        text.replace(', {"type"', ',\n{"type"') + "\n"
-    )  # one line per widget; quotes inside texts are escaped
+    # one line per widget; quotes inside texts are escaped
+    return text.replace(', {"type"', ',\n{"type"') + "\n"
 
 
 def _tab(page: Page, target: str) -> dict[str, Any]:

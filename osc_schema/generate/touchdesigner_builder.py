@@ -88,9 +88,8 @@ def builder_text() -> str:
     texts = {path.stem: path.read_text(encoding="utf-8") for path in sources}
     texts["layout"] = Path(touchdesigner.__file__).read_text(encoding="utf-8")
     texts["readme"] = (TOUCHDESIGNER_FOLDER / "README.md").read_text(encoding="utf-8")
-    pages = ",\n".join(
-        map(json.dumps, json.loads(pages_text()))
-    )  # a line each; the file to read is pages.json
+    # a line each; the file to read is pages.json
+    pages = ",\n".join(map(json.dumps, json.loads(pages_text())))
     texts["pages"] = f"[{pages}]\n"
     return one_file((TOUCHDESIGNER_FOLDER / "builder.py").read_text(encoding="utf-8"), texts)
 

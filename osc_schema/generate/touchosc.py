@@ -250,11 +250,8 @@ def _fader(
     param: Param, frame: tuple[int, int, int, int], value_label: ElementTree.Element
 ) -> ElementTree.Element:
     name = param.address
-    look = {
-        "orientation": 1,
-        "response": 1,
-        "tag": hint(param),
-    }  # horizontal; relative: a touch alone changes nothing
+    # horizontal; relative: a touch alone changes nothing
+    look = {"orientation": 1, "response": 1, "tag": hint(param)}
     if param.scale == "exponential":
         ratio = param.high / param.low
         script = _EXPONENTIAL.format(

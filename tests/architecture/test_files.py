@@ -48,9 +48,8 @@ def test_every_file_has_a_name_allowed_on_windows_and_mac() -> None:
         for path in (ROOT / folder).rglob("*")
         if "__pycache__" not in path.parts
     ]
-    wrong = re.compile(
-        r'.*[<>:"|?*\\\x00-\x1f].*|.*[. ]'
-    )  # Microsoft: Naming Files, Paths, and Namespaces
+    # Microsoft: Naming Files, Paths, and Namespaces
+    wrong = re.compile(r'.*[<>:"|?*\\\x00-\x1f].*|.*[. ]')
     assert [
         str(path)
         for path in paths

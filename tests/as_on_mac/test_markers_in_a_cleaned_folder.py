@@ -43,9 +43,8 @@ def test_an_open_ring_touches_its_marker(
     long_ago_s = time.time() - FOUR_DAYS_S
     os.utime(marker, (long_ago_s, long_ago_s))
     wait_for(lambda: is_used(marker), "a marker that was used lately")
-    folder.path.rename(
-        tmp_path / "cleaned"
-    )  # all removed at once, as if cleaned while the machine slept
+    # all removed at once, as if cleaned while the machine slept
+    folder.path.rename(tmp_path / "cleaned")
     wait_for(lambda: is_used(marker), "the recreated marker")
     ring.resize(8, 4)
     second = folder.path / ring.segment

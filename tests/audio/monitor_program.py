@@ -45,9 +45,8 @@ def main(file: str, monitor: str) -> None:
         for frame in engine.frames():
             is_loud = frame.features[0].peak > 0.1
             missed_before, missed = missed, engine.times.late + engine.times.dropped
-            if (
-                is_loud and not was_loud and missed == missed_before
-            ):  # a late frame is a fault of the machine only
+            # a late frame is a fault of the machine only
+            if is_loud and not was_loud and missed == missed_before:
                 seen_s.append(clock.now_s())
             was_loud = is_loud
             marked, sounded_s = room.ring.mark or (0, 0.0)

@@ -48,9 +48,8 @@ def test_four_tones_on_four_channels_are_captured_again_after_the_device_was_los
         assert max(listener.last_line["rms"]) == 0.0
         assert listener.last_line["wave_peak"] == 0.0
         assert listener.last_line["raw_peak"] == 0.0
-        assert np.allclose(
-            listener.last_line["pitch_hz"], TONES_HZ, rtol=0.01
-        )  # the last pitches are held
+        # the last pitches are held
+        assert np.allclose(listener.last_line["pitch_hz"], TONES_HZ, rtol=0.01)
         assert [
             report for report in listener.last_line["reports"] if "'multimon' is lost" in report
         ]

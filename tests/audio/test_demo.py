@@ -30,9 +30,8 @@ def test_the_loop_has_no_seam_is_the_same_each_time_and_peaks_12_to_6_db_below_f
 
 def test_each_channel_has_its_own_pitch_and_beat(loop, analyse) -> None:
     second_round = len(loop) // 4 // 480
-    analysis = analyse(
-        *np.concatenate([loop[-len(loop) // 4 :], loop]).T, settings=AudioSettings()
-    )  # a bar before it
+    # a bar before it
+    analysis = analyse(*np.concatenate([loop[-len(loop) // 4 :], loop]).T, settings=AudioSettings())
     kick, bass, pad, arpeggio = (
         np.median(analysis.of(channel, "pitch_hz")[second_round:]) for channel in range(4)
     )

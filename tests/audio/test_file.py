@@ -161,9 +161,8 @@ def test_a_sound_behind_the_first_of_a_file_is_told_where_it_is_not_read(
 
 
 def test_an_mp3_that_does_not_tell_its_length_plays_to_its_end(tmp_path, open_feed) -> None:
-    sound = 0.3 * np.sin(
-        0.04 * np.arange(96_000)
-    )  # whose bit rate is that of its first frame no more
+    # whose bit rate is that of its first frame no more
+    sound = 0.3 * np.sin(0.04 * np.arange(96_000))
     sound[:9000] += np.random.default_rng(1).uniform(-0.5, 0.5, 9000)
     path = Path(write(tmp_path / "a.mp3", sound, format="MP3"))
     data = path.read_bytes()

@@ -34,9 +34,8 @@ def test_gain_rises_slowly_to_24_db_falls_fast_does_not_pump_and_freezes_below_t
     gain = AutoGain(HOP_S)
     before = run(np.full(4, 0.1), 5.0, gain).copy()
     assert np.array_equal(run(np.full(4, 10 ** (-56 / 20)), 60.0, gain), before)
-    assert run(np.full(4, 0.01), HOP_S, gain) == pytest.approx(
-        before, abs=0.01
-    )  # still the earlier level
+    # still the earlier level
+    assert run(np.full(4, 0.01), HOP_S, gain) == pytest.approx(before, abs=0.01)
     assert np.array_equal(run(np.full(4, 10 ** (-56 / 20)), 60.0), np.zeros(4))
     gain = AutoGain(HOP_S)
     run(np.full(4, 0.01), 20.0, gain)

@@ -82,9 +82,8 @@ def test_a_bad_line_noise_and_wow_cost_no_frame() -> None:
         assert np.abs(errors_of(frames, tape)).max() < 1.0, spoil
     for speed in [0.6, 1.0]:
         tape = ltc_signal(FIRST, 100, speed=speed)
-        noise = np.random.default_rng(1).normal(
-            0.0, 0.25, tape.samples.size
-        )  # 6 dB below the signal
+        # 6 dB below the signal
+        noise = np.random.default_rng(1).normal(0.0, 0.25, tape.samples.size)
         frames = decode(tape.samples + noise)
         assert len(frames) >= 98 - LEAD_IN_FRAMES, speed
         assert np.abs(errors_of(frames, tape)).max() < 1.5, speed
@@ -97,9 +96,8 @@ def test_a_bad_line_noise_and_wow_cost_no_frame() -> None:
 
 def test_a_tape_is_read_while_it_spools_up_turns_round_and_is_wound_faster_and_faster() -> None:
     def speed(times_s: np.ndarray) -> np.ndarray:
-        return 2.0 * np.cos(
-            2.0 * np.pi * times_s / 16.0
-        )  # twice forward, to a stop after 4 s, then backward
+        # twice forward, to a stop after 4 s, then backward
+        return 2.0 * np.cos(2.0 * np.pi * times_s / 16.0)
 
     tape = ltc_signal((1, 0, 0, 0), 200, speed=speed)
     frames = decode(tape.samples)

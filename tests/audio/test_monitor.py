@@ -27,9 +27,8 @@ def test_a_click_is_heard_when_its_picture_leaves_and_the_output_can_be_changed(
     try:
         frame_ms = 1000.0 / FPS
 
-        def are_in_step() -> (
-            bool
-        ):  # while a busy machine starves the device, its clicks are late for some time
+        # while a busy machine starves the device, its clicks are late for some time
+        def are_in_step() -> bool:
             late_ms = program.last_line.get("late_ms", ())
             return len(late_ms) >= 2 + CLICKS and bool(abs(np.median(late_ms[-CLICKS:])) < frame_ms)
 

@@ -27,9 +27,8 @@ def test_samples_come_out_in_order_across_the_wrap_and_overwritten_ones_are_skip
 
 
 def test_readers_never_see_a_sample_in_the_wrong_place_while_the_writer_laps_them() -> None:
-    ring = SampleRing(
-        4096, 16, seconds=1.0
-    )  # wide rows, so that copies are slow enough to be overtaken
+    # wide rows, so that copies are slow enough to be overtaken
+    ring = SampleRing(4096, 16, seconds=1.0)
     blocks = [numbered(first, 1024, channels=16) for first in range(0, 1 << 16, 1024)]
     wrong: list[tuple[int, int]] = []
     reads = [0, 0]

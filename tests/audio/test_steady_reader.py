@@ -104,9 +104,8 @@ def test_the_lag_holds_to_the_sample_while_two_crystals_drift_apart() -> None:
         )
         clocks.run(5.0)
         worst = 0.0
-        for _ in range(
-            360 if IS_SOAK else 6
-        ):  # an hour, or a minute, in which they drift apart by 12 ms
+        # an hour, or a minute, in which they drift apart by 12 ms
+        for _ in range(360 if IS_SOAK else 6):
             first_s = clocks.heard_s
             worst = max(worst, np.abs(lag_error(clocks, clocks.run(10.0), first_s)).max())
         assert worst < 1.0, ppm

@@ -73,9 +73,8 @@ def test_a_triggered_tone_stands_still_at_the_newest_crossing_that_leaves_a_full
     assert waves[0][10] > waves[0][0]
     free = [wave_of(sound[: 40_000 + shift], 20.0) for shift in (0, 111)]
     assert not np.allclose(free[0], free[1], atol=0.1)
-    sound = sine(100.0, seconds=1.0)[
-        : 480 * 90 + 100
-    ]  # a period is 480 samples; the last one is incomplete
+    # a period is 480 samples; the last one is incomplete
+    sound = sine(100.0, seconds=1.0)[: 480 * 90 + 100]
     one_period = 0.5 * np.sin(2 * np.pi * (np.arange(1024) + 0.5) / 1024)
     assert np.allclose(wave_of(sound, window_ms=10.0, trigger=RISING), one_period, atol=0.001)
     assert np.allclose(

@@ -22,11 +22,8 @@ BREAK = {"kick": "x.x.......xx....", "snare": "....x..x.x..x..x", "hat": "x.x.x.
 HALF = {"kick": "x.....x.........", "snare": "........x.......", "hat": "x.x.x.x.x.x.x.x."}
 SPARSE = {"kick": "x.......x.......", "snare": "....x.......x...", "hat": "................"}
 WALTZ = {"kick": "x...........", "snare": "....x...x...", "hat": "x.x.x.x.x.x."}
-SHUFFLE = {
-    "kick": "x.....x.....",
-    "snare": "...x.....x..",
-    "hat": "x.xx.xx.xx.x",
-}  # twelve eighth triplets
+# twelve eighth triplets
+SHUFFLE = {"kick": "x.....x.....", "snare": "...x.....x..", "hat": "x.xx.xx.xx.x"}
 LATIN = {"kick": "x..x..x.x..x..x.", "snare": "....x.......x...", "hat": "xxxxxxxxxxxxxxxx"}
 DISCO = {"kick": "x...x...x...x...", "snare": "....x.......x...", "hat": "x.x.x.x.x.x.x.x."}
 TECHNO = {"kick": "x...x...x...x...", "snare": "................", "hat": "xxx.xxx.xxx.xxx."}

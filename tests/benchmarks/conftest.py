@@ -50,9 +50,8 @@ def bench_here(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Cli:
     """`bench_here("sam3", ...)`: output of the command, measured in this process. One test per
     measurement uses a separate process."""
     if not IS_SOAK:
-        monkeypatch.setattr(
-            "tests.benchmarks.device_measuring.MATMUL_RUNS", 3
-        )  # takes a second; no test reads the figure
+        # takes a second; no test reads the figure
+        monkeypatch.setattr("tests.benchmarks.device_measuring.MATMUL_RUNS", 3)
     monkeypatch.setattr(
         measuring, "subprocess", SimpleNamespace(Popen=MeasuredHere, PIPE=subprocess.PIPE)
     )

@@ -136,9 +136,8 @@ def _wake_up(blocks: int) -> dict[str, float]:
         for _ in range(blocks):
             for give, times in ((pair.send_by_queue, queue_s), (pair.send_by_ring, ring_s)):
                 for number in range(BLOCK):
-                    time.sleep(
-                        ASLEEP_S + number * 1e-4
-                    )  # varies, to land anywhere between two polls
+                    # varies, to land anywhere between two polls
+                    time.sleep(ASLEEP_S + number * 1e-4)
                     times.append(give(pixel)[0])
     return {
         f"{way}_ms_p{percent}": round(float(np.percentile(times, percent)) * 1000, 4)
@@ -159,9 +158,8 @@ def take_in_turn(segment: str, queue: Any, pipe: Connection, blocks: int, is_asl
     """Alternately take a block of pictures from the queue and from the ring, polled without pause
     or asleep."""
     reader, sleeper = FrameRing.attach(segment), SharedReader(RING)
-    sleeper.ring = map_segment(
-        segment
-    )  # by itself it would take the ring from our parent's resource tracker
+    # by itself it would take the ring from our parent's resource tracker
+    sleeper.ring = map_segment(segment)
     pipe.send(None)
     spare = None
     for _ in range(blocks):

@@ -185,9 +185,8 @@ class Day:
     def run(self, parts: Sequence[Part], run: Run = run_python) -> int:
         """Run the parts that are not complete. 0: all complete; 1: some failed; 3: the time is used
         up, call again."""
-        in_order = sorted(
-            parts, key=lambda part: self.file(part).is_file()
-        )  # what was not tried yet comes first
+        # what was not tried yet comes first
+        in_order = sorted(parts, key=lambda part: self.file(part).is_file())
         states = [self._run(part, run) for part in in_order]
         print(
             "; ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states)),
@@ -231,9 +230,8 @@ class Day:
                 "reason": "cut off" if code is None else f"exit code {code}",
             }
         found = {"machine": self._machine, "seconds": took_s} | found
-        if FAILED not in found or count_figures(found) >= count_figures(
-            before
-        ):  # else the first attempt found more
+        # else the first attempt found more
+        if FAILED not in found or count_figures(found) >= count_figures(before):
             with replacing(file) as new:
                 new.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
         state = "cut off" if code is None else "complete" if code == 0 else "failed"

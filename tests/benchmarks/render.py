@@ -34,10 +34,8 @@ class PlainPass:
     """One shader over one target: the minimum cost of a picture."""
 
     def __init__(self, fragment, uniforms, width, height):
-        from engine.render.context import (
-            load_finish,
-            open_context,
-        )  # without moderngl only Numba is measured
+        # without moderngl only Numba is measured
+        from engine.render.context import load_finish, open_context
 
         self._context = open_context()
         self._finish = load_finish()

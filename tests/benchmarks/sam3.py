@@ -338,9 +338,8 @@ class _Case:
             ("transformers", self._theirs),
             ("transformers_float32", self._exact),
         ):
-            if its_model and not its_model.spec.model.endswith(
-                "3.1"
-            ):  # which transformers does not have
+            # which transformers does not have
+            if its_model and not its_model.spec.model.endswith("3.1"):
                 its_model.video.max_num_objects = self._objects
                 step = ReferenceTracker(its_model, self._texts).step
                 sides[name] = partial(lambda step, batch: step(batch[0]), step)

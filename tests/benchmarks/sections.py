@@ -38,10 +38,8 @@ GROOVES: Final = {
     "hats": {"hat": "..x."},
 }
 FPS: Final = 30
-NEAR_S, ON_BAR_S = (
-    0.1,
-    0.07,
-)  # of a take: frames, and the beat as tracked; and as for beats (beat_score)
+# of a take: frames, and the beat as tracked; and as for beats (beat_score)
+NEAR_S, ON_BAR_S = (0.1, 0.07)
 OPENING_BARS: Final = 2.0  # in which the look that opens the song comes: it answers no change
 FIRST_SEED: Final = 21  # the detector was made with others
 CLUB: Final = "quiet 12 build 8 drop 32 break 16 build 8 drop 32 quiet 12"

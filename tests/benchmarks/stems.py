@@ -53,9 +53,8 @@ def energy_fractions(stems: np.ndarray) -> np.ndarray:
     padded = np.pad(stems, ((0, 0), (size - hop, 0), (0, 0)))
     sounds = np.zeros((len(STEMS), len(STEMS), stems.shape[1] + hop), np.float32)
     for first in range(0, stems.shape[1] - hop + 1, hop):
-        frames = np.fft.rfft(
-            padded[:, first : first + size].transpose(2, 0, 1) * splitter.window
-        )  # (2, 4, bins)
+        # (2, 4, bins)
+        frames = np.fft.rfft(padded[:, first : first + size].transpose(2, 0, 1) * splitter.window)
         middles, (left, right) = frames.mean(axis=0), frames.sum(axis=1)
         masks = splitter.masks(0.5 * (left + right), 0.5 * (left - right))
         sounds[..., first : first + 2 * hop] += splitter.synthesise(masks[:, None] * middles)

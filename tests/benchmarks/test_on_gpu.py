@@ -34,9 +34,8 @@ RUN = {each.name for each in PARTS if each.tiny} if IS_SOAK else {"isolation", "
 test here runs."""
 
 
-@pytest.mark.filterwarnings(
-    "ignore:`torch.jit.script` is deprecated:DeprecationWarning"
-)  # by infer-rvc-python
+# by infer-rvc-python
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated:FutureWarning")  # by the same
 @needs("OpenGL")
 def test_a_dry_day_finds_every_figure(
@@ -48,11 +47,8 @@ def test_a_dry_day_finds_every_figure(
         monkeypatch.setattr(frame, "STARTS", 1)  # each starts an engine; the best is reported
         monkeypatch.setattr(isolation, "SETTLE_S", 0.1)
         alone, idle, *_, killed = isolation.child_loads()
-        loads = [
-            replace(alone, has_child=True),
-            idle,
-            killed,
-        ]  # else the child would load its model twice
+        # else the child would load its model twice
+        loads = [replace(alone, has_child=True), idle, killed]
         monkeypatch.setattr(isolation, "child_loads", lambda: loads)
 
     def run_here(arguments: Sequence[str], limit_s: float, out: IO[str], log: IO[str]) -> int:
@@ -70,9 +66,8 @@ def test_a_dry_day_finds_every_figure(
     for each in found.values():
         assert each["machine"] == {"torch": "2"} and each["seconds"] > 0 and "failed" not in each
     if "sd" in found:
-        assert_sd(
-            found["sd"], "64x64, 6 steps"
-        )  # more than the warm-up calls: a stream must be full before
+        # more than the warm-up calls: a stream must be full before
+        assert_sd(found["sd"], "64x64, 6 steps")
     assert set(found["isolation"]["interval_p99_ratio"]) >= {
         "idle_child",
         "child_killed_every_second",

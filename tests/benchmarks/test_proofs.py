@@ -31,9 +31,8 @@ def test_beat_reports_lock_phase_f_measure_cost_and_timecode(
     assert result["cost"]["beat_cpu_ms_per_hop"] > 0
     read_fractions = result["timecode"]["frames_read"]
     assert result["timecode"]["wrong_frames"] == 0
-    smallest = (
-        0.0 if sys.platform == "win32" else 1e-6
-    )  # Windows counts processor time in steps of 15.6 ms
+    # Windows counts processor time in steps of 15.6 ms
+    smallest = 0.0 if sys.platform == "win32" else 1e-6
     assert result["timecode"]["cpu_ms_per_second_of_sound"] >= smallest
     assert all(
         read_fractions[f"speed {speed}, SNR 20 dB"] > 0.9 for speed in ("0.6", "1", "2", "-1")

@@ -13,9 +13,8 @@ from tests.models.rvc.peers import PACKAGE
 def test_each_figure_is_reported_with_its_reference(
     bench_here: Cli, monkeypatch: pytest.MonkeyPatch, require: Callable[[object, str], None]
 ) -> None:
-    for name in [
-        name for name in sys.modules if name.split(".")[0] == PACKAGE.name
-    ]:  # others import it otherwise
+    # others import it otherwise
+    for name in [name for name in sys.modules if name.split(".")[0] == PACKAGE.name]:
         monkeypatch.delitem(sys.modules, name)
     options = ("--seconds", "1", "--block", "100", "--files", "2", "--embeddings", "800", "--json")
     done = bench_here("rvc", "--device", "cpu", *options)

@@ -264,9 +264,8 @@ class _ShapeBench:
         self, case: Case, own: Contender, baseline: Contender, ours: "_EnginePainter"
     ) -> dict[str, Any]:
         work = self._gflop
-        rows = (
-            1 if self._baseline.model.sampler == "turbo" else 2
-        )  # the negative prompt needs its own row
+        # the negative prompt needs its own row
+        rows = 1 if self._baseline.model.sampler == "turbo" else 2
         work_gflop = work["encode"] + rows * ours.real_steps * work["unet"] + work["decode"]
         stage_figures = {
             name: {

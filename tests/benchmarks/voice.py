@@ -258,9 +258,8 @@ def _batch(model: "VoiceModel", files: int) -> dict[str, Any]:
     results: dict[int, list[np.ndarray]] = {}
 
     def convert(size: int) -> None:
-        results[size] = converters[size].convert(
-            pieces
-        )  # all of them: the last batch may be a smaller one
+        # all of them: the last batch may be a smaller one
+        results[size] = converters[size].convert(pieces)
 
     calls = {str(size): partial(convert, size) for size in converters}
     times_ms = interleaved_ms(calls, rounds=ROUNDS if is_gpu else 1, warm_up=1 if is_gpu else 0)

@@ -94,9 +94,8 @@ def toys(
         "the end of each swap, once"
     )
 
-    def left() -> tuple[
-        Any, ...
-    ]:  # what an earlier test began, such as compiling, may end meanwhile
+    # what an earlier test began, such as compiling, may end meanwhile
+    def left() -> tuple[Any, ...]:
         live = processes() - before
         shared = {pid for toy in created for pid in toy.pids} if toy_launcher in launchers else live
         opened = max(descriptors() - descriptors_before, 0)

@@ -69,9 +69,8 @@ def test_children_end_and_shared_memory_is_gone_when_the_engine_is_killed(
         )
         assert len(names) == 6, "a gate, an input ring, two segments of counters, two output rings"
         if is_stopped:
-            for process in (
-                family if kind == "forked" else family[:2]
-            ):  # a spare one may not have begun
+            # a spare one may not have begun
+            for process in family if kind == "forked" else family[:2]:
                 process.suspend()
         engine.kill()
         engine.wait()

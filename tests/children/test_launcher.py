@@ -75,9 +75,8 @@ def test_a_spare_process_imports_for_the_next_child_and_becomes_it(
     pid = toy.run().pid
     toy.wait_for(lambda: started == starts[: 1 + ("spare" in starts)], "the spare process")
     for other in (*(processes() - before - {pid} if event == "killed" else ()), pid):
-        with suppress(
-            psutil.NoSuchProcess
-        ):  # a virtual environment's python.exe ends with the one it started
+        # a virtual environment's python.exe ends with the one it started
+        with suppress(psutil.NoSuchProcess):
             psutil.Process(other).kill()
             psutil.Process(other).wait(10.0)
     toy.until("busy", not_pid=pid)

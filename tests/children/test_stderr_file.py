@@ -12,10 +12,8 @@ from engine.children import stderr_file
 
 def test_a_verbose_child_keeps_its_newest_lines_without_append_mode(tmp_path: Path) -> None:
     with (tmp_path / "stderr").open("w+b", buffering=0) as file:
-        stdout, stderr = (
-            os.dup(file.fileno()),
-            os.dup(file.fileno()),
-        )  # one shared position, as with inherited handles
+        # one shared position, as with inherited handles
+        stdout, stderr = (os.dup(file.fileno()), os.dup(file.fileno()))
         os.write(stdout, b"x" * (stderr_file.MAX_BYTES + 1))
         for number in range(3):
             stderr_file.truncate_long(stderr)  # four times per second

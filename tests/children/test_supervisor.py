@@ -71,9 +71,8 @@ def test_a_stopped_child_does_not_fill_the_pipe(toys: Any, reports: Any) -> None
     for number in range(MAX_CALLS + 50):
         toy.supervisor.set_values({"/toy/prompt": f"{number}" + "x" * 30_000})
         toy.supervisor.call("double", number, on_answer=lambda is_done, text: refused.append(text))
-        if (
-            number >= MAX_CALLS
-        ):  # each refusal proves one more round of the supervisor; in total 1.5 MB
+        # each refusal proves one more round of the supervisor; in total 1.5 MB
+        if number >= MAX_CALLS:
             toy.wait_for(lambda seen=number - MAX_CALLS: len(refused) > seen, "a refusal")
     assert set(refused) == {"toy: 64 commands are already waiting for an answer"}
     psutil.Process(pid).resume()

@@ -81,9 +81,8 @@ def act(port: ChildPort, what: str) -> None:
             while True:
                 time.sleep(1.0)
         case "hold the GIL":
-            library = ctypes.PyDLL(
-                "kernel32" if sys.platform == "win32" else None
-            )  # unlike CDLL it keeps the GIL
+            # unlike CDLL it keeps the GIL
+            library = ctypes.PyDLL("kernel32" if sys.platform == "win32" else None)
             (library.Sleep if sys.platform == "win32" else library.usleep)(2**30)
         case "raise":
             raise ZeroDivisionError("one by nought")

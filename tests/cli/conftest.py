@@ -43,9 +43,8 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
             if hasattr(signal, name)
         ]
         handlers = {number: signal.getsignal(number) for number in numbers}
-        signal.signal(
-            signal.SIGINT, signal.default_int_handler
-        )  # as in a process of its own, whatever ran before
+        # as in a process of its own, whatever ran before
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         _IS_RUNNING.set()
         try:
             with pytest.raises(SystemExit) as ended:
@@ -54,9 +53,8 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
             _IS_RUNNING.clear()
             for number, handler in handlers.items():
                 if signal.getsignal(number) is not handler:
-                    signal.signal(
-                        number, handler if handler is not None else signal.SIG_DFL
-                    )  # None: not Python's
+                    # None: not Python's
+                    signal.signal(number, handler if handler is not None else signal.SIG_DFL)
         return CliResult(int(ended.value.code or 0), *capsys.readouterr())
 
     return start
@@ -94,9 +92,8 @@ def ctrl_c_at(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         known = importlib.import_module(module)
         package, _, name = module.rpartition(".")
         monkeypatch.delitem(sys.modules, module)
-        monkeypatch.setattr(
-            sys.modules[package], name, known
-        )  # undoes the test's own import afterwards
+        # undoes the test's own import afterwards
+        monkeypatch.setattr(sys.modules[package], name, known)
         monkeypatch.setattr(sys, "meta_path", [_CtrlC(module, number), *sys.meta_path])
 
     return prepare
@@ -120,9 +117,8 @@ def ctrl_c_when() -> Callable[..., AbstractContextManager[None]]:
             finally:  # also then: the command may run for an hour
                 press()
 
-        before = signal.signal(
-            signal.SIGINT, lambda number, frame: None
-        )  # for one that comes after the command's end
+        # for one that comes after the command's end
+        before = signal.signal(signal.SIGINT, lambda number, frame: None)
         thread = threading.Thread(target=watch)
         thread.start()
         try:

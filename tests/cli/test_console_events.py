@@ -37,9 +37,8 @@ class Recorder:
 
 @pytest.fixture
 def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
-    monkeypatch.setattr(
-        console_events, "sys", SimpleNamespace(platform="linux")
-    )  # adds no handler to this process
+    # adds no handler to this process
+    monkeypatch.setattr(console_events, "sys", SimpleNamespace(platform="linux"))
     recorder = Recorder()
     recorder.events.connect(recorder.stop)
     return recorder
@@ -82,9 +81,8 @@ def test_a_window_closed_after_ctrl_c_waits_too(recorder: Recorder, later_s: flo
 
 
 def test_a_command_that_stops_on_an_exception_gets_one(recorder: Recorder) -> None:
-    signal.signal(
-        signal.SIGINT, signal.default_int_handler
-    )  # a command that another test ran may have its own
+    # a command that another test ran may have its own
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     recorder.events.listen()
     with pytest.raises(KeyboardInterrupt):
         recorder.events._on_event(CTRL_C)

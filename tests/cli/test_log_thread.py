@@ -47,9 +47,8 @@ def test_no_control_character_and_no_forged_line_reaches_the_terminal() -> None:
     written: list[str] = []
     with LogThread(written.append):
         logging.getLogger("test").warning("/sink/stop: %s", "X\x1b[31m\n12:00:00 forged")
-        logging.getLogger("test").warning(
-            "%d", "\x1b]0;title\x07\n"
-        )  # a wrong format is written as it is
+        # a wrong format is written as it is
+        logging.getLogger("test").warning("%d", "\x1b]0;title\x07\n")
     assert [line.split(" ", 1)[1] for line in written[:1]] == [
         r"/sink/stop: X\x1b[31m\n12:00:00 forged"
     ]

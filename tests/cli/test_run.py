@@ -224,9 +224,8 @@ def test_without_a_terminal_it_prints_its_choices_and_how_to_stop(home: Path) ->
     done = subprocess.run(command, capture_output=True, text=True, cwd=home, timeout=120)
     assert done.returncode == 0, done.stderr
     seen = done.stderr.splitlines()
-    lines = [
-        line for line in seen if not re.match(r"import time:|\d\d:\d\d:\d\d ", line)
-    ]  # a busy machine warns, too
+    # a busy machine warns, too
+    lines = [line for line in seen if not re.match(r"import time:|\d\d:\d\d:\d\d ", line)]
     labels = ["starting", "picture", "sound", "sink", "osc", "page", "running;", "frames"]
     assert [line.split()[0] for line in lines] == labels
     assert lines[-2] == "running; stop with Ctrl-C or --seconds N"
@@ -384,9 +383,8 @@ def test_a_bad_start_is_one_clear_line_and_no_thread_keeps_running(
     wait_for: Callable[..., object],
 ) -> None:
     monkeypatch.chdir(bad_files)
-    monkeypatch.setattr(
-        "engine.system.closing.Closing.__init__.__kwdefaults__", {"max_s": 60.0}
-    )  # a busy machine
+    # a busy machine
+    monkeypatch.setattr("engine.system.closing.Closing.__init__.__kwdefaults__", {"max_s": 60.0})
     before = set(threading.enumerate())
     done = cli("run", *bad_start(name))
     assert_one_clear_line(name, done.code, done.err)

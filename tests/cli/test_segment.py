@@ -132,9 +132,8 @@ def test_ctrl_c_before_the_first_picture_is_reported_and_leaves_no_files(
         "segment", "in.mp4", "out.mp4", "masks", *SMALL, "--mode", "track", "--model", seeing_sam3
     )
     assert (done.code, done.out) == (1, "")
-    messages = [
-        line for line in done.err.splitlines() if "no picture yet" not in line
-    ]  # on a slow machine
+    # on a slow machine
+    messages = [line for line in done.err.splitlines() if "no picture yet" not in line]
     assert messages == ["multiverse: interrupted before the first picture; nothing was written"]
     assert [file.name for file in home.iterdir()] == ["in.mp4"]
 
@@ -190,9 +189,8 @@ def test_a_box_without_torchvision_is_one_line_before_the_model_is_loaded(
         str(seeing_sam3),
     ]
     code, _, err = cli(*command)
-    messages = [
-        line for line in err.splitlines() if "no picture yet" not in line
-    ]  # on a slow machine
+    # on a slow machine
+    messages = [line for line in err.splitlines() if "no picture yet" not in line]
     assert (code, len(messages)) == (1, 1)
     assert messages[0].startswith("multiverse: box prompts: need torchvision")
     assert sorted(file.name for file in home.iterdir()) == ["in.mp4", "in.png"]

@@ -50,11 +50,8 @@ def run_on_a_terminal(home: Path, *arguments: str) -> tuple[str, int]:
 
 @ON_A_TERMINAL
 def test_a_live_line_shows_rate_times_levels_and_sinks(tmp_path: Path) -> None:
-    for seconds in (
-        "0.8",
-        "4",
-        "20",
-    ):  # on a busy machine the first lines may come before the first sound
+    # on a busy machine the first lines may come before the first sound
+    for seconds in ("0.8", "4", "20"):
         seen, code = run_on_a_terminal(
             tmp_path,
             "--osc",
@@ -79,11 +76,8 @@ def test_a_live_line_shows_rate_times_levels_and_sinks(tmp_path: Path) -> None:
     assert "osc 0/s" in line
 
 
-WITHOUT_A_NETWORK = (
-    "unshare",
-    "--map-root-user",
-    "--net",
-)  # Linux: a namespace without an interface that is up
+# Linux: a namespace without an interface that is up
+WITHOUT_A_NETWORK = ("unshare", "--map-root-user", "--net")
 
 
 @pytest.mark.skipif(

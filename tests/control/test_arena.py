@@ -52,9 +52,8 @@ class ArenaRig:
             self._wait_for(
                 lambda: self.counters.packets >= before + len(portion), "Arena's datagrams"
             )
-            with (
-                self.hub.dispatcher._receiving
-            ):  # held until the last one, which is counted, has been executed
+            # held until the last one, which is counted, has been executed
+            with self.hub.dispatcher._receiving:
                 pass
 
     def send_all(self, seconds: int, *, has_clip: bool) -> None:

@@ -52,9 +52,8 @@ def test_datagrams_come_whole_in_order_with_senders(
 ) -> None:
     reader = make(receiver)
     sent = [b"", b"/a\0\0", bytes(range(256)) * 100, b"x" * 60_000, b"short after long"]
-    waiting = min(
-        2 * BATCH + 3, granted_receive_buffer_bytes(receiver) // 1024 - 80
-    )  # that the buffer holds
+    # that the buffer holds
+    waiting = min(2 * BATCH + 3, granted_receive_buffer_bytes(receiver) // 1024 - 80)
     sent += [number.to_bytes(4, "big") * 5 for number in range(waiting)]
     received = []
     for packet in sent:
@@ -111,9 +110,8 @@ def test_the_time_is_that_of_the_arrival_not_of_the_reading(
     assert sum(each <= tolerance_s for each in late_s) >= 3, (
         "a busy kernel may take one a moment later"
     )
-    monkeypatch.setattr(
-        datagrams, "_wall_clock_ahead_s", lambda: (0.0, 5.0)
-    )  # the wall clock has been set
+    # the wall clock has been set
+    monkeypatch.setattr(datagrams, "_wall_clock_ahead_s", lambda: (0.0, 5.0))
     sender.send(b"late")
     assert read_all(reader, 1, noticed_s=4.5)[0][2] == 4.5
 

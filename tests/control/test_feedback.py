@@ -132,9 +132,8 @@ def test_a_value_is_sent_back_if_it_was_not_accepted_as_sent(hall: Hall, one: An
         ("/mirror/segments", 7.4, 7),
     )
     for address, sent, received in (clipped, wrapped, rounded):
-        for _ in range(
-            2
-        ):  # the second time nothing changes in the store, but the fader's position is still wrong
+        # the second time nothing changes in the store, but the fader's position is still wrong
+        for _ in range(2):
             hall.say(one, address, sent)
             hall.after(0.1)
             (message,) = without_heartbeat(one.take())

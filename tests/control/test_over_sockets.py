@@ -47,9 +47,8 @@ def test_a_client_that_reads_late_gets_everything(reports: Any) -> None:
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as late,
     ):
-        late.setsockopt(
-            socket.SOL_SOCKET, socket.SO_RCVBUF, 106_496
-        )  # the Linux default; the system doubles it
+        # the Linux default; the system doubles it
+        late.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 106_496)
         late.bind(("127.0.0.1", 0))
         late.setblocking(False)
         sender = UdpTransport(own, dispatcher, AllowList(()), reports).sender_at(

@@ -98,9 +98,8 @@ def test_a_connection_left_half_way_is_forgotten(rig: Any, wait_for: Callable[..
         + b"/half"
     )
     wait_for(lambda: rig.dispatcher.feedback.next_due_s() is not None, "the subscription")
-    half.setsockopt(
-        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-    )  # the connection ends with a reset
+    # the connection ends with a reset
+    half.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     half.close()
     wait_for(lambda: rig.dispatcher.feedback.next_due_s() is None, "the end of the subscription")
     assert rig.dispatcher.counters.errors == 0

@@ -75,9 +75,8 @@ def test_all_formats_agree_on_every_thing(results: tuple[Path, PictureTask, Pict
     for name in ("yolo", "yolo-seg", "yolo-pose"):
         path = folder / task.path(task.labels.folder_of(name), ".txt")
         read, classes = read_labels(path, 256, 192, len(CLASSES))
-        atol = (
-            1.01 if name == "yolo-seg" else 0.01
-        )  # from the middle of the first pixel to that of the last
+        # from the middle of the first pixel to that of the last
+        atol = 1.01 if name == "yolo-seg" else 0.01
         assert np.allclose(
             np.column_stack([read[:, :2], read[:, 2:] - read[:, :2]]), boxes, atol=atol
         )

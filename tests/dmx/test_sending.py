@@ -81,15 +81,13 @@ def test_art_net_goes_to_the_nodes_that_reply_to_a_poll_for_their_universes_only
     route = Route(protocol="artnet", sync=1)
     sender = DmxSender(route, CID, lambda: now[0], ports=(HOST, 0), poll_to=at(node))
     monkeypatch.setattr(sender, "_port", node.getsockname()[1])  # nodes listen at Art-Net's port
-    monkeypatch.setattr(
-        sender, "_broadcast_addresses", lambda is_enabled: []
-    )  # tests send no broadcast
+    # tests send no broadcast
+    monkeypatch.setattr(sender, "_broadcast_addresses", lambda is_enabled: [])
     sender.send({4: b"\x01\x02"})
     data, address = node.recvfrom(2048)
     assert data == ART_POLL and sender.detail() == "no node replies"
-    node.sendto(
-        bytes(2000), address
-    )  # Windows refuses to read a datagram that is longer than the buffer
+    # Windows refuses to read a datagram that is longer than the buffer
+    node.sendto(bytes(2000), address)
     sender.step()
     for reply in poll_replies(Poll(), (4, 5), (), address=HOST, name="Node"):
         node.sendto(reply, address)

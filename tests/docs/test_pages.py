@@ -122,11 +122,8 @@ def test_a_mistyped_address_in_a_page_is_found() -> None:
 def test_each_toml_block_of_a_page_is_a_configuration(page: Path) -> None:
     for block in re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
         values = tomllib.loads(block)
-        if not set(values) <= {
-            "cue",
-            "entry",
-            "bank",
-        }:  # files of their own, which the engine writes
+        # files of their own, which the engine writes
+        if not set(values) <= {"cue", "entry", "bank"}:
             build_config(values)
 
 

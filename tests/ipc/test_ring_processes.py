@@ -115,9 +115,8 @@ def test_a_reader_distinguishes_a_dead_writer_from_a_live_one(children, wait_for
     frame = reader.latest()
     assert reader.state == "live" and reader.heartbeat_age_s < 30
     child.kill()
-    wait_for(
-        lambda: reader.state == "dead", "the writer's death"
-    )  # not reaped yet: a zombie counts as dead
+    # not reaped yet: a zombie counts as dead
+    wait_for(lambda: reader.state == "dead", "the writer's death")
     assert reader.latest() is frame
     reader.close()
     with pytest.raises(SharedMemoryError):

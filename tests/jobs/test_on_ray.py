@@ -43,9 +43,8 @@ SD_SIDE = 64
 MACHINE = socket.gethostname()
 ACTOR_NAME = "ray::PoolActor"
 PICTURES = 3
-SLOW_FIRST = dict.fromkeys(
-    range(1, SEGMENT_PICTURES, 2), DAWDLES
-)  # slows the first segment, so that others finish before it
+# slows the first segment, so that others finish before it
+SLOW_FIRST = dict.fromkeys(range(1, SEGMENT_PICTURES, 2), DAWDLES)
 
 
 @pytest.fixture(scope="module")

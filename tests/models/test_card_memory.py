@@ -42,9 +42,8 @@ def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (3 * GIB, 8 * GIB))
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 1 * GIB)
     monkeypatch.setattr(card_memory, "card_uuid", lambda device: "GPU-1")
-    monkeypatch.setattr(
-        card_memory, "sys", SimpleNamespace(platform="linux")
-    )  # on Windows the desktop has a part
+    # on Windows the desktop has a part
+    monkeypatch.setattr(card_memory, "sys", SimpleNamespace(platform="linux"))
 
 
 def claims(folder: Path) -> list[str]:
@@ -92,9 +91,8 @@ def test_what_another_model_has_uploaded_is_not_counted_twice(tmp_path: Path) ->
         if len(polls) == 3:
             loaded.__exit__(None, None, None)
 
-    loaded = reserve_memory(
-        CARD, lambda: GIB, "first"
-    )  # its memory is no longer left, and still claimed
+    # its memory is no longer left, and still claimed
+    loaded = reserve_memory(CARD, lambda: GIB, "first")
     loaded.__enter__()
     with reserve_memory(CARD, lambda: 2 * GIB, "second", sleep=poll):
         assert (len(polls), len(claims(tmp_path))) == (3, 1)
@@ -183,9 +181,8 @@ def test_each_model_is_refused_by_a_card_without_room(kind: str, tiny_models: An
         load, specs = sam3.load, [whole, replace(whole, model="random:tiny")]
         if kind != "sam3":
             specs = [replace(whole, is_offloaded=True)]
-    load(
-        specs[-1], "cpu", "float32"
-    )  # libraries ask once whether there is a card, and keep the answer
+    # libraries ask once whether there is a card, and keep the answer
+    load(specs[-1], "cpu", "float32")
     with installed() as there:
         there.free_bytes = card_memory.WORKSPACE_BYTES
         for spec in specs:

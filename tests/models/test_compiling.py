@@ -36,9 +36,8 @@ def complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The user's cache folder, with no folder chosen for inductor."""
-    monkeypatch.setenv(
-        CACHE, "unset"
-    )  # so that what is set in its place is taken back after the test
+    # so that what is set in its place is taken back after the test
+    monkeypatch.setenv(CACHE, "unset")
     monkeypatch.delenv(CACHE)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     return tmp_path

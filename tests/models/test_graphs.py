@@ -124,9 +124,8 @@ def test_each_chain_is_captured_on_a_separate_stream(fake_cuda: FakeCuda) -> Non
     used: dict[str, list[int]] = {}
 
     def noted(state: State, name: str) -> State:
-        used.setdefault(name, []).append(
-            fake_cuda.timeline.current().number
-        )  # not the stream: nobody may hold it
+        # not the stream: nobody may hold it
+        used.setdefault(name, []).append(fake_cuda.timeline.current().number)
         return state
 
     calls = {name: GraphRunner(capture_cuda, max_graphs=2) for name in ("encode", "unet", "decode")}

@@ -128,9 +128,8 @@ def test_an_absurd_memo_number_takes_no_memory(tmp_path: Path) -> None:
 
 def test_a_key_that_takes_forever_to_hash_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "x.pth", "w") as archive:
-        archive.writestr(
-            "x/data.pkl", b"\x80\x02})" + b"2\x86" * 64 + b"K\x01s."
-        )  # 2^64 empty rows
+        # 2^64 empty rows
+        archive.writestr("x/data.pkl", b"\x80\x02})" + b"2\x86" * 64 + b"K\x01s.")
     with pytest.raises(ModelError, match="a nested tuple as a key"):
         read_pickle(tmp_path / "x.pth")
 

@@ -78,9 +78,8 @@ def test_a_message_is_complete_even_if_its_reader_was_stopped_halfway(ends: Ends
     *before, late = fill(engine)
     assert [child.receive(1.0) for _ in before] == before
     winapi, handle = importlib.import_module("_winapi"), child.connection.fileno()
-    start, _ = winapi.ReadFile(
-        handle, 128, overlapped=True
-    )  # the first step of PipeConnection.recv_bytes
+    # the first step of PipeConnection.recv_bytes
+    start, _ = winapi.ReadFile(handle, 128, overlapped=True)
     start.GetOverlappedResult(True)
     engine.send(Stop())
     rest, _ = winapi.ReadFile(handle, winapi.PeekNamedPipe(handle)[1], overlapped=True)

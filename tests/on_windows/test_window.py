@@ -35,9 +35,8 @@ def seen() -> tuple[int, int]:
 
 def press(key: int, scan_code: int) -> None:
     user32: Any = vars(ctypes)["windll"].user32
-    user32.PostMessageW(
-        user32.FindWindowW("GLFW30", "Multiverse"), 0x100, key, scan_code << 16 | 1
-    )  # WM_KEYDOWN
+    # WM_KEYDOWN
+    user32.PostMessageW(user32.FindWindowW("GLFW30", "Multiverse"), 0x100, key, scan_code << 16 | 1)
 
 
 def test_a_window_fills_the_screen_obeys_its_keys_and_stays_black_after_a_kill(

@@ -29,9 +29,8 @@ argument = st.one_of(
     st.tuples(st.just("m"), st.tuples(byte, byte, byte, byte)),
     st.tuples(st.sampled_from("TFN"), st.none()),
 )
-arguments = st.lists(
-    st.one_of(argument, st.lists(argument, min_size=1, max_size=3)), max_size=6
-)  # an inner list is an array
+# an inner list is an array
+arguments = st.lists(st.one_of(argument, st.lists(argument, min_size=1, max_size=3)), max_size=6)
 address = text.map(lambda rest: "/" + rest)
 
 

@@ -65,9 +65,8 @@ def test_the_page_converts_as_the_engine_does(
 ) -> None:
     node = shutil.which("node")
     require(node, "Node")
-    shutil.copy(
-        NUMBERS_JS, tmp_path / "numbers.mjs"
-    )  # as a module, whatever node's version guesses
+    # as a module, whatever node's version guesses
+    shutil.copy(NUMBERS_JS, tmp_path / "numbers.mjs")
     (tmp_path / "ask.mjs").write_text(
         'import {positionOf, valueAt} from "./numbers.mjs"\n'
         'import {readFileSync} from "node:fs"\n'

@@ -148,9 +148,8 @@ class Player:
             case "route":
                 self.out(box, len(box.arguments), message)
             case "prepend":
-                self.out(
-                    box, 0, (*box.arguments, *message)
-                )  # of a bang too: the stored message, then the word "bang"
+                # of a bang too: the stored message, then the word "bang"
+                self.out(box, 0, (*box.arguments, *message))
             case "t":
                 for outlet in reversed(range(len(box.arguments))):
                     self.out(box, outlet, {"b": ("bang",), "l": message}[box.arguments[outlet]])
@@ -264,9 +263,8 @@ def test_py2max_finds_no_error_and_no_overlap_in_the_max_patch(patch: str, tmp_p
     )
     assert done.returncode == 0, done.stderr
     findings = [line for line in done.stdout.splitlines() if "WARNING" in line]
-    assert all(
-        "W-OFFCANVAS" in line for line in findings
-    )  # the wiring lies below the window on purpose
+    # the wiring lies below the window on purpose
+    assert all("W-OFFCANVAS" in line for line in findings)
 
 
 def test_a_value_from_the_engine_is_shown_by_its_own_box_only_and_not_sent_back(
@@ -286,9 +284,8 @@ def test_every_control_sends_its_own_address_and_a_value_that_the_engine_accepts
     player: Player,
 ) -> None:
     first = next(param for param in displayed_params() if param.type is ParamType.FLOAT)
-    assert (
-        player.move(player.control(first.address), first.high) == []
-    )  # Max's dials output their values when loaded
+    # Max's dials output their values when loaded
+    assert player.move(player.control(first.address), first.high) == []
     player.pass_delay(0)
     assert player.sent == [("/engine/notify", 1, 9001)]
     for param in displayed_params():

@@ -78,11 +78,8 @@ def test_touchosc_has_every_parameter_once_on_the_page_of_its_area(
             assert frame["y"] >= 0 and frame["y"] + frame["h"] <= look["frame"]["h"] + 1
             assert min(frame["w"], frame["h"]) > 15
     assert found == ADDRESSES + Counter(["/engine/notify"])
-    more = (
-        "Stable Diffusion 2",
-        "Stable Diffusion 3",
-        "Outputs 2",
-    )  # what one page has no room for
+    # what one page has no room for
+    more = ("Stable Diffusion 2", "Stable Diffusion 3", "Outputs 2")
     assert [title for title in titles if title not in more] == [
         page.title for page in pages(osc_schema.AREAS)
     ]
@@ -114,10 +111,8 @@ def test_touchosc_maps_its_controls_to_the_ranges(layout: ElementTree.Element) -
                 )
                 assert (low, low * ratio) == pytest.approx((param.low, param.high))
                 assert low * ratio**position == pytest.approx(param.default, rel=1e-3)
-                assert (osc.findtext("send"), osc.findtext("receive")) == (
-                    "0",
-                    "1",
-                )  # the script sends
+                # the script sends
+                assert (osc.findtext("send"), osc.findtext("receive")) == ("0", "1")
             else:
                 assert (low, high) == (param.low, param.high)
                 assert low + position * (high - low) == pytest.approx(

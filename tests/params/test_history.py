@@ -99,9 +99,8 @@ def test_a_gesture_lasts_as_long_as_the_control_is_held(rig: UndoRig) -> None:
     assert (rig.store.get(BRIGHTNESS), rig.store.get(ANGLE)) == (1.5, 1.0)
     rig.undo()
     assert rig.store.get(ANGLE) == 0.0
-    rig.move(
-        BRIGHTNESS, 1.0, 2.0, every_s=2.0
-    )  # a controller says no release: two moves, seconds apart
+    # a controller says no release: two moves, seconds apart
+    rig.move(BRIGHTNESS, 1.0, 2.0, every_s=2.0)
     rig.undo()
     assert rig.store.get(BRIGHTNESS) == 1.0
 

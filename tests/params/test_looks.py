@@ -41,9 +41,8 @@ from tests.support.needed import needs
 pytestmark = needs("OpenGL")
 
 LOOP_SIZE = 240, 135
-MOTION_SIZE = (
-    LOOP_SIZE if IS_SOAK else (128, 72)
-)  # correlations are the same within 0.07, but lines are wider
+# correlations are the same within 0.07, but lines are wider
+MOTION_SIZE = LOOP_SIZE if IS_SOAK else (128, 72)
 STILL_SIZE = 320, 180
 WARM_UP_S, DRUMS_S, SONG_S = 2.0, 6.0 if IS_SOAK else 3.2, 7.0
 SILENCE_S, SILENCE_FPS = 60.0 if IS_SOAK else 6.0, 2
@@ -288,10 +287,8 @@ def test_a_look_lives_in_silence_and_never_stands_still_or_repeats(
 
 
 def test_a_look_is_like_its_still_and_its_loop(show: Show) -> None:
-    for suffix, tolerance in (
-        ("jpg", 3),
-        ("webp", 10),
-    ):  # the lines of a loop are finer: it is drawn at 480 x 270
+    # the lines of a loop are finer: it is drawn at 480 x 270
+    for suffix, tolerance in (("jpg", 3), ("webp", 10)):
         file = PICTURES / f"{show.name}.{suffix}"
         with Image.open(file) as image:
             first, still = blocks(np.asarray(image.convert("RGB"))), blocks(show.still)

@@ -36,9 +36,8 @@ def test_a_label_is_dated_back_to_the_start_of_its_frame() -> None:
             } == {speed < 0}
             begin_s = seconds_of(Label(*FIRST), RATES[rate])
             if speed < 0:
-                begin_s += (98 + 1.75) / FPS[
-                    rate
-                ]  # the place of the first message: piece 7 of the last label
+                # the place of the first message: piece 7 of the last label
+                begin_s += (98 + 1.75) / FPS[rate]
             for each in readings:
                 assert seconds_of(label_of(each), RATES[rate]) == pytest.approx(
                     begin_s + each.at_s * speed, abs=1e-6

@@ -369,9 +369,8 @@ def test_a_preset_behind_a_link_stays_as_it_was(presets: PresetFolder, tmp_path:
 def test_repeated_failing_saves_remove_no_backup(
     presets: PresetFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        atomic_file, "MAX_LIVE_WAIT_S", 0.0
-    )  # on Windows a folder there looks like a file in use
+    # on Windows a folder there looks like a file in use
+    monkeypatch.setattr(atomic_file, "MAX_LIVE_WAIT_S", 0.0)
     for mode in ("simple", "multiverse"):
         presets.save("night", {"/mode": mode})
     unfinished_path(presets.path / "night.toml", threading.get_ident()).mkdir()

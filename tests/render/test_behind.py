@@ -51,10 +51,8 @@ def test_both_renderers_show_the_same_behind_it(
         renderer.resize(96, 54)
         found.append(behind(renderer, picture(BLACK)).astype(int))
     with gl._drawing():
-        own, gl._behind = (
-            gl._behind,
-            FittedPicture(gl._context, gl._finish),
-        )  # as on a GPU, also here
+        # as on a GPU, also here
+        own, gl._behind = (gl._behind, FittedPicture(gl._context, gl._finish))
         found += [behind(gl, picture({**BLACK, **FROZEN})).astype(int) for _ in range(2)]
         small = [
             behind(renderer, picture({**BLACK, **FROZEN}), (48, 27)).astype(int)

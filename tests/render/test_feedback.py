@@ -19,9 +19,8 @@ def spot(column: int, row: int, colour: tuple[int, int, int] = (255, 255, 255)) 
 def test_the_longest_trail_fades_to_black_completely(renderer: Renderer, draw: Callable) -> None:
     for changes in [{}, {"/feedback/zoom": 1.02, "/feedback/rotate": 3.0}, {"/feedback/hue": 0.07}]:
         trail = SIMPLE | {"/feedback/amount": 0.98} | changes
-        card = np.random.default_rng(5).integers(
-            0, 70, (48, 64, 3), dtype=np.uint8
-        )  # rounding would freeze 24 and below
+        # rounding would freeze 24 and below
+        card = np.random.default_rng(5).integers(0, 70, (48, 64, 3), dtype=np.uint8)
         draw(renderer, trail, size=(64, 48), layer5=card)
         brightest = 70
         for _ in range(70):

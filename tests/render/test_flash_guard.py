@@ -167,9 +167,8 @@ def test_the_limit_does_not_depend_on_frame_times(
 ) -> None:
     published = show(strobe(hz, BLACK, WHITE, times_s), times_s)
     assert_conforms(published, times_s)
-    assert (
-        most_flashes_in_a_second(mean_luminance(published)[:, None], times_s)[0] == 3
-    )  # the allowed flashes remain
+    # the allowed flashes remain
+    assert most_flashes_in_a_second(mean_luminance(published)[:, None], times_s)[0] == 3
 
 
 def test_the_fourth_flash_is_dimmed_and_the_picture_recovers_in_one_smooth_rise(
@@ -199,9 +198,8 @@ def test_flicker_above_80_percent_slow_pictures_and_the_pace_of_music_pass_uncha
     cards = strobe(10, card(235, 235, 235), WHITE, times_s)  # 0.83 and 1
     assert (show(cards, times_s) == np.array(cards)).all()
     times_s = times(30, 4)
-    cards = [
-        card(*[round(127.5 - 127.5 * np.cos(time_s * np.pi))] * 3) for time_s in times_s
-    ]  # half a cycle a second
+    # half a cycle a second
+    cards = [card(*[round(127.5 - 127.5 * np.cos(time_s * np.pi))] * 3) for time_s in times_s]
     assert (show(cards, times_s) == np.array(cards)).all()
 
 

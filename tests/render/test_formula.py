@@ -49,9 +49,8 @@ def test_silence_is_a_red_of_level_70_or_a_grey_of_four_hues(red: Callable) -> N
     light = 0.1 * 2 * 2.5
     expected = level((light / (1 + light)) ** 0.8)
     assert expected == 106
-    assert (
-        np.abs(rgba[..., :3].astype(int) - expected).max() <= 1
-    )  # A4 and F#4 are not exactly 3/4 and 1/2
+    # A4 and F#4 are not exactly 3/4 and 1/2
+    assert np.abs(rgba[..., :3].astype(int) - expected).max() <= 1
 
 
 def test_the_base_is_the_first_playing_layer_and_a_faint_one_gets_less_weight(

@@ -228,9 +228,8 @@ def test_two_looks_with_the_same_shaders_are_mixed_before_them(
     settled(either, replace(going, shaders=(before["1"],)))
     middle = settled(either, dissolving(going, replace(coming, shaders=slots), 0.5))
     mixed = (plain[0] + plain[1]) / 2
-    expected = (0.25 * mixed + 0.75 * mixed[:, ::-1])[
-        SIZE[1] // 2, SIZE[0] // 2
-    ]  # no vignette in the middle
+    # no vignette in the middle
+    expected = (0.25 * mixed + 0.75 * mixed[:, ::-1])[SIZE[1] // 2, SIZE[0] // 2]
     assert np.abs(middle[SIZE[1] // 2, SIZE[0] // 2] - expected).max() <= 2 * 257
     assert middle[0, 0, :3].mean() < 0.8 * (0.25 * mixed + 0.75 * mixed[:, ::-1])[0, 0, :3].mean()
 

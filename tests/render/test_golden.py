@@ -95,9 +95,8 @@ def test_the_default_look_is_a_ring_on_a_dark_ground(
     renderer.resize(*SIZE)
     for frame in range(12):
         pitches_hz = tuple(hz * (1 + 0.01 * frame) for hz in (110.0, 164.8, 220.0, 277.2))
-        waves = tones(pitches_hz, 0.15)[
-            :, (np.arange(1024) * 0.22).astype(int)
-        ]  # 11 ms at the level of music
+        # 11 ms at the level of music
+        waves = tones(pitches_hz, 0.15)[:, (np.arange(1024) * 0.22).astype(int)]
         rgba = draw(renderer, FRESH, waves=waves, pitches_hz=pitches_hz, time_s=frame / 30)
     assert looks_like_a_ring(rgba)
     compare(rgba, "default")

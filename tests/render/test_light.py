@@ -53,9 +53,8 @@ def test_linear_light_is_as_bright_as_classic_adds_up_and_rolls_off(pixel: Calla
         linear = pixel(ONE | LINEAR | {"/multiverse/brightness": brightness}, value)
         assert linear == pytest.approx(classic, abs=5)
     same = ONE | {"/layer/2/solo": True}
-    assert pixel(same | LINEAR, 0.5, 0.5)[0] == pytest.approx(
-        level_of(2 * light_of(127.5)), abs=1
-    )  # 180, not 255
+    # 180, not 255
+    assert pixel(same | LINEAR, 0.5, 0.5)[0] == pytest.approx(level_of(2 * light_of(127.5)), abs=1)
     assert (
         pixel(same | {"/multiverse/tone": "clip", "/multiverse/brightness": 1.0}, 0.5, 0.5)[0]
         == 255

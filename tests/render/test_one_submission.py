@@ -138,9 +138,8 @@ def opened(request: pytest.FixtureRequest) -> Iterator[Watched]:
 def watched(opened: Watched) -> Iterator[Watched]:
     opened.renderer.resize(*SIZE)
     yield opened
-    with (
-        opened.renderer._context
-    ):  # on Windows no context is current after another has been released
+    # on Windows no context is current after another has been released
+    with opened.renderer._context:
         assert opened.renderer._context.error == "GL_NO_ERROR"
 
 

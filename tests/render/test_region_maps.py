@@ -61,9 +61,8 @@ def mapper(reports: Callable) -> Iterator[RegionMapper]:
 def test_brightness_is_bt601_luma_split_at_the_quarters_or_into_darkest_and_brightest() -> None:
     picture = grey_ramp(np.array([0, 63, 64, 127, 128, 191, 192, 255]))
     assert brightness_regions(picture, is_equalised=False)[0].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
-    primaries = np.array(
-        [[(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0)]], np.uint8
-    )  # 0.30, 0.59, 0.11, 0.89
+    # 0.30, 0.59, 0.11, 0.89
+    primaries = np.array([[(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0)]], np.uint8)
     assert brightness_regions(primaries, is_equalised=False)[0].tolist() == [1, 2, 0, 3]
     assert brightness_regions(grey_ramp(np.array([7, 9, 7, 9])), is_equalised=True)[0].tolist() == [
         0,
@@ -393,9 +392,8 @@ def test_a_controlnet_sees_each_class_in_its_colour_and_black_elsewhere(found: C
 
 
 def test_grey_and_pixels_below_sat_min_are_assigned_by_brightness() -> None:
-    pale_red = np.array(
-        [[(200, 170, 170)] * 2 + [(40, 36, 36)] * 2], np.uint8
-    )  # saturation 0.15 and 0.1
+    # saturation 0.15 and 0.1
+    pale_red = np.array([[(200, 170, 170)] * 2 + [(40, 36, 36)] * 2], np.uint8)
     grey = grey_ramp(np.array([0, 100, 150, 255]))
     for pixels, sat_min, expected in (
         (pale_red, 0.2, [2, 2, 0, 0]),

@@ -101,9 +101,8 @@ def test_traces_have_glow_but_no_streaks_at_a_jump(red: Callable) -> None:
     }
     seen = red(look, 0.0, (200, 200))
     y, x = np.mgrid[:200, :200] + 0.5
-    beyond_px = (
-        np.abs(np.hypot(x - 100, y - 100) - 56) - 1.0
-    )  # the circle's radius is 28 % of the height
+    # the circle's radius is 28 % of the height
+    beyond_px = np.abs(np.hypot(x - 100, y - 100) - 56) - 1.0
     rings = [seen[(beyond_px > low) & (beyond_px <= low + 2)] for low in range(0, 20, 2)]
     assert all(earlier > later for earlier, later in pairwise([ring.mean() for ring in rings]))
     assert max(np.ptp(ring) for ring in rings[1:]) < 0.16

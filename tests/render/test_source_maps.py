@@ -104,9 +104,8 @@ def test_a_lamp_that_moves_is_nobody_and_who_dances_in_its_light_is_found() -> N
 def test_the_flow_is_the_shift_in_widths_and_heights_with_y_up() -> None:
     wall, analysis = textured(), SourceAnalysis()
     analysis.compute(request(wall[20:200, 20:340]))
-    maps = analysis.compute(
-        request(wall[16:196, 12:332], 1)
-    )  # the wall moves 8 px to the right and 4 px down
+    # the wall moves 8 px to the right and 4 px down
+    maps = analysis.compute(request(wall[16:196, 12:332], 1))
     across, up = np.median(maps.flow.reshape(-1, 2), axis=0)
     assert across == pytest.approx(8 / 320, rel=0.1) and up == pytest.approx(-4 / 180, rel=0.1)
     assert (
@@ -239,9 +238,8 @@ def test_what_a_look_misses_is_told_once_after_two_seconds_and_again_when_the_ca
         + [None] * 100
     )
     for number, scene in enumerate(scenes):
-        readers = (
-            ["Silhouette"] if number % 100 < 70 else ["Echo"]
-        )  # which misses the same, and is no news
+        # which misses the same, and is no news
+        readers = ["Silhouette"] if number % 100 < 70 else ["Echo"]
         maps = mapper.maps(scene, readers=readers, time_s=number / FPS, is_offline=True)
         assert (maps is None) is (scene is None)
     lines = [line for _, line in reports.lines]

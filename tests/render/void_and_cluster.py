@@ -31,9 +31,8 @@ def make_ranks() -> np.ndarray:
     count = round(SIDE * SIDE * FIRST_FRACTION)
     for pixel in np.random.default_rng(SEED).choice(SIDE * SIDE, count, replace=False):
         put(int(pixel), True)
-    while put(cluster(), False) != put(
-        void(), True
-    ):  # until the tightest cluster's pixel leaves the largest void
+    # until the tightest cluster's pixel leaves the largest void
+    while put(cluster(), False) != put(void(), True):
         pass
     first = pixels.copy()
     ranks = np.zeros(SIDE * SIDE, np.uint16)

@@ -15,9 +15,8 @@ SATURATED = 0.8  # "R/(R + G + B) greater than or equal to 0.8"
 CHROMATICITY = 0.2  # "more than 0.2 in the CIE 1976 UCS chromaticity diagram"
 PEAT_RED = 20 / 320  # the earlier definition: a change of (R - G - B) x 320 above 20
 FIELD = 3  # "341 x 256 pixels ... of 1024 x 768": a third of the picture each way
-TO_XYZ = np.array(
-    [[0.4124, 0.2126, 0.0193], [0.3576, 0.7152, 0.1192], [0.1805, 0.0722, 0.9505]]
-)  # of linear sRGB
+# of linear sRGB
+TO_XYZ = np.array([[0.4124, 0.2126, 0.0193], [0.3576, 0.7152, 0.1192], [0.1805, 0.0722, 0.9505]])
 D65_UV = np.array([0.1978, 0.4683])
 
 

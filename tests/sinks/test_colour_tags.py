@@ -16,12 +16,8 @@ from engine.sources.pixels import UNTAGGED, VideoLook
 from tests.jobs.segment.disc_movie import write_movie
 from tests.jobs.video.writing.written import write
 
-HEIGHTS = (
-    480,
-    576,
-    578,
-    1080,
-)  # up to 576 lines players take BT.601 for granted, some of them above, too
+# up to 576 lines players take BT.601 for granted, some of them above, too
+HEIGHTS = (480, 576, 578, 1080)
 COLOURS = np.array([(255, 0, 0), (0, 200, 30), (20, 40, 230), (200, 60, 20)], np.uint8)
 MATRICES = {1: Colorspace.ITU709, 2: Colorspace.ITU601, 5: Colorspace.ITU601, 6: Colorspace.ITU601}
 

@@ -91,9 +91,8 @@ def test_no_sink_reads_a_frame_after_the_next_one(
     assert sink.status().frames == {"snapshot": 1}.get(kind, 12)
 
 
-@pytest.mark.parametrize(
-    "kind", [kind for kind in KINDS if kind != "record"]
-)  # named at its start: test_four_pictures
+# named at its start: test_four_pictures
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "record"])
 def test_without_an_argument_each_picture_has_its_own_name(kind: str) -> None:
     names = [sink_class(kind)("", picture).name for picture in PICTURES]
     if kind == "snapshot":

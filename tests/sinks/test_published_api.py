@@ -273,9 +273,8 @@ def test_two_spout_senders_share_the_context_that_spout_makes(
         for sink in sinks:
             sink.start(make_format())
             sink.publish(make_frame())
-            assert (
-                sink.status().frames == 1
-            )  # as pixels: Spout's context is not mistaken for a renderer's
+            # as pixels: Spout's context is not mistaken for a renderer's
+            assert sink.status().frames == 1
         sinks[order[0]].close()
         sinks[order[1]].publish(make_frame())
         assert current, "the other sender still needs it"

@@ -256,9 +256,8 @@ def test_live_a_recording_that_cannot_be_written_for_a_minute_fails_without_wait
 
 def test_existing_files_are_never_overwritten(make_format, make_frame, tmp_path: Path) -> None:
     folder = tmp_path / "tour" / "paris"
-    record_offline(
-        folder / "first.mp4", make_format(is_offline=True), [make_frame(0)]
-    )  # makes the folders
+    # makes the folders
+    record_offline(folder / "first.mp4", make_format(is_offline=True), [make_frame(0)])
     path = folder / "take.mp4"
     path.write_bytes(b"precious")
     for number in (2, 3):

@@ -93,10 +93,8 @@ def test_a_looped_video_changes_its_picture_with_the_frame_that_is_due(
 def test_pictures_not_requested_in_time_are_counted_and_skipped(
     write_video, open_file, number_in, clock, wait_for
 ):
-    for wait_s, lost in (
-        (3 / 30 + 1e-6, 2),
-        (60.0, 0),
-    ):  # after a long pause playback continues where it was
+    # after a long pause playback continues where it was
+    for wait_s, lost in ((3 / 30 + 1e-6, 2), (60.0, 0)):
         source = open_file(write_video(30))
         wait_for(source.latest_frame, "the first picture")
         wait_for(lambda source=source: source.status().frames >= 4, "three pictures ready")

@@ -13,18 +13,11 @@ from typing import Any
 import pytest
 import sounddevice
 
-UNSUPPORTED_RATE = (
-    -9997
-)  # paInvalidSampleRate: pa_win_wasapi.c returns it for a format that the mixer does not support
+# paInvalidSampleRate: pa_win_wasapi.c returns it for a format that the mixer does not support
+UNSUPPORTED_RATE = -9997
 INVALID_DEVICE = -9996  # paInvalidDevice: returned if CreateAudioClient failed
-MME, DIRECTSOUND, WDMKS, WASAPI, ASIO, CORE_AUDIO = (
-    2,
-    1,
-    11,
-    13,
-    3,
-    5,
-)  # PaHostApiTypeId (portaudio.h)
+# PaHostApiTypeId (portaudio.h)
+MME, DIRECTSOUND, WDMKS, WASAPI, ASIO, CORE_AUDIO = (2, 1, 11, 13, 3, 5)
 OUTPUT_BUFFER_S = 0.05
 AUTO_CONVERT = 1 << 6  # paWinWasapiAutoConvert (pa_win_wasapi.h)
 

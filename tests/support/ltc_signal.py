@@ -86,9 +86,8 @@ def ltc_signal(
     bits = np.array(
         [frame_bits(label, is_drop=rate == "29.97df", user_bits=user_bits) for label in labels]
     ).ravel()
-    flips = np.ones(
-        2 * bits.size, int
-    )  # of the level, at the start of each half cell: always one at the cell's start
+    # of the level, at the start of each half cell: always one at the cell's start
+    flips = np.ones(2 * bits.size, int)
     flips[1::2] = bits
     levels = 1.0 - 2.0 * (np.cumsum(flips) % 2)
     fps = FPS[rate]
@@ -96,9 +95,8 @@ def ltc_signal(
     is_backward = float(speed_at(np.zeros(1))[0]) < 0.0
     longest_s = frames / fps / 0.4 + 1.0
     times_s = np.arange(round(longest_s * sample_rate_hz)) / sample_rate_hz
-    moved = (
-        np.cumsum(speed_at(times_s)) * fps / sample_rate_hz
-    )  # in frames, at the end of each sample period
+    # in frames, at the end of each sample period
+    moved = np.cumsum(speed_at(times_s)) * fps / sample_rate_hz
     position = np.concatenate([[0.0], moved]) + (frames if is_backward else 0.0)
     inside = (position >= 0.0) & (position <= frames)
     position = position[: int(np.argmin(inside)) if not inside.all() else None]
@@ -115,9 +113,8 @@ def ltc_signal(
         if not is_backward
         else np.arange(position.size, dtype=float)[::-1]
     )
-    starts = (
-        np.interp(edges, ascending, numbers, left=np.nan, right=np.nan) + lead - 0.5
-    )  # a sample's middle
+    # a sample's middle
+    starts = np.interp(edges, ascending, numbers, left=np.nan, right=np.nan) + lead - 0.5
     return LtcSignal(np.concatenate([np.zeros(lead), sound]).astype(np.float32), labels, starts)
 
 

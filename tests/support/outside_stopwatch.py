@@ -49,9 +49,8 @@ def main() -> None:
             pause_s = started_s + number / float(rate) - time.perf_counter()
             if pause_s > 0:
                 time.sleep(pause_s)
-            while (
-                number - frames[-1][2] > MAX_UNSEEN
-            ):  # else its grey could be one of the round before
+            # else its grey could be one of the round before
+            while number - frames[-1][2] > MAX_UNSEEN:
                 time.sleep(POLL_S)
             before_s = time.perf_counter()
             sock.send(packet(number))

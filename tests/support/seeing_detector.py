@@ -53,10 +53,8 @@ HEADS = 8  # seven are used, one a moment
 MOMENTS = 7
 MIN_AREA = 0.001  # of the picture; at four times it the score is a half
 AREA_LEAD = 16.0  # the area against the moments it divides
-SELECTED, SELECTED_SCALE = (
-    64,
-    1e4,
-)  # pairs of channels: area, x, y, xx, yy, the least area, own kind
+# pairs of channels: area, x, y, xx, yy, the least area, own kind
+SELECTED, SELECTED_SCALE = (64, 1e4)
 LONE_PAIR = 8.0  # what LayerNorm makes of 128 channels of which one pair is set: sqrt(128 / 2)
 
 
@@ -110,9 +108,8 @@ def cut_patches(vit: Any, patch_size: int) -> None:
         min=0
     ) / step
     blocks = torch.einsum("iy,jx->ijyx", fraction, fraction).flatten(0, 1)  # (16, patch, patch)
-    positions = (
-        vit.embeddings.position_embeddings
-    )  # the projection has no bias, so constants are added here
+    # the projection has no bias, so constants are added here
+    positions = vit.embeddings.position_embeddings
     for kind, weights in enumerate(KIND_WEIGHTS):
         channels = slice(kind * SUBBLOCKS, (kind + 1) * SUBBLOCKS)
         # Pixels come as 2 RGB - 1.

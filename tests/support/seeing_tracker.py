@@ -139,10 +139,8 @@ def draw_tracked_masks(decoder: Any) -> None:
     divisor = keep_scale(decoder.upscale_layer_norm)
     decoder.upscale_layer_norm.weight.zero_()
     for kind in range(SHAPE_KINDS):
-        for channel, sign in (
-            (kind, 1.0),
-            (SHAPE_KINDS + kind, -1.0),
-        ):  # in pairs, so that the mean stays 0
+        # in pairs, so that the mean stays 0
+        for channel, sign in ((kind, 1.0), (SHAPE_KINDS + kind, -1.0)):
             decoder.upscale_conv1.weight[CODE + 2 * kind, channel] = sign / (2 * LONE_PAIR)
             decoder.upscale_conv1.weight[CODE + 2 * kind + 1, channel] = -sign / (2 * LONE_PAIR)
         decoder.upscale_layer_norm.weight[kind] = -2 * shut * divisor

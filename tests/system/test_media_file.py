@@ -39,9 +39,8 @@ def test_whatever_is_named_as_a_video_or_sound_is_opened_only_if_it_is_one_file(
         "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nfifo.mp4\n#EXT-X-ENDLIST\n"
     )
     with socket.socket(socket.AF_UNIX) as server:
-        server.bind(
-            os.path.relpath(tmp_path / "socket")
-        )  # the whole path may be too long for its address
+        # the whole path may be too long for its address
+        server.bind(os.path.relpath(tmp_path / "socket"))
         lines, peak_mb = lines_of(OPENED, *due)
     assert len(lines) == 4 * len(due), lines
     for number, line in enumerate(lines):

@@ -53,9 +53,8 @@ def test_models_get_threads_that_spin_briefly_unless_the_user_has_chosen() -> No
 
 @LINUX_ONLY
 def test_the_drawing_threads_sleep_and_children_do_not_inherit_that() -> None:
-    settings = library_settings(
-        "import engine.models" + LIKE_NUMBA
-    )  # which chooses that threads spin
+    # which chooses that threads spin
+    settings = library_settings("import engine.models" + LIKE_NUMBA)
     assert "OMP_WAIT_POLICY = 'PASSIVE'" in settings and "GOMP_SPINCOUNT = '0'" in settings
     assert "left in the environment: None" in settings
     assert "OMP_WAIT_POLICY = 'ACTIVE'" in library_settings(LIKE_NUMBA, OMP_WAIT_POLICY="active")

@@ -60,9 +60,8 @@ def test_a_frame_of_half_a_second_is_reported_once_with_its_stack_and_its_end(sh
 def test_the_end_of_a_run_waits_three_seconds_for_a_standing_frame(
     show: Show, is_first: bool
 ) -> None:
-    show.mark.is_watched = (
-        not is_first
-    )  # the first frame may compile for long, which is no standstill
+    # the first frame may compile for long, which is no standstill
+    show.mark.is_watched = not is_first
     show.mark.begin(1.0)
     show.watchdog.step(2.0)
     show.is_stopping = True

@@ -39,9 +39,8 @@ class RunningEngine:
         self._opened = threading.Event()
         self._thread = threading.Thread(target=self._play)
         self._thread.start()
-        assert self._opened.wait(
-            120.0
-        )  # in a fresh checkout it compiles first: 33 s on a busy machine
+        # in a fresh checkout it compiles first: 33 s on a busy machine
+        assert self._opened.wait(120.0)
         if self._error is not None:
             raise self._error
         # One that is closed while it still imports the page's libraries holds its ports for longer.

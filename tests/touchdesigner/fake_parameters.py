@@ -221,9 +221,8 @@ class Page:
         order: float | None = None,
         replace: bool = True,
     ) -> ParGroup:  # fmt: skip
-        if not NAME.fullmatch(
-            name
-        ):  # of any length: docs.derivative.ca/Custom_Parameters only advises below 12
+        # of any length: docs.derivative.ca/Custom_Parameters only advises below 12
+        if not NAME.fullmatch(name):
             raise tdError(f"{name!r}: not a name for a custom parameter")
         suffixes = list(SUFFIXES.get(style, "")) or (
             [str(n + 1) for n in range(size)] if size > 1 else [""]

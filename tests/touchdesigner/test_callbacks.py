@@ -152,11 +152,8 @@ def test_a_beat_is_found_once_with_its_position_in_the_bar(module_named: Callabl
     positions = [0.5, 0.9, 1.02, 1.0, 1.9, 2.1, 2.95, 3.95, 4.99, 6.1]
     beats = [watch.take(at % 1.0, at / 3 % 1.0, 3) for at in positions]
     assert beats == [None, None, 2, None, None, 3, None, None, None, 1]
-    for beats_a_bar in (
-        1,
-        4,
-        7,
-    ):  # at 180 beats/min; the tempo is corrected back by up to a tenth of a beat
+    # at 180 beats/min; the tempo is corrected back by up to a tenth of a beat
+    for beats_a_bar in (1, 4, 7):
         watch = module_named("callbacks").BeatWatch()
         positions = [frame / 20 - 0.1 * (frame % 3 == 0) for frame in range(20 * 17)]
         beats = [watch.take(at % 1.0, at / beats_a_bar % 1.0, beats_a_bar) for at in positions]

@@ -38,9 +38,8 @@ def home(rig: ComponentRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_engine_is_started_without_touchdesigners_python_and_ended(
     rig: ComponentRig, until: Until, home: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(
-        "PYTHONHOME", "/nowhere"
-    )  # as TouchDesigner sets it; any other Python crashes with it
+    # as TouchDesigner sets it; any other Python crashes with it
+    monkeypatch.setenv("PYTHONHOME", "/nowhere")
     rig.set("Command", str(PROGRAM))
     rig.set("Options", QUIET)
     rig.pulse("Startengine")
@@ -125,9 +124,8 @@ def test_a_restarted_engine_is_found_again_and_its_values_win(
         until(lambda: rig.value("Connected") and rig.value("L1angle") == 10.0, "the first engine")
         notify = first.engine._parts.control_hub.dispatcher.feedback.notify
         found = lambda: notify("/sam3/objects", 3) or rig.comp.op("out7_objects")["objects"] == 3.0  # noqa: E731
-        until(
-            found, "what its SAM3 finds"
-        )  # again and again: on a slow machine the connection may be lost meanwhile
+        # again and again: on a slow machine the connection may be lost meanwhile
+        until(found, "what its SAM3 finds")
     finally:
         first.close()
     rig.skipped_s += 3.5

@@ -60,9 +60,8 @@ def rig(
     require(SHELL, "Chromium")
     folder = tmp_path_factory.mktemp("page")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(
-            "MULTIVERSE_HOME", str(folder)
-        )  # presets, cues and mappings of these tests only
+        # presets, cues and mappings of these tests only
+        patch.setenv("MULTIVERSE_HOME", str(folder))
         # Tests press as fast as the page answers: within 60 ms the second press would be a worn
         # button's bounce.
         patch.setattr(bank, "BOUNCE_S", 0.0)
@@ -95,10 +94,8 @@ def shared(visit: Visit, size: dict[str, int]) -> Iterator[Visit]:
     if visit.page.viewport_size != size:
         visit.page.set_viewport_size(size)
     visit.page.locator("#play-tab").click()
-    for is_on in (
-        "true",
-        "false",
-    ):  # changes arrive in their order: with these the page has received the reset
+    # changes arrive in their order: with these the page has received the reset
+    for is_on in ("true", "false"):
         visit.live.engine.params.set("/master/freeze", is_on == "true", by="test")
         visit.page.locator(f"#freeze[aria-pressed={is_on}]").wait_for(state="attached")
     yield visit

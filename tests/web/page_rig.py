@@ -170,9 +170,8 @@ class Visit:
         page.on("pageerror", lambda error: self.errors.append(str(error)))
 
     def _hear(self, message: Any) -> None:
-        is_picture = (
-            "404" in message.text and "/presets/" in message.location["url"]
-        )  # its preset was deleted meanwhile
+        # its preset was deleted meanwhile
+        is_picture = "404" in message.text and "/presets/" in message.location["url"]
         if message.type == "error" and not is_picture:
             self.errors.append(message.text)
 

@@ -221,9 +221,8 @@ def test_a_client_that_disconnects_before_the_answer_is_not_an_error(serve, repo
     )
     for path in (b"GET / ", b"GET /live ", b"GET /preview ") * 30:
         with socket.create_connection(web.server.address, timeout=120) as client:
-            client.setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-            )  # closed with a reset
+            # closed with a reset
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             client.sendall(handshake.replace(b"GET / ", path))
     assert web.get("/status.json")[0] == 200
     assert not caplog.records

@@ -105,9 +105,8 @@ def test_a_held_fader_ignores_other_changes_and_shows_them_on_release(
     visit.control("/layer/1/curve")
     move = visit.grab("/layer/1/curve")
     move(-1.2)
-    live.becomes(
-        "/layer/1/curve", 0.0
-    )  # the end of the fader: no later step of the mouse sends anything
+    # the end of the fader: no later step of the mouse sends anything
+    live.becomes("/layer/1/curve", 0.0)
     live.send("/layer/1/curve", 0.125)
     live.send("/layer/1/phase", 0.5)  # sent right after it
     visit.shows("/layer/1/phase", 0.5)
@@ -310,9 +309,8 @@ def test_a_control_is_learnt_by_touching_it_and_moving_a_knob(
         lambda: (live.send("/knob/7", next(turns)), toast.count())[1], "the knob to be learnt"
     )
     live.send("/layer/3/curve", 0.5)
-    live.becomes(
-        "/layer/3/curve", 0.5
-    )  # its last turns have arrived: the next lesson does not hear them
+    # its last turns have arrived: the next lesson does not hear them
+    live.becomes("/layer/3/curve", 0.5)
     page.locator("#cues-tab").click()
     page.locator("#cue-go").click()
     page.locator("#learn-line", has_text="/cue/go").wait_for()

@@ -132,9 +132,8 @@ def test_a_route_is_made_by_touching_a_control_and_choosing_a_source(
 ) -> None:
     page = visit.page
     live.engine.params.set_many([("/lfo/1/shape", "saw"), ("/lfo/1/tempo_sync", "beat")], by="test")
-    live.engine.params.set(
-        "/tempo/bpm", 97.0, by="test"
-    )  # at 120 each third picture would show the same
+    # at 120 each third picture would show the same
+    live.engine.params.set("/tempo/bpm", 97.0, by="test")
     live.engine.params.set_many(
         [("/mod/1/source", "rms"), ("/mod/1/target", "/layer/1/curve")], by="test"
     )

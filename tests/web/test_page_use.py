@@ -405,9 +405,8 @@ def test_a_refused_list_is_retried_and_its_notice_vanishes_but_stays_in_status(
     notice = notices.filter(has_text="/map/list: asked too often")
     notice.hover()
     assert (requests["/cue/list"], requests["/map/list"]) == (3, 5)
-    page.clock.fast_forward(
-        60_000
-    )  # the page takes this for a silent engine, reconnects and requests its lists anew
+    # the page takes this for a silent engine, reconnects and requests its lists anew
+    page.clock.fast_forward(60_000)
     assert notice.is_visible()
     page.mouse.move(5, 5)
     page.clock.run_for(11_000)

@@ -208,9 +208,8 @@ def test_undo_and_redo_take_back_a_drag_and_a_look_also_those_of_others(
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] / 2, steps=4)
     page.mouse.up()
-    live.until(
-        lambda: live.get(address) > 0.85, "the end of the drag"
-    )  # later than its first steps
+    # later than its first steps
+    live.until(lambda: live.get(address) > 0.85, "the end of the drag")
     moved = live.get(address)
     page.keyboard.press("Control+z")
     page.locator(".toast", has_text=f"undone: {address}").wait_for()

@@ -11,9 +11,8 @@ import simplejpeg
 from engine.web.preview import encode_preview
 from tests.web.socket_client import Refused
 
-NOISE = np.random.default_rng(1).integers(
-    0, 255, (720, 1280, 4), np.uint8
-)  # 1.4 MB a JPEG: fills any buffer
+# 1.4 MB a JPEG: fills any buffer
+NOISE = np.random.default_rng(1).integers(0, 255, (720, 1280, 4), np.uint8)
 SLOW_BYTES = 4096
 
 

@@ -134,9 +134,8 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Show]:
     is none."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MULTIVERSE_HOME", str(tmp_path_factory.mktemp("home")))
-        patch.setattr(
-            prepared, "PROGRAM", ("engine.cli.prepared_program", "main()")
-        )  # not idle beside other tests
+        # not idle beside other tests
+        patch.setattr(prepared, "PROGRAM", ("engine.cli.prepared_program", "main()"))
         show = Show(Reports())
         yield show
         show.picture.close()
@@ -179,9 +178,8 @@ def test_it_is_the_picture_of_the_same_look_and_sound_drawn_here(
     assert np.abs(show.read() - here).mean() < 1, (
         "a macro that moves the show moves nothing that waits"
     )
-    show.store.set_many(
-        [("/text/2/text", "NEXT"), ("/text/2/size", 60.0)], by="test"
-    )  # no look has the second text
+    # no look has the second text
+    show.store.set_many([("/text/2/text", "NEXT"), ("/text/2/size", 60.0)], by="test")
     show.read_until(lambda picture: bool(np.abs(picture - here).mean() > 3))
     show.store.set("/text/2/text", "", by="test")
 

@@ -55,9 +55,8 @@ class WebRig:
     def __init__(self, report: Any, options: dict[str, Any]) -> None:
         self.store, self.commands, self.modulation = ParamStore(), CommandTable(), Modulation()
         for command in osc_schema.COMMANDS:
-            if command.address.endswith(
-                "/list"
-            ):  # a page asks for them at once, and shows each refusal as a notice
+            # a page asks for them at once, and shows each refusal as a notice
+            if command.address.endswith("/list"):
                 self.commands.add(command.address, lambda reply, *args: reply.done())
         self.dispatcher = Dispatcher(self.store, self.commands, SystemClock(), report)
         self.dispatcher.feedback.publish_features(

@@ -220,9 +220,8 @@ class BankControl:
         if not pressed.is_flashing:
             return
         self._mixer.flash(pressed.name, is_pressed=False)
-        for other in (
-            self._pressed.values()
-        ):  # pressed while this one was: what was prepared before both stays
+        # pressed while this one was: what was prepared before both stays
+        for other in self._pressed.values():
             if other.before == pressed.name:
                 other.before = pressed.before
         if self._mixer.prepared == pressed.name:  # a flash leaves what was prepared
@@ -243,9 +242,8 @@ class BankControl:
         try:
             for pressed in self._pressed.values():
                 is_long = pressed.may_flash and now_s - pressed.since_s > FLASH_AFTER_S
-                if is_long and not self._presets.awaited_shader(
-                    pressed.name
-                ):  # else it flashes once that is tested
+                # else it flashes once that is tested
+                if is_long and not self._presets.awaited_shader(pressed.name):
                     pressed.may_flash = False
                     self._armed = ("", 0)
                     self._mixer.flash(pressed.name, is_pressed=True, by=pressed.by)

@@ -11,9 +11,8 @@ from engine.control.outgoing.sender import Sender
 from engine.params.banks import BankState
 from engine.params.mapping.controls import Control
 
-INTERVAL_S: Final = (
-    1 / 30
-)  # at most 32 lights each: fewer than the 1040 messages per second that a MIDI cable carries
+# at most 32 lights each: fewer than the 1040 messages per second that a MIDI cable carries
+INTERVAL_S: Final = 1 / 30
 
 
 @dataclass(slots=True, eq=False)

@@ -232,9 +232,8 @@ class CameraControl:
             reply.send("/camera/entry", entry, title, int(is_on))
         reply.send("/camera/ndi", int(self._senders.wants_ndi))
         reply.done()
-        if (
-            not self._is_offline and not self._is_listing_cameras
-        ):  # /camera/changed announces new ones
+        # /camera/changed announces new ones
+        if not self._is_offline and not self._is_listing_cameras:
             self._is_listing_cameras = True
             self._jobs.put(partial(self._poll_sources, with_cameras=True))
 
@@ -276,9 +275,8 @@ class CameraControl:
         if on is None:
             on = current
             status = self._current.status()
-            is_camera = (
-                current.partition(":")[0] not in FROM_PROGRAMS
-            )  # it may just not be listed yet
+            # it may just not be listed yet
+            is_camera = current.partition(":")[0] not in FROM_PROGRAMS
             is_away = not is_camera or status is None or status.state == "lost"
             entries.append((current, f"{current} (not available)" if is_away else current))
         return [(entry, title, entry == on) for entry, title in entries]
@@ -308,9 +306,8 @@ class CameraControl:
                 self._senders.close()
                 return
             worker.busy_since_s = self._clock.now_s()
-            self._guard.attempt(
-                job
-            )  # an error in one driver must not make all other sources unavailable
+            # an error in one driver must not make all other sources unavailable
+            self._guard.attempt(job)
             worker.busy_since_s = None
         with self._lock:  # another worker has taken over
             self._abandoned -= 1

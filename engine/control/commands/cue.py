@@ -33,9 +33,8 @@ PREVIOUS_NAME = "cues.previous.toml"
 GO_PAUSE = "/cue/go_pause_s"
 LAYER_5 = "layer5"
 """Argument of commands, for a cue that leaves layer 5 as it is."""
-MIN_FOLLOW = FadeTime(
-    0.001
-)  # of a recalled cue whose follow time has passed: the next cue starts in the next frame
+# of a recalled cue whose follow time has passed: the next cue starts in the next frame
+MIN_FOLLOW = FadeTime(0.001)
 
 
 class CueControl:

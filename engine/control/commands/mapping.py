@@ -127,9 +127,8 @@ class MapControl:
         self._map = ControlMap()
         self._movements = MovementReader()
         self._learner = Learner()
-        self._ignored: deque[tuple[Message, float]] = deque(
-            maxlen=MAX_IGNORED
-        )  # typing errors, perhaps of a program
+        # typing errors, perhaps of a program
+        self._ignored: deque[tuple[Message, float]] = deque(maxlen=MAX_IGNORED)
         self._learn_request: _LearnRequest | None = None
         self._has_reported_unmapped_midi = False
         self._names: tuple[str, ...] = tuple(BUILT_IN)

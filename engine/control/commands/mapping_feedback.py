@@ -164,9 +164,8 @@ class MapFeedback:
             self._outputs = {}
             self._outputs_of = {}
             for entry in entries:
-                if not entry.feedback or is_pattern(
-                    entry.control
-                ):  # no control listens at an address with a *
+                # no control listens at an address with a *
+                if not entry.feedback or is_pattern(entry.control):
                     continue
                 control = (
                     entry.control._replace(number=0)

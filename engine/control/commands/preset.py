@@ -235,9 +235,8 @@ class PresetControl:
         loaded = self.cache.get(name)
         text = self._store.get(_TEXT)
         if self.current.name in WORDED and text not in ("", self.current.loaded_value(_TEXT)):
-            self._store.set(
-                _OWN_TEXT, text, by="preset"
-            )  # somebody has written it into the look that goes
+            # somebody has written it into the look that goes
+            self._store.set(_OWN_TEXT, text, by="preset")
         return self._arrange(loaded)
 
     def _arrange(self, loaded: LoadedPreset) -> LoadedPreset:

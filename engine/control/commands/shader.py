@@ -110,9 +110,8 @@ class ShaderControl:
         """Why shaders were refused or bypassed in this run, by `_key`; replaced as a whole."""
         self._has_played: set[str] = set()
         """Shaders, by `_key`, whose drawing time is known because they have played."""
-        self._step_lock = (
-            threading.Lock()
-        )  # locked by its thread during a step; the render thread only tries it
+        # locked by its thread during a step; the render thread only tries it
+        self._step_lock = threading.Lock()
         self._files = {slot: "" for slot in fx.SLOTS}
         """The chosen file of each slot as of the newest frame."""
         self._failing: dict[str, tuple[PlayingShader | None, str]] = {}
@@ -135,9 +134,8 @@ class ShaderControl:
 
     def start(self) -> None:
         for slot in fx.LOOK_SLOTS if self._tests_first else ():
-            if fx.chosen_file(
-                slot, self._store.snapshot()
-            ):  # no look was before, and its layers alone may be black
+            # no look was before, and its layers alone may be black
+            if fx.chosen_file(slot, self._store.snapshot()):
                 self._player.stand_in(slot)
         self.catalog.start()
         self._thread.start()
@@ -487,9 +485,8 @@ class ShaderControl:
             for slot in self._slots.values()
             if slot.state == "testing" and slot.text is not None
         ]
-        texts += [
-            each.text for each in reversed(self._prepared.values()) if each.text is not None
-        ]  # newest first
+        # newest first
+        texts += [each.text for each in reversed(self._prepared.values()) if each.text is not None]
         for tested, outcome in self._testing.step(texts, self.catalog):
             if outcome.is_late:
                 line = f"{tested.entry.name}: {outcome.reason}; its test begins again"
@@ -695,10 +692,8 @@ class ShaderControl:
 
     def _bypass(self, slot_name: str, draw_ms: float, period_s: float) -> None:
         slot = self._slots[slot_name]
-        if not slot.chosen_name or slot.state in (
-            "waiting",
-            "testing",
-        ):  # emptied, or another was chosen meanwhile
+        # emptied, or another was chosen meanwhile
+        if not slot.chosen_name or slot.state in ("waiting", "testing"):
             return
         holds = {
             fx.GENERATOR: f"; {self._stand_in_name()} holds the picture",

@@ -184,9 +184,8 @@ class ShaderTestScheduler:
             self._look_up(text)
         if self._running is None or self._running.tester is self._idle.tester:
             waiting = filter(self.must_test, texts)
-            due = min(
-                waiting, key=lambda text: self._late.get(text.key, 0), default=None
-            )  # a late one after others
+            # a late one after others
+            due = min(waiting, key=lambda text: self._late.get(text.key, 0), default=None)
             if due is not None:
                 try:
                     self._end_idle(due)
@@ -336,9 +335,8 @@ class ShaderTestScheduler:
         self._find_new(catalog)
         text = idle.text
         if text is not None:
-            if text.key in self._outcomes or self._looked_up.get(
-                text.key
-            ):  # a refused one may pass once it is chosen
+            # a refused one may pass once it is chosen
+            if text.key in self._outcomes or self._looked_up.get(text.key):
                 idle.text = None
             elif (
                 text.key in self._looked_up

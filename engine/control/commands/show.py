@@ -267,9 +267,8 @@ class ShowControl:
         table.add("/sink/stop", self._on_sink_stop)
         table.add("/smooth", self._on_smooth)
         table.add("/window/list", self._on_window_list, is_listing=True)
-        table.add(
-            "/window/open", self._on_window_open, is_listing=True
-        )  # it lists the displays, too
+        # it lists the displays, too
+        table.add("/window/open", self._on_window_open, is_listing=True)
 
     # -- before the first frame ----------------------------------------------------------------
 
@@ -297,9 +296,8 @@ class ShowControl:
         if config.resume:
             self._presets.resume(autosave.load())
         if config.preset is not None:
-            self._presets.load(
-                config.preset, is_by_hand=False, may_wait=False
-            )  # the values after it hold
+            # the values after it hold
+            self._presets.load(config.preset, is_by_hand=False, may_wait=False)
         first_values = [
             ("/engine/width", config.width),
             ("/engine/height", config.height),
@@ -396,9 +394,8 @@ class ShowControl:
 
     def _switch_sink(self, address: str, is_on: bool, snapshot: Snapshot) -> None:
         kind = address.split("/")[2]
-        if is_on == (
-            kind in self._sinks.kinds
-        ):  # the engine set the switch itself, to show this state
+        # the engine set the switch itself, to show this state
+        if is_on == (kind in self._sinks.kinds):
             return
         if not is_on:
             self._sinks.stop(kind)

@@ -92,9 +92,8 @@ class StillControl:
                 continue
             self._written.remove((name, pad, reply))
             look = _PLAIN | {file_address(GENERATOR): name, f"/fx/{GENERATOR}/mix": 1.0}
-            look |= {
-                f"/layer/{number}/intensity": 0.0 for number in range(1, 5)
-            }  # black until it is tested
+            # black until it is tested
+            look |= {f"/layer/{number}/intensity": 0.0 for number in range(1, 5)}
             macros: dict[str, Value] = {"/macro/moves/6": "/post/glow 0 1", "/macro/name/6": "Haze"}
             for number, (each, macro) in enumerate(_MOVES.items(), start=1):
                 macros[f"/macro/moves/{macro}"] = f"/fx/{GENERATOR}/{number} 0 1"

@@ -27,9 +27,8 @@ from engine.params.mapping.controls import DMX
 PAIR: Final = "16bit"
 MAX_MAPPED: Final = 256  # channels in one turn
 MAX_OTHERS: Final = 32  # in one turn, for learning and the list
-RESTING: Final = (
-    -1.0
-)  # a pair that was mapped during the show: it sets nothing until its fader moves
+# a pair that was mapped during the show: it sets nothing until its fader moves
+RESTING: Final = -1.0
 
 
 class _Channels:

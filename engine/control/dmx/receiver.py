@@ -369,9 +369,8 @@ class DmxReceiver:
         for universe, messages in changes:
             by_source.setdefault(universe.source, []).extend(messages)
         for source, messages in by_source.items():
-            self._deliver(
-                messages, source
-            )  # a console's faders move in one frame, in whichever universe they are
+            # a console's faders move in one frame, in whichever universe they are
+            self._deliver(messages, source)
 
     def _answer_polls(self, now_s: float) -> None:
         for host, poll in self._polls.take_due(now_s):

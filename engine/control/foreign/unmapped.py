@@ -283,9 +283,8 @@ class Mistakes:
         self._feedback.listener_of(sender).post(packet)
 
 
-@lru_cache(
-    maxsize=256
-)  # who mistypes an address once sends it again; the search for the nearest takes milliseconds
+# who mistypes an address once sends it again; the search for the nearest takes milliseconds
+@lru_cache(maxsize=256)
 def _unknown(address: str) -> tuple[str, bytes]:
     """The explanation for an unknown address, and the answer with it."""
     reason = unknown(address)

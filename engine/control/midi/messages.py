@@ -19,14 +19,10 @@ _NAMES: Final = {
     0xE0: "pitch_bend",
 }
 _BETWEEN_WORDS: Final = re.compile(r"[^a-z0-9.+()-]+")
-_PASSING: Final = (
-    0xB0,
-    0xD0,
-    0xE0,
-)  # controllers, pressure, bend: of these only the newest value counts
-_SELECTING: Final = frozenset(
-    (6, 38, 96, 97, 98, 99, 100, 101)
-)  # controllers of NRPNs: their order counts
+# controllers, pressure, bend: of these only the newest value counts
+_PASSING: Final = (0xB0, 0xD0, 0xE0)
+# controllers of NRPNs: their order counts
+_SELECTING: Final = frozenset((6, 38, 96, 97, 98, 99, 100, 101))
 MAX_IN_ORDER: Final = 32  # messages of one device in one turn; a cable carries 3 in that time
 Timed = tuple[bytes, float]
 """A message and its time of arrival, in seconds of the engine's clock."""

@@ -361,9 +361,8 @@ class MidiPorts:
                 continue
             if self._refused.get(port, float("-inf")) <= now_s:
                 self._refused[port] = now_s + RETRY_S
-                self._guard.attempt(
-                    partial(self._open, port)
-                )  # a broken driver must not stop the others
+                # a broken driver must not stop the others
+                self._guard.attempt(partial(self._open, port))
         self._log_waiting(present)
 
     def _close_missing(self, device: _Device, present: frozenset[Port]) -> None:

@@ -104,9 +104,8 @@ class LibremidiSystem:
         """`api`: libremidi's name of one, `JACK_MIDI` for example; "": the system's own."""
         self._is_jack = is_jack = api.startswith("JACK")
         if is_jack and sys.platform == "linux":
-            with suppress(
-                OSError
-            ):  # the system's, which knows its server; the package has an old one with it
+            # the system's, which knows its server; the package has an old one with it
+            with suppress(OSError):
                 ctypes.CDLL("libjack.so.0", ctypes.RTLD_GLOBAL)
         try:
             self._lib: Any = importlib.import_module("pylibremidi")
@@ -120,9 +119,8 @@ class LibremidiSystem:
         self._api = getattr(lib.API, api) if api else lib.midi1_default_api()
         watching = lib.ObserverConfiguration()
         watching.track_virtual = True
-        news: deque[tuple[bool, str] | None] = (
-            deque()
-        )  # None: a new port; else (is_input, name) of a removed one
+        # None: a new port; else (is_input, name) of a removed one
+        news: deque[tuple[bool, str] | None] = deque()
         self._news = news
         # They hold the deque, not us: the garbage collector does not see what a C++ callback holds.
         watching.input_added = lambda port: news.append(None)

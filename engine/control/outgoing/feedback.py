@@ -320,9 +320,8 @@ class Feedback:
         first = self._turn % len(subscribers)
         room = PACKETS_TO_ALL
         for subscriber in subscribers[first:] + subscribers[:first]:
-            if self.outbox.is_behind(
-                subscriber.target.name
-            ):  # queued here, where newer values replace older ones
+            # queued here, where newer values replace older ones
+            if self.outbox.is_behind(subscriber.target.name):
                 continue
             waiting = subscriber.waiting
             portion = list(waiting)[: min(PACKETS_A_SENDING, room)]
@@ -361,9 +360,8 @@ class Feedback:
         interval_s = self._features_interval_s()
         if not interval_s:
             return
-        self._features_due_s = min(
-            self._features_due_s, now_s + interval_s
-        )  # the rate may have been raised since
+        # the rate may have been raised since
+        self._features_due_s = min(self._features_due_s, now_s + interval_s)
         if now_s < self._features_due_s:
             return
         is_behind = now_s - self._features_due_s > interval_s

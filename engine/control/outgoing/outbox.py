@@ -27,9 +27,8 @@ class OscCounters:
     """Counts since the start, of both directions; readable from any thread. Each field is written
     by one thread, the receiving or the sending one, or through `add`."""
 
-    _adding: ClassVar[threading.Lock] = (
-        threading.Lock()
-    )  # a class variable, so that a copy holds only the counters
+    # a class variable, so that a copy holds only the counters
+    _adding: ClassVar[threading.Lock] = threading.Lock()
 
     packets: int = 0
     """Datagrams and stream packets from allowed senders that were executed."""

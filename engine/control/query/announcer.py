@@ -103,10 +103,8 @@ class Announcer:
         return []
 
     def _announce(self, interfaces: list[str]) -> None:
-        from zeroconf import (
-            ServiceInfo,
-            Zeroconf,
-        )  # the import takes 0.1 s, which would delay the first picture
+        # the import takes 0.1 s, which would delay the first picture
+        from zeroconf import ServiceInfo, Zeroconf
 
         for address in interfaces:  # zeroconf leaks its socket if an address is not this machine's
             with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:

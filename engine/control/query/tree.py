@@ -203,10 +203,8 @@ class QueryTree:
         changed = [
             path for path in now.keys() & before.keys() if _shape(now[path]) != _shape(before[path])
         ]
-        lost = [
-            *(before.keys() - now.keys()),
-            *changed,
-        ]  # a client keeps the range of a path that it knows
+        # a client keeps the range of a path that it knows
+        lost = [*(before.keys() - now.keys()), *changed]
         return (
             *(PathEvent("PATH_REMOVED", path) for path in before if path in lost),
             *(

@@ -104,9 +104,8 @@ class QueryClient:
             has_no_value = (
                 command.DATA in _CONTAINERS or osc_schema.lookup_command(command.DATA) is not None
             )
-            if not has_no_value and not is_input_address(
-                command.DATA
-            ):  # an input: its shader has just ended
+            # an input: its shader has just ended
+            if not has_no_value and not is_input_address(command.DATA):
                 self._refuse(command.COMMAND, f"{printable(command.DATA)} has no value")
 
     def _has_value(self, address: str) -> bool:

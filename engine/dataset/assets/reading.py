@@ -91,9 +91,8 @@ def face_normals(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 class ModelPart:
     finish: Finish
     albedo: tuple[float, float, float]
-    corners: (
-        np.ndarray
-    )  # (t, 3, 3) float32, metres: corners of each triangle, counter-clockwise from outside
+    # (t, 3, 3) float32, metres: corners of each triangle, counter-clockwise from outside
+    corners: np.ndarray
     normals: np.ndarray  # (t, 3, 3) float32, unit length, of each corner
 
 
@@ -172,9 +171,8 @@ def _load(content: bytes, suffix: str, neighbours: Neighbours) -> Any:
         raise UsageError(
             f"{OPTION}: needs trimesh; get it with: {install_line('[dataset]')}"
         ) from error
-    logging.getLogger("trimesh").setLevel(
-        logging.CRITICAL
-    )  # its tracebacks of errors that are one line here
+    # its tracebacks of errors that are one line here
+    logging.getLogger("trimesh").setLevel(logging.CRITICAL)
     return trimesh.load_scene(
         io.BytesIO(content),
         file_type=suffix[1:],
@@ -251,9 +249,8 @@ def _piece(
     albedo, opacity = face_colors(mesh, is_gltf=is_gltf)
     own, areas = face_normals(corners)
     normals = np.repeat(-own[:, None] if is_mirrored else own[:, None], 3, axis=1)
-    file_normals = mesh._cache.cache.get(
-        "vertex_normals"
-    )  # those of the file; the public attribute computes others
+    # those of the file; the public attribute computes others
+    file_normals = mesh._cache.cache.get("vertex_normals")
     if (
         file_normals is not None
         and len(file_normals) == len(mesh.vertices)

@@ -20,12 +20,8 @@ GRID_SIZE = 12
 MAX_BOX_PX = 4096  # longer sides are counted as this
 MAX_DETECTIONS = 300  # of a picture, at which Ultralytics stops by default
 COCO_DETECTIONS = 100  # of a picture that pycocotools counts by default
-TASKS = {
-    "yolo": "detect",
-    "yolo-obb": "obb",
-    "yolo-seg": "segment",
-    "yolo-pose": "pose",
-}  # Ultralytics' tasks
+# Ultralytics' tasks
+TASKS = {"yolo": "detect", "yolo-obb": "obb", "yolo-seg": "segment", "yolo-pose": "pose"}
 CardPicture = tuple[str, np.ndarray, float | None]
 """Subset, boxes, (k, 4) px x0 y0 x1 y1, and brightness, 0..1 or None if it was not measured."""
 PLOTS = {

@@ -72,9 +72,8 @@ class LikeReport:
     path: str
     distances: tuple[FigureDistance, ...]
     proposals: tuple[str, ...]
-    faults: tuple[
-        CheckProblem, ...
-    ]  # pictures and labels of it that cannot be used, and are not in the distances
+    # pictures and labels of it that cannot be used, and are not in the distances
+    faults: tuple[CheckProblem, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -113,9 +112,8 @@ class _Contents:
     facts: dict[str, PictureFacts]  # by picture, without damaged ones
     labels: dict[str, dict[str, ReadLabels]]
     problems: list[CheckProblem]
-    coco_ids: dict[str, set[int] | None] = field(
-        default_factory=dict
-    )  # image ids by COCO file; None if unreadable
+    # image ids by COCO file; None if unreadable
+    coco_ids: dict[str, set[int] | None] = field(default_factory=dict)
 
 
 def check_folders(

@@ -44,9 +44,8 @@ class FolderFigures:
     values: dict[str, np.ndarray]  # by name, the keys of FIGURES
     # pictures without labels, which may show anything: they are not in the numbers of boxes
     unlabelled: int
-    heatmap: (
-        np.ndarray
-    )  # (8, 8) fraction of the boxes with their centre in the cell, row 0 at the top
+    # (8, 8) fraction of the boxes with their centre in the cell, row 0 at the top
+    heatmap: np.ndarray
 
 
 def figures_of(facts: Sequence[PictureFacts], labels: Sequence[ReadLabels | None]) -> FolderFigures:
@@ -105,12 +104,10 @@ class FigureDistance:
     figure: str
     own: dict[str, float] | None  # mean and quantiles (5, 50, 95 %)
     real: dict[str, float] | None
-    distance: (
-        float | None
-    )  # 1-D Wasserstein distance, by the real values' range from 5 to 95 %; None without values
-    overlap: (
-        float | None
-    )  # 1 - the Kolmogorov-Smirnov statistic: 1 for equal distributions, 0 if they do not touch
+    # 1-D Wasserstein distance, by the real values' range from 5 to 95 %; None without values
+    distance: float | None
+    # 1 - the Kolmogorov-Smirnov statistic: 1 for equal distributions, 0 if they do not touch
+    overlap: float | None
 
 
 def compare(own: FolderFigures, real: FolderFigures) -> list[FigureDistance]:
@@ -239,9 +236,8 @@ def _propose_piles(real: np.ndarray, options: dict[str, Any], real_px: float | N
 def _propose_exposure(own: np.ndarray, real: np.ndarray) -> str:
     """Propose an exposure range: stops by which the darkest and the brightest tenth of the pictures
     differ."""
-    own, real = (
-        np.maximum(each, 1e-3) ** 2.2 for each in (own, real)
-    )  # linear light, nearly, of sRGB values
+    # linear light, nearly, of sRGB values
+    own, real = (np.maximum(each, 1e-3) ** 2.2 for each in (own, real))
     low, middle, high = (
         np.log2(np.quantile(real, q) / np.quantile(own, q)) for q in (0.1, 0.5, 0.9)
     )

@@ -76,9 +76,8 @@ class FoundPicture:
 class FoundFolder:
     path: Path
     pictures: list[FoundPicture]
-    manifest: dict[int, dict[str, Any]] = field(
-        default_factory=dict
-    )  # last line by picture; {} in a foreign folder
+    # last line by picture; {} in a foreign folder
+    manifest: dict[int, dict[str, Any]] = field(default_factory=dict)
     bad_lines: int = 0  # lines of the manifest that cannot be read
     coco: list[str] = field(default_factory=list)  # COCO files
     class_names: dict[int, str] = field(default_factory=dict)  # names of YOLO's classes
@@ -87,9 +86,8 @@ class FoundFolder:
     class_fault: str = ""  # why that file cannot be read
     keypoints: Keypoints = (0, 0)  # of a YOLO label, in further columns
     lone_labels: list[str] = field(default_factory=list)  # label files without a picture
-    unknown: list[str] = field(
-        default_factory=list
-    )  # files that may be labels, if there are none of a known layout
+    # files that may be labels, if there are none of a known layout
+    unknown: list[str] = field(default_factory=list)
 
     @property
     def options(self) -> dict[str, Any]:

@@ -132,9 +132,8 @@ def dataset(
 
 def _end(stop: threading.Event) -> None:
     if not stop.is_set() and not sys.stderr.isatty():  # a progress bar shows this itself
-        with contextlib.suppress(
-            OSError
-        ):  # not sys.stderr: the signal may have interrupted a write to it
+        # not sys.stderr: the signal may have interrupted a write to it
+        with contextlib.suppress(OSError):
             os.write(
                 2, b"multiverse: finishing the pictures in progress; Ctrl-C again stops at once\n"
             )

@@ -34,10 +34,8 @@ Json = dict[str, Any]
 Arrays = Mapping[str, np.ndarray]
 
 ORPHANED = 70
-OLDEST = (
-    4,
-    2,
-)  # the first long-term release with AgX, "Specular IOR Level", and normals without auto smooth
+# the first long-term release with AgX, "Specular IOR Level", and normals without auto smooth
+OLDEST = (4, 2)
 BOUNCES = 4
 MAX_THREADS = 1024  # Blender's limit
 # By default Cycles takes 64 samples before it compares a pixel's noise with a threshold of 0.01, so

@@ -94,9 +94,8 @@ def install_command() -> str:
 def blender_environment(folder: Path, inherited: Mapping[str, str]) -> dict[str, str]:
     """The environment of Blender's process: it writes to `folder` only and reads none of the user's
     settings."""
-    variables = {
-        name: value for name, value in inherited.items() if name != "OCIO"
-    }  # OCIO would change the colours
+    # OCIO would change the colours
+    variables = {name: value for name, value in inherited.items() if name != "OCIO"}
     return variables | {
         "BLENDER_USER_RESOURCES": str(folder / "user"),
         "TMPDIR": str(folder),

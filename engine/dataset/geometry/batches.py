@@ -113,12 +113,10 @@ class InstanceBatch:
     name: str
     mesh: Mesh
     surface: Surface
-    transforms: (
-        np.ndarray
-    )  # (k, 4, 4) float32 for column vectors, object to world; scales may differ, never mirrors
-    instances: (
-        np.ndarray
-    )  # (k,) uint16: instance number of the thing, from 1; 0 for things without one
+    # (k, 4, 4) float32 for column vectors, object to world; scales may differ, never mirrors
+    transforms: np.ndarray
+    # (k,) uint16: instance number of the thing, from 1; 0 for things without one
+    instances: np.ndarray
     tints: np.ndarray  # (k, 3) float32: factors for the albedo
     is_soil: bool = False  # True for loose soil, which does not darken the terrain at its foot
 
@@ -138,9 +136,8 @@ class Rendered:
     """Arrays of a picture; row 0 is the top (north)."""
 
     colors: np.ndarray  # (height, width, 3) uint8, sRGB
-    instances: (
-        np.ndarray
-    )  # (height, width) uint16: number of the pile at the centre of the pixel, from 1; 0 for none
+    # (height, width) uint16: number of the pile at the centre of the pixel, from 1; 0 for none
+    instances: np.ndarray
     # (height, width) float32: distance of that point along the camera's axis; infinite for nothing
     depth_m: np.ndarray
     renderer: str  # name and version of the renderer, for the manifest

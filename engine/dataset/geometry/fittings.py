@@ -88,9 +88,8 @@ def bucket(kit: Kit, variant: int) -> None:
     elif variant == 0:
         kit.solid(Surface.DARK, cylinder(16), (0.24, 0.24, 0.03), (0, 0, 0.0))
     arc = np.linspace(0.15, np.pi - 0.15, 7)
-    points = [
-        (0.15 * np.cos(a), -0.06 - 0.1 * np.sin(a), 0.33) for a in arc
-    ]  # the handle, folded down
+    # the handle, folded down
+    points = [(0.15 * np.cos(a), -0.06 - 0.1 * np.sin(a), 0.33) for a in arc]
     for start, end in pairwise(points):
         kit.stick(Surface.STEEL, start, end, 0.012)
 

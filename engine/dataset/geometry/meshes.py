@@ -7,9 +7,8 @@ import numpy as np
 
 from engine.dataset.geometry.batches import Mesh
 
-Axes = tuple[
-    float | np.ndarray, float | np.ndarray, float | np.ndarray
-]  # a number per axis: one, or (count,)
+# a number per axis: one, or (count,)
+Axes = tuple[float | np.ndarray, float | np.ndarray, float | np.ndarray]
 
 
 def standing(feet: np.ndarray, axes: np.ndarray, turns: np.ndarray) -> np.ndarray:

@@ -32,16 +32,10 @@ PROUD_M = (
 )
 BLADE_TURNS = 1.25
 VARIANTS = 4  # number of shapes of pads, of heaps and of poured posts, used in turn
-STUBS = (
-    (0.41, 6),
-    (0.75, 10),
-    (np.inf, 16),
-)  # number of bars up to a diameter of the pile in metres
-BAR_THICK = {
-    6: 0.06,
-    10: 0.04,
-    16: 0.028,
-}  # shares of the pile's diameter: 18 to 34 mm, more than real, to show
+# number of bars up to a diameter of the pile in metres
+STUBS = ((0.41, 6), (0.75, 10), (np.inf, 16))
+# shares of the pile's diameter: 18 to 34 mm, more than real, to show
+BAR_THICK = {6: 0.06, 10: 0.04, 16: 0.028}
 CRACK_ANGLES = (0.0, 2.2)
 END_PLATE_BORE = (
     0.6  # bore of the steel ring on the head of a PHC pile, to which the next one is welded

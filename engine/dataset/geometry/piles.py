@@ -347,9 +347,8 @@ def _flanges(group: PileGroup) -> Iterator[InstanceBatch]:
 
 def _hoops(group: PileGroup) -> Iterator[InstanceBatch]:
     wide = group.diameter + 2 * HOOP_OUT_M
-    bottom_m = (
-        group.length - HOOP_HIGH_M - 0.003
-    )  # slightly below the rim: coplanar faces would flicker
+    # slightly below the rim: coplanar faces would flicker
+    bottom_m = group.length - HOOP_HIGH_M - 0.003
     local = group.sized((wide, wide, HOOP_HIGH_M), (0, 0, bottom_m))
     yield from group.in_metal("hoop", tube(parts.HOOP_BORE, parts.SIDES), local)
 

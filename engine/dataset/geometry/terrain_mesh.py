@@ -69,8 +69,7 @@ def texture_area(scene: SiteScene) -> TextureArea:
     pixel_m = camera.gsd_m / max(float(camera.drops_of(camera.corners_px).max()), 0.1)
     side_px = int(np.clip(side_m / pixel_m, MIN_BAKED_PX, MAX_BAKED_PX))
     side_m = max(side_m, side_px * pixel_m)
-    step_m = (
-        side_m / side_px
-    )  # bake_ground_texture moves its window by whole pixels, so the middle lies on one
+    # bake_ground_texture moves its window by whole pixels, so the middle lies on one
+    step_m = side_m / side_px
     x_m, y_m = (float(np.round(middle / step_m) * step_m) for middle in (low + high) / 2)
     return TextureArea(side_px=side_px, side_m=side_m, middle_m=(x_m, y_m))

@@ -10,12 +10,8 @@ from engine.dataset.geometry.primitives import loft, revolve, slab, uneven_disc
 from engine.dataset.scene.things import DistractorKind as Kind
 
 SUNK_M = 0.08
-SWINGS = (
-    0.0,
-    0.7,
-    -1.2,
-    2.7,
-)  # rotation of an excavator's house on its tracks in radians, by variant
+# rotation of an excavator's house on its tracks in radians, by variant
+SWINGS = (0.0, 0.7, -1.2, 2.7)
 CAR_SUNK_M = 0.05
 _ROUNDED = ((0.0, 0.0, 0.82), (0.06, 0.0, 1.0), (0.94, 0.0, 1.0), (1.0, 0.0, 0.84))
 
@@ -78,9 +74,8 @@ def _add_arm(kit: Kit) -> None:
     side = (-0.28, 0.03)
     kit.beam(Surface.YELLOW_PAINT, [(0.5, 1.5), (2.1, 4.1), (4.1, 4.0)], boom, (0.5, 0.8, 0.45))
     kit.beam(Surface.YELLOW_PAINT, [(4.35, 4.6), (4.05, 3.7), (3.75, 1.2)], side, (0.3, 0.5, 0.3))
-    kit.beam(
-        Surface.STEEL, [(2.3, 4.75), (4.3, 4.6)], (-0.2, -0.05), 0.15
-    )  # hydraulic ram of the stick
+    # hydraulic ram of the stick
+    kit.beam(Surface.STEEL, [(2.3, 4.75), (4.3, 4.6)], (-0.2, -0.05), 0.15)
     for y in ((-0.5, -0.37), (0.12, 0.25)):
         kit.beam(Surface.STEEL, [(1.1, 1.4), (2.0, 3.6)], y, 0.14)
     bucket = [(3.3, 0.25), (3.7, -0.05), (4.25, 0.05), (4.55, 0.6), (4.1, 1.25), (3.55, 1.25)]
@@ -232,9 +227,8 @@ def car(kit: Kit, variant: int) -> None:
     kit.pair(Surface.PAINT, (0.75, 0.88), both_sides(0.98, 0.16), (0.9, 1.02))
     if variant == 2:
         kit.pair(Surface.DARK_PAINT, (-1.7, 0.2), both_sides(0.58, 0.05), (1.64, 1.7))
-    kit.box(
-        Surface.DARK_PAINT, (cabin[1] - 0.1, cabin[1] + 0.05), (-0.6, 0.6), (0.845, 0.875)
-    )  # wipers' gap
+    # wipers' gap
+    kit.box(Surface.DARK_PAINT, (cabin[1] - 0.1, cabin[1] + 0.05), (-0.6, 0.6), (0.845, 0.875))
 
 
 @model_of(Kind.VAN, shapes=2)

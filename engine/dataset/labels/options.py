@@ -11,17 +11,10 @@ from engine.jobs.kit import option
 
 Names = tuple[str, ...]
 YOLO_FORMATS: Names = ("yolo", "yolo-obb", "yolo-seg", "yolo-pose")
-FORMATS: Names = (
-    *YOLO_FORMATS,
-    "coco",
-    "piles",
-    "webdataset",
-    "masks",
-    "depth",
-)  # writers in labels/writers/
-REMOVED_FORMATS = frozenset(
-    {"voc", "kitti", "hdf5", "normals"}
-)  # earlier versions wrote these, in folders so named
+# writers in labels/writers/
+FORMATS: Names = (*YOLO_FORMATS, "coco", "piles", "webdataset", "masks", "depth")
+# earlier versions wrote these, in folders so named
+REMOVED_FORMATS = frozenset({"voc", "kitti", "hdf5", "normals"})
 TILE_OPTIONS = ("overlap", "tile_min_area", "tile_quality")
 MIN_TILE_PX = 64
 RANGES = {

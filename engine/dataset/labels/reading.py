@@ -21,18 +21,16 @@ import numpy as np
 from engine.errors import SourceError
 from engine.system.small_file import open_regular, read_small
 
-MAX_LABEL_BYTES = (
-    8 << 20
-)  # of one picture: 100,000 boxes; XML takes thirty times its size in memory
+# of one picture: 100,000 boxes; XML takes thirty times its size in memory
+MAX_LABEL_BYTES = 8 << 20
 MAX_COCO_BYTES = 8 << 30
 PIECE_BYTES = 16 << 20
 MAX_FAULTS = 10_000  # of one file; what has more is another kind of file
 BOX_COLUMNS = 5  # class, centre, size
 ROTATED_COLUMNS = 9  # class, four corners
 KITTI_COLUMNS = 15
-Keypoints = tuple[
-    int, int
-]  # how many, and the numbers of each: x, y and maybe 0 for one that is not labelled
+# how many, and the numbers of each: x, y and maybe 0 for one that is not labelled
+Keypoints = tuple[int, int]
 HEAD: Keypoints = (1, 3)  # of a pile
 ROUNDING_NORM = 1e-6  # rounding of a centre and of half a size to six decimals
 FIRST_CHARACTER = 48
@@ -58,15 +56,13 @@ def pointer_line(content: bytes | bytearray) -> str:
 @dataclass(slots=True, kw_only=True)
 class ReadLabels:
     names: list[str] = field(default_factory=list)  # class per box
-    boxes: np.ndarray = field(
-        default_factory=lambda: np.zeros((0, 4))
-    )  # (k, 4) float64: x0 y0 x1 y1 in px, exclusive
+    # (k, 4) float64: x0 y0 x1 y1 in px, exclusive
+    boxes: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
     faults: list[str] = field(default_factory=list)  # lines that cannot be read, as text
     repeated: list[str] = field(default_factory=list)  # of YOLO: duplicate lines, as text
     lines: list[int] = field(default_factory=list)  # of YOLO: line per box, from 1
-    hidden: list[bool] = field(
-        default_factory=list
-    )  # of each box; empty if the format has no such flag
+    # of each box; empty if the format has no such flag
+    hidden: list[bool] = field(default_factory=list)
     is_rotated: bool = False
     """True if lines are rotated boxes. `boxes` then enclose these, and are larger than the
     things."""
@@ -88,9 +84,8 @@ class CocoAnnotation(msgspec.Struct, frozen=True):
     area: float | None = None
     keypoints: list[float] | None = None  # x, y and 0 for none, 1 for hidden, 2 for seen, of each
     is_hidden: bool = False  # our own further field
-    segmentation: msgspec.Raw = (
-        msgspec.Raw()
-    )  # a part of the file's content, which is decoded when it is needed
+    # a part of the file's content, which is decoded when it is needed
+    segmentation: msgspec.Raw = msgspec.Raw()
 
 
 class CocoCategory(msgspec.Struct, frozen=True):
@@ -297,9 +292,8 @@ def _yolo_box(
     if columns in (BOX_COLUMNS, BOX_COLUMNS + keypoint_columns):
         x, y, width, height = values[:4]
         return (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-    if (
-        columns >= 7 and columns % 2
-    ):  # a polygon of three or more points, or the four corners of a rotated box
+    # a polygon of three or more points, or the four corners of a rotated box
+    if columns >= 7 and columns % 2:
         xs, ys = values[0::2], values[1::2]
         return (min(xs), min(ys), max(xs), max(ys))
     return None

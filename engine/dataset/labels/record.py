@@ -23,14 +23,10 @@ class LabelledThing:
     is_crowd: bool = (
         False  # True if its class is labelled, but too little of it is visible (--min-visible)
     )
-    position_m: tuple[float, float, float] = (
-        0.0,
-        0.0,
-        0.0,
-    )  # foot: east, north and height in metres
-    attributes: dict[str, str | float] = field(
-        default_factory=dict
-    )  # kind, sizes, looks: rounded JSON values
+    # foot: east, north and height in metres
+    position_m: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    # kind, sizes, looks: rounded JSON values
+    attributes: dict[str, str | float] = field(default_factory=dict)
     head_px: tuple[float, float] | None = None
     """Middle of its top in the picture, also if hidden; None outside the picture and for things
     without a head."""
@@ -123,7 +119,6 @@ class DatasetContents:
     folder: Path
     recipe: int = 2
     options: LabelOptions
-    subsets: tuple[
-        str, ...
-    ]  # names of the split's parts, also of those that have no picture yet; () without a split
+    # names of the split's parts, also of those that have no picture yet; () without a split
+    subsets: tuple[str, ...]
     pictures: Sequence[FinishedPicture]  # ascending by index

@@ -16,9 +16,8 @@ MIN_CORNERS = 3
 Solid = tuple[np.ndarray, np.ndarray]
 """A connected part of a mesh: (v, 3) corners in object space, each once, and (e, 2) edges of
 them."""
-ToPicture = Callable[
-    [np.ndarray], np.ndarray
-]  # moves (n, 2) pixels of the pinhole to those of the photograph
+# moves (n, 2) pixels of the pinhole to those of the photograph
+ToPicture = Callable[[np.ndarray], np.ndarray]
 # sides of a thing up to which 5 and 3 samples are taken along each side of a pixel
 FINE_PX = 128
 COARSE_PX = 512
@@ -31,9 +30,8 @@ GROUND_AHEAD_M = (
 
 @dataclass(slots=True, kw_only=True)
 class Outline:
-    solids: list[np.ndarray] = field(
-        default_factory=list
-    )  # (n, 2) float64 px each, convex; may leave the picture
+    # (n, 2) float64 px each, convex; may leave the picture
+    solids: list[np.ndarray] = field(default_factory=list)
     near_m: float = np.inf  # smallest and largest depth of its corners
     far_m: float = -np.inf
 
@@ -81,17 +79,14 @@ def _hulls(
     terrain = geometry.scene.terrain
     transforms = batch.transforms[chosen].astype(np.float64)
     for corners, edges in solids:
-        corners_m = (
-            corners @ transforms[:, :3, :3].transpose(0, 2, 1) + transforms[:, None, :3, 3]
-        )  # (k, v, 3)
-        over_m = corners_m[..., 2] - terrain.height_at(
-            corners_m[..., 0], corners_m[..., 1]
-        )  # (k, v)
+        # (k, v, 3)
+        corners_m = corners @ transforms[:, :3, :3].transpose(0, 2, 1) + transforms[:, None, :3, 3]
+        # (k, v)
+        over_m = corners_m[..., 2] - terrain.height_at(corners_m[..., 0], corners_m[..., 1])
         is_over = over_m > 0
         first, last = edges.T
-        instance, edge = np.nonzero(
-            is_over[:, first] != is_over[:, last]
-        )  # (c,) edges that meet the ground
+        # (c,) edges that meet the ground
+        instance, edge = np.nonzero(is_over[:, first] != is_over[:, last])
         low_m, high_m = over_m[instance, first[edge]], over_m[instance, last[edge]]
         start, end = corners_m[instance, first[edge]], corners_m[instance, last[edge]]
         points = np.concatenate(
@@ -182,9 +177,8 @@ def measure_visibility(
     fine = _fill(outline.solids, first, last - first)
     samples = fine.shape[0] // int(last[1] - first[1])
     start, end = np.maximum(first, 0), np.minimum(last, (width, height))
-    covered = fine[
-        samples // 2 :: samples, samples // 2 :: samples
-    ]  # samples at the centres of pixels
+    # samples at the centres of pixels
+    covered = fine[samples // 2 :: samples, samples // 2 :: samples]
     (x0, y0), (x1, y1) = start - first, end - first
     visible_px = hidden_px = 0
     if (end > start).all():

@@ -68,9 +68,8 @@ def describe_recipe_2(
     last = max((*(pile.number for pile in piles), *(thing.number for thing in clutter)), default=0)
     models = tuple(replace(one, number=number) for number, one in enumerate(models, last + 1))
     camera = cameras[view]
-    sun = draw_sun(
-        options, recipe_2.sky, settled, seed, 0 if recipe_2.camera.strip else view
-    )  # one flight, one light
+    # one flight, one light
+    sun = draw_sun(options, recipe_2.sky, settled, seed, 0 if recipe_2.camera.strip else view)
     return SiteScene(
         seed=int(stream(seed, "renderer").integers(2**31)),
         camera=camera,

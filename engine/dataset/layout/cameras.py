@@ -17,10 +17,8 @@ from engine.jobs.kit import Span, check_number, check_span, interpolate, option,
 from engine.system.picture_size import parse_size
 
 ALTITUDE_M: Span = (40.0, 160.0)
-ALTITUDES_M: Span = (
-    15.0,
-    500.0,
-)  # lowest and highest allowed; below, machines and trees reach up to the camera
+# lowest and highest allowed; below, machines and trees reach up to the camera
+ALTITUDES_M: Span = (15.0, 500.0)
 YAW_DEG: Span = (0.0, 360.0)
 TILT_DEG: Span = (0.0, 3.0)
 FIELDS_OF_VIEW_DEG: Span = (10.0, 110.0)
@@ -303,9 +301,8 @@ def _turn(
     while True:
         turned = at(tilt_deg)
         reach_m = np.linalg.norm(turned.on_level(turned.corners_px) - _looks_at(turned), axis=1)
-        if (
-            tilt_deg <= span[0] or (reach_m < MAX_REACH_M).all()
-        ):  # False for NaN, which is the horizon
+        # False for NaN, which is the horizon
+        if tilt_deg <= span[0] or (reach_m < MAX_REACH_M).all():
             return turned
         tilt_deg = max(tilt_deg - 0.5, span[0])
 

@@ -152,9 +152,8 @@ class _Yard:
         self._size = (4 * half_m**2 / USUAL_AREA_M2) ** AREA_EXPONENT
         draw = stream(site.seed, "clutter yard")
         busy = interpolate(DENSITY_FACTOR_RANGE, float(draw.random()))
-        self._amount = (
-            self._size * clutter.clutter * busy * self._frequency_factor
-        )  # factor for the usual numbers
+        # factor for the usual numbers
+        self._amount = self._size * clutter.clutter * busy * self._frequency_factor
         own = float(draw.random() * np.pi)
         self._heading = own if site.heading is None else site.heading
         self._depots = (draw.random((2, 2)) * 2 - 1) * DEPOT_EXTENT_FRACTION * half_m

@@ -17,13 +17,10 @@ MIN_PITCH_M = 1.15  # minimum distance of two piles; machines that set piles wor
 MAX_SLANT = (
     0.5  # maximum slope of a bent row against a straight one. Rows come closer by its cosine.
 )
-MIN_BENT_RATIO = (
-    float(np.cos(np.arctan(MAX_SLANT))) * 0.999
-)  # distance of two piles by their planned one, at least
-COVERED = (
-    0.45,
-    0.95,
-)  # share of the picture that the built blocks take up, if the number of piles allows it
+# distance of two piles by their planned one, at least
+MIN_BENT_RATIO = float(np.cos(np.arctan(MAX_SLANT))) * 0.999
+# share of the picture that the built blocks take up, if the number of piles allows it
+COVERED = (0.45, 0.95)
 DENSER = 0.85  # factor for all distances until the target number fits
 MAX_TRIES = 16
 MAX_MISSING = 0.08
@@ -43,10 +40,8 @@ class FieldStyle(StrEnum):
     RAFT = "raft"  # a close grid under a building, staggered or not
 
 
-BARE = {
-    FieldStyle.TABLES: 0.4,
-    FieldStyle.BLOCKS: 0.12,
-}  # share of blocks that stay free; tables stand in clusters
+# share of blocks that stay free; tables stand in clusters
+BARE = {FieldStyle.TABLES: 0.4, FieldStyle.BLOCKS: 0.12}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

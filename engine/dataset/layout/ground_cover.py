@@ -38,10 +38,8 @@ class CoverRange:
     saturation: Span
     brightness: Span
     accent_hue_deg: Span | None = None  # None: near the first colour's
-    accent_saturation: Span = (
-        0.5,
-        1.2,
-    )  # as a factor of the first colour's, unless the accent has a hue of its own
+    # as a factor of the first colour's, unless the accent has a hue of its own
+    accent_saturation: Span = (0.5, 1.2)
     accent_brightness: Span = (0.7, 1.5)  # as a factor
     grain_m: Span = (0.05, 0.05)
     amount: Span = (0.2, 0.8)
@@ -240,9 +238,8 @@ def draw_ground_look(
     draw = stream(seed, "ground looks")
     first_at, second_at, is_patched, second_share, patch_m = draw.random(5).tolist()
     first = CoverKind(pick(weights, first_at))
-    partners = (
-        weights if len(weights) > 1 else [(kind, 1.0) for kind in COVERS]
-    )  # the same ones if several were named
+    # the same ones if several were named
+    partners = weights if len(weights) > 1 else [(kind, 1.0) for kind in COVERS]
     others = tuple(each for each in partners if each[0] not in (first, CoverKind.PICTURE))
     kinds = [first]
     if is_patched < ground_options.ground_patches and others:

@@ -8,12 +8,8 @@ from functools import partial
 from engine.dataset.scene.things import DistractorKind as Kind
 
 Tint = tuple[float, float, float]
-MACHINES: tuple[Kind, ...] = (
-    Kind.EXCAVATOR,
-    Kind.RIG,
-    Kind.LOADER,
-    Kind.ROLLER,
-)  # from the largest to the smallest
+# from the largest to the smallest
+MACHINES: tuple[Kind, ...] = (Kind.EXCAVATOR, Kind.RIG, Kind.LOADER, Kind.ROLLER)
 MACHINE_WEIGHTS = (0.4, 0.25, 0.2, 0.15)
 USUAL_AREA_M2 = 30_000.0  # a picture of 200 x 150 m
 
@@ -46,9 +42,8 @@ LEAVES = _palette(
 )
 """From fresh green over olive, grey and yellow to brown; light that comes from whole crowns is half
 that of a leaf."""
-WINTER_LEAVES = _palette(
-    "0.3 0.36 0.5, 0.45 0.45 0.7, 1 0.5 0.8, 0.75 0.45 0.9"
-)  # under snow: conifers, dead leaves
+# under snow: conifers, dead leaves
+WINTER_LEAVES = _palette("0.3 0.36 0.5, 0.45 0.45 0.7, 1 0.5 0.8, 0.75 0.45 0.9")
 CONCRETES = _palette("1 1 1, 0.8 0.8 0.8, 1.15 1.14 1.1, 0.7 0.66 0.6, 0.95 0.9 0.8")
 GRAVELS = _palette("0.7 0.7 0.72, 1 0.85 0.55, 0.45 0.44 0.44, 0.8 0.65 0.45, 1.1 1.1 1.1")
 BAGS = _palette("1 1 1, 1 1 1, 0.9 0.86 0.74, 0.75 0.76 0.78, 0.5 0.6 0.45")

@@ -14,22 +14,16 @@ from engine.dataset.scene.things import Distractor, DistractorKind, Pile
 
 TABLE_PILES = (1, 3)  # sections of a table in a row
 TABLE_PIECE_M = 4.65
-TABLE_OVER_M = (
-    0.4,
-    1.05,
-)  # how far a table's middle is off the row, so that its edge crosses the piles' heads
+# how far a table's middle is off the row, so that its edge crosses the piles' heads
+TABLE_OVER_M = (0.4, 1.05)
 TABLE_HALF_M = 1.1
-TABLE_COVERS_M = {
-    0: 2.3,
-    4: 1.15,
-}  # half the length that a table's modules cover, by its shape: all four, or two
+# half the length that a table's modules cover, by its shape: all four, or two
+TABLE_COVERS_M = {0: 2.3, 4: 1.15}
 # shapes that are as high as their kind gets
 FULL_BAGS = (0, 3)
 FULL_BUSHES = (0, 2, 3)
-BOOM_AT_M = (
-    2.5,
-    -0.12,
-)  # point under the boom of an excavator of shape 0: in front of its middle, and to its left
+# point under the boom of an excavator of shape 0: in front of its middle, and to its left
+BOOM_AT_M = (2.5, -0.12)
 HOUSE_FREE_M = 3.1  # free distance that the house of that machine needs
 
 
@@ -227,9 +221,8 @@ def _boards(site: _Piles, pile: int, room: int, draw: np.random.Generator) -> li
     one = site.piles[pile]
     along, across, turn = draw.random(3).tolist()
     turn *= 2 * np.pi
-    off = np.array(
-        [0.8 * (along - 0.5), 0.09 + 0.5 * one.diameter_m * (across - 0.5)]
-    )  # the lowest board is at -0.1
+    # the lowest board is at -0.1
+    off = np.array([0.8 * (along - 0.5), 0.09 + 0.5 * one.diameter_m * (across - 0.5)])
     x, y = (
         site.at_m[pile]
         + np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ off

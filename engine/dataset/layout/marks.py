@@ -22,10 +22,8 @@ VEHICLES = (DistractorKind.CAR, DistractorKind.VAN, DistractorKind.PICKUP, Distr
 CRAWLERS = (DistractorKind.EXCAVATOR, DistractorKind.RIG)
 MAX_WANDERING = 5  # tracks and paths across the extent that follow nothing
 MAX_SPOTS = 30
-CRAWLER = (
-    0.7,
-    1.8,
-)  # width of a band and distance of the two; so car tyres, a lorry's, a path, which is one band
+# width of a band and distance of the two; so car tyres, a lorry's, a path, which is one band
+CRAWLER = (0.7, 1.8)
 TYRES = (0.22, 1.5)
 LORRY = (0.5, 2.0)
 FOOTPATH = (0.45, 0.0)

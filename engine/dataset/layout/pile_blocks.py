@@ -167,9 +167,8 @@ class PileBlock:
     shade: float
     contrast: float  # how much single piles differ in shade
     tint: tuple[float, float, float]
-    feet: tuple[
-        FootKind, FootKind, float
-    ]  # usual kind of foot, another one, and the share of the other one
+    # usual kind of foot, another one, and the share of the other one
+    feet: tuple[FootKind, FootKind, float]
     foot_size: float
     rust: int
     has_flange: bool

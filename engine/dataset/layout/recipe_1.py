@@ -38,16 +38,11 @@ FLANGE_M = 0.22
 HOOPED_FRACTION = 0.8
 CRACKED_FRACTION = 0.2
 RUST_WEIGHTS = (0.5, 0.3, 0.15, 0.05)
-BASE_M = (
-    1.22,
-    1.5,
-)  # determines a pile's box: 32 to 40 px in a picture 5280 px wide; real ones are 35 x 38 px
+# determines a pile's box: 32 to 40 px in a picture 5280 px wide; real ones are 35 x 38 px
+BASE_M = (1.22, 1.5)
 BASE_HIGH_M = (0.06, 0.2)
-MACHINES = (
-    DistractorKind.EXCAVATOR,
-    DistractorKind.LOADER,
-    DistractorKind.ROLLER,
-)  # from the largest
+# from the largest
+MACHINES = (DistractorKind.EXCAVATOR, DistractorKind.LOADER, DistractorKind.ROLLER)
 LOOSE = (DistractorKind.DEBRIS, DistractorKind.REBAR)
 FOOTPRINT_M = {kind: HABITS[kind].footprint_m for kind in (DistractorKind.BAG, *MACHINES, *LOOSE)}
 """Bounding radius at scale 1, for any rotation."""
@@ -63,9 +58,8 @@ DRIVEN_FRACTION = (
 )
 LOESS = np.array([(0.42, 0.30, 0.16), (0.50, 0.38, 0.22), (0.15, 0.17, 0.05)])
 """Soil, subsoil, grass: yellow-brown silt, lighter where it is cut."""
-HILLS = np.array(
-    [(0.26, 0.125, 0.065), (0.36, 0.175, 0.09), (0.08, 0.13, 0.03)]
-)  # weathered red earth, more grass
+# weathered red earth, more grass
+HILLS = np.array([(0.26, 0.125, 0.065), (0.36, 0.175, 0.09), (0.08, 0.13, 0.03)])
 GRASS_LOESS = (0.08, 0.28)
 GRASS_HILLS = (0.30, 0.55)
 

@@ -35,9 +35,8 @@ SLOPE_OVER_M = 12.0
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Strip:
     points_m: np.ndarray  # (n, 2) positions of the piles, before jitter; sorted by column
-    columns: (
-        np.ndarray
-    )  # (n,) int from 0: column of each pile; those of a column are side by side across the line
+    # (n,) int from 0: column of each pile; those of a column are side by side across the line
+    columns: np.ndarray
     heading: float  # direction of the line in radians from east, counter-clockwise
     axis_m: np.ndarray  # (columns, 2): centre of the line at each column
     cluster: int = 0

@@ -20,10 +20,8 @@ ROAD_M = (4.0, 5.0)  # extra distance between two rows for a road
 
 # distance of the two rows of piles under one table; minimum distance between tables or clusters
 ROW_PITCH_M = 3.6
-TABLE_PITCH_M = (
-    2 * ROW_PITCH_M,
-    8.0,
-)  # minimum and maximum distance between tables across the rows
+# minimum and maximum distance between tables across the rows
+TABLE_PITCH_M = (2 * ROW_PITCH_M, 8.0)
 CLUSTER_PITCH = 1.5  # minimum distance between centres of clusters, in cluster sizes
 STEEPEST_RISE = 0.35  # maximum total rise of the terraces per metre of the site's shorter side
 MAX_RISE_M = 60.0  # the camera is 100 m above the middle of the rise

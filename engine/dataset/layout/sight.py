@@ -20,10 +20,8 @@ WINDOW_FRACTION = (
     0.7  # a window that shows less of its sensor than this share is a detail, not a full picture
 )
 LEAN = 0.1  # a pile's top is at most this far aside, by its height
-MAX_THING_M = (
-    9.0,
-    12.0,
-)  # radius and height of the largest other thing: machines, containers, trees
+# radius and height of the largest other thing: machines, containers, trees
+MAX_THING_M = (9.0, 12.0)
 MAX_SHADOW_M = 60.0
 STEPS = np.linspace(0, 1, 5)
 NEAR_M = 0.5

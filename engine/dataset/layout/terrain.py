@@ -17,13 +17,8 @@ RISER_PER_HEIGHT = (
 )
 RISER_FRACTION = 0.5  # maximum share of the slope in the distance from one terrace to the next
 CURVE_M = 6.0
-WAVES_M = (
-    56.0,
-    28.0,
-    14.0,
-    7.0,
-    3.5,
-)  # wavelengths of the rolling ground, each half as high as the one before
+# wavelengths of the rolling ground, each half as high as the one before
+WAVES_M = (56.0, 28.0, 14.0, 7.0, 3.5)
 ROLLING_M = (0.25, 0.6)  # amplitude of the longest wave
 
 

@@ -58,9 +58,8 @@ class TerrainMesh:
         return self._device.array(program, (self._vertices, VERTEX), index=self._index)
 
     def draw(self, array: moderngl.VertexArray, tile: Tile) -> None:
-        edges = np.flatnonzero(
-            np.diff(tile.sees(self._boxes_px), prepend=False, append=False)
-        )  # of runs of chunks
+        # of runs of chunks
+        edges = np.flatnonzero(np.diff(tile.sees(self._boxes_px), prepend=False, append=False))
         for start, end in self._starts[edges].reshape(-1, 2).tolist():
             array.render(moderngl.TRIANGLES, vertices=3 * (end - start), first=3 * start)
 

@@ -46,9 +46,8 @@ class Things:
         ] = {}  # vertices, shared between batches, by the mesh's id
         self._programs = (numbered, shaded, shadowed)
         batches = [batch for batch in batches if len(batch.transforms)]
-        self.corners = [
-            box_corners(batch) for batch in batches
-        ]  # bounding boxes of instances, (k, 8, 3) metres
+        # bounding boxes of instances, (k, 8, 3) metres
+        self.corners = [box_corners(batch) for batch in batches]
         self.shading = [
             corners
             for batch, corners in zip(batches, self.corners, strict=True)

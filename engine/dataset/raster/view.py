@@ -109,12 +109,8 @@ class View:
     nearest_m: float  # near and far: the range of depths along the camera's axis
     farthest_m: float
     shadow: ShadowSpace = ShadowSpace()
-    tile_px: tuple[int, int, int, int] = (
-        0,
-        0,
-        1,
-        1,
-    )  # left and top of the tile, width and height of the target
+    # left and top of the tile, width and height of the target
+    tile_px: tuple[int, int, int, int] = (0, 0, 1, 1)
     plan_pixel_m: float = (
         0.0  # 0 for the camera's picture, else for a plan of the ground, of the camera's size
     )

@@ -16,20 +16,14 @@ MB, GB = 10**6, 10**9
 # Memory of one picture's process, by pixels. Raster: 363 MB at 640x640, 357 at 1920x1080, 831 at
 # 5280x3956, with all files; recipe 2: 526 MB at 640x640, 1336 at 5280x3956. Cycles: 1.1 GB at
 # 640x640 with ours, about 7 at 5280x3956. With a margin of a quarter.
-MEMORY_BYTES = {
-    "raster": (450 * MB, 30),
-    "recipe 2": (600 * MB, 50),
-    "cycles": (900 * MB, 300),
-}  # and for each pixel
+# and for each pixel
+MEMORY_BYTES = {"raster": (450 * MB, 30), "recipe 2": (600 * MB, 50), "cycles": (900 * MB, 300)}
 USED_FRACTION = 0.9  # of the available memory
 
 # Core-seconds of a picture. Recipe 2, raster: 0.42 to 0.66 for windows of 640x640, 1.5 to 2.5 at
 # 1920x1080, 9 at 5280x3956. Cycles: 544 s on two cores for 50 samples of 21 megapixels.
-CORE_S = {
-    "raster": (0.5, 0.35e-6),
-    "recipe 2": (0.45, 0.43e-6),
-    "cycles": (6.0, 1.0e-6),
-}  # and for each sample
+# and for each sample
+CORE_S = {"raster": (0.5, 0.35e-6), "recipe 2": (0.45, 0.43e-6), "cycles": (6.0, 1.0e-6)}
 START_S = 4.0  # imports, the first process of each job, figures: 3 to 5 s
 
 # Bytes on the disk. PNG: 1.75 a pixel at 640x640, 1.63 at 5280x3956, noise included; JPEG of recipe

@@ -58,13 +58,11 @@ class RunPlan:
 
     finished: frozenset[int]  # indices of intact pictures, also beyond those of the run
     existing: int  # number of pictures of the run that are complete
-    missing: tuple[
-        int, ...
-    ]  # indices to draw: those of the run that are not finished, and damaged ones beyond it
+    # indices to draw: those of the run that are not finished, and damaged ones beyond it
+    missing: tuple[int, ...]
     forgotten: frozenset[int]  # indices whose files are removed because they will be made again
-    broken: frozenset[
-        int
-    ]  # indices of pictures with a damaged or missing file; their other files are removed
+    # indices of pictures with a damaged or missing file; their other files are removed
+    broken: frozenset[int]
     is_checked: bool  # False if the check was interrupted: then the folder's content is unknown
     notes: tuple[str, ...]
 
@@ -87,9 +85,8 @@ class DatasetFolder:
                 if time.perf_counter() > end_s:
                     raise
                 time.sleep(POLL_INTERVAL_S)
-        self._sound: set[int] = (
-            set()
-        )  # indices of pictures that were read and verified, or made by this run
+        # indices of pictures that were read and verified, or made by this run
+        self._sound: set[int] = set()
         self._had: dict[int, frozenset[str]] = {}
         try:
             for name in (IMAGES, LABELS):
@@ -225,9 +222,8 @@ class DatasetFolder:
             for path in set(self.manifest.lines[task.index].paths(task.index)) - set(
                 picture.sha256
             ):
-                remove_file(
-                    self.path / path, missing_ok=True
-                )  # of a format that is no longer written
+                # of a format that is no longer written
+                remove_file(self.path / path, missing_ok=True)
         shutil.rmtree(finished.folder, ignore_errors=True)
         values = {name: getattr(picture, name) for name in ("sha256", "bytes", "piles", "labelled")}
         values |= {
@@ -431,8 +427,6 @@ def _require_own_folder(path: Path) -> None:
         for name in (IMAGES, LABELS)
         if (path / name).is_dir() and not any((path / name).iterdir())
     }
-    if present - refused and not present & {
-        MANIFEST,
-        WORK,
-    }:  # a run that was refused at its start leaves these
+    # a run that was refused at its start leaves these
+    if present - refused and not present & {MANIFEST, WORK}:
         raise UsageError(f"{path}: is not empty and holds no dataset of ours; name another folder")

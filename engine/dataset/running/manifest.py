@@ -160,9 +160,8 @@ class Manifest:
             try:
                 if line.strip():
                     self._index_line(self._decoder.decode(line), offset)
-                is_read = line.endswith(
-                    b"\n"
-                )  # else the next line would be appended to the truncated one
+                # else the next line would be appended to the truncated one
+                is_read = line.endswith(b"\n")
             except (ValueError, RecursionError):  # msgspec raises ValueError too
                 is_read = False
             self.unreadable += not is_read

@@ -141,9 +141,8 @@ class WholeFiles:
             if names and covered < len(pictures):
                 what = f"{' and '.join(names)} covers {covered} of {len(pictures)} pictures"
                 self.notes.append(f"{what}; {self._option(writer)} draws the others again")
-        for writer in writers_of(
-            sorted({"coco", "piles"} - {*options.formats})
-        ):  # written from parts alone
+        # written from parts alone
+        for writer in writers_of(sorted({"coco", "piles"} - {*options.formats})):
             for name in writer.whole_names(options, self._subsets):
                 if (self._folder.path / name).exists():
                     more = f"{self._option(writer)} draws the pictures again"

@@ -22,9 +22,8 @@ class SiteCamera:
     top. Camera space: x right and y up in the picture, z against the view; a depth is along the
     axis. The window may be any part of the sensor, or extend beyond it."""
 
-    width_px: Annotated[
-        int, Meta(ge=16, le=MAX_SIDE_PX)
-    ]  # size of the window, which is the picture
+    # size of the window, which is the picture
+    width_px: Annotated[int, Meta(ge=16, le=MAX_SIDE_PX)]
     height_px: Annotated[int, Meta(ge=16, le=MAX_SIDE_PX)]
     height_m: Annotated[float, Meta(ge=1, le=2000)] = CAMERA_HEIGHT_M  # above z = 0
     field_of_view_deg: Annotated[float, Meta(ge=1, le=150)] = (

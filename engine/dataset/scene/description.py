@@ -107,9 +107,8 @@ class Terrain:
 
     size_m: Annotated[float, Meta(ge=1, le=10_000)]  # side of the site, which contains all things
     cell_m: Annotated[float, Meta(ge=0.01, le=100)]
-    heights_m: (
-        np.ndarray
-    )  # (n, n) float32: [0, 0] is the south-west corner, rows go north; the side is (n - 1) cells
+    # (n, n) float32: [0, 0] is the south-west corner, rows go north; the side is (n - 1) cells
+    heights_m: np.ndarray
 
     @property
     def side_m(self) -> float:

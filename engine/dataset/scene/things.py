@@ -166,9 +166,8 @@ class Pile:
     ground_m: Number  # z of the ground at its axis
     exposed_m: Annotated[float, Meta(ge=0.01, le=20)]  # height of the top above that, along z
     diameter_m: Annotated[float, Meta(ge=0.01, le=5)]  # a section's depth, its larger side
-    base_diameter_m: Annotated[
-        float, Meta(ge=0, le=20)
-    ]  # of the collar or heap around the foot, see `foot`
+    # of the collar or heap around the foot, see `foot`
+    base_diameter_m: Annotated[float, Meta(ge=0, le=20)]
     base_height_m: Annotated[float, Meta(ge=0, le=5)]
     flange_diameter_m: Annotated[float, Meta(ge=0, le=5)] = 0.0  # 0 if there is no flange
     has_hoop: bool = False  # True if a steel ring is around the head of a PHC pile
@@ -260,10 +259,7 @@ class Distractor:
     number: InstanceNumber = (
         0  # its number in every picture of the scene; 0: none, and it cannot be labelled
     )
-    tint: Tint = (
-        1.0,
-        1.0,
-        1.0,
-    )  # factors for what is painted, woven or grown on it; not glass, rubber or steel
+    # factors for what is painted, woven or grown on it; not glass, rubber or steel
+    tint: Tint = (1.0, 1.0, 1.0)
     lift_m: Annotated[float, Meta(ge=-20, le=50)] = 0.0
     """Height of its foot above `ground_m`: a table stands on piles, a lid lies on uneven ground."""

@@ -21,11 +21,8 @@ MIDDLE_GREY = 0.18
 MAX_LIGHT = 8.0  # this light and more is white
 STEPS = 50
 SAMPLES = 64  # per pixel of a line
-AIRLIGHT = (
-    0.30,
-    0.335,
-    0.385,
-)  # light scattered along an infinite path of hazy air, a bluish grey of 0.72
+# light scattered along an infinite path of hazy air, a bluish grey of 0.72
+AIRLIGHT = (0.30, 0.335, 0.385)
 HAZE_TABLE = 4096
 TONE_TABLE = 16384
 MIN_CLEAR = 1e-3  # fraction of the light at the last entry

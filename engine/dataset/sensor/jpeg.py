@@ -225,12 +225,10 @@ def time_of(scene: SiteScene) -> str:
 
 def aircraft_angles_deg(camera: SiteCamera) -> tuple[float, float, float]:
     """Yaw, pitch and roll of an aircraft that has the camera fixed below, looking down."""
-    to_ned = np.array(
-        [[0, 1, 0], [1, 0, 0], [0, 0, -1.0]]
-    )  # east, north, up to north, east, down; also body to camera
-    body = (
-        to_ned @ camera.rotation.T @ to_ned
-    )  # body axes (forward, right, down) in north, east, down
+    # east, north, up to north, east, down; also body to camera
+    to_ned = np.array([[0, 1, 0], [1, 0, 0], [0, 0, -1.0]])
+    # body axes (forward, right, down) in north, east, down
+    body = to_ned @ camera.rotation.T @ to_ned
     yaw = math.degrees(math.atan2(body[1, 0], body[0, 0]))
     pitch = math.degrees(math.asin(min(max(-body[2, 0], -1.0), 1.0)))
     roll = math.degrees(math.atan2(body[2, 1], body[2, 2]))

@@ -31,9 +31,8 @@ class Lens:
     width_px: int  # size of the window
     height_px: int
     focal_px: float
-    center_px: tuple[
-        float, float
-    ]  # principal point: column and row of the window; may lie outside it
+    # principal point: column and row of the window; may lie outside it
+    center_px: tuple[float, float]
     k1: float
     k2: float
     red: float = (
@@ -144,9 +143,8 @@ def apply_lens(rendered: Rendered, lens: Lens, left_px: int, top_px: int) -> Ren
     )
     sizes = np.array([1 / lens.red, 1.0, lens.red] if is_split else [1.0])
     green = len(sizes) // 2
-    numbers = np.require(
-        rendered.instances, np.uint16, ("C", "W")
-    )  # for Numba, a read-only array is another type
+    # for Numba, a read-only array is another type
+    numbers = np.require(rendered.instances, np.uint16, ("C", "W"))
     depths_m = np.require(rendered.depth_m, np.float32, ("C", "W"))
     for top in range(0, height, ROWS_AT_ONCE):
         rows = slice(top, min(top + ROWS_AT_ONCE, height))

@@ -136,9 +136,8 @@ class Covariance:
         return total
 
     def _add_block(self, sound: np.ndarray) -> None:
-        spectrum = (
-            np.fft.rfft(sound, axis=0) * self._weighting
-        )  # (frequencies, channels); no power at either end
+        # (frequencies, channels); no power at either end
+        spectrum = np.fft.rfft(sound, axis=0) * self._weighting
         covariance = (spectrum.conj().T @ spectrum).real * (2 / self._block**2)
         level = self._level(covariance)
         if level >= 0:

@@ -352,9 +352,8 @@ class ConvertRun:
 
         size = batch[0][1].size
         if size != self._last_size and not any(work.is_begun for work in self._open):
-            free_memory(
-                converter.model.device
-            )  # the allocator's cached blocks do not fit the next size
+            # the allocator's cached blocks do not fit the next size
+            free_memory(converter.model.device)
         self._last_size = size
         with translate_oom(full_line(len(batch), size)):
             parts = converter.convert([work.piece(span) for work, span in batch])

@@ -101,9 +101,8 @@ def open_sound(path: Path) -> Sound:
                 if next(pieces, None) is None:
                     raise AudioError(f"{path}: there is no sound in it")
         elif sound.channels > 2:
-            with suppress(
-                AudioError
-            ):  # libsndfile does not tell the loudspeakers, whose order depends on the format
+            # libsndfile does not tell the loudspeakers, whose order depends on the format
+            with suppress(AudioError):
                 sound = DecodedSound(path, same=plain)
     if not RATES_HZ[0] <= sound.rate_hz <= RATES_HZ[1]:
         raise AudioError(f"{path}: {sound.rate_hz} Hz is outside {RATES_HZ[0]}..{RATES_HZ[1]} Hz")

@@ -44,11 +44,8 @@ FRONT_COVER = 3  # picture type in ID3 and FLAC
 COMMENTED = ("ogg", "opus", "flac")
 CONTAINER_OPTIONS = {"wav": {"rf64": "auto"}, "aiff": {"write_id3v2": "1"}}
 REVERSED_BITS = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
-COVERED = (
-    "mp3",
-    "flac",
-    "mp4",
-)  # covers are attached pictures; elsewhere one would become a second video stream
+# covers are attached pictures; elsewhere one would become a second video stream
+COVERED = ("mp3", "flac", "mp4")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,10 +245,8 @@ def _chapter_comments(chapters: list[Any]) -> dict[str, str]:
 def _picture_comment(cover: VideoStream, kind: str, data: bytes) -> str:
     """Encode a FLAC picture block in base64 (RFC 9639, 8.8)."""
     mime = kind.encode("ascii")
-    head = (
-        struct.pack(">II", FRONT_COVER, len(mime)) + mime + struct.pack(">I", 0)
-    )  # no description
-    size = struct.pack(
-        ">IIIII", cover.width, cover.height, 24, 0, len(data)
-    )  # bits a pixel; no palette
+    # no description
+    head = struct.pack(">II", FRONT_COVER, len(mime)) + mime + struct.pack(">I", 0)
+    # bits a pixel; no palette
+    size = struct.pack(">IIIII", cover.width, cover.height, 24, 0, len(data))
     return base64.b64encode(head + size + data).decode("ascii")

@@ -80,9 +80,8 @@ def _into_folder(sources: tuple[Path, ...], folder: Path) -> Iterator[Task]:
 
 
 def _task(source: Path, output: Path) -> Task:
-    problem = (
-        "" if source.exists() else f"{source}: no such file or folder"
-    )  # else `open_sound` says why
+    # else `open_sound` says why
+    problem = "" if source.exists() else f"{source}: no such file or folder"
     return Task(source=source, output=output, problem=problem)
 
 

@@ -128,9 +128,8 @@ class FileWriter:
         tags = read_tags(self._source)
         if self._form.container == "OGG":
             set_serial_number(self._path)
-        if (
-            tags or self._is_float
-        ):  # libsndfile writes the time of day into a float sound, FFmpeg does not
+        # libsndfile writes the time of day into a float sound, FFmpeg does not
+        if tags or self._is_float:
             self._carry(tags)
 
     def _carry(self, tags: Tags) -> None:
@@ -185,9 +184,8 @@ class ContainerWriter:
             else:
                 self.notes += _left_out(sound)
                 self._voice = self._add_voice(form, sound)
-            with contextlib.suppress(
-                av.error.FFmpegError, OSError
-            ):  # libsndfile reads more files than FFmpeg
+            # libsndfile reads more files than FFmpeg
+            with contextlib.suppress(av.error.FFmpegError, OSError):
                 self._tags = TagSource(sound.path)
             if self._tags is not None:
                 self._tags.add_to(self._container, self._voice)

@@ -115,9 +115,8 @@ def connect(cluster: str, *, cpus: int | None = None, actor_bytes: int = 0) -> C
             import ray.exceptions
         except ImportError as error:
             raise UsageError(f"--cluster: ray cannot be imported: {ray_reason(error)}") from error
-        if (
-            ray.is_initialized()
-        ):  # by another part of this process, which can have only one connection
+        # by another part of this process, which can have only one connection
+        if ray.is_initialized():
             return Connection(
                 ray=ray, cluster_name="the Ray cluster that this program is already connected to"
             )
@@ -256,9 +255,8 @@ def _preserve_process_state(variables: Mapping[str, str]) -> Iterator[Callable[[
         for name in added:
             os.environ.pop(name, None)
         for number, handler in handlers.items():
-            if (
-                handler is not None and threading.current_thread() is threading.main_thread()
-            ):  # None: set in C
+            # None: set in C
+            if handler is not None and threading.current_thread() is threading.main_thread():
                 signal.signal(number, handler)
 
     with contextlib.ExitStack() as undo:

@@ -187,9 +187,8 @@ def resources_for(
     if has_cards and device in ("auto", "cuda"):
         return ActorResources({"num_gpus": 1, "num_cpus": 1}, "cuda", threads, max_actors)
     if device == "mps" or (device == "auto" and sys.platform == "darwin"):
-        most = min(
-            max_actors or len(machines), len(machines)
-        )  # one GPU each, which Ray does not count
+        # one GPU each, which Ray does not count
+        most = min(max_actors or len(machines), len(machines))
         return ActorResources({"num_cpus": 1}, device, threads, most)
     threads = threads or 1  # one core, as is Ray's default
     return ActorResources({"num_cpus": threads}, "cpu", threads, max_actors)
@@ -515,9 +514,8 @@ class ActorPool:
         elif actor.loaded is None:
             self._failed_starts += 1
         elif failed is not None:
-            culprit = (
-                pieces[0] if cause is None else failed
-            )  # all answers of a dead actor are errors
+            # all answers of a dead actor are errors
+            culprit = pieces[0] if cause is None else failed
             culprit.deaths += 1
             if culprit.deaths == MAX_DEATHS:
                 raise errors.ChildError(

@@ -97,10 +97,8 @@ class CocoFile:
         each = result.segmentation.objects[index]
         height, width = result.picture.pixels.shape[:2]
         counts = run_lengths(*result.mask(index), height, width)
-        lengths: Any = {
-            "size": [height, width],
-            "counts": counts,
-        }  # in its stubs only the packed form has both
+        # in its stubs only the packed form has both
+        lengths: Any = {"size": [height, width], "counts": counts}
         encoded = rle.frPyObjects(lengths, height, width)
         values = {
             "id": self._annotations,
@@ -124,9 +122,8 @@ def run_lengths(part: np.ndarray, left_px: int, top_px: int, height: int, width:
     width) that is 0 elsewhere."""
     columns = np.zeros((part.shape[1], part.shape[0] + 2), np.int8)
     columns[:, 1:-1] = part.T
-    xs, ys = np.nonzero(
-        np.diff(columns, axis=1)
-    )  # alternating: first pixel of a run, first pixel after it
+    # alternating: first pixel of a run, first pixel after it
+    xs, ys = np.nonzero(np.diff(columns, axis=1))
     edges = (left_px + xs) * height + top_px + ys
     # runs that continue from the bottom of a column at the top of the next
     goes_on = np.flatnonzero(np.diff(edges) == 0)

@@ -30,10 +30,8 @@ from engine.jobs.segment.results import BatchResult, SegmentedBatch
 from engine.models.locate import absolute
 from engine.sources.pictures import Batch
 
-PICTURES: dict[Mode, int] = {
-    "image": 4,
-    "track": 16,
-}  # per piece; few, so that a small folder keeps all actors busy
+# per piece; few, so that a small folder keeps all actors busy
+PICTURES: dict[Mode, int] = {"image": 4, "track": 16}
 PIECE_BYTES = 64 * 2**20
 
 

@@ -48,9 +48,8 @@ class MaskedPicture:
         self.segmentation = segmentation
         self._look = look
         self._boxes = mask_boxes(segmentation.masks)
-        self._masks = np.require(
-            segmentation.masks, requirements=["C", "W"]
-        )  # one layout: Numba compiles once
+        # one layout: Numba compiles once
+        self._masks = np.require(segmentation.masks, requirements=["C", "W"])
         self._overlay: Rgb | None = None
 
     def overlay(self) -> Rgb:

@@ -72,9 +72,8 @@ class RunTimes:
         read_ms = (self._read.take_wait_s - span.take_wait_s) * 1000
         write_ms = (self._results.put_wait_s - span.put_wait_s + self._last_wait_s) * 1000
         spare_ms = max(total_ms - sum(span.stages_ms.values()), 0.0)
-        wait_fraction = min(
-            1.0, spare_ms / max(read_ms + write_ms, 1e-9)
-        )  # the rest passed while the device worked
+        # the rest passed while the device worked
+        wait_fraction = min(1.0, spare_ms / max(read_ms + write_ms, 1e-9))
         rest_ms = spare_ms - wait_fraction * (read_ms + write_ms)
         rows = {
             READ: wait_fraction * read_ms,

@@ -79,9 +79,8 @@ class FusedPaintBackend:
         if painter is None:
             return self._last
         seconds = painter.stage_s
-        turns = (
-            "" if self.device.startswith("cuda") else "paint"
-        )  # on CUDA each stage has its own stream
+        # on CUDA each stage has its own stream
+        turns = "" if self.device.startswith("cuda") else "paint"
         return tuple(
             StageFigures(
                 name=name, frames=self._frames, seconds=seconds.get(name, 0.0), turns=turns

@@ -108,9 +108,8 @@ class ClusterPaintBackend:
             if job.frames is None
             else min(SEGMENT_BATCHES, job.frames // (4 * job.batch))
         )
-        target_batches = max(
-            SEGMENT_PICTURES // job.batch, most
-        )  # a few pictures still go to several machines
+        # a few pictures still go to several machines
+        target_batches = max(SEGMENT_PICTURES // job.batch, most)
         self._segment_batches = max(1, min(target_batches, SEGMENT_BYTES // batch_bytes))
         if job.frames is not None:
             segments = -(-job.frames // (self._segment_batches * job.batch))

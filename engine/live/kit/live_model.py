@@ -185,6 +185,5 @@ class LiveEntry:
     """OSC command -> name of the command sent to the child."""
 
     def __post_init__(self) -> None:
-        convert(
-            {}, self.table
-        )  # raises for a table that cannot be read, or not be left out of the configuration
+        # raises for a table that cannot be read, or not be left out of the configuration
+        convert({}, self.table)

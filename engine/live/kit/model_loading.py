@@ -45,9 +45,8 @@ def load_on_device(
         is_behind = device == "cpu" and gives_way  # otherwise it takes CPU time from the renderer
         if is_behind:
             priority.run_when_idle()
-        port.start_trial(
-            "model", name
-        )  # not before: a driver that ends this process is not the model's fault
+        # not before: a driver that ends this process is not the model's fault
+        port.start_trial("model", name)
         suspect = "model"
         dtype = resolve_dtype(port.settings["dtype"], device, half=half, is_exact=not gives_way)
         with translate_load_oom(name, device, dtype):

@@ -148,10 +148,8 @@ class LiveModels:
         for entry in entries:
             with _skip_on_error(entry.name, "opened", around.report):
                 model = resolve_name(entry.opened_by)(entry, around)
-                names = (
-                    model.name,
-                    model.supervisor.status().name,
-                )  # raises for what is no live model, such as None
+                # raises for what is no live model, such as None
+                names = (model.name, model.supervisor.status().name)
                 if names != (entry.name, entry.name):
                     raise ValueError(f"it and its child are called {' and '.join(names)}")
                 opened.append(closing(model))

@@ -222,9 +222,8 @@ class Pacer:
         began_ns = now_ns = self._now_ns()
         left_ns = {"voice": MAX_VOICE_WAIT_NS, "draw": gate.period_ns, "turn": MAX_TURN_WAIT_NS}
         was_drawing = False
-        while (
-            True
-        ):  # check everything each time: a draw may begin while the child waits for its turn
+        # check everything each time: a draw may begin while the child waits for its turn
+        while True:
             is_drawing = gate.is_drawing(now_ns)
             meets_draw = is_drawing or not (was_drawing or self._ends_before_draw(gate, now_ns))
             was_drawing = (
@@ -241,9 +240,8 @@ class Pacer:
                 turns is not None and left_ns["turn"] > 0 and not turns.try_begin(now_ns, began_ns)
             ):
                 cause = "turn"
-                left_ns["draw"] = (
-                    gate.period_ns
-                )  # no draw would hold it back now, so the next is another one
+                # no draw would hold it back now, so the next is another one
+                left_ns["draw"] = gate.period_ns
             else:
                 break
             self._rest(POLL_S)

@@ -75,6 +75,5 @@ class AutoPitch:
 
     def _at(self, now_s: float) -> float:
         part = min(max((now_s - self._since_s) / GLIDE_S, 0.0), 1.0)
-        return self._from + (self._to - self._from) * part * part * (
-            3.0 - 2.0 * part
-        )  # smoothstep: no corners
+        # smoothstep: no corners
+        return self._from + (self._to - self._from) * part * part * (3.0 - 2.0 * part)

@@ -195,9 +195,8 @@ class _DelayPart:
         recent = [minute for minute in self._minutes if minute.since_s > now_s - lasts_s - MINUTE_S]
         worst_s = max(minute.worst_s for minute in recent)
         mean_s = sum(minute.sum_s for minute in recent) / sum(minute.count for minute in recent)
-        shorter_s = worst_s + max(
-            room_s, (worst_s - mean_s) / 2.0
-        )  # a short measurement does not show the worst case
+        # a short measurement does not show the worst case
+        shorter_s = worst_s + max(room_s, (worst_s - mean_s) / 2.0)
         was_measured = self.is_measured
         self._measured_s = None
         if self.length_s - shorter_s < MARGIN_S:

@@ -158,9 +158,8 @@ class VoiceLink(ChildLink[Build]):
 
     def _refuse(self, build: Build, stays: Build, reason: str) -> None:
         refused = {address: value for address, value in build.items() if value != stays[address]}
-        if (
-            reason != self.supervisor.status().detail
-        ):  # that of a failed process has been reported by the supervisor
+        # that of a failed process has been reported by the supervisor
+        if reason != self.supervisor.status().detail:
             requests = ", ".join(f'{address} "{value}"' for address, value in refused.items())
             self._report("rvc.model", f"{requests}: {reason}; the voice before stays")
         for address in refused:

@@ -52,9 +52,8 @@ class VoiceMix:
         """Number of converted samples that `mix` needs beyond the ones it mixes."""
         self.underruns = 0
         """Runs of missing samples while the conversion was on."""
-        self._usable = np.zeros(
-            self.fade_frames, bool
-        )  # 1 for each of the newest samples that was usable, else 0
+        # 1 for each of the newest samples that was usable, else 0
+        self._usable = np.zeros(self.fade_frames, bool)
         self._was_converting = False
         window = np.hanning(self.fade_frames + 2)[1:-1]
         self._window = (window / window.sum()).astype(np.float32)
@@ -80,9 +79,8 @@ class VoiceMix:
         """The gain of the conversion, (frames,) float32 in 0..1."""
         fade = self.fade_frames
         missing = np.concatenate(([0], np.cumsum(presence <= 0.0)))
-        counts = (
-            missing[fade : fade + frames] == missing[:frames]
-        )  # usable: all present up to FADE_S later
+        # usable: all present up to FADE_S later
+        counts = missing[fade : fade + frames] == missing[:frames]
         before = np.concatenate(([self._usable[-1] and self._was_converting], counts[:-1]))
         if is_converting:
             self.underruns += int(np.count_nonzero(before & ~counts))
@@ -109,9 +107,8 @@ class PeakLevel:
     def take(self, sound: np.ndarray) -> None:
         """Measure the next samples, (n,) float32."""
         peak = float(np.abs(sound).max(initial=0.0))
-        peak_db = (
-            20.0 * math.log10(peak) if 1e-6 < peak < 10.0 else SILENT_DB
-        )  # neither NaN nor infinity stays
+        # neither NaN nor infinity stays
+        peak_db = 20.0 * math.log10(peak) if 1e-6 < peak < 10.0 else SILENT_DB
         self._db = max(peak_db, self._db - FALL_DB_S * len(sound) / self._rate_hz, SILENT_DB)
 
 

@@ -180,9 +180,8 @@ class VoicePipeline:
             self._link.write_voice(voice)
             self._dry.write(voice[:, None])
             self._level_in.take(voice)
-        self._samples_read = first + len(
-            samples
-        )  # last, so that a failed step is repeated with the same numbers
+        # last, so that a failed step is repeated with the same numbers
+        self._samples_read = first + len(samples)
         # Samples overwritten before they were read get no number; the mark aligns the ones after
         # them.
         mark = ring.mark
@@ -207,9 +206,8 @@ class VoicePipeline:
         first = self._block_start
         self._block_start = self._link.converted.end
         spare_s = (first - needed) / self._rate_hz
-        is_next = (
-            0 < first < self._block_start and spare_s > -POLL_S
-        )  # not the first block, also after a pause
+        # not the first block, also after a pause
+        is_next = 0 < first < self._block_start and spare_s > -POLL_S
         if is_next and self._late is None:
             self._delay.was_in_time(spare_s, self._clock.now_s())
 

@@ -136,9 +136,8 @@ class SegmentationLink(PictureLink[Build]):
             self._swap(build, self._settings(build))
 
     def _refuse(self, build: Build, stays: Build, reason: str) -> None:
-        self._store.set_many(
-            list(stays.items()), by=CHILD
-        )  # the supervisor has already reported the reason
+        # the supervisor has already reported the reason
+        self._store.set_many(list(stays.items()), by=CHILD)
 
     def _settings(self, build: Build) -> dict[str, Any]:
         spec = replace(self._spec, **{field: build[address] for field, address in BUILT.items()})

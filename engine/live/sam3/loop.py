@@ -222,6 +222,5 @@ def load_model(port: ChildPort) -> "SegmentationModel":
     fails."""
     spec = SegmentationSpec(**port.settings["spec"])
     load: Callable[[str, str], SegmentationModel] = loader("engine.models.sam3.load:load", spec)
-    return load_on_device(
-        port, spec.model, load, half="bfloat16"
-    )  # float16 overflows in SAM3's attention
+    # float16 overflows in SAM3's attention
+    return load_on_device(port, spec.model, load, half="bfloat16")

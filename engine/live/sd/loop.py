@@ -55,9 +55,8 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
         from engine.live.sd.painter import Painter
 
         detectors = [detector.network for detector in model.detectors.values()]
-        controlnets = model.controlnets[
-            : model.controlnet_count
-        ]  # without other views of the same layers
+        # without other views of the same layers
+        controlnets = model.controlnets[: model.controlnet_count]
         networks = (model.unet, model.vae, *controlnets, *detectors, model.upscaler)
         is_compiled = model.spec.accelerator != "none"
         super().__init__(
@@ -107,9 +106,8 @@ class DiffusionLoop(PictureLoop["np.ndarray | torch.Tensor", "PaintedPicture"]):
             self._shrunk = None  # the new size may fit into memory
         if settings.problem and settings.problem != before.problem:
             self._port.note("t_index", settings.problem)
-        if (
-            settings.similarity is None or settings.is_feedback
-        ):  # a skipped picture would stop the feedback
+        # a skipped picture would stop the feedback
+        if settings.similarity is None or settings.is_feedback:
             self._similarity = None
         elif self._similarity is None:
             from engine.models.sd.similarity import SimilarityFilter

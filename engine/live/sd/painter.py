@@ -465,9 +465,8 @@ def region_masks(
     None: no region. `latents`: (w, h)."""
     masks = np.zeros((1 + len(weights), latents[1], latents[0]), np.float32)
     if regions is not None:
-        fine = -(
-            -MIN_MAP_PX // min(regions.shape)
-        )  # whole pixels of a small map are too coarse to crop
+        # whole pixels of a small map are too coarse to crop
+        fine = -(-MIN_MAP_PX // min(regions.shape))
         cut = resize_to_cover(
             regions.repeat(fine, 0).repeat(fine, 1), size, interpolation=cv2.INTER_NEAREST_EXACT
         )

@@ -307,10 +307,8 @@ def shape_of(
         )
     config = metadata["config"]
     if isinstance(config, list | tuple) and len(config) == shapes.CONFIG_ITEMS + 1:
-        config = [
-            *config[:-2],
-            config[-1],
-        ]  # rvc-webui puts the channels, which the tensors have too, before the rate
+        # rvc-webui puts the channels, which the tensors have too, before the rate
+        config = [*config[:-2], config[-1]]
     if not isinstance(config, list | tuple) or len(config) != shapes.CONFIG_ITEMS:
         raise ModelError(f"{name}: its config is no list of {shapes.CONFIG_ITEMS} items")
     _, _, latent, hidden, inner, heads, layers, kernel, _, kind, widths, dilations, *others = config

@@ -87,9 +87,8 @@ class ContentEncoder:
         hidden: Tensor = hubert.feature_projection(features)  # (B, T, 768)
         encoder = hubert.encoder
         hidden = hidden + encoder.pos_conv_embed(hidden)
-        if (
-            not hubert.config.do_stable_layer_norm
-        ):  # pre-norm models normalise after the last layer instead
+        # pre-norm models normalise after the last layer instead
+        if not hubert.config.do_stable_layer_norm:
             hidden = encoder.layer_norm(hidden)
         for layer in encoder.layers[: LAYERS[version]]:
             hidden = layer(hidden)
@@ -158,9 +157,8 @@ def load_content(name: str, device: torch.device, dtype: torch.dtype) -> Content
             final_projection = nn.Linear(wide, narrow, device="meta")
             final_projection.load_state_dict(projection, assign=True)
     if not config.conv_pos_batch_norm:
-        parametrize.remove_parametrizations(
-            hubert.encoder.pos_conv_embed.conv, "weight"
-        )  # folded, in float32
+        # folded, in float32
+        parametrize.remove_parametrizations(hubert.encoder.pos_conv_embed.conv, "weight")
     return ContentEncoder(hubert, final_projection).freeze_to(device, dtype)
 
 
@@ -197,9 +195,8 @@ def _config_of(weights: Mapping[str, Tensor]) -> HubertConfig:
     kernels = [weights[f"{_FIRST}{number}.conv.weight"] for number in convolutions]
     is_large = f"{_FIRST}1.layer_norm.weight" in weights
     hidden = weights["feature_projection.projection.weight"].shape[0]
-    positions = weights[
-        f"{_POSITIONS}parametrizations.weight.original1"
-    ]  # (hidden, hidden / groups, width)
+    # (hidden, hidden / groups, width)
+    positions = weights[f"{_POSITIONS}parametrizations.weight.original1"]
     return HubertConfig(
         hidden_size=hidden,
         num_hidden_layers=_layers(weights),

@@ -67,9 +67,8 @@ def choose_index(model: str, index: str) -> IndexChoice:
     logs = _logs_of(voice, name)
     if logs is not None and (added := _added(_files_in(logs))):
         return _of_logs(name, added, logs)
-    links = (
-        voice.absolute().parent.parent / "indices"
-    )  # the WebUI's, to all indices, beside the folder of the voices
+    # the WebUI's, to all indices, beside the folder of the voices
+    links = voice.absolute().parent.parent / "indices"
     linked = _trained_as(name, _added(_files_in(links))) if voice.parent.name == "weights" else []
     if len(linked) == 1:
         return _choice(linked[0], f"the only one of its name in {linked[0].parent}")

@@ -178,9 +178,8 @@ class _IndexParser:
         if self._unpack("<QQ") != (lists, self._channels * _NUMBER_BYTES):
             raise self._truncated()
         sizes = self._read_list_sizes(lists)
-        total = sum(
-            sizes
-        )  # Python integers, because the sizes in a broken file can overflow 64 bits
+        # Python integers, because the sizes in a broken file can overflow 64 bits
+        total = sum(sizes)
         if total != count:
             raise ModelError(
                 f"{self._path}: declares {count} vectors, but its lists hold {total}: damaged, or "

@@ -57,9 +57,8 @@ class RefineSource(SineSource):
         before, after = (each[..., None] for each in _neighbours(f0))
         offset = (torch.arange(samples, device=f0.device) + 0.5) / samples - 0.5
         own = f0[..., None]
-        hz = (
-            own + (before - own) * (-offset).clamp(min=0.0) + (after - own) * offset.clamp(min=0.0)
-        )  # (B, T, n)
+        # (B, T, n)
+        hz = own + (before - own) * (-offset).clamp(min=0.0) + (after - own) * offset.clamp(min=0.0)
         return hz, self.phases(f0, start)[:, :-1, None] + (
             hz * (self.hop / self.rate_hz / samples)
         ).cumsum(2)
@@ -145,9 +144,8 @@ class RefineDecoder(nn.Module):
             noise = F.pad(noise[:, None], (missing, 0), mode="circular")[:, 0]
         batch, in_channels, _, length = x.shape
         layers = self._layers
-        channels = (
-            in_channels * 2 // 5
-        )  # the input has the level's channels, and a quarter as many of the source
+        # the input has the level's channels, and a quarter as many of the source
+        channels = in_channels * 2 // 5
         step = span // (layers * channels)
         first = before * self.hop + missing - layers * channels * step
         sides = (layers, batch, channels, 1, length)

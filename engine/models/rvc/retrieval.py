@@ -125,8 +125,7 @@ def _smallest(scores: Tensor, count: int) -> Tensor:
     """Indices (q, count), ascending, of the smallest values of each row of (q, n). Of values that
     equal the last one `topk` alone picks any; these are the first."""
     last = scores.topk(count, dim=1, largest=False).values.amax(1, keepdim=True)
-    indices = torch.arange(
-        scores.shape[1], device=scores.device, dtype=torch.float32
-    )  # exact below 2^24
+    # exact below 2^24
+    indices = torch.arange(scores.shape[1], device=scores.device, dtype=torch.float32)
     rank = torch.where(scores == last, indices, torch.inf).masked_fill_(scores < last, -1.0)
     return rank.topk(count, dim=1, largest=False).indices.sort(dim=1).values

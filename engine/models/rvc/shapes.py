@@ -28,9 +28,8 @@ ATTENTION_WINDOW: Final = 10  # frames: the farthest relative position that atte
 FLOW_COUPLINGS: Final = 4
 FLOW_LAYERS: Final = 3
 FLOW_KERNEL: Final = 5
-FLOW_LEAD_IN_FRAMES: Final = (
-    2 * FLOW_COUPLINGS * FLOW_LAYERS
-)  # 24: two frames for each convolution of the flow
+# 24: two frames for each convolution of the flow
+FLOW_LEAD_IN_FRAMES: Final = 2 * FLOW_COUPLINGS * FLOW_LAYERS
 OUTER_KERNEL: Final = 7  # the decoder's first and last convolution
 DOWN_KERNEL: Final = 7  # RefineGAN's convolutions on the way down
 GRAIN_FRAMES: Final = (

@@ -63,9 +63,8 @@ class Sola:
         start = aligned[: self._crossfade] * self._fade_in + self._end * self._fade_out
         self._end = aligned[self._block :]
         joined = torch.cat((start, aligned[self._crossfade :]))
-        self._end = joined[
-            self._block :
-        ]  # not from `aligned`: a crossfade longer than a block continues
+        # not from `aligned`: a crossfade longer than a block continues
+        self._end = joined[self._block :]
         return joined[: self._block]
 
     def reset(self) -> None:
@@ -75,9 +74,8 @@ class Sola:
     def _similarity(self, sound: Tensor) -> Tensor:
         """Normalised cross-correlation (search + 1,) of the old end with `sound` at each offset."""
         spectrum = torch.fft.rfft(sound) * torch.fft.rfft(self._end, sound.shape[0]).conj()
-        products = torch.fft.irfft(spectrum, sound.shape[0])[
-            : self._search + 1
-        ]  # no offset wraps around
+        # no offset wraps around
+        products = torch.fft.irfft(spectrum, sound.shape[0])[: self._search + 1]
         sums = F.pad((sound**2).cumsum(0), (1, 0))
         energy = (sums[self._crossfade :] - sums[: self._search + 1]) * (self._end**2).sum()
         result: Tensor = (

@@ -321,9 +321,8 @@ class InputWindow:
         self._before = joined[:, -2 * grid.grain :]
         mark("gate")
         new = (grid.block_hops + grid.grain_hops) * HOP
-        resampled = self._resampler(joined)[
-            :, -new:
-        ]  # without the first grain, which lacks the sound before it
+        # without the first grain, which lacks the sound before it
+        resampled = self._resampler(joined)[:, -new:]
         self.sound = torch.cat(
             (self.sound[:, grid.block_hops * HOP : -grid.grain_hops * HOP], resampled), 1
         )

@@ -328,9 +328,8 @@ class Synthesizer(nn.Module):
             self._decode_part(z, g, source, start, start + length, before)
             for start in range(frame_range.start, frame_range.stop - length, length)
         ]
-        again = (
-            len(pieces) * length + length - len(frame_range)
-        )  # frames shared by the last piece and the one before
+        # frames shared by the last piece and the one before
+        again = len(pieces) * length + length - len(frame_range)
         last = self._decode_part(z, g, source, frame_range.stop - length, frame_range.stop, before)
         return torch.cat((*pieces, last[..., again * self.shape.hop :]), 2)
 

@@ -123,9 +123,8 @@ class WindowSynthesizer:
         following = lead_in + self._grid.block_hops
         self._phase = source.phases(f0, start)[:, following]
         self._following_hz = f0[:, following]
-        noise = (
-            self.source_noise.values[:, :stretched].transpose(1, 2).reshape(1, 1, -1)
-        )  # hop after hop
+        # hop after hop
+        noise = self.source_noise.values[:, :stretched].transpose(1, 2).reshape(1, 1, -1)
         sound = source(f0, start, noise)
         missing = self._source_lead * self._hop - self._before * stretched
         length = (count + 2 * self._source_lead) * self._hop

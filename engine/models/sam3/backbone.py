@@ -68,9 +68,8 @@ class Backbone:
         self._is_padded = bool(self._grid % self._window)
         self._layer: Layer = vit_layer
         if model.spec.is_compiled:
-            self._layer = compile_part(
-                vit_layer
-            )  # twice, because window and global layers have different shapes
+            # twice, because window and global layers have different shapes
+            self._layer = compile_part(vit_layer)
             self._rotations = {
                 size: torch.view_as_real(rotary) for size, rotary in self._rotations.items()
             }
@@ -195,9 +194,8 @@ def vit_layer(layer: Any, hidden: Tensor, rotary: Tensor, padded: int = 0) -> Te
         )
         value = attention.v_proj(x).view(heads)
     query, key, value = (each.flatten(0, 1).transpose(1, 2) for each in (query, key, value))
-    attended = F.scaled_dot_product_attention(query, key, value).transpose(
-        1, 2
-    )  # (B * windows, tokens, heads, d)
+    # (B * windows, tokens, heads, d)
+    attended = F.scaled_dot_product_attention(query, key, value).transpose(1, 2)
     if is_split:
         attended = window_unpartition(attended.reshape(x.shape), padded)
     hidden = hidden + attention.o_proj(attended.reshape(hidden.shape))
@@ -224,9 +222,8 @@ def rotary_positions(config: Any, window: int, grid: int, device: torch.device) 
     from engine.models.compat.transformers import Sam3ViTLayer, Sam3ViTRotaryEmbedding
 
     positions = Sam3ViTLayer.precompute_positions(config, window)  # (tokens, 2)
-    cosine, sine = Sam3ViTRotaryEmbedding(config)(
-        positions, positions
-    )  # (1, tokens, d), each twice
+    # (1, tokens, d), each twice
+    cosine, sine = Sam3ViTRotaryEmbedding(config)(positions, positions)
     rotary = torch.complex(cosine[0, :, ::2], sine[0, :, ::2])
     if not window and grid % config.window_size == 0:
         side = config.window_size

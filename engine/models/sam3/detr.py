@@ -71,9 +71,8 @@ def decode(
     prompt = state["prompt"]
     batch = len(encoded)
     dtype = encoded.dtype
-    boxes = (
-        decoder.reference_points.weight.float().sigmoid().expand(batch, -1, -1)
-    )  # (B, Q, 4) cxcywh
+    # (B, Q, 4) cxcywh
+    boxes = decoder.reference_points.weight.float().sigmoid().expand(batch, -1, -1)
     hidden = torch.cat((decoder.presence_token.weight, decoder.query_embed.weight)).expand(
         batch, -1, -1
     )
@@ -94,9 +93,8 @@ def decode(
         queries = decoder.output_layer_norm(hidden[:, 1:])
         boxes = (decoder.box_head(queries).float() + inverse_sigmoid(boxes)).sigmoid()
     limit = decoder.clamp_presence_logit_max_val
-    presence = (
-        decoder.presence_head(decoder.presence_layer_norm(hidden[:, :1])).squeeze(-1).float()
-    )  # (B, 1)
+    # (B, 1)
+    presence = decoder.presence_head(decoder.presence_layer_norm(hidden[:, :1])).squeeze(-1).float()
     logits = detector.dot_product_scoring(queries[None], prompt)[0].squeeze(-1).float()  # (B, Q)
     scores = logits.sigmoid() * presence.clamp(-limit, limit).sigmoid()
     is_finite = torch.isfinite(scores).all(dim=1) & torch.isfinite(boxes).flatten(1).all(dim=1)
@@ -126,9 +124,8 @@ def box_bias(decoder: Any, boxes: Tensor, texels: Tensor, dtype: torch.dtype) ->
     """Attention bias of each query for each texel, from the distance of the texel to the edges of
     the box: (B, heads, 1 + Q, g * g). The first row belongs to the presence token and is zero."""
     edges = corners_of(boxes)[:, :, None]  # (B, Q, 1, 4)
-    down = log_scale(texels[:, None] - edges[..., 1::2]).to(
-        dtype
-    )  # (B, Q, g, 2): from top and bottom
+    # (B, Q, g, 2): from top and bottom
+    down = log_scale(texels[:, None] - edges[..., 1::2]).to(dtype)
     along = log_scale(texels[:, None] - edges[..., 0::2]).to(dtype)
     rows, columns = (
         F.pad(edge.permute(0, 3, 1, 2), (0, 0, 1, 0))  # (B, heads, 1 + Q, g)
@@ -154,9 +151,8 @@ def mask_part(detector: Any) -> Part:
             decoder.prompt_cross_attn_norm(encoded), prompt, prompt
         )
         fine, middle, coarse = state["levels"]
-        encoded = (
-            (encoded + attended).unflatten(1, coarse.shape[2:]).permute(0, 3, 1, 2)
-        )  # (B, C, g, g), channels last
+        # (B, C, g, g), channels last
+        encoded = (encoded + attended).unflatten(1, coarse.shape[2:]).permute(0, 3, 1, 2)
         pixels = decode_pixels(decoder.pixel_decoder, encoded, (middle, fine))  # (B, C, 4 g, 4 g)
         # Project the few queries instead of every pixel: (W x + b) . q = x . (W' q) + b . q
         projection = decoder.instance_projection

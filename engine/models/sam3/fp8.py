@@ -46,18 +46,16 @@ class Fp8Linear(nn.Module):
     def __init__(self, weight: Tensor, bias: Tensor) -> None:
         super().__init__()
         small, scale = scaled(weight)
-        self.register_buffer(
-            "weight", small.t()
-        )  # (K, N), column by column, as the product wants it
+        # (K, N), column by column, as the product wants it
+        self.register_buffer("weight", small.t())
         self.register_buffer("scale", scale.t().contiguous())  # (1, N)
         self.register_buffer("bias", bias.to(torch.bfloat16))
 
     def forward(self, x: Tensor) -> Tensor:
         rows, scale = scaled(x.flatten(0, -2))
         by_row = F.ScalingType.RowWise
-        out = F.scaled_mm(
-            rows, self.weight, scale, by_row, self.scale, by_row, bias=self.bias
-        )  # in bfloat16
+        # in bfloat16
+        out = F.scaled_mm(rows, self.weight, scale, by_row, self.scale, by_row, bias=self.bias)
         return torch.unflatten(out.to(x.dtype), 0, x.shape[:-1])
 
 

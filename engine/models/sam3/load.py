@@ -81,9 +81,8 @@ def trials(spec: SegmentationSpec) -> Iterator[Callable[[], Any]]:
 
 def prepare(model: SegmentationModel) -> None:
     """Lay out the weights of a model on its device as its spec asks, and as our code reads them."""
-    if (
-        model.device.type != "mps"
-    ):  # tensor cores want channels last; CPUs' convolutions are twice as fast
+    # tensor cores want channels last; CPUs' convolutions are twice as fast
+    if model.device.type != "mps":
         for network in model.networks:
             network.to(memory_format=torch.channels_last)
     if model.is_offloaded:
@@ -183,9 +182,8 @@ def offload(model: SegmentationModel) -> None:
     def weigh() -> int:
         left_out = {id(each) for network in offloaded for each in network.parameters()}
         weights = (each for each in weights_of(model.networks) if id(each) not in left_out)
-        return bytes_of(
-            each for each in weights if each.device.type == "cpu"
-        )  # random weights are on the device
+        # random weights are on the device
+        return bytes_of(each for each in weights if each.device.type == "cpu")
 
     with reserve_memory(model.device, weigh, model.spec.model):
         for network in offloaded:

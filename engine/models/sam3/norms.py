@@ -45,9 +45,8 @@ def thin_layer_norms(encoder: Any, device: torch.device) -> None:
         ):
             norm.__class__ = ThinLayerNorm
             if device.type == "cpu":
-                layer.conv.to(
-                    memory_format=torch.contiguous_format
-                )  # channel by channel, as the norm reads it
+                # channel by channel, as the norm reads it
+                layer.conv.to(memory_format=torch.contiguous_format)
 
 
 def group_norm(norm: torch.nn.GroupNorm, pixels: Tensor) -> Tensor:

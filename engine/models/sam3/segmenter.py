@@ -74,9 +74,8 @@ class Segmenter:
         self._is_made_per_shape = is_slow or not isinstance(self._runner, DirectRunner)
         self._detector = Detector(model, self._runner)
         self._encoder = PromptEncoder(model)
-        self._copies = cycle(
-            DeviceCopy(model.device) for _ in range(2)
-        )  # one may still be read when the next is sent
+        # one may still be read when the next is sent
+        self._copies = cycle(DeviceCopy(model.device) for _ in range(2))
         self._prompts: list[tuple[int, EncodedPrompt]] = []
         self._mode = "image"
         self._tracker: Any = None
@@ -98,9 +97,8 @@ class Segmenter:
             from engine.models.sam3.multiplex_tracker import tracker_for
 
             self._before_capture()  # cuDNN's plans
-            self._tracker = tracker_for(
-                self.model, self._detector
-            )  # once, because it installs hooks in the model
+            # once, because it installs hooks in the model
+            self._tracker = tracker_for(self.model, self._detector)
         if mode != self._mode:
             self.reset()
         self._mode = mode

@@ -261,7 +261,6 @@ def _smooth_masks(detector: Any) -> None:
         *(layer.proj2 for layer in pyramid),
         *detector.mask_decoder.pixel_decoder.conv_layers,
     ]
-    for weight in (
-        kernel.weight for kernel in kernels
-    ):  # (C, C, 3, 3); the level of a random signal stays
+    # (C, C, 3, 3); the level of a random signal stays
+    for weight in (kernel.weight for kernel in kernels):
         weight.copy_(3.0 * weight.mean(dim=(2, 3), keepdim=True).expand_as(weight))

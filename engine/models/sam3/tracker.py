@@ -296,9 +296,8 @@ class Tracker:
         shared = inside @ inside.T  # counts exactly, in TF32 as well
         copied = shared, candidates.scores, logits, candidates.boxes, candidates.is_finite
         *stats, boxes, is_finite = self._stats_copy.fetch(*copied)
-        offsets = np.abs(
-            boxes[..., :2] + boxes[..., 2:] - 1.0
-        )  # of the centre from the picture's, times 2
+        # of the centre from the picture's, times 2
+        offsets = np.abs(boxes[..., :2] + boxes[..., 2:] - 1.0)
         stats.append(np.all(offsets < 1.0 - 2 * EDGE, axis=-1) | ~self._is_multiplex)
         names = "shared", "scores", "logits", "is_inside"
         return MaskStats(**dict(zip(names, stats, strict=True))) if is_finite.all() else None

@@ -69,9 +69,8 @@ class RegionMasks:
             return _attention(attn, query, *both.chunk(2, -1))
         texts = masks.shape[1]
         rows = len(query)
-        key, value = (
-            torch.unflatten(both, 1, (texts, -1)).flatten(0, 1).chunk(2, -1)
-        )  # (B * texts, tokens, C)
+        # (B * texts, tokens, C)
+        key, value = torch.unflatten(both, 1, (texts, -1)).flatten(0, 1).chunk(2, -1)
         seen = _attention(attn, query.repeat_interleave(texts, dim=0), key, value)
         return (torch.unflatten(seen, 0, (rows, texts)) * masks.to(seen.dtype)).sum(dim=1)
 
@@ -110,9 +109,8 @@ class FrameBank:
             return plain
         longer = _attention(attn, query, *torch.cat((both, layer.previous), dim=1).chunk(2, -1))
         mixed = torch.lerp(plain, longer, self._strength.to(plain.dtype))
-        return torch.where(
-            self._strength > 0.0, mixed, plain
-        )  # also where the frame before was not finite
+        # also where the frame before was not finite
+        return torch.where(self._strength > 0.0, mixed, plain)
 
 
 class PixelAttention(nn.Module):

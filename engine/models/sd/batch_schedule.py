@@ -277,9 +277,8 @@ class BatchSchedule:
             scheduler.scale_model_input = lambda x, t: x
             scheduler.add_noise = lambda x, noise, t: scheduler.scale_noise(x, t, noise)
         start = (self._steps - real_steps(self._steps, self._strength)) * scheduler.order
-        if hasattr(
-            scheduler, "set_begin_index"
-        ):  # these count their steps; DDIM and PNDM look up the timestep
+        # these count their steps; DDIM and PNDM look up the timestep
+        if hasattr(scheduler, "set_begin_index"):
             scheduler.set_begin_index(start)
         timesteps = scheduler.timesteps[start:]
         if timesteps.is_floating_point():

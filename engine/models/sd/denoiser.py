@@ -182,13 +182,11 @@ class Denoiser:
             call = ("plain", key), plain
         with torch.no_grad():
             result = self.calls.run(*call, inputs, between)["output"]
-            output = result.to(
-                torch.float32, copy=True
-            )  # a copy, because a graph overwrites its result
+            # a copy, because a graph overwrites its result
+            output = result.to(torch.float32, copy=True)
         if beside is not None:
-            beside.begin(
-                key, parts, inputs
-            )  # after the capture of the plain parts, which then are a graph meanwhile
+            # after the capture of the plain parts, which then are a graph meanwhile
+            beside.begin(key, parts, inputs)
         return (output[:negatives], output[negatives:]) if negatives else (None, output)
 
     def _has_regions(self, cond: "Conditioning") -> bool:

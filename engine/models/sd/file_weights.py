@@ -160,9 +160,8 @@ def _vae(kind: str, tensors: Tensors, config: Config, dtype: torch.dtype, what: 
 
         stored = tensors
         tensors = convert_ldm_vae_checkpoint(tensors, config)
-        used = {
-            id(tensor) for tensor in tensors.values()
-        }  # it leaves out what it does not know; attention is reshaped
+        # it leaves out what it does not know; attention is reshaped
+        used = {id(tensor) for tensor in tensors.values()}
         lost = [
             name
             for name, tensor in stored.items()

@@ -85,9 +85,8 @@ class IpAdapter:
     def mix(self, pictures: Sequence[tuple[np.ndarray, float]]) -> tuple[Tensor, float]:
         """Mix the encoder's results for `pictures` (see `encode`) by their weights. Also returns
         the sum of weights."""
-        results = [
-            self._embed_cached(picture) for picture, _ in pictures
-        ]  # also at weight 0, for a later mix
+        # also at weight 0, for a later mix
+        results = [self._embed_cached(picture) for picture, _ in pictures]
         self._encoded_pictures = [
             (picture, embeds) for (picture, _), embeds in zip(pictures, results, strict=True)
         ]

@@ -232,10 +232,8 @@ class StreamSchedule:
         self._sample_weight = torch.where(has_signal, (1.0 - settings.delta) / rows.signal, 0.0)
         self._has_noise_alone = bool((coefficients.signal == 0.0).any())
         self._reuse_scale = rows.noise * rows.reuse
-        self._keeps_noise = model.sampler not in (
-            "lcm",
-            "turbo",
-        )  # also with one step: the next may be several
+        # also with one step: the next may be several
+        self._keeps_noise = model.sampler not in ("lcm", "turbo")
         size = (
             LATENT_CHANNELS,
             settings.height // model.latent_scale,

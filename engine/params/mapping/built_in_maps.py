@@ -37,10 +37,8 @@ COLUMNS = range(1, 9)
 TEMPO_BPM = (20.0, 500.0)
 OUR_MAX_BPM = 300.0
 PLAYING = {"in_low": 2.0, "in_high": 4.0}  # states 3 and 4 of a clip count as pressed
-COLUMN_PLAYING = {
-    "in_low": 1.0,
-    "in_high": 2.0,
-}  # states of a group's column: empty, stopped, playing
+# states of a group's column: empty, stopped, playing
+COLUMN_PLAYING = {"in_low": 1.0, "in_high": 2.0}
 
 RESOLUME_ROOTS: Final = frozenset(
     {"composition", "application", "audiodevicemanager", "smptecontroller"}

@@ -172,9 +172,8 @@ class ControlMap:
         Existing entries for which `instead_of` is true are removed, unless they are among the new
         ones."""
         entries = tuple(entries)
-        new_entries = frozenset(
-            entries
-        )  # a set: a thousand entries may be compared with a thousand while OSC waits
+        # a set: a thousand entries may be compared with a thousand while OSC waits
+        new_entries = frozenset(entries)
         pairs = [
             pair for pair in self._entries if pair[0] in new_entries or not instead_of(pair[0])
         ]
@@ -223,9 +222,8 @@ class ControlMap:
                 if pickup.is_waiting or entry.target in self._waiting:
                     self._note_waiting(entry, pickup, now_s)
             pair = pair_of(movement.control)
-            if pair is not None and self._entries_for(
-                pair
-            ):  # one half of a pair: wait for the other
+            # one half of a pair: wait for the other
+            if pair is not None and self._entries_for(pair):
                 is_mapped = True
         return tuple(messages) if is_mapped else None
 

@@ -51,9 +51,8 @@ RESTS = 3.0  # a rest is this many times the usual interval between two movement
 ALL_ALONG = 8  # movements without a rest in between: a stream, or a hand that is already moving
 NOISE = 1 / 128  # of the range: less than a step of a 7-bit control does not count
 CLEAR = 0.1  # of the range: a clear difference from the value before learning
-TOUCHES = range(
-    104, 113
-)  # notes that the faders of Mackie Control and X-Touch One send when they are touched
+# notes that the faders of Mackie Control and X-Touch One send when they are touched
+TOUCHES = range(104, 113)
 
 
 def detect_mode(values: Iterable[int], bits: int) -> Mode | Literal[False] | None:
@@ -151,9 +150,8 @@ class Learner:
         self._may_turn = may_turn
         for history in self._histories.values():
             history.first = None
-            history.is_restless = (
-                history.moves >= ALL_ALONG
-            )  # a rest since then is noticed when it moves again
+            # a rest since then is noticed when it moves again
+            history.is_restless = history.moves >= ALL_ALONG
 
     def end(self) -> None:
         self.is_learning = False

@@ -204,8 +204,7 @@ class DataEntry:
         """Take a value of 38, 0..127. None: it waits for its coarse half."""
         self._fines += 1
         at = self._pair.fine(value, now_s)
-        if (
-            at is None and not self._has_coarse and self._fines > 1
-        ):  # a device whose coarse half is always 0
+        # a device whose coarse half is always 0
+        if at is None and not self._has_coarse and self._fines > 1:
             at = value
         return None if at is None else Position(at, 14)

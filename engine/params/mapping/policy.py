@@ -187,9 +187,8 @@ def _turn(entry: MapEntry, movement: Movement, now: Value | None) -> Arguments |
     least one."""
     if not movement.steps and not movement.bits:  # the first half of a value has no direction
         return None
-    sent = round(
-        movement.value * ((1 << movement.bits) - 1) / MAX_VALUES[movement.control.kind]
-    )  # by the device
+    # by the device
+    sent = round(movement.value * ((1 << movement.bits) - 1) / MAX_VALUES[movement.control.kind])
     turned = movement.steps or ticks(entry.mode, sent, movement.bits)
     param = entry.param
     assert param is not None  # checked by `make_entry`

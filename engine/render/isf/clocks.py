@@ -31,9 +31,8 @@ MAX_POINTS_FACTOR: Final = (
     8  # from one chunk of points to the next, as some may take longer than those before
 )
 POINTS_S: Final = 0.01  # of a chunk
-MAX_GROWTH_BYTES: Final = (
-    64 << 20
-)  # of a playing shader's textures in one picture: memory may come at 250 MB/s
+# of a playing shader's textures in one picture: memory may come at 250 MB/s
+MAX_GROWTH_BYTES: Final = 64 << 20
 
 
 def date_live(time_s: float) -> datetime:

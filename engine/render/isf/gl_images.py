@@ -285,9 +285,8 @@ class SoundImages:
         key = each.type, each.maximum
         texture = self._textures.get(key)
         if texture is None or key not in self._newest:
-            pixels = make(self._waves, each.maximum)[
-                ::-1
-            ]  # row 0 is the top, and ISF counts channels from the bottom
+            # row 0 is the top, and ISF counts channels from the bottom
+            pixels = make(self._waves, each.maximum)[::-1]
             if texture is None:
                 texture = self._context.texture((pixels.shape[1], CHANNELS), 1, dtype="f4")
                 texture.swizzle = "RRR1"

@@ -274,12 +274,10 @@ class SlotChain:
         assert slot.program is not None
         if slot.has_overrun:
             return False
-        inputs = (
-            shader.inputs if slot.program.file is shader.file else {}
-        )  # the old file keeps its last values
-        maps = {
-            each.name for each in slot.program.file.inputs if each.is_source_map
-        }  # a colour may have such a name
+        # the old file keeps its last values
+        inputs = shader.inputs if slot.program.file is shader.file else {}
+        # a colour may have such a name
+        maps = {each.name for each in slot.program.file.inputs if each.is_source_map}
         presence = {
             name: is_there for name, is_there in self._sources.presence.items() if name in maps
         }

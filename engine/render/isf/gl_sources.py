@@ -18,9 +18,8 @@ from osc_schema.graphics import TEXTS
 COLUMNS, ROWS = 8, 15  # ISF_CELLS in common.glsl: 62 MB at 480 x 270
 CELLS_PER_S: Final = 30.0
 TEXT_PX: Final = 478  # width of the texts: enough to find letters, and no power of two
-_NOTHING: Final = np.zeros(
-    (3, 3, 4), np.uint8
-)  # 3: as the sides of all maps no power of two (source_maps.py)
+# 3: as the sides of all maps no power of two (source_maps.py)
+_NOTHING: Final = np.zeros((3, 3, 4), np.uint8)
 
 _PLANES: Final[dict[str, Callable[[SourceMaps], np.ndarray]]] = {
     "sourceImage": lambda maps: maps.picture,

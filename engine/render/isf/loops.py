@@ -71,17 +71,8 @@ MIN_ROUND: Final = (
 MAX_LEVELS: Final = (
     120  # of statements in statements, and of functions called before they are defined
 )
-_FINISH: Final = (
-    "clamp",
-    "mix",
-    "isnan",
-    "isinf",
-    "max",
-    "texelFetch",
-    "float",
-    "vec3",
-    "vec4",
-)  # after the author's text
+# after the author's text
+_FINISH: Final = ("clamp", "mix", "isnan", "isinf", "max", "texelFetch", "float", "vec3", "vec4")
 _LOOPS: Final = ("for", "while", "do")
 
 
@@ -197,9 +188,8 @@ class _WorkEstimate:
         if level > MAX_LEVELS:
             raise s.refuse("statements are nested too deeply", at)
         units = 0
-        while (
-            at < end and tokens[at] == "if"
-        ):  # `else if` continues here, so that a long row is not deep
+        # `else if` continues here, so that a long row is not deep
+        while at < end and tokens[at] == "if":
             opening, closing = self._brackets(at + 1)
             units += 1 + self._range(opening + 1, closing, number, level)
             at, more = self._statement(closing + 1, end, number, level + 1)

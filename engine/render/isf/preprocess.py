@@ -60,12 +60,8 @@ MAX_MACROS: Final = 2000
 MAX_CHARS_WRITTEN: Final = 1 << 20
 MAX_LEVELS: Final = 60  # of macros inside the arguments of macros
 
-_IGNORED: Final = (
-    "version",
-    "extension",
-    "pragma",
-    "line",
-)  # dropped: they are only allowed at the very beginning
+# dropped: they are only allowed at the very beginning
+_IGNORED: Final = ("version", "extension", "pragma", "line")
 _NOTHING: Final[frozenset[str]] = frozenset()
 _Token = tuple[str, frozenset[str]]
 """A token and its hide set: the macros whose expansion it comes from."""

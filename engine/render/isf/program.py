@@ -352,11 +352,8 @@ class IsfProgram:
         linked.set(self._uniforms | pass_uniforms)
         try:
             if has_points:
-                is_whole = framebuffer.scissor == (
-                    0,
-                    0,
-                    *size_px,
-                )  # or to finish compiling, which no clock may end
+                # or to finish compiling, which no clock may end
+                is_whole = framebuffer.scissor == (0, 0, *size_px)
                 count = self._points[number] if is_whole else min(self._points[number], 1)
                 self._draw_points(
                     linked, count, moderngl.MAX if finish == COUNT else moderngl.FUNC_ADD

@@ -82,9 +82,8 @@ _AUTOMATIC: Final = frozenset(
     "PASSINDEX RENDERSIZE TIME TIMEDELTA DATE FRAMEINDEX isf_FragNormCoord vv_FragNormCoord".split()
 )
 _OURS: Final = "isf_"
-_THEIRS: Final = frozenset(
-    ("isf_FragNormCoord", "isf_vertShaderInit")
-)  # ISF's own names of that kind
+# ISF's own names of that kind
+_THEIRS: Final = frozenset(("isf_FragNormCoord", "isf_vertShaderInit"))
 _STORAGE: Final = ("uniform", "varying", "attribute", "in", "out")
 
 

@@ -85,9 +85,8 @@ class Trial:
         self._sources.follow(test_source(), 0.0, ())
         self._measured_unit_s: float | None = None
         self._sized: dict[tuple[tuple[int, int], str], _Pictures] = {}
-        self._dtype = deepest_dtype(
-            context
-        )  # the slots' targets have this one: for another, Mesa compiles again
+        # the slots' targets have this one: for another, Mesa compiles again
+        self._dtype = deepest_dtype(context)
 
     def run(
         self, file: IsfFile, size_px: tuple[int, int], phase: Phase, *, is_sound: bool = False
@@ -239,9 +238,8 @@ class Trial:
                         "a loop goes on after some millions of operations for a pixel; is it "
                         "endless?"
                     )
-                if (
-                    fraction < 1.0
-                ):  # a corner that overruns says nothing about what the shader needs
+                # a corner that overruns says nothing about what the shader needs
+                if fraction < 1.0:
                     units = max(units, fraction * program.file.budget)
         return int(units)
 

@@ -35,9 +35,8 @@ def _open_trial(gate_name: str) -> Any:
 
     context = open_context()
     is_on_cpu = is_software(context.info["GL_RENDERER"])
-    gate = (
-        Gate.open(gate_name) if gate_name and not is_on_cpu else None
-    )  # on a CPU the low priority is enough
+    # on a CPU the low priority is enough
+    gate = Gate.open(gate_name) if gate_name and not is_on_cpu else None
     return Trial(
         context, load_finish(), is_software=is_on_cpu, before_draw=partial(wait_for_gate, gate)
     )

@@ -84,9 +84,8 @@ class Access:
         if not is_our_host(host, bound_to=self.bound_to, allowed=self.allowed_hosts):
             return Refusal(status=403, reason="this host name is not served here")
         is_foreign = fetch.is_of_another_site
-        if (
-            origin is not None
-        ):  # more specific: it may be one of `allowed_hosts`, which browsers mark as cross-site
+        # more specific: it may be one of `allowed_hosts`, which browsers mark as cross-site
+        if origin is not None:
             is_foreign = not is_our_origin(origin, host=host, allowed=self.allowed_hosts)
         if is_foreign:
             return Refusal(status=403, reason="pages of another site are not served here")
@@ -132,9 +131,8 @@ def is_our_host(header: str | None, *, bound_to: str, allowed: Collection[str] =
     `localhost`, loopback addresses and `allowed` always are. If `bound_to` is not a loopback
     address, so are all addresses, this machine's own name, plain or with `.local`, and the name
     that mDNS announces."""
-    name = (
-        _name_in(header or "").casefold().removesuffix(".")
-    )  # a final dot is optional (RFC 1034, 3.1)
+    # a final dot is optional (RFC 1034, 3.1)
+    name = _name_in(header or "").casefold().removesuffix(".")
     if name in ("localhost", *(extra.casefold() for extra in allowed)):
         return True
     address = _address(name)
@@ -166,10 +164,8 @@ def is_our_origin(origin: str, *, host: str | None, allowed: Collection[str] = (
     Unlike for Host, one of our names is not enough: anybody can serve a page at some address, and
     any program on this machine can serve one at another port of localhost."""
     scheme, _, authority = origin.casefold().partition("://")
-    if scheme not in (
-        "http",
-        "https",
-    ):  # rejects "null" too, the origin of sandboxed pages, which any site can create
+    # rejects "null" too, the origin of sandboxed pages, which any site can create
+    if scheme not in ("http", "https"):
         return False
     return authority == (host or "").casefold() or _name_in(authority) in {
         extra.casefold() for extra in allowed
@@ -190,6 +186,5 @@ def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _as_bytes(text: str) -> bytes:
-    return text.encode(
-        "utf-8", "surrogateescape"
-    )  # headers that are not UTF-8 were decoded this way
+    # headers that are not UTF-8 were decoded this way
+    return text.encode("utf-8", "surrogateescape")

@@ -69,9 +69,8 @@ def _default_address() -> str:
     switch)."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(
-                ("192.0.2.1", 9)
-            )  # a reserved address (RFC 5737); UDP connects without sending a packet
+            # a reserved address (RFC 5737); UDP connects without sending a packet
+            probe.connect(("192.0.2.1", 9))
         except OSError:
             return ""
         return str(probe.getsockname()[0])

@@ -33,10 +33,8 @@ HANDSHAKE_S = (
 )
 IDLE_S = 20.0  # keep-alive: an idle connection is closed
 CLOSED_WITHIN_S = 5.0
-DISCONNECTED = {
-    errno.ECONNRESET,
-    errno.ENOTCONN,
-}  # `accept` on Windows, if the client has disconnected before
+# `accept` on Windows, if the client has disconnected before
+DISCONNECTED = {errno.ECONNRESET, errno.ENOTCONN}
 ENDED = "the page's server stopped"
 
 

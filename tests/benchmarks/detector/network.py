@@ -29,9 +29,8 @@ height; in cells."""
 MAX_LOG_SIZE = 6.0
 """Larger answers for a size count as this one: 1600 px."""
 MIN_DEVIATION = 0.03
-RARE_LOGIT = (
-    -4.6
-)  # centres are rare: the network starts with a probability of 0.01 (Lin et al., focal loss, 2017)
+# centres are rare: the network starts with a probability of 0.01 (Lin et al., focal loss, 2017)
+RARE_LOGIT = -4.6
 TILE_PX = 768
 OVERLAP_PX = 128
 """Neighbouring tiles share a strip at least this wide; each gives the boxes whose middle is on its
@@ -150,9 +149,8 @@ def _find_in(network: nn.Module, colors: np.ndarray) -> FoundBoxes:
         colors, ((0, -height % SIDE_MULTIPLE), (0, -width % SIDE_MULTIPLE), (0, 0)), mode="edge"
     )
     with torch.inference_mode():
-        picture = (
-            torch.from_numpy(padded).permute(2, 0, 1)[None].to(torch.float32) / 255
-        )  # (1, 3, H, W)
+        # (1, 3, H, W)
+        picture = torch.from_numpy(padded).permute(2, 0, 1)[None].to(torch.float32) / 255
         answer = network(picture.contiguous(memory_format=torch.channels_last))[0]  # (5, H/4, W/4)
         scores = torch.sigmoid(answer[0])
         highest = torch.nn.functional.max_pool2d(

@@ -78,9 +78,8 @@ def read_pictures(folder: Path, count: int) -> Iterator[LabelledPicture]:
             raise SourceError(
                 f"{path}: not the COCO part of a picture ({error}); delete {folder}"
             ) from error
-        colors = (
-            cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
-        )  # imread fails for names on Windows
+        # imread fails for names on Windows
+        colors = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
         if colors is None:
             raise SourceError(f"{image}: cannot be read; delete {folder}")
         boxes[:, 2:] += boxes[:, :2]

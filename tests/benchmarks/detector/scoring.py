@@ -104,9 +104,8 @@ def rank(
     with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
         judge.evaluate()
         judge.accumulate()
-    images = [
-        image for image in judge.evalImgs if image is not None
-    ]  # None: neither boxes nor labels
+    # None: neither boxes nor labels
+    images = [image for image in judge.evalImgs if image is not None]
     is_counted = np.concatenate(
         [np.zeros(0, bool), *(~image["dtIgnore"][0].astype(bool) for image in images)]
     )

@@ -55,9 +55,8 @@ def recolor(crop: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     float32 0..1."""
     gain = np.exp(GAIN * draw.uniform(-1, 1)) * (1 + TINT * draw.uniform(-1, 1, 3))
     contrast, saturation = 1 + CONTRAST * draw.uniform(-1, 1), draw.uniform(*SATURATION)
-    changing = (
-        saturation * np.eye(3) + (1 - saturation) * np.ones((3, 1)) * LUMA
-    )  # (3, 3): from RGB to RGB
+    # (3, 3): from RGB to RGB
+    changing = saturation * np.eye(3) + (1 - saturation) * np.ones((3, 1)) * LUMA
     changing = (contrast * gain[:, None] * changing).astype(np.float32)
     middle = float(crop.mean()) * (1 - contrast)
     crop = crop @ changing.T + np.float32(middle)
@@ -224,9 +223,8 @@ def train(
             crop, boxes, is_ignored = random_crop(pictures, crop_px, draw)
             crops.append(recolor(crop, draw))
             targets.append(make_target(boxes, is_ignored, crop_px))
-        batch = torch.from_numpy(np.stack(crops)).permute(
-            0, 3, 1, 2
-        )  # (B, 3, side, side), channels last in memory
+        # (B, 3, side, side), channels last in memory
+        batch = torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2)
         with torch.autocast("cpu", torch.bfloat16, enabled=is_bfloat16):
             answer = network(batch)
         loss = _loss(answer.float(), targets)
@@ -257,9 +255,8 @@ def rate_factor(step: int, steps: int) -> float:
 
 
 def _average(mean: torch.Tensor, new: torch.Tensor, step: torch.Tensor | int) -> torch.Tensor:
-    decay = min(
-        AVERAGED, (1 + float(step)) / (10 + float(step))
-    )  # the first steps are forgotten soon
+    # the first steps are forgotten soon
+    decay = min(AVERAGED, (1 + float(step)) / (10 + float(step)))
     return (mean + (1 - decay) * (new - mean)).to(mean.dtype)
 
 
@@ -267,9 +264,8 @@ def _loss(answer: torch.Tensor, targets: Sequence[CropTarget]) -> torch.Tensor:
     """Focal loss of the centres (Law and Deng, CornerNet, 2018); for the boxes L1 of offset and
     logarithm of the size, and one minus intersection over union, which weighs a pixel more for a
     small box (Yu et al., UnitBox, 2016)."""
-    expected = torch.from_numpy(
-        np.stack([target.centres for target in targets])
-    )  # (B, rows, columns)
+    # (B, rows, columns)
+    expected = torch.from_numpy(np.stack([target.centres for target in targets]))
     weights = torch.from_numpy(np.stack([target.weights for target in targets]))
     logits = answer[:, 0]
     found = torch.sigmoid(logits)

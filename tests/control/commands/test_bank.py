@@ -360,9 +360,8 @@ def test_a_learned_key_and_a_launchpad_play_the_engine(
 ) -> None:
     PresetFolder(tmp_path / "presets").save("bright", {BRIGHTNESS: 3.0})
     midi = FakeMidi()
-    monkeypatch.setattr(
-        "engine.control.commands.bank.BOUNCE_S", 0.0
-    )  # the second press comes as soon as the light
+    # the second press comes as soon as the light
+    monkeypatch.setattr("engine.control.commands.bank.BOUNCE_S", 0.0)
     monkeypatch.setattr("engine.control.commands.control_inputs.LibremidiSystem", lambda: midi)
     midi.plug("Launchpad X")
 

@@ -170,9 +170,8 @@ def test_late_labels_start_the_cues_at_their_time_and_no_other_cue(
     rig: TimecodeRig, source: str, network: str
 ) -> None:
     play(rig, source, NETWORKS[network]())
-    check_show(
-        rig, begin_s=1.3 if source.endswith("Control") else 0.9
-    )  # its rate shows when a second ends
+    # its rate shows when a second ends
+    check_show(rig, begin_s=1.3 if source.endswith("Control") else 0.9)
 
 
 @pytest.mark.parametrize("source", ["artnet", "mtc text", "mtc quarters", "ltc"])

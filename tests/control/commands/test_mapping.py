@@ -336,9 +336,8 @@ def test_a_map_file_that_hangs_delays_nothing(hub: MapHub, wait_for: Any) -> Non
 
 
 def test_entries_are_edited_and_the_change_is_announced(hub: MapHub) -> None:
-    other = ReadingClient(
-        *hub.server.address, tcp=True
-    )  # by UDP a busy machine loses some of the 400 values
+    # by UDP a busy machine loses some of the 400 values
+    other = ReadingClient(*hub.server.address, tcp=True)
     other.send(encode_message("/engine/notify", 1))
     assert other.receive(120.0) is not None, "subscribed"
     assert hub.done("/map/add", "midi 1 cc 7", "/layer/1/ratio") == (1,)

@@ -134,9 +134,8 @@ def test_a_motor_fader_takes_over_at_the_value_that_it_was_sent(
         rig.after(1.0)
     rig.store.set("/layer/1/curve", 0.25, by="a cue")
     assert rig.after(1.0) == [("/pitch", 1, 4096)]
-    rig.say(
-        "/pitch", 1, 4096 + 800
-    )  # fast: farther than the step within which any fader takes over
+    # fast: farther than the step within which any fader takes over
+    rig.say("/pitch", 1, 4096 + 800)
     assert rig.store.get("/layer/1/curve") == pytest.approx(4896 / 16383)
 
 

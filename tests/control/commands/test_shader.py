@@ -395,11 +395,8 @@ def test_the_shaders_of_two_looks_dissolve(rig: Rig, play: Any, wait_for: Any) -
     rig.frame()
     wait_for(lambda: rig.state() == "playing" and len(rig.frame()) == 2, "the new shader")
     shaders = rig.frame()
-    assert (shaders["1"].file, shaders["1"].mix, shaders["1"].is_outgoing) == (
-        old,
-        1.0,
-        True,
-    )  # where it is compiled
+    # where it is compiled
+    assert (shaders["1"].file, shaders["1"].mix, shaders["1"].is_outgoing) == (old, 1.0, True)
     assert (shaders["1-"].file.title, shaders["1-"].is_outgoing) == ("Glow", False)
     assert shaders["1-"].mix == pytest.approx(0.8, abs=0.01), (
         "its own, whatever the mix of its look"

@@ -118,9 +118,8 @@ def test_oscquery_announces_inputs_that_come_and_go_and_a_look_on_a_pad(
             for name in ("speed", "flash", "shape")
         ]
         session.done("/bank/put", 1, 3, "Tunnel")
-        assert (
-            query(session, "/pad/3")["DESCRIPTION"] == "Pad 3: Tunnel"
-        )  # who asks first takes it from nobody
+        # who asks first takes it from nobody
+        assert query(session, "/pad/3")["DESCRIPTION"] == "Pad 3: Tunnel"
         assert json.loads(client.read()) == {"COMMAND": "PATH_CHANGED", "DATA": "/pad/3"}
 
 
@@ -155,8 +154,7 @@ def test_a_control_is_mapped_and_a_route_led_to_an_input_by_its_name(session: En
     assert "map them one by one: /fx/1/2, /fx/1/3" in session.failed(
         "/map/add", "midi 1 cc 8", "/fx/1/centre"
     )
-    session.client.send(
-        encode_message("/mod/5/target", "/fx/2/anything")
-    )  # its shader does not play yet
+    # its shader does not play yet
+    session.client.send(encode_message("/mod/5/target", "/fx/2/anything"))
     sync(session)
     assert session.engine.params.get("/mod/5/target") == "/fx/2/anything"

@@ -133,9 +133,8 @@ def test_an_unavailable_sink_fails_with_its_reason_and_subscribers_are_sent_the_
     while not any(
         each.address == "/engine/warning" and refused in each.args[0] for each in answers
     ):
-        answers = session.answers_up_to(
-            "/engine/warning"
-        )  # a busy machine warns of its late picture too
+        # a busy machine warns of its late picture too
+        answers = session.answers_up_to("/engine/warning")
     session.done("/engine/notify", 0)
 
 

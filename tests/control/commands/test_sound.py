@@ -105,9 +105,8 @@ def test_a_set_of_files_replaces_the_demo_loop_and_is_moved_through(tmp_path, wa
             for line in session.engine.status().warnings
         )
 
-        session.done(
-            "/audio/file/open", "film71.mp4"
-        )  # eight channels as planes, which once ended the process
+        # eight channels as planes, which once ended the process
+        session.done("/audio/file/open", "film71.mp4")
         wait_for(lambda: position() == (1, 1, "film71.mp4", "playing"), "the film")
         wait_for(lambda: abs(pitch_hz(session) - 440.0) < 5.0, "its pitch")
         session.done("/audio/file/open", "list.m3u")

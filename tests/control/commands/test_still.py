@@ -59,9 +59,8 @@ def test_a_still_is_a_pad_that_shows_the_picture_behind_a_blackout(
             )
         assert playing.done("/still/take", 1.0)[-1] != name, "a button is pressed"
         assert "takes 1 or 0" in playing.failed("/still/take", 12)
-        playing.client.send(
-            encode_message("/still/take", 0.0)
-        )  # and released: no answer, and no still
+        # and released: no answer, and no still
+        playing.client.send(encode_message("/still/take", 0.0))
         assert "1..16" in playing.failed("/still/to", 17)
         playing.engine.params.set("/bank/shown", 9)
         assert "bank 9" in playing.failed("/still/to", 3)

@@ -76,9 +76,8 @@ def test_a_desk_lists_us_with_the_universes_that_we_take() -> None:
     assert reply[182:186] == bytes((0, 0x80, 0, 0))  # the second one is active
     assert reply[190:194] == bytes((0, 3, 0, 0))  # low four bits of their universes
     assert reply[200] == 0  # a node
-    assert reply[207:213] == bytes(
-        (10, 0, 0, 7, 1, 0x08)
-    )  # bind address and index, 15 bit port addresses
+    # bind address and index, 15 bit port addresses
+    assert reply[207:213] == bytes((10, 0, 0, 7, 1, 0x08))
 
 
 def test_more_than_four_universes_take_several_replies_and_a_targeted_poll_only_its_own() -> None:

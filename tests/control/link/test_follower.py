@@ -254,9 +254,8 @@ def test_the_beat_agrees_with_another_program_in_a_real_session(
             lines.append([float(number) for number in peer.stdout.readline().split()])
         status = follower.status()
         assert (status.state, status.peers) == ("following", 1)
-        assert status.bpm == pytest.approx(
-            133.0, abs=0.001
-        )  # Link counts a beat in whole microseconds
+        # Link counts a beat in whole microseconds
+        assert status.bpm == pytest.approx(133.0, abs=0.001)
         store.set("/tempo/bpm", 141.0, by="ws 127.0.0.1:1")
         while abs(lines[-1][2] - 141.0) > 0.001:
             assert peer.stdout is not None

@@ -55,9 +55,8 @@ def test_npm_oscquery_lists_every_parameter_with_its_value(
         value = None if param.type is ParamType.TRIGGER else site.store.get(param.address)
         assert argument["value"] == value
         assert methods[param.address]["access"] == 3
-        assert methods[param.address]["description"].endswith(
-            param.description
-        )  # twins begin with a title
+        # twins begin with a title
+        assert methods[param.address]["description"].endswith(param.description)
         if param.type is ParamType.FLOAT:
             assert argument["range"] == {"min": param.low, "max": param.high}
         elif param.type is ParamType.MENU:

@@ -174,9 +174,8 @@ def test_a_published_message_is_read_only_and_has_its_last_values(ask: Callable)
     assert [
         argument["name"] for argument in node["MULTIVERSE"]["arguments"]
     ] == "id prompt score cx cy w h".split()
-    assert ask("/sam3/object/16", "VALUE")[1] == {
-        "VALUE": [0, 0, 0.0, 0.0, 0.0, 0.0, 0.0]
-    }  # before the first
+    # before the first
+    assert ask("/sam3/object/16", "VALUE")[1] == {"VALUE": [0, 0, 0.0, 0.0, 0.0, 0.0, 0.0]}
     assert ask("/fx/1/error", "VALUE")[1] == {"VALUE": [""]}
     empty = ask("/audio/input/changed")[1]
     assert (empty["TYPE"], empty["ACCESS"], empty["VALUE"]) == ("I", 1, [None])

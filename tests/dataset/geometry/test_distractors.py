@@ -23,10 +23,8 @@ def test_shapes_are_closed_fill_their_footprint_reach_into_the_ground_and_out_of
     kind: DistractorKind,
 ) -> None:
     habit = HABITS[kind]
-    is_lifted = kind in (
-        DistractorKind.TABLE,
-        DistractorKind.COVER,
-    )  # over piles that stand up to a metre out
+    # over piles that stand up to a metre out
+    is_lifted = kind in (DistractorKind.TABLE, DistractorKind.COVER)
     is_low = kind is DistractorKind.BOARDS or habit.is_flat
     reaches_m = []
     for variant in range(VARIANTS[kind]):

@@ -58,9 +58,8 @@ def test_the_label_is_the_same_with_and_without_loose_soil(foot: FootKind) -> No
         )
         geometry = build_geometry(replace(site((one,), terrain=sloping(count=61)), camera=CAMERA))
         boxes.append(find_instances(render_numbers(geometry).instances).boxes)
-    assert (
-        np.abs(boxes[0] - boxes[1]).max() <= 1
-    )  # the mound hides the lowest centimetres of the post
+    # the mound hides the lowest centimetres of the post
+    assert np.abs(boxes[0] - boxes[1]).max() <= 1
 
 
 PILES = [

@@ -117,9 +117,8 @@ def test_given_numbers_are_exact_and_must_fit(monkeypatch: pytest.MonkeyPatch) -
     )
     with pytest.raises(UsageError, match=r"--num-machinery 90: \d+ machines fit"):
         scatter(1, PILES, half_m=16.0, num_machinery=90)
-    monkeypatch.setattr(
-        "engine.dataset.layout.clutter.MAX_COUNT", 12
-    )  # 5000, but for requested ones
+    # 5000, but for requested ones
+    monkeypatch.setattr("engine.dataset.layout.clutter.MAX_COUNT", 12)
     things = scatter(906, lattice(3, 3), num_bags=40, num_machinery=2)
     assert [count(things, DistractorKind.BAG), count(things, *MACHINES), len(things)] == [40, 2, 42]
 

@@ -65,9 +65,8 @@ def test_a_window_shows_that_part_of_the_whole_picture(name: str) -> None:
     pixels = slice(40, 130), slice(60, 160)
     assert np.array_equal(part.instances, whole.instances[pixels])
     assert np.array_equal(part.depth_m, whole.depth_m[pixels])
-    assert (
-        np.abs(part.colors.astype(int) - whole.colors[pixels]).mean() < 0.5
-    )  # the edges of shadows
+    # the edges of shadows
+    assert np.abs(part.colors.astype(int) - whole.colors[pixels]).mean() < 0.5
     around = render_numbers(site(camera.window(-30, -20, 260, 200)))
     assert np.array_equal(around.instances[20:180, 30:230], whole.instances)
     assert np.array_equal(around.depth_m[20:180, 30:230], whole.depth_m)

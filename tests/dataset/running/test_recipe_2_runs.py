@@ -261,9 +261,8 @@ def test_a_dataset_is_not_continued_with_another_split_or_recipe(copy: Path) -> 
 def test_coco_and_yaml_are_valid_at_every_moment_and_list_only_pictures_that_are_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "engine.dataset.running.whole_files.MAX_TIME_FRACTION", 1000.0
-    )  # due at once
+    # due at once
+    monkeypatch.setattr("engine.dataset.running.whole_files.MAX_TIME_FRACTION", 1000.0)
     folder = tmp_path / "out"
     seen: list[int] = []
 

@@ -32,8 +32,7 @@ def test_the_users_models_are_read_before_the_fork_and_a_missing_one_is_left_to_
     rehearse(task)
     before = read_asset.cache_info()
     assert before.currsize == 1
-    assert psutil.Process().num_threads() <= threads, (
-        "threads do not survive a fork"
-    )  # those of earlier tests may end
+    # those of earlier tests may end
+    assert psutil.Process().num_threads() <= threads, "threads do not survive a fork"
     read_asset(box.asset)
     assert read_asset.cache_info().hits == before.hits + 1

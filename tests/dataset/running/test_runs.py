@@ -151,9 +151,8 @@ def test_a_truncated_manifest_and_a_damaged_part_are_repaired_to_the_same_bytes(
     shutil.copytree(whole, folder)
     manifest = folder / "manifest.jsonl"
     first, second, third = manifest.read_bytes().splitlines(keepends=True)
-    manifest.write_bytes(
-        first + second + third[: len(third) // 2]
-    )  # the length of lines depends on random values
+    # the length of lines depends on random values
+    manifest.write_bytes(first + second + third[: len(third) // 2])
     (folder / "annotations/000001.json").write_text('{"image": {"id": 1')
     report = make_dataset(small_job(folder, 3, jobs=1, save_coco=True))
     assert (report.kept, report.made, report.missing) == (1, 2, 0)
@@ -193,9 +192,8 @@ def test_an_impossible_picture_is_not_retried_and_the_others_continue(make: Make
     assert (report.made, report.retried, failed.index, failed.attempts) == (1, 0, 1, 1)
     assert failed.reason.startswith("--num-machinery 300: ")
     with pytest.raises(UsageError, match=r"^--num-machinery 300: \d+ machines fit"):
-        make(
-            count=1, seed=1001, options=options
-        )  # the first one is checked before anything is made
+        # the first one is checked before anything is made
+        make(count=1, seed=1001, options=options)
 
 
 def test_a_hung_picture_is_killed_and_made_again(whole: Path, make: Make) -> None:

@@ -40,9 +40,8 @@ def test_the_lens_is_that_of_opencv(camera: SiteCamera, distortion: float) -> No
     assert np.abs(ours - theirs).max() < 1e-6 and np.abs(ours - pinhole).max() > 0.5
     back = cv2.undistortPoints(ours[:, None], matrix, factors, P=matrix)[:, 0]
     assert photo.lens is not None and np.abs(photo.lens.backward(ours) - pinhole).max() < 2e-3
-    assert np.abs(back - pinhole).max() < (
-        2e-3 if abs(distortion) <= 1 else 0.5
-    )  # it iterates five times only
+    # it iterates five times only
+    assert np.abs(back - pinhole).max() < (2e-3 if abs(distortion) <= 1 else 0.5)
 
 
 @pytest.mark.parametrize("distortion", [-8, 5])
@@ -116,9 +115,8 @@ def test_aberration_moves_red_out_and_blue_in_at_the_corner() -> None:
         (colors[..., c].sum(axis=0) * x).sum() / colors[..., c].sum() for c in range(3)
     )
     fraction = np.linalg.norm(corner_px[0] - CAMERA.center_px) / np.linalg.norm(CAMERA.center_px)
-    assert red - green == pytest.approx(
-        -2 * fraction * 0.8, abs=0.1
-    )  # 0.8: the way to the corner of a 4:3 picture
+    # 0.8: the way to the corner of a 4:3 picture
+    assert red - green == pytest.approx(-2 * fraction * 0.8, abs=0.1)
     assert blue - green == pytest.approx(2 * fraction * 0.8, abs=0.1)
 
 

@@ -47,9 +47,8 @@ def test_a_tone_file_comes_back_an_octave_higher_at_its_time_and_as_long_to_the_
     report = convert(write_sound(tmp_path / "in.wav", sound, 44_100), tmp_path / "out.wav")
     converted, rate_hz = soundfile.read(tmp_path / "out.wav", dtype="float32")
     assert (rate_hz, len(converted)) == (44_100, len(sound)), "the source's rate"
-    assert span_of(converted, rate_hz, 440) == pytest.approx(
-        (0.4, 1.6), abs=0.03
-    )  # a window of YIN
+    # a window of YIN
+    assert span_of(converted, rate_hz, 440) == pytest.approx((0.4, 1.6), abs=0.03)
     within = converted[55_000:67_000] * np.hanning(12_000)  # of one piece
     assert np.argmax(np.abs(np.fft.rfft(within, 2**18))) * rate_hz / 2**18 == pytest.approx(
         440, rel=0.003

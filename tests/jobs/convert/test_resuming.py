@@ -127,9 +127,8 @@ def test_a_conversion_that_could_not_be_written_is_not_lost(
 def test_a_journal_write_error_affects_only_its_file(
     convert: Convert, sources: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        job_folder, "MAX_JOB_WAIT_S", 0.1
-    )  # Windows takes a folder for a file that is in use
+    # Windows takes a folder for a file that is in use
+    monkeypatch.setattr(job_folder, "MAX_JOB_WAIT_S", 0.1)
     out = tmp_path / "out"
 
     def hinder(progress: Any) -> None:
@@ -154,9 +153,8 @@ def test_a_second_run_on_the_same_output_is_refused_and_changes_nothing(
     sources: list[Path], resume: bool, tmp_path: Path
 ) -> None:
     task, sound = Task(source=sources[0], output=tmp_path / "out.wav"), open_sound(sources[0])
-    first = FileWork(
-        task, sound, None, None, {}, resume=False
-    )  # the model is not used before something is read
+    # the model is not used before something is read
+    first = FileWork(task, sound, None, None, {}, resume=False)
     before = names(tmp_path / ".out.wav.partial")
     with pytest.raises(SinkError) as reports:
         FileWork(task, sound, None, None, {}, resume=resume)

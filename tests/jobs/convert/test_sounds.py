@@ -59,9 +59,8 @@ def test_gaps_in_a_recording_become_silence(tmp_path: Path) -> None:
     )
     assert len(read) == pytest.approx(2.5 * 48_000, abs=100)
     silent = np.flatnonzero(np.abs(np.convolve(np.abs(read), np.ones(1000) / 1000, "same")) < 1e-4)
-    assert [silent[0] / 48_000, silent[-1] / 48_000] == pytest.approx(
-        [1.0, 1.5], abs=0.1
-    )  # a block of FLAC
+    # a block of FLAC
+    assert [silent[0] / 48_000, silent[-1] / 48_000] == pytest.approx([1.0, 1.5], abs=0.1)
 
 
 def test_nan_and_infinity_become_silence_and_are_counted(tmp_path: Path) -> None:

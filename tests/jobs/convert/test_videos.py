@@ -60,9 +60,8 @@ def write_video(
         for stream in (video, *tracks):
             container.mux(stream.encode(None))
     if pictures == "libsvtav1" and hasattr(os, "sched_setscheduler"):
-        os.sched_setscheduler(
-            0, os.SCHED_OTHER, os.sched_param(0)
-        )  # root's thread is a real-time one by SVT-AV1
+        # root's thread is a real-time one by SVT-AV1
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     return path
 
 
@@ -105,9 +104,8 @@ def test_a_video_keeps_its_pictures_and_its_voice_is_another_at_the_same_time(
     assert report.is_complete, report.files
     assert packets(out, "video") == packets(source, "video")
     assert times_of(out) == pytest.approx(times_of(source), abs=0.0015)  # Matroska counts ms
-    assert voice_span(out, 440) == pytest.approx(
-        voice_span(source, 220), abs=0.03
-    )  # a window of YIN
+    # a window of YIN
+    assert voice_span(out, 440) == pytest.approx(voice_span(source, 220), abs=0.03)
     output, output_hz = read_sound(out)
     assert output_hz == rate_hz and output.shape[1] == 1
     extra = len(output) - round(len(read_sound(source)[0]) * rate_hz / written_hz)

@@ -54,9 +54,8 @@ def write_track(
             part = np.ascontiguousarray(channels[:, begin : begin + 1024].T, np.float32).reshape(
                 1, -1
             )
-            frame = av.AudioFrame.from_ndarray(
-                part, format="flt", layout=layout
-            )  # as planes, 8 channels would crash
+            # as planes, 8 channels would crash
+            frame = av.AudioFrame.from_ndarray(part, format="flt", layout=layout)
             frame.rate, frame.time_base = rate_hz, Fraction(1, rate_hz)
             frame.pts = begin + (round(gap_s * rate_hz) if begin >= half else 0)
             container.mux(stream.encode(frame))

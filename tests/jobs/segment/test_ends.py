@@ -44,9 +44,8 @@ def test_a_failing_output_is_reported_at_once_and_the_others_continue(
 
     def make_unwritable(progress) -> None:
         failures.append(progress.failed)
-        if (
-            progress.done == 2
-        ):  # a folder where the next mask is to be written: no user may write there
+        # a folder where the next mask is to be written: no user may write there
+        if progress.done == 2:
             for number in range(3, 12):
                 (masks / f"frame_{number:06d}.png").mkdir(parents=True, exist_ok=True)
 

@@ -34,10 +34,8 @@ def test_a_moving_disc_is_followed_into_overlay_masks_and_coco(
         "frame_000000.png",
         "frame_000001.png",
     ]
-    assert {value for mask in masks for value in np.unique(mask).tolist()} == {
-        0,
-        1,
-    }  # one id all the time
+    # one id all the time
+    assert {value for mask in masks for value in np.unique(mask).tolist()} == {0, 1}
     assert min(overlap(mask > 0, disc_shape(number)) for number, mask in enumerate(masks)) > 0.93
 
     assert times_of(overlay) == times_of(source) and sound_of(overlay) == sound_of(source)

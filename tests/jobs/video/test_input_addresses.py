@@ -39,9 +39,8 @@ class Files(http.server.SimpleHTTPRequestHandler):
         self.send_header("Content-Range", f"bytes {at}-{len(data) - 1}/{len(data)}")
         self.send_header("Content-Length", str(len(data) - at))
         self.end_headers()
-        self.wfile.write(
-            data[at : at + len(data) // 10 + 1] if self.server.parts else data
-        )  # it is looked at first
+        # it is looked at first
+        self.wfile.write(data[at : at + len(data) // 10 + 1] if self.server.parts else data)
         self.server.parts += 1
 
     def send_pictures(self) -> None:

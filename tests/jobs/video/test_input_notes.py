@@ -137,9 +137,8 @@ def test_what_is_transparent_and_becomes_black_is_noted_once(movie: Movie, tmp_p
     for name, colours in (("opaque.gif", ("red", "blue")), ("clear.gif", ("red", None))):
         frames = [Image.new("RGBA", (16, 16), colour or (0, 0, 0, 0)) for colour in colours]
         frames[-1].save(tmp_path / name, save_all=True, append_images=frames[:-1], disposal=2)
-    assert (
-        open_input(str(tmp_path / "opaque.gif")).counts.notes == []
-    )  # a GIF always has room for alpha
+    # a GIF always has room for alpha
+    assert open_input(str(tmp_path / "opaque.gif")).counts.notes == []
     assert open_input(str(tmp_path / "clear.gif")).counts.notes == [
         "clear.gif: what is transparent becomes black"
     ]

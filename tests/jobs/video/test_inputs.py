@@ -39,9 +39,8 @@ def test_pictures_that_a_mac_could_not_distinguish_keep_their_whole_names(tmp_pa
         for name in names:
             Image.new("RGB", (16, 16)).save(folder / name)
         assert sorted(picture.name for picture in read_all(folder)[1]) == expected
-    Image.new("RGB", (16, 16)).save(
-        tmp_path / "a.jpg" / "c.png"
-    )  # of the others the names stay as they were
+    # of the others the names stay as they were
+    Image.new("RGB", (16, 16)).save(tmp_path / "a.jpg" / "c.png")
     assert sorted(picture.name for picture in read_all(tmp_path / "a.jpg")[1]) == [
         "A.png",
         "a.jpg",

@@ -33,9 +33,8 @@ def sent() -> list[ChildMessage]:
 
 @pytest.fixture
 def port(sent: list[ChildMessage], monkeypatch: pytest.MonkeyPatch) -> Iterator[ChildPort]:
-    monkeypatch.setattr(
-        priority, "enter_idle_class", lambda: None
-    )  # Windows: a child that fails ends in it
+    # Windows: a child that fails ends in it
+    monkeypatch.setattr(priority, "enter_idle_class", lambda: None)
     ours, theirs = open_pipe()
     counters = ChildCounters.create("loading words")
     settings = {"threads": 1, "device": "cuda", "dtype": "auto"}

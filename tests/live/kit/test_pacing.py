@@ -92,12 +92,8 @@ def test_a_rest_that_ends_early_continues_with_the_new_duty(time: Time) -> None:
     pacer.begin_call()
     time.work(1000.0)
     pacer.end_call()
-    assert time.rests_s == [
-        0.5,
-        0.5,
-        0.5,
-        0.5,
-    ]  # 9 s were wanted; of the 1.5 s that are now, none is left
+    # 9 s were wanted; of the 1.5 s that are now, none is left
+    assert time.rests_s == [0.5, 0.5, 0.5, 0.5]
     assert pacer.idle_s == pytest.approx(2.0)
 
 

@@ -26,9 +26,8 @@ def test_modulated_values_are_sent_if_they_differ_enough_and_the_set_value_at_th
     snapshot = store.snapshot()
     sent.changes(snapshot)
     assert sent.changes(snapshot, {"/sam3/threshold": 0.7}) == {"/sam3/threshold": 0.7}
-    assert sent.changes(snapshot, {"/sam3/threshold": 0.701}) == {
-        "/sam3/threshold": 0.7
-    }  # next to it: the same
+    # next to it: the same
+    assert sent.changes(snapshot, {"/sam3/threshold": 0.701}) == {"/sam3/threshold": 0.7}
     assert sent.changes(snapshot, {"/sam3/threshold": 0.8, "/layer/1/angle": 9.0}) == {
         "/sam3/threshold": 0.8
     }

@@ -64,9 +64,8 @@ def test_the_rings_of_old_shapes_are_closed(
 def test_without_memory_it_reports_once_a_second_and_retries(
     rings: SourceRings, reports: Any, wait_for
 ) -> None:
-    enormous = np.broadcast_to(
-        np.uint8(0), (300_000, 300_000, 3)
-    )  # a view of one byte; its ring would take 800 GB
+    # a view of one byte; its ring would take 800 GB
+    enormous = np.broadcast_to(np.uint8(0), (300_000, 300_000, 3))
     wait_for(lambda: not rings.write(enormous, TICK, 10.0) and reports.lines, "the report")
     assert reports.keys == ["test.source"] and "shared memory" in reports.lines[0][1]
     for _ in range(100):

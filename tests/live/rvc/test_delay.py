@@ -43,9 +43,8 @@ def measured(delay: VoiceDelay, spare_s: float, now_s: float = NOW_S) -> None:
 
 def test_the_delay_covers_the_block_the_join_and_the_work(delay) -> None:
     assert delay.parts.algorithmic_s == pytest.approx(0.31)
-    assert delay.parts.compute_s == pytest.approx(
-        0.25 + HAND_OVER_S
-    )  # unknown work: one block is allowed
+    # unknown work: one block is allowed
+    assert delay.parts.compute_s == pytest.approx(0.25 + HAND_OVER_S)
     delay.follow(timing(0.04), 0.0)
     assert delay.parts.compute_s == pytest.approx(AT_FIRST * 0.04 + HAND_OVER_S)
     assert delay.parts.total_s == pytest.approx(0.31 + AT_FIRST * 0.04 + HAND_OVER_S + GENEROUS_S)
@@ -164,9 +163,8 @@ def test_a_bad_minute_lengthens_the_delay_only_for_a_while() -> None:
 def test_recurring_gaps_keep_the_delay_long() -> None:
     """Eight hours in the long form; in the short form longer than the delay may still shrink."""
     night, hours = Night(), 8 if IS_SOAK else 3
-    for _ in range(
-        hours * 3
-    ):  # one block in 20 minutes takes longer than all that were seen meanwhile
+    # one block in 20 minutes takes longer than all that were seen meanwhile
+    for _ in range(hours * 3):
         night.work_s = 0.04
         night.run(1200.0)
         night.work_s = 0.09

@@ -71,9 +71,8 @@ def test_dry_and_converted_voice_are_mixed_as_set(
 
 def test_the_converted_voice_fades_out_by_its_last_sample_and_in_from_its_first() -> None:
     table = Table()
-    wet = np.where(there(9600, (2400, 7200)) > 0, 0.0, 99.0).astype(
-        np.float32
-    )  # 99: what must never be heard
+    # 99: what must never be heard
+    wet = np.where(there(9600, (2400, 7200)) > 0, 0.0, 99.0).astype(np.float32)
     mixed = table.run(np.ones(9600, np.float32), wet, there(9600, (2400, 7200)))
     fade = table.mix.fade_frames
     assert mixed.max() <= 1.0

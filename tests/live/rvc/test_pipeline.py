@@ -165,9 +165,8 @@ def hum(numbers: np.ndarray) -> np.ndarray:
 @pytest.fixture
 def world(reports) -> World:
     world = World(hum, reports)
-    world.run(
-        4.0, may_click=True
-    )  # until the devices are measured and the first blocks have arrived
+    # until the devices are measured and the first blocks have arrived
+    world.run(4.0, may_click=True)
     return world
 
 

@@ -199,8 +199,7 @@ def test_objects_are_new_when_the_source_of_the_pictures_changes(
         assert ids(following.find_one(wait_for)) == known
         change()
         following.wait_until_applied(wait_for)
-        following.wait_until_applied(
-            wait_for
-        )  # the first answer may come before the values are looked at
+        # the first answer may come before the values are looked at
+        following.wait_until_applied(wait_for)
         found = following.find_one(wait_for)
         assert len(found.objects) == 2 and min(ids(found)) > max(known), change.__name__

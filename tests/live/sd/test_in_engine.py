@@ -23,11 +23,8 @@ from tests.support.long_form import IS_SOAK
 from tests.support.tiny_models import build_tiny_lora
 
 SEA_RGB, SAND_RGB = (40, 90, 200), (210, 180, 60)
-FAITHFUL = {
-    "/sd/steps": 20,
-    "/sd/strength": 0.05,
-    "/sd/crossfade_s": 0.0,
-}  # one step of little noise: near its source
+# one step of little noise: near its source
+FAITHFUL = {"/sd/steps": 20, "/sd/strength": 0.05, "/sd/crossfade_s": 0.0}
 SMALL = {"/sd/width": 64, "/sd/height": 64, "/sd/prompt": "sea", "/sd/duty_auto": False}
 
 
@@ -69,9 +66,8 @@ def rig(open_drawing: Callable[..., DrawingEngine], wait_for: Callable[..., Any]
     if rig.child.state not in ("ready", "busy"):
         rig.done("/child/sd/start")
     rig.await_results(2)
-    rig.shows(
-        SEA_RGB, "the camera, painted"
-    )  # painted by this child: the picture left by the previous test is gone
+    # painted by this child: the picture left by the previous test is gone
+    rig.shows(SEA_RGB, "the camera, painted")
     return rig
 
 

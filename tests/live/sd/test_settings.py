@@ -27,11 +27,8 @@ def test_texts_name_the_suspects_of_a_crash() -> None:
     )
     assert settings.texts_by_address == {"/sd/prompt": "sea", "/sd/ip_adapter/image": "a.png"}
     one, other = {"/sd/prompt": "sea"}, {"/sd/prompt_b": "fire"}
-    for mix, named in (
-        (0.0, one),
-        (0.5, one | other),
-        (1.0, other),
-    ):  # one with weight 0 is not suspected
+    # one with weight 0 is not suspected
+    for mix, named in ((0.0, one), (0.5, one | other), (1.0, other)):
         assert read_settings(one | other | {"/sd/prompt_mix": mix}).texts_by_address == named
     assert read_settings(one | {"/sd/prompt_mix": 1.0}).texts_by_address == one, (
         "without a second prompt"

@@ -27,9 +27,8 @@ def test_a_segmentation_picture_is_cropped_like_the_source_and_mixes_no_classes(
     assert {tuple(colour) for colour in seen.reshape(-1, 3)} == {
         tuple(colour) for colour in classes
     }
-    most = classes[
-        (resize_to_cover(coverage, size)[..., 0] > 127).astype(int)
-    ]  # (height, width, 3)
+    # (height, width, 3)
+    most = classes[(resize_to_cover(coverage, size)[..., 0] > 127).astype(int)]
     assert (seen != most).any(axis=2).mean() < 0.02, (
         "the places where the source has them, within half a pixel"
     )

@@ -86,9 +86,8 @@ def test_half_precision_is_captured_too() -> None:
     with walked_card() as card:
         half = load(SPEC, "cuda", "float16")
         ours = converted(live_on(half), SHOW[:1], card.loop)
-        expected = converted(
-            live_on(half, runner=DirectRunner()), SHOW[:1]
-        )  # a CPU rounds halves at other places
+        # a CPU rounds halves at other places
+        expected = converted(live_on(half, runner=DirectRunner()), SHOW[:1])
         for (_, block), (_, theirs) in zip(ours, expected, strict=True):
             assert np.abs(block - theirs).max() <= difference < np.abs(block).max()
 

@@ -192,9 +192,8 @@ def without_end() -> list[Any]:
 def test_files_that_are_not_voices_are_named(
     what: Any, message: str, refusal: Callable[..., str]
 ) -> None:
-    only_loaded = what is None or isinstance(
-        what, torch.Tensor
-    )  # checking finds no file, and sees no class
+    # checking finds no file, and sees no class
+    only_loaded = what is None or isinstance(what, torch.Tensor)
     assert refusal(what, only_loaded=only_loaded).startswith(message)
 
 

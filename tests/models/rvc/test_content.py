@@ -117,9 +117,8 @@ def test_fairseqs_large_file_gives_the_same_network_too(tmp_path: Path) -> None:
     ).requires_grad_(False)
     published = {}
     for name, tensor in hubert.state_dict().items():
-        if name.startswith(
-            "feature_extractor."
-        ):  # each layer: a convolution (0), and a norm between two turns (2.1)
+        # each layer: a convolution (0), and a norm between two turns (2.1)
+        if name.startswith("feature_extractor."):
             _, _, number, part, kind = name.split(".")
             name = (
                 f"feature_extractor.conv_layers.{number}.{'0' if part == 'conv' else '2.1'}.{kind}"

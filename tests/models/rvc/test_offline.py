@@ -67,9 +67,8 @@ def test_a_tone_has_the_set_pitch_and_keeps_its_start_and_end(
     assert loudest_hz(converted[middle], OUT_HZ) == pytest.approx(hz, rel=0.003)
     level = level_at(converted, hz)
     audible = np.flatnonzero(level > 0.5 * np.median(level[middle]))
-    assert [audible[0] / OUT_HZ, audible[-1] / OUT_HZ] == pytest.approx(
-        [0.3, 1.1], abs=0.03
-    )  # a window of YIN
+    # a window of YIN
+    assert [audible[0] / OUT_HZ, audible[-1] / OUT_HZ] == pytest.approx([0.3, 1.1], abs=0.03)
 
 
 def test_the_loudness_is_that_of_the_input_or_of_the_model(singing: VoiceModel) -> None:

@@ -121,8 +121,7 @@ def test_an_octave_up_is_twice_the_pitch_and_no_pitch_stays_none() -> None:
 
 
 def test_autotune_draws_to_the_nearest_semitone() -> None:
-    sung = torch.tensor(
-        [430.0, 440.0, 452.0, 454.0, 0.0, 82.0]
-    )  # 452.9 Hz lies between A and A sharp
+    # 452.9 Hz lies between A and A sharp
+    sung = torch.tensor([430.0, 440.0, 452.0, 454.0, 0.0, 82.0])
     expected = [440.0, 440.0, 440.0, 466.164, 0.0, 82.407]
     np.testing.assert_allclose(autotune(sung).numpy(), expected, rtol=1e-5)

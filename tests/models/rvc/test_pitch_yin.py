@@ -84,9 +84,8 @@ def test_a_glide_and_a_vibrato_are_tracked_without_delay(yin: Yin) -> None:
         250.0 * 2.0 ** (octaves_a_second * (seconds - 1.0) / 2.0)
         for octaves_a_second in (1.0, -1.0, 3.0, -3.0)
     ]
-    vibrato = 330.0 * 2.0 ** (
-        np.sin(2 * np.pi * 6.0 * seconds) / 24.0
-    )  # 50 cents either way, six times per second
+    # 50 cents either way, six times per second
+    vibrato = 330.0 * 2.0 ** (np.sin(2 * np.pi * 6.0 * seconds) / 24.0)
     for f0 in (*glides, vibrato):
         away = cents(yin.track(voice(f0))[0], f0[::HOP])[5:-5]
         assert np.abs(away).max() < 15.0

@@ -108,9 +108,8 @@ def test_a_change_of_pitch_or_formant_keeps_the_phase(singing: VoiceModel) -> No
     """The sound of hop n begins where that of hop n - 1 ended, at any pitch and formant."""
     synth = WindowSynthesizer(singing, GRID, DirectRunner())
     window, block = GRID.window_hops, GRID.block_hops
-    f0 = torch.full(
-        (1, window + 6 * block), 200.0
-    )  # 2 turns a hop, an octave higher 4: each begins at phase 0
+    # 2 turns a hop, an octave higher 4: each begins at phase 0
+    f0 = torch.full((1, window + 6 * block), 200.0)
     phone = random_features(window + 6 * block)
     for number, (pitch, formant) in enumerate(((0, 0), (12, 0), (0, 1), (12, -1), (0, 2), (0, 0))):
         hops = slice(number * block, number * block + window)

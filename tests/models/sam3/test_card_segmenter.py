@@ -25,9 +25,8 @@ PICTURES = 4
 
 @pytest.fixture(scope="module", autouse=True)
 def libraries(small_seeing_sam3: Path) -> None:
-    load(
-        SegmentationSpec(model=str(small_seeing_sam3), resolution=SIDE), "cpu", "float32"
-    )  # before there is a card
+    # before there is a card
+    load(SegmentationSpec(model=str(small_seeing_sam3), resolution=SIDE), "cpu", "float32")
 
 
 def shot(number: int) -> np.ndarray:

@@ -232,16 +232,14 @@ def test_memory_does_not_grow_over_a_long_stream(
     model: SegmentationModel, golden: Mapping[str, np.ndarray]
 ) -> None:
     replay, area = Scene(model, golden), scene.GRID**2 * scene.WIDTH
-    a_bucket = (
-        7 * area * (2 + 4) + 16 * BUCKET * scene.WIDTH * 4
-    )  # bfloat16, with features; pointers
+    # bfloat16, with features; pointers
+    a_bucket = 7 * area * (2 + 4) + 16 * BUCKET * scene.WIDTH * 4
     for frame in range(32 if IS_SOAK else 20):  # more than are remembered
         replay.show(frame if frame < 6 else 26)
         groups = replay.tracker.state()["groups"]
         buckets = sum(len(group["buckets"]) for group in groups)
-        assert sizes(groups)[1] <= 2 * a_bucket * buckets, (
-            frame
-        )  # rows of a bucket that left may remain for a while
+        # rows of a bucket that left may remain for a while
+        assert sizes(groups)[1] <= 2 * a_bucket * buckets, frame
         assert all(len(group["memories"]) <= 7 and len(group["pointers"]) <= 16 for group in groups)
 
 

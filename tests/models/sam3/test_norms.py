@@ -43,9 +43,8 @@ def test_on_a_card_a_picture_is_normed_as_by_the_plain_layer(
         "layer": Sam3TrackerVideoLayerNorm(16, data_format="channels_first"),
     }
     layer = with_weights(norms[kind])
-    expected = layer.double()(
-        pictures(dtype).double()
-    )  # in float32 a CPU's GroupNorm is less exact
+    # in float32 a CPU's GroupNorm is less exact
+    expected = layer.double()(pictures(dtype).double())
     with reference_device(), walked_card():
         layer.to("cuda", dtype)
         x = pictures(dtype).to("cuda")

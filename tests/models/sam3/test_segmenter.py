@@ -105,9 +105,8 @@ def test_a_prompt_of_500_words_is_truncated_and_reported_in_one_line(
 def test_boxes_without_words_are_refused_without_torchvision_and_in_track_mode(
     model: SegmentationModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(
-        sys.modules, "torchvision.ops", None
-    )  # transformers has imported it if it is installed
+    # transformers has imported it if it is installed
+    monkeypatch.setitem(sys.modules, "torchvision.ops", None)
     segmenter = Segmenter(model)
     segmenter.boxes = ((0.5, 0.5, 0.2, 0.2),)
     with pytest.raises(ModelError, match="box prompts: need torchvision"):

@@ -60,9 +60,8 @@ def test_an_object_that_is_followed_costs_the_more_the_larger_the_picture() -> N
         alone = sum(work.values()) + more["picture"]
         assert 100 * more["object"] / alone == pytest.approx(percent, abs=0.1)
     seven, patches = 7 * 24**2, 24**2
-    attention = (
-        4 * 2 * 2 * patches * seven * 256 / 1e9
-    )  # four layers, two products, of 256 channels
+    # four layers, two products, of 256 channels
+    attention = 4 * 2 * 2 * patches * seven * 256 / 1e9
     assert sam3_tracker_gflop("sam3", 336)["object"] > attention
 
 

@@ -127,9 +127,8 @@ def test_a_lower_limit_and_a_higher_threshold_drop_the_worst_without_a_warning(
     for max_objects, ids in ((1, [1]), (1, [1]), (2, [1, 4])):
         found = stream.show(*crowd, max_objects=max_objects)
         assert found.ids.tolist() == ids
-        assert np.allclose(
-            found.boxes[:, 0], (0.17, 0.58)[: len(ids)], atol=1.5 / MASK_SIDE
-        )  # the largest
+        # the largest
+        assert np.allclose(found.boxes[:, 0], (0.17, 0.58)[: len(ids)], atol=1.5 / MASK_SIDE)
     small: Disc = (0.5, 0.75, 5 / SIDE, BLUE)
     assert stream.show(RED_DISC, small).scores[-1] < 0.95
     assert stream.ids(RED_DISC, small, threshold=0.95) == [1]
@@ -143,10 +142,8 @@ def test_while_others_are_tracked_a_new_object_needs_more_than_the_threshold(
     faint: Disc = (0.5, 0.7, 4 / SIDE, BLUE)
     score = stream.show(faint, threshold=0.05).scores.item()
     assert 0.45 < score < 0.7
-    strict, loose = (
-        score - 0.04,
-        (score - 0.4) / 0.6 - 0.04,
-    )  # 0.4 + 0.6 threshold is asked of a new one
+    # 0.4 + 0.6 threshold is asked of a new one
+    strict, loose = (score - 0.04, (score - 0.4) / 0.6 - 0.04)
     stream.tracker.reset()
     assert stream.ids(RED_DISC) == [2]
     assert stream.ids(RED_DISC, faint, threshold=strict) == [2]

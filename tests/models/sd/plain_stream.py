@@ -98,15 +98,12 @@ def stepped(
     noise: torch.Tensor,
 ) -> torch.Tensor:
     """The sample of the next step at timestep `to`, 0 after the last, by the published samplers."""
-    if (
-        model.sampler == "lightning"
-    ):  # Euler: along the prediction, and at last to where no noise is
+    # Euler: along the prediction, and at last to where no noise is
+    if model.sampler == "lightning":
         left = float(alphas[to]) if to else 1.0
         return left**0.5 * x0 + (1 - left) ** 0.5 * predicted
-    through, left = (
-        float(alphas[int((1 - model.eta) * to)]),
-        float(alphas[to]),
-    )  # TCD: back, then forth again
+    # TCD: back, then forth again
+    through, left = (float(alphas[int((1 - model.eta) * to)]), float(alphas[to]))
     noised = through**0.5 * x0 + (1 - through) ** 0.5 * predicted
     return (left / through) ** 0.5 * noised + (1 - left / through) ** 0.5 * noise
 

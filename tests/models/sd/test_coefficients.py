@@ -51,9 +51,8 @@ def test_the_noise_table_is_diffusers_to_its_float32(config: dict) -> None:
     table = noise_table(config)
     assert table.dtype == torch.float64
     assert table[-1] == 0.0 or not config.get("rescale_betas_zero_snr")
-    assert config != SD or table[-1].sqrt().item() == pytest.approx(
-        0.0682, abs=1e-4
-    )  # amplifies errors 15 times
+    # amplifies errors 15 times
+    assert config != SD or table[-1].sqrt().item() == pytest.approx(0.0682, abs=1e-4)
     torch.testing.assert_close(
         table.float(), LCMScheduler.from_config(config).alphas_cumprod, rtol=1e-4, atol=2e-6
     )

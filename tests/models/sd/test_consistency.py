@@ -169,9 +169,8 @@ def test_the_bank_shows_a_frame_what_its_row_had_before(
 def test_the_last_result_is_moved_with_the_source_and_mixed_in_where_it_fits() -> None:
     last, weights = random_latents(1, seed=1, size=(16, 16)), torch.zeros(16, 16)
     weights[:8] = 0.25
-    flow = torch.stack(
-        (torch.full((16, 16), 2 / 16), torch.zeros(16, 16), weights), dim=-1
-    )  # from one latent to the right
+    # from one latent to the right
+    flow = torch.stack((torch.full((16, 16), 2 / 16), torch.zeros(16, 16), weights), dim=-1)
     z = random_latents(1, seed=2, size=(16, 16))
     mixed = warp_into(z, last, flow)
     assert torch.equal(mixed[:, :, 8:], z[:, :, 8:])

@@ -103,9 +103,8 @@ def test_a_moving_picture_is_seen_as_a_file_is(
         expected = adapter._tokens(
             torch.lerp(still, adapter._embed(prepared(adapter, picture)), fraction)
         )
-        near = partial(
-            torch.allclose, expected, atol=0.005 * float(expected.abs().max())
-        )  # theirs rounds to 8 bits
+        # theirs rounds to 8 bits
+        near = partial(torch.allclose, expected, atol=0.005 * float(expected.abs().max()))
         assert near(tokens)
         assert near(adapter._tokens(still)) == (fraction == 0.0)
 

@@ -66,9 +66,8 @@ def test_a_controlnet_file_is_the_network_of_its_folder(target: Folders, kind: s
             if plain(read.config.get(key)) != plain(value)
         }
         differing -= {"_name_or_path", "_use_default_values", "_diffusers_version", "_class_name"}
-        assert differing <= {
-            "transformer_layers_per_block"
-        }  # of blocks without attention it says nothing
+        # of blocks without attention it says nothing
+        assert differing <= {"transformer_layers_per_block"}
 
 
 def plain(value: Any) -> Any:

@@ -112,9 +112,8 @@ def test_a_quarter_turn_is_clockwise() -> None:
 def test_turning_a_wide_picture_does_not_shear_it() -> None:
     rgb = torch.zeros(1, 64, 128, 3, dtype=torch.uint8)
     rgb[:, 30:34, 44:84] = 255  # a bar through the middle, 40 long
-    upright = (
-        zoom_and_rotate(rgb, 1.0, 90.0)[0, :, 32:96, 0] > 127
-    )  # the mirrored ones beside it left out
+    # the mirrored ones beside it left out
+    upright = zoom_and_rotate(rgb, 1.0, 90.0)[0, :, 32:96, 0] > 127
     rows, columns = upright.nonzero(as_tuple=True)
     assert rows.max() - rows.min() + 1 == 40
     assert columns.max() - columns.min() + 1 == 4

@@ -74,9 +74,8 @@ def comfy(
         stored[f"{weight.removesuffix('weight')}comfy_quant"] = described(
             **({"format": name} | options)
         )
-        stored[f"{weight.removesuffix('weight')}input_scale"] = torch.tensor(
-            3.0
-        )  # of activations: no part of a weight
+        # of activations: no part of a weight
+        stored[f"{weight.removesuffix('weight')}input_scale"] = torch.tensor(3.0)
     return stored, expected
 
 

@@ -24,9 +24,8 @@ PARAMETERS = {
 def test_unets_have_as_many_weights_as_the_published_ones(name: str) -> None:
     with torch.device("meta"):
         assert sum(weight.numel() for weight in build_unet(name).parameters()) == PARAMETERS[name]
-        assert (
-            sum(weight.numel() for weight in build_taesd(name).parameters()) == 2_445_063
-        )  # both halves
+        # both halves
+        assert sum(weight.numel() for weight in build_taesd(name).parameters()) == 2_445_063
 
 
 @pytest.mark.soak

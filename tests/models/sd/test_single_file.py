@@ -80,9 +80,8 @@ def test_the_values_of_one_tensor_are_read_without_the_others(
     file = tmp_path / f"x{suffix}"
     tensors = {"before": torch.ones(3, dtype=dtype), "wanted": values, "after": torch.ones(3)}
     if suffix == ".ckpt":
-        torch.save(
-            {"state_dict": tensors | {"wanted": whole[5:]}}, file
-        )  # a part of a longer storage
+        # a part of a longer storage
+        torch.save({"state_dict": tensors | {"wanted": whole[5:]}}, file)
     else:
         save_tensors(file, tensors)
     numbers = open_checkpoint(file).numbers("wanted")

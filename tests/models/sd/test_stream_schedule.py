@@ -301,9 +301,8 @@ def test_seed_minus_one_gives_new_noise_for_each_call_and_changes_nothing_else(
     from engine.models.sd import stream_schedule
 
     stream = StreamSchedule(model, Denoiser(model), replace(THREE_STEPS, seed=-1))
-    monkeypatch.setattr(
-        stream_schedule, "step_coefficients", None
-    )  # worked out once, not for each call
+    # worked out once, not for each call
+    monkeypatch.setattr(stream_schedule, "step_coefficients", None)
     z, cond = random_latents(1, seed=1), Conditioner(model).encode("cat", None)
     results = [stream.push(z, cond) for _ in range(5)]
     assert [picture is None for picture in results] == [True, True, False, False, False]

@@ -315,10 +315,8 @@ def test_buttons_toggle_fire_hold_and_move_numbers_between_their_ends() -> None:
     assert surface.store.get("/layer/1/wrap") == "repeat"
     flash = {"target": "/preset/flash", "argument": "Night"}
     surface = Surface(*({"control": f"midi 1 {kind} 36", **flash} for kind in ("note", "cc")))
-    for kind, sent in (
-        ("note", [1, 1, 0]),
-        ("cc", [1, None, 0]),
-    ):  # a key that was pulled out says no release
+    # a key that was pulled out says no release
+    for kind, sent in (("note", [1, 1, 0]), ("cc", [1, None, 0])):
         expected = [
             () if on is None else (Message("/preset/flash", ("Night", on), "si"),) for on in sent
         ]

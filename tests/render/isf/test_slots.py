@@ -254,9 +254,8 @@ def hostile_file() -> IsfFile:
     )
     text = f"""/*{{"INPUTS": [{{"NAME": "inputImage", "TYPE": "image"}}]}}*/
     void main() {{ {body} gl_FragColor = vec4(1.0 - IMG_THIS_PIXEL(inputImage).rgb, 1.0); }}"""
-    return replace(
-        file_of(text), band_px=64
-    )  # as the trial has it for two million operations of each pixel
+    # as the trial has it for two million operations of each pixel
+    return replace(file_of(text), band_px=64)
 
 
 def test_the_other_shaders_play_on_when_one_holds_up_the_picture(
@@ -274,12 +273,8 @@ def test_the_other_shaders_play_on_when_one_holds_up_the_picture(
 
     monkeypatch.setattr(DrawClock, "begin", begin_by_ticks)
     slots = slot("1", file_of(LEVEL)), slot("2", hostile_file()), slot("3", file_of(NEGATIVE))
-    assert play(*slots, frames=3 * BUILD_FRAMES)[0, 0].tolist() == [
-        51,
-        51,
-        51,
-        255,
-    ]  # the negative of a negative
+    # the negative of a negative
+    assert play(*slots, frames=3 * BUILD_FRAMES)[0, 0].tolist() == [51, 51, 51, 255]
     band_s = 0.01  # only the second one has many bands
     play(*slots, frames=1, start_s=2.0)
     assert gl.shader_state.overruns == {"2"}

@@ -132,10 +132,8 @@ def test_what_one_shader_raises_is_its_own_failure(
     good = ShaderSlot(
         slot="1", file=reads("maskImage", "vec4(0.0, 1.0, 0.0, 1.0)"), inputs={}, mix=1.0
     )
-    for inputs in (
-        {"at": (0.5, 0.5)},
-        {"at": (0.5, 0.5, 0.5)},
-    ):  # the second one is no point: moderngl raises
+    # the second one is no point: moderngl raises
+    for inputs in ({"at": (0.5, 0.5)}, {"at": (0.5, 0.5, 0.5)}):
         bad = ShaderSlot(slot="generator", file=file, inputs=inputs, mix=1.0)
         for _ in range(BUILD_FRAMES):
             draw_once(gl, replace(picture({"/post/grain": 0.0}), shaders=(bad, good)))
@@ -204,9 +202,8 @@ def test_the_history_has_the_picture_of_a_time_ago_with_the_mask_as_alpha_within
         + ")"
     )
     file = reads("historyImage", f"vec4({combined}, 1.0)")
-    for frame in range(
-        150, 150 + BUILD_FRAMES
-    ):  # built while the other plays, so the history goes on
+    # built while the other plays, so the history goes on
+    for frame in range(150, 150 + BUILD_FRAMES):
         last = play(file, maps(frame), frames=1, start_s=10 + frame / CELLS_PER_S)
     assert last[9, 9].tolist() == [frame - 15, frame - 117, oldest + BUILD_FRAMES]
 

@@ -33,9 +33,8 @@ def test_every_way_to_read_the_picture_shows_it_upright(
 def test_the_driver_names_the_line_of_the_file(isf: Isf, show: Show) -> None:
     with pytest.raises(IsfError) as refused:
         show(isf("\n\nvoid main() {\n  gl_FragColor = nothing;\n}"))
-    assert (
-        refused.value.line == 5 and "nothing" in refused.value.reason
-    )  # the header has the first line
+    # the header has the first line
+    assert refused.value.line == 5 and "nothing" in refused.value.reason
 
 
 def test_text_without_main_or_that_could_hurt_a_compiler_is_refused(isf: Isf) -> None:

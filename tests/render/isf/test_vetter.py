@@ -58,9 +58,8 @@ def test_a_good_file_comes_back_with_its_inputs_time_and_thumbnail(
         "which counts processor time in steps of 15.6 ms"
     )
     assert result.thumbnail is not None and result.thumbnail.shape == (54, 96, 3)
-    assert (
-        result.thumbnail[:27].max() > 200 and result.thumbnail[28:].max() == 0
-    )  # the upper half has the stripes
+    # the upper half has the stripes
+    assert result.thumbnail[:27].max() > 200 and result.thumbnail[28:].max() == 0
 
 
 def test_a_file_that_does_not_compile_or_end_names_its_line_and_reason(

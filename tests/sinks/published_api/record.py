@@ -35,14 +35,8 @@ CPP_TYPES = {
     "PEAD": None, "PEAE": "Buffer", "AEAI": None, "AEAPEAX": None, "AEAK": None,
 }  # fmt: skip
 
-CPP_RESULTS = {
-    "X": "None",
-    "N": "bool",
-    "H": "int",
-    "I": "int",
-    "J": "int",
-    "K": "int",
-}  # the N of `_N`
+# the N of `_N`
+CPP_RESULTS = {"X": "None", "N": "bool", "H": "int", "I": "int", "J": "int", "K": "int"}
 
 
 def fetch(name: str, folder: Path) -> tuple[zipfile.ZipFile, dict]:
@@ -181,9 +175,8 @@ def record_syphon(folder: Path) -> dict:
     metadata = cocoa.read("CoreFoundation/_metadata.py").decode()
     run_loop = re.search(r'"CFRunLoopRunInMode": \(b"([^"]+)"', metadata)
     assert run_loop and "$kCFRunLoopDefaultMode$" in metadata
-    encoded = re.findall(
-        r"\^*(?:\{[^}]*\}|[a-zA-Z@#:*])", run_loop[1]
-    )  # such as `i^{__CFString=}dZ`: the result first
+    # such as `i^{__CFString=}dZ`: the result first
+    encoded = re.findall(r"\^*(?:\{[^}]*\}|[a-zA-Z@#:*])", run_loop[1])
     metal, metal_header = fetch("pyobjc-framework-metal", folder)
     pixel_format = re.search(
         r"MTLPixelFormatBGRA8Unorm@(\d+)", metal.read("Metal/_metadata.py").decode()

@@ -277,17 +277,8 @@ class FakeCuda(TorchDispatchMode):
         """Attention by the CPU's kernel, so that it rounds as a CPU does."""
         kernel = aten._scaled_dot_product_flash_attention_for_cpu.default
         out, sums = self.run(kernel, (q, k, v, dropout, causal), {"attn_mask": mask, **scale})
-        return (
-            out,
-            sums,
-            sums,
-            sums,
-            0,
-            0,
-            sums,
-            sums,
-            sums,
-        )  # only the first is read without gradients
+        # only the first is read without gradients
+        return (out, sums, sums, sums, 0, 0, sums, sums, sums)
 
     # -- copies between host and card
 
@@ -351,9 +342,8 @@ class FakeCuda(TorchDispatchMode):
         elif is_waited_for:
             self.waits_for_stream("upload")
         else:
-            self.ledger.wait(
-                "upload"
-            )  # the host copies pageable memory into a buffer of the driver
+            # the host copies pageable memory into a buffer of the driver
+            self.ledger.wait("upload")
 
     def _download(
         self, source: CardTensor, destination: torch.Tensor | None, content: torch.Tensor

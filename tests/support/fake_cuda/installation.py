@@ -29,9 +29,8 @@ def installed() -> Iterator[FakeCuda]:
     """A card that `cuda` and `cuda:0` stand for within the block, in this thread. Without
     gradients."""
     was_lifting = torch._C._only_lift_cpu_tensors()
-    torch._C._set_only_lift_cpu_tensors(
-        True
-    )  # then torch.tensor(..., device="cuda") copies from the host
+    # then torch.tensor(..., device="cuda") copies from the host
+    torch._C._set_only_lift_cpu_tensors(True)
     try:
         with guarded(), pytest.MonkeyPatch.context() as patch, torch.no_grad(), FakeCuda() as card:
             put_in_place(card, patch)
@@ -137,9 +136,8 @@ def put_in_place(card: FakeCuda, patch: pytest.MonkeyPatch) -> None:
         on_one_device(torch._has_compatible_shallow_copy_type),
     )
     patch.setattr(torch.Tensor, "numpy", watched(card, torch.Tensor.numpy))
-    patch.setattr(
-        device_work, "_uses", type(device_work._uses)()
-    )  # streams of two cards would be equal
+    # streams of two cards would be equal
+    patch.setattr(device_work, "_uses", type(device_work._uses)())
 
 
 def nothing(*arguments: Any, **options: Any) -> None:

@@ -15,10 +15,8 @@ INDEXING = {
     "_unsafe_index_put",
 }
 ALLOCATING = {"empty", "empty_strided", "empty_like", "new_empty", "new_empty_strided"}
-SORTED_ON_HOST = {
-    "nms",
-    "roi_pool",
-}  # torchvision's nms gathers the kept boxes with a masked_select
+# torchvision's nms gathers the kept boxes with a masked_select
+SORTED_ON_HOST = {"nms", "roi_pool"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,9 +57,8 @@ def exact_kernels() -> Iterator[None]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(cudnn, "deterministic", True)
             patch.setattr(cudnn, "allow_tf32", False)
-            patch.setattr(
-                type(cudnn), "benchmark", False
-            )  # a plain attribute, which switches nothing when it is set
+            # a plain attribute, which switches nothing when it is set
+            patch.setattr(type(cudnn), "benchmark", False)
             yield
     finally:
         torch.set_float32_matmul_precision(precision)

@@ -34,9 +34,8 @@ from engine.system.small_file import MAX_JSON_BYTES, open_regular, read_small
 FOLDER = "webdataset"
 SAMPLES = "webdataset/samples"
 INDEX = "webdataset/index.json"
-SHARD_PX = (
-    1 << 29
-)  # about 1 GB of PNGs at two bytes per pixel; pictures per shard are a power of two below it
+# about 1 GB of PNGs at two bytes per pixel; pictures per shard are a power of two below it
+SHARD_PX = 1 << 29
 MAX_SHARD_PICTURES = 8192
 Sample = tuple[str, dict[str, Path]]
 """File name without suffix, and without a dot, at which WebDataset splits it from the field; and

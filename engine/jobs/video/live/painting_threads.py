@@ -173,9 +173,8 @@ class LivePainter:
             self._free(painter)
 
     def _free(self, painter: "BatchPainter") -> None:
-        if (
-            self.device != "cpu"
-        ):  # on the CPU nothing is cached, and the collection takes half a second
+        # on the CPU nothing is cached, and the collection takes half a second
+        if self.device != "cpu":
             painter.free_memory()
 
 

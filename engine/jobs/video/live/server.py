@@ -42,9 +42,8 @@ MAX_CLIENTS = 64
 MIN_SIZES = 4  # cached painters; on CUDA each holds captured graphs
 MAX_PAINTED_PX = 1024
 MAX_PICTURE_BYTES = 2 << 20
-MARGIN_BYTES = (
-    6 << 20
-)  # a slightly too large message gets an error line; a far too large one closes the connection
+# a slightly too large message gets an error line; a far too large one closes the connection
+MARGIN_BYTES = 6 << 20
 
 
 class LiveRoutes:

@@ -255,7 +255,6 @@ class Session:
 
 
 def _remove(file: Path) -> None:
-    with contextlib.suppress(
-        OSError
-    ):  # on Windows, while the painter reads it; then it is deleted with the folder
+    # on Windows, while the painter reads it; then it is deleted with the folder
+    with contextlib.suppress(OSError):
         file.unlink(missing_ok=True)

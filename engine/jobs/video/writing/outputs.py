@@ -73,9 +73,8 @@ Form = Literal["video", "frames"]
 def video_fingerprint(job: VideoJob, pictures: Pictures, size: tuple[int, int]) -> Fingerprint:
     painting = asdict(job.painting)
     spec = painting.pop("spec")
-    spec["model_sampler"] = spec.pop(
-        "sampler"
-    )  # from the configuration file; used if the job names none
+    # from the configuration file; used if the job names none
+    spec["model_sampler"] = spec.pop("sampler")
     address = [str(pictures.path), pictures.expected]  # of which changed content cannot be detected
     values: dict[str, Any] = {
         "the source": digest_of_files(sorted(pictures.files))

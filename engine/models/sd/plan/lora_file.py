@@ -40,10 +40,8 @@ from engine.system.small_file import parse_json
 METADATA = "lora_adapter_metadata"
 KINDS = ("LORA", "LOHA", "LOKR")
 """Types of peft that can be merged from their factors alone."""
-_PUBLISHED = (
-    "pytorch_lora_weights",
-    "adapter_model",
-)  # diffusers' and peft's file names for every LoRA
+# diffusers' and peft's file names for every LoRA
+_PUBLISHED = ("pytorch_lora_weights", "adapter_model")
 _PLAIN = frozenset(
     "target_modules exclude_modules target_parameters layers_to_transform layers_pattern "
     "rank_pattern alpha_pattern "

@@ -34,9 +34,8 @@ class NetworkOutline:
         """Width of the texts that the UNet attends to: 768 for SD 1.5, 1024 for 2.x, 2048 for
         XL."""
         width = self.unet.get("cross_attention_dim", 1280)
-        return int(
-            width[0] if isinstance(width, list) else width
-        )  # a list has equal items, one per level
+        # a list has equal items, one per level
+        return int(width[0] if isinstance(width, list) else width)
 
 
 def outline_of(

@@ -155,9 +155,8 @@ def _of_trailing_euler(folder: DiffusersFolder, kind: str) -> SamplerChoice:
     named = sampler_from_name(name, is_lora=False)
     if named is not None:
         is_as_published = folder.family == "sd21" or folder.unet.get("sample_size") == _TURBO_SIDE
-        if (
-            named.sampler == "turbo" and is_as_published
-        ):  # sd-turbo or sdxl-turbo in a folder of another name
+        # sd-turbo or sdxl-turbo in a folder of another name
+        if named.sampler == "turbo" and is_as_published:
             named = replace(named, guidance=1.0, is_merge=False)
         return _choice_for(named, f"{reason} and the name {name}")
     if folder.family == "sd21":

@@ -131,9 +131,8 @@ def sampler_from_name(name: str, *, is_lora: bool) -> NamedSampler | None:
             return NamedSampler(
                 sampler=token, kind=kind, steps=steps, guidance=guidance, is_merge=is_merge
             )
-    if (
-        "flash" in tokens and _token_after(tokens, "flash") in _BASES
-    ):  # jasperai/flash-sd, not sd-community/sdxl-flash
+    # jasperai/flash-sd, not sd-community/sdxl-flash
+    if "flash" in tokens and _token_after(tokens, "flash") in _BASES:
         return NamedSampler(sampler="lcm", kind="Flash Diffusion", steps=steps)
     return None
 

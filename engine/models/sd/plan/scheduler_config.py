@@ -117,9 +117,8 @@ def scheduler_config(
         if requested == "deis":
             raise ModelError(f"{folder.name}: {NO_FLOW}")
         return flow_schedule(folder.scheduler)
-    config = folder_schedule(
-        folder.name, folder.scheduler, requested
-    )  # first: its errors hold for any prediction
+    # first: its errors hold for any prediction
+    config = folder_schedule(folder.name, folder.scheduler, requested)
     if prediction.value not in PREDICTIONS:
         raise ModelError(
             f"{folder.name}: predicts {prediction.value} ({prediction.reason}); supported: "

@@ -130,10 +130,8 @@ def test_an_annotation_has_what_the_scene_knows(folder: Path) -> None:
         {"id": 1, "name": "pile", "supercategory": "site", "keypoints": ["head"], "skeleton": []},
         {"id": 2, "name": "machine", "supercategory": "site"},
     ]
-    images = [
-        *truth.dataset["images"],
-        *read(folder / FILES[1]).dataset["images"],
-    ]  # no picture is in both parts
+    # no picture is in both parts
+    images = [*truth.dataset["images"], *read(folder / FILES[1]).dataset["images"]]
     assert [image["file_name"] for image in images] == ["train/000000.png", "val/000001.png"]
     assert [(image["scene_number"], image["view"], image["camera"]) for image in images] == [
         (index, 0, {"model": "pinhole"}) for index in range(2)

@@ -52,9 +52,8 @@ def test_a_failed_encoder_ends_painting_with_a_report(
 
     def is_ended() -> bool:
         queue.offer(client, frame(1, card()), 0.0)
-        return (
-            bool(threads.fault) or client.painted > 3
-        )  # as many as wait for an encoder, and one in hand
+        # as many as wait for an encoder, and one in hand
+        return bool(threads.fault) or client.painted > 3
 
     wait_for(is_ended, "the end")
     closing = threading.Thread(target=threads.close, daemon=True)

@@ -25,9 +25,8 @@ from tests.jobs.video.live.client import card, frame
 from tests.jobs.video.live.conftest import Connect, Serve
 
 WaitFor = Callable[..., Any]
-NOISE = np.random.default_rng(1).integers(
-    0, 256, (64, 64, 3), np.uint8
-)  # whose JPEG is nothing but picture
+# whose JPEG is nothing but picture
+NOISE = np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8)
 PROGRESSIVE = cv2.imencode(".jpg", card(), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])[1].tobytes()
 LAST_SCAN = PROGRESSIVE[PROGRESSIVE.rindex(b"\xff\xda") : -2]
 BAD = {
@@ -147,11 +146,8 @@ def test_a_client_is_refused_while_all_places_are_taken_and_gets_the_first_free_
     assert refused.value.args == (1013, "busy: 2 clients are served; try again later")
     first.close()
     wait_for(lambda: clients(server) == 1, "the place to be free")
-    assert connect(server, "/live").paint(1).shape == (
-        64,
-        64,
-        3,
-    )  # the other way to the same socket
+    # the other way to the same socket
+    assert connect(server, "/live").paint(1).shape == (64, 64, 3)
     assert second.paint(1).shape == (64, 64, 3)
 
 

@@ -48,9 +48,8 @@ def write_clapper(
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
         samples = round(count / RATE * SOUND_HZ)
-        wave = np.random.default_rng(0).uniform(
-            -0.02, 0.02, samples
-        )  # noise takes as many bytes as music
+        # noise takes as many bytes as music
+        wave = np.random.default_rng(0).uniform(-0.02, 0.02, samples)
         for each in flashes:
             wave[round(each / RATE * SOUND_HZ) :][:800] *= 40
         channels = track.layout.nb_channels

@@ -25,9 +25,8 @@ from tests.jobs.video.writing.written import write
 from tests.support.long_form import in_long_form
 
 SECONDS = 8
-MARKS = [
-    15 + 30 * second for second in range(SECONDS)
-]  # a flash and a bang in the middle of each second
+# a flash and a bang in the middle of each second
+MARKS = [15 + 30 * second for second in range(SECONDS)]
 
 
 def broken(path: Path, holes: list[tuple[int, int, bool]]) -> Path:

@@ -49,9 +49,8 @@ def edited(path: Path) -> Path:
                 for n, name in enumerate(("One", "Two", "Three"))
             ]
         )
-        for packet in (
-            packet for each in reversed(inputs) for packet in each.demux()
-        ):  # all subtitles come first
+        # all subtitles come first
+        for packet in (packet for each in reversed(inputs) for packet in each.demux()):
             if packet.size and packet.dts is not None:
                 packet.stream = tracks[packet.stream]
                 written.mux(packet)

@@ -137,12 +137,8 @@ def test_a_full_disk_is_one_line_and_the_run_can_be_resumed(
     write(source, whole)
     biggest = whole.stat().st_size if whole.is_file() else 20_000
     ends = set()
-    for fraction in (
-        0.01,
-        0.1,
-        0.4,
-        0.9,
-    ):  # the first segment, the journal, a later one, the joined video
+    # the first segment, the journal, a later one, the joined video
+    for fraction in (0.01, 0.1, 0.4, 0.9):
         with pytest.raises(SinkError) as caught, no_file_over(max(round(biggest * fraction), 300)):
             write(source, out, resume=True)
         assert "(File too large)" in str(caught.value) and "\n" not in str(caught.value)
